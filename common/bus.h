@@ -1,0 +1,41 @@
+/* ZeroMQ sockets of the set: where they are, how they are bounded. */
+#ifndef EZREPO_BUS_H
+#define EZREPO_BUS_H
+
+#include <czmq.h>
+
+#include "common/slice.h"
+
+/* Most frames a message of the set has, most bytes of one frame. */
+#define BUS_FRAMES      4
+#define BUS_FRAME_BYTES (64 * 1024 * 1024)
+
+/*
+ * A socket of the ZeroMQ type on ipc://RUN_DIR/ENDPOINT, with this high-water mark (messages) in both
+ * directions, no linger, and frames limited to BUS_FRAME_BYTES. NULL after an error was logged.
+ * The caller owns it: zsock_destroy().
+ */
+zsock_t *bus_bind(int type, const char *endpoint, int high_water);
+zsock_t *bus_connect(int type, const char *endpoint, int high_water);
+
+/*
+ * Sends frames as one message without waiting: 0; 1 when it would block (nothing was sent); -1 on
+ * another error (errno).
+ */
+int bus_send(zsock_t *socket, const struct slice *frames, int count);
+
+/* A received message; frames stay valid until bus_release. */
+struct bus_message {
+    zmq_msg_t parts[BUS_FRAMES];
+    struct slice frames[BUS_FRAMES];
+    int count;
+};
+
+/*
+ * Receives one message without waiting: 0; 1 when there is none; -1 when it had more than BUS_FRAMES
+ * frames (it is dropped) or on an error. After 0 the caller releases it.
+ */
+int bus_receive(zsock_t *socket, struct bus_message *m);
+void bus_release(struct bus_message *m);
+
+#endif

@@ -1,0 +1,77 @@
+/*
+ * What every process of the set does the same way: the command line, the configuration,
+ * privileges, signals, the status file, the loop. A process gives a table and callbacks; its main is
+ *     int main(int argc, char **argv) { return daemon_main(&stored, argc, argv); }
+ *
+ * Command line: --config FILE [--instance N] [--check-config] [--options] [--help] [--version].
+ * Signals: the first SIGTERM or SIGINT drains, a second exits at once with 1; SIGHUP reloads.
+ */
+#ifndef EZREPO_DAEMON_H
+#define EZREPO_DAEMON_H
+
+#include <czmq.h>
+#include <stdint.h>
+
+#include "common/config.h"
+
+struct daemon {
+    const char *name;
+    const char *summary; /* one sentence for --help */
+    const struct config_option *options;
+    void *settings; /* the struct that `options` fills */
+    size_t settings_size;
+    const char *const *counter_names; /* dotted names, e.g. "rejected.json" */
+    uint64_t *counters;               /* counted up, or set by tick() for gauges */
+    size_t counter_count;
+
+    /*
+     * Whether these settings make sense together; faults are written to standard error, one a line,
+     * as "SECTION.OPTION: what was expected, what was found". Also called by --check-config and before
+     * a reload; so it changes nothing. May be NULL.
+     */
+    int (*check)(const struct config_common *common, const void *settings);
+    /* Still with the privileges of the start: sockets, keys. -1 ends the process. May be NULL. */
+    int (*prepare)(void);
+    /* Unprivileged. Adds its readers and timers to the loop (NULL when run() is given). */
+    int (*start)(zloop_t *loop);
+    /* Instead of the zloop: see daemon_signal_fd(). May be NULL. */
+    int (*run)(void);
+    /* SIGHUP, after the reloadable options took their new values. -1: said why, kept the old. NULL ok. */
+    int (*reload)(void);
+    /* First SIGTERM: take nothing new, finish what was begun, then call daemon_finished(). */
+    void (*drain)(void);
+    /* Every second, before the status file is written: set gauges and notes. May be NULL. */
+    void (*tick)(void);
+    /* Releases everything. May be NULL. */
+    void (*stop)(void);
+};
+
+int daemon_main(const struct daemon *d, int argc, char **argv);
+
+/* The common section and the instance number (--instance, 0 without), from prepare() on. */
+const struct config_common *daemon_common(void);
+unsigned daemon_instance(void);
+
+/* A short text shown in the status ("database" = "connected"); at most 16 keys, 200 bytes each. */
+void daemon_note(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Drained: leave the loop with this exit code. */
+void daemon_finished(int exit_code);
+
+bool daemon_draining(void);
+
+/*
+ * For a process with a loop of its own: poll this descriptor and call daemon_signals() when it is
+ * readable, call daemon_tick() every second, and return from run() once daemon_signals() or anything
+ * else has called daemon_finished(), which daemon_is_finished() tells.
+ */
+int daemon_signal_fd(void);
+void daemon_signals(void);
+void daemon_tick(void);
+bool daemon_is_finished(void);
+
+/* Microseconds since 1970 (UTC), and of a clock that never steps. */
+int64_t daemon_now_us(void);
+int64_t daemon_clock_us(void);
+
+#endif

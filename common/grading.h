@@ -1,0 +1,58 @@
+/* A grading document: read and checked whole, every fault named by its place. */
+#ifndef EZREPO_GRADING_H
+#define EZREPO_GRADING_H
+
+#include <stdint.h>
+
+#include "common/json.h"
+#include "common/number.h"
+#include "common/pattern.h"
+
+enum grading_relation { GRADING_LT, GRADING_LE, GRADING_GT, GRADING_GE, GRADING_EQ, GRADING_NE };
+
+struct grading_condition {
+    struct slice metric;
+    enum grading_relation relation;
+    struct number limit;
+};
+
+struct grading_rule {
+    uint8_t grade;
+    uint32_t condition_count;
+    struct grading_condition *conditions;
+};
+
+struct grading_block {
+    uint32_t name; /* index into names */
+    struct pattern type, content, probe, source, dest, path;
+    uint32_t rule_count;
+    struct grading_rule *rules;
+};
+
+struct grading {
+    uint32_t name_count;
+    struct slice *names; /* the distinct gradeNames, in the order they first stand */
+    uint32_t block_count;
+    struct grading_block *blocks;
+};
+
+/* Limits of a document, beside LIMIT_DOCUMENT_BYTES and LIMIT_GRADE_NAMES. */
+#define GRADING_BLOCKS     1024
+#define GRADING_RULES      64
+#define GRADING_CONDITIONS 64
+
+/* Faults found, at most 100 kept, each "grading[2].gradingRules[0].if[1].rel: expected one of ...". */
+struct grading_faults {
+    uint32_t count; /* all of them, also those not kept */
+    uint32_t kept;
+    const char *text[100];
+};
+
+/*
+ * Reads a document; all of it lives in the arena. NULL when it has faults (faults->count > 0). Unknown
+ * keys are faults. The document's bytes are copied as far as they are needed.
+ */
+const struct grading *grading_read(struct arena *a, struct slice document,
+                                   struct grading_faults *faults);
+
+#endif

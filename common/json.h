@@ -1,0 +1,56 @@
+/*
+ * JSON as a tree in an arena, read through yajl with hard limits. Used for everything that arrives
+ * as JSON: datagrams, mPlane messages, grading documents, mappings, the configuration.
+ * Numbers keep the text they came with: nothing is rounded here.
+ */
+#ifndef EZREPO_JSON_H
+#define EZREPO_JSON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/slice.h"
+
+enum json_type { JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+struct json {
+    enum json_type type;
+    uint32_t count;           /* members of an object, elements of an array */
+    struct slice key;         /* inside an object: the member's name */
+    struct slice text;        /* a string's bytes (UTF-8, unescaped), a number's text as sent */
+    const struct json *first; /* object, array: the first member */
+    const struct json *next;  /* the sibling after this one */
+};
+
+struct json_limits {
+    uint32_t depth;        /* nesting of arrays and objects */
+    uint32_t nodes;        /* values altogether */
+    uint32_t string_bytes; /* of one string, key or number */
+    bool comments;         /* slash-star and slash-slash comments are allowed */
+};
+
+/*
+ * Reads exactly one JSON value out of the bytes. The tree lives in the arena; strings are copied.
+ * A key that stands twice in one object is refused: its meaning would depend on the reader.
+ * NULL on a fault; then error holds, NUL-terminated, what was wrong and at which byte.
+ */
+const struct json *json_parse(struct arena *a, struct slice bytes, const struct json_limits *limits,
+                              char *error, size_t error_size);
+
+/* A member by name; NULL when object is NULL, not an object, or has none of that name. */
+const struct json *json_get(const struct json *object, const char *key);
+
+/* Whether the node is there and a string with exactly this text. */
+bool json_is(const struct json *node, const char *text);
+
+/* The name of a type, for messages: "object", "string" ... */
+const char *json_type_name(enum json_type type);
+
+/*
+ * The node as compact JSON text in the arena (strings escaped, numbers as they came);
+ * .at is NULL when memory is out.
+ */
+struct slice json_text(struct arena *a, const struct json *node);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * A criterion for one dimension: "*" (or any run of asterisks) is any; for source and dest an address
+ * or CIDR prefix; else a glob: '*' any run, '?' one character, all else literal, case-sensitive.
+ */
+#ifndef EZREPO_PATTERN_H
+#define EZREPO_PATTERN_H
+
+#include <stdbool.h>
+
+#include "common/address.h"
+
+enum pattern_kind { PATTERN_ANY, PATTERN_EXACT, PATTERN_GLOB, PATTERN_PREFIX };
+
+struct pattern {
+    enum pattern_kind kind;
+    struct slice text;    /* as written; must outlive this */
+    struct prefix prefix; /* PATTERN_PREFIX */
+};
+
+/* addresses: the dimension is source or dest. 0, or -1 when malformed (not UTF-8, too long). */
+int pattern_compile(struct slice text, bool addresses, struct pattern *pattern);
+
+bool pattern_matches(const struct pattern *pattern, struct slice value);
+
+/* The pattern as SQL's LIKE sees it (with backslash as the escape), in the arena. */
+struct slice pattern_like(struct arena *a, const struct pattern *pattern);
+
+#endif

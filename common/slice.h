@@ -1,0 +1,37 @@
+/* A run of bytes that somebody else owns; not terminated by a NUL. */
+#ifndef EZREPO_SLICE_H
+#define EZREPO_SLICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+struct slice {
+    const char *at; /* NULL: no value at all (SQL's NULL, JSON's null); "" is a value */
+    size_t len;
+};
+
+/* The bytes of a C string, without its NUL; NULL gives the slice that is no value. */
+static inline struct slice slice_of(const char *s)
+{
+    return (struct slice){s, s == NULL ? 0 : strlen(s)};
+}
+
+static inline bool slice_equal(struct slice a, struct slice b)
+{
+    return a.len == b.len && (a.at == NULL) == (b.at == NULL) &&
+           (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+}
+
+static inline bool slice_is(struct slice a, const char *s)
+{
+    return slice_equal(a, slice_of(s));
+}
+
+static inline bool slice_starts(struct slice a, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return a.len >= n && memcmp(a.at, prefix, n) == 0;
+}
+
+#endif

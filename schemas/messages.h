@@ -1,0 +1,207 @@
+/*
+ * Every message that crosses a process boundary, declared once. common/message.c makes from these
+ * lists the struct, the encoder, the decoder and the printer of each; docs/architecture.md tells who
+ * sends what. On the wire a message is a msgpack array: MESSAGE_VERSION, the message's number, then its
+ * fields in this order. A receiver refuses another version, another number, a field over its limit,
+ * a missing field and anything left over.
+ *
+ * Field kinds:
+ *   UINT(name, max)            uint64_t name, 0..max
+ *   INT(name)                  int64_t name
+ *   STR(name, max_bytes)       struct slice name
+ *   BIN(name, max_bytes)       struct slice name
+ *   UUID(name)                 uint8_t name[16]
+ *   STRS(name, max, max_bytes) struct slice *name, uint32_t name_count; an element may be nil
+ *   UINTS(name, max)           uint64_t *name, uint32_t name_count
+ */
+#ifndef EZREPO_MESSAGES_H
+#define EZREPO_MESSAGES_H
+
+#define MESSAGE_VERSION 1
+
+/* Limits that several messages share. */
+#define LIMIT_BATCH_RECORDS    8192
+#define LIMIT_SCHEMAS          512   /* in one batch */
+#define LIMIT_COLUMNS          256   /* results, parameters or metadata of one schema */
+#define LIMIT_NAME_BYTES       256   /* an element's name */
+#define LIMIT_DIMENSION_BYTES  1024  /* one dimension; all six together LIMIT_DIMENSIONS_BYTES */
+#define LIMIT_DIMENSIONS_BYTES 2400  /* so that a series fits PostgreSQL's b-tree */
+#define LIMIT_VALUE_BYTES      65507 /* one value: at most a datagram */
+#define LIMIT_LABEL_BYTES      1024
+#define LIMIT_REJECT_HEAD      512 /* first bytes kept of what was refused */
+#define LIMIT_TEXT_BYTES       1024
+#define LIMIT_GRADE_NAMES      32 /* in one grading document */
+#define LIMIT_DOCUMENT_BYTES   1048576
+#define LIMIT_ANSWER_CELLS     200000
+#define LIMIT_ANSWER_ROWS      10000
+
+/* What a batch carries. */
+enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
+
+/*
+ * Frame 1 of a batch. Frame 2 is the records frame (common/batch.h) or, for BATCH_REJECTS, `count`
+ * reject messages one after the other. classifyd appends frame 3, the grades message (records only).
+ */
+#define BATCH_HEADER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                \
+    UINT(kind, 1)                                                                                  \
+    UUID(instance)               /* the ingestd's */                                               \
+    UINT(shard, 65535)           /* store shard; 0 today */                                        \
+    UINT(sequence, UINT64_MAX)   /* from 1, without holes, per instance and shard */               \
+    UINT(oldest, UINT64_MAX)     /* lowest sequence not yet acknowledged when this was pushed */   \
+    UINT(count, LIMIT_BATCH_RECORDS)                                                               \
+    INT(received_us)             /* when its oldest datagram came, microseconds since 1970 */      \
+    UINT(grading_version, UINT32_MAX) /* 0 until classifyd has graded */
+
+/* Appended by classifyd: count x names bytes, record by record, GRADE_NONE where no block matched. */
+#define GRADE_NONE 255
+#define GRADES_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+    UINT(grading_version, UINT32_MAX)                                                              \
+    STRS(names, LIMIT_GRADE_NAMES, LIMIT_NAME_BYTES)                                               \
+    BIN(grades, LIMIT_BATCH_RECORDS * LIMIT_GRADE_NAMES)
+
+/* What ingestd refused. */
+#define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+    STR(reason, 64)              /* the counter's name without "rejected." */                      \
+    STR(detail, LIMIT_TEXT_BYTES)                                                                  \
+    STR(sender, 64)              /* address and port */                                            \
+    INT(received_us)                                                                               \
+    UINT(size_bytes, UINT32_MAX) /* of the whole datagram */                                       \
+    BIN(head, LIMIT_REJECT_HEAD)
+
+/* stored to an ingestd, after COMMIT; published under the topic "ack" + the instance's 16 bytes. */
+#define ACK_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                         \
+    UUID(instance)                                                                                 \
+    UINT(shard, 65535)                                                                             \
+    UINTS(sequences, LIMIT_BATCH_RECORDS)
+
+/* stored to classifyds, topic "grading": on publication, to each new subscriber. */
+#define GRADING_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+    UINT(version, UINT32_MAX)                                                                      \
+    STR(document, LIMIT_DOCUMENT_BYTES)
+
+/* stored to classifyds, topic "version", every second: who holds another one subscribes anew. */
+#define VERSION_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS) UINT(version, UINT32_MAX)
+
+/* mplane-gw to stored (DEALER to ROUTER): publish a grading document. */
+#define PUBLISH_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+    UINT(id, UINT64_MAX)                                                                           \
+    STR(author, LIMIT_TEXT_BYTES) /* the identity that asked */                                    \
+    STR(document, LIMIT_DOCUMENT_BYTES)
+
+#define PUBLISHED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                   \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    UINT(version, UINT32_MAX)                                                                      \
+    UINT(blocks, UINT32_MAX)                                                                       \
+    STRS(faults, 100, LIMIT_TEXT_BYTES) /* each "PLACE: REASON" */
+
+enum query_kind {
+    QUERY_COUNT,     /* QueryByCriteria */
+    QUERY_HISTOGRAM, /* QueryHistogram */
+    QUERY_PERIODS,
+    QUERY_EVENTS,
+    QUERY_RECORDS,
+    QUERY_GRADING, /* GetGrading: only grading_version counts; 0 is the one in force */
+    QUERY_GRADINGS, /* all versions without their documents */
+    QUERY_KINDS
+};
+
+/* mplane-gw to queryd (DEALER to ROUTER). */
+#define QUERY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                       \
+    UINT(id, UINT64_MAX)          /* the asker's; unique among its queries under way */            \
+    UINT(kind, QUERY_KINDS - 1)                                                                    \
+    STR(type, LIMIT_DIMENSION_BYTES) /* six patterns; "*" is any */                                \
+    STR(content, LIMIT_DIMENSION_BYTES)                                                            \
+    STR(probe, LIMIT_DIMENSION_BYTES)                                                              \
+    STR(source, LIMIT_DIMENSION_BYTES)                                                             \
+    STR(dest, LIMIT_DIMENSION_BYTES)                                                               \
+    STR(path, LIMIT_DIMENSION_BYTES)                                                               \
+    INT(from_us)                  /* [from, to) over t_start; INT64_MIN is past, */                \
+    INT(to_us)                    /* INT64_MAX is future */                                        \
+    UINT(instant, 1)              /* 1: what covers from_us; to_us is not looked at */             \
+    STR(grade_name, LIMIT_NAME_BYTES) /* or "all" */                                               \
+    UINT(grade_low, 5)                                                                             \
+    UINT(grade_high, 5)                                                                            \
+    UINT(limit, LIMIT_ANSWER_ROWS) /* rows of a listing; 0: queryd's default */                    \
+    STR(after, LIMIT_TEXT_BYTES)  /* list.cursor of the last row seen, or "" */                    \
+    UINT(grading_version, UINT32_MAX)                                                              \
+    UINT(timeout_ms, 3600000)     /* 0: queryd's default */
+
+/* mplane-gw to queryd: nobody waits for that answer any more. */
+#define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS) UINT(id, UINT64_MAX)
+
+enum answer_status {
+    ANSWER_OK,
+    ANSWER_INVALID,     /* the question is at fault; message says where */
+    ANSWER_TIMEOUT,
+    ANSWER_UNAVAILABLE, /* the database is away, or too many questions at once */
+    ANSWER_TOO_LARGE,
+    ANSWER_CANCELLED,
+    ANSWER_STATUSES
+};
+
+/* queryd to mplane-gw. Cells row by row: rows x columns of them; nil is NULL. */
+#define ANSWER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    STRS(columns, 64, LIMIT_NAME_BYTES)                                                            \
+    STRS(cells, LIMIT_ANSWER_CELLS, LIMIT_DOCUMENT_BYTES)
+
+/*
+ * Inside a records frame (common/batch.h), without version and number. A schema names what a record's
+ * values mean: values = results, then parameters, then metadata, in the order of these lists. The
+ * result columns are the record's metrics; "time" is not among them.
+ */
+#define SCHEMA_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+    STR(verb, 64)                                                                                  \
+    STR(registry, LIMIT_TEXT_BYTES)                                                                \
+    STRS(results, LIMIT_COLUMNS, LIMIT_NAME_BYTES)                                                 \
+    STRS(parameters, LIMIT_COLUMNS, LIMIT_NAME_BYTES)                                              \
+    STRS(metadata, LIMIT_COLUMNS, LIMIT_NAME_BYTES)
+
+/* Values are text as sent ("True"/"False" for JSON's booleans, JSON text for lists), nil for null. */
+#define RECORD_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+    UINT(schema, LIMIT_SCHEMAS - 1) /* index into the frame's schemas */                           \
+    STR(type, LIMIT_DIMENSION_BYTES)                                                               \
+    STR(content, LIMIT_DIMENSION_BYTES)                                                            \
+    STR(probe, LIMIT_DIMENSION_BYTES)                                                              \
+    STR(source, LIMIT_DIMENSION_BYTES)                                                             \
+    STR(dest, LIMIT_DIMENSION_BYTES)                                                               \
+    STR(path, LIMIT_DIMENSION_BYTES)                                                               \
+    INT(t_start_us)                                                                                \
+    INT(t_end_us)                                                                                  \
+    UINT(row, INT32_MAX)                                                                           \
+    STR(label, LIMIT_LABEL_BYTES)                                                                  \
+    STRS(values, 3 * LIMIT_COLUMNS, LIMIT_VALUE_BYTES)
+
+/* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
+#define MESSAGES(MESSAGE)                                                                          \
+    MESSAGE(batch_header, BATCH_HEADER_FIELDS)                                                     \
+    MESSAGE(grades, GRADES_FIELDS)                                                                 \
+    MESSAGE(reject, REJECT_FIELDS)                                                                 \
+    MESSAGE(ack, ACK_FIELDS)                                                                       \
+    MESSAGE(grading, GRADING_FIELDS)                                                               \
+    MESSAGE(version, VERSION_FIELDS)                                                               \
+    MESSAGE(publish, PUBLISH_FIELDS)                                                               \
+    MESSAGE(published, PUBLISHED_FIELDS)                                                           \
+    MESSAGE(query, QUERY_FIELDS)                                                                   \
+    MESSAGE(cancel, CANCEL_FIELDS)                                                                 \
+    MESSAGE(answer, ANSWER_FIELDS)                                                                 \
+    MESSAGE(schema, SCHEMA_FIELDS)                                                                 \
+    MESSAGE(record, RECORD_FIELDS)
+
+/* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
+#define TOPIC_ACK     "ack"
+#define TOPIC_GRADING "grading"
+#define TOPIC_VERSION "version"
+
+/* Endpoints: ipc sockets of these names in run_dir. */
+#define ENDPOINT_BATCHES  "batches"  /* ingestd binds PUSH, classifyds connect PULL */
+#define ENDPOINT_GRADED   "graded"   /* stored binds PULL, classifyds connect PUSH */
+#define ENDPOINT_ANNOUNCE "announce" /* stored binds XPUB; ingestd and classifyds connect SUB */
+#define ENDPOINT_STORE    "store"    /* stored binds ROUTER, mplane-gw connects DEALER */
+#define ENDPOINT_QUERY    "query"    /* queryd binds ROUTER, mplane-gw connects DEALER */
+
+#endif
