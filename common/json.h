@@ -23,8 +23,12 @@ struct json {
     const struct json *next;  /* the sibling after this one */
 };
 
+/* However the limits are set: deepest nesting, most members of one object. */
+#define JSON_DEPTH   64
+#define JSON_MEMBERS 1024
+
 struct json_limits {
-    uint32_t depth;        /* nesting of arrays and objects */
+    uint32_t depth;        /* nesting of arrays and objects, at most JSON_DEPTH */
     uint32_t nodes;        /* values altogether */
     uint32_t string_bytes; /* of one string, key or number */
     bool comments;         /* slash-star and slash-slash comments are allowed */

@@ -1,0 +1,351 @@
+/* yajl's events into a tree, with limits. All memory, yajl's own too, comes from the arena. */
+#include "common/json.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <yajl/yajl_parse.h>
+
+struct builder {
+    struct arena *arena;
+    const struct json_limits *limits;
+    struct json *root;
+    struct json *open[JSON_DEPTH]; /* the arrays and objects around what comes next */
+    struct json *last[JSON_DEPTH]; /* the last member of each */
+    uint32_t depth;
+    uint32_t nodes;
+    struct slice key; /* of the member that comes next */
+    const char *fault;
+};
+
+/* ---- yajl's memory: a block is preceded by its size, for realloc ---- */
+
+static void *yajl_take(void *context, size_t size)
+{
+    size_t *p = arena_alloc(context, sizeof(max_align_t) + size);
+    if (p == NULL) {
+        return NULL;
+    }
+    *p = size;
+    return (char *)p + sizeof(max_align_t);
+}
+
+static void *yajl_retake(void *context, void *old, size_t size)
+{
+    void *p = yajl_take(context, size);
+    if (p != NULL && old != NULL) {
+        size_t had;
+        memcpy(&had, (char *)old - sizeof(max_align_t), sizeof had);
+        memcpy(p, old, had < size ? had : size);
+    }
+    return p;
+}
+
+static void yajl_give(void *context, void *old)
+{
+    (void)context;
+    (void)old;
+}
+
+/* ---- building ---- */
+
+static int fail(struct builder *b, const char *why)
+{
+    b->fault = why;
+    return 0; /* tells yajl to stop */
+}
+
+static bool has_key(const struct json *object, struct slice key)
+{
+    for (const struct json *m = object->first; m != NULL; m = m->next) {
+        if (slice_equal(m->key, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static struct json *add(struct builder *b, enum json_type type)
+{
+    if (++b->nodes > b->limits->nodes) {
+        fail(b, "more values than allowed");
+        return NULL;
+    }
+    struct json *node = arena_calloc(b->arena, 1, sizeof *node);
+    if (node == NULL) {
+        fail(b, "needs more memory than allowed");
+        return NULL;
+    }
+    node->type = type;
+    if (b->depth == 0) {
+        b->root = node;
+        return node;
+    }
+    struct json *parent = b->open[b->depth - 1];
+    if (parent->type == JSON_OBJECT) {
+        node->key = b->key;
+        if (parent->count == JSON_MEMBERS) {
+            fail(b, "an object with more members than allowed");
+            return NULL;
+        }
+    }
+    if (b->last[b->depth - 1] == NULL) {
+        parent->first = node;
+    } else {
+        b->last[b->depth - 1]->next = node;
+    }
+    b->last[b->depth - 1] = node;
+    parent->count++;
+    return node;
+}
+
+static int add_text(struct builder *b, enum json_type type, const char *at, size_t len)
+{
+    if (len > b->limits->string_bytes) {
+        return fail(b, type == JSON_NUMBER ? "a number longer than allowed"
+                                           : "a string longer than allowed");
+    }
+    struct json *node = add(b, type);
+    if (node == NULL) {
+        return 0;
+    }
+    node->text = arena_copy(b->arena, (struct slice){at, len});
+    return node->text.at != NULL || fail(b, "needs more memory than allowed");
+}
+
+static int on_null(void *context)
+{
+    return add(context, JSON_NULL) != NULL;
+}
+
+static int on_boolean(void *context, int value)
+{
+    return add(context, value ? JSON_TRUE : JSON_FALSE) != NULL;
+}
+
+static int on_number(void *context, const char *at, size_t len)
+{
+    return add_text(context, JSON_NUMBER, at, len);
+}
+
+static int on_string(void *context, const unsigned char *at, size_t len)
+{
+    return add_text(context, JSON_STRING, (const char *)at, len);
+}
+
+static int on_key(void *context, const unsigned char *at, size_t len)
+{
+    struct builder *b = context;
+    if (len > b->limits->string_bytes) {
+        return fail(b, "a key longer than allowed");
+    }
+    b->key = arena_copy(b->arena, (struct slice){(const char *)at, len});
+    if (b->key.at == NULL) {
+        return fail(b, "needs more memory than allowed");
+    }
+    return !has_key(b->open[b->depth - 1], b->key) || fail(b, "a key that stands twice");
+}
+
+static int open_node(struct builder *b, enum json_type type)
+{
+    if (b->depth >= b->limits->depth || b->depth >= JSON_DEPTH) {
+        return fail(b, "nested deeper than allowed");
+    }
+    struct json *node = add(b, type);
+    if (node == NULL) {
+        return 0;
+    }
+    b->open[b->depth] = node;
+    b->last[b->depth] = NULL;
+    b->depth++;
+    return 1;
+}
+
+static int on_object(void *context)
+{
+    return open_node(context, JSON_OBJECT);
+}
+
+static int on_array(void *context)
+{
+    return open_node(context, JSON_ARRAY);
+}
+
+static int on_close(void *context)
+{
+    ((struct builder *)context)->depth--;
+    return 1;
+}
+
+static const yajl_callbacks callbacks = {
+    .yajl_null = on_null,
+    .yajl_boolean = on_boolean,
+    .yajl_number = on_number,
+    .yajl_string = on_string,
+    .yajl_start_map = on_object,
+    .yajl_map_key = on_key,
+    .yajl_end_map = on_close,
+    .yajl_start_array = on_array,
+    .yajl_end_array = on_close,
+};
+
+/* yajl's own sentence, without the newlines it likes. */
+static void say_yajl_error(yajl_handle handle, struct slice bytes, char *error, size_t error_size)
+{
+    size_t at = yajl_get_bytes_consumed(handle);
+    unsigned char *text =
+        yajl_get_error(handle, 0, (const unsigned char *)bytes.at, bytes.len);
+    const char *why = text == NULL ? "not JSON" : (const char *)text;
+    int len = (int)strcspn(why, "\n");
+    snprintf(error, error_size, "%.*s at byte %zu", len, why, at);
+    if (text != NULL) {
+        yajl_free_error(handle, text);
+    }
+}
+
+const struct json *json_parse(struct arena *a, struct slice bytes, const struct json_limits *limits,
+                              char *error, size_t error_size)
+{
+    struct builder b = {.arena = a, .limits = limits};
+    yajl_alloc_funcs memory = {yajl_take, yajl_retake, yajl_give, a};
+    yajl_handle handle = yajl_alloc(&callbacks, &memory, &b);
+    if (handle == NULL) {
+        snprintf(error, error_size, "needs more memory than allowed");
+        return NULL;
+    }
+    yajl_config(handle, yajl_allow_comments, limits->comments ? 1 : 0);
+    yajl_status status = yajl_parse(handle, (const unsigned char *)bytes.at, bytes.len);
+    if (status == yajl_status_ok) {
+        status = yajl_complete_parse(handle);
+    }
+    const struct json *result = NULL;
+    if (b.fault != NULL) {
+        snprintf(error, error_size, "%s at byte %zu", b.fault, yajl_get_bytes_consumed(handle));
+    } else if (status != yajl_status_ok) {
+        say_yajl_error(handle, bytes, error, error_size);
+    } else if (b.root == NULL || b.depth != 0) {
+        snprintf(error, error_size, "ends too early at byte %zu", bytes.len);
+    } else {
+        result = b.root;
+    }
+    yajl_free(handle);
+    return result;
+}
+
+/* ---- reading ---- */
+
+const struct json *json_get(const struct json *object, const char *key)
+{
+    if (object == NULL || object->type != JSON_OBJECT) {
+        return NULL;
+    }
+    struct slice wanted = slice_of(key);
+    for (const struct json *m = object->first; m != NULL; m = m->next) {
+        if (slice_equal(m->key, wanted)) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+bool json_is(const struct json *node, const char *text)
+{
+    return node != NULL && node->type == JSON_STRING && slice_is(node->text, text);
+}
+
+const char *json_type_name(enum json_type type)
+{
+    static const char *const names[] = {"null",   "false", "true",  "number",
+                                        "string", "array", "object"};
+    return names[type];
+}
+
+/* ---- writing ---- */
+
+/* Counts only while at is NULL. */
+struct sink {
+    char *at;
+    size_t len;
+};
+
+static void put(struct sink *s, const char *bytes, size_t len)
+{
+    if (s->at != NULL) {
+        memcpy(s->at + s->len, bytes, len);
+    }
+    s->len += len;
+}
+
+static void put_string(struct sink *s, struct slice text)
+{
+    put(s, "\"", 1);
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.at[i];
+        if (c == '"' || c == '\\') {
+            put(s, "\\", 1);
+            put(s, &text.at[i], 1);
+        } else if (c < 0x20) {
+            char escaped[8];
+            snprintf(escaped, sizeof escaped, "\\u%04x", c);
+            put(s, escaped, 6);
+        } else {
+            put(s, &text.at[i], 1);
+        }
+    }
+    put(s, "\"", 1);
+}
+
+static void put_node(struct sink *s, const struct json *node);
+
+static void put_members(struct sink *s, const struct json *node)
+{
+    bool object = node->type == JSON_OBJECT;
+    put(s, object ? "{" : "[", 1);
+    for (const struct json *m = node->first; m != NULL; m = m->next) {
+        if (m != node->first) {
+            put(s, ",", 1);
+        }
+        if (object) {
+            put_string(s, m->key);
+            put(s, ":", 1);
+        }
+        put_node(s, m);
+    }
+    put(s, object ? "}" : "]", 1);
+}
+
+/* Recursion is as deep as the tree, which json_parse bounds. */
+static void put_node(struct sink *s, const struct json *node)
+{
+    switch (node->type) {
+    case JSON_NULL:
+    case JSON_FALSE:
+    case JSON_TRUE:
+        put(s, json_type_name(node->type), strlen(json_type_name(node->type)));
+        break;
+    case JSON_NUMBER:
+        put(s, node->text.at, node->text.len);
+        break;
+    case JSON_STRING:
+        put_string(s, node->text);
+        break;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        put_members(s, node);
+        break;
+    }
+}
+
+struct slice json_text(struct arena *a, const struct json *node)
+{
+    struct sink s = {NULL, 0};
+    put_node(&s, node);
+    s.at = arena_alloc(a, s.len + 1);
+    if (s.at == NULL) {
+        return (struct slice){NULL, 0};
+    }
+    s.len = 0;
+    put_node(&s, node);
+    s.at[s.len] = '\0';
+    return (struct slice){s.at, s.len};
+}

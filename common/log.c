@@ -1,0 +1,154 @@
+/* One line an event, to standard error, in one write. */
+#include "common/log.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_BYTES 2048
+
+static char process_name[32] = "ezrepo";
+static unsigned process_instance;
+static enum log_level lowest = LOG_LEVEL_INFO;
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+
+void log_start(const char *process, unsigned instance)
+{
+    snprintf(process_name, sizeof process_name, "%s", process);
+    process_instance = instance;
+}
+
+void log_set_level(enum log_level level)
+{
+    lowest = level;
+}
+
+int log_level_parse(const char *name, enum log_level *level)
+{
+    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
+        if (strcmp(name, level_names[i]) == 0) {
+            *level = (enum log_level)i;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+/* What outsiders sent must not look like a line of its own, nor drive a terminal. */
+static void disarm(char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f) {
+            text[i] = '?';
+        }
+    }
+}
+
+static size_t append(char *line, size_t used, int written)
+{
+    if (written > 0) {
+        used += (size_t)written;
+    }
+    return used < LINE_BYTES - 1 ? used : LINE_BYTES - 2;
+}
+
+__attribute__((format(printf, 4, 0))) static void
+write_line(enum log_level level, int error, const char *event, const char *format, va_list args)
+{
+    if (level < lowest) {
+        return;
+    }
+    char line[LINE_BYTES];
+    struct timespec now;
+    struct tm utc;
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
+    used = append(line, used,
+                  snprintf(line + used, sizeof line - used, ".%06ldZ %s %s[%u] %s ",
+                           now.tv_nsec / 1000, level_names[level], process_name, process_instance,
+                           event));
+    size_t body = used;
+    used = append(line, used, vsnprintf(line + used, sizeof line - used, format, args));
+    if (error != 0) {
+        used = append(line, used,
+                      snprintf(line + used, sizeof line - used, " error=\"%s\"", strerror(error)));
+    }
+    disarm(line + body, used - body);
+    line[used++] = '\n';
+    /* A log that cannot be written must not stop the process. */
+    ssize_t ignored = write(STDERR_FILENO, line, used);
+    (void)ignored;
+}
+
+#define WRITE_LINE(level, error)                                                                   \
+    do {                                                                                           \
+        va_list args;                                                                              \
+        va_start(args, format);                                                                    \
+        write_line(level, error, event, format, args);                                             \
+        va_end(args);                                                                              \
+    } while (0)
+
+void log_debug(const char *event, const char *format, ...)
+{
+    WRITE_LINE(LOG_LEVEL_DEBUG, 0);
+}
+
+void log_info(const char *event, const char *format, ...)
+{
+    WRITE_LINE(LOG_LEVEL_INFO, 0);
+}
+
+void log_warn(const char *event, const char *format, ...)
+{
+    WRITE_LINE(LOG_LEVEL_WARN, 0);
+}
+
+void log_error(const char *event, const char *format, ...)
+{
+    WRITE_LINE(LOG_LEVEL_ERROR, 0);
+}
+
+void log_errno(const char *event, const char *format, ...)
+{
+    int error = errno;
+    WRITE_LINE(LOG_LEVEL_ERROR, error);
+    errno = error;
+}
+
+void log_fatal(const char *event, const char *format, ...)
+{
+    WRITE_LINE(LOG_LEVEL_ERROR, 0);
+    exit(1);
+}
+
+void log_panic(const char *event, const char *format, ...)
+{
+    WRITE_LINE(LOG_LEVEL_ERROR, 0);
+    abort();
+}
+
+bool log_allowed(struct log_limit *limit, uint32_t burst)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    int64_t now_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    if (limit->window_us == 0 || now_us - limit->window_us >= 10000000) {
+        uint32_t left_out = limit->left_out;
+        *limit = (struct log_limit){.window_us = now_us};
+        if (left_out > 0) {
+            log_warn("log.left_out", "lines=%u reason=\"too many of one kind\"", left_out);
+        }
+    }
+    if (limit->written >= burst) {
+        limit->left_out++;
+        return false;
+    }
+    limit->written++;
+    return true;
+}
