@@ -17,9 +17,9 @@
 #define WHEN_TEXT   32 /* "2016-02-18 12:00:00.000000" and its NUL fit */
 
 /*
- * An absolute time: "Y-M-D[ H:M[:S[.f]]]" (also 'T' as the separator, a trailing 'Z' or offset, RFC 3339);
- * UTC unless an offset is given. Digits after the sixth of a fraction are cut. Nothing may follow.
- * 0, or -1.
+ * An absolute time: "Y-M-D[ H:M[:S[.f]]]" (also 'T' as the separator, a trailing 'Z' or offset, RFC
+ * 3339); UTC unless an offset is given. Digits after the sixth of a fraction are cut. Nothing may
+ * follow. 0, or -1.
  */
 int when_time_parse(struct slice text, int64_t *us);
 /* "YYYY-MM-DD HH:MM:SS.ffffff" */
@@ -27,16 +27,20 @@ void when_time_text(int64_t us, char text[WHEN_TEXT]);
 
 enum when_point { WHEN_ABSENT, WHEN_AT_PAST, WHEN_AT_NOW, WHEN_AT_FUTURE, WHEN_AT };
 
-/* A cron part: one bit for each second, minute, hour, day of month, day of week (0 Sunday), month. */
+/*
+ * A cron part: one bit for each second, minute, hour, day of month, day of week (0 Sunday), month.
+ * Of the hours' bits those past 23 never come true; they are kept because real programs send
+ * "0,1,...,59" for any hour and compute tokens from that text.
+ */
 struct when_cron {
     bool given;
-    uint64_t seconds, minutes;
-    uint32_t hours, days, weekdays, months;
+    uint64_t seconds, minutes, hours;
+    uint32_t days, weekdays, months;
 };
 
 struct when {
-    enum when_point start, end;   /* end WHEN_ABSENT: a singleton or start + duration */
-    int64_t start_us, end_us;     /* where the point is WHEN_AT */
+    enum when_point start, end; /* end WHEN_ABSENT: a singleton or start + duration */
+    int64_t start_us, end_us;   /* where the point is WHEN_AT */
     bool has_duration, has_period;
     int64_t duration_us, period_us;
     bool repeat;
@@ -46,15 +50,25 @@ struct when {
     int64_t inner_duration_us, inner_period_us;
 };
 
-/* Reads a scope. -1 on a fault; then error says what and where. Impossible scopes are faults. */
+/*
+ * Reads a scope: [repeat] T [... T | + D] [/ D] [cron C] [{ now [+ D] [/ D] }], blanks as one
+ * likes. -1 on a fault; then error says what and where. Impossible scopes are faults: `past` or
+ * `future` alone, an end before its start, a repetition without a step, a cron that no time
+ * fulfils. Nothing is cut off silently.
+ */
 int when_parse(struct slice text, struct when *when, char *error, size_t error_size);
 
-/* The canonical rendering in the arena (tests/golden/when.json states it). */
+/*
+ * The canonical rendering in the arena, as mPlane programs write it and hash it (durations in whole
+ * seconds, a blank behind a closing brace); .at NULL when memory is out.
+ */
 struct slice when_text(struct arena *a, const struct when *when);
 
 /*
  * The absolute range the scope selects at `now_us`: start and end in microseconds, WHEN_PAST and
- * WHEN_FUTURE where it is open. *instant when it is a single point. -1 for a repeated scope.
+ * WHEN_FUTURE where it is open (or ends after the year 9999). *instant when it is a single point
+ * (no end, no duration). For a repeated scope it is the outer one. -1 when the range ends before it
+ * starts, as `now ... 2016-01-01` does today.
  */
 int when_range(const struct when *when, int64_t now_us, int64_t *start_us, int64_t *end_us,
                bool *instant);
@@ -62,7 +76,18 @@ int when_range(const struct when *when, int64_t now_us, int64_t *start_us, int64
 /* Whether it is definite: an absolute start, and an end absolute, by duration or absent. */
 bool when_is_definite(const struct when *when);
 
-/* Whether a specification's scope follows a capability's (tests/golden/follows.json). */
+/*
+ * When a repeated scope that was taken up at now_us runs next, at or after from_us: 0 and the time,
+ * or 1 when it never does again. Steps count from the scope's start, or from now_us when that has
+ * passed.
+ */
+int when_next(const struct when *when, int64_t now_us, int64_t from_us, int64_t *us);
+
+/*
+ * Whether a specification's scope follows a capability's, by the rule of real programs: it has a
+ * period at least the capability's, if that has one, and starts, or has an absolute end, within its
+ * range.
+ */
 bool when_follows(const struct when *specification, const struct when *capability, int64_t now_us);
 
 #endif

@@ -1,0 +1,24 @@
+/* Who a peer is: its certificate's subject as mPlane programs compute it. Pure. */
+#ifndef EZREPO_MPLANE_IDENTITY_H
+#define EZREPO_MPLANE_IDENTITY_H
+
+#include <openssl/x509.h>
+
+#include "common/arena.h"
+#include "common/slice.h"
+
+/* The identity of everybody where there is no TLS. */
+#define IDENTITY_UNAUTHENTICATED "unauthenticated"
+
+/* A longer identity is refused. */
+#define IDENTITY_BYTES 1024
+
+/*
+ * The values of the subject's attributes in the order of the certificate, joined by dots, as UTF-8
+ * in the arena with a NUL behind: "org.mplane.SSB.Clients.Client-1". Of a relative name with
+ * several attributes the first counts. {NULL, 0} when the subject is empty or too long, holds a
+ * NUL, or memory is out.
+ */
+struct slice identity_of(struct arena *a, const X509_NAME *subject);
+
+#endif

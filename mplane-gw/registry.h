@@ -1,0 +1,59 @@
+/*
+ * Element registries: which elements exist and of which primitive type they are. Pure: registries
+ * are given as bytes, nothing is fetched.
+ */
+#ifndef EZREPO_MPLANE_REGISTRY_H
+#define EZREPO_MPLANE_REGISTRY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/slice.h"
+
+#define REGISTRY_CORE "http://ict-mplane.eu/registry/core"
+
+enum primitive {
+    PRIMITIVE_NONE, /* no such element */
+    PRIMITIVE_STRING,
+    PRIMITIVE_NATURAL,
+    PRIMITIVE_REAL,
+    PRIMITIVE_BOOLEAN,
+    PRIMITIVE_TIME,
+    PRIMITIVE_ADDRESS,
+    PRIMITIVE_URL
+};
+
+/* "natural" ... as registries write it; "bool", which the specification has, is read as boolean. */
+const char *primitive_name(enum primitive p);
+enum primitive primitive_parse(struct slice name);
+
+/* All elements that this process knows, out of one or more registries. */
+struct registry;
+
+/* An empty one; NULL when memory is out. The caller owns it. */
+struct registry *registry_new(void);
+void registry_free(struct registry **r);
+
+/*
+ * Adds a registry file ({"registry-format": "mplane-0", "registry-uri", "elements": [...]}). An
+ * element that is known already keeps its first meaning, as in other mPlane programs; its URIs in
+ * "includes" must have been added before. -1 on a fault: then nothing was added, and error says
+ * what and where. The bytes are copied as far as they are needed.
+ */
+int registry_add(struct registry *r, struct slice bytes, char *error, size_t error_size);
+
+/* The primitive type of an element; PRIMITIVE_NONE when no registry has it. r may be NULL. */
+enum primitive registry_primitive(const struct registry *r, struct slice element);
+
+/* How many distinct elements are known. */
+size_t registry_count(const struct registry *r);
+
+/*
+ * The registry file with its "registry-uri" set to this URI, as JSON text in the arena, for serving
+ * it; .at NULL on a fault, and error says what and where.
+ */
+struct slice registry_publish(struct arena *a, struct slice bytes, struct slice uri, char *error,
+                              size_t error_size);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Tokens: the MD5 digests by which mPlane programs recognise specifications and capabilities. Not a
+ * matter of security. Pure: no clock, no sockets.
+ */
+#ifndef EZREPO_MPLANE_TOKEN_H
+#define EZREPO_MPLANE_TOKEN_H
+
+#include "mplane-gw/message.h"
+
+#define TOKEN_TEXT 33 /* 32 hexadecimal digits and a NUL */
+
+/*
+ * The token of a specification without one, by its parameter values: what its sender expects in the
+ * answer. Right only for a definite scope; a relative one always bears its token. -1 when the arena
+ * is full.
+ */
+int token_of_specification(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT]);
+
+/* The token of a capability without one, by its constraints and metadata. -1 when the arena is
+ * full. */
+int token_of_capability(struct arena *a, const struct mplane_message *m, const struct registry *r,
+                        char token[TOKEN_TEXT]);
+
+/* The digest of a message's schema: registry, verb, parameter names, columns. -1 when the arena is
+ * full. */
+int token_of_schema(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT]);
+
+#endif
