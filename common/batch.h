@@ -14,8 +14,8 @@ struct batch_writer *batch_writer_new(void);
 void batch_writer_free(struct batch_writer **w);
 
 /*
- * Adds a record under its schema; record->schema is set by this. 0; 1 when the frame is full (begin a new
- * one and call again); -1 when the record exceeds a limit or memory is out.
+ * Adds a record under its schema; record->schema is set by this. 0; 1 when the frame is full (begin
+ * a new one and call again); -1 when the record exceeds a limit or memory is out.
  */
 int batch_writer_add(struct batch_writer *w, const struct schema_message *schema,
                      struct record_message *record);
@@ -35,12 +35,13 @@ struct batch_reader {
     uint32_t record_next;  /* how many were read */
 };
 
-/* Reads the schemas; -1 when the frame is not well formed. The bytes and the arena must outlive it. */
+/* Reads the schemas; -1 when the frame is not well formed. The bytes and the arena must outlive it.
+ */
 int batch_reader_open(struct batch_reader *r, struct slice frame, struct arena *a);
 
 /*
- * The next record: 1; 0 after the last, when nothing is left over; -1 when the frame is not well formed.
- * A record's values count is that of its schema: results + parameters + metadata.
+ * The next record: 1; 0 after the last, when nothing is left over; -1 when the frame is not well
+ * formed. A record's values count is that of its schema: results + parameters + metadata.
  */
 int batch_reader_next(struct batch_reader *r, struct arena *a, struct record_message *record);
 

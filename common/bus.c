@@ -64,7 +64,8 @@ int bus_send(zsock_t *socket, const struct slice *frames, int count)
     for (int i = 0; i < count; i++) {
         int more = i + 1 < count ? ZMQ_SNDMORE : 0;
         if (zmq_send(raw, frames[i].at, frames[i].len, ZMQ_DONTWAIT | more) == -1) {
-            /* ZeroMQ takes a message whole: only its first frame can be refused for lack of room. */
+            /* ZeroMQ takes a message whole: only its first frame can be refused for lack of room.
+             */
             return errno == EAGAIN && i == 0 ? 1 : -1;
         }
     }

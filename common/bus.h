@@ -11,9 +11,9 @@
 #define BUS_FRAME_BYTES (64 * 1024 * 1024)
 
 /*
- * A socket of the ZeroMQ type on ipc://RUN_DIR/ENDPOINT, with this high-water mark (messages) in both
- * directions, no linger, and frames limited to BUS_FRAME_BYTES. NULL after an error was logged.
- * The caller owns it: zsock_destroy().
+ * A socket of the ZeroMQ type on ipc://RUN_DIR/ENDPOINT, with this high-water mark (messages) in
+ * both directions, no linger, and frames limited to BUS_FRAME_BYTES. NULL after an error was
+ * logged. The caller owns it: zsock_destroy().
  */
 zsock_t *bus_bind(int type, const char *endpoint, int high_water);
 zsock_t *bus_connect(int type, const char *endpoint, int high_water);
@@ -32,8 +32,8 @@ struct bus_message {
 };
 
 /*
- * Receives one message without waiting: 0; 1 when there is none; -1 when it had more than BUS_FRAMES
- * frames (it is dropped) or on an error. After 0 the caller releases it.
+ * Receives one message without waiting: 0; 1 when there is none; -1 when it had more than
+ * BUS_FRAMES frames (it is dropped) or on an error. After 0 the caller releases it.
  */
 int bus_receive(zsock_t *socket, struct bus_message *m);
 void bus_release(struct bus_message *m);

@@ -1,6 +1,6 @@
 /*
- * The configuration file: JSON with comments, one object per section ("common" and one per process).
- * Each process has one table of options; a new option is one line there and one in
+ * The configuration file: JSON with comments, one object per section ("common" and one per
+ * process). Each process has one table of options; a new option is one line there and one in
  * docs/configuration.md. Unknown sections and unknown keys are errors.
  */
 #ifndef EZREPO_CONFIG_H
@@ -28,15 +28,18 @@ struct config_strings {
 struct config_option {
     const char *name;
     enum config_type type;
-    size_t offset;       /* of the member in the settings struct */
-    const char *preset;  /* as JSON text, e.g. "512", "\"info\"", "[]"; NULL: must be given */
-    int64_t min, max;    /* CONFIG_INTEGER */
-    bool reloadable;     /* SIGHUP may change it */
-    const char *help;    /* one line: meaning and unit */
+    size_t offset;      /* of the member in the settings struct */
+    const char *preset; /* as JSON text, e.g. "512", "\"info\"", "[]"; NULL: must be given */
+    int64_t min, max;   /* CONFIG_INTEGER */
+    bool reloadable;    /* SIGHUP may change it */
+    const char *help;   /* one line: meaning and unit */
 };
 
 /* The end of a table. */
-#define CONFIG_END {NULL, CONFIG_STRING, 0, NULL, 0, 0, false, NULL}
+#define CONFIG_END                                                                                 \
+    {                                                                                              \
+        NULL, CONFIG_STRING, 0, NULL, 0, 0, false, NULL                                            \
+    }
 
 struct config_common {
     const char *run_dir;     /* ZeroMQ's ipc sockets and status files; 0700 */
@@ -63,8 +66,8 @@ struct config *config_read_bytes(const char *file, struct slice bytes, struct co
                                  void *settings);
 
 /*
- * After SIGHUP: takes the reloadable members of `from` into `into`; logs every option that differs but
- * needs a restart. Both are settings structs of the same table.
+ * After SIGHUP: takes the reloadable members of `from` into `into`; logs every option that differs
+ * but needs a restart. Both are settings structs of the same table.
  */
 void config_reload(const char *section, const struct config_option *options, void *into,
                    const void *from);

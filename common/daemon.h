@@ -1,7 +1,7 @@
 /*
  * What every process of the set does the same way: the command line, the configuration,
- * privileges, signals, the status file, the loop. A process gives a table and callbacks; its main is
- *     int main(int argc, char **argv) { return daemon_main(&stored, argc, argv); }
+ * privileges, signals, the status file, the loop. A process gives a table and callbacks; its main
+ * is int main(int argc, char **argv) { return daemon_main(&stored, argc, argv); }
  *
  * Command line: --config FILE [--instance N] [--check-config] [--options] [--help] [--version].
  * Signals: the first SIGTERM or SIGINT drains, a second exits at once with 1; SIGHUP reloads.
@@ -26,8 +26,8 @@ struct daemon {
 
     /*
      * Whether these settings make sense together; faults are written to standard error, one a line,
-     * as "SECTION.OPTION: what was expected, what was found". Also called by --check-config and before
-     * a reload; so it changes nothing. May be NULL.
+     * as "SECTION.OPTION: what was expected, what was found". Also called by --check-config and
+     * before a reload; so it changes nothing. May be NULL.
      */
     int (*check)(const struct config_common *common, const void *settings);
     /* Still with the privileges of the start: sockets, keys. -1 ends the process. May be NULL. */
@@ -36,7 +36,8 @@ struct daemon {
     int (*start)(zloop_t *loop);
     /* Instead of the zloop: see daemon_signal_fd(). May be NULL. */
     int (*run)(void);
-    /* SIGHUP, after the reloadable options took their new values. -1: said why, kept the old. NULL ok. */
+    /* SIGHUP, after the reloadable options took their new values. -1: said why, kept the old. NULL
+     * ok. */
     int (*reload)(void);
     /* First SIGTERM: take nothing new, finish what was begun, then call daemon_finished(). */
     void (*drain)(void);
@@ -62,8 +63,8 @@ bool daemon_draining(void);
 
 /*
  * For a process with a loop of its own: poll this descriptor and call daemon_signals() when it is
- * readable, call daemon_tick() every second, and return from run() once daemon_signals() or anything
- * else has called daemon_finished(), which daemon_is_finished() tells.
+ * readable, call daemon_tick() every second, and return from run() once daemon_signals() or
+ * anything else has called daemon_finished(), which daemon_is_finished() tells.
  */
 int daemon_signal_fd(void);
 void daemon_signals(void);

@@ -193,8 +193,7 @@ static const yajl_callbacks callbacks = {
 static void say_yajl_error(yajl_handle handle, struct slice bytes, char *error, size_t error_size)
 {
     size_t at = yajl_get_bytes_consumed(handle);
-    unsigned char *text =
-        yajl_get_error(handle, 0, (const unsigned char *)bytes.at, bytes.len);
+    unsigned char *text = yajl_get_error(handle, 0, (const unsigned char *)bytes.at, bytes.len);
     const char *why = text == NULL ? "not JSON" : (const char *)text;
     int len = (int)strcspn(why, "\n");
     snprintf(error, error_size, "%.*s at byte %zu", len, why, at);

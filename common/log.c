@@ -49,7 +49,9 @@ static void disarm(char *text, size_t len)
     }
 }
 
-static size_t append(char *line, size_t used, int written)
+/* How much of the line is used after snprintf said `written`; there is always room for the newline.
+ */
+static size_t append(size_t used, int written)
 {
     if (written > 0) {
         used += (size_t)written;
@@ -69,14 +71,13 @@ write_line(enum log_level level, int error, const char *event, const char *forma
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-    used = append(line, used,
-                  snprintf(line + used, sizeof line - used, ".%06ldZ %s %s[%u] %s ",
-                           now.tv_nsec / 1000, level_names[level], process_name, process_instance,
-                           event));
+    used = append(used, snprintf(line + used, sizeof line - used, ".%06ldZ %s %s[%u] %s ",
+                                 now.tv_nsec / 1000, level_names[level], process_name,
+                                 process_instance, event));
     size_t body = used;
-    used = append(line, used, vsnprintf(line + used, sizeof line - used, format, args));
+    used = append(used, vsnprintf(line + used, sizeof line - used, format, args));
     if (error != 0) {
-        used = append(line, used,
+        used = append(used,
                       snprintf(line + used, sizeof line - used, " error=\"%s\"", strerror(error)));
     }
     disarm(line + body, used - body);

@@ -37,8 +37,8 @@ void log_fatal(const char *event, const char *format, ...) LOG_PRINTF __attribut
 void log_panic(const char *event, const char *format, ...) LOG_PRINTF __attribute__((noreturn));
 
 /*
- * For what outsiders can cause at any rate: true at most `burst` times in each ten seconds; the next
- * line after a silence says how many were left out. One struct per place in the code, zeroed.
+ * For what outsiders can cause at any rate: true at most `burst` times in each ten seconds; the
+ * next line after a silence says how many were left out. One struct per place in the code, zeroed.
  */
 struct log_limit {
     int64_t window_us;

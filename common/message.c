@@ -207,13 +207,13 @@ static void print_uints(FILE *f, const uint64_t *values, uint32_t count)
     putc(']', f);
 }
 
-#define PRINT_UINT(name, max)        fprintf(f, " " #name "=%" PRIu64, m->name);
-#define PRINT_INT(name)              fprintf(f, " " #name "=%" PRId64, m->name);
-#define PRINT_STR(name, max)         fputs(" " #name "=", f), print_bytes(f, m->name);
-#define PRINT_UUID(name)             fputs(" " #name "=", f), print_uuid(f, m->name);
-#define PRINT_STRS(name, max, bytes) fputs(" " #name "=", f), print_strs(f, m->name, m->name##_count);
-#define PRINT_UINTS(name, max)                                                                     \
-    fputs(" " #name "=", f), print_uints(f, m->name, m->name##_count);
+#define PRINT_UINT(name, max) fprintf(f, " " #name "=%" PRIu64, m->name);
+#define PRINT_INT(name)       fprintf(f, " " #name "=%" PRId64, m->name);
+#define PRINT_STR(name, max)  fputs(" " #name "=", f), print_bytes(f, m->name);
+#define PRINT_UUID(name)      fputs(" " #name "=", f), print_uuid(f, m->name);
+#define PRINT_STRS(name, max, bytes)                                                               \
+    fputs(" " #name "=", f), print_strs(f, m->name, m->name##_count);
+#define PRINT_UINTS(name, max) fputs(" " #name "=", f), print_uints(f, m->name, m->name##_count);
 
 /* ---- one of each for every message ---- */
 
@@ -258,9 +258,8 @@ int message_number(struct slice bytes)
     struct unpack u = unpack_bytes(bytes.at, bytes.len);
     uint32_t count;
     uint64_t version, number;
-    if (unpack_array(&u, UINT32_MAX, &count) == -1 ||
-        unpack_uint(&u, UINT64_MAX, &version) == -1 || version != MESSAGE_VERSION ||
-        unpack_uint(&u, MESSAGE_COUNT - 1, &number) == -1) {
+    if (unpack_array(&u, UINT32_MAX, &count) == -1 || unpack_uint(&u, UINT64_MAX, &version) == -1 ||
+        version != MESSAGE_VERSION || unpack_uint(&u, MESSAGE_COUNT - 1, &number) == -1) {
         return -1;
     }
     return (int)number;

@@ -23,12 +23,16 @@
 #include "common/unpack.h"
 #include "schemas/messages.h"
 
-#define MEMBER_UINT(name, max)        uint64_t name;
-#define MEMBER_INT(name)              int64_t name;
-#define MEMBER_STR(name, max)         struct slice name;
-#define MEMBER_UUID(name)             uint8_t name[16];
-#define MEMBER_STRS(name, max, bytes) struct slice *name; uint32_t name##_count;
-#define MEMBER_UINTS(name, max)       uint64_t *name; uint32_t name##_count;
+#define MEMBER_UINT(name, max) uint64_t name;
+#define MEMBER_INT(name)       int64_t name;
+#define MEMBER_STR(name, max)  struct slice name;
+#define MEMBER_UUID(name)      uint8_t name[16];
+#define MEMBER_STRS(name, max, bytes)                                                              \
+    struct slice *name;                                                                            \
+    uint32_t name##_count;
+#define MEMBER_UINTS(name, max)                                                                    \
+    uint64_t *name;                                                                                \
+    uint32_t name##_count;
 
 #define DECLARE_MESSAGE(name, FIELDS)                                                              \
     struct name##_message {                                                                        \

@@ -1,4 +1,5 @@
-/* Reading msgpack (https://github.com/msgpack/msgpack/blob/master/spec.md), byte by byte, bounded. */
+/* Reading msgpack (https://github.com/msgpack/msgpack/blob/master/spec.md), byte by byte, bounded.
+ */
 #include "common/unpack.h"
 
 /* A big-endian number of n bytes behind the tag; 0, or -1 when they are not there. */
@@ -94,7 +95,8 @@ int unpack_int(struct unpack *u, int64_t *value)
     return 0;
 }
 
-/* The bytes behind a length that stands in `width` bytes behind the tag, or in the tag itself (0). */
+/* The bytes behind a length that stands in `width` bytes behind the tag, or in the tag itself (0).
+ */
 static int take_bytes(struct unpack *u, size_t width, uint64_t len, uint32_t max, struct slice *s)
 {
     if (width > 0 && read_be(u, width, &len) == -1) {

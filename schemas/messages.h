@@ -1,9 +1,9 @@
 /*
  * Every message that crosses a process boundary, declared once. common/message.c makes from these
- * lists the struct, the encoder, the decoder and the printer of each; docs/architecture.md tells who
- * sends what. On the wire a message is a msgpack array: MESSAGE_VERSION, the message's number, then its
- * fields in this order. A receiver refuses another version, another number, a field over its limit,
- * a missing field and anything left over.
+ * lists the struct, the encoder, the decoder and the printer of each; docs/architecture.md tells
+ * who sends what. On the wire a message is a msgpack array: MESSAGE_VERSION, the message's number,
+ * then its fields in this order. A receiver refuses another version, another number, a field over
+ * its limit, a missing field and anything left over.
  *
  * Field kinds:
  *   UINT(name, max)            uint64_t name, 0..max
@@ -40,30 +40,32 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
 
 /*
  * Frame 1 of a batch. Frame 2 is the records frame (common/batch.h) or, for BATCH_REJECTS, `count`
- * reject messages one after the other. classifyd appends frame 3, the grades message (records only).
+ * reject messages one after the other. classifyd appends frame 3, the grades message (records
+ * only).
  */
 #define BATCH_HEADER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                \
     UINT(kind, 1)                                                                                  \
-    UUID(instance)               /* the ingestd's */                                               \
-    UINT(shard, 65535)           /* store shard; 0 today */                                        \
-    UINT(sequence, UINT64_MAX)   /* from 1, without holes, per instance and shard */               \
-    UINT(oldest, UINT64_MAX)     /* lowest sequence not yet acknowledged when this was pushed */   \
+    UUID(instance)             /* the ingestd's */                                                 \
+    UINT(shard, 65535)         /* store shard; 0 today */                                          \
+    UINT(sequence, UINT64_MAX) /* from 1, without holes, per instance and shard */                 \
+    UINT(oldest, UINT64_MAX)   /* lowest sequence not yet acknowledged when this was pushed */     \
     UINT(count, LIMIT_BATCH_RECORDS)                                                               \
-    INT(received_us)             /* when its oldest datagram came, microseconds since 1970 */      \
+    INT(received_us)                  /* when its oldest datagram came, microseconds since 1970 */ \
     UINT(grading_version, UINT32_MAX) /* 0 until classifyd has graded */
 
-/* Appended by classifyd: count x names bytes, record by record, GRADE_NONE where no block matched. */
+/* Appended by classifyd: count x names bytes, record by record, GRADE_NONE where no block matched.
+ */
 #define GRADE_NONE 255
 #define GRADES_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
     UINT(grading_version, UINT32_MAX)                                                              \
     STRS(names, LIMIT_GRADE_NAMES, LIMIT_NAME_BYTES)                                               \
-    BIN(grades, LIMIT_BATCH_RECORDS * LIMIT_GRADE_NAMES)
+    BIN(grades, LIMIT_BATCH_RECORDS *LIMIT_GRADE_NAMES)
 
 /* What ingestd refused. */
 #define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
-    STR(reason, 64)              /* the counter's name without "rejected." */                      \
+    STR(reason, 64) /* the counter's name without "rejected." */                                   \
     STR(detail, LIMIT_TEXT_BYTES)                                                                  \
-    STR(sender, 64)              /* address and port */                                            \
+    STR(sender, 64) /* address and port */                                                         \
     INT(received_us)                                                                               \
     UINT(size_bytes, UINT32_MAX) /* of the whole datagram */                                       \
     BIN(head, LIMIT_REJECT_HEAD)
@@ -102,14 +104,14 @@ enum query_kind {
     QUERY_PERIODS,
     QUERY_EVENTS,
     QUERY_RECORDS,
-    QUERY_GRADING, /* GetGrading: only grading_version counts; 0 is the one in force */
+    QUERY_GRADING,  /* GetGrading: only grading_version counts; 0 is the one in force */
     QUERY_GRADINGS, /* all versions without their documents */
     QUERY_KINDS
 };
 
 /* mplane-gw to queryd (DEALER to ROUTER). */
 #define QUERY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                       \
-    UINT(id, UINT64_MAX)          /* the asker's; unique among its queries under way */            \
+    UINT(id, UINT64_MAX) /* the asker's; unique among its queries under way */                     \
     UINT(kind, QUERY_KINDS - 1)                                                                    \
     STR(type, LIMIT_DIMENSION_BYTES) /* six patterns; "*" is any */                                \
     STR(content, LIMIT_DIMENSION_BYTES)                                                            \
@@ -117,23 +119,23 @@ enum query_kind {
     STR(source, LIMIT_DIMENSION_BYTES)                                                             \
     STR(dest, LIMIT_DIMENSION_BYTES)                                                               \
     STR(path, LIMIT_DIMENSION_BYTES)                                                               \
-    INT(from_us)                  /* [from, to) over t_start; INT64_MIN is past, */                \
-    INT(to_us)                    /* INT64_MAX is future */                                        \
-    UINT(instant, 1)              /* 1: what covers from_us; to_us is not looked at */             \
+    INT(from_us)                      /* [from, to) over t_start; INT64_MIN is past, */            \
+    INT(to_us)                        /* INT64_MAX is future */                                    \
+    UINT(instant, 1)                  /* 1: what covers from_us; to_us is not looked at */         \
     STR(grade_name, LIMIT_NAME_BYTES) /* or "all" */                                               \
     UINT(grade_low, 5)                                                                             \
     UINT(grade_high, 5)                                                                            \
     UINT(limit, LIMIT_ANSWER_ROWS) /* rows of a listing; 0: queryd's default */                    \
-    STR(after, LIMIT_TEXT_BYTES)  /* list.cursor of the last row seen, or "" */                    \
+    STR(after, LIMIT_TEXT_BYTES)   /* list.cursor of the last row seen, or "" */                   \
     UINT(grading_version, UINT32_MAX)                                                              \
-    UINT(timeout_ms, 3600000)     /* 0: queryd's default */
+    UINT(timeout_ms, 3600000) /* 0: queryd's default */
 
 /* mplane-gw to queryd: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS) UINT(id, UINT64_MAX)
 
 enum answer_status {
     ANSWER_OK,
-    ANSWER_INVALID,     /* the question is at fault; message says where */
+    ANSWER_INVALID, /* the question is at fault; message says where */
     ANSWER_TIMEOUT,
     ANSWER_UNAVAILABLE, /* the database is away, or too many questions at once */
     ANSWER_TOO_LARGE,
@@ -150,7 +152,7 @@ enum answer_status {
     STRS(cells, LIMIT_ANSWER_CELLS, LIMIT_DOCUMENT_BYTES)
 
 /*
- * Inside a records frame (common/batch.h), without version and number. A schema names what a record's
+ * Inside a records frame (common/batch.h). A schema names what a record's
  * values mean: values = results, then parameters, then metadata, in the order of these lists. The
  * result columns are the record's metrics; "time" is not among them.
  */
@@ -161,7 +163,8 @@ enum answer_status {
     STRS(parameters, LIMIT_COLUMNS, LIMIT_NAME_BYTES)                                              \
     STRS(metadata, LIMIT_COLUMNS, LIMIT_NAME_BYTES)
 
-/* Values are text as sent ("True"/"False" for JSON's booleans, JSON text for lists), nil for null. */
+/* Values are text as sent ("True"/"False" for JSON's booleans, JSON text for lists), nil for null.
+ */
 #define RECORD_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
     UINT(schema, LIMIT_SCHEMAS - 1) /* index into the frame's schemas */                           \
     STR(type, LIMIT_DIMENSION_BYTES)                                                               \

@@ -1,0 +1,569 @@
+/*
+ * The skeleton of every process: command line, configuration, privileges, signals, status file,
+ * loop. It knows nothing of what a process does.
+ */
+#include "common/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <grp.h>
+#include <inttypes.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#define NOTES              16
+#define NOTE_BYTES         200
+#define LOOP_INTERRUPTIONS 100000
+#define READINGS           2 /* of the configuration that live: the one at the start, the newest */
+
+struct note {
+    char key[32];
+    char text[NOTE_BYTES];
+};
+
+static struct {
+    const struct daemon *daemon;
+    const char *config_file;
+    unsigned instance;
+    struct config_common common;
+    struct config *readings[READINGS];
+    zloop_t *loop;
+    int signal_pipe[2];
+    bool draining, finished;
+    int exit_code;
+    int64_t started_us;
+    struct note notes[NOTES];
+} self = {.signal_pipe = {-1, -1}};
+
+/* ---- what processes ask ---- */
+
+const struct config_common *daemon_common(void)
+{
+    return &self.common;
+}
+
+unsigned daemon_instance(void)
+{
+    return self.instance;
+}
+
+bool daemon_draining(void)
+{
+    return self.draining;
+}
+
+bool daemon_is_finished(void)
+{
+    return self.finished;
+}
+
+void daemon_finished(int exit_code)
+{
+    self.finished = true;
+    self.exit_code = exit_code;
+}
+
+int daemon_signal_fd(void)
+{
+    return self.signal_pipe[0];
+}
+
+static int64_t clock_us(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+int64_t daemon_now_us(void)
+{
+    return clock_us(CLOCK_REALTIME);
+}
+
+int64_t daemon_clock_us(void)
+{
+    return clock_us(CLOCK_MONOTONIC);
+}
+
+void daemon_note(const char *key, const char *format, ...)
+{
+    struct note *n = self.notes;
+    while (n < self.notes + NOTES && n->key[0] != '\0' && strcmp(n->key, key) != 0) {
+        n++;
+    }
+    if (n == self.notes + NOTES) {
+        return;
+    }
+    snprintf(n->key, sizeof n->key, "%s", key);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(n->text, sizeof n->text, format, args);
+    va_end(args);
+}
+
+/* ---- the status file ---- */
+
+static void print_json_string(FILE *f, const char *s)
+{
+    putc('"', f);
+    for (; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') {
+            fprintf(f, "\\%c", c);
+        } else if (c < 0x20) {
+            fprintf(f, "\\u%04x", c);
+        } else {
+            putc(c, f);
+        }
+    }
+    putc('"', f);
+}
+
+static void print_time(FILE *f, const char *key, int64_t us)
+{
+    time_t seconds = (time_t)(us / 1000000);
+    struct tm utc;
+    char text[32];
+    gmtime_r(&seconds, &utc);
+    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
+    fprintf(f, "  \"%s\": \"%s.%06dZ\",\n", key, text, (int)(us % 1000000));
+}
+
+static void print_status(FILE *f)
+{
+    const struct daemon *d = self.daemon;
+    fprintf(f, "{\n  \"process\": \"%s\",\n  \"instance\": %u,\n  \"pid\": %ld,\n", d->name,
+            self.instance, (long)getpid());
+    fprintf(f, "  \"version\": \"%s\",\n  \"state\": \"%s\",\n", EZREPO_VERSION,
+            self.finished   ? "stopped"
+            : self.draining ? "draining"
+                            : "running");
+    print_time(f, "started_at", self.started_us);
+    print_time(f, "updated_at", daemon_now_us());
+    fputs("  \"notes\": {", f);
+    for (size_t i = 0; i < NOTES && self.notes[i].key[0] != '\0'; i++) {
+        fputs(i == 0 ? "\n    " : ",\n    ", f);
+        print_json_string(f, self.notes[i].key);
+        fputs(": ", f);
+        print_json_string(f, self.notes[i].text);
+    }
+    fputs("\n  },\n  \"counters\": {", f);
+    for (size_t i = 0; i < d->counter_count; i++) {
+        fprintf(f, "%s\n    \"%s\": %" PRIu64, i == 0 ? "" : ",", d->counter_names[i],
+                d->counters[i]);
+    }
+    fputs("\n  }\n}\n", f);
+}
+
+/* Replaced in one step, so that a reader always sees a whole one. */
+static void write_status(void)
+{
+    static struct log_limit said;
+    char path[512], temporary[520];
+    snprintf(path, sizeof path, "%s/status/%s-%u.json", self.common.run_dir, self.daemon->name,
+             self.instance);
+    snprintf(temporary, sizeof temporary, "%s.new", path);
+    FILE *f = fopen(temporary, "w");
+    if (f != NULL) {
+        print_status(f);
+        bool failed = ferror(f) != 0;
+        failed = fclose(f) != 0 || failed;
+        if (!failed && rename(temporary, path) == 0) {
+            return;
+        }
+    }
+    if (log_allowed(&said, 1)) {
+        log_errno("status.write", "file=%s", path);
+    }
+}
+
+void daemon_tick(void)
+{
+    if (self.daemon->tick != NULL) {
+        self.daemon->tick();
+    }
+    write_status();
+}
+
+/* ---- signals ---- */
+
+static void on_signal(int number)
+{
+    static volatile sig_atomic_t terminations;
+    int saved = errno;
+    if (number != SIGHUP && terminations++ > 0) {
+        _exit(1);
+    }
+    char c = number == SIGHUP ? 'h' : 't';
+    ssize_t ignored = write(self.signal_pipe[1], &c, 1);
+    (void)ignored;
+    errno = saved;
+}
+
+static int catch_signals(void)
+{
+    if (pipe2(self.signal_pipe, O_CLOEXEC | O_NONBLOCK) == -1) {
+        log_errno("daemon.pipe", "what=signals");
+        return -1;
+    }
+    struct sigaction a = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&a.sa_mask);
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    sigaction(SIGTERM, &a, NULL);
+    sigaction(SIGINT, &a, NULL);
+    sigaction(SIGHUP, &a, NULL);
+    sigaction(SIGPIPE, &ignore, NULL);
+    return 0;
+}
+
+static void set_log_level(void)
+{
+    enum log_level level;
+    if (log_level_parse(self.common.log_level, &level) == 0) {
+        log_set_level(level);
+    }
+}
+
+static void reload(void)
+{
+    const struct daemon *d = self.daemon;
+    void *settings = calloc(1, d->settings_size + 1);
+    struct config_common common;
+    struct config *c = settings == NULL
+                           ? NULL
+                           : config_read(self.config_file, &common, d->name, d->options, settings);
+    if (c == NULL || (d->check != NULL && d->check(&common, settings) == -1)) {
+        log_error("config.refused", "file=%s effect=\"the settings in force stay\"",
+                  self.config_file);
+        config_free(&c);
+        free(settings);
+        return;
+    }
+    config_reload("common", config_common_options, &self.common, &common);
+    config_reload(d->name, d->options, d->settings, settings);
+    free(settings);
+    /* Options that need a restart still point into the first reading. */
+    config_free(&self.readings[1]);
+    self.readings[1] = c;
+    set_log_level();
+    if (d->reload != NULL && d->reload() == -1) {
+        log_error("config.reload", "effect=\"some of what was in force stays\"");
+    }
+    log_info("config.reloaded", "file=%s", self.config_file);
+}
+
+void daemon_signals(void)
+{
+    char c;
+    while (read(self.signal_pipe[0], &c, 1) == 1) {
+        if (c == 'h') {
+            reload();
+        } else if (!self.draining) {
+            self.draining = true;
+            log_info("daemon.draining", "signal=SIGTERM");
+            if (self.daemon->drain == NULL) {
+                daemon_finished(0);
+            } else {
+                self.daemon->drain();
+            }
+        }
+    }
+}
+
+/* ---- the loop ---- */
+
+static int loop_done(void)
+{
+    return self.finished ? -1 : 0;
+}
+
+static int on_signal_fd(zloop_t *loop, zmq_pollitem_t *item, void *context)
+{
+    (void)loop, (void)item, (void)context;
+    daemon_signals();
+    return loop_done();
+}
+
+static int on_second(zloop_t *loop, int timer, void *context)
+{
+    (void)loop, (void)timer, (void)context;
+    daemon_tick();
+    return loop_done();
+}
+
+/* A process may be finished by any of its own handlers; looked at often, it costs nothing. */
+static int on_moment(zloop_t *loop, int timer, void *context)
+{
+    (void)loop, (void)timer, (void)context;
+    return loop_done();
+}
+
+static int run_zloop(void)
+{
+    zmq_pollitem_t item = {.fd = self.signal_pipe[0], .events = ZMQ_POLLIN};
+    if (zloop_poller(self.loop, &item, on_signal_fd, NULL) == -1 ||
+        zloop_timer(self.loop, 1000, 0, on_second, NULL) == -1 ||
+        zloop_timer(self.loop, 50, 0, on_moment, NULL) == -1) {
+        log_error("daemon.loop", "error=\"out of memory\"");
+        return -1;
+    }
+    /* A signal interrupts the loop (0); a handler ends it (-1), which only a finished process does.
+     */
+    for (int interrupted = 0; !self.finished; interrupted++) {
+        if (interrupted == LOOP_INTERRUPTIONS) {
+            log_error("daemon.loop", "error=\"cannot poll\"");
+            return -1;
+        }
+        zloop_start(self.loop);
+    }
+    return 0;
+}
+
+/* ---- starting ---- */
+
+static int make_folder(const char *path, uid_t uid, gid_t gid)
+{
+    if (mkdir(path, 0700) == -1 && errno != EEXIST) {
+        log_errno("daemon.folder", "path=%s", path);
+        return -1;
+    }
+    if (geteuid() == 0 && uid != 0 && chown(path, uid, gid) == -1) {
+        log_errno("daemon.folder", "path=%s", path);
+        return -1;
+    }
+    struct stat s;
+    if (stat(path, &s) == -1 || !S_ISDIR(s.st_mode) || (s.st_mode & 077) != 0) {
+        log_error("daemon.folder",
+                  "path=%s expected=\"a folder that only its owner may enter (0700)\"", path);
+        return -1;
+    }
+    return 0;
+}
+
+static int make_run_dir(uid_t uid, gid_t gid)
+{
+    char status[512];
+    snprintf(status, sizeof status, "%s/status", self.common.run_dir);
+    return make_folder(self.common.run_dir, uid, gid) == 0 && make_folder(status, uid, gid) == 0
+               ? 0
+               : -1;
+}
+
+/* Whom to become: 0 and the ids, which are our own when nothing is to be dropped. */
+static int find_user(uid_t *uid, gid_t *gid)
+{
+    *uid = geteuid();
+    *gid = getegid();
+    if (*uid != 0) {
+        return 0;
+    }
+    if (self.common.user[0] == '\0') {
+        log_warn("daemon.root", "advice=\"common.user names nobody: this process stays root\"");
+        return 0;
+    }
+    struct passwd *p = getpwnam(self.common.user);
+    if (p == NULL) {
+        log_error("daemon.user", "common.user=%s error=\"no such user\"", self.common.user);
+        return -1;
+    }
+    *uid = p->pw_uid;
+    *gid = p->pw_gid;
+    return 0;
+}
+
+static int drop_privileges(uid_t uid, gid_t gid)
+{
+    if (geteuid() != 0 || uid == 0) {
+        return 0;
+    }
+    if (initgroups(self.common.user, gid) == -1 || setgid(gid) == -1 || setuid(uid) == -1) {
+        log_errno("daemon.privileges", "user=%s", self.common.user);
+        return -1;
+    }
+    if (setuid(0) == 0) {
+        log_error("daemon.privileges", "error=\"root could be taken back\"");
+        return -1;
+    }
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return 0;
+}
+
+static int start(void)
+{
+    const struct daemon *d = self.daemon;
+    uid_t uid;
+    gid_t gid;
+    umask(077);
+    zsys_handler_set(NULL); /* signals are ours, not CZMQ's */
+    if (catch_signals() == -1 || find_user(&uid, &gid) == -1 || make_run_dir(uid, gid) == -1 ||
+        (d->prepare != NULL && d->prepare() == -1) || drop_privileges(uid, gid) == -1) {
+        return -1;
+    }
+    self.started_us = daemon_now_us();
+    if (d->run == NULL) {
+        self.loop = zloop_new();
+        if (self.loop == NULL) {
+            log_error("daemon.loop", "error=\"out of memory\"");
+            return -1;
+        }
+    }
+    if (d->start != NULL && d->start(self.loop) == -1) {
+        return -1;
+    }
+    log_info("daemon.started", "version=%s pid=%ld", EZREPO_VERSION, (long)getpid());
+    write_status();
+    return 0;
+}
+
+static int serve(void)
+{
+    const struct daemon *d = self.daemon;
+    int rc = start();
+    if (rc == 0) {
+        rc = d->run != NULL ? d->run() : run_zloop();
+    }
+    if (rc == -1) {
+        daemon_finished(1);
+    }
+    if (self.started_us != 0) {
+        daemon_tick();
+    }
+    if (d->stop != NULL) {
+        d->stop();
+    }
+    if (self.loop != NULL) {
+        zloop_destroy(&self.loop);
+    }
+    log_info("daemon.stopped", "exit=%d", self.exit_code);
+    return self.exit_code;
+}
+
+/* ---- the command line ---- */
+
+static void print_help(FILE *f)
+{
+    const struct daemon *d = self.daemon;
+    fprintf(f,
+            "%s: %s\n\nUsage: %s --config FILE [--instance N] [--check-config]\n\n"
+            "  --config FILE    the configuration (JSON with comments)\n"
+            "  --instance N     which of several of its kind this is (0)\n"
+            "  --check-config   check the configuration, say what is wrong, exit\n"
+            "  --options        list the options of the configuration, exit\n"
+            "  --version        print the version, exit\n"
+            "  --help           print this, exit\n\n"
+            "SIGTERM drains and exits; a second one exits at once. SIGHUP reads the\n"
+            "configuration again.\n",
+            d->name, d->summary, d->name);
+}
+
+static void print_options(const char *section, const struct config_option *options)
+{
+    static const char *const types[] = {"string", "integer", "boolean", "strings", "object"};
+    for (const struct config_option *o = options; o->name != NULL; o++) {
+        printf("%s.%s\t%s\t%s\t%s\t%s\n", section, o->name, types[o->type],
+               o->preset == NULL ? (o->type == CONFIG_OBJECT ? "" : "required") : o->preset,
+               o->reloadable ? "reloadable" : "restart", o->help);
+    }
+}
+
+static int usage(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", self.daemon->name, what);
+    fprintf(stderr, "Try '%s --help'.\n", self.daemon->name);
+    return 2;
+}
+
+static int parse_instance(const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long n = strtoul(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || n > 9999) {
+        return -1;
+    }
+    self.instance = (unsigned)n;
+    return 0;
+}
+
+/* -1: go on; else the exit code. */
+static int parse_command_line(int argc, char **argv, bool *check_only)
+{
+    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+                                            {"instance", required_argument, NULL, 'i'},
+                                            {"check-config", no_argument, NULL, 'k'},
+                                            {"options", no_argument, NULL, 'o'},
+                                            {"version", no_argument, NULL, 'v'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    int c;
+    while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+        switch (c) {
+        case 'c':
+            self.config_file = optarg;
+            break;
+        case 'i':
+            if (parse_instance(optarg) == -1) {
+                return usage("--instance: expected a number 0..9999");
+            }
+            break;
+        case 'k':
+            *check_only = true;
+            break;
+        case 'o':
+            print_options("common", config_common_options);
+            print_options(self.daemon->name, self.daemon->options);
+            return 0;
+        case 'v':
+            printf("%s %s\n", self.daemon->name, EZREPO_VERSION);
+            return 0;
+        case 'h':
+            print_help(stdout);
+            return 0;
+        default:
+            return usage("wrong option");
+        }
+    }
+    if (optind != argc) {
+        return usage("unexpected argument");
+    }
+    return self.config_file == NULL ? usage("--config FILE is missing") : -1;
+}
+
+int daemon_main(const struct daemon *d, int argc, char **argv)
+{
+    self.daemon = d;
+    bool check_only = false;
+    int rc = parse_command_line(argc, argv, &check_only);
+    if (rc != -1) {
+        return rc;
+    }
+    self.readings[0] =
+        config_read(self.config_file, &self.common, d->name, d->options, d->settings);
+    if (self.readings[0] == NULL) {
+        return 1;
+    }
+    if (d->check != NULL && d->check(&self.common, d->settings) == -1) {
+        rc = 1;
+    } else if (check_only) {
+        printf("%s: %s is good\n", d->name, self.config_file);
+        rc = 0;
+    } else {
+        log_start(d->name, self.instance);
+        set_log_level();
+        rc = serve();
+    }
+    for (int i = 0; i < READINGS; i++) {
+        config_free(&self.readings[i]);
+    }
+    return rc;
+}
