@@ -20,16 +20,19 @@ struct prefix {
     uint8_t bits;
 };
 
-/* 0 when the text is exactly one address (no blanks, no zone, no leading zeros in IPv4), else -1. */
+/* 0 when the text is exactly one address (no blanks, no zone, no leading zeros in IPv4), else -1.
+ */
 int address_parse(struct slice text, struct address *address);
 
 /* The canonical text (RFC 5952 for IPv6), NUL-terminated. */
 void address_text(const struct address *address, char text[ADDRESS_TEXT_SIZE]);
 
-/* The canonical text in the arena when s is an address, else s itself; .at NULL when memory is out. */
+/* The canonical text in the arena when s is an address, else s itself; .at NULL when memory is out.
+ */
 struct slice address_canonical(struct arena *a, struct slice s);
 
-/* "192.0.2.0/24", or an address alone, which is the prefix of all its bits. -1 when it is neither. */
+/* "192.0.2.0/24", or an address alone, which is the prefix of all its bits. -1 when it is neither.
+ */
 int prefix_parse(struct slice text, struct prefix *prefix);
 
 /* False across families. */

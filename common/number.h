@@ -5,24 +5,36 @@
 #ifndef EZREPO_NUMBER_H
 #define EZREPO_NUMBER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/slice.h"
 
 struct number {
-    double approximate;
-    struct slice text; /* for the exact comparison; must outlive this */
-    bool exact;        /* few enough digits that doubles compare as the decimals do */
+    double approximate; /* to some 14 digits; infinite or 0 beyond the range of a double */
+    struct slice text;  /* for the exact comparison; must outlive this */
+    bool exact;         /* few enough digits that doubles compare as the decimals do */
 };
 
 /*
- * An optional sign, digits with an optional fraction, an optional exponent, and nothing else; as the
- * JSON grammar but with "+7", "007", ".5" and "5." allowed or not exactly as docs/semantics says.
- * 0, or -1 when the text is not a number.
+ * An optional sign, digits, optionally a dot and digits, optionally an exponent ('e' or 'E', an
+ * optional sign, digits), and nothing else. So "+7", "007", "-3" and "1e1" are numbers; "", ".5",
+ * "5.", " 5", "5 ", "0x10", "1_0", "nan" and "inf" are not. 0, or -1 when the text is not a number.
  */
 int number_parse(struct slice text, struct number *number);
 
-/* Less than, equal to or greater than zero, exactly. */
-int number_compare(const struct number *a, const struct number *b);
+/*
+ * Less than, equal to or greater than zero, exactly, whatever the number of digits. Only exponents
+ * beyond 10^18 (either way) all count as 10^18. Both come from number_parse().
+ */
+int number_compare_exactly(const struct number *a, const struct number *b);
+
+static inline int number_compare(const struct number *a, const struct number *b)
+{
+    if (a->exact && b->exact) {
+        return (a->approximate > b->approximate) - (a->approximate < b->approximate);
+    }
+    return number_compare_exactly(a, b);
+}
 
 #endif

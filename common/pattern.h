@@ -1,6 +1,7 @@
 /*
- * A criterion for one dimension: "*" (or any run of asterisks) is any; for source and dest an address
- * or CIDR prefix; else a glob: '*' any run, '?' one character, all else literal, case-sensitive.
+ * A criterion for one dimension: "*" (or any run of asterisks) is any; for source and dest an
+ * address or CIDR prefix; else a glob: '*' any run, '?' one character, all else literal,
+ * case-sensitive.
  */
 #ifndef EZREPO_PATTERN_H
 #define EZREPO_PATTERN_H
@@ -17,10 +18,21 @@ struct pattern {
     struct prefix prefix; /* PATTERN_PREFIX */
 };
 
-/* addresses: the dimension is source or dest. 0, or -1 when malformed (not UTF-8, too long). */
+/*
+ * addresses: the dimension is source or dest. 0, or -1 when malformed: not UTF-8, a NUL in it, or
+ * longer than LIMIT_DIMENSION_BYTES.
+ */
 int pattern_compile(struct slice text, bool addresses, struct pattern *pattern);
 
+/*
+ * An address or prefix compares as addresses when the value is an address ("2001:DB8::1" is
+ * 2001:db8::1, an IPv4 prefix never holds an IPv6 address), as text when it is none.
+ */
 bool pattern_matches(const struct pattern *pattern, struct slice value);
+
+/* The same for who has parsed the value already: address is NULL when it is none. */
+bool pattern_matches_address(const struct pattern *pattern, struct slice value,
+                             const struct address *address);
 
 /* The pattern as SQL's LIKE sees it (with backslash as the escape), in the arena. */
 struct slice pattern_like(struct arena *a, const struct pattern *pattern);

@@ -18,22 +18,25 @@ struct record_types *record_types_read_bytes(const char *name, struct slice byte
 void record_types_free(struct record_types **t);
 
 /*
- * The type and content that the names of the result columns tell: the first mapping in file order one of
- * whose column patterns matches one of the columns. 0, or -1 when none does. *content_from is the
- * name of the parameter that holds the content, or NULL when *content is it.
+ * The type and content that the names of the result columns tell: the first mapping in file order
+ * one of whose column patterns matches one of the columns. 0, or -1 when none does. *content_from
+ * is the name of the parameter that holds the content, or NULL when *content is it.
  */
 int record_types_match(const struct record_types *t, const struct slice *columns, uint32_t count,
                        struct slice *type, struct slice *content, const char **content_from);
 
-/* The aliases of a metric for a record type, in order of preference; the count, 0 when it has none. */
+/* The aliases of a metric for a record type, in order of preference; the count, 0 when it has none.
+ */
 uint32_t record_types_aliases(const struct record_types *t, struct slice type, struct slice metric,
                               const struct slice **aliases);
 
-/* After this silence a period ends, microseconds; the file's default for a type it does not name. */
+/* After this silence a period ends, microseconds; the file's default for a type it does not name.
+ */
 int64_t record_types_gap_us(const struct record_types *t, struct slice type);
 
 /* The types named in the file with their gaps, for the database: i from 0; -1 past the last. */
-int record_types_each(const struct record_types *t, uint32_t i, struct slice *type, int64_t *gap_us);
+int record_types_each(const struct record_types *t, uint32_t i, struct slice *type,
+                      int64_t *gap_us);
 int64_t record_types_default_gap_us(const struct record_types *t);
 
 #endif

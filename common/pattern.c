@@ -1,0 +1,162 @@
+/* Criteria for one dimension. Pure; time at most the product of the two lengths. */
+#include "common/pattern.h"
+
+#include "schemas/messages.h"
+
+/* The length of the character that begins here; 1 also for a byte that begins none. */
+static size_t character_length(const char *at, const char *end)
+{
+    const char *next = at + 1;
+    if (((unsigned char)*at & 0xc0) == 0xc0) {
+        while (next < end && ((unsigned char)*next & 0xc0) == 0x80) {
+            next++;
+        }
+    }
+    return (size_t)(next - at);
+}
+
+/* Whether the bytes are UTF-8 without NUL, surrogates and overlong forms: what PostgreSQL takes. */
+static bool is_text(struct slice s)
+{
+    const unsigned char *at = (const unsigned char *)s.at;
+    const unsigned char *end = at + s.len;
+    while (at < end) {
+        unsigned char c = *at++;
+        if (c == 0) {
+            return false;
+        }
+        if (c < 0x80) {
+            continue;
+        }
+        unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
+        if (c < 0xc2 || c > 0xf4 || (size_t)(end - at) < more) {
+            return false;
+        }
+        unsigned char second_low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+        unsigned char second_high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+        if (at[0] < second_low || at[0] > second_high) {
+            return false;
+        }
+        for (unsigned i = 1; i < more; i++) {
+            if ((at[i] & 0xc0) != 0x80) {
+                return false;
+            }
+        }
+        at += more;
+    }
+    return true;
+}
+
+static bool only_asterisks(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] != '*') {
+            return false;
+        }
+    }
+    return text.len > 0;
+}
+
+int pattern_compile(struct slice text, bool addresses, struct pattern *pattern)
+{
+    if (text.at == NULL || text.len > LIMIT_DIMENSION_BYTES || !is_text(text)) {
+        return -1;
+    }
+    struct pattern compiled = {.kind = PATTERN_EXACT, .text = text};
+    if (only_asterisks(text)) {
+        compiled.kind = PATTERN_ANY;
+    } else if (addresses && prefix_parse(text, &compiled.prefix) == 0) {
+        compiled.kind = PATTERN_PREFIX;
+    } else if (text.len > 0 &&
+               (memchr(text.at, '*', text.len) != NULL || memchr(text.at, '?', text.len) != NULL)) {
+        compiled.kind = PATTERN_GLOB;
+    }
+    *pattern = compiled;
+    return 0;
+}
+
+/* On a mismatch only the last asterisk can help: it takes one character more. */
+static bool glob_matches(struct slice pattern, struct slice value)
+{
+    const char *p = pattern.at;
+    const char *p_end = p + pattern.len;
+    const char *v = value.at;
+    const char *v_end = v + value.len;
+    const char *after_star = NULL; /* in the pattern */
+    const char *star_end = NULL;   /* in the value: where the asterisk's run ends so far */
+
+    while (v < v_end) {
+        if (p < p_end && *p == '*') {
+            after_star = ++p;
+            star_end = v;
+        } else if (p < p_end && *p == '?') {
+            p++;
+            v += character_length(v, v_end);
+        } else if (p < p_end && *p == *v) {
+            p++;
+            v++;
+        } else if (after_star != NULL) {
+            star_end += character_length(star_end, v_end);
+            p = after_star;
+            v = star_end;
+        } else {
+            return false;
+        }
+    }
+    while (p < p_end && *p == '*') {
+        p++;
+    }
+    return p == p_end;
+}
+
+bool pattern_matches_address(const struct pattern *pattern, struct slice value,
+                             const struct address *address)
+{
+    switch (pattern->kind) {
+    case PATTERN_ANY:
+        return true;
+    case PATTERN_PREFIX:
+        if (address != NULL) {
+            return prefix_contains(&pattern->prefix, address);
+        }
+        return slice_equal(pattern->text, value);
+    case PATTERN_GLOB:
+        return value.len == 0 ? only_asterisks(pattern->text) : glob_matches(pattern->text, value);
+    case PATTERN_EXACT:
+        break;
+    }
+    return slice_equal(pattern->text, value);
+}
+
+bool pattern_matches(const struct pattern *pattern, struct slice value)
+{
+    struct address address;
+    bool is_address = pattern->kind == PATTERN_PREFIX && address_parse(value, &address) == 0;
+    return pattern_matches_address(pattern, value, is_address ? &address : NULL);
+}
+
+struct slice pattern_like(struct arena *a, const struct pattern *pattern)
+{
+    struct slice text = pattern->text;
+    char *out = arena_alloc(a, text.len * 2 + 1);
+    if (out == NULL) {
+        return (struct slice){NULL, 0};
+    }
+    size_t n = 0;
+    bool glob = pattern->kind == PATTERN_GLOB || pattern->kind == PATTERN_ANY;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.at[i];
+        if (glob && c == '*') {
+            out[n++] = '%';
+        } else if (glob && c == '?') {
+            out[n++] = '_';
+        } else {
+            if (c == '%' || c == '_' || c == '\\') {
+                out[n++] = '\\';
+            }
+            out[n++] = c;
+        }
+    }
+    out[n] = '\0';
+    return (struct slice){out, n};
+}

@@ -1,0 +1,425 @@
+/*
+ * schemas/record-types.json, read once at start, checked whole, then only looked at. Lookups are
+ * linear: they happen once per combination of columns, not per record.
+ */
+#include "common/record_types.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/json.h"
+#include "common/pattern.h"
+#include "schemas/messages.h"
+
+#define FILE_BYTES    (1 << 20)
+#define MEMORY_BYTES  (16 << 20)
+#define GAP_DEFAULT_S 300
+#define GAP_MAX_S     31536000 /* a year */
+#define FAULTS_SHOWN  20
+
+static const struct json_limits file_limits = {
+    .depth = 8, .nodes = 65536, .string_bytes = 4096, .comments = true};
+
+struct mapping {
+    struct pattern *columns;
+    uint32_t column_count;
+    struct slice type;
+    struct slice content;
+    const char *content_from; /* NULL: content is it */
+};
+
+struct alias_list {
+    struct slice metric;
+    struct slice *names;
+    uint32_t name_count;
+};
+
+struct type_entry {
+    struct slice name;
+    int64_t gap_us;
+    struct alias_list *aliases;
+    uint32_t alias_count;
+};
+
+struct record_types {
+    struct arena *arena;
+    const char *file; /* for messages */
+    uint32_t faults;
+    int64_t gap_us;
+    struct mapping *mappings;
+    uint32_t mapping_count;
+    struct type_entry *types;
+    uint32_t type_count;
+};
+
+static void fault(struct record_types *t, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void fault(struct record_types *t, const char *format, ...)
+{
+    if (t->faults++ >= FAULTS_SHOWN) {
+        return;
+    }
+    fprintf(stderr, "%s: ", t->file);
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+}
+
+static const char *found(const struct json *node)
+{
+    return node == NULL ? "nothing" : json_type_name(node->type);
+}
+
+/* Every key of the object must be among these; "comment" always is. */
+static void check_keys(struct record_types *t, const char *place, const struct json *object,
+                       const char *const *keys)
+{
+    for (const struct json *m = object->first; m != NULL; m = m->next) {
+        bool known = slice_is(m->key, "comment");
+        for (uint32_t i = 0; !known && keys[i] != NULL; i++) {
+            known = slice_is(m->key, keys[i]);
+        }
+        if (!known) {
+            fault(t, "%s: unknown key \"%.*s\"", place, (int)m->key.len, m->key.at);
+        }
+    }
+}
+
+/* A string of 1..max bytes; else a fault and the slice that is no value. */
+static struct slice read_name(struct record_types *t, const char *place, const struct json *node,
+                              size_t max)
+{
+    if (node == NULL || node->type != JSON_STRING || node->text.len == 0 || node->text.len > max ||
+        memchr(node->text.at, '\0', node->text.len) != NULL) {
+        fault(t, "%s: expected a string of 1..%zu bytes, found %s", place, max, found(node));
+        return (struct slice){NULL, 0};
+    }
+    return node->text;
+}
+
+static int64_t read_gap_us(struct record_types *t, const char *place, const struct json *node,
+                           int64_t preset_us)
+{
+    if (node == NULL) {
+        return preset_us;
+    }
+    int64_t seconds = 0;
+    bool good = node->type == JSON_NUMBER && node->text.len <= 8;
+    for (size_t i = 0; good && i < node->text.len; i++) {
+        good = node->text.at[i] >= '0' && node->text.at[i] <= '9';
+        seconds = seconds * 10 + (node->text.at[i] - '0');
+    }
+    if (!good || seconds > GAP_MAX_S) {
+        fault(t, "%s: expected whole seconds 0..%d, found %.*s", place, GAP_MAX_S,
+              (int)(node->type == JSON_NUMBER ? node->text.len : strlen(found(node))),
+              node->type == JSON_NUMBER ? node->text.at : found(node));
+        return preset_us;
+    }
+    return seconds * 1000000;
+}
+
+/* Where something stands, for messages; "?" when memory is out. */
+#define PLACE(t, ...) place_or((arena_printf((t)->arena, __VA_ARGS__)))
+
+static const char *place_or(const char *text)
+{
+    return text == NULL ? "?" : text;
+}
+
+static void *take(struct record_types *t, size_t count, size_t size)
+{
+    void *p = arena_calloc(t->arena, count > 0 ? count : 1, size);
+    if (p == NULL) {
+        fault(t, "out of memory");
+    }
+    return p;
+}
+
+static void read_columns(struct record_types *t, const char *place, const struct json *node,
+                         struct mapping *m)
+{
+    if (node == NULL || node->type != JSON_ARRAY || node->count == 0) {
+        fault(t, "%s: expected a list of column patterns, found %s", place, found(node));
+        return;
+    }
+    m->columns = take(t, node->count, sizeof *m->columns);
+    if (m->columns == NULL) {
+        return;
+    }
+    uint32_t i = 0;
+    for (const struct json *c = node->first; c != NULL; c = c->next, i++) {
+        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, i);
+        struct slice text = read_name(t, at, c, LIMIT_NAME_BYTES);
+        if (text.at != NULL && pattern_compile(text, false, &m->columns[m->column_count++]) == -1) {
+            fault(t, "%s: expected a pattern in UTF-8", at);
+        }
+    }
+}
+
+static void read_mapping(struct record_types *t, const char *place, const struct json *node,
+                         struct mapping *m)
+{
+    static const char *const keys[] = {"columns", "type", "content", "content_from", NULL};
+    if (node->type != JSON_OBJECT) {
+        fault(t, "%s: expected an object, found %s", place, found(node));
+        return;
+    }
+    check_keys(t, place, node, keys);
+    read_columns(t, PLACE(t, "%s.columns", place), json_get(node, "columns"), m);
+    m->type =
+        read_name(t, PLACE(t, "%s.type", place), json_get(node, "type"), LIMIT_DIMENSION_BYTES);
+
+    const struct json *content = json_get(node, "content");
+    const struct json *from = json_get(node, "content_from");
+    if ((content == NULL) == (from == NULL)) {
+        fault(t, "%s: expected either content or content_from, found %s", place,
+              content == NULL ? "neither" : "both");
+    } else if (content != NULL) {
+        m->content = read_name(t, PLACE(t, "%s.content", place), content, LIMIT_DIMENSION_BYTES);
+    } else {
+        struct slice name = arena_copy(
+            t->arena, read_name(t, PLACE(t, "%s.content_from", place), from, LIMIT_NAME_BYTES));
+        m->content_from = name.at;
+        m->content = slice_of("");
+    }
+}
+
+static void read_mappings(struct record_types *t, const struct json *node)
+{
+    if (node == NULL) {
+        return;
+    }
+    if (node->type != JSON_ARRAY) {
+        fault(t, "mappings: expected a list, found %s", found(node));
+        return;
+    }
+    t->mappings = take(t, node->count, sizeof *t->mappings);
+    if (t->mappings == NULL) {
+        return;
+    }
+    for (const struct json *m = node->first; m != NULL; m = m->next) {
+        const char *place = PLACE(t, "mappings[%" PRIu32 "]", t->mapping_count);
+        read_mapping(t, place, m, &t->mappings[t->mapping_count++]);
+    }
+}
+
+static void read_alias_list(struct record_types *t, const char *place, const struct json *node,
+                            struct alias_list *list)
+{
+    list->metric = node->key;
+    if (node->key.len == 0 || node->key.len > LIMIT_NAME_BYTES) {
+        fault(t, "%s: expected a metric's name of 1..%d bytes", place, LIMIT_NAME_BYTES);
+    }
+    if (node->type != JSON_ARRAY || node->count == 0) {
+        fault(t, "%s: expected a list of names, found %s", place, found(node));
+        return;
+    }
+    list->names = take(t, node->count, sizeof *list->names);
+    if (list->names == NULL) {
+        return;
+    }
+    for (const struct json *n = node->first; n != NULL; n = n->next) {
+        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, list->name_count);
+        struct slice name = read_name(t, at, n, LIMIT_NAME_BYTES);
+        if (name.at != NULL && slice_equal(name, list->metric)) {
+            fault(t, "%s: a metric is not its own alias", at);
+        }
+        list->names[list->name_count++] = name;
+    }
+}
+
+static void read_type(struct record_types *t, const struct json *node, struct type_entry *entry)
+{
+    static const char *const keys[] = {"gap_s", "aliases", NULL};
+    const char *place = PLACE(t, "types.%.*s", (int)node->key.len, node->key.at);
+    entry->name = node->key;
+    entry->gap_us = t->gap_us;
+    if (node->key.len == 0 || node->key.len > LIMIT_DIMENSION_BYTES) {
+        fault(t, "%s: expected a record type of 1..%d bytes", place, LIMIT_DIMENSION_BYTES);
+    }
+    if (node->type != JSON_OBJECT) {
+        fault(t, "%s: expected an object, found %s", place, found(node));
+        return;
+    }
+    check_keys(t, place, node, keys);
+    entry->gap_us = read_gap_us(t, PLACE(t, "%s.gap_s", place), json_get(node, "gap_s"), t->gap_us);
+
+    const struct json *aliases = json_get(node, "aliases");
+    if (aliases == NULL) {
+        return;
+    }
+    if (aliases->type != JSON_OBJECT) {
+        fault(t, "%s.aliases: expected an object, found %s", place, found(aliases));
+        return;
+    }
+    entry->aliases = take(t, aliases->count, sizeof *entry->aliases);
+    for (const struct json *a = aliases->first; a != NULL && entry->aliases != NULL; a = a->next) {
+        const char *at = PLACE(t, "%s.aliases.%.*s", place, (int)a->key.len, a->key.at);
+        read_alias_list(t, at, a, &entry->aliases[entry->alias_count++]);
+    }
+}
+
+static void read_types(struct record_types *t, const struct json *node)
+{
+    if (node == NULL) {
+        return;
+    }
+    if (node->type != JSON_OBJECT) {
+        fault(t, "types: expected an object, found %s", found(node));
+        return;
+    }
+    t->types = take(t, node->count, sizeof *t->types);
+    for (const struct json *m = node->first; m != NULL && t->types != NULL; m = m->next) {
+        read_type(t, m, &t->types[t->type_count++]);
+    }
+}
+
+struct record_types *record_types_read_bytes(const char *name, struct slice bytes)
+{
+    static const char *const keys[] = {"gap_s", "mappings", "types", NULL};
+    struct record_types *t = calloc(1, sizeof *t);
+    if (t == NULL) {
+        fprintf(stderr, "%s: out of memory\n", name);
+        return NULL;
+    }
+    t->file = name;
+    t->arena = arena_new(MEMORY_BYTES);
+    if (t->arena == NULL) {
+        fault(t, "out of memory");
+        goto end;
+    }
+    char error[256];
+    const struct json *root = json_parse(t->arena, bytes, &file_limits, error, sizeof error);
+    if (root == NULL) {
+        fault(t, "%s", error);
+    } else if (root->type != JSON_OBJECT) {
+        fault(t, "expected an object, found %s", found(root));
+    } else {
+        check_keys(t, "the file", root, keys);
+        t->gap_us =
+            read_gap_us(t, "gap_s", json_get(root, "gap_s"), INT64_C(1000000) * GAP_DEFAULT_S);
+        read_mappings(t, json_get(root, "mappings"));
+        read_types(t, json_get(root, "types"));
+    }
+end:
+    if (t->faults > FAULTS_SHOWN) {
+        fprintf(stderr, "%s: and %" PRIu32 " more\n", name, t->faults - FAULTS_SHOWN);
+    }
+    t->file = NULL; /* the caller's; not needed any more */
+    if (t->faults > 0) {
+        record_types_free(&t);
+    }
+    return t;
+}
+
+struct record_types *record_types_read(const char *file)
+{
+    struct record_types *t = NULL;
+    char *bytes = NULL;
+    FILE *f = fopen(file, "rb");
+    if (f == NULL || (bytes = malloc(FILE_BYTES + 1)) == NULL) {
+        fprintf(stderr, "%s: %s\n", file, strerror(errno));
+        goto end;
+    }
+    size_t size = fread(bytes, 1, FILE_BYTES + 1, f);
+    if (ferror(f)) {
+        fprintf(stderr, "%s: %s\n", file, strerror(errno));
+    } else if (size > FILE_BYTES) {
+        fprintf(stderr, "%s: more than %d bytes\n", file, FILE_BYTES);
+    } else {
+        t = record_types_read_bytes(file, (struct slice){bytes, size});
+    }
+end:
+    free(bytes);
+    if (f != NULL) {
+        fclose(f);
+    }
+    return t;
+}
+
+void record_types_free(struct record_types **t)
+{
+    if (*t != NULL) {
+        arena_free(&(*t)->arena);
+        free(*t);
+        *t = NULL;
+    }
+}
+
+static bool mapping_holds(const struct mapping *m, const struct slice *columns, uint32_t count)
+{
+    for (uint32_t p = 0; p < m->column_count; p++) {
+        for (uint32_t c = 0; c < count; c++) {
+            if (pattern_matches(&m->columns[p], columns[c])) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+int record_types_match(const struct record_types *t, const struct slice *columns, uint32_t count,
+                       struct slice *type, struct slice *content, const char **content_from)
+{
+    for (uint32_t i = 0; i < t->mapping_count; i++) {
+        const struct mapping *m = &t->mappings[i];
+        if (mapping_holds(m, columns, count)) {
+            *type = m->type;
+            *content = m->content;
+            *content_from = m->content_from;
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static const struct type_entry *find_type(const struct record_types *t, struct slice type)
+{
+    for (uint32_t i = 0; i < t->type_count; i++) {
+        if (slice_equal(t->types[i].name, type)) {
+            return &t->types[i];
+        }
+    }
+    return NULL;
+}
+
+uint32_t record_types_aliases(const struct record_types *t, struct slice type, struct slice metric,
+                              const struct slice **aliases)
+{
+    const struct type_entry *entry = find_type(t, type);
+    for (uint32_t i = 0; entry != NULL && i < entry->alias_count; i++) {
+        if (slice_equal(entry->aliases[i].metric, metric)) {
+            *aliases = entry->aliases[i].names;
+            return entry->aliases[i].name_count;
+        }
+    }
+    *aliases = NULL;
+    return 0;
+}
+
+int64_t record_types_gap_us(const struct record_types *t, struct slice type)
+{
+    const struct type_entry *entry = find_type(t, type);
+    return entry == NULL ? t->gap_us : entry->gap_us;
+}
+
+int record_types_each(const struct record_types *t, uint32_t i, struct slice *type, int64_t *gap_us)
+{
+    if (i >= t->type_count) {
+        return -1;
+    }
+    *type = t->types[i].name;
+    *gap_us = t->types[i].gap_us;
+    return 0;
+}
+
+int64_t record_types_default_gap_us(const struct record_types *t)
+{
+    return t->gap_us;
+}
