@@ -66,8 +66,8 @@ struct slice when_text(struct arena *a, const struct when *when);
 
 /*
  * The absolute range the scope selects at `now_us`: start and end in microseconds, WHEN_PAST and
- * WHEN_FUTURE where it is open (or ends after the year 9999). *instant when it is a single point
- * (no end, no duration). For a repeated scope it is the outer one. -1 when the range ends before it
+ * WHEN_FUTURE where it is open (or ends after the year 9999). *instant when it is a single point:
+ * its end is its start. For a repeated scope it is the outer one. -1 when the range ends before it
  * starts, as `now ... 2016-01-01` does today.
  */
 int when_range(const struct when *when, int64_t now_us, int64_t *start_us, int64_t *end_us,

@@ -1,0 +1,780 @@
+/*
+ * mPlane temporal scopes. Each reader works on a cursor and either moves it past what it read or
+ * reports a fault; what is left over at the end is a fault too. Never asks what time it is.
+ */
+#include "common/when.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+#define SECOND_US INT64_C(1000000)
+#define DAY_US    (86400 * SECOND_US)
+/* 0001-01-01 and the end of 9999-12-31: what "YYYY-MM-DD" can hold. */
+#define TIME_MIN_US (-719162 * DAY_US)
+#define TIME_MAX_US (2932897 * DAY_US - 1)
+/* "inf", as mPlane programs understand it; and the longest duration there can be. */
+#define INFINITE_US (100000 * DAY_US)
+#define LONGEST_US  (TIME_MAX_US - TIME_MIN_US)
+/* Some weekday falls on 29 February at least once in this many days. */
+#define CRON_DAYS 36600
+/* How "any hour" is written: 0,1,...,59. */
+#define CRON_ANY_HOUR ((UINT64_C(1) << 60) - 1)
+
+struct cursor {
+    const char *at, *start, *end;
+    char *error;
+    size_t error_size;
+};
+
+/* Reports what was expected at the cursor; always -1. */
+static int fault(const struct cursor *c, const char *expected, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static int fault(const struct cursor *c, const char *expected, ...)
+{
+    char what[128];
+    va_list ap;
+    va_start(ap, expected);
+    vsnprintf(what, sizeof what, expected, ap);
+    va_end(ap);
+    int shown = c->end - c->at > 40 ? 40 : (int)(c->end - c->at);
+    if (shown == 0) {
+        snprintf(c->error, c->error_size, "at byte %td: expected %s, found the end",
+                 c->at - c->start, what);
+    } else {
+        snprintf(c->error, c->error_size, "at byte %td: expected %s, found \"%.*s\"",
+                 c->at - c->start, what, shown, c->at);
+    }
+    return -1;
+}
+
+/* A scope that can be read but never be. */
+static int impossible(const struct cursor *c, const char *why)
+{
+    snprintf(c->error, c->error_size, "impossible scope: %s", why);
+    return -1;
+}
+
+static void skip_blanks(struct cursor *c)
+{
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t')) {
+        c->at++;
+    }
+}
+
+static bool is_digit(const struct cursor *c)
+{
+    return c->at < c->end && *c->at >= '0' && *c->at <= '9';
+}
+
+/* Takes the text if it is next. */
+static bool take(struct cursor *c, const char *text)
+{
+    size_t n = strlen(text);
+    if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0) {
+        return false;
+    }
+    c->at += n;
+    return true;
+}
+
+/* Takes the word if it is next, behind blanks, and no letter or digit follows it. */
+static bool take_word(struct cursor *c, const char *word)
+{
+    struct cursor ahead = *c;
+    skip_blanks(&ahead);
+    if (!take(&ahead, word)) {
+        return false;
+    }
+    char next = ahead.at < ahead.end ? *ahead.at : ' ';
+    if ((next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z') || is_digit(&ahead)) {
+        return false;
+    }
+    *c = ahead;
+    return true;
+}
+
+/* Takes the sign if it is next, behind blanks. */
+static bool take_sign(struct cursor *c, const char *sign)
+{
+    struct cursor ahead = *c;
+    skip_blanks(&ahead);
+    if (!take(&ahead, sign)) {
+        return false;
+    }
+    *c = ahead;
+    return true;
+}
+
+/* min to max digits; false leaves the cursor alone. */
+static bool take_number(struct cursor *c, int min, int max, int64_t *value)
+{
+    struct cursor ahead = *c;
+    int digits = 0;
+    *value = 0;
+    while (is_digit(&ahead) && digits < max) {
+        *value = *value * 10 + (*ahead.at++ - '0');
+        digits++;
+    }
+    if (digits < min || is_digit(&ahead)) {
+        return false;
+    }
+    *c = ahead;
+    return true;
+}
+
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
+static int64_t days_of(int64_t year, int64_t month, int64_t day)
+{
+    /* Counting years from March puts the leap day at the end of the year. */
+    int64_t y = month > 2 ? year : year - 1;
+    int64_t m = month > 2 ? month - 3 : month + 9;
+    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
+}
+
+static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
+{
+    int64_t n = days + 719468;
+    int64_t era = n / 146097, of_era = n % 146097;
+    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
+    int64_t m = (5 * of_year + 2) / 153;
+    *day = of_year - (153 * m + 2) / 5 + 1;
+    *month = m < 10 ? m + 3 : m - 9;
+    *year = y + era * 400 + (*month <= 2 ? 1 : 0);
+}
+
+static int64_t month_days(int64_t year, int64_t month)
+{
+    return month == 12 ? 31 : days_of(year, month + 1, 1) - days_of(year, month, 1);
+}
+
+/* ".f": digits after the sixth are cut. */
+static int read_fraction(struct cursor *c, int64_t *us)
+{
+    if (!take(c, ".")) {
+        return 0;
+    }
+    if (!is_digit(c)) {
+        return fault(c, "digits of a fraction");
+    }
+    for (int64_t unit = SECOND_US / 10; is_digit(c); c->at++, unit /= 10) {
+        *us += (*c->at - '0') * unit;
+    }
+    return 0;
+}
+
+/* "Z", "+01:00", "-0130" directly behind a time; anything else is none of ours. */
+static int read_offset(struct cursor *c, int64_t *us)
+{
+    struct cursor ahead = *c;
+    int64_t hours, minutes;
+    if (take(c, "Z")) {
+        return 0;
+    }
+    bool east = take(&ahead, "+");
+    if (!east && !take(&ahead, "-")) {
+        return 0;
+    }
+    if (take_number(&ahead, 4, 4, &hours)) {
+        minutes = hours % 100;
+        hours /= 100;
+    } else if (!take_number(&ahead, 2, 2, &hours) || !take(&ahead, ":") ||
+               !take_number(&ahead, 2, 2, &minutes)) {
+        return 0;
+    }
+    if (hours > 23 || minutes > 59) {
+        return fault(c, "an offset from UTC");
+    }
+    int64_t offset = (hours * 60 + minutes) * 60 * SECOND_US;
+    *us += east ? -offset : offset;
+    *c = ahead;
+    return 0;
+}
+
+/* "H:M[:S[.f]]" and an offset, if a time of day follows the date. */
+static int read_time_of_day(struct cursor *c, int64_t *us)
+{
+    struct cursor ahead = *c;
+    int64_t hour, minute, second = 0;
+    if (take(&ahead, "T")) {
+        if (!is_digit(&ahead)) {
+            return fault(&ahead, "a time of day");
+        }
+    } else {
+        skip_blanks(&ahead);
+        if (ahead.at == c->at || !is_digit(&ahead)) {
+            return 0;
+        }
+    }
+    *c = ahead;
+    if (!take_number(c, 1, 2, &hour) || !take(c, ":") || !take_number(c, 1, 2, &minute)) {
+        return fault(c, "a time of day, H:M[:S[.f]]");
+    }
+    if (take(c, ":")) {
+        if (!take_number(c, 1, 2, &second)) {
+            return fault(c, "seconds");
+        }
+        if (read_fraction(c, us) == -1) {
+            return -1;
+        }
+    }
+    if (hour > 23 || minute > 59 || second > 59) {
+        *c = ahead;
+        return fault(c, "a time of day from 00:00:00 to 23:59:59");
+    }
+    *us += ((hour * 60 + minute) * 60 + second) * SECOND_US;
+    return read_offset(c, us);
+}
+
+/* An absolute time at the cursor; the cursor stands behind it. */
+static int read_time(struct cursor *c, int64_t *us)
+{
+    const struct cursor begin = *c;
+    int64_t year, month, day;
+    if (!take_number(c, 4, 4, &year) || !take(c, "-") || !take_number(c, 1, 2, &month) ||
+        !take(c, "-") || !take_number(c, 1, 2, &day)) {
+        return fault(&begin, "a time, YYYY-MM-DD[ H:M[:S[.f]]]");
+    }
+    if (year < 1 || month < 1 || month > 12 || day < 1 || day > month_days(year, month)) {
+        return fault(&begin, "a date of the calendar");
+    }
+    *us = days_of(year, month, day) * DAY_US;
+    if (read_time_of_day(c, us) == -1) {
+        return -1;
+    }
+    if (*us < TIME_MIN_US || *us > TIME_MAX_US) {
+        return fault(&begin, "a time in the years 1 to 9999");
+    }
+    return 0;
+}
+
+int when_time_parse(struct slice text, int64_t *us)
+{
+    char error[1];
+    struct cursor c = {text.at, text.at, text.at == NULL ? NULL : text.at + text.len, error, 1};
+    int64_t value = 0;
+    if (text.at == NULL || read_time(&c, &value) == -1 || c.at != c.end) {
+        return -1;
+    }
+    *us = value;
+    return 0;
+}
+
+void when_time_text(int64_t us, char text[WHEN_TEXT])
+{
+    int64_t year, month, day;
+    int64_t t = us < TIME_MIN_US ? TIME_MIN_US : us > TIME_MAX_US ? TIME_MAX_US : us;
+    int64_t of_day = (t - TIME_MIN_US) % DAY_US;
+    int64_t second = of_day / SECOND_US;
+    date_of((t - of_day) / DAY_US, &year, &month, &day);
+    snprintf(text, WHEN_TEXT, "%04d-%02d-%02d %02d:%02d:%02d.%06d", (int)year, (int)month, (int)day,
+             (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
+             (int)(of_day % SECOND_US));
+}
+
+/* D: "[nd][nh][nm][ns]", in this order and at least one of them, or "inf". */
+static int read_duration(struct cursor *c, int64_t *us)
+{
+    static const struct {
+        char unit;
+        int64_t us;
+    } units[] = {{'d', DAY_US}, {'h', 3600 * SECOND_US}, {'m', 60 * SECOND_US}, {'s', SECOND_US}};
+    skip_blanks(c);
+    const struct cursor begin = *c;
+    if (take_word(c, "inf")) {
+        *us = INFINITE_US;
+        return 0;
+    }
+    size_t unit = 0;
+    *us = 0;
+    while (is_digit(c)) {
+        int64_t n;
+        if (!take_number(c, 1, 12, &n)) {
+            return fault(&begin, "a shorter duration");
+        }
+        while (unit < 4 && (c->at == c->end || *c->at != units[unit].unit)) {
+            unit++;
+        }
+        if (unit == 4) {
+            return fault(&begin, "a duration, [nd][nh][nm][ns]");
+        }
+        if (n > (LONGEST_US - *us) / units[unit].us) {
+            return fault(&begin, "a shorter duration");
+        }
+        *us += n * units[unit++].us;
+        c->at++;
+    }
+    char next = c->at < c->end ? *c->at : ' ';
+    if (c->at == begin.at || (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z')) {
+        return fault(&begin, "a duration, [nd][nh][nm][ns]");
+    }
+    return 0;
+}
+
+/* T: past, now, future or an absolute time. */
+static int read_point(struct cursor *c, enum when_point *point, int64_t *us)
+{
+    if (take_word(c, "past")) {
+        *point = WHEN_AT_PAST;
+    } else if (take_word(c, "now")) {
+        *point = WHEN_AT_NOW;
+    } else if (take_word(c, "future")) {
+        *point = WHEN_AT_FUTURE;
+    } else {
+        skip_blanks(c);
+        if (!is_digit(c)) {
+            return fault(c, "past, now, future or a time");
+        }
+        *point = WHEN_AT;
+        return read_time(c, us);
+    }
+    return 0;
+}
+
+/* "T", "T ... T" or "T + D", and the "now + inf ... future" that a well-known component sends. */
+static int read_range(struct cursor *c, struct when *when)
+{
+    if (read_point(c, &when->start, &when->start_us) == -1) {
+        return -1;
+    }
+    if (take_sign(c, "+")) {
+        if (read_duration(c, &when->duration_us) == -1) {
+            return -1;
+        }
+        when->has_duration = true;
+        struct cursor ahead = *c;
+        if (!take_sign(&ahead, "...")) {
+            return 0;
+        }
+        if (when->duration_us != INFINITE_US || !take_word(&ahead, "future")) {
+            return fault(c, "no second end of the range");
+        }
+        *c = ahead;
+        when->end = WHEN_AT_FUTURE;
+        when->has_duration = false;
+        when->duration_us = 0;
+        return 0;
+    }
+    if (take_sign(c, "...")) {
+        return read_point(c, &when->end, &when->end_us);
+    }
+    return 0;
+}
+
+/* One field of a cron part: "*", or numbers and spans "a-b" joined by commas. */
+static int read_cron_field(struct cursor *c, const char *name, int64_t low, int64_t high,
+                           uint64_t *bits)
+{
+    skip_blanks(c);
+    *bits = 0;
+    if (take(c, "*")) {
+        for (int64_t i = low; i <= high; i++) {
+            *bits |= UINT64_C(1) << i;
+        }
+    } else {
+        do {
+            const struct cursor begin = *c;
+            int64_t from, to;
+            if (!take_number(c, 1, 2, &from)) {
+                return fault(c, "cron's %s, * or numbers", name);
+            }
+            to = from;
+            if (take(c, "-") && !take_number(c, 1, 2, &to)) {
+                return fault(c, "cron's %s, the end of a span", name);
+            }
+            if (from < low || to > high || from > to) {
+                return fault(&begin, "cron's %s, from %d to %d", name, (int)low, (int)high);
+            }
+            for (int64_t i = from; i <= to; i++) {
+                *bits |= UINT64_C(1) << i;
+            }
+        } while (take(c, ","));
+    }
+    if (c->at < c->end && *c->at != ' ' && *c->at != '\t' && *c->at != '{') {
+        return fault(c, "a blank behind cron's %s", name);
+    }
+    return 0;
+}
+
+/* Whether one of the days exists in one of the months. */
+static bool cron_has_date(const struct when_cron *cron)
+{
+    for (int64_t month = 1; month <= 12; month++) {
+        uint32_t exist = (uint32_t)((UINT64_C(2) << month_days(2000, month)) - 2);
+        if ((cron->months >> month & 1) != 0 && (cron->days & exist) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int read_cron(struct cursor *c, struct when_cron *cron)
+{
+    uint64_t days, weekdays, months;
+    const struct cursor begin = *c;
+    if (read_cron_field(c, "seconds", 0, 59, &cron->seconds) == -1 ||
+        read_cron_field(c, "minutes", 0, 59, &cron->minutes) == -1 ||
+        read_cron_field(c, "hours", 0, 59, &cron->hours) == -1 ||
+        read_cron_field(c, "days of month", 1, 31, &days) == -1 ||
+        read_cron_field(c, "days of week", 0, 7, &weekdays) == -1 ||
+        read_cron_field(c, "months", 1, 12, &months) == -1) {
+        return -1;
+    }
+    if (cron->hours != CRON_ANY_HOUR && cron->hours >> 24 != 0) {
+        return fault(&begin, "cron's hours from 0 to 23");
+    }
+    cron->given = true;
+    cron->days = (uint32_t)days;
+    cron->weekdays = (uint32_t)weekdays;
+    cron->months = (uint32_t)months;
+    return cron_has_date(cron) ? 0 : impossible(c, "none of cron's days is in one of its months");
+}
+
+/* "{ now [+ D] [/ D] }" */
+static int read_inner(struct cursor *c, struct when *when)
+{
+    if (!take_word(c, "now")) {
+        skip_blanks(c);
+        return fault(c, "now, which an inner scope begins with");
+    }
+    when->inner_given = true;
+    if (take_sign(c, "+")) {
+        if (read_duration(c, &when->inner_duration_us) == -1) {
+            return -1;
+        }
+        when->inner_has_duration = true;
+    }
+    if (take_sign(c, "/")) {
+        if (read_duration(c, &when->inner_period_us) == -1) {
+            return -1;
+        }
+        when->inner_has_period = true;
+    }
+    if (!take_sign(c, "}")) {
+        skip_blanks(c);
+        return fault(c, "} behind the inner scope");
+    }
+    return 0;
+}
+
+static int read_scope(struct cursor *c, struct when *when)
+{
+    when->repeat = take_word(c, "repeat");
+    if (read_range(c, when) == -1) {
+        return -1;
+    }
+    if (take_sign(c, "/")) {
+        if (read_duration(c, &when->period_us) == -1) {
+            return -1;
+        }
+        when->has_period = true;
+    }
+    if (when->repeat) {
+        if (take_word(c, "cron") && read_cron(c, &when->cron) == -1) {
+            return -1;
+        }
+        if (take_sign(c, "{") && read_inner(c, when) == -1) {
+            return -1;
+        }
+    }
+    skip_blanks(c);
+    return c->at == c->end ? 0 : fault(c, "the end of the scope");
+}
+
+/* Whether what was read can be. */
+static int check(const struct cursor *c, const struct when *when)
+{
+    if (when->start == WHEN_AT_FUTURE) {
+        return impossible(c, "it begins in the future without end");
+    }
+    if (when->end == WHEN_AT_PAST) {
+        return impossible(c, "it ends before all time");
+    }
+    if (when->start == WHEN_AT_PAST && when->end == WHEN_ABSENT) {
+        return impossible(c, "\"past\" needs an end, as in \"past ... now\"");
+    }
+    if (when->start == WHEN_AT && when->end == WHEN_AT && when->end_us < when->start_us) {
+        return impossible(c, "its end lies before its start");
+    }
+    if (!when->repeat) {
+        return 0;
+    }
+    if (when->has_period == when->cron.given) {
+        return impossible(c, "a repeated one needs either a period or cron, and not both");
+    }
+    if (when->has_period && when->period_us == 0) {
+        return impossible(c, "a repeated one needs a period of more than 0s");
+    }
+    return 0;
+}
+
+int when_parse(struct slice text, struct when *when, char *error, size_t error_size)
+{
+    static const char nothing[] = "";
+    const char *at = text.at == NULL ? nothing : text.at;
+    struct cursor c = {at, at, at + text.len, error, error_size};
+    memset(when, 0, sizeof *when);
+    return read_scope(&c, when) == -1 ? -1 : check(&c, when);
+}
+
+/* Text that grows to a known size: every part of a scope is bounded. */
+struct writer {
+    char text[2048];
+    size_t len;
+};
+
+static void put(struct writer *w, const char *text)
+{
+    size_t n = strlen(text);
+    if (n < sizeof w->text - w->len) {
+        memcpy(w->text + w->len, text, n + 1);
+        w->len += n;
+    }
+}
+
+static void put_point(struct writer *w, enum when_point point, int64_t us)
+{
+    char text[WHEN_TEXT];
+    switch (point) {
+    case WHEN_AT_PAST:
+        put(w, "past");
+        break;
+    case WHEN_AT_NOW:
+        put(w, "now");
+        break;
+    case WHEN_AT_FUTURE:
+        put(w, "future");
+        break;
+    case WHEN_AT:
+        when_time_text(us, text);
+        put(w, text);
+        break;
+    case WHEN_ABSENT:
+        break;
+    }
+}
+
+static void put_duration(struct writer *w, const char *before, int64_t us)
+{
+    static const struct {
+        const char *unit;
+        int64_t seconds;
+    } units[] = {{"d", 86400}, {"h", 3600}, {"m", 60}, {"s", 1}};
+    char text[32];
+    int64_t left = us / SECOND_US;
+    put(w, before);
+    if (left == 0) {
+        put(w, "0s");
+    }
+    for (size_t i = 0; i < 4; i++) {
+        if (left >= units[i].seconds) {
+            snprintf(text, sizeof text, "%lld%s", (long long)(left / units[i].seconds),
+                     units[i].unit);
+            put(w, text);
+            left %= units[i].seconds;
+        }
+    }
+}
+
+static void put_cron_field(struct writer *w, uint64_t bits)
+{
+    char text[8];
+    const char *before = " ";
+    for (int i = 0; i < 64; i++) {
+        if ((bits >> i & 1) != 0) {
+            snprintf(text, sizeof text, "%s%d", before, i);
+            put(w, text);
+            before = ",";
+        }
+    }
+}
+
+/* "*" stands for these days of the week when it is written out. */
+static uint32_t weekdays_written(const struct when_cron *cron)
+{
+    return cron->weekdays == 0xff ? 0x7f : cron->weekdays;
+}
+
+struct slice when_text(struct arena *a, const struct when *when)
+{
+    struct writer w;
+    w.len = 0;
+    put(&w, when->repeat ? "repeat " : "");
+    put_point(&w, when->start, when->start_us);
+    if (when->end != WHEN_ABSENT) {
+        put(&w, " ... ");
+        put_point(&w, when->end, when->end_us);
+    } else if (when->has_duration) {
+        put_duration(&w, " + ", when->duration_us);
+    }
+    if (when->has_period) {
+        put_duration(&w, " / ", when->period_us);
+    }
+    if (when->cron.given) {
+        put(&w, " cron");
+        put_cron_field(&w, when->cron.seconds);
+        put_cron_field(&w, when->cron.minutes);
+        put_cron_field(&w, when->cron.hours);
+        put_cron_field(&w, when->cron.days);
+        put_cron_field(&w, weekdays_written(&when->cron));
+        put_cron_field(&w, when->cron.months);
+    }
+    if (when->inner_has_duration || when->inner_has_period) {
+        put(&w, " { now");
+        if (when->inner_has_duration) {
+            put_duration(&w, " + ", when->inner_duration_us);
+        }
+        if (when->inner_has_period) {
+            put_duration(&w, " / ", when->inner_period_us);
+        }
+        put(&w, " } ");
+    }
+    return arena_copy(a, (struct slice){w.text, w.len});
+}
+
+static int64_t point_us(enum when_point point, int64_t us, int64_t now_us)
+{
+    switch (point) {
+    case WHEN_AT_PAST:
+        return WHEN_PAST;
+    case WHEN_AT_FUTURE:
+        return WHEN_FUTURE;
+    case WHEN_AT:
+        return us;
+    case WHEN_AT_NOW:
+    case WHEN_ABSENT:
+        break;
+    }
+    return now_us;
+}
+
+int when_range(const struct when *when, int64_t now_us, int64_t *start_us, int64_t *end_us,
+               bool *instant)
+{
+    *start_us = point_us(when->start, when->start_us, now_us);
+    *end_us = *start_us;
+    if (when->end != WHEN_ABSENT) {
+        *end_us = point_us(when->end, when->end_us, now_us);
+    } else if (when->has_duration && *start_us != WHEN_PAST) {
+        *end_us = *start_us > TIME_MAX_US - when->duration_us ? WHEN_FUTURE
+                                                              : *start_us + when->duration_us;
+    }
+    *instant = *end_us == *start_us;
+    return *end_us < *start_us ? -1 : 0;
+}
+
+bool when_is_definite(const struct when *when)
+{
+    return when->start == WHEN_AT && (when->end == WHEN_AT || when->end == WHEN_ABSENT);
+}
+
+bool when_follows(const struct when *specification, const struct when *capability, int64_t now_us)
+{
+    if (capability->has_period) {
+        bool has =
+            specification->repeat ? specification->inner_has_period : specification->has_period;
+        int64_t period =
+            specification->repeat ? specification->inner_period_us : specification->period_us;
+        if (!has || period < capability->period_us) {
+            return false;
+        }
+    }
+    int64_t low, high;
+    bool instant;
+    if (when_range(capability, now_us, &low, &high, &instant) == -1) {
+        return false;
+    }
+    int64_t start = point_us(specification->start, specification->start_us, now_us);
+    if (start >= low && start <= high) {
+        return true;
+    }
+    return specification->end == WHEN_AT && specification->end_us >= low &&
+           specification->end_us <= high;
+}
+
+/* The first bit set at or above `from`; -1 when there is none. */
+static int next_bit(uint64_t bits, int from)
+{
+    for (int i = from; i < 64; i++) {
+        if ((bits >> i & 1) != 0) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* The first second of a day, at or after `second`, that the cron part names; -1 when none is left.
+ */
+static int cron_second(const struct when_cron *cron, int second)
+{
+    uint64_t hours = cron->hours & 0xffffff;
+    int h = next_bit(hours, second / 3600);
+    if (h == -1) {
+        return -1;
+    }
+    int left = h == second / 3600 ? second % 3600 : 0;
+    int s = next_bit(cron->seconds, left % 60);
+    int m = next_bit(cron->minutes, s == -1 ? left / 60 + 1 : left / 60);
+    if (m == -1) {
+        return h == 23 ? -1 : cron_second(cron, (h + 1) * 3600);
+    }
+    if (m > left / 60 || s == -1) {
+        s = next_bit(cron->seconds, 0);
+    }
+    return (h * 60 + m) * 60 + s;
+}
+
+static bool cron_date(const struct when_cron *cron, int64_t days)
+{
+    int64_t year, month, day;
+    date_of(days, &year, &month, &day);
+    /* The first of January 1970 was a Thursday; Sunday is both 0 and 7. */
+    int64_t weekday = (days + 4 + 7 * 719162) % 7;
+    bool on_weekday =
+        (cron->weekdays >> weekday & 1) != 0 || (weekday == 0 && (cron->weekdays >> 7 & 1) != 0);
+    return on_weekday && (cron->months >> month & 1) != 0 && (cron->days >> day & 1) != 0;
+}
+
+/* The first time at or after from_us that the cron part names; 1 when there is none. */
+static int cron_next(const struct when_cron *cron, int64_t from_us, int64_t *us)
+{
+    int64_t seconds = (from_us - TIME_MIN_US + SECOND_US - 1) / SECOND_US;
+    int64_t first = seconds / 86400, of_day = seconds % 86400;
+    for (int64_t i = 0; i < CRON_DAYS; i++) {
+        int64_t days = first + i + TIME_MIN_US / DAY_US;
+        int second = cron_date(cron, days) ? cron_second(cron, i == 0 ? (int)of_day : 0) : -1;
+        if (second != -1) {
+            *us = days * DAY_US + second * SECOND_US;
+            return 0;
+        }
+    }
+    return 1;
+}
+
+int when_next(const struct when *when, int64_t now_us, int64_t from_us, int64_t *us)
+{
+    int64_t start, end;
+    bool instant;
+    if (!when->repeat || now_us < TIME_MIN_US || now_us > TIME_MAX_US || from_us > TIME_MAX_US ||
+        when_range(when, now_us, &start, &end, &instant) == -1) {
+        return 1;
+    }
+    int64_t begin = start > now_us ? start : now_us;
+    int64_t next = from_us > begin ? from_us : begin;
+    if (when->cron.given) {
+        if (cron_next(&when->cron, next, &next) == 1) {
+            return 1;
+        }
+    } else if (when->period_us > 0) {
+        int64_t behind = (next - begin) % when->period_us;
+        next += behind == 0 ? 0 : when->period_us - behind;
+    } else {
+        return 1;
+    }
+    if (next > end || next > TIME_MAX_US) {
+        return 1;
+    }
+    *us = next;
+    return 0;
+}
