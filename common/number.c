@@ -46,10 +46,7 @@ static int read_exponent(const char *at, const char *end, int64_t *exponent)
         if (!is_digit(*at)) {
             return -1;
         }
-        value = value * 10 + (*at - '0');
-        if (value > EXPONENT_LIMIT) {
-            value = EXPONENT_LIMIT;
-        }
+        value = value < EXPONENT_LIMIT / 10 ? value * 10 + (*at - '0') : EXPONENT_LIMIT;
     }
     *exponent = negative ? -value : value;
     return 0;
@@ -89,11 +86,11 @@ static double scale(uint64_t mantissa, int64_t exponent)
 
 int number_parse(struct slice text, struct number *number)
 {
-    const char *at = text.at;
-    const char *end = at + text.len;
     if (text.len == 0) {
         return -1;
     }
+    const char *at = text.at;
+    const char *end = at + text.len;
     bool negative = *at == '-';
     if (*at == '-' || *at == '+') {
         at++;
