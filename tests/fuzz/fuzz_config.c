@@ -1,0 +1,45 @@
+/*
+ * The configuration file: any bytes are read or refused; what is read has all its strings. Faults go
+ * to standard error: run with -close_fd_mask=2.
+ */
+#include <assert.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+struct settings {
+    const char *database;
+    int64_t flush_ms;
+    bool flag;
+    struct config_strings listen;
+    const struct json *access;
+};
+
+static const struct config_option options[] = {
+    {"database", CONFIG_STRING, offsetof(struct settings, database), NULL, 0, 0, false, ""},
+    {"flush_ms", CONFIG_INTEGER, offsetof(struct settings, flush_ms), "20", 1, 10000, true, ""},
+    {"flag", CONFIG_BOOLEAN, offsetof(struct settings, flag), "true", 0, 0, true, ""},
+    {"listen", CONFIG_STRINGS, offsetof(struct settings, listen), "[]", 0, 0, true, ""},
+    {"access", CONFIG_OBJECT, offsetof(struct settings, access), NULL, 0, 0, true, ""},
+    CONFIG_END};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct config_common common;
+    struct settings settings;
+    struct config *c = config_read_bytes("FILE", (struct slice){(const char *)data, size}, &common,
+                                         "stored", options, &settings);
+    if (c != NULL) {
+        assert(strlen(common.run_dir) + strlen(settings.database) <= size);
+        assert(settings.flush_ms >= 1 && settings.flush_ms <= 10000);
+        for (size_t i = 0; i < settings.listen.count; i++) {
+            assert(strlen(settings.listen.item[i]) <= size);
+        }
+    }
+    config_free(&c);
+    return 0;
+}

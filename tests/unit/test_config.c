@@ -1,0 +1,131 @@
+/* common/config.h: presets, every kind of fault with its place, what a reload takes over. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/config.h"
+
+struct settings {
+    const char *path;
+    int64_t number;
+    bool flag;
+    struct config_strings list;
+    const struct json *object;
+};
+
+static const struct config_option options[] = {
+    {"path", CONFIG_STRING, offsetof(struct settings, path), NULL, 0, 0, false, "a path"},
+    {"number", CONFIG_INTEGER, offsetof(struct settings, number), "7", 1, 10, true, "a number"},
+    {"flag", CONFIG_BOOLEAN, offsetof(struct settings, flag), "true", 0, 0, true, "a flag"},
+    {"list", CONFIG_STRINGS, offsetof(struct settings, list), "[\"a\",\"b\"]", 0, 0, true, "list"},
+    {"object", CONFIG_OBJECT, offsetof(struct settings, object), NULL, 0, 0, true, "an object"},
+    CONFIG_END};
+
+static struct config_common common;
+static struct settings settings;
+
+#define COMMON "\"common\": {\"run_dir\": \"/r\", \"schemas_dir\": \"/s\"}"
+
+/* Reads the text; what it wrote to standard error is in `said`. */
+static char said[2048];
+static struct config *read_text(const char *text)
+{
+    fflush(stderr);
+    int kept = dup(STDERR_FILENO);
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    dup2(fileno(f), STDERR_FILENO);
+    struct config *c =
+        config_read_bytes("FILE", slice_of(text), &common, "stored", options, &settings);
+    fflush(stderr);
+    dup2(kept, STDERR_FILENO);
+    close(kept);
+    rewind(f);
+    said[fread(said, 1, sizeof said - 1, f)] = '\0';
+    fclose(f);
+    return c;
+}
+
+static void test_good(void **state)
+{
+    (void)state;
+    struct config *c = read_text("{ // comment\n" COMMON ", \"stored\": {\"path\": \"/p\", "
+                                 "\"flag\": false, \"object\": {\"x\": 1}}, \"queryd\": {}}");
+    assert_non_null(c);
+    assert_string_equal(settings.path, "/p");
+    assert_int_equal(settings.number, 7);
+    assert_false(settings.flag);
+    assert_int_equal(settings.list.count, 2);
+    assert_string_equal(settings.list.item[1], "b");
+    assert_non_null(json_get(settings.object, "x"));
+    assert_string_equal(common.log_level, "info");
+    config_free(&c);
+}
+
+static void refused(const char *text, const char *expected)
+{
+    assert_null(read_text(text));
+    if (strstr(said, expected) == NULL) {
+        fail_msg("expected \"%s\", got \"%s\"", expected, said);
+    }
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    refused("{", "FILE: parse error: premature EOF at byte 1");
+    refused("[]", "FILE: expected an object, found array");
+    refused("{" COMMON ", \"stored\": {}}", "FILE: stored.path: missing, expected a string");
+    refused("{" COMMON ", \"stored\": {\"path\": 1}}",
+            "FILE: stored.path: expected a string, found 1");
+    refused("{" COMMON ", \"stored\": {\"path\": \"\", \"number\": 11}}",
+            "FILE: stored.number: expected an integer 1..10, found 11");
+    refused("{" COMMON ", \"stored\": {\"path\": \"\", \"number\": \"x\"}}",
+            "expected an integer 1..10, found \"x\"");
+    refused("{" COMMON ", \"stored\": {\"path\": \"\", \"number\": 1.5}}", "found 1.5");
+    refused("{" COMMON ", \"stored\": {\"path\": \"\", \"flag\": 1}}", "expected true or false");
+    refused("{" COMMON ", \"stored\": {\"path\": \"\", \"list\": [1]}}",
+            "expected a list of strings, found [1]");
+    refused("{" COMMON ", \"stored\": {\"path\": \"\", \"colour\": 1}}",
+            "FILE: stored.colour: unknown option");
+    refused("{" COMMON ", \"stored\": 5}", "FILE: stored: expected an object, found number");
+    refused("{" COMMON ", \"shop\": {}}", "FILE: shop: unknown section");
+    refused("{\"common\": {\"run_dir\": \"/r\", \"schemas_dir\": \"/s\", \"log_level\": \"loud\"},"
+            "\"stored\": {\"path\": \"\"}}",
+            "common.log_level: expected debug, info, warn or error, found \"loud\"");
+    /* All faults are told at once. */
+    refused("{\"shop\": {}, \"stored\": {\"number\": 0}}", "stored.number");
+    assert_non_null(strstr(said, "shop"));
+    assert_non_null(strstr(said, "common.run_dir"));
+}
+
+static void test_reload(void **state)
+{
+    (void)state;
+    struct config *c = read_text("{" COMMON ", \"stored\": {\"path\": \"/old\"}}");
+    struct settings old = settings;
+    struct config *d = read_text("{" COMMON ", \"stored\": {\"path\": \"/new\", \"number\": 3}}");
+    assert_non_null(c);
+    assert_non_null(d);
+    config_reload("stored", options, &old, &settings);
+    assert_string_equal(old.path, "/old");
+    assert_int_equal(old.number, 3);
+    config_free(&c);
+    config_free(&d);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_reload),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

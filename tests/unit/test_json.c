@@ -1,0 +1,127 @@
+/* common/json.h: what is read, what is refused and why, that limits hold. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/json.h"
+
+static const struct json_limits limits = {.depth = 8, .nodes = 200, .string_bytes = 64};
+static char error[256];
+
+static const struct json *parse(struct arena *a, const char *text)
+{
+    return json_parse(a, slice_of(text), &limits, error, sizeof error);
+}
+
+static void test_tree(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1 << 20);
+    const struct json *j =
+        parse(a, " {\"n\": 18446744073709551615, \"s\":\"\\u00e9\\n\\\"\", \"l\":[1.50,true,null,"
+                 "{}], \"o\":{\"x\":-1e-7}} ");
+    assert_non_null(j);
+    assert_int_equal(j->count, 4);
+    assert_true(slice_is(json_get(j, "n")->text, "18446744073709551615"));
+    assert_true(slice_is(json_get(j, "s")->text, "\xc3\xa9\n\""));
+    assert_int_equal(json_get(j, "l")->count, 4);
+    assert_true(slice_is(json_get(j, "l")->first->text, "1.50"));
+    assert_null(json_get(j, "absent"));
+    assert_null(json_get(json_get(j, "s"), "x"));
+    struct slice text = json_text(a, j);
+    assert_string_equal(text.at, "{\"n\":18446744073709551615,\"s\":\"\xc3\xa9\\u000a\\\"\",\"l\":"
+                                 "[1.50,true,null,{}],\"o\":{\"x\":-1e-7}}");
+    arena_free(&a);
+}
+
+static void refused(const char *text, const char *why)
+{
+    struct arena *a = arena_new(1 << 20);
+    error[0] = '\0';
+    assert_null(parse(a, text));
+    if (strstr(error, why) == NULL) {
+        fail_msg("%s: expected \"%s\", got \"%s\"", text, why, error);
+    }
+    arena_free(&a);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    refused("", "premature EOF");
+    refused("{\"a\":1", "premature EOF");
+    refused("{\"a\":1}x", "trailing garbage at byte");
+    refused("{'a':1}", "at byte");
+    refused("{\"a\":1,\"a\":2}", "a key that stands twice at byte");
+    refused("[[[[[[[[[1]]]]]]]]]", "nested deeper than allowed");
+    refused("\"\xff\"", "invalid bytes in UTF8");
+    refused("// a\n1", "at byte");
+    char long_string[100];
+    memset(long_string, 'x', sizeof long_string);
+    long_string[0] = '"';
+    memcpy(long_string + 97, "\"", 2);
+    refused(long_string, "a string longer than allowed");
+    char many[1000] = "[0";
+    for (int i = 0; i < 200; i++) {
+        strncat(many, ",0", sizeof many - strlen(many) - 1);
+    }
+    strncat(many, "]", sizeof many - strlen(many) - 1);
+    refused(many, "more values than allowed");
+}
+
+static void test_comments(void **state)
+{
+    (void)state;
+    struct json_limits with = limits;
+    with.comments = true;
+    struct arena *a = arena_new(1 << 20);
+    const char *text = "/* what */ {\"a\": 1 // why\n}";
+    assert_non_null(json_parse(a, slice_of(text), &with, error, sizeof error));
+    arena_free(&a);
+}
+
+static void test_memory_is_bounded(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(2048);
+    struct json_limits wide = {.depth = 8, .nodes = 1000000, .string_bytes = 64};
+    char text[4096] = "[";
+    for (int i = 0; i < 1000; i++) {
+        memcpy(text + 1 + 2 * i, "1,", 2);
+    }
+    memcpy(text + 2001, "1]", 3);
+    assert_null(json_parse(a, slice_of(text), &wide, error, sizeof error));
+    assert_non_null(strstr(error, "memory"));
+    arena_free(&a);
+}
+
+static void test_many_members(void **state)
+{
+    (void)state;
+    struct json_limits wide = {.depth = 2, .nodes = 1000000, .string_bytes = 64};
+    struct arena *a = arena_new(1 << 24);
+    static char text[65536] = "{";
+    size_t used = 1;
+    for (int i = 0; i <= JSON_MEMBERS; i++) {
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s\"%d\":0", i ? "," : "", i);
+    }
+    snprintf(text + used, sizeof text - used, "}");
+    assert_null(json_parse(a, slice_of(text), &wide, error, sizeof error));
+    assert_non_null(strstr(error, "more members"));
+    arena_free(&a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_tree),         cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_comments),     cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_many_members),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
