@@ -152,7 +152,8 @@ static int64_t month_days(int64_t year, int64_t month)
 /* ".f": digits after the sixth are cut. */
 static int read_fraction(struct cursor *c, int64_t *us)
 {
-    if (!take(c, ".")) {
+    struct cursor ahead = *c;
+    if (take(&ahead, "...") || !take(c, ".")) {
         return 0;
     }
     if (!is_digit(c)) {
