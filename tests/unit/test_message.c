@@ -116,11 +116,10 @@ static int64_t random_int(void)
     {                                                                                              \
         (void)state;                                                                               \
         struct arena *a = arena_new(1 << 24);                                                      \
-        for (seed = 1; seed < 4000000000; seed = seed * 7 + 1) {                                   \
-            uint64_t kept = seed;                                                                  \
+        for (uint64_t i = 1; i <= 200; i++) {                                                      \
+            seed = i;                                                                              \
             round_trip_##name(a);                                                                  \
             arena_reset(a);                                                                        \
-            seed = kept;                                                                           \
         }                                                                                          \
         arena_free(&a);                                                                            \
     }
