@@ -1,0 +1,575 @@
+/*
+ * Statements of the query engine: this file holds all SQL that queryd sends about the store. It
+ * must not paste what an asker wrote into a statement, and it does no I/O.
+ *
+ * Shape of each: "matched" (the series, when any dimension is restricted), "asked" (the grade
+ * names), then what is counted or listed. Hours drive whatever reads measurement: a lateral
+ * subquery per hour lets PostgreSQL prune partitions while it runs, and lets a listing stop at the
+ * newest hours.
+ */
+#include "queryd/criteria.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/pattern.h"
+#include "common/when.h"
+#include "queryd/cursor.h"
+
+#define SQL_BYTES 8192
+#define HOUR_US   INT64_C(3600000000)
+/* 0001-01-01 and 10000-01-01: no record lies outside, and PostgreSQL's arithmetic never overflows
+ * within. */
+#define FIRST_US INT64_C(-62135596800000000)
+#define LAST_US  INT64_C(253402300800000000)
+
+#define TIME(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
+#define DIMENSIONS   "s.type, s.content, s.probe, s.source, s.dest, s.path"
+
+struct builder {
+    struct arena *arena;
+    const struct query_message *q;
+    struct criteria *c;
+    char *error;
+    char sql[SQL_BYTES];
+    size_t length;
+    bool failed;                   /* memory, or SQL_BYTES: both are no fault of the question's */
+    bool series;                   /* "matched" restricts the series */
+    bool empty;                    /* the range holds nothing */
+    int from, to, low, high, name; /* parameter numbers; 0 when not used */
+    int64_t from_us, to_us;
+    struct cursor cursor;
+    bool has_cursor;
+};
+
+static const char *const count_columns[] = {"grade.name", "records.matched", "records.graded"};
+static const char *const histogram_columns[] = {"grade.name", "grade.value", "grade.severity",
+                                                "records.count"};
+#define DIMENSION_COLUMNS                                                                          \
+    "record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"
+static const char *const period_columns[] = {DIMENSION_COLUMNS, "grade.name", "grade.value",
+                                             "period.start",    "period.end", "period.ended",
+                                             "records.count",   "list.cursor"};
+static const char *const event_columns[] = {"time",       DIMENSION_COLUMNS, "grade.name",
+                                            "grade.from", "grade.to",        "event.retracted",
+                                            "list.cursor"};
+static const char *const record_columns[] = {"time",        DIMENSION_COLUMNS, "grade.name",
+                                             "grade.value", "grading.version", "results.repo",
+                                             "list.cursor"};
+static const char *const grading_columns[] = {"grading.version", "time", "grading.author",
+                                              "grading.document"};
+static const char *const gradings_columns[] = {"grading.version", "time", "grading.author"};
+
+#define SET_COLUMNS(c, names)                                                                      \
+    ((c)->columns = (names), (c)->column_count = (uint32_t)(sizeof(names) / sizeof(names)[0]))
+
+static void add(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static void add(struct builder *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(b->sql + b->length, SQL_BYTES - b->length, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= SQL_BYTES - b->length) {
+        b->failed = true;
+        b->sql[b->length] = '\0';
+        return;
+    }
+    b->length += (size_t)n;
+}
+
+/* The number of a new parameter. */
+static int parameter(struct builder *b, const char *text)
+{
+    if (text == NULL || b->c->parameter_count == CRITERIA_PARAMETERS) {
+        b->failed = true;
+        return 1;
+    }
+    b->c->parameters[b->c->parameter_count++] = text;
+    return b->c->parameter_count;
+}
+
+static int text_parameter(struct builder *b, struct slice text)
+{
+    return parameter(b, arena_copy(b->arena, text).at);
+}
+
+static int number_parameter(struct builder *b, uint64_t value)
+{
+    return parameter(b, arena_printf(b->arena, "%" PRIu64, value));
+}
+
+static int time_parameter(struct builder *b, int64_t us)
+{
+    if (us < FIRST_US) {
+        return parameter(b, "-infinity");
+    }
+    if (us >= LAST_US) {
+        return parameter(b, "infinity");
+    }
+    char text[WHEN_TEXT];
+    when_time_text(us, text);
+    return parameter(b, arena_printf(b->arena, "%s+00", text));
+}
+
+/* The full hour at or before us. */
+static int64_t hour_of(int64_t us)
+{
+    if (us < FIRST_US || us >= LAST_US) {
+        return us;
+    }
+    int64_t rest = us % HOUR_US;
+    return us - (rest < 0 ? rest + HOUR_US : rest);
+}
+
+static int fault(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+static int fault(struct builder *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(b->error, CRITERIA_ERROR, format, args);
+    va_end(args);
+    return -1;
+}
+
+/* UTF-8 without NUL, which is what PostgreSQL's text can hold. */
+static bool is_text(struct slice s)
+{
+    struct pattern pattern;
+    return memchr(s.at, '\0', s.len) == NULL && pattern_compile(s, false, &pattern) == 0;
+}
+
+static void add_prefix(struct builder *b, const char *dimension, const struct pattern *p)
+{
+    char address[ADDRESS_TEXT_SIZE];
+    address_text(&p->prefix.address, address);
+    int prefix = parameter(b, arena_printf(b->arena, "%s/%u", address, p->prefix.bits));
+    int text = text_parameter(b, p->text);
+    add(b, "(%s_addr <<= $%d::inet OR (%s_addr IS NULL AND %s = $%d))", dimension, prefix,
+        dimension, dimension, text);
+}
+
+/* Begins the statement: which series match. */
+static int add_matched(struct builder *b)
+{
+    const struct {
+        const char *name;
+        struct slice text;
+        bool addresses;
+    } dimensions[] = {
+        {"type", b->q->type, false},   {"content", b->q->content, false},
+        {"probe", b->q->probe, false}, {"source", b->q->source, true},
+        {"dest", b->q->dest, true},    {"path", b->q->path, false},
+    };
+    for (size_t i = 0; i < sizeof dimensions / sizeof dimensions[0]; i++) {
+        const char *name = dimensions[i].name;
+        struct pattern p;
+        if (!is_text(dimensions[i].text) ||
+            pattern_compile(dimensions[i].text, dimensions[i].addresses, &p) == -1) {
+            return fault(b, "record.%s: expected a pattern in UTF-8 of at most %d bytes", name,
+                         LIMIT_DIMENSION_BYTES);
+        }
+        if (p.kind == PATTERN_ANY) {
+            continue;
+        }
+        add(b, "%s", b->series ? " AND " : "matched AS MATERIALIZED (SELECT id FROM series WHERE ");
+        b->series = true;
+        if (p.kind == PATTERN_PREFIX) {
+            add_prefix(b, name, &p);
+        } else if (p.kind == PATTERN_EXACT) {
+            add(b, "%s = $%d", name, text_parameter(b, p.text));
+        } else {
+            add(b, "%s LIKE $%d", name, text_parameter(b, pattern_like(b->arena, &p)));
+        }
+    }
+    if (b->series) {
+        add(b, "), ");
+    }
+    return 0;
+}
+
+/* Which grade names, and what grades of theirs. */
+static int add_asked(struct builder *b)
+{
+    const struct query_message *q = b->q;
+    if (q->grade_name.len == 0 || !is_text(q->grade_name)) {
+        return fault(b, "select.grade: expected \"all\" or a grade name in UTF-8");
+    }
+    add(b, "asked AS (SELECT id, name FROM grade_name");
+    if (!slice_is(q->grade_name, "all")) {
+        b->name = text_parameter(b, q->grade_name);
+        b->c->grade_name = b->c->parameters[b->name - 1];
+        add(b, " WHERE name = $%d", b->name);
+    }
+    add(b, ")");
+    if (q->kind == QUERY_HISTOGRAM) {
+        return 0;
+    }
+    if (q->grade_low < 1 || q->grade_high > 5 || q->grade_low > q->grade_high) {
+        return fault(b, "range.grade: expected two grades within 1 ... 5, found %u ... %u",
+                     (unsigned)q->grade_low, (unsigned)q->grade_high);
+    }
+    b->low = number_parameter(b, q->grade_low);
+    b->high = number_parameter(b, q->grade_high);
+    return 0;
+}
+
+/* From where a listing goes on: its cursor also ends the range, so that newer hours are not read
+ * again. */
+static int take_range(struct builder *b)
+{
+    const struct query_message *q = b->q;
+    b->from_us = q->from_us;
+    b->to_us = q->to_us;
+    b->empty = q->instant == 0 && q->from_us >= q->to_us;
+    if (q->after.len > 0 && cursor_sql((enum query_kind)q->kind) != NULL) {
+        if (cursor_parse((enum query_kind)q->kind, q->after, &b->cursor) == -1 ||
+            b->cursor.t_us < FIRST_US || b->cursor.t_us >= LAST_US) {
+            return fault(b, "list.after: expected the list.cursor of a row of such a listing");
+        }
+        b->has_cursor = true;
+        if (q->instant == 0 && b->cursor.t_us < b->to_us) {
+            b->to_us = b->cursor.t_us + 1;
+        }
+    }
+    b->from = time_parameter(b, b->from_us);
+    b->to = q->instant == 1 ? b->from : time_parameter(b, b->to_us);
+    return 0;
+}
+
+static void add_series_condition(struct builder *b, const char *alias)
+{
+    if (b->series) {
+        add(b, " AND %s.series_id IN (SELECT id FROM matched)", alias);
+    }
+    if (b->empty) {
+        add(b, " AND false");
+    }
+}
+
+/* The conditions on measurement m within the hour h, or on all of it for an instant. */
+static void add_measurement_conditions(struct builder *b)
+{
+    if (b->q->instant == 1) {
+        add(b, "m.t_start <= $%d::timestamptz AND m.t_end >= $%d::timestamptz", b->from, b->from);
+    } else {
+        add(b,
+            "m.t_start >= greatest(h.hour, $%d::timestamptz)"
+            " AND m.t_start < least(h.hour + interval '1 hour', $%d::timestamptz)",
+            b->from, b->to);
+    }
+    add_series_condition(b, "m");
+}
+
+/* (columns) < the cursor's keys: what comes after it in a listing that is descending in all of
+ * them. */
+static void add_cursor_condition(struct builder *b, const char *columns)
+{
+    if (!b->has_cursor) {
+        return;
+    }
+    int t = time_parameter(b, b->cursor.t_us);
+    add(b, " AND (%s) < ($%d::timestamptz", columns, t);
+    for (unsigned i = 0; i < b->cursor.key_count; i++) {
+        add(b, ", $%d::bigint", number_parameter(b, b->cursor.keys[i]));
+    }
+    add(b, ")");
+}
+
+/*
+ * "tally": how many records have which grade of which name; grade_id 0 counts them all. Sealed
+ * hours that lie wholly in the range come from the roll-up, all else from the measurements, in one
+ * snapshot.
+ */
+static void add_tally(struct builder *b)
+{
+    const char *grouped = "SELECT m.grades, count(*) AS records FROM measurement m WHERE ";
+    if (b->q->instant == 1) {
+        add(b, ", counted AS (%s", grouped);
+        add_measurement_conditions(b);
+        add(b, " GROUP BY m.grades)");
+    } else {
+        add(b,
+            ", hours AS MATERIALIZED (SELECT hour, sealed AND hour >= $%d::timestamptz"
+            " AND hour < $%d::timestamptz AS whole FROM measured_hour"
+            " WHERE hour >= $%d::timestamptz AND hour < $%d::timestamptz)",
+            b->from, time_parameter(b, hour_of(b->to_us)), time_parameter(b, hour_of(b->from_us)),
+            b->to);
+        add(b, ", counted AS (SELECT c.grades, c.records FROM hours h CROSS JOIN LATERAL (%s",
+            grouped);
+        add_measurement_conditions(b);
+        add(b, " GROUP BY m.grades) c WHERE NOT h.whole)");
+    }
+    add(b, ", tally AS (SELECT 0 AS grade_id, 0 AS grade, records FROM counted"
+           " UNION ALL SELECT g.grade_id, g.grade, c.records FROM counted c"
+           " CROSS JOIN LATERAL unnest(c.grades) WITH ORDINALITY AS g (grade, grade_id)");
+    if (b->q->instant == 0) {
+        add(b, " UNION ALL SELECT r.grade_id, r.grade, r.records FROM hours h CROSS JOIN LATERAL ("
+               "SELECT u.grade_id, u.grade, sum(u.records) AS records FROM grade_rollup u"
+               " WHERE u.hour = h.hour");
+        add_series_condition(b, "u");
+        if (b->name != 0) {
+            add(b, " AND u.grade_id = ANY (ARRAY(SELECT 0::smallint UNION ALL"
+                   " SELECT id FROM asked))");
+        }
+        add(b, " GROUP BY u.grade_id, u.grade) r WHERE h.whole");
+    }
+    add(b, ") ");
+}
+
+static void build_count(struct builder *b)
+{
+    SET_COLUMNS(b->c, count_columns);
+    b->c->counts = true;
+    add_tally(b);
+    add(b,
+        "SELECT a.name, (SELECT coalesce(sum(records), 0) FROM tally WHERE grade_id = 0),"
+        " coalesce(sum(t.records) FILTER (WHERE t.grade BETWEEN $%d::int AND $%d::int), 0)"
+        " FROM asked a LEFT JOIN tally t ON t.grade_id = a.id GROUP BY a.id, a.name ORDER BY a.id",
+        b->low, b->high);
+}
+
+static void build_histogram(struct builder *b)
+{
+    SET_COLUMNS(b->c, histogram_columns);
+    b->c->counts = true;
+    add_tally(b);
+    add(b, "SELECT a.name, v.grade, (ARRAY['ungraded', 'critical', 'major', 'minor', 'warning',"
+           " 'normal'])[v.grade + 1], coalesce(sum(t.records), 0)"
+           " FROM asked a CROSS JOIN generate_series(0, 5) AS v (grade)"
+           " LEFT JOIN tally t ON t.grade_id = a.id AND t.grade = v.grade"
+           " GROUP BY a.id, a.name, v.grade ORDER BY a.id, v.grade");
+}
+
+/*
+ * An open period's stored end may lie behind: whether it reaches into the range is then looked up
+ * in the measurements, and the rows that are listed are completed by the view.
+ */
+static void build_periods(struct builder *b, int limit)
+{
+    SET_COLUMNS(b->c, period_columns);
+    add(b,
+        " SELECT " DIMENSIONS ", n.name, k.grade, " TIME("k.t") ", " TIME(
+            "w.t_end") ", coalesce(k.ended, ''), w.records, %s FROM ("
+                       "SELECT p.series_id, p.grade_id, p.t_start AS t, p.start_row, p.grade, "
+                       "p.ended"
+                       " FROM period p WHERE p.t_start %s $%d::timestamptz"
+                       " AND (p.t_end >= $%d::timestamptz OR (p.ended IS NULL AND EXISTS (SELECT"
+                       " FROM measurement m WHERE m.series_id = p.series_id AND m.t_start >= "
+                       "p.through_t"
+                       " AND (m.t_start, m.row) > (p.through_t, p.through_row) AND "
+                       "m.grades[p.grade_id] > 0"
+                       " AND m.t_end >= $%d::timestamptz)))"
+                       " AND p.grade BETWEEN $%d::int AND $%d::int AND p.grade_id IN (SELECT id "
+                       "FROM asked)",
+        cursor_sql(QUERY_PERIODS), b->q->instant == 1 ? "<=" : "<", b->to, b->from, b->from, b->low,
+        b->high);
+    add_series_condition(b, "p");
+    add_cursor_condition(b, "p.t_start, p.series_id, p.grade_id, p.start_row");
+    add(b,
+        " ORDER BY p.t_start DESC, p.series_id DESC, p.grade_id DESC, p.start_row DESC"
+        " LIMIT $%d::bigint) k"
+        " CROSS JOIN LATERAL (SELECT o.t_end, o.records FROM period_now o"
+        " WHERE o.series_id = k.series_id AND o.grade_id = k.grade_id AND o.t_start = k.t"
+        " AND o.start_row = k.start_row) w"
+        " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
+        " ORDER BY k.t DESC, k.series_id DESC, k.grade_id DESC, k.start_row DESC",
+        limit);
+}
+
+static void build_events(struct builder *b, int limit)
+{
+    SET_COLUMNS(b->c, event_columns);
+    add(b,
+        " SELECT " TIME(
+            "k.t") ", " DIMENSIONS ", n.name, k.from_grade, k.to_grade,"
+                   " CASE WHEN k.retracted_at IS NULL THEN 'False' ELSE 'True' END, %s FROM ("
+                   "SELECT e.id, e.series_id, e.grade_id, e.t, e.from_grade, e.to_grade, "
+                   "e.retracted_at"
+                   " FROM event e WHERE e.t >= $%d::timestamptz AND e.t %s $%d::timestamptz"
+                   " AND e.to_grade BETWEEN $%d::int AND $%d::int AND e.grade_id IN (SELECT id "
+                   "FROM asked)",
+        cursor_sql(QUERY_EVENTS), b->from, b->q->instant == 1 ? "<=" : "<", b->to, b->low, b->high);
+    add_series_condition(b, "e");
+    add_cursor_condition(b, "e.t, e.id");
+    add(b,
+        " ORDER BY e.t DESC, e.id DESC LIMIT $%d::bigint) k"
+        " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
+        " ORDER BY k.t DESC, k.id DESC",
+        limit);
+}
+
+/* A JSON object of the names and the values from `from` on: {"name":"text",...}. */
+#define JSON_OBJECT(names, from)                                                                   \
+    "'{' || coalesce((SELECT string_agg(to_json(u.name) || ':' || "                                \
+    "coalesce(to_json(u.value)::text, 'null'), ',' ORDER BY u.place) FROM unnest(" names           \
+    ", k.\"values\"[" from " + 1:" from " + cardinality(" names                                    \
+    ")]) WITH ORDINALITY AS u (name, value, place)), '') || '}'"
+
+/* The measurement as the mPlane result it was: compact JSON whatever the values hold. */
+static const char result_json[] =
+    "'{\"result\":' || to_json(c.verb) || "
+    "',\"version\":1,\"registry\":' || "
+    "to_json(c.registry)"
+    " || ',\"label\":' || to_json(k.label) || ',\"when\":\"' "
+    "|| " TIME("k.t") " || CASE WHEN k.t_end > k.t THEN ' ... ' "
+                      "|| " TIME("k.t_end") " ELSE '' END"
+                                            " || "
+                                            "'\","
+                                            "\"parameters\":"
+                                            "' "
+                                            "||"
+                                            " " JSON_OBJECT(
+                                                "c.parameters",
+                                                "cardinality(c.results)") " || ',\"metadata\":' "
+                                                                          "|| " JSON_OBJECT(
+                                                                              "c.metadata",
+                                                                              "cardinality"
+                                                                              "(c.results)"
+                                                                              " + "
+                                                                              "cardinality"
+                                                                              "(c."
+                                                                              "parameters"
+                                                                              ")") " || "
+                                                                                   "',"
+                                                                                   "\"resu"
+                                                                                   "lts\":"
+                                                                                   "' || "
+                                                                                   "array_"
+                                                                                   "to_"
+                                                                                   "json("
+                                                                                   "c."
+                                                                                   "result"
+                                                                                   "s) || "
+                                                                                   "',"
+                                                                                   "\"resu"
+                                                                                   "ltvalu"
+                                                                                   "es\":["
+                                                                                   "'"
+                                                                                   " || "
+                                                                                   "array_"
+                                                                                   "to_"
+                                                                                   "json("
+                                                                                   "k."
+                                                                                   "\"valu"
+                                                                                   "es\"["
+                                                                                   "1:"
+                                                                                   "cardin"
+                                                                                   "ality("
+                                                                                   "c."
+                                                                                   "result"
+                                                                                   "s)]) "
+                                                                                   "|| "
+                                                                                   "']}'";
+
+/* The newest rows, by hours downward, so that a listing reads only as many hours as it needs. */
+static void build_records(struct builder *b, int limit)
+{
+    SET_COLUMNS(b->c, record_columns);
+    add(b,
+        " SELECT " TIME("k.t") ", " DIMENSIONS ", k.name, k.grades[k.grade_id], k.grading_version,"
+                               " %s, %s FROM (SELECT l.* FROM ",
+        result_json, cursor_sql(QUERY_RECORDS));
+    if (b->q->instant == 0) {
+        add(b,
+            "(SELECT hour FROM measured_hour WHERE hour >= $%d::timestamptz"
+            " AND hour < $%d::timestamptz) h CROSS JOIN LATERAL ",
+            time_parameter(b, hour_of(b->from_us)), b->to);
+    }
+    add(b, "(SELECT m.series_id, m.t_start AS t, m.t_end, m.row, m.schema_id, m.grading_version,"
+           " m.grades, m.\"values\", m.label, a.id AS grade_id, a.name"
+           " FROM measurement m CROSS JOIN asked a WHERE ");
+    add_measurement_conditions(b);
+    add(b, " AND m.grades[a.id] BETWEEN $%d::int AND $%d::int", b->low, b->high);
+    add_cursor_condition(b, "m.t_start, m.series_id, m.row, a.id");
+    add(b,
+        " ORDER BY m.t_start DESC, m.series_id DESC, m.row DESC, a.id DESC LIMIT $%d::bigint) l"
+        " ORDER BY %sl.t DESC, l.series_id DESC, l.row DESC, l.grade_id DESC LIMIT $%d::bigint) k"
+        " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
+        " ORDER BY k.t DESC, k.series_id DESC, k.row DESC, k.grade_id DESC",
+        limit, b->q->instant == 1 ? "" : "h.hour DESC, ", limit);
+}
+
+static void build_grading(struct builder *b)
+{
+    SET_COLUMNS(b->c, grading_columns);
+    b->c->no_row = b->q->grading_version == 0
+                       ? "grading.version: no grading has been published yet"
+                       : "grading.version: there is no grading of this version";
+    add(b, "SELECT version, " TIME("published_at") ", author, document FROM grading");
+    if (b->q->grading_version != 0) {
+        add(b, " WHERE version = $%d::bigint", number_parameter(b, b->q->grading_version));
+    }
+    add(b, " ORDER BY version DESC LIMIT 1");
+}
+
+static void build_gradings(struct builder *b, int limit)
+{
+    SET_COLUMNS(b->c, gradings_columns);
+    add(b,
+        "SELECT version, " TIME("published_at") ", author FROM grading"
+                                                " ORDER BY version DESC LIMIT $%d::bigint",
+        limit);
+}
+
+static uint64_t row_limit(const struct query_message *q, uint32_t rows_default, uint32_t rows_max)
+{
+    uint64_t rows = q->limit == 0 ? rows_default : q->limit;
+    return rows < rows_max ? rows : rows_max;
+}
+
+/* All that has criteria: series, names, range. */
+static int build_criteria(struct builder *b, uint64_t rows)
+{
+    add(b, "WITH ");
+    if (add_matched(b) == -1 || add_asked(b) == -1 || take_range(b) == -1) {
+        return -1;
+    }
+    switch ((enum query_kind)b->q->kind) {
+    case QUERY_COUNT:
+        build_count(b);
+        break;
+    case QUERY_HISTOGRAM:
+        build_histogram(b);
+        break;
+    case QUERY_PERIODS:
+        build_periods(b, number_parameter(b, rows));
+        break;
+    case QUERY_EVENTS:
+        build_events(b, number_parameter(b, rows));
+        break;
+    default:
+        build_records(b, number_parameter(b, rows));
+        break;
+    }
+    return 0;
+}
+
+int criteria_build(struct arena *a, const struct query_message *q, uint32_t rows_default,
+                   uint32_t rows_max, struct criteria *c, char error[CRITERIA_ERROR])
+{
+    struct builder *b = arena_calloc(a, 1, sizeof *b);
+    if (b == NULL) {
+        return -2;
+    }
+    *c = (struct criteria){0};
+    b->arena = a;
+    b->q = q;
+    b->c = c;
+    b->error = error;
+    error[0] = '\0';
+    uint64_t rows = row_limit(q, rows_default, rows_max);
+    int result = 0;
+    if (q->kind == QUERY_GRADING) {
+        build_grading(b);
+    } else if (q->kind == QUERY_GRADINGS) {
+        build_gradings(b, number_parameter(b, rows));
+    } else {
+        result = build_criteria(b, rows);
+    }
+    c->sql = b->sql;
+    return result == -1 ? -1 : b->failed ? -2 : 0;
+}

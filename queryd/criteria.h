@@ -1,0 +1,41 @@
+/*
+ * A query message becomes one SQL statement with parameters. Everything that an asker wrote goes
+ * into a parameter, never into the statement. Pure: no clock, no database.
+ */
+#ifndef EZREPO_CRITERIA_H
+#define EZREPO_CRITERIA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+#include "common/message.h"
+
+#define CRITERIA_PARAMETERS 32
+#define CRITERIA_ERROR      512
+
+struct criteria {
+    const char *sql;                                 /* in the arena */
+    const char *parameters[CRITERIA_PARAMETERS + 1]; /* text, in the arena; $1 is the first */
+    int parameter_count;
+    const char *const *columns; /* of the answer, as many as the statement gives; constant */
+    uint32_t column_count;
+    /* Set when one grade name is asked for: no row may mean that there is no such name. */
+    const char *grade_name;
+    bool counts;        /* a row per grade name, whatever the store holds */
+    const char *no_row; /* the fault when no row comes; NULL when a listing may be empty */
+};
+
+/*
+ * Checks the message and builds its statement; all of it lives in the arena. A listing gives at
+ * most q->limit rows (rows_default when that is 0), never more than rows_max. 0; -1 when the
+ * question is at fault, then error says where and what was expected, by the parameter names that
+ * mPlane clients use; -2 when memory is out.
+ */
+int criteria_build(struct arena *a, const struct query_message *q, uint32_t rows_default,
+                   uint32_t rows_max, struct criteria *c, char error[CRITERIA_ERROR]);
+
+/* The statement that lists the grade names, newest last; it has no parameters. */
+#define CRITERIA_NAMES_SQL "SELECT name FROM grade_name ORDER BY id"
+
+#endif

@@ -1,0 +1,89 @@
+/* queryd answers query messages from PostgreSQL. It never writes there. */
+#include <libpq-fe.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "common/bus.h"
+#include "common/daemon.h"
+#include "queryd/questions.h"
+#include "schemas/messages.h"
+
+#define LINGER_MS 1000 /* answers on their way when the process ends */
+
+static struct settings settings;
+static zsock_t *router;
+
+static const struct config_option options[] = {
+    {"database", CONFIG_STRING, offsetof(struct settings, database), NULL, 0, 0, false,
+     "libpq connection string of the store; best of a role that may only read"},
+    {"connections", CONFIG_INTEGER, offsetof(struct settings, connections), "4", 1, 64, false,
+     "connections to PostgreSQL: so many questions run at once"},
+    {"timeout_ms", CONFIG_INTEGER, offsetof(struct settings, timeout_ms), "10000", 1, 3600000, true,
+     "longest time for one question, also when its asker allows more; milliseconds"},
+    {"rows_default", CONFIG_INTEGER, offsetof(struct settings, rows_default), "100", 1,
+     LIMIT_ANSWER_ROWS, true, "rows of a listing when the question gives no limit"},
+    {"rows_max", CONFIG_INTEGER, offsetof(struct settings, rows_max), "10000", 1, LIMIT_ANSWER_ROWS,
+     true, "most rows of a listing, whatever limit the question gives"},
+    {"waiting", CONFIG_INTEGER, offsetof(struct settings, waiting), "100", 1, 10000, true,
+     "questions that may wait for a connection; more are refused as unavailable"},
+    {"answer_bytes", CONFIG_INTEGER, offsetof(struct settings, answer_bytes), "16777216", 65536,
+     BUS_FRAME_BYTES / 2, true, "most bytes of one answer"},
+    {"high_water", CONFIG_INTEGER, offsetof(struct settings, high_water), "1000", 1, 100000, false,
+     "messages that may wait in the socket, in each direction and per gateway"},
+    CONFIG_END};
+
+static int check(const struct config_common *common, const void *given)
+{
+    const struct settings *s = given;
+    (void)common;
+    PQconninfoOption *parsed = PQconninfoParse(s->database, NULL);
+    PQconninfoFree(parsed);
+    if (parsed == NULL) {
+        /* Neither the string nor libpq's message is shown: there may be a password in it. */
+        fprintf(stderr, "queryd.database: expected a libpq connection string\n");
+        return -1;
+    }
+    if (s->rows_default > s->rows_max) {
+        fprintf(stderr, "queryd.rows_default: expected at most queryd.rows_max, %lld, found %lld\n",
+                (long long)s->rows_max, (long long)s->rows_default);
+        return -1;
+    }
+    return 0;
+}
+
+static int start(zloop_t *loop)
+{
+    router = bus_bind(ZMQ_ROUTER, ENDPOINT_QUERY, (int)settings.high_water);
+    if (router == NULL) {
+        return -1;
+    }
+    zsock_set_linger(router, LINGER_MS);
+    /* So that an answer to nobody is noticed and counted. */
+    zsock_set_router_mandatory(router, 1);
+    return questions_start(loop, router, &settings);
+}
+
+static void stop(void)
+{
+    questions_stop();
+    zsock_destroy(&router);
+}
+
+static const struct daemon queryd = {.name = "queryd",
+                                     .summary = "Answers questions from the store, read-only.",
+                                     .options = options,
+                                     .settings = &settings,
+                                     .settings_size = sizeof settings,
+                                     .counter_names = counter_names,
+                                     .counters = counters,
+                                     .counter_count = COUNTERS,
+                                     .check = check,
+                                     .start = start,
+                                     .drain = questions_drain,
+                                     .tick = questions_tick,
+                                     .stop = stop};
+
+int main(int argc, char **argv)
+{
+    return daemon_main(&queryd, argc, argv);
+}

@@ -1,0 +1,463 @@
+/*
+ * Connections to PostgreSQL: connecting, session settings, one statement at a time, cancelling, and
+ * coming back after a loss. All sockets are non-blocking readers of the loop.
+ */
+#include "queryd/pool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+
+#define CONNECT_US       INT64_C(10000000) /* an attempt to connect may take this long */
+#define PAUSE_FIRST_US   INT64_C(200000)   /* before the next attempt; doubles */
+#define PAUSE_LONGEST_US INT64_C(5000000)
+#define GRACE_US         INT64_C(3000000) /* for the server to end a statement that it should have */
+#define SWEEP_MS         100
+#define ERROR_BYTES      256
+
+/* One statement: the first thing a new connection is told. jit costs more than it gives for short
+ * ones. */
+static const char session_sql[] =
+    "SELECT set_config('search_path', 'ezrepo', false), set_config('timezone', 'UTC', false),"
+    " set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false),"
+    " set_config('bytea_output', 'hex', false)";
+static const char timeout_sql[] = "SELECT set_config('statement_timeout', $1, false)";
+
+enum state {
+    AWAY,       /* waits until retry_us */
+    CONNECTING, /* PQconnectPoll */
+    PREPARING,  /* session_sql is under way */
+    IDLE,
+    SETTING, /* timeout_sql is under way, the owner's statement comes next */
+    RUNNING  /* the owner's statement is under way */
+};
+
+struct connection {
+    struct pool *pool;
+    PGconn *pg;
+    enum state state;
+    int watched_fd; /* -1: none */
+    short watched_events;
+    int64_t retry_us, pause_us, give_up_us;
+    int64_t timeout_ms; /* the session's statement_timeout */
+    bool stopped;       /* the server was asked to end the statement */
+    enum pool_outcome outcome;
+    char message[ERROR_BYTES];
+    /* The statement. */
+    void *owner;
+    const char *sql;
+    const char *const *parameters;
+    int parameter_count;
+    int64_t next_timeout_ms;
+};
+
+struct pool {
+    zloop_t *loop;
+    int timer; /* of the loop */
+    const char *conninfo;
+    struct pool_events events;
+    bool failed; /* the last attempt to connect did */
+    char error[ERROR_BYTES];
+    uint64_t failures;
+    struct log_limit said;
+    unsigned count;
+    struct connection connections[];
+};
+
+static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *context);
+
+/* One line of what libpq says. */
+static void copy_line(char *to, const char *text)
+{
+    size_t n = strcspn(text, "\n");
+    snprintf(to, ERROR_BYTES, "%.*s", (int)(n < ERROR_BYTES ? n : ERROR_BYTES - 1), text);
+}
+
+static void unwatch(struct connection *c)
+{
+    if (c->watched_fd != -1) {
+        zmq_pollitem_t item = {.fd = c->watched_fd};
+        zloop_poller_end(c->pool->loop, &item);
+        c->watched_fd = -1;
+    }
+}
+
+/* libpq may change the socket while it connects, hence each time anew when anything differs. */
+static int watch(struct connection *c, short events)
+{
+    int fd = PQsocket(c->pg);
+    if (fd == c->watched_fd && events == c->watched_events) {
+        return 0;
+    }
+    unwatch(c);
+    zmq_pollitem_t item = {.fd = fd, .events = events};
+    if (fd == -1 || zloop_poller(c->pool->loop, &item, on_ready, c) == -1) {
+        return -1;
+    }
+    zloop_poller_set_tolerant(c->pool->loop, &item);
+    c->watched_fd = fd;
+    c->watched_events = events;
+    return 0;
+}
+
+static bool has_statement(const struct connection *c)
+{
+    return c->state == SETTING || c->state == RUNNING;
+}
+
+static void finish_statement(struct connection *c, enum pool_outcome outcome)
+{
+    void *owner = c->owner;
+    char message[ERROR_BYTES];
+    memcpy(message, c->message, sizeof message);
+    c->owner = NULL;
+    c->pool->events.done(owner, outcome, message);
+}
+
+/* The connection is of no use any more: tell its owner, come back later. */
+static void lose(struct connection *c, const char *why)
+{
+    struct pool *pool = c->pool;
+    bool statement = has_statement(c);
+    copy_line(pool->error, why);
+    copy_line(c->message, pool->error);
+    if (log_allowed(&pool->said, 3)) {
+        log_error("database.lost", "error=\"%s\"", pool->error);
+    }
+    pool->failures++;
+    pool->failed = true;
+    unwatch(c);
+    PQfinish(c->pg);
+    c->pg = NULL;
+    c->state = AWAY;
+    c->retry_us = daemon_clock_us() + c->pause_us;
+    c->pause_us = c->pause_us * 2 > PAUSE_LONGEST_US ? PAUSE_LONGEST_US : c->pause_us * 2;
+    if (statement) {
+        finish_statement(c, c->stopped ? POOL_STOPPED : POOL_UNAVAILABLE);
+    }
+    pool->events.changed();
+}
+
+static void on_notice(void *context, const char *message)
+{
+    (void)context;
+    log_debug("database.notice", "text=\"%s\"", message);
+}
+
+static void go_on_connecting(struct connection *c)
+{
+    switch (PQconnectPoll(c->pg)) {
+    case PGRES_POLLING_READING:
+        if (watch(c, ZMQ_POLLIN) == -1) {
+            lose(c, "out of memory");
+        }
+        return;
+    case PGRES_POLLING_WRITING:
+        if (watch(c, ZMQ_POLLOUT) == -1) {
+            lose(c, "out of memory");
+        }
+        return;
+    case PGRES_POLLING_OK:
+        c->state = PREPARING;
+        c->timeout_ms = -1;
+        c->outcome = POOL_DONE;
+        if (PQsetnonblocking(c->pg, 1) == -1 ||
+            PQsendQueryParams(c->pg, session_sql, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
+            watch(c, ZMQ_POLLIN | ZMQ_POLLOUT) == -1) {
+            lose(c, PQerrorMessage(c->pg));
+        }
+        return;
+    default:
+        lose(c, PQerrorMessage(c->pg));
+    }
+}
+
+static void begin_connecting(struct connection *c)
+{
+    /* What stands after dbname, which is read as a connection string, overrides what is in it. */
+    const char *keys[] = {"dbname", "client_encoding", "application_name", "tcp_user_timeout",
+                          NULL};
+    const char *values[] = {c->pool->conninfo, "UTF8", "ezrepo queryd", "3000", NULL};
+    c->state = CONNECTING;
+    c->give_up_us = daemon_clock_us() + CONNECT_US;
+    c->pg = PQconnectStartParams(keys, values, 1);
+    if (c->pg == NULL || PQstatus(c->pg) == CONNECTION_BAD) {
+        lose(c, c->pg == NULL ? "out of memory" : PQerrorMessage(c->pg));
+        return;
+    }
+    PQsetNoticeProcessor(c->pg, on_notice, NULL);
+    if (watch(c, ZMQ_POLLOUT) == -1) {
+        lose(c, "out of memory");
+    }
+}
+
+/* What kind of failure the SQLSTATE tells. */
+static enum pool_outcome outcome_of(const struct connection *c, const char *state)
+{
+    /* Connection, resources, the operator, the standby's recovery; no schema, no table, no right
+     * yet. */
+    static const char *const passing[] = {"08", "53", "57P", "40001", "3F000", "42P01", "42501"};
+    if (state == NULL) {
+        return POOL_UNAVAILABLE;
+    }
+    if (strcmp(state, "57014") == 0) {
+        return c->stopped ? POOL_STOPPED : POOL_TIMEOUT;
+    }
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
+        if (strncmp(state, passing[i], strlen(passing[i])) == 0) {
+            return POOL_UNAVAILABLE;
+        }
+    }
+    return POOL_REFUSED;
+}
+
+static void request_stop(struct connection *c)
+{
+    char error[ERROR_BYTES];
+    PGcancel *cancel = PQgetCancel(c->pg);
+    if (cancel == NULL || PQcancel(cancel, error, sizeof error) == 0) {
+        log_warn("database.cancel", "error=\"%s\"", cancel == NULL ? "out of memory" : error);
+    }
+    PQfreeCancel(cancel);
+    c->stopped = true;
+    c->give_up_us = daemon_clock_us() + GRACE_US;
+}
+
+static void take_result(struct connection *c, const PGresult *result)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_SINGLE_TUPLE:
+        if (c->state == RUNNING && !c->stopped && c->pool->events.row(c->owner, result) == -1) {
+            request_stop(c);
+        }
+        return;
+    case PGRES_TUPLES_OK:
+        return;
+    default: {
+        const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+        c->outcome = outcome_of(c, state);
+        copy_line(c->message, PQresultErrorMessage(result));
+        if (c->outcome == POOL_REFUSED || c->outcome == POOL_UNAVAILABLE) {
+            c->pool->failures++;
+            if (log_allowed(&c->pool->said, 3)) {
+                log_error("database.error", "state=%s error=\"%s\"", state == NULL ? "" : state,
+                          c->message);
+            }
+        }
+    }
+    }
+}
+
+/* Sends to the server what the state says. */
+static void send_statement(struct connection *c)
+{
+    char timeout[32];
+    const char *parameters[] = {timeout};
+    int sent;
+    c->outcome = POOL_DONE;
+    if (c->timeout_ms != c->next_timeout_ms) {
+        c->state = SETTING;
+        snprintf(timeout, sizeof timeout, "%" PRId64, c->next_timeout_ms);
+        sent = PQsendQueryParams(c->pg, timeout_sql, 1, NULL, parameters, NULL, NULL, 0);
+    } else {
+        c->state = RUNNING;
+        sent = PQsendQueryParams(c->pg, c->sql, c->parameter_count, NULL, c->parameters, NULL, NULL,
+                                 0);
+        sent = sent == 1 ? PQsetSingleRowMode(c->pg) : 0;
+    }
+    int unsent = sent == 0 ? -1 : PQflush(c->pg);
+    if (unsent == -1 || watch(c, unsent == 1 ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN) == -1) {
+        lose(c, PQerrorMessage(c->pg));
+    }
+}
+
+/* All results of what was sent are there. */
+static void end_statement(struct connection *c)
+{
+    enum state was = c->state;
+    if (was == PREPARING && c->outcome != POOL_DONE) {
+        lose(c, c->message);
+        return;
+    }
+    if (was == SETTING && c->outcome == POOL_DONE && !c->stopped) {
+        c->timeout_ms = c->next_timeout_ms;
+        send_statement(c);
+        return;
+    }
+    if (was == SETTING) {
+        c->timeout_ms = -1; /* whether it took effect is not known */
+    }
+    if (was == PREPARING) {
+        c->pause_us = PAUSE_FIRST_US;
+        c->pool->failed = false;
+        log_info("database.connected", "backend=%d", PQbackendPID(c->pg));
+    }
+    c->state = IDLE;
+    if (was == SETTING || was == RUNNING) {
+        finish_statement(c, c->stopped ? POOL_STOPPED : c->outcome);
+    }
+    c->pool->events.changed();
+}
+
+static void go_on_reading(struct connection *c)
+{
+    int unsent = 0;
+    if (PQconsumeInput(c->pg) == 0 || (unsent = PQflush(c->pg)) == -1 ||
+        watch(c, unsent == 1 ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN) == -1) {
+        lose(c, PQerrorMessage(c->pg));
+        return;
+    }
+    while (c->state != IDLE && c->state != AWAY && PQisBusy(c->pg) == 0) {
+        PGresult *result = PQgetResult(c->pg);
+        if (result == NULL) {
+            end_statement(c);
+            continue;
+        }
+        take_result(c, result);
+        PQclear(result);
+        if (PQstatus(c->pg) == CONNECTION_BAD) {
+            lose(c, PQerrorMessage(c->pg));
+        }
+    }
+}
+
+static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *context)
+{
+    (void)loop;
+    (void)item;
+    struct connection *c = context;
+    if (c->state == CONNECTING) {
+        go_on_connecting(c);
+    } else if (c->state != AWAY) {
+        go_on_reading(c);
+    }
+    return 0;
+}
+
+static int on_sweep(zloop_t *loop, int timer, void *context)
+{
+    (void)loop;
+    (void)timer;
+    struct pool *pool = context;
+    int64_t now = daemon_clock_us();
+    for (unsigned i = 0; i < pool->count; i++) {
+        struct connection *c = &pool->connections[i];
+        if (c->state == AWAY) {
+            if (now >= c->retry_us) {
+                begin_connecting(c);
+            }
+        } else if (c->state != IDLE && now >= c->give_up_us) {
+            lose(c, "the server does not answer");
+        }
+    }
+    return 0;
+}
+
+struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
+                      const struct pool_events *events)
+{
+    struct pool *pool = calloc(1, sizeof *pool + connections * sizeof pool->connections[0]);
+    if (pool == NULL) {
+        return NULL;
+    }
+    pool->loop = loop;
+    pool->conninfo = conninfo;
+    pool->events = *events;
+    pool->count = connections;
+    pool->timer = zloop_timer(loop, SWEEP_MS, 0, on_sweep, pool);
+    if (pool->timer == -1) {
+        free(pool);
+        return NULL;
+    }
+    for (unsigned i = 0; i < connections; i++) {
+        struct connection *c = &pool->connections[i];
+        c->pool = pool;
+        c->watched_fd = -1;
+        c->pause_us = PAUSE_FIRST_US;
+    }
+    return pool;
+}
+
+void pool_free(struct pool **pool)
+{
+    struct pool *p = *pool;
+    if (p == NULL) {
+        return;
+    }
+    zloop_timer_end(p->loop, p->timer);
+    for (unsigned i = 0; i < p->count; i++) {
+        unwatch(&p->connections[i]);
+        PQfinish(p->connections[i].pg);
+    }
+    free(p);
+    *pool = NULL;
+}
+
+int pool_run(struct pool *pool, void *owner, int64_t timeout_ms, const char *sql,
+             const char *const *parameters, int parameter_count)
+{
+    for (unsigned i = 0; i < pool->count; i++) {
+        struct connection *c = &pool->connections[i];
+        if (c->state != IDLE) {
+            continue;
+        }
+        c->owner = owner;
+        c->sql = sql;
+        c->parameters = parameters;
+        c->parameter_count = parameter_count;
+        c->next_timeout_ms = timeout_ms;
+        c->stopped = false;
+        c->message[0] = '\0';
+        c->give_up_us = daemon_clock_us() + timeout_ms * 1000 + GRACE_US;
+        send_statement(c);
+        return 0;
+    }
+    return 1;
+}
+
+void pool_cancel(struct pool *pool, const void *owner)
+{
+    for (unsigned i = 0; i < pool->count; i++) {
+        struct connection *c = &pool->connections[i];
+        if (c->owner == owner && has_statement(c) && !c->stopped) {
+            request_stop(c);
+        }
+    }
+}
+
+bool pool_away(const struct pool *pool)
+{
+    return pool->failed && pool_connected(pool) == 0;
+}
+
+unsigned pool_connected(const struct pool *pool)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < pool->count; i++) {
+        n += pool->connections[i].state >= IDLE;
+    }
+    return n;
+}
+
+unsigned pool_running(const struct pool *pool)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < pool->count; i++) {
+        n += has_statement(&pool->connections[i]);
+    }
+    return n;
+}
+
+const char *pool_error(const struct pool *pool)
+{
+    return pool->error;
+}
+
+uint64_t pool_failures(const struct pool *pool)
+{
+    return pool->failures;
+}

@@ -1,0 +1,586 @@
+/*
+ * Questions: received, queued, run, answered or given up. One question holds one arena, which
+ * bounds its answer; a row beyond it ends the statement.
+ */
+#include "queryd/questions.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/bus.h"
+#include "common/daemon.h"
+#include "common/log.h"
+#include "common/message.h"
+#include "queryd/criteria.h"
+
+#define IDENTITY_BYTES   255 /* ZeroMQ's routing ids are not longer */
+#define CRITERIA_BYTES   (256 * 1024)
+#define SWEEP_MS         50
+#define DRAIN_US         INT64_C(5000000)
+#define RECEIVED_AT_ONCE 100
+#define CELLS_FIRST      256
+
+const char *const counter_names[COUNTERS] = {
+    [COUNT_RECEIVED] = "received.queries",
+    [COUNT_MALFORMED] = "malformed",
+    [COUNT_ANSWERED] = "answered",
+    [COUNT_INVALID] = "invalid",
+    [COUNT_TIMEOUTS] = "timeouts",
+    [COUNT_UNAVAILABLE] = "unavailable",
+    [COUNT_TOO_LARGE] = "too_large",
+    [COUNT_CANCELLED] = "cancelled",
+    [COUNT_UNDELIVERABLE] = "undeliverable",
+    [COUNT_ROWS] = "rows",
+    [COUNT_WAITING] = "waiting",
+    [COUNT_RUNNING] = "running",
+    [COUNT_MS_LAST] = "query_ms.last",
+    [COUNT_MS_MAX] = "query_ms.max",
+    [COUNT_CONNECTIONS] = "database.connections",
+    [COUNT_DATABASE_ERRORS] = "database.errors",
+};
+uint64_t counters[COUNTERS];
+
+struct question {
+    struct question *prev, *next;
+    char identity[IDENTITY_BYTES];
+    size_t identity_length;
+    uint64_t id;
+    int64_t arrived_us, deadline_us; /* daemon_clock_us() */
+    struct arena *arena;
+    struct criteria criteria;
+    struct slice *cells; /* texts in the arena */
+    uint32_t cell_count, cell_room;
+    bool cancelled; /* nobody waits for the answer any more */
+    bool too_large;
+    bool naming; /* the statement under way lists the grade names */
+    bool name_found;
+    char names[LIMIT_TEXT_BYTES / 2];
+};
+
+static struct {
+    zloop_t *loop;
+    zsock_t *socket;
+    const struct settings *settings;
+    struct pool *pool;
+    int timer;
+    struct question *waiting, *running;
+    uint32_t waiting_count;
+    bool dispatching;
+    bool draining;
+    int64_t drain_until_us;
+    struct log_limit said;
+} self;
+
+static void question_free(struct question *q)
+{
+    if (q != NULL) {
+        arena_free(&q->arena);
+        free(q->cells);
+        free(q);
+    }
+}
+
+/* The text, cut at a character so that it fits a message. */
+static struct slice cut(const char *text)
+{
+    struct slice s = slice_of(text);
+    if (s.len > LIMIT_TEXT_BYTES) {
+        s.len = LIMIT_TEXT_BYTES;
+        while (s.len > 0 && ((unsigned char)s.at[s.len] & 0xc0) == 0x80) {
+            s.len--;
+        }
+    }
+    return s;
+}
+
+static void count_status(enum answer_status status)
+{
+    static const enum counter by_status[ANSWER_STATUSES] = {
+        [ANSWER_OK] = COUNT_ANSWERED,         [ANSWER_INVALID] = COUNT_INVALID,
+        [ANSWER_TIMEOUT] = COUNT_TIMEOUTS,    [ANSWER_UNAVAILABLE] = COUNT_UNAVAILABLE,
+        [ANSWER_TOO_LARGE] = COUNT_TOO_LARGE, [ANSWER_CANCELLED] = COUNT_CANCELLED,
+    };
+    counters[by_status[status]]++;
+}
+
+/* Encodes and sends; an asker that is gone or takes nothing loses its answer. */
+static void send_answer(const struct question *q, const struct answer_message *answer)
+{
+    struct pack p;
+    pack_init(&p);
+    answer_encode(&p, answer);
+    if (!pack_ok(&p)) {
+        pack_reset(&p);
+        struct answer_message smaller = {.id = q->id,
+                                         .status = ANSWER_TOO_LARGE,
+                                         .message = cut("a row is too large to be sent")};
+        answer_encode(&p, &smaller);
+    }
+    struct slice frames[] = {{q->identity, q->identity_length}, pack_bytes(&p)};
+    if (!pack_ok(&p) || bus_send(self.socket, frames, 2) != 0) {
+        counters[COUNT_UNDELIVERABLE]++;
+        if (log_allowed(&self.said, 5)) {
+            log_warn("answer.undeliverable", "id=%" PRIu64 " bytes=%zu", q->id, frames[1].len);
+        }
+    }
+    pack_release(&p);
+}
+
+/* The end of a question: it is answered and gone. */
+static void answer(struct question *q, enum answer_status status, const char *message)
+{
+    struct slice columns[64];
+    struct answer_message a = {.id = q->id, .status = status, .message = cut(message)};
+    if (status == ANSWER_OK) {
+        for (uint32_t i = 0; i < q->criteria.column_count; i++) {
+            columns[i] = slice_of(q->criteria.columns[i]);
+        }
+        a.columns = columns;
+        a.columns_count = q->criteria.column_count;
+        a.cells = q->cells;
+        a.cells_count = q->cell_count;
+        counters[COUNT_ROWS] += q->cell_count / q->criteria.column_count;
+    }
+    count_status(status);
+    int64_t ms = (daemon_clock_us() - q->arrived_us) / 1000;
+    counters[COUNT_MS_LAST] = (uint64_t)ms;
+    if ((uint64_t)ms > counters[COUNT_MS_MAX]) {
+        counters[COUNT_MS_MAX] = (uint64_t)ms;
+    }
+    log_debug("query.answered", "id=%" PRIu64 " status=%d ms=%" PRId64, q->id, (int)status, ms);
+    send_answer(q, &a);
+    question_free(q);
+}
+
+static void answer_too_large(struct question *q)
+{
+    char text[200];
+    snprintf(text, sizeof text,
+             "the answer exceeds %" PRId64 " bytes: lower list.limit and go on with list.after",
+             self.settings->answer_bytes);
+    answer(q, ANSWER_TOO_LARGE, text);
+}
+
+static void answer_unavailable(struct question *q)
+{
+    char text[LIMIT_TEXT_BYTES];
+    snprintf(text, sizeof text, "the database is away: %s", pool_error(self.pool));
+    answer(q, ANSWER_UNAVAILABLE, text);
+}
+
+/* ---- rows ---- */
+
+static int add_cell(struct question *q, struct slice text)
+{
+    if (q->cell_count == q->cell_room) {
+        uint32_t room = q->cell_room == 0 ? CELLS_FIRST : q->cell_room * 2;
+        room = room > LIMIT_ANSWER_CELLS ? LIMIT_ANSWER_CELLS : room;
+        struct slice *more =
+            room == q->cell_count ? NULL : realloc(q->cells, room * sizeof *q->cells);
+        if (more == NULL) {
+            return -1;
+        }
+        q->cells = more;
+        q->cell_room = room;
+    }
+    q->cells[q->cell_count++] = text;
+    return 0;
+}
+
+/* Remembers whether the name asked for is there, and the names for the message. */
+static void take_name(struct question *q, const char *name)
+{
+    if (strcmp(name, q->criteria.grade_name) == 0) {
+        q->name_found = true;
+    }
+    size_t used = strlen(q->names);
+    if (used + strlen(name) + 2 < sizeof q->names) {
+        snprintf(q->names + used, sizeof q->names - used, "%s%s", used == 0 ? "" : ", ", name);
+    }
+}
+
+static int on_row(void *owner, const PGresult *result)
+{
+    struct question *q = owner;
+    if (q->naming) {
+        take_name(q, PQgetvalue(result, 0, 0));
+        return 0;
+    }
+    int columns = PQnfields(result);
+    if (columns != (int)q->criteria.column_count) {
+        log_panic("query.columns", "expected=%u found=%d", q->criteria.column_count, columns);
+    }
+    for (int i = 0; i < columns; i++) {
+        struct slice text = {NULL, 0};
+        if (!PQgetisnull(result, 0, i)) {
+            text.at = PQgetvalue(result, 0, i);
+            text.len = (size_t)PQgetlength(result, 0, i);
+            text = text.len > LIMIT_DOCUMENT_BYTES ? (struct slice){NULL, 0}
+                                                   : arena_copy(q->arena, text);
+            if (text.at == NULL) {
+                q->too_large = true;
+                return -1;
+            }
+        }
+        if (add_cell(q, text) == -1) {
+            q->too_large = true;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* ---- running ---- */
+
+static void wait_first(struct question *q)
+{
+    DL_PREPEND(self.waiting, q);
+    self.waiting_count++;
+}
+
+/* Gives the first in the queue to a free connection; 1 when there is none. */
+static int run_first(void)
+{
+    struct question *q = self.waiting;
+    int64_t left_ms = (q->deadline_us - daemon_clock_us()) / 1000;
+    DL_DELETE(self.waiting, q);
+    self.waiting_count--;
+    if (left_ms <= 0) {
+        answer(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
+        return 0;
+    }
+    const struct criteria *c = &q->criteria;
+    DL_APPEND(self.running, q);
+    int busy = q->naming
+                   ? pool_run(self.pool, q, left_ms, CRITERIA_NAMES_SQL, NULL, 0)
+                   : pool_run(self.pool, q, left_ms, c->sql, c->parameters, c->parameter_count);
+    if (busy == 1) {
+        DL_DELETE(self.running, q);
+        wait_first(q);
+    }
+    return busy;
+}
+
+static void finish_draining(void)
+{
+    if (self.draining && self.running == NULL && self.waiting == NULL) {
+        daemon_finished(0);
+    }
+}
+
+/* Called whenever a connection may be free; what it does may call it again, which then does
+ * nothing. */
+static void dispatch(void)
+{
+    if (self.dispatching) {
+        return;
+    }
+    self.dispatching = true;
+    while (self.waiting != NULL) {
+        if (pool_away(self.pool)) {
+            struct question *q = self.waiting;
+            DL_DELETE(self.waiting, q);
+            self.waiting_count--;
+            answer_unavailable(q);
+        } else if (run_first() == 1) {
+            break;
+        }
+    }
+    self.dispatching = false;
+    finish_draining();
+}
+
+/* No row came: whether there is such a grade name decides what that means. */
+static void look_up_names(struct question *q)
+{
+    q->naming = true;
+    q->names[0] = '\0';
+    wait_first(q);
+}
+
+static void on_names(struct question *q)
+{
+    char text[LIMIT_TEXT_BYTES];
+    q->naming = false;
+    if (!q->name_found) {
+        snprintf(text, sizeof text, "select.grade: expected %s%s, found \"%.*s\"",
+                 q->names[0] == '\0' ? "\"all\" (there are no grade names yet)"
+                                     : "\"all\" or one of: ",
+                 q->names, (int)cut(q->criteria.grade_name).len, q->criteria.grade_name);
+        answer(q, ANSWER_INVALID, text);
+    } else if (q->criteria.counts) {
+        wait_first(q); /* the name came into being between the two statements */
+    } else {
+        answer(q, ANSWER_OK, "");
+    }
+}
+
+static void on_rows(struct question *q)
+{
+    if (q->cell_count == 0 && q->criteria.grade_name != NULL) {
+        look_up_names(q);
+    } else if (q->cell_count == 0 && q->criteria.no_row != NULL) {
+        answer(q, ANSWER_INVALID, q->criteria.no_row);
+    } else {
+        answer(q, ANSWER_OK, "");
+    }
+}
+
+static void on_done(void *owner, enum pool_outcome outcome, const char *message)
+{
+    struct question *q = owner;
+    char text[LIMIT_TEXT_BYTES];
+    DL_DELETE(self.running, q);
+    if (q->cancelled) {
+        answer(q, ANSWER_CANCELLED, "cancelled by who asked");
+    } else if (q->too_large) {
+        answer_too_large(q);
+    } else if (outcome == POOL_DONE && q->naming) {
+        on_names(q);
+    } else if (outcome == POOL_DONE) {
+        on_rows(q);
+    } else if (outcome == POOL_TIMEOUT) {
+        snprintf(text, sizeof text, "no answer within %" PRId64 " ms",
+                 (q->deadline_us - q->arrived_us) / 1000);
+        answer(q, ANSWER_TIMEOUT, text);
+    } else {
+        snprintf(text, sizeof text, "the database %s: %s",
+                 outcome == POOL_REFUSED ? "refused the statement" : "is away", message);
+        answer(q, ANSWER_UNAVAILABLE, text);
+    }
+}
+
+/* ---- messages ---- */
+
+static struct question *find(struct question *list, struct slice identity, uint64_t id)
+{
+    struct question *q;
+    DL_FOREACH(list, q)
+    {
+        if (q->id == id && slice_equal((struct slice){q->identity, q->identity_length}, identity)) {
+            return q;
+        }
+    }
+    return NULL;
+}
+
+static struct question *question_new(struct slice identity, int64_t now)
+{
+    struct question *q = calloc(1, sizeof *q);
+    if (q == NULL) {
+        return NULL;
+    }
+    q->arena = arena_new((size_t)self.settings->answer_bytes + CRITERIA_BYTES);
+    if (q->arena == NULL) {
+        free(q);
+        return NULL;
+    }
+    memcpy(q->identity, identity.at, identity.len);
+    q->identity_length = identity.len;
+    q->arrived_us = now;
+    return q;
+}
+
+/* A question that was read: refused, or at the end of the queue. */
+static void take_query(struct question *q, const struct query_message *m)
+{
+    char error[CRITERIA_ERROR];
+    const struct settings *s = self.settings;
+    int64_t timeout_ms = (int64_t)m->timeout_ms;
+    if (timeout_ms == 0 || timeout_ms > s->timeout_ms) {
+        timeout_ms = s->timeout_ms;
+    }
+    q->id = m->id;
+    q->deadline_us = q->arrived_us + timeout_ms * 1000;
+    int built = criteria_build(q->arena, m, (uint32_t)s->rows_default, (uint32_t)s->rows_max,
+                               &q->criteria, error);
+    if (built == -1) {
+        answer(q, ANSWER_INVALID, error);
+    } else if (built == -2) {
+        answer(q, ANSWER_UNAVAILABLE, "out of memory");
+    } else if (self.draining) {
+        answer(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
+    } else if (self.waiting_count >= (uint64_t)s->waiting) {
+        answer(q, ANSWER_UNAVAILABLE, "too many questions at once: ask again later");
+    } else {
+        DL_APPEND(self.waiting, q);
+        self.waiting_count++;
+    }
+}
+
+static void malformed(const char *what)
+{
+    counters[COUNT_MALFORMED]++;
+    if (log_allowed(&self.said, 5)) {
+        log_warn("query.malformed", "reason=\"%s\"", what);
+    }
+}
+
+static void on_query(struct slice identity, struct slice bytes)
+{
+    struct query_message m;
+    struct question *q = question_new(identity, daemon_clock_us());
+    if (q == NULL) {
+        malformed("out of memory");
+    } else if (query_decode_all(bytes, q->arena, &m) == -1) {
+        question_free(q);
+        malformed("not a query message");
+    } else if (find(self.waiting, identity, m.id) != NULL ||
+               find(self.running, identity, m.id) != NULL) {
+        question_free(q);
+        malformed("a query of this id is under way already");
+    } else {
+        counters[COUNT_RECEIVED]++;
+        take_query(q, &m);
+    }
+}
+
+static void on_cancel(struct slice identity, struct slice bytes)
+{
+    struct cancel_message m;
+    struct arena *a = arena_new(4096);
+    int read = a == NULL ? -1 : cancel_decode_all(bytes, a, &m);
+    arena_free(&a);
+    if (read == -1) {
+        malformed("not a cancel message");
+        return;
+    }
+    struct question *q = find(self.waiting, identity, m.id);
+    if (q != NULL) {
+        DL_DELETE(self.waiting, q);
+        self.waiting_count--;
+        answer(q, ANSWER_CANCELLED, "cancelled by who asked");
+        return;
+    }
+    q = find(self.running, identity, m.id);
+    if (q != NULL) {
+        q->cancelled = true;
+        pool_cancel(self.pool, q);
+    }
+}
+
+static void on_message(const struct bus_message *m)
+{
+    if (m->count != 2 || m->frames[0].len > IDENTITY_BYTES) {
+        malformed("expected one frame");
+        return;
+    }
+    switch (message_number(m->frames[1])) {
+    case MESSAGE_query:
+        on_query(m->frames[0], m->frames[1]);
+        return;
+    case MESSAGE_cancel:
+        on_cancel(m->frames[0], m->frames[1]);
+        return;
+    default:
+        malformed("expected a query or a cancel message");
+    }
+}
+
+static int on_socket(zloop_t *loop, zsock_t *socket, void *context)
+{
+    (void)loop;
+    (void)context;
+    for (int i = 0; i < RECEIVED_AT_ONCE; i++) {
+        struct bus_message m;
+        int received = bus_receive(socket, &m);
+        if (received == 1) {
+            break;
+        }
+        if (received == -1) {
+            malformed("expected one frame");
+            continue;
+        }
+        on_message(&m);
+        bus_release(&m);
+    }
+    dispatch();
+    return 0;
+}
+
+/* Who waited too long, and the end of draining. */
+static int on_sweep(zloop_t *loop, int timer, void *context)
+{
+    (void)loop;
+    (void)timer;
+    (void)context;
+    int64_t now = daemon_clock_us();
+    struct question *q, *next;
+    DL_FOREACH_SAFE(self.waiting, q, next)
+    {
+        if (now >= q->deadline_us) {
+            DL_DELETE(self.waiting, q);
+            self.waiting_count--;
+            answer(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
+        }
+    }
+    if (self.draining && now >= self.drain_until_us) {
+        log_warn("queries.left", "count=%u", pool_running(self.pool));
+        daemon_finished(0);
+    }
+    return 0;
+}
+
+int questions_start(zloop_t *loop, zsock_t *socket, const struct settings *settings)
+{
+    static const struct pool_events events = {on_row, on_done, dispatch};
+    self.loop = loop;
+    self.socket = socket;
+    self.settings = settings;
+    self.pool = pool_new(loop, settings->database, (unsigned)settings->connections, &events);
+    self.timer = zloop_timer(loop, SWEEP_MS, 0, on_sweep, NULL);
+    if (self.pool == NULL || self.timer == -1 ||
+        zloop_reader(loop, socket, on_socket, NULL) == -1) {
+        log_error("queries.start", "error=\"out of memory\"");
+        return -1;
+    }
+    zloop_reader_set_tolerant(loop, socket);
+    return 0;
+}
+
+void questions_drain(void)
+{
+    struct question *q, *next;
+    self.draining = true;
+    self.drain_until_us = daemon_clock_us() + DRAIN_US;
+    DL_FOREACH_SAFE(self.waiting, q, next)
+    {
+        DL_DELETE(self.waiting, q);
+        self.waiting_count--;
+        answer(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
+    }
+    finish_draining();
+}
+
+void questions_tick(void)
+{
+    if (self.pool == NULL) {
+        return;
+    }
+    counters[COUNT_WAITING] = self.waiting_count;
+    counters[COUNT_RUNNING] = pool_running(self.pool);
+    counters[COUNT_CONNECTIONS] = pool_connected(self.pool);
+    counters[COUNT_DATABASE_ERRORS] = pool_failures(self.pool);
+    if (pool_away(self.pool)) {
+        daemon_note("database", "away: %s", pool_error(self.pool));
+    } else {
+        daemon_note("database", pool_connected(self.pool) > 0 ? "connected" : "connecting");
+    }
+}
+
+void questions_stop(void)
+{
+    struct question *lists[] = {self.waiting, self.running};
+    pool_free(&self.pool);
+    for (int i = 0; i < 2; i++) {
+        struct question *q, *next;
+        DL_FOREACH_SAFE(lists[i], q, next)
+        {
+            question_free(q);
+        }
+    }
+    self.waiting = self.running = NULL;
+}
