@@ -1,0 +1,261 @@
+"""The command line of `ezrepo`: one function a command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+from typing import Any, Callable, List
+
+from . import initialise, lifecycle, pki, status, supervisor
+from .errors import Failure, Usage
+from .state import Account, State, default_directory, program
+
+PASSED_ON = {
+    "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line",
+    "query": "QueryByCriteria: how many records match, how many of them have the grade",
+    "periods": "the periods of steady quality that match, newest first",
+    "events": "the changes of grade that match, newest first",
+    "records": "the records that match, newest first",
+    "grading": "check FILE | get | set FILE | history: the grading in force",
+}
+NEED_NO_GATEWAY = ("send",)
+
+Command = Callable[[State, argparse.Namespace], int]
+
+
+def cmd_init(state: State, args: argparse.Namespace) -> int:
+    initialise.init(state, initialise.Wanted(
+        user=args.user, database=args.database, database_read=args.database_read,
+        udp_port=args.udp_port, https_port=args.https_port, registry_port=args.registry_port,
+        listen=args.listen, names=args.name, classifyds=args.classifyd))
+    print(f"made {state.directory}")
+    print(f"  configuration  {state.config_file}")
+    print(f"  certificates   {state.path('pki')} (your own client certificate: clients/admin.crt)")
+    print(f"start it: ezrepo up --state {state.directory}")
+    return 0
+
+
+def cmd_up(state: State, _: argparse.Namespace) -> int:
+    lifecycle.up(state)
+    print(f"running: {' '.join(state.process_names())}")
+    return 0
+
+
+def cmd_down(state: State, _: argparse.Namespace) -> int:
+    lifecycle.down(state)
+    return 0
+
+
+def cmd_restart(state: State, args: argparse.Namespace) -> int:
+    lifecycle.restart(state, args.process)
+    return 0
+
+
+def cmd_reload(state: State, args: argparse.Namespace) -> int:
+    lifecycle.reload(state, args.process)
+    return 0
+
+
+def cmd_status(state: State, args: argparse.Namespace) -> int:
+    found = status.collect(state)
+    print(json.dumps(found, indent=2) if args.json else status.table(found))
+    return 0 if found["ok"] else 1
+
+
+def cmd_scale(state: State, args: argparse.Namespace) -> int:
+    lifecycle.scale(state, args.process, args.count)
+    return 0
+
+
+def cmd_logs(state: State, args: argparse.Namespace) -> int:
+    return lifecycle.show_logs(state, args.process, args.lines, args.follow)
+
+
+def _tell_gateway(state: State) -> None:
+    running = supervisor.connect(state)
+    if running and running.processes().get("mplane-gw", {}).get("statename") == "RUNNING":
+        running.call("signalProcess", "mplane-gw", "HUP")
+        print("mplane-gw told to read its configuration")
+
+
+def cmd_pki_issue(state: State, args: argparse.Namespace) -> int:
+    own = Account(state.settings["user"])
+    identity = initialise.add_client(state, own, args.name, args.role, args.renew)
+    print(f"identity     {identity}")
+    print(f"certificate  {state.path('pki', 'clients', args.name + '.crt')}")
+    print(f"key          {state.path('pki', 'clients', args.name + '.key')}")
+    if args.role is not None:
+        print(f"role         {args.role}")
+        _tell_gateway(state)
+    return 0
+
+
+def cmd_pki_server(state: State, args: argparse.Namespace) -> int:
+    pki.make_server(state, Account(state.settings["user"]), args.name)
+    print(f"certificate  {state.path('pki', 'server.crt')}"
+          f" for {', '.join(pki.server_names(args.name))}")
+    _tell_gateway(state)
+    return 0
+
+
+def cmd_pki_list(state: State, _: argparse.Namespace) -> int:
+    roles = state.config().get("mplane-gw", {}).get("access", {}).get("roles", {})
+    folder = state.path("pki", "clients")
+    try:
+        names = sorted(f[:-4] for f in os.listdir(folder) if f.endswith(".crt"))
+    except PermissionError:
+        raise Failure(f"{folder}: no permission; be the user who made the set") from None
+    for name in names:
+        end = subprocess.run(["openssl", "x509", "-noout", "-enddate", "-in",
+                              os.path.join(folder, name + ".crt")], capture_output=True, text=True,
+                             check=False).stdout.strip().replace("notAfter=", "until ")
+        has = [role for role, members in roles.items() if pki.identity(name) in members]
+        print(f"{name:<20} {','.join(has) or '-':<16} {end}")
+    return 0
+
+
+def gateway_arguments(state: State, client: str) -> List[str]:
+    """For ezrepoctl: where the gateway is and who we are."""
+    folder = state.path("pki", "clients")
+    files = {"--cert": os.path.join(folder, client + ".crt"),
+             "--key": os.path.join(folder, client + ".key"), "--ca": state.path("pki", "ca.crt")}
+    for path in files.values():
+        if not os.access(path, os.R_OK):
+            reason = "no permission to read it" if os.path.isdir(folder) and not os.access(
+                folder, os.X_OK) else "it is not there"
+            raise Failure(f"{path}: {reason}; --as NAME chooses another client certificate")
+    arguments = ["--url", state.option("mplane-gw", "public_url")]
+    for option, path in files.items():
+        arguments += [option, path]
+    return arguments
+
+
+def _first_udp(state: State) -> str:
+    listen = state.option("ingestd", "listen")
+    if not isinstance(listen, list) or not listen:
+        raise Failure(f"{state.config_file}: ingestd.listen names no address; give --udp HOST:PORT")
+    return re.sub(r"^0\.0\.0\.0:", "127.0.0.1:", re.sub(r"^\[::\]:", "[::1]:", str(listen[0])))
+
+
+def pass_on(command: str, arguments: List[str]) -> int:
+    """What ezrepoctl does, with the set's addresses and our certificate put in."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--state", default=default_directory())
+    parser.add_argument("--as", dest="client", default="admin", metavar="NAME")
+    own, rest = parser.parse_known_args(arguments)
+    call = [program("ezrepoctl"), command]
+    wants_help = "--help" in rest or "-h" in rest
+    if wants_help:
+        sys.stdout.write(f"ezrepo {command} [--state DIR] [--as NAME] ...\n"
+                         "  --state DIR  the set's directory (or EZREPO_STATE)\n"
+                         "  --as NAME    the client certificate pki/clients/NAME.crt (admin)\n"
+                         "The connection is taken from the set; all else is ezrepoctl's:\n\n")
+        sys.stdout.flush()
+    elif command == "send" and "--udp" not in rest:
+        call += ["--udp", _first_udp(State(own.state))]
+    elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
+        # `grading get`: the verb stays first, as ezrepoctl expects it.
+        if command == "grading":
+            call, rest = call + rest[:1], rest[1:]
+        call += gateway_arguments(State(own.state), own.client)
+    os.execv(call[0], call + rest)
+
+
+def _parser() -> argparse.ArgumentParser:
+    state_option = argparse.ArgumentParser(add_help=False)
+    state_option.add_argument("--state", metavar="DIR", default=argparse.SUPPRESS,
+                              help="the set's directory (or EZREPO_STATE; preset %s)"
+                              % default_directory().replace("%", "%%"))
+    parser = argparse.ArgumentParser(
+        prog="ezrepo", parents=[state_option], allow_abbrev=False,
+        description="Drives a set of EZRepo's processes that lives in one state directory.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong usage. docs/operations.md tells more.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def add(name: str, run: Command, text: str, under: Any = commands) -> argparse.ArgumentParser:
+        sub = under.add_parser(name, help=text, description=text, parents=[state_option],
+                               allow_abbrev=False)
+        sub.set_defaults(run=run)
+        return sub
+
+    _add_init(add("init", cmd_init, "make a set: configuration, certificates, private cluster"))
+    add("up", cmd_up, "start whatever does not run, and wait until all of it does")
+    add("down", cmd_down, "drain and stop everything")
+    sub = add("restart", cmd_restart, "drain, stop and start one process, or all but PostgreSQL")
+    sub.add_argument("process", nargs="?", default="", help="as in `status`; classifyd: all of them")
+    sub = add("reload", cmd_reload, "have the configuration read again where that needs no restart")
+    sub.add_argument("process", nargs="?", default="")
+    sub = add("status", cmd_status, "what runs and what it counted; exit code 1 unless all is running")
+    sub.add_argument("--json", action="store_true", help="everything, for programs")
+    sub = add("scale", cmd_scale, "change how many classifyds there are, also while running")
+    sub.add_argument("process", metavar="classifyd")
+    sub.add_argument("count", metavar="N", type=int)
+    sub = add("logs", cmd_logs, "the end of the logs of one process, or of all")
+    sub.add_argument("process", nargs="?", default="")
+    sub.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
+    sub.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="how many lines (20)")
+    _add_pki(add, commands)
+    for name, text in PASSED_ON.items():
+        commands.add_parser(name, help=text, add_help=False)
+    return parser
+
+
+def _add_init(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--user", metavar="NAME", default="",
+                     help="whom the processes run as when root starts them (ezrepo)")
+    sub.add_argument("--database", metavar="CONNINFO", default="",
+                     help="a PostgreSQL of your own, for the role that writes; preset: a private cluster")
+    sub.add_argument("--database-read", metavar="CONNINFO", default="",
+                     help="the same database, for the role that reads")
+    sub.add_argument("--udp-port", type=int, default=9900, metavar="PORT", help="results by UDP (9900)")
+    sub.add_argument("--https-port", type=int, default=8890, metavar="PORT",
+                     help="the gateway, mutual TLS (8890)")
+    sub.add_argument("--registry-port", type=int, default=8891, metavar="PORT",
+                     help="the element registry, plain HTTP (8891)")
+    sub.add_argument("--listen", action="append", default=[], metavar="ADDR",
+                     help="an address to listen on, more than once if wanted (127.0.0.1 and ::1)")
+    sub.add_argument("--name", action="append", default=[], metavar="HOST",
+                     help="a name or address of the gateway's that its certificate is good for, besides"
+                     " localhost and the machine's; the first one stands in its links")
+    sub.add_argument("--classifyd", type=int, default=1, metavar="N", help="how many classifyds (1)")
+
+
+def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
+    group = commands.add_parser("pki", help="certificates: issue, server, list",
+                                description="The set's own certificate authority.")
+    under = group.add_subparsers(dest="pki_command", metavar="COMMAND", required=True)
+    sub = add("issue", cmd_pki_issue, "make a client's key and certificate", under)
+    sub.add_argument("name", metavar="NAME", help="1 to 64 of A-Z a-z 0-9 . _ -")
+    sub.add_argument("--role", metavar="ROLE", help="give it this role (reader, admin)")
+    sub.add_argument("--renew", action="store_true", help="replace the one of that name")
+    sub = add("server", cmd_pki_server, "make the gateway's key and certificate anew", under)
+    sub.add_argument("--name", action="append", default=[], metavar="HOST",
+                     help="besides localhost and the machine's")
+    add("list", cmd_pki_list, "the clients' certificates, their roles, until when they are good", under)
+
+
+def _command_at(arguments: List[str]) -> int:
+    """Where the command's name stands: behind a leading --state."""
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("--state"):
+        at += 1 if "=" in arguments[at] else 2
+    return at
+
+
+def main(arguments: List[str]) -> int:
+    try:
+        at = _command_at(arguments)
+        if at < len(arguments) and arguments[at] in PASSED_ON:
+            return pass_on(arguments[at], arguments[:at] + arguments[at + 1:])
+        args = _parser().parse_args(arguments)
+        return int(args.run(State(getattr(args, "state", default_directory())), args))
+    except Usage as fault:
+        print(f"ezrepo: {fault}", file=sys.stderr)
+        return 2
+    except Failure as fault:
+        print(f"ezrepo: {fault}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("ezrepo: interrupted", file=sys.stderr)
+        return 1

@@ -1,0 +1,180 @@
+"""The private PostgreSQL cluster of a set, and the check of somebody else's server.
+
+The cluster listens on a Unix socket only, in a folder that only the processes' user may enter; who connects is
+known by user id (peer), never by a password. As root it runs as `postgres`, so that the
+processes cannot touch its files. It must never do anything to a server it has not made.
+"""
+import glob
+import os
+import subprocess
+import time
+from typing import List
+
+from .errors import Failure
+from .state import Account, State, make_directory
+
+OLDEST = 15
+DATABASE = "ezrepo"
+ADMIN = "postgres"
+STORE_ROLE = "ezrepo_store"  # owns the database, writes
+QUERY_ROLE = "ezrepo_query"  # reads, as a member of READ_ROLE
+READ_ROLE = "ezrepo_read"
+
+ROLES = f"""
+CREATE ROLE {READ_ROLE} NOLOGIN;
+CREATE ROLE {STORE_ROLE} LOGIN;
+CREATE ROLE {QUERY_ROLE} LOGIN IN ROLE {READ_ROLE};
+ALTER ROLE {QUERY_ROLE} SET default_transaction_read_only = on;
+CREATE DATABASE {DATABASE} OWNER {STORE_ROLE} TEMPLATE template0 ENCODING 'UTF8';
+REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
+GRANT CONNECT ON DATABASE {DATABASE} TO {READ_ROLE};
+"""
+
+SETTINGS = """
+# Written by "ezrepo init"; from here on this file is yours.
+listen_addresses = ''
+unix_socket_directories = '{socket}'
+unix_socket_permissions = 0777     # the folder around it decides who gets in
+max_connections = 60
+shared_buffers = {buffers}MB
+effective_cache_size = {cache}MB
+work_mem = 16MB
+maintenance_work_mem = 128MB
+wal_compression = lz4
+max_wal_size = 4GB
+min_wal_size = 256MB
+checkpoint_timeout = 15min
+synchronous_commit = on            # what was acknowledged stays
+jit = off                          # questions are short
+timezone = 'UTC'
+log_timezone = 'UTC'
+log_destination = 'stderr'         # to supervisord, which rotates it
+logging_collector = off
+log_line_prefix = '%m [%p] %q%u@%d '
+"""
+
+
+def bin_directory() -> str:
+    """Of the newest PostgreSQL server installed that is new enough."""
+    found = [(int(path.split("/")[4]), path) for path in glob.glob("/usr/lib/postgresql/*/bin/postgres")
+             if path.split("/")[4].isdigit()]
+    if not found or max(found)[0] < OLDEST:
+        raise Failure(f"no PostgreSQL server of version {OLDEST} or newer in /usr/lib/postgresql;"
+                      f" install postgresql-{OLDEST}, or give --database")
+    return os.path.dirname(max(found)[1])
+
+
+def cluster_account(own: Account) -> Account:
+    """Whom the cluster runs as."""
+    return Account("postgres") if os.geteuid() == 0 else own
+
+
+def socket_directory(state: State) -> str:
+    return state.path("postgres", "socket")
+
+
+def conninfo(state: State, role: str) -> str:
+    """For libpq. Quoted as libpq reads it, so that any path is possible."""
+    path = socket_directory(state).replace("\\", "\\\\").replace("'", "\\'")
+    return f"host='{path}' dbname={DATABASE} user={role}"
+
+
+def _run(arguments: List[str], account: Account, text: str = "") -> str:
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
+    done = subprocess.run(arguments, input=text, capture_output=True, text=True, check=False, cwd="/",
+                          env=environment, **account.run_options())
+    if done.returncode != 0:
+        raise Failure(f"{os.path.basename(arguments[0])} failed: {(done.stderr or done.stdout).strip()}")
+    return done.stdout
+
+
+def _memory_mb() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1048576
+
+
+def _write_settings(state: State, account: Account, own: Account) -> None:
+    """postgresql.conf, and who may connect as whom."""
+    memory = _memory_mb()
+    settings = SETTINGS.format(socket=socket_directory(state).replace("'", "''"),
+                               buffers=min(max(memory // 8, 128), 1024), cache=max(memory // 2, 256))
+    pairs = {(account.name, ADMIN), (own.name, STORE_ROLE), (own.name, QUERY_ROLE)}
+    if os.geteuid() == 0:
+        pairs |= {("root", ADMIN), ("root", STORE_ROLE), ("root", QUERY_ROLE)}
+    identities = "".join(f'ezrepo "{user}" "{role}"\n' for user, role in sorted(pairs))
+    data = state.path("postgres", "data")
+    _run(["sh", "-c", 'cat >>"$0"', f"{data}/postgresql.conf"], account, settings)
+    _run(["sh", "-c", 'cat >"$0"', f"{data}/pg_hba.conf"], account,
+         "# Unix sockets only; who may be whom stands in pg_ident.conf.\nlocal all all peer map=ezrepo\n")
+    _run(["sh", "-c", 'cat >"$0"', f"{data}/pg_ident.conf"], account,
+         "# MAP SYSTEM-USER DATABASE-USER\n" + identities)
+
+
+def create(state: State, own: Account) -> None:
+    """Makes the cluster, its roles and its database; leaves it stopped."""
+    account = cluster_account(own)
+    binaries = bin_directory()
+    data = state.path("postgres", "data")
+    make_directory(state.path("postgres"), 0o755)
+    make_directory(data, 0o700, account)
+    make_directory(socket_directory(state), 0o750, account, own)
+    _run([f"{binaries}/initdb", "-D", data, f"--username={ADMIN}", "--auth-local=peer",
+          "--auth-host=reject", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
+          "--no-sync", "--no-instructions"], account)
+    _write_settings(state, account, own)
+    log = state.path("postgres", "data", "init.log")
+    _run([f"{binaries}/pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "start"], account)
+    try:
+        _run([f"{binaries}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket_directory(state),
+              "-U", ADMIN, "-d", "postgres", "-f", "-"], account, ROLES)
+    finally:
+        _run([f"{binaries}/pg_ctl", "-D", data, "-w", "-t", "60", "-m", "fast", "stop"], account)
+    _run([f"{binaries}/initdb", "-D", data, "--sync-only"], account)
+
+
+def accepts(state: State) -> bool:
+    """Whether the private cluster takes connections."""
+    done = subprocess.run([f"{bin_directory()}/pg_isready", "-q", "-h", socket_directory(state)],
+                          check=False, env={"PATH": "/usr/bin:/bin"}, cwd="/")
+    return done.returncode == 0
+
+
+def wait_until_accepts(state: State, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if accepts(state):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def check_server(store: str, query: str, own: Account) -> None:
+    """That a given server is one a set can live on: both connections work and may do what they must."""
+    version = _ask(store, own, "--database", "SHOW server_version_num")
+    if int(version) < OLDEST * 10000:
+        raise Failure(f"--database: the server is version {version}; expected {OLDEST} or newer")
+    may_create = ("SELECT has_database_privilege(current_database(), 'CREATE')"
+                  " OR EXISTS (SELECT FROM pg_namespace WHERE nspname = 'ezrepo'"
+                  " AND pg_has_role(nspowner, 'USAGE'))")
+    if _ask(store, own, "--database", may_create) != "t":
+        raise Failure("--database: this role can neither create the schema ezrepo nor owns it;"
+                      " GRANT CREATE ON DATABASE ... TO it")
+    member = (f"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READ_ROLE}'"
+              " AND pg_has_role(oid, 'USAGE'))")
+    if _ask(query, own, "--database-read", member) != "t":
+        raise Failure(f"--database-read: this role is no member of {READ_ROLE};"
+                      f" CREATE ROLE {READ_ROLE} NOLOGIN; GRANT {READ_ROLE} TO it")
+    place = "SELECT current_database() || ' ' || (SELECT system_identifier FROM pg_control_system())"
+    if _ask(store, own, "--database", place) != _ask(query, own, "--database-read", place):
+        raise Failure("--database and --database-read lead to different databases")
+
+
+def _ask(connection: str, own: Account, option: str, question: str) -> str:
+    try:
+        return _run([f"{_client_directory()}/psql", "-X", "-A", "-t", "-w", "-d", connection,
+                     "-c", question], own).strip()
+    except Failure as failure:
+        raise Failure(f"{option}: {failure}") from None
+
+
+def _client_directory() -> str:
+    return bin_directory() if glob.glob("/usr/lib/postgresql/*/bin/postgres") else "/usr/bin"

@@ -1,0 +1,233 @@
+"""`init`: makes a state directory. All or nothing: what a failed init made is removed again."""
+import json
+import os
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass, field
+from typing import List, Optional
+
+from . import cluster, jsonc, pki
+from .errors import Failure, Usage
+from .state import (MAX_CLASSIFYDS, Account, State, check_directory, copy_schemas, current_user,
+                    make_directory, write_file)
+
+FORMAT = 1
+DEFAULT_USER = "ezrepo"
+
+# What differs from the presets, and why; all options: docs/configuration.md.
+CONFIGURATION = """\
+// Configuration of one EZRepo set: JSON with comments. Made by "ezrepo init"; from here on it is yours.
+// Only what differs from the presets stands here; docs/configuration.md has all options.
+// After a change: ezrepo reload (what can change while running), or ezrepo restart PROCESS.
+{{
+  "common": {{
+    "run_dir": {run},
+    "schemas_dir": {schemas},
+    // Started by root, every process becomes this user; "" stays who it is.
+    "user": {user}
+  }},
+
+  "ingestd": {{
+    // Where probes send results to by UDP, ADDRESS:PORT. Whoever can reach it can send records:
+    // set allow_from before opening it to a network (docs/threat-model.md).
+    "listen": {udp}
+  }},
+
+  "stored": {{
+    "database": {store}
+  }},
+
+  "queryd": {{
+    // A role that can only read.
+    "database": {query}
+  }},
+
+  "mplane-gw": {{
+    // HTTPS with mutual TLS, and the plain-HTTP listener that serves nothing but the element registry.
+    "listen": {https},
+    "registry_listen": {registry},
+    // How clients reach the two; the certificate must be good for these names.
+    "public_url": {public_url},
+    "registry_url": {registry_url},
+    "certificate": {certificate},
+    "key": {key},
+    "ca": {ca},
+    "access": {{
+      // Who is what: a role and the identities that have it ("ezrepo pki issue NAME --role ROLE" adds one).
+      "roles": {{
+        "reader": [],
+        "admin": []
+      }},
+      // Who may what: a capability's label, or a glob, and the roles that may use it.
+      "authorizations": {{
+        "Query*": ["reader", "admin"],
+        "ezrepo": ["reader", "admin"],
+        "GetGrading": ["reader", "admin"],
+        "SetGrading": ["admin"]
+      }}
+    }}
+  }}
+}}
+"""
+
+
+@dataclass
+class Wanted:
+    """What init was asked for."""
+
+    user: str = ""
+    database: str = ""
+    database_read: str = ""
+    udp_port: int = 9900
+    https_port: int = 8890
+    registry_port: int = 8891
+    listen: List[str] = field(default_factory=list)
+    names: List[str] = field(default_factory=list)
+    classifyds: int = 1
+
+
+def _check(wanted: Wanted) -> None:
+    for option, port in (("--udp-port", wanted.udp_port), ("--https-port", wanted.https_port),
+                         ("--registry-port", wanted.registry_port)):
+        if not 1 <= port <= 65535:
+            raise Usage(f"{option} {port}: expected 1 to 65535")
+    if wanted.https_port == wanted.registry_port:
+        raise Usage("--https-port and --registry-port must differ")
+    if not 1 <= wanted.classifyds <= MAX_CLASSIFYDS:
+        raise Usage(f"--classifyd {wanted.classifyds}: expected 1 to {MAX_CLASSIFYDS}")
+    if bool(wanted.database) != bool(wanted.database_read):
+        raise Usage("--database and --database-read are given together: one role writes, another reads")
+    for address in wanted.listen:
+        if _family(address) is None:
+            raise Usage(f'--listen "{address}": expected an IPv4 or IPv6 address')
+
+
+def _family(address: str) -> Optional[int]:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, address)
+            return family
+        except OSError:
+            pass
+    return None
+
+
+def _own_account(user: str) -> Account:
+    """Whom the processes run as."""
+    if os.geteuid() == 0:
+        account = Account(user or DEFAULT_USER)
+        if account.uid == 0:
+            raise Usage("--user: the processes do not run as root")
+        return account
+    if user not in ("", current_user()):
+        raise Failure(f"--user {user}: only root can run processes as somebody else")
+    return Account(current_user())
+
+
+def _endpoint(address: str, port: int) -> str:
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
+def _public_host(wanted: Wanted) -> str:
+    """The name clients use: the first one given, else the address listened on, else this machine."""
+    if wanted.names:
+        return wanted.names[0]
+    first = wanted.listen[0] if wanted.listen else "127.0.0.1"
+    if first in ("127.0.0.1", "::1"):
+        return "localhost"
+    return socket.gethostname() if first in ("0.0.0.0", "::") else first
+
+
+def configuration(state: State, wanted: Wanted) -> str:
+    addresses = wanted.listen or ["127.0.0.1", "::1"]
+    host = _public_host(wanted)
+    values = {
+        "run": state.path("run"), "schemas": state.path("schemas"),
+        "user": (wanted.user or DEFAULT_USER) if os.geteuid() == 0 else "",
+        "udp": [_endpoint(a, wanted.udp_port) for a in addresses],
+        "store": wanted.database or cluster.conninfo(state, cluster.STORE_ROLE),
+        "query": wanted.database_read or cluster.conninfo(state, cluster.QUERY_ROLE),
+        "https": [_endpoint(a, wanted.https_port) for a in addresses],
+        "registry": [_endpoint(a, wanted.registry_port) for a in addresses],
+        "public_url": f"https://{_endpoint(host, wanted.https_port)}",
+        "registry_url": f"http://{_endpoint(host, wanted.registry_port)}/registry/ezrepo",
+        "certificate": state.path("pki", "server.crt"), "key": state.path("pki", "server.key"),
+        "ca": state.path("pki", "ca.crt"),
+    }
+    return CONFIGURATION.format(**{k: json.dumps(v) for k, v in values.items()})
+
+
+def _check_reachable(state: State, accounts: List[Account]) -> None:
+    """That the unprivileged users can come to the state directory at all."""
+    for account in accounts:
+        done = subprocess.run(["test", "-x", state.directory], check=False, cwd="/",
+                              **account.run_options())
+        if done.returncode != 0:
+            raise Failure(f'{state.directory}: the user "{account.name}" cannot enter it; choose a place'
+                          " every folder above which is open to all (as in /var/lib), or open them")
+
+
+def _make(state: State, wanted: Wanted, own: Account) -> None:
+    private = not wanted.database
+    _check_reachable(state, [own] + ([cluster.cluster_account(own)] if private else []))
+    if not private:
+        cluster.check_server(wanted.database, wanted.database_read, own)
+    make_directory(state.path("run"), 0o700, own)
+    make_directory(state.path("spool"), 0o700, own)
+    make_directory(state.path("log"), 0o750, None, own)
+    make_directory(state.path("supervisor"), 0o700)
+    copy_schemas(state)
+    pki.make_authority(state)
+    pki.make_server(state, own, wanted.names)
+    write_file(state.config_file, configuration(state, wanted), 0o640, own)
+    add_client(state, own, "admin", "admin")
+    if private:
+        cluster.create(state, own)
+    state.save_settings({"format": FORMAT, "user": own.name, "classifyd": wanted.classifyds,
+                         "database": "private" if private else "given"})
+
+
+def add_client(state: State, own: Account, name: str, role: Optional[str], renew: bool = False) -> str:
+    """Issues a client's certificate and writes its identity into the role. Returns the identity."""
+    text = state.config_text()
+    path = ("mplane-gw", "access", "roles")
+    if role is not None:
+        config, _ = jsonc.parse(text, state.config_file)
+        roles = config.get("mplane-gw", {}).get("access", {}).get("roles", {})
+        if role not in roles:
+            raise Usage(f'--role "{role}": {state.config_file} has no such role in mplane-gw.access.roles;'
+                        f" there are {', '.join(roles) or 'none'}")
+        changed = jsonc.append(text, state.config_file, path + (role,), pki.identity(name))
+    identity = pki.issue_client(state, name, renew=renew)
+    if role is not None and changed != text:
+        write_file(state.config_file, changed, 0o640, own)
+    return identity
+
+
+def init(state: State, wanted: Wanted) -> None:
+    _check(wanted)
+    check_directory(state.directory)
+    own = _own_account(wanted.user)
+    if state.exists:
+        raise Failure(f"{state.directory} holds a set already")
+    existed = os.path.isdir(state.directory)
+    if existed and os.listdir(state.directory):
+        raise Failure(f"{state.directory} is not empty")
+    try:
+        os.makedirs(state.directory, 0o755, exist_ok=True)
+        os.chmod(state.directory, 0o755)
+    except OSError as error:
+        raise Failure(f"{state.directory}: {error.strerror}") from None
+    try:
+        _make(state, wanted, own)
+    except BaseException:
+        for entry in os.listdir(state.directory):
+            path = state.path(entry)
+            if os.path.isdir(path) and not os.path.islink(path):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                os.unlink(path)
+        if not existed:
+            os.rmdir(state.directory)
+        raise

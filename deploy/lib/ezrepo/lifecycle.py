@@ -1,0 +1,272 @@
+"""up, down, restart, scale, reload: what is started and stopped in which order.
+
+Started from the store outwards, stopped from the sockets inwards, so that what was taken in is always
+finished by who comes after.
+"""
+import os
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Dict, List
+
+from . import cluster, status, supervisor
+from .errors import Failure, Usage
+from .state import MAX_CLASSIFYDS, State, copy_schemas, kind_of, program
+
+UP_SECONDS = 90
+LOG_LINES = 15
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def stop_order(state: State) -> List[str]:
+    """ingestd drains into classifyds, they into stored; PostgreSQL goes last."""
+    place = {"ingestd": 0, "classifyd": 1, "stored": 2, "queryd": 3, "mplane-gw": 4, "postgres": 5}
+    return sorted(state.process_names(), key=lambda name: (place[kind_of(name)], name))
+
+
+def log_tail(state: State, name: str, lines: int = LOG_LINES) -> str:
+    try:
+        with open(state.path("log", name + ".log"), "rb") as file:
+            file.seek(max(os.path.getsize(file.name) - 16384, 0))
+            text = file.read().decode("utf-8", "replace").splitlines()
+    except OSError:
+        return "    (it wrote no log)"
+    return "\n".join("    " + line for line in text[-lines:])
+
+
+def check_config(state: State) -> None:
+    """Asks every process whether it accepts the configuration, before anything is started."""
+    faults = []
+    for name in ("ingestd", "classifyd", "stored", "queryd", "mplane-gw"):
+        done = subprocess.run([program(name), "--config", state.config_file, "--check-config"],
+                              capture_output=True, text=True, check=False, cwd="/")
+        if done.returncode != 0:
+            faults.append(f"{name} --check-config: {(done.stderr or done.stdout).strip()}")
+    if faults:
+        raise Failure("\n".join(faults))
+
+
+def _alive(pid: int) -> bool:
+    """Whether it runs; one that ended and that nobody has waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except (OSError, IndexError):
+        return False
+
+
+def _runs_for(state: State, pid: int) -> bool:
+    """Whether the process with this id is one of this set: started with its configuration file."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except OSError:
+        return False
+    return (os.fsencode(state.config_file) in words
+            or os.fsencode(state.path("postgres", "data")) in words)
+
+
+def stop_orphans(state: State) -> None:
+    """What a supervisord that was killed has left running would hold sockets and the cluster."""
+    orphans = []
+    for name in stop_order(state):
+        if name == "postgres":
+            try:
+                with open(state.path("postgres", "data", "postmaster.pid"), encoding="ascii") as file:
+                    pid = int(file.readline())
+            except (OSError, ValueError):
+                continue
+        else:
+            words = status.read_status_file(state, name)
+            pid = int(words.get("pid", 0)) if words else 0
+        if pid > 1 and _runs_for(state, pid):
+            orphans.append((name, pid))
+    for name, pid in orphans:
+        say(f"{name} (process {pid}) is left from before; stopping it")
+        os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        end = time.monotonic() + supervisor.STOP_SECONDS
+        while _alive(pid) and time.monotonic() < end:
+            time.sleep(0.05)
+        if _alive(pid):
+            raise Failure(f"{name} (process {pid}), left from before, does not stop")
+
+
+def wait_until_running(state: State, names: List[str], seconds: float = UP_SECONDS) -> None:
+    """Until each process itself says that it runs; a Failure with the end of its log when one does not."""
+    end = time.monotonic() + seconds
+    while True:
+        running = supervisor.connect(state)
+        infos: Dict[str, Any] = running.processes() if running else {}
+        states = {n: status.process_status(state, n, infos.get(n)) for n in names}
+        waiting = [n for n in names if states[n]["state"] != "running"]
+        if not waiting:
+            return
+        ended = [n for n in waiting if states[n]["supervised"] in ("FATAL", "BACKOFF", "EXITED", "STOPPED")]
+        if ended or time.monotonic() > end:
+            which = ended or waiting
+            how = "did not stay running" if ended else f"did not start within {seconds:.0f} s"
+            raise Failure("\n".join(f"{n} {how}; the end of {state.path('log', n + '.log')}:\n"
+                                    + log_tail(state, n) for n in which))
+        time.sleep(0.1)
+
+
+def up(state: State) -> None:
+    """Starts whatever of the set does not run, and returns when all of it does."""
+    running = supervisor.connect(state)
+    copy_schemas(state)
+    check_config(state)
+    if running is None:
+        stop_orphans(state)
+        running = supervisor.launch(state)
+    else:
+        supervisor.write_config(state)
+        _remove(state, running, running.update())
+    if state.private_cluster:
+        running.start("postgres")
+        if not cluster.wait_until_accepts(state, UP_SECONDS):
+            raise Failure("PostgreSQL does not accept connections:\n" + log_tail(state, "postgres"))
+    names = [n for n in state.process_names() if n != "postgres"]
+    for name in names:
+        running.start(name)
+    wait_until_running(state, names)
+
+
+def _say_how_it_ended(name: str, info: Dict[str, Any]) -> bool:
+    if info["exitstatus"] == 0:
+        say(f"{name} stopped")
+        return True
+    if info["exitstatus"] == -1:
+        say(f"{name} did not finish within {supervisor.STOP_SECONDS} s, or was killed")
+    else:
+        say(f"{name} stopped with exit status {info['exitstatus']}")
+    return False
+
+
+def down(state: State) -> None:
+    """Drains and stops everything; a Failure when something did not end as it should."""
+    running = supervisor.connect(state)
+    if running is None:
+        stop_orphans(state)
+        say("not running")
+        return
+    pid = running.pid()
+    known = running.processes()
+    clean = True
+    for name in [n for n in stop_order(state) if n in known] + [n for n in known if n not in
+                                                                state.process_names()]:
+        info = running.stop(name)
+        if info is not None:
+            clean = _say_how_it_ended(name, info) and clean
+    running.call("shutdown")
+    end = time.monotonic() + supervisor.START_SECONDS
+    while _alive(pid):
+        if time.monotonic() > end:
+            raise Failure(f"supervisord (process {pid}) does not end")
+        time.sleep(0.05)
+    if not clean:
+        raise Failure("not everything ended cleanly; what was not finished is taken up at the next start")
+
+
+def _need_supervisor(state: State) -> supervisor.Supervisor:
+    running = supervisor.connect(state)
+    if running is None:
+        raise Failure(f"the set in {state.directory} is not running; start it: ezrepo up"
+                      f" --state {state.directory}")
+    return running
+
+
+def select(state: State, process: str) -> List[str]:
+    """"classifyd" names all of them, "classifyd-1" one, "" all of EZRepo's own processes."""
+    names = state.process_names()
+    if process == "":
+        return [n for n in names if n != "postgres"]
+    chosen = [n for n in names if process in (n, kind_of(n))]
+    if not chosen:
+        raise Usage(f'"{process}" is no process of this set; they are {", ".join(names)}')
+    return chosen
+
+
+def restart(state: State, process: str) -> None:
+    """One process, one kind of them, or all but PostgreSQL; drained first."""
+    running = _need_supervisor(state)
+    chosen = select(state, process)
+    copy_schemas(state)
+    check_config(state)
+    clean = True
+    for name in [n for n in stop_order(state) if n in chosen]:
+        info = running.stop(name)
+        if info is not None:
+            clean = _say_how_it_ended(name, info) and clean
+    if process == "":
+        # The programs may be others now; a group that changed is made anew.
+        supervisor.write_config(state)
+        _, changed, _ = running.call("reloadConfig")[0]
+        for name in [n for n in changed if n in chosen]:
+            running.call("removeProcessGroup", name)
+            running.call("addProcessGroup", name)
+    for name in chosen:
+        running.start(name)
+    wait_until_running(state, chosen)
+    say(" ".join(chosen) + " running")
+    if not clean:
+        raise Failure("not everything ended cleanly before it was started again")
+
+
+def reload(state: State, process: str) -> None:
+    """SIGHUP: each reads the configuration again and takes what can change while it runs."""
+    running = _need_supervisor(state)
+    check_config(state)
+    for name in select(state, process):
+        if status.process_status(state, name, running.processes().get(name))["state"] == "running":
+            running.call("signalProcess", name, "HUP")
+            say(f"{name} told to read its configuration")
+
+
+def _remove(state: State, running: supervisor.Supervisor, names: List[str]) -> bool:
+    clean = True
+    for name in names:
+        info = running.stop(name)
+        if info is not None:
+            clean = _say_how_it_ended(name, info) and clean
+        running.call("removeProcessGroup", name)
+        status.remove_status_file(state, name)
+    return clean
+
+
+def scale(state: State, process: str, count: int) -> None:
+    """Changes how many classifyds there are; those that stay are not touched."""
+    if process != "classifyd":
+        raise Usage(f'"{process}" cannot be scaled; classifyd can')
+    if not 1 <= count <= MAX_CLASSIFYDS:
+        raise Usage(f"expected 1 to {MAX_CLASSIFYDS} classifyds, not {count}")
+    running = supervisor.connect(state)
+    state.save_settings(dict(state.settings, classifyd=count))
+    if running is None:
+        say(f"{count} classifyd from the next start on")
+        return
+    supervisor.write_config(state)
+    clean = _remove(state, running, running.update())
+    for name in select(state, "classifyd"):
+        running.start(name)
+    wait_until_running(state, select(state, "classifyd"))
+    say(f"{count} classifyd running")
+    if not clean:
+        raise Failure("not every classifyd ended cleanly")
+
+
+def show_logs(state: State, process: str, lines: int, follow: bool) -> int:
+    names = state.process_names() + ["supervisord"] if process == "" else (
+        ["supervisord"] if process == "supervisord" else select(state, process))
+    files = [f for f in (state.path("log", n + ".log") for n in names) if os.path.exists(f)]
+    if not files:
+        raise Failure(f"{state.path('log')}: no logs yet")
+    sys.stdout.flush()
+    try:
+        return subprocess.run(["tail", "-n", str(lines), *(["-F"] if follow else []), *files],
+                              check=False).returncode
+    except KeyboardInterrupt:
+        return 0

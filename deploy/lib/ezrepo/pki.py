@@ -1,0 +1,134 @@
+"""Certificates: one authority a set, its server's certificate, one a client. All by openssl(1).
+
+Keys are EC P-256. A certificate file begins with its text, which the mPlane SDK's programs read their own
+identity from. The authority's key never leaves root (or the user whose set it is).
+"""
+import os
+import re
+import secrets
+import socket
+import subprocess
+from typing import List, Optional
+
+from .errors import Failure, Usage
+from .state import Account, State, make_directory, write_file
+
+CA_DAYS = 3650
+DEFAULT_DAYS = 825
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+HOST = re.compile(r"[A-Za-z0-9*][A-Za-z0-9.-]{0,252}")
+ORGANISATION = "EZRepo"
+
+
+def identity(name: str) -> str:
+    """What mPlane programs call the holder: the subject's values in their order, joined by dots."""
+    return f"org.ezrepo.{ORGANISATION}.Clients.{name}"
+
+
+def check_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise Usage(f'"{name}" cannot be a certificate\'s name: expected 1 to 64 of A-Z a-z 0-9 . _ -,'
+                    " beginning with a letter or digit")
+    return name
+
+
+def _openssl(arguments: List[str], text: str = "") -> str:
+    done = subprocess.run(["openssl", *arguments], input=text, capture_output=True, text=True,
+                          check=False)
+    if done.returncode != 0:
+        raise Failure(f"openssl {arguments[0]} failed: {done.stderr.strip()}")
+    return done.stdout
+
+
+def _new_key() -> str:
+    return _openssl(["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256"])
+
+
+def _with_text(certificate: str) -> str:
+    return _openssl(["x509", "-text"], certificate)
+
+
+def make_authority(state: State) -> None:
+    """A fresh authority, named apart from every other set's."""
+    make_directory(state.path("pki"), 0o755)
+    make_directory(state.path("pki", "clients"), 0o700)
+    key = state.path("pki", "ca.key")
+    write_file(key, _new_key(), 0o600)
+    certificate = _openssl([
+        "req", "-new", "-x509", "-sha256", "-key", key, "-days", str(CA_DAYS), "-batch",
+        "-subj", f"/DC=org/DC=ezrepo/O={ORGANISATION}/CN=EZRepo CA {secrets.token_hex(4)}",
+        "-addext", "keyUsage=critical,keyCertSign,cRLSign"])
+    write_file(state.path("pki", "ca.crt"), _with_text(certificate), 0o644)
+
+
+def _sign(state: State, key: str, subject: str, extensions: str, days: int) -> str:
+    """A certificate over the key, signed by the set's authority."""
+    extension_file = state.path("pki", "extensions")
+    request = _openssl(["req", "-new", "-sha256", "-key", key, "-batch", "-subj", subject])
+    write_file(extension_file, extensions, 0o600)
+    try:
+        certificate = _openssl([
+            "x509", "-req", "-sha256", "-days", str(days), "-CA", state.path("pki", "ca.crt"),
+            "-CAkey", state.path("pki", "ca.key"), "-set_serial", "0x" + secrets.token_hex(16),
+            "-extfile", extension_file], request)
+    finally:
+        os.unlink(extension_file)
+    return _with_text(certificate)
+
+
+def _extensions(usage: str, names: Optional[str] = None) -> str:
+    lines = ["basicConstraints=critical,CA:FALSE", "keyUsage=critical,digitalSignature",
+             f"extendedKeyUsage={usage}", "subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid"]
+    return "\n".join(lines + ([f"subjectAltName={names}"] if names else [])) + "\n"
+
+
+def _is_address(name: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, name)
+            return True
+        except OSError:
+            pass
+    return False
+
+
+def server_names(extra: List[str]) -> List[str]:
+    """Under which names and addresses the gateway may be asked."""
+    for name in extra:
+        if not _is_address(name) and not HOST.fullmatch(name):
+            raise Usage(f'--name "{name}": expected a host name or an address')
+    own = [name for name in [socket.gethostname()] if HOST.fullmatch(name)]
+    return list(dict.fromkeys(["localhost", "127.0.0.1", "::1", *own, *extra]))
+
+
+def make_server(state: State, owner: Account, extra: List[str], days: int = DEFAULT_DAYS) -> None:
+    """The gateway's key and certificate; those that were are replaced."""
+    names = server_names(extra)
+    alternatives = ",".join(f"{'IP' if _is_address(n) else 'DNS'}:{n}" for n in names)
+    key = state.path("pki", "server.key")
+    fresh = key + ".fresh"
+    write_file(fresh, _new_key(), 0o640, owner)
+    certificate = _sign(state, fresh,
+                        f"/DC=org/DC=ezrepo/O={ORGANISATION}/OU=Servers/CN=gateway",
+                        _extensions("serverAuth,clientAuth", alternatives), days)
+    os.rename(fresh, key)
+    write_file(state.path("pki", "server.crt"), certificate, 0o644)
+
+
+def issue_client(state: State, name: str, days: int = DEFAULT_DAYS, renew: bool = False) -> str:
+    """A client's key and certificate in pki/clients; returns its identity."""
+    check_name(name)
+    certificate_file = state.path("pki", "clients", name + ".crt")
+    key = state.path("pki", "clients", name + ".key")
+    try:
+        if os.path.exists(certificate_file) and not renew:
+            raise Failure(f"{certificate_file} is there already; --renew replaces it and its key")
+        write_file(key + ".fresh", _new_key(), 0o600)
+        certificate = _sign(state, key + ".fresh",
+                            f"/DC=org/DC=ezrepo/O={ORGANISATION}/OU=Clients/CN={name}",
+                            _extensions("clientAuth,serverAuth"), days)
+        os.rename(key + ".fresh", key)
+        write_file(certificate_file, certificate, 0o600)
+    except PermissionError as error:
+        raise Failure(f"{error.filename}: no permission; be the user who made the set") from None
+    return identity(name)

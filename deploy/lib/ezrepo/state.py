@@ -1,0 +1,223 @@
+"""A set's state directory: what lies where, whose it is, what init decided.
+
+    ezrepo.json   the processes' configuration; the operator's to edit
+    set.json      what only this command needs: user, cluster, number of classifyds
+    pki/          authority, server and client certificates
+    run/          ZeroMQ's sockets, status files; the processes' own
+    spool/        what ingestd holds until it is acknowledged
+    log/          one file a process, rotated by supervisord
+    schemas/      the contracts, as of the last `up`
+    postgres/     the private cluster: data/, socket/
+    supervisor/   supervisord's configuration, socket and process id
+"""
+import grp
+import json
+import os
+import pwd
+import shutil
+from typing import Any, Dict, List, Optional
+
+from . import jsonc
+from .errors import Failure, Usage
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
+
+# A Unix socket's path has at most 107 bytes; the longest one in a state directory is this.
+SOCKET_PATH_BYTES = 107
+LONGEST_SOCKET = "/postgres/socket/.s.PGSQL.5432.lock"
+
+MAX_CLASSIFYDS = 64
+
+
+def default_directory() -> str:
+    """Where a set is when nobody says: EZREPO_STATE, else the machine's or the user's own place."""
+    chosen = os.environ.get("EZREPO_STATE")
+    if chosen:
+        return chosen
+    if os.geteuid() == 0:
+        return "/var/lib/ezrepo"
+    home = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    return os.path.join(home, "ezrepo")
+
+
+def check_directory(path: str) -> None:
+    """That sockets within it have names short enough."""
+    room = SOCKET_PATH_BYTES - len(LONGEST_SOCKET)
+    if len(os.fsencode(path)) > room:
+        raise Usage(f"--state {path}: {len(os.fsencode(path))} bytes are too many; the paths of Unix"
+                    f" sockets within it leave room for {room}")
+    if any(c in path for c in "\n\r\"'"):
+        raise Usage(f"--state {path!r}: quotes and line breaks cannot be part of it")
+
+
+class Account:
+    """A user of the system, as the owner of files and processes."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            raise Failure(f'there is no user "{name}" on this system; make one:'
+                          f" adduser --system --group --no-create-home {name}") from None
+        self.name = name
+        self.uid = entry.pw_uid
+        self.gid = entry.pw_gid
+
+    @property
+    def group(self) -> str:
+        return grp.getgrgid(self.gid).gr_name
+
+    def run_options(self) -> Dict[str, Any]:
+        """For subprocess: become this user. Nothing when we are not root, and so are it already."""
+        if os.geteuid() != 0:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+
+def current_user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        raise Failure(f"the user id {os.geteuid()} has no name on this system") from None
+
+
+class State:
+    """One set. Reading its files is left until they are needed."""
+
+    def __init__(self, directory: str) -> None:
+        self.directory = os.path.abspath(directory)
+        self._settings: Optional[Dict[str, Any]] = None
+
+    def path(self, *parts: str) -> str:
+        return os.path.join(self.directory, *parts)
+
+    @property
+    def exists(self) -> bool:
+        return os.path.exists(self.path("set.json"))
+
+    @property
+    def config_file(self) -> str:
+        return self.path("ezrepo.json")
+
+    @property
+    def supervisor_config(self) -> str:
+        return self.path("supervisor", "supervisord.conf")
+
+    @property
+    def settings(self) -> Dict[str, Any]:
+        """set.json; a Failure when there is no set here."""
+        if self._settings is None:
+            name = self.path("set.json")
+            try:
+                with open(name, encoding="utf-8") as file:
+                    self._settings = json.load(file)
+            except FileNotFoundError:
+                raise Failure(f"{self.directory} holds no set; make one:"
+                              f" ezrepo init --state {self.directory}") from None
+            except PermissionError:
+                raise Failure(f"{name}: no permission to read it; be the user who made the set") from None
+            except ValueError as error:
+                raise Failure(f"{name}: {error}") from None
+        return self._settings
+
+    def save_settings(self, settings: Dict[str, Any]) -> None:
+        self._settings = settings
+        write_file(self.path("set.json"), json.dumps(settings, indent=2) + "\n", 0o644)
+
+    @property
+    def private_cluster(self) -> bool:
+        return self.settings["database"] == "private"
+
+    @property
+    def classifyds(self) -> int:
+        return int(self.settings["classifyd"])
+
+    def config_text(self) -> str:
+        try:
+            with open(self.config_file, encoding="utf-8") as file:
+                return file.read()
+        except OSError as error:
+            raise Failure(f"{self.config_file}: {error.strerror}") from None
+
+    def config(self) -> Dict[str, Any]:
+        """ezrepo.json as it is."""
+        value, _ = jsonc.parse(self.config_text(), self.config_file)
+        if not isinstance(value, dict):
+            raise Failure(f"{self.config_file}: expected an object")
+        return value
+
+    def option(self, section: str, name: str) -> Any:
+        """An option that init always writes; a Failure when somebody took it out."""
+        try:
+            return self.config()[section][name]
+        except (KeyError, TypeError):
+            raise Failure(f"{self.config_file}: {section}.{name} is missing") from None
+
+    def process_names(self) -> List[str]:
+        """All processes of the set, in the order they are started."""
+        first = ["postgres"] if self.private_cluster else []
+        return (first + ["stored", "queryd", "mplane-gw"]
+                + [f"classifyd-{i}" for i in range(self.classifyds)] + ["ingestd"])
+
+
+def kind_of(process: str) -> str:
+    """"classifyd-1" is a classifyd, "mplane-gw" an mplane-gw."""
+    stem, _, number = process.rpartition("-")
+    return stem if stem and number.isdigit() else process
+
+
+def instance_of(process: str) -> int:
+    _, _, number = process.rpartition("-")
+    return int(number) if number.isdigit() else 0
+
+
+def program(name: str) -> str:
+    """The path of a compiled program: in EZREPO_BUILD, else in the tree's build folder."""
+    builds = [os.environ["EZREPO_BUILD"]] if os.environ.get("EZREPO_BUILD") else [
+        os.path.join(ROOT, "build"), "/usr/libexec/ezrepo"]
+    folder = {"ezrepoctl": "ctl"}.get(name, name)
+    for build in builds:
+        for candidate in (os.path.join(build, folder, name), os.path.join(build, name)):
+            if os.path.isfile(candidate):
+                return os.path.abspath(candidate)
+    raise Failure(f"the program {name} is not in {' or '.join(builds)}; build it:"
+                  f" meson setup build --buildtype=release && ninja -C build")
+
+
+def schemas_source() -> str:
+    return os.path.join(ROOT, "schemas")
+
+
+def copy_schemas(state: State) -> None:
+    """The contracts, where the unprivileged user can read them whatever the checkout's place."""
+    target, fresh = state.path("schemas"), state.path("schemas.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    shutil.copytree(schemas_source(), fresh, copy_function=shutil.copyfile)
+    for folder, _, files in os.walk(fresh):
+        os.chmod(folder, 0o755)
+        for name in files:
+            os.chmod(os.path.join(folder, name), 0o644)
+    shutil.rmtree(target, ignore_errors=True)
+    os.rename(fresh, target)
+
+
+def write_file(path: str, text: str, mode: int, owner: Optional[Account] = None) -> None:
+    """Replaces a file at once; an owner gets it as its group, so that it can read but not change it."""
+    fresh = path + ".new"
+    if os.path.lexists(fresh):
+        os.unlink(fresh)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        if owner is not None and os.geteuid() == 0:
+            os.fchown(file.fileno(), 0, owner.gid)
+        os.fchmod(file.fileno(), mode)
+    os.rename(fresh, path)
+
+
+def make_directory(path: str, mode: int, owner: Optional[Account] = None,
+                   group: Optional[Account] = None) -> None:
+    os.mkdir(path, 0o700)
+    if os.geteuid() == 0:
+        os.chown(path, owner.uid if owner else 0, (group or owner).gid if group or owner else 0)
+    os.chmod(path, mode)

@@ -1,0 +1,183 @@
+"""supervisord of one set: its configuration, and talking to it over its Unix socket."""
+import http.client
+import os
+import shlex
+import socket
+import subprocess
+import time
+import xmlrpc.client
+from typing import Any, Dict, List, Optional
+
+from . import cluster
+from .errors import Failure
+from .state import Account, State, instance_of, kind_of, make_directory, program, write_file
+
+SUPERVISORD = "/usr/bin/supervisord"
+STOP_SECONDS = 60  # to drain; then supervisord kills
+START_SECONDS = 10
+
+# What programs see of our environment: nothing that changes what they do, but what sanitizers are told.
+KEPT_ENVIRONMENT = ["ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"]
+
+HEAD = """; Written by deploy/ezrepo at each "up" and "scale"; changes here are lost.
+[supervisord]
+logfile = {log}/supervisord.log
+logfile_maxbytes = 5MB
+logfile_backups = 2
+pidfile = {own}/pid
+childlogdir = {log}
+directory = /
+umask = 027
+minfds = 4096
+identifier = ezrepo
+{user}
+[unix_http_server]
+file = {own}/sock
+chmod = 0600
+
+[rpcinterface:supervisor]
+supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
+"""
+
+PROGRAM = """
+[program:{name}]
+command = {command}
+directory = /
+autostart = false
+autorestart = true
+startsecs = 1
+startretries = 30
+stopsignal = {signal}
+stopwaitsecs = {stop}
+redirect_stderr = true
+stdout_logfile = {log}/{name}.log
+stdout_logfile_maxbytes = 10MB
+stdout_logfile_backups = 5
+{user}"""
+
+
+def _quoted(arguments: List[str]) -> str:
+    """As supervisord reads a command: shell words, and a percent sign is written twice."""
+    return " ".join(shlex.quote(a) for a in arguments).replace("%", "%%")
+
+
+def _program_section(state: State, name: str) -> str:
+    if name == "postgres":
+        command = [f"{cluster.bin_directory()}/postgres", "-D", state.path("postgres", "data")]
+        account = cluster.cluster_account(Account(state.settings["user"]))
+        user = f"user = {account.name}\n" if os.geteuid() == 0 else ""
+    else:
+        command = [program(kind_of(name)), "--config", state.config_file]
+        if kind_of(name) == "classifyd":
+            command += ["--instance", str(instance_of(name))]
+        user = ""
+    return PROGRAM.format(name=name, command=_quoted(command), stop=STOP_SECONDS, user=user,
+                          signal="INT" if name == "postgres" else "TERM",
+                          log=state.path("log").replace("%", "%%"))
+
+
+def write_config(state: State) -> None:
+    names = {"log": state.path("log").replace("%", "%%"),
+             "own": state.path("supervisor").replace("%", "%%"),
+             "user": "user = root\n" if os.geteuid() == 0 else ""}
+    sections = [_program_section(state, name) for name in state.process_names()]
+    write_file(state.supervisor_config, HEAD.format(**names) + "".join(sections), 0o600)
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, path: str) -> None:
+        super().__init__("localhost", timeout=STOP_SECONDS + 30)
+        self.path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+class _Transport(xmlrpc.client.Transport):
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = path
+
+    def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        return _Connection(self.path)
+
+
+class Supervisor:
+    """A running supervisord. Its refusals come as Failure."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2",
+                                          transport=_Transport(state.path("supervisor", "sock")))
+        self.api = proxy.supervisor
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self.api, name)(*arguments)
+        except xmlrpc.client.Fault as fault:
+            raise Failure(f"supervisord: {name} {' '.join(map(str, arguments))}: "
+                          f"{fault.faultString}") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise Failure(f"supervisord of {self.state.directory} does not answer: {error}") from None
+
+    def pid(self) -> int:
+        return int(self.call("getPID"))
+
+    def processes(self) -> Dict[str, Dict[str, Any]]:
+        return {info["name"]: info for info in self.call("getAllProcessInfo")}
+
+    def start(self, name: str) -> None:
+        """Starts it without waiting; nothing when it runs or is being started."""
+        if self.processes()[name]["statename"] not in ("RUNNING", "STARTING", "BACKOFF"):
+            self.call("startProcess", name, False)
+
+    def stop(self, name: str) -> Optional[Dict[str, Any]]:
+        """Stops it and waits. What supervisord says of its end; None when it did not run."""
+        if self.processes()[name]["statename"] in ("STOPPED", "EXITED", "FATAL", "UNKNOWN"):
+            return None
+        self.call("stopProcess", name, True)
+        return self.processes()[name]
+
+    def update(self) -> List[str]:
+        """Reads its configuration again and adds the programs that are new; returns those that are gone."""
+        added, _, removed = self.call("reloadConfig")[0]
+        for name in added:
+            self.call("addProcessGroup", name)
+        return list(removed)
+
+
+def connect(state: State) -> Optional[Supervisor]:
+    """The running supervisord of the set, or None."""
+    supervisor = Supervisor(state)
+    try:
+        supervisor.api.getPID()
+        return supervisor
+    except PermissionError:
+        raise Failure(f"{state.path('supervisor')}: no permission; be the user who made the set") from None
+    except (OSError, http.client.HTTPException):
+        return None
+
+
+def launch(state: State) -> Supervisor:
+    """Starts supervisord with none of the programs running yet."""
+    if not os.path.exists(SUPERVISORD):
+        raise Failure(f"{SUPERVISORD} is not there; install the package supervisor")
+    if not os.path.isdir(state.path("supervisor")):
+        make_directory(state.path("supervisor"), 0o700)
+    write_config(state)
+    environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
+    environment.update({k: os.environ[k] for k in KEPT_ENVIRONMENT if k in os.environ})
+    done = subprocess.run([SUPERVISORD, "-c", state.supervisor_config], capture_output=True, text=True,
+                          check=False, cwd="/", env=environment, stdin=subprocess.DEVNULL)
+    if done.returncode != 0:
+        raise Failure(f"supervisord did not start: {(done.stderr or done.stdout).strip()}")
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end:
+        supervisor = connect(state)
+        if supervisor is not None:
+            return supervisor
+        time.sleep(0.05)
+    raise Failure(f"supervisord did not answer within {START_SECONDS} s;"
+                  f" see {state.path('log', 'supervisord.log')}")
