@@ -1,0 +1,173 @@
+"""What every process does the same way: command line, configuration, signals, status file, user."""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build")).resolve()
+PROCESSES = ["ingestd", "classifyd", "stored", "queryd", "mplane-gw"]
+
+
+def program(name):
+    return str(BUILD / name / name)
+
+
+def run(name, *words):
+    return subprocess.run([program(name), *words], capture_output=True, text=True, timeout=20)
+
+
+def configuration(folder, **common):
+    """A file that classifyd, which needs no other process to start, is content with."""
+    file = folder / "ezrepo.json"
+    settings = {"run_dir": str(folder / "run"), "schemas_dir": str(ROOT / "schemas"), **common}
+    file.write_text("// comments are allowed\n" + json.dumps({"common": settings}))
+    return file
+
+
+def wait_for(what, seconds=10):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.05)
+    raise AssertionError("waited in vain")
+
+
+@pytest.fixture
+def classifyd(tmp_path):
+    """Started with a good configuration; the process and its folder."""
+    file = configuration(tmp_path)
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen([program("classifyd"), "--config", str(file), "--instance", "3"],
+                               stderr=log)
+    status = tmp_path / "run/status/classifyd-3.json"
+    wait_for(status.exists)
+    yield process, tmp_path
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    text = (tmp_path / "log").read_text()
+    assert "Sanitizer" not in text and "runtime error" not in text, text
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_command_line(name):
+    assert run(name, "--help").returncode == 0
+    assert "--check-config" in run(name, "--help").stdout
+    assert re.match(rf"{name} \d+\.\d+\.\d+\n", run(name, "--version").stdout)
+    for wrong in ([], ["--nonsense"], ["--config"], ["--config", "x", "extra"],
+                  ["--config", "x", "--instance", "-1"], ["--config", "x", "--instance", "1x"]):
+        done = run(name, *wrong)
+        assert done.returncode == 2, (wrong, done)
+        assert "--help" in done.stderr
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_faults_of_the_configuration_are_all_told(name, tmp_path):
+    file = tmp_path / "bad.json"
+    file.write_text(json.dumps({"common": {"run_dir": 5, "colour": "red"}, "shop": {},
+                                name: {"nonsense": 1}}))
+    done = run(name, "--config", str(file), "--check-config")
+    assert done.returncode == 1
+    for fault in ("common.run_dir: expected a string, found 5", "common.colour: unknown option",
+                  "shop: unknown section", f"{name}.nonsense: unknown option",
+                  "common.schemas_dir: missing, expected a string"):
+        assert f"{file}: {fault}" in done.stderr, done.stderr
+    done = run(name, "--config", str(tmp_path / "absent"), "--check-config")
+    assert done.returncode == 1 and "No such file" in done.stderr
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_options_have_help(name):
+    for line in run(name, "--options").stdout.splitlines():
+        option, kind, preset, effect, text = line.split("\t")
+        assert option.split(".")[0] in ("common", name)
+        assert kind in ("string", "integer", "boolean", "strings", "object")
+        assert effect in ("reloadable", "restart")
+        assert len(text) > 5
+        if preset not in ("", "required"):
+            json.loads(preset)
+
+
+def test_status_file(classifyd):
+    process, folder = classifyd
+    file = folder / "run/status/classifyd-3.json"
+    first = json.loads(file.read_text())
+    assert (first["process"], first["instance"], first["pid"]) == ("classifyd", 3, process.pid)
+    assert first["state"] == "running"
+    wait_for(lambda: json.loads(file.read_text())["updated_at"] > first["updated_at"])
+    assert (folder / "run").stat().st_mode & 0o777 == 0o700
+
+
+def test_first_sigterm_drains(classifyd):
+    process, folder = classifyd
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert json.loads((folder / "run/status/classifyd-3.json").read_text())["state"] == "stopped"
+    assert "daemon.stopped exit=0" in (folder / "log").read_text()
+
+
+def test_second_sigterm_exits_at_once(classifyd):
+    """While it cannot even drain: it is stopped, gets both, and goes on."""
+    process, _ = classifyd
+    process.send_signal(signal.SIGSTOP)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGCONT)
+    assert process.wait(10) == 1
+
+
+def test_sighup_reloads_or_keeps(classifyd):
+    process, folder = classifyd
+    log = folder / "log"
+    configuration(folder, log_level="debug", user="nobody-else")
+    process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "config.reloaded" in log.read_text())
+    assert 'option=common.log_level effect="now"' in log.read_text()
+    assert 'option=common.user effect="after a restart"' in log.read_text()
+    (folder / "ezrepo.json").write_text("{")
+    process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "config.refused" in log.read_text())
+    assert process.poll() is None
+
+
+def test_run_dir_open_to_others_is_refused(tmp_path):
+    (tmp_path / "run").mkdir(mode=0o755)
+    os.chmod(tmp_path / "run", 0o755)
+    done = run("classifyd", "--config", str(configuration(tmp_path)))
+    assert done.returncode == 1
+    assert "0700" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_root_becomes_the_user(tmp_path):
+    os.chmod(tmp_path, 0o711)
+    for parent in tmp_path.parents:
+        if parent.owner() == "root" and str(parent).startswith("/tmp/pytest"):
+            os.chmod(parent, 0o711)
+    file = configuration(tmp_path, user="nobody")
+    with subprocess.Popen([program("classifyd"), "--config", str(file)],
+                          stderr=subprocess.PIPE, text=True) as process:
+        wait_for((tmp_path / "run/status/classifyd-0.json").exists)
+        status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
+        process.terminate()
+        assert process.wait(10) == 0, process.stderr.read()
+    assert not re.search(r"^Uid:.*\b0\b", status, re.M), status
+    assert re.search(r"^Groups:\s*(\d*\s*)?$", status, re.M), status
+    assert re.search(r"^CapEff:\s*0+$", status, re.M), status
+    assert re.search(r"^NoNewPrivs:\s*1$", status, re.M), status
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_unknown_user_is_refused(tmp_path):
+    done = run("classifyd", "--config", str(configuration(tmp_path, user="no-such-user")))
+    assert done.returncode == 1
+    assert "common.user=no-such-user" in done.stderr
