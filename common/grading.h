@@ -41,7 +41,11 @@ struct grading {
 #define GRADING_RULES      64
 #define GRADING_CONDITIONS 64
 
-/* Faults found, at most 100 kept, each "grading[2].gradingRules[0].if[1].rel: expected one of ...". */
+/* An arena of this limit is enough for any document. */
+#define GRADING_ARENA_BYTES ((size_t)64 << 20)
+
+/* Faults found, at most 100 kept, each "grading[2].gradingRules[0].if[1].rel: expected one of ...".
+ */
 struct grading_faults {
     uint32_t count; /* all of them, also those not kept */
     uint32_t kept;
@@ -49,8 +53,12 @@ struct grading_faults {
 };
 
 /*
- * Reads a document; all of it lives in the arena. NULL when it has faults (faults->count > 0). Unknown
- * keys are faults. The document's bytes are copied as far as they are needed.
+ * Reads a document; it and the faults' texts live in the arena. NULL when it has faults
+ * (faults->count > 0). Unknown keys are faults. The document's bytes are copied as far as they are
+ * needed.
+ *
+ * An empty list of blocks, rules or conditions is none: it grades nothing, never holds, always
+ * holds.
  */
 const struct grading *grading_read(struct arena *a, struct slice document,
                                    struct grading_faults *faults);

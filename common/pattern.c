@@ -15,8 +15,7 @@ static size_t character_length(const char *at, const char *end)
     return (size_t)(next - at);
 }
 
-/* Whether the bytes are UTF-8 without NUL, surrogates and overlong forms: what PostgreSQL takes. */
-static bool is_text(struct slice s)
+bool pattern_is_text(struct slice s)
 {
     const unsigned char *at = (const unsigned char *)s.at;
     const unsigned char *end = at + s.len;
@@ -59,7 +58,7 @@ static bool only_asterisks(struct slice text)
 
 int pattern_compile(struct slice text, bool addresses, struct pattern *pattern)
 {
-    if (text.at == NULL || text.len > LIMIT_DIMENSION_BYTES || !is_text(text)) {
+    if (text.at == NULL || text.len > LIMIT_DIMENSION_BYTES || !pattern_is_text(text)) {
         return -1;
     }
     struct pattern compiled = {.kind = PATTERN_EXACT, .text = text};

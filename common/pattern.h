@@ -34,6 +34,9 @@ bool pattern_matches(const struct pattern *pattern, struct slice value);
 bool pattern_matches_address(const struct pattern *pattern, struct slice value,
                              const struct address *address);
 
+/* Whether the bytes are UTF-8 without NUL, surrogates and overlong forms: what PostgreSQL takes. */
+bool pattern_is_text(struct slice s);
+
 /* The pattern as SQL's LIKE sees it (with backslash as the escape), in the arena. */
 struct slice pattern_like(struct arena *a, const struct pattern *pattern);
 

@@ -1,0 +1,521 @@
+/*
+ * Grading. Three steps, so that the least is done for each record: once per version the document
+ * becomes flat arrays; once per batch, schema and record type the blocks that can apply and the
+ * columns their conditions look at are found (a plan); per record only values are looked at, each
+ * of them turned into a number at most once. No names are compared and nothing is allocated per
+ * record.
+ */
+#include "classifyd/grade.h"
+
+#include <stdlib.h>
+
+#include "common/batch.h"
+
+/* Plans kept within a batch, each in the one place its schema and type hash to. */
+#define PLANS 64
+
+/* Of a plan's metrics. */
+#define COLUMN_NONE       UINT16_MAX
+#define COLUMN_UNRESOLVED (UINT16_MAX - 1)
+
+/* A batch's schemas and grades; one record's values. What the limits of the messages allow fits. */
+#define BATCH_MEMORY  (64 << 20)
+#define RECORD_MEMORY (1 << 20)
+
+enum dimension { CONTENT, PROBE, SOURCE, DEST, PATH, DIMENSIONS };
+
+struct condition {
+    struct number limit;
+    uint32_t metric; /* index into a plan's columns */
+    enum grading_relation relation;
+};
+
+struct rule {
+    const struct condition *conditions;
+    uint32_t condition_count;
+    uint8_t grade;
+};
+
+/* A pattern that is not "*". */
+struct check {
+    const struct pattern *pattern;
+    enum dimension dimension;
+};
+
+struct block {
+    uint32_t name;
+    const struct pattern *type;
+    struct check checks[DIMENSIONS];
+    uint32_t check_count;
+    struct rule *rules;
+    uint32_t rule_count;
+};
+
+struct plan {
+    uint64_t batch; /* which it was made for; 0: none */
+    uint64_t schema;
+    struct slice type;
+    uint32_t *blocks; /* those whose record type matches, in document order */
+    uint32_t block_count;
+    uint16_t *columns; /* by metric */
+};
+
+struct value {
+    uint64_t record; /* which it was read for; 0: none */
+    bool is_number;
+    struct number number;
+};
+
+struct grade_rules {
+    const struct grading *grading;
+    const struct record_types *types;
+    struct block *blocks;
+    struct rule *rules;
+    struct condition *conditions;
+    struct slice *metrics; /* distinct */
+    uint32_t metric_count;
+
+    const struct schema_message *schemas; /* of the batch */
+    uint64_t batch;                       /* counts up */
+    uint64_t record;                      /* counts up */
+    struct plan *last;                    /* the plan of the record before */
+    struct plan plans[PLANS];
+    uint32_t *plan_blocks;  /* PLANS x block_count */
+    uint16_t *plan_columns; /* PLANS x metric_count */
+    struct value values[LIMIT_COLUMNS];
+};
+
+/* ---- once per version ---- */
+
+struct totals {
+    size_t rules;
+    size_t conditions;
+};
+
+static struct totals count_all(const struct grading *g)
+{
+    struct totals t = {0};
+    for (uint32_t b = 0; b < g->block_count; b++) {
+        t.rules += g->blocks[b].rule_count;
+        for (uint32_t i = 0; i < g->blocks[b].rule_count; i++) {
+            t.conditions += g->blocks[b].rules[i].condition_count;
+        }
+    }
+    return t;
+}
+
+static void compile_checks(struct block *to, const struct grading_block *from)
+{
+    const struct pattern *const patterns[DIMENSIONS] = {&from->content, &from->probe, &from->source,
+                                                        &from->dest, &from->path};
+    for (enum dimension d = 0; d < DIMENSIONS; d++) {
+        if (patterns[d]->kind != PATTERN_ANY) {
+            to->checks[to->check_count++] = (struct check){patterns[d], d};
+        }
+    }
+}
+
+/* The document as flat arrays; metrics are numbered afterwards. */
+static void compile_blocks(struct grade_rules *r)
+{
+    struct rule *rule = r->rules;
+    struct condition *condition = r->conditions;
+    for (uint32_t b = 0; b < r->grading->block_count; b++) {
+        const struct grading_block *from = &r->grading->blocks[b];
+        struct block *to = &r->blocks[b];
+        *to = (struct block){
+            .name = from->name, .type = &from->type, .rules = rule, .rule_count = from->rule_count};
+        compile_checks(to, from);
+        for (uint32_t i = 0; i < from->rule_count; i++, rule++) {
+            const struct grading_rule *source = &from->rules[i];
+            *rule = (struct rule){condition, source->condition_count, source->grade};
+            for (uint32_t c = 0; c < source->condition_count; c++, condition++) {
+                condition->limit = source->conditions[c].limit;
+                condition->relation = source->conditions[c].relation;
+            }
+        }
+    }
+}
+
+/* A condition's metric while metrics are numbered. */
+struct mention {
+    struct slice metric;
+    struct condition *condition;
+};
+
+static int compare_mentions(const void *a, const void *b)
+{
+    struct slice x = ((const struct mention *)a)->metric;
+    struct slice y = ((const struct mention *)b)->metric;
+    if (x.len != y.len) {
+        return x.len < y.len ? -1 : 1;
+    }
+    return memcmp(x.at, y.at, x.len);
+}
+
+/* Numbers the distinct metrics and tells each condition which is its own. */
+static int number_metrics(struct grade_rules *r, size_t conditions)
+{
+    struct mention *mentions = calloc(conditions + 1, sizeof *mentions);
+    if (mentions == NULL) {
+        return -1;
+    }
+    struct condition *condition = r->conditions;
+    struct mention *mention = mentions;
+    for (uint32_t b = 0; b < r->grading->block_count; b++) {
+        const struct grading_block *block = &r->grading->blocks[b];
+        for (uint32_t i = 0; i < block->rule_count; i++) {
+            for (uint32_t c = 0; c < block->rules[i].condition_count; c++) {
+                *mention++ = (struct mention){block->rules[i].conditions[c].metric, condition++};
+            }
+        }
+    }
+    qsort(mentions, conditions, sizeof *mentions, compare_mentions);
+    for (size_t i = 0; i < conditions; i++) {
+        if (i == 0 || !slice_equal(mentions[i - 1].metric, mentions[i].metric)) {
+            r->metrics[r->metric_count++] = mentions[i].metric;
+        }
+        mentions[i].condition->metric = r->metric_count - 1;
+    }
+    free(mentions);
+    return 0;
+}
+
+static int make_plans(struct grade_rules *r)
+{
+    size_t blocks = r->grading->block_count;
+    r->plan_blocks = calloc(PLANS * blocks + 1, sizeof *r->plan_blocks);
+    r->plan_columns = calloc(PLANS * (size_t)r->metric_count + 1, sizeof *r->plan_columns);
+    if (r->plan_blocks == NULL || r->plan_columns == NULL) {
+        return -1;
+    }
+    for (size_t i = 0; i < PLANS; i++) {
+        r->plans[i].blocks = r->plan_blocks + i * blocks;
+        r->plans[i].columns = r->plan_columns + i * r->metric_count;
+    }
+    return 0;
+}
+
+struct grade_rules *grade_rules_new(const struct grading *grading, const struct record_types *types)
+{
+    struct grade_rules *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return NULL;
+    }
+    struct totals totals = count_all(grading);
+    r->grading = grading;
+    r->types = types;
+    r->blocks = calloc(grading->block_count + 1, sizeof *r->blocks);
+    r->rules = calloc(totals.rules + 1, sizeof *r->rules);
+    r->conditions = calloc(totals.conditions + 1, sizeof *r->conditions);
+    r->metrics = calloc(totals.conditions + 1, sizeof *r->metrics);
+    if (r->blocks == NULL || r->rules == NULL || r->conditions == NULL || r->metrics == NULL) {
+        goto fail;
+    }
+    compile_blocks(r);
+    if (number_metrics(r, totals.conditions) == -1 || make_plans(r) == -1) {
+        goto fail;
+    }
+    return r;
+fail:
+    grade_rules_free(&r);
+    return NULL;
+}
+
+void grade_rules_free(struct grade_rules **rules)
+{
+    struct grade_rules *r = *rules;
+    if (r != NULL) {
+        free(r->blocks);
+        free(r->rules);
+        free(r->conditions);
+        free(r->metrics);
+        free(r->plan_blocks);
+        free(r->plan_columns);
+        free(r);
+        *rules = NULL;
+    }
+}
+
+uint32_t grade_name_count(const struct grade_rules *rules)
+{
+    return rules->grading->name_count;
+}
+
+/* ---- once per batch, schema and record type ---- */
+
+static uint16_t find_column(const struct schema_message *schema, struct slice name)
+{
+    for (uint32_t i = 0; i < schema->results_count; i++) {
+        if (slice_equal(schema->results[i], name)) {
+            return (uint16_t)i;
+        }
+    }
+    return COLUMN_NONE;
+}
+
+/* The metric's own name first, then its aliases in their order; the first that is a column decides.
+ */
+static uint16_t resolve(const struct grade_rules *r, const struct plan *p, struct slice metric)
+{
+    const struct schema_message *schema = &r->schemas[p->schema];
+    uint16_t column = find_column(schema, metric);
+    const struct slice *aliases;
+    uint32_t count = record_types_aliases(r->types, p->type, metric, &aliases);
+    for (uint32_t i = 0; i < count && column == COLUMN_NONE; i++) {
+        column = find_column(schema, aliases[i]);
+    }
+    return column;
+}
+
+static void plan_block(const struct grade_rules *r, struct plan *p, const struct block *b)
+{
+    for (uint32_t i = 0; i < b->rule_count; i++) {
+        for (uint32_t c = 0; c < b->rules[i].condition_count; c++) {
+            uint32_t metric = b->rules[i].conditions[c].metric;
+            if (p->columns[metric] == COLUMN_UNRESOLVED) {
+                p->columns[metric] = resolve(r, p, r->metrics[metric]);
+            }
+        }
+    }
+}
+
+static void make_plan(struct grade_rules *r, struct plan *p, const struct record_message *record)
+{
+    p->batch = r->batch;
+    p->schema = record->schema;
+    p->type = record->type;
+    p->block_count = 0;
+    for (uint32_t i = 0; i < r->metric_count; i++) {
+        p->columns[i] = COLUMN_UNRESOLVED;
+    }
+    for (uint32_t i = 0; i < r->grading->block_count; i++) {
+        if (pattern_matches(r->blocks[i].type, p->type)) {
+            p->blocks[p->block_count++] = i;
+            plan_block(r, p, &r->blocks[i]);
+        }
+    }
+}
+
+static bool plan_fits(const struct grade_rules *r, const struct plan *p,
+                      const struct record_message *record)
+{
+    return p->batch == r->batch && p->schema == record->schema &&
+           slice_equal(p->type, record->type);
+}
+
+static struct plan *find_plan(struct grade_rules *r, const struct record_message *record)
+{
+    if (r->last != NULL && plan_fits(r, r->last, record)) {
+        return r->last;
+    }
+    uint32_t hash = (uint32_t)record->schema * 31 + (uint32_t)record->type.len;
+    for (size_t i = 0; i < record->type.len && i < 32; i++) {
+        hash = hash * 31 + (unsigned char)record->type.at[i];
+    }
+    struct plan *p = &r->plans[hash % PLANS];
+    if (!plan_fits(r, p, record)) {
+        make_plan(r, p, record);
+    }
+    r->last = p;
+    return p;
+}
+
+void grade_begin(struct grade_rules *rules, const struct schema_message *schemas)
+{
+    rules->schemas = schemas;
+    rules->batch++;
+    rules->last = NULL;
+}
+
+/* ---- per record ---- */
+
+/* A dimension of the record at hand, read as an address at most once. */
+struct endpoint {
+    bool read;
+    bool is_address;
+    struct address address;
+};
+
+struct subject {
+    const struct record_message *record;
+    struct endpoint source, dest;
+};
+
+static const struct address *endpoint_address(struct endpoint *e, struct slice text)
+{
+    if (!e->read) {
+        e->read = true;
+        e->is_address = address_parse(text, &e->address) == 0;
+    }
+    return e->is_address ? &e->address : NULL;
+}
+
+static bool check_holds(const struct check *c, struct subject *s)
+{
+    const struct record_message *record = s->record;
+    struct slice text;
+    struct endpoint *endpoint = NULL;
+    switch (c->dimension) {
+    case CONTENT:
+        text = record->content;
+        break;
+    case PROBE:
+        text = record->probe;
+        break;
+    case SOURCE:
+        text = record->source;
+        endpoint = &s->source;
+        break;
+    case DEST:
+        text = record->dest;
+        endpoint = &s->dest;
+        break;
+    case PATH:
+    default:
+        text = record->path;
+        break;
+    }
+    const struct address *address = NULL;
+    if (c->pattern->kind == PATTERN_PREFIX && endpoint != NULL) {
+        address = endpoint_address(endpoint, text);
+    }
+    return pattern_matches_address(c->pattern, text, address);
+}
+
+static bool block_matches(const struct block *b, struct subject *s)
+{
+    for (uint32_t i = 0; i < b->check_count; i++) {
+        if (!check_holds(&b->checks[i], s)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool relation_holds(enum grading_relation relation, int order)
+{
+    switch (relation) {
+    case GRADING_LT:
+        return order < 0;
+    case GRADING_LE:
+        return order <= 0;
+    case GRADING_GT:
+        return order > 0;
+    case GRADING_GE:
+        return order >= 0;
+    case GRADING_EQ:
+        return order == 0;
+    case GRADING_NE:
+        return order != 0;
+    }
+    return false;
+}
+
+static bool condition_holds(struct grade_rules *r, const struct plan *p, const struct condition *c,
+                            const struct record_message *record)
+{
+    uint16_t column = p->columns[c->metric];
+    if (column == COLUMN_NONE) {
+        return false;
+    }
+    struct value *v = &r->values[column];
+    if (v->record != r->record) {
+        v->record = r->record;
+        v->is_number = number_parse(record->values[column], &v->number) == 0;
+    }
+    return v->is_number && relation_holds(c->relation, number_compare(&v->number, &c->limit));
+}
+
+static bool rule_holds(struct grade_rules *r, const struct plan *p, const struct rule *rule,
+                       const struct record_message *record)
+{
+    for (uint32_t i = 0; i < rule->condition_count; i++) {
+        if (!condition_holds(r, p, &rule->conditions[i], record)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint8_t block_grade(struct grade_rules *r, const struct plan *p, const struct block *b,
+                           const struct record_message *record)
+{
+    for (uint32_t i = 0; i < b->rule_count; i++) {
+        if (rule_holds(r, p, &b->rules[i], record)) {
+            return b->rules[i].grade;
+        }
+    }
+    return 0;
+}
+
+void grade_record(struct grade_rules *rules, const struct record_message *record, uint8_t *grades)
+{
+    const struct plan *p = find_plan(rules, record);
+    struct subject subject = {.record = record};
+    uint32_t name_count = rules->grading->name_count;
+    uint32_t missing = name_count;
+
+    rules->record++;
+    memset(grades, GRADE_NONE, name_count);
+    for (uint32_t i = 0; i < p->block_count && missing > 0; i++) {
+        const struct block *b = &rules->blocks[p->blocks[i]];
+        if (grades[b->name] == GRADE_NONE && block_matches(b, &subject)) {
+            grades[b->name] = block_grade(rules, p, b, record);
+            missing--;
+        }
+    }
+}
+
+/* ---- a batch ---- */
+
+int grade_scratch_init(struct grade_scratch *s)
+{
+    s->batch = arena_new(BATCH_MEMORY);
+    s->record = arena_new(RECORD_MEMORY);
+    if (s->batch == NULL || s->record == NULL) {
+        grade_scratch_release(s);
+        return -1;
+    }
+    return 0;
+}
+
+void grade_scratch_release(struct grade_scratch *s)
+{
+    arena_free(&s->batch);
+    arena_free(&s->record);
+}
+
+int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame, uint64_t count,
+                struct grade_scratch *scratch, struct pack *out)
+{
+    arena_reset(scratch->batch);
+    arena_reset(scratch->record);
+    struct batch_reader reader;
+    if (batch_reader_open(&reader, frame, scratch->batch) == -1 || reader.record_count != count) {
+        return -1;
+    }
+    uint32_t names = grade_name_count(rules);
+    uint8_t *grades = arena_alloc(scratch->batch, (size_t)count * names + 1);
+    if (grades == NULL) {
+        return 1;
+    }
+    grade_begin(rules, reader.schemas);
+    struct record_message record;
+    uint8_t *next = grades;
+    int rc;
+    while ((rc = batch_reader_next(&reader, scratch->record, &record)) == 1) {
+        grade_record(rules, &record, next);
+        next += names;
+        arena_reset(scratch->record);
+    }
+    if (rc == -1) {
+        return -1;
+    }
+    struct grades_message message = {.grading_version = version,
+                                     .names = rules->grading->names,
+                                     .names_count = names,
+                                     .grades = {(const char *)grades, (size_t)count * names}};
+    grades_encode(out, &message);
+    return pack_ok(out) ? 0 : 1;
+}

@@ -1,0 +1,53 @@
+/*
+ * The rules of one grading version, compiled, and the grades they give. Pure: no clock, no sockets,
+ * no globals. docs/semantics.md says what the grades are.
+ */
+#ifndef EZREPO_CLASSIFYD_GRADE_H
+#define EZREPO_CLASSIFYD_GRADE_H
+
+#include <stdint.h>
+
+#include "common/grading.h"
+#include "common/message.h"
+#include "common/record_types.h"
+
+struct grade_rules;
+
+/*
+ * Compiles a document. It and the record types must outlive the result, which the caller owns.
+ * Takes all the memory it will ever need; NULL when there is none.
+ */
+struct grade_rules *grade_rules_new(const struct grading *grading,
+                                    const struct record_types *types);
+void grade_rules_free(struct grade_rules **rules);
+
+/* The number of grade names: so many bytes grade_record() writes. */
+uint32_t grade_name_count(const struct grade_rules *rules);
+
+/* Before the records of a batch; the schemas must outlive the last of them. */
+void grade_begin(struct grade_rules *rules, const struct schema_message *schemas);
+
+/*
+ * One grade per name, in the document's order: 1..5, 0 when no rule held, GRADE_NONE when no block
+ * matched. The record must belong to the schemas given: its schema among them, its values as many.
+ */
+void grade_record(struct grade_rules *rules, const struct record_message *record, uint8_t *grades);
+
+/* Memory for one batch at a time; what grade_batch() needs beside the rules. */
+struct grade_scratch {
+    struct arena *batch;  /* its schemas and grades */
+    struct arena *record; /* the one record at hand */
+};
+
+/* 0, or -1 when memory is out. */
+int grade_scratch_init(struct grade_scratch *s);
+void grade_scratch_release(struct grade_scratch *s);
+
+/*
+ * Grades a whole records frame, which must hold `count` records, and appends the grades message to
+ * out. 0; -1 when the frame is not well formed; 1 when memory is out. Resets the scratch first.
+ */
+int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame, uint64_t count,
+                struct grade_scratch *scratch, struct pack *out);
+
+#endif
