@@ -1,0 +1,112 @@
+/*
+ * Periods of steady quality and the events at their starts, for one series and one grade name: a
+ * function of the set of its records with grade > 0, in the order (t_start, row). Pure: no clock,
+ * no database, no globals.
+ *
+ * Records in order move an open period (period_step). A record that comes late either belongs into
+ * the open period (period_takes_late, then period_step), is absorbed by one that ended
+ * (period_absorbs), or makes its neighbourhood be computed again (periods_repair).
+ */
+#ifndef EZREPO_PERIODS_H
+#define EZREPO_PERIODS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Where a record stands in its series; microseconds since 1970, then the row in its message. */
+struct period_key {
+    int64_t t_us;
+    int32_t row;
+};
+
+/* Less than, equal to or greater than zero. */
+static inline int period_key_compare(const struct period_key *a, const struct period_key *b)
+{
+    if (a->t_us != b->t_us)
+        return a->t_us < b->t_us ? -1 : 1;
+    return a->row == b->row ? 0 : a->row < b->row ? -1 : 1;
+}
+
+/* A graded record: grade is 1..5 and t_end_us >= key.t_us; others are not given to anything here.
+ */
+struct period_record {
+    struct period_key key;
+    int64_t t_end_us;
+    uint8_t grade;
+};
+
+enum period_ended { PERIOD_OPEN, PERIOD_GAP, PERIOD_GRADE };
+
+struct period {
+    struct period_key start;
+    int64_t t_end_us; /* the latest of its records */
+    uint64_t records;
+    uint8_t grade; /* 0: no period at all */
+    uint8_t ended; /* enum period_ended */
+};
+
+struct period_event {
+    struct period_key at;
+    uint8_t from; /* 0: null */
+    uint8_t to;
+};
+
+/*
+ * The next record in order: extends *open, or ends it and begins a new one. True when it began one;
+ * then *before is what ended (grade 0 when there was none).
+ */
+bool period_step(struct period *open, const struct period_record *record, int64_t gap_us,
+                 struct period *before);
+
+/* The event at the start of a period, given the one before it (NULL or grade 0: none). */
+struct period_event period_event(const struct period *before, const struct period *period);
+
+/*
+ * Whether period_step() on the open period is right for a record although later ones of its series
+ * are there already.
+ */
+bool period_takes_late(const struct period *open, const struct period_record *record);
+
+/*
+ * Adds a late record to an ended period when nothing else changes by it; `next` is the start of the
+ * period after. False, and nothing is changed, when it has to be repaired.
+ */
+bool period_absorbs(struct period *ended, const struct period_key *next,
+                    const struct period_record *record, int64_t gap_us);
+
+/* What is stored about one series and one grade name. Each returns -1 on an error. */
+struct periods_source {
+    void *context;
+    /* The last stored period that starts before the key: 1, or 0 when there is none. */
+    int (*before)(void *context, const struct period_key *key, struct period *period);
+    /* The first stored period that starts after the key: 1, or 0. */
+    int (*after)(void *context, const struct period_key *key, struct period *period);
+    /* Up to `size` graded records that come after the key, in order; their number, 0 at the end. */
+    int (*records)(void *context, const struct period_key *key, struct period_record *page,
+                   uint32_t size);
+};
+
+/* What has to be written so that what is stored holds again. All lists are in order of time. */
+struct periods_change {
+    struct period *put; /* new, or to replace the one with the same start */
+    struct period_key *removed;
+    struct period_event *told;
+    struct period_key *retracted; /* events */
+    uint32_t put_count, removed_count, told_count, retracted_count;
+    uint32_t put_size, removed_size, told_size, retracted_size;
+    bool to_the_end;    /* the last period was computed again and is `open` */
+    struct period open; /* grade 0 when no record is left */
+};
+
+/*
+ * Computes the neighbourhood of the records that came late again. The source's records hold them
+ * already, its periods do not yet; earliest and latest are the first and the last of them in order.
+ * 0, or -1 when the source failed or memory is out; the caller releases *change either way.
+ */
+int periods_repair(const struct periods_source *source, int64_t gap_us,
+                   const struct period_key *earliest, const struct period_key *latest,
+                   struct periods_change *change);
+
+void periods_change_release(struct periods_change *change);
+
+#endif

@@ -1,0 +1,125 @@
+/* stored/periods: one rule at a time; the vectors and random sets are in
+ * tests/golden/test_periods.c. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "stored/periods.h"
+
+#define GAP 100
+
+static struct period_record record(int64_t t, int64_t t_end, uint8_t grade)
+{
+    return (struct period_record){{t, 0}, t_end, grade};
+}
+
+static void first_record_opens(void **state)
+{
+    struct period open = {.grade = 0}, before;
+    struct period_record r = record(10, 20, 3);
+
+    (void)state;
+    assert_true(period_step(&open, &r, GAP, &before));
+    assert_int_equal(before.grade, 0);
+    assert_int_equal(open.grade, 3);
+    assert_int_equal(open.records, 1);
+    assert_int_equal(open.t_end_us, 20);
+    assert_int_equal(open.ended, PERIOD_OPEN);
+    assert_int_equal(period_event(&before, &open).from, 0);
+    assert_int_equal(period_event(NULL, &open).to, 3);
+}
+
+static void gap_is_counted_from_the_latest_end(void **state)
+{
+    struct period open = {{0, 0}, 50, 2, 5, PERIOD_OPEN}, before;
+    struct period_record within = record(150, 150, 5), beyond = record(251, 251, 5);
+
+    (void)state;
+    assert_false(period_step(&open, &within, GAP, &before)); /* exactly the gap is none */
+    assert_int_equal(open.records, 3);
+    assert_true(period_step(&open, &beyond, GAP, &before));
+    assert_int_equal(before.ended, PERIOD_GAP);
+    assert_int_equal(before.t_end_us, 150);
+    assert_int_equal(period_event(&before, &open).from, 0);
+}
+
+static void gap_wins_over_grade(void **state)
+{
+    struct period open = {{0, 0}, 50, 2, 5, PERIOD_OPEN}, before;
+    struct period_record near = record(60, 60, 2), far = record(161, 161, 4);
+
+    (void)state;
+    assert_true(period_step(&open, &near, GAP, &before));
+    assert_int_equal(before.ended, PERIOD_GRADE);
+    assert_int_equal(period_event(&before, &open).from, 5);
+    assert_true(period_step(&open, &far, GAP, &before));
+    assert_int_equal(before.ended, PERIOD_GAP);
+    assert_int_equal(period_event(&before, &open).from, 0);
+}
+
+static void end_never_goes_back(void **state)
+{
+    struct period open = {{0, 0}, 90, 1, 5, PERIOD_OPEN}, before;
+    struct period_record r = record(10, 20, 5);
+
+    (void)state;
+    assert_false(period_step(&open, &r, GAP, &before));
+    assert_int_equal(open.t_end_us, 90);
+}
+
+static void late_for_the_open_period(void **state)
+{
+    struct period none = {.grade = 0}, open = {{100, 1}, 200, 5, 5, PERIOD_OPEN};
+    struct period_record same = record(150, 150, 5), other = record(150, 150, 2);
+    struct period_record before = record(99, 99, 5), after = record(201, 201, 2);
+    struct period_record first = record(100, 100, 5);
+
+    (void)state;
+    assert_true(period_takes_late(&none, &other));
+    assert_true(period_takes_late(&open, &same));
+    assert_false(period_takes_late(&open, &other));
+    assert_false(period_takes_late(&open, &before));
+    assert_false(period_takes_late(&open, &first)); /* row 0 lies before row 1 */
+    assert_true(period_takes_late(&open, &after));
+}
+
+static void absorbed_by_an_ended_period(void **state)
+{
+    const struct period by_grade = {{100, 0}, 200, 5, 5, PERIOD_GRADE};
+    const struct period by_gap = {{100, 0}, 200, 5, 5, PERIOD_GAP};
+    const struct period_key next = {310, 0};
+    struct period p = by_grade;
+    struct period_record inside = record(150, 250, 5), other = record(150, 150, 4);
+    struct period_record joins = record(250, 250, 5), beyond = record(301, 301, 5);
+    struct period_record outside = record(310, 310, 5), first = record(100, 300, 5);
+
+    (void)state;
+    assert_true(period_absorbs(&p, &next, &inside, GAP));
+    assert_int_equal(p.records, 6);
+    assert_int_equal(p.t_end_us, 250);
+    p = by_gap;
+    assert_false(period_absorbs(&p, &next, &joins, GAP)); /* would close the gap */
+    assert_false(period_absorbs(&p, &next, &other, GAP));
+    assert_false(period_absorbs(&p, &next, &outside, GAP));
+    assert_false(period_absorbs(&p, &next, &first, GAP));
+    assert_int_equal(p.records, 5);
+    assert_int_equal(p.t_end_us, 200);
+    p = by_grade;
+    assert_false(period_absorbs(&p, &next, &beyond, GAP)); /* a period of its own */
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(first_record_opens),
+        cmocka_unit_test(gap_is_counted_from_the_latest_end),
+        cmocka_unit_test(gap_wins_over_grade),
+        cmocka_unit_test(end_never_goes_back),
+        cmocka_unit_test(late_for_the_open_period),
+        cmocka_unit_test(absorbed_by_an_ended_period),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
