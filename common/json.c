@@ -6,6 +6,8 @@
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
+#include "common/utf8.h"
+
 struct builder {
     struct arena *arena;
     const struct json_limits *limits;
@@ -202,9 +204,68 @@ static void say_yajl_error(yajl_handle handle, struct slice bytes, char *error, 
     }
 }
 
+/* ---- what yajl lets pass ---- */
+
+/* The four hexadecimal digits behind "\\u"; -1 when they are none, which yajl will say. */
+static int32_t escaped_unit(const char *at, const char *end)
+{
+    int32_t unit = 0;
+    if (end - at < 6 || at[0] != '\\' || at[1] != 'u') {
+        return -1;
+    }
+    for (int i = 2; i < 6; i++) {
+        int c = at[i] | 0x20;
+        if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) {
+            return -1;
+        }
+        unit = unit * 16 + (c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return unit;
+}
+
+/* Bytes to skip: 2, 6 or, for a surrogate pair, 12; 0 for half a pair. A backslash is at `at`. */
+static size_t escape_length(const char *at, const char *end)
+{
+    int32_t unit = escaped_unit(at, end);
+    if (unit < 0) {
+        return end - at < 2 ? 1 : 2;
+    }
+    if (unit < 0xd800 || unit > 0xdfff) {
+        return 6;
+    }
+    int32_t second = escaped_unit(at + 6, end);
+    return unit <= 0xdbff && second >= 0xdc00 && second <= 0xdfff ? 12 : 0;
+}
+
+/*
+ * yajl takes overlong forms, surrogates and what lies beyond Unicode for UTF-8, and makes something
+ * else of half a surrogate pair: values would be changed, and PostgreSQL refuses such text.
+ */
+static int check_characters(struct slice bytes, char *error, size_t error_size)
+{
+    if (bytes.len == 0) {
+        return 0;
+    }
+    const char *at = bytes.at, *end = bytes.at + bytes.len;
+    while (at < end) {
+        size_t length = *at == '\\' ? escape_length(at, end) : utf8_character(at, end);
+        if (length == 0) {
+            snprintf(error, error_size, "%s at byte %td",
+                     *at == '\\' ? "half of a surrogate pair" : "bytes that are not UTF-8",
+                     at - bytes.at);
+            return -1;
+        }
+        at += length;
+    }
+    return 0;
+}
+
 const struct json *json_parse(struct arena *a, struct slice bytes, const struct json_limits *limits,
                               char *error, size_t error_size)
 {
+    if (check_characters(bytes, error, error_size) == -1) {
+        return NULL;
+    }
     struct builder b = {.arena = a, .limits = limits};
     yajl_alloc_funcs memory = {yajl_take, yajl_retake, yajl_give, a};
     yajl_handle handle = yajl_alloc(&callbacks, &memory, &b);

@@ -34,6 +34,8 @@ static void test_tree(void **state)
     assert_null(json_get(j, "absent"));
     assert_null(json_get(json_get(j, "s"), "x"));
     struct slice text = json_text(a, j);
+    assert_true(slice_is(parse(a, "\"\\ud83D\\uDE00\\\\udc00 \xf4\x8f\xbf\xbf\"")->text,
+                         "\xf0\x9f\x98\x80\\udc00 \xf4\x8f\xbf\xbf"));
     assert_string_equal(text.at, "{\"n\":18446744073709551615,\"s\":\"\xc3\xa9\\u000a\\\"\",\"l\":"
                                  "[1.50,true,null,{}],\"o\":{\"x\":-1e-7}}");
     arena_free(&a);
@@ -58,8 +60,17 @@ static void test_refusals(void **state)
     refused("{\"a\":1}x", "trailing garbage at byte");
     refused("{'a':1}", "at byte");
     refused("{\"a\":1,\"a\":2}", "a key that stands twice at byte");
+    /* Found by reading what yajl makes of them: not text, or text other than what was sent. */
+    refused("\"\xc0\x80\"", "not UTF-8 at byte 1");
+    refused("[\"a\", \"\xed\xa0\x80\"]", "not UTF-8 at byte 7");
+    refused("\"\xf4\x90\x80\x80\"", "not UTF-8 at byte 1");
+    refused("\"\xe2\x82\"", "not UTF-8 at byte 1");
+    refused("\"\\udc00\"", "half of a surrogate pair at byte 1");
+    refused("\"\\\\\\ud800\"", "half of a surrogate pair at byte 3");
+    refused("\"\\uD800\\u0041\"", "half of a surrogate pair at byte 1");
+    refused("\"\\ud83d", "half of a surrogate pair at byte 1");
     refused("[[[[[[[[[1]]]]]]]]]", "nested deeper than allowed");
-    refused("\"\xff\"", "invalid bytes in UTF8");
+    refused("\"\xff\"", "not UTF-8 at byte 1");
     refused("// a\n1", "at byte");
     char long_string[100];
     memset(long_string, 'x', sizeof long_string);

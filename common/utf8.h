@@ -1,0 +1,37 @@
+/* One character of UTF-8 at a time, as strictly as PostgreSQL takes it. */
+#ifndef EZREPO_UTF8_H
+#define EZREPO_UTF8_H
+
+#include <stddef.h>
+
+/*
+ * How many bytes, 1 to 4, the character that begins at `at` has; 0 when none does: a stray or
+ * missing continuation byte, an overlong form, a surrogate, more than U+10FFFF, or at == end.
+ */
+static inline size_t utf8_character(const char *at, const char *end)
+{
+    const unsigned char *c = (const unsigned char *)at;
+    if (at == end) {
+        return 0;
+    }
+    if (c[0] < 0x80) {
+        return 1;
+    }
+    size_t length = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
+    if (c[0] < 0xc2 || c[0] > 0xf4 || (size_t)(end - at) < length) {
+        return 0;
+    }
+    unsigned low = c[0] == 0xe0 ? 0xa0 : c[0] == 0xf0 ? 0x90 : 0x80;
+    unsigned high = c[0] == 0xed ? 0x9f : c[0] == 0xf4 ? 0x8f : 0xbf;
+    if (c[1] < low || c[1] > high) {
+        return 0;
+    }
+    for (size_t i = 2; i < length; i++) {
+        if ((c[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    return length;
+}
+
+#endif
