@@ -149,7 +149,7 @@ def configuration(state: State, wanted: Wanted) -> str:
         "store": wanted.database or cluster.conninfo(state, cluster.STORE_ROLE),
         "query": wanted.database_read or cluster.conninfo(state, cluster.QUERY_ROLE),
         "https": [_endpoint(a, wanted.https_port) for a in addresses],
-        "registry": [_endpoint(a, wanted.registry_port) for a in addresses],
+        "registry": _endpoint(addresses[0], wanted.registry_port),
         "public_url": f"https://{_endpoint(host, wanted.https_port)}",
         "registry_url": f"http://{_endpoint(host, wanted.registry_port)}/registry/ezrepo",
         "certificate": state.path("pki", "server.crt"), "key": state.path("pki", "server.key"),

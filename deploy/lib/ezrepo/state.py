@@ -175,7 +175,7 @@ def program(name: str) -> str:
     """The path of a compiled program: in EZREPO_BUILD, else in the tree's build folder."""
     builds = [os.environ["EZREPO_BUILD"]] if os.environ.get("EZREPO_BUILD") else [
         os.path.join(ROOT, "build"), "/usr/libexec/ezrepo"]
-    folder = {"ezrepoctl": "ctl"}.get(name, name)
+    folder = {"ezrepoctl": "ctl", "tun_responder": "deploy"}.get(name, name)
     for build in builds:
         for candidate in (os.path.join(build, folder, name), os.path.join(build, name)):
             if os.path.isfile(candidate):

@@ -1,0 +1,1 @@
+"""What deploy/quickstart does after packages and build: hosts of its own, measurements, questions."""

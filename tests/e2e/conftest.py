@@ -1,0 +1,253 @@
+"""What end-to-end tests share: real sets of real processes, each in a state directory of its own.
+
+Tests run against the build that EZREPO_BUILD names (deploy/run-tests sets it). They may run several at a time:
+ports are found free, directories are fresh. At the end of each set its logs are searched for what
+sanitizers and panics write.
+"""
+import json
+import os
+import random
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+EZREPO = os.path.join(ROOT, "deploy", "ezrepo")
+BAD_IN_LOGS = re.compile(r"\bpanic\b|AddressSanitizer|LeakSanitizer|runtime error|Assertion.*failed")
+
+Line = Union[str, Dict[str, Any]]
+
+
+@pytest.fixture(scope="session")
+def build_dir() -> str:
+    """The build whose programs are tested."""
+    named = os.environ.get("EZREPO_BUILD")
+    for folder in [named] if named else [os.path.join(ROOT, n) for n in ("build-asan", "build-gcc", "build")]:
+        if os.path.exists(os.path.join(folder, "build.ninja")):
+            return os.path.abspath(folder)
+    pytest.fail(f"no build in {named or ROOT}; run deploy/run-tests, or set EZREPO_BUILD")
+
+
+def is_free(port: int) -> bool:
+    for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            with socket.socket(family, kind) as s:
+                try:
+                    s.bind((address, port))
+                except OSError:
+                    return False
+    return True
+
+
+def find_free_ports(count: int) -> List[int]:
+    """Ports free for UDP and TCP, IPv4 and IPv6, from below those the system gives out by itself."""
+    found: List[int] = []
+    while len(found) < count:
+        port = random.SystemRandom().randrange(20000, 32000)
+        if port not in found and is_free(port):
+            found.append(port)
+    return found
+
+
+@pytest.fixture
+def free_ports() -> Callable[[int], List[int]]:
+    return find_free_ports
+
+
+def make_state_directory() -> str:
+    """Short, because sockets live in it; open to enter, because unprivileged users must."""
+    path = tempfile.mkdtemp(prefix="ez", dir="/tmp")
+    os.chmod(path, 0o755)
+    return path
+
+
+@pytest.fixture
+def tmp_state() -> Iterator[str]:
+    """A directory to make a state directory in: tmp_state + "/s"."""
+    path = make_state_directory()
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def ping(dest: str, when: str, mean_us: float = 10000, probe: str = "tester", **more: Any) -> Dict[str, Any]:
+    """A ping-average result as mPlane's components send it; `more` replaces whole members."""
+    family = "ip6" if ":" in dest else "ip4"
+    source = "2001:db8::1" if family == "ip6" else "192.0.2.1"
+    return {"result": "measure", "version": 1, "registry": "http://ict-mplane.eu/registry/core",
+            "label": f"ping-average-{family}", "when": when,
+            "parameters": {f"source.{family}": source, f"destination.{family}": dest},
+            "metadata": {"System_ID": probe},
+            "results": ["delay.twoway.icmp.us.min", "delay.twoway.icmp.us.mean",
+                        "delay.twoway.icmp.us.max", "delay.twoway.icmp.count"],
+            "resultvalues": [[str(int(mean_us * 0.9)), str(int(mean_us)), str(int(mean_us * 1.1)), "5"]],
+            **more}
+
+
+def time_text(seconds: float) -> str:
+    """Seconds since 1970 as mPlane writes a time."""
+    whole = int(seconds // 1)
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1e6):06}"
+
+
+class EzrepoSet:
+    """One set: made by `init`, driven by the operator's command only."""
+
+    def __init__(self, build: str, state: str, *init: str) -> None:
+        self.build = build
+        self.state = state
+        self.udp, self.https, self.registry = find_free_ports(3)
+        self.environment = {**os.environ, "EZREPO_BUILD": build, "EZREPO_STATE": state}
+        self.environment.pop("PGHOST", None)
+        self.cmd("init", "--udp-port", str(self.udp), "--https-port", str(self.https),
+                 "--registry-port", str(self.registry), *init)
+
+    def cmd(self, *arguments: str, check: bool = True, text: Optional[str] = None,
+            timeout: float = 180) -> "subprocess.CompletedProcess[str]":
+        """Runs `ezrepo`; with check, anything but exit code 0 fails the test with what it said."""
+        done = subprocess.run([EZREPO, *arguments], input=text, capture_output=True, text=True, check=False,
+                              timeout=timeout, env=self.environment)
+        if check and done.returncode != 0:
+            pytest.fail(f"ezrepo {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
+                        f"\n{self.log_ends()}")
+        return done
+
+    def up(self) -> None:
+        self.cmd("up")
+
+    def down(self) -> None:
+        self.cmd("down")
+
+    def status(self) -> Dict[str, Any]:
+        return dict(json.loads(self.cmd("status", "--json", check=False).stdout))
+
+    def process(self, name: str) -> Dict[str, Any]:
+        return next(p for p in self.status()["processes"] if p["name"] == name)
+
+    def pid(self, name: str) -> int:
+        return int(self.process(name)["pid"])
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Sends a signal to one process; returns the process id it had."""
+        pid = self.pid(name)
+        os.kill(pid, number)
+        return pid
+
+    def send(self, lines: List[Line]) -> None:
+        """Sends results by UDP, one a datagram, with `ezrepo send`."""
+        texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+        self.cmd("send", "-", text="".join(text + "\n" for text in texts))
+
+    def query_json(self, *arguments: str, command: str = "query", client: str = "admin") -> Dict[str, Any]:
+        """The gateway's answer to `ezrepo query ... --json`."""
+        return dict(json.loads(self.cmd(command, "--as", client, *arguments, "--json").stdout))
+
+    def rows(self, command: str, *arguments: str) -> List[Dict[str, Any]]:
+        return list(self.query_json(*arguments, command=command)["rows"])
+
+    def matched(self, *arguments: str) -> int:
+        """How many records match, by QueryByCriteria."""
+        return max((int(row["records.matched"]) for row in self.rows("query", *arguments)), default=0)
+
+    def wait_matched(self, count: int, *arguments: str, seconds: float = 60) -> None:
+        """Until exactly so many records match; fails when there are more, or not so many in time."""
+        end = time.monotonic() + seconds
+        found = self.matched(*arguments)
+        while found < count and time.monotonic() < end:
+            time.sleep(0.1)
+            found = self.matched(*arguments)
+        assert found == count, f"{found} records match, not {count}\n{self.log_ends()}"
+
+    def wait_for(self, what: Callable[[], bool], seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < end, f"did not come about within {seconds} s\n{self.log_ends()}"
+            time.sleep(0.1)
+
+    def sql(self, query: str, *values: Any, role: str = "ezrepo_store") -> List[Any]:
+        """What the private cluster holds; tables without a schema are those of `ezrepo`."""
+        import psycopg2  # only where it is needed
+        connection = psycopg2.connect(host=f"{self.state}/postgres/socket", dbname="ezrepo", user=role,
+                                      options="-c search_path=ezrepo")
+        try:
+            with connection, connection.cursor() as cursor:
+                cursor.execute(query, values or None)
+                return list(cursor.fetchall()) if cursor.description else []
+        finally:
+            connection.close()
+
+    def logs(self) -> Dict[str, str]:
+        found = {}
+        folder = os.path.join(self.state, "log")
+        for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+            with open(os.path.join(folder, name), encoding="utf-8", errors="replace") as file:
+                found[name] = file.read()
+        return found
+
+    def log_ends(self) -> str:
+        return "\n".join(f"--- {name}\n" + "\n".join(text.splitlines()[-25:])
+                         for name, text in self.logs().items())
+
+    def client_files(self, name: str = "admin") -> Dict[str, str]:
+        folder = os.path.join(self.state, "pki")
+        return {"cert": f"{folder}/clients/{name}.crt", "key": f"{folder}/clients/{name}.key",
+                "ca": f"{folder}/ca.crt"}
+
+    def close(self) -> None:
+        """Down, whatever state it is in; then the logs are searched, and all is removed."""
+        done = self.cmd("down", check=False)
+        logs = self.logs()
+        shutil.rmtree(self.state, ignore_errors=True)
+        bad = [f"{name}: {line}" for name, text in logs.items() if not name.startswith("postgres")
+               for line in text.splitlines() if BAD_IN_LOGS.search(line)]
+        assert not bad, "\n".join(bad[:20]) + "\n" + "\n".join(
+            text[-6000:] for name, text in logs.items() if any(b.startswith(name) for b in bad))
+        assert done.returncode == 0, f"ezrepo down ended with {done.returncode}: {done.stdout}{done.stderr}\n" \
+            + "\n".join(f"--- {n}\n{t[-1500:]}" for n, t in logs.items())
+
+
+@pytest.fixture
+def make_set(build_dir: str) -> Iterator[Callable[..., EzrepoSet]]:
+    """Makes sets that are not started yet: make_set(*init_options). All are closed at the end."""
+    made: List[EzrepoSet] = []
+    parents: List[str] = []
+
+    def make(*init: str) -> EzrepoSet:
+        parents.append(make_state_directory())
+        made.append(EzrepoSet(build_dir, os.path.join(parents[-1], "s"), *init))
+        return made[-1]
+
+    yield make
+    try:
+        for one in made:
+            one.close()
+    finally:
+        for parent in parents:
+            shutil.rmtree(parent, ignore_errors=True)
+
+
+@pytest.fixture
+def ezrepo_set(make_set: Callable[..., EzrepoSet]) -> EzrepoSet:
+    """A set of its own for one test, started, with one classifyd."""
+    one = make_set()
+    one.up()
+    return one
+
+
+@pytest.fixture(scope="module")
+def module_set(build_dir: str) -> Iterator[EzrepoSet]:
+    """A started set that the tests of one file share, where they leave each other alone."""
+    parent = make_state_directory()
+    one = EzrepoSet(build_dir, os.path.join(parent, "s"))
+    try:
+        one.up()
+        yield one
+        one.close()
+    finally:
+        shutil.rmtree(parent, ignore_errors=True)
