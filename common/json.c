@@ -1,4 +1,8 @@
-/* yajl's events into a tree, with limits. All memory, yajl's own too, comes from the arena. */
+/*
+ * yajl's events into a tree, with limits. The tree's memory comes from the arena. yajl's own does
+ * not: it never looks whether it got any, and what it takes is bounded by the bytes it reads and
+ * their depth.
+ */
 #include "common/json.h"
 
 #include <inttypes.h>
@@ -19,35 +23,6 @@ struct builder {
     struct slice key; /* of the member that comes next */
     const char *fault;
 };
-
-/* ---- yajl's memory: a block is preceded by its size, for realloc ---- */
-
-static void *yajl_take(void *context, size_t size)
-{
-    size_t *p = arena_alloc(context, sizeof(max_align_t) + size);
-    if (p == NULL) {
-        return NULL;
-    }
-    *p = size;
-    return (char *)p + sizeof(max_align_t);
-}
-
-static void *yajl_retake(void *context, void *old, size_t size)
-{
-    void *p = yajl_take(context, size);
-    if (p != NULL && old != NULL) {
-        size_t had;
-        memcpy(&had, (char *)old - sizeof(max_align_t), sizeof had);
-        memcpy(p, old, had < size ? had : size);
-    }
-    return p;
-}
-
-static void yajl_give(void *context, void *old)
-{
-    (void)context;
-    (void)old;
-}
 
 /* ---- building ---- */
 
@@ -267,10 +242,9 @@ const struct json *json_parse(struct arena *a, struct slice bytes, const struct 
         return NULL;
     }
     struct builder b = {.arena = a, .limits = limits};
-    yajl_alloc_funcs memory = {yajl_take, yajl_retake, yajl_give, a};
-    yajl_handle handle = yajl_alloc(&callbacks, &memory, &b);
+    yajl_handle handle = yajl_alloc(&callbacks, NULL, &b);
     if (handle == NULL) {
-        snprintf(error, error_size, "needs more memory than allowed");
+        snprintf(error, error_size, "needs more memory than there is");
         return NULL;
     }
     yajl_config(handle, yajl_allow_comments, limits->comments ? 1 : 0);

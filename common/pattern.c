@@ -1,6 +1,7 @@
 /* Criteria for one dimension. Pure; time at most the product of the two lengths. */
 #include "common/pattern.h"
 
+#include "common/utf8.h"
 #include "schemas/messages.h"
 
 /* The length of the character that begins here; 1 also for a byte that begins none. */
@@ -17,31 +18,14 @@ static size_t character_length(const char *at, const char *end)
 
 bool pattern_is_text(struct slice s)
 {
-    const unsigned char *at = (const unsigned char *)s.at;
-    const unsigned char *end = at + s.len;
+    const char *at = s.at;
+    const char *end = at + s.len;
     while (at < end) {
-        unsigned char c = *at++;
-        if (c == 0) {
+        size_t length = *at == '\0' ? 0 : utf8_character(at, end);
+        if (length == 0) {
             return false;
         }
-        if (c < 0x80) {
-            continue;
-        }
-        unsigned more = c >= 0xf0 ? 3 : c >= 0xe0 ? 2 : 1;
-        if (c < 0xc2 || c > 0xf4 || (size_t)(end - at) < more) {
-            return false;
-        }
-        unsigned char second_low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-        unsigned char second_high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-        if (at[0] < second_low || at[0] > second_high) {
-            return false;
-        }
-        for (unsigned i = 1; i < more; i++) {
-            if ((at[i] & 0xc0) != 0x80) {
-                return false;
-            }
-        }
-        at += more;
+        at += length;
     }
     return true;
 }
