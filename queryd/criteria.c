@@ -135,13 +135,6 @@ static int fault(struct builder *b, const char *format, ...)
     return -1;
 }
 
-/* UTF-8 without NUL, which is what PostgreSQL's text can hold. */
-static bool is_text(struct slice s)
-{
-    struct pattern pattern;
-    return memchr(s.at, '\0', s.len) == NULL && pattern_compile(s, false, &pattern) == 0;
-}
-
 static void add_prefix(struct builder *b, const char *dimension, const struct pattern *p)
 {
     char address[ADDRESS_TEXT_SIZE];
@@ -167,8 +160,7 @@ static int add_matched(struct builder *b)
     for (size_t i = 0; i < sizeof dimensions / sizeof dimensions[0]; i++) {
         const char *name = dimensions[i].name;
         struct pattern p;
-        if (!is_text(dimensions[i].text) ||
-            pattern_compile(dimensions[i].text, dimensions[i].addresses, &p) == -1) {
+        if (pattern_compile(dimensions[i].text, dimensions[i].addresses, &p) == -1) {
             return fault(b, "record.%s: expected a pattern in UTF-8 of at most %d bytes", name,
                          LIMIT_DIMENSION_BYTES);
         }
@@ -195,7 +187,7 @@ static int add_matched(struct builder *b)
 static int add_asked(struct builder *b)
 {
     const struct query_message *q = b->q;
-    if (q->grade_name.len == 0 || !is_text(q->grade_name)) {
+    if (q->grade_name.len == 0 || !pattern_is_text(q->grade_name)) {
         return fault(b, "select.grade: expected \"all\" or a grade name in UTF-8");
     }
     add(b, "asked AS (SELECT id, name FROM grade_name");

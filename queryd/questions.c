@@ -496,8 +496,8 @@ static int on_socket(zloop_t *loop, zsock_t *socket, void *context)
         }
         on_message(&m);
         bus_release(&m);
+        dispatch();
     }
-    dispatch();
     return 0;
 }
 

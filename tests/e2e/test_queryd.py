@@ -1,0 +1,701 @@
+"""queryd against a real PostgreSQL: fabricated rows, answers compared with plain SQL or plain Python."""
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+import msgpack
+import psycopg2
+import pytest
+import zmq
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build"))
+BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+
+QUERY, CANCEL, ANSWER = 8, 9, 10  # numbers of messages in schemas/messages.h
+COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = range(7)
+OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
+PAST, FUTURE = -2**63, 2**63 - 1
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+T0 = 1_455_796_800 * SECOND  # 2016-02-18 12:00:00
+COLUMNS = {
+    COUNT: ["grade.name", "records.matched", "records.graded"],
+    HISTOGRAM: ["grade.name", "grade.value", "grade.severity", "records.count"],
+}
+
+
+class Cluster:
+    """A private PostgreSQL in a folder of its own, reached through its Unix socket only."""
+
+    def __init__(self):
+        self.folder = tempfile.mkdtemp(prefix="ezq")
+        self.data = self.folder + "/data"
+        self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] \
+            if os.geteuid() == 0 else []
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        self.run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8",
+                 "--no-locale", "--no-sync")
+        self.start()
+
+    def run(self, program, *arguments):
+        subprocess.run([*self.as_user, str(BIN / program), *arguments], check=True,
+                       stdout=subprocess.DEVNULL, cwd="/")
+
+    def start(self):
+        self.run("pg_ctl", "-D", self.data, "-w", "-l", self.folder + "/log", "-o",
+                 f"-k {self.folder} -c listen_addresses= -c fsync=off -c max_connections=30"
+                 " -c log_statement=none", "start")
+
+    def stop(self):
+        self.run("pg_ctl", "-D", self.data, "-w", "-m", "fast", "stop")
+
+    def conninfo(self, user="ezrepo"):
+        return f"host={self.folder} user={user} dbname=postgres"
+
+    def connect(self):
+        connection = psycopg2.connect(self.conninfo())
+        connection.autocommit = True
+        cursor = connection.cursor()
+        cursor.execute("SET search_path = ezrepo; SET timezone = 'UTC'")
+        return cursor
+
+    def remove(self):
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.folder)
+
+
+def prepare_store(sql):
+    """The schema as the migration has it, and the role that only reads."""
+    sql.execute("CREATE ROLE ezrepo_read NOLOGIN; CREATE ROLE reader LOGIN IN ROLE ezrepo_read;"
+                "CREATE SCHEMA ezrepo; GRANT USAGE ON SCHEMA ezrepo TO ezrepo_read")
+    for file in sorted((ROOT / "schemas" / "sql").glob("*.sql")):
+        sql.execute(file.read_text())
+
+
+SERIES = [  # type, content, probe, source, dest, path
+    ("GLIMPSE", "UDP", "p1", "192.0.2.1", "198.51.100.7", ""),
+    ("GLIMPSE", "UDP", "p2", "192.0.2.200", "198.51.101.7", "lte"),
+    ("GLIMPSE", "ICMPECHO", "p1", "192.0.3.1", "2001:db8::1", ""),
+    ("ping", "ICMPECHO", "p_1", "2001:db8::5", "2001:db8:1::1", "a%b"),
+    ("ping", "ICMPECHO", "p%1", "host.example", "192.0.2.0/24", "a_b"),
+    ("OTT", "http://x.example/a", "p\\1", "::ffff:192.0.2.1", "", "α/β"),
+]
+NAMES = ["overall", "bandwidth", "delay"]
+LABELS = ['plain', 'quote " and \\ and \n and \x01 and é', '']
+SCHEMA = {"verb": "measure", "registry": "http://example.org/r", "results": ["rtt.ms.avg", 'odd"name'],
+          "parameters": ["source.ip4"], "metadata": ["System_ID", "note"]}
+
+
+def is_address(text):
+    import ipaddress
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+class Store:
+    """What the database holds, also as Python lists, for the plain computation of answers."""
+
+    def __init__(self, sql, seed):
+        self.random = random.Random(seed)
+        self.records = []
+        sql.execute("DO $$ BEGIN FOR d IN 15..22 LOOP EXECUTE format('CREATE TABLE measurement_%s"
+                    " PARTITION OF measurement FOR VALUES FROM (%L) TO (%L)', d, '2016-02-' || d,"
+                    " '2016-02-' || d + 1); END LOOP; END $$")
+        for i, series in enumerate(SERIES):
+            addresses = [str(a) if (a := is_address(s)) else None for s in series[3:5]]
+            sql.execute("INSERT INTO series (type, content, probe, source, dest, path, source_addr,"
+                        " dest_addr) VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", (*series, *addresses))
+        for i, name in enumerate(NAMES):
+            sql.execute("INSERT INTO grade_name VALUES (%s, %s)", (i + 1, name))
+        sql.execute("INSERT INTO record_type VALUES ('', '300 s')")
+        sql.execute("INSERT INTO schema (verb, registry, results, parameters, metadata, digest) VALUES"
+                    " (%(verb)s, %(registry)s, %(results)s, %(parameters)s, %(metadata)s,"
+                    " gen_random_uuid())", SCHEMA)
+        for version, document in ((1, "{}"), (2, '{"grading":[]}')):
+            sql.execute("INSERT INTO grading VALUES (%s, %s, 0, 'me', '2016-02-18 12:00:00.25+00')",
+                        (version, document))
+        self.fill(sql)
+
+    def fill(self, sql):
+        r = self.random
+        seen = set()
+        for _ in range(1500):
+            # Four hours densely, so that edges of hours and of ranges meet records, and days sparsely.
+            t = T0 + (r.randrange(0, 4 * 60) * 60 * SECOND if r.random() < 0.8
+                      else r.randrange(-60, 60) * HOUR) + r.choice([0, 0, 1, -1])
+            key = (r.randrange(1, len(SERIES) + 1), t, r.choice([0, 0, 0, 1]))
+            if key in seen:
+                continue
+            seen.add(key)
+            grades = [r.choice([None, 0, 1, 2, 3, 4, 5, 5]) for _ in range(r.choice([1, 2, 3, 3]))]
+            values = [r.choice(["1.5", "18446744073709551615", None, 'a"b\\', "\x1f\n", "é"])
+                      for _ in range(5)]
+            self.records.append({"series": key[0], "t": t, "row": key[2], "grades": grades,
+                                 "t_end": t + r.choice([0, 0, 1, 10 * SECOND, 5 * HOUR]),
+                                 "values": values, "label": r.choice(LABELS)})
+        for m in self.records:
+            sql.execute("INSERT INTO measurement VALUES (%s, 'epoch'::timestamptz + %s * interval '1 us',"
+                        " 'epoch'::timestamptz + %s * interval '1 us', %s, 1, 2, %s::smallint[],"
+                        " %s::text[], %s)", (m["series"], m["t"], m["t_end"], m["row"], m["grades"],
+                                             m["values"], m["label"]))
+        sql.execute("INSERT INTO measured_hour SELECT DISTINCT date_trunc('hour', t_start)"
+                    " FROM measurement")
+        sql.execute("UPDATE measured_hour SET sealed = true WHERE extract(hour FROM hour)::int % 2 = 0")
+        sql.execute("INSERT INTO grade_rollup SELECT date_trunc('hour', t_start) AS h, series_id, g.id,"
+                    " g.grade, count(*) FROM measurement m CROSS JOIN LATERAL (SELECT 0 AS id, 0 AS grade"
+                    " UNION ALL SELECT ordinality, grade FROM unnest(m.grades) WITH ORDINALITY AS"
+                    " u (grade, ordinality) WHERE grade IS NOT NULL) g"
+                    " WHERE extract(hour FROM t_start)::int % 2 = 0 GROUP BY 1, 2, 3, 4")
+        self.fill_periods(sql)
+        sql.execute("ANALYZE")
+
+    @staticmethod
+    def fill_periods(sql):
+        """As the reference has them; of the open ones every second is behind its records."""
+        sql.execute("INSERT INTO period SELECT series_id, grade_id, t_start, start_row, grade, t_end,"
+                    " records, ended, t_end, 1000 FROM period_reference")
+        sql.execute("UPDATE period SET t_end = t_start, records = 1, through_t = t_start,"
+                    " through_row = start_row WHERE ended IS NULL")
+        sql.execute("UPDATE period p SET t_end = greatest(m.t_end, p.t_end) FROM measurement m WHERE"
+                    " p.ended IS NULL AND m.series_id = p.series_id AND m.t_start = p.t_start"
+                    " AND m.row = p.start_row")
+        sql.execute("INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade)"
+                    " SELECT * FROM event_reference")
+        sql.execute("UPDATE event SET retracted_at = now() WHERE id % 7 = 0")
+
+
+class Queryd:
+    def __init__(self, database, **settings):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ezq"))
+        self.config = self.folder / "config.json"
+        self.config.write_text(json.dumps({
+            "common": {"run_dir": str(self.folder / "run"), "schemas_dir": str(ROOT / "schemas"),
+                       "log_level": "debug"},
+            "queryd": {"database": database, **settings}}))
+        self.log = open(self.folder / "log", "wb")
+        self.process = subprocess.Popen([str(BUILD / "queryd" / "queryd"), "--config",
+                                         str(self.config)], stdout=self.log, stderr=self.log)
+        self.context = zmq.Context()
+        self.socket = self.connect()
+        self.id = 0
+
+    def connect(self):
+        socket = self.context.socket(zmq.DEALER)
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(f"ipc://{self.folder}/run/query")
+        return socket
+
+    def send(self, kind, type="*", content="*", probe="*", source="*", dest="*", path="*", since=PAST,
+             until=FUTURE, instant=0, grade="all", low=1, high=5, limit=0, after="", version=0,
+             timeout=0, socket=None):
+        self.id += 1
+        (socket or self.socket).send(msgpack.packb(
+            [1, QUERY, self.id, kind, type, content, probe, source, dest, path, since, until, instant,
+             grade, low, high, limit, after, version, timeout]))
+        return self.id
+
+    def receive(self, seconds=15, socket=None):
+        socket = socket or self.socket
+        assert socket.poll(seconds * 1000), "no answer"
+        version, number, *rest = msgpack.unpackb(socket.recv(), strict_map_key=False)
+        assert (version, number) == (1, ANSWER)
+        return Answer(*rest)
+
+    def ask(self, kind, **criteria):
+        sent = self.send(kind, **criteria)
+        answer = self.receive()
+        assert answer.id == sent
+        return answer
+
+    def rows(self, kind, **criteria):
+        answer = self.ask(kind, **criteria)
+        assert answer.status == OK, answer.message
+        return answer.rows
+
+    def counters(self):
+        time.sleep(1.2)
+        return json.loads((self.folder / "run/status/queryd-0.json").read_text())["counters"]
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(15)
+        self.context.destroy()
+        self.log.close()
+        text = (self.folder / "log").read_text()
+        assert "Sanitizer" not in text and "runtime error" not in text and ".panic" not in text, text
+        shutil.rmtree(self.folder)
+        return code, text
+
+
+class Answer:
+    def __init__(self, id, status, message, columns, cells):
+        self.id, self.status, self.message, self.columns = id, status, message, columns
+        n = len(columns)
+        assert n == 0 and not cells or len(cells) % n == 0
+        self.rows = [dict(zip(columns, cells[i:i + n])) for i in range(0, len(cells), n or 1)]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    c = Cluster()
+    yield c
+    c.remove()
+
+
+@pytest.fixture(scope="module")
+def store(cluster):
+    sql = cluster.connect()
+    prepare_store(sql)
+    return Store(sql, seed=1)
+
+
+@pytest.fixture(scope="module")
+def queryd(cluster, store):
+    q = Queryd(cluster.conninfo("reader"), rows_default=50)
+    yield q
+    code, log = q.stop()
+    assert code == 0
+    assert "database.error" not in log, log
+
+
+# ---- the plain computation ----
+
+def glob(pattern, text):
+    import re
+    return re.fullmatch("".join(".*" if c == "*" else "." if c == "?" else re.escape(c)
+                                for c in pattern), text, re.DOTALL) is not None
+
+
+def matches(pattern, value, addresses):
+    import ipaddress
+    if addresses and "*" not in pattern and "?" not in pattern:
+        try:
+            network = ipaddress.ip_network(pattern, strict=False)
+        except ValueError:
+            network = None
+        if network is not None and is_address(value) is not None:
+            address = is_address(value)
+            return address.version == network.version and address in network
+    return glob(pattern, value)
+
+
+def matching(store, criteria):
+    dims = ["type", "content", "probe", "source", "dest", "path"]
+    ids = [i + 1 for i, s in enumerate(SERIES)
+           if all(matches(criteria.get(d, "*"), v, d in ("source", "dest")) for d, v in zip(dims, s))]
+    since, until = criteria.get("since", PAST), criteria.get("until", FUTURE)
+    for m in store.records:
+        inside = m["t"] <= since <= m["t_end"] if criteria.get("instant") else since <= m["t"] < until
+        if m["series"] in ids and inside:
+            yield m
+
+
+def grade_of(m, name):
+    i = NAMES.index(name)
+    return m["grades"][i] if i < len(m["grades"]) else None
+
+
+def names_of(criteria):
+    return NAMES if criteria.get("grade", "all") == "all" else [criteria["grade"]]
+
+
+def random_criteria(r):
+    c = {}
+    choices = {
+        "type": ["*", "**", "GLIMPSE", "p?ng", "*T*", "none", "glimpse"],
+        "content": ["*", "UDP", "ICMP*", "http://*/a", "?DP"],
+        "probe": ["*", "p1", "p_1", "p%1", "p\\1", "p?1", "p*"],
+        "source": ["*", "192.0.2.0/24", "192.0.0.0/16", "0.0.0.0/0", "::/0", "2001:db8::/32",
+                   "192.0.2.1", "host.*", "192.0.2.*", "host.example", "2001:DB8::5"],
+        "dest": ["*", "198.51.100.0/23", "2001:db8::/33", "192.0.2.0/24", "", "?*"],
+        "path": ["*", "", "a%b", "a?b", "a_b", "α/?", "lte"],
+    }
+    for d in r.sample(sorted(choices), r.choice([0, 1, 1, 2])):
+        c[d] = r.choice(choices[d])
+    edges = [PAST, FUTURE, T0, T0 + HOUR, T0 + 2 * HOUR, T0 + HOUR + 1, T0 + 90 * 60 * SECOND,
+             T0 - 26 * HOUR, T0 + 4 * HOUR - 1, T0 + 7 * 60 * SECOND]
+    kind = r.random()
+    if kind < 0.6:
+        c["since"], c["until"] = r.choice(edges), r.choice(edges)
+        if r.random() < 0.8 and c["since"] > c["until"]:
+            c["since"], c["until"] = c["until"], c["since"]
+    elif kind < 0.8:
+        c["since"], c["instant"] = r.choice(edges), 1
+    if r.random() < 0.5:
+        c["grade"] = r.choice(NAMES)
+    c["low"] = r.randint(1, 5)
+    c["high"] = r.randint(c["low"], 5)
+    return c
+
+
+# ---- counts ----
+
+@pytest.mark.parametrize("seed", range(150))
+def test_counts_equal_plain_counting(queryd, store, seed):
+    c = random_criteria(random.Random(seed))
+    records = list(matching(store, c))
+    expected = [{"grade.name": n, "records.matched": str(len(records)), "records.graded":
+                 str(sum(1 for m in records if c["low"] <= (grade_of(m, n) or 0) <= c["high"]))}
+                for n in names_of(c)]
+    answer = queryd.ask(COUNT, **c)
+    assert answer.status == OK, answer.message
+    assert answer.columns == COLUMNS[COUNT]
+    assert answer.rows == expected, c
+
+
+@pytest.mark.parametrize("seed", range(1000, 1040))
+def test_histogram_equals_plain_counting(queryd, store, seed):
+    c = random_criteria(random.Random(seed))
+    records = list(matching(store, c))
+    severities = ["ungraded", "critical", "major", "minor", "warning", "normal"]
+    expected = [{"grade.name": n, "grade.value": str(g), "grade.severity": severities[g],
+                 "records.count": str(sum(1 for m in records if grade_of(m, n) == g))}
+                for n in names_of(c) for g in range(6)]
+    assert queryd.rows(HISTOGRAM, **c) == expected, c
+
+
+def test_counts_use_only_sealed_hours_of_the_rollup(queryd, cluster):
+    """An hour that is wholly inside and sealed is not read again; any other does not trust the roll-up."""
+    sql = cluster.connect()
+    before = int(queryd.rows(COUNT)[0]["records.matched"])
+    sql.execute("INSERT INTO grade_rollup VALUES ('2016-02-18 12:00+00', 6, 0, 1, 1000),"
+                " ('2016-02-18 13:00+00', 6, 0, 1, 5000)")
+    try:
+        assert int(queryd.rows(COUNT)[0]["records.matched"]) == before + 1000
+        cut = queryd.rows(COUNT, since=T0 + 1, until=T0 + HOUR)[0]
+        assert int(cut["records.matched"]) < 1000
+    finally:
+        sql.execute("DELETE FROM grade_rollup WHERE grade_id = 0 AND grade = 1")
+
+
+def test_grade_name_that_is_not_there(queryd):
+    for kind in (COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS):
+        answer = queryd.ask(kind, grade="Overall")
+        assert answer.status == INVALID
+        assert answer.message == \
+            'select.grade: expected "all" or one of: overall, bandwidth, delay, found "Overall"'
+
+
+@pytest.mark.parametrize("criteria, place", [
+    ({"low": 0}, "range.grade"), ({"low": 4, "high": 2}, "range.grade"), ({"grade": ""}, "select.grade"),
+    ({"probe": "a\0b"}, "record.probe"), ({"grade": "a\0b"}, "select.grade")])
+def test_faults_are_named(queryd, criteria, place):
+    answer = queryd.ask(COUNT, **criteria)
+    assert answer.status == INVALID
+    assert answer.message.startswith(place + ": expected")
+
+
+# ---- listings ----
+
+def text_of(us):
+    import datetime
+    t = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=us)
+    return t.strftime("%Y-%m-%d %H:%M:%S.%f")
+
+
+def pages(queryd, kind, limit, **criteria):
+    rows, after = [], ""
+    while True:
+        page = queryd.rows(kind, limit=limit, after=after, **criteria)
+        assert len(page) <= limit
+        rows += page
+        if len(page) < limit:
+            return rows
+        after = page[-1]["list.cursor"]
+
+
+@pytest.mark.parametrize("seed", range(2000, 2040))
+def test_records_equal_plain_selection_page_by_page(queryd, store, seed):
+    r = random.Random(seed)
+    c = random_criteria(r)
+    expected = []
+    for m in matching(store, c):
+        for n in names_of(c):
+            if c["low"] <= (grade_of(m, n) or 0) <= c["high"]:
+                expected.append((m["t"], m["series"], m["row"], NAMES.index(n) + 1))
+    expected.sort(reverse=True)
+    found = pages(queryd, RECORDS, r.choice([1000, 1000, 97, 400]), **c)
+    assert [(f["time"], tuple(f["record." + d] for d in ("type", "content", "probe", "source", "dest",
+                                                         "path")), f["grade.name"]) for f in found] == \
+        [(text_of(t), SERIES[s - 1], NAMES[n - 1]) for t, s, row, n in expected]
+    assert len({f["list.cursor"] for f in found}) == len(found)
+
+
+def test_results_are_the_measurements_as_json(queryd, store):
+    found = pages(queryd, RECORDS, 500, grade="overall")
+    by_key = {(m["t"], m["series"], m["row"]): m for m in store.records}
+    assert len(found) > 300
+    for f in found:
+        _, series, row, _ = f["list.cursor"][1:].split(".")
+        t = int(f["list.cursor"][1:].split(".")[0])
+        m = by_key[(t, int(series), int(row))]
+        when = text_of(m["t"]) + (" ... " + text_of(m["t_end"]) if m["t_end"] > m["t"] else "")
+        assert json.loads(f["results.repo"]) == {
+            "result": "measure", "version": 1, "registry": SCHEMA["registry"], "label": m["label"],
+            "when": when, "parameters": {"source.ip4": m["values"][2]},
+            "metadata": {"System_ID": m["values"][3], "note": m["values"][4]},
+            "results": SCHEMA["results"], "resultvalues": [m["values"][:2]]}
+        assert f["grade.value"] == str(m["grades"][0]) and f["grading.version"] == "2"
+
+
+@pytest.mark.parametrize("seed", range(3000, 3040))
+def test_periods_equal_the_reference_page_by_page(queryd, store, cluster, seed):
+    r = random.Random(seed)
+    c = random_criteria(r)
+    ids = sorted({i + 1 for i, s in enumerate(SERIES) if all(
+        matches(c.get(d, "*"), v, d in ("source", "dest"))
+        for d, v in zip(["type", "content", "probe", "source", "dest", "path"], s))})
+    sql = cluster.connect()
+    sql.execute("SELECT series_id, grade_id, (extract(epoch FROM t_start) * 1000000)::bigint, start_row,"
+                " grade, (extract(epoch FROM t_end) * 1000000)::bigint, records, ended"
+                " FROM period_reference ORDER BY t_start DESC, series_id DESC, grade_id DESC,"
+                " start_row DESC")
+    since, until = c.get("since", PAST), c.get("until", FUTURE)
+    expected = []
+    for series, name, start, row, grade, end, records, ended in sql.fetchall():
+        inside = start <= since <= end if c.get("instant") else \
+            since < until and start < until and end >= since
+        if series in ids and inside and NAMES[name - 1] in names_of(c) and c["low"] <= grade <= c["high"]:
+            expected.append((*SERIES[series - 1], NAMES[name - 1], str(grade), text_of(start),
+                             text_of(end), ended or "", str(records)))
+    found = pages(queryd, PERIODS, r.choice([10000, 7, 50]), **c)
+    assert [tuple(f.values())[:-1] for f in found] == expected, c
+
+
+@pytest.mark.parametrize("seed", range(4000, 4020))
+def test_events_equal_plain_selection_page_by_page(queryd, store, cluster, seed):
+    r = random.Random(seed)
+    c = random_criteria(r)
+    ids = {i + 1 for i, s in enumerate(SERIES) if all(
+        matches(c.get(d, "*"), v, d in ("source", "dest"))
+        for d, v in zip(["type", "content", "probe", "source", "dest", "path"], s))}
+    sql = cluster.connect()
+    sql.execute("SELECT (extract(epoch FROM t) * 1000000)::bigint, series_id, grade_id, from_grade, to_grade,"
+                " retracted_at IS NOT NULL FROM event ORDER BY t DESC, id DESC")
+    since, until = c.get("since", PAST), c.get("until", FUTURE)
+    expected = []
+    for t, series, name, old, new, retracted in sql.fetchall():
+        inside = t == since if c.get("instant") else since <= t < until
+        if series in ids and inside and NAMES[name - 1] in names_of(c) and c["low"] <= new <= c["high"]:
+            expected.append((text_of(t), *SERIES[series - 1], NAMES[name - 1],
+                             None if old is None else str(old), str(new), str(retracted)))
+    found = pages(queryd, EVENTS, r.choice([10000, 9]), **c)
+    assert [tuple(f.values())[:-1] for f in found] == expected, c
+
+
+def test_limit_of_a_listing(queryd):
+    assert len(queryd.rows(RECORDS)) == 50
+    assert len(queryd.rows(RECORDS, limit=3)) == 3
+
+
+@pytest.mark.parametrize("cursor", ["x", "p1", "p1.1.1", "e1.1", "p1.1.1.1.1", "p1.1.1.-1", "p01.1.1.1",
+                                    "p1.1.99999.1", "p99999999999999999999.1.1.1", "p1.1.1.1 "])
+def test_cursor_that_is_none(queryd, cursor):
+    answer = queryd.ask(PERIODS, after=cursor)
+    assert answer.status == INVALID
+    assert answer.message == "list.after: expected the list.cursor of a row of such a listing"
+
+
+def test_gradings(queryd):
+    assert queryd.rows(GRADING) == [{"grading.version": "2", "time": "2016-02-18 12:00:00.250000",
+                                     "grading.author": "me", "grading.document": '{"grading":[]}'}]
+    assert queryd.rows(GRADING, version=1)[0]["grading.document"] == "{}"
+    assert queryd.ask(GRADING, version=3).message == \
+        "grading.version: there is no grading of this version"
+    assert [r["grading.version"] for r in queryd.rows(GRADINGS)] == ["2", "1"]
+
+
+# ---- conduct ----
+
+def test_it_cannot_write(cluster, store):
+    """Also with a role that may write: a view that writes when it is read fails."""
+    q = Queryd(cluster.conninfo())
+    sql = cluster.connect()
+    sql.execute("CREATE FUNCTION scribble() RETURNS int LANGUAGE sql AS"
+                " 'INSERT INTO ezrepo.record_type VALUES (''x'', ''1 s'') RETURNING 1';"
+                "ALTER TABLE grading RENAME TO grading_kept;"
+                "CREATE VIEW grading AS SELECT * FROM grading_kept WHERE scribble() = 1")
+    try:
+        assert q.rows(COUNT)
+        answer = q.ask(GRADING)
+        assert answer.status == UNAVAILABLE and "read-only transaction" in answer.message
+        assert q.counters()["database.errors"] == 1
+    finally:
+        sql.execute("DROP VIEW grading; ALTER TABLE grading_kept RENAME TO grading;"
+                    "DROP FUNCTION scribble")
+        assert q.stop()[0] == 0
+
+
+def test_malformed_messages_are_counted_and_dropped(queryd):
+    before = queryd.counters()["malformed"]
+    good = [1, QUERY, 77, COUNT, "*", "*", "*", "*", "*", "*", PAST, FUTURE, 0, "all", 1, 5, 0, "", 0, 0]
+    bad = [b"", b"\xc1", msgpack.packb([1, ANSWER, 1, 0, "", [], []]), msgpack.packb([2, *good[1:]]),
+           msgpack.packb(good) + b"\0", msgpack.packb(good[:-1]), msgpack.packb([1, CANCEL, "x"])]
+    for b in bad:
+        queryd.socket.send(b)
+    queryd.socket.send_multipart([b"a", b"b"])
+    queryd.socket.send_multipart([b"a"] * 9)
+    assert queryd.rows(COUNT)
+    assert queryd.counters()["malformed"] == before + len(bad) + 2
+
+
+def slow_store(sql):
+    """Whoever counts waits at this lock."""
+    sql.execute("BEGIN; LOCK TABLE measurement IN ACCESS EXCLUSIVE MODE")
+
+
+def test_timeout(queryd, cluster):
+    sql = cluster.connect()
+    slow_store(sql)
+    try:
+        began = time.monotonic()
+        answer = queryd.ask(COUNT, timeout=300)
+        assert answer.status == TIMEOUT and answer.message == "no answer within 300 ms"
+        assert 0.25 < time.monotonic() - began < 3
+    finally:
+        sql.execute("ROLLBACK")
+    assert queryd.rows(COUNT)
+
+
+def test_cancel_of_running_and_waiting_questions(queryd, cluster):
+    sql = cluster.connect()
+    slow_store(sql)
+    try:
+        ids = [queryd.send(COUNT) for _ in range(6)]
+        time.sleep(0.3)
+        for i in reversed(ids):
+            queryd.socket.send(msgpack.packb([1, CANCEL, i]))
+        answers = [queryd.receive(3) for _ in ids]
+        assert {a.id for a in answers} == set(ids)
+        assert {a.status for a in answers} == {CANCELLED}
+    finally:
+        sql.execute("ROLLBACK")
+    queryd.socket.send(msgpack.packb([1, CANCEL, 12345]))
+    assert queryd.rows(COUNT)
+
+
+def test_same_id_from_two_askers(queryd, cluster):
+    other = queryd.connect()
+    sql = cluster.connect()
+    slow_store(sql)
+    try:
+        sent = queryd.send(COUNT, grade="overall")
+        queryd.id -= 1
+        assert queryd.send(COUNT, socket=other) == sent
+        time.sleep(0.2)
+    finally:
+        sql.execute("ROLLBACK")
+    assert len(queryd.receive().rows) == 1
+    assert len(queryd.receive(socket=other).rows) == 3
+    other.close()
+
+
+def test_too_many_questions(cluster, store):
+    q = Queryd(cluster.conninfo("reader"), connections=1, waiting=3, timeout_ms=4000)
+    sql = cluster.connect()
+    try:
+        assert q.rows(COUNT)
+        slow_store(sql)
+        for _ in range(10):
+            q.send(COUNT)
+        refused = [q.receive(3) for _ in range(6)]
+        assert {a.status for a in refused} == {UNAVAILABLE}
+        assert refused[0].message.startswith("too many questions")
+        sql.execute("ROLLBACK")
+        assert {q.receive().status for _ in range(4)} == {OK}
+    finally:
+        assert q.stop()[0] == 0
+
+
+def test_answer_too_large(cluster, store):
+    q = Queryd(cluster.conninfo("reader"), answer_bytes=65536)
+    try:
+        answer = q.ask(RECORDS, limit=10000)
+        assert answer.status == TOO_LARGE and "lower list.limit" in answer.message
+        assert not answer.rows
+        assert len(q.rows(RECORDS, limit=20)) == 20
+        assert q.counters()["too_large"] == 1
+    finally:
+        assert q.stop()[0] == 0
+
+
+def test_database_away_and_back(cluster, store):
+    q = Queryd(cluster.conninfo("reader"))
+    try:
+        assert q.rows(COUNT)
+        sql = cluster.connect()
+        slow_store(sql)
+        q.send(COUNT)
+        time.sleep(0.3)
+        cluster.stop()
+        assert q.receive().status == UNAVAILABLE
+        answer = q.ask(COUNT)
+        assert answer.status == UNAVAILABLE and answer.message.startswith("the database is away")
+        cluster.start()
+        deadline = time.monotonic() + 15
+        while (answer := q.ask(COUNT)).status != OK and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert answer.status == OK
+    finally:
+        assert q.stop()[0] == 0
+
+
+def test_terminated_answers_what_is_under_way(cluster, store):
+    q = Queryd(cluster.conninfo("reader"), connections=1)
+    sql = cluster.connect()
+    assert q.rows(COUNT)
+    slow_store(sql)
+    running, waiting = q.send(COUNT), q.send(COUNT)
+    time.sleep(0.3)
+    q.process.send_signal(signal.SIGTERM)
+    refused = q.receive(3)
+    assert (refused.id, refused.status) == (waiting, UNAVAILABLE)
+    assert refused.message == "the query engine is stopping"
+    sql.execute("ROLLBACK")
+    answer = q.receive(3)
+    assert (answer.id, answer.status) == (running, OK)
+    assert q.process.wait(10) == 0
+    q.stop()
+
+
+def test_terminated_while_the_database_hangs(cluster, store):
+    q = Queryd(cluster.conninfo("reader"), connections=1)
+    sql = cluster.connect()
+    assert q.rows(COUNT)
+    slow_store(sql)
+    try:
+        q.send(COUNT)
+        time.sleep(0.3)
+        began = time.monotonic()
+        q.process.send_signal(signal.SIGTERM)
+        assert q.process.wait(10) == 0
+        assert time.monotonic() - began < 8
+    finally:
+        sql.execute("ROLLBACK")
+    q.stop()
+
+
+def test_configuration_faults(tmp_path):
+    def check(**settings):
+        config = tmp_path / "config.json"
+        config.write_text(json.dumps({"common": {"run_dir": "/tmp/x", "schemas_dir": "/tmp"},
+                                      "queryd": settings}))
+        p = subprocess.run([str(BUILD / "queryd" / "queryd"), "--config", str(config), "--check-config"],
+                           capture_output=True, text=True)
+        return p.returncode, p.stderr
+    assert check(database="host=/tmp")[0] == 0
+    code, said = check(database="password=secret nonsense=1")
+    assert code == 1 and said == "queryd.database: expected a libpq connection string\n"
+    assert check(database="", rows_default=200, rows_max=100)[0] == 1

@@ -1,0 +1,275 @@
+/* Questions become statements: what goes into parameters, what is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/when.h"
+#include "queryd/criteria.h"
+
+#define HOUR_US INT64_C(3600000000)
+#define NOON_US INT64_C(1455796800000000) /* 2016-02-18 12:00:00 */
+
+static struct arena *arena;
+static struct criteria c;
+static char error[CRITERIA_ERROR];
+
+static int set_up(void **state)
+{
+    (void)state;
+    arena = arena_new(1 << 20);
+    return arena == NULL ? -1 : 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_free(&arena);
+    return 0;
+}
+
+static struct query_message any(enum query_kind kind)
+{
+    struct slice star = slice_of("*");
+    return (struct query_message){.kind = kind,
+                                  .type = star,
+                                  .content = star,
+                                  .probe = star,
+                                  .source = star,
+                                  .dest = star,
+                                  .path = star,
+                                  .from_us = WHEN_PAST,
+                                  .to_us = WHEN_FUTURE,
+                                  .grade_name = slice_of("all"),
+                                  .grade_low = 1,
+                                  .grade_high = 5,
+                                  .after = slice_of("")};
+}
+
+static int build(const struct query_message *q)
+{
+    arena_reset(arena);
+    return criteria_build(arena, q, 100, 1000, &c, error);
+}
+
+static bool has_parameter(const char *text)
+{
+    for (int i = 0; i < c.parameter_count; i++) {
+        if (strcmp(c.parameters[i], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Every parameter stands in the statement and every $n has a parameter: PostgreSQL refuses all
+ * else. */
+static void check_parameters(void)
+{
+    bool used[CRITERIA_PARAMETERS + 1] = {false};
+    for (const char *at = c.sql; (at = strchr(at, '$')) != NULL; at++) {
+        long n = strtol(at + 1, NULL, 10);
+        assert_in_range(n, 1, c.parameter_count);
+        used[n] = true;
+    }
+    for (int i = 1; i <= c.parameter_count; i++) {
+        if (!used[i]) {
+            fail_msg("$%d is not used in: %s", i, c.sql);
+        }
+    }
+}
+
+static void test_all_kinds_use_their_parameters(void **state)
+{
+    (void)state;
+    static const char *const cursors[QUERY_KINDS] = {
+        [QUERY_PERIODS] = "p5.1.1.0", [QUERY_EVENTS] = "e5.1", [QUERY_RECORDS] = "r5.1.0.1"};
+    for (int kind = 0; kind < QUERY_KINDS; kind++) {
+        for (int variant = 0; variant < 16; variant++) {
+            struct query_message q = any((enum query_kind)kind);
+            q.instant = variant & 1;
+            q.grade_name = slice_of(variant & 2 ? "overall" : "all");
+            q.source = slice_of(variant & 4 ? "192.0.2.0/24" : "*");
+            q.after = slice_of(variant & 8 && cursors[kind] != NULL ? cursors[kind] : "");
+            q.grading_version = (uint64_t)(variant & 1);
+            assert_int_equal(build(&q), 0);
+            check_parameters();
+            assert_true(c.column_count >= 3);
+        }
+    }
+}
+
+static void test_nothing_is_pasted(void **state)
+{
+    (void)state;
+    static const char evil[] = "'; DROP TABLE series; --";
+    for (int kind = 0; kind < QUERY_GRADING; kind++) {
+        struct query_message q = any((enum query_kind)kind);
+        q.type = q.content = q.probe = q.source = q.dest = q.path = q.grade_name = slice_of(evil);
+        assert_int_equal(build(&q), 0);
+        assert_null(strstr(c.sql, "DROP"));
+        assert_true(has_parameter(evil));
+        assert_string_equal(c.grade_name, evil);
+        check_parameters();
+    }
+}
+
+static void test_patterns(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_COUNT);
+    assert_int_equal(build(&q), 0);
+    assert_null(strstr(c.sql, "series WHERE"));
+    assert_null(c.grade_name);
+
+    q.path = slice_of("***");
+    assert_int_equal(build(&q), 0);
+    assert_null(strstr(c.sql, "series WHERE"));
+
+    q.path = slice_of("a%b_*");
+    q.type = slice_of("ping");
+    q.source = slice_of("2001:DB8::/32");
+    assert_int_equal(build(&q), 0);
+    assert_non_null(strstr(c.sql, "path LIKE $"));
+    assert_non_null(strstr(c.sql, "type = $"));
+    assert_non_null(strstr(c.sql, "source_addr <<= $"));
+    assert_true(has_parameter("a\\%b\\_%"));
+    assert_true(has_parameter("2001:db8::/32"));
+    assert_true(has_parameter("2001:DB8::/32")); /* as text, for what is no address */
+
+    /* Only source and dest are addresses. */
+    q = any(QUERY_COUNT);
+    q.probe = slice_of("192.0.2.0/24");
+    assert_int_equal(build(&q), 0);
+    assert_non_null(strstr(c.sql, "probe = $"));
+}
+
+static void test_ranges(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_COUNT);
+    assert_int_equal(build(&q), 0);
+    assert_true(has_parameter("-infinity") && has_parameter("infinity"));
+
+    q.from_us = NOON_US + 1;
+    q.to_us = NOON_US + 2 * HOUR_US + 5;
+    assert_int_equal(build(&q), 0);
+    assert_true(has_parameter("2016-02-18 12:00:00.000001+00"));
+    assert_true(has_parameter("2016-02-18 12:00:00.000000+00")); /* the hour it lies in */
+    assert_true(has_parameter("2016-02-18 14:00:00.000005+00"));
+    assert_true(has_parameter("2016-02-18 14:00:00.000000+00"));
+    assert_null(strstr(c.sql, "AND false"));
+
+    q.from_us = -1; /* hours go downward also before 1970 */
+    assert_int_equal(build(&q), 0);
+    assert_true(has_parameter("1969-12-31 23:00:00.000000+00"));
+
+    q.to_us = q.from_us;
+    assert_int_equal(build(&q), 0);
+    assert_non_null(strstr(c.sql, "AND false"));
+
+    q.from_us = INT64_MIN + 1; /* years that PostgreSQL does not have */
+    q.to_us = INT64_MAX - 1;
+    assert_int_equal(build(&q), 0);
+    assert_true(has_parameter("-infinity") && has_parameter("infinity"));
+}
+
+static void test_limits(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_EVENTS);
+    assert_int_equal(build(&q), 0);
+    assert_true(has_parameter("100"));
+    q.limit = 77;
+    assert_int_equal(build(&q), 0);
+    assert_true(has_parameter("77"));
+    q.limit = 10000;
+    assert_int_equal(build(&q), 0);
+    assert_true(has_parameter("1000"));
+}
+
+/* The cursor ends the range: what is newer is not read again; but it does not empty it for periods.
+ */
+static void test_cursor(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_PERIODS);
+    q.from_us = NOON_US;
+    q.after = slice_of("p1455793200000000.12.1.0"); /* an hour before `from` */
+    assert_int_equal(build(&q), 0);
+    assert_null(strstr(c.sql, "AND false"));
+    assert_true(has_parameter("2016-02-18 11:00:00.000001+00"));
+    assert_true(has_parameter("2016-02-18 11:00:00.000000+00"));
+    assert_true(has_parameter("12"));
+}
+
+static void refused(struct query_message q, const char *said)
+{
+    assert_int_equal(build(&q), -1);
+    assert_string_equal(error, said);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_COUNT);
+    q.dest = (struct slice){"a\xff", 2};
+    refused(q, "record.dest: expected a pattern in UTF-8 of at most 1024 bytes");
+    q.dest = (struct slice){"a\0b", 3};
+    refused(q, "record.dest: expected a pattern in UTF-8 of at most 1024 bytes");
+
+    q = any(QUERY_RECORDS);
+    q.grade_low = 0;
+    refused(q, "range.grade: expected two grades within 1 ... 5, found 0 ... 5");
+    q.grade_low = 4;
+    q.grade_high = 3;
+    refused(q, "range.grade: expected two grades within 1 ... 5, found 4 ... 3");
+
+    q = any(QUERY_HISTOGRAM);
+    q.grade_low = 0; /* has no range of grades */
+    assert_int_equal(build(&q), 0);
+    q.grade_name = slice_of("");
+    refused(q, "select.grade: expected \"all\" or a grade name in UTF-8");
+    q.grade_name = (struct slice){"a\0b", 3};
+    refused(q, "select.grade: expected \"all\" or a grade name in UTF-8");
+
+    q = any(QUERY_EVENTS);
+    q.after = slice_of("p1.2.3.4");
+    refused(q, "list.after: expected the list.cursor of a row of such a listing");
+    q.after = slice_of("e-99999999999999999.1"); /* before the year 1 */
+    refused(q, "list.after: expected the list.cursor of a row of such a listing");
+}
+
+static void test_out_of_memory(void **state)
+{
+    (void)state;
+    struct arena *small = arena_new(64);
+    struct query_message q = any(QUERY_COUNT);
+    assert_int_equal(criteria_build(small, &q, 100, 1000, &c, error), -2);
+    arena_free(&small);
+    small = arena_new(9000);
+    static char text[LIMIT_DIMENSION_BYTES];
+    memset(text, 'x', sizeof text);
+    q.type = q.content = q.probe = q.source = q.dest = q.path = (struct slice){text, sizeof text};
+    assert_int_equal(criteria_build(small, &q, 100, 1000, &c, error), -2);
+    arena_free(&small);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_all_kinds_use_their_parameters),
+        cmocka_unit_test(test_nothing_is_pasted),
+        cmocka_unit_test(test_patterns),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_cursor),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_out_of_memory),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

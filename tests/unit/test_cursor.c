@@ -1,0 +1,97 @@
+/* Cursors of listings: what is one, what is none. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "queryd/cursor.h"
+
+static void good(enum query_kind kind, const char *text, int64_t t_us, unsigned count,
+                 const uint64_t *keys)
+{
+    struct cursor c;
+    assert_int_equal(cursor_parse(kind, slice_of(text), &c), 0);
+    assert_int_equal(c.t_us, t_us);
+    assert_int_equal(c.key_count, count);
+    for (unsigned i = 0; i < count; i++) {
+        assert_int_equal(c.keys[i], keys[i]);
+    }
+}
+
+static void test_good(void **state)
+{
+    (void)state;
+    good(QUERY_PERIODS, "p1455796800000000.12.3.0", 1455796800000000, 3,
+         (const uint64_t[]){12, 3, 0});
+    good(QUERY_PERIODS, "p-1.9223372036854775807.32767.2147483647", -1, 3,
+         (const uint64_t[]){INT64_MAX, 32767, INT32_MAX});
+    good(QUERY_RECORDS, "r0.1.2147483647.32767", 0, 3, (const uint64_t[]){1, INT32_MAX, 32767});
+    good(QUERY_EVENTS, "e9223372036854775806.7", INT64_MAX - 1, 1, (const uint64_t[]){7});
+}
+
+static void test_bad(void **state)
+{
+    (void)state;
+    static const struct {
+        enum query_kind kind;
+        const char *text;
+    } cases[] = {
+        {QUERY_PERIODS, ""},
+        {QUERY_PERIODS, "p"},
+        {QUERY_PERIODS, "p."},
+        {QUERY_PERIODS, "p1"},
+        {QUERY_PERIODS, "p1.2.3"},
+        {QUERY_PERIODS, "p1.2.3."},
+        {QUERY_PERIODS, "p1.2.3.4."},
+        {QUERY_PERIODS, "p1.2.3.4.5"},
+        {QUERY_PERIODS, "p1.2.3.4 "},
+        {QUERY_PERIODS, " p1.2.3.4"},
+        {QUERY_PERIODS, "P1.2.3.4"},
+        {QUERY_PERIODS, "p+1.2.3.4"},
+        {QUERY_PERIODS, "p-0.2.3.4"},
+        {QUERY_PERIODS, "p--1.2.3.4"},
+        {QUERY_PERIODS, "p01.2.3.4"},
+        {QUERY_PERIODS, "p1.-2.3.4"},
+        {QUERY_PERIODS, "p1.02.3.4"},
+        {QUERY_PERIODS, "p1..3.4"},
+        {QUERY_PERIODS, "p1.2.32768.4"},
+        {QUERY_PERIODS, "p1.2.3.2147483648"},
+        {QUERY_PERIODS, "p1.9223372036854775808.3.4"},
+        {QUERY_PERIODS, "p9223372036854775807.2.3.4"},
+        {QUERY_PERIODS, "p18446744073709551616.2.3.4"},
+        {QUERY_PERIODS, "r1.2.3.4"},
+        {QUERY_RECORDS, "p1.2.3.4"},
+        {QUERY_EVENTS, "e1.2.3"},
+        {QUERY_COUNT, "p1.2.3.4"},
+        {QUERY_GRADINGS, "e1.2"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct cursor c;
+        if (cursor_parse(cases[i].kind, slice_of(cases[i].text), &c) != -1) {
+            fail_msg("accepted: \"%s\"", cases[i].text);
+        }
+    }
+    struct cursor c;
+    assert_int_equal(cursor_parse(QUERY_EVENTS, (struct slice){"e1.2\0", 5}, &c), -1);
+}
+
+static void test_only_listings_have_one(void **state)
+{
+    (void)state;
+    for (int kind = 0; kind < QUERY_KINDS; kind++) {
+        bool lists = kind == QUERY_PERIODS || kind == QUERY_EVENTS || kind == QUERY_RECORDS;
+        assert_int_equal(cursor_sql((enum query_kind)kind) != NULL, lists);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_only_listings_have_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
