@@ -11,18 +11,28 @@
 
 /*
  * The token of a specification without one, by its parameter values: what its sender expects in the
- * answer. Right only for a definite scope; a relative one always bears its token. -1 when the arena
- * is full.
+ * answer. Right only for a definite scope; a relative one always bears its token. The registry
+ * tells how null is hashed. -1 when the arena is full.
  */
-int token_of_specification(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT]);
+int token_of_specification(struct arena *a, const struct mplane_message *m,
+                           const struct registry *r, char token[TOKEN_TEXT]);
 
 /* The token of a capability without one, by its constraints and metadata. -1 when the arena is
  * full. */
 int token_of_capability(struct arena *a, const struct mplane_message *m, const struct registry *r,
                         char token[TOKEN_TEXT]);
 
-/* The digest of a message's schema: registry, verb, parameter names, columns. -1 when the arena is
- * full. */
+/*
+ * The same digest of a result or another statement that came without a token: by its values, and by
+ * the constraints of the capability it stems from where that is known (else NULL). -1 when the
+ * arena is full.
+ */
+int token_of_statement(struct arena *a, const struct mplane_message *m,
+                       const struct mplane_message *capability, const struct registry *r,
+                       char token[TOKEN_TEXT]);
+
+/* The digest of a message's schema: registry, parameter names, columns. -1 when the arena is full.
+ */
 int token_of_schema(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT]);
 
 #endif

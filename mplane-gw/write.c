@@ -1,0 +1,445 @@
+/*
+ * mPlane messages as JSON: sorted keys, two blanks, ASCII, as mPlane programs write them. Written
+ * twice: first only counted, then into memory of that size.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "mplane-gw/message.h"
+
+struct writer {
+    char *at; /* NULL: only counting */
+    size_t len;
+    unsigned indent;
+    struct arena *arena;
+    const struct registry *registry;
+    bool failed;
+};
+
+static void put(struct writer *w, const char *text, size_t n)
+{
+    if (w->at != NULL && n > 0) {
+        memcpy(w->at + w->len, text, n);
+    }
+    w->len += n;
+}
+
+static void put_text(struct writer *w, const char *text)
+{
+    put(w, text, strlen(text));
+}
+
+static void put_line(struct writer *w)
+{
+    put(w, "\n", 1);
+    for (unsigned i = 0; i < w->indent; i++) {
+        put(w, "  ", 2);
+    }
+}
+
+static void begin(struct writer *w, const char *bracket)
+{
+    put_text(w, bracket);
+    w->indent++;
+}
+
+static void end(struct writer *w, const char *bracket)
+{
+    w->indent--;
+    put_line(w);
+    put_text(w, bracket);
+}
+
+/* Before each member or element: a comma but before the first, and a new line. */
+static void next(struct writer *w, bool first)
+{
+    if (!first) {
+        put(w, ",", 1);
+    }
+    put_line(w);
+}
+
+/* The character at s, how many bytes it has; U+FFFD and 1 for what is no UTF-8. */
+static uint32_t decode(struct slice s, size_t *size)
+{
+    const unsigned char *b = (const unsigned char *)s.at;
+    unsigned lead = b[0];
+    size_t n = lead < 0x80   ? 1
+               : lead < 0xc2 ? 0
+               : lead < 0xe0 ? 2
+               : lead < 0xf0 ? 3
+               : lead < 0xf5 ? 4
+                             : 0;
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    *size = 1;
+    if (n == 1) {
+        return lead;
+    }
+    if (n == 0 || n > s.len) {
+        return 0xfffd;
+    }
+    uint32_t code = lead & (0xffu >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        if ((b[i] & 0xc0) != 0x80) {
+            return 0xfffd;
+        }
+        code = code << 6 | (b[i] & 0x3fu);
+    }
+    if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
+        return 0xfffd;
+    }
+    *size = n;
+    return code;
+}
+
+static void put_escaped(struct writer *w, uint32_t code)
+{
+    static const char special[] = "\"\\\b\f\n\r\t", letters[] = "\"\\bfnrt";
+    char text[16];
+    const char *found = code != 0 && code < 0x80 ? strchr(special, (int)code) : NULL;
+    if (found != NULL) {
+        snprintf(text, sizeof text, "\\%c", letters[found - special]);
+    } else if (code >= 0x20 && code < 0x7f) {
+        snprintf(text, sizeof text, "%c", (char)code);
+    } else if (code < 0x10000) {
+        snprintf(text, sizeof text, "\\u%04x", (unsigned)code);
+    } else {
+        snprintf(text, sizeof text, "\\u%04x\\u%04x", (unsigned)(0xd800 + ((code - 0x10000) >> 10)),
+                 (unsigned)(0xdc00 + ((code - 0x10000) & 0x3ff)));
+    }
+    put_text(w, text);
+}
+
+static void put_string(struct writer *w, struct slice s)
+{
+    put(w, "\"", 1);
+    while (s.len > 0) {
+        size_t plain = 0, size;
+        while (plain < s.len && s.at[plain] >= 0x20 && s.at[plain] < 0x7f && s.at[plain] != '"' &&
+               s.at[plain] != '\\') {
+            plain++;
+        }
+        put(w, s.at, plain);
+        s.at += plain;
+        s.len -= plain;
+        if (s.len > 0) {
+            put_escaped(w, decode(s, &size));
+            s.at += size;
+            s.len -= size;
+        }
+    }
+    put(w, "\"", 1);
+}
+
+/* A value; null is "*", but for times, where no string stands for it. */
+static void put_value(struct writer *w, struct slice text, bool null_is_text)
+{
+    if (text.at != NULL) {
+        put_string(w, text);
+    } else {
+        put_text(w, null_is_text ? "\"*\"" : "null");
+    }
+}
+
+static bool null_is_text(const struct writer *w, struct slice element)
+{
+    return registry_primitive(w->registry, element) != PRIMITIVE_TIME;
+}
+
+static int name_order(struct slice a, struct slice b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n == 0 ? 0 : memcmp(a.at, b.at, n);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
+static int parameter_order(const void *a, const void *b)
+{
+    const struct mplane_parameter *const *x = a, *const *y = b;
+    return name_order((*x)->name, (*y)->name);
+}
+
+static int metadata_order(const void *a, const void *b)
+{
+    const struct mplane_metadata *const *x = a, *const *y = b;
+    return name_order((*x)->name, (*y)->name);
+}
+
+static void put_list(struct writer *w, const struct slice *values, uint32_t count, bool as_text)
+{
+    if (count == 0) {
+        put_text(w, "[]");
+        return;
+    }
+    begin(w, "[");
+    for (uint32_t i = 0; i < count; i++) {
+        next(w, i == 0);
+        put_value(w, values[i], as_text);
+    }
+    end(w, "]");
+}
+
+static void put_parameters(struct writer *w, const struct mplane_message *m)
+{
+    const struct mplane_parameter **sorted =
+        arena_calloc(w->arena, m->parameter_count, sizeof(struct mplane_parameter *));
+    if (sorted == NULL) {
+        w->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < m->parameter_count; i++) {
+        sorted[i] = &m->parameters[i];
+    }
+    qsort(sorted, m->parameter_count, sizeof *sorted, parameter_order);
+    begin(w, "{");
+    for (uint32_t i = 0; i < m->parameter_count; i++) {
+        const struct mplane_parameter *p = sorted[i];
+        bool as_text = null_is_text(w, p->name);
+        next(w, i == 0);
+        put_string(w, p->name);
+        put_text(w, ": ");
+        if (p->list) {
+            put_list(w, p->values, p->count, as_text);
+        } else {
+            put_value(w, p->values[0], as_text);
+        }
+    }
+    end(w, "}");
+}
+
+static void put_metadata(struct writer *w, const struct mplane_message *m)
+{
+    const struct mplane_metadata **sorted =
+        arena_calloc(w->arena, m->metadata_count, sizeof(struct mplane_metadata *));
+    if (sorted == NULL) {
+        w->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < m->metadata_count; i++) {
+        sorted[i] = &m->metadata[i];
+    }
+    qsort(sorted, m->metadata_count, sizeof *sorted, metadata_order);
+    begin(w, "{");
+    for (uint32_t i = 0; i < m->metadata_count; i++) {
+        next(w, i == 0);
+        put_string(w, sorted[i]->name);
+        put_text(w, ": ");
+        put_value(w, sorted[i]->value, null_is_text(w, sorted[i]->name));
+    }
+    end(w, "}");
+}
+
+static void put_rows(struct writer *w, const struct mplane_message *m)
+{
+    bool *as_text = arena_calloc(w->arena, m->column_count, sizeof *as_text);
+    if (as_text == NULL) {
+        w->failed = true;
+        return;
+    }
+    for (uint32_t i = 0; i < m->column_count; i++) {
+        as_text[i] = null_is_text(w, m->columns[i]);
+    }
+    begin(w, "[");
+    for (uint32_t r = 0; r < m->row_count; r++) {
+        next(w, r == 0);
+        begin(w, "[");
+        for (uint32_t i = 0; i < m->column_count; i++) {
+            next(w, i == 0);
+            put_value(w, m->cells[(size_t)r * m->column_count + i], as_text[i]);
+        }
+        end(w, "]");
+    }
+    end(w, "]");
+}
+
+static void put_message(struct writer *w, const struct mplane_message *m);
+
+static void put_contents(struct writer *w, const struct mplane_message *m)
+{
+    if (m->content_count == 0) {
+        put_text(w, "[]");
+        return;
+    }
+    begin(w, "[");
+    for (uint32_t i = 0; i < m->content_count; i++) {
+        next(w, i == 0);
+        put_message(w, &m->contents[i]);
+    }
+    end(w, "]");
+}
+
+/* The members a message can have, in the order of their keys. */
+enum member {
+    CONTENTS,
+    EXPORT,
+    LABEL,
+    LINK,
+    TEXT,
+    METADATA,
+    PARAMETERS,
+    REGISTRY,
+    COLUMNS,
+    ROWS,
+    TOKEN,
+    VERSION,
+    WHEN,
+    MEMBERS
+};
+
+static const char *const member_keys[MEMBERS] = {
+    "contents", "export",  "label",        "link",  "message", "metadata", "parameters",
+    "registry", "results", "resultvalues", "token", "version", "when"};
+
+static bool has(const struct mplane_message *m, enum member member)
+{
+    bool exception = m->kind == MPLANE_EXCEPTION;
+    switch (member) {
+    case CONTENTS:
+        return m->kind == MPLANE_ENVELOPE;
+    case EXPORT:
+        return m->export.at != NULL;
+    case LABEL:
+        return m->label.at != NULL;
+    case LINK:
+        return m->link.at != NULL;
+    case TEXT:
+        return exception;
+    case METADATA:
+        return m->metadata_count > 0;
+    case PARAMETERS:
+        return m->parameter_count > 0;
+    case REGISTRY:
+        return m->registry.at != NULL;
+    case COLUMNS:
+        return m->column_count > 0;
+    case ROWS:
+        return m->row_count > 0 && m->column_count > 0;
+    case TOKEN:
+        return m->token.at != NULL && !exception;
+    case VERSION:
+        return !exception;
+    case WHEN:
+        return m->has_when;
+    case MEMBERS:
+        break;
+    }
+    return false;
+}
+
+static void put_scope(struct writer *w, const struct mplane_message *m)
+{
+    struct slice text = when_text(w->arena, &m->when);
+    w->failed = w->failed || text.at == NULL;
+    put_string(w, text);
+}
+
+static void put_member(struct writer *w, const struct mplane_message *m, enum member member)
+{
+    switch (member) {
+    case CONTENTS:
+        put_contents(w, m);
+        break;
+    case EXPORT:
+        put_string(w, m->export);
+        break;
+    case LABEL:
+        put_string(w, m->label);
+        break;
+    case LINK:
+        put_string(w, m->link);
+        break;
+    case TEXT:
+        put_string(w, m->text);
+        break;
+    case METADATA:
+        put_metadata(w, m);
+        break;
+    case PARAMETERS:
+        put_parameters(w, m);
+        break;
+    case REGISTRY:
+        put_string(w, m->registry);
+        break;
+    case COLUMNS:
+        put_list(w, m->columns, m->column_count, true);
+        break;
+    case ROWS:
+        put_rows(w, m);
+        break;
+    case TOKEN:
+        put_string(w, m->token);
+        break;
+    case VERSION:
+        put_text(w, "1");
+        break;
+    case WHEN:
+        put_scope(w, m);
+        break;
+    case MEMBERS:
+        break;
+    }
+}
+
+/* The member that names the kind: the verb, or an exception's token. */
+static void put_kind(struct writer *w, const struct mplane_message *m, bool first)
+{
+    next(w, first);
+    put_string(w, slice_of(mplane_kind_name(m->kind)));
+    put_text(w, ": ");
+    if (m->kind == MPLANE_EXCEPTION) {
+        put_value(w, m->token, false);
+    } else {
+        put_string(w, m->verb);
+    }
+}
+
+static void put_message(struct writer *w, const struct mplane_message *m)
+{
+    const char *kind = mplane_kind_name(m->kind);
+    bool first = true, kind_written = false;
+    /* A result says when it was measured, absolutely. */
+    if (m->kind == MPLANE_RESULT && (!m->has_when || !when_is_definite(&m->when))) {
+        w->failed = true;
+        return;
+    }
+    begin(w, "{");
+    for (int i = 0; i < MEMBERS; i++) {
+        if (!kind_written && strcmp(kind, member_keys[i]) < 0) {
+            put_kind(w, m, first);
+            kind_written = true;
+            first = false;
+        }
+        if (has(m, (enum member)i)) {
+            next(w, first);
+            put_string(w, slice_of(member_keys[i]));
+            put_text(w, ": ");
+            put_member(w, m, (enum member)i);
+            first = false;
+        }
+    }
+    if (!kind_written) {
+        put_kind(w, m, first);
+    }
+    end(w, "}");
+}
+
+struct slice mplane_message_write(struct arena *a, const struct mplane_message *m,
+                                  const struct registry *r)
+{
+    const struct slice none = {NULL, 0};
+    struct writer count = {NULL, 0, 0, a, r, false};
+    put_message(&count, m);
+    if (count.failed) {
+        return none;
+    }
+    struct writer w = {arena_alloc(a, count.len + 1), 0, 0, a, r, false};
+    if (w.at == NULL) {
+        return none;
+    }
+    put_message(&w, m);
+    if (w.failed) {
+        return none;
+    }
+    w.at[w.len] = '\0';
+    return (struct slice){w.at, w.len};
+}
