@@ -11,11 +11,10 @@
 
 /*
  * The token of a specification without one, by its parameter values: what its sender expects in the
- * answer. Right only for a definite scope; a relative one always bears its token. The registry
- * tells how null is hashed. -1 when the arena is full.
+ * answer. Right only for a definite scope; a relative one always bears its token. Null counts as
+ * "*". -1 when the arena is full.
  */
-int token_of_specification(struct arena *a, const struct mplane_message *m,
-                           const struct registry *r, char token[TOKEN_TEXT]);
+int token_of_specification(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT]);
 
 /* The token of a capability without one, by its constraints and metadata. -1 when the arena is
  * full. */
