@@ -1,0 +1,51 @@
+/*
+ * The batches being filled, one of records and one of rejects; a closed one goes into the window.
+ * No sockets, no clock: the present is given by the caller, in microseconds of a clock that never
+ * steps.
+ */
+#ifndef EZREPO_INGESTD_BATCHES_H
+#define EZREPO_INGESTD_BATCHES_H
+
+#include <stdint.h>
+
+#include "common/message.h"
+#include "ingestd/window.h"
+
+/* A batch is closed at this size, too. */
+#define BATCH_BYTES ((size_t)1024 * 1024)
+
+struct batches;
+
+struct batches_limits {
+    uint32_t records;            /* in a batch, 1..LIMIT_BATCH_RECORDS */
+    int64_t age_us;              /* a batch is closed this long after its first record came */
+    uint64_t rejects_per_second; /* kept; what is refused beyond that is only counted */
+};
+
+/* Counted since the start. */
+struct batches_counts {
+    uint64_t closed;
+    uint64_t lost, records_lost; /* for want of memory */
+};
+
+/* Batches that go into this window, which outlives them. NULL when memory is out. The caller owns
+ * it. */
+struct batches *batches_new(struct window *window, const struct batches_limits *limits);
+void batches_free(struct batches **b);
+void batches_set_limits(struct batches *b, const struct batches_limits *limits);
+
+/* Adds a record. received_us (since 1970) is when its datagram came. -1: it was lost, and counted.
+ */
+int batches_add(struct batches *b, const struct schema_message *schema,
+                struct record_message *record, int64_t received_us, int64_t now_us);
+
+/* 0: kept; 1: beyond the rate; -1 when memory is out. */
+int batches_reject(struct batches *b, const struct reject_message *reject, int64_t now_us);
+
+/* Closes what is old enough; how long until the next is, or -1 when nothing is open. */
+int64_t batches_close_old(struct batches *b, int64_t now_us);
+void batches_close_all(struct batches *b);
+
+struct batches_counts batches_counts(const struct batches *b);
+
+#endif

@@ -1,0 +1,56 @@
+/* What the files of ingestd that do I/O share: its settings and its counters. */
+#ifndef EZREPO_INGESTD_INGESTD_H
+#define EZREPO_INGESTD_INGESTD_H
+
+#include "common/config.h"
+#include "ingestd/result.h"
+
+/* As the table in main.c fills them. */
+struct settings {
+    struct config_strings listen;
+    struct config_strings allow;
+    int64_t receive_buffer_bytes;
+    int64_t batch_records, batch_age_ms;
+    int64_t window_bytes, retry_ms, drain_ms;
+    int64_t past_limit_s, future_limit_s;
+    int64_t rejects_per_second;
+    int64_t max_depth, max_values, max_string_bytes, max_rows;
+};
+extern struct settings settings;
+
+/* COUNTER(constant, name); those of refused input follow from RESULT_REASONS. */
+#define COUNTERS(COUNTER)                                                                          \
+    COUNTER(RECEIVED_DATAGRAMS, "received.datagrams")                                              \
+    COUNTER(RECEIVED_BYTES, "received.bytes")                                                      \
+    COUNTER(REFUSED_SENDERS, "refused.senders")                                                    \
+    COUNTER(KERNEL_DROPS, "kernel.drops")                                                          \
+    COUNTER(ACCEPTED_RESULTS, "accepted.results")                                                  \
+    COUNTER(ACCEPTED_RECORDS, "accepted.records")                                                  \
+    COUNTER(EXCEPTIONS, "exceptions")                                                              \
+    COUNTER(REJECTS_KEPT, "rejects.kept")                                                          \
+    COUNTER(REJECTS_NOT_KEPT, "rejects.not_kept")                                                  \
+    COUNTER(BATCHES_CLOSED, "batches.closed")                                                      \
+    COUNTER(BATCHES_PUSHED, "batches.pushed")                                                      \
+    COUNTER(BATCHES_REPUSHED, "batches.repushed")                                                  \
+    COUNTER(BATCHES_ACKNOWLEDGED, "batches.acknowledged")                                          \
+    COUNTER(BATCHES_LOST, "batches.lost")                                                          \
+    COUNTER(RECORDS_ACKNOWLEDGED, "records.acknowledged")                                          \
+    COUNTER(RECORDS_LOST, "records.lost")                                                          \
+    COUNTER(ACKS_REFUSED, "acks.refused")                                                          \
+    COUNTER(WINDOW_BATCHES, "window.batches")                                                      \
+    COUNTER(WINDOW_BYTES, "window.bytes")                                                          \
+    COUNTER(WINDOW_FULL, "window.full")                                                            \
+    COUNTER(LAG_MS, "lag_ms")
+
+#define COUNTER_CONSTANT(constant, name)  COUNT_##constant,
+#define REJECTED_CONSTANT(constant, name) COUNT_REJECTED_##constant,
+enum counter {
+    COUNTERS(COUNTER_CONSTANT) RESULT_REASONS(REJECTED_CONSTANT) COUNTER_COUNT,
+    COUNT_REJECTED = COUNT_REJECTED_JSON /* + enum result_reason */
+};
+#undef COUNTER_CONSTANT
+#undef REJECTED_CONSTANT
+
+extern uint64_t counters[COUNTER_COUNT];
+
+#endif

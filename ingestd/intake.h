@@ -1,0 +1,24 @@
+/* What happens to one datagram: may its sender speak, what is in it, into which batch it goes. */
+#ifndef EZREPO_INGESTD_INTAKE_H
+#define EZREPO_INGESTD_INTAKE_H
+
+#include "ingestd/batches.h"
+#include "ingestd/ingestd.h"
+#include "ingestd/udp.h"
+
+struct intake;
+
+/* Record types and batches outlive it. NULL when memory is out. The caller owns it. */
+struct intake *intake_new(const struct record_types *types, struct batches *batches);
+void intake_free(struct intake **i);
+
+/*
+ * Takes limits and allowed senders from the settings. -1 when memory is out: then the senders
+ * allowed before still are.
+ */
+int intake_configure(struct intake *i, const struct settings *s);
+
+/* Handles one datagram; counts what it was. now_us is of a clock that never steps. */
+void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us);
+
+#endif

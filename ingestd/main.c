@@ -1,0 +1,112 @@
+/* ingestd: takes measurement results over UDP and hands them on in batches. No grading, no SQL. */
+#include <stdio.h>
+
+#include "common/daemon.h"
+#include "ingestd/ingestd.h"
+#include "ingestd/service.h"
+#include "ingestd/udp.h"
+
+struct settings settings;
+uint64_t counters[COUNTER_COUNT];
+
+#define MIB        (INT64_C(1) << 20)
+#define YEARS_S(n) (INT64_C(31557600) * (n))
+
+#define AT(member) offsetof(struct settings, member)
+#define INTEGER(name, preset, min, max, reloadable, help)                                          \
+    {                                                                                              \
+#name, CONFIG_INTEGER, AT(name), preset, min, max, reloadable, help                        \
+    }
+
+static const struct config_option options[] = {
+    {"listen", CONFIG_STRINGS, AT(listen), "[\"0.0.0.0:9900\", \"[::]:9900\"]", 0, 0, false,
+     "UDP endpoints, ADDRESS:PORT or [ADDRESS]:PORT, at most 16"},
+    {"allow", CONFIG_STRINGS, AT(allow), "[]", 0, 0, true,
+     "addresses and prefixes that may send; none: everybody"},
+    INTEGER(receive_buffer_bytes, "16777216", 65536, 1024 * MIB, false,
+            "receive buffer asked of the kernel for each listener"),
+    INTEGER(batch_records, "512", 1, LIMIT_BATCH_RECORDS, true,
+            "records after which a batch is closed"),
+    INTEGER(batch_age_ms, "5", 1, 10000, true, "age at which a batch is closed, milliseconds"),
+    INTEGER(window_bytes, "33554432", 64 * 1024, 65536 * MIB, false,
+            "batches not yet acknowledged that are held; then reading stops"),
+    INTEGER(retry_ms, "10000", 100, 3600000, true,
+            "without an acknowledgement for so long a batch is pushed again, milliseconds"),
+    INTEGER(drain_ms, "10000", 0, 3600000, true,
+            "how long SIGTERM waits for acknowledgements, milliseconds"),
+    INTEGER(past_limit_s, "34560000", 0, YEARS_S(1000), true,
+            "how far in the past a record may lie, seconds"),
+    INTEGER(future_limit_s, "300", 0, YEARS_S(1000), true,
+            "how far in the future a record may lie, seconds"),
+    INTEGER(rejects_per_second, "1000", 0, 100000, true,
+            "refused inputs handed on to be kept, per second; beyond it they are only counted"),
+    INTEGER(max_depth, "16", 2, JSON_DEPTH, true, "nesting of arrays and objects in a datagram"),
+    INTEGER(max_values, "32768", 16, 1000000, true, "JSON values in a datagram"),
+    INTEGER(max_string_bytes, "65507", 16, LIMIT_VALUE_BYTES, true,
+            "length of one string or number in a datagram"),
+    INTEGER(max_rows, "2048", 1, 65536, true, "result rows in a datagram"),
+    CONFIG_END};
+
+#define COUNTER_NAME(constant, name)  name,
+#define REJECTED_NAME(constant, name) "rejected." name,
+static const char *const counter_names[] = {COUNTERS(COUNTER_NAME) RESULT_REASONS(REJECTED_NAME)};
+
+static int check(const struct config_common *common, const void *checked)
+{
+    const struct settings *s = checked;
+    int rc = 0;
+    if (s->listen.count < 1 || s->listen.count > UDP_LISTENERS) {
+        fprintf(stderr, "ingestd.listen: expected 1 to %d endpoints, found %zu\n", UDP_LISTENERS,
+                s->listen.count);
+        rc = -1;
+    }
+    for (size_t i = 0; i < s->listen.count; i++) {
+        struct address address;
+        uint16_t port;
+        if (udp_endpoint_parse(slice_of(s->listen.item[i]), &address, &port) == -1) {
+            fprintf(stderr,
+                    "ingestd.listen[%zu]: expected ADDRESS:PORT or [ADDRESS]:PORT, found \"%s\"\n",
+                    i, s->listen.item[i]);
+            rc = -1;
+        }
+    }
+    for (size_t i = 0; i < s->allow.count; i++) {
+        struct prefix prefix;
+        if (prefix_parse(slice_of(s->allow.item[i]), &prefix) == -1) {
+            fprintf(stderr, "ingestd.allow[%zu]: expected an address or a prefix, found \"%s\"\n",
+                    i, s->allow.item[i]);
+            rc = -1;
+        }
+    }
+    char file[4096];
+    snprintf(file, sizeof file, "%s/record-types.json", common->schemas_dir);
+    struct record_types *types = record_types_read(file);
+    if (types == NULL) {
+        rc = -1; /* it said why */
+    }
+    record_types_free(&types);
+    return rc;
+}
+
+static const struct daemon ingestd = {
+    .name = "ingestd",
+    .summary = "takes measurement results over UDP and hands them on in batches",
+    .options = options,
+    .settings = &settings,
+    .settings_size = sizeof settings,
+    .counter_names = counter_names,
+    .counters = counters,
+    .counter_count = COUNTER_COUNT,
+    .check = check,
+    .prepare = service_prepare,
+    .start = service_start,
+    .reload = service_reload,
+    .drain = service_drain,
+    .tick = service_tick,
+    .stop = service_stop,
+};
+
+int main(int argc, char **argv)
+{
+    return daemon_main(&ingestd, argc, argv);
+}

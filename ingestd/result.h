@@ -1,0 +1,95 @@
+/*
+ * What probes send, read into records: an mPlane result, or an envelope of results. Pure: bytes,
+ * limits and the present come from the caller, so that UDP, HTTPS, a test and the fuzzer all call
+ * the same. docs/semantics says what a record is; ingestd/README.md what is refused and under which
+ * name.
+ */
+#ifndef EZREPO_INGESTD_RESULT_H
+#define EZREPO_INGESTD_RESULT_H
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/message.h"
+#include "common/record_types.h"
+
+/* Why input is refused: REASON(constant, name of the counter after "rejected."). */
+#define RESULT_REASONS(REASON)                                                                     \
+    REASON(JSON, "json")          /* not JSON, or beyond its limits */                             \
+    REASON(MESSAGE, "message")    /* JSON, but no mPlane message */                                \
+    REASON(KIND, "kind")          /* an mPlane message that is no result */                        \
+    REASON(VERSION, "version")    /* of a later mPlane */                                          \
+    REASON(FORM, "form")          /* a section of another JSON type than it must have */           \
+    REASON(COLUMNS, "columns")    /* too many, a name too long, empty or twice */                  \
+    REASON(ROW, "row")            /* a row with more values than there are columns */              \
+    REASON(ROWS, "rows")          /* more rows than allowed in one message */                      \
+    REASON(TIME, "time")          /* no time, or none that is absolute and can be */               \
+    REASON(PAST, "time.past")     /* before the bound */                                           \
+    REASON(FUTURE, "time.future") /* after the bound */                                            \
+    REASON(TYPE, "type")          /* neither columns nor label tell the record type */             \
+    REASON(LENGTH, "length")      /* a dimension, label, value longer than allowed */              \
+    REASON(NUL, "nul")            /* U+0000 in a string that would be stored */                    \
+    REASON(MEMORY, "memory")      /* more than one message may take */
+
+#define RESULT_REASON_CONSTANT(constant, name) RESULT_##constant,
+enum result_reason { RESULT_REASONS(RESULT_REASON_CONSTANT) RESULT_REASON_COUNT };
+#undef RESULT_REASON_CONSTANT
+
+/* "time.past" for RESULT_PAST. */
+const char *result_reason_name(enum result_reason reason);
+
+struct result_limits {
+    struct json_limits json;
+    uint32_t rows;     /* in one message, all results of an envelope together */
+    int64_t past_us;   /* how far before now a record may lie */
+    int64_t future_us; /* how far after it, its end included */
+};
+
+struct result_origin {
+    struct slice sender; /* the probe of results that name none */
+    int64_t now_us;
+};
+
+/* A result whose rows became records; `schema` in each record is left to the batch writer. */
+struct result {
+    struct schema_message schema;
+    struct record_message *records;
+    uint32_t count; /* may be 0: a result without rows */
+    struct result *next;
+};
+
+/* Something refused: the whole message, or one result of an envelope. */
+struct refusal {
+    enum result_reason reason;
+    const char
+        *detail; /* UTF-8 without control characters: where, what was expected, what was found */
+    struct refusal *next;
+};
+
+/* What a message held, in its order; all of it lives in the arena and the message's bytes. */
+struct result_set {
+    struct result *results;
+    struct refusal *refusals;
+    uint32_t exceptions;  /* mPlane exceptions: nothing to store, nothing wrong */
+    struct refusal spare; /* for when the arena has no room left for one */
+};
+
+/*
+ * Reads a message. A result is taken whole or refused whole; one that is refused does not keep the
+ * others of its envelope from being taken. Never fails: whatever is wrong with the bytes stands in
+ * set->refusals. What one message may take is bounded by the arena's limit and
+ * RESULT_EXPANSION_BYTES.
+ */
+void result_read(struct arena *a, struct slice bytes, const struct record_types *types,
+                 const struct result_limits *limits, const struct result_origin *origin,
+                 struct result_set *set);
+
+/*
+ * Each row carries its result's parameters and metadata: what they come to, all rows of a message
+ * together, is bounded, or a datagram of 64 KiB could become gigabytes.
+ */
+#define RESULT_EXPANSION_BYTES ((size_t)8 * 1024 * 1024)
+
+/* An arena of this limit suits a message of up to 64 KiB. */
+#define RESULT_ARENA_BYTES ((size_t)32 * 1024 * 1024)
+
+#endif

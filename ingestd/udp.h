@@ -1,0 +1,66 @@
+/*
+ * The UDP sockets: datagrams in bursts into one ring of buffers made at the start. Knows nothing of
+ * what stands in a datagram.
+ */
+#ifndef EZREPO_INGESTD_UDP_H
+#define EZREPO_INGESTD_UDP_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/address.h"
+#include "common/slice.h"
+
+#define UDP_LISTENERS 16
+#define UDP_BURST     64
+
+struct udp;
+
+struct udp_datagram {
+    struct slice bytes; /* valid until the ring is filled again */
+    struct address sender;
+    uint16_t port;
+    int64_t received_us; /* since 1970 */
+};
+
+/* "192.0.2.1:9900" or "[2001:db8::1]:9900": 0, or -1 when it is neither. */
+int udp_endpoint_parse(struct slice text, struct address *address, uint16_t *port);
+
+/* No sockets yet. NULL when memory is out. The caller owns it; udp_free() closes the sockets. */
+struct udp *udp_new(void);
+void udp_free(struct udp **u);
+
+/*
+ * Binds one more listener and asks for a receive buffer of this size, which the kernel cuts to
+ * net.core.rmem_max unless the process is privileged: logged, and told in *effective_bytes. 0; 1
+ * when this machine has no such protocol (logged); -1 after an error was logged.
+ */
+int udp_listen(struct udp *u, const char *endpoint, int64_t buffer_bytes, int64_t *effective_bytes);
+
+/* How many sockets there are, and the descriptor of the i-th; -1 once it is closed. */
+size_t udp_count(const struct udp *u);
+int udp_fd(const struct udp *u, size_t i);
+
+/*
+ * Fills the ring from the i-th socket without waiting: the number of datagrams, 0 when there are
+ * none, -1 on an error (logged at a bounded rate). All of the ring must have been taken before.
+ */
+int udp_receive(struct udp *u, size_t i);
+
+/* The next datagram of the ring; false when it is empty. */
+bool udp_next(struct udp *u, struct udp_datagram *d);
+
+/* From now on the kernel lets nothing more into the buffers; what stands in them can still be
+ * received. */
+void udp_refuse_new(struct udp *u);
+void udp_close(struct udp *u, size_t i);
+
+/* How many datagrams the kernel has dropped so far for want of room, all sockets together. */
+uint64_t udp_drops(struct udp *u);
+
+/* Bytes that stand in the buffers of the sockets still open, the kernel's own for each datagram
+ * included. */
+uint64_t udp_unread_bytes(const struct udp *u);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * Batches that are not yet acknowledged: numbered without holes, held until stored has committed
+ * them, handed out to be pushed, and pushed again when no acknowledgement came. Pure memory: no
+ * clock, no sockets.
+ */
+#ifndef EZREPO_INGESTD_WINDOW_H
+#define EZREPO_INGESTD_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/slice.h"
+#include "schemas/messages.h"
+
+struct window;
+
+struct window_batch {
+    uint64_t sequence;
+    enum batch_kind kind;
+    uint32_t count;      /* records or rejects in it */
+    int64_t received_us; /* when its oldest datagram came */
+    struct slice frame;  /* valid until the batch is acknowledged */
+    bool pushed;         /* at least once */
+};
+
+/* What it holds, for the status. */
+struct window_state {
+    uint64_t batches, records, rejects, bytes;
+    int64_t oldest_received_us; /* of the oldest batch; 0 when there is none */
+};
+
+/*
+ * A window that is full from limit_bytes on (frames and their administration), and hands a batch
+ * out again retry_us after it was pushed. NULL when memory is out. The caller owns it.
+ */
+struct window *window_new(size_t limit_bytes, int64_t retry_us);
+void window_free(struct window **w);
+void window_set_retry(struct window *w, int64_t retry_us);
+
+/*
+ * Takes a copy of the frame as the batch of the next sequence number, from 1. 0 when memory is out;
+ * then nothing has changed. A full window still takes it: who adds looks at window_is_full() before
+ * it takes in more.
+ */
+uint64_t window_add(struct window *w, enum batch_kind kind, uint32_t count, int64_t received_us,
+                    struct slice frame);
+
+/* Drops an acknowledged batch and returns how many records or rejects it had; -1 when it is not
+ * held. */
+int64_t window_acknowledge(struct window *w, uint64_t sequence, enum batch_kind *kind);
+
+/*
+ * The batch to push now: one whose retry is due, else the first never pushed; NULL when there is
+ * none. The caller says window_pushed() once it is on its way. now_us is of a clock that never
+ * steps.
+ */
+const struct window_batch *window_next_to_push(const struct window *w, int64_t now_us);
+void window_pushed(struct window *w, uint64_t sequence, int64_t now_us);
+
+/* The lowest sequence not acknowledged; the next to be given when all are. */
+uint64_t window_oldest(const struct window *w);
+
+bool window_is_full(const struct window *w);
+/* Whether it has room again: below three quarters of its limit. */
+bool window_has_room(const struct window *w);
+
+struct window_state window_state(const struct window *w);
+
+#endif

@@ -1,0 +1,364 @@
+/* The window of batches not acknowledged, and the batches that go into it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "common/batch.h"
+#include "ingestd/batches.h"
+#include "ingestd/window.h"
+
+#define RETRY_US 1000
+
+static uint64_t add(struct window *w, const char *frame)
+{
+    return window_add(w, BATCH_RECORDS, 3, 77, slice_of(frame));
+}
+
+static uint64_t next(struct window *w, int64_t now_us)
+{
+    const struct window_batch *b = window_next_to_push(w, now_us);
+    return b == NULL ? 0 : b->sequence;
+}
+
+static int64_t acknowledge(struct window *w, uint64_t sequence)
+{
+    enum batch_kind kind;
+    return window_acknowledge(w, sequence, &kind);
+}
+
+static void test_numbers_have_no_holes(void **state)
+{
+    (void)state;
+    struct window *w = window_new(1 << 20, RETRY_US);
+    assert_int_equal(window_oldest(w), 1);
+    assert_int_equal(next(w, 0), 0);
+    for (uint64_t i = 1; i <= 1000; i++) {
+        assert_int_equal(add(w, "frame"), i);
+    }
+    for (uint64_t i = 1; i <= 1000; i++) {
+        const struct window_batch *b = window_next_to_push(w, 0);
+        assert_int_equal(b->sequence, i);
+        assert_int_equal(b->count, 3);
+        assert_int_equal(b->received_us, 77);
+        assert_false(b->pushed);
+        assert_true(slice_is(b->frame, "frame"));
+        window_pushed(w, i, 0);
+    }
+    assert_int_equal(next(w, 0), 0);
+    window_free(&w);
+    assert_null(w);
+}
+
+static void test_acknowledged_in_any_order(void **state)
+{
+    (void)state;
+    struct window *w = window_new(1 << 20, RETRY_US);
+    for (int i = 0; i < 5; i++) {
+        add(w, "x");
+    }
+    assert_int_equal(acknowledge(w, 1), -1); /* never pushed */
+    for (uint64_t i = 1; i <= 5; i++) {
+        window_pushed(w, i, 0);
+    }
+    assert_int_equal(acknowledge(w, 3), 3);
+    assert_int_equal(acknowledge(w, 3), -1);
+    assert_int_equal(acknowledge(w, 2), 3);
+    assert_int_equal(window_oldest(w), 1);
+    assert_int_equal(window_state(w).batches, 3);
+    assert_int_equal(window_state(w).records, 9);
+    assert_int_equal(acknowledge(w, 1), 3);
+    assert_int_equal(window_oldest(w), 4);
+    assert_int_equal(acknowledge(w, 0), -1);
+    assert_int_equal(acknowledge(w, 6), -1);
+    assert_int_equal(acknowledge(w, UINT64_MAX), -1);
+    assert_int_equal(acknowledge(w, 5), 3);
+    assert_int_equal(acknowledge(w, 4), 3);
+    assert_int_equal(window_oldest(w), 6);
+    assert_int_equal(window_state(w).batches, 0);
+    assert_int_equal(window_state(w).bytes, 0);
+    assert_int_equal(window_state(w).oldest_received_us, 0);
+    assert_int_equal(add(w, "x"), 6);
+    window_free(&w);
+}
+
+static void test_pushed_again_when_due(void **state)
+{
+    (void)state;
+    struct window *w = window_new(1 << 20, RETRY_US);
+    for (int i = 0; i < 4; i++) {
+        add(w, "x");
+    }
+    window_pushed(w, 1, 100);
+    window_pushed(w, 2, 200);
+    window_pushed(w, 3, 300);
+    assert_int_equal(next(w, 1099), 4);
+    assert_int_equal(next(w, 1100), 1); /* a retry goes before what is new */
+    assert_true(window_next_to_push(w, 1100)->pushed);
+    window_pushed(w, 1, 1100);
+    assert_int_equal(acknowledge(w, 2), 3);
+    assert_int_equal(next(w, 1300), 3);
+    window_pushed(w, 3, 1300);
+    assert_int_equal(next(w, 1300), 4);
+    window_pushed(w, 4, 1300);
+    assert_int_equal(next(w, 2099), 0);
+    assert_int_equal(next(w, 2100), 1);
+    window_set_retry(w, 5000);
+    assert_int_equal(next(w, 2100), 0);
+    window_free(&w);
+}
+
+static void test_full(void **state)
+{
+    (void)state;
+    static const char kib[1024];
+    struct window *w = window_new(16 * 1024, RETRY_US);
+    uint64_t last = 0;
+    while (!window_is_full(w)) {
+        last = window_add(w, BATCH_REJECTS, 1, 5, (struct slice){kib, sizeof kib});
+        assert_in_range(last, 1, 16);
+        window_pushed(w, last, 0);
+    }
+    assert_in_range(last, 13, 16); /* what it holds beside the frames counts, too */
+    assert_false(window_has_room(w));
+    assert_int_equal(window_state(w).rejects, last);
+    uint64_t s = 1;
+    while (!window_has_room(w)) {
+        assert_int_equal(acknowledge(w, s++), 1);
+        assert_false(window_is_full(w));
+    }
+    assert_in_range(s, 3, 6);
+    window_free(&w);
+}
+
+/* One batch that is never acknowledged must not let the slots of all that came after it grow for
+ * ever. */
+static void test_slots_are_bounded(void **state)
+{
+    (void)state;
+    struct window *w = window_new(64 * 1024, RETRY_US);
+    window_pushed(w, add(w, "stuck"), 0);
+    uint64_t s = 0;
+    while (!window_is_full(w)) {
+        s = add(w, "x");
+        assert_in_range(s, 2, 5000);
+        window_pushed(w, s, 0);
+        assert_int_equal(acknowledge(w, s), 3);
+    }
+    assert_int_equal(window_state(w).batches, 1);
+    acknowledge(w, 1);
+    assert_false(window_is_full(w));
+    assert_int_equal(window_oldest(w), s + 1);
+    window_free(&w);
+}
+
+/* Whatever is done in whatever order, the window agrees with a plain list of what it should hold.
+ */
+static void test_against_a_list(void **state)
+{
+    (void)state;
+    enum { MOST = 3000 };
+    static struct {
+        bool held, pushed;
+        int64_t at_us;
+    } model[MOST + 1];
+    uint64_t last = 0, held = 0;
+    struct window *w = window_new(1 << 30, RETRY_US);
+    srand(20261121);
+    for (int64_t now = 0; now < 30000; now++) {
+        int dice = rand() % 10;
+        if (dice < 3 && last < MOST) {
+            assert_int_equal(add(w, "frame"), ++last);
+            model[last].held = true;
+            held++;
+        } else if (dice < 7) {
+            uint64_t due = 0, fresh = 0;
+            for (uint64_t s = 1; s <= last; s++) {
+                if (model[s].held && model[s].pushed && now - model[s].at_us >= RETRY_US &&
+                    (due == 0 || model[s].at_us < model[due].at_us)) {
+                    due = s;
+                }
+                if (fresh == 0 && model[s].held && !model[s].pushed) {
+                    fresh = s;
+                }
+            }
+            uint64_t expected = due != 0 ? due : fresh;
+            assert_int_equal(next(w, now), expected);
+            if (expected != 0) {
+                window_pushed(w, expected, now);
+                model[expected].pushed = true;
+                model[expected].at_us = now;
+            }
+        } else if (last > 0) {
+            uint64_t s = 1 + (uint64_t)rand() % last;
+            bool known = model[s].held && model[s].pushed;
+            assert_int_equal(acknowledge(w, s), known ? 3 : -1);
+            held -= known ? 1 : 0;
+            model[s].held = model[s].held && !known;
+        }
+        assert_int_equal(window_state(w).batches, held);
+        uint64_t oldest = 1;
+        while (oldest <= last && !model[oldest].held) {
+            oldest++;
+        }
+        assert_int_equal(window_oldest(w), oldest);
+    }
+    assert_true(last > 2000);
+    window_free(&w);
+}
+
+/* ---- batches ---- */
+
+static int add_record(struct batches *b, const char *value, int64_t now_us)
+{
+    struct slice name = slice_of("n"), text = slice_of(value);
+    struct schema_message schema = {
+        .verb = slice_of("measure"), .results = &name, .results_count = 1};
+    struct record_message record = {.type = slice_of("t"), .values = &text, .values_count = 1};
+    schema.registry = record.content = record.probe = record.source = record.dest = record.path =
+        record.label = slice_of("");
+    return batches_add(b, &schema, &record, 1000 + now_us, now_us);
+}
+
+static int add_reject(struct batches *b, int64_t now_us)
+{
+    struct reject_message reject = {.reason = slice_of("json"),
+                                    .detail = slice_of("no"),
+                                    .sender = slice_of("192.0.2.1:5"),
+                                    .received_us = 1000 + now_us,
+                                    .size_bytes = 2,
+                                    .head = slice_of("{}")};
+    return batches_reject(b, &reject, now_us);
+}
+
+static void test_closed_by_count_and_age(void **state)
+{
+    (void)state;
+    struct batches_limits limits = {.records = 3, .age_us = 500, .rejects_per_second = 10};
+    struct window *w = window_new(1 << 20, RETRY_US);
+    struct batches *b = batches_new(w, &limits);
+    assert_int_equal(batches_close_old(b, 0), -1);
+    assert_int_equal(add_record(b, "1", 0), 0);
+    assert_int_equal(add_record(b, "2", 10), 0);
+    assert_int_equal(batches_close_old(b, 100), 400);
+    assert_int_equal(next(w, 0), 0);
+    assert_int_equal(add_record(b, "3", 110), 0);
+    const struct window_batch *first = window_next_to_push(w, 0);
+    assert_int_equal(first->count, 3);
+    assert_int_equal(first->received_us, 1000); /* that of the oldest */
+    window_pushed(w, 1, 0);
+    assert_int_equal(batches_close_old(b, 499), -1);
+    assert_int_equal(add_record(b, "4", 600), 0);
+    assert_int_equal(add_reject(b, 700), 0);
+    assert_int_equal(batches_close_old(b, 1099), 1);
+    assert_int_equal(batches_close_old(b, 1100), 100);
+    assert_int_equal(window_next_to_push(w, 0)->kind, BATCH_RECORDS);
+    window_pushed(w, 2, 0);
+    assert_int_equal(batches_close_old(b, 1200), -1);
+    assert_int_equal(window_next_to_push(w, 0)->kind, BATCH_REJECTS);
+    assert_int_equal(window_next_to_push(w, 0)->count, 1);
+    assert_int_equal(batches_counts(b).closed, 3);
+    batches_close_all(b);
+    assert_int_equal(batches_counts(b).closed, 3);
+    assert_int_equal(batches_counts(b).lost, 0);
+    batches_free(&b);
+    window_free(&w);
+}
+
+static void test_closed_by_size(void **state)
+{
+    (void)state;
+    struct batches_limits limits = {.records = 8192, .age_us = 500, .rejects_per_second = 10};
+    struct window *w = window_new(1 << 30, RETRY_US);
+    struct batches *b = batches_new(w, &limits);
+    char *value = test_calloc(1, 60001);
+    memset(value, 'v', 60000);
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(add_record(b, value, 0), 0);
+    }
+    assert_int_equal(window_next_to_push(w, 0)->count, 18);
+    test_free(value);
+    batches_free(&b);
+    window_free(&w);
+}
+
+/* What is handed to the window is what common/batch.h and the reject message can read again. */
+static void test_frames_can_be_read(void **state)
+{
+    (void)state;
+    struct batches_limits limits = {.records = 2, .age_us = 500, .rejects_per_second = 10};
+    struct window *w = window_new(1 << 20, RETRY_US);
+    struct batches *b = batches_new(w, &limits);
+    struct arena *a = arena_new(1 << 20);
+    struct batch_reader r;
+    struct record_message record;
+    struct reject_message reject;
+    add_record(b, "first", 0);
+    add_record(b, "second", 0);
+    add_reject(b, 0);
+    add_reject(b, 0);
+    assert_int_equal(batch_reader_open(&r, window_next_to_push(w, 0)->frame, a), 0);
+    assert_int_equal(r.schema_count, 1);
+    assert_int_equal(batch_reader_next(&r, a, &record), 1);
+    assert_true(slice_is(record.values[0], "first"));
+    assert_int_equal(batch_reader_next(&r, a, &record), 1);
+    assert_true(slice_is(record.values[0], "second"));
+    assert_int_equal(batch_reader_next(&r, a, &record), 0);
+    window_pushed(w, 1, 0);
+    struct slice frame = window_next_to_push(w, 0)->frame;
+    struct unpack u = unpack_bytes(frame.at, frame.len);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(reject_decode(&u, a, &reject), 0);
+        assert_true(slice_is(reject.reason, "json"));
+    }
+    assert_true(unpack_done(&u));
+    arena_free(&a);
+    batches_free(&b);
+    window_free(&w);
+}
+
+static void test_rejects_at_a_bounded_rate(void **state)
+{
+    (void)state;
+    struct batches_limits limits = {.records = 100, .age_us = 500, .rejects_per_second = 10};
+    struct window *w = window_new(1 << 20, RETRY_US);
+    struct batches *b = batches_new(w, &limits);
+    int kept = 0;
+    for (int i = 0; i < 50; i++) {
+        kept += add_reject(b, 5000000) == 0;
+    }
+    assert_int_equal(kept, 10);
+    assert_int_equal(add_reject(b, 5099999), 1);
+    assert_int_equal(add_reject(b, 5100000), 0);
+    assert_int_equal(add_reject(b, 5100001), 1);
+    kept = 0;
+    for (int i = 0; i < 50; i++) {
+        kept += add_reject(b, 99000000) == 0; /* a long silence saves up no more than a second */
+    }
+    assert_int_equal(kept, 10);
+    limits.rejects_per_second = 0;
+    batches_set_limits(b, &limits);
+    assert_int_equal(add_reject(b, 200000000), 1);
+    batches_free(&b);
+    window_free(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers_have_no_holes),
+        cmocka_unit_test(test_acknowledged_in_any_order),
+        cmocka_unit_test(test_pushed_again_when_due),
+        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_slots_are_bounded),
+        cmocka_unit_test(test_against_a_list),
+        cmocka_unit_test(test_closed_by_count_and_age),
+        cmocka_unit_test(test_closed_by_size),
+        cmocka_unit_test(test_frames_can_be_read),
+        cmocka_unit_test(test_rejects_at_a_bounded_rate),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
