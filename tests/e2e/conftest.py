@@ -225,8 +225,13 @@ def make_set(build_dir: str) -> Iterator[Callable[..., EzrepoSet]]:
 
     yield make
     try:
+        faults = []
         for one in made:
-            one.close()
+            try:
+                one.close()
+            except AssertionError as fault:
+                faults.append(str(fault))
+        assert not faults, "\n".join(faults)
     finally:
         for parent in parents:
             shutil.rmtree(parent, ignore_errors=True)
@@ -248,6 +253,8 @@ def module_set(build_dir: str) -> Iterator[EzrepoSet]:
     try:
         one.up()
         yield one
-        one.close()
     finally:
-        shutil.rmtree(parent, ignore_errors=True)
+        try:
+            one.close()
+        finally:
+            shutil.rmtree(parent, ignore_errors=True)

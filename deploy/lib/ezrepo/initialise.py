@@ -30,7 +30,7 @@ CONFIGURATION = """\
 
   "ingestd": {{
     // Where probes send results to by UDP, ADDRESS:PORT. Whoever can reach it can send records:
-    // set allow_from before opening it to a network (docs/threat-model.md).
+    // set "allow" before opening it to a network (docs/threat-model.md).
     "listen": {udp}
   }},
 
@@ -174,7 +174,6 @@ def _make(state: State, wanted: Wanted, own: Account) -> None:
     if not private:
         cluster.check_server(wanted.database, wanted.database_read, own)
     make_directory(state.path("run"), 0o700, own)
-    make_directory(state.path("spool"), 0o700, own)
     make_directory(state.path("log"), 0o750, None, own)
     make_directory(state.path("supervisor"), 0o700)
     copy_schemas(state)

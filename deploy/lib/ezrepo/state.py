@@ -4,7 +4,6 @@
     set.json      what only this command needs: user, cluster, number of classifyds
     pki/          authority, server and client certificates
     run/          ZeroMQ's sockets, status files; the processes' own
-    spool/        what ingestd holds until it is acknowledged
     log/          one file a process, rotated by supervisord
     schemas/      the contracts, as of the last `up`
     postgres/     the private cluster: data/, socket/

@@ -1,0 +1,269 @@
+"""The operator's command: help, exit codes, errors that say what is wrong, and the life of a set."""
+import json
+import os
+import signal
+import stat
+import subprocess
+import time
+
+import pytest
+from conftest import EZREPO, ROOT, ping, time_text
+
+COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "pki", "pki issue",
+            "pki server", "pki list", "send", "query", "periods", "events", "records", "grading"]
+
+
+def run(*arguments, build=None, **environment):
+    env = {**os.environ, **environment}
+    if build:
+        env["EZREPO_BUILD"] = build
+    return subprocess.run([EZREPO, *arguments], capture_output=True, text=True, check=False, env=env,
+                          timeout=120)
+
+
+@pytest.mark.parametrize("command", [""] + COMMANDS)
+def test_help(command, build_dir):
+    done = run(*command.split(), "--help", build=build_dir)
+    assert done.returncode == 0, done.stderr
+    assert "--state" in done.stdout or command == "pki"
+    assert len(done.stdout.splitlines()) >= 3
+
+
+@pytest.mark.parametrize("script", ["quickstart", "run-tests", "install-packages"])
+def test_help_of_scripts(script):
+    done = subprocess.run([os.path.join(ROOT, "deploy", script), "--help"], capture_output=True, text=True,
+                          check=False)
+    assert done.returncode == 0 and "usage" in done.stdout
+
+
+@pytest.mark.parametrize("arguments, says", [
+    ([], "COMMAND"),
+    (["nonsense"], "nonsense"),
+    (["up", "--nonsense"], "--nonsense"),
+    (["up", "stored"], "stored"),
+    (["init", "--udp-port", "70000"], "--udp-port 70000: expected 1 to 65535"),
+    (["init", "--udp-port", "x"], "--udp-port"),
+    (["init", "--classifyd", "0"], "--classifyd 0"),
+    (["init", "--listen", "localhost"], '--listen "localhost": expected an IPv4 or IPv6 address'),
+    (["init", "--https-port", "5000", "--registry-port", "5000"], "must differ"),
+    (["init", "--database", "host=/nowhere"], "--database and --database-read"),
+    (["scale", "classifyd", "many"], "N"),
+    (["pki"], "COMMAND"),
+    (["pki", "issue"], "NAME"),
+    (["query", "--nonsense"], "--nonsense"),
+    (["grading", "nonsense"], "nonsense"),
+])
+def test_wrong_usage(arguments, says, build_dir, tmp_state):
+    # Where a command looks for its set first, there is one as far as it looks.
+    done = run(*arguments, "--state", tmp_state + "/s", build=build_dir)
+    if arguments and arguments[0] in ("query", "grading"):
+        assert done.returncode in (1, 2), done.stderr
+    else:
+        assert done.returncode == 2, done.stderr
+        assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not os.path.exists(tmp_state + "/s")
+
+
+def test_state_path_too_long(tmp_state):
+    done = run("init", "--state", tmp_state + "/" + "x" * 90)
+    assert done.returncode == 2
+    assert "bytes are too many" in done.stderr
+
+
+@pytest.mark.parametrize("command", [["up"], ["down"], ["status"], ["restart"], ["scale", "classifyd", "2"],
+                                     ["logs"], ["pki", "list"], ["query"], ["send", "/dev/null"]])
+def test_no_set_there(command, tmp_state, build_dir):
+    done = run(*command, "--state", tmp_state + "/none", build=build_dir)
+    assert done.returncode == 1
+    assert tmp_state + "/none" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_init_takes_nothing_over(tmp_state):
+    with open(tmp_state + "/somebodys", "w", encoding="ascii") as file:
+        file.write("x")
+    done = run("init", "--state", tmp_state)
+    assert done.returncode == 1 and "is not empty" in done.stderr
+    assert os.listdir(tmp_state) == ["somebodys"]
+
+
+def test_failed_init_leaves_nothing(tmp_state):
+    done = run("init", "--state", tmp_state + "/s", "--database", "host=/nonexistent dbname=x connect_timeout=2",
+               "--database-read", "host=/nonexistent dbname=x")
+    assert done.returncode == 1 and "--database: " in done.stderr
+    assert not os.path.exists(tmp_state + "/s")
+
+
+def mode(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def test_secrets_are_kept(make_set):
+    state = make_set().state
+    assert mode(state + "/pki/ca.key") == 0o600
+    assert mode(state + "/pki/clients") == 0o700
+    assert mode(state + "/pki/clients/admin.key") == 0o600
+    assert mode(state + "/pki/server.key") == 0o640
+    assert mode(state + "/ezrepo.json") == 0o640
+    assert mode(state + "/run") == 0o700
+    assert mode(state + "/supervisor") == 0o700
+    assert mode(state + "/postgres/data") == 0o700
+    assert mode(state + "/postgres/socket") == 0o750
+
+
+def test_configuration_fault_is_told_before_anything_starts(make_set):
+    one = make_set()
+    path = one.state + "/ezrepo.json"
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace('"stored": {', '"stored": {\n    "nonsense": 1,'))
+    done = one.cmd("up", check=False)
+    assert done.returncode == 1
+    assert "stored.nonsense" in done.stderr
+    assert not os.path.exists(one.state + "/supervisor/sock")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def test_port_taken_is_told(make_set):
+    first, second = make_set(), make_set()
+    first.up()
+    path = second.state + "/ezrepo.json"
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(f":{second.https}\"", f":{first.https}\""))
+    done = second.cmd("up", check=False)
+    assert done.returncode == 1
+    assert "mplane-gw did not stay running" in done.stderr
+    assert str(first.https) in done.stderr
+
+
+def test_life_of_a_set(ezrepo_set):
+    one = ezrepo_set
+    found = one.status()
+    assert found["ok"] and {p["name"] for p in found["processes"]} == {
+        "postgres", "stored", "queryd", "mplane-gw", "classifyd-0", "ingestd"}
+    pids = {p["name"]: p["pid"] for p in found["processes"]}
+
+    one.up()  # again: nothing happens
+    assert {p["name"]: p["pid"] for p in one.status()["processes"]} == pids
+
+    table = one.cmd("status").stdout
+    for name, pid in pids.items():
+        line = next(text for text in table.splitlines() if text.startswith(name + " "))
+        assert str(pid) in line and " running " in line
+
+    one.cmd("restart", "queryd")
+    after = {p["name"]: p["pid"] for p in one.status()["processes"]}
+    assert {n for n in pids if pids[n] != after[n]} == {"queryd"}
+
+    one.cmd("restart")
+    final = {p["name"]: p["pid"] for p in one.status()["processes"]}
+    assert {n for n in pids if after[n] == final[n]} == {"postgres"}
+
+    assert one.cmd("restart", "nonsense", check=False).returncode == 2
+    assert "daemon" in one.cmd("logs", "stored", "-n", "50").stdout or one.logs()["stored.log"]
+
+    one.down()
+    done = one.cmd("status", check=False)
+    assert done.returncode == 1 and " running " not in done.stdout
+    for pid in final.values():
+        assert not os.path.exists(f"/proc/{pid}")
+    assert "not running" in one.cmd("down").stdout
+    one.up()
+    assert one.status()["ok"]
+
+
+def test_processes_are_not_root(ezrepo_set):
+    if os.geteuid() != 0:
+        pytest.skip("only root can start processes as somebody else")
+    for process in ezrepo_set.status()["processes"]:
+        with open(f"/proc/{process['pid']}/status", encoding="ascii") as file:
+            ids = next(line for line in file if line.startswith("Uid:")).split()[1:]
+        assert "0" not in ids, process["name"]
+
+
+def test_scale_leaves_the_others_alone(ezrepo_set):
+    one = ezrepo_set
+    before = {p["name"]: p["pid"] for p in one.status()["processes"]}
+    one.cmd("scale", "classifyd", "3")
+    three = {p["name"]: p["pid"] for p in one.status()["processes"]}
+    assert set(three) - set(before) == {"classifyd-1", "classifyd-2"}
+    assert all(three[name] == pid for name, pid in before.items())
+    one.cmd("scale", "classifyd", "1")
+    final = {p["name"]: p["pid"] for p in one.status()["processes"]}
+    assert final == before
+    assert not os.path.exists(f"/proc/{three['classifyd-2']}")
+    assert one.cmd("scale", "classifyd", "0", check=False).returncode == 2
+    assert one.cmd("scale", "stored", "2", check=False).returncode == 2
+
+
+def test_killed_process_is_started_again(ezrepo_set):
+    one = ezrepo_set
+    pid = one.kill("classifyd-0", signal.SIGKILL)
+    one.wait_for(lambda: one.status()["ok"] and one.pid("classifyd-0") != pid)
+
+
+def test_killed_supervisord(ezrepo_set):
+    """What it leaves running is found and stopped before a new one starts the same again."""
+    one = ezrepo_set
+    before = one.status()
+    os.kill(before["supervisor_pid"], signal.SIGKILL)
+    time.sleep(0.2)
+    done = one.cmd("up")
+    assert "left from before" in done.stdout
+    after = one.status()
+    assert after["ok"]
+    for process in before["processes"]:
+        assert not os.path.exists(f"/proc/{process['pid']}")
+
+
+def test_a_record_goes_all_the_way(ezrepo_set):
+    one = ezrepo_set
+    now = time.time() - 60
+    one.send([ping("192.0.2.7", f"{time_text(now + i)} ... {time_text(now + i + 0.5)}") for i in range(10)])
+    one.wait_matched(10, "--dest", "192.0.2.0/24")
+    assert one.matched("--dest", "198.51.100.0/24") == 0
+    text = one.cmd("query", "--dest", "192.0.2.7").stdout
+    assert "overall" in text and "10" in text
+    assert one.rows("records", "--dest", "192.0.2.7", "--limit", "4")
+    assert len(one.rows("periods", "--dest", "192.0.2.7")) >= 1
+    assert len(one.rows("events", "--dest", "192.0.2.7")) >= 1
+
+
+def test_gradings(ezrepo_set, tmp_state):
+    one = ezrepo_set
+    document = {"grading": [{"gradeName": "mine", "appliesTo": {"recordType": "ping"},
+                             "gradingRules": [{"grade": 3}]}]}
+    path = tmp_state + "/grading.json"
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    one.cmd("grading", "check", path)
+    one.cmd("grading", "set", path)
+    assert "mine" in one.cmd("grading", "get").stdout
+    assert "admin" in one.cmd("grading", "history").stdout
+    document["grading"][0]["gradingRules"][0]["grade"] = 9
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(document, file)
+    done = one.cmd("grading", "check", path, check=False)
+    assert done.returncode == 1 and "grade" in done.stdout + done.stderr
+    assert one.cmd("grading", "set", path, check=False).returncode == 1
+    assert "mine" in one.cmd("grading", "get").stdout
+
+
+def test_given_database(make_set, build_dir):
+    """A set on somebody's own server: here the private cluster of another set."""
+    host = make_set()
+    host.cmd("up")
+    connection = f"host={host.state}/postgres/socket dbname=ezrepo "
+    other = make_set("--database", connection + "user=ezrepo_store",
+                     "--database-read", connection + "user=ezrepo_query")
+    assert not os.path.exists(other.state + "/postgres")
+    done = run("init", "--state", other.state + "2", "--database", connection + "user=ezrepo_query",
+               "--database-read", connection + "user=ezrepo_query", build=build_dir)
+    assert done.returncode == 1 and "can neither create the schema" in done.stderr
+    host.cmd("restart", "postgres")
+    host.wait_for(lambda: host.status()["ok"])

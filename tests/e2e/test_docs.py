@@ -1,0 +1,90 @@
+"""The documentation tells what the programs have: options, counters, files, links."""
+import os
+import re
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+PROCESSES = ["ingestd", "classifyd", "stored", "queryd", "mplane-gw"]
+
+
+def read(*path):
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return file.read()
+
+
+def documents():
+    found = [os.path.join("docs", name) for name in sorted(os.listdir(os.path.join(ROOT, "docs")))]
+    return ["README.md"] + [name for name in found if name.endswith(".md")]
+
+
+def options_of(build, process):
+    """As the program prints them: SECTION.OPTION TYPE PRESET reloadable|restart HELP, between tabs."""
+    text = subprocess.run([os.path.join(build, process, process), "--options"], capture_output=True, text=True,
+                          check=True).stdout
+    return [line.split("\t") for line in text.splitlines()]
+
+
+def expected_rows(build):
+    """The rows that docs/configuration.md should have, in the order of the programs."""
+    rows = {}
+    for process in PROCESSES:
+        for name, kind, preset, when, text in options_of(build, process):
+            shown = "required" if preset == "required" else f"`{preset}`"
+            rows[name] = f"| `{name}` | {kind} | {shown} | {when} | {text} |"
+    return rows
+
+
+def test_every_option_is_documented(build_dir):
+    expected = expected_rows(build_dir)
+    documented = dict(re.findall(r"^(?=\| `)(?=\| `([a-z-]+\.[a-z_]+)` \|)(.*)$",
+                                 read("docs", "configuration.md"), re.M))
+    missing = [row for name, row in expected.items() if documented.get(name) != row]
+    too_many = sorted(set(documented) - set(expected))
+    assert not missing and not too_many, "docs/configuration.md should have:\n" + "\n".join(missing) + \
+        ("\nand should not have: " + ", ".join(too_many) if too_many else "")
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_folder_has_a_page(process):
+    text = read(process, "README.md")
+    assert 10 < len(text.splitlines()) < 120
+
+
+def test_links_lead_somewhere():
+    broken = []
+    for name in documents():
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", read(name)):
+            if not re.match(r"[a-z]+:", target) and not os.path.exists(
+                    os.path.join(ROOT, os.path.dirname(name), target)):
+                broken.append(f"{name}: {target}")
+    assert not broken
+
+
+def test_readme_names_every_folder():
+    folders = subprocess.run(["git", "ls-tree", "-d", "--name-only", "HEAD"], cwd=ROOT, capture_output=True,
+                             text=True, check=False).stdout.split()
+    if not folders:
+        folders = [f for f in os.listdir(ROOT) if os.path.exists(os.path.join(ROOT, f, "meson.build"))
+                   and not f.startswith((".", "build"))]
+    text = read("README.md")
+    assert [f for f in folders if not f.startswith(".") and f"`{f}/`" not in text] == []
+
+
+def test_packages_file():
+    lines = [line for line in read("deploy", "packages").splitlines() if line and not line.startswith("#")]
+    for line in lines:
+        assert re.fullmatch(r"(build|run|test) +[a-z0-9.+-]+ +# \S.*", line), line
+    names = [line.split()[1] for line in lines]
+    assert len(names) == len(set(names))
+
+
+def test_commands_in_the_operations_page_exist():
+    """Each `ezrepo COMMAND` that a page tells about is one."""
+    usage = subprocess.run([os.path.join(ROOT, "deploy", "ezrepo"), "--help"], capture_output=True, text=True,
+                           check=True).stdout
+    known = set(re.findall(r"^    ([a-z]+) ", usage, re.M))
+    for name in documents():
+        for command in re.findall(r"^(?:sudo )?(?:deploy/)?ezrepo (?:--state \S+ )?([a-z]+)", read(name), re.M):
+            assert command in known, f"{name}: ezrepo {command}"

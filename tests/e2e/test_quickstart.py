@@ -1,0 +1,68 @@
+"""deploy/quickstart as somebody runs it who has never seen it, with fewer rounds."""
+import os
+import re
+import subprocess
+import time
+
+import pytest
+from conftest import EZREPO, ROOT, find_free_ports
+
+ROUNDS = 2
+
+
+def quickstart(state, *arguments, build=None):
+    env = {k: v for k, v in os.environ.items() if k not in ("EZREPO_BUILD", "EZREPO_STATE")}
+    if build:
+        env["EZREPO_BUILD"] = build
+    done = subprocess.run([os.path.join(ROOT, "deploy", "quickstart"), "--state", state, "--rounds", str(ROUNDS),
+                           *arguments], capture_output=True, text=True, check=False, timeout=900, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(name="state")
+def _state(tmp_state):
+    state = tmp_state + "/q"
+    yield state
+    if os.path.exists(state + "/set.json"):
+        subprocess.run([EZREPO, "down", "--state", state], check=True, capture_output=True, timeout=120)
+
+
+def sent(output):
+    return int(re.search(r"sent (\d+) results; all of them counted", output)[1])
+
+
+def test_twice(state):
+    udp, https, registry = map(str, find_free_ports(3))
+    first = quickstart(state, "--udp-port", udp, "--https-port", https, "--registry-port", registry)
+    own = "hosts of our own (" in first
+    assert sent(first) == ROUNDS * 4 * (5 if own else 2)
+    assert "127.0.0.1" in first and "How to go on" in first and "How to stop" in first
+    if os.geteuid() == 0:
+        assert own, first
+        # One host got slow, one went away, and both came back.
+        events = first[first.index("What changed?"):first.index("How to go on")]
+        assert "198.51.100.1" in events and "198.51.100.2" in events
+
+    begin = time.monotonic()
+    second = quickstart(state)
+    ready = float(re.search(r"ready after ([0-9.]+) s", second)[1])
+    assert ready < 20 and ready < time.monotonic() - begin
+    assert sent(second) == sent(first)
+
+
+def test_stopped_set_starts_again(state, build_dir):
+    udp, https, registry = map(str, find_free_ports(3))
+    quickstart(state, "--hosts", "none", "--udp-port", udp, "--https-port", https, "--registry-port", registry,
+               build=build_dir)
+    subprocess.run([EZREPO, "down", "--state", state], check=True, capture_output=True, timeout=120)
+    output = quickstart(state, "--hosts", "none", build=build_dir)
+    assert float(re.search(r"ready after ([0-9.]+) s", output)[1]) < 20
+    assert sent(output) == ROUNDS * 4 * 2
+
+
+@pytest.mark.parametrize("arguments", [["--rounds"], ["--nonsense"], ["extra"]])
+def test_wrong_usage(arguments):
+    done = subprocess.run([os.path.join(ROOT, "deploy", "quickstart"), *arguments], capture_output=True, text=True,
+                          check=False, timeout=60)
+    assert done.returncode == 2 and arguments[0] in done.stderr

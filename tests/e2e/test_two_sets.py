@@ -1,0 +1,58 @@
+"""Several sets on one machine know nothing of each other."""
+import os
+import time
+
+from conftest import ping, time_text
+
+
+def results(count, dest):
+    begin = time.time() - 600
+    return [ping(dest, f"{time_text(begin + i)} ... {time_text(begin + i + 0.5)}") for i in range(count)]
+
+
+def test_side_by_side(make_set):
+    first, second = make_set("--classifyd", "2"), make_set()
+    first.up()
+    second.up()
+    first.send(results(30, "192.0.2.1"))
+    second.send(results(7, "192.0.2.1"))
+    first.wait_matched(30)
+    second.wait_matched(7)
+
+    before = {p["name"]: p["pid"] for p in second.status()["processes"]}
+    first.down()
+    assert {p["name"]: p["pid"] for p in second.status()["processes"]} == before
+    second.send(results(5, "192.0.2.2"))
+    second.wait_matched(12)
+    first.up()
+    assert first.matched() == 30
+
+
+def test_certificates_of_one_do_not_open_the_other(make_set):
+    first, second = make_set(), make_set()
+    first.up()
+    folder = first.state + "/pki/clients"
+    for kind in ("crt", "key"):
+        with open(f"{second.state}/pki/clients/admin.{kind}", encoding="ascii") as theirs, \
+                open(f"{folder}/stranger.{kind}", "w", encoding="ascii") as here:
+            here.write(theirs.read())
+    assert first.cmd("query", "--as", "admin").returncode == 0
+    done = first.cmd("query", "--as", "stranger", check=False)
+    assert done.returncode == 1 and done.stderr
+
+
+def test_nothing_outside_the_state_directory(make_set, tmp_state):
+    """Every file a set's processes have open for writing is a socket, a device, or lies within."""
+    one = make_set()
+    one.up()
+    one.send(results(3, "192.0.2.1"))
+    one.wait_matched(3)
+    found = one.status()
+    for pid in [found["supervisor_pid"]] + [p["pid"] for p in found["processes"]]:
+        for number in os.listdir(f"/proc/{pid}/fd"):
+            target = os.readlink(f"/proc/{pid}/fd/{number}")
+            with open(f"/proc/{pid}/fdinfo/{number}", encoding="ascii") as file:
+                flags = int(next(line for line in file if line.startswith("flags:")).split()[1], 8)
+            if flags & os.O_ACCMODE == os.O_RDONLY or not target.startswith("/"):
+                continue
+            assert target.startswith((one.state + "/", "/dev/")), f"{pid}: {target}"
