@@ -486,8 +486,17 @@ void grade_scratch_release(struct grade_scratch *s)
     arena_free(&s->record);
 }
 
+static void count_grades(struct grade_counts *counts, const uint8_t *grades, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (grades[i] <= 5) {
+            counts->grade[grades[i]]++;
+        }
+    }
+}
+
 int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame, uint64_t count,
-                struct grade_scratch *scratch, struct pack *out)
+                struct grade_scratch *scratch, struct pack *out, struct grade_counts *counts)
 {
     arena_reset(scratch->batch);
     arena_reset(scratch->record);
@@ -496,7 +505,8 @@ int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame,
         return -1;
     }
     uint32_t names = grade_name_count(rules);
-    uint8_t *grades = arena_alloc(scratch->batch, (size_t)count * names + 1);
+    size_t size = (size_t)count * names;
+    uint8_t *grades = arena_alloc(scratch->batch, size + 1);
     if (grades == NULL) {
         return 1;
     }
@@ -515,7 +525,11 @@ int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame,
     struct grades_message message = {.grading_version = version,
                                      .names = rules->grading->names,
                                      .names_count = names,
-                                     .grades = {(const char *)grades, (size_t)count * names}};
+                                     .grades = {(const char *)grades, size}};
     grades_encode(out, &message);
-    return pack_ok(out) ? 0 : 1;
+    if (!pack_ok(out)) {
+        return 1;
+    }
+    count_grades(counts, grades, size);
+    return 0;
 }

@@ -43,11 +43,17 @@ struct grade_scratch {
 int grade_scratch_init(struct grade_scratch *s);
 void grade_scratch_release(struct grade_scratch *s);
 
+/* How often each grade was given, over all names; [0] is ungraded. */
+struct grade_counts {
+    uint64_t grade[6];
+};
+
 /*
- * Grades a whole records frame, which must hold `count` records, and appends the grades message to
- * out. 0; -1 when the frame is not well formed; 1 when memory is out. Resets the scratch first.
+ * Grades a whole records frame, which must hold `count` records, appends the grades message to out
+ * and adds to counts. 0; -1 when the frame is not well formed, 1 when memory is out: then counts
+ * are as before and out is of no use. Resets the scratch first.
  */
 int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame, uint64_t count,
-                struct grade_scratch *scratch, struct pack *out);
+                struct grade_scratch *scratch, struct pack *out, struct grade_counts *counts);
 
 #endif
