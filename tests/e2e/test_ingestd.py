@@ -1,0 +1,577 @@
+"""ingestd against stand-ins for classifyd and stored: a PULL socket and a PUB socket that speak msgpack."""
+
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+
+import msgpack
+import pytest
+import zmq
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build")).resolve()
+INGESTD = str(BUILD / "ingestd" / "ingestd")
+SAMPLES = ROOT / "tests/golden/udp"
+HUNDRED_YEARS = 100 * 366 * 86400
+
+# Numbers and fields of schemas/messages.h, in its order.
+MESSAGES = ["batch_header", "grades", "reject", "ack", "grading", "version", "publish", "published",
+            "query", "cancel", "answer", "schema", "record"]
+HEADER = ["kind", "instance", "shard", "sequence", "oldest", "count", "received_us",
+          "grading_version"]
+SCHEMA = ["verb", "registry", "results", "parameters", "metadata"]
+RECORD = ["schema", "type", "content", "probe", "source", "dest", "path", "t_start_us", "t_end_us",
+          "row", "label", "values"]
+REJECT = ["reason", "detail", "sender", "received_us", "size_bytes", "head"]
+
+
+def fields(name, names, message):
+    assert message[:2] == [1, MESSAGES.index(name)]
+    assert len(message) == 2 + len(names)
+    return dict(zip(names, message[2:]))
+
+
+def free_port(family=socket.AF_INET):
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+        return s.getsockname()[1]
+
+
+def has_ipv6():
+    try:
+        free_port(socket.AF_INET6)
+        return True
+    except OSError:
+        return False
+
+
+def wait_for(what, seconds=20):
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        found = what()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError("waited in vain")
+
+
+def result(when="2026-11-21 19:23:18.649287 ... 2026-11-21 19:23:20.649845", value="20125", **more):
+    message = {"result": "measure", "version": 1, "registry": "http://ict-mplane.eu/registry/core",
+               "label": "ping-average-ip4-0", "token": "t", "when": when,
+               "parameters": {"destination.ip4": "127.0.0.1", "source.ip4": "127.0.0.1"},
+               "results": ["delay.twoway.icmp.us"], "resultvalues": [[value]]}
+    message.update(more)
+    return {k: v for k, v in message.items() if v is not None}
+
+
+class Batch:
+    """One pushed batch, checked on the way in."""
+
+    def __init__(self, parts):
+        assert len(parts) == 2
+        self.__dict__.update(fields("batch_header", HEADER, msgpack.unpackb(parts[0])))
+        assert self.shard == 0 and self.grading_version == 0
+        assert self.oldest <= self.sequence
+        assert abs(self.received_us / 1e6 - time.time()) < 300
+        if self.kind == 0:
+            schemas, records = msgpack.unpackb(parts[1])
+            self.schemas = [fields("schema", SCHEMA, s) for s in schemas]
+            self.records = [fields("record", RECORD, r) for r in records]
+            assert len(self.records) == self.count
+        else:
+            unpacker = msgpack.Unpacker()
+            unpacker.feed(parts[1])
+            self.rejects = [fields("reject", REJECT, r) for r in unpacker]
+            assert len(self.rejects) == self.count
+
+
+class Ingestd:
+    """A running ingestd with its peers."""
+
+    def __init__(self, folder, peers=True, **options):
+        self.folder = folder
+        self.run_dir = folder / "run"
+        self.run_dir.mkdir(mode=0o700, exist_ok=True)
+        self.port = free_port()
+        self.options = {"listen": [f"127.0.0.1:{self.port}"], "past_limit_s": HUNDRED_YEARS,
+                        "future_limit_s": HUNDRED_YEARS, "receive_buffer_bytes": 1048576, **options}
+        self.write_configuration()
+        self.zmq = zmq.Context()
+        self.pub = self.zmq.socket(zmq.XPUB)
+        self.pub.bind(f"ipc://{self.run_dir}/announce")
+        self.pull = None
+        self.log = (folder / "log").open("w")
+        self.process = subprocess.Popen([INGESTD, "--config", str(self.file)], stderr=self.log)
+        topic = self.receive(self.pub)[0]
+        assert topic[:4] == b"\x01ack" and len(topic) == 20
+        self.instance = topic[4:]
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if peers:
+            self.connect()
+
+    def write_configuration(self, **common):
+        self.file = self.folder / "ezrepo.json"
+        self.file.write_text(json.dumps({
+            "common": {"run_dir": str(self.run_dir), "schemas_dir": str(ROOT / "schemas"),
+                       "user": "", **common},
+            "ingestd": self.options}))
+
+    def connect(self):
+        self.pull = self.zmq.socket(zmq.PULL)
+        self.pull.setsockopt(zmq.RCVHWM, 4)
+        self.pull.connect(f"ipc://{self.run_dir}/batches")
+
+    def send(self, *messages):
+        for message in messages:
+            data = message if isinstance(message, bytes) else json.dumps(message).encode()
+            self.udp.sendto(data, ("127.0.0.1", self.port))
+
+    @staticmethod
+    def receive(zmq_socket, seconds=20):
+        if not zmq_socket.poll(seconds * 1000):
+            raise AssertionError("nothing came")
+        return zmq_socket.recv_multipart()
+
+    def batch(self, seconds=20):
+        batch = Batch(self.receive(self.pull, seconds))
+        assert batch.instance == self.instance
+        return batch
+
+    def quiet(self, milliseconds):
+        return not self.pull.poll(milliseconds)
+
+    def acknowledge(self, *sequences, instance=None, shard=0):
+        instance = instance or self.instance
+        ack = [1, MESSAGES.index("ack"), instance, shard, list(sequences)]
+        self.pub.send_multipart([b"ack" + instance, msgpack.packb(ack)])
+
+    def collect(self, records, acknowledge=True):
+        """All records up to this many, batches acknowledged as they come."""
+        found = []
+        while len(found) < records:
+            batch = self.batch()
+            found += batch.records
+            if acknowledge:
+                self.acknowledge(batch.sequence)
+        return found
+
+    def status(self):
+        try:
+            return json.loads((self.run_dir / "status/ingestd-0.json").read_text())
+        except FileNotFoundError:
+            return {"counters": {}, "notes": {}}
+
+    def counters(self, **expected):
+        """The counters, once they are these (dots written as two underscores)."""
+        expected = {k.replace("__", "."): v for k, v in expected.items()}
+
+        def seen():
+            counters = self.status()["counters"]
+            return counters if all(counters.get(k) == v for k, v in expected.items()) else None
+        try:
+            return wait_for(seen)
+        except AssertionError:
+            found = {k: v for k, v in self.status()["counters"].items() if v or k in expected}
+            raise AssertionError(f"expected {expected}, found {found}") from None
+
+    def note(self, key, text):
+        wait_for(lambda: text in self.status()["notes"].get(key, ""))
+
+    def terminate(self, seconds=20):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def log_text(self):
+        return (self.folder / "log").read_text()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.udp.close()
+        self.zmq.destroy(linger=0)
+        self.log.close()
+        text = self.log_text()
+        assert "Sanitizer" not in text and "runtime error" not in text, text
+
+
+@pytest.fixture
+def start(tmp_path):
+    with contextlib.ExitStack() as stack:
+        def starter(peers=True, **options):
+            ingestd = Ingestd(tmp_path, peers=peers, **options)
+            stack.callback(ingestd.close)
+            return ingestd
+        yield starter
+
+
+def micros(text):
+    t = datetime.datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=datetime.timezone.utc)
+    return (t - datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)) \
+        // datetime.timedelta(microseconds=1)
+
+
+def test_the_sdks_datagrams(start):
+    ingestd = start()
+    for name in ("ping-average-ip4", "ping-detail-ip4", "ott-download", "repeated-envelope",
+                 "exception"):
+        ingestd.send((SAMPLES / f"{name}.json").read_bytes())
+    records = []
+    while len(records) < 8:
+        batch = ingestd.batch()
+        assert batch.kind == 0 and batch.sequence >= 1 and batch.oldest == 1
+        for r in batch.records:
+            records.append((r, batch.schemas[r["schema"]]))
+    ping, schema = records[0]
+    assert ping == {**ping, "type": "ping", "content": "ICMPECHO", "probe": "127.0.0.1",
+                    "source": "127.0.0.1", "dest": "127.0.0.1", "path": "", "row": 0,
+                    "label": "ping-average-ip4-0",
+                    "t_start_us": micros("2026-11-21 19:23:18.649287"),
+                    "t_end_us": micros("2026-11-21 19:23:20.649845"),
+                    "values": ["20125", "21125", "22125", "3", "127.0.0.1", "127.0.0.1"]}
+    assert schema == {"verb": "measure", "registry": "http://ict-mplane.eu/registry/core",
+                      "results": ["delay.twoway.icmp.us.min", "delay.twoway.icmp.us.mean",
+                                  "delay.twoway.icmp.us.max", "delay.twoway.icmp.count"],
+                      "parameters": ["destination.ip4", "source.ip4"], "metadata": []}
+    assert [r["row"] for r, _ in records[1:4]] == [0, 1, 2]
+    ott = records[4][0]
+    assert (ott["type"], ott["content"]) == \
+        ("OTT", "http://devimages.apple.com/iphone/samples/bipbop/bipbopall.m3u8")
+    assert [r["label"] for r, _ in records[5:]] == ["ping-average-ip4-4"] * 3
+    ingestd.counters(received__datagrams=5, accepted__results=6, accepted__records=8, exceptions=1,
+                     rejects__kept=0)
+
+
+def test_acknowledged(start):
+    ingestd = start()
+    ingestd.send(result())
+    first = ingestd.batch()
+    ingestd.counters(window__batches=1, batches__acknowledged=0)
+    assert ingestd.status()["counters"]["lag_ms"] > 0
+    other = bytes(16)
+    ingestd.acknowledge(first.sequence, shard=7)  # another shard's
+    ingestd.pub.send_multipart([b"ack" + ingestd.instance, b"nonsense"])
+    ingestd.acknowledge(first.sequence, instance=other)  # does not arrive: not subscribed to
+    ingestd.pub.send_multipart([b"ack" + ingestd.instance, msgpack.packb([1, 3, other, 0, [1]])])
+    ingestd.pub.send_multipart([b"ack" + ingestd.instance] + [b""] * 6)
+    ingestd.counters(acks__refused=4, window__batches=1)
+    ingestd.acknowledge(first.sequence, first.sequence, 99, 0)
+    ingestd.counters(window__batches=0, batches__acknowledged=1, records__acknowledged=1, lag_ms=0,
+                     window__bytes=0)
+    ingestd.send(result())
+    second = ingestd.batch()
+    assert (second.sequence, second.oldest) == (first.sequence + 1, first.sequence + 1)
+
+
+def test_pushed_again(start):
+    ingestd = start(retry_ms=400)
+    ingestd.send(result(value="1"))
+    began = time.monotonic()
+    first = ingestd.batch()
+    again = ingestd.batch()
+    assert time.monotonic() - began > 0.35
+    assert (again.sequence, again.records) == (first.sequence, first.records)
+    ingestd.send(result(value="2"))
+    second = ingestd.batch()
+    while second.sequence == first.sequence:
+        second = ingestd.batch()
+    assert second.oldest == first.sequence
+    ingestd.acknowledge(first.sequence)
+    ingestd.counters(batches__acknowledged=1)
+    repeated = [ingestd.batch() for _ in range(3)][-1]
+    assert (repeated.sequence, repeated.oldest) == (second.sequence, second.sequence)  # afresh
+    ingestd.acknowledge(second.sequence)
+    ingestd.counters(batches__acknowledged=2, batches__pushed=2, window__batches=0)
+    while not ingestd.quiet(1000):
+        ingestd.batch()
+    assert ingestd.status()["counters"]["batches.repushed"] >= 3
+
+
+def test_closed_by_count_and_by_age(start):
+    ingestd = start(batch_records=4, batch_age_ms=300)
+    began = time.monotonic()
+    ingestd.send(*[result(value=str(i)) for i in range(10)])
+    batches = [ingestd.batch() for _ in range(3)]
+    assert [b.count for b in batches] == [4, 4, 2]
+    assert [b.sequence for b in batches] == [1, 2, 3]
+    assert 0.25 < time.monotonic() - began < 5
+    assert [r["values"][0] for b in batches for r in b.records] == [str(i) for i in range(10)]
+
+
+def test_waits_for_a_classifyd(start):
+    ingestd = start(peers=False, batch_records=2)
+    ingestd.send(*[result(value=str(i)) for i in range(100)])
+    ingestd.counters(accepted__records=100, batches__closed=50, batches__pushed=0,
+                     window__batches=50)
+    ingestd.connect()
+    values = [int(r["values"][0]) for r in ingestd.collect(100)]
+    assert values == list(range(100))
+    ingestd.counters(window__batches=0, records__acknowledged=100, batches__repushed=0)
+
+
+def test_a_full_window_stops_reading_and_the_kernel_counts(start):
+    ingestd = start(peers=False, window_bytes=65536, receive_buffer_bytes=65536)
+    filler = result(metadata={"filler": "x" * 2000})
+    sent = 0
+    while "window full" not in ingestd.status()["notes"].get("intake", ""):
+        ingestd.send(filler)
+        sent += 1
+        assert sent < 2000
+        time.sleep(0.001)
+    for _ in range(500):
+        ingestd.send(filler)
+        sent += 1
+    before = wait_for(lambda: (c := ingestd.status()["counters"])["kernel.drops"] and c)
+    assert before["window.bytes"] < 65536 + 64 * 1024
+    assert before["accepted.records"] < 100
+    ingestd.connect()
+    got = 0
+    with contextlib.suppress(AssertionError):
+        while True:
+            batch = ingestd.batch(seconds=2)
+            got += batch.count
+            ingestd.acknowledge(batch.sequence)
+    ingestd.note("intake", "reading")
+    after = ingestd.counters(window__batches=0)
+    assert after["accepted.records"] == got == after["records.acknowledged"]
+    assert got + after["kernel.drops"] == sent  # every one of them is accounted for
+    assert after["window.full"] >= 1
+    ingestd.send(result(value="after"))
+    assert ingestd.collect(1)[0]["values"][0] == "after"
+
+
+LONG = "x" * 1100
+MALFORMED = {
+    "json": [b"", b"hello", b"{\"result\":", b"\xff\xfe", b"{\"a\":\"\\udc00\"}", b"[" * 60000,
+             b"{\"result\":\"m\",\"result\":\"m\"}", b"x" * 65507],
+    "message": [b"[]", b"1", b"{}", {"result": "m", "envelope": "message"}],
+    "kind": [{"specification": "measure"}, {"capability": "measure"}],
+    "version": [result(version=2)],
+    "form": [result(results="x"), result(resultvalues=[5]), {"envelope": "message"}],
+    "columns": [result(results=["a", "a"])],
+    "row": [result(resultvalues=[["1", "2"]])],
+    "rows": [result(resultvalues=[[]] * 2049)],
+    "time": [result(when="past ... now"), result(when=None), result(when="soon")],
+    "time.past": [result(when="1800-01-01 00:00:00")],
+    "time.future": [result(when="2500-01-01 00:00:00")],
+    "type": [result(results=["x"], label=None)],
+    "length": [result(label=LONG), result(parameters={"source.ip4": LONG})],
+    "nul": [result(value="a\0b")],
+    "memory": [result(parameters={"p": "x" * 40000}, resultvalues=[[]] * 1000)],
+}
+
+
+def test_malformed_input_is_kept_with_its_reason(start):
+    ingestd = start()
+    sent = [(reason, m) for reason, messages in MALFORMED.items() for m in messages]
+    for _, message in sent:
+        ingestd.send(message)
+    rejects = []
+    while len(rejects) < len(sent):
+        batch = ingestd.batch()
+        assert batch.kind == 1
+        rejects += batch.rejects
+        ingestd.acknowledge(batch.sequence)
+    own = "{}:{}".format("127.0.0.1", ingestd.udp.getsockname()[1])
+    for (reason, message), reject in zip(sent, rejects):
+        data = message if isinstance(message, bytes) else json.dumps(message).encode()
+        assert reject["reason"] == reason, reject
+        assert reject["detail"]
+        assert reject["sender"] == own
+        assert reject["head"] == data[:512]
+        assert reject["size_bytes"] == len(data)
+    counts = {"rejected__" + reason.replace(".", "__"): len(messages)
+              for reason, messages in MALFORMED.items()}
+    counters = ingestd.counters(**counts, accepted__records=0, rejects__kept=len(sent))
+    # No reason is without an example.
+    names = {n[len("rejected."):] for n in counters if n.startswith("rejected.")}
+    assert names == set(MALFORMED)
+    ingestd.send(result())
+    assert ingestd.collect(1)
+
+
+def test_rejects_beyond_the_rate_are_counted(start):
+    ingestd = start(rejects_per_second=5)
+    ingestd.send(*[b"nonsense"] * 300)
+    counters = ingestd.counters(rejected__json=300)
+    assert counters["rejects.kept"] + counters["rejects.not_kept"] == 300
+    assert 5 <= counters["rejects.kept"] <= 50
+    assert ingestd.log_text().count("input.rejected") <= 10
+
+
+def test_one_bad_result_does_not_lose_the_others(start):
+    ingestd = start()
+    ingestd.send({"envelope": "message", "contents": [
+        result(value="1"), result(when="now"), {"exception": "t", "message": "m"},
+        {"envelope": "message", "contents": [result(value="2"), result(version=3)]}]})
+    batches = [ingestd.batch(), ingestd.batch()]
+    records = next(b for b in batches if b.kind == 0).records
+    rejects = next(b for b in batches if b.kind == 1).rejects
+    assert [r["values"][0] for r in records] == ["1", "2"]
+    assert [(r["reason"], r["detail"].split(": ")[0]) for r in rejects] == \
+        [("time", "contents[1]"), ("version", "contents[3].contents[1]")]
+    ingestd.counters(exceptions=1)
+
+
+def test_the_longest_datagram(start):
+    ingestd = start()
+    message = json.dumps(result(value="%"))
+    message = message.replace("%", "9" * (65507 - len(message) + 1)).encode()
+    assert len(message) == 65507
+    ingestd.send(message)
+    record = ingestd.collect(1)[0]
+    assert set(record["values"][0]) == {"9"} and len(record["values"][0]) > 65000
+
+
+def test_ipv6(start):
+    if not has_ipv6():
+        pytest.skip("this machine has no IPv6")
+    port = free_port(socket.AF_INET6)
+    ingestd = start(listen=[f"[::1]:{port}", f"127.0.0.1:{port}"])
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+        s.sendto(json.dumps(result(parameters={"source.ip6": "2001:DB8:0:0::1"})).encode(),
+                 ("::1", port))
+        record = ingestd.collect(1)[0]
+        assert (record["probe"], record["source"]) == ("::1", "2001:db8::1")
+        s.sendto(b"{}", ("::1", port))
+        reject = ingestd.batch().rejects[0]
+        assert reject["sender"] == f"[::1]:{s.getsockname()[1]}"
+    ingestd.port = port
+    ingestd.send(result())  # the IPv6 listener leaves the port of IPv4 free
+    assert ingestd.collect(1)[0]["probe"] == "127.0.0.1"
+    assert "::1" in ingestd.status()["notes"]["receive_buffers"]
+
+
+def test_allowed_senders_and_reload(start):
+    ingestd = start(allow=["192.0.2.0/24", "2001:db8::/32"])
+    ingestd.send(result(), result())
+    ingestd.counters(refused__senders=2, received__datagrams=2, accepted__records=0)
+    assert ingestd.quiet(100)
+    ingestd.options["allow"] = ["127.0.0.0/8"]
+    ingestd.write_configuration()
+    ingestd.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "config.reloaded" in ingestd.log_text())
+    ingestd.send(result())
+    assert len(ingestd.collect(1)) == 1
+    ingestd.options["allow"] = ["everybody"]  # a fault: what was in force stays
+    ingestd.write_configuration()
+    ingestd.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "config.refused" in ingestd.log_text())
+    assert "ingestd.allow[0]: expected an address or a prefix, found \"everybody\"" \
+        in ingestd.log_text()
+    ingestd.send(result())
+    assert len(ingestd.collect(1)) == 1
+    ingestd.options.update(allow=[], past_limit_s=10)
+    ingestd.write_configuration()
+    ingestd.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: ingestd.log_text().count("config.reloaded") == 2)
+    ingestd.send(result(when="2020-01-01 00:00:00"))
+    assert ingestd.batch().rejects[0]["reason"] == "time.past"
+
+
+def test_terminated_under_load_loses_nothing(start):
+    ingestd = start(receive_buffer_bytes=8 << 20, batch_age_ms=1000)
+    messages = [json.dumps(result(value=str(i))).encode() for i in range(3000)]
+    os.kill(ingestd.process.pid, signal.SIGSTOP)  # so that all still stands in the kernel's buffer
+    ingestd.send(*messages)
+    ingestd.process.send_signal(signal.SIGTERM)
+    os.kill(ingestd.process.pid, signal.SIGCONT)
+    values = []
+    while ingestd.process.poll() is None:
+        if ingestd.pull.poll(50):
+            batch = ingestd.batch()
+            values += [int(r["values"][0]) for r in batch.records]
+            ingestd.acknowledge(batch.sequence)
+    assert ingestd.process.returncode == 0
+    dropped = ingestd.status()["counters"]["kernel.drops"]
+    assert len(values) + dropped == 3000 and len(values) > 100
+    assert values == sorted(set(values))
+    assert ingestd.status()["state"] == "stopped"
+    assert ingestd.status()["counters"]["window.batches"] == 0
+
+
+def test_terminated_without_acknowledgements(start):
+    ingestd = start(drain_ms=500, batch_records=3)
+    ingestd.send(*[result(value=str(i)) for i in range(10)])
+    ingestd.counters(accepted__records=10)
+    first = ingestd.batch()
+    ingestd.acknowledge(first.sequence)
+    ingestd.counters(batches__acknowledged=1)
+    began = time.monotonic()
+    assert ingestd.terminate() == 1
+    assert 0.4 < time.monotonic() - began < 5
+    assert re.search(r"drain\.unacknowledged batches=3 records=7 ", ingestd.log_text())
+
+
+def test_nothing_new_is_read_while_draining(start):
+    ingestd = start(drain_ms=1500)
+    ingestd.send(result(value="before"))
+    assert ingestd.batch().records[0]["values"][0] == "before"
+    ingestd.process.send_signal(signal.SIGTERM)
+    wait_for(lambda: "daemon.draining" in ingestd.log_text())
+    ingestd.send(result(value="after"))
+    assert ingestd.process.wait(20) == 1
+    assert ingestd.quiet(0)
+    assert ingestd.status()["counters"]["accepted.records"] == 1
+
+
+def check(folder, **section):
+    file = folder / "ezrepo.json"
+    file.write_text(json.dumps({"common": {"run_dir": str(folder / "run"),
+                                           "schemas_dir": str(ROOT / "schemas")},
+                                "ingestd": section}))
+    return subprocess.run([INGESTD, "--config", str(file), "--check-config"], capture_output=True,
+                          text=True, timeout=20)
+
+
+def test_configuration_is_checked(tmp_path):
+    assert check(tmp_path).returncode == 0
+    assert not (tmp_path / "run").exists()
+    for section, fault in (
+            ({"listne": []}, "ingestd.listne: unknown option"),
+            ({"listen": ["localhost:9900"]}, "ingestd.listen[0]: expected ADDRESS:PORT"),
+            ({"listen": ["127.0.0.1:1", "::1:9900"]}, "ingestd.listen[1]: expected ADDRESS:PORT"),
+            ({"listen": ["127.0.0.1:70000"]}, "ingestd.listen[0]"),
+            ({"listen": ["127.0.0.1:"]}, "ingestd.listen[0]"),
+            ({"listen": ["[127.0.0.1]:5"]}, "ingestd.listen[0]"),
+            ({"listen": []}, "ingestd.listen: expected 1 to 16 endpoints, found 0"),
+            ({"allow": ["10.0.0.0/33"]}, "ingestd.allow[0]: expected an address or a prefix"),
+            ({"batch_records": 0}, "ingestd.batch_records: expected"),
+            ({"batch_age_ms": "5"}, "ingestd.batch_age_ms: expected")):
+        done = check(tmp_path, **section)
+        assert done.returncode == 1, section
+        assert fault in done.stderr, (section, done.stderr)
+
+
+def test_record_types_are_checked_at_start(tmp_path):
+    schemas = tmp_path / "schemas"
+    schemas.mkdir()
+    (schemas / "record-types.json").write_text('{"mappings": [{"columns": []}]}')
+    file = tmp_path / "ezrepo.json"
+    file.write_text(json.dumps({"common": {"run_dir": str(tmp_path / "run"),
+                                           "schemas_dir": str(schemas)}}))
+    done = subprocess.run([INGESTD, "--config", str(file)], capture_output=True, text=True,
+                          timeout=20)
+    assert done.returncode == 1
+    assert "mappings[0].columns" in done.stderr
+
+
+def test_an_endpoint_in_use_is_told(tmp_path):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        file = tmp_path / "ezrepo.json"
+        endpoint = f"127.0.0.1:{s.getsockname()[1]}"
+        file.write_text(json.dumps({"common": {"run_dir": str(tmp_path / "run"), "user": "",
+                                               "schemas_dir": str(ROOT / "schemas")},
+                                    "ingestd": {"listen": [endpoint]}}))
+        done = subprocess.run([INGESTD, "--config", str(file)], capture_output=True, text=True,
+                              timeout=20)
+    assert done.returncode == 1
+    assert re.search(rf"udp\.bind endpoint={endpoint} error=", done.stderr)
