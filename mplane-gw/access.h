@@ -1,0 +1,33 @@
+/*
+ * Who may use which capability: identities have roles, roles may use capabilities. What no rule
+ * allows is denied. Pure.
+ */
+#ifndef EZREPO_GW_ACCESS_H
+#define EZREPO_GW_ACCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/json.h"
+
+/* A document with more rules than this is refused. */
+#define ACCESS_RULES 10000
+
+struct access;
+
+/*
+ * Reads {"roles": {ROLE: [IDENTITY, ...]}, "authorizations": {LABEL: [ROLE, ...]}}. An identity and
+ * a capability's label are exact or globs (common/pattern.h); a role in "authorizations" must stand
+ * in "roles". NULL stands for a document without rules. Everything is copied. NULL on a fault:
+ * error says where and what was expected. The caller owns the result.
+ */
+struct access *access_read(const struct json *document, char *error, size_t error_size);
+void access_free(struct access **a);
+
+/* Whether this identity may use the capability of this label. An empty identity may use none. */
+bool access_allows(const struct access *a, struct slice identity, struct slice label);
+
+/* How many rules it has; 0: nobody may do anything. */
+size_t access_rules(const struct access *a);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * From what queryd or stored answered to an mPlane result or exception. Pure: no clock, no sockets.
+ */
+#ifndef EZREPO_GW_ANSWER_H
+#define EZREPO_GW_ANSWER_H
+
+#include "mplane-gw/specification.h"
+
+/*
+ * The message that answers the specification, given the bytes of an answer (or, when the question
+ * was a publication, of a published) message: a result with the specification's sections, the
+ * question's absolute scope and the columns in the specification's order, or an exception that says
+ * what queryd or stored said. `token` and `label` are the reply's. Everything lives in the arena or
+ * in the bytes. 0, or -1 when the arena is full.
+ */
+int answer_message_of(struct arena *a, const struct mplane_message *specification,
+                      const struct question *q, struct slice bytes, struct slice token,
+                      struct slice label, struct mplane_message *reply);
+
+/* An exception with printf's text, in the arena; without text when that is full. */
+struct mplane_message answer_exception(struct arena *a, struct slice token, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A receipt for the specification, in the arena: its sections, this token and label. */
+struct mplane_message answer_receipt(const struct mplane_message *specification, struct slice token,
+                                     struct slice label);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * Questions to queryd and stored over ZeroMQ, and their answers to the jobs. What may be asked by
+ * whom is decided elsewhere.
+ */
+#ifndef EZREPO_GW_ASK_H
+#define EZREPO_GW_ASK_H
+
+#include "mplane-gw/jobs.h"
+
+/* Connects to queryd and stored on gateway.base. -1 after an error was logged. */
+int ask_start(void);
+void ask_stop(void);
+
+/* The jobs, for looking one up and for waiting. */
+struct jobs *ask_jobs(void);
+
+/* The bounds of the jobs follow the settings. */
+void ask_set_limits(void);
+
+/*
+ * Adds the job (see jobs_add) and sends its question. NULL, or why not, for the peer; then the job
+ * was freed.
+ */
+const char *ask(struct job *job);
+
+/* Nobody wants the answer any more: tells queryd and forgets the job. */
+void ask_drop(struct job *job);
+
+/* The job ends with this (constant) reason; queryd is told. A publication cannot be taken back: -1.
+ */
+int ask_interrupt(struct job *job, const char *reason);
+
+/* Once a second: deadlines, gauges. */
+void ask_tick(void);
+
+#endif

@@ -1,0 +1,321 @@
+/*
+ * TLS connections under evhttp. A connection's state hangs on its SSL object, which lives exactly
+ * as long as evhttp's connection; to end one its socket is shut down, and evhttp frees it as it
+ * frees one whose peer has left. Reads and writes no HTTP.
+ */
+#include "mplane-gw/connections.h"
+
+#include <arpa/inet.h>
+#include <event2/bufferevent_ssl.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <utlist.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/gateway.h"
+#include "mplane-gw/tls.h"
+
+#define PEER_SIZE (INET6_ADDRSTRLEN + 16)
+
+struct connection {
+    struct connection *next, *previous; /* utlist */
+    SSL *ssl;                           /* its owner */
+    enum connection_phase phase;
+    int64_t since_us;    /* of the phase */
+    uint64_t bytes_read; /* when the connection became idle */
+    unsigned generation; /* of the certificates it was judged by */
+    bool ending;         /* its socket was shut down */
+    char *identity;
+    char peer[PEER_SIZE];
+    char alert[64];
+};
+
+static SSL_CTX *context;
+static unsigned generation;
+static int ssl_index = -1;
+static struct connection *connections;
+static size_t open_count, ending_count;
+static struct log_limit failed_said;
+
+static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int index, long argl,
+                        void *argp)
+{
+    struct connection *c = pointer;
+    (void)parent, (void)data, (void)index, (void)argl, (void)argp;
+    if (c == NULL) {
+        return;
+    }
+    if (c->phase == CONNECTION_HANDSHAKE) {
+        gateway_count(COUNT_HANDSHAKES_FAILED);
+        if (log_allowed(&failed_said, 10)) {
+            log_info("handshake.failed", "peer=%s reason=\"%s\"",
+                     c->peer[0] == '\0' ? "unknown" : c->peer,
+                     c->alert[0] != '\0' ? c->alert
+                     : c->ending         ? "took too long"
+                                         : "no TLS, or left before the end");
+        }
+    }
+    DL_DELETE2(connections, c, previous, next);
+    open_count--;
+    ending_count -= c->ending;
+    gateway.counters[COUNT_CONNECTIONS_OPEN] = open_count;
+    free(c->identity);
+    free(c);
+}
+
+static void note_peer(struct connection *c)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    char host[INET6_ADDRSTRLEN], port[8];
+    if (getpeername(SSL_get_fd(c->ssl), (struct sockaddr *)&address, &size) == 0 &&
+        getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
+        snprintf(c->peer, sizeof c->peer,
+                 address.ss_family == AF_INET6 ? "[%.46s]:%.5s" : "%.46s:%.5s", host, port);
+    }
+}
+
+static void on_ssl_info(const SSL *ssl, int where, int value)
+{
+    struct connection *c = SSL_get_ex_data(ssl, ssl_index);
+    if (c == NULL || c->phase != CONNECTION_HANDSHAKE) {
+        return;
+    }
+    if ((where & SSL_CB_HANDSHAKE_START) != 0) {
+        note_peer(c);
+    }
+    if ((where & SSL_CB_ALERT) != 0) {
+        long verified = SSL_get_verify_result(ssl);
+        snprintf(c->alert, sizeof c->alert, "%s%s%s", SSL_alert_desc_string_long(value),
+                 verified == X509_V_OK ? "" : ": ",
+                 verified == X509_V_OK ? "" : X509_verify_cert_error_string(verified));
+    }
+    if ((where & SSL_CB_HANDSHAKE_DONE) != 0) {
+        c->identity = tls_identity(ssl);
+        connection_set_phase(c, CONNECTION_IDLE);
+    }
+}
+
+static SSL_CTX *load_context(void)
+{
+    const struct settings *s = &gateway.settings;
+    struct tls_files files = {s->certificate, s->key, s->ca, s->crl};
+    SSL_CTX *made = tls_context(&files);
+    if (made != NULL) {
+        SSL_CTX_set_info_callback(made, on_ssl_info);
+    }
+    return made;
+}
+
+int connections_prepare(void)
+{
+    ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
+    context = load_context();
+    return context != NULL && ssl_index != -1 ? 0 : -1;
+}
+
+int connections_reload(void)
+{
+    SSL_CTX *fresh = load_context();
+    if (fresh == NULL) {
+        return -1;
+    }
+    SSL_CTX_free(context);
+    context = fresh;
+    generation++;
+    connections_close_idle();
+    return 0;
+}
+
+void connections_stop(void)
+{
+    SSL_CTX_free(context);
+    context = NULL;
+}
+
+/* Asks the connection to end. evhttp learns of it as of a peer that left. */
+static void end(struct connection *c)
+{
+    if (!c->ending) {
+        c->ending = true;
+        ending_count++;
+        shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
+    }
+}
+
+static bool is_waiting(const struct connection *c)
+{
+    return c->phase == CONNECTION_HANDSHAKE || c->phase == CONNECTION_IDLE;
+}
+
+/* Ends the one that has been idle or shaking hands the longest, else that which sends the longest.
+ */
+static void evict(void)
+{
+    struct connection *c, *victim = NULL;
+    DL_FOREACH2(connections, c, next)
+    {
+        if (c->ending || (!is_waiting(c) && c->phase != CONNECTION_RECEIVING)) {
+            continue;
+        }
+        if (victim == NULL || is_waiting(c) > is_waiting(victim) ||
+            (is_waiting(c) == is_waiting(victim) && c->since_us < victim->since_us)) {
+            victim = c;
+        }
+    }
+    if (victim != NULL) {
+        gateway_count(COUNT_CONNECTIONS_EVICTED);
+        end(victim);
+    }
+}
+
+bool connections_full(void)
+{
+    return open_count - ending_count > (size_t)gateway.settings.connections_max;
+}
+
+size_t connections_open(void)
+{
+    return open_count;
+}
+
+static struct connection *attach(SSL *ssl)
+{
+    struct connection *c = calloc(1, sizeof *c);
+    if (c == NULL || SSL_set_ex_data(ssl, ssl_index, c) != 1) {
+        free(c);
+        return NULL;
+    }
+    c->ssl = ssl;
+    c->phase = CONNECTION_HANDSHAKE;
+    c->since_us = daemon_clock_us();
+    c->generation = generation;
+    DL_APPEND2(connections, c, previous, next);
+    open_count++;
+    gateway_count(COUNT_CONNECTIONS_ACCEPTED);
+    gateway.counters[COUNT_CONNECTIONS_OPEN] = open_count;
+    return c;
+}
+
+/* NULL makes evhttp speak plain HTTP; connection_of() then finds no connection and all is refused.
+ */
+struct bufferevent *connections_accept(struct event_base *base, void *unused)
+{
+    (void)unused;
+    SSL *ssl = SSL_new(context);
+    if (ssl == NULL || attach(ssl) == NULL) {
+        log_error("connection.new", "error=\"out of memory\"");
+        SSL_free(ssl);
+        return NULL;
+    }
+    struct bufferevent *b = bufferevent_openssl_socket_new(base, -1, ssl, BUFFEREVENT_SSL_ACCEPTING,
+                                                           BEV_OPT_CLOSE_ON_FREE);
+    if (b == NULL) {
+        log_error("connection.new", "error=\"out of memory\"");
+        SSL_free(ssl);
+        return NULL;
+    }
+    bufferevent_openssl_set_allow_dirty_shutdown(b, 1);
+    /* While we answer, what the peer goes on sending is not read beyond one more request. */
+    bufferevent_setwatermark(
+        b, EV_READ, 0,
+        (size_t)(gateway.settings.body_bytes + gateway.settings.headers_bytes) + 4096);
+    if (open_count - ending_count > (size_t)gateway.settings.connections_max) {
+        evict();
+    }
+    return b;
+}
+
+struct connection *connection_of(struct evhttp_request *request)
+{
+    struct evhttp_connection *evcon = evhttp_request_get_connection(request);
+    SSL *ssl = evcon == NULL
+                   ? NULL
+                   : bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
+    struct connection *c = ssl == NULL ? NULL : SSL_get_ex_data(ssl, ssl_index);
+    return c != NULL && c->identity != NULL ? c : NULL;
+}
+
+const char *connection_identity(const struct connection *c)
+{
+    return c->identity;
+}
+
+const char *connection_peer(const struct connection *c)
+{
+    return c->peer;
+}
+
+bool connection_is_last(const struct connection *c)
+{
+    return c->generation != generation || daemon_draining();
+}
+
+static uint64_t bytes_read(const struct connection *c)
+{
+    BIO *bio = SSL_get_rbio(c->ssl);
+    return bio == NULL ? 0 : BIO_number_read(bio);
+}
+
+void connection_set_phase(struct connection *c, enum connection_phase phase)
+{
+    c->phase = phase;
+    c->since_us = daemon_clock_us();
+    c->bytes_read = bytes_read(c);
+}
+
+/* After how many seconds a phase is over; 0: never. */
+static int64_t limit_s(enum connection_phase phase)
+{
+    switch (phase) {
+    case CONNECTION_HANDSHAKE:
+        return gateway.settings.handshake_timeout_s;
+    case CONNECTION_IDLE:
+        return gateway.settings.idle_timeout_s;
+    case CONNECTION_RECEIVING:
+    case CONNECTION_SENDING:
+        return gateway.settings.transfer_timeout_s;
+    case CONNECTION_ANSWERING:
+    default:
+        return 0;
+    }
+}
+
+/* Whether a part of a request has come shows in the bytes read only. */
+static void refresh(struct connection *c)
+{
+    if (c->phase == CONNECTION_IDLE && bytes_read(c) != c->bytes_read) {
+        connection_set_phase(c, CONNECTION_RECEIVING);
+    }
+}
+
+void connections_sweep(void)
+{
+    int64_t now_us = daemon_clock_us();
+    struct connection *c;
+    DL_FOREACH2(connections, c, next)
+    {
+        refresh(c);
+        int64_t limit_us = limit_s(c->phase) * 1000000;
+        if (limit_us > 0 && now_us - c->since_us > limit_us && !c->ending) {
+            gateway_count(COUNT_CONNECTIONS_EXPIRED);
+            end(c);
+        }
+    }
+}
+
+void connections_close_idle(void)
+{
+    struct connection *c;
+    DL_FOREACH2(connections, c, next)
+    {
+        refresh(c);
+        if (is_waiting(c)) {
+            end(c);
+        }
+    }
+}

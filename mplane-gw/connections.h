@@ -1,0 +1,59 @@
+/*
+ * The TLS connections of the gateway: made for evhttp, counted, and ended when they take too long.
+ * Every connection has a phase; only one that is being answered may take its time.
+ */
+#ifndef EZREPO_GW_CONNECTIONS_H
+#define EZREPO_GW_CONNECTIONS_H
+
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum connection_phase {
+    CONNECTION_HANDSHAKE, /* TLS is being agreed on: handshake_timeout_s */
+    CONNECTION_IDLE,      /* nothing of a request is there: idle_timeout_s */
+    CONNECTION_RECEIVING, /* a part of a request is there: transfer_timeout_s */
+    CONNECTION_ANSWERING, /* we are thinking */
+    CONNECTION_SENDING    /* the answer is on its way: transfer_timeout_s */
+};
+
+struct connection;
+
+/* Loads certificates and key; -1 after an error was logged. */
+int connections_prepare(void);
+
+/*
+ * Loads them anew. Connections that are idle are closed, the others after their answer: who they
+ * are is judged by the new files. -1 after an error was logged; then the old ones stay in force.
+ */
+int connections_reload(void);
+
+/* For evhttp_set_bevcb(). */
+struct bufferevent *connections_accept(struct event_base *base, void *unused);
+
+/* The connection of a request; NULL when it has none with a known peer: then close it. */
+struct connection *connection_of(struct evhttp_request *request);
+
+/* The peer's identity, not empty; and its address and port. */
+const char *connection_identity(const struct connection *c);
+const char *connection_peer(const struct connection *c);
+
+void connection_set_phase(struct connection *c, enum connection_phase phase);
+
+/* Whether it should be closed after the answer. */
+bool connection_is_last(const struct connection *c);
+
+/* Once a second: ends what takes too long. */
+void connections_sweep(void);
+
+/* Closes those that are idle or have not finished their handshake. */
+void connections_close_idle(void);
+
+size_t connections_open(void);
+/* Whether there is no room for another, even if the oldest idle one were closed. */
+bool connections_full(void);
+
+void connections_stop(void);
+
+#endif

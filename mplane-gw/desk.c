@@ -1,0 +1,293 @@
+/*
+ * Specifications, redemptions and interrupts: judged, and turned into jobs. Every way to a job's
+ * answer passes may_use() and asks for the identity that the job belongs to.
+ */
+#include "mplane-gw/desk.h"
+
+#include <openssl/evp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/answer.h"
+#include "mplane-gw/ask.h"
+#include "mplane-gw/gateway.h"
+
+#define ERROR_BYTES 1024
+
+/* A job's specification in its arena, at most so much: a grading document, escaped, several times.
+ */
+#define JOB_BYTES (32 * 1024 * 1024)
+
+static struct log_limit denied_said, malformed_said;
+
+void desk_refuse(const struct desk_request *r, struct desk_reply *reply, const char *format, ...)
+{
+    char text[2 * ERROR_BYTES];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    reply->job = NULL;
+    reply->message = answer_exception(r->arena, reply->token, "%s%s", r->place, text);
+}
+
+static void refuse_malformed(const struct desk_request *r, struct desk_reply *reply,
+                             const char *error)
+{
+    gateway_count(COUNT_MALFORMED);
+    if (log_allowed(&malformed_said, 10)) {
+        log_info("request.malformed", "peer=%s identity=\"%.*s\" error=\"%s\"", r->peer,
+                 (int)r->identity.len, r->identity.at, error);
+    }
+    desk_refuse(r, reply, "%s", error);
+}
+
+struct slice desk_fallback_token(struct arena *a, struct slice bytes)
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    size_t size = 0;
+    char *text = arena_alloc(a, 33);
+    if (text == NULL ||
+        EVP_Q_digest(NULL, "SHA256", NULL, bytes.at, bytes.len, digest, &size) != 1) {
+        return slice_of("unreadable");
+    }
+    for (size_t i = 0; i < 16; i++) {
+        snprintf(text + 2 * i, 3, "%02x", digest[i]);
+    }
+    return slice_of(text);
+}
+
+/* The one place that decides; `door` is how the peer came. */
+static bool may_use(const struct desk_request *r, struct desk_reply *reply,
+                    const struct capability *k, const char *door)
+{
+    if (access_allows(gateway.access, r->identity, k->label)) {
+        return true;
+    }
+    gateway_count(COUNT_DENIED);
+    if (log_allowed(&denied_said, 10)) {
+        log_info("request.denied", "peer=%s identity=\"%.*s\" capability=%.*s door=%s", r->peer,
+                 (int)r->identity.len, r->identity.at, (int)k->label.len, k->label.at, door);
+    }
+    desk_refuse(r, reply, "not authorized to use the capability %.*s", (int)k->label.len,
+                k->label.at);
+    return false;
+}
+
+/* The reply is what this job says. */
+static void reply_by(struct desk_reply *reply, struct job *job, bool wait)
+{
+    job_hold(job);
+    reply->job = job;
+    reply->wait = wait;
+}
+
+void desk_render(struct arena *a, struct desk_reply *reply)
+{
+    struct job *job = reply->job;
+    struct mplane_message *m = &reply->message;
+    if (job->state == JOB_RUNNING) {
+        job->kept = true;
+        *m = answer_receipt(job->specification, reply->token, reply->label);
+        return;
+    }
+    job->delivered = true;
+    if (job->state == JOB_FAILED) {
+        *m = answer_exception(a, reply->token, "%s", job->failure);
+        return;
+    }
+    struct slice bytes = {job->bytes, job->size};
+    if (answer_message_of(a, job->specification, &job->question, bytes, reply->token, reply->label,
+                          m) == -1) {
+        *m = answer_exception(a, reply->token,
+                              "the answer is too large for the gateway, ask for less");
+    }
+}
+
+/* ---- specifications ---- */
+
+/* The job's own copy of the specification, since the peer's body does not live as long. */
+static int keep_specification(struct job *job, const struct json *tree, char *error, size_t size)
+{
+    struct slice text = json_text(job->arena, tree);
+    const struct json *copy =
+        text.at == NULL ? NULL : json_parse(job->arena, text, &mplane_limits, error, size);
+    job->specification =
+        copy == NULL ? NULL : mplane_message_read(job->arena, copy, gateway.registry, error, size);
+    return job->specification == NULL ? -1 : 0;
+}
+
+static struct job *make_job(const struct desk_request *r, const struct desk_reply *reply,
+                            const struct capability *k, char *error, size_t size)
+{
+    struct job *job = calloc(1, sizeof *job);
+    snprintf(error, size, "out of memory");
+    if (job == NULL || (job->arena = arena_new(JOB_BYTES)) == NULL ||
+        keep_specification(job, r->tree, error, size) == -1) {
+        job_free(job);
+        return NULL;
+    }
+    job->capability = k;
+    job->identity = arena_copy(job->arena, r->identity);
+    job->token = arena_copy(job->arena, reply->token);
+    job->label = arena_copy(job->arena, reply->label);
+    if (job->identity.at == NULL || job->token.at == NULL ||
+        question_of(job->specification, k->kind, daemon_now_us(), &job->question, error, size) ==
+            -1) {
+        job_free(job);
+        return NULL;
+    }
+    return job;
+}
+
+/* Whether two specifications ask the same: what a token is computed from is the same. */
+static bool same_question(struct arena *a, const struct mplane_message *x,
+                          const struct mplane_message *y)
+{
+    char token_x[TOKEN_TEXT], token_y[TOKEN_TEXT];
+    return token_of_specification(a, x, token_x) == 0 &&
+           token_of_specification(a, y, token_y) == 0 && strcmp(token_x, token_y) == 0;
+}
+
+/*
+ * The job that this specification asked for before, if it is under way or nobody has had its
+ * answer: a repeated request is not a second question. What was delivered makes room for a new one,
+ * for the counts of today are not those of ten minutes ago. -1 after a refusal.
+ */
+static int find_job(const struct desk_request *r, struct desk_reply *reply,
+                    const struct mplane_message *m, struct job **job)
+{
+    *job = jobs_by_token(ask_jobs(), r->identity, reply->token);
+    if (*job == NULL) {
+        return 0;
+    }
+    if ((*job)->state != JOB_RUNNING &&
+        ((*job)->delivered || !same_question(r->arena, m, (*job)->specification))) {
+        jobs_remove(ask_jobs(), *job);
+        *job = NULL;
+        return 0;
+    }
+    if (!same_question(r->arena, m, (*job)->specification)) {
+        desk_refuse(r, reply, "token: another question of yours under way has this token");
+        return -1;
+    }
+    return 0;
+}
+
+static void handle_specification(const struct desk_request *r, const struct mplane_message *m,
+                                 struct desk_reply *reply)
+{
+    char error[ERROR_BYTES] = "";
+    const struct capability *k = capabilities_match(gateway.capabilities, m, error, sizeof error);
+    if (k == NULL) {
+        desk_refuse(r, reply, "%s", error);
+        return;
+    }
+    if (!may_use(r, reply, k, "specification")) {
+        return;
+    }
+    if (!mplane_message_fulfils(r->arena, m, &k->message, gateway.registry, daemon_now_us(), error,
+                                sizeof error)) {
+        desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
+        return;
+    }
+    struct job *job;
+    if (find_job(r, reply, m, &job) == -1) {
+        return;
+    }
+    if (job != NULL) {
+        reply_by(reply, job, true);
+        return;
+    }
+    job = make_job(r, reply, k, error, sizeof error);
+    if (job == NULL) {
+        desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
+        return;
+    }
+    const char *why = ask(job);
+    if (why != NULL) {
+        desk_refuse(r, reply, "%s", why);
+        return;
+    }
+    reply_by(reply, job, true);
+}
+
+/* ---- redemptions and interrupts ---- */
+
+/* The peer's own job of that token; NULL after a refusal, the same whoever else has such a job. */
+static struct job *own_job(const struct desk_request *r, struct desk_reply *reply, const char *door)
+{
+    struct job *job = jobs_by_token(ask_jobs(), r->identity, reply->token);
+    if (job == NULL) {
+        desk_refuse(r, reply,
+                    "unknown job: you have none of the token \"%.*s\", or it is no longer kept",
+                    (int)(reply->token.len < 100 ? reply->token.len : 100), reply->token.at);
+        return NULL;
+    }
+    if (!may_use(r, reply, job->capability, door)) {
+        return NULL;
+    }
+    if (reply->label.at == NULL) {
+        reply->label = job->label;
+    }
+    return job;
+}
+
+static void handle_redemption(const struct desk_request *r, struct desk_reply *reply)
+{
+    struct job *job = own_job(r, reply, "redemption");
+    if (job != NULL) {
+        reply_by(reply, job, false);
+    }
+}
+
+static void handle_interrupt(const struct desk_request *r, struct desk_reply *reply)
+{
+    struct job *job = own_job(r, reply, "interrupt");
+    if (job != NULL) {
+        /* A publication goes on; its reply is then a receipt. */
+        reply_by(reply, job, false);
+        ask_interrupt(job, "interrupted before there was an answer");
+    }
+}
+
+/* ---- any message ---- */
+
+void desk_handle(const struct desk_request *r, struct desk_reply *reply)
+{
+    char error[ERROR_BYTES] = "", token[TOKEN_TEXT];
+    memset(reply, 0, sizeof *reply);
+    reply->token = mplane_message_token(r->tree);
+    bool named = reply->token.len > 0;
+    if (!named) {
+        reply->token = r->fallback;
+    }
+    const struct mplane_message *m =
+        mplane_message_read(r->arena, r->tree, gateway.registry, error, sizeof error);
+    if (m == NULL) {
+        refuse_malformed(r, reply, error);
+        return;
+    }
+    reply->label = m->label;
+    if (m->kind == MPLANE_SPECIFICATION) {
+        if (!named && token_of_specification(r->arena, m, token) == 0) {
+            struct slice kept = arena_copy(r->arena, slice_of(token));
+            reply->token = kept.at == NULL ? reply->token : kept;
+        }
+        handle_specification(r, m, reply);
+    } else if (!named) {
+        refuse_malformed(r, reply, "token: missing");
+    } else if (m->kind == MPLANE_REDEMPTION) {
+        handle_redemption(r, reply);
+    } else if (m->kind == MPLANE_INTERRUPT) {
+        handle_interrupt(r, reply);
+    } else {
+        desk_refuse(r, reply,
+                    "expected a specification, a redemption or an interrupt, found a message of "
+                    "the kind %s",
+                    mplane_kind_name(m->kind));
+    }
+}

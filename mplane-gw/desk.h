@@ -1,0 +1,43 @@
+/*
+ * What the gateway does with one mPlane message of a peer: whether it may, which job it means, what
+ * the reply is. Knows no HTTP and waits for nothing.
+ */
+#ifndef EZREPO_GW_DESK_H
+#define EZREPO_GW_DESK_H
+
+#include "mplane-gw/jobs.h"
+
+struct desk_request {
+    struct arena *arena; /* for the message and the reply */
+    struct slice identity;
+    const char *peer;        /* address, for the log */
+    const struct json *tree; /* the message */
+    struct slice fallback;   /* the token of an exception to a message whose token is not known */
+    const char *place;       /* where the message stands: "" or "contents[1]." */
+};
+
+struct desk_reply {
+    struct mplane_message message; /* when job is NULL */
+    struct job *job;               /* its reply is the reply; held, see job_release() */
+    bool wait;                     /* worth waiting for while it is under way */
+    struct slice token, label;     /* of the reply */
+};
+
+void desk_handle(const struct desk_request *r, struct desk_reply *reply);
+
+/*
+ * Fills reply->message with what its job has to say now: its result or exception, or, while it is
+ * under way, a receipt; then the job is kept for who redeems it. Lives in the arena and as long as
+ * the job is held.
+ */
+void desk_render(struct arena *a, struct desk_reply *reply);
+
+/* A token for an exception to bytes that bear none: their digest. */
+struct slice desk_fallback_token(struct arena *a, struct slice bytes);
+
+/* Makes the reply an exception with printf's text; it needs its token, the request arena and place.
+ */
+void desk_refuse(const struct desk_request *r, struct desk_reply *reply, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

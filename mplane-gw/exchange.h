@@ -1,0 +1,19 @@
+/*
+ * A POST of mPlane messages and its reply: reads them, judges what the peer may do, asks, waits
+ * for a short while, and answers with results, receipts or exceptions.
+ */
+#ifndef EZREPO_GW_EXCHANGE_H
+#define EZREPO_GW_EXCHANGE_H
+
+#include <event2/http.h>
+#include <stddef.h>
+
+#include "mplane-gw/connections.h"
+
+/* Takes the request over. */
+void exchange_start(struct evhttp_request *request, struct connection *c);
+
+/* How many wait for an answer. */
+size_t exchanges_open(void);
+
+#endif

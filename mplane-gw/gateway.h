@@ -1,0 +1,65 @@
+/*
+ * What the parts of the gateway share: its settings, its counters, its state. The pure parts
+ * (access, capabilities, specification, answer) include none of this.
+ */
+#ifndef EZREPO_GATEWAY_H
+#define EZREPO_GATEWAY_H
+
+#include <event2/event.h>
+#include <stdint.h>
+
+#include "mplane-gw/access.h"
+#include "mplane-gw/capabilities.h"
+#include "mplane-gw/registry.h"
+#include "mplane-gw/settings.h"
+
+/* COUNTER(identifier, name): a line here is a line in the status. README.md says what each counts.
+ */
+#define GATEWAY_COUNTERS(COUNTER)                                                                  \
+    COUNTER(CONNECTIONS_ACCEPTED, "connections.accepted")                                          \
+    COUNTER(CONNECTIONS_OPEN, "connections.open")                                                  \
+    COUNTER(CONNECTIONS_EXPIRED, "connections.expired")                                            \
+    COUNTER(CONNECTIONS_EVICTED, "connections.evicted")                                            \
+    COUNTER(HANDSHAKES_FAILED, "handshakes.failed")                                                \
+    COUNTER(REQUESTS, "requests")                                                                  \
+    COUNTER(REQUESTS_REGISTRY, "requests.registry")                                                \
+    COUNTER(MALFORMED, "malformed")                                                                \
+    COUNTER(DENIED, "denied")                                                                      \
+    COUNTER(ANSWERED_RESULT, "answered.result")                                                    \
+    COUNTER(ANSWERED_RECEIPT, "answered.receipt")                                                  \
+    COUNTER(ANSWERED_EXCEPTION, "answered.exception")                                              \
+    COUNTER(QUERIES_SENT, "queries.sent")                                                          \
+    COUNTER(QUERIES_CANCELLED, "queries.cancelled")                                                \
+    COUNTER(QUERIES_UNANSWERED, "queries.unanswered")                                              \
+    COUNTER(GRADINGS_SENT, "gradings.sent")                                                        \
+    COUNTER(ANSWERS_LATE, "answers.late")                                                          \
+    COUNTER(ANSWERS_MALFORMED, "answers.malformed")                                                \
+    COUNTER(JOBS_KNOWN, "jobs.known")                                                              \
+    COUNTER(JOBS_BYTES, "jobs.bytes")
+
+#define COUNTER_IDENTIFIER(identifier, name) COUNT_##identifier,
+enum gateway_counter { GATEWAY_COUNTERS(COUNTER_IDENTIFIER) COUNTERS };
+#undef COUNTER_IDENTIFIER
+
+struct gateway {
+    struct settings settings;
+    uint64_t counters[COUNTERS];
+    struct event_base *base;
+    struct access *access;
+    struct registry *registry;         /* core and ours, to read messages by */
+    struct capabilities *capabilities; /* what is offered */
+    char registry_url[1024];           /* as clients know it */
+};
+
+extern struct gateway gateway;
+
+static inline void gateway_count(enum gateway_counter counter)
+{
+    gateway.counters[counter]++;
+}
+
+/* Who may do what, out of the settings; -1 after an error was logged, then the old stays in force.
+ */
+int gateway_load_access(void);
+
+#endif

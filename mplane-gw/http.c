@@ -1,0 +1,229 @@
+/* evhttp over TLS: listeners and routes. What a request means is decided elsewhere. */
+#include "mplane-gw/http.h"
+
+#include <errno.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/connections.h"
+#include "mplane-gw/exchange.h"
+#include "mplane-gw/gateway.h"
+#include "mplane-gw/listen.h"
+#include "mplane-gw/pages.h"
+#include "mplane-gw/reply.h"
+
+#define PATH_SIZE 512
+
+static int sockets[HTTP_LISTENERS];
+static struct evconnlistener *listeners[HTTP_LISTENERS];
+static size_t socket_count;
+static bool accepting;
+static struct evhttp *http;
+static char link_path[PATH_SIZE]; /* the path in public_url, where clients of `link` post */
+static struct log_limit full_said;
+
+int http_prepare(void)
+{
+    const struct config_strings *listen = &gateway.settings.listen;
+    for (size_t i = 0; i < listen->count; i++) {
+        int fd = listen_open("mplane-gw.listen", listen->item[i]);
+        if (fd == -1) {
+            return -1;
+        }
+        sockets[socket_count++] = fd;
+    }
+    return 0;
+}
+
+/* ---- routes ---- */
+
+static bool takes_post(const char *path)
+{
+    static const char *const paths[] = {"/", "/capability", "/specification"};
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+        if (strcmp(path, paths[i]) == 0) {
+            return true;
+        }
+    }
+    return strcmp(path, link_path) == 0;
+}
+
+static void wrong_method(struct evhttp_request *request, const struct connection *c, bool get,
+                         bool post)
+{
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Allow",
+                      get && post ? "GET, POST"
+                      : get       ? "GET"
+                                  : "POST");
+    reply_text(request, HTTP_BADMETHOD, "This path has no such method.\n", connection_is_last(c));
+}
+
+static void route(struct evhttp_request *request, struct connection *c, const char *path)
+{
+    bool get = pages_has(path), post = takes_post(path);
+    enum evhttp_cmd_type method = evhttp_request_get_command(request);
+    if (!get && !post) {
+        reply_text(request, HTTP_NOTFOUND, "There is nothing here; see /capability.\n",
+                   connection_is_last(c));
+    } else if (method == EVHTTP_REQ_GET && get) {
+        pages_get(request, c, path);
+    } else if (method == EVHTTP_REQ_POST && post) {
+        exchange_start(request, c);
+    } else {
+        wrong_method(request, c, get, post);
+    }
+}
+
+static void on_sent(struct evhttp_request *request, void *context)
+{
+    (void)request;
+    connection_set_phase(context, CONNECTION_IDLE);
+}
+
+static void on_request(struct evhttp_request *request, void *unused)
+{
+    char buffer[PATH_SIZE];
+    struct connection *c = connection_of(request);
+    (void)unused;
+    if (c == NULL) {
+        evhttp_connection_free(evhttp_request_get_connection(request));
+        return;
+    }
+    gateway_count(COUNT_REQUESTS);
+    connection_set_phase(c, CONNECTION_SENDING);
+    evhttp_request_set_on_complete_cb(request, on_sent, c);
+    const char *path = request_path(request, buffer, sizeof buffer);
+    log_debug("request", "peer=%s identity=\"%s\" method=%s path=%s", connection_peer(c),
+              connection_identity(c),
+              evhttp_request_get_command(request) == EVHTTP_REQ_POST ? "POST" : "other",
+              path == NULL ? "" : path);
+    route(request, c, path == NULL ? "" : path);
+}
+
+/* ---- listeners ---- */
+
+static void set_accepting(bool on)
+{
+    accepting = on;
+    for (size_t i = 0; i < socket_count; i++) {
+        if (on) {
+            evconnlistener_enable(listeners[i]);
+        } else {
+            evconnlistener_disable(listeners[i]);
+        }
+    }
+}
+
+/* Out of descriptors, say: pause instead of trying again at once; http_tick() goes on. */
+static void on_accept_error(struct evconnlistener *listener, void *unused)
+{
+    (void)listener, (void)unused;
+    if (log_allowed(&full_said, 1)) {
+        log_errno("connection.accept", "effect=\"no connections for a second\"");
+    }
+    set_accepting(false);
+}
+
+static struct bufferevent *on_accept(struct event_base *base, void *unused)
+{
+    struct bufferevent *b = connections_accept(base, unused);
+    if (connections_full()) {
+        if (log_allowed(&full_said, 1)) {
+            log_warn("connection.full", "mplane-gw.connections_max=%lld",
+                     (long long)gateway.settings.connections_max);
+        }
+        set_accepting(false);
+    }
+    return b;
+}
+
+static void find_link_path(void)
+{
+    struct evhttp_uri *uri = evhttp_uri_parse(gateway.settings.public_url);
+    const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
+    size_t n = path == NULL ? 0 : strlen(path);
+    while (n > 1 && path[n - 1] == '/') {
+        n--;
+    }
+    snprintf(link_path, sizeof link_path, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "/" : path);
+    if (uri != NULL) {
+        evhttp_uri_free(uri);
+    }
+}
+
+static int start_listener(size_t i)
+{
+    listeners[i] = evconnlistener_new(gateway.base, NULL, NULL,
+                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, sockets[i]);
+    if (listeners[i] == NULL) {
+        return -1;
+    }
+    sockets[i] = -1; /* the listener's now */
+    evconnlistener_set_error_cb(listeners[i], on_accept_error);
+    if (evhttp_bind_listener(http, listeners[i]) == NULL) {
+        evconnlistener_free(listeners[i]);
+        listeners[i] = NULL;
+        return -1;
+    }
+    return 0;
+}
+
+int http_start(void)
+{
+    find_link_path();
+    http = evhttp_new(gateway.base);
+    if (http == NULL) {
+        log_error("http.start", "error=\"out of memory\"");
+        return -1;
+    }
+    evhttp_set_bevcb(http, on_accept, NULL);
+    evhttp_set_gencb(http, on_request, NULL);
+    evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
+                                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
+    evhttp_set_max_headers_size(http, (ev_ssize_t)gateway.settings.headers_bytes);
+    evhttp_set_max_body_size(http, (ev_ssize_t)gateway.settings.body_bytes);
+    evhttp_set_flags(http, EVHTTP_SERVER_LINGERING_CLOSE);
+    for (size_t i = 0; i < socket_count; i++) {
+        if (start_listener(i) == -1) {
+            log_error("http.start", "mplane-gw.listen=%s error=\"cannot be listened on\"",
+                      gateway.settings.listen.item[i]);
+            return -1;
+        }
+    }
+    accepting = true;
+    return 0;
+}
+
+void http_tick(void)
+{
+    connections_sweep();
+    if (!accepting && !daemon_draining() && !connections_full()) {
+        set_accepting(true);
+    }
+}
+
+void http_drain(void)
+{
+    set_accepting(false);
+    connections_close_idle();
+}
+
+void http_stop(void)
+{
+    if (http != NULL) {
+        evhttp_free(http); /* with its listeners and connections */
+        http = NULL;
+    }
+    for (size_t i = 0; i < socket_count; i++) {
+        if (sockets[i] != -1) {
+            close(sockets[i]);
+        }
+    }
+    socket_count = 0;
+}

@@ -1,0 +1,245 @@
+/* The table of jobs and its bounds. No sockets, no clock. */
+#include "mplane-gw/jobs.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+struct jobs {
+    struct job *by_id;
+    struct job *by_key;
+    struct jobs_limits limits;
+    uint64_t last_id;
+    size_t bytes;
+};
+
+struct jobs *jobs_new(void)
+{
+    return calloc(1, sizeof(struct jobs));
+}
+
+void job_free(struct job *job)
+{
+    if (job != NULL) {
+        arena_free(&job->arena);
+        free(job->bytes);
+        free(job->key);
+        free(job);
+    }
+}
+
+void jobs_remove(struct jobs *j, struct job *job)
+{
+    HASH_DELETE(by_id, j->by_id, job);
+    HASH_DELETE(by_key, j->by_key, job);
+    j->bytes -= job->weight;
+    job->gone = true;
+    if (job->holders == 0) {
+        job_free(job);
+    }
+}
+
+void job_hold(struct job *job)
+{
+    job->holders++;
+}
+
+void job_release(struct job *job)
+{
+    if (--job->holders == 0 && job->gone) {
+        job_free(job);
+    }
+}
+
+void jobs_free(struct jobs **j)
+{
+    if (*j == NULL) {
+        return;
+    }
+    struct job *job, *next;
+    HASH_ITER(by_id, (*j)->by_id, job, next)
+    {
+        jobs_remove(*j, job);
+    }
+    free(*j);
+    *j = NULL;
+}
+
+void jobs_set_limits(struct jobs *j, const struct jobs_limits *limits)
+{
+    j->limits = *limits;
+}
+
+size_t jobs_count(const struct jobs *j)
+{
+    return HASH_CNT(by_id, j->by_id);
+}
+
+size_t jobs_bytes(const struct jobs *j)
+{
+    return j->bytes;
+}
+
+struct job *jobs_by_id(struct jobs *j, uint64_t id)
+{
+    struct job *job;
+    HASH_FIND(by_id, j->by_id, &id, sizeof id, job);
+    return job;
+}
+
+/* identity, NUL, token: an identity holds no NUL. */
+static char *make_key(struct slice identity, struct slice token, size_t *size)
+{
+    *size = identity.len + 1 + token.len;
+    char *key = calloc(1, *size + 1);
+    if (key != NULL) {
+        memcpy(key, identity.at, identity.len);
+        memcpy(key + identity.len + 1, token.at, token.len);
+    }
+    return key;
+}
+
+struct job *jobs_by_token(struct jobs *j, struct slice identity, struct slice token)
+{
+    struct job *job = NULL;
+    size_t size;
+    char *key = make_key(identity, token, &size);
+    if (key != NULL) {
+        HASH_FIND(by_key, j->by_key, key, size, job);
+    }
+    free(key);
+    return job;
+}
+
+static size_t count_of(struct jobs *j, struct slice identity)
+{
+    size_t count = 0;
+    for (struct job *job = j->by_id; job != NULL; job = job->by_id.next) {
+        count += slice_equal(job->identity, identity);
+    }
+    return count;
+}
+
+/*
+ * Forgets the oldest job that is over; with an identity only one of its own. Those whose answer was
+ * given to somebody go first. 0, or -1 when there is none.
+ */
+static int forget_one(struct jobs *j, const struct slice *identity)
+{
+    struct job *choice = NULL;
+    for (struct job *job = j->by_id; job != NULL; job = job->by_id.next) {
+        if (job->state == JOB_RUNNING || job->waiters != NULL ||
+            (identity != NULL && !slice_equal(job->identity, *identity))) {
+            continue;
+        }
+        if (choice == NULL || (job->delivered && !choice->delivered)) {
+            choice = job;
+        }
+    }
+    if (choice == NULL) {
+        return -1;
+    }
+    jobs_remove(j, choice);
+    return 0;
+}
+
+static int make_room(struct jobs *j, struct slice identity, const char **why)
+{
+    for (size_t own = count_of(j, identity); own >= j->limits.per_identity; own--) {
+        if (forget_one(j, &identity) == -1) {
+            *why = "too many questions of yours are under way";
+            return -1;
+        }
+    }
+    while (jobs_count(j) >= j->limits.jobs) {
+        if (forget_one(j, &identity) == -1 && forget_one(j, NULL) == -1) {
+            *why = "too many questions are under way";
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int jobs_add(struct jobs *j, struct job *job, const char **why)
+{
+    if (make_room(j, job->identity, why) == -1) {
+        return -1;
+    }
+    job->key = make_key(job->identity, job->token, &job->key_size);
+    if (job->key == NULL) {
+        *why = "out of memory";
+        return -1;
+    }
+    job->id = ++j->last_id;
+    HASH_ADD(by_id, j->by_id, id, sizeof job->id, job);
+    HASH_ADD_KEYPTR(by_key, j->by_key, job->key, job->key_size, job);
+    job->weight = sizeof *job + job->key_size + arena_used(job->arena);
+    j->bytes += job->weight;
+    return 0;
+}
+
+void job_wait(struct job *job, struct waiter *w)
+{
+    w->job = job;
+    DL_APPEND2(job->waiters, w, previous, next);
+}
+
+void job_leave(struct waiter *w)
+{
+    if (w->job != NULL) {
+        DL_DELETE2(w->job->waiters, w, previous, next);
+        w->job = NULL;
+    }
+}
+
+/* A waiter is out of the list before it is told: what it does then may free it. */
+static void tell(struct jobs *j, struct job *job, int64_t now_us)
+{
+    job->deadline_us = now_us + j->limits.keep_us;
+    while (job->waiters != NULL) {
+        struct waiter *w = job->waiters;
+        DL_DELETE2(job->waiters, w, previous, next);
+        w->job = NULL;
+        w->answered(w, job);
+    }
+}
+
+void jobs_answer(struct jobs *j, struct job *job, struct slice bytes, int64_t now_us)
+{
+    job->bytes = malloc(bytes.len + 1);
+    if (job->bytes == NULL) {
+        jobs_fail(j, job, "the gateway has no memory for the answer", now_us);
+        return;
+    }
+    memcpy(job->bytes, bytes.at, bytes.len);
+    job->size = bytes.len;
+    job->state = JOB_ANSWERED;
+    job->weight += bytes.len;
+    j->bytes += bytes.len;
+    tell(j, job, now_us);
+    /* The job itself may go as well: its waiters have been told. */
+    while (j->bytes > j->limits.bytes && forget_one(j, NULL) == 0) {
+    }
+}
+
+void jobs_fail(struct jobs *j, struct job *job, const char *failure, int64_t now_us)
+{
+    job->failure = failure;
+    job->state = JOB_FAILED;
+    tell(j, job, now_us);
+}
+
+void jobs_sweep(struct jobs *j, int64_t now_us, void (*expired)(struct job *job))
+{
+    struct job *job, *next;
+    HASH_ITER(by_id, j->by_id, job, next)
+    {
+        if (now_us < job->deadline_us) {
+            continue;
+        }
+        if (job->state == JOB_RUNNING) {
+            expired(job);
+        } else {
+            jobs_remove(j, job);
+        }
+    }
+}

@@ -1,0 +1,100 @@
+/*
+ * What was asked and may be asked for again: a job is one specification of one identity, from its
+ * question to queryd or stored until its answer is no longer kept. Bounded by number, by identity,
+ * by bytes and by time. Knows no sockets; the present is given.
+ */
+#ifndef EZREPO_GW_JOBS_H
+#define EZREPO_GW_JOBS_H
+
+#include <stddef.h>
+#include <uthash.h>
+
+#include "mplane-gw/specification.h"
+
+struct jobs;
+struct job;
+
+/* Somebody who waits for a job's answer; told once, when it no longer belongs to the job. */
+struct waiter {
+    void (*answered)(struct waiter *w, struct job *job);
+    struct job *job;
+    struct waiter *next, *previous; /* utlist */
+};
+
+enum job_state { JOB_RUNNING, JOB_ANSWERED, JOB_FAILED };
+
+struct job {
+    struct arena *arena; /* the specification and what follows from it */
+    const struct mplane_message *specification;
+    const struct capability *capability;
+    struct slice identity, token, label;
+    struct question question;
+    uint64_t id;
+    enum job_state state;
+    bool kept;           /* somebody has a receipt: it is not over when all waiters leave */
+    bool delivered;      /* its answer has been given to somebody */
+    int64_t deadline_us; /* of the running; then until when the answer is kept */
+    char *bytes;         /* JOB_ANSWERED: the answer message as it came */
+    size_t size;
+    const char *failure; /* JOB_FAILED: why */
+    struct waiter *waiters;
+    unsigned holders; /* who still reads from it */
+    bool gone;        /* out of the table: freed by its last holder */
+    char *key;
+    size_t key_size;
+    size_t weight; /* bytes it counts for */
+    UT_hash_handle by_id, by_key;
+};
+
+struct jobs_limits {
+    size_t jobs, per_identity, bytes;
+    int64_t keep_us;
+};
+
+/* NULL when memory is out. The caller owns it. */
+struct jobs *jobs_new(void);
+void jobs_free(struct jobs **j);
+
+/* May change while running. */
+void jobs_set_limits(struct jobs *j, const struct jobs_limits *limits);
+
+size_t jobs_count(const struct jobs *j);
+size_t jobs_bytes(const struct jobs *j);
+
+/*
+ * Takes a job over: arena, specification, capability, identity, token, label, question and
+ * deadline are filled in and live in job's arena or longer; the job itself came from malloc. Gives
+ * it an id, and makes room by forgetting answered jobs, first those of the same identity, oldest
+ * first. 0; -1 when there is no room: then the job is not taken over, and *why says which limit.
+ */
+int jobs_add(struct jobs *j, struct job *job, const char **why);
+
+struct job *jobs_by_id(struct jobs *j, uint64_t id);
+/* This identity's job of this token, or NULL. */
+struct job *jobs_by_token(struct jobs *j, struct slice identity, struct slice token);
+
+/* While held, a job's memory stays, even if it is no longer known. */
+void job_hold(struct job *job);
+void job_release(struct job *job);
+
+/* Forgets the job; its waiters have left. */
+void jobs_remove(struct jobs *j, struct job *job);
+
+/* The job is over: its bytes are copied, or it failed for this (constant) reason; waiters are told.
+ */
+void jobs_answer(struct jobs *j, struct job *job, struct slice bytes, int64_t now_us);
+void jobs_fail(struct jobs *j, struct job *job, const char *failure, int64_t now_us);
+
+void job_wait(struct job *job, struct waiter *w);
+void job_leave(struct waiter *w);
+
+/*
+ * Forgets answers whose time is over. Running jobs past their deadline are given to `expired`,
+ * which fails them. Call it about once a second.
+ */
+void jobs_sweep(struct jobs *j, int64_t now_us, void (*expired)(struct job *job));
+
+/* Frees a job that jobs_add() has not taken over; NULL is fine. */
+void job_free(struct job *job);
+
+#endif

@@ -1,0 +1,93 @@
+/* Listening sockets. Accepts nothing itself. */
+#include "mplane-gw/listen.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+#define BACKLOG 256
+
+int listen_split(const char *text, char host[LISTEN_HOST_SIZE], char port[6])
+{
+    const char *colon = strrchr(text, ':');
+    size_t host_size = colon == NULL ? 0 : (size_t)(colon - text);
+    if (host_size == 0 || host_size >= LISTEN_HOST_SIZE) {
+        return -1;
+    }
+    const char *from = text;
+    if (text[0] == '[') {
+        if (host_size < 3 || text[host_size - 1] != ']') {
+            return -1;
+        }
+        from++;
+        host_size -= 2;
+    } else if (memchr(text, ':', host_size) != NULL) {
+        return -1; /* an IPv6 address without brackets */
+    }
+    size_t digits = strlen(colon + 1);
+    if (digits == 0 || digits > 5 || strspn(colon + 1, "0123456789") != digits) {
+        return -1;
+    }
+    long number = strtol(colon + 1, NULL, 10);
+    if (number < 1 || number > 65535) {
+        return -1;
+    }
+    memcpy(host, from, host_size);
+    host[host_size] = '\0';
+    snprintf(port, 6, "%ld", number);
+    return 0;
+}
+
+static int open_address(const struct addrinfo *ai)
+{
+    int one = 1;
+    int fd = socket(ai->ai_family, ai->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd == -1) {
+        return -1;
+    }
+    /* What is accepted inherits TCP_NODELAY: an answer's end does not wait for its beginning's ACK.
+     */
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one) == -1 ||
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == -1 ||
+        (ai->ai_family == AF_INET6 &&
+         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof one) == -1) ||
+        bind(fd, ai->ai_addr, ai->ai_addrlen) == -1 || listen(fd, BACKLOG) == -1) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+int listen_open(const char *option, const char *text)
+{
+    char host[LISTEN_HOST_SIZE], port[6];
+    struct addrinfo *found = NULL;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC,
+                             .ai_socktype = SOCK_STREAM,
+                             .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    if (listen_split(text, host, port) == -1) {
+        log_error("listen.address", "%s=%s expected=\"HOST:PORT\"", option, text);
+        return -1;
+    }
+    int error = getaddrinfo(host, port, &hints, &found);
+    if (error != 0) {
+        log_error("listen.address", "%s=%s error=\"%s\"", option, text, gai_strerror(error));
+        return -1;
+    }
+    int fd = open_address(found);
+    freeaddrinfo(found);
+    if (fd == -1) {
+        log_errno("listen.open", "%s=%s", option, text);
+    }
+    return fd;
+}

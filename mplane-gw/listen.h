@@ -1,0 +1,21 @@
+/* Listening TCP sockets from "HOST:PORT" texts. */
+#ifndef EZREPO_GW_LISTEN_H
+#define EZREPO_GW_LISTEN_H
+
+#include <stddef.h>
+
+#define LISTEN_HOST_SIZE 256
+
+/*
+ * Splits "192.0.2.1:8890", "[2001:db8::1]:8890" or "name:8890" into host (without brackets) and
+ * port. 0, or -1 when it is none of these; port 1..65535.
+ */
+int listen_split(const char *text, char host[LISTEN_HOST_SIZE], char port[6]);
+
+/*
+ * A bound, listening, non-blocking socket; an IPv6 one takes IPv6 only. -1 after an error was
+ * logged that names the option.
+ */
+int listen_open(const char *option, const char *text);
+
+#endif

@@ -1,0 +1,228 @@
+/*
+ * mplane-gw: HTTPS with mutual TLS for mPlane's clients; asks queryd and stored on their behalf.
+ * Here are its options and its loop; it never touches the database.
+ */
+#include <event2/event.h>
+#include <event2/http.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/ask.h"
+#include "mplane-gw/connections.h"
+#include "mplane-gw/exchange.h"
+#include "mplane-gw/gateway.h"
+#include "mplane-gw/http.h"
+#include "mplane-gw/listen.h"
+#include "mplane-gw/registry_listener.h"
+#include "mplane-gw/settings.h"
+
+/* Draining takes at most this long; what still waits then gets no answer. */
+#define DRAIN_US 10000000
+
+struct gateway gateway;
+
+static int64_t drain_since_us;
+static struct event *signal_event, *second_event, *drain_event;
+
+#define COUNTER_NAME(identifier, name) name,
+static const char *const counter_names[] = {GATEWAY_COUNTERS(COUNTER_NAME)};
+#undef COUNTER_NAME
+
+int gateway_load_access(void)
+{
+    char error[512] = "";
+    struct access *a = access_read(gateway.settings.access, error, sizeof error);
+    if (a == NULL) {
+        log_error("access.refused", "error=\"%s\"", error);
+        return -1;
+    }
+    if (access_rules(a) == 0) {
+        log_warn("access.empty", "effect=\"nobody may use any capability\"");
+    }
+    access_free(&gateway.access);
+    gateway.access = a;
+    return 0;
+}
+
+static int load_capabilities(void)
+{
+    char error[512] = "";
+    if (settings_registry_url(&gateway.settings, gateway.registry_url,
+                              sizeof gateway.registry_url) == -1 ||
+        registry_load(daemon_common()->schemas_dir, gateway.registry_url, &gateway.registry) ==
+            -1) {
+        return -1;
+    }
+    gateway.capabilities = capabilities_new(gateway.registry_url, gateway.settings.public_url,
+                                            gateway.registry, error, sizeof error);
+    if (gateway.capabilities == NULL) {
+        log_error("capabilities.build", "error=\"%s\"", error);
+        return -1;
+    }
+    return 0;
+}
+
+static int prepare(void)
+{
+    return gateway_load_access() == 0 && load_capabilities() == 0 && connections_prepare() == 0 &&
+                   http_prepare() == 0 && registry_prepare() == 0
+               ? 0
+               : -1;
+}
+
+/* ---- the loop ---- */
+
+static void look_around(void)
+{
+    if (daemon_draining() && !daemon_is_finished() &&
+        (exchanges_open() == 0 || daemon_clock_us() - drain_since_us > DRAIN_US) &&
+        (connections_open() == 0 || daemon_clock_us() - drain_since_us > DRAIN_US / 10)) {
+        daemon_finished(0);
+    }
+    if (daemon_is_finished()) {
+        event_base_loopbreak(gateway.base);
+    }
+}
+
+static void on_signal_fd(evutil_socket_t fd, short what, void *unused)
+{
+    (void)fd, (void)what, (void)unused;
+    daemon_signals();
+    look_around();
+}
+
+static void on_second(evutil_socket_t fd, short what, void *unused)
+{
+    (void)fd, (void)what, (void)unused;
+    daemon_tick();
+    look_around();
+}
+
+/* While draining: what was busy becomes idle at any moment. */
+static void on_drain(evutil_socket_t fd, short what, void *unused)
+{
+    (void)fd, (void)what, (void)unused;
+    connections_close_idle();
+    look_around();
+}
+
+static void on_libevent_log(int severity, const char *text)
+{
+    static struct log_limit said;
+    if (severity == EVENT_LOG_ERR && log_allowed(&said, 5)) {
+        log_error("libevent", "text=\"%s\"", text);
+    } else if (severity == EVENT_LOG_WARN) {
+        log_debug("libevent", "text=\"%s\"", text);
+    }
+}
+
+static void on_libevent_fatal(int error)
+{
+    log_panic("libevent", "error=%d", error);
+}
+
+static int start_timers(void)
+{
+    struct timeval second = {1, 0};
+    signal_event =
+        event_new(gateway.base, daemon_signal_fd(), EV_READ | EV_PERSIST, on_signal_fd, NULL);
+    second_event = event_new(gateway.base, -1, EV_PERSIST, on_second, NULL);
+    drain_event = event_new(gateway.base, -1, EV_PERSIST, on_drain, NULL);
+    return signal_event != NULL && second_event != NULL && drain_event != NULL &&
+                   event_add(signal_event, NULL) == 0 && event_add(second_event, &second) == 0
+               ? 0
+               : -1;
+}
+
+static int run(void)
+{
+    event_set_log_callback(on_libevent_log);
+    event_set_fatal_callback(on_libevent_fatal);
+    gateway.base = event_base_new();
+    if (gateway.base == NULL || start_timers() == -1) {
+        log_error("daemon.loop", "error=\"out of memory\"");
+        return -1;
+    }
+    if (ask_start() == -1 || http_start() == -1 || registry_start() == -1) {
+        return -1;
+    }
+    log_info("gateway.started", "url=%s registry=%s capabilities=%zu", gateway.settings.public_url,
+             gateway.registry_url, capabilities_count(gateway.capabilities));
+    while (!daemon_is_finished()) {
+        if (event_base_dispatch(gateway.base) == -1) {
+            log_error("daemon.loop", "error=\"cannot poll\"");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int reload(void)
+{
+    int access = gateway_load_access();
+    int files = connections_reload();
+    ask_set_limits();
+    return access == 0 && files == 0 ? 0 : -1;
+}
+
+static void drain(void)
+{
+    struct timeval soon = {0, 20000};
+    drain_since_us = daemon_clock_us();
+    http_drain();
+    event_add(drain_event, &soon);
+}
+
+static void tick(void)
+{
+    http_tick();
+    registry_tick();
+    ask_tick();
+}
+
+static void stop(void)
+{
+    http_stop();
+    registry_stop();
+    ask_stop();
+    connections_stop();
+    capabilities_free(&gateway.capabilities);
+    registry_free(&gateway.registry);
+    access_free(&gateway.access);
+    struct event *events[] = {signal_event, second_event, drain_event};
+    for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+        if (events[i] != NULL) {
+            event_free(events[i]);
+        }
+    }
+    if (gateway.base != NULL) {
+        event_base_free(gateway.base);
+    }
+    libevent_global_shutdown();
+}
+
+static const struct daemon mplane_gw = {
+    .name = "mplane-gw",
+    .summary = "The mPlane gateway: answers mPlane clients over HTTPS with mutual TLS.",
+    .options = settings_options,
+    .settings = &gateway.settings,
+    .settings_size = sizeof gateway.settings,
+    .counter_names = counter_names,
+    .counters = gateway.counters,
+    .counter_count = COUNTERS,
+    .check = settings_check,
+    .prepare = prepare,
+    .run = run,
+    .reload = reload,
+    .drain = drain,
+    .tick = tick,
+    .stop = stop,
+};
+
+int main(int argc, char **argv)
+{
+    return daemon_main(&mplane_gw, argc, argv);
+}

@@ -1,0 +1,140 @@
+/*
+ * The pages of the gateway. Programs follow every link they find, so that each is an absolute path,
+ * leads to no page that leads back, and is shown only to who may use what is behind it.
+ */
+#include "mplane-gw/pages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+#include "mplane-gw/answer.h"
+#include "mplane-gw/gateway.h"
+#include "mplane-gw/reply.h"
+
+#define PAGE_BYTES (4 * 1024 * 1024)
+#define CAPABILITY "/capability"
+
+static struct log_limit denied_said;
+
+bool pages_has(const char *path)
+{
+    return strcmp(path, "/") == 0 || strcmp(path, CAPABILITY) == 0 ||
+           strcmp(path, "/capabilities") == 0 ||
+           strncmp(path, CAPABILITY "/", strlen(CAPABILITY "/")) == 0;
+}
+
+static const char front_page[] =
+    "<!DOCTYPE html>\n<html><head><title>EZRepo</title></head><body>\n"
+    "<h1>EZRepo</h1>\n"
+    "<p>This is the mPlane gateway of a measurement repository. It tells how many measurements "
+    "there are that meet given criteria, and how they were graded: 5 is normal, 1 is "
+    "critical.</p>\n"
+    "<p>What you may ask for: <a href='/capability'>capabilities</a>. Programs that follow the "
+    "mPlane specification find them all at once under /capabilities, and post specifications, "
+    "redemptions and interrupts to /specification. Which elements there are is in the registry "
+    "that each capability names.</p>\n"
+    "</body></html>\n";
+
+static bool may_use(const struct connection *c, const struct capability *k)
+{
+    return access_allows(gateway.access, slice_of(connection_identity(c)), k->label);
+}
+
+static void out_of_memory(struct evhttp_request *request, struct arena **a)
+{
+    arena_free(a);
+    reply_text(request, HTTP_SERVUNAVAIL, "out of memory, ask again later\n", true);
+}
+
+static void send_message(struct evhttp_request *request, const struct connection *c,
+                         struct arena *a, const struct mplane_message *m)
+{
+    struct slice text = mplane_message_write(a, m, gateway.registry);
+    if (text.at == NULL) {
+        out_of_memory(request, &a);
+        return;
+    }
+    reply_send_arena(request, HTTP_OK, MPLANE_CONTENT_TYPE, a, text, connection_is_last(c));
+}
+
+/* The list of links. */
+static void send_list(struct evhttp_request *request, const struct connection *c, struct arena *a)
+{
+    const char *page = "<!DOCTYPE html>\n<html><head><title>Capabilities</title></head><body>\n";
+    for (size_t i = 0; i < capabilities_count(gateway.capabilities) && page != NULL; i++) {
+        const struct capability *k = capabilities_at(gateway.capabilities, i);
+        if (may_use(c, k)) {
+            page = arena_printf(a, "%s<a href='" CAPABILITY "/%.*s'>%.*s</a><br/>\n", page,
+                                (int)k->token.len, k->token.at, (int)k->label.len, k->label.at);
+        }
+    }
+    page = page == NULL ? NULL : arena_printf(a, "%s</body></html>\n", page);
+    if (page == NULL) {
+        out_of_memory(request, &a);
+        return;
+    }
+    reply_send_arena(request, HTTP_OK, "text/html", a, slice_of(page), connection_is_last(c));
+}
+
+static void send_envelope(struct evhttp_request *request, const struct connection *c,
+                          struct arena *a)
+{
+    size_t count = capabilities_count(gateway.capabilities);
+    struct mplane_message e = {.kind = MPLANE_ENVELOPE, .verb = slice_of("message")};
+    e.contents = arena_calloc(a, count, sizeof *e.contents);
+    if (e.contents == NULL) {
+        out_of_memory(request, &a);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct capability *k = capabilities_at(gateway.capabilities, i);
+        if (may_use(c, k)) {
+            e.contents[e.content_count++] = k->message;
+        }
+    }
+    send_message(request, c, a, &e);
+}
+
+static void send_capability(struct evhttp_request *request, const struct connection *c,
+                            struct arena *a, struct slice token)
+{
+    const struct capability *k = capabilities_by_token(gateway.capabilities, token);
+    if (k == NULL) {
+        arena_free(&a);
+        reply_text(request, HTTP_NOTFOUND, "There is no capability of this token.\n",
+                   connection_is_last(c));
+        return;
+    }
+    if (!may_use(c, k)) {
+        struct mplane_message m =
+            answer_exception(a, k->token, "not authorized to use the capability %.*s",
+                             (int)k->label.len, k->label.at);
+        gateway_count(COUNT_DENIED);
+        gateway_count(COUNT_ANSWERED_EXCEPTION);
+        if (log_allowed(&denied_said, 10)) {
+            log_info("request.denied", "peer=%s identity=\"%s\" capability=%.*s door=page",
+                     connection_peer(c), connection_identity(c), (int)k->label.len, k->label.at);
+        }
+        send_message(request, c, a, &m);
+        return;
+    }
+    send_message(request, c, a, &k->message);
+}
+
+void pages_get(struct evhttp_request *request, const struct connection *c, const char *path)
+{
+    struct arena *a = arena_new(PAGE_BYTES);
+    if (a == NULL) {
+        out_of_memory(request, &a);
+    } else if (strcmp(path, "/") == 0) {
+        arena_free(&a);
+        reply_send(request, HTTP_OK, "text/html", slice_of(front_page), connection_is_last(c));
+    } else if (strcmp(path, CAPABILITY) == 0) {
+        send_list(request, c, a);
+    } else if (strcmp(path, "/capabilities") == 0) {
+        send_envelope(request, c, a);
+    } else {
+        send_capability(request, c, a, slice_of(path + strlen(CAPABILITY "/")));
+    }
+}

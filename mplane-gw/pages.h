@@ -1,0 +1,16 @@
+/* What the gateway answers to GET: a page for people, and its capabilities for programs. */
+#ifndef EZREPO_GW_PAGES_H
+#define EZREPO_GW_PAGES_H
+
+#include <event2/http.h>
+#include <stdbool.h>
+
+#include "mplane-gw/connections.h"
+
+/* Whether GET of this path means something. */
+bool pages_has(const char *path);
+
+/* Answers a GET of such a path. */
+void pages_get(struct evhttp_request *request, const struct connection *c, const char *path);
+
+#endif

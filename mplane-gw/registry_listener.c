@@ -1,0 +1,219 @@
+/*
+ * The plain-HTTP listener. Every connection gets one answer and few seconds; there are few of them.
+ * It shares nothing with the HTTPS side but the loop.
+ */
+#include "mplane-gw/registry_listener.h"
+
+#include <event2/bufferevent.h>
+#include <event2/http.h>
+#include <event2/listener.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/gateway.h"
+#include "mplane-gw/listen.h"
+#include "mplane-gw/reply.h"
+
+#define FILE_BYTES         (4 * 1024 * 1024)
+#define CONNECTIONS_MAX    64
+#define CONNECTION_US      10000000
+#define HEADERS_BYTES      8192
+#define REGISTRY_CORE_FILE "core.json"
+#define REGISTRY_OWN_FILE  "ezrepo.json"
+
+/* Lives as long as evhttp's connection: freed with its bufferevent. */
+struct visitor {
+    struct visitor *next, *previous; /* utlist */
+    struct bufferevent *socket;
+    int64_t since_us;
+};
+
+static int listening = -1;
+static struct evhttp *http;
+static struct evconnlistener *listener;
+static struct visitor *visitors;
+static unsigned visitor_count;
+static struct arena *documents;
+static struct slice core_document, own_document;
+
+/* ---- the documents ---- */
+
+static struct slice read_file(const char *folder, const char *name)
+{
+    char path[1024];
+    char *bytes = arena_alloc(documents, FILE_BYTES);
+    snprintf(path, sizeof path, "%s/mplane/%s", folder, name);
+    FILE *f = bytes == NULL ? NULL : fopen(path, "r");
+    if (f == NULL) {
+        log_errno("registry.file", "file=%s", path);
+        return (struct slice){NULL, 0};
+    }
+    size_t size = fread(bytes, 1, FILE_BYTES, f);
+    bool failed = ferror(f) != 0 || !feof(f);
+    fclose(f);
+    if (failed) {
+        log_error("registry.file", "file=%s error=\"cannot be read, or is larger than %d bytes\"",
+                  path, FILE_BYTES);
+        return (struct slice){NULL, 0};
+    }
+    return (struct slice){bytes, size};
+}
+
+static int add(struct registry *r, struct slice bytes, const char *name)
+{
+    char error[512] = "";
+    if (bytes.at == NULL) {
+        return -1;
+    }
+    if (registry_add(r, bytes, error, sizeof error) == -1) {
+        log_error("registry.file", "file=%s error=\"%s\"", name, error);
+        return -1;
+    }
+    return 0;
+}
+
+int registry_load(const char *schemas_dir, const char *url, struct registry **r)
+{
+    char error[512] = "";
+    documents = arena_new(4 * (size_t)FILE_BYTES);
+    *r = registry_new();
+    if (documents == NULL || *r == NULL) {
+        log_error("registry.load", "error=\"out of memory\"");
+        return -1;
+    }
+    core_document = read_file(schemas_dir, REGISTRY_CORE_FILE);
+    if (add(*r, core_document, REGISTRY_CORE_FILE) == -1) {
+        return -1;
+    }
+    struct slice own = read_file(schemas_dir, REGISTRY_OWN_FILE);
+    if (add(*r, own, REGISTRY_OWN_FILE) == -1) {
+        return -1;
+    }
+    own_document = registry_publish(documents, own, slice_of(url), error, sizeof error);
+    if (own_document.at == NULL) {
+        log_error("registry.file", "file=%s error=\"%s\"", REGISTRY_OWN_FILE, error);
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- the listener ---- */
+
+int registry_prepare(void)
+{
+    const char *address = gateway.settings.registry_listen;
+    if (address[0] == '\0') {
+        return 0;
+    }
+    listening = listen_open("mplane-gw.registry_listen", address);
+    return listening == -1 ? -1 : 0;
+}
+
+static void on_request(struct evhttp_request *request, void *unused)
+{
+    char buffer[128];
+    const char *path = request_path(request, buffer, sizeof buffer);
+    (void)unused;
+    gateway_count(COUNT_REQUESTS_REGISTRY);
+    if (path == NULL ||
+        (strcmp(path, "/registry/ezrepo") != 0 && strcmp(path, "/registry/core") != 0)) {
+        reply_text(request, HTTP_NOTFOUND, "There is only /registry/ezrepo and /registry/core.\n",
+                   true);
+    } else if (evhttp_request_get_command(request) != EVHTTP_REQ_GET) {
+        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET");
+        reply_text(request, HTTP_BADMETHOD, "Registries can only be read.\n", true);
+    } else {
+        bool core = strcmp(path, "/registry/core") == 0;
+        reply_send(request, HTTP_OK, "application/json", core ? core_document : own_document, true);
+    }
+}
+
+static void on_visitor_free(void *context)
+{
+    struct visitor *v = context;
+    DL_DELETE2(visitors, v, previous, next);
+    free(v);
+    if (visitor_count-- == CONNECTIONS_MAX && listener != NULL && !daemon_draining()) {
+        evconnlistener_enable(listener);
+    }
+}
+
+/* A filter that filters nothing tells when the connection is freed, which evhttp does not. */
+static struct bufferevent *on_accept(struct event_base *base, void *unused)
+{
+    (void)unused;
+    struct visitor *v = calloc(1, sizeof *v);
+    struct bufferevent *s = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *b = NULL;
+    if (v != NULL && s != NULL) {
+        b = bufferevent_filter_new(s, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, on_visitor_free, v);
+    }
+    if (b == NULL) {
+        log_error("registry.connection", "error=\"out of memory\"");
+        free(v);
+        if (s != NULL) {
+            bufferevent_free(s);
+        }
+        return NULL;
+    }
+    v->socket = s;
+    v->since_us = daemon_clock_us();
+    DL_APPEND2(visitors, v, previous, next);
+    if (++visitor_count == CONNECTIONS_MAX) {
+        evconnlistener_disable(listener);
+    }
+    return b;
+}
+
+void registry_tick(void)
+{
+    struct visitor *v;
+    int64_t now_us = daemon_clock_us();
+    DL_FOREACH2(visitors, v, next)
+    {
+        if (now_us - v->since_us > CONNECTION_US) {
+            shutdown(bufferevent_getfd(v->socket), SHUT_RDWR);
+        }
+    }
+}
+
+int registry_start(void)
+{
+    if (listening == -1) {
+        return 0;
+    }
+    http = evhttp_new(gateway.base);
+    if (http != NULL) {
+        evhttp_set_bevcb(http, on_accept, NULL);
+        evhttp_set_gencb(http, on_request, NULL);
+        evhttp_set_max_headers_size(http, HEADERS_BYTES);
+        evhttp_set_max_body_size(http, HEADERS_BYTES);
+        listener = evconnlistener_new(gateway.base, NULL, NULL,
+                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listening);
+    }
+    if (listener == NULL || evhttp_bind_listener(http, listener) == NULL) {
+        log_error("registry.start", "error=\"out of memory\"");
+        return -1;
+    }
+    listening = -1; /* the listener's now */
+    return 0;
+}
+
+void registry_stop(void)
+{
+    if (http != NULL) {
+        listener = NULL;
+        evhttp_free(http); /* with its listener and connections */
+        http = NULL;
+    }
+    if (listening != -1) {
+        close(listening);
+        listening = -1;
+    }
+    arena_free(&documents);
+}

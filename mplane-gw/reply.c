@@ -1,0 +1,88 @@
+/* HTTP replies over evhttp. */
+#include "mplane-gw/reply.h"
+
+#include <event2/buffer.h>
+#include <stdio.h>
+
+#include "common/log.h"
+
+static void free_arena(const void *data, size_t size, void *context)
+{
+    struct arena *a = context;
+    (void)data, (void)size;
+    arena_free(&a);
+}
+
+static void send_buffer(struct evhttp_request *request, int status, const char *content_type,
+                        struct evbuffer *buffer, bool last)
+{
+    struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
+    evhttp_add_header(headers, "Content-Type", content_type);
+    if (last) {
+        evhttp_add_header(headers, "Connection", "close");
+    }
+    evhttp_send_reply(request, status, NULL, buffer);
+    evbuffer_free(buffer);
+}
+
+/* Without memory for a reply the connection is all that can be given up. */
+static void give_up(struct evhttp_request *request)
+{
+    struct evhttp_connection *c = evhttp_request_get_connection(request);
+    log_error("reply.memory", "error=\"out of memory\"");
+    if (c != NULL) {
+        evhttp_connection_free(c);
+    }
+}
+
+void reply_send(struct evhttp_request *request, int status, const char *content_type,
+                struct slice body, bool last)
+{
+    struct evbuffer *buffer = evbuffer_new();
+    if (buffer == NULL || evbuffer_add(buffer, body.at, body.len) == -1) {
+        if (buffer != NULL) {
+            evbuffer_free(buffer);
+        }
+        give_up(request);
+        return;
+    }
+    send_buffer(request, status, content_type, buffer, last);
+}
+
+void reply_send_arena(struct evhttp_request *request, int status, const char *content_type,
+                      struct arena *a, struct slice body, bool last)
+{
+    struct evbuffer *buffer = evbuffer_new();
+    if (buffer == NULL || evbuffer_add_reference(buffer, body.at, body.len, free_arena, a) == -1) {
+        if (buffer != NULL) {
+            evbuffer_free(buffer);
+        }
+        arena_free(&a);
+        give_up(request);
+        return;
+    }
+    send_buffer(request, status, content_type, buffer, last);
+}
+
+void reply_text(struct evhttp_request *request, int status, const char *text, bool last)
+{
+    reply_send(request, status, "text/plain", slice_of(text), last);
+}
+
+const char *request_path(struct evhttp_request *request, char *path, size_t size)
+{
+    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
+    const char *from = uri == NULL ? NULL : evhttp_uri_get_path(uri);
+    if (from == NULL) {
+        return NULL;
+    }
+    size_t n = strlen(from);
+    while (n > 1 && from[n - 1] == '/') {
+        n--;
+    }
+    if (n >= size) {
+        return NULL;
+    }
+    snprintf(path, size, "%.*s", (int)n, n == 0 ? "/" : from);
+    return n == 0 ? "/" : path;
+}

@@ -1,0 +1,31 @@
+/* HTTP replies, the same for every door. */
+#ifndef EZREPO_GW_REPLY_H
+#define EZREPO_GW_REPLY_H
+
+#include <event2/http.h>
+
+#include <stdbool.h>
+
+#include "common/arena.h"
+
+/*
+ * Sends the body with this status and content type, and closes the connection afterwards when
+ * `last`. The request is evhttp's from then on.
+ */
+void reply_send(struct evhttp_request *request, int status, const char *content_type,
+                struct slice body, bool last);
+
+/* The same without copying: the body lives in the arena, which is freed once it has been sent. */
+void reply_send_arena(struct evhttp_request *request, int status, const char *content_type,
+                      struct arena *a, struct slice body, bool last);
+
+/* A line of plain text. */
+void reply_text(struct evhttp_request *request, int status, const char *text, bool last);
+
+/*
+ * The path of the request without query and trailing slash ("/" stays), percent-encoding as it
+ * came; NULL when it has none.
+ */
+const char *request_path(struct evhttp_request *request, char *path, size_t size);
+
+#endif

@@ -1,0 +1,165 @@
+/* The table of options and what it cannot say by itself. */
+#include "mplane-gw/settings.h"
+
+#include <event2/http.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mplane-gw/access.h"
+#include "mplane-gw/http.h"
+#include "mplane-gw/listen.h"
+
+#define OFFSET(member) offsetof(struct settings, member)
+#define TEXT(member, preset, reloadable, help)                                                     \
+    {                                                                                              \
+#member, CONFIG_STRING, OFFSET(member), preset, 0, 0, reloadable, help                     \
+    }
+#define NUMBER(member, preset, min, max, reloadable, help)                                         \
+    {                                                                                              \
+#member, CONFIG_INTEGER, OFFSET(member), preset, min, max, reloadable, help                \
+    }
+
+const struct config_option settings_options[] = {
+    {"listen", CONFIG_STRINGS, OFFSET(listen), "[\"0.0.0.0:8890\"]", 0, 0, false,
+     "addresses for HTTPS, HOST:PORT each, IPv6 in brackets"},
+    TEXT(registry_listen, "\"127.0.0.1:8891\"", false,
+         "address of the plain-HTTP listener for the registries; \"\" none"),
+    TEXT(public_url, NULL, false,
+         "https://HOST:PORT/PATH by which clients reach the gateway, port included"),
+    TEXT(registry_url, "\"\"", false,
+         "URL by which clients fetch our registry; \"\" follows from registry_listen"),
+    TEXT(certificate, NULL, true, "PEM file: our certificate and those between it and the CA"),
+    TEXT(key, NULL, true, "PEM file: our private key; only its owner and group may have access"),
+    TEXT(ca, NULL, true, "PEM file: the CAs whose certificates clients may have"),
+    TEXT(crl, "\"\"", true, "PEM file: certificate revocation lists, one from each CA; \"\" none"),
+    {"access", CONFIG_OBJECT, OFFSET(access), NULL, 0, 0, true,
+     "who may do what: {roles: {ROLE: [IDENTITY]}, authorizations: {CAPABILITY: [ROLE]}}"},
+    NUMBER(answer_timeout_ms, "2000", 1, 600000, true,
+           "an answer that takes longer is replaced by a receipt, milliseconds"),
+    NUMBER(query_timeout_ms, "30000", 1, 3600000, true,
+           "longest that a query may take, milliseconds"),
+    NUMBER(store_timeout_ms, "10000", 1, 600000, true,
+           "longest that publishing a grading may take, milliseconds"),
+    NUMBER(result_keep_s, "600", 1, 86400, true, "how long an answer can be redeemed, seconds"),
+    NUMBER(results_max_per_identity, "64", 1, 100000, true,
+           "questions and kept answers of one identity"),
+    NUMBER(results_max, "1024", 1, 100000, true, "questions and kept answers of all"),
+    NUMBER(results_bytes, "33554432", 1048576, 8589934592, true,
+           "memory for kept answers, bytes; beyond it the oldest are forgotten"),
+    NUMBER(answer_bytes, "16777216", 1048576, 67108864, true,
+           "largest answer of queryd that is passed on, bytes"),
+    NUMBER(body_bytes, "2097152", 1024, 67108864, false, "largest body of a request, bytes"),
+    NUMBER(headers_bytes, "16384", 1024, 1048576, false, "largest header of a request, bytes"),
+    NUMBER(envelope_max, "64", 1, 10000, true, "messages in one envelope"),
+    NUMBER(handshake_timeout_s, "10", 1, 3600, true, "a TLS handshake takes at most, seconds"),
+    NUMBER(idle_timeout_s, "120", 1, 86400, true,
+           "a connection without a request is closed after, seconds"),
+    NUMBER(transfer_timeout_s, "60", 1, 86400, true,
+           "receiving a request or sending an answer takes at most, seconds"),
+    NUMBER(connections_max, "512", 1, 100000, true,
+           "open connections; beyond it the one idle the longest is closed"),
+    CONFIG_END,
+};
+
+/* "https://HOST:PORT/..." with the port written out; 0 and host, in brackets if it had them. */
+static int split_public_url(const char *text, char *host, size_t size)
+{
+    struct evhttp_uri *uri = evhttp_uri_parse(text);
+    const char *scheme = uri == NULL ? NULL : evhttp_uri_get_scheme(uri);
+    const char *found = uri == NULL ? NULL : evhttp_uri_get_host(uri);
+    int ok = -1;
+    if (scheme != NULL && strcmp(scheme, "https") == 0 && found != NULL && found[0] != '\0' &&
+        evhttp_uri_get_port(uri) > 0 && evhttp_uri_get_query(uri) == NULL &&
+        evhttp_uri_get_fragment(uri) == NULL && strlen(found) < size) {
+        snprintf(host, size, "%s", found);
+        ok = 0;
+    }
+    if (uri != NULL) {
+        evhttp_uri_free(uri);
+    }
+    return ok;
+}
+
+int settings_registry_url(const struct settings *s, char *url, size_t size)
+{
+    char host[LISTEN_HOST_SIZE], port[6];
+    int n;
+    if (s->registry_url[0] != '\0') {
+        n = snprintf(url, size, "%s", s->registry_url);
+        return n > 0 && (size_t)n < size ? 0 : -1;
+    }
+    if (listen_split(s->registry_listen, host, port) == -1) {
+        return -1;
+    }
+    bool any = strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+    if (any && split_public_url(s->public_url, host, sizeof host) == -1) {
+        return -1;
+    }
+    bool brackets = strchr(host, ':') != NULL && host[0] != '[';
+    n = snprintf(url, size, "http://%s%s%s:%s/registry/ezrepo", brackets ? "[" : "", host,
+                 brackets ? "]" : "", port);
+    return n > 0 && (size_t)n < size ? 0 : -1;
+}
+
+static int fault(const char *option, const char *expected, const char *found)
+{
+    fprintf(stderr, "mplane-gw.%s: expected %s, found \"%s\"\n", option, expected, found);
+    return -1;
+}
+
+static int check_listeners(const struct settings *s)
+{
+    char host[LISTEN_HOST_SIZE], port[6];
+    int result = 0;
+    if (s->listen.count == 0 || s->listen.count > HTTP_LISTENERS) {
+        fprintf(stderr, "mplane-gw.listen: expected 1 to %d addresses, found %zu\n", HTTP_LISTENERS,
+                s->listen.count);
+        result = -1;
+    }
+    for (size_t i = 0; i < s->listen.count; i++) {
+        if (listen_split(s->listen.item[i], host, port) == -1) {
+            result = fault("listen", "HOST:PORT, IPv6 in brackets", s->listen.item[i]);
+        }
+    }
+    if (s->registry_listen[0] != '\0' && listen_split(s->registry_listen, host, port) == -1) {
+        result =
+            fault("registry_listen", "HOST:PORT, IPv6 in brackets, or nothing", s->registry_listen);
+    }
+    return result;
+}
+
+static int check_urls(const struct settings *s)
+{
+    char host[LISTEN_HOST_SIZE], url[1024];
+    int result = 0;
+    if (split_public_url(s->public_url, host, sizeof host) == -1) {
+        result =
+            fault("public_url", "https://HOST:PORT/PATH with the port written out", s->public_url);
+    }
+    if (s->registry_url[0] != '\0' && strncmp(s->registry_url, "http://", 7) != 0) {
+        result = fault("registry_url", "an http:// URL, which programs fetch without a certificate",
+                       s->registry_url);
+    } else if (result == 0 && settings_registry_url(s, url, sizeof url) == -1) {
+        result = fault("registry_url", "a URL, since there is no registry_listen", s->registry_url);
+    }
+    return result;
+}
+
+int settings_check(const struct config_common *common, const void *settings)
+{
+    const struct settings *s = settings;
+    char error[512] = "";
+    int result = check_listeners(s);
+    (void)common;
+    if (check_urls(s) == -1) {
+        result = -1;
+    }
+    struct access *a = access_read(s->access, error, sizeof error);
+    if (a == NULL) {
+        fprintf(stderr, "mplane-gw.%s\n", error);
+        result = -1;
+    }
+    access_free(&a);
+    return result;
+}

@@ -1,0 +1,45 @@
+/* The options of the section "mplane-gw". */
+#ifndef EZREPO_GW_SETTINGS_H
+#define EZREPO_GW_SETTINGS_H
+
+#include "common/config.h"
+
+struct settings {
+    struct config_strings listen;
+    const char *registry_listen;
+    const char *public_url;
+    const char *registry_url;
+    const char *certificate;
+    const char *key;
+    const char *ca;
+    const char *crl;
+    const struct json *access;
+    int64_t answer_timeout_ms;
+    int64_t query_timeout_ms;
+    int64_t store_timeout_ms;
+    int64_t result_keep_s;
+    int64_t results_max_per_identity;
+    int64_t results_max;
+    int64_t results_bytes;
+    int64_t answer_bytes;
+    int64_t body_bytes;
+    int64_t headers_bytes;
+    int64_t envelope_max;
+    int64_t handshake_timeout_s;
+    int64_t idle_timeout_s;
+    int64_t transfer_timeout_s;
+    int64_t connections_max;
+};
+
+extern const struct config_option settings_options[];
+
+/* Whether they make sense together; for struct daemon. */
+int settings_check(const struct config_common *common, const void *settings);
+
+/*
+ * The URL under which clients fetch our registry: registry_url, or what follows from
+ * registry_listen and, where that is any address, the host in public_url. -1 when it does not fit.
+ */
+int settings_registry_url(const struct settings *s, char *url, size_t size);
+
+#endif

@@ -1,0 +1,283 @@
+/* From a specification's parameters and scope to a question. Pure: no clock, no sockets. */
+#include "mplane-gw/specification.h"
+
+#include <stdio.h>
+
+#include "common/pattern.h"
+
+struct dimension {
+    const char *element;
+    size_t offset; /* of the struct slice in a query_message */
+    bool addresses;
+};
+
+static const struct dimension dimensions[] = {
+    {"record.type", offsetof(struct query_message, type), false},
+    {"record.content", offsetof(struct query_message, content), false},
+    {"record.probe", offsetof(struct query_message, probe), false},
+    {"record.source", offsetof(struct query_message, source), true},
+    {"record.dest", offsetof(struct query_message, dest), true},
+    {"record.path", offsetof(struct query_message, path), false},
+};
+#define DIMENSION_COUNT (sizeof dimensions / sizeof dimensions[0])
+
+/* A parameter's text for a message: cut, so that a peer's megabyte does not come back. */
+#define SHOWN(s) (int)((s).len < 100 ? (s).len : 100), ((s).at == NULL ? "" : (s).at)
+
+/* "192.0.2.0/33" would be a glob that matches nothing: surely not what was meant. */
+static bool is_broken_prefix(struct slice text)
+{
+    struct address address;
+    struct prefix prefix;
+    const char *slash = text.len == 0 ? NULL : memchr(text.at, '/', text.len);
+    return slash != NULL &&
+           address_parse((struct slice){text.at, (size_t)(slash - text.at)}, &address) == 0 &&
+           prefix_parse(text, &prefix) == -1;
+}
+
+static int read_dimensions(const struct mplane_message *s, struct query_message *q, char *error,
+                           size_t error_size)
+{
+    for (size_t i = 0; i < DIMENSION_COUNT; i++) {
+        const struct dimension *d = &dimensions[i];
+        struct slice text = mplane_message_value(s, d->element);
+        struct pattern pattern;
+        if (text.at == NULL) {
+            text = slice_of("*");
+        }
+        if (text.len > LIMIT_DIMENSION_BYTES) {
+            snprintf(error, error_size, "parameters.%s: expected at most %d bytes, found %zu",
+                     d->element, LIMIT_DIMENSION_BYTES, text.len);
+            return -1;
+        }
+        if (pattern_compile(text, d->addresses, &pattern) == -1 ||
+            (d->addresses && is_broken_prefix(text))) {
+            snprintf(error, error_size,
+                     "parameters.%s: malformed pattern \"%.*s\"; expected *, %sor a glob",
+                     d->element, SHOWN(text), d->addresses ? "an address, a prefix " : "a text ");
+            return -1;
+        }
+        *(struct slice *)((char *)q + d->offset) = text;
+    }
+    return 0;
+}
+
+/* One digit 1..5 at the cursor. */
+static int grade_digit(struct slice *s, uint64_t *grade)
+{
+    if (s->len == 0 || s->at[0] < '1' || s->at[0] > '5') {
+        return -1;
+    }
+    *grade = (uint64_t)(s->at[0] - '0');
+    s->at++;
+    s->len--;
+    return 0;
+}
+
+static void skip_blanks(struct slice *s)
+{
+    while (s->len > 0 && s->at[0] == ' ') {
+        s->at++;
+        s->len--;
+    }
+}
+
+int grade_range_parse(struct slice text, uint64_t *low, uint64_t *high)
+{
+    *low = 1;
+    *high = 5;
+    if (text.at == NULL || slice_is(text, "*")) {
+        return 0;
+    }
+    skip_blanks(&text);
+    if (grade_digit(&text, low) == -1) {
+        return -1;
+    }
+    *high = *low;
+    skip_blanks(&text);
+    if (text.len == 0) {
+        return 0;
+    }
+    size_t dots = slice_starts(text, "...") ? 3 : slice_starts(text, "..") ? 2 : 0;
+    if (dots == 0) {
+        return -1;
+    }
+    text.at += dots;
+    text.len -= dots;
+    skip_blanks(&text);
+    if (grade_digit(&text, high) == -1) {
+        return -1;
+    }
+    skip_blanks(&text);
+    return text.len == 0 && *low <= *high ? 0 : -1;
+}
+
+static int read_grades(const struct mplane_message *s, struct query_message *q, char *error,
+                       size_t error_size)
+{
+    struct slice range = mplane_message_value(s, "range.grade");
+    q->grade_name = mplane_message_value(s, "select.grade");
+    if (q->grade_name.at == NULL) {
+        q->grade_name = slice_of("all");
+    }
+    if (q->grade_name.len == 0 || q->grade_name.len > LIMIT_NAME_BYTES) {
+        snprintf(error, error_size,
+                 "parameters.select.grade: expected \"all\" or the name of a grade of at most %d "
+                 "bytes",
+                 LIMIT_NAME_BYTES);
+        return -1;
+    }
+    if (grade_range_parse(range, &q->grade_low, &q->grade_high) == -1) {
+        snprintf(error, error_size,
+                 "parameters.range.grade: expected a range within 1 ... 5, such as \"3 ... 5\" or "
+                 "\"3\", found \"%.*s\"",
+                 SHOWN(range));
+        return -1;
+    }
+    return 0;
+}
+
+/* A natural up to max; absent or null is 0. */
+static int read_natural(const struct mplane_message *s, const char *name, uint64_t max,
+                        uint64_t *value, char *error, size_t error_size)
+{
+    struct slice text = mplane_message_value(s, name);
+    *value = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.at[i] < '0' || text.at[i] > '9' || *value > max) {
+            *value = UINT64_MAX;
+            break;
+        }
+        *value = *value * 10 + (uint64_t)(text.at[i] - '0');
+    }
+    if (*value > max) {
+        snprintf(error, error_size, "parameters.%s: expected a number 0 ... %llu, found \"%.*s\"",
+                 name, (unsigned long long)max, SHOWN(text));
+        return -1;
+    }
+    return 0;
+}
+
+static int read_paging(const struct mplane_message *s, struct query_message *q, char *error,
+                       size_t error_size)
+{
+    if (read_natural(s, "list.limit", LIMIT_ANSWER_ROWS, &q->limit, error, error_size) == -1) {
+        return -1;
+    }
+    struct slice after = mplane_message_value(s, "list.after");
+    if (after.len > LIMIT_TEXT_BYTES) {
+        snprintf(
+            error, error_size,
+            "parameters.list.after: expected the list.cursor of a row or \"\", found %zu bytes",
+            after.len);
+        return -1;
+    }
+    q->after = after.at == NULL ? slice_of("") : after;
+    return 0;
+}
+
+/* The range that was asked for, with its open ends closed. */
+static struct when absolute(int64_t from_us, int64_t to_us, bool instant, int64_t now_us)
+{
+    struct when w = {.start = WHEN_AT, .end = WHEN_AT};
+    w.end_us = to_us == WHEN_FUTURE ? now_us : to_us;
+    if (from_us == WHEN_PAST) {
+        w.start_us = QUESTION_EARLIEST_US;
+    } else {
+        w.start_us = from_us == WHEN_FUTURE ? now_us : from_us;
+    }
+    if (instant) {
+        w.end = WHEN_ABSENT;
+        w.end_us = 0;
+    } else if (from_us == WHEN_PAST && w.end_us < w.start_us) {
+        w.start_us = w.end_us;
+    } else if (w.end_us < w.start_us) {
+        w.end_us = w.start_us;
+    }
+    return w;
+}
+
+static int read_scope(const struct mplane_message *s, int64_t now_us, struct question *q,
+                      char *error, size_t error_size)
+{
+    bool instant = false;
+    if (!s->has_when) {
+        snprintf(error, error_size, "when: missing; expected a scope such as \"past ... now\"");
+        return -1;
+    }
+    if (s->when.repeat || s->when.has_period) {
+        snprintf(error, error_size, "when: a query has neither a repetition nor a period");
+        return -1;
+    }
+    if (when_range(&s->when, now_us, &q->query.from_us, &q->query.to_us, &instant) == -1) {
+        snprintf(error, error_size, "when: the range ends before it starts");
+        return -1;
+    }
+    if (instant && (q->query.from_us == WHEN_PAST || q->query.from_us == WHEN_FUTURE)) {
+        snprintf(error, error_size, "when: expected a range or a single time");
+        return -1;
+    }
+    q->query.instant = instant;
+    q->when = absolute(q->query.from_us, q->query.to_us, instant, now_us);
+    return 0;
+}
+
+static int read_publication(const struct mplane_message *s, struct question *q, char *error,
+                            size_t error_size)
+{
+    q->publish = true;
+    q->publication.document = mplane_message_value(s, "grading.document");
+    if (q->publication.document.len == 0 || q->publication.document.len > LIMIT_DOCUMENT_BYTES) {
+        snprintf(error, error_size,
+                 "parameters.grading.document: expected a grading document (JSON text) of 1 to %d "
+                 "bytes, found %zu",
+                 LIMIT_DOCUMENT_BYTES, q->publication.document.len);
+        return -1;
+    }
+    return 0;
+}
+
+/* Every field of a query has a value, also those that its kind does not look at. */
+static void preset(struct query_message *q)
+{
+    for (size_t i = 0; i < DIMENSION_COUNT; i++) {
+        *(struct slice *)((char *)q + dimensions[i].offset) = slice_of("*");
+    }
+    q->grade_name = slice_of("all");
+    q->grade_low = 1;
+    q->grade_high = 5;
+    q->after = slice_of("");
+}
+
+int question_of(const struct mplane_message *specification, enum capability_kind kind,
+                int64_t now_us, struct question *q, char *error, size_t error_size)
+{
+    static const uint64_t query_kinds[] = {
+        [CAPABILITY_COUNT] = QUERY_COUNT,         [CAPABILITY_HISTOGRAM] = QUERY_HISTOGRAM,
+        [CAPABILITY_PERIODS] = QUERY_PERIODS,     [CAPABILITY_EVENTS] = QUERY_EVENTS,
+        [CAPABILITY_RECORDS] = QUERY_RECORDS,     [CAPABILITY_GET_GRADING] = QUERY_GRADING,
+        [CAPABILITY_SET_GRADING] = QUERY_GRADING,
+    };
+    struct query_message *query = &q->query;
+    memset(q, 0, sizeof *q);
+    preset(query);
+    query->kind = query_kinds[kind];
+    if (read_scope(specification, now_us, q, error, error_size) == -1) {
+        return -1;
+    }
+    if (kind == CAPABILITY_SET_GRADING) {
+        return read_publication(specification, q, error, error_size);
+    }
+    if (kind == CAPABILITY_GET_GRADING) {
+        return read_natural(specification, "grading.version", UINT32_MAX, &query->grading_version,
+                            error, error_size);
+    }
+    if (read_dimensions(specification, query, error, error_size) == -1 ||
+        read_grades(specification, query, error, error_size) == -1) {
+        return -1;
+    }
+    if (kind == CAPABILITY_COUNT || kind == CAPABILITY_HISTOGRAM) {
+        return 0;
+    }
+    return read_paging(specification, query, error, error_size);
+}

@@ -1,0 +1,27 @@
+/* Mutual TLS: the context that every connection is made from, and who the peer is. */
+#ifndef EZREPO_GW_TLS_H
+#define EZREPO_GW_TLS_H
+
+#include <openssl/ssl.h>
+
+struct tls_files {
+    const char *certificate; /* PEM: ours, then the intermediate ones */
+    const char *key;         /* PEM; refused when others than owner and group may read it */
+    const char *ca;          /* PEM: whose certificates peers may have */
+    const char *crl;         /* PEM: one list from each CA; "" none */
+};
+
+/*
+ * A context for servers: TLS 1.2 and 1.3, no renegotiation, and a peer without a certificate that
+ * one of the CAs signed, and whose subject gives an identity, does not get through the handshake.
+ * NULL after an error was logged that names the file. The caller owns it: SSL_CTX_free().
+ */
+SSL_CTX *tls_context(const struct tls_files *files);
+
+/*
+ * The identity of the peer's certificate as a C string from malloc, which the caller owns; NULL
+ * when there is none.
+ */
+char *tls_identity(const SSL *ssl);
+
+#endif
