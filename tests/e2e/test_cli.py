@@ -10,7 +10,7 @@ import pytest
 from conftest import EZREPO, ROOT, ping, time_text
 
 COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "pki", "pki issue",
-            "pki server", "pki list", "send", "query", "periods", "events", "records", "grading"]
+            "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records", "grading"]
 
 
 def run(*arguments, build=None, **environment):

@@ -31,7 +31,7 @@ def expected_rows(build):
     rows = {}
     for process in PROCESSES:
         for name, kind, preset, when, text in options_of(build, process):
-            shown = "required" if preset == "required" else f"`{preset}`"
+            shown = preset if preset == "required" else f"`{preset}`" if preset else "none"
             rows[name] = f"| `{name}` | {kind} | {shown} | {when} | {text} |"
     return rows
 

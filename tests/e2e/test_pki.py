@@ -86,6 +86,24 @@ def test_renew(make_set):
     assert one_config(one).count("Clients.admin") == 1
 
 
+def test_revoke(ezrepo_set):
+    one = ezrepo_set
+    one.cmd("pki", "issue", "carol", "--role", "reader")
+    one.wait_for(lambda: one.cmd("query", "--as", "carol", check=False).returncode == 0, 20)
+    kept = {kind: read(f"{one.state}/pki/clients/carol.{kind}") for kind in ("crt", "key")}
+    one.cmd("pki", "revoke", "carol")
+    assert not os.path.exists(one.state + "/pki/clients/carol.crt")
+    for kind, data in kept.items():
+        with open(f"{one.state}/pki/clients/carol.{kind}", "wb") as file:
+            file.write(data)
+    one.wait_for(lambda: one.cmd("query", "--as", "carol", check=False).returncode == 1, 20)
+    assert one.cmd("query").returncode == 0
+    assert one.cmd("pki", "revoke", "dave", check=False).returncode == 1
+    # The name may be used again; only that certificate is dead.
+    one.cmd("pki", "issue", "carol", "--renew")
+    one.wait_for(lambda: one.cmd("query", "--as", "carol", check=False).returncode == 0, 20)
+
+
 def test_roles_while_running(ezrepo_set):
     one = ezrepo_set
     one.cmd("pki", "issue", "nobody")

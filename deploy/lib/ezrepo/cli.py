@@ -99,6 +99,14 @@ def cmd_pki_server(state: State, args: argparse.Namespace) -> int:
     return 0
 
 
+def cmd_pki_revoke(state: State, args: argparse.Namespace) -> int:
+    _ = state.settings
+    pki.revoke_client(state, args.name)
+    print(f"revoked {args.name}; its identity keeps the roles it has in {state.config_file}")
+    _tell_gateway(state)
+    return 0
+
+
 def cmd_pki_list(state: State, _: argparse.Namespace) -> int:
     roles = state.config().get("mplane-gw", {}).get("access", {}).get("roles", {})
     folder = state.path("pki", "clients")
@@ -222,13 +230,15 @@ def _add_init(sub: argparse.ArgumentParser) -> None:
 
 
 def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
-    group = commands.add_parser("pki", help="certificates: issue, server, list",
+    group = commands.add_parser("pki", help="certificates: issue, revoke, server, list",
                                 description="The set's own certificate authority.")
     under = group.add_subparsers(dest="pki_command", metavar="COMMAND", required=True)
     sub = add("issue", cmd_pki_issue, "make a client's key and certificate", under)
     sub.add_argument("name", metavar="NAME", help="1 to 64 of A-Z a-z 0-9 . _ -")
     sub.add_argument("--role", metavar="ROLE", help="give it this role (reader, admin)")
     sub.add_argument("--renew", action="store_true", help="replace the one of that name")
+    sub = add("revoke", cmd_pki_revoke, "have the gateway refuse a client's certificate", under)
+    sub.add_argument("name", metavar="NAME")
     sub = add("server", cmd_pki_server, "make the gateway's key and certificate anew", under)
     sub.add_argument("--name", action="append", default=[], metavar="HOST",
                      help="besides localhost and the machine's")

@@ -53,6 +53,7 @@ CONFIGURATION = """\
     "certificate": {certificate},
     "key": {key},
     "ca": {ca},
+    "crl": {crl},
     "access": {{
       // Who is what: a role and the identities that have it ("ezrepo pki issue NAME --role ROLE" adds one).
       "roles": {{
@@ -153,7 +154,7 @@ def configuration(state: State, wanted: Wanted) -> str:
         "public_url": f"https://{_endpoint(host, wanted.https_port)}",
         "registry_url": f"http://{_endpoint(host, wanted.registry_port)}/registry/ezrepo",
         "certificate": state.path("pki", "server.crt"), "key": state.path("pki", "server.key"),
-        "ca": state.path("pki", "ca.crt"),
+        "ca": state.path("pki", "ca.crt"), "crl": state.path("pki", "crl.pem"),
     }
     return CONFIGURATION.format(**{k: json.dumps(v) for k, v in values.items()})
 

@@ -8,12 +8,14 @@ import re
 import secrets
 import socket
 import subprocess
+import time
 from typing import List, Optional
 
 from .errors import Failure, Usage
 from .state import Account, State, make_directory, write_file
 
 CA_DAYS = 3650
+CRL_DAYS = 3650  # a list that has run out would lock everybody out
 DEFAULT_DAYS = 825
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 HOST = re.compile(r"[A-Za-z0-9*][A-Za-z0-9.-]{0,252}")
@@ -59,6 +61,56 @@ def make_authority(state: State) -> None:
         "-subj", f"/DC=org/DC=ezrepo/O={ORGANISATION}/CN=EZRepo CA {secrets.token_hex(4)}",
         "-addext", "keyUsage=critical,keyCertSign,cRLSign"])
     write_file(state.path("pki", "ca.crt"), _with_text(certificate), 0o644)
+    write_file(state.path("pki", "revoked"), "", 0o600)
+    _write_revocations(state)
+
+
+CA_CONFIGURATION = """[ca]
+default_ca = set
+[set]
+database = {folder}/revoked
+certificate = {folder}/ca.crt
+private_key = {folder}/ca.key
+default_md = sha256
+default_crl_days = {days}
+unique_subject = no
+"""
+
+
+def _write_revocations(state: State) -> None:
+    """pki/crl.pem from pki/revoked, which is a list in the form of openssl-ca(1)."""
+    folder = state.path("pki")
+    configuration = state.path("pki", "ca.conf")
+    write_file(configuration, CA_CONFIGURATION.format(folder=folder, days=CRL_DAYS), 0o600)
+    try:
+        revocations = _openssl(["ca", "-gencrl", "-config", configuration])
+    finally:
+        os.unlink(configuration)
+    write_file(state.path("pki", "crl.pem"), revocations, 0o644)
+
+
+def revoke_client(state: State, name: str) -> None:
+    """The gateway takes this certificate no longer; its files are removed."""
+    check_name(name)
+    certificate = state.path("pki", "clients", name + ".crt")
+    try:
+        known = os.path.exists(certificate)
+        with open(state.path("pki", "revoked"), encoding="ascii") as file:
+            revoked = file.read()
+        if not known:
+            os.listdir(state.path("pki", "clients"))
+            raise Failure(f"{certificate} is not there")
+    except PermissionError as error:
+        raise Failure(f"{error.filename}: no permission; be the user who made the set") from None
+    facts = dict(line.split("=", 1) for line in _openssl(
+        ["x509", "-in", certificate, "-noout", "-serial", "-enddate", "-dateopt", "iso_8601"]).splitlines())
+    expiry = re.sub(r"[^0-9]", "", facts["notAfter"])[2:] + "Z"
+    now = time.strftime("%y%m%d%H%M%SZ", time.gmtime())
+    revoked += f"R\t{expiry}\t{now}\t{facts['serial']}\tunknown\t/CN={name}\n"
+    write_file(state.path("pki", "revoked"), revoked, 0o600)
+    _write_revocations(state)
+    for ending in (".crt", ".key"):
+        os.unlink(state.path("pki", "clients", name + ending))
 
 
 def _sign(state: State, key: str, subject: str, extensions: str, days: int) -> str:

@@ -45,8 +45,8 @@ def check_directory(path: str) -> None:
     if len(os.fsencode(path)) > room:
         raise Usage(f"--state {path}: {len(os.fsencode(path))} bytes are too many; the paths of Unix"
                     f" sockets within it leave room for {room}")
-    if any(c in path for c in "\n\r\"'"):
-        raise Usage(f"--state {path!r}: quotes and line breaks cannot be part of it")
+    if any(c in path for c in "\n\r\"'$\\"):
+        raise Usage(f"--state {path!r}: quotes, line breaks, $ and backslashes cannot be part of it")
 
 
 class Account:
