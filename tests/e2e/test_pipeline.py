@@ -1,0 +1,354 @@
+"""
+The whole way of a record, on real processes: counts are exact and grades are right while classifyds come and
+go, thresholds change, processes are restarted, drained or killed, and while every door is given rubbish.
+"""
+import json
+import os
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+
+import msgpack
+import pytest
+import zmq
+
+from conftest import ROOT, ping, time_text
+
+sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
+from ezrepo import jsonc  # noqa: E402
+
+UDP_SAMPLES = os.path.join(ROOT, "tests", "golden", "udp")
+
+
+def configure(one, **sections):
+    """Changes options in the set's configuration; to be called before `up`."""
+    file = os.path.join(one.state, "ezrepo.json")
+    with open(file, encoding="utf-8") as f:
+        settings, _ = jsonc.parse(f.read(), file)
+    for section, options in sections.items():
+        settings.setdefault(section, {}).update(options)
+    with open(file, "w", encoding="utf-8") as f:
+        json.dump(settings, f)
+
+
+class Load:
+    """tests/bench/loadgen in the background, at a rate that the slowest build here keeps up with."""
+
+    def __init__(self, one, records, rate=1500, series=200):
+        self.records = records
+        self.process = subprocess.Popen(
+            [os.path.join(one.build, "tests", "bench", "loadgen"), "--port", str(one.udp),
+             "--records", str(records), "--rate", str(rate), "--series", str(series)],
+            stdout=subprocess.PIPE, text=True)
+
+    def finish(self):
+        out, _ = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0
+        assert json.loads(out)["sent"] == self.records
+
+
+def counters(one, name):
+    """The counters of a process; of all classifyds together when it is they."""
+    total = {}
+    for p in one.status()["processes"]:
+        for key, value in p["counters"].items() if p["process"] == name else ():
+            total[key] = total.get(key, 0) + value
+    return total
+
+
+def periods_differ(one):
+    """What the stored periods and events, and those computed from the records alone, do not share."""
+    columns = "series_id, grade_id, t_start, start_row, grade, t_end, records, ended"
+    events = "series_id, grade_id, t, row, from_grade, to_grade"
+    return one.sql(f"""
+        (SELECT 'stored only', p::text FROM
+            (SELECT {columns} FROM period_now EXCEPT SELECT {columns} FROM period_reference) p)
+        UNION ALL
+        (SELECT 'reference only', p::text FROM
+            (SELECT {columns} FROM period_reference EXCEPT SELECT {columns} FROM period_now) p)
+        UNION ALL
+        (SELECT 'event stored only', e::text FROM
+            (SELECT {events} FROM event WHERE retracted_at IS NULL
+             EXCEPT SELECT {events} FROM event_reference) e)
+        UNION ALL
+        (SELECT 'event reference only', e::text FROM
+            (SELECT {events} FROM event_reference
+             EXCEPT SELECT {events} FROM event WHERE retracted_at IS NULL) e)
+        LIMIT 10""")
+
+
+def assert_whole(one, records):
+    """Everything that was accepted is there once, graded, and the periods follow from it."""
+    one.wait_matched(records)
+    assert one.sql("SELECT count(*) FROM measurement")[0][0] == records
+    assert periods_differ(one) == []
+    for row in one.rows("query", "--grade", "overall"):
+        assert int(row["records.graded"]) == records  # ping: the last rule always holds
+
+
+def test_the_sdk_samples_are_what_they_are(make_set):
+    one = make_set()
+    hundred_years = 100 * 366 * 86400
+    configure(one, ingestd={"past_limit_s": hundred_years})
+    one.up()
+    for name in sorted(os.listdir(UDP_SAMPLES)):
+        if name.endswith(".json"):
+            with open(os.path.join(UDP_SAMPLES, name), "rb") as f, \
+                    socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+                s.sendto(f.read(), ("127.0.0.1", one.udp))
+    one.wait_matched(8)  # 1 + 3 (detail) + 3 (repeated) + 1 (OTT)
+    assert one.matched("--type", "ping", "--content", "ICMPECHO") == 7
+    assert one.matched("--type", "OTT", "--content", "http://devimages.apple.com/*") == 1
+    assert counters(one, "ingestd")["exceptions"] == 1
+    assert counters(one, "ingestd")["accepted.records"] == 8
+    graded = one.rows("query", "--type", "OTT", "--range", "5")
+    assert {row["grade.name"]: int(row["records.graded"]) for row in graded} == \
+        {"overall": 1, "bandWidth": 1}
+    assert int(one.rows("query", "--type", "ping", "--grade", "overall", "--range", "4")[0]
+               ["records.graded"]) == 7
+    record = one.rows("records", "--type", "OTT", "--grade", "overall")[0]
+    whole = json.loads(record["results.repo"])
+    with open(os.path.join(UDP_SAMPLES, "ott-download.json"), encoding="utf-8") as f:
+        sent = json.load(f)
+    assert whole["parameters"] == sent["parameters"]
+    assert dict(zip(whole["results"], whole["resultvalues"][0])).items() <= \
+        {**dict(zip(sent["results"], sent["resultvalues"][0])), "time": whole["when"]}.items()
+
+
+def test_values_come_back_as_they_were_sent(ezrepo_set):
+    value = str(2 ** 64 - 1)
+    message = ping("192.0.2.7", time_text(time.time()))
+    message["resultvalues"] = [[value, 0.1000000000000000055511151231257827, None, "n/a"]]
+    text = json.dumps(message).replace("0.1,", "0.1000000000000000055511151231257827,")
+    ezrepo_set.send([text])
+    ezrepo_set.wait_matched(1)
+    record = ezrepo_set.rows("records", "--grade", "overall")[0]
+    assert json.loads(record["results.repo"])["resultvalues"] == \
+        [[value, "0.1000000000000000055511151231257827", None, "n/a"]]
+
+
+def test_scaling_classifyd_under_load_keeps_counts_exact(make_set):
+    one = make_set()
+    configure(one, ingestd={"retry_ms": 1000})
+    one.up()
+    load = Load(one, 24000)
+    for n in (4, 1, 3, 1):
+        time.sleep(2)
+        one.cmd("scale", "classifyd", str(n))
+        running = [p for p in one.status()["processes"] if p["process"] == "classifyd"
+                   and p["state"] == "running"]
+        assert len(running) == n
+    load.finish()
+    assert_whole(one, load.records)
+    assert counters(one, "ingestd")["kernel.drops"] == 0
+
+
+THRESHOLD = "delay.twoway.icmp.us.mean"
+
+
+def halves(limit):
+    """A document whose grade tells, from the record alone, which limit graded it."""
+    return {"grading": [{"gradeName": "overall", "appliesTo": {"recordType": "ping"},
+                         "gradingRules": [
+                             {"grade": 5, "if": [{"metric": THRESHOLD, "rel": "<", "limit": limit}]},
+                             {"grade": 1}]}]}
+
+
+def test_each_record_is_graded_by_the_version_it_names(make_set, tmp_path):
+    one = make_set("--classifyd", "2")
+    one.up()
+    limits = {}
+    load = Load(one, 15000)
+    for limit in (20000, 40000, 60000, 80000):
+        time.sleep(1.5)
+        file = tmp_path / "grading.json"
+        file.write_text(json.dumps(halves(limit)))
+        one.cmd("grading", "set", str(file))
+        limits[one.sql("SELECT max(version) FROM grading")[0][0]] = limit
+    load.finish()
+    one.wait_matched(load.records)
+    versions = dict(one.sql("SELECT grading_version, count(*) FROM measurement GROUP BY 1"))
+    assert set(limits) & set(versions), versions
+    assert sum(versions.values()) == load.records
+    for version, limit in limits.items():
+        wrong = one.sql("""
+            SELECT count(*) FROM measurement m JOIN schema s ON s.id = m.schema_id,
+                (SELECT id FROM grade_name WHERE name = 'overall') g
+            WHERE m.grading_version = %s AND m.grades[g.id] <>
+                CASE WHEN m."values"[array_position(s.results, %s)]::numeric < %s
+                     THEN 5 ELSE 1 END""", version, THRESHOLD, limit)
+        assert wrong == [(0,)]
+    assert periods_differ(one) == []
+    # Once it is in force everywhere, all that follows is graded by it.
+    assert max(versions) == max(limits)
+
+
+def test_a_grading_with_faults_is_refused_whole(ezrepo_set, tmp_path):
+    document = halves(1)
+    document["grading"][0]["gradingRules"][0]["if"][0]["rel"] = "~"
+    document["grading"][0]["gradingRules"][1]["grade"] = 6
+    file = tmp_path / "grading.json"
+    file.write_text(json.dumps(document))
+    for words in (("grading", "check", str(file)), ("grading", "set", str(file))):
+        done = ezrepo_set.cmd(*words, check=False)
+        said = done.stdout + done.stderr
+        assert done.returncode == 1
+        assert "grading[0].gradingRules[0].if[0].rel" in said
+        assert "grading[0].gradingRules[1].grade" in said
+    assert ezrepo_set.sql("SELECT max(version) FROM grading") == [(1,)]
+
+
+def test_down_under_load_loses_nothing_that_was_accepted(make_set):
+    """The first SIGTERM drains: what ingestd took is committed before the set is down."""
+    one = make_set("--classifyd", "2")
+    one.up()
+    load = Load(one, 100000, rate=3000)
+    time.sleep(4)
+    one.down()
+    load.process.kill()
+    load.process.communicate()
+    accepted = 0
+    with open(os.path.join(one.state, "run", "status", "ingestd-0.json"), encoding="utf-8") as f:
+        last = json.load(f)
+        accepted = last["counters"]["accepted.records"]
+    assert last["state"] == "stopped"
+    assert "exit=0" in one.logs()["ingestd.log"].splitlines()[-1]
+    assert accepted > 3000
+    one.up()
+    assert_whole(one, accepted)
+
+
+@pytest.mark.parametrize("name", ["classifyd", "stored", "queryd", "mplane-gw", "postgres"])
+def test_a_restart_under_load_is_recovered_from(make_set, name):
+    one = make_set()
+    configure(one, ingestd={"retry_ms": 1000})
+    one.up()
+    load = Load(one, 12000)
+    time.sleep(2)
+    one.cmd("restart", name)
+    load.finish()
+    assert_whole(one, load.records)
+
+
+@pytest.mark.parametrize("name", ["classifyd-0", "stored"])
+def test_kill_nine_under_load_is_recovered_from(make_set, name):
+    one = make_set()
+    configure(one, ingestd={"retry_ms": 1000})
+    one.up()
+    load = Load(one, 12000)
+    time.sleep(2)
+    before = one.kill(name)
+    one.wait_for(lambda: one.process(name)["pid"] not in (before, None, 0))
+    load.finish()
+    assert_whole(one, load.records)
+
+
+def test_a_restarted_ingestd_goes_on(ezrepo_set):
+    """What it accepted before is committed; what comes after is accepted."""
+    load = Load(ezrepo_set, 6000)
+    time.sleep(2)
+    ezrepo_set.cmd("restart", "ingestd")
+    load.finish()
+    ezrepo_set.wait_for(lambda: counters(ezrepo_set, "ingestd")["accepted.records"] ==
+                        counters(ezrepo_set, "ingestd")["records.acknowledged"])
+    after = counters(ezrepo_set, "ingestd")["accepted.records"]
+    assert after > 0
+    stored = ezrepo_set.matched()
+    committed = counters(ezrepo_set, "stored")["committed.records"]
+    assert stored == committed > after
+    assert periods_differ(ezrepo_set) == []
+
+
+# ---- rubbish at every door ----
+
+def zmq_peers(one):
+    """Whoever may enter run_dir can send anything to any of the ZeroMQ sockets."""
+    frames = [b"", b"\x00" * 100, b"\xdd\xff\xff\xff\xff", msgpack.packb([1, 0, 0]), os.urandom(2000),
+              msgpack.packb([1, 8, "x"]), msgpack.packb({"a": 1})]
+    context = zmq.Context()
+    for kind, endpoint in ((zmq.PUSH, "graded"), (zmq.DEALER, "store"), (zmq.DEALER, "query"),
+                           (zmq.SUB, "announce")):
+        s = context.socket(kind)
+        s.setsockopt(zmq.LINGER, 500)
+        if kind == zmq.SUB:
+            s.setsockopt(zmq.SUBSCRIBE, b"")
+        s.connect(f"ipc://{one.state}/run/{endpoint}")
+        for frame in frames if kind != zmq.SUB else []:
+            s.send(frame)
+            s.send_multipart([frame, frame, frame])
+            s.send_multipart([frame] * 9)
+        time.sleep(0.2)
+        s.close()
+    raw = socket.socket(socket.AF_UNIX)  # not even ZeroMQ
+    raw.connect(f"{one.state}/run/graded")
+    raw.sendall(b"GET / HTTP/1.1\r\n\r\n" * 50)
+    raw.close()
+    context.term()
+
+
+def rubbish_over_udp(one):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for bytes_ in (b"", b"{", b"\xff\xfe", b"[" * 10000, b'{"result": 5}', b"null", b"{}",
+                       b'{"specification": "query", "version": 1}', os.urandom(60000), b"\x00" * 65507,
+                       json.dumps(ping("192.0.2.1", "now ... future")).encode(),
+                       json.dumps(ping("192.0.2.1", "1970-01-01 00:00:00")).encode(),
+                       json.dumps(ping("192.0.2.1", "2999-01-01 00:00:00")).encode()):
+            s.sendto(bytes_, ("127.0.0.1", one.udp))
+
+
+def rubbish_over_https(one):
+    files = one.client_files()
+    context = ssl.create_default_context(cafile=files["ca"])
+    context.load_cert_chain(files["cert"], files["key"])
+    for request in (b"\x16\x03\x01\x00\x05hello", b"GET / HTTP/1.1\r\n\r\n" * 3, b"", os.urandom(3000)):
+        with socket.create_connection(("127.0.0.1", one.https)) as s:  # no TLS at all
+            s.sendall(request)
+    for request in (b"BREW / HTCPCP/1.0\r\n\r\n", b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n",
+                    b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", b"GET /" + b"a" * 200000,
+                    b"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-mplane+json\r\n"
+                    b"Content-Length: 5\r\n\r\n[[[[[", os.urandom(3000)):
+        with socket.create_connection(("127.0.0.1", one.https)) as raw:
+            with context.wrap_socket(raw, server_hostname="localhost") as s:
+                try:
+                    s.sendall(request)
+                    s.settimeout(1)
+                    s.recv(1000)
+                except (OSError, ssl.SSLError):
+                    pass  # closed on us: as it may be
+
+
+def test_rubbish_at_every_door_disturbs_nobody(ezrepo_set):
+    one = ezrepo_set
+    pids = {p["name"]: p["pid"] for p in one.status()["processes"]}
+    load = Load(one, 6000)
+    doors = [threading.Thread(target=door, args=(one,))
+             for door in (zmq_peers, rubbish_over_udp, rubbish_over_https)]
+    for door in doors:
+        door.start()
+    for door in doors:
+        door.join(60)
+    load.finish()
+    assert_whole(one, load.records)
+    assert {p["name"]: p["pid"] for p in one.status()["processes"]} == pids
+    rejected = {k: v for k, v in counters(one, "ingestd").items() if k.startswith("rejected.") and v}
+    assert {"rejected.json", "rejected.kind", "rejected.time", "rejected.time.past",
+            "rejected.time.future"} <= set(rejected), rejected
+    assert counters(one, "stored")["malformed.batches"] > 0
+    one.wait_for(lambda: one.sql("SELECT count(*) FROM rejected")[0][0] >= sum(rejected.values()))
+    kept = dict(one.sql("SELECT reason, count(*) FROM rejected GROUP BY 1"))
+    assert {f"rejected.{reason}": count for reason, count in kept.items()} == rejected
+    assert one.sql("SELECT bool_and(sender LIKE '127.0.0.1%%') FROM rejected") == [(True,)]
+
+
+def test_a_real_postgresql_that_goes_away_loses_nothing(make_set):
+    one = make_set()
+    configure(one, ingestd={"retry_ms": 2000})
+    one.up()
+    load = Load(one, 9000)
+    time.sleep(1)
+    one.kill("postgres")
+    load.finish()
+    assert_whole(one, load.records)
