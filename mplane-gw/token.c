@@ -219,7 +219,8 @@ static int add_head(struct arena *a, struct digest *d, const struct mplane_messa
     return when.at == NULL ? -1 : 0;
 }
 
-int token_of_specification(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT])
+int token_of_values(struct arena *a, const struct mplane_message *m, const struct registry *r,
+                    char token[TOKEN_TEXT])
 {
     struct mplane_message s;
     if (in_order(a, m, &s) == -1) {
@@ -228,10 +229,15 @@ int token_of_specification(struct arena *a, const struct mplane_message *m, char
     struct digest d = digest_begin();
     d.failed = d.failed || add_head(a, &d, &s) == -1;
     if (!d.failed) {
-        add_values(&d, &s, NULL);
+        add_values(&d, &s, r);
         add_columns(&d, &s);
     }
     return digest_end(&d, token);
+}
+
+int token_of_specification(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT])
+{
+    return token_of_values(a, m, NULL, token);
 }
 
 int token_of_statement(struct arena *a, const struct mplane_message *m,

@@ -16,6 +16,13 @@
  */
 int token_of_specification(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT]);
 
+/*
+ * The digest by values of any statement, which that token is; the registry tells which nulls are
+ * times, that count as "None". A capability's values are all null. -1 when the arena is full.
+ */
+int token_of_values(struct arena *a, const struct mplane_message *m, const struct registry *r,
+                    char token[TOKEN_TEXT]);
+
 /* The token of a capability without one, by its constraints and metadata. -1 when the arena is
  * full. */
 int token_of_capability(struct arena *a, const struct mplane_message *m, const struct registry *r,
