@@ -1,0 +1,62 @@
+/* What the commands of ezrepoctl share: exit codes, complaints, options. */
+#ifndef EZREPO_CTL_H
+#define EZREPO_CTL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/arena.h"
+
+enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+/* "ezrepoctl: TEXT" on standard error, control characters replaced; returns CTL_FAILED or
+ * CTL_USAGE. */
+int ctl_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* One option: either a text or a flag. */
+struct ctl_option {
+    const char *name;     /* without the dashes; NULL ends a group */
+    const char *argument; /* what stands for it in the help; NULL for a flag */
+    const char **text;
+    bool *flag;
+    const char *help;
+};
+
+struct ctl_command {
+    const char *name;
+    const char *arguments; /* "FILE|-", for the help */
+    const char *summary;   /* a sentence */
+    int (*run)(const struct ctl_command *self, int argc, char **argv);
+};
+
+#define CTL_GROUPS 4
+
+/*
+ * Reads the options of the groups (the last group is NULL) out of argv, whose first element is the
+ * command's name, and what is left over into rest, at most `most` words, *count of them, not fewer
+ * than `least`. 0 to go on; -1 when the command is over: help was printed, or a complaint; then
+ * *exit_code says how.
+ */
+int ctl_options(const struct ctl_command *command,
+                const struct ctl_option *const groups[CTL_GROUPS], int argc, char **argv,
+                const char **rest, int least, int most, int *count, int *exit_code);
+
+/* Decimal digits within min..max; -1 when it is none. */
+int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value);
+
+/*
+ * The whole file ("-" is standard input) in the arena, NUL-terminated; at most limit bytes. .at is
+ * NULL after a complaint.
+ */
+struct slice ctl_read_file(struct arena *a, const char *file, size_t limit);
+
+/* The commands; each in the file of its name. */
+int ctl_send(const struct ctl_command *self, int argc, char **argv);
+int ctl_query(const struct ctl_command *self, int argc, char **argv);
+int ctl_periods(const struct ctl_command *self, int argc, char **argv);
+int ctl_events(const struct ctl_command *self, int argc, char **argv);
+int ctl_records(const struct ctl_command *self, int argc, char **argv);
+int ctl_grading(const struct ctl_command *self, int argc, char **argv);
+
+#endif

@@ -1,0 +1,54 @@
+/* ezrepoctl: what the operator's command needs of TLS, mPlane and UDP. Drives no processes. */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+
+static const struct ctl_command commands[] = {
+    {"send", "FILE|-", "Sends mPlane results, one on each line, as datagrams.", ctl_send},
+    {"query", "", "Counts: how many records match, how many of them have a grade in the range.",
+     ctl_query},
+    {"periods", "", "Lists periods of steady quality that overlap the range, newest first.",
+     ctl_periods},
+    {"events", "", "Lists changes of quality, newest first.", ctl_events},
+    {"records", "", "Lists the records themselves, newest first.", ctl_records},
+    {"grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static void print_help(FILE *f)
+{
+    fputs("Usage: ezrepoctl COMMAND [options]\n\nCommands:\n", f);
+    for (size_t i = 0; i < COMMANDS; i++) {
+        fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    }
+    fputs("\nezrepoctl COMMAND --help tells the options. Exit codes: 0 done, 1 failed, 2 wrong "
+          "usage.\n",
+          f);
+}
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; argc > 1 && i < COMMANDS; i++) {
+        if (strcmp(argv[1], commands[i].name) == 0) {
+            int exit_code = commands[i].run(&commands[i], argc - 1, argv + 1);
+            if (fflush(stdout) == EOF || ferror(stdout)) {
+                return ctl_failed("standard output cannot be written");
+            }
+            return exit_code;
+        }
+    }
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        print_help(stdout);
+        return CTL_DONE;
+    }
+    if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+        printf("ezrepoctl %s\n", EZREPO_VERSION);
+        return CTL_DONE;
+    }
+    if (argc > 1) {
+        return ctl_usage("there is no command \"%s\" (--help tells more)", argv[1]);
+    }
+    print_help(stderr);
+    return CTL_USAGE;
+}

@@ -1,0 +1,59 @@
+/*
+ * The client's side of mPlane, as far as ezrepoctl needs it: find a capability of the gateway, send
+ * a specification made from it, wait for the result.
+ */
+#ifndef EZREPO_MPLANE_CLIENT_H
+#define EZREPO_MPLANE_CLIENT_H
+
+#include "common/json.h"
+#include "ctl/ctl.h"
+
+/* Where the gateway is and who asks; filled by mplane_options. */
+struct mplane_connection {
+    const char *url; /* https://HOST:PORT/ */
+    const char *certificate, *key, *authority;
+    const char *timeout; /* seconds for one question, as text */
+};
+extern struct mplane_connection mplane_connection;
+extern const struct ctl_option mplane_options[];
+
+struct mplane_client;
+
+/*
+ * Checks the connection's options and makes ready; nothing is sent yet. NULL after a complaint,
+ * then *exit_code is set. The caller owns it.
+ */
+struct mplane_client *mplane_client_new(struct arena *a, int *exit_code);
+void mplane_client_free(struct mplane_client **client);
+
+/* A parameter of a specification, by its element name. */
+struct mplane_value {
+    const char *name;
+    const char *text;
+};
+
+/*
+ * Asks the capability of this label: its parameters get the values of those names ("*" when there
+ * is none), its columns are all asked for. Waits for the result, redeeming a receipt, at most the
+ * timeout; then interrupts. The result message, in the arena; NULL after a complaint.
+ */
+const struct json *mplane_ask(struct mplane_client *client, const char *label, const char *when,
+                              const struct mplane_value *values, size_t count);
+
+/* The rows of a result as cells, row by row, in the order of its columns. */
+struct mplane_rows {
+    uint32_t columns, rows;
+    const char **names;  /* of the columns, NUL-terminated */
+    struct slice *cells; /* .at NULL: null, also where it was written as "*" */
+};
+
+/* -1 after a complaint about a result that is none. */
+int mplane_rows(struct arena *a, const struct json *result, struct mplane_rows *rows);
+
+/* Each row as a JSON object on a line of its own. -1 when memory is out. */
+int mplane_print_json(struct arena *a, const struct mplane_rows *rows);
+
+/* The cell in that row of the column of that name; no value when there is no such column. */
+struct slice mplane_cell(const struct mplane_rows *rows, uint32_t row, const char *column);
+
+#endif

@@ -1,0 +1,160 @@
+/* Options by tables, with the help that follows from them; complaints; small readers. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "ctl/table.h"
+
+#define OPTIONS 32
+#define FIRST   1000 /* what getopt returns for the first of ours */
+
+static void complain(const char *format, va_list args) __attribute__((format(printf, 1, 0)));
+
+static void complain(const char *format, va_list args)
+{
+    char text[4096];
+    vsnprintf(text, sizeof text, format, args);
+    fputs("ezrepoctl: ", stderr);
+    table_safe(stderr, slice_of(text));
+    fputc('\n', stderr);
+}
+
+int ctl_failed(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain(format, args);
+    va_end(args);
+    return CTL_FAILED;
+}
+
+int ctl_usage(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    complain(format, args);
+    va_end(args);
+    return CTL_USAGE;
+}
+
+static void print_help(const struct ctl_command *command,
+                       const struct ctl_option *const groups[CTL_GROUPS])
+{
+    printf("Usage: ezrepoctl %s [options]%s%s\n\n%s\n\nOptions:\n", command->name,
+           command->arguments[0] == '\0' ? "" : " ", command->arguments, command->summary);
+    for (int g = 0; groups[g] != NULL; g++) {
+        for (const struct ctl_option *o = groups[g]; o->name != NULL; o++) {
+            char left[64];
+            snprintf(left, sizeof left, "--%s %s", o->name, o->argument == NULL ? "" : o->argument);
+            printf("  %-22s %s\n", left, o->help);
+        }
+    }
+    printf("  %-22s this text\n", "--help");
+}
+
+/* getopt's table out of ours; *count is how many there are. */
+static void fill_long_options(const struct ctl_option *const groups[CTL_GROUPS],
+                              struct option long_options[OPTIONS],
+                              const struct ctl_option *ours[OPTIONS])
+{
+    int n = 0;
+    for (int g = 0; groups[g] != NULL; g++) {
+        for (const struct ctl_option *o = groups[g]; o->name != NULL && n < OPTIONS - 2; o++) {
+            ours[n] = o;
+            long_options[n] = (struct option){
+                o->name, o->argument == NULL ? no_argument : required_argument, NULL, FIRST + n};
+            n++;
+        }
+    }
+    long_options[n++] = (struct option){"help", no_argument, NULL, 'h'};
+    long_options[n] = (struct option){0};
+}
+
+int ctl_options(const struct ctl_command *command,
+                const struct ctl_option *const groups[CTL_GROUPS], int argc, char **argv,
+                const char **rest, int least, int most, int *count, int *exit_code)
+{
+    struct option long_options[OPTIONS];
+    const struct ctl_option *ours[OPTIONS] = {NULL};
+    int c;
+    fill_long_options(groups, long_options, ours);
+    optind = 1;
+    opterr = 0;
+    while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+        if (c == 'h') {
+            print_help(command, groups);
+            *exit_code = CTL_DONE;
+            return -1;
+        }
+        if (c < FIRST) {
+            *exit_code =
+                ctl_usage("%s: %s %s (--help tells more)", command->name,
+                          c == ':' ? "an argument is missing behind" : "there is no option",
+                          argv[optind - 1]);
+            return -1;
+        }
+        const struct ctl_option *o = ours[c - FIRST];
+        if (o->argument == NULL) {
+            *o->flag = true;
+        } else {
+            *o->text = optarg;
+        }
+    }
+    *count = argc - optind;
+    if (*count < least || *count > most) {
+        *exit_code =
+            ctl_usage("%s: expected %s, found %d arguments (--help tells more)", command->name,
+                      command->arguments[0] == '\0' ? "no argument" : command->arguments, *count);
+        return -1;
+    }
+    for (int i = 0; i < *count; i++) {
+        rest[i] = argv[optind + i];
+    }
+    return 0;
+}
+
+int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value)
+{
+    char *end;
+    if (text[0] < '0' || text[0] > '9') {
+        return -1;
+    }
+    errno = 0;
+    long long n = strtoll(text, &end, 10);
+    if (errno != 0 || *end != '\0' || n < min || n > max) {
+        return -1;
+    }
+    *value = n;
+    return 0;
+}
+
+struct slice ctl_read_file(struct arena *a, const char *file, size_t limit)
+{
+    struct slice none = {NULL, 0};
+    bool standard = strcmp(file, "-") == 0;
+    FILE *f = standard ? stdin : fopen(file, "rb");
+    if (f == NULL) {
+        ctl_failed("%s: %s", file, strerror(errno));
+        return none;
+    }
+    char *bytes = arena_alloc(a, limit + 2);
+    size_t n = bytes == NULL ? 0 : fread(bytes, 1, limit + 1, f);
+    bool failed = ferror(f) != 0;
+    if (!standard) {
+        fclose(f);
+    }
+    if (bytes == NULL || failed) {
+        ctl_failed("%s: %s", file, bytes == NULL ? "out of memory" : "cannot be read");
+        return none;
+    }
+    if (n > limit) {
+        ctl_failed("%s: expected at most %zu bytes", file, limit);
+        return none;
+    }
+    bytes[n] = '\0';
+    return (struct slice){bytes, n};
+}

@@ -1,0 +1,347 @@
+/* The commands that ask by criteria: query, periods, events, records. */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "common/pattern.h"
+#include "common/when.h"
+#include "ctl/mplane_client.h"
+#include "ctl/table.h"
+#include "schemas/messages.h"
+
+#define ARENA_BYTES ((size_t)512 << 20)
+#define COLUMNS     64
+
+static struct {
+    const char *type, *content, *probe, *source, *dest, *path;
+    const char *grade, *range;
+    const char *since, *until, *when;
+    const char *limit, *after;
+    bool histogram, json;
+} given;
+
+static const struct ctl_option criteria_options[] = {
+    {"type", "PATTERN", &given.type, NULL, "record type: *, or a glob such as GLIM*"},
+    {"content", "PATTERN", &given.content, NULL, "what was measured"},
+    {"probe", "PATTERN", &given.probe, NULL, "who measured"},
+    {"source", "PATTERN", &given.source, NULL,
+     "from where: a glob, an address, or a prefix 192.0.2.0/24"},
+    {"dest", "PATTERN", &given.dest, NULL, "to where, likewise"},
+    {"path", "PATTERN", &given.path, NULL, "network path"},
+    {"grade", "NAME", &given.grade, NULL, "grade name; all unless given"},
+    {"range", "LO..HI", &given.range, NULL, "grades within 1..5, or one; 1..5 unless given"},
+    {"since", "TIME", &given.since, NULL,
+     "from then on: \"2026-11-21 10:00\" (UTC), or how long ago: 2h, 1d12h"},
+    {"until", "TIME", &given.until, NULL, "before then, likewise"},
+    {"when", "SCOPE", &given.when, NULL, "an mPlane scope instead: \"2026-11-21 ... now\""},
+    {"json", NULL, NULL, &given.json, "each row as a JSON object on a line of its own"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static const struct ctl_option count_options[] = {
+    {"histogram", NULL, NULL, &given.histogram, "how many records have which grade"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static const struct ctl_option listing_options[] = {
+    {"limit", "N", &given.limit, NULL, "at most so many rows, 1 ... 10000"},
+    {"after", "CURSOR", &given.after, NULL, "go on behind the row with this cursor"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+/* ---- criteria ---- */
+
+/* "3..5", "3...5", "3 ... 5" or "3" as mPlane writes ranges; NULL when it is none. */
+static const char *grade_range(struct arena *a, const char *text)
+{
+    char compact[8];
+    size_t n = 0;
+    for (const char *c = text; *c != '\0'; c++) {
+        if (*c != ' ') {
+            if (n == sizeof compact - 1) {
+                return NULL;
+            }
+            compact[n++] = *c;
+        }
+    }
+    compact[n] = '\0';
+    char low = compact[0], high = n == 0 ? '\0' : compact[n - 1];
+    bool shape = n == 1 || (n == 4 && memcmp(compact + 1, "..", 2) == 0) ||
+                 (n == 5 && memcmp(compact + 1, "...", 3) == 0);
+    if (!shape || low < '1' || high > '5' || low > high) {
+        return NULL;
+    }
+    return arena_printf(a, "%c ... %c", low, high);
+}
+
+/* "1d12h", "90m", "30s": units descending, each once. -1 when it is none. */
+static int duration(const char *text, int64_t *us)
+{
+    static const struct {
+        char unit;
+        int64_t us;
+    } units[] = {
+        {'d', INT64_C(86400000000)}, {'h', INT64_C(3600000000)}, {'m', 60000000}, {'s', 1000000}};
+    const char *at = text;
+    *us = 0;
+    for (int i = 0; i < 4 && *at != '\0'; i++) {
+        size_t digits = strspn(at, "0123456789");
+        if (digits == 0 || digits > 9 || at[digits] != units[i].unit) {
+            continue;
+        }
+        int64_t n = 0;
+        for (size_t k = 0; k < digits; k++) {
+            n = n * 10 + (at[k] - '0');
+        }
+        if (n > 1000000) {
+            return -1;
+        }
+        *us += n * units[i].us;
+        at += digits + 1;
+    }
+    return *at == '\0' && at != text ? 0 : -1;
+}
+
+/* One end of the range in mPlane's words; NULL after a complaint. */
+static const char *time_of(struct arena *a, const char *option, const char *text)
+{
+    struct timespec now;
+    int64_t us;
+    char buffer[WHEN_TEXT];
+    if (strcmp(text, "past") == 0 || strcmp(text, "now") == 0 || strcmp(text, "future") == 0) {
+        return text;
+    }
+    if (duration(text, &us) == 0) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - us;
+    } else if (when_time_parse(slice_of(text), &us) == -1) {
+        ctl_usage(
+            "--%s: expected a time such as \"2026-11-21 10:00\", or how long ago, such as 2h; "
+            "found \"%s\"",
+            option, text);
+        return NULL;
+    }
+    when_time_text(us, buffer);
+    return arena_printf(a, "%s", buffer);
+}
+
+/* The scope; NULL after a complaint. */
+static const char *scope(struct arena *a)
+{
+    char error[200];
+    struct when when;
+    if (given.when != NULL) {
+        if (given.since != NULL || given.until != NULL) {
+            ctl_usage("--when: excludes --since and --until");
+            return NULL;
+        }
+        if (when_parse(slice_of(given.when), &when, error, sizeof error) == -1) {
+            ctl_usage("--when: %s", error);
+            return NULL;
+        }
+        return given.when;
+    }
+    const char *since = time_of(a, "since", given.since == NULL ? "past" : given.since);
+    const char *until = time_of(a, "until", given.until == NULL ? "future" : given.until);
+    if (since == NULL || until == NULL) {
+        return NULL;
+    }
+    const char *text = arena_printf(a, "%s ... %s", since, until);
+    if (text != NULL && when_parse(slice_of(text), &when, error, sizeof error) == -1) {
+        ctl_usage("--since, --until: %s", error);
+        return NULL;
+    }
+    return text;
+}
+
+#define VALUES 10
+
+/* What was given, as parameters. 0, or the exit code after a complaint. */
+static int read_values(struct arena *a, struct mplane_value values[VALUES])
+{
+    const struct mplane_value all[VALUES] = {
+        {"record.type", given.type},   {"record.content", given.content},
+        {"record.probe", given.probe}, {"record.source", given.source},
+        {"record.dest", given.dest},   {"record.path", given.path},
+        {"select.grade", given.grade}, {"range.grade", given.range},
+        {"list.limit", given.limit},   {"list.after", given.after},
+    };
+    int64_t limit;
+    for (int i = 0; i < VALUES; i++) {
+        values[i] = all[i];
+        if (all[i].text != NULL && !pattern_is_text(slice_of(all[i].text))) {
+            return ctl_usage("%s: expected UTF-8", all[i].name);
+        }
+    }
+    if (given.range != NULL) {
+        values[7].text = grade_range(a, given.range);
+        if (values[7].text == NULL) {
+            return ctl_usage("--range: expected LO..HI or one grade within 1..5, found \"%s\"",
+                             given.range);
+        }
+    }
+    if (given.range != NULL && given.histogram) {
+        return ctl_usage("--histogram: has all grades, so it excludes --range");
+    }
+    if (given.limit != NULL && ctl_number(given.limit, 1, LIMIT_ANSWER_ROWS, &limit) == -1) {
+        return ctl_usage("--limit: expected 1 ... %d, found \"%s\"", LIMIT_ANSWER_ROWS,
+                         given.limit);
+    }
+    return CTL_DONE;
+}
+
+/* ---- tables ---- */
+
+static bool is_empty(const struct mplane_rows *r, uint32_t column)
+{
+    for (uint32_t i = 0; i < r->rows; i++) {
+        if (r->cells[i * r->columns + column].len > 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* "rtt.ms.avg=1.5 rtt.ms.max=2" out of a measurement; as it came when it is no result. */
+static struct slice measured(struct arena *a, struct slice repo)
+{
+    static const struct json_limits limits = {
+        .depth = 16, .nodes = 100000, .string_bytes = LIMIT_DOCUMENT_BYTES, .comments = false};
+    char error[200];
+    struct mplane_rows r;
+    const struct json *result =
+        repo.at == NULL ? NULL : json_parse(a, repo, &limits, error, sizeof error);
+    if (result == NULL || mplane_rows(a, result, &r) == -1 || r.rows == 0) {
+        return repo;
+    }
+    char *text = arena_printf(a, "%s", "");
+    for (uint32_t c = 0; c < r.columns && text != NULL; c++) {
+        struct slice v = r.cells[c].at == NULL ? slice_of("-") : r.cells[c];
+        text =
+            arena_printf(a, "%s%s%s=%.*s", text, c == 0 ? "" : " ", r.names[c], (int)v.len, v.at);
+    }
+    return text == NULL ? repo : slice_of(text);
+}
+
+/*
+ * Which columns a table shows, and under which heading: dimensions without their prefix and not
+ * when they are empty throughout; the measurement last; no cursors.
+ */
+static uint32_t choose_columns(const struct mplane_rows *r, uint32_t chosen[COLUMNS],
+                               const char *headings[COLUMNS])
+{
+    uint32_t n = 0, repo = UINT32_MAX;
+    for (uint32_t c = 0; c < r->columns && n < COLUMNS - 1; c++) {
+        const char *name = r->names[c];
+        bool dimension = strncmp(name, "record.", 7) == 0;
+        if (strcmp(name, "results.repo") == 0) {
+            repo = c;
+        } else if (strcmp(name, "list.cursor") != 0 && !(dimension && is_empty(r, c))) {
+            headings[n] = dimension ? name + 7 : name;
+            chosen[n++] = c;
+        }
+    }
+    if (repo != UINT32_MAX) {
+        headings[n] = "measured";
+        chosen[n++] = repo;
+    }
+    return n;
+}
+
+static int print_table(struct arena *a, const struct mplane_rows *r)
+{
+    uint32_t chosen[COLUMNS];
+    const char *headings[COLUMNS];
+    uint32_t columns = choose_columns(r, chosen, headings);
+    struct slice *cells = arena_calloc(a, (size_t)columns * r->rows + 1, sizeof *cells);
+    if (cells == NULL) {
+        return ctl_failed("out of memory");
+    }
+    for (uint32_t i = 0; i < r->rows; i++) {
+        for (uint32_t c = 0; c < columns; c++) {
+            struct slice cell = r->cells[i * r->columns + chosen[c]];
+            bool repo = strcmp(r->names[chosen[c]], "results.repo") == 0;
+            cells[i * columns + c] = repo ? measured(a, cell) : cell;
+        }
+    }
+    table_print(stdout, headings, columns, cells, r->rows);
+    return CTL_DONE;
+}
+
+/* There may be more: how to get it. */
+static void print_next(const struct mplane_rows *r)
+{
+    struct slice cursor =
+        r->rows == 0 ? (struct slice){NULL, 0} : mplane_cell(r, r->rows - 1, "list.cursor");
+    int64_t limit = 100;
+    if (given.limit != NULL) {
+        ctl_number(given.limit, 1, LIMIT_ANSWER_ROWS, &limit);
+    }
+    if (cursor.at != NULL && r->rows >= limit) {
+        fputs("There may be more: --after ", stderr);
+        table_safe(stderr, cursor);
+        fputc('\n', stderr);
+    }
+}
+
+static int ask_and_print(struct arena *a, const char *label)
+{
+    struct mplane_value values[VALUES];
+    struct mplane_rows rows;
+    int exit_code = read_values(a, values);
+    const char *when = exit_code == CTL_DONE ? scope(a) : NULL;
+    if (when == NULL) {
+        return CTL_USAGE;
+    }
+    struct mplane_client *client = mplane_client_new(a, &exit_code);
+    if (client == NULL) {
+        return exit_code;
+    }
+    exit_code = CTL_FAILED;
+    const struct json *result = mplane_ask(client, label, when, values, VALUES);
+    if (result != NULL && mplane_rows(a, result, &rows) == 0) {
+        if (given.json) {
+            exit_code = mplane_print_json(a, &rows) == -1 ? CTL_FAILED : CTL_DONE;
+        } else {
+            exit_code = print_table(a, &rows);
+            print_next(&rows);
+        }
+    }
+    mplane_client_free(&client);
+    return exit_code;
+}
+
+static int run(const struct ctl_command *self, const struct ctl_option *own, const char *label,
+               int argc, char **argv)
+{
+    const struct ctl_option *const groups[CTL_GROUPS] = {criteria_options, own, mplane_options,
+                                                         NULL};
+    int count, exit_code;
+    if (ctl_options(self, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
+        return exit_code;
+    }
+    struct arena *a = arena_new(ARENA_BYTES);
+    if (a == NULL) {
+        return ctl_failed("out of memory");
+    }
+    exit_code = ask_and_print(a, given.histogram ? "QueryHistogram" : label);
+    arena_free(&a);
+    return exit_code;
+}
+
+int ctl_query(const struct ctl_command *self, int argc, char **argv)
+{
+    return run(self, count_options, "QueryByCriteria", argc, argv);
+}
+
+int ctl_periods(const struct ctl_command *self, int argc, char **argv)
+{
+    return run(self, listing_options, "QueryPeriods", argc, argv);
+}
+
+int ctl_events(const struct ctl_command *self, int argc, char **argv)
+{
+    return run(self, listing_options, "QueryEvents", argc, argv);
+}
+
+int ctl_records(const struct ctl_command *self, int argc, char **argv)
+{
+    return run(self, listing_options, "QueryRecords", argc, argv);
+}

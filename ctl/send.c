@@ -1,0 +1,226 @@
+/* The command send: mPlane results as datagrams, one each, at a steady pace. */
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/json.h"
+#include "ctl/ctl.h"
+
+#define DATAGRAM_BYTES 65507
+#define ARENA_BYTES    ((size_t)64 << 20)
+#define FAULTS_SHOWN   20
+
+static struct {
+    const char *udp, *rate;
+} given = {.udp = "127.0.0.1:9900", .rate = "10000"};
+
+static const struct ctl_option options[] = {
+    {"udp", "HOST:PORT", &given.udp, NULL,
+     "where ingestd listens; [ADDRESS]:PORT for IPv6; 127.0.0.1:9900 unless given"},
+    {"rate", "N", &given.rate, NULL, "at most so many datagrams a second; 10000 unless given"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+struct sending {
+    int fd;
+    struct arena *arena;
+    const char *file;
+    int64_t rate;
+    int64_t started_us;
+    uint64_t line, sent, faults;
+};
+
+static int64_t clock_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* A socket connected to HOST:PORT; -1 after a complaint, then *exit_code is set. */
+static int open_socket(const char *target, int *exit_code)
+{
+    char host[256];
+    const char *colon = strrchr(target, ':');
+    size_t n = colon == NULL ? 0 : (size_t)(colon - target);
+    int64_t port;
+    if (n == 0 || n >= sizeof host || ctl_number(colon + 1, 1, 65535, &port) == -1) {
+        *exit_code = ctl_usage("--udp: expected HOST:PORT, found \"%s\"", target);
+        return -1;
+    }
+    bool brackets = target[0] == '[' && target[n - 1] == ']';
+    snprintf(host, sizeof host, "%.*s", (int)(brackets ? n - 2 : n),
+             brackets ? target + 1 : target);
+    struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found = NULL;
+    int error = getaddrinfo(host, colon + 1, &hints, &found);
+    *exit_code = CTL_FAILED;
+    if (error != 0) {
+        ctl_failed("--udp: %s: %s", host, gai_strerror(error));
+        return -1;
+    }
+    int fd = socket(found->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd == -1 || connect(fd, found->ai_addr, found->ai_addrlen) == -1) {
+        ctl_failed("--udp: %s: %s", target, strerror(errno));
+        if (fd != -1) {
+            close(fd);
+        }
+        fd = -1;
+    }
+    freeaddrinfo(found);
+    return fd;
+}
+
+static void fault(struct sending *s, const char *what)
+{
+    if (s->faults++ < FAULTS_SHOWN) {
+        ctl_failed("%s:%llu: %s", s->file, (unsigned long long)s->line, what);
+    }
+}
+
+/* Whether the line may go out; else it was named. */
+static bool check_line(struct sending *s, struct slice line)
+{
+    static const struct json_limits limits = {
+        .depth = 64, .nodes = 1000000, .string_bytes = DATAGRAM_BYTES, .comments = false};
+    char error[200];
+    if (line.len > DATAGRAM_BYTES) {
+        fault(s, "expected at most 65507 bytes, which is what a datagram holds");
+        return false;
+    }
+    arena_reset(s->arena);
+    const struct json *message = json_parse(s->arena, line, &limits, error, sizeof error);
+    if (message == NULL) {
+        fault(s, error);
+        return false;
+    }
+    if (json_get(message, "result") == NULL && json_get(message, "envelope") == NULL) {
+        fault(s, "expected an mPlane result or an envelope of results");
+        return false;
+    }
+    return true;
+}
+
+/* Waits until the next one is due. */
+static void pace(const struct sending *s)
+{
+    int64_t due_us = s->started_us + (int64_t)(s->sent * 1000000 / (uint64_t)s->rate);
+    int64_t early_us = due_us - clock_us();
+    if (early_us > 1000) {
+        usleep((useconds_t)early_us);
+    }
+}
+
+static void send_line(struct sending *s, struct slice line)
+{
+    if (!check_line(s, line)) {
+        return;
+    }
+    pace(s);
+    ssize_t n = send(s->fd, line.at, line.len, 0);
+    if (n == -1 && errno == ECONNREFUSED) {
+        /* The kernel tells it of an earlier datagram; this one was not sent yet. */
+        fault(s, "nobody listens there");
+        n = send(s->fd, line.at, line.len, 0);
+    }
+    if (n == -1 && errno != ECONNREFUSED) {
+        fault(s, strerror(errno));
+        return;
+    }
+    s->sent++;
+}
+
+/*
+ * The next line into the buffer, without its end; what exceeds the buffer is read and left out, so
+ * that *length tells how long it was. False at the end of the file.
+ */
+static bool read_line(FILE *f, char *buffer, size_t room, size_t *length)
+{
+    int c = getc(f);
+    *length = 0;
+    if (c == EOF) {
+        return false;
+    }
+    for (; c != EOF && c != '\n'; c = getc(f)) {
+        if (*length < room) {
+            buffer[*length] = (char)c;
+        }
+        ++*length;
+    }
+    if (*length > 0 && *length <= room && buffer[*length - 1] == '\r') {
+        --*length;
+    }
+    return true;
+}
+
+static void send_file(struct sending *s, FILE *f)
+{
+    static char line[DATAGRAM_BYTES + 1];
+    size_t length;
+    s->started_us = clock_us();
+    while (read_line(f, line, sizeof line, &length)) {
+        s->line++;
+        if (length > 0) {
+            send_line(s, (struct slice){line, length});
+        }
+    }
+    if (ferror(f)) {
+        s->line++;
+        fault(s, "cannot be read");
+    }
+}
+
+/* The news that nobody listens comes a moment after the last datagram. */
+static void look_for_refusal(struct sending *s)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    usleep(20000);
+    if (s->sent > 0 && getsockopt(s->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error != 0) {
+        fault(s, error == ECONNREFUSED ? "nobody listens there" : strerror(error));
+    }
+}
+
+static int send_all(struct sending *s, int *exit_code)
+{
+    bool standard = strcmp(s->file, "-") == 0;
+    FILE *f = standard ? stdin : fopen(s->file, "rb");
+    if (f == NULL) {
+        return ctl_failed("%s: %s", s->file, strerror(errno));
+    }
+    s->fd = open_socket(given.udp, exit_code);
+    if (s->fd == -1) {
+        if (!standard) {
+            fclose(f);
+        }
+        return *exit_code;
+    }
+    send_file(s, f);
+    look_for_refusal(s);
+    close(s->fd);
+    if (!standard) {
+        fclose(f);
+    }
+    printf("%llu sent, %llu faults\n", (unsigned long long)s->sent, (unsigned long long)s->faults);
+    return s->faults == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+int ctl_send(const struct ctl_command *self, int argc, char **argv)
+{
+    const struct ctl_option *const groups[CTL_GROUPS] = {options, NULL};
+    struct sending s = {.fd = -1};
+    int count, exit_code;
+    if (ctl_options(self, groups, argc, argv, &s.file, 1, 1, &count, &exit_code) == -1) {
+        return exit_code;
+    }
+    if (ctl_number(given.rate, 1, 10000000, &s.rate) == -1) {
+        return ctl_usage("--rate: expected 1 ... 10000000, found \"%s\"", given.rate);
+    }
+    s.arena = arena_new(ARENA_BYTES);
+    exit_code = s.arena == NULL ? ctl_failed("out of memory") : send_all(&s, &exit_code);
+    arena_free(&s.arena);
+    return exit_code;
+}

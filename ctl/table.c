@@ -1,0 +1,110 @@
+/* Aligned tables of texts that outsiders wrote: nothing in them reaches the terminal but text. */
+#include "ctl/table.h"
+
+#include <stdbool.h>
+
+/*
+ * The character that begins at s: its code point and length; -1 and length 1 when the bytes are not
+ * UTF-8.
+ */
+static int32_t character(struct slice s, size_t *length)
+{
+    static const int32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    unsigned char first = (unsigned char)s.at[0];
+    *length = 1;
+    if (first < 0x80) {
+        return first;
+    }
+    size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || s.len < n) {
+        return -1;
+    }
+    int32_t point = first & (0xff >> (n + 1));
+    for (size_t i = 1; i < n; i++) {
+        unsigned char next = (unsigned char)s.at[i];
+        if ((next & 0xc0) != 0x80) {
+            return -1;
+        }
+        point = (point << 6) | (next & 0x3f);
+    }
+    if (point < smallest[n] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
+        return -1;
+    }
+    *length = n;
+    return point;
+}
+
+static bool harmless(int32_t point)
+{
+    return point >= 0x20 && !(point >= 0x7f && point <= 0x9f) && point != 0x061c &&
+           !(point >= 0x200b && point <= 0x200f) && !(point >= 0x2028 && point <= 0x202e) &&
+           !(point >= 0x2060 && point <= 0x206f) && point != 0xfeff;
+}
+
+/* Writes the text unless f is NULL; how many places it takes. */
+static size_t write_safe(FILE *f, struct slice text)
+{
+    size_t places = 0, length;
+    while (text.len > 0) {
+        int32_t point = character(text, &length);
+        if (harmless(point)) {
+            places++;
+            if (f != NULL) {
+                fwrite(text.at, 1, length, f);
+            }
+        } else {
+            places += 4 * length;
+            for (size_t i = 0; f != NULL && i < length; i++) {
+                fprintf(f, "\\x%02x", (unsigned char)text.at[i]);
+            }
+        }
+        text.at += length;
+        text.len -= length;
+    }
+    return places;
+}
+
+void table_safe(FILE *f, struct slice text)
+{
+    write_safe(f, text);
+}
+
+static struct slice shown(struct slice cell)
+{
+    return cell.at == NULL ? slice_of("-") : cell;
+}
+
+/* The last column is not padded: no line ends with blanks. */
+static void print_cell(FILE *f, struct slice cell, size_t width, bool last)
+{
+    size_t places = write_safe(f, cell);
+    if (last) {
+        fputc('\n', f);
+    } else {
+        fprintf(f, "%*s", (int)(width - places + 2), "");
+    }
+}
+
+void table_print(FILE *f, const char *const *headings, uint32_t columns, const struct slice *cells,
+                 uint32_t rows)
+{
+    size_t widths[64] = {0};
+    if (columns > 64) {
+        columns = 64;
+    }
+    for (uint32_t c = 0; c < columns; c++) {
+        widths[c] = write_safe(NULL, slice_of(headings[c]));
+        for (uint32_t r = 0; r < rows; r++) {
+            size_t places = write_safe(NULL, shown(cells[r * columns + c]));
+            widths[c] = places > widths[c] ? places : widths[c];
+        }
+    }
+    for (uint32_t c = 0; c < columns; c++) {
+        print_cell(f, slice_of(headings[c]), widths[c], c + 1 == columns);
+    }
+    for (uint32_t r = 0; r < rows; r++) {
+        for (uint32_t c = 0; c < columns; c++) {
+            print_cell(f, shown(cells[r * columns + c]), widths[c], c + 1 == columns);
+        }
+    }
+}

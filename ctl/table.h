@@ -1,0 +1,23 @@
+/* Printing for people and for programs. */
+#ifndef EZREPO_TABLE_H
+#define EZREPO_TABLE_H
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "common/slice.h"
+
+/*
+ * The text with everything replaced that a terminal could act on: control characters, what reverses
+ * the direction of writing, and bytes that are not UTF-8 become "\x1b"-like escapes.
+ */
+void table_safe(FILE *f, struct slice text);
+
+/*
+ * Rows of cells under headings, in aligned columns two blanks apart; a cell that is no value is
+ * "-". Cells go row by row, `columns` in each.
+ */
+void table_print(FILE *f, const char *const *headings, uint32_t columns, const struct slice *cells,
+                 uint32_t rows);
+
+#endif
