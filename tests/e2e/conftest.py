@@ -144,12 +144,14 @@ class EzrepoSet:
         texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
         self.cmd("send", "-", text="".join(text + "\n" for text in texts))
 
-    def query_json(self, *arguments: str, command: str = "query", client: str = "admin") -> Dict[str, Any]:
-        """The gateway's answer to `ezrepo query ... --json`."""
-        return dict(json.loads(self.cmd(command, "--as", client, *arguments, "--json").stdout))
+    def query_json(self, *arguments: str, client: str = "admin") -> List[Dict[str, Any]]:
+        """The rows of the gateway's answer to `ezrepo query ... --json`."""
+        return self.rows("query", *arguments, client=client)
 
-    def rows(self, command: str, *arguments: str) -> List[Dict[str, Any]]:
-        return list(self.query_json(*arguments, command=command)["rows"])
+    def rows(self, command: str, *arguments: str, client: str = "admin") -> List[Dict[str, Any]]:
+        """The same for query, periods, events, records."""
+        output = self.cmd(command, "--as", client, *arguments, "--json").stdout
+        return [json.loads(line) for line in output.splitlines()]
 
     def matched(self, *arguments: str) -> int:
         """How many records match, by QueryByCriteria."""

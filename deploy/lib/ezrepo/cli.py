@@ -100,7 +100,6 @@ def cmd_pki_server(state: State, args: argparse.Namespace) -> int:
 
 
 def cmd_pki_revoke(state: State, args: argparse.Namespace) -> int:
-    _ = state.settings
     pki.revoke_client(state, args.name)
     print(f"revoked {args.name}; its identity keeps the roles it has in {state.config_file}")
     _tell_gateway(state)
@@ -259,7 +258,10 @@ def main(arguments: List[str]) -> int:
         if at < len(arguments) and arguments[at] in PASSED_ON:
             return pass_on(arguments[at], arguments[:at] + arguments[at + 1:])
         args = _parser().parse_args(arguments)
-        return int(args.run(State(getattr(args, "state", default_directory())), args))
+        state = State(getattr(args, "state", default_directory()))
+        if args.run is not cmd_init:
+            _ = state.settings  # a Failure when there is no set
+        return int(args.run(state, args))
     except Usage as fault:
         print(f"ezrepo: {fault}", file=sys.stderr)
         return 2
