@@ -1,0 +1,515 @@
+"""ezrepoctl against a stand-in of the gateway: what it sends, what it makes of each answer."""
+import http.server
+import json
+import os
+import pathlib
+import re
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DIMENSIONS = ["record." + d for d in ("type", "content", "probe", "source", "dest", "path")]
+REGISTRY = "http://gateway.example:8444/registry/ezrepo"
+COLUMNS = {
+    "QueryByCriteria": ["grade.name", "records.matched", "records.graded"],
+    "QueryHistogram": ["grade.name", "grade.value", "grade.severity", "records.count"],
+    "QueryPeriods": [*DIMENSIONS, "grade.name", "grade.value", "period.start", "period.end", "period.ended",
+                     "records.count", "list.cursor"],
+    "QueryEvents": ["time", *DIMENSIONS, "grade.name", "grade.from", "grade.to", "event.retracted",
+                    "list.cursor"],
+    "QueryRecords": ["time", *DIMENSIONS, "grade.name", "grade.value", "grading.version", "results.repo",
+                     "list.cursor"],
+    "GetGrading": ["grading.version", "time", "grading.author", "grading.document"],
+    "SetGrading": ["grading.version", "grading.blocks"],
+}
+PARAMETERS = {
+    "QueryByCriteria": [*DIMENSIONS, "select.grade", "range.grade"],
+    "QueryHistogram": [*DIMENSIONS, "select.grade"],
+    "GetGrading": ["grading.version"],
+    "SetGrading": ["grading.document"],
+}
+
+
+@pytest.fixture(scope="module")
+def ctl(build_dir):
+    return os.path.join(build_dir, "ctl", "ezrepoctl")
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory):
+    """An authority, a server and a client certificate, and a stranger's."""
+    folder = tmp_path_factory.mktemp("pki")
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    def issue(name, authority, extension=""):
+        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                name + ".key", "-out", name + ".csr", "-subj", f"/O=Test/CN={name}")
+        (folder / "ext").write_text(extension or "subjectAltName=DNS:localhost")
+        openssl("x509", "-req", "-in", name + ".csr", "-CA", authority + ".crt", "-CAkey",
+                authority + ".key", "-CAcreateserial", "-days", "2", "-extfile", "ext", "-out",
+                name + ".crt")
+
+    for authority in ("ca", "other"):
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
+                authority + ".key", "-out", authority + ".crt", "-days", "2", "-subj",
+                f"/O=Test/CN={authority}")
+    issue("server", "ca")
+    issue("client", "ca")
+    issue("stranger", "other")
+    return folder
+
+
+class Gateway:
+    """Answers by what a test puts into `answers`: a list of messages, or (status, body) pairs."""
+
+    def __init__(self, pki):
+        self.answers = []
+        self.received = []
+        self.labels = list(COLUMNS)
+        gateway = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_):
+                pass
+
+            def reply(self, status, body):
+                self.send_response(status)
+                self.send_header("Content-Type", "application/x-mplane+json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def do_GET(self):
+                assert self.path == "/capabilities"
+                self.reply(200, json.dumps(gateway.envelope()).encode())
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                gateway.received.append({"path": self.path, "type": self.headers["Content-Type"],
+                                         "message": json.loads(body)})
+                answer = gateway.answers.pop(0)
+                if callable(answer):
+                    answer = answer(json.loads(body))
+                if isinstance(answer, dict):
+                    answer = (200, json.dumps(answer).encode())
+                self.reply(*answer)
+
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, *_):
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pki / "server.crt", pki / "server.key")
+        context.load_verify_locations(pki / "ca.crt")
+        context.verify_mode = ssl.CERT_REQUIRED
+        self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.port = self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def envelope(self):
+        listing = [*DIMENSIONS, "select.grade", "range.grade", "list.limit", "list.after"]
+        return {"envelope": "message", "version": 1, "contents": [
+            {"capability": "store" if label == "SetGrading" else "query", "version": 1, "label": label,
+             "registry": REGISTRY, "when": "past ... future", "link": "https://localhost:1/",
+             "parameters": {p: "*" for p in PARAMETERS.get(label, listing)}, "results": COLUMNS[label]}
+            for label in self.labels]}
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def gateway(pki):
+    g = Gateway(pki)
+    yield g
+    g.stop()
+    assert g.answers == []
+
+
+@pytest.fixture
+def run(ctl, pki, gateway):
+    def run_ctl(*arguments, text=None, url=None, name="client", timeout=60):
+        words = list(arguments)
+        n = 2 if words[0] == "grading" else 1
+        options = ["--url", url or f"https://localhost:{gateway.port}/", "--cert", str(pki / f"{name}.crt"),
+                   "--key", str(pki / f"{name}.key"), "--ca", str(pki / "ca.crt")]
+        return subprocess.run([ctl, *words[:n], *options, *words[n:]], input=text, capture_output=True,
+                              text=True, timeout=timeout, env={**os.environ, "https_proxy": "http://127.0.0.1:9/"})
+    return run_ctl
+
+
+def result(label, rows, **more):
+    return {"result": "query", "version": 1, "registry": REGISTRY, "label": label, "token": "0" * 32,
+            "when": "2026-11-21 10:00:00.000000 ... 2026-11-21 11:00:00.000000", "parameters": {},
+            "results": COLUMNS[label], **({"resultvalues": rows} if rows else {}), **more}
+
+
+# ---- questions ----
+
+def test_query_sends_a_specification_and_prints_a_table(run, gateway):
+    gateway.answers = [result("QueryByCriteria", [["overall", "12", "3"], ["bandwidth-of-it", 12, 0]])]
+    done = run("query", "--source", "192.0.2.0/24", "--grade", "overall", "--range", "1..2",
+               "--since", "2026-11-21 10:00", "--until", "2026-11-21T11:00:00Z")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == ("grade.name       records.matched  records.graded\n"
+                           "overall          12               3\n"
+                           "bandwidth-of-it  12               0\n")
+    asked = gateway.received[0]
+    assert (asked["path"], asked["type"]) == ("/", "application/x-mplane+json")
+    assert asked["message"] == {
+        "specification": "query", "version": 1, "registry": REGISTRY, "label": "QueryByCriteria",
+        "when": "2026-11-21 10:00:00.000000 ... 2026-11-21 11:00:00.000000",
+        "parameters": {**{d: "*" for d in DIMENSIONS}, "record.source": "192.0.2.0/24",
+                       "select.grade": "overall", "range.grade": "1 ... 2"},
+        "results": COLUMNS["QueryByCriteria"]}
+
+
+@pytest.mark.parametrize("options, when", [
+    ([], "past ... future"),
+    (["--since", "now"], "now ... future"),
+    (["--until", "2016-01-01"], "past ... 2016-01-01 00:00:00.000000"),
+    (["--when", "2016-01-01 + 1h"], "2016-01-01 + 1h"),
+])
+def test_scopes(run, gateway, options, when):
+    gateway.answers = [result("QueryByCriteria", [])]
+    assert run("query", *options).returncode == 0
+    assert gateway.received[0]["message"]["when"] == when
+
+
+def test_time_ago(run, gateway):
+    gateway.answers = [result("QueryByCriteria", [])]
+    before = time.time()
+    assert run("query", "--since", "1d2h30m").returncode == 0
+    since = gateway.received[0]["message"]["when"].split(" ... ")[0]
+    seconds = time.mktime(time.strptime(since[:19] + " UTC", "%Y-%m-%d %H:%M:%S %Z")) - time.timezone
+    assert abs(before - (26.5 * 3600) - seconds) < 5
+
+
+@pytest.mark.parametrize("text, sent", [("3", "3 ... 3"), ("1...5", "1 ... 5"), ("2 ... 4", "2 ... 4")])
+def test_ranges(run, gateway, text, sent):
+    gateway.answers = [result("QueryByCriteria", [])]
+    assert run("query", "--range", text).returncode == 0
+    assert gateway.received[0]["message"]["parameters"]["range.grade"] == sent
+
+
+def test_histogram(run, gateway):
+    gateway.answers = [result("QueryHistogram", [["overall", "5", "normal", "7"]])]
+    done = run("query", "--histogram", "--json")
+    assert json.loads(done.stdout) == {"grade.name": "overall", "grade.value": "5",
+                                       "grade.severity": "normal", "records.count": "7"}
+
+
+def test_periods_leave_out_empty_dimensions_and_tell_how_to_go_on(run, gateway):
+    row = ["ping", "ICMPECHO", "p", "192.0.2.1", "192.0.2.2", "", "overall", "5",
+           "2026-11-21 10:00:00.000000", "2026-11-21 10:05:00.000000", "", "6", "p1.2.3.4"]
+    gateway.answers = [result("QueryPeriods", [row])]
+    done = run("periods", "--limit", "1", "--after", "p9.9.9.9")
+    head, line = done.stdout.splitlines()
+    assert head.split() == ["type", "content", "probe", "source", "dest", "grade.name", "grade.value",
+                            "period.start", "period.end", "period.ended", "records.count"]
+    assert line.startswith("ping  ICMPECHO  p      192.0.2.1  192.0.2.2  overall")
+    assert done.stderr == "There may be more: --after p1.2.3.4\n"
+    asked = gateway.received[0]["message"]["parameters"]
+    assert (asked["list.limit"], asked["list.after"]) == ("1", "p9.9.9.9")
+
+
+def test_events_show_nulls_as_dashes(run, gateway):
+    row = ["2026-11-21 10:00:00.000000", "ping", "", "p", "a", "b", "", "overall", "*", "5", "False", "e1.2"]
+    gateway.answers = [result("QueryEvents", [row, row[:8] + [None] + row[9:]])] * 2
+    lines = run("events").stdout.splitlines()
+    assert len(lines) == 3 and lines[1] == lines[2] and re.search(r"overall +- +5 +False$", lines[1])
+    found = [json.loads(line) for line in run("events", "--json").stdout.splitlines()]
+    assert [f["grade.from"] for f in found] == [None, None]
+    assert found[0]["list.cursor"] == "e1.2"
+
+
+def test_records_show_what_was_measured(run, gateway):
+    repo = json.dumps({"result": "measure", "results": ["rtt.ms.avg", "loss"], "resultvalues": [["1.5", None]]})
+    row = ["2026-11-21 10:00:00.000000", "ping", "", "p", "a", "b", "", "overall", "5", "1", repo, "r1.1.1.1"]
+    gateway.answers = [result("QueryRecords", [row])]
+    assert run("records").stdout.splitlines()[1].endswith("rtt.ms.avg=1.5 loss=-")
+
+
+def test_nothing_reaches_the_terminal_but_text(run, gateway):
+    evil = "a\x1b[31m\n\x07\u202eb\u009bé"
+    row = ["2026-11-21 10:00:00.000000", evil, "", "p", "a", "b", "", "o", "5", "1", "{", "r1.1.1.1"]
+    gateway.answers = [result("QueryRecords", [row]), {"exception": "t", "message": evil}]
+    done = run("records")
+    assert done.stdout.count("\n") == 2
+    assert "a\\x1b[31m\\x0a\\x07\\xe2\\x80\\xaeb\\xc2\\x9bé" in done.stdout
+    done = run("query")
+    assert done.stderr == "ezrepoctl: a\\x1b[31m\\x0a\\x07\\xe2\\x80\\xaeb\\xc2\\x9bé\n"
+
+
+# ---- answers that are no results ----
+
+def test_exception(run, gateway):
+    for status in (200, 403):
+        gateway.answers = [(status, json.dumps({"exception": "t", "message": "no such grade"}).encode())]
+        done = run("query")
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "ezrepoctl: no such grade\n")
+
+
+def receipt(label="QueryByCriteria"):
+    return {k: v for k, v in result(label, [], receipt="query").items() if k != "result"}
+
+
+def test_receipt_is_redeemed(run, gateway):
+    envelope = {"envelope": "message", "version": 1,
+                "contents": [result("QueryByCriteria", [["overall", "1", "1"]])]}
+    gateway.answers = [receipt(), receipt(), envelope]
+    assert "overall" in run("query").stdout
+    expected = {**receipt(), "redemption": "query"}
+    del expected["receipt"]
+    assert [r["message"] for r in gateway.received[1:]] == [expected, expected]
+
+
+def test_receipt_is_interrupted_in_the_end(run, gateway):
+    gateway.answers = [receipt()] + [lambda m: receipt() if "redemption" in m else result("QueryByCriteria", [])
+                                     for _ in range(10)]
+    began = time.monotonic()
+    done = run("query", "--timeout", "1")
+    assert time.monotonic() - began < 5
+    assert (done.returncode, done.stderr) == (1, "ezrepoctl: no result within 1 s: interrupted\n")
+    assert "interrupt" in gateway.received[-1]["message"]
+    gateway.answers.clear()
+
+
+@pytest.mark.parametrize("answer, said", [
+    ((200, b"<html>"), "expected an mPlane message"),
+    ((503, b"busy"), "found HTTP status 503"),
+    ((302, b""), "found HTTP status 302"),
+    ((200, b"[" * 1000), "expected an mPlane message"),
+    ((200, b"[]"), "expected an mPlane message"),
+    ((200, b'{"withdrawal":"query"}'), "withdrawn"),
+    ((200, b'{"capability":"query"}'), "expected a result"),
+    ((200, b'{"result":"query","resultvalues":[["1"]]}'), "expected a result with columns"),
+    ((200, b'{"result":"query","results":["a"],"resultvalues":{"a":1}}'), "expected a result with columns"),
+])
+def test_answers_that_are_wrong(run, gateway, answer, said):
+    gateway.answers = [answer]
+    done = run("query")
+    assert done.returncode == 1 and said in done.stderr and done.stderr.startswith("ezrepoctl: ")
+
+
+def test_rows_of_other_lengths(run, gateway):
+    gateway.answers = [result("QueryByCriteria", [["overall"], ["x", "1", "2", "3"], 7])]
+    assert [line.split() for line in run("query").stdout.splitlines()[1:]] == \
+        [["overall", "-", "-"], ["x", "1", "2"], ["-", "-", "-"]]
+
+
+def test_capability_that_is_not_offered(run, gateway):
+    gateway.labels = ["QueryByCriteria"]
+    done = run("events")
+    assert done.returncode == 1 and "does not offer us QueryEvents" in done.stderr
+    gateway.answers = [result("QueryByCriteria", [])]
+    assert run("query").returncode == 0
+
+
+# ---- the connection ----
+
+def test_server_of_another_name(run, gateway):
+    done = run("query", url=f"https://127.0.0.1:{gateway.port}/")
+    assert done.returncode == 1 and "ezrepoctl: https://127.0.0.1" in done.stderr
+    assert gateway.received == []
+
+
+def test_server_of_another_authority(ctl, pki, gateway):
+    done = subprocess.run([ctl, "query", "--url", f"https://localhost:{gateway.port}", "--cert",
+                           pki / "client.crt", "--key", pki / "client.key", "--ca", pki / "other.crt"],
+                          capture_output=True, text=True)
+    assert done.returncode == 1 and "certificate" in done.stderr
+    assert gateway.received == []
+
+
+def test_client_of_another_authority(run, gateway):
+    done = run("query", name="stranger")
+    assert done.returncode == 1 and gateway.received == []
+
+
+def test_nobody_there(run, free_ports):
+    done = run("query", url=f"https://localhost:{free_ports(1)[0]}/")
+    assert done.returncode == 1 and "ezrepoctl: https://localhost" in done.stderr
+
+
+# ---- gradings ----
+
+GRADING = {"grading": [{"gradeName": "overall", "appliesTo": {"recordType": "ping"},
+                        "gradingRules": [{"grade": "5"}]}]}
+
+
+def grading_row(version, document="{}"):
+    return [str(version), f"2026-11-21 10:00:0{version}.000000", f"org.admin-{version}", document]
+
+
+def test_grading_check(ctl, tmp_path):
+    file = tmp_path / "g.json"
+    file.write_text(json.dumps(GRADING))
+    done = subprocess.run([ctl, "grading", "check", file], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{file}: good, 1 blocks, 1 grade names\n")
+    broken = json.loads(json.dumps(GRADING))
+    broken["grading"][0]["gradingRules"][0].update(grade="7", nonsense=1)
+    done = subprocess.run([ctl, "grading", "check", "-"], input=json.dumps(broken), capture_output=True,
+                          text=True)
+    assert done.returncode == 1
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("ezrepoctl: -: grading[0].gradingRules[0]") for line in lines)
+
+
+def test_grading_get(run, gateway):
+    text = json.dumps(GRADING, indent=1)
+    gateway.answers = [result("GetGrading", [grading_row(3, text)])] * 3
+    done = run("grading", "get")
+    assert (done.returncode, done.stdout) == (0, text + "\n")
+    assert json.loads(run("grading", "get", "3", "--json").stdout)["grading.author"] == "org.admin-3"
+    assert run("grading", "get", "4294967295").returncode == 0
+    assert [r["message"]["parameters"]["grading.version"] for r in gateway.received] == \
+        ["0", "3", "4294967295"]
+
+
+def test_grading_set(run, gateway, tmp_path):
+    file = tmp_path / "g.json"
+    text = json.dumps(GRADING, indent=2) + "\n" + " " * 900000
+    file.write_text(text)
+    gateway.answers = [result("SetGrading", [["4", "1"]])]
+    done = run("grading", "set", str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "published as version 4, 1 blocks\n", "")
+    asked = gateway.received[0]["message"]
+    assert asked["specification"] == "store"
+    assert asked["parameters"] == {"grading.document": text}
+
+
+def test_grading_set_sends_nothing_that_is_wrong(run, gateway, tmp_path):
+    file = tmp_path / "g.json"
+    file.write_text('{"grading": 7}')
+    done = run("grading", "set", str(file))
+    assert done.returncode == 1 and "grading" in done.stderr and gateway.received == []
+    file.write_text(" " * (1 << 20) + "{}")
+    done = run("grading", "set", str(file))
+    assert done.returncode == 1 and "expected at most 1048576 bytes" in done.stderr
+
+
+def test_grading_history(run, gateway):
+    versions = [result("GetGrading", [grading_row(v)]) for v in (3, 2, 1)]
+    gateway.answers = list(versions)
+    done = run("grading", "history")
+    assert done.stdout.splitlines()[1:] == [
+        f"{v}                2026-11-21 10:00:0{v}.000000  org.admin-{v}" for v in (3, 2, 1)]
+    assert [r["message"]["parameters"]["grading.version"] for r in gateway.received] == ["0", "2", "1"]
+    gateway.answers = versions[:2]
+    found = [json.loads(x) for x in run("grading", "history", "--limit", "2", "--json").stdout.splitlines()]
+    assert [f["grading.version"] for f in found] == ["3", "2"]
+
+
+# ---- send ----
+
+@pytest.fixture
+def listener():
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    s.bind(("127.0.0.1", 0))
+    s.settimeout(5)
+    yield s
+    s.close()
+
+
+def send(ctl, text, *options):
+    return subprocess.run([ctl, "send", *options, "-"], input=text, capture_output=True, text=True, timeout=60)
+
+
+def test_send(ctl, listener, tmp_path):
+    lines = ['{"result":"measure","n":1}', '{"envelope":"message", "contents":[]}', '{"result": "é"}']
+    to = ["--udp", f"127.0.0.1:{listener.getsockname()[1]}"]
+    done = send(ctl, "\n".join([lines[0], "", lines[1] + "\r", lines[2]]), *to)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "3 sent, 0 faults\n", "")
+    assert [listener.recv(70000).decode() for _ in lines] == lines
+    file = tmp_path / "f"
+    file.write_text(lines[0] + "\n")
+    done = subprocess.run([ctl, "send", *to, file], capture_output=True, text=True)
+    assert done.returncode == 0 and listener.recv(70000).decode() == lines[0]
+
+
+def test_send_names_lines_that_are_wrong(ctl, listener):
+    big = json.dumps({"result": "x" * 65507})
+    huge = json.dumps({"result": "x" * 1000000})
+    text = "\n".join(['{"result":1}', "{", "7", '{"a":1}', big, huge, '{"result":2}'])
+    done = send(ctl, text, "--udp", f"localhost:{listener.getsockname()[1]}")
+    assert done.returncode == 1 and done.stdout == "2 sent, 5 faults\n"
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ["-:2", "-:3", "-:4", "-:5", "-:6"]
+
+
+def test_send_keeps_the_pace(ctl, listener):
+    began = time.monotonic()
+    done = send(ctl, '{"result":1}\n' * 300, "--udp", f"127.0.0.1:{listener.getsockname()[1]}", "--rate", "300")
+    assert done.stdout == "300 sent, 0 faults\n"
+    assert 0.8 < time.monotonic() - began < 4
+
+
+def test_send_to_nobody(ctl, free_ports):
+    done = send(ctl, '{"result":1}\n' * 3, "--udp", f"127.0.0.1:{free_ports(1)[0]}")
+    assert done.returncode == 1 and "nobody listens there" in done.stderr
+
+
+def test_send_by_ipv6(ctl):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind(("::1", 0))
+    s.settimeout(5)
+    assert send(ctl, '{"result":1}', "--udp", f"[::1]:{s.getsockname()[1]}").returncode == 0
+    assert s.recv(100) == b'{"result":1}'
+    s.close()
+
+
+# ---- usage ----
+
+@pytest.mark.parametrize("words", [
+    [], ["nonsense"], ["query", "--nonsense"], ["query", "--type"], ["query", "extra"], ["grading"],
+    ["grading", "nonsense"], ["grading", "check"], ["send"], ["send", "a", "b"], ["send", "--rate", "0", "-"],
+    ["send", "--udp", "nowhere", "-"], ["send", "--udp", "localhost:99999", "-"], ["query"],
+    ["query", "--range", "0..5"], ["query", "--range", "5..1"], ["query", "--range", "1..2..3"],
+    ["query", "--since", "yesterday"], ["query", "--since", "5x"], ["query", "--when", "soon"],
+    ["query", "--when", "now", "--since", "2h"], ["query", "--since", "1h", "--until", "2h"],
+    ["query", "--histogram", "--range", "1..2"], ["query", "--limit", "5"], ["events", "--limit", "0"],
+    ["events", "--limit", "10001"], ["query", "--type", b"\xff"], ["grading", "get", "x", "--url", "https://x:1/"],
+    ["query", "--url", "http://localhost:1/", "--cert", "/x", "--key", "/x", "--ca", "/x"],
+])
+def test_wrong_usage(ctl, words):
+    done = subprocess.run([ctl, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("ezrepoctl: " if words else "Usage: ")
+
+
+@pytest.mark.parametrize("words", [
+    [], ["send"], ["query"], ["periods"], ["events"], ["records"], ["grading"], ["grading", "check"],
+    ["grading", "get"], ["grading", "set"], ["grading", "history"]])
+def test_help(ctl, words):
+    done = subprocess.run([ctl, *words, "--help"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: ezrepoctl " + " ".join(words))
+
+
+def test_files_that_are_not_there(ctl, pki):
+    done = subprocess.run([ctl, "query", "--url", "https://localhost:1/", "--cert", pki / "none", "--key",
+                           pki / "client.key", "--ca", pki / "ca.crt"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, f"ezrepoctl: --cert: {pki}/none cannot be read\n")
+    assert subprocess.run([ctl, "send", "/nonexistent"], capture_output=True).returncode == 1
+    assert subprocess.run([ctl, "grading", "check", "/nonexistent"], capture_output=True).returncode == 1
+
+
+def test_output_that_cannot_be_written(ctl, tmp_path):
+    file = tmp_path / "g.json"
+    file.write_text(json.dumps(GRADING))
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([ctl, "grading", "check", file], stdout=full, stderr=subprocess.DEVNULL).returncode == 1
