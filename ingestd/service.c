@@ -168,22 +168,29 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
 
 /* ---- draining ---- */
 
+static bool all_read(void)
+{
+    for (size_t i = 0; i < udp_count(self.udp); i++) {
+        if (udp_fd(self.udp, i) != -1) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void finish_when_drained(void)
 {
-    struct window_state held = window_state(self.window);
-    uint64_t unread = udp_unread_bytes(self.udp);
-    bool all_read = true;
-    for (size_t i = 0; i < udp_count(self.udp); i++) {
-        all_read = all_read && udp_fd(self.udp, i) == -1;
-    }
-    if (all_read && held.batches == 0) {
+    if (all_read() && window_state(self.window).batches == 0) {
         log_info("drain.done", "unacknowledged_batches=0");
         daemon_finished(0);
     } else if (daemon_clock_us() >= self.drained_by_us) {
+        batches_close_all(self.batches); /* so that what is open is counted, too */
+        struct window_state held = window_state(self.window);
         log_error("drain.unacknowledged",
                   "batches=%" PRIu64 " records=%" PRIu64 " rejects=%" PRIu64
-                  " unread_buffer_bytes=%" PRIu64,
-                  held.batches, held.records, held.rejects, unread);
+                  " unread_datagrams=%d unread_buffer_bytes=%" PRIu64,
+                  held.batches, held.records, held.rejects, udp_waiting(self.udp),
+                  udp_unread_bytes(self.udp));
         daemon_finished(1);
     }
 }
@@ -306,7 +313,7 @@ static int make_instance(void)
         used = strlen(text);
     }
     daemon_note("instance", "%s", text);
-    log_info("instance", "uuid=%s", text);
+    log_info("ingestd.instance", "uuid=%s", text);
     return 0;
 }
 

@@ -311,6 +311,11 @@ bool udp_next(struct udp *u, struct udp_datagram *d)
     return true;
 }
 
+int udp_waiting(const struct udp *u)
+{
+    return u->filled - u->taken;
+}
+
 /* ---- ending ---- */
 
 void udp_refuse_new(struct udp *u)

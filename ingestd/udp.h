@@ -51,6 +51,9 @@ int udp_receive(struct udp *u, size_t i);
 /* The next datagram of the ring; false when it is empty. */
 bool udp_next(struct udp *u, struct udp_datagram *d);
 
+/* How many datagrams of the ring were not taken yet. */
+int udp_waiting(const struct udp *u);
+
 /* From now on the kernel lets nothing more into the buffers; what stands in them can still be
  * received. */
 void udp_refuse_new(struct udp *u);
