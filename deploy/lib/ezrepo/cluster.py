@@ -133,8 +133,8 @@ def create(state: State, own: Account) -> None:
 
 def accepts(state: State) -> bool:
     """Whether the private cluster takes connections."""
-    done = subprocess.run([f"{bin_directory()}/pg_isready", "-q", "-h", socket_directory(state)],
-                          check=False, env={"PATH": "/usr/bin:/bin"}, cwd="/")
+    done = subprocess.run([f"{bin_directory()}/pg_isready", "-q", "-h", socket_directory(state), "-U", ADMIN,
+                           "-d", "postgres"], check=False, env={"PATH": "/usr/bin:/bin"}, cwd="/")
     return done.returncode == 0
 
 

@@ -140,7 +140,8 @@ def _say_how_it_ended(name: str, info: Dict[str, Any]) -> bool:
         say(f"{name} stopped")
         return True
     if info["exitstatus"] == -1:
-        say(f"{name} did not finish within {supervisor.STOP_SECONDS} s, or was killed")
+        say(f"{name} was ended by a signal, or killed since it had not finished after"
+            f" {supervisor.STOP_SECONDS} s")
     else:
         say(f"{name} stopped with exit status {info['exitstatus']}")
     return False
