@@ -83,8 +83,8 @@ struct slice mplane_message_token(const struct json *tree);
 /*
  * The message as JSON in the arena: keys sorted, two blanks of indentation, ASCII only, no newline
  * at the end. The registry tells how a null cell is written: "*", for a time null. .at NULL when
- * the arena is full, or for a result whose scope is not absolute. Sends what the struct holds; a
- * gateway leaves out what its peers cannot take
+ * the arena is full, for a result whose scope is not absolute, for a parameter that is no list and
+ * has not one value. Sends what the struct holds; a gateway leaves out what its peers cannot take
  * (`export` in a capability, parameters and columns of a withdrawal).
  */
 struct slice mplane_message_write(struct arena *a, const struct mplane_message *m,

@@ -200,8 +200,10 @@ static void put_parameters(struct writer *w, const struct mplane_message *m)
         put_text(w, ": ");
         if (p->list) {
             put_list(w, p->values, p->count, as_text);
-        } else {
+        } else if (p->count == 1) {
             put_value(w, p->values[0], as_text);
+        } else {
+            w->failed = true;
         }
     }
     end(w, "}");

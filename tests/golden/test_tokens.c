@@ -3,7 +3,7 @@
  * digest by constraints ("mpcv_hash") uses those of the capability it came from, which stands in
  * the same file.
  */
-#include "tests/golden/mplane_vectors.h"
+#include "tests/golden/mplane_core.h"
 
 #include "mplane-gw/token.h"
 
@@ -14,18 +14,6 @@ static const char *const made_from[][2] = {
     {"past-now", "cap-ping-detail"},
     {"repeated", "cap-ping-detail"},
 };
-
-static struct registry *core(struct arena *a)
-{
-    struct registry *r = registry_new();
-    char error[200] = "", path[1024];
-    snprintf(path, sizeof path, "../../../schemas/mplane/core.json");
-    assert_non_null(r);
-    if (registry_add(r, vectors_bytes(a, path), error, sizeof error) == -1) {
-        fail_msg("%s", error);
-    }
-    return r;
-}
 
 static const struct mplane_message *read_case(struct arena *a, const struct registry *r,
                                               const struct json *cases, struct slice name)
@@ -70,7 +58,7 @@ static void test_tokens(void **state)
 {
     (void)state;
     struct arena *a = arena_new(64 << 20);
-    struct registry *r = core(a);
+    struct registry *r = core_registry(a);
     const struct json *cases = vectors_cases(a, "tokens.json", 11);
     unsigned compared = 0, given = 0;
     for (const struct json *c = cases->first; c != NULL; c = c->next) {

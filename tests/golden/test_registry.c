@@ -1,0 +1,134 @@
+/* The registries in schemas/mplane, how registries are read and what is refused. */
+#include "tests/golden/mplane_core.h"
+
+#include "common/json.h"
+
+static void test_ours(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *element;
+        enum primitive primitive;
+    } ours[] = {
+        {"type.repo", PRIMITIVE_STRING},      {"range.grade", PRIMITIVE_STRING},
+        {"select.grade", PRIMITIVE_STRING},   {"results.repo", PRIMITIVE_STRING},
+        {"overall.grade", PRIMITIVE_NATURAL}, {"metric.repo", PRIMITIVE_STRING},
+        {"record.type", PRIMITIVE_STRING},    {"records.matched", PRIMITIVE_NATURAL},
+        {"period.start", PRIMITIVE_TIME},     {"event.retracted", PRIMITIVE_BOOLEAN},
+    };
+    struct arena *a = arena_new(16 << 20);
+    struct registry *r = core_registry(a);
+    struct slice bytes = vectors_bytes(a, SCHEMAS "ezrepo.json");
+    char error[200] = "";
+    assert_int_equal(registry_count(r), 113);
+    if (registry_add(r, bytes, error, sizeof error) == -1) {
+        fail_msg("%s", error);
+    }
+    /* None of ours is called as one of the core's, which would go first. */
+    assert_int_equal(registry_count(r), 113 + 31);
+    for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
+        assert_int_equal(registry_primitive(r, slice_of(ours[i].element)), ours[i].primitive);
+    }
+    assert_int_equal(registry_primitive(r, slice_of("no.such")), PRIMITIVE_NONE);
+    assert_int_equal(registry_primitive(r, slice_of("")), PRIMITIVE_NONE);
+    assert_int_equal(registry_primitive(NULL, slice_of("time")), PRIMITIVE_NONE);
+    registry_free(&r);
+    assert_null(r);
+    arena_free(&a);
+}
+
+/* Served under another URI: all else stays, and it can be read again. */
+static void test_publish(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(16 << 20);
+    struct registry *r = core_registry(a);
+    struct slice uri = slice_of("http://repo.example.org:8080/registry/ezrepo");
+    char error[200] = "";
+    struct slice text =
+        registry_publish(a, vectors_bytes(a, SCHEMAS "ezrepo.json"), uri, error, sizeof error);
+    static const struct json_limits limits = {8, 10000, 10000, false};
+    const struct json *tree = json_parse(a, text, &limits, error, sizeof error);
+    const struct json *first = json_get(tree, "elements")->first;
+    vectors_equal(json_get(tree, "registry-uri")->text, uri, uri);
+    assert_true(json_is(json_get(first, "name"), "type.repo"));
+    assert_int_equal(json_get(tree, "elements")->count, 31);
+    assert_int_equal(registry_add(r, text, error, sizeof error), 0);
+    assert_null(registry_publish(a, slice_of("{}"), uri, error, sizeof error).at);
+    registry_free(&r);
+    arena_free(&a);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    static const char *const faults[][2] = {
+        {"{", "byte"},
+        {"{\"registry-uri\":\"u\",\"elements\":[]}", "registry-format"},
+        {"{\"registry-format\":\"mplane-0\",\"elements\":[]}", "registry-uri"},
+        {"{\"registry-format\":\"mplane-0\",\"registry-uri\":\"u\"}", "elements: expected a list"},
+        {"{\"registry-format\":\"mplane-0\",\"registry-uri\":\"u\",\"elements\":[{}]}",
+         "elements[0].name"},
+        {"{\"registry-format\":\"mplane-0\",\"registry-uri\":\"u\",\"elements\":"
+         "[\"COMMENT: x\",{\"name\":\"n\",\"prim\":\"int\"}]}",
+         "elements[1].prim"},
+        {"{\"registry-format\":\"mplane-0\",\"registry-uri\":\"u\",\"elements\":[],"
+         "\"includes\":[\"v\"]}",
+         "includes[0]"},
+        {"{\"registry-format\":\"mplane-0\",\"registry-uri\":\"u\",\"elements\":[],"
+         "\"includes\":{}}",
+         "includes: expected a list"},
+    };
+    struct registry *r = registry_new();
+    char error[200];
+    for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++) {
+        assert_int_equal(registry_add(r, slice_of(faults[i][0]), error, sizeof error), -1);
+        if (strstr(error, faults[i][1]) == NULL) {
+            fail_msg("%s: \"%s\"", faults[i][0], error);
+        }
+    }
+    assert_int_equal(registry_count(r), 0);
+    registry_free(&r);
+}
+
+/* The first meaning of a name stands; comments are no elements; the specification's "bool" is
+ * boolean. */
+static void test_first_stands(void **state)
+{
+    (void)state;
+    struct registry *r = registry_new();
+    char error[200];
+    assert_int_equal(registry_add(r,
+                                  slice_of("{\"registry-format\":\"mplane-0\","
+                                           "\"registry-uri\":\"u\",\"elements\":[\"COMMENT: x\","
+                                           "{\"name\":\"b\",\"prim\":\"bool\"},"
+                                           "{\"name\":\"b\",\"prim\":\"real\"}]}"),
+                                  error, sizeof error),
+                     0);
+    assert_int_equal(registry_add(r,
+                                  slice_of("{\"registry-format\":\"mplane-0\","
+                                           "\"registry-uri\":\"v\",\"includes\":[\"u\"],"
+                                           "\"elements\":[{\"name\":\"b\",\"prim\":\"url\"},"
+                                           "{\"name\":\"a\",\"prim\":\"url\"},"
+                                           "{\"name\":\"bb\",\"prim\":\"time\"}]}"),
+                                  error, sizeof error),
+                     0);
+    assert_int_equal(registry_count(r), 3);
+    assert_int_equal(registry_primitive(r, slice_of("a")), PRIMITIVE_URL);
+    assert_int_equal(registry_primitive(r, slice_of("b")), PRIMITIVE_BOOLEAN);
+    assert_int_equal(registry_primitive(r, slice_of("bb")), PRIMITIVE_TIME);
+    assert_string_equal(primitive_name(PRIMITIVE_BOOLEAN), "boolean");
+    assert_string_equal(primitive_name(PRIMITIVE_NONE), "none");
+    registry_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_ours),
+        cmocka_unit_test(test_publish),
+        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_first_stands),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
