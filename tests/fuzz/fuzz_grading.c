@@ -33,7 +33,8 @@ static void grade_fixed_records(struct grade_rules *rules)
                             slice_of("rtt.ms.avg")};
     struct slice values[] = {
         slice_of("21125"), slice_of("184467440737095516150e-1"), {NULL, 0}, slice_of("n/a")};
-    struct schema_message schemas[] = {{.results = names, .results_count = 4}, {0}};
+    struct schema_message schemas[] = {{.results = names, .results_count = 4},
+                                       {.results_count = 0}};
     struct record_message record = {.type = slice_of("ping"),
                                     .content = slice_of("ICMPECHO"),
                                     .probe = slice_of("org.example.probe"),
