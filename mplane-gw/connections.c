@@ -18,6 +18,9 @@
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/tls.h"
 
+/* A connection this young is not closed to make room: it may be about to ask. */
+#define YOUNG_US 250000
+
 #define PEER_SIZE (INET6_ADDRSTRLEN + 16)
 
 struct connection {
@@ -152,14 +155,14 @@ static bool is_waiting(const struct connection *c)
     return c->phase == CONNECTION_HANDSHAKE || c->phase == CONNECTION_IDLE;
 }
 
-/* Ends the one that has been idle or shaking hands the longest, else that which sends the longest.
- */
-static void evict(void)
+/* The next to go: idle or shaking hands before receiving, the longest first; none that is young. */
+static struct connection *choose_victim(int64_t now_us)
 {
     struct connection *c, *victim = NULL;
     DL_FOREACH2(connections, c, next)
     {
-        if (c->ending || (!is_waiting(c) && c->phase != CONNECTION_RECEIVING)) {
+        if (c->ending || now_us - c->since_us < YOUNG_US ||
+            (!is_waiting(c) && c->phase != CONNECTION_RECEIVING)) {
             continue;
         }
         if (victim == NULL || is_waiting(c) > is_waiting(victim) ||
@@ -167,7 +170,19 @@ static void evict(void)
             victim = c;
         }
     }
-    if (victim != NULL) {
+    return victim;
+}
+
+void connections_make_room(void)
+{
+    size_t max = (size_t)gateway.settings.connections_max;
+    size_t enough = max - max / 8; /* several at once, for whoever comes next */
+    int64_t now_us = daemon_clock_us();
+    struct connection *victim;
+    if (!connections_full()) {
+        return;
+    }
+    while (open_count - ending_count >= enough && (victim = choose_victim(now_us)) != NULL) {
         gateway_count(COUNT_CONNECTIONS_EVICTED);
         end(victim);
     }
@@ -175,7 +190,7 @@ static void evict(void)
 
 bool connections_full(void)
 {
-    return open_count - ending_count > (size_t)gateway.settings.connections_max;
+    return open_count - ending_count >= (size_t)gateway.settings.connections_max;
 }
 
 size_t connections_open(void)
@@ -224,9 +239,6 @@ struct bufferevent *connections_accept(struct event_base *base, void *unused)
     bufferevent_setwatermark(
         b, EV_READ, 0,
         (size_t)(gateway.settings.body_bytes + gateway.settings.headers_bytes) + 4096);
-    if (open_count - ending_count > (size_t)gateway.settings.connections_max) {
-        evict();
-    }
     return b;
 }
 

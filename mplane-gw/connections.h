@@ -51,8 +51,10 @@ void connections_sweep(void);
 void connections_close_idle(void);
 
 size_t connections_open(void);
-/* Whether there is no room for another, even if the oldest idle one were closed. */
+/* Whether there is no room for another. */
 bool connections_full(void);
+/* When it is full: closes some, those idle for the longest first, but none that is answered. */
+void connections_make_room(void);
 
 void connections_stop(void);
 

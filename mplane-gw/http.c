@@ -20,10 +20,13 @@
 
 #define PATH_SIZE 512
 
+/* When there is no room, for so long nothing is accepted. */
+#define PAUSE_US 100000
+
 static int sockets[HTTP_LISTENERS];
 static struct evconnlistener *listeners[HTTP_LISTENERS];
 static size_t socket_count;
-static bool accepting;
+static struct event *resume_event;
 static struct evhttp *http;
 static char link_path[PATH_SIZE]; /* the path in public_url, where clients of `link` post */
 static struct log_limit full_said;
@@ -110,7 +113,6 @@ static void on_request(struct evhttp_request *request, void *unused)
 
 static void set_accepting(bool on)
 {
-    accepting = on;
     for (size_t i = 0; i < socket_count; i++) {
         if (on) {
             evconnlistener_enable(listeners[i]);
@@ -120,25 +122,48 @@ static void set_accepting(bool on)
     }
 }
 
-/* Out of descriptors, say: pause instead of trying again at once; http_tick() goes on. */
+/* Accepts nothing for a short while. */
+static void pause_accepting(void)
+{
+    struct timeval pause = {0, PAUSE_US};
+    set_accepting(false);
+    event_add(resume_event, &pause);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *unused)
+{
+    (void)fd, (void)what, (void)unused;
+    connections_make_room();
+    if (daemon_draining()) {
+        return;
+    }
+    if (connections_full()) {
+        pause_accepting();
+    } else {
+        set_accepting(true);
+    }
+}
+
+/* Out of descriptors, say: waits instead of trying again at once. */
 static void on_accept_error(struct evconnlistener *listener, void *unused)
 {
     (void)listener, (void)unused;
     if (log_allowed(&full_said, 1)) {
-        log_errno("connection.accept", "effect=\"no connections for a second\"");
+        log_errno("connection.accept", "effect=\"waiting for room\"");
     }
-    set_accepting(false);
+    pause_accepting();
 }
 
 static struct bufferevent *on_accept(struct event_base *base, void *unused)
 {
     struct bufferevent *b = connections_accept(base, unused);
+    connections_make_room();
     if (connections_full()) {
         if (log_allowed(&full_said, 1)) {
             log_warn("connection.full", "mplane-gw.connections_max=%lld",
                      (long long)gateway.settings.connections_max);
         }
-        set_accepting(false);
+        pause_accepting();
     }
     return b;
 }
@@ -178,7 +203,8 @@ int http_start(void)
 {
     find_link_path();
     http = evhttp_new(gateway.base);
-    if (http == NULL) {
+    resume_event = evtimer_new(gateway.base, on_resume, NULL);
+    if (http == NULL || resume_event == NULL) {
         log_error("http.start", "error=\"out of memory\"");
         return -1;
     }
@@ -196,16 +222,12 @@ int http_start(void)
             return -1;
         }
     }
-    accepting = true;
     return 0;
 }
 
 void http_tick(void)
 {
     connections_sweep();
-    if (!accepting && !daemon_draining() && !connections_full()) {
-        set_accepting(true);
-    }
 }
 
 void http_drain(void)
@@ -226,4 +248,8 @@ void http_stop(void)
         }
     }
     socket_count = 0;
+    if (resume_event != NULL) {
+        event_free(resume_event);
+        resume_event = NULL;
+    }
 }

@@ -13,7 +13,7 @@ int http_prepare(void);
 /* Accepts connections on gateway.base. -1 after an error was logged. */
 int http_start(void);
 
-/* Once a second: ends slow connections, and accepts again when there is room. */
+/* Once a second: ends slow connections. */
 void http_tick(void);
 
 /* Accepts nothing more and closes what is idle. */

@@ -21,12 +21,14 @@
 
 #define FILE_BYTES         (4 * 1024 * 1024)
 #define CONNECTIONS_MAX    64
-#define CONNECTION_US      10000000
 #define HEADERS_BYTES      8192
 #define REGISTRY_CORE_FILE "core.json"
 #define REGISTRY_OWN_FILE  "ezrepo.json"
 
-/* Lives as long as evhttp's connection: freed with its bufferevent. */
+/*
+ * evhttp does not tell when it has done with a connection. A visitor therefore holds a reference to
+ * its bufferevent, and looks whether evhttp has taken its callbacks off.
+ */
 struct visitor {
     struct visitor *next, *previous; /* utlist */
     struct bufferevent *socket;
@@ -133,38 +135,48 @@ static void on_request(struct evhttp_request *request, void *unused)
     }
 }
 
-static void on_visitor_free(void *context)
+static bool has_left(const struct visitor *v)
 {
-    struct visitor *v = context;
-    DL_DELETE2(visitors, v, previous, next);
-    free(v);
-    if (visitor_count-- == CONNECTIONS_MAX && listener != NULL && !daemon_draining()) {
-        evconnlistener_enable(listener);
+    bufferevent_event_cb on_event;
+    bufferevent_getcb(v->socket, NULL, NULL, &on_event, NULL);
+    return on_event == NULL;
+}
+
+static void look_at_visitors(void)
+{
+    struct visitor *v, *next;
+    int64_t now_us = daemon_clock_us();
+    int64_t limit_us = gateway.settings.transfer_timeout_s * 1000000;
+    DL_FOREACH_SAFE2(visitors, v, next, next)
+    {
+        if (has_left(v)) {
+            DL_DELETE2(visitors, v, previous, next);
+            visitor_count--;
+            bufferevent_decref(v->socket);
+            free(v);
+        } else if (now_us - v->since_us > limit_us) {
+            shutdown(bufferevent_getfd(v->socket), SHUT_RDWR);
+        }
     }
 }
 
-/* A filter that filters nothing tells when the connection is freed, which evhttp does not. */
 static struct bufferevent *on_accept(struct event_base *base, void *unused)
 {
     (void)unused;
     struct visitor *v = calloc(1, sizeof *v);
-    struct bufferevent *s = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    struct bufferevent *b = NULL;
-    if (v != NULL && s != NULL) {
-        b = bufferevent_filter_new(s, NULL, NULL, BEV_OPT_CLOSE_ON_FREE, on_visitor_free, v);
-    }
-    if (b == NULL) {
-        log_error("registry.connection", "error=\"out of memory\"");
+    struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
+    look_at_visitors();
+    if (v == NULL || b == NULL) {
         free(v);
-        if (s != NULL) {
-            bufferevent_free(s);
-        }
-        return NULL;
+        return b; /* NULL makes evhttp try by itself; a visitor less is watched */
     }
-    v->socket = s;
+    /* Also between evhttp's leaving it and our noticing, no more than this is read. */
+    bufferevent_setwatermark(b, EV_READ, 0, (size_t)2 * HEADERS_BYTES);
+    bufferevent_incref(b);
+    v->socket = b;
     v->since_us = daemon_clock_us();
     DL_APPEND2(visitors, v, previous, next);
-    if (++visitor_count == CONNECTIONS_MAX) {
+    if (++visitor_count >= CONNECTIONS_MAX) {
         evconnlistener_disable(listener);
     }
     return b;
@@ -172,13 +184,9 @@ static struct bufferevent *on_accept(struct event_base *base, void *unused)
 
 void registry_tick(void)
 {
-    struct visitor *v;
-    int64_t now_us = daemon_clock_us();
-    DL_FOREACH2(visitors, v, next)
-    {
-        if (now_us - v->since_us > CONNECTION_US) {
-            shutdown(bufferevent_getfd(v->socket), SHUT_RDWR);
-        }
+    look_at_visitors();
+    if (listener != NULL && visitor_count < CONNECTIONS_MAX && !daemon_draining()) {
+        evconnlistener_enable(listener);
     }
 }
 
@@ -210,6 +218,7 @@ void registry_stop(void)
         listener = NULL;
         evhttp_free(http); /* with its listener and connections */
         http = NULL;
+        look_at_visitors();
     }
     if (listening != -1) {
         close(listening);

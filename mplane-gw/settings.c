@@ -49,7 +49,7 @@ const struct config_option settings_options[] = {
            "memory for kept answers, bytes; beyond it the oldest are forgotten"),
     NUMBER(answer_bytes, "16777216", 1048576, 67108864, true,
            "largest answer of queryd that is passed on, bytes"),
-    NUMBER(body_bytes, "2097152", 1024, 67108864, false, "largest body of a request, bytes"),
+    NUMBER(body_bytes, "4194304", 1024, 67108864, false, "largest body of a request, bytes"),
     NUMBER(headers_bytes, "16384", 1024, 1048576, false, "largest header of a request, bytes"),
     NUMBER(envelope_max, "64", 1, 10000, true, "messages in one envelope"),
     NUMBER(handshake_timeout_s, "10", 1, 3600, true, "a TLS handshake takes at most, seconds"),

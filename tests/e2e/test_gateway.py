@@ -1,0 +1,1349 @@
+"""mplane-gw, the real program, between clients with certificates and stand-ins for queryd and stored.
+
+The stand-ins speak the set's own messages (schemas/messages.h) over ZeroMQ, so that a test decides when
+and what they answer.
+"""
+import datetime
+import hashlib
+import http.client
+import ipaddress
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import msgpack
+import pytest
+import zmq
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+MPLANE = "application/x-mplane+json"
+BAD_IN_LOGS = re.compile(r"\bpanic\b|AddressSanitizer|LeakSanitizer|runtime error|Assertion.*failed")
+
+# Numbers and fields of the messages, in the order of schemas/messages.h.
+PUBLISH, PUBLISHED, QUERY, CANCEL, ANSWER = 6, 7, 8, 9, 10
+QUERY_FIELDS = ["id", "kind", "type", "content", "probe", "source", "dest", "path", "from_us", "to_us", "instant",
+                "grade_name", "grade_low", "grade_high", "limit", "after", "grading_version", "timeout_ms"]
+OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
+
+DIMENSIONS = ["record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"]
+COUNT_COLUMNS = ["grade.name", "records.matched", "records.graded"]
+LISTING = DIMENSIONS + ["select.grade", "range.grade", "list.limit", "list.after"]
+
+
+# ---- certificates ----
+
+class Authority:
+    """A CA that issues certificates into a folder."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = folder, name
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.certificate = self.sign(subject, subject, self.key, ca=True)
+        self.file = self.write(f"{name}.crt", self.certificate.public_bytes(serialization.Encoding.PEM))
+
+    def write(self, name, data, mode=0o644):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        os.chmod(path, mode)
+        return path
+
+    def sign(self, subject, issuer, key, ca=False, names=(), usage=None, days=30):
+        now = datetime.datetime.utcnow()
+        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+                   .serial_number(x509.random_serial_number())
+                   .not_valid_before(now - datetime.timedelta(days=60))
+                   .not_valid_after(now + datetime.timedelta(days=days))
+                   .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True))
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if usage:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+    def issue(self, name, server=False, days=30, subject=None):
+        """The paths of a certificate and its key; the identity is org.example.NAME."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name(subject if subject is not None else [
+            x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "org"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "example"),
+            x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("gateway.test")] if server else []
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        certificate = self.sign(subject, self.certificate.subject, key, names=names, usage=usage, days=days)
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                serialization.NoEncryption())
+        return (self.write(f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM)),
+                self.write(f"{name}.key", pem, 0o600), certificate)
+
+    def revoke(self, *certificates):
+        now = datetime.datetime.utcnow()
+        builder = (x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
+                   .last_update(now - datetime.timedelta(days=1)).next_update(now + datetime.timedelta(days=1)))
+        for certificate in certificates:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
+                .revocation_date(now - datetime.timedelta(hours=1)).build())
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+# ---- the stand-ins ----
+
+class StandIn(threading.Thread):
+    """A ROUTER at a set's endpoint. `answer` gets each message as a dict and returns one or None."""
+
+    def __init__(self, run_dir, endpoint, answer):
+        super().__init__(daemon=True)
+        self.answer, self.seen, self.replies = answer, [], []
+        self.socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self.socket.linger = 0
+        self.socket.bind(f"ipc://{run_dir}/{endpoint}")
+        self.stopping = False
+        self.lock = threading.Lock()
+
+    def run(self):
+        while not self.stopping:
+            with self.lock:
+                replies, self.replies = self.replies, []
+            for peer, fields in replies:
+                self.socket.send_multipart([peer, msgpack.packb(fields)])
+            if not self.socket.poll(10):
+                continue
+            peer, body = self.socket.recv_multipart()
+            version, number, *fields = msgpack.unpackb(body)
+            assert version == 1
+            message = {"number": number, "peer": peer}
+            if number == QUERY:
+                message.update(zip(QUERY_FIELDS, fields, strict=True))
+            elif number == CANCEL:
+                message["id"], = fields
+            else:
+                assert number == PUBLISH, number
+                message["id"], message["author"], message["document"] = fields
+            reply = self.answer(message)
+            if reply is not None:
+                self.send(message, reply)
+            self.seen.append(message)
+
+    def send(self, message, fields):
+        with self.lock:
+            self.replies.append((message["peer"], [1, *fields]))
+
+    def of(self, number):
+        return [m for m in list(self.seen) if m["number"] == number]
+
+    def stop(self):
+        self.stopping = True
+        self.join(5)
+        self.socket.close()
+
+
+def answered(message, columns, rows, status=OK, text=""):
+    return [ANSWER, message["id"], status, text, columns, [cell for row in rows for cell in row]]
+
+
+def counts(message):
+    """What a queryd with 42 records answers."""
+    if message["number"] != QUERY:
+        return None
+    if message["grade_name"] == "nonsense":
+        return answered(message, [], [], INVALID, 'select.grade: no grade is named "nonsense"')
+    if message["probe"] == "slow":
+        return None
+    return answered(message, COUNT_COLUMNS, [["overall", "42", "7"], ["bandwidth", "42", None]])
+
+
+def published(message):
+    if message["document"].startswith("{"):
+        return [PUBLISHED, message["id"], OK, "", 3, 2, []]
+    return [PUBLISHED, message["id"], INVALID, "the document is refused", 0, 0,
+            ["grading[0]: expected an object", "grading[1].gradeName: missing"]]
+
+
+# ---- clients ----
+
+class Client:
+    """A client with a certificate on one kept-open connection."""
+
+    def __init__(self, gateway, files, version=None, ca=None):
+        self.gateway = gateway
+        self.context = make_context(ca or gateway.ca.file, files, version)
+        self.connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=self.context, timeout=20)
+
+    def request(self, method, path, body=None, content_type=MPLANE):
+        headers = {"Accept-Encoding": "identity"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        return response.status, response.headers["Content-Type"], response.read().decode()
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def post(self, message, path="/"):
+        """Posts an mPlane message; the reply, which has to be one with status 200."""
+        status, kind, body = self.request("POST", path, message)
+        assert (status, kind) == (200, MPLANE), (status, kind, body)
+        return json.loads(body)
+
+    def handshake_only(self):
+        """As SDK programs do beside every exchange: connect, shake hands, leave without a word."""
+        raw = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=10)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(self.gateway.ca.file)
+        context.load_cert_chain(*self.gateway.files["reader"][:2])
+        wrapped = context.wrap_socket(raw)
+        certificate = wrapped.getpeercert()
+        os.close(wrapped.detach())
+        return certificate
+
+
+def make_context(ca, files=None, version=None):
+    context = ssl.create_default_context(cafile=ca)
+    if files:
+        context.load_cert_chain(files[0], files[1])
+    if version:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+class Gateway:
+    """A running mplane-gw with its folder, its certificates and its stand-ins."""
+
+    def __init__(self, build, folder, ports, **options):
+        self.folder = str(folder)
+        self.port, self.registry_port = ports
+        self.ca = Authority(self.folder, "ca")
+        self.other_ca = Authority(self.folder, "other-ca")
+        self.unknown_ca = Authority(self.folder, "unknown-ca")
+        with open(f"{self.folder}/both.crt", "wb") as file:
+            for one in (self.ca, self.other_ca):
+                file.write(open(one.file, "rb").read())
+        self.server = self.ca.issue("gateway", server=True)
+        self.files = {"reader": self.ca.issue("reader"), "admin": self.ca.issue("admin"),
+                      "second": self.ca.issue("second"), "nobody": self.ca.issue("nobody"),
+                      "cousin": self.other_ca.issue("cousin"), "stranger": self.unknown_ca.issue("stranger"),
+                      "expired": self.ca.issue("expired", days=-1),
+                      "nameless": self.ca.issue("nameless", subject=[])}
+        self.options = {
+            "listen": [f"127.0.0.1:{self.port}", f"[::1]:{self.port}"],
+            "registry_listen": f"127.0.0.1:{self.registry_port}",
+            "public_url": f"https://127.0.0.1:{self.port}/",
+            "certificate": self.server[0], "key": self.server[1], "ca": f"{self.folder}/both.crt",
+            "answer_timeout_ms": 400, "query_timeout_ms": 3000, "store_timeout_ms": 2000,
+            "access": {"roles": {"reader": ["org.example.reader", "org.example.sec*", "org.example.cousin"],
+                                 "admin": ["org.example.admin"]},
+                       "authorizations": {"Query*": ["reader", "admin"], "GetGrading": ["reader", "admin"],
+                                          "SetGrading": ["admin"]}}, **options}
+        self.process = None
+        self.build = build
+        self.write_config()
+        os.mkdir(f"{self.folder}/run", 0o700)
+        self.queryd = StandIn(f"{self.folder}/run", "query", counts)
+        self.stored = StandIn(f"{self.folder}/run", "store", published)
+        self.queryd.start()
+        self.stored.start()
+        self.start()
+
+    def write_config(self):
+        with open(f"{self.folder}/ezrepo.json", "w", encoding="utf-8") as file:
+            json.dump({"common": {"run_dir": f"{self.folder}/run", "schemas_dir": f"{ROOT}/schemas", "user": "",
+                                  "log_level": "debug"}, "mplane-gw": self.options}, file)
+
+    def start(self):
+        with open(f"{self.folder}/log", "ab") as log:
+            self.process = subprocess.Popen([f"{self.build}/mplane-gw/mplane-gw", "--config",
+                                             f"{self.folder}/ezrepo.json"], stderr=log)
+        self.wait(lambda: "gateway.started" in self.log())
+
+    def log(self):
+        with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def wait(self, what, seconds=15):
+        end = time.monotonic() + seconds
+        while not what():
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < end, f"did not come about within {seconds} s\n{self.log()[-4000:]}"
+            time.sleep(0.02)
+
+    def client(self, name="reader", version=None, ca=None):
+        return Client(self, self.files[name], version, ca)
+
+    def counters(self):
+        """Of a status file written after this call."""
+        path = f"{self.folder}/run/status/mplane-gw-0.json"
+        def read():
+            try:
+                return json.load(open(path, encoding="utf-8"))
+            except FileNotFoundError:
+                return {"updated_at": ""}
+        before = read()["updated_at"]
+        self.wait(lambda: read()["updated_at"] != before)
+        return read()["counters"]
+
+    def counted(self, name, least):
+        self.wait(lambda: self.counters()[name] >= least)
+
+    def reload(self):
+        before = self.log().count("config.re")
+        self.process.send_signal(signal.SIGHUP)
+        self.wait(lambda: self.log().count("config.re") > before)
+
+    def stop(self):
+        """SIGTERM has to end it with 0 and without anything left over."""
+        code = None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                code = self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        else:
+            code = self.process.returncode
+        self.queryd.stop()
+        self.stored.stop()
+        log = self.log()
+        assert code == 0, f"ended with {code}\n{log[-6000:]}"
+        assert not BAD_IN_LOGS.search(log), log[-8000:]
+
+
+@pytest.fixture(scope="module")
+def gateway(build_dir, tmp_path_factory):
+    """One gateway for all tests that leave it as it was."""
+    from conftest import find_free_ports
+    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), find_free_ports(2))
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def make_gateway(build_dir, tmp_path, free_ports):
+    """A gateway of its own, with options."""
+    made = []
+
+    def make(**options):
+        folder = tmp_path / f"g{len(made)}"
+        folder.mkdir()
+        made.append(Gateway(build_dir, folder, free_ports(2), **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def registry_url(gateway):
+    return f"http://127.0.0.1:{gateway.registry_port}/registry/ezrepo"
+
+
+def specification(gateway, label="QueryByCriteria", columns=None, parameters=None, when="past ... now", **more):
+    """A specification of QueryByCriteria; `parameters` replaces values."""
+    values = {**{d: "*" for d in DIMENSIONS}, "select.grade": "all", "range.grade": "1 ... 5", **(parameters or {})}
+    return {"specification": "query", "version": 1, "registry": registry_url(gateway), "label": label, "when": when,
+            "parameters": values, "results": columns or COUNT_COLUMNS, **more}
+
+
+def listing(gateway, label, columns, **parameters):
+    spec = specification(gateway, label, columns)
+    spec["parameters"] = {**{p: "*" for p in LISTING}, **parameters}
+    return spec
+
+
+def slow(gateway, label, probe="slow", **more):
+    return specification(gateway, label, parameters={"record.probe": probe}, **more)
+
+
+# ---- the six cases of mutual TLS, and their relatives ----
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+both_versions = pytest.mark.parametrize("version", VERSIONS, ids=["TLS1.2", "TLS1.3"])
+
+
+@both_versions
+@pytest.mark.parametrize("name", ["reader", "cousin"])
+def test_tls_good_and_other_allowed_ca(gateway, version, name):
+    client = gateway.client(name, version)
+    assert "record.type" in json.loads(client.get("/capabilities")[2])["contents"][0]["parameters"]
+    assert client.post(specification(gateway))["result"] == "query"
+    assert client.connection.sock.version() == {VERSIONS[0]: "TLSv1.2", VERSIONS[1]: "TLSv1.3"}[version]
+
+
+@both_versions
+@pytest.mark.parametrize("name", ["stranger", "expired", "nameless", None])
+def test_tls_refused_clients(gateway, version, name):
+    failed = gateway.counters()["handshakes.failed"]
+    context = make_context(gateway.ca.file, gateway.files[name] if name else None, version)
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=10)
+    with pytest.raises((ssl.SSLError, ConnectionError, http.client.RemoteDisconnected)):
+        connection.request("GET", "/capabilities")
+        connection.getresponse()
+    gateway.counted("handshakes.failed", failed + 1)
+
+
+@both_versions
+def test_tls_wrong_name_is_the_clients_to_see(gateway, version):
+    context = make_context(gateway.ca.file, gateway.files["reader"], version)
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
+        with pytest.raises(ssl.SSLCertVerificationError, match="mismatch"):
+            context.wrap_socket(raw, server_hostname="elsewhere.test")
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
+        context.wrap_socket(raw, server_hostname="gateway.test").close()
+
+
+@both_versions
+def test_tls_client_that_does_not_trust_us(gateway, version):
+    with pytest.raises(ssl.SSLCertVerificationError):
+        gateway.client("reader", version, ca=gateway.unknown_ca.file).get("/")
+    assert gateway.client().get("/")[0] == 200
+
+
+def test_plain_text_on_the_tls_port(gateway):
+    failed = gateway.counters()["handshakes.failed"]
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
+        raw.sendall(b"GET /capabilities HTTP/1.1\r\nHost: x\r\n\r\n")
+        got = b""
+        try:
+            while part := raw.recv(1000):
+                got += part
+        except ConnectionError:
+            pass
+    assert b"HTTP" not in got and b"capabilit" not in got
+    gateway.counted("handshakes.failed", failed + 1)
+
+
+def test_old_tls_is_refused(gateway):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.load_verify_locations(gateway.ca.file)
+    context.load_cert_chain(*gateway.files["reader"][:2])
+    context.minimum_version = ssl.TLSVersion.TLSv1
+    context.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            context.wrap_socket(raw, server_hostname="127.0.0.1")
+
+
+def test_ipv6(gateway):
+    connection = http.client.HTTPSConnection("::1", gateway.port, timeout=10,
+                                             context=make_context(gateway.ca.file, gateway.files["reader"]))
+    connection._context.check_hostname = False
+    connection.request("GET", "/")
+    assert connection.getresponse().status == 200
+
+
+def test_a_key_that_everybody_may_read_is_refused(make_gateway):
+    one = make_gateway()
+    os.chmod(one.server[1], 0o644)
+    done = subprocess.run([f"{one.build}/mplane-gw/mplane-gw", "--config", f"{one.folder}/ezrepo.json"],
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode != 0 and "everybody may use this file" in done.stderr
+
+
+# ---- discovery ----
+
+TABLE = {
+    "QueryByCriteria": ("query", DIMENSIONS + ["select.grade", "range.grade"], COUNT_COLUMNS),
+    "QueryHistogram": ("query", DIMENSIONS + ["select.grade"],
+                       ["grade.name", "grade.value", "grade.severity", "records.count"]),
+    "QueryPeriods": ("query", LISTING, DIMENSIONS + ["grade.name", "grade.value", "period.start", "period.end",
+                                                     "period.ended", "records.count", "list.cursor"]),
+    "QueryEvents": ("query", LISTING, ["time"] + DIMENSIONS + ["grade.name", "grade.from", "grade.to",
+                                                               "event.retracted", "list.cursor"]),
+    "QueryRecords": ("query", LISTING, ["time"] + DIMENSIONS + ["grade.name", "grade.value", "grading.version",
+                                                                "results.repo", "list.cursor"]),
+    "GetGrading": ("query", ["grading.version"],
+                   ["grading.version", "time", "grading.author", "grading.document"]),
+    "SetGrading": ("store", ["grading.document"], ["grading.version", "grading.blocks"]),
+}
+
+
+def crawl(client, path="/", visited=None):
+    """As SDK clients discover: follow every link of every page, take every mPlane body."""
+    visited = [] if visited is None else visited
+    assert path not in visited, "a page that leads back is an endless loop for them"
+    visited.append(path)
+    status, kind, body = client.get(path)
+    assert status == 200, (path, status)
+    if kind == MPLANE:
+        return [json.loads(body)]
+    assert kind == "text/html", kind
+    found = []
+    for link in re.findall(r"(?i)<a\s+href=['\"]([^'\"]*)", body):
+        assert link.startswith("/"), link
+        found += crawl(client, link, visited)
+    return found
+
+
+def test_both_ways_of_discovery_give_the_table(gateway):
+    admin = gateway.client("admin")
+    crawled = {c["label"]: c for c in crawl(admin)}
+    envelope = json.loads(admin.get("/capabilities")[2])
+    assert envelope["envelope"] == "message" and envelope["version"] == 1
+    assert crawled == {c["label"]: c for c in envelope["contents"]}
+    assert set(crawled) == set(TABLE)
+    for label, (verb, parameters, columns) in TABLE.items():
+        one = crawled[label]
+        assert one["capability"] == verb and one["version"] == 1
+        assert set(one["parameters"]) == set(parameters) and one["results"] == columns
+        assert one["when"] == "past ... future"
+        assert one["registry"] == registry_url(gateway)
+        assert one["link"] == f"https://127.0.0.1:{gateway.port}/"
+        assert re.fullmatch("[0-9a-f]{32}", one["token"])
+        assert "export" not in one
+
+
+def test_discovery_shows_only_what_one_may_use(gateway):
+    reader = gateway.client("reader")
+    assert {c["label"] for c in crawl(reader)} == set(TABLE) - {"SetGrading"}
+    nobody = gateway.client("nobody")
+    assert crawl(nobody) == []
+    assert json.loads(nobody.get("/capabilities")[2])["contents"] == []
+
+
+def test_front_page_is_for_people(gateway):
+    status, kind, body = gateway.client().get("/")
+    assert (status, kind) == (200, "text/html")
+    assert "<a href='/capability'>" in body and "repository" in body
+
+
+def test_handshake_only_connections_beside_an_idle_one(gateway):
+    client = gateway.client()
+    for _ in range(20):
+        assert client.post(specification(gateway))["result"] == "query"
+        assert client.handshake_only()["subject"]
+    assert len(crawl(client)) == 6
+
+
+def test_registry_listener(gateway):
+    def fetch(path, **options):
+        url = f"http://127.0.0.1:{gateway.registry_port}{path}"
+        with urllib.request.urlopen(urllib.request.Request(url, **options), timeout=10) as response:
+            return response.headers["Content-Type"], json.load(response)
+
+    kind, own = fetch("/registry/ezrepo")
+    assert kind == "application/json"
+    assert own["registry-uri"] == registry_url(gateway) and own["registry-format"] == "mplane-0"
+    assert own["includes"] == ["http://ict-mplane.eu/registry/core"]
+    known = {e["name"] for e in own["elements"] if isinstance(e, dict)}
+    core = {e["name"] for e in fetch("/registry/core")[1]["elements"] if isinstance(e, dict)}
+    for _, parameters, columns in TABLE.values():
+        assert set(parameters + columns) <= known | core
+    for path, method, status in [("/", "GET", 404), ("/capabilities", "GET", 404), ("/registry/ezrepo", "POST", 405),
+                                 ("/registry/ezrepo", "PUT", 405), ("/registry/../../etc/passwd", "GET", 404)]:
+        with pytest.raises(urllib.error.HTTPError) as caught:
+            fetch(path, method=method, data=b"x" if method != "GET" else None)
+        assert caught.value.code == status
+
+
+# ---- queries ----
+
+@pytest.mark.parametrize("path", ["/", "/capability", "/specification", "/specification/", "/?x=1"])
+def test_query_on_every_path(gateway, path):
+    spec = specification(gateway, "count-7", token="mine")
+    reply = gateway.client().post(spec, path)
+    assert reply["result"] == "query" and reply["version"] == 1
+    assert (reply["label"], reply["token"], reply["registry"]) == ("count-7", "mine", registry_url(gateway))
+    assert reply["parameters"] == spec["parameters"] and reply["results"] == COUNT_COLUMNS
+    assert reply["resultvalues"] == [["overall", "42", "7"], ["bandwidth", "42", "*"]]
+
+
+def test_link_with_a_path_takes_posts(make_gateway):
+    one = make_gateway(public_url="https://gateway.test:8890/mplane/door/")
+    client = one.client()
+    assert json.loads(client.get("/capabilities")[2])["contents"][0]["link"].endswith("/mplane/door/")
+    assert client.post(specification(one), "/mplane/door/")["result"] == "query"
+    assert client.get("/mplane/door")[0] == 405
+
+
+def test_columns_in_the_order_of_the_specification(gateway):
+    reply = gateway.client().post(specification(gateway, columns=COUNT_COLUMNS[::-1]))
+    assert reply["results"] == COUNT_COLUMNS[::-1]
+    assert reply["resultvalues"] == [["7", "42", "overall"], ["*", "42", "bandwidth"]]
+
+
+def sdk_token(spec):
+    """The token that SDK programs compute for a specification with a definite scope."""
+    names = sorted(spec["parameters"])
+    text = (spec["registry"] + spec["specification"] + " w " + spec["when"] + " pk " + " ".join(names) + " pv " +
+            " ".join(spec["parameters"][n] for n in names) + " r " + " ".join(sorted(spec["results"])))
+    return hashlib.md5(text.encode()).hexdigest()
+
+
+def test_token_of_a_definite_scope_is_the_one_the_sender_expects(gateway):
+    spec = specification(gateway, when="2026-01-01 00:00:00.000000 ... 2026-01-02 00:00:00.000000")
+    reply = gateway.client().post(spec)
+    assert reply["token"] == sdk_token(spec)
+    assert reply["when"] == spec["when"]
+
+
+def last_query(gateway):
+    return gateway.queryd.of(QUERY)[-1]
+
+
+def test_question_that_reaches_queryd(gateway):
+    given = {"record.type": "GLIMPSE", "record.content": "ICMP*", "record.probe": "p?", "record.source": "192.0.2.0/24",
+             "record.dest": "2001:db8::1", "record.path": "**", "select.grade": "bandwidth", "range.grade": "1..2"}
+    gateway.client().post(specification(gateway, parameters=given,
+                                        when="2026-01-01 10:00:00 ... 2026-01-01 11:00:00.5"))
+    asked = last_query(gateway)
+    assert [asked[k] for k in ("kind", "type", "content", "probe", "source", "dest", "path")] == \
+        [0, "GLIMPSE", "ICMP*", "p?", "192.0.2.0/24", "2001:db8::1", "**"]
+    assert (asked["grade_name"], asked["grade_low"], asked["grade_high"]) == ("bandwidth", 1, 2)
+    start = int(datetime.datetime(2026, 1, 1, 10, tzinfo=datetime.timezone.utc).timestamp()) * 10**6
+    assert (asked["from_us"], asked["to_us"], asked["instant"]) == (start, start + 3600500000, 0)
+    assert asked["timeout_ms"] == 3000
+
+
+@pytest.mark.parametrize("text,low,high", [("3 ... 5", 3, 5), ("3...5", 3, 5), ("3..5", 3, 5), ("3", 3, 3), ("*", 1, 5)])
+def test_grade_ranges(gateway, text, low, high):
+    assert "result" in gateway.client().post(specification(gateway, parameters={"range.grade": text}))
+    assert (last_query(gateway)["grade_low"], last_query(gateway)["grade_high"]) == (low, high)
+
+
+def test_scopes(gateway):
+    client = gateway.client()
+    absolute = r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}"
+
+    def ask(when):
+        reply = client.post(specification(gateway, when=when))
+        assert "result" in reply, reply
+        return last_query(gateway), reply["when"]
+
+    now = time.time() * 1e6
+    asked, when = ask("past ... now")
+    assert asked["from_us"] == -2**63 and abs(asked["to_us"] - now) < 30e6
+    assert re.fullmatch(f"1970-01-01 00:00:00.000000 ... {absolute}", when)
+    asked, when = ask("past ... future")
+    assert (asked["from_us"], asked["to_us"]) == (-2**63, 2**63 - 1)
+    assert re.fullmatch(f"1970-01-01 00:00:00.000000 ... {absolute}", when) and not when.endswith("00:00.000000")
+    asked, when = ask("2026-01-01 ... now")
+    assert when.startswith("2026-01-01 00:00:00.000000 ... ")
+    asked, when = ask("2026-01-01 00:00:00 + 1d")
+    assert asked["to_us"] - asked["from_us"] == 86400 * 10**6 and asked["instant"] == 0
+    asked, when = ask("now + 1h")
+    assert asked["to_us"] - asked["from_us"] == 3600 * 10**6
+    asked, when = ask("2026-01-01 12:00:00")
+    assert asked["instant"] == 1 and when == "2026-01-01 12:00:00.000000"
+    asked, when = ask("now")
+    assert asked["instant"] == 1 and re.fullmatch(absolute, when)
+
+
+def test_listing_question_and_null_times(gateway):
+    columns = TABLE["QueryEvents"][2]
+    row = [None, *"abcdef", "overall", None, "4", "False", "cursor-1"]
+    seen = {}
+
+    def events(message):
+        seen.update(message)
+        return answered(message, columns, [row]) if message["number"] == QUERY else None
+
+    usual, gateway.queryd.answer = gateway.queryd.answer, events
+    try:
+        reply = gateway.client().post(listing(gateway, "QueryEvents", columns,
+                                              **{"list.limit": "25", "list.after": "cursor-0"}))
+    finally:
+        gateway.queryd.answer = usual
+    assert reply["resultvalues"] == [[None, *"abcdef", "overall", "*", "4", "False", "cursor-1"]]
+    assert (seen["kind"], seen["limit"], seen["after"]) == (3, 25, "cursor-0")
+
+
+def test_empty_listing_is_a_result_without_rows(gateway):
+    columns = TABLE["QueryPeriods"][2]
+    usual, gateway.queryd.answer = gateway.queryd.answer, lambda m: answered(m, columns, [])
+    try:
+        reply = gateway.client().post(listing(gateway, "QueryPeriods", columns))
+    finally:
+        gateway.queryd.answer = usual
+    assert reply["result"] == "query" and not reply.get("resultvalues")
+
+
+@pytest.mark.parametrize("change,says", [
+    ({"parameters": {"range.grade": "0 ... 5"}}, "range.grade"),
+    ({"parameters": {"range.grade": "4 ... 2"}}, "range.grade"),
+    ({"parameters": {"range.grade": "6"}}, "range.grade"),
+    ({"parameters": {"range.grade": "3 - 5"}}, "range.grade"),
+    ({"parameters": {"select.grade": "nonsense"}}, 'no grade is named "nonsense"'),
+    ({"parameters": {"select.grade": ""}}, "select.grade"),
+    ({"parameters": {"record.dest": "192.0.2.0/33"}}, "record.dest"),
+    ({"parameters": {"record.probe": "x" * 2000}}, "record.probe"),
+    ({"parameters": {"record.nonsense": "x"}}, "record.nonsense"),
+    ({"columns": ["grade.name"]}, "records.matched"),
+    ({"columns": COUNT_COLUMNS + ["list.cursor"]}, "list.cursor"),
+    ({"columns": COUNT_COLUMNS + ["grade.name"]}, ""),
+    ({"when": "sometimes"}, "when"),
+    ({"when": "repeat now + 1h / 1m { now + 1s }"}, "when"),
+    ({"when": "2026-01-02 ... 2026-01-01"}, "when"),
+    ({"registry": "http://elsewhere.test/registry"}, "registry"),
+    ({"version": 7}, "version"),
+])
+def test_bad_specifications_are_answered_with_what_is_wrong(gateway, change, says):
+    reply = gateway.client().post(specification(gateway, token="t-1", **change))
+    assert set(reply) == {"exception", "message"}
+    assert reply["exception"] == "t-1"
+    assert says in reply["message"] and len(reply["message"]) > 10
+    missing = specification(gateway, token="t-2")
+    del missing["parameters"]["record.path"]
+    reply = gateway.client().post(missing)
+    assert reply["exception"] == "t-2" and "record.path" in reply["message"] and "missing" in reply["message"]
+
+
+def test_limit_of_a_listing_is_checked(gateway):
+    reply = gateway.client().post(listing(gateway, "QueryRecords", TABLE["QueryRecords"][2], **{"list.limit": "10001"}))
+    assert "list.limit" in reply["message"]
+
+
+def test_get_grading(gateway):
+    columns = TABLE["GetGrading"][2]
+    seen = {}
+
+    def grading(message):
+        seen.update(message)
+        return answered(message, columns, [["3", "2026-01-01 00:00:00.000000", "org.example.admin", '{"grading": []}']])
+
+    usual, gateway.queryd.answer = gateway.queryd.answer, grading
+    try:
+        spec = specification(gateway, "GetGrading", columns)
+        spec["parameters"] = {"grading.version": "0"}
+        reply = gateway.client().post(spec)
+    finally:
+        gateway.queryd.answer = usual
+    assert (seen["kind"], seen["grading_version"]) == (5, 0)
+    assert reply["resultvalues"][0][3] == '{"grading": []}'
+
+
+@pytest.mark.parametrize("status,says", [(TIMEOUT, "too long"), (UNAVAILABLE, "unavailable"), (TOO_LARGE, "too large"),
+                                         (CANCELLED, "cancelled"), (INVALID, "fault")])
+def test_what_queryd_refuses_is_an_exception(gateway, status, says):
+    usual, gateway.queryd.answer = gateway.queryd.answer, lambda m: answered(m, [], [], status, "because of this")
+    try:
+        reply = gateway.client().post(specification(gateway, token="t-3"))
+    finally:
+        gateway.queryd.answer = usual
+    assert reply["exception"] == "t-3" and says in reply["message"] and "because of this" in reply["message"]
+
+
+def test_nonsense_from_queryd_is_dropped(gateway):
+    bad = gateway.counters()["answers.malformed"]
+
+    def nonsense(message):
+        if message["number"] == QUERY:
+            gateway.queryd.send(message, [ANSWER, message["id"], 99, "", [], []])
+            gateway.queryd.send(message, [PUBLISHED, message["id"], 0, "", 1, 1, []])
+            gateway.queryd.send(message, [ANSWER, message["id"], 0, "", COUNT_COLUMNS, ["a", "1"]])
+        return None
+
+    usual, gateway.queryd.answer = gateway.queryd.answer, nonsense
+    try:
+        reply = gateway.client().post(specification(gateway, token="t-4"))
+    finally:
+        gateway.queryd.answer = usual
+    assert reply["exception"] == "t-4" and "queryd" in reply["message"]
+    gateway.counted("answers.malformed", bad + 2)
+
+
+# ---- every door is guarded ----
+
+def test_wrong_role_at_every_door(gateway):
+    denied = gateway.counters()["denied"]
+    nobody = gateway.client("nobody")
+    for capability in json.loads(gateway.client("admin").get("/capabilities")[2])["contents"]:
+        status, kind, body = nobody.get("/capability/" + capability["token"])
+        assert (status, kind) == (200, MPLANE)
+        assert json.loads(body)["exception"] == capability["token"] and "not authorized" in body
+    asked = len(gateway.queryd.of(QUERY))
+    for path in ("/", "/capability", "/specification"):
+        reply = nobody.post(specification(gateway, token="t-5"), path)
+        assert reply["exception"] == "t-5" and "not authorized" in reply["message"]
+    reply = nobody.post({"envelope": "message", "version": 1, "contents": [specification(gateway, token="t-6")]})
+    assert reply["contents"][0]["exception"] == "t-6"
+    spec = specification(gateway, "SetGrading", ["grading.version", "grading.blocks"])
+    spec["parameters"] = {"grading.document": "{}"}
+    assert "not authorized" in gateway.client("reader").post(spec)["message"]
+    assert len(gateway.queryd.of(QUERY)) == asked and not gateway.stored.of(PUBLISH)
+    gateway.counted("denied", denied + len(TABLE) + 5)
+
+
+def test_only_its_creator_redeems_or_interrupts_a_job(gateway):
+    owner, other = gateway.client("reader"), gateway.client("second")
+    receipt = owner.post(slow(gateway, "mine", token="t-7"))
+    assert receipt["receipt"] == "query"
+    cancelled = len(gateway.queryd.of(CANCEL))
+    for verb in ("redemption", "interrupt"):
+        message = {**receipt, verb: "query"}
+        del message["receipt"]
+        for client in (other, gateway.client("nobody"), gateway.client("admin")):
+            reply = client.post(message)
+            assert reply["exception"] == "t-7" and "unknown job" in reply["message"]
+    time.sleep(0.2)
+    assert len(gateway.queryd.of(CANCEL)) == cancelled
+    # The same token is another job for another identity.
+    assert other.post(slow(gateway, "theirs", token="t-7"))["label"] == "theirs"
+    message = {**receipt, "interrupt": "query"}
+    del message["receipt"]
+    assert "interrupted" in owner.post(message)["message"]
+    redemption = {"redemption": "query", "version": 1, "registry": registry_url(gateway), "token": "t-7"}
+    assert other.post(redemption)["receipt"] == "query"
+
+
+# ---- receipts ----
+
+def redeem(receipt):
+    message = {**receipt, "redemption": receipt["receipt"]}
+    del message["receipt"]
+    return message
+
+
+def test_receipt_then_redemption(gateway):
+    client = gateway.client()
+    begun = time.monotonic()
+    spec = slow(gateway, "later", when="2026-01-01 00:00:00.000000 ... 2026-01-03 00:00:00.000000")
+    receipt = client.post(spec)
+    assert 0.3 < time.monotonic() - begun < 3
+    assert receipt["receipt"] == "query" and receipt["label"] == "later" and receipt["token"] == sdk_token(spec)
+    assert {k: receipt[k] for k in ("parameters", "results", "when", "registry")} == \
+        {k: spec[k] for k in ("parameters", "results", "when", "registry")}
+    assert client.post(redeem(receipt)) == receipt
+    question = last_query(gateway)
+    gateway.queryd.send(question, answered(question, COUNT_COLUMNS, [["overall", "1", "0"]]))
+    gateway.wait(lambda: "result" in client.post(redeem(receipt), "/capability"))
+    token_only = {"redemption": "query", "version": 1, "token": receipt["token"]}
+    result = client.post(token_only)
+    assert result["label"] == "later" and result["resultvalues"] == [["overall", "1", "0"]]
+    assert result["token"] == receipt["token"] and result["when"] == spec["when"]
+
+
+def test_same_specification_while_its_job_is_under_way(gateway):
+    first, second = gateway.client(), gateway.client()
+    when = "2026-02-01 00:00:00.000000 ... 2026-02-03 00:00:00.000000"
+    receipt = first.post(slow(gateway, "label-1", when=when))
+    asked = len(gateway.queryd.of(QUERY))
+    again = second.post(slow(gateway, "label-2", when=when))
+    assert again == {**receipt, "label": "label-2"}
+    question = last_query(gateway)
+    gateway.queryd.send(question, answered(question, COUNT_COLUMNS, [["overall", "5", "5"]]))
+    gateway.wait(lambda: "result" in first.post(redeem(receipt)))
+    assert len(gateway.queryd.of(QUERY)) == asked
+    # Delivered: the same question is a new one, its answer may have changed.
+    assert second.post(slow(gateway, "label-3", when=when))["receipt"] == "query"
+    assert len(gateway.queryd.of(QUERY)) == asked + 1
+
+
+def test_token_of_another_question_under_way(gateway):
+    client = gateway.client()
+    assert "receipt" in client.post(slow(gateway, "a", token="t-8"))
+    reply = client.post(slow(gateway, "b", token="t-8", when="2026-01-01 ... 2026-01-02"))
+    assert reply["exception"] == "t-8" and "token" in reply["message"]
+
+
+def test_interrupt_cancels_at_queryd(gateway):
+    client = gateway.client()
+    receipt = client.post(slow(gateway, "stop-me", token="t-9"))
+    question = last_query(gateway)
+    interrupt = {"interrupt": "query", "version": 1, "token": "t-9"}
+    reply = client.post(interrupt, "/capability")
+    assert reply["exception"] == "t-9" and "interrupted" in reply["message"]
+    gateway.wait(lambda: question["id"] in [m["id"] for m in gateway.queryd.of(CANCEL)])
+    assert "interrupted" in client.post(redeem(receipt))["message"]
+    assert "unknown job" in client.post({**interrupt, "token": "nobody-has-this"})["message"]
+
+
+@both_versions
+@pytest.mark.parametrize("way", ["close", "abort"])
+def test_asker_that_leaves_takes_its_question_along(gateway, version, way):
+    client = gateway.client("reader", version)
+    client.get("/")
+    asked = len(gateway.queryd.of(QUERY))
+    client.connection.request("POST", "/", json.dumps(slow(gateway, "gone", token="t-10" + way)),
+                              {"Content-Type": MPLANE})
+    gateway.wait(lambda: len(gateway.queryd.of(QUERY)) > asked)
+    if way == "abort":
+        client.connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        os.close(client.connection.sock.detach())
+    else:
+        client.connection.close()
+    gateway.wait(lambda: last_query(gateway)["id"] in [m["id"] for m in gateway.queryd.of(CANCEL)], 3)
+    redemption = {"redemption": "query", "version": 1, "token": "t-10" + way}
+    assert "unknown job" in gateway.client().post(redemption)["message"]
+
+
+def test_asker_that_leaves_does_not_end_what_another_waits_for(gateway):
+    first, second = gateway.client(), gateway.client()
+    spec = slow(gateway, "shared", token="t-11")
+    asked = len(gateway.queryd.of(QUERY))
+    first.connection.request("POST", "/", json.dumps(spec), {"Content-Type": MPLANE})
+    gateway.wait(lambda: len(gateway.queryd.of(QUERY)) > asked)
+    second.connection.request("POST", "/", json.dumps(spec), {"Content-Type": MPLANE})
+    time.sleep(0.1)
+    first.connection.close()
+    receipt = json.loads(second.connection.getresponse().read())
+    assert receipt["receipt"] == "query"
+    assert last_query(gateway)["id"] not in [m["id"] for m in gateway.queryd.of(CANCEL)]
+
+
+def test_requests_sent_while_one_is_answered_wait_their_turn(gateway):
+    client = gateway.client()
+    client.get("/")
+    body = json.dumps(slow(gateway, "pipe", token="t-12"))
+    request = f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {MPLANE}\r\nContent-Length: {len(body)}\r\n\r\n{body}"
+    client.connection.sock.sendall(request.encode() + b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(0.1)
+    client.connection.sock.sendall(b"GET /nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    got = b""
+    while part := client.connection.sock.recv(65536):
+        got += part
+    assert got.count(b"HTTP/1.1 200") == 1 and got.count(b"HTTP/1.1 404") == 2
+    assert got.index(b'"receipt"') < got.index(b"404")
+
+
+def test_queryd_that_never_answers(make_gateway):
+    one = make_gateway(query_timeout_ms=300, answer_timeout_ms=100)
+    client = one.client()
+    receipt = client.post(slow(one, "silence", token="t-13"))
+    one.wait(lambda: "exception" in client.post(redeem(receipt)))
+    assert "queryd did not answer in time" in client.post(redeem(receipt))["message"]
+    assert one.counters()["queries.unanswered"] == 1
+    one.wait(lambda: one.queryd.of(CANCEL))
+
+
+def test_jobs_of_one_identity_are_bounded(make_gateway):
+    one = make_gateway(results_max_per_identity=3, answer_timeout_ms=50, query_timeout_ms=60000)
+    client = one.client()
+    for i in range(3):
+        assert "receipt" in client.post(slow(one, "many", token=f"m-{i}"))
+    reply = client.post(slow(one, "many", token="m-3"))
+    assert reply["exception"] == "m-3" and "too many" in reply["message"]
+    assert "receipt" in one.client("admin").post(slow(one, "other", token="m-3"))
+    # Answered ones make room, the oldest first.
+    for question in one.queryd.of(QUERY)[:2]:
+        one.queryd.send(question, answered(question, COUNT_COLUMNS, []))
+    one.wait(lambda: "result" in client.post({"redemption": "query", "version": 1, "token": "m-1"}))
+    assert "receipt" in client.post(slow(one, "many", token="m-4"))
+    assert one.counters()["jobs.known"] == 4
+
+
+def test_answers_are_forgotten_in_time(make_gateway):
+    one = make_gateway(result_keep_s=1)
+    client = one.client()
+    assert "result" in client.post(specification(one, token="t-14"))
+    redemption = {"redemption": "query", "version": 1, "token": "t-14"}
+    assert "result" in client.post(redemption)
+    one.wait(lambda: "exception" in client.post(redemption))
+    assert one.counters()["jobs.known"] == 0 and one.counters()["jobs.bytes"] == 0
+
+
+def test_answer_too_large_is_an_exception(make_gateway):
+    one = make_gateway(answer_bytes=1048576)
+    columns = TABLE["QueryRecords"][2]
+    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 20000, "c"]
+    one.queryd.answer = lambda m: answered(m, columns, [row] * (40 if m["limit"] == 40 else 60))
+    client = one.client()
+    reply = client.post(listing(one, "QueryRecords", columns, **{"list.limit": "60"}))
+    assert "too large" in reply["message"]
+    reply = client.post(listing(one, "QueryRecords", columns, **{"list.limit": "40"}))
+    assert len(reply["resultvalues"]) == 40
+
+
+# ---- envelopes ----
+
+def test_envelope_of_all_kinds(gateway):
+    client = gateway.client()
+    receipt = client.post(slow(gateway, "env", token="t-15"))
+    inner = {"envelope": "message", "version": 1, "contents": [specification(gateway, "nested")]}
+    reply = client.post({"envelope": "message", "version": 1, "label": "all", "token": "e-1", "contents": [
+        specification(gateway, "one"), redeem(receipt), {"specification": "query", "version": 1, "token": "bad"},
+        inner, {"interrupt": "query", "version": 1, "token": "t-15"}, "nothing"]})
+    assert reply["envelope"] == "message" and (reply["label"], reply["token"]) == ("all", "e-1")
+    one, two, three, four, five, six = reply["contents"]
+    assert one["label"] == "one" and "result" in one
+    assert two["receipt"] == "query"
+    assert three["exception"] == "bad" and three["message"].startswith("contents[2].")
+    assert four["label"] == "nested" and "result" in four
+    assert "interrupted" in five["message"]
+    assert six["exception"] and six["message"].startswith("contents[5].")
+
+
+def test_specification_and_its_interrupt_in_one_envelope(gateway):
+    reply = gateway.client().post({"envelope": "message", "version": 1, "contents": [
+        slow(gateway, "both", token="t-16"), {"interrupt": "query", "version": 1, "token": "t-16"}]})
+    assert ["interrupted" in m["message"] for m in reply["contents"]] == [True, True]
+
+
+def test_envelopes_are_bounded(gateway):
+    client = gateway.client()
+    ones = [{"redemption": "query", "version": 1, "token": "x"}]
+    assert len(client.post({"envelope": "message", "version": 1, "contents": ones * 64})["contents"]) == 64
+    assert "at most 64" in client.post({"envelope": "message", "version": 1, "contents": ones * 65})["message"]
+    assert client.post({"envelope": "message", "version": 1, "contents": []})["contents"] == []
+    deep = {"envelope": "message", "version": 1, "contents": ones}
+    for _ in range(6):
+        deep = {"envelope": "message", "version": 1, "contents": [deep]}
+    assert "nested" in client.post(deep)["message"]
+
+
+# ---- SetGrading ----
+
+def set_grading(gateway, document, **more):
+    spec = specification(gateway, "SetGrading", ["grading.blocks", "grading.version"], **more)
+    return {**spec, "specification": "store", "parameters": {"grading.document": document}}
+
+
+def test_set_grading(gateway):
+    admin = gateway.client("admin")
+    reply = admin.post(set_grading(gateway, '{"grading": ["ü"]}', when="now"))
+    assert reply["result"] == "store" and reply["resultvalues"] == [["2", "3"]]
+    seen = gateway.stored.of(PUBLISH)[-1]
+    assert (seen["author"], seen["document"]) == ("org.example.admin", '{"grading": ["ü"]}')
+    reply = admin.post(set_grading(gateway, "nonsense", token="t-17"))
+    assert reply["exception"] == "t-17"
+    assert "grading[0]: expected an object" in reply["message"] and "grading[1].gradeName: missing" in reply["message"]
+    assert "grading.document" in admin.post(set_grading(gateway, ""))["message"]
+    big = '{"x": "' + "\\" * 500000 + '"}'
+    assert admin.post(set_grading(gateway, big))["result"] == "store"
+    assert gateway.stored.of(PUBLISH)[-1]["document"] == big
+
+
+def test_stored_that_does_not_answer(make_gateway):
+    one = make_gateway(store_timeout_ms=500, answer_timeout_ms=100)
+    one.stored.answer = lambda m: None
+    admin = one.client("admin")
+    receipt = admin.post(set_grading(one, "{}", token="t-18"))
+    assert receipt["receipt"] == "store"
+    interrupt = {"interrupt": "store", "version": 1, "token": "t-18"}
+    assert admin.post(interrupt)["receipt"] == "store", "a publication cannot be taken back"
+    one.wait(lambda: "exception" in admin.post(redeem(receipt)))
+    assert "stored did not answer in time" in admin.post(redeem(receipt))["message"]
+
+
+# ---- malformed input ----
+
+def test_other_paths_and_methods(gateway):
+    client = gateway.client()
+    for method, path, status in [("GET", "/nothing", 404), ("POST", "/nothing", 404), ("GET", "/specification", 405),
+                                 ("POST", "/capabilities", 405), ("PUT", "/", 405), ("DELETE", "/capability", 405),
+                                 ("GET", "/capability/nonsense", 404), ("GET", "/" + "x" * 600, 404)]:
+        got, kind, body = client.request(method, path, "" if method != "GET" else None)
+        assert (got, kind) == (status, "text/plain"), (method, path, got, body)
+        assert body.endswith("\n")
+    client.connection.request("HEAD", "/")
+    assert client.connection.getresponse().status == 405
+
+
+@pytest.mark.parametrize("kind,fine", [(MPLANE, True), (MPLANE + "; charset=utf-8", True), ("application/json", True),
+                                       ("Application/X-mPlane+JSON", True), ("text/plain", False), ("", False),
+                                       ("application/x-mplane+jsonx", False)])
+def test_content_types(gateway, kind, fine):
+    status, answer, body = gateway.client().request("POST", "/", specification(gateway, token="t-19"), kind)
+    assert (status, answer) == (200, MPLANE)
+    if fine:
+        assert "result" in json.loads(body)
+    else:
+        assert json.loads(body)["exception"] == "t-19" and MPLANE in body
+
+
+BODIES = [b"", b"{", b'{"specification": "query", "version": 1', b"[]", b"[1,2]", b'"text"', b"12", b"null", b"\x00\xff",
+          b'{"a": "\xff"}', b"[" * 100000, b'{"a":' * 5000, b'{"envelope": "message"}',
+          b'{"envelope": "message", "contents": {}}', b'{"envelope": {"envelope": 1}, "contents": [[[]], {"envelope": 2}]}',
+          b'{"specification": 1, "when": 2, "parameters": 3, "results": 4, "registry": []}',
+          b'{"specification": "query", "registry": "x", "when": "now", "parameters": {"a": {"b": []}}, "results": [[]]}',
+          b'{"redemption": "query", "token": ["x"]}', b'{"redemption": "query"}', b'{"interrupt": null, "token": ""}',
+          b'{"capability": "query"}', b'{"result": "query", "registry": "x"}', b'{"exception": "x", "message": "y"}',
+          b'{"token": "a", "token": "b"}', b"{" + b",".join(b'"k%d":1' % i for i in range(100000)) + b"}",
+          b"[" + b"1," * 700000 + b"1]", b'{"specification": "query", "token": "' + b"x" * 900000 + b'"}']
+
+
+@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
+def test_malformed_bodies_disturb_nobody(gateway, body):
+    other = gateway.client()
+    other.get("/")
+    client = gateway.client()
+    begun = time.monotonic()
+    status, kind, text = client.request("POST", "/", body)
+    assert (status, kind) == (200, MPLANE)
+    reply = json.loads(text)
+    assert isinstance(reply["exception"], str) and reply["exception"] and reply["message"]
+    assert "result" in client.post(specification(gateway))
+    assert "result" in other.post(specification(gateway))
+    assert time.monotonic() - begun < 20
+
+
+def test_body_too_large(gateway):
+    client = gateway.client()
+    status, _, _ = client.request("POST", "/", b"x" * 5000000)
+    assert status == 413
+    assert "result" in gateway.client().post(specification(gateway))
+
+
+@pytest.mark.parametrize("text", [b"\r\n\r\n\r\n", b"NONSENSE\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n",
+                                  b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * 100000, b"GET /" + b"x" * 100000,
+                                  b"POST / HTTP/1.1\r\nContent-Length: -5\r\n\r\n",
+                                  b"POST / HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                                  b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZZ\r\n",
+                                  b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFF\r\nx",
+                                  b"GET http://[::1/%zz HTTP/1.1\r\n\r\n", bytes(range(256)) * 50])
+def test_malformed_http_disturbs_nobody(gateway, text):
+    context = make_context(gateway.ca.file, gateway.files["reader"])
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
+        with context.wrap_socket(raw, server_hostname="127.0.0.1") as wrapped:
+            try:
+                wrapped.sendall(text)
+                wrapped.settimeout(0.3)
+                wrapped.recv(4096)
+            except (OSError, ssl.SSLError):
+                pass
+    assert "result" in gateway.client().post(specification(gateway))
+
+
+def test_chunked_bodies(gateway):
+    client = gateway.client()
+    body = json.dumps(specification(gateway)).encode()
+    client.connection.request("POST", "/", iter([body[:100], body[100:]]), {"Content-Type": MPLANE},
+                              encode_chunked=True)
+    assert "result" in json.loads(client.connection.getresponse().read())
+
+
+# ---- slow peers ----
+
+def opened(gateway, name="reader"):
+    context = make_context(gateway.ca.file, gateway.files[name])
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", gateway.port), timeout=20),
+                               server_hostname="127.0.0.1")
+
+
+def closed_within(connection, seconds):
+    connection.settimeout(seconds)
+    try:
+        return connection.recv(100) == b""
+    except socket.timeout:
+        return False
+    except OSError:
+        return True
+
+
+def test_slow_peers_are_ended_and_others_are_not_held_up(make_gateway):
+    one = make_gateway(handshake_timeout_s=2, idle_timeout_s=3, transfer_timeout_s=4)
+    silent = socket.create_connection(("127.0.0.1", one.port), timeout=20)
+    half = socket.create_connection(("127.0.0.1", one.port), timeout=20)
+    half.sendall(b"\x16\x03\x01\x02\x00")
+    idle, dripping, headless = opened(one), opened(one), opened(one)
+    headless.sendall(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+    stopping = threading.Event()
+
+    def drip():
+        dripping.sendall(b"GET / HTTP/1.1\r\n")
+        while not stopping.wait(0.2):
+            try:
+                dripping.sendall(b"a: b\r\n")
+            except OSError:
+                return
+
+    thread = threading.Thread(target=drip, daemon=True)
+    thread.start()
+    busy = one.client()
+    begun = time.monotonic()
+    while time.monotonic() - begun < 7.5:
+        before = time.monotonic()
+        assert "result" in busy.post(specification(one))
+        assert time.monotonic() - before < 1.5
+        time.sleep(0.1)
+    for connection in (silent, half, idle, headless, dripping):
+        assert closed_within(connection, 3)
+    stopping.set()
+    thread.join()
+    counters = one.counters()
+    assert counters["connections.expired"] == 5 and counters["connections.open"] == 1
+
+
+def test_reader_that_does_not_take_its_answer(make_gateway):
+    one = make_gateway(transfer_timeout_s=2)
+    columns = TABLE["QueryRecords"][2]
+    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 50000, "c"]
+    one.queryd.answer = lambda m: answered(m, columns, [row] * 200)
+    lazy = opened(one)
+    body = json.dumps(listing(one, "QueryRecords", columns))
+    lazy.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {MPLANE}\r\n"
+                 f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+    one.wait(lambda: one.counters()["connections.expired"] == 1)
+    one.wait(lambda: one.counters()["connections.open"] == 0)
+
+
+def test_many_idle_connections_make_room(make_gateway):
+    one = make_gateway(connections_max=20)
+    first = one.client()
+    first.get("/")
+    idle = []
+    for _ in range(60):
+        idle.append(opened(one))
+        first.get("/")
+    assert "result" in one.client().post(specification(one))
+    assert first.get("/")[0] == 200
+    counters = one.counters()
+    assert counters["connections.evicted"] >= 40 and counters["connections.open"] <= 21
+    for connection in idle:
+        connection.close()
+
+
+def test_full_of_busy_connections(make_gateway):
+    """When every connection is being answered nothing can be closed: the next waits for room."""
+    one = make_gateway(connections_max=3, answer_timeout_ms=1500)
+    clients = [one.client() for _ in range(6)]
+    begun = time.monotonic()
+    threads = [threading.Thread(target=c.post, args=(slow(one, f"b{i}", token=f"b{i}"),)) for i, c in enumerate(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert time.monotonic() - begun < 15
+    assert len(one.queryd.of(QUERY)) == 6
+
+
+def test_slow_visitors_of_the_registry(make_gateway):
+    one = make_gateway(transfer_timeout_s=1)
+    slow_ones = [socket.create_connection(("127.0.0.1", one.registry_port), timeout=20) for _ in range(100)]
+    for connection in slow_ones:
+        connection.sendall(b"GET /reg")
+    assert "result" in one.client().post(specification(one))
+    with urllib.request.urlopen(registry_url(one), timeout=15) as response:
+        assert response.status == 200
+    for connection in slow_ones:
+        assert closed_within(connection, 10)
+
+
+# ---- signals ----
+
+def test_broken_certificate_at_sighup_keeps_serving(make_gateway):
+    one = make_gateway()
+    good = open(one.server[0], "rb").read()
+    with open(one.server[0], "wb") as file:
+        file.write(b"nonsense")
+    one.reload()
+    assert "result" in one.client().post(specification(one))
+    assert "tls.file" in one.log()
+    with open(one.server[0], "wb") as file:
+        file.write(good)
+    one.reload()
+    assert "result" in one.client().post(specification(one))
+    one.options["access"]["authorizations"]["Query*"] = ["no-such-role"]
+    one.write_config()
+    one.reload()
+    assert "no-such-role" in one.log()
+    assert "result" in one.client().post(specification(one))
+
+
+def test_new_certificate_at_sighup(make_gateway):
+    one = make_gateway()
+    old = opened(one).getpeercert()["serialNumber"]
+    one.ca.issue("gateway", server=True)
+    one.reload()
+    assert opened(one).getpeercert()["serialNumber"] != old
+
+
+def test_access_follows_sighup_also_on_open_connections(make_gateway):
+    one = make_gateway()
+    client = one.client()
+    receipt = client.post(slow(one, "taken", token="t-20"))
+    assert receipt["receipt"] == "query"
+    one.options["access"]["roles"]["reader"] = []
+    one.write_config()
+    one.reload()
+    client = one.client()
+    assert "not authorized" in client.post(specification(one))["message"]
+    assert "not authorized" in client.post(redeem(receipt))["message"]
+    assert crawl(client) == []
+
+
+@both_versions
+def test_revoked_at_sighup(make_gateway, version):
+    crl = {}
+    one = make_gateway()
+    client, other = one.client("reader", version), one.client("admin", version)
+    assert "result" in client.post(specification(one))
+    assert "result" in other.post(specification(one))
+    session = client.connection.sock.session
+    crl = os.path.join(one.folder, "crl.pem")
+    with open(crl, "wb") as file:
+        file.write(one.ca.revoke(one.files["reader"][2]) + one.other_ca.revoke())
+    one.options["crl"] = crl
+    one.write_config()
+    one.reload()
+    with pytest.raises((OSError, http.client.HTTPException)):
+        client.post(specification(one))
+    # Neither anew, nor by resuming the session of before.
+    for resumed in (None, session):
+        with pytest.raises((OSError, ssl.SSLError)):
+            raw = socket.create_connection(("127.0.0.1", one.port), timeout=10)
+            wrapped = client.context.wrap_socket(raw, server_hostname="127.0.0.1", session=resumed)
+            wrapped.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert wrapped.recv(10) == b""
+            raise ConnectionError("closed")
+    assert "result" in one.client("admin", version).post(specification(one))
+    assert "result" in one.client("cousin", version).post(specification(one))
+
+
+def test_sigterm_answers_what_waits(make_gateway):
+    one = make_gateway(answer_timeout_ms=1000)
+    client, idle = one.client(), opened(one)
+    got = {}
+    thread = threading.Thread(target=lambda: got.update(client.post(slow(one, "late", token="t-21"))))
+    thread.start()
+    one.wait(lambda: one.queryd.of(QUERY))
+    begun = time.monotonic()
+    one.process.send_signal(signal.SIGTERM)
+    assert closed_within(idle, 2)
+    assert one.process.wait(10) == 0
+    assert time.monotonic() - begun < 5
+    thread.join(5)
+    assert got["receipt"] == "query"
+
+
+def test_second_sigterm_exits_at_once(build_dir, tmp_path, free_ports):
+    one = Gateway(build_dir, tmp_path, free_ports(2), answer_timeout_ms=60000)
+    client = one.client()
+    thread = threading.Thread(target=lambda: pytest.raises(Exception, client.post, slow(one, "x")))
+    thread.start()
+    one.wait(lambda: one.queryd.of(QUERY))
+    one.process.send_signal(signal.SIGTERM)
+    one.wait(lambda: "draining" in one.log())
+    one.process.send_signal(signal.SIGTERM)
+    assert one.process.wait(10) == 1
+    thread.join(10)
+    one.queryd.stop()
+    one.stored.stop()
+
+
+# ---- configuration ----
+
+@pytest.mark.parametrize("change,says", [
+    ({"public_url": "https://gateway.test/"}, "public_url"), ({"public_url": "http://gateway.test:80/"}, "public_url"),
+    ({"listen": []}, "mplane-gw.listen"), ({"listen": ["::1:8890"]}, "mplane-gw.listen"),
+    ({"registry_listen": ""}, "registry_url"), ({"registry_url": "https://x.test:1/r"}, "registry_url"),
+    ({"access": {"role": {}}}, "access.role"), ({"access": {"roles": {"x": "y"}}}, "access.roles.x"),
+    ({"access": {"authorizations": {"Query*": ["x"]}}}, "access.authorizations.Query*"),
+    ({"idle_timeout_s": 0}, "idle_timeout_s")])
+def test_faults_of_the_configuration(build_dir, tmp_path, change, says):
+    options = {"public_url": "https://gateway.test:8890/", "certificate": "a", "key": "b", "ca": "c", **change}
+    file = tmp_path / "ezrepo.json"
+    file.write_text(json.dumps({"common": {"run_dir": str(tmp_path), "schemas_dir": f"{ROOT}/schemas"},
+                                "mplane-gw": options}))
+    done = subprocess.run([f"{build_dir}/mplane-gw/mplane-gw", "--config", str(file), "--check-config"],
+                          capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1 and says in done.stderr, done.stderr
