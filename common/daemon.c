@@ -331,18 +331,19 @@ static int run_zloop(void)
 
 /* ---- starting ---- */
 
+/* Root does this within a folder of the unprivileged user: a link there must not lead elsewhere. */
 static int make_folder(const char *path, uid_t uid, gid_t gid)
 {
     if (mkdir(path, 0700) == -1 && errno != EEXIST) {
         log_errno("daemon.folder", "path=%s", path);
         return -1;
     }
-    if (geteuid() == 0 && uid != 0 && chown(path, uid, gid) == -1) {
+    if (geteuid() == 0 && uid != 0 && lchown(path, uid, gid) == -1) {
         log_errno("daemon.folder", "path=%s", path);
         return -1;
     }
     struct stat s;
-    if (stat(path, &s) == -1 || !S_ISDIR(s.st_mode) || (s.st_mode & 077) != 0) {
+    if (lstat(path, &s) == -1 || !S_ISDIR(s.st_mode) || (s.st_mode & 077) != 0) {
         log_error("daemon.folder",
                   "path=%s expected=\"a folder that only its owner may enter (0700)\"", path);
         return -1;
