@@ -22,6 +22,7 @@ struct window {
     uint64_t next;            /* to be given */
     uint64_t unpushed;        /* lowest never pushed; what follows was not either */
     uint64_t first, last;     /* of the list of pushes; 0 is none */
+    int64_t acknowledged_us;  /* the latest push that was acknowledged */
     struct window_state held; /* bytes: frames only */
 };
 
@@ -149,6 +150,9 @@ int64_t window_acknowledge(struct window *w, uint64_t sequence, enum batch_kind 
     struct slot *s = slot_of(w, sequence);
     int64_t count = s->batch.count;
     *kind = s->batch.kind;
+    if (s->pushed_us > w->acknowledged_us) {
+        w->acknowledged_us = s->pushed_us;
+    }
     count_items(w, &s->batch, -1);
     unlink_slot(w, s);
     free(s->bytes);
@@ -161,8 +165,10 @@ int64_t window_acknowledge(struct window *w, uint64_t sequence, enum batch_kind 
 
 const struct window_batch *window_next_to_push(const struct window *w, int64_t now_us)
 {
-    if (w->first != 0 && now_us - slot_of(w, w->first)->pushed_us >= w->retry_us) {
-        return &slot_of(w, w->first)->batch;
+    const struct slot *first = w->first == 0 ? NULL : slot_of(w, w->first);
+    if (first != NULL && (now_us - first->pushed_us >= w->retry_us ||
+                          w->acknowledged_us - first->pushed_us >= WINDOW_OVERTAKEN_US)) {
+        return &first->batch;
     }
     return w->unpushed < w->next ? &slot_of(w, w->unpushed)->batch : NULL;
 }

@@ -49,10 +49,14 @@ uint64_t window_add(struct window *w, enum batch_kind kind, uint32_t count, int6
  * held. */
 int64_t window_acknowledge(struct window *w, uint64_t sequence, enum batch_kind *kind);
 
+/* A batch that one pushed so much later has overtaken is lost, or as good as that. */
+#define WINDOW_OVERTAKEN_US 500000
+
 /*
- * The batch to push now: one whose retry is due, else the first never pushed; NULL when there is
- * none. The caller says window_pushed() once it is on its way. now_us is of a clock that never
- * steps.
+ * The batch to push now: one whose retry is due, or which a batch pushed WINDOW_OVERTAKEN_US later
+ * has overtaken (that one is acknowledged, this is not); else the first never pushed; NULL when
+ * there is none. The caller says window_pushed() once it is on its way. now_us is of a clock that
+ * never steps.
  */
 const struct window_batch *window_next_to_push(const struct window *w, int64_t now_us);
 void window_pushed(struct window *w, uint64_t sequence, int64_t now_us);

@@ -111,6 +111,27 @@ static void test_pushed_again_when_due(void **state)
     window_free(&w);
 }
 
+/* A classifyd that died takes batches with it: those after them tell, long before the retry is due.
+ */
+static void test_pushed_again_when_overtaken(void **state)
+{
+    (void)state;
+    struct window *w = window_new(1 << 20, 60000000);
+    for (int i = 0; i < 3; i++) {
+        add(w, "x");
+    }
+    window_pushed(w, 1, 100);
+    window_pushed(w, 2, WINDOW_OVERTAKEN_US + 99);
+    window_pushed(w, 3, WINDOW_OVERTAKEN_US + 100);
+    assert_int_equal(acknowledge(w, 2), 3);
+    assert_int_equal(next(w, WINDOW_OVERTAKEN_US + 200), 0);
+    assert_int_equal(acknowledge(w, 3), 3);
+    assert_int_equal(next(w, WINDOW_OVERTAKEN_US + 200), 1);
+    window_pushed(w, 1, WINDOW_OVERTAKEN_US + 200);
+    assert_int_equal(next(w, WINDOW_OVERTAKEN_US + 200), 0);
+    window_free(&w);
+}
+
 static void test_full(void **state)
 {
     (void)state;
@@ -352,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_numbers_have_no_holes),
         cmocka_unit_test(test_acknowledged_in_any_order),
         cmocka_unit_test(test_pushed_again_when_due),
+        cmocka_unit_test(test_pushed_again_when_overtaken),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_slots_are_bounded),
         cmocka_unit_test(test_against_a_list),
