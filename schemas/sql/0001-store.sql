@@ -1,15 +1,19 @@
--- The period store. Applied once, in one transaction, by stored, which owns everything here; who
--- only reads is a member of the role ezrepo_read.
+-- The period store, in the schema ezrepo (stored sets the search path). Applied once, in one transaction,
+-- by stored, which owns everything here; who only reads is a member of the role ezrepo_read.
+-- Dimensions compare byte by byte, so that equality and prefix search do not depend on a locale.
+
+GRANT USAGE ON SCHEMA ezrepo TO ezrepo_read;
+ALTER DEFAULT PRIVILEGES IN SCHEMA ezrepo GRANT SELECT ON TABLES TO ezrepo_read;
 
 -- One combination of the six dimensions. An address also stands as inet, for prefix search.
 CREATE TABLE series (
     id          bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    type        text NOT NULL,
-    content     text NOT NULL,
-    probe       text NOT NULL,
-    source      text NOT NULL,
-    dest        text NOT NULL,
-    path        text NOT NULL,
+    type        text COLLATE "C" NOT NULL,
+    content     text COLLATE "C" NOT NULL,
+    probe       text COLLATE "C" NOT NULL,
+    source      text COLLATE "C" NOT NULL,
+    dest        text COLLATE "C" NOT NULL,
+    path        text COLLATE "C" NOT NULL,
     source_addr inet,
     dest_addr   inet,
     UNIQUE (type, content, probe, source, dest, path)
@@ -45,8 +49,8 @@ CREATE TABLE grade_name (
 
 -- Gaps by record type, as the mapping file had them when stored last started; '' is the default.
 CREATE TABLE record_type (
-    type   text PRIMARY KEY,
-    gap    interval NOT NULL
+    type text COLLATE "C" PRIMARY KEY,
+    gap  interval NOT NULL
 );
 
 -- One row per record; a partition per UTC day of t_start, made by stored.
@@ -55,14 +59,17 @@ CREATE TABLE measurement (
     series_id       bigint NOT NULL,
     t_start         timestamptz NOT NULL,
     t_end           timestamptz NOT NULL,
-    row             integer NOT NULL,
+    row             integer NOT NULL CHECK (row >= 0),
     schema_id       integer NOT NULL,
     grading_version integer NOT NULL,
     grades          smallint[] NOT NULL,
     "values"        text[] NOT NULL,
     label           text NOT NULL,
-    PRIMARY KEY (series_id, t_start, row)
+    PRIMARY KEY (series_id, t_start, row),
+    CHECK (t_end >= t_start)
 ) PARTITION BY RANGE (t_start);
+-- Records arrive roughly in order of time: a part of a day is found without reading all of it.
+CREATE INDEX measurement_t_start ON measurement USING brin (t_start) WITH (pages_per_range = 32);
 
 -- Hours that hold measurements. A sealed one is counted in grade_rollup, completely; an hour not
 -- sealed is counted from its measurements.
@@ -189,20 +196,27 @@ LEFT JOIN LATERAL (
       AND m.grades[p.grade_id] > 0
 ) AS later ON true;
 
--- Least, mean and greatest of each metric within each period, and how many values there were.
+-- Least, mean and greatest of each metric within each period, and how many values there were. The next
+-- period may begin before the last record of this one ends. Numbers of absurd length are left out.
 CREATE VIEW period_metric AS
 SELECT p.series_id, p.grade_id, p.t_start, p.start_row, v.metric,
-       min(v.number) AS min, avg(v.number) AS mean, max(v.number) AS max, count(*) AS values
+       min(v.number) AS min, avg(v.number) AS mean, max(v.number) AS max, count(*) AS "values"
 FROM period_now p
+LEFT JOIN LATERAL (
+    SELECT n.t_start, n.start_row FROM period n
+    WHERE n.series_id = p.series_id AND n.grade_id = p.grade_id
+      AND (n.t_start, n.start_row) > (p.t_start, p.start_row)
+    ORDER BY n.t_start, n.start_row LIMIT 1
+) AS next ON true
 JOIN measurement m ON m.series_id = p.series_id AND m.t_start >= p.t_start AND m.t_start <= p.t_end
      AND (m.t_start, m.row) >= (p.t_start, p.start_row) AND m.grades[p.grade_id] = p.grade
+     AND (next.t_start IS NULL OR (m.t_start, m.row) < (next.t_start, next.start_row))
 JOIN schema c ON c.id = m.schema_id
 CROSS JOIN LATERAL (
-    SELECT name AS metric, CASE WHEN text ~ '^[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,3})?$'
+    SELECT name AS metric, CASE WHEN length(text) <= 400
+                                AND text ~ '^[-+]?[0-9]+(\.[0-9]+)?([eE][-+]?[0-9]{1,4})?$'
                                 THEN text::numeric END AS number
     FROM unnest(c.results, m."values"[1:cardinality(c.results)]) AS u (name, text)
 ) AS v
 WHERE v.number IS NOT NULL
 GROUP BY p.series_id, p.grade_id, p.t_start, p.start_row, v.metric;
-
-GRANT SELECT ON ALL TABLES IN SCHEMA ezrepo TO ezrepo_read;

@@ -1,0 +1,64 @@
+/*
+ * The days that have a partition and the hours that hold measurements, as the database has them.
+ * Pure but for calendar_load() and calendar_write().
+ */
+#ifndef EZREPO_STORED_CALENDAR_H
+#define EZREPO_STORED_CALENDAR_H
+
+#include "stored/pg.h"
+
+#define HOUR_US INT64_C(3600000000)
+#define DAY_US  (24 * HOUR_US)
+
+enum hour_state {
+    HOUR_NEW,   /* not in the database yet */
+    HOUR_OPEN,  /* counted from its measurements */
+    HOUR_SEALED /* counted in grade_rollup: whoever adds a record adds to that */
+};
+
+struct calendar_hour {
+    int32_t hour; /* since 1970 */
+    uint8_t state;
+    int64_t touched_us; /* of a steady clock: when a record last fell into it */
+};
+
+struct calendar {
+    struct calendar_hour *hours; /* ascending */
+    uint32_t hour_count, hour_size;
+    int32_t *days; /* ascending; those with a partition */
+    uint32_t day_count, day_size;
+    int32_t *new_days; /* of the flush at hand */
+    uint32_t new_day_count, new_day_size;
+    bool stale;      /* something was added that was not committed */
+    int32_t sealing; /* the hour being counted now: what becomes of it only the database knows; 0
+                        none */
+};
+
+static inline int32_t calendar_hour_of(int64_t us)
+{
+    return (int32_t)(us / HOUR_US);
+}
+
+/* Reads both from the database. 0, or -1. */
+int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us);
+void calendar_release(struct calendar *c);
+
+/*
+ * The hour's entry, made (HOUR_NEW) when it is not there; its day is noted when it has no
+ * partition. NULL when memory is out. Valid until the next call.
+ */
+struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int64_t clock_us);
+
+/* The same without making it; NULL when it is not there. */
+struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour);
+
+/* Makes the partitions and rows that are missing, within the transaction at hand. 0, or -1. */
+int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params);
+
+/*
+ * Learns from the database what became of the hour that was being sealed, which ends `sealing`;
+ * holds its row until the transaction ends. 0, or -1.
+ */
+int calendar_settle(struct calendar *c, struct pg *pg, struct pg_params *params);
+
+#endif

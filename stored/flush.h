@@ -1,0 +1,92 @@
+/*
+ * One flush: batches, in their order, become rows in one transaction. A record PostgreSQL refuses
+ * is found by halving and kept in `rejected`; the rest is committed.
+ */
+#ifndef EZREPO_STORED_FLUSH_H
+#define EZREPO_STORED_FLUSH_H
+
+#include "stored/rejects.h"
+#include "stored/store.h"
+
+enum item_fate {
+    ITEM_IN_ORDER,  /* beyond its series' greatest: cannot be there already */
+    ITEM_STAGED,    /* perhaps a duplicate, perhaps late */
+    ITEM_LATE,      /* staged, and it was not there */
+    ITEM_DUPLICATE, /* staged, and it was there */
+};
+
+/* One record of the flush. */
+struct flush_item {
+    struct series *series;
+    struct schema_entry *schema;
+    struct period_key key;
+    int64_t t_end_us;
+    const struct flush_batch *batch;
+    const uint8_t *grades; /* batch->name_count of them */
+    size_t at;             /* its row in `rows` */
+    uint32_t length;
+    uint8_t fate; /* enum item_fate */
+};
+
+/* A batch as it was read. */
+struct flush_batch {
+    const struct batch *batch;
+    uint32_t name_count;
+    uint16_t ids[LIMIT_GRADE_NAMES]; /* numbers of its grade names */
+    struct schema_entry **schemas;
+};
+
+/* What one attempt would add to the counters once it is committed. */
+struct flush_counts {
+    uint64_t in_order, late, duplicates, rejected, refused, malformed;
+    uint64_t opened, ended, repaired, retracted;
+};
+
+struct period_writes;
+
+struct flush {
+    struct store *store;
+    struct batch *const *batches;
+    uint32_t batch_count;
+    struct flush_batch *views; /* one per batch */
+    struct flush_item *items;
+    uint32_t item_count, item_size;
+    struct bytes rows;
+    struct rejects rejects;
+    struct arena *arena;   /* of one attempt */
+    struct arena *scratch; /* of one record */
+    struct period_writes *periods;
+    struct flush_counts counts;
+    int64_t clock_us;
+    uint32_t from, to;  /* which records, counted over all batches, the attempt is about */
+    const char *poison; /* not NULL: they are refused with this reason instead */
+};
+
+struct flush *flush_new(struct store *store);
+void flush_free(struct flush **f);
+
+/*
+ * 0: all of it is committed, what was refused included. -1: nothing is known to be committed, the
+ * connection may be gone, store->pg says why; the same batches are to be given again.
+ */
+int flush_write(struct flush *f, struct batch *const *batches, uint32_t count, int64_t clock_us);
+
+/* flush_read.c: reads the batches into items, rows and rejects. 0; -1 when memory is out. */
+int flush_read(struct flush *f);
+
+/* flush_records.c: series, schemas, partitions, records; settles each item's fate. 0, or -1. */
+int flush_records(struct flush *f);
+
+/* flush_periods.c: periods and events after the records. 0, or -1. */
+int flush_periods(struct flush *f);
+struct period_writes *period_writes_new(void);
+void period_writes_free(struct period_writes **w);
+
+/* flush_rollup.c: adds records that fell into sealed hours. 0, or -1. */
+int flush_rollup(struct flush *f);
+
+/* Writes the open periods of all series in the cache as they are now, in a transaction. 0, or -1.
+ */
+int flush_checkpoint(struct store *store);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * Periods and events of one flush: records in order move the open periods in memory; late ones that
+ * do not fit there are left to repair.c. All is written in the records' transaction.
+ */
+#include <stdlib.h>
+
+#include "stored/period_writes.h"
+
+#define CHECKPOINT_RECORDS 1000 /* an open period is written again after as many */
+
+static int mark_dirty(struct period_writes *w, struct period_pair pair, struct series_grade *g)
+{
+    if (g->dirty) {
+        return 0;
+    }
+    g->dirty = true;
+    return period_writes_dirty(w, pair);
+}
+
+static int step(struct period_writes *w, struct period_pair pair, struct series_grade *g,
+                const struct period_record *record, bool late)
+{
+    struct period before;
+    if (!period_step(&g->open, record, pair.series->gap_us, &before)) {
+        return late || g->open.records - g->written >= CHECKPOINT_RECORDS ? mark_dirty(w, pair, g)
+                                                                          : 0;
+    }
+    struct period_event event = period_event(&before, &g->open);
+    g->written = 0;
+    if (before.grade != 0) {
+        w->ended++;
+        if (period_writes_put(w, pair, false, &before) == -1) {
+            return -1;
+        }
+    }
+    return period_writes_tell(w, pair, false, &event) == -1 ? -1 : mark_dirty(w, pair, g);
+}
+
+static int take_item(struct period_writes *w, const struct flush_item *item)
+{
+    const struct flush_batch *b = item->batch;
+    for (uint32_t i = 0; i < b->name_count; i++) {
+        struct period_pair pair = {item->series, b->ids[i]};
+        const struct period_record record = {item->key, item->t_end_us, item->grades[i]};
+        if (record.grade == 0 || record.grade == GRADE_NONE) {
+            continue;
+        }
+        struct series_grade *g = series_grade(pair.series, pair.grade_id);
+        int rc;
+        if (g == NULL) {
+            return -1;
+        }
+        if (item->fate == ITEM_IN_ORDER) {
+            rc = step(w, pair, g, &record, false);
+        } else if (period_takes_late(&g->open, &record)) {
+            rc = step(w, pair, g, &record, true);
+        } else {
+            rc = period_writes_late(w, pair, &record);
+        }
+        if (rc == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The marks of this flush on the pairs it computed again. */
+static void forget_marks(const struct flush *f)
+{
+    for (uint32_t i = 0; i < f->item_count; i++) {
+        struct series *s = f->items[i].series;
+        for (uint16_t g = 0; s->again && g < s->grade_count; g++) {
+            s->grades[g].again = 0;
+        }
+        s->again = false;
+    }
+}
+
+int flush_periods(struct flush *f)
+{
+    struct period_writes *w = f->periods;
+    period_writes_clear(w);
+    for (uint32_t i = 0; i < f->item_count; i++) {
+        if (f->items[i].fate != ITEM_DUPLICATE && take_item(w, &f->items[i]) == -1) {
+            return -1;
+        }
+    }
+    if (w->late.count > 0 && repair_late(f, w) == -1) {
+        return -1;
+    }
+    f->counts.ended = w->ended;
+    int rc = period_writes_send(w, f->store, &f->counts);
+    forget_marks(f);
+    return rc;
+}
+
+/* ---- at a graceful stop ---- */
+
+#define CHECKPOINT_ROWS 5000 /* in one statement */
+
+int flush_checkpoint(struct store *store)
+{
+    struct period_writes *w = period_writes_new();
+    struct flush_counts counts = {0};
+    int rc = w == NULL ? -1 : pg_do(&store->pg, "BEGIN");
+    for (struct series *s = store->series.newest; s != NULL && rc == 0; s = s->older) {
+        for (uint16_t i = 0; i < s->grade_count && rc == 0; i++) {
+            struct series_grade *g = &s->grades[i];
+            if (g->open.grade != 0 && g->open.records != g->written) {
+                rc = mark_dirty(w, (struct period_pair){s, g->grade_id}, g);
+            }
+        }
+        if (rc == 0 && w->dirty.count >= CHECKPOINT_ROWS) {
+            rc = period_writes_send(w, store, &counts);
+            period_writes_clear(w);
+        }
+    }
+    if (rc == 0) {
+        rc = period_writes_send(w, store, &counts);
+    }
+    if (rc == 0) {
+        rc = pg_commit(&store->pg);
+    } else if (pg_is_open(&store->pg)) {
+        pg_rollback(&store->pg);
+    }
+    period_writes_free(&w);
+    return rc;
+}

@@ -1,0 +1,279 @@
+/*
+ * Batches read: each record checked, its series and schema looked up, its row written in COPY's
+ * format. What is wrong with a batch or a record becomes a row of `rejected`.
+ */
+#include <stdlib.h>
+
+#include "common/batch.h"
+#include "stored/copy.h"
+#include "stored/flush.h"
+
+#define LAST_US INT64_C(253370764800000000) /* year 9999: a partition's name has four digits */
+
+static struct flush_item *add_item(struct flush *f)
+{
+    if (f->item_count == f->item_size) {
+        uint32_t size = f->item_size == 0 ? 4096 : f->item_size * 2;
+        struct flush_item *items = realloc(f->items, size * sizeof *items);
+        if (items == NULL) {
+            return NULL;
+        }
+        f->items = items;
+        f->item_size = size;
+    }
+    return &f->items[f->item_count++];
+}
+
+static int refuse(struct flush *f, const struct batch *b, uint32_t item, const char *reason,
+                  const char *detail, struct slice bytes)
+{
+    struct reject_message what = {.reason = slice_of(reason),
+                                  .detail = slice_of(detail),
+                                  .sender = slice_of(""),
+                                  .received_us = b->header.received_us,
+                                  .size_bytes = bytes.len,
+                                  .head = bytes};
+    if (what.head.len > LIMIT_REJECT_HEAD) {
+        what.head.len = LIMIT_REJECT_HEAD;
+    }
+    return rejects_add(&f->rejects, &b->header, item, &what);
+}
+
+/* The batch as a whole cannot be read: one row tells of it, and it is done with. */
+static int refuse_batch(struct flush *f, const struct batch *b, const char *detail)
+{
+    f->counts.malformed++;
+    return refuse(f, b, UINT16_MAX, "batch", detail, b->message.frames[1]);
+}
+
+/* ---- frames ---- */
+
+/* Why the grades frame cannot be used, or NULL. */
+static const char *read_grades(struct flush *f, struct flush_batch *v, struct grades_message *g)
+{
+    const struct batch *b = v->batch;
+    if (b->message.count != 3) {
+        return "frames: expected header, records and grades";
+    }
+    if (grades_decode_all(b->message.frames[2], f->arena, g) == -1) {
+        return "grades: not a grades message";
+    }
+    if (g->grading_version != b->header.grading_version || g->grading_version == 0) {
+        return "grades.grading_version: not the header's";
+    }
+    if (g->grades.len != b->header.count * g->names_count) {
+        return "grades.grades: expected one for each record and name";
+    }
+    for (size_t i = 0; i < g->grades.len; i++) {
+        if ((uint8_t)g->grades.at[i] > 5 && (uint8_t)g->grades.at[i] != GRADE_NONE) {
+            return "grades.grades: expected 0 to 5, or none";
+        }
+    }
+    v->name_count = g->names_count;
+    for (uint32_t i = 0; i < g->names_count; i++) {
+        v->ids[i] = g->names[i].at == NULL ? 0 : gradings_name(&f->store->gradings, g->names[i]);
+        for (uint32_t j = 0; j < i; j++) {
+            if (v->ids[j] == v->ids[i]) {
+                return "grades.names: one stands twice";
+            }
+        }
+        if (v->ids[i] == 0) {
+            return "grades.names: one is in no grading";
+        }
+    }
+    return NULL;
+}
+
+static const char *schema_fault(const struct batch_reader *r)
+{
+    for (uint32_t i = 0; i < r->schema_count; i++) {
+        const struct schema_message *s = &r->schemas[i];
+        for (uint32_t n = 0; n < s->results_count; n++) {
+            if (s->results[n].at == NULL) {
+                return "schema.results: expected names";
+            }
+        }
+        for (uint32_t n = 0; n < s->parameters_count; n++) {
+            if (s->parameters[n].at == NULL) {
+                return "schema.parameters: expected names";
+            }
+        }
+        for (uint32_t n = 0; n < s->metadata_count; n++) {
+            if (s->metadata[n].at == NULL) {
+                return "schema.metadata: expected names";
+            }
+        }
+    }
+    return NULL;
+}
+
+/* ---- records ---- */
+
+static const char *record_fault(const struct record_message *r)
+{
+    if (r->t_start_us < 0 || r->t_start_us >= LAST_US || r->t_end_us >= LAST_US) {
+        return "t_start, t_end: expected between the years 1970 and 9998";
+    }
+    if (r->t_end_us < r->t_start_us) {
+        return "t_end: before t_start";
+    }
+    if (r->type.len + r->content.len + r->probe.len + r->source.len + r->dest.len + r->path.len >
+        LIMIT_DIMENSIONS_BYTES) {
+        return "dimensions: longer than 2400 bytes together";
+    }
+    return NULL;
+}
+
+static struct schema_entry *schema_of(struct flush *f, struct flush_batch *v,
+                                      const struct batch_reader *reader, uint64_t index)
+{
+    if (v->schemas[index] == NULL) {
+        v->schemas[index] = schema_get(&f->store->schemas, &reader->schemas[index]);
+    }
+    return v->schemas[index];
+}
+
+static int keep_record(struct flush *f, struct flush_batch *v, const struct batch_reader *reader,
+                       const struct record_message *r, const uint8_t *grades)
+{
+    struct flush_item *item = add_item(f);
+    if (item == NULL) {
+        return -1;
+    }
+    const struct copy_grades g = {.grades = grades, .ids = v->ids, .count = v->name_count};
+    *item = (struct flush_item){.key = {r->t_start_us, (int32_t)r->row},
+                                .t_end_us = r->t_end_us,
+                                .batch = v,
+                                .grades = grades,
+                                .at = f->rows.len};
+    item->schema = schema_of(f, v, reader, r->schema);
+    item->series = series_get(&f->store->series, r, f->store->stamp);
+    if (item->schema == NULL || item->series == NULL ||
+        copy_row(&f->rows, r, (uint32_t)v->batch->header.grading_version, &g) == -1) {
+        return -1;
+    }
+    item->length = (uint32_t)(f->rows.len - item->at);
+    return 0;
+}
+
+static int read_record(struct flush *f, struct flush_batch *v, const struct batch_reader *reader,
+                       const struct record_message *r, const uint8_t *grades, struct slice bytes)
+{
+    const char *fault = record_fault(r);
+    uint32_t index = reader->record_next - 1;
+    if (f->poison != NULL) {
+        f->counts.refused++;
+        return refuse(f, v->batch, index, "database", f->poison, bytes);
+    }
+    if (fault != NULL) {
+        f->counts.rejected++;
+        return refuse(f, v->batch, index, "record", fault, bytes);
+    }
+    return keep_record(f, v, reader, r, grades);
+}
+
+/* What was read so far, to forget it when the rest of a batch is malformed. */
+struct mark {
+    uint32_t item_count, reject_count;
+    size_t rows_len;
+    struct flush_counts counts;
+};
+
+static void forget_since(struct flush *f, const struct mark *mark)
+{
+    f->item_count = mark->item_count;
+    f->rejects.count = mark->reject_count;
+    f->rows.len = mark->rows_len;
+    f->counts = mark->counts;
+}
+
+/* Reads the records whose number over all batches is within [from, to); `first` is the batch's
+ * first. */
+static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
+{
+    struct batch_reader reader;
+    struct grades_message grades;
+    struct record_message record;
+    const struct mark mark = {f->item_count, f->rejects.count, f->rows.len, f->counts};
+    const char *fault = read_grades(f, v, &grades);
+    int more;
+    if (fault == NULL) {
+        if (batch_reader_open(&reader, v->batch->message.frames[1], f->arena) == -1 ||
+            reader.record_count != v->batch->header.count) {
+            fault = "records: not as many records as the header says";
+        } else {
+            fault = schema_fault(&reader);
+        }
+    }
+    if (fault != NULL) {
+        return first >= f->from && first < f->to ? refuse_batch(f, v->batch, fault) : 0;
+    }
+    v->schemas = arena_calloc(f->arena, reader.schema_count, sizeof(struct schema_entry *));
+    if (v->schemas == NULL) {
+        return -1;
+    }
+    const char *start = (const char *)reader.cursor.at;
+    while ((more = batch_reader_next(&reader, f->scratch, &record)) == 1) {
+        const char *end = (const char *)reader.cursor.at;
+        uint32_t i = reader.record_next - 1;
+        if (first + i >= f->from && first + i < f->to &&
+            read_record(f, v, &reader, &record,
+                        (const uint8_t *)grades.grades.at + (size_t)i * v->name_count,
+                        (struct slice){start, (size_t)(end - start)}) == -1) {
+            return -1;
+        }
+        start = end;
+        arena_reset(f->scratch);
+    }
+    arena_reset(f->scratch);
+    if (more == -1) {
+        forget_since(f, &mark);
+        return first >= f->from && first < f->to
+                   ? refuse_batch(f, v->batch, "records: not a records frame")
+                   : 0;
+    }
+    return 0;
+}
+
+static int read_rejects(struct flush *f, const struct batch *b)
+{
+    const struct mark mark = {f->item_count, f->rejects.count, f->rows.len, f->counts};
+    struct unpack cursor = unpack_bytes(b->message.frames[1].at, b->message.frames[1].len);
+    struct reject_message what;
+    uint32_t count = 0;
+    while (!unpack_done(&cursor)) {
+        if (reject_decode(&cursor, f->scratch, &what) == -1 || count == b->header.count) {
+            break;
+        }
+        if (rejects_add(&f->rejects, &b->header, count++, &what) == -1) {
+            return -1;
+        }
+    }
+    arena_reset(f->scratch);
+    if (!unpack_done(&cursor) || count != b->header.count || b->message.count != 2) {
+        forget_since(f, &mark);
+        return refuse_batch(f, b, "rejects: not as many reject messages as the header says");
+    }
+    return 0;
+}
+
+int flush_read(struct flush *f)
+{
+    uint32_t first = 0;
+    for (uint32_t i = 0; i < f->batch_count; i++) {
+        struct flush_batch *v = &f->views[i];
+        int rc = 0;
+        *v = (struct flush_batch){.batch = f->batches[i]};
+        uint32_t next = first + (uint32_t)v->batch->header.count;
+        if (v->batch->header.kind == BATCH_RECORDS) {
+            rc = next > f->from || next == first ? read_records(f, v, first) : 0;
+            first = next;
+        } else if (f->from == 0) {
+            rc = read_rejects(f, v->batch);
+        }
+        if (rc == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,162 @@
+/*
+ * Records into `measurement`. What lies beyond its series' greatest key cannot be there yet and
+ * goes straight in by COPY; the rest goes through a temporary table and INSERT ... ON CONFLICT DO
+ * NOTHING.
+ */
+#include <stdlib.h>
+
+#include "stored/copy.h"
+#include "stored/flush.h"
+
+/* ---- what records need to be there ---- */
+
+static int settle_fates(struct flush *f)
+{
+    for (uint32_t i = 0; i < f->item_count; i++) {
+        struct flush_item *item = &f->items[i];
+        copy_row_set(f->rows.at + item->at, item->series->id, item->schema->id);
+        if (period_key_compare(&item->key, &item->series->greatest) > 0) {
+            item->fate = ITEM_IN_ORDER;
+            item->series->greatest = item->key;
+            f->counts.in_order++;
+        } else {
+            item->fate = ITEM_STAGED;
+        }
+    }
+    return 0;
+}
+
+static int touch_hours(struct flush *f)
+{
+    int32_t last = -1;
+    for (uint32_t i = 0; i < f->item_count; i++) {
+        int32_t hour = calendar_hour_of(f->items[i].key.t_us);
+        if (hour != last && calendar_touch(&f->store->calendar, hour, f->clock_us) == NULL) {
+            return -1;
+        }
+        last = hour;
+    }
+    return 0;
+}
+
+/* ---- COPY ---- */
+
+/* Rows that stand one behind the other in memory go as one piece. */
+static int copy_items(struct flush *f, const char *statement, enum item_fate fate)
+{
+    struct pg *pg = &f->store->pg;
+    struct slice run = {NULL, 0};
+    int rc = pg_copy_begin(pg, statement);
+    for (uint32_t i = 0; i < f->item_count && rc == 0; i++) {
+        const struct flush_item *item = &f->items[i];
+        const char *row = f->rows.at + item->at;
+        if (item->fate != fate) {
+            continue;
+        }
+        if (run.at != NULL && run.at + run.len == row) {
+            run.len += item->length;
+            continue;
+        }
+        rc = pg_copy_data(pg, run);
+        run = (struct slice){row, item->length};
+    }
+    if (rc == 0) {
+        rc = pg_copy_data(pg, run);
+    }
+    return rc == -1 ? -1 : pg_copy_end(pg);
+}
+
+/* ---- what may be there already ---- */
+
+static int compare_items(const void *a, const void *b)
+{
+    const struct flush_item *const *x = a, *const *y = b;
+    if ((*x)->series->id != (*y)->series->id) {
+        return (*x)->series->id < (*y)->series->id ? -1 : 1;
+    }
+    int keys = period_key_compare(&(*x)->key, &(*y)->key);
+    return keys != 0 ? keys : *x < *y ? -1 : *x > *y;
+}
+
+static struct flush_item *find_item(struct flush_item **sorted, uint32_t count, int64_t series_id,
+                                    const struct period_key *key)
+{
+    uint32_t low = 0, high = count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct flush_item *item = sorted[middle];
+        bool less = item->series->id != series_id ? item->series->id < series_id
+                                                  : period_key_compare(&item->key, key) < 0;
+        if (less) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    struct flush_item *item = low < count ? sorted[low] : NULL;
+    return item != NULL && item->series->id == series_id && period_key_compare(&item->key, key) == 0
+               ? item
+               : NULL;
+}
+
+/* Of several with one identity the first in `sorted` is the one that was inserted. */
+static int insert_staged(struct flush *f, struct flush_item **sorted, uint32_t count)
+{
+    PGresult *r = pg_rows(&f->store->pg, SQL_STAGED_INSERT, NULL);
+    if (r == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        sorted[i]->fate = ITEM_DUPLICATE;
+    }
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct period_key key = {pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)};
+        struct flush_item *item = find_item(sorted, count, pg_cell_64(r, i, 0), &key);
+        if (item != NULL) {
+            item->fate = ITEM_LATE;
+            f->counts.late++;
+        }
+    }
+    f->counts.duplicates += count - (uint32_t)PQntuples(r);
+    PQclear(r);
+    return 0;
+}
+
+static int write_staged(struct flush *f, uint32_t count)
+{
+    struct flush_item **sorted = malloc(count * sizeof(struct flush_item *));
+    uint32_t n = 0;
+    int rc = -1;
+    if (sorted == NULL) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < f->item_count; i++) {
+        if (f->items[i].fate == ITEM_STAGED) {
+            sorted[n++] = &f->items[i];
+        }
+    }
+    qsort(sorted, n, sizeof(struct flush_item *), compare_items);
+    if (copy_items(f, sql_copy_staged, ITEM_STAGED) == 0) {
+        rc = insert_staged(f, sorted, n);
+    }
+    free(sorted);
+    return rc;
+}
+
+int flush_records(struct flush *f)
+{
+    struct store *s = f->store;
+    if (f->item_count == 0) {
+        return 0;
+    }
+    if (series_load(&s->series, &s->pg, &s->params, s->types) == -1 ||
+        schema_load(&s->schemas, &s->pg, &s->params, f->arena) == -1 || touch_hours(f) == -1 ||
+        calendar_write(&s->calendar, &s->pg, &s->params) == -1 || settle_fates(f) == -1) {
+        return -1;
+    }
+    if (f->counts.in_order > 0 && copy_items(f, sql_copy_records, ITEM_IN_ORDER) == -1) {
+        return -1;
+    }
+    uint32_t staged = f->item_count - (uint32_t)f->counts.in_order;
+    return staged == 0 ? 0 : write_staged(f, staged);
+}

@@ -1,0 +1,175 @@
+/* The way of a batch until it is written. Does not look into records. */
+#include "stored/intake.h"
+
+#include <stdlib.h>
+
+#include "common/log.h"
+
+#define STREAMS     4096               /* (instance, shard) pairs that are remembered */
+#define FLUSH_BYTES ((size_t)24 << 20) /* most of one flush, but at least one batch */
+
+void batch_free(void *batch)
+{
+    struct batch *b = batch;
+    if (b != NULL) {
+        bus_release(&b->message);
+        free(b);
+    }
+}
+
+int intake_init(struct intake *in, const struct store_settings *settings)
+{
+    *in = (struct intake){.most_bytes = (size_t)settings->buffer_bytes};
+    in->order =
+        order_new(STREAMS, (uint32_t)settings->high_water * 4, settings->reorder_wait_ms * 1000);
+    return in->order == NULL ? -1 : 0;
+}
+
+void intake_release(struct intake *in)
+{
+    for (uint32_t i = 0; i < in->ready_count; i++) {
+        batch_free(in->ready[i]);
+    }
+    free(in->ready);
+    order_free(&in->order, batch_free);
+    *in = (struct intake){0};
+}
+
+/* ---- receiving ---- */
+
+/* Why the header cannot be used, or NULL. */
+static const char *header_fault(struct batch *b)
+{
+    const struct batch_header_message *h = &b->header;
+    if (b->message.count < 2) {
+        return "expected a header and records";
+    }
+    /* A header holds no lists: nothing is taken from an arena. */
+    if (batch_header_decode_all(b->message.frames[0], NULL, &b->header) == -1) {
+        return "not a batch header";
+    }
+    if (h->sequence == 0 || h->oldest > h->sequence) {
+        return "oldest lies beyond the batch's own sequence";
+    }
+    return NULL;
+}
+
+static void take(struct intake *in, struct batch *b, struct acks *again, int64_t clock_us)
+{
+    const struct batch_header_message *h = &b->header;
+    switch (order_offer(in->order, h->instance, (uint16_t)h->shard, h->sequence, h->oldest,
+                        clock_us, b)) {
+    case ORDER_TAKEN:
+        in->bytes += b->bytes;
+        return;
+    case ORDER_DONE:
+        (void)acks_add(again, h);
+        break;
+    case ORDER_KNOWN:
+        break;
+    case ORDER_ERROR:
+        log_error("batch.order", "error=\"memory is out\"");
+        break;
+    }
+    batch_free(b);
+}
+
+bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int64_t clock_us)
+{
+    static struct log_limit said;
+    struct batch *b = calloc(1, sizeof *b);
+    if (b == NULL) {
+        return false;
+    }
+    int rc = bus_receive(graded, &b->message);
+    if (rc == 1) {
+        free(b);
+        return false;
+    }
+    const char *fault = rc == -1 ? "more frames than a batch has" : header_fault(b);
+    if (fault != NULL) {
+        count_add(COUNT_MALFORMED_BATCHES, 1);
+        if (log_allowed(&said, 5)) {
+            log_warn("batch.malformed", "error=\"%s\"", fault);
+        }
+        batch_free(b);
+        return true;
+    }
+    for (int i = 0; i < b->message.count; i++) {
+        b->bytes += b->message.frames[i].len;
+    }
+    count_add(COUNT_RECEIVED_BATCHES, 1);
+    count_add(COUNT_RECEIVED_RECORDS, b->header.kind == BATCH_RECORDS ? b->header.count : 0);
+    take(in, b, again, clock_us);
+    return true;
+}
+
+/* ---- in order ---- */
+
+static int reserve_ready(struct intake *in)
+{
+    if (in->ready_count < in->ready_size) {
+        return 0;
+    }
+    uint32_t size = in->ready_size == 0 ? 64 : in->ready_size * 2;
+    struct batch **ready = realloc(in->ready, size * sizeof(struct batch *));
+    if (ready == NULL) {
+        return -1;
+    }
+    in->ready = ready;
+    in->ready_size = size;
+    return 0;
+}
+
+void intake_sort(struct intake *in, int64_t clock_us)
+{
+    struct batch *b;
+    while (reserve_ready(in) == 0 && (b = order_next(in->order, clock_us)) != NULL) {
+        if (in->ready_count == 0) {
+            in->ready_since_us = clock_us;
+        }
+        in->ready[in->ready_count++] = b;
+        in->ready_records += b->header.count;
+    }
+}
+
+int64_t intake_deadline(const struct intake *in, int64_t flush_us)
+{
+    int64_t order = order_deadline(in->order);
+    if (in->ready_count == 0) {
+        return order;
+    }
+    int64_t flush = in->ready_since_us + flush_us;
+    return order < flush ? order : flush;
+}
+
+uint32_t intake_portion(const struct intake *in, uint64_t records)
+{
+    uint32_t count = 0;
+    uint64_t sum = 0;
+    size_t bytes = 0;
+    while (count < in->ready_count && sum < records) {
+        sum += in->ready[count]->header.count;
+        bytes += in->ready[count]->bytes;
+        if (count > 0 && bytes > FLUSH_BYTES) {
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
+void intake_committed(struct intake *in, uint32_t count, struct acks *acks)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        struct batch *b = in->ready[i];
+        const struct batch_header_message *h = &b->header;
+        order_committed(in->order, h->instance, (uint16_t)h->shard, h->sequence);
+        (void)acks_add(acks, h);
+        in->ready_records -= h->count;
+        in->bytes -= b->bytes;
+        batch_free(b);
+    }
+    in->ready_count -= count;
+    memmove(in->ready, in->ready + count, in->ready_count * sizeof(struct batch *));
+}

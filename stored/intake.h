@@ -1,0 +1,51 @@
+/*
+ * Batches between the socket and the transaction: received, checked by their header, put in order,
+ * handed out for a flush. Bounded: when it is full it takes no more, and ZeroMQ's high-water mark
+ * pushes back.
+ */
+#ifndef EZREPO_STORED_INTAKE_H
+#define EZREPO_STORED_INTAKE_H
+
+#include "stored/announce.h"
+#include "stored/order.h"
+#include "stored/store.h"
+
+struct intake {
+    struct order *order;
+    struct batch **ready; /* in the order they are to be written */
+    uint32_t ready_count, ready_size;
+    uint64_t ready_records;
+    int64_t ready_since_us; /* when the first of them became ready */
+    size_t bytes;           /* of all batches here, waiting ones included */
+    size_t most_bytes;
+};
+
+/* -1 when memory is out. */
+int intake_init(struct intake *in, const struct store_settings *settings);
+void intake_release(struct intake *in);
+
+static inline bool intake_is_full(const struct intake *in)
+{
+    return in->bytes >= in->most_bytes;
+}
+
+/*
+ * Takes one batch from the socket: true when there was one. One that was committed before is noted
+ * in *again; one without a readable header is counted and dropped, since nobody could be told of
+ * it.
+ */
+bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int64_t clock_us);
+
+/* Moves what is in order, or waited long enough, to `ready`. INT64_MAX: everything. */
+void intake_sort(struct intake *in, int64_t clock_us);
+
+/* When to look again; INT64_MAX when nothing waits. */
+int64_t intake_deadline(const struct intake *in, int64_t flush_us);
+
+/* How many of the ready batches make a flush of about so many records. */
+uint32_t intake_portion(const struct intake *in, uint64_t records);
+
+/* The first `count` of the ready batches are committed: noted in *acks, and given back. */
+void intake_committed(struct intake *in, uint32_t count, struct acks *acks);
+
+#endif

@@ -1,0 +1,476 @@
+/*
+ * stored: the only process that writes to PostgreSQL. Here is when things happen; what happens is
+ * in the other files. It answers no queries.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "stored/announce.h"
+#include "stored/flush.h"
+#include "stored/intake.h"
+#include "stored/migrate.h"
+#include "stored/publish.h"
+#include "stored/seal.h"
+
+#define BACKOFF_FIRST_MS    100
+#define BACKOFF_MOST_MS     5000
+#define DRAIN_QUIET_US      INT64_C(250000) /* nothing arrived for as long: nothing is on its way */
+#define MOMENT_MS           50
+#define ANNOUNCE_HIGH_WATER 1000
+
+uint64_t store_counters[STORE_COUNTER_COUNT];
+
+#define COUNTER_TEXT(name, text) text,
+static const char *const counter_names[] = {STORE_COUNTERS(COUNTER_TEXT)};
+#undef COUNTER_TEXT
+
+static struct store_settings settings;
+
+#define OPTION(name, preset, min, max, reloadable, help)                                           \
+    {                                                                                              \
+#name, CONFIG_INTEGER, offsetof(struct store_settings, name), preset, min, max,            \
+            reloadable, help                                                                       \
+    }
+
+static const struct config_option options[] = {
+    {"database", CONFIG_STRING, offsetof(struct store_settings, database), NULL, 0, 0, false,
+     "libpq connection string of the database to write to"},
+    {"grading_default", CONFIG_STRING, offsetof(struct store_settings, grading_default), "\"\"", 0,
+     0, false,
+     "grading document that becomes version 1 of an empty store; empty: the one in schemas_dir"},
+    OPTION(flush_records, "16384", 1, 65536, true, "records of a transaction under load"),
+    OPTION(flush_ms, "20", 1, 10000, true, "milliseconds after which what is there is written"),
+    OPTION(reorder_wait_ms, "250", 0, 60000, false,
+           "milliseconds a missing batch is waited for before the ones after it are written"),
+    OPTION(rejected_rows, "100000", 0, 100000000, true, "rows kept of what could not be accepted"),
+    OPTION(max_series, "1000000", 1, 100000000, false, "series kept in memory"),
+    OPTION(max_schemas, "10000", 1, 1000000, false, "schemas kept in memory"),
+    OPTION(seal_after_s, "600", 1, 86400, true,
+           "seconds after its end an hour is counted into the roll-up"),
+    OPTION(buffer_bytes, "33554432", 65536, 4294967296, false,
+           "bytes of batches held while the database is slow or away"),
+    OPTION(high_water, "64", 1, 100000, false, "batches in ZeroMQ's queue per classifyd"),
+    OPTION(drain_ms, "5000", 0, 600000, true,
+           "milliseconds after SIGTERM to go on with what still arrives"),
+    CONFIG_END};
+
+static struct {
+    zloop_t *loop;
+    zsock_t *graded, *announce, *store_socket;
+    struct store store;
+    struct flush *flush;
+    struct intake intake;
+    struct acks acks;
+    bool paused; /* nothing is read from `graded` */
+    bool timer_armed;
+    int64_t timer_at_us;
+    int64_t database_at_us; /* not before this is the database tried (again) */
+    int64_t backoff_ms;
+    int64_t away_since_us; /* of day; 0: it is there */
+    int64_t received_at_us, drain_until_us;
+} self;
+
+static void work(void);
+
+/* ---- timing ---- */
+
+static int on_timer(zloop_t *loop, int timer, void *context)
+{
+    (void)loop, (void)timer, (void)context;
+    self.timer_armed = false;
+    work();
+    return 0;
+}
+
+static void arm_timer(int64_t at_us, int64_t now_us)
+{
+    int64_t delay_ms = at_us <= now_us ? 0 : (at_us - now_us + 999) / 1000;
+    if (self.timer_armed && self.timer_at_us <= at_us) {
+        return;
+    }
+    /* An earlier one that is armed fires too, which does no harm. */
+    if (zloop_timer(self.loop, (size_t)delay_ms, 1, on_timer, NULL) != -1) {
+        self.timer_armed = true;
+        self.timer_at_us = at_us;
+    }
+}
+
+/* ---- the database ---- */
+
+static void note_away(const char *why)
+{
+    static struct log_limit said;
+    int64_t now_us = daemon_now_us();
+    if (self.away_since_us == 0) {
+        self.away_since_us = now_us;
+    }
+    daemon_note("database", "away for %lld s: %.120s",
+                (long long)((now_us - self.away_since_us) / 1000000), why);
+    if (log_allowed(&said, 3)) {
+        log_warn("database.away", "again_ms=%lld error=\"%s\"", (long long)self.backoff_ms, why);
+    }
+}
+
+/* A step with the database failed: when it may be tried again. */
+static void back_off(void)
+{
+    count_add(COUNT_DATABASE_ERRORS, 1);
+    self.backoff_ms = self.backoff_ms == 0 ? BACKOFF_FIRST_MS : self.backoff_ms * 2;
+    if (self.backoff_ms > BACKOFF_MOST_MS) {
+        self.backoff_ms = BACKOFF_MOST_MS;
+    }
+    self.database_at_us = daemon_clock_us() + self.backoff_ms * 1000;
+    note_away(self.store.pg.message);
+}
+
+/* What the store holds, read afresh. 0; 1 later perhaps; -1 somebody has to do something. */
+static int load_store(void)
+{
+    struct store *s = &self.store;
+    int rc = migrate(&s->pg, &s->params, s->schemas_dir);
+    if (rc != 0) {
+        return rc;
+    }
+    series_clear(&s->series);
+    schema_forget(&s->schemas);
+    s->rejected_new = settings.rejected_rows;
+    if (migrate_record_types(&s->pg, &s->params, s->types) == -1 ||
+        gradings_load(&s->gradings, &s->pg) == -1 ||
+        calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1) {
+        return 1;
+    }
+    return publish_default(s, settings.grading_default);
+}
+
+static void connect_database(void)
+{
+    struct store *s = &self.store;
+    if (daemon_clock_us() < self.database_at_us) {
+        return;
+    }
+    seal_close(s->seal);
+    if (pg_open(&s->pg, settings.database, "ezrepo-stored") == -1) {
+        back_off();
+        return;
+    }
+    int rc = load_store();
+    if (rc != 0) {
+        if (rc == -1) {
+            daemon_finished(1);
+        }
+        if (pg_is_open(&s->pg)) {
+            pg_close(&s->pg);
+        }
+        back_off();
+        return;
+    }
+    count_add(COUNT_DATABASE_CONNECTS, 1);
+    self.backoff_ms = 0;
+    self.away_since_us = 0;
+    daemon_note("database", "connected");
+    log_info("database.connected", "grading=%u hours=%u", s->gradings.version,
+             s->calendar.hour_count);
+    announce_grading(self.announce, &s->gradings);
+}
+
+/* ---- batches ---- */
+
+static int on_graded(zloop_t *loop, zsock_t *reader, void *context);
+
+/* Reads only while there is room, so that nothing spins and ZeroMQ pushes back. */
+static void pause_or_resume(void)
+{
+    bool full = intake_is_full(&self.intake);
+    if (full && !self.paused) {
+        zloop_reader_end(self.loop, self.graded);
+        self.paused = true;
+    } else if (!full && self.paused && zloop_reader(self.loop, self.graded, on_graded, NULL) == 0) {
+        self.paused = false;
+    }
+}
+
+static bool database_is_ready(int64_t clock_us)
+{
+    return pg_is_open(&self.store.pg) && clock_us >= self.database_at_us;
+}
+
+/* Enough for a flush, or, while there is no database to write it to, all there is room for. */
+static void receive_batches(void)
+{
+    int64_t clock_us = daemon_clock_us();
+    bool ready = database_is_ready(clock_us);
+    while (!intake_is_full(&self.intake) &&
+           !(ready && self.intake.ready_records >= (uint64_t)settings.flush_records) &&
+           intake_receive(&self.intake, self.graded, &self.acks, clock_us)) {
+        self.received_at_us = clock_us;
+        intake_sort(&self.intake, clock_us);
+    }
+    count_add(COUNT_ACKNOWLEDGED_BATCHES, acks_send(&self.acks, self.announce));
+}
+
+static int on_graded(zloop_t *loop, zsock_t *reader, void *context)
+{
+    (void)loop, (void)reader, (void)context;
+    receive_batches();
+    work();
+    return 0;
+}
+
+/* One transaction. False when the database did not take it. */
+static bool flush_portion(void)
+{
+    int64_t began_us = daemon_clock_us();
+    uint32_t count = intake_portion(&self.intake, (uint64_t)settings.flush_records);
+    uint64_t records = 0;
+    int64_t oldest_us = INT64_MAX;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct batch_header_message *h = &self.intake.ready[i]->header;
+        records += h->count;
+        oldest_us = h->received_us < oldest_us ? h->received_us : oldest_us;
+    }
+    if (flush_write(self.flush, self.intake.ready, count, began_us) == -1) {
+        log_error("flush.failed", "sqlstate=%s error=\"%s\"", self.store.pg.sqlstate,
+                  self.store.pg.message);
+        back_off();
+        return false;
+    }
+    intake_committed(&self.intake, count, &self.acks);
+    count_add(COUNT_ACKNOWLEDGED_BATCHES, acks_send(&self.acks, self.announce));
+    count_add(COUNT_COMMITTED_BATCHES, count);
+    count_add(COUNT_FLUSHES, 1);
+    int64_t lag_us = daemon_now_us() - oldest_us;
+    count_set(COUNT_LAG_MS, lag_us < 0 ? 0 : (uint64_t)lag_us / 1000);
+    count_set(COUNT_FLUSH_MS, (uint64_t)(daemon_clock_us() - began_us) / 1000);
+    count_set(COUNT_FLUSH_RECORDS, records);
+    self.backoff_ms = 0;
+    if (self.away_since_us != 0) {
+        self.away_since_us = 0;
+        daemon_note("database", "connected");
+    }
+    return true;
+}
+
+static bool flush_is_due(int64_t clock_us)
+{
+    const struct intake *in = &self.intake;
+    return in->ready_count > 0 &&
+           (in->ready_records >= (uint64_t)settings.flush_records || self.drain_until_us != 0 ||
+            clock_us - in->ready_since_us >= settings.flush_ms * 1000);
+}
+
+/* Everything that can be done now is done; then the timer is set for what comes later. */
+static void work(void)
+{
+    int64_t clock_us = daemon_clock_us();
+    if (!pg_is_open(&self.store.pg)) {
+        connect_database();
+        clock_us = daemon_clock_us();
+    }
+    intake_sort(&self.intake, clock_us);
+    if (database_is_ready(clock_us) && flush_is_due(clock_us) && flush_portion()) {
+        clock_us = daemon_clock_us();
+        intake_sort(&self.intake, clock_us);
+    }
+    pause_or_resume();
+    int64_t at_us = intake_deadline(&self.intake, settings.flush_ms * 1000);
+    if (!database_is_ready(clock_us)) {
+        at_us = self.database_at_us;
+    }
+    if (at_us != INT64_MAX) {
+        arm_timer(at_us, clock_us);
+    }
+}
+
+/* ---- the other sockets ---- */
+
+static int on_announce(zloop_t *loop, zsock_t *reader, void *context)
+{
+    (void)loop, (void)context;
+    if (announce_subscriptions(reader)) {
+        announce_grading(self.announce, &self.store.gradings);
+    }
+    return 0;
+}
+
+static int on_store(zloop_t *loop, zsock_t *reader, void *context)
+{
+    (void)loop, (void)context;
+    if (publish_requests(&self.store, reader)) {
+        announce_grading(self.announce, &self.store.gradings);
+    }
+    return 0;
+}
+
+/* ---- draining ---- */
+
+static void go_on_draining(void)
+{
+    int64_t clock_us = daemon_clock_us();
+    bool late = clock_us >= self.drain_until_us;
+    bool quiet = clock_us - self.received_at_us >= DRAIN_QUIET_US;
+    receive_batches();
+    if (quiet || late) {
+        intake_sort(&self.intake, INT64_MAX);
+    }
+    work();
+    bool empty = self.intake.ready_count == 0 && order_waiting(self.intake.order) == 0;
+    if (late || (quiet && empty)) {
+        if (!empty) {
+            log_warn("drain.unfinished", "batches=%u effect=\"not acknowledged, so pushed again\"",
+                     self.intake.ready_count + order_waiting(self.intake.order));
+        }
+        seal_close(self.store.seal);
+        if (pg_is_open(&self.store.pg) && flush_checkpoint(&self.store) == -1) {
+            log_warn("drain.checkpoint", "error=\"%s\"", self.store.pg.message);
+        }
+        daemon_finished(0);
+    }
+}
+
+static void drain(void)
+{
+    int64_t clock_us = daemon_clock_us();
+    self.drain_until_us = clock_us + settings.drain_ms * 1000;
+    self.received_at_us = clock_us;
+}
+
+static int on_moment(zloop_t *loop, int timer, void *context)
+{
+    (void)loop, (void)timer, (void)context;
+    if (self.drain_until_us != 0) {
+        go_on_draining();
+    } else if (pg_is_open(&self.store.pg)) {
+        seal_go_on(self.store.seal, daemon_now_us(), daemon_clock_us());
+    }
+    return 0;
+}
+
+/* ---- the skeleton's callbacks ---- */
+
+static int check(const struct config_common *common, const void *given)
+{
+    const struct store_settings *s = given;
+    char *error = NULL;
+    (void)common;
+    PQconninfoOption *parsed = PQconninfoParse(s->database, &error);
+    if (parsed == NULL) {
+        fprintf(stderr, "stored.database: expected a connection string of PostgreSQL: %s",
+                error == NULL ? "memory is out\n" : error);
+        PQfreemem(error);
+        return -1;
+    }
+    PQconninfoFree(parsed);
+    if (s->grading_default[0] != '\0' && access(s->grading_default, R_OK) == -1) {
+        fprintf(stderr, "stored.grading_default: expected a file that can be read, found \"%s\"\n",
+                s->grading_default);
+        return -1;
+    }
+    return 0;
+}
+
+static int open_sockets(zloop_t *loop)
+{
+    self.graded = bus_bind(ZMQ_PULL, ENDPOINT_GRADED, (int)settings.high_water);
+    self.announce = bus_bind(ZMQ_XPUB, ENDPOINT_ANNOUNCE, ANNOUNCE_HIGH_WATER);
+    self.store_socket = bus_bind(ZMQ_ROUTER, ENDPOINT_STORE, (int)settings.high_water);
+    if (self.graded == NULL || self.announce == NULL || self.store_socket == NULL) {
+        return -1;
+    }
+    zsock_set_xpub_verbose(self.announce, 1);
+    if (zloop_reader(loop, self.graded, on_graded, NULL) == -1 ||
+        zloop_reader(loop, self.announce, on_announce, NULL) == -1 ||
+        zloop_reader(loop, self.store_socket, on_store, NULL) == -1 ||
+        zloop_timer(loop, MOMENT_MS, 0, on_moment, NULL) == -1) {
+        log_error("stored.loop", "error=\"memory is out\"");
+        return -1;
+    }
+    return 0;
+}
+
+static int start(zloop_t *loop)
+{
+    struct store *s = &self.store;
+    char types[1024];
+    self.loop = loop;
+    s->settings = &settings;
+    s->schemas_dir = daemon_common()->schemas_dir;
+    s->series.max = (uint32_t)settings.max_series;
+    s->schemas.max = (uint32_t)settings.max_schemas;
+    snprintf(types, sizeof types, "%s/record-types.json", s->schemas_dir);
+    s->types = record_types_read(types);
+    self.flush = flush_new(s);
+    s->seal = seal_new(s);
+    if (s->types == NULL || self.flush == NULL || s->seal == NULL ||
+        intake_init(&self.intake, &settings) == -1) {
+        return -1;
+    }
+    daemon_note("database", "not tried yet");
+    if (open_sockets(loop) == -1) {
+        return -1;
+    }
+    arm_timer(0, 0);
+    return 0;
+}
+
+static void tick(void)
+{
+    announce_version(self.announce, &self.store.gradings);
+    if (self.intake.order != NULL) {
+        count_set(COUNT_REORDER_WAITING, order_waiting(self.intake.order));
+        count_set(COUNT_REORDER_SKIPPED, order_skipped(self.intake.order));
+    }
+    count_set(COUNT_BUFFERED_BYTES, self.intake.bytes);
+    count_set(COUNT_SERIES, series_count(&self.store.series));
+    count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
+    if (self.away_since_us != 0) {
+        daemon_note("database", "away for %lld s: %.120s",
+                    (long long)((daemon_now_us() - self.away_since_us) / 1000000),
+                    self.store.pg.message);
+    }
+}
+
+static void stop(void)
+{
+    struct store *s = &self.store;
+    seal_free(&s->seal);
+    flush_free(&self.flush);
+    if (self.intake.order != NULL) {
+        intake_release(&self.intake);
+    }
+    acks_release(&self.acks);
+    series_clear(&s->series);
+    schema_forget(&s->schemas);
+    calendar_release(&s->calendar);
+    gradings_release(&s->gradings);
+    record_types_free(&s->types);
+    pg_params_release(&s->params);
+    if (pg_is_open(&s->pg)) {
+        pg_close(&s->pg);
+    }
+    zsock_destroy(&self.graded);
+    zsock_destroy(&self.announce);
+    zsock_destroy(&self.store_socket);
+}
+
+static const struct daemon stored = {
+    .name = "stored",
+    .summary = "writes graded records, their periods and events to PostgreSQL",
+    .options = options,
+    .settings = &settings,
+    .settings_size = sizeof settings,
+    .counter_names = counter_names,
+    .counters = store_counters,
+    .counter_count = STORE_COUNTER_COUNT,
+    .check = check,
+    .start = start,
+    .drain = drain,
+    .tick = tick,
+    .stop = stop,
+};
+
+int main(int argc, char **argv)
+{
+    return daemon_main(&stored, argc, argv);
+}

@@ -1,0 +1,294 @@
+/*
+ * Numbered migrations, schemas/sql/NNNN-NAME.sql: each applied once in one transaction, never
+ * skipped, never undone. The list of record types is brought up to date here too.
+ */
+#include "stored/migrate.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+
+#define LOCK_KEY        INT64_C(0x657a7265706f) /* "ezrepo" */
+#define MIGRATION_BYTES ((size_t)4 << 20)
+#define MIN_VERSION     150000
+
+/* A failure that may pass (1) or one that somebody must look at (-1). */
+static int judge(struct pg *pg, const char *doing)
+{
+    log_error("database.prepare", "doing=\"%s\" sqlstate=%s error=\"%s\"", doing, pg->sqlstate,
+              pg->message);
+    bool may_pass = pg->fault == PG_AWAY || strncmp(pg->sqlstate, "57", 2) == 0 ||
+                    strncmp(pg->sqlstate, "53", 2) == 0 || strncmp(pg->sqlstate, "55", 2) == 0;
+    return may_pass ? 1 : -1;
+}
+
+static int check_server(struct pg *pg, bool *role_is_there)
+{
+    PGresult *r = pg_rows(pg, SQL_ROLE, NULL);
+    if (r == NULL) {
+        return judge(pg, "look at the server");
+    }
+    *role_is_there = pg_cell_bool(r, 0, 0);
+    bool utf8 = pg_cell_bool(r, 0, 1);
+    int version = pg_cell_32(r, 0, 2);
+    PQclear(r);
+    if (!utf8) {
+        log_error("database.encoding", "expected=\"a database with the encoding UTF8\"");
+        return -1;
+    }
+    if (version < MIN_VERSION) {
+        log_error("database.version", "found=%d expected=\"PostgreSQL 15 or later\"", version);
+        return -1;
+    }
+    return 0;
+}
+
+static int take_lock(struct pg *pg, struct pg_params *params)
+{
+    static struct log_limit said;
+    pg_params_begin(params);
+    pg_add_64(params, LOCK_KEY);
+    PGresult *r = pg_rows(pg, SQL_LOCK, params);
+    if (r == NULL) {
+        return judge(pg, "take the lock");
+    }
+    bool taken = pg_cell_bool(r, 0, 0);
+    PQclear(r);
+    if (!taken && log_allowed(&said, 1)) {
+        log_warn("database.owned", "error=\"another stored holds this database\"");
+    }
+    return taken ? 0 : 1;
+}
+
+static int make_role(struct pg *pg)
+{
+    if (pg_do(pg, sql_role_make) == 0 || strcmp(pg->sqlstate, "42710") == 0) {
+        return 0;
+    }
+    if (strcmp(pg->sqlstate, "42501") == 0) {
+        log_error("database.role",
+                  "error=\"the role ezrepo_read does not exist and this user may "
+                  "not create it\" advice=\"let an administrator run: %s\"",
+                  sql_role_make);
+        return -1;
+    }
+    return judge(pg, "create the role ezrepo_read");
+}
+
+/* ---- the files ---- */
+
+static int is_migration(const struct dirent *entry)
+{
+    const char *n = entry->d_name;
+    size_t len = strlen(n);
+    return len > 9 && strspn(n, "0123456789") == 4 && n[4] == '-' &&
+           strcmp(n + len - 4, ".sql") == 0;
+}
+
+/* The file's text, NUL-terminated; the caller frees it. NULL after an error was logged. */
+static char *read_text(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char *text = f == NULL ? NULL : malloc(MIGRATION_BYTES);
+    if (text != NULL) {
+        size_t n = fread(text, 1, MIGRATION_BYTES - 1, f);
+        text[n] = '\0';
+        if (ferror(f) != 0 || n == MIGRATION_BYTES - 1) {
+            free(text);
+            text = NULL;
+        }
+    }
+    if (text == NULL) {
+        log_errno("migration.read", "file=%s", path);
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return text;
+}
+
+static int apply(struct pg *pg, struct pg_params *params, const char *path, const char *name,
+                 int number)
+{
+    char *text = read_text(path);
+    if (text == NULL) {
+        return -1;
+    }
+    pg_params_begin(params);
+    pg_add_32(params, number);
+    pg_add_bytes(params, slice_of(name));
+    int rc = pg_do(pg, "BEGIN") == 0 && pg_do(pg, text) == 0 &&
+                     pg_run(pg, SQL_MIGRATION_ADD, params) == 0 && pg_commit(pg) == 0
+                 ? 0
+                 : -1;
+    free(text);
+    if (rc == -1) {
+        rc = judge(pg, name);
+        pg_rollback(pg);
+        return rc;
+    }
+    log_info("migration.applied", "name=%s", name);
+    return 0;
+}
+
+static int apply_missing(struct pg *pg, struct pg_params *params, const char *folder,
+                         struct dirent **files, int count, int applied)
+{
+    for (int i = 0; i < count; i++) {
+        const char *name = files[i]->d_name;
+        char path[1024];
+        int number = atoi(name);
+        if (number != i + 1) {
+            log_error("migration.numbers", "found=%s expected=\"number %d\"", name, i + 1);
+            return -1;
+        }
+        if (number <= applied) {
+            continue;
+        }
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        int rc = apply(pg, params, path, name, number);
+        if (rc != 0) {
+            return rc;
+        }
+    }
+    return 0;
+}
+
+static int apply_all(struct pg *pg, struct pg_params *params, const char *schemas_dir)
+{
+    struct dirent **files = NULL;
+    char folder[700];
+    PGresult *r = pg_rows(pg, SQL_MIGRATIONS, NULL);
+    if (r == NULL) {
+        return judge(pg, "read the table of migrations");
+    }
+    int applied = pg_cell_32(r, 0, 0);
+    PQclear(r);
+    snprintf(folder, sizeof folder, "%s/sql", schemas_dir);
+    int count = scandir(folder, &files, is_migration, alphasort);
+    if (count == -1) {
+        log_errno("migration.folder", "path=%s", folder);
+        return -1;
+    }
+    int rc = -1;
+    if (applied > count || count == 0) {
+        log_error("migration.newer",
+                  "database=%d known=%d error=\"the database was made by a newer version\"",
+                  applied, count);
+    } else {
+        rc = apply_missing(pg, params, folder, files, count, applied);
+    }
+    for (int i = 0; i < count; i++) {
+        free(files[i]);
+    }
+    free(files);
+    return rc;
+}
+
+int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
+{
+    bool role_is_there;
+    int rc = take_lock(pg, params);
+    if (rc == 0) {
+        rc = check_server(pg, &role_is_there);
+    }
+    if (rc == 0 && !role_is_there) {
+        rc = make_role(pg);
+    }
+    if (rc == 0 && pg_do(pg, sql_schema) == -1) {
+        rc = judge(pg, "create the schema ezrepo");
+    }
+    if (rc == 0) {
+        rc = apply_all(pg, params, schemas_dir);
+    }
+    if (rc == 0 && pg_do(pg, sql_staging) == -1) {
+        rc = judge(pg, "create a temporary table");
+    }
+    return rc;
+}
+
+/* ---- record types ---- */
+
+/* The gap of a type as the file has it; 0 when the file does not name the type ("" is the default).
+ */
+static int64_t gap_in_file(const struct record_types *types, struct slice type)
+{
+    struct slice named;
+    int64_t gap_us;
+    if (type.len == 0) {
+        return record_types_default_gap_us(types);
+    }
+    for (uint32_t i = 0; record_types_each(types, i, &named, &gap_us) == 0; i++) {
+        if (slice_equal(named, type)) {
+            return gap_us;
+        }
+    }
+    return 0;
+}
+
+static void warn_when_periods_exist(struct pg *pg, struct pg_params *params, struct slice type,
+                                    int64_t was_us, int64_t is_us)
+{
+    pg_params_begin(params);
+    pg_add_bytes(params, type);
+    PGresult *r = pg_rows(pg, SQL_PERIODS_OF_TYPE, params);
+    if (r != NULL && pg_cell_bool(r, 0, 0)) {
+        log_warn("record_type.gap_changed",
+                 "type=\"%.*s\" was_ms=%lld is_ms=%lld effect=\"periods made before keep the old "
+                 "gap: they need to be rebuilt\"",
+                 (int)type.len, type.at, (long long)(was_us / 1000), (long long)(is_us / 1000));
+    }
+    PQclear(r);
+}
+
+static int put_type(struct pg *pg, struct pg_params *params, struct slice type, int64_t gap_us)
+{
+    pg_params_begin(params);
+    pg_add_bytes(params, type);
+    pg_add_64(params, gap_us);
+    return pg_run(pg, SQL_RECORD_TYPE_PUT, params);
+}
+
+/* Compares what the database has with the file. */
+static int update_known(struct pg *pg, struct pg_params *params, const struct record_types *types)
+{
+    PGresult *r = pg_rows(pg, SQL_RECORD_TYPES, NULL);
+    if (r == NULL) {
+        return -1;
+    }
+    int rc = 0;
+    for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+        struct slice type = pg_cell_text(r, i, 0);
+        int64_t was_us = pg_cell_64(r, i, 1);
+        int64_t is_us = gap_in_file(types, type);
+        if (is_us == was_us) {
+            continue;
+        }
+        warn_when_periods_exist(pg, params, type, was_us,
+                                is_us != 0 ? is_us : record_types_default_gap_us(types));
+        if (is_us == 0) {
+            pg_params_begin(params);
+            pg_add_bytes(params, type);
+            rc = pg_run(pg, SQL_RECORD_TYPE_REMOVE, params);
+        }
+    }
+    PQclear(r);
+    return rc;
+}
+
+int migrate_record_types(struct pg *pg, struct pg_params *params, const struct record_types *types)
+{
+    struct slice type;
+    int64_t gap_us;
+    int rc = update_known(pg, params, types);
+    if (rc == 0) {
+        rc = put_type(pg, params, slice_of(""), record_types_default_gap_us(types));
+    }
+    for (uint32_t i = 0; rc == 0 && record_types_each(types, i, &type, &gap_us) == 0; i++) {
+        rc = put_type(pg, params, type, gap_us);
+    }
+    return rc;
+}

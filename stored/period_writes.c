@@ -1,0 +1,228 @@
+/* Periods and events to the database: one statement for each kind of change. */
+#include "stored/period_writes.h"
+
+#include <stdlib.h>
+
+static void *grow(void **at, uint32_t *count, uint32_t *size, size_t element)
+{
+    if (*count == *size) {
+        uint32_t more = *size == 0 ? 256 : *size * 2;
+        void *moved = realloc(*at, (size_t)more * element);
+        if (moved == NULL) {
+            return NULL;
+        }
+        *at = moved;
+        *size = more;
+    }
+    return (char *)*at + (size_t)(*count)++ * element;
+}
+
+#define APPEND(list, ...)                                                                          \
+    do {                                                                                           \
+        __typeof__((list)->at) to =                                                                \
+            grow((void **)&(list)->at, &(list)->count, &(list)->size, sizeof *(list)->at);         \
+        if (to == NULL) {                                                                          \
+            return -1;                                                                             \
+        }                                                                                          \
+        *to = (__typeof__(*to)){__VA_ARGS__};                                                      \
+        return 0;                                                                                  \
+    } while (0)
+
+int period_writes_put(struct period_writes *w, struct period_pair pair, bool computed,
+                      const struct period *period)
+{
+    APPEND(&w->put, .pair = pair, .computed = computed, .period = *period);
+}
+
+int period_writes_tell(struct period_writes *w, struct period_pair pair, bool computed,
+                       const struct period_event *event)
+{
+    APPEND(&w->told, .pair = pair, .computed = computed, .event = *event);
+}
+
+int period_writes_remove(struct period_writes *w, struct period_pair pair,
+                         const struct period_key *key)
+{
+    APPEND(&w->removed, .pair = pair, .key = *key);
+}
+
+int period_writes_retract(struct period_writes *w, struct period_pair pair,
+                          const struct period_key *key)
+{
+    APPEND(&w->retracted, .pair = pair, .key = *key);
+}
+
+int period_writes_dirty(struct period_writes *w, struct period_pair pair)
+{
+    APPEND(&w->dirty, .series = pair.series, .grade_id = pair.grade_id);
+}
+
+int period_writes_late(struct period_writes *w, struct period_pair pair,
+                       const struct period_record *record)
+{
+    APPEND(&w->late, .pair = pair, .record = *record);
+}
+
+struct period_writes *period_writes_new(void)
+{
+    return calloc(1, sizeof(struct period_writes));
+}
+
+void period_writes_clear(struct period_writes *w)
+{
+    w->put.count = w->told.count = w->removed.count = 0;
+    w->retracted.count = w->dirty.count = w->late.count = 0;
+    w->ended = 0;
+}
+
+void period_writes_free(struct period_writes **w)
+{
+    if (*w != NULL) {
+        free((*w)->put.at);
+        free((*w)->told.at);
+        free((*w)->removed.at);
+        free((*w)->retracted.at);
+        free((*w)->dirty.at);
+        free((*w)->late.at);
+        free(*w);
+        *w = NULL;
+    }
+}
+
+/* Gathered before the pair turned out to need computing again: no longer what is to be written. */
+static bool void_by_now(const struct period_pair *pair, bool computed)
+{
+    if (computed || !pair->series->again) {
+        return false;
+    }
+    const struct series_grade *g = series_grade_find(pair->series, pair->grade_id);
+    return g != NULL && g->again != 0;
+}
+
+/* ---- columns ---- */
+
+/* Series, grade name, time, row: what every list starts with. */
+static void begin_keys(struct pg_params *p)
+{
+    pg_params_begin(p);
+    pg_add_array(p, PG_BIGINT);
+    pg_add_array(p, PG_SMALLINT);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_INTEGER);
+}
+
+static void put_key(struct pg_params *p, const struct period_pair *pair,
+                    const struct period_key *key)
+{
+    pg_put_64(p, 0, pair->series->id);
+    pg_put_16(p, 1, (int16_t)pair->grade_id);
+    pg_put_time(p, 2, key->t_us);
+    pg_put_32(p, 3, key->row);
+}
+
+static void begin_periods(struct pg_params *p)
+{
+    begin_keys(p);
+    pg_add_array(p, PG_SMALLINT);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_BIGINT);
+    pg_add_array(p, PG_SMALLINT);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_INTEGER);
+}
+
+/* All records of the series are in it: it holds through the series' greatest key. */
+static void put_period(struct pg_params *p, const struct period_pair *pair,
+                       const struct period *period)
+{
+    put_key(p, pair, &period->start);
+    pg_put_16(p, 4, period->grade);
+    pg_put_time(p, 5, period->t_end_us);
+    pg_put_64(p, 6, (int64_t)period->records);
+    pg_put_16(p, 7, period->ended);
+    pg_put_time(p, 8, pair->series->greatest.t_us);
+    pg_put_32(p, 9, pair->series->greatest.row);
+}
+
+static int run_filled(struct store *store, enum sql_statement statement)
+{
+    return pg_elements(&store->params, 0) == 0 ? 0 : pg_run(&store->pg, statement, &store->params);
+}
+
+/* ---- sending ---- */
+
+static int send_drops(struct store *store, enum sql_statement statement,
+                      const struct period_drop *drops, uint32_t count)
+{
+    begin_keys(&store->params);
+    for (uint32_t i = 0; i < count; i++) {
+        put_key(&store->params, &drops[i].pair, &drops[i].key);
+    }
+    return run_filled(store, statement);
+}
+
+static int send_ended(const struct period_writes *w, struct store *store)
+{
+    begin_periods(&store->params);
+    for (uint32_t i = 0; i < w->put.count; i++) {
+        const struct period_put *put = &w->put.at[i];
+        if (put->period.ended != PERIOD_OPEN && !void_by_now(&put->pair, put->computed)) {
+            put_period(&store->params, &put->pair, &put->period);
+        }
+    }
+    return run_filled(store, SQL_PERIOD_PUT);
+}
+
+static int send_open(struct period_writes *w, struct store *store)
+{
+    begin_periods(&store->params);
+    for (uint32_t i = 0; i < w->put.count; i++) {
+        const struct period_put *put = &w->put.at[i];
+        if (put->period.ended == PERIOD_OPEN && !void_by_now(&put->pair, put->computed)) {
+            put_period(&store->params, &put->pair, &put->period);
+        }
+    }
+    for (uint32_t i = 0; i < w->dirty.count; i++) {
+        const struct period_pair *pair = &w->dirty.at[i];
+        struct series_grade *g = series_grade_find(pair->series, pair->grade_id);
+        if (g == NULL || !g->dirty) {
+            continue;
+        }
+        g->dirty = false;
+        if (g->again == 0 && g->open.grade != 0) {
+            put_period(&store->params, pair, &g->open);
+            g->written = g->open.records;
+        }
+    }
+    return run_filled(store, SQL_PERIOD_PUT);
+}
+
+static int send_told(struct period_writes *w, struct store *store, struct flush_counts *counts)
+{
+    begin_keys(&store->params);
+    pg_add_array(&store->params, PG_SMALLINT);
+    pg_add_array(&store->params, PG_SMALLINT);
+    for (uint32_t i = 0; i < w->told.count; i++) {
+        const struct period_tell *told = &w->told.at[i];
+        if (void_by_now(&told->pair, told->computed)) {
+            continue;
+        }
+        put_key(&store->params, &told->pair, &told->event.at);
+        pg_put_16(&store->params, 4, told->event.from);
+        pg_put_16(&store->params, 5, told->event.to);
+        counts->opened++;
+    }
+    return run_filled(store, SQL_EVENT_TELL);
+}
+
+int period_writes_send(struct period_writes *w, struct store *store, struct flush_counts *counts)
+{
+    counts->retracted += w->retracted.count;
+    if (send_drops(store, SQL_PERIOD_REMOVE, w->removed.at, w->removed.count) == -1 ||
+        send_ended(w, store) == -1 || send_open(w, store) == -1 ||
+        send_drops(store, SQL_EVENT_RETRACT, w->retracted.at, w->retracted.count) == -1 ||
+        send_told(w, store, counts) == -1) {
+        return -1;
+    }
+    return 0;
+}

@@ -1,0 +1,74 @@
+/* What a flush changes about periods and events, gathered, then written in few statements. */
+#ifndef EZREPO_STORED_PERIOD_WRITES_H
+#define EZREPO_STORED_PERIOD_WRITES_H
+
+#include "stored/flush.h"
+#include "stored/periods.h"
+
+/* One series and one grade name. */
+struct period_pair {
+    struct series *series;
+    uint16_t grade_id;
+};
+
+struct period_put {
+    struct period_pair pair;
+    bool computed; /* again from the records: holds also when the pair is marked so */
+    struct period period;
+};
+
+struct period_tell {
+    struct period_pair pair;
+    bool computed;
+    struct period_event event;
+};
+
+struct period_drop { /* of a period, of an event */
+    struct period_pair pair;
+    struct period_key key;
+};
+
+/* A record that neither is in order nor belongs to the open period. */
+struct period_late {
+    struct period_pair pair;
+    struct period_record record;
+};
+
+#define PERIOD_LIST(type)                                                                          \
+    struct {                                                                                       \
+        struct type *at;                                                                           \
+        uint32_t count, size;                                                                      \
+    }
+
+struct period_writes {
+    PERIOD_LIST(period_put) put;
+    PERIOD_LIST(period_tell) told;
+    PERIOD_LIST(period_drop) removed;
+    PERIOD_LIST(period_drop) retracted;
+    PERIOD_LIST(period_pair) dirty; /* pairs whose open period is to be written */
+    PERIOD_LIST(period_late) late;
+    uint64_t ended; /* periods that ended in order */
+};
+
+/* Each appends; -1 when memory is out. */
+int period_writes_put(struct period_writes *w, struct period_pair pair, bool computed,
+                      const struct period *period);
+int period_writes_tell(struct period_writes *w, struct period_pair pair, bool computed,
+                       const struct period_event *event);
+int period_writes_remove(struct period_writes *w, struct period_pair pair,
+                         const struct period_key *key);
+int period_writes_retract(struct period_writes *w, struct period_pair pair,
+                          const struct period_key *key);
+int period_writes_dirty(struct period_writes *w, struct period_pair pair);
+int period_writes_late(struct period_writes *w, struct period_pair pair,
+                       const struct period_record *record);
+
+void period_writes_clear(struct period_writes *w);
+
+/* Sends all of it; retractions and removals first, ended periods before open ones. 0, or -1. */
+int period_writes_send(struct period_writes *w, struct store *store, struct flush_counts *counts);
+
+/* repair.c: what is in `late` becomes writes, with what the database holds. 0, or -1. */
+int repair_late(struct flush *f, struct period_writes *w);
+
+#endif

@@ -1,0 +1,128 @@
+/*
+ * A thin layer over libpq, synchronous: connect, statements of sql.h with binary parameters and
+ * results, COPY. For each call one good result code stands; everything else is a failure, with its
+ * SQLSTATE kept.
+ */
+#ifndef EZREPO_STORED_PG_H
+#define EZREPO_STORED_PG_H
+
+#include <libpq-fe.h>
+
+#include "stored/bytes.h"
+#include "stored/sql.h"
+
+#define PG_PARAMS 12
+
+/* What the last failure means for who asked. */
+enum pg_fault {
+    PG_NONE,
+    PG_DATA, /* PostgreSQL refuses what it was given; asking again does not help */
+    PG_BUSY, /* anything else that the server says: full, shutting down, a lock ...; later perhaps
+              */
+    PG_AWAY  /* there is no connection any more */
+};
+
+struct pg {
+    PGconn *conn;
+    bool prepared[SQL_STATEMENTS];
+    enum pg_fault fault;
+    char sqlstate[6];
+    char message[400]; /* one line */
+};
+
+/*
+ * Parameters under construction: scalars, and arrays that are columns of rows to come. A failure
+ * (memory) sticks and makes pg_run() fail.
+ */
+struct pg_params {
+    int count;
+    bool failed;
+    struct {
+        struct bytes bytes;
+        uint32_t type; /* of the elements; 0: a scalar */
+        uint32_t elements;
+        bool null;
+    } value[PG_PARAMS];
+};
+
+/* Types of array elements (PostgreSQL's own numbers for them). */
+enum pg_type {
+    PG_BYTEA = 17,
+    PG_BIGINT = 20,
+    PG_SMALLINT = 21,
+    PG_INTEGER = 23,
+    PG_TEXT = 25,
+    PG_TIMESTAMPTZ = 1184,
+    PG_UUID = 2950
+};
+
+/* 0; -1 with fault and message set and no connection left. Takes at most some seconds. */
+int pg_open(struct pg *pg, const char *database, const char *application);
+void pg_close(struct pg *pg);
+
+static inline bool pg_is_open(const struct pg *pg)
+{
+    return pg->conn != NULL;
+}
+
+/* Statements without parameters and results, several in one text. 0, or -1. */
+int pg_do(struct pg *pg, const char *text);
+
+/* COMMIT; -1 also when the server answers that it rolled back. */
+int pg_commit(struct pg *pg);
+
+/* Ends a failed transaction; closes the connection when that does not work. */
+void pg_rollback(struct pg *pg);
+
+/* Begins a new list of parameters. */
+void pg_params_begin(struct pg_params *p);
+void pg_params_release(struct pg_params *p);
+
+/* Scalars, one after the other. */
+void pg_add_16(struct pg_params *p, int16_t v);
+void pg_add_32(struct pg_params *p, int32_t v);
+void pg_add_64(struct pg_params *p, int64_t v);
+void pg_add_time(struct pg_params *p, int64_t us);
+void pg_add_bytes(struct pg_params *p, struct slice s); /* text, bytea, uuid; no value is NULL */
+
+/* An array parameter; gives its column number for what follows. */
+int pg_add_array(struct pg_params *p, enum pg_type type);
+void pg_put_16(struct pg_params *p, int column, int16_t v);
+void pg_put_32(struct pg_params *p, int column, int32_t v);
+void pg_put_64(struct pg_params *p, int column, int64_t v);
+void pg_put_time(struct pg_params *p, int column, int64_t us);
+void pg_put_bytes(struct pg_params *p, int column, struct slice s); /* no value is NULL */
+
+/* Elements so far in an array column. */
+static inline uint32_t pg_elements(const struct pg_params *p, int column)
+{
+    return p->value[column].elements;
+}
+
+/*
+ * Runs a statement that returns rows (binary; the caller clears the result), or NULL. params may be
+ * NULL when there are none.
+ */
+PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_params *params);
+
+/* Runs one that returns none; 0, or -1. */
+int pg_run(struct pg *pg, enum sql_statement statement, const struct pg_params *params);
+
+/* Cells of binary results. */
+int64_t pg_cell_64(const PGresult *r, int row, int column);
+int32_t pg_cell_32(const PGresult *r, int row, int column);
+int16_t pg_cell_16(const PGresult *r, int row, int column);
+bool pg_cell_bool(const PGresult *r, int row, int column);
+int64_t pg_cell_time(const PGresult *r, int row, int column); /* microseconds since 1970 */
+struct slice pg_cell_text(const PGresult *r, int row, int column);
+
+/* COPY FROM STDIN in binary: begin, data (rows), end. Each 0 or -1; end reads every result there
+ * is. */
+int pg_copy_begin(struct pg *pg, const char *statement);
+int pg_copy_data(struct pg *pg, struct slice rows);
+int pg_copy_end(struct pg *pg);
+
+/* Microseconds since 1970 as PostgreSQL counts, from 2000-01-01. */
+#define PG_EPOCH_US INT64_C(946684800000000)
+
+#endif

@@ -1,0 +1,112 @@
+/* The ROUTER socket: one question, one answer. */
+#include "stored/publish.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/log.h"
+
+#define ARENA_BYTES   ((size_t)64 << 20)
+#define REQUESTS_ONCE 8 /* then the records have their turn */
+
+static void answer(zsock_t *socket, struct slice identity, const struct published_message *m)
+{
+    static struct log_limit said;
+    struct pack p;
+    pack_init(&p);
+    published_encode(&p, m);
+    const struct slice frames[] = {identity, pack_bytes(&p)};
+    if ((!pack_ok(&p) || bus_send(socket, frames, 2) != 0) && log_allowed(&said, 5)) {
+        log_warn("grading.answer", "error=\"the asker is gone\"");
+    }
+    pack_release(&p);
+}
+
+static bool handle(struct store *store, struct arena *a, zsock_t *socket,
+                   const struct bus_message *request)
+{
+    struct publish_message m;
+    struct published_message result = {0};
+    if (request->count != 2 || publish_decode_all(request->frames[1], a, &m) == -1) {
+        log_warn("grading.request", "error=\"not a publish message\"");
+        return false;
+    }
+    result.id = m.id;
+    bool done = gradings_publish(&store->gradings, &store->pg, &store->params, a, m.document,
+                                 m.author, &result) == 0;
+    if (done) {
+        log_info("grading.published", "version=%" PRIu64 " blocks=%" PRIu64 " author=\"%.*s\"",
+                 result.version, result.blocks, (int)m.author.len, m.author.at);
+    } else {
+        count_add(COUNT_GRADING_REFUSED, 1);
+        log_warn("grading.refused", "author=\"%.*s\" error=\"%.*s\"", (int)m.author.len,
+                 m.author.at, (int)result.message.len, result.message.at);
+    }
+    answer(socket, request->frames[0], &result);
+    return done;
+}
+
+bool publish_requests(struct store *store, zsock_t *socket)
+{
+    bool changed = false;
+    struct bus_message request;
+    struct arena *a = arena_new(ARENA_BYTES);
+    int rc;
+    for (int i = 0; a != NULL && i < REQUESTS_ONCE && (rc = bus_receive(socket, &request)) != 1;
+         i++) {
+        if (rc == 0) {
+            changed = handle(store, a, socket, &request) || changed;
+            bus_release(&request);
+        }
+        arena_reset(a);
+    }
+    arena_free(&a);
+    return changed;
+}
+
+static struct slice read_document(struct arena *a, const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    char *at = f == NULL ? NULL : arena_alloc(a, LIMIT_DOCUMENT_BYTES + 1);
+    size_t n = at == NULL ? 0 : fread(at, 1, LIMIT_DOCUMENT_BYTES + 1, f);
+    if (f == NULL || at == NULL || ferror(f) != 0 || n > LIMIT_DOCUMENT_BYTES) {
+        log_errno("grading.default", "file=%s", path);
+        at = NULL;
+        n = 0;
+    }
+    if (f != NULL) {
+        fclose(f);
+    }
+    return (struct slice){at, n};
+}
+
+int publish_default(struct store *store, const char *file)
+{
+    char path[1024];
+    struct published_message result = {0};
+    if (store->gradings.version != 0) {
+        return 0;
+    }
+    struct arena *a = arena_new(ARENA_BYTES);
+    if (a == NULL) {
+        return 1;
+    }
+    if (file[0] == '\0') {
+        snprintf(path, sizeof path, "%s/grading/default.json", store->schemas_dir);
+        file = path;
+    }
+    struct slice document = read_document(a, file);
+    int rc = document.at == NULL ? -1 : 0;
+    if (rc == 0 && gradings_publish(&store->gradings, &store->pg, &store->params, a, document,
+                                    slice_of("default"), &result) == -1) {
+        rc = result.status == ANSWER_INVALID ? -1 : 1;
+        log_error("grading.default", "file=%s error=\"%.*s\"", file, (int)result.message.len,
+                  result.message.at);
+        for (uint32_t i = 0; i < result.faults_count; i++) {
+            log_error("grading.default", "fault=\"%.*s\"", (int)result.faults[i].len,
+                      result.faults[i].at);
+        }
+    }
+    arena_free(&a);
+    return rc;
+}

@@ -1,0 +1,118 @@
+/* The table `rejected`: bounded, newest rows kept, any bytes accepted. */
+#include "stored/rejects.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+int rejects_add(struct rejects *r, const struct batch_header_message *header, uint32_t item,
+                const struct reject_message *what)
+{
+    if (r->count == r->size) {
+        uint32_t size = r->size == 0 ? 64 : r->size * 2;
+        struct reject_row *rows = realloc(r->rows, size * sizeof *rows);
+        if (rows == NULL) {
+            return -1;
+        }
+        r->rows = rows;
+        r->size = size;
+    }
+    r->rows[r->count++] = (struct reject_row){.header = header, .item = item, .what = *what};
+    return 0;
+}
+
+void rejects_release(struct rejects *r)
+{
+    free(r->rows);
+    *r = (struct rejects){0};
+}
+
+/* The length of the UTF-8 sequence at s, 0 when it is none (or NUL). */
+static size_t utf8_length(const unsigned char *s, size_t left)
+{
+    if (s[0] < 0x80) {
+        return s[0] != 0;
+    }
+    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
+    if (s[0] < 0xc2 || s[0] > 0xf4 || n > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) {
+            return 0;
+        }
+    }
+    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
+    bool beyond = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
+    return overlong || beyond ? 0 : n;
+}
+
+/* The text with each byte that PostgreSQL would refuse replaced; .at NULL when memory is out. */
+static struct slice valid_text(struct arena *a, struct slice s)
+{
+    struct slice copy = arena_copy(a, s);
+    unsigned char *at = (unsigned char *)(uintptr_t)copy.at;
+    for (size_t i = 0; copy.at != NULL && i < copy.len;) {
+        size_t n = utf8_length(at + i, copy.len - i);
+        if (n == 0) {
+            at[i] = '?';
+            n = 1;
+        }
+        i += n;
+    }
+    return copy;
+}
+
+/* PostgreSQL's timestamps end somewhere; what is beyond stands at the end. */
+static int64_t valid_time(int64_t us)
+{
+    const int64_t last = INT64_C(253370764800000000); /* year 9999 */
+    return us < 0 ? 0 : us > last ? last : us;
+}
+
+static void put_row(struct pg_params *p, const struct reject_row *row, struct arena *a)
+{
+    char sequence[24];
+    int n = snprintf(sequence, sizeof sequence, "%" PRIu64, row->header->sequence);
+    int64_t received_us = valid_time(row->what.received_us);
+    pg_put_bytes(p, 0, (struct slice){(const char *)row->header->instance, 16});
+    pg_put_bytes(p, 1, (struct slice){sequence, (size_t)n});
+    pg_put_32(p, 2, (int32_t)row->item);
+    pg_put_time(p, 3, received_us);
+    pg_put_bytes(p, 4, valid_text(a, row->what.sender));
+    pg_put_bytes(p, 5, valid_text(a, row->what.reason));
+    pg_put_bytes(p, 6, valid_text(a, row->what.detail));
+    pg_put_64(p, 7, (int64_t)row->what.size_bytes);
+    pg_put_bytes(p, 8, row->what.head);
+}
+
+static int trim(struct store *store, uint32_t added)
+{
+    store->rejected_new += added;
+    if (store->rejected_new * 100 < store->settings->rejected_rows) {
+        return 0;
+    }
+    store->rejected_new = 0;
+    pg_params_begin(&store->params);
+    pg_add_64(&store->params, store->settings->rejected_rows);
+    return pg_run(&store->pg, SQL_REJECT_TRIM, &store->params);
+}
+
+int rejects_write(const struct rejects *r, struct store *store, struct arena *a)
+{
+    static const enum pg_type types[] = {PG_UUID, PG_TEXT, PG_INTEGER, PG_TIMESTAMPTZ, PG_TEXT,
+                                         PG_TEXT, PG_TEXT, PG_BIGINT,  PG_BYTEA};
+    if (r->count == 0) {
+        return 0;
+    }
+    pg_params_begin(&store->params);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        pg_add_array(&store->params, types[i]);
+    }
+    for (uint32_t i = 0; i < r->count; i++) {
+        put_row(&store->params, &r->rows[i], a);
+    }
+    if (pg_run(&store->pg, SQL_REJECT, &store->params) == -1) {
+        return -1;
+    }
+    return trim(store, r->count);
+}

@@ -1,0 +1,71 @@
+/*
+ * The cache of series: for each its number, its greatest (t_start, row), and the open period of
+ * each grade name. Bounded: the least recently used ones are forgotten and read again when they
+ * come back.
+ */
+#ifndef EZREPO_STORED_SERIES_H
+#define EZREPO_STORED_SERIES_H
+
+#include "common/message.h"
+#include "common/record_types.h"
+#include "stored/periods.h"
+#include "stored/pg.h"
+#include "stored/table.h"
+
+/* One grade name of one series. */
+struct series_grade {
+    struct period open; /* grade 0: no graded record yet */
+    uint64_t written;   /* open.records as the database has it */
+    uint16_t grade_id;
+    bool dirty;     /* to be written although it neither began nor ended */
+    uint32_t again; /* not 0: in this flush it is computed again from the records */
+};
+
+struct series {
+    UT_hash_handle hh;
+    struct series *newer, *older; /* by use */
+    int64_t id;
+    int64_t gap_us;
+    struct period_key greatest;
+    uint64_t stamp; /* of the flush that used it last */
+    struct series_grade *grades;
+    uint16_t grade_count;
+    bool loaded;
+    bool again; /* one of its grades is */
+    uint16_t key_bytes;
+    char key[]; /* six times a length in two bytes, then the six texts */
+};
+
+struct series_cache {
+    struct series *table;
+    struct series *newest, *oldest;
+    struct series **unseen; /* not loaded yet, of the flush at hand */
+    uint32_t unseen_count, unseen_size;
+    uint32_t max;
+};
+
+/*
+ * The series of a record; a new entry (not loaded) when it is not in the cache. Marked as used by
+ * the flush `stamp`. NULL when memory is out.
+ */
+struct series *series_get(struct series_cache *c, const struct record_message *r, uint64_t stamp);
+
+/* Loads every entry that is not loaded, making rows for new series. 0, or -1: the database. */
+int series_load(struct series_cache *c, struct pg *pg, struct pg_params *params,
+                const struct record_types *types);
+
+/* The state of one grade name, made when it is not there; NULL when memory is out. */
+struct series_grade *series_grade(struct series *s, uint16_t grade_id);
+/* The same, or NULL when it is not there. */
+struct series_grade *series_grade_find(const struct series *s, uint16_t grade_id);
+
+/* After a flush that failed: forgets every entry it used. */
+void series_forget(struct series_cache *c, uint64_t stamp);
+
+/* After a flush: forgets the least recently used beyond the bound, never those of this flush. */
+void series_trim(struct series_cache *c, uint64_t stamp);
+
+uint32_t series_count(const struct series_cache *c);
+void series_clear(struct series_cache *c);
+
+#endif

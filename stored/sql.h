@@ -1,0 +1,66 @@
+/* Every statement stored sends, but for the few made of names (partitions, sql.c says which). */
+#ifndef EZREPO_STORED_SQL_H
+#define EZREPO_STORED_SQL_H
+
+#include <stdint.h>
+
+enum sql_statement {
+    SQL_SERIES_FIND,
+    SQL_SERIES_ADD,
+    SQL_SERIES_GREATEST,
+    SQL_SERIES_OPEN,
+    SQL_SCHEMA_ID,
+    SQL_PARTITIONS,
+    SQL_HOURS,
+    SQL_HOURS_ADD,
+    SQL_HOUR_LOCK,
+    SQL_STAGED_INSERT,
+    SQL_PERIODS_AROUND,
+    SQL_PERIOD_BEFORE,
+    SQL_PERIODS_AFTER,
+    SQL_RECORDS_AFTER,
+    SQL_PERIOD_PUT,
+    SQL_PERIOD_REMOVE,
+    SQL_EVENT_TELL,
+    SQL_EVENT_RETRACT,
+    SQL_ROLLUP_ADD,
+    SQL_REJECT,
+    SQL_REJECT_TRIM,
+    SQL_GRADING_LATEST,
+    SQL_GRADING_ADD,
+    SQL_GRADE_NAMES,
+    SQL_GRADE_NAME_ADD,
+    SQL_RECORD_TYPES,
+    SQL_RECORD_TYPE_PUT,
+    SQL_RECORD_TYPE_REMOVE,
+    SQL_PERIODS_OF_TYPE,
+    SQL_LOCK,
+    SQL_MIGRATIONS,
+    SQL_MIGRATION_ADD,
+    SQL_ROLE,
+    SQL_SEAL_LOCK,
+    SQL_SEAL_COUNT,
+    SQL_SEAL_MARK,
+    SQL_STATEMENTS
+};
+
+/* The statement's text; its parameters are cast where they stand. */
+const char *sql_text(enum sql_statement statement);
+
+/* Without parameters, for the simple protocol. */
+extern const char sql_session[];   /* what every connection starts with */
+extern const char sql_schema[];    /* the schema and the table of migrations */
+extern const char sql_staging[];   /* where records go that may be there already */
+extern const char sql_role_make[]; /* the role that only reads */
+extern const char sql_copy_records[];
+extern const char sql_copy_staged[];
+
+/*
+ * A partition for one UTC day, as two statements: attaching takes no lock that readers wait for.
+ * day counts from 1970-01-01. -1 when the text does not fit.
+ */
+int sql_partition(int32_t day, char *text, int size);
+/* The day in a partition's name; -1 when it is not the name of one. */
+int sql_partition_day(const char *name, int32_t *day);
+
+#endif

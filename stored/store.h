@@ -1,0 +1,103 @@
+/*
+ * What stored holds while it runs, and the parts that work on it. One thread; nothing here is
+ * shared.
+ */
+#ifndef EZREPO_STORED_STORE_H
+#define EZREPO_STORED_STORE_H
+
+#include "common/bus.h"
+#include "common/message.h"
+#include "common/record_types.h"
+#include "stored/calendar.h"
+#include "stored/gradings.h"
+#include "stored/pg.h"
+#include "stored/schema_cache.h"
+#include "stored/series.h"
+
+struct store_settings {
+    const char *database;
+    const char *grading_default;
+    int64_t flush_records, flush_ms;
+    int64_t reorder_wait_ms;
+    int64_t rejected_rows;
+    int64_t max_series, max_schemas;
+    int64_t seal_after_s;
+    int64_t buffer_bytes;
+    int64_t high_water;
+    int64_t drain_ms;
+};
+
+/* COUNTER(name in C, name in the status) */
+#define STORE_COUNTERS(COUNTER)                                                                    \
+    COUNTER(RECEIVED_BATCHES, "received.batches")                                                  \
+    COUNTER(RECEIVED_RECORDS, "received.records")                                                  \
+    COUNTER(MALFORMED_BATCHES, "malformed.batches")                                                \
+    COUNTER(REORDER_WAITING, "reorder.waiting")                                                    \
+    COUNTER(REORDER_SKIPPED, "reorder.skipped")                                                    \
+    COUNTER(COMMITTED_BATCHES, "committed.batches")                                                \
+    COUNTER(COMMITTED_RECORDS, "committed.records")                                                \
+    COUNTER(DUPLICATES, "duplicates")                                                              \
+    COUNTER(LATE_RECORDS, "late.records")                                                          \
+    COUNTER(ACKNOWLEDGED_BATCHES, "acknowledged.batches")                                          \
+    COUNTER(REJECTED_KEPT, "rejected.kept")                                                        \
+    COUNTER(REJECTED_DATABASE, "rejected.database")                                                \
+    COUNTER(REJECTED_RECORDS, "rejected.records")                                                  \
+    COUNTER(FLUSHES, "flushes")                                                                    \
+    COUNTER(FLUSH_MS, "flush_ms")                                                                  \
+    COUNTER(FLUSH_RECORDS, "flush_records")                                                        \
+    COUNTER(LAG_MS, "lag_ms")                                                                      \
+    COUNTER(BUFFERED_BYTES, "buffered_bytes")                                                      \
+    COUNTER(SERIES, "series")                                                                      \
+    COUNTER(PERIODS_OPENED, "periods.opened")                                                      \
+    COUNTER(PERIODS_ENDED, "periods.ended")                                                        \
+    COUNTER(PERIODS_REPAIRED, "periods.repaired")                                                  \
+    COUNTER(EVENTS_RETRACTED, "events.retracted")                                                  \
+    COUNTER(GRADING_VERSION, "grading.version")                                                    \
+    COUNTER(GRADING_REFUSED, "grading.refused")                                                    \
+    COUNTER(HOURS_SEALED, "hours.sealed")                                                          \
+    COUNTER(DATABASE_ERRORS, "database.errors")                                                    \
+    COUNTER(DATABASE_CONNECTS, "database.connects")
+
+#define COUNTER_NUMBER(name, text) COUNT_##name,
+enum store_counter { STORE_COUNTERS(COUNTER_NUMBER) STORE_COUNTER_COUNT };
+#undef COUNTER_NUMBER
+
+extern uint64_t store_counters[STORE_COUNTER_COUNT];
+
+static inline void count_add(enum store_counter counter, uint64_t n)
+{
+    store_counters[counter] += n;
+}
+
+static inline void count_set(enum store_counter counter, uint64_t value)
+{
+    store_counters[counter] = value;
+}
+
+/* A batch as it was received; frames and header live in the message. */
+struct batch {
+    struct bus_message message;
+    struct batch_header_message header;
+    size_t bytes;
+};
+
+void batch_free(void *batch);
+
+struct seal;
+
+struct store {
+    const struct store_settings *settings;
+    const char *schemas_dir;
+    struct pg pg;
+    struct pg_params params;
+    struct record_types *types;
+    struct series_cache series;
+    struct schema_cache schemas;
+    struct calendar calendar;
+    struct gradings gradings;
+    struct seal *seal;
+    uint64_t stamp;       /* of the flush at hand */
+    int64_t rejected_new; /* rows put into `rejected` since it was last trimmed */
+};
+
+#endif
