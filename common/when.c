@@ -269,9 +269,13 @@ void when_time_text(int64_t us, char text[WHEN_TEXT])
     int64_t of_day = (t - TIME_MIN_US) % DAY_US;
     int64_t second = of_day / SECOND_US;
     date_of((t - of_day) / DAY_US, &year, &month, &day);
-    snprintf(text, WHEN_TEXT, "%04d-%02d-%02d %02d:%02d:%02d.%06d", (int)year, (int)month, (int)day,
-             (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
+    char whole[80] =
+        ""; /* room for whatever seven ints could be: the compiler cannot know their ranges */
+    snprintf(whole, sizeof whole, "%04d-%02d-%02d %02d:%02d:%02d.%06d", (int)year, (int)month,
+             (int)day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
              (int)(of_day % SECOND_US));
+    memcpy(text, whole, WHEN_TEXT - 1);
+    text[WHEN_TEXT - 1] = '\0';
 }
 
 /* D: "[nd][nh][nm][ns]", in this order and at least one of them, or "inf". */
