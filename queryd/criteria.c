@@ -167,7 +167,8 @@ static int add_matched(struct builder *b)
         if (p.kind == PATTERN_ANY) {
             continue;
         }
-        add(b, "%s", b->series ? " AND " : "matched AS MATERIALIZED (SELECT id FROM series WHERE ");
+        add(b, "%s",
+            b->series ? " AND " : "matched AS NOT MATERIALIZED (SELECT id FROM series WHERE ");
         b->series = true;
         if (p.kind == PATTERN_PREFIX) {
             add_prefix(b, name, &p);
@@ -271,6 +272,46 @@ static void add_cursor_condition(struct builder *b, const char *columns)
     add(b, ")");
 }
 
+/* Hours that the range touches but the roll-up cannot answer for, counted from their measurements.
+ */
+static void add_counted(struct builder *b, int whole_to)
+{
+    static const char grouped[] = "SELECT m.grades, count(*) AS records FROM measurement m WHERE ";
+    if (b->q->instant == 1) {
+        add(b, ", counted AS (%s", grouped);
+        add_measurement_conditions(b);
+        add(b, " GROUP BY m.grades)");
+        return;
+    }
+    add(b,
+        ", counted AS (SELECT c.grades, c.records FROM (SELECT hour FROM measured_hour"
+        " WHERE hour >= $%d::timestamptz AND hour < $%d::timestamptz"
+        " AND NOT (sealed AND hour >= $%d::timestamptz AND hour < $%d::timestamptz)) h"
+        " CROSS JOIN LATERAL (%s",
+        time_parameter(b, hour_of(b->from_us)), b->to, b->from, whole_to, grouped);
+    add_measurement_conditions(b);
+    add(b, " GROUP BY m.grades) c)");
+}
+
+/* Sealed hours that lie wholly in the range. No lateral subquery here: it would bar parallel
+ * workers. */
+static void add_rolled_up(struct builder *b, int whole_to)
+{
+    add(b,
+        " UNION ALL SELECT r.grade_id, r.grade, r.records FROM ("
+        "SELECT u.grade_id, u.grade, sum(u.records) AS records FROM grade_rollup u"
+        " WHERE u.hour IN (SELECT hour FROM measured_hour WHERE sealed"
+        " AND hour >= $%d::timestamptz AND hour < $%d::timestamptz)"
+        " AND u.hour >= $%d::timestamptz AND u.hour < $%d::timestamptz",
+        b->from, whole_to, b->from, whole_to);
+    add_series_condition(b, "u");
+    if (b->name != 0) {
+        add(b, " AND u.grade_id = ANY (ARRAY(SELECT 0::smallint UNION ALL"
+               " SELECT id FROM asked))");
+    }
+    add(b, " GROUP BY u.grade_id, u.grade) r");
+}
+
 /*
  * "tally": how many records have which grade of which name; grade_id 0 counts them all. Sealed
  * hours that lie wholly in the range come from the roll-up, all else from the measurements, in one
@@ -278,36 +319,14 @@ static void add_cursor_condition(struct builder *b, const char *columns)
  */
 static void add_tally(struct builder *b)
 {
-    const char *grouped = "SELECT m.grades, count(*) AS records FROM measurement m WHERE ";
-    if (b->q->instant == 1) {
-        add(b, ", counted AS (%s", grouped);
-        add_measurement_conditions(b);
-        add(b, " GROUP BY m.grades)");
-    } else {
-        add(b,
-            ", hours AS MATERIALIZED (SELECT hour, sealed AND hour >= $%d::timestamptz"
-            " AND hour < $%d::timestamptz AS whole FROM measured_hour"
-            " WHERE hour >= $%d::timestamptz AND hour < $%d::timestamptz)",
-            b->from, time_parameter(b, hour_of(b->to_us)), time_parameter(b, hour_of(b->from_us)),
-            b->to);
-        add(b, ", counted AS (SELECT c.grades, c.records FROM hours h CROSS JOIN LATERAL (%s",
-            grouped);
-        add_measurement_conditions(b);
-        add(b, " GROUP BY m.grades) c WHERE NOT h.whole)");
-    }
+    bool instant = b->q->instant == 1;
+    int whole_to = instant ? 0 : time_parameter(b, hour_of(b->to_us));
+    add_counted(b, whole_to);
     add(b, ", tally AS (SELECT 0 AS grade_id, 0 AS grade, records FROM counted"
            " UNION ALL SELECT g.grade_id, g.grade, c.records FROM counted c"
            " CROSS JOIN LATERAL unnest(c.grades) WITH ORDINALITY AS g (grade, grade_id)");
-    if (b->q->instant == 0) {
-        add(b, " UNION ALL SELECT r.grade_id, r.grade, r.records FROM hours h CROSS JOIN LATERAL ("
-               "SELECT u.grade_id, u.grade, sum(u.records) AS records FROM grade_rollup u"
-               " WHERE u.hour = h.hour");
-        add_series_condition(b, "u");
-        if (b->name != 0) {
-            add(b, " AND u.grade_id = ANY (ARRAY(SELECT 0::smallint UNION ALL"
-                   " SELECT id FROM asked))");
-        }
-        add(b, " GROUP BY u.grade_id, u.grade) r WHERE h.whole");
+    if (!instant) {
+        add_rolled_up(b, whole_to);
     }
     add(b, ") ");
 }

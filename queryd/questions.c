@@ -106,25 +106,43 @@ static void count_status(enum answer_status status)
     counters[by_status[status]]++;
 }
 
-/* Encodes and sends; an asker that is gone or takes nothing loses its answer. */
-static void send_answer(const struct question *q, const struct answer_message *answer)
+static const char *too_large(char text[200])
 {
-    struct pack p;
-    pack_init(&p);
-    answer_encode(&p, answer);
-    if (!pack_ok(&p)) {
-        pack_reset(&p);
-        struct answer_message smaller = {.id = q->id,
-                                         .status = ANSWER_TOO_LARGE,
-                                         .message = cut("a row is too large to be sent")};
-        answer_encode(&p, &smaller);
-    }
-    struct slice frames[] = {{q->identity, q->identity_length}, pack_bytes(&p)};
-    if (!pack_ok(&p) || bus_send(self.socket, frames, 2) != 0) {
+    snprintf(text, 200,
+             "the answer exceeds %" PRId64 " bytes: lower list.limit and go on with list.after",
+             self.settings->answer_bytes);
+    return text;
+}
+
+/* Sends the bytes; an asker that is gone or takes nothing loses its answer. */
+static void send_bytes(const struct question *q, struct slice bytes)
+{
+    struct slice frames[] = {{q->identity, q->identity_length}, bytes};
+    if (bus_send(self.socket, frames, 2) != 0) {
         counters[COUNT_UNDELIVERABLE]++;
         if (log_allowed(&self.said, 5)) {
-            log_warn("answer.undeliverable", "id=%" PRIu64 " bytes=%zu", q->id, frames[1].len);
+            log_warn("answer.undeliverable", "id=%" PRIu64 " bytes=%zu", q->id, bytes.len);
         }
+    }
+}
+
+/* Encodes and sends; what turns out too large becomes an answer that says so. */
+static void send_answer(const struct question *q, struct answer_message *a)
+{
+    char text[200];
+    struct pack p;
+    pack_init(&p);
+    answer_encode(&p, a);
+    if (!pack_ok(&p) || pack_bytes(&p).len > (size_t)self.settings->answer_bytes) {
+        struct answer_message smaller = {
+            .id = a->id, .status = ANSWER_TOO_LARGE, .message = slice_of(too_large(text))};
+        *a = smaller;
+        pack_reset(&p);
+        answer_encode(&p, a);
+    }
+    count_status((enum answer_status)a->status);
+    if (pack_ok(&p)) {
+        send_bytes(q, pack_bytes(&p));
     }
     pack_release(&p);
 }
@@ -144,7 +162,6 @@ static void answer(struct question *q, enum answer_status status, const char *me
         a.cells_count = q->cell_count;
         counters[COUNT_ROWS] += q->cell_count / q->criteria.column_count;
     }
-    count_status(status);
     int64_t ms = (daemon_clock_us() - q->arrived_us) / 1000;
     counters[COUNT_MS_LAST] = (uint64_t)ms;
     if ((uint64_t)ms > counters[COUNT_MS_MAX]) {
@@ -153,15 +170,6 @@ static void answer(struct question *q, enum answer_status status, const char *me
     log_debug("query.answered", "id=%" PRIu64 " status=%d ms=%" PRId64, q->id, (int)status, ms);
     send_answer(q, &a);
     question_free(q);
-}
-
-static void answer_too_large(struct question *q)
-{
-    char text[200];
-    snprintf(text, sizeof text,
-             "the answer exceeds %" PRId64 " bytes: lower list.limit and go on with list.after",
-             self.settings->answer_bytes);
-    answer(q, ANSWER_TOO_LARGE, text);
 }
 
 static void answer_unavailable(struct question *q)
@@ -337,7 +345,7 @@ static void on_done(void *owner, enum pool_outcome outcome, const char *message)
     if (q->cancelled) {
         answer(q, ANSWER_CANCELLED, "cancelled by who asked");
     } else if (q->too_large) {
-        answer_too_large(q);
+        answer(q, ANSWER_TOO_LARGE, too_large(text));
     } else if (outcome == POOL_DONE && q->naming) {
         on_names(q);
     } else if (outcome == POOL_DONE) {
