@@ -284,7 +284,7 @@ const struct capability *capabilities_match(const struct capabilities *c,
             return candidate;
         }
         if (labelled(specification, candidate->label)) {
-            d.count = 1; /* it says which one it means */
+            d.count = 0; /* it says which one it means */
         }
         if (d.count < least.count) {
             least = d;

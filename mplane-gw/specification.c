@@ -35,6 +35,20 @@ static bool is_broken_prefix(struct slice text)
            prefix_parse(text, &prefix) == -1;
 }
 
+/*
+ * A parameter's value, none where it is "*". Supervisors cannot relay that and send "**": any run
+ * of asterisks says the same.
+ */
+static struct slice value_of(const struct mplane_message *s, const char *name)
+{
+    struct slice text = mplane_message_value(s, name);
+    size_t asterisks = 0;
+    while (asterisks < text.len && text.at[asterisks] == '*') {
+        asterisks++;
+    }
+    return asterisks > 0 && asterisks == text.len ? (struct slice){NULL, 0} : text;
+}
+
 static int read_dimensions(const struct mplane_message *s, struct query_message *q, char *error,
                            size_t error_size)
 {
@@ -86,7 +100,7 @@ int grade_range_parse(struct slice text, uint64_t *low, uint64_t *high)
 {
     *low = 1;
     *high = 5;
-    if (text.at == NULL || slice_is(text, "*")) {
+    if (text.at == NULL) {
         return 0;
     }
     skip_blanks(&text);
@@ -115,8 +129,8 @@ int grade_range_parse(struct slice text, uint64_t *low, uint64_t *high)
 static int read_grades(const struct mplane_message *s, struct query_message *q, char *error,
                        size_t error_size)
 {
-    struct slice range = mplane_message_value(s, "range.grade");
-    q->grade_name = mplane_message_value(s, "select.grade");
+    struct slice range = value_of(s, "range.grade");
+    q->grade_name = value_of(s, "select.grade");
     if (q->grade_name.at == NULL) {
         q->grade_name = slice_of("all");
     }
@@ -164,7 +178,7 @@ static int read_paging(const struct mplane_message *s, struct query_message *q, 
     if (read_natural(s, "list.limit", LIMIT_ANSWER_ROWS, &q->limit, error, error_size) == -1) {
         return -1;
     }
-    struct slice after = mplane_message_value(s, "list.after");
+    struct slice after = value_of(s, "list.after");
     if (after.len > LIMIT_TEXT_BYTES) {
         snprintf(
             error, error_size,

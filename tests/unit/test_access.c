@@ -1,0 +1,126 @@
+/* Roles, authorisations, and what documents are refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "mplane-gw/access.h"
+
+static char error[512];
+
+static struct access *read_text(const char *text)
+{
+    static const struct json_limits limits = {16, 10000, 4096, false};
+    struct arena *a = arena_new(1 << 20);
+    const struct json *tree = json_parse(a, slice_of(text), &limits, error, sizeof error);
+    assert_non_null(tree);
+    error[0] = '\0';
+    struct access *access = access_read(tree, error, sizeof error);
+    arena_free(&a); /* all is copied */
+    return access;
+}
+
+static bool allows(const struct access *a, const char *identity, const char *label)
+{
+    return access_allows(a, slice_of(identity), slice_of(label));
+}
+
+static void test_roles_and_labels(void **state)
+{
+    (void)state;
+    struct access *a =
+        read_text("{\"roles\": {\"reader\": [\"org.example.ann\", \"org.example.team.*\"],"
+                  "            \"admin\": [\"org.example.zoe\"], \"idle\": []},"
+                  " \"authorizations\": {\"Query*\": [\"reader\", \"admin\"],"
+                  "                      \"SetGrading\": [\"admin\", \"idle\"]}}");
+    assert_non_null(a);
+    assert_true(allows(a, "org.example.ann", "QueryPeriods"));
+    assert_true(allows(a, "org.example.team.bob", "QueryPeriods"));
+    assert_true(allows(a, "org.example.zoe", "QueryPeriods"));
+    assert_true(allows(a, "org.example.zoe", "SetGrading"));
+    assert_false(allows(a, "org.example.ann", "SetGrading"));
+    assert_false(allows(a, "org.example.ann", "GetGrading"));
+    assert_int_equal(access_rules(a), 4);
+    access_free(&a);
+    assert_null(a);
+}
+
+/* Nothing is a substring match, and case matters. */
+static void test_near_misses(void **state)
+{
+    (void)state;
+    struct access *a = read_text("{\"roles\": {\"r\": [\"org.example.ann\"]},"
+                                 " \"authorizations\": {\"Query\": [\"r\"]}}");
+    assert_non_null(a);
+    assert_true(allows(a, "org.example.ann", "Query"));
+    assert_false(allows(a, "org.example.ann", "QueryPeriods"));
+    assert_false(allows(a, "org.example.ann", "query"));
+    assert_false(allows(a, "org.example.anna", "Query"));
+    assert_false(allows(a, "org.example.Ann", "Query"));
+    assert_false(allows(a, "x.org.example.ann", "Query"));
+    assert_false(allows(a, "", "Query"));
+    access_free(&a);
+}
+
+static void test_star_is_everybody_with_an_identity(void **state)
+{
+    (void)state;
+    struct access *a =
+        read_text("{\"roles\": {\"all\": [\"*\"]}, \"authorizations\": {\"*\": [\"all\"]}}");
+    assert_non_null(a);
+    assert_true(allows(a, "anybody", "SetGrading"));
+    assert_false(allows(a, "", "SetGrading"));
+    access_free(&a);
+}
+
+static void test_without_rules_all_is_denied(void **state)
+{
+    (void)state;
+    struct access *a = access_read(NULL, error, sizeof error);
+    assert_non_null(a);
+    assert_int_equal(access_rules(a), 0);
+    assert_false(allows(a, "org.example.ann", "Query"));
+    access_free(&a);
+    a = read_text("{\"roles\": {\"all\": [\"*\"]}}");
+    assert_non_null(a);
+    assert_false(allows(a, "org.example.ann", "Query"));
+    access_free(&a);
+}
+
+static void test_refused_documents(void **state)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"[]", "access: expected an object"},
+        {"{\"role\": {}}", "access.role"},
+        {"{\"roles\": []}", "access.roles: expected an object"},
+        {"{\"roles\": {\"a\": \"b\"}}", "access.roles.a: expected a list"},
+        {"{\"roles\": {\"a\": [1]}}", "access.roles.a: expected strings"},
+        {"{\"roles\": {\"a\": [\"\"]}}", "access.roles.a: expected strings"},
+        {"{\"authorizations\": {\"Q\": [\"a\"]}}", "\"a\" is not in access.roles"},
+        {"{\"roles\": {\"b\": []}, \"authorizations\": {\"Q\": [\"a\"]}}",
+         "access.authorizations.Q"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_null(read_text(cases[i].text));
+        if (strstr(error, cases[i].says) == NULL) {
+            fail_msg("%s: \"%s\" does not say %s", cases[i].text, error, cases[i].says);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_roles_and_labels),
+        cmocka_unit_test(test_near_misses),
+        cmocka_unit_test(test_star_is_everybody_with_an_identity),
+        cmocka_unit_test(test_without_rules_all_is_denied),
+        cmocka_unit_test(test_refused_documents),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

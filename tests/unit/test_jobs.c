@@ -1,0 +1,200 @@
+/* The table of the gateway's jobs: who finds which, what is forgotten when. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "mplane-gw/jobs.h"
+
+static struct jobs *table(size_t jobs, size_t per_identity, size_t bytes)
+{
+    struct jobs *j = jobs_new();
+    struct jobs_limits limits = {jobs, per_identity, bytes, 100};
+    assert_non_null(j);
+    jobs_set_limits(j, &limits);
+    return j;
+}
+
+static struct job *add(struct jobs *j, const char *identity, const char *token)
+{
+    const char *why = NULL;
+    struct job *job = calloc(1, sizeof *job);
+    job->arena = arena_new(1 << 16);
+    job->identity = slice_of(identity);
+    job->token = slice_of(token);
+    job->deadline_us = 1000;
+    if (jobs_add(j, job, &why) == -1) {
+        assert_non_null(why);
+        job_free(job);
+        return NULL;
+    }
+    return job;
+}
+
+static struct job *find(struct jobs *j, const char *identity, const char *token)
+{
+    return jobs_by_token(j, slice_of(identity), slice_of(token));
+}
+
+static void test_found_by_id_and_by_its_identity_only(void **state)
+{
+    (void)state;
+    struct jobs *j = table(10, 10, 1 << 20);
+    struct job *a = add(j, "ann", "t"), *b = add(j, "bob", "t");
+    assert_ptr_equal(jobs_by_id(j, a->id), a);
+    assert_ptr_equal(jobs_by_id(j, b->id), b);
+    assert_ptr_equal(find(j, "ann", "t"), a);
+    assert_ptr_equal(find(j, "bob", "t"), b);
+    assert_null(find(j, "an", "nt"));
+    assert_null(find(j, "ann", "x"));
+    jobs_remove(j, a);
+    assert_null(find(j, "ann", "t"));
+    assert_int_equal(jobs_count(j), 1);
+    jobs_free(&j);
+}
+
+static void test_room_is_made_of_answered_ones(void **state)
+{
+    (void)state;
+    struct jobs *j = table(4, 2, 1 << 20);
+    struct job *one = add(j, "ann", "1");
+    struct job *two = add(j, "ann", "2");
+    assert_null(add(j, "ann", "3")); /* both are under way */
+    jobs_answer(j, two, slice_of("x"), 0);
+    assert_non_null(add(j, "ann", "3"));
+    assert_null(find(j, "ann", "2"));
+    assert_ptr_equal(find(j, "ann", "1"), one);
+    add(j, "bob", "1");
+    add(j, "bob", "2");
+    assert_null(add(j, "cleo", "1"));
+    jobs_fail(j, one, "why", 0);
+    assert_non_null(add(j, "cleo", "1"));
+    assert_null(find(j, "ann", "1"));
+    jobs_free(&j);
+}
+
+/* What nobody has had yet stays longer than what was given to somebody. */
+static void test_delivered_ones_go_first(void **state)
+{
+    (void)state;
+    struct jobs *j = table(10, 2, 1 << 20);
+    struct job *old = add(j, "ann", "1"), *delivered = add(j, "ann", "2");
+    jobs_answer(j, old, slice_of("x"), 0);
+    jobs_answer(j, delivered, slice_of("x"), 0);
+    delivered->delivered = true;
+    add(j, "ann", "3");
+    assert_non_null(find(j, "ann", "1"));
+    assert_null(find(j, "ann", "2"));
+    jobs_free(&j);
+}
+
+static void test_bytes_are_bounded(void **state)
+{
+    (void)state;
+    static char kilobytes[40000];
+    struct slice large = {kilobytes, sizeof kilobytes};
+    struct jobs *j = table(100, 100, 100000);
+    for (int i = 0; i < 20; i++) {
+        char token[2] = {(char)('a' + i), '\0'};
+        struct job *job = add(j, "ann", token);
+        job->token = (struct slice){NULL, 0}; /* it was only needed for the key */
+        jobs_answer(j, job, large, 0);
+        assert_true(jobs_bytes(j) <= 100000);
+    }
+    assert_int_equal(jobs_count(j), 2);
+    jobs_sweep(j, 1000000, NULL);
+    assert_int_equal(jobs_count(j), 0);
+    assert_int_equal(jobs_bytes(j), 0);
+    jobs_free(&j);
+}
+
+struct patient {
+    struct waiter waiter;
+    int told;
+};
+
+static void on_answered(struct waiter *w, struct job *job)
+{
+    assert_true(job->state != JOB_RUNNING);
+    assert_null(w->job);
+    ((struct patient *)w)->told++;
+}
+
+static void test_waiters_are_told_once(void **state)
+{
+    (void)state;
+    struct jobs *j = table(10, 10, 1 << 20);
+    struct job *job = add(j, "ann", "1");
+    struct patient stays = {{on_answered, NULL, NULL, NULL}, 0}, leaves = stays, also = stays;
+    job_wait(job, &stays.waiter);
+    job_wait(job, &leaves.waiter);
+    job_wait(job, &also.waiter);
+    job_leave(&leaves.waiter);
+    job_leave(&leaves.waiter);
+    jobs_answer(j, job, slice_of("x"), 0);
+    assert_int_equal(stays.told, 1);
+    assert_int_equal(also.told, 1);
+    assert_int_equal(leaves.told, 0);
+    assert_null(job->waiters);
+    jobs_free(&j);
+}
+
+static struct job *expired;
+
+static void on_expired(struct job *job)
+{
+    expired = job;
+}
+
+static void test_deadlines(void **state)
+{
+    (void)state;
+    struct jobs *j = table(10, 10, 1 << 20);
+    struct job *running = add(j, "ann", "1"), *over = add(j, "ann", "2");
+    jobs_answer(j, over, slice_of("x"), 500);
+    jobs_sweep(j, 599, on_expired);
+    assert_int_equal(jobs_count(j), 2);
+    jobs_sweep(j, 600, on_expired);
+    assert_int_equal(jobs_count(j), 1);
+    assert_null(expired);
+    jobs_sweep(j, 1000, on_expired);
+    assert_ptr_equal(expired, running);
+    jobs_fail(j, running, "late", 1000);
+    jobs_sweep(j, 1100, on_expired);
+    assert_int_equal(jobs_count(j), 0);
+    jobs_free(&j);
+}
+
+/* Who reads from a job that is forgotten meanwhile goes on reading. */
+static void test_held_ones_outlive_the_table(void **state)
+{
+    (void)state;
+    struct jobs *j = table(10, 10, 1 << 20);
+    struct job *job = add(j, "ann", "1");
+    jobs_answer(j, job, slice_of("answer"), 0);
+    job_hold(job);
+    job_hold(job);
+    jobs_remove(j, job);
+    assert_null(find(j, "ann", "1"));
+    jobs_free(&j);
+    job_release(job);
+    assert_memory_equal(job->bytes, "answer", 6);
+    job_release(job);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_found_by_id_and_by_its_identity_only),
+        cmocka_unit_test(test_room_is_made_of_answered_ones),
+        cmocka_unit_test(test_delivered_ones_go_first),
+        cmocka_unit_test(test_bytes_are_bounded),
+        cmocka_unit_test(test_waiters_are_told_once),
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_held_ones_outlive_the_table),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
