@@ -1,6 +1,5 @@
 """queryd against a real PostgreSQL: fabricated rows, answers compared with plain SQL or plain Python."""
 import json
-import os
 import pathlib
 import random
 import shutil
@@ -10,13 +9,12 @@ import tempfile
 import time
 
 import msgpack
-import psycopg2
 import pytest
 import zmq
 
+from postgres import Cluster
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build"))
-BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 
 QUERY, CANCEL, ANSWER = 8, 9, 10  # numbers of messages in schemas/messages.h
 COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = range(7)
@@ -29,49 +27,6 @@ COLUMNS = {
     COUNT: ["grade.name", "records.matched", "records.graded"],
     HISTOGRAM: ["grade.name", "grade.value", "grade.severity", "records.count"],
 }
-
-
-class Cluster:
-    """A private PostgreSQL in a folder of its own, reached through its Unix socket only."""
-
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="ezq")
-        self.data = self.folder + "/data"
-        self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"] \
-            if os.geteuid() == 0 else []
-        if os.geteuid() == 0:
-            shutil.chown(self.folder, "postgres", "postgres")
-        self.run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8",
-                 "--no-locale", "--no-sync")
-        self.start()
-
-    def run(self, program, *arguments):
-        subprocess.run([*self.as_user, str(BIN / program), *arguments], check=True,
-                       stdout=subprocess.DEVNULL, cwd="/")
-
-    def start(self):
-        self.run("pg_ctl", "-D", self.data, "-w", "-l", self.folder + "/log", "-o",
-                 f"-k {self.folder} -c listen_addresses= -c fsync=off -c max_connections=30"
-                 " -c log_statement=none", "start")
-
-    def stop(self):
-        self.run("pg_ctl", "-D", self.data, "-w", "-m", "fast", "stop")
-
-    def conninfo(self, user="ezrepo"):
-        return f"host={self.folder} user={user} dbname=postgres"
-
-    def connect(self):
-        connection = psycopg2.connect(self.conninfo())
-        connection.autocommit = True
-        cursor = connection.cursor()
-        cursor.execute("SET search_path = ezrepo; SET timezone = 'UTC'")
-        return cursor
-
-    def remove(self):
-        try:
-            self.stop()
-        finally:
-            shutil.rmtree(self.folder)
 
 
 def prepare_store(sql):
@@ -177,6 +132,8 @@ class Store:
 
 
 class Queryd:
+    build = None
+
     def __init__(self, database, **settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ezq"))
         self.config = self.folder / "config.json"
@@ -185,7 +142,7 @@ class Queryd:
                        "log_level": "debug"},
             "queryd": {"database": database, **settings}}))
         self.log = open(self.folder / "log", "wb")
-        self.process = subprocess.Popen([str(BUILD / "queryd" / "queryd"), "--config",
+        self.process = subprocess.Popen([f"{self.build}/queryd/queryd", "--config",
                                          str(self.config)], stdout=self.log, stderr=self.log)
         self.context = zmq.Context()
         self.socket = self.connect()
@@ -247,6 +204,11 @@ class Answer:
         self.rows = [dict(zip(columns, cells[i:i + n])) for i in range(0, len(cells), n or 1)]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def use_build(build_dir):
+    Queryd.build = build_dir
+
+
 @pytest.fixture(scope="module")
 def cluster():
     c = Cluster()
@@ -256,14 +218,14 @@ def cluster():
 
 @pytest.fixture(scope="module")
 def store(cluster):
-    sql = cluster.connect()
+    sql = cluster.connect().cursor()
     prepare_store(sql)
     return Store(sql, seed=1)
 
 
 @pytest.fixture(scope="module")
 def queryd(cluster, store):
-    q = Queryd(cluster.conninfo("reader"), rows_default=50)
+    q = Queryd(cluster.connect_string("reader"), rows_default=50)
     yield q
     code, log = q.stop()
     assert code == 0
@@ -368,7 +330,7 @@ def test_histogram_equals_plain_counting(queryd, store, seed):
 
 def test_counts_use_only_sealed_hours_of_the_rollup(queryd, cluster):
     """An hour that is wholly inside and sealed is not read again; any other does not trust the roll-up."""
-    sql = cluster.connect()
+    sql = cluster.connect().cursor()
     before = int(queryd.rows(COUNT)[0]["records.matched"])
     sql.execute("INSERT INTO grade_rollup VALUES ('2016-02-18 12:00+00', 6, 0, 1, 1000),"
                 " ('2016-02-18 13:00+00', 6, 0, 1, 5000)")
@@ -457,7 +419,7 @@ def test_periods_equal_the_reference_page_by_page(queryd, store, cluster, seed):
     ids = sorted({i + 1 for i, s in enumerate(SERIES) if all(
         matches(c.get(d, "*"), v, d in ("source", "dest"))
         for d, v in zip(["type", "content", "probe", "source", "dest", "path"], s))})
-    sql = cluster.connect()
+    sql = cluster.connect().cursor()
     sql.execute("SELECT series_id, grade_id, (extract(epoch FROM t_start) * 1000000)::bigint, start_row,"
                 " grade, (extract(epoch FROM t_end) * 1000000)::bigint, records, ended"
                 " FROM period_reference ORDER BY t_start DESC, series_id DESC, grade_id DESC,"
@@ -481,7 +443,7 @@ def test_events_equal_plain_selection_page_by_page(queryd, store, cluster, seed)
     ids = {i + 1 for i, s in enumerate(SERIES) if all(
         matches(c.get(d, "*"), v, d in ("source", "dest"))
         for d, v in zip(["type", "content", "probe", "source", "dest", "path"], s))}
-    sql = cluster.connect()
+    sql = cluster.connect().cursor()
     sql.execute("SELECT (extract(epoch FROM t) * 1000000)::bigint, series_id, grade_id, from_grade, to_grade,"
                 " retracted_at IS NOT NULL FROM event ORDER BY t DESC, id DESC")
     since, until = c.get("since", PAST), c.get("until", FUTURE)
@@ -521,8 +483,8 @@ def test_gradings(queryd):
 
 def test_it_cannot_write(cluster, store):
     """Also with a role that may write: a view that writes when it is read fails."""
-    q = Queryd(cluster.conninfo())
-    sql = cluster.connect()
+    q = Queryd(cluster.connect_string())
+    sql = cluster.connect().cursor()
     sql.execute("CREATE FUNCTION scribble() RETURNS int LANGUAGE sql AS"
                 " 'INSERT INTO ezrepo.record_type VALUES (''x'', ''1 s'') RETURNING 1';"
                 "ALTER TABLE grading RENAME TO grading_kept;"
@@ -557,7 +519,7 @@ def slow_store(sql):
 
 
 def test_timeout(queryd, cluster):
-    sql = cluster.connect()
+    sql = cluster.connect().cursor()
     slow_store(sql)
     try:
         began = time.monotonic()
@@ -570,7 +532,7 @@ def test_timeout(queryd, cluster):
 
 
 def test_cancel_of_running_and_waiting_questions(queryd, cluster):
-    sql = cluster.connect()
+    sql = cluster.connect().cursor()
     slow_store(sql)
     try:
         ids = [queryd.send(COUNT) for _ in range(6)]
@@ -588,7 +550,7 @@ def test_cancel_of_running_and_waiting_questions(queryd, cluster):
 
 def test_same_id_from_two_askers(queryd, cluster):
     other = queryd.connect()
-    sql = cluster.connect()
+    sql = cluster.connect().cursor()
     slow_store(sql)
     try:
         sent = queryd.send(COUNT, grade="overall")
@@ -603,8 +565,8 @@ def test_same_id_from_two_askers(queryd, cluster):
 
 
 def test_too_many_questions(cluster, store):
-    q = Queryd(cluster.conninfo("reader"), connections=1, waiting=3, timeout_ms=4000)
-    sql = cluster.connect()
+    q = Queryd(cluster.connect_string("reader"), connections=1, waiting=3, timeout_ms=4000)
+    sql = cluster.connect().cursor()
     try:
         assert q.rows(COUNT)
         slow_store(sql)
@@ -620,7 +582,7 @@ def test_too_many_questions(cluster, store):
 
 
 def test_answer_too_large(cluster, store):
-    q = Queryd(cluster.conninfo("reader"), answer_bytes=65536)
+    q = Queryd(cluster.connect_string("reader"), answer_bytes=65536)
     try:
         answer = q.ask(RECORDS, limit=10000)
         assert answer.status == TOO_LARGE and "lower list.limit" in answer.message
@@ -632,10 +594,10 @@ def test_answer_too_large(cluster, store):
 
 
 def test_database_away_and_back(cluster, store):
-    q = Queryd(cluster.conninfo("reader"))
+    q = Queryd(cluster.connect_string("reader"))
     try:
         assert q.rows(COUNT)
-        sql = cluster.connect()
+        sql = cluster.connect().cursor()
         slow_store(sql)
         q.send(COUNT)
         time.sleep(0.3)
@@ -653,8 +615,8 @@ def test_database_away_and_back(cluster, store):
 
 
 def test_terminated_answers_what_is_under_way(cluster, store):
-    q = Queryd(cluster.conninfo("reader"), connections=1)
-    sql = cluster.connect()
+    q = Queryd(cluster.connect_string("reader"), connections=1)
+    sql = cluster.connect().cursor()
     assert q.rows(COUNT)
     slow_store(sql)
     running, waiting = q.send(COUNT), q.send(COUNT)
@@ -671,8 +633,8 @@ def test_terminated_answers_what_is_under_way(cluster, store):
 
 
 def test_terminated_while_the_database_hangs(cluster, store):
-    q = Queryd(cluster.conninfo("reader"), connections=1)
-    sql = cluster.connect()
+    q = Queryd(cluster.connect_string("reader"), connections=1)
+    sql = cluster.connect().cursor()
     assert q.rows(COUNT)
     slow_store(sql)
     try:
@@ -692,7 +654,7 @@ def test_configuration_faults(tmp_path):
         config = tmp_path / "config.json"
         config.write_text(json.dumps({"common": {"run_dir": "/tmp/x", "schemas_dir": "/tmp"},
                                       "queryd": settings}))
-        p = subprocess.run([str(BUILD / "queryd" / "queryd"), "--config", str(config), "--check-config"],
+        p = subprocess.run([f"{Queryd.build}/queryd/queryd", "--config", str(config), "--check-config"],
                            capture_output=True, text=True)
         return p.returncode, p.stderr
     assert check(database="host=/tmp")[0] == 0
