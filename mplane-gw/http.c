@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
@@ -31,9 +32,25 @@ static struct evhttp *http;
 static char link_path[PATH_SIZE]; /* the path in public_url, where clients of `link` post */
 static struct log_limit full_said;
 
+/* As many descriptors as the connections need, if the system lets us; else accepting waits for
+ * room. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+    rlim_t wanted = (rlim_t)gateway.settings.connections_max + 256;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
+        limit.rlim_cur = wanted < limit.rlim_max ? wanted : limit.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &limit) == -1 || limit.rlim_cur < wanted) {
+            log_warn("http.descriptors", "wanted=%llu allowed=%llu", (unsigned long long)wanted,
+                     (unsigned long long)limit.rlim_cur);
+        }
+    }
+}
+
 int http_prepare(void)
 {
     const struct config_strings *listen = &gateway.settings.listen;
+    raise_descriptor_limit();
     for (size_t i = 0; i < listen->count; i++) {
         int fd = listen_open("mplane-gw.listen", listen->item[i]);
         if (fd == -1) {
