@@ -103,21 +103,22 @@ def show(state: str, since: str) -> None:
 def say_goodbye(state: str) -> None:
     name = os.path.relpath(EZREPO)
     name = EZREPO if name.startswith("../..") else name
+    commands = [
+        (f"{name} status", "what runs, and what it counted"),
+        (f"{name} query --dest 198.51.100.0/24 --range 1..4 --since 1h", "how much of it was not normal"),
+        (f"{name} records --dest 127.0.0.1 --limit 3", "the measurements themselves"),
+        (f"{name} grading get", "the thresholds in force"),
+        (f"{name} send FILE", "your own mPlane results, one a line"),
+        (f"{name} pki issue NAME --role reader", "a certificate for another client"),
+        (f"{name} scale classifyd 4", "more of them, while it runs"),
+        (os.path.join(os.path.dirname(name), "quickstart"), "measure again"),
+    ]
     step("How to go on")
-    print(f"""  export EZREPO_STATE={shlex.quote(state)}
-  {name} status                                what runs, and what it counted
-  {name} query --dest 198.51.100.0/24 --range 1...4 --since 1h
-  {name} records --dest 127.0.0.1 --limit 3    the measurements themselves
-  {name} grading get                           the thresholds in force
-  {name} grading history
-  {name} send FILE                             your own mPlane results, one a line
-  {name} pki issue NAME --role reader          a certificate for another client
-  {name} scale classifyd 4
-  deploy/quickstart                            measure again
-
-== How to stop
-  {name} down --state {shlex.quote(state)}
-  rm -r {shlex.quote(state)}                   and nothing of it is left""")
+    print(f"  export EZREPO_STATE={shlex.quote(state)}")
+    for command, what in commands:
+        print(f"  {command:<66} # {what}")
+    step("How to stop")
+    print(f"  {name} down && rm -r {shlex.quote(state)}")
 
 
 def parse(arguments: List[str]) -> argparse.Namespace:
