@@ -59,6 +59,11 @@ def counters(one, name):
     return total
 
 
+def wait_counted(one, process, name, value):
+    """Status files are a second old at most."""
+    one.wait_for(lambda: counters(one, process)[name] == value, 10)
+
+
 def periods_differ(one):
     """What the stored periods and events, and those computed from the records alone, do not share."""
     columns = "series_id, grade_id, t_start, start_row, grade, t_end, records, ended"
@@ -102,8 +107,8 @@ def test_the_sdk_samples_are_what_they_are(make_set):
     one.wait_matched(8)  # 1 + 3 (detail) + 3 (repeated) + 1 (OTT)
     assert one.matched("--type", "ping", "--content", "ICMPECHO") == 7
     assert one.matched("--type", "OTT", "--content", "http://devimages.apple.com/*") == 1
-    assert counters(one, "ingestd")["exceptions"] == 1
-    assert counters(one, "ingestd")["accepted.records"] == 8
+    wait_counted(one, "ingestd", "exceptions", 1)
+    wait_counted(one, "ingestd", "accepted.records", 8)
     graded = one.rows("query", "--type", "OTT", "--range", "5")
     assert {row["grade.name"]: int(row["records.graded"]) for row in graded} == \
         {"overall": 1, "bandWidth": 1}
