@@ -430,6 +430,7 @@ def test_plain_text_on_the_tls_port(gateway):
     gateway.counted("handshakes.failed", failed + 1)
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_old_tls_is_refused(gateway):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.set_ciphers("ALL:@SECLEVEL=0")
@@ -1273,7 +1274,6 @@ def test_access_follows_sighup_also_on_open_connections(make_gateway):
 
 @both_versions
 def test_revoked_at_sighup(make_gateway, version):
-    crl = {}
     one = make_gateway()
     client, other = one.client("reader", version), one.client("admin", version)
     assert "result" in client.post(specification(one))
