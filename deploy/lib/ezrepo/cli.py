@@ -74,9 +74,11 @@ def cmd_logs(state: State, args: argparse.Namespace) -> int:
 
 def _tell_gateway(state: State) -> None:
     running = supervisor.connect(state)
-    if running and running.processes().get("mplane-gw", {}).get("statename") == "RUNNING":
-        running.call("signalProcess", "mplane-gw", "HUP")
-        print("mplane-gw told to read its configuration")
+    if running is None or not running.processes().get("mplane-gw", {}).get("pid"):
+        return
+    lifecycle.wait_until_running(state, ["mplane-gw"])  # before that it would not know the signal
+    running.call("signalProcess", "mplane-gw", "HUP")
+    print("mplane-gw told to read its configuration")
 
 
 def cmd_pki_issue(state: State, args: argparse.Namespace) -> int:
