@@ -30,7 +30,9 @@
 #define LIMIT_LABEL_BYTES      1024
 #define LIMIT_REJECT_HEAD      512 /* first bytes kept of what was refused */
 #define LIMIT_TEXT_BYTES       1024
-#define LIMIT_GRADE_NAMES      32 /* in one grading document */
+#define LIMIT_SENDERS          1024 /* accounted for in one batch */
+#define LIMIT_REASONS          32   /* of refusal, of one sender in one batch */
+#define LIMIT_GRADE_NAMES      32   /* in one grading document */
 #define LIMIT_DOCUMENT_BYTES   1048576
 #define LIMIT_ANSWER_CELLS     200000
 #define LIMIT_ANSWER_ROWS      10000
@@ -40,8 +42,9 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
 
 /*
  * Frame 1 of a batch. Frame 2 is the records frame (common/batch.h) or, for BATCH_REJECTS, `count`
- * reject messages one after the other. classifyd appends frame 3, the grades message (records
- * only).
+ * reject messages one after the other. Frame 3 holds the accounts: account messages one after the
+ * other, what the batch adds to the ledger, per sender. classifyd appends the grades message as
+ * frame 4 (records only) and leaves the others as they are.
  */
 #define BATCH_HEADER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                \
     UINT(kind, 1)                                                                                  \
@@ -50,7 +53,9 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(sequence, UINT64_MAX) /* from 1, without holes, per instance and shard */                 \
     UINT(oldest, UINT64_MAX)   /* lowest sequence not yet acknowledged when this was pushed */     \
     UINT(count, LIMIT_BATCH_RECORDS)                                                               \
-    INT(received_us)                  /* when its oldest datagram came, microseconds since 1970 */ \
+    INT(received_us) /* when its oldest datagram came, microseconds since 1970 */                  \
+    UINT(dropped,                                                                                  \
+         UINT64_MAX) /* datagrams the kernel dropped since the batch before, by SO_RXQ_OVFL */     \
     UINT(grading_version, UINT32_MAX) /* 0 until classifyd has graded */
 
 /* Appended by classifyd: count x names bytes, record by record, GRADE_NONE where no block matched.
@@ -60,6 +65,21 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(grading_version, UINT32_MAX)                                                              \
     STRS(names, LIMIT_GRADE_NAMES, LIMIT_NAME_BYTES)                                               \
     BIN(grades, LIMIT_BATCH_RECORDS *LIMIT_GRADE_NAMES)
+
+/*
+ * What one sender did since the batch before: datagrams = accepted + exceptions + the sum of
+ * `rejected`. A datagram one of whose results was taken is accepted; one of which nothing was taken
+ * is rejected for the first reason found, or an exception when it held nothing else. `records` of
+ * it are in this batch.
+ */
+#define ACCOUNT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+    STR(sender, 64) /* address without the port */                                                 \
+    UINT(datagrams, UINT64_MAX)                                                                    \
+    UINT(accepted, UINT64_MAX)                                                                     \
+    UINT(exceptions, UINT64_MAX)                                                                   \
+    UINT(records, UINT64_MAX)                                                                      \
+    STRS(reasons, LIMIT_REASONS, 64) /* names, as many as `rejected` has numbers */                \
+    UINTS(rejected, LIMIT_REASONS)
 
 /* What ingestd refused. */
 #define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
@@ -177,6 +197,7 @@ enum answer_status {
     INT(t_end_us)                                                                                  \
     UINT(row, INT32_MAX)                                                                           \
     STR(label, LIMIT_LABEL_BYTES)                                                                  \
+    UINT(sender, LIMIT_SENDERS - 1) /* index into the batch's accounts */                          \
     STRS(values, 3 * LIMIT_COLUMNS, LIMIT_VALUE_BYTES)
 
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
@@ -193,7 +214,8 @@ enum answer_status {
     MESSAGE(cancel, CANCEL_FIELDS)                                                                 \
     MESSAGE(answer, ANSWER_FIELDS)                                                                 \
     MESSAGE(schema, SCHEMA_FIELDS)                                                                 \
-    MESSAGE(record, RECORD_FIELDS)
+    MESSAGE(record, RECORD_FIELDS)                                                                 \
+    MESSAGE(account, ACCOUNT_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
