@@ -193,7 +193,7 @@ static int apply_all(struct pg *pg, struct pg_params *params, const char *schema
 
 int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
 {
-    bool role_is_there;
+    bool role_is_there = false;
     int rc = take_lock(pg, params);
     if (rc == 0) {
         rc = check_server(pg, &role_is_there);
