@@ -93,8 +93,7 @@ struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int64_t c
         c->stale = true;
     }
     /* A partition may be missing although the hour is known: dropped by hand, or by retention. */
-    if (h == NULL || (h->touched_us != clock_us && note_day(c, hour / 24) == -1) ||
-        (h->state == HOUR_NEW && note_day(c, hour / 24) == -1)) {
+    if (h == NULL || note_day(c, hour / 24) == -1) {
         return NULL;
     }
     h->touched_us = clock_us;

@@ -182,5 +182,6 @@ int flush_write(struct flush *f, struct batch *const *batches, uint32_t count, i
     if (attempt(f, 0, UINT32_MAX, NULL) == 0) {
         return 0;
     }
-    return f->store->pg.fault == PG_DATA && total > 0 ? write_range(f, 0, total) : -1;
+    /* One beyond the last record, so that an empty batch that is malformed has its place too. */
+    return f->store->pg.fault == PG_DATA ? write_range(f, 0, total + 1) : -1;
 }

@@ -121,10 +121,11 @@ static int reserve_ready(struct intake *in)
     return 0;
 }
 
-void intake_sort(struct intake *in, int64_t clock_us)
+void intake_sort(struct intake *in, int64_t clock_us, bool all)
 {
+    int64_t waited_us = all ? INT64_MAX : clock_us;
     struct batch *b;
-    while (reserve_ready(in) == 0 && (b = order_next(in->order, clock_us)) != NULL) {
+    while (reserve_ready(in) == 0 && (b = order_next(in->order, waited_us)) != NULL) {
         if (in->ready_count == 0) {
             in->ready_since_us = clock_us;
         }

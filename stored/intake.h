@@ -36,8 +36,8 @@ static inline bool intake_is_full(const struct intake *in)
  */
 bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int64_t clock_us);
 
-/* Moves what is in order, or waited long enough, to `ready`. INT64_MAX: everything. */
-void intake_sort(struct intake *in, int64_t clock_us);
+/* Moves what is in order, or waited long enough, to `ready`; with `all` also what still waits. */
+void intake_sort(struct intake *in, int64_t clock_us, bool all);
 
 /* When to look again; INT64_MAX when nothing waits. */
 int64_t intake_deadline(const struct intake *in, int64_t flush_us);

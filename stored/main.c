@@ -205,7 +205,7 @@ static void receive_batches(void)
            !(ready && self.intake.ready_records >= (uint64_t)settings.flush_records) &&
            intake_receive(&self.intake, self.graded, &self.acks, clock_us)) {
         self.received_at_us = clock_us;
-        intake_sort(&self.intake, clock_us);
+        intake_sort(&self.intake, clock_us, false);
     }
     count_add(COUNT_ACKNOWLEDGED_BATCHES, acks_send(&self.acks, self.announce));
 }
@@ -268,10 +268,10 @@ static void work(void)
         connect_database();
         clock_us = daemon_clock_us();
     }
-    intake_sort(&self.intake, clock_us);
+    intake_sort(&self.intake, clock_us, false);
     if (database_is_ready(clock_us) && flush_is_due(clock_us) && flush_portion()) {
         clock_us = daemon_clock_us();
-        intake_sort(&self.intake, clock_us);
+        intake_sort(&self.intake, clock_us, false);
     }
     pause_or_resume();
     int64_t at_us = intake_deadline(&self.intake, settings.flush_ms * 1000);
@@ -312,7 +312,7 @@ static void go_on_draining(void)
     bool quiet = clock_us - self.received_at_us >= DRAIN_QUIET_US;
     receive_batches();
     if (quiet || late) {
-        intake_sort(&self.intake, INT64_MAX);
+        intake_sort(&self.intake, clock_us, true);
     }
     work();
     bool empty = self.intake.ready_count == 0 && order_waiting(self.intake.order) == 0;
@@ -341,7 +341,9 @@ static int on_moment(zloop_t *loop, int timer, void *context)
     (void)loop, (void)timer, (void)context;
     if (self.drain_until_us != 0) {
         go_on_draining();
-    } else if (pg_is_open(&self.store.pg)) {
+    } else if (!pg_is_open(&self.store.pg)) {
+        work();
+    } else {
         seal_go_on(self.store.seal, daemon_now_us(), daemon_clock_us());
     }
     return 0;
@@ -416,6 +418,10 @@ static int start(zloop_t *loop)
 
 static void tick(void)
 {
+    /* Also noticed while nothing is written. */
+    if (pg_is_open(&self.store.pg) && pg_check(&self.store.pg) == -1) {
+        back_off();
+    }
     announce_version(self.announce, &self.store.gradings);
     if (self.intake.order != NULL) {
         count_set(COUNT_REORDER_WAITING, order_waiting(self.intake.order));

@@ -57,8 +57,11 @@ static int take_lock(struct pg *pg, struct pg_params *params)
     }
     bool taken = pg_cell_bool(r, 0, 0);
     PQclear(r);
-    if (!taken && log_allowed(&said, 1)) {
-        log_warn("database.owned", "error=\"another stored holds this database\"");
+    if (!taken) {
+        snprintf(pg->message, sizeof pg->message, "another stored holds this database");
+        if (log_allowed(&said, 1)) {
+            log_warn("database.owned", "error=\"%s\"", pg->message);
+        }
     }
     return taken ? 0 : 1;
 }
@@ -190,7 +193,7 @@ static int apply_all(struct pg *pg, struct pg_params *params, const char *schema
 
 int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
 {
-    bool role_is_there;
+    bool role_is_there = false;
     int rc = take_lock(pg, params);
     if (rc == 0) {
         rc = check_server(pg, &role_is_there);

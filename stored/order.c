@@ -55,10 +55,11 @@ static uint32_t ranges_find(const struct ranges *r, uint64_t sequence)
 
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        if (r->at[middle].last < sequence)
+        if (r->at[middle].last < sequence) {
             low = middle + 1;
-        else
+        } else {
             high = middle;
+        }
     }
     return low;
 }
@@ -80,8 +81,9 @@ static int ranges_insert(struct ranges *r, uint32_t i, struct range range)
     if (r->count == r->size) {
         uint32_t size = r->size == 0 ? 8 : r->size * 2;
         struct range *at = realloc(r->at, size * sizeof *at);
-        if (at == NULL)
+        if (at == NULL) {
             return -1;
+        }
         r->at = at;
         r->size = size;
     }
@@ -97,8 +99,9 @@ static int ranges_add(struct ranges *r, uint64_t sequence)
     bool joins_before = i > 0 && r->at[i - 1].last + 1 == sequence;
     bool joins_after = i < r->count && sequence + 1 == r->at[i].first;
 
-    if (i < r->count && r->at[i].first <= sequence)
+    if (i < r->count && r->at[i].first <= sequence) {
         return 0;
+    }
     if (joins_before && joins_after) {
         r->at[i - 1].last = r->at[i].last;
         ranges_delete(r, i);
@@ -118,8 +121,9 @@ static void ranges_remove(struct ranges *r, uint64_t sequence)
     uint32_t i = ranges_find(r, sequence);
     struct range was;
 
-    if (i == r->count || r->at[i].first > sequence)
+    if (i == r->count || r->at[i].first > sequence) {
         return;
+    }
     was = r->at[i];
     if (was.first == sequence && was.last == sequence) {
         ranges_delete(r, i);
@@ -127,8 +131,9 @@ static void ranges_remove(struct ranges *r, uint64_t sequence)
         r->at[i].first = sequence + 1;
     } else {
         r->at[i].last = sequence - 1;
-        if (was.last != sequence)
+        if (was.last != sequence) {
             (void)ranges_insert(r, i + 1, (struct range){sequence + 1, was.last});
+        }
     }
 }
 
@@ -136,20 +141,23 @@ static void ranges_remove_below(struct ranges *r, uint64_t sequence)
 {
     uint32_t i = ranges_find(r, sequence);
 
-    if (r->count == 0)
+    if (r->count == 0) {
         return;
+    }
     memmove(r->at, r->at + i, (r->count - i) * sizeof *r->at);
     r->count -= i;
-    if (r->count > 0 && r->at[0].first < sequence)
+    if (r->count > 0 && r->at[0].first < sequence) {
         r->at[0].first = sequence;
+    }
 }
 
 struct order *order_new(uint32_t max_streams, uint32_t max_held, int64_t wait_us)
 {
     struct order *o = calloc(1, sizeof *o);
 
-    if (o == NULL)
+    if (o == NULL) {
         return NULL;
+    }
     o->streams = calloc(max_streams, sizeof *o->streams);
     if (o->streams == NULL) {
         free(o);
@@ -174,8 +182,9 @@ static void waiting_free(struct waiting *w, void (*release)(void *))
 
 void order_free(struct order **o, void (*release)(void *item))
 {
-    if (*o == NULL)
+    if (*o == NULL) {
         return;
+    }
     waiting_free((*o)->ready, release);
     for (uint32_t i = 0; i < (*o)->stream_count; i++) {
         struct stream *s = &(*o)->streams[i];
@@ -192,8 +201,9 @@ static struct stream *stream_find(struct order *o, const uint8_t instance[16], u
 {
     for (uint32_t i = 0; i < o->stream_count; i++) {
         struct stream *s = &o->streams[i];
-        if (s->shard == shard && memcmp(s->instance, instance, 16) == 0)
+        if (s->shard == shard && memcmp(s->instance, instance, 16) == 0) {
             return s;
+        }
     }
     return NULL;
 }
@@ -204,12 +214,14 @@ static struct stream *stream_place(struct order *o)
 {
     struct stream *oldest = NULL;
 
-    if (o->stream_count < o->max_streams)
+    if (o->stream_count < o->max_streams) {
         return &o->streams[o->stream_count++];
+    }
     for (uint32_t i = 0; i < o->stream_count; i++) {
         struct stream *s = &o->streams[i];
-        if (s->held == NULL && s->busy.count == 0 && (oldest == NULL || s->used < oldest->used))
+        if (s->held == NULL && s->busy.count == 0 && (oldest == NULL || s->used < oldest->used)) {
             oldest = s;
+        }
     }
     if (oldest != NULL) {
         free(oldest->done.at);
@@ -225,8 +237,9 @@ static struct stream *stream_get(struct order *o, const uint8_t instance[16], ui
 
     if (s == NULL) {
         s = stream_place(o);
-        if (s == NULL)
+        if (s == NULL) {
             return NULL;
+        }
         memset(s, 0, sizeof *s);
         memcpy(s->instance, instance, 16);
         s->shard = shard;
@@ -250,8 +263,9 @@ static void stream_release(struct order *o, struct stream *s)
         struct waiting *w = s->held;
         s->held = w->next;
         o->held--;
-        if (w->sequence == s->next)
+        if (w->sequence == s->next) {
             s->next++;
+        }
         ready_append(o, w);
     }
 }
@@ -259,8 +273,9 @@ static void stream_release(struct order *o, struct stream *s)
 /* Gives up waiting for what is missing before the first that is held. */
 static void stream_skip(struct order *o, struct stream *s)
 {
-    if (s->held == NULL)
+    if (s->held == NULL) {
         return;
+    }
     if (s->held->sequence > s->next) {
         o->skipped += s->held->sequence - s->next;
         s->next = s->held->sequence;
@@ -270,8 +285,9 @@ static void stream_skip(struct order *o, struct stream *s)
 
 static void stream_acknowledged(struct order *o, struct stream *s, uint64_t oldest)
 {
-    if (oldest <= s->oldest)
+    if (oldest <= s->oldest) {
         return;
+    }
     s->oldest = oldest;
     ranges_remove_below(&s->done, oldest);
     if (s->next < oldest) {
@@ -284,8 +300,9 @@ static void stream_hold(struct order *o, struct stream *s, struct waiting *w)
 {
     struct waiting **at = &s->held;
 
-    while (*at != NULL && (*at)->sequence < w->sequence)
+    while (*at != NULL && (*at)->sequence < w->sequence) {
         at = &(*at)->next;
+    }
     w->next = *at;
     *at = w;
     o->held++;
@@ -299,14 +316,17 @@ enum order_verdict order_offer(struct order *o, const uint8_t instance[16], uint
 
     if (s != NULL) {
         stream_acknowledged(o, s, oldest);
-        if (sequence < s->oldest || ranges_have(&s->done, sequence))
+        if (sequence < s->oldest || ranges_have(&s->done, sequence)) {
             return ORDER_DONE;
-        if (ranges_have(&s->busy, sequence))
+        }
+        if (ranges_have(&s->busy, sequence)) {
             return ORDER_KNOWN;
+        }
     }
     w = malloc(sizeof *w);
-    if (w == NULL)
+    if (w == NULL) {
         return ORDER_ERROR;
+    }
     *w = (struct waiting){.sequence = sequence, .since_us = now_us, .item = item};
     if (s == NULL) {
         ready_append(o, w);
@@ -322,8 +342,9 @@ enum order_verdict order_offer(struct order *o, const uint8_t instance[16], uint
     }
     stream_hold(o, s, w);
     stream_release(o, s);
-    if (o->held > o->max_held)
+    if (o->held > o->max_held) {
         stream_skip(o, s);
+    }
     return ORDER_TAKEN;
 }
 
@@ -332,9 +353,11 @@ static int64_t stream_since(const struct stream *s)
 {
     int64_t since = INT64_MAX;
 
-    for (const struct waiting *w = s->held; w != NULL; w = w->next)
-        if (w->since_us < since)
+    for (const struct waiting *w = s->held; w != NULL; w = w->next) {
+        if (w->since_us < since) {
             since = w->since_us;
+        }
+    }
     return since;
 }
 
@@ -345,15 +368,18 @@ void *order_next(struct order *o, int64_t now_us)
 
     for (uint32_t i = 0; o->ready == NULL && o->held > 0 && i < o->stream_count; i++) {
         struct stream *s = &o->streams[i];
-        if (s->held != NULL && now_us - o->wait_us >= stream_since(s))
+        if (s->held != NULL && now_us - o->wait_us >= stream_since(s)) {
             stream_skip(o, s);
+        }
     }
     w = o->ready;
-    if (w == NULL)
+    if (w == NULL) {
         return NULL;
+    }
     o->ready = w->next;
-    if (o->ready == NULL)
+    if (o->ready == NULL) {
         o->ready_end = &o->ready;
+    }
     item = w->item;
     free(w);
     return item;
@@ -363,11 +389,13 @@ int64_t order_deadline(const struct order *o)
 {
     int64_t deadline = INT64_MAX;
 
-    if (o->ready != NULL)
+    if (o->ready != NULL) {
         return INT64_MIN;
+    }
     for (uint32_t i = 0; o->held > 0 && i < o->stream_count; i++) {
-        if (o->streams[i].held != NULL && stream_since(&o->streams[i]) + o->wait_us < deadline)
+        if (o->streams[i].held != NULL && stream_since(&o->streams[i]) + o->wait_us < deadline) {
             deadline = stream_since(&o->streams[i]) + o->wait_us;
+        }
     }
     return deadline;
 }
@@ -376,13 +404,16 @@ void order_committed(struct order *o, const uint8_t instance[16], uint16_t shard
 {
     struct stream *s = stream_find(o, instance, shard);
 
-    if (s == NULL)
+    if (s == NULL) {
         return;
+    }
     ranges_remove(&s->busy, sequence);
-    if (sequence < s->oldest || ranges_add(&s->done, sequence) == -1)
+    if (sequence < s->oldest || ranges_add(&s->done, sequence) == -1) {
         return;
-    if (s->done.count > DONE_RANGES)
+    }
+    if (s->done.count > DONE_RANGES) {
         ranges_delete(&s->done, 0);
+    }
 }
 
 uint32_t order_waiting(const struct order *o)

@@ -50,10 +50,12 @@ struct period_event period_event(const struct period *before, const struct perio
  */
 bool period_takes_late(const struct period *open, const struct period_record *record)
 {
-    if (open->grade == 0)
+    if (open->grade == 0) {
         return true;
-    if (period_key_compare(&record->key, &open->start) <= 0)
+    }
+    if (period_key_compare(&record->key, &open->start) <= 0) {
         return false;
+    }
     return record->grade == open->grade || record->key.t_us > open->t_end_us;
 }
 
@@ -64,12 +66,15 @@ bool period_absorbs(struct period *ended, const struct period_key *next,
 
     if (ended->ended == PERIOD_OPEN || record->grade != ended->grade ||
         period_key_compare(&record->key, &ended->start) <= 0 ||
-        period_key_compare(&record->key, next) >= 0)
+        period_key_compare(&record->key, next) >= 0) {
         return false;
-    if (record->key.t_us - ended->t_end_us > gap_us)
+    }
+    if (record->key.t_us - ended->t_end_us > gap_us) {
         return false;
-    if (ended->ended == PERIOD_GAP && next->t_us - t_end_us <= gap_us)
+    }
+    if (ended->ended == PERIOD_GAP && next->t_us - t_end_us <= gap_us) {
         return false;
+    }
     ended->t_end_us = t_end_us;
     ended->records++;
     return true;
@@ -81,8 +86,9 @@ static void *grow(void **at, uint32_t *count, uint32_t *size, size_t element)
     if (*count == *size) {
         uint32_t more = *size == 0 ? 16 : *size * 2;
         void *moved = more < *size ? NULL : realloc(*at, (size_t)more * element);
-        if (moved == NULL)
+        if (moved == NULL) {
             return NULL;
+        }
         *at = moved;
         *size = more;
     }
@@ -92,8 +98,9 @@ static void *grow(void **at, uint32_t *count, uint32_t *size, size_t element)
 static int put(struct periods_change *c, const struct period *p)
 {
     struct period *to = grow((void **)&c->put, &c->put_count, &c->put_size, sizeof *to);
-    if (to == NULL)
+    if (to == NULL) {
         return -1;
+    }
     *to = *p;
     return 0;
 }
@@ -102,8 +109,9 @@ static int removed(struct periods_change *c, const struct period_key *key)
 {
     struct period_key *to =
         grow((void **)&c->removed, &c->removed_count, &c->removed_size, sizeof *to);
-    if (to == NULL)
+    if (to == NULL) {
         return -1;
+    }
     *to = *key;
     return 0;
 }
@@ -111,8 +119,9 @@ static int removed(struct periods_change *c, const struct period_key *key)
 static int told(struct periods_change *c, const struct period_event *event)
 {
     struct period_event *to = grow((void **)&c->told, &c->told_count, &c->told_size, sizeof *to);
-    if (to == NULL)
+    if (to == NULL) {
         return -1;
+    }
     *to = *event;
     return 0;
 }
@@ -121,8 +130,9 @@ static int retracted(struct periods_change *c, const struct period_key *key)
 {
     struct period_key *to =
         grow((void **)&c->retracted, &c->retracted_count, &c->retracted_size, sizeof *to);
-    if (to == NULL)
+    if (to == NULL) {
         return -1;
+    }
     *to = *key;
     return 0;
 }
@@ -141,13 +151,15 @@ static int old_advance(struct walk *w)
     struct period next;
     int found = w->source->after(w->source->context, &w->old.start, &next);
 
-    if (found == -1)
+    if (found == -1) {
         return -1;
+    }
     w->before_old = w->old;
-    if (found == 0)
+    if (found == 0) {
         memset(&w->old, 0, sizeof w->old);
-    else
+    } else {
         w->old = next;
+    }
     return 0;
 }
 
@@ -156,8 +168,9 @@ static int old_drop_before(struct walk *w, const struct period_key *key)
 {
     while (w->old.grade != 0 && (key == NULL || period_key_compare(&w->old.start, key) < 0)) {
         if (removed(w->change, &w->old.start) == -1 || retracted(w->change, &w->old.start) == -1 ||
-            old_advance(w) == -1)
+            old_advance(w) == -1) {
             return -1;
+        }
     }
     return 0;
 }
@@ -173,26 +186,32 @@ static int event_compare(struct walk *w, const struct period *p)
     struct period_event was = period_event(&w->before_old, &w->old);
     struct period_event is = period_event(&w->before_new, p);
 
-    if (was.from == is.from && was.to == is.to)
+    if (was.from == is.from && was.to == is.to) {
         return 0;
-    if (retracted(w->change, &was.at) == -1)
+    }
+    if (retracted(w->change, &was.at) == -1) {
         return -1;
+    }
     return told(w->change, &is);
 }
 
 static int emit(struct walk *w, const struct period *p)
 {
-    if (old_drop_before(w, &p->start) == -1)
+    if (old_drop_before(w, &p->start) == -1) {
         return -1;
+    }
     if (old_starts_at(w, &p->start)) {
         bool same = w->old.grade == p->grade && w->old.ended == p->ended &&
                     w->old.t_end_us == p->t_end_us && w->old.records == p->records;
-        if ((!same && put(w->change, p) == -1) || event_compare(w, p) == -1 || old_advance(w) == -1)
+        if ((!same && put(w->change, p) == -1) || event_compare(w, p) == -1 ||
+            old_advance(w) == -1) {
             return -1;
+        }
     } else {
         struct period_event event = period_event(&w->before_new, p);
-        if (put(w->change, p) == -1 || told(w->change, &event) == -1)
+        if (put(w->change, p) == -1 || told(w->change, &event) == -1) {
             return -1;
+        }
     }
     w->before_new = *p;
     return 0;
@@ -211,18 +230,23 @@ static int run(struct walk *w, struct period_key key, int64_t gap_us,
     int result = -1;
     int count;
 
-    if (page == NULL)
+    if (page == NULL) {
         return -1;
+    }
     while ((count = w->source->records(w->source->context, &key, page, PAGE_RECORDS)) > 0) {
         for (int i = 0; i < count; i++) {
-            if (!period_step(now, &page[i], gap_us, &ended))
+            if (!period_step(now, &page[i], gap_us, &ended)) {
                 continue;
-            if (ended.grade != 0 && emit(w, &ended) == -1)
+            }
+            if (ended.grade != 0 && emit(w, &ended) == -1) {
                 goto out;
-            if (period_key_compare(&now->start, latest) <= 0)
+            }
+            if (period_key_compare(&now->start, latest) <= 0) {
                 continue;
-            if (old_drop_before(w, &now->start) == -1)
+            }
+            if (old_drop_before(w, &now->start) == -1) {
                 goto out;
+            }
             if (old_starts_at(w, &now->start)) {
                 result = event_compare(w, now) == -1 ? -1 : 1;
                 goto out;
@@ -250,22 +274,27 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
     if (found == 0) {
         memset(&w.old, 0, sizeof w.old);
         found = source->after(source->context, earliest, &w.old);
-        if (found == 0)
+        if (found == 0) {
             memset(&w.old, 0, sizeof w.old);
+        }
         from = *earliest;
     } else {
         from = w.old.start;
     }
-    if (found == -1)
+    if (found == -1) {
         return -1;
+    }
     from.row--; /* rows are natural numbers: that record itself is the first one after this key */
     converged = run(&w, from, gap_us, latest, &now);
-    if (converged == -1)
+    if (converged == -1) {
         return -1;
-    if (converged == 1)
+    }
+    if (converged == 1) {
         return 0;
-    if (now.grade != 0 && emit(&w, &now) == -1)
+    }
+    if (now.grade != 0 && emit(&w, &now) == -1) {
         return -1;
+    }
     change->to_the_end = true;
     change->open = now;
     return old_drop_before(&w, NULL);

@@ -103,6 +103,16 @@ void pg_close(struct pg *pg)
     memset(pg->prepared, 0, sizeof pg->prepared);
 }
 
+int pg_check(struct pg *pg)
+{
+    if (PQconsumeInput(pg->conn) == 1 && PQstatus(pg->conn) == CONNECTION_OK) {
+        return 0;
+    }
+    failed(pg, NULL);
+    pg_close(pg);
+    return -1;
+}
+
 /* ---- statements ---- */
 
 int pg_do(struct pg *pg, const char *text)

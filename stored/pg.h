@@ -60,6 +60,10 @@ enum pg_type {
 int pg_open(struct pg *pg, const char *database, const char *application);
 void pg_close(struct pg *pg);
 
+/* Looks whether the server has closed the connection meanwhile, without waiting: 0, or -1 and
+ * closed. */
+int pg_check(struct pg *pg);
+
 static inline bool pg_is_open(const struct pg *pg)
 {
     return pg->conn != NULL;

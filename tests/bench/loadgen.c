@@ -181,7 +181,8 @@ static void pace(const struct load *load, unsigned port, int64_t started_us, uin
     }
 }
 
-/* A receiver that is away for a moment (ECONNREFUSED) costs what is sent meanwhile, as in the field. */
+/* A receiver that is away for a moment (ECONNREFUSED) costs what is sent meanwhile, as in the
+ * field. */
 static int send_burst(int fd, struct mmsghdr *messages, unsigned count)
 {
     unsigned done = 0;

@@ -1,6 +1,7 @@
 """The operator's command: help, exit codes, errors that say what is wrong, and the life of a set."""
 import json
 import os
+import re
 import signal
 import stat
 import subprocess
@@ -8,6 +9,7 @@ import time
 
 import pytest
 from conftest import EZREPO, ROOT, ping, time_text
+from postgres import Cluster
 
 COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "pki", "pki issue",
             "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records", "grading"]
@@ -254,16 +256,40 @@ def test_gradings(ezrepo_set, tmp_state):
     assert "mine" in one.cmd("grading", "get").stdout
 
 
-def test_given_database(make_set, build_dir):
-    """A set on somebody's own server: here the private cluster of another set."""
-    host = make_set()
-    host.cmd("up")
-    connection = f"host={host.state}/postgres/socket dbname=ezrepo "
-    other = make_set("--database", connection + "user=ezrepo_store",
-                     "--database-read", connection + "user=ezrepo_query")
-    assert not os.path.exists(other.state + "/postgres")
-    done = run("init", "--state", other.state + "2", "--database", connection + "user=ezrepo_query",
-               "--database-read", connection + "user=ezrepo_query", build=build_dir)
-    assert done.returncode == 1 and "can neither create the schema" in done.stderr
-    host.cmd("restart", "postgres")
-    host.wait_for(lambda: host.status()["ok"])
+@pytest.fixture(name="server")
+def _server():
+    cluster = Cluster()
+    yield cluster
+    cluster.remove()
+
+
+def test_server_of_ones_own(make_set, server, build_dir, tmp_state):
+    """With roles and database made as docs/operations.md says."""
+    with open(os.path.join(ROOT, "docs", "operations.md"), encoding="utf-8") as file:
+        statements = re.search(r"```sql\n(.*?)```", file.read(), re.S)[1].split(";")
+    connection = server.connect()
+    with connection.cursor() as cursor:
+        for statement in filter(str.strip, statements):
+            cursor.execute(statement)
+    connection.close()
+    store = server.connect_string("ezrepo_store", "ezrepo")
+    query = server.connect_string("ezrepo_query", "ezrepo")
+
+    for options, says in [
+            ((query, query), "can neither create the schema"),
+            ((store, store), "no member of ezrepo_read"),
+            ((store, server.connect_string("ezrepo_query", "postgres")), "different databases"),
+            ((store + " host=/nonexistent", query), "--database: ")]:
+        done = run("init", "--state", tmp_state + "/s", "--database", options[0], "--database-read", options[1],
+                   build=build_dir)
+        assert done.returncode == 1 and says in done.stderr, done.stderr
+        assert not os.path.exists(tmp_state + "/s")
+
+    one = make_set("--database", store, "--database-read", query)
+    assert not os.path.exists(one.state + "/postgres")
+    one.up()
+    assert "postgres" not in {p["name"] for p in one.status()["processes"]}
+    one.send([ping("192.0.2.7", time_text(time.time() - 60))])
+    one.wait_matched(1)
+    one.down()
+    assert server.is_running()

@@ -1,6 +1,6 @@
 /*
- * The configuration file: any bytes are read or refused; what is read has all its strings. Faults go
- * to standard error: run with -close_fd_mask=2.
+ * The configuration file: any bytes are read or refused; what is read has all its strings. Faults
+ * go to standard error: run with -close_fd_mask=2.
  */
 #include <assert.h>
 #include <stdint.h>

@@ -42,10 +42,12 @@ static int memory_insert(struct memory *m, const struct period_record *r)
 {
     uint32_t i = m->record_count;
 
-    while (i > 0 && period_key_compare(&m->records[i - 1].key, &r->key) >= 0)
+    while (i > 0 && period_key_compare(&m->records[i - 1].key, &r->key) >= 0) {
         i--;
-    if (i < m->record_count && period_key_compare(&m->records[i].key, &r->key) == 0)
+    }
+    if (i < m->record_count && period_key_compare(&m->records[i].key, &r->key) == 0) {
         return 0;
+    }
     assert_true(m->record_count < MAX_RECORDS);
     memmove(&m->records[i + 1], &m->records[i], (m->record_count - i) * sizeof *r);
     m->records[i] = *r;
@@ -86,11 +88,14 @@ static int memory_records(void *context, const struct period_key *key, struct pe
     struct memory *m = context;
     int count = 0;
 
-    if (size > 3)
+    if (size > 3) {
         size = 3;
-    for (uint32_t i = 0; i < m->record_count && (uint32_t)count < size; i++)
-        if (m->records[i].grade > 0 && period_key_compare(&m->records[i].key, key) > 0)
+    }
+    for (uint32_t i = 0; i < m->record_count && (uint32_t)count < size; i++) {
+        if (m->records[i].grade > 0 && period_key_compare(&m->records[i].key, key) > 0) {
             page[count++] = m->records[i];
+        }
+    }
     return count;
 }
 
@@ -98,8 +103,9 @@ static void put(struct memory *m, const struct period *p)
 {
     uint32_t i = 0;
 
-    while (i < m->period_count && period_key_compare(&m->periods[i].start, &p->start) < 0)
+    while (i < m->period_count && period_key_compare(&m->periods[i].start, &p->start) < 0) {
         i++;
+    }
     if (i == m->period_count || period_key_compare(&m->periods[i].start, &p->start) != 0) {
         assert_true(m->period_count < MAX_RECORDS);
         memmove(&m->periods[i + 1], &m->periods[i], (m->period_count - i) * sizeof *p);
@@ -110,9 +116,10 @@ static void put(struct memory *m, const struct period *p)
 
 static void tell(struct memory *m, const struct period_event *e)
 {
-    for (uint32_t i = 0; i < m->event_count; i++)
+    for (uint32_t i = 0; i < m->event_count; i++) {
         assert_false(!m->events[i].retracted &&
                      period_key_compare(&m->events[i].event.at, &e->at) == 0);
+    }
     assert_true(m->event_count < MAX_RECORDS * 8);
     m->events[m->event_count++] = (struct told){.event = *e};
 }
@@ -122,15 +129,17 @@ static void apply(struct memory *m, const struct periods_change *c)
     for (uint32_t i = 0; i < c->removed_count; i++) {
         uint32_t at = 0;
         while (at < m->period_count &&
-               period_key_compare(&m->periods[at].start, &c->removed[i]) != 0)
+               period_key_compare(&m->periods[at].start, &c->removed[i]) != 0) {
             at++;
+        }
         assert_true(at < m->period_count);
         memmove(&m->periods[at], &m->periods[at + 1],
                 (m->period_count - at - 1) * sizeof m->periods[0]);
         m->period_count--;
     }
-    for (uint32_t i = 0; i < c->put_count; i++)
+    for (uint32_t i = 0; i < c->put_count; i++) {
         put(m, &c->put[i]);
+    }
     for (uint32_t i = 0; i < c->retracted_count; i++) {
         uint32_t found = 0;
         for (uint32_t e = 0; e < m->event_count; e++) {
@@ -142,8 +151,9 @@ static void apply(struct memory *m, const struct periods_change *c)
         }
         assert_int_equal(found, 1);
     }
-    for (uint32_t i = 0; i < c->told_count; i++)
+    for (uint32_t i = 0; i < c->told_count; i++) {
         tell(m, &c->told[i]);
+    }
 }
 
 static void step(struct memory *m, const struct period_record *r)
@@ -151,10 +161,12 @@ static void step(struct memory *m, const struct period_record *r)
     struct period ended;
 
     m->stepped++;
-    if (!period_step(&m->open, r, m->gap_us, &ended))
+    if (!period_step(&m->open, r, m->gap_us, &ended)) {
         return;
-    if (ended.grade != 0)
+    }
+    if (ended.grade != 0) {
         put(m, &ended);
+    }
     put(m, &m->open);
     struct period_event e = period_event(&ended, &m->open);
     tell(m, &e);
@@ -166,8 +178,9 @@ static int absorb(struct memory *m, const struct period_record *r)
     struct period p, next;
 
     if (memory_before(m, &r->key, &p) == 0 || memory_after(m, &r->key, &next) == 0 ||
-        !period_absorbs(&p, &next.start, r, m->gap_us))
+        !period_absorbs(&p, &next.start, r, m->gap_us)) {
         return 0;
+    }
     put(m, &p);
     m->absorbed++;
     return 1;
@@ -181,10 +194,11 @@ static void repair(struct memory *m, const struct period_key *earliest,
 
     assert_int_equal(periods_repair(&source, m->gap_us, earliest, latest, &change), 0);
     apply(m, &change);
-    if (change.to_the_end)
+    if (change.to_the_end) {
         m->open = change.open;
-    else
+    } else {
         m->converged++;
+    }
     m->repaired++;
     periods_change_release(&change);
 }
@@ -198,33 +212,42 @@ static void flush(struct memory *m, const struct period_record *records, uint32_
     bool again = false;
 
     assert_non_null(was);
-    for (uint32_t i = 0; i < count; i++)
-        if (memory_insert(m, &records[i]))
+    for (uint32_t i = 0; i < count; i++) {
+        if (memory_insert(m, &records[i])) {
             fresh[fresh_count++] = records[i];
+        }
+    }
     *was = *m;
     for (uint32_t i = 0; i < fresh_count && !again; i++) {
         bool in_order = period_key_compare(&fresh[i].key, &m->greatest) > 0;
-        if (in_order)
+        if (in_order) {
             m->greatest = fresh[i].key;
-        if (fresh[i].grade == 0)
+        }
+        if (fresh[i].grade == 0) {
             continue;
-        if (in_order || period_takes_late(&m->open, &fresh[i]))
+        }
+        if (in_order || period_takes_late(&m->open, &fresh[i])) {
             step(m, &fresh[i]);
-        else
+        } else {
             again = absorb(m, &fresh[i]) == 0;
+        }
     }
     if (again) { /* nothing of this flush was written: all of it counts as late */
         struct period_key earliest = {INT64_MAX, 0}, latest = {INT64_MIN, 0};
         struct period_key greatest = was->greatest;
         for (uint32_t i = 0; i < fresh_count; i++) {
-            if (period_key_compare(&fresh[i].key, &greatest) > 0)
+            if (period_key_compare(&fresh[i].key, &greatest) > 0) {
                 greatest = fresh[i].key;
-            if (fresh[i].grade == 0)
+            }
+            if (fresh[i].grade == 0) {
                 continue;
-            if (period_key_compare(&fresh[i].key, &earliest) < 0)
+            }
+            if (period_key_compare(&fresh[i].key, &earliest) < 0) {
                 earliest = fresh[i].key;
-            if (period_key_compare(&fresh[i].key, &latest) > 0)
+            }
+            if (period_key_compare(&fresh[i].key, &latest) > 0) {
                 latest = fresh[i].key;
+            }
         }
         *m = *was;
         m->greatest = greatest;
@@ -251,8 +274,9 @@ static struct memory *arrive(const struct period_record *records, uint32_t count
 
     for (uint32_t i = 0; i < count;) {
         uint32_t n = most == 1 ? 1 : 1 + (uint32_t)rand() % most;
-        if (n > count - i)
+        if (n > count - i) {
             n = count - i;
+        }
         flush(m, records + i, n);
         i += n;
     }
@@ -270,9 +294,11 @@ static uint32_t holding(const struct memory *m, struct period_event *events)
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < m->event_count; i++)
-        if (!m->events[i].retracted)
+    for (uint32_t i = 0; i < m->event_count; i++) {
+        if (!m->events[i].retracted) {
             events[count++] = m->events[i].event;
+        }
+    }
     qsort(events, count, sizeof *events, event_order);
     return count;
 }
@@ -310,10 +336,11 @@ static void compare_case(const struct json *c, const struct memory *m)
         assert_true(have.start.t_us == integer(json_get(p, "t_start")));
         assert_true(have.t_end_us == integer(json_get(p, "t_end")));
         assert_true((int64_t)have.records == integer(json_get(p, "count")));
-        if (have.ended == PERIOD_OPEN)
+        if (have.ended == PERIOD_OPEN) {
             assert_true(ended->type == JSON_NULL);
-        else
+        } else {
             assert_true(json_is(ended, ended_names[have.ended]));
+        }
     }
     assert_int_equal(holding(m, events), told->count);
     i = 0;
@@ -347,8 +374,9 @@ static uint32_t read_arrival(const struct json *arrival, struct period_record *r
         const struct json *v[4];
         const struct json *at = r->first;
         assert_int_equal(r->count, 4);
-        for (int i = 0; i < 4; i++, at = at->next)
+        for (int i = 0; i < 4; i++, at = at->next) {
             v[i] = at;
+        }
         records[count++] = (struct period_record){.key = {integer(v[0]), (int32_t)integer(v[2])},
                                                   .t_end_us = integer(v[1]),
                                                   .grade = (uint8_t)integer(v[3])};
@@ -394,17 +422,20 @@ static uint32_t naive(const struct memory *m, struct period *periods)
     for (uint32_t i = 0; i < m->record_count; i++) {
         const struct period_record *r = &m->records[i];
         struct period *p = count == 0 ? NULL : &periods[count - 1];
-        if (r->grade == 0)
+        if (r->grade == 0) {
             continue;
+        }
         bool gap = p != NULL && r->key.t_us - p->t_end_us > m->gap_us;
         if (p == NULL || gap || p->grade != r->grade) {
-            if (p != NULL)
+            if (p != NULL) {
                 p->ended = gap ? PERIOD_GAP : PERIOD_GRADE;
+            }
             periods[count++] = (struct period){r->key, r->t_end_us, 1, r->grade, PERIOD_OPEN};
         } else {
             p->records++;
-            if (r->t_end_us > p->t_end_us)
+            if (r->t_end_us > p->t_end_us) {
                 p->t_end_us = r->t_end_us;
+            }
         }
     }
     return count;

@@ -97,8 +97,9 @@ static void committed_ones_are_done(void **state)
     order_committed(o, one, 0, 1);
     order_committed(o, one, 0, 4);
     order_committed(o, one, 0, 3);
-    for (uint64_t s = 1; s <= 4; s++)
+    for (uint64_t s = 1; s <= 4; s++) {
         offer(o, s, 1, 0, ORDER_DONE);
+    }
     offer(o, 5, 5, 0, ORDER_TAKEN); /* below oldest all is acknowledged */
     offer(o, 3, 1, 0, ORDER_DONE);
     expect_next(o, 0, 5);
@@ -145,12 +146,14 @@ static void what_is_held_is_bounded(void **state)
     struct order *o = order_new(4, 10, WAIT_US);
 
     (void)state;
-    for (uint64_t s = 2; s <= 11; s++)
+    for (uint64_t s = 2; s <= 11; s++) {
         offer(o, s, 1, 0, ORDER_TAKEN);
+    }
     assert_null(order_next(o, 0));
     offer(o, 12, 1, 0, ORDER_TAKEN);
-    for (uint64_t s = 2; s <= 12; s++)
+    for (uint64_t s = 2; s <= 12; s++) {
         expect_next(o, 0, s);
+    }
     assert_int_equal(order_waiting(o), 0);
     order_free(&o, count_released);
 }
@@ -165,8 +168,9 @@ static void streams_are_bounded(void **state)
         id[0] = i;
         assert_int_equal(order_offer(o, id, 0, 1, 1, 0, item(i)), ORDER_TAKEN);
         expect_next(o, 0, i);
-        if (i >= 2) /* the first stays under way and keeps its place */
+        if (i >= 2) { /* the first stays under way and keeps its place */
             order_committed(o, id, 0, 1);
+        }
     }
     id[0] = 1;
     assert_int_equal(order_offer(o, id, 0, 1, 1, 0, item(1)), ORDER_KNOWN);
@@ -191,8 +195,9 @@ static void random_arrival(void **state)
         int seen[COUNT + 1] = {0};
         uint64_t expected = 1, got;
         srand(seed);
-        for (uint64_t i = 0; i < COUNT; i++)
+        for (uint64_t i = 0; i < COUNT; i++) {
             arrival[i] = i + 1;
+        }
         for (int i = 0; i < COUNT; i++) {
             int j = i + rand() % 20;
             if (j < COUNT) {
@@ -203,16 +208,19 @@ static void random_arrival(void **state)
         }
         for (int i = 0; i < COUNT; i++) {
             offer(o, arrival[i], 1, i, ORDER_TAKEN);
-            if (rand() % 3 == 0)
+            if (rand() % 3 == 0) {
                 offer(o, arrival[rand() % (i + 1)], 1, i, ORDER_KNOWN);
+            }
             while ((got = (uint64_t)(uintptr_t)order_next(o, i)) != 0) {
                 seen[got]++;
-                if (i < WAIT_US)
+                if (i < WAIT_US) {
                     assert_true(got == expected++);
+                }
             }
         }
-        while ((got = (uint64_t)(uintptr_t)order_next(o, INT64_MAX)) != 0)
+        while ((got = (uint64_t)(uintptr_t)order_next(o, INT64_MAX)) != 0) {
             seen[got]++;
+        }
         for (int i = 1; i <= COUNT; i++) {
             assert_int_equal(seen[i], 1);
             order_committed(o, one, 0, (uint64_t)i);

@@ -1,0 +1,1005 @@
+"""stored against a real PostgreSQL; a stand-in for classifyd pushes batches, whose acknowledgements it takes.
+
+What must hold whatever the order of arrival is compared in the database: periods and events with the
+views that compute them from the records alone, sealed hours with a count of the records.
+"""
+import collections
+import datetime
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import uuid
+
+import msgpack
+import psycopg2
+import pytest
+import zmq
+
+from postgres import Cluster
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+HEADER, GRADES, REJECT, ACK, GRADING, VERSION, PUBLISH, PUBLISHED, _, _, _, SCHEMA, RECORD = range(13)
+NONE = 255
+SECOND = 1_000_000
+HOUR = 3600 * SECOND
+NAMES = ["overall", "bandWidth"]  # of the default grading
+OTHER = {"verb": "measure", "registry": "http://example.org/r", "results": ["a", "b"], "parameters": ["p"],
+         "metadata": []}
+BLOCK = {"gradeName": "overall", "appliesTo": {}, "gradingRules": [{"grade": "3"}]}
+
+
+def pack(*fields):
+    return msgpack.packb([1, *fields], use_bin_type=True)
+
+
+def now_us():
+    return time.time_ns() // 1000
+
+
+def start_of_hour():
+    return now_us() // HOUR * HOUR
+
+
+class Record:
+    """One record and its grade under each of NAMES."""
+
+    def __init__(self, t, grades=(5, NONE), *, end=None, row=0, series=0, values=("1", None, "x"), label="l",
+                 dims=None):
+        self.dims = dims or ("ping", "ICMPECHO", f"probe{series}", "192.0.2.1", "2001:db8::1", "")
+        self.t, self.end, self.row = t, t if end is None else end, row
+        self.grades, self.values, self.label = tuple(grades), tuple(values), label
+
+    def key(self):
+        return (self.dims, self.t, self.row)
+
+    def message(self):
+        return [1, RECORD, 0, *self.dims, self.t, self.end, self.row, self.label, list(self.values)]
+
+
+def grades_frame(records, version=1, names=NAMES):
+    return pack(GRADES, version, names, bytes(g for r in records for g in r.grades))
+
+
+def records_frame(records, schema=None):
+    s = schema or OTHER
+    return msgpack.packb([[[1, SCHEMA, s["verb"], s["registry"], s["results"], s["parameters"],
+                            s["metadata"]]], [r.message() for r in records]], use_bin_type=True)
+
+
+class Sender:
+    """What ingestd and classifyd are to stored: an instance whose batches are kept until acknowledged."""
+
+    def __init__(self, run_dir):
+        self.context = zmq.Context()
+        self.instance = uuid.uuid4().bytes
+        self.push = self.context.socket(zmq.PUSH)
+        self.push.linger = 0
+        self.push.connect(f"ipc://{run_dir}/graded")
+        self.sub = self.context.socket(zmq.SUB)
+        self.sub.connect(f"ipc://{run_dir}/announce")
+        self.sub.subscribe(b"ack" + self.instance)
+        self.sequence = 0
+        self.pending = {}  # sequence -> (kind, count, frames after the header, version)
+        self.acks = collections.Counter()
+
+    def close(self):
+        self.context.destroy(linger=0)
+
+    def batch(self, records, version=1, schema=None, names=NAMES):
+        """Keeps a batch; its sequence."""
+        return self.keep(0, len(records), [records_frame(records, schema), grades_frame(records, version, names)],
+                         version)
+
+    def keep(self, kind, count, frames, version=0):
+        self.sequence += 1
+        self.pending[self.sequence] = (kind, count, frames, version)
+        return self.sequence
+
+    def send(self, *sequences):
+        """Pushes these, or all that are pending; as they are, in this order."""
+        for sequence in sequences or sorted(self.pending):
+            kind, count, frames, version = self.pending[sequence]
+            oldest = min(self.pending)
+            header = pack(HEADER, kind, self.instance, 0, sequence, min(oldest, sequence), count, now_us(), version)
+            self.push.send_multipart([header, *frames])
+
+    def take_acks(self, seconds):
+        end = time.monotonic() + seconds
+        while self.pending and (left := end - time.monotonic()) > 0 and self.sub.poll(int(left * 1000) + 1):
+            _, message = self.sub.recv_multipart()
+            version, number, instance, shard, sequences = msgpack.unpackb(message)
+            assert (version, number, instance, shard) == (1, ACK, self.instance, 0)
+            for sequence in sequences:
+                self.acks[sequence] += 1
+                self.pending.pop(sequence, None)
+
+    def settle(self, seconds=30, again_s=1.0):
+        """Until all is acknowledged; pushes again what is not, as ingestd does."""
+        end = time.monotonic() + seconds
+        self.take_acks(again_s)
+        while self.pending:
+            assert time.monotonic() < end, f"no acknowledgement for {sorted(self.pending)[:20]}"
+            self.send()
+            self.take_acks(again_s)
+
+    def commit(self, records, **options):
+        """One batch, sent and acknowledged."""
+        self.send(self.batch(records, **options))
+        self.take_acks(20)
+        assert not self.pending
+
+
+def free_database(cluster):
+    """One of the cluster's that no test uses now, emptied; a new one when there is none."""
+    free = cluster.__dict__.setdefault("free_databases", [])
+    if not free:
+        name = "d" + uuid.uuid4().hex[:12]
+        cluster.create_database(name)
+        return name
+    connection = cluster.connect(free[-1])
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA IF EXISTS ezrepo CASCADE")
+    connection.close()
+    return free.pop()
+
+
+class Stored:
+    """The process, with a database and a run directory of its own."""
+
+    def __init__(self, program, cluster, **settings):
+        self.folder = tempfile.mkdtemp(prefix="ezs", dir="/tmp")
+        self.run_dir = os.path.join(self.folder, "run")
+        self.cluster = cluster
+        self.database = free_database(cluster)
+        self.program = program
+        self.settings = {"database": cluster.connect_string(database=self.database), **settings}
+        self.schemas = os.path.join(ROOT, "schemas")
+        self.config = os.path.join(self.folder, "ezrepo.json")
+        self.process = None
+        self.senders = []
+
+    def start(self, wait=True):
+        with open(self.config, "w", encoding="utf-8") as file:
+            json.dump({"common": {"run_dir": self.run_dir, "schemas_dir": self.schemas},
+                       "stored": self.settings}, file)
+        with open(os.path.join(self.folder, "log"), "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen([self.program, "--config", self.config], stderr=log)
+        if wait:
+            self.wait(lambda: self.status().get("pid") == self.process.pid
+                      and self.status()["notes"].get("database") == "connected")
+        return self
+
+    def status(self):
+        try:
+            with open(os.path.join(self.run_dir, "status", "stored-0.json"), encoding="utf-8") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return {}
+
+    def counter(self, name):
+        return self.status()["counters"][name]
+
+    def log(self):
+        with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def wait(self, what, seconds=30):
+        end = time.monotonic() + seconds
+        while not what():
+            assert time.monotonic() < end, self.log()[-3000:]
+            assert self.process.poll() is None, self.log()[-3000:]
+            time.sleep(0.02)
+
+    def sender(self):
+        self.senders.append(Sender(self.run_dir))
+        return self.senders[-1]
+
+    def stop(self, number=signal.SIGTERM):
+        self.process.send_signal(number)
+        code = self.process.wait(60)
+        if number == signal.SIGTERM:
+            assert code == 0, self.log()[-3000:]
+        return code
+
+    def sql(self, query, *values):
+        connection = self.cluster.connect(self.database)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(query, values or None)
+                return cursor.fetchall() if cursor.description else []
+        finally:
+            connection.close()
+
+    def close(self):
+        for sender in self.senders:
+            sender.close()
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.cluster.__dict__["free_databases"].append(self.database)
+        log = self.log() if self.process is not None else ""
+        shutil.rmtree(self.folder)
+        assert "Sanitizer" not in log and "runtime error" not in log and " panic " not in log, log[-6000:]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    c = Cluster()
+    yield c
+    c.remove()
+
+
+@pytest.fixture
+def make_stored(build_dir, cluster):
+    made = []
+
+    def make(on=None, **settings):
+        made.append(Stored(os.path.join(build_dir, "stored", "stored"), on or cluster,
+                           **{"flush_ms": 5, "reorder_wait_ms": 100, **settings}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def stored(make_stored):
+    return make_stored().start()
+
+
+# ---- what must hold ----
+
+DIFFERENCE = "SELECT * FROM (({a}) EXCEPT ALL ({b})) x UNION ALL SELECT * FROM (({b}) EXCEPT ALL ({a})) y"
+PERIODS = "SELECT series_id, grade_id, t_start, start_row, grade, t_end, records, ended FROM "
+EVENTS = "SELECT series_id, grade_id, t, row, from_grade, to_grade FROM "
+ROLLUP = """SELECT date_trunc('hour', m.t_start), m.series_id, g.id::int, g.grade::int, count(*)
+    FROM measurement m JOIN measured_hour h ON h.hour = date_trunc('hour', m.t_start) AND h.sealed
+    CROSS JOIN LATERAL (SELECT 0, 0 UNION ALL SELECT o, u FROM unnest(m.grades) WITH ORDINALITY AS x (u, o)
+                        WHERE u IS NOT NULL) AS g (id, grade) GROUP BY 1, 2, 3, 4"""
+
+
+def check_store(stored):
+    """Periods, events and roll-ups are what the records alone say."""
+    assert stored.sql(DIFFERENCE.format(a=PERIODS + "period_now", b=PERIODS + "period_reference")) == []
+    assert stored.sql(DIFFERENCE.format(a=EVENTS + "event WHERE retracted_at IS NULL",
+                                        b=EVENTS + "event_reference")) == []
+    assert stored.sql(DIFFERENCE.format(
+        a=ROLLUP, b="SELECT hour, series_id, grade_id::int, grade::int, records FROM grade_rollup")) == []
+    assert stored.sql("SELECT DISTINCT date_trunc('hour', t_start) FROM measurement EXCEPT"
+                      " SELECT hour FROM measured_hour") == []
+
+
+def naive_periods(records, gap):
+    """The definition once more, in Python, for one series and one grade name: (t, end, row, grade)."""
+    found = []
+    for t, end, row, grade in sorted(records, key=lambda r: (r[0], r[2])):
+        if not 1 <= grade <= 5:
+            continue
+        last = found[-1] if found else None
+        if last and grade == last[0] and t - last[3] <= gap:
+            last[3] = max(last[3], end)
+            last[4] += 1
+        else:
+            if last:
+                last[5] = "gap" if t - last[3] > gap else "grade"
+            found.append([grade, t, row, end, 1, None])
+    return [tuple(p) for p in found]
+
+
+def microseconds(t):
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+    return (t - epoch) // datetime.timedelta(microseconds=1)
+
+
+# ---- records ----
+
+def test_records_land_as_they_were_sent(stored):
+    t = now_us()
+    records = [Record(t, (5, 0), values=("18446744073709551615", None, "True")),
+               Record(t, (NONE, 2), row=1, end=t + 5, values=("", "α\"\\{},NULL", "[1, 2]"), label=""),
+               Record(t + 1, (NONE, NONE), dims=("OTT", "http://e.x/", "", "host", "", "lte"))]
+    stored.sender().commit(records)
+    rows = stored.sql('SELECT type, content, probe, source, dest, path, t_start, t_end, row, grades, "values", label,'
+                      " grading_version, results, parameters, metadata, registry FROM measurement m"
+                      " JOIN series s ON s.id = m.series_id JOIN schema c ON c.id = m.schema_id ORDER BY t_start, row")
+    assert [r[:6] for r in rows] == [r.dims for r in records]
+    assert [(microseconds(r[6]), microseconds(r[7]), r[8]) for r in rows] == [(r.t, r.end, r.row) for r in records]
+    assert [r[9] for r in rows] == [[5, 0], [None, 2], []]
+    assert [tuple(r[10]) for r in rows] == [r.values for r in records]
+    assert [r[11] for r in rows] == ["l", "", "l"]
+    assert {r[12:] for r in map(lambda r: r[:13] + tuple(map(str, r[13:])), rows)} == \
+        {(1, "['a', 'b']", "['p']", "[]", "http://example.org/r")}
+    assert stored.sql("SELECT source_addr::text, dest_addr::text FROM series ORDER BY type") == \
+        [(None, None), ("192.0.2.1/32", "2001:db8::1/128")]
+    check_store(stored)
+
+
+def test_the_first_arrival_stands(stored):
+    t, sender = now_us(), stored.sender()
+    sender.commit([Record(t, (5, 1), label="first"), Record(t, (4, 2), label="second"),
+                   Record(t - 5, (3, NONE), label="late")])
+    sender.commit([Record(t, (1, 1), label="third"), Record(t - 5, (1, NONE), label="again")])
+    assert stored.sql("SELECT label, grades FROM measurement ORDER BY t_start") == [("late", [3]), ("first", [5, 1])]
+    stored.wait(lambda: stored.counter("duplicates") == 3)
+    assert stored.counter("committed.records") == 2 and stored.counter("late.records") == 1
+    check_store(stored)
+
+
+def test_a_batch_pushed_again_is_acknowledged_again_and_written_once(stored):
+    sender = stored.sender()
+    first = sender.batch([Record(now_us() + i, series=i % 3) for i in range(50)])
+    kept = sender.pending[first]
+    for _ in range(3):
+        sender.pending[first] = kept
+        sender.send(first)
+        sender.take_acks(10)
+    assert sender.acks[first] == 3
+    stored.wait(lambda: stored.counter("acknowledged.batches") == 3)
+    assert stored.counter("committed.records") == 50 and stored.counter("duplicates") == 0
+    assert stored.sql("SELECT count(*) FROM measurement") == [(50,)]
+
+
+def test_batches_are_written_in_sequence_order(make_stored):
+    stored = make_stored(reorder_wait_ms=3000).start()
+    t, sender = now_us(), stored.sender()
+    sequences = [sender.batch([Record(t + i * SECOND, (1 + i % 5, NONE))]) for i in range(40)]
+    random.Random(7).shuffle(sequences)
+    sender.send(*sequences)
+    sender.take_acks(20)
+    assert not sender.pending
+    stored.wait(lambda: stored.counter("committed.records") == 40)
+    assert stored.counter("late.records") == 0 and stored.counter("reorder.skipped") == 0
+    assert stored.sql("SELECT count(*) FROM event WHERE retracted_at IS NOT NULL") == [(0,)]
+    check_store(stored)
+
+
+def test_a_missing_batch_holds_up_the_others_only_shortly(stored):
+    t, sender = now_us(), stored.sender()
+    a, b, c = (sender.batch([Record(t + i * SECOND, (5 - i, NONE))]) for i in range(3))
+    sender.send(a, c)
+    sender.take_acks(2)
+    assert sorted(sender.pending) == [b]
+    stored.wait(lambda: stored.counter("reorder.skipped") == 1)
+    sender.settle()
+    stored.wait(lambda: stored.counter("late.records") == 1)
+    check_store(stored)
+
+
+# ---- periods and events ----
+
+def random_records(rng, count, series, base, spread):
+    records = []
+    for i in range(count):
+        t = base + (rng.randrange(spread) if rng.random() < 0.3 else i * spread // count)
+        end = t + (rng.randrange(spread // 5) if rng.random() < 0.2 else 0)
+        records.append(Record(t, (rng.choice([0, 4, 5, 5, 5, NONE]), rng.choice([1, 2, NONE, NONE])), end=end,
+                              row=rng.randrange(2), series=rng.randrange(series), label=str(i)))
+    return records
+
+
+def naive_store(stored, records):
+    """The stored periods of every series and name equal what Python computes from the first arrivals."""
+    first = {}
+    for r in records:
+        first.setdefault(r.key(), r)
+    gap = 300 * SECOND
+    for index in range(2):
+        by_series = collections.defaultdict(list)
+        for r in first.values():
+            by_series[r.dims[2]].append((r.t, r.end, r.row, r.grades[index]))
+        want = {(probe, *p) for probe, rows in by_series.items() for p in naive_periods(rows, gap)}
+        have = {(r[0], r[1], microseconds(r[2]), r[3], microseconds(r[4]), r[5], r[6]) for r in stored.sql(
+            "SELECT probe, grade, t_start, start_row, t_end, records, ended FROM period_now"
+            " JOIN series s ON s.id = series_id WHERE grade_id = %s", index + 1)}
+        assert have == want
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_periods_do_not_depend_on_the_order_of_arrival(make_stored, seed):
+    """Out of order, late, twice, in flushes of any size; batches overtaking each other; a small cache."""
+    rng = random.Random(seed)
+    stored = make_stored(reorder_wait_ms=rng.choice([0, 20]), flush_records=rng.choice([1, 20, 16384]),
+                         max_series=rng.choice([1, 2, 1000])).start()
+    sender = stored.sender()
+    spread = rng.choice([2000, 8000]) * SECOND
+    records = random_records(rng, 400, rng.choice([1, 3, 8]), now_us() - 2 * HOUR, spread)
+    arrival = list(records)
+    for i in range(len(arrival)):  # mostly in order
+        if rng.random() < 0.25:
+            j = min(len(arrival) - 1, i + rng.randrange(1, 120))
+            arrival[i], arrival[j] = arrival[j], arrival[i]
+    at, batches = 0, []
+    while at < len(arrival):
+        n = rng.randrange(1, 25)
+        batches.append(sender.batch(arrival[at:at + n]))
+        at += n
+    for sequence in sorted(batches, key=lambda s: s + rng.uniform(0, rng.choice([0, 0, 6]))):
+        sender.send(sequence)
+        if rng.random() < 0.1:
+            sender.send(sequence)
+        if rng.random() < 0.3:
+            sender.take_acks(0.02)
+    sender.settle()
+    # Twice with other contents: the first arrival stands.
+    sender.commit([Record(r.t, (1, 5), row=r.row, dims=r.dims) for r in rng.sample(records, 50)])
+    assert stored.sql("SELECT count(*) FROM measurement") == [(len({r.key() for r in records}),)]
+    check_store(stored)
+    kept = {(r[0], microseconds(r[1]), r[2]): r[3] for r in stored.sql(
+        "SELECT probe, t_start, row, label FROM measurement JOIN series s ON s.id = series_id")}
+    by_label = {r.label: r for r in records}
+    naive_store(stored, [by_label[label] for label in kept.values()])
+    stored.stop()
+    check_store(stored)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_periods_survive_restarts(make_stored, seed):
+    rng = random.Random(100 + seed)
+    stored = make_stored(max_series=4).start()
+    sender = stored.sender()
+    records = random_records(rng, 600, 6, now_us() - HOUR, 3000 * SECOND)
+    for part in range(6):
+        chunk = records[part * 100:part * 100 + 100]
+        rng.shuffle(chunk)
+        for i in range(0, 100, 10):
+            sender.send(sender.batch(chunk[i:i + 10]))
+        sender.take_acks(rng.uniform(0, 0.2))
+        stored.stop(rng.choice([signal.SIGTERM, signal.SIGKILL]))
+        stored.start(wait=rng.random() < 0.5)
+        stored.wait(lambda: stored.status().get("pid") == stored.process.pid)
+    sender.settle(60)
+    assert stored.sql("SELECT count(*) FROM measurement") == [(len({r.key() for r in records}),)]
+    check_store(stored)
+
+
+def test_late_records_split_and_join_periods(stored):
+    t, sender = now_us() - HOUR, stored.sender()
+    minute = 60 * SECOND
+    sender.commit([Record(t + i * minute, (5, NONE)) for i in range(10)])
+    sender.commit([Record(t + 20 * minute, (5, NONE))])  # beyond the gap: a second period
+    assert stored.sql("SELECT count(*) FROM period") == [(2,)]
+    sender.commit([Record(t + 14 * minute - 1, (5, NONE)), Record(t + 4 * minute + 1, (2, NONE)),
+                   Record(t + 17 * minute, (5, NONE))])
+    assert stored.sql("SELECT grade, records, ended FROM period_now ORDER BY t_start") == \
+        [(5, 5, "grade"), (2, 1, "grade"), (5, 8, None)]
+    assert stored.sql("SELECT from_grade, to_grade, retracted_at IS NULL FROM event ORDER BY t, id") == \
+        [(None, 5, True), (5, 2, True), (2, 5, True), (None, 5, False)]
+    stored.wait(lambda: stored.counter("events.retracted") == 1)
+    check_store(stored)
+
+
+def test_an_ended_period_takes_late_records_in(stored):
+    """Many series at once: no series is computed again for it."""
+    t, sender = now_us() - HOUR, stored.sender()
+    sender.commit([Record(t + i * SECOND, (5 - i // 10, NONE), series=s) for s in range(50) for i in range(30)])
+    sender.commit([Record(t + i * SECOND + 7, (5 - i // 10, NONE), series=s) for s in range(50) for i in (3, 8, 15)])
+    stored.wait(lambda: stored.counter("late.records") == 150)
+    assert stored.counter("periods.repaired") == 0
+    assert stored.sql("SELECT grade, sum(records)::int, count(*)::int FROM period_now GROUP BY 1 ORDER BY 1") == \
+        [(3, 500, 50), (4, 550, 50), (5, 600, 50)]
+    check_store(stored)
+
+
+def test_open_periods_are_complete_after_a_graceful_stop(stored):
+    sender, t = stored.sender(), now_us()
+    for i in range(5):
+        sender.commit([Record(t + (10 * i + j) * SECOND, (5, 4), series=j % 2) for j in range(10)])
+    stored.stop()
+    assert stored.sql("SELECT sum(records)::int FROM period") == [(100,)]
+    assert stored.sql("SELECT count(*) FROM period WHERE (through_t, through_row) IN"
+                      " (SELECT max(t_start), 0 FROM measurement GROUP BY series_id)") == [(4,)]
+    check_store(stored)
+
+
+def test_metrics_of_a_period_end_where_the_next_begins(stored):
+    t = now_us()
+    values = [("1", "7", ""), ("x", "8", ""), ("2.5e0", None, ""), ("1000", "9", ""), ("1e99999", "10", "")]
+    ends = [100 * SECOND, 0, 0, 0, 0]
+    grades = [5, 5, 5, 2, 5]
+    stored.sender().commit([Record(t + i * SECOND, (grades[i], NONE), end=t + i * SECOND + ends[i], values=v)
+                            for i, v in enumerate(values)])
+    assert stored.sql("SELECT metric, min::float, mean::float, max::float, \"values\" FROM period_metric"
+                      " ORDER BY t_start, metric") == \
+        [("a", 1, 1.75, 2.5, 2), ("b", 7, 7.5, 8, 2), ("a", 1000, 1000, 1000, 1), ("b", 9, 9, 9, 1),
+         ("b", 10, 10, 10, 1)]
+
+
+# ---- roll-ups ----
+
+def test_sealed_hours_are_counted_completely(make_stored):
+    stored = make_stored(seal_after_s=1).start()
+    rng, sender, base = random.Random(5), stored.sender(), start_of_hour() - 30 * HOUR
+    records = random_records(rng, 300, 5, base, 4 * HOUR)
+    sender.commit(records[:200])
+    stored.wait(lambda: stored.sql("SELECT count(*) > 2 AND bool_and(sealed) FROM measured_hour") == [(True,)])
+    check_store(stored)
+    assert stored.sql("SELECT sum(records)::int FROM grade_rollup WHERE grade_id = 0") == \
+        stored.sql("SELECT count(*)::int FROM measurement")
+    before = stored.counter("hours.sealed")
+    sender.commit(records)  # late ones and duplicates into sealed hours, and an hour that is not
+    check_store(stored)
+    stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour") == [(True,)])
+    assert stored.counter("hours.sealed") >= before
+    check_store(stored)
+    assert stored.sql("SELECT sum(records)::int FROM grade_rollup WHERE grade_id = 0") == \
+        [(len({r.key() for r in records}),)]
+
+
+def test_hours_are_sealed_while_records_fall_into_them(make_stored):
+    """Counting an hour and writing into it at the same time, over and over."""
+    stored = make_stored(seal_after_s=1, flush_ms=1).start()
+    rng, sender, base = random.Random(6), stored.sender(), start_of_hour() - 10 * HOUR
+    keys = set()
+    end = time.monotonic() + 8
+    while time.monotonic() < end:
+        records = random_records(rng, 30, 3, base, 3 * HOUR)
+        keys |= {r.key() for r in records}
+        sender.commit(records)
+        if rng.random() < 0.2:
+            time.sleep(1.1)
+    stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour") == [(True,)])
+    check_store(stored)
+    assert stored.sql("SELECT sum(records)::int FROM grade_rollup WHERE grade_id = 0") == [(len(keys),)]
+
+
+def test_the_hour_at_hand_is_not_sealed(make_stored):
+    stored = make_stored(seal_after_s=600).start()
+    stored.sender().commit([Record(now_us())])
+    time.sleep(1.5)
+    assert stored.sql("SELECT sealed FROM measured_hour") == [(False,)]
+    assert stored.sql("SELECT count(*) FROM grade_rollup") == [(0,)]
+
+
+# ---- the database away ----
+
+@pytest.fixture
+def own_cluster():
+    c = Cluster(durable=True)
+    yield c
+    c.remove()
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_nothing_is_acknowledged_while_postgresql_is_away(make_stored, own_cluster, how):
+    stored = make_stored(on=own_cluster).start()
+    sender, t = stored.sender(), now_us()
+    sender.commit([Record(t + i, series=i % 4) for i in range(100)])
+    if how == "stop":
+        own_cluster.stop()
+    else:
+        own_cluster.kill()
+    for b in range(20):
+        sender.send(sender.batch([Record(t + 1000 + b * 10 + i, (1 + b % 5, NONE), series=i % 4) for i in range(10)]))
+    sender.take_acks(2)
+    assert len(sender.pending) == 20
+    stored.wait(lambda: "away" in stored.status()["notes"]["database"])
+    own_cluster.start()
+    sender.settle(60)
+    assert stored.sql("SELECT count(*) FROM measurement") == [(300,)]
+    stored.wait(lambda: stored.status()["notes"]["database"] == "connected")
+    check_store(stored)
+
+
+def test_stored_waits_for_postgresql_when_it_starts(make_stored, own_cluster):
+    stored = make_stored(on=own_cluster)
+    own_cluster.stop()
+    stored.start(wait=False)
+    stored.wait(lambda: "away" in stored.status().get("notes", {}).get("database", ""))
+    sender = stored.sender()
+    sender.send(sender.batch([Record(now_us())]))
+    sender.take_acks(1)
+    assert len(sender.pending) == 1
+    own_cluster.start()
+    sender.settle()
+    assert stored.sql("SELECT count(*) FROM measurement") == [(1,)]
+
+
+def test_memory_is_bounded_while_postgresql_is_away(make_stored, own_cluster):
+    stored = make_stored(on=own_cluster, buffer_bytes=1_000_000, high_water=4).start()
+    own_cluster.stop()
+    sender, t = stored.sender(), now_us()
+    sender.push.sndhwm = 4
+    sender.push.sndtimeo = 1000
+    sent = 0
+    try:
+        for b in range(1000):
+            sender.send(sender.batch([Record(t + b * 100 + i, values=("x" * 1000, "", "")) for i in range(50)]))
+            sent += 1
+    except zmq.Again:
+        pass
+    assert sent < 200
+    stored.wait(lambda: stored.counter("buffered_bytes") >= 1_000_000)
+    assert stored.counter("buffered_bytes") < 1_200_000
+    before = cpu_seconds(stored.process.pid)
+    time.sleep(2)
+    assert cpu_seconds(stored.process.pid) - before < 0.5, "it spins"
+    own_cluster.start()
+    sender.push.sndtimeo = -1
+    sender.settle(60)
+    assert stored.sql("SELECT count(*) FROM measurement") == [((sent + 1) * 50,)]
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_a_broken_connection_is_made_again(stored):
+    sender, t = stored.sender(), now_us()
+    for i in range(5):
+        sender.commit([Record(t + i * SECOND, (5 - i, NONE))])
+        stored.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                   " AND pid <> pg_backend_pid()")
+    sender.send(sender.batch([Record(t + 10 * SECOND)]))
+    sender.settle()
+    assert stored.sql("SELECT count(*) FROM measurement") == [(6,)]
+    check_store(stored)
+
+
+def test_a_failure_that_may_pass_holds_up_and_rejects_nothing(stored):
+    """A table away for a while is nobody's record's fault."""
+    sender, t = stored.sender(), now_us()
+    sender.commit([Record(t)])
+    stored.sql("ALTER TABLE event RENAME TO elsewhere")
+    sender.send(sender.batch([Record(t + SECOND, (2, NONE))]))
+    sender.take_acks(1.5)
+    assert len(sender.pending) == 1
+    assert stored.counter("database.errors") > 0
+    stored.sql("ALTER TABLE elsewhere RENAME TO event")
+    sender.settle()
+    assert stored.counter("rejected.database") == 0
+    check_store(stored)
+
+
+# ---- what is refused ----
+
+def test_a_record_postgresql_refuses_holds_up_nothing(stored):
+    sender, t = stored.sender(), now_us()
+    bad = {17: ("nul\0", "", ""), 40: ("", "", ""), 230: (b"\xff\xfe", "", "")}
+    records = [Record(t + i * SECOND, (1 + i % 5, NONE), series=i % 7, values=bad.get(i, ("1", "2", "3")),
+                      label=str(i)) for i in range(300)]
+    records[40] = Record(t, label="40", dims=("ping", "a\0b", "p", "", "", ""))
+    for i in range(0, 300, 50):
+        sender.batch(records[i:i + 50])
+    frames = {s: p[2][0] for s, p in sender.pending.items()}
+    # msgpack's Python packer has bytes as bin; make the string that is no UTF-8 a string.
+    for s, frame in frames.items():
+        sender.pending[s][2][0] = frame.replace(b"\xc4\x02\xff\xfe", b"\xa2\xff\xfe")
+    sender.send()
+    sender.take_acks(20)
+    assert not sender.pending
+    assert {int(r[0]) for r in stored.sql("SELECT label FROM measurement")} == set(range(300)) - set(bad)
+    rows = stored.sql("SELECT sequence::int, item, reason, detail, head FROM rejected ORDER BY 1, 2")
+    assert [r[:3] for r in rows] == [(1, 17, "database"), (1, 40, "database"), (5, 30, "database")]
+    assert all("22021" in r[3] for r in rows)
+    assert bytes(rows[0][4]) == msgpack.packb(records[17].message(), use_bin_type=True)[:512]
+    stored.wait(lambda: stored.counter("rejected.database") == 3)
+    assert stored.counter("committed.records") == 297
+    check_store(stored)
+
+
+def test_records_out_of_bounds_are_kept_as_rejected(stored):
+    t = now_us()
+    records = [Record(t), Record(t, end=t - 1, row=1), Record(-1, row=2), Record(2**62, row=3), Record(t, end=2**62, row=4),
+               Record(t, dims=("x" * 1000, "y" * 1000, "z" * 1000, "", "", "")), Record(t, row=6)]
+    stored.sender().commit(records)
+    assert stored.sql("SELECT row FROM measurement ORDER BY 1") == [(0,), (6,)]
+    assert stored.sql("SELECT item, reason FROM rejected ORDER BY 1") == [(i, "record") for i in range(1, 6)]
+
+
+def test_malformed_batches_are_counted_kept_and_acknowledged(stored):
+    sender, t = stored.sender(), now_us()
+    good = [Record(t), Record(t + 1)]
+    frames, grades = records_frame(good), grades_frame(good)
+    broken = [
+        [b"", grades], [frames[:-1], grades], [frames + b"\0", grades], [frames, b""], [frames, grades + b"\0"],
+        [frames], [frames, grades_frame(good, version=2)], [frames, grades_frame(good[:1])],
+        [frames, grades_frame(good, names=["overall", "nosuch"])],
+        [frames, grades_frame(good, names=["overall", "overall"])],
+        [frames, grades_frame([Record(t, (6, 1)), Record(t, (1, 1))])],
+        [records_frame(good[:1]), grades],
+        [records_frame(good, {**OTHER, "results": ["a", None]}), grades],
+        [records_frame(good, {**OTHER, "results": ["a"]}), grades],
+        [msgpack.packb([[], [r.message() for r in good]]), grades],
+    ]
+    for frames_of in broken:
+        sender.keep(0, 2, frames_of, 1)
+    sender.keep(1, 3, [pack(REJECT, "json", "d", "s", t, 1, b"x") * 2])
+    sender.keep(1, 1, [b"\x93\x01\x02"])
+    sender.send()
+    for garbage in ([b""], [b"", b""], [b"\0" * 100, b""], [os.urandom(50), os.urandom(50), b"", b""],
+                    [pack(HEADER, 0, b"short", 0, 1, 1, 1, 0, 0), b"", b""],
+                    [pack(HEADER, 0, sender.instance, 0, 5, 9, 1, 0, 0), b"", b""],
+                    [b"1", b"2", b"3", b"4", b"5", b"6"]):
+        sender.push.send_multipart(garbage)
+    sender.take_acks(20)
+    assert not sender.pending
+    stored.wait(lambda: stored.counter("malformed.batches") == len(broken) + 2 + 7)
+    assert stored.sql("SELECT count(*), count(DISTINCT sequence) FROM rejected WHERE reason = 'batch'") == \
+        [(len(broken) + 2, len(broken) + 2)]
+    sender.commit(good)
+    assert stored.sql("SELECT count(*) FROM measurement") == [(2,)]
+
+
+def test_rejects_of_ingestd_are_kept_once_and_bounded(make_stored):
+    stored = make_stored(rejected_rows=10).start()
+    sender, t = stored.sender(), now_us()
+
+    def reject(i):
+        return pack(REJECT, "json", f"nu\0l {i} \udcff".encode("utf-8", "surrogateescape").decode("latin-1"),
+                    "192.0.2.1:5", t + i, 70000, b"\0\xff" + bytes([i]))
+
+    batch = sender.keep(1, 5, [b"".join(reject(i) for i in range(5))])
+    kept = sender.pending[batch]
+    sender.send()
+    sender.take_acks(10)
+    sender.instance, old = uuid.uuid4().bytes, sender.instance
+    sender.sub.subscribe(b"ack" + sender.instance)
+    sender.pending = {1: (1, 30, [b"".join(reject(i) for i in range(30))], 0)}
+    sender.send(1)
+    sender.take_acks(10)
+    assert not sender.pending and old != sender.instance and kept
+    rows = stored.sql("SELECT detail, sender, size_bytes, head, item FROM rejected ORDER BY id")
+    assert [r[4] for r in rows] == list(range(20, 30))
+    assert rows[0][0].startswith("nu?l 20") and rows[0][1] == "192.0.2.1:5" and rows[0][2] == 70000
+    assert bytes(rows[0][3]) == b"\0\xff" + bytes([20])
+
+
+# ---- migrations, ownership, roles ----
+
+def test_migrations_are_applied_once(make_stored):
+    stored = make_stored().start()
+    count = len(os.listdir(os.path.join(ROOT, "schemas", "sql")))
+    applied = stored.sql("SELECT * FROM migration ORDER BY number")
+    assert [m[0] for m in applied] == list(range(1, count + 1))
+    stored.stop()
+    stored.start()
+    assert stored.sql("SELECT * FROM migration ORDER BY number") == applied
+    stored.stop()
+    stored.schemas = os.path.join(stored.folder, "schemas")
+    shutil.copytree(os.path.join(ROOT, "schemas"), stored.schemas)
+    with open(os.path.join(stored.schemas, "sql", f"{count + 1:04}-more.sql"), "w", encoding="utf-8") as file:
+        file.write("CREATE TABLE more (x integer); INSERT INTO more VALUES (1);")
+    stored.start()
+    assert stored.sql("SELECT * FROM more") == [(1,)]
+    assert stored.sql("SELECT * FROM migration ORDER BY number")[:-1] == applied
+    stored.stop()
+    stored.schemas = os.path.join(ROOT, "schemas")
+    stored.start(wait=False)
+    assert stored.process.wait(20) == 1
+    assert "migration.newer" in stored.log()
+
+
+def test_a_migration_that_fails_leaves_nothing_behind(make_stored):
+    stored = make_stored().start()
+    stored.stop()
+    stored.schemas = os.path.join(stored.folder, "schemas")
+    shutil.copytree(os.path.join(ROOT, "schemas"), stored.schemas)
+    number = len(os.listdir(os.path.join(ROOT, "schemas", "sql"))) + 1
+    with open(os.path.join(stored.schemas, "sql", f"{number:04}-bad.sql"), "w", encoding="utf-8") as file:
+        file.write("CREATE TABLE half (x integer); SELECT nonsense;")
+    stored.start(wait=False)
+    assert stored.process.wait(20) == 1
+    assert f"{number:04}-bad.sql" in stored.log()
+    assert stored.sql("SELECT to_regclass('ezrepo.half') IS NULL") == [(True,)]
+
+
+def test_only_one_stored_owns_a_database(make_stored):
+    first, second = make_stored().start(), make_stored()
+    second.settings["database"] = first.settings["database"]
+    second.start(wait=False)
+    second.wait(lambda: "database.owned" in second.log())
+    first.sender().commit([Record(now_us())])
+    second.wait(lambda: second.status()["notes"]["database"].endswith("another stored holds this database"))
+    first.stop()
+    second.wait(lambda: second.status()["notes"]["database"] == "connected")
+    second.sender().commit([Record(now_us())])
+    assert first.sql("SELECT count(*) FROM measurement") == [(2,)]
+
+
+def test_the_reading_role_reads_everything_and_writes_nothing(stored, cluster):
+    stored.sender().commit([Record(now_us() - i * 24 * HOUR) for i in range(3)])
+    stored.sql("DO $$ BEGIN CREATE ROLE reader LOGIN IN ROLE ezrepo_read; EXCEPTION WHEN duplicate_object THEN END $$")
+    connection = cluster.connect(stored.database, "reader")
+    with connection.cursor() as cursor:
+        for name, in stored.sql("SELECT relname FROM pg_class WHERE relnamespace = 'ezrepo'::regnamespace"
+                                " AND relkind IN ('r', 'v', 'p') AND relname <> 'migration'"):
+            cursor.execute(f"SELECT count(*) FROM {name}")
+        cursor.execute("SELECT count(*) FROM measurement")
+        assert cursor.fetchall() == [(3,)]
+        for statement in ("INSERT INTO grade_name VALUES (9, 'x')", "DELETE FROM measurement", "DROP TABLE event"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+                cursor.execute(statement)
+    connection.close()
+
+
+def test_days_get_their_partitions(stored):
+    base = start_of_hour() // (24 * HOUR) * 24 * HOUR
+    stored.sender().commit([Record(base - 1), Record(base), Record(base + 24 * HOUR - 1), Record(base + 24 * HOUR)])
+    names = [r[0] for r in stored.sql("SELECT tableoid::regclass::text FROM measurement ORDER BY t_start")]
+    days = [datetime.datetime.fromtimestamp(base // SECOND + d * 86400, datetime.timezone.utc).strftime("%Y%m%d")
+            for d in (-1, 0, 0, 1)]
+    assert names == [f"measurement_{d}" for d in days]
+    # One dropped behind its back, as an operator might: its day is simply made again.
+    stored.sql(f"DROP TABLE measurement_{days[0]}")
+    stored.sender().commit([Record(base - 2)])
+    assert stored.sql("SELECT count(*) FROM measurement") == [(4,)]
+    assert stored.counter("rejected.database") == 0
+
+
+def test_a_changed_gap_is_noticed(make_stored):
+    stored = make_stored().start()
+    assert stored.sql("SELECT extract(epoch FROM gap)::int FROM record_type WHERE type = ''") == [(300,)]
+    stored.sender().commit([Record(now_us())])
+    stored.stop()
+    assert "record_type.gap_changed" not in stored.log()
+    stored.schemas = os.path.join(stored.folder, "schemas")
+    shutil.copytree(os.path.join(ROOT, "schemas"), stored.schemas)
+    path = os.path.join(stored.schemas, "record-types.json")
+    with open(path, encoding="utf-8") as file:
+        types = json.load(file)
+    types["gap_s"] = 60
+    for one in types["types"].values():
+        one.pop("gap_s", None)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(types, file)
+    stored.start()
+    assert "record_type.gap_changed" in stored.log()
+    assert stored.sql("SELECT extract(epoch FROM gap)::int FROM record_type WHERE type = ''") == [(60,)]
+
+
+# ---- gradings ----
+
+class Publisher:
+    def __init__(self, stored):
+        self.context = zmq.Context()
+        self.dealer = self.context.socket(zmq.DEALER)
+        self.dealer.connect(f"ipc://{stored.run_dir}/store")
+        self.sub = self.context.socket(zmq.SUB)
+        self.sub.connect(f"ipc://{stored.run_dir}/announce")
+
+    def publish(self, document, author="somebody", identity=1):
+        text = document if isinstance(document, str) else json.dumps(document)
+        self.dealer.send(pack(PUBLISH, identity, author, text))
+        return self.answer()
+
+    def answer(self):
+        assert self.dealer.poll(10000)
+        fields = msgpack.unpackb(self.dealer.recv())
+        assert fields[:2] == [1, PUBLISHED]
+        return dict(zip(["id", "status", "message", "version", "blocks", "faults"], fields[2:]))
+
+    def announced(self, topic):
+        self.sub.subscribe(topic)
+        assert self.sub.poll(10000)
+        name, message = self.sub.recv_multipart()
+        assert name == topic
+        return msgpack.unpackb(message)[2:]
+
+    def close(self):
+        self.context.destroy(linger=0)
+
+
+@pytest.fixture
+def publisher(stored):
+    p = Publisher(stored)
+    yield p
+    p.close()
+
+
+def test_an_empty_store_gets_the_default_grading(stored, publisher):
+    with open(os.path.join(ROOT, "schemas", "grading", "default.json"), encoding="utf-8") as file:
+        document = file.read()
+    assert stored.sql("SELECT version, author, document FROM grading") == [(1, "default", document)]
+    assert publisher.announced(b"grading") == [1, document]
+    assert publisher.announced(b"version") == [1]
+    stored.stop()
+    stored.start()
+    assert stored.sql("SELECT count(*) FROM grading") == [(1,)]
+
+
+def test_a_grading_is_published_and_announced(stored, publisher):
+    document = json.dumps({"grading": [BLOCK, {**BLOCK, "gradeName": "new"}]}, indent=3)
+    publisher.announced(b"grading")
+    answer = publisher.publish(document, author="DN=somebody", identity=77)
+    assert answer == {"id": 77, "status": 0, "message": "published", "version": 2, "blocks": 2, "faults": []}
+    assert publisher.sub.poll(1000)
+    assert msgpack.unpackb(publisher.sub.recv_multipart()[1])[2:] == [2, document]
+    assert stored.sql("SELECT version, author, document, blocks FROM grading ORDER BY version DESC LIMIT 1") == \
+        [(2, "DN=somebody", document, 2)]
+    names = dict((name, i) for i, name in stored.sql("SELECT id, name FROM grade_name"))
+    assert names == {"overall": 1, "bandWidth": 2, "new": 3}
+    sender = stored.sender()
+    sender.commit([Record(now_us(), (4, 2))], version=2, names=["new", "overall"])
+    assert stored.sql("SELECT grades, grading_version FROM measurement") == [([2, None, 4], 2)]
+    stored.wait(lambda: stored.counter("grading.version") == 2)
+    check_store(stored)
+
+
+def test_faults_of_a_grading_are_named_by_place(stored, publisher):
+    bad = {"grading": [BLOCK, {**BLOCK, "gradingRules": [{"grade": "9"}, {"grade": "1", "if": [
+        {"metric": "m", "rel": "~", "limit": "1"}]}]}]}
+    answer = publisher.publish(bad)
+    assert answer["status"] == 1 and answer["version"] == 0 and len(answer["faults"]) == 2
+    assert answer["faults"][0].startswith("grading[1].gradingRules[0].grade: ")
+    assert answer["faults"][1].startswith("grading[1].gradingRules[1].if[0].rel: ")
+    assert publisher.publish("{")["status"] == 1
+    assert publisher.publish("")["status"] == 1
+    assert publisher.publish({"grading": [{**BLOCK, "gradeName": "a\0b"}]})["status"] == 1
+    assert stored.sql("SELECT max(version) FROM grading") == [(1,)]
+    for garbage in ([b"x"], [b"", b"y"], [b"1", b"2", b"3", b"4", b"5"]):
+        publisher.dealer.send_multipart(garbage)
+    assert publisher.publish({"grading": [BLOCK]})["version"] == 2
+
+
+def test_a_grading_is_refused_while_the_database_is_away(make_stored, own_cluster):
+    stored = make_stored(on=own_cluster).start()
+    own_cluster.stop()
+    publisher = Publisher(stored)
+    assert publisher.publish({"grading": [BLOCK]})["status"] == 3
+    own_cluster.start()
+    end = time.monotonic() + 20
+    while (answer := publisher.publish({"grading": [BLOCK]}))["status"] == 3:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    assert (answer["status"], answer["version"]) == (0, 2)
+    publisher.close()
+
+
+def test_each_record_keeps_the_version_that_graded_it(stored, publisher):
+    sender, t = stored.sender(), now_us()
+    for version in range(1, 6):
+        for i in range(10):
+            sender.send(sender.batch([Record(t + (version * 10 + i) * SECOND, (version, NONE))], version=version))
+        if version < 5:
+            assert publisher.publish({"grading": [BLOCK]})["version"] == version + 1
+    sender.settle()
+    assert stored.sql("SELECT grading_version, min(grades[1])::int, max(grades[1])::int, count(*) FROM measurement"
+                      " GROUP BY 1 ORDER BY 1") == [(v, v, v, 10) for v in range(1, 6)]
+
+
+# ---- stopping ----
+
+def test_a_graceful_stop_works_off_what_is_under_way(make_stored):
+    stored = make_stored(flush_ms=200, reorder_wait_ms=5000).start()
+    sender, t = stored.sender(), now_us()
+    for b in range(200):
+        sender.batch([Record(t + b * 100 + i, series=i % 20) for i in range(100)])
+    sender.send(*[s for s in sender.pending if s != 3])  # 3 never comes: what waits for it is written all the same
+    time.sleep(0.05)
+    stored.process.send_signal(signal.SIGTERM)
+    assert stored.process.wait(30) == 0
+    sender.take_acks(1)
+    assert sorted(sender.pending) == [3]
+    assert stored.sql("SELECT count(*) FROM measurement") == [(19900,)]
+    check_store(stored)
+
+
+def test_a_second_signal_ends_at_once(make_stored, own_cluster):
+    stored = make_stored(on=own_cluster, drain_ms=60000).start()
+    own_cluster.stop()
+    sender = stored.sender()
+    sender.send(sender.batch([Record(now_us())]))
+    stored.wait(lambda: stored.counter("received.batches") == 1)
+    stored.process.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    assert stored.process.poll() is None
+    stored.process.send_signal(signal.SIGTERM)
+    assert stored.process.wait(5) == 1
+
+
+@pytest.mark.parametrize("settings, expected", [
+    ({"database": "nonsense=1"}, "stored.database"), ({"flush_ms": 0}, "stored.flush_ms"),
+    ({"grading_default": "/nonexistent"}, "stored.grading_default"), ({"nonsense": 1}, "nonsense")])
+def test_the_configuration_is_checked(make_stored, settings, expected):
+    stored = make_stored(**settings)
+    stored.start(wait=False)
+    assert stored.process.wait(10) == 1
+    assert expected in stored.log()
