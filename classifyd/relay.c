@@ -15,6 +15,9 @@
 /* Batches taken in one go before the loop looks at the other sockets. */
 #define BATCHES_AT_ONCE 16
 
+/* Header, records or rejects, accounts. */
+#define BATCH_FRAMES 3
+
 /* How long another version may be announced before it is asked for. */
 #define VERSION_PATIENCE_US 500000
 
@@ -65,7 +68,7 @@ static zmq_pollitem_t writable_item(void)
     return (zmq_pollitem_t){.socket = zsock_resolve(self.graded), .events = ZMQ_POLLOUT};
 }
 
-/* 0; 1 when it would block; -1 on another error. The records frame is moved, not copied. */
+/* 0; 1 when it would block; -1 on another error. What came is moved on, not copied. */
 static int send_frames(struct outgoing *o)
 {
     void *socket = zsock_resolve(self.graded);
@@ -76,7 +79,8 @@ static int send_frames(struct outgoing *o)
     }
     /* ZeroMQ takes a message whole: what follows the first frame is not refused for lack of room.
      */
-    if (zmq_msg_send(&o->received.parts[1], socket, ZMQ_DONTWAIT | more) == -1) {
+    if (zmq_msg_send(&o->received.parts[1], socket, ZMQ_DONTWAIT | ZMQ_SNDMORE) == -1 ||
+        zmq_msg_send(&o->received.parts[2], socket, ZMQ_DONTWAIT | more) == -1) {
         return -1;
     }
     struct slice grades = pack_bytes(&o->grades);
@@ -193,8 +197,8 @@ static int prepare_out(void)
     pack_reset(&o->header);
     pack_reset(&o->grades);
     arena_reset(self.header_arena);
-    if (o->received.count != 2) {
-        refuse_batch("expected two frames");
+    if (o->received.count != BATCH_FRAMES) {
+        refuse_batch("expected three frames");
         return -1;
     }
     if (batch_header_decode_all(o->received.frames[0], self.header_arena, &header) == -1) {
@@ -223,7 +227,7 @@ static int relay_one(void)
     }
     relay_counters[RELAY_RECEIVED_BATCHES]++;
     if (rc == -1) {
-        refuse_batch("expected two frames");
+        refuse_batch("expected three frames");
         return 0;
     }
     if (prepare_out() == -1) {

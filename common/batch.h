@@ -14,8 +14,9 @@ struct batch_writer *batch_writer_new(void);
 void batch_writer_free(struct batch_writer **w);
 
 /*
- * Adds a record under its schema; record->schema is set by this. 0; 1 when the frame is full (begin
- * a new one and call again); -1 when the record exceeds a limit or memory is out.
+ * Adds a record under its schema; record->schema is set by this, record->sender by the caller. 0; 1
+ * when the frame is full (begin a new one and call again); -1 when the record exceeds a limit or
+ * memory is out.
  */
 int batch_writer_add(struct batch_writer *w, const struct schema_message *schema,
                      struct record_message *record);

@@ -21,7 +21,13 @@ struct batches {
     struct pack reject_frame;
     uint32_t reject_count;
     struct open_batch rejects;
-    struct pack frame;       /* where a records frame is put together */
+    struct accounts *accounts;  /* go with the batch closed next; with that of records if open */
+    struct open_batch reckoned; /* open: there are accounts or drops that no batch has taken */
+    struct address sender;      /* of the datagram at hand */
+    uint64_t dropped;           /* by the kernel, in all */
+    uint64_t dropped_told;      /* of them, in batches closed */
+    struct pack frame;          /* where a records frame is put together */
+    struct pack accounts_frame;
     uint64_t allowance;      /* rejects that may be kept now, in millionths */
     int64_t allowance_at_us; /* when that was so */
 };
@@ -35,9 +41,11 @@ struct batches *batches_new(struct window *window, const struct batches_limits *
     b->window = window;
     pack_init(&b->reject_frame);
     pack_init(&b->frame);
+    pack_init(&b->accounts_frame);
     batches_set_limits(b, limits);
     b->writer = batch_writer_new();
-    if (b->writer == NULL) {
+    b->accounts = accounts_new();
+    if (b->writer == NULL || b->accounts == NULL) {
         batches_free(&b);
     }
     return b;
@@ -48,7 +56,9 @@ void batches_free(struct batches **b)
     if (*b != NULL) {
         batch_writer_free(&(*b)->writer);
         pack_release(&(*b)->reject_frame);
+        accounts_free(&(*b)->accounts);
         pack_release(&(*b)->frame);
+        pack_release(&(*b)->accounts_frame);
         free(*b);
         *b = NULL;
     }
@@ -69,49 +79,78 @@ static void open_now(struct open_batch *o, int64_t received_us, int64_t now_us)
     }
 }
 
-static void hand_over(struct batches *b, enum batch_kind kind, uint32_t count, int64_t received_us,
-                      struct slice frame)
+static void hand_over(struct batches *b, struct window_batch *batch, bool with_accounts)
 {
-    if (frame.at != NULL && window_add(b->window, kind, count, received_us, frame) != 0) {
+    pack_reset(&b->accounts_frame);
+    if (with_accounts) {
+        accounts_encode(b->accounts, &b->accounts_frame);
+        batch->dropped = b->dropped - b->dropped_told;
+    }
+    batch->accounts = pack_bytes(&b->accounts_frame);
+    if (pack_ok(&b->accounts_frame) && window_add(b->window, batch) != 0) {
         b->counts.closed++;
+        if (with_accounts) {
+            accounts_clear(b->accounts);
+            b->dropped_told = b->dropped;
+            b->reckoned.open = false;
+        }
         return;
     }
+    /* Who sent how much is still known, and goes with the next one. */
+    accounts_forget_records(b->accounts);
     b->counts.lost++;
-    b->counts.records_lost += kind == BATCH_RECORDS ? count : 0;
-    log_error("batch.lost", "items=%u reason=\"out of memory\"", (unsigned)count);
+    b->counts.records_lost += batch->kind == BATCH_RECORDS ? batch->count : 0;
+    log_error("batch.lost", "items=%u reason=\"out of memory\"", (unsigned)batch->count);
 }
 
 static void close_records(struct batches *b)
 {
-    uint32_t count = batch_writer_count(b->writer);
     if (!b->records.open) {
         return;
     }
+    struct window_batch batch = {.kind = BATCH_RECORDS,
+                                 .count = batch_writer_count(b->writer),
+                                 .received_us = b->records.received_us};
     pack_reset(&b->frame);
-    struct slice frame = {NULL, 0};
     if (batch_writer_finish(b->writer, &b->frame) == 0) {
-        frame = pack_bytes(&b->frame);
+        batch.frame = pack_bytes(&b->frame);
     }
-    hand_over(b, BATCH_RECORDS, count, b->records.received_us, frame);
+    hand_over(b, &batch, true);
     b->records.open = false;
 }
 
 static void close_rejects(struct batches *b)
 {
-    if (!b->rejects.open) {
-        return;
+    struct window_batch batch = {.kind = BATCH_REJECTS,
+                                 .count = b->reject_count,
+                                 .received_us = b->rejects.open ? b->rejects.received_us
+                                                                : b->reckoned.received_us,
+                                 .frame = pack_bytes(&b->reject_frame)};
+    if (batch.frame.at == NULL) {
+        batch.frame = slice_of("");
     }
-    hand_over(b, BATCH_REJECTS, b->reject_count, b->rejects.received_us,
-              pack_bytes(&b->reject_frame));
+    /* Records that wait refer to the accounts by their indices. */
+    hand_over(b, &batch, !b->records.open);
     pack_reset(&b->reject_frame);
     b->reject_count = 0;
     b->rejects.open = false;
 }
 
+static void close_accounts(struct batches *b)
+{
+    if (b->records.open) {
+        close_records(b);
+    } else {
+        close_rejects(b);
+    }
+}
+
 void batches_close_all(struct batches *b)
 {
     close_records(b);
-    close_rejects(b);
+    if (b->rejects.open || b->reckoned.open) {
+        close_rejects(b);
+    }
 }
 
 int64_t batches_close_old(struct batches *b, int64_t now_us)
@@ -120,6 +159,10 @@ int64_t batches_close_old(struct batches *b, int64_t now_us)
         close_records(b);
     }
     if (b->rejects.open && now_us - b->rejects.opened_us >= b->limits.age_us) {
+        close_rejects(b);
+    }
+    if (b->reckoned.open && !b->records.open && !b->rejects.open &&
+        now_us - b->reckoned.opened_us >= BATCH_ACCOUNTS_US) {
         close_rejects(b);
     }
     int64_t next = INT64_MAX;
@@ -134,18 +177,66 @@ int64_t batches_close_old(struct batches *b, int64_t now_us)
 
 /* ---- filling ---- */
 
+/* The account of the datagram at hand: opened when it has none, after room was made if need be. */
+static uint32_t find_account(struct batches *b)
+{
+    uint32_t index;
+    if (accounts_find(b->accounts, &b->sender, &index) == -1) {
+        close_accounts(b);
+        if (accounts_find(b->accounts, &b->sender, &index) == -1) {
+            /* For want of memory: what they say is lost, as the batch is. */
+            accounts_clear(b->accounts);
+            accounts_find(b->accounts, &b->sender, &index);
+        }
+    }
+    return index;
+}
+
+void batches_datagram(struct batches *b, const struct address *sender, enum datagram_fate fate,
+                      uint32_t reason, int64_t received_us, int64_t now_us)
+{
+    b->sender = *sender;
+    struct account *account = accounts_at(b->accounts, find_account(b));
+    account->datagrams++;
+    switch (fate) {
+    case DATAGRAM_ACCEPTED:
+        account->accepted++;
+        break;
+    case DATAGRAM_EXCEPTION:
+        account->exceptions++;
+        break;
+    case DATAGRAM_REJECTED:
+        account->rejected[reason]++;
+        break;
+    }
+    open_now(&b->reckoned, received_us, now_us);
+}
+
+void batches_dropped(struct batches *b, uint64_t dropped, int64_t received_us, int64_t now_us)
+{
+    if (dropped != b->dropped) {
+        b->dropped = dropped;
+        open_now(&b->reckoned, received_us, now_us);
+    }
+}
+
 int batches_add(struct batches *b, const struct schema_message *schema,
                 struct record_message *record, int64_t received_us, int64_t now_us)
 {
+    uint32_t account = find_account(b);
+    record->sender = account;
     int rc = batch_writer_add(b->writer, schema, record);
     if (rc == 1) {
         close_records(b);
+        record->sender = account = find_account(b);
         rc = batch_writer_add(b->writer, schema, record);
     }
     if (rc != 0) {
         b->counts.records_lost++;
         return -1;
     }
+    accounts_at(b->accounts, account)->records++;
+    open_now(&b->reckoned, received_us, now_us);
     open_now(&b->records, received_us, now_us);
     if (batch_writer_count(b->writer) >= b->limits.records ||
         batch_writer_size(b->writer) >= BATCH_BYTES) {

@@ -1,7 +1,7 @@
 /*
- * The batches being filled, one of records and one of rejects; a closed one goes into the window.
- * No sockets, no clock: the present is given by the caller, in microseconds of a clock that never
- * steps.
+ * The batches being filled, one of records and one of rejects, and the accounts that go with the
+ * next; a closed one goes into the window. No sockets, no clock: the present is given by the
+ * caller, in microseconds of a clock that never steps.
  */
 #ifndef EZREPO_INGESTD_BATCHES_H
 #define EZREPO_INGESTD_BATCHES_H
@@ -9,10 +9,14 @@
 #include <stdint.h>
 
 #include "common/message.h"
+#include "ingestd/accounts.h"
 #include "ingestd/window.h"
 
 /* A batch is closed at this size, too. */
 #define BATCH_BYTES ((size_t)1024 * 1024)
+
+/* Accounts that no batch takes along within so long get one of their own. */
+#define BATCH_ACCOUNTS_US 1000000
 
 struct batches;
 
@@ -34,15 +38,34 @@ struct batches *batches_new(struct window *window, const struct batches_limits *
 void batches_free(struct batches **b);
 void batches_set_limits(struct batches *b, const struct batches_limits *limits);
 
-/* Adds a record. received_us (since 1970) is when its datagram came. -1: it was lost, and counted.
+/* What became of a datagram, for its sender's account. */
+enum datagram_fate {
+    DATAGRAM_ACCEPTED,
+    DATAGRAM_EXCEPTION, /* nothing to store in it, and nothing wrong */
+    DATAGRAM_REJECTED
+};
+
+/*
+ * Accounts for a datagram that came at received_us (since 1970); reason is one of accounts.h when
+ * it was rejected. The records added next are its sender's.
  */
+void batches_datagram(struct batches *b, const struct address *sender, enum datagram_fate fate,
+                      uint32_t reason, int64_t received_us, int64_t now_us);
+
+/* How many datagrams the kernel has dropped in all: what is new of it goes with the next batch. */
+void batches_dropped(struct batches *b, uint64_t dropped, int64_t received_us, int64_t now_us);
+
+/* Adds a record of the datagram told last. -1: it was lost, and counted. */
 int batches_add(struct batches *b, const struct schema_message *schema,
                 struct record_message *record, int64_t received_us, int64_t now_us);
 
 /* 0: kept; 1: beyond the rate; -1 when memory is out. */
 int batches_reject(struct batches *b, const struct reject_message *reject, int64_t now_us);
 
-/* Closes what is old enough; how long until the next is, or -1 when nothing is open. */
+/*
+ * Closes what is old enough; how long until the next is, or -1 when nothing is open. Accounts alone
+ * are not counted among what is open: call it a few times in BATCH_ACCOUNTS_US anyway.
+ */
 int64_t batches_close_old(struct batches *b, int64_t now_us);
 void batches_close_all(struct batches *b);
 

@@ -18,11 +18,13 @@ struct settings {
 };
 extern struct settings settings;
 
-/* COUNTER(constant, name); those of refused input follow from RESULT_REASONS. */
+/* COUNTER(constant, name); those of refused input follow from RESULT_REASONS and stand last. */
 #define COUNTERS(COUNTER)                                                                          \
     COUNTER(RECEIVED_DATAGRAMS, "received.datagrams")                                              \
     COUNTER(RECEIVED_BYTES, "received.bytes")                                                      \
-    COUNTER(REFUSED_SENDERS, "refused.senders")                                                    \
+    COUNTER(DATAGRAMS_ACCEPTED, "datagrams.accepted")                                              \
+    COUNTER(DATAGRAMS_REJECTED, "datagrams.rejected")                                              \
+    COUNTER(DATAGRAMS_EXCEPTIONS, "datagrams.exceptions")                                          \
     COUNTER(KERNEL_DROPS, "kernel.drops")                                                          \
     COUNTER(ACCEPTED_RESULTS, "accepted.results")                                                  \
     COUNTER(ACCEPTED_RECORDS, "accepted.records")                                                  \
@@ -45,8 +47,9 @@ extern struct settings settings;
 #define COUNTER_CONSTANT(constant, name)  COUNT_##constant,
 #define REJECTED_CONSTANT(constant, name) COUNT_REJECTED_##constant,
 enum counter {
-    COUNTERS(COUNTER_CONSTANT) RESULT_REASONS(REJECTED_CONSTANT) COUNTER_COUNT,
-    COUNT_REJECTED = COUNT_REJECTED_JSON /* + enum result_reason */
+    COUNTERS(COUNTER_CONSTANT) RESULT_REASONS(REJECTED_CONSTANT) COUNT_REJECTED_SENDER,
+    COUNTER_COUNT,
+    COUNT_REJECTED = COUNT_REJECTED_JSON /* + a reason of accounts.h */
 };
 #undef COUNTER_CONSTANT
 #undef REJECTED_CONSTANT

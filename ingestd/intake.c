@@ -116,12 +116,23 @@ static void name_sender(struct intake *i, const struct address *sender)
     }
 }
 
+static void account(struct intake *i, const struct udp_datagram *d, enum datagram_fate fate,
+                    uint32_t reason, int64_t now_us)
+{
+    static const enum counter counter[] = {[DATAGRAM_ACCEPTED] = COUNT_DATAGRAMS_ACCEPTED,
+                                           [DATAGRAM_EXCEPTION] = COUNT_DATAGRAMS_EXCEPTIONS,
+                                           [DATAGRAM_REJECTED] = COUNT_DATAGRAMS_REJECTED};
+    counters[counter[fate]]++;
+    batches_datagram(i->batches, &d->sender, fate, reason, d->received_us, now_us);
+}
+
 void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us)
 {
     counters[COUNT_RECEIVED_DATAGRAMS]++;
     counters[COUNT_RECEIVED_BYTES] += d->bytes.len;
     if (!is_allowed(i, &d->sender)) {
-        counters[COUNT_REFUSED_SENDERS]++;
+        counters[COUNT_REJECTED_SENDER]++;
+        account(i, d, DATAGRAM_REJECTED, ACCOUNT_SENDER_REFUSED, now_us);
         return;
     }
     name_sender(i, &d->sender);
@@ -130,6 +141,13 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     arena_reset(i->arena);
     result_read(i->arena, d->bytes, i->types, &i->limits, &origin, &set);
     counters[COUNT_EXCEPTIONS] += set.exceptions;
+    if (set.results != NULL) {
+        account(i, d, DATAGRAM_ACCEPTED, 0, now_us);
+    } else if (set.refusals != NULL) {
+        account(i, d, DATAGRAM_REJECTED, set.refusals->reason, now_us);
+    } else {
+        account(i, d, DATAGRAM_EXCEPTION, 0, now_us);
+    }
     for (struct result *r = set.results; r != NULL; r = r->next) {
         counters[COUNT_ACCEPTED_RESULTS]++;
         for (uint32_t k = 0; k < r->count; k++) {

@@ -49,7 +49,8 @@ static const struct config_option options[] = {
 
 #define COUNTER_NAME(constant, name)  name,
 #define REJECTED_NAME(constant, name) "rejected." name,
-static const char *const counter_names[] = {COUNTERS(COUNTER_NAME) RESULT_REASONS(REJECTED_NAME)};
+static const char *const counter_names[] = {COUNTERS(COUNTER_NAME)
+                                                RESULT_REASONS(REJECTED_NAME) "rejected.sender"};
 
 static int check(const struct config_common *common, const void *checked)
 {

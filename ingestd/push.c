@@ -83,15 +83,16 @@ static int send_batch(struct push *p, const struct window_batch *b)
                                           .sequence = b->sequence,
                                           .oldest = window_oldest(p->window),
                                           .count = b->count,
-                                          .received_us = b->received_us};
+                                          .received_us = b->received_us,
+                                          .dropped = b->dropped};
     memcpy(header.instance, p->instance, 16);
     pack_reset(&p->header);
     batch_header_encode(&p->header, &header);
     if (!pack_ok(&p->header)) {
         return -1;
     }
-    const struct slice frames[] = {pack_bytes(&p->header), b->frame};
-    return bus_send(p->batches, frames, 2);
+    const struct slice frames[] = {pack_bytes(&p->header), b->frame, b->accounts};
+    return bus_send(p->batches, frames, 3);
 }
 
 int push_send(struct push *p, int64_t now_us)

@@ -97,6 +97,12 @@ static void watch_age(int64_t due_in_us)
     }
 }
 
+/* What the kernel dropped goes with a batch, too. */
+static void tell_drops(void)
+{
+    batches_dropped(self.batches, udp_drops(self.udp), daemon_now_us(), daemon_clock_us());
+}
+
 static void close_old_batches(void)
 {
     watch_age(batches_close_old(self.batches, daemon_clock_us()));
@@ -236,6 +242,7 @@ void service_drain(void)
     self.drained_by_us = daemon_clock_us() + settings.drain_ms * 1000;
     stop_reading("draining");
     udp_refuse_new(self.udp);
+    tell_drops();
     go_on();
 }
 
@@ -252,7 +259,8 @@ static int on_acks(zloop_t *loop, zsock_t *socket, void *context)
 static int on_care(zloop_t *loop, int timer, void *context)
 {
     (void)loop, (void)timer, (void)context;
-    push_batches();
+    tell_drops();
+    close_old_batches();
     go_on();
     return 0;
 }

@@ -8,7 +8,7 @@
 
 struct slot {
     struct window_batch batch;
-    char *bytes; /* of the frame; NULL: acknowledged */
+    char *bytes; /* of both frames; NULL: acknowledged */
     int64_t pushed_us;
     uint64_t before, after; /* neighbours in the list of pushes; 0 is none */
 };
@@ -94,29 +94,30 @@ static void count_items(struct window *w, const struct window_batch *b, int64_t 
     uint64_t *items = b->kind == BATCH_RECORDS ? &w->held.records : &w->held.rejects;
     *items += (uint64_t)(sign * (int64_t)b->count);
     w->held.batches += (uint64_t)sign;
-    w->held.bytes += (uint64_t)(sign * (int64_t)b->frame.len);
+    w->held.bytes += (uint64_t)(sign * (int64_t)(b->frame.len + b->accounts.len));
 }
 
-uint64_t window_add(struct window *w, enum batch_kind kind, uint32_t count, int64_t received_us,
-                    struct slice frame)
+uint64_t window_add(struct window *w, const struct window_batch *batch)
 {
-    if (w->next - w->oldest == w->slot_count && double_slots(w) == -1) {
+    size_t frame = batch->frame.len, accounts = batch->accounts.len;
+    if (batch->frame.at == NULL ||
+        (w->next - w->oldest == w->slot_count && double_slots(w) == -1)) {
         return 0;
     }
-    char *copy = malloc(frame.len > 0 ? frame.len : 1);
+    char *copy = malloc(frame + accounts + 1);
     if (copy == NULL) {
         return 0;
     }
-    if (frame.len > 0) {
-        memcpy(copy, frame.at, frame.len);
+    memcpy(copy, batch->frame.at, frame);
+    if (accounts > 0) {
+        memcpy(copy + frame, batch->accounts.at, accounts);
     }
     struct slot *s = slot_of(w, w->next);
-    *s = (struct slot){.batch = {.sequence = w->next,
-                                 .kind = kind,
-                                 .count = count,
-                                 .received_us = received_us,
-                                 .frame = {copy, frame.len}},
-                       .bytes = copy};
+    *s = (struct slot){.batch = *batch, .bytes = copy};
+    s->batch.sequence = w->next;
+    s->batch.frame = (struct slice){copy, frame};
+    s->batch.accounts = (struct slice){copy + frame, accounts};
+    s->batch.pushed = false;
     count_items(w, &s->batch, 1);
     return w->next++;
 }

@@ -17,10 +17,12 @@ struct window;
 struct window_batch {
     uint64_t sequence;
     enum batch_kind kind;
-    uint32_t count;      /* records or rejects in it */
-    int64_t received_us; /* when its oldest datagram came */
-    struct slice frame;  /* valid until the batch is acknowledged */
-    bool pushed;         /* at least once */
+    uint32_t count;        /* records or rejects in it */
+    int64_t received_us;   /* when its oldest datagram came */
+    uint64_t dropped;      /* by the kernel since the batch before */
+    struct slice frame;    /* both valid until the batch is acknowledged */
+    struct slice accounts; /* may be empty, as the frame of a batch that has nothing but them */
+    bool pushed;           /* at least once */
 };
 
 /* What it holds, for the status. */
@@ -38,12 +40,11 @@ void window_free(struct window **w);
 void window_set_retry(struct window *w, int64_t retry_us);
 
 /*
- * Takes a copy of the frame as the batch of the next sequence number, from 1. 0 when memory is out;
- * then nothing has changed. A full window still takes it: who adds looks at window_is_full() before
- * it takes in more.
+ * Takes a copy of the batch and its frames under the next sequence number, from 1. 0 when memory is
+ * out or the frame is no value; then nothing has changed. A full window still takes it: who adds
+ * looks at window_is_full() before it takes in more.
  */
-uint64_t window_add(struct window *w, enum batch_kind kind, uint32_t count, int64_t received_us,
-                    struct slice frame);
+uint64_t window_add(struct window *w, const struct window_batch *batch);
 
 /* Drops an acknowledged batch and returns how many records or rejects it had; -1 when it is not
  * held. */

@@ -28,8 +28,11 @@ def message(number, *fields):
     return msgpack.packb([1, number, *fields], use_bin_type=True)
 
 
+ACCOUNTS = message(13, "192.0.2.9", 3, 1, 1, 5, ["json"], [1])
+
+
 def header(sequence, count, kind=RECORDS, version=0):
-    return message(BATCH_HEADER, kind, INSTANCE, 0, sequence, 1, count, 1700000000000000, version)
+    return message(BATCH_HEADER, kind, INSTANCE, 0, sequence, 1, count, 1700000000000000, 4, version)
 
 
 def schema(*results):
@@ -39,7 +42,7 @@ def schema(*results):
 
 def record(values, schema_index=0, kind="ping", content="ICMPECHO", row=0, source="192.0.2.1"):
     return [1, 12, schema_index, kind, content, "probe-1", source, "192.0.2.2", "", 1700000000000000,
-            1700000000000000, row, "ping-average-0", [*values, source]]
+            1700000000000000, row, "ping-average-0", 0, [*values, source]]
 
 
 def records_frame(schemas, records):
@@ -124,20 +127,21 @@ class Set:
         self.announce.send_multipart([b"version", message(VERSION, version)])
 
     def push(self, *frames):
-        self.batches.send_multipart(frames)
+        """Two frames get the accounts as their third."""
+        self.batches.send_multipart([*frames, ACCOUNTS] if len(frames) == 2 else frames)
 
     def receive(self):
         """Header fields, the records frame, and grades fields of the next graded batch."""
-        frames = self.graded.recv_multipart()
-        fields = [msgpack.unpackb(f, raw=False) for f in (frames[0], *frames[2:])]
-        return fields[0], frames[1], fields[1] if len(frames) > 2 else None
+        head, records, accounts, grades = self.graded.recv_multipart()
+        assert accounts == ACCOUNTS
+        return msgpack.unpackb(head, raw=False), records, msgpack.unpackb(grades, raw=False)
 
     def grades_of(self, sequence, *delays):
         """Pushes a batch and returns its version, names and grades."""
         frame = ping_frame(*delays)
         self.push(header(sequence, len(delays)), frame)
         got, records, grades = self.receive()
-        assert got[5] == sequence and records == frame and got[9] == grades[2]
+        assert got[5] == sequence and records == frame and got[10] == grades[2]
         return grades[2], grades[3], list(grades[4])
 
     def counters(self, instance=0):
@@ -191,7 +195,7 @@ def test_grades_and_forwards_the_records_untouched(running):
     running.push(header(7, 5), odd)
     got, records, grades = running.receive()
     assert records == odd
-    assert got == [1, BATCH_HEADER, RECORDS, INSTANCE, 0, 7, 1, 5, 1700000000000000, 1]
+    assert got == [1, BATCH_HEADER, RECORDS, INSTANCE, 0, 7, 1, 5, 1700000000000000, 4, 1]
     assert grades == [1, GRADES, 1, ["overall"], bytes([5, 1, 1, 1, 1])]
 
 
@@ -265,17 +269,23 @@ def test_rejects_go_on_as_they_are(running):
     head = header(3, 2, kind=REJECTS)
     body = message(REJECT, "json", "why", "192.0.2.1:5", 1, 10, b"head") * 2
     running.push(head, body)
-    assert running.graded.recv_multipart() == [head, body]
+    assert running.graded.recv_multipart() == [head, body, ACCOUNTS]
+
+
+def test_accounts_alone_go_on(running):
+    head = header(3, 0, kind=REJECTS)
+    running.push(head, b"")
+    assert running.graded.recv_multipart() == [head, b"", ACCOUNTS]
 
 
 MALFORMED = [
     [header(1, 1)],
-    [header(1, 1), ping_frame("1"), b"", b""],
+    [header(1, 1), ping_frame("1"), ACCOUNTS, b""],
     [header(1, 1), ping_frame("1"), b"", b"", b"", b""],
     [b"", ping_frame("1")],
     [header(1, 1)[:-1], ping_frame("1")],
     [header(1, 1) + b"\x00", ping_frame("1")],
-    [header(1, 1).replace(b"\x9a\x01", b"\x9a\x02", 1), ping_frame("1")],
+    [header(1, 1).replace(b"\x9b\x01", b"\x9b\x02", 1), ping_frame("1")],
     [header(1, 2), ping_frame("1")],
     [header(1, 1), b""],
     [header(1, 1), ping_frame("1")[:-1]],

@@ -1,5 +1,6 @@
 """ingestd against stand-ins for classifyd and stored: a PULL socket and a PUB socket that speak msgpack."""
 
+import collections
 import contextlib
 import datetime
 import json
@@ -23,12 +24,13 @@ HUNDRED_YEARS = 100 * 366 * 86400
 
 # Numbers and fields of schemas/messages.h, in its order.
 MESSAGES = ["batch_header", "grades", "reject", "ack", "grading", "version", "publish", "published",
-            "query", "cancel", "answer", "schema", "record"]
+            "query", "cancel", "answer", "schema", "record", "account"]
 HEADER = ["kind", "instance", "shard", "sequence", "oldest", "count", "received_us",
-          "grading_version"]
+          "dropped", "grading_version"]
 SCHEMA = ["verb", "registry", "results", "parameters", "metadata"]
 RECORD = ["schema", "type", "content", "probe", "source", "dest", "path", "t_start_us", "t_end_us",
-          "row", "label", "values"]
+          "row", "label", "sender", "values"]
+ACCOUNT = ["sender", "datagrams", "accepted", "exceptions", "records", "reasons", "rejected"]
 REJECT = ["reason", "detail", "sender", "received_us", "size_bytes", "head"]
 
 
@@ -75,17 +77,27 @@ class Batch:
     """One pushed batch, checked on the way in."""
 
     def __init__(self, parts):
-        assert len(parts) == 2
+        assert len(parts) == 3
         self.__dict__.update(fields("batch_header", HEADER, msgpack.unpackb(parts[0])))
         assert self.shard == 0 and self.grading_version == 0
         assert self.oldest <= self.sequence
         assert abs(self.received_us / 1e6 - time.time()) < 300
+        unpacker = msgpack.Unpacker()
+        unpacker.feed(parts[2])
+        self.accounts = [fields("account", ACCOUNT, a) for a in unpacker]
+        assert len({a["sender"] for a in self.accounts}) == len(self.accounts) <= 1024
+        for a in self.accounts:
+            assert len(a["reasons"]) == len(a["rejected"]) and all(a["rejected"])
         if self.kind == 0:
             schemas, records = msgpack.unpackb(parts[1])
             self.schemas = [fields("schema", SCHEMA, s) for s in schemas]
             self.records = [fields("record", RECORD, r) for r in records]
             assert len(self.records) == self.count
+            for i, a in enumerate(self.accounts):
+                assert a["records"] == sum(r["sender"] == i for r in self.records)
+            assert all(r["sender"] < len(self.accounts) for r in self.records)
         else:
+            assert not any(a["records"] for a in self.accounts)
             unpacker = msgpack.Unpacker()
             unpacker.feed(parts[1])
             self.rejects = [fields("reject", REJECT, r) for r in unpacker]
@@ -113,6 +125,8 @@ class Ingestd:
         assert topic[:4] == b"\x01ack" and len(topic) == 20
         self.instance = topic[4:]
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.seen = set()
+        self.ledger = collections.Counter()  # all that the accounts came to so far
         if peers:
             self.connect()
 
@@ -139,10 +153,47 @@ class Ingestd:
             raise AssertionError("nothing came")
         return zmq_socket.recv_multipart()
 
-    def batch(self, seconds=20):
+    def any_batch(self, seconds=20):
+        """The next batch; what it adds to the ledger is added once."""
         batch = Batch(self.receive(self.pull, seconds))
         assert batch.instance == self.instance
+        if batch.sequence not in self.seen:
+            self.seen.add(batch.sequence)
+            self.ledger["dropped"] += batch.dropped
+            for a in batch.accounts:
+                for name in ("datagrams", "accepted", "exceptions", "records"):
+                    self.ledger[name] += a[name]
+                for reason, count in zip(a["reasons"], a["rejected"]):
+                    self.ledger[reason] += count
+                    self.ledger["rejected"] += count
         return batch
+
+    def batch(self, seconds=20):
+        """The next batch with something in it; those with nothing but accounts are acknowledged."""
+        batch = self.any_batch(seconds)
+        while batch.count == 0:
+            assert batch.kind == 1 and (batch.accounts or batch.dropped)
+            self.acknowledge(batch.sequence)
+            batch = self.any_batch(seconds)
+        return batch
+
+    def closes(self):
+        """The ledger is what the counters say, and closes: once all that was sent was received."""
+        wanted = {"datagrams": "received.datagrams", "accepted": "datagrams.accepted",
+                  "exceptions": "datagrams.exceptions", "rejected": "datagrams.rejected",
+                  "records": "accepted.records", "dropped": "kernel.drops"}
+
+        def seen():
+            while not self.quiet(0):
+                self.acknowledge(self.any_batch().sequence)
+            counters = self.status()["counters"]
+            return all(self.ledger[k] == counters[v] for k, v in wanted.items())
+        try:
+            wait_for(seen)
+        except AssertionError:
+            raise AssertionError(f"{self.ledger} {self.status()['counters']}") from None
+        assert self.ledger["datagrams"] == self.ledger["accepted"] + self.ledger["exceptions"] + \
+            self.ledger["rejected"]
 
     def quiet(self, milliseconds):
         return not self.pull.poll(milliseconds)
@@ -247,6 +298,8 @@ def test_the_sdks_datagrams(start):
     assert [r["label"] for r, _ in records[5:]] == ["ping-average-ip4-4"] * 3
     ingestd.counters(received__datagrams=5, accepted__results=6, accepted__records=8, exceptions=1,
                      rejects__kept=0)
+    ingestd.closes()
+    assert (ingestd.ledger["accepted"], ingestd.ledger["exceptions"]) == (4, 1)
 
 
 def test_acknowledged(start):
@@ -343,6 +396,8 @@ def test_a_full_window_stops_reading_and_the_kernel_counts(start):
     assert after["accepted.records"] == got == after["records.acknowledged"]
     assert got + after["kernel.drops"] == sent  # every one of them is accounted for
     assert after["window.full"] >= 1
+    ingestd.closes()
+    assert ingestd.ledger["datagrams"] + ingestd.ledger["dropped"] == sent
     ingestd.send(result(value="after"))
     assert ingestd.collect(1)[0]["values"][0] == "after"
 
@@ -390,9 +445,12 @@ def test_malformed_input_is_kept_with_its_reason(start):
     counts = {"rejected__" + reason.replace(".", "__"): len(messages)
               for reason, messages in MALFORMED.items()}
     counters = ingestd.counters(**counts, accepted__records=0, rejects__kept=len(sent))
-    # No reason is without an example.
+    # No reason is without an example; senders not allowed have a test of their own.
     names = {n[len("rejected."):] for n in counters if n.startswith("rejected.")}
-    assert names == set(MALFORMED)
+    assert names == set(MALFORMED) | {"sender"}
+    ingestd.closes()
+    for reason, messages in MALFORMED.items():
+        assert ingestd.ledger[reason] == len(messages)
     ingestd.send(result())
     assert ingestd.collect(1)
 
@@ -404,6 +462,8 @@ def test_rejects_beyond_the_rate_are_counted(start):
     assert counters["rejects.kept"] + counters["rejects.not_kept"] == 300
     assert 5 <= counters["rejects.kept"] <= 50
     assert ingestd.log_text().count("input.rejected") <= 10
+    ingestd.closes()
+    assert ingestd.ledger["json"] == 300
 
 
 def test_one_bad_result_does_not_lose_the_others(start):
@@ -417,7 +477,39 @@ def test_one_bad_result_does_not_lose_the_others(start):
     assert [r["values"][0] for r in records] == ["1", "2"]
     assert [(r["reason"], r["detail"].split(": ")[0]) for r in rejects] == \
         [("time", "contents[1]"), ("version", "contents[3].contents[1]")]
-    ingestd.counters(exceptions=1)
+    ingestd.counters(exceptions=1, rejected__time=1, rejected__version=1)
+    ingestd.closes()  # one datagram, of which something was taken
+    assert (ingestd.ledger["datagrams"], ingestd.ledger["accepted"]) == (1, 1)
+
+
+def test_accounts_by_sender(start):
+    """Datagrams that leave no record are in the ledger all the same, each under its sender."""
+    ingestd = start(rejects_per_second=0, allow=["127.0.0.0/25"])
+    sent = {"127.0.0.1": [result(), {"exception": "t", "message": "m"}, {"envelope": "message", "contents": []}],
+            "127.0.0.2": [b"no", result(when="2500-01-01 00:00:00"), b"no"],
+            "127.0.0.3": [{"envelope": "message", "contents": [result(version=7), b"".hex()]},
+                          result(resultvalues=[]), result(resultvalues=[["1"], ["2"]])],
+            "127.0.0.200": [result()]}
+    for address, messages in sent.items():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.bind((address, 0))
+            for message in messages:
+                data = message if isinstance(message, bytes) else json.dumps(message).encode()
+                s.sendto(data, ("127.0.0.1", ingestd.port))
+    found = {}
+    while sum(a["datagrams"] for a in found.values()) < 10:
+        batch = ingestd.any_batch()
+        ingestd.acknowledge(batch.sequence)
+        for a in batch.accounts:
+            into = found.setdefault(a["sender"], collections.Counter())
+            into.update({k: a[k] for k in ("datagrams", "accepted", "exceptions", "records")})
+            into.update(dict(zip(a["reasons"], a["rejected"])))
+    assert {s: {k: v for k, v in a.items() if v} for s, a in found.items()} == {
+        "127.0.0.1": {"datagrams": 3, "accepted": 1, "exceptions": 2, "records": 1},
+        "127.0.0.2": {"datagrams": 3, "json": 2, "time.future": 1},
+        "127.0.0.3": {"datagrams": 3, "version": 1, "accepted": 2, "records": 2},
+        "127.0.0.200": {"datagrams": 1, "sender": 1}}
+    ingestd.closes()
 
 
 def test_the_longest_datagram(start):
@@ -452,8 +544,7 @@ def test_ipv6(start):
 def test_allowed_senders_and_reload(start):
     ingestd = start(allow=["192.0.2.0/24", "2001:db8::/32"])
     ingestd.send(result(), result())
-    ingestd.counters(refused__senders=2, received__datagrams=2, accepted__records=0)
-    assert ingestd.quiet(100)
+    ingestd.counters(rejected__sender=2, received__datagrams=2, accepted__records=0)
     ingestd.options["allow"] = ["127.0.0.0/8"]
     ingestd.write_configuration()
     ingestd.process.send_signal(signal.SIGHUP)
@@ -486,13 +577,14 @@ def test_terminated_under_load_loses_nothing(start):
     values = []
     while ingestd.process.poll() is None:
         if ingestd.pull.poll(50):
-            batch = ingestd.batch()
-            values += [int(r["values"][0]) for r in batch.records]
+            batch = ingestd.any_batch()
+            values += [int(r["values"][0]) for r in batch.records] if batch.kind == 0 else []
             ingestd.acknowledge(batch.sequence)
     assert ingestd.process.returncode == 0
     dropped = ingestd.status()["counters"]["kernel.drops"]
     assert len(values) + dropped == 3000 and len(values) > 100
     assert values == sorted(set(values))
+    ingestd.closes()
     assert ingestd.status()["state"] == "stopped"
     assert ingestd.status()["counters"]["window.batches"] == 0
 

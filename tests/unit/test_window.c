@@ -1,4 +1,4 @@
-/* The window of batches not acknowledged, and the batches that go into it. */
+/* The window of batches not acknowledged. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,15 +7,19 @@
 
 #include <cmocka.h>
 
-#include "common/batch.h"
-#include "ingestd/batches.h"
 #include "ingestd/window.h"
 
 #define RETRY_US 1000
 
 static uint64_t add(struct window *w, const char *frame)
 {
-    return window_add(w, BATCH_RECORDS, 3, 77, slice_of(frame));
+    struct window_batch batch = {.kind = BATCH_RECORDS,
+                                 .count = 3,
+                                 .received_us = 77,
+                                 .dropped = 5,
+                                 .frame = slice_of(frame),
+                                 .accounts = slice_of("accounts")};
+    return window_add(w, &batch);
 }
 
 static uint64_t next(struct window *w, int64_t now_us)
@@ -45,7 +49,9 @@ static void test_numbers_have_no_holes(void **state)
         assert_int_equal(b->count, 3);
         assert_int_equal(b->received_us, 77);
         assert_false(b->pushed);
+        assert_int_equal(b->dropped, 5);
         assert_true(slice_is(b->frame, "frame"));
+        assert_true(slice_is(b->accounts, "accounts"));
         window_pushed(w, i, 0);
     }
     assert_int_equal(next(w, 0), 0);
@@ -139,7 +145,11 @@ static void test_full(void **state)
     struct window *w = window_new(16 * 1024, RETRY_US);
     uint64_t last = 0;
     while (!window_is_full(w)) {
-        last = window_add(w, BATCH_REJECTS, 1, 5, (struct slice){kib, sizeof kib});
+        struct window_batch batch = {.kind = BATCH_REJECTS,
+                                     .count = 1,
+                                     .frame = {kib, sizeof kib - 24},
+                                     .accounts = {kib, 24}};
+        last = window_add(w, &batch);
         assert_in_range(last, 1, 16);
         window_pushed(w, last, 0);
     }
@@ -231,142 +241,6 @@ static void test_against_a_list(void **state)
     window_free(&w);
 }
 
-/* ---- batches ---- */
-
-static int add_record(struct batches *b, const char *value, int64_t now_us)
-{
-    struct slice name = slice_of("n"), text = slice_of(value);
-    struct schema_message schema = {
-        .verb = slice_of("measure"), .results = &name, .results_count = 1};
-    struct record_message record = {.type = slice_of("t"), .values = &text, .values_count = 1};
-    schema.registry = record.content = record.probe = record.source = record.dest = record.path =
-        record.label = slice_of("");
-    return batches_add(b, &schema, &record, 1000 + now_us, now_us);
-}
-
-static int add_reject(struct batches *b, int64_t now_us)
-{
-    struct reject_message reject = {.reason = slice_of("json"),
-                                    .detail = slice_of("no"),
-                                    .sender = slice_of("192.0.2.1:5"),
-                                    .received_us = 1000 + now_us,
-                                    .size_bytes = 2,
-                                    .head = slice_of("{}")};
-    return batches_reject(b, &reject, now_us);
-}
-
-static void test_closed_by_count_and_age(void **state)
-{
-    (void)state;
-    struct batches_limits limits = {.records = 3, .age_us = 500, .rejects_per_second = 10};
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
-    assert_int_equal(batches_close_old(b, 0), -1);
-    assert_int_equal(add_record(b, "1", 0), 0);
-    assert_int_equal(add_record(b, "2", 10), 0);
-    assert_int_equal(batches_close_old(b, 100), 400);
-    assert_int_equal(next(w, 0), 0);
-    assert_int_equal(add_record(b, "3", 110), 0);
-    const struct window_batch *first = window_next_to_push(w, 0);
-    assert_int_equal(first->count, 3);
-    assert_int_equal(first->received_us, 1000); /* that of the oldest */
-    window_pushed(w, 1, 0);
-    assert_int_equal(batches_close_old(b, 499), -1);
-    assert_int_equal(add_record(b, "4", 600), 0);
-    assert_int_equal(add_reject(b, 700), 0);
-    assert_int_equal(batches_close_old(b, 1099), 1);
-    assert_int_equal(batches_close_old(b, 1100), 100);
-    assert_int_equal(window_next_to_push(w, 0)->kind, BATCH_RECORDS);
-    window_pushed(w, 2, 0);
-    assert_int_equal(batches_close_old(b, 1200), -1);
-    assert_int_equal(window_next_to_push(w, 0)->kind, BATCH_REJECTS);
-    assert_int_equal(window_next_to_push(w, 0)->count, 1);
-    assert_int_equal(batches_counts(b).closed, 3);
-    batches_close_all(b);
-    assert_int_equal(batches_counts(b).closed, 3);
-    assert_int_equal(batches_counts(b).lost, 0);
-    batches_free(&b);
-    window_free(&w);
-}
-
-static void test_closed_by_size(void **state)
-{
-    (void)state;
-    struct batches_limits limits = {.records = 8192, .age_us = 500, .rejects_per_second = 10};
-    struct window *w = window_new(1 << 30, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
-    char *value = test_calloc(1, 60001);
-    memset(value, 'v', 60000);
-    for (int i = 0; i < 20; i++) {
-        assert_int_equal(add_record(b, value, 0), 0);
-    }
-    assert_int_equal(window_next_to_push(w, 0)->count, 18);
-    test_free(value);
-    batches_free(&b);
-    window_free(&w);
-}
-
-/* What is handed to the window is what common/batch.h and the reject message can read again. */
-static void test_frames_can_be_read(void **state)
-{
-    (void)state;
-    struct batches_limits limits = {.records = 2, .age_us = 500, .rejects_per_second = 10};
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
-    struct arena *a = arena_new(1 << 20);
-    struct batch_reader r;
-    struct record_message record;
-    struct reject_message reject;
-    add_record(b, "first", 0);
-    add_record(b, "second", 0);
-    add_reject(b, 0);
-    add_reject(b, 0);
-    assert_int_equal(batch_reader_open(&r, window_next_to_push(w, 0)->frame, a), 0);
-    assert_int_equal(r.schema_count, 1);
-    assert_int_equal(batch_reader_next(&r, a, &record), 1);
-    assert_true(slice_is(record.values[0], "first"));
-    assert_int_equal(batch_reader_next(&r, a, &record), 1);
-    assert_true(slice_is(record.values[0], "second"));
-    assert_int_equal(batch_reader_next(&r, a, &record), 0);
-    window_pushed(w, 1, 0);
-    struct slice frame = window_next_to_push(w, 0)->frame;
-    struct unpack u = unpack_bytes(frame.at, frame.len);
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(reject_decode(&u, a, &reject), 0);
-        assert_true(slice_is(reject.reason, "json"));
-    }
-    assert_true(unpack_done(&u));
-    arena_free(&a);
-    batches_free(&b);
-    window_free(&w);
-}
-
-static void test_rejects_at_a_bounded_rate(void **state)
-{
-    (void)state;
-    struct batches_limits limits = {.records = 100, .age_us = 500, .rejects_per_second = 10};
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
-    int kept = 0;
-    for (int i = 0; i < 50; i++) {
-        kept += add_reject(b, 5000000) == 0;
-    }
-    assert_int_equal(kept, 10);
-    assert_int_equal(add_reject(b, 5099999), 1);
-    assert_int_equal(add_reject(b, 5100000), 0);
-    assert_int_equal(add_reject(b, 5100001), 1);
-    kept = 0;
-    for (int i = 0; i < 50; i++) {
-        kept += add_reject(b, 99000000) == 0; /* a long silence saves up no more than a second */
-    }
-    assert_int_equal(kept, 10);
-    limits.rejects_per_second = 0;
-    batches_set_limits(b, &limits);
-    assert_int_equal(add_reject(b, 200000000), 1);
-    batches_free(&b);
-    window_free(&w);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -377,10 +251,6 @@ int main(void)
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_slots_are_bounded),
         cmocka_unit_test(test_against_a_list),
-        cmocka_unit_test(test_closed_by_count_and_age),
-        cmocka_unit_test(test_closed_by_size),
-        cmocka_unit_test(test_frames_can_be_read),
-        cmocka_unit_test(test_rejects_at_a_bounded_rate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
