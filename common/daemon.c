@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/utf8.h"
 
 #define NOTES              16
 #define NOTE_BYTES         200
@@ -95,6 +96,20 @@ int64_t daemon_clock_us(void)
     return clock_us(CLOCK_MONOTONIC);
 }
 
+/* The text may quote an outsider and was cut anywhere: what is no character becomes a '?'. */
+static void make_utf8(char *text)
+{
+    char *end = text + strlen(text);
+    while (text < end) {
+        size_t length = utf8_character(text, end);
+        if (length == 0) {
+            *text = '?';
+            length = 1;
+        }
+        text += length;
+    }
+}
+
 void daemon_note(const char *key, const char *format, ...)
 {
     struct note *n = self.notes;
@@ -109,6 +124,7 @@ void daemon_note(const char *key, const char *format, ...)
     va_start(args, format);
     vsnprintf(n->text, sizeof n->text, format, args);
     va_end(args);
+    make_utf8(n->text);
 }
 
 /* ---- the status file ---- */
@@ -436,8 +452,10 @@ static int serve(void)
     if (rc == -1) {
         daemon_finished(1);
     }
-    if (self.started_us != 0) {
+    if (rc == 0) {
         daemon_tick();
+    } else if (self.started_us != 0) {
+        write_status(); /* without tick(): the process may be half made */
     }
     if (d->stop != NULL) {
         d->stop();

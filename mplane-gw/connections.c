@@ -198,6 +198,17 @@ size_t connections_open(void)
     return open_count;
 }
 
+size_t connections_sending(void)
+{
+    size_t count = 0;
+    struct connection *c;
+    DL_FOREACH2(connections, c, next)
+    {
+        count += c->phase == CONNECTION_SENDING && !c->ending;
+    }
+    return count;
+}
+
 static struct connection *attach(SSL *ssl)
 {
     struct connection *c = calloc(1, sizeof *c);

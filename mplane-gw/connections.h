@@ -51,6 +51,8 @@ void connections_sweep(void);
 void connections_close_idle(void);
 
 size_t connections_open(void);
+/* How many have an answer on its way. */
+size_t connections_sending(void);
 /* Whether there is no room for another. */
 bool connections_full(void);
 /* When it is full: closes some, those idle for the longest first, but none that is answered. */

@@ -142,7 +142,8 @@ static int forget_one(struct jobs *j, const struct slice *identity)
     return 0;
 }
 
-static int make_room(struct jobs *j, struct slice identity, const char **why)
+/* Room for another job of `weight` bytes; what is under way counts as well as what is kept. */
+static int make_room(struct jobs *j, struct slice identity, size_t weight, const char **why)
 {
     for (size_t own = count_of(j, identity); own >= j->limits.per_identity; own--) {
         if (forget_one(j, &identity) == -1) {
@@ -156,23 +157,30 @@ static int make_room(struct jobs *j, struct slice identity, const char **why)
             return -1;
         }
     }
+    /* One alone is always taken: its own size is bounded by its arena. */
+    while (j->bytes > 0 && j->bytes + weight > j->limits.bytes) {
+        if (forget_one(j, &identity) == -1 && forget_one(j, NULL) == -1) {
+            *why = "the questions under way take too much memory";
+            return -1;
+        }
+    }
     return 0;
 }
 
 int jobs_add(struct jobs *j, struct job *job, const char **why)
 {
-    if (make_room(j, job->identity, why) == -1) {
-        return -1;
-    }
     job->key = make_key(job->identity, job->token, &job->key_size);
     if (job->key == NULL) {
         *why = "out of memory";
         return -1;
     }
+    job->weight = sizeof *job + job->key_size + arena_used(job->arena);
+    if (make_room(j, job->identity, job->weight, why) == -1) {
+        return -1;
+    }
     job->id = ++j->last_id;
     HASH_ADD(by_id, j->by_id, id, sizeof job->id, job);
     HASH_ADD_KEYPTR(by_key, j->by_key, job->key, job->key_size, job);
-    job->weight = sizeof *job + job->key_size + arena_used(job->arena);
     j->bytes += job->weight;
     return 0;
 }

@@ -75,11 +75,18 @@ static int prepare(void)
 
 /* ---- the loop ---- */
 
+/* Answers are waited for until they have left; who is only connected gets a tenth of the time. */
+static bool is_drained(void)
+{
+    int64_t waited_us = daemon_clock_us() - drain_since_us;
+    bool answered = exchanges_open() == 0 && connections_sending() == 0;
+    return waited_us > DRAIN_US ||
+           (answered && (connections_open() == 0 || waited_us > DRAIN_US / 10));
+}
+
 static void look_around(void)
 {
-    if (daemon_draining() && !daemon_is_finished() &&
-        (exchanges_open() == 0 || daemon_clock_us() - drain_since_us > DRAIN_US) &&
-        (connections_open() == 0 || daemon_clock_us() - drain_since_us > DRAIN_US / 10)) {
+    if (daemon_draining() && !daemon_is_finished() && is_drained()) {
         daemon_finished(0);
     }
     if (daemon_is_finished()) {

@@ -182,6 +182,17 @@ static struct bufferevent *on_accept(struct event_base *base, void *unused)
     return b;
 }
 
+/* Out of descriptors, say: registry_tick() tries again instead of the loop at once. */
+static void on_accept_error(struct evconnlistener *failed, void *unused)
+{
+    static struct log_limit said;
+    (void)unused;
+    if (log_allowed(&said, 1)) {
+        log_errno("registry.accept", "effect=\"waiting for room\"");
+    }
+    evconnlistener_disable(failed);
+}
+
 void registry_tick(void)
 {
     look_at_visitors();
@@ -208,6 +219,7 @@ int registry_start(void)
         log_error("registry.start", "error=\"out of memory\"");
         return -1;
     }
+    evconnlistener_set_error_cb(listener, on_accept_error);
     listening = -1; /* the listener's now */
     return 0;
 }

@@ -45,8 +45,10 @@ const struct config_option settings_options[] = {
     NUMBER(results_max_per_identity, "64", 1, 100000, true,
            "questions and kept answers of one identity"),
     NUMBER(results_max, "1024", 1, 100000, true, "questions and kept answers of all"),
-    NUMBER(results_bytes, "33554432", 1048576, 8589934592, true,
-           "memory for kept answers, bytes; beyond it the oldest are forgotten"),
+    NUMBER(
+        results_bytes, "33554432", 1048576, 8589934592, true,
+        "memory for questions and kept answers, bytes; beyond it the oldest answers are forgotten, "
+        "then questions are refused"),
     NUMBER(answer_bytes, "16777216", 1048576, 67108864, true,
            "largest answer of queryd that is passed on, bytes"),
     NUMBER(body_bytes, "4194304", 1024, 67108864, false, "largest body of a request, bytes"),

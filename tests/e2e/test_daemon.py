@@ -107,6 +107,24 @@ def test_status_file(classifyd):
     assert (folder / "run").stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.parametrize("before", ["", "x"])
+def test_status_file_is_utf8_whatever_a_note_quotes(tmp_path, before):
+    """The database's complaint is cut to a note's length: in one of the cases within an umlaut."""
+    file = tmp_path / "ezrepo.json"
+    file.write_text(json.dumps({
+        "common": {"run_dir": str(tmp_path / "run"), "schemas_dir": str(ROOT / "schemas")},
+        "queryd": {"database": f"host=/{before}{'ü' * 95} dbname=x"}}))
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen([program("queryd"), "--config", str(file)], stderr=log)
+    status = tmp_path / "run/status/queryd-0.json"
+    try:
+        wait_for(lambda: status.exists() and b"away" in status.read_bytes())
+        assert "ü" * 50 in json.loads(status.read_text(encoding="utf-8"))["notes"]["database"]
+    finally:
+        process.terminate()
+        assert process.wait(10) == 0
+
+
 def test_first_sigterm_drains(classifyd):
     process, folder = classifyd
     process.send_signal(signal.SIGTERM)

@@ -10,6 +10,7 @@ import ipaddress
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import ssl
@@ -1229,6 +1230,26 @@ def test_slow_visitors_of_the_registry(make_gateway):
         assert closed_within(connection, 10)
 
 
+def test_registry_listener_waits_when_there_are_no_descriptors(make_gateway):
+    one = make_gateway()
+    one.client().get("/")
+    fds = len(os.listdir(f"/proc/{one.process.pid}/fd"))
+    resource.prlimit(one.process.pid, resource.RLIMIT_NOFILE, (fds + 5, fds + 5))
+    waiting = [socket.create_connection(("127.0.0.1", one.registry_port), timeout=20) for _ in range(20)]
+
+    def cpu_ticks():
+        with open(f"/proc/{one.process.pid}/stat", encoding="ascii") as file:
+            return sum(int(n) for n in file.read().rpartition(")")[2].split()[11:13])
+
+    before = cpu_ticks()
+    time.sleep(2)
+    assert cpu_ticks() - before < os.sysconf("SC_CLK_TCK") / 2
+    for connection in waiting:
+        connection.close()
+    with urllib.request.urlopen(registry_url(one), timeout=15) as response:
+        assert response.status == 200
+
+
 # ---- signals ----
 
 def test_broken_certificate_at_sighup_keeps_serving(make_gateway):
@@ -1315,6 +1336,31 @@ def test_sigterm_answers_what_waits(make_gateway):
     assert got["receipt"] == "query"
 
 
+def test_sigterm_lets_an_answer_arrive_whole(make_gateway):
+    """Also a large one that is ready late and read slowly."""
+    one = make_gateway(answer_timeout_ms=8000, query_timeout_ms=8000)
+    columns = TABLE["QueryRecords"][2]
+    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 50000, "c"]
+    one.queryd.answer = lambda m: None
+    reader = opened(one)
+    body = json.dumps(listing(one, "QueryRecords", columns))
+    reader.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {MPLANE}\r\n"
+                   f"Content-Length: {len(body)}\r\n\r\n{body}".encode())
+    one.wait(lambda: one.queryd.of(QUERY))
+    one.process.send_signal(signal.SIGTERM)
+    one.wait(lambda: "draining" in one.log())
+    time.sleep(1.5)
+    one.queryd.send(one.queryd.of(QUERY)[0], answered(one.queryd.of(QUERY)[0], columns, [row] * 200))
+    time.sleep(1)
+    got = b""
+    while part := reader.recv(1 << 20):
+        got += part
+    head, _, text = got.partition(b"\r\n\r\n")
+    assert len(text) == int(re.search(rb"Content-Length: (\d+)", head)[1])
+    assert len(json.loads(text)["resultvalues"]) == 200
+    assert one.process.wait(10) == 0
+
+
 def test_second_sigterm_exits_at_once(build_dir, tmp_path, free_ports):
     one = Gateway(build_dir, tmp_path, free_ports(2), answer_timeout_ms=60000)
     client = one.client()
@@ -1328,6 +1374,19 @@ def test_second_sigterm_exits_at_once(build_dir, tmp_path, free_ports):
     thread.join(10)
     one.queryd.stop()
     one.stored.stop()
+
+
+def test_a_start_that_fails_is_told(make_gateway, free_ports):
+    """Here because the path of the ZeroMQ sockets is too long."""
+    one = make_gateway()
+    file = f"{one.folder}/long.json"
+    with open(file, "w", encoding="utf-8") as into:
+        json.dump({"common": {"run_dir": f"{one.folder}/{'d' * 100}", "schemas_dir": f"{ROOT}/schemas"},
+                   "mplane-gw": {**one.options, "listen": [f"127.0.0.1:{free_ports(1)[0]}"], "registry_listen": "",
+                                 "registry_url": registry_url(one)}}, into)
+    done = subprocess.run([f"{one.build}/mplane-gw/mplane-gw", "--config", file], capture_output=True, text=True,
+                          timeout=20, check=False)
+    assert done.returncode == 1 and "bus.path_too_long" in done.stderr, done.stderr
 
 
 # ---- configuration ----

@@ -111,6 +111,38 @@ static void test_bytes_are_bounded(void **state)
     jobs_free(&j);
 }
 
+/* What is under way holds memory too, and cannot be forgotten: then the next is refused. */
+static void test_bytes_under_way_are_bounded(void **state)
+{
+    (void)state;
+    struct jobs *j = table(100, 100, 100000);
+    const char *why = NULL;
+    for (int i = 0; i < 4; i++) {
+        struct job *job = calloc(1, sizeof *job);
+        job->arena = arena_new(1 << 20);
+        job->identity = slice_of("ann");
+        job->token = slice_of(i == 0 ? "0" : i == 1 ? "1" : i == 2 ? "2" : "3");
+        assert_non_null(arena_alloc(job->arena, 40000));
+        int added = jobs_add(j, job, &why);
+        assert_int_equal(added, i < 2 ? 0 : -1);
+        if (added == -1) {
+            assert_non_null(strstr(why, "memory"));
+            job_free(job);
+        }
+    }
+    assert_true(jobs_bytes(j) <= 100000);
+    /* One that is over makes room. */
+    jobs_fail(j, find(j, "ann", "0"), "why", 0);
+    struct job *job = add(j, "bob", "1");
+    assert_non_null(job);
+    jobs_free(&j);
+    /* And one alone is taken, however small the bound is. */
+    j = table(100, 100, 10);
+    assert_non_null(add(j, "ann", "1"));
+    assert_null(add(j, "ann", "2"));
+    jobs_free(&j);
+}
+
 struct patient {
     struct waiter waiter;
     int told;
@@ -192,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_room_is_made_of_answered_ones),
         cmocka_unit_test(test_delivered_ones_go_first),
         cmocka_unit_test(test_bytes_are_bounded),
+        cmocka_unit_test(test_bytes_under_way_are_bounded),
         cmocka_unit_test(test_waiters_are_told_once),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_held_ones_outlive_the_table),

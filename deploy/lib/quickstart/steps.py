@@ -61,8 +61,8 @@ def measure_and_send(state: str, rounds: int, own: Optional[hosts.Hosts]) -> int
                        {a: hosts.NEAR6 if ":" in a else hosts.NEAR4 for a in OWN_HOSTS}))
     sent = 0
     for number, phase in enumerate(PHASES):
-        print(f"  {phase}", flush=True)
         if own is not None:
+            print(f"  {phase}", flush=True)
             for address, (_, conditions) in OWN_HOSTS.items():
                 own.set(address, conditions[number])
         for _ in range(rounds):
