@@ -34,6 +34,8 @@ struct flush_batch {
     uint32_t name_count;
     uint16_t ids[LIMIT_GRADE_NAMES]; /* numbers of its grade names */
     struct schema_entry **schemas;
+    struct account_message *accounts; /* of its senders */
+    uint32_t account_count;
 };
 
 /* What one attempt would add to the counters once it is committed. */
@@ -73,6 +75,10 @@ int flush_write(struct flush *f, struct batch *const *batches, uint32_t count, i
 
 /* flush_read.c: reads the batches into items, rows and rejects. 0; -1 when memory is out. */
 int flush_read(struct flush *f);
+
+/* flush_ledger.c: reads the accounts frame of a batch, kept in the arena. Why it cannot be used, or
+ * NULL. */
+const char *flush_accounts(struct flush *f, struct flush_batch *v);
 
 /* flush_records.c: series, schemas, partitions, records; settles each item's fate. 0, or -1. */
 int flush_records(struct flush *f);

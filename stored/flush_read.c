@@ -52,10 +52,10 @@ static int refuse_batch(struct flush *f, const struct batch *b, const char *deta
 static const char *read_grades(struct flush *f, struct flush_batch *v, struct grades_message *g)
 {
     const struct batch *b = v->batch;
-    if (b->message.count != 3) {
-        return "frames: expected header, records and grades";
+    if (b->message.count != 4) {
+        return "frames: expected header, records, accounts and grades";
     }
-    if (grades_decode_all(b->message.frames[2], f->arena, g) == -1) {
+    if (grades_decode_all(b->message.frames[3], f->arena, g) == -1) {
         return "grades: not a grades message";
     }
     if (g->grading_version != b->header.grading_version || g->grading_version == 0) {
@@ -195,8 +195,11 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
     struct grades_message grades;
     struct record_message record;
     const struct mark mark = {f->item_count, f->rejects.count, f->rows.len, f->counts};
-    const char *fault = read_grades(f, v, &grades);
+    const char *fault = flush_accounts(f, v);
     int more;
+    if (fault == NULL) {
+        fault = read_grades(f, v, &grades);
+    }
     if (fault == NULL) {
         if (batch_reader_open(&reader, v->batch->message.frames[1], f->arena) == -1 ||
             reader.record_count != v->batch->header.count) {
@@ -216,6 +219,10 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
     while ((more = batch_reader_next(&reader, f->scratch, &record)) == 1) {
         const char *end = (const char *)reader.cursor.at;
         uint32_t i = reader.record_next - 1;
+        if (record.sender >= v->account_count) {
+            more = -1;
+            break;
+        }
         if (first + i >= f->from && first + i < f->to &&
             read_record(f, v, &reader, &record,
                         (const uint8_t *)grades.grades.at + (size_t)i * v->name_count,
@@ -235,12 +242,18 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
     return 0;
 }
 
-static int read_rejects(struct flush *f, const struct batch *b)
+static int read_rejects(struct flush *f, struct flush_batch *v)
 {
+    const struct batch *b = v->batch;
     const struct mark mark = {f->item_count, f->rejects.count, f->rows.len, f->counts};
     struct unpack cursor = unpack_bytes(b->message.frames[1].at, b->message.frames[1].len);
     struct reject_message what;
     uint32_t count = 0;
+    const char *fault = b->message.count != 3 ? "frames: expected header, rejects and accounts"
+                                              : flush_accounts(f, v);
+    if (fault != NULL) {
+        return refuse_batch(f, b, fault);
+    }
     while (!unpack_done(&cursor)) {
         if (reject_decode(&cursor, f->scratch, &what) == -1 || count == b->header.count) {
             break;
@@ -250,7 +263,7 @@ static int read_rejects(struct flush *f, const struct batch *b)
         }
     }
     arena_reset(f->scratch);
-    if (!unpack_done(&cursor) || count != b->header.count || b->message.count != 2) {
+    if (!unpack_done(&cursor) || count != b->header.count) {
         forget_since(f, &mark);
         return refuse_batch(f, b, "rejects: not as many reject messages as the header says");
     }
@@ -269,7 +282,7 @@ int flush_read(struct flush *f)
             rc = next > f->from || next == first ? read_records(f, v, first) : 0;
             first = next;
         } else if (f->from == 0) {
-            rc = read_rejects(f, v->batch);
+            rc = read_rejects(f, v);
         }
         if (rc == -1) {
             return -1;

@@ -41,8 +41,8 @@ void intake_release(struct intake *in)
 static const char *header_fault(struct batch *b)
 {
     const struct batch_header_message *h = &b->header;
-    if (b->message.count < 2) {
-        return "expected a header and records";
+    if (b->message.count < 3) {
+        return "expected a header, records or rejects, and accounts";
     }
     /* A header holds no lists: nothing is taken from an arena. */
     if (batch_header_decode_all(b->message.frames[0], NULL, &b->header) == -1) {

@@ -23,7 +23,7 @@ import zmq
 from postgres import Cluster
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
-HEADER, GRADES, REJECT, ACK, GRADING, VERSION, PUBLISH, PUBLISHED, _, _, _, SCHEMA, RECORD = range(13)
+HEADER, GRADES, REJECT, ACK, GRADING, VERSION, PUBLISH, PUBLISHED, _, _, _, SCHEMA, RECORD, ACCOUNT = range(14)
 NONE = 255
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -49,16 +49,17 @@ class Record:
     """One record and its grade under each of NAMES."""
 
     def __init__(self, t, grades=(5, NONE), *, end=None, row=0, series=0, values=("1", None, "x"), label="l",
-                 dims=None):
+                 dims=None, sender=0):
         self.dims = dims or ("ping", "ICMPECHO", f"probe{series}", "192.0.2.1", "2001:db8::1", "")
         self.t, self.end, self.row = t, t if end is None else end, row
-        self.grades, self.values, self.label = tuple(grades), tuple(values), label
+        self.grades, self.values, self.label, self.sender = tuple(grades), tuple(values), label, sender
 
     def key(self):
         return (self.dims, self.t, self.row)
 
     def message(self):
-        return [1, RECORD, 0, *self.dims, self.t, self.end, self.row, self.label, list(self.values)]
+        return [1, RECORD, 0, *self.dims, self.t, self.end, self.row, self.label, self.sender,
+                list(self.values)]
 
 
 def grades_frame(records, version=1, names=NAMES):
@@ -69,6 +70,19 @@ def records_frame(records, schema=None):
     s = schema or OTHER
     return msgpack.packb([[[1, SCHEMA, s["verb"], s["registry"], s["results"], s["parameters"],
                             s["metadata"]]], [r.message() for r in records]], use_bin_type=True)
+
+
+def account(sender="192.0.2.9", datagrams=1, accepted=1, exceptions=0, records=0, **rejected):
+    """rejected: datagrams by reason; a dot in a reason is written as two underscores."""
+    return pack(ACCOUNT, sender, datagrams, accepted, exceptions, records,
+                [reason.replace("__", ".") for reason in rejected], list(rejected.values()))
+
+
+def accounts_frame(records):
+    """One datagram a record, from the senders 192.0.2.9, 192.0.2.10, ... by the records' index."""
+    counts = collections.Counter(r.sender for r in records)
+    return b"".join(account(f"192.0.2.{9 + i}", counts[i], counts[i], 0, counts[i])
+                    for i in range(max(counts, default=0) + 1))
 
 
 class Sender:
@@ -84,16 +98,18 @@ class Sender:
         self.sub.connect(f"ipc://{run_dir}/announce")
         self.sub.subscribe(b"ack" + self.instance)
         self.sequence = 0
+        self.received_us, self.dropped = None, 0
         self.pending = {}  # sequence -> (kind, count, frames after the header, version)
         self.acks = collections.Counter()
 
     def close(self):
         self.context.destroy(linger=0)
 
-    def batch(self, records, version=1, schema=None, names=NAMES):
+    def batch(self, records, version=1, schema=None, names=NAMES, accounts=None):
         """Keeps a batch; its sequence."""
-        return self.keep(0, len(records), [records_frame(records, schema), grades_frame(records, version, names)],
-                         version)
+        return self.keep(0, len(records), [records_frame(records, schema),
+                                           accounts_frame(records) if accounts is None else accounts,
+                                           grades_frame(records, version, names)], version)
 
     def keep(self, kind, count, frames, version=0):
         self.sequence += 1
@@ -105,7 +121,8 @@ class Sender:
         for sequence in sequences or sorted(self.pending):
             kind, count, frames, version = self.pending[sequence]
             oldest = min(self.pending)
-            header = pack(HEADER, kind, self.instance, 0, sequence, min(oldest, sequence), count, now_us(), version)
+            header = pack(HEADER, kind, self.instance, 0, sequence, min(oldest, sequence), count,
+                          self.received_us or now_us(), self.dropped, version)
             self.push.send_multipart([header, *frames])
 
     def take_acks(self, seconds):
@@ -697,33 +714,40 @@ def test_records_out_of_bounds_are_kept_as_rejected(stored):
 def test_malformed_batches_are_counted_kept_and_acknowledged(stored):
     sender, t = stored.sender(), now_us()
     good = [Record(t), Record(t + 1)]
-    frames, grades = records_frame(good), grades_frame(good)
+    frames, grades, known = records_frame(good), grades_frame(good), accounts_frame(good)
     broken = [
-        [b"", grades], [frames[:-1], grades], [frames + b"\0", grades], [frames, b""], [frames, grades + b"\0"],
-        [frames], [frames, grades_frame(good, version=2)], [frames, grades_frame(good[:1])],
-        [frames, grades_frame(good, names=["overall", "nosuch"])],
-        [frames, grades_frame(good, names=["overall", "overall"])],
-        [frames, grades_frame([Record(t, (6, 1)), Record(t, (1, 1))])],
-        [records_frame(good[:1]), grades],
-        [records_frame(good, {**OTHER, "results": ["a", None]}), grades],
-        [records_frame(good, {**OTHER, "results": ["a"]}), grades],
-        [msgpack.packb([[], [r.message() for r in good]]), grades],
+        [b"", known, grades], [frames[:-1], known, grades], [frames + b"\0", known, grades], [frames, known, b""],
+        [frames, known, grades + b"\0"], [frames, known], [frames, known, grades_frame(good, version=2)],
+        [frames, known, grades_frame(good[:1])], [frames, known, grades_frame(good, names=["overall", "nosuch"])],
+        [frames, known, grades_frame(good, names=["overall", "overall"])],
+        [frames, known, grades_frame([Record(t, (6, 1)), Record(t, (1, 1))])],
+        [records_frame(good[:1]), known, grades],
+        [records_frame(good, {**OTHER, "results": ["a", None]}), known, grades],
+        [records_frame(good, {**OTHER, "results": ["a"]}), known, grades],
+        [msgpack.packb([[], [r.message() for r in good]]), known, grades],
+        [frames, b"", grades], [frames, known[:-1], grades], [frames, known + b"\0", grades],
+        [frames, known * 1025, grades], [frames, account(datagrams=2**60), grades],
+        [frames, pack(ACCOUNT, "s", 1, 1, 0, 0, ["a"], []), grades],
+        [frames, pack(ACCOUNT, "s", 1, 1, 0, 0, [None], [1]), grades],
+        [records_frame([Record(t), Record(t + 1, sender=1)]), known, grades],
     ]
     for frames_of in broken:
         sender.keep(0, 2, frames_of, 1)
-    sender.keep(1, 3, [pack(REJECT, "json", "d", "s", t, 1, b"x") * 2])
-    sender.keep(1, 1, [b"\x93\x01\x02"])
+    reject = pack(REJECT, "json", "d", "s", t, 1, b"x")
+    rejects = [[reject * 2, known], [b"\x93\x01\x02", known], [reject * 3, known, b""], [reject * 3, b"\0"]]
+    for frames_of in rejects:
+        sender.keep(1, 3, frames_of)
     sender.send()
     for garbage in ([b""], [b"", b""], [b"\0" * 100, b""], [os.urandom(50), os.urandom(50), b"", b""],
-                    [pack(HEADER, 0, b"short", 0, 1, 1, 1, 0, 0), b"", b""],
-                    [pack(HEADER, 0, sender.instance, 0, 5, 9, 1, 0, 0), b"", b""],
+                    [pack(HEADER, 0, b"short", 0, 1, 1, 1, 0, 0, 0), b"", b""],
+                    [pack(HEADER, 0, sender.instance, 0, 5, 9, 1, 0, 0, 0), b"", b""],
                     [b"1", b"2", b"3", b"4", b"5", b"6"]):
         sender.push.send_multipart(garbage)
     sender.take_acks(20)
     assert not sender.pending
-    stored.wait(lambda: stored.counter("malformed.batches") == len(broken) + 2 + 7)
+    stored.wait(lambda: stored.counter("malformed.batches") == len(broken) + len(rejects) + 7)
     assert stored.sql("SELECT count(*), count(DISTINCT sequence) FROM rejected WHERE reason = 'batch'") == \
-        [(len(broken) + 2, len(broken) + 2)]
+        [(len(broken) + len(rejects), len(broken) + len(rejects))]
     sender.commit(good)
     assert stored.sql("SELECT count(*) FROM measurement") == [(2,)]
 
@@ -736,13 +760,13 @@ def test_rejects_of_ingestd_are_kept_once_and_bounded(make_stored):
         return pack(REJECT, "json", f"nu\0l {i} \udcff".encode("utf-8", "surrogateescape").decode("latin-1"),
                     "192.0.2.1:5", t + i, 70000, b"\0\xff" + bytes([i]))
 
-    batch = sender.keep(1, 5, [b"".join(reject(i) for i in range(5))])
+    batch = sender.keep(1, 5, [b"".join(reject(i) for i in range(5)), account()])
     kept = sender.pending[batch]
     sender.send()
     sender.take_acks(10)
     sender.instance, old = uuid.uuid4().bytes, sender.instance
     sender.sub.subscribe(b"ack" + sender.instance)
-    sender.pending = {1: (1, 30, [b"".join(reject(i) for i in range(30))], 0)}
+    sender.pending = {1: (1, 30, [b"".join(reject(i) for i in range(30)), b""], 0)}
     sender.send(1)
     sender.take_acks(10)
     assert not sender.pending and old != sender.instance and kept
