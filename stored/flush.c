@@ -12,6 +12,7 @@
 #define ARENA_BYTES   ((size_t)256 << 20)
 #define SCRATCH_BYTES ((size_t)16 << 20)
 #define KEEP_BYTES    ((size_t)32 << 20)
+#define LAST_HOUR     70380767 /* of the year 9998: PostgreSQL's timestamps go further */
 
 struct flush *flush_new(struct store *store)
 {
@@ -38,7 +39,9 @@ void flush_free(struct flush **f)
     arena_free(&(*f)->scratch);
     period_writes_free(&(*f)->periods);
     bytes_release(&(*f)->rows);
+    bytes_release(&(*f)->entries);
     rejects_release(&(*f)->rejects);
+    free((*f)->poison);
     free((*f)->items);
     free(*f);
     *f = NULL;
@@ -56,7 +59,18 @@ static void begin_attempt(struct flush *f)
     f->counts = (struct flush_counts){0};
     f->store->stamp++;
     f->store->pg.fault = PG_NONE;
+    ledger_begin(&f->store->ledger, f->store->stamp);
+}
+
+static int prepare_views(struct flush *f)
+{
     f->views = arena_calloc(f->arena, f->batch_count, sizeof *f->views);
+    for (uint32_t i = 0; f->views != NULL && i < f->batch_count; i++) {
+        int64_t hour = f->batches[i]->header.received_us / HOUR_US;
+        f->views[i].batch = f->batches[i];
+        f->views[i].hour = hour < 0 ? 0 : hour > LAST_HOUR ? LAST_HOUR : (int32_t)hour;
+    }
+    return f->views == NULL ? -1 : 0;
 }
 
 /*
@@ -79,13 +93,17 @@ static int settle_sealing(struct flush *f)
 
 static int write_all(struct flush *f)
 {
-    struct pg *pg = &f->store->pg;
-    if (pg_do(pg, "BEGIN") == -1 || settle_sealing(f) == -1 || flush_records(f) == -1 ||
-        flush_periods(f) == -1 || flush_rollup(f) == -1 ||
-        rejects_write(&f->rejects, f->store, f->arena) == -1) {
+    struct store *s = f->store;
+    if (pg_do(&s->pg, "BEGIN") == -1 || flush_take(f) == -1 || flush_read(f) == -1 ||
+        ledger_load(&s->ledger, &s->pg, &s->params) == -1 || settle_sealing(f) == -1 ||
+        flush_records(f) == -1 || flush_periods(f) == -1 || flush_rollup(f) == -1 ||
+        rejects_write(&f->rejects, s, f->arena) == -1) {
         return -1;
     }
-    return pg_commit(pg);
+    if (f->trial) {
+        return 0;
+    }
+    return flush_ledger(f) == -1 ? -1 : pg_commit(&s->pg);
 }
 
 static void forget_attempt(struct flush *f)
@@ -94,6 +112,7 @@ static void forget_attempt(struct flush *f)
     enum pg_fault fault = s->pg.fault;
     series_forget(&s->series, s->stamp);
     schema_forget(&s->schemas);
+    ledger_forget(&s->ledger);
     s->calendar.stale = true;
     if (pg_is_open(&s->pg)) {
         if (fault == PG_AWAY) {
@@ -115,73 +134,127 @@ static void count_attempt(const struct flush *f)
     count_add(COUNT_REJECTED_DATABASE, c->refused);
     count_add(COUNT_REJECTED_RECORDS, c->rejected);
     count_add(COUNT_MALFORMED_BATCHES, c->malformed);
+    count_add(COUNT_REPEATED_BATCHES, c->repeated);
+    count_add(COUNT_COMMITTED_BATCHES, f->batch_count - c->repeated);
     count_add(COUNT_PERIODS_OPENED, c->opened);
     count_add(COUNT_PERIODS_ENDED, c->ended);
     count_add(COUNT_PERIODS_REPAIRED, c->repaired);
     count_add(COUNT_EVENTS_RETRACTED, c->retracted);
 }
 
-/* The records [from, to) in one transaction; poison: refuse them with this reason. */
-static int attempt(struct flush *f, uint32_t from, uint32_t to, const char *poison)
+/* The batches in one transaction; a trial is rolled back, and only about the records [from, to). */
+static int attempt(struct flush *f, bool trial, uint32_t from, uint32_t to)
 {
     struct store *s = f->store;
+    f->trial = trial;
     f->from = from;
     f->to = to;
-    f->poison = poison;
     begin_attempt(f);
     if (s->calendar.stale && calendar_load(&s->calendar, &s->pg, f->clock_us) == -1) {
         forget_attempt(f);
         return -1;
     }
-    if (f->views == NULL || flush_read(f) == -1 || write_all(f) == -1) {
+    int rc = prepare_views(f) == -1 ? -1 : write_all(f);
+    if (rc == -1 || trial) {
         forget_attempt(f);
-        return -1;
+        return rc;
     }
     s->calendar.stale = false;
     series_trim(&s->series, s->stamp);
     schema_trim(&s->schemas);
+    ledger_trim(&s->ledger);
     count_attempt(f);
     return 0;
 }
 
 /* ---- finding what is refused ---- */
 
-static int write_range(struct flush *f, uint32_t from, uint32_t to)
+static int add_poison(struct flush *f, uint32_t at)
 {
-    char reason[sizeof f->store->pg.message + 16];
+    const struct pg *pg = &f->store->pg;
     static struct log_limit said;
-    if (attempt(f, from, to, NULL) == 0) {
-        return 0;
+    if (f->poison_count == f->poison_size) {
+        uint32_t size = f->poison_size == 0 ? 16 : f->poison_size * 2;
+        struct flush_poison *poison = realloc(f->poison, size * sizeof *poison);
+        if (poison == NULL) {
+            return -1;
+        }
+        f->poison = poison;
+        f->poison_size = size;
     }
-    if (f->store->pg.fault != PG_DATA || from == to) {
-        return -1;
-    }
-    if (to - from > 1) {
-        uint32_t middle = from + (to - from) / 2;
-        return write_range(f, from, middle) == -1 ? -1 : write_range(f, middle, to);
-    }
-    snprintf(reason, sizeof reason, "%s: %s", f->store->pg.sqlstate, f->store->pg.message);
+    struct flush_poison *p = &f->poison[f->poison_count++];
+    p->at = at;
+    snprintf(p->reason, sizeof p->reason, "%s: %s", pg->sqlstate, pg->message);
     if (log_allowed(&said, 10)) {
-        log_warn("record.refused", "sqlstate=%s error=\"%s\"", f->store->pg.sqlstate,
-                 f->store->pg.message);
+        log_warn("record.refused", "sqlstate=%s error=\"%s\"", pg->sqlstate, pg->message);
     }
-    return attempt(f, from, to, reason);
+    return 0;
 }
 
-int flush_write(struct flush *f, struct batch *const *batches, uint32_t count, int64_t clock_us)
+/*
+ * By halving: tries the records [from, to), and notes those that are refused by themselves. Nothing
+ * is committed, so that a batch is always written whole.
+ */
+static int find_poison(struct flush *f, uint32_t from, uint32_t to)
 {
-    uint32_t total = 0;
-    f->batches = batches;
-    f->batch_count = count;
-    f->clock_us = clock_us;
-    for (uint32_t i = 0; i < count; i++) {
-        if (batches[i]->header.kind == BATCH_RECORDS) {
-            total += (uint32_t)batches[i]->header.count;
-        }
-    }
-    if (attempt(f, 0, UINT32_MAX, NULL) == 0) {
+    if (from == to || attempt(f, true, from, to) == 0) {
         return 0;
     }
-    /* One beyond the last record, so that an empty batch that is malformed has its place too. */
-    return f->store->pg.fault == PG_DATA ? write_range(f, 0, total + 1) : -1;
+    if (f->store->pg.fault != PG_DATA) {
+        return -1;
+    }
+    if (to - from == 1) {
+        return add_poison(f, from);
+    }
+    uint32_t middle = from + (to - from) / 2;
+    return find_poison(f, from, middle) == -1 ? -1 : find_poison(f, middle, to);
+}
+
+static uint32_t count_records(const struct flush *f)
+{
+    uint32_t total = 0;
+    for (uint32_t i = 0; i < f->batch_count; i++) {
+        if (f->batches[i]->header.kind == BATCH_RECORDS) {
+            total += (uint32_t)f->batches[i]->header.count;
+        }
+    }
+    return total;
+}
+
+/* A batch whose records are refused only together: none of them is taken. */
+static int refuse_all(struct flush *f, uint32_t total)
+{
+    f->poison_count = 0;
+    for (uint32_t i = 0; i < total; i++) {
+        if (add_poison(f, i) == -1) {
+            return -1;
+        }
+    }
+    return attempt(f, false, 0, UINT32_MAX);
+}
+
+int64_t flush_write(struct flush *f, struct batch *const *batches, uint32_t count, int64_t clock_us)
+{
+    f->batches = batches;
+    f->clock_us = clock_us;
+    for (f->batch_count = count; f->batch_count > 0; f->batch_count /= 2) {
+        f->poison_count = 0;
+        if (attempt(f, false, 0, UINT32_MAX) == 0) {
+            return f->batch_count;
+        }
+        uint32_t total = count_records(f);
+        if (f->store->pg.fault != PG_DATA || find_poison(f, 0, total) == -1) {
+            return -1;
+        }
+        if (attempt(f, false, 0, UINT32_MAX) == 0) {
+            return f->batch_count;
+        }
+        if (f->store->pg.fault != PG_DATA) {
+            return -1;
+        }
+        if (f->batch_count == 1) {
+            return refuse_all(f, total) == 0 ? 1 : -1;
+        }
+    }
+    return 0;
 }

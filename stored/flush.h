@@ -22,26 +22,43 @@ struct flush_item {
     struct period_key key;
     int64_t t_end_us;
     const struct flush_batch *batch;
-    const uint8_t *grades; /* batch->name_count of them */
-    size_t at;             /* its row in `rows` */
+    const uint8_t *grades;     /* batch->name_count of them */
+    struct ledger_row *ledger; /* where it is accounted for; NULL in a trial */
+    size_t at;                 /* its row in `rows` */
     uint32_t length;
     uint8_t fate; /* enum item_fate */
+};
+
+/* What a batch says of one sender. */
+struct flush_account {
+    struct account_message told;
+    struct ledger_row *row; /* NULL in a trial */
+    uint64_t refused;       /* of its records */
 };
 
 /* A batch as it was read. */
 struct flush_batch {
     const struct batch *batch;
+    bool done;    /* it was written before: nothing of it is read */
+    bool refused; /* it cannot be read */
+    int32_t hour; /* of its receipt */
     uint32_t name_count;
     uint16_t ids[LIMIT_GRADE_NAMES]; /* numbers of its grade names */
     struct schema_entry **schemas;
-    struct account_message *accounts; /* of its senders */
+    struct flush_account *accounts; /* of its senders */
     uint32_t account_count;
+};
+
+/* A record PostgreSQL refuses, by its number over all batches of the flush. */
+struct flush_poison {
+    uint32_t at;
+    char reason[416];
 };
 
 /* What one attempt would add to the counters once it is committed. */
 struct flush_counts {
     uint64_t in_order, late, duplicates, rejected, refused, malformed;
-    uint64_t opened, ended, repaired, retracted;
+    uint64_t opened, ended, repaired, retracted, repeated;
 };
 
 struct period_writes;
@@ -60,25 +77,35 @@ struct flush {
     struct period_writes *periods;
     struct flush_counts counts;
     int64_t clock_us;
-    uint32_t from, to;  /* which records, counted over all batches, the attempt is about */
-    const char *poison; /* not NULL: they are refused with this reason instead */
+    uint32_t from, to;           /* which records, counted over all batches, the attempt is about */
+    bool trial;                  /* it is rolled back in any case, and the ledger left out */
+    struct flush_poison *poison; /* ascending; they are refused */
+    uint32_t poison_count, poison_size;
+    struct bytes entries; /* of the ledger */
 };
 
 struct flush *flush_new(struct store *store);
 void flush_free(struct flush **f);
 
 /*
- * 0: all of it is committed, what was refused included. -1: nothing is known to be committed, the
- * connection may be gone, store->pg says why; the same batches are to be given again.
+ * Writes the first of the batches in one transaction, usually all of them: how many, what was
+ * refused in them or written before included. -1: nothing is known to be committed, the connection
+ * may be gone, store->pg says why; the same batches are to be given again, and are written once
+ * whatever became of this.
  */
-int flush_write(struct flush *f, struct batch *const *batches, uint32_t count, int64_t clock_us);
+int64_t flush_write(struct flush *f, struct batch *const *batches, uint32_t count,
+                    int64_t clock_us);
 
 /* flush_read.c: reads the batches into items, rows and rejects. 0; -1 when memory is out. */
 int flush_read(struct flush *f);
 
-/* flush_ledger.c: reads the accounts frame of a batch, kept in the arena. Why it cannot be used, or
- * NULL. */
-const char *flush_accounts(struct flush *f, struct flush_batch *v);
+/* flush_ledger.c: notes the batches as written, and which were before. 0, or -1. */
+int flush_take(struct flush *f);
+/* Reads the batch's accounts and finds their rows; with a fault when they cannot be used. 0; -1
+ * when memory is out. */
+int flush_accounts(struct flush *f, struct flush_batch *v, const char **fault);
+/* Writes what became of it all, after the records. 0, or -1. */
+int flush_ledger(struct flush *f);
 
 /* flush_records.c: series, schemas, partitions, records; settles each item's fate. 0, or -1. */
 int flush_records(struct flush *f);

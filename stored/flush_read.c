@@ -24,12 +24,12 @@ static struct flush_item *add_item(struct flush *f)
     return &f->items[f->item_count++];
 }
 
-static int refuse(struct flush *f, const struct batch *b, uint32_t item, const char *reason,
-                  const char *detail, struct slice bytes)
+static int refuse(struct flush *f, const struct batch *b, uint32_t item, struct slice sender,
+                  const char *reason, const char *detail, struct slice bytes)
 {
     struct reject_message what = {.reason = slice_of(reason),
                                   .detail = slice_of(detail),
-                                  .sender = slice_of(""),
+                                  .sender = sender,
                                   .received_us = b->header.received_us,
                                   .size_bytes = bytes.len,
                                   .head = bytes};
@@ -40,10 +40,12 @@ static int refuse(struct flush *f, const struct batch *b, uint32_t item, const c
 }
 
 /* The batch as a whole cannot be read: one row tells of it, and it is done with. */
-static int refuse_batch(struct flush *f, const struct batch *b, const char *detail)
+static int refuse_batch(struct flush *f, struct flush_batch *v, const char *detail)
 {
+    const struct batch *b = v->batch;
     f->counts.malformed++;
-    return refuse(f, b, UINT16_MAX, "batch", detail, b->message.frames[1]);
+    v->refused = true;
+    return refuse(f, b, UINT16_MAX, slice_of(""), "batch", detail, b->message.frames[1]);
 }
 
 /* ---- frames ---- */
@@ -145,6 +147,7 @@ static int keep_record(struct flush *f, struct flush_batch *v, const struct batc
                                 .t_end_us = r->t_end_us,
                                 .batch = v,
                                 .grades = grades,
+                                .ledger = v->accounts[r->sender].row,
                                 .at = f->rows.len};
     item->schema = schema_of(f, v, reader, r->schema);
     item->series = series_get(&f->store->series, r, f->store->stamp);
@@ -156,20 +159,34 @@ static int keep_record(struct flush *f, struct flush_batch *v, const struct batc
     return 0;
 }
 
+/* Why PostgreSQL refuses the record of this number, or NULL. */
+static const char *poison_of(const struct flush *f, uint32_t number)
+{
+    uint32_t low = 0, high = f->poison_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (f->poison[middle].at < number) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < f->poison_count && f->poison[low].at == number ? f->poison[low].reason : NULL;
+}
+
 static int read_record(struct flush *f, struct flush_batch *v, const struct batch_reader *reader,
-                       const struct record_message *r, const uint8_t *grades, struct slice bytes)
+                       const struct record_message *r, const uint8_t *grades, const char *poison,
+                       struct slice bytes)
 {
     const char *fault = record_fault(r);
-    uint32_t index = reader->record_next - 1;
-    if (f->poison != NULL) {
-        f->counts.refused++;
-        return refuse(f, v->batch, index, "database", f->poison, bytes);
+    struct flush_account *account = &v->accounts[r->sender];
+    if (poison == NULL && fault == NULL) {
+        return keep_record(f, v, reader, r, grades);
     }
-    if (fault != NULL) {
-        f->counts.rejected++;
-        return refuse(f, v->batch, index, "record", fault, bytes);
-    }
-    return keep_record(f, v, reader, r, grades);
+    account->refused++;
+    *(poison == NULL ? &f->counts.rejected : &f->counts.refused) += 1;
+    return refuse(f, v->batch, reader->record_next - 1, account->told.sender,
+                  poison == NULL ? "record" : "database", poison == NULL ? fault : poison, bytes);
 }
 
 /* What was read so far, to forget it when the rest of a batch is malformed. */
@@ -195,8 +212,11 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
     struct grades_message grades;
     struct record_message record;
     const struct mark mark = {f->item_count, f->rejects.count, f->rows.len, f->counts};
-    const char *fault = flush_accounts(f, v);
+    const char *fault = NULL;
     int more;
+    if (flush_accounts(f, v, &fault) == -1) {
+        return -1;
+    }
     if (fault == NULL) {
         fault = read_grades(f, v, &grades);
     }
@@ -209,7 +229,7 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
         }
     }
     if (fault != NULL) {
-        return first >= f->from && first < f->to ? refuse_batch(f, v->batch, fault) : 0;
+        return first >= f->from && first < f->to ? refuse_batch(f, v, fault) : 0;
     }
     v->schemas = arena_calloc(f->arena, reader.schema_count, sizeof(struct schema_entry *));
     if (v->schemas == NULL) {
@@ -226,6 +246,7 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
         if (first + i >= f->from && first + i < f->to &&
             read_record(f, v, &reader, &record,
                         (const uint8_t *)grades.grades.at + (size_t)i * v->name_count,
+                        poison_of(f, first + i),
                         (struct slice){start, (size_t)(end - start)}) == -1) {
             return -1;
         }
@@ -236,7 +257,7 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
     if (more == -1) {
         forget_since(f, &mark);
         return first >= f->from && first < f->to
-                   ? refuse_batch(f, v->batch, "records: not a records frame")
+                   ? refuse_batch(f, v, "records: not a records frame")
                    : 0;
     }
     return 0;
@@ -249,10 +270,15 @@ static int read_rejects(struct flush *f, struct flush_batch *v)
     struct unpack cursor = unpack_bytes(b->message.frames[1].at, b->message.frames[1].len);
     struct reject_message what;
     uint32_t count = 0;
-    const char *fault = b->message.count != 3 ? "frames: expected header, rejects and accounts"
-                                              : flush_accounts(f, v);
+    const char *fault = NULL;
+    if (flush_accounts(f, v, &fault) == -1) {
+        return -1;
+    }
+    if (fault == NULL && b->message.count != 3) {
+        fault = "frames: expected header, rejects and accounts";
+    }
     if (fault != NULL) {
-        return refuse_batch(f, b, fault);
+        return refuse_batch(f, v, fault);
     }
     while (!unpack_done(&cursor)) {
         if (reject_decode(&cursor, f->scratch, &what) == -1 || count == b->header.count) {
@@ -265,7 +291,7 @@ static int read_rejects(struct flush *f, struct flush_batch *v)
     arena_reset(f->scratch);
     if (!unpack_done(&cursor) || count != b->header.count) {
         forget_since(f, &mark);
-        return refuse_batch(f, b, "rejects: not as many reject messages as the header says");
+        return refuse_batch(f, v, "rejects: not as many reject messages as the header says");
     }
     return 0;
 }
@@ -276,12 +302,11 @@ int flush_read(struct flush *f)
     for (uint32_t i = 0; i < f->batch_count; i++) {
         struct flush_batch *v = &f->views[i];
         int rc = 0;
-        *v = (struct flush_batch){.batch = f->batches[i]};
         uint32_t next = first + (uint32_t)v->batch->header.count;
         if (v->batch->header.kind == BATCH_RECORDS) {
-            rc = next > f->from || next == first ? read_records(f, v, first) : 0;
+            rc = !v->done && (next > f->from || next == first) ? read_records(f, v, first) : 0;
             first = next;
-        } else if (f->from == 0) {
+        } else if (f->from == 0 && !v->done) {
             rc = read_rejects(f, v);
         }
         if (rc == -1) {

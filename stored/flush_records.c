@@ -14,7 +14,8 @@ static int settle_fates(struct flush *f)
 {
     for (uint32_t i = 0; i < f->item_count; i++) {
         struct flush_item *item = &f->items[i];
-        copy_row_set(f->rows.at + item->at, item->series->id, item->schema->id);
+        copy_row_set(f->rows.at + item->at, item->series->id, item->schema->id,
+                     item->ledger == NULL ? 0 : item->ledger->id);
         if (period_key_compare(&item->key, &item->series->greatest) > 0) {
             item->fate = ITEM_IN_ORDER;
             item->series->greatest = item->key;

@@ -48,6 +48,9 @@ static const char *header_fault(struct batch *b)
     if (batch_header_decode_all(b->message.frames[0], NULL, &b->header) == -1) {
         return "not a batch header";
     }
+    if (h->sequence > INT64_MAX) {
+        return "a sequence no ingestd comes to";
+    }
     if (h->sequence == 0 || h->oldest > h->sequence) {
         return "oldest lies beyond the batch's own sequence";
     }

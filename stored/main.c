@@ -10,6 +10,7 @@
 #include "stored/announce.h"
 #include "stored/flush.h"
 #include "stored/intake.h"
+#include "stored/ledger_fold.h"
 #include "stored/migrate.h"
 #include "stored/publish.h"
 #include "stored/seal.h"
@@ -45,6 +46,8 @@ static const struct config_option options[] = {
     OPTION(reorder_wait_ms, "250", 0, 60000, false,
            "milliseconds a missing batch is waited for before the ones after it are written"),
     OPTION(rejected_rows, "100000", 0, 100000000, true, "rows kept of what could not be accepted"),
+    OPTION(ledger_senders, "20000", 0, 10000000, true,
+           "senders of an hour with a row of their own in the ledger"),
     OPTION(max_series, "1000000", 1, 100000000, false, "series kept in memory"),
     OPTION(max_schemas, "10000", 1, 1000000, false, "schemas kept in memory"),
     OPTION(seal_after_s, "600", 1, 86400, true,
@@ -135,6 +138,8 @@ static int load_store(void)
     }
     series_clear(&s->series);
     schema_forget(&s->schemas);
+    ledger_forget(&s->ledger);
+    s->ledger.entries = 1; /* there may be some from before */
     s->rejected_new = settings.rejected_rows;
     if (migrate_record_types(&s->pg, &s->params, s->types) == -1 ||
         gradings_load(&s->gradings, &s->pg) == -1 ||
@@ -151,6 +156,7 @@ static void connect_database(void)
         return;
     }
     seal_close(s->seal);
+    ledger_fold_close(s->fold);
     if (pg_open(&s->pg, settings.database, "ezrepo-stored") == -1) {
         back_off();
         return;
@@ -230,15 +236,15 @@ static bool flush_portion(void)
         records += h->count;
         oldest_us = h->received_us < oldest_us ? h->received_us : oldest_us;
     }
-    if (flush_write(self.flush, self.intake.ready, count, began_us) == -1) {
+    int64_t written = flush_write(self.flush, self.intake.ready, count, began_us);
+    if (written == -1) {
         log_error("flush.failed", "sqlstate=%s error=\"%s\"", self.store.pg.sqlstate,
                   self.store.pg.message);
         back_off();
         return false;
     }
-    intake_committed(&self.intake, count, &self.acks);
+    intake_committed(&self.intake, (uint32_t)written, &self.acks);
     count_add(COUNT_ACKNOWLEDGED_BATCHES, acks_send(&self.acks, self.announce));
-    count_add(COUNT_COMMITTED_BATCHES, count);
     count_add(COUNT_FLUSHES, 1);
     int64_t lag_us = daemon_now_us() - oldest_us;
     count_set(COUNT_LAG_MS, lag_us < 0 ? 0 : (uint64_t)lag_us / 1000);
@@ -345,6 +351,7 @@ static int on_moment(zloop_t *loop, int timer, void *context)
         work();
     } else {
         seal_go_on(self.store.seal, daemon_now_us(), daemon_clock_us());
+        ledger_fold_go_on(self.store.fold, daemon_clock_us());
     }
     return 0;
 }
@@ -404,7 +411,8 @@ static int start(zloop_t *loop)
     s->types = record_types_read(types);
     self.flush = flush_new(s);
     s->seal = seal_new(s);
-    if (s->types == NULL || self.flush == NULL || s->seal == NULL ||
+    s->fold = ledger_fold_new(s);
+    if (s->types == NULL || self.flush == NULL || s->seal == NULL || s->fold == NULL ||
         intake_init(&self.intake, &settings) == -1) {
         return -1;
     }
@@ -441,6 +449,7 @@ static void stop(void)
 {
     struct store *s = &self.store;
     seal_free(&s->seal);
+    ledger_fold_free(&s->fold);
     flush_free(&self.flush);
     if (self.intake.order != NULL) {
         intake_release(&self.intake);
@@ -448,6 +457,7 @@ static void stop(void)
     acks_release(&self.acks);
     series_clear(&s->series);
     schema_forget(&s->schemas);
+    ledger_forget(&s->ledger);
     calendar_release(&s->calendar);
     gradings_release(&s->gradings);
     record_types_free(&s->types);

@@ -4,6 +4,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "stored/text.h"
+
 int rejects_add(struct rejects *r, const struct batch_header_message *header, uint32_t item,
                 const struct reject_message *what)
 {
@@ -26,42 +28,6 @@ void rejects_release(struct rejects *r)
     *r = (struct rejects){0};
 }
 
-/* The length of the UTF-8 sequence at s, 0 when it is none (or NUL). */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-    if (s[0] < 0x80) {
-        return s[0] != 0;
-    }
-    size_t n = s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : 2;
-    if (s[0] < 0xc2 || s[0] > 0xf4 || n > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    bool overlong = (s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xf0 && s[1] < 0x90);
-    bool beyond = (s[0] == 0xed && s[1] > 0x9f) || (s[0] == 0xf4 && s[1] > 0x8f);
-    return overlong || beyond ? 0 : n;
-}
-
-/* The text with each byte that PostgreSQL would refuse replaced; .at NULL when memory is out. */
-static struct slice valid_text(struct arena *a, struct slice s)
-{
-    struct slice copy = arena_copy(a, s);
-    unsigned char *at = (unsigned char *)(uintptr_t)copy.at;
-    for (size_t i = 0; copy.at != NULL && i < copy.len;) {
-        size_t n = utf8_length(at + i, copy.len - i);
-        if (n == 0) {
-            at[i] = '?';
-            n = 1;
-        }
-        i += n;
-    }
-    return copy;
-}
-
 /* PostgreSQL's timestamps end somewhere; what is beyond stands at the end. */
 static int64_t valid_time(int64_t us)
 {
@@ -78,9 +44,9 @@ static void put_row(struct pg_params *p, const struct reject_row *row, struct ar
     pg_put_bytes(p, 1, (struct slice){sequence, (size_t)n});
     pg_put_32(p, 2, (int32_t)row->item);
     pg_put_time(p, 3, received_us);
-    pg_put_bytes(p, 4, valid_text(a, row->what.sender));
-    pg_put_bytes(p, 5, valid_text(a, row->what.reason));
-    pg_put_bytes(p, 6, valid_text(a, row->what.detail));
+    pg_put_bytes(p, 4, text_valid(a, row->what.sender));
+    pg_put_bytes(p, 5, text_valid(a, row->what.reason));
+    pg_put_bytes(p, 6, text_valid(a, row->what.detail));
     pg_put_64(p, 7, (int64_t)row->what.size_bytes);
     pg_put_bytes(p, 8, row->what.head);
 }

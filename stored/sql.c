@@ -9,7 +9,10 @@
 #include <time.h>
 
 #define COLUMNS                                                                                    \
-    "(series_id, t_start, t_end, row, schema_id, grading_version, grades, \"values\", label)"
+    "(series_id, t_start, t_end, row, schema_id, grading_version, ledger_id, grades, \"values\","   \
+    " label)"
+
+#define LEDGER_COUNTS "datagrams, accepted, exceptions, records, stored, duplicates, rejected"
 
 const char sql_session[] = "SET search_path = ezrepo;"
                            "SET timezone = 'UTC';"
@@ -31,6 +34,9 @@ const char sql_role_make[] = "CREATE ROLE ezrepo_read NOLOGIN";
 
 const char sql_copy_records[] = "COPY measurement " COLUMNS " FROM STDIN (FORMAT binary)";
 const char sql_copy_staged[] = "COPY pg_temp.staging " COLUMNS " FROM STDIN (FORMAT binary)";
+const char sql_copy_entries[] = "COPY ledger_entry (ledger_id, reason, " LEDGER_COUNTS
+                                ") FROM STDIN (FORMAT binary)";
+const char sql_vacuum_entries[] = "VACUUM (TRUNCATE off) ezrepo.ledger_entry";
 
 static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SERIES_FIND] =
@@ -75,7 +81,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     /* In the order they were copied: of two with the same identity the first stands. */
     [SQL_STAGED_INSERT] =
         "INSERT INTO measurement " COLUMNS " SELECT series_id, t_start, t_end, row,"
-        " schema_id, grading_version, grades, \"values\", label"
+        " schema_id, grading_version, ledger_id, grades, \"values\", label"
         " FROM pg_temp.staging ORDER BY ctid"
         " ON CONFLICT DO NOTHING RETURNING series_id, t_start, row",
 
@@ -190,6 +196,63 @@ static const char *const statements[SQL_STATEMENTS] = {
         "                     (SELECT FROM record_type r WHERE r.type = s.type AND r.type <> '')))",
 
     [SQL_LOCK] = "SELECT pg_try_advisory_lock($1::bigint)",
+
+    /* Only those that were not written before are returned. */
+    [SQL_BATCH_TAKE] =
+        "INSERT INTO batch_done (instance, shard, sequence)"
+        " SELECT u.instance, u.shard, u.sequence"
+        " FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS u (instance, shard, sequence)"
+        " WHERE NOT EXISTS (SELECT FROM batch_stream s WHERE s.instance = u.instance"
+        "                   AND s.shard = u.shard AND u.sequence < s.oldest)"
+        " ON CONFLICT DO NOTHING RETURNING instance, shard, sequence",
+
+    /* What is below the oldest is settled; what of it never came is a hole. */
+    [SQL_BATCH_SETTLE] =
+        "WITH told AS (SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[],"
+        "                                   $4::timestamptz[], $5::bigint[])"
+        "              AS u (instance, shard, oldest, hour, dropped)),"
+        " stream AS (SELECT instance, shard, max(oldest) AS oldest, max(hour) AS hour"
+        "            FROM told GROUP BY instance, shard),"
+        " gone AS (DELETE FROM batch_done d USING stream t WHERE d.instance = t.instance"
+        "          AND d.shard = t.shard AND d.sequence < t.oldest"
+        "          RETURNING d.instance, d.shard),"
+        " moved AS (INSERT INTO batch_stream AS s (instance, shard, oldest)"
+        "           SELECT instance, shard, oldest FROM stream"
+        "           ON CONFLICT (instance, shard) DO UPDATE SET oldest = excluded.oldest"
+        "           WHERE s.oldest < excluded.oldest),"
+        " counted AS (SELECT t.hour, t.instance, 0 AS dropped, t.oldest - coalesce(s.oldest, 1)"
+        "             - (SELECT count(*) FROM gone g WHERE g.instance = t.instance"
+        "                AND g.shard = t.shard) AS holes"
+        "             FROM stream t LEFT JOIN batch_stream s USING (instance, shard)"
+        "             WHERE t.oldest > coalesce(s.oldest, 1)"
+        "             UNION ALL SELECT hour, instance, dropped, 0 FROM told WHERE dropped > 0)"
+        " INSERT INTO ledger_instance AS l (hour, instance, dropped, holes)"
+        " SELECT hour, instance, sum(dropped), sum(holes) FROM counted GROUP BY hour, instance"
+        " HAVING sum(dropped) > 0 OR sum(holes) > 0"
+        " ON CONFLICT (hour, instance) DO UPDATE"
+        " SET dropped = l.dropped + excluded.dropped, holes = l.holes + excluded.holes",
+
+    [SQL_LEDGER_HOUR] = "SELECT instance, sender, id FROM ledger WHERE hour = $1::timestamptz",
+
+    [SQL_LEDGER_ADD] = "INSERT INTO ledger (hour, instance, sender)"
+                       " SELECT * FROM unnest($1::timestamptz[], $2::uuid[], $3::text[])"
+                       " RETURNING hour, instance, sender, id",
+
+    /* In a transaction of its own, beside the flushes: they only add entries, and rows. */
+    [SQL_LEDGER_FOLD] =
+        "WITH gone AS (DELETE FROM ledger_entry RETURNING *),"
+        " reasons AS (INSERT INTO ledger_rejected AS r (ledger_id, reason, datagrams)"
+        "             SELECT ledger_id, reason, sum(datagrams) FROM gone WHERE reason <> ''"
+        "             GROUP BY ledger_id, reason ON CONFLICT (ledger_id, reason)"
+        "             DO UPDATE SET datagrams = r.datagrams + excluded.datagrams)"
+        " UPDATE ledger l SET datagrams = l.datagrams + u.datagrams,"
+        "  accepted = l.accepted + u.accepted, exceptions = l.exceptions + u.exceptions,"
+        "  records = l.records + u.records, stored = l.stored + u.stored,"
+        "  duplicates = l.duplicates + u.duplicates, rejected = l.rejected + u.rejected"
+        " FROM (SELECT ledger_id, sum(datagrams) AS datagrams, sum(accepted) AS accepted,"
+        "       sum(exceptions) AS exceptions, sum(records) AS records, sum(stored) AS stored,"
+        "       sum(duplicates) AS duplicates, sum(rejected) AS rejected"
+        "       FROM gone WHERE reason = '' GROUP BY ledger_id) AS u WHERE l.id = u.ledger_id",
 
     [SQL_MIGRATIONS] = "SELECT coalesce(max(number), 0) FROM migration",
 

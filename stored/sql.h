@@ -35,6 +35,11 @@ enum sql_statement {
     SQL_RECORD_TYPE_REMOVE,
     SQL_PERIODS_OF_TYPE,
     SQL_LOCK,
+    SQL_BATCH_TAKE,
+    SQL_BATCH_SETTLE,
+    SQL_LEDGER_HOUR,
+    SQL_LEDGER_ADD,
+    SQL_LEDGER_FOLD,
     SQL_MIGRATIONS,
     SQL_MIGRATION_ADD,
     SQL_ROLE,
@@ -54,6 +59,8 @@ extern const char sql_staging[];   /* where records go that may be there already
 extern const char sql_role_make[]; /* the role that only reads */
 extern const char sql_copy_records[];
 extern const char sql_copy_staged[];
+extern const char sql_copy_entries[];
+extern const char sql_vacuum_entries[];
 
 /*
  * A partition for one UTC day, as two statements: attaching takes no lock that readers wait for.

@@ -10,6 +10,7 @@
 #include "common/record_types.h"
 #include "stored/calendar.h"
 #include "stored/gradings.h"
+#include "stored/ledger.h"
 #include "stored/pg.h"
 #include "stored/schema_cache.h"
 #include "stored/series.h"
@@ -20,6 +21,7 @@ struct store_settings {
     int64_t flush_records, flush_ms;
     int64_t reorder_wait_ms;
     int64_t rejected_rows;
+    int64_t ledger_senders;
     int64_t max_series, max_schemas;
     int64_t seal_after_s;
     int64_t buffer_bytes;
@@ -36,6 +38,7 @@ struct store_settings {
     COUNTER(REORDER_SKIPPED, "reorder.skipped")                                                    \
     COUNTER(COMMITTED_BATCHES, "committed.batches")                                                \
     COUNTER(COMMITTED_RECORDS, "committed.records")                                                \
+    COUNTER(REPEATED_BATCHES, "repeated.batches")                                                  \
     COUNTER(DUPLICATES, "duplicates")                                                              \
     COUNTER(LATE_RECORDS, "late.records")                                                          \
     COUNTER(ACKNOWLEDGED_BATCHES, "acknowledged.batches")                                          \
@@ -84,6 +87,7 @@ struct batch {
 void batch_free(void *batch);
 
 struct seal;
+struct ledger_fold;
 
 struct store {
     const struct store_settings *settings;
@@ -95,7 +99,9 @@ struct store {
     struct schema_cache schemas;
     struct calendar calendar;
     struct gradings gradings;
+    struct ledger ledger;
     struct seal *seal;
+    struct ledger_fold *fold;
     uint64_t stamp;       /* of the flush at hand */
     int64_t rejected_new; /* rows put into `rejected` since it was last trimmed */
 };

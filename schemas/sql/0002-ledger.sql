@@ -44,6 +44,39 @@ CREATE TABLE ledger_rejected (
     PRIMARY KEY (ledger_id, reason)
 ) WITH (fillfactor = 50);
 
+-- What flushes add, one row for each sender and reason, until they are summed up into the two tables
+-- above, which happens beside the flushes. reason '': a row for "ledger".
+CREATE TABLE ledger_entry (
+    ledger_id  integer NOT NULL,
+    reason     text COLLATE "C" NOT NULL,
+    datagrams  bigint NOT NULL,
+    accepted   bigint NOT NULL,
+    exceptions bigint NOT NULL,
+    records    bigint NOT NULL,
+    stored     bigint NOT NULL,
+    duplicates bigint NOT NULL,
+    rejected   bigint NOT NULL
+);
+
+-- Both with what is not summed up yet.
+CREATE VIEW ledger_now AS
+SELECT l.id, l.hour, l.instance, l.sender,
+       l.datagrams + coalesce(e.datagrams, 0) AS datagrams, l.accepted + coalesce(e.accepted, 0) AS accepted,
+       l.exceptions + coalesce(e.exceptions, 0) AS exceptions, l.records + coalesce(e.records, 0) AS records,
+       l.stored + coalesce(e.stored, 0) AS stored, l.duplicates + coalesce(e.duplicates, 0) AS duplicates,
+       l.rejected + coalesce(e.rejected, 0) AS rejected
+FROM ledger l LEFT JOIN (
+    SELECT ledger_id, sum(datagrams)::bigint AS datagrams, sum(accepted)::bigint AS accepted,
+           sum(exceptions)::bigint AS exceptions, sum(records)::bigint AS records, sum(stored)::bigint AS stored,
+           sum(duplicates)::bigint AS duplicates, sum(rejected)::bigint AS rejected
+    FROM ledger_entry WHERE reason = '' GROUP BY ledger_id) AS e ON e.ledger_id = l.id;
+
+CREATE VIEW ledger_rejected_now AS
+SELECT ledger_id, reason, sum(datagrams)::bigint AS datagrams
+FROM (SELECT ledger_id, reason, datagrams FROM ledger_rejected
+      UNION ALL SELECT ledger_id, reason, datagrams FROM ledger_entry WHERE reason <> '') AS r
+GROUP BY ledger_id, reason;
+
 -- Of a whole ingestd: datagrams the kernel dropped, and batches acknowledged that never came to this database.
 CREATE TABLE ledger_instance (
     hour     timestamptz NOT NULL,
@@ -61,3 +94,4 @@ CREATE TABLE ledger_dropped (
 
 -- Where a record is accounted for; 0: it came before there was a ledger.
 ALTER TABLE measurement ADD COLUMN ledger_id integer NOT NULL DEFAULT 0;
+ALTER TABLE measurement ALTER COLUMN ledger_id DROP DEFAULT;
