@@ -13,7 +13,7 @@ struct open_batch {
 };
 
 struct batches {
-    struct window *window;
+    struct outbox *outbox;
     struct batches_limits limits;
     struct batches_counts counts;
     struct batch_writer *writer;
@@ -32,13 +32,13 @@ struct batches {
     int64_t allowance_at_us; /* when that was so */
 };
 
-struct batches *batches_new(struct window *window, const struct batches_limits *limits)
+struct batches *batches_new(struct outbox *outbox, const struct batches_limits *limits)
 {
     struct batches *b = calloc(1, sizeof *b);
     if (b == NULL) {
         return NULL;
     }
-    b->window = window;
+    b->outbox = outbox;
     pack_init(&b->reject_frame);
     pack_init(&b->frame);
     pack_init(&b->accounts_frame);
@@ -87,7 +87,7 @@ static void hand_over(struct batches *b, struct window_batch *batch, bool with_a
         batch->dropped = b->dropped - b->dropped_told;
     }
     batch->accounts = pack_bytes(&b->accounts_frame);
-    if (pack_ok(&b->accounts_frame) && window_add(b->window, batch) != 0) {
+    if (pack_ok(&b->accounts_frame) && outbox_add(b->outbox, batch) == 0) {
         b->counts.closed++;
         if (with_accounts) {
             accounts_clear(b->accounts);

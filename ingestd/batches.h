@@ -1,6 +1,6 @@
 /*
  * The batches being filled, one of records and one of rejects, and the accounts that go with the
- * next; a closed one goes into the window. No sockets, no clock: the present is given by the
+ * next; a closed one goes into the outbox. No sockets, no clock: the present is given by the
  * caller, in microseconds of a clock that never steps.
  */
 #ifndef EZREPO_INGESTD_BATCHES_H
@@ -10,7 +10,7 @@
 
 #include "common/message.h"
 #include "ingestd/accounts.h"
-#include "ingestd/window.h"
+#include "ingestd/outbox.h"
 
 /* A batch is closed at this size, too. */
 #define BATCH_BYTES ((size_t)1024 * 1024)
@@ -32,9 +32,9 @@ struct batches_counts {
     uint64_t lost, records_lost; /* for want of memory */
 };
 
-/* Batches that go into this window, which outlives them. NULL when memory is out. The caller owns
+/* Batches that go into this outbox, which outlives them. NULL when memory is out. The caller owns
  * it. */
-struct batches *batches_new(struct window *window, const struct batches_limits *limits);
+struct batches *batches_new(struct outbox *outbox, const struct batches_limits *limits);
 void batches_free(struct batches **b);
 void batches_set_limits(struct batches *b, const struct batches_limits *limits);
 

@@ -11,6 +11,8 @@ struct settings {
     struct config_strings allow;
     int64_t receive_buffer_bytes;
     int64_t batch_records, batch_age_ms;
+    const char *spool_dir;
+    int64_t spool_bytes, spool_sync_ms;
     int64_t window_bytes, retry_ms, drain_ms;
     int64_t past_limit_s, future_limit_s;
     int64_t rejects_per_second;
@@ -39,9 +41,24 @@ extern struct settings settings;
     COUNTER(RECORDS_ACKNOWLEDGED, "records.acknowledged")                                          \
     COUNTER(RECORDS_LOST, "records.lost")                                                          \
     COUNTER(ACKS_REFUSED, "acks.refused")                                                          \
-    COUNTER(WINDOW_BATCHES, "window.batches")                                                      \
-    COUNTER(WINDOW_BYTES, "window.bytes")                                                          \
-    COUNTER(WINDOW_FULL, "window.full")                                                            \
+    COUNTER(HELD_BATCHES, "held.batches")                                                          \
+    COUNTER(HELD_RECORDS, "held.records")                                                          \
+    COUNTER(HELD_REJECTS, "held.rejects")                                                          \
+    COUNTER(MEMORY_BATCHES, "memory.batches")                                                      \
+    COUNTER(MEMORY_BYTES, "memory.bytes")                                                          \
+    COUNTER(INTAKE_STOPPED, "intake.stopped")                                                      \
+    COUNTER(SPOOL_BYTES, "spool.bytes")                                                            \
+    COUNTER(SPOOL_UNSPOOLED, "spool.unspooled")                                                    \
+    COUNTER(SPOOL_COMMITS, "spool.commits")                                                        \
+    COUNTER(SPOOL_SYNCS, "spool.syncs")                                                            \
+    COUNTER(SPOOL_LOG_COPIES, "spool.log_copies")                                                  \
+    COUNTER(SPOOL_LONGEST_SYNC_MS, "spool.longest_sync_ms")                                        \
+    COUNTER(SPOOL_WRITE_ERRORS, "spool.write_errors")                                              \
+    COUNTER(SPOOL_SYNC_ERRORS, "spool.sync_errors")                                                \
+    COUNTER(SPOOL_UNREADABLE, "spool.unreadable")                                                  \
+    COUNTER(SPOOL_FOUND_BATCHES, "spool.found.batches")                                            \
+    COUNTER(SPOOL_FOUND_RECORDS, "spool.found.records")                                            \
+    COUNTER(SPOOL_MISSING, "spool.missing")                                                        \
     COUNTER(LAG_MS, "lag_ms")
 
 #define COUNTER_CONSTANT(constant, name)  COUNT_##constant,

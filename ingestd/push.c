@@ -7,7 +7,7 @@
 #include "common/log.h"
 #include "common/message.h"
 
-/* Little waits in sockets: what waits belongs into the window, where it is counted and bounded. */
+/* Little waits in sockets: what waits belongs into the outbox, where it is counted and bounded. */
 #define BATCHES_HIGH_WATER 4
 #define ACKS_HIGH_WATER    1000
 #define ACKS_AT_ONCE       1000 /* messages; then others get their turn */
@@ -15,7 +15,7 @@
 #define TOPIC_BYTES        (sizeof TOPIC_ACK - 1 + 16)
 
 struct push {
-    struct window *window;
+    struct outbox *outbox;
     uint8_t instance[16];
     char topic[TOPIC_BYTES];
     zsock_t *batches, *acks;
@@ -36,14 +36,14 @@ static int subscribe(struct push *p)
     return 0;
 }
 
-struct push *push_new(struct window *window, const uint8_t instance[16])
+struct push *push_new(struct outbox *outbox, const uint8_t instance[16])
 {
     struct push *p = calloc(1, sizeof *p);
     if (p == NULL) {
         log_error("push.memory", "error=\"out of memory\"");
         return NULL;
     }
-    p->window = window;
+    p->outbox = outbox;
     memcpy(p->instance, instance, 16);
     pack_init(&p->header);
     p->arena = arena_new(ACK_ARENA_BYTES);
@@ -81,7 +81,7 @@ static int send_batch(struct push *p, const struct window_batch *b)
 {
     struct batch_header_message header = {.kind = b->kind,
                                           .sequence = b->sequence,
-                                          .oldest = window_oldest(p->window),
+                                          .oldest = outbox_oldest(p->outbox),
                                           .count = b->count,
                                           .received_us = b->received_us,
                                           .dropped = b->dropped};
@@ -99,7 +99,7 @@ int push_send(struct push *p, int64_t now_us)
 {
     static struct log_limit said;
     const struct window_batch *b;
-    while ((b = window_next_to_push(p->window, now_us)) != NULL) {
+    while ((b = outbox_next_to_push(p->outbox, now_us)) != NULL) {
         int rc = send_batch(p, b);
         if (rc == -1 && log_allowed(&said, 1)) {
             log_errno("push.send", "sequence=%" PRIu64, b->sequence);
@@ -112,7 +112,7 @@ int push_send(struct push *p, int64_t now_us)
         } else {
             p->counts.pushed++;
         }
-        window_pushed(p->window, b->sequence, now_us);
+        outbox_pushed(p->outbox, b->sequence, now_us);
     }
     return 0;
 }
@@ -128,12 +128,11 @@ static int take_ack(struct push *p, const struct bus_message *m)
         return -1;
     }
     for (uint32_t i = 0; i < ack.sequences_count; i++) {
-        enum batch_kind kind;
+        struct window_batch was;
         /* Acknowledged twice, since it was pushed twice, is no fault. */
-        int64_t count = window_acknowledge(p->window, ack.sequences[i], &kind);
-        if (count >= 0) {
+        if (outbox_acknowledge(p->outbox, ack.sequences[i], &was) == 0) {
             p->counts.acknowledged++;
-            p->counts.records_acknowledged += kind == BATCH_RECORDS ? (uint64_t)count : 0;
+            p->counts.records_acknowledged += was.kind == BATCH_RECORDS ? was.count : 0;
         }
     }
     return 0;

@@ -1,5 +1,5 @@
 /*
- * The two sockets towards the set: batches go out of the window to the classifyds, acknowledgements
+ * The two sockets towards the set: batches go out of the outbox to the classifyds, acknowledgements
  * come from stored.
  */
 #ifndef EZREPO_INGESTD_PUSH_H
@@ -7,7 +7,7 @@
 
 #include <czmq.h>
 
-#include "ingestd/window.h"
+#include "ingestd/outbox.h"
 
 struct push;
 
@@ -20,9 +20,9 @@ struct push_counts {
 
 /*
  * Binds "batches" and subscribes to the acknowledgements of this instance. NULL after an error was
- * logged. The caller owns it; the window outlives it.
+ * logged. The caller owns it; the outbox outlives it.
  */
-struct push *push_new(struct window *window, const uint8_t instance[16]);
+struct push *push_new(struct outbox *outbox, const uint8_t instance[16]);
 void push_free(struct push **p);
 
 /* For the loop: to write to and to read from. */

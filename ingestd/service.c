@@ -1,5 +1,5 @@
 /*
- * The loop of ingestd. Datagrams are read as long as the window has room for what stands in them;
+ * The loop of ingestd. Datagrams are read as long as the outbox has room for what stands in them;
  * else the sockets are left alone, and the kernel drops and counts.
  */
 #include "ingestd/service.h"
@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/random.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
@@ -20,18 +19,27 @@
 #define BURSTS_AT_ONCE 4   /* of one socket; then others get their turn */
 #define CARE_MS        100 /* how often retries and what else is due is looked after */
 
+/* Batches closed within so long go into the spool together; a single one need not wait. */
+#define COMMIT_SPACING_US 4000
+/* A spool that cannot be written is tried again after so long. */
+#define COMMIT_RETRY_US 1000000
+
 static struct {
     zloop_t *loop;
-    uint8_t instance[16];
     struct record_types *types;
     struct udp *udp;
-    struct window *window;
+    struct spool *spool;
+    struct spool_found found; /* in it, at the start */
+    struct outbox *outbox;
     struct batches *batches;
     struct intake *intake;
     struct push *push;
     bool reading;          /* the sockets are in the loop */
     bool blocked;          /* a batch waits for a classifyd to take it */
     bool age_timer;        /* is running */
+    bool commit_timer;     /* is running */
+    int64_t committed_us;  /* when the last transaction was tried */
+    bool spool_failed;     /* by the last one */
     int64_t drained_by_us; /* while draining */
 } self;
 
@@ -40,6 +48,7 @@ static struct {
 static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context);
 static int on_writable(zloop_t *loop, zmq_pollitem_t *item, void *context);
 static int on_age(zloop_t *loop, int timer, void *context);
+static int on_commit(zloop_t *loop, int timer, void *context);
 
 static void start_reading(void)
 {
@@ -88,6 +97,28 @@ static void push_batches(void)
     set_blocked(push_send(self.push, daemon_clock_us()) == 1);
 }
 
+static void commit_now(void)
+{
+    self.committed_us = daemon_clock_us();
+    self.spool_failed = outbox_commit(self.outbox) == -1;
+}
+
+/* What was closed goes into the spool: at once after a silence, else together with what else is
+ * closed within COMMIT_SPACING_US. */
+static void commit_batches(void)
+{
+    int64_t spacing_us = self.spool_failed ? COMMIT_RETRY_US : COMMIT_SPACING_US;
+    if (outbox_has_new(self.outbox) && daemon_clock_us() - self.committed_us >= spacing_us) {
+        commit_now();
+    } else {
+        outbox_fill(self.outbox);
+    }
+    if (outbox_has_new(self.outbox) && !self.spool_failed && !self.commit_timer) {
+        self.commit_timer =
+            zloop_timer(self.loop, COMMIT_SPACING_US / 1000, 1, on_commit, NULL) != -1;
+    }
+}
+
 /* A timer for the batch that is open; when it closed by count meanwhile, for the next one. */
 static void watch_age(int64_t due_in_us)
 {
@@ -106,6 +137,7 @@ static void tell_drops(void)
 static void close_old_batches(void)
 {
     watch_age(batches_close_old(self.batches, daemon_clock_us()));
+    commit_batches();
     push_batches();
 }
 
@@ -126,13 +158,13 @@ static int on_writable(zloop_t *loop, zmq_pollitem_t *item, void *context)
 
 /* ---- datagrams ---- */
 
-/* Takes what stands in the ring. False: the window became full; the rest of the ring waits. */
+/* Takes what stands in the ring. False: the outbox became full; the rest of the ring waits. */
 static bool take_ring(void)
 {
     struct udp_datagram d;
     int64_t now_us = daemon_clock_us();
     for (;;) {
-        if (window_is_full(self.window)) {
+        if (outbox_room(self.outbox) != OUTBOX_OPEN) {
             return false;
         }
         if (!udp_next(self.udp, &d)) {
@@ -142,17 +174,19 @@ static bool take_ring(void)
     }
 }
 
-static void note_full_window(void)
+static void note_full(void)
 {
     static struct log_limit said;
-    counters[COUNT_WINDOW_FULL]++;
+    const char *what = outbox_room(self.outbox) == OUTBOX_SPOOL_FULL ? "spool full"
+                       : self.spool_failed ? "memory full: the spool cannot be written"
+                                           : "memory full: the spool is slow";
+    counters[COUNT_INTAKE_STOPPED]++;
     if (log_allowed(&said, 1)) {
-        log_warn("window.full", "bytes=%" PRIu64 " effect=\"the kernel drops what comes\"",
-                 window_state(self.window).bytes);
+        log_warn("intake.stopped", "reason=\"%s\" effect=\"the kernel drops what comes\"", what);
     }
     /* What is open would otherwise wait with the rest. */
     batches_close_all(self.batches);
-    stop_reading("window full");
+    stop_reading(what);
 }
 
 static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
@@ -162,7 +196,7 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
     for (int burst = 0; burst < BURSTS_AT_ONCE && self.reading; burst++) {
         int n = udp_receive(self.udp, i);
         if (!take_ring()) {
-            note_full_window();
+            note_full();
         }
         if (n < UDP_BURST) {
             break;
@@ -184,24 +218,35 @@ static bool all_read(void)
     return true;
 }
 
+/* Nothing more comes: what is not acknowledged is in the spool, or is lost. */
+static void finish(void)
+{
+    batches_close_all(self.batches);
+    commit_now();
+    struct outbox_state held = outbox_state(self.outbox);
+    if (all_read() && held.unspooled == 0) {
+        log_info("drain.done", "spooled_batches=%" PRIu64 " records=%" PRIu64 " rejects=%" PRIu64,
+                 held.batches, held.records, held.rejects);
+        daemon_finished(0);
+        return;
+    }
+    log_error("drain.lost",
+              "unspooled_batches=%" PRIu64 " of_batches=%" PRIu64 " records=%" PRIu64
+              " rejects=%" PRIu64 " unread_datagrams=%d unread_buffer_bytes=%" PRIu64,
+              held.unspooled, held.batches, held.records, held.rejects, udp_waiting(self.udp),
+              udp_unread_bytes(self.udp));
+    daemon_finished(1);
+}
+
 static void finish_when_drained(void)
 {
-    if (all_read() && window_state(self.window).batches == 0) {
-        log_info("drain.done", "unacknowledged_batches=0");
-        daemon_finished(0);
-    } else if (daemon_clock_us() >= self.drained_by_us) {
-        batches_close_all(self.batches); /* so that what is open is counted, too */
-        struct window_state held = window_state(self.window);
-        log_error("drain.unacknowledged",
-                  "batches=%" PRIu64 " records=%" PRIu64 " rejects=%" PRIu64
-                  " unread_datagrams=%d unread_buffer_bytes=%" PRIu64,
-                  held.batches, held.records, held.rejects, udp_waiting(self.udp),
-                  udp_unread_bytes(self.udp));
-        daemon_finished(1);
+    if (daemon_clock_us() >= self.drained_by_us ||
+        (all_read() && outbox_state(self.outbox).batches == 0)) {
+        finish();
     }
 }
 
-/* Reads what stood in the sockets' buffers at SIGTERM, as far as the window has room. */
+/* Reads what stood in the sockets' buffers at SIGTERM, as far as the outbox has room. */
 static void drain_sockets(void)
 {
     for (size_t i = 0; i < udp_count(self.udp); i++) {
@@ -218,23 +263,32 @@ static void drain_sockets(void)
     batches_close_all(self.batches);
 }
 
-/* After acknowledgements: what waited for room goes on. */
+/* After acknowledgements and commits: what waited for room goes on. */
 static void go_on(void)
 {
     if (daemon_draining()) {
-        if (window_has_room(self.window)) {
+        if (!all_read() && outbox_has_room(self.outbox)) {
             drain_sockets();
         }
+        commit_batches();
         push_batches();
         finish_when_drained();
         return;
     }
-    if (!self.reading && window_has_room(self.window)) {
+    if (!self.reading && outbox_has_room(self.outbox)) {
         if (take_ring()) {
             start_reading();
         }
-        close_old_batches();
     }
+    close_old_batches();
+}
+
+static int on_commit(zloop_t *loop, int timer, void *context)
+{
+    (void)loop, (void)timer, (void)context;
+    self.commit_timer = false;
+    go_on();
+    return 0;
 }
 
 void service_drain(void)
@@ -260,8 +314,18 @@ static int on_care(zloop_t *loop, int timer, void *context)
 {
     (void)loop, (void)timer, (void)context;
     tell_drops();
-    close_old_batches();
+    /* Also when nothing is new: what is acknowledged goes out of the spool. */
+    if (!self.spool_failed || daemon_clock_us() - self.committed_us >= COMMIT_RETRY_US) {
+        commit_now();
+    }
     go_on();
+    return 0;
+}
+
+static int on_sync(zloop_t *loop, int timer, void *context)
+{
+    (void)loop, (void)timer, (void)context;
+    spool_sync(self.spool);
     return 0;
 }
 
@@ -304,24 +368,28 @@ int service_prepare(void)
     return 0;
 }
 
-/* A new instance at each start: the window does not survive it. */
-static int make_instance(void)
+static int open_spool(void)
 {
-    if (getrandom(self.instance, sizeof self.instance, 0) != sizeof self.instance) {
-        log_errno("instance.random", "bytes=%zu", sizeof self.instance);
+    struct outbox_limits limits = {.memory_bytes = (size_t)settings.window_bytes,
+                                   .spool_bytes = (uint64_t)settings.spool_bytes,
+                                   .retry_us = settings.retry_ms * 1000};
+    char text[37];
+    self.spool = spool_open(settings.spool_dir, &self.found);
+    if (self.spool == NULL) {
         return -1;
     }
-    self.instance[6] = (uint8_t)((self.instance[6] & 0x0f) | 0x40);
-    self.instance[8] = (uint8_t)((self.instance[8] & 0x3f) | 0x80);
-    char text[37];
-    size_t used = 0;
-    for (size_t i = 0; i < 16; i++) {
-        snprintf(text + used, sizeof text - used, "%s%02x",
-                 i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", self.instance[i]);
-        used = strlen(text);
+    self.outbox = outbox_new(self.spool, &self.found, &limits);
+    if (self.outbox == NULL) {
+        log_error("ingestd.memory", "error=\"out of memory\"");
+        return -1;
     }
+    spool_uuid_text(self.found.instance, text);
     daemon_note("instance", "%s", text);
-    log_info("ingestd.instance", "uuid=%s", text);
+    log_info("spool.opened",
+             "instance=%s next=%" PRIu64 " batches=%" PRIu64 " records=%" PRIu64
+             " rejects=%" PRIu64,
+             text, self.found.next, self.found.content.batches, self.found.content.records,
+             self.found.content.rejects);
     return 0;
 }
 
@@ -332,13 +400,10 @@ int service_start(zloop_t *loop)
     self.loop = loop;
     snprintf(file, sizeof file, "%s/record-types.json", daemon_common()->schemas_dir);
     self.types = record_types_read(file);
-    if (self.types == NULL || make_instance() == -1) {
+    if (self.types == NULL || open_spool() == -1) {
         return -1;
     }
-    self.window = window_new((size_t)settings.window_bytes, settings.retry_ms * 1000);
-    if (self.window != NULL) {
-        self.batches = batches_new(self.window, &limits);
-    }
+    self.batches = batches_new(self.outbox, &limits);
     if (self.batches != NULL) {
         self.intake = intake_new(self.types, self.batches);
     }
@@ -346,12 +411,13 @@ int service_start(zloop_t *loop)
         log_error("ingestd.memory", "error=\"out of memory\"");
         return -1;
     }
-    self.push = push_new(self.window, self.instance);
+    self.push = push_new(self.outbox, self.found.instance);
     if (self.push == NULL) {
         return -1;
     }
     if (zloop_reader(loop, push_acks_socket(self.push), on_acks, NULL) == -1 ||
-        zloop_timer(loop, CARE_MS, 0, on_care, NULL) == -1) {
+        zloop_timer(loop, CARE_MS, 0, on_care, NULL) == -1 ||
+        zloop_timer(loop, (size_t)settings.spool_sync_ms, 0, on_sync, NULL) == -1) {
         log_error("ingestd.loop", "error=\"out of memory\"");
         return -1;
     }
@@ -363,8 +429,40 @@ int service_reload(void)
 {
     struct batches_limits limits = batches_limits_of(&settings);
     batches_set_limits(self.batches, &limits);
-    window_set_retry(self.window, settings.retry_ms * 1000);
+    outbox_set_retry(self.outbox, settings.retry_ms * 1000);
     return intake_configure(self.intake, &settings);
+}
+
+static void tell_spool(const struct outbox_state *held)
+{
+    struct spool_state spool = spool_state(self.spool);
+    if (spool.failing) {
+        daemon_note("spool", "cannot write: %s", spool.fault);
+    } else if (spool.read_failing) {
+        daemon_note("spool", "cannot read: %s; a restart recovers what can be read", spool.fault);
+    } else if (spool.sync_failing) {
+        daemon_note("spool", "cannot sync: a power failure may lose what was received");
+    } else if (outbox_room(self.outbox) == OUTBOX_SPOOL_FULL) {
+        daemon_note("spool", "full: %" PRIu64 " bytes", held->spool_bytes);
+    } else {
+        daemon_note("spool", "%s%s", self.found.damaged ? "works; at the start: " : "works",
+                    self.found.text);
+    }
+    counters[COUNT_SPOOL_BYTES] = held->spool_bytes;
+    counters[COUNT_SPOOL_UNSPOOLED] = held->unspooled;
+    counters[COUNT_SPOOL_UNREADABLE] = held->unreadable;
+    counters[COUNT_SPOOL_COMMITS] = spool.commits;
+    counters[COUNT_SPOOL_SYNCS] = spool.syncs;
+    counters[COUNT_SPOOL_LOG_COPIES] = spool.log_copies;
+    counters[COUNT_SPOOL_LONGEST_SYNC_MS] = spool.longest_sync_us / 1000;
+    counters[COUNT_SPOOL_WRITE_ERRORS] = spool.write_errors;
+    counters[COUNT_SPOOL_SYNC_ERRORS] = spool.sync_errors;
+    counters[COUNT_SPOOL_FOUND_BATCHES] = self.found.content.batches;
+    counters[COUNT_SPOOL_FOUND_RECORDS] = self.found.content.records;
+    counters[COUNT_SPOOL_MISSING] = self.found.missing;
+    if (held->batches == 0 && !spool.failing) {
+        spool_shrink(self.spool);
+    }
 }
 
 void service_tick(void)
@@ -372,10 +470,10 @@ void service_tick(void)
     if (self.push == NULL) {
         return;
     }
-    struct window_state held = window_state(self.window);
+    struct outbox_state held = outbox_state(self.outbox);
     struct batches_counts made = batches_counts(self.batches);
     struct push_counts pushed = push_counts(self.push);
-    int64_t lag_us = held.batches == 0 ? 0 : daemon_now_us() - held.oldest_received_us;
+    int64_t lag_us = held.oldest_received_us == 0 ? 0 : daemon_now_us() - held.oldest_received_us;
     counters[COUNT_KERNEL_DROPS] = udp_drops(self.udp);
     counters[COUNT_BATCHES_CLOSED] = made.closed;
     counters[COUNT_BATCHES_LOST] = made.lost;
@@ -385,9 +483,13 @@ void service_tick(void)
     counters[COUNT_BATCHES_ACKNOWLEDGED] = pushed.acknowledged;
     counters[COUNT_RECORDS_ACKNOWLEDGED] = pushed.records_acknowledged;
     counters[COUNT_ACKS_REFUSED] = pushed.acks_refused;
-    counters[COUNT_WINDOW_BATCHES] = held.batches;
-    counters[COUNT_WINDOW_BYTES] = held.bytes;
+    counters[COUNT_HELD_BATCHES] = held.batches;
+    counters[COUNT_HELD_RECORDS] = held.records;
+    counters[COUNT_HELD_REJECTS] = held.rejects;
+    counters[COUNT_MEMORY_BATCHES] = held.memory_batches;
+    counters[COUNT_MEMORY_BYTES] = held.memory_bytes;
     counters[COUNT_LAG_MS] = lag_us > 0 ? (uint64_t)lag_us / 1000 : 0;
+    tell_spool(&held);
 }
 
 void service_stop(void)
@@ -395,7 +497,11 @@ void service_stop(void)
     push_free(&self.push);
     intake_free(&self.intake);
     batches_free(&self.batches);
-    window_free(&self.window);
+    if (self.outbox != NULL) {
+        outbox_commit(self.outbox); /* the last acknowledgements */
+    }
+    outbox_free(&self.outbox);
+    spool_close(&self.spool);
     udp_free(&self.udp);
     record_types_free(&self.types);
 }

@@ -97,29 +97,47 @@ static void count_items(struct window *w, const struct window_batch *b, int64_t 
     w->held.bytes += (uint64_t)(sign * (int64_t)(b->frame.len + b->accounts.len));
 }
 
-uint64_t window_add(struct window *w, const struct window_batch *batch)
+char *window_copy_frames(const struct window_batch *batch)
 {
     size_t frame = batch->frame.len, accounts = batch->accounts.len;
-    if (batch->frame.at == NULL ||
-        (w->next - w->oldest == w->slot_count && double_slots(w) == -1)) {
-        return 0;
-    }
-    char *copy = malloc(frame + accounts + 1);
+    char *copy = batch->frame.at == NULL ? NULL : malloc(frame + accounts + 1);
     if (copy == NULL) {
-        return 0;
+        return NULL;
     }
     memcpy(copy, batch->frame.at, frame);
     if (accounts > 0) {
         memcpy(copy + frame, batch->accounts.at, accounts);
     }
+    return copy;
+}
+
+int window_take(struct window *w, const struct window_batch *batch, char *bytes)
+{
+    if (w->oldest == w->next && batch->sequence > w->next) {
+        w->oldest = w->next = w->unpushed = batch->sequence;
+    }
+    if (batch->sequence != w->next ||
+        (w->next - w->oldest == w->slot_count && double_slots(w) == -1)) {
+        return -1;
+    }
     struct slot *s = slot_of(w, w->next);
-    *s = (struct slot){.batch = *batch, .bytes = copy};
-    s->batch.sequence = w->next;
-    s->batch.frame = (struct slice){copy, frame};
-    s->batch.accounts = (struct slice){copy + frame, accounts};
+    *s = (struct slot){.batch = *batch, .bytes = bytes};
+    s->batch.frame.at = bytes;
+    s->batch.accounts.at = bytes + batch->frame.len;
     s->batch.pushed = false;
     count_items(w, &s->batch, 1);
-    return w->next++;
+    w->next++;
+    return 0;
+}
+
+uint64_t window_next(const struct window *w)
+{
+    return w->next;
+}
+
+const struct window_batch *window_find(const struct window *w, uint64_t sequence)
+{
+    return is_held(w, sequence) ? &slot_of(w, sequence)->batch : NULL;
 }
 
 /* ---- the list of pushes ---- */
@@ -142,15 +160,14 @@ static void append_slot(struct window *w, struct slot *s)
     w->last = s->batch.sequence;
 }
 
-int64_t window_acknowledge(struct window *w, uint64_t sequence, enum batch_kind *kind)
+int window_acknowledge(struct window *w, uint64_t sequence, struct window_batch *was)
 {
     /* Nobody can have committed what was never pushed. */
     if (!is_held(w, sequence) || !slot_of(w, sequence)->batch.pushed) {
         return -1;
     }
     struct slot *s = slot_of(w, sequence);
-    int64_t count = s->batch.count;
-    *kind = s->batch.kind;
+    *was = s->batch;
     if (s->pushed_us > w->acknowledged_us) {
         w->acknowledged_us = s->pushed_us;
     }
@@ -161,7 +178,7 @@ int64_t window_acknowledge(struct window *w, uint64_t sequence, enum batch_kind 
     while (w->oldest < w->next && !is_held(w, w->oldest)) {
         w->oldest++;
     }
-    return count;
+    return 0;
 }
 
 const struct window_batch *window_next_to_push(const struct window *w, int64_t now_us)
@@ -206,11 +223,6 @@ static size_t used_bytes(const struct window *w)
 bool window_is_full(const struct window *w)
 {
     return used_bytes(w) >= w->limit_bytes;
-}
-
-bool window_has_room(const struct window *w)
-{
-    return used_bytes(w) < w->limit_bytes / 4 * 3;
 }
 
 struct window_state window_state(const struct window *w)

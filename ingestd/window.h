@@ -1,7 +1,7 @@
 /*
- * Batches that are not yet acknowledged: numbered without holes, held until stored has committed
- * them, handed out to be pushed, and pushed again when no acknowledgement came. Pure memory: no
- * clock, no sockets.
+ * Batches on their way, in memory: those next to be pushed and those pushed and not yet
+ * acknowledged; numbered without holes, handed out to be pushed, and pushed again when no
+ * acknowledgement came. Pure: no clock, no sockets.
  */
 #ifndef EZREPO_INGESTD_WINDOW_H
 #define EZREPO_INGESTD_WINDOW_H
@@ -39,16 +39,26 @@ struct window *window_new(size_t limit_bytes, int64_t retry_us);
 void window_free(struct window **w);
 void window_set_retry(struct window *w, int64_t retry_us);
 
-/*
- * Takes a copy of the batch and its frames under the next sequence number, from 1. 0 when memory is
- * out or the frame is no value; then nothing has changed. A full window still takes it: who adds
- * looks at window_is_full() before it takes in more.
- */
-uint64_t window_add(struct window *w, const struct window_batch *batch);
+/* A copy of both frames, one behind the other, for window_take(); NULL when memory is out. */
+char *window_copy_frames(const struct window_batch *batch);
 
-/* Drops an acknowledged batch and returns how many records or rejects it had; -1 when it is not
- * held. */
-int64_t window_acknowledge(struct window *w, uint64_t sequence, enum batch_kind *kind);
+/*
+ * Takes the batch; bytes is from window_copy_frames() and belongs to the window from now on. Its
+ * sequence must be window_next(), or any later one when nothing is held. -1 when it is another or
+ * memory is out; then nothing has changed. A full window still takes it: who adds looks at
+ * window_is_full() before.
+ */
+int window_take(struct window *w, const struct window_batch *batch, char *bytes);
+
+/* The sequence after the last one taken. */
+uint64_t window_next(const struct window *w);
+
+/* The batch, or NULL when it is not held. */
+const struct window_batch *window_find(const struct window *w, uint64_t sequence);
+
+/* Drops an acknowledged batch, which is told in *was, its frames by their lengths only. -1 when it
+ * is not held, or was never pushed. */
+int window_acknowledge(struct window *w, uint64_t sequence, struct window_batch *was);
 
 /* A batch that one pushed so much later has overtaken is lost, or as good as that. */
 #define WINDOW_OVERTAKEN_US 500000
@@ -62,12 +72,10 @@ int64_t window_acknowledge(struct window *w, uint64_t sequence, enum batch_kind 
 const struct window_batch *window_next_to_push(const struct window *w, int64_t now_us);
 void window_pushed(struct window *w, uint64_t sequence, int64_t now_us);
 
-/* The lowest sequence not acknowledged; the next to be given when all are. */
+/* The lowest sequence not acknowledged; the next to be taken when all are. */
 uint64_t window_oldest(const struct window *w);
 
 bool window_is_full(const struct window *w);
-/* Whether it has room again: below three quarters of its limit. */
-bool window_has_room(const struct window *w);
 
 struct window_state window_state(const struct window *w);
 

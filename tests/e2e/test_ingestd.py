@@ -113,7 +113,8 @@ class Ingestd:
         self.run_dir.mkdir(mode=0o700, exist_ok=True)
         self.port = free_port()
         self.options = {"listen": [f"127.0.0.1:{self.port}"], "past_limit_s": HUNDRED_YEARS,
-                        "future_limit_s": HUNDRED_YEARS, "receive_buffer_bytes": 1048576, **options}
+                        "future_limit_s": HUNDRED_YEARS, "receive_buffer_bytes": 1048576,
+                        "spool_dir": str(folder / "spool"), **options}
         self.write_configuration()
         self.zmq = zmq.Context()
         self.pub = self.zmq.socket(zmq.XPUB)
@@ -242,7 +243,15 @@ class Ingestd:
     def log_text(self):
         return (self.folder / "log").read_text()
 
+    def kill(self):
+        """As a crash would; another one started in the folder goes on with its spool."""
+        self.process.kill()
+        self.process.wait()
+        self.close()
+
     def close(self):
+        if self.zmq.closed:
+            return
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
@@ -306,7 +315,7 @@ def test_acknowledged(start):
     ingestd = start()
     ingestd.send(result())
     first = ingestd.batch()
-    ingestd.counters(window__batches=1, batches__acknowledged=0)
+    ingestd.counters(held__batches=1, batches__acknowledged=0)
     assert ingestd.status()["counters"]["lag_ms"] > 0
     other = bytes(16)
     ingestd.acknowledge(first.sequence, shard=7)  # another shard's
@@ -314,10 +323,10 @@ def test_acknowledged(start):
     ingestd.acknowledge(first.sequence, instance=other)  # does not arrive: not subscribed to
     ingestd.pub.send_multipart([b"ack" + ingestd.instance, msgpack.packb([1, 3, other, 0, [1]])])
     ingestd.pub.send_multipart([b"ack" + ingestd.instance] + [b""] * 6)
-    ingestd.counters(acks__refused=4, window__batches=1)
+    ingestd.counters(acks__refused=4, held__batches=1)
     ingestd.acknowledge(first.sequence, first.sequence, 99, 0)
-    ingestd.counters(window__batches=0, batches__acknowledged=1, records__acknowledged=1, lag_ms=0,
-                     window__bytes=0)
+    ingestd.counters(held__batches=0, batches__acknowledged=1, records__acknowledged=1, lag_ms=0,
+                     memory__bytes=0)
     ingestd.send(result())
     second = ingestd.batch()
     assert (second.sequence, second.oldest) == (first.sequence + 1, first.sequence + 1)
@@ -341,7 +350,7 @@ def test_pushed_again(start):
     repeated = [ingestd.batch() for _ in range(3)][-1]
     assert (repeated.sequence, repeated.oldest) == (second.sequence, second.sequence)  # afresh
     ingestd.acknowledge(second.sequence)
-    ingestd.counters(batches__acknowledged=2, batches__pushed=2, window__batches=0)
+    ingestd.counters(batches__acknowledged=2, batches__pushed=2, held__batches=0)
     while not ingestd.quiet(1000):
         ingestd.batch()
     assert ingestd.status()["counters"]["batches.repushed"] >= 3
@@ -362,28 +371,37 @@ def test_waits_for_a_classifyd(start):
     ingestd = start(peers=False, batch_records=2, batch_age_ms=10000)
     ingestd.send(*[result(value=str(i)) for i in range(100)])
     ingestd.counters(accepted__records=100, batches__closed=50, batches__pushed=0,
-                     window__batches=50)
+                     held__batches=50)
     ingestd.connect()
     values = [int(r["values"][0]) for r in ingestd.collect(100)]
     assert values == list(range(100))
-    ingestd.counters(window__batches=0, records__acknowledged=100, batches__repushed=0)
+    ingestd.counters(held__batches=0, records__acknowledged=100, batches__repushed=0)
 
 
-def test_a_full_window_stops_reading_and_the_kernel_counts(start):
-    ingestd = start(peers=False, window_bytes=65536, receive_buffer_bytes=65536)
-    filler = result(metadata={"filler": "x" * 2000})
+FILLER = {"metadata": {"filler": "x" * 20000}}
+
+
+def fill(ingestd):
+    """Sends until the spool is full; the number of datagrams."""
     sent = 0
-    while "window full" not in ingestd.status()["notes"].get("intake", ""):
-        ingestd.send(filler)
-        sent += 1
-        assert sent < 2000
-        time.sleep(0.001)
+    while "spool full" not in ingestd.status()["notes"].get("intake", ""):
+        ingestd.send(*[result(**FILLER)] * 5)
+        sent += 5
+        assert sent < 20000
+        time.sleep(0.002)
+    return sent
+
+
+def test_a_full_spool_stops_reading_and_the_kernel_counts(start):
+    ingestd = start(peers=False, spool_bytes=1 << 20, receive_buffer_bytes=65536)
+    sent = fill(ingestd)
     for _ in range(500):
-        ingestd.send(filler)
+        ingestd.send(result(**FILLER))
         sent += 1
     before = wait_for(lambda: (c := ingestd.status()["counters"])["kernel.drops"] and c)
-    assert before["window.bytes"] < 65536 + 64 * 1024
-    assert before["accepted.records"] < 100
+    assert 1 << 20 <= before["spool.bytes"] < 2 << 20
+    assert before["accepted.records"] < 200
+    ingestd.note("spool", "full")
     ingestd.connect()
     got = 0
     with contextlib.suppress(AssertionError):
@@ -392,10 +410,11 @@ def test_a_full_window_stops_reading_and_the_kernel_counts(start):
             got += batch.count
             ingestd.acknowledge(batch.sequence)
     ingestd.note("intake", "reading")
-    after = ingestd.counters(window__batches=0)
+    ingestd.note("spool", "works")
+    after = ingestd.counters(held__batches=0)
     assert after["accepted.records"] == got == after["records.acknowledged"]
     assert got + after["kernel.drops"] == sent  # every one of them is accounted for
-    assert after["window.full"] >= 1
+    assert after["intake.stopped"] >= 1
     ingestd.closes()
     assert ingestd.ledger["datagrams"] + ingestd.ledger["dropped"] == sent
     ingestd.send(result(value="after"))
@@ -586,38 +605,50 @@ def test_terminated_under_load_loses_nothing(start):
     assert values == sorted(set(values))
     ingestd.closes()
     assert ingestd.status()["state"] == "stopped"
-    assert ingestd.status()["counters"]["window.batches"] == 0
+    assert ingestd.status()["counters"]["held.batches"] == 0
 
 
 def test_terminated_without_acknowledgements(start):
+    """What is not acknowledged stays in the spool and is pushed at the next start, as it was."""
     ingestd = start(drain_ms=500, batch_records=3, batch_age_ms=10000)
     ingestd.send(*[result(value=str(i)) for i in range(10)])
     ingestd.counters(accepted__records=10)
     first = ingestd.batch()
     ingestd.acknowledge(first.sequence)
     ingestd.counters(batches__acknowledged=1)
+    pushed = [ingestd.batch(), ingestd.batch()]
     began = time.monotonic()
-    assert ingestd.terminate() == 1
+    assert ingestd.terminate() == 0
     assert 0.4 < time.monotonic() - began < 5
-    assert re.search(r"drain\.unacknowledged batches=3 records=7 ", ingestd.log_text())
+    assert re.search(r"drain\.done spooled_batches=3 records=7 ", ingestd.log_text())
+    ingestd.close()
+    again = start()
+    assert again.instance == ingestd.instance
+    again.counters(spool__found__records=7, spool__found__batches=3, spool__missing=0)
+    batches = [again.any_batch() for _ in range(3)]
+    assert [b.sequence for b in batches] == [2, 3, 4]
+    assert {b.oldest for b in batches} == {2}
+    assert [b.records for b in batches[:2]] == [b.records for b in pushed]
+    assert [b.accounts for b in batches[:2]] == [b.accounts for b in pushed]
+    assert [b.received_us for b in batches[:2]] == [b.received_us for b in pushed]
+    assert batches[2].records[0]["values"][0] == "9"
+    again.acknowledge(2, 3, 4)
+    again.counters(held__batches=0)
+    again.send(result(value="new"))
+    assert (batch := again.batch()).sequence == 5 and batch.oldest == 5
 
 
-def test_terminated_while_the_window_is_full(start):
-    """What is lost is told: batches, the open one among them, datagrams read and datagrams not read."""
-    ingestd = start(peers=False, drain_ms=300, window_bytes=65536, batch_age_ms=10000)
-    filler = result(metadata={"filler": "x" * 2000})
-    sent = 0
-    while "window full" not in ingestd.status()["notes"].get("intake", ""):
-        ingestd.send(*[filler] * 10)
-        sent += 10
-        time.sleep(0.001)
-    ingestd.send(*[filler] * 10)
+def test_terminated_while_the_spool_is_full(start):
+    """What is lost is told: datagrams that were not read."""
+    ingestd = start(peers=False, drain_ms=300, spool_bytes=1 << 20, batch_age_ms=10000)
+    fill(ingestd)
+    ingestd.send(*[result(**FILLER)] * 10)
     assert ingestd.terminate() == 1
-    lost = re.search(r"drain\.unacknowledged batches=(\d+) records=(\d+) rejects=0 "
+    lost = re.search(r"drain\.lost unspooled_batches=(\d+) of_batches=\d+ records=(\d+) rejects=0 "
                      r"unread_datagrams=(\d+) unread_buffer_bytes=(\d+)", ingestd.log_text())
-    batches, records, _, unread = map(int, lost.groups())
+    unspooled, records, _, unread = map(int, lost.groups())
     assert records == ingestd.status()["counters"]["accepted.records"] > 0
-    assert batches >= 1 and unread > 0
+    assert unspooled == 0 and unread > 0
 
 
 def test_nothing_new_is_read_while_draining(start):
@@ -627,7 +658,7 @@ def test_nothing_new_is_read_while_draining(start):
     ingestd.process.send_signal(signal.SIGTERM)
     wait_for(lambda: "daemon.draining" in ingestd.log_text())
     ingestd.send(result(value="after"))
-    assert ingestd.process.wait(20) == 1
+    assert ingestd.process.wait(20) == 0
     assert ingestd.quiet(0)
     assert ingestd.status()["counters"]["accepted.records"] == 1
 
@@ -636,13 +667,14 @@ def check(folder, **section):
     file = folder / "ezrepo.json"
     file.write_text(json.dumps({"common": {"run_dir": str(folder / "run"),
                                            "schemas_dir": str(ROOT / "schemas")},
-                                "ingestd": section}))
+                                "ingestd": {"spool_dir": str(folder / "spool"), **section}}))
     return subprocess.run([INGESTD, "--config", str(file), "--check-config"], capture_output=True,
                           text=True, timeout=20)
 
 
 def test_configuration_is_checked(tmp_path):
     assert check(tmp_path).returncode == 0
+    assert not (tmp_path / "spool").exists()
     assert not (tmp_path / "run").exists()
     for section, fault in (
             ({"listne": []}, "ingestd.listne: unknown option"),
@@ -666,7 +698,8 @@ def test_record_types_are_checked_at_start(tmp_path):
     (schemas / "record-types.json").write_text('{"mappings": [{"columns": []}]}')
     file = tmp_path / "ezrepo.json"
     file.write_text(json.dumps({"common": {"run_dir": str(tmp_path / "run"),
-                                           "schemas_dir": str(schemas)}}))
+                                           "schemas_dir": str(schemas)},
+                                "ingestd": {"spool_dir": str(tmp_path / "spool")}}))
     done = subprocess.run([INGESTD, "--config", str(file)], capture_output=True, text=True,
                           timeout=20)
     assert done.returncode == 1
@@ -680,7 +713,8 @@ def test_an_endpoint_in_use_is_told(tmp_path):
         endpoint = f"127.0.0.1:{s.getsockname()[1]}"
         file.write_text(json.dumps({"common": {"run_dir": str(tmp_path / "run"), "user": "",
                                                "schemas_dir": str(ROOT / "schemas")},
-                                    "ingestd": {"listen": [endpoint]}}))
+                                    "ingestd": {"listen": [endpoint],
+                                                "spool_dir": str(tmp_path / "spool")}}))
         done = subprocess.run([INGESTD, "--config", str(file)], capture_output=True, text=True,
                               timeout=20)
     assert done.returncode == 1

@@ -9,17 +9,40 @@
 
 #include "common/batch.h"
 #include "ingestd/batches.h"
-#include "ingestd/window.h"
+#include "tests/unit/spool_folder.h"
 
-#define RETRY_US 1000
+static char folder[FOLDER_BYTES];
+static struct spool *spool;
+static struct outbox *out;
+
+static int open_outbox(void **state)
+{
+    const struct outbox_limits limits = {1 << 30, 1 << 30, 1000};
+    struct spool_found found;
+    (void)state;
+    folder_make(folder);
+    spool = spool_open(folder, &found);
+    out = spool == NULL ? NULL : outbox_new(spool, &found, &limits);
+    return out == NULL ? -1 : 0;
+}
+
+static int close_outbox(void **state)
+{
+    (void)state;
+    outbox_free(&out);
+    spool_close(&spool);
+    folder_remove(folder);
+    return 0;
+}
+
+/* The batch to push now. */
+static const struct window_batch *next_batch(void)
+{
+    assert_int_equal(outbox_commit(out), 0);
+    return outbox_next_to_push(out, 0);
+}
 
 static const struct batches_limits three = {.records = 3, .age_us = 500, .rejects_per_second = 10};
-
-static uint64_t next(struct window *w, int64_t now_us)
-{
-    const struct window_batch *b = window_next_to_push(w, now_us);
-    return b == NULL ? 0 : b->sequence;
-}
 
 static void tell(struct batches *b, uint32_t sender, enum datagram_fate fate, uint32_t reason,
                  int64_t now_us)
@@ -58,51 +81,47 @@ static void test_closed_by_count_and_age(void **state)
 {
     (void)state;
     struct batches_limits limits = {.records = 3, .age_us = 500, .rejects_per_second = 10};
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
+    struct batches *b = batches_new(out, &limits);
     assert_int_equal(batches_close_old(b, 0), -1);
     assert_int_equal(add_record(b, "1", 0), 0);
     assert_int_equal(add_record(b, "2", 10), 0);
     assert_int_equal(batches_close_old(b, 100), 400);
-    assert_int_equal(next(w, 0), 0);
+    assert_null(next_batch());
     assert_int_equal(add_record(b, "3", 110), 0);
-    const struct window_batch *first = window_next_to_push(w, 0);
+    const struct window_batch *first = next_batch();
     assert_int_equal(first->count, 3);
     assert_int_equal(first->received_us, 1000); /* that of the oldest */
-    window_pushed(w, 1, 0);
+    outbox_pushed(out, 1, 0);
     assert_int_equal(batches_close_old(b, 499), -1);
     assert_int_equal(add_record(b, "4", 600), 0);
     assert_int_equal(add_reject(b, 700), 0);
     assert_int_equal(batches_close_old(b, 1099), 1);
     assert_int_equal(batches_close_old(b, 1100), 100);
-    assert_int_equal(window_next_to_push(w, 0)->kind, BATCH_RECORDS);
-    window_pushed(w, 2, 0);
+    assert_int_equal(next_batch()->kind, BATCH_RECORDS);
+    outbox_pushed(out, 2, 0);
     assert_int_equal(batches_close_old(b, 1200), -1);
-    assert_int_equal(window_next_to_push(w, 0)->kind, BATCH_REJECTS);
-    assert_int_equal(window_next_to_push(w, 0)->count, 1);
+    assert_int_equal(next_batch()->kind, BATCH_REJECTS);
+    assert_int_equal(next_batch()->count, 1);
     assert_int_equal(batches_counts(b).closed, 3);
     batches_close_all(b);
     assert_int_equal(batches_counts(b).closed, 3);
     assert_int_equal(batches_counts(b).lost, 0);
     batches_free(&b);
-    window_free(&w);
 }
 
 static void test_closed_by_size(void **state)
 {
     (void)state;
     struct batches_limits limits = {.records = 8192, .age_us = 500, .rejects_per_second = 10};
-    struct window *w = window_new(1 << 30, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
+    struct batches *b = batches_new(out, &limits);
     char *value = test_calloc(1, 60001);
     memset(value, 'v', 60000);
     for (int i = 0; i < 20; i++) {
         assert_int_equal(add_record(b, value, 0), 0);
     }
-    assert_int_equal(window_next_to_push(w, 0)->count, 18);
+    assert_int_equal(next_batch()->count, 18);
     test_free(value);
     batches_free(&b);
-    window_free(&w);
 }
 
 /* What is handed to the window is what common/batch.h and the reject message can read again. */
@@ -110,8 +129,7 @@ static void test_frames_can_be_read(void **state)
 {
     (void)state;
     struct batches_limits limits = {.records = 2, .age_us = 500, .rejects_per_second = 10};
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
+    struct batches *b = batches_new(out, &limits);
     struct arena *a = arena_new(1 << 20);
     struct batch_reader r;
     struct record_message record;
@@ -120,15 +138,15 @@ static void test_frames_can_be_read(void **state)
     add_record(b, "second", 0);
     add_reject(b, 0);
     add_reject(b, 0);
-    assert_int_equal(batch_reader_open(&r, window_next_to_push(w, 0)->frame, a), 0);
+    assert_int_equal(batch_reader_open(&r, next_batch()->frame, a), 0);
     assert_int_equal(r.schema_count, 1);
     assert_int_equal(batch_reader_next(&r, a, &record), 1);
     assert_true(slice_is(record.values[0], "first"));
     assert_int_equal(batch_reader_next(&r, a, &record), 1);
     assert_true(slice_is(record.values[0], "second"));
     assert_int_equal(batch_reader_next(&r, a, &record), 0);
-    window_pushed(w, 1, 0);
-    struct slice frame = window_next_to_push(w, 0)->frame;
+    outbox_pushed(out, 1, 0);
+    struct slice frame = next_batch()->frame;
     struct unpack u = unpack_bytes(frame.at, frame.len);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(reject_decode(&u, a, &reject), 0);
@@ -137,15 +155,13 @@ static void test_frames_can_be_read(void **state)
     assert_true(unpack_done(&u));
     arena_free(&a);
     batches_free(&b);
-    window_free(&w);
 }
 
 static void test_rejects_at_a_bounded_rate(void **state)
 {
     (void)state;
     struct batches_limits limits = {.records = 100, .age_us = 500, .rejects_per_second = 10};
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
+    struct batches *b = batches_new(out, &limits);
     int kept = 0;
     for (int i = 0; i < 50; i++) {
         kept += add_reject(b, 5000000) == 0;
@@ -163,15 +179,14 @@ static void test_rejects_at_a_bounded_rate(void **state)
     batches_set_limits(b, &limits);
     assert_int_equal(add_reject(b, 200000000), 1);
     batches_free(&b);
-    window_free(&w);
 }
 
 /* ---- accounts ---- */
 
 /* The accounts of the batch to push next, which is pushed. */
-static uint32_t take_accounts(struct window *w, struct arena *a, struct account_message *m)
+static uint32_t take_accounts(struct arena *a, struct account_message *m)
 {
-    const struct window_batch *b = window_next_to_push(w, 0);
+    const struct window_batch *b = next_batch();
     assert_non_null(b);
     struct unpack u = unpack_bytes(b->accounts.at, b->accounts.len);
     uint32_t count = 0;
@@ -179,15 +194,14 @@ static uint32_t take_accounts(struct window *w, struct arena *a, struct account_
         assert_true(count < LIMIT_SENDERS);
         assert_int_equal(account_decode(&u, a, &m[count++]), 0);
     }
-    window_pushed(w, b->sequence, 0);
+    outbox_pushed(out, b->sequence, 0);
     return count;
 }
 
 static void test_accounts_go_with_their_records(void **state)
 {
     (void)state;
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &three);
+    struct batches *b = batches_new(out, &three);
     struct arena *a = arena_new(1 << 20);
     struct account_message m[4];
     struct batch_reader r;
@@ -207,7 +221,7 @@ static void test_accounts_go_with_their_records(void **state)
     batches_dropped(b, 7, 0, 0);
     batches_close_all(b);
 
-    const struct window_batch *first = window_next_to_push(w, 0);
+    const struct window_batch *first = next_batch();
     assert_int_equal(first->kind, BATCH_RECORDS);
     assert_int_equal(first->dropped, 0);
     assert_int_equal(batch_reader_open(&r, first->frame, a), 0);
@@ -216,7 +230,7 @@ static void test_accounts_go_with_their_records(void **state)
         assert_int_equal(batch_reader_next(&r, a, &record), 1);
         assert_int_equal(record.sender, senders[i]);
     }
-    assert_int_equal(take_accounts(w, a, m), 4);
+    assert_int_equal(take_accounts(a, m), 4);
     assert_true(slice_is(m[0].sender, "10.0.0.1"));
     assert_int_equal(m[0].datagrams, 2);
     assert_int_equal(m[0].accepted, 2);
@@ -233,17 +247,16 @@ static void test_accounts_go_with_their_records(void **state)
     assert_int_equal(m[2].exceptions, 1);
     assert_int_equal(m[3].records, 2);
 
-    assert_int_equal(window_next_to_push(w, 0)->dropped, 7);
-    assert_int_equal(take_accounts(w, a, m), 1); /* the rest of the datagram: only records */
+    assert_int_equal(next_batch()->dropped, 7);
+    assert_int_equal(take_accounts(a, m), 1); /* the rest of the datagram: only records */
     assert_true(slice_is(m[0].sender, "10.0.0.4"));
     assert_int_equal(m[0].datagrams, 0);
     assert_int_equal(m[0].records, 2);
-    assert_int_equal(window_next_to_push(w, 0)->kind, BATCH_REJECTS);
-    assert_int_equal(window_next_to_push(w, 0)->dropped, 0);
-    assert_int_equal(take_accounts(w, a, m), 0);
+    assert_int_equal(next_batch()->kind, BATCH_REJECTS);
+    assert_int_equal(next_batch()->dropped, 0);
+    assert_int_equal(take_accounts(a, m), 0);
     arena_free(&a);
     batches_free(&b);
-    window_free(&w);
 }
 
 /* Records that wait refer to the accounts: a batch of rejects closed meanwhile must not take them.
@@ -251,8 +264,7 @@ static void test_accounts_go_with_their_records(void **state)
 static void test_rejects_leave_the_accounts_to_records(void **state)
 {
     (void)state;
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &three);
+    struct batches *b = batches_new(out, &three);
     struct arena *a = arena_new(1 << 20);
     struct account_message m[4];
     tell(b, 1, DATAGRAM_REJECTED, RESULT_PAST, 0);
@@ -260,47 +272,44 @@ static void test_rejects_leave_the_accounts_to_records(void **state)
     tell(b, 1, DATAGRAM_ACCEPTED, 0, 100);
     add_record(b, "1", 100);
     assert_int_equal(batches_close_old(b, 500), 100);
-    assert_int_equal(window_next_to_push(w, 0)->kind, BATCH_REJECTS);
-    assert_int_equal(take_accounts(w, a, m), 0);
+    assert_int_equal(next_batch()->kind, BATCH_REJECTS);
+    assert_int_equal(take_accounts(a, m), 0);
     assert_int_equal(batches_close_old(b, 600), -1);
-    assert_int_equal(take_accounts(w, a, m), 1);
+    assert_int_equal(take_accounts(a, m), 1);
     assert_int_equal(m[0].datagrams, 2);
     arena_free(&a);
     batches_free(&b);
-    window_free(&w);
 }
 
 static void test_accounts_alone_go_after_a_second(void **state)
 {
     (void)state;
-    struct window *w = window_new(1 << 20, RETRY_US);
-    struct batches *b = batches_new(w, &three);
+    struct batches *b = batches_new(out, &three);
     struct arena *a = arena_new(1 << 20);
     struct account_message m[4];
     tell(b, 1, DATAGRAM_EXCEPTION, 0, 50);
     batches_close_old(b, 50 + BATCH_ACCOUNTS_US - 1);
-    assert_null(window_next_to_push(w, 0));
+    assert_null(next_batch());
     batches_close_old(b, 50 + BATCH_ACCOUNTS_US);
-    const struct window_batch *alone = window_next_to_push(w, 0);
+    const struct window_batch *alone = next_batch();
     assert_int_equal(alone->kind, BATCH_REJECTS);
     assert_int_equal(alone->count, 0);
     assert_int_equal(alone->frame.len, 0);
     assert_int_equal(alone->received_us, 1050);
-    assert_int_equal(take_accounts(w, a, m), 1);
+    assert_int_equal(take_accounts(a, m), 1);
     assert_int_equal(m[0].exceptions, 1);
     batches_close_old(b, 99 * (int64_t)BATCH_ACCOUNTS_US);
-    assert_null(window_next_to_push(w, 0));
+    assert_null(next_batch());
 
     batches_dropped(b, 5, 2000, 100 * (int64_t)BATCH_ACCOUNTS_US);
     batches_close_old(b, 101 * (int64_t)BATCH_ACCOUNTS_US);
-    assert_int_equal(window_next_to_push(w, 0)->dropped, 5);
-    assert_int_equal(take_accounts(w, a, m), 0);
+    assert_int_equal(next_batch()->dropped, 5);
+    assert_int_equal(take_accounts(a, m), 0);
     batches_dropped(b, 5, 2000, 102 * (int64_t)BATCH_ACCOUNTS_US);
     batches_close_all(b);
-    assert_null(window_next_to_push(w, 0));
+    assert_null(next_batch());
     arena_free(&a);
     batches_free(&b);
-    window_free(&w);
 }
 
 /* Addresses are easily forged: as many as there may be never take more than LIMIT_SENDERS accounts,
@@ -311,8 +320,7 @@ static void test_more_senders_than_fit(void **state)
     enum { SENDERS = 5 * LIMIT_SENDERS };
     const struct batches_limits limits = {.records = 8192, .age_us = 500, .rejects_per_second = 10};
     static struct account_message m[LIMIT_SENDERS];
-    struct window *w = window_new(1 << 30, RETRY_US);
-    struct batches *b = batches_new(w, &limits);
+    struct batches *b = batches_new(out, &limits);
     struct arena *a = arena_new(1 << 24);
     for (uint32_t i = 0; i < 2 * SENDERS; i++) {
         tell(b, i % SENDERS, i % 3 == 0 ? DATAGRAM_ACCEPTED : DATAGRAM_REJECTED,
@@ -324,9 +332,9 @@ static void test_more_senders_than_fit(void **state)
     }
     batches_close_all(b);
     uint64_t datagrams = 0, accepted = 0, rejected = 0, records = 0, batches = 0;
-    for (; window_next_to_push(w, 0) != NULL; batches++) {
+    for (; next_batch() != NULL; batches++) {
         arena_reset(a);
-        uint32_t count = take_accounts(w, a, m);
+        uint32_t count = take_accounts(a, m);
         assert_in_range(count, 1, LIMIT_SENDERS);
         for (uint32_t i = 0; i < count; i++) {
             datagrams += m[i].datagrams;
@@ -346,7 +354,6 @@ static void test_more_senders_than_fit(void **state)
     assert_int_equal(records, 2 * ((SENDERS + 2) / 3));
     arena_free(&a);
     batches_free(&b);
-    window_free(&w);
 }
 
 static void test_accounts_of_both_families(void **state)
@@ -370,17 +377,19 @@ static void test_accounts_of_both_families(void **state)
     assert_null(accounts);
 }
 
+#define with_outbox(test) cmocka_unit_test_setup_teardown(test, open_outbox, close_outbox)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_closed_by_count_and_age),
-        cmocka_unit_test(test_closed_by_size),
-        cmocka_unit_test(test_frames_can_be_read),
-        cmocka_unit_test(test_rejects_at_a_bounded_rate),
-        cmocka_unit_test(test_accounts_go_with_their_records),
-        cmocka_unit_test(test_rejects_leave_the_accounts_to_records),
-        cmocka_unit_test(test_accounts_alone_go_after_a_second),
-        cmocka_unit_test(test_more_senders_than_fit),
+        with_outbox(test_closed_by_count_and_age),
+        with_outbox(test_closed_by_size),
+        with_outbox(test_frames_can_be_read),
+        with_outbox(test_rejects_at_a_bounded_rate),
+        with_outbox(test_accounts_go_with_their_records),
+        with_outbox(test_rejects_leave_the_accounts_to_records),
+        with_outbox(test_accounts_alone_go_after_a_second),
+        with_outbox(test_more_senders_than_fit),
         cmocka_unit_test(test_accounts_of_both_families),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

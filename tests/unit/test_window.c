@@ -11,15 +11,29 @@
 
 #define RETRY_US 1000
 
-static uint64_t add(struct window *w, const char *frame)
+static int take(struct window *w, uint64_t sequence, struct slice frame)
 {
-    struct window_batch batch = {.kind = BATCH_RECORDS,
+    struct window_batch batch = {.sequence = sequence,
+                                 .kind = BATCH_RECORDS,
                                  .count = 3,
                                  .received_us = 77,
                                  .dropped = 5,
-                                 .frame = slice_of(frame),
+                                 .frame = frame,
                                  .accounts = slice_of("accounts")};
-    return window_add(w, &batch);
+    char *bytes = window_copy_frames(&batch);
+    assert_non_null(bytes);
+    int rc = window_take(w, &batch, bytes);
+    if (rc == -1) {
+        free(bytes);
+    }
+    return rc;
+}
+
+static uint64_t add(struct window *w, const char *frame)
+{
+    uint64_t sequence = window_next(w);
+    assert_int_equal(take(w, sequence, slice_of(frame)), 0);
+    return sequence;
 }
 
 static uint64_t next(struct window *w, int64_t now_us)
@@ -28,10 +42,15 @@ static uint64_t next(struct window *w, int64_t now_us)
     return b == NULL ? 0 : b->sequence;
 }
 
+/* How many records it had; -1 when there is no such batch. */
 static int64_t acknowledge(struct window *w, uint64_t sequence)
 {
-    enum batch_kind kind;
-    return window_acknowledge(w, sequence, &kind);
+    struct window_batch was;
+    if (window_acknowledge(w, sequence, &was) == -1) {
+        return -1;
+    }
+    assert_int_equal(was.sequence, sequence);
+    return was.count;
 }
 
 static void test_numbers_have_no_holes(void **state)
@@ -145,23 +164,43 @@ static void test_full(void **state)
     struct window *w = window_new(16 * 1024, RETRY_US);
     uint64_t last = 0;
     while (!window_is_full(w)) {
-        struct window_batch batch = {.kind = BATCH_REJECTS,
-                                     .count = 1,
-                                     .frame = {kib, sizeof kib - 24},
-                                     .accounts = {kib, 24}};
-        last = window_add(w, &batch);
+        last = window_next(w);
+        assert_int_equal(take(w, last, (struct slice){kib, sizeof kib}), 0);
         assert_in_range(last, 1, 16);
         window_pushed(w, last, 0);
     }
     assert_in_range(last, 13, 16); /* what it holds beside the frames counts, too */
-    assert_false(window_has_room(w));
-    assert_int_equal(window_state(w).rejects, last);
-    uint64_t s = 1;
-    while (!window_has_room(w)) {
-        assert_int_equal(acknowledge(w, s++), 1);
-        assert_false(window_is_full(w));
-    }
-    assert_in_range(s, 3, 6);
+    assert_int_equal(window_state(w).records, 3 * last);
+    assert_int_equal(acknowledge(w, 1), 3);
+    assert_false(window_is_full(w));
+    window_free(&w);
+}
+
+/* Only an empty window may skip sequences: what is in it has no holes. */
+static void test_sequences_follow_each_other(void **state)
+{
+    (void)state;
+    struct window *w = window_new(1 << 20, RETRY_US);
+    assert_int_equal(take(w, 1000, slice_of("x")), 0);
+    assert_int_equal(window_oldest(w), 1000);
+    assert_int_equal(take(w, 1000, slice_of("x")), -1);
+    assert_int_equal(take(w, 999, slice_of("x")), -1);
+    assert_int_equal(take(w, 1002, slice_of("x")), -1);
+    assert_int_equal(take(w, 1001, slice_of("x")), 0);
+    assert_non_null(window_find(w, 1001));
+    assert_null(window_find(w, 1002));
+    assert_null(window_find(w, 1));
+    assert_int_equal(next(w, 0), 1000);
+    window_pushed(w, 1000, 0);
+    window_pushed(w, 1001, 0);
+    assert_int_equal(acknowledge(w, 1001), 3);
+    assert_null(window_find(w, 1001));
+    assert_int_equal(take(w, 5000, slice_of("x")), -1);
+    assert_int_equal(acknowledge(w, 1000), 3);
+    assert_int_equal(take(w, 1001, slice_of("x")), -1);
+    assert_int_equal(take(w, UINT64_C(1) << 40, slice_of("x")), 0);
+    assert_int_equal(window_oldest(w), UINT64_C(1) << 40);
+    assert_int_equal(next(w, 0), UINT64_C(1) << 40);
     window_free(&w);
 }
 
@@ -249,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_pushed_again_when_due),
         cmocka_unit_test(test_pushed_again_when_overtaken),
         cmocka_unit_test(test_full),
+        cmocka_unit_test(test_sequences_follow_each_other),
         cmocka_unit_test(test_slots_are_bounded),
         cmocka_unit_test(test_against_a_list),
     };

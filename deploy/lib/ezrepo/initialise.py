@@ -31,7 +31,9 @@ CONFIGURATION = """\
   "ingestd": {{
     // Where probes send results to by UDP, ADDRESS:PORT. Whoever can reach it can send records:
     // set "allow" before opening it to a network (docs/threat-model.md).
-    "listen": {udp}
+    "listen": {udp},
+    // What is not stored yet, on disk: survives restarts and power failures.
+    "spool_dir": {spool}
   }},
 
   "stored": {{
@@ -144,7 +146,7 @@ def configuration(state: State, wanted: Wanted) -> str:
     addresses = wanted.listen or ["127.0.0.1", "::1"]
     host = _public_host(wanted)
     values = {
-        "run": state.path("run"), "schemas": state.path("schemas"),
+        "run": state.path("run"), "spool": state.path("spool"), "schemas": state.path("schemas"),
         "user": (wanted.user or DEFAULT_USER) if os.geteuid() == 0 else "",
         "udp": [_endpoint(a, wanted.udp_port) for a in addresses],
         "store": wanted.database or cluster.conninfo(state, cluster.STORE_ROLE),
@@ -175,6 +177,7 @@ def _make(state: State, wanted: Wanted, own: Account) -> None:
     if not private:
         cluster.check_server(wanted.database, wanted.database_read, own)
     make_directory(state.path("run"), 0o700, own)
+    make_directory(state.path("spool"), 0o700, own)
     make_directory(state.path("log"), 0o750, None, own)
     make_directory(state.path("supervisor"), 0o700)
     copy_schemas(state)

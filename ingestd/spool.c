@@ -1,0 +1,232 @@
+/* Transactions, the head, the thread that syncs. */
+#include "ingestd/spool.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "ingestd/spool_keeper.h"
+
+/* The log is copied when it has become so long. */
+#define LOG_BYTES ((uint64_t)32 * 1024 * 1024)
+
+struct spool {
+    struct spool_file *file;
+    struct spool_keeper *keeper;
+    struct spool_head head;
+    int head_fd;
+    uint64_t rows, payload_bytes;
+    uint64_t rows_added, rows_removed, payload_added; /* in the transaction under way */
+    bool unsynced;                                    /* something was committed since */
+    uint64_t commits, write_errors;
+    bool failing, read_failing;
+    char fault[240];
+};
+
+struct spool *spool_open(const char *dir, struct spool_found *found)
+{
+    char path[SPOOL_PATH_BYTES];
+    struct spool *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        log_error("spool.memory", "error=\"out of memory\"");
+        return NULL;
+    }
+    s->head_fd = -1;
+    s->file = spool_start(dir, &s->head_fd, found);
+    if (s->file == NULL || !spool_path(path, dir, SPOOL_FILE_NAME)) {
+        free(s);
+        return NULL;
+    }
+    s->keeper = spool_keeper_new(path);
+    if (s->keeper == NULL) {
+        spool_file_close(&s->file, true);
+        close(s->head_fd);
+        free(s);
+        return NULL;
+    }
+    s->rows = found->content.rows;
+    s->payload_bytes = found->content.payload_bytes;
+    memcpy(s->head.instance, found->instance, sizeof s->head.instance);
+    s->head.next = s->head.oldest = found->next;
+    if (found->content.batches > 0) {
+        struct window_batch first;
+        s->head.oldest =
+            spool_read(s, 0, &first) == SPOOL_OK ? first.sequence : found->content.first;
+        spool_read_end(s);
+    }
+    if (spool_head_write(s->head_fd, &s->head) == -1) {
+        log_errno("spool.head", "dir=%s", dir);
+    }
+    s->unsynced = true;
+    spool_sync(s);
+    return s;
+}
+
+void spool_close(struct spool **s)
+{
+    if (*s == NULL) {
+        return;
+    }
+    spool_keeper_sync((*s)->keeper);
+    spool_keeper_free(&(*s)->keeper);
+    spool_file_close(&(*s)->file, false); /* copies the log, synced */
+    (*s)->head.closed = true;
+    if (spool_head_write((*s)->head_fd, &(*s)->head) == -1) {
+        log_errno("spool.head", "effect=\"sequences are skipped if the machine restarts\"");
+    }
+    close((*s)->head_fd);
+    free(*s);
+    *s = NULL;
+}
+
+/* ---- transactions ---- */
+
+static int end(struct spool *s, enum spool_result result)
+{
+    static struct log_limit said;
+    if (result == SPOOL_OK) {
+        return 0;
+    }
+    s->rows_added = s->rows_removed = s->payload_added = 0;
+    if (result == SPOOL_BUSY) {
+        return 1;
+    }
+    s->write_errors++;
+    s->failing = true;
+    snprintf(s->fault, sizeof s->fault, "%s%s", spool_file_fault(s->file),
+             result == SPOOL_DAMAGED ? "; a restart recovers what can be read" : "");
+    if (log_allowed(&said, 1)) {
+        log_error("spool.write", "error=\"%s\" effect=\"batches are held in memory only\"",
+                  s->fault);
+    }
+    /* A disk that is full may have room for the log once more when it begins anew. */
+    spool_keeper_copy(s->keeper);
+    return -1;
+}
+
+int spool_begin(struct spool *s)
+{
+    return end(s, spool_file_begin(s->file));
+}
+
+int spool_put(struct spool *s, const struct window_batch *batch)
+{
+    struct spool_row row = {.batch = *batch};
+    memcpy(row.instance, s->head.instance, sizeof row.instance);
+    s->rows_added++;
+    s->payload_added += batch->frame.len + batch->accounts.len;
+    return end(s, spool_file_put(s->file, &row));
+}
+
+int spool_mark(struct spool *s, uint64_t sequence, bool is_new)
+{
+    struct spool_row row = {.batch = {.sequence = sequence, .kind = BATCH_REJECTS}};
+    memcpy(row.instance, s->head.instance, sizeof row.instance);
+    s->rows_added += is_new ? 1 : 0;
+    return end(s, spool_file_put(s->file, &row));
+}
+
+int spool_remove_below(struct spool *s, uint64_t sequence)
+{
+    return end(s, spool_file_remove_below(s->file, sequence, &s->rows_removed));
+}
+
+int spool_commit(struct spool *s, uint64_t oldest, uint64_t next)
+{
+    int rc = end(s, spool_file_commit(s->file));
+    if (rc != 0) {
+        return rc;
+    }
+    if (s->failing) {
+        log_info("spool.written", "effect=\"batches are spooled again\"");
+    }
+    s->failing = false;
+    s->commits++;
+    s->rows += s->rows_added;
+    s->rows -= s->rows_removed < s->rows ? s->rows_removed : s->rows;
+    s->payload_bytes += s->payload_added;
+    s->rows_added = s->rows_removed = s->payload_added = 0;
+    s->unsynced = true;
+    spool_tell(s, oldest, next);
+    return 0;
+}
+
+void spool_tell(struct spool *s, uint64_t oldest, uint64_t next)
+{
+    static struct log_limit said;
+    s->head.oldest = oldest;
+    s->head.next = next;
+    if (spool_head_write(s->head_fd, &s->head) == -1 && log_allowed(&said, 1)) {
+        log_errno("spool.head", "next=%" PRIu64, next);
+    }
+}
+
+void spool_release(struct spool *s, uint64_t bytes)
+{
+    s->payload_bytes -= bytes < s->payload_bytes ? bytes : s->payload_bytes;
+}
+
+/* ---- the rest ---- */
+
+enum spool_result spool_read(struct spool *s, uint64_t sequence, struct window_batch *batch)
+{
+    static struct log_limit said;
+    struct spool_row row;
+    enum spool_result result = spool_file_read(s->file, sequence, &row);
+    *batch = row.batch;
+    s->read_failing = result == SPOOL_DAMAGED || result == SPOOL_FAILED;
+    if (s->read_failing) {
+        snprintf(s->fault, sizeof s->fault, "%s", spool_file_fault(s->file));
+        if (log_allowed(&said, 5)) {
+            log_error("spool.read", "sequence=%" PRIu64 " error=\"%s\"", row.batch.sequence,
+                      s->fault);
+        }
+    }
+    return result;
+}
+
+void spool_read_end(struct spool *s)
+{
+    spool_file_read_end(s->file);
+}
+
+void spool_sync(struct spool *s)
+{
+    if (s->unsynced) {
+        s->unsynced = false;
+        if (spool_file_log_bytes(s->file) >= LOG_BYTES) {
+            spool_keeper_copy(s->keeper);
+        } else {
+            spool_keeper_sync(s->keeper);
+        }
+    }
+}
+
+void spool_shrink(struct spool *s)
+{
+    spool_file_shrink(s->file);
+}
+
+uint64_t spool_bytes(const struct spool *s)
+{
+    return s->payload_bytes + s->rows * SPOOL_ROW_OVERHEAD;
+}
+
+struct spool_state spool_state(struct spool *s)
+{
+    struct spool_keeper_counts kept = spool_keeper_counts(s->keeper);
+    return (struct spool_state){.rows = s->rows,
+                                .payload_bytes = s->payload_bytes,
+                                .commits = s->commits,
+                                .syncs = kept.syncs,
+                                .log_copies = kept.copies,
+                                .write_errors = s->write_errors,
+                                .sync_errors = kept.failures,
+                                .longest_sync_us = kept.longest_sync_us,
+                                .failing = s->failing,
+                                .sync_failing = kept.failing,
+                                .read_failing = s->read_failing,
+                                .fault = s->fault};
+}

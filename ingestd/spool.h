@@ -1,0 +1,68 @@
+/*
+ * The spool: every batch that is not acknowledged, on disk. This is its running part; outbox.c says
+ * what goes in and out and when. spool_file.h tells what is synced when, and why.
+ */
+#ifndef EZREPO_INGESTD_SPOOL_H
+#define EZREPO_INGESTD_SPOOL_H
+
+#include "ingestd/spool_file.h"
+#include "ingestd/spool_start.h"
+
+struct spool;
+
+/* For the status. */
+struct spool_state {
+    uint64_t rows, payload_bytes;
+    uint64_t commits, syncs, log_copies, write_errors, sync_errors, longest_sync_us;
+    bool failing;      /* the last commit did */
+    bool sync_failing; /* the last sync did */
+    bool read_failing; /* the last reading of a batch did */
+    const char *fault; /* the last one */
+};
+
+/* What a row takes beside its frames, about. */
+#define SPOOL_ROW_OVERHEAD 128
+
+/*
+ * Opens the spool in the folder, recovers what must be recovered, starts the thread that syncs.
+ * NULL after an error was logged. The caller owns it.
+ */
+struct spool *spool_open(const char *dir, struct spool_found *found);
+
+/* Syncs and closes. In good order: the head says so. */
+void spool_close(struct spool **s);
+
+/*
+ * A transaction: begin, then put, mark and remove_below in any order, then commit, which also
+ * writes the head. Each: 0; 1 when the log is being copied (again in some milliseconds); -1 when
+ * the spool cannot be written. After anything but 0 the transaction is over and nothing has
+ * happened.
+ */
+int spool_begin(struct spool *s);
+int spool_put(struct spool *s, const struct window_batch *batch);
+/* The batch of that sequence is acknowledged; is_new: the spool has never had it. */
+int spool_mark(struct spool *s, uint64_t sequence, bool is_new);
+int spool_remove_below(struct spool *s, uint64_t sequence);
+int spool_commit(struct spool *s, uint64_t oldest, uint64_t next);
+
+/* That so many bytes of frames need not be kept any more: acknowledged, or found damaged. */
+void spool_release(struct spool *s, uint64_t bytes);
+
+/* Writes the head alone: for sequences that are given while the spool cannot be written. */
+void spool_tell(struct spool *s, uint64_t oldest, uint64_t next);
+
+/* As spool_file_read(). */
+enum spool_result spool_read(struct spool *s, uint64_t sequence, struct window_batch *batch);
+void spool_read_end(struct spool *s);
+
+/* Has what was committed synced, if anything was; copies the log when it is long. Does not wait. */
+void spool_sync(struct spool *s);
+
+/* When nothing is in it: gives the room back. */
+void spool_shrink(struct spool *s);
+
+/* What counts against its limit. */
+uint64_t spool_bytes(const struct spool *s);
+struct spool_state spool_state(struct spool *s);
+
+#endif

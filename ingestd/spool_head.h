@@ -1,0 +1,39 @@
+/*
+ * The head of the spool: a line or two of text beside the SQLite file, overwritten at each commit,
+ * that tells which sequences the spool must hold. SQLite forgets the last transactions without a
+ * word when the end of its log is cut off; the head is what makes the loss known, and keeps a
+ * sequence from being given twice. It is not synced: after a power failure it may be as old as the
+ * rest.
+ */
+#ifndef EZREPO_INGESTD_SPOOL_HEAD_H
+#define EZREPO_INGESTD_SPOOL_HEAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spool_head {
+    uint8_t instance[16];
+    uint64_t oldest; /* lowest sequence not acknowledged */
+    uint64_t next;   /* to be given */
+    bool closed;     /* in good order: nothing was given after this was written */
+    char boot[37];   /* of the machine: what was written since then survives a killed process */
+};
+
+/*
+ * Opens the file, made when there is none, and locks it, so that a spool has one process. The
+ * descriptor, or -1 after an error was logged.
+ */
+int spool_head_open(const char *file);
+
+/* 0, or -1 when there is nothing in it, or nothing that can be believed. */
+int spool_head_read(int fd, struct spool_head *head);
+/* 0, or -1 (errno). The boot is that of the present. */
+int spool_head_write(int fd, struct spool_head *head);
+
+/* Whether it was written since the machine started. */
+bool spool_head_is_of_this_boot(const struct spool_head *head);
+
+/* "8c2f0c5e-....", for logs and files. */
+void spool_uuid_text(const uint8_t uuid[16], char text[37]);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+ * The thread shares nothing with the loop but what the mutex guards; SQLite's connection is its
+ * own. The log is copied twice: first beside the commits that go on meanwhile (PASSIVE), which is
+ * nearly all of the work, then what came since, with commits held off (RESTART): these see
+ * SPOOL_BUSY for some milliseconds and try again. After that the log is written from its start.
+ */
+#include "ingestd/spool_keeper.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+
+#define PATIENCE_MS 2000 /* for a commit that is under way */
+
+struct spool_keeper {
+    sqlite3 *db;
+    pthread_t thread;
+    pthread_mutex_t mutex;
+    pthread_cond_t wake;
+    bool sync, copy, quit; /* asked for */
+    struct spool_keeper_counts counts;
+};
+
+/* Through SQLite's own descriptor: another one, closed, would drop SQLite's locks on the file. */
+static int sync_log(struct spool_keeper *k)
+{
+    sqlite3_file *log = NULL;
+    int rc = sqlite3_file_control(k->db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (rc != SQLITE_OK || log == NULL || log->pMethods == NULL) {
+        return SQLITE_ERROR;
+    }
+    return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
+static int copy_log(struct spool_keeper *k)
+{
+    int rc = sqlite3_wal_checkpoint_v2(k->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (rc == SQLITE_OK) {
+        rc = sqlite3_wal_checkpoint_v2(k->db, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+    }
+    return rc == SQLITE_BUSY ? SQLITE_OK : rc; /* it will be asked for again */
+}
+
+static void work(struct spool_keeper *k, bool copy)
+{
+    static struct log_limit said;
+    int64_t began_us = daemon_clock_us();
+    int rc = sync_log(k);
+    int64_t took_us = daemon_clock_us() - began_us;
+    if (rc == SQLITE_OK && copy) {
+        rc = copy_log(k);
+    }
+    if (rc != SQLITE_OK && log_allowed(&said, 2)) {
+        log_error("spool.sync",
+                  "error=\"%s\" effect=\"a power failure may lose what was received\"",
+                  sqlite3_errstr(rc));
+    }
+    pthread_mutex_lock(&k->mutex);
+    k->counts.syncs++;
+    k->counts.copies += copy && rc == SQLITE_OK ? 1 : 0;
+    k->counts.failing = rc != SQLITE_OK;
+    k->counts.failures += rc != SQLITE_OK ? 1 : 0;
+    if ((uint64_t)took_us > k->counts.longest_sync_us) {
+        k->counts.longest_sync_us = (uint64_t)took_us;
+    }
+    pthread_mutex_unlock(&k->mutex);
+}
+
+static void *keep(void *context)
+{
+    struct spool_keeper *k = context;
+    pthread_mutex_lock(&k->mutex);
+    for (;;) {
+        while (!k->sync && !k->copy && !k->quit) {
+            pthread_cond_wait(&k->wake, &k->mutex);
+        }
+        if (!k->sync && !k->copy) {
+            break; /* all that was asked for is done */
+        }
+        bool copy = k->copy;
+        k->sync = k->copy = false;
+        pthread_mutex_unlock(&k->mutex);
+        work(k, copy);
+        pthread_mutex_lock(&k->mutex);
+    }
+    pthread_mutex_unlock(&k->mutex);
+    return NULL;
+}
+
+/* Signals are for the loop. */
+static int start_thread(struct spool_keeper *k)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int rc = pthread_create(&k->thread, NULL, keep, k);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}
+
+struct spool_keeper *spool_keeper_new(const char *file)
+{
+    struct spool_keeper *k = calloc(1, sizeof *k);
+    int rc = SQLITE_NOMEM;
+    if (k != NULL) {
+        rc = sqlite3_open_v2(file, &k->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(k->db, PATIENCE_MS);
+        /* The first statement that reads opens the log. */
+        rc = sqlite3_exec(k->db, "PRAGMA synchronous = NORMAL; SELECT count(*) FROM sqlite_master",
+                          NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK) {
+        pthread_mutex_init(&k->mutex, NULL);
+        pthread_cond_init(&k->wake, NULL);
+        if (start_thread(k) == 0) {
+            return k;
+        }
+        pthread_cond_destroy(&k->wake);
+        pthread_mutex_destroy(&k->mutex);
+        rc = SQLITE_NOMEM;
+    }
+    log_error("spool.keeper", "file=%s error=\"%s\"", file, sqlite3_errstr(rc));
+    if (k != NULL) {
+        sqlite3_close(k->db);
+        free(k);
+    }
+    return NULL;
+}
+
+void spool_keeper_free(struct spool_keeper **k)
+{
+    if (*k == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&(*k)->mutex);
+    (*k)->quit = true;
+    pthread_cond_signal(&(*k)->wake);
+    pthread_mutex_unlock(&(*k)->mutex);
+    pthread_join((*k)->thread, NULL);
+    pthread_cond_destroy(&(*k)->wake);
+    pthread_mutex_destroy(&(*k)->mutex);
+    sqlite3_db_config((*k)->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_close((*k)->db);
+    free(*k);
+    *k = NULL;
+}
+
+static void ask(struct spool_keeper *k, bool copy)
+{
+    pthread_mutex_lock(&k->mutex);
+    k->sync = true;
+    k->copy = k->copy || copy;
+    pthread_cond_signal(&k->wake);
+    pthread_mutex_unlock(&k->mutex);
+}
+
+void spool_keeper_sync(struct spool_keeper *k)
+{
+    ask(k, false);
+}
+
+void spool_keeper_copy(struct spool_keeper *k)
+{
+    ask(k, true);
+}
+
+struct spool_keeper_counts spool_keeper_counts(struct spool_keeper *k)
+{
+    pthread_mutex_lock(&k->mutex);
+    struct spool_keeper_counts counts = k->counts;
+    pthread_mutex_unlock(&k->mutex);
+    return counts;
+}

@@ -1,0 +1,33 @@
+/*
+ * A thread that makes lasting what ingestd commits: syncs the write-ahead log when asked, and
+ * copies it into the file when it has become long. ingestd's loop must never wait for a disk, or
+ * the kernel drops datagrams.
+ */
+#ifndef EZREPO_INGESTD_SPOOL_KEEPER_H
+#define EZREPO_INGESTD_SPOOL_KEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spool_keeper;
+
+/* Since the start. */
+struct spool_keeper_counts {
+    uint64_t syncs, copies, failures;
+    uint64_t longest_sync_us;
+    bool failing; /* the last one did */
+};
+
+/* With a connection of its own to a spool that is open. NULL after an error was logged. */
+struct spool_keeper *spool_keeper_new(const char *file);
+
+/* Ends what is under way, and the thread. */
+void spool_keeper_free(struct spool_keeper **k);
+
+/* All that is committed by now is to be synced, or also copied; several calls may be one work. */
+void spool_keeper_sync(struct spool_keeper *k);
+void spool_keeper_copy(struct spool_keeper *k);
+
+struct spool_keeper_counts spool_keeper_counts(struct spool_keeper *k);
+
+#endif

@@ -1,0 +1,493 @@
+/*
+ * Checking, recovering and settling. Files, all in spool_dir:
+ *   spool.sqlite, -wal, -shm   the spool
+ *   spool.head                 see spool_head.h
+ *   spool.reserve              room that a full disk leaves us to start with
+ *   spool.sqlite.new           a recovery under way: begun again when it was interrupted
+ *   spool.sqlite.recovered     a recovery that is done but for the renaming: finished first
+ *   spool.sqlite.damaged-TIME  what was moved aside, with -wal, and .txt that says what is missing
+ */
+#include "ingestd/spool_start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "ingestd/spool_salvage.h"
+
+#define RESERVE_BYTES      ((off_t)4 * 1024 * 1024)
+#define ROWS_A_TRANSACTION 64
+#define RANGES_LOGGED      20
+
+struct recovery {
+    struct spool_file *into;
+    struct spool_head *head; /* NULL: there is none to be believed */
+    uint8_t instance[16];
+    bool instance_known;
+    uint64_t rows;
+    enum spool_result result;
+};
+
+/* Missing sequences, found by walking through those there are. */
+struct gaps {
+    uint64_t expected; /* next */
+    uint64_t end;      /* none is expected from here on */
+    uint64_t missing, ranges;
+    FILE *report; /* may be NULL */
+};
+
+bool spool_path(char path[SPOOL_PATH_BYTES], const char *dir, const char *name)
+{
+    int n = snprintf(path, SPOOL_PATH_BYTES, "%s/%s", dir, name);
+    return n > 0 && n < SPOOL_PATH_BYTES;
+}
+
+static void path_of(char path[SPOOL_PATH_BYTES], const char *dir, const char *suffix)
+{
+    /* The folder's length was checked by spool_start(). */
+    snprintf(path, SPOOL_PATH_BYTES, "%s/" SPOOL_FILE_NAME "%s", dir, suffix);
+}
+
+/* ---- first look ---- */
+
+static off_t size_of(const char *dir, const char *suffix)
+{
+    char path[SPOOL_PATH_BYTES];
+    struct stat st;
+    path_of(path, dir, suffix);
+    return stat(path, &st) == -1 ? -1 : st.st_size;
+}
+
+/*
+ * Whether SQLite may be let near the file: a header that says other than what ours always say makes
+ * it discard the log.
+ */
+static bool looks_whole(const char *dir)
+{
+    static const uint8_t expected[24] = "SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20";
+    uint8_t found[24] = {0};
+    char path[SPOOL_PATH_BYTES];
+    off_t size = size_of(dir, ""), log = size_of(dir, "-wal");
+    if (size <= 0) {
+        return log <= 0; /* new */
+    }
+    path_of(path, dir, "");
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return true; /* SQLite says why */
+    }
+    ssize_t n = pread(fd, found, sizeof found, 0);
+    close(fd);
+    return n == sizeof found && memcmp(found, expected, 23) == 0 && found[23] == 0x20;
+}
+
+/* ---- recovering ---- */
+
+static int take_row(void *context, const struct spool_row *row)
+{
+    struct recovery *r = context;
+    uint64_t sequence = row->batch.sequence;
+    if (!r->instance_known) {
+        memcpy(r->instance, row->instance, sizeof r->instance);
+        r->instance_known = true;
+    }
+    if (memcmp(r->instance, row->instance, sizeof r->instance) != 0 || sequence == 0 ||
+        sequence > INT64_MAX || (r->head != NULL && sequence < r->head->oldest)) {
+        return 0; /* long acknowledged, left in a page that is free */
+    }
+    r->result = spool_file_put(r->into, row);
+    if (r->result == SPOOL_OK && ++r->rows % ROWS_A_TRANSACTION == 0) {
+        r->result = spool_file_commit(r->into);
+        if (r->result == SPOOL_OK) {
+            r->result = spool_file_begin(r->into);
+        }
+    }
+    return r->result == SPOOL_OK ? 0 : 1;
+}
+
+static int open_to_read(const char *dir, const char *suffix, const char *otherwise)
+{
+    char path[SPOOL_PATH_BYTES];
+    path_of(path, dir, suffix);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    return fd == -1 && otherwise != NULL ? open(otherwise, O_RDONLY | O_CLOEXEC) : fd;
+}
+
+static void remove_file(const char *dir, const char *suffix)
+{
+    char path[SPOOL_PATH_BYTES];
+    path_of(path, dir, suffix);
+    unlink(path);
+}
+
+static int rename_file(const char *dir, const char *from_suffix, const char *to_suffix)
+{
+    char from[SPOOL_PATH_BYTES], to[SPOOL_PATH_BYTES];
+    path_of(from, dir, from_suffix);
+    path_of(to, dir, to_suffix);
+    if (rename(from, to) == -1 && errno != ENOENT) {
+        log_errno("spool.rename", "from=%s to=%s", from, to);
+        return -1;
+    }
+    return 0;
+}
+
+/* Moves the damaged files aside and the recovered one into their place; may be interrupted and
+ * called again. The log goes first, so that the recovered file never meets it. */
+static int change_places(const char *dir, const char *damaged)
+{
+    char log[100];
+    snprintf(log, sizeof log, "%s-wal", damaged);
+    remove_file(dir, "-shm");
+    return rename_file(dir, "-wal", log) == -1 || rename_file(dir, "", damaged) == -1 ||
+                   rename_file(dir, ".recovered", "") == -1
+               ? -1
+               : 0;
+}
+
+static void damaged_suffix(char suffix[64])
+{
+    int64_t now_us = daemon_now_us();
+    time_t seconds = (time_t)(now_us / 1000000);
+    struct tm utc;
+    char text[32];
+    gmtime_r(&seconds, &utc);
+    strftime(text, sizeof text, "%Y%m%dT%H%M%S", &utc);
+    snprintf(suffix, 64, ".damaged-%s.%06dZ", text, (int)(now_us % 1000000));
+}
+
+/* Copies all that can be read into spool.sqlite.recovered: 0, or -1 after an error was logged. */
+static int salvage_into_new(const char *dir, struct recovery *r)
+{
+    char path[SPOOL_PATH_BYTES], fault[200];
+    int rc = -1, db = -1, log = -1;
+    remove_file(dir, ".new");
+    remove_file(dir, ".new-wal");
+    remove_file(dir, ".new-shm");
+    path_of(path, dir, ".new");
+    r->into = spool_file_open(path, &r->result, fault);
+    if (r->into == NULL) {
+        log_error("spool.recover", "file=%s error=\"%s\"", path, fault);
+        return -1;
+    }
+    spool_file_copy_itself(r->into);
+    db = open_to_read(dir, "", "/dev/null");
+    log = open_to_read(dir, "-wal", NULL);
+    if (db == -1) {
+        log_errno("spool.recover", "dir=%s", dir);
+        goto done;
+    }
+    r->result = spool_file_begin(r->into);
+    if (r->result == SPOOL_OK) {
+        int found = spool_salvage(db, log, take_row, r);
+        if (found == -1) {
+            log_errno("spool.recover", "dir=%s", dir);
+            goto done;
+        }
+        r->result = found == 0 ? spool_file_commit(r->into) : r->result;
+    }
+    if (r->result != SPOOL_OK) {
+        log_error("spool.recover", "file=%s error=\"%s\"", path, spool_file_fault(r->into));
+        goto done;
+    }
+    rc = 0;
+done:
+    if (db != -1) {
+        close(db);
+    }
+    if (log != -1) {
+        close(log);
+    }
+    spool_file_close(&r->into, false);
+    return rc == 0 ? rename_file(dir, ".new", ".recovered") : -1;
+}
+
+/* ---- what is missing ---- */
+
+static void note_gap(struct gaps *g, uint64_t end)
+{
+    end = end < g->end ? end : g->end;
+    if (g->expected >= end || end - g->expected >= SPOOL_LEAP) {
+        return; /* none, or numbers that were skipped */
+    }
+    g->missing += end - g->expected;
+    if (g->report != NULL) {
+        fprintf(g->report, "missing sequences %" PRIu64 " to %" PRIu64 "\n", g->expected, end - 1);
+    }
+    if (++g->ranges <= RANGES_LOGGED) {
+        log_error("spool.missing", "first=%" PRIu64 " last=%" PRIu64 " batches=%" PRIu64,
+                  g->expected, end - 1, end - g->expected);
+    }
+}
+
+static void see_sequence(void *context, uint64_t sequence)
+{
+    struct gaps *g = context;
+    note_gap(g, sequence);
+    g->expected = sequence + 1 > g->expected ? sequence + 1 : g->expected;
+}
+
+/* Tells, to the batch, what the head says must be there and is not. */
+static void report_missing(const char *dir, const char *damaged, const char *why,
+                           struct spool_file *file, const struct spool_head *head,
+                           struct spool_found *found)
+{
+    char path[SPOOL_PATH_BYTES], suffix[100];
+    snprintf(suffix, sizeof suffix, "%s.txt", damaged);
+    path_of(path, dir, suffix);
+    struct gaps g = {.expected = head != NULL ? head->oldest : found->content.first,
+                     .end = head != NULL && head->next > found->content.last
+                                ? head->next
+                                : found->content.last + 1,
+                     .report = fopen(path, "we")};
+    if (g.report != NULL) {
+        char uuid[37];
+        spool_uuid_text(found->content.instance, uuid);
+        fprintf(g.report,
+                "The spool was damaged: %s.\n%s"
+                "Recovered, to be pushed again: %" PRIu64 " batches with %" PRIu64
+                " records and %" PRIu64 " rejects.\n",
+                why,
+                head != NULL ? ""
+                             : "Its head could not be read: batches after the last one recovered "
+                               "may be missing, too.\n",
+                found->content.batches, found->content.records, found->content.rejects);
+    }
+    if (spool_file_sequences(file, see_sequence, &g) == SPOOL_OK) {
+        note_gap(&g, g.end);
+    }
+    if (g.report != NULL) {
+        fprintf(g.report, "Missing batches: %" PRIu64 ".\n", g.missing);
+        fclose(g.report);
+    }
+    found->damaged = true;
+    found->missing = g.missing;
+    snprintf(found->text, sizeof found->text,
+             "was damaged; recovered %" PRIu64 " batches with %" PRIu64 " records, missing %" PRIu64
+             " batches; moved aside as " SPOOL_FILE_NAME "%s",
+             found->content.batches, found->content.records, g.missing, damaged);
+    log_error("spool.recovered",
+              "reason=\"%s\" recovered_batches=%" PRIu64 " recovered_records=%" PRIu64
+              " recovered_rejects=%" PRIu64 " missing_batches=%" PRIu64 " ranges=%" PRIu64
+              " head=%s report=%s",
+              why, found->content.batches, found->content.records, found->content.rejects,
+              g.missing, g.ranges, head != NULL ? "read" : "unreadable", path);
+}
+
+/* ---- opening ---- */
+
+/* A disk that is full leaves no room for SQLite's own: what was reserved is given back for it. */
+static void set_reserve(const char *dir, bool keep)
+{
+    char path[SPOOL_PATH_BYTES];
+    struct stat st;
+    if (!spool_path(path, dir, "spool.reserve")) {
+        return;
+    }
+    if (!keep) {
+        unlink(path);
+        return;
+    }
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return;
+    }
+    if (fstat(fd, &st) == -1 || st.st_size < RESERVE_BYTES) {
+        if (posix_fallocate(fd, 0, RESERVE_BYTES) != 0) {
+            unlink(path); /* no room: another time */
+        }
+    }
+    close(fd);
+}
+
+static struct spool_file *open_file(const char *dir, enum spool_result *result, char fault[200])
+{
+    char path[SPOOL_PATH_BYTES];
+    path_of(path, dir, "");
+    struct spool_file *file = spool_file_open(path, result, fault);
+    if (file == NULL && *result == SPOOL_FAILED) {
+        set_reserve(dir, false);
+        file = spool_file_open(path, result, fault);
+    }
+    return file;
+}
+
+/* Opens and checks. NULL: *result and fault say why; all is as it was. */
+static struct spool_file *open_checked(const char *dir, const struct spool_head *head,
+                                       struct spool_content *content, enum spool_result *result,
+                                       char fault[200])
+{
+    if (!looks_whole(dir)) {
+        snprintf(fault, 200, "the header of the file is not that of a spool");
+        *result = SPOOL_DAMAGED;
+        return NULL;
+    }
+    struct spool_file *file = open_file(dir, result, fault);
+    if (file == NULL) {
+        return NULL;
+    }
+    *result = spool_file_check(file, content);
+    if (*result != SPOOL_OK) {
+        snprintf(fault, 200, "%s", spool_file_fault(file));
+    } else if (head != NULL) {
+        bool other = content->rows > 0 &&
+                     memcmp(content->instance, head->instance, sizeof head->instance) != 0;
+        uint64_t from = head->oldest > content->last ? head->oldest : content->last + 1;
+        if (!other && from < head->next) {
+            snprintf(fault, 200, "the last transactions are missing");
+            *result = SPOOL_DAMAGED;
+        }
+    }
+    if (*result != SPOOL_OK) {
+        spool_file_close(&file, true);
+    }
+    return file;
+}
+
+/* ---- settling ---- */
+
+static int make_instance(uint8_t instance[16])
+{
+    if (getrandom(instance, 16, 0) != 16) {
+        log_errno("spool.instance", "bytes=16");
+        return -1;
+    }
+    instance[6] = (uint8_t)((instance[6] & 0x0f) | 0x40);
+    instance[8] = (uint8_t)((instance[8] & 0x3f) | 0x80);
+    return 0;
+}
+
+/*
+ * The instance and the next sequence. Rows of acknowledged batches go; and a row, marked as
+ * acknowledged, stands right before the next sequence, so that the file alone tells it.
+ */
+static int settle(struct spool_file *file, const struct spool_head *head, struct spool_found *found)
+{
+    struct spool_content *content = &found->content;
+    bool known = head != NULL && (content->rows == 0 || memcmp(head->instance, content->instance,
+                                                               sizeof head->instance) == 0);
+    found->next = content->last + 1;
+    if (known && head->next > found->next) {
+        found->next = head->next;
+    }
+    bool certain = known && (head->closed || spool_head_is_of_this_boot(head));
+    if (found->next > 1 && !certain) {
+        found->next += SPOOL_LEAP;
+        log_warn("spool.leap", "next=%" PRIu64 " reason=\"%s\"", found->next,
+                 known ? "the machine was restarted while ingestd ran" : "the head is not known");
+    }
+    if (content->rows > 0 || known) {
+        memcpy(found->instance, content->rows > 0 ? content->instance : head->instance, 16);
+    } else if (make_instance(found->instance) == -1) {
+        return -1;
+    }
+    struct spool_row mark = {.batch = {.sequence = found->next - 1, .kind = BATCH_REJECTS}};
+    memcpy(mark.instance, found->instance, sizeof mark.instance);
+    uint64_t removed = 0;
+    enum spool_result result = spool_file_begin(file);
+    if (result == SPOOL_OK && known && head->oldest > content->first) {
+        result = spool_file_remove_below(file, head->oldest, &removed);
+    }
+    if (result == SPOOL_OK && mark.batch.sequence > content->last) {
+        result = spool_file_put(file, &mark);
+    }
+    if (result == SPOOL_OK) {
+        result = spool_file_commit(file);
+    }
+    if (result == SPOOL_OK && removed > 0) {
+        result = spool_file_check(file, content);
+    } else if (result == SPOOL_OK && mark.batch.sequence > content->last) {
+        content->rows++;
+    }
+    if (result != SPOOL_OK) {
+        /* What it says is true all the same; writing is tried again later. */
+        log_error("spool.settle", "error=\"%s\"", spool_file_fault(file));
+    }
+    return 0;
+}
+
+/* The damaged spool aside, a new one with what could be read in its place. */
+static struct spool_file *recover(const char *dir, struct spool_head *head, const char *why,
+                                  struct spool_found *found)
+{
+    struct recovery r = {.head = head};
+    char damaged[64], fault[200];
+    enum spool_result result;
+    log_error("spool.damaged", "dir=%s reason=\"%s\"", dir, why);
+    if (head != NULL) {
+        memcpy(r.instance, head->instance, sizeof r.instance);
+        r.instance_known = true;
+    }
+    damaged_suffix(damaged);
+    if (salvage_into_new(dir, &r) == -1 || change_places(dir, damaged) == -1) {
+        return NULL;
+    }
+    struct spool_file *file = open_checked(dir, NULL, &found->content, &result, fault);
+    if (file == NULL) {
+        log_error("spool.recover", "dir=%s error=\"%s\"", dir, fault);
+        return NULL;
+    }
+    report_missing(dir, damaged, why, file, head, found);
+    return file;
+}
+
+static int make_folder(const char *dir)
+{
+    char path[SPOOL_PATH_BYTES];
+    if (strlen(dir) > SPOOL_PATH_BYTES - 200 || !spool_path(path, dir, "spool.head")) {
+        log_error("spool.dir", "expected=\"a path of at most %d bytes\"", SPOOL_PATH_BYTES - 200);
+        return -1;
+    }
+    if (mkdir(dir, 0700) == -1 && errno != EEXIST) {
+        log_errno("spool.dir", "dir=%s", dir);
+        return -1;
+    }
+    return 0;
+}
+
+struct spool_file *spool_start(const char *dir, int *head_fd, struct spool_found *found)
+{
+    char path[SPOOL_PATH_BYTES], fault[200] = "", damaged[64];
+    struct spool_head head_read, *head = NULL;
+    struct spool_file *file = NULL;
+    enum spool_result result = SPOOL_FAILED;
+    *found = (struct spool_found){0};
+    *head_fd = -1;
+    if (make_folder(dir) == -1 || !spool_path(path, dir, "spool.head")) {
+        return NULL;
+    }
+    *head_fd = spool_head_open(path);
+    if (*head_fd == -1) {
+        return NULL;
+    }
+    if (spool_head_read(*head_fd, &head_read) == 0) {
+        head = &head_read;
+    }
+    damaged_suffix(damaged);
+    if (size_of(dir, ".recovered") >= 0 && change_places(dir, damaged) == -1) {
+        goto failed;
+    }
+    file = open_checked(dir, head, &found->content, &result, fault);
+    if (file == NULL && result == SPOOL_DAMAGED) {
+        file = recover(dir, head, fault, found);
+    } else if (file == NULL) {
+        log_error("spool.open", "dir=%s error=\"%s\"", dir, fault);
+    }
+    if (file == NULL || settle(file, head, found) == -1) {
+        goto failed;
+    }
+    set_reserve(dir, true);
+    return file;
+failed:
+    spool_file_close(&file, true);
+    close(*head_fd);
+    *head_fd = -1;
+    return NULL;
+}

@@ -1,0 +1,37 @@
+/*
+ * What happens to a spool before it is used: it is looked at from end to end, and when anything in
+ * it is damaged or missing, moved aside, all that can be read of it copied into a new one, and the
+ * rest reported by its sequences.
+ */
+#ifndef EZREPO_INGESTD_SPOOL_START_H
+#define EZREPO_INGESTD_SPOOL_START_H
+
+#include "ingestd/spool_file.h"
+#include "ingestd/spool_head.h"
+
+/* Sequences are skipped by so many where it is not known which were given last. */
+#define SPOOL_LEAP ((uint64_t)1 << 32)
+
+#define SPOOL_PATH_BYTES 4096
+
+struct spool_found {
+    uint8_t instance[16];
+    uint64_t next;                /* sequence to be given */
+    struct spool_content content; /* of the file as it is now */
+    bool damaged;                 /* it was, or part of it was missing */
+    uint64_t missing;             /* batches of which nothing could be read */
+    char text[200];               /* for the status */
+};
+
+/*
+ * Opens the spool in the folder, made when there is none, and its head (*head_fd, locked). NULL
+ * after an error was logged. The caller owns both.
+ */
+struct spool_file *spool_start(const char *dir, int *head_fd, struct spool_found *found);
+
+/* DIR/NAME into path; false when it is too long. */
+bool spool_path(char path[SPOOL_PATH_BYTES], const char *dir, const char *name);
+
+#define SPOOL_FILE_NAME "spool.sqlite"
+
+#endif
