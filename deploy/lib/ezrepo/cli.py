@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any, Callable, List
 
-from . import initialise, lifecycle, pki, status, supervisor
+from . import initialise, ledger, lifecycle, pki, status, supervisor
 from .errors import Failure, Usage
 from .state import Account, State, default_directory, program
 
@@ -61,6 +61,12 @@ def cmd_status(state: State, args: argparse.Namespace) -> int:
     found = status.collect(state)
     print(json.dumps(found, indent=2) if args.json else status.table(found))
     return 0 if found["ok"] else 1
+
+
+def cmd_ledger(state: State, args: argparse.Namespace) -> int:
+    found = ledger.collect(state, args)
+    print(json.dumps(found, indent=2) if args.json else ledger.table(found))
+    return 0 if found["closes"] else 1
 
 
 def cmd_scale(state: State, args: argparse.Namespace) -> int:
@@ -197,6 +203,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("process", nargs="?", default="")
     sub = add("status", cmd_status, "what runs and what it counted; exit code 1 unless all is running")
     sub.add_argument("--json", action="store_true", help="everything, for programs")
+    _add_ledger(add("ledger", cmd_ledger, "what came in, from whom, what became of it; exit code 1 unless it adds up"))
     sub = add("scale", cmd_scale, "change how many classifyds there are, also while running")
     sub.add_argument("process", metavar="classifyd")
     sub.add_argument("count", metavar="N", type=int)
@@ -228,6 +235,17 @@ def _add_init(sub: argparse.ArgumentParser) -> None:
                      help="a name or address of the gateway's that its certificate is good for, besides"
                      " localhost and the machine's; the first one stands in its links")
     sub.add_argument("--classifyd", type=int, default=1, metavar="N", help="how many classifyds (1)")
+
+
+def _add_ledger(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--since", metavar="TIME", default="",
+                     help='received in the hours from then on: "2026-11-21 10:00" (UTC), or how long ago: 2h, 1d12h')
+    sub.add_argument("--until", metavar="TIME", default="", help="before then, likewise")
+    sub.add_argument("--instance", metavar="UUID", default="", help="by this ingestd only")
+    sub.add_argument("--sender", metavar="ADDRESS", default="", help="from this sender only")
+    sub.add_argument("--verify", action="store_true",
+                     help="count the stored records again, all of them, and compare")
+    sub.add_argument("--json", action="store_true", help="everything, for programs")
 
 
 def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:

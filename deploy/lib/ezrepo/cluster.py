@@ -8,7 +8,7 @@ import glob
 import os
 import subprocess
 import time
-from typing import List
+from typing import Dict, List
 
 from .errors import Failure
 from .state import Account, State, make_directory
@@ -174,6 +174,13 @@ def _ask(connection: str, own: Account, option: str, question: str) -> str:
                      "-c", question], own).strip()
     except Failure as failure:
         raise Failure(f"{option}: {failure}") from None
+
+
+def query(connection: str, own: Account, script: str, variables: Dict[str, str]) -> str:
+    """What psql prints for a script, unaligned and without headings; :'name' in it is quoted by psql."""
+    given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+    return _run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *given,
+                 "-d", connection, "-f", "-"], own, script)
 
 
 def _client_directory() -> str:
