@@ -46,6 +46,12 @@ int ctl_options(const struct ctl_command *command,
 int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value);
 
 /*
+ * A time (UTC unless it has an offset), or how long ago: "1d12h", "90m"; microseconds since 1970.
+ * -1 when it is none.
+ */
+int ctl_time(const char *text, int64_t *us);
+
+/*
  * The whole file ("-" is standard input) in the arena, NUL-terminated; at most limit bytes. .at is
  * NULL after a complaint.
  */
@@ -58,5 +64,6 @@ int ctl_periods(const struct ctl_command *self, int argc, char **argv);
 int ctl_events(const struct ctl_command *self, int argc, char **argv);
 int ctl_records(const struct ctl_command *self, int argc, char **argv);
 int ctl_grading(const struct ctl_command *self, int argc, char **argv);
+int ctl_rebuild(const struct ctl_command *self, int argc, char **argv);
 
 #endif

@@ -13,6 +13,7 @@ static const struct ctl_command commands[] = {
     {"events", "", "Lists changes of quality, newest first.", ctl_events},
     {"records", "", "Lists the records themselves, newest first.", ctl_records},
     {"grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},
+    {"rebuild", "", "Computes periods, events and roll-ups from the records again.", ctl_rebuild},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "common/when.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 
@@ -130,6 +132,45 @@ int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value)
     }
     *value = n;
     return 0;
+}
+
+/* "1d12h", "90m", "30s": units descending, each once. -1 when it is none. */
+static int duration(const char *text, int64_t *us)
+{
+    static const struct {
+        char unit;
+        int64_t us;
+    } units[] = {
+        {'d', INT64_C(86400000000)}, {'h', INT64_C(3600000000)}, {'m', 60000000}, {'s', 1000000}};
+    const char *at = text;
+    *us = 0;
+    for (int i = 0; i < 4 && *at != '\0'; i++) {
+        size_t digits = strspn(at, "0123456789");
+        if (digits == 0 || digits > 9 || at[digits] != units[i].unit) {
+            continue;
+        }
+        int64_t n = 0;
+        for (size_t k = 0; k < digits; k++) {
+            n = n * 10 + (at[k] - '0');
+        }
+        if (n > 1000000) {
+            return -1;
+        }
+        *us += n * units[i].us;
+        at += digits + 1;
+    }
+    return *at == '\0' && at != text ? 0 : -1;
+}
+
+int ctl_time(const char *text, int64_t *us)
+{
+    struct timespec now;
+    if (duration(text, us) == 0) {
+        clock_gettime(CLOCK_REALTIME, &now);
+        *us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - *us;
+        return 0;
+    }
+    return when_time_parse(slice_of(text), us);
 }
 
 struct slice ctl_read_file(struct arena *a, const char *file, size_t limit)

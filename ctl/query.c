@@ -1,7 +1,6 @@
 /* The commands that ask by criteria: query, periods, events, records. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "common/pattern.h"
 #include "common/when.h"
@@ -71,47 +70,15 @@ static const char *grade_range(struct arena *a, const char *text)
     return arena_printf(a, "%c ... %c", low, high);
 }
 
-/* "1d12h", "90m", "30s": units descending, each once. -1 when it is none. */
-static int duration(const char *text, int64_t *us)
-{
-    static const struct {
-        char unit;
-        int64_t us;
-    } units[] = {
-        {'d', INT64_C(86400000000)}, {'h', INT64_C(3600000000)}, {'m', 60000000}, {'s', 1000000}};
-    const char *at = text;
-    *us = 0;
-    for (int i = 0; i < 4 && *at != '\0'; i++) {
-        size_t digits = strspn(at, "0123456789");
-        if (digits == 0 || digits > 9 || at[digits] != units[i].unit) {
-            continue;
-        }
-        int64_t n = 0;
-        for (size_t k = 0; k < digits; k++) {
-            n = n * 10 + (at[k] - '0');
-        }
-        if (n > 1000000) {
-            return -1;
-        }
-        *us += n * units[i].us;
-        at += digits + 1;
-    }
-    return *at == '\0' && at != text ? 0 : -1;
-}
-
 /* One end of the range in mPlane's words; NULL after a complaint. */
 static const char *time_of(struct arena *a, const char *option, const char *text)
 {
-    struct timespec now;
     int64_t us;
     char buffer[WHEN_TEXT];
     if (strcmp(text, "past") == 0 || strcmp(text, "now") == 0 || strcmp(text, "future") == 0) {
         return text;
     }
-    if (duration(text, &us) == 0) {
-        clock_gettime(CLOCK_REALTIME, &now);
-        us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - us;
-    } else if (when_time_parse(slice_of(text), &us) == -1) {
+    if (ctl_time(text, &us) == -1) {
         ctl_usage(
             "--%s: expected a time such as \"2026-11-21 10:00\", or how long ago, such as 2h; "
             "found \"%s\"",

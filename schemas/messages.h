@@ -150,7 +150,7 @@ enum query_kind {
     UINT(grading_version, UINT32_MAX)                                                              \
     UINT(timeout_ms, 3600000) /* 0: queryd's default */
 
-/* mplane-gw to queryd: nobody waits for that answer any more. */
+/* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS) UINT(id, UINT64_MAX)
 
 enum answer_status {
@@ -200,6 +200,40 @@ enum answer_status {
     UINT(sender, LIMIT_SENDERS - 1) /* index into the batch's accounts */                          \
     STRS(values, 3 * LIMIT_COLUMNS, LIMIT_VALUE_BYTES)
 
+/*
+ * ezrepoctl to stored: compute periods, events and roll-ups from the records again. With verify
+ * nothing is changed. What begins before since_us is believed.
+ */
+#define REBUILD_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(verify, 1)                                                                                \
+    INT(since_us) /* INT64_MIN: from the first record */
+
+/*
+ * stored to ezrepoctl: how far it is, about every second, and what came of it, with `finished`. Of
+ * each kind: what the records say and is not stored, is stored and the records do not say, is
+ * stored otherwise.
+ */
+#define REBUILT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    UINT(finished, 1)                                                                              \
+    UINT(series, UINT64_MAX) /* done so far */                                                     \
+    UINT(series_all, UINT64_MAX)                                                                   \
+    UINT(records, UINT64_MAX)                                                                      \
+    UINT(hours, UINT64_MAX)                                                                        \
+    UINT(periods_missing, UINT64_MAX)                                                              \
+    UINT(periods_surplus, UINT64_MAX)                                                              \
+    UINT(periods_different, UINT64_MAX)                                                            \
+    UINT(events_missing, UINT64_MAX)                                                               \
+    UINT(events_surplus, UINT64_MAX)                                                               \
+    UINT(events_different, UINT64_MAX)                                                             \
+    UINT(rollups_missing, UINT64_MAX)                                                              \
+    UINT(rollups_surplus, UINT64_MAX)                                                              \
+    UINT(rollups_different, UINT64_MAX)                                                            \
+    STRS(first, 20, LIMIT_TEXT_BYTES) /* the first differences in words; once, with `finished` */
+
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
 #define MESSAGES(MESSAGE)                                                                          \
     MESSAGE(batch_header, BATCH_HEADER_FIELDS)                                                     \
@@ -215,7 +249,9 @@ enum answer_status {
     MESSAGE(answer, ANSWER_FIELDS)                                                                 \
     MESSAGE(schema, SCHEMA_FIELDS)                                                                 \
     MESSAGE(record, RECORD_FIELDS)                                                                 \
-    MESSAGE(account, ACCOUNT_FIELDS)
+    MESSAGE(account, ACCOUNT_FIELDS)                                                               \
+    MESSAGE(rebuild, REBUILD_FIELDS)                                                               \
+    MESSAGE(rebuilt, REBUILT_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -226,7 +262,7 @@ enum answer_status {
 #define ENDPOINT_BATCHES  "batches"  /* ingestd binds PUSH, classifyds connect PULL */
 #define ENDPOINT_GRADED   "graded"   /* stored binds PULL, classifyds connect PUSH */
 #define ENDPOINT_ANNOUNCE "announce" /* stored binds XPUB; ingestd and classifyds connect SUB */
-#define ENDPOINT_STORE    "store"    /* stored binds ROUTER, mplane-gw connects DEALER */
+#define ENDPOINT_STORE    "store"    /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
 #define ENDPOINT_QUERY    "query"    /* queryd binds ROUTER, mplane-gw connects DEALER */
 
 #endif

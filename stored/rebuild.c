@@ -1,0 +1,282 @@
+/*
+ * One rebuild at a time: who asked for it, how far it is, what came of it. The work itself is in
+ * rebuild_series.c and rebuild_hours.c.
+ */
+#include "stored/rebuild.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "stored/rebuild_work.h"
+
+#define STEP_US     INT64_C(25000)   /* of each call; flushes have the rest */
+#define PROGRESS_US INT64_C(1000000) /* how often the asker hears of it */
+#define PEER_BYTES  256              /* more than ZeroMQ's longest identity */
+
+enum phase { PHASE_NONE, PHASE_BEGIN, PHASE_SERIES, PHASE_HOURS };
+
+struct rebuild {
+    struct rebuild_job job;
+    struct rebuild_series *series;
+    struct rebuild_hours *hours;
+    enum phase phase;
+    zsock_t *socket; /* the asker's; not owned */
+    char peer[PEER_BYTES];
+    size_t peer_bytes;
+    uint64_t id;
+    int64_t told_us;
+};
+
+struct rebuild *rebuild_new(struct store *store)
+{
+    struct rebuild *r = calloc(1, sizeof *r);
+    if (r == NULL) {
+        return NULL;
+    }
+    r->job.store = store;
+    r->series = rebuild_series_new(&r->job);
+    r->hours = rebuild_hours_new(&r->job);
+    if (r->series == NULL || r->hours == NULL) {
+        rebuild_free(&r);
+    }
+    return r;
+}
+
+void rebuild_free(struct rebuild **r)
+{
+    if (*r != NULL) {
+        rebuild_series_free(&(*r)->series);
+        rebuild_hours_free(&(*r)->hours);
+        free(*r);
+        *r = NULL;
+    }
+}
+
+/* ---- answers ---- */
+
+void rebuild_tell(struct rebuild_found *found, const char *format, ...)
+{
+    va_list args;
+    if (found->text_count == REBUILD_TEXTS) {
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(found->texts[found->text_count++], sizeof found->texts[0], format, args);
+    va_end(args);
+}
+
+static void send_message(zsock_t *socket, struct slice peer, const struct rebuilt_message *m)
+{
+    static struct log_limit said;
+    struct pack p;
+    pack_init(&p);
+    rebuilt_encode(&p, m);
+    const struct slice frames[] = {peer, pack_bytes(&p)};
+    if ((!pack_ok(&p) || bus_send(socket, frames, 2) != 0) && log_allowed(&said, 5)) {
+        log_warn("rebuild.answer", "error=\"the asker is gone\"");
+    }
+    pack_release(&p);
+}
+
+static uint64_t sum(const struct rebuild_found *f)
+{
+    uint64_t n = 0;
+    for (int how = 0; how < 3; how++) {
+        n += f->periods[how] + f->events[how] + f->rollups[how];
+    }
+    return n;
+}
+
+static void answer(struct rebuild *r, enum answer_status status, const char *message, bool finished)
+{
+    const struct rebuild_found *f = &r->job.found;
+    struct slice first[REBUILD_TEXTS];
+    struct rebuilt_message m = {
+        .id = r->id,
+        .status = status,
+        .message = slice_of(message),
+        .finished = finished,
+        .series = f->series,
+        .series_all = f->series_all,
+        .records = f->records,
+        .hours = f->hours,
+        .periods_missing = f->periods[DIFFERENCE_MISSING],
+        .periods_surplus = f->periods[DIFFERENCE_SURPLUS],
+        .periods_different = f->periods[DIFFERENCE_CHANGED],
+        .events_missing = f->events[DIFFERENCE_MISSING],
+        .events_surplus = f->events[DIFFERENCE_SURPLUS],
+        .events_different = f->events[DIFFERENCE_CHANGED],
+        .rollups_missing = f->rollups[DIFFERENCE_MISSING],
+        .rollups_surplus = f->rollups[DIFFERENCE_SURPLUS],
+        .rollups_different = f->rollups[DIFFERENCE_CHANGED],
+        .first = first,
+        .first_count = finished ? f->text_count : 0,
+    };
+    for (uint32_t i = 0; i < f->text_count; i++) {
+        first[i] = slice_of(f->texts[i]);
+    }
+    send_message(r->socket, (struct slice){r->peer, r->peer_bytes}, &m);
+}
+
+static void note(const struct rebuild *r)
+{
+    const struct rebuild_found *f = &r->job.found;
+    daemon_note("rebuild",
+                "%s: series %" PRIu64 " of %" PRIu64 ", hours %" PRIu64 ", %" PRIu64 " %s",
+                r->job.verify ? "verifying" : "repairing", f->series, f->series_all, f->hours,
+                sum(f), r->job.verify ? "differences" : "repaired");
+}
+
+static void finish(struct rebuild *r, enum answer_status status, const char *message)
+{
+    const struct rebuild_found *f = &r->job.found;
+    answer(r, status, message, true);
+    log_info("rebuild.finished",
+             "verify=%d series=%" PRIu64 " records=%" PRIu64 " hours=%" PRIu64
+             " differences=%" PRIu64 " result=\"%s\"",
+             r->job.verify, f->series, f->records, f->hours, sum(f), message);
+    daemon_note("rebuild", "%s: %" PRIu64 " %s; %.100s", r->job.verify ? "verified" : "repaired",
+                sum(f), r->job.verify ? "differences" : "repaired", message);
+    rebuild_hours_end(r->hours);
+    r->phase = PHASE_NONE;
+}
+
+void rebuild_end(struct rebuild *r, const char *why)
+{
+    if (r->phase != PHASE_NONE) {
+        finish(r, ANSWER_UNAVAILABLE, why);
+    }
+}
+
+/* ---- requests ---- */
+
+static bool is_asker(const struct rebuild *r, struct slice peer, uint64_t id)
+{
+    return r->phase != PHASE_NONE && r->id == id &&
+           slice_equal(peer, (struct slice){r->peer, r->peer_bytes});
+}
+
+void rebuild_request(struct rebuild *r, zsock_t *socket, struct slice peer,
+                     const struct rebuild_message *request)
+{
+    const char *refused = r->phase != PHASE_NONE           ? "another rebuild is under way"
+                          : !pg_is_open(&r->job.store->pg) ? "the database is away"
+                          : peer.len > sizeof r->peer      ? "the asker's name is too long"
+                                                           : NULL;
+    if (refused != NULL) {
+        const struct rebuilt_message m = {.id = request->id,
+                                          .status = ANSWER_UNAVAILABLE,
+                                          .message = slice_of(refused),
+                                          .finished = 1};
+        send_message(socket, peer, &m);
+        return;
+    }
+    r->job.verify = request->verify == 1;
+    r->job.since_us = request->since_us;
+    r->job.found = (struct rebuild_found){0};
+    r->socket = socket;
+    memcpy(r->peer, peer.at, peer.len);
+    r->peer_bytes = peer.len;
+    r->id = request->id;
+    r->told_us = 0;
+    r->phase = PHASE_BEGIN;
+    log_info("rebuild.begun", "verify=%d since_us=%" PRId64, r->job.verify, r->job.since_us);
+    note(r);
+}
+
+void rebuild_cancel(struct rebuild *r, struct slice peer, uint64_t id)
+{
+    if (is_asker(r, peer, id)) {
+        finish(r, ANSWER_CANCELLED, "given up by who asked");
+    }
+}
+
+/* ---- the work ---- */
+
+/* 0; 2 when there is only waiting left to do; -1. */
+static int step(struct rebuild *r)
+{
+    int rc;
+    switch (r->phase) {
+    case PHASE_BEGIN:
+        if (rebuild_series_begin(r->series) == -1) {
+            return -1;
+        }
+        r->phase = PHASE_SERIES;
+        return 0;
+    case PHASE_SERIES:
+        rc = rebuild_series_step(r->series);
+        if (rc == 1) {
+            rc = rebuild_hours_begin(r->hours);
+            r->phase = rc == 0 ? PHASE_HOURS : r->phase;
+        }
+        return rc;
+    case PHASE_HOURS:
+        rc = rebuild_hours_step(r->hours);
+        if (rc == 1) {
+            finish(r, ANSWER_OK,
+                   sum(&r->job.found) == 0 ? "identical"
+                   : r->job.verify         ? "not identical"
+                                           : "repaired");
+            rc = 0;
+        } else if (rc == 3) {
+            finish(r, ANSWER_UNAVAILABLE, rebuild_hours_error(r->hours));
+            rc = 0;
+        }
+        return rc;
+    case PHASE_NONE:
+        break;
+    }
+    return 0;
+}
+
+/* What a failed step leaves of the connection. */
+static int settle_failure(struct rebuild *r)
+{
+    struct pg *pg = &r->job.store->pg;
+    enum pg_fault fault = pg->fault;
+    log_error("rebuild.failed", "sqlstate=%s error=\"%s\"", pg->sqlstate, pg->message);
+    if (pg_is_open(pg) && fault == PG_AWAY) {
+        pg_close(pg);
+    } else {
+        pg_rollback(pg);
+    }
+    if (fault == PG_DATA) { /* would be refused again */
+        rebuild_end(r, pg->message);
+        return 0;
+    }
+    return -1;
+}
+
+int rebuild_go_on(struct rebuild *r, int64_t clock_us)
+{
+    int64_t until_us = clock_us + STEP_US;
+    if (r->phase == PHASE_NONE) {
+        return 0;
+    }
+    int rc;
+    do {
+        rc = step(r);
+        if (rc == -1) {
+            return settle_failure(r);
+        }
+    } while (rc == 0 && r->phase != PHASE_NONE && daemon_clock_us() < until_us);
+    if (r->phase != PHASE_NONE && clock_us - r->told_us >= PROGRESS_US) {
+        r->told_us = clock_us;
+        answer(r, ANSWER_OK, "", false);
+        note(r);
+    }
+    return 0;
+}
+
+void rebuild_notice(struct rebuild *r, const struct flush_item *items, uint32_t count)
+{
+    for (uint32_t i = 0; r->phase == PHASE_SERIES && i < count; i++) {
+        if (items[i].fate == ITEM_LATE) {
+            rebuild_series_notice(r->series, &items[i]);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+/*
+ * Periods, events and roll-ups computed from the records again: compared with what is stored, and,
+ * unless it is only to be verified, written. Works in short steps between flushes, so that records
+ * are taken meanwhile. Records themselves, and their grades, are never changed.
+ */
+#ifndef EZREPO_STORED_REBUILD_H
+#define EZREPO_STORED_REBUILD_H
+
+#include "stored/flush.h"
+
+struct rebuild;
+
+/* The caller owns it. NULL when memory is out. */
+struct rebuild *rebuild_new(struct store *store);
+void rebuild_free(struct rebuild **r);
+
+/*
+ * A request came over the ROUTER from this peer: it begins, and is answered when it is over, or is
+ * refused at once because another one is under way or the database is away.
+ */
+void rebuild_request(struct rebuild *r, zsock_t *socket, struct slice peer,
+                     const struct rebuild_message *request);
+
+/* That peer no longer waits for the one with this id: it ends where it is. */
+void rebuild_cancel(struct rebuild *r, struct slice peer, uint64_t id);
+
+/*
+ * Called now and then while the database is there and no flush is under way: goes on for some
+ * hundredths of a second. 0; -1 when the database failed, store->pg says why; it goes on later.
+ */
+int rebuild_go_on(struct rebuild *r, int64_t clock_us);
+
+/* After a flush was committed: what came late may lie in what was looked at already. */
+void rebuild_notice(struct rebuild *r, const struct flush_item *items, uint32_t count);
+
+/* Ends what is under way, if anything, and tells the asker why. */
+void rebuild_end(struct rebuild *r, const char *why);
+
+#endif

@@ -1,0 +1,183 @@
+/*
+ * The statements of a rebuild (rebuild_series.c, rebuild_hours.c). Those that compare the roll-ups
+ * give a row for each difference: start, series, unit, type, grade name; how (enum difference_how)
+ * and how many of each how there are; what to add to n0 to n5 so that it is right; both in words.
+ */
+#include "stored/sql.h"
+
+#define DIFFERENCE                                                                                 \
+    " CASE WHEN kept.n0 IS NULL THEN 0 WHEN said.n0 IS NULL THEN 1 ELSE 2 END AS how,"             \
+    " coalesce(said.n0, 0) - coalesce(kept.n0, 0) AS d0,"                                          \
+    " coalesce(said.n1, 0) - coalesce(kept.n1, 0) AS d1,"                                          \
+    " coalesce(said.n2, 0) - coalesce(kept.n2, 0) AS d2,"                                          \
+    " coalesce(said.n3, 0) - coalesce(kept.n3, 0) AS d3,"                                          \
+    " coalesce(said.n4, 0) - coalesce(kept.n4, 0) AS d4,"                                          \
+    " coalesce(said.n5, 0) - coalesce(kept.n5, 0) AS d5,"                                          \
+    " coalesce(concat_ws(' ', said.n0, said.n1, said.n2, said.n3, said.n4, said.n5), '') AS "      \
+    "said_text,"                                                                                   \
+    " coalesce(concat_ws(' ', kept.n0, kept.n1, kept.n2, kept.n3, kept.n4, kept.n5), '') AS "      \
+    "kept_text"
+
+#define WHERE_DIFFERENT                                                                            \
+    " WHERE (said.n0, said.n1, said.n2, said.n3, said.n4, said.n5) IS DISTINCT FROM"               \
+    "       (kept.n0, kept.n1, kept.n2, kept.n3, kept.n4, kept.n5)"
+
+/* From `different`: the columns above, by type. */
+#define ROWS                                                                                       \
+    " SELECT start, series_id, unit, type, grade_id, how,"                                         \
+    " count(*) FILTER (WHERE how = 0) OVER (), count(*) FILTER (WHERE how = 1) OVER (),"           \
+    " count(*) FILTER (WHERE how = 2) OVER (), d0::bigint, d1::bigint, d2::bigint, d3::bigint,"    \
+    " d4::bigint, d5::bigint, said_text, kept_text FROM different ORDER BY start, series_id, "     \
+    "unit, type,"                                                                                  \
+    " grade_id LIMIT $2::integer"
+
+#define COUNT_GRADES                                                                               \
+    " count(*) FILTER (WHERE grade = 0) AS n0, count(*) FILTER (WHERE grade = 1) AS n1,"           \
+    " count(*) FILTER (WHERE grade = 2) AS n2, count(*) FILTER (WHERE grade = 3) AS n3,"           \
+    " count(*) FILTER (WHERE grade = 4) AS n4, count(*) FILTER (WHERE grade = 5) AS n5"
+
+#define SUM_GRADES                                                                                 \
+    " sum(n0) AS n0, sum(n1) AS n1, sum(n2) AS n2, sum(n3) AS n3, sum(n4) AS n4, sum(n5) AS n5"
+
+#define IN_HOUR(column)                                                                            \
+    column " >= $1::timestamptz AND " column " < $1::timestamptz + interval '1 hour'"
+#define IN_DAY(column)                                                                             \
+    column " >= $1::timestamptz AND " column " < $1::timestamptz + interval '1 day'"
+
+#define ADD(table, keys, key_arrays)                                                               \
+    "INSERT INTO " table " (" keys ", n0, n1, n2, n3, n4, n5)"                                     \
+    " SELECT * FROM unnest(" key_arrays ") ON CONFLICT (" keys ") DO UPDATE SET"                   \
+    " n0 = " table ".n0 + excluded.n0, n1 = " table ".n1 + excluded.n1,"                           \
+    " n2 = " table ".n2 + excluded.n2, n3 = " table ".n3 + excluded.n3,"                           \
+    " n4 = " table ".n4 + excluded.n4, n5 = " table ".n5 + excluded.n5"
+
+#define ARE_ZERO " AND (n0, n1, n2, n3, n4, n5) = (0, 0, 0, 0, 0, 0)"
+
+static const char *const statements[SQL_STATEMENTS] = {
+    [SQL_REBUILD_EXTENT] = "SELECT coalesce(max(id), 0), count(*) FROM series",
+
+    [SQL_REBUILD_SERIES] = "SELECT id, type, content, probe, source, dest, path FROM series"
+                           " WHERE id > $1::bigint AND id <= $2::bigint"
+                           " ORDER BY id LIMIT $3::integer",
+
+    /* Of each grade name the last two periods that start before the time, the later one first. */
+    [SQL_REBUILD_STARTS] = "SELECT u.grade_id, p.t_start, p.start_row, p.grade,"
+                           "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
+                           " FROM unnest($2::smallint[]) AS u (grade_id)"
+                           " CROSS JOIN LATERAL (SELECT * FROM period WHERE series_id = $1::bigint"
+                           "   AND grade_id = u.grade_id AND t_start < $3::timestamptz"
+                           "   ORDER BY t_start DESC, start_row DESC LIMIT 2) AS p"
+                           " ORDER BY u.grade_id, p.t_start DESC, p.start_row DESC",
+
+    [SQL_REBUILD_RECORDS] = "SELECT t_start, row, t_end, grades FROM measurement"
+                            " WHERE series_id = $1::bigint AND t_start >= $2::timestamptz"
+                            "   AND (t_start, row) > ($2::timestamptz, $3::integer)"
+                            " ORDER BY t_start, row LIMIT $4::integer",
+
+    /* Open ones as they are now. Those behind $3, $4 up to $5, $6, and those that start at $7.. */
+    [SQL_REBUILD_PERIODS] =
+        "SELECT p.grade_id, p.t_start, p.start_row, p.grade, p.t_end, p.records,"
+        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
+        " FROM (SELECT * FROM period_now WHERE series_id = $1::bigint"
+        "         AND grade_id = ANY ($2::smallint[]) AND t_start >= $3::timestamptz"
+        "         AND t_start <= $5::timestamptz"
+        "         AND (t_start, start_row) > ($3::timestamptz, $4::integer)"
+        "         AND (t_start, start_row) <= ($5::timestamptz, $6::integer)"
+        "       UNION ALL"
+        "       SELECT n.* FROM unnest($7::smallint[], $8::timestamptz[], $9::integer[])"
+        "         AS u (grade_id, t_start, start_row)"
+        "         JOIN period_now n ON n.series_id = $1::bigint AND n.grade_id = u.grade_id"
+        "         AND n.t_start = u.t_start AND n.start_row = u.start_row) AS p"
+        " ORDER BY p.grade_id, p.t_start, p.start_row",
+
+    [SQL_REBUILD_EVENTS] =
+        "SELECT grade_id, t, row, coalesce(from_grade, 0::smallint), to_grade FROM event"
+        " WHERE series_id = $1::bigint AND grade_id = ANY ($2::smallint[])"
+        "   AND t >= $3::timestamptz AND t <= $5::timestamptz"
+        "   AND (t, row) > ($3::timestamptz, $4::integer)"
+        "   AND (t, row) <= ($5::timestamptz, $6::integer) AND retracted_at IS NULL"
+        " ORDER BY grade_id, t, row",
+
+    /* Whether the hour holds records although it is not listed. */
+    [SQL_REBUILD_UNLISTED] =
+        "SELECT NOT EXISTS (SELECT FROM measured_hour WHERE hour = $1::timestamptz)"
+        " AND EXISTS (SELECT FROM measurement WHERE " IN_HOUR("t_start") ")",
+
+    [SQL_REBUILD_HOUR] =
+        "WITH said AS (SELECT series_id, grade_id," COUNT_GRADES " FROM record_grade"
+        "   WHERE " IN_HOUR(
+            "t_start") "   AND (SELECT sealed FROM measured_hour WHERE hour = $1::timestamptz)"
+                       "   GROUP BY series_id, grade_id),"
+                       " kept AS (SELECT * FROM grade_rollup WHERE hour = $1::timestamptz),"
+                       " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS "
+                       "unit,"
+                       "   ''::text AS type, grade_id," DIFFERENCE
+                       "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT
+                       ")" ROWS,
+
+    /* The day from its hours. */
+    [SQL_REBUILD_DAY] =
+        "WITH said AS (SELECT series_id, grade_id," SUM_GRADES
+        "   FROM measured_hour JOIN grade_rollup USING (hour)"
+        "   WHERE " IN_DAY(
+            "hour") " AND in_day GROUP BY series_id, grade_id),"
+                    " kept AS (SELECT * FROM grade_rollup_day WHERE day = $1::timestamptz),"
+                    " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS unit,"
+                    "   ''::text AS type, grade_id," DIFFERENCE
+                    "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT
+                    ")" ROWS,
+
+    /* The hour and its minutes from the records. */
+    [SQL_REBUILD_TOTAL_HOUR] =
+        "WITH minute AS (SELECT date_trunc('minute', t_start, 'UTC') AS start, type, "
+        "grade_id," COUNT_GRADES " FROM record_grade JOIN series ON id = series_id"
+        "   WHERE " IN_HOUR(
+            "t_start") " GROUP BY 1, type, grade_id),"
+                       " said AS (SELECT 'minute'::text AS unit, * FROM minute UNION ALL"
+                       "   SELECT 'hour', $1::timestamptz, type, grade_id," SUM_GRADES
+                       "   FROM minute GROUP BY type, grade_id),"
+                       " kept AS (SELECT * FROM grade_total WHERE unit IN ('minute', 'hour')"
+                       "   AND " IN_HOUR("start") "),"
+                                                  " different AS (SELECT start, 0::bigint AS "
+                                                  "series_id, unit, type, grade_id," DIFFERENCE
+                                                  "   FROM said FULL JOIN kept USING (unit, start, "
+                                                  "type, grade_id)" WHERE_DIFFERENT ")" ROWS,
+
+    /* The day from its hours. */
+    [SQL_REBUILD_TOTAL_DAY] =
+        "WITH said AS (SELECT 'day'::text AS unit, $1::timestamptz AS start, type, "
+        "grade_id," SUM_GRADES " FROM grade_total WHERE unit = 'hour' AND " IN_DAY(
+            "start") "   GROUP BY type, grade_id),"
+                     " kept AS (SELECT * FROM grade_total WHERE unit = 'day' AND start = "
+                     "$1::timestamptz),"
+                     " different AS (SELECT start, 0::bigint AS series_id, unit, type, "
+                     "grade_id," DIFFERENCE "   FROM said FULL JOIN kept USING (unit, start, type, "
+                     "grade_id)" WHERE_DIFFERENT ")" ROWS,
+
+    /* Differences, not numbers: what a flush adds meanwhile stays right. */
+    [SQL_REBUILD_HOUR_ADD] =
+        ADD("grade_rollup", "hour, series_id, grade_id",
+            "$1::timestamptz[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],"
+            " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]"),
+
+    [SQL_REBUILD_DAY_ADD] =
+        ADD("grade_rollup_day", "day, series_id, grade_id",
+            "$1::timestamptz[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],"
+            " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]"),
+
+    [SQL_REBUILD_TOTAL_ADD] =
+        ADD("grade_total", "start, unit, type, grade_id",
+            "$1::timestamptz[], $2::text[], $3::text[], $4::smallint[], $5::bigint[],"
+            " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]"),
+
+    [SQL_REBUILD_HOUR_TRIM] = "DELETE FROM grade_rollup WHERE hour = $1::timestamptz" ARE_ZERO,
+
+    [SQL_REBUILD_DAY_TRIM] = "DELETE FROM grade_rollup_day WHERE day = $1::timestamptz" ARE_ZERO,
+
+    [SQL_REBUILD_TOTAL_TRIM] = "DELETE FROM grade_total WHERE " IN_DAY("start") ARE_ZERO,
+};
+
+const char *sql_rebuild_text(enum sql_statement statement)
+{
+    return statements[statement];
+}
