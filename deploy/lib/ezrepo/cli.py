@@ -18,8 +18,9 @@ PASSED_ON = {
     "events": "the changes of grade that match, newest first",
     "records": "the records that match, newest first",
     "grading": "check FILE | get | set FILE | history: the grading in force",
+    "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
-NEED_NO_GATEWAY = ("send",)
+NEED_NO_GATEWAY = ("send", "rebuild")
 
 Command = Callable[[State, argparse.Namespace], int]
 
@@ -169,6 +170,8 @@ def pass_on(command: str, arguments: List[str]) -> int:
         sys.stdout.flush()
     elif command == "send" and "--udp" not in rest:
         call += ["--udp", _first_udp(State(own.state))]
+    elif command == "rebuild":
+        call += ["--run-dir", State(own.state).option("common", "run_dir")]
     elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
