@@ -103,8 +103,8 @@ class Store:
         for m in self.records:
             sql.execute("INSERT INTO measurement VALUES (%s, 'epoch'::timestamptz + %s * interval '1 us',"
                         " 'epoch'::timestamptz + %s * interval '1 us', %s, 1, 2, %s::smallint[],"
-                        " %s::text[], %s)", (m["series"], m["t"], m["t_end"], m["row"], m["grades"],
-                                             m["values"], m["label"]))
+                        " %s::text[], %s, 0)", (m["series"], m["t"], m["t_end"], m["row"], m["grades"],
+                                                m["values"], m["label"]))
         sql.execute("INSERT INTO measured_hour SELECT DISTINCT date_trunc('hour', t_start)"
                     " FROM measurement")
         sql.execute("UPDATE measured_hour SET sealed = true WHERE extract(hour FROM hour)::int % 2 = 0")

@@ -1,0 +1,404 @@
+"""rebuild: says of every damage what differs, changes nothing with --verify, and repairs online."""
+import json
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+from test_stored import (HOUR, NONE, SECOND, Record, check_store, cluster, make_stored, now_us, own_cluster,
+                         random_records, start_of_hour, stored)
+
+__all__ = ["cluster", "make_stored", "own_cluster", "stored"]  # fixtures
+
+NOTHING = {"missing": 0, "surplus": 0, "different": 0}
+
+
+class Rebuild:
+    """ezrepoctl rebuild of one stored, with its result as JSON."""
+
+    def __init__(self, build_dir, stored):
+        self.program = os.path.join(build_dir, "ctl", "ezrepoctl")
+        self.stored = stored
+
+    def start(self, *options):
+        return subprocess.Popen([self.program, "rebuild", "--run-dir", self.stored.run_dir, "--json", *options],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def end(self, process, seconds=60):
+        try:
+            out, err = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            pytest.fail(f"no end within {seconds} s\n{self.stored.status()}\n{self.stored.log()[-3000:]}")
+        assert "Sanitizer" not in err, err
+        return process.returncode, json.loads(out) if out else err
+
+    def __call__(self, *options):
+        return self.end(self.start(*options))
+
+    def identical(self, *options):
+        code, result = self("--verify", *options)
+        assert (code, result["identical"], result["message"]) == (0, True, "identical"), result
+        assert (result["periods"], result["events"], result["rollups"]) == (NOTHING, NOTHING, NOTHING)
+        return result
+
+    def differs(self, *options):
+        code, result = self("--verify", *options)
+        assert (code, result["identical"], result["message"]) == (1, False, "not identical"), result
+        return result
+
+    def repairs(self, *options):
+        code, result = self(*options)
+        assert (code, result["status"]) == (0, 0), result
+        return result
+
+
+@pytest.fixture
+def rebuild(build_dir, stored):
+    return Rebuild(build_dir, stored)
+
+
+def everything(stored):
+    """What a rebuild may change, as it is."""
+    return [stored.sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3, 4") for table in
+            ("period", "event", "grade_rollup", "grade_rollup_day", "grade_total")]
+
+
+def fill(stored, seed=1, count=600, series=5, hours=6, back=30):
+    """Records in random order, most of their hours sealed."""
+    records = random_records(random.Random(seed), count, series, start_of_hour() - back * HOUR, hours * HOUR)
+    sender = stored.sender()
+    for i in range(0, len(records), 50):
+        sender.send(sender.batch(records[i:i + 50]))
+    sender.settle()
+    return sender, records
+
+
+def seal(stored):
+    stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour") == [(True,)])
+    stored.wait(lambda: stored.sql("SELECT count(*) FROM grade_rollup_day")[0][0] > 0)
+
+
+@pytest.fixture
+def sealed(build_dir, make_stored):
+    stored = make_stored(seal_after_s=1).start()
+    fill(stored)
+    seal(stored)
+    return Rebuild(build_dir, stored)
+
+
+def test_an_empty_store_is_identical(rebuild):
+    result = rebuild.identical()
+    assert (result["series"], result["records"], result["hours"]) == (0, 0, 0)
+
+
+def test_what_stored_made_is_identical(sealed):
+    before = everything(sealed.stored)
+    result = sealed.identical()
+    assert (result["series"], result["hours"] >= 24) == (5, True)
+    assert [(result["records"],)] == sealed.stored.sql("SELECT count(*) FROM measurement")
+    assert everything(sealed.stored) == before
+    repaired = sealed.repairs()
+    assert repaired["first"] == [] and everything(sealed.stored) == before
+
+
+SOME = "(SELECT ctid FROM {0} x ORDER BY x.* OFFSET {1} LIMIT {2})"
+DAMAGE = {
+    "periods gone": ("DELETE FROM period WHERE ctid IN " + SOME.format("period", 3, 4), "periods", "missing", 4),
+    "the last period gone": ("DELETE FROM period WHERE ended IS NULL AND series_id = 2 AND grade_id = 1", "periods",
+                             "missing", 1),
+    "all periods gone": ("DELETE FROM period", "periods", "missing", None),
+    "a period too many": ("INSERT INTO period SELECT series_id, grade_id, t_start + '1 us', 9, 3, t_end, 5, 'gap',"
+                          " through_t, through_row FROM period WHERE ctid IN " + SOME.format("period", 5, 1),
+                          "periods", "surplus", 1),
+    "periods before and after all others": (
+        "INSERT INTO period SELECT 3, 1, t, 0, 3, t, 5, 'gap', t, 0 FROM (VALUES (timestamptz '1999-01-01'),"
+        " ('2031-01-01')) v (t)", "periods", "surplus", 2),
+    "a period of a series without records": (
+        "WITH s AS (INSERT INTO series (type, content, probe, source, dest, path) VALUES ('', '', '', '', '', '')"
+        " RETURNING id) INSERT INTO period SELECT id, 2, '2020-01-01', 0, 3, '2020-01-01', 5, NULL, '2020-01-01', 0"
+        " FROM s", "periods", "surplus", 1),
+    "another grade": ("UPDATE period SET grade = grade % 5 + 1 WHERE ctid IN " + SOME.format("period", 2, 2),
+                      "periods", "different", 2),
+    "another end": ("UPDATE period SET t_end = t_end + '1 us' WHERE ended = 'gap' AND series_id = 1", "periods",
+                    "different", None),
+    "another count": ("UPDATE period SET records = records + 1 WHERE ended IS NULL", "periods", "different", None),
+    "ended otherwise": ("UPDATE period SET ended = CASE ended WHEN 'gap' THEN 'grade' ELSE 'gap' END"
+                        " WHERE ended IS NOT NULL AND series_id = 4", "periods", "different", None),
+    "events gone": ("DELETE FROM event WHERE id IN (SELECT id FROM event WHERE retracted_at IS NULL ORDER BY id"
+                    " LIMIT 3)", "events", "missing", 3),
+    "all events retracted": ("UPDATE event SET retracted_at = now() WHERE retracted_at IS NULL", "events", "missing",
+                             None),
+    "an event too many": ("INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade) SELECT series_id,"
+                          " grade_id, t + '1 us', 7, 1, 2 FROM event ORDER BY id LIMIT 1", "events", "surplus", 1),
+    "events from and to another grade": (
+        "UPDATE event SET from_grade = coalesce(from_grade % 5 + 1, 1), to_grade = to_grade % 5 + 1"
+        " WHERE retracted_at IS NULL AND series_id = 2", "events", "different", None),
+    "an hour's counts gone": ("DELETE FROM grade_rollup WHERE ctid IN " + SOME.format("grade_rollup", 1, 5), "rollups",
+                              "missing", None),
+    "an hour's counts changed": ("UPDATE grade_rollup SET n3 = n3 + 5, n0 = n0 + 1 WHERE ctid IN "
+                                 + SOME.format("grade_rollup", 4, 2), "rollups", "different", None),
+    "an hour's counts too many": ("INSERT INTO grade_rollup SELECT hour, 99, 1, 1, 2, 3, 4, 5, 6 FROM measured_hour"
+                                  " ORDER BY 1 LIMIT 2", "rollups", "surplus", None),
+    "a day's counts gone": ("DELETE FROM grade_rollup_day WHERE series_id = 2", "rollups", "missing", None),
+    "a day's counts changed": ("UPDATE grade_rollup_day SET n1 = n1 + 7 WHERE series_id = 3", "rollups", "different",
+                               None),
+    "a day's counts too many": ("INSERT INTO grade_rollup_day SELECT DISTINCT day, 99, 1, 0, 0, 0, 1, 0, 0"
+                                " FROM grade_rollup_day", "rollups", "surplus", None),
+    "totals gone": ("DELETE FROM grade_total WHERE unit = 'minute'", "rollups", "missing", None),
+    "totals changed": ("UPDATE grade_total SET n2 = n2 + 1 WHERE unit = 'day'", "rollups", "different", None),
+    "totals too many": ("INSERT INTO grade_total SELECT unit, start, 'nosuch', 1, 0, 0, 0, 1, 0, 0 FROM grade_total"
+                        " WHERE grade_id = 0 AND unit = 'hour'", "rollups", "surplus", None),
+    "an hour not listed": ("DELETE FROM measured_hour WHERE hour = (SELECT min(hour) FROM measured_hour)", "rollups",
+                           "missing", None),
+}
+
+
+def test_every_damage_is_found_and_repaired(sealed):
+    """One after the other in one store: after each repair it is as it was."""
+    stored = sealed.stored
+    names = sorted(DAMAGE)
+    random.Random(11).shuffle(names)
+    for name in names:
+        sql, kind, how, count = DAMAGE[name]
+        before = everything(stored)
+        stored.sql(sql)
+        damaged = everything(stored)
+        assert damaged != before or name == "an hour not listed", f"{name}: no damage was done"
+        code, found = sealed("--verify")
+        assert (code, found["identical"]) == (1, False), f"{name}: {found}"
+        assert everything(stored) == damaged, f"{name}: --verify changed something"
+        assert found[kind][how] > 0 if count is None else found[kind][how] == count, f"{name}: {found}"
+        assert 0 < len(found["first"]) <= 20
+        repaired = sealed.repairs()
+        assert repaired[kind][how] > 0, f"{name}: {repaired}"
+        if name.startswith("an hour"):
+            seal(stored)
+        sealed.identical()
+        check_store(stored)
+
+
+def test_a_difference_is_told_in_words(sealed):
+    sealed.stored.sql("UPDATE period SET records = 77 WHERE ended = 'gap' AND series_id = 1 AND grade_id = 1"
+                      " AND t_start = (SELECT min(t_start) FROM period WHERE ended = 'gap' AND series_id = 1"
+                      "                AND grade_id = 1)")
+    first = sealed.differs()["first"]
+    assert len(first) == 1
+    assert first[0].startswith("period of series 1, overall, at 20")
+    assert "77 records" in first[0] and "records say grade" in first[0]
+    text = subprocess.run([sealed.program, "rebuild", "--run-dir", sealed.stored.run_dir, "--verify"],
+                          capture_output=True, text=True, check=False)
+    assert text.returncode == 1
+    assert first[0] in text.stdout and text.stdout.splitlines()[-1] == "not identical"
+
+
+def test_events_that_do_not_hold_are_retracted_not_erased(sealed):
+    stored = sealed.stored
+    stored.sql("INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade)"
+               " SELECT 1, 1, '2020-01-01'::timestamptz, n, 1, 2 FROM generate_series(1, 3) n")
+    count = stored.sql("SELECT count(*) FROM event")
+    assert sealed.repairs()["events"]["surplus"] == 3
+    assert stored.sql("SELECT count(*) FROM event") == count
+    assert stored.sql("SELECT count(retracted_at) FROM event WHERE t = '2020-01-01'") == [(3,)]
+
+
+def test_records_and_their_grades_stay(sealed):
+    """A new grading changes nothing about what was graded before."""
+    before = sealed.stored.sql("SELECT * FROM measurement ORDER BY series_id, t_start, row")
+    sealed.stored.sql("INSERT INTO grading SELECT 2, document, blocks, author, published_at FROM grading")
+    sealed.stored.sql("DELETE FROM period")
+    sealed.repairs()
+    assert sealed.stored.sql("SELECT * FROM measurement ORDER BY series_id, t_start, row") == before
+
+
+def test_what_lies_before_since_is_believed(sealed):
+    stored = sealed.stored
+    since = stored.sql("SELECT max(hour)::text FROM (SELECT hour FROM measured_hour ORDER BY 1 LIMIT 3) h")[0][0]
+    since = since[:19]
+    stored.sql("UPDATE period SET t_end = t_end + '1 us' WHERE ended = 'gap' AND t_end < %s::timestamptz - interval '1 hour'",
+               since)
+    stored.sql("UPDATE grade_rollup SET n5 = n5 + 1 WHERE hour < %s", since)
+    assert sealed.differs()["periods"]["different"] > 0
+    sealed.stored.sql("UPDATE grade_rollup_day SET n5 = n5")
+    later = sealed("--verify", "--since", since)[1]
+    assert later["periods"] == NOTHING and later["events"] == NOTHING
+    assert later["rollups"]["missing"] == 0
+    # The period under way at that time is looked at as a whole, what begins later of course.
+    count = stored.sql("UPDATE period SET records = records + 1 WHERE t_start >= %s RETURNING 1", since)
+    found = sealed("--verify", "--since", since)[1]
+    assert found["periods"]["different"] == len(count) > 0
+    sealed.repairs("--since", since)
+    sealed.repairs()
+    sealed.identical()
+    check_store(stored)
+
+
+def test_a_long_series_is_looked_at_in_parts(build_dir, make_stored):
+    """More records than one step reads, while more of the same series arrive, in order and late."""
+    stored = make_stored().start()
+    rng, sender = random.Random(4), stored.sender()
+    base = now_us() - 40 * HOUR
+    records = [Record(base + i * 5 * SECOND, (1 + i // 3 % 5, rng.choice([NONE, 0, 4, 5]))) for i in range(20000)]
+    late = [records.pop(rng.randrange(len(records))) for _ in range(1500)]
+    for i in range(0, len(records), 1000):
+        sender.send(sender.batch(records[i:i + 1000]))
+    sender.settle()
+    again = Rebuild(build_dir, stored)
+    again.identical()
+    stored.sql("DELETE FROM period WHERE grade = 3")
+    stored.sql("UPDATE event SET to_grade = 1 WHERE to_grade = 2")
+    process = again.start()
+    at = records[-1].t
+    while process.poll() is None:
+        at += SECOND
+        some = [late.pop() for _ in range(10) if late]
+        rng.shuffle(some)
+        sender.commit([*some, Record(at, (rng.randrange(1, 6), NONE))])
+    code, result = again.end(process)
+    assert code == 0 and result["periods"]["missing"] > 1000, result
+    while late:
+        sender.commit([late.pop() for _ in range(min(100, len(late)))])
+    again.identical()
+    check_store(stored)
+
+
+def test_more_differences_than_are_kept_are_written_in_parts(build_dir, make_stored):
+    stored = make_stored().start()
+    sender, base = stored.sender(), now_us() - 40 * HOUR
+    count = 30000
+    for i in range(0, count, 2000):
+        sender.batch([Record(base + n * 4 * SECOND, (1 + n % 5, NONE)) for n in range(i, i + 2000)])
+    sender.send()
+    sender.settle()
+    again = Rebuild(build_dir, stored)
+    stored.sql("TRUNCATE period; TRUNCATE event")
+    result = again.repairs()
+    assert (result["periods"]["missing"], result["events"]["missing"]) == (count, count)
+    again.identical()
+    sender.commit([Record(base + count * 4 * SECOND, (4, NONE)), Record(base + 1, (1, NONE))])
+    again.identical()
+    check_store(stored)
+
+
+def test_stored_goes_on_from_what_was_repaired(sealed):
+    """The open period in memory is not the one that was stored wrongly."""
+    stored, sender = sealed.stored, sealed.stored.sender()
+    t = now_us() - 2 * HOUR
+    dims = ("ping", "ICMPECHO", "probe0", "192.0.2.1", "2001:db8::1", "")
+    sender.commit([Record(t + i * SECOND, (4, NONE), dims=dims) for i in range(20)])
+    stored.sql("UPDATE period SET t_start = t_start + '1 us', grade = 2, records = 3 WHERE ended IS NULL")
+    sealed.repairs()
+    sender.commit([Record(t + (20 + i) * SECOND, (4 if i < 3 else 1, NONE), dims=dims) for i in range(6)])
+    stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour WHERE hour < now() - '1 h'::interval")
+                == [(True,)])
+    sealed.identical()
+    check_store(stored)
+
+
+def test_repair_while_records_arrive(build_dir, make_stored):
+    """Into many series, sealed hours included, in any order; damage is done meanwhile."""
+    stored = make_stored(seal_after_s=1, flush_ms=1).start()
+    rng = random.Random(21)
+    fill(stored, seed=21, count=2000, series=40)
+    again = Rebuild(build_dir, stored)
+    records = random_records(rng, 6000, 40, start_of_hour() - 30 * HOUR, 6 * HOUR)
+    done = threading.Event()
+
+    def send():
+        sender = stored.sender()
+        for i in range(0, len(records), 30):
+            sender.commit(records[i:i + 30])
+            if done.wait(0.005):
+                break
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        for _ in range(6):
+            stored.sql("DELETE FROM period WHERE random() < 0.1 AND ended IS NOT NULL")
+            stored.sql("UPDATE grade_total SET n4 = n4 + 3 WHERE random() < 0.1")
+            stored.sql("UPDATE grade_rollup SET n1 = n1 + 3 WHERE random() < 0.1")
+            again.repairs()
+    finally:
+        done.set()
+        thread.join()
+    seal(stored)
+    again.repairs()
+    again.identical()
+    check_store(stored)
+
+
+def test_one_at_a_time_and_it_can_be_given_up(build_dir, make_stored):
+    stored = make_stored().start()
+    sender = stored.sender()
+    for s in range(4000):
+        sender.batch([Record(now_us() - i * SECOND, series=s) for i in range(2)])
+    sender.send()
+    sender.settle(60)
+    again = Rebuild(build_dir, stored)
+    first = again.start("--verify")
+    stored.wait(lambda: "verifying" in stored.status()["notes"].get("rebuild", ""))
+    code, refused = again("--verify")
+    assert (code, refused["status"], refused["message"]) == (1, 3, "another rebuild is under way")
+    first.send_signal(signal.SIGINT)
+    code, given_up = again.end(first)
+    assert (code, given_up["message"]) == (1, "given up by who asked") and given_up["series"] < 4000
+    assert again.identical()["series"] == 4000
+    stored.wait(lambda: "identical" in stored.status()["notes"]["rebuild"])
+
+
+def test_it_outlives_a_database_that_goes_and_comes(build_dir, make_stored, own_cluster):
+    stored = make_stored(on=own_cluster).start()
+    sender = stored.sender()
+    for s in range(3000):
+        sender.batch([Record(now_us() - i * SECOND, (5, 1 + i), series=s) for i in range(3)])
+    sender.send()
+    sender.settle(60)
+    stored.sql("DELETE FROM period WHERE series_id % 3 = 0")
+    again = Rebuild(build_dir, stored)
+    process = again.start()
+    stored.wait(lambda: "repairing" in stored.status()["notes"].get("rebuild", ""))
+    own_cluster.stop("immediate")
+    time.sleep(0.5)
+    own_cluster.start()
+    code, result = again.end(process)
+    assert (code, result["series"]) == (0, 3000), result
+    again.identical()
+    check_store(stored)
+    own_cluster.stop()
+    stored.wait(lambda: "away" in stored.status()["notes"]["database"])
+    assert again()[1]["message"] == "the database is away"
+
+
+def test_a_stop_ends_it(build_dir, make_stored):
+    stored = make_stored().start()
+    sender = stored.sender()
+    for s in range(3000):
+        sender.batch([Record(now_us(), series=s)])
+    sender.send()
+    sender.settle(60)
+    again = Rebuild(build_dir, stored)
+    process = again.start("--verify")
+    stored.wait(lambda: "verifying" in stored.status()["notes"].get("rebuild", ""))
+    stored.stop()
+    assert again.end(process)[1]["message"] == "stored is stopping"
+
+
+def test_the_operators_command(ezrepo_set):
+    stamp = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
+    ezrepo_set.send([{"result": "measure", "version": 1, "registry": "http://ict-mplane.eu/registry/core",
+                      "label": "ping-average-ip4", "when": stamp,
+                      "parameters": {"source.ip4": "192.0.2.1", "destination.ip4": f"192.0.2.{i}"},
+                      "results": ["delay.twoway.icmp.us.mean"], "resultvalues": [["9000"]]} for i in range(1, 6)])
+    ezrepo_set.wait_matched(5)
+    done = ezrepo_set.cmd("rebuild", "--verify", "--since", "1h")
+    assert "5 series, 5 records" in done.stdout and done.stdout.splitlines()[-1] == "identical"
+    ezrepo_set.sql("UPDATE period SET grade = grade % 5 + 1")
+    assert ezrepo_set.cmd("rebuild", "--verify", check=False).returncode == 1
+    assert ezrepo_set.cmd("rebuild").stdout.splitlines()[-1] == "repaired"
+    assert ezrepo_set.cmd("rebuild", "--verify").returncode == 0
+    assert "there is no option" in ezrepo_set.cmd("rebuild", "--nonsense", check=False).stderr
+    assert "--since" in ezrepo_set.cmd("rebuild", "--since", "yesterday", check=False).stderr
