@@ -5,7 +5,7 @@
  * Shape of each: "matched" (the series, when any dimension is restricted), "asked" (the grade
  * names), then what is counted or listed. Hours drive whatever reads measurement: a lateral
  * subquery per hour lets PostgreSQL prune partitions while it runs, and lets a listing stop at the
- * newest hours.
+ * newest hours. Counts read as little as they can: counting.c says how.
  */
 #include "queryd/criteria.h"
 
@@ -14,34 +14,12 @@
 #include <stdio.h>
 
 #include "common/pattern.h"
-#include "common/when.h"
-#include "queryd/cursor.h"
+#include "queryd/builder.h"
 
-#define SQL_BYTES 8192
-#define HOUR_US   INT64_C(3600000000)
-/* 0001-01-01 and 10000-01-01: no record lies outside, and PostgreSQL's arithmetic never overflows
- * within. */
-#define FIRST_US INT64_C(-62135596800000000)
-#define LAST_US  INT64_C(253402300800000000)
+#define HOUR_US INT64_C(3600000000)
 
 #define TIME(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
 #define DIMENSIONS   "s.type, s.content, s.probe, s.source, s.dest, s.path"
-
-struct builder {
-    struct arena *arena;
-    const struct query_message *q;
-    struct criteria *c;
-    char *error;
-    char sql[SQL_BYTES];
-    size_t length;
-    bool failed;                   /* memory, or SQL_BYTES: both are no fault of the question's */
-    bool series;                   /* "matched" restricts the series */
-    bool empty;                    /* the range holds nothing */
-    int from, to, low, high, name; /* parameter numbers; 0 when not used */
-    int64_t from_us, to_us;
-    struct cursor cursor;
-    bool has_cursor;
-};
 
 static const char *const count_columns[] = {"grade.name", "records.matched", "records.graded"};
 static const char *const histogram_columns[] = {"grade.name", "grade.value", "grade.severity",
@@ -64,66 +42,6 @@ static const char *const gradings_columns[] = {"grading.version", "time", "gradi
 #define SET_COLUMNS(c, names)                                                                      \
     ((c)->columns = (names), (c)->column_count = (uint32_t)(sizeof(names) / sizeof(names)[0]))
 
-static void add(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void add(struct builder *b, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(b->sql + b->length, SQL_BYTES - b->length, format, args);
-    va_end(args);
-    if (n < 0 || (size_t)n >= SQL_BYTES - b->length) {
-        b->failed = true;
-        b->sql[b->length] = '\0';
-        return;
-    }
-    b->length += (size_t)n;
-}
-
-/* The number of a new parameter. */
-static int parameter(struct builder *b, const char *text)
-{
-    if (text == NULL || b->c->parameter_count == CRITERIA_PARAMETERS) {
-        b->failed = true;
-        return 1;
-    }
-    b->c->parameters[b->c->parameter_count++] = text;
-    return b->c->parameter_count;
-}
-
-static int text_parameter(struct builder *b, struct slice text)
-{
-    return parameter(b, arena_copy(b->arena, text).at);
-}
-
-static int number_parameter(struct builder *b, uint64_t value)
-{
-    return parameter(b, arena_printf(b->arena, "%" PRIu64, value));
-}
-
-static int time_parameter(struct builder *b, int64_t us)
-{
-    if (us < FIRST_US) {
-        return parameter(b, "-infinity");
-    }
-    if (us >= LAST_US) {
-        return parameter(b, "infinity");
-    }
-    char text[WHEN_TEXT];
-    when_time_text(us, text);
-    return parameter(b, arena_printf(b->arena, "%s+00", text));
-}
-
-/* The full hour at or before us. */
-static int64_t hour_of(int64_t us)
-{
-    if (us < FIRST_US || us >= LAST_US) {
-        return us;
-    }
-    int64_t rest = us % HOUR_US;
-    return us - (rest < 0 ? rest + HOUR_US : rest);
-}
-
 static int fault(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 static int fault(struct builder *b, const char *format, ...)
@@ -139,10 +57,10 @@ static void add_prefix(struct builder *b, const char *dimension, const struct pa
 {
     char address[ADDRESS_TEXT_SIZE];
     address_text(&p->prefix.address, address);
-    int prefix = parameter(b, arena_printf(b->arena, "%s/%u", address, p->prefix.bits));
-    int text = text_parameter(b, p->text);
-    add(b, "(%s_addr <<= $%d::inet OR (%s_addr IS NULL AND %s = $%d))", dimension, prefix,
-        dimension, dimension, text);
+    int prefix = builder_parameter(b, arena_printf(b->arena, "%s/%u", address, p->prefix.bits));
+    int text = builder_text(b, p->text);
+    builder_add(b, "(%s_addr <<= $%d::inet OR (%s_addr IS NULL AND %s = $%d))", dimension, prefix,
+                dimension, dimension, text);
 }
 
 /* Begins the statement: which series match. */
@@ -167,19 +85,26 @@ static int add_matched(struct builder *b)
         if (p.kind == PATTERN_ANY) {
             continue;
         }
-        add(b, "%s",
-            b->series ? " AND " : "matched AS NOT MATERIALIZED (SELECT id FROM series WHERE ");
+        builder_add(b, "%s",
+                    b->series ? " AND "
+                              : "matched AS NOT MATERIALIZED (SELECT id FROM series WHERE ");
         b->series = true;
         if (p.kind == PATTERN_PREFIX) {
             add_prefix(b, name, &p);
-        } else if (p.kind == PATTERN_EXACT) {
-            add(b, "%s = $%d", name, text_parameter(b, p.text));
         } else {
-            add(b, "%s LIKE $%d", name, text_parameter(b, pattern_like(b->arena, &p)));
+            bool exact = p.kind == PATTERN_EXACT;
+            int value =
+                exact ? builder_text(b, p.text) : builder_text(b, pattern_like(b->arena, &p));
+            builder_add(b, "%s %s $%d", name, exact ? "=" : "LIKE", value);
+            if (i == 0) {
+                b->type_operator = exact ? "=" : "LIKE";
+                b->type_value = value;
+            }
         }
+        b->series_beyond_type = b->series_beyond_type || i > 0;
     }
     if (b->series) {
-        add(b, "), ");
+        builder_add(b, "), ");
     }
     return 0;
 }
@@ -191,13 +116,13 @@ static int add_asked(struct builder *b)
     if (q->grade_name.len == 0 || !pattern_is_text(q->grade_name)) {
         return fault(b, "select.grade: expected \"all\" or a grade name in UTF-8");
     }
-    add(b, "asked AS (SELECT id, name FROM grade_name");
+    builder_add(b, "asked AS (SELECT id, name FROM grade_name");
     if (!slice_is(q->grade_name, "all")) {
-        b->name = text_parameter(b, q->grade_name);
+        b->name = builder_text(b, q->grade_name);
         b->c->grade_name = b->c->parameters[b->name - 1];
-        add(b, " WHERE name = $%d", b->name);
+        builder_add(b, " WHERE name = $%d", b->name);
     }
-    add(b, ")");
+    builder_add(b, ")");
     if (q->kind == QUERY_HISTOGRAM) {
         return 0;
     }
@@ -205,8 +130,8 @@ static int add_asked(struct builder *b)
         return fault(b, "range.grade: expected two grades within 1 ... 5, found %u ... %u",
                      (unsigned)q->grade_low, (unsigned)q->grade_high);
     }
-    b->low = number_parameter(b, q->grade_low);
-    b->high = number_parameter(b, q->grade_high);
+    b->low = builder_number(b, q->grade_low);
+    b->high = builder_number(b, q->grade_high);
     return 0;
 }
 
@@ -228,33 +153,26 @@ static int take_range(struct builder *b)
             b->to_us = b->cursor.t_us + 1;
         }
     }
-    b->from = time_parameter(b, b->from_us);
-    b->to = q->instant == 1 ? b->from : time_parameter(b, b->to_us);
+    if (q->instant == 1 || (q->kind != QUERY_COUNT && q->kind != QUERY_HISTOGRAM)) {
+        b->from = builder_time(b, b->from_us);
+        b->to = q->instant == 1 ? b->from : builder_time(b, b->to_us);
+    }
     return 0;
-}
-
-static void add_series_condition(struct builder *b, const char *alias)
-{
-    if (b->series) {
-        add(b, " AND %s.series_id IN (SELECT id FROM matched)", alias);
-    }
-    if (b->empty) {
-        add(b, " AND false");
-    }
 }
 
 /* The conditions on measurement m within the hour h, or on all of it for an instant. */
 static void add_measurement_conditions(struct builder *b)
 {
     if (b->q->instant == 1) {
-        add(b, "m.t_start <= $%d::timestamptz AND m.t_end >= $%d::timestamptz", b->from, b->from);
+        builder_add(b, "m.t_start <= $%d::timestamptz AND m.t_end >= $%d::timestamptz", b->from,
+                    b->from);
     } else {
-        add(b,
-            "m.t_start >= greatest(h.hour, $%d::timestamptz)"
-            " AND m.t_start < least(h.hour + interval '1 hour', $%d::timestamptz)",
-            b->from, b->to);
+        builder_add(b,
+                    "m.t_start >= greatest(h.hour, $%d::timestamptz)"
+                    " AND m.t_start < least(h.hour + interval '1 hour', $%d::timestamptz)",
+                    b->from, b->to);
     }
-    add_series_condition(b, "m");
+    builder_series(b, "m");
 }
 
 /* (columns) < the cursor's keys: what comes after it in a listing that is descending in all of
@@ -264,94 +182,34 @@ static void add_cursor_condition(struct builder *b, const char *columns)
     if (!b->has_cursor) {
         return;
     }
-    int t = time_parameter(b, b->cursor.t_us);
-    add(b, " AND (%s) < ($%d::timestamptz", columns, t);
+    int t = builder_time(b, b->cursor.t_us);
+    builder_add(b, " AND (%s) < ($%d::timestamptz", columns, t);
     for (unsigned i = 0; i < b->cursor.key_count; i++) {
-        add(b, ", $%d::bigint", number_parameter(b, b->cursor.keys[i]));
+        builder_add(b, ", $%d::bigint", builder_number(b, b->cursor.keys[i]));
     }
-    add(b, ")");
-}
-
-/* Hours that the range touches but the roll-up cannot answer for, counted from their measurements.
- */
-static void add_counted(struct builder *b, int whole_to)
-{
-    static const char grouped[] = "SELECT m.grades, count(*) AS records FROM measurement m WHERE ";
-    if (b->q->instant == 1) {
-        add(b, ", counted AS (%s", grouped);
-        add_measurement_conditions(b);
-        add(b, " GROUP BY m.grades)");
-        return;
-    }
-    add(b,
-        ", counted AS (SELECT c.grades, c.records FROM (SELECT hour FROM measured_hour"
-        " WHERE hour >= $%d::timestamptz AND hour < $%d::timestamptz"
-        " AND NOT (sealed AND hour >= $%d::timestamptz AND hour < $%d::timestamptz)) h"
-        " CROSS JOIN LATERAL (%s",
-        time_parameter(b, hour_of(b->from_us)), b->to, b->from, whole_to, grouped);
-    add_measurement_conditions(b);
-    add(b, " GROUP BY m.grades) c)");
-}
-
-/* Sealed hours that lie wholly in the range. No lateral subquery here: it would bar parallel
- * workers. */
-static void add_rolled_up(struct builder *b, int whole_to)
-{
-    add(b,
-        " UNION ALL SELECT r.grade_id, r.grade, r.records FROM ("
-        "SELECT u.grade_id, u.grade, sum(u.records) AS records FROM grade_rollup u"
-        " WHERE u.hour IN (SELECT hour FROM measured_hour WHERE sealed"
-        " AND hour >= $%d::timestamptz AND hour < $%d::timestamptz)"
-        " AND u.hour >= $%d::timestamptz AND u.hour < $%d::timestamptz",
-        b->from, whole_to, b->from, whole_to);
-    add_series_condition(b, "u");
-    if (b->name != 0) {
-        add(b, " AND u.grade_id = ANY (ARRAY(SELECT 0::smallint UNION ALL"
-               " SELECT id FROM asked))");
-    }
-    add(b, " GROUP BY u.grade_id, u.grade) r");
-}
-
-/*
- * "tally": how many records have which grade of which name; grade_id 0 counts them all. Sealed
- * hours that lie wholly in the range come from the roll-up, all else from the measurements, in one
- * snapshot.
- */
-static void add_tally(struct builder *b)
-{
-    bool instant = b->q->instant == 1;
-    int whole_to = instant ? 0 : time_parameter(b, hour_of(b->to_us));
-    add_counted(b, whole_to);
-    add(b, ", tally AS (SELECT 0 AS grade_id, 0 AS grade, records FROM counted"
-           " UNION ALL SELECT g.grade_id, g.grade, c.records FROM counted c"
-           " CROSS JOIN LATERAL unnest(c.grades) WITH ORDINALITY AS g (grade, grade_id)");
-    if (!instant) {
-        add_rolled_up(b, whole_to);
-    }
-    add(b, ") ");
+    builder_add(b, ")");
 }
 
 static void build_count(struct builder *b)
 {
     SET_COLUMNS(b->c, count_columns);
     b->c->counts = true;
-    add_tally(b);
-    add(b,
-        "SELECT a.name, (SELECT coalesce(sum(records), 0) FROM tally WHERE grade_id = 0),"
-        " coalesce(sum(t.records) FILTER (WHERE t.grade BETWEEN $%d::int AND $%d::int), 0)"
-        " FROM asked a LEFT JOIN tally t ON t.grade_id = a.id GROUP BY a.id, a.name ORDER BY a.id",
-        b->low, b->high);
+    builder_tally(b);
+    builder_add(b, "SELECT a.name, (SELECT coalesce(sum(n), 0) FROM tally WHERE grade_id = 0),"
+                   " coalesce(sum(t.n), 0) FROM asked a LEFT JOIN tally t ON t.grade_id = a.id"
+                   " GROUP BY a.id, a.name ORDER BY a.id");
 }
 
 static void build_histogram(struct builder *b)
 {
     SET_COLUMNS(b->c, histogram_columns);
     b->c->counts = true;
-    add_tally(b);
-    add(b, "SELECT a.name, v.grade, (ARRAY['ungraded', 'critical', 'major', 'minor', 'warning',"
-           " 'normal'])[v.grade + 1], coalesce(sum(t.records), 0)"
-           " FROM asked a CROSS JOIN generate_series(0, 5) AS v (grade)"
-           " LEFT JOIN tally t ON t.grade_id = a.id AND t.grade = v.grade"
+    builder_tally(b);
+    builder_add(
+        b, "SELECT a.name, v.grade, (ARRAY['ungraded', 'critical', 'major', 'minor', 'warning',"
+           " 'normal'])[v.grade + 1], coalesce(sum((ARRAY[t.n0, t.n1, t.n2, t.n3, t.n4, t.n5])"
+           "[v.grade + 1]), 0) FROM asked a CROSS JOIN generate_series(0, 5) AS v (grade)"
+           " LEFT JOIN tally t ON t.grade_id = a.id"
            " GROUP BY a.id, a.name, v.grade ORDER BY a.id, v.grade");
 }
 
@@ -362,7 +220,8 @@ static void build_histogram(struct builder *b)
 static void build_periods(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, period_columns);
-    add(b,
+    builder_add(
+        b,
         " SELECT " DIMENSIONS ", n.name, k.grade, " TIME("k.t") ", " TIME(
             "w.t_end") ", coalesce(k.ended, ''), w.records, %s FROM ("
                        "SELECT p.series_id, p.grade_id, p.t_start AS t, p.start_row, p.grade, "
@@ -378,23 +237,24 @@ static void build_periods(struct builder *b, int limit)
                        "FROM asked)",
         cursor_sql(QUERY_PERIODS), b->q->instant == 1 ? "<=" : "<", b->to, b->from, b->from, b->low,
         b->high);
-    add_series_condition(b, "p");
+    builder_series(b, "p");
     add_cursor_condition(b, "p.t_start, p.series_id, p.grade_id, p.start_row");
-    add(b,
-        " ORDER BY p.t_start DESC, p.series_id DESC, p.grade_id DESC, p.start_row DESC"
-        " LIMIT $%d::bigint) k"
-        " CROSS JOIN LATERAL (SELECT o.t_end, o.records FROM period_now o"
-        " WHERE o.series_id = k.series_id AND o.grade_id = k.grade_id AND o.t_start = k.t"
-        " AND o.start_row = k.start_row) w"
-        " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
-        " ORDER BY k.t DESC, k.series_id DESC, k.grade_id DESC, k.start_row DESC",
-        limit);
+    builder_add(b,
+                " ORDER BY p.t_start DESC, p.series_id DESC, p.grade_id DESC, p.start_row DESC"
+                " LIMIT $%d::bigint) k"
+                " CROSS JOIN LATERAL (SELECT o.t_end, o.records FROM period_now o"
+                " WHERE o.series_id = k.series_id AND o.grade_id = k.grade_id AND o.t_start = k.t"
+                " AND o.start_row = k.start_row) w"
+                " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
+                " ORDER BY k.t DESC, k.series_id DESC, k.grade_id DESC, k.start_row DESC",
+                limit);
 }
 
 static void build_events(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, event_columns);
-    add(b,
+    builder_add(
+        b,
         " SELECT " TIME(
             "k.t") ", " DIMENSIONS ", n.name, k.from_grade, k.to_grade,"
                    " CASE WHEN k.retracted_at IS NULL THEN 'False' ELSE 'True' END, %s FROM ("
@@ -404,13 +264,13 @@ static void build_events(struct builder *b, int limit)
                    " AND e.to_grade BETWEEN $%d::int AND $%d::int AND e.grade_id IN (SELECT id "
                    "FROM asked)",
         cursor_sql(QUERY_EVENTS), b->from, b->q->instant == 1 ? "<=" : "<", b->to, b->low, b->high);
-    add_series_condition(b, "e");
+    builder_series(b, "e");
     add_cursor_condition(b, "e.t, e.id");
-    add(b,
-        " ORDER BY e.t DESC, e.id DESC LIMIT $%d::bigint) k"
-        " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
-        " ORDER BY k.t DESC, k.id DESC",
-        limit);
+    builder_add(b,
+                " ORDER BY e.t DESC, e.id DESC LIMIT $%d::bigint) k"
+                " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
+                " ORDER BY k.t DESC, k.id DESC",
+                limit);
 }
 
 /* A JSON object of the names and the values from `from` on: {"name":"text",...}. */
@@ -480,23 +340,26 @@ static const char result_json[] =
 static void build_records(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, record_columns);
-    add(b,
-        " SELECT " TIME("k.t") ", " DIMENSIONS ", k.name, k.grades[k.grade_id], k.grading_version,"
-                               " %s, %s FROM (SELECT l.* FROM ",
-        result_json, cursor_sql(QUERY_RECORDS));
+    builder_add(b,
+                " SELECT " TIME("k.t") ", " DIMENSIONS
+                                       ", k.name, k.grades[k.grade_id], k.grading_version,"
+                                       " %s, %s FROM (SELECT l.* FROM ",
+                result_json, cursor_sql(QUERY_RECORDS));
     if (b->q->instant == 0) {
-        add(b,
-            "(SELECT hour FROM measured_hour WHERE hour >= $%d::timestamptz"
-            " AND hour < $%d::timestamptz) h CROSS JOIN LATERAL ",
-            time_parameter(b, hour_of(b->from_us)), b->to);
+        builder_add(b,
+                    "(SELECT hour FROM measured_hour WHERE hour >= $%d::timestamptz"
+                    " AND hour < $%d::timestamptz) h CROSS JOIN LATERAL ",
+                    builder_time(b, builder_floor(b->from_us, HOUR_US)), b->to);
     }
-    add(b, "(SELECT m.series_id, m.t_start AS t, m.t_end, m.row, m.schema_id, m.grading_version,"
+    builder_add(
+        b, "(SELECT m.series_id, m.t_start AS t, m.t_end, m.row, m.schema_id, m.grading_version,"
            " m.grades, m.\"values\", m.label, a.id AS grade_id, a.name"
            " FROM measurement m CROSS JOIN asked a WHERE ");
     add_measurement_conditions(b);
-    add(b, " AND m.grades[a.id] BETWEEN $%d::int AND $%d::int", b->low, b->high);
+    builder_add(b, " AND m.grades[a.id] BETWEEN $%d::int AND $%d::int", b->low, b->high);
     add_cursor_condition(b, "m.t_start, m.series_id, m.row, a.id");
-    add(b,
+    builder_add(
+        b,
         " ORDER BY m.t_start DESC, m.series_id DESC, m.row DESC, a.id DESC LIMIT $%d::bigint) l"
         " ORDER BY %sl.t DESC, l.series_id DESC, l.row DESC, l.grade_id DESC LIMIT $%d::bigint) k"
         " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
@@ -510,20 +373,20 @@ static void build_grading(struct builder *b)
     b->c->no_row = b->q->grading_version == 0
                        ? "grading.version: no grading has been published yet"
                        : "grading.version: there is no grading of this version";
-    add(b, "SELECT version, " TIME("published_at") ", author, document FROM grading");
+    builder_add(b, "SELECT version, " TIME("published_at") ", author, document FROM grading");
     if (b->q->grading_version != 0) {
-        add(b, " WHERE version = $%d::bigint", number_parameter(b, b->q->grading_version));
+        builder_add(b, " WHERE version = $%d::bigint", builder_number(b, b->q->grading_version));
     }
-    add(b, " ORDER BY version DESC LIMIT 1");
+    builder_add(b, " ORDER BY version DESC LIMIT 1");
 }
 
 static void build_gradings(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, gradings_columns);
-    add(b,
-        "SELECT version, " TIME("published_at") ", author FROM grading"
-                                                " ORDER BY version DESC LIMIT $%d::bigint",
-        limit);
+    builder_add(b,
+                "SELECT version, " TIME("published_at") ", author FROM grading"
+                                                        " ORDER BY version DESC LIMIT $%d::bigint",
+                limit);
 }
 
 static uint64_t row_limit(const struct query_message *q, uint32_t rows_default, uint32_t rows_max)
@@ -535,7 +398,7 @@ static uint64_t row_limit(const struct query_message *q, uint32_t rows_default, 
 /* All that has criteria: series, names, range. */
 static int build_criteria(struct builder *b, uint64_t rows)
 {
-    add(b, "WITH ");
+    builder_add(b, "WITH ");
     if (add_matched(b) == -1 || add_asked(b) == -1 || take_range(b) == -1) {
         return -1;
     }
@@ -547,13 +410,13 @@ static int build_criteria(struct builder *b, uint64_t rows)
         build_histogram(b);
         break;
     case QUERY_PERIODS:
-        build_periods(b, number_parameter(b, rows));
+        build_periods(b, builder_number(b, rows));
         break;
     case QUERY_EVENTS:
-        build_events(b, number_parameter(b, rows));
+        build_events(b, builder_number(b, rows));
         break;
     default:
-        build_records(b, number_parameter(b, rows));
+        build_records(b, builder_number(b, rows));
         break;
     }
     return 0;
@@ -577,7 +440,7 @@ int criteria_build(struct arena *a, const struct query_message *q, uint32_t rows
     if (q->kind == QUERY_GRADING) {
         build_grading(b);
     } else if (q->kind == QUERY_GRADINGS) {
-        build_gradings(b, number_parameter(b, rows));
+        build_gradings(b, builder_number(b, rows));
     } else {
         result = build_criteria(b, rows);
     }

@@ -127,11 +127,20 @@ static int load_days(struct calendar *c, struct pg *pg)
     return rc;
 }
 
+/* Of a row: hour, sealed, in_day. */
+static enum hour_state state_of(const PGresult *r, int row)
+{
+    return pg_cell_bool(r, row, 2)   ? HOUR_IN_DAY
+           : pg_cell_bool(r, row, 1) ? HOUR_SEALED
+                                     : HOUR_OPEN;
+}
+
 int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
 {
-    int32_t sealing = c->sealing;
+    int32_t sealing = c->sealing, sealing_hours = c->sealing_hours;
     calendar_release(c);
     c->sealing = sealing;
+    c->sealing_hours = sealing_hours;
     if (load_days(c, pg) == -1) {
         return -1;
     }
@@ -142,9 +151,7 @@ int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
     int rc = 0;
     for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
         int32_t hour = calendar_hour_of(pg_cell_time(r, i, 0));
-        rc = insert_hour(c, hour, pg_cell_bool(r, i, 1) ? HOUR_SEALED : HOUR_OPEN, clock_us) == NULL
-                 ? -1
-                 : 0;
+        rc = insert_hour(c, hour, state_of(r, i), clock_us) == NULL ? -1 : 0;
     }
     PQclear(r);
     return rc;
@@ -196,17 +203,20 @@ int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params)
 
 int calendar_settle(struct calendar *c, struct pg *pg, struct pg_params *params)
 {
-    struct calendar_hour *h = calendar_find(c, c->sealing);
     pg_params_begin(params);
     pg_add_time(params, c->sealing * HOUR_US);
-    PGresult *r = pg_rows(pg, SQL_HOUR_LOCK, params);
+    pg_add_time(params, (c->sealing + c->sealing_hours) * HOUR_US);
+    PGresult *r = pg_rows(pg, SQL_HOURS_LOCK, params);
     if (r == NULL) {
         return -1;
     }
-    if (h != NULL && PQntuples(r) == 1) {
-        h->state = pg_cell_bool(r, 0, 0) ? HOUR_SEALED : HOUR_OPEN;
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct calendar_hour *h = calendar_find(c, calendar_hour_of(pg_cell_time(r, i, 0)));
+        if (h != NULL) {
+            h->state = (uint8_t)state_of(r, i);
+        }
     }
-    c->sealing = 0;
+    c->sealing = c->sealing_hours = 0;
     PQclear(r);
     return 0;
 }

@@ -11,9 +11,10 @@
 #define DAY_US  (24 * HOUR_US)
 
 enum hour_state {
-    HOUR_NEW,   /* not in the database yet */
-    HOUR_OPEN,  /* counted from its measurements */
-    HOUR_SEALED /* counted in grade_rollup: whoever adds a record adds to that */
+    HOUR_NEW,    /* not in the database yet */
+    HOUR_OPEN,   /* counted from its measurements */
+    HOUR_SEALED, /* counted in grade_rollup: whoever adds a record adds to that */
+    HOUR_IN_DAY  /* and in grade_rollup_day as well */
 };
 
 struct calendar_hour {
@@ -30,8 +31,9 @@ struct calendar {
     int32_t *new_days; /* of the flush at hand */
     uint32_t new_day_count, new_day_size;
     bool stale;      /* something was added that was not committed */
-    int32_t sealing; /* the hour being counted now: what becomes of it only the database knows; 0
-                        none */
+    /* The first hour of those being counted now, and how many: an hour, or a day's into the day.
+     * What becomes of them only the database knows. 0 of them: nothing is. */
+    int32_t sealing, sealing_hours;
 };
 
 static inline int32_t calendar_hour_of(int64_t us)
@@ -55,9 +57,15 @@ struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour);
 /* Makes the partitions and rows that are missing, within the transaction at hand. 0, or -1. */
 int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params);
 
+/* Whether the hour is one of those being counted now. */
+static inline bool calendar_is_sealing(const struct calendar *c, int32_t hour)
+{
+    return hour >= c->sealing && hour < c->sealing + c->sealing_hours;
+}
+
 /*
- * Learns from the database what became of the hour that was being sealed, which ends `sealing`;
- * holds its row until the transaction ends. 0, or -1.
+ * Learns from the database what became of the hours that were being counted, which ends `sealing`;
+ * holds their rows until the transaction ends. 0, or -1.
  */
 int calendar_settle(struct calendar *c, struct pg *pg, struct pg_params *params);
 

@@ -74,15 +74,15 @@ static int prepare_views(struct flush *f)
 }
 
 /*
- * Records for the hour that is being counted now: the counting is given up, and what came of it is
+ * Records for an hour that is being counted now: the counting is given up, and what came of it is
  * asked within this transaction.
  */
 static int settle_sealing(struct flush *f)
 {
     struct store *s = f->store;
     bool touched = false;
-    for (uint32_t i = 0; s->calendar.sealing != 0 && i < f->item_count && !touched; i++) {
-        touched = calendar_hour_of(f->items[i].key.t_us) == s->calendar.sealing;
+    for (uint32_t i = 0; s->calendar.sealing_hours != 0 && i < f->item_count && !touched; i++) {
+        touched = calendar_is_sealing(&s->calendar, calendar_hour_of(f->items[i].key.t_us));
     }
     if (!touched) {
         return 0;
@@ -97,7 +97,7 @@ static int write_all(struct flush *f)
     if (pg_do(&s->pg, "BEGIN") == -1 || flush_take(f) == -1 || flush_read(f) == -1 ||
         ledger_load(&s->ledger, &s->pg, &s->params) == -1 || settle_sealing(f) == -1 ||
         flush_records(f) == -1 || flush_periods(f) == -1 || flush_rollup(f) == -1 ||
-        rejects_write(&f->rejects, s, f->arena) == -1) {
+        flush_totals(f) == -1 || rejects_write(&f->rejects, s, f->arena) == -1) {
         return -1;
     }
     if (f->trial) {

@@ -115,8 +115,11 @@ int flush_periods(struct flush *f);
 struct period_writes *period_writes_new(void);
 void period_writes_free(struct period_writes **w);
 
-/* flush_rollup.c: adds records that fell into sealed hours. 0, or -1. */
+/* flush_rollup.c: adds records that fell into sealed hours and days. 0, or -1. */
 int flush_rollup(struct flush *f);
+
+/* flush_totals.c: adds the records to the counts over all series of a type. 0, or -1. */
+int flush_totals(struct flush *f);
 
 /* Writes the open periods of all series in the cache as they are now, in a transaction. 0, or -1.
  */

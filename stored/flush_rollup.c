@@ -1,14 +1,16 @@
 /*
- * A sealed hour is counted in grade_rollup, completely: a record that falls into one adds to it in
- * the same transaction.
+ * A sealed hour is counted in grade_rollup, completely, and a sealed day in grade_rollup_day: a
+ * record that falls into one adds to it in the same transaction.
  */
 #include <stdlib.h>
 
 #include "stored/flush.h"
 
+#define GRADES 6
+
 struct addition {
     int64_t series_id;
-    int32_t hour;
+    int32_t hour; /* of a day: its first */
     uint16_t grade_id;
     uint8_t grade;
 };
@@ -43,10 +45,7 @@ static int compare_additions(const void *a, const void *b)
     if (x->series_id != y->series_id) {
         return x->series_id < y->series_id ? -1 : 1;
     }
-    if (x->grade_id != y->grade_id) {
-        return x->grade_id < y->grade_id ? -1 : 1;
-    }
-    return (int)x->grade - (int)y->grade;
+    return (int)x->grade_id - (int)y->grade_id;
 }
 
 /* Under grade name 0 and grade 0 all records count; a name that no block applied counts none. */
@@ -61,7 +60,8 @@ static int add_item(struct additions *a, const struct flush_item *item, int32_t 
     return rc;
 }
 
-static int collect(const struct flush *f, struct additions *a)
+/* The records whose hour is at least in this state. */
+static int collect(const struct flush *f, struct additions *a, enum hour_state state)
 {
     const struct calendar *c = &f->store->calendar;
     const struct calendar_hour *h = NULL;
@@ -70,15 +70,15 @@ static int collect(const struct flush *f, struct additions *a)
         if (h == NULL || h->hour != hour) {
             h = calendar_find(c, hour);
         }
-        if (h != NULL && h->state == HOUR_SEALED && f->items[i].fate != ITEM_DUPLICATE &&
-            add_item(a, &f->items[i], hour) == -1) {
+        if (h != NULL && h->state >= state && f->items[i].fate != ITEM_DUPLICATE &&
+            add_item(a, &f->items[i], state == HOUR_IN_DAY ? hour / 24 * 24 : hour) == -1) {
             return -1;
         }
     }
     return 0;
 }
 
-static int write_additions(struct store *store, struct additions *a)
+static int write_additions(struct store *store, struct additions *a, enum sql_statement statement)
 {
     struct pg_params *p = &store->params;
     qsort(a->at, a->count, sizeof *a->at, compare_additions);
@@ -86,27 +86,37 @@ static int write_additions(struct store *store, struct additions *a)
     pg_add_array(p, PG_TIMESTAMPTZ);
     pg_add_array(p, PG_BIGINT);
     pg_add_array(p, PG_SMALLINT);
-    pg_add_array(p, PG_SMALLINT);
-    pg_add_array(p, PG_BIGINT);
+    for (int grade = 0; grade < GRADES; grade++) {
+        pg_add_array(p, PG_INTEGER);
+    }
     for (uint32_t i = 0, n; i < a->count; i += n) {
-        for (n = 1; i + n < a->count && compare_additions(&a->at[i], &a->at[i + n]) == 0;) {
-            n++;
+        int32_t counts[GRADES] = {0};
+        for (n = 0; i + n < a->count && compare_additions(&a->at[i], &a->at[i + n]) == 0; n++) {
+            counts[a->at[i + n].grade]++;
         }
         pg_put_time(p, 0, a->at[i].hour * HOUR_US);
         pg_put_64(p, 1, a->at[i].series_id);
         pg_put_16(p, 2, (int16_t)a->at[i].grade_id);
-        pg_put_16(p, 3, a->at[i].grade);
-        pg_put_64(p, 4, n);
+        for (int grade = 0; grade < GRADES; grade++) {
+            pg_put_32(p, 3 + grade, counts[grade]);
+        }
     }
-    return pg_run(&store->pg, SQL_ROLLUP_ADD, p);
+    return pg_run(&store->pg, statement, p);
 }
 
 int flush_rollup(struct flush *f)
 {
     struct additions a = {NULL, 0, 0};
-    int rc = collect(f, &a);
+    int rc = collect(f, &a, HOUR_SEALED);
     if (rc == 0 && a.count > 0) {
-        rc = write_additions(f->store, &a);
+        rc = write_additions(f->store, &a, SQL_ROLLUP_ADD);
+        a.count = 0;
+    }
+    if (rc == 0) {
+        rc = collect(f, &a, HOUR_IN_DAY);
+    }
+    if (rc == 0 && a.count > 0) {
+        rc = write_additions(f->store, &a, SQL_ROLLUP_DAY_ADD);
     }
     free(a.at);
     return rc;

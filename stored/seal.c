@@ -1,7 +1,8 @@
 /*
- * One hour at a time: lock its row, count, mark, commit; each a statement sent without waiting for
- * its answer. Only a COMMIT that says so makes the hour sealed in memory; in every other case the
- * calendar keeps it as "sealing", and the database is asked what it is.
+ * One hour or day at a time: lock its rows, count, mark, commit; each a statement sent without
+ * waiting for its answer. Only a COMMIT that says so makes it sealed in memory; in every other case
+ * the calendar keeps it as "sealing", and the database is asked what it is. A day is counted from
+ * its hours' rows, and again from those hours alone that came into being later.
  */
 #include "stored/seal.h"
 
@@ -53,17 +54,21 @@ static int ask(struct seal *s, enum step step)
 {
     static const char *const texts[] = {
         [SEAL_BEGIN] = "BEGIN", [SEAL_COMMIT] = "COMMIT", [SEAL_MARK] = NULL};
+    static const enum sql_statement hour_statements[] = {
+        [SEAL_LOCK] = SQL_SEAL_LOCK, [SEAL_COUNT] = SQL_SEAL_COUNT, [SEAL_MARK] = SQL_SEAL_MARK};
+    static const enum sql_statement day_statements[] = {[SEAL_LOCK] = SQL_SEAL_DAY_LOCK,
+                                                        [SEAL_COUNT] = SQL_SEAL_DAY_COUNT,
+                                                        [SEAL_MARK] = SQL_SEAL_DAY_MARK};
     char hour[8];
     const char *const values[] = {hour};
     const int lengths[] = {sizeof hour}, formats[] = {1};
-    enum sql_statement statement = step == SEAL_LOCK    ? SQL_SEAL_LOCK
-                                   : step == SEAL_COUNT ? SQL_SEAL_COUNT
-                                                        : SQL_SEAL_MARK;
     int sent;
     bytes_set_64(hour, (uint64_t)(s->store->calendar.sealing * HOUR_US - PG_EPOCH_US));
     if (step == SEAL_BEGIN || step == SEAL_COMMIT) {
         sent = PQsendQuery(s->pg.conn, texts[step]);
     } else {
+        enum sql_statement statement =
+            s->store->calendar.sealing_hours == 1 ? hour_statements[step] : day_statements[step];
         sent = PQsendQueryParams(s->pg.conn, sql_text(statement), 1, NULL, values, lengths, formats,
                                  1);
     }
@@ -100,15 +105,18 @@ static const char *judge(struct seal *s, PGresult *r, bool *nothing_to_do)
 static void sealed(struct seal *s, int64_t clock_us)
 {
     struct calendar *c = &s->store->calendar;
-    struct calendar_hour *h = calendar_find(c, c->sealing);
-    if (h != NULL) {
-        h->state = HOUR_SEALED;
+    bool day = c->sealing_hours != 1;
+    for (uint32_t i = 0; i < c->hour_count; i++) {
+        struct calendar_hour *h = &c->hours[i];
+        if (calendar_is_sealing(c, h->hour) && (!day || h->state == HOUR_SEALED)) {
+            h->state = day ? HOUR_IN_DAY : HOUR_SEALED;
+        }
     }
-    log_info("hour.sealed", "hour=%d ms=%lld", c->sealing,
+    log_info(day ? "day.sealed" : "hour.sealed", "hour=%d ms=%lld", c->sealing,
              (long long)((clock_us - s->began_us) / 1000));
-    c->sealing = 0;
+    c->sealing = c->sealing_hours = 0;
     s->step = SEAL_IDLE;
-    count_add(COUNT_HOURS_SEALED, 1);
+    count_add(day ? COUNT_DAYS_SEALED : COUNT_HOURS_SEALED, 1);
 }
 
 /* Takes answers as far as they are there. */
@@ -145,38 +153,68 @@ static void take_answers(struct seal *s, int64_t clock_us)
     }
 }
 
-/* ---- the next hour ---- */
+/* ---- the next one ---- */
 
-/* The oldest hour that is over, quiet and not sealed; 0 when there is none. */
-static int32_t due(const struct seal *s, int64_t now_us, int64_t clock_us)
+/* Over for long enough, and no record fell into it for a while. */
+static bool is_due(const struct seal *s, const struct calendar_hour *h, int64_t end_us,
+                   int64_t now_us, int64_t clock_us)
 {
-    const struct calendar *c = &s->store->calendar;
     int64_t after_us = s->store->settings->seal_after_s * 1000000;
     int64_t quiet_us = after_us < QUIET_US ? after_us : QUIET_US;
+    return end_us + after_us <= now_us && clock_us - h->touched_us >= quiet_us;
+}
+
+/* The oldest hour that is due and not sealed. False when there is none. */
+static bool find_hour(const struct seal *s, int64_t now_us, int64_t clock_us, int32_t *first)
+{
+    const struct calendar *c = &s->store->calendar;
     for (uint32_t i = 0; i < c->hour_count; i++) {
         const struct calendar_hour *h = &c->hours[i];
-        if ((h->hour + 1) * HOUR_US + after_us > now_us) {
-            break;
-        }
-        if (h->state == HOUR_OPEN && clock_us - h->touched_us >= quiet_us) {
-            return h->hour;
+        if (h->state == HOUR_OPEN && is_due(s, h, (h->hour + 1) * HOUR_US, now_us, clock_us)) {
+            *first = h->hour;
+            return true;
         }
     }
-    return 0;
+    return false;
+}
+
+/* The first hour of the oldest day that is due, all of whose hours are sealed and some not in the
+ * day. False when there is none. */
+static bool find_day(const struct seal *s, int64_t now_us, int64_t clock_us, int32_t *first)
+{
+    const struct calendar *c = &s->store->calendar;
+    for (uint32_t i = 0, n; i < c->hour_count; i += n) {
+        int32_t day = c->hours[i].hour / 24;
+        bool due = true, some = false;
+        for (n = 0; i + n < c->hour_count && c->hours[i + n].hour / 24 == day; n++) {
+            const struct calendar_hour *h = &c->hours[i + n];
+            due = due && h->state >= HOUR_SEALED &&
+                  is_due(s, h, (day + 1) * DAY_US, now_us, clock_us);
+            some = some || h->state == HOUR_SEALED;
+        }
+        if (due && some) {
+            *first = day * 24;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
 {
     struct calendar *c = &s->store->calendar;
+    int32_t first = 0, hours = 1;
     if (clock_us < s->again_us || c->stale || !pg_is_open(&s->store->pg)) {
         return;
     }
-    if (c->sealing != 0 && calendar_settle(c, &s->store->pg, &s->store->params) == -1) {
+    if (c->sealing_hours != 0 && calendar_settle(c, &s->store->pg, &s->store->params) == -1) {
         return;
     }
-    int32_t hour = due(s, now_us, clock_us);
-    if (hour == 0) {
-        return;
+    if (!find_hour(s, now_us, clock_us, &first)) {
+        hours = 24;
+        if (!find_day(s, now_us, clock_us, &first)) {
+            return;
+        }
     }
     if (!pg_is_open(&s->pg)) {
         if (pg_open(&s->pg, s->store->settings->database, "ezrepo-stored-seal") == -1) {
@@ -186,7 +224,8 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
         }
         PQsetnonblocking(s->pg.conn, 1);
     }
-    c->sealing = hour;
+    c->sealing = first;
+    c->sealing_hours = hours;
     s->began_us = clock_us;
     if (ask(s, SEAL_BEGIN) == -1) {
         fail(s, PQerrorMessage(s->pg.conn), clock_us);

@@ -1,6 +1,6 @@
 /*
- * Sealing: an hour that is over is counted into grade_rollup, on a connection of its own and
- * without waiting, so that flushes go on meanwhile.
+ * Sealing: an hour that is over is counted into grade_rollup, and a day whose hours all are into
+ * grade_rollup_day, on a connection of its own and without waiting, so that flushes go on meanwhile.
  */
 #ifndef EZREPO_STORED_SEAL_H
 #define EZREPO_STORED_SEAL_H
@@ -14,14 +14,14 @@ struct seal *seal_new(struct store *store);
 void seal_free(struct seal **s);
 
 /*
- * Called now and then while the database is there: goes on with the hour at hand as far as that
- * needs no waiting, or begins the next one that is due (over for long enough, and quiet for a
+ * Called now and then while the database is there: goes on with the hour or day at hand as far as
+ * that needs no waiting, or begins the next one that is due (over for long enough, and quiet for a
  * while). The first connecting may take some seconds. now_us: time of day; clock_us: a steady
  * clock.
  */
 void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us);
 
-/* Gives up the hour at hand, if any, and waits until the server has heard of it. */
+/* Gives up what is at hand, if any, and waits until the server has heard of it. */
 void seal_abandon(struct seal *s);
 
 /* Gives up and closes the connection. */

@@ -36,6 +36,13 @@ static void split_key(const struct series *s, struct slice d[DIMENSIONS])
     }
 }
 
+struct slice series_type(const struct series *s)
+{
+    struct slice d[DIMENSIONS];
+    split_key(s, d);
+    return d[0];
+}
+
 /* ---- entries ---- */
 
 static void unlink_use(struct series_cache *c, struct series *s)

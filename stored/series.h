@@ -65,6 +65,9 @@ void series_forget(struct series_cache *c, uint64_t stamp);
 /* After a flush: forgets the least recently used beyond the bound, never those of this flush. */
 void series_trim(struct series_cache *c, uint64_t stamp);
 
+/* The record type of the series; in the entry. */
+struct slice series_type(const struct series *s);
+
 uint32_t series_count(const struct series_cache *c);
 void series_clear(struct series_cache *c);
 

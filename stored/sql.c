@@ -14,6 +14,15 @@
 
 #define LEDGER_COUNTS "datagrams, accepted, exceptions, records, stored, duplicates, rejected"
 
+#define COUNTS "n0, n1, n2, n3, n4, n5"
+
+#define ADD_COUNTS(table)                                                                          \
+    "n0 = " table ".n0 + excluded.n0, n1 = " table ".n1 + excluded.n1, "                           \
+    "n2 = " table ".n2 + excluded.n2, n3 = " table ".n3 + excluded.n3, "                           \
+    "n4 = " table ".n4 + excluded.n4, n5 = " table ".n5 + excluded.n5"
+
+#define HOURS_OF_DAY "hour >= $1::timestamptz AND hour < $1::timestamptz + interval '1 day'"
+
 const char sql_session[] = "SET search_path = ezrepo;"
                            "SET timezone = 'UTC';"
                            "SET client_encoding = 'UTF8';"
@@ -71,12 +80,14 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_PARTITIONS] = "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = "
                        "i.inhrelid WHERE i.inhparent = 'ezrepo.measurement'::regclass",
 
-    [SQL_HOURS] = "SELECT hour, sealed FROM measured_hour",
+    [SQL_HOURS] = "SELECT hour, sealed, in_day FROM measured_hour",
 
     [SQL_HOURS_ADD] = "INSERT INTO measured_hour (hour) SELECT unnest($1::timestamptz[])"
                       " ON CONFLICT DO NOTHING",
 
-    [SQL_HOUR_LOCK] = "SELECT sealed FROM measured_hour WHERE hour = $1::timestamptz FOR UPDATE",
+    [SQL_HOURS_LOCK] =
+        "SELECT hour, sealed, in_day FROM measured_hour WHERE hour >= $1::timestamptz"
+        " AND hour < $2::timestamptz ORDER BY hour FOR UPDATE",
 
     /* In the order they were copied: of two with the same identity the first stands. */
     [SQL_STAGED_INSERT] =
@@ -152,12 +163,23 @@ static const char *const statements[SQL_STATEMENTS] = {
         " WHERE e.series_id = u.series_id AND e.grade_id = u.grade_id"
         "   AND e.t = u.t AND e.row = u.row AND e.retracted_at IS NULL",
 
-    [SQL_ROLLUP_ADD] =
-        "INSERT INTO grade_rollup (hour, series_id, grade_id, grade, records)"
-        " SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::smallint[], $4::smallint[],"
-        "                      $5::bigint[])"
-        " ON CONFLICT (hour, series_id, grade_id, grade)"
-        " DO UPDATE SET records = grade_rollup.records + excluded.records",
+    [SQL_ROLLUP_ADD] = "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"
+                       " SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::smallint[],"
+                       " $4::integer[], $5::integer[], $6::integer[], $7::integer[], $8::integer[],"
+                       " $9::integer[]) ON CONFLICT (hour, series_id, grade_id)"
+                       " DO UPDATE SET " ADD_COUNTS("grade_rollup"),
+
+    [SQL_ROLLUP_DAY_ADD] = "INSERT INTO grade_rollup_day (day, series_id, grade_id, " COUNTS ")"
+                           " SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::smallint[],"
+                           " $4::integer[], $5::integer[], $6::integer[], $7::integer[],"
+                           " $8::integer[], $9::integer[]) ON CONFLICT (day, series_id, grade_id)"
+                           " DO UPDATE SET " ADD_COUNTS("grade_rollup_day"),
+
+    [SQL_TOTAL_ADD] = "INSERT INTO grade_total (unit, start, type, grade_id, " COUNTS ")"
+                      " SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[],"
+                      " $4::smallint[], $5::integer[], $6::integer[], $7::integer[], $8::integer[],"
+                      " $9::integer[], $10::integer[]) ON CONFLICT (unit, start, type, grade_id)"
+                      " DO UPDATE SET " ADD_COUNTS("grade_total"),
 
     [SQL_REJECT] =
         "INSERT INTO rejected (instance, sequence, item, received_at, sender, reason, detail,"
@@ -268,17 +290,30 @@ static const char *const statements[SQL_STATEMENTS] = {
                       " FOR UPDATE",
 
     [SQL_SEAL_COUNT] =
-        "INSERT INTO grade_rollup (hour, series_id, grade_id, grade, records)"
-        " SELECT $1::timestamptz, m.series_id, g.grade_id, g.grade, count(*)"
-        " FROM measurement m CROSS JOIN LATERAL ("
-        "   SELECT 0::smallint AS grade_id, 0::smallint AS grade"
-        "   UNION ALL SELECT o::smallint, u FROM unnest(m.grades) WITH ORDINALITY AS u (u, o)"
-        "   WHERE u IS NOT NULL) AS g"
-        " WHERE m.t_start >= $1::timestamptz"
-        "   AND m.t_start < $1::timestamptz + interval '1 hour'"
-        " GROUP BY m.series_id, g.grade_id, g.grade",
+        "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"
+        " SELECT $1::timestamptz, series_id, grade_id, count(*) FILTER (WHERE grade = 0),"
+        " count(*) FILTER (WHERE grade = 1), count(*) FILTER (WHERE grade = 2),"
+        " count(*) FILTER (WHERE grade = 3), count(*) FILTER (WHERE grade = 4),"
+        " count(*) FILTER (WHERE grade = 5) FROM record_grade"
+        " WHERE t_start >= $1::timestamptz"
+        " AND t_start < $1::timestamptz + interval '1 hour'"
+        " GROUP BY series_id, grade_id ORDER BY series_id, grade_id",
 
     [SQL_SEAL_MARK] = "UPDATE measured_hour SET sealed = true WHERE hour = $1::timestamptz",
+
+    /* A day's sealed hours that are not in the day yet; all of its hours are held meanwhile. */
+    [SQL_SEAL_DAY_LOCK] = "SELECT FROM measured_hour WHERE " HOURS_OF_DAY " FOR UPDATE",
+
+    [SQL_SEAL_DAY_COUNT] =
+        "INSERT INTO grade_rollup_day (day, series_id, grade_id, " COUNTS ")"
+        " SELECT $1::timestamptz, r.series_id, r.grade_id, sum(r.n0), sum(r.n1), sum(r.n2),"
+        " sum(r.n3), sum(r.n4), sum(r.n5) FROM measured_hour h JOIN grade_rollup r USING (hour)"
+        " WHERE " HOURS_OF_DAY " AND h.sealed AND NOT h.in_day"
+        " GROUP BY r.series_id, r.grade_id ORDER BY r.series_id, r.grade_id"
+        " ON CONFLICT (day, series_id, grade_id) DO UPDATE SET " ADD_COUNTS("grade_rollup_day"),
+
+    [SQL_SEAL_DAY_MARK] =
+        "UPDATE measured_hour SET in_day = true WHERE " HOURS_OF_DAY " AND sealed AND NOT in_day",
 };
 
 const char *sql_text(enum sql_statement statement)

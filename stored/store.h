@@ -58,6 +58,7 @@ struct store_settings {
     COUNTER(GRADING_VERSION, "grading.version")                                                    \
     COUNTER(GRADING_REFUSED, "grading.refused")                                                    \
     COUNTER(HOURS_SEALED, "hours.sealed")                                                          \
+    COUNTER(DAYS_SEALED, "days.sealed")                                                            \
     COUNTER(DATABASE_ERRORS, "database.errors")                                                    \
     COUNTER(DATABASE_CONNECTS, "database.connects")
 

@@ -107,12 +107,13 @@ class Store:
                                                 m["values"], m["label"]))
         sql.execute("INSERT INTO measured_hour SELECT DISTINCT date_trunc('hour', t_start)"
                     " FROM measurement")
-        sql.execute("UPDATE measured_hour SET sealed = true WHERE extract(hour FROM hour)::int % 2 = 0")
-        sql.execute("INSERT INTO grade_rollup SELECT date_trunc('hour', t_start) AS h, series_id, g.id,"
-                    " g.grade, count(*) FROM measurement m CROSS JOIN LATERAL (SELECT 0 AS id, 0 AS grade"
-                    " UNION ALL SELECT ordinality, grade FROM unnest(m.grades) WITH ORDINALITY AS"
-                    " u (grade, ordinality) WHERE grade IS NOT NULL) g"
-                    " WHERE extract(hour FROM t_start)::int % 2 = 0 GROUP BY 1, 2, 3, 4")
+        # Of the days some are whole in the day's counts, some in part, some not.
+        sql.execute("UPDATE measured_hour SET sealed = true WHERE extract(hour FROM hour)::int % 2 = 0"
+                    " OR hour < '2016-02-18'")
+        sql.execute("UPDATE measured_hour SET in_day = true WHERE sealed AND (hour < '2016-02-17' OR"
+                    " extract(hour FROM hour) BETWEEN 6 AND 12)")
+        for table in ("grade_rollup", "grade_rollup_day", "grade_total"):
+            sql.execute(f"INSERT INTO {table} SELECT * FROM {table}_reference")
         self.fill_periods(sql)
         sql.execute("ANALYZE")
 
@@ -287,7 +288,8 @@ def random_criteria(r):
     for d in r.sample(sorted(choices), r.choice([0, 1, 1, 2])):
         c[d] = r.choice(choices[d])
     edges = [PAST, FUTURE, T0, T0 + HOUR, T0 + 2 * HOUR, T0 + HOUR + 1, T0 + 90 * 60 * SECOND,
-             T0 - 26 * HOUR, T0 + 4 * HOUR - 1, T0 + 7 * 60 * SECOND]
+             T0 - 26 * HOUR, T0 + 4 * HOUR - 1, T0 + 7 * 60 * SECOND, T0 - 12 * HOUR, T0 - 36 * HOUR,
+             T0 + 12 * HOUR, T0 - 60 * HOUR, T0 - 37 * HOUR + 1, T0 + 3 * 60 * SECOND + 1, T0 + 30 * HOUR - 1]
     kind = r.random()
     if kind < 0.6:
         c["since"], c["until"] = r.choice(edges), r.choice(edges)
@@ -331,15 +333,39 @@ def test_histogram_equals_plain_counting(queryd, store, seed):
 def test_counts_use_only_sealed_hours_of_the_rollup(queryd, cluster):
     """An hour that is wholly inside and sealed is not read again; any other does not trust the roll-up."""
     sql = cluster.connect().cursor()
-    before = int(queryd.rows(COUNT)[0]["records.matched"])
-    sql.execute("INSERT INTO grade_rollup VALUES ('2016-02-18 12:00+00', 6, 0, 1, 1000),"
-                " ('2016-02-18 13:00+00', 6, 0, 1, 5000)")
+    before = int(queryd.rows(COUNT, probe="*1")[0]["records.matched"])
+    sql.execute("INSERT INTO grade_rollup SELECT h::timestamptz, 1, 0, n, 0, 0, 0, 0, 0 FROM (VALUES"
+                " ('2016-02-18 14:00+00', 1000), ('2016-02-18 13:00+00', 5000),"
+                " ('2016-02-18 12:00+00', 20000)) v (h, n)"
+                " ON CONFLICT (hour, series_id, grade_id) DO UPDATE SET n0 = grade_rollup.n0 + excluded.n0")
     try:
-        assert int(queryd.rows(COUNT)[0]["records.matched"]) == before + 1000
-        cut = queryd.rows(COUNT, since=T0 + 1, until=T0 + HOUR)[0]
+        assert int(queryd.rows(COUNT, probe="*1")[0]["records.matched"]) == before + 1000
+        cut = queryd.rows(COUNT, probe="*1", since=T0 + 2 * HOUR + 1, until=T0 + 3 * HOUR)[0]
         assert int(cut["records.matched"]) < 1000
     finally:
-        sql.execute("DELETE FROM grade_rollup WHERE grade_id = 0 AND grade = 1")
+        sql.execute("DELETE FROM grade_rollup; INSERT INTO grade_rollup SELECT * FROM grade_rollup_reference")
+
+
+def test_counts_over_all_series_come_from_the_totals(queryd, cluster):
+    """With no criterion but the type, only parts of minutes are read from the records."""
+    sql = cluster.connect().cursor()
+
+    def matched(**c):
+        return int(queryd.rows(COUNT, **c)[0]["records.matched"])
+
+    day, minute = 24 * HOUR, 60 * SECOND
+    ranges = [{}, {"type": "p?ng"}, {"since": T0 - day // 2, "until": T0 + day // 2},
+              {"since": T0 - day, "until": T0 + 90 * minute}, {"since": T0 + 1, "until": T0 + 59 * SECOND}]
+    before = [matched(**c) for c in ranges]
+    sql.execute("INSERT INTO grade_total SELECT unit, start::timestamptz, 'ping', 0, n, 0, 0, 0, 0, 0 FROM (VALUES"
+                " ('day', '2016-02-18', 1000000), ('hour', '2016-02-18 12:00', 10000),"
+                " ('minute', '2016-02-18 13:10', 100)) v (unit, start, n) ON CONFLICT"
+                " (unit, start, type, grade_id) DO UPDATE SET n0 = grade_total.n0 + excluded.n0")
+    try:
+        assert [matched(**c) - b for c, b in zip(ranges, before)] == [1000000, 1000000, 1000000, 10100, 0]
+        assert matched(type="GLIMPSE") < 10000
+    finally:
+        sql.execute("DELETE FROM grade_total; INSERT INTO grade_total SELECT * FROM grade_total_reference")
 
 
 def test_grade_name_that_is_not_there(queryd):

@@ -148,10 +148,21 @@ static void test_patterns(void **state)
     assert_non_null(strstr(c.sql, "probe = $"));
 }
 
+/* How often `text` stands in the statement. */
+static int times(const char *text)
+{
+    int n = 0;
+    for (const char *at = c.sql; (at = strstr(at, text)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
 static void test_ranges(void **state)
 {
     (void)state;
     struct query_message q = any(QUERY_COUNT);
+    q.probe = slice_of("p1");
     assert_int_equal(build(&q), 0);
     assert_true(has_parameter("-infinity") && has_parameter("infinity"));
 
@@ -160,22 +171,65 @@ static void test_ranges(void **state)
     assert_int_equal(build(&q), 0);
     assert_true(has_parameter("2016-02-18 12:00:00.000001+00"));
     assert_true(has_parameter("2016-02-18 12:00:00.000000+00")); /* the hour it lies in */
+    assert_true(has_parameter("2016-02-18 13:00:00.000000+00")); /* the first whole one */
     assert_true(has_parameter("2016-02-18 14:00:00.000005+00"));
     assert_true(has_parameter("2016-02-18 14:00:00.000000+00"));
-    assert_null(strstr(c.sql, "AND false"));
+    assert_non_null(strstr(c.sql, "grade_rollup "));
+    assert_null(strstr(c.sql, "grade_rollup_day")); /* no day is whole in it */
 
     q.from_us = -1; /* hours go downward also before 1970 */
     assert_int_equal(build(&q), 0);
     assert_true(has_parameter("1969-12-31 23:00:00.000000+00"));
+    assert_true(has_parameter("1970-01-01 00:00:00.000000+00"));
+    assert_non_null(strstr(c.sql, "grade_rollup_day"));
 
     q.to_us = q.from_us;
     assert_int_equal(build(&q), 0);
-    assert_non_null(strstr(c.sql, "AND false"));
+    assert_int_equal(times("FROM measurement") + times("grade_rollup"), 0);
 
     q.from_us = INT64_MIN + 1; /* years that PostgreSQL does not have */
     q.to_us = INT64_MAX - 1;
     assert_int_equal(build(&q), 0);
     assert_true(has_parameter("-infinity") && has_parameter("infinity"));
+}
+
+/* With no criterion but the type: days, then hours and minutes at both ends, then parts of minutes.
+ */
+static void test_totals(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_COUNT);
+    q.type = slice_of("p*");
+    assert_int_equal(build(&q), 0); /* all time is whole days */
+    assert_int_equal(times("grade_total"), 1);
+    assert_int_equal(times("FROM measurement"), 0);
+    assert_int_equal(times("t.type LIKE"), 1);
+
+    q.from_us = NOON_US - 61 * 1000000;
+    q.to_us = NOON_US + 72 * HOUR_US + 60 * 1000000;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("t.unit = 'day'"), 1);
+    assert_int_equal(times("t.unit = 'hour'"), 2);
+    assert_int_equal(times("t.unit = 'minute'"), 2);
+    assert_int_equal(times("FROM measurement"), 1);
+    assert_true(has_parameter("2016-02-18 11:58:59.000000+00"));
+    assert_true(has_parameter("2016-02-18 11:59:00.000000+00"));
+    assert_true(has_parameter("2016-02-19 00:00:00.000000+00"));
+    assert_true(has_parameter("2016-02-21 00:00:00.000000+00"));
+    assert_true(has_parameter("2016-02-21 12:01:00.000000+00"));
+    check_parameters();
+
+    q.from_us = NOON_US + 1; /* nothing whole in it */
+    q.to_us = NOON_US + 30 * 1000000;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("grade_total"), 0);
+    assert_int_equal(times("FROM measurement"), 1);
+    check_parameters();
+
+    q.source = slice_of("192.0.2.1"); /* more than the type */
+    q.to_us = NOON_US + 72 * HOUR_US;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("grade_total"), 0);
 }
 
 static void test_limits(void **state)
@@ -266,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_pasted),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_totals),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_cursor),
         cmocka_unit_test(test_faults),

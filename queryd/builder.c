@@ -1,0 +1,80 @@
+/* A statement's text and parameters. No SQL of its own but for one condition. */
+#include "queryd/builder.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/when.h"
+
+void builder_add(struct builder *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(b->sql + b->length, BUILDER_BYTES - b->length, format, args);
+    va_end(args);
+    if (n < 0 || (size_t)n >= BUILDER_BYTES - b->length) {
+        b->failed = true;
+        b->sql[b->length] = '\0';
+        return;
+    }
+    b->length += (size_t)n;
+}
+
+int builder_parameter(struct builder *b, const char *text)
+{
+    if (text == NULL || b->c->parameter_count == CRITERIA_PARAMETERS) {
+        b->failed = true;
+        return 1;
+    }
+    b->c->parameters[b->c->parameter_count++] = text;
+    return b->c->parameter_count;
+}
+
+int builder_text(struct builder *b, struct slice text)
+{
+    return builder_parameter(b, arena_copy(b->arena, text).at);
+}
+
+int builder_number(struct builder *b, uint64_t value)
+{
+    return builder_parameter(b, arena_printf(b->arena, "%" PRIu64, value));
+}
+
+int builder_time(struct builder *b, int64_t us)
+{
+    if (us < FIRST_US) {
+        return builder_parameter(b, "-infinity");
+    }
+    if (us >= LAST_US) {
+        return builder_parameter(b, "infinity");
+    }
+    char text[WHEN_TEXT];
+    when_time_text(us, text);
+    return builder_parameter(b, arena_printf(b->arena, "%s+00", text));
+}
+
+int64_t builder_floor(int64_t us, int64_t unit_us)
+{
+    if (us < FIRST_US || us >= LAST_US) {
+        return us;
+    }
+    int64_t rest = us % unit_us;
+    return us - (rest < 0 ? rest + unit_us : rest);
+}
+
+int64_t builder_ceiling(int64_t us, int64_t unit_us)
+{
+    int64_t down = builder_floor(us, unit_us);
+    return down == us ? us : down + unit_us;
+}
+
+void builder_series(struct builder *b, const char *alias)
+{
+    if (b->series) {
+        builder_add(b, " AND %s.series_id IN (SELECT id FROM matched)", alias);
+    }
+    if (b->empty) {
+        builder_add(b, " AND false");
+    }
+}

@@ -1,0 +1,61 @@
+/*
+ * A statement under construction: text, parameters, and what the parts of it need to know of each
+ * other. For criteria.c and counting.c only.
+ */
+#ifndef EZREPO_QUERYD_BUILDER_H
+#define EZREPO_QUERYD_BUILDER_H
+
+#include "common/arena.h"
+#include "common/message.h"
+#include "queryd/criteria.h"
+#include "queryd/cursor.h"
+
+#define BUILDER_BYTES 8192
+/* 0001-01-01 and 10000-01-01: no record lies outside, and PostgreSQL's arithmetic never overflows
+ * within. */
+#define FIRST_US INT64_C(-62135596800000000)
+#define LAST_US  INT64_C(253402300800000000)
+
+struct builder {
+    struct arena *arena;
+    const struct query_message *q;
+    struct criteria *c;
+    char *error;
+    char sql[BUILDER_BYTES];
+    size_t length;
+    bool failed;               /* memory, or BUILDER_BYTES: both are no fault of the question's */
+    bool series;               /* "matched" restricts the series */
+    bool series_beyond_type;   /* by more than their type */
+    const char *type_operator; /* how the type is compared with parameter type_value; NULL: any */
+    int type_value;            /* parameter numbers; 0 when not used */
+    bool empty;                /* the range holds nothing */
+    int from, to, low, high, name; /* parameter numbers; 0 when not used */
+    int64_t from_us, to_us;
+    struct cursor cursor;
+    bool has_cursor;
+};
+
+/* Appends to the statement. What does not fit fails. */
+void builder_add(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The number of a new parameter; NULL, or one too many, fails. */
+int builder_parameter(struct builder *b, const char *text);
+int builder_text(struct builder *b, struct slice text);
+int builder_number(struct builder *b, uint64_t value);
+int builder_time(struct builder *b, int64_t us); /* infinite outside of FIRST_US ... LAST_US */
+
+/* us rounded down, or up, to whole units since 1970; what is infinite stays. */
+int64_t builder_floor(int64_t us, int64_t unit_us);
+int64_t builder_ceiling(int64_t us, int64_t unit_us);
+
+/* The condition on the column series_id of `alias`, beginning with AND; nothing when all match. */
+void builder_series(struct builder *b, const char *alias);
+
+/*
+ * counting.c: appends ", tally AS (...)". For a count, tally has grade_id and n: the records under
+ * grade_id 0, and those whose grade of that name is within the range; for a histogram grade_id and
+ * n0 to n5, records by grade. Several rows may have one grade_id.
+ */
+void builder_tally(struct builder *b);
+
+#endif

@@ -1,0 +1,283 @@
+/*
+ * How many records match: each part of the range is taken from the coarsest counts that hold it
+ * whole, in one statement, so that all of it is of one snapshot. Only what no count holds is read
+ * from the records. With no criterion but the type, grade_total has days, hours and minutes of all
+ * series; else grade_rollup_day and grade_rollup have days and hours of each series, as far as they
+ * are sealed.
+ */
+#include "queryd/builder.h"
+
+#include <string.h>
+
+#define MINUTE_US INT64_C(60000000)
+#define HOUR_US   (60 * MINUTE_US)
+#define DAY_US    (24 * HOUR_US)
+
+enum unit { UNIT_DAY, UNIT_HOUR, UNIT_MINUTE, UNITS };
+
+/* As grade_total names them. */
+static const struct {
+    const char *name;
+    int64_t us;
+} units[UNITS] = {{"day", DAY_US}, {"hour", HOUR_US}, {"minute", MINUTE_US}};
+
+struct span {
+    int64_t from_us, to_us;
+};
+
+/* A range cut into whole days, hours and minutes, and parts of minutes at its ends. */
+#define REST_MAX 2
+struct plan {
+    struct piece {
+        enum unit unit;
+        struct span span;
+    } pieces[REST_MAX * UNITS];
+    unsigned piece_count;
+    struct span rest[REST_MAX];
+    unsigned rest_count;
+};
+
+static bool is_histogram(const struct builder *b)
+{
+    return b->q->kind == QUERY_HISTOGRAM;
+}
+
+/* "alias.t_start >= $n AND alias.t_start < $m", over any column. */
+static void add_range(struct builder *b, const char *column, struct span s)
+{
+    int from = builder_time(b, s.from_us), to = builder_time(b, s.to_us);
+    builder_add(b, "%s >= $%d::timestamptz AND %s < $%d::timestamptz", column, from, column, to);
+}
+
+static struct span whole(struct span s, int64_t unit_us)
+{
+    return (struct span){builder_ceiling(s.from_us, unit_us), builder_floor(s.to_us, unit_us)};
+}
+
+static bool is_empty(struct span s)
+{
+    return s.from_us >= s.to_us;
+}
+
+/* ---- from counts ---- */
+
+/* What the rows of counts `t` add up to. */
+static void add_sums(struct builder *b)
+{
+    if (is_histogram(b)) {
+        builder_add(b, "sum(t.n0) AS n0, sum(t.n1) AS n1, sum(t.n2) AS n2, sum(t.n3) AS n3,"
+                       " sum(t.n4) AS n4, sum(t.n5) AS n5");
+        return;
+    }
+    builder_add(b, "sum(CASE t.grade_id WHEN 0 THEN t.n0 ELSE t.n%u", (unsigned)b->q->grade_low);
+    for (uint64_t grade = b->q->grade_low + 1; grade <= b->q->grade_high; grade++) {
+        builder_add(b, " + t.n%u", (unsigned)grade);
+    }
+    builder_add(b, " END) AS n");
+}
+
+/* Rows of other names need not be read. */
+static void add_names(struct builder *b)
+{
+    if (b->name != 0) {
+        builder_add(b, " AND t.grade_id = ANY (ARRAY(SELECT 0::smallint UNION ALL"
+                       " SELECT id FROM asked))");
+    }
+}
+
+static void begin_counts(struct builder *b, const char *table)
+{
+    builder_add(b, " UNION ALL SELECT t.grade_id, ");
+    add_sums(b);
+    builder_add(b, " FROM %s t WHERE ", table);
+}
+
+/* Types are compared here, not series: all series of a type that matches do. */
+static void add_total(struct builder *b, const struct piece *piece)
+{
+    begin_counts(b, "grade_total");
+    builder_add(b, "t.unit = '%s' AND ", units[piece->unit].name);
+    add_range(b, "t.start", piece->span);
+    if (b->type_operator != NULL) {
+        builder_add(b, " AND t.type %s $%d", b->type_operator, b->type_value);
+    }
+    add_names(b);
+    builder_add(b, " GROUP BY t.grade_id");
+}
+
+/*
+ * Takes what `unit` holds whole out of the spans at `rest`; what is left replaces them. A coarser
+ * unit's ends are ends of the finer ones too, so there is never more than one span at each end.
+ */
+static void take_unit(struct plan *plan, enum unit unit)
+{
+    struct span left[2 * REST_MAX];
+    unsigned count = 0;
+    for (unsigned i = 0; i < plan->rest_count; i++) {
+        struct span rest = plan->rest[i], inner = whole(rest, units[unit].us);
+        struct span before = {rest.from_us, inner.from_us}, after = {inner.to_us, rest.to_us};
+        if (is_empty(inner)) {
+            left[count++] = rest;
+            continue;
+        }
+        plan->pieces[plan->piece_count++] = (struct piece){unit, inner};
+        if (!is_empty(before)) {
+            left[count++] = before;
+        }
+        if (!is_empty(after)) {
+            left[count++] = after;
+        }
+    }
+    plan->rest_count = count < REST_MAX ? count : REST_MAX;
+    memcpy(plan->rest, left, plan->rest_count * sizeof left[0]);
+}
+
+static void make_plan(struct plan *plan, struct span range)
+{
+    *plan = (struct plan){.rest = {range}, .rest_count = 1};
+    for (enum unit unit = 0; unit < UNITS; unit++) {
+        take_unit(plan, unit);
+    }
+}
+
+/*
+ * The roll-ups of the series that match. The hours and days to look at are found first: as an array
+ * they are keys of the index, one by one, whether few series are asked for or all. No lateral
+ * subquery: it would bar parallel workers.
+ */
+static void add_rollups(struct builder *b, struct span hours, struct span days)
+{
+    if (is_empty(hours)) {
+        return;
+    }
+    begin_counts(b, "grade_rollup");
+    builder_add(b, "t.hour = ANY (ARRAY(SELECT hour FROM measured_hour WHERE sealed AND ");
+    add_range(b, "hour", hours);
+    if (!is_empty(days)) {
+        builder_add(b, " AND NOT (in_day AND ");
+        add_range(b, "hour", days);
+        builder_add(b, ")");
+    }
+    builder_add(b, "))");
+    builder_series(b, "t");
+    add_names(b);
+    builder_add(b, " GROUP BY t.grade_id");
+    if (is_empty(days)) {
+        return;
+    }
+    begin_counts(b, "grade_rollup_day");
+    builder_add(b, "t.day = ANY (ARRAY(SELECT DISTINCT date_trunc('day', hour, 'UTC')"
+                   " FROM measured_hour WHERE in_day AND ");
+    add_range(b, "hour", days);
+    builder_add(b, "))");
+    builder_series(b, "t");
+    add_names(b);
+    builder_add(b, " GROUP BY t.grade_id");
+}
+
+/* ---- from records ---- */
+
+static const char grouped[] = "SELECT m.grades, count(*) AS records FROM measurement m WHERE ";
+
+static void add_counted_spans(struct builder *b, const struct span *spans, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        builder_add(b, "%s%s", i == 0 ? "" : " UNION ALL ", grouped);
+        add_range(b, "m.t_start", spans[i]);
+        builder_series(b, "m");
+        builder_add(b, " GROUP BY m.grades");
+    }
+}
+
+/*
+ * Hours that the range touches and that are not sealed, or not whole in it. The range stands beside
+ * each hour's, so that no partition outside of it is planned for.
+ */
+static void add_counted_hours(struct builder *b, struct span hours)
+{
+    struct span touched = {builder_floor(b->from_us, HOUR_US), b->to_us};
+    struct span range = {b->from_us, b->to_us};
+    builder_add(b, "SELECT c.grades, c.records FROM (SELECT hour FROM measured_hour WHERE ");
+    add_range(b, "hour", touched);
+    if (!is_empty(hours)) {
+        builder_add(b, " AND NOT (sealed AND ");
+        add_range(b, "hour", hours);
+        builder_add(b, ")");
+    }
+    builder_add(b,
+                ") h CROSS JOIN LATERAL (%sm.t_start >= h.hour"
+                " AND m.t_start < h.hour + interval '1 hour' AND ",
+                grouped);
+    add_range(b, "m.t_start", range);
+    builder_series(b, "m");
+    builder_add(b, " GROUP BY m.grades) c");
+}
+
+static void add_counted_instant(struct builder *b)
+{
+    builder_add(b, "%sm.t_start <= $%d::timestamptz AND m.t_end >= $%d::timestamptz", grouped,
+                b->from, b->from);
+    builder_series(b, "m");
+    builder_add(b, " GROUP BY m.grades");
+}
+
+/* From "counted", records by all their grades, to tally's columns. */
+static void add_counted_sums(struct builder *b)
+{
+    if (is_histogram(b)) {
+        builder_add(b, " UNION ALL SELECT g.grade_id, ");
+        for (unsigned grade = 0; grade <= 5; grade++) {
+            builder_add(b, "sum(c.records) FILTER (WHERE g.grade = %u)%s", grade,
+                        grade < 5 ? ", " : "");
+        }
+    } else {
+        builder_add(b,
+                    " UNION ALL SELECT 0, sum(records) FROM counted"
+                    " UNION ALL SELECT g.grade_id,"
+                    " sum(c.records) FILTER (WHERE g.grade BETWEEN $%d::int AND $%d::int)",
+                    b->low, b->high);
+    }
+    builder_add(b, " FROM counted c CROSS JOIN LATERAL unnest(c.grades) WITH ORDINALITY"
+                   " AS g (grade, grade_id) GROUP BY g.grade_id");
+}
+
+static void add_counted(struct builder *b, bool totals, const struct plan *plan, struct span hours)
+{
+    builder_add(b, ", counted AS (");
+    if (b->q->instant == 1) {
+        add_counted_instant(b);
+    } else if (totals && plan->rest_count > 0) {
+        add_counted_spans(b, plan->rest, plan->rest_count);
+    } else if (totals || b->empty) {
+        builder_add(b, "SELECT NULL::smallint[] AS grades, 0::bigint AS records WHERE false");
+    } else {
+        add_counted_hours(b, hours);
+    }
+    builder_add(b, ")");
+}
+
+void builder_tally(struct builder *b)
+{
+    struct plan plan = {0};
+    struct span range = {b->from_us, b->to_us};
+    struct span hours = whole(range, HOUR_US), days = whole(range, DAY_US);
+    bool instant = b->q->instant == 1;
+    bool totals = !instant && !b->series_beyond_type;
+    if (totals && !b->empty) {
+        make_plan(&plan, range);
+    }
+    add_counted(b, totals, &plan, hours);
+    /* The first row names the columns; it counts nothing. */
+    builder_add(b, is_histogram(b)
+                       ? ", tally AS (SELECT 0 AS grade_id, 0 AS n0, 0 AS n1, 0 AS n2, 0 AS n3,"
+                         " 0 AS n4, 0 AS n5"
+                       : ", tally AS (SELECT 0 AS grade_id, 0 AS n");
+    add_counted_sums(b);
+    for (unsigned i = 0; i < plan.piece_count; i++) {
+        add_total(b, &plan.pieces[i]);
+    }
+    if (!instant && !totals && !b->empty) {
+        add_rollups(b, hours, days);
+    }
+    builder_add(b, ") ");
+}
