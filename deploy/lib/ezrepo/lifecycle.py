@@ -169,7 +169,7 @@ def down(state: State) -> None:
             raise Failure(f"supervisord (process {pid}) does not end")
         time.sleep(0.05)
     if not clean:
-        raise Failure("not everything ended cleanly; what was not finished is taken up at the next start")
+        raise Failure("not everything ended cleanly; ezrepo logs tells why")
 
 
 def _need_supervisor(state: State) -> supervisor.Supervisor:
