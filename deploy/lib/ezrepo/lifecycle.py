@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 def stop_order(state: State) -> List[str]:
     """ingestd drains into classifyds, they into stored; PostgreSQL goes last."""
-    place = {"ingestd": 0, "classifyd": 1, "stored": 2, "queryd": 3, "mplane-gw": 4, "postgres": 5}
+    place = {"ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "queryd": 4, "postgres": 5}
     return sorted(state.process_names(), key=lambda name: (place[kind_of(name)], name))
 
 
