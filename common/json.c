@@ -7,10 +7,15 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
 
 #include "common/utf8.h"
+
+#define FEW_MEMBERS 32
+
+#define TWICE "a key that stands twice"
 
 struct builder {
     struct arena *arena;
@@ -32,10 +37,40 @@ static int fail(struct builder *b, const char *why)
     return 0; /* tells yajl to stop */
 }
 
+/*
+ * Whether the key stands in the object already. In an object of many members that is not asked for
+ * each, which would cost their square, but once at its end.
+ */
 static bool has_key(const struct json *object, struct slice key)
 {
+    if (object->count >= FEW_MEMBERS) {
+        return false;
+    }
     for (const struct json *m = object->first; m != NULL; m = m->next) {
         if (slice_equal(m->key, key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int key_order(const void *a, const void *b)
+{
+    return slice_order((*(const struct json *const *)a)->key,
+                       (*(const struct json *const *)b)->key);
+}
+
+/* The same for an object that has more than FEW_MEMBERS, when all are there. */
+static bool has_key_twice(const struct json *object)
+{
+    const struct json *sorted[JSON_MEMBERS];
+    size_t n = 0;
+    for (const struct json *m = object->first; m != NULL; m = m->next) {
+        sorted[n++] = m;
+    }
+    qsort(sorted, n, sizeof sorted[0], key_order);
+    for (size_t i = 1; i < n; i++) {
+        if (slice_equal(sorted[i - 1]->key, sorted[i]->key)) {
             return true;
         }
     }
@@ -120,7 +155,7 @@ static int on_key(void *context, const unsigned char *at, size_t len)
     if (b->key.at == NULL) {
         return fail(b, "needs more memory than allowed");
     }
-    return !has_key(b->open[b->depth - 1], b->key) || fail(b, "a key that stands twice");
+    return !has_key(b->open[b->depth - 1], b->key) || fail(b, TWICE);
 }
 
 static int open_node(struct builder *b, enum json_type type)
@@ -148,7 +183,14 @@ static int on_array(void *context)
     return open_node(context, JSON_ARRAY);
 }
 
-static int on_close(void *context)
+static int on_object_end(void *context)
+{
+    struct builder *b = context;
+    const struct json *object = b->open[--b->depth];
+    return object->count <= FEW_MEMBERS || !has_key_twice(object) || fail(b, TWICE);
+}
+
+static int on_array_end(void *context)
 {
     ((struct builder *)context)->depth--;
     return 1;
@@ -161,9 +203,9 @@ static const yajl_callbacks callbacks = {
     .yajl_string = on_string,
     .yajl_start_map = on_object,
     .yajl_map_key = on_key,
-    .yajl_end_map = on_close,
+    .yajl_end_map = on_object_end,
     .yajl_start_array = on_array,
-    .yajl_end_array = on_close,
+    .yajl_end_array = on_array_end,
 };
 
 /* yajl's own sentence, without the newlines it likes. */

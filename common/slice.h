@@ -23,6 +23,14 @@ static inline bool slice_equal(struct slice a, struct slice b)
            (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
 }
 
+/* Byte by byte, what begins the other first: less than, equal to or greater than 0. */
+static inline int slice_order(struct slice a, struct slice b)
+{
+    size_t n = a.len < b.len ? a.len : b.len;
+    int order = n == 0 ? 0 : memcmp(a.at, b.at, n);
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
+}
+
 static inline bool slice_is(struct slice a, const char *s)
 {
     return slice_equal(a, slice_of(s));

@@ -3,6 +3,7 @@
 #define EZREPO_UTF8_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * How many bytes, 1 to 4, the character that begins at `at` has; 0 when none does: a stray or
@@ -32,6 +33,19 @@ static inline size_t utf8_character(const char *at, const char *end)
         }
     }
     return length;
+}
+
+/* The code point of a character that utf8_character() found to have `length` bytes. */
+static inline uint32_t utf8_code(const char *at, size_t length)
+{
+    uint32_t code = (unsigned char)at[0];
+    if (length > 1) {
+        code &= 0xffU >> (length + 1);
+    }
+    for (size_t i = 1; i < length; i++) {
+        code = code << 6 | ((unsigned char)at[i] & 0x3fU);
+    }
+    return code;
 }
 
 #endif

@@ -3,35 +3,14 @@
 
 #include <stdbool.h>
 
-/*
- * The character that begins at s: its code point and length; -1 and length 1 when the bytes are not
- * UTF-8.
- */
+#include "common/utf8.h"
+
+/* The character at s and its length; -1 and 1 when the bytes are not UTF-8. */
 static int32_t character(struct slice s, size_t *length)
 {
-    static const int32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    unsigned char first = (unsigned char)s.at[0];
-    *length = 1;
-    if (first < 0x80) {
-        return first;
-    }
-    size_t n = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
-    if (first < 0xc2 || first > 0xf4 || s.len < n) {
-        return -1;
-    }
-    int32_t point = first & (0xff >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        unsigned char next = (unsigned char)s.at[i];
-        if ((next & 0xc0) != 0x80) {
-            return -1;
-        }
-        point = (point << 6) | (next & 0x3f);
-    }
-    if (point < smallest[n] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff)) {
-        return -1;
-    }
-    *length = n;
-    return point;
+    size_t found = utf8_character(s.at, s.at + s.len);
+    *length = found == 0 ? 1 : found;
+    return found == 0 ? -1 : (int32_t)utf8_code(s.at, found);
 }
 
 static bool harmless(int32_t point)

@@ -37,6 +37,11 @@ static int read_range(struct arena *a, enum primitive primitive, struct slice te
     struct slice high = {dots.at + dots.len, text.len - low.len - dots.len};
     bool comparable = false;
     c->kind = CONSTRAINT_RANGE;
+    /* Of such ends, written again the other way round, nobody could tell which dots part them. */
+    if (find(low, "... ") != NULL || find(high, "... ") != NULL || find(high, " ...") != NULL) {
+        snprintf(error, error_size, "expected a range of two ends, found more dots");
+        return -1;
+    }
     if (value_parse(a, primitive, low, &c->low, error, error_size) == -1 ||
         value_parse(a, primitive, high, &c->high, error, error_size) == -1) {
         return -1;

@@ -109,10 +109,14 @@ void desk_render(struct arena *a, struct desk_reply *reply)
 
 /* ---- specifications ---- */
 
-/* The job's own copy of the specification, since the peer's body does not live as long. */
-static int keep_specification(struct job *job, const struct json *tree, char *error, size_t size)
+/*
+ * The job's own copy of the specification, since the peer's body does not live as long: what was
+ * understood of it, without whatever else the body held.
+ */
+static int keep_specification(struct job *job, struct arena *a, const struct mplane_message *m,
+                              char *error, size_t size)
 {
-    struct slice text = json_text(job->arena, tree);
+    struct slice text = mplane_message_write(a, m, gateway.registry);
     const struct json *copy =
         text.at == NULL ? NULL : json_parse(job->arena, text, &mplane_limits, error, size);
     job->specification =
@@ -120,13 +124,14 @@ static int keep_specification(struct job *job, const struct json *tree, char *er
     return job->specification == NULL ? -1 : 0;
 }
 
-static struct job *make_job(const struct desk_request *r, const struct desk_reply *reply,
-                            const struct capability *k, char *error, size_t size)
+static struct job *make_job(const struct desk_request *r, const struct mplane_message *m,
+                            const struct desk_reply *reply, const struct capability *k, char *error,
+                            size_t size)
 {
     struct job *job = calloc(1, sizeof *job);
     snprintf(error, size, "out of memory");
     if (job == NULL || (job->arena = arena_new(JOB_BYTES)) == NULL ||
-        keep_specification(job, r->tree, error, size) == -1) {
+        keep_specification(job, r->arena, m, error, size) == -1) {
         job_free(job);
         return NULL;
     }
@@ -202,7 +207,7 @@ static void handle_specification(const struct desk_request *r, const struct mpla
         reply_by(reply, job, true);
         return;
     }
-    job = make_job(r, reply, k, error, sizeof error);
+    job = make_job(r, m, reply, k, error, sizeof error);
     if (job == NULL) {
         desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
         return;

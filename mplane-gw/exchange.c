@@ -40,6 +40,7 @@ struct exchange {
     struct event *timer;
     struct item *items;
     size_t count, pending;
+    size_t held; /* bytes, while it waits */
     bool is_envelope;
     bool reading; /* not all messages are handled yet */
     const struct json *tree;
@@ -47,6 +48,7 @@ struct exchange {
 };
 
 static size_t open_count;
+static size_t held_bytes; /* by all that wait */
 
 size_t exchanges_open(void)
 {
@@ -70,6 +72,7 @@ static void exchange_free(struct exchange *x)
     }
     exchange_release_jobs(x);
     arena_free(&x->arena);
+    held_bytes -= x->held;
     free(x);
     open_count--;
 }
@@ -206,9 +209,17 @@ static void on_gone(struct bufferevent *b, short what, void *context)
     evhttp_connection_free(c); /* and with it the request */
 }
 
-/* evhttp takes the callbacks back when the reply is sent. */
+/*
+ * evhttp takes the callbacks back when the reply is sent. -1 when it cannot wait: out of memory, or
+ * the bodies of all that wait would take more than answers may.
+ */
 static int wait_for_answers(struct exchange *x)
 {
+    x->held = arena_used(x->arena);
+    held_bytes += x->held;
+    if (held_bytes > (size_t)gateway.settings.results_bytes) {
+        return -1;
+    }
     struct timeval t = {gateway.settings.answer_timeout_ms / 1000,
                         gateway.settings.answer_timeout_ms % 1000 * 1000};
     struct bufferevent *b =

@@ -86,14 +86,12 @@ static size_t position(const struct registry *r, struct slice name, bool *found)
     *found = false;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        struct slice other = r->elements[middle].name;
-        size_t n = name.len < other.len ? name.len : other.len;
-        int order = memcmp(other.at, name.at, n);
-        if (order == 0 && other.len == name.len) {
+        int order = slice_order(r->elements[middle].name, name);
+        if (order == 0) {
             *found = true;
             return middle;
         }
-        if (order < 0 || (order == 0 && other.len < name.len)) {
+        if (order < 0) {
             low = middle + 1;
         } else {
             high = middle;

@@ -52,6 +52,12 @@ void reply_send(struct evhttp_request *request, int status, const char *content_
 void reply_send_arena(struct evhttp_request *request, int status, const char *content_type,
                       struct arena *a, struct slice body, bool last)
 {
+    /* A slow reader must not keep much more alive than what it reads. */
+    if (arena_used(a) / 2 > body.len) {
+        reply_send(request, status, content_type, body, last);
+        arena_free(&a);
+        return;
+    }
     struct evbuffer *buffer = evbuffer_new();
     if (buffer == NULL || evbuffer_add_reference(buffer, body.at, body.len, free_arena, a) == -1) {
         if (buffer != NULL) {

@@ -15,7 +15,10 @@
 void reply_send(struct evhttp_request *request, int status, const char *content_type,
                 struct slice body, bool last);
 
-/* The same without copying: the body lives in the arena, which is freed once it has been sent. */
+/*
+ * The same for a body that lives in the arena, which is freed: once the body has been sent, or at
+ * once when a copy of the body takes far less.
+ */
 void reply_send_arena(struct evhttp_request *request, int status, const char *content_type,
                       struct arena *a, struct slice body, bool last);
 

@@ -46,28 +46,21 @@ static int digest_end(struct digest *d, char token[TOKEN_TEXT])
     return 0;
 }
 
-static int order(struct slice a, struct slice b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int first = n == 0 ? 0 : memcmp(a.at, b.at, n);
-    return first != 0 ? first : (a.len > b.len) - (a.len < b.len);
-}
-
 static int name_order(const void *a, const void *b)
 {
-    return order(*(const struct slice *)a, *(const struct slice *)b);
+    return slice_order(*(const struct slice *)a, *(const struct slice *)b);
 }
 
 static int parameter_order(const void *a, const void *b)
 {
-    return order(((const struct mplane_parameter *)a)->name,
-                 ((const struct mplane_parameter *)b)->name);
+    return slice_order(((const struct mplane_parameter *)a)->name,
+                       ((const struct mplane_parameter *)b)->name);
 }
 
 static int metadata_order(const void *a, const void *b)
 {
-    return order(((const struct mplane_metadata *)a)->name,
-                 ((const struct mplane_metadata *)b)->name);
+    return slice_order(((const struct mplane_metadata *)a)->name,
+                       ((const struct mplane_metadata *)b)->name);
 }
 
 /* A sorted copy, so that the message stays as it is; NULL when the arena is full. */

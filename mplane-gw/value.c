@@ -323,13 +323,6 @@ static int sign(bool greater, bool less)
     return (int)greater - (int)less;
 }
 
-static int text_compare(struct slice a, struct slice b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n == 0 ? 0 : memcmp(a.at, b.at, n);
-    return order != 0 ? sign(order > 0, order < 0) : sign(a.len > b.len, a.len < b.len);
-}
-
 /* past < every time < future; now has no place among the times, which only a clock could give it.
  */
 static int time_compare(const struct value *a, const struct value *b, bool *comparable)
@@ -378,7 +371,7 @@ int value_compare(const struct value *a, const struct value *b, bool *comparable
     case PRIMITIVE_NONE:
         break;
     }
-    return text_compare(a->text, b->text);
+    return slice_order(a->text, b->text);
 }
 
 bool value_null_is_text(enum primitive primitive)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/utf8.h"
 #include "mplane-gw/message.h"
 
 struct writer {
@@ -62,34 +63,9 @@ static void next(struct writer *w, bool first)
 /* The character at s, how many bytes it has; U+FFFD and 1 for what is no UTF-8. */
 static uint32_t decode(struct slice s, size_t *size)
 {
-    const unsigned char *b = (const unsigned char *)s.at;
-    unsigned lead = b[0];
-    size_t n = lead < 0x80   ? 1
-               : lead < 0xc2 ? 0
-               : lead < 0xe0 ? 2
-               : lead < 0xf0 ? 3
-               : lead < 0xf5 ? 4
-                             : 0;
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    *size = 1;
-    if (n == 1) {
-        return lead;
-    }
-    if (n == 0 || n > s.len) {
-        return 0xfffd;
-    }
-    uint32_t code = lead & (0xffu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((b[i] & 0xc0) != 0x80) {
-            return 0xfffd;
-        }
-        code = code << 6 | (b[i] & 0x3fu);
-    }
-    if (code < least[n] || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) {
-        return 0xfffd;
-    }
-    *size = n;
-    return code;
+    size_t length = utf8_character(s.at, s.at + s.len);
+    *size = length == 0 ? 1 : length;
+    return length == 0 ? 0xfffd : utf8_code(s.at, length);
 }
 
 static void put_escaped(struct writer *w, uint32_t code)
@@ -146,23 +122,16 @@ static bool null_is_text(const struct writer *w, struct slice element)
     return registry_primitive(w->registry, element) != PRIMITIVE_TIME;
 }
 
-static int name_order(struct slice a, struct slice b)
-{
-    size_t n = a.len < b.len ? a.len : b.len;
-    int order = n == 0 ? 0 : memcmp(a.at, b.at, n);
-    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
-}
-
 static int parameter_order(const void *a, const void *b)
 {
     const struct mplane_parameter *const *x = a, *const *y = b;
-    return name_order((*x)->name, (*y)->name);
+    return slice_order((*x)->name, (*y)->name);
 }
 
 static int metadata_order(const void *a, const void *b)
 {
     const struct mplane_metadata *const *x = a, *const *y = b;
-    return name_order((*x)->name, (*y)->name);
+    return slice_order((*x)->name, (*y)->name);
 }
 
 static void put_list(struct writer *w, const struct slice *values, uint32_t count, bool as_text)

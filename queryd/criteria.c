@@ -19,6 +19,10 @@
 #define HOUR_US INT64_C(3600000000)
 
 #define TIME(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
+#define T_START      TIME("k.t")
+#define T_END        TIME("k.t_end")
+#define NOW_END      TIME("w.t_end")
+#define PUBLISHED    TIME("published_at")
 #define DIMENSIONS   "s.type, s.content, s.probe, s.source, s.dest, s.path"
 
 static const char *const count_columns[] = {"grade.name", "records.matched", "records.graded"};
@@ -222,19 +226,15 @@ static void build_periods(struct builder *b, int limit)
     SET_COLUMNS(b->c, period_columns);
     builder_add(
         b,
-        " SELECT " DIMENSIONS ", n.name, k.grade, " TIME("k.t") ", " TIME(
-            "w.t_end") ", coalesce(k.ended, ''), w.records, %s FROM ("
-                       "SELECT p.series_id, p.grade_id, p.t_start AS t, p.start_row, p.grade, "
-                       "p.ended"
-                       " FROM period p WHERE p.t_start %s $%d::timestamptz"
-                       " AND (p.t_end >= $%d::timestamptz OR (p.ended IS NULL AND EXISTS (SELECT"
-                       " FROM measurement m WHERE m.series_id = p.series_id AND m.t_start >= "
-                       "p.through_t"
-                       " AND (m.t_start, m.row) > (p.through_t, p.through_row) AND "
-                       "m.grades[p.grade_id] > 0"
-                       " AND m.t_end >= $%d::timestamptz)))"
-                       " AND p.grade BETWEEN $%d::int AND $%d::int AND p.grade_id IN (SELECT id "
-                       "FROM asked)",
+        " SELECT " DIMENSIONS ", n.name, k.grade, " T_START ", " NOW_END
+        ", coalesce(k.ended, ''), w.records, %s FROM ("
+        "SELECT p.series_id, p.grade_id, p.t_start AS t, p.start_row, p.grade, p.ended"
+        " FROM period p WHERE p.t_start %s $%d::timestamptz"
+        " AND (p.t_end >= $%d::timestamptz OR (p.ended IS NULL AND EXISTS (SELECT"
+        " FROM measurement m WHERE m.series_id = p.series_id AND m.t_start >= p.through_t"
+        " AND (m.t_start, m.row) > (p.through_t, p.through_row) AND m.grades[p.grade_id] > 0"
+        " AND m.t_end >= $%d::timestamptz)))"
+        " AND p.grade BETWEEN $%d::int AND $%d::int AND p.grade_id IN (SELECT id FROM asked)",
         cursor_sql(QUERY_PERIODS), b->q->instant == 1 ? "<=" : "<", b->to, b->from, b->from, b->low,
         b->high);
     builder_series(b, "p");
@@ -255,14 +255,11 @@ static void build_events(struct builder *b, int limit)
     SET_COLUMNS(b->c, event_columns);
     builder_add(
         b,
-        " SELECT " TIME(
-            "k.t") ", " DIMENSIONS ", n.name, k.from_grade, k.to_grade,"
-                   " CASE WHEN k.retracted_at IS NULL THEN 'False' ELSE 'True' END, %s FROM ("
-                   "SELECT e.id, e.series_id, e.grade_id, e.t, e.from_grade, e.to_grade, "
-                   "e.retracted_at"
-                   " FROM event e WHERE e.t >= $%d::timestamptz AND e.t %s $%d::timestamptz"
-                   " AND e.to_grade BETWEEN $%d::int AND $%d::int AND e.grade_id IN (SELECT id "
-                   "FROM asked)",
+        " SELECT " T_START ", " DIMENSIONS ", n.name, k.from_grade, k.to_grade,"
+        " CASE WHEN k.retracted_at IS NULL THEN 'False' ELSE 'True' END, %s FROM ("
+        "SELECT e.id, e.series_id, e.grade_id, e.t, e.from_grade, e.to_grade, e.retracted_at"
+        " FROM event e WHERE e.t >= $%d::timestamptz AND e.t %s $%d::timestamptz"
+        " AND e.to_grade BETWEEN $%d::int AND $%d::int AND e.grade_id IN (SELECT id FROM asked)",
         cursor_sql(QUERY_EVENTS), b->from, b->q->instant == 1 ? "<=" : "<", b->to, b->low, b->high);
     builder_series(b, "e");
     add_cursor_condition(b, "e.t, e.id");
@@ -280,70 +277,30 @@ static void build_events(struct builder *b, int limit)
     ", k.\"values\"[" from " + 1:" from " + cardinality(" names                                    \
     ")]) WITH ORDINALITY AS u (name, value, place)), '') || '}'"
 
+/* The parts of a measurement: values are results, then parameters, then metadata. */
+#define RESULTS    "cardinality(c.results)"
+#define BOTH       RESULTS " + cardinality(c.parameters)"
+#define SCOPE      T_START " || CASE WHEN k.t_end > k.t THEN ' ... ' || " T_END " ELSE '' END"
+#define PARAMETERS JSON_OBJECT("c.parameters", RESULTS)
+#define METADATA   JSON_OBJECT("c.metadata", BOTH)
+
 /* The measurement as the mPlane result it was: compact JSON whatever the values hold. */
 static const char result_json[] =
-    "'{\"result\":' || to_json(c.verb) || "
-    "',\"version\":1,\"registry\":' || "
-    "to_json(c.registry)"
-    " || ',\"label\":' || to_json(k.label) || ',\"when\":\"' "
-    "|| " TIME("k.t") " || CASE WHEN k.t_end > k.t THEN ' ... ' "
-                      "|| " TIME("k.t_end") " ELSE '' END"
-                                            " || "
-                                            "'\","
-                                            "\"parameters\":"
-                                            "' "
-                                            "||"
-                                            " " JSON_OBJECT(
-                                                "c.parameters",
-                                                "cardinality(c.results)") " || ',\"metadata\":' "
-                                                                          "|| " JSON_OBJECT(
-                                                                              "c.metadata",
-                                                                              "cardinality"
-                                                                              "(c.results)"
-                                                                              " + "
-                                                                              "cardinality"
-                                                                              "(c."
-                                                                              "parameters"
-                                                                              ")") " || "
-                                                                                   "',"
-                                                                                   "\"resu"
-                                                                                   "lts\":"
-                                                                                   "' || "
-                                                                                   "array_"
-                                                                                   "to_"
-                                                                                   "json("
-                                                                                   "c."
-                                                                                   "result"
-                                                                                   "s) || "
-                                                                                   "',"
-                                                                                   "\"resu"
-                                                                                   "ltvalu"
-                                                                                   "es\":["
-                                                                                   "'"
-                                                                                   " || "
-                                                                                   "array_"
-                                                                                   "to_"
-                                                                                   "json("
-                                                                                   "k."
-                                                                                   "\"valu"
-                                                                                   "es\"["
-                                                                                   "1:"
-                                                                                   "cardin"
-                                                                                   "ality("
-                                                                                   "c."
-                                                                                   "result"
-                                                                                   "s)]) "
-                                                                                   "|| "
-                                                                                   "']}'";
+    "'{\"result\":' || to_json(c.verb)"
+    " || ',\"version\":1,\"registry\":' || to_json(c.registry)"
+    " || ',\"label\":' || to_json(k.label)"
+    " || ',\"when\":\"' || " SCOPE " || '\",\"parameters\":' || " PARAMETERS
+    " || ',\"metadata\":' || " METADATA " || ',\"results\":' || array_to_json(c.results)"
+    " || ',\"resultvalues\":[' || array_to_json(k.\"values\"[1:" RESULTS "]) || ']}'";
 
 /* The newest rows, by hours downward, so that a listing reads only as many hours as it needs. */
 static void build_records(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, record_columns);
     builder_add(b,
-                " SELECT " TIME("k.t") ", " DIMENSIONS
-                                       ", k.name, k.grades[k.grade_id], k.grading_version,"
-                                       " %s, %s FROM (SELECT l.* FROM ",
+                " SELECT " T_START ", " DIMENSIONS
+                ", k.name, k.grades[k.grade_id], k.grading_version,"
+                " %s, %s FROM (SELECT l.* FROM ",
                 result_json, cursor_sql(QUERY_RECORDS));
     if (b->q->instant == 0) {
         builder_add(b,
@@ -373,7 +330,7 @@ static void build_grading(struct builder *b)
     b->c->no_row = b->q->grading_version == 0
                        ? "grading.version: no grading has been published yet"
                        : "grading.version: there is no grading of this version";
-    builder_add(b, "SELECT version, " TIME("published_at") ", author, document FROM grading");
+    builder_add(b, "SELECT version, " PUBLISHED ", author, document FROM grading");
     if (b->q->grading_version != 0) {
         builder_add(b, " WHERE version = $%d::bigint", builder_number(b, b->q->grading_version));
     }
@@ -384,8 +341,8 @@ static void build_gradings(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, gradings_columns);
     builder_add(b,
-                "SELECT version, " TIME("published_at") ", author FROM grading"
-                                                        " ORDER BY version DESC LIMIT $%d::bigint",
+                "SELECT version, " PUBLISHED ", author FROM grading ORDER BY version DESC"
+                " LIMIT $%d::bigint",
                 limit);
 }
 

@@ -8,7 +8,7 @@ import subprocess
 import time
 
 import pytest
-from conftest import EZREPO, ROOT, ping, time_text
+from conftest import EZREPO, ROOT, is_alive, ping, time_text
 from postgres import Cluster
 
 COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "pki", "pki issue",
@@ -173,7 +173,7 @@ def test_life_of_a_set(ezrepo_set):
     done = one.cmd("status", check=False)
     assert done.returncode == 1 and " running " not in done.stdout
     for pid in final.values():
-        assert not os.path.exists(f"/proc/{pid}")
+        assert not is_alive(pid)
     assert "not running" in one.cmd("down").stdout
     one.up()
     assert one.status()["ok"]
@@ -198,7 +198,7 @@ def test_scale_leaves_the_others_alone(ezrepo_set):
     one.cmd("scale", "classifyd", "1")
     final = {p["name"]: p["pid"] for p in one.status()["processes"]}
     assert final == before
-    assert not os.path.exists(f"/proc/{three['classifyd-2']}")
+    assert not is_alive(three['classifyd-2'])
     assert one.cmd("scale", "classifyd", "0", check=False).returncode == 2
     assert one.cmd("scale", "stored", "2", check=False).returncode == 2
 
@@ -220,7 +220,7 @@ def test_killed_supervisord(ezrepo_set):
     after = one.status()
     assert after["ok"]
     for process in before["processes"]:
-        assert not os.path.exists(f"/proc/{process['pid']}")
+        assert not is_alive(process['pid'])
 
 
 def test_a_record_goes_all_the_way(ezrepo_set):

@@ -942,6 +942,19 @@ def test_jobs_of_one_identity_are_bounded(make_gateway):
     assert one.counters()["jobs.known"] == 4
 
 
+def test_what_waits_holds_bounded_memory(make_gateway):
+    """A large body is not held until there is an answer: its sender gets the receipt at once."""
+    one = make_gateway(results_bytes=1048576, answer_timeout_ms=5000, query_timeout_ms=60000)
+    client = one.client()
+    begun = time.monotonic()
+    assert "receipt" in client.post(slow(one, "large", token="l-1", junk=["x" * 700000] * 2))
+    assert time.monotonic() - begun < 3
+    assert one.counters()["jobs.bytes"] < 50000
+    question, = one.queryd.of(QUERY)
+    one.queryd.send(question, answered(question, COUNT_COLUMNS, [["overall", "1", "1"]]))
+    one.wait(lambda: "result" in client.post({"redemption": "query", "version": 1, "token": "l-1"}))
+
+
 def test_answers_are_forgotten_in_time(make_gateway):
     one = make_gateway(result_keep_s=1)
     client = one.client()

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -127,12 +128,90 @@ static void test_many_members(void **state)
     arena_free(&a);
 }
 
+/* An object of `members`, the last of which has the key of the one numbered `again`. */
+static const char *wide_object(int members, int again)
+{
+    static char text[65536];
+    size_t used = 1;
+    text[0] = '{';
+    for (int i = 0; i < members; i++) {
+        int key = i + 1 == members && again >= 0 ? again : i;
+        used += (size_t)snprintf(text + used, sizeof text - used, "%s\"%d\":0", i ? "," : "", key);
+    }
+    snprintf(text + used, sizeof text - used, "}");
+    return text;
+}
+
+static void test_twice_among_many(void **state)
+{
+    (void)state;
+    static const int sizes[] = {2, 31, 32, 33, 34, 100, JSON_MEMBERS};
+    const struct json_limits wide = {.depth = 2, .nodes = 2000, .string_bytes = 64};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        struct arena *a = arena_new(1 << 24);
+        const int agains[] = {0, sizes[i] / 2 - 1, sizes[i] - 2};
+        for (size_t k = 0; k < 3; k++) {
+            const char *text = wide_object(sizes[i], agains[k]);
+            assert_null(json_parse(a, slice_of(text), &wide, error, sizeof error));
+            assert_non_null(strstr(error, "a key that stands twice at byte"));
+        }
+        const struct json *whole =
+            json_parse(a, slice_of(wide_object(sizes[i], -1)), &wide, error, sizeof error);
+        assert_non_null(whole);
+        int n = 0;
+        char key[16];
+        for (const struct json *m = whole->first; m != NULL; m = m->next, n++) {
+            snprintf(key, sizeof key, "%d", n);
+            assert_true(slice_is(m->key, key)); /* in the order they came */
+        }
+        assert_int_equal(n, sizes[i]);
+        arena_free(&a);
+    }
+}
+
+/* Seconds of processor time for a list of objects. */
+static double seconds_for(int objects, int members)
+{
+    const struct json_limits wide = {.depth = 3, .nodes = 1000000, .string_bytes = 64};
+    struct arena *a = arena_new((size_t)256 << 20);
+    const char *object = wide_object(members, -1);
+    size_t size = strlen(object);
+    char *text = malloc((size_t)objects * (size + 1) + 2);
+    text[0] = '[';
+    for (int i = 0; i < objects; i++) {
+        memcpy(text + 1 + (size_t)i * (size + 1), object, size);
+        text[(size_t)(i + 1) * (size + 1)] = i + 1 < objects ? ',' : ']';
+    }
+    struct slice bytes = {text, (size_t)objects * (size + 1) + 1};
+    clock_t begun = clock();
+    assert_non_null(json_parse(a, bytes, &wide, error, sizeof error));
+    clock_t spent = clock() - begun;
+    free(text);
+    arena_free(&a);
+    return (double)spent / CLOCKS_PER_SEC;
+}
+
+/* Wide objects must not cost more than as many values in narrow ones, or a peer could keep us busy.
+ */
+static void test_wide_objects_are_no_burden(void **state)
+{
+    (void)state;
+    double narrow = seconds_for(20000, 10), wide = seconds_for(200, 1000);
+    if (wide > 4 * narrow + 0.02) {
+        fail_msg("200000 members took %f s in narrow objects, %f s in wide ones", narrow, wide);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tree),         cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_comments),     cmocka_unit_test(test_memory_is_bounded),
+        cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_comments),
+        cmocka_unit_test(test_memory_is_bounded),
         cmocka_unit_test(test_many_members),
+        cmocka_unit_test(test_twice_among_many),
+        cmocka_unit_test(test_wide_objects_are_no_burden),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

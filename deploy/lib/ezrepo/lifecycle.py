@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 def stop_order(state: State) -> List[str]:
     """ingestd drains into classifyds, they into stored; PostgreSQL goes last."""
-    place = {"ingestd": 0, "classifyd": 1, "stored": 2, "queryd": 3, "mplane-gw": 4, "postgres": 5}
+    place = {"ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "queryd": 4, "postgres": 5}
     return sorted(state.process_names(), key=lambda name: (place[kind_of(name)], name))
 
 
@@ -169,7 +169,7 @@ def down(state: State) -> None:
             raise Failure(f"supervisord (process {pid}) does not end")
         time.sleep(0.05)
     if not clean:
-        raise Failure("not everything ended cleanly; what was not finished is taken up at the next start")
+        raise Failure("not everything ended cleanly; ezrepo logs tells why")
 
 
 def _need_supervisor(state: State) -> supervisor.Supervisor:

@@ -1,0 +1,43 @@
+/*
+ * Who keeps the UDP sockets open while there is no ingestd: systemd, which passes them at the start
+ * (LISTEN_FDS), or socketd, over its Unix socket; or nobody. Reads nothing from them.
+ */
+#ifndef EZREPO_INGESTD_KEEPER_H
+#define EZREPO_INGESTD_KEEPER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "common/sockets.h"
+
+enum keeper_kind { KEEPER_NONE, KEEPER_SYSTEMD, KEEPER_SOCKETD };
+
+struct keeper;
+
+/*
+ * Takes what is kept: *count sockets, which the caller owns. Those of systemd if it passed any;
+ * else those of the socketd of this run_dir, which may take up to two seconds to answer. NULL after
+ * an error was logged: memory, or what systemd passed are no UDP sockets.
+ */
+struct keeper *keeper_open(const char *run_dir, int fds[SOCKETS_MAX], size_t *count);
+void keeper_free(struct keeper **k);
+
+/* Whose sockets keeper_open() gave; nobody's when there were none. */
+enum keeper_kind keeper_gave(const struct keeper *k);
+
+/*
+ * From now on these are to be kept, instead of those before; they stay the caller's. Waits for the
+ * answer of socketd, up to two seconds. What systemd keeps cannot be changed.
+ */
+void keeper_keep(struct keeper *k, const int *fds, size_t count);
+
+/*
+ * To be called several times a second: socketd may have been started anew, and is given the sockets
+ * again. Does not wait.
+ */
+void keeper_care(struct keeper *k);
+
+/* Who keeps them at this moment. */
+enum keeper_kind keeper_now(struct keeper *k);
+
+#endif
