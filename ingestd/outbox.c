@@ -51,6 +51,7 @@ struct outbox *outbox_new(struct spool *spool, const struct spool_found *found,
     *o = (struct outbox){.spool = spool,
                          .limits = *limits,
                          .window = window_new(WINDOW_SHARE(limits->memory_bytes), limits->retry_us),
+                         .loaded = found->content.batches > 0 ? found->content.oldest : found->next,
                          .written = found->next,
                          .next = found->next,
                          .held = {.batches = found->content.batches,
@@ -219,6 +220,12 @@ static int load_one(struct outbox *o)
         o->loaded = b.sequence + 1;
         o->acknowledged = true; /* its row goes, in its turn */
         rc = 0;
+    } else if (result == SPOOL_OK && b.frame.at == NULL) {
+        /* Acknowledged already. */
+        if (b.sequence != window_next(o->window) || window_skip(o->window) == 0) {
+            o->loaded = b.sequence + 1;
+            rc = 0;
+        }
     } else if (result == SPOOL_OK) {
         /* Behind a hole nothing is pushed before all in front of it is acknowledged: so stored
          * learns from `oldest` that there is nothing to wait for. */

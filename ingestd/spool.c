@@ -49,13 +49,8 @@ struct spool *spool_open(const char *dir, struct spool_found *found)
     s->rows = found->content.rows;
     s->payload_bytes = found->content.payload_bytes;
     memcpy(s->head.instance, found->instance, sizeof s->head.instance);
-    s->head.next = s->head.oldest = found->next;
-    if (found->content.batches > 0) {
-        struct window_batch first;
-        s->head.oldest =
-            spool_read(s, 0, &first) == SPOOL_OK ? first.sequence : found->content.first;
-        spool_read_end(s);
-    }
+    s->head.next = found->next;
+    s->head.oldest = found->content.batches > 0 ? found->content.oldest : found->next;
     if (spool_head_write(s->head_fd, &s->head) == -1) {
         log_errno("spool.head", "dir=%s", dir);
     }

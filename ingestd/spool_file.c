@@ -22,8 +22,7 @@
     X(PUT, "INSERT OR IGNORE INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")              \
     X(REPLACE, "INSERT OR REPLACE INTO batch VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")         \
     X(REMOVE, "DELETE FROM batch WHERE sequence < ?1")                                             \
-    X(READ, "SELECT * FROM batch WHERE sequence >= ?1 AND frame IS NOT NULL "                      \
-            "ORDER BY sequence LIMIT 1")                                                           \
+    X(READ, "SELECT * FROM batch WHERE sequence >= ?1 ORDER BY sequence LIMIT 1")                  \
     X(ALL, "SELECT * FROM batch ORDER BY sequence")                                                \
     X(SEQUENCES, "SELECT sequence FROM batch ORDER BY sequence")                                   \
     X(CHECK, "PRAGMA quick_check(1)")
@@ -32,7 +31,7 @@
 enum statement { STATEMENTS(STATEMENT_CONSTANT) STATEMENT_COUNT };
 
 /* In the order that spool_salvage.c knows, small columns first. */
-static const char table[] = "CREATE TABLE IF NOT EXISTS batch ("
+static const char table[] = "CREATE TABLE batch ("
                             "sequence INTEGER PRIMARY KEY, "
                             "instance BLOB NOT NULL, "
                             "kind INTEGER NOT NULL, "
@@ -119,16 +118,16 @@ static int prepare(struct spool_file *f)
     return SQLITE_OK;
 }
 
-struct spool_file *spool_file_open(const char *file, enum spool_result *result, char fault[200])
+struct spool_file *spool_file_open(const char *file, bool create, enum spool_result *result,
+                                   char fault[200])
 {
-    static const char *const pragmas[] = {"PRAGMA page_size = " TEXT(SPOOL_PAGE_BYTES),
+    static const char *const pragmas[] = {("PRAGMA page_size = " TEXT(SPOOL_PAGE_BYTES)),
                                           "PRAGMA journal_mode = WAL",
                                           "PRAGMA synchronous = NORMAL",
                                           "PRAGMA wal_autocheckpoint = 0",
                                           "PRAGMA journal_size_limit = 67108864",
                                           "PRAGMA cache_size = -8192",
-                                          "PRAGMA cell_size_check = ON",
-                                          table};
+                                          "PRAGMA cell_size_check = ON"};
     struct spool_file *f = calloc(1, sizeof *f);
     *result = SPOOL_FAILED;
     if (f == NULL) {
@@ -136,9 +135,13 @@ struct spool_file *spool_file_open(const char *file, enum spool_result *result, 
         return NULL;
     }
     int rc = sqlite3_open_v2(
-        file, &f->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+        file, &f->db,
+        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof pragmas / sizeof *pragmas; i++) {
         rc = sqlite3_exec(f->db, pragmas[i], NULL, NULL, NULL);
+    }
+    if (rc == SQLITE_OK && create) {
+        rc = sqlite3_exec(f->db, table, NULL, NULL, NULL);
     }
     if (rc == SQLITE_OK) {
         rc = prepare(f);
@@ -212,7 +215,7 @@ static void add_content(struct spool_content *content, const struct spool_row *r
     content->last = b->sequence;
     memcpy(content->instance, row->instance, sizeof content->instance);
     if (!spool_row_is_acknowledged(row)) {
-        content->batches++;
+        content->oldest = content->batches++ == 0 ? b->sequence : content->oldest;
         *(b->kind == BATCH_RECORDS ? &content->records : &content->rejects) += b->count;
         content->payload_bytes += b->frame.len + b->accounts.len;
     }

@@ -33,14 +33,17 @@ struct spool_content {
     uint64_t batches, records, rejects;
     uint64_t payload_bytes;
     uint64_t first, last; /* sequences of rows; 0 when there is none */
+    uint64_t oldest;      /* of those that are not acknowledged */
     uint8_t instance[16]; /* of the rows */
 };
 
 /*
- * Opens the file, made with its table when there is none. NULL after a failure, its text in
- * fault[200] and its kind in *result (DAMAGED: what is there is no spool). The caller owns it.
+ * Opens the file, with create a new one; else nothing is written to it yet. NULL after a failure,
+ * its text in fault[200] and its kind in *result (DAMAGED: what is there is no spool). The caller
+ * owns it.
  */
-struct spool_file *spool_file_open(const char *file, enum spool_result *result, char fault[200]);
+struct spool_file *spool_file_open(const char *file, bool create, enum spool_result *result,
+                                   char fault[200]);
 
 /* Closes it; keep_log leaves all files as they are, for another look at them. */
 void spool_file_close(struct spool_file **f, bool keep_log);

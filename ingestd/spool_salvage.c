@@ -19,6 +19,8 @@ struct salvage {
     int db_fd, wal_fd;
     uint32_t pages;    /* of the file, or of what the log makes of it */
     uint32_t db_pages; /* of the file */
+    uint64_t frames;   /* of the log, up to the last commit */
+    uint8_t salts[2][8];
     uint64_t *in_wal; /* by page number - 1: where in the log its latest state stands; 0: nowhere */
     char *payload;
     uint64_t payload_size;
@@ -53,43 +55,46 @@ static int read_page(const struct salvage *s, uint32_t number, uint8_t page[PAGE
     return n > 0 ? 0 : -1;
 }
 
+static uint64_t frame_at(uint64_t i)
+{
+    return WAL_HEADER + i * (WAL_FRAME_HEAD + PAGE);
+}
+
 /*
- * The frames of the log that belong together (same salts as its header or its first frame, of
- * which one may be damaged) and to a transaction that was committed. Their checksums are not looked
- * at: rows have their own.
+ * Whether a frame of the log belongs to it: same salts as its header or its first frame, of which
+ * one may be damaged. Its checksum is not looked at: rows have their own.
  */
+static bool is_of_log(const struct salvage *s, uint64_t i, uint8_t head[WAL_FRAME_HEAD])
+{
+    return read_at(s->wal_fd, head, WAL_FRAME_HEAD, frame_at(i)) == 0 &&
+           (memcmp(head + 8, s->salts[0], 8) == 0 || memcmp(head + 8, s->salts[1], 8) == 0);
+}
+
+/* How many frames are of transactions that were committed, and the latest state of each page. */
 static int read_wal(struct salvage *s, uint64_t size)
 {
     uint8_t header[WAL_HEADER + WAL_FRAME_HEAD], head[WAL_FRAME_HEAD];
-    if (size < sizeof header || read_at(s->wal_fd, header, sizeof header, 0) == -1) {
-        return 0;
-    }
-    const uint8_t *salts = header + 16, *first_salts = header + WAL_HEADER + 8;
-    uint64_t frames = (size - WAL_HEADER) / (WAL_FRAME_HEAD + PAGE), committed = 0;
-    for (int round = 0; round < 2; round++) {
-        uint64_t last = round == 0 ? frames : committed;
-        for (uint64_t i = 0; i < last; i++) {
-            uint64_t at = WAL_HEADER + i * (WAL_FRAME_HEAD + PAGE);
-            if (read_at(s->wal_fd, head, WAL_FRAME_HEAD, at) == -1 ||
-                (memcmp(head + 8, salts, 8) != 0 && memcmp(head + 8, first_salts, 8) != 0)) {
-                continue;
-            }
-            uint32_t number = get32(head), commit = get32(head + 4);
-            if (round == 1 && number >= 1 && number <= s->pages) {
-                s->in_wal[number - 1] = at + WAL_FRAME_HEAD;
-            } else if (round == 0 && commit != 0) {
-                committed = i + 1;
+    if (size >= sizeof header && read_at(s->wal_fd, header, sizeof header, 0) == 0) {
+        uint64_t frames = (size - WAL_HEADER) / (WAL_FRAME_HEAD + PAGE);
+        memcpy(s->salts[0], header + 16, 8);
+        memcpy(s->salts[1], header + WAL_HEADER + 8, 8);
+        for (uint64_t i = 0; i < frames; i++) {
+            uint32_t commit = is_of_log(s, i, head) ? get32(head + 4) : 0;
+            if (commit != 0) {
+                s->frames = i + 1;
                 /* No transaction makes the file larger than file and log together. */
-                if (commit > s->pages && commit <= s->db_pages + frames) {
-                    s->pages = commit;
-                }
+                s->pages = commit > s->pages && commit <= s->db_pages + frames ? commit : s->pages;
             }
         }
-        if (round == 0 && s->pages > 0) {
-            s->in_wal = calloc(s->pages, sizeof *s->in_wal);
-            if (s->in_wal == NULL) {
-                return -1;
-            }
+    }
+    s->in_wal = calloc(s->pages + 1, sizeof *s->in_wal);
+    if (s->in_wal == NULL) {
+        return -1;
+    }
+    for (uint64_t i = 0; i < s->frames; i++) {
+        uint32_t number = is_of_log(s, i, head) ? get32(head) : 0;
+        if (number >= 1 && number <= s->pages) {
+            s->in_wal[number - 1] = frame_at(i) + WAL_FRAME_HEAD;
         }
     }
     return 0;
@@ -101,7 +106,7 @@ static int read_wal(struct salvage *s, uint64_t size)
 static size_t get_varint(const uint8_t *p, const uint8_t *end, uint64_t *value)
 {
     *value = 0;
-    for (size_t i = 0; i < 9 && p + i < end; i++) {
+    for (size_t i = 0; i < 9 && i < (size_t)(end - p); i++) {
         if (i == 8) {
             *value = *value << 8 | p[i];
             return 9;
@@ -123,7 +128,7 @@ static int gather(struct salvage *s, const uint8_t *at, const uint8_t *end, uint
         local = least + (size - least) % (PAGE - 4);
         local = local <= most ? local : least;
     }
-    if (size > SPOOL_ROW_BYTES || size > (uint64_t)s->pages * PAGE ||
+    if (size == 0 || size > SPOOL_ROW_BYTES || size > (uint64_t)s->pages * PAGE ||
         (uint64_t)(end - at) < local + (local < size ? 4 : 0)) {
         return -1;
     }
@@ -224,20 +229,19 @@ static int read_row(const char *payload, uint64_t size, uint64_t rowid, struct s
     return spool_row_checksum(row) == c[6].number ? 0 : -1;
 }
 
-static int look_at_page(struct salvage *s, uint32_t number)
+static int look_at_page(struct salvage *s, const uint8_t page[PAGE], uint32_t start)
 {
-    uint8_t page[PAGE];
-    uint32_t start = number == 1 ? 100 : 0;
-    if (read_page(s, number, page) == -1 || page[start] != LEAF) {
+    if (page[start] != LEAF) {
         return 0;
     }
     uint32_t cells = (uint32_t)page[start + 3] << 8 | page[start + 4];
     for (uint32_t i = 0; i < cells && start + 8 + 2 * i + 2 <= PAGE; i++) {
         const uint8_t *pointer = page + start + 8 + 2 * i, *end = page + PAGE;
-        const uint8_t *at = page + ((uint32_t)pointer[0] << 8 | pointer[1]);
+        uint32_t offset = (uint32_t)pointer[0] << 8 | pointer[1];
+        const uint8_t *at = page + (offset < PAGE ? offset : PAGE);
         uint64_t size, rowid;
         struct spool_row row;
-        size_t n = at < end ? get_varint(at, end, &size) : 0;
+        size_t n = get_varint(at, end, &size);
         size_t m = n > 0 ? get_varint(at + n, end, &rowid) : 0;
         if (m == 0 || gather(s, at + n + m, end, size) == -1 ||
             read_row(s->payload, size, rowid, &row) == -1) {
@@ -251,29 +255,37 @@ static int look_at_page(struct salvage *s, uint32_t number)
     return 0;
 }
 
+/* Pages as they are; then, for rows of pages that are damaged, as they were in the log before. */
+static int look_at_all(struct salvage *s)
+{
+    uint8_t page[PAGE], head[WAL_FRAME_HEAD];
+    int rc = 0;
+    for (uint32_t number = 1; number <= s->pages && rc == 0; number++) {
+        rc = read_page(s, number, page) == -1 ? 0 : look_at_page(s, page, number == 1 ? 100 : 0);
+    }
+    for (uint64_t i = 0; i < s->frames && rc == 0; i++) {
+        uint32_t number = is_of_log(s, i, head) ? get32(head) : 0;
+        uint64_t at = frame_at(i) + WAL_FRAME_HEAD;
+        if (number > 1 && (number > s->pages || s->in_wal[number - 1] != at) &&
+            read_at(s->wal_fd, page, PAGE, at) == 0) {
+            rc = look_at_page(s, page, 0);
+        }
+    }
+    return rc;
+}
+
 int spool_salvage(int db_fd, int wal_fd, spool_row_fn *each, void *context)
 {
     struct salvage s = {.db_fd = db_fd, .wal_fd = wal_fd, .each = each, .context = context};
     struct stat db, wal = {0};
-    int rc = -1;
     if (fstat(db_fd, &db) == -1 || (wal_fd != -1 && fstat(wal_fd, &wal) == -1)) {
         return -1;
     }
     s.pages = s.db_pages = (uint32_t)(((uint64_t)db.st_size + PAGE - 1) / PAGE);
-    if (read_wal(&s, (uint64_t)wal.st_size) == -1) {
-        goto done;
+    int rc = read_wal(&s, (uint64_t)wal.st_size);
+    if (rc == 0) {
+        rc = look_at_all(&s);
     }
-    if (s.in_wal == NULL && s.pages > 0) {
-        s.in_wal = calloc(s.pages, sizeof *s.in_wal);
-        if (s.in_wal == NULL) {
-            goto done;
-        }
-    }
-    rc = 0;
-    for (uint32_t number = 1; number <= s.pages && rc == 0; number++) {
-        rc = look_at_page(&s, number);
-    }
-done:
     free(s.in_wal);
     free(s.payload);
     return rc;

@@ -172,7 +172,7 @@ static int salvage_into_new(const char *dir, struct recovery *r)
     remove_file(dir, ".new-wal");
     remove_file(dir, ".new-shm");
     path_of(path, dir, ".new");
-    r->into = spool_file_open(path, &r->result, fault);
+    r->into = spool_file_open(path, true, &r->result, fault);
     if (r->into == NULL) {
         log_error("spool.recover", "file=%s error=\"%s\"", path, fault);
         return -1;
@@ -310,11 +310,12 @@ static void set_reserve(const char *dir, bool keep)
 static struct spool_file *open_file(const char *dir, enum spool_result *result, char fault[200])
 {
     char path[SPOOL_PATH_BYTES];
+    bool create = size_of(dir, "") <= 0;
     path_of(path, dir, "");
-    struct spool_file *file = spool_file_open(path, result, fault);
+    struct spool_file *file = spool_file_open(path, create, result, fault);
     if (file == NULL && *result == SPOOL_FAILED) {
         set_reserve(dir, false);
-        file = spool_file_open(path, result, fault);
+        file = spool_file_open(path, create, result, fault);
     }
     return file;
 }

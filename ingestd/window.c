@@ -130,6 +130,28 @@ int window_take(struct window *w, const struct window_batch *batch, char *bytes)
     return 0;
 }
 
+/* What is acknowledged need not be pushed, what is not held need not be waited for. */
+static void pass_over(struct window *w)
+{
+    while (w->unpushed < w->next && !is_held(w, w->unpushed)) {
+        w->unpushed++;
+    }
+    while (w->oldest < w->next && !is_held(w, w->oldest)) {
+        w->oldest++;
+    }
+}
+
+int window_skip(struct window *w)
+{
+    if (w->next - w->oldest == w->slot_count && double_slots(w) == -1) {
+        return -1;
+    }
+    *slot_of(w, w->next) = (struct slot){.batch = {.sequence = w->next}};
+    w->next++;
+    pass_over(w);
+    return 0;
+}
+
 uint64_t window_next(const struct window *w)
 {
     return w->next;
@@ -175,9 +197,7 @@ int window_acknowledge(struct window *w, uint64_t sequence, struct window_batch 
     unlink_slot(w, s);
     free(s->bytes);
     s->bytes = NULL;
-    while (w->oldest < w->next && !is_held(w, w->oldest)) {
-        w->oldest++;
-    }
+    pass_over(w);
     return 0;
 }
 
@@ -198,12 +218,13 @@ void window_pushed(struct window *w, uint64_t sequence, int64_t now_us)
     }
     struct slot *s = slot_of(w, sequence);
     unlink_slot(w, s);
-    if (sequence == w->unpushed) {
-        w->unpushed++;
-    }
     s->batch.pushed = true;
     s->pushed_us = now_us;
     append_slot(w, s);
+    if (sequence == w->unpushed) {
+        w->unpushed++;
+        pass_over(w);
+    }
 }
 
 /* ---- what it holds ---- */

@@ -50,6 +50,9 @@ char *window_copy_frames(const struct window_batch *batch);
  */
 int window_take(struct window *w, const struct window_batch *batch, char *bytes);
 
+/* Counts window_next() among those acknowledged, without a batch: 0, or -1 when memory is out. */
+int window_skip(struct window *w);
+
 /* The sequence after the last one taken. */
 uint64_t window_next(const struct window *w);
 

@@ -6,6 +6,7 @@ import datetime
 import json
 import os
 import pathlib
+import random
 import re
 import signal
 import socket
@@ -661,6 +662,171 @@ def test_nothing_new_is_read_while_draining(start):
     assert ingestd.process.wait(20) == 0
     assert ingestd.quiet(0)
     assert ingestd.status()["counters"]["accepted.records"] == 1
+
+
+def value_of(batch):
+    return [int(r["values"][0]) for r in batch.records] if batch.kind == 0 else []
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_killed_again_and_again(start, seed):
+    """kill -9 at random moments under load: every record that was accepted comes out, what comes again is the
+    same batch, and no sequence is given twice."""
+    chance = random.Random(seed)
+    print("seed", seed)
+    contents = {}  # sequence -> what it held
+    sent = 0
+    instance = None
+
+    def take(ingestd, milliseconds):
+        if not ingestd.pull.poll(milliseconds):
+            return False
+        batch = ingestd.any_batch()
+        assert batch.oldest <= batch.sequence
+        held = (batch.kind, batch.count, value_of(batch), batch.accounts, batch.dropped, batch.received_us)
+        assert contents.setdefault(batch.sequence, held) == held
+        if chance.random() < 0.7:  # stored has committed it; whether ingestd learns it is another matter
+            ingestd.acknowledge(batch.sequence)
+        return True
+
+    for _ in range(12):
+        ingestd = start(batch_records=chance.choice([1, 7, 50]), retry_ms=300,
+                        window_bytes=chance.choice([65536, 33554432]))
+        assert instance in (None, ingestd.instance)
+        instance = ingestd.instance
+        until = time.monotonic() + chance.random() * 0.6
+        while time.monotonic() < until:
+            for _ in range(chance.randrange(20)):
+                ingestd.send(result(value=str(sent)))
+                sent += 1
+            take(ingestd, 2)
+        ingestd.kill()
+    ingestd = start(retry_ms=300)
+    assert ingestd.instance == instance
+    ingestd.send(result(value=str(sent)))
+    end = time.monotonic() + 60
+    while sent not in {v for held in contents.values() for v in held[2]} or \
+            ingestd.status()["counters"].get("held.batches") != 0:
+        take(ingestd, 50)
+        assert time.monotonic() < end
+    values = sorted(v for held in contents.values() for v in held[2])
+    assert values == sorted(set(values)), "a record in two batches"
+    # Nothing is missing between: each sequence was seen.
+    assert sorted(contents) == list(range(1, max(contents) + 1))
+    assert len(values) > 500
+    ingestd.counters(spool__missing=0)
+
+
+def test_an_acknowledged_batch_does_not_come_again(start):
+    ingestd = start(batch_records=1)
+    ingestd.send(*[result(value=str(i)) for i in range(20)])
+    batches = [ingestd.batch() for _ in range(20)]
+    ingestd.acknowledge(*[b.sequence for b in batches if b.sequence % 3])
+    ingestd.counters(batches__acknowledged=14)
+    wait_for(lambda: ingestd.status()["counters"]["spool.unspooled"] == 0)
+    time.sleep(0.3)  # the marks are written within a tenth of a second
+    ingestd.kill()
+    again = start()
+    assert [again.batch().sequence for _ in range(6)] == [3, 6, 9, 12, 15, 18]
+    assert again.quiet(300)
+
+
+def test_a_damaged_spool_is_moved_aside_and_told(start):
+    ingestd = start(batch_records=1)
+    ingestd.send(*[result(value=str(i), **FILLER) for i in range(6)])
+    assert [ingestd.batch().sequence for _ in range(6)] == [1, 2, 3, 4, 5, 6]
+    ingestd.terminate()
+    ingestd.close()
+    spool = ingestd.folder / "spool"
+    file = spool / "spool.sqlite"
+    data = bytearray(file.read_bytes())
+    assert not (spool / "spool.sqlite-wal").exists()
+    frames = [m.start() for m in re.finditer(b"x" * 4000, bytes(data))]
+    data[frames[0] + 100] ^= 4  # in the midst of some batch
+    data[0:100] = bytes(100)
+    file.write_bytes(data)
+    again = start()
+    assert again.instance == ingestd.instance
+    found = [again.batch() for _ in range(5)]
+    for batch in found:
+        again.acknowledge(batch.sequence)
+    missing = set(range(1, 7)) - {b.sequence for b in found}
+    assert len(missing) == 1
+    again.counters(spool__missing=1, spool__found__batches=5, spool__found__records=5)
+    again.note("spool", "recovered 5 batches with 5 records, missing 1 batches; moved aside as spool.sqlite.damaged-")
+    assert f"spool.missing first={min(missing)} last={min(missing)} batches=1" in again.log_text()
+    aside = sorted(f.name for f in spool.glob("spool.sqlite.damaged-*"))
+    assert len(aside) == 2 and aside[1] == aside[0] + ".txt"
+    assert f"missing sequences {min(missing)} to {min(missing)}\n" in (spool / aside[1]).read_text()
+    again.send(result(value="after"))
+    assert again.batch().sequence == 7
+
+
+def fill_disk(file):
+    """To the last byte."""
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as f:
+        while f.write(bytes(4096)):
+            pass
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 12 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting takes root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs", disk],
+                      capture_output=True).returncode != 0:
+        pytest.skip("this machine does not let us mount")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_full_disk(start, small_disk):
+    """Batches go on from memory, bounded, and into the spool again when there is room; it also starts on a full
+    disk."""
+    ingestd = start(batch_records=1, spool_dir=str(small_disk / "spool"), window_bytes=1 << 20)
+    ingestd.send(*[result(value=str(i), **FILLER) for i in range(5)])
+    assert [ingestd.batch().sequence for _ in range(5)] == [1, 2, 3, 4, 5]
+    ballast = small_disk / "ballast"
+    fill_disk(ballast)
+    sent = 5
+    while "memory full" not in ingestd.status()["notes"].get("intake", ""):
+        ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
+        sent += 5
+        assert sent < 5000
+        time.sleep(0.01)
+    ingestd.note("spool", "cannot write: database or disk is full")
+    counters = ingestd.status()["counters"]
+    assert counters["spool.write_errors"] > 0 and counters["memory.bytes"] < 3 << 20
+    assert counters["spool.unspooled"] > 0
+    # They can be pushed and acknowledged from memory.
+    pushed = [ingestd.batch() for _ in range(10)]
+    assert [b.sequence for b in pushed] == list(range(6, 16))
+    ingestd.acknowledge(1, 2, 3, 4, 5, *range(6, 16))
+    ingestd.counters(batches__acknowledged=15)
+    ballast.unlink()
+    wait_for(lambda: ingestd.status()["counters"]["spool.unspooled"] == 0)
+    ingestd.note("spool", "works")
+    ingestd.note("intake", "reading")
+    fill_disk(ballast)
+    ingestd.kill()
+    again = start(spool_dir=str(small_disk / "spool"))
+    assert again.instance == ingestd.instance
+    assert again.batch().sequence == 16
+    again.counters(spool__missing=0)
+
+
+def test_a_spool_has_one_process(start, tmp_path):
+    ingestd = start()
+    ingestd.options["listen"] = [f"127.0.0.1:{free_port()}"]
+    (tmp_path / "second").mkdir(mode=0o700)
+    ingestd.write_configuration(run_dir=str(tmp_path / "second"))
+    done = subprocess.run([INGESTD, "--config", str(ingestd.file)], capture_output=True, text=True,
+                          timeout=20)
+    assert done.returncode == 1
+    assert "spool.in_use" in done.stderr
 
 
 def check(folder, **section):
