@@ -24,6 +24,9 @@ struct batches {
     struct accounts *accounts;  /* go with the batch closed next; with that of records if open */
     struct open_batch reckoned; /* open: there are accounts or drops that no batch has taken */
     struct address sender;      /* of the datagram at hand */
+    uint64_t datagrams;         /* told so far, that one included */
+    uint64_t handed_over;       /* of them, accounted for in batches closed */
+    uint64_t records_from;      /* how many came before those whose records are in the open batch */
     uint64_t dropped;           /* by the kernel, in all */
     uint64_t dropped_told;      /* of them, in batches closed */
     struct pack frame;          /* where a records frame is put together */
@@ -92,6 +95,7 @@ static void hand_over(struct batches *b, struct window_batch *batch, bool with_a
         if (with_accounts) {
             accounts_clear(b->accounts);
             b->dropped_told = b->dropped;
+            b->handed_over = b->datagrams;
             b->reckoned.open = false;
         }
         return;
@@ -197,6 +201,7 @@ void batches_datagram(struct batches *b, const struct address *sender, enum data
 {
     b->sender = *sender;
     struct account *account = accounts_at(b->accounts, find_account(b));
+    b->datagrams++;
     account->datagrams++;
     switch (fate) {
     case DATAGRAM_ACCEPTED:
@@ -237,6 +242,7 @@ int batches_add(struct batches *b, const struct schema_message *schema,
     }
     accounts_at(b->accounts, account)->records++;
     open_now(&b->reckoned, received_us, now_us);
+    b->records_from = b->records.open ? b->records_from : b->datagrams - 1;
     open_now(&b->records, received_us, now_us);
     if (batch_writer_count(b->writer) >= b->limits.records ||
         batch_writer_size(b->writer) >= BATCH_BYTES) {
@@ -282,5 +288,9 @@ int batches_reject(struct batches *b, const struct reject_message *reject, int64
 
 struct batches_counts batches_counts(const struct batches *b)
 {
-    return b->counts;
+    struct batches_counts counts = b->counts;
+    counts.dropped = b->dropped_told;
+    counts.datagrams =
+        b->records.open && b->records_from < b->handed_over ? b->records_from : b->handed_over;
+    return counts;
 }

@@ -30,6 +30,8 @@ struct batches_limits {
 struct batches_counts {
     uint64_t closed;
     uint64_t lost, records_lost; /* for want of memory */
+    uint64_t datagrams;          /* in batches closed with all of their records */
+    uint64_t dropped;            /* by the kernel, told in batches closed */
 };
 
 /* Batches that go into this outbox, which outlives them. NULL when memory is out. The caller owns

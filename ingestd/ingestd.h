@@ -28,6 +28,7 @@ extern struct settings settings;
     COUNTER(DATAGRAMS_REJECTED, "datagrams.rejected")                                              \
     COUNTER(DATAGRAMS_EXCEPTIONS, "datagrams.exceptions")                                          \
     COUNTER(KERNEL_DROPS, "kernel.drops")                                                          \
+    COUNTER(KILLED_DATAGRAMS, "killed.datagrams")                                                  \
     COUNTER(ACCEPTED_RESULTS, "accepted.results")                                                  \
     COUNTER(ACCEPTED_RECORDS, "accepted.records")                                                  \
     COUNTER(EXCEPTIONS, "exceptions")                                                              \

@@ -7,13 +7,17 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
 #include "ingestd/batches.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/intake.h"
+#include "ingestd/keeper.h"
 #include "ingestd/push.h"
+#include "ingestd/tally.h"
 #include "ingestd/udp.h"
 
 #define BURSTS_AT_ONCE 4   /* of one socket; then others get their turn */
@@ -21,6 +25,10 @@
 
 /* Batches closed within so long go into the spool together; a single one need not wait. */
 #define COMMIT_SPACING_US 4000
+/* Sockets that others keep are read at SIGTERM until they are empty, but no longer than this: the
+ * next ingestd goes on. */
+#define KEPT_READ_US 200000
+
 /* A spool that cannot be written is tried again after so long. */
 #define COMMIT_RETRY_US 1000000
 
@@ -28,6 +36,8 @@ static struct {
     zloop_t *loop;
     struct record_types *types;
     struct udp *udp;
+    struct keeper *keeper;
+    struct tally *tally;
     struct spool *spool;
     struct spool_found found; /* in it, at the start */
     struct outbox *outbox;
@@ -41,6 +51,7 @@ static struct {
     int64_t committed_us;  /* when the last transaction was tried */
     bool spool_failed;     /* by the last one */
     int64_t drained_by_us; /* while draining */
+    bool kept;             /* while draining: others keep the sockets */
 } self;
 
 /* ---- the loop's view of the sockets ---- */
@@ -99,8 +110,12 @@ static void push_batches(void)
 
 static void commit_now(void)
 {
+    struct batches_counts made = batches_counts(self.batches);
     self.committed_us = daemon_clock_us();
     self.spool_failed = outbox_commit(self.outbox) == -1;
+    if (!outbox_has_new(self.outbox)) {
+        tally_spooled(self.tally, made.datagrams, made.dropped);
+    }
 }
 
 /* What was closed goes into the spool: at once after a silence, else together with what else is
@@ -210,6 +225,9 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
 
 static bool all_read(void)
 {
+    if (udp_waiting(self.udp) > 0) {
+        return false;
+    }
     for (size_t i = 0; i < udp_count(self.udp); i++) {
         if (udp_fd(self.udp, i) != -1) {
             return false;
@@ -218,15 +236,32 @@ static bool all_read(void)
     return true;
 }
 
+/* What was received goes into the spool even if that is full: nobody else has it any more. */
+static void take_ring_anyway(void)
+{
+    struct udp_datagram d;
+    while (!self.spool_failed && udp_next(self.udp, &d)) {
+        intake_datagram(self.intake, &d, daemon_clock_us());
+        if (outbox_room(self.outbox) == OUTBOX_MEMORY_FULL) {
+            batches_close_all(self.batches);
+            commit_now();
+        }
+    }
+}
+
 /* Nothing more comes: what is not acknowledged is in the spool, or is lost. */
 static void finish(void)
 {
+    take_ring_anyway();
     batches_close_all(self.batches);
     commit_now();
     struct outbox_state held = outbox_state(self.outbox);
-    if (all_read() && held.unspooled == 0) {
-        log_info("drain.done", "spooled_batches=%" PRIu64 " records=%" PRIu64 " rejects=%" PRIu64,
-                 held.batches, held.records, held.rejects);
+    bool nothing_lost = self.kept ? udp_waiting(self.udp) == 0 : all_read();
+    if (nothing_lost && held.unspooled == 0) {
+        log_info("drain.done",
+                 "spooled_batches=%" PRIu64 " records=%" PRIu64 " rejects=%" PRIu64
+                 " left_buffer_bytes=%" PRIu64,
+                 held.batches, held.records, held.rejects, udp_unread_bytes(self.udp));
         daemon_finished(0);
         return;
     }
@@ -241,9 +276,16 @@ static void finish(void)
 static void finish_when_drained(void)
 {
     if (daemon_clock_us() >= self.drained_by_us ||
-        (all_read() && outbox_state(self.outbox).batches == 0)) {
+        (all_read() && (self.kept || outbox_state(self.outbox).batches == 0))) {
         finish();
     }
+}
+
+/* Whether a socket has been read to its end, when the last burst brought n datagrams. Into one that
+ * others keep new ones come all the time. */
+static bool is_drained(int n)
+{
+    return n <= 0 || (self.kept && (n < UDP_BURST || daemon_clock_us() >= self.drained_by_us));
 }
 
 /* Reads what stood in the sockets' buffers at SIGTERM, as far as the outbox has room. */
@@ -254,7 +296,7 @@ static void drain_sockets(void)
             if (!take_ring()) {
                 return;
             }
-            if (udp_receive(self.udp, i) <= 0) {
+            if (is_drained(udp_receive(self.udp, i))) {
                 udp_close(self.udp, i);
             }
         }
@@ -293,9 +335,12 @@ static int on_commit(zloop_t *loop, int timer, void *context)
 
 void service_drain(void)
 {
-    self.drained_by_us = daemon_clock_us() + settings.drain_ms * 1000;
+    self.kept = keeper_now(self.keeper) != KEEPER_NONE;
+    self.drained_by_us = daemon_clock_us() + (self.kept ? KEPT_READ_US : settings.drain_ms * 1000);
     stop_reading("draining");
-    udp_refuse_new(self.udp);
+    if (!self.kept) {
+        udp_refuse_new(self.udp);
+    }
     tell_drops();
     go_on();
 }
@@ -314,6 +359,9 @@ static int on_care(zloop_t *loop, int timer, void *context)
 {
     (void)loop, (void)timer, (void)context;
     tell_drops();
+    if (!daemon_draining()) {
+        keeper_care(self.keeper);
+    }
     /* Also when nothing is new: what is acknowledged goes out of the spool. */
     if (!self.spool_failed || daemon_clock_us() - self.committed_us >= COMMIT_RETRY_US) {
         commit_now();
@@ -338,34 +386,152 @@ static struct batches_limits batches_limits_of(const struct settings *s)
                                    .rejects_per_second = (uint64_t)s->rejects_per_second};
 }
 
-int service_prepare(void)
+/* The sockets that there are, for the keeper. */
+static void keep_sockets(void)
 {
-    char note[160] = "";
-    size_t used = 0;
-    self.udp = udp_new();
-    if (self.udp == NULL) {
-        log_error("udp.memory", "error=\"out of memory\"");
-        return -1;
+    int fds[UDP_LISTENERS];
+    for (size_t i = 0; i < udp_count(self.udp); i++) {
+        fds[i] = udp_fd(self.udp, i);
     }
+    keeper_keep(self.keeper, fds, udp_count(self.udp));
+}
+
+/* Of the sockets that were kept, the one bound to the endpoint, taken out; -1 when there is none.
+ */
+static int find_kept(int *kept, size_t count, const char *endpoint)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] != -1 && udp_is_bound_to(kept[i], endpoint)) {
+            int fd = kept[i];
+            kept[i] = -1;
+            return fd;
+        }
+    }
+    return -1;
+}
+
+static void note_buffer(const char *endpoint, int64_t effective)
+{
+    static char note[160];
+    size_t used = strlen(note);
+    snprintf(note + used, sizeof note - used, "%s%s %" PRId64 " bytes", used > 0 ? ", " : "",
+             endpoint, effective);
+    daemon_note("receive_buffers", "%s", note);
+}
+
+/* Takes those of `listen` that were kept; the others are marked in to_bind. */
+static int adopt_kept(int *kept, size_t count, bool *to_bind)
+{
+    for (size_t i = 0; i < settings.listen.count; i++) {
+        const char *endpoint = settings.listen.item[i];
+        int64_t effective;
+        int fd = find_kept(kept, count, endpoint);
+        to_bind[i] = fd == -1;
+        if (fd != -1) {
+            if (udp_adopt(self.udp, fd, endpoint, settings.receive_buffer_bytes, &effective) ==
+                -1) {
+                close(fd);
+                return -1;
+            }
+            note_buffer(endpoint, effective);
+        } else if (keeper_gave(self.keeper) == KEEPER_SYSTEMD) {
+            log_error("listen_fds.missing",
+                      "ingestd.listen=%s expected=\"the same addresses in the socket unit\"",
+                      endpoint);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* Those that `listen` does not name. They may stand in the way of others: of a wildcard address. */
+static int close_others(int *kept, size_t count)
+{
+    bool any = false, systemd = keeper_gave(self.keeper) == KEEPER_SYSTEMD;
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] == -1) {
+            continue;
+        }
+        any = true;
+        if (systemd) {
+            log_error("listen_fds.unlisted",
+                      "descriptor=%d expected=\"an address that ingestd.listen names\"", kept[i]);
+        } else {
+            log_warn("udp.unlisted",
+                     "effect=\"a socket kept for ingestd.listen before is closed\"");
+        }
+        close(kept[i]);
+        kept[i] = -1;
+    }
+    if (any && !systemd) {
+        keep_sockets();
+    }
+    return any && systemd ? -1 : 0;
+}
+
+static int bind_sockets(const bool *to_bind)
+{
     for (size_t i = 0; i < settings.listen.count; i++) {
         int64_t effective = 0;
-        int rc = udp_listen(self.udp, settings.listen.item[i], settings.receive_buffer_bytes,
-                            &effective);
+        int rc = to_bind[i] ? udp_listen(self.udp, settings.listen.item[i],
+                                         settings.receive_buffer_bytes, &effective)
+                            : 1;
         if (rc == -1) {
             return -1;
         }
-        if (rc == 0 && used < sizeof note) {
-            int n = snprintf(note + used, sizeof note - used, "%s%s %" PRId64 " bytes",
-                             used > 0 ? ", " : "", settings.listen.item[i], effective);
-            used += n > 0 ? (size_t)n : 0;
+        if (rc == 0) {
+            note_buffer(settings.listen.item[i], effective);
         }
     }
     if (udp_count(self.udp) == 0) {
         log_error("udp.listen", "error=\"none of the listeners could be opened\"");
         return -1;
     }
-    daemon_note("receive_buffers", "%s", note);
     return 0;
+}
+
+int service_prepare(void)
+{
+    int kept[SOCKETS_MAX];
+    size_t count;
+    bool to_bind[UDP_LISTENERS];
+    self.udp = udp_new();
+    if (self.udp == NULL) {
+        log_error("udp.memory", "error=\"out of memory\"");
+        return -1;
+    }
+    self.keeper = keeper_open(daemon_common()->run_dir, kept, &count);
+    if (self.keeper == NULL || adopt_kept(kept, count, to_bind) == -1 ||
+        close_others(kept, count) == -1) {
+        return -1;
+    }
+    size_t adopted = udp_count(self.udp);
+    if (bind_sockets(to_bind) == -1) {
+        return -1;
+    }
+    keep_sockets();
+    log_info("udp.listening", "sockets=%zu taken_over=%zu", udp_count(self.udp), adopted);
+    return 0;
+}
+
+/* What the ingestd before read and had not yet in the spool when it was killed. */
+static void open_tally(void)
+{
+    int fds[UDP_LISTENERS];
+    uint64_t drops[UDP_LISTENERS];
+    struct tally_found found;
+    for (size_t i = 0; i < udp_count(self.udp); i++) {
+        fds[i] = udp_fd(self.udp, i);
+    }
+    self.tally = tally_open(daemon_common()->run_dir, fds, udp_count(self.udp), drops, &found);
+    udp_set_tally(self.udp, self.tally, drops, found.drops_untold);
+    counters[COUNT_KILLED_DATAGRAMS] = found.lost;
+    if (found.lost > 0 || found.maybe_lost > 0) {
+        log_warn("tally.lost",
+                 "datagrams=%" PRIu64 " maybe_more=%" PRIu64
+                 " reason=\"the ingestd before was killed before they were in the spool\"",
+                 found.lost, found.maybe_lost);
+    }
 }
 
 static int open_spool(void)
@@ -403,6 +569,7 @@ int service_start(zloop_t *loop)
     if (self.types == NULL || open_spool() == -1) {
         return -1;
     }
+    open_tally();
     self.batches = batches_new(self.outbox, &limits);
     if (self.batches != NULL) {
         self.intake = intake_new(self.types, self.batches);
@@ -431,6 +598,13 @@ int service_reload(void)
     batches_set_limits(self.batches, &limits);
     outbox_set_retry(self.outbox, settings.retry_ms * 1000);
     return intake_configure(self.intake, &settings);
+}
+
+static void tell_sockets(void)
+{
+    static const char *const who[] = {
+        [KEEPER_NONE] = "nobody else", [KEEPER_SYSTEMD] = "systemd", [KEEPER_SOCKETD] = "socketd"};
+    daemon_note("sockets_kept_by", "%s", who[keeper_now(self.keeper)]);
 }
 
 static void tell_spool(const struct outbox_state *held)
@@ -489,6 +663,7 @@ void service_tick(void)
     counters[COUNT_MEMORY_BATCHES] = held.memory_batches;
     counters[COUNT_MEMORY_BYTES] = held.memory_bytes;
     counters[COUNT_LAG_MS] = lag_us > 0 ? (uint64_t)lag_us / 1000 : 0;
+    tell_sockets();
     tell_spool(&held);
 }
 
@@ -503,5 +678,7 @@ void service_stop(void)
     outbox_free(&self.outbox);
     spool_close(&self.spool);
     udp_free(&self.udp);
+    tally_free(&self.tally);
+    keeper_free(&self.keeper);
     record_types_free(&self.types);
 }

@@ -30,7 +30,8 @@ struct udp {
     struct udp_socket sockets[UDP_LISTENERS];
     size_t count;
     uint64_t drops;
-    bool refusing; /* what is dropped now is not for want of room */
+    struct tally *tally; /* NULL: none */
+    bool refusing;       /* what is dropped now is not for want of room */
     char *slots;
     struct mmsghdr messages[UDP_BURST];
     struct iovec vectors[UDP_BURST];
@@ -125,19 +126,25 @@ static socklen_t make_sockaddr(const struct address *address, uint16_t port,
 }
 
 /* The kernel doubles what is asked for, for its own overhead: what it then tells is halved. */
-static int64_t set_buffer(int fd, const char *endpoint, int64_t buffer_bytes)
+static int get_buffer(int fd, const char *endpoint)
 {
-    int wanted = (int)buffer_bytes, got = 0;
+    int got = 0;
     socklen_t length = sizeof got;
-    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) == -1 &&
-        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted) == -1) {
-        log_errno("udp.buffer", "endpoint=%s", endpoint);
-    }
     if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &got, &length) == -1) {
         log_errno("udp.buffer", "endpoint=%s", endpoint);
         return 0;
     }
-    got /= 2;
+    return got / 2;
+}
+
+static int64_t set_buffer(int fd, const char *endpoint, int64_t buffer_bytes)
+{
+    int wanted = (int)buffer_bytes;
+    if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &wanted, sizeof wanted) == -1 &&
+        setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &wanted, sizeof wanted) == -1) {
+        log_errno("udp.buffer", "endpoint=%s", endpoint);
+    }
+    int got = get_buffer(fd, endpoint);
     if (got < wanted) {
         log_warn("udp.buffer_small",
                  "endpoint=%s wanted_bytes=%d effective_bytes=%d "
@@ -196,6 +203,72 @@ failed:
     return -1;
 }
 
+/* ---- taking over ---- */
+
+bool udp_is_bound_to(int fd, const char *endpoint)
+{
+    struct address address;
+    uint16_t port;
+    struct sockaddr_storage wanted, name = {0};
+    socklen_t length = sizeof name;
+    if (udp_endpoint_parse(slice_of(endpoint), &address, &port) == -1 ||
+        getsockname(fd, (struct sockaddr *)&name, &length) == -1) {
+        return false;
+    }
+    make_sockaddr(&address, port, &wanted);
+    if (wanted.ss_family != name.ss_family) {
+        return false;
+    }
+    if (name.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *a = (const struct sockaddr_in6 *)&name;
+        const struct sockaddr_in6 *b = (const struct sockaddr_in6 *)&wanted;
+        return a->sin6_port == b->sin6_port && memcmp(&a->sin6_addr, &b->sin6_addr, 16) == 0;
+    }
+    const struct sockaddr_in *a = (const struct sockaddr_in *)&name;
+    const struct sockaddr_in *b = (const struct sockaddr_in *)&wanted;
+    return a->sin_port == b->sin_port && a->sin_addr.s_addr == b->sin_addr.s_addr;
+}
+
+/* On one that takes IPv4 as well every sender would look like an IPv6 one. */
+static bool takes_both_families(int fd, const char *endpoint)
+{
+    int only = 1;
+    socklen_t length = sizeof only;
+    return strncmp(endpoint, "[::]:", 5) == 0 &&
+           getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &only, &length) == 0 && only == 0;
+}
+
+int udp_adopt(struct udp *u, int fd, const char *endpoint, int64_t buffer_bytes,
+              int64_t *effective_bytes)
+{
+    int one = 1;
+    if (u->count == UDP_LISTENERS || takes_both_families(fd, endpoint)) {
+        log_error("udp.adopt",
+                  "endpoint=%s expected=\"at most %d sockets, of IPv6 only "
+                  "(BindIPv6Only=ipv6-only)\"",
+                  endpoint, UDP_LISTENERS);
+        return -1;
+    }
+    if (setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof one) == -1) {
+        log_errno("udp.count_drops", "endpoint=%s effect=\"drops are counted late\"", endpoint);
+    }
+    *effective_bytes = get_buffer(fd, endpoint);
+    if (*effective_bytes < buffer_bytes) {
+        *effective_bytes = set_buffer(fd, endpoint, buffer_bytes);
+    }
+    u->sockets[u->count++] = (struct udp_socket){.fd = fd};
+    return 0;
+}
+
+void udp_set_tally(struct udp *u, struct tally *tally, const uint64_t *drops, uint64_t drops_untold)
+{
+    u->tally = tally;
+    u->drops = drops_untold;
+    for (size_t i = 0; i < u->count; i++) {
+        u->sockets[i].drops_seen = (uint32_t)drops[i];
+    }
+}
+
 size_t udp_count(const struct udp *u)
 {
     return u->count;
@@ -215,6 +288,7 @@ static void note_drops(struct udp *u, struct udp_socket *s, uint32_t seen)
     if (more > 0 && !u->refusing) {
         u->drops += (uint32_t)more;
         s->drops_seen = seen;
+        tally_dropped(u->tally, (size_t)(s - u->sockets), (uint32_t)more);
     }
 }
 
@@ -270,7 +344,9 @@ int udp_receive(struct udp *u, size_t i)
         u->messages[k].msg_hdr.msg_controllen = sizeof u->control[k];
     }
     u->filled = u->taken = 0;
+    tally_reading(u->tally);
     int n = recvmmsg(s->fd, u->messages, UDP_BURST, MSG_DONTWAIT, NULL);
+    tally_read(u->tally, n > 0 ? (uint64_t)n : 0);
     if (n == -1) {
         if (errno == EAGAIN || errno == EINTR) {
             return 0;

@@ -11,6 +11,7 @@
 
 #include "common/address.h"
 #include "common/slice.h"
+#include "ingestd/tally.h"
 
 #define UDP_LISTENERS 16
 #define UDP_BURST     64
@@ -38,6 +39,23 @@ void udp_free(struct udp **u);
  */
 int udp_listen(struct udp *u, const char *endpoint, int64_t buffer_bytes, int64_t *effective_bytes);
 
+/* Whether the socket is bound to that endpoint, which udp_endpoint_parse() takes. */
+bool udp_is_bound_to(int fd, const char *endpoint);
+
+/*
+ * Takes a bound socket in place of a new one; its buffer is enlarged when it is smaller than this,
+ * but not made smaller. 0; or -1 after an error was logged: then it is still the caller's.
+ */
+int udp_adopt(struct udp *u, int fd, const char *endpoint, int64_t buffer_bytes,
+              int64_t *effective_bytes);
+
+/*
+ * What is read and dropped is told to this one, which outlives it, from now on. drops[i] of the
+ * kernel's count of the i-th socket are told already; drops_untold are from sockets there were.
+ */
+void udp_set_tally(struct udp *u, struct tally *tally, const uint64_t *drops,
+                   uint64_t drops_untold);
+
 /* How many sockets there are, and the descriptor of the i-th; -1 once it is closed. */
 size_t udp_count(const struct udp *u);
 int udp_fd(const struct udp *u, size_t i);
@@ -59,7 +77,8 @@ int udp_waiting(const struct udp *u);
 void udp_refuse_new(struct udp *u);
 void udp_close(struct udp *u, size_t i);
 
-/* How many datagrams the kernel has dropped so far for want of room, all sockets together. */
+/* How many datagrams the kernel has dropped for want of room that no ingestd has told, all sockets
+ * together. */
 uint64_t udp_drops(struct udp *u);
 
 /* Bytes that stand in the buffers of the sockets still open, the kernel's own for each datagram

@@ -147,7 +147,7 @@ def test_life_of_a_set(ezrepo_set):
     one = ezrepo_set
     found = one.status()
     assert found["ok"] and {p["name"] for p in found["processes"]} == {
-        "postgres", "stored", "queryd", "mplane-gw", "classifyd-0", "ingestd"}
+        "postgres", "stored", "queryd", "mplane-gw", "classifyd-0", "socketd", "ingestd"}
     pids = {p["name"]: p["pid"] for p in found["processes"]}
 
     one.up()  # again: nothing happens
@@ -164,7 +164,7 @@ def test_life_of_a_set(ezrepo_set):
 
     one.cmd("restart")
     final = {p["name"]: p["pid"] for p in one.status()["processes"]}
-    assert {n for n in pids if after[n] == final[n]} == {"postgres"}
+    assert {n for n in pids if after[n] == final[n]} == {"postgres", "socketd"}
 
     assert one.cmd("restart", "nonsense", check=False).returncode == 2
     assert "daemon" in one.cmd("logs", "stored", "-n", "50").stdout or one.logs()["stored.log"]

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build")).resolve()
-PROCESSES = ["ingestd", "classifyd", "stored", "queryd", "mplane-gw"]
+PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw"]
 
 
 def program(name):

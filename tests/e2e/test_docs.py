@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-PROCESSES = ["ingestd", "classifyd", "stored", "queryd", "mplane-gw"]
+PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw"]
 
 
 def read(*path):

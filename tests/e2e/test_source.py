@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from conftest import ROOT
 
-FOLDERS = ["common", "ingestd", "classifyd", "stored", "queryd", "mplane-gw", "ctl", "deploy", "schemas", "tests"]
+FOLDERS = ["common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ctl", "deploy", "schemas", "tests"]
 
 
 def files(*endings):
@@ -45,7 +45,7 @@ def test_headers_compile_alone():
 
 
 def test_no_process_includes_another():
-    processes = ["ingestd", "classifyd", "stored", "queryd", "mplane-gw", "ctl"]
+    processes = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ctl"]
     for process in processes + ["common"]:
         for name in files(".c", ".h"):
             if not name.startswith(process + "/"):
@@ -74,7 +74,7 @@ def test_nothing_left_for_later():
 
 def unit_files():
     folder = os.path.join(ROOT, "deploy", "systemd")
-    return sorted(n for n in os.listdir(folder) if n.endswith((".service", ".target")))
+    return sorted(n for n in os.listdir(folder) if n.endswith((".service", ".socket", ".target")))
 
 
 def test_systemd_units(build_dir, tmp_path):

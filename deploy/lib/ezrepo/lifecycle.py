@@ -23,8 +23,9 @@ def say(text: str) -> None:
 
 
 def stop_order(state: State) -> List[str]:
-    """ingestd drains into classifyds, they into stored; PostgreSQL goes last."""
-    place = {"ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "queryd": 4, "postgres": 5}
+    """socketd first, so that ingestd knows it is the last one to read; it drains into classifyds, they into
+    stored; PostgreSQL goes last."""
+    place = {"socketd": -1, "ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "queryd": 4, "postgres": 5}
     return sorted(state.process_names(), key=lambda name: (place[kind_of(name)], name))
 
 
@@ -41,7 +42,7 @@ def log_tail(state: State, name: str, lines: int = LOG_LINES) -> str:
 def check_config(state: State) -> None:
     """Asks every process whether it accepts the configuration, before anything is started."""
     faults = []
-    for name in ("ingestd", "classifyd", "stored", "queryd", "mplane-gw"):
+    for name in ("socketd", "ingestd", "classifyd", "stored", "queryd", "mplane-gw"):
         done = subprocess.run([program(name), "--config", state.config_file, "--check-config"],
                               capture_output=True, text=True, check=False, cwd="/")
         if done.returncode != 0:
@@ -114,6 +115,19 @@ def wait_until_running(state: State, names: List[str], seconds: float = UP_SECON
         time.sleep(0.1)
 
 
+def wait_until_held(state: State) -> None:
+    """Until a socketd that was just started has the sockets again; without ingestd there are none."""
+    end = time.monotonic() + supervisor.START_SECONDS
+    while time.monotonic() < end:
+        running = supervisor.connect(state)
+        infos: Dict[str, Any] = running.processes() if running else {}
+        if status.process_status(state, "ingestd", infos.get("ingestd"))["state"] != "running" or \
+                status.process_status(state, "socketd", infos.get("socketd"))["counters"].get("sockets.held"):
+            return
+        time.sleep(0.1)
+    raise Failure("socketd was not given ingestd's sockets; see ezrepo logs socketd")
+
+
 def up(state: State) -> None:
     """Starts whatever of the set does not run, and returns when all of it does."""
     running = supervisor.connect(state)
@@ -181,30 +195,26 @@ def _need_supervisor(state: State) -> supervisor.Supervisor:
 
 
 def select(state: State, process: str) -> List[str]:
-    """"classifyd" names all of them, "classifyd-1" one, "" all of EZRepo's own processes."""
+    """"classifyd" names all of them, "classifyd-1" one, "" all of EZRepo's own processes that a restart or
+    reload is for: socketd holds ingestd's sockets meanwhile."""
     names = state.process_names()
     if process == "":
-        return [n for n in names if n != "postgres"]
+        return [n for n in names if n not in ("postgres", "socketd")]
     chosen = [n for n in names if process in (n, kind_of(n))]
     if not chosen:
         raise Usage(f'"{process}" is no process of this set; they are {", ".join(names)}')
     return chosen
 
 
-def restart(state: State, process: str) -> None:
-    """One process, one kind of them, or all but PostgreSQL; drained first."""
-    running = _need_supervisor(state)
-    chosen = select(state, process)
-    copy_schemas(state)
-    check_config(state)
+def _restart(state: State, running: supervisor.Supervisor, chosen: List[str], anew: bool) -> bool:
+    """Stops and starts these; anew: by the configuration of supervisord as it would be written now."""
     clean = True
     for name in [n for n in stop_order(state) if n in chosen]:
         info = running.stop(name)
         if info is not None:
             clean = _say_how_it_ended(name, info) and clean
-    if process == "":
+    if anew:
         # The programs may be others now; a group that changed is made anew.
-        supervisor.write_config(state)
         _, changed, _ = running.call("reloadConfig")[0]
         for name in [n for n in changed if n in chosen]:
             running.call("removeProcessGroup", name)
@@ -212,6 +222,24 @@ def restart(state: State, process: str) -> None:
     for name in chosen:
         running.start(name)
     wait_until_running(state, chosen)
+    return clean
+
+
+def restart(state: State, process: str) -> None:
+    """One process, one kind of them, or all but PostgreSQL and socketd; drained first. ingestd goes on while
+    the others are away, since it keeps what they do not take, and is away itself as shortly as can be."""
+    running = _need_supervisor(state)
+    chosen = select(state, process)
+    copy_schemas(state)
+    check_config(state)
+    if process == "":
+        supervisor.write_config(state)
+    others = [n for n in chosen if n != "ingestd"]
+    clean = not others or _restart(state, running, others, process == "")
+    if "ingestd" in chosen:
+        clean = _restart(state, running, ["ingestd"], process == "") and clean
+    if "socketd" in chosen:
+        wait_until_held(state)
     say(" ".join(chosen) + " running")
     if not clean:
         raise Failure("not everything ended cleanly before it was started again")

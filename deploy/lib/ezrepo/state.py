@@ -156,7 +156,7 @@ class State:
         """All processes of the set, in the order they are started."""
         first = ["postgres"] if self.private_cluster else []
         return (first + ["stored", "queryd", "mplane-gw"]
-                + [f"classifyd-{i}" for i in range(self.classifyds)] + ["ingestd"])
+                + [f"classifyd-{i}" for i in range(self.classifyds)] + ["socketd", "ingestd"])
 
 
 def kind_of(process: str) -> str:
