@@ -1,7 +1,7 @@
 /*
  * Sequence order of batches. Must not know what a batch is, nor read a clock. What is forgotten
- * when a bound is reached is only ever forgotten towards "handle it again", which record identity
- * makes harmless.
+ * when a bound is reached is only ever forgotten towards "handle it again", which the database
+ * makes harmless: it knows which batches it has (batch_done).
  */
 #include "stored/order.h"
 
