@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "stored/rebuild.h"
 #include "stored/seal.h"
 
 #define ARENA_BYTES   ((size_t)256 << 20)
@@ -164,6 +165,7 @@ static int attempt(struct flush *f, bool trial, uint32_t from, uint32_t to)
     schema_trim(&s->schemas);
     ledger_trim(&s->ledger);
     count_attempt(f);
+    rebuild_notice(s->rebuild, f->items, f->item_count);
     return 0;
 }
 

@@ -13,6 +13,7 @@
 #include "stored/ledger_fold.h"
 #include "stored/migrate.h"
 #include "stored/publish.h"
+#include "stored/rebuild.h"
 #include "stored/seal.h"
 
 #define BACKOFF_FIRST_MS    100
@@ -338,6 +339,7 @@ static void go_on_draining(void)
 static void drain(void)
 {
     int64_t clock_us = daemon_clock_us();
+    rebuild_end(self.store.rebuild, "stored is stopping");
     self.drain_until_us = clock_us + settings.drain_ms * 1000;
     self.received_at_us = clock_us;
 }
@@ -351,6 +353,10 @@ static int on_moment(zloop_t *loop, int timer, void *context)
         work();
     } else {
         seal_go_on(self.store.seal, daemon_now_us(), daemon_clock_us());
+        if (database_is_ready(daemon_clock_us()) &&
+            rebuild_go_on(self.store.rebuild, daemon_clock_us()) == -1) {
+            back_off();
+        }
         ledger_fold_go_on(self.store.fold, daemon_clock_us());
     }
     return 0;
@@ -411,8 +417,10 @@ static int start(zloop_t *loop)
     s->types = record_types_read(types);
     self.flush = flush_new(s);
     s->seal = seal_new(s);
+    s->rebuild = rebuild_new(s);
     s->fold = ledger_fold_new(s);
     if (s->types == NULL || self.flush == NULL || s->seal == NULL || s->fold == NULL ||
+        s->rebuild == NULL ||
         intake_init(&self.intake, &settings) == -1) {
         return -1;
     }
@@ -449,6 +457,7 @@ static void stop(void)
 {
     struct store *s = &self.store;
     seal_free(&s->seal);
+    rebuild_free(&s->rebuild);
     ledger_fold_free(&s->fold);
     flush_free(&self.flush);
     if (self.intake.order != NULL) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "stored/rebuild.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
 #define REQUESTS_ONCE 8 /* then the records have their turn */
@@ -22,13 +23,22 @@ static void answer(zsock_t *socket, struct slice identity, const struct publishe
     pack_release(&p);
 }
 
-static bool handle(struct store *store, struct arena *a, zsock_t *socket,
-                   const struct bus_message *request)
+/* What is no request, or none that can be read. */
+static void refuse(const char *error)
+{
+    static struct log_limit said;
+    if (log_allowed(&said, 5)) {
+        log_warn("store.request", "error=\"%s\"", error);
+    }
+}
+
+static bool handle_publish(struct store *store, struct arena *a, zsock_t *socket,
+                           const struct bus_message *request)
 {
     struct publish_message m;
     struct published_message result = {0};
-    if (request->count != 2 || publish_decode_all(request->frames[1], a, &m) == -1) {
-        log_warn("grading.request", "error=\"not a publish message\"");
+    if (publish_decode_all(request->frames[1], a, &m) == -1) {
+        refuse("not a publish message");
         return false;
     }
     result.id = m.id;
@@ -44,6 +54,45 @@ static bool handle(struct store *store, struct arena *a, zsock_t *socket,
     }
     answer(socket, request->frames[0], &result);
     return done;
+}
+
+static void handle_rebuild(struct store *store, struct arena *a, zsock_t *socket,
+                           const struct bus_message *request)
+{
+    struct rebuild_message m;
+    if (rebuild_decode_all(request->frames[1], a, &m) == -1) {
+        refuse("not a rebuild message");
+    } else {
+        rebuild_request(store->rebuild, socket, request->frames[0], &m);
+    }
+}
+
+static void handle_cancel(struct store *store, struct arena *a, const struct bus_message *request)
+{
+    struct cancel_message m;
+    if (cancel_decode_all(request->frames[1], a, &m) == -1) {
+        refuse("not a cancel message");
+    } else {
+        rebuild_cancel(store->rebuild, request->frames[0], m.id);
+    }
+}
+
+static bool handle(struct store *store, struct arena *a, zsock_t *socket,
+                   const struct bus_message *request)
+{
+    switch (request->count == 2 ? message_number(request->frames[1]) : -1) {
+    case MESSAGE_publish:
+        return handle_publish(store, a, socket, request);
+    case MESSAGE_rebuild:
+        handle_rebuild(store, a, socket, request);
+        return false;
+    case MESSAGE_cancel:
+        handle_cancel(store, a, request);
+        return false;
+    default:
+        refuse("expected a publish, rebuild or cancel message");
+        return false;
+    }
 }
 
 bool publish_requests(struct store *store, zsock_t *socket)

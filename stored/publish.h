@@ -1,4 +1,4 @@
-/* Requests to publish a grading, and the first grading of an empty store. */
+/* Requests: to publish a grading, to rebuild; and the first grading of an empty store. */
 #ifndef EZREPO_STORED_PUBLISH_H
 #define EZREPO_STORED_PUBLISH_H
 

@@ -158,6 +158,17 @@ void series_forget(struct series_cache *c, uint64_t stamp)
     c->unseen_count = 0;
 }
 
+void series_drop(struct series_cache *c, const struct record_message *r)
+{
+    char key[DIMENSIONS * (2 + LIMIT_DIMENSION_BYTES)];
+    size_t length = make_key(r, key);
+    struct series *s = NULL;
+    HASH_FIND_BYHASHVALUE(hh, c->table, key, length, table_hash(key, length), s);
+    if (s != NULL) {
+        forget(c, s);
+    }
+}
+
 void series_trim(struct series_cache *c, uint64_t stamp)
 {
     while (HASH_COUNT(c->table) > c->max && c->oldest->stamp != stamp) {

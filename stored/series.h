@@ -62,6 +62,9 @@ struct series_grade *series_grade_find(const struct series *s, uint16_t grade_id
 /* After a flush that failed: forgets every entry it used. */
 void series_forget(struct series_cache *c, uint64_t stamp);
 
+/* Between flushes: forgets the series of these dimensions; it is read again when it comes back. */
+void series_drop(struct series_cache *c, const struct record_message *r);
+
 /* After a flush: forgets the least recently used beyond the bound, never those of this flush. */
 void series_trim(struct series_cache *c, uint64_t stamp);
 

@@ -318,7 +318,7 @@ static const char *const statements[SQL_STATEMENTS] = {
 
 const char *sql_text(enum sql_statement statement)
 {
-    return statements[statement];
+    return statement >= SQL_REBUILD_EXTENT ? sql_rebuild_text(statement) : statements[statement];
 }
 
 /* The day's date; -1 outside of the years 1970 to 9999. */

@@ -51,11 +51,29 @@ enum sql_statement {
     SQL_SEAL_DAY_LOCK,
     SQL_SEAL_DAY_COUNT,
     SQL_SEAL_DAY_MARK,
+    SQL_REBUILD_EXTENT, /* from here on: sql_rebuild.c */
+    SQL_REBUILD_SERIES,
+    SQL_REBUILD_STARTS,
+    SQL_REBUILD_RECORDS,
+    SQL_REBUILD_PERIODS,
+    SQL_REBUILD_EVENTS,
+    SQL_REBUILD_UNLISTED,
+    SQL_REBUILD_HOUR,
+    SQL_REBUILD_DAY,
+    SQL_REBUILD_TOTAL_HOUR,
+    SQL_REBUILD_TOTAL_DAY,
+    SQL_REBUILD_HOUR_ADD,
+    SQL_REBUILD_DAY_ADD,
+    SQL_REBUILD_TOTAL_ADD,
+    SQL_REBUILD_HOUR_TRIM,
+    SQL_REBUILD_DAY_TRIM,
+    SQL_REBUILD_TOTAL_TRIM,
     SQL_STATEMENTS
 };
 
 /* The statement's text; its parameters are cast where they stand. */
 const char *sql_text(enum sql_statement statement);
+const char *sql_rebuild_text(enum sql_statement statement); /* sql_text() asks it */
 
 /* Without parameters, for the simple protocol. */
 extern const char sql_session[];   /* what every connection starts with */

@@ -88,6 +88,7 @@ struct batch {
 void batch_free(void *batch);
 
 struct seal;
+struct rebuild;
 struct ledger_fold;
 
 struct store {
@@ -102,6 +103,7 @@ struct store {
     struct gradings gradings;
     struct ledger ledger;
     struct seal *seal;
+    struct rebuild *rebuild;
     struct ledger_fold *fold;
     uint64_t stamp;       /* of the flush at hand */
     int64_t rejected_new; /* rows put into `rejected` since it was last trimmed */
