@@ -110,7 +110,7 @@ static void note_away(const char *why)
     if (self.away_since_us == 0) {
         self.away_since_us = now_us;
     }
-    daemon_note("database", "away for %lld s: %.120s",
+    daemon_note("database", "away for %lld s: %.170s",
                 (long long)((now_us - self.away_since_us) / 1000000), why);
     if (log_allowed(&said, 3)) {
         log_warn("database.away", "again_ms=%lld error=\"%s\"", (long long)self.backoff_ms, why);
@@ -447,7 +447,7 @@ static void tick(void)
     count_set(COUNT_SERIES, series_count(&self.store.series));
     count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
     if (self.away_since_us != 0) {
-        daemon_note("database", "away for %lld s: %.120s",
+        daemon_note("database", "away for %lld s: %.170s",
                     (long long)((daemon_now_us() - self.away_since_us) / 1000000),
                     self.store.pg.message);
     }

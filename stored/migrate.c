@@ -20,8 +20,13 @@ static int judge(struct pg *pg, const char *doing)
 {
     log_error("database.prepare", "doing=\"%s\" sqlstate=%s error=\"%s\"", doing, pg->sqlstate,
               pg->message);
-    bool may_pass = pg->fault == PG_AWAY || strncmp(pg->sqlstate, "57", 2) == 0 ||
-                    strncmp(pg->sqlstate, "53", 2) == 0 || strncmp(pg->sqlstate, "55", 2) == 0;
+    /* Connections, transaction states (read-only), conflicts, resources, locks, operators, disks.
+     */
+    static const char *const passing[] = {"08", "25", "40", "53", "55", "57", "58"};
+    bool may_pass = pg->fault == PG_AWAY;
+    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
+        may_pass = may_pass || strncmp(pg->sqlstate, passing[i], 2) == 0;
+    }
     return may_pass ? 1 : -1;
 }
 

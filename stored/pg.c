@@ -10,10 +10,17 @@
 
 /* ---- failures ---- */
 
+/* In one line, without the advice that libpq adds in lines of their own that begin with a tab. */
 static void keep_message(struct pg *pg, const char *text)
 {
     size_t n = 0;
     for (; text != NULL && *text != '\0' && n + 1 < sizeof pg->message; text++) {
+        while (text[0] == '\n' && text[1] == '\t') {
+            text += 1 + strcspn(text + 1, "\n");
+        }
+        if (*text == '\0') {
+            break;
+        }
         pg->message[n++] = *text == '\n' ? ' ' : *text;
     }
     while (n > 0 && pg->message[n - 1] == ' ') {
@@ -32,6 +39,15 @@ static bool is_data(const char *sqlstate)
            strncmp(sqlstate, "54", 2) == 0;
 }
 
+/*
+ * The server takes no writes, as one does that follows another. By a new connection it may be found
+ * which of several hosts does.
+ */
+static bool is_read_only(const char *sqlstate)
+{
+    return strcmp(sqlstate, "25006") == 0;
+}
+
 /* What a result (NULL: there is none) says about its failure. Always -1. */
 static int failed(struct pg *pg, const PGresult *r)
 {
@@ -39,7 +55,7 @@ static int failed(struct pg *pg, const PGresult *r)
     const char *text = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", state == NULL ? "" : state);
     keep_message(pg, text != NULL ? text : PQerrorMessage(pg->conn));
-    if (PQstatus(pg->conn) != CONNECTION_OK) {
+    if (PQstatus(pg->conn) != CONNECTION_OK || is_read_only(pg->sqlstate)) {
         pg->fault = PG_AWAY;
     } else {
         pg->fault = state != NULL && is_data(state) ? PG_DATA : PG_BUSY;

@@ -19,7 +19,8 @@ enum pg_fault {
     PG_DATA, /* PostgreSQL refuses what it was given; asking again does not help */
     PG_BUSY, /* anything else that the server says: full, shutting down, a lock ...; later perhaps
               */
-    PG_AWAY  /* there is no connection any more */
+    PG_AWAY  /* there is no connection any more, or it is to be closed: it leads to a server that
+                only  reads */
 };
 
 struct pg {

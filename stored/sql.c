@@ -28,7 +28,7 @@ const char sql_session[] = "SET search_path = ezrepo;"
                            "SET client_encoding = 'UTF8';"
                            "SET client_min_messages = warning;"
                            "SET jit = off;"
-                           "SET lock_timeout = '30s'";
+                           "SET lock_timeout = '3s'";
 
 const char sql_schema[] = "CREATE SCHEMA IF NOT EXISTS ezrepo;"
                           "CREATE TABLE IF NOT EXISTS ezrepo.migration ("
