@@ -234,6 +234,8 @@ def restart(state: State, process: str) -> None:
     check_config(state)
     if process == "":
         supervisor.write_config(state)
+        running.update()
+        running.start("socketd")  # in a set that was made before there was one
     others = [n for n in chosen if n != "ingestd"]
     clean = not others or _restart(state, running, others, process == "")
     if "ingestd" in chosen:
