@@ -262,7 +262,7 @@ enum answer_status {
 #define ENDPOINT_BATCHES  "batches"  /* ingestd binds PUSH, classifyds connect PULL */
 #define ENDPOINT_GRADED   "graded"   /* stored binds PULL, classifyds connect PUSH */
 #define ENDPOINT_ANNOUNCE "announce" /* stored binds XPUB; ingestd and classifyds connect SUB */
-#define ENDPOINT_STORE    "store"    /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
-#define ENDPOINT_QUERY    "query"    /* queryd binds ROUTER, mplane-gw connects DEALER */
+#define ENDPOINT_STORE    "store" /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
+#define ENDPOINT_QUERY    "query" /* queryd binds ROUTER, mplane-gw connects DEALER */
 
 #endif

@@ -30,7 +30,7 @@ struct calendar {
     uint32_t day_count, day_size;
     int32_t *new_days; /* of the flush at hand */
     uint32_t new_day_count, new_day_size;
-    bool stale;      /* something was added that was not committed */
+    bool stale; /* something was added that was not committed */
     /* The first hour of those being counted now, and how many: an hour, or a day's into the day.
      * What becomes of them only the database knows. 0 of them: nothing is. */
     int32_t sealing, sealing_hours;

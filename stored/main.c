@@ -420,8 +420,7 @@ static int start(zloop_t *loop)
     s->rebuild = rebuild_new(s);
     s->fold = ledger_fold_new(s);
     if (s->types == NULL || self.flush == NULL || s->seal == NULL || s->fold == NULL ||
-        s->rebuild == NULL ||
-        intake_init(&self.intake, &settings) == -1) {
+        s->rebuild == NULL || intake_init(&self.intake, &settings) == -1) {
         return -1;
     }
     daemon_note("database", "not tried yet");

@@ -1,6 +1,7 @@
 /*
  * Sealing: an hour that is over is counted into grade_rollup, and a day whose hours all are into
- * grade_rollup_day, on a connection of its own and without waiting, so that flushes go on meanwhile.
+ * grade_rollup_day, on a connection of its own and without waiting, so that flushes go on
+ * meanwhile.
  */
 #ifndef EZREPO_STORED_SEAL_H
 #define EZREPO_STORED_SEAL_H

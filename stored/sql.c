@@ -9,7 +9,7 @@
 #include <time.h>
 
 #define COLUMNS                                                                                    \
-    "(series_id, t_start, t_end, row, schema_id, grading_version, ledger_id, grades, \"values\","   \
+    "(series_id, t_start, t_end, row, schema_id, grading_version, ledger_id, grades, \"values\","  \
     " label)"
 
 #define LEDGER_COUNTS "datagrams, accepted, exceptions, records, stored, duplicates, rejected"
@@ -43,8 +43,8 @@ const char sql_role_make[] = "CREATE ROLE ezrepo_read NOLOGIN";
 
 const char sql_copy_records[] = "COPY measurement " COLUMNS " FROM STDIN (FORMAT binary)";
 const char sql_copy_staged[] = "COPY pg_temp.staging " COLUMNS " FROM STDIN (FORMAT binary)";
-const char sql_copy_entries[] = "COPY ledger_entry (ledger_id, reason, " LEDGER_COUNTS
-                                ") FROM STDIN (FORMAT binary)";
+const char sql_copy_entries[] =
+    "COPY ledger_entry (ledger_id, reason, " LEDGER_COUNTS ") FROM STDIN (FORMAT binary)";
 const char sql_vacuum_entries[] = "VACUUM (TRUNCATE off) ezrepo.ledger_entry";
 
 static const char *const statements[SQL_STATEMENTS] = {
