@@ -100,7 +100,7 @@ static int read_set(struct arena *a, enum primitive primitive, struct slice text
         }
         c->member_count += !has_member(c, value->text);
     }
-    if (c->member_count == 1 && c->members[0].text.len == 0) {
+    if (!c->list && c->member_count == 1 && c->members[0].text.len == 0) {
         snprintf(error, error_size, "expected members of a set, found commas only");
         return -1; /* written again it would be no constraint at all */
     }
