@@ -28,6 +28,12 @@ static bool is_textual(enum primitive primitive)
     return primitive == PRIMITIVE_STRING || primitive == PRIMITIVE_URL;
 }
 
+/* Of such ends, written again the other way round, nobody could tell which dots part them. */
+static bool holds_dots(struct slice end)
+{
+    return find(end, " ...") != NULL || find(end, "... ") != NULL;
+}
+
 /* "A ... B"; the ends may stand in either order. `dots` is where the three dots are, blanks
  * included. */
 static int read_range(struct arena *a, enum primitive primitive, struct slice text,
@@ -37,8 +43,7 @@ static int read_range(struct arena *a, enum primitive primitive, struct slice te
     struct slice high = {dots.at + dots.len, text.len - low.len - dots.len};
     bool comparable = false;
     c->kind = CONSTRAINT_RANGE;
-    /* Of such ends, written again the other way round, nobody could tell which dots part them. */
-    if (find(low, "... ") != NULL || find(high, "... ") != NULL || find(high, " ...") != NULL) {
+    if (holds_dots(low) || holds_dots(high)) {
         snprintf(error, error_size, "expected a range of two ends, found more dots");
         return -1;
     }
@@ -99,6 +104,10 @@ static int read_set(struct arena *a, enum primitive primitive, struct slice text
             return -1;
         }
         c->member_count += !has_member(c, value->text);
+    }
+    if (!c->list && c->member_count == 1 && c->members[0].text.len == 0) {
+        snprintf(error, error_size, "expected members of a set, found commas only");
+        return -1; /* written again it would be no constraint at all */
     }
     return 0;
 }

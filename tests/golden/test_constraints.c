@@ -208,8 +208,12 @@ static void test_more(void **state)
             fail_msg("\"%s\" against \"%s\"", cases[i].value, cases[i].constraint);
         }
     }
-    /* Ends that hold dots themselves: turned round, "b ... a ..." would read as another range. */
-    static const char *const ambiguous[] = {"b ... a ... c", "b ... a ...", "b ... ... a"};
+    /*
+     * Ends that hold dots themselves: turned round, "b ... a ..." would read as another range.
+     * Nothing but commas: the empty string as the only member would read as no constraint.
+     */
+    static const char *const ambiguous[] = {"b ... a ... c", "b ... a ...", "b ... ... a",
+                                            "b ...x ... a",  ",",           ",,"};
     for (size_t i = 0; i < sizeof ambiguous / sizeof ambiguous[0]; i++) {
         assert_int_equal(
             constraint_parse(a, PRIMITIVE_STRING, slice_of(ambiguous[i]), &c, error, sizeof error),
