@@ -541,7 +541,7 @@ def test_malformed_messages_are_counted_and_dropped(queryd):
 
 def slow_store(sql):
     """Whoever counts waits at this lock."""
-    sql.execute("BEGIN; LOCK TABLE measurement IN ACCESS EXCLUSIVE MODE")
+    sql.execute("BEGIN; LOCK TABLE measurement, grade_name IN ACCESS EXCLUSIVE MODE")
 
 
 def test_timeout(queryd, cluster):
