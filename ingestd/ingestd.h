@@ -15,7 +15,7 @@ struct settings {
     int64_t spool_bytes, spool_sync_ms;
     int64_t window_bytes, retry_ms, drain_ms;
     int64_t past_limit_s, future_limit_s;
-    int64_t rejects_per_second;
+    int64_t rejects_per_second, reject_head_bytes;
     int64_t max_depth, max_values, max_string_bytes, max_rows;
 };
 extern struct settings settings;

@@ -89,6 +89,7 @@ static void refuse_input(struct intake *i, const struct udp_datagram *d,
     static struct log_limit said;
     char sender[64];
     bool six = d->sender.family == 6;
+    size_t most = (size_t)settings.reject_head_bytes;
     snprintf(sender, sizeof sender, "%s%s%s:%u", six ? "[" : "", i->sender_text, six ? "]" : "",
              (unsigned)d->port);
     counters[COUNT_REJECTED + refusal->reason]++;
@@ -102,7 +103,7 @@ static void refuse_input(struct intake *i, const struct udp_datagram *d,
         .sender = slice_of(sender),
         .received_us = d->received_us,
         .size_bytes = d->bytes.len,
-        .head = {d->bytes.at, d->bytes.len < LIMIT_REJECT_HEAD ? d->bytes.len : LIMIT_REJECT_HEAD},
+        .head = {d->bytes.at, d->bytes.len < most ? d->bytes.len : most},
     };
     int rc = batches_reject(i->batches, &reject, now_us);
     counters[rc == 0 ? COUNT_REJECTS_KEPT : COUNT_REJECTS_NOT_KEPT]++;

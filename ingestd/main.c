@@ -47,6 +47,8 @@ static const struct config_option options[] = {
             "how far in the future a record may lie, seconds"),
     INTEGER(rejects_per_second, "1000", 0, 100000, true,
             "refused inputs handed on to be kept, per second; beyond it they are only counted"),
+    INTEGER(reject_head_bytes, "2048", 0, LIMIT_REJECT_HEAD, true,
+            "first bytes kept of a refused datagram; what is kept whole can be replayed"),
     INTEGER(max_depth, "16", 2, JSON_DEPTH, true, "nesting of arrays and objects in a datagram"),
     INTEGER(max_values, "32768", 16, 1000000, true, "JSON values in a datagram"),
     INTEGER(max_string_bytes, "65507", 16, LIMIT_VALUE_BYTES, true,

@@ -28,7 +28,7 @@
 #define LIMIT_DIMENSIONS_BYTES 2400  /* so that a series fits PostgreSQL's b-tree */
 #define LIMIT_VALUE_BYTES      65507 /* one value: at most a datagram */
 #define LIMIT_LABEL_BYTES      1024
-#define LIMIT_REJECT_HEAD      512 /* first bytes kept of what was refused */
+#define LIMIT_REJECT_HEAD      65507 /* first bytes kept of what was refused: at most a datagram */
 #define LIMIT_TEXT_BYTES       1024
 #define LIMIT_SENDERS          1024 /* accounted for in one batch */
 #define LIMIT_REASONS          32   /* of refusal, of one sender in one batch */
@@ -81,7 +81,8 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     STRS(reasons, LIMIT_REASONS, 64) /* names, as many as `rejected` has numbers */                \
     UINTS(rejected, LIMIT_REASONS)
 
-/* What ingestd refused. */
+/* What ingestd refused: `head` is the beginning of the datagram, all of it when it has size_bytes.
+ */
 #define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
     STR(reason, 64) /* the counter's name without "rejected." */                                   \
     STR(detail, LIMIT_TEXT_BYTES)                                                                  \

@@ -48,6 +48,27 @@ static int refuse_batch(struct flush *f, struct flush_batch *v, const char *deta
     return refuse(f, b, UINT16_MAX, slice_of(""), "batch", detail, b->message.frames[1]);
 }
 
+/*
+ * A refused record as a records frame of its own, from which it can be sent again: in the attempt's
+ * arena. Its bytes as they came when no such frame can be made of it.
+ */
+static struct slice whole_record(struct flush *f, const struct batch_reader *reader,
+                                 const struct record_message *r, struct slice bytes)
+{
+    struct record_message copy = *r;
+    struct slice whole = {NULL, 0};
+    struct pack p;
+    struct batch_writer *w = batch_writer_new();
+    pack_init(&p);
+    if (w != NULL && batch_writer_add(w, &reader->schemas[r->schema], &copy) == 0 &&
+        batch_writer_finish(w, &p) == 0 && pack_ok(&p)) {
+        whole = arena_copy(f->arena, pack_bytes(&p));
+    }
+    pack_release(&p);
+    batch_writer_free(&w);
+    return whole.at == NULL ? bytes : whole;
+}
+
 /* ---- frames ---- */
 
 /* Why the grades frame cannot be used, or NULL. */
@@ -186,7 +207,8 @@ static int read_record(struct flush *f, struct flush_batch *v, const struct batc
     account->refused++;
     *(poison == NULL ? &f->counts.rejected : &f->counts.refused) += 1;
     return refuse(f, v->batch, reader->record_next - 1, account->told.sender,
-                  poison == NULL ? "record" : "database", poison == NULL ? fault : poison, bytes);
+                  poison == NULL ? "record" : "database", poison == NULL ? fault : poison,
+                  whole_record(f, reader, r, bytes));
 }
 
 /* What was read so far, to forget it when the rest of a batch is malformed. */

@@ -460,7 +460,7 @@ def test_malformed_input_is_kept_with_its_reason(start):
         assert reject["reason"] == reason, reject
         assert reject["detail"]
         assert reject["sender"] == own
-        assert reject["head"] == data[:512]
+        assert reject["head"] == data[:2048]
         assert reject["size_bytes"] == len(data)
     counts = {"rejected__" + reason.replace(".", "__"): len(messages)
               for reason, messages in MALFORMED.items()}

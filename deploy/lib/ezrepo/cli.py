@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any, Callable, List
 
-from . import initialise, ledger, lifecycle, pki, status, supervisor
+from . import initialise, ledger, lifecycle, pki, rejected, status, supervisor
 from .errors import Failure, Usage
 from .state import Account, State, default_directory, program
 
@@ -131,6 +131,18 @@ def cmd_pki_list(state: State, _: argparse.Namespace) -> int:
     return 0
 
 
+def cmd_rejected_list(state: State, args: argparse.Namespace) -> int:
+    return rejected.list_rows(state, args)
+
+
+def cmd_rejected_show(state: State, args: argparse.Namespace) -> int:
+    return rejected.show_row(state, args)
+
+
+def cmd_rejected_replay(state: State, args: argparse.Namespace) -> int:
+    return rejected.replay(state, args, "" if args.udp else _first_udp(state))
+
+
 def gateway_arguments(state: State, client: str) -> List[str]:
     """For ezrepoctl: where the gateway is and who we are."""
     folder = state.path("pki", "clients")
@@ -215,6 +227,7 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
     sub.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="how many lines (20)")
     _add_pki(add, commands)
+    _add_rejected(add, commands)
     for name, text in PASSED_ON.items():
         commands.add_parser(name, help=text, add_help=False)
     return parser
@@ -249,6 +262,31 @@ def _add_ledger(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--verify", action="store_true",
                      help="count the stored records again, all of them, and compare")
     sub.add_argument("--json", action="store_true", help="everything, for programs")
+
+
+def _natural(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) < 2**63:
+        raise argparse.ArgumentTypeError(f'expected a number from 1, found "{text}"')
+    return int(text)
+
+
+def _add_rejected(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
+    group = commands.add_parser("rejected", help="what could not be accepted: list, show, replay",
+                                description="What could not be accepted, the newest of it, and why.")
+    under = group.add_subparsers(dest="rejected_command", metavar="COMMAND", required=True)
+    sub = add("list", cmd_rejected_list, "what was rejected, newest first", under)
+    sub.add_argument("--since", metavar="TIME", default="",
+                     help='received from then on: "2026-11-21 10:00" (UTC), or how long ago: 2h, 1d12h')
+    sub.add_argument("--reason", metavar="REASON", default="", help="for this reason only")
+    sub.add_argument("--sender", metavar="ADDRESS", default="", help="from this sender only, with or without the port")
+    sub.add_argument("--limit", metavar="N", type=_natural, default=50, help="at most so many (50)")
+    sub.add_argument("--json", action="store_true", help="an object a line, for programs")
+    sub = add("show", cmd_rejected_show, "all that is known of one, with the bytes that are kept", under)
+    sub.add_argument("id", metavar="ID", type=_natural)
+    sub.add_argument("--json", action="store_true", help="one object, for programs")
+    sub = add("replay", cmd_rejected_replay, "send again by UDP what is kept whole; from this machine's address", under)
+    sub.add_argument("ids", metavar="ID", type=_natural, nargs="+")
+    sub.add_argument("--udp", metavar="HOST:PORT", default="", help="where to, instead of the set's first address")
 
 
 def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:

@@ -90,7 +90,7 @@ ORDER BY n.ledger_id;
 """
 
 
-def _time(option: str, text: str) -> str:
+def time_argument(option: str, text: str) -> str:
     """As PostgreSQL reads it: a time in UTC, or how long ago."""
     if re.fullmatch(r"(\d+[smhdw])+", text):
         seconds = sum(int(n) * UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
@@ -116,8 +116,8 @@ def _instance(text: str) -> str:
 
 
 def _ask(state: State, args: argparse.Namespace) -> List[Dict[str, Any]]:
-    variables = {"since": _time("--since", args.since) if args.since else "-infinity",
-                 "until": _time("--until", args.until) if args.until else "infinity",
+    variables = {"since": time_argument("--since", args.since) if args.since else "-infinity",
+                 "until": time_argument("--until", args.until) if args.until else "infinity",
                  "instance": _instance(args.instance), "sender": args.sender}
     for name, value in variables.items():
         if "\0" in value:
@@ -179,12 +179,13 @@ COLUMNS = [("SENDER", "sender"), ("DATAGRAMS", "datagrams"), ("ACCEPTED", "accep
            ("STORED", "stored"), ("DUPLICATES", "duplicates"), ("REJECTED LATER", "rejected_records")]
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """As text that does nothing to a terminal."""
     return "".join(c if c.isprintable() else "?" for c in str(value))
 
 
 def _lines(rows: List[Dict[str, Any]]) -> List[str]:
-    cells = [[head for head, _ in COLUMNS]] + [[_shown(row[key]) for _, key in COLUMNS] for row in rows]
+    cells = [[head for head, _ in COLUMNS]] + [[shown(row[key]) for _, key in COLUMNS] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(COLUMNS))]
     return ["  ".join(cell.ljust(widths[0]) if i == 0 else cell.rjust(widths[i])
                       for i, cell in enumerate(line)).rstrip() for line in cells]
@@ -195,7 +196,7 @@ def _reasons(senders: List[Dict[str, Any]]) -> str:
     for sender in senders:
         for reason, count in sender["reasons"].items():
             total[reason] = total.get(reason, 0) + count
-    return ", ".join(f"{_shown(reason)} {count}" for reason, count in sorted(total.items())) or "nothing"
+    return ", ".join(f"{shown(reason)} {count}" for reason, count in sorted(total.items())) or "nothing"
 
 
 def _fault_line(fault: Dict[str, Any]) -> str:
@@ -204,7 +205,7 @@ def _fault_line(fault: Dict[str, Any]) -> str:
         return f"row {fault['ledger_id']}, which the ledger does not have: {fault['found']} records are stored"
     meaning = {"datagrams": "accepted, exceptions and rejected are", "records": "stored, duplicates and rejected are",
                "stored": "the records that are there are"}[fault["what"]]
-    return (f"row {fault['ledger_id']}, {fault['hour']}, ingestd {fault['instance']}, sender {_shown(fault['sender'])}:"
+    return (f"row {fault['ledger_id']}, {fault['hour']}, ingestd {fault['instance']}, sender {shown(fault['sender'])}:"
             f" {fault['what']} {fault['expected']}, {meaning} {fault['found']} ({difference:+})")
 
 

@@ -1,0 +1,242 @@
+"""`ezrepo rejected`: what could not be accepted, and why; what is kept whole can be sent again.
+
+Asks the database as the role that only reads and writes nothing there: what is sent again goes to ingestd by UDP like
+anything else, and its row stays as the history of what was refused. Sent twice, it is a duplicate.
+"""
+import argparse
+import datetime
+import json
+import socket
+from typing import Any, Dict, List, Tuple
+
+from . import cluster
+from .errors import Failure, Usage
+from .ledger import shown, time_argument
+from .state import Account, State
+
+DATAGRAM_BYTES = 65507
+RECORD_REASONS = ("database", "record")  # kept as a records frame of one record, by stored
+BEGIN = """
+BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL search_path = ezrepo;
+SET LOCAL timezone = 'UTC';
+"""
+COLUMNS = """'id', id, 'received_at', received_at, 'sender', sender, 'reason', reason, 'detail', detail,
+    'size_bytes', size_bytes, 'kept_bytes', length(head), 'instance', instance, 'sequence', sequence, 'item', item"""
+
+LIST = BEGIN + f"""
+SELECT json_build_object({COLUMNS}) FROM rejected
+WHERE received_at >= :'since'::timestamptz AND (:'reason' = '' OR reason = :'reason')
+    AND (:'sender' = '' OR sender = :'sender' OR starts_with(sender, :'sender' || ':')
+         OR starts_with(sender, '[' || :'sender' || ']:'))
+ORDER BY id DESC LIMIT :'limit'::bigint;
+"""
+
+ONE = BEGIN + f"""
+SELECT json_build_object({COLUMNS}, 'head', encode(head, 'hex')) FROM rejected WHERE id = :'id'::bigint;
+"""
+
+
+# ---- a record as ingestd passed it on (schemas/messages.h) ----
+
+class Unpack:
+    """The part of msgpack that messages consist of."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def bytes(self, count: int) -> bytes:
+        if self.at + count > len(self.data):
+            raise ValueError("it ends too early")
+        self.at += count
+        return self.data[self.at - count:self.at]
+
+    def number(self, count: int, signed: bool = False) -> int:
+        return int.from_bytes(self.bytes(count), "big", signed=signed)
+
+    def value(self, depth: int = 0) -> Any:
+        if depth > 8:
+            raise ValueError("it is nested too deeply")
+        first = self.number(1)
+        if first < 0x80 or first >= 0xe0:
+            return first if first < 0x80 else first - 256
+        if first == 0xc0:
+            return None
+        if 0xcc <= first <= 0xd3:
+            return self.number(1 << (first & 3), signed=first >= 0xd0)
+        if 0xa0 <= first < 0xc0 or first in (0xd9, 0xda, 0xdb):
+            length = first & 31 if first < 0xc0 else self.number(1 << (first - 0xd9))
+            return self.bytes(length).decode("utf-8", "surrogateescape")
+        if 0x90 <= first < 0xa0 or first in (0xdc, 0xdd):
+            length = first & 15 if first < 0xa0 else self.number(2 << (first - 0xdc))
+            return [self.value(depth + 1) for _ in range(length)]
+        raise ValueError(f"a byte {first:#x} where a value should begin")
+
+
+def unpack_record(frame: bytes) -> Dict[str, Any]:
+    """The one record of a records frame, with the names of its values."""
+    reader = Unpack(frame)
+    [schema], [record] = reader.value()
+    if reader.at != len(frame):
+        raise ValueError("something is left over")
+    _, _, verb, registry, results, parameters, metadata = schema
+    _, _, _, kind, content, probe, source, dest, path, start, end, row, label, _, values = record
+    if len(values) != len(results) + len(parameters) + len(metadata):
+        raise ValueError("not as many values as names")
+    named = list(zip(results + parameters + metadata, values))
+    middle = len(results) + len(parameters)
+    return {"type": kind, "content": content, "probe": probe, "source": source, "dest": dest, "path": path,
+            "t_start_us": start, "t_end_us": end, "row": row, "label": label, "verb": verb, "registry": registry,
+            "results": dict(named[:len(results)]), "parameters": dict(named[len(results):middle]),
+            "metadata": dict(named[middle:])}
+
+
+def _time(us: int) -> str:
+    then = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=us)
+    return then.strftime("%Y-%m-%d %H:%M:%S") + f".{then.microsecond:06}"
+
+
+def result_of(record: Dict[str, Any]) -> bytes:
+    """The mPlane result that ingestd makes the same record of again."""
+    if record["row"] != 0:
+        raise ValueError(f"it is row {record['row']} of a result, which cannot be sent without the others")
+    start, end = _time(record["t_start_us"]), _time(record["t_end_us"])
+    parameters = dict(record["parameters"])
+    if not record["metadata"].get("System_ID") and "record.probe" not in {**parameters, **record["metadata"]}:
+        parameters["record.probe"] = record["probe"]  # it was the sender's address, which now is ours
+    message = {"result": record["verb"], "version": 1, "registry": record["registry"],
+               "label": record["label"], "when": start if start == end else f"{start} ... {end}",
+               "parameters": parameters, "metadata": record["metadata"], "results": list(record["results"]),
+               "resultvalues": [list(record["results"].values())]}
+    return json.dumps(message, ensure_ascii=False).encode("utf-8", "surrogateescape")
+
+
+# ---- asking ----
+
+def _ask(state: State, script: str, variables: Dict[str, str]) -> List[Dict[str, Any]]:
+    for name, value in variables.items():
+        if "\0" in value:
+            raise Usage(f"--{name}: NUL cannot be part of it")
+    text = cluster.query(state.option("queryd", "database"), Account(state.settings["user"]), script + "COMMIT;\n",
+                         variables)
+    return [json.loads(line) for line in text.splitlines() if line]
+
+
+def _one(state: State, number: int) -> Dict[str, Any]:
+    rows = _ask(state, ONE, {"id": str(number)})
+    if not rows:
+        raise Failure(f"there is no {number} among what was rejected; only the newest is kept")
+    return {**rows[0], "head": bytes.fromhex(rows[0]["head"])}
+
+
+def _is_whole(row: Dict[str, Any]) -> bool:
+    return bool(row["kept_bytes"] == row["size_bytes"])
+
+
+# ---- list ----
+
+def list_rows(state: State, args: argparse.Namespace) -> int:
+    rows = _ask(state, LIST, {"since": time_argument("--since", args.since) if args.since else "-infinity",
+                              "reason": args.reason, "sender": args.sender, "limit": str(args.limit)})
+    if args.json:
+        for row in rows:
+            print(json.dumps(row))
+        return 0
+    lines = [("ID", "RECEIVED", "SENDER", "REASON", "BYTES", "DETAIL")]
+    lines += [(str(r["id"]), r["received_at"][:19].replace("T", " "), shown(r["sender"]), shown(r["reason"]),
+               str(r["size_bytes"]) if _is_whole(r) else f"{r['kept_bytes']} of {r['size_bytes']}",
+               shown(r["detail"])) for r in rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(5)]
+    for line in lines:
+        print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[5]]).rstrip())
+    return 0
+
+
+# ---- show ----
+
+def _hex_lines(data: bytes) -> List[str]:
+    return [f"{at:08x}  {' '.join(f'{b:02x}' for b in data[at:at + 16]):<47}  "
+            + "".join(chr(b) if 32 <= b < 127 else "." for b in data[at:at + 16]) for at in range(0, len(data), 16)]
+
+
+def _body(row: Dict[str, Any]) -> Tuple[str, Any]:
+    """How the kept bytes are best told: "record", "text" or "bytes"."""
+    head: bytes = row["head"]
+    if row["reason"] in RECORD_REASONS and _is_whole(row):
+        try:
+            return "record", unpack_record(head)
+        except (ValueError, TypeError):
+            pass
+    try:
+        text = head.decode()
+        if all(c.isprintable() or c in "\n\t" for c in text):
+            return "text", text
+    except UnicodeDecodeError:
+        pass
+    return "bytes", head
+
+
+def show_row(state: State, args: argparse.Namespace) -> int:
+    row = _one(state, args.id)
+    how, body = _body(row)
+    if args.json:
+        told = body.hex() if how == "bytes" else body
+        print(json.dumps({**{k: v for k, v in row.items() if k != "head"}, how: told}))
+        return 0
+    for name in ("id", "received_at", "sender", "reason", "detail", "instance", "sequence", "item"):
+        print(f"{name:<12} {shown(row[name])}")
+    print(f"{'kept':<12} {row['kept_bytes']} of {row['size_bytes']} bytes")
+    print()
+    if how == "record":
+        print(json.dumps(body, indent=2))
+    else:
+        print(body if how == "text" else "\n".join(_hex_lines(body)))
+    return 0
+
+
+# ---- replay ----
+
+def _datagram(row: Dict[str, Any]) -> bytes:
+    """What to send; ValueError when it cannot be known."""
+    if not _is_whole(row):
+        raise ValueError(f"only {row['kept_bytes']} of its {row['size_bytes']} bytes are kept"
+                         " (ingestd.reject_head_bytes)")
+    if row["reason"] == "batch":
+        raise ValueError("it is a batch that could not be read, nothing that a probe sent")
+    data = row["head"]
+    if row["reason"] in RECORD_REASONS:
+        try:
+            data = result_of(unpack_record(data))
+        except (TypeError, OverflowError) as fault:
+            raise ValueError(f"it is no record that can be read: {fault}") from None
+    if len(data) > DATAGRAM_BYTES:
+        raise ValueError("it is longer than a datagram")
+    return bytes(data)
+
+
+def _address(text: str) -> Tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise Usage(f'--udp: expected HOST:PORT, found "{text}"')
+    return host.strip("[]"), int(port)
+
+
+def replay(state: State, args: argparse.Namespace, udp: str) -> int:
+    host, port = _address(args.udp or udp)
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
+    except socket.gaierror as error:
+        raise Failure(f"{host}: {error.strerror}") from None
+    failed = 0
+    with socket.socket(family, kind, protocol) as sender:
+        sender.connect(address)
+        for number in args.ids:
+            try:
+                sender.send(_datagram(_one(state, number)))
+                print(f"{number}  sent")
+            except (ValueError, Failure) as fault:
+                print(f"{number}  not sent: {shown(fault)}")
+                failed += 1
+            except OSError as error:
+                raise Failure(f"{host}:{port}: {error.strerror}") from None
+    return 1 if failed else 0

@@ -1,0 +1,161 @@
+"""ezrepo rejected: what was refused is told with its reason and its bytes; what is kept whole can be sent again."""
+import json
+import os
+import socket
+import sys
+import time
+
+import pytest
+from conftest import ROOT, ping, time_text
+from test_pipeline import configure
+
+sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
+from ezrepo import rejected  # noqa: E402
+
+
+def send(one, *datagrams):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for d in datagrams:
+            s.sendto(d if isinstance(d, bytes) else json.dumps(d).encode(), ("127.0.0.1", one.udp))
+        return "{}:{}".format("127.0.0.1", s.getsockname()[1])
+
+
+def listed(one, *arguments):
+    return [json.loads(line) for line in one.cmd("rejected", "list", "--json", *arguments).stdout.splitlines()]
+
+
+def wait_listed(one, count, *arguments):
+    one.wait_for(lambda: len(listed(one, *arguments)) == count)
+    return listed(one, *arguments)
+
+
+@pytest.fixture(scope="module")
+def one(module_set):
+    return module_set
+
+
+def test_what_is_told(one):
+    old = ping("192.0.2.1", "1999-01-01 00:00:00")
+    escape = b'{"\x1b[31m'
+    sender = send(one, b"{", escape, b"\xff\x00\xfe", old)
+    rows = wait_listed(one, 4, "--sender", sender)
+    assert [r["id"] for r in rows] == sorted((r["id"] for r in rows), reverse=True)
+    assert {r["reason"] for r in rows} == {"json", "time.past"} and all(r["detail"] for r in rows)
+    assert {r["sender"] for r in rows} == {sender}
+    assert sorted(r["size_bytes"] for r in rows) == sorted([1, len(escape), 3, len(json.dumps(old))])
+    assert all(r["kept_bytes"] == r["size_bytes"] for r in rows)
+    assert len(listed(one, "--reason", "time.past", "--sender", "127.0.0.1")) == 1
+    assert listed(one, "--sender", "127.0.0") == [] and listed(one, "--since", "2099-01-01") == []
+    assert len(listed(one, "--sender", sender, "--limit", "2")) == 2
+    assert listed(one, "--reason", "x'; DROP TABLE rejected; --") == []
+    text = one.cmd("rejected", "list", "--sender", sender).stdout
+    assert text.splitlines()[0].split() == ["ID", "RECEIVED", "SENDER", "REASON", "BYTES", "DETAIL"]
+    assert len(text.splitlines()) == 5 and "\x1b" not in text
+    whole = next(r for r in rows if r["reason"] == "time.past")
+    shown = one.cmd("rejected", "show", str(whole["id"])).stdout
+    assert json.loads(shown.splitlines()[-1]) == old and sender in shown and "1999" in shown
+    assert json.loads(json.loads(one.cmd("rejected", "show", "--json", str(whole["id"])).stdout)["text"]) == old
+    ansi = next(r for r in rows if r["size_bytes"] == len(escape))
+    shown = one.cmd("rejected", "show", str(ansi["id"])).stdout
+    assert "7b 22 1b 5b 33 31 6d" in shown and "\x1b" not in shown
+    assert bytes.fromhex(json.loads(one.cmd("rejected", "show", "--json", str(ansi["id"])).stdout)["bytes"]) == escape
+
+
+def test_wrong_use(one):
+    for wrong in (["show"], ["show", "x"], ["show", "-1"], ["replay"], ["replay", "0"], ["list", "--limit", "0"],
+                  ["list", "--since", "yesterday"], ["replay", "--udp", "nonsense", "1"], ["list", "5"]):
+        done = one.cmd("rejected", *wrong, check=False)
+        assert done.returncode == 2 and done.stderr, wrong
+    done = one.cmd("rejected", "show", "999999999", check=False)
+    assert done.returncode == 1 and "there is no 999999999" in done.stderr
+    done = one.cmd("rejected", "replay", "999999999", check=False)
+    assert done.returncode == 1 and "999999999  not sent: there is no" in done.stdout
+
+
+def test_what_was_refused_for_its_time_is_taken_later(make_set):
+    one = make_set()
+    configure(one, ingestd={"past_limit_s": 3600, "reject_head_bytes": 1000})
+    one.up()
+    when = time.time() - 7200
+    short = ping("192.0.2.1", time_text(when), label="short")
+    long = ping("192.0.2.2", time_text(when), label="long", parameters={
+        "source.ip4": "192.0.2.9", "destination.ip4": "192.0.2.2", "filler": "x" * 1000})
+    send(one, short, long, b"{")
+    rows = {r["reason"] + str(r["size_bytes"] > 1000): r for r in wait_listed(one, 3)}
+    ids = {name: str(row["id"]) for name, row in rows.items()}
+    assert rows["time.pastTrue"]["kept_bytes"] == 1000
+    configure(one, ingestd={"past_limit_s": 86400})
+    one.cmd("reload")
+    done = one.cmd("rejected", "replay", *ids.values(), check=False)
+    assert done.returncode == 1
+    assert f"{ids['time.pastFalse']}  sent" in done.stdout and f"{ids['jsonFalse']}  sent" in done.stdout
+    assert f"{ids['time.pastTrue']}  not sent: only 1000 of its" in done.stdout
+    one.wait_matched(1)
+    assert one.sql("SELECT label FROM measurement") == [("short",)]
+    wait_listed(one, 4)  # what is no JSON is refused again
+    assert one.cmd("rejected", "replay", ids["time.pastFalse"]).stdout == f"{ids['time.pastFalse']}  sent\n"
+    one.wait_for(lambda: one.process("stored")["counters"]["duplicates"] == 1)
+
+
+COLUMNS = "type, content, probe, source, dest, path, t_start, t_end, row, \"values\", label, verb, registry, results"
+
+
+def stored_records(one):
+    return one.sql(f"SELECT {COLUMNS} FROM measurement m JOIN series s ON s.id = series_id JOIN schema c ON c.id = schema_id"
+                   " WHERE label LIKE 'poison%' ORDER BY label, row")
+
+
+def test_a_record_that_postgresql_refused(make_set):
+    """Kept as a whole: sent again it becomes the record that it would have been."""
+    one = make_set()
+    one.up()
+    now = int(time.time()) - 60
+    rows = [["1", "20000", "30000", "5"], ["2", "21000", None, "6"]]
+    messages = [
+        ping("192.0.2.1", time_text(now) + " ... " + time_text(now + 5), label="poison 1"),
+        ping("2001:db8::7", time_text(now + 1), label="poison \u00e9 \"2\"", resultvalues=[rows[1]]),
+        ping("192.0.2.3", time_text(now + 2), label="poison 3", metadata={"note": "x" * 2500}),
+        ping("192.0.2.4", time_text(now + 3), label="poison 4", resultvalues=rows)]
+    send(one, *messages)
+    one.wait_matched(5)
+    want = stored_records(one)
+    assert len(want) == 5
+    one.cmd("restart", "stored")
+    one.sql("TRUNCATE measurement, period, event, grade_rollup, grade_rollup_day, grade_total")
+    one.sql("ALTER TABLE measurement ADD CONSTRAINT none CHECK (label NOT LIKE 'poison%')")
+    one.cmd("restart", "stored")
+    send(one, *messages)
+    refused = wait_listed(one, 5, "--reason", "database")
+    assert all("23514" in r["detail"] and r["kept_bytes"] == r["size_bytes"] for r in refused)
+    shown = {}
+    for row in refused:
+        told = json.loads(one.cmd("rejected", "show", "--json", str(row["id"])).stdout)["record"]
+        shown[told["label"], told["row"]] = (row["id"], told)
+    assert shown["poison 4", 1][1]["results"] == dict(zip(messages[3]["results"], rows[1]))
+    assert '"label": "poison 3"' in one.cmd("rejected", "show", str(shown["poison 3", 0][0])).stdout
+    one.sql("ALTER TABLE measurement DROP CONSTRAINT none")
+    done = one.cmd("rejected", "replay", *(str(r["id"]) for r in refused), check=False)
+    assert done.returncode == 1 and done.stdout.count("  sent") == 4
+    assert f"{shown['poison 4', 1][0]}  not sent: it is row 1 of a result" in done.stdout
+    one.wait_matched(4)
+    have = stored_records(one)
+    without_probe = [r for r in want if r[10] != "poison 3" and (r[10], r[8]) != ("poison 4", 1)]
+    assert [r for r in have if r[10] != "poison 3"] == without_probe
+    # Its probe was the sender's address, which had to be said.
+    third, = (r for r in have if r[10] == "poison 3")
+    assert third[:9] == next(r for r in want if r[10] == "poison 3")[:9]
+    assert one.cmd("rebuild", "--verify").returncode == 0
+
+
+@pytest.mark.parametrize("frame", [b"", b"\x92", b"\x92\x90\x90", b"\xc1", b"\x92\x91\x97\xff", b"\xdd\xff\xff\xff\xff",
+                                   b"\x91" * 5000, b"\xdb\xff\xff\xff\xffx", b"\x92\x91\x90\x91\x90\x00"])
+def test_bytes_that_are_no_record(frame):
+    with pytest.raises((ValueError, TypeError)):
+        rejected.unpack_record(frame)
+
+
+def test_any_number_and_text_is_read():
+    import msgpack
+    values = [0, 127, 128, 255, 256, 65535, 65536, 2**32, 2**64 - 1, -1, -32, -33, -128, -129, -2**31, -2**63, None, "",
+              "x" * 31, "x" * 32, "\u00e9" * 300, "x" * 70000, [], [1] * 15, [None] * 16, [["a"]] * 70000]
+    assert rejected.Unpack(msgpack.packb(values)).value() == values
