@@ -157,6 +157,18 @@ int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
     return rc;
 }
 
+int64_t calendar_whole_from(const struct calendar *c)
+{
+    int64_t from_us = INT64_MIN;
+    for (uint32_t i = 0; i < c->hour_count; i++) {
+        int32_t day = c->hours[i].hour / 24;
+        if (!day_is_there(c, day)) {
+            from_us = (day + 1) * DAY_US;
+        }
+    }
+    return from_us;
+}
+
 void calendar_release(struct calendar *c)
 {
     free(c->hours);

@@ -54,6 +54,12 @@ struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int64_t c
 /* The same without making it; NULL when it is not there. */
 struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour);
 
+/*
+ * The start of the time whose records are all there: behind the last day that held records and has
+ * no partition any more. INT64_MIN when there is no such day.
+ */
+int64_t calendar_whole_from(const struct calendar *c);
+
 /* Makes the partitions and rows that are missing, within the transaction at hand. 0, or -1. */
 int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params);
 

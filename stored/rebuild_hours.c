@@ -73,7 +73,8 @@ void rebuild_hours_free(struct rebuild_hours **h)
 
 static void begin_day(struct rebuild_hours *h)
 {
-    int32_t since = h->job->since_us <= 0 ? 0 : calendar_hour_of(h->job->since_us);
+    int64_t from_us = h->job->since_us < h->job->whole_us ? h->job->whole_us : h->job->since_us;
+    int32_t since = from_us <= 0 ? 0 : calendar_hour_of(from_us);
     while (h->day < h->day_count && h->days[h->day] * 24 + 23 < since) {
         h->day++;
     }

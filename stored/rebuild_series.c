@@ -78,6 +78,7 @@ int rebuild_series_begin(struct rebuild_series *s)
     if (r == NULL) {
         return -1;
     }
+    s->job->whole_us = calendar_whole_from(&s->job->store->calendar);
     s->last_id = pg_cell_64(r, 0, 0);
     s->job->found.series_all = (uint64_t)pg_cell_64(r, 0, 1);
     PQclear(r);
@@ -132,33 +133,62 @@ static struct compare *pair_of(struct rebuild_series *s, int16_t grade_id)
     return grade_id >= 1 && grade_id <= s->pair_count ? &s->pairs[grade_id - 1] : NULL;
 }
 
-/* With `since`: from the start of the period that is under way then; the one before is believed. */
-static int find_starts(struct rebuild_series *s)
+/* A stored period as SQL_REBUILD_STARTS gives it. */
+static struct period start_of(const PGresult *r, int row)
+{
+    return (struct period){.start = {pg_cell_time(r, row, 2), pg_cell_32(r, row, 3)},
+                           .grade = (uint8_t)pg_cell_16(r, row, 4),
+                           .ended = (uint8_t)pg_cell_32(r, row, 5)};
+}
+
+/*
+ * Where to begin with one grade name, given the stored periods around from_us: the last two that
+ * start before, and the first one that does not (grade 0: there is none).
+ *
+ * From the start of the period that is under way then, unless some of its records were dropped: it
+ * is believed then, and so is all up to the next one.
+ */
+static void begin_pair(struct compare *c, const struct period last[2], const struct period *next,
+                       int64_t whole_us)
+{
+    if (last[0].grade == 0) {
+        return;
+    }
+    if (last[0].start.t_us >= whole_us) {
+        c->from = last[0].start;
+        c->before = last[1];
+        return;
+    }
+    c->before = last[0];
+    if (next->grade != 0) {
+        c->from = next->start;
+    } else if (last[0].ended == PERIOD_OPEN) {
+        c->from = (struct period_key){LAST_US, INT32_MAX};
+    }
+}
+
+static int find_starts(struct rebuild_series *s, int64_t from_us)
 {
     struct store *store = s->job->store;
     pg_params_begin(&store->params);
     pg_add_64(&store->params, s->id);
     add_grade_ids(s);
-    pg_add_time(&store->params, s->job->since_us);
+    pg_add_time(&store->params, from_us);
     PGresult *r = pg_rows(&store->pg, SQL_REBUILD_STARTS, &store->params);
     if (r == NULL) {
         return -1;
     }
-    const struct compare *seen = NULL;
-    for (int i = 0; i < PQntuples(r); i++) {
-        struct compare *c = pair_of(s, pg_cell_16(r, i, 0));
-        struct period_key start = {pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)};
-        if (c == NULL) {
-            continue;
+    for (int i = 0; i < PQntuples(r);) {
+        struct period last[2] = {{.grade = 0}}, next = {.grade = 0};
+        int16_t id = pg_cell_16(r, i, 0);
+        struct compare *c = pair_of(s, id);
+        for (; i < PQntuples(r) && pg_cell_16(r, i, 0) == id; i++) {
+            int32_t which = pg_cell_32(r, i, 1);
+            *(which == 0 || which == 1 ? &last[which] : &next) = start_of(r, i);
         }
-        if (c != seen) {
-            c->from = start;
-        } else {
-            c->before = (struct period){.start = start,
-                                        .grade = (uint8_t)pg_cell_16(r, i, 3),
-                                        .ended = (uint8_t)pg_cell_32(r, i, 4)};
+        if (c != NULL) {
+            begin_pair(c, last, &next, s->job->whole_us);
         }
-        seen = c;
     }
     PQclear(r);
     return 0;
@@ -180,11 +210,12 @@ static int begin_series(struct rebuild_series *s)
         }
     }
     int64_t from_us = job->since_us < FIRST_US ? FIRST_US : job->since_us;
+    from_us = from_us < job->whole_us ? job->whole_us : from_us;
     for (uint16_t i = 0; i < count; i++) {
         s->pairs[i] =
             (struct compare){.grade_id = (uint16_t)(i + 1), .gap_us = gap_us, .from = {from_us, 0}};
     }
-    if (from_us > FIRST_US && find_starts(s) == -1) {
+    if (from_us > FIRST_US && find_starts(s, from_us) == -1) {
         return -1;
     }
     s->at = (struct period_key){from_us, 0};

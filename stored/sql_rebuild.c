@@ -60,14 +60,21 @@ static const char *const statements[SQL_STATEMENTS] = {
                            " WHERE id > $1::bigint AND id <= $2::bigint"
                            " ORDER BY id LIMIT $3::integer",
 
-    /* Of each grade name the last two periods that start before the time, the later one first. */
-    [SQL_REBUILD_STARTS] = "SELECT u.grade_id, p.t_start, p.start_row, p.grade,"
-                           "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
-                           " FROM unnest($2::smallint[]) AS u (grade_id)"
-                           " CROSS JOIN LATERAL (SELECT * FROM period WHERE series_id = $1::bigint"
-                           "   AND grade_id = u.grade_id AND t_start < $3::timestamptz"
-                           "   ORDER BY t_start DESC, start_row DESC LIMIT 2) AS p"
-                           " ORDER BY u.grade_id, p.t_start DESC, p.start_row DESC",
+    /* Of each grade name the last two periods that start before the time (0, 1), and the first one
+     * that does not (2). */
+    [SQL_REBUILD_STARTS] =
+        "SELECT u.grade_id, p.which, p.t_start, p.start_row, p.grade,"
+        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
+        " FROM unnest($2::smallint[]) AS u (grade_id) CROSS JOIN LATERAL ("
+        "   (SELECT row_number() OVER (ORDER BY t_start DESC, start_row DESC)::integer - 1 AS "
+        "which, *"
+        "    FROM (SELECT * FROM period WHERE series_id = $1::bigint AND grade_id = u.grade_id"
+        "          AND t_start < $3::timestamptz ORDER BY t_start DESC, start_row DESC LIMIT 2) AS "
+        "b)"
+        "   UNION ALL"
+        "   (SELECT 2, * FROM period WHERE series_id = $1::bigint AND grade_id = u.grade_id"
+        "    AND t_start >= $3::timestamptz ORDER BY t_start, start_row LIMIT 1)) AS p"
+        " ORDER BY u.grade_id",
 
     [SQL_REBUILD_RECORDS] = "SELECT t_start, row, t_end, grades FROM measurement"
                             " WHERE series_id = $1::bigint AND t_start >= $2::timestamptz"

@@ -236,6 +236,33 @@ def test_what_lies_before_since_is_believed(sealed):
     check_store(stored)
 
 
+def test_what_lacks_dropped_records_is_believed(build_dir, make_stored):
+    """A day's partition is gone: its periods and roll-ups stay as they are, the one that goes on behind it too."""
+    stored = make_stored(seal_after_s=1).start()
+    sender = stored.sender()
+    midnight = start_of_hour() // (24 * HOUR) * 24 * HOUR - 2 * 24 * HOUR
+    minute = 60 * SECOND
+    for series in range(4):  # one that ends before midnight, one that goes on, one that ends behind it, one open
+        last = (-20, 0, 10, 30)[series]
+        sender.batch([Record(midnight + i * minute, (5 if i < last or series == 3 else 2, NONE), series=series)
+                      for i in range(-60, 31)] + [Record(midnight + 5 * HOUR, (3, NONE), series=series)] * (series < 3))
+    sender.send()
+    sender.settle()
+    stored.wait(lambda: stored.sql("SELECT bool_and(in_day) FROM measured_hour") == [(True,)])
+    again = Rebuild(build_dir, stored)
+    again.identical()
+    before = everything(stored)
+    day = stored.sql("SELECT to_char(to_timestamp(%s), 'YYYYMMDD')", midnight // SECOND - 3600)[0][0]
+    stored.sql(f"DROP TABLE measurement_{day}")
+    again.identical()
+    again.identical("--since", "10d")
+    again.repairs()
+    assert everything(stored) == before
+    stored.sql("UPDATE period SET records = records + 1 WHERE t_start > to_timestamp(%s)", midnight // SECOND)
+    assert again.repairs()["periods"]["different"] == 4
+    assert everything(stored) == before
+
+
 def test_a_long_series_is_looked_at_in_parts(build_dir, make_stored):
     """More records than one step reads, while more of the same series arrive, in order and late."""
     stored = make_stored().start()
