@@ -269,3 +269,29 @@ def module_set(build_dir: str) -> Iterator[EzrepoSet]:
             one.close()
         finally:
             shutil.rmtree(parent, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def gateway(build_dir, tmp_path_factory):
+    """One gateway for all tests that leave it as it was."""
+    from gateways import Gateway  # only where it is needed
+    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), find_free_ports(2))
+    yield one
+    one.stop()
+
+
+@pytest.fixture
+def make_gateway(build_dir, tmp_path, free_ports):
+    """A gateway of its own, with options."""
+    from gateways import Gateway
+    made = []
+
+    def make(**options):
+        folder = tmp_path / f"g{len(made)}"
+        folder.mkdir()
+        made.append(Gateway(build_dir, folder, free_ports(2), **options))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()

@@ -1,0 +1,371 @@
+"""What tests of the gateway share: the real mplane-gw between clients with certificates and stand-ins for queryd
+and stored.
+
+The stand-ins speak the set's own messages (schemas/messages.h) over ZeroMQ, so that a test decides when
+and what they answer. The fixtures `gateway` and `make_gateway` are in conftest.py.
+"""
+import datetime
+import http.client
+import ipaddress
+import json
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import msgpack
+import pytest
+import zmq
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+MPLANE = "application/x-mplane+json"
+BAD_IN_LOGS = re.compile(r"\bpanic\b|AddressSanitizer|LeakSanitizer|runtime error|Assertion.*failed")
+
+# Numbers and fields of the messages, in the order of schemas/messages.h.
+PUBLISH, PUBLISHED, QUERY, CANCEL, ANSWER = 6, 7, 8, 9, 10
+QUERY_FIELDS = ["id", "kind", "type", "content", "probe", "source", "dest", "path", "from_us", "to_us", "instant",
+                "grade_name", "grade_low", "grade_high", "limit", "after", "grading_version", "timeout_ms"]
+OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
+
+DIMENSIONS = ["record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"]
+COUNT_COLUMNS = ["grade.name", "records.matched", "records.graded"]
+LISTING = DIMENSIONS + ["select.grade", "range.grade", "list.limit", "list.after"]
+
+
+# ---- certificates ----
+
+class Authority:
+    """A CA that issues certificates into a folder."""
+
+    def __init__(self, folder, name):
+        self.folder, self.name = folder, name
+        self.key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self.certificate = self.sign(subject, subject, self.key, ca=True)
+        self.file = self.write(f"{name}.crt", self.certificate.public_bytes(serialization.Encoding.PEM))
+
+    def write(self, name, data, mode=0o644):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(data)
+        os.chmod(path, mode)
+        return path
+
+    def sign(self, subject, issuer, key, ca=False, names=(), usage=None, days=30):
+        now = datetime.datetime.utcnow()
+        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+                   .serial_number(x509.random_serial_number())
+                   .not_valid_before(now - datetime.timedelta(days=60))
+                   .not_valid_after(now + datetime.timedelta(days=days))
+                   .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True))
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        if usage:
+            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        return builder.sign(self.key, hashes.SHA256())
+
+    def issue(self, name, server=False, days=30, subject=None):
+        """The paths of a certificate and its key; the identity is org.example.NAME."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name(subject if subject is not None else [
+            x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "org"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "example"),
+            x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("gateway.test")] if server else []
+        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
+        certificate = self.sign(subject, self.certificate.subject, key, names=names, usage=usage, days=days)
+        pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                serialization.NoEncryption())
+        return (self.write(f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM)),
+                self.write(f"{name}.key", pem, 0o600), certificate)
+
+    def revoke(self, *certificates):
+        now = datetime.datetime.utcnow()
+        builder = (x509.CertificateRevocationListBuilder().issuer_name(self.certificate.subject)
+                   .last_update(now - datetime.timedelta(days=1)).next_update(now + datetime.timedelta(days=1)))
+        for certificate in certificates:
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(certificate.serial_number)
+                .revocation_date(now - datetime.timedelta(hours=1)).build())
+        return builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
+
+
+# ---- the stand-ins ----
+
+class StandIn(threading.Thread):
+    """A ROUTER at a set's endpoint. `answer` gets each message as a dict and returns one or None."""
+
+    def __init__(self, run_dir, endpoint, answer):
+        super().__init__(daemon=True)
+        self.answer, self.seen, self.replies = answer, [], []
+        self.socket = zmq.Context.instance().socket(zmq.ROUTER)
+        self.socket.linger = 0
+        self.socket.bind(f"ipc://{run_dir}/{endpoint}")
+        self.stopping = False
+        self.lock = threading.Lock()
+
+    def run(self):
+        while not self.stopping:
+            with self.lock:
+                replies, self.replies = self.replies, []
+            for peer, fields in replies:
+                self.socket.send_multipart([peer, msgpack.packb(fields)])
+            if not self.socket.poll(10):
+                continue
+            peer, body = self.socket.recv_multipart()
+            version, number, *fields = msgpack.unpackb(body)
+            assert version == 1
+            message = {"number": number, "peer": peer}
+            if number == QUERY:
+                message.update(zip(QUERY_FIELDS, fields, strict=True))
+            elif number == CANCEL:
+                message["id"], = fields
+            else:
+                assert number == PUBLISH, number
+                message["id"], message["author"], message["document"] = fields
+            reply = self.answer(message)
+            if reply is not None:
+                self.send(message, reply)
+            self.seen.append(message)
+
+    def send(self, message, fields):
+        with self.lock:
+            self.replies.append((message["peer"], [1, *fields]))
+
+    def of(self, number):
+        return [m for m in list(self.seen) if m["number"] == number]
+
+    def stop(self):
+        self.stopping = True
+        self.join(5)
+        self.socket.close()
+
+
+def answered(message, columns, rows, status=OK, text=""):
+    return [ANSWER, message["id"], status, text, columns, [cell for row in rows for cell in row]]
+
+
+def counts(message):
+    """What a queryd with 42 records answers."""
+    if message["number"] != QUERY:
+        return None
+    if message["grade_name"] == "nonsense":
+        return answered(message, [], [], INVALID, 'select.grade: no grade is named "nonsense"')
+    if message["probe"] == "slow":
+        return None
+    return answered(message, COUNT_COLUMNS, [["overall", "42", "7"], ["bandwidth", "42", None]])
+
+
+def published(message):
+    if message["document"].startswith("{"):
+        return [PUBLISHED, message["id"], OK, "", 3, 2, []]
+    return [PUBLISHED, message["id"], INVALID, "the document is refused", 0, 0,
+            ["grading[0]: expected an object", "grading[1].gradeName: missing"]]
+
+
+# ---- clients ----
+
+class Client:
+    """A client with a certificate on one kept-open connection."""
+
+    def __init__(self, gateway, files, version=None, ca=None):
+        self.gateway = gateway
+        self.context = make_context(ca or gateway.ca.file, files, version)
+        self.connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=self.context, timeout=20)
+
+    def request(self, method, path, body=None, content_type=MPLANE):
+        headers = {"Accept-Encoding": "identity"}
+        if body is not None:
+            headers["Content-Type"] = content_type
+        if isinstance(body, (dict, list)):
+            body = json.dumps(body)
+        self.connection.request(method, path, body, headers)
+        response = self.connection.getresponse()
+        return response.status, response.headers["Content-Type"], response.read().decode()
+
+    def get(self, path):
+        return self.request("GET", path)
+
+    def post(self, message, path="/"):
+        """Posts an mPlane message; the reply, which has to be one with status 200."""
+        status, kind, body = self.request("POST", path, message)
+        assert (status, kind) == (200, MPLANE), (status, kind, body)
+        return json.loads(body)
+
+    def handshake_only(self):
+        """As SDK programs do beside every exchange: connect, shake hands, leave without a word."""
+        raw = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=10)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(self.gateway.ca.file)
+        context.load_cert_chain(*self.gateway.files["reader"][:2])
+        wrapped = context.wrap_socket(raw)
+        certificate = wrapped.getpeercert()
+        os.close(wrapped.detach())
+        return certificate
+
+
+def make_context(ca, files=None, version=None):
+    context = ssl.create_default_context(cafile=ca)
+    if files:
+        context.load_cert_chain(files[0], files[1])
+    if version:
+        context.minimum_version = context.maximum_version = version
+    return context
+
+
+class Gateway:
+    """A running mplane-gw with its folder, its certificates and its stand-ins."""
+
+    def __init__(self, build, folder, ports, **options):
+        self.folder = str(folder)
+        self.port, self.registry_port = ports
+        self.ca = Authority(self.folder, "ca")
+        self.other_ca = Authority(self.folder, "other-ca")
+        self.unknown_ca = Authority(self.folder, "unknown-ca")
+        with open(f"{self.folder}/both.crt", "wb") as file:
+            for one in (self.ca, self.other_ca):
+                file.write(open(one.file, "rb").read())
+        self.server = self.ca.issue("gateway", server=True)
+        self.files = {"reader": self.ca.issue("reader"), "admin": self.ca.issue("admin"),
+                      "second": self.ca.issue("second"), "nobody": self.ca.issue("nobody"),
+                      "cousin": self.other_ca.issue("cousin"), "stranger": self.unknown_ca.issue("stranger"),
+                      "expired": self.ca.issue("expired", days=-1),
+                      "nameless": self.ca.issue("nameless", subject=[])}
+        self.options = {
+            "listen": [f"127.0.0.1:{self.port}", f"[::1]:{self.port}"],
+            "registry_listen": f"127.0.0.1:{self.registry_port}",
+            "public_url": f"https://127.0.0.1:{self.port}/",
+            "certificate": self.server[0], "key": self.server[1], "ca": f"{self.folder}/both.crt",
+            "answer_timeout_ms": 400, "query_timeout_ms": 3000, "store_timeout_ms": 2000,
+            "access": {"roles": {"reader": ["org.example.reader", "org.example.sec*", "org.example.cousin"],
+                                 "admin": ["org.example.admin"]},
+                       "authorizations": {"Query*": ["reader", "admin"], "GetGrading": ["reader", "admin"],
+                                          "SetGrading": ["admin"]}}, **options}
+        self.process = None
+        self.build = build
+        self.write_config()
+        os.mkdir(f"{self.folder}/run", 0o700)
+        self.queryd = StandIn(f"{self.folder}/run", "query", counts)
+        self.stored = StandIn(f"{self.folder}/run", "store", published)
+        self.queryd.start()
+        self.stored.start()
+        self.start()
+
+    def write_config(self):
+        with open(f"{self.folder}/ezrepo.json", "w", encoding="utf-8") as file:
+            json.dump({"common": {"run_dir": f"{self.folder}/run", "schemas_dir": f"{ROOT}/schemas", "user": "",
+                                  "log_level": "debug"}, "mplane-gw": self.options}, file)
+
+    def start(self):
+        with open(f"{self.folder}/log", "ab") as log:
+            self.process = subprocess.Popen([f"{self.build}/mplane-gw/mplane-gw", "--config",
+                                             f"{self.folder}/ezrepo.json"], stderr=log)
+        self.wait(lambda: "gateway.started" in self.log())
+
+    def log(self):
+        with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as file:
+            return file.read()
+
+    def wait(self, what, seconds=15):
+        end = time.monotonic() + seconds
+        while not what():
+            assert self.process.poll() is None, self.log()
+            assert time.monotonic() < end, f"did not come about within {seconds} s\n{self.log()[-4000:]}"
+            time.sleep(0.02)
+
+    def client(self, name="reader", version=None, ca=None):
+        return Client(self, self.files[name], version, ca)
+
+    def counters(self):
+        """Of a status file written after this call."""
+        path = f"{self.folder}/run/status/mplane-gw-0.json"
+        def read():
+            try:
+                return json.load(open(path, encoding="utf-8"))
+            except FileNotFoundError:
+                return {"updated_at": ""}
+        before = read()["updated_at"]
+        self.wait(lambda: read()["updated_at"] != before)
+        return read()["counters"]
+
+    def counted(self, name, least):
+        self.wait(lambda: self.counters()[name] >= least)
+
+    def reload(self):
+        before = self.log().count("config.re")
+        self.process.send_signal(signal.SIGHUP)
+        self.wait(lambda: self.log().count("config.re") > before)
+
+    def stop(self):
+        """SIGTERM has to end it with 0 and without anything left over."""
+        code = None
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                code = self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+        else:
+            code = self.process.returncode
+        self.queryd.stop()
+        self.stored.stop()
+        log = self.log()
+        assert code == 0, f"ended with {code}\n{log[-6000:]}"
+        assert not BAD_IN_LOGS.search(log), log[-8000:]
+
+
+def registry_url(gateway):
+    return f"http://127.0.0.1:{gateway.registry_port}/registry/ezrepo"
+
+
+def specification(gateway, label="QueryByCriteria", columns=None, parameters=None, when="past ... now", **more):
+    """A specification of QueryByCriteria; `parameters` replaces values."""
+    values = {**{d: "*" for d in DIMENSIONS}, "select.grade": "all", "range.grade": "1 ... 5", **(parameters or {})}
+    return {"specification": "query", "version": 1, "registry": registry_url(gateway), "label": label, "when": when,
+            "parameters": values, "results": columns or COUNT_COLUMNS, **more}
+
+
+def listing(gateway, label, columns, **parameters):
+    spec = specification(gateway, label, columns)
+    spec["parameters"] = {**{p: "*" for p in LISTING}, **parameters}
+    return spec
+
+
+def slow(gateway, label, probe="slow", **more):
+    return specification(gateway, label, parameters={"record.probe": probe}, **more)
+
+
+def redeem(receipt):
+    message = {**receipt, "redemption": receipt["receipt"]}
+    del message["receipt"]
+    return message
+
+
+def opened(gateway, name="reader"):
+    context = make_context(gateway.ca.file, gateway.files[name])
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", gateway.port), timeout=20),
+                               server_hostname="127.0.0.1")
+
+
+def closed_within(connection, seconds):
+    connection.settimeout(seconds)
+    try:
+        return connection.recv(100) == b""
+    except socket.timeout:
+        return False
+    except OSError:
+        return True
+
+
+VERSIONS = [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3]
+both_versions = pytest.mark.parametrize("version", VERSIONS, ids=["TLS1.2", "TLS1.3"])
