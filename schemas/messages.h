@@ -31,8 +31,9 @@
 #define LIMIT_REJECT_HEAD      65507 /* first bytes kept of what was refused: at most a datagram */
 #define LIMIT_TEXT_BYTES       1024
 #define LIMIT_SENDERS          1024 /* accounted for in one batch */
-#define LIMIT_REASONS          32   /* of refusal, of one sender in one batch */
-#define LIMIT_GRADE_NAMES      32   /* in one grading document */
+#define LIMIT_SENDER_BYTES     256
+#define LIMIT_REASONS          32 /* of refusal, of one sender in one batch */
+#define LIMIT_GRADE_NAMES      32 /* in one grading document */
 #define LIMIT_DOCUMENT_BYTES   1048576
 #define LIMIT_ANSWER_CELLS     200000
 #define LIMIT_ANSWER_ROWS      10000
@@ -70,10 +71,11 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
  * What one sender did since the batch before: datagrams = accepted + exceptions + the sum of
  * `rejected`. A datagram one of whose results was taken is accepted; one of which nothing was taken
  * is rejected for the first reason found, or an exception when it held nothing else. `records` of
- * it are in this batch.
+ * it are in this batch. The sender is an address without its port, "https:IDENTITY" or
+ * "file:OWNER"; what these delivered counts as a datagram each.
  */
 #define ACCOUNT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
-    STR(sender, 64) /* address without the port */                                                 \
+    STR(sender, LIMIT_SENDER_BYTES) /* see above */                                                \
     UINT(datagrams, UINT64_MAX)                                                                    \
     UINT(accepted, UINT64_MAX)                                                                     \
     UINT(exceptions, UINT64_MAX)                                                                   \
@@ -86,7 +88,7 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
 #define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
     STR(reason, 64) /* the counter's name without "rejected." */                                   \
     STR(detail, LIMIT_TEXT_BYTES)                                                                  \
-    STR(sender, 64) /* address and port */                                                         \
+    STR(sender, LIMIT_SENDER_BYTES) /* an address with its port, or as in account */               \
     INT(received_us)                                                                               \
     UINT(size_bytes, UINT32_MAX) /* of the whole datagram */                                       \
     BIN(head, LIMIT_REJECT_HEAD)
@@ -235,6 +237,47 @@ enum answer_status {
     UINT(rollups_different, UINT64_MAX)                                                            \
     STRS(first, 20, LIMIT_TEXT_BYTES) /* the first differences in words; once, with `finished` */
 
+/* What stands in front of a record type in the label of the capability that takes such records. */
+#define LABEL_COLLECT "Collect-"
+
+#define LIMIT_BODY_BYTES 4194304 /* what is delivered at once */
+#define LIMIT_ALLOWED    256
+
+enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
+
+/*
+ * mplane-gw, and the part of ingestd that reads files, to ingestd (DEALER to ROUTER): one mPlane
+ * result or an envelope of them, which is the message's second frame. Only results are taken whose
+ * type's label, LABEL_COLLECT + type, one of the globs in `allowed` matches.
+ */
+#define DELIVER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+    UINT(id, UINT64_MAX) /* the deliverer's */                                                     \
+    UINT(door, DELIVERY_DOORS - 1)                                                                 \
+    STR(sender, LIMIT_SENDER_BYTES - 6) /* who is accountable: the peer's identity, the file's     \
+                                           owner; the probe of results that name none */           \
+    STR(place, 512) /* in front of the detail of what is refused: "FILE:LINE", or "" */            \
+    INT(received_us)                                                                               \
+    STRS(allowed, LIMIT_ALLOWED, LIMIT_DIMENSION_BYTES)
+
+enum delivery_outcome {
+    DELIVERY_KEPT,    /* at least a part of it; that is on disk, and cannot be lost any more */
+    DELIVERY_REFUSED, /* nothing of it was taken, nor will be if it comes again */
+    DELIVERY_BUSY,    /* it may or may not be kept: to be delivered again, later */
+    DELIVERY_OUTCOMES
+};
+
+/*
+ * ingestd to who delivered. What is refused of a body that is kept counts in `rejected`; reason and
+ * detail are of the first refusal, "" without one.
+ */
+#define DELIVERED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                   \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(outcome, DELIVERY_OUTCOMES - 1)                                                           \
+    UINT(records, UINT32_MAX)                                                                      \
+    UINT(rejected, UINT32_MAX) /* results, or the body as a whole */                               \
+    STR(reason, 64)            /* as in reject; why it is busy */                                  \
+    STR(detail, LIMIT_TEXT_BYTES)
+
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
 #define MESSAGES(MESSAGE)                                                                          \
     MESSAGE(batch_header, BATCH_HEADER_FIELDS)                                                     \
@@ -252,7 +295,9 @@ enum answer_status {
     MESSAGE(record, RECORD_FIELDS)                                                                 \
     MESSAGE(account, ACCOUNT_FIELDS)                                                               \
     MESSAGE(rebuild, REBUILD_FIELDS)                                                               \
-    MESSAGE(rebuilt, REBUILT_FIELDS)
+    MESSAGE(rebuilt, REBUILT_FIELDS)                                                               \
+    MESSAGE(deliver, DELIVER_FIELDS)                                                               \
+    MESSAGE(delivered, DELIVERED_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -264,6 +309,7 @@ enum answer_status {
 #define ENDPOINT_GRADED   "graded"   /* stored binds PULL, classifyds connect PUSH */
 #define ENDPOINT_ANNOUNCE "announce" /* stored binds XPUB; ingestd and classifyds connect SUB */
 #define ENDPOINT_STORE    "store" /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
-#define ENDPOINT_QUERY    "query" /* queryd binds ROUTER, mplane-gw connects DEALER */
+#define ENDPOINT_DELIVER  "deliver" /* ingestd binds ROUTER, mplane-gw connects DEALER */
+#define ENDPOINT_QUERY    "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */
 
 #endif

@@ -3,18 +3,18 @@
 
 #include <stdlib.h>
 
+#include "schemas/messages.h"
 #include "stored/calendar.h"
 
-#define HOURS_KEPT   4
-#define SENDER_BYTES 64
-#define KEY_HEAD     (4 + 16)
+#define HOURS_KEPT 4
+#define KEY_HEAD   (4 + 16)
 
 static const struct slice others = {"(others)", 8};
 
-static size_t make_key(char key[KEY_HEAD + SENDER_BYTES], int32_t hour, const void *instance,
+static size_t make_key(char key[KEY_HEAD + LIMIT_SENDER_BYTES], int32_t hour, const void *instance,
                        struct slice sender)
 {
-    size_t length = sender.len < SENDER_BYTES ? sender.len : SENDER_BYTES;
+    size_t length = sender.len < LIMIT_SENDER_BYTES ? sender.len : LIMIT_SENDER_BYTES;
     memcpy(key, &hour, 4);
     memcpy(key + 4, instance, 16);
     if (length > 0) {
@@ -85,7 +85,7 @@ static struct ledger_hour *find_hour(struct ledger *l, int32_t hour)
 
 static int fill_hour(struct ledger *l, struct ledger_hour *h, const PGresult *r)
 {
-    char key[KEY_HEAD + SENDER_BYTES];
+    char key[KEY_HEAD + LIMIT_SENDER_BYTES];
     for (int i = 0; i < PQntuples(r); i++) {
         size_t length = make_key(key, h->hour, PQgetvalue(r, i, 0), pg_cell_text(r, i, 1));
         struct ledger_row *row = add_row(l, h, key, length);
@@ -133,7 +133,7 @@ void ledger_begin(struct ledger *l, uint64_t stamp)
 static struct ledger_row *make_row(struct ledger *l, struct ledger_hour *h, const uint8_t *instance,
                                    struct slice sender, uint32_t most)
 {
-    char key[KEY_HEAD + SENDER_BYTES];
+    char key[KEY_HEAD + LIMIT_SENDER_BYTES];
     size_t length = make_key(key, h->hour, instance, sender);
     struct ledger_row *row = find_row(l, key, length);
     if (row == NULL && h->senders >= most) {
@@ -166,7 +166,7 @@ struct ledger_row *ledger_get(struct ledger *l, int32_t hour, const uint8_t inst
 
 int ledger_load(struct ledger *l, struct pg *pg, struct pg_params *params)
 {
-    char key[KEY_HEAD + SENDER_BYTES];
+    char key[KEY_HEAD + LIMIT_SENDER_BYTES];
     if (l->unseen == NULL) {
         return 0;
     }
