@@ -64,13 +64,20 @@ static struct mplane_message refusal(struct arena *a, struct slice token, uint64
                             (int)text.len, text.len > 0 ? text.at : "");
 }
 
+/* What queryd calls a column. The first EZRepo had a name of its own for the grade of a record. */
+static struct slice answer_column(struct slice column)
+{
+    return slice_is(column, "overall.grade") ? slice_of("grade.value") : column;
+}
+
 /* Where each column of the reply stands in the answer; -1 when one is not there. */
 static int map_columns(const struct mplane_message *reply, const struct answer_message *answer,
                        uint32_t *from)
 {
     for (uint32_t i = 0; i < reply->column_count; i++) {
+        struct slice name = answer_column(reply->columns[i]);
         uint32_t j = 0;
-        while (j < answer->columns_count && !slice_equal(answer->columns[j], reply->columns[i])) {
+        while (j < answer->columns_count && !slice_equal(answer->columns[j], name)) {
             j++;
         }
         if (j == answer->columns_count) {

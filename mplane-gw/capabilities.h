@@ -14,6 +14,7 @@ enum capability_kind {
     CAPABILITY_PERIODS,
     CAPABILITY_EVENTS,
     CAPABILITY_RECORDS,
+    CAPABILITY_ORIGINAL, /* the first EZRepo's "ezrepo": records by type, without paging */
     CAPABILITY_GET_GRADING,
     CAPABILITY_SET_GRADING
 };

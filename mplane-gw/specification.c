@@ -49,30 +49,56 @@ static struct slice value_of(const struct mplane_message *s, const char *name)
     return asterisks > 0 && asterisks == text.len ? (struct slice){NULL, 0} : text;
 }
 
+static int read_dimension(const struct mplane_message *s, const struct dimension *d,
+                          struct query_message *q, char *error, size_t error_size)
+{
+    struct slice text = mplane_message_value(s, d->element);
+    struct pattern pattern;
+    if (text.at == NULL) {
+        text = slice_of("*");
+    }
+    if (text.len > LIMIT_DIMENSION_BYTES) {
+        snprintf(error, error_size, "parameters.%s: expected at most %d bytes, found %zu",
+                 d->element, LIMIT_DIMENSION_BYTES, text.len);
+        return -1;
+    }
+    if (pattern_compile(text, d->addresses, &pattern) == -1 ||
+        (d->addresses && is_broken_prefix(text))) {
+        snprintf(error, error_size,
+                 "parameters.%s: malformed pattern \"%.*s\"; expected *, %sor a glob", d->element,
+                 SHOWN(text), d->addresses ? "an address, a prefix " : "a text ");
+        return -1;
+    }
+    *(struct slice *)((char *)q + d->offset) = text;
+    return 0;
+}
+
 static int read_dimensions(const struct mplane_message *s, struct query_message *q, char *error,
                            size_t error_size)
 {
     for (size_t i = 0; i < DIMENSION_COUNT; i++) {
-        const struct dimension *d = &dimensions[i];
-        struct slice text = mplane_message_value(s, d->element);
-        struct pattern pattern;
-        if (text.at == NULL) {
-            text = slice_of("*");
-        }
-        if (text.len > LIMIT_DIMENSION_BYTES) {
-            snprintf(error, error_size, "parameters.%s: expected at most %d bytes, found %zu",
-                     d->element, LIMIT_DIMENSION_BYTES, text.len);
+        if (read_dimension(s, &dimensions[i], q, error, error_size) == -1) {
             return -1;
         }
-        if (pattern_compile(text, d->addresses, &pattern) == -1 ||
-            (d->addresses && is_broken_prefix(text))) {
-            snprintf(error, error_size,
-                     "parameters.%s: malformed pattern \"%.*s\"; expected *, %sor a glob",
-                     d->element, SHOWN(text), d->addresses ? "an address, a prefix " : "a text ");
-            return -1;
-        }
-        *(struct slice *)((char *)q + d->offset) = text;
     }
+    return 0;
+}
+
+/*
+ * The first EZRepo told the types ping and ott apart; the second is OTT today. Any other type, and
+ * a pattern, says what it means.
+ */
+static int read_original(const struct mplane_message *s, struct query_message *q, char *error,
+                         size_t error_size)
+{
+    static const struct dimension type = {"type.repo", offsetof(struct query_message, type), false};
+    if (read_dimension(s, &type, q, error, error_size) == -1) {
+        return -1;
+    }
+    if (slice_is(q->type, "ott")) {
+        q->type = slice_of("OTT");
+    }
+    q->limit = QUESTION_ORIGINAL_ROWS;
     return 0;
 }
 
@@ -269,8 +295,8 @@ int question_of(const struct mplane_message *specification, enum capability_kind
     static const uint64_t query_kinds[] = {
         [CAPABILITY_COUNT] = QUERY_COUNT,         [CAPABILITY_HISTOGRAM] = QUERY_HISTOGRAM,
         [CAPABILITY_PERIODS] = QUERY_PERIODS,     [CAPABILITY_EVENTS] = QUERY_EVENTS,
-        [CAPABILITY_RECORDS] = QUERY_RECORDS,     [CAPABILITY_GET_GRADING] = QUERY_GRADING,
-        [CAPABILITY_SET_GRADING] = QUERY_GRADING,
+        [CAPABILITY_RECORDS] = QUERY_RECORDS,     [CAPABILITY_ORIGINAL] = QUERY_RECORDS,
+        [CAPABILITY_GET_GRADING] = QUERY_GRADING, [CAPABILITY_SET_GRADING] = QUERY_GRADING,
     };
     struct query_message *query = &q->query;
     memset(q, 0, sizeof *q);
@@ -286,8 +312,13 @@ int question_of(const struct mplane_message *specification, enum capability_kind
         return read_natural(specification, "grading.version", UINT32_MAX, &query->grading_version,
                             error, error_size);
     }
-    if (read_dimensions(specification, query, error, error_size) == -1 ||
-        read_grades(specification, query, error, error_size) == -1) {
+    if (read_grades(specification, query, error, error_size) == -1) {
+        return -1;
+    }
+    if (kind == CAPABILITY_ORIGINAL) {
+        return read_original(specification, query, error, error_size);
+    }
+    if (read_dimensions(specification, query, error, error_size) == -1) {
         return -1;
     }
     if (kind == CAPABILITY_COUNT || kind == CAPABILITY_HISTOGRAM) {

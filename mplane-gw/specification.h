@@ -13,6 +13,12 @@
  */
 #define QUESTION_EARLIEST_US 0
 
+/*
+ * Most rows of an answer to the first EZRepo's capability, which has no parameter to limit them:
+ * the newest ones.
+ */
+#define QUESTION_ORIGINAL_ROWS 1000
+
 struct question {
     bool publish; /* to stored; else to queryd */
     struct query_message query;

@@ -250,6 +250,7 @@ class Gateway:
             "access": {"roles": {"reader": ["org.example.reader", "org.example.sec*", "org.example.cousin"],
                                  "admin": ["org.example.admin"]},
                        "authorizations": {"Query*": ["reader", "admin"], "GetGrading": ["reader", "admin"],
+                                          "ezrepo": ["reader", "admin"],
                                           "SetGrading": ["admin"]}}, **options}
         self.process = None
         self.build = build

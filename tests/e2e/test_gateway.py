@@ -116,6 +116,7 @@ TABLE = {
                                                                "event.retracted", "list.cursor"]),
     "QueryRecords": ("query", LISTING, ["time"] + DIMENSIONS + ["grade.name", "grade.value", "grading.version",
                                                                 "results.repo", "list.cursor"]),
+    "ezrepo": ("query", ["type.repo", "range.grade", "select.grade"], ["results.repo", "overall.grade"]),
     "GetGrading": ("query", ["grading.version"],
                    ["grading.version", "time", "grading.author", "grading.document"]),
     "SetGrading": ("store", ["grading.document"], ["grading.version", "grading.blocks"]),
@@ -176,7 +177,7 @@ def test_handshake_only_connections_beside_an_idle_one(gateway):
     for _ in range(20):
         assert client.post(specification(gateway))["result"] == "query"
         assert client.handshake_only()["subject"]
-    assert len(crawl(client)) == 6
+    assert len(crawl(client)) == len(TABLE) - 1
 
 
 def test_registry_listener(gateway):

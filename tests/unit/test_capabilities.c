@@ -101,7 +101,7 @@ static void set(struct mplane_message *m, const char *name, const char *value)
 static void test_every_capability_can_be_read(void **state)
 {
     (void)state;
-    assert_int_equal(capabilities_count(capabilities), 7);
+    assert_int_equal(capabilities_count(capabilities), 8);
     for (size_t i = 0; i < capabilities_count(capabilities); i++) {
         const struct capability *c = capabilities_at(capabilities, i);
         struct slice text = mplane_message_write(arena, &c->message, registry);
@@ -214,6 +214,16 @@ static void test_questions(void **state)
     assert_true(q.query.from_us == WHEN_PAST && q.query.to_us == WHEN_FUTURE);
     assert_true(slice_is(when_text(arena, &q.when),
                          "1970-01-01 00:00:00.000000 ... 2026-01-01 00:00:00.000000"));
+    m = specify("ezrepo", "2025-12-31 ... now");
+    set(&m, "type.repo", "ott"); /* as the first EZRepo named it */
+    set(&m, "range.grade", "3");
+    ask(&m, "ezrepo", &q);
+    assert_int_equal(q.query.kind, QUERY_RECORDS);
+    assert_true(slice_is(q.query.type, "OTT") && slice_is(q.query.source, "*"));
+    assert_true(slice_is(q.query.grade_name, "all"));
+    assert_int_equal(q.query.grade_low, 3);
+    assert_int_equal(q.query.grade_high, 3);
+    assert_int_equal(q.query.limit, QUESTION_ORIGINAL_ROWS);
     m = specify("GetGrading", "now");
     set(&m, "grading.version", "4294967295");
     ask(&m, "GetGrading", &q);
@@ -271,6 +281,11 @@ static void test_bad_values_are_named(void **state)
             fail_msg("%s=%s: %s", cases[i].parameter, cases[i].value, error);
         }
     }
+    struct mplane_message original = specify("ezrepo", "past ... now");
+    set(&original, "type.repo", "\xff");
+    assert_int_equal(question_of(&original, CAPABILITY_ORIGINAL, NOW_US, &q, error, sizeof error),
+                     -1);
+    assert_non_null(strstr(error, "type.repo"));
     struct mplane_message m = specify("QueryPeriods", "now + 1h / 1m");
     assert_int_equal(question_of(&m, CAPABILITY_PERIODS, NOW_US, &q, error, sizeof error), -1);
     assert_non_null(strstr(error, "when"));
@@ -329,6 +344,30 @@ static void test_results(void **state)
     assert_true(slice_is(reply.token, "token"));
 }
 
+/* The first EZRepo's name for the grade of a record, in whatever order it is asked for. */
+static void test_results_of_the_original(void **state)
+{
+    struct slice columns[] = {slice_of("grade.name"), slice_of("results.repo"),
+                              slice_of("grade.value")};
+    struct slice cells[] = {slice_of("overall"), slice_of("{}"), slice_of("4")};
+    struct answer_message answer = {.status = ANSWER_OK,
+                                    .message = {"", 0},
+                                    .columns = columns,
+                                    .columns_count = 3,
+                                    .cells = cells,
+                                    .cells_count = 3};
+    struct question q;
+    (void)state;
+    struct mplane_message m = specify("ezrepo", "past ... now");
+    struct slice turned[] = {slice_of("overall.grade"), slice_of("results.repo")};
+    m.columns = turned;
+    ask(&m, "ezrepo", &q);
+    struct mplane_message reply = reply_to(&m, &q, &answer);
+    assert_int_equal(reply.row_count, 1);
+    assert_true(slice_is(reply.columns[0], "overall.grade"));
+    assert_true(slice_is(reply.cells[0], "4") && slice_is(reply.cells[1], "{}"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -339,6 +378,7 @@ int main(void)
         cmocka_unit_test(test_scopes_become_absolute),
         cmocka_unit_test(test_bad_values_are_named),
         cmocka_unit_test(test_results),
+        cmocka_unit_test(test_results_of_the_original),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
