@@ -51,7 +51,7 @@ struct spool *spool_open(const char *dir, struct spool_found *found)
     memcpy(s->head.instance, found->instance, sizeof s->head.instance);
     s->head.next = found->next;
     s->head.oldest = found->content.batches > 0 ? found->content.oldest : found->next;
-    if (spool_head_write(s->head_fd, &s->head) == -1) {
+    if (spool_head_write(s->head_fd, &s->head) == -1 || spool_head_sync(s->head_fd) == -1) {
         log_errno("spool.head", "dir=%s", dir);
     }
     s->unsynced = true;

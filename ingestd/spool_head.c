@@ -127,6 +127,11 @@ int spool_head_write(int fd, struct spool_head *head)
     return n == -1 ? -1 : 0;
 }
 
+int spool_head_sync(int fd)
+{
+    return fdatasync(fd);
+}
+
 bool spool_head_is_of_this_boot(const struct spool_head *head)
 {
     char boot[37];

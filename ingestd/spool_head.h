@@ -2,8 +2,9 @@
  * The head of the spool: a line or two of text beside the SQLite file, overwritten at each commit,
  * that tells which sequences the spool must hold. SQLite forgets the last transactions without a
  * word when the end of its log is cut off; the head is what makes the loss known, and keeps a
- * sequence from being given twice. It is not synced: after a power failure it may be as old as the
- * rest.
+ * sequence from being given twice. It is synced once, before the first sequence is given, so that
+ * one which says "closed" is never found after a power failure later; else it may then be as old as
+ * the rest.
  */
 #ifndef EZREPO_INGESTD_SPOOL_HEAD_H
 #define EZREPO_INGESTD_SPOOL_HEAD_H
@@ -29,6 +30,9 @@ int spool_head_open(const char *file);
 int spool_head_read(int fd, struct spool_head *head);
 /* 0, or -1 (errno). The boot is that of the present. */
 int spool_head_write(int fd, struct spool_head *head);
+
+/* What was written lasts whatever happens to the machine: 0, or -1 (errno). */
+int spool_head_sync(int fd);
 
 /* Whether it was written since the machine started. */
 bool spool_head_is_of_this_boot(const struct spool_head *head);
