@@ -33,20 +33,6 @@ int spool_head_open(const char *file)
     return fd;
 }
 
-static void read_boot(char boot[37])
-{
-    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
-    memset(boot, '0', 36);
-    boot[36] = '\0';
-    if (f != NULL) {
-        char text[64];
-        if (fgets(text, sizeof text, f) != NULL && strlen(text) >= 36) {
-            memcpy(boot, text, 36);
-        }
-        fclose(f);
-    }
-}
-
 void spool_uuid_text(const uint8_t uuid[16], char text[37])
 {
     char *at = text;
@@ -110,12 +96,12 @@ int spool_head_read(int fd, struct spool_head *head)
 
 int spool_head_write(int fd, struct spool_head *head)
 {
-    static char boot[37];
+    static char boot[BOOT_ID_BYTES];
     char text[HEAD_BYTES];
     if (boot[0] == '\0') {
-        read_boot(boot);
+        (void)boot_id(boot); /* one that is not known is never taken for this one */
     }
-    memcpy(head->boot, boot, sizeof head->boot);
+    memcpy(head->boot, boot, sizeof boot);
     size_t len = format_head(head, text);
     int more = snprintf(text + len, sizeof text - len, "checksum %016" PRIx64 "\n",
                         spool_checksum((struct slice){text, len}));
@@ -134,7 +120,6 @@ int spool_head_sync(int fd)
 
 bool spool_head_is_of_this_boot(const struct spool_head *head)
 {
-    char boot[37];
-    read_boot(boot);
-    return memcmp(boot, head->boot, sizeof boot) == 0;
+    char boot[BOOT_ID_BYTES];
+    return boot_id(boot) == 0 && memcmp(boot, head->boot, sizeof boot) == 0;
 }

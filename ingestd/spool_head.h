@@ -12,12 +12,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/boot.h"
+
 struct spool_head {
     uint8_t instance[16];
     uint64_t oldest; /* lowest sequence not acknowledged */
     uint64_t next;   /* to be given */
     bool closed;     /* in good order: nothing was given after this was written */
-    char boot[37];   /* of the machine: what was written since then survives a killed process */
+    /* Of the machine: what was written since then survives a killed process. */
+    char boot[BOOT_ID_BYTES + 1];
 };
 
 /*

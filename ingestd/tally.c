@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,17 +11,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/boot.h"
 #include "common/log.h"
 #include "common/sockets.h"
 #include "ingestd/udp.h"
 
-#define FORMAT     "eztally1"
-#define BOOT_BYTES 36
+#define FORMAT "eztally1"
 
 /* drops of a socket: as the kernel counts, from the first on, without its wrap. */
 struct page {
     char format[8];
-    char boot[BOOT_BYTES + 4];
+    char boot[BOOT_ID_BYTES + 4];
     uint64_t count;
     struct {
         uint64_t cookie; /* the kernel's name for it, never used twice */
@@ -34,19 +35,6 @@ struct tally {
     struct page *page;
 };
 
-static void read_boot(char boot[BOOT_BYTES])
-{
-    memset(boot, '?', BOOT_BYTES);
-    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd != -1) {
-        char text[BOOT_BYTES];
-        if (read(fd, text, sizeof text) == BOOT_BYTES) {
-            memcpy(boot, text, BOOT_BYTES);
-        }
-        close(fd);
-    }
-}
-
 static uint64_t cookie_of(int socket)
 {
     uint64_t cookie = 0;
@@ -55,7 +43,7 @@ static uint64_t cookie_of(int socket)
 }
 
 /* 0; -1 when there is none, or not of this boot. */
-static int read_page(const char *file, const char boot[BOOT_BYTES], struct page *page)
+static int read_page(const char *file, const char boot[BOOT_ID_BYTES], struct page *page)
 {
     int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd == -1) {
@@ -64,7 +52,7 @@ static int read_page(const char *file, const char boot[BOOT_BYTES], struct page 
     ssize_t n = read(fd, page, sizeof *page);
     close(fd);
     return n == (ssize_t)sizeof *page && memcmp(page->format, FORMAT, sizeof page->format) == 0 &&
-                   memcmp(page->boot, boot, BOOT_BYTES) == 0 && page->count <= SOCKETS_MAX
+                   memcmp(page->boot, boot, BOOT_ID_BYTES) == 0 && page->count <= SOCKETS_MAX
                ? 0
                : -1;
 }
@@ -115,15 +103,15 @@ struct tally *tally_open(const char *run_dir, const int *sockets, size_t count, 
     memset(drops, 0, count * sizeof *drops);
     snprintf(file, sizeof file, "%s/ingestd.tally", run_dir);
     snprintf(fresh, sizeof fresh, "%s.new", file);
-    char boot[BOOT_BYTES];
-    read_boot(boot);
+    char boot[BOOT_ID_BYTES];
+    bool known = boot_id(boot) == 0;
     if (t == NULL || count > SOCKETS_MAX || (t->page = make_page(fresh)) == NULL) {
         log_errno("tally.open", "file=%s effect=\"what a kill loses is not counted\"", fresh);
         unlink(file); /* or the next one would take it for this one's */
         free(t);
         return NULL;
     }
-    if (read_page(file, boot, &old) == 0) {
+    if (known && read_page(file, boot, &old) == 0) {
         understand(&old, found);
     } else {
         old.count = 0;
@@ -139,7 +127,7 @@ struct tally *tally_open(const char *run_dir, const int *sockets, size_t count, 
     }
     page->count = count;
     page->told_before = seen - found->drops_untold;
-    memcpy(page->boot, boot, BOOT_BYTES);
+    memcpy(page->boot, boot, sizeof boot);
     memcpy(page->format, FORMAT, sizeof page->format);
     if (rename(fresh, file) == -1) {
         log_errno("tally.open", "file=%s effect=\"what a kill loses is not counted\"", file);
