@@ -7,8 +7,9 @@
  *
  * All below `written` are in the spool. That what is loaded is written, too, is what pushing waits
  * for; it is not so only while the spool cannot be written, and what is then acknowledged need not
- * be written later. Rows of the spool have no holes: a batch that is acknowledged before those in
- * front of it leaves a mark, so that a hole is always a loss, and is known as one.
+ * be written later: then pushing waits only until the head tells that the sequence is given. Rows
+ * of the spool have no holes: a batch that is acknowledged before those in front of it leaves a
+ * mark, so that a hole is always a loss, and is known as one.
  */
 #include "ingestd/outbox.h"
 
@@ -38,6 +39,7 @@ struct outbox {
     size_t mark_count, mark_size;
     bool acknowledged;        /* something was, since the last commit */
     bool failing;             /* the spool cannot be written */
+    uint64_t told;            /* while it cannot: the head says that all below it are given */
     struct outbox_state held; /* batches, records, rejects, unreadable */
 };
 
@@ -261,7 +263,7 @@ void outbox_fill(struct outbox *o)
     fill_window(o);
     forget_written(o);
     if (o->failing && o->loaded > o->written) {
-        spool_tell(o->spool, outbox_oldest(o), o->loaded);
+        o->told = spool_tell(o->spool, outbox_oldest(o), o->loaded) == 0 ? o->loaded : o->told;
     }
 }
 
@@ -291,7 +293,8 @@ bool outbox_has_new(const struct outbox *o)
 const struct window_batch *outbox_next_to_push(const struct outbox *o, int64_t now_us)
 {
     const struct window_batch *b = window_next_to_push(o->window, now_us);
-    return b == NULL || b->sequence < o->written || o->failing ? b : NULL;
+    bool may = b != NULL && (b->sequence < o->written || (o->failing && b->sequence < o->told));
+    return may ? b : NULL;
 }
 
 void outbox_pushed(struct outbox *o, uint64_t sequence, int64_t now_us)

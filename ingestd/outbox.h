@@ -56,7 +56,8 @@ void outbox_fill(struct outbox *o);
 /* Whether there is something to write that batches or pushing wait for. */
 bool outbox_has_new(const struct outbox *o);
 
-/* As in window.h, for what may be pushed: what is in the spool, or cannot be brought there. */
+/* As in window.h, for what may be pushed: what is in the spool, or cannot be brought there while
+ * its head can be written. */
 const struct window_batch *outbox_next_to_push(const struct outbox *o, int64_t now_us);
 void outbox_pushed(struct outbox *o, uint64_t sequence, int64_t now_us);
 int outbox_acknowledge(struct outbox *o, uint64_t sequence, struct window_batch *was);

@@ -144,18 +144,20 @@ int spool_commit(struct spool *s, uint64_t oldest, uint64_t next)
     s->payload_bytes += s->payload_added;
     s->rows_added = s->rows_removed = s->payload_added = 0;
     s->unsynced = true;
-    spool_tell(s, oldest, next);
+    (void)spool_tell(s, oldest, next); /* the rows tell it, too */
     return 0;
 }
 
-void spool_tell(struct spool *s, uint64_t oldest, uint64_t next)
+int spool_tell(struct spool *s, uint64_t oldest, uint64_t next)
 {
     static struct log_limit said;
     s->head.oldest = oldest;
     s->head.next = next;
-    if (spool_head_write(s->head_fd, &s->head) == -1 && log_allowed(&said, 1)) {
+    int rc = spool_head_write(s->head_fd, &s->head);
+    if (rc == -1 && log_allowed(&said, 1)) {
         log_errno("spool.head", "next=%" PRIu64, next);
     }
+    return rc;
 }
 
 void spool_release(struct spool *s, uint64_t bytes)

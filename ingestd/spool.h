@@ -48,8 +48,9 @@ int spool_commit(struct spool *s, uint64_t oldest, uint64_t next);
 /* That so many bytes of frames need not be kept any more: acknowledged, or found damaged. */
 void spool_release(struct spool *s, uint64_t bytes);
 
-/* Writes the head alone: for sequences that are given while the spool cannot be written. */
-void spool_tell(struct spool *s, uint64_t oldest, uint64_t next);
+/* Writes the head alone: for sequences that are given while the spool cannot be written. 0, or -1.
+ */
+int spool_tell(struct spool *s, uint64_t oldest, uint64_t next);
 
 /* As spool_file_read(). */
 enum spool_result spool_read(struct spool *s, uint64_t sequence, struct window_batch *batch);

@@ -766,6 +766,36 @@ static void test_cannot_be_written(void **state)
     box_close(&b);
 }
 
+/* What neither the file nor the head can tell is not pushed: a killed ingestd would give its
+ * sequences again. */
+static void test_not_even_the_head_can_be_written(void **state)
+{
+    (void)state;
+    struct box b;
+    signal(SIGXFSZ, SIG_IGN);
+    box_open(&b, folder);
+    add_some(&b, 1, 5, 1000);
+    for (uint64_t s = 1; s <= 5; s++) {
+        assert_int_equal(push(&b), s);
+    }
+    limit_files(0);
+    add(&b, 6, 1000);
+    add(&b, 7, 1000);
+    assert_int_equal(outbox_commit(b.out), -1);
+    assert_int_equal(push(&b), 0);
+    image_take(folder);
+    limit_files(RLIM_INFINITY);
+    image_put(&image);
+    struct box c;
+    box_open(&c, other);
+    assert_int_equal(c.found.next, 6);
+    box_close(&c);
+    assert_int_equal(outbox_commit(b.out), 0);
+    assert_int_equal(push(&b), 6);
+    assert_int_equal(push(&b), 7);
+    box_close(&b);
+}
+
 int main(void)
 {
     if (getenv("SPOOL_TEST_LOG") == NULL) {
@@ -789,6 +819,7 @@ int main(void)
         TEST(test_spool_deleted),
         TEST(test_recovery_interrupted),
         TEST(test_cannot_be_written),
+        TEST(test_not_even_the_head_can_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
