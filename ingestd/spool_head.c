@@ -7,12 +7,17 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "ingestd/spool_row.h"
 
 #define HEAD_BYTES 256
+
+/* The file system's clock may be behind by some milliseconds, and a write may take its time. */
+#define TIME_DIFFERENCE_US 2000000
 
 int spool_head_open(const char *file)
 {
@@ -60,11 +65,26 @@ static size_t format_head(const struct spool_head *head, char text[HEAD_BYTES])
 {
     char uuid[37];
     spool_uuid_text(head->instance, uuid);
-    int n = snprintf(text, HEAD_BYTES,
-                     "ezrepo spool head 1\ninstance %s\noldest %020" PRIu64 "\nnext   %020" PRIu64
-                     "\nclosed %d\nboot %s\n",
-                     uuid, head->oldest, head->next, head->closed ? 1 : 0, head->boot);
+    int n =
+        snprintf(text, HEAD_BYTES,
+                 "ezrepo spool head 1\ninstance %s\noldest %020" PRIu64 "\nnext   %020" PRIu64
+                 "\nclosed %d\ntime %020" PRId64 "\nboot %s\n",
+                 uuid, head->oldest, head->next, head->closed ? 1 : 0, head->time_us, head->boot);
     return (size_t)n;
+}
+
+/*
+ * Whether the file was changed, as the file system has it, at another time than what stands in it
+ * was written: whoever copies a file can keep its time of modification, but not this one.
+ */
+static bool changed_later(int fd, int64_t time_us)
+{
+    struct stat st;
+    if (fstat(fd, &st) == -1) {
+        return true;
+    }
+    int64_t changed_us = (int64_t)st.st_ctim.tv_sec * 1000000 + st.st_ctim.tv_nsec / 1000;
+    return changed_us - time_us > TIME_DIFFERENCE_US || time_us - changed_us > TIME_DIFFERENCE_US;
 }
 
 int spool_head_read(int fd, struct spool_head *head)
@@ -80,12 +100,14 @@ int spool_head_read(int fd, struct spool_head *head)
     *head = (struct spool_head){0};
     if (sscanf(found,
                "ezrepo spool head 1 instance %36s oldest %" SCNu64 " next %" SCNu64
-               " closed %d boot %36s checksum %" SCNx64,
-               uuid, &head->oldest, &head->next, &closed, head->boot, &checksum) != 6 ||
+               " closed %d time %" SCNd64 " boot %36s checksum %" SCNx64,
+               uuid, &head->oldest, &head->next, &closed, &head->time_us, head->boot,
+               &checksum) != 7 ||
         strlen(uuid) != 36 || read_uuid(uuid, head->instance) == -1) {
         return -1;
     }
     head->closed = closed == 1;
+    head->copied = changed_later(fd, head->time_us);
     size_t len = format_head(head, expected);
     return memcmp(found, expected, len) == 0 &&
                    checksum == spool_checksum((struct slice){expected, len}) && head->next > 0 &&
@@ -102,6 +124,7 @@ int spool_head_write(int fd, struct spool_head *head)
         (void)boot_id(boot); /* one that is not known is never taken for this one */
     }
     memcpy(head->boot, boot, sizeof boot);
+    head->time_us = daemon_now_us();
     size_t len = format_head(head, text);
     int more = snprintf(text + len, sizeof text - len, "checksum %016" PRIx64 "\n",
                         spool_checksum((struct slice){text, len}));

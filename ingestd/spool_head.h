@@ -19,6 +19,8 @@ struct spool_head {
     uint64_t oldest; /* lowest sequence not acknowledged */
     uint64_t next;   /* to be given */
     bool closed;     /* in good order: nothing was given after this was written */
+    bool copied;     /* read from another file than it was written to, or put back later */
+    int64_t time_us; /* when it was written, since 1970 */
     /* Of the machine: what was written since then survives a killed process. */
     char boot[BOOT_ID_BYTES + 1];
 };

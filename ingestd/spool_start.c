@@ -378,11 +378,13 @@ static int settle(struct spool_file *file, const struct spool_head *head, struct
     if (known && head->next > found->next) {
         found->next = head->next;
     }
-    bool certain = known && (head->closed || spool_head_is_of_this_boot(head));
+    bool certain = known && !head->copied && (head->closed || spool_head_is_of_this_boot(head));
     if (found->next > 1 && !certain) {
         found->next += SPOOL_LEAP;
         log_warn("spool.leap", "next=%" PRIu64 " reason=\"%s\"", found->next,
-                 known ? "the machine was restarted while ingestd ran" : "the head is not known");
+                 !known         ? "the head is not known"
+                 : head->copied ? "the files were copied, put back, or given to another owner"
+                                : "the machine was restarted while ingestd ran");
     }
     if (content->rows > 0 || known) {
         memcpy(found->instance, content->rows > 0 ? content->instance : head->instance, 16);

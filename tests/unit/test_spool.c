@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "ingestd/outbox.h"
 #include "tests/unit/spool_folder.h"
@@ -203,7 +204,40 @@ static void image_take(const char *dir)
     spoilt = image;
 }
 
-static void image_put(const struct image *i)
+/* Where the checksum stands in a head; NULL when it is not that of what is in front of it. */
+static char *checksum_of(struct image *i)
+{
+    unsigned long long found;
+    i->head[i->head_size < sizeof i->head ? i->head_size : sizeof i->head - 1] = '\0';
+    char *sum = strstr(i->head, "checksum ");
+    struct slice bytes = {i->head, sum == NULL ? 0 : (size_t)(sum - i->head)};
+    return sum != NULL && sscanf(sum, "checksum %16llx", &found) == 1 &&
+                   found == spool_checksum(bytes)
+               ? sum
+               : NULL;
+}
+
+/* Changes the head of an image; one that is damaged stays as it is. */
+static void image_set(struct image *i, const char *name, const char *value)
+{
+    char *sum = checksum_of(i), *at = strstr(i->head, name);
+    if (sum != NULL && at != NULL) {
+        memcpy(at + strlen(name), value, strlen(value));
+        snprintf(
+            sum + 9, 18, "%016llx\n",
+            (unsigned long long)spool_checksum((struct slice){i->head, (size_t)(sum - i->head)}));
+    }
+}
+
+static void image_set_time(struct image *i, int64_t time_us)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%020lld", (long long)time_us);
+    image_set(i, "time ", text);
+}
+
+/* As it is, which is what a copy does. */
+static void image_put_back(const struct image *i)
 {
     folder_clear(other);
     file_write(other, "spool.sqlite", i->file, i->file_size);
@@ -213,6 +247,15 @@ static void image_put(const struct image *i)
     if (i->head_size > 0) {
         file_write(other, "spool.head", i->head, i->head_size);
     }
+}
+
+/* As if these were the files that were written, and now. */
+static void image_put(const struct image *i)
+{
+    static struct image now;
+    now = *i;
+    image_set_time(&now, daemon_now_us());
+    image_put_back(&now);
 }
 
 /* In place of the C library's: what a head was synced as is what a power failure leaves of it. */
@@ -226,16 +269,6 @@ int fdatasync(int fd)
         durable_head_size = file_read(folder, "spool.head", durable_head, sizeof durable_head);
     }
     return (int)syscall(SYS_fdatasync, fd);
-}
-
-/* The image as if the machine had been started anew since. */
-static void image_of_another_boot(struct image *i)
-{
-    char *boot = strstr(i->head, "boot "), *sum = strstr(i->head, "checksum ");
-    assert_non_null(boot);
-    memset(boot + 5, 'b', 8);
-    snprintf(sum + 9, 18, "%016llx\n",
-             (unsigned long long)spool_checksum((struct slice){i->head, (size_t)(sum - i->head)}));
 }
 
 /* The report beside what was moved aside; how many batches it says are missing, each of them once
@@ -605,7 +638,7 @@ static void test_power_failure(void **state)
     assert_false(head.closed);
     assert_true(spool_head_is_of_this_boot(&head));
     close(fd);
-    image_of_another_boot(&image);
+    image_set(&image, "boot ", "bbbbbbbb");
     image_put(&image);
     box_open(&b, other);
     assert_int_equal(b.found.content.batches, 6);
@@ -647,11 +680,38 @@ static void test_power_failure_after_a_stop(void **state)
     }
     box_close(&b);
     memcpy(image.head, durable_head, durable_head_size);
-    image_of_another_boot(&image);
+    image_set(&image, "boot ", "bbbbbbbb");
     image_put(&image);
     box_open(&b, other);
     assert_true(b.found.next > 9);
     box_close(&b);
+}
+
+/* What a stopped ingestd left, put back after it went on: what it gave since is not given again. */
+static void test_put_back(void **state)
+{
+    (void)state;
+    struct box b;
+    box_open(&b, folder);
+    add_some(&b, 1, 6, 2000);
+    box_close(&b);
+    image_take(folder);
+    image_put(&image);
+    box_open(&b, other);
+    assert_int_equal(b.found.next, 7);
+    box_close(&b);
+    for (int64_t s = -10; s <= 10; s += 20) {
+        image_set_time(&image, daemon_now_us() + s * 1000000);
+        image_put_back(&image);
+        box_open(&b, other);
+        assert_int_equal(b.found.content.batches, 6);
+        assert_int_equal(b.found.next, 7 + SPOOL_LEAP);
+        assert_false(b.found.damaged);
+        box_close(&b);
+        box_open(&b, other); /* once */
+        assert_int_equal(b.found.next, 7 + SPOOL_LEAP);
+        box_close(&b);
+    }
 }
 
 static void test_spool_deleted(void **state)
@@ -816,6 +876,7 @@ int main(void)
         TEST(test_head_lost),
         TEST(test_power_failure),
         TEST(test_power_failure_after_a_stop),
+        TEST(test_put_back),
         TEST(test_spool_deleted),
         TEST(test_recovery_interrupted),
         TEST(test_cannot_be_written),
