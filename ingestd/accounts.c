@@ -11,6 +11,7 @@ _Static_assert(ACCOUNT_REASONS <= LIMIT_REASONS, "every reason fits an account m
 
 struct accounts {
     struct account account[LIMIT_SENDERS];
+    char name[LIMIT_SENDERS][LIMIT_SENDER_BYTES]; /* of those that are no addresses */
     uint32_t count;
     uint32_t last;          /* found: datagrams tend to come several from one sender */
     uint16_t place[PLACES]; /* index + 1; 0 is free */
@@ -33,39 +34,64 @@ void accounts_free(struct accounts **a)
     *a = NULL;
 }
 
-static bool is_of(const struct account *account, const struct address *sender)
+static bool is_of(const struct accounts *a, uint32_t index, const struct sender *sender)
 {
-    return account->sender.family == sender->family &&
-           memcmp(account->sender.bytes, sender->bytes, sizeof sender->bytes) == 0;
+    const struct account *account = &a->account[index];
+    if (account->name_bytes > 0 || sender->name.len > 0) {
+        return slice_equal((struct slice){a->name[index], account->name_bytes}, sender->name);
+    }
+    return account->address.family == sender->address.family &&
+           memcmp(account->address.bytes, sender->address.bytes, sizeof account->address.bytes) ==
+               0;
 }
 
 /* Senders choose their addresses: long chains cost at most LIMIT_SENDERS steps, as a list would. */
-static uint32_t first_place(const struct address *sender)
+static uint32_t first_place(const struct sender *sender)
 {
     uint64_t low, high;
-    memcpy(&low, sender->bytes, 8);
-    memcpy(&high, sender->bytes + 8, 8);
-    uint64_t hash = (low ^ sender->family) * UINT64_C(0x9e3779b97f4a7c15);
+    if (sender->name.len > 0) {
+        uint64_t hash = 0;
+        for (size_t i = 0; i < sender->name.len; i++) {
+            hash = (hash ^ (unsigned char)sender->name.at[i]) * UINT64_C(0x100000001b3);
+        }
+        low = high = hash;
+    } else {
+        memcpy(&low, sender->address.bytes, 8);
+        memcpy(&high, sender->address.bytes + 8, 8);
+    }
+    uint64_t hash = (low ^ sender->address.family) * UINT64_C(0x9e3779b97f4a7c15);
     hash = ((hash ^ hash >> 32) + high) * UINT64_C(0xd6e8feb86659fd93);
     return (uint32_t)(hash >> 40) & (PLACES - 1);
 }
 
-int accounts_find(struct accounts *a, const struct address *sender, uint32_t *index)
+static void open_account(struct accounts *a, const struct sender *sender)
 {
-    if (a->last < a->count && is_of(&a->account[a->last], sender)) {
+    struct account *account = &a->account[a->count];
+    *account = (struct account){.address = sender->address};
+    if (sender->name.len > 0) {
+        size_t size = sender->name.len < LIMIT_SENDER_BYTES ? sender->name.len : LIMIT_SENDER_BYTES;
+        memcpy(a->name[a->count], sender->name.at, size);
+        account->name_bytes = (uint32_t)size;
+    }
+    a->count++;
+}
+
+int accounts_find(struct accounts *a, const struct sender *sender, uint32_t *index)
+{
+    if (a->last < a->count && is_of(a, a->last, sender)) {
         *index = a->last;
         return 0;
     }
     uint32_t place = first_place(sender);
-    while (a->place[place] != 0 && !is_of(&a->account[a->place[place] - 1], sender)) {
+    while (a->place[place] != 0 && !is_of(a, a->place[place] - 1u, sender)) {
         place = (place + 1) & (PLACES - 1);
     }
     if (a->place[place] == 0) {
         if (a->count == LIMIT_SENDERS) {
             return -1;
         }
-        a->account[a->count] = (struct account){.sender = *sender};
-        a->place[place] = (uint16_t)++a->count;
+        open_account(a, sender);
+        a->place[place] = (uint16_t)a->count;
     }
     *index = a->last = a->place[place] - 1u;
     return 0;
@@ -95,8 +121,12 @@ void accounts_encode(const struct accounts *a, struct pack *out)
                 rejected[count++] = account->rejected[k];
             }
         }
-        address_text(&account->sender, sender);
-        struct account_message m = {.sender = slice_of(sender),
+        struct slice name = {a->name[i], account->name_bytes};
+        if (name.len == 0) {
+            address_text(&account->address, sender);
+            name = slice_of(sender);
+        }
+        struct account_message m = {.sender = name,
                                     .datagrams = account->datagrams,
                                     .accepted = account->accepted,
                                     .exceptions = account->exceptions,

@@ -16,9 +16,16 @@
 /* "time.past", ..., "sender". */
 const char *account_reason_name(uint32_t reason);
 
+/* Who sent: an address, or, where that has no family, a name of at most LIMIT_SENDER_BYTES. */
+struct sender {
+    struct address address;
+    struct slice name;
+};
+
 /* datagrams = accepted + exceptions + the sum of rejected. */
 struct account {
-    struct address sender;
+    struct address address;
+    uint32_t name_bytes; /* 0: the sender is an address */
     uint64_t datagrams, accepted, exceptions;
     uint64_t records; /* in the batch these accounts go with */
     uint64_t rejected[ACCOUNT_REASONS];
@@ -32,7 +39,7 @@ void accounts_free(struct accounts **a);
 
 /* The sender's account, opened when it has none: 0 and its index, or -1 when all LIMIT_SENDERS are
  * taken. */
-int accounts_find(struct accounts *a, const struct address *sender, uint32_t *index);
+int accounts_find(struct accounts *a, const struct sender *sender, uint32_t *index);
 struct account *accounts_at(struct accounts *a, uint32_t index);
 uint32_t accounts_count(const struct accounts *a);
 

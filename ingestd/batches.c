@@ -12,6 +12,11 @@ struct open_batch {
     int64_t received_us; /* since 1970 */
 };
 
+/* Datagrams up to one of them, and how many of these were delivered by senders with names. */
+struct told {
+    uint64_t datagrams, delivered;
+};
+
 struct batches {
     struct outbox *outbox;
     struct batches_limits limits;
@@ -23,10 +28,10 @@ struct batches {
     struct open_batch rejects;
     struct accounts *accounts;  /* go with the batch closed next; with that of records if open */
     struct open_batch reckoned; /* open: there are accounts or drops that no batch has taken */
-    struct address sender;      /* of the datagram at hand */
-    uint64_t datagrams;         /* told so far, that one included */
-    uint64_t handed_over;       /* of them, accounted for in batches closed */
-    uint64_t records_from;      /* how many came before those whose records are in the open batch */
+    struct sender sender;       /* of the datagram at hand */
+    struct told told;           /* so far, that one included */
+    struct told handed_over;    /* of them, accounted for in batches closed */
+    struct told records_from;   /* what came before those whose records are in the open batch */
     uint64_t dropped;           /* by the kernel, in all */
     uint64_t dropped_told;      /* of them, in batches closed */
     struct pack frame;          /* where a records frame is put together */
@@ -95,7 +100,7 @@ static void hand_over(struct batches *b, struct window_batch *batch, bool with_a
         if (with_accounts) {
             accounts_clear(b->accounts);
             b->dropped_told = b->dropped;
-            b->handed_over = b->datagrams;
+            b->handed_over = b->told;
             b->reckoned.open = false;
         }
         return;
@@ -196,12 +201,13 @@ static uint32_t find_account(struct batches *b)
     return index;
 }
 
-void batches_datagram(struct batches *b, const struct address *sender, enum datagram_fate fate,
+void batches_datagram(struct batches *b, const struct sender *sender, enum datagram_fate fate,
                       uint32_t reason, int64_t received_us, int64_t now_us)
 {
     b->sender = *sender;
     struct account *account = accounts_at(b->accounts, find_account(b));
-    b->datagrams++;
+    b->told.datagrams++;
+    b->told.delivered += sender->name.len > 0;
     account->datagrams++;
     switch (fate) {
     case DATAGRAM_ACCEPTED:
@@ -242,7 +248,10 @@ int batches_add(struct batches *b, const struct schema_message *schema,
     }
     accounts_at(b->accounts, account)->records++;
     open_now(&b->reckoned, received_us, now_us);
-    b->records_from = b->records.open ? b->records_from : b->datagrams - 1;
+    if (!b->records.open) {
+        b->records_from = (struct told){b->told.datagrams - 1,
+                                        b->told.delivered - (b->sender.name.len > 0 ? 1 : 0)};
+    }
     open_now(&b->records, received_us, now_us);
     if (batch_writer_count(b->writer) >= b->limits.records ||
         batch_writer_size(b->writer) >= BATCH_BYTES) {
@@ -289,8 +298,15 @@ int batches_reject(struct batches *b, const struct reject_message *reject, int64
 struct batches_counts batches_counts(const struct batches *b)
 {
     struct batches_counts counts = b->counts;
+    bool partly = b->records.open && b->records_from.datagrams < b->handed_over.datagrams;
+    struct told whole = partly ? b->records_from : b->handed_over;
     counts.dropped = b->dropped_told;
-    counts.datagrams =
-        b->records.open && b->records_from < b->handed_over ? b->records_from : b->handed_over;
+    counts.datagrams = whole.datagrams;
+    counts.delivered = whole.delivered;
     return counts;
+}
+
+uint64_t batches_told(const struct batches *b)
+{
+    return b->told.datagrams;
 }

@@ -31,6 +31,7 @@ struct batches_counts {
     uint64_t closed;
     uint64_t lost, records_lost; /* for want of memory */
     uint64_t datagrams;          /* in batches closed with all of their records */
+    uint64_t delivered;          /* of them, from senders with names */
     uint64_t dropped;            /* by the kernel, told in batches closed */
 };
 
@@ -49,9 +50,10 @@ enum datagram_fate {
 
 /*
  * Accounts for a datagram that came at received_us (since 1970); reason is one of accounts.h when
- * it was rejected. The records added next are its sender's.
+ * it was rejected. The records added next are its sender's; a name must be valid until they are
+ * added. What was delivered counts as a datagram.
  */
-void batches_datagram(struct batches *b, const struct address *sender, enum datagram_fate fate,
+void batches_datagram(struct batches *b, const struct sender *sender, enum datagram_fate fate,
                       uint32_t reason, int64_t received_us, int64_t now_us);
 
 /* How many datagrams the kernel has dropped in all: what is new of it goes with the next batch. */
@@ -72,5 +74,9 @@ int64_t batches_close_old(struct batches *b, int64_t now_us);
 void batches_close_all(struct batches *b);
 
 struct batches_counts batches_counts(const struct batches *b);
+
+/* How many datagrams were told, the last one included: it is in closed batches once `datagrams` of
+ * the counts is as many. */
+uint64_t batches_told(const struct batches *b);
 
 #endif

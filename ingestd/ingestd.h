@@ -17,6 +17,7 @@ struct settings {
     int64_t past_limit_s, future_limit_s;
     int64_t rejects_per_second, reject_head_bytes;
     int64_t max_depth, max_values, max_string_bytes, max_rows;
+    int64_t body_bytes, body_values, body_rows;
 };
 extern struct settings settings;
 
@@ -32,6 +33,11 @@ extern struct settings settings;
     COUNTER(ACCEPTED_RESULTS, "accepted.results")                                                  \
     COUNTER(ACCEPTED_RECORDS, "accepted.records")                                                  \
     COUNTER(EXCEPTIONS, "exceptions")                                                              \
+    COUNTER(DELIVERIES_KEPT, "deliveries.kept")                                                    \
+    COUNTER(DELIVERIES_REFUSED, "deliveries.refused")                                              \
+    COUNTER(DELIVERIES_BUSY, "deliveries.busy")                                                    \
+    COUNTER(DELIVERIES_MALFORMED, "deliveries.malformed")                                          \
+    COUNTER(DELIVERIES_WAITING, "deliveries.waiting")                                              \
     COUNTER(REJECTS_KEPT, "rejects.kept")                                                          \
     COUNTER(REJECTS_NOT_KEPT, "rejects.not_kept")                                                  \
     COUNTER(BATCHES_CLOSED, "batches.closed")                                                      \

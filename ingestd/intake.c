@@ -1,15 +1,19 @@
-/* From a datagram to records or to a reject. */
+/* From a datagram or a body to records or to a reject. */
 #include "ingestd/intake.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/log.h"
 
+/* A tree of the most values a body may have, its strings, its records. */
+#define BODY_ARENA_BYTES ((size_t)160 * 1024 * 1024)
+
 struct intake {
     const struct record_types *types;
     struct batches *batches;
-    struct arena *arena; /* for one datagram */
-    struct result_limits limits;
+    struct arena *arena, *body_arena; /* for one datagram, one body */
+    struct result_limits limits, body_limits;
     struct prefix *allowed;
     size_t allowed_count; /* 0: everybody */
     /* The text of the last sender: datagrams tend to come several from one. */
@@ -26,7 +30,8 @@ struct intake *intake_new(const struct record_types *types, struct batches *batc
     i->types = types;
     i->batches = batches;
     i->arena = arena_new(RESULT_ARENA_BYTES);
-    if (i->arena == NULL) {
+    i->body_arena = arena_new(BODY_ARENA_BYTES);
+    if (i->arena == NULL || i->body_arena == NULL) {
         intake_free(&i);
     }
     return i;
@@ -36,6 +41,7 @@ void intake_free(struct intake **i)
 {
     if (*i != NULL) {
         arena_free(&(*i)->arena);
+        arena_free(&(*i)->body_arena);
         free((*i)->allowed);
         free(*i);
         *i = NULL;
@@ -70,6 +76,9 @@ int intake_configure(struct intake *i, const struct settings *s)
         .past_us = s->past_limit_s * 1000000,
         .future_us = s->future_limit_s * 1000000,
     };
+    i->body_limits = i->limits;
+    i->body_limits.json.nodes = (uint32_t)s->body_values;
+    i->body_limits.rows = (uint32_t)s->body_rows;
     return set_allowed(i, &s->allow);
 }
 
@@ -83,31 +92,86 @@ static bool is_allowed(const struct intake *i, const struct address *sender)
     return i->allowed_count == 0;
 }
 
-static void refuse_input(struct intake *i, const struct udp_datagram *d,
-                         const struct refusal *refusal, int64_t now_us)
+/* What was received, whichever way. */
+struct received {
+    struct slice bytes;
+    int64_t received_us;
+    struct sender sender; /* who is accountable */
+    const char *from;     /* the same with the port, where there is one */
+    struct slice place;   /* in front of each detail */
+};
+
+static void refuse_input(struct intake *i, const struct received *r, const struct refusal *refusal,
+                         int64_t now_us)
 {
     static struct log_limit said;
-    char sender[64];
-    bool six = d->sender.family == 6;
+    char detail[LIMIT_TEXT_BYTES + 1];
     size_t most = (size_t)settings.reject_head_bytes;
-    snprintf(sender, sizeof sender, "%s%s%s:%u", six ? "[" : "", i->sender_text, six ? "]" : "",
-             (unsigned)d->port);
+    snprintf(detail, sizeof detail, "%.*s%s%s", (int)r->place.len, r->place.at,
+             r->place.len > 0 ? ": " : "", refusal->detail);
     counters[COUNT_REJECTED + refusal->reason]++;
     if (log_allowed(&said, 5)) {
-        log_warn("input.rejected", "sender=%s reason=%s bytes=%zu detail=\"%s\"", sender,
-                 result_reason_name(refusal->reason), d->bytes.len, refusal->detail);
+        log_warn("input.rejected", "sender=\"%s\" reason=%s bytes=%zu detail=\"%s\"", r->from,
+                 result_reason_name(refusal->reason), r->bytes.len, detail);
     }
     struct reject_message reject = {
         .reason = slice_of(result_reason_name(refusal->reason)),
-        .detail = slice_of(refusal->detail),
-        .sender = slice_of(sender),
-        .received_us = d->received_us,
-        .size_bytes = d->bytes.len,
-        .head = {d->bytes.at, d->bytes.len < most ? d->bytes.len : most},
+        .detail = slice_of(detail),
+        .sender = slice_of(r->from),
+        .received_us = r->received_us,
+        .size_bytes = r->bytes.len,
+        .head = {r->bytes.at, r->bytes.len < most ? r->bytes.len : most},
     };
     int rc = batches_reject(i->batches, &reject, now_us);
     counters[rc == 0 ? COUNT_REJECTS_KEPT : COUNT_REJECTS_NOT_KEPT]++;
 }
+
+static void account(struct intake *i, const struct received *r, enum datagram_fate fate,
+                    uint32_t reason, int64_t now_us)
+{
+    static const enum counter counter[] = {[DATAGRAM_ACCEPTED] = COUNT_DATAGRAMS_ACCEPTED,
+                                           [DATAGRAM_EXCEPTION] = COUNT_DATAGRAMS_EXCEPTIONS,
+                                           [DATAGRAM_REJECTED] = COUNT_DATAGRAMS_REJECTED};
+    counters[counter[fate]]++;
+    batches_datagram(i->batches, &r->sender, fate, reason, r->received_us, now_us);
+}
+
+/* What was read out of it: accounted for, and into the batches. */
+static struct intake_outcome take_set(struct intake *i, const struct received *r,
+                                      const struct result_set *set, int64_t now_us)
+{
+    struct intake_outcome out = {.exceptions = set->exceptions, .reason = "", .detail = ""};
+    counters[COUNT_EXCEPTIONS] += set->exceptions;
+    if (set->results != NULL) {
+        account(i, r, DATAGRAM_ACCEPTED, 0, now_us);
+    } else if (set->refusals != NULL) {
+        account(i, r, DATAGRAM_REJECTED, set->refusals->reason, now_us);
+    } else {
+        account(i, r, DATAGRAM_EXCEPTION, 0, now_us);
+    }
+    for (const struct result *one = set->results; one != NULL; one = one->next) {
+        counters[COUNT_ACCEPTED_RESULTS]++;
+        out.results++;
+        out.records += one->count;
+        for (uint32_t k = 0; k < one->count; k++) {
+            if (batches_add(i->batches, &one->schema, &one->records[k], r->received_us, now_us) ==
+                0) {
+                counters[COUNT_ACCEPTED_RECORDS]++;
+            }
+        }
+    }
+    for (const struct refusal *f = set->refusals; f != NULL; f = f->next) {
+        refuse_input(i, r, f, now_us);
+        out.rejected++;
+    }
+    if (set->refusals != NULL) {
+        out.reason = result_reason_name(set->refusals->reason);
+        out.detail = set->refusals->detail;
+    }
+    return out;
+}
+
+/* ---- datagrams ---- */
 
 static void name_sender(struct intake *i, const struct address *sender)
 {
@@ -117,47 +181,75 @@ static void name_sender(struct intake *i, const struct address *sender)
     }
 }
 
-static void account(struct intake *i, const struct udp_datagram *d, enum datagram_fate fate,
-                    uint32_t reason, int64_t now_us)
-{
-    static const enum counter counter[] = {[DATAGRAM_ACCEPTED] = COUNT_DATAGRAMS_ACCEPTED,
-                                           [DATAGRAM_EXCEPTION] = COUNT_DATAGRAMS_EXCEPTIONS,
-                                           [DATAGRAM_REJECTED] = COUNT_DATAGRAMS_REJECTED};
-    counters[counter[fate]]++;
-    batches_datagram(i->batches, &d->sender, fate, reason, d->received_us, now_us);
-}
-
 void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us)
 {
+    char from[ADDRESS_TEXT_SIZE + 16];
+    bool six = d->sender.family == 6;
+    struct received r = {.bytes = d->bytes,
+                         .received_us = d->received_us,
+                         .sender = {.address = d->sender},
+                         .from = from};
     counters[COUNT_RECEIVED_DATAGRAMS]++;
     counters[COUNT_RECEIVED_BYTES] += d->bytes.len;
     if (!is_allowed(i, &d->sender)) {
         counters[COUNT_REJECTED_SENDER]++;
-        account(i, d, DATAGRAM_REJECTED, ACCOUNT_SENDER_REFUSED, now_us);
+        account(i, &r, DATAGRAM_REJECTED, ACCOUNT_SENDER_REFUSED, now_us);
         return;
     }
     name_sender(i, &d->sender);
-    struct result_origin origin = {slice_of(i->sender_text), d->received_us};
+    struct result_origin origin = {.sender = slice_of(i->sender_text), .now_us = d->received_us};
     struct result_set set;
     arena_reset(i->arena);
     result_read(i->arena, d->bytes, i->types, &i->limits, &origin, &set);
-    counters[COUNT_EXCEPTIONS] += set.exceptions;
-    if (set.results != NULL) {
-        account(i, d, DATAGRAM_ACCEPTED, 0, now_us);
-    } else if (set.refusals != NULL) {
-        account(i, d, DATAGRAM_REJECTED, set.refusals->reason, now_us);
-    } else {
-        account(i, d, DATAGRAM_EXCEPTION, 0, now_us);
+    if (set.refusals != NULL) {
+        snprintf(from, sizeof from, "%s%s%s:%u", six ? "[" : "", i->sender_text, six ? "]" : "",
+                 (unsigned)d->port);
     }
-    for (struct result *r = set.results; r != NULL; r = r->next) {
-        counters[COUNT_ACCEPTED_RESULTS]++;
-        for (uint32_t k = 0; k < r->count; k++) {
-            if (batches_add(i->batches, &r->schema, &r->records[k], d->received_us, now_us) == 0) {
-                counters[COUNT_ACCEPTED_RECORDS]++;
-            }
+    take_set(i, &r, &set, now_us);
+}
+
+/* ---- bodies ---- */
+
+/* The globs of record types that may come; one that is none matches nothing. */
+static uint32_t compile_allowed(const struct deliver_message *d, struct pattern *patterns)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < d->allowed_count; k++) {
+        if (d->allowed[k].at != NULL &&
+            pattern_compile(d->allowed[k], false, &patterns[count]) == 0) {
+            count++;
         }
     }
-    for (const struct refusal *f = set.refusals; f != NULL; f = f->next) {
-        refuse_input(i, d, f, now_us);
+    return count;
+}
+
+struct intake_outcome intake_delivery(struct intake *i, const struct deliver_message *d,
+                                      struct slice body, int64_t now_us)
+{
+    static const char *const doors[] = {[DOOR_HTTPS] = "https:", [DOOR_FILE] = "file:"};
+    char name[LIMIT_SENDER_BYTES + 1];
+    struct pattern allowed[LIMIT_ALLOWED];
+    struct result_origin origin = {
+        .sender = d->sender, .now_us = d->received_us, .allowed = allowed};
+    struct result_set set = {0};
+    struct refusal too_long = {RESULT_LENGTH, "", NULL};
+    origin.allowed_count = compile_allowed(d, allowed);
+    snprintf(name, sizeof name, "%s%.*s", doors[d->door], (int)d->sender.len, d->sender.at);
+    struct received r = {.bytes = body,
+                         .received_us = d->received_us,
+                         .sender = {.name = slice_of(name)},
+                         .from = name,
+                         .place = d->place};
+    counters[COUNT_RECEIVED_DATAGRAMS]++;
+    counters[COUNT_RECEIVED_BYTES] += body.len;
+    arena_reset(i->body_arena);
+    if (body.len > (size_t)settings.body_bytes) {
+        const char *text = arena_printf(i->body_arena, "expected at most %zu bytes, found %zu",
+                                        (size_t)settings.body_bytes, body.len);
+        too_long.detail = text == NULL ? "expected fewer bytes" : text;
+        set.refusals = &too_long;
+    } else {
+        result_read(i->body_arena, body, i->types, &i->body_limits, &origin, &set);
     }
+    return take_set(i, &r, &set, now_us);
 }

@@ -1,4 +1,5 @@
-/* What happens to one datagram: may its sender speak, what is in it, into which batch it goes. */
+/* What happens to one datagram, or one body that was delivered: may its sender speak, what is in
+ * it, into which batch it goes. */
 #ifndef EZREPO_INGESTD_INTAKE_H
 #define EZREPO_INGESTD_INTAKE_H
 
@@ -20,5 +21,20 @@ int intake_configure(struct intake *i, const struct settings *s);
 
 /* Handles one datagram; counts what it was. now_us is of a clock that never steps. */
 void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us);
+
+/* What became of a body. */
+struct intake_outcome {
+    uint32_t results, records, exceptions;
+    uint32_t rejected;  /* results, or the body as a whole */
+    const char *reason; /* of the first that was rejected; "" without one */
+    const char *detail; /* the same; valid until the next datagram or body */
+};
+
+/*
+ * Handles one body: it counts and is accounted for as a datagram is, under the name of its door and
+ * its sender.
+ */
+struct intake_outcome intake_delivery(struct intake *i, const struct deliver_message *d,
+                                      struct slice body, int64_t now_us);
 
 #endif

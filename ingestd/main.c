@@ -54,6 +54,10 @@ static const struct config_option options[] = {
     INTEGER(max_string_bytes, "65507", 16, LIMIT_VALUE_BYTES, true,
             "length of one string or number in a datagram"),
     INTEGER(max_rows, "2048", 1, 65536, true, "result rows in a datagram"),
+    INTEGER(body_bytes, "1048576", 1024, LIMIT_BODY_BYTES, true,
+            "bytes of a body that is delivered over HTTPS, or of a result in a file"),
+    INTEGER(body_values, "262144", 16, 1000000, true, "JSON values in such a body"),
+    INTEGER(body_rows, "16384", 1, 1000000, true, "result rows in such a body"),
     CONFIG_END};
 
 #define COUNTER_NAME(constant, name)  name,

@@ -435,10 +435,27 @@ static int check_lengths(struct reader *r, const struct record_message *c)
     return 0;
 }
 
+/* Whether this type may come from there; its length is looked at before all of it is compared. */
+static int check_allowed(struct reader *r, struct slice type)
+{
+    char label[sizeof LABEL_COLLECT + LIMIT_DIMENSION_BYTES];
+    if (r->origin->allowed == NULL || type.len > LIMIT_DIMENSION_BYTES) {
+        return 0;
+    }
+    int n = snprintf(label, sizeof label, LABEL_COLLECT "%.*s", (int)type.len, type.at);
+    for (uint32_t i = 0; i < r->origin->allowed_count; i++) {
+        if (pattern_matches(&r->origin->allowed[i], (struct slice){label, (size_t)n})) {
+            return 0;
+        }
+    }
+    return refuse(r, RESULT_DENIED, "not authorized to use the capability %.*s",
+                  EXCERPT(slice_of(label)));
+}
+
 static int read_dimensions(struct reader *r, struct reading *g)
 {
     struct record_message *c = &g->common;
-    if (read_type(r, g) == -1) {
+    if (read_type(r, g) == -1 || check_allowed(r, c->type) == -1) {
         return -1;
     }
     struct slice probe = metadatum(g, "System_ID");

@@ -10,6 +10,7 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/message.h"
+#include "common/pattern.h"
 #include "common/record_types.h"
 
 /* Why input is refused: REASON(constant, name of the counter after "rejected."). */
@@ -26,6 +27,7 @@
     REASON(PAST, "time.past")     /* before the bound */                                           \
     REASON(FUTURE, "time.future") /* after the bound */                                            \
     REASON(TYPE, "type")          /* neither columns nor label tell the record type */             \
+    REASON(DENIED, "denied")      /* who delivers may not deliver this record type */              \
     REASON(LENGTH, "length")      /* a dimension, label, value longer than allowed */              \
     REASON(NUL, "nul")            /* U+0000 in a string that would be stored */                    \
     REASON(MEMORY, "memory")      /* more than one message may take */
@@ -47,6 +49,9 @@ struct result_limits {
 struct result_origin {
     struct slice sender; /* the probe of results that name none */
     int64_t now_us;
+    /* Globs, one of which LABEL_COLLECT + the record type must match; NULL: any type. */
+    const struct pattern *allowed;
+    uint32_t allowed_count;
 };
 
 /* A result whose rows became records; `schema` in each record is left to the batch writer. */

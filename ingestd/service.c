@@ -13,6 +13,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "ingestd/batches.h"
+#include "ingestd/delivery.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/intake.h"
 #include "ingestd/keeper.h"
@@ -44,6 +45,7 @@ static struct {
     struct batches *batches;
     struct intake *intake;
     struct push *push;
+    struct delivery *delivery;
     bool reading;          /* the sockets are in the loop */
     bool blocked;          /* a batch waits for a classifyd to take it */
     bool age_timer;        /* is running */
@@ -114,7 +116,11 @@ static void commit_now(void)
     self.committed_us = daemon_clock_us();
     self.spool_failed = outbox_commit(self.outbox) == -1;
     if (!outbox_has_new(self.outbox)) {
-        tally_spooled(self.tally, made.datagrams, made.dropped);
+        tally_spooled(self.tally, made.datagrams - made.delivered, made.dropped);
+        delivery_committed(self.delivery, &made);
+    }
+    if (self.spool_failed) {
+        delivery_give_up(self.delivery);
     }
 }
 
@@ -221,6 +227,29 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
     return 0;
 }
 
+/* ---- deliveries ---- */
+
+/* Why nothing can be taken that is answered for; NULL when it can. */
+static const char *why_busy(void)
+{
+    if (outbox_room(self.outbox) == OUTBOX_MEMORY_FULL && !self.spool_failed) {
+        batches_close_all(self.batches);
+        commit_now();
+    }
+    return self.spool_failed                                ? "the spool cannot be written"
+           : outbox_room(self.outbox) == OUTBOX_SPOOL_FULL  ? "the spool is full"
+           : outbox_room(self.outbox) == OUTBOX_MEMORY_FULL ? "memory is full"
+                                                            : NULL;
+}
+
+static int on_deliveries(zloop_t *loop, zsock_t *socket, void *context)
+{
+    (void)loop, (void)socket, (void)context;
+    delivery_receive(self.delivery, why_busy, daemon_clock_us());
+    close_old_batches();
+    return 0;
+}
+
 /* ---- draining ---- */
 
 static bool all_read(void)
@@ -276,7 +305,8 @@ static void finish(void)
 static void finish_when_drained(void)
 {
     if (daemon_clock_us() >= self.drained_by_us ||
-        (all_read() && (self.kept || outbox_state(self.outbox).batches == 0))) {
+        (all_read() && delivery_waiting(self.delivery) == 0 &&
+         (self.kept || outbox_state(self.outbox).batches == 0))) {
         finish();
     }
 }
@@ -338,6 +368,7 @@ void service_drain(void)
     self.kept = keeper_now(self.keeper) != KEEPER_NONE;
     self.drained_by_us = daemon_clock_us() + (self.kept ? KEPT_READ_US : settings.drain_ms * 1000);
     stop_reading("draining");
+    zloop_reader_end(self.loop, delivery_socket(self.delivery));
     if (!self.kept) {
         udp_refuse_new(self.udp);
     }
@@ -346,6 +377,16 @@ void service_drain(void)
 }
 
 /* ---- the rest of the loop ---- */
+
+static int on_synced(zloop_t *loop, zmq_pollitem_t *item, void *context)
+{
+    (void)loop, (void)item, (void)context;
+    delivery_synced(self.delivery);
+    if (daemon_draining()) {
+        go_on();
+    }
+    return 0;
+}
 
 static int on_acks(zloop_t *loop, zsock_t *socket, void *context)
 {
@@ -579,10 +620,14 @@ int service_start(zloop_t *loop)
         return -1;
     }
     self.push = push_new(self.outbox, self.found.instance);
-    if (self.push == NULL) {
+    self.delivery = delivery_new(self.intake, self.batches, self.spool);
+    if (self.push == NULL || self.delivery == NULL) {
         return -1;
     }
+    zmq_pollitem_t synced = {.fd = spool_synced_fd(self.spool), .events = ZMQ_POLLIN};
     if (zloop_reader(loop, push_acks_socket(self.push), on_acks, NULL) == -1 ||
+        zloop_reader(loop, delivery_socket(self.delivery), on_deliveries, NULL) == -1 ||
+        zloop_poller(loop, &synced, on_synced, NULL) == -1 ||
         zloop_timer(loop, CARE_MS, 0, on_care, NULL) == -1 ||
         zloop_timer(loop, (size_t)settings.spool_sync_ms, 0, on_sync, NULL) == -1) {
         log_error("ingestd.loop", "error=\"out of memory\"");
@@ -641,7 +686,7 @@ static void tell_spool(const struct outbox_state *held)
 
 void service_tick(void)
 {
-    if (self.push == NULL) {
+    if (self.delivery == NULL) {
         return;
     }
     struct outbox_state held = outbox_state(self.outbox);
@@ -657,6 +702,7 @@ void service_tick(void)
     counters[COUNT_BATCHES_ACKNOWLEDGED] = pushed.acknowledged;
     counters[COUNT_RECORDS_ACKNOWLEDGED] = pushed.records_acknowledged;
     counters[COUNT_ACKS_REFUSED] = pushed.acks_refused;
+    counters[COUNT_DELIVERIES_WAITING] = delivery_waiting(self.delivery);
     counters[COUNT_HELD_BATCHES] = held.batches;
     counters[COUNT_HELD_RECORDS] = held.records;
     counters[COUNT_HELD_REJECTS] = held.rejects;
@@ -670,6 +716,7 @@ void service_tick(void)
 void service_stop(void)
 {
     push_free(&self.push);
+    delivery_free(&self.delivery);
     intake_free(&self.intake);
     batches_free(&self.batches);
     if (self.outbox != NULL) {

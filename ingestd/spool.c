@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "common/log.h"
-#include "ingestd/spool_keeper.h"
 
 /* The log is copied when it has become so long. */
 #define LOG_BYTES ((uint64_t)32 * 1024 * 1024)
@@ -20,6 +19,7 @@ struct spool {
     uint64_t rows, payload_bytes;
     uint64_t rows_added, rows_removed, payload_added; /* in the transaction under way */
     bool unsynced;                                    /* something was committed since */
+    uint64_t sync;                                    /* the last that was asked for */
     uint64_t commits, write_errors;
     bool failing, read_failing;
     char fault[240];
@@ -189,16 +189,24 @@ void spool_read_end(struct spool *s)
     spool_file_read_end(s->file);
 }
 
-void spool_sync(struct spool *s)
+uint64_t spool_sync(struct spool *s)
 {
     if (s->unsynced) {
         s->unsynced = false;
-        if (spool_file_log_bytes(s->file) >= LOG_BYTES) {
-            spool_keeper_copy(s->keeper);
-        } else {
-            spool_keeper_sync(s->keeper);
-        }
+        s->sync = spool_file_log_bytes(s->file) >= LOG_BYTES ? spool_keeper_copy(s->keeper)
+                                                             : spool_keeper_sync(s->keeper);
     }
+    return s->sync;
+}
+
+int spool_synced_fd(const struct spool *s)
+{
+    return spool_keeper_fd(s->keeper);
+}
+
+struct spool_synced spool_synced(struct spool *s)
+{
+    return spool_keeper_synced(s->keeper);
 }
 
 void spool_shrink(struct spool *s)

@@ -6,6 +6,7 @@
 #define EZREPO_INGESTD_SPOOL_H
 
 #include "ingestd/spool_file.h"
+#include "ingestd/spool_keeper.h"
 #include "ingestd/spool_start.h"
 
 struct spool;
@@ -56,8 +57,14 @@ int spool_tell(struct spool *s, uint64_t oldest, uint64_t next);
 enum spool_result spool_read(struct spool *s, uint64_t sequence, struct window_batch *batch);
 void spool_read_end(struct spool *s);
 
-/* Has what was committed synced, if anything was; copies the log when it is long. Does not wait. */
-void spool_sync(struct spool *s);
+/*
+ * Has what was committed synced, if anything was; copies the log when it is long. Does not wait:
+ * the number returned is synced when spool_synced() says so, which has news when its descriptor is
+ * readable.
+ */
+uint64_t spool_sync(struct spool *s);
+int spool_synced_fd(const struct spool *s);
+struct spool_synced spool_synced(struct spool *s);
 
 /* When nothing is in it: gives the room back. */
 void spool_shrink(struct spool *s);

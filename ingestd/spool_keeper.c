@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
@@ -22,6 +24,10 @@ struct spool_keeper {
     pthread_mutex_t mutex;
     pthread_cond_t wake;
     bool sync, copy, quit; /* asked for */
+    uint64_t asked;        /* how often */
+    struct spool_synced done;
+    bool broken; /* the thread's: a sync failed, and the log has not been copied as a whole since */
+    int news;    /* eventfd */
     struct spool_keeper_counts counts;
 };
 
@@ -42,17 +48,27 @@ static int copy_log(struct spool_keeper *k)
     if (rc == SQLITE_OK) {
         rc = sqlite3_wal_checkpoint_v2(k->db, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL);
     }
-    return rc == SQLITE_BUSY ? SQLITE_OK : rc; /* it will be asked for again */
+    return rc;
 }
 
-static void work(struct spool_keeper *k, bool copy)
+/*
+ * Requests up to this number. After a sync that failed, what follows in the log is as unsafe as
+ * what could not be synced, also when the next sync succeeds: until all was copied out of it.
+ */
+static void work(struct spool_keeper *k, bool copy, uint64_t request)
 {
     static struct log_limit said;
+    static const uint64_t one = 1;
     int64_t began_us = daemon_clock_us();
     int rc = sync_log(k);
     int64_t took_us = daemon_clock_us() - began_us;
+    k->broken = k->broken || rc != SQLITE_OK;
+    bool safe = !k->broken;
+    copy = copy || k->broken;
     if (rc == SQLITE_OK && copy) {
         rc = copy_log(k);
+        k->broken = k->broken && rc != SQLITE_OK;
+        rc = rc == SQLITE_BUSY ? SQLITE_OK : rc; /* it will be asked for again */
     }
     if (rc != SQLITE_OK && log_allowed(&said, 2)) {
         log_error("spool.sync",
@@ -67,7 +83,11 @@ static void work(struct spool_keeper *k, bool copy)
     if ((uint64_t)took_us > k->counts.longest_sync_us) {
         k->counts.longest_sync_us = (uint64_t)took_us;
     }
+    *(safe ? &k->done.synced : &k->done.failed) = request;
     pthread_mutex_unlock(&k->mutex);
+    if (write(k->news, &one, sizeof one) == -1) {
+        log_errno("spool.news", "effect=\"those who wait for it are told with the next one\"");
+    }
 }
 
 static void *keep(void *context)
@@ -82,9 +102,10 @@ static void *keep(void *context)
             break; /* all that was asked for is done */
         }
         bool copy = k->copy;
+        uint64_t request = k->asked;
         k->sync = k->copy = false;
         pthread_mutex_unlock(&k->mutex);
-        work(k, copy);
+        work(k, copy, request);
         pthread_mutex_lock(&k->mutex);
     }
     pthread_mutex_unlock(&k->mutex);
@@ -106,7 +127,7 @@ struct spool_keeper *spool_keeper_new(const char *file)
 {
     struct spool_keeper *k = calloc(1, sizeof *k);
     int rc = SQLITE_NOMEM;
-    if (k != NULL) {
+    if (k != NULL && (k->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) != -1) {
         rc = sqlite3_open_v2(file, &k->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
     }
     if (rc == SQLITE_OK) {
@@ -128,6 +149,9 @@ struct spool_keeper *spool_keeper_new(const char *file)
     log_error("spool.keeper", "file=%s error=\"%s\"", file, sqlite3_errstr(rc));
     if (k != NULL) {
         sqlite3_close(k->db);
+        if (k->news != -1) {
+            close(k->news);
+        }
         free(k);
     }
     return NULL;
@@ -147,27 +171,47 @@ void spool_keeper_free(struct spool_keeper **k)
     pthread_mutex_destroy(&(*k)->mutex);
     sqlite3_db_config((*k)->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_close((*k)->db);
+    close((*k)->news);
     free(*k);
     *k = NULL;
 }
 
-static void ask(struct spool_keeper *k, bool copy)
+static uint64_t ask(struct spool_keeper *k, bool copy)
 {
     pthread_mutex_lock(&k->mutex);
     k->sync = true;
     k->copy = k->copy || copy;
+    uint64_t request = ++k->asked;
     pthread_cond_signal(&k->wake);
     pthread_mutex_unlock(&k->mutex);
+    return request;
 }
 
-void spool_keeper_sync(struct spool_keeper *k)
+uint64_t spool_keeper_sync(struct spool_keeper *k)
 {
-    ask(k, false);
+    return ask(k, false);
 }
 
-void spool_keeper_copy(struct spool_keeper *k)
+uint64_t spool_keeper_copy(struct spool_keeper *k)
 {
-    ask(k, true);
+    return ask(k, true);
+}
+
+int spool_keeper_fd(const struct spool_keeper *k)
+{
+    return k->news;
+}
+
+struct spool_synced spool_keeper_synced(struct spool_keeper *k)
+{
+    uint64_t news;
+    if (read(k->news, &news, sizeof news) == -1) {
+        news = 0; /* there is none; what was told before still holds */
+    }
+    pthread_mutex_lock(&k->mutex);
+    struct spool_synced done = k->done;
+    pthread_mutex_unlock(&k->mutex);
+    return done;
 }
 
 struct spool_keeper_counts spool_keeper_counts(struct spool_keeper *k)

@@ -24,9 +24,21 @@ struct spool_keeper *spool_keeper_new(const char *file);
 /* Ends what is under way, and the thread. */
 void spool_keeper_free(struct spool_keeper **k);
 
-/* All that is committed by now is to be synced, or also copied; several calls may be one work. */
-void spool_keeper_sync(struct spool_keeper *k);
-void spool_keeper_copy(struct spool_keeper *k);
+/*
+ * All that is committed by now is to be synced, or also copied; several calls may be one work.
+ * Returns the request's number, from 1, for spool_keeper_synced().
+ */
+uint64_t spool_keeper_sync(struct spool_keeper *k);
+uint64_t spool_keeper_copy(struct spool_keeper *k);
+
+/* Readable when there is news of requests; spool_keeper_synced() takes them. */
+int spool_keeper_fd(const struct spool_keeper *k);
+
+/* Requests up to `failed` were not all fulfilled; of those after it, all up to `synced` were. */
+struct spool_synced {
+    uint64_t synced, failed;
+};
+struct spool_synced spool_keeper_synced(struct spool_keeper *k);
 
 struct spool_keeper_counts spool_keeper_counts(struct spool_keeper *k);
 

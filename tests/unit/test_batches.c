@@ -52,7 +52,8 @@ static void tell(struct batches *b, uint32_t sender, enum datagram_fate fate, ui
     address.bytes[1] = (uint8_t)(sender >> 16);
     address.bytes[2] = (uint8_t)(sender >> 8);
     address.bytes[3] = (uint8_t)sender;
-    batches_datagram(b, &address, fate, reason, 1000 + now_us, now_us);
+    struct sender of = {.address = address};
+    batches_datagram(b, &of, fate, reason, 1000 + now_us, now_us);
 }
 
 static int add_record(struct batches *b, const char *value, int64_t now_us)
@@ -356,19 +357,27 @@ static void test_more_senders_than_fit(void **state)
     batches_free(&b);
 }
 
-static void test_accounts_of_both_families(void **state)
+static void test_accounts_of_all_kinds_of_senders(void **state)
 {
     (void)state;
     struct accounts *accounts = accounts_new();
-    struct address four = {.family = 4, .bytes = {192, 0, 2, 1}};
-    struct address six = {.family = 6, .bytes = {192, 0, 2, 1}};
+    struct sender four = {.address = {.family = 4, .bytes = {192, 0, 2, 1}}};
+    struct sender six = {.address = {.family = 6, .bytes = {192, 0, 2, 1}}};
+    struct sender named = {.name = slice_of("https:org.example.p1")};
+    struct sender other = {.name = slice_of("https:org.example.p2")};
     uint32_t index;
     assert_int_equal(accounts_find(accounts, &four, &index), 0);
     assert_int_equal(index, 0);
     assert_int_equal(accounts_find(accounts, &six, &index), 0);
     assert_int_equal(index, 1);
+    assert_int_equal(accounts_find(accounts, &named, &index), 0);
+    assert_int_equal(index, 2);
+    assert_int_equal(accounts_find(accounts, &other, &index), 0);
+    assert_int_equal(index, 3);
     assert_int_equal(accounts_find(accounts, &four, &index), 0);
     assert_int_equal(index, 0);
+    assert_int_equal(accounts_find(accounts, &named, &index), 0);
+    assert_int_equal(index, 2);
     accounts_clear(accounts);
     assert_int_equal(accounts_count(accounts), 0);
     assert_int_equal(accounts_find(accounts, &six, &index), 0);
@@ -390,7 +399,7 @@ int main(void)
         with_outbox(test_rejects_leave_the_accounts_to_records),
         with_outbox(test_accounts_alone_go_after_a_second),
         with_outbox(test_more_senders_than_fit),
-        cmocka_unit_test(test_accounts_of_both_families),
+        cmocka_unit_test(test_accounts_of_all_kinds_of_senders),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,260 @@
+/*
+ * Who delivers is answered in the order of delivery: what stands in the queue first is in a batch,
+ * in the spool, and on disk first. Several share a transaction and a sync.
+ */
+#include "ingestd/delivery.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/bus.h"
+#include "common/log.h"
+
+#define HIGH_WATER    1000
+#define WAITING_MAX   4096
+#define AT_ONCE       64                   /* messages; then others get their turn */
+#define BYTES_AT_ONCE ((size_t)256 * 1024) /* the same, in bytes of bodies */
+#define PEER_BYTES    64                   /* of ZeroMQ's name for a peer; it makes them of 5 */
+#define MESSAGE_BYTES ((size_t)1 << 20)
+
+/* A body that is in the batches. */
+struct waiting {
+    struct waiting *next;
+    char peer[PEER_BYTES];
+    size_t peer_size;
+    struct delivered_message answer; /* its texts stand behind this struct */
+    uint64_t told;                   /* batches_told(), it included */
+    uint64_t lost_before;            /* by the batches */
+    uint64_t sync;                   /* 0 until it is committed */
+};
+
+struct delivery {
+    struct intake *intake;
+    struct batches *batches;
+    struct spool *spool;
+    zsock_t *socket;
+    struct arena *arena; /* for one message */
+    struct pack answer;
+    struct waiting *first, *last, *uncommitted;
+    size_t count;
+};
+
+struct delivery *delivery_new(struct intake *intake, struct batches *batches, struct spool *spool)
+{
+    struct delivery *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        log_error("delivery.memory", "error=\"out of memory\"");
+        return NULL;
+    }
+    d->intake = intake;
+    d->batches = batches;
+    d->spool = spool;
+    pack_init(&d->answer);
+    d->arena = arena_new(MESSAGE_BYTES);
+    d->socket = bus_bind(ZMQ_ROUTER, ENDPOINT_DELIVER, HIGH_WATER);
+    if (d->arena == NULL || d->socket == NULL) {
+        delivery_free(&d);
+    }
+    return d;
+}
+
+static void drop_first(struct delivery *d)
+{
+    struct waiting *w = d->first;
+    d->first = w->next;
+    d->last = d->first == NULL ? NULL : d->last;
+    d->uncommitted = d->uncommitted == w ? d->first : d->uncommitted;
+    d->count--;
+    free(w);
+}
+
+void delivery_free(struct delivery **d)
+{
+    if (*d == NULL) {
+        return;
+    }
+    while ((*d)->first != NULL) {
+        drop_first(*d);
+    }
+    zsock_destroy(&(*d)->socket);
+    arena_free(&(*d)->arena);
+    pack_release(&(*d)->answer);
+    free(*d);
+    *d = NULL;
+}
+
+zsock_t *delivery_socket(const struct delivery *d)
+{
+    return d->socket;
+}
+
+size_t delivery_waiting(const struct delivery *d)
+{
+    return d->count;
+}
+
+/* ---- answers ---- */
+
+/* One that the peer is gone for, or that finds its queue full, is dropped: it will ask again. */
+static void send_answer(struct delivery *d, struct slice peer, const struct delivered_message *m)
+{
+    static struct log_limit said;
+    static const enum counter counter[] = {[DELIVERY_KEPT] = COUNT_DELIVERIES_KEPT,
+                                           [DELIVERY_REFUSED] = COUNT_DELIVERIES_REFUSED,
+                                           [DELIVERY_BUSY] = COUNT_DELIVERIES_BUSY};
+    counters[counter[m->outcome]]++;
+    pack_reset(&d->answer);
+    delivered_encode(&d->answer, m);
+    const struct slice frames[] = {peer, pack_bytes(&d->answer)};
+    if ((!pack_ok(&d->answer) || bus_send(d->socket, frames, 2) != 0) && log_allowed(&said, 5)) {
+        log_errno("delivery.answer", "id=%" PRIu64, m->id);
+    }
+}
+
+static void answer_busy(struct delivery *d, struct slice peer, uint64_t id, const char *why)
+{
+    struct delivered_message m = {
+        .id = id, .outcome = DELIVERY_BUSY, .reason = slice_of(why), .detail = slice_of("")};
+    send_answer(d, peer, &m);
+}
+
+static void answer_first(struct delivery *d, const char *busy)
+{
+    struct waiting *w = d->first;
+    struct slice peer = {w->peer, w->peer_size};
+    if (busy == NULL) {
+        send_answer(d, peer, &w->answer);
+    } else {
+        answer_busy(d, peer, w->answer.id, busy);
+    }
+    drop_first(d);
+}
+
+/* ---- taking ---- */
+
+static uint64_t lost(const struct batches_counts *made)
+{
+    return made->lost + made->records_lost;
+}
+
+/* Its answer waits for the disk. -1 when memory is out. */
+static int wait_for_disk(struct delivery *d, struct slice peer, const struct delivered_message *m,
+                         uint64_t lost_before)
+{
+    struct waiting *w = malloc(sizeof *w + m->reason.len + m->detail.len);
+    if (w == NULL) {
+        return -1;
+    }
+    *w = (struct waiting){.answer = *m,
+                          .peer_size = peer.len,
+                          .told = batches_told(d->batches),
+                          .lost_before = lost_before};
+    char *texts = (char *)(w + 1);
+    memcpy(w->peer, peer.at, peer.len);
+    memcpy(texts, m->reason.at, m->reason.len);
+    memcpy(texts + m->reason.len, m->detail.at, m->detail.len);
+    w->answer.reason.at = texts;
+    w->answer.detail.at = texts + m->reason.len;
+    *(d->last == NULL ? &d->first : &d->last->next) = w;
+    d->last = w;
+    d->uncommitted = d->uncommitted == NULL ? w : d->uncommitted;
+    d->count++;
+    return 0;
+}
+
+static void take_body(struct delivery *d, struct slice peer, const struct deliver_message *m,
+                      struct slice body, int64_t now_us)
+{
+    struct batches_counts before = batches_counts(d->batches);
+    struct intake_outcome out = intake_delivery(d->intake, m, body, now_us);
+    struct slice detail = slice_of(out.detail);
+    bool refused = out.results == 0 && out.rejected > 0;
+    struct delivered_message answer = {
+        .id = m->id,
+        .outcome = refused ? DELIVERY_REFUSED : DELIVERY_KEPT,
+        .records = out.records,
+        .rejected = out.rejected,
+        .reason = slice_of(out.reason),
+        .detail = {detail.at, detail.len < LIMIT_TEXT_BYTES ? detail.len : LIMIT_TEXT_BYTES}};
+    if (out.records == 0) {
+        send_answer(d, peer, &answer); /* there is nothing to wait for */
+    } else if (wait_for_disk(d, peer, &answer, lost(&before)) == -1) {
+        answer_busy(d, peer, m->id, "out of memory");
+    }
+}
+
+/* The bytes of its body; -1 when it is no delivery. */
+static ssize_t take_message(struct delivery *d, const struct bus_message *m,
+                            const char *(*busy)(void), int64_t now_us)
+{
+    struct deliver_message deliver;
+    arena_reset(d->arena);
+    if (m->count != 3 || m->frames[0].len > PEER_BYTES || m->frames[2].len > LIMIT_BODY_BYTES ||
+        deliver_decode_all(m->frames[1], d->arena, &deliver) == -1) {
+        return -1;
+    }
+    const char *why = d->count == WAITING_MAX ? "too many deliveries wait for the disk" : busy();
+    if (why == NULL) {
+        take_body(d, m->frames[0], &deliver, m->frames[2], now_us);
+    } else {
+        answer_busy(d, m->frames[0], deliver.id, why);
+    }
+    return (ssize_t)m->frames[2].len;
+}
+
+void delivery_receive(struct delivery *d, const char *(*busy)(void), int64_t now_us)
+{
+    static struct log_limit said;
+    size_t bytes = 0;
+    for (int i = 0; i < AT_ONCE && bytes < BYTES_AT_ONCE; i++) {
+        struct bus_message m;
+        int rc = bus_receive(d->socket, &m);
+        if (rc == 1) {
+            return;
+        }
+        ssize_t taken = rc == -1 ? -1 : take_message(d, &m, busy, now_us);
+        if (taken == -1) {
+            counters[COUNT_DELIVERIES_MALFORMED]++;
+            if (log_allowed(&said, 3)) {
+                log_warn("delivery.malformed", "expected=\"a deliver message and a body\"");
+            }
+        }
+        bytes += taken > 0 ? (size_t)taken : 0;
+        if (rc == 0) {
+            bus_release(&m);
+        }
+    }
+}
+
+/* ---- what became of them ---- */
+
+void delivery_committed(struct delivery *d, const struct batches_counts *made)
+{
+    struct waiting *w = d->uncommitted;
+    uint64_t sync = w != NULL && w->told <= made->datagrams ? spool_sync(d->spool) : 0;
+    for (; w != NULL && w->told <= made->datagrams; w = w->next) {
+        w->sync = sync;
+        /* Something was lost since it came; it may have been a part of it. */
+        w->answer.outcome = lost(made) != w->lost_before ? DELIVERY_BUSY : w->answer.outcome;
+    }
+    d->uncommitted = w;
+}
+
+void delivery_synced(struct delivery *d)
+{
+    struct spool_synced done = spool_synced(d->spool);
+    while (d->first != d->uncommitted &&
+           (d->first->sync <= done.synced || d->first->sync <= done.failed)) {
+        answer_first(d, d->first->answer.outcome == DELIVERY_BUSY ? "out of memory"
+                        : d->first->sync <= done.failed           ? "the spool cannot be synced"
+                                                                  : NULL);
+    }
+}
+
+void delivery_give_up(struct delivery *d)
+{
+    delivery_synced(d);
+    while (d->first != NULL) {
+        answer_first(d, "the spool cannot be written");
+    }
+}

@@ -1,0 +1,40 @@
+/*
+ * The door for what is delivered and acknowledged: the socket "deliver", and the answers that wait
+ * until what they tell of is on disk. Into which batches it goes is intake's matter; when batches
+ * are committed, the service's.
+ */
+#ifndef EZREPO_INGESTD_DELIVERY_H
+#define EZREPO_INGESTD_DELIVERY_H
+
+#include <czmq.h>
+
+#include "ingestd/intake.h"
+#include "ingestd/spool.h"
+
+struct delivery;
+
+/* Binds "deliver". NULL after an error was logged. The others outlive it; the caller owns it. */
+struct delivery *delivery_new(struct intake *intake, struct batches *batches, struct spool *spool);
+void delivery_free(struct delivery **d);
+
+zsock_t *delivery_socket(const struct delivery *d);
+
+/*
+ * Takes some of what is there, or answers that it cannot be taken for this reason (NULL: it can),
+ * which is asked anew before each.
+ */
+void delivery_receive(struct delivery *d, const char *(*busy)(void), int64_t now_us);
+
+/* A transaction has ended well; these were the counts of the batches before it. */
+void delivery_committed(struct delivery *d, const struct batches_counts *made);
+
+/* There may be news of syncs: answers what is on disk. */
+void delivery_synced(struct delivery *d);
+
+/* The spool cannot be written: whoever waits for that is told to come again. */
+void delivery_give_up(struct delivery *d);
+
+/* How many wait for their answer. */
+size_t delivery_waiting(const struct delivery *d);
+
+#endif
