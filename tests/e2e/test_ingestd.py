@@ -465,9 +465,9 @@ def test_malformed_input_is_kept_with_its_reason(start):
     counts = {"rejected__" + reason.replace(".", "__"): len(messages)
               for reason, messages in MALFORMED.items()}
     counters = ingestd.counters(**counts, accepted__records=0, rejects__kept=len(sent))
-    # No reason is without an example; senders not allowed have a test of their own.
+    # No reason is without an example; what is not allowed has tests of its own.
     names = {n[len("rejected."):] for n in counters if n.startswith("rejected.")}
-    assert names == set(MALFORMED) | {"sender"}
+    assert names == set(MALFORMED) | {"sender", "denied"}
     ingestd.closes()
     for reason, messages in MALFORMED.items():
         assert ingestd.ledger[reason] == len(messages)
