@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "mplane-gw/token.h"
+
 #define TEXT_BYTES (64 * 1024)
 
 struct mplane_message answer_exception(struct arena *a, struct slice token, const char *format, ...)
@@ -189,4 +191,53 @@ int answer_message_of(struct arena *a, const struct mplane_message *specificatio
 {
     return q->publish ? publish_reply(a, specification, q, bytes, token, label, reply)
                       : query_reply(a, specification, q, bytes, token, label, reply);
+}
+
+/* What one run is answered with. */
+static int run_reply(struct arena *a, const struct mplane_message *specification,
+                     const struct run *run, struct slice label, struct mplane_message *reply)
+{
+    char text[TOKEN_TEXT];
+    const struct question question = {.when = run->when};
+    struct mplane_message single = *specification;
+    single.when = run->when;
+    if (token_of_specification(a, &single, text) == -1) {
+        return -1;
+    }
+    struct slice token = arena_copy(a, slice_of(text));
+    if (run->bytes == NULL) {
+        *reply = answer_exception(a, token, "%s", run->failure);
+        return token.at == NULL ? -1 : 0;
+    }
+    struct slice bytes = {run->bytes, run->size};
+    return answer_message_of(a, &single, &question, bytes, token, label, reply);
+}
+
+int answer_envelope_of(struct arena *a, const struct mplane_message *specification,
+                       const struct repeat *r, int64_t now_us, struct slice token,
+                       struct slice label, struct mplane_message *reply)
+{
+    *reply = (struct mplane_message){.kind = MPLANE_ENVELOPE, .verb = slice_of("message")};
+    reply->token = token;
+    reply->label = label;
+    reply->has_when = true;
+    reply->when = repeat_span(r, now_us);
+    reply->contents = arena_calloc(a, r->count + 1, sizeof *reply->contents);
+    if (reply->contents == NULL) {
+        return -1;
+    }
+    for (const struct run *run = r->runs; run != NULL; run = run->next) {
+        if (run_reply(a, specification, run, label, &reply->contents[reply->content_count++]) ==
+            -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+struct mplane_message answer_withdrawal(const struct mplane_message *capability)
+{
+    struct mplane_message m = mplane_message_answer(MPLANE_WITHDRAWAL, capability);
+    m.parameter_count = m.column_count = m.metadata_count = 0;
+    return m;
 }

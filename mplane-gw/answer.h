@@ -4,6 +4,7 @@
 #ifndef EZREPO_GW_ANSWER_H
 #define EZREPO_GW_ANSWER_H
 
+#include "mplane-gw/repeat.h"
 #include "mplane-gw/specification.h"
 
 /*
@@ -16,6 +17,21 @@
 int answer_message_of(struct arena *a, const struct mplane_message *specification,
                       const struct question *q, struct slice bytes, struct slice token,
                       struct slice label, struct mplane_message *reply);
+
+/*
+ * The runs of a repeated specification so far in an envelope with their absolute scope: each the
+ * message that answers it, with a token of its own, the digest of the specification with that run's
+ * scope. In the arena or in the runs. 0, or -1 when the arena is full.
+ */
+int answer_envelope_of(struct arena *a, const struct mplane_message *specification,
+                       const struct repeat *r, int64_t now_us, struct slice token,
+                       struct slice label, struct mplane_message *reply);
+
+/*
+ * What a specification of a capability is answered with that its sender could use before: names it
+ * by its token, without parameters and results, whose constraints peers cannot read.
+ */
+struct mplane_message answer_withdrawal(const struct mplane_message *capability);
 
 /* An exception with printf's text, in the arena; without text when that is full. */
 struct mplane_message answer_exception(struct arena *a, struct slice token, const char *format, ...)

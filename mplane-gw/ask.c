@@ -62,7 +62,7 @@ static void take_answer(const struct link *link, struct slice bytes)
         return;
     }
     struct job *job = jobs_by_id(jobs, id);
-    if (job == NULL || job->state != JOB_RUNNING ||
+    if (job == NULL || job->state != JOB_RUNNING || job->repeat != NULL ||
         job->question.publish != (link == &store_link)) {
         gateway_count(COUNT_ANSWERS_LATE);
         return;
@@ -146,8 +146,14 @@ void ask_stop(void)
 void ask_set_limits(void)
 {
     const struct settings *s = &gateway.settings;
-    struct jobs_limits limits = {(size_t)s->results_max, (size_t)s->results_max_per_identity,
-                                 (size_t)s->results_bytes, s->result_keep_s * 1000000};
+    struct jobs_limits limits = {.jobs = (size_t)s->results_max,
+                                 .per_identity = (size_t)s->results_max_per_identity,
+                                 .bytes = (size_t)s->results_bytes,
+                                 .keep_us = s->result_keep_s * 1000000,
+                                 .repeats = (size_t)s->repeats_max,
+                                 .repeats_per_identity = (size_t)s->repeats_max_per_identity,
+                                 .runs = (size_t)s->repeat_runs,
+                                 .run_bytes = (size_t)s->repeat_bytes};
     jobs_set_limits(jobs, &limits);
 }
 

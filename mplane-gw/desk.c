@@ -14,6 +14,7 @@
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/repeats.h"
 
 #define ERROR_BYTES 1024
 
@@ -89,19 +90,24 @@ void desk_render(struct arena *a, struct desk_reply *reply)
 {
     struct job *job = reply->job;
     struct mplane_message *m = &reply->message;
-    if (job->state == JOB_RUNNING) {
+    bool so_far = reply->redeemed && job->repeat != NULL && job->repeat->count > 0;
+    if (job->state == JOB_RUNNING && !so_far) {
         job->kept = true;
         *m = answer_receipt(job->specification, reply->token, reply->label);
         return;
     }
-    job->delivered = true;
+    job->delivered = job->state != JOB_RUNNING;
     if (job->state == JOB_FAILED) {
         *m = answer_exception(a, reply->token, "%s", job->failure);
         return;
     }
     struct slice bytes = {job->bytes, job->size};
-    if (answer_message_of(a, job->specification, &job->question, bytes, reply->token, reply->label,
-                          m) == -1) {
+    int failed = job->repeat != NULL
+                     ? answer_envelope_of(a, job->specification, job->repeat, daemon_now_us(),
+                                          reply->token, reply->label, m)
+                     : answer_message_of(a, job->specification, &job->question, bytes, reply->token,
+                                         reply->label, m);
+    if (failed == -1) {
         *m = answer_exception(a, reply->token,
                               "the answer is too large for the gateway, ask for less");
     }
@@ -124,24 +130,46 @@ static int keep_specification(struct job *job, struct arena *a, const struct mpl
     return job->specification == NULL ? -1 : 0;
 }
 
-static struct job *make_job(const struct desk_request *r, const struct mplane_message *m,
-                            const struct desk_reply *reply, const struct capability *k, char *error,
-                            size_t size)
+/* Whose specification it is, and since when a repeated one's times count. */
+struct origin {
+    struct slice identity, token, label;
+    int64_t taken_us, next_us;
+};
+
+/*
+ * What the job asks queryd or stored; of a repeated specification, what its first run will ask,
+ * with what is wrong about it, if anything. Gradings are published once.
+ */
+static int make_question(struct job *job, const struct origin *o, char *error, size_t size)
+{
+    struct mplane_message single = *job->specification;
+    if (single.when.repeat && slice_is(job->capability->message.verb, "query")) {
+        job->repeat = repeat_new(&single.when, o->taken_us, o->next_us, error, size);
+        if (job->repeat == NULL) {
+            return -1;
+        }
+        single.when = repeat_scope(job->repeat, job->repeat->next_us);
+    }
+    return question_of(&single, job->capability->kind, daemon_now_us(), &job->question, error,
+                       size);
+}
+
+static struct job *make_job(struct arena *a, const struct mplane_message *m, const struct origin *o,
+                            const struct capability *k, char *error, size_t size)
 {
     struct job *job = calloc(1, sizeof *job);
     snprintf(error, size, "out of memory");
     if (job == NULL || (job->arena = arena_new(JOB_BYTES)) == NULL ||
-        keep_specification(job, r->arena, m, error, size) == -1) {
+        keep_specification(job, a, m, error, size) == -1) {
         job_free(job);
         return NULL;
     }
     job->capability = k;
-    job->identity = arena_copy(job->arena, r->identity);
-    job->token = arena_copy(job->arena, reply->token);
-    job->label = arena_copy(job->arena, reply->label);
+    job->identity = arena_copy(job->arena, o->identity);
+    job->token = arena_copy(job->arena, o->token);
+    job->label = arena_copy(job->arena, o->label);
     if (job->identity.at == NULL || job->token.at == NULL ||
-        question_of(job->specification, k->kind, daemon_now_us(), &job->question, error, size) ==
-            -1) {
+        make_question(job, o, error, size) == -1) {
         job_free(job);
         return NULL;
     }
@@ -203,21 +231,56 @@ static void handle_specification(const struct desk_request *r, const struct mpla
     if (find_job(r, reply, m, &job) == -1) {
         return;
     }
-    if (job != NULL) {
-        reply_by(reply, job, true);
-        return;
-    }
-    job = make_job(r, m, reply, k, error, sizeof error);
     if (job == NULL) {
-        desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
-        return;
+        int64_t now_us = daemon_now_us();
+        struct origin o = {r->identity, reply->token, reply->label, now_us, now_us};
+        job = make_job(r->arena, m, &o, k, error, sizeof error);
+        if (job == NULL) {
+            desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
+            return;
+        }
+        const char *why = job->repeat != NULL ? repeats_add(job) : ask(job);
+        if (why != NULL) {
+            desk_refuse(r, reply, "%s", why);
+            return;
+        }
     }
-    const char *why = ask(job);
-    if (why != NULL) {
-        desk_refuse(r, reply, "%s", why);
-        return;
+    reply_by(reply, job, job->repeat == NULL);
+}
+
+/* The job of an entry; NULL and error. */
+static struct job *restore_job(struct arena *a, const struct repeats_entry *e, char *error,
+                               size_t size)
+{
+    const struct mplane_message *m =
+        mplane_message_read(a, e->specification, gateway.registry, error, size);
+    const struct capability *k =
+        m == NULL ? NULL : capabilities_match(gateway.capabilities, m, error, size);
+    if (k == NULL) {
+        return NULL;
     }
-    reply_by(reply, job, true);
+    struct origin o = {e->identity, m->token, m->label, e->taken_us, e->next_us};
+    struct job *job = make_job(a, m, &o, k, error, size);
+    if (job != NULL && job->repeat == NULL) {
+        snprintf(error, size, "expected a repeated specification");
+        job_free(job);
+        return NULL;
+    }
+    return job;
+}
+
+/* Whether its identity may use the capability is looked at before each run. */
+int desk_restore(const struct repeats_entry *e, char *error, size_t error_size)
+{
+    struct arena *a = arena_new(JOB_BYTES);
+    snprintf(error, error_size, "out of memory");
+    struct job *job = a == NULL ? NULL : restore_job(a, e, error, error_size);
+    arena_free(&a);
+    const char *why = job == NULL ? error : repeats_add(job);
+    if (why != NULL && why != error) {
+        snprintf(error, error_size, "%s", why);
+    }
+    return why == NULL ? 0 : -1;
 }
 
 /* ---- redemptions and interrupts ---- */
@@ -246,6 +309,7 @@ static void handle_redemption(const struct desk_request *r, struct desk_reply *r
     struct job *job = own_job(r, reply, "redemption");
     if (job != NULL) {
         reply_by(reply, job, false);
+        reply->redeemed = true;
     }
 }
 
@@ -255,7 +319,11 @@ static void handle_interrupt(const struct desk_request *r, struct desk_reply *re
     if (job != NULL) {
         /* A publication goes on; its reply is then a receipt. */
         reply_by(reply, job, false);
-        ask_interrupt(job, "interrupted before there was an answer");
+        if (job->repeat != NULL) {
+            repeats_interrupt(job);
+        } else {
+            ask_interrupt(job, "interrupted before there was an answer");
+        }
     }
 }
 

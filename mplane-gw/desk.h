@@ -6,6 +6,7 @@
 #define EZREPO_GW_DESK_H
 
 #include "mplane-gw/jobs.h"
+#include "mplane-gw/repeats_file.h"
 
 struct desk_request {
     struct arena *arena; /* for the message and the reply */
@@ -20,6 +21,7 @@ struct desk_reply {
     struct mplane_message message; /* when job is NULL */
     struct job *job;               /* its reply is the reply; held, see job_release() */
     bool wait;                     /* worth waiting for while it is under way */
+    bool redeemed;                 /* a repeated one's runs so far instead of a receipt */
     struct slice token, label;     /* of the reply */
 };
 
@@ -27,10 +29,14 @@ void desk_handle(const struct desk_request *r, struct desk_reply *reply);
 
 /*
  * Fills reply->message with what its job has to say now: its result or exception, or, while it is
- * under way, a receipt; then the job is kept for who redeems it. Lives in the arena and as long as
- * the job is held.
+ * under way, a receipt; then the job is kept for who redeems it. A repeated specification's job
+ * (job->repeat) is under way until its end and then has an envelope to say; to a redemption also
+ * before, with the runs so far. Lives in the arena and as long as the job is held.
  */
 void desk_render(struct arena *a, struct desk_reply *reply);
+
+/* Takes a repeated specification up again after a restart; for repeats_start(). */
+int desk_restore(const struct repeats_entry *e, char *error, size_t error_size);
 
 /* A token for an exception to bytes that bear none: their digest. */
 struct slice desk_fallback_token(struct arena *a, struct slice bytes);

@@ -87,6 +87,10 @@ static void count_reply(const struct mplane_message *m)
         gateway_count(COUNT_ANSWERED_RECEIPT);
     } else if (m->kind == MPLANE_EXCEPTION) {
         gateway_count(COUNT_ANSWERED_EXCEPTION);
+    } else if (m->kind == MPLANE_ENVELOPE) {
+        gateway_count(COUNT_ANSWERED_ENVELOPE);
+    } else if (m->kind == MPLANE_WITHDRAWAL) {
+        gateway_count(COUNT_ANSWERED_WITHDRAWAL);
     }
 }
 

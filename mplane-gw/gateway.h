@@ -28,6 +28,8 @@
     COUNTER(ANSWERED_RESULT, "answered.result")                                                    \
     COUNTER(ANSWERED_RECEIPT, "answered.receipt")                                                  \
     COUNTER(ANSWERED_EXCEPTION, "answered.exception")                                              \
+    COUNTER(ANSWERED_ENVELOPE, "answered.envelope")                                                \
+    COUNTER(ANSWERED_WITHDRAWAL, "answered.withdrawal")                                            \
     COUNTER(QUERIES_SENT, "queries.sent")                                                          \
     COUNTER(QUERIES_CANCELLED, "queries.cancelled")                                                \
     COUNTER(QUERIES_UNANSWERED, "queries.unanswered")                                              \
@@ -35,7 +37,10 @@
     COUNTER(ANSWERS_LATE, "answers.late")                                                          \
     COUNTER(ANSWERS_MALFORMED, "answers.malformed")                                                \
     COUNTER(JOBS_KNOWN, "jobs.known")                                                              \
-    COUNTER(JOBS_BYTES, "jobs.bytes")
+    COUNTER(JOBS_BYTES, "jobs.bytes")                                                              \
+    COUNTER(REPEATS_KNOWN, "repeats.known")                                                        \
+    COUNTER(REPEATS_RUNS, "repeats.runs")                                                          \
+    COUNTER(REPEATS_SKIPPED, "repeats.skipped")
 
 #define COUNTER_IDENTIFIER(identifier, name) COUNT_##identifier,
 enum gateway_counter { GATEWAY_COUNTERS(COUNTER_IDENTIFIER) COUNTERS };

@@ -10,6 +10,7 @@ struct jobs {
     struct jobs_limits limits;
     uint64_t last_id;
     size_t bytes;
+    size_t run_bytes; /* of them: kept runs */
 };
 
 struct jobs *jobs_new(void)
@@ -21,6 +22,7 @@ void job_free(struct job *job)
 {
     if (job != NULL) {
         arena_free(&job->arena);
+        repeat_free(&job->repeat);
         free(job->bytes);
         free(job->key);
         free(job);
@@ -30,7 +32,13 @@ void job_free(struct job *job)
 void jobs_remove(struct jobs *j, struct job *job)
 {
     HASH_DELETE(by_id, j->by_id, job);
-    HASH_DELETE(by_key, j->by_key, job);
+    if (!job->is_run) {
+        HASH_DELETE(by_key, j->by_key, job);
+    }
+    if (job->repeat != NULL) {
+        j->bytes -= job->repeat->bytes;
+        j->run_bytes -= job->repeat->bytes;
+    }
     j->bytes -= job->weight;
     job->gone = true;
     if (job->holders == 0) {
@@ -119,6 +127,17 @@ static size_t count_of(struct jobs *j, struct slice identity)
     return count;
 }
 
+/* Those that go on: of this identity, or of all (NULL). */
+static size_t count_repeats(struct jobs *j, const struct slice *identity)
+{
+    size_t count = 0;
+    for (struct job *job = j->by_id; job != NULL; job = job->by_id.next) {
+        count += job->repeat != NULL && job->state == JOB_RUNNING &&
+                 (identity == NULL || slice_equal(job->identity, *identity));
+    }
+    return count;
+}
+
 /*
  * Forgets the oldest job that is over; with an identity only one of its own. Those whose answer was
  * given to somebody go first. 0, or -1 when there is none.
@@ -167,20 +186,42 @@ static int make_room(struct jobs *j, struct slice identity, size_t weight, const
     return 0;
 }
 
-int jobs_add(struct jobs *j, struct job *job, const char **why)
+/* 0, or -1 when no more may repeat. */
+static int check_repeats(struct jobs *j, struct slice identity, const char **why)
 {
-    job->key = make_key(job->identity, job->token, &job->key_size);
-    if (job->key == NULL) {
-        *why = "out of memory";
+    if (count_repeats(j, &identity) >= j->limits.repeats_per_identity) {
+        *why = "too many repeated specifications of yours go on, interrupt one";
         return -1;
     }
-    job->weight = sizeof *job + job->key_size + arena_used(job->arena);
+    if (count_repeats(j, NULL) >= j->limits.repeats) {
+        *why = "too many repeated specifications go on";
+        return -1;
+    }
+    return 0;
+}
+
+int jobs_add(struct jobs *j, struct job *job, const char **why)
+{
+    if (job->repeat != NULL && check_repeats(j, job->identity, why) == -1) {
+        return -1;
+    }
+    job->weight = sizeof *job;
+    if (!job->is_run) {
+        job->key = make_key(job->identity, job->token, &job->key_size);
+        if (job->key == NULL) {
+            *why = "out of memory";
+            return -1;
+        }
+        job->weight += job->key_size + arena_used(job->arena);
+    }
     if (make_room(j, job->identity, job->weight, why) == -1) {
         return -1;
     }
     job->id = ++j->last_id;
     HASH_ADD(by_id, j->by_id, id, sizeof job->id, job);
-    HASH_ADD_KEYPTR(by_key, j->by_key, job->key, job->key_size, job);
+    if (!job->is_run) {
+        HASH_ADD_KEYPTR(by_key, j->by_key, job->key, job->key_size, job);
+    }
     j->bytes += job->weight;
     return 0;
 }
@@ -199,16 +240,18 @@ void job_leave(struct waiter *w)
     }
 }
 
-/* A waiter is out of the list before it is told: what it does then may free it. */
+/* A waiter is out of the list before it is told: what it does then may free it, or the job. */
 static void tell(struct jobs *j, struct job *job, int64_t now_us)
 {
     job->deadline_us = now_us + j->limits.keep_us;
+    job_hold(job);
     while (job->waiters != NULL) {
         struct waiter *w = job->waiters;
         DL_DELETE2(job->waiters, w, previous, next);
         w->job = NULL;
         w->answered(w, job);
     }
+    job_release(job);
 }
 
 void jobs_answer(struct jobs *j, struct job *job, struct slice bytes, int64_t now_us)
@@ -233,6 +276,47 @@ void jobs_fail(struct jobs *j, struct job *job, const char *failure, int64_t now
 {
     job->failure = failure;
     job->state = JOB_FAILED;
+    tell(j, job, now_us);
+}
+
+/* Forgets the job's oldest run. */
+static void forget_run(struct jobs *j, struct job *job)
+{
+    size_t before = job->repeat->bytes;
+    repeat_forget(job->repeat);
+    j->bytes -= before - job->repeat->bytes;
+    j->run_bytes -= before - job->repeat->bytes;
+}
+
+void jobs_keep_run(struct jobs *j, struct job *job, const struct when *when, char *bytes,
+                   size_t size, const char *failure)
+{
+    struct repeat *r = job->repeat;
+    const struct jobs_limits *l = &j->limits;
+    while (r->count > 0 && (r->count >= l->runs || r->bytes + size > l->run_bytes ||
+                            j->run_bytes + size > l->bytes / 2)) {
+        forget_run(j, job);
+    }
+    if (size > l->run_bytes || j->run_bytes + size > l->bytes / 2) {
+        free(bytes);
+        bytes = NULL;
+        failure = size > l->run_bytes ? "the answer is larger than what is kept of a repeated "
+                                        "specification, ask for less"
+                                      : "there was no memory to keep the answer";
+        size = 0;
+    }
+    if (repeat_keep(r, when, bytes, size, failure) == 0) {
+        j->bytes += size;
+        j->run_bytes += size;
+    }
+    /* Only with an answer: in a sweep, where runs fail, nothing else may be forgotten. */
+    while (size > 0 && j->bytes > l->bytes && forget_one(j, NULL) == 0) {
+    }
+}
+
+void jobs_end(struct jobs *j, struct job *job, int64_t now_us)
+{
+    job->state = JOB_ANSWERED;
     tell(j, job, now_us);
 }
 

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <uthash.h>
 
+#include "mplane-gw/repeat.h"
 #include "mplane-gw/specification.h"
 
 struct jobs;
@@ -29,12 +30,14 @@ struct job {
     const struct capability *capability;
     struct slice identity, token, label;
     struct question question;
+    struct repeat *repeat; /* a repeated specification: runs until its end; else NULL */
+    bool is_run;           /* of a repeated specification: found by its id only, has no arena */
     uint64_t id;
     enum job_state state;
     bool kept;           /* somebody has a receipt: it is not over when all waiters leave */
     bool delivered;      /* its answer has been given to somebody */
     int64_t deadline_us; /* of the running; then until when the answer is kept */
-    char *bytes;         /* JOB_ANSWERED: the answer message as it came */
+    char *bytes;         /* JOB_ANSWERED: the answer message as it came; not of a repeated one */
     size_t size;
     const char *failure; /* JOB_FAILED: why */
     struct waiter *waiters;
@@ -49,6 +52,8 @@ struct job {
 struct jobs_limits {
     size_t jobs, per_identity, bytes;
     int64_t keep_us;
+    size_t repeats, repeats_per_identity; /* that go on */
+    size_t runs, run_bytes;               /* kept of one repeated job */
 };
 
 /* NULL when memory is out. The caller owns it. */
@@ -62,7 +67,7 @@ size_t jobs_count(const struct jobs *j);
 size_t jobs_bytes(const struct jobs *j);
 
 /*
- * Takes a job over: arena, specification, capability, identity, token, label, question and
+ * Takes a job over: arena, specification, capability, identity, token, label, question, repeat and
  * deadline are filled in and live in job's arena or longer; the job itself came from malloc. Gives
  * it an id, and makes room by forgetting answered jobs, first those of the same identity, oldest
  * first. 0; -1 when there is no room: then the job is not taken over, and *why says which limit.
@@ -84,6 +89,17 @@ void jobs_remove(struct jobs *j, struct job *job);
  */
 void jobs_answer(struct jobs *j, struct job *job, struct slice bytes, int64_t now_us);
 void jobs_fail(struct jobs *j, struct job *job, const char *failure, int64_t now_us);
+
+/*
+ * A run of this repeated job is over: its answer (from malloc, taken over) is kept, or that it
+ * failed for this (constant) reason. The oldest runs make room; what all repeated jobs keep is at
+ * most half of the bytes there are, so that questions find room beside them.
+ */
+void jobs_keep_run(struct jobs *j, struct job *job, const struct when *when, char *bytes,
+                   size_t size, const char *failure);
+
+/* A repeated job is over: its runs are its answer from now on; waiters are told. */
+void jobs_end(struct jobs *j, struct job *job, int64_t now_us);
 
 void job_wait(struct job *job, struct waiter *w);
 void job_leave(struct waiter *w);

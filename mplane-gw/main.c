@@ -12,11 +12,13 @@
 #include "common/log.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/connections.h"
+#include "mplane-gw/desk.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/http.h"
 #include "mplane-gw/listen.h"
 #include "mplane-gw/registry_listener.h"
+#include "mplane-gw/repeats.h"
 #include "mplane-gw/settings.h"
 
 /* Draining takes at most this long; what still waits then gets no answer. */
@@ -153,7 +155,8 @@ static int run(void)
         log_error("daemon.loop", "error=\"out of memory\"");
         return -1;
     }
-    if (ask_start() == -1 || http_start() == -1 || registry_start() == -1) {
+    if (ask_start() == -1 || repeats_start(desk_restore) == -1 || http_start() == -1 ||
+        registry_start() == -1) {
         return -1;
     }
     log_info("gateway.started", "url=%s registry=%s capabilities=%zu", gateway.settings.public_url,
@@ -188,12 +191,14 @@ static void tick(void)
     http_tick();
     registry_tick();
     ask_tick();
+    repeats_tick();
 }
 
 static void stop(void)
 {
     http_stop();
     registry_stop();
+    repeats_stop();
     ask_stop();
     connections_stop();
     capabilities_free(&gateway.capabilities);

@@ -21,6 +21,11 @@ struct settings {
     int64_t results_max_per_identity;
     int64_t results_max;
     int64_t results_bytes;
+    int64_t repeats_max_per_identity;
+    int64_t repeats_max;
+    int64_t repeat_runs;
+    int64_t repeat_bytes;
+    const char *repeats_file;
     int64_t answer_bytes;
     int64_t body_bytes;
     int64_t headers_bytes;

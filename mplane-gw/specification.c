@@ -245,8 +245,14 @@ static int read_scope(const struct mplane_message *s, int64_t now_us, struct que
         snprintf(error, error_size, "when: missing; expected a scope such as \"past ... now\"");
         return -1;
     }
-    if (s->when.repeat || s->when.has_period) {
-        snprintf(error, error_size, "when: a query has neither a repetition nor a period");
+    if (s->when.repeat) {
+        snprintf(error, error_size, "when: only queries can be repeated");
+        return -1;
+    }
+    if (s->when.has_period) {
+        snprintf(error, error_size,
+                 "when: the capability has no period, so a specification of it has none; \"repeat "
+                 "now ... future / 1h { now + 1h }\" asks for a result each hour");
         return -1;
     }
     if (when_range(&s->when, now_us, &q->query.from_us, &q->query.to_us, &instant) == -1) {

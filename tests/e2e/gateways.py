@@ -346,6 +346,11 @@ def slow(gateway, label, probe="slow", **more):
     return specification(gateway, label, parameters={"record.probe": probe}, **more)
 
 
+def set_grading(gateway, document, **more):
+    spec = specification(gateway, "SetGrading", ["grading.blocks", "grading.version"], **more)
+    return {**spec, "specification": "store", "parameters": {"grading.document": document}}
+
+
 def redeem(receipt):
     message = {**receipt, "redemption": receipt["receipt"]}
     del message["receipt"]

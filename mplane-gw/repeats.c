@@ -1,0 +1,311 @@
+/*
+ * The runs of repeated specifications in libevent's loop. A run is a job without a token of its
+ * own: its question ends, times out and is cancelled like every other.
+ */
+#include "mplane-gw/repeats.h"
+
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/ask.h"
+#include "mplane-gw/gateway.h"
+
+/* The timer is set anew at least so often. */
+#define LONGEST_WAIT_US INT64_C(3600000000)
+
+/* The file tells the time of the next run not older than this; additions and ends within a second.
+ */
+#define STALE_US INT64_C(60000000)
+
+/* A specification that is to be repeated takes at most so much, so that the file stays small. */
+#define JOB_BYTES ((size_t)256 * 1024)
+
+/* A repeated job that goes on, from its first run to its last. */
+struct repetition {
+    struct waiter waiter; /* the first member: a waiter is its repetition */
+    struct job *job;
+    struct job *run;                /* under way, or NULL */
+    struct when when;               /* its scope */
+    struct repetition *next, *prev; /* utlist */
+};
+
+static struct repetition *repetitions;
+static struct event *timer;
+static bool changed;     /* since the file was written */
+static int64_t moved_us; /* 0, or since when the times of next runs are newer than the file */
+static int (*restore_entry)(const struct repeats_entry *e, char *error, size_t error_size);
+
+static void set_timer(void)
+{
+    int64_t now_us = daemon_now_us(), wait_us = LONGEST_WAIT_US;
+    const struct repetition *p;
+    DL_FOREACH(repetitions, p)
+    {
+        int64_t due_us = repeat_due_us(p->job->repeat);
+        if (p->run == NULL && due_us < now_us + wait_us) {
+            wait_us = due_us > now_us ? due_us - now_us : 0;
+        }
+    }
+    struct timeval t = {wait_us / 1000000, wait_us % 1000000};
+    evtimer_add(timer, &t);
+}
+
+/* ---- the end ---- */
+
+/* Out of the list; the job is as it is. */
+static void repetition_free(struct repetition *p)
+{
+    if (p->run != NULL) {
+        job_leave(&p->waiter);
+        ask_drop(p->run);
+    }
+    DL_DELETE(repetitions, p);
+    free(p);
+    changed = true;
+}
+
+static struct repetition *repetition_of(const struct job *job)
+{
+    struct repetition *p;
+    DL_SEARCH_SCALAR(repetitions, p, job, job);
+    return p;
+}
+
+static void end(struct repetition *p)
+{
+    struct job *job = p->job;
+    repetition_free(p);
+    repeat_end(job->repeat, daemon_now_us());
+    jobs_end(ask_jobs(), job, daemon_clock_us());
+}
+
+void repeats_interrupt(struct job *job)
+{
+    struct repetition *p = repetition_of(job);
+    if (p != NULL) {
+        end(p);
+    }
+}
+
+/* ---- runs ---- */
+
+/* A run is over. Called out of the table of jobs: nothing is asked here. */
+static void on_answered(struct waiter *w, struct job *run)
+{
+    struct repetition *p = (struct repetition *)w;
+    char *bytes = run->bytes;
+    run->bytes = NULL;
+    p->run = NULL;
+    jobs_remove(ask_jobs(), run);
+    jobs_keep_run(ask_jobs(), p->job, &p->when, bytes, bytes == NULL ? 0 : run->size, run->failure);
+    if (repeat_due_us(p->job->repeat) == WHEN_FUTURE) {
+        end(p);
+    }
+    set_timer();
+}
+
+/* The run of p->when. NULL after saying why there is none. */
+static struct job *make_run(struct repetition *p, const char **why)
+{
+    char error[256] = "";
+    struct mplane_message single = *p->job->specification;
+    struct job *run = calloc(1, sizeof *run);
+    *why = "the gateway has no memory to ask";
+    if (run == NULL) {
+        return NULL;
+    }
+    single.when = p->when;
+    run->is_run = true;
+    run->specification = p->job->specification;
+    run->capability = p->job->capability;
+    run->identity = p->job->identity;
+    run->label = p->job->label;
+    if (question_of(&single, run->capability->kind, daemon_now_us(), &run->question, error,
+                    sizeof error) == -1) {
+        /* It could be asked when the specification was taken. */
+        log_error("repeat.question", "error=\"%s\"", error);
+        *why = "the question cannot be asked any more";
+        job_free(run);
+        return NULL;
+    }
+    return run;
+}
+
+static void start_run(struct repetition *p)
+{
+    const char *why;
+    int64_t now_us = daemon_now_us();
+    moved_us = moved_us == 0 ? daemon_clock_us() : moved_us;
+    gateway_count(COUNT_REPEATS_RUNS);
+    if (repeat_take(p->job->repeat, now_us, &p->when)) {
+        gateway_count(COUNT_REPEATS_SKIPPED);
+    }
+    struct job *run = make_run(p, &why);
+    if (run != NULL && (why = ask(run)) == NULL) {
+        p->run = run;
+        p->waiter.answered = on_answered;
+        job_wait(run, &p->waiter);
+        return;
+    }
+    jobs_keep_run(ask_jobs(), p->job, &p->when, NULL, 0, why);
+    if (repeat_due_us(p->job->repeat) == WHEN_FUTURE) {
+        end(p);
+    }
+}
+
+/* Who may no longer use the capability gets no more runs of it, nor what there was. */
+static void withdraw(struct repetition *p)
+{
+    struct job *job = p->job;
+    log_info("repeat.withdrawn", "identity=\"%.*s\" capability=%.*s", (int)job->identity.len,
+             job->identity.at, (int)job->capability->label.len, job->capability->label.at);
+    repetition_free(p);
+    repeat_end(job->repeat, daemon_now_us());
+    jobs_fail(ask_jobs(), job, "the capability was withdrawn", daemon_clock_us());
+}
+
+static void start_due(void)
+{
+    struct repetition *p, *next;
+    int64_t now_us = daemon_now_us();
+    DL_FOREACH_SAFE(repetitions, p, next)
+    {
+        if (p->run != NULL || repeat_due_us(p->job->repeat) > now_us) {
+            continue;
+        }
+        if (access_allows(gateway.access, p->job->identity, p->job->capability->label)) {
+            start_run(p);
+        } else {
+            withdraw(p);
+        }
+    }
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *unused)
+{
+    (void)fd, (void)what, (void)unused;
+    if (!daemon_draining()) {
+        start_due();
+        set_timer();
+    }
+}
+
+const char *repeats_add(struct job *job)
+{
+    const char *why = "out of memory";
+    struct repetition *p = calloc(1, sizeof *p);
+    job->deadline_us = INT64_MAX;
+    bool large = arena_used(job->arena) > JOB_BYTES;
+    if (large) {
+        why = "the specification is too large to be repeated";
+    }
+    if (large || p == NULL || jobs_add(ask_jobs(), job, &why) == -1) {
+        free(p);
+        job_free(job);
+        return why;
+    }
+    p->job = job;
+    job->kept = true;
+    DL_APPEND(repetitions, p);
+    changed = true;
+    set_timer();
+    return NULL;
+}
+
+/* ---- the file ---- */
+
+static int write_entry(FILE *f, const struct repetition *p)
+{
+    char error[256] = "";
+    const struct job *job = p->job;
+    struct mplane_message m = *job->specification;
+    struct arena *a = arena_new(32 * 1024 * 1024);
+    int failed = -1;
+    m.token = job->token;
+    m.label = job->label;
+    struct slice text =
+        a == NULL ? (struct slice){NULL, 0} : mplane_message_write(a, &m, gateway.registry);
+    const struct json *tree =
+        text.at == NULL ? NULL : json_parse(a, text, &mplane_limits, error, sizeof error);
+    if (tree != NULL) {
+        /* After a restart the run that is under way is asked for again. */
+        int64_t next_us = p->run == NULL ? job->repeat->next_us : p->when.start_us;
+        struct repeats_entry e = {job->identity, job->repeat->taken_us, next_us, tree};
+        failed = repeats_file_add(f, &e);
+    }
+    arena_free(&a);
+    return failed;
+}
+
+static void write_file(void)
+{
+    static struct log_limit said;
+    const char *path = gateway.settings.repeats_file;
+    if (path[0] == '\0') {
+        return;
+    }
+    FILE *f = repeats_file_begin(path);
+    bool failed = f == NULL;
+    const struct repetition *p;
+    DL_FOREACH(repetitions, p)
+    {
+        failed = failed || write_entry(f, p) == -1;
+    }
+    if (f != NULL) {
+        failed = repeats_file_end(f, path, !failed) == -1;
+    }
+    if (failed && log_allowed(&said, 1)) {
+        log_errno("repeats.write", "file=%s", path);
+    }
+    changed = failed;
+    moved_us = 0;
+}
+
+static void take_entry(const struct repeats_entry *e)
+{
+    char error[512] = "";
+    if (restore_entry(e, error, sizeof error) == -1) {
+        log_warn("repeat.not_taken_up", "identity=\"%.*s\" error=\"%s\"", (int)e->identity.len,
+                 e->identity.at, error);
+    }
+}
+
+int repeats_start(int (*restore)(const struct repeats_entry *e, char *error, size_t error_size))
+{
+    timer = evtimer_new(gateway.base, on_timer, NULL);
+    if (timer == NULL) {
+        log_error("repeats.start", "error=\"out of memory\"");
+        return -1;
+    }
+    restore_entry = restore;
+    return gateway.settings.repeats_file[0] == '\0'
+               ? 0
+               : repeats_file_read(gateway.settings.repeats_file, take_entry);
+}
+
+void repeats_stop(void)
+{
+    if (timer == NULL) {
+        return;
+    }
+    write_file();
+    while (repetitions != NULL) {
+        repetition_free(repetitions);
+    }
+    event_free(timer);
+    timer = NULL;
+}
+
+void repeats_tick(void)
+{
+    if (changed || (moved_us != 0 && daemon_clock_us() - moved_us > STALE_US)) {
+        write_file();
+    }
+    on_timer(-1, 0, NULL);
+    size_t known;
+    struct repetition *p;
+    DL_COUNT(repetitions, p, known);
+    gateway.counters[COUNT_REPEATS_KNOWN] = known;
+}

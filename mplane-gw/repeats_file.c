@@ -1,0 +1,142 @@
+/* Reads and writes the file of repeated specifications; knows no jobs. */
+#include "mplane-gw/repeats_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/when.h"
+
+/* A line, and what reading it takes. */
+#define LINE_BYTES  (8 * 1024 * 1024)
+#define ENTRY_BYTES ((size_t)64 * 1024 * 1024)
+
+static const struct json_limits limits = {32, 100000, LINE_BYTES, false};
+
+static int path_new(const char *path, char *text, size_t size)
+{
+    int n = snprintf(text, size, "%s.new", path);
+    if (n < 0 || (size_t)n >= size) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    return 0;
+}
+
+/* A line's entry in the arena. -1: error says what is wrong. */
+static int read_entry(struct arena *a, struct slice line, struct repeats_entry *e, char *error,
+                      size_t error_size)
+{
+    const struct json *tree = json_parse(a, line, &limits, error, error_size);
+    const struct json *identity = json_get(tree, "identity");
+    const struct json *taken = json_get(tree, "taken"), *next = json_get(tree, "next");
+    if (tree == NULL) {
+        return -1;
+    }
+    e->specification = json_get(tree, "specification");
+    if (identity == NULL || identity->type != JSON_STRING || taken == NULL || next == NULL ||
+        when_time_parse(taken->text, &e->taken_us) == -1 ||
+        when_time_parse(next->text, &e->next_us) == -1 || e->specification == NULL) {
+        snprintf(error, error_size, "expected identity, taken, next and specification");
+        return -1;
+    }
+    e->identity = identity->text;
+    return 0;
+}
+
+static void take_line(struct slice line, const char *path, unsigned number,
+                      void (*take)(const struct repeats_entry *e))
+{
+    struct repeats_entry e;
+    char error[300] = "out of memory";
+    struct arena *a = arena_new(ENTRY_BYTES);
+    if (a == NULL || read_entry(a, line, &e, error, sizeof error) == -1) {
+        log_error("repeats.damaged", "file=%s line=%u error=\"%s\"", path, number, error);
+    } else {
+        take(&e);
+    }
+    arena_free(&a);
+}
+
+int repeats_file_read(const char *path, void (*take)(const struct repeats_entry *e))
+{
+    FILE *f = fopen(path, "re");
+    if (f == NULL && errno == ENOENT) {
+        return 0;
+    }
+    char *line = malloc(LINE_BYTES);
+    if (f == NULL || line == NULL) {
+        log_errno("repeats.read", "file=%s", path);
+        free(line);
+        if (f != NULL) {
+            fclose(f);
+        }
+        return -1;
+    }
+    for (unsigned number = 1; fgets(line, LINE_BYTES, f) != NULL; number++) {
+        take_line(slice_of(line), path, number, take);
+    }
+    int failed = ferror(f);
+    if (failed != 0) {
+        log_errno("repeats.read", "file=%s", path);
+    }
+    fclose(f);
+    free(line);
+    return failed != 0 ? -1 : 0;
+}
+
+FILE *repeats_file_begin(const char *path)
+{
+    char fresh[4096];
+    if (path_new(path, fresh, sizeof fresh) == -1 || (unlink(fresh) == -1 && errno != ENOENT)) {
+        return NULL;
+    }
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    FILE *f = fd == -1 ? NULL : fdopen(fd, "w");
+    if (fd != -1 && f == NULL) {
+        close(fd);
+    }
+    return f;
+}
+
+int repeats_file_add(FILE *f, const struct repeats_entry *e)
+{
+    char taken[WHEN_TEXT], next[WHEN_TEXT];
+    when_time_text(e->taken_us, taken);
+    when_time_text(e->next_us, next);
+    struct json specification = *e->specification;
+    specification.key = slice_of("specification");
+    specification.next = NULL;
+    struct json n = {.type = JSON_STRING, .key = slice_of("next"), .text = slice_of(next)};
+    struct json t = {.type = JSON_STRING, .key = slice_of("taken"), .text = slice_of(taken)};
+    struct json identity = {.type = JSON_STRING, .key = slice_of("identity"), .text = e->identity};
+    struct json entry = {.type = JSON_OBJECT, .count = 4, .first = &identity};
+    identity.next = &t;
+    t.next = &n;
+    n.next = &specification;
+    struct arena *a = arena_new(ENTRY_BYTES);
+    struct slice text = a == NULL ? (struct slice){NULL, 0} : json_text(a, &entry);
+    int failed = -1;
+    if (text.at == NULL || text.len + 2 > LINE_BYTES) {
+        errno = ENOMEM;
+    } else if (fwrite(text.at, 1, text.len, f) == text.len && fputc('\n', f) != EOF) {
+        failed = 0;
+    }
+    arena_free(&a);
+    return failed;
+}
+
+int repeats_file_end(FILE *f, const char *path, bool all_added)
+{
+    char fresh[4096];
+    bool written = fflush(f) == 0 && ferror(f) == 0 && fsync(fileno(f)) == 0;
+    written = fclose(f) == 0 && written;
+    if (path_new(path, fresh, sizeof fresh) == -1) {
+        return -1;
+    }
+    return all_added && written && rename(fresh, path) == 0 ? 0 : -1;
+}
