@@ -18,8 +18,9 @@ struct ledger_fold {
     struct store *store;
     struct pg pg;
     enum { FOLD_IDLE, FOLD_SUM, FOLD_VACUUM } step;
-    uint64_t entries; /* being summed up, about */
-    int64_t again_us;
+    uint64_t entries;     /* being summed up, about */
+    int64_t again_us;     /* when it is time again, unless there are many entries */
+    int64_t backs_off_us; /* not before that, after a failure */
 };
 
 struct ledger_fold *ledger_fold_new(struct store *store)
@@ -53,14 +54,15 @@ static void fail(struct ledger_fold *fold, const char *error, int64_t clock_us)
     log_error("ledger.sum", "error=\"%.200s\"", error);
     count_add(COUNT_DATABASE_ERRORS, 1);
     fold->store->ledger.entries += fold->entries;
-    fold->again_us = clock_us + BACKOFF_US;
+    fold->backs_off_us = clock_us + BACKOFF_US;
     ledger_fold_close(fold);
 }
 
 static void begin(struct ledger_fold *fold, int64_t clock_us)
 {
     struct store *s = fold->store;
-    if (s->ledger.entries == 0 || (clock_us < fold->again_us && s->ledger.entries < ENTRIES_MOST)) {
+    bool due = clock_us >= fold->again_us || s->ledger.entries >= ENTRIES_MOST;
+    if (s->ledger.entries == 0 || clock_us < fold->backs_off_us || !due) {
         return;
     }
     fold->entries = s->ledger.entries;
