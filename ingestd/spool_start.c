@@ -448,8 +448,17 @@ static int make_folder(const char *dir)
         log_error("spool.dir", "expected=\"a path of at most %d bytes\"", SPOOL_PATH_BYTES - 200);
         return -1;
     }
-    if (mkdir(dir, 0700) == -1 && errno != EEXIST) {
+    struct stat st;
+    if ((mkdir(dir, 0700) == -1 && errno != EEXIST) || stat(dir, &st) == -1) {
         log_errno("spool.dir", "dir=%s", dir);
+        return -1;
+    }
+    /* Who else may write there could have us write elsewhere, by a link. */
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022) != 0) {
+        log_error("spool.dir",
+                  "dir=%s uid=%ld mode=%04o expected=\"a folder of user %ld that only it may "
+                  "write to (0700)\"",
+                  dir, (long)st.st_uid, (unsigned)st.st_mode & 07777, (long)geteuid());
         return -1;
     }
     return 0;

@@ -418,6 +418,20 @@ static void test_one_process_for_each(void **state)
     box_close(&b);
 }
 
+static void test_nobody_else_may_write_there(void **state)
+{
+    (void)state;
+    struct spool_found found;
+    for (mode_t others = 02; others <= 020; others *= 8) {
+        assert_int_equal(chmod(folder, 0700 | others), 0);
+        assert_null(spool_open(folder, &found));
+    }
+    assert_int_equal(chmod(folder, 0700), 0);
+    struct box b;
+    box_open(&b, folder);
+    box_close(&b);
+}
+
 /* More than memory may hold waits in the file, comes in order, and is not held twice. */
 static void test_more_than_memory(void **state)
 {
@@ -867,6 +881,7 @@ int main(void)
         TEST(test_comes_back_after_a_stop),
         TEST(test_comes_back_after_a_kill),
         TEST(test_one_process_for_each),
+        TEST(test_nobody_else_may_write_there),
         TEST(test_more_than_memory),
         TEST(test_full),
         TEST(test_log_cut_at_every_byte),
