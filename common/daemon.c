@@ -558,9 +558,22 @@ static int parse_command_line(int argc, char **argv, bool *check_only)
     return self.config_file == NULL ? usage("--config FILE is missing") : -1;
 }
 
+/* What is opened later must not become standard output or error, which are written to. */
+static void open_standard_descriptors(void)
+{
+    int fd;
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd != -1 && fd <= STDERR_FILENO);
+    if (fd != -1) {
+        close(fd);
+    }
+}
+
 int daemon_main(const struct daemon *d, int argc, char **argv)
 {
     self.daemon = d;
+    open_standard_descriptors();
     bool check_only = false;
     int rc = parse_command_line(argc, argv, &check_only);
     if (rc != -1) {

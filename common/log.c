@@ -59,12 +59,11 @@ static size_t append(size_t used, int written)
     return used < LINE_BYTES - 1 ? used : LINE_BYTES - 2;
 }
 
-__attribute__((format(printf, 4, 0))) static void
-write_line(enum log_level level, int error, const char *event, const char *format, va_list args)
+/* 0, or -1 when the line could not be written, which must not stop the process. */
+__attribute__((format(printf, 5, 0))) static int write_line(int fd, const char *level, int error,
+                                                            const char *event, const char *format,
+                                                            va_list args)
 {
-    if (level < lowest) {
-        return;
-    }
     char line[LINE_BYTES];
     struct timespec now;
     struct tm utc;
@@ -72,8 +71,7 @@ write_line(enum log_level level, int error, const char *event, const char *forma
     gmtime_r(&now.tv_sec, &utc);
     size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
     used = append(used, snprintf(line + used, sizeof line - used, ".%06ldZ %s %s[%u] %s ",
-                                 now.tv_nsec / 1000, level_names[level], process_name,
-                                 process_instance, event));
+                                 now.tv_nsec / 1000, level, process_name, process_instance, event));
     size_t body = used;
     used = append(used, vsnprintf(line + used, sizeof line - used, format, args));
     if (error != 0) {
@@ -82,18 +80,27 @@ write_line(enum log_level level, int error, const char *event, const char *forma
     }
     disarm(line + body, used - body);
     line[used++] = '\n';
-    /* A log that cannot be written must not stop the process. */
-    ssize_t ignored = write(STDERR_FILENO, line, used);
-    (void)ignored;
+    return write(fd, line, used) == (ssize_t)used ? 0 : -1;
 }
 
 #define WRITE_LINE(level, error)                                                                   \
     do {                                                                                           \
         va_list args;                                                                              \
         va_start(args, format);                                                                    \
-        write_line(level, error, event, format, args);                                             \
+        if (level >= lowest) {                                                                     \
+            write_line(STDERR_FILENO, level_names[level], error, event, format, args);             \
+        }                                                                                          \
         va_end(args);                                                                              \
     } while (0)
+
+int log_audit(const char *event, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int result = write_line(STDOUT_FILENO, "audit", 0, event, format, args);
+    va_end(args);
+    return result;
+}
 
 void log_debug(const char *event, const char *format, ...)
 {

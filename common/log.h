@@ -37,6 +37,12 @@ void log_fatal(const char *event, const char *format, ...) LOG_PRINTF __attribut
 void log_panic(const char *event, const char *format, ...) LOG_PRINTF __attribute__((noreturn));
 
 /*
+ * A line of an audit log: on standard output, at any level, with "audit" where other lines have
+ * theirs. 0, or -1 when it could not be written.
+ */
+int log_audit(const char *event, const char *format, ...) LOG_PRINTF;
+
+/*
  * For what outsiders can cause at any rate: true at most `burst` times in each ten seconds; the
  * next line after a silence says how many were left out. One struct per place in the code, zeroed.
  */

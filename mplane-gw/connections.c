@@ -16,6 +16,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/peers.h"
 #include "mplane-gw/tls.h"
 
 /* A connection this young is not closed to make room: it may be about to ask. */
@@ -32,6 +33,7 @@ struct connection {
     unsigned generation; /* of the certificates it was judged by */
     bool ending;         /* its socket was shut down */
     char *identity;
+    struct peer *account; /* of the identity; NULL before it is known */
     char peer[PEER_SIZE];
     char alert[64];
 };
@@ -41,7 +43,8 @@ static unsigned generation;
 static int ssl_index = -1;
 static struct connection *connections;
 static size_t open_count, ending_count;
-static struct log_limit failed_said;
+static struct peers *peers;
+static struct log_limit failed_said, refused_said;
 
 static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int index, long argl,
                         void *argp)
@@ -65,6 +68,9 @@ static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int i
     open_count--;
     ending_count -= c->ending;
     gateway.counters[COUNT_CONNECTIONS_OPEN] = open_count;
+    if (c->account != NULL) {
+        peers_leave(c->account);
+    }
     free(c->identity);
     free(c);
 }
@@ -80,6 +86,70 @@ static void note_peer(struct connection *c)
         snprintf(c->peer, sizeof c->peer,
                  address.ss_family == AF_INET6 ? "[%.46s]:%.5s" : "%.46s:%.5s", host, port);
     }
+}
+
+/* Asks the connection to end. evhttp learns of it as of a peer that left. */
+static void end(struct connection *c)
+{
+    if (!c->ending) {
+        c->ending = true;
+        ending_count++;
+        shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
+    }
+}
+
+static bool is_waiting(const struct connection *c)
+{
+    return c->phase == CONNECTION_HANDSHAKE || c->phase == CONNECTION_IDLE;
+}
+
+/*
+ * The next to go: idle or shaking hands before receiving, the longest first; none that is young.
+ * With an account only one of this identity, which is idle.
+ */
+static struct connection *choose_victim(int64_t now_us, const struct peer *account)
+{
+    struct connection *c, *victim = NULL;
+    DL_FOREACH2(connections, c, next)
+    {
+        if (c->ending || now_us - c->since_us < YOUNG_US ||
+            (!is_waiting(c) && c->phase != CONNECTION_RECEIVING) ||
+            (account != NULL && (c->account != account || !is_waiting(c)))) {
+            continue;
+        }
+        if (victim == NULL || is_waiting(c) > is_waiting(victim) ||
+            (is_waiting(c) == is_waiting(victim) && c->since_us < victim->since_us)) {
+            victim = c;
+        }
+    }
+    return victim;
+}
+
+/* The peer is known: it has an account from now on, and only so many connections. */
+static void know(struct connection *c)
+{
+    c->identity = tls_identity(c->ssl);
+    c->account = c->identity == NULL ? NULL : peers_enter(peers, c->identity);
+    if (c->account == NULL) {
+        end(c);
+        return;
+    }
+    if (peer_connections(c->account) <= (size_t)gateway.settings.connections_max_per_identity) {
+        return;
+    }
+    struct connection *victim = choose_victim(daemon_clock_us(), c->account);
+    if (victim != NULL) {
+        gateway_count(COUNT_CONNECTIONS_EVICTED);
+        end(victim);
+        return;
+    }
+    gateway_count(COUNT_CONNECTIONS_REFUSED);
+    if (log_allowed(&refused_said, 5)) {
+        log_warn("connection.refused",
+                 "peer=%s identity=\"%s\" mplane-gw.connections_max_per_identity=%lld", c->peer,
+                 c->identity, (long long)gateway.settings.connections_max_per_identity);
+    }
+    end(c);
 }
 
 static void on_ssl_info(const SSL *ssl, int where, int value)
@@ -98,12 +168,12 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
                  verified == X509_V_OK ? "" : X509_verify_cert_error_string(verified));
     }
     if ((where & SSL_CB_HANDSHAKE_DONE) != 0) {
-        c->identity = tls_identity(ssl);
         connection_set_phase(c, CONNECTION_IDLE);
+        know(c);
     }
 }
 
-static SSL_CTX *load_context(void)
+SSL_CTX *connections_load(void)
 {
     const struct settings *s = &gateway.settings;
     struct tls_files files = {s->certificate, s->key, s->ca, s->crl};
@@ -117,60 +187,24 @@ static SSL_CTX *load_context(void)
 int connections_prepare(void)
 {
     ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
-    context = load_context();
-    return context != NULL && ssl_index != -1 ? 0 : -1;
+    context = connections_load();
+    peers = peers_new();
+    return context != NULL && peers != NULL && ssl_index != -1 ? 0 : -1;
 }
 
-int connections_reload(void)
+void connections_use(SSL_CTX *fresh)
 {
-    SSL_CTX *fresh = load_context();
-    if (fresh == NULL) {
-        return -1;
-    }
     SSL_CTX_free(context);
     context = fresh;
     generation++;
     connections_close_idle();
-    return 0;
 }
 
 void connections_stop(void)
 {
     SSL_CTX_free(context);
     context = NULL;
-}
-
-/* Asks the connection to end. evhttp learns of it as of a peer that left. */
-static void end(struct connection *c)
-{
-    if (!c->ending) {
-        c->ending = true;
-        ending_count++;
-        shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
-    }
-}
-
-static bool is_waiting(const struct connection *c)
-{
-    return c->phase == CONNECTION_HANDSHAKE || c->phase == CONNECTION_IDLE;
-}
-
-/* The next to go: idle or shaking hands before receiving, the longest first; none that is young. */
-static struct connection *choose_victim(int64_t now_us)
-{
-    struct connection *c, *victim = NULL;
-    DL_FOREACH2(connections, c, next)
-    {
-        if (c->ending || now_us - c->since_us < YOUNG_US ||
-            (!is_waiting(c) && c->phase != CONNECTION_RECEIVING)) {
-            continue;
-        }
-        if (victim == NULL || is_waiting(c) > is_waiting(victim) ||
-            (is_waiting(c) == is_waiting(victim) && c->since_us < victim->since_us)) {
-            victim = c;
-        }
-    }
-    return victim;
+    peers_free(&peers);
 }
 
 void connections_make_room(void)
@@ -182,7 +216,7 @@ void connections_make_room(void)
     if (!connections_full()) {
         return;
     }
-    while (open_count - ending_count >= enough && (victim = choose_victim(now_us)) != NULL) {
+    while (open_count - ending_count >= enough && (victim = choose_victim(now_us, NULL)) != NULL) {
         gateway_count(COUNT_CONNECTIONS_EVICTED);
         end(victim);
     }
@@ -260,7 +294,7 @@ struct connection *connection_of(struct evhttp_request *request)
                    ? NULL
                    : bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
     struct connection *c = ssl == NULL ? NULL : SSL_get_ex_data(ssl, ssl_index);
-    return c != NULL && c->identity != NULL ? c : NULL;
+    return c != NULL && c->account != NULL ? c : NULL;
 }
 
 const char *connection_identity(const struct connection *c)
@@ -271,6 +305,18 @@ const char *connection_identity(const struct connection *c)
 const char *connection_peer(const struct connection *c)
 {
     return c->peer;
+}
+
+int64_t connection_charge(struct connection *c)
+{
+    return peer_charge(c->account, gateway.settings.requests_per_second,
+                       gateway.settings.requests_burst, daemon_clock_us());
+}
+
+void connection_charge_more(struct connection *c, int64_t messages)
+{
+    peer_charge_more(c->account, messages, gateway.settings.requests_per_second,
+                     gateway.settings.requests_burst);
 }
 
 bool connection_is_last(const struct connection *c)
@@ -329,6 +375,8 @@ void connections_sweep(void)
             end(c);
         }
     }
+    peers_sweep(peers, gateway.settings.requests_per_second, now_us);
+    gateway.counters[COUNT_IDENTITIES] = peers_count(peers);
 }
 
 void connections_close_idle(void)

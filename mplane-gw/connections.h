@@ -7,8 +7,10 @@
 
 #include <event2/bufferevent.h>
 #include <event2/http.h>
+#include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum connection_phase {
     CONNECTION_HANDSHAKE, /* TLS is being agreed on: handshake_timeout_s */
@@ -24,10 +26,16 @@ struct connection;
 int connections_prepare(void);
 
 /*
- * Loads them anew. Connections that are idle are closed, the others after their answer: who they
- * are is judged by the new files. -1 after an error was logged; then the old ones stay in force.
+ * Loads them anew, without using them yet. NULL after an error was logged. The caller owns the
+ * result: connections_use() takes it over, tls.h says how it is freed.
  */
-int connections_reload(void);
+SSL_CTX *connections_load(void);
+
+/*
+ * From now on these files count. Connections that are idle are closed, the others after their
+ * answer: who they are is judged by the new files.
+ */
+void connections_use(SSL_CTX *fresh);
 
 /* For evhttp_set_bevcb(). */
 struct bufferevent *connections_accept(struct event_base *base, void *unused);
@@ -38,6 +46,13 @@ struct connection *connection_of(struct evhttp_request *request);
 /* The peer's identity, not empty; and its address and port. */
 const char *connection_identity(const struct connection *c);
 const char *connection_peer(const struct connection *c);
+
+/*
+ * Whether this identity may make another request now: 0, and it is counted; or after how many
+ * microseconds it may. The second adds the messages of an envelope, beyond the first one.
+ */
+int64_t connection_charge(struct connection *c);
+void connection_charge_more(struct connection *c, int64_t messages);
 
 void connection_set_phase(struct connection *c, enum connection_phase phase);
 

@@ -39,6 +39,7 @@ static void refuse_malformed(const struct desk_request *r, struct desk_reply *re
                              const char *error)
 {
     gateway_count(COUNT_MALFORMED);
+    reply->outcome = "malformed";
     if (log_allowed(&malformed_said, 10)) {
         log_info("request.malformed", "peer=%s identity=\"%.*s\" error=\"%s\"", r->peer,
                  (int)r->identity.len, r->identity.at, error);
@@ -61,17 +62,19 @@ struct slice desk_fallback_token(struct arena *a, struct slice bytes)
     return slice_of(text);
 }
 
-/* The one place that decides; `door` is how the peer came. */
+/* The one place that decides. */
 static bool may_use(const struct desk_request *r, struct desk_reply *reply,
-                    const struct capability *k, const char *door)
+                    const struct capability *k)
 {
+    reply->capability = k;
     if (access_allows(gateway.access, r->identity, k->label)) {
         return true;
     }
     gateway_count(COUNT_DENIED);
+    reply->outcome = "denied";
     if (log_allowed(&denied_said, 10)) {
         log_info("request.denied", "peer=%s identity=\"%.*s\" capability=%.*s door=%s", r->peer,
-                 (int)r->identity.len, r->identity.at, (int)k->label.len, k->label.at, door);
+                 (int)r->identity.len, r->identity.at, (int)k->label.len, k->label.at, reply->door);
     }
     desk_refuse(r, reply, "not authorized to use the capability %.*s", (int)k->label.len,
                 k->label.at);
@@ -219,7 +222,7 @@ static void handle_specification(const struct desk_request *r, const struct mpla
         desk_refuse(r, reply, "%s", error);
         return;
     }
-    if (!may_use(r, reply, k, "specification")) {
+    if (!may_use(r, reply, k)) {
         return;
     }
     if (!mplane_message_fulfils(r->arena, m, &k->message, gateway.registry, daemon_now_us(), error,
@@ -286,7 +289,7 @@ int desk_restore(const struct repeats_entry *e, char *error, size_t error_size)
 /* ---- redemptions and interrupts ---- */
 
 /* The peer's own job of that token; NULL after a refusal, the same whoever else has such a job. */
-static struct job *own_job(const struct desk_request *r, struct desk_reply *reply, const char *door)
+static struct job *own_job(const struct desk_request *r, struct desk_reply *reply)
 {
     struct job *job = jobs_by_token(ask_jobs(), r->identity, reply->token);
     if (job == NULL) {
@@ -295,7 +298,7 @@ static struct job *own_job(const struct desk_request *r, struct desk_reply *repl
                     (int)(reply->token.len < 100 ? reply->token.len : 100), reply->token.at);
         return NULL;
     }
-    if (!may_use(r, reply, job->capability, door)) {
+    if (!may_use(r, reply, job->capability)) {
         return NULL;
     }
     if (reply->label.at == NULL) {
@@ -306,7 +309,7 @@ static struct job *own_job(const struct desk_request *r, struct desk_reply *repl
 
 static void handle_redemption(const struct desk_request *r, struct desk_reply *reply)
 {
-    struct job *job = own_job(r, reply, "redemption");
+    struct job *job = own_job(r, reply);
     if (job != NULL) {
         reply_by(reply, job, false);
         reply->redeemed = true;
@@ -315,7 +318,7 @@ static void handle_redemption(const struct desk_request *r, struct desk_reply *r
 
 static void handle_interrupt(const struct desk_request *r, struct desk_reply *reply)
 {
-    struct job *job = own_job(r, reply, "interrupt");
+    struct job *job = own_job(r, reply);
     if (job != NULL) {
         /* A publication goes on; its reply is then a receipt. */
         reply_by(reply, job, false);
@@ -333,6 +336,7 @@ void desk_handle(const struct desk_request *r, struct desk_reply *reply)
 {
     char error[ERROR_BYTES] = "", token[TOKEN_TEXT];
     memset(reply, 0, sizeof *reply);
+    reply->door = "message";
     reply->token = mplane_message_token(r->tree);
     bool named = reply->token.len > 0;
     if (!named) {
@@ -345,6 +349,8 @@ void desk_handle(const struct desk_request *r, struct desk_reply *reply)
         return;
     }
     reply->label = m->label;
+    reply->verb = m->verb;
+    reply->door = mplane_kind_name(m->kind);
     if (m->kind == MPLANE_SPECIFICATION) {
         if (!named && token_of_specification(r->arena, m, token) == 0) {
             struct slice kept = arena_copy(r->arena, slice_of(token));

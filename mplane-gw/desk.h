@@ -23,6 +23,11 @@ struct desk_reply {
     bool wait;                     /* worth waiting for while it is under way */
     bool redeemed;                 /* a repeated one's runs so far instead of a receipt */
     struct slice token, label;     /* of the reply */
+    /* For the audit log. */
+    const char *door;                    /* "specification", ...; "message" when it is none */
+    const char *outcome;                 /* NULL: what kind of message the reply is */
+    struct slice verb;                   /* of the request */
+    const struct capability *capability; /* that is meant; NULL when none is */
 };
 
 void desk_handle(const struct desk_request *r, struct desk_reply *reply);

@@ -10,15 +10,20 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
+#include "mplane-gw/audit.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/reply.h"
 
 /* Besides what answers need: a body as a tree of small values. */
 #define BODY_TREE_BYTES ((size_t)96 * 1024 * 1024)
+
+/* A body up to this size is read for its token even when it is refused. */
+#define SMALL_BODY 65536
 
 /* Envelopes inside envelopes. */
 #define NESTING 4
@@ -45,6 +50,7 @@ struct exchange {
     bool reading; /* not all messages are handled yet */
     const struct json *tree;
     struct slice fallback;
+    int64_t begun_us;
 };
 
 static size_t open_count;
@@ -75,6 +81,37 @@ static void exchange_free(struct exchange *x)
     held_bytes -= x->held;
     free(x);
     open_count--;
+}
+
+/* ---- the audit log ---- */
+
+static const char *outcome_of(const struct item *i)
+{
+    if (i->waiting) {
+        return "abandoned";
+    }
+    return i->reply.outcome != NULL ? i->reply.outcome : mplane_kind_name(i->reply.message.kind);
+}
+
+/* A line for each message that was handled. */
+static void write_audit(const struct exchange *x)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        const struct desk_reply *r = &x->items[i].reply;
+        struct audit line = {.identity = connection_identity(x->connection),
+                             .peer = connection_peer(x->connection),
+                             .door = r->door,
+                             .verb = r->verb,
+                             .label = r->label,
+                             .token = r->token,
+                             .outcome = outcome_of(&x->items[i]),
+                             .begun_us = x->begun_us,
+                             .rows = r->message.row_count};
+        if (r->capability != NULL) {
+            line.capability = r->capability->label;
+        }
+        audit_write(&line);
+    }
 }
 
 /* ---- the reply ---- */
@@ -136,6 +173,7 @@ static void finish(struct exchange *x)
     log_debug("request.answered", "peer=%s identity=\"%s\" messages=%zu bytes=%zu",
               connection_peer(x->connection), connection_identity(x->connection), x->count,
               text.len);
+    write_audit(x);
     connection_set_phase(x->connection, CONNECTION_SENDING);
     struct evhttp_request *request = x->request;
     if (owner == NULL) {
@@ -188,6 +226,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *context)
 
 static void abandon(struct exchange *x)
 {
+    write_audit(x);
     for (size_t i = 0; i < x->count; i++) {
         struct job *job = x->items[i].reply.job;
         if (x->items[i].waiting) {
@@ -292,20 +331,25 @@ static void handle_messages(struct exchange *x, const struct json *tree, const c
     }
 }
 
-/* The whole body is answered with one exception of this text. */
-static void refuse_body(struct exchange *x, struct slice token, const char *text)
+/* The whole body is answered with one exception of this text; `outcome` is the audit log's. */
+static void refuse_body(struct exchange *x, struct slice token, const char *outcome,
+                        const char *text)
 {
     static struct log_limit said;
     struct desk_request r = {.arena = x->arena, .place = ""};
     x->is_envelope = false;
     x->items = arena_calloc(x->arena, 1, sizeof *x->items);
-    gateway_count(COUNT_MALFORMED);
-    if (log_allowed(&said, 10)) {
-        log_info("request.malformed", "peer=%s identity=\"%s\" error=\"%s\"",
-                 connection_peer(x->connection), connection_identity(x->connection), text);
+    if (strcmp(outcome, "malformed") == 0) {
+        gateway_count(COUNT_MALFORMED);
+        if (log_allowed(&said, 10)) {
+            log_info("request.malformed", "peer=%s identity=\"%s\" error=\"%s\"",
+                     connection_peer(x->connection), connection_identity(x->connection), text);
+        }
     }
     if (x->items != NULL) {
         x->count = 1;
+        x->items[0].reply.door = "message";
+        x->items[0].reply.outcome = outcome;
         x->items[0].reply.token = token.len > 0 ? token : x->fallback;
         desk_refuse(&r, &x->items[0].reply, "%s", text);
     }
@@ -358,15 +402,16 @@ static void read_body(struct exchange *x, struct slice body)
     x->fallback = desk_fallback_token(x->arena, body);
     if (check_body(x, body, &count, text, sizeof text) == -1) {
         struct slice none = {NULL, 0};
-        refuse_body(x, x->tree == NULL ? none : mplane_message_token(x->tree), text);
+        refuse_body(x, x->tree == NULL ? none : mplane_message_token(x->tree), "malformed", text);
         return;
     }
     x->is_envelope = json_get(x->tree, "envelope") != NULL;
     x->items = arena_calloc(x->arena, (size_t)count + 1, sizeof *x->items);
     if (x->items == NULL) {
-        refuse_body(x, x->fallback, "the body is too large for the gateway");
+        refuse_body(x, x->fallback, "malformed", "the body is too large for the gateway");
         return;
     }
+    connection_charge_more(x->connection, count - 1);
     x->reading = true;
     handle_messages(x, x->tree, "");
     x->reading = false;
@@ -377,7 +422,31 @@ static void read_body(struct exchange *x, struct slice body)
     }
 }
 
-void exchange_start(struct evhttp_request *request, struct connection *c)
+/*
+ * The peer asks too often. SDK clients look at no status but 200, and find an exception by its
+ * token: a small body is read for that.
+ */
+static void refuse_rate(struct exchange *x, struct slice body, int64_t wait_us)
+{
+    char text[256], error[512];
+    struct slice token = {NULL, 0};
+    long seconds = reply_retry_after(x->request, wait_us);
+    snprintf(text, sizeof text,
+             "too many requests: an identity may make %lld a second, and %lld at once; come again "
+             "in %ld s",
+             (long long)gateway.settings.requests_per_second,
+             (long long)gateway.settings.requests_burst, seconds);
+    x->fallback = desk_fallback_token(x->arena, body);
+    if (body.len <= SMALL_BODY) {
+        x->tree = json_parse(x->arena, body, &mplane_limits, error, sizeof error);
+    }
+    if (x->tree != NULL) {
+        token = mplane_message_token(x->tree);
+    }
+    refuse_body(x, token, "limited", text);
+}
+
+void exchange_start(struct evhttp_request *request, struct connection *c, int64_t wait_us)
 {
     struct evbuffer *input = evhttp_request_get_input_buffer(request);
     struct slice body = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
@@ -393,6 +462,12 @@ void exchange_start(struct evhttp_request *request, struct connection *c)
     open_count++;
     x->request = request;
     x->connection = c;
+    x->begun_us = daemon_clock_us();
     connection_set_phase(c, CONNECTION_ANSWERING);
-    read_body(x, body.at == NULL ? slice_of("") : body);
+    body = body.at == NULL ? slice_of("") : body;
+    if (wait_us > 0) {
+        refuse_rate(x, body, wait_us);
+    } else {
+        read_body(x, body);
+    }
 }

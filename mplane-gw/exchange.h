@@ -10,8 +10,11 @@
 
 #include "mplane-gw/connections.h"
 
-/* Takes the request over. */
-void exchange_start(struct evhttp_request *request, struct connection *c);
+/*
+ * Takes the request over. With wait_us (see connection_charge) it is refused: after that time the
+ * peer may come again.
+ */
+void exchange_start(struct evhttp_request *request, struct connection *c, int64_t wait_us);
 
 /* How many wait for an answer. */
 size_t exchanges_open(void);

@@ -25,6 +25,10 @@
     COUNTER(REQUESTS_REGISTRY, "requests.registry")                                                \
     COUNTER(MALFORMED, "malformed")                                                                \
     COUNTER(DENIED, "denied")                                                                      \
+    COUNTER(LIMITED, "limited")                                                                    \
+    COUNTER(CONNECTIONS_REFUSED, "connections.refused")                                            \
+    COUNTER(IDENTITIES, "identities")                                                              \
+    COUNTER(AUDIT_LEFT_OUT, "audit.left_out")                                                      \
     COUNTER(ANSWERED_RESULT, "answered.result")                                                    \
     COUNTER(ANSWERED_RECEIPT, "answered.receipt")                                                  \
     COUNTER(ANSWERED_EXCEPTION, "answered.exception")                                              \
@@ -62,9 +66,5 @@ static inline void gateway_count(enum gateway_counter counter)
 {
     gateway.counters[counter]++;
 }
-
-/* Who may do what, out of the settings; -1 after an error was logged, then the old stays in force.
- */
-int gateway_load_access(void);
 
 #endif

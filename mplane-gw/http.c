@@ -12,6 +12,8 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "mplane-gw/audit.h"
+#include "mplane-gw/audit_line.h"
 #include "mplane-gw/connections.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/gateway.h"
@@ -20,6 +22,8 @@
 #include "mplane-gw/reply.h"
 
 #define PATH_SIZE 512
+
+#define TOO_MANY_REQUESTS 429 /* RFC 6585; libevent has no name for it */
 
 /* When there is no room, for so long nothing is accepted. */
 #define PAUSE_US 100000
@@ -74,6 +78,14 @@ static bool takes_post(const char *path)
     return strcmp(path, link_path) == 0;
 }
 
+/* What is no mPlane message is told by the status; exchange.c tells those who post one. */
+static void too_often(struct evhttp_request *request, const struct connection *c, int64_t wait_us)
+{
+    reply_retry_after(request, wait_us);
+    reply_text(request, TOO_MANY_REQUESTS, "Too many requests, come again later.\n",
+               connection_is_last(c));
+}
+
 static void wrong_method(struct evhttp_request *request, const struct connection *c, bool get,
                          bool post)
 {
@@ -84,18 +96,27 @@ static void wrong_method(struct evhttp_request *request, const struct connection
     reply_text(request, HTTP_BADMETHOD, "This path has no such method.\n", connection_is_last(c));
 }
 
-static void route(struct evhttp_request *request, struct connection *c, const char *path)
+/* The line's outcome is set, except where somebody else writes lines. */
+static void route(struct evhttp_request *request, struct connection *c, const char *path,
+                  struct audit *line)
 {
     bool get = pages_has(path), post = takes_post(path);
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
-    if (!get && !post) {
+    int64_t wait_us = connection_charge(c);
+    gateway.counters[COUNT_LIMITED] += wait_us > 0;
+    if (method == EVHTTP_REQ_POST && post) {
+        exchange_start(request, c, wait_us);
+    } else if (wait_us > 0) {
+        line->outcome = "limited";
+        too_often(request, c, wait_us);
+    } else if (!get && !post) {
+        line->outcome = "unknown";
         reply_text(request, HTTP_NOTFOUND, "There is nothing here; see /capability.\n",
                    connection_is_last(c));
     } else if (method == EVHTTP_REQ_GET && get) {
-        pages_get(request, c, path);
-    } else if (method == EVHTTP_REQ_POST && post) {
-        exchange_start(request, c);
+        pages_get(request, c, path, line);
     } else {
+        line->outcome = "method";
         wrong_method(request, c, get, post);
     }
 }
@@ -106,9 +127,21 @@ static void on_sent(struct evhttp_request *request, void *context)
     connection_set_phase(context, CONNECTION_IDLE);
 }
 
+static const char *method_name(struct evhttp_request *request)
+{
+    switch (evhttp_request_get_command(request)) {
+    case EVHTTP_REQ_GET:
+        return "GET";
+    case EVHTTP_REQ_POST:
+        return "POST";
+    default:
+        return "other";
+    }
+}
+
 static void on_request(struct evhttp_request *request, void *unused)
 {
-    char buffer[PATH_SIZE];
+    char buffer[PATH_SIZE], identity[AUDIT_VALUE_BYTES + 1], peer[80];
     struct connection *c = connection_of(request);
     (void)unused;
     if (c == NULL) {
@@ -119,11 +152,18 @@ static void on_request(struct evhttp_request *request, void *unused)
     connection_set_phase(c, CONNECTION_SENDING);
     evhttp_request_set_on_complete_cb(request, on_sent, c);
     const char *path = request_path(request, buffer, sizeof buffer);
-    log_debug("request", "peer=%s identity=\"%s\" method=%s path=%s", connection_peer(c),
-              connection_identity(c),
-              evhttp_request_get_command(request) == EVHTTP_REQ_POST ? "POST" : "other",
-              path == NULL ? "" : path);
-    route(request, c, path == NULL ? "" : path);
+    /* Replying may free the connection. */
+    snprintf(identity, sizeof identity, "%s", connection_identity(c));
+    snprintf(peer, sizeof peer, "%s", connection_peer(c));
+    struct audit line = {.identity = identity,
+                         .peer = peer,
+                         .door = "other",
+                         .verb = slice_of(method_name(request)),
+                         .begun_us = daemon_clock_us()};
+    route(request, c, path == NULL ? "" : path, &line);
+    if (line.outcome != NULL) {
+        audit_write(&line);
+    }
 }
 
 /* ---- listeners ---- */
@@ -227,8 +267,10 @@ int http_start(void)
     }
     evhttp_set_bevcb(http, on_accept, NULL);
     evhttp_set_gencb(http, on_request, NULL);
+    /* Answered by us, with what the path has instead. */
     evhttp_set_allowed_methods(http, EVHTTP_REQ_GET | EVHTTP_REQ_POST | EVHTTP_REQ_HEAD |
-                                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE);
+                                         EVHTTP_REQ_PUT | EVHTTP_REQ_DELETE | EVHTTP_REQ_OPTIONS |
+                                         EVHTTP_REQ_TRACE | EVHTTP_REQ_PATCH);
     evhttp_set_max_headers_size(http, (ev_ssize_t)gateway.settings.headers_bytes);
     evhttp_set_max_body_size(http, (ev_ssize_t)gateway.settings.body_bytes);
     evhttp_set_flags(http, EVHTTP_SERVER_LINGERING_CLOSE);

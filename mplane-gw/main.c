@@ -11,6 +11,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "mplane-gw/ask.h"
+#include "mplane-gw/audit.h"
 #include "mplane-gw/connections.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/exchange.h"
@@ -20,6 +21,7 @@
 #include "mplane-gw/registry_listener.h"
 #include "mplane-gw/repeats.h"
 #include "mplane-gw/settings.h"
+#include "mplane-gw/tls.h"
 
 /* Draining takes at most this long; what still waits then gets no answer. */
 #define DRAIN_US 10000000
@@ -33,20 +35,17 @@ static struct event *signal_event, *second_event, *drain_event;
 static const char *const counter_names[] = {GATEWAY_COUNTERS(COUNTER_NAME)};
 #undef COUNTER_NAME
 
-int gateway_load_access(void)
+/* Who may do what, out of the settings; NULL after an error was logged. */
+static struct access *load_access(void)
 {
     char error[512] = "";
     struct access *a = access_read(gateway.settings.access, error, sizeof error);
     if (a == NULL) {
         log_error("access.refused", "error=\"%s\"", error);
-        return -1;
-    }
-    if (access_rules(a) == 0) {
+    } else if (access_rules(a) == 0) {
         log_warn("access.empty", "effect=\"nobody may use any capability\"");
     }
-    access_free(&gateway.access);
-    gateway.access = a;
-    return 0;
+    return a;
 }
 
 static int load_capabilities(void)
@@ -67,9 +66,29 @@ static int load_capabilities(void)
     return 0;
 }
 
+/*
+ * While running, a reload with files that are at fault is refused whole, options included. Whoever
+ * checks a configuration without running it may not be allowed to read the key.
+ */
+static int check(const struct config_common *common, const void *settings)
+{
+    const struct settings *s = settings;
+    if (settings_check(common, settings) == -1) {
+        return -1;
+    }
+    if (gateway.base == NULL) {
+        return 0;
+    }
+    struct tls_files files = {s->certificate, s->key, s->ca, s->crl};
+    SSL_CTX *made = tls_context(&files);
+    SSL_CTX_free(made);
+    return made == NULL ? -1 : 0;
+}
+
 static int prepare(void)
 {
-    return gateway_load_access() == 0 && load_capabilities() == 0 && connections_prepare() == 0 &&
+    gateway.access = load_access();
+    return gateway.access != NULL && load_capabilities() == 0 && connections_prepare() == 0 &&
                    http_prepare() == 0 && registry_prepare() == 0
                ? 0
                : -1;
@@ -170,12 +189,23 @@ static int run(void)
     return 0;
 }
 
+/*
+ * Certificates and rules change together or not at all: new rules that were written for new
+ * certificates would let in whom the old ones name.
+ */
 static int reload(void)
 {
-    int access = gateway_load_access();
-    int files = connections_reload();
+    struct access *a = load_access();
+    SSL_CTX *files = a == NULL ? NULL : connections_load();
     ask_set_limits();
-    return access == 0 && files == 0 ? 0 : -1;
+    if (files == NULL) {
+        access_free(&a);
+        return -1;
+    }
+    access_free(&gateway.access);
+    gateway.access = a;
+    connections_use(files);
+    return 0;
 }
 
 static void drain(void)
@@ -192,6 +222,7 @@ static void tick(void)
     registry_tick();
     ask_tick();
     repeats_tick();
+    audit_tick();
 }
 
 static void stop(void)
@@ -225,7 +256,7 @@ static const struct daemon mplane_gw = {
     .counter_names = counter_names,
     .counters = gateway.counters,
     .counter_count = COUNTERS,
-    .check = settings_check,
+    .check = check,
     .prepare = prepare,
     .run = run,
     .reload = reload,

@@ -97,16 +97,19 @@ static void send_envelope(struct evhttp_request *request, const struct connectio
 }
 
 static void send_capability(struct evhttp_request *request, const struct connection *c,
-                            struct arena *a, struct slice token)
+                            struct arena *a, struct slice token, struct audit *line)
 {
     const struct capability *k = capabilities_by_token(gateway.capabilities, token);
     if (k == NULL) {
+        line->outcome = "unknown";
         arena_free(&a);
         reply_text(request, HTTP_NOTFOUND, "There is no capability of this token.\n",
                    connection_is_last(c));
         return;
     }
+    line->capability = k->label;
     if (!may_use(c, k)) {
+        line->outcome = "denied";
         struct mplane_message m =
             answer_exception(a, k->token, "not authorized to use the capability %.*s",
                              (int)k->label.len, k->label.at);
@@ -122,19 +125,25 @@ static void send_capability(struct evhttp_request *request, const struct connect
     send_message(request, c, a, &k->message);
 }
 
-void pages_get(struct evhttp_request *request, const struct connection *c, const char *path)
+void pages_get(struct evhttp_request *request, const struct connection *c, const char *path,
+               struct audit *line)
 {
     struct arena *a = arena_new(PAGE_BYTES);
+    line->door = "page";
+    line->outcome = "shown";
     if (a == NULL) {
         out_of_memory(request, &a);
     } else if (strcmp(path, "/") == 0) {
         arena_free(&a);
         reply_send(request, HTTP_OK, "text/html", slice_of(front_page), connection_is_last(c));
     } else if (strcmp(path, CAPABILITY) == 0) {
+        line->door = "capabilities";
         send_list(request, c, a);
     } else if (strcmp(path, "/capabilities") == 0) {
+        line->door = "capabilities";
         send_envelope(request, c, a);
     } else {
-        send_capability(request, c, a, slice_of(path + strlen(CAPABILITY "/")));
+        line->door = "capability";
+        send_capability(request, c, a, slice_of(path + strlen(CAPABILITY "/")), line);
     }
 }

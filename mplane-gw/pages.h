@@ -5,12 +5,14 @@
 #include <event2/http.h>
 #include <stdbool.h>
 
+#include "mplane-gw/audit.h"
 #include "mplane-gw/connections.h"
 
 /* Whether GET of this path means something. */
 bool pages_has(const char *path);
 
-/* Answers a GET of such a path. */
-void pages_get(struct evhttp_request *request, const struct connection *c, const char *path);
+/* Answers a GET of such a path, and says in the line of the audit log what became of it. */
+void pages_get(struct evhttp_request *request, const struct connection *c, const char *path,
+               struct audit *line);
 
 #endif

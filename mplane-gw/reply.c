@@ -70,6 +70,15 @@ void reply_send_arena(struct evhttp_request *request, int status, const char *co
     send_buffer(request, status, content_type, buffer, last);
 }
 
+long reply_retry_after(struct evhttp_request *request, int64_t wait_us)
+{
+    char text[24];
+    long seconds = (long)(wait_us / 1000000) + 1;
+    snprintf(text, sizeof text, "%ld", seconds);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Retry-After", text);
+    return seconds;
+}
+
 void reply_text(struct evhttp_request *request, int status, const char *text, bool last)
 {
     reply_send(request, status, "text/plain", slice_of(text), last);

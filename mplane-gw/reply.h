@@ -5,6 +5,7 @@
 #include <event2/http.h>
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "common/arena.h"
 
@@ -21,6 +22,10 @@ void reply_send(struct evhttp_request *request, int status, const char *content_
  */
 void reply_send_arena(struct evhttp_request *request, int status, const char *content_type,
                       struct arena *a, struct slice body, bool last);
+
+/* Adds a Retry-After of so many microseconds to the reply that is sent next; returns its seconds.
+ */
+long reply_retry_after(struct evhttp_request *request, int64_t wait_us);
 
 /* A line of plain text. */
 void reply_text(struct evhttp_request *request, int status, const char *text, bool last);

@@ -70,6 +70,15 @@ const struct config_option settings_options[] = {
            "receiving a request or sending an answer takes at most, seconds"),
     NUMBER(connections_max, "512", 1, 100000, true,
            "open connections; beyond it the one idle the longest is closed"),
+    NUMBER(connections_max_per_identity, "64", 1, 100000, true,
+           "open connections of one identity; beyond it its own idle ones are closed, else the new "
+           "one"),
+    NUMBER(requests_per_second, "500", 0, 1000000, true,
+           "requests of one identity per second, each message of an envelope is one; 0 no limit"),
+    NUMBER(requests_burst, "2000", 1, 10000000, true,
+           "requests that an identity may make at once after a rest"),
+    NUMBER(audit_per_second, "1000", 0, 1000000, true,
+           "lines of the audit log per second; what is beyond is counted"),
     CONFIG_END,
 };
 

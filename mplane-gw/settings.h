@@ -34,6 +34,10 @@ struct settings {
     int64_t idle_timeout_s;
     int64_t transfer_timeout_s;
     int64_t connections_max;
+    int64_t connections_max_per_identity;
+    int64_t requests_per_second;
+    int64_t requests_burst;
+    int64_t audit_per_second;
 };
 
 extern const struct config_option settings_options[];

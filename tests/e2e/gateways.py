@@ -28,6 +28,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 MPLANE = "application/x-mplane+json"
 BAD_IN_LOGS = re.compile(r"\bpanic\b|AddressSanitizer|LeakSanitizer|runtime error|Assertion.*failed")
+AUDIT_FIELD = r' ([a-z]+)=("(?:[^"\\]|\\.)*"|[0-9.]+)'
+AUDIT_LINE = r"\d{4}-\d\d-\d\dT[\d:.]+Z audit mplane-gw\[0\] (?:request|left_out)(?:" + AUDIT_FIELD + ")+"
 
 # Numbers and fields of the messages, in the order of schemas/messages.h.
 PUBLISH, PUBLISHED, QUERY, CANCEL, ANSWER = 6, 7, 8, 9, 10
@@ -268,14 +270,22 @@ class Gateway:
                                   "log_level": "debug"}, "mplane-gw": self.options}, file)
 
     def start(self):
-        with open(f"{self.folder}/log", "ab") as log:
+        with open(f"{self.folder}/log", "ab") as log, open(f"{self.folder}/audit", "ab") as audit:
             self.process = subprocess.Popen([f"{self.build}/mplane-gw/mplane-gw", "--config",
-                                             f"{self.folder}/ezrepo.json"], stderr=log)
+                                             f"{self.folder}/ezrepo.json"], stdout=audit, stderr=log)
         self.wait(lambda: "gateway.started" in self.log())
 
     def log(self):
         with open(f"{self.folder}/log", encoding="utf-8", errors="replace") as file:
             return file.read()
+
+    def audit(self):
+        """The lines of the audit log, each as a dict of its fields."""
+        with open(f"{self.folder}/audit", encoding="utf-8") as file:
+            lines = file.read().splitlines()
+        assert all(re.fullmatch(AUDIT_LINE, line) for line in lines), lines
+        return [{name: quoted[1:-1] if quoted.startswith('"') else quoted
+                 for name, quoted in re.findall(AUDIT_FIELD, line)} for line in lines]
 
     def wait(self, what, seconds=15):
         end = time.monotonic() + seconds

@@ -49,11 +49,22 @@ startsecs = 1
 startretries = 30
 stopsignal = {signal}
 stopwaitsecs = {stop}
-redirect_stderr = true
+{logs}{user}"""
+
+ONE_LOG = """redirect_stderr = true
 stdout_logfile = {log}/{name}.log
 stdout_logfile_maxbytes = 10MB
 stdout_logfile_backups = 5
-{user}"""
+"""
+
+# What it writes to standard output is its audit log.
+WITH_AUDIT_LOG = """stderr_logfile = {log}/{name}.log
+stderr_logfile_maxbytes = 10MB
+stderr_logfile_backups = 5
+stdout_logfile = {log}/{name}-audit.log
+stdout_logfile_maxbytes = 10MB
+stdout_logfile_backups = 20
+"""
 
 
 def _quoted(arguments: List[str]) -> str:
@@ -71,9 +82,10 @@ def _program_section(state: State, name: str) -> str:
         if kind_of(name) == "classifyd":
             command += ["--instance", str(instance_of(name))]
         user = ""
+    logs = WITH_AUDIT_LOG if kind_of(name) == "mplane-gw" else ONE_LOG
     return PROGRAM.format(name=name, command=_quoted(command), stop=STOP_SECONDS, user=user,
                           signal="INT" if name == "postgres" else "TERM",
-                          log=state.path("log").replace("%", "%%"))
+                          logs=logs.format(name=name, log=state.path("log").replace("%", "%%")))
 
 
 def write_config(state: State) -> None:

@@ -1,0 +1,121 @@
+/* The table of identities. No sockets, no clock. */
+#include "mplane-gw/peers.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+struct peer {
+    char *identity;
+    size_t connections;
+    double used; /* tokens taken and not given back; below zero never, above `burst` when it owes */
+    int64_t since_us;
+    UT_hash_handle hh;
+};
+
+struct peers {
+    struct peer *table;
+};
+
+struct peers *peers_new(void)
+{
+    return calloc(1, sizeof(struct peers));
+}
+
+static void forget(struct peers *p, struct peer *peer)
+{
+    HASH_DEL(p->table, peer);
+    free(peer->identity);
+    free(peer);
+}
+
+void peers_free(struct peers **p)
+{
+    struct peer *peer, *next;
+    if (*p == NULL) {
+        return;
+    }
+    HASH_ITER(hh, (*p)->table, peer, next)
+    {
+        forget(*p, peer);
+    }
+    free(*p);
+    *p = NULL;
+}
+
+struct peer *peers_enter(struct peers *p, const char *identity)
+{
+    struct peer *peer;
+    HASH_FIND_STR(p->table, identity, peer);
+    if (peer == NULL) {
+        peer = calloc(1, sizeof *peer);
+        if (peer == NULL || (peer->identity = strdup(identity)) == NULL) {
+            free(peer);
+            return NULL;
+        }
+        HASH_ADD_KEYPTR(hh, p->table, peer->identity, strlen(peer->identity), peer);
+    }
+    peer->connections++;
+    return peer;
+}
+
+void peers_leave(struct peer *peer)
+{
+    peer->connections--;
+}
+
+size_t peer_connections(const struct peer *peer)
+{
+    return peer->connections;
+}
+
+/* Gives back what time has given back. */
+static void refill(struct peer *peer, int64_t per_second, int64_t now_us)
+{
+    double given = (double)(now_us - peer->since_us) / 1e6 * (double)per_second;
+    peer->used = per_second == 0 || given >= peer->used ? 0 : peer->used - given;
+    peer->since_us = now_us;
+}
+
+int64_t peer_charge(struct peer *peer, int64_t per_second, int64_t burst, int64_t now_us)
+{
+    refill(peer, per_second, now_us);
+    if (per_second == 0) {
+        return 0;
+    }
+    double missing = peer->used + 1 - (double)burst;
+    if (missing > 0) {
+        return (int64_t)(missing / (double)per_second * 1e6) + 1;
+    }
+    peer->used += 1;
+    return 0;
+}
+
+void peer_charge_more(struct peer *peer, int64_t count, int64_t per_second, int64_t burst)
+{
+    if (per_second == 0) {
+        return;
+    }
+    double most = 2 * (double)burst;
+    peer->used += (double)count;
+    peer->used = peer->used < most ? peer->used : most;
+}
+
+void peers_sweep(struct peers *p, int64_t per_second, int64_t now_us)
+{
+    struct peer *peer, *next;
+    HASH_ITER(hh, p->table, peer, next)
+    {
+        if (peer->connections == 0) {
+            refill(peer, per_second, now_us);
+            if (peer->used <= 0) {
+                forget(p, peer);
+            }
+        }
+    }
+}
+
+size_t peers_count(const struct peers *p)
+{
+    return HASH_COUNT(p->table);
+}

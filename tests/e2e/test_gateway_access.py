@@ -1,0 +1,219 @@
+"""mplane-gw: how much one identity may take, the audit log, and reloads that are all or nothing."""
+import http.client
+import json
+import os
+import threading
+import time
+
+import pytest
+from gateways import (COUNT_COLUMNS, MPLANE, QUERY, closed_within, opened, redeem, slow, specification)
+
+
+# ---- requests per identity ----
+
+def test_requests_of_one_identity_are_limited(make_gateway):
+    one = make_gateway(requests_per_second=1, requests_burst=5)
+    client, other = one.client("reader"), one.client("second")
+    for i in range(5):
+        assert "result" in client.post(specification(one, token=f"t-{i}"))
+    # An mPlane message gets an exception that its sender finds, by its token, and status 200.
+    reply = client.post(specification(one, token="t-5"))
+    assert reply["exception"] == "t-5" and "too many requests" in reply["message"], reply
+    assert len(one.queryd.of(QUERY)) == 5
+    # Whatever else it asks for is told by the status; another connection is no other identity.
+    again = one.client("reader")
+    again.connection.request("GET", "/capabilities")
+    answer = again.connection.getresponse()
+    assert answer.status == 429 and 1 <= int(answer.headers["Retry-After"]) <= 5
+    answer.read()
+    assert "result" in other.post(specification(one, token="t-6"))
+    # It may ask again after what it was told to wait.
+    time.sleep(int(answer.headers["Retry-After"]))
+    assert "result" in again.post(specification(one, token="t-7"))
+    assert one.counters()["limited"] == 2
+
+
+def test_each_message_of_an_envelope_is_a_request(make_gateway):
+    one = make_gateway(requests_per_second=1, requests_burst=10)
+    client = one.client()
+    envelope = {"envelope": "message", "version": 1, "contents": [
+        specification(one, token=f"e-{i}") for i in range(10)]}
+    assert len(client.post(envelope)["contents"]) == 10
+    assert "too many requests" in client.post(specification(one))["message"]
+
+
+def test_the_limit_follows_sighup(make_gateway):
+    one = make_gateway(requests_per_second=1, requests_burst=1)
+    client = one.client()
+    assert "result" in client.post(specification(one, token="t-1"))
+    assert "exception" in client.post(specification(one, token="t-2"))
+    one.options["requests_per_second"] = 0
+    one.write_config()
+    one.reload()
+    client = one.client()
+    for i in range(20):
+        assert "result" in client.post(specification(one, token=f"t-{i + 3}"))
+
+
+def test_a_large_body_is_refused_without_reading_it(make_gateway):
+    one = make_gateway(requests_per_second=1, requests_burst=1)
+    client = one.client()
+    assert "result" in client.post(specification(one, token="t-1"))
+    reply = client.post(specification(one, token="t-2", junk="x" * 200000))
+    assert "too many requests" in reply["message"] and reply["exception"] != "t-2"
+
+
+# ---- connections per identity ----
+
+def test_connections_of_one_identity_are_limited(make_gateway):
+    one = make_gateway(connections_max_per_identity=4, answer_timeout_ms=20000, query_timeout_ms=20000)
+    others = [opened(one, "second") for _ in range(3)]
+    idle = [opened(one) for _ in range(4)]
+    time.sleep(0.3)
+    # The one that is idle for the longest makes room.
+    newest = opened(one)
+    assert closed_within(idle[0], 5)
+    for connection in idle[1:] + [newest]:
+        connection.close()
+    one.counted("connections.evicted", 1)
+    one.wait(lambda: one.counters()["connections.open"] == 3)
+    # Those that are being answered do not: then the new one is refused.
+    busy = [one.client() for _ in range(4)]
+    replies = []
+    threads = [threading.Thread(target=lambda c=c, i=i: replies.append(c.post(slow(one, "busy", token=f"b-{i}"))))
+               for i, c in enumerate(busy)]
+    for thread in threads:
+        thread.start()
+    one.wait(lambda: len(one.queryd.of(QUERY)) == 4)
+    with pytest.raises((OSError, http.client.HTTPException)):
+        one.client().get("/")
+    assert one.client("second").get("/")[0] == 200
+    for question in one.queryd.of(QUERY):
+        one.queryd.send(question, [10, question["id"], 0, "", COUNT_COLUMNS, ["overall", "1", "1"]])
+    for thread in threads:
+        thread.join(20)
+    assert [r["result"] for r in replies] == ["query"] * 4
+    assert one.counters()["connections.refused"] == 1
+    assert all(not closed_within(connection, 0.1) for connection in others)
+
+
+# ---- the audit log ----
+
+def test_audit_of_every_door(make_gateway):
+    one = make_gateway()
+    reader, nobody = one.client("reader"), one.client("nobody")
+    begun = time.time()
+    reader.get("/")
+    capability = json.loads(reader.get("/capabilities")[2])["contents"][0]
+    nobody.get("/capability/" + capability["token"])
+    reader.get("/capability/secret-that-nobody-gave")
+    reader.request("DELETE", "/")
+    reader.get("/not-there")
+    reader.post(specification(one, "mine", token="a-1"))
+    receipt = reader.post(slow(one, "later", token="a-2"))
+    reader.post(redeem(receipt))
+    one.client("second").post(redeem(receipt))
+    reader.post({"interrupt": "query", "version": 1, "token": "a-2"})
+    nobody.post(specification(one, "mine", token="a-3"))
+    reader.request("POST", "/", b"{nonsense")
+    reader.post({"envelope": "message", "version": 1, "contents": [
+        specification(one, "first", token="a-4"), {"specification": "query", "version": 1, "token": "a-5"}]})
+    lines = one.audit()
+    told = [(line["identity"].rpartition(".")[2], line["door"], line["outcome"], line.get("token", ""))
+            for line in lines]
+    assert told[:12] == [
+        ("reader", "page", "shown", ""), ("reader", "capabilities", "shown", ""),
+        ("nobody", "capability", "denied", ""), ("reader", "capability", "unknown", ""),
+        ("reader", "other", "method", ""),
+        ("reader", "other", "unknown", ""), ("reader", "specification", "result", "a-1"),
+        ("reader", "specification", "receipt", "a-2"), ("reader", "redemption", "receipt", "a-2"),
+        ("second", "redemption", "exception", "a-2"), ("reader", "interrupt", "exception", "a-2"),
+        ("nobody", "specification", "denied", "a-3")]
+    assert [t[1:3] for t in told[12:]] == [("message", "malformed"), ("specification", "result"),
+                                           ("message", "malformed")]
+    query = lines[6]
+    assert query["verb"] == "query" and query["capability"] == "QueryByCriteria" and query["label"] == "mine"
+    assert query["rows"] == "2" and query["peer"].startswith("127.0.0.1:")
+    assert float(lines[7]["ms"]) >= 400 and float(query["ms"]) < (time.time() - begun) * 1000
+    with open(f"{one.folder}/audit", encoding="utf-8") as file:
+        text = file.read()
+    # Neither what was asked for nor a path that might be a secret.
+    assert "secret-that" not in text and "not-there" not in text and "past" not in text and "nonsense" not in text
+
+
+def test_what_outsiders_send_forges_no_line(make_gateway):
+    one = make_gateway()
+    client = one.client()
+    client.post(specification(one, 'x" outcome="denied\n2026-01-01T00:00:00Z audit', token="\x1b[31mred\u009b"))
+    line, = one.audit()
+    assert line["outcome"] == "result" and line["label"].startswith('x\\" outcome=\\"denied\\x0a2026')
+    assert line["token"] == "\\x1b[31mred\\xc2\\x9b"
+
+
+def test_abandoned_requests_are_told(make_gateway):
+    one = make_gateway(answer_timeout_ms=5000)
+    client = one.client()
+    client.get("/")
+    client.connection.request("POST", "/", json.dumps(slow(one, "gone", token="g-1")), {"Content-Type": MPLANE})
+    one.wait(lambda: one.queryd.of(QUERY))
+    client.connection.close()
+    one.wait(lambda: [(a["outcome"], a["token"]) for a in one.audit()[1:]] == [("abandoned", "g-1")])
+
+
+def test_what_the_audit_log_leaves_out_is_counted(make_gateway):
+    one = make_gateway(audit_per_second=5)
+    client = one.client()
+    for _ in range(60):
+        client.get("/")
+    left_out = 0
+    one.wait(lambda: one.counters()["audit.left_out"] > 0)
+
+    def told():
+        lines = one.audit()
+        return sum(int(line["lines"]) for line in lines if "lines" in line), sum("door" in line for line in lines)
+
+    one.wait(lambda: sum(told()) == 60)
+    left_out, written = told()
+    assert one.counters()["audit.left_out"] == left_out and written >= 5
+
+
+# ---- reloads ----
+
+def test_a_reload_is_all_or_nothing(make_gateway):
+    one = make_gateway(answer_timeout_ms=300)
+    good = open(one.server[0], "rb").read()
+    with open(one.server[0], "wb") as file:
+        file.write(b"nonsense")
+    one.options["access"]["roles"]["reader"] = []
+    one.options["answer_timeout_ms"] = 15000
+    one.options["requests_per_second"], one.options["requests_burst"] = 1, 6
+    one.write_config()
+    one.reload()
+    assert "config.refused" in one.log() and "tls.file" in one.log()
+    client = one.client()
+    for i in range(3):
+        assert "result" in client.post(specification(one, token=f"r-{i}"))
+    begun = time.monotonic()
+    assert "receipt" in client.post(slow(one, "soon", token="r-3"))
+    assert time.monotonic() - begun < 10
+    # The same with a file that is right takes all of it.
+    with open(one.server[0], "wb") as file:
+        file.write(good)
+    one.reload()
+    reply = one.client().post(specification(one, token="r-4"))
+    assert "not authorized" in reply["message"]
+    client = one.client()
+    assert "too many" in [client.post(specification(one, token=f"s-{i}"))["message"] for i in range(7)][-1]
+
+
+def test_new_rules_do_not_come_with_a_key_that_everybody_may_read(make_gateway):
+    one = make_gateway()
+    os.chmod(one.server[1], 0o644)
+    one.options["access"]["roles"]["reader"].append("org.example.nobody")
+    one.write_config()
+    one.reload()
+    assert "everybody may use this file" in one.log()
+    assert "not authorized" in one.client("nobody").post(specification(one))["message"]
+    os.chmod(one.server[1], 0o600)
+    one.reload()
+    assert "result" in one.client("nobody").post(specification(one))
