@@ -81,6 +81,13 @@ static int out_of_memory(struct pg *pg)
 
 /* ---- connecting ---- */
 
+/*
+ * COMMIT is answered when it lasts, whatever the preset of server, database or role: what is
+ * acknowledged is given up elsewhere. To wait for standbys, too, is for whoever set that.
+ */
+static const char lasting[] = "DO $$ BEGIN IF current_setting('synchronous_commit') = 'off' THEN"
+                              " SET synchronous_commit = on; END IF; END $$";
+
 static void on_notice(void *context, const PGresult *r)
 {
     (void)context;
@@ -105,7 +112,7 @@ int pg_open(struct pg *pg, const char *database, const char *application)
         return -1;
     }
     PQsetNoticeReceiver(pg->conn, on_notice, NULL);
-    if (pg_do(pg, sql_session) == -1) {
+    if (pg_do(pg, sql_session) == -1 || pg_do(pg, lasting) == -1) {
         pg_close(pg);
         return -1;
     }

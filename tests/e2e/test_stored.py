@@ -600,6 +600,22 @@ def test_nothing_is_acknowledged_while_postgresql_is_away(make_stored, own_clust
     check_store(stored)
 
 
+@pytest.mark.parametrize("preset, found", [("off", "on"), ("remote_write", "remote_write")])
+def test_a_commit_lasts_whatever_the_presets_are(make_stored, preset, found):
+    stored = make_stored()
+    stored.sql(f"ALTER DATABASE {stored.database} SET synchronous_commit = {preset}")
+    try:
+        stored.start()
+        stored.sql("CREATE TABLE ezrepo.seen (setting text)")
+        stored.sql("CREATE FUNCTION ezrepo.see() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+                   " INSERT INTO ezrepo.seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$")
+        stored.sql("CREATE TRIGGER see AFTER INSERT ON ezrepo.batch_done EXECUTE FUNCTION ezrepo.see()")
+        stored.sender().commit([Record(now_us())])
+        assert stored.sql("SELECT DISTINCT setting FROM ezrepo.seen") == [(found,)]
+    finally:
+        stored.sql(f"ALTER DATABASE {stored.database} RESET synchronous_commit")
+
+
 def test_stored_waits_for_postgresql_when_it_starts(make_stored, own_cluster):
     stored = make_stored(on=own_cluster)
     own_cluster.stop()
