@@ -1,7 +1,9 @@
 /*
  * Sends real mPlane results (ping-average, rendered as the SDK does, about 560 bytes) over UDP, in
  * order of time within each series, at a stated rate or as fast as the receiver takes them. What it
- * sends follows from the seed but for the times, which are the present.
+ * sends follows from the seed but for the times, which are the present, or with --step as if each
+ * series were measured once in so many seconds until now. Of them --late per cent are minutes to
+ * hours late, a fifth of these of another quality than their series has.
  *
  * "As fast as taken" keeps the receiver's socket queue (/proc/net/udp) below a bound, so that
  * nothing is dropped: an ingestd whose batches are not acknowledged stops reading, and this waits.
@@ -34,6 +36,7 @@ struct series {
 struct load {
     const char *host, *port;
     uint64_t series_count, records, rate; /* rate 0: as fast as taken */
+    uint64_t late_percent, step_s;        /* step 0: all at present */
     uint64_t queue_bytes;
     uint64_t seed;
 };
@@ -122,12 +125,23 @@ static void put_time(char *at, int64_t us)
     put_digits(at + 20, (uint32_t)(us % 1000000), 6);
 }
 
-static void next_record(struct series *s, int64_t us)
+/* From a minute to two hours ago. */
+static int64_t lateness_us(void)
+{
+    return (INT64_C(60000000) + next_random(60000000)) << next_random(7);
+}
+
+static void next_record(struct series *s, int64_t us, bool late)
 {
     if (next_random(QUALITY_RUN) == 0) {
         s->delay_us = new_delay();
     }
-    uint32_t mean = s->delay_us + next_random(2000);
+    uint32_t delay_us = s->delay_us;
+    if (late) {
+        us -= lateness_us();
+        delay_us = next_random(5) == 0 ? new_delay() : delay_us;
+    }
+    uint32_t mean = delay_us + next_random(2000);
     put_digits(s->message + s->values_at[0], mean - next_random(1000), 5);
     put_digits(s->message + s->values_at[1], mean, 5);
     put_digits(s->message + s->values_at[2], mean + next_random(1000), 5);
@@ -197,6 +211,15 @@ static int send_burst(int fd, struct mmsghdr *messages, unsigned count)
     return 0;
 }
 
+/* When record `n` of all was measured; the last one just now. */
+static int64_t measured_us(const struct load *load, int64_t began_us, uint64_t n)
+{
+    if (load->step_s == 0) {
+        return now_us(CLOCK_REALTIME);
+    }
+    return began_us - (int64_t)((load->records - n) * load->step_s * 1000000 / load->series_count);
+}
+
 static int run(const struct load *load, int fd, unsigned port)
 {
     struct series *series = calloc(load->series_count, sizeof *series);
@@ -211,14 +234,15 @@ static int run(const struct load *load, int fd, unsigned port)
     struct mmsghdr messages[BURST];
     struct iovec parts[BURST];
     memset(messages, 0, sizeof messages);
-    int64_t started = now_us(CLOCK_MONOTONIC);
+    int64_t started = now_us(CLOCK_MONOTONIC), began_us = now_us(CLOCK_REALTIME);
     uint64_t sent = 0, bytes = 0;
     while (sent < load->records) {
         unsigned count = load->records - sent < BURST ? (unsigned)(load->records - sent) : BURST;
-        int64_t us = now_us(CLOCK_REALTIME);
+        int64_t us = measured_us(load, began_us, sent);
         for (unsigned i = 0; i < count; i++) {
             struct series *s = &series[(sent + i) % load->series_count];
-            next_record(s, us + i);
+            bool late = load->late_percent > 0 && next_random(100) < load->late_percent;
+            next_record(s, us + i, late);
             parts[i] = (struct iovec){s->message, s->len};
             messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
             bytes += s->len;
@@ -259,7 +283,7 @@ static int open_socket(const struct load *load, unsigned *port)
 static int usage(void)
 {
     fputs("Usage: loadgen [--host ADDRESS] --port N [--series N] [--records N] [--rate N|max]\n"
-          "               [--queue BYTES] [--seed N]\n"
+          "               [--late PERCENT] [--step SECONDS] [--queue BYTES] [--seed N]\n"
           "Sends mPlane ping results over UDP. --rate max sends as fast as the receiver on this\n"
           "machine takes them, keeping at most BYTES in its queue.\n",
           stderr);
@@ -285,6 +309,7 @@ int main(int argc, char **argv)
         {"host", required_argument, NULL, 'h'},   {"port", required_argument, NULL, 'p'},
         {"series", required_argument, NULL, 's'}, {"records", required_argument, NULL, 'n'},
         {"rate", required_argument, NULL, 'r'},   {"queue", required_argument, NULL, 'q'},
+        {"late", required_argument, NULL, 'l'},   {"step", required_argument, NULL, 't'},
         {"seed", required_argument, NULL, 'e'},   {NULL, 0, NULL, 0}};
     int c;
     bool good = true;
@@ -304,6 +329,12 @@ int main(int argc, char **argv)
             break;
         case 'r':
             good = good && (strcmp(optarg, "max") == 0 || number(optarg, &load.rate));
+            break;
+        case 'l':
+            good = good && number(optarg, &load.late_percent) && load.late_percent <= 100;
+            break;
+        case 't':
+            good = good && number(optarg, &load.step_s);
             break;
         case 'q':
             good = good && number(optarg, &load.queue_bytes);

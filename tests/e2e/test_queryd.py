@@ -13,13 +13,11 @@ import pytest
 import zmq
 
 from postgres import Cluster
+from queries import (ANSWER, CANCEL, CANCELLED, COUNT, EVENTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, OK, PAST, PERIODS,
+                     QUERY, RECORDS, TIMEOUT, TOO_LARGE, UNAVAILABLE, Asker)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-QUERY, CANCEL, ANSWER = 8, 9, 10  # numbers of messages in schemas/messages.h
-COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = range(7)
-OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
-PAST, FUTURE = -2**63, 2**63 - 1
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 T0 = 1_455_796_800 * SECOND  # 2016-02-18 12:00:00
@@ -132,7 +130,7 @@ class Store:
         sql.execute("UPDATE event SET retracted_at = now() WHERE id % 7 = 0")
 
 
-class Queryd:
+class Queryd(Asker):
     build = None
 
     def __init__(self, database, **settings):
@@ -145,42 +143,7 @@ class Queryd:
         self.log = open(self.folder / "log", "wb")
         self.process = subprocess.Popen([f"{self.build}/queryd/queryd", "--config",
                                          str(self.config)], stdout=self.log, stderr=self.log)
-        self.context = zmq.Context()
-        self.socket = self.connect()
-        self.id = 0
-
-    def connect(self):
-        socket = self.context.socket(zmq.DEALER)
-        socket.setsockopt(zmq.LINGER, 0)
-        socket.connect(f"ipc://{self.folder}/run/query")
-        return socket
-
-    def send(self, kind, type="*", content="*", probe="*", source="*", dest="*", path="*", since=PAST,
-             until=FUTURE, instant=0, grade="all", low=1, high=5, limit=0, after="", version=0,
-             timeout=0, socket=None):
-        self.id += 1
-        (socket or self.socket).send(msgpack.packb(
-            [1, QUERY, self.id, kind, type, content, probe, source, dest, path, since, until, instant,
-             grade, low, high, limit, after, version, timeout]))
-        return self.id
-
-    def receive(self, seconds=15, socket=None):
-        socket = socket or self.socket
-        assert socket.poll(seconds * 1000), "no answer"
-        version, number, *rest = msgpack.unpackb(socket.recv(), strict_map_key=False)
-        assert (version, number) == (1, ANSWER)
-        return Answer(*rest)
-
-    def ask(self, kind, **criteria):
-        sent = self.send(kind, **criteria)
-        answer = self.receive()
-        assert answer.id == sent
-        return answer
-
-    def rows(self, kind, **criteria):
-        answer = self.ask(kind, **criteria)
-        assert answer.status == OK, answer.message
-        return answer.rows
+        super().__init__(self.folder / "run")
 
     def counters(self):
         time.sleep(1.2)
@@ -189,20 +152,12 @@ class Queryd:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(15)
-        self.context.destroy()
+        self.close()
         self.log.close()
         text = (self.folder / "log").read_text()
         assert "Sanitizer" not in text and "runtime error" not in text and ".panic" not in text, text
         shutil.rmtree(self.folder)
         return code, text
-
-
-class Answer:
-    def __init__(self, id, status, message, columns, cells):
-        self.id, self.status, self.message, self.columns = id, status, message, columns
-        n = len(columns)
-        assert n == 0 and not cells or len(cells) % n == 0
-        self.rows = [dict(zip(columns, cells[i:i + n])) for i in range(0, len(cells), n or 1)]
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,0 +1,222 @@
+"""What the benchmarks share: a set of their own, its load, and what it costs by process.
+
+The set is made by `ezrepo init` in a temporary state directory and removed at the end. CPU time is taken from
+/proc, so that it can be judged on a machine that does other things as well, where wall time cannot.
+"""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import psycopg2
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TICKS = os.sysconf("SC_CLK_TCK")
+sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+
+def add_build(parser):
+    """Those that all benchmarks have."""
+    parser.add_argument("--build", type=pathlib.Path,
+                        default=pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build")),
+                        help="folder of a release build (build)")
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
+
+
+def add_options(parser, records):
+    """Those that all benchmarks of a whole set have."""
+    add_build(parser)
+    parser.add_argument("--records", type=int, default=records, help=f"({records})")
+    parser.add_argument("--classifyd", type=int, default=2, help="how many of them (2)")
+
+
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class BenchSet:
+    """A set, started by `with` and removed at its end."""
+
+    def __init__(self, options):
+        self.build = options.build.resolve()
+        self.state = pathlib.Path(tempfile.mkdtemp(prefix="ezb", dir="/var/tmp"))
+        os.chmod(self.state, 0o755)
+        self.udp_port = free_port(socket.SOCK_DGRAM)
+        self.env = dict(os.environ, EZREPO_STATE=str(self.state), EZREPO_BUILD=str(self.build))
+        self.ezrepo("init", "--udp-port", str(self.udp_port),
+                    "--https-port", str(free_port(socket.SOCK_STREAM)),
+                    "--registry-port", str(free_port(socket.SOCK_STREAM)),
+                    "--classifyd", str(options.classifyd))
+
+    def __enter__(self):
+        try:
+            self.ezrepo("up")
+        except SystemExit:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.ezrepo("down")
+        shutil.rmtree(self.state)
+
+    def ezrepo(self, *words):
+        done = subprocess.run([ROOT / "deploy/ezrepo", *words], env=self.env, text=True, check=False,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode != 0:
+            sys.exit(f"ezrepo {' '.join(words)}: exit {done.returncode}\n{done.stdout}")
+        return done.stdout
+
+    def status(self):
+        """Process name and instance -> its status file."""
+        return {file.stem: json.loads(file.read_text())
+                for file in (self.state / "run/status").glob("*.json")}
+
+    def counter(self, process, name):
+        return sum(s["counters"].get(name, 0) for key, s in self.status().items()
+                   if key.rsplit("-", 1)[0] == process)
+
+    def postmaster(self):
+        return int((self.state / "postgres/data/postmaster.pid").read_text().split()[0])
+
+    def connect(self):
+        """As the store's owner, over the private cluster's socket."""
+        connection = psycopg2.connect(host=f"{self.state}/postgres/socket", dbname="ezrepo",
+                                      user="ezrepo_store", options="-c search_path=ezrepo")
+        connection.autocommit = True
+        return connection
+
+    def ledger_closes(self):
+        """Compared with the records themselves."""
+        done = subprocess.run([ROOT / "deploy/ezrepo", "ledger", "--verify", "--json"], env=self.env,
+                              stdout=subprocess.PIPE, check=False)
+        return done.returncode == 0 and json.loads(done.stdout)["closes"]
+
+
+# ---- costs ----
+
+def stat_fields(pid):
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def cpu_seconds(pid, with_ended_children=False):
+    try:
+        return sum(int(n) for n in stat_fields(pid)[11:15 if with_ended_children else 13]) / TICKS
+    except FileNotFoundError:
+        return 0.0
+
+
+def children(pid):
+    text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(word) for word in text.split()]
+
+
+def postgres_cpu_seconds(postmaster):
+    """Of the server with all its processes, ended ones included."""
+    return cpu_seconds(postmaster, True) + sum(cpu_seconds(pid) for pid in children(postmaster))
+
+
+def cpu_by_process(the_set):
+    total = {name: cpu_seconds(s["pid"]) for name, s in the_set.status().items()}
+    total["postgres"] = postgres_cpu_seconds(the_set.postmaster())
+    return total
+
+
+def memory_kib(pid, field):
+    try:
+        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith(field + ":"):
+                return int(line.split()[1])
+    except FileNotFoundError:
+        pass
+    return 0
+
+
+def memory_by_process(the_set):
+    """MiB: the peak of each process; of PostgreSQL what its largest process has for itself now."""
+    found = {name: memory_kib(s["pid"], "VmHWM") / 1024 for name, s in the_set.status().items()}
+    postmaster = the_set.postmaster()
+    found["postgres"] = max(memory_kib(pid, "RssAnon") for pid in [postmaster, *children(postmaster)]) / 1024
+    return found
+
+
+def percentiles(ms):
+    ordered = sorted(ms)
+    return {"p50_ms": round(statistics.median(ordered), 2),
+            "p99_ms": round(ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)], 2),
+            "most_ms": round(ordered[-1], 2)}
+
+
+# ---- load ----
+
+def load_command(the_set, **options):
+    """tests/bench/loadgen with these options."""
+    return [the_set.build / "tests/bench/loadgen", "--port", str(the_set.udp_port),
+            *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+
+
+def parse_time(text):
+    whole, fraction = text.rstrip("Z").split(".")
+    return time.mktime(time.strptime(whole, "%Y-%m-%dT%H:%M:%S")) + float("0." + fraction)
+
+
+def committed(the_set):
+    """How many records stored has committed, and when that was so: told once a second."""
+    stored = next(s for key, s in the_set.status().items() if key.startswith("stored-"))
+    return parse_time(stored["updated_at"]), stored["counters"]["committed.records"]
+
+
+class Samples:
+    """Records committed and CPU time whenever stored has told a new figure, by its own clock."""
+
+    def __init__(self, the_set, load):
+        self.set = the_set
+        self.load = load
+        self.load_cpu = 0.0
+        self.before = committed(the_set)[1]
+        self.taken = []
+
+    def take(self):
+        """Records committed as last told."""
+        at, records = committed(self.set)
+        if not self.taken or self.taken[-1][0] != at:
+            self.load_cpu = max(self.load_cpu, cpu_seconds(self.load.pid))
+            cpu = {**cpu_by_process(self.set), "(load generator)": self.load_cpu}
+            self.taken.append((at, records - self.before, cpu))
+        return self.taken[-1][1]
+
+    def steady(self, records):
+        """Records/s and CPU us/record between a fifth and nine tenths of all, or over all if that was short."""
+        within = [s for s in self.taken if records // 5 <= s[1] <= records * 9 // 10]
+        first, last = (within[0], within[-1]) if len(within) > 1 else (self.taken[0], self.taken[-1])
+        count = last[1] - first[1]
+        return count / (last[0] - first[0]), {name: (last[2][name] - first[2].get(name, 0)) / count * 1e6
+                                              for name in last[2]}
+
+
+def run_load(the_set, records, seconds=900, **options):
+    """Loads the set until all is committed that the kernel did not drop: what the generator says; records/s; CPU."""
+    dropped = the_set.counter("ingestd", "kernel.drops")
+    with subprocess.Popen(load_command(the_set, records=records, **options),
+                          stdout=subprocess.PIPE, text=True) as load:
+        samples = Samples(the_set, load)
+        until = time.monotonic() + seconds
+        while (done := samples.take()) < records:
+            if load.poll() is not None and \
+                    done >= records - (the_set.counter("ingestd", "kernel.drops") - dropped):
+                break
+            if time.monotonic() > until:
+                load.kill()
+                sys.exit(f"only {done} of {records} records were committed within {seconds} s")
+            time.sleep(0.05)
+        sent = json.loads(load.stdout.read())
+    rate, cpu = samples.steady(records)
+    return sent, rate, cpu

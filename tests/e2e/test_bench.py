@@ -1,0 +1,47 @@
+"""The benchmarks work, in small forms: what they count is right. How fast it is, no test judges."""
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import ROOT
+
+
+def bench(build, name, *options):
+    done = subprocess.run([os.path.join(ROOT, "tests", "bench", name), "--build", build, "--json", *options],
+                          capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("late", [0, 5])
+def test_pipeline(build_dir, late):
+    found = bench(build_dir, "pipeline", "--records", "20000", "--series", "500", "--late", str(late))
+    assert found["rows"] + found["kernel_drops"] == 20000
+    assert found["ledger_closes"]
+    assert (found["late_records"] > 500) == (late > 0)
+    assert found["records_per_second"] > 0 and found["ratio"] > 0 and found["copy_cpu_us"] > 0
+    assert {"postgres", "stored-0", "ingestd-0", "(load generator)"} <= set(found["cpu_us_per_record"])
+    assert 100 < found["row_bytes"]["table"] < found["row_bytes"]["whole schema"]
+
+
+def test_query(build_dir):
+    found = bench(build_dir, "query", "--records", "12000", "--series", "200", "--questions", "4")
+    questions = {(q["selection"], q["range"]): q for q in found["questions"]}
+    assert len(questions) == 15
+    assert questions["everything", "month"]["records"] > 11000  # the answers were compared with the records
+    assert all(q["p50_ms"] <= q["p99_ms"] and q["plain_ms"] > 0 for q in questions.values())
+
+
+def test_latency(build_dir):
+    found = bench(build_dir, "latency", "--records", "6000", "--series", "200", "--rate", "500", "--probes", "5")
+    for state in ("idle", "half"):
+        assert 0 < found[state]["question"]["p50_ms"] <= found[state]["p50_ms"] <= found[state]["p99_ms"]
+    assert found["committed_per_second"] > 0
+
+
+def test_memory(build_dir):
+    found = bench(build_dir, "memory", "--records", "6000", "--series", "3000")
+    assert found["series"] == 3000
+    assert {"ingestd-0", "classifyd-0", "stored-0", "queryd-0", "mplane-gw-0"} <= set(found["asked"])
+    assert all(found["asked"][name] >= mib > 0 for name, mib in found["loaded"].items() if name != "postgres")
