@@ -22,7 +22,9 @@ static int endpoint_text(const char *endpoint, char *text, size_t size)
     return 0;
 }
 
-static zsock_t *open_socket(int type, const char *endpoint, int high_water, bool bind)
+enum way { BIND, CONNECT, CONNECT_PRESENT };
+
+static zsock_t *open_socket(int type, const char *endpoint, int high_water, enum way way)
 {
     char text[256];
     if (endpoint_text(endpoint, text, sizeof text) == -1) {
@@ -39,6 +41,8 @@ static zsock_t *open_socket(int type, const char *endpoint, int high_water, bool
     zsock_set_maxmsgsize(s, BUS_FRAME_BYTES);
     zsock_set_reconnect_ivl(s, 50);
     zsock_set_reconnect_ivl_max(s, 1000);
+    zsock_set_immediate(s, way == CONNECT_PRESENT);
+    bool bind = way == BIND;
     void *raw = zsock_resolve(s);
     if ((bind ? zmq_bind(raw, text) : zmq_connect(raw, text)) == -1) {
         log_error(bind ? "bus.bind" : "bus.connect", "endpoint=%s error=\"%s\"", text,
@@ -50,12 +54,17 @@ static zsock_t *open_socket(int type, const char *endpoint, int high_water, bool
 
 zsock_t *bus_bind(int type, const char *endpoint, int high_water)
 {
-    return open_socket(type, endpoint, high_water, true);
+    return open_socket(type, endpoint, high_water, BIND);
 }
 
 zsock_t *bus_connect(int type, const char *endpoint, int high_water)
 {
-    return open_socket(type, endpoint, high_water, false);
+    return open_socket(type, endpoint, high_water, CONNECT);
+}
+
+zsock_t *bus_connect_present(int type, const char *endpoint, int high_water)
+{
+    return open_socket(type, endpoint, high_water, CONNECT_PRESENT);
 }
 
 int bus_send(zsock_t *socket, const struct slice *frames, int count)

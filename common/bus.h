@@ -17,6 +17,8 @@
  */
 zsock_t *bus_bind(int type, const char *endpoint, int high_water);
 zsock_t *bus_connect(int type, const char *endpoint, int high_water);
+/* As bus_connect(), but nothing is queued while the other end is not there: sending would block. */
+zsock_t *bus_connect_present(int type, const char *endpoint, int high_water);
 
 /*
  * Sends frames as one message without waiting: 0; 1 when it would block (nothing was sent); -1 on

@@ -218,6 +218,33 @@ bool access_allows(const struct access *a, struct slice identity, struct slice l
     return false;
 }
 
+/* Whether the glob's text up to its first wildcard and the head agree as far as both go. */
+static bool could_match(struct slice glob, const char *head)
+{
+    for (size_t i = 0; i < glob.len && head[i] != '\0'; i++) {
+        if (glob.at[i] == '*' || glob.at[i] == '?') {
+            return true;
+        }
+        if (glob.at[i] != head[i]) {
+            return false;
+        }
+    }
+    return glob.len > strlen(head) || memchr(glob.at, '*', glob.len) != NULL;
+}
+
+uint32_t access_globs(const struct access *a, struct slice identity, const char *head,
+                      struct slice *globs, uint32_t max)
+{
+    uint32_t count = 0;
+    for (size_t i = 0; i < a->authorizations.count && count < max && identity.len > 0; i++) {
+        const struct rule *r = &a->authorizations.rule[i];
+        if (could_match(r->pattern.text, head) && identity_has(a, identity, r->role)) {
+            globs[count++] = r->pattern.text;
+        }
+    }
+    return count;
+}
+
 size_t access_rules(const struct access *a)
 {
     return a->authorizations.count;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/json.h"
 
@@ -26,6 +27,13 @@ void access_free(struct access **a);
 
 /* Whether this identity may use the capability of this label. An empty identity may use none. */
 bool access_allows(const struct access *a, struct slice identity, struct slice label);
+
+/*
+ * The globs on labels that this identity may use and that could match one that starts with `head`,
+ * up to `max` of them: how many. They live as long as the rules.
+ */
+uint32_t access_globs(const struct access *a, struct slice identity, const char *head,
+                      struct slice *globs, uint32_t max);
 
 /* How many rules it has; 0: nobody may do anything. */
 size_t access_rules(const struct access *a);

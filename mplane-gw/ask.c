@@ -1,10 +1,10 @@
 /* The gateway's two DEALER sockets in libevent's loop. Decides nothing about who may ask. */
 #include "mplane-gw/ask.h"
 
-#include "common/bus.h"
 #include "common/daemon.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/link.h"
 
 /* Messages that may wait on each side of a socket. */
 #define HIGH_WATER 2000
@@ -12,15 +12,12 @@
 /* After queryd's own limit of a question, this much for its answer to arrive. */
 #define GRACE_US 2000000
 
-struct link {
-    const char *endpoint;
-    const char *peer;
-    zsock_t *socket;
-    struct event *event;
-};
+static void take_answer(const struct link *link, struct slice bytes);
 
-static struct link query_link = {ENDPOINT_QUERY, "queryd", NULL, NULL};
-static struct link store_link = {ENDPOINT_STORE, "stored", NULL, NULL};
+static struct link query_link = {ENDPOINT_QUERY, "queryd", take_answer, HIGH_WATER,
+                                 false,          NULL,     NULL};
+static struct link store_link = {ENDPOINT_STORE, "stored", take_answer, HIGH_WATER,
+                                 false,          NULL,     NULL};
 static struct jobs *jobs;
 static struct log_limit malformed_said, unanswered_said;
 
@@ -75,56 +72,6 @@ static void take_answer(const struct link *link, struct slice bytes)
     jobs_answer(jobs, job, bytes, daemon_clock_us());
 }
 
-/* ZeroMQ's descriptor tells of a change only once: everything there is has to be taken. */
-static void drain(struct link *link)
-{
-    struct bus_message m;
-    int got;
-    while ((got = bus_receive(link->socket, &m)) != 1) {
-        if (got == -1) {
-            gateway_count(COUNT_ANSWERS_MALFORMED);
-            continue;
-        }
-        if (m.count == 1) {
-            take_answer(link, m.frames[0]);
-        } else {
-            gateway_count(COUNT_ANSWERS_MALFORMED);
-        }
-        bus_release(&m);
-    }
-}
-
-static void on_readable(evutil_socket_t fd, short what, void *context)
-{
-    (void)fd, (void)what;
-    drain(context);
-}
-
-static int link_open(struct link *link)
-{
-    link->socket = bus_connect(ZMQ_DEALER, link->endpoint, HIGH_WATER);
-    if (link->socket == NULL) {
-        return -1;
-    }
-    link->event = event_new(gateway.base, (evutil_socket_t)zsock_fd(link->socket),
-                            EV_READ | EV_PERSIST, on_readable, link);
-    if (link->event == NULL || event_add(link->event, NULL) == -1) {
-        log_error("ask.event", "peer=%s error=\"out of memory\"", link->peer);
-        return -1;
-    }
-    event_active(link->event, EV_READ, 0);
-    return 0;
-}
-
-static void link_close(struct link *link)
-{
-    if (link->event != NULL) {
-        event_free(link->event);
-        link->event = NULL;
-    }
-    zsock_destroy(&link->socket);
-}
-
 int ask_start(void)
 {
     jobs = jobs_new();
@@ -157,17 +104,6 @@ void ask_set_limits(void)
     jobs_set_limits(jobs, &limits);
 }
 
-/* 0, or -1: the socket takes nothing more. */
-static int send_packed(struct link *link, struct pack *p)
-{
-    struct slice bytes = pack_bytes(p);
-    int failed = pack_ok(p) ? bus_send(link->socket, &bytes, 1) : -1;
-    pack_release(p);
-    /* Sending may have swallowed the descriptor's news of something to read. */
-    event_active(link->event, EV_READ, 0);
-    return failed == 0 ? 0 : -1;
-}
-
 static int send_question(struct job *job)
 {
     struct pack p;
@@ -175,11 +111,11 @@ static int send_question(struct job *job)
     if (job->question.publish) {
         job->question.publication.id = job->id;
         publish_encode(&p, &job->question.publication);
-        return send_packed(&store_link, &p);
+        return link_send_packed(&store_link, &p);
     }
     job->question.query.id = job->id;
     query_encode(&p, &job->question.query);
-    return send_packed(&query_link, &p);
+    return link_send_packed(&query_link, &p);
 }
 
 const char *ask(struct job *job)
@@ -210,7 +146,7 @@ static void cancel(const struct job *job)
     pack_init(&p);
     struct cancel_message m = {.id = job->id};
     cancel_encode(&p, &m);
-    send_packed(&query_link, &p);
+    link_send_packed(&query_link, &p);
     gateway_count(COUNT_QUERIES_CANCELLED);
 }
 
@@ -255,8 +191,8 @@ static void expire(struct job *job)
 void ask_tick(void)
 {
     jobs_sweep(jobs, daemon_clock_us(), expire);
-    drain(&query_link);
-    drain(&store_link);
+    link_drain(&query_link);
+    link_drain(&store_link);
     gateway.counters[COUNT_JOBS_KNOWN] = jobs_count(jobs);
     gateway.counters[COUNT_JOBS_BYTES] = jobs_bytes(jobs);
 }

@@ -357,9 +357,10 @@ static void refuse_body(struct exchange *x, struct slice token, const char *outc
 }
 
 /* Liberal: parameters, and plain JSON. */
-static bool is_accepted_type(const char *type)
+bool exchange_accepts(const char *type)
 {
     static const char *const accepted[] = {MPLANE_CONTENT_TYPE, "application/json"};
+    type = type == NULL ? "" : type;
     size_t n = strcspn(type, "; \t");
     for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
         if (n == strlen(accepted[i]) && strncasecmp(type, accepted[i], n) == 0) {
@@ -376,7 +377,7 @@ static int check_body(struct exchange *x, struct slice body, long *count, char *
     const char *type =
         evhttp_find_header(evhttp_request_get_input_headers(x->request), "Content-Type");
     x->tree = json_parse(x->arena, body, &mplane_limits, error, sizeof error);
-    if (type == NULL || !is_accepted_type(type)) {
+    if (!exchange_accepts(type)) {
         snprintf(text, size, "Content-Type: expected " MPLANE_CONTENT_TYPE ", found \"%.100s\"",
                  type == NULL ? "" : type);
         return -1;

@@ -6,6 +6,7 @@
 #define EZREPO_GW_EXCHANGE_H
 
 #include <event2/http.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "mplane-gw/connections.h"
@@ -15,6 +16,9 @@
  * peer may come again.
  */
 void exchange_start(struct evhttp_request *request, struct connection *c, int64_t wait_us);
+
+/* Whether a body of this Content-Type (NULL: none) can be an mPlane message. */
+bool exchange_accepts(const char *type);
 
 /* How many wait for an answer. */
 size_t exchanges_open(void);

@@ -38,6 +38,13 @@
     COUNTER(QUERIES_CANCELLED, "queries.cancelled")                                                \
     COUNTER(QUERIES_UNANSWERED, "queries.unanswered")                                              \
     COUNTER(GRADINGS_SENT, "gradings.sent")                                                        \
+    COUNTER(POSTS_KEPT, "posts.kept")                                                              \
+    COUNTER(POSTS_PARTLY_KEPT, "posts.partly_kept")                                                \
+    COUNTER(POSTS_REFUSED, "posts.refused")                                                        \
+    COUNTER(POSTS_DENIED, "posts.denied")                                                          \
+    COUNTER(POSTS_BUSY, "posts.busy")                                                              \
+    COUNTER(POSTS_ABANDONED, "posts.abandoned")                                                    \
+    COUNTER(POSTS_UNDER_WAY, "posts.under_way")                                                    \
     COUNTER(ANSWERS_LATE, "answers.late")                                                          \
     COUNTER(ANSWERS_MALFORMED, "answers.malformed")                                                \
     COUNTER(JOBS_KNOWN, "jobs.known")                                                              \

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/audit_line.h"
+#include "mplane-gw/collect.h"
 #include "mplane-gw/connections.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/gateway.h"
@@ -100,7 +101,7 @@ static void wrong_method(struct evhttp_request *request, const struct connection
 static void route(struct evhttp_request *request, struct connection *c, const char *path,
                   struct audit *line)
 {
-    bool get = pages_has(path), post = takes_post(path);
+    bool get = pages_has(path), collect = collect_has(path), post = takes_post(path);
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
     int64_t wait_us = connection_charge(c);
     gateway.counters[COUNT_LIMITED] += wait_us > 0;
@@ -109,15 +110,17 @@ static void route(struct evhttp_request *request, struct connection *c, const ch
     } else if (wait_us > 0) {
         line->outcome = "limited";
         too_often(request, c, wait_us);
-    } else if (!get && !post) {
+    } else if (!get && !post && !collect) {
         line->outcome = "unknown";
         reply_text(request, HTTP_NOTFOUND, "There is nothing here; see /capability.\n",
                    connection_is_last(c));
     } else if (method == EVHTTP_REQ_GET && get) {
         pages_get(request, c, path, line);
+    } else if (method == EVHTTP_REQ_POST && collect) {
+        collect_post(request, c);
     } else {
         line->outcome = "method";
-        wrong_method(request, c, get, post);
+        wrong_method(request, c, get, post || collect);
     }
 }
 

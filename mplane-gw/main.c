@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/audit.h"
+#include "mplane-gw/collect.h"
 #include "mplane-gw/connections.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/exchange.h"
@@ -100,7 +101,7 @@ static int prepare(void)
 static bool is_drained(void)
 {
     int64_t waited_us = daemon_clock_us() - drain_since_us;
-    bool answered = exchanges_open() == 0 && connections_sending() == 0;
+    bool answered = exchanges_open() == 0 && collect_open() == 0 && connections_sending() == 0;
     return waited_us > DRAIN_US ||
            (answered && (connections_open() == 0 || waited_us > DRAIN_US / 10));
 }
@@ -174,8 +175,8 @@ static int run(void)
         log_error("daemon.loop", "error=\"out of memory\"");
         return -1;
     }
-    if (ask_start() == -1 || repeats_start(desk_restore) == -1 || http_start() == -1 ||
-        registry_start() == -1) {
+    if (ask_start() == -1 || collect_start() == -1 || repeats_start(desk_restore) == -1 ||
+        http_start() == -1 || registry_start() == -1) {
         return -1;
     }
     log_info("gateway.started", "url=%s registry=%s capabilities=%zu", gateway.settings.public_url,
@@ -223,10 +224,12 @@ static void tick(void)
     ask_tick();
     repeats_tick();
     audit_tick();
+    collect_tick();
 }
 
 static void stop(void)
 {
+    collect_stop();
     http_stop();
     registry_stop();
     repeats_stop();

@@ -9,6 +9,7 @@
 #include "mplane-gw/access.h"
 #include "mplane-gw/http.h"
 #include "mplane-gw/listen.h"
+#include "schemas/messages.h"
 
 #define OFFSET(member) offsetof(struct settings, member)
 #define TEXT(member, preset, reloadable, help)                                                     \
@@ -62,6 +63,14 @@ const struct config_option settings_options[] = {
            "largest answer of queryd that is passed on, bytes"),
     NUMBER(body_bytes, "4194304", 1024, 67108864, false, "largest body of a request, bytes"),
     NUMBER(headers_bytes, "16384", 1024, 1048576, false, "largest header of a request, bytes"),
+    NUMBER(post_bytes, "1048576", 1024, LIMIT_BODY_BYTES, true,
+           "largest body of results that is posted, also when it has been inflated, bytes"),
+    NUMBER(post_timeout_ms, "10000", 10, 600000, true,
+           "posted results that are not safely kept after so long are answered with 503"),
+    NUMBER(posts_max, "256", 1, 100000, true, "posted bodies under way to ingestd"),
+    NUMBER(posts_max_per_identity, "32", 1, 100000, true, "those of one identity"),
+    NUMBER(posts_bytes, "33554432", 1048576, 8589934592, true,
+           "bytes of the posted bodies under way; beyond it posts are answered with 503"),
     NUMBER(envelope_max, "64", 1, 10000, true, "messages in one envelope"),
     NUMBER(handshake_timeout_s, "10", 1, 3600, true, "a TLS handshake takes at most, seconds"),
     NUMBER(idle_timeout_s, "120", 1, 86400, true,

@@ -29,6 +29,11 @@ struct settings {
     int64_t answer_bytes;
     int64_t body_bytes;
     int64_t headers_bytes;
+    int64_t post_bytes;
+    int64_t post_timeout_ms;
+    int64_t posts_max;
+    int64_t posts_max_per_identity;
+    int64_t posts_bytes;
     int64_t envelope_max;
     int64_t handshake_timeout_s;
     int64_t idle_timeout_s;

@@ -108,8 +108,9 @@ class Batch:
 class Ingestd:
     """A running ingestd with its peers."""
 
-    def __init__(self, folder, peers=True, **options):
+    def __init__(self, folder, peers=True, log="log", **options):
         self.folder = folder
+        self.log_file = folder / log
         self.run_dir = folder / "run"
         self.run_dir.mkdir(mode=0o700, exist_ok=True)
         self.port = free_port()
@@ -121,7 +122,7 @@ class Ingestd:
         self.pub = self.zmq.socket(zmq.XPUB)
         self.pub.bind(f"ipc://{self.run_dir}/announce")
         self.pull = None
-        self.log = (folder / "log").open("w")
+        self.log = self.log_file.open("w")
         self.process = subprocess.Popen([INGESTD, "--config", str(self.file)], stderr=self.log)
         topic = self.receive(self.pub)[0]
         assert topic[:4] == b"\x01ack" and len(topic) == 20
@@ -133,7 +134,7 @@ class Ingestd:
             self.connect()
 
     def write_configuration(self, **common):
-        self.file = self.folder / "ezrepo.json"
+        self.file = self.folder / "ingestd.json"
         self.file.write_text(json.dumps({
             "common": {"run_dir": str(self.run_dir), "schemas_dir": str(ROOT / "schemas"),
                        "user": "", **common},
@@ -242,7 +243,7 @@ class Ingestd:
         return self.process.wait(seconds)
 
     def log_text(self):
-        return (self.folder / "log").read_text()
+        return self.log_file.read_text()
 
     def kill(self):
         """As a crash would; another one started in the folder goes on with its spool."""

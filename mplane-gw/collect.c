@@ -1,0 +1,406 @@
+/*
+ * From a POST of results to ingestd and back. A body is handed on at once and not kept; what waits
+ * is only who is to be answered. Bounded by number and bytes, of one identity and in all: who comes
+ * beyond that is told to come again.
+ */
+#include "mplane-gw/collect.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <utlist.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/answer.h"
+#include "mplane-gw/audit.h"
+#include "mplane-gw/desk.h"
+#include "mplane-gw/exchange.h"
+#include "mplane-gw/gateway.h"
+#include "mplane-gw/inflate.h"
+#include "mplane-gw/link.h"
+#include "mplane-gw/reply.h"
+
+/* Bodies that may wait on each side of the socket: they are large. */
+#define HIGH_WATER 64
+
+/* Beside the body: what is said about it. */
+#define ARENA_BYTES ((size_t)64 * 1024)
+
+#define RETRY_AFTER_US 2000000
+
+/* Statuses that libevent has no name for. */
+#define HTTP_FORBIDDEN        403
+#define HTTP_UNSUPPORTED_TYPE 415
+
+struct post {
+    struct post *next, *previous; /* utlist */
+    struct evhttp_request *request;
+    struct connection *connection;
+    struct arena *arena;
+    struct event *timer;
+    struct slice token; /* of an exception */
+    const char *outcome;
+    int64_t begun_us;
+    uint64_t id;
+    size_t bytes;   /* of the body */
+    bool under_way; /* in the list */
+};
+
+static void take_answer(const struct link *link, struct slice bytes);
+
+static struct link ingest_link = {
+    ENDPOINT_DELIVER, "ingestd", take_answer, HIGH_WATER, true, NULL, NULL};
+static struct post *posts;
+static size_t post_count, post_bytes;
+static uint64_t last_id;
+static struct log_limit malformed_said, denied_said, refused_said, busy_said;
+
+int collect_start(void)
+{
+    return link_open(&ingest_link);
+}
+
+size_t collect_open(void)
+{
+    return post_count;
+}
+
+bool collect_has(const char *path)
+{
+    return strcmp(path, "/result") == 0 || strcmp(path, "/register/result") == 0;
+}
+
+static void post_free(struct post *p)
+{
+    struct audit line = {.identity = connection_identity(p->connection),
+                         .peer = connection_peer(p->connection),
+                         .door = "result",
+                         .verb = slice_of("POST"),
+                         .outcome = p->outcome == NULL ? "abandoned" : p->outcome,
+                         .begun_us = p->begun_us};
+    audit_write(&line);
+    if (p->timer != NULL) {
+        event_free(p->timer);
+    }
+    if (p->under_way) {
+        DL_DELETE2(posts, p, previous, next);
+        post_count--;
+        post_bytes -= p->bytes;
+        gateway.counters[COUNT_POSTS_UNDER_WAY] = post_count;
+    }
+    arena_free(&p->arena);
+    free(p);
+}
+
+void collect_stop(void)
+{
+    struct post *p, *after;
+    DL_FOREACH_SAFE2(posts, p, after, next)
+    {
+        post_free(p);
+    }
+    link_close(&ingest_link);
+}
+
+/* ---- replies ---- */
+
+/* Forgets the post; its request gets this reply. */
+static void reply(struct post *p, int status, const char *content_type, struct slice body)
+{
+    struct evhttp_request *request = p->request;
+    bool last = connection_is_last(p->connection);
+    connection_set_phase(p->connection, CONNECTION_SENDING);
+    struct arena *a = p->arena; /* the body may live in it */
+    p->arena = NULL;
+    post_free(p);
+    reply_send(request, status, content_type, body, last);
+    arena_free(&a);
+}
+
+static void reply_exception(struct post *p, int status, const char *text)
+{
+    text = text == NULL ? "out of memory" : text;
+    struct mplane_message e = answer_exception(p->arena, p->token, "%s", text);
+    struct slice body = mplane_message_write(p->arena, &e, gateway.registry);
+    gateway_count(COUNT_ANSWERED_EXCEPTION);
+    if (body.at == NULL) {
+        reply(p, status, "text/plain", slice_of(text));
+    } else {
+        reply(p, status, MPLANE_CONTENT_TYPE, body);
+    }
+}
+
+static void reply_busy(struct post *p, const char *why)
+{
+    why = why == NULL ? "out of memory" : why;
+    gateway_count(COUNT_POSTS_BUSY);
+    p->outcome = "busy";
+    if (log_allowed(&busy_said, 5)) {
+        log_warn("post.busy", "peer=%s identity=\"%s\" reason=\"%s\"",
+                 connection_peer(p->connection), connection_identity(p->connection), why);
+    }
+    reply_retry_after(p->request, RETRY_AFTER_US);
+    reply_exception(p, HTTP_SERVUNAVAIL,
+                    arena_printf(p->arena, "not kept, post it again later: %s", why));
+}
+
+static void reply_malformed(struct post *p, int status, const char *text)
+{
+    text = text == NULL ? "out of memory" : text;
+    gateway_count(COUNT_MALFORMED);
+    p->outcome = "malformed";
+    if (log_allowed(&malformed_said, 10)) {
+        log_info("post.malformed", "peer=%s identity=\"%s\" error=\"%s\"",
+                 connection_peer(p->connection), connection_identity(p->connection), text);
+    }
+    reply_exception(p, status, text);
+}
+
+static void reply_denied(struct post *p, const char *text)
+{
+    gateway_count(COUNT_POSTS_DENIED);
+    p->outcome = "denied";
+    if (log_allowed(&denied_said, 10)) {
+        log_info("post.denied", "peer=%s identity=\"%s\" error=\"%s\"",
+                 connection_peer(p->connection), connection_identity(p->connection), text);
+    }
+    reply_exception(p, HTTP_FORBIDDEN, text);
+}
+
+/* ---- what ingestd says ---- */
+
+static void reply_refused(struct post *p, const struct delivered_message *m)
+{
+    const char *text = arena_printf(p->arena, "%.*s: %.*s", (int)m->reason.len, m->reason.at,
+                                    (int)m->detail.len, m->detail.at);
+    text = text == NULL ? "refused" : text;
+    if (slice_is(m->reason, "denied")) {
+        reply_denied(p, text);
+        return;
+    }
+    gateway_count(COUNT_POSTS_REFUSED);
+    p->outcome = "refused";
+    if (log_allowed(&refused_said, 10)) {
+        log_info("post.refused", "peer=%s identity=\"%s\" reason=\"%s\"",
+                 connection_peer(p->connection), connection_identity(p->connection), text);
+    }
+    reply_exception(p, HTTP_BADREQUEST, text);
+}
+
+static void reply_kept(struct post *p, const struct delivered_message *m)
+{
+    if (m->rejected == 0) {
+        gateway_count(COUNT_POSTS_KEPT);
+        p->outcome = "kept";
+        reply(p, HTTP_OK, "text/html; charset=UTF-8", slice_of(""));
+        return;
+    }
+    gateway_count(COUNT_POSTS_PARTLY_KEPT);
+    p->outcome = "partly kept";
+    const char *text = arena_printf(
+        p->arena, "kept but for %" PRIu64 " messages, which are refused; the first: %.*s: %.*s",
+        m->rejected, (int)m->reason.len, m->reason.at, (int)m->detail.len, m->detail.at);
+    reply_exception(p, HTTP_OK, text == NULL ? "kept but for some messages" : text);
+}
+
+static void take_answer(const struct link *link, struct slice bytes)
+{
+    struct delivered_message m;
+    struct post *p;
+    (void)link;
+    if (delivered_decode_all(bytes, NULL, &m) == -1) {
+        gateway_count(COUNT_ANSWERS_MALFORMED);
+        return;
+    }
+    DL_FOREACH2(posts, p, next)
+    {
+        if (p->id == m.id) {
+            break;
+        }
+    }
+    if (p == NULL) {
+        gateway_count(COUNT_ANSWERS_LATE);
+    } else if (m.outcome == DELIVERY_KEPT) {
+        reply_kept(p, &m);
+    } else if (m.outcome == DELIVERY_REFUSED) {
+        reply_refused(p, &m);
+    } else {
+        reply_busy(p, arena_printf(p->arena, "%.*s", (int)m.reason.len, m.reason.at));
+    }
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    reply_busy(context, "ingestd did not answer in time");
+}
+
+/* The peer left. What it posted may be kept or not: it was told neither. */
+static void on_gone(struct bufferevent *b, short what, void *context)
+{
+    struct post *p = context;
+    (void)b;
+    if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) {
+        struct evhttp_connection *c = evhttp_request_get_connection(p->request);
+        gateway_count(COUNT_POSTS_ABANDONED);
+        post_free(p);
+        evhttp_connection_free(c); /* and with it the request */
+    }
+}
+
+/* ---- taking ---- */
+
+/* What the identity has under way; why nothing more may come, or NULL. */
+static const char *why_full(const struct post *p, size_t bytes)
+{
+    const struct settings *s = &gateway.settings;
+    const char *identity = connection_identity(p->connection);
+    const struct post *other;
+    int64_t own = 0;
+    DL_FOREACH2(posts, other, next)
+    {
+        own += strcmp(connection_identity(other->connection), identity) == 0;
+    }
+    return own >= s->posts_max_per_identity              ? "too many of your posts are under way"
+           : post_count >= (size_t)s->posts_max          ? "too many posts are under way"
+           : post_bytes + bytes > (size_t)s->posts_bytes ? "too many bytes are under way"
+                                                         : NULL;
+}
+
+static int wait_for_ingestd(struct post *p, size_t bytes)
+{
+    struct timeval t = {gateway.settings.post_timeout_ms / 1000,
+                        gateway.settings.post_timeout_ms % 1000 * 1000};
+    struct bufferevent *b =
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(p->request));
+    p->timer = evtimer_new(gateway.base, on_timeout, p);
+    if (p->timer == NULL || evtimer_add(p->timer, &t) == -1) {
+        return -1;
+    }
+    p->bytes = bytes;
+    p->under_way = true;
+    DL_APPEND2(posts, p, previous, next);
+    post_bytes += bytes;
+    gateway.counters[COUNT_POSTS_UNDER_WAY] = ++post_count;
+    bufferevent_setcb(b, NULL, NULL, on_gone, p);
+    bufferevent_enable(b, EV_READ);
+    return 0;
+}
+
+static void deliver(struct post *p, struct slice body, struct slice *allowed, uint32_t count)
+{
+    struct pack head;
+    struct deliver_message m = {.id = p->id,
+                                .door = DOOR_HTTPS,
+                                .sender = slice_of(connection_identity(p->connection)),
+                                .place = slice_of(""),
+                                .received_us = daemon_now_us(),
+                                .allowed = allowed,
+                                .allowed_count = count};
+    const char *full = why_full(p, body.len);
+    if (full != NULL) {
+        reply_busy(p, full);
+        return;
+    }
+    pack_init(&head);
+    deliver_encode(&head, &m);
+    const struct slice frames[] = {pack_bytes(&head), body};
+    int sent = pack_ok(&head) ? link_send(&ingest_link, frames, 2) : -1;
+    pack_release(&head);
+    if (sent == -1) {
+        reply_busy(p, "ingestd is not there, or takes nothing");
+    } else if (wait_for_ingestd(p, body.len) == -1) {
+        reply_busy(p, "out of memory");
+    } else {
+        struct evbuffer *input = evhttp_request_get_input_buffer(p->request);
+        evbuffer_drain(input, evbuffer_get_length(input));
+    }
+}
+
+/* The body as it was meant, in the arena where it had to be inflated: 0; -1 after a reply. */
+static int decode_body(struct post *p, struct arena *a, struct slice *body)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(p->request);
+    const char *encoding = evhttp_find_header(headers, "Content-Encoding");
+    size_t most = (size_t)gateway.settings.post_bytes;
+    enum inflated result = INFLATED;
+    if (encoding != NULL &&
+        (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0)) {
+        result = inflate_gzip(a, *body, most, body);
+    } else if (encoding != NULL && strcasecmp(encoding, "identity") != 0) {
+        evhttp_add_header(evhttp_request_get_output_headers(p->request), "Accept-Encoding", "gzip");
+        reply_malformed(p, HTTP_UNSUPPORTED_TYPE, "Content-Encoding: expected gzip, or none");
+        return -1;
+    }
+    if (result == INFLATED_NO_MEMORY) {
+        reply_busy(p, "out of memory");
+    } else if (result == INFLATED_BROKEN) {
+        reply_malformed(p, HTTP_BADREQUEST, "the body is not gzip, or not all of it");
+    } else if (result == INFLATED_TOO_LARGE || body->len > most) {
+        reply_malformed(p, HTTP_ENTITYTOOLARGE,
+                        arena_printf(p->arena, "expected a body of at most %zu bytes%s", most,
+                                     encoding == NULL ? "" : " when inflated"));
+    } else {
+        return 0;
+    }
+    return -1;
+}
+
+static void handle(struct post *p, struct arena *a, struct slice body)
+{
+    struct slice allowed[LIMIT_ALLOWED], identity = slice_of(connection_identity(p->connection));
+    const char *type =
+        evhttp_find_header(evhttp_request_get_input_headers(p->request), "Content-Type");
+    uint32_t count = access_globs(gateway.access, identity, LABEL_COLLECT, allowed, LIMIT_ALLOWED);
+    p->token = desk_fallback_token(p->arena, body);
+    if (count == 0) {
+        reply_denied(p, "not authorized to use any capability " LABEL_COLLECT "TYPE");
+    } else if (identity.len > LIMIT_SENDER_BYTES - 6) {
+        reply_denied(p, "your identity is too long to be accounted for");
+    } else if (!exchange_accepts(type)) {
+        reply_malformed(p, HTTP_BADREQUEST,
+                        arena_printf(p->arena,
+                                     "Content-Type: expected " MPLANE_CONTENT_TYPE
+                                     ", found \"%.100s\"",
+                                     type == NULL ? "" : type));
+    } else if (decode_body(p, a, &body) == 0) {
+        deliver(p, body, allowed, count);
+    }
+}
+
+void collect_post(struct evhttp_request *request, struct connection *c)
+{
+    struct evbuffer *input = evhttp_request_get_input_buffer(request);
+    struct slice body = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
+    struct post *p = calloc(1, sizeof *p);
+    struct arena *inflated = arena_new(ARENA_BYTES + (size_t)gateway.settings.post_bytes);
+    if (p != NULL) {
+        p->arena = arena_new(ARENA_BYTES);
+    }
+    if (p == NULL || p->arena == NULL || inflated == NULL) {
+        if (p != NULL) {
+            arena_free(&p->arena);
+        }
+        free(p);
+        arena_free(&inflated);
+        reply_text(request, HTTP_SERVUNAVAIL, "out of memory, post it again later\n", true);
+        return;
+    }
+    p->request = request;
+    p->connection = c;
+    p->id = ++last_id;
+    p->begun_us = daemon_clock_us();
+    connection_set_phase(c, CONNECTION_ANSWERING);
+    handle(p, inflated, body.at == NULL ? slice_of("") : body);
+    arena_free(&inflated);
+}
+
+void collect_tick(void)
+{
+    daemon_note("ingestd", "%s", link_ready(&ingest_link) ? "takes posts" : "takes no posts");
+    link_drain(&ingest_link);
+}

@@ -1,0 +1,30 @@
+/*
+ * Results that are posted: who may post which, and the reply once ingestd has them on disk. What is
+ * in a body is ingestd's matter.
+ */
+#ifndef EZREPO_GW_COLLECT_H
+#define EZREPO_GW_COLLECT_H
+
+#include <event2/http.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "mplane-gw/connections.h"
+
+/* Connects to ingestd on gateway.base. -1 after an error was logged. */
+int collect_start(void);
+void collect_stop(void);
+
+/* Whether results can be posted to this path. */
+bool collect_has(const char *path);
+
+/* Takes the POST over. */
+void collect_post(struct evhttp_request *request, struct connection *c);
+
+/* How many wait for ingestd. */
+size_t collect_open(void);
+
+/* Once a second. */
+void collect_tick(void);
+
+#endif

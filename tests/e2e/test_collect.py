@@ -1,0 +1,367 @@
+"""Results posted over HTTPS: mplane-gw and ingestd, the real programs; stand-ins for classifyd and stored are those
+of test_ingestd.py, certificates and clients those of gateways.py."""
+
+import contextlib
+import gzip
+import http.client
+import json
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import pytest
+
+from conftest import find_free_ports
+from gateways import MPLANE, Gateway, make_context
+from test_ingestd import Ingestd, result, start, wait_for  # noqa: F401 (a fixture)
+
+ROLES = {"roles": {"probe": ["org.example.reader", "org.example.admin"], "pinger": ["org.example.second"],
+                   "nobody": ["org.example.cousin"]},
+         "authorizations": {"Collect-*": ["probe"], "Collect-ping": ["pinger"], "Query*": ["nobody"]}}
+PING = {"type": "ping", "content": "ICMPECHO"}
+
+
+def envelope(*messages):
+    return {"envelope": "message", "version": 1, "contents": list(messages)}
+
+
+def post(gateway, body, path="/result", name="reader", content_type=MPLANE, **headers):
+    """Status, headers, body of the answer to a POST on a connection of its own."""
+    context = make_context(gateway.ca.file, gateway.files[name])
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=30)
+    try:
+        if not isinstance(body, bytes):
+            body = json.dumps(body).encode()
+        connection.request("POST", path, body, {"Content-Type": content_type, **headers})
+        response = connection.getresponse()
+        return response.status, response.headers, response.read().decode()
+    finally:
+        connection.close()
+
+
+def is_kept(answer):
+    return (answer[0], answer[1]["Content-Type"], answer[2]) == (200, "text/html; charset=UTF-8", "")
+
+
+def exception(answer, status):
+    """The text of the exception in such an answer."""
+    assert (answer[0], answer[1]["Content-Type"]) == (status, MPLANE), answer
+    message = json.loads(answer[2])
+    assert set(message) == {"exception", "message"} and message["exception"]
+    return message["message"]
+
+
+class Pair:
+    """A gateway and an ingestd in one run directory."""
+
+    def __init__(self, folder, build, starter):
+        self.build, self.starter = build, starter
+        self.folder = folder / "gw"
+        self.folder.mkdir()
+        self.gateway = self.ingestd = None
+
+    def start(self, peers=True, gateway=None, **ingestd):
+        # The run directory is the gateway's; its path is short enough for sockets.
+        if self.gateway is None:
+            self.gateway = Gateway(self.build, self.folder, find_free_ports(2), access=ROLES, **(gateway or {}))
+        self.start_ingestd(peers, **ingestd)
+        self.wait_connected()
+        return self
+
+    def start_ingestd(self, peers=True, **options):
+        self.ingestd = self.starter(peers=peers, folder=self.folder, **options)
+
+    def wait_connected(self):
+        """Until the gateway says that ingestd takes posts."""
+        def says():
+            with contextlib.suppress(FileNotFoundError, ValueError):
+                status = json.loads((self.folder / "run/status/mplane-gw-0.json").read_text())
+                return status["pid"] == self.gateway.process.pid and status["notes"].get("ingestd") == "takes posts"
+        wait_for(says)
+
+    def kill_gateway(self):
+        self.gateway.process.kill()
+        self.gateway.process.wait()
+
+    def restart_gateway(self):
+        os.truncate(f"{self.gateway.folder}/log", 0)
+        self.gateway.start()
+        self.wait_connected()
+
+
+@pytest.fixture
+def pair(build_dir):
+    """Starts a gateway and an ingestd; stops both at the end."""
+    import tempfile
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ez", dir="/tmp")))
+
+        def starter(peers, folder, **options):
+            ingestd = Ingestd(folder, peers=peers, log="ingestd.log", **options)
+            stack.callback(ingestd.close)
+            return ingestd
+        one = Pair(folder, build_dir, starter)
+        stack.callback(lambda: one.gateway and one.gateway.stop())
+        yield one
+
+
+@pytest.mark.parametrize("path", ["/result", "/register/result", "/result/"])
+def test_posted_results_are_kept(pair, path):
+    pair.start()
+    assert is_kept(post(pair.gateway, result(value="1"), path))
+    record, = pair.ingestd.collect(1)
+    assert record == {**record, **PING, "probe": "org.example.reader", "values": ["1", "127.0.0.1", "127.0.0.1"]}
+    answer = post(pair.gateway, envelope(result(value="2"), envelope(result(value="3"))), path,
+                  content_type="application/x-mplane+json; charset=utf-8")
+    assert is_kept(answer)
+    assert [r["values"][0] for r in pair.ingestd.collect(2)] == ["2", "3"]
+    pair.ingestd.closes()
+
+
+def test_kept_is_there_after_everything_was_killed(pair):
+    pair.start(peers=False)
+    for i in range(3):
+        assert is_kept(post(pair.gateway, result(value=str(i))))
+    pair.ingestd.process.kill()
+    pair.kill_gateway()
+    pair.ingestd.kill()
+    pair.start_ingestd()
+    assert [r["values"][0] for r in pair.ingestd.collect(3)] == ["0", "1", "2"]
+    pair.restart_gateway()
+    wait_for(lambda: is_kept(post(pair.gateway, result(value="3"))))
+
+
+def test_killed_between_post_and_answer(pair):
+    """Whoever was not told 200 posts again, and whatever was told 200 is there."""
+    pair.start(peers=False, batch_age_ms=4000, gateway={"post_timeout_ms": 6000})
+    told = {}
+
+    def run(number):
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            told[number] = post(pair.gateway, result(value=str(number)))[0]
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(10)]
+    for t in threads:
+        t.start()
+    pair.gateway.counted("posts.under_way", 1)
+    pair.ingestd.kill()
+    for t in threads:
+        t.join()
+    assert set(told.values()) <= {200, 503}
+    pair.start_ingestd()
+    for i in range(10):
+        wait_for(lambda i=i: is_kept(post(pair.gateway, result(value=str(i)))))
+    values = {r["values"][0] for r in pair.ingestd.collect(10)}
+    while values != {str(i) for i in range(10)}:
+        values |= {r["values"][0] for r in pair.ingestd.batch().records}
+
+
+def test_killed_gateway_between_post_and_answer(pair):
+    pair.start(peers=False, batch_age_ms=2000)
+    failed = []
+
+    def run():
+        try:
+            post(pair.gateway, result(value="1"))
+        except (OSError, http.client.HTTPException) as e:
+            failed.append(e)
+    thread = threading.Thread(target=run)
+    thread.start()
+    pair.ingestd.counters(received__datagrams=1)
+    pair.kill_gateway()
+    thread.join()
+    assert failed
+    pair.restart_gateway()
+    assert is_kept(post(pair.gateway, result(value="1")))  # the duplicate does no harm
+    pair.ingestd.connect()
+    assert {r["values"][0] for r in pair.ingestd.collect(2)} == {"1"}
+
+
+def test_gzip(pair):
+    pair.start(gateway={"post_bytes": 100000})
+    zipped = gzip.compress(json.dumps(result(value="z")).encode())
+    assert is_kept(post(pair.gateway, zipped, **{"Content-Encoding": "gzip"}))
+    first, second = json.dumps(result(value="two")).encode()[:50], json.dumps(result(value="two")).encode()[50:]
+    assert is_kept(post(pair.gateway, gzip.compress(first) + gzip.compress(second), **{"Content-Encoding": "x-gzip"}))
+    assert [r["values"][0] for r in pair.ingestd.collect(2)] == ["z", "two"]
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert len(bomb) < 100000
+    text = exception(post(pair.gateway, bomb, **{"Content-Encoding": "gzip"}), 413)
+    assert text == "expected a body of at most 100000 bytes when inflated"
+    for broken in (b"", b"{}", zipped[:-5], zipped + b"x", b"\x1f\x8b"):
+        assert "gzip" in exception(post(pair.gateway, broken, **{"Content-Encoding": "gzip"}), 400)
+    answer = post(pair.gateway, b"x", **{"Content-Encoding": "br"})
+    assert "expected gzip" in exception(answer, 415) and answer[1]["Accept-Encoding"] == "gzip"
+
+
+def test_sizes(pair):
+    pair.start(gateway={"post_bytes": 2000, "body_bytes": 50000}, body_bytes=1024)
+    pad = {"metadata": {"pad": "x" * 1100}}
+    assert exception(post(pair.gateway, result(**pad)), 400).startswith("length: expected at most 1024 bytes")
+    assert "at most 2000 bytes" in exception(post(pair.gateway, b"x" * 3000), 413)
+    assert post(pair.gateway, b"x" * 60000)[0] == 413
+
+
+def test_chunked_and_slow_bodies(pair):
+    pair.start(gateway={"transfer_timeout_s": 2})
+    gateway = pair.gateway
+    context = make_context(gateway.ca.file, gateway.files["reader"])
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=20)
+    body = json.dumps(result(value="chunked")).encode()
+    connection.request("POST", "/result", iter([body[:10], body[10:200], body[200:]]), {"Content-Type": MPLANE},
+                       encode_chunked=True)
+    assert connection.getresponse().status == 200
+    assert pair.ingestd.collect(1)[0]["values"][0] == "chunked"
+    slow = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=20)
+    slow.putrequest("POST", "/result")
+    slow.putheader("Content-Type", MPLANE)
+    slow.putheader("Content-Length", "100")
+    slow.endheaders(b"{")
+    assert is_kept(post(gateway, result()))  # others do not wait for it
+    with pytest.raises((OSError, http.client.HTTPException)):
+        slow.getresponse()
+
+
+@pytest.mark.parametrize("body,text", [
+    (b"", "json: "), (b"{", "json: "), ([1], "message: "), ({"receipt": "query"}, "kind: "),
+    (result(when="now"), "time: when: expected an absolute"), (envelope(result(when=None)), "time: contents[0]: when"),
+])
+def test_the_fault_is_named(pair, body, text):
+    pair.start()
+    assert exception(post(pair.gateway, body), 400).startswith(text)
+
+
+def test_an_envelope_in_part(pair):
+    pair.start()
+    text = exception(post(pair.gateway, envelope(result(), result(when=None), result())), 200)
+    assert text.startswith("kept but for 1 messages, which are refused; the first: time: contents[1]: when")
+    found = []
+    while len(found) < 2:
+        batch = pair.ingestd.batch()
+        found += batch.records if batch.kind == 0 else []
+    pair.gateway.counted("posts.partly_kept", 1)
+
+
+def test_who_may_post_what(pair):
+    pair.start()
+    other = result(metadata={"record.type": "weather"})
+    assert is_kept(post(pair.gateway, other))
+    assert is_kept(post(pair.gateway, result(), name="second"))
+    assert exception(post(pair.gateway, other, name="second"), 403) == \
+        "denied: not authorized to use the capability Collect-weather"
+    assert "denied" in exception(post(pair.gateway, envelope(result(), other), name="second"), 200)
+    for name in ("nobody", "cousin"):
+        assert "not authorized" in exception(post(pair.gateway, result(), name=name), 403)
+    accounts = {}
+    while len(accounts) < 2 or accounts["https:org.example.second"] < 3:
+        for a in pair.ingestd.any_batch().accounts:
+            accounts[a["sender"]] = accounts.get(a["sender"], 0) + a["datagrams"]
+    assert accounts == {"https:org.example.reader": 1, "https:org.example.second": 3}
+    pair.gateway.counted("posts.denied", 3)
+
+
+def test_content_types_and_methods(pair):
+    pair.start()
+    assert is_kept(post(pair.gateway, result(), content_type="application/json"))
+    for wrong in ("text/plain", ""):
+        assert "Content-Type" in exception(post(pair.gateway, result(), content_type=wrong), 400)
+    assert pair.gateway.client().get("/result")[0] == 405
+    assert pair.gateway.client().request("PUT", "/result", "{}")[0] == 405
+    assert post(pair.gateway, result(), "/result/x")[0] == 404
+
+
+def test_without_ingestd(pair):
+    pair.start()
+    assert is_kept(post(pair.gateway, result()))
+    pair.ingestd.kill()
+    wait_for(lambda: post(pair.gateway, result())[0] == 503)
+    began = time.monotonic()
+    answer = post(pair.gateway, result())
+    assert time.monotonic() - began < 5  # at once, not after a timeout
+    assert "not kept, post it again later: ingestd" in exception(answer, 503) and int(answer[1]["Retry-After"]) > 0
+    pair.start_ingestd()
+    wait_for(lambda: is_kept(post(pair.gateway, result())))
+
+
+def test_stopped_ingestd(pair):
+    """One that does not answer costs a timeout each, and no more memory than is allowed."""
+    pair.start(gateway={"post_timeout_ms": 300, "posts_max_per_identity": 3, "posts_max": 4})
+    os.kill(pair.ingestd.process.pid, signal.SIGSTOP)
+    try:
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(post(pair.gateway, result()))) for _ in range(8)]
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+        assert {a[0] for a in answers} == {503}
+        assert any("did not answer in time" in exception(a, 503) for a in answers)
+        pair.gateway.counted("posts.busy", 8)
+        assert pair.gateway.counters()["posts.under_way"] == 0
+    finally:
+        os.kill(pair.ingestd.process.pid, signal.SIGCONT)
+    wait_for(lambda: is_kept(post(pair.gateway, result())))
+
+
+def test_too_many_posts(pair):
+    pair.start(gateway={"posts_max_per_identity": 2, "posts_max": 3}, batch_age_ms=3000)
+    answers = []
+    threads = []
+
+    def run(name):
+        thread = threading.Thread(target=lambda: answers.append(post(pair.gateway, result(), name=name)))
+        thread.start()
+        threads.append(thread)
+    for _ in range(2):
+        run("reader")
+    pair.gateway.counted("posts.under_way", 2)
+    assert "too many of your posts" in exception(post(pair.gateway, result()), 503)
+    run("admin")
+    pair.gateway.counted("posts.under_way", 3)
+    assert "too many posts" in exception(post(pair.gateway, result(), name="second"), 503)
+    for t in threads:
+        t.join()
+    assert all(is_kept(a) for a in answers) and len(answers) == 3
+
+
+def test_a_full_spool(pair):
+    pair.start(peers=False, spool_bytes=1 << 20)
+    body = result(resultvalues=[["x" * 1000]] * 500)
+    answers = [post(pair.gateway, body)]
+    while is_kept(answers[-1]):
+        answers.append(post(pair.gateway, body))
+        assert len(answers) < 10
+    assert "the spool is full" in exception(answers[-1], 503) and answers[-1][1]["Retry-After"]
+    pair.ingestd.connect()
+    pair.ingestd.collect(500 * (len(answers) - 1))
+    wait_for(lambda: is_kept(post(pair.gateway, body)))
+
+
+def test_keep_alive_and_leaving(pair):
+    pair.start(batch_age_ms=3000)
+    gateway = pair.gateway
+    context = make_context(gateway.ca.file, gateway.files["reader"])
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=20)
+    for i in range(2):
+        connection.request("POST", "/result", json.dumps(result(value=str(i))), {"Content-Type": MPLANE})
+        response = connection.getresponse()
+        assert (response.status, response.read()) == (200, b"")
+    connection.request("POST", "/result", json.dumps(result(value="left")), {"Content-Type": MPLANE})
+    pair.ingestd.counters(received__datagrams=3)
+    connection.close()
+    gateway.counted("posts.abandoned", 1)
+    assert pair.ingestd.collect(3)[-1]["values"][0] == "left"
+    assert is_kept(post(gateway, result()))
+
+
+def test_drained_gateway_answers(pair):
+    pair.start(batch_age_ms=1000)
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(post(pair.gateway, result())))
+    thread.start()
+    pair.gateway.counted("posts.under_way", 1)
+    pair.gateway.process.send_signal(signal.SIGTERM)
+    thread.join()
+    assert is_kept(answers[0])
+    assert pair.gateway.process.wait(20) == 0
