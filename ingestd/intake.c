@@ -9,6 +9,9 @@
 /* A tree of the most values a body may have, its strings, its records. */
 #define BODY_ARENA_BYTES ((size_t)160 * 1024 * 1024)
 
+/* Of one datagram or body: each of its rejects holds its first bytes, which may be 64 KiB. */
+#define REJECTS_KEPT 16
+
 struct intake {
     const struct record_types *types;
     struct batches *batches;
@@ -102,7 +105,7 @@ struct received {
 };
 
 static void refuse_input(struct intake *i, const struct received *r, const struct refusal *refusal,
-                         int64_t now_us)
+                         bool keep, int64_t now_us)
 {
     static struct log_limit said;
     char detail[LIMIT_TEXT_BYTES + 1];
@@ -122,7 +125,7 @@ static void refuse_input(struct intake *i, const struct received *r, const struc
         .size_bytes = r->bytes.len,
         .head = {r->bytes.at, r->bytes.len < most ? r->bytes.len : most},
     };
-    int rc = batches_reject(i->batches, &reject, now_us);
+    int rc = keep ? batches_reject(i->batches, &reject, now_us) : 1;
     counters[rc == 0 ? COUNT_REJECTS_KEPT : COUNT_REJECTS_NOT_KEPT]++;
 }
 
@@ -161,7 +164,7 @@ static struct intake_outcome take_set(struct intake *i, const struct received *r
         }
     }
     for (const struct refusal *f = set->refusals; f != NULL; f = f->next) {
-        refuse_input(i, r, f, now_us);
+        refuse_input(i, r, f, out.rejected < REJECTS_KEPT, now_us);
         out.rejected++;
     }
     if (set->refusals != NULL) {

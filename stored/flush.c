@@ -56,6 +56,7 @@ static void begin_attempt(struct flush *f)
     arena_reset(f->scratch);
     bytes_reset(&f->rows, KEEP_BYTES);
     f->rejects.count = 0;
+    f->whole_bytes = 0;
     f->item_count = 0;
     f->counts = (struct flush_counts){0};
     f->store->stamp++;

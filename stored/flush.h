@@ -73,6 +73,7 @@ struct flush {
     struct bytes rows;
     struct rejects rejects;
     struct arena *arena;   /* of one attempt */
+    size_t whole_bytes;    /* of refused records, made into frames of their own */
     struct arena *scratch; /* of one record */
     struct period_writes *periods;
     struct flush_counts counts;

@@ -10,6 +10,9 @@
 
 #define LAST_US INT64_C(253370764800000000) /* year 9999: a partition's name has four digits */
 
+/* Of refused records in one flush: thousands of them may share one schema of 64 KiB. */
+#define WHOLE_BYTES ((size_t)16 << 20)
+
 static struct flush_item *add_item(struct flush *f)
 {
     if (f->item_count == f->item_size) {
@@ -24,15 +27,16 @@ static struct flush_item *add_item(struct flush *f)
     return &f->items[f->item_count++];
 }
 
+/* Of what was size_bytes long, `head` is kept, or the beginning of it. */
 static int refuse(struct flush *f, const struct batch *b, uint32_t item, struct slice sender,
-                  const char *reason, const char *detail, struct slice bytes)
+                  const char *reason, const char *detail, size_t size_bytes, struct slice head)
 {
     struct reject_message what = {.reason = slice_of(reason),
                                   .detail = slice_of(detail),
                                   .sender = sender,
                                   .received_us = b->header.received_us,
-                                  .size_bytes = bytes.len,
-                                  .head = bytes};
+                                  .size_bytes = size_bytes,
+                                  .head = head};
     if (what.head.len > LIMIT_REJECT_HEAD) {
         what.head.len = LIMIT_REJECT_HEAD;
     }
@@ -45,15 +49,16 @@ static int refuse_batch(struct flush *f, struct flush_batch *v, const char *deta
     const struct batch *b = v->batch;
     f->counts.malformed++;
     v->refused = true;
-    return refuse(f, b, UINT16_MAX, slice_of(""), "batch", detail, b->message.frames[1]);
+    const struct slice frame = b->message.frames[1];
+    return refuse(f, b, UINT16_MAX, slice_of(""), "batch", detail, frame.len, frame);
 }
 
 /*
- * A refused record as a records frame of its own, from which it can be sent again: in the attempt's
- * arena. Its bytes as they came when no such frame can be made of it.
+ * A refused record as a records frame of its own, from which it can be sent again; in the attempt's
+ * arena. at is NULL when memory is out.
  */
 static struct slice whole_record(struct flush *f, const struct batch_reader *reader,
-                                 const struct record_message *r, struct slice bytes)
+                                 const struct record_message *r)
 {
     struct record_message copy = *r;
     struct slice whole = {NULL, 0};
@@ -66,7 +71,27 @@ static struct slice whole_record(struct flush *f, const struct batch_reader *rea
     }
     pack_release(&p);
     batch_writer_free(&w);
-    return whole.at == NULL ? bytes : whole;
+    return whole;
+}
+
+/*
+ * bytes: the record as it came. Beyond WHOLE_BYTES it is told, but nothing of it kept: without its
+ * schema nobody could read it.
+ */
+static int refuse_record(struct flush *f, const struct flush_batch *v,
+                         const struct batch_reader *reader, const struct record_message *r,
+                         const char *reason, const char *detail, struct slice bytes)
+{
+    struct slice whole = {NULL, 0};
+    if (f->whole_bytes < WHOLE_BYTES) {
+        whole = whole_record(f, reader, r);
+        f->whole_bytes += whole.len;
+    }
+    if (whole.at == NULL) {
+        whole = slice_of("");
+    }
+    return refuse(f, v->batch, reader->record_next - 1, v->accounts[r->sender].told.sender, reason,
+                  detail, whole.len > 0 ? whole.len : bytes.len, whole);
 }
 
 /* ---- frames ---- */
@@ -206,9 +231,8 @@ static int read_record(struct flush *f, struct flush_batch *v, const struct batc
     }
     account->refused++;
     *(poison == NULL ? &f->counts.rejected : &f->counts.refused) += 1;
-    return refuse(f, v->batch, reader->record_next - 1, account->told.sender,
-                  poison == NULL ? "record" : "database", poison == NULL ? fault : poison,
-                  whole_record(f, reader, r, bytes));
+    return refuse_record(f, v, reader, r, poison == NULL ? "record" : "database",
+                         poison == NULL ? fault : poison, bytes);
 }
 
 /* What was read so far, to forget it when the rest of a batch is malformed. */

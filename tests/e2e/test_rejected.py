@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT, ping, time_text
+from conftest import ROOT, find_free_ports, ping, time_text
 from test_pipeline import configure
 
 sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
@@ -68,6 +68,8 @@ def test_wrong_use(one):
         assert done.returncode == 2 and done.stderr, wrong
     done = one.cmd("rejected", "show", "999999999", check=False)
     assert done.returncode == 1 and "there is no 999999999" in done.stderr
+    done = one.cmd("rejected", "show", str(2**63), check=False)
+    assert done.returncode == 2 and done.stderr
     done = one.cmd("rejected", "replay", "999999999", check=False)
     assert done.returncode == 1 and "999999999  not sent: there is no" in done.stdout
 
@@ -95,6 +97,64 @@ def test_what_was_refused_for_its_time_is_taken_later(make_set):
     wait_listed(one, 4)  # what is no JSON is refused again
     assert one.cmd("rejected", "replay", ids["time.pastFalse"]).stdout == f"{ids['time.pastFalse']}  sent\n"
     one.wait_for(lambda: one.process("stored")["counters"]["duplicates"] == 1)
+
+
+def test_a_datagram_of_many_bad_results_is_kept_a_few_times(one):
+    """Each of its rejects holds all of its bytes: they are not kept by the thousand."""
+    many = {"envelope": "message", "contents": [{"result": "measure"}] * 1500}
+    refused = one.process("ingestd")["counters"]["rejected.form"]
+    sender = send(one, many, b"{")
+    one.wait_for(lambda: one.process("ingestd")["counters"]["rejected.form"] == refused + 1500)
+    wait_listed(one, 1, "--sender", sender, "--reason", "json")  # what came behind it
+    rows = listed(one, "--sender", sender, "--reason", "form", "--limit", "1500")
+    assert len(rows) == 16 and {r["size_bytes"] for r in rows} == {len(json.dumps(many))}
+    assert one.process("ingestd")["counters"]["rejects.not_kept"] >= 1500 - 16
+
+
+def test_nobody_listens(one):
+    sender = send(one, b"{ nobody")
+    row, = wait_listed(one, 1, "--sender", sender)
+    (port,) = find_free_ports(1)
+    done = one.cmd("rejected", "replay", "--udp", f"127.0.0.1:{port}", str(row["id"]), check=False)
+    assert done.returncode == 1 and "refused" in done.stderr and "sent" not in done.stdout
+
+
+def peak_bytes(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024
+
+
+def test_thousands_of_long_malformed_datagrams(make_set):
+    """Each of 60 KiB and kept whole: memory, spool and table stay within their bounds, all are accounted for."""
+    one = make_set()
+    one.environment["ASAN_OPTIONS"] = "quarantine_size_mb=8"  # or what is free counts as used
+    configure(one, ingestd={"reject_head_bytes": 65507, "rejects_per_second": 100000, "spool_bytes": 32 << 20,
+                            "window_bytes": 16 << 20, "receive_buffer_bytes": 8 << 20},
+              stored={"rejected_rows": 100, "buffer_bytes": 32 << 20})
+    one.up()
+    count, data = 4000, b"\xff" + bytes(range(256)) * 240
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        for i in range(count):
+            s.sendto(data, ("127.0.0.1", one.udp))
+            if i % 10 == 0:
+                time.sleep(0.02)
+
+    def account():
+        ingestds = json.loads(one.cmd("ledger", "--json", check=False).stdout)["ingestds"]
+        return (sum(i["totals"]["rejected_datagrams"] for i in ingestds), sum(i["dropped"] for i in ingestds))
+    one.wait_for(lambda: sum(account()) == count, 120)
+    assert account()[0] * len(data) > 150e6, "they came faster than they could be read"
+    kept = one.process("ingestd")["counters"]["rejects.kept"]
+    one.wait_for(lambda: one.process("stored")["counters"]["rejected.kept"] == kept)
+    for name in ("ingestd", "stored"):
+        assert peak_bytes(one.pid(name)) < 100 << 20, f"{name}: {peak_bytes(one.pid(name))}"
+    files = os.scandir(os.path.join(one.state, "spool"))
+    assert sum(f.stat().st_size for f in files) < 200 << 20
+    (rows, longest), = one.sql("SELECT count(*), max(length(head)) FROM rejected")
+    assert rows <= 500 and longest == len(data)
+    (last,), = one.sql("SELECT max(id) FROM rejected")
+    assert one.cmd("rejected", "replay", str(last)).stdout == f"{last}  sent\n"
+    one.wait_for(lambda: one.process("stored")["counters"]["rejected.kept"] == kept + 1)
 
 
 COLUMNS = "type, content, probe, source, dest, path, t_start, t_end, row, \"values\", label, verb, registry, results"

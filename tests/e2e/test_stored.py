@@ -725,6 +725,22 @@ def test_records_out_of_bounds_are_kept_as_rejected(stored):
 
 
 def test_malformed_batches_are_counted_kept_and_acknowledged(stored):
+def test_refused_records_of_a_long_schema_are_kept_within_a_bound(stored):
+    """Each is kept with the names of its values: 2000 of 40 KB would be 80 MB, of which one flush keeps 16."""
+    long = {**OTHER, "results": [f"{i:03}" + "x" * 250 for i in range(150)], "parameters": []}
+    t, sender, count = now_us(), stored.sender(), 2000
+    records = [Record(t, end=t - 1, row=i, values=[None] * 150) for i in range(count)]
+    sender.commit([*records, Record(t, row=count, values=[None] * 150)], schema=long)
+    assert stored.sql("SELECT row FROM measurement") == [(count,)]
+    assert stored.sql("SELECT count(*), min(size_bytes) > 0 FROM rejected") == [(count, True)]
+    (whole, none, total), = stored.sql(
+        "SELECT count(*) FILTER (WHERE length(head) = size_bytes), count(*) FILTER (WHERE length(head) = 0),"
+        " sum(length(head))::bigint FROM rejected")
+    assert whole + none == count and 16 << 20 <= total < (16 << 20) + 65536
+    (first,), = stored.sql("SELECT head FROM rejected WHERE item = 0")
+    assert bytes(first) == records_frame([Record(t, end=t - 1, row=0, values=[None] * 150)], long)
+
+
     sender, t = stored.sender(), now_us()
     good = [Record(t), Record(t + 1)]
     frames, grades, known = records_frame(good), grades_frame(good), accounts_frame(good)

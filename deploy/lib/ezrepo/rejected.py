@@ -6,6 +6,7 @@ anything else, and its row stays as the history of what was refused. Sent twice,
 import argparse
 import datetime
 import json
+import os
 import socket
 from typing import Any, Dict, List, Tuple
 
@@ -198,13 +199,14 @@ def show_row(state: State, args: argparse.Namespace) -> int:
 
 def _datagram(row: Dict[str, Any]) -> bytes:
     """What to send; ValueError when it cannot be known."""
-    if not _is_whole(row):
-        raise ValueError(f"only {row['kept_bytes']} of its {row['size_bytes']} bytes are kept"
-                         " (ingestd.reject_head_bytes)")
     if row["reason"] == "batch":
         raise ValueError("it is a batch that could not be read, nothing that a probe sent")
+    is_record = row["reason"] in RECORD_REASONS
+    if not _is_whole(row):
+        raise ValueError(f"only {row['kept_bytes']} of its {row['size_bytes']} bytes are kept"
+                         + ("" if is_record else " (ingestd.reject_head_bytes)"))
     data = row["head"]
-    if row["reason"] in RECORD_REASONS:
+    if is_record:
         try:
             data = result_of(unpack_record(data))
         except (TypeError, OverflowError) as fault:
@@ -233,10 +235,14 @@ def replay(state: State, args: argparse.Namespace, udp: str) -> int:
         for number in args.ids:
             try:
                 sender.send(_datagram(_one(state, number)))
+                # On this machine the kernel knows at once when nobody listens.
+                error = sender.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+                if error:
+                    raise OSError(error, os.strerror(error))
                 print(f"{number}  sent")
             except (ValueError, Failure) as fault:
                 print(f"{number}  not sent: {shown(fault)}")
                 failed += 1
-            except OSError as error:
-                raise Failure(f"{host}:{port}: {error.strerror}") from None
+            except OSError as fault:
+                raise Failure(f"{host}:{port}: {number} is not sent: {fault.strerror}") from None
     return 1 if failed else 0
