@@ -31,10 +31,12 @@ struct batches {
     struct sender sender;       /* of the datagram at hand */
     struct told told;           /* so far, that one included */
     struct told handed_over;    /* of them, accounted for in batches closed */
-    struct told records_from;   /* what came before those whose records are in the open batch */
+    uint64_t records_from;      /* how many came before those whose records are in the open batch */
     uint64_t dropped;           /* by the kernel, in all */
     uint64_t dropped_told;      /* of them, in batches closed */
-    struct pack frame;          /* where a records frame is put together */
+    struct lost_message lost;   /* goes with the accounts */
+    bool lost_waits;
+    struct pack frame; /* where a records frame is put together */
     struct pack accounts_frame;
     uint64_t allowance;      /* rejects that may be kept now, in millionths */
     int64_t allowance_at_us; /* when that was so */
@@ -92,6 +94,9 @@ static void hand_over(struct batches *b, struct window_batch *batch, bool with_a
     pack_reset(&b->accounts_frame);
     if (with_accounts) {
         accounts_encode(b->accounts, &b->accounts_frame);
+        if (b->lost_waits) {
+            lost_encode(&b->accounts_frame, &b->lost);
+        }
         batch->dropped = b->dropped - b->dropped_told;
     }
     batch->accounts = pack_bytes(&b->accounts_frame);
@@ -100,6 +105,8 @@ static void hand_over(struct batches *b, struct window_batch *batch, bool with_a
         if (with_accounts) {
             accounts_clear(b->accounts);
             b->dropped_told = b->dropped;
+            b->counts.lost_told |= b->lost_waits;
+            b->lost_waits = false;
             b->handed_over = b->told;
             b->reckoned.open = false;
         }
@@ -159,6 +166,13 @@ void batches_close_all(struct batches *b)
     close_records(b);
     if (b->rejects.open || b->reckoned.open) {
         close_rejects(b);
+    }
+}
+
+void batches_close_rest(struct batches *b)
+{
+    if (b->records.open && b->records_from < b->handed_over.datagrams) {
+        close_records(b);
     }
 }
 
@@ -231,6 +245,15 @@ void batches_dropped(struct batches *b, uint64_t dropped, int64_t received_us, i
     }
 }
 
+void batches_lost(struct batches *b, const struct lost_message *lost, int64_t received_us,
+                  int64_t now_us)
+{
+    b->lost = *lost;
+    b->lost_waits = true;
+    open_now(&b->reckoned, received_us, now_us);
+    batches_close_all(b);
+}
+
 int batches_add(struct batches *b, const struct schema_message *schema,
                 struct record_message *record, int64_t received_us, int64_t now_us)
 {
@@ -249,8 +272,7 @@ int batches_add(struct batches *b, const struct schema_message *schema,
     accounts_at(b->accounts, account)->records++;
     open_now(&b->reckoned, received_us, now_us);
     if (!b->records.open) {
-        b->records_from = (struct told){b->told.datagrams - 1,
-                                        b->told.delivered - (b->sender.name.len > 0 ? 1 : 0)};
+        b->records_from = b->told.datagrams - 1;
     }
     open_now(&b->records, received_us, now_us);
     if (batch_writer_count(b->writer) >= b->limits.records ||
@@ -298,11 +320,9 @@ int batches_reject(struct batches *b, const struct reject_message *reject, int64
 struct batches_counts batches_counts(const struct batches *b)
 {
     struct batches_counts counts = b->counts;
-    bool partly = b->records.open && b->records_from.datagrams < b->handed_over.datagrams;
-    struct told whole = partly ? b->records_from : b->handed_over;
     counts.dropped = b->dropped_told;
-    counts.datagrams = whole.datagrams;
-    counts.delivered = whole.delivered;
+    counts.datagrams = b->handed_over.datagrams;
+    counts.delivered = b->handed_over.delivered;
     return counts;
 }
 

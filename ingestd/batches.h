@@ -30,9 +30,10 @@ struct batches_limits {
 struct batches_counts {
     uint64_t closed;
     uint64_t lost, records_lost; /* for want of memory */
-    uint64_t datagrams;          /* in batches closed with all of their records */
+    uint64_t datagrams;          /* accounted for in batches closed */
     uint64_t delivered;          /* of them, from senders with names */
     uint64_t dropped;            /* by the kernel, told in batches closed */
+    bool lost_told;              /* what batches_lost() was given, in a batch closed */
 };
 
 /* Batches that go into this outbox, which outlives them. NULL when memory is out. The caller owns
@@ -59,6 +60,13 @@ void batches_datagram(struct batches *b, const struct sender *sender, enum datag
 /* How many datagrams the kernel has dropped in all: what is new of it goes with the next batch. */
 void batches_dropped(struct batches *b, uint64_t dropped, int64_t received_us, int64_t now_us);
 
+/*
+ * What an ingestd before this one lost, the last of it at received_us. To be told first of all, and
+ * once: it goes at once with a batch of its own, or for want of memory with the next one.
+ */
+void batches_lost(struct batches *b, const struct lost_message *lost, int64_t received_us,
+                  int64_t now_us);
+
 /* Adds a record of the datagram told last. -1: it was lost, and counted. */
 int batches_add(struct batches *b, const struct schema_message *schema,
                 struct record_message *record, int64_t received_us, int64_t now_us);
@@ -72,6 +80,12 @@ int batches_reject(struct batches *b, const struct reject_message *reject, int64
  */
 int64_t batches_close_old(struct batches *b, int64_t now_us);
 void batches_close_all(struct batches *b);
+
+/*
+ * Closes the batch that holds the rest of a datagram accounted for in a closed one: between
+ * datagrams, so that what is closed holds each of them whole or not at all.
+ */
+void batches_close_rest(struct batches *b);
 
 struct batches_counts batches_counts(const struct batches *b);
 

@@ -362,6 +362,11 @@ uint64_t outbox_oldest(const struct outbox *o)
                                   : o->next;
 }
 
+uint64_t outbox_next(const struct outbox *o)
+{
+    return o->next;
+}
+
 enum outbox_room outbox_room(const struct outbox *o)
 {
     if (o->pending_bytes >= PENDING_SHARE(o->limits.memory_bytes)) {

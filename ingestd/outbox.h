@@ -65,6 +65,9 @@ int outbox_acknowledge(struct outbox *o, uint64_t sequence, struct window_batch 
 /* The lowest sequence not acknowledged; the next to be given when all are. */
 uint64_t outbox_oldest(const struct outbox *o);
 
+/* The sequence of the batch added next. */
+uint64_t outbox_next(const struct outbox *o);
+
 /* Who takes in more looks at this first. */
 enum outbox_room outbox_room(const struct outbox *o);
 /* Whether it is worth to go on after it was full. */

@@ -112,15 +112,22 @@ static void push_batches(void)
 
 static void commit_now(void)
 {
+    batches_close_rest(self.batches);
     struct batches_counts made = batches_counts(self.batches);
+    const struct tally_told told = {.datagrams = made.datagrams - made.delivered,
+                                    .drops = made.dropped,
+                                    .lost = made.lost_told};
+    tally_spooling(self.tally, outbox_next(self.outbox), &told);
     self.committed_us = daemon_clock_us();
     self.spool_failed = outbox_commit(self.outbox) == -1;
-    if (!outbox_has_new(self.outbox)) {
-        tally_spooled(self.tally, made.datagrams - made.delivered, made.dropped);
-        delivery_committed(self.delivery, &made);
-    }
     if (self.spool_failed) {
+        tally_unsure(self.tally);
         delivery_give_up(self.delivery);
+    }
+    bool committed = !outbox_has_new(self.outbox);
+    tally_spooled(self.tally, committed);
+    if (committed) {
+        delivery_committed(self.delivery, &made);
     }
 }
 
@@ -556,22 +563,34 @@ int service_prepare(void)
 }
 
 /* What the ingestd before read and had not yet in the spool when it was killed. */
-static void open_tally(void)
+static void open_tally(struct tally_found *found)
 {
     int fds[UDP_LISTENERS];
     uint64_t drops[UDP_LISTENERS];
-    struct tally_found found;
     for (size_t i = 0; i < udp_count(self.udp); i++) {
         fds[i] = udp_fd(self.udp, i);
     }
-    self.tally = tally_open(daemon_common()->run_dir, fds, udp_count(self.udp), drops, &found);
-    udp_set_tally(self.udp, self.tally, drops, found.drops_untold);
-    counters[COUNT_KILLED_DATAGRAMS] = found.lost;
-    if (found.lost > 0 || found.maybe_lost > 0) {
+    self.tally = tally_open(daemon_common()->run_dir, fds, udp_count(self.udp),
+                            self.found.content.last + 1, drops, found);
+    udp_set_tally(self.udp, self.tally, drops, found->drops_untold);
+    counters[COUNT_KILLED_DATAGRAMS] = found->lost;
+    if (found->lost > 0 || found->maybe_lost > 0) {
         log_warn("tally.lost",
                  "datagrams=%" PRIu64 " maybe_more=%" PRIu64
                  " reason=\"the ingestd before was killed before they were in the spool\"",
-                 found.lost, found.maybe_lost);
+                 found->lost, found->maybe_lost);
+    }
+}
+
+/* For the ledger, in a batch of its own: it may be of another hour than what is received now. */
+static void tell_lost(const struct tally_found *found)
+{
+    const struct lost_message lost = {.datagrams = found->lost, .maybe_more = found->maybe_lost};
+    if (found->lost > 0 || found->maybe_lost > 0) {
+        int64_t now_us = daemon_now_us();
+        batches_lost(self.batches, &lost, found->read_us > 0 ? found->read_us : now_us,
+                     daemon_clock_us());
+        commit_now();
     }
 }
 
@@ -603,6 +622,7 @@ static int open_spool(void)
 int service_start(zloop_t *loop)
 {
     struct batches_limits limits = batches_limits_of(&settings);
+    struct tally_found found;
     char file[4096];
     self.loop = loop;
     snprintf(file, sizeof file, "%s/record-types.json", daemon_common()->schemas_dir);
@@ -610,7 +630,7 @@ int service_start(zloop_t *loop)
     if (self.types == NULL || open_spool() == -1) {
         return -1;
     }
-    open_tally();
+    open_tally(&found);
     self.batches = batches_new(self.outbox, &limits);
     if (self.batches != NULL) {
         self.intake = intake_new(self.types, self.batches);
@@ -624,6 +644,7 @@ int service_start(zloop_t *loop)
     if (self.push == NULL || self.delivery == NULL) {
         return -1;
     }
+    tell_lost(&found);
     zmq_pollitem_t synced = {.fd = spool_synced_fd(self.spool), .events = ZMQ_POLLIN};
     if (zloop_reader(loop, push_acks_socket(self.push), on_acks, NULL) == -1 ||
         zloop_reader(loop, delivery_socket(self.delivery), on_deliveries, NULL) == -1 ||

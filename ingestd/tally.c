@@ -16,7 +16,7 @@
 #include "common/sockets.h"
 #include "ingestd/udp.h"
 
-#define FORMAT "eztally1"
+#define FORMAT "eztally2"
 
 /* drops of a socket: as the kernel counts, from the first on, without its wrap. */
 struct page {
@@ -27,9 +27,17 @@ struct page {
         uint64_t cookie; /* the kernel's name for it, never used twice */
         _Atomic uint64_t drops;
     } sockets[SOCKETS_MAX];
-    uint64_t told_before; /* such that the sum of drops less this and `told` is what is untold */
-    _Atomic uint64_t told, read, spooled, reading;
+    uint64_t told_before; /* such that the sum of drops less this and those told is untold */
+    struct tally_found before;
+    struct {
+        _Atomic uint64_t datagrams, drops, lost;
+    } told[2];                 /* by what is in the spool, and with the transaction under way */
+    _Atomic uint64_t spooling; /* the sequence after that one's last; 0: none is under way */
+    _Atomic uint64_t read, reading, unsure;
+    _Atomic int64_t read_us;
 };
+
+enum { SPOOLED, SPOOLING }; /* of `told` */
 
 struct tally {
     struct page *page;
@@ -57,15 +65,26 @@ static int read_page(const char *file, const char boot[BOOT_ID_BYTES], struct pa
                : -1;
 }
 
-static void understand(const struct page *old, struct tally_found *found)
+static void understand(const struct page *old, uint64_t spooled_next, struct tally_found *found)
 {
     uint64_t seen = 0;
+    bool committed = old->spooling != 0 && old->spooling <= spooled_next;
+    int which = committed ? SPOOLING : SPOOLED;
     for (size_t i = 0; i < old->count; i++) {
         seen += old->sockets[i].drops;
     }
-    found->drops_untold = seen - old->told_before - old->told;
-    found->lost = old->read - old->spooled;
+    found->drops_untold = seen - old->told_before - old->told[which].drops;
+    found->lost = old->read - old->told[which].datagrams;
     found->maybe_lost = old->reading != 0 ? UDP_BURST : 0;
+    found->read_us = old->read_us;
+    if (!old->told[which].lost) {
+        found->lost += old->before.lost;
+        found->maybe_lost += old->before.maybe_lost;
+    }
+    if (old->unsure && !committed) {
+        found->maybe_lost += found->lost;
+        found->lost = 0;
+    }
 }
 
 static uint64_t drops_of(const struct page *old, uint64_t cookie)
@@ -93,8 +112,8 @@ static struct page *make_page(const char *file)
     return at == MAP_FAILED ? NULL : at;
 }
 
-struct tally *tally_open(const char *run_dir, const int *sockets, size_t count, uint64_t *drops,
-                         struct tally_found *found)
+struct tally *tally_open(const char *run_dir, const int *sockets, size_t count,
+                         uint64_t spooled_next, uint64_t *drops, struct tally_found *found)
 {
     char file[4096], fresh[4096 + 8];
     struct page old = {0};
@@ -112,7 +131,7 @@ struct tally *tally_open(const char *run_dir, const int *sockets, size_t count, 
         return NULL;
     }
     if (known && read_page(file, boot, &old) == 0) {
-        understand(&old, found);
+        understand(&old, spooled_next, found);
     } else {
         old.count = 0;
     }
@@ -127,6 +146,8 @@ struct tally *tally_open(const char *run_dir, const int *sockets, size_t count, 
     }
     page->count = count;
     page->told_before = seen - found->drops_untold;
+    page->before = *found;
+    page->read_us = found->read_us;
     memcpy(page->boot, boot, sizeof boot);
     memcpy(page->format, FORMAT, sizeof page->format);
     if (rename(fresh, file) == -1) {
@@ -151,9 +172,10 @@ void tally_reading(struct tally *t)
     }
 }
 
-void tally_read(struct tally *t, uint64_t datagrams)
+void tally_read(struct tally *t, uint64_t datagrams, int64_t now_us)
 {
     if (t != NULL) {
+        t->page->read_us = now_us;
         t->page->read += datagrams;
         t->page->reading = 0;
     }
@@ -166,10 +188,38 @@ void tally_dropped(struct tally *t, size_t i, uint64_t more)
     }
 }
 
-void tally_spooled(struct tally *t, uint64_t datagrams, uint64_t drops)
+static void set_told(struct page *page, int which, const struct tally_told *told)
+{
+    page->told[which].datagrams = told->datagrams;
+    page->told[which].drops = told->drops;
+    page->told[which].lost = told->lost;
+}
+
+void tally_spooling(struct tally *t, uint64_t next, const struct tally_told *told)
 {
     if (t != NULL) {
-        t->page->spooled = datagrams;
-        t->page->told = drops;
+        set_told(t->page, SPOOLING, told);
+        t->page->spooling = next;
+    }
+}
+
+void tally_spooled(struct tally *t, bool committed)
+{
+    if (t != NULL && committed) {
+        const struct tally_told told = {.datagrams = t->page->told[SPOOLING].datagrams,
+                                        .drops = t->page->told[SPOOLING].drops,
+                                        .lost = t->page->told[SPOOLING].lost};
+        set_told(t->page, SPOOLED, &told);
+        t->page->unsure = 0;
+    }
+    if (t != NULL) {
+        t->page->spooling = 0;
+    }
+}
+
+void tally_unsure(struct tally *t)
+{
+    if (t != NULL) {
+        t->page->unsure = 1;
     }
 }

@@ -346,7 +346,8 @@ int udp_receive(struct udp *u, size_t i)
     u->filled = u->taken = 0;
     tally_reading(u->tally);
     int n = recvmmsg(s->fd, u->messages, UDP_BURST, MSG_DONTWAIT, NULL);
-    tally_read(u->tally, n > 0 ? (uint64_t)n : 0);
+    u->received_us = daemon_now_us();
+    tally_read(u->tally, n > 0 ? (uint64_t)n : 0, u->received_us);
     if (n == -1) {
         if (errno == EAGAIN || errno == EINTR) {
             return 0;
@@ -360,7 +361,6 @@ int udp_receive(struct udp *u, size_t i)
         note_drops_of(u, s, &u->messages[n - 1].msg_hdr);
     }
     u->filled = n;
-    u->received_us = daemon_now_us();
     return n;
 }
 

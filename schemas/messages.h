@@ -44,8 +44,8 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
 /*
  * Frame 1 of a batch. Frame 2 is the records frame (common/batch.h) or, for BATCH_REJECTS, `count`
  * reject messages one after the other. Frame 3 holds the accounts: account messages one after the
- * other, what the batch adds to the ledger, per sender. classifyd appends the grades message as
- * frame 4 (records only) and leaves the others as they are.
+ * other, what the batch adds to the ledger, per sender; behind them perhaps one lost message.
+ * classifyd appends the grades message as frame 4 (records only) and leaves the others as they are.
  */
 #define BATCH_HEADER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                \
     UINT(kind, 1)                                                                                  \
@@ -82,6 +82,14 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(records, UINT64_MAX)                                                                      \
     STRS(reasons, LIMIT_REASONS, 64) /* names, as many as `rejected` has numbers */                \
     UINTS(rejected, LIMIT_REASONS)
+
+/*
+ * Told once, by the ingestd that follows one that was killed: datagrams that one had read and that
+ * are in no batch. Their senders are not known. The batch's received_us is when the last was read.
+ */
+#define LOST_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                        \
+    UINT(datagrams, UINT64_MAX)                                                                    \
+    UINT(maybe_more, UINT64_MAX) /* up to so many: it was killed in the midst of reading */
 
 /* What ingestd refused: `head` is the beginning of the datagram, all of it when it has size_bytes.
  */
@@ -297,7 +305,8 @@ enum delivery_outcome {
     MESSAGE(rebuild, REBUILD_FIELDS)                                                               \
     MESSAGE(rebuilt, REBUILT_FIELDS)                                                               \
     MESSAGE(deliver, DELIVER_FIELDS)                                                               \
-    MESSAGE(delivered, DELIVERED_FIELDS)
+    MESSAGE(delivered, DELIVERED_FIELDS)                                                           \
+    MESSAGE(lost, LOST_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"

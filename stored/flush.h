@@ -47,6 +47,7 @@ struct flush_batch {
     struct schema_entry **schemas;
     struct flush_account *accounts; /* of its senders */
     uint32_t account_count;
+    struct lost_message lost; /* what it says an ingestd lost */
 };
 
 /* A record PostgreSQL refuses, by its number over all batches of the flush. */
@@ -72,8 +73,8 @@ struct flush {
     uint32_t item_count, item_size;
     struct bytes rows;
     struct rejects rejects;
-    struct arena *arena;   /* of one attempt */
     size_t whole_bytes;    /* of refused records, made into frames of their own */
+    struct arena *arena;   /* of one attempt */
     struct arena *scratch; /* of one record */
     struct period_writes *periods;
     struct flush_counts counts;

@@ -71,7 +71,8 @@ int flush_take(struct flush *f)
     return 0;
 }
 
-/* What is acknowledged below the streams' oldest is forgotten; drops and holes are counted. */
+/* What is acknowledged below the streams' oldest is forgotten; drops, losses and holes are counted.
+ */
 static int settle(struct flush *f)
 {
     struct store *s = f->store;
@@ -81,6 +82,8 @@ static int settle(struct flush *f)
     pg_add_array(&s->params, PG_BIGINT);
     pg_add_array(&s->params, PG_TIMESTAMPTZ);
     pg_add_array(&s->params, PG_BIGINT);
+    pg_add_array(&s->params, PG_BIGINT);
+    pg_add_array(&s->params, PG_BIGINT);
     for (uint32_t i = 0; i < f->batch_count; i++) {
         const struct flush_batch *v = &f->views[i];
         const struct batch_header_message *h = &v->batch->header;
@@ -89,6 +92,8 @@ static int settle(struct flush *f)
         pg_put_64(&s->params, 2, (int64_t)h->oldest);
         pg_put_time(&s->params, 3, v->hour * HOUR_US);
         pg_put_64(&s->params, 4, v->done ? 0 : (int64_t)dropped);
+        pg_put_64(&s->params, 5, (int64_t)v->lost.datagrams);
+        pg_put_64(&s->params, 6, (int64_t)v->lost.maybe_more);
     }
     return pg_run(&s->pg, SQL_BATCH_SETTLE, &s->params);
 }
@@ -112,23 +117,32 @@ static const char *account_fault(const struct account_message *a)
     return NULL;
 }
 
-/* The accounts of the frame, at most `most`, where `accounts` has room; with `fault` when they
- * cannot be used. How many. */
-static uint32_t read_accounts(struct flush *f, struct slice frame, struct flush_account *accounts,
-                              const char **fault)
+/* The last message of a frame: why it cannot be used, or NULL. */
+static const char *read_lost(struct flush *f, struct unpack *cursor, struct lost_message *lost)
+{
+    if (lost_decode(cursor, f->arena, lost) == -1 || !unpack_done(cursor)) {
+        return "accounts: expected account messages, and at their end perhaps one lost message";
+    }
+    return lost->datagrams > MOST_OF_ONE_BATCH || lost->maybe_more > MOST_OF_ONE_BATCH
+               ? "lost: a number no ingestd can come to"
+               : NULL;
+}
+
+/* The accounts of the frame, for which there is room, and what was lost; with a fault when they
+ * cannot be used. */
+static void read_accounts(struct flush *f, struct flush_batch *v, struct slice frame,
+                          const char **fault)
 {
     struct unpack cursor = unpack_bytes(frame.at, frame.len);
-    uint32_t count = 0;
     while (!unpack_done(&cursor) && *fault == NULL) {
-        struct account_message *a = &accounts[count].told;
-        if (count == LIMIT_SENDERS || account_decode(&cursor, f->arena, a) == -1) {
-            *fault = "accounts: not account messages";
-        } else {
+        struct account_message *a = &v->accounts[v->account_count].told;
+        if (v->account_count < LIMIT_SENDERS && account_decode(&cursor, f->arena, a) == 0) {
             *fault = account_fault(a);
-            count++;
+            v->account_count++;
+        } else {
+            *fault = read_lost(f, &cursor, &v->lost);
         }
     }
-    return count;
 }
 
 /* Who sent what is not known: the records, if any, are nobody's. */
@@ -139,6 +153,7 @@ static void replace_accounts(struct flush_batch *v)
         (struct flush_account){.told = {.sender = slice_of("(unreadable)"),
                                         .records = h->kind == BATCH_RECORDS ? h->count : 0}};
     v->account_count = 1;
+    v->lost = (struct lost_message){0};
 }
 
 static int find_row(struct flush *f, struct flush_batch *v, struct flush_account *a)
@@ -169,7 +184,8 @@ int flush_accounts(struct flush *f, struct flush_batch *v, const char **fault)
     if (v->accounts == NULL) {
         return -1;
     }
-    v->account_count = read_accounts(f, frame, v->accounts, fault);
+    v->account_count = 0;
+    read_accounts(f, v, frame, fault);
     if (*fault != NULL) {
         replace_accounts(v);
     }

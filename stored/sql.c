@@ -231,8 +231,9 @@ static const char *const statements[SQL_STATEMENTS] = {
     /* What is below the oldest is settled; what of it never came is a hole. */
     [SQL_BATCH_SETTLE] =
         "WITH told AS (SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[],"
-        "                                   $4::timestamptz[], $5::bigint[])"
-        "              AS u (instance, shard, oldest, hour, dropped)),"
+        "                                   $4::timestamptz[], $5::bigint[], $6::bigint[],"
+        "                                   $7::bigint[])"
+        "              AS u (instance, shard, oldest, hour, dropped, lost, maybe_lost)),"
         " stream AS (SELECT instance, shard, max(oldest) AS oldest, max(hour) AS hour"
         "            FROM told GROUP BY instance, shard),"
         " gone AS (DELETE FROM batch_done d USING stream t WHERE d.instance = t.instance"
@@ -242,17 +243,20 @@ static const char *const statements[SQL_STATEMENTS] = {
         "           SELECT instance, shard, oldest FROM stream"
         "           ON CONFLICT (instance, shard) DO UPDATE SET oldest = excluded.oldest"
         "           WHERE s.oldest < excluded.oldest),"
-        " counted AS (SELECT t.hour, t.instance, 0 AS dropped, t.oldest - coalesce(s.oldest, 1)"
+        " counted AS (SELECT t.hour, t.instance, 0 AS dropped, 0 AS lost, 0 AS maybe_lost,"
+        "             t.oldest - coalesce(s.oldest, 1)"
         "             - (SELECT count(*) FROM gone g WHERE g.instance = t.instance"
         "                AND g.shard = t.shard) AS holes"
         "             FROM stream t LEFT JOIN batch_stream s USING (instance, shard)"
         "             WHERE t.oldest > coalesce(s.oldest, 1)"
-        "             UNION ALL SELECT hour, instance, dropped, 0 FROM told WHERE dropped > 0)"
-        " INSERT INTO ledger_instance AS l (hour, instance, dropped, holes)"
-        " SELECT hour, instance, sum(dropped), sum(holes) FROM counted GROUP BY hour, instance"
-        " HAVING sum(dropped) > 0 OR sum(holes) > 0"
+        "             UNION ALL SELECT hour, instance, dropped, lost, maybe_lost, 0 FROM told)"
+        " INSERT INTO ledger_instance AS l (hour, instance, dropped, lost, maybe_lost, holes)"
+        " SELECT hour, instance, sum(dropped), sum(lost), sum(maybe_lost), sum(holes) FROM counted"
+        " GROUP BY hour, instance"
+        " HAVING sum(dropped) > 0 OR sum(lost) > 0 OR sum(maybe_lost) > 0 OR sum(holes) > 0"
         " ON CONFLICT (hour, instance) DO UPDATE"
-        " SET dropped = l.dropped + excluded.dropped, holes = l.holes + excluded.holes",
+        " SET dropped = l.dropped + excluded.dropped, lost = l.lost + excluded.lost,"
+        "     maybe_lost = l.maybe_lost + excluded.maybe_lost, holes = l.holes + excluded.holes",
 
     [SQL_LEDGER_HOUR] = "SELECT instance, sender, id FROM ledger WHERE hour = $1::timestamptz",
 

@@ -25,13 +25,15 @@ HUNDRED_YEARS = 100 * 366 * 86400
 
 # Numbers and fields of schemas/messages.h, in its order.
 MESSAGES = ["batch_header", "grades", "reject", "ack", "grading", "version", "publish", "published",
-            "query", "cancel", "answer", "schema", "record", "account"]
+            "query", "cancel", "answer", "schema", "record", "account", "rebuild", "rebuilt", "deliver",
+            "delivered", "lost"]
 HEADER = ["kind", "instance", "shard", "sequence", "oldest", "count", "received_us",
           "dropped", "grading_version"]
 SCHEMA = ["verb", "registry", "results", "parameters", "metadata"]
 RECORD = ["schema", "type", "content", "probe", "source", "dest", "path", "t_start_us", "t_end_us",
           "row", "label", "sender", "values"]
 ACCOUNT = ["sender", "datagrams", "accepted", "exceptions", "records", "reasons", "rejected"]
+LOST = ["datagrams", "maybe_more"]
 REJECT = ["reason", "detail", "sender", "received_us", "size_bytes", "head"]
 
 
@@ -85,7 +87,11 @@ class Batch:
         assert abs(self.received_us / 1e6 - time.time()) < 300
         unpacker = msgpack.Unpacker()
         unpacker.feed(parts[2])
-        self.accounts = [fields("account", ACCOUNT, a) for a in unpacker]
+        told = list(unpacker)
+        self.lost = {"datagrams": 0, "maybe_more": 0}
+        if told and told[-1][1] == MESSAGES.index("lost"):
+            self.lost = fields("lost", LOST, told.pop())
+        self.accounts = [fields("account", ACCOUNT, a) for a in told]
         assert len({a["sender"] for a in self.accounts}) == len(self.accounts) <= 1024
         for a in self.accounts:
             assert len(a["reasons"]) == len(a["rejected"]) and all(a["rejected"])
@@ -175,7 +181,7 @@ class Ingestd:
         """The next batch with something in it; those with nothing but accounts are acknowledged."""
         batch = self.any_batch(seconds)
         while batch.count == 0:
-            assert batch.kind == 1 and (batch.accounts or batch.dropped)
+            assert batch.kind == 1 and (batch.accounts or batch.dropped or any(batch.lost.values()))
             self.acknowledge(batch.sequence)
             batch = self.any_batch(seconds)
         return batch

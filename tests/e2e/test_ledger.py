@@ -13,7 +13,7 @@ import uuid
 import pytest
 
 from conftest import ping, time_text
-from test_stored import (HOUR, SECOND, REJECT, NONE, Record, account, accounts_frame, check_store, cluster,  # noqa: F401
+from test_stored import (HOUR, LOST, SECOND, REJECT, NONE, Record, account, accounts_frame, check_store, cluster,  # noqa: F401
                          grades_frame, make_stored, now_us, own_cluster, pack, records_frame, start_of_hour, stored)
 
 ROWS = """SELECT extract(epoch FROM hour)::bigint * 1000000, instance::text, sender, datagrams, accepted, exceptions,
@@ -230,6 +230,37 @@ def test_holes_are_what_never_came(stored):
     sender.commit([Record(t + 202 * SECOND)])
     assert stored.sql("SELECT sum(holes)::int FROM ledger_instance") == [(5,)]
     assert stored.sql("SELECT oldest FROM batch_stream") == [(sender.sequence,)]
+
+
+def test_what_a_killed_ingestd_lost(stored):
+    """It stands behind the accounts of a batch of any kind, in the hour when it was read; once, whatever is repeated."""
+    sender, t, hour = stored.sender(), now_us(), start_of_hour()
+    sender.received_us = hour - HOUR + 5
+    sender.keep(1, 0, [b"", pack(LOST, 30, 64)])
+    kept = dict(sender.pending)
+    sender.send()
+    sender.take_acks(10)
+    sender.received_us = hour + 5
+    sender.batch([Record(t)], accounts=account(datagrams=1, records=1) + pack(LOST, 2, 0))
+    sender.send()
+    sender.take_acks(10)
+    assert not sender.pending
+    query = "SELECT extract(epoch FROM hour)::bigint * 1000000, lost, maybe_lost, dropped, holes FROM ledger_instance" \
+            " ORDER BY hour"
+    want = [(hour - HOUR, 30, 64, 0, 0), (hour, 2, 0, 0, 0)]
+    assert stored.sql(query) == want
+    stored.stop(signal.SIGKILL)
+    stored.start()
+    sender.pending = kept
+    sender.settle()
+    # In a batch whose records cannot be read it counts all the same; one with a number no ingestd can come to does not.
+    sender.keep(0, 1, [b"?", account(records=1) + pack(LOST, 3, 1), b""], 1)
+    sender.keep(1, 0, [b"", pack(LOST, 2**50, 0)])
+    sender.keep(1, 0, [b"", pack(LOST, 1, 0) * 2])
+    sender.keep(1, 0, [b"", pack(LOST, 1, 0) + account()])
+    sender.settle()
+    assert stored.sql(query) == [want[0], (hour, 5, 1, 0, 0)]
+    closes(stored)
 
 
 def random_batch(rng, sender, base, others):

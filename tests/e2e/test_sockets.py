@@ -93,9 +93,13 @@ class Peers:
         return sorted(int(r["values"][0]) for b in list(self.batches.values()) if b.kind == 0
                       for r in b.records)
 
-    def told(self, key):
+    def logged(self, key):
         """The sum of what all ingestds said in their logs."""
         return sum(int(n) for n in re.findall(rf"tally\.lost .*\b{key}=(\d+)", self.log()))
+
+    def told(self, key):
+        """The sum of what all ingestds told in their batches."""
+        return sum(b.lost[key] for b in list(self.batches.values()))
 
     def dropped(self):
         return sum(b.dropped for b in list(self.batches.values()))
@@ -324,6 +328,7 @@ def test_killed_under_load(peers):
     assert len(set(values)) == len(values)
     assert peers.dropped() == 0 and len(values) > 1000
     assert exact < 8 * 500
+    assert (exact, more) == (peers.logged("datagrams"), peers.logged("maybe_more"))
 
 
 # ---- who may talk to socketd, and how ----

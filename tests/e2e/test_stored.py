@@ -24,6 +24,7 @@ from postgres import Cluster
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 HEADER, GRADES, REJECT, ACK, GRADING, VERSION, PUBLISH, PUBLISHED, _, _, _, SCHEMA, RECORD, ACCOUNT = range(14)
+LOST = 18
 NONE = 255
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -724,7 +725,6 @@ def test_records_out_of_bounds_are_kept_as_rejected(stored):
     assert stored.sql("SELECT item, reason FROM rejected ORDER BY 1") == [(i, "record") for i in range(1, 6)]
 
 
-def test_malformed_batches_are_counted_kept_and_acknowledged(stored):
 def test_refused_records_of_a_long_schema_are_kept_within_a_bound(stored):
     """Each is kept with the names of its values: 2000 of 40 KB would be 80 MB, of which one flush keeps 16."""
     long = {**OTHER, "results": [f"{i:03}" + "x" * 250 for i in range(150)], "parameters": []}
@@ -741,6 +741,7 @@ def test_refused_records_of_a_long_schema_are_kept_within_a_bound(stored):
     assert bytes(first) == records_frame([Record(t, end=t - 1, row=0, values=[None] * 150)], long)
 
 
+def test_malformed_batches_are_counted_kept_and_acknowledged(stored):
     sender, t = stored.sender(), now_us()
     good = [Record(t), Record(t + 1)]
     frames, grades, known = records_frame(good), grades_frame(good), accounts_frame(good)
@@ -758,6 +759,8 @@ def test_refused_records_of_a_long_schema_are_kept_within_a_bound(stored):
         [frames, known * 1025, grades], [frames, account(datagrams=2**60), grades],
         [frames, pack(ACCOUNT, "s", 1, 1, 0, 0, ["a"], []), grades],
         [frames, pack(ACCOUNT, "s", 1, 1, 0, 0, [None], [1]), grades],
+        [frames, pack(LOST, 1, 0) + known, grades], [frames, known + pack(LOST, 1, 0) * 2, grades],
+        [frames, known + pack(LOST, 2**60, 0), grades], [frames, known + pack(LOST, 0, 2**60), grades],
         [records_frame([Record(t), Record(t + 1, sender=1)]), known, grades],
     ]
     for frames_of in broken:

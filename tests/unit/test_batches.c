@@ -282,6 +282,72 @@ static void test_rejects_leave_the_accounts_to_records(void **state)
     batches_free(&b);
 }
 
+/* What an ingestd before lost is told once, at once, in a batch of its own, at the time it was. */
+static void test_what_was_lost(void **state)
+{
+    (void)state;
+    struct batches *b = batches_new(out, &three);
+    struct arena *a = arena_new(1 << 20);
+    struct account_message m[4];
+    const struct lost_message lost = {.datagrams = 30, .maybe_more = 64};
+    struct lost_message told;
+    assert_false(batches_counts(b).lost_told);
+    batches_lost(b, &lost, 77, 1000);
+    assert_true(batches_counts(b).lost_told);
+    const struct window_batch *first = next_batch();
+    assert_int_equal(first->kind, BATCH_REJECTS);
+    assert_int_equal(first->count, 0);
+    assert_int_equal(first->received_us, 77);
+    assert_int_equal(lost_decode_all(first->accounts, a, &told), 0);
+    assert_int_equal(told.datagrams, 30);
+    assert_int_equal(told.maybe_more, 64);
+    outbox_pushed(out, first->sequence, 0);
+    tell(b, 1, DATAGRAM_ACCEPTED, 0, 2000);
+    add_record(b, "1", 2000);
+    batches_close_all(b);
+    assert_int_equal(take_accounts(a, m), 1);
+    assert_null(next_batch());
+    arena_free(&a);
+    batches_free(&b);
+}
+
+/* What is closed holds each datagram whole or not at all, when the rest is closed before a commit.
+ */
+static void test_the_rest_of_a_datagram(void **state)
+{
+    (void)state;
+    struct batches *b = batches_new(out, &three);
+    struct arena *a = arena_new(1 << 20);
+    struct account_message m[4];
+    tell(b, 1, DATAGRAM_ACCEPTED, 0, 0);
+    add_record(b, "1", 0);
+    batches_close_rest(b); /* of none that is closed */
+    assert_null(next_batch());
+    assert_int_equal(batches_counts(b).datagrams, 0);
+    tell(b, 2, DATAGRAM_ACCEPTED, 0, 0);
+    for (int i = 0; i < 3; i++) {
+        add_record(b, "2", 0);
+    }
+    assert_int_equal(batches_counts(b).datagrams, 2);
+    assert_int_equal(next_batch()->count, 3);
+    assert_int_equal(take_accounts(a, m), 2);
+    assert_null(next_batch());
+    batches_close_rest(b);
+    assert_int_equal(next_batch()->count, 1);
+    assert_int_equal(take_accounts(a, m), 1);
+    assert_int_equal(m[0].datagrams, 0);
+    tell(b, 1, DATAGRAM_ACCEPTED, 0, 0);
+    add_record(b, "1", 0);
+    batches_close_rest(b);
+    assert_null(next_batch());
+    assert_int_equal(batches_counts(b).datagrams, 2);
+    batches_close_all(b);
+    assert_int_equal(take_accounts(a, m), 1);
+    assert_int_equal(batches_counts(b).datagrams, 3);
+    arena_free(&a);
+    batches_free(&b);
+}
+
 static void test_accounts_alone_go_after_a_second(void **state)
 {
     (void)state;
@@ -397,6 +463,8 @@ int main(void)
         with_outbox(test_rejects_at_a_bounded_rate),
         with_outbox(test_accounts_go_with_their_records),
         with_outbox(test_rejects_leave_the_accounts_to_records),
+        with_outbox(test_what_was_lost),
+        with_outbox(test_the_rest_of_a_datagram),
         with_outbox(test_accounts_alone_go_after_a_second),
         with_outbox(test_more_senders_than_fit),
         cmocka_unit_test(test_accounts_of_all_kinds_of_senders),

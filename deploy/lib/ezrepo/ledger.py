@@ -55,7 +55,8 @@ GROUP BY c.instance, c.sender, r.reason ORDER BY c.instance, c.sender, r.reason;
 """
 
 INSTANCES = f"""
-SELECT json_build_object('is', 'instance', 'instance', instance, 'dropped', sum(dropped), 'holes', sum(holes))
+SELECT json_build_object('is', 'instance', 'instance', instance, 'dropped', sum(dropped), 'lost', sum(lost),
+    'maybe_lost', sum(maybe_lost), 'holes', sum(holes))
 FROM ledger_instance WHERE {HOURS} GROUP BY instance ORDER BY instance;
 """
 
@@ -150,8 +151,8 @@ def collect(state: State, args: argparse.Namespace) -> Dict[str, Any]:
     faults: List[Dict[str, Any]] = []
 
     def ingestd(name: str) -> Dict[str, Any]:
-        return ingestds.setdefault(name, {"instance": name, "dropped": 0, "holes": 0,
-                                          "in_flight": flying.get(name), "totals": dict.fromkeys(COUNTS, 0),
+        return ingestds.setdefault(name, {"instance": name, "dropped": 0, "lost": 0, "maybe_lost": 0,
+                                          "holes": 0, "in_flight": flying.get(name), "totals": dict.fromkeys(COUNTS, 0),
                                           "senders": []})
 
     for row in rows:
@@ -165,7 +166,7 @@ def collect(state: State, args: argparse.Namespace) -> Dict[str, Any]:
         elif kind == "reason":
             senders[row["instance"], row["sender"]]["reasons"][row["reason"]] = row["datagrams"]
         elif kind == "instance":
-            ingestd(row["instance"]).update(dropped=row["dropped"], holes=row["holes"])
+            ingestd(row.pop("instance")).update(row)
         elif kind == "fault":
             faults.append(row)
     return {"closes": not faults, "verified": args.verify, "faults": faults,
@@ -199,6 +200,11 @@ def _reasons(senders: List[Dict[str, Any]]) -> str:
     return ", ".join(f"{shown(reason)} {count}" for reason, count in sorted(total.items())) or "nothing"
 
 
+def _lost(ingestd: Dict[str, Any]) -> str:
+    more = f", perhaps {ingestd['maybe_lost']} more" if ingestd["maybe_lost"] else ""
+    return f"lost by being killed: {ingestd['lost']}{more}"
+
+
 def _fault_line(fault: Dict[str, Any]) -> str:
     difference = fault["found"] - fault["expected"]
     if fault["what"] == "records of no row":
@@ -216,7 +222,8 @@ def table(found: Dict[str, Any]) -> str:
         lines += [f"ingestd {ingestd['instance']}"]
         lines += ["  " + line for line in _lines(ingestd["senders"] + [{"sender": "(all)", **ingestd["totals"]}])]
         lines += [f"  rejected: {_reasons(ingestd['senders'])}",
-                  f"  dropped by the kernel: {ingestd['dropped']} datagrams; sequence holes: {ingestd['holes']}"]
+                  f"  dropped by the kernel: {ingestd['dropped']} datagrams; {_lost(ingestd)};"
+                  f" sequence holes: {ingestd['holes']}"]
         if flying is not None:
             lines += [f"  with ingestd, not stored yet: {flying['batches']} batches, {flying['records']} records"]
         lines += [""]
