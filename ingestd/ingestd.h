@@ -66,6 +66,8 @@ extern struct settings settings;
     COUNTER(SPOOL_FOUND_BATCHES, "spool.found.batches")                                            \
     COUNTER(SPOOL_FOUND_RECORDS, "spool.found.records")                                            \
     COUNTER(SPOOL_MISSING, "spool.missing")                                                        \
+    COUNTER(SPOOL_ASIDE_KEPT, "spool.aside.kept")                                                  \
+    COUNTER(SPOOL_ASIDE_REMOVED, "spool.aside.removed")                                            \
     COUNTER(LAG_MS, "lag_ms")
 
 #define COUNTER_CONSTANT(constant, name)  COUNT_##constant,

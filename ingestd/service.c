@@ -700,6 +700,8 @@ static void tell_spool(const struct outbox_state *held)
     counters[COUNT_SPOOL_FOUND_BATCHES] = self.found.content.batches;
     counters[COUNT_SPOOL_FOUND_RECORDS] = self.found.content.records;
     counters[COUNT_SPOOL_MISSING] = self.found.missing;
+    counters[COUNT_SPOOL_ASIDE_KEPT] = self.found.aside.kept;
+    counters[COUNT_SPOOL_ASIDE_REMOVED] = self.found.aside.removed;
     if (held->batches == 0 && !spool.failing) {
         spool_shrink(self.spool);
     }

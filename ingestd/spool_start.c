@@ -5,7 +5,7 @@
  *   spool.reserve              room that a full disk leaves us to start with
  *   spool.sqlite.new           a recovery under way: begun again when it was interrupted
  *   spool.sqlite.recovered     a recovery that is done but for the renaming: finished first
- *   spool.sqlite.damaged-TIME  what was moved aside, with -wal, and .txt that says what is missing
+ *   spool.sqlite.damaged-TIME  see spool_aside.h
  */
 #include "ingestd/spool_start.h"
 
@@ -15,11 +15,11 @@
 #include <stdio.h>
 #include <sys/random.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "ingestd/spool_aside.h"
 #include "ingestd/spool_salvage.h"
 
 #define RESERVE_BYTES      ((off_t)4 * 1024 * 1024)
@@ -150,17 +150,6 @@ static int change_places(const char *dir, const char *damaged)
                    rename_file(dir, ".recovered", "") == -1
                ? -1
                : 0;
-}
-
-static void damaged_suffix(char suffix[64])
-{
-    int64_t now_us = daemon_now_us();
-    time_t seconds = (time_t)(now_us / 1000000);
-    struct tm utc;
-    char text[32];
-    gmtime_r(&seconds, &utc);
-    strftime(text, sizeof text, "%Y%m%dT%H%M%S", &utc);
-    snprintf(suffix, 64, ".damaged-%s.%06dZ", text, (int)(now_us % 1000000));
 }
 
 /* Copies all that can be read into spool.sqlite.recovered: 0, or -1 after an error was logged. */
@@ -418,17 +407,17 @@ static int settle(struct spool_file *file, const struct spool_head *head, struct
 
 /* The damaged spool aside, a new one with what could be read in its place. */
 static struct spool_file *recover(const char *dir, struct spool_head *head, const char *why,
-                                  struct spool_found *found)
+                                  char damaged[SPOOL_ASIDE_BYTES], struct spool_found *found)
 {
     struct recovery r = {.head = head};
-    char damaged[64], fault[200];
+    char fault[200];
     enum spool_result result;
     log_error("spool.damaged", "dir=%s reason=\"%s\"", dir, why);
     if (head != NULL) {
         memcpy(r.instance, head->instance, sizeof r.instance);
         r.instance_known = true;
     }
-    damaged_suffix(damaged);
+    spool_aside_suffix(damaged);
     if (salvage_into_new(dir, &r) == -1 || change_places(dir, damaged) == -1) {
         return NULL;
     }
@@ -466,7 +455,7 @@ static int make_folder(const char *dir)
 
 struct spool_file *spool_start(const char *dir, int *head_fd, struct spool_found *found)
 {
-    char path[SPOOL_PATH_BYTES], fault[200] = "", damaged[64];
+    char path[SPOOL_PATH_BYTES], fault[200] = "", damaged[SPOOL_ASIDE_BYTES];
     struct spool_head head_read, *head = NULL;
     struct spool_file *file = NULL;
     enum spool_result result = SPOOL_FAILED;
@@ -482,19 +471,20 @@ struct spool_file *spool_start(const char *dir, int *head_fd, struct spool_found
     if (spool_head_read(*head_fd, &head_read) == 0) {
         head = &head_read;
     }
-    damaged_suffix(damaged);
+    spool_aside_suffix(damaged);
     if (size_of(dir, ".recovered") >= 0 && change_places(dir, damaged) == -1) {
         goto failed;
     }
     file = open_checked(dir, head, &found->content, &result, fault);
     if (file == NULL && result == SPOOL_DAMAGED) {
-        file = recover(dir, head, fault, found);
+        file = recover(dir, head, fault, damaged, found);
     } else if (file == NULL) {
         log_error("spool.open", "dir=%s error=\"%s\"", dir, fault);
     }
     if (file == NULL || settle(file, head, found) == -1) {
         goto failed;
     }
+    found->aside = spool_aside_trim(dir, damaged);
     set_reserve(dir, true);
     return file;
 failed:

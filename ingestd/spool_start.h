@@ -6,6 +6,7 @@
 #ifndef EZREPO_INGESTD_SPOOL_START_H
 #define EZREPO_INGESTD_SPOOL_START_H
 
+#include "ingestd/spool_aside.h"
 #include "ingestd/spool_file.h"
 #include "ingestd/spool_head.h"
 
@@ -20,6 +21,7 @@ struct spool_found {
     struct spool_content content; /* of the file as it is now */
     bool damaged;                 /* it was, or part of it was missing */
     uint64_t missing;             /* batches of which nothing could be read */
+    struct spool_aside aside;     /* damaged ones, of earlier starts too */
     char text[200];               /* for the status */
 };
 

@@ -771,6 +771,22 @@ def test_a_damaged_spool_is_moved_aside_and_told(start):
     assert again.batch().sequence == 7
 
 
+def test_of_damaged_spools_the_newest_are_kept(start):
+    """One that is damaged again and again does not fill the disk with what was moved aside."""
+    names = []
+    for turn in range(5):
+        ingestd = start()
+        file = ingestd.folder / "spool" / "spool.sqlite"
+        names = sorted(f.name for f in file.parent.glob("spool.sqlite.damaged-*Z"))
+        assert len(names) == min(turn, 3)
+        ingestd.counters(spool__aside__kept=len(names), spool__aside__removed=1 if turn > 3 else 0)
+        assert ingestd.log_text().count("spool.aside_removed") == (2 if turn > 3 else 0)  # the report, too
+        ingestd.terminate()
+        ingestd.close()
+        file.write_bytes(b"damaged" + file.read_bytes()[7:])
+    assert len(list(file.parent.glob("spool.sqlite.damaged-*.txt"))) == 3
+
+
 def fill_disk(file):
     """To the last byte."""
     with contextlib.suppress(OSError), file.open("wb", buffering=0) as f:
