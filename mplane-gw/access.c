@@ -22,6 +22,7 @@ struct rules {
 
 struct access {
     struct arena *arena;
+    struct slice document;
     struct rules roles;
     struct rules authorizations;
 };
@@ -187,7 +188,11 @@ struct access *access_read(const struct json *document, char *error, size_t erro
     if (a == NULL || a->arena == NULL) {
         snprintf(error, error_size, "access: out of memory");
     } else if (read_document(a, document, error, error_size) == 0) {
-        return a;
+        a->document = document == NULL ? slice_of("") : json_text(a->arena, document);
+        if (a->document.at != NULL) {
+            return a;
+        }
+        snprintf(error, error_size, "access: out of memory");
     }
     access_free(&a);
     return NULL;
@@ -243,6 +248,11 @@ uint32_t access_globs(const struct access *a, struct slice identity, const char 
         }
     }
     return count;
+}
+
+bool access_equal(const struct access *a, const struct access *b)
+{
+    return slice_equal(a->document, b->document);
 }
 
 size_t access_rules(const struct access *a)

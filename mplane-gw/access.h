@@ -35,6 +35,9 @@ bool access_allows(const struct access *a, struct slice identity, struct slice l
 uint32_t access_globs(const struct access *a, struct slice identity, const char *head,
                       struct slice *globs, uint32_t max);
 
+/* Whether both were read from the same text. */
+bool access_equal(const struct access *a, const struct access *b);
+
 /* How many rules it has; 0: nobody may do anything. */
 size_t access_rules(const struct access *a);
 

@@ -114,6 +114,7 @@ void desk_render(struct arena *a, struct desk_reply *reply)
         *m = answer_exception(a, reply->token,
                               "the answer is too large for the gateway, ask for less");
     }
+    job->published = job->question.publish && m->kind == MPLANE_RESULT;
 }
 
 /* ---- specifications ---- */
@@ -191,7 +192,8 @@ static bool same_question(struct arena *a, const struct mplane_message *x,
 /*
  * The job that this specification asked for before, if it is under way or nobody has had its
  * answer: a repeated request is not a second question. What was delivered makes room for a new one,
- * for the counts of today are not those of ten minutes ago. -1 after a refusal.
+ * for the counts of today are not those of ten minutes ago; but what was published is not published
+ * twice for a sender who gave it a token and sends it again. -1 after a refusal.
  */
 static int find_job(const struct desk_request *r, struct desk_reply *reply,
                     const struct mplane_message *m, struct job **job)
@@ -200,13 +202,14 @@ static int find_job(const struct desk_request *r, struct desk_reply *reply,
     if (*job == NULL) {
         return 0;
     }
-    if ((*job)->state != JOB_RUNNING &&
-        ((*job)->delivered || !same_question(r->arena, m, (*job)->specification))) {
+    bool same = same_question(r->arena, m, (*job)->specification);
+    bool used_up = (*job)->delivered && !((*job)->published && m->token.len > 0);
+    if ((*job)->state != JOB_RUNNING && (used_up || !same)) {
         jobs_remove(ask_jobs(), *job);
         *job = NULL;
         return 0;
     }
-    if (!same_question(r->arena, m, (*job)->specification)) {
+    if (!same) {
         desk_refuse(r, reply, "token: another question of yours under way has this token");
         return -1;
     }
@@ -223,6 +226,14 @@ static void handle_specification(const struct desk_request *r, const struct mpla
         return;
     }
     if (!may_use(r, reply, k)) {
+        if (gateway_could_use(r->identity, k->label)) {
+            reply->message = answer_withdrawal(&k->message);
+        }
+        return;
+    }
+    if (m->export.at != NULL && k->message.export.at == NULL) {
+        desk_refuse(r, reply, "%.*s: export: the capability exports nothing", (int)k->label.len,
+                    k->label.at);
         return;
     }
     if (!mplane_message_fulfils(r->arena, m, &k->message, gateway.registry, daemon_now_us(), error,
@@ -351,14 +362,13 @@ void desk_handle(const struct desk_request *r, struct desk_reply *reply)
     reply->label = m->label;
     reply->verb = m->verb;
     reply->door = mplane_kind_name(m->kind);
+    /* Also a receipt whose token was left out names its job: by what the token is a digest of. */
+    if (!named && m->has_when && token_of_specification(r->arena, m, token) == 0) {
+        struct slice kept = arena_copy(r->arena, slice_of(token));
+        reply->token = kept.at == NULL ? reply->token : kept;
+    }
     if (m->kind == MPLANE_SPECIFICATION) {
-        if (!named && token_of_specification(r->arena, m, token) == 0) {
-            struct slice kept = arena_copy(r->arena, slice_of(token));
-            reply->token = kept.at == NULL ? reply->token : kept;
-        }
         handle_specification(r, m, reply);
-    } else if (!named) {
-        refuse_malformed(r, reply, "token: missing");
     } else if (m->kind == MPLANE_REDEMPTION) {
         handle_redemption(r, reply);
     } else if (m->kind == MPLANE_INTERRUPT) {

@@ -57,14 +57,18 @@
 enum gateway_counter { GATEWAY_COUNTERS(COUNTER_IDENTIFIER) COUNTERS };
 #undef COUNTER_IDENTIFIER
 
+/* So many changes of the rules are remembered, to tell what was taken away from what never was. */
+#define FORMER_ACCESS 8
+
 struct gateway {
     struct settings settings;
     uint64_t counters[COUNTERS];
     struct event_base *base;
     struct access *access;
-    struct registry *registry;         /* core and ours, to read messages by */
-    struct capabilities *capabilities; /* what is offered */
-    char registry_url[1024];           /* as clients know it */
+    struct access *former[FORMER_ACCESS]; /* the rules in force before, the latest first; or NULL */
+    struct registry *registry;            /* core and ours, to read messages by */
+    struct capabilities *capabilities;    /* what is offered */
+    char registry_url[1024];              /* as clients know it */
 };
 
 extern struct gateway gateway;
@@ -73,5 +77,8 @@ static inline void gateway_count(enum gateway_counter counter)
 {
     gateway.counters[counter]++;
 }
+
+/* Whether the identity could use the capability of this label once, since the gateway started. */
+bool gateway_could_use(struct slice identity, struct slice label);
 
 #endif

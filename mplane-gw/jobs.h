@@ -36,6 +36,7 @@ struct job {
     enum job_state state;
     bool kept;           /* somebody has a receipt: it is not over when all waiters leave */
     bool delivered;      /* its answer has been given to somebody */
+    bool published;      /* and it was that a grading is in force */
     int64_t deadline_us; /* of the running; then until when the answer is kept */
     char *bytes;         /* JOB_ANSWERED: the answer message as it came; not of a repeated one */
     size_t size;

@@ -36,6 +36,33 @@ static struct event *signal_event, *second_event, *drain_event;
 static const char *const counter_names[] = {GATEWAY_COUNTERS(COUNTER_NAME)};
 #undef COUNTER_NAME
 
+/*
+ * Puts other rules into force. Those that were go to the front of the former ones, unless they are
+ * the same; the oldest is forgotten.
+ */
+static void use_access(struct access *a)
+{
+    if (access_equal(gateway.access, a)) {
+        access_free(&gateway.access);
+    } else {
+        access_free(&gateway.former[FORMER_ACCESS - 1]);
+        memmove(&gateway.former[1], &gateway.former[0],
+                (FORMER_ACCESS - 1) * sizeof gateway.former[0]);
+        gateway.former[0] = gateway.access;
+    }
+    gateway.access = a;
+}
+
+bool gateway_could_use(struct slice identity, struct slice label)
+{
+    for (size_t i = 0; i < FORMER_ACCESS && gateway.former[i] != NULL; i++) {
+        if (access_allows(gateway.former[i], identity, label)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Who may do what, out of the settings; NULL after an error was logged. */
 static struct access *load_access(void)
 {
@@ -203,8 +230,7 @@ static int reload(void)
         access_free(&a);
         return -1;
     }
-    access_free(&gateway.access);
-    gateway.access = a;
+    use_access(a);
     connections_use(files);
     return 0;
 }
@@ -238,6 +264,9 @@ static void stop(void)
     capabilities_free(&gateway.capabilities);
     registry_free(&gateway.registry);
     access_free(&gateway.access);
+    for (size_t i = 0; i < FORMER_ACCESS; i++) {
+        access_free(&gateway.former[i]);
+    }
     struct event *events[] = {signal_event, second_event, drain_event};
     for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
         if (events[i] != NULL) {

@@ -276,10 +276,11 @@ def module_set(build_dir: str) -> Iterator[EzrepoSet]:
 
 
 @pytest.fixture(scope="module")
-def gateway(build_dir, tmp_path_factory):
-    """One gateway for all tests that leave it as it was."""
+def gateway(request, build_dir, tmp_path_factory):
+    """One gateway for all tests of a file that leave it as it was; GATEWAY_OPTIONS there are its options."""
     from gateways import Gateway  # only where it is needed
-    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), find_free_ports(2))
+    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), find_free_ports(2),
+                  **getattr(request.module, "GATEWAY_OPTIONS", {}))
     yield one
     one.stop()
 

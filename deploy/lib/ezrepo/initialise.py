@@ -56,6 +56,8 @@ CONFIGURATION = """\
     "key": {key},
     "ca": {ca},
     "crl": {crl},
+    // Repeated specifications, so that they outlive a restart.
+    "repeats_file": {repeats},
     "access": {{
       // Who is what: a role and the identities that have it ("ezrepo pki issue NAME --role ROLE" adds one).
       "roles": {{
@@ -157,6 +159,7 @@ def configuration(state: State, wanted: Wanted) -> str:
         "registry_url": f"http://{_endpoint(host, wanted.registry_port)}/registry/ezrepo",
         "certificate": state.path("pki", "server.crt"), "key": state.path("pki", "server.key"),
         "ca": state.path("pki", "ca.crt"), "crl": state.path("pki", "crl.pem"),
+        "repeats": state.path("gateway", "repeats.jsonl"),
     }
     return CONFIGURATION.format(**{k: json.dumps(v) for k, v in values.items()})
 
@@ -178,6 +181,7 @@ def _make(state: State, wanted: Wanted, own: Account) -> None:
         cluster.check_server(wanted.database, wanted.database_read, own)
     make_directory(state.path("run"), 0o700, own)
     make_directory(state.path("spool"), 0o700, own)
+    make_directory(state.path("gateway"), 0o700, own)
     make_directory(state.path("log"), 0o750, None, own)
     make_directory(state.path("supervisor"), 0o700)
     copy_schemas(state)
