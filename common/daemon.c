@@ -96,20 +96,6 @@ int64_t daemon_clock_us(void)
     return clock_us(CLOCK_MONOTONIC);
 }
 
-/* The text may quote an outsider and was cut anywhere: what is no character becomes a '?'. */
-static void make_utf8(char *text)
-{
-    char *end = text + strlen(text);
-    while (text < end) {
-        size_t length = utf8_character(text, end);
-        if (length == 0) {
-            *text = '?';
-            length = 1;
-        }
-        text += length;
-    }
-}
-
 void daemon_note(const char *key, const char *format, ...)
 {
     struct note *n = self.notes;
@@ -124,7 +110,7 @@ void daemon_note(const char *key, const char *format, ...)
     va_start(args, format);
     vsnprintf(n->text, sizeof n->text, format, args);
     va_end(args);
-    make_utf8(n->text);
+    utf8_repair(n->text, n->text + strlen(n->text));
 }
 
 /* ---- the status file ---- */

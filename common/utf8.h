@@ -35,6 +35,22 @@ static inline size_t utf8_character(const char *at, const char *end)
     return length;
 }
 
+/*
+ * Makes text of bytes that an outsider wrote, or that were cut anywhere: each one that is NUL, or
+ * no part of a character, becomes a '?'.
+ */
+static inline void utf8_repair(char *at, const char *end)
+{
+    while (at != end) {
+        size_t length = *at == '\0' ? 0 : utf8_character(at, end);
+        if (length == 0) {
+            *at = '?';
+            length = 1;
+        }
+        at += length;
+    }
+}
+
 /* The code point of a character that utf8_character() found to have `length` bytes. */
 static inline uint32_t utf8_code(const char *at, size_t length)
 {

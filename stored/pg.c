@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/utf8.h"
 
 #define COPY_CHUNK ((size_t)256 * 1024)
 
@@ -27,6 +28,7 @@ static void keep_message(struct pg *pg, const char *text)
         n--;
     }
     pg->message[n] = '\0';
+    utf8_repair(pg->message, pg->message + n);
 }
 
 /*

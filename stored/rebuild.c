@@ -10,6 +10,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/utf8.h"
 #include "stored/rebuild_work.h"
 
 #define STEP_US     INT64_C(25000)   /* of each call; flushes have the rest */
@@ -63,9 +64,11 @@ void rebuild_tell(struct rebuild_found *found, const char *format, ...)
     if (found->text_count == REBUILD_TEXTS) {
         return;
     }
+    char *text = found->texts[found->text_count++];
     va_start(args, format);
-    vsnprintf(found->texts[found->text_count++], sizeof found->texts[0], format, args);
+    vsnprintf(text, sizeof found->texts[0], format, args);
     va_end(args);
+    utf8_repair(text, text + strlen(text));
 }
 
 static void send_message(zsock_t *socket, struct slice peer, const struct rebuilt_message *m)

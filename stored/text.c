@@ -8,14 +8,9 @@
 struct slice text_valid(struct arena *a, struct slice s)
 {
     struct slice copy = arena_copy(a, s);
-    char *at = (char *)(uintptr_t)copy.at, *end = at == NULL ? NULL : at + copy.len;
-    while (at != end) {
-        size_t n = *at == '\0' ? 0 : utf8_character(at, end);
-        if (n == 0) {
-            *at = '?';
-            n = 1;
-        }
-        at += n;
+    if (copy.at != NULL) {
+        char *at = (char *)(uintptr_t)copy.at;
+        utf8_repair(at, at + copy.len);
     }
     return copy;
 }
