@@ -51,7 +51,7 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(kind, 1)                                                                                  \
     UUID(instance)             /* the ingestd's */                                                 \
     UINT(shard, 65535)         /* store shard; 0 today */                                          \
-    UINT(sequence, UINT64_MAX) /* from 1, without holes, per instance and shard */                 \
+    UINT(sequence, UINT64_MAX) /* from 1, rising, per instance and shard; never given twice */     \
     UINT(oldest, UINT64_MAX)   /* lowest sequence not yet acknowledged when this was pushed */     \
     UINT(count, LIMIT_BATCH_RECORDS)                                                               \
     INT(received_us) /* when its oldest datagram came, microseconds since 1970 */                  \
