@@ -5,6 +5,7 @@ import re
 import signal
 import stat
 import subprocess
+import sys
 import time
 
 import pytest
@@ -12,7 +13,8 @@ from conftest import EZREPO, ROOT, is_alive, ping, time_text
 from postgres import Cluster
 
 COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "pki", "pki issue",
-            "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records", "grading"]
+            "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records", "grading",
+            "ledger", "rebuild", "rejected", "rejected list", "rejected show", "rejected replay"]
 
 
 def run(*arguments, build=None, **environment):
@@ -27,7 +29,7 @@ def run(*arguments, build=None, **environment):
 def test_help(command, build_dir):
     done = run(*command.split(), "--help", build=build_dir)
     assert done.returncode == 0, done.stderr
-    assert "--state" in done.stdout or command == "pki"
+    assert "--state" in done.stdout or command in ("pki", "rejected")
     assert len(done.stdout.splitlines()) >= 3
 
 
@@ -221,6 +223,34 @@ def test_killed_supervisord(ezrepo_set):
     assert after["ok"]
     for process in before["processes"]:
         assert not is_alive(process['pid'])
+
+
+# Stands for ingestd; what stands for a classifyd is its child, and ends with it.
+TWO_THAT_END_TOGETHER = """
+import os, signal, subprocess, sys, time
+other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", sys.argv[1]])
+def end(*_):
+    other.kill()
+    other.wait()
+    os._exit(0)
+signal.signal(signal.SIGTERM, end)
+print(other.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_what_was_left_ends_by_itself(make_set):
+    one = make_set()
+    folder = os.path.join(one.state, "run", "status")
+    os.makedirs(folder, exist_ok=True)
+    with subprocess.Popen([sys.executable, "-c", TWO_THAT_END_TOGETHER, os.path.join(one.state, "ezrepo.json")],
+                          stdout=subprocess.PIPE, text=True) as first:
+        for name, pid in (("ingestd-0", first.pid), ("classifyd-0", int(first.stdout.readline()))):
+            with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8") as file:
+                json.dump({"pid": pid, "state": "running", "updated_at": "2026-11-21T10:00:00.000000Z"}, file)
+        done = one.cmd("down")
+        assert done.stdout.count("left from before") == 2 and "not running" in done.stdout
+        assert first.wait(10) == 0
 
 
 def test_a_record_goes_all_the_way(ezrepo_set):

@@ -88,7 +88,10 @@ def stop_orphans(state: State) -> None:
             orphans.append((name, pid))
     for name, pid in orphans:
         say(f"{name} (process {pid}) is left from before; stopping it")
-        os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        try:
+            os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        except ProcessLookupError:
+            continue  # it ended by itself, perhaps since another one did
         end = time.monotonic() + supervisor.STOP_SECONDS
         while _alive(pid) and time.monotonic() < end:
             time.sleep(0.05)
