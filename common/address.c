@@ -50,6 +50,9 @@ struct slice address_canonical(struct arena *a, struct slice s)
     if (address_parse(s, &address) == -1) {
         return s;
     }
+    if (address.family == 4) {
+        return s; /* inet_pton() takes no other form, such as one with leading zeros */
+    }
     char text[ADDRESS_TEXT_SIZE];
     address_text(&address, text);
     struct slice canonical = slice_of(text);

@@ -25,6 +25,7 @@ extern struct settings settings;
 #define COUNTERS(COUNTER)                                                                          \
     COUNTER(RECEIVED_DATAGRAMS, "received.datagrams")                                              \
     COUNTER(RECEIVED_BYTES, "received.bytes")                                                      \
+    COUNTER(RECEIVED_BURSTS, "received.bursts")                                                    \
     COUNTER(DATAGRAMS_ACCEPTED, "datagrams.accepted")                                              \
     COUNTER(DATAGRAMS_REJECTED, "datagrams.rejected")                                              \
     COUNTER(DATAGRAMS_EXCEPTIONS, "datagrams.exceptions")                                          \

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
@@ -23,6 +24,13 @@
 
 #define BURSTS_AT_ONCE 4   /* of one socket; then others get their turn */
 #define CARE_MS        100 /* how often retries and what else is due is looked after */
+
+/*
+ * Under load the sockets are read once in so long at most: to wake up for every few datagrams costs
+ * more than they do. Buffers that could overflow meanwhile are read as soon as something comes.
+ */
+#define READ_SPACING_US   1000
+#define READ_BUFFER_BYTES 1048576
 
 /* Batches closed within so long go into the spool together; a single one need not wait. */
 #define COMMIT_SPACING_US 4000
@@ -47,6 +55,8 @@ static struct {
     struct push *push;
     struct delivery *delivery;
     bool reading;          /* the sockets are in the loop */
+    bool small_buffers;    /* of a socket: no spacing */
+    int64_t read_us;       /* when they were last read */
     bool blocked;          /* a batch waits for a classifyd to take it */
     bool age_timer;        /* is running */
     bool commit_timer;     /* is running */
@@ -217,12 +227,26 @@ static void note_full(void)
     stop_reading(what);
 }
 
+/* Sleeping here is shorter than what a full ring takes, which others in the loop wait for as well.
+ */
+static void space_reading(void)
+{
+    int64_t passed_us = daemon_clock_us() - self.read_us;
+    if (passed_us < READ_SPACING_US && !self.small_buffers) {
+        struct timespec rest = {.tv_nsec = (READ_SPACING_US - passed_us) * 1000};
+        nanosleep(&rest, NULL);
+    }
+    self.read_us = daemon_clock_us();
+}
+
 static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
     (void)loop, (void)item;
     size_t i = (size_t)(uintptr_t)context;
+    space_reading();
     for (int burst = 0; burst < BURSTS_AT_ONCE && self.reading; burst++) {
         int n = udp_receive(self.udp, i);
+        counters[COUNT_RECEIVED_BURSTS] += n > 0 ? 1 : 0;
         if (!take_ring()) {
             note_full();
         }
@@ -462,6 +486,7 @@ static void note_buffer(const char *endpoint, int64_t effective)
 {
     static char note[160];
     size_t used = strlen(note);
+    self.small_buffers = self.small_buffers || effective < READ_BUFFER_BYTES;
     snprintf(note + used, sizeof note - used, "%s%s %" PRId64 " bytes", used > 0 ? ", " : "",
              endpoint, effective);
     daemon_note("receive_buffers", "%s", note);

@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <netdb.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -195,18 +196,33 @@ static void pace(const struct load *load, unsigned port, int64_t started_us, uin
     }
 }
 
-/* A receiver that is away for a moment (ECONNREFUSED) costs what is sent meanwhile, as in the
- * field. */
-static int send_burst(int fd, struct mmsghdr *messages, unsigned count)
+/*
+ * Datagrams of equal length that follow each other are handed to the kernel as one piece, which it
+ * cuts (UDP_SEGMENT): what the receiver gets is the same, and the two share the machine. A receiver
+ * that is away for a moment (ECONNREFUSED) costs what is sent meanwhile, as in the field.
+ */
+static int send_burst(int fd, struct iovec *parts, unsigned count)
 {
     unsigned done = 0;
     while (done < count) {
-        int n = sendmmsg(fd, messages + done, count - done, 0);
-        if (n == -1 && errno != EINTR && errno != ENOBUFS && errno != ECONNREFUSED) {
-            perror("sendmmsg");
+        unsigned equal = 1;
+        while (done + equal < count && parts[done + equal].iov_len == parts[done].iov_len) {
+            equal++;
+        }
+        _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(uint16_t))] = {0};
+        struct msghdr message = {.msg_iov = parts + done,
+                                 .msg_iovlen = equal,
+                                 .msg_control = control,
+                                 .msg_controllen = sizeof control};
+        struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+        *c = (struct cmsghdr){CMSG_LEN(sizeof(uint16_t)), SOL_UDP, UDP_SEGMENT};
+        memcpy(CMSG_DATA(c), &(uint16_t){(uint16_t)parts[done].iov_len}, sizeof(uint16_t));
+        if (sendmsg(fd, &message, 0) != -1) {
+            done += equal;
+        } else if (errno != EINTR && errno != ENOBUFS && errno != ECONNREFUSED) {
+            perror("sendmsg");
             return -1;
         }
-        done += n > 0 ? (unsigned)n : 0;
     }
     return 0;
 }
@@ -231,9 +247,7 @@ static int run(const struct load *load, int fd, unsigned port)
     for (uint64_t i = 0; i < load->series_count; i++) {
         make_series(&series[i], (unsigned)i);
     }
-    struct mmsghdr messages[BURST];
     struct iovec parts[BURST];
-    memset(messages, 0, sizeof messages);
     int64_t started = now_us(CLOCK_MONOTONIC), began_us = now_us(CLOCK_REALTIME);
     uint64_t sent = 0, bytes = 0;
     while (sent < load->records) {
@@ -244,10 +258,9 @@ static int run(const struct load *load, int fd, unsigned port)
             bool late = load->late_percent > 0 && next_random(100) < load->late_percent;
             next_record(s, us + i, late);
             parts[i] = (struct iovec){s->message, s->len};
-            messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
             bytes += s->len;
         }
-        if (send_burst(fd, messages, count) == -1) {
+        if (send_burst(fd, parts, count) == -1) {
             free(series);
             return -1;
         }

@@ -375,6 +375,18 @@ def test_closed_by_count_and_by_age(start):
     assert [r["values"][0] for b in batches for r in b.records] == [str(i) for i in range(10)]
 
 
+def test_under_load_datagrams_are_read_together(start):
+    ingestd = start()
+    began = time.monotonic()
+    for i in range(1000):
+        ingestd.send(result(value=str(i)))
+        time.sleep(0.0002)
+    ingestd.collect(1000)
+    milliseconds = (time.monotonic() - began) * 1000
+    counters = ingestd.counters(received__datagrams=1000, kernel__drops=0)
+    assert 0 < counters["received.bursts"] <= milliseconds + 20
+
+
 def test_waits_for_a_classifyd(start):
     ingestd = start(peers=False, batch_records=2, batch_age_ms=10000)
     ingestd.send(*[result(value=str(i)) for i in range(100)])
