@@ -6,6 +6,7 @@
 #include "mplane-gw/connections.h"
 
 #include <arpa/inet.h>
+#include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "mplane-gw/bodies.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/peers.h"
 #include "mplane-gw/tls.h"
@@ -34,6 +36,7 @@ struct connection {
     bool ending;         /* its socket was shut down */
     char *identity;
     struct peer *account; /* of the identity; NULL before it is known */
+    struct body body;
     char peer[PEER_SIZE];
     char alert[64];
 };
@@ -71,6 +74,7 @@ static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int i
     if (c->account != NULL) {
         peers_leave(c->account);
     }
+    bodies_leave(&c->body);
     free(c->identity);
     free(c);
 }
@@ -95,6 +99,7 @@ static void end(struct connection *c)
         c->ending = true;
         ending_count++;
         shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
+        bodies_end(&c->body);
     }
 }
 
@@ -280,10 +285,12 @@ struct bufferevent *connections_accept(struct event_base *base, void *unused)
         return NULL;
     }
     bufferevent_openssl_set_allow_dirty_shutdown(b, 1);
-    /* While we answer, what the peer goes on sending is not read beyond one more request. */
-    bufferevent_setwatermark(
-        b, EV_READ, 0,
-        (size_t)(gateway.settings.body_bytes + gateway.settings.headers_bytes) + 4096);
+    struct connection *c = SSL_get_ex_data(ssl, ssl_index);
+    if (bodies_watch(&c->body, b) == -1) {
+        log_error("connection.new", "error=\"out of memory\"");
+        bufferevent_free(b);
+        return NULL;
+    }
     return b;
 }
 
@@ -332,9 +339,23 @@ static uint64_t bytes_read(const struct connection *c)
 
 void connection_set_phase(struct connection *c, enum connection_phase phase)
 {
+    bool ours = phase == CONNECTION_ANSWERING || phase == CONNECTION_SENDING;
     c->phase = phase;
     c->since_us = daemon_clock_us();
     c->bytes_read = bytes_read(c);
+    bodies_set_whole(&c->body, ours);
+    if (phase == CONNECTION_IDLE) {
+        bodies_release(&c->body);
+    }
+    /* While we answer, little is read of what the peer goes on sending. */
+    bufferevent_setwatermark(c->body.bufferevent, EV_READ, 0, ours ? BODIES_SMALL : 0);
+}
+
+void connection_drop_body(struct connection *c, struct evhttp_request *request)
+{
+    struct evbuffer *input = evhttp_request_get_input_buffer(request);
+    evbuffer_drain(input, evbuffer_get_length(input));
+    bodies_release(&c->body);
 }
 
 /* After how many seconds a phase is over; 0: never. */
@@ -377,6 +398,8 @@ void connections_sweep(void)
     }
     peers_sweep(peers, gateway.settings.requests_per_second, now_us);
     gateway.counters[COUNT_IDENTITIES] = peers_count(peers);
+    gateway.counters[COUNT_BODIES_BYTES] = bodies_bytes();
+    gateway.counters[COUNT_BODIES_WAITING] = bodies_waiting();
 }
 
 void connections_close_idle(void)

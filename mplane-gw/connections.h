@@ -54,6 +54,9 @@ const char *connection_peer(const struct connection *c);
 int64_t connection_charge(struct connection *c);
 void connection_charge_more(struct connection *c, int64_t messages);
 
+/* The bytes of its request are no longer needed. */
+void connection_drop_body(struct connection *c, struct evhttp_request *request);
+
 void connection_set_phase(struct connection *c, enum connection_phase phase);
 
 /* Whether it should be closed after the answer. */

@@ -377,6 +377,7 @@ static int check_body(struct exchange *x, struct slice body, long *count, char *
     const char *type =
         evhttp_find_header(evhttp_request_get_input_headers(x->request), "Content-Type");
     x->tree = json_parse(x->arena, body, &mplane_limits, error, sizeof error);
+    connection_drop_body(x->connection, x->request); /* the tree has copies */
     if (!exchange_accepts(type)) {
         snprintf(text, size, "Content-Type: expected " MPLANE_CONTENT_TYPE ", found \"%.100s\"",
                  type == NULL ? "" : type);

@@ -28,6 +28,9 @@
     COUNTER(LIMITED, "limited")                                                                    \
     COUNTER(CONNECTIONS_REFUSED, "connections.refused")                                            \
     COUNTER(IDENTITIES, "identities")                                                              \
+    COUNTER(BODIES_BYTES, "bodies.bytes")                                                          \
+    COUNTER(BODIES_WAITING, "bodies.waiting")                                                      \
+    COUNTER(BODIES_HELD_BACK, "bodies.held_back")                                                  \
     COUNTER(AUDIT_LEFT_OUT, "audit.left_out")                                                      \
     COUNTER(ANSWERED_RESULT, "answered.result")                                                    \
     COUNTER(ANSWERED_RECEIPT, "answered.receipt")                                                  \

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/audit_line.h"
+#include "mplane-gw/bodies.h"
 #include "mplane-gw/collect.h"
 #include "mplane-gw/connections.h"
 #include "mplane-gw/exchange.h"
@@ -264,7 +265,7 @@ int http_start(void)
     find_link_path();
     http = evhttp_new(gateway.base);
     resume_event = evtimer_new(gateway.base, on_resume, NULL);
-    if (http == NULL || resume_event == NULL) {
+    if (http == NULL || resume_event == NULL || bodies_start(gateway.base) == -1) {
         log_error("http.start", "error=\"out of memory\"");
         return -1;
     }
@@ -314,4 +315,5 @@ void http_stop(void)
         event_free(resume_event);
         resume_event = NULL;
     }
+    bodies_stop();
 }

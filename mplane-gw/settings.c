@@ -62,6 +62,9 @@ const struct config_option settings_options[] = {
     NUMBER(answer_bytes, "16777216", 1048576, 67108864, true,
            "largest answer of queryd that is passed on, bytes"),
     NUMBER(body_bytes, "4194304", 1024, 67108864, false, "largest body of a request, bytes"),
+    NUMBER(bodies_bytes, "33554432", 1024, 8589934592, true,
+           "memory for bodies that are being received, of all connections, beyond the first 64 KiB "
+           "of each; then larger ones are read one after the other, bytes"),
     NUMBER(headers_bytes, "16384", 1024, 1048576, false, "largest header of a request, bytes"),
     NUMBER(post_bytes, "1048576", 1024, LIMIT_BODY_BYTES, true,
            "largest body of results that is posted, also when it has been inflated, bytes"),

@@ -28,6 +28,7 @@ struct settings {
     const char *repeats_file;
     int64_t answer_bytes;
     int64_t body_bytes;
+    int64_t bodies_bytes;
     int64_t headers_bytes;
     int64_t post_bytes;
     int64_t post_timeout_ms;

@@ -1,0 +1,51 @@
+/*
+ * One budget of memory for the requests that all connections are receiving. A request may hold
+ * BODIES_SMALL bytes of its own; what is beyond comes out of the budget, and while that is used up
+ * such requests are read no further, but for the one whose turn it is. Reads no HTTP.
+ */
+#ifndef EZREPO_GW_BODIES_H
+#define EZREPO_GW_BODIES_H
+
+#include <event2/bufferevent.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Ordinary questions are smaller than this, and never wait. */
+#define BODIES_SMALL ((size_t)64 * 1024)
+
+/* What one connection has received of its request; zeroed at first. */
+struct body {
+    struct body *next, *previous; /* utlist; of those that hold more than BODIES_SMALL */
+    struct bufferevent *bufferevent;
+    size_t bytes;
+    bool large; /* in the list */
+    bool waits; /* it is read no further */
+    bool whole; /* all of it is there */
+    bool ends;  /* its connection was shut down, which shows only when it is read */
+};
+
+/* -1 after an error was logged. */
+int bodies_start(struct event_base *base);
+void bodies_stop(void);
+
+/* From now on what comes is counted. The body lives until bodies_leave(). 0, or -1: no memory. */
+int bodies_watch(struct body *b, struct bufferevent *bufferevent);
+
+/* Whether the request is there as a whole: then others may be read, while its memory still counts.
+ */
+void bodies_set_whole(struct body *b, bool whole);
+
+/* The request's bytes are no longer kept; what is there of the next one counts. */
+void bodies_release(struct body *b);
+
+/* The connection was shut down: it is read again, soon. */
+void bodies_end(struct body *b);
+
+/* The connection is going away. */
+void bodies_leave(struct body *b);
+
+/* What all hold beyond BODIES_SMALL each, and how many are read no further. */
+size_t bodies_bytes(void);
+size_t bodies_waiting(void);
+
+#endif
