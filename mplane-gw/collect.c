@@ -316,8 +316,7 @@ static void deliver(struct post *p, struct slice body, struct slice *allowed, ui
     } else if (wait_for_ingestd(p, body.len) == -1) {
         reply_busy(p, "out of memory");
     } else {
-        struct evbuffer *input = evhttp_request_get_input_buffer(p->request);
-        evbuffer_drain(input, evbuffer_get_length(input));
+        connection_drop_body(p->connection, p->request);
     }
 }
 
