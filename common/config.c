@@ -72,6 +72,8 @@ static const char *expected(struct reading *r, const struct config_option *o)
         return "a list of strings";
     case CONFIG_OBJECT:
         return "an object";
+    case CONFIG_LIST:
+        return "a list";
     case CONFIG_INTEGER:
         break;
     }
@@ -140,6 +142,9 @@ static int take_value(struct reading *r, const struct config_option *o, const st
     case CONFIG_OBJECT:
         *(const struct json **)member = value;
         return value->type == JSON_OBJECT ? 0 : -1;
+    case CONFIG_LIST:
+        *(const struct json **)member = value;
+        return value->type == JSON_ARRAY ? 0 : -1;
     }
     return -1;
 }
@@ -147,7 +152,7 @@ static int take_value(struct reading *r, const struct config_option *o, const st
 static void take_preset(struct reading *r, const char *section, const struct config_option *o,
                         void *settings)
 {
-    if (o->type == CONFIG_OBJECT && o->preset == NULL) {
+    if ((o->type == CONFIG_OBJECT || o->type == CONFIG_LIST) && o->preset == NULL) {
         *(const struct json **)((char *)settings + o->offset) = NULL;
         return;
     }
@@ -303,7 +308,7 @@ static bool same_strings(const struct config_strings *a, const struct config_str
     return true;
 }
 
-static bool same_object(const struct json *a, const struct json *b)
+static bool same_json(const struct json *a, const struct json *b)
 {
     if (a == NULL || b == NULL) {
         return a == b;
@@ -330,7 +335,8 @@ static bool same_value(const struct config_option *o, const void *a, const void 
     case CONFIG_STRINGS:
         return same_strings(a, b);
     case CONFIG_OBJECT:
-        return same_object(*(const struct json *const *)a, *(const struct json *const *)b);
+    case CONFIG_LIST:
+        return same_json(*(const struct json *const *)a, *(const struct json *const *)b);
     }
     return false;
 }
@@ -346,6 +352,7 @@ static size_t value_size(enum config_type type)
         return sizeof(struct config_strings);
     case CONFIG_STRING:
     case CONFIG_OBJECT:
+    case CONFIG_LIST:
         break;
     }
     return sizeof(void *);

@@ -17,7 +17,8 @@ enum config_type {
     CONFIG_INTEGER, /* int64_t, within min..max */
     CONFIG_BOOLEAN, /* bool */
     CONFIG_STRINGS, /* struct config_strings */
-    CONFIG_OBJECT   /* const struct json *: an object the process reads itself; NULL when absent */
+    CONFIG_OBJECT,  /* const struct json *: an object the process reads itself; NULL when absent */
+    CONFIG_LIST     /* the same, a list */
 };
 
 struct config_strings {

@@ -473,10 +473,13 @@ static void print_help(FILE *f)
 
 static void print_options(const char *section, const struct config_option *options)
 {
-    static const char *const types[] = {"string", "integer", "boolean", "strings", "object"};
+    static const char *const types[] = {"string",  "integer", "boolean",
+                                        "strings", "object",  "list"};
     for (const struct config_option *o = options; o->name != NULL; o++) {
         printf("%s.%s\t%s\t%s\t%s\t%s\n", section, o->name, types[o->type],
-               o->preset == NULL ? (o->type == CONFIG_OBJECT ? "" : "required") : o->preset,
+               o->preset == NULL
+                   ? (o->type == CONFIG_OBJECT || o->type == CONFIG_LIST ? "" : "required")
+                   : o->preset,
                o->reloadable ? "reloadable" : "restart", o->help);
     }
 }

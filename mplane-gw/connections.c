@@ -181,7 +181,7 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
 SSL_CTX *connections_load(void)
 {
     const struct settings *s = &gateway.settings;
-    struct tls_files files = {s->certificate, s->key, s->ca, s->crl};
+    struct tls_files files = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
     SSL_CTX *made = tls_context(&files);
     if (made != NULL) {
         SSL_CTX_set_info_callback(made, on_ssl_info);

@@ -13,6 +13,7 @@
 #include "common/log.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
+#include "mplane-gw/audit.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/repeats.h"
 
@@ -45,6 +46,42 @@ static void refuse_malformed(const struct desk_request *r, struct desk_reply *re
                  (int)r->identity.len, r->identity.at, error);
     }
     desk_refuse(r, reply, "%s", error);
+}
+
+void desk_count(const struct mplane_message *reply)
+{
+    if (reply->kind == MPLANE_RESULT) {
+        gateway_count(COUNT_ANSWERED_RESULT);
+    } else if (reply->kind == MPLANE_RECEIPT) {
+        gateway_count(COUNT_ANSWERED_RECEIPT);
+    } else if (reply->kind == MPLANE_EXCEPTION) {
+        gateway_count(COUNT_ANSWERED_EXCEPTION);
+    } else if (reply->kind == MPLANE_ENVELOPE) {
+        gateway_count(COUNT_ANSWERED_ENVELOPE);
+    } else if (reply->kind == MPLANE_WITHDRAWAL) {
+        gateway_count(COUNT_ANSWERED_WITHDRAWAL);
+    }
+}
+
+void desk_audit(const struct desk_reply *reply, const char *identity, const char *peer,
+                const char *outcome, int64_t begun_us)
+{
+    struct audit line = {.identity = identity,
+                         .peer = peer,
+                         .door = reply->door,
+                         .verb = reply->verb,
+                         .label = reply->label,
+                         .token = reply->token,
+                         .outcome = outcome != NULL ? outcome
+                                    : reply->outcome != NULL
+                                        ? reply->outcome
+                                        : mplane_kind_name(reply->message.kind),
+                         .begun_us = begun_us,
+                         .rows = reply->message.row_count};
+    if (reply->capability != NULL) {
+        line.capability = reply->capability->label;
+    }
+    audit_write(&line);
 }
 
 struct slice desk_fallback_token(struct arena *a, struct slice bytes)

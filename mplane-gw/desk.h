@@ -43,6 +43,16 @@ void desk_render(struct arena *a, struct desk_reply *reply);
 /* Takes a repeated specification up again after a restart; for repeats_start(). */
 int desk_restore(const struct repeats_entry *e, char *error, size_t error_size);
 
+/* Counts a reply that is sent, by its kind. */
+void desk_count(const struct mplane_message *reply);
+
+/*
+ * Writes the line of the audit log about a message that was answered so; `outcome` instead of what
+ * the reply says, unless it is NULL. It came, by daemon_clock_us(), at begun_us.
+ */
+void desk_audit(const struct desk_reply *reply, const char *identity, const char *peer,
+                const char *outcome, int64_t begun_us);
+
 /* A token for an exception to bytes that bear none: their digest. */
 struct slice desk_fallback_token(struct arena *a, struct slice bytes);
 

@@ -14,7 +14,6 @@
 #include "common/log.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
-#include "mplane-gw/audit.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/reply.h"
@@ -85,51 +84,17 @@ static void exchange_free(struct exchange *x)
 
 /* ---- the audit log ---- */
 
-static const char *outcome_of(const struct item *i)
-{
-    if (i->waiting) {
-        return "abandoned";
-    }
-    return i->reply.outcome != NULL ? i->reply.outcome : mplane_kind_name(i->reply.message.kind);
-}
-
 /* A line for each message that was handled. */
 static void write_audit(const struct exchange *x)
 {
     for (size_t i = 0; i < x->count; i++) {
-        const struct desk_reply *r = &x->items[i].reply;
-        struct audit line = {.identity = connection_identity(x->connection),
-                             .peer = connection_peer(x->connection),
-                             .door = r->door,
-                             .verb = r->verb,
-                             .label = r->label,
-                             .token = r->token,
-                             .outcome = outcome_of(&x->items[i]),
-                             .begun_us = x->begun_us,
-                             .rows = r->message.row_count};
-        if (r->capability != NULL) {
-            line.capability = r->capability->label;
-        }
-        audit_write(&line);
+        desk_audit(&x->items[i].reply, connection_identity(x->connection),
+                   connection_peer(x->connection), x->items[i].waiting ? "abandoned" : NULL,
+                   x->begun_us);
     }
 }
 
 /* ---- the reply ---- */
-
-static void count_reply(const struct mplane_message *m)
-{
-    if (m->kind == MPLANE_RESULT) {
-        gateway_count(COUNT_ANSWERED_RESULT);
-    } else if (m->kind == MPLANE_RECEIPT) {
-        gateway_count(COUNT_ANSWERED_RECEIPT);
-    } else if (m->kind == MPLANE_EXCEPTION) {
-        gateway_count(COUNT_ANSWERED_EXCEPTION);
-    } else if (m->kind == MPLANE_ENVELOPE) {
-        gateway_count(COUNT_ANSWERED_ENVELOPE);
-    } else if (m->kind == MPLANE_WITHDRAWAL) {
-        gateway_count(COUNT_ANSWERED_WITHDRAWAL);
-    }
-}
 
 /*
  * The text that is sent; an exception when the whole would be too large. It lives in the exchange's
@@ -140,7 +105,7 @@ static struct slice write_reply(struct exchange *x, struct arena **owner)
     struct mplane_message e = {.kind = MPLANE_ENVELOPE, .verb = slice_of("message")};
     const struct mplane_message *m = x->count == 0 ? &e : &x->items[0].reply.message;
     for (size_t i = 0; i < x->count; i++) {
-        count_reply(&x->items[i].reply.message);
+        desk_count(&x->items[i].reply.message);
     }
     if (x->is_envelope) {
         const struct json *label = json_get(x->tree, "label");

@@ -50,6 +50,14 @@
     COUNTER(POSTS_UNDER_WAY, "posts.under_way")                                                    \
     COUNTER(ANSWERS_LATE, "answers.late")                                                          \
     COUNTER(ANSWERS_MALFORMED, "answers.malformed")                                                \
+    COUNTER(SUPERVISORS_REGISTERED, "supervisors.registered")                                      \
+    COUNTER(SUPERVISORS_POLLS, "supervisors.polls")                                                \
+    COUNTER(SUPERVISORS_MESSAGES, "supervisors.messages")                                          \
+    COUNTER(SUPERVISORS_POSTED, "supervisors.posted")                                              \
+    COUNTER(SUPERVISORS_FAILED, "supervisors.failed")                                              \
+    COUNTER(SUPERVISORS_DROPPED, "supervisors.dropped")                                            \
+    COUNTER(SUPERVISORS_LINKS_REFUSED, "supervisors.links_refused")                                \
+    COUNTER(SUPERVISORS_WAITING, "supervisors.waiting")                                            \
     COUNTER(JOBS_KNOWN, "jobs.known")                                                              \
     COUNTER(JOBS_BYTES, "jobs.bytes")                                                              \
     COUNTER(REPEATS_KNOWN, "repeats.known")                                                        \

@@ -22,6 +22,7 @@
 #include "mplane-gw/registry_listener.h"
 #include "mplane-gw/repeats.h"
 #include "mplane-gw/settings.h"
+#include "mplane-gw/supervisors.h"
 #include "mplane-gw/tls.h"
 
 /* Draining takes at most this long; what still waits then gets no answer. */
@@ -107,17 +108,17 @@ static int check(const struct config_common *common, const void *settings)
     if (gateway.base == NULL) {
         return 0;
     }
-    struct tls_files files = {s->certificate, s->key, s->ca, s->crl};
+    struct tls_files files = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
     SSL_CTX *made = tls_context(&files);
     SSL_CTX_free(made);
-    return made == NULL ? -1 : 0;
+    return made == NULL ? -1 : supervisors_check(s);
 }
 
 static int prepare(void)
 {
     gateway.access = load_access();
     return gateway.access != NULL && load_capabilities() == 0 && connections_prepare() == 0 &&
-                   http_prepare() == 0 && registry_prepare() == 0
+                   http_prepare() == 0 && registry_prepare() == 0 && supervisors_prepare() == 0
                ? 0
                : -1;
 }
@@ -128,7 +129,8 @@ static int prepare(void)
 static bool is_drained(void)
 {
     int64_t waited_us = daemon_clock_us() - drain_since_us;
-    bool answered = exchanges_open() == 0 && collect_open() == 0 && connections_sending() == 0;
+    bool answered = exchanges_open() == 0 && collect_open() == 0 && connections_sending() == 0 &&
+                    supervisors_drained();
     return waited_us > DRAIN_US ||
            (answered && (connections_open() == 0 || waited_us > DRAIN_US / 10));
 }
@@ -203,7 +205,7 @@ static int run(void)
         return -1;
     }
     if (ask_start() == -1 || collect_start() == -1 || repeats_start(desk_restore) == -1 ||
-        http_start() == -1 || registry_start() == -1) {
+        http_start() == -1 || registry_start() == -1 || supervisors_start() == -1) {
         return -1;
     }
     log_info("gateway.started", "url=%s registry=%s capabilities=%zu", gateway.settings.public_url,
@@ -232,7 +234,7 @@ static int reload(void)
     }
     use_access(a);
     connections_use(files);
-    return 0;
+    return supervisors_reload();
 }
 
 static void drain(void)
@@ -240,6 +242,7 @@ static void drain(void)
     struct timeval soon = {0, 20000};
     drain_since_us = daemon_clock_us();
     http_drain();
+    supervisors_drain();
     event_add(drain_event, &soon);
 }
 
@@ -251,6 +254,7 @@ static void tick(void)
     repeats_tick();
     audit_tick();
     collect_tick();
+    supervisors_tick();
 }
 
 static void stop(void)
@@ -258,6 +262,7 @@ static void stop(void)
     collect_stop();
     http_stop();
     registry_stop();
+    supervisors_stop();
     repeats_stop();
     ask_stop();
     connections_stop();

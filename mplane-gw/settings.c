@@ -9,6 +9,7 @@
 #include "mplane-gw/access.h"
 #include "mplane-gw/http.h"
 #include "mplane-gw/listen.h"
+#include "mplane-gw/supervisor_settings.h"
 #include "schemas/messages.h"
 
 #define OFFSET(member) offsetof(struct settings, member)
@@ -36,6 +37,8 @@ const struct config_option settings_options[] = {
     TEXT(crl, "\"\"", true, "PEM file: certificate revocation lists, one from each CA; \"\" none"),
     {"access", CONFIG_OBJECT, OFFSET(access), NULL, 0, 0, true,
      "who may do what: {roles: {ROLE: [IDENTITY]}, authorizations: {CAPABILITY: [ROLE]}}"},
+    {"supervisors", CONFIG_LIST, OFFSET(supervisors), "[]", 0, 0, true,
+     "supervisors to register with, at most 8: {url: https://HOST:PORT, ...}"},
     NUMBER(answer_timeout_ms, "2000", 1, 600000, true,
            "an answer that takes longer is replaced by a receipt, milliseconds"),
     NUMBER(query_timeout_ms, "30000", 1, 3600000, true,
@@ -178,6 +181,13 @@ static int check_urls(const struct settings *s)
     return result;
 }
 
+struct supervisors_settings *settings_supervisors(const struct settings *s, char *error,
+                                                  size_t error_size)
+{
+    struct supervisor_files files = {s->certificate, s->key, s->ca, s->crl};
+    return supervisors_settings_read(s->supervisors, &files, error, error_size);
+}
+
 int settings_check(const struct config_common *common, const void *settings)
 {
     const struct settings *s = settings;
@@ -193,5 +203,11 @@ int settings_check(const struct config_common *common, const void *settings)
         result = -1;
     }
     access_free(&a);
+    struct supervisors_settings *supervisors = settings_supervisors(s, error, sizeof error);
+    if (supervisors == NULL) {
+        fprintf(stderr, "mplane-gw.%s\n", error);
+        result = -1;
+    }
+    supervisors_settings_free(&supervisors);
     return result;
 }

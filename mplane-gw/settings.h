@@ -14,6 +14,7 @@ struct settings {
     const char *ca;
     const char *crl;
     const struct json *access;
+    const struct json *supervisors;
     int64_t answer_timeout_ms;
     int64_t query_timeout_ms;
     int64_t store_timeout_ms;
@@ -50,6 +51,12 @@ extern const struct config_option settings_options[];
 
 /* Whether they make sense together; for struct daemon. */
 int settings_check(const struct config_common *common, const void *settings);
+
+struct supervisors_settings;
+
+/* The option `supervisors`, read. NULL on a fault, then error says which. The caller owns it. */
+struct supervisors_settings *settings_supervisors(const struct settings *s, char *error,
+                                                  size_t error_size);
 
 /*
  * The URL under which clients fetch our registry: registry_url, or what follows from

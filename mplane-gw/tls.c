@@ -28,9 +28,9 @@ static const char *ssl_reason(void)
     return reason == NULL ? "unknown" : reason;
 }
 
-static int fail(const char *option, const char *file)
+static int fail(const struct tls_files *f, const char *member, const char *file)
 {
-    log_error("tls.file", "mplane-gw.%s=%s error=\"%s\"", option, file, ssl_reason());
+    log_error("tls.file", "%s.%s=%s error=\"%s\"", f->option, member, file, ssl_reason());
     return -1;
 }
 
@@ -67,48 +67,48 @@ static int on_verify(int ok, X509_STORE_CTX *store)
     return ok;
 }
 
-static int load_key(SSL_CTX *c, const char *file)
+static int load_key(SSL_CTX *c, const struct tls_files *f)
 {
     struct stat s;
-    if (stat(file, &s) == -1) {
-        log_errno("tls.file", "mplane-gw.key=%s", file);
+    if (stat(f->key, &s) == -1) {
+        log_errno("tls.file", "%s.key=%s", f->option, f->key);
         return -1;
     }
     if ((s.st_mode & S_IRWXO) != 0) {
         log_error("tls.file",
-                  "mplane-gw.key=%s error=\"everybody may use this file (mode %03o); expected "
+                  "%s.key=%s error=\"everybody may use this file (mode %03o); expected "
                   "that only its owner and group may\"",
-                  file, s.st_mode & 0777);
+                  f->option, f->key, s.st_mode & 0777);
         return -1;
     }
-    if (SSL_CTX_use_PrivateKey_file(c, file, SSL_FILETYPE_PEM) != 1) {
-        return fail("key", file);
+    if (SSL_CTX_use_PrivateKey_file(c, f->key, SSL_FILETYPE_PEM) != 1) {
+        return fail(f, "key", f->key);
     }
     return 0;
 }
 
-static int load_ca(SSL_CTX *c, const char *file)
+static int load_ca(SSL_CTX *c, const struct tls_files *f)
 {
-    if (SSL_CTX_load_verify_file(c, file) != 1) {
-        return fail("ca", file);
+    if (SSL_CTX_load_verify_file(c, f->ca) != 1) {
+        return fail(f, "ca", f->ca);
     }
-    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(file);
+    STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(f->ca);
     if (names == NULL) {
-        return fail("ca", file);
+        return fail(f, "ca", f->ca);
     }
     SSL_CTX_set_client_CA_list(c, names);
     return 0;
 }
 
-static int load_crl(SSL_CTX *c, const char *file)
+static int load_crl(SSL_CTX *c, const struct tls_files *f)
 {
-    if (file[0] == '\0') {
+    if (f->crl[0] == '\0') {
         return 0;
     }
     X509_STORE *store = SSL_CTX_get_cert_store(c);
     X509_LOOKUP *lookup = X509_STORE_add_lookup(store, X509_LOOKUP_file());
-    if (lookup == NULL || X509_load_crl_file(lookup, file, X509_FILETYPE_PEM) < 1) {
-        return fail("crl", file);
+    if (lookup == NULL || X509_load_crl_file(lookup, f->crl, X509_FILETYPE_PEM) < 1) {
+        return fail(f, "crl", f->crl);
     }
     X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
     return 0;
@@ -117,15 +117,15 @@ static int load_crl(SSL_CTX *c, const char *file)
 static int load_files(SSL_CTX *c, const struct tls_files *f)
 {
     if (SSL_CTX_use_certificate_chain_file(c, f->certificate) != 1) {
-        return fail("certificate", f->certificate);
+        return fail(f, "certificate", f->certificate);
     }
-    if (load_key(c, f->key) == -1) {
+    if (load_key(c, f) == -1) {
         return -1;
     }
     if (SSL_CTX_check_private_key(c) != 1) {
-        return fail("key", f->key);
+        return fail(f, "key", f->key);
     }
-    return load_ca(c, f->ca) == 0 && load_crl(c, f->crl) == 0 ? 0 : -1;
+    return load_ca(c, f) == 0 && load_crl(c, f) == 0 ? 0 : -1;
 }
 
 SSL_CTX *tls_context(const struct tls_files *files)
@@ -151,4 +151,38 @@ SSL_CTX *tls_context(const struct tls_files *files)
         return NULL;
     }
     return c;
+}
+
+SSL_CTX *tls_client_context(const struct tls_files *files)
+{
+    ERR_clear_error();
+    SSL_CTX *c = SSL_CTX_new(TLS_client_method());
+    if (c == NULL) {
+        log_error("tls.context", "error=\"%s\"", ssl_reason());
+        return NULL;
+    }
+    if (load_files(c, files) == -1) {
+        SSL_CTX_free(c);
+        return NULL;
+    }
+    return c;
+}
+
+int tls_client_copy(SSL_CTX *to, SSL_CTX *from)
+{
+    STACK_OF(X509) *chain = NULL;
+    SSL_CTX_get0_chain_certs(from, &chain);
+    if (SSL_CTX_use_cert_and_key(to, SSL_CTX_get0_certificate(from), SSL_CTX_get0_privatekey(from),
+                                 chain, 1) != 1) {
+        ERR_clear_error();
+        return -1;
+    }
+    SSL_CTX_set1_cert_store(to, SSL_CTX_get_cert_store(from));
+    SSL_CTX_set_verify(to, SSL_VERIFY_PEER, on_verify);
+    return 0;
+}
+
+char *tls_own_identity(SSL_CTX *c)
+{
+    return subject_identity(SSL_CTX_get0_certificate(c));
 }

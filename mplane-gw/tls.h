@@ -5,6 +5,7 @@
 #include <openssl/ssl.h>
 
 struct tls_files {
+    const char *option;      /* for messages: where they are named, "mplane-gw" */
     const char *certificate; /* PEM: ours, then the intermediate ones */
     const char *key;         /* PEM; refused when others than owner and group may read it */
     const char *ca;          /* PEM: whose certificates peers may have */
@@ -17,6 +18,19 @@ struct tls_files {
  * NULL after an error was logged that names the file. The caller owns it: SSL_CTX_free().
  */
 SSL_CTX *tls_context(const struct tls_files *files);
+
+/*
+ * The same for clients: the peer has to have a server's certificate. What is asked for by name is
+ * for the caller to check.
+ */
+SSL_CTX *tls_client_context(const struct tls_files *files);
+
+/* Makes a context of somebody else's use what tls_client_context() loaded. -1 when memory is out.
+ */
+int tls_client_copy(SSL_CTX *to, SSL_CTX *from);
+
+/* Our own identity in this context, as tls_identity(). */
+char *tls_own_identity(SSL_CTX *c);
 
 /*
  * The identity of the peer's certificate as a C string from malloc, which the caller owns; NULL

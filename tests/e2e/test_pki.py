@@ -65,12 +65,24 @@ def test_issue(make_set):
         ["admin", "admin"], ["alice", "reader"], ["bob", "reader"], ["probe-1.example.org", "-"]]
 
 
+def test_issue_for_a_supervisor(make_set):
+    one = make_set()
+    one.cmd("pki", "issue", "sup", "--name", "sup.example.org", "--name", "192.0.2.9")
+    assert verify(one, "clients/sup").returncode == 0
+    cert = certificate(f"{one.state}/pki/clients/sup.crt")
+    names = cert.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
+    assert names.get_values_for_type(x509.DNSName) == ["sup.example.org"]
+    assert [str(a) for a in names.get_values_for_type(x509.IPAddress)] == ["192.0.2.9"]
+    assert identity(cert) == "org.ezrepo.EZRepo.Clients.sup"
+
+
 def test_refusals(make_set):
     one = make_set()
     for arguments, code, says in [
             (["issue", "a/b"], 2, '"a/b"'), (["issue", "*"], 2, '"*"'), (["issue", "x" * 65], 2, "1 to 64"),
             (["issue", "carol", "--role", "king"], 2, "there are reader, admin"),
-            (["issue", "admin"], 1, "--renew"), (["server", "--name", "a b"], 2, '"a b"')]:
+            (["issue", "admin"], 1, "--renew"), (["server", "--name", "a b"], 2, '"a b"'),
+            (["issue", "carol", "--name", "a b"], 2, '"a b"')]:
         done = one.cmd("pki", *arguments, check=False)
         assert done.returncode == code and says in done.stderr, done.stderr
     assert not os.path.exists(one.state + "/pki/clients/carol.crt")

@@ -16,7 +16,7 @@ struct settings {
     int64_t number;
     bool flag;
     struct config_strings list;
-    const struct json *object;
+    const struct json *object, *entries;
 };
 
 static const struct config_option options[] = {
@@ -25,6 +25,7 @@ static const struct config_option options[] = {
     {"flag", CONFIG_BOOLEAN, offsetof(struct settings, flag), "true", 0, 0, true, "a flag"},
     {"list", CONFIG_STRINGS, offsetof(struct settings, list), "[\"a\",\"b\"]", 0, 0, true, "list"},
     {"object", CONFIG_OBJECT, offsetof(struct settings, object), NULL, 0, 0, true, "an object"},
+    {"entries", CONFIG_LIST, offsetof(struct settings, entries), NULL, 0, 0, true, "a list"},
     CONFIG_END};
 
 static struct config_common common;
@@ -56,7 +57,8 @@ static void test_good(void **state)
 {
     (void)state;
     struct config *c = read_text("{ // comment\n" COMMON ", \"stored\": {\"path\": \"/p\", "
-                                 "\"flag\": false, \"object\": {\"x\": 1}}, \"queryd\": {}}");
+                                 "\"flag\": false, \"object\": {\"x\": 1}, \"entries\": [{}, 2]}, "
+                                 "\"queryd\": {}}");
     assert_non_null(c);
     assert_string_equal(settings.path, "/p");
     assert_int_equal(settings.number, 7);
@@ -64,6 +66,7 @@ static void test_good(void **state)
     assert_int_equal(settings.list.count, 2);
     assert_string_equal(settings.list.item[1], "b");
     assert_non_null(json_get(settings.object, "x"));
+    assert_int_equal(settings.entries->count, 2);
     assert_string_equal(common.log_level, "info");
     config_free(&c);
 }
@@ -94,6 +97,8 @@ static void test_faults(void **state)
             "expected a list of strings, found [1]");
     refused("{" COMMON ", \"stored\": {\"path\": \"\", \"colour\": 1}}",
             "FILE: stored.colour: unknown option");
+    refused("{" COMMON ", \"stored\": {\"path\": \"/p\", \"entries\": {}}}",
+            "FILE: stored.entries: expected a list, found {}");
     refused("{" COMMON ", \"stored\": 5}", "FILE: stored: expected an object, found number");
     refused("{" COMMON ", \"shop\": {}}", "FILE: shop: unknown section");
     refused("{\"common\": {\"run_dir\": \"/r\", \"schemas_dir\": \"/s\", \"log_level\": \"loud\"},"

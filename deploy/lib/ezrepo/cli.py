@@ -90,7 +90,7 @@ def _tell_gateway(state: State) -> None:
 
 def cmd_pki_issue(state: State, args: argparse.Namespace) -> int:
     own = Account(state.settings["user"])
-    identity = initialise.add_client(state, own, args.name, args.role, args.renew)
+    identity = initialise.add_client(state, own, args.name, args.role, args.renew, args.host)
     print(f"identity     {identity}")
     print(f"certificate  {state.path('pki', 'clients', args.name + '.crt')}")
     print(f"key          {state.path('pki', 'clients', args.name + '.key')}")
@@ -297,6 +297,8 @@ def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None
     sub.add_argument("name", metavar="NAME", help="1 to 64 of A-Z a-z 0-9 . _ -")
     sub.add_argument("--role", metavar="ROLE", help="give it this role (reader, admin)")
     sub.add_argument("--renew", action="store_true", help="replace the one of that name")
+    sub.add_argument("--name", action="append", default=[], metavar="HOST", dest="host",
+                     help="for a supervisor: where it is reached, a host name or an address")
     sub = add("revoke", cmd_pki_revoke, "have the gateway refuse a client's certificate", under)
     sub.add_argument("name", metavar="NAME")
     sub = add("server", cmd_pki_server, "make the gateway's key and certificate anew", under)

@@ -195,7 +195,8 @@ def _make(state: State, wanted: Wanted, own: Account) -> None:
                          "database": "private" if private else "given"})
 
 
-def add_client(state: State, own: Account, name: str, role: Optional[str], renew: bool = False) -> str:
+def add_client(state: State, own: Account, name: str, role: Optional[str], renew: bool = False,
+               hosts: Optional[List[str]] = None) -> str:
     """Issues a client's certificate and writes its identity into the role. Returns the identity."""
     text = state.config_text()
     path = ("mplane-gw", "access", "roles")
@@ -206,7 +207,7 @@ def add_client(state: State, own: Account, name: str, role: Optional[str], renew
             raise Usage(f'--role "{role}": {state.config_file} has no such role in mplane-gw.access.roles;'
                         f" there are {', '.join(roles) or 'none'}")
         changed = jsonc.append(text, state.config_file, path + (role,), pki.identity(name))
-    identity = pki.issue_client(state, name, renew=renew)
+    identity = pki.issue_client(state, name, renew=renew, hosts=hosts)
     if role is not None and changed != text:
         write_file(state.config_file, changed, 0o640, own)
     return identity

@@ -144,11 +144,19 @@ def _is_address(name: str) -> bool:
     return False
 
 
-def server_names(extra: List[str]) -> List[str]:
-    """Under which names and addresses the gateway may be asked."""
-    for name in extra:
+def _check_hosts(names: List[str]) -> None:
+    for name in names:
         if not _is_address(name) and not HOST.fullmatch(name):
             raise Usage(f'--name "{name}": expected a host name or an address')
+
+
+def _alternatives(names: List[str]) -> str:
+    return ",".join(f"{'IP' if _is_address(n) else 'DNS'}:{n}" for n in names)
+
+
+def server_names(extra: List[str]) -> List[str]:
+    """Under which names and addresses the gateway may be asked."""
+    _check_hosts(extra)
     own = [name for name in [socket.gethostname()] if HOST.fullmatch(name)]
     return list(dict.fromkeys(["localhost", "127.0.0.1", "::1", *own, *extra]))
 
@@ -156,20 +164,22 @@ def server_names(extra: List[str]) -> List[str]:
 def make_server(state: State, owner: Account, extra: List[str], days: int = DEFAULT_DAYS) -> None:
     """The gateway's key and certificate; those that were are replaced."""
     names = server_names(extra)
-    alternatives = ",".join(f"{'IP' if _is_address(n) else 'DNS'}:{n}" for n in names)
     key = state.path("pki", "server.key")
     fresh = key + ".fresh"
     write_file(fresh, _new_key(), 0o640, owner)
     certificate = _sign(state, fresh,
                         f"/DC=org/DC=ezrepo/O={ORGANISATION}/OU=Servers/CN=gateway",
-                        _extensions("serverAuth,clientAuth", alternatives), days)
+                        _extensions("serverAuth,clientAuth", _alternatives(names)), days)
     os.rename(fresh, key)
     write_file(state.path("pki", "server.crt"), certificate, 0o644)
 
 
-def issue_client(state: State, name: str, days: int = DEFAULT_DAYS, renew: bool = False) -> str:
-    """A client's key and certificate in pki/clients; returns its identity."""
+def issue_client(state: State, name: str, days: int = DEFAULT_DAYS, renew: bool = False,
+                 hosts: Optional[List[str]] = None) -> str:
+    """A client's key and certificate in pki/clients; returns its identity. A client that is asked, too, such as a
+    supervisor, has a certificate that is good for its hosts."""
     check_name(name)
+    _check_hosts(hosts or [])
     certificate_file = state.path("pki", "clients", name + ".crt")
     key = state.path("pki", "clients", name + ".key")
     try:
@@ -178,7 +188,7 @@ def issue_client(state: State, name: str, days: int = DEFAULT_DAYS, renew: bool 
         write_file(key + ".fresh", _new_key(), 0o600)
         certificate = _sign(state, key + ".fresh",
                             f"/DC=org/DC=ezrepo/O={ORGANISATION}/OU=Clients/CN={name}",
-                            _extensions("clientAuth,serverAuth"), days)
+                            _extensions("clientAuth,serverAuth", _alternatives(hosts or [])), days)
         os.rename(key + ".fresh", key)
         write_file(certificate_file, certificate, 0o600)
     except PermissionError as error:

@@ -1,0 +1,371 @@
+/*
+ * The errands of a supervisor: one for each message it has sent. An errand ends with its answer
+ * posted; until then it waits for its job as a client's connection does.
+ */
+#include "mplane-gw/supervisor_errands.h"
+
+#include <event2/event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/ask.h"
+#include "mplane-gw/gateway.h"
+
+/* A reply as a tree of small values; beyond what answers need, one message's copies. */
+#define TREE_BYTES ((size_t)96 * 1024 * 1024)
+
+#define NESTING 4
+
+struct errand {
+    struct waiter waiter; /* the first member: a waiter is its errand */
+    struct errand *next, *previous;
+    struct errands *owner;
+    struct arena *arena;
+    struct desk_reply reply;
+    struct event *timer; /* when it fires there will be a receipt */
+    bool listed;
+    bool elsewhere;
+    char url[SUPERVISOR_URL_BYTES];
+    char *identity;
+    int64_t begun_us;
+};
+
+static struct log_limit link_said, malformed_said;
+
+static void errand_free(struct errand *d)
+{
+    if (d->listed) {
+        DL_DELETE2(d->owner->first, d, previous, next);
+        d->owner->count--;
+    }
+    job_leave(&d->waiter);
+    if (d->reply.job != NULL) {
+        job_release(d->reply.job);
+    }
+    if (d->timer != NULL) {
+        event_free(d->timer);
+    }
+    arena_free(&d->arena);
+    free(d->identity);
+    free(d);
+}
+
+static struct errand *errand_new(struct errands *e, const char *identity)
+{
+    struct errand *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        return NULL;
+    }
+    d->owner = e;
+    d->begun_us = daemon_clock_us();
+    d->arena = arena_new(TREE_BYTES + 6 * (size_t)gateway.settings.answer_bytes);
+    d->identity = strdup(identity);
+    if (d->arena == NULL || d->identity == NULL) {
+        errand_free(d);
+        return NULL;
+    }
+    return d;
+}
+
+/* ---- answers ---- */
+
+static void post(struct errand *d)
+{
+    struct mplane_message *m = &d->reply.message;
+    struct slice text = mplane_message_write(d->arena, m, gateway.registry);
+    if (text.at == NULL) {
+        *m = mplane_exception(d->reply.token,
+                              slice_of("the answer is too large for the gateway, ask for less"));
+        text = mplane_message_write(d->arena, m, gateway.registry);
+    }
+    if (text.at != NULL) {
+        desk_count(m);
+        desk_audit(&d->reply, d->identity, d->owner->settings->url, NULL, d->begun_us);
+        d->owner->post(d->owner->context, d->url, d->elsewhere ? NULL : d->identity, text);
+    }
+}
+
+static void refuse(struct errand *d, const char *place, const char *why)
+{
+    struct desk_request r = {.arena = d->arena, .place = place};
+    desk_refuse(&r, &d->reply, "%s", why);
+    post(d);
+    errand_free(d);
+}
+
+static void on_answered(struct waiter *w, struct job *job)
+{
+    struct errand *d = (struct errand *)w;
+    (void)job;
+    desk_render(d->arena, &d->reply);
+    post(d);
+    errand_free(d);
+}
+
+/* Whoever asked is told that it will take longer. */
+static void post_receipt(struct errand *d)
+{
+    desk_render(d->arena, &d->reply);
+    post(d);
+}
+
+static void on_slow(evutil_socket_t fd, short what, void *context)
+{
+    struct errand *d = context;
+    (void)fd, (void)what;
+    post_receipt(d);
+}
+
+/* What the errand needs of the reply to the poll, which does not live as long. -1: out of memory.
+ */
+static int keep(struct errand *d)
+{
+    struct slice *kept[] = {&d->reply.token, &d->reply.label, &d->reply.verb};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
+        if (kept[i]->at != NULL) {
+            *kept[i] = arena_copy(d->arena, *kept[i]);
+            if (kept[i]->at == NULL) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
+static void wait_for_job(struct errand *d)
+{
+    struct errands *e = d->owner;
+    struct timeval t = {gateway.settings.answer_timeout_ms / 1000,
+                        gateway.settings.answer_timeout_ms % 1000 * 1000};
+    if (e->count >= ERRANDS_MAX || keep(d) == -1 ||
+        (d->timer = evtimer_new(gateway.base, on_slow, d)) == NULL) {
+        job_release(d->reply.job);
+        refuse(d, "", "too many questions of yours are under way");
+        return;
+    }
+    DL_APPEND2(e->first, d, previous, next);
+    e->count++;
+    d->listed = true;
+    d->waiter.answered = on_answered;
+    job_wait(d->reply.job, &d->waiter);
+    if (d->reply.wait) {
+        evtimer_add(d->timer, &t);
+    } else {
+        post_receipt(d);
+    }
+}
+
+/* ---- one message ---- */
+
+static struct slice text_of(const struct json *tree, const char *member)
+{
+    const struct json *node = json_get(tree, member);
+    return node != NULL && node->type == JSON_STRING ? node->text : (struct slice){NULL, 0};
+}
+
+/* "Poll again then": by its verb as the specification has it, by its label as programs do. */
+static bool is_callback(const struct json *tree)
+{
+    return json_get(tree, "specification") != NULL &&
+           (json_is(json_get(tree, "specification"), "callback") ||
+            json_is(json_get(tree, "label"), "callback"));
+}
+
+/* Its scope's end is the time, or where it has none its single point. */
+static void take_callback(const struct json *tree, struct errands_news *news)
+{
+    struct when w;
+    int64_t start_us, end_us;
+    bool instant;
+    char error[256] = "without a time";
+    struct slice when = text_of(tree, "when");
+    if (when.at == NULL || when_parse(when, &w, error, sizeof error) == -1 ||
+        when_range(&w, daemon_now_us(), &start_us, &end_us, &instant) == -1) {
+        gateway_count(COUNT_MALFORMED);
+        if (log_allowed(&malformed_said, 10)) {
+            log_info("supervisor.callback", "error=\"%s\"", error);
+        }
+        return;
+    }
+    if (end_us != WHEN_FUTURE && start_us != WHEN_PAST) {
+        news->has_callback = true;
+        news->callback_us = instant ? start_us : end_us;
+    }
+}
+
+static struct errand *find(const struct errands *e, struct slice token)
+{
+    for (struct errand *d = e->first; d != NULL; d = d->next) {
+        if (slice_equal(d->reply.token, token)) {
+            return d;
+        }
+    }
+    return NULL;
+}
+
+static void find_url(struct errand *d, const struct json *tree, const struct errand *earlier)
+{
+    if (earlier != NULL) {
+        snprintf(d->url, sizeof d->url, "%s", earlier->url);
+        d->elsewhere = earlier->elsewhere;
+        return;
+    }
+    struct slice link = text_of(tree, "link");
+    enum supervisor_link where = supervisor_result_url(d->owner->settings, link, d->url);
+    d->elsewhere = where == SUPERVISOR_LINK_ELSEWHERE;
+    if (where == SUPERVISOR_LINK_REFUSED) {
+        gateway_count(COUNT_SUPERVISORS_LINKS_REFUSED);
+        if (log_allowed(&link_said, 5)) {
+            log_warn("supervisor.link", "supervisor=%s link=\"%.*s\" effect=\"answered at %s\"",
+                     d->owner->settings->url, (int)(link.len < 200 ? link.len : 200), link.at,
+                     d->url);
+        }
+    }
+}
+
+/*
+ * The answer to an interrupt is its job's, and that is posted once: by the errand that waits for
+ * it, or before. A second copy would be taken for the answer to a later question.
+ */
+static bool is_answered_otherwise(const struct job *job, bool interrupt)
+{
+    return interrupt && job->state != JOB_RUNNING && job->delivered;
+}
+
+static void take_message(struct errands *e, const char *identity, const struct json *tree,
+                         const char *place)
+{
+    struct errand *d = errand_new(e, identity);
+    if (d == NULL) {
+        log_error("supervisor.message", "error=\"out of memory\"");
+        return;
+    }
+    bool interrupt = json_get(tree, "interrupt") != NULL;
+    bool specification = json_get(tree, "specification") != NULL;
+    find_url(d, tree, interrupt ? find(e, mplane_message_token(tree)) : NULL);
+    struct slice text = json_text(d->arena, tree);
+    struct desk_request r = {d->arena,
+                             slice_of(d->identity),
+                             e->settings->url,
+                             tree,
+                             desk_fallback_token(d->arena, text),
+                             place};
+    desk_handle(&r, &d->reply);
+    if (d->reply.job == NULL) {
+        post(d);
+        errand_free(d);
+    } else if (is_answered_otherwise(d->reply.job, interrupt)) {
+        errand_free(d);
+    } else if (d->reply.job->state == JOB_RUNNING && specification) {
+        wait_for_job(d);
+    } else {
+        desk_render(d->arena, &d->reply);
+        post(d);
+        errand_free(d);
+    }
+}
+
+static void refuse_message(struct errands *e, const char *identity, const struct json *tree,
+                           const char *place, const char *why)
+{
+    struct errand *d = errand_new(e, identity);
+    if (d != NULL) {
+        find_url(d, tree, NULL);
+        d->reply.door = "message";
+        d->reply.outcome = "limited";
+        d->reply.token = mplane_message_token(tree);
+        if (d->reply.token.at == NULL) {
+            d->reply.token = desk_fallback_token(d->arena, json_text(d->arena, tree));
+        }
+        refuse(d, place, why);
+    }
+}
+
+/* ---- the reply to a poll ---- */
+
+/* Envelopes may be nested; who is asked too much at once says so to what is too much. */
+static void take_tree(struct errands *e, struct arena *a, const char *identity,
+                      const struct json *tree, const char *place, int nesting,
+                      struct errands_news *news)
+{
+    const struct json *contents = json_get(tree, "contents");
+    if (json_get(tree, "envelope") != NULL && nesting > 0 && contents != NULL &&
+        contents->type == JSON_ARRAY) {
+        unsigned number = 0;
+        for (const struct json *m = contents->first; m != NULL; m = m->next) {
+            const char *inner = arena_printf(a, "%scontents[%u].", place, number++);
+            take_tree(e, a, identity, m, inner == NULL ? "" : inner, nesting - 1, news);
+        }
+        return;
+    }
+    if (is_callback(tree)) {
+        take_callback(tree, news);
+        return;
+    }
+    gateway_count(COUNT_SUPERVISORS_MESSAGES);
+    if (++news->messages > (size_t)gateway.settings.envelope_max) {
+        refuse_message(e, identity, tree, place, "too many messages at once, ask again");
+    } else {
+        take_message(e, identity, tree, place);
+    }
+}
+
+/* What is neither an envelope nor something that asks is somebody else's page. */
+static bool makes_sense(const struct json *tree)
+{
+    static const char *const kinds[] = {"specification", "interrupt", "redemption"};
+    const struct json *contents = json_get(tree, "contents");
+    if (json_get(tree, "envelope") != NULL) {
+        return contents != NULL && contents->type == JSON_ARRAY;
+    }
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        if (json_get(tree, kinds[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int errands_take(struct errands *e, const char *identity, struct slice body,
+                 struct errands_news *news)
+{
+    struct arena *a = arena_new(TREE_BYTES);
+    int result = -1;
+    memset(news, 0, sizeof *news);
+    snprintf(news->error, sizeof news->error, "the reply is no envelope of mPlane messages");
+    const struct json *tree =
+        a == NULL ? NULL : json_parse(a, body, &mplane_limits, news->error, sizeof news->error);
+    if (tree != NULL && makes_sense(tree)) {
+        take_tree(e, a, identity, tree, "", NESTING, news);
+        result = 0;
+    }
+    arena_free(&a);
+    return result;
+}
+
+void errands_give_up(struct errands *e, const char *why)
+{
+    while (e->first != NULL) {
+        struct errand *d = e->first;
+        struct job *job = d->reply.job;
+        job_leave(&d->waiter);
+        job_release(job);
+        refuse(d, "", why);
+    }
+}
+
+void errands_drop(struct errands *e)
+{
+    while (e->first != NULL) {
+        struct errand *d = e->first;
+        struct job *job = d->reply.job;
+        job_leave(&d->waiter);
+        if (job->waiters == NULL && !job->kept && !job->question.publish) {
+            ask_drop(job);
+        }
+        errand_free(d);
+    }
+}

@@ -1,0 +1,250 @@
+/* The list of supervisors, kept as the settings say. */
+#include "mplane-gw/supervisors.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/gateway.h"
+#include "mplane-gw/supervisor.h"
+#include "mplane-gw/supervisor_http.h"
+
+/* Those in the settings and those being left. */
+#define PLACES ((size_t)SUPERVISORS_MAX * 2)
+
+/* After what is under way has been answered or given up, this long for its answers to leave. */
+#define LEAVE_US 2000000
+
+struct place {
+    struct supervisor *supervisor; /* NULL: a free place */
+    bool leaving;
+};
+
+static struct place places[PLACES];
+static uint64_t dropped_before; /* by those that are gone */
+static int64_t drained_at_us;   /* 0: not draining */
+static bool given_up;
+
+/* NULL after an error was logged. */
+static struct supervisors_settings *read_settings(const struct settings *from)
+{
+    char error[512] = "";
+    struct supervisors_settings *s = settings_supervisors(from, error, sizeof error);
+    if (s == NULL) {
+        log_error("supervisors.refused", "error=\"%s\"", error);
+    }
+    return s;
+}
+
+static void remove_at(struct place *p)
+{
+    struct supervisor_report r;
+    supervisor_report(p->supervisor, &r);
+    dropped_before += r.dropped;
+    supervisor_free(&p->supervisor);
+    p->leaving = false;
+}
+
+/* When all are taken, who is being left has had its time. */
+static struct place *free_place(void)
+{
+    for (struct place *p = places; p < places + PLACES; p++) {
+        if (p->supervisor == NULL) {
+            return p;
+        }
+    }
+    for (struct place *p = places; p < places + PLACES; p++) {
+        if (p->leaving) {
+            remove_at(p);
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static struct place *find(const char *url)
+{
+    for (struct place *p = places; p < places + PLACES; p++) {
+        if (p->supervisor != NULL && strcasecmp(supervisor_url(p->supervisor), url) == 0) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+static int add(const struct supervisor_settings *s, const char *option)
+{
+    struct place *p = free_place();
+    if (p == NULL) {
+        return -1; /* cannot be: there are twice as many as may be in the settings */
+    }
+    p->supervisor = supervisor_new(s, option);
+    return p->supervisor == NULL ? -1 : 0;
+}
+
+int supervisors_prepare(void)
+{
+    char option[64];
+    struct supervisors_settings *s = read_settings(&gateway.settings);
+    int result = s == NULL ? -1 : 0;
+    for (size_t i = 0; result == 0 && i < s->count; i++) {
+        snprintf(option, sizeof option, "mplane-gw.supervisors[%zu]", i);
+        result = add(&s->supervisor[i], option);
+    }
+    supervisors_settings_free(&s);
+    return result;
+}
+
+int supervisors_check(const struct settings *from)
+{
+    char option[64];
+    struct supervisors_settings *s = read_settings(from);
+    int result = s == NULL ? -1 : 0;
+    for (size_t i = 0; s != NULL && i < s->count; i++) {
+        snprintf(option, sizeof option, "mplane-gw.supervisors[%zu]", i);
+        struct supervisor *v = supervisor_new(&s->supervisor[i], option);
+        result = v == NULL ? -1 : result;
+        supervisor_free(&v);
+    }
+    supervisors_settings_free(&s);
+    return result;
+}
+
+int supervisors_start(void)
+{
+    if (supervisor_http_start() == -1) {
+        return -1;
+    }
+    for (struct place *p = places; p < places + PLACES; p++) {
+        if (p->supervisor != NULL && supervisor_start(p->supervisor) == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int take(const struct supervisor_settings *s, const char *option)
+{
+    struct place *p = find(s->url);
+    if (p != NULL) {
+        p->leaving = false;
+        return supervisor_configure(p->supervisor, s, option);
+    }
+    if (add(s, option) == -1) {
+        return -1;
+    }
+    return supervisor_start(find(s->url)->supervisor);
+}
+
+/* Takes leave of those that the settings no longer have. */
+static void leave_others(const struct supervisors_settings *s)
+{
+    for (struct place *p = places; p < places + PLACES; p++) {
+        bool wanted = p->supervisor == NULL || p->leaving;
+        for (size_t i = 0; i < s->count && !wanted; i++) {
+            wanted = strcasecmp(supervisor_url(p->supervisor), s->supervisor[i].url) == 0;
+        }
+        if (!wanted) {
+            p->leaving = true;
+            supervisor_leave(p->supervisor, true);
+        }
+    }
+}
+
+int supervisors_reload(void)
+{
+    char option[64];
+    struct supervisors_settings *s = read_settings(&gateway.settings);
+    int result = 0;
+    if (s == NULL || drained_at_us != 0) {
+        supervisors_settings_free(&s);
+        return -1;
+    }
+    leave_others(s);
+    for (size_t i = 0; i < s->count; i++) {
+        snprintf(option, sizeof option, "mplane-gw.supervisors[%zu]", i);
+        if (take(&s->supervisor[i], option) == -1) {
+            result = -1;
+        }
+    }
+    supervisors_settings_free(&s);
+    return result;
+}
+
+void supervisors_tick(void)
+{
+    uint64_t registered = 0, waiting = 0, dropped = dropped_before;
+    char key[32];
+    size_t number = 0;
+    for (struct place *p = places; p < places + PLACES; p++) {
+        struct supervisor_report r;
+        if (p->leaving && supervisor_has_left(p->supervisor)) {
+            dropped -= dropped_before;
+            remove_at(p);
+            dropped += dropped_before;
+        }
+        if (p->supervisor == NULL) {
+            continue;
+        }
+        supervisor_report(p->supervisor, &r);
+        registered += r.registered;
+        waiting += r.waiting;
+        dropped += r.dropped;
+        if (!p->leaving) {
+            snprintf(key, sizeof key, "supervisor.%zu", number++);
+            daemon_note(key, "%s", r.text);
+        }
+    }
+    static size_t noted;
+    for (size_t i = number; i < noted; i++) {
+        snprintf(key, sizeof key, "supervisor.%zu", i);
+        daemon_note(key, "%s", "");
+    }
+    noted = number;
+    gateway.counters[COUNT_SUPERVISORS_REGISTERED] = registered;
+    gateway.counters[COUNT_SUPERVISORS_WAITING] = waiting;
+    gateway.counters[COUNT_SUPERVISORS_DROPPED] = dropped;
+}
+
+void supervisors_drain(void)
+{
+    drained_at_us = daemon_clock_us();
+    for (struct place *p = places; p < places + PLACES; p++) {
+        if (p->supervisor != NULL && !p->leaving) {
+            supervisor_leave(p->supervisor, false);
+        }
+    }
+}
+
+static void give_up(void)
+{
+    for (struct place *p = places; p < places + PLACES && !given_up; p++) {
+        if (p->supervisor != NULL) {
+            supervisor_give_up(p->supervisor, "the gateway was stopped, ask again later");
+        }
+    }
+    given_up = true;
+}
+
+bool supervisors_drained(void)
+{
+    int64_t waited_us = daemon_clock_us() - drained_at_us;
+    int64_t patience_us = gateway.settings.answer_timeout_ms * 1000;
+    if (waited_us > patience_us) {
+        give_up();
+    }
+    bool all = true;
+    for (struct place *p = places; p < places + PLACES; p++) {
+        all = all && (p->supervisor == NULL || supervisor_has_left(p->supervisor));
+    }
+    return all || waited_us > patience_us + LEAVE_US;
+}
+
+void supervisors_stop(void)
+{
+    for (struct place *p = places; p < places + PLACES; p++) {
+        supervisor_free(&p->supervisor);
+    }
+    supervisor_http_stop();
+}
