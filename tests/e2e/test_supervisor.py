@@ -10,7 +10,7 @@ import pytest
 from gateways import DIMENSIONS, QUERY, BAD_IN_LOGS, answered, registry_url, specification
 from supervisor import POLL, REGISTER, RESULT, Supervisor, issue
 
-READ = ["GetGrading", "QueryByCriteria", "QueryEvents", "QueryHistogram", "QueryPeriods", "QueryRecords"]
+READ = ["GetGrading", "QueryByCriteria", "QueryEvents", "QueryHistogram", "QueryPeriods", "QueryRecords", "ezrepo"]
 ALL = sorted(READ + ["SetGrading"])
 
 
@@ -452,10 +452,17 @@ def test_tls_own_certificate_and_authority(lab):
     own = issue(authority, "elsewhere")
     one = Supervisor(authority.file, issue(authority, "supervisor"), lab.ports(1)[0])
     lab.supervisors.append(one)
-    lab.join(one, certificate=own[0], key=own[1], ca=authority.file)
-    lab.wait(lambda: one.labels() == READ)
-    assert one.component() == "org.example.elsewhere"
+    other, impostor = lab.supervisor(), lab.supervisor(files=issue(authority, "superior"))
+    lab.gateway.options["supervisors"] = [one.settings(certificate=own[0], key=own[1], ca=authority.file),
+                                          other.settings(), impostor.settings()]
+    lab.gateway.write_config()
+    lab.gateway.reload()
+    lab.wait(lambda: one.labels() == READ and other.labels() == READ)
+    assert one.component() == "org.example.elsewhere" and other.component() == "org.example.component"
     lab.check(one)
+    # What one is trusted for, another is not.
+    lab.wait(lambda: "certificate" in lab.note(2))
+    assert impostor.requests == 0
 
 
 def test_answer_does_not_go_to_another_identity(lab):
@@ -483,7 +490,7 @@ def test_capabilities_taken_away_and_given_back(lab):
     rules["QueryByCriteria"] = rules["QueryHistogram"] = rules.pop("Query[BH]*")
     lab.gateway.write_config()
     lab.gateway.reload()
-    lab.wait(lambda: one.labels() == ["GetGrading", "QueryByCriteria", "QueryHistogram"])
+    lab.wait(lambda: one.labels() == ["GetGrading", "QueryByCriteria", "QueryHistogram", "ezrepo"])
     rules["Query*"] = rules["QueryByCriteria"]
     lab.gateway.write_config()
     lab.gateway.reload()

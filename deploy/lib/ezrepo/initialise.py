@@ -58,6 +58,8 @@ CONFIGURATION = """\
     "crl": {crl},
     // Repeated specifications, so that they outlive a restart.
     "repeats_file": {repeats},
+    // Supervisors to be registered with (docs/mplane.md): {{"url": "https://supervisor.example:8889"}}, ...
+    "supervisors": [],
     "access": {{
       // Who is what: a role and the identities that have it ("ezrepo pki issue NAME --role ROLE" adds one).
       "roles": {{
