@@ -56,6 +56,14 @@ void rebuild_free(struct rebuild **r)
     }
 }
 
+int rebuild_calendar(struct rebuild_job *job)
+{
+    struct calendar *c = &job->store->calendar;
+    int rc = calendar_load(c, &job->store->pg, daemon_clock_us());
+    c->stale = c->stale || rc == -1;
+    return rc;
+}
+
 /* ---- answers ---- */
 
 void rebuild_tell(struct rebuild_found *found, const char *format, ...)

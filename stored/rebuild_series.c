@@ -74,7 +74,9 @@ void rebuild_series_free(struct rebuild_series **s)
 
 int rebuild_series_begin(struct rebuild_series *s)
 {
-    PGresult *r = pg_rows(&s->job->store->pg, SQL_REBUILD_EXTENT, NULL);
+    PGresult *r = rebuild_calendar(s->job) == -1
+                      ? NULL
+                      : pg_rows(&s->job->store->pg, SQL_REBUILD_EXTENT, NULL);
     if (r == NULL) {
         return -1;
     }

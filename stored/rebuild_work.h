@@ -28,6 +28,12 @@ struct rebuild_job {
 void rebuild_tell(struct rebuild_found *found, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/*
+ * Reads days and hours again: partitions may have been dropped since. 0, or -1: the database; then
+ * the next flush reads them first.
+ */
+int rebuild_calendar(struct rebuild_job *job);
+
 /* ---- rebuild_series.c: periods and events ---- */
 
 struct rebuild_series;

@@ -263,6 +263,27 @@ def test_what_lacks_dropped_records_is_believed(build_dir, make_stored):
     assert everything(stored) == before
 
 
+def test_a_calendar_that_cannot_be_read_is_read_later(build_dir, make_stored):
+    """Or records that come late into sealed hours would not be added to the roll-ups."""
+    stored = make_stored(seal_after_s=1).start()
+    sender = stored.sender()
+    base = start_of_hour() - 30 * HOUR
+    sender.commit([Record(base + i * SECOND) for i in range(0, 100, 2)])
+    stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour") == [(True,)])
+    locker = stored.cluster.connect(stored.database)
+    locker.autocommit = False
+    rebuild = Rebuild(build_dir, stored)
+    with locker.cursor() as cursor:
+        cursor.execute("LOCK TABLE ezrepo.measured_hour IN ACCESS EXCLUSIVE MODE")
+        process = rebuild.start("--verify")
+        stored.wait(lambda: "rebuild.failed" in stored.log())
+        locker.rollback()
+    locker.close()
+    sender.commit([Record(base + i * SECOND) for i in range(1, 100, 2)])
+    assert rebuild.end(process)[0] == 0
+    check_store(stored)
+
+
 def test_a_long_series_is_looked_at_in_parts(build_dir, make_stored):
     """More records than one step reads, while more of the same series arrive, in order and late."""
     stored = make_stored().start()
