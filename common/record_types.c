@@ -42,6 +42,8 @@ struct type_entry {
     int64_t gap_us;
     struct alias_list *aliases;
     uint32_t alias_count;
+    struct record_types_collect *collects;
+    uint32_t collect_count;
 };
 
 struct record_types {
@@ -234,9 +236,52 @@ static void read_alias_list(struct record_types *t, const char *place, const str
     }
 }
 
+/* A list of names into *names; empty when it is none, after a fault. */
+static void read_names(struct record_types *t, const char *place, const struct json *node,
+                       struct slice **names, uint32_t *count)
+{
+    if (node == NULL || node->type != JSON_ARRAY || node->count > LIMIT_COLUMNS) {
+        fault(t, "%s: expected a list of at most %d names, found %s", place, LIMIT_COLUMNS,
+              found(node));
+        return;
+    }
+    *names = take(t, node->count, sizeof **names);
+    for (const struct json *n = node->first; n != NULL && *names != NULL; n = n->next) {
+        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, *count);
+        (*names)[(*count)++] = read_name(t, at, n, LIMIT_NAME_BYTES);
+    }
+}
+
+static void read_collects(struct record_types *t, const char *place, const struct json *node,
+                          struct type_entry *entry)
+{
+    static const char *const keys[] = {"parameters", "results", NULL};
+    if (node == NULL) {
+        return;
+    }
+    if (node->type != JSON_ARRAY) {
+        fault(t, "%s: expected a list, found %s", place, found(node));
+        return;
+    }
+    entry->collects = take(t, node->count, sizeof *entry->collects);
+    for (const struct json *n = node->first; n != NULL && entry->collects != NULL; n = n->next) {
+        struct record_types_collect *c = &entry->collects[entry->collect_count];
+        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, entry->collect_count++);
+        if (n->type != JSON_OBJECT) {
+            fault(t, "%s: expected an object, found %s", at, found(n));
+            continue;
+        }
+        check_keys(t, at, n, keys);
+        read_names(t, PLACE(t, "%s.parameters", at), json_get(n, "parameters"), &c->parameters,
+                   &c->parameter_count);
+        read_names(t, PLACE(t, "%s.results", at), json_get(n, "results"), &c->results,
+                   &c->result_count);
+    }
+}
+
 static void read_type(struct record_types *t, const struct json *node, struct type_entry *entry)
 {
-    static const char *const keys[] = {"gap_s", "aliases", NULL};
+    static const char *const keys[] = {"gap_s", "aliases", "collect", NULL};
     const char *place = PLACE(t, "types.%.*s", (int)node->key.len, node->key.at);
     entry->name = node->key;
     entry->gap_us = t->gap_us;
@@ -250,6 +295,7 @@ static void read_type(struct record_types *t, const struct json *node, struct ty
     check_keys(t, place, node, keys);
     entry->gap_us = read_gap_us(t, PLACE(t, "%s.gap_s", place), json_get(node, "gap_s"), t->gap_us);
 
+    read_collects(t, PLACE(t, "%s.collect", place), json_get(node, "collect"), entry);
     const struct json *aliases = json_get(node, "aliases");
     if (aliases == NULL) {
         return;
@@ -401,6 +447,13 @@ uint32_t record_types_aliases(const struct record_types *t, struct slice type, s
     }
     *aliases = NULL;
     return 0;
+}
+
+uint32_t record_types_collects(const struct record_types *t, uint32_t i,
+                               const struct record_types_collect **collects)
+{
+    *collects = t->types[i].collects;
+    return t->types[i].collect_count;
 }
 
 int64_t record_types_gap_us(const struct record_types *t, struct slice type)

@@ -30,6 +30,16 @@ int record_types_match(const struct record_types *t, const struct slice *columns
 uint32_t record_types_aliases(const struct record_types *t, struct slice type, struct slice metric,
                               const struct slice **aliases);
 
+/* The names of what is collected of a record type: as a capability's. */
+struct record_types_collect {
+    struct slice *parameters, *results;
+    uint32_t parameter_count, result_count;
+};
+
+/* The schemas in which records of the i-th type (as in record_types_each) are collected. */
+uint32_t record_types_collects(const struct record_types *t, uint32_t i,
+                               const struct record_types_collect **collects);
+
 /* After this silence a period ends, microseconds; the file's default for a type it does not name.
  */
 int64_t record_types_gap_us(const struct record_types *t, struct slice type);

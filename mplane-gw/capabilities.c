@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "schemas/messages.h"
+
 #define CAPABILITIES_BYTES (256 * 1024)
 
 /* The six dimensions of a record. */
@@ -65,9 +67,20 @@ static const struct row rows[] = {
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
+/* Those of the table, and those that collect. */
+#define CAPABILITIES_MAX 256
+
 struct capabilities {
     struct arena *arena;
-    struct capability capability[ROWS];
+    struct slice registry_url, link;
+    size_t count;
+    struct capability capability[CAPABILITIES_MAX];
+};
+
+/* What a capability's names are. */
+struct names {
+    struct slice *parameters, *columns;
+    uint32_t parameter_count, column_count;
 };
 
 void capabilities_free(struct capabilities **c)
@@ -79,10 +92,12 @@ void capabilities_free(struct capabilities **c)
     }
 }
 
-static uint32_t names_count(const char *const names[16])
+/* A row's names as slices, at most 16 in `to`. */
+static uint32_t take_names(const char *const names[16], struct slice to[16])
 {
     uint32_t n = 0;
     while (n < 16 && names[n] != NULL) {
+        to[n] = slice_of(names[n]);
         n++;
     }
     return n;
@@ -92,27 +107,30 @@ static uint32_t names_count(const char *const names[16])
  * Every constraint is "*": what a value must be is said by the exception that refuses it, and "*"
  * as a value has to be taken for any.
  */
-static int fill_schema(struct arena *a, const struct row *row, struct mplane_message *m)
+static int fill_schema(struct arena *a, const struct names *names, struct mplane_message *m)
 {
-    m->parameter_count = names_count(row->parameters);
-    m->column_count = names_count(row->columns);
-    m->parameters = arena_calloc(a, m->parameter_count, sizeof *m->parameters);
-    m->columns = arena_calloc(a, m->column_count, sizeof *m->columns);
+    m->parameter_count = names->parameter_count;
+    m->column_count = names->column_count;
+    m->parameters = arena_calloc(a, m->parameter_count + (size_t)1, sizeof *m->parameters);
+    m->columns = arena_calloc(a, m->column_count + (size_t)1, sizeof *m->columns);
     if (m->parameters == NULL || m->columns == NULL) {
         return -1;
     }
     for (uint32_t i = 0; i < m->parameter_count; i++) {
         struct mplane_parameter *p = &m->parameters[i];
-        p->name = slice_of(row->parameters[i]);
+        p->name = arena_copy(a, names->parameters[i]);
         p->count = 1;
         p->values = arena_calloc(a, 1, sizeof *p->values);
-        if (p->values == NULL) {
+        if (p->name.at == NULL || p->values == NULL) {
             return -1;
         }
         p->values[0] = slice_of("*");
     }
     for (uint32_t i = 0; i < m->column_count; i++) {
-        m->columns[i] = slice_of(row->columns[i]);
+        m->columns[i] = arena_copy(a, names->columns[i]);
+        if (m->columns[i].at == NULL) {
+            return -1;
+        }
     }
     return 0;
 }
@@ -133,29 +151,45 @@ static int check_elements(const struct mplane_message *m, const struct registry 
     return 0;
 }
 
-static int build(struct arena *a, const struct row *row, struct slice registry_url,
-                 struct slice link, const struct registry *r, struct capability *c, char *error,
-                 size_t error_size)
+/* The next capability, whose kind, verb, label and export are given; the rest follows. */
+static int build(struct capabilities *c, const struct capability *given, const struct names *names,
+                 const struct registry *r, char *error, size_t error_size)
 {
-    struct mplane_message *m = &c->message;
     char token[TOKEN_TEXT];
-    c->kind = row->kind;
+    if (c->count == CAPABILITIES_MAX) {
+        snprintf(error, error_size, "more than %d capabilities", CAPABILITIES_MAX);
+        return -1;
+    }
+    struct capability *one = &c->capability[c->count];
+    struct mplane_message *m = &one->message;
+    *one = *given;
     m->kind = MPLANE_CAPABILITY;
-    m->verb = slice_of(row->verb);
-    m->label = slice_of(row->label);
-    m->registry = registry_url;
+    m->registry = c->registry_url;
     m->has_when = true;
     m->when.start = WHEN_AT_PAST;
     m->when.end = WHEN_AT_FUTURE;
-    if (fill_schema(a, row, m) == -1 || token_of_capability(a, m, r, token) == -1) {
-        snprintf(error, error_size, "%s: out of memory", row->label);
+    if (fill_schema(c->arena, names, m) == -1 || token_of_capability(c->arena, m, r, token) == -1) {
+        snprintf(error, error_size, "%.*s: out of memory", (int)m->label.len, m->label.at);
         return -1;
     }
-    m->token = arena_copy(a, slice_of(token));
-    m->link = link;
-    c->label = m->label;
-    c->token = m->token;
+    m->token = arena_copy(c->arena, slice_of(token));
+    m->link = c->link;
+    one->label = m->label;
+    one->token = m->token;
+    c->count++;
     return check_elements(m, r, error, error_size);
+}
+
+static int build_row(struct capabilities *c, const struct row *row, const struct registry *r,
+                     char *error, size_t error_size)
+{
+    struct slice parameters[16], columns[16];
+    struct names names = {.parameters = parameters, .columns = columns};
+    struct capability given = {
+        .kind = row->kind, .message = {.verb = slice_of(row->verb), .label = slice_of(row->label)}};
+    names.parameter_count = take_names(row->parameters, parameters);
+    names.column_count = take_names(row->columns, columns);
+    return build(c, &given, &names, r, error, error_size);
 }
 
 struct capabilities *capabilities_new(const char *registry_url, const char *link,
@@ -170,11 +204,10 @@ struct capabilities *capabilities_new(const char *registry_url, const char *link
         capabilities_free(&c);
         return NULL;
     }
-    struct slice url = arena_copy(c->arena, slice_of(registry_url));
-    struct slice kept_link = arena_copy(c->arena, slice_of(link));
+    c->registry_url = arena_copy(c->arena, slice_of(registry_url));
+    c->link = arena_copy(c->arena, slice_of(link));
     for (size_t i = 0; i < ROWS; i++) {
-        if (build(c->arena, &rows[i], url, kept_link, r, &c->capability[i], error, error_size) ==
-            -1) {
+        if (build_row(c, &rows[i], r, error, error_size) == -1) {
             capabilities_free(&c);
             return NULL;
         }
@@ -182,10 +215,39 @@ struct capabilities *capabilities_new(const char *registry_url, const char *link
     return c;
 }
 
+int capabilities_collect(struct capabilities *c, const struct record_types *types,
+                         const char *export_url, const struct registry *r, char *error,
+                         size_t error_size)
+{
+    struct slice type;
+    int64_t gap_us;
+    for (uint32_t i = 0; record_types_each(types, i, &type, &gap_us) == 0; i++) {
+        const struct record_types_collect *collects;
+        uint32_t count = record_types_collects(types, i, &collects);
+        const char *label = arena_printf(c->arena, LABEL_COLLECT "%.*s", (int)type.len, type.at);
+        struct capability given = {
+            .kind = CAPABILITY_COLLECT,
+            .message = {.verb = slice_of("collect"),
+                        .label = slice_of(label),
+                        .export = arena_copy(c->arena, slice_of(export_url))}};
+        if (label == NULL || given.message.export.at == NULL) {
+            snprintf(error, error_size, "out of memory");
+            return -1;
+        }
+        for (uint32_t k = 0; k < count; k++) {
+            struct names names = {collects[k].parameters, collects[k].results,
+                                  collects[k].parameter_count, collects[k].result_count};
+            if (build(c, &given, &names, r, error, error_size) == -1) {
+                return -1;
+            }
+        }
+    }
+    return 0;
+}
+
 size_t capabilities_count(const struct capabilities *c)
 {
-    (void)c;
-    return ROWS;
+    return c->count;
 }
 
 const struct capability *capabilities_at(const struct capabilities *c, size_t i)
@@ -195,7 +257,7 @@ const struct capability *capabilities_at(const struct capabilities *c, size_t i)
 
 const struct capability *capabilities_by_token(const struct capabilities *c, struct slice token)
 {
-    for (size_t i = 0; i < ROWS; i++) {
+    for (size_t i = 0; i < c->count; i++) {
         if (slice_equal(c->capability[i].token, token)) {
             return &c->capability[i];
         }
@@ -282,7 +344,7 @@ const struct capability *capabilities_match(const struct capabilities *c,
 {
     const struct capability *nearest = NULL;
     struct difference least = {UINT32_MAX, "", {"", 0}};
-    for (size_t i = 0; i < ROWS; i++) {
+    for (size_t i = 0; i < c->count; i++) {
         const struct capability *candidate = &c->capability[i];
         struct difference d = compare(specification, &candidate->message);
         if (d.count == 0) {

@@ -4,6 +4,7 @@
 #ifndef EZREPO_GW_CAPABILITIES_H
 #define EZREPO_GW_CAPABILITIES_H
 
+#include "common/record_types.h"
 #include "mplane-gw/message.h"
 #include "mplane-gw/token.h"
 
@@ -16,7 +17,8 @@ enum capability_kind {
     CAPABILITY_RECORDS,
     CAPABILITY_ORIGINAL, /* the first EZRepo's "ezrepo": records by type, without paging */
     CAPABILITY_GET_GRADING,
-    CAPABILITY_SET_GRADING
+    CAPABILITY_SET_GRADING,
+    CAPABILITY_COLLECT /* results of a record type are taken; not asked of queryd or stored */
 };
 
 struct capability {
@@ -35,6 +37,14 @@ struct capabilities;
 struct capabilities *capabilities_new(const char *registry_url, const char *link,
                                       const struct registry *r, char *error, size_t error_size);
 void capabilities_free(struct capabilities **c);
+
+/*
+ * Adds LABEL_COLLECT + type for each schema of each type in which records are collected, with this
+ * URL as its export. -1 on a fault; then error says what. The types may go afterwards.
+ */
+int capabilities_collect(struct capabilities *c, const struct record_types *types,
+                         const char *export_url, const struct registry *r, char *error,
+                         size_t error_size);
 
 size_t capabilities_count(const struct capabilities *c);
 const struct capability *capabilities_at(const struct capabilities *c, size_t i);

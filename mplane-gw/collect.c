@@ -17,8 +17,10 @@
 #include "common/log.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/audit.h"
+#include "mplane-gw/delegate.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/exchange.h"
+#include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/inflate.h"
 #include "mplane-gw/link.h"
@@ -69,9 +71,19 @@ size_t collect_open(void)
     return post_count;
 }
 
+/* The token in "/TOKEN/result"; no value when the path is another. */
+static struct slice token_in(const char *path)
+{
+    size_t digits = path[0] == '/' ? strspn(path + 1, "0123456789abcdef") : 0;
+    return digits == EXPORT_TOKEN_DIGITS && strcmp(path + 1 + digits, "/result") == 0
+               ? (struct slice){path + 1, digits}
+               : (struct slice){NULL, 0};
+}
+
 bool collect_has(const char *path)
 {
-    return strcmp(path, "/result") == 0 || strcmp(path, "/register/result") == 0;
+    return strcmp(path, "/result") == 0 || strcmp(path, "/register/result") == 0 ||
+           token_in(path).at != NULL;
 }
 
 static void post_free(struct post *p)
@@ -349,14 +361,27 @@ static int decode_body(struct post *p, struct arena *a, struct slice *body)
     return -1;
 }
 
-static void handle(struct post *p, struct arena *a, struct slice body)
+/* The globs of labels whose records may be posted: how many. */
+static uint32_t find_allowed(struct slice url_token, struct slice identity, struct slice *allowed)
+{
+    if (url_token.at == NULL) {
+        return access_globs(gateway.access, identity, LABEL_COLLECT, allowed, LIMIT_ALLOWED);
+    }
+    allowed[0] = delegate_label(url_token, identity);
+    return allowed[0].at == NULL ? 0 : 1;
+}
+
+static void handle(struct post *p, struct arena *a, struct slice body, struct slice url_token)
 {
     struct slice allowed[LIMIT_ALLOWED], identity = slice_of(connection_identity(p->connection));
     const char *type =
         evhttp_find_header(evhttp_request_get_input_headers(p->request), "Content-Type");
-    uint32_t count = access_globs(gateway.access, identity, LABEL_COLLECT, allowed, LIMIT_ALLOWED);
+    uint32_t count = find_allowed(url_token, identity, allowed);
     p->token = desk_fallback_token(p->arena, body);
-    if (count == 0) {
+    if (count == 0 && url_token.at != NULL) {
+        /* Not whether it never was one, is over, was revoked, or is another's. */
+        reply_denied(p, "this URL takes no results of yours");
+    } else if (count == 0) {
         reply_denied(p, "not authorized to use any capability " LABEL_COLLECT "TYPE");
     } else if (identity.len > LIMIT_SENDER_BYTES - 6) {
         reply_denied(p, "your identity is too long to be accounted for");
@@ -371,7 +396,7 @@ static void handle(struct post *p, struct arena *a, struct slice body)
     }
 }
 
-void collect_post(struct evhttp_request *request, struct connection *c)
+void collect_post(struct evhttp_request *request, struct connection *c, const char *path)
 {
     struct evbuffer *input = evhttp_request_get_input_buffer(request);
     struct slice body = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
@@ -394,7 +419,7 @@ void collect_post(struct evhttp_request *request, struct connection *c)
     p->id = ++last_id;
     p->begun_us = daemon_clock_us();
     connection_set_phase(c, CONNECTION_ANSWERING);
-    handle(p, inflated, body.at == NULL ? slice_of("") : body);
+    handle(p, inflated, body.at == NULL ? slice_of("") : body, token_in(path));
     arena_free(&inflated);
 }
 

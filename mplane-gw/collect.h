@@ -19,7 +19,7 @@ void collect_stop(void);
 bool collect_has(const char *path);
 
 /* Takes the POST over. */
-void collect_post(struct evhttp_request *request, struct connection *c);
+void collect_post(struct evhttp_request *request, struct connection *c, const char *path);
 
 /* How many wait for ingestd. */
 size_t collect_open(void);

@@ -14,6 +14,7 @@
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/audit.h"
+#include "mplane-gw/delegate.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/repeats.h"
 
@@ -278,6 +279,10 @@ static void handle_specification(const struct desk_request *r, const struct mpla
         desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
         return;
     }
+    if (k->kind == CAPABILITY_COLLECT) {
+        delegate_specification(r, m, k, reply);
+        return;
+    }
     struct job *job;
     if (find_job(r, reply, m, &job) == -1) {
         return;
@@ -307,7 +312,7 @@ static struct job *restore_job(struct arena *a, const struct repeats_entry *e, c
         mplane_message_read(a, e->specification, gateway.registry, error, size);
     const struct capability *k =
         m == NULL ? NULL : capabilities_match(gateway.capabilities, m, error, size);
-    if (k == NULL) {
+    if (k == NULL || k->kind == CAPABILITY_COLLECT) {
         return NULL;
     }
     struct origin o = {e->identity, m->token, m->label, e->taken_us, e->next_us};
@@ -406,6 +411,9 @@ void desk_handle(const struct desk_request *r, struct desk_reply *reply)
     }
     if (m->kind == MPLANE_SPECIFICATION) {
         handle_specification(r, m, reply);
+    } else if ((m->kind == MPLANE_REDEMPTION || m->kind == MPLANE_INTERRUPT) &&
+               delegate_redemption(r, m, reply)) {
+        return;
     } else if (m->kind == MPLANE_REDEMPTION) {
         handle_redemption(r, reply);
     } else if (m->kind == MPLANE_INTERRUPT) {

@@ -48,6 +48,7 @@
     COUNTER(POSTS_BUSY, "posts.busy")                                                              \
     COUNTER(POSTS_ABANDONED, "posts.abandoned")                                                    \
     COUNTER(POSTS_UNDER_WAY, "posts.under_way")                                                    \
+    COUNTER(EXPORTS, "exports")                                                                    \
     COUNTER(ANSWERS_LATE, "answers.late")                                                          \
     COUNTER(ANSWERS_MALFORMED, "answers.malformed")                                                \
     COUNTER(SUPERVISORS_REGISTERED, "supervisors.registered")                                      \

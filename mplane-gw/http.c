@@ -118,7 +118,7 @@ static void route(struct evhttp_request *request, struct connection *c, const ch
     } else if (method == EVHTTP_REQ_GET && get) {
         pages_get(request, c, path, line);
     } else if (method == EVHTTP_REQ_POST && collect) {
-        collect_post(request, c);
+        collect_post(request, c, path);
     } else {
         line->outcome = "method";
         wrong_method(request, c, get, post || collect);

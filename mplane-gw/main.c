@@ -14,6 +14,7 @@
 #include "mplane-gw/audit.h"
 #include "mplane-gw/collect.h"
 #include "mplane-gw/connections.h"
+#include "mplane-gw/delegate.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/gateway.h"
@@ -77,6 +78,27 @@ static struct access *load_access(void)
     return a;
 }
 
+/* What is collected: over HTTPS, and where probes can be told a URL, by UDP. */
+static int load_collects(char *error, size_t error_size)
+{
+    char file[4096], url[1024];
+    const char *udp = gateway.settings.udp_url;
+    snprintf(file, sizeof file, "%s/record-types.json", daemon_common()->schemas_dir);
+    struct record_types *types = record_types_read(file);
+    int rc = -1;
+    snprintf(error, error_size, "%s: cannot be read", file);
+    if (types != NULL && settings_collect_url(&gateway.settings, "", url, sizeof url) == 0) {
+        rc = capabilities_collect(gateway.capabilities, types, url, gateway.registry, error,
+                                  error_size);
+    }
+    if (rc == 0 && udp[0] != '\0') {
+        rc = capabilities_collect(gateway.capabilities, types, udp, gateway.registry, error,
+                                  error_size);
+    }
+    record_types_free(&types);
+    return rc;
+}
+
 static int load_capabilities(void)
 {
     char error[512] = "";
@@ -88,7 +110,7 @@ static int load_capabilities(void)
     }
     gateway.capabilities = capabilities_new(gateway.registry_url, gateway.settings.public_url,
                                             gateway.registry, error, sizeof error);
-    if (gateway.capabilities == NULL) {
+    if (gateway.capabilities == NULL || load_collects(error, sizeof error) == -1) {
         log_error("capabilities.build", "error=\"%s\"", error);
         return -1;
     }
@@ -204,8 +226,9 @@ static int run(void)
         log_error("daemon.loop", "error=\"out of memory\"");
         return -1;
     }
-    if (ask_start() == -1 || collect_start() == -1 || repeats_start(desk_restore) == -1 ||
-        http_start() == -1 || registry_start() == -1 || supervisors_start() == -1) {
+    if (ask_start() == -1 || delegate_start() == -1 || collect_start() == -1 ||
+        repeats_start(desk_restore) == -1 || http_start() == -1 || registry_start() == -1 ||
+        supervisors_start() == -1) {
         return -1;
     }
     log_info("gateway.started", "url=%s registry=%s capabilities=%zu", gateway.settings.public_url,
@@ -255,11 +278,13 @@ static void tick(void)
     audit_tick();
     collect_tick();
     supervisors_tick();
+    delegate_tick();
 }
 
 static void stop(void)
 {
     collect_stop();
+    delegate_stop();
     http_stop();
     registry_stop();
     supervisors_stop();

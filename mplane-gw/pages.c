@@ -64,7 +64,8 @@ static void send_list(struct evhttp_request *request, const struct connection *c
     const char *page = "<!DOCTYPE html>\n<html><head><title>Capabilities</title></head><body>\n";
     for (size_t i = 0; i < capabilities_count(gateway.capabilities) && page != NULL; i++) {
         const struct capability *k = capabilities_at(gateway.capabilities, i);
-        if (may_use(c, k)) {
+        /* SDK clients, who follow these links, cannot read an export. */
+        if (k->kind != CAPABILITY_COLLECT && may_use(c, k)) {
             page = arena_printf(a, "%s<a href='" CAPABILITY "/%.*s'>%.*s</a><br/>\n", page,
                                 (int)k->token.len, k->token.at, (int)k->label.len, k->label.at);
         }

@@ -77,6 +77,12 @@ const struct config_option settings_options[] = {
     NUMBER(posts_max_per_identity, "32", 1, 100000, true, "those of one identity"),
     NUMBER(posts_bytes, "33554432", 1048576, 8589934592, true,
            "bytes of the posted bodies under way; beyond it posts are answered with 503"),
+    TEXT(udp_url, "\"\"", false,
+         "udp://HOST:PORT by which probes reach ingestd, offered in capabilities; \"\" none"),
+    TEXT(exports_file, "\"\"", false,
+         "file that keeps delegated export URLs, by digests of their tokens; \"\": there are none"),
+    NUMBER(exports_max, "4096", 0, 100000, true, "delegated export URLs of all"),
+    NUMBER(exports_max_per_identity, "64", 0, 100000, true, "those that one identity asked for"),
     NUMBER(envelope_max, "64", 1, 10000, true, "messages in one envelope"),
     NUMBER(handshake_timeout_s, "10", 1, 3600, true, "a TLS handshake takes at most, seconds"),
     NUMBER(idle_timeout_s, "120", 1, 86400, true,
@@ -178,6 +184,9 @@ static int check_urls(const struct settings *s)
     } else if (result == 0 && settings_registry_url(s, url, sizeof url) == -1) {
         result = fault("registry_url", "a URL, since there is no registry_listen", s->registry_url);
     }
+    if (s->udp_url[0] != '\0' && strncmp(s->udp_url, "udp://", 6) != 0) {
+        result = fault("udp_url", "udp://HOST:PORT, or nothing", s->udp_url);
+    }
     return result;
 }
 
@@ -186,6 +195,18 @@ struct supervisors_settings *settings_supervisors(const struct settings *s, char
 {
     struct supervisor_files files = {s->certificate, s->key, s->ca, s->crl};
     return supervisors_settings_read(s->supervisors, &files, error, error_size);
+}
+
+int settings_collect_url(const struct settings *s, const char *token, char *url, size_t size)
+{
+    struct evhttp_uri *uri = evhttp_uri_parse(s->public_url);
+    int n = -1;
+    if (uri != NULL) {
+        n = snprintf(url, size, "mplane-https://%s:%d%s%s/result", evhttp_uri_get_host(uri),
+                     evhttp_uri_get_port(uri), token[0] == '\0' ? "" : "/", token);
+        evhttp_uri_free(uri);
+    }
+    return n > 0 && (size_t)n < size ? 0 : -1;
 }
 
 int settings_check(const struct config_common *common, const void *settings)

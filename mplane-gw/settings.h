@@ -36,6 +36,10 @@ struct settings {
     int64_t posts_max;
     int64_t posts_max_per_identity;
     int64_t posts_bytes;
+    const char *udp_url;
+    const char *exports_file;
+    int64_t exports_max;
+    int64_t exports_max_per_identity;
     int64_t envelope_max;
     int64_t handshake_timeout_s;
     int64_t idle_timeout_s;
@@ -57,6 +61,12 @@ struct supervisors_settings;
 /* The option `supervisors`, read. NULL on a fault, then error says which. The caller owns it. */
 struct supervisors_settings *settings_supervisors(const struct settings *s, char *error,
                                                   size_t error_size);
+
+/*
+ * The URL to which results are posted: mplane-https://HOST:PORT/TOKEN/result, or without a token
+ * ("") .../result. -1 when it does not fit.
+ */
+int settings_collect_url(const struct settings *s, const char *token, char *url, size_t size);
 
 /*
  * The URL under which clients fetch our registry: registry_url, or what follows from

@@ -286,6 +286,16 @@ enum delivery_outcome {
     STR(reason, 64)            /* as in reject; why it is busy */                                  \
     STR(detail, LIMIT_TEXT_BYTES)
 
+/* A delegated export URL, as mplane-gw keeps it in a file. */
+#define GRANT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                       \
+    BIN(digest, 32)               /* SHA-256 of the URL's token */                                 \
+    STR(owner, LIMIT_TEXT_BYTES)  /* the identity that asked for it */                             \
+    STR(poster, LIMIT_TEXT_BYTES) /* the identity that may post to it; "" for any */               \
+    STR(label, LIMIT_LABEL_BYTES) /* of the capability */                                          \
+    STR(token, LIMIT_TEXT_BYTES)  /* of the specification, by which it is interrupted */           \
+    INT(from_us)                                                                                   \
+    INT(until_us)
+
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
 #define MESSAGES(MESSAGE)                                                                          \
     MESSAGE(batch_header, BATCH_HEADER_FIELDS)                                                     \
@@ -306,7 +316,8 @@ enum delivery_outcome {
     MESSAGE(rebuilt, REBUILT_FIELDS)                                                               \
     MESSAGE(deliver, DELIVER_FIELDS)                                                               \
     MESSAGE(delivered, DELIVERED_FIELDS)                                                           \
-    MESSAGE(lost, LOST_FIELDS)
+    MESSAGE(lost, LOST_FIELDS)                                                                     \
+    MESSAGE(grant, GRANT_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"

@@ -1,0 +1,319 @@
+/*
+ * An export URL is a right of who asked for it, passed on: it holds as long as that identity may
+ * use the capability. Whoever posts must still have a certificate, and is accounted for.
+ */
+#include "mplane-gw/delegate.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "mplane-gw/answer.h"
+#include "mplane-gw/exports.h"
+#include "mplane-gw/gateway.h"
+
+/* For so long the same specification is answered with the same URL. */
+#define TOLD_US INT64_C(600000000)
+
+/* A file larger than this is not ours. */
+#define FILE_BYTES ((size_t)512 * 1024 * 1024)
+
+static struct exports *exports;
+static bool unwritten; /* the file does not say what is so */
+
+/* ---- the file ---- */
+
+static int write_all(int fd, struct slice bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t n = write(fd, bytes.at, bytes.len);
+        if (n == -1 && errno != EINTR) {
+            return -1;
+        }
+        if (n > 0) {
+            bytes.at += n;
+            bytes.len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+/* A rename lasts once the folder is synced. */
+static int sync_folder(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path + 1),
+             slash == NULL ? "." : path);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd == -1 ? -1 : fsync(fd);
+    if (fd != -1) {
+        close(fd);
+    }
+    return rc;
+}
+
+static int replace_file(const char *path, struct slice bytes)
+{
+    char fresh[4096];
+    int n = snprintf(fresh, sizeof fresh, "%s.new", path);
+    if (n < 0 || (size_t)n >= sizeof fresh || (unlink(fresh) == -1 && errno != ENOENT)) {
+        return -1;
+    }
+    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd == -1) {
+        return -1;
+    }
+    int rc = write_all(fd, bytes) == 0 && fsync(fd) == 0 ? 0 : -1;
+    close(fd);
+    return rc == 0 && rename(fresh, path) == 0 ? sync_folder(path) : -1;
+}
+
+/* 0, or -1 after an error was logged; then delegate_tick() tries again. */
+static int save(void)
+{
+    static struct log_limit said;
+    struct pack p;
+    pack_init(&p);
+    exports_encode(exports, &p);
+    struct slice bytes = pack_bytes(&p);
+    int rc = pack_ok(&p) ? replace_file(gateway.settings.exports_file, bytes) : -1;
+    unwritten = rc == -1;
+    if (rc == -1 && log_allowed(&said, 1)) {
+        log_errno("exports.write", "file=%s", gateway.settings.exports_file);
+    }
+    pack_release(&p);
+    return rc;
+}
+
+static int read_file(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    int rc = -1;
+    char *bytes = NULL;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size <= FILE_BYTES &&
+        (bytes = malloc((size_t)st.st_size + 1)) != NULL &&
+        read(fd, bytes, (size_t)st.st_size) == st.st_size) {
+        rc = exports_decode(exports, (struct slice){bytes, (size_t)st.st_size});
+        errno = rc == -1 ? EBADMSG : errno;
+    }
+    free(bytes);
+    close(fd);
+    return rc;
+}
+
+int delegate_start(void)
+{
+    const char *path = gateway.settings.exports_file;
+    exports = exports_new();
+    if (exports == NULL) {
+        log_error("exports.start", "error=\"out of memory\"");
+        return -1;
+    }
+    if (path[0] != '\0' && read_file(path) == -1) {
+        log_errno("exports.read",
+                  "file=%s advice=\"move it away: then no delegated export URL holds any more\"",
+                  path);
+        return -1;
+    }
+    return 0;
+}
+
+void delegate_stop(void)
+{
+    exports_free(&exports);
+}
+
+void delegate_tick(void)
+{
+    if ((exports_sweep(exports, daemon_now_us()) || unwritten) &&
+        gateway.settings.exports_file[0] != '\0') {
+        save();
+    }
+    gateway.counters[COUNT_EXPORTS] = exports_count(exports);
+}
+
+/* ---- giving ---- */
+
+static void reply_receipt(const struct desk_request *r, const struct mplane_message *sections,
+                          const struct export *one, struct desk_reply *reply)
+{
+    char url[1024];
+    struct slice label = reply->label.at != NULL ? reply->label : one->grant.label;
+    reply->message = answer_receipt(sections, reply->token, label);
+    if (one->url_token[0] != '\0' &&
+        settings_collect_url(&gateway.settings, one->url_token, url, sizeof url) == 0) {
+        reply->message.export = arena_copy(r->arena, slice_of(url));
+    }
+}
+
+/* Who is to post: the identity in the metadata, any for null, else who asks. */
+static struct slice poster_of(const struct desk_request *r, const struct mplane_message *m)
+{
+    for (uint32_t i = 0; i < m->metadata_count; i++) {
+        if (slice_is(m->metadata[i].name, "export.identity")) {
+            struct slice given = m->metadata[i].value;
+            return given.at == NULL ? slice_of("") : given.len == 0 ? r->identity : given;
+        }
+    }
+    return r->identity;
+}
+
+/* A token nobody can guess, and its digest. */
+static int make_token(char token[EXPORT_TOKEN_DIGITS + 1],
+                      unsigned char digest[EXPORT_DIGEST_BYTES])
+{
+    unsigned char random[EXPORT_TOKEN_DIGITS / 2], made[EVP_MAX_MD_SIZE];
+    size_t size = 0;
+    if (RAND_priv_bytes(random, sizeof random) != 1) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof random; i++) {
+        snprintf(token + 2 * i, 3, "%02x", random[i]);
+    }
+    if (EVP_Q_digest(NULL, "SHA256", NULL, token, EXPORT_TOKEN_DIGITS, made, &size) != 1) {
+        return -1;
+    }
+    memcpy(digest, made, EXPORT_DIGEST_BYTES);
+    return 0;
+}
+
+static const char *why_not(const struct desk_request *r, const struct mplane_message *m,
+                           struct slice reply_token)
+{
+    const struct settings *s = &gateway.settings;
+    return s->exports_file[0] == '\0' ? "no export URLs are given here (mplane-gw.exports_file)"
+           : m->when.repeat           ? "when: expected no repetition"
+           : exports_count(exports) >= (size_t)s->exports_max ? "too many export URLs are given"
+           : exports_count_of(exports, r->identity) >= (size_t)s->exports_max_per_identity
+               ? "you have too many export URLs; interrupt some"
+           : reply_token.len > LIMIT_TEXT_BYTES || r->identity.len > LIMIT_TEXT_BYTES ||
+                   poster_of(r, m).len > LIMIT_TEXT_BYTES
+               ? "token or identity is too long to be kept"
+               : NULL;
+}
+
+/* Gives one and has it kept. NULL after a refusal. */
+static struct export *give(const struct desk_request *r, const struct mplane_message *m,
+                           const struct capability *k, struct desk_reply *reply)
+{
+    unsigned char digest[EXPORT_DIGEST_BYTES];
+    char token[EXPORT_TOKEN_DIGITS + 1];
+    int64_t now_us = daemon_now_us();
+    bool instant;
+    struct grant_message g = {.digest = {(const char *)digest, sizeof digest},
+                              .owner = r->identity,
+                              .poster = poster_of(r, m),
+                              .label = k->label,
+                              .token = reply->token};
+    struct export *one = NULL;
+    if (when_range(&m->when, now_us, &g.from_us, &g.until_us, &instant) == -1 || instant ||
+        g.until_us <= now_us) {
+        desk_refuse(r, reply, "when: expected a range that is not over, as now ... future");
+        return NULL;
+    }
+    if (make_token(token, digest) == 0) {
+        one = exports_add(exports, &g);
+    }
+    if (one != NULL && save() == -1) {
+        exports_remove(exports, one);
+        one = NULL;
+    }
+    if (one == NULL) {
+        desk_refuse(r, reply, "the export URL cannot be kept, ask again later");
+        return NULL;
+    }
+    memcpy(one->url_token, token, sizeof one->url_token);
+    one->told_until_us = now_us + TOLD_US;
+    log_info("export.given", "peer=%s identity=\"%.*s\" capability=%.*s poster=\"%.*s\"", r->peer,
+             (int)g.owner.len, g.owner.at, (int)g.label.len, g.label.at, (int)g.poster.len,
+             g.poster.at);
+    return one;
+}
+
+void delegate_specification(const struct desk_request *r, const struct mplane_message *m,
+                            const struct capability *k, struct desk_reply *reply)
+{
+    struct export *one = exports_of(exports, r->identity, reply->token);
+    if (one != NULL && (one->url_token[0] == '\0' || !slice_equal(one->grant.label, k->label) ||
+                        !slice_equal(one->grant.poster, poster_of(r, m)))) {
+        desk_refuse(r, reply,
+                    "token: it is that of an export URL you were given, and is not told again; "
+                    "interrupt it, or take another token");
+        return;
+    }
+    const char *why = one == NULL ? why_not(r, m, reply->token) : NULL;
+    if (why != NULL) {
+        desk_refuse(r, reply, "%s", why);
+        return;
+    }
+    one = one == NULL ? give(r, m, k, reply) : one;
+    if (one != NULL) {
+        reply_receipt(r, m, one, reply);
+    }
+}
+
+/* ---- redemptions and interrupts ---- */
+
+static const struct capability *capability_of(struct slice label)
+{
+    for (size_t i = 0; i < capabilities_count(gateway.capabilities); i++) {
+        if (slice_equal(capabilities_at(gateway.capabilities, i)->label, label)) {
+            return capabilities_at(gateway.capabilities, i);
+        }
+    }
+    return NULL;
+}
+
+bool delegate_redemption(const struct desk_request *r, const struct mplane_message *m,
+                         struct desk_reply *reply)
+{
+    struct export *one = exports_of(exports, r->identity, reply->token);
+    const struct capability *k = one == NULL ? NULL : capability_of(one->grant.label);
+    if (one == NULL) {
+        return false;
+    }
+    reply->capability = k;
+    /* The record type may be gone from the schemas; revoking must be possible all the same. */
+    const struct mplane_message *sections = m->has_when || k == NULL ? m : &k->message;
+    reply->message = answer_receipt(
+        sections, reply->token,
+        reply->label.at != NULL ? reply->label : arena_copy(r->arena, one->grant.label));
+    if (m->kind != MPLANE_INTERRUPT) {
+        reply_receipt(r, sections, one, reply);
+        return true;
+    }
+    log_info("export.revoked", "peer=%s identity=\"%.*s\" capability=%.*s", r->peer,
+             (int)r->identity.len, r->identity.at, (int)one->grant.label.len, one->grant.label.at);
+    exports_remove(exports, one);
+    if (save() == -1) {
+        desk_refuse(r, reply,
+                    "revoked, but not for good: the file cannot be written; it is tried "
+                    "again until it can");
+    }
+    return true;
+}
+
+/* ---- posting ---- */
+
+struct slice delegate_label(struct slice url_token, struct slice identity)
+{
+    const struct export *one = exports_find(exports, url_token, daemon_now_us());
+    if (one == NULL || (one->grant.poster.len > 0 && !slice_equal(one->grant.poster, identity)) ||
+        !access_allows(gateway.access, one->grant.owner, one->grant.label)) {
+        return (struct slice){NULL, 0};
+    }
+    return one->grant.label;
+}
