@@ -86,3 +86,19 @@ def test_commands_in_the_operations_page_exist():
     for name in documents():
         for command in re.findall(r"^(?:sudo )?(?:deploy/)?ezrepo (?:--state \S+ )?([a-z]+)", read(name), re.M):
             assert command in known, f"{name}: ezrepo {command}"
+
+
+def test_conformance_names_tests_that_exist():
+    """Each row of a table in docs/conformance.md names at least one test, and every test it names is there."""
+    named = 0
+    for line in read("docs", "conformance.md").splitlines():
+        tests = re.findall(r"`(test_\w+\.(?:py|c))::(test_\w+)`", line)
+        if line.startswith("| ") and not re.match(r"\| *\|? *(programs|rule|the specification)\b", line):
+            assert tests, f"no test in: {line}"
+        for file, test in tests:
+            folders = ["e2e"] if file.endswith(".py") else ["golden", "unit"]
+            texts = [read("tests", f, file) for f in folders if os.path.exists(os.path.join(ROOT, "tests", f, file))]
+            pattern = rf"^(def|static void) {test}\("
+            assert any(re.search(pattern, text, re.M) for text in texts), f"{file} has no {test}"
+            named += 1
+    assert named > 100

@@ -12,7 +12,8 @@
 static struct jobs *table(size_t jobs, size_t per_identity, size_t bytes)
 {
     struct jobs *j = jobs_new();
-    struct jobs_limits limits = {jobs, per_identity, bytes, 100};
+    struct jobs_limits limits = {
+        .jobs = jobs, .per_identity = per_identity, .bytes = bytes, .keep_us = 100};
     assert_non_null(j);
     jobs_set_limits(j, &limits);
     return j;
@@ -217,6 +218,149 @@ static void test_held_ones_outlive_the_table(void **state)
     job_release(job);
 }
 
+/* A job that is repeated every second. */
+static struct job *add_repeated(struct jobs *j, const char *identity, const char *token,
+                                const char **why)
+{
+    struct when w;
+    char error[200];
+    struct job *job = calloc(1, sizeof *job);
+    assert_int_equal(when_parse(slice_of("repeat now ... future / 1s"), &w, error, sizeof error),
+                     0);
+    job->arena = arena_new(1 << 16);
+    job->repeat = repeat_new(&w, 0, 0, error, sizeof error);
+    job->identity = slice_of(identity);
+    job->token = slice_of(token);
+    job->deadline_us = INT64_MAX;
+    if (jobs_add(j, job, why) == -1) {
+        job_free(job);
+        return NULL;
+    }
+    return job;
+}
+
+static struct jobs *repeats_table(size_t bytes)
+{
+    struct jobs *j = jobs_new();
+    struct jobs_limits limits = {.jobs = 100,
+                                 .per_identity = 100,
+                                 .bytes = bytes,
+                                 .keep_us = 100,
+                                 .repeats = 3,
+                                 .repeats_per_identity = 2,
+                                 .runs = 5,
+                                 .run_bytes = 10000};
+    assert_non_null(j);
+    jobs_set_limits(j, &limits);
+    return j;
+}
+
+static void keep_run(struct jobs *j, struct job *job, size_t size)
+{
+    const struct when w = {.start = WHEN_AT};
+    jobs_keep_run(j, job, &w, calloc(1, size + 1), size, NULL);
+}
+
+static void test_runs_are_bounded(void **state)
+{
+    (void)state;
+    const char *why = NULL;
+    struct jobs *j = repeats_table(60000);
+    struct job *job = add_repeated(j, "ann", "1", &why);
+    size_t alone = jobs_bytes(j);
+    for (int i = 0; i < 7; i++) {
+        keep_run(j, job, 1000);
+    }
+    assert_int_equal(job->repeat->count, 5);
+    assert_int_equal(jobs_bytes(j), alone + 5000);
+    keep_run(j, job, 8000); /* the older ones but two have to go */
+    assert_int_equal(job->repeat->count, 3);
+    assert_int_equal(job->repeat->bytes, 10000);
+    keep_run(j, job, 10001); /* never fits */
+    assert_int_equal(jobs_bytes(j), alone);
+    assert_non_null(strstr(job->repeat->runs->failure, "larger than what is kept"));
+    jobs_keep_run(j, job, &job->repeat->runs->when, NULL, 0, "failed");
+    assert_int_equal(job->repeat->count, 2);
+    jobs_free(&j);
+}
+
+/* All together have half of the memory: questions find room beside them. */
+static void test_runs_leave_room_for_questions(void **state)
+{
+    (void)state;
+    const char *why = NULL;
+    struct jobs *j = repeats_table(30000);
+    struct job *first = add_repeated(j, "ann", "1", &why),
+               *second = add_repeated(j, "bob", "1", &why);
+    keep_run(j, first, 9000);
+    keep_run(j, second, 5000);
+    keep_run(j, second, 5500);
+    assert_int_equal(first->repeat->bytes, 9000);
+    assert_int_equal(second->repeat->bytes, 5500);
+    keep_run(j, second, 7000);
+    assert_int_equal(second->repeat->bytes, 0);
+    assert_non_null(strstr(second->repeat->runs->failure, "memory"));
+    assert_non_null(add(j, "cleo", "1"));
+    jobs_remove(j, first);
+    keep_run(j, second, 7000);
+    assert_int_equal(second->repeat->bytes, 7000);
+    jobs_free(&j);
+}
+
+static void test_repeated_ones_are_bounded(void **state)
+{
+    (void)state;
+    const char *why = NULL;
+    struct jobs *j = repeats_table(1 << 20);
+    struct job *job = add_repeated(j, "ann", "1", &why);
+    assert_non_null(add_repeated(j, "ann", "2", &why));
+    assert_null(add_repeated(j, "ann", "3", &why));
+    assert_non_null(strstr(why, "of yours"));
+    assert_non_null(add_repeated(j, "bob", "1", &why));
+    assert_null(add_repeated(j, "cleo", "1", &why));
+    jobs_end(j, job, 0);
+    assert_non_null(add_repeated(j, "cleo", "1", &why));
+    /* What has ended is forgotten as every answer, what goes on is not. */
+    jobs_sweep(j, 1000, NULL);
+    assert_null(find(j, "ann", "1"));
+    assert_int_equal(jobs_count(j), 3);
+    jobs_free(&j);
+}
+
+/* A run is known by its id only, and whoever waits for it may remove it. */
+static void on_run(struct waiter *w, struct job *run)
+{
+    struct jobs *j = *(struct jobs **)(w + 1);
+    jobs_remove(j, run);
+}
+
+static void test_runs_have_no_token(void **state)
+{
+    (void)state;
+    const char *why = NULL;
+    struct jobs *j = table(10, 10, 1 << 20);
+    struct {
+        struct waiter waiter;
+        struct jobs *jobs;
+    } owner = {{on_run, NULL, NULL, NULL}, j};
+    for (int i = 0; i < 2; i++) {
+        struct job *run = calloc(1, sizeof *run);
+        run->is_run = true;
+        run->identity = slice_of("ann");
+        assert_int_equal(jobs_add(j, run, &why), 0);
+        assert_null(find(j, "ann", ""));
+        job_wait(run, &owner.waiter);
+        if (i == 0) {
+            jobs_answer(j, run, slice_of("x"), 0);
+        } else {
+            jobs_fail(j, run, "why", 0);
+        }
+    }
+    assert_int_equal(jobs_count(j), 0);
+    assert_int_equal(jobs_bytes(j), 0);
+    jobs_free(&j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +372,10 @@ int main(void)
         cmocka_unit_test(test_waiters_are_told_once),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_held_ones_outlive_the_table),
+        cmocka_unit_test(test_runs_are_bounded),
+        cmocka_unit_test(test_runs_leave_room_for_questions),
+        cmocka_unit_test(test_repeated_ones_are_bounded),
+        cmocka_unit_test(test_runs_have_no_token),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
