@@ -86,7 +86,7 @@ static int load_collects(char *error, size_t error_size)
     snprintf(file, sizeof file, "%s/record-types.json", daemon_common()->schemas_dir);
     struct record_types *types = record_types_read(file);
     int rc = -1;
-    snprintf(error, error_size, "%s: cannot be read", file);
+    snprintf(error, error_size, "%.400s: cannot be read", file);
     if (types != NULL && settings_collect_url(&gateway.settings, "", url, sizeof url) == 0) {
         rc = capabilities_collect(gateway.capabilities, types, url, gateway.registry, error,
                                   error_size);
