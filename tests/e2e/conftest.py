@@ -96,13 +96,20 @@ def time_text(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1e6):06}"
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and was not waited for yet does not."""
+def start_of(pid: int) -> Optional[str]:
+    """When a process was started: numbers are given again, on a busy machine within minutes. None when it does not run;
+    one that has ended and was not waited for yet does not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+            fields = file.read().rpartition(")")[2].split()
+            return None if fields[0] in ("Z", "X") else fields[19]
     except (OSError, IndexError):
-        return False
+        return None
+
+
+def all_ended(starts: Dict[int, Optional[str]]) -> bool:
+    """Whether none of these processes, with their starts, runs any more."""
+    return all(start is None or start_of(pid) != start for pid, start in starts.items())
 
 
 class EzrepoSet:

@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from conftest import EZREPO, ROOT, is_alive, ping, time_text
+from conftest import EZREPO, ROOT, all_ended, ping, start_of, time_text
 from postgres import Cluster
 
 COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "pki", "pki issue",
@@ -171,11 +171,12 @@ def test_life_of_a_set(ezrepo_set):
     assert one.cmd("restart", "nonsense", check=False).returncode == 2
     assert "daemon" in one.cmd("logs", "stored", "-n", "50").stdout or one.logs()["stored.log"]
 
+    starts = {pid: start_of(pid) for pid in final.values()}
+    assert None not in starts.values()
     one.down()
     done = one.cmd("status", check=False)
     assert done.returncode == 1 and " running " not in done.stdout
-    for pid in final.values():
-        assert not is_alive(pid)
+    assert all_ended(starts)
     assert "not running" in one.cmd("down").stdout
     one.up()
     assert one.status()["ok"]
@@ -197,10 +198,11 @@ def test_scale_leaves_the_others_alone(ezrepo_set):
     three = {p["name"]: p["pid"] for p in one.status()["processes"]}
     assert set(three) - set(before) == {"classifyd-1", "classifyd-2"}
     assert all(three[name] == pid for name, pid in before.items())
+    starts = {three["classifyd-2"]: start_of(three["classifyd-2"])}
     one.cmd("scale", "classifyd", "1")
     final = {p["name"]: p["pid"] for p in one.status()["processes"]}
     assert final == before
-    assert not is_alive(three['classifyd-2'])
+    assert None not in starts.values() and all_ended(starts)
     assert one.cmd("scale", "classifyd", "0", check=False).returncode == 2
     assert one.cmd("scale", "stored", "2", check=False).returncode == 2
 
@@ -215,14 +217,15 @@ def test_killed_supervisord(ezrepo_set):
     """What it leaves running is found and stopped before a new one starts the same again."""
     one = ezrepo_set
     before = one.status()
+    starts = {p["pid"]: start_of(p["pid"]) for p in before["processes"]}
+    assert None not in starts.values()
     os.kill(before["supervisor_pid"], signal.SIGKILL)
     time.sleep(0.2)
     done = one.cmd("up")
     assert "left from before" in done.stdout
     after = one.status()
     assert after["ok"]
-    for process in before["processes"]:
-        assert not is_alive(process['pid'])
+    assert all_ended(starts)
 
 
 # Stands for ingestd; what stands for a classifyd is its child, and ends with it.

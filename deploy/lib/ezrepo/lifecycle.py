@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
 from . import cluster, status, supervisor
 from .errors import Failure, Usage
@@ -51,13 +51,15 @@ def check_config(state: State) -> None:
         raise Failure("\n".join(faults))
 
 
-def _alive(pid: int) -> bool:
-    """Whether it runs; one that ended and that nobody has waited for does not."""
+def _started(pid: int) -> Optional[str]:
+    """When it was started, by which it is known from another one that gets its number later; None when it does not
+    run. One that ended and that nobody has waited for does not."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] not in ("Z", "X")
+            fields = file.read().rpartition(")")[2].split()
+            return None if fields[0] in ("Z", "X") else fields[19]
     except (OSError, IndexError):
-        return False
+        return None
 
 
 def _runs_for(state: State, pid: int) -> bool:
@@ -88,14 +90,15 @@ def stop_orphans(state: State) -> None:
             orphans.append((name, pid))
     for name, pid in orphans:
         say(f"{name} (process {pid}) is left from before; stopping it")
+        started = _started(pid)
         try:
             os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
         except ProcessLookupError:
             continue  # it ended by itself, perhaps since another one did
         end = time.monotonic() + supervisor.STOP_SECONDS
-        while _alive(pid) and time.monotonic() < end:
+        while started is not None and _started(pid) == started and time.monotonic() < end:
             time.sleep(0.05)
-        if _alive(pid):
+        if started is not None and _started(pid) == started:
             raise Failure(f"{name} (process {pid}), left from before, does not stop")
 
 
@@ -172,6 +175,7 @@ def down(state: State) -> None:
         say("not running")
         return
     pid = running.pid()
+    started = _started(pid)
     known = running.processes()
     clean = True
     for name in [n for n in stop_order(state) if n in known] + [n for n in known if n not in
@@ -181,7 +185,7 @@ def down(state: State) -> None:
             clean = _say_how_it_ended(name, info) and clean
     running.call("shutdown")
     end = time.monotonic() + supervisor.START_SECONDS
-    while _alive(pid):
+    while started is not None and _started(pid) == started:
         if time.monotonic() > end:
             raise Failure(f"supervisord (process {pid}) does not end")
         time.sleep(0.05)
