@@ -94,6 +94,11 @@ struct job *jobs_by_id(struct jobs *j, uint64_t id)
     return job;
 }
 
+struct job *jobs_next(const struct jobs *j, const struct job *job)
+{
+    return job == NULL ? j->by_id : job->by_id.next;
+}
+
 /* identity, NUL, token: an identity holds no NUL. */
 static char *make_key(struct slice identity, struct slice token, size_t *size)
 {

@@ -79,6 +79,9 @@ struct job *jobs_by_id(struct jobs *j, uint64_t id);
 /* This identity's job of this token, or NULL. */
 struct job *jobs_by_token(struct jobs *j, struct slice identity, struct slice token);
 
+/* All of them, one after the other: the first after NULL, NULL after the last. */
+struct job *jobs_next(const struct jobs *j, const struct job *job);
+
 /* While held, a job's memory stays, even if it is no longer known. */
 void job_hold(struct job *job);
 void job_release(struct job *job);

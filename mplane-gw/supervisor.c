@@ -123,6 +123,7 @@ static void note_identity(struct supervisor *v, const char *identity)
         free(v->identity);
         v->identity = copy;
         v->changed = true; /* it may use others */
+        errands_adopt(&v->errands, v->identity);
     }
 }
 

@@ -72,9 +72,13 @@ static struct errand *errand_new(struct errands *e, const char *identity)
 
 /* ---- answers ---- */
 
+/* A withdrawal is told where capabilities are registered; here it would be refused. */
 static void post(struct errand *d)
 {
     struct mplane_message *m = &d->reply.message;
+    if (m->kind == MPLANE_WITHDRAWAL) {
+        *m = mplane_exception(d->reply.token, slice_of("the capability has been withdrawn"));
+    }
     struct slice text = mplane_message_write(d->arena, m, gateway.registry);
     if (text.at == NULL) {
         *m = mplane_exception(d->reply.token,
@@ -135,6 +139,15 @@ static int keep(struct errand *d)
     return 0;
 }
 
+static void enlist(struct errand *d)
+{
+    DL_APPEND2(d->owner->first, d, previous, next);
+    d->owner->count++;
+    d->listed = true;
+    d->waiter.answered = on_answered;
+    job_wait(d->reply.job, &d->waiter);
+}
+
 static void wait_for_job(struct errand *d)
 {
     struct errands *e = d->owner;
@@ -146,11 +159,7 @@ static void wait_for_job(struct errand *d)
         refuse(d, "", "too many questions of yours are under way");
         return;
     }
-    DL_APPEND2(e->first, d, previous, next);
-    e->count++;
-    d->listed = true;
-    d->waiter.answered = on_answered;
-    job_wait(d->reply.job, &d->waiter);
+    enlist(d);
     if (d->reply.wait) {
         evtimer_add(d->timer, &t);
     } else {
@@ -344,6 +353,30 @@ int errands_take(struct errands *e, const char *identity, struct slice body,
     }
     arena_free(&a);
     return result;
+}
+
+void errands_adopt(struct errands *e, const char *identity)
+{
+    struct job *job = NULL;
+    while ((job = jobs_next(ask_jobs(), job)) != NULL) {
+        if (job->repeat == NULL || job->state != JOB_RUNNING || e->count >= ERRANDS_MAX ||
+            !slice_is(job->identity, identity) || find(e, job->token) != NULL) {
+            continue;
+        }
+        struct errand *d = errand_new(e, identity);
+        if (d == NULL) {
+            return;
+        }
+        struct slice none = {NULL, 0};
+        supervisor_result_url(e->settings, none, d->url);
+        d->reply.door = mplane_kind_name(MPLANE_SPECIFICATION);
+        d->reply.capability = job->capability;
+        d->reply.job = job;
+        d->reply.token = job->token;
+        d->reply.label = job->label;
+        job_hold(job);
+        enlist(d);
+    }
 }
 
 void errands_give_up(struct errands *e, const char *why)

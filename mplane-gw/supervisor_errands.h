@@ -38,6 +38,12 @@ struct errands_news {
 int errands_take(struct errands *e, const char *identity, struct slice body,
                  struct errands_news *news);
 
+/*
+ * Waits for the repeated questions of this identity that nobody waits for, taken up after a
+ * restart: their answer at the end is to be posted.
+ */
+void errands_adopt(struct errands *e, const char *identity);
+
 /* What is still waited for is answered with an exception of this (constant) text. */
 void errands_give_up(struct errands *e, const char *why);
 

@@ -193,6 +193,31 @@ def test_interrupt(lab):
     assert len(one.answers(token)) == 2
 
 
+def test_repeated_question_is_a_receipt_and_an_envelope_at_its_end(lab):
+    one = lab.joined()
+    token = lab.ask(one, "p1", when="repeat now + 3s / 1s { now + 1s }")
+    lab.wait(lambda: len(one.answers(token)) == 2)
+    receipt, envelope = one.answers(token)
+    assert receipt["receipt"] == "query" and envelope["envelope"] == "message"
+    assert envelope["label"] == "QueryByCriteria-p1"
+    # A real supervisor takes it only when it is over, by its scope.
+    start, end = envelope["when"].split(" / ")[0].split(" ... ")
+    assert start < end <= time.strftime("%Y-%m-%d %H:%M:%S.999999", time.gmtime())
+    assert len(envelope["contents"]) >= 2
+    for result in envelope["contents"]:
+        assert result["label"] == "QueryByCriteria-p1" and result["resultvalues"][0][0] == "overall"
+
+
+def test_interrupted_repeated_question_says_what_there_is(lab):
+    one = lab.joined()
+    token = lab.ask(one, "p2", when="repeat now ... future / 1s { now + 1s }")
+    receipt = lab.answer(one, token, "receipt")
+    lab.wait(lambda: lab.gateway.queryd.of(QUERY))
+    one.ask({"interrupt": "query", **{k: v for k, v in receipt.items() if k != "receipt"}})
+    lab.wait(lambda: len(one.answers(token)) == 2)
+    assert one.answers(token)[1]["contents"][0]["result"] == "query"
+
+
 def test_redemption_is_answered_again(lab):
     one = lab.joined()
     token = lab.ask(one, "r1")
@@ -489,8 +514,14 @@ def test_capabilities_taken_away_and_given_back(lab):
     rules["Query[BH]*"] = rules.pop("Query*")
     rules["QueryByCriteria"] = rules["QueryHistogram"] = rules.pop("Query[BH]*")
     lab.gateway.write_config()
-    lab.gateway.reload()
+    with one.lock:
+        # Who asks meanwhile is told so by an exception: a withdrawal is nothing for the result path.
+        lab.gateway.reload()
+        one.ask(specification(lab.gateway, "QueryEvents-1", token="gone", columns=["time", *DIMENSIONS, "grade.name",
+                              "grade.from", "grade.to", "event.retracted", "list.cursor"],
+                              parameters={"list.limit": "1", "list.after": "*"}))
     lab.wait(lambda: one.labels() == ["GetGrading", "QueryByCriteria", "QueryHistogram", "ezrepo"])
+    assert "withdrawn" in lab.answer(one, "gone", "exception")["message"]
     rules["Query*"] = rules["QueryByCriteria"]
     lab.gateway.write_config()
     lab.gateway.reload()
@@ -543,6 +574,28 @@ def test_killed_and_started_at_once(lab):
     lab.wait(lambda: len(one.registrations) == 2, 60)
     assert one.labels() == READ
     lab.check(one)
+
+
+def test_repeated_question_outlives_a_kill(lab):
+    lab.gateway.options["repeats_file"] = f"{lab.gateway.folder}/repeats"
+    lab.gateway.write_config()
+    lab.gateway.process.kill()
+    lab.gateway.process.wait()
+    lab.restart_gateway()
+    one = lab.joined()
+    token = lab.ask(one, "k1", when="repeat now ... future / 1s { now + 1s }")
+    receipt = lab.answer(one, token, "receipt")
+    lab.wait(lambda: os.path.exists(f"{lab.gateway.folder}/repeats") and
+             '"k1"' in open(f"{lab.gateway.folder}/repeats", encoding="utf-8").read())
+    lab.gateway.process.kill()
+    lab.gateway.process.wait()
+    lab.restart_gateway()
+    polls = len(one.polls)
+    lab.wait(lambda: len(one.polls) > polls)
+    asked = len(lab.gateway.queryd.of(QUERY))
+    lab.wait(lambda: len(lab.gateway.queryd.of(QUERY)) > asked + 1)
+    one.ask({"interrupt": "query", **{k: v for k, v in receipt.items() if k != "receipt"}}, "org.example.component")
+    lab.wait(lambda: one.answers(token, "envelope"), 60)
 
 
 def test_stopped_and_started_again(lab):
