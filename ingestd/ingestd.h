@@ -18,6 +18,8 @@ struct settings {
     int64_t rejects_per_second, reject_head_bytes;
     int64_t max_depth, max_values, max_string_bytes, max_rows;
     int64_t body_bytes, body_values, body_rows;
+    const char *drop_dir;
+    int64_t drop_settle_s;
 };
 extern struct settings settings;
 
@@ -39,6 +41,10 @@ extern struct settings settings;
     COUNTER(DELIVERIES_BUSY, "deliveries.busy")                                                    \
     COUNTER(DELIVERIES_MALFORMED, "deliveries.malformed")                                          \
     COUNTER(DELIVERIES_WAITING, "deliveries.waiting")                                              \
+    COUNTER(DROP_DONE, "drop.done")                                                                \
+    COUNTER(DROP_FAILED, "drop.failed")                                                            \
+    COUNTER(DROP_RECORDS, "drop.records")                                                          \
+    COUNTER(DROP_REFUSED, "drop.refused")                                                          \
     COUNTER(REJECTS_KEPT, "rejects.kept")                                                          \
     COUNTER(REJECTS_NOT_KEPT, "rejects.not_kept")                                                  \
     COUNTER(BATCHES_CLOSED, "batches.closed")                                                      \

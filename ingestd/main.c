@@ -58,6 +58,10 @@ static const struct config_option options[] = {
             "bytes of a body that is delivered over HTTPS, or of a result in a file"),
     INTEGER(body_values, "262144", 16, 1000000, true, "JSON values in such a body"),
     INTEGER(body_rows, "16384", 1, 1000000, true, "result rows in such a body"),
+    {"drop_dir", CONFIG_STRING, AT(drop_dir), "\"\"", 0, 0, false,
+     "folder whose files of results are taken in and moved to done/ or failed/ in it; \"\" none"},
+    INTEGER(drop_settle_s, "2", 0, 86400, false,
+            "a file there is complete when it was not changed for so long, seconds"),
     CONFIG_END};
 
 #define COUNTER_NAME(constant, name)  name,

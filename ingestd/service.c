@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "ingestd/batches.h"
 #include "ingestd/delivery.h"
+#include "ingestd/drop.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/intake.h"
 #include "ingestd/keeper.h"
@@ -54,6 +55,7 @@ static struct {
     struct intake *intake;
     struct push *push;
     struct delivery *delivery;
+    struct drop *drop;     /* NULL: no folder is looked into */
     bool reading;          /* the sockets are in the loop */
     bool small_buffers;    /* of a socket: no spacing */
     int64_t read_us;       /* when they were last read */
@@ -399,6 +401,7 @@ void service_drain(void)
     self.kept = keeper_now(self.keeper) != KEEPER_NONE;
     self.drained_by_us = daemon_clock_us() + (self.kept ? KEPT_READ_US : settings.drain_ms * 1000);
     stop_reading("draining");
+    drop_stop(self.drop);
     zloop_reader_end(self.loop, delivery_socket(self.delivery));
     if (!self.kept) {
         udp_refuse_new(self.udp);
@@ -679,6 +682,10 @@ int service_start(zloop_t *loop)
         log_error("ingestd.loop", "error=\"out of memory\"");
         return -1;
     }
+    if (settings.drop_dir[0] != '\0' &&
+        (self.drop = drop_start(settings.drop_dir, settings.drop_settle_s)) == NULL) {
+        return -1;
+    }
     start_reading();
     return 0;
 }
@@ -696,6 +703,20 @@ static void tell_sockets(void)
     static const char *const who[] = {
         [KEEPER_NONE] = "nobody else", [KEEPER_SYSTEMD] = "systemd", [KEEPER_SOCKETD] = "socketd"};
     daemon_note("sockets_kept_by", "%s", who[keeper_now(self.keeper)]);
+}
+
+static void tell_drop(void)
+{
+    if (self.drop == NULL) {
+        return;
+    }
+    struct drop_counts dropped = drop_counts(self.drop);
+    counters[COUNT_DROP_DONE] = dropped.done;
+    counters[COUNT_DROP_FAILED] = dropped.failed;
+    counters[COUNT_DROP_RECORDS] = dropped.records;
+    counters[COUNT_DROP_REFUSED] = dropped.refused;
+    daemon_note("drop", "%s: %s", settings.drop_dir,
+                dropped.looking ? "looked into" : "cannot be looked into");
 }
 
 static void tell_spool(const struct outbox_state *held)
@@ -758,11 +779,13 @@ void service_tick(void)
     counters[COUNT_MEMORY_BYTES] = held.memory_bytes;
     counters[COUNT_LAG_MS] = lag_us > 0 ? (uint64_t)lag_us / 1000 : 0;
     tell_sockets();
+    tell_drop();
     tell_spool(&held);
 }
 
 void service_stop(void)
 {
+    drop_free(&self.drop);
     push_free(&self.push);
     delivery_free(&self.delivery);
     intake_free(&self.intake);

@@ -1,0 +1,205 @@
+/* Sending and waiting, in order of sending; every result that is sent is answered. */
+#include "ingestd/drop_queue.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/bus.h"
+#include "common/daemon.h"
+#include "common/log.h"
+
+#define FLIGHTS_MAX 64
+#define BYTES_MAX   ((size_t)4 * 1024 * 1024)
+#define HIGH_WATER  (2 * FLIGHTS_MAX)
+#define WAIT_MS     200      /* then it looks whether to stop */
+#define BUSY_MS     500      /* before what was not taken is sent again */
+#define LOST_US     30000000 /* without an answer for so long it is sent again */
+
+struct flight {
+    struct flight *next, *previous; /* utlist */
+    uint64_t id, line;
+    int64_t sent_us;
+    size_t size;
+    char body[];
+};
+
+struct drop_queue {
+    bool (*stopping)(void *context);
+    void *context;
+    zsock_t *socket;
+    struct pack head;
+    struct flight *flights;
+    size_t count, bytes;
+    uint64_t last_id;
+    const char *owner, *name;
+    struct drop_tally tally;
+};
+
+struct drop_queue *drop_queue_new(bool (*stopping)(void *context), void *context)
+{
+    struct drop_queue *q = calloc(1, sizeof *q);
+    if (q == NULL) {
+        log_error("drop.memory", "error=\"out of memory\"");
+        return NULL;
+    }
+    q->stopping = stopping;
+    q->context = context;
+    pack_init(&q->head);
+    q->socket = bus_connect(ZMQ_DEALER, ENDPOINT_DELIVER, HIGH_WATER);
+    if (q->socket == NULL) {
+        drop_queue_free(&q);
+    }
+    return q;
+}
+
+static void forget(struct drop_queue *q, struct flight *f)
+{
+    DL_DELETE2(q->flights, f, previous, next);
+    q->count--;
+    q->bytes -= f->size;
+    free(f);
+}
+
+void drop_queue_free(struct drop_queue **q)
+{
+    if (*q == NULL) {
+        return;
+    }
+    while ((*q)->flights != NULL) {
+        forget(*q, (*q)->flights);
+    }
+    zsock_destroy(&(*q)->socket);
+    pack_release(&(*q)->head);
+    free(*q);
+    *q = NULL;
+}
+
+void drop_queue_begin(struct drop_queue *q, const char *owner, const char *name)
+{
+    q->owner = owner;
+    q->name = name;
+    q->tally = (struct drop_tally){0};
+}
+
+void drop_queue_refuse(struct drop_queue *q, uint64_t line, const char *why)
+{
+    size_t used = strlen(q->tally.reasons), room = sizeof q->tally.reasons - used;
+    q->tally.refused++;
+    int n = snprintf(q->tally.reasons + used, room, "line %" PRIu64 ": %s\n", line, why);
+    if (n < 0 || (size_t)n >= room) {
+        q->tally.reasons[used] = '\0'; /* as many as fit */
+    }
+}
+
+/* 0; 1 when there is no room in the socket. */
+static int send_flight(struct drop_queue *q, struct flight *f)
+{
+    static struct slice everything = {"*", 1};
+    char place[512];
+    snprintf(place, sizeof place, "%s:%" PRIu64, q->name, f->line);
+    struct deliver_message m = {.id = f->id,
+                                .door = DOOR_FILE,
+                                .sender = slice_of(q->owner),
+                                .place = slice_of(place),
+                                .received_us = daemon_now_us(),
+                                .allowed = &everything,
+                                .allowed_count = 1};
+    pack_reset(&q->head);
+    deliver_encode(&q->head, &m);
+    const struct slice frames[] = {pack_bytes(&q->head), {f->body, f->size}};
+    f->sent_us = daemon_clock_us();
+    return pack_ok(&q->head) && bus_send(q->socket, frames, 2) == 0 ? 0 : 1;
+}
+
+static void take_answer(struct drop_queue *q, const struct delivered_message *m)
+{
+    char why[LIMIT_TEXT_BYTES + 80];
+    struct flight *f;
+    DL_FOREACH2(q->flights, f, next)
+    {
+        if (f->id == m->id) {
+            break;
+        }
+    }
+    if (f == NULL) {
+        return; /* answered before: it was sent twice */
+    }
+    if (m->outcome == DELIVERY_BUSY) {
+        f->sent_us = daemon_clock_us() - LOST_US + BUSY_MS * 1000;
+        return;
+    }
+    q->tally.kept += m->outcome == DELIVERY_KEPT;
+    q->tally.records += m->records;
+    if (m->rejected > 0) {
+        snprintf(why, sizeof why, "%.*s: %.*s", (int)m->reason.len, m->reason.at,
+                 (int)m->detail.len, m->detail.at);
+        drop_queue_refuse(q, f->line, why);
+        q->tally.refused += m->rejected - 1;
+    }
+    forget(q, f);
+}
+
+/* Waits for answers, a short while at most; sends again what is due. -1: stopping. */
+static int wait_for_answers(struct drop_queue *q)
+{
+    zmq_pollitem_t item = {.socket = zsock_resolve(q->socket), .events = ZMQ_POLLIN};
+    struct bus_message m;
+    struct flight *f;
+    if (zmq_poll(&item, 1, WAIT_MS) == -1 && errno != EINTR) {
+        return -1; /* ZeroMQ is being ended */
+    }
+    while (bus_receive(q->socket, &m) == 0) {
+        struct delivered_message answer;
+        if (m.count == 1 && delivered_decode_all(m.frames[0], NULL, &answer) == 0) {
+            take_answer(q, &answer);
+        }
+        bus_release(&m);
+    }
+    DL_FOREACH2(q->flights, f, next)
+    {
+        if (daemon_clock_us() - f->sent_us >= LOST_US) {
+            send_flight(q, f);
+        }
+    }
+    return q->stopping(q->context) ? -1 : 0;
+}
+
+int drop_queue_add(struct drop_queue *q, struct slice body, uint64_t line)
+{
+    while (q->count > 0 && (q->count >= FLIGHTS_MAX || q->bytes + body.len > BYTES_MAX)) {
+        if (wait_for_answers(q) == -1) {
+            return -1;
+        }
+    }
+    struct flight *f = malloc(sizeof *f + body.len);
+    while (f == NULL) { /* memory may come back */
+        if (wait_for_answers(q) == -1) {
+            return -1;
+        }
+        f = malloc(sizeof *f + body.len);
+    }
+    *f = (struct flight){.id = ++q->last_id, .line = line, .size = body.len};
+    memcpy(f->body, body.at, body.len);
+    DL_APPEND2(q->flights, f, previous, next);
+    q->count++;
+    q->bytes += f->size;
+    while (send_flight(q, f) != 0) {
+        if (wait_for_answers(q) == -1) {
+            return -1;
+        }
+    }
+    return q->stopping(q->context) ? -1 : 0;
+}
+
+int drop_queue_end(struct drop_queue *q, struct drop_tally *tally)
+{
+    while (q->count > 0) {
+        if (wait_for_answers(q) == -1) {
+            return -1;
+        }
+    }
+    *tally = q->tally;
+    return 0;
+}

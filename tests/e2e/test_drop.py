@@ -1,0 +1,224 @@
+"""Files of results in a folder: ingestd takes each in exactly once. Stand-ins are those of test_ingestd.py."""
+
+import gzip
+import json
+import os
+import pwd
+import socket
+import time
+
+import pytest
+
+from test_ingestd import result, start, wait_for  # noqa: F401 (a fixture)
+
+OWNER = pwd.getpwuid(os.geteuid()).pw_name
+
+
+@pytest.fixture
+def drop(start, tmp_path):  # noqa: F811
+    """Starts an ingestd that looks into tmp_path/drop."""
+    folder = tmp_path / "drop"
+    folder.mkdir()
+
+    def starter(**options):
+        ingestd = start(**{"drop_dir": str(folder), "drop_settle_s": 0, **options})
+        ingestd.drop = folder
+        return ingestd
+    return starter
+
+
+def lines(values):
+    return "".join(json.dumps(result(value=str(v))) + "\n" for v in values).encode()
+
+
+def put(ingestd, name, data):
+    """As rsync does: under a name that begins with a dot, then renamed."""
+    path = ingestd.drop / f".{name}.AbCdEf"
+    path.write_bytes(data if isinstance(data, bytes) else json.dumps(data).encode())
+    os.rename(path, ingestd.drop / name)
+
+
+def moved(ingestd, *names):
+    wait_for(lambda: all((ingestd.drop / name).exists() for name in names))
+
+
+def values(ingestd, count):
+    """The values of as many records; batches of rejects are passed over."""
+    found = []
+    while len(found) < count:
+        batch = ingestd.batch()
+        ingestd.acknowledge(batch.sequence)
+        found += [r["values"][0] for r in batch.records] if batch.kind == 0 else []
+    return found
+
+
+ENVELOPE = {"envelope": "message", "version": 1, "contents": [result(value="1"), result(value="2")]}
+FORMS = {"a.jsonl": lines("12"), "b.json": json.dumps([result(value="1"), result(value="2")]).encode(),
+         "c.json": json.dumps(ENVELOPE, indent=2).encode(), "d.jsonl.gz": gzip.compress(lines("12")),
+         "e.json.gz": gzip.compress(lines("1")) + gzip.compress(lines("2")), "f.json": lines("12"),
+         "g.jsonl": lines("12").rstrip() + b"\r\n\n", "ünd so\nweiter\xff.json".encode("latin-1"): lines("12")}
+
+
+@pytest.mark.parametrize("name", FORMS, ids=range(len(FORMS)))
+def test_forms(drop, name):
+    ingestd = drop()
+    where = os.fsencode(ingestd.drop)
+    put_as = name if isinstance(name, bytes) else name.encode()
+    with open(where + b"/.new", "wb") as file:
+        file.write(FORMS[name])
+    os.rename(where + b"/.new", where + b"/" + put_as)
+    assert values(ingestd, 2) == ["1", "2"]
+    wait_for(lambda: os.path.exists(where + b"/done/" + put_as))
+    ingestd.counters(drop__done=1, drop__failed=0, drop__records=2, accepted__records=2)
+    ingestd.closes()
+
+
+def test_owner_is_probe_and_sender(drop):
+    ingestd = drop()
+    put(ingestd, "a.json", result())
+    batch = ingestd.batch()
+    assert batch.records[0]["probe"] == OWNER and batch.accounts[0]["sender"] == f"file:{OWNER}"
+
+
+def test_what_is_wrong_stands_in_the_reason(drop):
+    ingestd = drop()
+    put(ingestd, "a.jsonl", lines("1") + b"{broken\n" + lines("2") + b'{"result": 3}\n' + lines("3"))
+    assert values(ingestd, 3) == ["1", "2", "3"]
+    moved(ingestd, "failed/a.jsonl", "failed/a.jsonl.reason")
+    reason = (ingestd.drop / "failed/a.jsonl.reason").read_text().splitlines()
+    assert reason[0] == "3 results kept (3 records), 2 refused"
+    assert reason[1].startswith("line 2: json: ") and reason[2] == "line 4: form: result: expected a verb, found number"
+    assert (ingestd.drop / "failed/a.jsonl").read_bytes().count(b"\n") == 5
+    ingestd.counters(drop__failed=1, drop__refused=2)
+
+
+@pytest.mark.parametrize("name,data,line,why", [
+    ("a.json", lines("1") + b'{"result":', 2, "the file ends within a result"),
+    ("a.json", b"[" + lines("1") + b",", 2, "the file ends within the array"),
+    ("a.json", lines("1") + b"hello", 2, 'expected "{" where a result begins'),
+    ("a.jsonl.gz", gzip.compress(lines("1"))[:-9], None, "the gzip ends too early"),
+    ("a.json", b"[" + b"x" * 10, 1, 'expected "{" where a result begins'),
+    ("a.jsonl", lines("1") + b"x" * (5 << 20), 2, "expected smaller results"),
+], ids=range(6))
+def test_faults_of_form(drop, name, data, line, why):
+    ingestd = drop()
+    put(ingestd, name, data)
+    moved(ingestd, f"failed/{name}", f"failed/{name}.reason")
+    wait_for(lambda: why in (ingestd.drop / f"failed/{name}.reason").read_text())
+    if line is not None:
+        assert f"line {line}: {why}" in (ingestd.drop / f"failed/{name}.reason").read_text()
+
+
+def test_what_is_left_alone(drop):
+    ingestd = drop()
+    for name in (".hidden.json", ".a.jsonl.Xy12Zq", "notes.txt", "a.json.part", "json"):
+        (ingestd.drop / name).write_bytes(lines("0"))
+    os.mkfifo(ingestd.drop / "fifo.json")
+    os.symlink(ingestd.file, ingestd.drop / "link.json")
+    (ingestd.drop / "folder.json").mkdir()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(ingestd.drop / "socket.json"))
+    put(ingestd, "z.json", result(value="1"))
+    assert values(ingestd, 1) == ["1"]
+    moved(ingestd, "done/z.json")
+    wait_for(lambda: ingestd.log_text().count("drop.refused") > 0)
+    assert sorted(os.listdir(ingestd.drop / "done")) == ["z.json"] and os.listdir(ingestd.drop / "failed") == []
+    assert len(os.listdir(ingestd.drop)) == 11
+    ingestd.counters(received__datagrams=1)
+
+
+def test_half_written_files_wait(drop):
+    ingestd = drop(drop_settle_s=1)
+    put(ingestd, "first.json", result(value="looking"))  # so that it looks, surely
+    assert values(ingestd, 1) == ["looking"]
+    with open(ingestd.drop / "slow.jsonl", "wb", buffering=0) as file:
+        file.write(lines("1")[:20])
+        put(ingestd, "other.json", result(value="other"))
+        assert values(ingestd, 1) == ["other"]
+        moved(ingestd, "done/other.json")
+        time.sleep(2.5)  # longer than drop_settle_s: it is still open
+        assert (ingestd.drop / "slow.jsonl").exists()
+        file.write(lines("1")[20:])
+    assert values(ingestd, 1) == ["1"]
+    moved(ingestd, "done/slow.jsonl")
+
+
+def test_files_from_before_the_start(drop, tmp_path):
+    for i in range(30):
+        (tmp_path / f"drop/{i:02}.jsonl").write_bytes(lines([i]))
+    ingestd = drop()
+    assert sorted(values(ingestd, 30), key=int) == [str(i) for i in range(30)]
+    ingestd.counters(drop__done=30)
+    assert len(os.listdir(ingestd.drop / "done")) == 30
+    ingestd.closes()
+
+
+def test_the_same_name_again(drop):
+    ingestd = drop()
+    for name in ("a.json", "a.json.2", "a.json.3"):
+        put(ingestd, "a.json", result())
+        moved(ingestd, f"done/{name}")
+    ingestd.counters(drop__done=3)
+
+
+def test_a_file_of_many_results_and_udp_goes_on(drop):
+    ingestd = drop()
+    count = 20000
+    put(ingestd, "big.jsonl.gz", gzip.compress(lines(range(count)), 1))
+    found, by_udp = [], 0
+    while len(found) < count or by_udp < 20:
+        if by_udp < 20:
+            ingestd.send(result(value="udp"))
+        got = values(ingestd, 1)
+        by_udp += got.count("udp")
+        found += [v for v in got if v != "udp"]
+    assert found == [str(i) for i in range(count)]
+    moved(ingestd, "done/big.jsonl.gz")
+    with open(f"/proc/{ingestd.process.pid}/status", encoding="ascii") as file:
+        resident = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+    print(f"resident {resident} KiB")
+
+
+def test_killed_while_reading(drop):
+    """At any moment: all is there once it was let end, and only duplicates beside."""
+    ingestd = drop()
+    count = 3000
+    put(ingestd, "a.jsonl", lines(range(count)))
+    seen = []
+    for _ in range(4):
+        seen += values(ingestd, 100)
+        ingestd.kill()
+        assert (ingestd.drop / "a.jsonl").exists() != (ingestd.drop / "done/a.jsonl").exists()
+        ingestd = drop()
+    wait_for(lambda: (ingestd.drop / "done/a.jsonl").exists())  # which waits for no acknowledgements
+    while not ingestd.quiet(500):
+        batch = ingestd.any_batch()
+        ingestd.acknowledge(batch.sequence)
+        seen += [r["values"][0] for r in batch.records] if batch.kind == 0 else []
+    assert set(seen) == {str(i) for i in range(count)}
+    assert not (ingestd.drop / "a.jsonl").exists()
+
+
+def test_stopped_while_reading(drop):
+    ingestd = drop(peers=False, spool_bytes=1 << 20)
+    filler = {"metadata": {"filler": "x" * 5000}}
+    put(ingestd, "a.jsonl", b"".join(json.dumps(result(value=str(i), **filler)).encode() + b"\n" for i in range(400)))
+    wait_for(lambda: ingestd.status()["counters"].get("deliveries.busy", 0) > 0)  # the spool is full, and it waits
+    ingestd.terminate(10)  # with 1, since a full spool lets it read no sockets
+    assert (ingestd.drop / "a.jsonl").exists()
+    ingestd.close()
+    again = drop()
+    seen = set()
+    while len(seen) < 400 or not (again.drop / "done/a.jsonl").exists():
+        seen |= set(values(again, 1)) if not again.quiet(100) else set()
+
+
+def test_a_folder_that_comes_later(drop, tmp_path):
+    os.rmdir(tmp_path / "drop")
+    ingestd = drop()
+    wait_for(lambda: "drop.folder" in ingestd.log_text())
+    ingestd.note("drop", "cannot be looked into")
+    ingestd.drop.mkdir()
+    put(ingestd, "a.json", result(value="1"))
+    assert values(ingestd, 1) == ["1"]
+    ingestd.note("drop", "looked into")
