@@ -179,8 +179,8 @@ struct origin {
 };
 
 /*
- * What the job asks queryd or stored; of a repeated specification, what its first run will ask,
- * with what is wrong about it, if anything. Gradings are published once.
+ * What the job asks queryd or stored; of a repeated query what its first run will ask, so that what
+ * is wrong with it is said now.
  */
 static int make_question(struct job *job, const struct origin *o, char *error, size_t size)
 {
