@@ -80,7 +80,7 @@ def test_refusals(make_set):
     one = make_set()
     for arguments, code, says in [
             (["issue", "a/b"], 2, '"a/b"'), (["issue", "*"], 2, '"*"'), (["issue", "x" * 65], 2, "1 to 64"),
-            (["issue", "carol", "--role", "king"], 2, "there are reader, admin"),
+            (["issue", "carol", "--role", "king"], 2, "there are reader, probe, admin"),
             (["issue", "admin"], 1, "--renew"), (["server", "--name", "a b"], 2, '"a b"'),
             (["issue", "carol", "--name", "a b"], 2, '"a b"')]:
         done = one.cmd("pki", *arguments, check=False)

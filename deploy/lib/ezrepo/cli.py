@@ -295,7 +295,7 @@ def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None
     under = group.add_subparsers(dest="pki_command", metavar="COMMAND", required=True)
     sub = add("issue", cmd_pki_issue, "make a client's key and certificate", under)
     sub.add_argument("name", metavar="NAME", help="1 to 64 of A-Z a-z 0-9 . _ -")
-    sub.add_argument("--role", metavar="ROLE", help="give it this role (reader, admin)")
+    sub.add_argument("--role", metavar="ROLE", help="give it this role (reader, probe, admin)")
     sub.add_argument("--renew", action="store_true", help="replace the one of that name")
     sub.add_argument("--name", action="append", default=[], metavar="HOST", dest="host",
                      help="for a supervisor: where it is reached, a host name or an address")

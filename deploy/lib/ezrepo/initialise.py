@@ -58,12 +58,16 @@ CONFIGURATION = """\
     "crl": {crl},
     // Repeated specifications, so that they outlive a restart.
     "repeats_file": {repeats},
+    // Where probes are told to send by UDP; and export URLs that were given to others.
+    "udp_url": {udp_url},
+    "exports_file": {exports},
     // Supervisors to be registered with (docs/mplane.md): {{"url": "https://supervisor.example:8889"}}, ...
     "supervisors": [],
     "access": {{
       // Who is what: a role and the identities that have it ("ezrepo pki issue NAME --role ROLE" adds one).
       "roles": {{
         "reader": [],
+        "probe": [],
         "admin": []
       }},
       // Who may what: a capability's label, or a glob, and the roles that may use it.
@@ -71,7 +75,9 @@ CONFIGURATION = """\
         "Query*": ["reader", "admin"],
         "ezrepo": ["reader", "admin"],
         "GetGrading": ["reader", "admin"],
-        "SetGrading": ["admin"]
+        "SetGrading": ["admin"],
+        // Posting results over HTTPS: Collect-TYPE is one record type.
+        "Collect-*": ["probe", "admin"]
       }}
     }}
   }}
@@ -162,6 +168,8 @@ def configuration(state: State, wanted: Wanted) -> str:
         "certificate": state.path("pki", "server.crt"), "key": state.path("pki", "server.key"),
         "ca": state.path("pki", "ca.crt"), "crl": state.path("pki", "crl.pem"),
         "repeats": state.path("gateway", "repeats.jsonl"),
+        "udp_url": f"udp://{_endpoint(host, wanted.udp_port)}",
+        "exports": state.path("gateway", "exports"),
     }
     return CONFIGURATION.format(**{k: json.dumps(v) for k, v in values.items()})
 
