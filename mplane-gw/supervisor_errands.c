@@ -384,6 +384,10 @@ void errands_give_up(struct errands *e, const char *why)
     while (e->first != NULL) {
         struct errand *d = e->first;
         struct job *job = d->reply.job;
+        if (job->repeat != NULL && gateway.settings.repeats_file[0] != '\0') {
+            errand_free(d);
+            continue;
+        }
         job_leave(&d->waiter);
         job_release(job);
         refuse(d, "", why);

@@ -44,7 +44,10 @@ int errands_take(struct errands *e, const char *identity, struct slice body,
  */
 void errands_adopt(struct errands *e, const char *identity);
 
-/* What is still waited for is answered with an exception of this (constant) text. */
+/*
+ * What is still waited for is answered with an exception of this (constant) text, but for repeated
+ * questions that outlive us: errands_adopt().
+ */
 void errands_give_up(struct errands *e, const char *why);
 
 /* Forgets them all without a word. */

@@ -172,18 +172,31 @@ int supervisors_reload(void)
     return result;
 }
 
+static void remove_those_left(void)
+{
+    for (struct place *p = places; p < places + PLACES; p++) {
+        if (p->leaving && supervisor_has_left(p->supervisor)) {
+            remove_at(p);
+        }
+    }
+}
+
+/* A line of the status each; an empty text takes a line away. */
+static void note(size_t number, const char *text)
+{
+    char key[32];
+    snprintf(key, sizeof key, "supervisor.%zu", number);
+    daemon_note(key, "%s", text);
+}
+
 void supervisors_tick(void)
 {
-    uint64_t registered = 0, waiting = 0, dropped = dropped_before;
-    char key[32];
+    static size_t noted;
+    uint64_t registered = 0, waiting = 0, dropped = 0;
     size_t number = 0;
+    remove_those_left();
     for (struct place *p = places; p < places + PLACES; p++) {
         struct supervisor_report r;
-        if (p->leaving && supervisor_has_left(p->supervisor)) {
-            dropped -= dropped_before;
-            remove_at(p);
-            dropped += dropped_before;
-        }
         if (p->supervisor == NULL) {
             continue;
         }
@@ -192,19 +205,16 @@ void supervisors_tick(void)
         waiting += r.waiting;
         dropped += r.dropped;
         if (!p->leaving) {
-            snprintf(key, sizeof key, "supervisor.%zu", number++);
-            daemon_note(key, "%s", r.text);
+            note(number++, r.text);
         }
     }
-    static size_t noted;
     for (size_t i = number; i < noted; i++) {
-        snprintf(key, sizeof key, "supervisor.%zu", i);
-        daemon_note(key, "%s", "");
+        note(i, "");
     }
     noted = number;
     gateway.counters[COUNT_SUPERVISORS_REGISTERED] = registered;
     gateway.counters[COUNT_SUPERVISORS_WAITING] = waiting;
-    gateway.counters[COUNT_SUPERVISORS_DROPPED] = dropped;
+    gateway.counters[COUNT_SUPERVISORS_DROPPED] = dropped_before + dropped;
 }
 
 void supervisors_drain(void)

@@ -3,11 +3,10 @@ import json
 import os
 import signal
 import socket
-import threading
 import time
 
 import pytest
-from gateways import DIMENSIONS, QUERY, BAD_IN_LOGS, answered, registry_url, specification
+from gateways import DIMENSIONS, QUERY, answered, registry_url, specification
 from supervisor import POLL, REGISTER, RESULT, Supervisor, issue
 
 READ = ["GetGrading", "QueryByCriteria", "QueryEvents", "QueryHistogram", "QueryPeriods", "QueryRecords", "ezrepo"]
@@ -167,8 +166,8 @@ def test_slow_answer_is_a_receipt_then_the_result(lab):
     lab.gateway.queryd.send(question, answered(question, ["grade.name", "records.matched", "records.graded"],
                                                [["overall", "1", "1"]]))
     lab.wait(lambda: len(one.answers(token)) == 2)
-    assert [list(m)[-1] and ("receipt" in m, "result" in m) for m in one.answers(token)] == \
-        [(True, False), (False, True)] and one.answers(token)[1]["resultvalues"] == [["overall", "1", "1"]]
+    assert "receipt" in one.answers(token)[0]
+    assert one.answers(token)[1]["resultvalues"] == [["overall", "1", "1"]]
 
 
 def test_answer_that_never_comes_is_an_exception(lab):
@@ -176,7 +175,7 @@ def test_answer_that_never_comes_is_an_exception(lab):
     token = lab.ask(one, "s2", parameters={"record.probe": "slow"})
     exception = lab.answer(one, token, "exception")
     assert "did not answer in time" in exception["message"]
-    assert [sorted(m)[0] for m in one.answers(token)] != []
+    assert "receipt" in one.answers(token)[0] and len(one.answers(token)) == 2
 
 
 def test_interrupt(lab):
@@ -460,7 +459,7 @@ def test_tls_supervisor_is_revoked(lab):
     lab.gateway.reload()
     lab.wait(lambda: "revoked" in lab.note())
     requests = one.requests
-    lab.wait(lambda: "exception" in str(one.answers(token)) or lab.gateway.counters()["supervisors.waiting"] == 1)
+    lab.wait(lambda: lab.gateway.counters()["supervisors.waiting"] == 1)
     assert one.requests == requests and not one.answers(token, "exception", "result")
 
 
@@ -576,7 +575,8 @@ def test_killed_and_started_at_once(lab):
     lab.check(one)
 
 
-def test_repeated_question_outlives_a_kill(lab):
+@pytest.mark.parametrize("kind", [signal.SIGKILL, signal.SIGTERM])
+def test_repeated_question_outlives_a_restart(lab, kind):
     lab.gateway.options["repeats_file"] = f"{lab.gateway.folder}/repeats"
     lab.gateway.write_config()
     lab.gateway.process.kill()
@@ -587,15 +587,14 @@ def test_repeated_question_outlives_a_kill(lab):
     receipt = lab.answer(one, token, "receipt")
     lab.wait(lambda: os.path.exists(f"{lab.gateway.folder}/repeats") and
              '"k1"' in open(f"{lab.gateway.folder}/repeats", encoding="utf-8").read())
-    lab.gateway.process.kill()
-    lab.gateway.process.wait()
+    lab.gateway.process.send_signal(kind)
+    lab.gateway.process.wait(20)
     lab.restart_gateway()
-    polls = len(one.polls)
-    lab.wait(lambda: len(one.polls) > polls)
     asked = len(lab.gateway.queryd.of(QUERY))
     lab.wait(lambda: len(lab.gateway.queryd.of(QUERY)) > asked + 1)
     one.ask({"interrupt": "query", **{k: v for k, v in receipt.items() if k != "receipt"}}, "org.example.component")
     lab.wait(lambda: one.answers(token, "envelope"), 60)
+    assert not one.answers(token, "exception")
 
 
 def test_stopped_and_started_again(lab):
@@ -624,11 +623,11 @@ def test_stopping_does_not_wait_for_a_supervisor_that_hangs(lab):
 
 
 def test_many_connections_refused_and_a_port_that_never_answers(lab):
-    """Eight supervisors, of which one accepts and says nothing, and six are not there."""
+    """Eight supervisors, of which one accepts and says nothing, one has no address, and five are not there."""
     one = lab.supervisor()
     silent = socket.create_server(("127.0.0.1", 0))
-    urls = [f"https://127.0.0.1:{silent.getsockname()[1]}"] + \
-        [f"https://127.0.0.1:{port}" for port in lab.ports(6)]
+    urls = [f"https://127.0.0.1:{silent.getsockname()[1]}", "https://nobody.invalid:1"] + \
+        [f"https://127.0.0.1:{port}" for port in lab.ports(5)]
     lab.gateway.options["supervisors"] = [one.settings()] + [{"url": u, "expiry_s": 1} for u in urls]
     lab.gateway.write_config()
     lab.gateway.reload()
