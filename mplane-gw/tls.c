@@ -143,6 +143,9 @@ SSL_CTX *tls_context(const struct tls_files *files)
                                SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_timeout(c, SESSION_S);
+    /* Sessions are in the tickets that peers keep; a cache of ours would grow with each handshake.
+     */
+    SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
     /* Programs that only shake hands and leave would otherwise be sent what they never read. */
     SSL_CTX_set_num_tickets(c, 1);
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);

@@ -45,3 +45,13 @@ def test_memory(build_dir):
     assert found["series"] == 3000
     assert {"ingestd-0", "classifyd-0", "stored-0", "queryd-0", "mplane-gw-0"} <= set(found["asked"])
     assert all(found["asked"][name] >= mib > 0 for name, mib in found["loaded"].items() if name != "postgres")
+
+
+def test_gateway(build_dir):
+    found = bench(build_dir, "gateway", "--records", "500", "--seconds", "1", "--connections", "1", "3", "--slow", "20")
+    rows = [row for what in ("pages", "questions", "posts") for row in found[what].values()]
+    rows += [found["handshakes"], found["questions_beside_slow"]]
+    assert len(rows) == 8
+    assert all(row["requests"] > 0 and row["faults"] == 0 and row["p50_ms"] <= row["p99_ms"] for row in rows)
+    assert found["openssl"]["s_time_per_second"] > 0 and found["openssl"]["signatures_per_second"] > 0
+    assert found["memory_mib"]["with slow ones"] > 0

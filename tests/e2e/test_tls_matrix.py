@@ -244,3 +244,16 @@ def test_a_session_is_nobody_elses(gateway):
             resumed += part
     assert b"QueryByCriteria" not in resumed
     assert resumed.partition(b"\r\n\r\n")[2] == got.partition(b"\r\n\r\n")[2]
+
+
+def test_we_keep_no_sessions(gateway):
+    """Resuming is by tickets, which peers keep: those without any would fill our memory with sessions."""
+    context = make_context(gateway.ca.file, gateway.files["reader"], ssl.TLSVersion.TLSv1_2)
+    context.options |= ssl.OP_NO_TICKET
+    session, reused = None, []
+    for _ in range(2):
+        raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=10)
+        with context.wrap_socket(raw, server_hostname="127.0.0.1", session=session) as wrapped:
+            session = wrapped.session
+            reused.append(wrapped.session_reused)
+    assert reused == [False, False]
