@@ -58,14 +58,17 @@ static void set_bytes(struct body *b, size_t bytes)
     b->large = large;
 }
 
+/* Of a body that is refused for its size evhttp goes on reading the rest, and drops it. */
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *context)
 {
     struct body *b = context;
+    size_t most = (size_t)(gateway.settings.body_bytes + gateway.settings.headers_bytes);
+    size_t bytes = b->bytes + info->n_added;
     (void)input;
     if (info->n_added == 0) {
         return;
     }
-    set_bytes(b, b->bytes + info->n_added);
+    set_bytes(b, bytes < most ? bytes : most);
     if (b->large && is_full() && !b->waits && !b->whole && !b->ends && another_is_read(b)) {
         b->waits = true;
         waiting_count++;

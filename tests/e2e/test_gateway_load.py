@@ -94,7 +94,8 @@ def test_connections_that_only_shake_hands(make_gateway):
 
 
 def start_body(connection, size, first):
-    connection.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {MPLANE}\r\nContent-Length: {size}\r\n\r\n".encode())
+    connection.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {MPLANE}\r\nContent-Length: {size}\r\n\r\n"
+                       .encode())
     sent = 0
     connection.settimeout(0.3)
     try:
@@ -166,3 +167,17 @@ def test_what_waits_its_turn_may_leave(make_gateway):
         hog.close()
     one.wait(lambda: one.counters()["connections.open"] == 0, 30)
     assert one.counters()["bodies.bytes"] == 0
+
+
+def test_what_is_dropped_does_not_count(make_gateway):
+    """A body that is too large is refused, however much of it comes; it takes no more than one that is not."""
+    one = make_gateway(bodies_bytes=4 << 20, body_bytes=1 << 20)
+    large = opened(one)
+    large.sendall(f"POST / HTTP/1.1\r\nHost: x\r\nContent-Type: {MPLANE}\r\nContent-Length: {1 << 30}\r\n\r\n".encode())
+    for _ in range(200):
+        large.sendall(b" " * 65536)
+    counters = one.counters()
+    assert counters["bodies.bytes"] <= 1 << 20 and counters["bodies.held_back"] == 0
+    assert "result" in one.client("second").post(specification(one, junk=["x" * 400000] * 2))
+    large.close()
+    one.wait(lambda: one.counters()["bodies.bytes"] == 0)

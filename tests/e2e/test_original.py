@@ -107,3 +107,11 @@ def test_scopes_relative_and_open(asked):
     ({"type_repo": "x" * 2000}, "type.repo")])
 def test_what_is_wrong_is_said(asked, parameters, says):
     assert says in asked(**parameters)["message"]
+
+
+def test_the_audit_log_of_a_set(asked, module_set):
+    asked(type_repo="audited")
+    module_set.wait_for(lambda: 'capability="ezrepo"' in module_set.logs().get("mplane-gw-audit.log", ""))
+    logs = module_set.logs()
+    assert "audited" not in logs["mplane-gw-audit.log"] and " audit " not in logs["mplane-gw.log"]
+    assert "gateway.started" in logs["mplane-gw.log"]

@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from gateways import (MPLANE, QUERY, both_versions, closed_within, make_context, redeem, registry_url, slow,
                       specification)
+from test_collect import pair, post  # noqa: F401 (a fixture)
+from test_export import given
+from test_ingestd import result
 
 DAY = datetime.timedelta(days=1)
 SECRETS = [b"Query", b"capabilit", b"mplane", b"EZRepo", b"HTTP"]
@@ -257,3 +260,23 @@ def test_we_keep_no_sessions(gateway):
             session = wrapped.session
             reused.append(wrapped.session_reused)
     assert reused == [False, False]
+
+
+def test_another_ones_export_looks_as_not_there(pair):  # noqa: F811
+    """A URL's token is worth nothing to whom it was not given, and nobody learns whether there is one."""
+    pair.start(gateway={"exports_file": str(pair.folder / "exports")})
+    gateway = pair.gateway
+    path, receipt = given(gateway)
+    body = result()
+    for name in ("nobody", "cousin"):
+        answers = [post(gateway, body, p, name=name) for p in (path, "/" + "0" * 32 + "/result")]
+        there, absent = [(status, sorted((k, v) for k, v in headers.items() if k != "Date"), text)
+                         for status, headers, text in answers]
+        assert there == absent and there[0] == 403
+    token = path.split("/")[1]
+    assert token not in gateway.log() and all(token not in str(line) for line in gateway.audit())
+    # Nor can somebody else take it back, or see it.
+    for verb in ("redemption", "interrupt"):
+        message = {verb: "collect", "version": 1, "registry": registry_url(gateway), "token": receipt["token"]}
+        assert "unknown job" in gateway.client("admin").post(message)["message"]
+    assert post(gateway, body, path)[0] == 200
