@@ -32,7 +32,7 @@ def asked(module_set, tmp_path_factory):
     grading = tmp_path_factory.mktemp("grading") / "g.json"
     grading.write_text(json.dumps(GRADING))
     module_set.cmd("grading", "set", str(grading))
-    module_set.wait_for(lambda: module_set.process("classifyd-0")["notes"]["grading"].startswith("version 2"))
+    module_set.wait_for(lambda: module_set.process("classifyd-0")["notes"].get("grading", "").startswith("version 2"))
     module_set.send([ping("192.0.2.7", time_text(NOW - 60), mean_us=9000),
                      ping("192.0.2.8", time_text(NOW - 7200), mean_us=30000),
                      ott(f"{time_text(NOW - 50)} ... {time_text(NOW - 40)}", "0.1")])
