@@ -89,6 +89,27 @@ static void test_without_rules_all_is_denied(void **state)
     access_free(&a);
 }
 
+static void test_globs(void **state)
+{
+    (void)state;
+    struct access *a =
+        read_text("{\"roles\": {\"a\": [\"ann\"], \"b\": [\"bob\", \"ann\"]}, \"authorizations\": {"
+                  "\"Collect-*\": [\"a\"], \"Collect-ping\": [\"b\"], \"Coll?ct-x\": [\"b\"], "
+                  "\"*\": [\"b\"], "
+                  "\"Query*\": [\"a\", \"b\"], \"Collect-\": [\"b\"], \"Collect\": [\"b\"], "
+                  "\"Col*\": [\"b\"]}}");
+    struct slice globs[8];
+    assert_non_null(a);
+    assert_int_equal(access_globs(a, slice_of("ann"), "Collect-", globs, 8), 5);
+    assert_true(slice_is(globs[0], "Collect-*"));
+    assert_true(slice_is(globs[4], "Col*"));
+    assert_int_equal(access_globs(a, slice_of("bob"), "Collect-", globs, 8), 4);
+    assert_int_equal(access_globs(a, slice_of("bob"), "Collect-", globs, 2), 2);
+    assert_int_equal(access_globs(a, slice_of("carl"), "Collect-", globs, 8), 0);
+    assert_int_equal(access_globs(a, slice_of(""), "Collect-", globs, 8), 0);
+    access_free(&a);
+}
+
 static void test_refused_documents(void **state)
 {
     static const struct {
@@ -120,6 +141,7 @@ int main(void)
         cmocka_unit_test(test_near_misses),
         cmocka_unit_test(test_star_is_everybody_with_an_identity),
         cmocka_unit_test(test_without_rules_all_is_denied),
+        cmocka_unit_test(test_globs),
         cmocka_unit_test(test_refused_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -175,6 +175,12 @@ static void faults(void **state)
                  "types.ping.aliases.a: expected a list of names, found string");
     assert_fault("{\"types\": {\"ping\": {\"aliases\": {\"a\": [\"a\"]}}}}",
                  "types.ping.aliases.a[0]: a metric is not its own alias");
+    assert_fault("{\"types\": {\"ping\": {\"collect\": {}}}}",
+                 "types.ping.collect: expected a list, found object");
+    assert_fault("{\"types\": {\"ping\": {\"collect\": [{\"parameters\": [], \"columns\": []}]}}}",
+                 "types.ping.collect[0]: unknown key \"columns\"");
+    assert_fault("{\"types\": {\"ping\": {\"collect\": [{\"parameters\": [5], \"results\": []}]}}}",
+                 "types.ping.collect[0].parameters[0]: expected a string");
     assert_fault("{\"types\": {\"\": {}}}", "expected a record type of 1..1024 bytes");
     assert_fault("{\"types\": {\"a\": {}, \"a\": {}}}", "file: ");
     assert_null(record_types_read("/nonexistent/record-types.json"));
