@@ -164,7 +164,8 @@ static int take_range(struct builder *b)
     return 0;
 }
 
-/* The conditions on measurement m within the hour h, or on all of it for an instant. */
+/* The conditions on measurement m within the hour h, or on all of it for an instant. The range
+ * stands beside the hour's, so that no partition outside of it is planned for. */
 static void add_measurement_conditions(struct builder *b)
 {
     if (b->q->instant == 1) {
@@ -172,8 +173,8 @@ static void add_measurement_conditions(struct builder *b)
                     b->from);
     } else {
         builder_add(b,
-                    "m.t_start >= greatest(h.hour, $%d::timestamptz)"
-                    " AND m.t_start < least(h.hour + interval '1 hour', $%d::timestamptz)",
+                    "m.t_start >= h.hour AND m.t_start < h.hour + interval '1 hour'"
+                    " AND m.t_start >= $%d::timestamptz AND m.t_start < $%d::timestamptz",
                     b->from, b->to);
     }
     builder_series(b, "m");

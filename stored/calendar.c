@@ -1,4 +1,4 @@
-/* Days and hours, in two ascending lists: few of them, asked for often. */
+/* Partitions and hours, in two ascending lists: few of them, asked for often. */
 #include "stored/calendar.h"
 
 #include <stdlib.h>
@@ -43,46 +43,98 @@ static struct calendar_hour *insert_hour(struct calendar *c, int32_t hour, enum 
     return &c->hours[i];
 }
 
-static bool day_is_there(const struct calendar *c, int32_t day)
+/* ---- partitions ---- */
+
+static int compare_parts(const void *a, const void *b)
 {
-    uint32_t low = 0, high = c->day_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (c->days[middle] < day) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
+    const struct calendar_part *x = a, *y = b;
+    if (x->day != y->day) {
+        return x->day < y->day ? -1 : 1;
     }
-    return low < c->day_count && c->days[low] == day;
+    return x->class < y->class ? -1 : x->class > y->class;
 }
 
-static int append_day(int32_t **days, uint32_t *count, uint32_t *size, int32_t day)
+static struct calendar_part *find_part(const struct calendar_parts *parts, int32_t day,
+                                       int32_t class)
 {
-    if (*count == *size) {
-        uint32_t more = *size == 0 ? 64 : *size * 2;
-        int32_t *moved = realloc(*days, more * sizeof *moved);
-        if (moved == NULL) {
+    const struct calendar_part key = {day, class};
+    return parts->count == 0
+               ? NULL
+               : bsearch(&key, parts->at, parts->count, sizeof *parts->at, compare_parts);
+}
+
+bool calendar_has(const struct calendar *c, int32_t day, int32_t class)
+{
+    return find_part(&c->parts, day, class) != NULL;
+}
+
+static int append_part(struct calendar_parts *parts, struct calendar_part part)
+{
+    if (parts->count == parts->size) {
+        uint32_t size = parts->size == 0 ? 64 : parts->size * 2;
+        struct calendar_part *at = realloc(parts->at, size * sizeof *at);
+        if (at == NULL) {
             return -1;
         }
-        *days = moved;
-        *size = more;
+        parts->at = at;
+        parts->size = size;
     }
-    (*days)[(*count)++] = day;
+    parts->at[parts->count++] = part;
     return 0;
 }
 
-static int note_day(struct calendar *c, int32_t day)
+int calendar_need(struct calendar *c, int32_t day, int32_t class)
 {
-    if (day_is_there(c, day)) {
+    if (calendar_has(c, day, class)) {
         return 0;
     }
-    for (uint32_t i = 0; i < c->new_day_count; i++) {
-        if (c->new_days[i] == day) {
+    for (uint32_t i = 0; i < c->missing.count; i++) {
+        if (c->missing.at[i].day == day && c->missing.at[i].class == class) {
             return 0;
         }
     }
-    return append_day(&c->new_days, &c->new_day_count, &c->new_day_size, day);
+    return append_part(&c->missing, (struct calendar_part){day, class});
+}
+
+int32_t calendar_last_day(const struct calendar *c)
+{
+    return c->parts.count == 0 ? -1 : c->parts.at[c->parts.count - 1].day;
+}
+
+int32_t calendar_last_measured(const struct calendar *c)
+{
+    return c->hour_count == 0 ? -1 : c->hours[c->hour_count - 1].hour / 24;
+}
+
+int64_t calendar_window_us(const struct calendar *c, int window)
+{
+    static const int32_t back_days[CALENDAR_WINDOWS] = {2, 16, 128, INT32_MAX};
+    int32_t last = calendar_last_day(c);
+    return last <= back_days[window] ? 0 : (last - back_days[window]) * DAY_US;
+}
+
+void calendar_remove(struct calendar *c, int32_t day, int32_t class)
+{
+    struct calendar_part *part = find_part(&c->parts, day, class);
+    if (part != NULL) {
+        c->parts.count--;
+        memmove(part, part + 1, (size_t)(c->parts.at + c->parts.count - part) * sizeof *part);
+    }
+}
+
+/* ---- hours ---- */
+
+bool calendar_is_sealed(const struct calendar *c, int32_t day)
+{
+    for (uint32_t i = hour_place(c, day * 24); i < c->hour_count; i++) {
+        if (c->hours[i].hour / 24 != day) {
+            break;
+        }
+        if (c->hours[i].state < HOUR_SEALED) {
+            return false;
+        }
+    }
+    return true;
 }
 
 struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int64_t clock_us)
@@ -92,21 +144,20 @@ struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int64_t c
         h = insert_hour(c, hour, HOUR_NEW, clock_us);
         c->stale = true;
     }
-    /* A partition may be missing although the hour is known: dropped by hand, or by retention. */
-    if (h == NULL || note_day(c, hour / 24) == -1) {
-        return NULL;
+    if (h != NULL) {
+        h->touched_us = clock_us;
     }
-    h->touched_us = clock_us;
     return h;
 }
 
-static int compare_days(const void *a, const void *b)
+static void sort_parts(struct calendar_parts *parts)
 {
-    const int32_t *x = a, *y = b;
-    return *x < *y ? -1 : *x > *y;
+    if (parts->count > 0) {
+        qsort(parts->at, parts->count, sizeof *parts->at, compare_parts);
+    }
 }
 
-static int load_days(struct calendar *c, struct pg *pg)
+static int load_parts(struct calendar *c, struct pg *pg)
 {
     PGresult *r = pg_rows(pg, SQL_PARTITIONS, NULL);
     if (r == NULL) {
@@ -114,16 +165,13 @@ static int load_days(struct calendar *c, struct pg *pg)
     }
     int rc = 0;
     for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
-        struct slice name = pg_cell_text(r, i, 0);
-        int32_t day;
-        if (sql_partition_day(name.at, &day) == 0) {
-            rc = append_day(&c->days, &c->day_count, &c->day_size, day);
+        struct calendar_part part;
+        if (sql_partition_parse(pg_cell_text(r, i, 0).at, &part.day, &part.class) == 0) {
+            rc = append_part(&c->parts, part);
         }
     }
     PQclear(r);
-    if (c->day_count > 0) {
-        qsort(c->days, c->day_count, sizeof *c->days, compare_days);
-    }
+    sort_parts(&c->parts);
     return rc;
 }
 
@@ -141,7 +189,8 @@ int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
     calendar_release(c);
     c->sealing = sealing;
     c->sealing_hours = sealing_hours;
-    if (load_days(c, pg) == -1) {
+    c->stale = true; /* unless all of it could be read */
+    if (load_parts(c, pg) == -1) {
         return -1;
     }
     PGresult *r = pg_rows(pg, SQL_HOURS, NULL);
@@ -154,49 +203,49 @@ int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
         rc = insert_hour(c, hour, state_of(r, i), clock_us) == NULL ? -1 : 0;
     }
     PQclear(r);
+    c->stale = rc == -1;
     return rc;
-}
-
-int64_t calendar_whole_from(const struct calendar *c)
-{
-    int64_t from_us = INT64_MIN;
-    for (uint32_t i = 0; i < c->hour_count; i++) {
-        int32_t day = c->hours[i].hour / 24;
-        if (!day_is_there(c, day)) {
-            from_us = (day + 1) * DAY_US;
-        }
-    }
-    return from_us;
 }
 
 void calendar_release(struct calendar *c)
 {
     free(c->hours);
-    free(c->days);
-    free(c->new_days);
+    free(c->parts.at);
+    free(c->missing.at);
     *c = (struct calendar){0};
 }
 
-static int write_days(struct calendar *c, struct pg *pg)
+static int make_part(struct calendar *c, struct pg *pg, struct calendar_part part)
 {
-    for (uint32_t i = 0; i < c->new_day_count; i++) {
-        char text[600];
-        c->stale = true;
-        if (sql_partition(c->new_days[i], text, sizeof text) == -1 || pg_do(pg, text) == -1 ||
-            append_day(&c->days, &c->day_count, &c->day_size, c->new_days[i]) == -1) {
+    char text[SQL_PARTITION_BYTES];
+    if (find_part(&c->parts, part.day, part.class) != NULL) {
+        return 0;
+    }
+    c->stale = true;
+    if (sql_partition(part.day, part.class, text) == -1 || pg_do(pg, text) == -1 ||
+        append_part(&c->parts, part) == -1) {
+        return -1;
+    }
+    sort_parts(&c->parts);
+    return 0;
+}
+
+static int write_parts(struct calendar *c, struct pg *pg)
+{
+    for (uint32_t i = 0; i < c->missing.count; i++) {
+        struct calendar_part part = c->missing.at[i];
+        if (make_part(c, pg, (struct calendar_part){part.day, SQL_WHOLE_DAY}) == -1 ||
+            make_part(c, pg, part) == -1) {
             return -1;
         }
     }
-    if (c->new_day_count > 0) {
-        qsort(c->days, c->day_count, sizeof *c->days, compare_days);
-    }
-    c->new_day_count = 0;
+    c->missing.count = 0;
     return 0;
 }
 
 int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params)
 {
-    if (write_days(c, pg) == -1) {
+    if (write_parts(c, pg) == -1) {
         return -1;
     }
     if (!c->stale) {

@@ -1,5 +1,5 @@
 /*
- * The days that have a partition and the hours that hold measurements, as the database has them.
+ * The partitions there are and the hours that hold measurements, as the database has them.
  * Pure but for calendar_load() and calendar_write().
  */
 #ifndef EZREPO_STORED_CALENDAR_H
@@ -23,14 +23,23 @@ struct calendar_hour {
     int64_t touched_us; /* of a steady clock: when a record last fell into it */
 };
 
+/* A day's partition (SQL_WHOLE_DAY), or one of a class in it. */
+struct calendar_part {
+    int32_t day; /* since 1970 */
+    int32_t class;
+};
+
+struct calendar_parts {
+    struct calendar_part *at;
+    uint32_t count, size;
+};
+
 struct calendar {
     struct calendar_hour *hours; /* ascending */
     uint32_t hour_count, hour_size;
-    int32_t *days; /* ascending; those with a partition */
-    uint32_t day_count, day_size;
-    int32_t *new_days; /* of the flush at hand */
-    uint32_t new_day_count, new_day_size;
-    bool stale; /* something was added that was not committed */
+    struct calendar_parts parts;   /* ascending by day and class, a day's own before those in it */
+    struct calendar_parts missing; /* to be made with the flush at hand */
+    bool stale;                    /* something was added that was not committed */
     /* The first hour of those being counted now, and how many: an hour, or a day's into the day.
      * What becomes of them only the database knows. 0 of them: nothing is. */
     int32_t sealing, sealing_hours;
@@ -41,24 +50,34 @@ static inline int32_t calendar_hour_of(int64_t us)
     return (int32_t)(us / HOUR_US);
 }
 
-/* Reads both from the database. 0, or -1. */
+/* Reads both from the database. 0, or -1: then it is stale. */
 int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us);
 void calendar_release(struct calendar *c);
 
-/*
- * The hour's entry, made (HOUR_NEW) when it is not there; its day is noted when it has no
- * partition. NULL when memory is out. Valid until the next call.
- */
+/* The hour's entry, made (HOUR_NEW) when it is not there. NULL when memory is out. Valid until the
+ * next call. */
 struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int64_t clock_us);
 
 /* The same without making it; NULL when it is not there. */
 struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour);
 
+/* Notes the partition for records of a class and day when it is not there. 0; -1: memory. */
+int calendar_need(struct calendar *c, int32_t day, int32_t class);
+
+bool calendar_has(const struct calendar *c, int32_t day, int32_t class);
+/* The last day that has a partition, that holds records; -1 when there is none. */
+int32_t calendar_last_day(const struct calendar *c);
+int32_t calendar_last_measured(const struct calendar *c);
 /*
- * The start of the time whose records are all there: behind the last day that held records and has
- * no partition any more. INT64_MIN when there is no such day.
+ * Times to look back to, one after the other, for what most likely lies in the newest days: a
+ * statement is planned for all days it may read. The last of them is before everything.
  */
-int64_t calendar_whole_from(const struct calendar *c);
+#define CALENDAR_WINDOWS 4
+int64_t calendar_window_us(const struct calendar *c, int window);
+/* Whether all hours of the day that hold records are counted in the roll-up. */
+bool calendar_is_sealed(const struct calendar *c, int32_t day);
+/* A partition was dropped. */
+void calendar_remove(struct calendar *c, int32_t day, int32_t class);
 
 /* Makes the partitions and rows that are missing, within the transaction at hand. 0, or -1. */
 int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params);

@@ -8,9 +8,10 @@
 #define AT_SERIES_ID (2 + 4)
 #define AT_SCHEMA_ID (AT_SERIES_ID + 8 + 3 * 4 + 8 + 8 + 4 + 4)
 #define AT_LEDGER_ID (AT_SCHEMA_ID + 4 + 4 + 4 + 4)
-#define FIXED_BYTES  (AT_LEDGER_ID + 4)
+#define AT_CLASS     (AT_LEDGER_ID + 4 + 4)
+#define FIXED_BYTES  (AT_CLASS + 2)
 #define ARRAY_BYTES  20 /* dimensions, flags, type, length, lower bound */
-#define FIELDS       10
+#define FIELDS       11
 
 static char *put_32(char *at, uint32_t v)
 {
@@ -123,13 +124,18 @@ int copy_row(struct bytes *rows, const struct record_message *r, uint32_t gradin
     at = put_field_32(at, 0);
     at = put_field_32(at, grading_version);
     at = put_field_32(at, 0);
+    at = put_32(at, 2);
+    bytes_set_16(at, 0);
+    at += 2;
     rows->len = (size_t)(at - rows->at);
     return put_grades(rows, grades) == -1 ? -1 : put_values_and_label(rows, r);
 }
 
-void copy_row_set(char *row, int64_t series_id, int32_t schema_id, int32_t ledger_id)
+void copy_row_set(char *row, int64_t series_id, int32_t schema_id, int32_t ledger_id,
+                  uint16_t class)
 {
     bytes_set_64(row + AT_SERIES_ID, (uint64_t)series_id);
     bytes_set_32(row + AT_SCHEMA_ID, (uint32_t)schema_id);
     bytes_set_32(row + AT_LEDGER_ID, (uint32_t)ledger_id);
+    bytes_set_16(row + AT_CLASS, class);
 }

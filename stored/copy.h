@@ -13,13 +13,14 @@ struct copy_grades {
 };
 
 /*
- * Appends the record's row with series, schema and ledger row left open; -1 when memory is out.
- * values must have been read with the record; grading_version as the batch has it.
+ * Appends the record's row with series, schema, ledger row and class left open; -1 when memory is
+ * out. values must have been read with the record; grading_version as the batch has it.
  */
 int copy_row(struct bytes *rows, const struct record_message *r, uint32_t grading_version,
              const struct copy_grades *grades);
 
 /* Sets what copy_row() left open; `row` is where it began. */
-void copy_row_set(char *row, int64_t series_id, int32_t schema_id, int32_t ledger_id);
+void copy_row_set(char *row, int64_t series_id, int32_t schema_id, int32_t ledger_id,
+                  uint16_t class);
 
 #endif

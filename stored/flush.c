@@ -135,6 +135,7 @@ static void count_attempt(const struct flush *f)
     count_add(COUNT_REJECTED_KEPT, f->rejects.count);
     count_add(COUNT_REJECTED_DATABASE, c->refused);
     count_add(COUNT_REJECTED_RECORDS, c->rejected);
+    count_add(COUNT_REJECTED_EXPIRED, c->expired);
     count_add(COUNT_MALFORMED_BATCHES, c->malformed);
     count_add(COUNT_REPEATED_BATCHES, c->repeated);
     count_add(COUNT_COMMITTED_BATCHES, f->batch_count - c->repeated);

@@ -58,7 +58,7 @@ struct flush_poison {
 
 /* What one attempt would add to the counters once it is committed. */
 struct flush_counts {
-    uint64_t in_order, late, duplicates, rejected, refused, malformed;
+    uint64_t in_order, late, duplicates, rejected, refused, expired, malformed;
     uint64_t opened, ended, repaired, retracted, repeated;
 };
 

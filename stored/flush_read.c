@@ -224,15 +224,24 @@ static int read_record(struct flush *f, struct flush_batch *v, const struct batc
                        const struct record_message *r, const uint8_t *grades, const char *poison,
                        struct slice bytes)
 {
-    const char *fault = record_fault(r);
+    const char *reason = "database", *fault = poison;
+    uint64_t *count = &f->counts.refused;
     struct flush_account *account = &v->accounts[r->sender];
-    if (poison == NULL && fault == NULL) {
+    if (fault == NULL && (fault = record_fault(r)) != NULL) {
+        reason = "record";
+        count = &f->counts.rejected;
+    }
+    if (fault == NULL && retention_is_expired(&f->store->retention, r->type, r->t_start_us)) {
+        fault = "t_start: records of this type and time are dropped";
+        reason = "expired";
+        count = &f->counts.expired;
+    }
+    if (fault == NULL) {
         return keep_record(f, v, reader, r, grades);
     }
     account->refused++;
-    *(poison == NULL ? &f->counts.rejected : &f->counts.refused) += 1;
-    return refuse_record(f, v, reader, r, poison == NULL ? "record" : "database",
-                         poison == NULL ? fault : poison, bytes);
+    ++*count;
+    return refuse_record(f, v, reader, r, reason, fault, bytes);
 }
 
 /* What was read so far, to forget it when the rest of a batch is malformed. */

@@ -10,12 +10,18 @@
 
 /* ---- what records need to be there ---- */
 
+static uint32_t class_of(const struct flush *f, const struct flush_item *item)
+{
+    return retention_on_day(&f->store->retention, item->series->class,
+                            (int32_t)(item->key.t_us / DAY_US));
+}
+
 static int settle_fates(struct flush *f)
 {
     for (uint32_t i = 0; i < f->item_count; i++) {
         struct flush_item *item = &f->items[i];
         copy_row_set(f->rows.at + item->at, item->series->id, item->schema->id,
-                     item->ledger == NULL ? 0 : item->ledger->id);
+                     item->ledger == NULL ? 0 : item->ledger->id, (uint16_t)class_of(f, item));
         if (period_key_compare(&item->key, &item->series->greatest) > 0) {
             item->fate = ITEM_IN_ORDER;
             item->series->greatest = item->key;
@@ -30,12 +36,19 @@ static int settle_fates(struct flush *f)
 static int touch_hours(struct flush *f)
 {
     int32_t last = -1;
+    uint32_t last_class = 0;
     for (uint32_t i = 0; i < f->item_count; i++) {
         int32_t hour = calendar_hour_of(f->items[i].key.t_us);
-        if (hour != last && calendar_touch(&f->store->calendar, hour, f->clock_us) == NULL) {
+        uint32_t class = class_of(f, &f->items[i]);
+        if (hour == last && class == last_class) {
+            continue;
+        }
+        if (calendar_touch(&f->store->calendar, hour, f->clock_us) == NULL ||
+            calendar_need(&f->store->calendar, hour / 24, (int32_t) class) == -1) {
             return -1;
         }
         last = hour;
+        last_class = class;
     }
     return 0;
 }
@@ -150,7 +163,7 @@ int flush_records(struct flush *f)
     if (f->item_count == 0) {
         return 0;
     }
-    if (series_load(&s->series, &s->pg, &s->params, s->types) == -1 ||
+    if (series_load(&s->series, &s->pg, &s->params, s->types, &s->retention, &s->calendar) == -1 ||
         schema_load(&s->schemas, &s->pg, &s->params, f->arena) == -1 || touch_hours(f) == -1 ||
         calendar_write(&s->calendar, &s->pg, &s->params) == -1 || settle_fates(f) == -1) {
         return -1;

@@ -8,6 +8,8 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "stored/announce.h"
+#include "stored/classes.h"
+#include "stored/drop.h"
 #include "stored/flush.h"
 #include "stored/intake.h"
 #include "stored/ledger_fold.h"
@@ -49,6 +51,9 @@ static const struct config_option options[] = {
     OPTION(rejected_rows, "100000", 0, 100000000, true, "rows kept of what could not be accepted"),
     OPTION(ledger_senders, "20000", 0, 10000000, true,
            "senders of an hour with a row of their own in the ledger"),
+    OPTION(ledger_days, "400", 0, 36500, true, "days the ledger goes back; 0: for ever"),
+    {"retention", CONFIG_OBJECT, offsetof(struct store_settings, retention), "{}", 0, 0, true,
+     "days records are kept, by record type, \"*\" all others; 0 or not named: for ever"},
     OPTION(max_series, "1000000", 1, 100000000, false, "series kept in memory"),
     OPTION(max_schemas, "10000", 1, 1000000, false, "schemas kept in memory"),
     OPTION(seal_after_s, "600", 1, 86400, true,
@@ -144,7 +149,8 @@ static int load_store(void)
     s->rejected_new = settings.rejected_rows;
     if (migrate_record_types(&s->pg, &s->params, s->types) == -1 ||
         gradings_load(&s->gradings, &s->pg) == -1 ||
-        calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1) {
+        calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
+        classes_load(s, daemon_clock_us()) == -1) {
         return 1;
     }
     return publish_default(s, settings.grading_default);
@@ -157,6 +163,7 @@ static void connect_database(void)
         return;
     }
     seal_close(s->seal);
+    drop_close(s->drop);
     ledger_fold_close(s->fold);
     if (pg_open(&s->pg, settings.database, "ezrepo-stored") == -1) {
         back_off();
@@ -329,6 +336,7 @@ static void go_on_draining(void)
                      self.intake.ready_count + order_waiting(self.intake.order));
         }
         seal_close(self.store.seal);
+        drop_close(self.store.drop);
         if (pg_is_open(&self.store.pg) && flush_checkpoint(&self.store) == -1) {
             log_warn("drain.checkpoint", "error=\"%s\"", self.store.pg.message);
         }
@@ -342,6 +350,17 @@ static void drain(void)
     rebuild_end(self.store.rebuild, "stored is stopping");
     self.drain_until_us = clock_us + settings.drain_ms * 1000;
     self.received_at_us = clock_us;
+}
+
+static void keep_and_drop(void)
+{
+    struct store *s = &self.store;
+    if (classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1) {
+        log_error("retention.step", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
+        back_off();
+    } else {
+        drop_go_on(s->drop, daemon_now_us(), daemon_clock_us());
+    }
 }
 
 static int on_moment(zloop_t *loop, int timer, void *context)
@@ -358,6 +377,9 @@ static int on_moment(zloop_t *loop, int timer, void *context)
             back_off();
         }
         ledger_fold_go_on(self.store.fold, daemon_clock_us());
+        if (database_is_ready(daemon_clock_us())) {
+            keep_and_drop();
+        }
     }
     return 0;
 }
@@ -377,6 +399,12 @@ static int check(const struct config_common *common, const void *given)
         return -1;
     }
     PQconninfoFree(parsed);
+    char fault[512];
+    struct retention_rules rules;
+    if (retention_rules_read(s->retention, &rules, fault, sizeof fault) == -1) {
+        fprintf(stderr, "stored.%s\n", fault);
+        return -1;
+    }
     if (s->grading_default[0] != '\0' && access(s->grading_default, R_OK) == -1) {
         fprintf(stderr, "stored.grading_default: expected a file that can be read, found \"%s\"\n",
                 s->grading_default);
@@ -407,7 +435,7 @@ static int open_sockets(zloop_t *loop)
 static int start(zloop_t *loop)
 {
     struct store *s = &self.store;
-    char types[1024];
+    char types[1024], fault[512];
     self.loop = loop;
     s->settings = &settings;
     s->schemas_dir = daemon_common()->schemas_dir;
@@ -419,7 +447,10 @@ static int start(zloop_t *loop)
     s->seal = seal_new(s);
     s->rebuild = rebuild_new(s);
     s->fold = ledger_fold_new(s);
+    s->drop = drop_new(s);
     if (s->types == NULL || self.flush == NULL || s->seal == NULL || s->fold == NULL ||
+        s->drop == NULL ||
+        retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1 ||
         s->rebuild == NULL || intake_init(&self.intake, &settings) == -1) {
         return -1;
     }
@@ -428,6 +459,21 @@ static int start(zloop_t *loop)
         return -1;
     }
     arm_timer(0, 0);
+    return 0;
+}
+
+/* Only the retention has to be looked at: types that are new get a class. */
+static int reload(void)
+{
+    struct store *s = &self.store;
+    char fault[512];
+    if (retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1) {
+        log_error("retention.refused", "error=\"%s\"", fault);
+        return -1;
+    }
+    if (pg_is_open(&s->pg) && s->retention.count > 0 && classes_load(s, daemon_clock_us()) == -1) {
+        back_off();
+    }
     return 0;
 }
 
@@ -456,6 +502,7 @@ static void stop(void)
 {
     struct store *s = &self.store;
     seal_free(&s->seal);
+    drop_free(&s->drop);
     rebuild_free(&s->rebuild);
     ledger_fold_free(&s->fold);
     flush_free(&self.flush);
@@ -490,6 +537,7 @@ static const struct daemon stored = {
     .check = check,
     .start = start,
     .drain = drain,
+    .reload = reload,
     .tick = tick,
     .stop = stop,
 };

@@ -266,11 +266,12 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
 {
     struct walk w = {.source = source, .change = change};
     struct period now = {.grade = 0};
+    struct period_dropped dropped = {.records = 0};
     struct period_key from;
     int found, converged;
 
     memset(change, 0, sizeof *change);
-    found = source->before(source->context, earliest, &w.old);
+    found = source->before(source->context, earliest, &w.old, &dropped);
     if (found == 0) {
         memset(&w.old, 0, sizeof w.old);
         found = source->after(source->context, earliest, &w.old);
@@ -283,6 +284,13 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
     }
     if (found == -1) {
         return -1;
+    }
+    if (dropped.records > 0) { /* goes on from what they made of it */
+        now = w.old;
+        now.ended = PERIOD_OPEN;
+        now.records = dropped.records;
+        now.t_end_us = dropped.t_end_us;
+        from = (struct period_key){dropped.until_us, 0};
     }
     from.row--; /* rows are natural numbers: that record itself is the first one after this key */
     converged = run(&w, from, gap_us, latest, &now);

@@ -74,11 +74,19 @@ bool period_takes_late(const struct period *open, const struct period_record *re
 bool period_absorbs(struct period *ended, const struct period_key *next,
                     const struct period_record *record, int64_t gap_us);
 
+/* What is known of those of a period's records that are not there any more. */
+struct period_dropped {
+    uint64_t records; /* 0: all are there */
+    int64_t until_us; /* they started before; what starts later is there */
+    int64_t t_end_us; /* the latest of them */
+};
+
 /* What is stored about one series and one grade name. Each returns -1 on an error. */
 struct periods_source {
     void *context;
     /* The last stored period that starts before the key: 1, or 0 when there is none. */
-    int (*before)(void *context, const struct period_key *key, struct period *period);
+    int (*before)(void *context, const struct period_key *key, struct period *period,
+                  struct period_dropped *dropped);
     /* The first stored period that starts after the key: 1, or 0. */
     int (*after)(void *context, const struct period_key *key, struct period *period);
     /* Up to `size` graded records that come after the key, in order; their number, 0 at the end. */

@@ -187,32 +187,61 @@ static int prepare(struct pg *pg, enum sql_statement statement, const char *name
     return 0;
 }
 
+/* Parameters as libpq takes them. */
+struct arguments {
+    const char *values[PG_PARAMS];
+    int lengths[PG_PARAMS], formats[PG_PARAMS];
+    int count;
+};
+
+static int set_arguments(struct pg *pg, const struct pg_params *params, struct arguments *a)
+{
+    pg->fault = PG_NONE;
+    a->count = params == NULL ? 0 : params->count;
+    if (params != NULL && params->failed) {
+        return out_of_memory(pg);
+    }
+    for (int i = 0; i < a->count; i++) {
+        const struct bytes *b = &params->value[i].bytes;
+        if (params->value[i].type != 0 && params->value[i].elements > 0) {
+            bytes_set_32(b->at + 12, params->value[i].elements);
+        }
+        a->values[i] = params->value[i].null ? NULL : b->len == 0 ? "" : b->at;
+        a->lengths[i] = (int)b->len;
+        a->formats[i] = 1;
+    }
+    return 0;
+}
+
 static PGresult *execute(struct pg *pg, enum sql_statement statement,
                          const struct pg_params *params)
 {
-    const char *values[PG_PARAMS];
-    int lengths[PG_PARAMS], formats[PG_PARAMS];
+    struct arguments a;
     char name[16];
-    int count = params == NULL ? 0 : params->count;
-    pg->fault = PG_NONE;
-    if (params != NULL && params->failed) {
-        out_of_memory(pg);
+    if (set_arguments(pg, params, &a) == -1) {
         return NULL;
+    }
+    if (sql_reads_records(statement)) {
+        return PQexecParams(pg->conn, sql_text(statement), a.count, NULL, a.values, a.lengths,
+                            a.formats, 1);
     }
     snprintf(name, sizeof name, "s%d", (int)statement);
     if (prepare(pg, statement, name) == -1) {
         return NULL;
     }
-    for (int i = 0; i < count; i++) {
-        const struct bytes *b = &params->value[i].bytes;
-        if (params->value[i].type != 0 && params->value[i].elements > 0) {
-            bytes_set_32(b->at + 12, params->value[i].elements);
-        }
-        values[i] = params->value[i].null ? NULL : b->len == 0 ? "" : b->at;
-        lengths[i] = (int)b->len;
-        formats[i] = 1;
+    return PQexecPrepared(pg->conn, name, a.count, a.values, a.lengths, a.formats, 1);
+}
+
+int pg_send(struct pg *pg, enum sql_statement statement, const struct pg_params *params)
+{
+    struct arguments a;
+    if (set_arguments(pg, params, &a) == -1) {
+        return -1;
     }
-    return PQexecPrepared(pg->conn, name, count, values, lengths, formats, 1);
+    return PQsendQueryParams(pg->conn, sql_text(statement), a.count, NULL, a.values, a.lengths,
+                             a.formats, 1) == 1
+               ? 0
+               : failed(pg, NULL);
 }
 
 PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_params *params)

@@ -113,6 +113,9 @@ PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_p
 /* Runs one that returns none; 0, or -1. */
 int pg_run(struct pg *pg, enum sql_statement statement, const struct pg_params *params);
 
+/* Sends one without waiting for its answer, on a connection that is used that way. 0, or -1. */
+int pg_send(struct pg *pg, enum sql_statement statement, const struct pg_params *params);
+
 /* Cells of binary results. */
 int64_t pg_cell_64(const PGresult *r, int row, int column);
 int32_t pg_cell_32(const PGresult *r, int row, int column);

@@ -58,10 +58,7 @@ void rebuild_free(struct rebuild **r)
 
 int rebuild_calendar(struct rebuild_job *job)
 {
-    struct calendar *c = &job->store->calendar;
-    int rc = calendar_load(c, &job->store->pg, daemon_clock_us());
-    c->stale = c->stale || rc == -1;
-    return rc;
+    return calendar_load(&job->store->calendar, &job->store->pg, daemon_clock_us());
 }
 
 /* ---- answers ---- */
@@ -281,6 +278,11 @@ int rebuild_go_on(struct rebuild *r, int64_t clock_us)
         note(r);
     }
     return 0;
+}
+
+bool rebuild_is_under_way(const struct rebuild *r)
+{
+    return r->phase != PHASE_NONE;
 }
 
 void rebuild_notice(struct rebuild *r, const struct flush_item *items, uint32_t count)

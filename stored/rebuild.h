@@ -30,6 +30,9 @@ void rebuild_cancel(struct rebuild *r, struct slice peer, uint64_t id);
  */
 int rebuild_go_on(struct rebuild *r, int64_t clock_us);
 
+/* Whether one is under way: then no horizon may move. */
+bool rebuild_is_under_way(const struct rebuild *r);
+
 /* After a flush was committed: what came late may lie in what was looked at already. */
 void rebuild_notice(struct rebuild *r, const struct flush_item *items, uint32_t count);
 

@@ -73,7 +73,8 @@ void rebuild_hours_free(struct rebuild_hours **h)
 
 static void begin_day(struct rebuild_hours *h)
 {
-    int64_t from_us = h->job->since_us < h->job->whole_us ? h->job->whole_us : h->job->since_us;
+    int64_t whole_us = retention_earliest_us(&h->job->store->retention);
+    int64_t from_us = h->job->since_us < whole_us ? whole_us : h->job->since_us;
     int32_t since = from_us <= 0 ? 0 : calendar_hour_of(from_us);
     while (h->day < h->day_count && h->days[h->day] * 24 + 23 < since) {
         h->day++;
@@ -88,15 +89,17 @@ static void begin_day(struct rebuild_hours *h)
 int rebuild_hours_begin(struct rebuild_hours *h)
 {
     const struct calendar *c = &h->job->store->calendar;
-    int32_t *days = realloc(h->days, (c->day_count + 1) * sizeof *days);
+    int32_t *days = realloc(h->days, (c->parts.count + 1) * sizeof *days);
     disconnect(h);
     if (days == NULL) {
         return -1;
     }
     h->days = days;
-    h->day_count = c->day_count;
-    for (uint32_t i = 0; i < c->day_count; i++) {
-        days[i] = c->days[i];
+    h->day_count = 0;
+    for (uint32_t i = 0; i < c->parts.count; i++) {
+        if (c->parts.at[i].class == SQL_WHOLE_DAY) {
+            days[h->day_count++] = c->parts.at[i].day;
+        }
     }
     h->day = 0;
     h->again_us = 0;
@@ -144,6 +147,23 @@ static void fail(struct rebuild_hours *h, const char *error)
     h->again_us = daemon_clock_us() + BACKOFF_US;
 }
 
+/* Which types' records of the hour are all there, as the statements want it. */
+static void add_kept_types(struct rebuild_hours *h)
+{
+    const struct retention *retention = &h->job->store->retention;
+    struct pg_params *p = &h->job->store->params;
+    bool rest_is_gone = retention_horizon_us(retention, 0) > start_us(h);
+    int column = pg_add_array(p, PG_TEXT);
+    for (uint32_t class = 1; class < retention->count; class ++) {
+        const struct retention_rule *rule = &retention->class[class].rule;
+        bool gone = retention_horizon_us(retention, class) > start_us(h);
+        if (gone != rest_is_gone) {
+            pg_put_bytes(p, column, (struct slice){rule->type, rule->type_bytes});
+        }
+    }
+    pg_add_32(p, rest_is_gone);
+}
+
 static void ask(struct rebuild_hours *h)
 {
     static const enum sql_statement texts[CHECKS] = {[CHECK_UNLISTED] = SQL_REBUILD_UNLISTED,
@@ -151,9 +171,7 @@ static void ask(struct rebuild_hours *h)
                                                      [CHECK_TOTAL_HOUR] = SQL_REBUILD_TOTAL_HOUR,
                                                      [CHECK_DAY] = SQL_REBUILD_DAY,
                                                      [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_DAY};
-    char start[8], limit[4];
-    const char *const values[] = {start, limit};
-    const int lengths[] = {sizeof start, sizeof limit}, formats[] = {1, 1};
+    struct pg_params *p = &h->job->store->params;
     if (!pg_is_open(&h->pg)) {
         if (pg_open(&h->pg, h->job->store->settings->database, "ezrepo-stored-rebuild") == -1) {
             fail(h, h->pg.message);
@@ -161,10 +179,15 @@ static void ask(struct rebuild_hours *h)
         }
         PQsetnonblocking(h->pg.conn, 1);
     }
-    bytes_set_64(start, (uint64_t)(start_us(h) - PG_EPOCH_US));
-    bytes_set_32(limit, h->job->verify ? REBUILD_TEXTS : MOST_ROWS);
-    if (PQsendQueryParams(h->pg.conn, sql_text(texts[h->check]), h->check == CHECK_UNLISTED ? 1 : 2,
-                          NULL, values, lengths, formats, 1) != 1) {
+    pg_params_begin(p);
+    pg_add_time(p, start_us(h));
+    if (h->check != CHECK_UNLISTED) {
+        pg_add_32(p, h->job->verify ? REBUILD_TEXTS : MOST_ROWS);
+    }
+    if (h->check == CHECK_HOUR || h->check == CHECK_TOTAL_HOUR) {
+        add_kept_types(h);
+    }
+    if (pg_send(&h->pg, texts[h->check], p) == -1) {
         fail(h, PQerrorMessage(h->pg.conn));
         return;
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/when.h"
+#include "stored/open_periods.h"
 #include "stored/period_writes.h"
 #include "stored/rebuild_work.h"
 
@@ -13,8 +14,9 @@
 #define WINDOW      4096 /* records */
 #define MOST_CHANGES                                                                               \
     20000 /* kept of a series; then they are written, and the series is read again */
-#define FIRST_US INT64_C(-62135596800000000) /* the year 1 */
-#define LAST_US  INT64_C(253402300799999999) /* the end of the year 9999 */
+#define FIRST_SPAN_US (2 * DAY_US)
+#define FIRST_US      INT64_C(-62135596800000000) /* the year 1 */
+#define LAST_US       INT64_C(253402300799999999) /* the end of the year 9999 */
 
 struct rebuild_series {
     struct rebuild_job *job;
@@ -23,6 +25,8 @@ struct rebuild_series {
     PGresult *page;             /* of series; id and six texts */
     int next;                   /* row of the page */
     struct record_message dims; /* of the series at hand; only the dimensions count */
+    int64_t horizon_us; /* of its type: what begins before lacks dropped records and is believed */
+    int64_t span_us;    /* of time the next window reads at most */
     bool under_way;
     bool once_more;        /* some of it was written before all of it was read */
     struct period_key at;  /* all records up to it were looked at */
@@ -80,7 +84,6 @@ int rebuild_series_begin(struct rebuild_series *s)
     if (r == NULL) {
         return -1;
     }
-    s->job->whole_us = calendar_whole_from(&s->job->store->calendar);
     s->last_id = pg_cell_64(r, 0, 0);
     s->job->found.series_all = (uint64_t)pg_cell_64(r, 0, 1);
     PQclear(r);
@@ -151,12 +154,12 @@ static struct period start_of(const PGresult *r, int row)
  * is believed then, and so is all up to the next one.
  */
 static void begin_pair(struct compare *c, const struct period last[2], const struct period *next,
-                       int64_t whole_us)
+                       int64_t horizon_us)
 {
     if (last[0].grade == 0) {
         return;
     }
-    if (last[0].start.t_us >= whole_us) {
+    if (last[0].start.t_us >= horizon_us) {
         c->from = last[0].start;
         c->before = last[1];
         return;
@@ -189,7 +192,7 @@ static int find_starts(struct rebuild_series *s, int64_t from_us)
             *(which == 0 || which == 1 ? &last[which] : &next) = start_of(r, i);
         }
         if (c != NULL) {
-            begin_pair(c, last, &next, s->job->whole_us);
+            begin_pair(c, last, &next, s->horizon_us);
         }
     }
     PQclear(r);
@@ -212,7 +215,10 @@ static int begin_series(struct rebuild_series *s)
         }
     }
     int64_t from_us = job->since_us < FIRST_US ? FIRST_US : job->since_us;
-    from_us = from_us < job->whole_us ? job->whole_us : from_us;
+    const struct retention *retention = &job->store->retention;
+    s->horizon_us = retention_horizon_us(retention, retention_of_type(retention, s->dims.type));
+    from_us = from_us < s->horizon_us ? s->horizon_us : from_us;
+    s->span_us = FIRST_SPAN_US;
     for (uint16_t i = 0; i < count; i++) {
         s->pairs[i] =
             (struct compare){.grade_id = (uint16_t)(i + 1), .gap_us = gap_us, .from = {from_us, 0}};
@@ -254,20 +260,46 @@ static void read_grades(struct slice array, uint8_t *to, uint16_t count)
     }
 }
 
-static int read_records(struct rebuild_series *s)
+/*
+ * The next records of at most span_us of time: a statement is planned for all days it may read. Few
+ * records make the next window longer.
+ */
+static PGresult *ask_records(struct rebuild_series *s)
 {
     struct store *store = s->job->store;
+    const struct calendar_parts *parts = &store->calendar.parts;
+    int64_t first_us = parts->count == 0 ? 0 : parts->at[0].day * DAY_US;
+    int64_t end_us = (calendar_last_day(&store->calendar) + 1) * DAY_US;
+    int64_t from_us = s->at.t_us > first_us ? s->at.t_us : first_us;
+    int64_t before_us = from_us < end_us - s->span_us ? from_us + s->span_us : LAST_US;
     pg_params_begin(&store->params);
     pg_add_64(&store->params, s->id);
     pg_add_time(&store->params, s->at.t_us);
     pg_add_32(&store->params, s->at.row);
     pg_add_32(&store->params, WINDOW);
+    pg_add_time(&store->params, before_us);
     PGresult *r = pg_rows(&store->pg, SQL_REBUILD_RECORDS, &store->params);
-    if (r == NULL) {
-        return -1;
+    if (r != NULL) {
+        s->count = (uint32_t)PQntuples(r);
+        s->last = s->count < WINDOW && before_us == LAST_US;
+        s->span_us *= s->count < WINDOW / 2 ? 2 : 1;
     }
-    s->count = (uint32_t)PQntuples(r);
-    s->last = s->count < WINDOW;
+    return r;
+}
+
+static int read_records(struct rebuild_series *s)
+{
+    PGresult *r;
+    do {
+        r = ask_records(s);
+        if (r == NULL) {
+            return -1;
+        }
+        if (s->count > 0 || s->last) {
+            break;
+        }
+        PQclear(r);
+    } while (true);
     for (uint32_t i = 0; i < s->count; i++) {
         int row = (int)i;
         s->records[i] =
@@ -305,21 +337,44 @@ static PGresult *ask_stored(struct rebuild_series *s, enum sql_statement stateme
     return pg_rows(&s->job->store->pg, statement, p);
 }
 
-/* Rows of one grade name, from row *next of the result on; how many. */
-static uint32_t take_periods(const PGresult *r, int *next, uint16_t grade_id, struct period *to)
+/* All rows of SQL_REBUILD_PERIODS, open ones completed. 0, or -1: memory, the database. */
+static int read_periods(struct rebuild_series *s, const PGresult *r, struct period *to)
+{
+    struct store *store = s->job->store;
+    uint32_t count = 0;
+    struct open_period *open = calloc((size_t)PQntuples(r) + 1, sizeof *open);
+    if (open == NULL) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(r); i++) {
+        to[i] = (struct period){.start = {pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)},
+                                .grade = (uint8_t)pg_cell_16(r, i, 3),
+                                .t_end_us = pg_cell_time(r, i, 4),
+                                .records = (uint64_t)pg_cell_64(r, i, 5),
+                                .ended = (uint8_t)pg_cell_32(r, i, 6)};
+        if (to[i].ended == PERIOD_OPEN) {
+            open[count++] = (struct open_period){s->id,
+                                                 (uint16_t)pg_cell_16(r, i, 0),
+                                                 {pg_cell_time(r, i, 7), pg_cell_32(r, i, 8)},
+                                                 &to[i]};
+        }
+    }
+    int rc = open_periods_complete(open, count, &store->calendar, &store->pg, &store->params);
+    free(open);
+    return rc;
+}
+
+/* How many rows from row *next of the result on are of this grade name; *next moves behind them. */
+static uint32_t count_of(const PGresult *r, int *next, uint16_t grade_id)
 {
     uint32_t count = 0;
     for (; *next < PQntuples(r) && pg_cell_16(r, *next, 0) == (int16_t)grade_id; ++*next) {
-        int i = *next;
-        to[count++] = (struct period){.start = {pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)},
-                                      .grade = (uint8_t)pg_cell_16(r, i, 3),
-                                      .t_end_us = pg_cell_time(r, i, 4),
-                                      .records = (uint64_t)pg_cell_64(r, i, 5),
-                                      .ended = (uint8_t)pg_cell_32(r, i, 6)};
+        count++;
     }
     return count;
 }
 
+/* Rows of one grade name, from row *next of the result on; how many. */
 static uint32_t take_events(const PGresult *r, int *next, uint16_t grade_id,
                             struct period_event *to)
 {
@@ -351,15 +406,15 @@ static int compare_pairs(struct rebuild_series *s, const PGresult *periods, cons
     int next_period = 0, next_event = 0, rc = 0;
     struct period *stored = calloc((size_t)PQntuples(periods) + 1, sizeof *stored);
     struct period_event *told = calloc((size_t)PQntuples(events) + 1, sizeof *told);
-    rc = stored == NULL || told == NULL ? -1 : 0;
+    rc = stored == NULL || told == NULL ? -1 : read_periods(s, periods, stored);
     for (uint16_t i = 0; i < s->pair_count && rc == 0; i++) {
         struct compare *c = &s->pairs[i];
         struct compare_window window = {.records = s->graded,
-                                        .stored = stored,
+                                        .stored = stored + next_period,
                                         .events = told,
                                         .record_count = take_records(s, i),
                                         .last = s->last};
-        window.stored_count = take_periods(periods, &next_period, c->grade_id, stored);
+        window.stored_count = count_of(periods, &next_period, c->grade_id);
         window.event_count = take_events(events, &next_event, c->grade_id, told);
         rc = compare_window(c, &window, &s->differences);
     }

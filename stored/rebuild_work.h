@@ -20,7 +20,6 @@ struct rebuild_job {
     struct store *store;
     bool verify;
     int64_t since_us; /* INT64_MIN: from the first record */
-    int64_t whole_us; /* what begins before lacks records that were dropped: it is believed, too */
     struct rebuild_found found;
 };
 

@@ -41,7 +41,8 @@ static struct period row_period(const PGresult *result, int row)
                            .ended = (uint8_t)pg_cell_32(result, row, 5)};
 }
 
-static int read_before(void *context, const struct period_key *key, struct period *period)
+static int read_before(void *context, const struct period_key *key, struct period *period,
+                       struct period_dropped *dropped)
 {
     struct repair *r = context;
     add_pair(r);
@@ -53,6 +54,9 @@ static int read_before(void *context, const struct period_key *key, struct perio
     int found = PQntuples(result) > 0;
     if (found) {
         *period = row_period(result, 0);
+        *dropped = (struct period_dropped){.records = (uint64_t)pg_cell_64(result, 0, 6),
+                                           .until_us = pg_cell_time(result, 0, 7),
+                                           .t_end_us = pg_cell_time(result, 0, 8)};
     }
     PQclear(result);
     return found;
@@ -93,13 +97,14 @@ static int read_after(void *context, const struct period_key *key, struct period
     return 1;
 }
 
-static int read_records(void *context, const struct period_key *key, struct period_record *page,
-                        uint32_t size)
+/* Those that start before before_us. */
+static int read_records_before(struct repair *r, const struct period_key *key, int64_t before_us,
+                               struct period_record *page, uint32_t size)
 {
-    struct repair *r = context;
     add_pair(r);
     add_key(r, key);
     pg_add_32(&r->store->params, (int32_t)size);
+    pg_add_time(&r->store->params, before_us);
     PGresult *result = pg_rows(&r->store->pg, SQL_RECORDS_AFTER, &r->store->params);
     if (result == NULL) {
         return -1;
@@ -112,6 +117,27 @@ static int read_records(void *context, const struct period_key *key, struct peri
                                    .grade = (uint8_t)pg_cell_16(result, i, 3)};
     }
     PQclear(result);
+    return count;
+}
+
+/*
+ * Most often what is asked for lies within a day: a statement is planned for all days it may read,
+ * so it is for few of them first. Behind the series' greatest key there are none.
+ */
+static int read_records(void *context, const struct period_key *key, struct period_record *page,
+                        uint32_t size)
+{
+    struct repair *r = context;
+    int64_t last_us = r->pair.series->greatest.t_us, span_us = DAY_US;
+    int count;
+    do {
+        int64_t before_us = key->t_us > last_us - span_us ? last_us + 1 : key->t_us + span_us;
+        count = read_records_before(r, key, before_us, page, size);
+        if (count != 0 || before_us > last_us) {
+            return count;
+        }
+        span_us *= 8;
+    } while (span_us < INT64_MAX / 16);
     return count;
 }
 

@@ -4,8 +4,10 @@
 #include <stdlib.h>
 
 #include "common/address.h"
+#include "stored/open_periods.h"
 
 #define DIMENSIONS 6
+#define LAST_US    INT64_C(253402300800000000) /* the year 10000 */
 
 /* ---- the key ---- */
 
@@ -276,9 +278,23 @@ static struct series *unseen_by_id(const struct series_cache *c, int64_t id)
     return low < c->unseen_count && c->unseen[low]->id == id ? c->unseen[low] : NULL;
 }
 
-static int load_greatest(struct series_cache *c, struct pg *pg, const struct pg_params *ids)
+/* The greatest key of those without one that lies within [from_us, before_us). */
+static int load_greatest_within(struct series_cache *c, struct pg *pg, struct pg_params *params,
+                                int64_t from_us, int64_t before_us)
 {
-    PGresult *r = pg_rows(pg, SQL_SERIES_GREATEST, ids);
+    pg_params_begin(params);
+    pg_add_array(params, PG_BIGINT);
+    pg_add_time(params, from_us);
+    pg_add_time(params, before_us);
+    for (uint32_t i = 0; i < c->unseen_count; i++) {
+        if (!c->unseen[i]->loaded && c->unseen[i]->greatest.t_us == INT64_MIN) {
+            pg_put_64(params, 0, c->unseen[i]->id);
+        }
+    }
+    if (pg_elements(params, 0) == 0) {
+        return 0;
+    }
+    PGresult *r = pg_rows(pg, SQL_SERIES_GREATEST, params);
     if (r == NULL) {
         return -1;
     }
@@ -292,33 +308,56 @@ static int load_greatest(struct series_cache *c, struct pg *pg, const struct pg_
     return 0;
 }
 
-static int load_open(struct series_cache *c, struct pg *pg, const struct pg_params *ids)
+static int load_greatest(struct series_cache *c, struct pg *pg, struct pg_params *params,
+                         const struct calendar *calendar)
 {
-    PGresult *r = pg_rows(pg, SQL_SERIES_OPEN, ids);
-    if (r == NULL) {
-        return -1;
+    int64_t before_us = LAST_US;
+    for (int window = 0; window < CALENDAR_WINDOWS; window++) {
+        int64_t from_us = calendar_window_us(calendar, window);
+        if (from_us < before_us && load_greatest_within(c, pg, params, from_us, before_us) == -1) {
+            return -1;
+        }
+        before_us = from_us;
     }
-    int rc = 0;
-    for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+    return 0;
+}
+
+static int note_open(struct series_cache *c, const PGresult *r)
+{
+    for (int i = 0; i < PQntuples(r); i++) {
         struct series *s = unseen_by_id(c, pg_cell_64(r, i, 0));
         struct series_grade *g = s == NULL ? NULL : series_grade(s, (uint16_t)pg_cell_16(r, i, 1));
         if (g == NULL) {
-            rc = -1;
-            break;
+            return -1;
         }
         g->open = (struct period){.start = {pg_cell_time(r, i, 2), pg_cell_32(r, i, 3)},
                                   .grade = (uint8_t)pg_cell_16(r, i, 4),
                                   .t_end_us = pg_cell_time(r, i, 5),
                                   .records = (uint64_t)pg_cell_64(r, i, 6),
                                   .ended = PERIOD_OPEN};
-        g->written = (uint64_t)pg_cell_64(r, i, 7);
+        g->written = (uint64_t)pg_cell_64(r, i, 9);
     }
-    PQclear(r);
-    return rc;
+    return 0;
 }
 
-/* Series that are in the database already may have records and open periods. */
-static int load_states(struct series_cache *c, struct pg *pg, struct pg_params *params)
+/* Those whose row is not of the greatest record are to be completed; how many. */
+static uint32_t list_behind(const struct series_cache *c, const PGresult *r,
+                            struct open_period *list)
+{
+    uint32_t count = 0;
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct series *s = unseen_by_id(c, pg_cell_64(r, i, 0));
+        struct series_grade *g = series_grade_find(s, (uint16_t)pg_cell_16(r, i, 1));
+        struct period_key through = {pg_cell_time(r, i, 7), pg_cell_32(r, i, 8)};
+        if (period_key_compare(&through, &s->greatest) < 0) {
+            list[count++] = (struct open_period){s->id, g->grade_id, through, &g->open};
+        }
+    }
+    return count;
+}
+
+static int load_open(struct series_cache *c, struct pg *pg, struct pg_params *params,
+                     const struct calendar *calendar)
 {
     pg_params_begin(params);
     pg_add_array(params, PG_BIGINT);
@@ -327,15 +366,31 @@ static int load_states(struct series_cache *c, struct pg *pg, struct pg_params *
             pg_put_64(params, 0, c->unseen[i]->id);
         }
     }
-    if (pg_elements(params, 0) == 0) {
-        return 0;
+    PGresult *r = pg_elements(params, 0) == 0 ? NULL : pg_rows(pg, SQL_SERIES_OPEN, params);
+    if (r == NULL) {
+        return pg_elements(params, 0) == 0 ? 0 : -1;
     }
+    struct open_period *list = calloc((size_t)PQntuples(r) + 1, sizeof *list);
+    int rc = list == NULL || note_open(c, r) == -1 ? -1 : 0;
+    if (rc == 0) {
+        rc = open_periods_complete(list, list_behind(c, r, list), calendar, pg, params);
+    }
+    free(list);
+    PQclear(r);
+    return rc;
+}
+
+/* Series that are in the database already may have records and open periods. */
+static int load_states(struct series_cache *c, struct pg *pg, struct pg_params *params,
+                       const struct calendar *calendar)
+{
     qsort(c->unseen, c->unseen_count, sizeof(struct series *), by_id);
-    return load_greatest(c, pg, params) == -1 ? -1 : load_open(c, pg, params);
+    return load_greatest(c, pg, params, calendar) == -1 ? -1 : load_open(c, pg, params, calendar);
 }
 
 int series_load(struct series_cache *c, struct pg *pg, struct pg_params *params,
-                const struct record_types *types)
+                const struct record_types *types, const struct retention *retention,
+                const struct calendar *calendar)
 {
     if (c->unseen_count == 0) {
         return 0;
@@ -347,13 +402,14 @@ int series_load(struct series_cache *c, struct pg *pg, struct pg_params *params,
         }
         missing = add_missing(c, pg, params) == -1 ? -1 : find_ids(c, pg, params);
     }
-    if (missing != 0 || load_states(c, pg, params) == -1) {
+    if (missing != 0 || load_states(c, pg, params, calendar) == -1) {
         return -1;
     }
     for (uint32_t i = 0; i < c->unseen_count; i++) {
         struct slice dims[DIMENSIONS];
         split_key(c->unseen[i], dims);
         c->unseen[i]->gap_us = record_types_gap_us(types, dims[0]);
+        c->unseen[i]->class = retention_of_type(retention, dims[0]);
         c->unseen[i]->loaded = true;
     }
     c->unseen_count = 0;

@@ -8,8 +8,9 @@
 
 #include "common/message.h"
 #include "common/record_types.h"
+#include "stored/calendar.h"
 #include "stored/periods.h"
-#include "stored/pg.h"
+#include "stored/retention.h"
 #include "stored/table.h"
 
 /* One grade name of one series. */
@@ -26,6 +27,7 @@ struct series {
     struct series *newer, *older; /* by use */
     int64_t id;
     int64_t gap_us;
+    uint32_t class; /* of its record type: retention.h */
     struct period_key greatest;
     uint64_t stamp; /* of the flush that used it last */
     struct series_grade *grades;
@@ -52,7 +54,8 @@ struct series *series_get(struct series_cache *c, const struct record_message *r
 
 /* Loads every entry that is not loaded, making rows for new series. 0, or -1: the database. */
 int series_load(struct series_cache *c, struct pg *pg, struct pg_params *params,
-                const struct record_types *types);
+                const struct record_types *types, const struct retention *retention,
+                const struct calendar *calendar);
 
 /* The state of one grade name, made when it is not there; NULL when memory is out. */
 struct series_grade *series_grade(struct series *s, uint16_t grade_id);

@@ -1,6 +1,6 @@
 /*
  * The SQL of this process, beside the migrations. Values are always parameters; names are pasted
- * only where a day's partition is made, from numbers.
+ * only where a partition is made or dropped, from numbers.
  */
 #include "stored/sql.h"
 
@@ -9,8 +9,8 @@
 #include <time.h>
 
 #define COLUMNS                                                                                    \
-    "(series_id, t_start, t_end, row, schema_id, grading_version, ledger_id, grades, \"values\","  \
-    " label)"
+    "(series_id, t_start, t_end, row, schema_id, grading_version, ledger_id, class, grades,"       \
+    " \"values\", label)"
 
 #define LEDGER_COUNTS "datagrams, accepted, exceptions, records, stored, duplicates, rejected"
 
@@ -20,6 +20,8 @@
     "n0 = " table ".n0 + excluded.n0, n1 = " table ".n1 + excluded.n1, "                           \
     "n2 = " table ".n2 + excluded.n2, n3 = " table ".n3 + excluded.n3, "                           \
     "n4 = " table ".n4 + excluded.n4, n5 = " table ".n5 + excluded.n5"
+
+#define DAY_0 "date '1970-01-01'"
 
 #define HOURS_OF_DAY "hour >= $1::timestamptz AND hour < $1::timestamptz + interval '1 day'"
 
@@ -66,19 +68,33 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SERIES_GREATEST] =
         "SELECT u.id, m.t_start, m.row FROM unnest($1::bigint[]) AS u (id)"
         " CROSS JOIN LATERAL (SELECT t_start, row FROM measurement WHERE series_id = u.id"
+        "                     AND t_start >= $2::timestamptz AND t_start < $3::timestamptz"
         "                     ORDER BY t_start DESC, row DESC LIMIT 1) AS m",
 
+    /* As their rows have them: what came later is for SQL_SERIES_LATER. */
     [SQL_SERIES_OPEN] =
-        "SELECT series_id, grade_id, t_start, start_row, n.grade, n.t_end, n.records, p.records"
-        " FROM period_now n JOIN period p USING (series_id, grade_id, t_start, start_row)"
-        " WHERE n.ended IS NULL AND series_id = ANY ($1::bigint[])",
+        "SELECT series_id, grade_id, t_start, start_row, k.grade, k.t_end, k.records, k.through_t,"
+        "       k.through_row, p.records"
+        " FROM period_known k JOIN period p USING (series_id, grade_id, t_start, start_row)"
+        " WHERE k.ended IS NULL AND series_id = ANY ($1::bigint[])",
+
+    /* The graded records behind a key that is not before $5. */
+    [SQL_SERIES_LATER] =
+        "SELECT u.n, later.t_end, later.records"
+        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[])"
+        " WITH ORDINALITY AS u (series_id, grade_id, t, row, n)"
+        " CROSS JOIN LATERAL (SELECT max(m.t_end) AS t_end, count(*) AS records FROM measurement m"
+        "   WHERE m.series_id = u.series_id AND m.t_start >= u.t AND m.t_start >= $5::timestamptz"
+        "   AND (m.t_start, m.row) > (u.t, u.row) AND m.grades[u.grade_id] > 0) AS later"
+        " WHERE later.records > 0 ORDER BY u.n",
 
     [SQL_SCHEMA_ID] = "INSERT INTO schema (verb, registry, results, parameters, metadata, digest)"
                       " VALUES ($1::text, $2::text, $3::text[], $4::text[], $5::text[], $6::uuid)"
                       " ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id",
 
-    [SQL_PARTITIONS] = "SELECT c.relname::text FROM pg_inherits i JOIN pg_class c ON c.oid = "
-                       "i.inhrelid WHERE i.inhparent = 'ezrepo.measurement'::regclass",
+    [SQL_PARTITIONS] =
+        "SELECT relname::text FROM pg_class WHERE relispartition AND relkind IN ('r', 'p')"
+        " AND relnamespace = 'ezrepo'::regnamespace",
 
     [SQL_HOURS] = "SELECT hour, sealed, in_day FROM measured_hour",
 
@@ -92,7 +108,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     /* In the order they were copied: of two with the same identity the first stands. */
     [SQL_STAGED_INSERT] =
         "INSERT INTO measurement " COLUMNS " SELECT series_id, t_start, t_end, row,"
-        " schema_id, grading_version, ledger_id, grades, \"values\", label"
+        " schema_id, grading_version, ledger_id, class, grades, \"values\", label"
         " FROM pg_temp.staging ORDER BY ctid"
         " ON CONFLICT DO NOTHING RETURNING series_id, t_start, row",
 
@@ -109,11 +125,14 @@ static const char *const statements[SQL_STATEMENTS] = {
         "   ORDER BY t_start, start_row LIMIT 1) AS x"
         " WHERE p.ended IS NOT NULL",
 
-    [SQL_PERIOD_BEFORE] = "SELECT t_start, start_row, grade, t_end, records,"
-                          "       CASE ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
-                          " FROM period WHERE series_id = $1::bigint AND grade_id = $2::smallint"
-                          "   AND (t_start, start_row) < ($3::timestamptz, $4::integer)"
-                          " ORDER BY t_start DESC, start_row DESC LIMIT 1",
+    [SQL_PERIOD_BEFORE] =
+        "SELECT p.t_start, p.start_row, p.grade, p.t_end, p.records,"
+        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END,"
+        "       coalesce(d.records, 0::bigint), d.until, d.t_end"
+        " FROM (SELECT * FROM period WHERE series_id = $1::bigint AND grade_id = $2::smallint"
+        "       AND (t_start, start_row) < ($3::timestamptz, $4::integer)"
+        "       ORDER BY t_start DESC, start_row DESC LIMIT 1) AS p"
+        " LEFT JOIN period_dropped d USING (series_id, grade_id, t_start, start_row)",
 
     [SQL_PERIODS_AFTER] = "SELECT t_start, start_row, grade, t_end, records,"
                           "       CASE ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
@@ -124,6 +143,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_RECORDS_AFTER] =
         "SELECT t_start, row, t_end, grades[$2::smallint]"
         " FROM measurement WHERE series_id = $1::bigint AND t_start >= $3::timestamptz"
+        "   AND t_start < $6::timestamptz"
         "   AND (t_start, row) > ($3::timestamptz, $4::integer) AND grades[$2::smallint] > 0"
         " ORDER BY t_start, row LIMIT $5::integer",
 
@@ -318,7 +338,77 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_SEAL_DAY_MARK] =
         "UPDATE measured_hour SET in_day = true WHERE " HOURS_OF_DAY " AND sealed AND NOT in_day",
+
+    [SQL_CLASSES] = "SELECT class, coalesce(type, ''), from_day - " DAY_0 ", horizon - " DAY_0
+                    " FROM retention_class ORDER BY class",
+
+    [SQL_CLASS_ADD] = "INSERT INTO retention_class (class, type, from_day, horizon)"
+                      " VALUES ($1::smallint, $2::text, " DAY_0 " + $3::integer, " DAY_0 ")",
+
+    [SQL_CLASS_HORIZONS] =
+        "UPDATE retention_class c SET horizon = greatest(c.horizon, " DAY_0 " + u.day)"
+        " FROM unnest($1::smallint[], $2::integer[]) AS u (class, day)"
+        " WHERE c.class = u.class",
+
+    /*
+     * What the records before the horizon of their type say of the last period that begins before
+     * it: of the series behind $1 up to $2. $3, $4: types and horizons, $5: of all others; $6: the
+     * latest.
+     */
+    [SQL_PERIODS_SETTLE] =
+        "INSERT INTO period_dropped AS d"
+        " (series_id, grade_id, t_start, start_row, until, records, t_end)"
+        " SELECT p.series_id, p.grade_id, p.t_start, p.start_row, p.horizon,"
+        "        p.records + m.records, greatest(p.t_end, m.t_end)"
+        " FROM (SELECT s.id AS series_id, g.id AS grade_id, h.horizon, last.t_start, "
+        "last.start_row,"
+        "              coalesce(k.until, last.t_start) AS from_t, coalesce(k.records, 0) AS "
+        "records,"
+        "              k.t_end"
+        "       FROM (SELECT id, coalesce(u.horizon, $5::timestamptz) AS horizon FROM series"
+        "             LEFT JOIN unnest($3::text[], $4::timestamptz[]) AS u (type, horizon) USING "
+        "(type)"
+        "             WHERE id > $1::bigint AND id <= $2::bigint) AS h"
+        "       JOIN series s ON s.id = h.id CROSS JOIN grade_name g"
+        "       CROSS JOIN LATERAL (SELECT t_start, start_row FROM period WHERE series_id = s.id"
+        "         AND grade_id = g.id AND t_start < h.horizon"
+        "         ORDER BY t_start DESC, start_row DESC LIMIT 1) AS last"
+        "       LEFT JOIN period_dropped k ON k.series_id = s.id AND k.grade_id = g.id"
+        "         AND k.t_start = last.t_start AND k.start_row = last.start_row) AS p"
+        " CROSS JOIN LATERAL (SELECT count(*) AS records, max(t_end) AS t_end FROM measurement"
+        "   WHERE series_id = p.series_id AND t_start >= p.from_t AND t_start < p.horizon"
+        "   AND t_start < $6::timestamptz AND (t_start, row) >= (p.t_start, p.start_row)"
+        "   AND grades[p.grade_id] > 0) AS m"
+        " WHERE m.records > 0"
+        " ON CONFLICT (series_id, grade_id) DO UPDATE SET t_start = excluded.t_start,"
+        " start_row = excluded.start_row, until = excluded.until, records = excluded.records,"
+        " t_end = excluded.t_end",
+
+    /* The oldest rows of hours before $1, at most $2 of them, and what belongs to them. */
+    [SQL_LEDGER_REMOVE] =
+        "WITH old AS MATERIALIZED (SELECT id FROM ledger WHERE hour < $1::timestamptz ORDER BY hour"
+        "             LIMIT $2::integer),"
+        " reasons AS (DELETE FROM ledger_rejected WHERE ledger_id IN (SELECT id FROM old)),"
+        " dropped AS (DELETE FROM ledger_dropped WHERE ledger_id IN (SELECT id FROM old)),"
+        " instances AS (DELETE FROM ledger_instance WHERE hour < $1::timestamptz),"
+        " bound AS (UPDATE ledger_removed SET below = greatest(below, (SELECT max(id) + 1 FROM "
+        "old))),"
+        " gone AS (DELETE FROM ledger WHERE id IN (SELECT id FROM old) RETURNING id)"
+        " SELECT count(*) FROM gone",
 };
+
+bool sql_reads_records(enum sql_statement statement)
+{
+    switch (statement) {
+    case SQL_SERIES_GREATEST:
+    case SQL_SERIES_LATER:
+    case SQL_RECORDS_AFTER:
+    case SQL_REBUILD_RECORDS:
+        return true;
+    default:
+        return false;
+    }
+}
 
 const char *sql_text(enum sql_statement statement)
 {
@@ -332,36 +422,74 @@ static int day_date(int32_t day, struct tm *utc)
     return gmtime_r(&t, utc) == NULL || utc->tm_year < 70 || utc->tm_year > 9999 - 1900 ? -1 : 0;
 }
 
-int sql_partition(int32_t day, char *text, int size)
+void sql_partition_name(int32_t day, int32_t class, char name[SQL_NAME_BYTES])
+{
+    struct tm utc = {0};
+    (void)day_date(day, &utc);
+    int n = snprintf(name, SQL_NAME_BYTES, "measurement_%04d%02d%02d", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday);
+    if (class != SQL_WHOLE_DAY) {
+        snprintf(name + n, (size_t)(SQL_NAME_BYTES - n), "_c%d", class);
+    }
+}
+
+#define LIKE_MEASUREMENT "(LIKE measurement INCLUDING CONSTRAINTS INCLUDING INDEXES)"
+
+int sql_partition(int32_t day, int32_t class, char text[SQL_PARTITION_BYTES])
 {
     struct tm from, to;
-    char name[64];
+    char name[SQL_NAME_BYTES], parent[SQL_NAME_BYTES];
     if (day_date(day, &from) == -1 || day_date(day + 1, &to) == -1) {
         return -1;
     }
-    snprintf(name, sizeof name, "measurement_%04d%02d%02d", from.tm_year + 1900, from.tm_mon + 1,
-             from.tm_mday);
-    int n = snprintf(text, (size_t)size,
-                     "CREATE TABLE %s (LIKE measurement INCLUDING DEFAULTS INCLUDING CONSTRAINTS"
-                     " INCLUDING INDEXES);"
-                     "ALTER TABLE measurement ATTACH PARTITION %s FOR VALUES"
-                     " FROM ('%04d-%02d-%02d 00:00:00+00') TO ('%04d-%02d-%02d 00:00:00+00')",
-                     name, name, from.tm_year + 1900, from.tm_mon + 1, from.tm_mday,
-                     to.tm_year + 1900, to.tm_mon + 1, to.tm_mday);
-    return n >= size ? -1 : 0;
+    sql_partition_name(day, class, name);
+    if (class != SQL_WHOLE_DAY) {
+        sql_partition_name(day, SQL_WHOLE_DAY, parent);
+        snprintf(text, SQL_PARTITION_BYTES,
+                 "CREATE TABLE %s " LIKE_MEASUREMENT ";"
+                 "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES IN (%d)",
+                 name, parent, name, class);
+        return 0;
+    }
+    snprintf(text, SQL_PARTITION_BYTES,
+             "CREATE TABLE %s " LIKE_MEASUREMENT " PARTITION BY LIST (class);"
+             "ALTER TABLE measurement ATTACH PARTITION %s FOR VALUES"
+             " FROM ('%04d-%02d-%02d 00:00:00+00') TO ('%04d-%02d-%02d 00:00:00+00')",
+             name, name, from.tm_year + 1900, from.tm_mon + 1, from.tm_mday, to.tm_year + 1900,
+             to.tm_mon + 1, to.tm_mday);
+    return 0;
 }
 
-int sql_partition_day(const char *name, int32_t *day)
+void sql_partition_drop(int32_t day, int32_t class, char text[SQL_PARTITION_BYTES])
+{
+    char name[SQL_NAME_BYTES];
+    sql_partition_name(day, class, name);
+    if (class == SQL_WHOLE_DAY) {
+        snprintf(text, SQL_PARTITION_BYTES, "DROP TABLE %s", name);
+        return;
+    }
+    snprintf(
+        text, SQL_PARTITION_BYTES,
+        "WITH counted AS (SELECT ledger_id, count(*) AS n FROM %s GROUP BY ledger_id),"
+        " noted AS (INSERT INTO ledger_dropped (ledger_id, records)"
+        "           SELECT c.ledger_id, c.n FROM counted c JOIN ledger l ON l.id = c.ledger_id)"
+        " SELECT coalesce(sum(n), 0)::bigint FROM counted;"
+        "DROP TABLE %s",
+        name, name);
+}
+
+int sql_partition_parse(const char *name, int32_t *day, int32_t *class)
 {
     struct tm utc = {0};
-    int end = 0;
-    if (sscanf(name, "measurement_%4d%2d%2d%n", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, &end) !=
-            3 ||
-        end != (int)strlen("measurement_YYYYMMDD") || name[end] != '\0') {
+    char again[SQL_NAME_BYTES];
+    *class = SQL_WHOLE_DAY;
+    if (sscanf(name, "measurement_%4d%2d%2d_c%5d", &utc.tm_year, &utc.tm_mon, &utc.tm_mday, class) <
+        3) {
         return -1;
     }
     utc.tm_year -= 1900;
     utc.tm_mon -= 1;
     *day = (int32_t)(timegm(&utc) / 86400);
-    return 0;
+    sql_partition_name(*day, *class, again);
+    return strcmp(name, again) == 0 ? 0 : -1;
 }

@@ -2,6 +2,7 @@
 #ifndef EZREPO_STORED_SQL_H
 #define EZREPO_STORED_SQL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum sql_statement {
@@ -9,6 +10,7 @@ enum sql_statement {
     SQL_SERIES_ADD,
     SQL_SERIES_GREATEST,
     SQL_SERIES_OPEN,
+    SQL_SERIES_LATER,
     SQL_SCHEMA_ID,
     SQL_PARTITIONS,
     SQL_HOURS,
@@ -51,6 +53,11 @@ enum sql_statement {
     SQL_SEAL_DAY_LOCK,
     SQL_SEAL_DAY_COUNT,
     SQL_SEAL_DAY_MARK,
+    SQL_CLASSES,
+    SQL_CLASS_ADD,
+    SQL_CLASS_HORIZONS,
+    SQL_PERIODS_SETTLE,
+    SQL_LEDGER_REMOVE,
     SQL_REBUILD_EXTENT, /* from here on: sql_rebuild.c */
     SQL_REBUILD_SERIES,
     SQL_REBUILD_STARTS,
@@ -75,6 +82,12 @@ enum sql_statement {
 const char *sql_text(enum sql_statement statement);
 const char *sql_rebuild_text(enum sql_statement statement); /* sql_text() asks it */
 
+/*
+ * Whether it reads `measurement`: it is planned anew each time, for the days its parameters allow.
+ * A plan for all times would have all partitions there are.
+ */
+bool sql_reads_records(enum sql_statement statement);
+
 /* Without parameters, for the simple protocol. */
 extern const char sql_session[];   /* what every connection starts with */
 extern const char sql_schema[];    /* the schema and the table of migrations */
@@ -86,11 +99,21 @@ extern const char sql_copy_entries[];
 extern const char sql_vacuum_entries[];
 
 /*
- * A partition for one UTC day, as two statements: attaching takes no lock that readers wait for.
- * day counts from 1970-01-01. -1 when the text does not fit.
+ * Partitions: one for each UTC day, which counts from 1970-01-01, and in it one for each class of
+ * records. SQL_WHOLE_DAY stands for the day's own.
  */
-int sql_partition(int32_t day, char *text, int size);
-/* The day in a partition's name; -1 when it is not the name of one. */
-int sql_partition_day(const char *name, int32_t *day);
+#define SQL_WHOLE_DAY       (-1)
+#define SQL_NAME_BYTES      64
+#define SQL_PARTITION_BYTES 800
+
+/* Makes it, as two statements: attaching takes no lock that readers wait for. -1 outside of the
+ * years 1970 to 9999. */
+int sql_partition(int32_t day, int32_t class, char text[SQL_PARTITION_BYTES]);
+/* Counts its records for the ledger and drops it, as two statements of one transaction; of a day,
+ * which holds none any more, as one. */
+void sql_partition_drop(int32_t day, int32_t class, char text[SQL_PARTITION_BYTES]);
+void sql_partition_name(int32_t day, int32_t class, char name[SQL_NAME_BYTES]);
+/* What a partition's name says; -1 when it is not the name of one. */
+int sql_partition_parse(const char *name, int32_t *day, int32_t *class);
 
 #endif

@@ -44,6 +44,16 @@
 #define IN_DAY(column)                                                                             \
     column " >= $1::timestamptz AND " column " < $1::timestamptz + interval '1 day'"
 
+/*
+ * Without the types whose records of this hour are dropped, or will be: $4 is 0 and $3 names them;
+ * or it is 1 and $3 names all others. When there are none this costs nothing.
+ */
+#define ARE_ALL      "cardinality($3::text[]) = 0 AND $4::integer = 0"
+#define TYPE_IS_KEPT "(type = ANY ($3::text[])) = ($4::integer = 1)"
+#define KEPT_SERIES                                                                                \
+    " AND (" ARE_ALL " OR series_id IN (SELECT id FROM series WHERE " TYPE_IS_KEPT "))"
+#define KEPT_TYPES " AND (" ARE_ALL " OR " TYPE_IS_KEPT ")"
+
 #define ADD(table, keys, key_arrays)                                                               \
     "INSERT INTO " table " (" keys ", n0, n1, n2, n3, n4, n5)"                                     \
     " SELECT * FROM unnest(" key_arrays ") ON CONFLICT (" keys ") DO UPDATE SET"                   \
@@ -79,13 +89,16 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_REBUILD_RECORDS] = "SELECT t_start, row, t_end, grades FROM measurement"
                             " WHERE series_id = $1::bigint AND t_start >= $2::timestamptz"
                             "   AND (t_start, row) > ($2::timestamptz, $3::integer)"
+                            "   AND t_start < $5::timestamptz"
                             " ORDER BY t_start, row LIMIT $4::integer",
 
-    /* Open ones as they are now. Those behind $3, $4 up to $5, $6, and those that start at $7.. */
+    /* Open ones as their rows have them, and up to where. Those behind $3, $4 up to $5, $6, and
+       those that start at $7.. */
     [SQL_REBUILD_PERIODS] =
         "SELECT p.grade_id, p.t_start, p.start_row, p.grade, p.t_end, p.records,"
-        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
-        " FROM (SELECT * FROM period_now WHERE series_id = $1::bigint"
+        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END, p.through_t,"
+        "       p.through_row"
+        " FROM (SELECT * FROM period_known WHERE series_id = $1::bigint"
         "         AND grade_id = ANY ($2::smallint[]) AND t_start >= $3::timestamptz"
         "         AND t_start <= $5::timestamptz"
         "         AND (t_start, start_row) > ($3::timestamptz, $4::integer)"
@@ -93,7 +106,7 @@ static const char *const statements[SQL_STATEMENTS] = {
         "       UNION ALL"
         "       SELECT n.* FROM unnest($7::smallint[], $8::timestamptz[], $9::integer[])"
         "         AS u (grade_id, t_start, start_row)"
-        "         JOIN period_now n ON n.series_id = $1::bigint AND n.grade_id = u.grade_id"
+        "         JOIN period_known n ON n.series_id = $1::bigint AND n.grade_id = u.grade_id"
         "         AND n.t_start = u.t_start AND n.start_row = u.start_row) AS p"
         " ORDER BY p.grade_id, p.t_start, p.start_row",
 
@@ -112,15 +125,14 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_REBUILD_HOUR] =
         "WITH said AS (SELECT series_id, grade_id," COUNT_GRADES " FROM record_grade"
-        "   WHERE " IN_HOUR(
-            "t_start") "   AND (SELECT sealed FROM measured_hour WHERE hour = $1::timestamptz)"
-                       "   GROUP BY series_id, grade_id),"
-                       " kept AS (SELECT * FROM grade_rollup WHERE hour = $1::timestamptz),"
-                       " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS "
-                       "unit,"
-                       "   ''::text AS type, grade_id," DIFFERENCE
-                       "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT
-                       ")" ROWS,
+        "   WHERE " IN_HOUR("t_start") KEPT_SERIES
+    "   AND (SELECT sealed FROM measured_hour WHERE hour = $1::timestamptz)"
+    "   GROUP BY series_id, grade_id),"
+    " kept AS (SELECT * FROM grade_rollup WHERE hour = $1::timestamptz" KEPT_SERIES "),"
+    " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS "
+    "unit,"
+    "   ''::text AS type, grade_id," DIFFERENCE
+    "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT ")" ROWS,
 
     /* The day from its hours. */
     [SQL_REBUILD_DAY] =
@@ -138,17 +150,17 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_REBUILD_TOTAL_HOUR] =
         "WITH minute AS (SELECT date_trunc('minute', t_start, 'UTC') AS start, type, "
         "grade_id," COUNT_GRADES " FROM record_grade JOIN series ON id = series_id"
-        "   WHERE " IN_HOUR(
-            "t_start") " GROUP BY 1, type, grade_id),"
-                       " said AS (SELECT 'minute'::text AS unit, * FROM minute UNION ALL"
-                       "   SELECT 'hour', $1::timestamptz, type, grade_id," SUM_GRADES
-                       "   FROM minute GROUP BY type, grade_id),"
-                       " kept AS (SELECT * FROM grade_total WHERE unit IN ('minute', 'hour')"
-                       "   AND " IN_HOUR("start") "),"
-                                                  " different AS (SELECT start, 0::bigint AS "
-                                                  "series_id, unit, type, grade_id," DIFFERENCE
-                                                  "   FROM said FULL JOIN kept USING (unit, start, "
-                                                  "type, grade_id)" WHERE_DIFFERENT ")" ROWS,
+        "   WHERE " IN_HOUR("t_start") KEPT_TYPES
+    " GROUP BY 1, type, grade_id),"
+    " said AS (SELECT 'minute'::text AS unit, * FROM minute UNION ALL"
+    "   SELECT 'hour', $1::timestamptz, type, grade_id," SUM_GRADES
+    "   FROM minute GROUP BY type, grade_id),"
+    " kept AS (SELECT * FROM grade_total WHERE unit IN ('minute', 'hour')"
+    "   AND " IN_HOUR("start") KEPT_TYPES "),"
+                                          " different AS (SELECT start, 0::bigint AS "
+                                          "series_id, unit, type, grade_id," DIFFERENCE
+                                          "   FROM said FULL JOIN kept USING (unit, start, "
+                                          "type, grade_id)" WHERE_DIFFERENT ")" ROWS,
 
     /* The day from its hours. */
     [SQL_REBUILD_TOTAL_DAY] =

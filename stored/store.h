@@ -12,6 +12,7 @@
 #include "stored/gradings.h"
 #include "stored/ledger.h"
 #include "stored/pg.h"
+#include "stored/retention.h"
 #include "stored/schema_cache.h"
 #include "stored/series.h"
 
@@ -22,6 +23,8 @@ struct store_settings {
     int64_t reorder_wait_ms;
     int64_t rejected_rows;
     int64_t ledger_senders;
+    int64_t ledger_days;
+    const struct json *retention;
     int64_t max_series, max_schemas;
     int64_t seal_after_s;
     int64_t buffer_bytes;
@@ -45,6 +48,7 @@ struct store_settings {
     COUNTER(REJECTED_KEPT, "rejected.kept")                                                        \
     COUNTER(REJECTED_DATABASE, "rejected.database")                                                \
     COUNTER(REJECTED_RECORDS, "rejected.records")                                                  \
+    COUNTER(REJECTED_EXPIRED, "rejected.expired")                                                  \
     COUNTER(FLUSHES, "flushes")                                                                    \
     COUNTER(FLUSH_MS, "flush_ms")                                                                  \
     COUNTER(FLUSH_RECORDS, "flush_records")                                                        \
@@ -59,6 +63,9 @@ struct store_settings {
     COUNTER(GRADING_REFUSED, "grading.refused")                                                    \
     COUNTER(HOURS_SEALED, "hours.sealed")                                                          \
     COUNTER(DAYS_SEALED, "days.sealed")                                                            \
+    COUNTER(RETENTION_PARTITIONS, "retention.partitions")                                          \
+    COUNTER(RETENTION_RECORDS, "retention.records")                                                \
+    COUNTER(LEDGER_REMOVED, "ledger.removed")                                                      \
     COUNTER(DATABASE_ERRORS, "database.errors")                                                    \
     COUNTER(DATABASE_CONNECTS, "database.connects")
 
@@ -90,6 +97,7 @@ void batch_free(void *batch);
 struct seal;
 struct rebuild;
 struct ledger_fold;
+struct drop;
 
 struct store {
     const struct store_settings *settings;
@@ -102,9 +110,12 @@ struct store {
     struct calendar calendar;
     struct gradings gradings;
     struct ledger ledger;
+    struct retention retention;
+    struct retention_rules rules; /* the option, as it was read last */
     struct seal *seal;
     struct rebuild *rebuild;
     struct ledger_fold *fold;
+    struct drop *drop;
     uint64_t stamp;       /* of the flush at hand */
     int64_t rejected_new; /* rows put into `rejected` since it was last trimmed */
 };

@@ -64,8 +64,10 @@ class Store:
         self.random = random.Random(seed)
         self.records = []
         sql.execute("DO $$ BEGIN FOR d IN 15..22 LOOP EXECUTE format('CREATE TABLE measurement_%s"
-                    " PARTITION OF measurement FOR VALUES FROM (%L) TO (%L)', d, '2016-02-' || d,"
-                    " '2016-02-' || d + 1); END LOOP; END $$")
+                    " PARTITION OF measurement FOR VALUES FROM (%L) TO (%L) PARTITION BY LIST (class);"
+                    " CREATE TABLE measurement_%1$s_c0 PARTITION OF measurement_%1$s FOR VALUES IN (0);"
+                    " CREATE TABLE measurement_%1$s_c1 PARTITION OF measurement_%1$s FOR VALUES IN (1)',"
+                    " d, '2016-02-' || d, '2016-02-' || d + 1); END LOOP; END $$")
         for i, series in enumerate(SERIES):
             addresses = [str(a) if (a := is_address(s)) else None for s in series[3:5]]
             sql.execute("INSERT INTO series (type, content, probe, source, dest, path, source_addr,"
@@ -101,8 +103,8 @@ class Store:
         for m in self.records:
             sql.execute("INSERT INTO measurement VALUES (%s, 'epoch'::timestamptz + %s * interval '1 us',"
                         " 'epoch'::timestamptz + %s * interval '1 us', %s, 1, 2, %s::smallint[],"
-                        " %s::text[], %s, 0)", (m["series"], m["t"], m["t_end"], m["row"], m["grades"],
-                                                m["values"], m["label"]))
+                        " %s::text[], %s, 0, %s)", (m["series"], m["t"], m["t_end"], m["row"], m["grades"],
+                                                    m["values"], m["label"], m["series"] % 2))
         sql.execute("INSERT INTO measured_hour SELECT DISTINCT date_trunc('hour', t_start)"
                     " FROM measurement")
         # Of the days some are whole in the day's counts, some in part, some not.

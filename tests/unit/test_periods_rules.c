@@ -111,6 +111,56 @@ static void absorbed_by_an_ended_period(void **state)
     assert_false(period_absorbs(&p, &next, &beyond, GAP)); /* a period of its own */
 }
 
+/* Of the period two records are gone; one more is there, and one of another grade came late. */
+static const struct period_record there[] = {{{260, 0}, 260, 2}, {{290, 0}, 290, 5}};
+
+static int long_period(void *context, const struct period_key *key, struct period *period,
+                       struct period_dropped *dropped)
+{
+    (void)context, (void)key;
+    *period = (struct period){{10, 0}, 290, 3, 5, PERIOD_OPEN};
+    *dropped = (struct period_dropped){.records = 2, .until_us = 200, .t_end_us = 220};
+    return 1;
+}
+
+static int no_period(void *context, const struct period_key *key, struct period *period)
+{
+    (void)context, (void)key, (void)period;
+    return 0;
+}
+
+static int records_there(void *context, const struct period_key *key, struct period_record *page,
+                         uint32_t size)
+{
+    (void)context;
+    assert_true(key->t_us >= 200 || (key->t_us == 200 && key->row < 0));
+    int count = 0;
+    for (uint32_t i = 0; i < 2 && (uint32_t)count < size; i++) {
+        if (period_key_compare(&there[i].key, key) > 0) {
+            page[count++] = there[i];
+        }
+    }
+    return count;
+}
+
+static void goes_on_from_what_was_dropped(void **state)
+{
+    struct periods_source source = {NULL, long_period, no_period, records_there};
+    struct periods_change change;
+
+    (void)state;
+    assert_int_equal(periods_repair(&source, GAP, &there[0].key, &there[0].key, &change), 0);
+    assert_int_equal(change.put_count, 3);
+    const struct period *p = change.put;
+    assert_true(p[0].start.t_us == 10 && p[0].records == 2 && p[0].t_end_us == 220 &&
+                p[0].ended == PERIOD_GRADE);
+    assert_true(p[1].start.t_us == 260 && p[1].records == 1 && p[1].ended == PERIOD_GRADE);
+    assert_true(p[2].start.t_us == 290 && p[2].records == 1 && p[2].grade == 5);
+    assert_int_equal(change.told_count, 2);
+    assert_int_equal(change.removed_count + change.retracted_count, 0);
+    periods_change_release(&change);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +170,7 @@ int main(void)
         cmocka_unit_test(end_never_goes_back),
         cmocka_unit_test(late_for_the_open_period),
         cmocka_unit_test(absorbed_by_an_ended_period),
+        cmocka_unit_test(goes_on_from_what_was_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -36,6 +36,7 @@ listen_addresses = ''
 unix_socket_directories = '{socket}'
 unix_socket_permissions = 0777     # the folder around it decides who gets in
 max_connections = 60
+max_locks_per_transaction = 512    # a question may read as many partitions as there are
 shared_buffers = {buffers}MB
 effective_cache_size = {cache}MB
 work_mem = 16MB

@@ -16,6 +16,8 @@ from .state import Account, State
 
 UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FAULTS_SHOWN = 50
+# Before the snapshot is taken: no partition is dropped between it and the count of the records.
+LOCK = "LOCK TABLE measurement IN ACCESS SHARE MODE;\n"
 COUNTS = ("datagrams", "accepted", "exceptions", "rejected_datagrams", "records", "stored", "duplicates",
           "rejected_records")
 
@@ -70,7 +72,8 @@ FROM (SELECT *, 'datagrams' AS what, datagrams AS expected,
 WHERE expected <> found ORDER BY id, what;
 """
 
-# The recount reads every record: which of them belong to a row of the ledger is not indexed.
+# The recount reads every record: which of them belong to a row of the ledger is not indexed. Rows that were
+# removed for their age are not compared.
 COUNTED = """, counted AS MATERIALIZED (
     SELECT ledger_id, sum(n) AS n
     FROM (SELECT ledger_id, count(*) AS n FROM measurement GROUP BY 1
@@ -86,7 +89,7 @@ FROM chosen c LEFT JOIN counted n ON n.ledger_id = c.id WHERE c.stored <> coales
 STRAYS = CHOSEN + COUNTED + """
 SELECT json_build_object('is', 'fault', 'ledger_id', n.ledger_id, 'hour', null, 'instance', null, 'sender', null,
     'what', 'records of no row', 'expected', 0, 'found', n.n)
-FROM counted n WHERE n.ledger_id <> 0 AND NOT EXISTS (SELECT FROM ledger l WHERE l.id = n.ledger_id)
+FROM counted n WHERE n.ledger_id >= (SELECT greatest(below, 1) FROM ledger_removed) AND NOT EXISTS (SELECT FROM ledger l WHERE l.id = n.ledger_id)
 ORDER BY n.ledger_id;
 """
 
@@ -123,7 +126,7 @@ def _ask(state: State, args: argparse.Namespace) -> List[Dict[str, Any]]:
     for name, value in variables.items():
         if "\0" in value:
             raise Usage(f"--{name}: NUL cannot be part of it")
-    script = BEGIN + SENDERS + REASONS + INSTANCES + FAULTS
+    script = BEGIN + (LOCK if args.verify else "") + SENDERS + REASONS + INSTANCES + FAULTS
     if args.verify:
         whole = not (args.since or args.until or args.instance or args.sender)
         script += RECOUNT + (STRAYS if whole else "")

@@ -16,7 +16,7 @@ from .ledger import shown, time_argument
 from .state import Account, State
 
 DATAGRAM_BYTES = 65507
-RECORD_REASONS = ("database", "record")  # kept as a records frame of one record, by stored
+RECORD_REASONS = ("database", "expired", "record")  # kept as a records frame of one record, by stored
 BEGIN = """
 BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
 SET LOCAL search_path = ezrepo;

@@ -1,0 +1,27 @@
+/*
+ * What is not kept any more goes, on a connection of its own and without waiting, so that flushes
+ * go on meanwhile: partitions whose records all lie before the horizon of their class, and old rows
+ * of the ledger.
+ */
+#ifndef EZREPO_STORED_DROP_H
+#define EZREPO_STORED_DROP_H
+
+#include "stored/store.h"
+
+struct drop;
+
+/* The caller owns it. NULL when memory is out. */
+struct drop *drop_new(struct store *store);
+void drop_free(struct drop **d);
+
+/*
+ * Called now and then while the database is there: goes on with what is under way as far as that
+ * needs no waiting, or begins what is due next. The first connecting may take some seconds. now_us:
+ * time of day; clock_us: a steady clock.
+ */
+void drop_go_on(struct drop *d, int64_t now_us, int64_t clock_us);
+
+/* Gives up what is under way and closes the connection. */
+void drop_close(struct drop *d);
+
+#endif
