@@ -106,6 +106,7 @@ static void route(struct evhttp_request *request, struct connection *c, const ch
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
     int64_t wait_us = connection_charge(c);
     gateway.counters[COUNT_LIMITED] += wait_us > 0;
+    line->door = collect ? "result" : line->door;
     if (method == EVHTTP_REQ_POST && post) {
         exchange_start(request, c, wait_us);
     } else if (wait_us > 0) {
