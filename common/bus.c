@@ -24,7 +24,8 @@ static int endpoint_text(const char *endpoint, char *text, size_t size)
 
 enum way { BIND, CONNECT, CONNECT_PRESENT };
 
-static zsock_t *open_socket(int type, const char *endpoint, int high_water, enum way way)
+static zsock_t *open_socket(int type, const char *endpoint, int send_high_water,
+                            int receive_high_water, enum way way)
 {
     char text[256];
     if (endpoint_text(endpoint, text, sizeof text) == -1) {
@@ -36,8 +37,8 @@ static zsock_t *open_socket(int type, const char *endpoint, int high_water, enum
         return NULL;
     }
     zsock_set_linger(s, 0);
-    zsock_set_sndhwm(s, high_water);
-    zsock_set_rcvhwm(s, high_water);
+    zsock_set_sndhwm(s, send_high_water);
+    zsock_set_rcvhwm(s, receive_high_water);
     zsock_set_maxmsgsize(s, BUS_FRAME_BYTES);
     zsock_set_reconnect_ivl(s, 50);
     zsock_set_reconnect_ivl_max(s, 1000);
@@ -54,17 +55,23 @@ static zsock_t *open_socket(int type, const char *endpoint, int high_water, enum
 
 zsock_t *bus_bind(int type, const char *endpoint, int high_water)
 {
-    return open_socket(type, endpoint, high_water, BIND);
+    return open_socket(type, endpoint, high_water, high_water, BIND);
+}
+
+zsock_t *bus_bind_queues(int type, const char *endpoint, int send_high_water,
+                         int receive_high_water)
+{
+    return open_socket(type, endpoint, send_high_water, receive_high_water, BIND);
 }
 
 zsock_t *bus_connect(int type, const char *endpoint, int high_water)
 {
-    return open_socket(type, endpoint, high_water, CONNECT);
+    return open_socket(type, endpoint, high_water, high_water, CONNECT);
 }
 
 zsock_t *bus_connect_present(int type, const char *endpoint, int high_water)
 {
-    return open_socket(type, endpoint, high_water, CONNECT_PRESENT);
+    return open_socket(type, endpoint, high_water, high_water, CONNECT_PRESENT);
 }
 
 int bus_send(zsock_t *socket, const struct slice *frames, int count)

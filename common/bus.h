@@ -16,6 +16,9 @@
  * logged. The caller owns it: zsock_destroy().
  */
 zsock_t *bus_bind(int type, const char *endpoint, int high_water);
+/* As bus_bind(), with a mark of its own for each direction. */
+zsock_t *bus_bind_queues(int type, const char *endpoint, int send_high_water,
+                         int receive_high_water);
 zsock_t *bus_connect(int type, const char *endpoint, int high_water);
 /* As bus_connect(), but nothing is queued while the other end is not there: sending would block. */
 zsock_t *bus_connect_present(int type, const char *endpoint, int high_water);

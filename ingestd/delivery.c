@@ -10,7 +10,8 @@
 #include "common/bus.h"
 #include "common/log.h"
 
-#define HIGH_WATER    1000
+#define ANSWERS_WAIT  5000 /* in the socket: all of WAITING_MAX at once */
+#define BODIES_WAIT   64   /* the same; they are large */
 #define WAITING_MAX   4096
 #define AT_ONCE       64                   /* messages; then others get their turn */
 #define BYTES_AT_ONCE ((size_t)256 * 1024) /* the same, in bytes of bodies */
@@ -51,7 +52,7 @@ struct delivery *delivery_new(struct intake *intake, struct batches *batches, st
     d->spool = spool;
     pack_init(&d->answer);
     d->arena = arena_new(MESSAGE_BYTES);
-    d->socket = bus_bind(ZMQ_ROUTER, ENDPOINT_DELIVER, HIGH_WATER);
+    d->socket = bus_bind_queues(ZMQ_ROUTER, ENDPOINT_DELIVER, ANSWERS_WAIT, BODIES_WAIT);
     if (d->arena == NULL || d->socket == NULL) {
         delivery_free(&d);
     }
