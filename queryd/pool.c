@@ -22,12 +22,13 @@
 /*
  * The first thing a new connection is told, in one statement. jit costs more than it gives for
  * short statements; with the preset cost of a random page a few series would be looked up by
- * reading all.
+ * reading all; to start parallel workers takes longer than most questions.
  */
 static const char session_sql[] =
     "SELECT set_config('search_path', 'ezrepo', false), set_config('timezone', 'UTC', false),"
     " set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false),"
-    " set_config('random_page_cost', '1.1', false)";
+    " set_config('random_page_cost', '1.1', false), set_config('parallel_setup_cost', '20000', "
+    "false)";
 static const char timeout_sql[] = "SELECT set_config('statement_timeout', $1, false)";
 
 enum state {

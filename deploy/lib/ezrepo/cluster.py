@@ -47,6 +47,7 @@ min_wal_size = 256MB
 checkpoint_timeout = 15min
 synchronous_commit = on            # what was acknowledged stays
 jit = off                          # questions are short
+autovacuum_naptime = 5s            # under load 50 BRIN ranges fill in a second; 256 can wait for a worker
 timezone = 'UTC'
 log_timezone = 'UTC'
 log_destination = 'stderr'         # to supervisord, which rotates it
