@@ -78,3 +78,9 @@ void builder_series(struct builder *b, const char *alias)
         builder_add(b, " AND false");
     }
 }
+
+void builder_covering(struct builder *b, const char *start, const char *end)
+{
+    builder_add(b, "%s <= $%d::timestamptz AND %s >= $%d::timestamptz", start, b->from, end,
+                b->from);
+}

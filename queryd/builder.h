@@ -51,6 +51,10 @@ int64_t builder_ceiling(int64_t us, int64_t unit_us);
 /* The condition on the column series_id of `alias`, beginning with AND; nothing when all match. */
 void builder_series(struct builder *b, const char *alias);
 
+/* The condition that what goes from column `start` to column `end` contains the instant asked for.
+ */
+void builder_covering(struct builder *b, const char *start, const char *end);
+
 /*
  * counting.c: appends ", tally AS (...)". For a count, tally has grade_id and n: the records under
  * grade_id 0, and those whose grade of that name is within the range; for a histogram grade_id and

@@ -213,12 +213,18 @@ static void add_counted_hours(struct builder *b, struct span hours)
     builder_add(b, " GROUP BY m.grades) c");
 }
 
+/* Only in hours some record of which ends as late as that. */
 static void add_counted_instant(struct builder *b)
 {
-    builder_add(b, "%sm.t_start <= $%d::timestamptz AND m.t_end >= $%d::timestamptz", grouped,
-                b->from, b->from);
+    builder_add(b, "SELECT c.grades, c.records FROM (SELECT hour FROM measured_hour WHERE ");
+    builder_covering(b, "hour", "reach");
+    builder_add(b,
+                ") h CROSS JOIN LATERAL (%sm.t_start >= h.hour"
+                " AND m.t_start < h.hour + interval '1 hour' AND ",
+                grouped);
+    builder_covering(b, "m.t_start", "m.t_end");
     builder_series(b, "m");
-    builder_add(b, " GROUP BY m.grades");
+    builder_add(b, " GROUP BY m.grades) c");
 }
 
 /* From "counted", records by all their grades, to tally's columns. */

@@ -164,18 +164,16 @@ static int take_range(struct builder *b)
     return 0;
 }
 
-/* The conditions on measurement m within the hour h, or on all of it for an instant. The range
- * stands beside the hour's, so that no partition outside of it is planned for. */
+/* The conditions on measurement m within the hour h. The range stands beside the hour's, so that
+ * no partition outside of it is planned for. */
 static void add_measurement_conditions(struct builder *b)
 {
+    builder_add(b, "m.t_start >= h.hour AND m.t_start < h.hour + interval '1 hour' AND ");
     if (b->q->instant == 1) {
-        builder_add(b, "m.t_start <= $%d::timestamptz AND m.t_end >= $%d::timestamptz", b->from,
-                    b->from);
+        builder_covering(b, "m.t_start", "m.t_end");
     } else {
-        builder_add(b,
-                    "m.t_start >= h.hour AND m.t_start < h.hour + interval '1 hour'"
-                    " AND m.t_start >= $%d::timestamptz AND m.t_start < $%d::timestamptz",
-                    b->from, b->to);
+        builder_add(b, "m.t_start >= $%d::timestamptz AND m.t_start < $%d::timestamptz", b->from,
+                    b->to);
     }
     builder_series(b, "m");
 }
@@ -301,28 +299,29 @@ static void build_records(struct builder *b, int limit)
     builder_add(b,
                 " SELECT " T_START ", " DIMENSIONS
                 ", k.name, k.grades[k.grade_id], k.grading_version,"
-                " %s, %s FROM (SELECT l.* FROM ",
+                " %s, %s FROM (SELECT l.* FROM (SELECT hour FROM measured_hour WHERE ",
                 result_json, cursor_sql(QUERY_RECORDS));
-    if (b->q->instant == 0) {
-        builder_add(b,
-                    "(SELECT hour FROM measured_hour WHERE hour >= $%d::timestamptz"
-                    " AND hour < $%d::timestamptz) h CROSS JOIN LATERAL ",
+    if (b->q->instant == 1) {
+        builder_covering(b, "hour", "reach");
+    } else {
+        builder_add(b, "hour >= $%d::timestamptz AND hour < $%d::timestamptz",
                     builder_time(b, builder_floor(b->from_us, HOUR_US)), b->to);
     }
-    builder_add(
-        b, "(SELECT m.series_id, m.t_start AS t, m.t_end, m.row, m.schema_id, m.grading_version,"
-           " m.grades, m.\"values\", m.label, a.id AS grade_id, a.name"
-           " FROM measurement m CROSS JOIN asked a WHERE ");
+    builder_add(b, ") h CROSS JOIN LATERAL (SELECT m.series_id, m.t_start AS t, m.t_end, m.row, "
+                   "m.schema_id, m.grading_version,"
+                   " m.grades, m.\"values\", m.label, a.id AS grade_id, a.name"
+                   " FROM measurement m CROSS JOIN asked a WHERE ");
     add_measurement_conditions(b);
     builder_add(b, " AND m.grades[a.id] BETWEEN $%d::int AND $%d::int", b->low, b->high);
     add_cursor_condition(b, "m.t_start, m.series_id, m.row, a.id");
     builder_add(
         b,
         " ORDER BY m.t_start DESC, m.series_id DESC, m.row DESC, a.id DESC LIMIT $%d::bigint) l"
-        " ORDER BY %sl.t DESC, l.series_id DESC, l.row DESC, l.grade_id DESC LIMIT $%d::bigint) k"
+        " ORDER BY h.hour DESC, l.t DESC, l.series_id DESC, l.row DESC, l.grade_id DESC LIMIT "
+        "$%d::bigint) k"
         " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
         " ORDER BY k.t DESC, k.series_id DESC, k.row DESC, k.grade_id DESC",
-        limit, b->q->instant == 1 ? "" : "h.hour DESC, ", limit);
+        limit, limit);
 }
 
 static void build_grading(struct builder *b)

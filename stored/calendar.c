@@ -137,15 +137,18 @@ bool calendar_is_sealed(const struct calendar *c, int32_t day)
     return true;
 }
 
-struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int64_t clock_us)
+struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int32_t reach,
+                                     int64_t clock_us)
 {
     struct calendar_hour *h = calendar_find(c, hour);
     if (h == NULL) {
         h = insert_hour(c, hour, HOUR_NEW, clock_us);
-        c->stale = true;
     }
     if (h != NULL) {
         h->touched_us = clock_us;
+        h->moved = h->moved || h->state == HOUR_NEW || reach > h->reach;
+        h->reach = reach > h->reach ? reach : h->reach;
+        c->stale = c->stale || h->moved;
     }
     return h;
 }
@@ -200,7 +203,12 @@ int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
     int rc = 0;
     for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
         int32_t hour = calendar_hour_of(pg_cell_time(r, i, 0));
-        rc = insert_hour(c, hour, state_of(r, i), clock_us) == NULL ? -1 : 0;
+        struct calendar_hour *h = insert_hour(c, hour, state_of(r, i), clock_us);
+        rc = h == NULL ? -1 : 0;
+        if (h != NULL) {
+            int64_t reach_us = pg_cell_time(r, i, 3);
+            h->reach = reach_us < INT32_MAX * HOUR_US ? calendar_hour_of(reach_us) - 1 : INT32_MAX;
+        }
     }
     PQclear(r);
     c->stale = rc == -1;
@@ -252,14 +260,18 @@ int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params)
         return 0;
     }
     pg_params_begin(params);
-    int column = pg_add_array(params, PG_TIMESTAMPTZ);
+    int hours = pg_add_array(params, PG_TIMESTAMPTZ);
+    int reaches = pg_add_array(params, PG_TIMESTAMPTZ);
     for (uint32_t i = 0; i < c->hour_count; i++) {
-        if (c->hours[i].state == HOUR_NEW) {
-            pg_put_time(params, column, c->hours[i].hour * HOUR_US);
-            c->hours[i].state = HOUR_OPEN;
+        struct calendar_hour *h = &c->hours[i];
+        if (h->moved) {
+            pg_put_time(params, hours, h->hour * HOUR_US);
+            pg_put_time(params, reaches, (h->reach + INT64_C(1)) * HOUR_US);
+            h->state = h->state == HOUR_NEW ? HOUR_OPEN : h->state;
+            h->moved = false;
         }
     }
-    return pg_elements(params, column) == 0 ? 0 : pg_run(pg, SQL_HOURS_ADD, params);
+    return pg_elements(params, hours) == 0 ? 0 : pg_run(pg, SQL_HOURS_ADD, params);
 }
 
 int calendar_settle(struct calendar *c, struct pg *pg, struct pg_params *params)

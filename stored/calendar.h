@@ -18,8 +18,10 @@ enum hour_state {
 };
 
 struct calendar_hour {
-    int32_t hour; /* since 1970 */
+    int32_t hour;  /* since 1970 */
+    int32_t reach; /* the hour in which the last of its records ends; INT32_MAX: not known */
     uint8_t state;
+    bool moved;         /* reach is not in the database yet */
     int64_t touched_us; /* of a steady clock: when a record last fell into it */
 };
 
@@ -54,9 +56,12 @@ static inline int32_t calendar_hour_of(int64_t us)
 int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us);
 void calendar_release(struct calendar *c);
 
-/* The hour's entry, made (HOUR_NEW) when it is not there. NULL when memory is out. Valid until the
- * next call. */
-struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int64_t clock_us);
+/*
+ * A record starts in the hour and ends in the hour `reach`. The hour's entry, made (HOUR_NEW) when
+ * it is not there. NULL when memory is out. Valid until the next call.
+ */
+struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int32_t reach,
+                                     int64_t clock_us);
 
 /* The same without making it; NULL when it is not there. */
 struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour);

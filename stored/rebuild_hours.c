@@ -302,9 +302,8 @@ static int list_hour(struct rebuild_hours *h)
 {
     struct store *s = h->job->store;
     pg_params_begin(&s->params);
-    pg_add_array(&s->params, PG_TIMESTAMPTZ);
-    pg_put_time(&s->params, 0, start_us(h));
-    return pg_run(&s->pg, SQL_HOURS_ADD, &s->params) == -1 ? -1 : rebuild_calendar(h->job);
+    pg_add_time(&s->params, start_us(h));
+    return pg_run(&s->pg, SQL_HOUR_LIST, &s->params) == -1 ? -1 : rebuild_calendar(h->job);
 }
 
 static int take_unlisted(struct rebuild_hours *h, const PGresult *r)

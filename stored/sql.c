@@ -96,9 +96,14 @@ static const char *const statements[SQL_STATEMENTS] = {
         "SELECT relname::text FROM pg_class WHERE relispartition AND relkind IN ('r', 'p')"
         " AND relnamespace = 'ezrepo'::regnamespace",
 
-    [SQL_HOURS] = "SELECT hour, sealed, in_day FROM measured_hour",
+    [SQL_HOURS] = "SELECT hour, sealed, in_day, reach FROM measured_hour",
 
-    [SQL_HOURS_ADD] = "INSERT INTO measured_hour (hour) SELECT unnest($1::timestamptz[])"
+    [SQL_HOURS_ADD] =
+        "INSERT INTO measured_hour AS h (hour, reach)"
+        " SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[])"
+        " ON CONFLICT (hour) DO UPDATE SET reach = excluded.reach WHERE h.reach < excluded.reach",
+
+    [SQL_HOUR_LIST] = "INSERT INTO measured_hour (hour) VALUES ($1::timestamptz)"
                       " ON CONFLICT DO NOTHING",
 
     [SQL_HOURS_LOCK] =

@@ -15,6 +15,7 @@ enum sql_statement {
     SQL_PARTITIONS,
     SQL_HOURS,
     SQL_HOURS_ADD,
+    SQL_HOUR_LIST,
     SQL_HOURS_LOCK,
     SQL_STAGED_INSERT,
     SQL_PERIODS_AROUND,

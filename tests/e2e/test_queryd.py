@@ -105,8 +105,8 @@ class Store:
                         " 'epoch'::timestamptz + %s * interval '1 us', %s, 1, 2, %s::smallint[],"
                         " %s::text[], %s, 0, %s)", (m["series"], m["t"], m["t_end"], m["row"], m["grades"],
                                                     m["values"], m["label"], m["series"] % 2))
-        sql.execute("INSERT INTO measured_hour SELECT DISTINCT date_trunc('hour', t_start)"
-                    " FROM measurement")
+        sql.execute("INSERT INTO measured_hour (hour, reach) SELECT date_trunc('hour', t_start),"
+                    " date_trunc('hour', max(t_end)) + '1 h'::interval FROM measurement GROUP BY 1")
         # Of the days some are whole in the day's counts, some in part, some not.
         sql.execute("UPDATE measured_hour SET sealed = true WHERE extract(hour FROM hour)::int % 2 = 0"
                     " OR hour < '2016-02-18'")

@@ -288,6 +288,8 @@ def check_store(stored):
         assert stored.sql(DIFFERENCE.format(a=f"TABLE {table}", b=f"TABLE {table}_reference")) == []
     assert stored.sql("SELECT DISTINCT date_trunc('hour', t_start) FROM measurement EXCEPT"
                       " SELECT hour FROM measured_hour") == []
+    assert stored.sql("SELECT hour, reach, t_end FROM measured_hour JOIN measurement"
+                      " ON hour = date_trunc('hour', t_start) WHERE t_end > reach") == []
 
 
 def naive_periods(records, gap):
@@ -561,6 +563,26 @@ def test_hours_are_sealed_while_records_fall_into_them(make_stored):
     stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour") == [(True,)])
     check_store(stored)
     assert stored.sql("SELECT sum(n0)::int FROM grade_rollup WHERE grade_id = 0") == [(len(keys),)]
+
+
+def test_an_hour_tells_how_late_its_records_end(make_stored):
+    """reach is set when a record ends later than those before it, also over a restart and by a late record."""
+    stored = make_stored().start()
+    sender = stored.sender()
+    hour = start_of_hour() - 5 * HOUR
+
+    def reaches():
+        return stored.sql("SELECT (extract(epoch FROM reach - hour) / 3600)::int FROM measured_hour ORDER BY hour")
+
+    for t, hours, expected in ((0, 0, [(1,)]), (1, 0.5, [(1,)]), (2, 1.5, [(2,)]), (3 * HOUR, 0, [(2,), (1,)]),
+                               (3, 4, [(5,), (1,)])):
+        sender.batch([Record(hour + t, end=hour + t + int(hours * HOUR))])
+        sender.send()
+        sender.settle()
+        assert reaches() == expected
+        stored.stop()
+        stored.start()
+    check_store(stored)
 
 
 def test_the_hour_at_hand_is_not_sealed(make_stored):
