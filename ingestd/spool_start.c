@@ -203,7 +203,7 @@ done:
 static void note_gap(struct gaps *g, uint64_t end)
 {
     end = end < g->end ? end : g->end;
-    if (g->expected >= end || end - g->expected >= SPOOL_LEAP) {
+    if (g->expected >= end || end - g->expected >= SEQUENCE_LEAP) {
         return; /* none, or numbers that were skipped */
     }
     g->missing += end - g->expected;
@@ -369,7 +369,7 @@ static int settle(struct spool_file *file, const struct spool_head *head, struct
     }
     bool certain = known && !head->copied && (head->closed || spool_head_is_of_this_boot(head));
     if (found->next > 1 && !certain) {
-        found->next += SPOOL_LEAP;
+        found->next += SEQUENCE_LEAP;
         log_warn("spool.leap", "next=%" PRIu64 " reason=\"%s\"", found->next,
                  !known         ? "the head is not known"
                  : head->copied ? "the files were copied, put back, or given to another owner"

@@ -10,9 +10,6 @@
 #include "ingestd/spool_file.h"
 #include "ingestd/spool_head.h"
 
-/* Sequences are skipped by so many where it is not known which were given last. */
-#define SPOOL_LEAP ((uint64_t)1 << 32)
-
 #define SPOOL_PATH_BYTES 4096
 
 struct spool_found {

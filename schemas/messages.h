@@ -38,6 +38,9 @@
 #define LIMIT_ANSWER_CELLS     200000
 #define LIMIT_ANSWER_ROWS      10000
 
+/* Sequences are skipped by so many where an ingestd cannot know which it gave last. */
+#define SEQUENCE_LEAP (UINT64_C(1) << 32)
+
 /* What a batch carries. */
 enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
 

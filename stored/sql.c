@@ -253,7 +253,8 @@ static const char *const statements[SQL_STATEMENTS] = {
         "                   AND s.shard = u.shard AND u.sequence < s.oldest)"
         " ON CONFLICT DO NOTHING RETURNING instance, shard, sequence",
 
-    /* What is below the oldest is settled; what of it never came is a hole. */
+    /* What is below the oldest is settled; what of it never came is a hole, but for leaps of
+     * SEQUENCE_LEAP. */
     [SQL_BATCH_SETTLE] =
         "WITH told AS (SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[],"
         "                                   $4::timestamptz[], $5::bigint[], $6::bigint[],"
@@ -269,9 +270,9 @@ static const char *const statements[SQL_STATEMENTS] = {
         "           ON CONFLICT (instance, shard) DO UPDATE SET oldest = excluded.oldest"
         "           WHERE s.oldest < excluded.oldest),"
         " counted AS (SELECT t.hour, t.instance, 0 AS dropped, 0 AS lost, 0 AS maybe_lost,"
-        "             t.oldest - coalesce(s.oldest, 1)"
-        "             - (SELECT count(*) FROM gone g WHERE g.instance = t.instance"
-        "                AND g.shard = t.shard) AS holes"
+        "             (t.oldest - coalesce(s.oldest, 1)"
+        "              - (SELECT count(*) FROM gone g WHERE g.instance = t.instance"
+        "                 AND g.shard = t.shard)) & 4294967295 AS holes"
         "             FROM stream t LEFT JOIN batch_stream s USING (instance, shard)"
         "             WHERE t.oldest > coalesce(s.oldest, 1)"
         "             UNION ALL SELECT hour, instance, dropped, lost, maybe_lost, 0 FROM told)"

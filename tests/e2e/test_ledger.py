@@ -230,6 +230,10 @@ def test_holes_are_what_never_came(stored):
     sender.commit([Record(t + 202 * SECOND)])
     assert stored.sql("SELECT sum(holes)::int FROM ledger_instance") == [(5,)]
     assert stored.sql("SELECT oldest FROM batch_stream") == [(sender.sequence,)]
+    sender.sequence += 2**32 + 2  # as an ingestd that cannot know which it gave, and had lost two
+    sender.commit([Record(t + 203 * SECOND)])
+    sender.commit([Record(t + 204 * SECOND)])
+    assert stored.sql("SELECT sum(holes)::int FROM ledger_instance") == [(7,)]
 
 
 def test_what_a_killed_ingestd_lost(stored):

@@ -628,7 +628,7 @@ static void test_head_lost(void **state)
     image_put(&spoilt);
     box_open(&b, other);
     assert_memory_equal(b.found.instance, instance, 16);
-    assert_true(b.found.next > SPOOL_LEAP);
+    assert_true(b.found.next > SEQUENCE_LEAP);
     box_close(&b);
 }
 
@@ -656,7 +656,7 @@ static void test_power_failure(void **state)
     image_put(&image);
     box_open(&b, other);
     assert_int_equal(b.found.content.batches, 6);
-    assert_int_equal(b.found.next, 7 + SPOOL_LEAP);
+    assert_int_equal(b.found.next, 7 + SEQUENCE_LEAP);
     assert_false(b.found.damaged);
     outbox_fill(b.out);
     /* What is numbered behind the leap is pushed when all in front of it is acknowledged. */
@@ -671,8 +671,8 @@ static void test_power_failure(void **state)
         acknowledge(&b, s);
     }
     assert_int_equal(outbox_commit(b.out), 0);
-    assert_int_equal(outbox_next_to_push(b.out, 1)->sequence, 7 + SPOOL_LEAP);
-    assert_int_equal(outbox_oldest(b.out), 7 + SPOOL_LEAP);
+    assert_int_equal(outbox_next_to_push(b.out, 1)->sequence, 7 + SEQUENCE_LEAP);
+    assert_int_equal(outbox_oldest(b.out), 7 + SEQUENCE_LEAP);
     box_close(&b);
 }
 
@@ -719,11 +719,11 @@ static void test_put_back(void **state)
         image_put_back(&image);
         box_open(&b, other);
         assert_int_equal(b.found.content.batches, 6);
-        assert_int_equal(b.found.next, 7 + SPOOL_LEAP);
+        assert_int_equal(b.found.next, 7 + SEQUENCE_LEAP);
         assert_false(b.found.damaged);
         box_close(&b);
         box_open(&b, other); /* once */
-        assert_int_equal(b.found.next, 7 + SPOOL_LEAP);
+        assert_int_equal(b.found.next, 7 + SEQUENCE_LEAP);
         box_close(&b);
     }
 }
