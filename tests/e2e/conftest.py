@@ -169,6 +169,10 @@ class EzrepoSet:
     def wait_matched(self, count: int, *arguments: str, seconds: float = 60) -> None:
         """Until exactly so many records match; fails when there are more, or not so many in time."""
         end = time.monotonic() + seconds
+        # A database that was killed says for a while that it is starting up.
+        while self.cmd("query", "--as", "admin", check=False).stderr.count("ask again later"):
+            assert time.monotonic() < end, f"no answer within {seconds} s\n{self.log_ends()}"
+            time.sleep(0.1)
         found = self.matched(*arguments)
         while found < count and time.monotonic() < end:
             time.sleep(0.1)
