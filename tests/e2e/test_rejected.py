@@ -144,6 +144,11 @@ def test_thousands_of_long_malformed_datagrams(make_set):
         return (sum(i["totals"]["rejected_datagrams"] for i in ingestds), sum(i["dropped"] for i in ingestds))
     one.wait_for(lambda: sum(account()) == count, 120)
     assert account()[0] * len(data) > 150e6, "they came faster than they could be read"
+
+    def told():
+        counters = one.process("ingestd")["counters"]
+        return counters["rejects.kept"] + counters["rejects.not_kept"]
+    one.wait_for(lambda: told() == account()[0])  # a status is up to a second old
     kept = one.process("ingestd")["counters"]["rejects.kept"]
     one.wait_for(lambda: one.process("stored")["counters"]["rejected.kept"] == kept)
     for name in ("ingestd", "stored"):
