@@ -171,8 +171,8 @@ def parse(arguments: List[str]) -> argparse.Namespace:
     what.add_argument("--fuzz", type=int, metavar="SECONDS", help="each fuzz target for so long")
     parser.add_argument("-k", dest="match", default="", metavar="EXPR",
                         help="only tests whose name matches (pytest's -k; a part of other tests' names)")
-    parser.add_argument("-n", dest="jobs", type=int, default=2, metavar="N",
-                        help="so many end-to-end tests at a time (2)")
+    parser.add_argument("-n", dest="jobs", type=int, default=3 * (os.cpu_count() or 1), metavar="N",
+                        help="so many end-to-end tests at a time (three a core: most of their time they wait)")
     return parser.parse_args(arguments)
 
 

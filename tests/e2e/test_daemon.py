@@ -90,7 +90,7 @@ def test_options_have_help(name):
     for line in run(name, "--options").stdout.splitlines():
         option, kind, preset, effect, text = line.split("\t")
         assert option.split(".")[0] in ("common", name)
-        assert kind in ("string", "integer", "boolean", "strings", "object")
+        assert kind in ("string", "integer", "boolean", "strings", "object", "list")
         assert effect in ("reloadable", "restart")
         assert len(text) > 5
         if preset not in ("", "required"):
