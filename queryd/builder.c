@@ -1,4 +1,5 @@
-/* A statement's text and parameters. No SQL of its own but for one condition. */
+/* A statement's text and parameters. No SQL of its own but for what both kinds of counting and
+ * listing share. */
 #include "queryd/builder.h"
 
 #include <inttypes.h>
@@ -79,8 +80,12 @@ void builder_series(struct builder *b, const char *alias)
     }
 }
 
-void builder_covering(struct builder *b, const char *start, const char *end)
+void builder_records(struct builder *b)
 {
-    builder_add(b, "%s <= $%d::timestamptz AND %s >= $%d::timestamptz", start, b->from, end,
-                b->from);
+    bool instant = b->q->instant == 1;
+    int since = builder_time(b, instant ? INT64_MIN : b->from_us);
+    int until = builder_time(b, b->to_us);
+    int reaching = builder_time(b, instant ? b->from_us : INT64_MIN);
+    builder_add(b, "$%d::timestamptz, $%d::timestamptz, $%d::timestamptz, %s", since, until,
+                reaching, b->series ? "ARRAY(SELECT id FROM matched)" : "NULL");
 }

@@ -29,8 +29,8 @@ struct builder {
     const char *type_operator; /* how the type is compared with parameter type_value; NULL: any */
     int type_value;            /* parameter numbers; 0 when not used */
     bool empty;                /* the range holds nothing */
-    int from, to, low, high, name; /* parameter numbers; 0 when not used */
-    int64_t from_us, to_us;
+    int low, high, name; /* parameter numbers; 0 when not used */
+    int64_t from_us, to_us;        /* of an instant: what starts before to_us has begun by then */
     struct cursor cursor;
     bool has_cursor;
 };
@@ -51,9 +51,12 @@ int64_t builder_ceiling(int64_t us, int64_t unit_us);
 /* The condition on the column series_id of `alias`, beginning with AND; nothing when all match. */
 void builder_series(struct builder *b, const char *alias);
 
-/* The condition that what goes from column `start` to column `end` contains the instant asked for.
+/*
+ * Which records counted_records() and newest_records() are to look at, as their arguments `since`,
+ * `until`, `reaching` and `of_series`: of a range those that start in it, at an instant those that
+ * cover it.
  */
-void builder_covering(struct builder *b, const char *start, const char *end);
+void builder_records(struct builder *b);
 
 /*
  * counting.c: appends ", tally AS (...)". For a count, tally has grade_id and n: the records under

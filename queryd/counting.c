@@ -190,41 +190,28 @@ static void add_counted_spans(struct builder *b, const struct span *spans, unsig
 }
 
 /*
- * Hours that the range touches and that are not sealed, or not whole in it. The range stands beside
- * each hour's, so that no partition outside of it is planned for.
+ * Of a range: the hours that it touches and that are not sealed, or not whole in it. At an instant:
+ * the hours some record of which ends as late as that.
  */
 static void add_counted_hours(struct builder *b, struct span hours)
 {
     struct span touched = {builder_floor(b->from_us, HOUR_US), b->to_us};
-    struct span range = {b->from_us, b->to_us};
-    builder_add(b, "SELECT c.grades, c.records FROM (SELECT hour FROM measured_hour WHERE ");
-    add_range(b, "hour", touched);
+    builder_add(b, "SELECT grades, records FROM counted_records(ARRAY(SELECT hour FROM"
+                   " measured_hour WHERE ");
+    if (b->q->instant == 1) {
+        int at = builder_time(b, b->from_us);
+        builder_add(b, "hour <= $%d::timestamptz AND reach >= $%d::timestamptz", at, at);
+    } else {
+        add_range(b, "hour", touched);
+    }
     if (!is_empty(hours)) {
         builder_add(b, " AND NOT (sealed AND ");
         add_range(b, "hour", hours);
         builder_add(b, ")");
     }
-    builder_add(b,
-                ") h CROSS JOIN LATERAL (%sm.t_start >= h.hour"
-                " AND m.t_start < h.hour + interval '1 hour' AND ",
-                grouped);
-    add_range(b, "m.t_start", range);
-    builder_series(b, "m");
-    builder_add(b, " GROUP BY m.grades) c");
-}
-
-/* Only in hours some record of which ends as late as that. */
-static void add_counted_instant(struct builder *b)
-{
-    builder_add(b, "SELECT c.grades, c.records FROM (SELECT hour FROM measured_hour WHERE ");
-    builder_covering(b, "hour", "reach");
-    builder_add(b,
-                ") h CROSS JOIN LATERAL (%sm.t_start >= h.hour"
-                " AND m.t_start < h.hour + interval '1 hour' AND ",
-                grouped);
-    builder_covering(b, "m.t_start", "m.t_end");
-    builder_series(b, "m");
-    builder_add(b, " GROUP BY m.grades) c");
+    builder_add(b, "), ");
+    builder_records(b);
+    builder_add(b, ")");
 }
 
 /* From "counted", records by all their grades, to tally's columns. */
@@ -250,9 +237,7 @@ static void add_counted_sums(struct builder *b)
 static void add_counted(struct builder *b, bool totals, const struct plan *plan, struct span hours)
 {
     builder_add(b, ", counted AS (");
-    if (b->q->instant == 1) {
-        add_counted_instant(b);
-    } else if (totals && plan->rest_count > 0) {
+    if (totals && plan->rest_count > 0) {
         add_counted_spans(b, plan->rest, plan->rest_count);
     } else if (totals || b->empty) {
         builder_add(b, "SELECT NULL::smallint[] AS grades, 0::bigint AS records WHERE false");

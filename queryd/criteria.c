@@ -3,9 +3,9 @@
  * must not paste what an asker wrote into a statement, and it does no I/O.
  *
  * Shape of each: "matched" (the series, when any dimension is restricted), "asked" (the grade
- * names), then what is counted or listed. Hours drive whatever reads measurement: a lateral
- * subquery per hour lets PostgreSQL prune partitions while it runs, and lets a listing stop at the
- * newest hours. Counts read as little as they can: counting.c says how.
+ * names), then what is counted or listed. Records of days that are known only while the statement
+ * runs are read by functions of the store, so that it is not planned for every partition. Counts
+ * read as little as they can: counting.c says how.
  */
 #include "queryd/criteria.h"
 
@@ -15,8 +15,6 @@
 
 #include "common/pattern.h"
 #include "queryd/builder.h"
-
-#define HOUR_US INT64_C(3600000000)
 
 #define TIME(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
 #define T_START      TIME("k.t")
@@ -145,7 +143,7 @@ static int take_range(struct builder *b)
 {
     const struct query_message *q = b->q;
     b->from_us = q->from_us;
-    b->to_us = q->to_us;
+    b->to_us = q->instant == 0 ? q->to_us : q->from_us < LAST_US ? q->from_us + 1 : q->from_us;
     b->empty = q->instant == 0 && q->from_us >= q->to_us;
     if (q->after.len > 0 && cursor_sql((enum query_kind)q->kind) != NULL) {
         if (cursor_parse((enum query_kind)q->kind, q->after, &b->cursor) == -1 ||
@@ -153,29 +151,11 @@ static int take_range(struct builder *b)
             return fault(b, "list.after: expected the list.cursor of a row of such a listing");
         }
         b->has_cursor = true;
-        if (q->instant == 0 && b->cursor.t_us < b->to_us) {
+        if (b->cursor.t_us < b->to_us) {
             b->to_us = b->cursor.t_us + 1;
         }
     }
-    if (q->instant == 1 || (q->kind != QUERY_COUNT && q->kind != QUERY_HISTOGRAM)) {
-        b->from = builder_time(b, b->from_us);
-        b->to = q->instant == 1 ? b->from : builder_time(b, b->to_us);
-    }
     return 0;
-}
-
-/* The conditions on measurement m within the hour h. The range stands beside the hour's, so that
- * no partition outside of it is planned for. */
-static void add_measurement_conditions(struct builder *b)
-{
-    builder_add(b, "m.t_start >= h.hour AND m.t_start < h.hour + interval '1 hour' AND ");
-    if (b->q->instant == 1) {
-        builder_covering(b, "m.t_start", "m.t_end");
-    } else {
-        builder_add(b, "m.t_start >= $%d::timestamptz AND m.t_start < $%d::timestamptz", b->from,
-                    b->to);
-    }
-    builder_series(b, "m");
 }
 
 /* (columns) < the cursor's keys: what comes after it in a listing that is descending in all of
@@ -222,20 +202,20 @@ static void build_histogram(struct builder *b)
  */
 static void build_periods(struct builder *b, int limit)
 {
+    int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
     SET_COLUMNS(b->c, period_columns);
     builder_add(
         b,
         " SELECT " DIMENSIONS ", n.name, k.grade, " T_START ", " NOW_END
         ", coalesce(k.ended, ''), w.records, %s FROM ("
         "SELECT p.series_id, p.grade_id, p.t_start AS t, p.start_row, p.grade, p.ended"
-        " FROM period p WHERE p.t_start %s $%d::timestamptz"
+        " FROM period p WHERE p.t_start < $%d::timestamptz"
         " AND (p.t_end >= $%d::timestamptz OR (p.ended IS NULL AND EXISTS (SELECT"
         " FROM measurement m WHERE m.series_id = p.series_id AND m.t_start >= p.through_t"
         " AND (m.t_start, m.row) > (p.through_t, p.through_row) AND m.grades[p.grade_id] > 0"
         " AND m.t_end >= $%d::timestamptz)))"
         " AND p.grade BETWEEN $%d::int AND $%d::int AND p.grade_id IN (SELECT id FROM asked)",
-        cursor_sql(QUERY_PERIODS), b->q->instant == 1 ? "<=" : "<", b->to, b->from, b->from, b->low,
-        b->high);
+        cursor_sql(QUERY_PERIODS), to, from, from, b->low, b->high);
     builder_series(b, "p");
     add_cursor_condition(b, "p.t_start, p.series_id, p.grade_id, p.start_row");
     builder_add(b,
@@ -251,15 +231,16 @@ static void build_periods(struct builder *b, int limit)
 
 static void build_events(struct builder *b, int limit)
 {
+    int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
     SET_COLUMNS(b->c, event_columns);
     builder_add(
         b,
         " SELECT " T_START ", " DIMENSIONS ", n.name, k.from_grade, k.to_grade,"
         " CASE WHEN k.retracted_at IS NULL THEN 'False' ELSE 'True' END, %s FROM ("
         "SELECT e.id, e.series_id, e.grade_id, e.t, e.from_grade, e.to_grade, e.retracted_at"
-        " FROM event e WHERE e.t >= $%d::timestamptz AND e.t %s $%d::timestamptz"
+        " FROM event e WHERE e.t >= $%d::timestamptz AND e.t < $%d::timestamptz"
         " AND e.to_grade BETWEEN $%d::int AND $%d::int AND e.grade_id IN (SELECT id FROM asked)",
-        cursor_sql(QUERY_EVENTS), b->from, b->q->instant == 1 ? "<=" : "<", b->to, b->low, b->high);
+        cursor_sql(QUERY_EVENTS), from, to, b->low, b->high);
     builder_series(b, "e");
     add_cursor_condition(b, "e.t, e.id");
     builder_add(b,
@@ -292,36 +273,27 @@ static const char result_json[] =
     " || ',\"metadata\":' || " METADATA " || ',\"results\":' || array_to_json(c.results)"
     " || ',\"resultvalues\":[' || array_to_json(k.\"values\"[1:" RESULTS "]) || ']}'";
 
-/* The newest rows, by hours downward, so that a listing reads only as many hours as it needs. */
+/* The newest rows; newest_records() finds the days that hold them (0008-records-by-days.sql). */
 static void build_records(struct builder *b, int limit)
 {
+    /* Without a cursor, what is before the end of all time. */
+    struct cursor after = b->has_cursor ? b->cursor : (struct cursor){.t_us = LAST_US};
     SET_COLUMNS(b->c, record_columns);
     builder_add(b,
                 " SELECT " T_START ", " DIMENSIONS
-                ", k.name, k.grades[k.grade_id], k.grading_version,"
-                " %s, %s FROM (SELECT l.* FROM (SELECT hour FROM measured_hour WHERE ",
+                ", n.name, k.grades[k.grade_id], k.grading_version, %s, %s FROM newest_records(",
                 result_json, cursor_sql(QUERY_RECORDS));
-    if (b->q->instant == 1) {
-        builder_covering(b, "hour", "reach");
-    } else {
-        builder_add(b, "hour >= $%d::timestamptz AND hour < $%d::timestamptz",
-                    builder_time(b, builder_floor(b->from_us, HOUR_US)), b->to);
+    builder_records(b);
+    builder_add(b, ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int, $%d::timestamptz", b->low,
+                b->high, builder_time(b, after.t_us));
+    for (unsigned i = 0; i < CURSOR_KEYS; i++) {
+        builder_add(b, ", $%d::bigint", builder_number(b, after.keys[i]));
     }
-    builder_add(b, ") h CROSS JOIN LATERAL (SELECT m.series_id, m.t_start AS t, m.t_end, m.row, "
-                   "m.schema_id, m.grading_version,"
-                   " m.grades, m.\"values\", m.label, a.id AS grade_id, a.name"
-                   " FROM measurement m CROSS JOIN asked a WHERE ");
-    add_measurement_conditions(b);
-    builder_add(b, " AND m.grades[a.id] BETWEEN $%d::int AND $%d::int", b->low, b->high);
-    add_cursor_condition(b, "m.t_start, m.series_id, m.row, a.id");
-    builder_add(
-        b,
-        " ORDER BY m.t_start DESC, m.series_id DESC, m.row DESC, a.id DESC LIMIT $%d::bigint) l"
-        " ORDER BY h.hour DESC, l.t DESC, l.series_id DESC, l.row DESC, l.grade_id DESC LIMIT "
-        "$%d::bigint) k"
-        " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
-        " ORDER BY k.t DESC, k.series_id DESC, k.row DESC, k.grade_id DESC",
-        limit, limit);
+    builder_add(b,
+                ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
+                " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
+                " ORDER BY k.t DESC, k.series_id DESC, k.row DESC, k.grade_id DESC",
+                limit);
 }
 
 static void build_grading(struct builder *b)

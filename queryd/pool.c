@@ -209,9 +209,10 @@ static void begin_connecting(struct connection *c)
 /* What kind of failure the SQLSTATE tells. */
 static enum pool_outcome outcome_of(const struct connection *c, const char *state)
 {
-    /* Connection, resources, the operator, the standby's recovery; no schema, no table, no right
-     * yet. */
-    static const char *const passing[] = {"08", "53", "57P", "40001", "3F000", "42P01", "42501"};
+    /* Connection, resources, the operator, the standby's recovery; no schema, table, function or
+     * right yet. */
+    static const char *const passing[] = {"08",    "53",    "57P",   "40001",
+                                          "3F000", "42P01", "42883", "42501"};
     if (state == NULL) {
         return POOL_UNAVAILABLE;
     }

@@ -20,6 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
+DAY = 24 * HOUR
 T0 = 1_455_796_800 * SECOND  # 2016-02-18 12:00:00
 COLUMNS = {
     COUNT: ["grade.name", "records.matched", "records.graded"],
@@ -60,14 +61,17 @@ def is_address(text):
 class Store:
     """What the database holds, also as Python lists, for the plain computation of answers."""
 
-    def __init__(self, sql, seed):
+    def __init__(self, sql, seed, past_days=3):
+        """past_days: as many days before T0 hold records; beyond the last three some are long and some hours unsealed."""
         self.random = random.Random(seed)
+        self.past_days = past_days
         self.records = []
-        sql.execute("DO $$ BEGIN FOR d IN 15..22 LOOP EXECUTE format('CREATE TABLE measurement_%s"
-                    " PARTITION OF measurement FOR VALUES FROM (%L) TO (%L) PARTITION BY LIST (class);"
-                    " CREATE TABLE measurement_%1$s_c0 PARTITION OF measurement_%1$s FOR VALUES IN (0);"
-                    " CREATE TABLE measurement_%1$s_c1 PARTITION OF measurement_%1$s FOR VALUES IN (1)',"
-                    " d, '2016-02-' || d, '2016-02-' || d + 1); END LOOP; END $$")
+        sql.execute("DO $$ DECLARE d date; BEGIN FOR d IN SELECT generate_series('2016-02-18'::date - %s,"
+                    " '2016-02-22'::date, '1 day') LOOP EXECUTE format('CREATE TABLE measurement_%%s"
+                    " PARTITION OF measurement FOR VALUES FROM (%%L) TO (%%L) PARTITION BY LIST (class);"
+                    " CREATE TABLE measurement_%%1$s_c0 PARTITION OF measurement_%%1$s FOR VALUES IN (0);"
+                    " CREATE TABLE measurement_%%1$s_c1 PARTITION OF measurement_%%1$s FOR VALUES IN (1)',"
+                    " to_char(d, 'YYYYMMDD'), d, d + 1); END LOOP; END $$", (past_days,))
         for i, series in enumerate(SERIES):
             addresses = [str(a) if (a := is_address(s)) else None for s in series[3:5]]
             sql.execute("INSERT INTO series (type, content, probe, source, dest, path, source_addr,"
@@ -89,7 +93,7 @@ class Store:
         for _ in range(1500):
             # Four hours densely, so that edges of hours and of ranges meet records, and days sparsely.
             t = T0 + (r.randrange(0, 4 * 60) * 60 * SECOND if r.random() < 0.8
-                      else r.randrange(-60, 60) * HOUR) + r.choice([0, 0, 1, -1])
+                      else r.randrange(12 - 24 * self.past_days, 60) * HOUR) + r.choice([0, 0, 1, -1])
             key = (r.randrange(1, len(SERIES) + 1), t, r.choice([0, 0, 0, 1]))
             if key in seen:
                 continue
@@ -98,7 +102,8 @@ class Store:
             values = [r.choice(["1.5", "18446744073709551615", None, 'a"b\\', "\x1f\n", "é"])
                       for _ in range(5)]
             self.records.append({"series": key[0], "t": t, "row": key[2], "grades": grades,
-                                 "t_end": t + r.choice([0, 0, 1, 10 * SECOND, 5 * HOUR]),
+                                 "t_end": t + r.choice([0, 0, 1, 10 * SECOND, 5 * HOUR,
+                                                        5 * HOUR if t > T0 - 3 * DAY else 40 * DAY]),
                                  "values": values, "label": r.choice(LABELS)})
         for m in self.records:
             sql.execute("INSERT INTO measurement VALUES (%s, 'epoch'::timestamptz + %s * interval '1 us',"
@@ -109,7 +114,7 @@ class Store:
                     " date_trunc('hour', max(t_end)) + '1 h'::interval FROM measurement GROUP BY 1")
         # Of the days some are whole in the day's counts, some in part, some not.
         sql.execute("UPDATE measured_hour SET sealed = true WHERE extract(hour FROM hour)::int % 2 = 0"
-                    " OR hour < '2016-02-18'")
+                    " OR hour < '2016-02-18' AND (hour >= '2016-02-15' OR extract(day FROM hour)::int % 9 > 0)")
         sql.execute("UPDATE measured_hour SET in_day = true WHERE sealed AND (hour < '2016-02-17' OR"
                     " extract(hour FROM hour) BETWEEN 6 AND 12)")
         for table in ("grade_rollup", "grade_rollup_day", "grade_total"):
@@ -246,7 +251,8 @@ def random_criteria(r):
         c[d] = r.choice(choices[d])
     edges = [PAST, FUTURE, T0, T0 + HOUR, T0 + 2 * HOUR, T0 + HOUR + 1, T0 + 90 * 60 * SECOND,
              T0 - 26 * HOUR, T0 + 4 * HOUR - 1, T0 + 7 * 60 * SECOND, T0 - 12 * HOUR, T0 - 36 * HOUR,
-             T0 + 12 * HOUR, T0 - 60 * HOUR, T0 - 37 * HOUR + 1, T0 + 3 * 60 * SECOND + 1, T0 + 30 * HOUR - 1]
+             T0 + 12 * HOUR, T0 - 60 * HOUR, T0 - 37 * HOUR + 1, T0 + 3 * 60 * SECOND + 1, T0 + 30 * HOUR - 1,
+             T0 - 20 * DAY, T0 - 90 * DAY + 1]
     kind = r.random()
     if kind < 0.6:
         c["since"], c["until"] = r.choice(edges), r.choice(edges)
