@@ -80,6 +80,11 @@ void builder_series(struct builder *b, const char *alias)
     }
 }
 
+const char *builder_series_array(const struct builder *b)
+{
+    return b->empty ? "'{}'" : b->series ? "ARRAY(SELECT id FROM matched)" : "NULL";
+}
+
 void builder_records(struct builder *b)
 {
     bool instant = b->q->instant == 1;
@@ -87,5 +92,5 @@ void builder_records(struct builder *b)
     int until = builder_time(b, b->to_us);
     int reaching = builder_time(b, instant ? b->from_us : INT64_MIN);
     builder_add(b, "$%d::timestamptz, $%d::timestamptz, $%d::timestamptz, %s", since, until,
-                reaching, b->series ? "ARRAY(SELECT id FROM matched)" : "NULL");
+                reaching, builder_series_array(b));
 }

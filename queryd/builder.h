@@ -29,8 +29,8 @@ struct builder {
     const char *type_operator; /* how the type is compared with parameter type_value; NULL: any */
     int type_value;            /* parameter numbers; 0 when not used */
     bool empty;                /* the range holds nothing */
-    int low, high, name; /* parameter numbers; 0 when not used */
-    int64_t from_us, to_us;        /* of an instant: what starts before to_us has begun by then */
+    int low, high, name;       /* parameter numbers; 0 when not used */
+    int64_t from_us, to_us;    /* of an instant: what starts before to_us has begun by then */
     struct cursor cursor;
     bool has_cursor;
 };
@@ -50,6 +50,9 @@ int64_t builder_ceiling(int64_t us, int64_t unit_us);
 
 /* The condition on the column series_id of `alias`, beginning with AND; nothing when all match. */
 void builder_series(struct builder *b, const char *alias);
+
+/* The same as an array, for functions of the store; NULL when all match. */
+const char *builder_series_array(const struct builder *b);
 
 /*
  * Which records counted_records() and newest_records() are to look at, as their arguments `since`,

@@ -19,7 +19,6 @@
 #define TIME(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
 #define T_START      TIME("k.t")
 #define T_END        TIME("k.t_end")
-#define NOW_END      TIME("w.t_end")
 #define PUBLISHED    TIME("published_at")
 #define DIMENSIONS   "s.type, s.content, s.probe, s.source, s.dest, s.path"
 
@@ -196,35 +195,31 @@ static void build_histogram(struct builder *b)
            " GROUP BY a.id, a.name, v.grade ORDER BY a.id, v.grade");
 }
 
-/*
- * An open period's stored end may lie behind: whether it reaches into the range is then looked up
- * in the measurements, and the rows that are listed are completed by the view.
- */
+/* By which newest_periods() and newest_records() go on after the cursor. */
+static void add_after(struct builder *b)
+{
+    /* Without a cursor, what is before the end of all time. */
+    struct cursor after = b->has_cursor ? b->cursor : (struct cursor){.t_us = LAST_US};
+    builder_add(b, ", $%d::timestamptz", builder_time(b, after.t_us));
+    for (unsigned i = 0; i < CURSOR_KEYS; i++) {
+        builder_add(b, ", $%d::bigint", builder_number(b, after.keys[i]));
+    }
+}
+
+/* newest_periods() also completes open ones from the records (0008-records-by-days.sql). */
 static void build_periods(struct builder *b, int limit)
 {
     int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
     SET_COLUMNS(b->c, period_columns);
-    builder_add(
-        b,
-        " SELECT " DIMENSIONS ", n.name, k.grade, " T_START ", " NOW_END
-        ", coalesce(k.ended, ''), w.records, %s FROM ("
-        "SELECT p.series_id, p.grade_id, p.t_start AS t, p.start_row, p.grade, p.ended"
-        " FROM period p WHERE p.t_start < $%d::timestamptz"
-        " AND (p.t_end >= $%d::timestamptz OR (p.ended IS NULL AND EXISTS (SELECT"
-        " FROM measurement m WHERE m.series_id = p.series_id AND m.t_start >= p.through_t"
-        " AND (m.t_start, m.row) > (p.through_t, p.through_row) AND m.grades[p.grade_id] > 0"
-        " AND m.t_end >= $%d::timestamptz)))"
-        " AND p.grade BETWEEN $%d::int AND $%d::int AND p.grade_id IN (SELECT id FROM asked)",
-        cursor_sql(QUERY_PERIODS), to, from, from, b->low, b->high);
-    builder_series(b, "p");
-    add_cursor_condition(b, "p.t_start, p.series_id, p.grade_id, p.start_row");
     builder_add(b,
-                " ORDER BY p.t_start DESC, p.series_id DESC, p.grade_id DESC, p.start_row DESC"
-                " LIMIT $%d::bigint) k"
-                " CROSS JOIN LATERAL (SELECT o.t_end, o.records FROM period_now o"
-                " WHERE o.series_id = k.series_id AND o.grade_id = k.grade_id AND o.t_start = k.t"
-                " AND o.start_row = k.start_row) w"
-                " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
+                " SELECT " DIMENSIONS ", n.name, k.grade, " T_START ", " T_END
+                ", coalesce(k.ended, ''), k.records, %s FROM newest_periods($%d::timestamptz,"
+                " $%d::timestamptz, %s, ARRAY(SELECT id FROM asked), $%d::int, $%d::int",
+                cursor_sql(QUERY_PERIODS), from, to, builder_series_array(b), b->low, b->high);
+    add_after(b);
+    builder_add(b,
+                ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
+                " JOIN series s ON s.id = k.series_id"
                 " ORDER BY k.t DESC, k.series_id DESC, k.grade_id DESC, k.start_row DESC",
                 limit);
 }
@@ -276,19 +271,14 @@ static const char result_json[] =
 /* The newest rows; newest_records() finds the days that hold them (0008-records-by-days.sql). */
 static void build_records(struct builder *b, int limit)
 {
-    /* Without a cursor, what is before the end of all time. */
-    struct cursor after = b->has_cursor ? b->cursor : (struct cursor){.t_us = LAST_US};
     SET_COLUMNS(b->c, record_columns);
     builder_add(b,
                 " SELECT " T_START ", " DIMENSIONS
                 ", n.name, k.grades[k.grade_id], k.grading_version, %s, %s FROM newest_records(",
                 result_json, cursor_sql(QUERY_RECORDS));
     builder_records(b);
-    builder_add(b, ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int, $%d::timestamptz", b->low,
-                b->high, builder_time(b, after.t_us));
-    for (unsigned i = 0; i < CURSOR_KEYS; i++) {
-        builder_add(b, ", $%d::bigint", builder_number(b, after.keys[i]));
-    }
+    builder_add(b, ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int", b->low, b->high);
+    add_after(b);
     builder_add(b,
                 ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
                 " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"

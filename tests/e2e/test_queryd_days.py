@@ -5,7 +5,7 @@ import pytest
 
 import test_queryd
 from postgres import Cluster
-from queries import COUNT, HISTOGRAM, OK, RECORDS, TIMEOUT
+from queries import COUNT, HISTOGRAM, OK, PERIODS, RECORDS, TIMEOUT
 from test_queryd import HOUR, Queryd, Store, T0, prepare_store
 
 PAST_DAYS = 200
@@ -64,7 +64,7 @@ def test_only_days_that_matter_are_touched(queryd, cluster):
     instant = T0 + HOUR
     wide = [(COUNT, {"probe": "p*1"}), (HISTOGRAM, {"probe": "p*1"}), (COUNT, {"since": instant, "instant": 1}),
             (COUNT, {"since": instant, "instant": 1, "dest": "*:*"}), (RECORDS, {"limit": 100}),
-            (RECORDS, {"limit": 100, "source": "192.0.0.0/16"})]
+            (RECORDS, {"limit": 100, "source": "192.0.0.0/16"}), (PERIODS, {"limit": 20})]
     reading = cluster.connect().cursor()
     reading.execute("SELECT i.inhrelid::regclass::text FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid"
                     " WHERE i.inhparent = 'measurement'::regclass AND right(c.relname, 8) < '20160216'"
