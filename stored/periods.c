@@ -260,6 +260,19 @@ out:
     return result;
 }
 
+/* Rows are natural numbers: that record itself is the first one behind the key. */
+struct period_key periods_repair_from(const struct period *before,
+                                      const struct period_dropped *dropped,
+                                      const struct period_key *earliest)
+{
+    struct period_key first = before == NULL ? *earliest : before->start;
+
+    if (before != NULL && dropped->records > 0) {
+        first = (struct period_key){dropped->until_us, 0};
+    }
+    return (struct period_key){first.t_us, first.row - 1};
+}
+
 int periods_repair(const struct periods_source *source, int64_t gap_us,
                    const struct period_key *earliest, const struct period_key *latest,
                    struct periods_change *change)
@@ -272,15 +285,13 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
 
     memset(change, 0, sizeof *change);
     found = source->before(source->context, earliest, &w.old, &dropped);
+    from = periods_repair_from(found == 1 ? &w.old : NULL, &dropped, earliest);
     if (found == 0) {
         memset(&w.old, 0, sizeof w.old);
         found = source->after(source->context, earliest, &w.old);
         if (found == 0) {
             memset(&w.old, 0, sizeof w.old);
         }
-        from = *earliest;
-    } else {
-        from = w.old.start;
     }
     if (found == -1) {
         return -1;
@@ -290,9 +301,7 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
         now.ended = PERIOD_OPEN;
         now.records = dropped.records;
         now.t_end_us = dropped.t_end_us;
-        from = (struct period_key){dropped.until_us, 0};
     }
-    from.row--; /* rows are natural numbers: that record itself is the first one after this key */
     converged = run(&w, from, gap_us, latest, &now);
     if (converged == -1) {
         return -1;

@@ -107,6 +107,14 @@ struct periods_change {
 };
 
 /*
+ * The key behind which periods_repair() asks for records first, given what the source says of the
+ * last period before the earliest of them (NULL: there is none).
+ */
+struct period_key periods_repair_from(const struct period *before,
+                                      const struct period_dropped *dropped,
+                                      const struct period_key *earliest);
+
+/*
  * Computes the neighbourhood of the records that came late again. The source's records hold them
  * already, its periods do not yet; earliest and latest are the first and the last of them in order.
  * 0, or -1 when the source failed or memory is out; the caller releases *change either way.

@@ -5,141 +5,9 @@
  */
 #include <stdlib.h>
 
-#include "stored/period_writes.h"
+#include "stored/neighbours.h"
 
-#define PERIODS_PAGE 64
-#define LATE_PAGE    5000 /* asked for in one statement */
-
-/* ---- what the database holds, as periods.c wants it ---- */
-
-struct repair {
-    struct store *store;
-    struct period_pair pair;
-    struct period page[PERIODS_PAGE]; /* stored periods in order, read ahead */
-    int count, next;
-};
-
-static void add_pair(struct repair *r)
-{
-    pg_params_begin(&r->store->params);
-    pg_add_64(&r->store->params, r->pair.series->id);
-    pg_add_16(&r->store->params, (int16_t)r->pair.grade_id);
-}
-
-static void add_key(struct repair *r, const struct period_key *key)
-{
-    pg_add_time(&r->store->params, key->t_us);
-    pg_add_32(&r->store->params, key->row);
-}
-
-static struct period row_period(const PGresult *result, int row)
-{
-    return (struct period){.start = {pg_cell_time(result, row, 0), pg_cell_32(result, row, 1)},
-                           .grade = (uint8_t)pg_cell_16(result, row, 2),
-                           .t_end_us = pg_cell_time(result, row, 3),
-                           .records = (uint64_t)pg_cell_64(result, row, 4),
-                           .ended = (uint8_t)pg_cell_32(result, row, 5)};
-}
-
-static int read_before(void *context, const struct period_key *key, struct period *period,
-                       struct period_dropped *dropped)
-{
-    struct repair *r = context;
-    add_pair(r);
-    add_key(r, key);
-    PGresult *result = pg_rows(&r->store->pg, SQL_PERIOD_BEFORE, &r->store->params);
-    if (result == NULL) {
-        return -1;
-    }
-    int found = PQntuples(result) > 0;
-    if (found) {
-        *period = row_period(result, 0);
-        *dropped = (struct period_dropped){.records = (uint64_t)pg_cell_64(result, 0, 6),
-                                           .until_us = pg_cell_time(result, 0, 7),
-                                           .t_end_us = pg_cell_time(result, 0, 8)};
-    }
-    PQclear(result);
-    return found;
-}
-
-static int read_page(struct repair *r, const struct period_key *key)
-{
-    add_pair(r);
-    add_key(r, key);
-    pg_add_32(&r->store->params, PERIODS_PAGE);
-    PGresult *result = pg_rows(&r->store->pg, SQL_PERIODS_AFTER, &r->store->params);
-    if (result == NULL) {
-        return -1;
-    }
-    r->next = 0;
-    r->count = PQntuples(result);
-    for (int i = 0; i < r->count; i++) {
-        r->page[i] = row_period(result, i);
-    }
-    PQclear(result);
-    return 0;
-}
-
-/* Asked with rising keys: what was read ahead serves as long as it lasts. */
-static int read_after(void *context, const struct period_key *key, struct period *period)
-{
-    struct repair *r = context;
-    while (r->next < r->count && period_key_compare(&r->page[r->next].start, key) <= 0) {
-        r->next++;
-    }
-    if (r->next == r->count && read_page(r, key) == -1) {
-        return -1;
-    }
-    if (r->next == r->count) {
-        return 0;
-    }
-    *period = r->page[r->next++];
-    return 1;
-}
-
-/* Those that start before before_us. */
-static int read_records_before(struct repair *r, const struct period_key *key, int64_t before_us,
-                               struct period_record *page, uint32_t size)
-{
-    add_pair(r);
-    add_key(r, key);
-    pg_add_32(&r->store->params, (int32_t)size);
-    pg_add_time(&r->store->params, before_us);
-    PGresult *result = pg_rows(&r->store->pg, SQL_RECORDS_AFTER, &r->store->params);
-    if (result == NULL) {
-        return -1;
-    }
-    int count = PQntuples(result);
-    for (int i = 0; i < count; i++) {
-        page[i] =
-            (struct period_record){.key = {pg_cell_time(result, i, 0), pg_cell_32(result, i, 1)},
-                                   .t_end_us = pg_cell_time(result, i, 2),
-                                   .grade = (uint8_t)pg_cell_16(result, i, 3)};
-    }
-    PQclear(result);
-    return count;
-}
-
-/*
- * Most often what is asked for lies within a day: a statement is planned for all days it may read,
- * so it is for few of them first. Behind the series' greatest key there are none.
- */
-static int read_records(void *context, const struct period_key *key, struct period_record *page,
-                        uint32_t size)
-{
-    struct repair *r = context;
-    int64_t last_us = r->pair.series->greatest.t_us, span_us = DAY_US;
-    int count;
-    do {
-        int64_t before_us = key->t_us > last_us - span_us ? last_us + 1 : key->t_us + span_us;
-        count = read_records_before(r, key, before_us, page, size);
-        if (count != 0 || before_us > last_us) {
-            return count;
-        }
-        span_us *= 8;
-    } while (span_us < INT64_MAX / 16);
-    return count;
-}
+#define LATE_PAGE 5000 /* asked for in one statement */
 
 /* ---- computing one pair again ---- */
 
@@ -162,18 +30,11 @@ static int gather(struct period_writes *w, struct period_pair pair,
     return rc;
 }
 
-/* A pair to compute again, and the first and last of its records in this flush. */
-struct again {
-    struct period_pair pair;
-    struct period_key earliest, latest;
-};
-
-static int compute_again(struct flush *f, struct period_writes *w, const struct again *again)
+static int compute_again(struct flush *f, struct period_writes *w, const struct period_again *again,
+                         const struct periods_source *source)
 {
-    struct repair r = {.store = f->store, .pair = again->pair};
-    const struct periods_source source = {&r, read_before, read_after, read_records};
     struct periods_change change;
-    int rc = periods_repair(&source, again->pair.series->gap_us, &again->earliest, &again->latest,
+    int rc = periods_repair(source, again->pair.series->gap_us, &again->earliest, &again->latest,
                             &change);
     if (rc == 0) {
         rc = gather(w, again->pair, &change);
@@ -185,6 +46,25 @@ static int compute_again(struct flush *f, struct period_writes *w, const struct 
     }
     periods_change_release(&change);
     f->counts.repaired++;
+    return rc;
+}
+
+/* All of them: each page is read before anything of it is computed. */
+static int compute_all(struct flush *f, struct period_writes *w, const struct period_again *list,
+                       uint32_t count)
+{
+    struct neighbours *near = neighbours_new(f->store);
+    int rc = near == NULL ? -1 : 0;
+    for (uint32_t from = 0; from < count && rc == 0;) {
+        int64_t page = neighbours_read(near, list + from, count - from);
+        rc = page == -1 ? -1 : 0;
+        for (uint32_t i = 0; i < page && rc == 0; i++) {
+            const struct periods_source source = neighbours_source(near, i);
+            rc = compute_again(f, w, &list[from + i], &source);
+        }
+        from += page == -1 ? 0 : (uint32_t)page;
+    }
+    neighbours_free(&near);
     return rc;
 }
 
@@ -320,10 +200,10 @@ static int absorb_all(struct flush *f, struct period_writes *w, uint32_t *marked
 
 /* ---- all of it ---- */
 
-static void widen(struct again *a, struct period_pair pair, const struct period_key *key)
+static void widen(struct period_again *a, struct period_pair pair, const struct period_key *key)
 {
     if (a->pair.series == NULL) {
-        *a = (struct again){pair, *key, *key};
+        *a = (struct period_again){pair, *key, *key};
         return;
     }
     if (period_key_compare(key, &a->earliest) < 0) {
@@ -335,7 +215,7 @@ static void widen(struct again *a, struct period_pair pair, const struct period_
 }
 
 /* Every record of the flush that belongs to a marked pair, the ones in order included. */
-static void find_ranges(const struct flush *f, struct again *list)
+static void find_ranges(const struct flush *f, struct period_again *list)
 {
     for (uint32_t i = 0; i < f->item_count; i++) {
         const struct flush_item *item = &f->items[i];
@@ -365,13 +245,11 @@ int repair_late(struct flush *f, struct period_writes *w)
     if (marked == 0) {
         return 0;
     }
-    struct again *list = calloc(marked, sizeof *list);
+    struct period_again *list = calloc(marked, sizeof *list);
     int rc = list == NULL ? -1 : 0;
     if (rc == 0) {
         find_ranges(f, list);
-    }
-    for (uint32_t i = 0; i < marked && rc == 0; i++) {
-        rc = compute_again(f, w, &list[i]);
+        rc = compute_all(f, w, list, marked);
     }
     free(list);
     return rc;

@@ -130,14 +130,25 @@ static const char *const statements[SQL_STATEMENTS] = {
         "   ORDER BY t_start, start_row LIMIT 1) AS x"
         " WHERE p.ended IS NOT NULL",
 
-    [SQL_PERIOD_BEFORE] =
-        "SELECT p.t_start, p.start_row, p.grade, p.t_end, p.records,"
+    /* The last period before each key, what is known of its dropped records, and the first $5 from
+     * the key on. */
+    [SQL_PERIODS_NEAR] =
+        "SELECT u.n, p.t_start, p.start_row, p.grade, p.t_end, p.records,"
         "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END,"
-        "       coalesce(d.records, 0::bigint), d.until, d.t_end"
-        " FROM (SELECT * FROM period WHERE series_id = $1::bigint AND grade_id = $2::smallint"
-        "       AND (t_start, start_row) < ($3::timestamptz, $4::integer)"
-        "       ORDER BY t_start DESC, start_row DESC LIMIT 1) AS p"
-        " LEFT JOIN period_dropped d USING (series_id, grade_id, t_start, start_row)",
+        "       coalesce(p.dropped, 0::bigint), p.until, p.dropped_end"
+        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[])"
+        " WITH ORDINALITY AS u (series_id, grade_id, t, row, n)"
+        " CROSS JOIN LATERAL ((SELECT b.t_start, b.start_row, b.grade, b.t_end, b.records, b.ended,"
+        "     d.records AS dropped, d.until, d.t_end AS dropped_end"
+        "   FROM (SELECT * FROM period WHERE series_id = u.series_id AND grade_id = u.grade_id"
+        "         AND (t_start, start_row) < (u.t, u.row)"
+        "         ORDER BY t_start DESC, start_row DESC LIMIT 1) AS b"
+        "   LEFT JOIN period_dropped d USING (series_id, grade_id, t_start, start_row))"
+        "  UNION ALL (SELECT t_start, start_row, grade, t_end, records, ended, NULL, NULL, NULL"
+        "   FROM period WHERE series_id = u.series_id AND grade_id = u.grade_id"
+        "   AND (t_start, start_row) >= (u.t, u.row)"
+        "   ORDER BY t_start, start_row LIMIT $5::integer)) AS p"
+        " ORDER BY u.n, p.t_start, p.start_row",
 
     [SQL_PERIODS_AFTER] = "SELECT t_start, start_row, grade, t_end, records,"
                           "       CASE ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
@@ -151,6 +162,19 @@ static const char *const statements[SQL_STATEMENTS] = {
         "   AND t_start < $6::timestamptz"
         "   AND (t_start, row) > ($3::timestamptz, $4::integer) AND grades[$2::smallint] > 0"
         " ORDER BY t_start, row LIMIT $5::integer",
+
+    /* The first graded records behind each key, of all of which $7 and $8 are the bounds. */
+    [SQL_RECORDS_NEAR] =
+        "SELECT u.n, m.t_start, m.row, m.t_end, m.grade"
+        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[],"
+        "             $5::timestamptz[], $6::integer[])"
+        " WITH ORDINALITY AS u (series_id, grade_id, t, row, until, size, n)"
+        " CROSS JOIN LATERAL (SELECT t_start, row, t_end, grades[u.grade_id] AS grade"
+        "   FROM measurement WHERE series_id = u.series_id"
+        "   AND t_start >= $7::timestamptz AND t_start < $8::timestamptz"
+        "   AND t_start < u.until AND (t_start, row) > (u.t, u.row) AND grades[u.grade_id] > 0"
+        "   ORDER BY t_start, row LIMIT u.size) AS m"
+        " ORDER BY u.n, m.t_start, m.row",
 
     [SQL_PERIOD_PUT] =
         "INSERT INTO period (series_id, grade_id, t_start, start_row, grade, t_end, records,"
@@ -409,6 +433,7 @@ bool sql_reads_records(enum sql_statement statement)
     case SQL_SERIES_GREATEST:
     case SQL_SERIES_LATER:
     case SQL_RECORDS_AFTER:
+    case SQL_RECORDS_NEAR:
     case SQL_REBUILD_RECORDS:
         return true;
     default:

@@ -503,6 +503,49 @@ def test_an_ended_period_takes_late_records_in(stored):
     check_store(stored)
 
 
+def test_repairs_of_hundreds_of_pairs_in_one_flush(make_stored):
+    """Some have more periods and records behind them than are read ahead, some days between two records."""
+    stored = make_stored().start()
+    sender, rng, base = stored.sender(), random.Random(11), now_us() - 100 * HOUR
+    minute = 60 * SECOND
+    there, late = [], []
+    for s in range(300):  # on three days; each name of each is one pair
+        t = base + s % 3 * 26 * HOUR
+        there += [Record(t + i * minute, (5 - i // 4, 4 if i < 9 else NONE), series=s) for i in range(12)]
+        late += [Record(t + i * minute + SECOND, (1, 2), series=s) for i in rng.sample(range(11), 1 + s % 3)]
+    for s in range(300, 304):  # 200 periods between the first and the last late record
+        there += [Record(base + i * minute, (4 + i % 2, NONE), series=s) for i in range(200)]
+        late += [Record(base + i * minute + SECOND, (1, NONE), series=s) for i in (0, 198)]
+    for s in range(304, 308):  # one long period, which the first of them splits; two have another behind it
+        there += [Record(base + i * SECOND, (5 if i < 3000 else 3, NONE), series=s)
+                  for i in range(3000 + s % 2 * 100)]
+        late += [Record(base + i * SECOND + 1, (2, NONE), series=s) for i in (1, 2900)[:1 + s // 306]]
+    for s in range(308, 312):  # records that last days
+        there += [Record(t, (5, NONE), end=t + 40 * HOUR, series=s) for t in (base, base + 40 * HOUR)]
+        late.append(Record(base + SECOND, (1 + s % 2 * 4, 2), series=s))
+        late.append(Record(base - SECOND, (5, NONE), series=s))
+    for at in range(0, len(there), 4000):
+        sender.commit(there[at:at + 4000])
+    check_store(stored)
+    rng.shuffle(late)
+    sender.commit(late)
+    stored.wait(lambda: stored.counter("late.records") == len(late))
+    assert stored.counter("periods.repaired") > 500
+    check_store(stored)
+    naive_store(stored, there + late)
+    # On from there, in memory and after a restart.
+    for part in range(2):
+        more = [Record(r.t + (part + 1) * SECOND // 3, (rng.choice([1, 5]), NONE), dims=r.dims)
+                for r in rng.sample(there, 500)]
+        more += [Record(base + 90 * HOUR + part, (rng.choice([1, 5]), 4), series=s) for s in range(312)]
+        there += more
+        sender.commit(more)
+        check_store(stored)
+        naive_store(stored, there + late)
+        stored.stop()
+        stored.start()
+
+
 def test_open_periods_are_complete_after_a_graceful_stop(stored):
     sender, t = stored.sender(), now_us()
     for i in range(5):

@@ -1,0 +1,396 @@
+/*
+ * The surroundings of pairs, read ahead with two statements for a page of them: statements that
+ * read records are planned each time, which costs more than what they find. What a pair needs
+ * beyond is asked for it alone.
+ */
+#include "stored/neighbours.h"
+
+#include <stdlib.h>
+
+#define PAGE_PAIRS    128    /* read ahead together */
+#define PERIODS_AHEAD 8      /* of a pair, the one before its records not counted */
+#define RECORDS_AHEAD 512    /* of a pair, at most */
+#define RECORDS_SPARE 16     /* for the records that no period counts yet */
+#define AHEAD_US      DAY_US /* how far records are read ahead */
+#define PERIODS_PAGE  64     /* of one pair, when those read ahead do not suffice */
+
+/* What was read ahead for one pair. */
+struct ahead {
+    const struct period_again *again;
+    struct period before; /* grade 0: there is none */
+    struct period_dropped dropped;
+    struct period periods[PERIODS_AHEAD]; /* those that start at the pair's records or behind */
+    uint32_t period_count;
+    struct period_key from;           /* the records are those behind it, */
+    int64_t until_us;                 /* that start before, */
+    uint32_t record_size;             /* at most so many, */
+    uint32_t record_at, record_count; /* and stand here in the page's records */
+};
+
+struct neighbours {
+    struct store *store;
+    struct ahead page[PAGE_PAIRS];
+    struct period_record *records;
+    uint32_t record_size;
+    /* Of the pair that is walked along: */
+    struct ahead *at;
+    const struct period *periods; /* read ahead, or of the page */
+    uint32_t period_next, period_count;
+    bool last_period; /* there are none behind these */
+    uint32_t record_next;
+    struct period period_page[PERIODS_PAGE];
+};
+
+struct neighbours *neighbours_new(struct store *store)
+{
+    struct neighbours *n = calloc(1, sizeof *n);
+    if (n != NULL) {
+        n->store = store;
+    }
+    return n;
+}
+
+void neighbours_free(struct neighbours **n)
+{
+    if (*n != NULL) {
+        free((*n)->records);
+        free(*n);
+        *n = NULL;
+    }
+}
+
+/* ---- many pairs ---- */
+
+/* From the columns that follow `column`. */
+static struct period row_period(const PGresult *result, int row, int column)
+{
+    return (struct period){
+        .start = {pg_cell_time(result, row, column), pg_cell_32(result, row, column + 1)},
+        .grade = (uint8_t)pg_cell_16(result, row, column + 2),
+        .t_end_us = pg_cell_time(result, row, column + 3),
+        .records = (uint64_t)pg_cell_64(result, row, column + 4),
+        .ended = (uint8_t)pg_cell_32(result, row, column + 5)};
+}
+
+static struct period_record row_record(const PGresult *result, int row, int column)
+{
+    return (struct period_record){
+        .key = {pg_cell_time(result, row, column), pg_cell_32(result, row, column + 1)},
+        .t_end_us = pg_cell_time(result, row, column + 2),
+        .grade = (uint8_t)pg_cell_16(result, row, column + 3)};
+}
+
+/* Series, grade name, time, row: what both lists start with. */
+static void begin_keys(struct pg_params *p)
+{
+    pg_params_begin(p);
+    pg_add_array(p, PG_BIGINT);
+    pg_add_array(p, PG_SMALLINT);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_INTEGER);
+}
+
+static void put_key(struct pg_params *p, const struct period_pair *pair,
+                    const struct period_key *key)
+{
+    pg_put_64(p, 0, pair->series->id);
+    pg_put_16(p, 1, (int16_t)pair->grade_id);
+    pg_put_time(p, 2, key->t_us);
+    pg_put_32(p, 3, key->row);
+}
+
+static void take_period(struct ahead *a, const PGresult *result, int row)
+{
+    struct period p = row_period(result, row, 1);
+    if (period_key_compare(&p.start, &a->again->earliest) < 0) {
+        a->before = p;
+        a->dropped = (struct period_dropped){.records = (uint64_t)pg_cell_64(result, row, 7),
+                                             .until_us = pg_cell_time(result, row, 8),
+                                             .t_end_us = pg_cell_time(result, row, 9)};
+    } else if (a->period_count < PERIODS_AHEAD) {
+        a->periods[a->period_count++] = p;
+    }
+}
+
+static int read_periods(struct neighbours *n, uint32_t count)
+{
+    struct pg_params *p = &n->store->params;
+    begin_keys(p);
+    for (uint32_t i = 0; i < count; i++) {
+        put_key(p, &n->page[i].again->pair, &n->page[i].again->earliest);
+    }
+    pg_add_32(p, PERIODS_AHEAD);
+    PGresult *result = pg_rows(&n->store->pg, SQL_PERIODS_NEAR, p);
+    if (result == NULL) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(result); i++) {
+        int64_t at = pg_cell_64(result, i, 0);
+        if (at >= 1 && at <= count) {
+            take_period(&n->page[at - 1], result, i);
+        }
+    }
+    PQclear(result);
+    return 0;
+}
+
+/* How many records it has; of an open one the row may not know all. */
+static uint64_t records_of(const struct ahead *a, const struct period *p)
+{
+    const struct series_grade *g =
+        series_grade_find(a->again->pair.series, a->again->pair.grade_id);
+    return p->ended == PERIOD_OPEN && g != NULL && g->open.records > p->records ? g->open.records
+                                                                                : p->records;
+}
+
+/* About how many records the walk will ask for: those of the periods that the pair's records lie
+ * in, and what these add. */
+static uint32_t records_expected(const struct ahead *a)
+{
+    uint64_t records = RECORDS_SPARE;
+    if (a->before.grade != 0) {
+        uint64_t all = records_of(a, &a->before);
+        records += all > a->dropped.records ? all - a->dropped.records : 0;
+    }
+    for (uint32_t i = 0; i < a->period_count && records < RECORDS_AHEAD &&
+                         period_key_compare(&a->periods[i].start, &a->again->latest) <= 0;
+         i++) {
+        records += records_of(a, &a->periods[i]);
+    }
+    return records < RECORDS_AHEAD ? (uint32_t)records : RECORDS_AHEAD;
+}
+
+/* Behind the series' greatest key there are none. */
+static bool is_last_us(const struct ahead *a, int64_t until_us)
+{
+    return until_us > a->again->pair.series->greatest.t_us;
+}
+
+/* The end of a span of time from the key on, which ends at the latest with the series. */
+static int64_t span_end(const struct series *series, const struct period_key *key, int64_t span_us)
+{
+    int64_t last_us = series->greatest.t_us;
+    return key->t_us > last_us - span_us ? last_us + 1 : key->t_us + span_us;
+}
+
+static void plan_records(struct ahead *a)
+{
+    a->from = periods_repair_from(a->before.grade == 0 ? NULL : &a->before, &a->dropped,
+                                  &a->again->earliest);
+    a->until_us = span_end(a->again->pair.series, &a->from, AHEAD_US);
+    a->record_size = records_expected(a);
+}
+
+static int compare_from(const void *a, const void *b)
+{
+    const struct ahead *const *x = a, *const *y = b;
+    return period_key_compare(&(*x)->from, &(*y)->from);
+}
+
+/* Those of `count` pairs, which begin within some days: it is planned for these. */
+static int read_records_near(struct neighbours *n, struct ahead *const *list, uint32_t count)
+{
+    struct pg_params *p = &n->store->params;
+    int64_t until_us = list[0]->until_us;
+    begin_keys(p);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_INTEGER);
+    for (uint32_t i = 0; i < count; i++) {
+        put_key(p, &list[i]->again->pair, &list[i]->from);
+        pg_put_time(p, 4, list[i]->until_us);
+        pg_put_32(p, 5, (int32_t)list[i]->record_size);
+        until_us = list[i]->until_us > until_us ? list[i]->until_us : until_us;
+    }
+    pg_add_time(p, list[0]->from.t_us);
+    pg_add_time(p, until_us);
+    PGresult *result = pg_rows(&n->store->pg, SQL_RECORDS_NEAR, p);
+    if (result == NULL) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(result); i++) {
+        int64_t at = pg_cell_64(result, i, 0);
+        if (at >= 1 && at <= count && list[at - 1]->record_count < list[at - 1]->record_size) {
+            struct ahead *a = list[at - 1];
+            n->records[a->record_at + a->record_count++] = row_record(result, i, 1);
+        }
+    }
+    PQclear(result);
+    return 0;
+}
+
+static int make_room(struct neighbours *n, uint32_t count)
+{
+    uint32_t size = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        n->page[i].record_at = size;
+        size += n->page[i].record_size;
+    }
+    if (size > n->record_size) {
+        free(n->records);
+        n->records = malloc(size * sizeof *n->records);
+        n->record_size = n->records == NULL ? 0 : size;
+    }
+    return n->records == NULL ? -1 : 0;
+}
+
+static int read_records_ahead(struct neighbours *n, uint32_t count)
+{
+    struct ahead *list[PAGE_PAIRS];
+    for (uint32_t i = 0; i < count; i++) {
+        plan_records(&n->page[i]);
+        list[i] = &n->page[i];
+    }
+    if (make_room(n, count) == -1) {
+        return -1;
+    }
+    qsort(list, count, sizeof(struct ahead *), compare_from);
+    int rc = 0;
+    for (uint32_t i = 0, first = 0; i < count && rc == 0; i++) {
+        if (i + 1 == count || list[i + 1]->from.t_us - AHEAD_US > list[first]->from.t_us) {
+            rc = read_records_near(n, list + first, i + 1 - first);
+            first = i + 1;
+        }
+    }
+    return rc;
+}
+
+int64_t neighbours_read(struct neighbours *n, const struct period_again *again, uint32_t count)
+{
+    count = count > PAGE_PAIRS ? PAGE_PAIRS : count;
+    for (uint32_t i = 0; i < count; i++) {
+        n->page[i] = (struct ahead){.again = &again[i]};
+    }
+    return read_periods(n, count) == -1 || read_records_ahead(n, count) == -1 ? -1 : (int64_t)count;
+}
+
+/* ---- one pair, as periods.c wants it ---- */
+
+static void add_key(struct neighbours *n, const struct period_key *key)
+{
+    const struct period_pair *pair = &n->at->again->pair;
+    pg_params_begin(&n->store->params);
+    pg_add_64(&n->store->params, pair->series->id);
+    pg_add_16(&n->store->params, (int16_t)pair->grade_id);
+    pg_add_time(&n->store->params, key->t_us);
+    pg_add_32(&n->store->params, key->row);
+}
+
+/* Asked once, with the first of the pair's records. */
+static int period_before(void *context, const struct period_key *key, struct period *period,
+                         struct period_dropped *dropped)
+{
+    const struct ahead *a = ((struct neighbours *)context)->at;
+    (void)key;
+    if (a->before.grade == 0) {
+        return 0;
+    }
+    *period = a->before;
+    *dropped = a->dropped;
+    return 1;
+}
+
+static int read_page(struct neighbours *n, const struct period_key *key)
+{
+    add_key(n, key);
+    pg_add_32(&n->store->params, PERIODS_PAGE);
+    PGresult *result = pg_rows(&n->store->pg, SQL_PERIODS_AFTER, &n->store->params);
+    if (result == NULL) {
+        return -1;
+    }
+    n->periods = n->period_page;
+    n->period_next = 0;
+    n->period_count = (uint32_t)PQntuples(result);
+    n->last_period = n->period_count < PERIODS_PAGE;
+    for (uint32_t i = 0; i < n->period_count; i++) {
+        n->period_page[i] = row_period(result, (int)i, 0);
+    }
+    PQclear(result);
+    return 0;
+}
+
+/* Asked with rising keys, none before the pair's period before. */
+static int period_after(void *context, const struct period_key *key, struct period *period)
+{
+    struct neighbours *n = context;
+    while (n->period_next < n->period_count &&
+           period_key_compare(&n->periods[n->period_next].start, key) <= 0) {
+        n->period_next++;
+    }
+    if (n->period_next == n->period_count && !n->last_period && read_page(n, key) == -1) {
+        return -1;
+    }
+    if (n->period_next == n->period_count) {
+        return 0;
+    }
+    *period = n->periods[n->period_next++];
+    return 1;
+}
+
+/* Those that start before before_us. */
+static int read_records_before(struct neighbours *n, const struct period_key *key,
+                               int64_t before_us, struct period_record *page, uint32_t size)
+{
+    add_key(n, key);
+    pg_add_32(&n->store->params, (int32_t)size);
+    pg_add_time(&n->store->params, before_us);
+    PGresult *result = pg_rows(&n->store->pg, SQL_RECORDS_AFTER, &n->store->params);
+    if (result == NULL) {
+        return -1;
+    }
+    int count = PQntuples(result);
+    for (int i = 0; i < count; i++) {
+        page[i] = row_record(result, i, 0);
+    }
+    PQclear(result);
+    return count;
+}
+
+/*
+ * Most often what is asked for lies within a day: a statement is planned for all days it may read,
+ * so it is for few of them first.
+ */
+static int read_records(struct neighbours *n, const struct period_key *key,
+                        struct period_record *page, uint32_t size)
+{
+    int64_t span_us = DAY_US;
+    int count;
+    do {
+        int64_t before_us = span_end(n->at->again->pair.series, key, span_us);
+        count = read_records_before(n, key, before_us, page, size);
+        if (count != 0 || is_last_us(n->at, before_us)) {
+            return count;
+        }
+        span_us *= 8;
+    } while (span_us < INT64_MAX / 16);
+    return count;
+}
+
+/* Asked with rising keys, none before `from`. */
+static int records_after(void *context, const struct period_key *key, struct period_record *page,
+                         uint32_t size)
+{
+    struct neighbours *n = context;
+    const struct ahead *a = n->at;
+    const struct period_record *records = n->records + a->record_at;
+    uint32_t count = 0;
+    while (n->record_next < a->record_count &&
+           period_key_compare(&records[n->record_next].key, key) <= 0) {
+        n->record_next++;
+    }
+    while (n->record_next < a->record_count && count < size) {
+        page[count++] = records[n->record_next++];
+    }
+    bool all = a->record_count < a->record_size && is_last_us(a, a->until_us);
+    return count > 0 || all ? (int)count : read_records(n, key, page, size);
+}
+
+struct periods_source neighbours_source(struct neighbours *n, uint32_t i)
+{
+    n->at = &n->page[i];
+    n->periods = n->at->periods;
+    n->period_next = 0;
+    n->period_count = n->at->period_count;
+    n->last_period = n->period_count < PERIODS_AHEAD;
+    n->record_next = 0;
+    return (struct periods_source){n, period_before, period_after, records_after};
+}
