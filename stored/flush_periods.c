@@ -17,13 +17,16 @@ static int mark_dirty(struct period_writes *w, struct period_pair pair, struct s
     return period_writes_dirty(w, pair);
 }
 
+/* Its row need not count a record behind the key through which it holds: who reads it adds those.
+ */
 static int step(struct period_writes *w, struct period_pair pair, struct series_grade *g,
-                const struct period_record *record, bool late)
+                const struct period_record *record)
 {
     struct period before;
     if (!period_step(&g->open, record, pair.series->gap_us, &before)) {
-        return late || g->open.records - g->written >= CHECKPOINT_RECORDS ? mark_dirty(w, pair, g)
-                                                                          : 0;
+        bool due = period_key_compare(&record->key, &g->through) <= 0 ||
+                   g->open.records - g->written >= CHECKPOINT_RECORDS;
+        return due ? mark_dirty(w, pair, g) : 0;
     }
     struct period_event event = period_event(&before, &g->open);
     g->written = 0;
@@ -50,10 +53,8 @@ static int take_item(struct period_writes *w, const struct flush_item *item)
         if (g == NULL) {
             return -1;
         }
-        if (item->fate == ITEM_IN_ORDER) {
-            rc = step(w, pair, g, &record, false);
-        } else if (period_takes_late(&g->open, &record)) {
-            rc = step(w, pair, g, &record, true);
+        if (item->fate == ITEM_IN_ORDER || period_takes_late(&g->open, &record)) {
+            rc = step(w, pair, g, &record);
         } else {
             rc = period_writes_late(w, pair, &record);
         }

@@ -192,6 +192,7 @@ static int send_open(struct period_writes *w, struct store *store)
         if (g->again == 0 && g->open.grade != 0) {
             put_period(&store->params, pair, &g->open);
             g->written = g->open.records;
+            g->through = pair->series->greatest;
         }
     }
     return run_filled(store, SQL_PERIOD_PUT);

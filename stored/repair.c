@@ -43,6 +43,7 @@ static int compute_again(struct flush *f, struct period_writes *w, const struct 
     if (rc == 0 && change.to_the_end && g != NULL) {
         g->open = change.open;
         g->written = change.open.records;
+        g->through = again->pair.series->greatest;
     }
     periods_change_release(&change);
     f->counts.repaired++;

@@ -335,6 +335,7 @@ static int note_open(struct series_cache *c, const PGresult *r)
                                   .t_end_us = pg_cell_time(r, i, 5),
                                   .records = (uint64_t)pg_cell_64(r, i, 6),
                                   .ended = PERIOD_OPEN};
+        g->through = (struct period_key){pg_cell_time(r, i, 7), pg_cell_32(r, i, 8)};
         g->written = (uint64_t)pg_cell_64(r, i, 9);
     }
     return 0;
@@ -348,9 +349,8 @@ static uint32_t list_behind(const struct series_cache *c, const PGresult *r,
     for (int i = 0; i < PQntuples(r); i++) {
         struct series *s = unseen_by_id(c, pg_cell_64(r, i, 0));
         struct series_grade *g = series_grade_find(s, (uint16_t)pg_cell_16(r, i, 1));
-        struct period_key through = {pg_cell_time(r, i, 7), pg_cell_32(r, i, 8)};
-        if (period_key_compare(&through, &s->greatest) < 0) {
-            list[count++] = (struct open_period){s->id, g->grade_id, through, &g->open};
+        if (period_key_compare(&g->through, &s->greatest) < 0) {
+            list[count++] = (struct open_period){s->id, g->grade_id, g->through, &g->open};
         }
     }
     return count;

@@ -15,8 +15,9 @@
 
 /* One grade name of one series. */
 struct series_grade {
-    struct period open; /* grade 0: no graded record yet */
-    uint64_t written;   /* open.records as the database has it */
+    struct period open;        /* grade 0: no graded record yet */
+    uint64_t written;          /* open.records as the database has it */
+    struct period_key through; /* no record behind it is counted in the database's row */
     uint16_t grade_id;
     bool dirty;     /* to be written although it neither began nor ended */
     uint32_t again; /* not 0: in this flush it is computed again from the records */
