@@ -447,7 +447,8 @@ bool pg_cell_bool(const PGresult *r, int row, int column)
 
 int64_t pg_cell_time(const PGresult *r, int row, int column)
 {
-    return pg_cell_64(r, row, column) + PG_EPOCH_US;
+    int64_t us = pg_cell_64(r, row, column);
+    return us > INT64_MAX - PG_EPOCH_US ? INT64_MAX : us + PG_EPOCH_US;
 }
 
 struct slice pg_cell_text(const PGresult *r, int row, int column)

@@ -121,7 +121,8 @@ int64_t pg_cell_64(const PGresult *r, int row, int column);
 int32_t pg_cell_32(const PGresult *r, int row, int column);
 int16_t pg_cell_16(const PGresult *r, int row, int column);
 bool pg_cell_bool(const PGresult *r, int row, int column);
-int64_t pg_cell_time(const PGresult *r, int row, int column); /* microseconds since 1970 */
+/* Microseconds since 1970; INT64_MAX: infinity. */
+int64_t pg_cell_time(const PGresult *r, int row, int column);
 struct slice pg_cell_text(const PGresult *r, int row, int column);
 
 /* COPY FROM STDIN in binary: begin, data (rows), end. Each 0 or -1; end reads every result there
