@@ -129,22 +129,15 @@ void intake_sort(struct intake *in, int64_t clock_us, bool all)
     int64_t waited_us = all ? INT64_MAX : clock_us;
     struct batch *b;
     while (reserve_ready(in) == 0 && (b = order_next(in->order, waited_us)) != NULL) {
-        if (in->ready_count == 0) {
-            in->ready_since_us = clock_us;
-        }
         in->ready[in->ready_count++] = b;
         in->ready_records += b->header.count;
     }
 }
 
-int64_t intake_deadline(const struct intake *in, int64_t flush_us)
+int64_t intake_deadline(const struct intake *in, int64_t flush_at_us)
 {
     int64_t order = order_deadline(in->order);
-    if (in->ready_count == 0) {
-        return order;
-    }
-    int64_t flush = in->ready_since_us + flush_us;
-    return order < flush ? order : flush;
+    return in->ready_count > 0 && flush_at_us < order ? flush_at_us : order;
 }
 
 uint32_t intake_portion(const struct intake *in, uint64_t records)

@@ -15,8 +15,7 @@ struct intake {
     struct batch **ready; /* in the order they are to be written */
     uint32_t ready_count, ready_size;
     uint64_t ready_records;
-    int64_t ready_since_us; /* when the first of them became ready */
-    size_t bytes;           /* of all batches here, waiting ones included */
+    size_t bytes; /* of all batches here, waiting ones included */
     size_t most_bytes;
 };
 
@@ -39,8 +38,11 @@ bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int6
 /* Moves what is in order, or waited long enough, to `ready`; with `all` also what still waits. */
 void intake_sort(struct intake *in, int64_t clock_us, bool all);
 
-/* When to look again; INT64_MAX when nothing waits. */
-int64_t intake_deadline(const struct intake *in, int64_t flush_us);
+/*
+ * When to look again; INT64_MAX when nothing waits. flush_at_us: when the next transaction may
+ * begin.
+ */
+int64_t intake_deadline(const struct intake *in, int64_t flush_at_us);
 
 /* How many of the ready batches make a flush of about so many records. */
 uint32_t intake_portion(const struct intake *in, uint64_t records);

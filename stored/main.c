@@ -45,7 +45,8 @@ static const struct config_option options[] = {
      0, false,
      "grading document that becomes version 1 of an empty store; empty: the one in schemas_dir"},
     OPTION(flush_records, "16384", 1, 65536, true, "records of a transaction under load"),
-    OPTION(flush_ms, "20", 1, 10000, true, "milliseconds after which what is there is written"),
+    OPTION(flush_ms, "20", 1, 10000, true,
+           "milliseconds from the begin of a transaction to that of the next, unless it is full"),
     OPTION(reorder_wait_ms, "250", 0, 60000, false,
            "milliseconds a missing batch is waited for before the ones after it are written"),
     OPTION(rejected_rows, "100000", 0, 100000000, true, "rows kept of what could not be accepted"),
@@ -77,6 +78,7 @@ static struct {
     int64_t timer_at_us;
     int64_t database_at_us; /* not before this is the database tried (again) */
     int64_t backoff_ms;
+    int64_t flush_at_us;   /* when the next transaction may begin although it is not full */
     int64_t away_since_us; /* of day; 0: it is there */
     int64_t received_at_us, drain_until_us;
 } self;
@@ -239,6 +241,7 @@ static bool flush_portion(void)
     uint32_t count = intake_portion(&self.intake, (uint64_t)settings.flush_records);
     uint64_t records = 0;
     int64_t oldest_us = INT64_MAX;
+    self.flush_at_us = began_us + settings.flush_ms * 1000;
     for (uint32_t i = 0; i < count; i++) {
         const struct batch_header_message *h = &self.intake.ready[i]->header;
         records += h->count;
@@ -269,9 +272,8 @@ static bool flush_portion(void)
 static bool flush_is_due(int64_t clock_us)
 {
     const struct intake *in = &self.intake;
-    return in->ready_count > 0 &&
-           (in->ready_records >= (uint64_t)settings.flush_records || self.drain_until_us != 0 ||
-            clock_us - in->ready_since_us >= settings.flush_ms * 1000);
+    return in->ready_count > 0 && (in->ready_records >= (uint64_t)settings.flush_records ||
+                                   self.drain_until_us != 0 || clock_us >= self.flush_at_us);
 }
 
 /* Everything that can be done now is done; then the timer is set for what comes later. */
@@ -288,7 +290,7 @@ static void work(void)
         intake_sort(&self.intake, clock_us, false);
     }
     pause_or_resume();
-    int64_t at_us = intake_deadline(&self.intake, settings.flush_ms * 1000);
+    int64_t at_us = intake_deadline(&self.intake, self.flush_at_us);
     if (!database_is_ready(clock_us)) {
         at_us = self.database_at_us;
     }
