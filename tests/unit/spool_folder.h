@@ -1,45 +1,31 @@
-/* Folders for tests of the spool: in memory where that is possible, for syncing costs nothing
+/* A folder for each test of the spool: in memory where that is possible, for syncing costs nothing
  * there. */
 #ifndef EZREPO_TESTS_SPOOL_FOLDER_H
 #define EZREPO_TESTS_SPOOL_FOLDER_H
 
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <stddef.h>
 
-#define FOLDER_BYTES 64
+#define FOLDER_BYTES      64
+#define FOLDER_PATH_BYTES (FOLDER_BYTES + 257) /* with any name in it */
 
-static inline void folder_make(char folder[FOLDER_BYTES])
-{
-    snprintf(folder, FOLDER_BYTES, "%s/ezspool-XXXXXX",
-             access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
-    if (mkdtemp(folder) == NULL) {
-        perror(folder);
-        abort();
-    }
-}
+/* That of the test that runs, between these two, which are cmocka's setup and teardown. */
+extern char folder[FOLDER_BYTES];
+int folder_set_up(void **state);
+int folder_tear_down(void **state);
+
+/* Another one; the caller removes it. */
+void folder_make(char dir[FOLDER_BYTES]);
 
 /* Removes the files in it. */
-static inline void folder_clear(const char *folder)
-{
-    DIR *d = opendir(folder);
-    for (struct dirent *e; d != NULL && (e = readdir(d)) != NULL;) {
-        char path[FOLDER_BYTES + sizeof e->d_name + 1];
-        snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
-        unlink(path); /* "." and ".." stay */
-    }
-    if (d != NULL) {
-        closedir(d);
-    }
-}
+void folder_clear(const char *dir);
 
-static inline void folder_remove(const char *folder)
-{
-    folder_clear(folder);
-    rmdir(folder);
-}
+void folder_remove(const char *dir);
+
+/* The path of a file in it. */
+void folder_path(char into[FOLDER_PATH_BYTES], const char *dir, const char *name);
+
+/* A file in it, as bytes; one that is not there is empty. */
+size_t folder_read(const char *dir, const char *name, char *bytes, size_t size);
+void folder_write(const char *dir, const char *name, const char *bytes, size_t size);
 
 #endif

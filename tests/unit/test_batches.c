@@ -11,7 +11,6 @@
 #include "ingestd/batches.h"
 #include "tests/unit/spool_folder.h"
 
-static char folder[FOLDER_BYTES];
 static struct spool *spool;
 static struct outbox *out;
 
@@ -19,8 +18,7 @@ static int open_outbox(void **state)
 {
     const struct outbox_limits limits = {1 << 30, 1 << 30, 1000};
     struct spool_found found;
-    (void)state;
-    folder_make(folder);
+    folder_set_up(state);
     spool = spool_open(folder, &found);
     out = spool == NULL ? NULL : outbox_new(spool, &found, &limits);
     return out == NULL ? -1 : 0;
@@ -28,11 +26,9 @@ static int open_outbox(void **state)
 
 static int close_outbox(void **state)
 {
-    (void)state;
     outbox_free(&out);
     spool_close(&spool);
-    folder_remove(folder);
-    return 0;
+    return folder_tear_down(state);
 }
 
 /* The batch to push now. */

@@ -4,41 +4,24 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "ingestd/spool_aside.h"
 #include "tests/unit/spool_folder.h"
 
-static char folder[FOLDER_BYTES];
-
-static int set_up(void **state)
-{
-    (void)state;
-    folder_make(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    return 0;
-}
-
 static void make(const char *name)
 {
-    char path[FOLDER_BYTES + 100];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fclose(f);
+    folder_write(folder, name, "", 0);
 }
 
 static bool is_there(const char *name)
 {
-    char path[FOLDER_BYTES + 100];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
+    char path[FOLDER_PATH_BYTES];
+    folder_path(path, folder, name);
     return access(path, F_OK) == 0;
 }
 
@@ -135,9 +118,9 @@ static void test_other_files_stay(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_the_newest_stay, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_the_one_of_now_stays, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_other_files_stay, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_newest_stay, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_the_one_of_now_stays, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_other_files_stay, folder_set_up, folder_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

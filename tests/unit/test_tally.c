@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -13,22 +14,7 @@
 #include "ingestd/udp.h"
 #include "tests/unit/spool_folder.h"
 
-static char folder[FOLDER_BYTES];
 static struct tally_found found;
-
-static int set_up(void **state)
-{
-    (void)state;
-    folder_make(folder);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    folder_remove(folder);
-    return 0;
-}
 
 /* The one before is killed; the next one opens it, with so much in its spool. */
 static void restart(struct tally **t, uint64_t spooled_next)
@@ -159,12 +145,12 @@ static void test_when_the_spool_cannot_be_written(void **state)
 static void test_a_file_that_is_none(void **state)
 {
     (void)state;
-    char path[FOLDER_BYTES + 20];
+    char path[FOLDER_PATH_BYTES];
     struct tally *t = NULL;
     restart(&t, 1);
     tally_read(t, 9, 1000);
     tally_free(&t);
-    snprintf(path, sizeof path, "%s/ingestd.tally", folder);
+    folder_path(path, folder, "ingestd.tally");
     assert_int_equal(truncate(path, 100), 0);
     restart(&t, 1);
     assert_found(0, 0);
@@ -174,12 +160,16 @@ static void test_a_file_that_is_none(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_what_is_read_and_not_spooled, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_killed_while_it_reads, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_killed_while_it_commits, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_lost_is_told_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_when_the_spool_cannot_be_written, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_a_file_that_is_none, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_read_and_not_spooled, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_killed_while_it_reads, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_killed_while_it_commits, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_lost_is_told_once, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_when_the_spool_cannot_be_written, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_file_that_is_none, folder_set_up, folder_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

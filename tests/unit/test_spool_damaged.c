@@ -1,0 +1,285 @@
+/*
+ * Spools that were damaged: cut, overwritten, of another time, away. What can be read comes back;
+ * what does not is reported, to the batch; no sequence is given twice.
+ */
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/daemon.h"
+#include "common/log.h"
+#include "tests/unit/spool_image.h"
+
+/* Whether this offset is worth a try: every byte near the end and where frames or pages begin, some
+ * in between. */
+static bool is_tried(size_t at, size_t size, size_t first, size_t each)
+{
+    size_t in_page = at < first ? 0 : (at - first) % each;
+    return size - at < 256 || in_page < 16 || each - in_page < 4 || at % 509 == 0;
+}
+
+static void test_log_cut_at_every_byte(void **state)
+{
+    (void)state;
+    struct box b;
+    box_open_filled(&b, 2, 3000);
+    for (uint64_t s = 1; s <= 2; s++) {
+        box_push(&b);
+        box_acknowledge(&b, s);
+    }
+    box_add_some(&b, 3, 8, 2500);
+    image_take();
+    box_close(&b);
+    uint64_t before = 6;
+    for (size_t size = image.log_size; size > 0; size--) {
+        if (is_tried(size, image.log_size, 32, 4096 + 24)) {
+            spoilt = image;
+            spoilt.log_size = size;
+            uint64_t found = image_recovers(3, 9, true);
+            assert_true(found <= before);
+            before = found;
+        }
+    }
+    assert_int_equal(before, 0);
+}
+
+static void test_file_cut_at_every_byte(void **state)
+{
+    (void)state;
+    struct box b;
+    box_open_filled(&b, 3, 6000);
+    box_add_some(&b, 4, 9, 900);
+    box_close(&b);
+    image_take();
+    assert_int_equal(image.log_size, 0);
+    for (size_t size = image.file_size; size > 0; size--) {
+        if (is_tried(size, image.file_size, 0, 4096)) {
+            spoilt = image;
+            spoilt.file_size = size;
+            image_recovers(1, 10, true);
+        }
+    }
+    spoilt.file_size = 0;
+    assert_int_equal(image_recovers(1, 10, true), 0);
+}
+
+static void flip(char *bytes, size_t size)
+{
+    size_t at = (size_t)rand() % size;
+    bytes[at] = (char)(bytes[at] ^ (1 << rand() % 8));
+}
+
+static void test_flipped_bits(void **state)
+{
+    (void)state;
+    uint64_t whole = 0, damaged = 0;
+    srand(20261122);
+    image_take_killed(6, 5000); /* in the log */
+    for (int i = 0; i < 250; i++) {
+        spoilt = image;
+        flip(spoilt.log, spoilt.log_size);
+        uint64_t found = image_recovers(1, 7, true);
+        assert_in_range(found, 4, 6);
+        *(found == 6 ? &whole : &damaged) += 1;
+    }
+    image_take(); /* in the file */
+    for (int i = 0; i < 350; i++) {
+        spoilt = image;
+        /* The first bytes of pages are few, and matter most. */
+        size_t page = 4096 * ((size_t)rand() % (spoilt.file_size / 4096));
+        flip(spoilt.file + (i % 2 == 0 ? page : 0), i % 2 == 0 ? 120 : spoilt.file_size);
+        uint64_t found = image_recovers(1, 7, true);
+        *(found == 6 ? &whole : &damaged) += 1;
+    }
+    assert_true(whole > 50 && damaged > 200);
+}
+
+static void test_header_destroyed(void **state)
+{
+    (void)state;
+    image_take_stopped(6, 20000);
+    memset(spoilt.file, 0, 4096);
+    assert_int_equal(image_recovers(1, 7, true), 6);
+    memset(spoilt.file, 0xff, 100);
+    assert_int_equal(image_recovers(1, 7, true), 6);
+    memset(spoilt.file, 0, spoilt.file_size);
+    assert_int_equal(image_recovers(1, 7, true), 0);
+}
+
+/* Without the head nothing is known of what was given last: numbers are skipped, none given twice.
+ */
+static void test_head_lost(void **state)
+{
+    (void)state;
+    const struct spool_found first = image_take_killed(6, 2000);
+    for (size_t size = 0; size < image.head_size; size++) {
+        spoilt = image;
+        spoilt.head_size = size;
+        assert_int_equal(image_recovers(1, 7, false), 6);
+    }
+    srand(20261123);
+    for (int i = 0; i < 100; i++) {
+        spoilt = image;
+        flip(spoilt.head, spoilt.head_size);
+        assert_int_equal(image_recovers(1, 7, false), 6);
+    }
+    /* Together with the end of the file. */
+    spoilt = image;
+    spoilt.head_size = 0;
+    spoilt.log_size -= 5000;
+    image_put(&spoilt);
+    const struct spool_found found = box_look(box_other);
+    assert_memory_equal(found.instance, first.instance, 16);
+    assert_true(found.next > SEQUENCE_LEAP);
+}
+
+/* ---- power failures ---- */
+
+static char durable_head[512];
+static size_t durable_head_size;
+
+/* In place of the C library's: what a head was synced as is what a power failure leaves of it. */
+int fdatasync(int fd)
+{
+    struct stat here, synced;
+    char file[FOLDER_PATH_BYTES];
+    folder_path(file, folder, "spool.head");
+    if (fstat(fd, &here) == 0 && stat(file, &synced) == 0 && here.st_ino == synced.st_ino &&
+        here.st_dev == synced.st_dev) {
+        durable_head_size = folder_read(folder, "spool.head", durable_head, sizeof durable_head);
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* A power failure: the head is of another boot and may be as old as the rest. */
+static void test_power_failure(void **state)
+{
+    (void)state;
+    struct box b;
+    image_take_killed(6, 2000);
+    image_put(&image);
+    char file[FOLDER_PATH_BYTES];
+    folder_path(file, box_other, "spool.head");
+    int fd = spool_head_open(file);
+    struct spool_head head;
+    assert_int_equal(spool_head_read(fd, &head), 0);
+    assert_int_equal(head.next, 7);
+    assert_int_equal(head.oldest, 1);
+    assert_false(head.closed);
+    assert_true(spool_head_is_of_this_boot(&head));
+    close(fd);
+    image_set(&image, "boot ", "bbbbbbbb");
+    image_put(&image);
+    box_open(&b, box_other);
+    assert_int_equal(b.found.content.batches, 6);
+    assert_int_equal(b.found.next, 7 + SEQUENCE_LEAP);
+    assert_false(b.found.damaged);
+    outbox_fill(b.out);
+    /* What is numbered behind the leap is pushed when all in front of it is acknowledged. */
+    box_add_small(&b);
+    assert_int_equal(outbox_commit(b.out), 0);
+    box_push_some(&b, 1, 6);
+    assert_int_equal(box_push(&b), 0);
+    box_acknowledge_some(&b, 1, 6);
+    assert_int_equal(outbox_commit(b.out), 0);
+    assert_int_equal(outbox_next_to_push(b.out, 1)->sequence, 7 + SEQUENCE_LEAP);
+    assert_int_equal(outbox_oldest(b.out), 7 + SEQUENCE_LEAP);
+    box_close(&b);
+}
+
+/* A head that says "closed" must not outlive the next start: what is given then and not synced yet
+ * when the power fails would be given again. */
+static void test_power_failure_after_a_stop(void **state)
+{
+    (void)state;
+    struct box b;
+    box_open_filled(&b, 6, 2000);
+    box_close(&b);
+    durable_head_size = folder_read(folder, "spool.head", durable_head, sizeof durable_head);
+    box_open(&b, folder);
+    image_take();
+    box_add_some(&b, 7, 9, 2000);
+    box_push_some(&b, 1, 9);
+    box_close(&b);
+    memcpy(image.head, durable_head, durable_head_size);
+    image_set(&image, "boot ", "bbbbbbbb");
+    image_put(&image);
+    assert_true(box_look(box_other).next > 9);
+}
+
+/* ---- what operators do ---- */
+
+/* What a stopped ingestd left, put back after it went on: what it gave since is not given again. */
+static void test_put_back(void **state)
+{
+    (void)state;
+    image_take_stopped(6, 2000);
+    image_put(&image);
+    assert_int_equal(box_look(box_other).next, 7);
+    for (int64_t s = -10; s <= 10; s += 20) {
+        image_set_time(&image, daemon_now_us() + s * 1000000);
+        image_put_back(&image);
+        struct spool_found found = box_look(box_other);
+        assert_int_equal(found.content.batches, 6);
+        assert_int_equal(found.next, 7 + SEQUENCE_LEAP);
+        assert_false(found.damaged);
+        assert_int_equal(box_look(box_other).next, 7 + SEQUENCE_LEAP); /* once */
+    }
+}
+
+static void test_spool_deleted(void **state)
+{
+    (void)state;
+    const struct spool_found first = image_take_stopped(6, 2000);
+    char file[FOLDER_PATH_BYTES];
+    folder_path(file, folder, "spool.sqlite");
+    assert_int_equal(unlink(file), 0);
+    struct spool_found found = box_look(folder);
+    assert_memory_equal(found.instance, first.instance, 16);
+    assert_int_equal(found.next, 7);
+    assert_int_equal(found.missing, 6);
+    folder_clear(folder);
+    found = box_look(folder); /* all of it: as new */
+    assert_memory_not_equal(found.instance, first.instance, 16);
+    assert_int_equal(found.next, 1);
+}
+
+/* A recovery that was interrupted is begun again, or finished. */
+static void test_recovery_interrupted(void **state)
+{
+    (void)state;
+    struct box b;
+    bool has[64];
+    image_take_stopped(6, 2000);
+    folder_write(folder, "spool.sqlite.new", "rubbish", 7);
+    assert_int_equal(box_look(folder).content.batches, 6);
+    folder_write(folder, "spool.sqlite.recovered", image.file, image.file_size);
+    folder_write(folder, "spool.sqlite", "rubbish", 7);
+    folder_write(folder, "spool.sqlite-wal", "rubbish", 7);
+    box_open(&b, folder);
+    assert_int_equal(box_drain(&b, has, 64), 6);
+    box_close(&b);
+}
+
+int main(void)
+{
+    if (getenv("SPOOL_TEST_LOG") == NULL) {
+        /* Hundreds of damaged spools have much to say. */
+        log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
+    }
+#define TEST(name) cmocka_unit_test_setup_teardown(name, box_set_up, box_tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(test_log_cut_at_every_byte),
+        TEST(test_file_cut_at_every_byte),
+        TEST(test_flipped_bits),
+        TEST(test_header_destroyed),
+        TEST(test_head_lost),
+        TEST(test_power_failure),
+        TEST(test_power_failure_after_a_stop),
+        TEST(test_put_back),
+        TEST(test_spool_deleted),
+        TEST(test_recovery_interrupted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
