@@ -51,17 +51,23 @@ static void seal(uint8_t *packet, size_t size)
     at[1] = (uint8_t)sum;
 }
 
+/* The reply to a request, which asks for this address. */
+static void answer(uint8_t *packet, const uint8_t *request, size_t size, const char *address)
+{
+    struct echo_address asked, expected;
+    memcpy(packet, request, size);
+    seal(packet, size);
+    assert_int_equal(echo_request_read(packet, size, &asked), 0);
+    assert_int_equal(echo_address_parse(address, &expected), 0);
+    assert_memory_equal(&asked, &expected, sizeof asked);
+    echo_reply_make(packet);
+}
+
 static void test_ip4_reply(void **state)
 {
     uint8_t packet[sizeof request4];
-    struct echo_address asked, expected;
     (void)state;
-    memcpy(packet, request4, sizeof packet);
-    seal(packet, sizeof packet);
-    assert_int_equal(echo_request_read(packet, sizeof packet, &asked), 0);
-    assert_int_equal(echo_address_parse("192.0.2.2", &expected), 0);
-    assert_memory_equal(&asked, &expected, sizeof asked);
-    echo_reply_make(packet);
+    answer(packet, request4, sizeof packet, "192.0.2.2");
     assert_memory_equal(packet + 12, request4 + 16, 4);
     assert_memory_equal(packet + 16, request4 + 12, 4);
     assert_int_equal(packet[20], 0);
@@ -73,14 +79,8 @@ static void test_ip4_reply(void **state)
 static void test_ip6_reply(void **state)
 {
     uint8_t packet[sizeof request6];
-    struct echo_address asked, expected;
     (void)state;
-    memcpy(packet, request6, sizeof packet);
-    seal(packet, sizeof packet);
-    assert_int_equal(echo_request_read(packet, sizeof packet, &asked), 0);
-    assert_int_equal(echo_address_parse("2001:db8::2", &expected), 0);
-    assert_memory_equal(&asked, &expected, sizeof asked);
-    echo_reply_make(packet);
+    answer(packet, request6, sizeof packet, "2001:db8::2");
     assert_memory_equal(packet + 8, request6 + 24, 16);
     assert_memory_equal(packet + 24, request6 + 8, 16);
     assert_int_equal(packet[40], 129);

@@ -70,6 +70,20 @@ static void compile_condition(struct bench *b, const char *metric, const char *r
                             metric, rel, limit));
 }
 
+/* With a type and values, and nothing else. */
+static struct record_message record_of(const char *type, struct slice *values, uint32_t count)
+{
+    struct slice none = slice_of("");
+    return (struct record_message){.type = slice_of(type),
+                                   .content = none,
+                                   .probe = none,
+                                   .source = none,
+                                   .dest = none,
+                                   .path = none,
+                                   .values = values,
+                                   .values_count = count};
+}
+
 /* The first grade of a record of this type with up to three columns. */
 static int grade_of(struct bench *b, const char *type, uint32_t columns,
                     const char *const names_and_values[][2])
@@ -81,14 +95,7 @@ static int grade_of(struct bench *b, const char *type, uint32_t columns,
         values[i] = slice_of(names_and_values[i][1]);
     }
     struct schema_message schema = {.results = names, .results_count = columns};
-    struct record_message record = {.type = slice_of(type),
-                                    .content = slice_of(""),
-                                    .probe = slice_of(""),
-                                    .source = slice_of(""),
-                                    .dest = slice_of(""),
-                                    .path = slice_of(""),
-                                    .values = values,
-                                    .values_count = columns};
+    struct record_message record = record_of(type, values, columns);
     uint8_t grades[LIMIT_GRADE_NAMES];
     grade_begin(b->rules, &schema);
     grade_record(b->rules, &record, grades);
@@ -171,14 +178,7 @@ static void parameters_are_no_metrics(void **state)
     struct slice both[] = {slice_of("1"), slice_of("1")};
     struct schema_message schema = {
         .results = &result, .results_count = 1, .parameters = &parameter, .parameters_count = 1};
-    struct record_message record = {.type = slice_of("t"),
-                                    .content = slice_of(""),
-                                    .probe = slice_of(""),
-                                    .source = slice_of(""),
-                                    .dest = slice_of(""),
-                                    .path = slice_of(""),
-                                    .values = both,
-                                    .values_count = 2};
+    struct record_message record = record_of("t", both, 2);
     uint8_t grade;
     grade_begin(b->rules, &schema);
     grade_record(b->rules, &record, &grade);
