@@ -3,7 +3,7 @@
  * whole, in one statement, so that all of it is of one snapshot. Only what no count holds is read
  * from the records. With no criterion but the type, grade_total has days, hours and minutes of all
  * series; else grade_rollup_day and grade_rollup have days and hours of each series, as far as they
- * are sealed.
+ * are sealed. Of a day of which the range has more than the half, the hours outside are taken off.
  */
 #include "queryd/builder.h"
 
@@ -61,15 +61,18 @@ static bool is_empty(struct span s)
 
 /* ---- from counts ---- */
 
-/* What the rows of counts `t` add up to. */
-static void add_sums(struct builder *b)
+/* What the rows of counts `t` add up to; less: what they take off. */
+static void add_sums(struct builder *b, bool less)
 {
+    const char *sum = less ? "-sum" : "sum";
     if (is_histogram(b)) {
-        builder_add(b, "sum(t.n0) AS n0, sum(t.n1) AS n1, sum(t.n2) AS n2, sum(t.n3) AS n3,"
-                       " sum(t.n4) AS n4, sum(t.n5) AS n5");
+        for (unsigned grade = 0; grade <= 5; grade++) {
+            builder_add(b, "%s(t.n%u) AS n%u%s", sum, grade, grade, grade < 5 ? ", " : "");
+        }
         return;
     }
-    builder_add(b, "sum(CASE t.grade_id WHEN 0 THEN t.n0 ELSE t.n%u", (unsigned)b->q->grade_low);
+    builder_add(b, "%s(CASE t.grade_id WHEN 0 THEN t.n0 ELSE t.n%u", sum,
+                (unsigned)b->q->grade_low);
     for (uint64_t grade = b->q->grade_low + 1; grade <= b->q->grade_high; grade++) {
         builder_add(b, " + t.n%u", (unsigned)grade);
     }
@@ -85,17 +88,17 @@ static void add_names(struct builder *b)
     }
 }
 
-static void begin_counts(struct builder *b, const char *table)
+static void begin_counts(struct builder *b, const char *table, bool less)
 {
     builder_add(b, " UNION ALL SELECT t.grade_id, ");
-    add_sums(b);
+    add_sums(b, less);
     builder_add(b, " FROM %s t WHERE ", table);
 }
 
 /* Types are compared here, not series: all series of a type that matches do. */
 static void add_total(struct builder *b, const struct piece *piece)
 {
-    begin_counts(b, "grade_total");
+    begin_counts(b, "grade_total", false);
     builder_add(b, "t.unit = '%s' AND ", units[piece->unit].name);
     add_range(b, "t.start", piece->span);
     if (b->type_operator != NULL) {
@@ -141,38 +144,47 @@ static void make_plan(struct plan *plan, struct span range)
 }
 
 /*
+ * "rolled": the sealed hours of the days that the range touches. "whole": of these days the ones
+ * that are taken as a whole, since less hours of theirs lie outside of the range than within.
+ */
+static void add_rolled(struct builder *b, struct span hours)
+{
+    struct span days = {builder_floor(hours.from_us, DAY_US), builder_ceiling(hours.to_us, DAY_US)};
+    builder_add(b, ", rolled AS (SELECT hour, date_trunc('day', hour, 'UTC') AS day, in_day, ");
+    add_range(b, "hour", hours);
+    builder_add(b, " AS within FROM measured_hour WHERE sealed AND ");
+    add_range(b, "hour", days);
+    builder_add(b, "), whole AS (SELECT day FROM rolled WHERE in_day GROUP BY day"
+                   " HAVING count(*) FILTER (WHERE within) > count(*) FILTER (WHERE NOT within))");
+}
+
+/* Of the table the rows of the times that `times` selects. */
+static void add_rollup(struct builder *b, const char *table, const char *unit, const char *times,
+                       bool less)
+{
+    begin_counts(b, table, less);
+    builder_add(b, "t.%s = ANY (ARRAY(%s))", unit, times);
+    builder_series(b, "t");
+    add_names(b);
+    builder_add(b, " GROUP BY t.grade_id");
+}
+
+/*
  * The roll-ups of the series that match. The hours and days to look at are found first: as an array
  * they are keys of the index, one by one, whether few series are asked for or all. No lateral
  * subquery: it would bar parallel workers.
  */
-static void add_rollups(struct builder *b, struct span hours, struct span days)
+static void add_rollups(struct builder *b)
 {
-    if (is_empty(hours)) {
-        return;
-    }
-    begin_counts(b, "grade_rollup");
-    builder_add(b, "t.hour = ANY (ARRAY(SELECT hour FROM measured_hour WHERE sealed AND ");
-    add_range(b, "hour", hours);
-    if (!is_empty(days)) {
-        builder_add(b, " AND NOT (in_day AND ");
-        add_range(b, "hour", days);
-        builder_add(b, ")");
-    }
-    builder_add(b, "))");
-    builder_series(b, "t");
-    add_names(b);
-    builder_add(b, " GROUP BY t.grade_id");
-    if (is_empty(days)) {
-        return;
-    }
-    begin_counts(b, "grade_rollup_day");
-    builder_add(b, "t.day = ANY (ARRAY(SELECT DISTINCT date_trunc('day', hour, 'UTC')"
-                   " FROM measured_hour WHERE in_day AND ");
-    add_range(b, "hour", days);
-    builder_add(b, "))");
-    builder_series(b, "t");
-    add_names(b);
-    builder_add(b, " GROUP BY t.grade_id");
+    add_rollup(b, "grade_rollup_day", "day", "SELECT day FROM whole", false);
+    add_rollup(b, "grade_rollup", "hour",
+               "SELECT hour FROM rolled WHERE in_day AND NOT within"
+               " AND day IN (SELECT day FROM whole)",
+               true);
+    add_rollup(b, "grade_rollup", "hour",
+               "SELECT hour FROM rolled WHERE within"
+               " AND NOT (in_day AND day IN (SELECT day FROM whole))",
+               false);
 }
 
 /* ---- from records ---- */
@@ -251,13 +263,17 @@ void builder_tally(struct builder *b)
 {
     struct plan plan = {0};
     struct span range = {b->from_us, b->to_us};
-    struct span hours = whole(range, HOUR_US), days = whole(range, DAY_US);
+    struct span hours = whole(range, HOUR_US);
     bool instant = b->q->instant == 1;
     bool totals = !instant && !b->series_beyond_type;
+    bool rollups = !instant && !totals && !b->empty && !is_empty(hours);
     if (totals && !b->empty) {
         make_plan(&plan, range);
     }
     add_counted(b, totals, &plan, hours);
+    if (rollups) {
+        add_rolled(b, hours);
+    }
     /* The first row names the columns; it counts nothing. */
     builder_add(b, is_histogram(b)
                        ? ", tally AS (SELECT 0 AS grade_id, 0 AS n0, 0 AS n1, 0 AS n2, 0 AS n3,"
@@ -267,8 +283,8 @@ void builder_tally(struct builder *b)
     for (unsigned i = 0; i < plan.piece_count; i++) {
         add_total(b, &plan.pieces[i]);
     }
-    if (!instant && !totals && !b->empty) {
-        add_rollups(b, hours, days);
+    if (rollups) {
+        add_rollups(b);
     }
     builder_add(b, ") ");
 }

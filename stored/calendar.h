@@ -87,10 +87,14 @@ void calendar_remove(struct calendar *c, int32_t day, int32_t class);
 /* Makes the partitions and rows that are missing, within the transaction at hand. 0, or -1. */
 int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params);
 
-/* Whether the hour is one of those being counted now. */
-static inline bool calendar_is_sealing(const struct calendar *c, int32_t hour)
+/*
+ * Whether the hour is being counted now, or in a day that is. What is not sealed is in no day: who
+ * adds to it does not meet the counting.
+ */
+static inline bool calendar_is_sealing(const struct calendar *c, const struct calendar_hour *h)
 {
-    return hour >= c->sealing && hour < c->sealing + c->sealing_hours;
+    return h->hour >= c->sealing && h->hour < c->sealing + c->sealing_hours &&
+           (c->sealing_hours == 1 || h->state >= HOUR_SEALED);
 }
 
 /*

@@ -84,7 +84,9 @@ static int settle_sealing(struct flush *f)
     struct store *s = f->store;
     bool touched = false;
     for (uint32_t i = 0; s->calendar.sealing_hours != 0 && i < f->item_count && !touched; i++) {
-        touched = calendar_is_sealing(&s->calendar, calendar_hour_of(f->items[i].key.t_us));
+        const struct calendar_hour *h =
+            calendar_find(&s->calendar, calendar_hour_of(f->items[i].key.t_us));
+        touched = h != NULL && calendar_is_sealing(&s->calendar, h);
     }
     if (!touched) {
         return 0;

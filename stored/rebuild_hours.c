@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/when.h"
 #include "stored/rebuild_work.h"
+#include "stored/seal.h"
 
 #define WAIT_MS       5                /* for an answer, before others have their turn */
 #define BACKOFF_US    INT64_C(2000000) /* after a failure of this connection */
@@ -288,6 +289,7 @@ static int put_right(struct rebuild_hours *h, const PGresult *r)
                                                      [CHECK_DAY] = SQL_REBUILD_DAY_TRIM,
                                                      [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_TRIM};
     struct store *s = h->job->store;
+    seal_abandon(s->seal); /* it holds rows of these tables while it waits for its turn */
     put_rows(h, r);
     if (pg_do(&s->pg, "BEGIN") == -1 || pg_run(&s->pg, adds[h->check], &s->params) == -1) {
         return -1;

@@ -2,7 +2,7 @@
  * One hour or day at a time: lock its rows, count, mark, commit; each a statement sent without
  * waiting for its answer. Only a COMMIT that says so makes it sealed in memory; in every other case
  * the calendar keeps it as "sealing", and the database is asked what it is. A day is counted from
- * its hours' rows, and again from those hours alone that came into being later.
+ * its hours' rows, each hour soon after it was sealed itself.
  */
 #include "stored/seal.h"
 
@@ -108,7 +108,7 @@ static void sealed(struct seal *s, int64_t clock_us)
     bool day = c->sealing_hours != 1;
     for (uint32_t i = 0; i < c->hour_count; i++) {
         struct calendar_hour *h = &c->hours[i];
-        if (calendar_is_sealing(c, h->hour) && (!day || h->state == HOUR_SEALED)) {
+        if (calendar_is_sealing(c, h)) {
             h->state = day ? HOUR_IN_DAY : HOUR_SEALED;
         }
     }
@@ -156,9 +156,10 @@ static void take_answers(struct seal *s, int64_t clock_us)
 /* ---- the next one ---- */
 
 /* Over for long enough, and no record fell into it for a while. */
-static bool is_due(const struct seal *s, const struct calendar_hour *h, int64_t end_us,
-                   int64_t now_us, int64_t clock_us)
+static bool is_due(const struct seal *s, const struct calendar_hour *h, int64_t now_us,
+                   int64_t clock_us)
 {
+    int64_t end_us = (h->hour + 1) * HOUR_US;
     int64_t after_us = s->store->settings->seal_after_s * 1000000;
     int64_t quiet_us = after_us < QUIET_US ? after_us : QUIET_US;
     return end_us + after_us <= now_us && clock_us - h->touched_us >= quiet_us;
@@ -170,7 +171,7 @@ static bool find_hour(const struct seal *s, int64_t now_us, int64_t clock_us, in
     const struct calendar *c = &s->store->calendar;
     for (uint32_t i = 0; i < c->hour_count; i++) {
         const struct calendar_hour *h = &c->hours[i];
-        if (h->state == HOUR_OPEN && is_due(s, h, (h->hour + 1) * HOUR_US, now_us, clock_us)) {
+        if (h->state == HOUR_OPEN && is_due(s, h, now_us, clock_us)) {
             *first = h->hour;
             return true;
         }
@@ -178,8 +179,8 @@ static bool find_hour(const struct seal *s, int64_t now_us, int64_t clock_us, in
     return false;
 }
 
-/* The first hour of the oldest day that is due, all of whose hours are sealed and some not in the
- * day. False when there is none. */
+/* The first hour of the oldest day that has a sealed hour which is not in the day, and in whose
+ * sealed hours no record fell for a while. False when there is none. */
 static bool find_day(const struct seal *s, int64_t now_us, int64_t clock_us, int32_t *first)
 {
     const struct calendar *c = &s->store->calendar;
@@ -188,8 +189,7 @@ static bool find_day(const struct seal *s, int64_t now_us, int64_t clock_us, int
         bool due = true, some = false;
         for (n = 0; i + n < c->hour_count && c->hours[i + n].hour / 24 == day; n++) {
             const struct calendar_hour *h = &c->hours[i + n];
-            due = due && h->state >= HOUR_SEALED &&
-                  is_due(s, h, (day + 1) * DAY_US, now_us, clock_us);
+            due = due && (h->state < HOUR_SEALED || is_due(s, h, now_us, clock_us));
             some = some || h->state == HOUR_SEALED;
         }
         if (due && some) {

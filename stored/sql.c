@@ -355,8 +355,9 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_SEAL_MARK] = "UPDATE measured_hour SET sealed = true WHERE hour = $1::timestamptz",
 
-    /* A day's sealed hours that are not in the day yet; all of its hours are held meanwhile. */
-    [SQL_SEAL_DAY_LOCK] = "SELECT FROM measured_hour WHERE " HOURS_OF_DAY " FOR UPDATE",
+    /* A day's sealed hours that are not in the day yet; all of its sealed ones are held meanwhile.
+     */
+    [SQL_SEAL_DAY_LOCK] = "SELECT FROM measured_hour WHERE " HOURS_OF_DAY " AND sealed FOR UPDATE",
 
     [SQL_SEAL_DAY_COUNT] =
         "INSERT INTO grade_rollup_day (day, series_id, grade_id, " COUNTS ")"

@@ -140,6 +140,33 @@ def test_a_day_takes_in_hours_that_came_into_being_later(pair):
     assert queryd.rows(COUNT, probe="p*", since=day, until=day + DAY)[0]["records.matched"] == "4"
 
 
+def test_a_day_grows_while_one_of_its_hours_is_open(pair):
+    """Who asks for most of it gets the whole, less the hours outside of the range."""
+    stored, queryd = pair
+    sender, day = stored.sender(), now_us() // DAY * DAY - 3 * DAY
+    sender.commit([Record(day + hour * HOUR + i, (hour % 5 + 1, NONE), series=1)
+                   for hour in (5, 6, 7, 8) for i in range(hour)])
+    late = iter(range(10**6))
+
+    def grows():
+        sender.commit([Record(day + 9 * HOUR + next(late) * 1000, series=1)])  # never quiet, so it is not sealed
+        return stored.sql("SELECT array_agg(extract(hour FROM hour)::int ORDER BY hour) FROM measured_hour"
+                          " WHERE in_day") == [([5, 6, 7, 8],)]
+
+    stored.wait(grows, 60)
+    assert stored.sql("SELECT sealed FROM measured_hour WHERE NOT in_day") == [(False,)]
+    open_hour = next(late)
+    for since, expected in ((day, 26), (day + 6 * HOUR, 21), (day + 5 * HOUR + 1, 25), (day + 7 * HOUR, 15),
+                            (day + 9 * HOUR, 0)):
+        rows = queryd.rows(COUNT, probe="p*", since=since, until=day + 20 * HOUR)
+        assert rows[0]["records.matched"] == str(expected + open_hour)
+        rows = queryd.rows(COUNT, probe="p*", since=since, until=day + 8 * HOUR)
+        assert rows[0]["records.matched"] == str(max(0, expected - 8))
+    rows = queryd.rows(COUNT, probe="p*", since=day + 6 * HOUR, until=day + 9 * HOUR, low=2, high=3)
+    assert rows[0]["records.graded"] == "13"
+    check_store(stored)
+
+
 def test_a_restart_while_a_day_is_sealed_leaves_it_exact(pair):
     stored, queryd = pair
     rng, sender = random.Random(5), stored.sender()

@@ -174,8 +174,15 @@ static void test_ranges(void **state)
     assert_true(has_parameter("2016-02-18 13:00:00.000000+00")); /* the first whole one */
     assert_true(has_parameter("2016-02-18 14:00:00.000005+00"));
     assert_true(has_parameter("2016-02-18 14:00:00.000000+00"));
-    assert_non_null(strstr(c.sql, "grade_rollup "));
-    assert_null(strstr(c.sql, "grade_rollup_day")); /* no day is whole in it */
+    assert_true(has_parameter("2016-02-18 00:00:00.000000+00")); /* the day it lies in */
+    assert_true(has_parameter("2016-02-19 00:00:00.000000+00"));
+    assert_int_equal(times("FROM grade_rollup t"), 2); /* hours within, and those to take off */
+    assert_int_equal(times("FROM grade_rollup_day t"), 1);
+    assert_int_equal(times("-sum("), 1);
+
+    q.to_us = NOON_US + HOUR_US; /* no hour is whole in it */
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("grade_rollup"), 0);
 
     q.from_us = -1; /* hours go downward also before 1970 */
     assert_int_equal(build(&q), 0);
