@@ -18,10 +18,9 @@
 #include "ingestd/drop.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/intake.h"
-#include "ingestd/keeper.h"
+#include "ingestd/listeners.h"
 #include "ingestd/push.h"
 #include "ingestd/tally.h"
-#include "ingestd/udp.h"
 
 #define BURSTS_AT_ONCE 4   /* of one socket; then others get their turn */
 #define CARE_MS        100 /* how often retries and what else is due is looked after */
@@ -461,133 +460,17 @@ static struct batches_limits batches_limits_of(const struct settings *s)
                                    .rejects_per_second = (uint64_t)s->rejects_per_second};
 }
 
-/* The sockets that there are, for the keeper. */
-static void keep_sockets(void)
-{
-    int fds[UDP_LISTENERS];
-    for (size_t i = 0; i < udp_count(self.udp); i++) {
-        fds[i] = udp_fd(self.udp, i);
-    }
-    keeper_keep(self.keeper, fds, udp_count(self.udp));
-}
-
-/* Of the sockets that were kept, the one bound to the endpoint, taken out; -1 when there is none.
- */
-static int find_kept(int *kept, size_t count, const char *endpoint)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (kept[i] != -1 && udp_is_bound_to(kept[i], endpoint)) {
-            int fd = kept[i];
-            kept[i] = -1;
-            return fd;
-        }
-    }
-    return -1;
-}
-
-static void note_buffer(const char *endpoint, int64_t effective)
-{
-    static char note[160];
-    size_t used = strlen(note);
-    self.small_buffers = self.small_buffers || effective < READ_BUFFER_BYTES;
-    snprintf(note + used, sizeof note - used, "%s%s %" PRId64 " bytes", used > 0 ? ", " : "",
-             endpoint, effective);
-    daemon_note("receive_buffers", "%s", note);
-}
-
-/* Takes those of `listen` that were kept; the others are marked in to_bind. */
-static int adopt_kept(int *kept, size_t count, bool *to_bind)
-{
-    for (size_t i = 0; i < settings.listen.count; i++) {
-        const char *endpoint = settings.listen.item[i];
-        int64_t effective;
-        int fd = find_kept(kept, count, endpoint);
-        to_bind[i] = fd == -1;
-        if (fd != -1) {
-            if (udp_adopt(self.udp, fd, endpoint, settings.receive_buffer_bytes, &effective) ==
-                -1) {
-                close(fd);
-                return -1;
-            }
-            note_buffer(endpoint, effective);
-        } else if (keeper_gave(self.keeper) == KEEPER_SYSTEMD) {
-            log_error("listen_fds.missing",
-                      "ingestd.listen=%s expected=\"the same addresses in the socket unit\"",
-                      endpoint);
-            return -1;
-        }
-    }
-    return 0;
-}
-
-/* Those that `listen` does not name. They may stand in the way of others: of a wildcard address. */
-static int close_others(int *kept, size_t count)
-{
-    bool any = false, systemd = keeper_gave(self.keeper) == KEEPER_SYSTEMD;
-    for (size_t i = 0; i < count; i++) {
-        if (kept[i] == -1) {
-            continue;
-        }
-        any = true;
-        if (systemd) {
-            log_error("listen_fds.unlisted",
-                      "descriptor=%d expected=\"an address that ingestd.listen names\"", kept[i]);
-        } else {
-            log_warn("udp.unlisted",
-                     "effect=\"a socket kept for ingestd.listen before is closed\"");
-        }
-        close(kept[i]);
-        kept[i] = -1;
-    }
-    if (any && !systemd) {
-        keep_sockets();
-    }
-    return any && systemd ? -1 : 0;
-}
-
-static int bind_sockets(const bool *to_bind)
-{
-    for (size_t i = 0; i < settings.listen.count; i++) {
-        int64_t effective = 0;
-        int rc = to_bind[i] ? udp_listen(self.udp, settings.listen.item[i],
-                                         settings.receive_buffer_bytes, &effective)
-                            : 1;
-        if (rc == -1) {
-            return -1;
-        }
-        if (rc == 0) {
-            note_buffer(settings.listen.item[i], effective);
-        }
-    }
-    if (udp_count(self.udp) == 0) {
-        log_error("udp.listen", "error=\"none of the listeners could be opened\"");
-        return -1;
-    }
-    return 0;
-}
-
 int service_prepare(void)
 {
-    int kept[SOCKETS_MAX];
-    size_t count;
-    bool to_bind[UDP_LISTENERS];
+    int64_t smallest_buffer = 0;
     self.udp = udp_new();
     if (self.udp == NULL) {
         log_error("udp.memory", "error=\"out of memory\"");
         return -1;
     }
-    self.keeper = keeper_open(daemon_common()->run_dir, kept, &count);
-    if (self.keeper == NULL || adopt_kept(kept, count, to_bind) == -1 ||
-        close_others(kept, count) == -1) {
-        return -1;
-    }
-    size_t adopted = udp_count(self.udp);
-    if (bind_sockets(to_bind) == -1) {
-        return -1;
-    }
-    keep_sockets();
-    log_info("udp.listening", "sockets=%zu taken_over=%zu", udp_count(self.udp), adopted);
-    return 0;
+    self.keeper = listeners_open(self.udp, &smallest_buffer);
+    self.small_buffers = smallest_buffer < READ_BUFFER_BYTES;
+    return self.keeper == NULL ? -1 : 0;
 }
 
 /* What the ingestd before read and had not yet in the spool when it was killed. */
@@ -595,11 +478,9 @@ static void open_tally(struct tally_found *found)
 {
     int fds[UDP_LISTENERS];
     uint64_t drops[UDP_LISTENERS];
-    for (size_t i = 0; i < udp_count(self.udp); i++) {
-        fds[i] = udp_fd(self.udp, i);
-    }
-    self.tally = tally_open(daemon_common()->run_dir, fds, udp_count(self.udp),
-                            self.found.content.last + 1, drops, found);
+    size_t count = udp_fds(self.udp, fds);
+    self.tally =
+        tally_open(daemon_common()->run_dir, fds, count, self.found.content.last + 1, drops, found);
     udp_set_tally(self.udp, self.tally, drops, found->drops_untold);
     counters[COUNT_KILLED_DATAGRAMS] = found->lost;
     if (found->lost > 0 || found->maybe_lost > 0) {

@@ -279,6 +279,14 @@ int udp_fd(const struct udp *u, size_t i)
     return u->sockets[i].fd;
 }
 
+size_t udp_fds(const struct udp *u, int fds[UDP_LISTENERS])
+{
+    for (size_t i = 0; i < u->count; i++) {
+        fds[i] = u->sockets[i].fd;
+    }
+    return u->count;
+}
+
 /* ---- drops ---- */
 
 static void note_drops(struct udp *u, struct udp_socket *s, uint32_t seen)

@@ -59,6 +59,8 @@ void udp_set_tally(struct udp *u, struct tally *tally, const uint64_t *drops,
 /* How many sockets there are, and the descriptor of the i-th; -1 once it is closed. */
 size_t udp_count(const struct udp *u);
 int udp_fd(const struct udp *u, size_t i);
+/* All of them; returns how many. */
+size_t udp_fds(const struct udp *u, int fds[UDP_LISTENERS]);
 
 /*
  * Fills the ring from the i-th socket without waiting: the number of datagrams, 0 when there are
