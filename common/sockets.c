@@ -2,12 +2,21 @@
 #include "common/sockets.h"
 
 #include <errno.h>
+#include <linux/filter.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/log.h"
+
+int sockets_endpoint(const char *run_dir, struct sockaddr_un *name)
+{
+    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
+    int n = snprintf(name->sun_path, sizeof name->sun_path, "%s/sockets", run_dir);
+    return n > 0 && (size_t)n < sizeof name->sun_path ? 0 : -1;
+}
 
 int sockets_send(int unix_socket, const int *fds, size_t count)
 {
@@ -98,6 +107,30 @@ bool sockets_is_udp(int fd)
            getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) == 0 &&
            getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && type == SOCK_DGRAM &&
            protocol == IPPROTO_UDP && (domain == AF_INET || domain == AF_INET6);
+}
+
+int sockets_refuse_new(int fd)
+{
+    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog program = {1, &nothing};
+    return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+}
+
+uint64_t sockets_empty(int fd)
+{
+    uint64_t count = 0;
+    char byte;
+    if (sockets_refuse_new(fd) == -1) {
+        log_errno("sockets.refuse_new", "fd=%d", fd); /* to read on might have no end */
+        return 0;
+    }
+    for (;;) {
+        ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT | MSG_TRUNC);
+        if (n == -1 && errno != EINTR) {
+            return count;
+        }
+        count += n >= 0 ? 1 : 0;
+    }
 }
 
 uid_t sockets_peer(int unix_socket)

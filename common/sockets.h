@@ -9,11 +9,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
+#include <sys/un.h>
 
-#define SOCKETS_VERSION  1
-#define SOCKETS_MAX      16
-#define SOCKETS_ENDPOINT "sockets" /* the Unix socket's name in run_dir */
+#define SOCKETS_VERSION 1
+#define SOCKETS_MAX     16
+
+/* The name of socketd's Unix socket: 0, or -1 when run_dir is too long for one. */
+int sockets_endpoint(const char *run_dir, struct sockaddr_un *name);
 
 /* Sends without waiting: 0, or -1 (errno). The descriptors stay the caller's, too. */
 int sockets_send(int unix_socket, const int *fds, size_t count);
@@ -26,6 +30,15 @@ int sockets_receive(int unix_socket, int fds[SOCKETS_MAX], size_t *count);
 
 /* Whether the descriptor is a UDP socket, IPv4 or IPv6. */
 bool sockets_is_udp(int fd);
+
+/*
+ * From now on the kernel lets nothing more into the UDP socket's buffer; what stands in it can
+ * still be received. 0, or -1 (errno).
+ */
+int sockets_refuse_new(int fd);
+
+/* Lets nothing new in and takes out what stands in the buffer: how many datagrams that was. */
+uint64_t sockets_empty(int fd);
 
 /* The user at the other end of a connection; (uid_t)-1 when the kernel does not tell. */
 uid_t sockets_peer(int unix_socket);

@@ -4,11 +4,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -157,9 +155,6 @@ struct keeper *keeper_open(const char *run_dir, int fds[SOCKETS_MAX], size_t *co
         return NULL;
     }
     k->connection = -1;
-    k->endpoint.sun_family = AF_UNIX;
-    int n = snprintf(k->endpoint.sun_path, sizeof k->endpoint.sun_path, "%s/%s", run_dir,
-                     SOCKETS_ENDPOINT);
     if (take_from_systemd(fds, count) == -1) {
         keeper_free(&k);
         return NULL;
@@ -168,7 +163,7 @@ struct keeper *keeper_open(const char *run_dir, int fds[SOCKETS_MAX], size_t *co
         k->gave = KEEPER_SYSTEMD;
         return k;
     }
-    if (n < 0 || (size_t)n >= sizeof k->endpoint.sun_path) {
+    if (sockets_endpoint(run_dir, &k->endpoint) == -1) {
         log_error("keeper.endpoint", "run_dir=%s error=\"too long\"", run_dir);
         keeper_free(&k);
         return NULL;

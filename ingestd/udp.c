@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/sockets.h"
 
 /*
  * The longest datagram is 65,507 bytes over IPv4 and 65,527 over IPv6. A slot is a little more than
@@ -404,13 +404,10 @@ int udp_waiting(const struct udp *u)
 
 void udp_refuse_new(struct udp *u)
 {
-    struct sock_filter nothing = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog program = {1, &nothing};
     udp_drops(u);
     u->refusing = true;
     for (size_t i = 0; i < u->count; i++) {
-        if (u->sockets[i].fd != -1 && setsockopt(u->sockets[i].fd, SOL_SOCKET, SO_ATTACH_FILTER,
-                                                 &program, sizeof program) == -1) {
+        if (u->sockets[i].fd != -1 && sockets_refuse_new(u->sockets[i].fd) == -1) {
             log_errno("udp.refuse_new", "socket=%zu effect=\"reads until the buffer is empty\"", i);
         }
     }

@@ -2,13 +2,9 @@
  * socketd: holds the UDP sockets of ingestd, so that they outlive it. It never reads them, but at
  * its own end when no ingestd is there: to say how much is lost with them.
  */
-#include <errno.h>
 #include <inttypes.h>
-#include <linux/filter.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
@@ -127,26 +123,6 @@ static int on_connection(zloop_t *loop, zmq_pollitem_t *item, void *context)
 
 /* ---- the end ---- */
 
-/* How many datagrams stand in the socket's buffer; nothing new gets in. */
-static uint64_t count_unread(int fd)
-{
-    struct sock_filter refuse = BPF_STMT(BPF_RET | BPF_K, 0);
-    struct sock_fprog program = {1, &refuse};
-    uint64_t count = 0;
-    char byte;
-    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == -1) {
-        log_errno("sockets.refuse_new", "fd=%d", fd);
-        return 0;
-    }
-    for (;;) {
-        ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT | MSG_TRUNC);
-        if (n == -1 && errno != EINTR) {
-            return count;
-        }
-        count += n >= 0 ? 1 : 0;
-    }
-}
-
 static bool anybody_there(void)
 {
     for (size_t i = 0; i < CLIENTS; i++) {
@@ -162,7 +138,7 @@ static void drain(void)
 {
     bool last = !anybody_there();
     for (size_t i = 0; i < self.count && last; i++) {
-        counters[COUNT_LOST] += count_unread(self.held[i]);
+        counters[COUNT_LOST] += sockets_empty(self.held[i]);
     }
     if (counters[COUNT_LOST] > 0) {
         log_error("sockets.lost", "datagrams=%" PRIu64 " reason=\"no ingestd was there to read\"",
@@ -173,19 +149,11 @@ static void drain(void)
 
 /* ---- the rest ---- */
 
-static int make_name(struct sockaddr_un *name)
-{
-    *name = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int n = snprintf(name->sun_path, sizeof name->sun_path, "%s/%s", daemon_common()->run_dir,
-                     SOCKETS_ENDPOINT);
-    return n > 0 && (size_t)n < sizeof name->sun_path ? 0 : -1;
-}
-
 /* A name that nobody listens on any more is taken over. */
 static int open_listener(void)
 {
     struct sockaddr_un name;
-    if (make_name(&name) == -1) {
+    if (sockets_endpoint(daemon_common()->run_dir, &name) == -1) {
         log_error("sockets.endpoint", "run_dir=%s error=\"too long\"", daemon_common()->run_dir);
         return -1;
     }
@@ -238,7 +206,7 @@ static void stop(void)
     }
     close_held();
     struct sockaddr_un name;
-    if (self.listener != -1 && make_name(&name) == 0) {
+    if (self.listener != -1 && sockets_endpoint(daemon_common()->run_dir, &name) == 0) {
         unlink(name.sun_path);
         close(self.listener);
     }
