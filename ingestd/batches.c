@@ -31,6 +31,7 @@ struct batches {
     struct sender sender;       /* of the datagram at hand */
     struct told told;           /* so far, that one included */
     struct told handed_over;    /* of them, accounted for in batches closed */
+    uint32_t records_delivered; /* of those in the open batch */
     uint64_t records_from;      /* how many came before those whose records are in the open batch */
     uint64_t dropped;           /* by the kernel, in all */
     uint64_t dropped_told;      /* of them, in batches closed */
@@ -126,6 +127,7 @@ static void close_records(struct batches *b)
     }
     struct window_batch batch = {.kind = BATCH_RECORDS,
                                  .count = batch_writer_count(b->writer),
+                                 .delivered = b->records_delivered,
                                  .received_us = b->records.received_us};
     pack_reset(&b->frame);
     if (batch_writer_finish(b->writer, &b->frame) == 0) {
@@ -133,6 +135,7 @@ static void close_records(struct batches *b)
     }
     hand_over(b, &batch, true);
     b->records.open = false;
+    b->records_delivered = 0;
 }
 
 static void close_rejects(struct batches *b)
@@ -275,6 +278,7 @@ int batches_add(struct batches *b, const struct schema_message *schema,
         b->records_from = b->told.datagrams - 1;
     }
     open_now(&b->records, received_us, now_us);
+    b->records_delivered += b->sender.name.len > 0;
     if (batch_writer_count(b->writer) >= b->limits.records ||
         batch_writer_size(b->writer) >= BATCH_BYTES) {
         close_records(b);

@@ -383,6 +383,13 @@ bool outbox_has_room(const struct outbox *o)
            spool_bytes(o->spool) + o->pending_bytes < limit - limit / 16;
 }
 
+static void count_unspooled(struct outbox_state *state, const struct window_batch *b)
+{
+    state->unspooled++;
+    *(b->kind == BATCH_RECORDS ? &state->unspooled_records : &state->unspooled_rejects) += b->count;
+    state->unspooled_delivered += b->delivered;
+}
+
 struct outbox_state outbox_state(const struct outbox *o)
 {
     struct window_state window = window_state(o->window);
@@ -390,7 +397,17 @@ struct outbox_state outbox_state(const struct outbox *o)
     state.memory_batches = window.batches + o->pending_batches;
     state.memory_bytes = window.bytes + o->pending_bytes;
     state.spool_bytes = spool_bytes(o->spool);
-    state.unspooled = o->next - o->written;
+    for (uint64_t s = o->written; s < o->loaded; s++) {
+        const struct window_batch *b = window_find(o->window, s);
+        if (b != NULL) {
+            count_unspooled(&state, b);
+        }
+    }
+    for (const struct pending *p = o->first; p != NULL; p = p->after) {
+        if (p->batch.sequence >= o->written) {
+            count_unspooled(&state, &p->batch);
+        }
+    }
     state.oldest_received_us = window.batches > 0       ? window.oldest_received_us
                                : o->loaded < o->written ? 0
                                : o->first != NULL       ? o->first->batch.received_us

@@ -26,8 +26,11 @@ struct outbox_state {
     uint64_t memory_batches, memory_bytes;
     uint64_t spool_bytes;
     uint64_t unspooled;         /* of the batches: in memory only */
-    uint64_t unreadable;        /* rows that were damaged when their turn came */
-    int64_t oldest_received_us; /* 0 when there is none, or it is not in memory */
+    uint64_t unspooled_records; /* in those */
+    uint64_t unspooled_rejects;
+    uint64_t unspooled_delivered; /* of the records: who sent them is told that they are not kept */
+    uint64_t unreadable;          /* rows that were damaged when their turn came */
+    int64_t oldest_received_us;   /* 0 when there is none, or it is not in memory */
 };
 
 /*

@@ -197,6 +197,16 @@ static int on_writable(zloop_t *loop, zmq_pollitem_t *item, void *context)
 
 /* ---- datagrams ---- */
 
+/* Has what fills the memory written now, if it can be; what is still in the way of more. */
+static enum outbox_room make_room(void)
+{
+    if (outbox_room(self.outbox) == OUTBOX_MEMORY_FULL && !self.spool_failed) {
+        batches_close_all(self.batches);
+        commit_now();
+    }
+    return outbox_room(self.outbox);
+}
+
 /* Takes what stands in the ring. False: the outbox became full; the rest of the ring waits. */
 static bool take_ring(void)
 {
@@ -264,14 +274,11 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
 /* Why nothing can be taken that is answered for; NULL when it can. */
 static const char *why_busy(void)
 {
-    if (outbox_room(self.outbox) == OUTBOX_MEMORY_FULL && !self.spool_failed) {
-        batches_close_all(self.batches);
-        commit_now();
-    }
-    return self.spool_failed                                ? "the spool cannot be written"
-           : outbox_room(self.outbox) == OUTBOX_SPOOL_FULL  ? "the spool is full"
-           : outbox_room(self.outbox) == OUTBOX_MEMORY_FULL ? "memory is full"
-                                                            : NULL;
+    enum outbox_room room = make_room();
+    return self.spool_failed            ? "the spool cannot be written"
+           : room == OUTBOX_SPOOL_FULL  ? "the spool is full"
+           : room == OUTBOX_MEMORY_FULL ? "memory is full"
+                                        : NULL;
 }
 
 static int on_deliveries(zloop_t *loop, zsock_t *socket, void *context)
@@ -297,41 +304,81 @@ static bool all_read(void)
     return true;
 }
 
+/* As take_ring(), but memory is made free at once: nothing else waits for the loop. */
+static bool take_ring_draining(void)
+{
+    while (!take_ring()) {
+        if (make_room() != OUTBOX_OPEN) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What was received goes into the spool even if that is full: nobody else has it any more. */
 static void take_ring_anyway(void)
 {
     struct udp_datagram d;
     while (!self.spool_failed && udp_next(self.udp, &d)) {
         intake_datagram(self.intake, &d, daemon_clock_us());
-        if (outbox_room(self.outbox) == OUTBOX_MEMORY_FULL) {
-            batches_close_all(self.batches);
-            commit_now();
-        }
+        make_room();
     }
 }
 
-/* Nothing more comes: what is not acknowledged is in the spool, or is lost. */
+/* What there was no room for is dropped, as the kernel would have dropped it a moment later. */
+static void drop_rest(void)
+{
+    uint64_t datagrams = self.kept ? 0 : udp_drop_rest(self.udp);
+    if (datagrams > 0) {
+        log_warn("drain.dropped", "datagrams=%" PRIu64 " reason=\"%s\"", datagrams,
+                 self.spool_failed ? "the spool cannot be written" : "the spool is full");
+        tell_drops();
+    }
+}
+
+/* Whether all that is in batches was written as far as it can be, and need not be tried again. */
+static bool write_rest(void)
+{
+    batches_close_all(self.batches);
+    commit_now();
+    return self.spool_failed || !outbox_has_new(self.outbox);
+}
+
+/* Nothing more comes: what is not acknowledged is in the spool, or its sender was told that it is
+ * not taken; or it is lost. */
 static void finish(void)
 {
     take_ring_anyway();
-    batches_close_all(self.batches);
-    commit_now();
-    struct outbox_state held = outbox_state(self.outbox);
-    bool nothing_lost = self.kept ? udp_waiting(self.udp) == 0 : all_read();
-    if (nothing_lost && held.unspooled == 0) {
-        log_info("drain.done",
-                 "spooled_batches=%" PRIu64 " records=%" PRIu64 " rejects=%" PRIu64
-                 " left_buffer_bytes=%" PRIu64,
-                 held.batches, held.records, held.rejects, udp_unread_bytes(self.udp));
-        daemon_finished(0);
+    bool written = write_rest();
+    if (written) {
+        drop_rest();
+        written = write_rest();
+    }
+    if (!written) {
+        commit_batches(); /* the spool is busy for a moment: comes here again */
         return;
     }
-    log_error("drain.lost",
-              "unspooled_batches=%" PRIu64 " of_batches=%" PRIu64 " records=%" PRIu64
-              " rejects=%" PRIu64 " unread_datagrams=%d unread_buffer_bytes=%" PRIu64,
-              held.unspooled, held.batches, held.records, held.rejects, udp_waiting(self.udp),
-              udp_unread_bytes(self.udp));
-    daemon_finished(1);
+    struct outbox_state held = outbox_state(self.outbox);
+    uint64_t lost = held.unspooled_records - held.unspooled_delivered;
+    int unread = udp_waiting(self.udp);
+    if (lost > 0 || unread > 0) {
+        log_error("drain.lost",
+                  "records=%" PRIu64 " unspooled_batches=%" PRIu64 " of_batches=%" PRIu64
+                  " unread_datagrams=%d",
+                  lost, held.unspooled, held.batches, unread);
+        daemon_finished(1);
+        return;
+    }
+    if (held.unspooled == 0) {
+        tally_spooled(self.tally, true); /* or acknowledged without having been */
+    }
+    log_info("drain.done",
+             "spooled_batches=%" PRIu64 " records=%" PRIu64 " rejects=%" PRIu64
+             " left_buffer_bytes=%" PRIu64 " unspooled_rejects=%" PRIu64,
+             held.batches - held.unspooled, held.records - held.unspooled_records,
+             held.rejects - held.unspooled_rejects, udp_unread_bytes(self.udp),
+             held.unspooled_rejects);
+    daemon_finished(0);
 }
 
 static void finish_when_drained(void)
@@ -353,17 +400,16 @@ static bool is_drained(int n)
 /* Reads what stood in the sockets' buffers at SIGTERM, as far as the outbox has room. */
 static void drain_sockets(void)
 {
+    bool room = take_ring_draining();
     for (size_t i = 0; i < udp_count(self.udp); i++) {
-        while (udp_fd(self.udp, i) != -1) {
-            if (!take_ring()) {
-                return;
-            }
-            if (is_drained(udp_receive(self.udp, i))) {
+        while (room && udp_fd(self.udp, i) != -1) {
+            int n = udp_receive(self.udp, i);
+            room = take_ring_draining();
+            if (is_drained(n)) {
                 udp_close(self.udp, i);
             }
         }
     }
-    take_ring();
     batches_close_all(self.batches);
 }
 
@@ -371,7 +417,7 @@ static void drain_sockets(void)
 static void go_on(void)
 {
     if (daemon_draining()) {
-        if (!all_read() && outbox_has_room(self.outbox)) {
+        if (!all_read()) {
             drain_sockets();
         }
         commit_batches();

@@ -46,7 +46,7 @@ void tally_read(struct tally *t, uint64_t datagrams, int64_t now_us);
 void tally_dropped(struct tally *t, size_t i, uint64_t more);
 
 /* Before a transaction of the spool that has all batches below `next`, and what these tell; and
- * after it: whether it was committed. */
+ * after it: whether it was committed, or need not be any more. */
 void tally_spooling(struct tally *t, uint64_t next, const struct tally_told *told);
 void tally_spooled(struct tally *t, bool committed);
 

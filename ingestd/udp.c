@@ -413,6 +413,21 @@ void udp_refuse_new(struct udp *u)
     }
 }
 
+uint64_t udp_drop_rest(struct udp *u)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < u->count; i++) {
+        if (u->sockets[i].fd != -1) {
+            uint64_t count = sockets_empty(u->sockets[i].fd);
+            tally_dropped(u->tally, i, count);
+            sum += count;
+            udp_close(u, i);
+        }
+    }
+    u->drops += sum;
+    return sum;
+}
+
 void udp_close(struct udp *u, size_t i)
 {
     if (u->sockets[i].fd != -1) {

@@ -83,6 +83,12 @@ void udp_close(struct udp *u, size_t i);
  * together. */
 uint64_t udp_drops(struct udp *u);
 
+/*
+ * What still stands in the buffers counts as dropped from now on, and the sockets are closed: how
+ * many datagrams that was.
+ */
+uint64_t udp_drop_rest(struct udp *u);
+
 /* Bytes that stand in the buffers of the sockets still open, the kernel's own for each datagram
  * included. */
 uint64_t udp_unread_bytes(const struct udp *u);

@@ -18,6 +18,7 @@ struct window_batch {
     uint64_t sequence;
     enum batch_kind kind;
     uint32_t count;        /* records or rejects in it */
+    uint32_t delivered;    /* of the records: who sent them is told when they are not spooled */
     int64_t received_us;   /* when its oldest datagram came */
     uint64_t dropped;      /* by the kernel since the batch before */
     struct slice frame;    /* both valid until the batch is acknowledged */

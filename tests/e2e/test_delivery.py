@@ -188,6 +188,25 @@ def test_busy_when_the_spool_cannot_be_written(start, small_disk):
     wait_for(lambda: gateway.deliver(result(value="at last")).outcome == KEPT)
 
 
+def test_terminated_after_it_said_busy(start, small_disk):
+    """What could not be spooled was told as not taken: nothing is lost, unless it came by UDP."""
+    ingestd = start(peers=False, spool_dir=str(small_disk / "spool"), drain_ms=300)
+    gateway = Gateway(ingestd)
+    body = result(resultvalues=[["x" * 1000]] * 200)
+    kept = 0
+    fill_disk(small_disk / "ballast")
+    while gateway.deliver(body).outcome == KEPT:
+        kept += 200
+    ingestd.counters(held__records=kept + 200)
+    assert ingestd.terminate() == 0
+    assert f" records={kept} rejects=0 " in ingestd.log_text() and "drain.lost" not in ingestd.log_text()
+    ingestd.close()
+    (small_disk / "ballast").unlink()
+    again = start(peers=False, spool_dir=str(small_disk / "spool"))
+    again.counters(spool__found__records=kept)
+    assert "tally.lost" not in again.log_text()
+
+
 def test_what_is_no_delivery_is_dropped(start):
     ingestd = start()
     gateway = Gateway(ingestd)
