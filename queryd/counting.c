@@ -144,47 +144,70 @@ static void make_plan(struct plan *plan, struct span range)
 }
 
 /*
- * "rolled": the sealed hours of the days that the range touches. "whole": of these days the ones
- * that are taken as a whole, since less hours of theirs lie outside of the range than within.
+ * "ends": of the days that the range has not all hours of, those hours that are counted in the day.
+ * "whole": those of these days that are taken as a whole nevertheless, since less of their hours
+ * lie outside of the range than within.
  */
-static void add_rolled(struct builder *b, struct span hours)
+static void add_ends(struct builder *b, struct span hours, struct span days)
 {
-    struct span days = {builder_floor(hours.from_us, DAY_US), builder_ceiling(hours.to_us, DAY_US)};
-    builder_add(b, ", rolled AS (SELECT hour, date_trunc('day', hour, 'UTC') AS day, in_day, ");
+    struct span all = {builder_floor(hours.from_us, DAY_US), builder_ceiling(hours.to_us, DAY_US)};
+    builder_add(b, ", ends AS (SELECT hour, date_trunc('day', hour, 'UTC') AS day, ");
     add_range(b, "hour", hours);
-    builder_add(b, " AS within FROM measured_hour WHERE sealed AND ");
-    add_range(b, "hour", days);
-    builder_add(b, "), whole AS (SELECT day FROM rolled WHERE in_day GROUP BY day"
+    builder_add(b, " AS within FROM measured_hour WHERE in_day AND ");
+    add_range(b, "hour", all);
+    if (!is_empty(days)) {
+        builder_add(b, " AND NOT (");
+        add_range(b, "hour", days);
+        builder_add(b, ")");
+    }
+    builder_add(b, "), whole AS (SELECT day FROM ends GROUP BY day"
                    " HAVING count(*) FILTER (WHERE within) > count(*) FILTER (WHERE NOT within))");
 }
 
-/* Of the table the rows of the times that `times` selects. */
-static void add_rollup(struct builder *b, const char *table, const char *unit, const char *times,
-                       bool less)
+/*
+ * Rows of the series that match, of the times whose selection is appended next. These are found
+ * first: as an array they are keys of the index, one by one, whether few series are asked for or
+ * all. No lateral subquery: it would bar parallel workers.
+ */
+static void begin_rollup(struct builder *b, const char *table, const char *time, bool less)
 {
     begin_counts(b, table, less);
-    builder_add(b, "t.%s = ANY (ARRAY(%s))", unit, times);
+    builder_add(b, "t.%s = ANY (ARRAY(", time);
+}
+
+static void end_rollup(struct builder *b)
+{
+    builder_add(b, "))");
     builder_series(b, "t");
     add_names(b);
     builder_add(b, " GROUP BY t.grade_id");
 }
 
-/*
- * The roll-ups of the series that match. The hours and days to look at are found first: as an array
- * they are keys of the index, one by one, whether few series are asked for or all. No lateral
- * subquery: it would bar parallel workers.
- */
-static void add_rollups(struct builder *b)
+static void add_rollups(struct builder *b, struct span hours, struct span days)
 {
-    add_rollup(b, "grade_rollup_day", "day", "SELECT day FROM whole", false);
-    add_rollup(b, "grade_rollup", "hour",
-               "SELECT hour FROM rolled WHERE in_day AND NOT within"
-               " AND day IN (SELECT day FROM whole)",
-               true);
-    add_rollup(b, "grade_rollup", "hour",
-               "SELECT hour FROM rolled WHERE within"
-               " AND NOT (in_day AND day IN (SELECT day FROM whole))",
-               false);
+    begin_rollup(b, "grade_rollup_day", "day", false);
+    builder_add(b, "SELECT day FROM whole");
+    if (!is_empty(days)) {
+        builder_add(b, " UNION ALL SELECT DISTINCT date_trunc('day', hour, 'UTC')"
+                       " FROM measured_hour WHERE in_day AND ");
+        add_range(b, "hour", days);
+    }
+    end_rollup(b);
+
+    begin_rollup(b, "grade_rollup", "hour", true);
+    builder_add(b, "SELECT hour FROM ends JOIN whole USING (day) WHERE NOT within");
+    end_rollup(b);
+
+    begin_rollup(b, "grade_rollup", "hour", false);
+    builder_add(b, "SELECT hour FROM measured_hour WHERE sealed AND ");
+    add_range(b, "hour", hours);
+    builder_add(b, " AND NOT (in_day AND (");
+    if (!is_empty(days)) {
+        add_range(b, "hour", days);
+        builder_add(b, " OR ");
+    }
+    builder_add(b, "date_trunc('day', hour, 'UTC') IN (SELECT day FROM whole)))");
+    end_rollup(b);
 }
 
 /* ---- from records ---- */
@@ -263,7 +286,7 @@ void builder_tally(struct builder *b)
 {
     struct plan plan = {0};
     struct span range = {b->from_us, b->to_us};
-    struct span hours = whole(range, HOUR_US);
+    struct span hours = whole(range, HOUR_US), days = whole(range, DAY_US);
     bool instant = b->q->instant == 1;
     bool totals = !instant && !b->series_beyond_type;
     bool rollups = !instant && !totals && !b->empty && !is_empty(hours);
@@ -272,7 +295,7 @@ void builder_tally(struct builder *b)
     }
     add_counted(b, totals, &plan, hours);
     if (rollups) {
-        add_rolled(b, hours);
+        add_ends(b, hours, days);
     }
     /* The first row names the columns; it counts nothing. */
     builder_add(b, is_histogram(b)
@@ -284,7 +307,7 @@ void builder_tally(struct builder *b)
         add_total(b, &plan.pieces[i]);
     }
     if (rollups) {
-        add_rollups(b);
+        add_rollups(b, hours, days);
     }
     builder_add(b, ") ");
 }
