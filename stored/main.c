@@ -290,7 +290,8 @@ static void work(void)
         intake_sort(&self.intake, clock_us, false);
     }
     pause_or_resume();
-    int64_t at_us = intake_deadline(&self.intake, self.flush_at_us);
+    int64_t at_us =
+        flush_is_due(clock_us) ? clock_us : intake_deadline(&self.intake, self.flush_at_us);
     if (!database_is_ready(clock_us)) {
         at_us = self.database_at_us;
     }
