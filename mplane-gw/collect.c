@@ -59,7 +59,6 @@ static struct link ingest_link = {
 static struct post *posts;
 static size_t post_count, post_bytes;
 static uint64_t last_id;
-static struct log_limit malformed_said, denied_said, refused_said, busy_said;
 
 int collect_start(void)
 {
@@ -148,10 +147,11 @@ static void reply_exception(struct post *p, int status, const char *text)
 
 static void reply_busy(struct post *p, const char *why)
 {
+    static struct log_limit said;
     why = why == NULL ? "out of memory" : why;
     gateway_count(COUNT_POSTS_BUSY);
     p->outcome = "busy";
-    if (log_allowed(&busy_said, 5)) {
+    if (log_allowed(&said, 5)) {
         log_warn("post.busy", "peer=%s identity=\"%s\" reason=\"%s\"",
                  connection_peer(p->connection), connection_identity(p->connection), why);
     }
@@ -160,27 +160,26 @@ static void reply_busy(struct post *p, const char *why)
                     arena_printf(p->arena, "not kept, post it again later: %s", why));
 }
 
-static void reply_malformed(struct post *p, int status, const char *text)
+/* Why a post is not taken, nor will be if it comes again. */
+struct fault {
+    enum gateway_counter counter;
+    const char *outcome, *event, *field;
+    struct log_limit said;
+};
+static struct fault malformed = {COUNT_MALFORMED, "malformed", "post.malformed", "error", {0}};
+static struct fault denied = {COUNT_POSTS_DENIED, "denied", "post.denied", "error", {0}};
+static struct fault refused = {COUNT_POSTS_REFUSED, "refused", "post.refused", "reason", {0}};
+
+static void reply_fault(struct post *p, struct fault *f, int status, const char *text)
 {
     text = text == NULL ? "out of memory" : text;
-    gateway_count(COUNT_MALFORMED);
-    p->outcome = "malformed";
-    if (log_allowed(&malformed_said, 10)) {
-        log_info("post.malformed", "peer=%s identity=\"%s\" error=\"%s\"",
-                 connection_peer(p->connection), connection_identity(p->connection), text);
+    gateway_count(f->counter);
+    p->outcome = f->outcome;
+    if (log_allowed(&f->said, 10)) {
+        log_info(f->event, "peer=%s identity=\"%s\" %s=\"%s\"", connection_peer(p->connection),
+                 connection_identity(p->connection), f->field, text);
     }
     reply_exception(p, status, text);
-}
-
-static void reply_denied(struct post *p, const char *text)
-{
-    gateway_count(COUNT_POSTS_DENIED);
-    p->outcome = "denied";
-    if (log_allowed(&denied_said, 10)) {
-        log_info("post.denied", "peer=%s identity=\"%s\" error=\"%s\"",
-                 connection_peer(p->connection), connection_identity(p->connection), text);
-    }
-    reply_exception(p, HTTP_FORBIDDEN, text);
 }
 
 /* ---- what ingestd says ---- */
@@ -191,16 +190,10 @@ static void reply_refused(struct post *p, const struct delivered_message *m)
                                     (int)m->detail.len, m->detail.at);
     text = text == NULL ? "refused" : text;
     if (slice_is(m->reason, "denied")) {
-        reply_denied(p, text);
-        return;
+        reply_fault(p, &denied, HTTP_FORBIDDEN, text);
+    } else {
+        reply_fault(p, &refused, HTTP_BADREQUEST, text);
     }
-    gateway_count(COUNT_POSTS_REFUSED);
-    p->outcome = "refused";
-    if (log_allowed(&refused_said, 10)) {
-        log_info("post.refused", "peer=%s identity=\"%s\" reason=\"%s\"",
-                 connection_peer(p->connection), connection_identity(p->connection), text);
-    }
-    reply_exception(p, HTTP_BADREQUEST, text);
 }
 
 static void reply_kept(struct post *p, const struct delivered_message *m)
@@ -344,17 +337,18 @@ static int decode_body(struct post *p, struct arena *a, struct slice *body)
         result = inflate_gzip(a, *body, most, body);
     } else if (encoding != NULL && strcasecmp(encoding, "identity") != 0) {
         evhttp_add_header(evhttp_request_get_output_headers(p->request), "Accept-Encoding", "gzip");
-        reply_malformed(p, HTTP_UNSUPPORTED_TYPE, "Content-Encoding: expected gzip, or none");
+        reply_fault(p, &malformed, HTTP_UNSUPPORTED_TYPE,
+                    "Content-Encoding: expected gzip, or none");
         return -1;
     }
     if (result == INFLATED_NO_MEMORY) {
         reply_busy(p, "out of memory");
     } else if (result == INFLATED_BROKEN) {
-        reply_malformed(p, HTTP_BADREQUEST, "the body is not gzip, or not all of it");
+        reply_fault(p, &malformed, HTTP_BADREQUEST, "the body is not gzip, or not all of it");
     } else if (result == INFLATED_TOO_LARGE || body->len > most) {
-        reply_malformed(p, HTTP_ENTITYTOOLARGE,
-                        arena_printf(p->arena, "expected a body of at most %zu bytes%s", most,
-                                     encoding == NULL ? "" : " when inflated"));
+        reply_fault(p, &malformed, HTTP_ENTITYTOOLARGE,
+                    arena_printf(p->arena, "expected a body of at most %zu bytes%s", most,
+                                 encoding == NULL ? "" : " when inflated"));
     } else {
         return 0;
     }
@@ -380,17 +374,17 @@ static void handle(struct post *p, struct arena *a, struct slice body, struct sl
     p->token = desk_fallback_token(p->arena, body);
     if (count == 0 && url_token.at != NULL) {
         /* Not whether it never was one, is over, was revoked, or is another's. */
-        reply_denied(p, "this URL takes no results of yours");
+        reply_fault(p, &denied, HTTP_FORBIDDEN, "this URL takes no results of yours");
     } else if (count == 0) {
-        reply_denied(p, "not authorized to use any capability " LABEL_COLLECT "TYPE");
+        reply_fault(p, &denied, HTTP_FORBIDDEN,
+                    "not authorized to use any capability " LABEL_COLLECT "TYPE");
     } else if (identity.len > LIMIT_SENDER_BYTES - 6) {
-        reply_denied(p, "your identity is too long to be accounted for");
+        reply_fault(p, &denied, HTTP_FORBIDDEN, "your identity is too long to be accounted for");
     } else if (!exchange_accepts(type)) {
-        reply_malformed(p, HTTP_BADREQUEST,
-                        arena_printf(p->arena,
-                                     "Content-Type: expected " MPLANE_CONTENT_TYPE
-                                     ", found \"%.100s\"",
-                                     type == NULL ? "" : type));
+        reply_fault(p, &malformed, HTTP_BADREQUEST,
+                    arena_printf(p->arena,
+                                 "Content-Type: expected " MPLANE_CONTENT_TYPE ", found \"%.100s\"",
+                                 type == NULL ? "" : type));
     } else if (decode_body(p, a, &body) == 0) {
         deliver(p, body, allowed, count);
     }
