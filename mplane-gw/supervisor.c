@@ -131,7 +131,6 @@ static enum supervisor_outcome took_poll(struct supervisor *v, const struct http
                                          struct errands_news *news)
 {
     char text[128];
-    memset(news, 0, sizeof *news);
     if (reply->status == 428) {
         return SUPERVISOR_UNKNOWN;
     }
@@ -200,7 +199,15 @@ static void on_talked(void *context, const struct http_reply *reply)
     wake(v);
 }
 
-/* Sends it; text.at NULL: a poll. What cannot even be begun has failed. */
+/* What cannot even be begun has failed. */
+static void fail_talk(struct supervisor *v, enum supervisor_act act, const char *error)
+{
+    struct http_reply failed = {.error = error, .content_type = ""};
+    v->act = act;
+    on_talked(v, &failed);
+}
+
+/* Sends it; text.at NULL: a poll. */
 static void talk(struct supervisor *v, enum supervisor_act act, const char *url, struct slice text)
 {
     struct http_order o = {.url = url,
@@ -217,8 +224,7 @@ static void talk(struct supervisor *v, enum supervisor_act act, const char *url,
     v->begun_us = daemon_clock_us();
     v->talk = supervisor_http_send(&o);
     if (v->talk == NULL) {
-        struct http_reply failed = {.error = "out of memory", .content_type = ""};
-        on_talked(v, &failed);
+        fail_talk(v, act, "out of memory");
     }
 }
 
@@ -226,7 +232,6 @@ static void talk(struct supervisor *v, enum supervisor_act act, const char *url,
 static void register_offer(struct supervisor *v, enum supervisor_act act, struct offer *from,
                            struct offer *to)
 {
-    struct http_reply failed = {.error = "out of memory", .content_type = ""};
     struct slice text = {NULL, 0};
     v->offered = to;
     v->body = arena_new(ENVELOPE_BYTES);
@@ -234,25 +239,21 @@ static void register_offer(struct supervisor *v, enum supervisor_act act, struct
         text = offer_envelope(v->body, from, to, gateway.capabilities, gateway.registry);
     }
     if (text.at == NULL) {
-        v->act = act;
-        on_talked(v, &failed);
-        return;
+        fail_talk(v, act, "out of memory");
+    } else {
+        talk(v, act, v->settings.registration_url, text);
     }
-    talk(v, act, v->settings.registration_url, text);
 }
 
 static void register_all(struct supervisor *v)
 {
-    struct http_reply failed = {.content_type = "",
-                                .error = "no capability may be used by its identity"};
     struct offer *to = offer_new(gateway.capabilities, gateway.access, slice_of(v->identity));
     if (offer_count(to) > 0) {
         register_offer(v, SUPERVISOR_REGISTER, NULL, to);
         return;
     }
     offer_free(&to);
-    v->act = SUPERVISOR_REGISTER;
-    on_talked(v, &failed);
+    fail_talk(v, SUPERVISOR_REGISTER, "no capability may be used by its identity");
 }
 
 static void update(struct supervisor *v)
