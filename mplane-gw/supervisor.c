@@ -384,10 +384,9 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
 /* Settings and certificates anew, or -1 and all as it was; *renamed: others give us another
  * identity.
  */
-static int load(struct supervisor *v, const struct supervisor_settings *s, const char *option,
-                bool *renamed)
+static int load(struct supervisor *v, const struct supervisor_settings *s, bool *renamed)
 {
-    struct tls_files files = {option, s->files.certificate, s->files.key, s->files.ca,
+    struct tls_files files = {s->option, s->files.certificate, s->files.key, s->files.ca,
                               s->files.crl};
     struct supervisor_settings copy;
     struct arena *arena = arena_new(SETTINGS_BYTES);
@@ -412,11 +411,11 @@ static int load(struct supervisor *v, const struct supervisor_settings *s, const
     return 0;
 }
 
-struct supervisor *supervisor_new(const struct supervisor_settings *s, const char *option)
+struct supervisor *supervisor_new(const struct supervisor_settings *s)
 {
     struct supervisor *v = calloc(1, sizeof *v);
     bool renamed;
-    if (v == NULL || load(v, s, option, &renamed) == -1) {
+    if (v == NULL || load(v, s, &renamed) == -1) {
         free(v);
         return NULL;
     }
@@ -437,11 +436,10 @@ int supervisor_start(struct supervisor *v)
     return 0;
 }
 
-int supervisor_configure(struct supervisor *v, const struct supervisor_settings *s,
-                         const char *option)
+int supervisor_configure(struct supervisor *v, const struct supervisor_settings *s)
 {
     bool renamed = false;
-    int loaded = load(v, s, option, &renamed);
+    int loaded = load(v, s, &renamed);
     int64_t now_us = daemon_clock_us();
     v->state.poll_us = v->settings.poll_s * 1000000;
     v->state.expiry_us = v->settings.expiry_s * 1000000;

@@ -10,10 +10,10 @@
 struct supervisor;
 
 /*
- * Makes one, with a copy of the settings, and loads its certificates; `option` names it in
- * messages. NULL after an error was logged. The caller owns it.
+ * Makes one, with a copy of the settings, and loads its certificates. NULL after an error was
+ * logged. The caller owns it.
  */
-struct supervisor *supervisor_new(const struct supervisor_settings *s, const char *option);
+struct supervisor *supervisor_new(const struct supervisor_settings *s);
 void supervisor_free(struct supervisor **v);
 
 /* Begins to talk to it: on gateway.base, when supervisor_http_start() has been called. */
@@ -23,8 +23,7 @@ int supervisor_start(struct supervisor *v);
  * Other settings of the same URL, other certificates, other capabilities; one that was leaving
  * stays. -1 after an error was logged: then settings and certificates in force stay.
  */
-int supervisor_configure(struct supervisor *v, const struct supervisor_settings *s,
-                         const char *option);
+int supervisor_configure(struct supervisor *v, const struct supervisor_settings *s);
 
 const char *supervisor_url(const struct supervisor *v);
 

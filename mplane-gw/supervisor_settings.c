@@ -285,6 +285,10 @@ static int take_supervisor(struct reader *r, const struct json *o,
                          m->key.at);
         }
     }
+    s->option = arena_printf(r->arena, "mplane-gw.supervisors[%zu]", r->index);
+    if (s->option == NULL) {
+        return fault(r, "", "out of memory");
+    }
     return take_url(r, o, s) == 0 &&
                    take_path(r, o, "registration_path", "/register/capability", s->url,
                              &s->registration_url) == 0 &&
@@ -360,9 +364,11 @@ int supervisor_settings_copy(struct arena *a, const struct supervisor_settings *
                              struct supervisor_settings *to)
 {
     *to = *from;
-    const char **texts[] = {&to->url,        &to->registration_url,  &to->specification_url,
-                            &to->result_url, &to->files.certificate, &to->files.key,
-                            &to->files.ca,   &to->files.crl};
+    const char **texts[] = {&to->option,           &to->url,
+                            &to->registration_url, &to->specification_url,
+                            &to->result_url,       &to->files.certificate,
+                            &to->files.key,        &to->files.ca,
+                            &to->files.crl};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (copy_text(a, texts[i]) == -1) {
             return -1;

@@ -20,7 +20,8 @@ struct supervisor_files {
 };
 
 struct supervisor_settings {
-    const char *url; /* https://HOST:PORT, no path */
+    const char *option; /* where it stands, for messages: "mplane-gw.supervisors[0]" */
+    const char *url;    /* https://HOST:PORT, no path */
     const char *registration_url, *specification_url, *result_url;
     const char *link_hosts[SUPERVISOR_LINKS_MAX]; /* HOST:PORT, besides its own */
     uint32_t link_host_count;

@@ -73,24 +73,22 @@ static struct place *find(const char *url)
     return NULL;
 }
 
-static int add(const struct supervisor_settings *s, const char *option)
+static int add(const struct supervisor_settings *s)
 {
     struct place *p = free_place();
     if (p == NULL) {
         return -1; /* cannot be: there are twice as many as may be in the settings */
     }
-    p->supervisor = supervisor_new(s, option);
+    p->supervisor = supervisor_new(s);
     return p->supervisor == NULL ? -1 : 0;
 }
 
 int supervisors_prepare(void)
 {
-    char option[64];
     struct supervisors_settings *s = read_settings(&gateway.settings);
     int result = s == NULL ? -1 : 0;
     for (size_t i = 0; result == 0 && i < s->count; i++) {
-        snprintf(option, sizeof option, "mplane-gw.supervisors[%zu]", i);
-        result = add(&s->supervisor[i], option);
+        result = add(&s->supervisor[i]);
     }
     supervisors_settings_free(&s);
     return result;
@@ -98,12 +96,10 @@ int supervisors_prepare(void)
 
 int supervisors_check(const struct settings *from)
 {
-    char option[64];
     struct supervisors_settings *s = read_settings(from);
     int result = s == NULL ? -1 : 0;
     for (size_t i = 0; s != NULL && i < s->count; i++) {
-        snprintf(option, sizeof option, "mplane-gw.supervisors[%zu]", i);
-        struct supervisor *v = supervisor_new(&s->supervisor[i], option);
+        struct supervisor *v = supervisor_new(&s->supervisor[i]);
         result = v == NULL ? -1 : result;
         supervisor_free(&v);
     }
@@ -124,14 +120,14 @@ int supervisors_start(void)
     return 0;
 }
 
-static int take(const struct supervisor_settings *s, const char *option)
+static int take(const struct supervisor_settings *s)
 {
     struct place *p = find(s->url);
     if (p != NULL) {
         p->leaving = false;
-        return supervisor_configure(p->supervisor, s, option);
+        return supervisor_configure(p->supervisor, s);
     }
-    if (add(s, option) == -1) {
+    if (add(s) == -1) {
         return -1;
     }
     return supervisor_start(find(s->url)->supervisor);
@@ -154,7 +150,6 @@ static void leave_others(const struct supervisors_settings *s)
 
 int supervisors_reload(void)
 {
-    char option[64];
     struct supervisors_settings *s = read_settings(&gateway.settings);
     int result = 0;
     if (s == NULL || drained_at_us != 0) {
@@ -163,8 +158,7 @@ int supervisors_reload(void)
     }
     leave_others(s);
     for (size_t i = 0; i < s->count; i++) {
-        snprintf(option, sizeof option, "mplane-gw.supervisors[%zu]", i);
-        if (take(&s->supervisor[i], option) == -1) {
+        if (take(&s->supervisor[i]) == -1) {
             result = -1;
         }
     }
