@@ -19,6 +19,7 @@
 #include "mplane-gw/answer.h"
 #include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/kept_file.h"
 
 /* For so long the same specification is answered with the same URL. */
 #define TOLD_US INT64_C(600000000)
@@ -31,52 +32,6 @@ static bool unwritten; /* the file does not say what is so */
 
 /* ---- the file ---- */
 
-static int write_all(int fd, struct slice bytes)
-{
-    while (bytes.len > 0) {
-        ssize_t n = write(fd, bytes.at, bytes.len);
-        if (n == -1 && errno != EINTR) {
-            return -1;
-        }
-        if (n > 0) {
-            bytes.at += n;
-            bytes.len -= (size_t)n;
-        }
-    }
-    return 0;
-}
-
-/* A rename lasts once the folder is synced. */
-static int sync_folder(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%.*s", slash == NULL ? 1 : (int)(slash - path + 1),
-             slash == NULL ? "." : path);
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd == -1 ? -1 : fsync(fd);
-    if (fd != -1) {
-        close(fd);
-    }
-    return rc;
-}
-
-static int replace_file(const char *path, struct slice bytes)
-{
-    char fresh[4096];
-    int n = snprintf(fresh, sizeof fresh, "%s.new", path);
-    if (n < 0 || (size_t)n >= sizeof fresh || (unlink(fresh) == -1 && errno != ENOENT)) {
-        return -1;
-    }
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd == -1) {
-        return -1;
-    }
-    int rc = write_all(fd, bytes) == 0 && fsync(fd) == 0 ? 0 : -1;
-    close(fd);
-    return rc == 0 && rename(fresh, path) == 0 ? sync_folder(path) : -1;
-}
-
 /* 0, or -1 after an error was logged; then delegate_tick() tries again. */
 static int save(void)
 {
@@ -85,10 +40,13 @@ static int save(void)
     pack_init(&p);
     exports_encode(exports, &p);
     struct slice bytes = pack_bytes(&p);
-    int rc = pack_ok(&p) ? replace_file(gateway.settings.exports_file, bytes) : -1;
+    const char *path = gateway.settings.exports_file;
+    FILE *f = pack_ok(&p) ? kept_file_begin(path) : NULL;
+    int rc =
+        f == NULL ? -1 : kept_file_end(f, path, fwrite(bytes.at, 1, bytes.len, f) == bytes.len);
     unwritten = rc == -1;
     if (rc == -1 && log_allowed(&said, 1)) {
-        log_errno("exports.write", "file=%s", gateway.settings.exports_file);
+        log_errno("exports.write", "file=%s", path);
     }
     pack_release(&p);
     return rc;

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/kept_file.h"
 
 /* The timer is set anew at least so often. */
 #define LONGEST_WAIT_US INT64_C(3600000000)
@@ -246,7 +247,7 @@ static void write_file(void)
     if (path[0] == '\0') {
         return;
     }
-    FILE *f = repeats_file_begin(path);
+    FILE *f = kept_file_begin(path);
     bool failed = f == NULL;
     const struct repetition *p;
     DL_FOREACH(repetitions, p)
@@ -254,7 +255,7 @@ static void write_file(void)
         failed = failed || write_entry(f, p) == -1;
     }
     if (f != NULL) {
-        failed = repeats_file_end(f, path, !failed) == -1;
+        failed = kept_file_end(f, path, !failed) == -1;
     }
     if (failed && log_allowed(&said, 1)) {
         log_errno("repeats.write", "file=%s", path);

@@ -2,11 +2,8 @@
 #include "mplane-gw/repeats_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/log.h"
 #include "common/when.h"
@@ -16,16 +13,6 @@
 #define ENTRY_BYTES ((size_t)64 * 1024 * 1024)
 
 static const struct json_limits limits = {32, 100000, LINE_BYTES, false};
-
-static int path_new(const char *path, char *text, size_t size)
-{
-    int n = snprintf(text, size, "%s.new", path);
-    if (n < 0 || (size_t)n >= size) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    return 0;
-}
 
 /* A line's entry in the arena. -1: error says what is wrong. */
 static int read_entry(struct arena *a, struct slice line, struct repeats_entry *e, char *error,
@@ -89,20 +76,6 @@ int repeats_file_read(const char *path, void (*take)(const struct repeats_entry 
     return failed != 0 ? -1 : 0;
 }
 
-FILE *repeats_file_begin(const char *path)
-{
-    char fresh[4096];
-    if (path_new(path, fresh, sizeof fresh) == -1 || (unlink(fresh) == -1 && errno != ENOENT)) {
-        return NULL;
-    }
-    int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    FILE *f = fd == -1 ? NULL : fdopen(fd, "w");
-    if (fd != -1 && f == NULL) {
-        close(fd);
-    }
-    return f;
-}
-
 int repeats_file_add(FILE *f, const struct repeats_entry *e)
 {
     char taken[WHEN_TEXT], next[WHEN_TEXT];
@@ -128,15 +101,4 @@ int repeats_file_add(FILE *f, const struct repeats_entry *e)
     }
     arena_free(&a);
     return failed;
-}
-
-int repeats_file_end(FILE *f, const char *path, bool all_added)
-{
-    char fresh[4096];
-    bool written = fflush(f) == 0 && ferror(f) == 0 && fsync(fileno(f)) == 0;
-    written = fclose(f) == 0 && written;
-    if (path_new(path, fresh, sizeof fresh) == -1) {
-        return -1;
-    }
-    return all_added && written && rename(fresh, path) == 0 ? 0 : -1;
 }

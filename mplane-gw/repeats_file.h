@@ -22,13 +22,7 @@ struct repeats_entry {
  */
 int repeats_file_read(const char *path, void (*take)(const struct repeats_entry *e));
 
-/*
- * Writing: the file is replaced as a whole, by repeats_file_end() when all was added, or stays what
- * it was. NULL or -1 with errno. Nothing may be done to the FILE but adding entries; ending closes
- * it in any case.
- */
-FILE *repeats_file_begin(const char *path);
+/* Adds an entry to a file that is being written (kept_file.h). 0, or -1 with errno. */
 int repeats_file_add(FILE *f, const struct repeats_entry *e);
-int repeats_file_end(FILE *f, const char *path, bool all_added);
 
 #endif
