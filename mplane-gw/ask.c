@@ -150,12 +150,16 @@ static void cancel(const struct job *job)
     gateway_count(COUNT_QUERIES_CANCELLED);
 }
 
-void ask_drop(struct job *job)
+void ask_leave(struct waiter *w)
 {
-    if (job->state == JOB_RUNNING && !job->question.publish) {
-        cancel(job);
+    struct job *job = w->job;
+    job_leave(w);
+    if (job->waiters == NULL && !job->kept && !job->question.publish) {
+        if (job->state == JOB_RUNNING) {
+            cancel(job);
+        }
+        jobs_remove(jobs, job);
     }
-    jobs_remove(jobs, job);
 }
 
 int ask_interrupt(struct job *job, const char *reason)

@@ -23,8 +23,11 @@ void ask_set_limits(void);
  */
 const char *ask(struct job *job);
 
-/* Nobody wants the answer any more: tells queryd and forgets the job. */
-void ask_drop(struct job *job);
+/*
+ * Who waits leaves without an answer. When nobody else waits for the job, nobody has a receipt for
+ * it, and it is no publication, queryd is told and the job is forgotten.
+ */
+void ask_leave(struct waiter *w);
 
 /* The job ends with this (constant) reason; queryd is told. A publication cannot be taken back: -1.
  */

@@ -193,12 +193,8 @@ static void abandon(struct exchange *x)
 {
     write_audit(x);
     for (size_t i = 0; i < x->count; i++) {
-        struct job *job = x->items[i].reply.job;
         if (x->items[i].waiting) {
-            job_leave(&x->items[i].waiter);
-            if (job->waiters == NULL && !job->kept && !job->question.publish) {
-                ask_drop(job);
-            }
+            ask_leave(&x->items[i].waiter);
         }
     }
     exchange_free(x);

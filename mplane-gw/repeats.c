@@ -59,8 +59,7 @@ static void set_timer(void)
 static void repetition_free(struct repetition *p)
 {
     if (p->run != NULL) {
-        job_leave(&p->waiter);
-        ask_drop(p->run);
+        ask_leave(&p->waiter);
     }
     DL_DELETE(repetitions, p);
     free(p);

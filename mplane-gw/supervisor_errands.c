@@ -398,11 +398,7 @@ void errands_drop(struct errands *e)
 {
     while (e->first != NULL) {
         struct errand *d = e->first;
-        struct job *job = d->reply.job;
-        job_leave(&d->waiter);
-        if (job->waiters == NULL && !job->kept && !job->question.publish) {
-            ask_drop(job);
-        }
+        ask_leave(&d->waiter);
         errand_free(d);
     }
 }
