@@ -255,6 +255,16 @@ const struct capability *capabilities_at(const struct capabilities *c, size_t i)
     return &c->capability[i];
 }
 
+const struct capability *capabilities_by_label(const struct capabilities *c, struct slice label)
+{
+    for (size_t i = 0; i < c->count; i++) {
+        if (slice_equal(c->capability[i].label, label)) {
+            return &c->capability[i];
+        }
+    }
+    return NULL;
+}
+
 const struct capability *capabilities_by_token(const struct capabilities *c, struct slice token)
 {
     for (size_t i = 0; i < c->count; i++) {
@@ -263,26 +273,6 @@ const struct capability *capabilities_by_token(const struct capabilities *c, str
         }
     }
     return NULL;
-}
-
-static bool has_parameter(const struct mplane_message *m, struct slice name)
-{
-    for (uint32_t i = 0; i < m->parameter_count; i++) {
-        if (slice_equal(m->parameters[i].name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_column(const struct mplane_message *m, struct slice name)
-{
-    for (uint32_t i = 0; i < m->column_count; i++) {
-        if (slice_equal(m->columns[i], name)) {
-            return true;
-        }
-    }
-    return false;
 }
 
 /* How a specification's names differ from a capability's. */
@@ -304,22 +294,22 @@ static struct difference compare(const struct mplane_message *s, const struct mp
 {
     struct difference d = {0, "", {"", 0}};
     for (uint32_t i = 0; i < c->parameter_count; i++) {
-        if (!has_parameter(s, c->parameters[i].name)) {
+        if (mplane_message_parameter(s, c->parameters[i].name) == NULL) {
             differ(&d, "the parameter is missing:", c->parameters[i].name);
         }
     }
     for (uint32_t i = 0; i < s->parameter_count; i++) {
-        if (!has_parameter(c, s->parameters[i].name)) {
+        if (mplane_message_parameter(c, s->parameters[i].name) == NULL) {
             differ(&d, "it has no parameter", s->parameters[i].name);
         }
     }
     for (uint32_t i = 0; i < c->column_count; i++) {
-        if (!has_column(s, c->columns[i])) {
+        if (mplane_message_column(s, c->columns[i]) == -1) {
             differ(&d, "the result column is missing:", c->columns[i]);
         }
     }
     for (uint32_t i = 0; i < s->column_count; i++) {
-        if (!has_column(c, s->columns[i])) {
+        if (mplane_message_column(c, s->columns[i]) == -1) {
             differ(&d, "it has no result column", s->columns[i]);
         }
     }

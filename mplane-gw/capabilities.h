@@ -49,6 +49,9 @@ int capabilities_collect(struct capabilities *c, const struct record_types *type
 size_t capabilities_count(const struct capabilities *c);
 const struct capability *capabilities_at(const struct capabilities *c, size_t i);
 
+/* The first of this label, NULL when there is none. */
+const struct capability *capabilities_by_label(const struct capabilities *c, struct slice label);
+
 /* The one of that token, or NULL. */
 const struct capability *capabilities_by_token(const struct capabilities *c, struct slice token);
 

@@ -225,21 +225,12 @@ void delegate_specification(const struct desk_request *r, const struct mplane_me
 
 /* ---- redemptions and interrupts ---- */
 
-static const struct capability *capability_of(struct slice label)
-{
-    for (size_t i = 0; i < capabilities_count(gateway.capabilities); i++) {
-        if (slice_equal(capabilities_at(gateway.capabilities, i)->label, label)) {
-            return capabilities_at(gateway.capabilities, i);
-        }
-    }
-    return NULL;
-}
-
 bool delegate_redemption(const struct desk_request *r, const struct mplane_message *m,
                          struct desk_reply *reply)
 {
     struct export *one = exports_of(exports, r->identity, reply->token);
-    const struct capability *k = one == NULL ? NULL : capability_of(one->grant.label);
+    const struct capability *k =
+        one == NULL ? NULL : capabilities_by_label(gateway.capabilities, one->grant.label);
     if (one == NULL) {
         return false;
     }

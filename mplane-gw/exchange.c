@@ -108,10 +108,8 @@ static struct slice write_reply(struct exchange *x, struct arena **owner)
         desk_count(&x->items[i].reply.message);
     }
     if (x->is_envelope) {
-        const struct json *label = json_get(x->tree, "label");
-        const struct json *token = json_get(x->tree, "token");
-        e.label = label != NULL && label->type == JSON_STRING ? label->text : e.label;
-        e.token = token != NULL && token->type == JSON_STRING ? token->text : e.token;
+        e.label = mplane_message_section(x->tree, "label");
+        e.token = mplane_message_token(x->tree);
         e.contents = arena_calloc(x->arena, x->count + 1, sizeof *e.contents);
         for (size_t i = 0; i < x->count && e.contents != NULL; i++) {
             e.contents[e.content_count++] = x->items[i].reply.message;

@@ -18,26 +18,6 @@ static bool no(const struct match *m, const char *what, struct slice name)
     return false;
 }
 
-static const struct mplane_parameter *find(const struct mplane_message *m, struct slice name)
-{
-    for (uint32_t i = 0; i < m->parameter_count; i++) {
-        if (slice_equal(m->parameters[i].name, name)) {
-            return &m->parameters[i];
-        }
-    }
-    return NULL;
-}
-
-static bool has_column(const struct mplane_message *m, struct slice name)
-{
-    for (uint32_t i = 0; i < m->column_count; i++) {
-        if (slice_equal(m->columns[i], name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Each value of the parameter within the constraint. */
 static bool meets(const struct match *m, const struct mplane_parameter *asked,
                   const struct mplane_parameter *offered)
@@ -72,7 +52,8 @@ static bool same_parameters(const struct match *m, const struct mplane_message *
 {
     for (uint32_t i = 0; i < capability->parameter_count; i++) {
         const struct mplane_parameter *offered = &capability->parameters[i];
-        const struct mplane_parameter *asked = find(specification, offered->name);
+        const struct mplane_parameter *asked =
+            mplane_message_parameter(specification, offered->name);
         if (asked == NULL) {
             return no(m, "a parameter is missing: ", offered->name);
         }
@@ -81,7 +62,7 @@ static bool same_parameters(const struct match *m, const struct mplane_message *
         }
     }
     for (uint32_t i = 0; i < specification->parameter_count; i++) {
-        if (find(capability, specification->parameters[i].name) == NULL) {
+        if (mplane_message_parameter(capability, specification->parameters[i].name) == NULL) {
             return no(m,
                       "the capability has no such parameter: ", specification->parameters[i].name);
         }
@@ -93,12 +74,12 @@ static bool same_columns(const struct match *m, const struct mplane_message *spe
                          const struct mplane_message *capability)
 {
     for (uint32_t i = 0; i < capability->column_count; i++) {
-        if (!has_column(specification, capability->columns[i])) {
+        if (mplane_message_column(specification, capability->columns[i]) == -1) {
             return no(m, "a result column is missing: ", capability->columns[i]);
         }
     }
     for (uint32_t i = 0; i < specification->column_count; i++) {
-        if (!has_column(capability, specification->columns[i])) {
+        if (mplane_message_column(capability, specification->columns[i]) == -1) {
             return no(m, "the capability has no such result column: ", specification->columns[i]);
         }
     }

@@ -77,11 +77,9 @@ static int full(struct reader *r)
     return fault(r, "the message is too large");
 }
 
-static int enter_name(struct reader *r, struct slice name, size_t *before)
+static size_t enter_name(struct reader *r, struct slice name)
 {
-    int shown = name.len > 80 ? 80 : (int)name.len;
-    *before = enter(r, ".%.*s", shown, name.at);
-    return 0;
+    return enter(r, ".%.*s", name.len > 80 ? 80 : (int)name.len, name.at);
 }
 
 /* A value that is no list: its text, as the programs write it; {NULL, 0} for null. */
@@ -276,8 +274,7 @@ static int parameters(struct reader *r, const struct json *tree, struct mplane_m
     }
     size_t outer = enter(r, ".parameters");
     for (const struct json *e = node->first; e != NULL; e = e->next) {
-        size_t before;
-        enter_name(r, e->key, &before);
+        size_t before = enter_name(r, e->key);
         if (parameter(r, e, constrained, &m->parameters[m->parameter_count++]) == -1) {
             return -1;
         }
@@ -304,8 +301,7 @@ static int metadata(struct reader *r, const struct json *tree, struct mplane_mes
     for (const struct json *e = node->first; e != NULL; e = e->next) {
         enum primitive primitive;
         struct mplane_metadata *into = &m->metadata[m->metadata_count++];
-        size_t before;
-        enter_name(r, e->key, &before);
+        size_t before = enter_name(r, e->key);
         into->name = e->key;
         if (primitive_of(r, e->key, &primitive) == -1 ||
             value(r, primitive, e, &into->value) == -1) {
@@ -533,10 +529,15 @@ const struct mplane_message *mplane_message_read(struct arena *a, const struct j
     return message(&reader, tree, m) == -1 ? NULL : m;
 }
 
+struct slice mplane_message_section(const struct json *tree, const char *key)
+{
+    const struct json *node = json_get(tree, key);
+    return node != NULL && node->type == JSON_STRING ? node->text : (struct slice){NULL, 0};
+}
+
 struct slice mplane_message_token(const struct json *tree)
 {
-    const struct json *token = json_get(tree, "token");
-    return token != NULL && token->type == JSON_STRING ? token->text : (struct slice){NULL, 0};
+    return mplane_message_section(tree, "token");
 }
 
 struct mplane_message mplane_exception(struct slice token, struct slice text)
@@ -557,10 +558,10 @@ struct mplane_message mplane_message_answer(enum mplane_kind kind, const struct 
 }
 
 const struct mplane_parameter *mplane_message_parameter(const struct mplane_message *m,
-                                                        const char *name)
+                                                        struct slice name)
 {
     for (uint32_t i = 0; i < m->parameter_count; i++) {
-        if (slice_is(m->parameters[i].name, name)) {
+        if (slice_equal(m->parameters[i].name, name)) {
             return &m->parameters[i];
         }
     }
@@ -569,14 +570,14 @@ const struct mplane_parameter *mplane_message_parameter(const struct mplane_mess
 
 struct slice mplane_message_value(const struct mplane_message *m, const char *name)
 {
-    const struct mplane_parameter *p = mplane_message_parameter(m, name);
+    const struct mplane_parameter *p = mplane_message_parameter(m, slice_of(name));
     return p == NULL || p->list ? (struct slice){NULL, 0} : p->values[0];
 }
 
-int mplane_message_column(const struct mplane_message *m, const char *name)
+int mplane_message_column(const struct mplane_message *m, struct slice name)
 {
     for (uint32_t i = 0; i < m->column_count; i++) {
-        if (slice_is(m->columns[i], name)) {
+        if (slice_equal(m->columns[i], name)) {
             return (int)i;
         }
     }

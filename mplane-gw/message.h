@@ -73,6 +73,9 @@ const struct mplane_message *mplane_message_read(struct arena *a, const struct j
                                                  const struct registry *r, char *error,
                                                  size_t error_size);
 
+/* A section that is a string, of a message as it came; {NULL, 0} when there is none. */
+struct slice mplane_message_section(const struct json *tree, const char *key);
+
 /*
  * The token a message bears, even if it cannot be read otherwise; {NULL, 0} when there is none. For
  * the exception that answers it: an exception without a token breaks the peer's list of
@@ -102,13 +105,13 @@ struct mplane_message mplane_message_answer(enum mplane_kind kind, const struct 
 
 /* The parameter of that name, NULL when there is none. */
 const struct mplane_parameter *mplane_message_parameter(const struct mplane_message *m,
-                                                        const char *name);
+                                                        struct slice name);
 
 /* The parameter's single value; {NULL, 0} when it is absent, null or a list. */
 struct slice mplane_message_value(const struct mplane_message *m, const char *name);
 
 /* The index of a result column; -1 when there is none of that name. */
-int mplane_message_column(const struct mplane_message *m, const char *name);
+int mplane_message_column(const struct mplane_message *m, struct slice name);
 
 /*
  * Whether a specification fulfils a capability: the same parameter names, result columns and

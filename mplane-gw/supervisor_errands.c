@@ -169,12 +169,6 @@ static void wait_for_job(struct errand *d)
 
 /* ---- one message ---- */
 
-static struct slice text_of(const struct json *tree, const char *member)
-{
-    const struct json *node = json_get(tree, member);
-    return node != NULL && node->type == JSON_STRING ? node->text : (struct slice){NULL, 0};
-}
-
 /* "Poll again then": by its verb as the specification has it, by its label as programs do. */
 static bool is_callback(const struct json *tree)
 {
@@ -190,7 +184,7 @@ static void take_callback(const struct json *tree, struct errands_news *news)
     int64_t start_us, end_us;
     bool instant;
     char error[256] = "without a time";
-    struct slice when = text_of(tree, "when");
+    struct slice when = mplane_message_section(tree, "when");
     if (when.at == NULL || when_parse(when, &w, error, sizeof error) == -1 ||
         when_range(&w, daemon_now_us(), &start_us, &end_us, &instant) == -1) {
         gateway_count(COUNT_MALFORMED);
@@ -222,7 +216,7 @@ static void find_url(struct errand *d, const struct json *tree, const struct err
         d->elsewhere = earlier->elsewhere;
         return;
     }
-    struct slice link = text_of(tree, "link");
+    struct slice link = mplane_message_section(tree, "link");
     enum supervisor_link where = supervisor_result_url(d->owner->settings, link, d->url);
     d->elsewhere = where == SUPERVISOR_LINK_ELSEWHERE;
     if (where == SUPERVISOR_LINK_REFUSED) {

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mplane-gw/value.h"
+
 struct digest {
     EVP_MD_CTX *md5;
     bool failed;
@@ -109,7 +111,7 @@ static void add_quoted(struct digest *d, struct slice s)
 
 static void add_null(struct digest *d, enum primitive primitive)
 {
-    add_text(d, primitive == PRIMITIVE_TIME ? "None" : "*");
+    add_text(d, value_null_is_text(primitive) ? "*" : "None");
 }
 
 /* A parameter's value; a list as Python's repr() writes it. */

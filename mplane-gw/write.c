@@ -7,6 +7,7 @@
 
 #include "common/utf8.h"
 #include "mplane-gw/message.h"
+#include "mplane-gw/value.h"
 
 struct writer {
     char *at; /* NULL: only counting */
@@ -119,7 +120,7 @@ static void put_value(struct writer *w, struct slice text, bool null_is_text)
 
 static bool null_is_text(const struct writer *w, struct slice element)
 {
-    return registry_primitive(w->registry, element) != PRIMITIVE_TIME;
+    return value_null_is_text(registry_primitive(w->registry, element));
 }
 
 static int parameter_order(const void *a, const void *b)

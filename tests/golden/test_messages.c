@@ -302,8 +302,8 @@ static void test_without_registry(void **state)
     assert_null(mplane_message_value(m, "b").at);
     assert_null(mplane_message_value(m, "c").at);
     assert_null(mplane_message_value(m, "d").at);
-    assert_int_equal(mplane_message_parameter(m, "c")->count, 2);
-    vectors_equal(mplane_message_parameter(m, "c")->values[1], slice_of("2"), text);
+    assert_int_equal(mplane_message_parameter(m, slice_of("c"))->count, 2);
+    vectors_equal(mplane_message_parameter(m, slice_of("c"))->values[1], slice_of("2"), text);
     arena_free(&a);
 }
 
@@ -344,8 +344,8 @@ static void test_answers(void **state)
     vectors_equal(again->token, m->token, name);
     vectors_equal(again->label, m->label, name);
     assert_int_equal(again->parameter_count, m->parameter_count);
-    assert_int_equal(mplane_message_column(again, "delay.twoway.icmp.us"), 1);
-    assert_int_equal(mplane_message_column(again, "octets.ip"), -1);
+    assert_int_equal(mplane_message_column(again, slice_of("delay.twoway.icmp.us")), 1);
+    assert_int_equal(mplane_message_column(again, slice_of("octets.ip")), -1);
     registry_free(&r);
     arena_free(&a);
 }
