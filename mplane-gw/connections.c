@@ -178,9 +178,8 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
     }
 }
 
-SSL_CTX *connections_load(void)
+SSL_CTX *connections_load(const struct settings *s)
 {
-    const struct settings *s = &gateway.settings;
     struct tls_files files = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
     SSL_CTX *made = tls_context(&files);
     if (made != NULL) {
@@ -192,7 +191,7 @@ SSL_CTX *connections_load(void)
 int connections_prepare(void)
 {
     ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
-    context = connections_load();
+    context = connections_load(&gateway.settings);
     peers = peers_new();
     return context != NULL && peers != NULL && ssl_index != -1 ? 0 : -1;
 }

@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "mplane-gw/settings.h"
+
 enum connection_phase {
     CONNECTION_HANDSHAKE, /* TLS is being agreed on: handshake_timeout_s */
     CONNECTION_IDLE,      /* nothing of a request is there: idle_timeout_s */
@@ -26,10 +28,10 @@ struct connection;
 int connections_prepare(void);
 
 /*
- * Loads them anew, without using them yet. NULL after an error was logged. The caller owns the
- * result: connections_use() takes it over, tls.h says how it is freed.
+ * Loads those of these settings, without using them yet. NULL after an error was logged. The caller
+ * owns the result: connections_use() takes it over, tls.h says how it is freed.
  */
-SSL_CTX *connections_load(void);
+SSL_CTX *connections_load(const struct settings *s);
 
 /*
  * From now on these files count. Connections that are idle are closed, the others after their

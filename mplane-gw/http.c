@@ -35,7 +35,7 @@ static struct evconnlistener *listeners[HTTP_LISTENERS];
 static size_t socket_count;
 static struct event *resume_event;
 static struct evhttp *http;
-static char link_path[PATH_SIZE]; /* the path in public_url, where clients of `link` post */
+static char link_path[PATH_SIZE] = "/"; /* of public_url, where clients of `link` post */
 static struct log_limit full_said;
 
 /* As many descriptors as the connections need, if the system lets us; else accepting waits for
@@ -233,12 +233,7 @@ static struct bufferevent *on_accept(struct event_base *base, void *unused)
 static void find_link_path(void)
 {
     struct evhttp_uri *uri = evhttp_uri_parse(gateway.settings.public_url);
-    const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
-    size_t n = path == NULL ? 0 : strlen(path);
-    while (n > 1 && path[n - 1] == '/') {
-        n--;
-    }
-    snprintf(link_path, sizeof link_path, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "/" : path);
+    uri_path(uri, link_path, sizeof link_path);
     if (uri != NULL) {
         evhttp_uri_free(uri);
     }

@@ -24,7 +24,6 @@
 #include "mplane-gw/repeats.h"
 #include "mplane-gw/settings.h"
 #include "mplane-gw/supervisors.h"
-#include "mplane-gw/tls.h"
 
 /* Draining takes at most this long; what still waits then gets no answer. */
 #define DRAIN_US 10000000
@@ -130,8 +129,7 @@ static int check(const struct config_common *common, const void *settings)
     if (gateway.base == NULL) {
         return 0;
     }
-    struct tls_files files = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
-    SSL_CTX *made = tls_context(&files);
+    SSL_CTX *made = connections_load(s);
     SSL_CTX_free(made);
     return made == NULL ? -1 : supervisors_check(s);
 }
@@ -249,7 +247,7 @@ static int run(void)
 static int reload(void)
 {
     struct access *a = load_access();
-    SSL_CTX *files = a == NULL ? NULL : connections_load();
+    SSL_CTX *files = a == NULL ? NULL : connections_load(&gateway.settings);
     ask_set_limits();
     if (files == NULL) {
         access_free(&a);

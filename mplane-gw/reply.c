@@ -84,9 +84,8 @@ void reply_text(struct evhttp_request *request, int status, const char *text, bo
     reply_send(request, status, "text/plain", slice_of(text), last);
 }
 
-const char *request_path(struct evhttp_request *request, char *path, size_t size)
+const char *uri_path(const struct evhttp_uri *uri, char *path, size_t size)
 {
-    const struct evhttp_uri *uri = evhttp_request_get_evhttp_uri(request);
     const char *from = uri == NULL ? NULL : evhttp_uri_get_path(uri);
     if (from == NULL) {
         return NULL;
@@ -98,6 +97,11 @@ const char *request_path(struct evhttp_request *request, char *path, size_t size
     if (n >= size) {
         return NULL;
     }
-    snprintf(path, size, "%.*s", (int)n, n == 0 ? "/" : from);
-    return n == 0 ? "/" : path;
+    snprintf(path, size, "%.*s", n == 0 ? 1 : (int)n, n == 0 ? "/" : from);
+    return path;
+}
+
+const char *request_path(struct evhttp_request *request, char *path, size_t size)
+{
+    return uri_path(evhttp_request_get_evhttp_uri(request), path, size);
 }

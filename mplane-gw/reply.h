@@ -35,5 +35,7 @@ void reply_text(struct evhttp_request *request, int status, const char *text, bo
  * came; NULL when it has none.
  */
 const char *request_path(struct evhttp_request *request, char *path, size_t size);
+/* The same for any URL; NULL also for the URL. */
+const char *uri_path(const struct evhttp_uri *uri, char *path, size_t size);
 
 #endif
