@@ -1,50 +1,13 @@
 /* mPlane results into records. No clock, no sockets, no globals. */
-#include "ingestd/result.h"
+#include "ingestd/result_reader.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 
-#include "common/address.h"
 #include "common/utf8.h"
 #include "common/when.h"
-
-#define EXCERPT_BYTES 60 /* of what was sent, shown in a refusal */
-
-struct reader {
-    struct arena *arena;
-    const struct record_types *types;
-    const struct result_limits *limits;
-    const struct result_origin *origin;
-    struct result_set *set;
-    struct result **results_end;
-    struct refusal **refusals_end;
-    uint32_t rows;              /* taken so far */
-    size_t expansion;           /* bytes they take */
-    uint32_t place[JSON_DEPTH]; /* where in the envelopes */
-    uint32_t depth;
-    bool nuls; /* there may be U+0000 in strings */
-};
-
-/* The sections of a message that matter here; NULL where there is none. */
-struct sections {
-    const struct json *kind; /* the member whose key is the message's kind */
-    const struct json *version, *label, *registry, *when;
-    const struct json *results, *resultvalues, *parameters, *metadata, *contents;
-};
-
-/* A result being read. */
-struct reading {
-    struct sections sections;
-    struct schema_message schema;
-    struct record_message common; /* what all its records have alike */
-    struct slice *tail;           /* values of parameters, then of metadata */
-    uint32_t tail_count;
-    int64_t time_at; /* index of the column "time", or -1 */
-    bool when_read;
-    int64_t when_start_us, when_end_us;
-};
 
 const char *result_reason_name(enum result_reason reason)
 {
@@ -56,10 +19,7 @@ const char *result_reason_name(enum result_reason reason)
 
 /* ---- refusing ---- */
 
-/* For "%.*s". */
-#define EXCERPT(s) (int)((s).len < EXCERPT_BYTES ? (s).len : EXCERPT_BYTES), (s).at
-
-static void append_places(const struct reader *r, char *text, size_t size)
+static void append_places(const struct result_reader *r, char *text, size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
@@ -87,9 +47,7 @@ static void disarm(char *text)
     }
 }
 
-/* Notes a refusal, its place before the detail. Returns -1, so that a reader can end with it. */
-__attribute__((format(printf, 3, 4))) static int refuse(struct reader *r, enum result_reason reason,
-                                                        const char *format, ...)
+int result_refuse(struct result_reader *r, enum result_reason reason, const char *format, ...)
 {
     char text[LIMIT_TEXT_BYTES + 1];
     append_places(r, text, LIMIT_TEXT_BYTES / 2);
@@ -116,19 +74,19 @@ __attribute__((format(printf, 3, 4))) static int refuse(struct reader *r, enum r
     return -1;
 }
 
-static int refuse_memory(struct reader *r)
+int result_refuse_memory(struct result_reader *r)
 {
-    return refuse(r, RESULT_MEMORY, "expected a message that takes less memory");
+    return result_refuse(r, RESULT_MEMORY, "expected a message that takes less memory");
 }
 
-static int refuse_type(struct reader *r, const char *section, const char *expected,
+static int refuse_type(struct result_reader *r, const char *section, const char *expected,
                        const struct json *found)
 {
-    return refuse(r, RESULT_FORM, "%s: expected %s, found %s", section, expected,
-                  found == NULL ? "nothing" : json_type_name(found->type));
+    return result_refuse(r, RESULT_FORM, "%s: expected %s, found %s", section, expected,
+                         found == NULL ? "nothing" : json_type_name(found->type));
 }
 
-static bool has_nul(const struct reader *r, struct slice s)
+static bool has_nul(const struct result_reader *r, struct slice s)
 {
     return r->nuls && s.len > 0 && memchr(s.at, '\0', s.len) != NULL;
 }
@@ -141,8 +99,8 @@ static bool is_absent(const struct json *node)
 /* ---- single sections ---- */
 
 /* A string that may be absent, which is "". */
-static int read_text(struct reader *r, const char *section, const struct json *node, size_t max,
-                     struct slice *text)
+static int read_text(struct result_reader *r, const char *section, const struct json *node,
+                     size_t max, struct slice *text)
 {
     *text = (struct slice){"", 0};
     if (is_absent(node)) {
@@ -152,24 +110,24 @@ static int read_text(struct reader *r, const char *section, const struct json *n
         return refuse_type(r, section, "a string", node);
     }
     if (node->text.len > max) {
-        return refuse(r, RESULT_LENGTH, "%s: expected at most %zu bytes, found %zu", section, max,
-                      node->text.len);
+        return result_refuse(r, RESULT_LENGTH, "%s: expected at most %zu bytes, found %zu", section,
+                             max, node->text.len);
     }
     if (has_nul(r, node->text)) {
-        return refuse(r, RESULT_NUL, "%s: expected no U+0000", section);
+        return result_refuse(r, RESULT_NUL, "%s: expected no U+0000", section);
     }
     *text = node->text;
     return 0;
 }
 
-static int check_name(struct reader *r, const char *section, struct slice name)
+static int check_name(struct result_reader *r, const char *section, struct slice name)
 {
     if (name.len == 0 || name.len > LIMIT_NAME_BYTES) {
-        return refuse(r, RESULT_COLUMNS, "%s: expected names of 1 to %d bytes, found %zu", section,
-                      LIMIT_NAME_BYTES, name.len);
+        return result_refuse(r, RESULT_COLUMNS, "%s: expected names of 1 to %d bytes, found %zu",
+                             section, LIMIT_NAME_BYTES, name.len);
     }
     if (has_nul(r, name)) {
-        return refuse(r, RESULT_NUL, "%s: expected no U+0000 in a name", section);
+        return result_refuse(r, RESULT_NUL, "%s: expected no U+0000 in a name", section);
     }
     return 0;
 }
@@ -185,19 +143,20 @@ static bool stands_among(struct slice name, const struct slice *names, uint32_t 
 }
 
 /* `results`: the names of the columns; "time" is noted by its place and left out of the schema. */
-static int read_columns(struct reader *r, struct reading *g)
+static int read_columns(struct result_reader *r, struct result_reading *g)
 {
     const struct json *list = g->sections.results;
     if (list == NULL || list->type != JSON_ARRAY) {
         return refuse_type(r, "results", "an array of names", list);
     }
     if (list->count > LIMIT_COLUMNS + 1) {
-        return refuse(r, RESULT_COLUMNS, "results: expected at most %d columns, found %" PRIu32,
-                      LIMIT_COLUMNS, list->count);
+        return result_refuse(r, RESULT_COLUMNS,
+                             "results: expected at most %d columns, found %" PRIu32, LIMIT_COLUMNS,
+                             list->count);
     }
     struct slice *names = arena_alloc(r->arena, list->count * sizeof *names);
     if (names == NULL) {
-        return refuse_memory(r);
+        return result_refuse_memory(r);
     }
     uint32_t count = 0, at = 0;
     for (const struct json *n = list->first; n != NULL; n = n->next, at++) {
@@ -209,9 +168,9 @@ static int read_columns(struct reader *r, struct reading *g)
         }
         bool is_time = slice_is(n->text, "time");
         if ((is_time && g->time_at != -1) || stands_among(n->text, names, count)) {
-            return refuse(r, RESULT_COLUMNS,
-                          "results: expected each column once, found \"%.*s\" twice",
-                          EXCERPT(n->text));
+            return result_refuse(r, RESULT_COLUMNS,
+                                 "results: expected each column once, found \"%.*s\" twice",
+                                 EXCERPT(n->text));
         }
         if (is_time) {
             g->time_at = at;
@@ -220,8 +179,9 @@ static int read_columns(struct reader *r, struct reading *g)
         }
     }
     if (count > LIMIT_COLUMNS) {
-        return refuse(r, RESULT_COLUMNS, "results: expected at most %d columns, found %" PRIu32,
-                      LIMIT_COLUMNS, count);
+        return result_refuse(r, RESULT_COLUMNS,
+                             "results: expected at most %d columns, found %" PRIu32, LIMIT_COLUMNS,
+                             count);
     }
     g->schema.results = names;
     g->schema.results_count = count;
@@ -229,7 +189,7 @@ static int read_columns(struct reader *r, struct reading *g)
 }
 
 /* A value as records hold it: text as sent, no value for null, which the SDK writes "*". */
-static int read_value(struct reader *r, const char *section, const struct json *node,
+static int read_value(struct result_reader *r, const char *section, const struct json *node,
                       struct slice *value)
 {
     *value = (struct slice){NULL, 0};
@@ -247,7 +207,7 @@ static int read_value(struct reader *r, const char *section, const struct json *
             return 0;
         }
         if (has_nul(r, node->text)) {
-            return refuse(r, RESULT_NUL, "%s: expected no U+0000 in a value", section);
+            return result_refuse(r, RESULT_NUL, "%s: expected no U+0000 in a value", section);
         }
         *value = node->text;
         break;
@@ -258,19 +218,19 @@ static int read_value(struct reader *r, const char *section, const struct json *
     case JSON_OBJECT:
         *value = json_text(r->arena, node);
         if (value->at == NULL) {
-            return refuse_memory(r);
+            return result_refuse_memory(r);
         }
         break;
     }
     if (value->len > LIMIT_VALUE_BYTES) {
-        return refuse(r, RESULT_LENGTH, "%s: expected values of at most %d bytes, found %zu",
-                      section, LIMIT_VALUE_BYTES, value->len);
+        return result_refuse(r, RESULT_LENGTH, "%s: expected values of at most %d bytes, found %zu",
+                             section, LIMIT_VALUE_BYTES, value->len);
     }
     return 0;
 }
 
 /* `parameters` or `metadata`: names into the schema, values to the end of the tail. */
-static int read_pairs(struct reader *r, struct reading *g, const char *section,
+static int read_pairs(struct result_reader *r, struct result_reading *g, const char *section,
                       const struct json *object, struct slice **names, uint32_t *count)
 {
     *names = NULL;
@@ -279,12 +239,12 @@ static int read_pairs(struct reader *r, struct reading *g, const char *section,
         return 0;
     }
     if (object->count > LIMIT_COLUMNS) {
-        return refuse(r, RESULT_COLUMNS, "%s: expected at most %d, found %" PRIu32, section,
-                      LIMIT_COLUMNS, object->count);
+        return result_refuse(r, RESULT_COLUMNS, "%s: expected at most %d, found %" PRIu32, section,
+                             LIMIT_COLUMNS, object->count);
     }
     struct slice *name = arena_alloc(r->arena, object->count * sizeof *name);
     if (name == NULL) {
-        return refuse_memory(r);
+        return result_refuse_memory(r);
     }
     *names = name;
     *count = object->count;
@@ -299,7 +259,7 @@ static int read_pairs(struct reader *r, struct reading *g, const char *section,
     return 0;
 }
 
-static int read_tail(struct reader *r, struct reading *g)
+static int read_tail(struct result_reader *r, struct result_reading *g)
 {
     const struct json *p = g->sections.parameters, *m = g->sections.metadata;
     if (!is_absent(p) && p->type != JSON_OBJECT) {
@@ -311,7 +271,7 @@ static int read_tail(struct reader *r, struct reading *g)
     size_t most = (is_absent(p) ? 0 : p->count) + (size_t)(is_absent(m) ? 0 : m->count);
     g->tail = arena_alloc(r->arena, most * sizeof *g->tail);
     if (g->tail == NULL) {
-        return refuse_memory(r);
+        return result_refuse_memory(r);
     }
     if (read_pairs(r, g, "parameters", p, &g->schema.parameters, &g->schema.parameters_count) ==
         -1) {
@@ -320,162 +280,10 @@ static int read_tail(struct reader *r, struct reading *g)
     return read_pairs(r, g, "metadata", m, &g->schema.metadata, &g->schema.metadata_count);
 }
 
-/* ---- dimensions ---- */
-
-/* A parameter's value by name; no value when it is absent, null or "". */
-static struct slice parameter(const struct reading *g, const char *name)
-{
-    for (uint32_t i = 0; i < g->schema.parameters_count; i++) {
-        if (slice_is(g->schema.parameters[i], name) && g->tail[i].len > 0) {
-            return g->tail[i];
-        }
-    }
-    return (struct slice){NULL, 0};
-}
-
-static struct slice metadatum(const struct reading *g, const char *name)
-{
-    const struct slice *values = g->tail + g->schema.parameters_count;
-    for (uint32_t i = 0; i < g->schema.metadata_count; i++) {
-        if (slice_is(g->schema.metadata[i], name) && values[i].len > 0) {
-            return values[i];
-        }
-    }
-    return (struct slice){NULL, 0};
-}
-
-/* Given outright: as a parameter or in the metadata. */
-static struct slice given(const struct reading *g, const char *name)
-{
-    struct slice value = parameter(g, name);
-    return value.at != NULL ? value : metadatum(g, name);
-}
-
-/*
- * What stands at one end of the measurement: the address among the parameters of this prefix
- * ("source." or "destination."), else the first other one; but never a port, by which every
- * measurement would be a series of its own.
- */
-static struct slice endpoint(const struct reading *g, const char *prefix)
-{
-    struct slice other = {"", 0}, ip6 = {NULL, 0};
-    size_t skip = strlen(prefix);
-    for (uint32_t i = 0; i < g->schema.parameters_count; i++) {
-        struct slice name = g->schema.parameters[i];
-        if (!slice_starts(name, prefix) || g->tail[i].len == 0) {
-            continue;
-        }
-        struct slice rest = {name.at + skip, name.len - skip};
-        if (slice_is(rest, "ip4")) {
-            return g->tail[i];
-        }
-        if (slice_is(rest, "ip6")) {
-            ip6 = g->tail[i];
-        } else if (other.len == 0 && !slice_is(rest, "port")) {
-            other = g->tail[i];
-        }
-    }
-    return ip6.at != NULL ? ip6 : other;
-}
-
-/* Type and content: given outright, else by the columns, else the label up to its first '-'. */
-static int read_type(struct reader *r, struct reading *g)
-{
-    struct record_message *c = &g->common;
-    struct slice type, content;
-    const char *content_from = NULL;
-    c->type = given(g, "record.type");
-    c->content = given(g, "record.content");
-    if (c->type.at != NULL && c->content.at != NULL) {
-        return 0;
-    }
-    if (record_types_match(r->types, g->schema.results, g->schema.results_count, &type, &content,
-                           &content_from) == 0 &&
-        (c->type.at == NULL || slice_equal(c->type, type))) {
-        c->type = type;
-        if (c->content.at == NULL) {
-            c->content = content_from == NULL ? content : parameter(g, content_from);
-        }
-    }
-    if (c->type.at == NULL) {
-        const char *dash = c->label.len == 0 ? NULL : memchr(c->label.at, '-', c->label.len);
-        c->type =
-            (struct slice){c->label.at, dash == NULL ? c->label.len : (size_t)(dash - c->label.at)};
-        if (c->type.len == 0) {
-            return refuse(r, RESULT_TYPE,
-                          "expected record.type, columns of a known type or a label, found none");
-        }
-    }
-    if (c->content.at == NULL) {
-        c->content = (struct slice){"", 0};
-    }
-    return 0;
-}
-
-static int check_lengths(struct reader *r, const struct record_message *c)
-{
-    const struct slice *all[] = {&c->type, &c->content, &c->probe, &c->source, &c->dest, &c->path};
-    static const char *const names[] = {"type", "content", "probe", "source", "dest", "path"};
-    size_t sum = 0;
-    for (size_t i = 0; i < 6; i++) {
-        if (all[i]->at == NULL) {
-            return refuse_memory(r);
-        }
-        if (all[i]->len > LIMIT_DIMENSION_BYTES) {
-            return refuse(r, RESULT_LENGTH, "record.%s: expected at most %d bytes, found %zu",
-                          names[i], LIMIT_DIMENSION_BYTES, all[i]->len);
-        }
-        sum += all[i]->len;
-    }
-    if (sum > LIMIT_DIMENSIONS_BYTES) {
-        return refuse(r, RESULT_LENGTH,
-                      "expected at most %d bytes of dimensions together, found %zu",
-                      LIMIT_DIMENSIONS_BYTES, sum);
-    }
-    return 0;
-}
-
-/* Whether this type may come from there; its length is looked at before all of it is compared. */
-static int check_allowed(struct reader *r, struct slice type)
-{
-    char label[sizeof LABEL_COLLECT + LIMIT_DIMENSION_BYTES];
-    if (r->origin->allowed == NULL || type.len > LIMIT_DIMENSION_BYTES) {
-        return 0;
-    }
-    int n = snprintf(label, sizeof label, LABEL_COLLECT "%.*s", (int)type.len, type.at);
-    for (uint32_t i = 0; i < r->origin->allowed_count; i++) {
-        if (pattern_matches(&r->origin->allowed[i], (struct slice){label, (size_t)n})) {
-            return 0;
-        }
-    }
-    return refuse(r, RESULT_DENIED, "not authorized to use the capability %.*s",
-                  EXCERPT(slice_of(label)));
-}
-
-static int read_dimensions(struct reader *r, struct reading *g)
-{
-    struct record_message *c = &g->common;
-    if (read_type(r, g) == -1 || check_allowed(r, c->type) == -1) {
-        return -1;
-    }
-    struct slice probe = metadatum(g, "System_ID");
-    if (probe.at == NULL) {
-        probe = given(g, "record.probe");
-    }
-    c->probe = address_canonical(r->arena, probe.at != NULL ? probe : r->origin->sender);
-    c->source = address_canonical(r->arena, endpoint(g, "source."));
-    c->dest = address_canonical(r->arena, endpoint(g, "destination."));
-    c->path = given(g, "record.path");
-    if (c->path.at == NULL) {
-        c->path = (struct slice){"", 0};
-    }
-    return check_lengths(r, c);
-}
-
 /* ---- times ---- */
 
 /* `when`, once per result and only if a row has no time of its own. */
-static int read_when(struct reader *r, struct reading *g)
+static int read_when(struct result_reader *r, struct result_reading *g)
 {
     const struct json *node = g->sections.when;
     struct when when;
@@ -484,47 +292,49 @@ static int read_when(struct reader *r, struct reading *g)
         return 0;
     }
     if (is_absent(node) || node->type != JSON_STRING) {
-        return refuse(r, RESULT_TIME, "when: expected a string with an absolute time, found %s",
-                      node == NULL ? "nothing" : json_type_name(node->type));
+        return result_refuse(r, RESULT_TIME,
+                             "when: expected a string with an absolute time, found %s",
+                             node == NULL ? "nothing" : json_type_name(node->type));
     }
     if (when_parse(node->text, &when, error, sizeof error) == -1) {
-        return refuse(r, RESULT_TIME, "when: %s in \"%.*s\"", error, EXCERPT(node->text));
+        return result_refuse(r, RESULT_TIME, "when: %s in \"%.*s\"", error, EXCERPT(node->text));
     }
     if (!when_is_definite(&when) || when.repeat || when.cron.given) {
-        return refuse(r, RESULT_TIME, "when: expected an absolute time or range, found \"%.*s\"",
-                      EXCERPT(node->text));
+        return result_refuse(r, RESULT_TIME,
+                             "when: expected an absolute time or range, found \"%.*s\"",
+                             EXCERPT(node->text));
     }
     g->when_start_us = when.start_us;
     g->when_end_us = when.end == WHEN_AT ? when.end_us : when.start_us;
     if (when.end != WHEN_AT && when.has_duration &&
         __builtin_add_overflow(when.start_us, when.duration_us, &g->when_end_us)) {
-        return refuse(r, RESULT_FUTURE, "when: a duration that is too long in \"%.*s\"",
-                      EXCERPT(node->text));
+        return result_refuse(r, RESULT_FUTURE, "when: a duration that is too long in \"%.*s\"",
+                             EXCERPT(node->text));
     }
     g->when_read = true;
     return 0;
 }
 
 /* That a time does not end before it starts is seen to where it is parsed. */
-static int check_times(struct reader *r, const struct record_message *m)
+static int check_times(struct result_reader *r, const struct record_message *m)
 {
     int64_t now = r->origin->now_us;
     char text[WHEN_TEXT];
     if (m->t_start_us < now - r->limits->past_us) {
         when_time_text(m->t_start_us, text);
-        return refuse(r, RESULT_PAST, "expected at most %" PRId64 " s ago, found %s",
-                      r->limits->past_us / 1000000, text);
+        return result_refuse(r, RESULT_PAST, "expected at most %" PRId64 " s ago, found %s",
+                             r->limits->past_us / 1000000, text);
     }
     if (m->t_end_us > now + r->limits->future_us) {
         when_time_text(m->t_end_us, text);
-        return refuse(r, RESULT_FUTURE, "expected at most %" PRId64 " s ahead, found %s",
-                      r->limits->future_us / 1000000, text);
+        return result_refuse(r, RESULT_FUTURE, "expected at most %" PRId64 " s ahead, found %s",
+                             r->limits->future_us / 1000000, text);
     }
     return 0;
 }
 
 /* The record's times: the row's own one, which is both, else those of `when`. */
-static int read_times(struct reader *r, struct reading *g, const struct json *time,
+static int read_times(struct result_reader *r, struct result_reading *g, const struct json *time,
                       struct record_message *m)
 {
     if (time == NULL || time->type == JSON_NULL || json_is(time, "*")) {
@@ -538,10 +348,11 @@ static int read_times(struct reader *r, struct reading *g, const struct json *ti
     if (time->type != JSON_STRING || when_time_parse(time->text, &m->t_start_us) == -1) {
         struct slice found =
             time->text.at == NULL ? slice_of(json_type_name(time->type)) : time->text;
-        return refuse(r, RESULT_TIME,
-                      "resultvalues[%" PRIu64 "]: expected a time as \"2016-02-18 12:00:00.000000\""
-                      ", found \"%.*s\"",
-                      m->row, EXCERPT(found));
+        return result_refuse(r, RESULT_TIME,
+                             "resultvalues[%" PRIu64
+                             "]: expected a time as \"2016-02-18 12:00:00.000000\""
+                             ", found \"%.*s\"",
+                             m->row, EXCERPT(found));
     }
     m->t_end_us = m->t_start_us;
     return check_times(r, m);
@@ -549,7 +360,7 @@ static int read_times(struct reader *r, struct reading *g, const struct json *ti
 
 /* ---- rows ---- */
 
-static int read_row(struct reader *r, struct reading *g, const struct json *row,
+static int read_row(struct result_reader *r, struct result_reading *g, const struct json *row,
                     struct record_message *m)
 {
     uint32_t columns = g->schema.results_count + (g->time_at != -1 ? 1 : 0);
@@ -557,10 +368,10 @@ static int read_row(struct reader *r, struct reading *g, const struct json *row,
         return refuse_type(r, "resultvalues", "rows that are arrays", row);
     }
     if (row->count > columns) {
-        return refuse(r, RESULT_ROW,
-                      "resultvalues[%" PRIu64 "]: expected at most %" PRIu32
-                      " values, found %" PRIu32,
-                      m->row, columns, row->count);
+        return result_refuse(r, RESULT_ROW,
+                             "resultvalues[%" PRIu64 "]: expected at most %" PRIu32
+                             " values, found %" PRIu32,
+                             m->row, columns, row->count);
     }
     const struct json *time = NULL;
     struct slice *value = m->values;
@@ -583,7 +394,7 @@ static int read_row(struct reader *r, struct reading *g, const struct json *row,
 
 /* What the rows will take beside their own values; counted before anything is allocated for them.
  */
-static int check_expansion(struct reader *r, const struct reading *g, uint32_t rows)
+static int check_expansion(struct result_reader *r, const struct result_reading *g, uint32_t rows)
 {
     const struct record_message *c = &g->common;
     size_t each = sizeof *c + c->values_count * sizeof *c->values + c->type.len + c->content.len +
@@ -592,11 +403,12 @@ static int check_expansion(struct reader *r, const struct reading *g, uint32_t r
         each += g->tail[i].len;
     }
     if (rows > r->limits->rows - r->rows) {
-        return refuse(r, RESULT_ROWS, "expected at most %" PRIu32 " rows in a message, found more",
-                      r->limits->rows);
+        return result_refuse(r, RESULT_ROWS,
+                             "expected at most %" PRIu32 " rows in a message, found more",
+                             r->limits->rows);
     }
     if (each * rows > RESULT_EXPANSION_BYTES - r->expansion) {
-        return refuse(
+        return result_refuse(
             r, RESULT_MEMORY,
             "expected rows that come to at most %zu bytes with the parameters and metadata of "
             "each, found more",
@@ -607,7 +419,7 @@ static int check_expansion(struct reader *r, const struct reading *g, uint32_t r
     return 0;
 }
 
-static int read_rows(struct reader *r, struct reading *g, struct result *result)
+static int read_rows(struct result_reader *r, struct result_reading *g, struct result *result)
 {
     const struct json *rows = g->sections.resultvalues;
     result->schema = g->schema;
@@ -625,7 +437,7 @@ static int read_rows(struct reader *r, struct reading *g, struct result *result)
     struct slice *cells = arena_alloc(r->arena, (size_t)values * rows->count * sizeof *cells);
     result->records = arena_alloc(r->arena, rows->count * sizeof *result->records);
     if (cells == NULL || result->records == NULL) {
-        return refuse_memory(r);
+        return result_refuse_memory(r);
     }
     for (const struct json *row = rows->first; row != NULL; row = row->next) {
         struct record_message *m = &result->records[result->count];
@@ -642,7 +454,7 @@ static int read_rows(struct reader *r, struct reading *g, struct result *result)
 
 /* ---- messages ---- */
 
-static int check_version(struct reader *r, const struct json *version)
+static int check_version(struct result_reader *r, const struct json *version)
 {
     if (version == NULL || ((version->type == JSON_NUMBER || version->type == JSON_STRING) &&
                             (slice_is(version->text, "0") || slice_is(version->text, "1")))) {
@@ -650,12 +462,12 @@ static int check_version(struct reader *r, const struct json *version)
     }
     struct slice found =
         version->text.at == NULL ? slice_of(json_type_name(version->type)) : version->text;
-    return refuse(r, RESULT_VERSION, "version: expected 0 or 1, found %.*s", EXCERPT(found));
+    return result_refuse(r, RESULT_VERSION, "version: expected 0 or 1, found %.*s", EXCERPT(found));
 }
 
-static int read_result(struct reader *r, const struct sections *sections)
+static int read_result(struct result_reader *r, const struct result_sections *sections)
 {
-    struct reading g = {.sections = *sections, .time_at = -1};
+    struct result_reading g = {.sections = *sections, .time_at = -1};
     struct slice verb;
     if (sections->kind->type != JSON_STRING) {
         return refuse_type(r, "result", "a verb", sections->kind);
@@ -664,13 +476,14 @@ static int read_result(struct reader *r, const struct sections *sections)
         read_text(r, "result", sections->kind, 64, &verb) == -1 ||
         read_text(r, "label", sections->label, LIMIT_LABEL_BYTES, &g.common.label) == -1 ||
         read_text(r, "registry", sections->registry, LIMIT_TEXT_BYTES, &g.schema.registry) == -1 ||
-        read_columns(r, &g) == -1 || read_tail(r, &g) == -1 || read_dimensions(r, &g) == -1) {
+        read_columns(r, &g) == -1 || read_tail(r, &g) == -1 ||
+        result_read_dimensions(r, &g) == -1) {
         return -1;
     }
     g.schema.verb = verb;
     struct result *result = arena_calloc(r->arena, 1, sizeof *result);
     if (result == NULL) {
-        return refuse_memory(r);
+        return result_refuse_memory(r);
     }
     if (read_rows(r, &g, result) == -1) {
         return -1;
@@ -680,9 +493,9 @@ static int read_result(struct reader *r, const struct sections *sections)
     return 0;
 }
 
-static void read_message(struct reader *r, const struct json *message);
+static void read_message(struct result_reader *r, const struct json *message);
 
-static void read_envelope(struct reader *r, const struct sections *sections)
+static void read_envelope(struct result_reader *r, const struct result_sections *sections)
 {
     const struct json *contents = sections->contents;
     if (check_version(r, sections->version) == -1) {
@@ -715,11 +528,11 @@ static bool is_kind(struct slice key)
 }
 
 /* Sorts the members; returns how many of them tell a kind. */
-static uint32_t find_sections(const struct json *message, struct sections *sections)
+static uint32_t find_sections(const struct json *message, struct result_sections *sections)
 {
 #define SECTION(name)                                                                              \
     {                                                                                              \
-#name, offsetof(struct sections, name)                                                     \
+#name, offsetof(struct result_sections, name)                                              \
     }
     static const struct {
         const char *name;
@@ -729,7 +542,7 @@ static uint32_t find_sections(const struct json *message, struct sections *secti
                  SECTION(parameters), SECTION(metadata), SECTION(contents)};
 #undef SECTION
     uint32_t kinds = 0;
-    *sections = (struct sections){0};
+    *sections = (struct result_sections){0};
     for (const struct json *m = message->first; m != NULL; m = m->next) {
         if (is_kind(m->key)) {
             sections->kind = m;
@@ -747,19 +560,21 @@ static uint32_t find_sections(const struct json *message, struct sections *secti
 }
 
 /* Recursion is as deep as the JSON, which json_parse bounds. */
-static void read_message(struct reader *r, const struct json *message)
+static void read_message(struct result_reader *r, const struct json *message)
 {
-    struct sections sections;
+    struct result_sections sections;
     if (message->type != JSON_OBJECT) {
-        refuse(r, RESULT_MESSAGE, "expected an object, found %s", json_type_name(message->type));
+        result_refuse(r, RESULT_MESSAGE, "expected an object, found %s",
+                      json_type_name(message->type));
         return;
     }
     uint32_t kinds = find_sections(message, &sections);
     if (kinds != 1) {
-        refuse(r, RESULT_MESSAGE,
-               "expected one key that tells the kind of message (\"result\", \"envelope\" or "
-               "\"exception\"), found %" PRIu32,
-               kinds);
+        result_refuse(
+            r, RESULT_MESSAGE,
+            "expected one key that tells the kind of message (\"result\", \"envelope\" or "
+            "\"exception\"), found %" PRIu32,
+            kinds);
     } else if (slice_is(sections.kind->key, "result")) {
         read_result(r, &sections);
     } else if (slice_is(sections.kind->key, "envelope")) {
@@ -767,8 +582,8 @@ static void read_message(struct reader *r, const struct json *message)
     } else if (slice_is(sections.kind->key, "exception")) {
         r->set->exceptions++;
     } else {
-        refuse(r, RESULT_KIND, "expected a result, found a message of the kind \"%.*s\"",
-               EXCERPT(sections.kind->key));
+        result_refuse(r, RESULT_KIND, "expected a result, found a message of the kind \"%.*s\"",
+                      EXCERPT(sections.kind->key));
     }
 }
 
@@ -777,20 +592,20 @@ void result_read(struct arena *a, struct slice bytes, const struct record_types 
                  struct result_set *set)
 {
     *set = (struct result_set){0};
-    struct reader r = {.arena = a,
-                       .types = types,
-                       .limits = limits,
-                       .origin = origin,
-                       .set = set,
-                       .results_end = &set->results,
-                       .refusals_end = &set->refusals,
-                       /* Most have no backslash at all, which is quickly seen. */
-                       .nuls = bytes.len > 0 && memchr(bytes.at, '\\', bytes.len) != NULL &&
-                               memmem(bytes.at, bytes.len, "\\u0000", 6) != NULL};
+    struct result_reader r = {.arena = a,
+                              .types = types,
+                              .limits = limits,
+                              .origin = origin,
+                              .set = set,
+                              .results_end = &set->results,
+                              .refusals_end = &set->refusals,
+                              /* Most have no backslash at all, which is quickly seen. */
+                              .nuls = bytes.len > 0 && memchr(bytes.at, '\\', bytes.len) != NULL &&
+                                      memmem(bytes.at, bytes.len, "\\u0000", 6) != NULL};
     char error[256];
     const struct json *message = json_parse(a, bytes, &limits->json, error, sizeof error);
     if (message == NULL) {
-        refuse(&r, RESULT_JSON, "%s", error);
+        result_refuse(&r, RESULT_JSON, "%s", error);
         return;
     }
     read_message(&r, message);

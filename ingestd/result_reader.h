@@ -1,0 +1,55 @@
+/* What the files that read a result share: how far it is read, and how it is refused. */
+#ifndef EZREPO_INGESTD_RESULT_READER_H
+#define EZREPO_INGESTD_RESULT_READER_H
+
+#include "ingestd/result.h"
+
+/* A message being read. */
+struct result_reader {
+    struct arena *arena;
+    const struct record_types *types;
+    const struct result_limits *limits;
+    const struct result_origin *origin;
+    struct result_set *set;
+    struct result **results_end;
+    struct refusal **refusals_end;
+    uint32_t rows;              /* taken so far */
+    size_t expansion;           /* bytes they take */
+    uint32_t place[JSON_DEPTH]; /* where in the envelopes */
+    uint32_t depth;
+    bool nuls; /* there may be U+0000 in strings */
+};
+
+/* The sections of a message that matter here; NULL where there is none. */
+struct result_sections {
+    const struct json *kind; /* the member whose key is the message's kind */
+    const struct json *version, *label, *registry, *when;
+    const struct json *results, *resultvalues, *parameters, *metadata, *contents;
+};
+
+/* A result being read. */
+struct result_reading {
+    struct result_sections sections;
+    struct schema_message schema;
+    struct record_message common; /* what all its records have alike */
+    struct slice *tail;           /* values of parameters, then of metadata */
+    uint32_t tail_count;
+    int64_t time_at; /* index of the column "time", or -1 */
+    bool when_read;
+    int64_t when_start_us, when_end_us;
+};
+
+/* What was sent, as a refusal shows it: for "%.*s". */
+#define RESULT_EXCERPT_BYTES 60
+#define EXCERPT(s)           (int)((s).len < RESULT_EXCERPT_BYTES ? (s).len : RESULT_EXCERPT_BYTES), (s).at
+
+/* Notes a refusal, its place before the detail. Returns -1, so that a reader can end with it. */
+int result_refuse(struct result_reader *r, enum result_reason reason, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+int result_refuse_memory(struct result_reader *r);
+
+/* Type, content, probe, source, dest and path of g->common, by what was read of the result. 0, or
+ * -1 after a refusal. */
+int result_read_dimensions(struct result_reader *r, struct result_reading *g);
+
+#endif
