@@ -17,7 +17,8 @@ struct accounts {
     uint16_t place[PLACES]; /* index + 1; 0 is free */
 };
 
-const char *account_reason_name(uint32_t reason)
+/* "time.past", ..., "sender". */
+static const char *reason_name(uint32_t reason)
 {
     return reason == ACCOUNT_SENDER_REFUSED ? "sender"
                                             : result_reason_name((enum result_reason)reason);
@@ -117,7 +118,7 @@ void accounts_encode(const struct accounts *a, struct pack *out)
         uint32_t count = 0;
         for (uint32_t k = 0; k < ACCOUNT_REASONS; k++) {
             if (account->rejected[k] > 0) {
-                reasons[count] = slice_of(account_reason_name(k));
+                reasons[count] = slice_of(reason_name(k));
                 rejected[count++] = account->rejected[k];
             }
         }

@@ -13,9 +13,6 @@
 #define ACCOUNT_SENDER_REFUSED RESULT_REASON_COUNT
 #define ACCOUNT_REASONS        (RESULT_REASON_COUNT + 1)
 
-/* "time.past", ..., "sender". */
-const char *account_reason_name(uint32_t reason);
-
 /* Who sent: an address, or, where that has no family, a name of at most LIMIT_SENDER_BYTES. */
 struct sender {
     struct address address;

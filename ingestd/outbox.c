@@ -207,7 +207,7 @@ static void forget_written(struct outbox *o)
     }
 }
 
-/* The next batch that only the spool has: 0; 1 when there is none for now. */
+/* Takes the next batch that only the spool has: 0; 1 when there is none that can be taken. */
 static int load_one(struct outbox *o)
 {
     struct window_batch b;
