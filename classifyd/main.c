@@ -1,6 +1,4 @@
 /* classifyd grades batches by the rules in force. It keeps nothing: start as many as are needed. */
-#include <stdio.h>
-
 #include "classifyd/relay.h"
 #include "common/daemon.h"
 #include "common/record_types.h"
@@ -17,14 +15,8 @@ static const struct config_option options[] = {
 /* The mapping must be readable now, so that a fault in it shows before anything is stopped. */
 static int check(const struct config_common *common, const void *checked)
 {
-    char path[4096];
     (void)checked;
-    if (relay_types_file(common->schemas_dir, path, sizeof path) == -1) {
-        fprintf(stderr, "common.schemas_dir: expected a shorter path, found %zu bytes\n",
-                strlen(common->schemas_dir));
-        return -1;
-    }
-    struct record_types *types = record_types_read(path);
+    struct record_types *types = record_types_of(common->schemas_dir);
     if (types == NULL) {
         return -1;
     }

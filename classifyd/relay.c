@@ -371,15 +371,8 @@ static int on_announce(zloop_t *loop, zsock_t *reader, void *context)
 
 /* ---- the daemon's callbacks ---- */
 
-int relay_types_file(const char *schemas_dir, char *path, size_t size)
-{
-    int n = snprintf(path, size, "%s/record-types.json", schemas_dir);
-    return n < 0 || (size_t)n >= size ? -1 : 0;
-}
-
 int relay_start(zloop_t *loop, const struct relay_settings *settings)
 {
-    char path[4096];
     self.loop = loop;
     self.settings = settings;
     pack_init(&self.out.header);
@@ -389,9 +382,10 @@ int relay_start(zloop_t *loop, const struct relay_settings *settings)
         log_error("classifyd.start", "error=\"out of memory\"");
         return -1;
     }
-    if (relay_types_file(daemon_common()->schemas_dir, path, sizeof path) == -1 ||
-        (self.types = record_types_read(path)) == NULL) {
-        log_error("classifyd.start", "error=\"no record types\" file=%s", path);
+    self.types = record_types_of(daemon_common()->schemas_dir);
+    if (self.types == NULL) {
+        log_error("classifyd.start", "error=\"no record types\" file=%s/record-types.json",
+                  daemon_common()->schemas_dir);
         return -1;
     }
     int high_water = (int)settings->high_water;

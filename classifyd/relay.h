@@ -37,9 +37,6 @@ enum relay_counter { RELAY_COUNTERS(RELAY_COUNTER_ENUM) RELAY_COUNTER_COUNT };
 extern const char *const relay_counter_names[RELAY_COUNTER_COUNT];
 extern uint64_t relay_counters[RELAY_COUNTER_COUNT];
 
-/* The path of the record-type mapping; -1 when it would not fit. */
-int relay_types_file(const char *schemas_dir, char *path, size_t size);
-
 /* Connects to stored; batches are taken once there is a grading. -1 after an error was logged. */
 int relay_start(zloop_t *loop, const struct relay_settings *settings);
 

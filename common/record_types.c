@@ -389,6 +389,18 @@ end:
     return t;
 }
 
+struct record_types *record_types_of(const char *schemas_dir)
+{
+    char file[4096];
+    int n = snprintf(file, sizeof file, "%s/record-types.json", schemas_dir);
+    if (n < 0 || (size_t)n >= sizeof file) {
+        fprintf(stderr, "common.schemas_dir: expected a shorter path, found %zu bytes\n",
+                strlen(schemas_dir));
+        return NULL;
+    }
+    return record_types_read(file);
+}
+
 void record_types_free(struct record_types **t)
 {
     if (*t != NULL) {

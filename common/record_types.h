@@ -14,6 +14,8 @@ struct record_types;
 
 /* Reads and checks the file; NULL after each fault was written to standard error. */
 struct record_types *record_types_read(const char *file);
+/* The one in the folder of the contracts. */
+struct record_types *record_types_of(const char *schemas_dir);
 struct record_types *record_types_read_bytes(const char *name, struct slice bytes);
 void record_types_free(struct record_types **t);
 

@@ -96,9 +96,7 @@ static int check(const struct config_common *common, const void *checked)
             rc = -1;
         }
     }
-    char file[4096];
-    snprintf(file, sizeof file, "%s/record-types.json", common->schemas_dir);
-    struct record_types *types = record_types_read(file);
+    struct record_types *types = record_types_of(common->schemas_dir);
     if (types == NULL) {
         rc = -1; /* it said why */
     }

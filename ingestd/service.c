@@ -578,10 +578,8 @@ int service_start(zloop_t *loop)
 {
     struct batches_limits limits = batches_limits_of(&settings);
     struct tally_found found;
-    char file[4096];
     self.loop = loop;
-    snprintf(file, sizeof file, "%s/record-types.json", daemon_common()->schemas_dir);
-    self.types = record_types_read(file);
+    self.types = record_types_of(daemon_common()->schemas_dir);
     if (self.types == NULL || open_spool() == -1) {
         return -1;
     }

@@ -80,12 +80,12 @@ static struct access *load_access(void)
 /* What is collected: over HTTPS, and where probes can be told a URL, by UDP. */
 static int load_collects(char *error, size_t error_size)
 {
-    char file[4096], url[1024];
+    char url[1024];
     const char *udp = gateway.settings.udp_url;
-    snprintf(file, sizeof file, "%s/record-types.json", daemon_common()->schemas_dir);
-    struct record_types *types = record_types_read(file);
+    const char *schemas_dir = daemon_common()->schemas_dir;
+    struct record_types *types = record_types_of(schemas_dir);
     int rc = -1;
-    snprintf(error, error_size, "%.400s: cannot be read", file);
+    snprintf(error, error_size, "%.400s/record-types.json: cannot be read", schemas_dir);
     if (types != NULL && settings_collect_url(&gateway.settings, "", url, sizeof url) == 0) {
         rc = capabilities_collect(gateway.capabilities, types, url, gateway.registry, error,
                                   error_size);

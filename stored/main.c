@@ -438,14 +438,13 @@ static int open_sockets(zloop_t *loop)
 static int start(zloop_t *loop)
 {
     struct store *s = &self.store;
-    char types[1024], fault[512];
+    char fault[512];
     self.loop = loop;
     s->settings = &settings;
     s->schemas_dir = daemon_common()->schemas_dir;
     s->series.max = (uint32_t)settings.max_series;
     s->schemas.max = (uint32_t)settings.max_schemas;
-    snprintf(types, sizeof types, "%s/record-types.json", s->schemas_dir);
-    s->types = record_types_read(types);
+    s->types = record_types_of(s->schemas_dir);
     self.flush = flush_new(s);
     s->seal = seal_new(s);
     s->rebuild = rebuild_new(s);
