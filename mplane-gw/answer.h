@@ -7,6 +7,9 @@
 #include "mplane-gw/repeat.h"
 #include "mplane-gw/specification.h"
 
+/* What a peer is told whose answer has no room in ours. */
+#define ANSWER_OVERSIZED "the answer is too large for the gateway, ask for less"
+
 /*
  * The message that answers the specification, given the bytes of an answer (or, when the question
  * was a publication, of a published) message: a result with the specification's sections, the

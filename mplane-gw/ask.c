@@ -3,6 +3,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "mplane-gw/answer.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/link.h"
 
@@ -65,8 +66,7 @@ static void take_answer(const struct link *link, struct slice bytes)
         return;
     }
     if (bytes.len > (size_t)gateway.settings.answer_bytes) {
-        jobs_fail(jobs, job, "the answer is too large for the gateway, ask for less",
-                  daemon_clock_us());
+        jobs_fail(jobs, job, ANSWER_OVERSIZED, daemon_clock_us());
         return;
     }
     jobs_answer(jobs, job, bytes, daemon_clock_us());

@@ -278,8 +278,7 @@ static const char *why_full(const struct post *p, size_t bytes)
 
 static int wait_for_ingestd(struct post *p, size_t bytes)
 {
-    struct timeval t = {gateway.settings.post_timeout_ms / 1000,
-                        gateway.settings.post_timeout_ms % 1000 * 1000};
+    struct timeval t = gateway_timeval(gateway.settings.post_timeout_ms * 1000);
     struct bufferevent *b =
         evhttp_connection_get_bufferevent(evhttp_request_get_connection(p->request));
     p->timer = evtimer_new(gateway.base, on_timeout, p);

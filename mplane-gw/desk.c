@@ -149,8 +149,7 @@ void desk_render(struct arena *a, struct desk_reply *reply)
                      : answer_message_of(a, job->specification, &job->question, bytes, reply->token,
                                          reply->label, m);
     if (failed == -1) {
-        *m = answer_exception(a, reply->token,
-                              "the answer is too large for the gateway, ask for less");
+        *m = answer_exception(a, reply->token, ANSWER_OVERSIZED);
     }
     job->published = job->question.publish && m->kind == MPLANE_RESULT;
 }

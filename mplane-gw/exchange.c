@@ -118,9 +118,8 @@ static struct slice write_reply(struct exchange *x, struct arena **owner)
     }
     struct slice text = mplane_message_write(x->arena, m, gateway.registry);
     if (text.at == NULL) {
-        struct mplane_message large =
-            mplane_exception(x->count == 0 ? x->fallback : x->items[0].reply.token,
-                             slice_of("the answer is too large for the gateway, ask for less"));
+        struct mplane_message large = mplane_exception(
+            x->count == 0 ? x->fallback : x->items[0].reply.token, slice_of(ANSWER_OVERSIZED));
         struct arena *fresh = arena_new(BODY_TREE_BYTES);
         text = fresh == NULL ? text : mplane_message_write(fresh, &large, gateway.registry);
         *owner = fresh;
@@ -222,8 +221,7 @@ static int wait_for_answers(struct exchange *x)
     if (held_bytes > (size_t)gateway.settings.results_bytes) {
         return -1;
     }
-    struct timeval t = {gateway.settings.answer_timeout_ms / 1000,
-                        gateway.settings.answer_timeout_ms % 1000 * 1000};
+    struct timeval t = gateway_timeval(gateway.settings.answer_timeout_ms * 1000);
     struct bufferevent *b =
         evhttp_connection_get_bufferevent(evhttp_request_get_connection(x->request));
     x->timer = evtimer_new(gateway.base, on_timeout, x);

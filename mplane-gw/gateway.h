@@ -90,6 +90,12 @@ static inline void gateway_count(enum gateway_counter counter)
     gateway.counters[counter]++;
 }
 
+/* For libevent's timers. */
+static inline struct timeval gateway_timeval(int64_t us)
+{
+    return (struct timeval){us / 1000000, us % 1000000};
+}
+
 /* Whether the identity could use the capability of this label once, since the gateway started. */
 bool gateway_could_use(struct slice identity, struct slice label);
 

@@ -49,7 +49,7 @@ static void set_timer(void)
             wait_us = due_us > now_us ? due_us - now_us : 0;
         }
     }
-    struct timeval t = {wait_us / 1000000, wait_us % 1000000};
+    struct timeval t = gateway_timeval(wait_us);
     evtimer_add(timer, &t);
 }
 

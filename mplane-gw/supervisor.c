@@ -374,7 +374,7 @@ static void on_wake(evutil_socket_t fd, short what, void *context)
     if (due_us != INT64_MAX) {
         int64_t wait_us = due_us - daemon_clock_us();
         wait_us = wait_us < 1000 ? 1000 : wait_us;
-        struct timeval t = {wait_us / 1000000, wait_us % 1000000};
+        struct timeval t = gateway_timeval(wait_us);
         event_add(v->wake, &t);
     }
 }

@@ -11,6 +11,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
 
@@ -81,8 +82,7 @@ static void post(struct errand *d)
     }
     struct slice text = mplane_message_write(d->arena, m, gateway.registry);
     if (text.at == NULL) {
-        *m = mplane_exception(d->reply.token,
-                              slice_of("the answer is too large for the gateway, ask for less"));
+        *m = mplane_exception(d->reply.token, slice_of(ANSWER_OVERSIZED));
         text = mplane_message_write(d->arena, m, gateway.registry);
     }
     if (text.at != NULL) {
@@ -151,8 +151,7 @@ static void enlist(struct errand *d)
 static void wait_for_job(struct errand *d)
 {
     struct errands *e = d->owner;
-    struct timeval t = {gateway.settings.answer_timeout_ms / 1000,
-                        gateway.settings.answer_timeout_ms % 1000 * 1000};
+    struct timeval t = gateway_timeval(gateway.settings.answer_timeout_ms * 1000);
     if (e->count >= ERRANDS_MAX || keep(d) == -1 ||
         (d->timer = evtimer_new(gateway.base, on_slow, d)) == NULL) {
         job_release(d->reply.job);

@@ -275,7 +275,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *unused, void 
 
 static int on_timeout_wanted(CURLM *m, long timeout_ms, void *unused)
 {
-    struct timeval t = {timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    struct timeval t = gateway_timeval(timeout_ms * 1000);
     (void)m, (void)unused;
     return timeout_ms < 0 ? event_del(timer) : event_add(timer, &t);
 }
