@@ -324,7 +324,9 @@ static uint32_t socket_memory(int fd, unsigned which)
 uint64_t udp_drops(struct udp *u)
 {
     for (size_t i = 0; i < u->count; i++) {
-        note_drops(u, &u->sockets[i], socket_memory(u->sockets[i].fd, SK_MEMINFO_DROPS));
+        if (u->sockets[i].fd != -1) {
+            note_drops(u, &u->sockets[i], socket_memory(u->sockets[i].fd, SK_MEMINFO_DROPS));
+        }
     }
     return u->drops;
 }
