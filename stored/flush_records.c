@@ -7,6 +7,7 @@
 
 #include "stored/copy.h"
 #include "stored/flush.h"
+#include "stored/period_rows.h"
 
 /* ---- what records need to be there ---- */
 
@@ -126,7 +127,7 @@ static int insert_staged(struct flush *f, struct flush_item **sorted, uint32_t c
         sorted[i]->fate = ITEM_DUPLICATE;
     }
     for (int i = 0; i < PQntuples(r); i++) {
-        struct period_key key = {pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)};
+        struct period_key key = period_rows_key(r, i, 1);
         struct flush_item *item = find_item(sorted, count, pg_cell_64(r, i, 0), &key);
         if (item != NULL) {
             item->fate = ITEM_LATE;

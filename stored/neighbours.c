@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "stored/period_rows.h"
+
 #define PAGE_PAIRS    128    /* read ahead together */
 #define PERIODS_AHEAD 8      /* of a pair, the one before its records not counted */
 #define RECORDS_AHEAD 512    /* of a pair, at most */
@@ -61,47 +63,16 @@ void neighbours_free(struct neighbours **n)
 
 /* ---- many pairs ---- */
 
-/* From the columns that follow `column`. */
-static struct period row_period(const PGresult *result, int row, int column)
-{
-    return (struct period){
-        .start = {pg_cell_time(result, row, column), pg_cell_32(result, row, column + 1)},
-        .grade = (uint8_t)pg_cell_16(result, row, column + 2),
-        .t_end_us = pg_cell_time(result, row, column + 3),
-        .records = (uint64_t)pg_cell_64(result, row, column + 4),
-        .ended = (uint8_t)pg_cell_32(result, row, column + 5)};
-}
-
 static struct period_record row_record(const PGresult *result, int row, int column)
 {
-    return (struct period_record){
-        .key = {pg_cell_time(result, row, column), pg_cell_32(result, row, column + 1)},
-        .t_end_us = pg_cell_time(result, row, column + 2),
-        .grade = (uint8_t)pg_cell_16(result, row, column + 3)};
-}
-
-/* Series, grade name, time, row: what both lists start with. */
-static void begin_keys(struct pg_params *p)
-{
-    pg_params_begin(p);
-    pg_add_array(p, PG_BIGINT);
-    pg_add_array(p, PG_SMALLINT);
-    pg_add_array(p, PG_TIMESTAMPTZ);
-    pg_add_array(p, PG_INTEGER);
-}
-
-static void put_key(struct pg_params *p, const struct period_pair *pair,
-                    const struct period_key *key)
-{
-    pg_put_64(p, 0, pair->series->id);
-    pg_put_16(p, 1, (int16_t)pair->grade_id);
-    pg_put_time(p, 2, key->t_us);
-    pg_put_32(p, 3, key->row);
+    return (struct period_record){.key = period_rows_key(result, row, column),
+                                  .t_end_us = pg_cell_time(result, row, column + 2),
+                                  .grade = (uint8_t)pg_cell_16(result, row, column + 3)};
 }
 
 static void take_period(struct ahead *a, const PGresult *result, int row)
 {
-    struct period p = row_period(result, row, 1);
+    struct period p = period_rows_get(result, row, 1);
     if (period_key_compare(&p.start, &a->again->earliest) < 0) {
         a->before = p;
         a->dropped = (struct period_dropped){.records = (uint64_t)pg_cell_64(result, row, 7),
@@ -115,9 +86,10 @@ static void take_period(struct ahead *a, const PGresult *result, int row)
 static int read_periods(struct neighbours *n, uint32_t count)
 {
     struct pg_params *p = &n->store->params;
-    begin_keys(p);
+    period_rows_begin(p);
     for (uint32_t i = 0; i < count; i++) {
-        put_key(p, &n->page[i].again->pair, &n->page[i].again->earliest);
+        const struct period_again *again = n->page[i].again;
+        period_rows_put(p, again->pair.series->id, again->pair.grade_id, &again->earliest);
     }
     pg_add_32(p, PERIODS_AHEAD);
     PGresult *result = pg_rows(&n->store->pg, SQL_PERIODS_NEAR, p);
@@ -192,11 +164,12 @@ static int read_records_near(struct neighbours *n, struct ahead *const *list, ui
 {
     struct pg_params *p = &n->store->params;
     int64_t until_us = list[0]->until_us;
-    begin_keys(p);
+    period_rows_begin(p);
     pg_add_array(p, PG_TIMESTAMPTZ);
     pg_add_array(p, PG_INTEGER);
     for (uint32_t i = 0; i < count; i++) {
-        put_key(p, &list[i]->again->pair, &list[i]->from);
+        const struct period_pair *pair = &list[i]->again->pair;
+        period_rows_put(p, pair->series->id, pair->grade_id, &list[i]->from);
         pg_put_time(p, 4, list[i]->until_us);
         pg_put_32(p, 5, (int32_t)list[i]->record_size);
         until_us = list[i]->until_us > until_us ? list[i]->until_us : until_us;
@@ -302,7 +275,7 @@ static int read_page(struct neighbours *n, const struct period_key *key)
     n->period_count = (uint32_t)PQntuples(result);
     n->last_period = n->period_count < PERIODS_PAGE;
     for (uint32_t i = 0; i < n->period_count; i++) {
-        n->period_page[i] = row_period(result, (int)i, 0);
+        n->period_page[i] = period_rows_get(result, (int)i, 0);
     }
     PQclear(result);
     return 0;

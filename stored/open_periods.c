@@ -4,24 +4,18 @@
  */
 #include "stored/open_periods.h"
 
+#include "stored/period_rows.h"
+
 /* Those whose key lies within [from_us, before_us). */
 static int complete_some(const struct open_period *list, uint32_t count, int64_t from_us,
                          int64_t before_us, struct pg *pg, struct pg_params *params)
 {
-    pg_params_begin(params);
-    pg_add_array(params, PG_BIGINT);
-    pg_add_array(params, PG_SMALLINT);
-    pg_add_array(params, PG_TIMESTAMPTZ);
-    pg_add_array(params, PG_INTEGER);
+    period_rows_begin(params);
     pg_add_time(params, from_us);
     for (uint32_t i = 0; i < count; i++) {
         const struct open_period *o = &list[i];
-        bool within = o->through.t_us >= from_us && o->through.t_us < before_us;
-        if (within) {
-            pg_put_64(params, 0, o->series_id);
-            pg_put_16(params, 1, (int16_t)o->grade_id);
-            pg_put_time(params, 2, o->through.t_us);
-            pg_put_32(params, 3, o->through.row);
+        if (o->through.t_us >= from_us && o->through.t_us < before_us) {
+            period_rows_put(params, o->series_id, o->grade_id, &o->through);
         }
     }
     if (pg_elements(params, 0) == 0) {

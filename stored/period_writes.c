@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "stored/period_rows.h"
+
 static void *grow(void **at, uint32_t *count, uint32_t *size, size_t element)
 {
     if (*count == *size) {
@@ -101,28 +103,15 @@ static bool void_by_now(const struct period_pair *pair, bool computed)
 
 /* ---- columns ---- */
 
-/* Series, grade name, time, row: what every list starts with. */
-static void begin_keys(struct pg_params *p)
-{
-    pg_params_begin(p);
-    pg_add_array(p, PG_BIGINT);
-    pg_add_array(p, PG_SMALLINT);
-    pg_add_array(p, PG_TIMESTAMPTZ);
-    pg_add_array(p, PG_INTEGER);
-}
-
 static void put_key(struct pg_params *p, const struct period_pair *pair,
                     const struct period_key *key)
 {
-    pg_put_64(p, 0, pair->series->id);
-    pg_put_16(p, 1, (int16_t)pair->grade_id);
-    pg_put_time(p, 2, key->t_us);
-    pg_put_32(p, 3, key->row);
+    period_rows_put(p, pair->series->id, pair->grade_id, key);
 }
 
 static void begin_periods(struct pg_params *p)
 {
-    begin_keys(p);
+    period_rows_begin(p);
     pg_add_array(p, PG_SMALLINT);
     pg_add_array(p, PG_TIMESTAMPTZ);
     pg_add_array(p, PG_BIGINT);
@@ -154,7 +143,7 @@ static int run_filled(struct store *store, enum sql_statement statement)
 static int send_drops(struct store *store, enum sql_statement statement,
                       const struct period_drop *drops, uint32_t count)
 {
-    begin_keys(&store->params);
+    period_rows_begin(&store->params);
     for (uint32_t i = 0; i < count; i++) {
         put_key(&store->params, &drops[i].pair, &drops[i].key);
     }
@@ -200,7 +189,7 @@ static int send_open(struct period_writes *w, struct store *store)
 
 static int send_told(struct period_writes *w, struct store *store, struct flush_counts *counts)
 {
-    begin_keys(&store->params);
+    period_rows_begin(&store->params);
     pg_add_array(&store->params, PG_SMALLINT);
     pg_add_array(&store->params, PG_SMALLINT);
     for (uint32_t i = 0; i < w->told.count; i++) {

@@ -7,6 +7,7 @@
 
 #include "common/when.h"
 #include "stored/open_periods.h"
+#include "stored/period_rows.h"
 #include "stored/period_writes.h"
 #include "stored/rebuild_work.h"
 
@@ -141,7 +142,7 @@ static struct compare *pair_of(struct rebuild_series *s, int16_t grade_id)
 /* A stored period as SQL_REBUILD_STARTS gives it. */
 static struct period start_of(const PGresult *r, int row)
 {
-    return (struct period){.start = {pg_cell_time(r, row, 2), pg_cell_32(r, row, 3)},
+    return (struct period){.start = period_rows_key(r, row, 2),
                            .grade = (uint8_t)pg_cell_16(r, row, 4),
                            .ended = (uint8_t)pg_cell_32(r, row, 5)};
 }
@@ -302,9 +303,8 @@ static int read_records(struct rebuild_series *s)
     } while (true);
     for (uint32_t i = 0; i < s->count; i++) {
         int row = (int)i;
-        s->records[i] =
-            (struct period_record){.key = {pg_cell_time(r, row, 0), pg_cell_32(r, row, 1)},
-                                   .t_end_us = pg_cell_time(r, row, 2)};
+        s->records[i] = (struct period_record){.key = period_rows_key(r, row, 0),
+                                               .t_end_us = pg_cell_time(r, row, 2)};
         read_grades(pg_cell_text(r, row, 3), s->grades + (size_t)i * s->pair_count, s->pair_count);
     }
     PQclear(r);
@@ -347,16 +347,10 @@ static int read_periods(struct rebuild_series *s, const PGresult *r, struct peri
         return -1;
     }
     for (int i = 0; i < PQntuples(r); i++) {
-        to[i] = (struct period){.start = {pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)},
-                                .grade = (uint8_t)pg_cell_16(r, i, 3),
-                                .t_end_us = pg_cell_time(r, i, 4),
-                                .records = (uint64_t)pg_cell_64(r, i, 5),
-                                .ended = (uint8_t)pg_cell_32(r, i, 6)};
+        to[i] = period_rows_get(r, i, 1);
         if (to[i].ended == PERIOD_OPEN) {
-            open[count++] = (struct open_period){s->id,
-                                                 (uint16_t)pg_cell_16(r, i, 0),
-                                                 {pg_cell_time(r, i, 7), pg_cell_32(r, i, 8)},
-                                                 &to[i]};
+            open[count++] = (struct open_period){s->id, (uint16_t)pg_cell_16(r, i, 0),
+                                                 period_rows_key(r, i, 7), &to[i]};
         }
     }
     int rc = open_periods_complete(open, count, &store->calendar, &store->pg, &store->params);
@@ -381,7 +375,7 @@ static uint32_t take_events(const PGresult *r, int *next, uint16_t grade_id,
     uint32_t count = 0;
     for (; *next < PQntuples(r) && pg_cell_16(r, *next, 0) == (int16_t)grade_id; ++*next) {
         int i = *next;
-        to[count++] = (struct period_event){.at = {pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)},
+        to[count++] = (struct period_event){.at = period_rows_key(r, i, 1),
                                             .from = (uint8_t)pg_cell_16(r, i, 3),
                                             .to = (uint8_t)pg_cell_16(r, i, 4)};
     }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "stored/neighbours.h"
+#include "stored/period_rows.h"
 
 #define LATE_PAGE 5000 /* asked for in one statement */
 
@@ -100,16 +101,9 @@ static void mark_again(const struct period_pair *pair, uint32_t *marked)
 static PGresult *ask_around(struct store *store, const struct period_late *late, uint32_t count)
 {
     struct pg_params *p = &store->params;
-    pg_params_begin(p);
-    pg_add_array(p, PG_BIGINT);
-    pg_add_array(p, PG_SMALLINT);
-    pg_add_array(p, PG_TIMESTAMPTZ);
-    pg_add_array(p, PG_INTEGER);
+    period_rows_begin(p);
     for (uint32_t i = 0; i < count; i++) {
-        pg_put_64(p, 0, late[i].pair.series->id);
-        pg_put_16(p, 1, (int16_t)late[i].pair.grade_id);
-        pg_put_time(p, 2, late[i].record.key.t_us);
-        pg_put_32(p, 3, late[i].record.key.row);
+        period_rows_put(p, late[i].pair.series->id, late[i].pair.grade_id, &late[i].record.key);
     }
     return pg_rows(&store->pg, SQL_PERIODS_AROUND, p);
 }
@@ -131,16 +125,9 @@ static int read_around(struct store *store, const struct period_late *late, uint
     memset(around, 0, count * sizeof *around);
     for (int i = 0; i < PQntuples(r); i++) {
         int64_t n = pg_cell_64(r, i, 0);
-        if (n < 1 || n > count) {
-            continue;
+        if (n >= 1 && n <= count) {
+            around[n - 1] = (struct around){period_rows_get(r, i, 1), period_rows_key(r, i, 7)};
         }
-        around[n - 1] =
-            (struct around){.period = {.start = {pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)},
-                                       .grade = (uint8_t)pg_cell_16(r, i, 3),
-                                       .t_end_us = pg_cell_time(r, i, 4),
-                                       .records = (uint64_t)pg_cell_64(r, i, 5),
-                                       .ended = (uint8_t)pg_cell_32(r, i, 6)},
-                            .next = {pg_cell_time(r, i, 7), pg_cell_32(r, i, 8)}};
     }
     PQclear(r);
     return 0;

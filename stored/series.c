@@ -5,6 +5,7 @@
 
 #include "common/address.h"
 #include "stored/open_periods.h"
+#include "stored/period_rows.h"
 
 #define DIMENSIONS 6
 #define LAST_US    INT64_C(253402300800000000) /* the year 10000 */
@@ -301,7 +302,7 @@ static int load_greatest_within(struct series_cache *c, struct pg *pg, struct pg
     for (int i = 0; i < PQntuples(r); i++) {
         struct series *s = unseen_by_id(c, pg_cell_64(r, i, 0));
         if (s != NULL) {
-            s->greatest = (struct period_key){pg_cell_time(r, i, 1), pg_cell_32(r, i, 2)};
+            s->greatest = period_rows_key(r, i, 1);
         }
     }
     PQclear(r);
@@ -330,12 +331,12 @@ static int note_open(struct series_cache *c, const PGresult *r)
         if (g == NULL) {
             return -1;
         }
-        g->open = (struct period){.start = {pg_cell_time(r, i, 2), pg_cell_32(r, i, 3)},
+        g->open = (struct period){.start = period_rows_key(r, i, 2),
                                   .grade = (uint8_t)pg_cell_16(r, i, 4),
                                   .t_end_us = pg_cell_time(r, i, 5),
                                   .records = (uint64_t)pg_cell_64(r, i, 6),
                                   .ended = PERIOD_OPEN};
-        g->through = (struct period_key){pg_cell_time(r, i, 7), pg_cell_32(r, i, 8)};
+        g->through = period_rows_key(r, i, 7);
         g->written = (uint64_t)pg_cell_64(r, i, 9);
     }
     return 0;

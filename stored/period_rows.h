@@ -1,0 +1,22 @@
+/*
+ * Pairs, keys and periods as statements take and give them: what several statements of sql.h have
+ * in common.
+ */
+#ifndef EZREPO_STORED_PERIOD_ROWS_H
+#define EZREPO_STORED_PERIOD_ROWS_H
+
+#include "stored/periods.h"
+#include "stored/pg.h"
+
+/* Begins parameters with the four columns of a list of keys: series, grade name, time, row. */
+void period_rows_begin(struct pg_params *p);
+/* Adds a key to these columns. */
+void period_rows_put(struct pg_params *p, int64_t series_id, uint16_t grade_id,
+                     const struct period_key *key);
+
+/* From the columns t_start and row, the first of which is `column`. */
+struct period_key period_rows_key(const PGresult *r, int row, int column);
+/* From the columns t_start, start_row, grade, t_end, records, and ended as a number. */
+struct period period_rows_get(const PGresult *r, int row, int column);
+
+#endif
