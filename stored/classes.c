@@ -155,11 +155,7 @@ static int make_ahead(struct store *s, int32_t today, int64_t clock_us)
         return 0;
     }
     c->stale = true;
-    if (s->pg.fault == PG_AWAY) {
-        pg_close(&s->pg);
-    } else {
-        pg_rollback(&s->pg);
-    }
+    pg_rollback(&s->pg);
     return -1;
 }
 

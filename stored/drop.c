@@ -46,19 +46,14 @@ struct drop *drop_new(struct store *store)
 
 void drop_close(struct drop *d)
 {
-    char error[256];
-    PGcancel *cancel = d->step == DROP_IDLE ? NULL : PQgetCancel(d->pg.conn);
-    if (cancel != NULL) {
-        (void)PQcancel(cancel, error, sizeof error);
-        PQfreeCancel(cancel);
+    if (d->step != DROP_IDLE) {
+        pg_cancel(&d->pg);
     }
     if (d->step == DROP_PARTITION) {
         d->store->calendar.stale = true; /* whether it is there only the database knows */
     }
     d->step = DROP_IDLE;
-    if (pg_is_open(&d->pg)) {
-        pg_close(&d->pg);
-    }
+    pg_close(&d->pg);
 }
 
 void drop_free(struct drop **d)
@@ -217,14 +212,12 @@ static void begin(struct drop *d, int64_t now_us, int64_t clock_us)
     if (d->step == DROP_IDLE) {
         return;
     }
-    if (!pg_is_open(&d->pg)) {
-        if (pg_open(&d->pg, s->settings->database, "ezrepo-stored-drop") == -1 ||
-            pg_do(&d->pg, session) == -1) {
-            d->step = DROP_IDLE;
-            fail(d, d->pg.message, clock_us);
-            return;
-        }
-        PQsetnonblocking(d->pg.conn, 1);
+    if (!pg_is_open(&d->pg) &&
+        (pg_open_aside(&d->pg, s->settings->database, "ezrepo-stored-drop") == -1 ||
+         pg_do(&d->pg, session) == -1)) {
+        d->step = DROP_IDLE;
+        fail(d, d->pg.message, clock_us);
+        return;
     }
     d->began_us = clock_us;
     d->found = 0;
@@ -318,9 +311,10 @@ void drop_go_on(struct drop *d, int64_t now_us, int64_t clock_us)
     if (d->step == DROP_IDLE) {
         return;
     }
-    if (PQflush(d->pg.conn) == -1 || PQconsumeInput(d->pg.conn) == 0) {
+    int answered = pg_answered(&d->pg);
+    if (answered == -1) {
         fail(d, PQerrorMessage(d->pg.conn), clock_us);
-    } else if (PQisBusy(d->pg.conn) == 0) {
+    } else if (answered == 1) {
         take_answers(d, clock_us);
     }
 }

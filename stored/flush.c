@@ -118,13 +118,7 @@ static void forget_attempt(struct flush *f)
     schema_forget(&s->schemas);
     ledger_forget(&s->ledger);
     s->calendar.stale = true;
-    if (pg_is_open(&s->pg)) {
-        if (fault == PG_AWAY) {
-            pg_close(&s->pg);
-        } else {
-            pg_rollback(&s->pg);
-        }
-    }
+    pg_rollback(&s->pg);
     s->pg.fault = pg_is_open(&s->pg) ? (fault == PG_NONE ? PG_BUSY : fault) : PG_AWAY;
 }
 

@@ -121,7 +121,7 @@ int flush_checkpoint(struct store *store)
     }
     if (rc == 0) {
         rc = pg_commit(&store->pg);
-    } else if (pg_is_open(&store->pg)) {
+    } else {
         pg_rollback(&store->pg);
     }
     period_writes_free(&w);

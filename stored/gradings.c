@@ -106,7 +106,7 @@ static int write_grading(const struct gradings *g, struct pg *pg, struct pg_para
     if (rc == 0) {
         rc = pg_commit(pg);
     }
-    if (rc != 0 && pg_is_open(pg)) {
+    if (rc != 0) {
         pg_rollback(pg);
     }
     return rc;

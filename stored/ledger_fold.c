@@ -35,9 +35,7 @@ struct ledger_fold *ledger_fold_new(struct store *store)
 void ledger_fold_close(struct ledger_fold *fold)
 {
     fold->step = FOLD_IDLE;
-    if (pg_is_open(&fold->pg)) {
-        pg_close(&fold->pg);
-    }
+    pg_close(&fold->pg);
 }
 
 void ledger_fold_free(struct ledger_fold **fold)
@@ -68,15 +66,13 @@ static void begin(struct ledger_fold *fold, int64_t clock_us)
     fold->entries = s->ledger.entries;
     s->ledger.entries = 0;
     fold->again_us = clock_us + EVERY_US;
-    if (!pg_is_open(&fold->pg)) {
-        if (pg_open(&fold->pg, s->settings->database, "ezrepo-stored-ledger") == -1) {
-            fail(fold, fold->pg.message, clock_us);
-            return;
-        }
-        PQsetnonblocking(fold->pg.conn, 1);
+    if (!pg_is_open(&fold->pg) &&
+        pg_open_aside(&fold->pg, s->settings->database, "ezrepo-stored-ledger") == -1) {
+        fail(fold, fold->pg.message, clock_us);
+        return;
     }
     fold->step = FOLD_SUM;
-    if (PQsendQuery(fold->pg.conn, sql_text(SQL_LEDGER_FOLD)) != 1) {
+    if (pg_send(&fold->pg, SQL_LEDGER_FOLD, NULL) == -1) {
         fail(fold, PQerrorMessage(fold->pg.conn), clock_us);
     }
 }
@@ -106,11 +102,11 @@ void ledger_fold_go_on(struct ledger_fold *fold, int64_t clock_us)
     if (fold->step == FOLD_IDLE) {
         return;
     }
-    if (PQflush(fold->pg.conn) == -1 || PQconsumeInput(fold->pg.conn) == 0) {
+    int answered = pg_answered(&fold->pg);
+    if (answered == -1) {
         fail(fold, PQerrorMessage(fold->pg.conn), clock_us);
-        return;
     }
-    if (PQisBusy(fold->pg.conn) != 0 || !take_answer(fold, clock_us)) {
+    if (answered != 1 || !take_answer(fold, clock_us)) {
         return;
     }
     bool vacuum = fold->step == FOLD_SUM && fold->entries >= ENTRIES_VACUUM;

@@ -176,9 +176,7 @@ static void connect_database(void)
         if (rc == -1) {
             daemon_finished(1);
         }
-        if (pg_is_open(&s->pg)) {
-            pg_close(&s->pg);
-        }
+        pg_close(&s->pg);
         back_off();
         return;
     }
@@ -519,9 +517,7 @@ static void stop(void)
     gradings_release(&s->gradings);
     record_types_free(&s->types);
     pg_params_release(&s->params);
-    if (pg_is_open(&s->pg)) {
-        pg_close(&s->pg);
-    }
+    pg_close(&s->pg);
     zsock_destroy(&self.graded);
     zsock_destroy(&self.announce);
     zsock_destroy(&self.store_socket);

@@ -121,6 +121,15 @@ int pg_open(struct pg *pg, const char *database, const char *application)
     return 0;
 }
 
+int pg_open_aside(struct pg *pg, const char *database, const char *application)
+{
+    if (pg_open(pg, database, application) == -1) {
+        return -1;
+    }
+    PQsetnonblocking(pg->conn, 1);
+    return 0;
+}
+
 void pg_close(struct pg *pg)
 {
     PQfinish(pg->conn);
@@ -166,7 +175,7 @@ void pg_rollback(struct pg *pg)
     if (pg->conn == NULL) {
         return;
     }
-    PGresult *r = PQexec(pg->conn, "ROLLBACK");
+    PGresult *r = pg->fault == PG_AWAY ? NULL : PQexec(pg->conn, "ROLLBACK");
     bool good = PQresultStatus(r) == PGRES_COMMAND_OK;
     PQclear(r);
     if (!good || PQstatus(pg->conn) != CONNECTION_OK) {
@@ -242,6 +251,24 @@ int pg_send(struct pg *pg, enum sql_statement statement, const struct pg_params 
                              a.formats, 1) == 1
                ? 0
                : failed(pg, NULL);
+}
+
+int pg_answered(struct pg *pg)
+{
+    if (PQflush(pg->conn) == -1 || PQconsumeInput(pg->conn) == 0) {
+        return -1;
+    }
+    return PQisBusy(pg->conn) == 0;
+}
+
+void pg_cancel(struct pg *pg)
+{
+    char error[256];
+    PGcancel *cancel = PQgetCancel(pg->conn);
+    if (cancel != NULL) {
+        (void)PQcancel(cancel, error, sizeof error);
+        PQfreeCancel(cancel);
+    }
 }
 
 PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_params *params)

@@ -59,6 +59,7 @@ enum pg_type {
 
 /* 0; -1 with fault and message set and no connection left. Takes at most some seconds. */
 int pg_open(struct pg *pg, const char *database, const char *application);
+/* Does nothing when there is no connection. */
 void pg_close(struct pg *pg);
 
 /* Looks whether the server has closed the connection meanwhile, without waiting: 0, or -1 and
@@ -76,7 +77,8 @@ int pg_do(struct pg *pg, const char *text);
 /* COMMIT; -1 also when the server answers that it rolled back. */
 int pg_commit(struct pg *pg);
 
-/* Ends a failed transaction; closes the connection when that does not work. */
+/* Ends a failed transaction; closes the connection when that does not work or the last failure was
+ * that it is away. */
 void pg_rollback(struct pg *pg);
 
 /* Begins a new list of parameters. */
@@ -113,8 +115,17 @@ PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_p
 /* Runs one that returns none; 0, or -1. */
 int pg_run(struct pg *pg, enum sql_statement statement, const struct pg_params *params);
 
-/* Sends one without waiting for its answer, on a connection that is used that way. 0, or -1. */
+/*
+ * A connection that is used without waiting: pg_open_aside() as pg_open(), which does wait; then
+ * pg_send() (0, or -1), and pg_answered() until it says 1: then PQgetResult() gives all of the
+ * answer without waiting. 0: not yet; -1: the connection failed.
+ */
+int pg_open_aside(struct pg *pg, const char *database, const char *application);
 int pg_send(struct pg *pg, enum sql_statement statement, const struct pg_params *params);
+int pg_answered(struct pg *pg);
+
+/* Asks the server to give up the statement under way, and waits until it has heard of it. */
+void pg_cancel(struct pg *pg);
 
 /* Cells of binary results. */
 int64_t pg_cell_64(const PGresult *r, int row, int column);

@@ -247,11 +247,7 @@ static int settle_failure(struct rebuild *r)
     struct pg *pg = &r->job.store->pg;
     enum pg_fault fault = pg->fault;
     log_error("rebuild.failed", "sqlstate=%s error=\"%s\"", pg->sqlstate, pg->message);
-    if (pg_is_open(pg) && fault == PG_AWAY) {
-        pg_close(pg);
-    } else {
-        pg_rollback(pg);
-    }
+    pg_rollback(pg);
     if (fault == PG_DATA) { /* would be refused again */
         rebuild_end(r, pg->message);
         return 0;

@@ -43,19 +43,14 @@ struct rebuild_hours *rebuild_hours_new(struct rebuild_job *job)
 
 static void disconnect(struct rebuild_hours *h)
 {
-    if (pg_is_open(&h->pg)) {
-        pg_close(&h->pg);
-    }
+    pg_close(&h->pg);
     h->asked = false;
 }
 
 void rebuild_hours_end(struct rebuild_hours *h)
 {
-    char error[256];
-    PGcancel *cancel = h->asked ? PQgetCancel(h->pg.conn) : NULL;
-    if (cancel != NULL) {
-        (void)PQcancel(cancel, error, sizeof error);
-        PQfreeCancel(cancel);
+    if (h->asked) {
+        pg_cancel(&h->pg);
     }
     disconnect(h);
 }
@@ -173,12 +168,10 @@ static void ask(struct rebuild_hours *h)
                                                      [CHECK_DAY] = SQL_REBUILD_DAY,
                                                      [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_DAY};
     struct pg_params *p = &h->job->store->params;
-    if (!pg_is_open(&h->pg)) {
-        if (pg_open(&h->pg, h->job->store->settings->database, "ezrepo-stored-rebuild") == -1) {
-            fail(h, h->pg.message);
-            return;
-        }
-        PQsetnonblocking(h->pg.conn, 1);
+    if (!pg_is_open(&h->pg) &&
+        pg_open_aside(&h->pg, h->job->store->settings->database, "ezrepo-stored-rebuild") == -1) {
+        fail(h, h->pg.message);
+        return;
     }
     pg_params_begin(p);
     pg_add_time(p, start_us(h));
@@ -344,17 +337,13 @@ static int take_answer(struct rebuild_hours *h)
     struct pollfd ready = {.fd = PQsocket(h->pg.conn), .events = POLLIN};
     PGresult *r;
     int rc = 0;
-    if (PQflush(h->pg.conn) == -1) {
-        fail(h, PQerrorMessage(h->pg.conn));
-        return 0;
-    }
     (void)poll(&ready, 1, WAIT_MS);
-    if (PQconsumeInput(h->pg.conn) == 0) {
+    int answered = pg_answered(&h->pg);
+    if (answered == -1) {
         fail(h, PQerrorMessage(h->pg.conn));
-        return 0;
     }
-    if (PQisBusy(h->pg.conn) != 0) {
-        return 2;
+    if (answered != 1) {
+        return answered == 0 ? 2 : 0;
     }
     PGresult *rows = PQgetResult(h->pg.conn);
     while ((r = PQgetResult(h->pg.conn)) != NULL) {

@@ -43,37 +43,27 @@ void seal_free(struct seal **s)
 void seal_close(struct seal *s)
 {
     seal_abandon(s);
-    if (pg_is_open(&s->pg)) {
-        pg_close(&s->pg);
-    }
+    pg_close(&s->pg);
 }
 
 /* ---- sending ---- */
 
 static int ask(struct seal *s, enum step step)
 {
-    static const char *const texts[] = {
-        [SEAL_BEGIN] = "BEGIN", [SEAL_COMMIT] = "COMMIT", [SEAL_MARK] = NULL};
     static const enum sql_statement hour_statements[] = {
         [SEAL_LOCK] = SQL_SEAL_LOCK, [SEAL_COUNT] = SQL_SEAL_COUNT, [SEAL_MARK] = SQL_SEAL_MARK};
     static const enum sql_statement day_statements[] = {[SEAL_LOCK] = SQL_SEAL_DAY_LOCK,
                                                         [SEAL_COUNT] = SQL_SEAL_DAY_COUNT,
                                                         [SEAL_MARK] = SQL_SEAL_DAY_MARK};
-    char hour[8];
-    const char *const values[] = {hour};
-    const int lengths[] = {sizeof hour}, formats[] = {1};
-    int sent;
-    bytes_set_64(hour, (uint64_t)(s->store->calendar.sealing * HOUR_US - PG_EPOCH_US));
-    if (step == SEAL_BEGIN || step == SEAL_COMMIT) {
-        sent = PQsendQuery(s->pg.conn, texts[step]);
-    } else {
-        enum sql_statement statement =
-            s->store->calendar.sealing_hours == 1 ? hour_statements[step] : day_statements[step];
-        sent = PQsendQueryParams(s->pg.conn, sql_text(statement), 1, NULL, values, lengths, formats,
-                                 1);
-    }
+    const struct calendar *c = &s->store->calendar;
+    struct pg_params *p = &s->store->params;
     s->step = step;
-    return sent == 1 ? 0 : -1;
+    if (step == SEAL_BEGIN || step == SEAL_COMMIT) {
+        return PQsendQuery(s->pg.conn, step == SEAL_BEGIN ? "BEGIN" : "COMMIT") == 1 ? 0 : -1;
+    }
+    pg_params_begin(p);
+    pg_add_time(p, c->sealing * HOUR_US);
+    return pg_send(&s->pg, c->sealing_hours == 1 ? hour_statements[step] : day_statements[step], p);
 }
 
 static void fail(struct seal *s, const char *error, int64_t clock_us)
@@ -126,11 +116,11 @@ static void take_answers(struct seal *s, int64_t clock_us)
         const char *error = NULL;
         bool nothing_to_do = false, some = false;
         PGresult *r;
-        if (PQflush(s->pg.conn) == -1 || PQconsumeInput(s->pg.conn) == 0) {
+        int answered = pg_answered(&s->pg);
+        if (answered == -1) {
             fail(s, PQerrorMessage(s->pg.conn), clock_us);
-            return;
         }
-        if (PQisBusy(s->pg.conn) != 0) {
+        if (answered != 1) {
             return;
         }
         char text[200] = "no answer";
@@ -216,13 +206,11 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
             return;
         }
     }
-    if (!pg_is_open(&s->pg)) {
-        if (pg_open(&s->pg, s->store->settings->database, "ezrepo-stored-seal") == -1) {
-            log_error("seal.connect", "error=\"%s\"", s->pg.message);
-            s->again_us = clock_us + BACKOFF_US;
-            return;
-        }
-        PQsetnonblocking(s->pg.conn, 1);
+    if (!pg_is_open(&s->pg) &&
+        pg_open_aside(&s->pg, s->store->settings->database, "ezrepo-stored-seal") == -1) {
+        log_error("seal.connect", "error=\"%s\"", s->pg.message);
+        s->again_us = clock_us + BACKOFF_US;
+        return;
     }
     c->sealing = first;
     c->sealing_hours = hours;
@@ -242,15 +230,9 @@ void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us)
 
 void seal_abandon(struct seal *s)
 {
-    char error[256];
-    if (s->step == SEAL_IDLE) {
-        return;
+    if (s->step != SEAL_IDLE) {
+        pg_cancel(&s->pg);
+        pg_close(&s->pg);
+        s->step = SEAL_IDLE;
     }
-    PGcancel *cancel = PQgetCancel(s->pg.conn);
-    if (cancel != NULL) {
-        (void)PQcancel(cancel, error, sizeof error);
-        PQfreeCancel(cancel);
-    }
-    s->step = SEAL_IDLE;
-    pg_close(&s->pg);
 }
