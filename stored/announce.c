@@ -3,19 +3,16 @@
 
 #include <stdlib.h>
 
+#include "common/grow.h"
 #include "common/log.h"
 
 int acks_add(struct acks *a, const struct batch_header_message *header)
 {
-    if (a->count == a->size) {
-        uint32_t size = a->size == 0 ? 64 : a->size * 2;
-        struct ack_of *at = realloc(a->at, size * sizeof *at);
-        if (at == NULL) {
-            return -1;
-        }
-        a->at = at;
-        a->size = size;
+    struct ack_of *at = grow(a->at, a->count, &a->size, sizeof *at);
+    if (at == NULL) {
+        return -1;
     }
+    a->at = at;
     struct ack_of *to = &a->at[a->count++];
     memcpy(to->instance, header->instance, sizeof to->instance);
     to->shard = (uint16_t)header->shard;

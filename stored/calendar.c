@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "common/grow.h"
+
 static uint32_t hour_place(const struct calendar *c, int32_t hour)
 {
     uint32_t low = 0, high = c->hour_count;
@@ -26,15 +28,11 @@ struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour)
 static struct calendar_hour *insert_hour(struct calendar *c, int32_t hour, enum hour_state state,
                                          int64_t clock_us)
 {
-    if (c->hour_count == c->hour_size) {
-        uint32_t size = c->hour_size == 0 ? 64 : c->hour_size * 2;
-        struct calendar_hour *hours = realloc(c->hours, size * sizeof *hours);
-        if (hours == NULL) {
-            return NULL;
-        }
-        c->hours = hours;
-        c->hour_size = size;
+    struct calendar_hour *hours = grow(c->hours, c->hour_count, &c->hour_size, sizeof *hours);
+    if (hours == NULL) {
+        return NULL;
     }
+    c->hours = hours;
     uint32_t i = hour_place(c, hour);
     memmove(&c->hours[i + 1], &c->hours[i], (c->hour_count - i) * sizeof *c->hours);
     c->hour_count++;
@@ -70,15 +68,11 @@ bool calendar_has(const struct calendar *c, int32_t day, int32_t class)
 
 static int append_part(struct calendar_parts *parts, struct calendar_part part)
 {
-    if (parts->count == parts->size) {
-        uint32_t size = parts->size == 0 ? 64 : parts->size * 2;
-        struct calendar_part *at = realloc(parts->at, size * sizeof *at);
-        if (at == NULL) {
-            return -1;
-        }
-        parts->at = at;
-        parts->size = size;
+    struct calendar_part *at = grow(parts->at, parts->count, &parts->size, sizeof *at);
+    if (at == NULL) {
+        return -1;
     }
+    parts->at = at;
     parts->at[parts->count++] = part;
     return 0;
 }

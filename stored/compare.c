@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "common/grow.h"
+
 struct walk {
     struct compare *c;
     const struct compare_window *window;
@@ -20,15 +22,11 @@ void differences_release(struct differences *d)
 static struct difference *append(struct walk *w, enum difference_how how, bool of_event)
 {
     struct differences *d = w->found;
-    if (d->count == d->size) {
-        uint32_t size = d->size == 0 ? 64 : d->size * 2;
-        struct difference *at = realloc(d->at, size * sizeof *at);
-        if (at == NULL) {
-            return NULL;
-        }
-        d->at = at;
-        d->size = size;
+    struct difference *at = grow(d->at, d->count, &d->size, sizeof *at);
+    if (at == NULL) {
+        return NULL;
     }
+    d->at = at;
     d->at[d->count] =
         (struct difference){.grade_id = w->c->grade_id, .how = (uint8_t)how, .of_event = of_event};
     return &d->at[d->count++];

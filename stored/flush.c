@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "common/grow.h"
 #include "common/log.h"
 #include "stored/rebuild.h"
 #include "stored/seal.h"
@@ -173,15 +174,11 @@ static int add_poison(struct flush *f, uint32_t at)
 {
     const struct pg *pg = &f->store->pg;
     static struct log_limit said;
-    if (f->poison_count == f->poison_size) {
-        uint32_t size = f->poison_size == 0 ? 16 : f->poison_size * 2;
-        struct flush_poison *poison = realloc(f->poison, size * sizeof *poison);
-        if (poison == NULL) {
-            return -1;
-        }
-        f->poison = poison;
-        f->poison_size = size;
+    struct flush_poison *poison = grow(f->poison, f->poison_count, &f->poison_size, sizeof *poison);
+    if (poison == NULL) {
+        return -1;
     }
+    f->poison = poison;
     struct flush_poison *p = &f->poison[f->poison_count++];
     p->at = at;
     snprintf(p->reason, sizeof p->reason, "%s: %s", pg->sqlstate, pg->message);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/batch.h"
+#include "common/grow.h"
 #include "stored/copy.h"
 #include "stored/flush.h"
 
@@ -15,15 +16,11 @@
 
 static struct flush_item *add_item(struct flush *f)
 {
-    if (f->item_count == f->item_size) {
-        uint32_t size = f->item_size == 0 ? 4096 : f->item_size * 2;
-        struct flush_item *items = realloc(f->items, size * sizeof *items);
-        if (items == NULL) {
-            return NULL;
-        }
-        f->items = items;
-        f->item_size = size;
+    struct flush_item *items = grow(f->items, f->item_count, &f->item_size, sizeof *items);
+    if (items == NULL) {
+        return NULL;
     }
+    f->items = items;
     return &f->items[f->item_count++];
 }
 

@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "common/grow.h"
 #include "stored/flush.h"
 
 #define GRADES 6
@@ -23,15 +24,11 @@ struct additions {
 static int add(struct additions *a, int64_t series_id, int32_t hour, uint16_t grade_id,
                uint8_t grade)
 {
-    if (a->count == a->size) {
-        uint32_t size = a->size == 0 ? 1024 : a->size * 2;
-        struct addition *at = realloc(a->at, size * sizeof *at);
-        if (at == NULL) {
-            return -1;
-        }
-        a->at = at;
-        a->size = size;
+    struct addition *at = grow(a->at, a->count, &a->size, sizeof *at);
+    if (at == NULL) {
+        return -1;
     }
+    a->at = at;
     a->at[a->count++] = (struct addition){series_id, hour, grade_id, grade};
     return 0;
 }

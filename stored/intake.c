@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "common/grow.h"
 #include "common/log.h"
 
 #define STREAMS     4096               /* (instance, shard) pairs that are remembered */
@@ -111,16 +112,12 @@ bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int6
 
 static int reserve_ready(struct intake *in)
 {
-    if (in->ready_count < in->ready_size) {
-        return 0;
-    }
-    uint32_t size = in->ready_size == 0 ? 64 : in->ready_size * 2;
-    struct batch **ready = realloc(in->ready, size * sizeof(struct batch *));
+    struct batch **ready =
+        grow(in->ready, in->ready_count, &in->ready_size, sizeof(struct batch *));
     if (ready == NULL) {
         return -1;
     }
     in->ready = ready;
-    in->ready_size = size;
     return 0;
 }
 

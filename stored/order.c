@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/grow.h"
+
 #define DONE_RANGES 256 /* of committed sequences per stream; more are forgotten, lowest first */
 
 struct range {
@@ -78,15 +80,11 @@ static void ranges_delete(struct ranges *r, uint32_t i)
 
 static int ranges_insert(struct ranges *r, uint32_t i, struct range range)
 {
-    if (r->count == r->size) {
-        uint32_t size = r->size == 0 ? 8 : r->size * 2;
-        struct range *at = realloc(r->at, size * sizeof *at);
-        if (at == NULL) {
-            return -1;
-        }
-        r->at = at;
-        r->size = size;
+    struct range *at = grow(r->at, r->count, &r->size, sizeof *at);
+    if (at == NULL) {
+        return -1;
     }
+    r->at = at;
     memmove(&r->at[i + 1], &r->at[i], (r->count - i) * sizeof *r->at);
     r->at[i] = range;
     r->count++;

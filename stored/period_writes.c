@@ -3,30 +3,17 @@
 
 #include <stdlib.h>
 
+#include "common/grow.h"
 #include "stored/period_rows.h"
-
-static void *grow(void **at, uint32_t *count, uint32_t *size, size_t element)
-{
-    if (*count == *size) {
-        uint32_t more = *size == 0 ? 256 : *size * 2;
-        void *moved = realloc(*at, (size_t)more * element);
-        if (moved == NULL) {
-            return NULL;
-        }
-        *at = moved;
-        *size = more;
-    }
-    return (char *)*at + (size_t)(*count)++ * element;
-}
 
 #define APPEND(list, ...)                                                                          \
     do {                                                                                           \
-        __typeof__((list)->at) to =                                                                \
-            grow((void **)&(list)->at, &(list)->count, &(list)->size, sizeof *(list)->at);         \
-        if (to == NULL) {                                                                          \
+        __typeof__((list)->at) at = grow((list)->at, (list)->count, &(list)->size, sizeof *at);    \
+        if (at == NULL) {                                                                          \
             return -1;                                                                             \
         }                                                                                          \
-        *to = (__typeof__(*to)){__VA_ARGS__};                                                      \
+        (list)->at = at;                                                                           \
+        at[(list)->count++] = (__typeof__(*at)){__VA_ARGS__};                                      \
         return 0;                                                                                  \
     } while (0)
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/grow.h"
+
 #define PAGE_RECORDS 2048
 
 static int64_t later(int64_t a, int64_t b)
@@ -80,61 +82,36 @@ bool period_absorbs(struct period *ended, const struct period_key *next,
     return true;
 }
 
-/* Room for one more element, or NULL; *at and *size grow by doubling. */
-static void *grow(void **at, uint32_t *count, uint32_t *size, size_t element)
-{
-    if (*count == *size) {
-        uint32_t more = *size == 0 ? 16 : *size * 2;
-        void *moved = more < *size ? NULL : realloc(*at, (size_t)more * element);
-        if (moved == NULL) {
-            return NULL;
-        }
-        *at = moved;
-        *size = more;
-    }
-    return (char *)*at + (size_t)(*count)++ * element;
-}
+/* Appends an element to a list of the change. */
+#define APPEND(list, element)                                                                      \
+    do {                                                                                           \
+        __typeof__(c->list) at = grow(c->list, c->list##_count, &c->list##_size, sizeof *at);      \
+        if (at == NULL) {                                                                          \
+            return -1;                                                                             \
+        }                                                                                          \
+        c->list = at;                                                                              \
+        c->list[c->list##_count++] = (element);                                                    \
+        return 0;                                                                                  \
+    } while (0)
 
 static int put(struct periods_change *c, const struct period *p)
 {
-    struct period *to = grow((void **)&c->put, &c->put_count, &c->put_size, sizeof *to);
-    if (to == NULL) {
-        return -1;
-    }
-    *to = *p;
-    return 0;
+    APPEND(put, *p);
 }
 
 static int removed(struct periods_change *c, const struct period_key *key)
 {
-    struct period_key *to =
-        grow((void **)&c->removed, &c->removed_count, &c->removed_size, sizeof *to);
-    if (to == NULL) {
-        return -1;
-    }
-    *to = *key;
-    return 0;
+    APPEND(removed, *key);
 }
 
 static int told(struct periods_change *c, const struct period_event *event)
 {
-    struct period_event *to = grow((void **)&c->told, &c->told_count, &c->told_size, sizeof *to);
-    if (to == NULL) {
-        return -1;
-    }
-    *to = *event;
-    return 0;
+    APPEND(told, *event);
 }
 
 static int retracted(struct periods_change *c, const struct period_key *key)
 {
-    struct period_key *to =
-        grow((void **)&c->retracted, &c->retracted_count, &c->retracted_size, sizeof *to);
-    if (to == NULL) {
-        return -1;
-    }
-    *to = *key;
-    return 0;
+    APPEND(retracted, *key);
 }
 
 /* The walk along what is stored (old) and what is computed (new), both in order of time. */

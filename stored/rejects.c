@@ -4,20 +4,17 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/grow.h"
 #include "stored/text.h"
 
 int rejects_add(struct rejects *r, const struct batch_header_message *header, uint32_t item,
                 const struct reject_message *what)
 {
-    if (r->count == r->size) {
-        uint32_t size = r->size == 0 ? 64 : r->size * 2;
-        struct reject_row *rows = realloc(r->rows, size * sizeof *rows);
-        if (rows == NULL) {
-            return -1;
-        }
-        r->rows = rows;
-        r->size = size;
+    struct reject_row *rows = grow(r->rows, r->count, &r->size, sizeof *rows);
+    if (rows == NULL) {
+        return -1;
     }
+    r->rows = rows;
     r->rows[r->count++] = (struct reject_row){.header = header, .item = item, .what = *what};
     return 0;
 }

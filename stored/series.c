@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "common/address.h"
+#include "common/grow.h"
 #include "stored/open_periods.h"
 #include "stored/period_rows.h"
 
@@ -73,15 +74,12 @@ static void forget(struct series_cache *c, struct series *s)
 
 static int remember_unseen(struct series_cache *c, struct series *s)
 {
-    if (c->unseen_count == c->unseen_size) {
-        uint32_t size = c->unseen_size == 0 ? 1024 : c->unseen_size * 2;
-        struct series **unseen = realloc(c->unseen, size * sizeof(struct series *));
-        if (unseen == NULL) {
-            return -1;
-        }
-        c->unseen = unseen;
-        c->unseen_size = size;
+    struct series **unseen =
+        grow(c->unseen, c->unseen_count, &c->unseen_size, sizeof(struct series *));
+    if (unseen == NULL) {
+        return -1;
     }
+    c->unseen = unseen;
     c->unseen[c->unseen_count++] = s;
     return 0;
 }
