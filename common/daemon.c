@@ -53,11 +53,6 @@ const struct config_common *daemon_common(void)
     return &self.common;
 }
 
-unsigned daemon_instance(void)
-{
-    return self.instance;
-}
-
 bool daemon_draining(void)
 {
     return self.draining;

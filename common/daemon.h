@@ -49,9 +49,8 @@ struct daemon {
 
 int daemon_main(const struct daemon *d, int argc, char **argv);
 
-/* The common section and the instance number (--instance, 0 without), from prepare() on. */
+/* The common section, from prepare() on. */
 const struct config_common *daemon_common(void);
-unsigned daemon_instance(void);
 
 /* A short text shown in the status ("database" = "connected"); at most 16 keys, 200 bytes each. */
 void daemon_note(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));

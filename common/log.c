@@ -129,12 +129,6 @@ void log_errno(const char *event, const char *format, ...)
     errno = error;
 }
 
-void log_fatal(const char *event, const char *format, ...)
-{
-    WRITE_LINE(LOG_LEVEL_ERROR, 0);
-    exit(1);
-}
-
 void log_panic(const char *event, const char *format, ...)
 {
     WRITE_LINE(LOG_LEVEL_ERROR, 0);

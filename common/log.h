@@ -31,8 +31,6 @@ void log_warn(const char *event, const char *format, ...) LOG_PRINTF;
 void log_error(const char *event, const char *format, ...) LOG_PRINTF;
 /* As log_error, with errno's text appended. */
 void log_errno(const char *event, const char *format, ...) LOG_PRINTF;
-/* The environment is unusable; only while starting. Logs and exits with 1. */
-void log_fatal(const char *event, const char *format, ...) LOG_PRINTF __attribute__((noreturn));
 /* Our bug. Logs and aborts. */
 void log_panic(const char *event, const char *format, ...) LOG_PRINTF __attribute__((noreturn));
 

@@ -61,11 +61,6 @@ static struct calendar_part *find_part(const struct calendar_parts *parts, int32
                : bsearch(&key, parts->at, parts->count, sizeof *parts->at, compare_parts);
 }
 
-bool calendar_has(const struct calendar *c, int32_t day, int32_t class)
-{
-    return find_part(&c->parts, day, class) != NULL;
-}
-
 static int append_part(struct calendar_parts *parts, struct calendar_part part)
 {
     struct calendar_part *at = grow(parts->at, parts->count, &parts->size, sizeof *at);
@@ -79,7 +74,7 @@ static int append_part(struct calendar_parts *parts, struct calendar_part part)
 
 int calendar_need(struct calendar *c, int32_t day, int32_t class)
 {
-    if (calendar_has(c, day, class)) {
+    if (find_part(&c->parts, day, class) != NULL) {
         return 0;
     }
     for (uint32_t i = 0; i < c->missing.count; i++) {

@@ -69,7 +69,6 @@ struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour);
 /* Notes the partition for records of a class and day when it is not there. 0; -1: memory. */
 int calendar_need(struct calendar *c, int32_t day, int32_t class);
 
-bool calendar_has(const struct calendar *c, int32_t day, int32_t class);
 /* The last day that has a partition, that holds records; -1 when there is none. */
 int32_t calendar_last_day(const struct calendar *c);
 int32_t calendar_last_measured(const struct calendar *c);
