@@ -78,6 +78,17 @@ static const char *found(const struct json *node)
     return node == NULL ? "nothing" : json_type_name(node->type);
 }
 
+/* Whether it is of the type, "an object" or "a list"; else a fault. */
+static bool expect(struct record_types *t, const char *place, const struct json *node,
+                   enum json_type type)
+{
+    if (node->type != type) {
+        fault(t, "%s: expected %s, found %s", place, type == JSON_OBJECT ? "an object" : "a list",
+              found(node));
+    }
+    return node->type == type;
+}
+
 /* Every key of the object must be among these; "comment" always is. */
 static void check_keys(struct record_types *t, const char *place, const struct json *object,
                        const char *const *keys)
@@ -168,8 +179,7 @@ static void read_mapping(struct record_types *t, const char *place, const struct
                          struct mapping *m)
 {
     static const char *const keys[] = {"columns", "type", "content", "content_from", NULL};
-    if (node->type != JSON_OBJECT) {
-        fault(t, "%s: expected an object, found %s", place, found(node));
+    if (!expect(t, place, node, JSON_OBJECT)) {
         return;
     }
     check_keys(t, place, node, keys);
@@ -194,18 +204,11 @@ static void read_mapping(struct record_types *t, const char *place, const struct
 
 static void read_mappings(struct record_types *t, const struct json *node)
 {
-    if (node == NULL) {
-        return;
-    }
-    if (node->type != JSON_ARRAY) {
-        fault(t, "mappings: expected a list, found %s", found(node));
+    if (node == NULL || !expect(t, "mappings", node, JSON_ARRAY)) {
         return;
     }
     t->mappings = take(t, node->count, sizeof *t->mappings);
-    if (t->mappings == NULL) {
-        return;
-    }
-    for (const struct json *m = node->first; m != NULL; m = m->next) {
+    for (const struct json *m = node->first; m != NULL && t->mappings != NULL; m = m->next) {
         const char *place = PLACE(t, "mappings[%" PRIu32 "]", t->mapping_count);
         read_mapping(t, place, m, &t->mappings[t->mapping_count++]);
     }
@@ -223,10 +226,7 @@ static void read_alias_list(struct record_types *t, const char *place, const str
         return;
     }
     list->names = take(t, node->count, sizeof *list->names);
-    if (list->names == NULL) {
-        return;
-    }
-    for (const struct json *n = node->first; n != NULL; n = n->next) {
+    for (const struct json *n = node->first; n != NULL && list->names != NULL; n = n->next) {
         const char *at = PLACE(t, "%s[%" PRIu32 "]", place, list->name_count);
         struct slice name = read_name(t, at, n, LIMIT_NAME_BYTES);
         if (name.at != NULL && slice_equal(name, list->metric)) {
@@ -256,19 +256,14 @@ static void read_collects(struct record_types *t, const char *place, const struc
                           struct type_entry *entry)
 {
     static const char *const keys[] = {"parameters", "results", NULL};
-    if (node == NULL) {
-        return;
-    }
-    if (node->type != JSON_ARRAY) {
-        fault(t, "%s: expected a list, found %s", place, found(node));
+    if (node == NULL || !expect(t, place, node, JSON_ARRAY)) {
         return;
     }
     entry->collects = take(t, node->count, sizeof *entry->collects);
     for (const struct json *n = node->first; n != NULL && entry->collects != NULL; n = n->next) {
         struct record_types_collect *c = &entry->collects[entry->collect_count];
         const char *at = PLACE(t, "%s[%" PRIu32 "]", place, entry->collect_count++);
-        if (n->type != JSON_OBJECT) {
-            fault(t, "%s: expected an object, found %s", at, found(n));
+        if (!expect(t, at, n, JSON_OBJECT)) {
             continue;
         }
         check_keys(t, at, n, keys);
@@ -288,8 +283,7 @@ static void read_type(struct record_types *t, const struct json *node, struct ty
     if (node->key.len == 0 || node->key.len > LIMIT_DIMENSION_BYTES) {
         fault(t, "%s: expected a record type of 1..%d bytes", place, LIMIT_DIMENSION_BYTES);
     }
-    if (node->type != JSON_OBJECT) {
-        fault(t, "%s: expected an object, found %s", place, found(node));
+    if (!expect(t, place, node, JSON_OBJECT)) {
         return;
     }
     check_keys(t, place, node, keys);
@@ -297,11 +291,7 @@ static void read_type(struct record_types *t, const struct json *node, struct ty
 
     read_collects(t, PLACE(t, "%s.collect", place), json_get(node, "collect"), entry);
     const struct json *aliases = json_get(node, "aliases");
-    if (aliases == NULL) {
-        return;
-    }
-    if (aliases->type != JSON_OBJECT) {
-        fault(t, "%s.aliases: expected an object, found %s", place, found(aliases));
+    if (aliases == NULL || !expect(t, PLACE(t, "%s.aliases", place), aliases, JSON_OBJECT)) {
         return;
     }
     entry->aliases = take(t, aliases->count, sizeof *entry->aliases);
@@ -313,11 +303,7 @@ static void read_type(struct record_types *t, const struct json *node, struct ty
 
 static void read_types(struct record_types *t, const struct json *node)
 {
-    if (node == NULL) {
-        return;
-    }
-    if (node->type != JSON_OBJECT) {
-        fault(t, "types: expected an object, found %s", found(node));
+    if (node == NULL || !expect(t, "types", node, JSON_OBJECT)) {
         return;
     }
     t->types = take(t, node->count, sizeof *t->types);
