@@ -110,30 +110,35 @@ static void arm_timer(int64_t at_us, int64_t now_us)
 
 /* ---- the database ---- */
 
-static void note_away(const char *why)
+static void note_away(void)
 {
-    static struct log_limit said;
-    int64_t now_us = daemon_now_us();
-    if (self.away_since_us == 0) {
-        self.away_since_us = now_us;
-    }
     daemon_note("database", "away for %lld s: %.170s",
-                (long long)((now_us - self.away_since_us) / 1000000), why);
-    if (log_allowed(&said, 3)) {
-        log_warn("database.away", "again_ms=%lld error=\"%s\"", (long long)self.backoff_ms, why);
-    }
+                (long long)((daemon_now_us() - self.away_since_us) / 1000000),
+                self.store.pg.message);
+}
+
+static void note_connected(void)
+{
+    self.away_since_us = 0;
+    daemon_note("database", "connected");
 }
 
 /* A step with the database failed: when it may be tried again. */
 static void back_off(void)
 {
+    static struct log_limit said;
     count_add(COUNT_DATABASE_ERRORS, 1);
     self.backoff_ms = self.backoff_ms == 0 ? BACKOFF_FIRST_MS : self.backoff_ms * 2;
     if (self.backoff_ms > BACKOFF_MOST_MS) {
         self.backoff_ms = BACKOFF_MOST_MS;
     }
     self.database_at_us = daemon_clock_us() + self.backoff_ms * 1000;
-    note_away(self.store.pg.message);
+    self.away_since_us = self.away_since_us == 0 ? daemon_now_us() : self.away_since_us;
+    note_away();
+    if (log_allowed(&said, 3)) {
+        log_warn("database.away", "again_ms=%lld error=\"%s\"", (long long)self.backoff_ms,
+                 self.store.pg.message);
+    }
 }
 
 /* What the store holds, read afresh. 0; 1 later perhaps; -1 somebody has to do something. */
@@ -182,8 +187,7 @@ static void connect_database(void)
     }
     count_add(COUNT_DATABASE_CONNECTS, 1);
     self.backoff_ms = 0;
-    self.away_since_us = 0;
-    daemon_note("database", "connected");
+    note_connected();
     log_info("database.connected", "grading=%u hours=%u", s->gradings.version,
              s->calendar.hour_count);
     announce_grading(self.announce, &s->gradings);
@@ -261,8 +265,7 @@ static bool flush_portion(void)
     count_set(COUNT_FLUSH_RECORDS, records);
     self.backoff_ms = 0;
     if (self.away_since_us != 0) {
-        self.away_since_us = 0;
-        daemon_note("database", "connected");
+        note_connected();
     }
     return true;
 }
@@ -492,9 +495,7 @@ static void tick(void)
     count_set(COUNT_SERIES, series_count(&self.store.series));
     count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
     if (self.away_since_us != 0) {
-        daemon_note("database", "away for %lld s: %.170s",
-                    (long long)((daemon_now_us() - self.away_since_us) / 1000000),
-                    self.store.pg.message);
+        note_away();
     }
 }
 
