@@ -71,6 +71,12 @@ static int take_lock(struct pg *pg, struct pg_params *params)
     return taken ? 0 : 1;
 }
 
+/* The stored before may have been killed while its COMMIT of a sealing was under way (seal.c). */
+static int pass_gate(struct pg *pg)
+{
+    return pg_do(pg, sql_seal_gate) == 0 ? 0 : judge(pg, "wait for a sealing of the stored before");
+}
+
 static int make_role(struct pg *pg)
 {
     if (pg_do(pg, sql_role_make) == 0 || strcmp(pg->sqlstate, "42710") == 0) {
@@ -200,6 +206,9 @@ int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
 {
     bool role_is_there = false;
     int rc = take_lock(pg, params);
+    if (rc == 0) {
+        rc = pass_gate(pg);
+    }
     if (rc == 0) {
         rc = check_server(pg, &role_is_there);
     }

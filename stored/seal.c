@@ -1,8 +1,12 @@
 /*
- * One hour or day at a time: lock its rows, count, mark, commit; each a statement sent without
- * waiting for its answer. Only a COMMIT that says so makes it sealed in memory; in every other case
- * the calendar keeps it as "sealing", and the database is asked what it is. A day is counted from
- * its hours' rows, each hour soon after it was sealed itself.
+ * One hour or day at a time: lock its rows, count, mark, pass the gate, commit; each a statement
+ * sent without waiting for its answer. Only a COMMIT that says so makes it sealed in memory; in
+ * every other case the calendar keeps it as "sealing", and the database is asked what it is. A day
+ * is counted from its hours' rows, each hour soon after it was sealed itself.
+ *
+ * PostgreSQL may carry out a COMMIT after the stored that sent it was killed. So it is sent only by
+ * who holds the gate, which a stored that starts passes before it reads what is sealed (migrate.c).
+ * The gate is taken last: a count that nobody can commit any more is not waited for.
  */
 #include "stored/seal.h"
 
@@ -13,7 +17,16 @@
 #define QUIET_US   INT64_C(60000000) /* no record fell into the hour for as long */
 #define BACKOFF_US INT64_C(30000000) /* after a failure */
 
-enum step { SEAL_IDLE, SEAL_BEGIN, SEAL_LOCK, SEAL_COUNT, SEAL_MARK, SEAL_COMMIT };
+enum step {
+    SEAL_IDLE,
+    SEAL_BEGIN,
+    SEAL_LOCK,
+    SEAL_COUNT,
+    SEAL_MARK,
+    SEAL_GATE,
+    SEAL_COMMIT,
+    SEAL_STEPS
+};
 
 struct seal {
     struct store *store;
@@ -50,6 +63,8 @@ void seal_close(struct seal *s)
 
 static int ask(struct seal *s, enum step step)
 {
+    static const char *const texts[SEAL_STEPS] = {
+        [SEAL_BEGIN] = "BEGIN", [SEAL_GATE] = sql_seal_gate, [SEAL_COMMIT] = "COMMIT"};
     static const enum sql_statement hour_statements[] = {
         [SEAL_LOCK] = SQL_SEAL_LOCK, [SEAL_COUNT] = SQL_SEAL_COUNT, [SEAL_MARK] = SQL_SEAL_MARK};
     static const enum sql_statement day_statements[] = {[SEAL_LOCK] = SQL_SEAL_DAY_LOCK,
@@ -58,8 +73,8 @@ static int ask(struct seal *s, enum step step)
     const struct calendar *c = &s->store->calendar;
     struct pg_params *p = &s->store->params;
     s->step = step;
-    if (step == SEAL_BEGIN || step == SEAL_COMMIT) {
-        return PQsendQuery(s->pg.conn, step == SEAL_BEGIN ? "BEGIN" : "COMMIT") == 1 ? 0 : -1;
+    if (texts[step] != NULL) {
+        return PQsendQuery(s->pg.conn, texts[step]) == 1 ? 0 : -1;
     }
     pg_params_begin(p);
     pg_add_time(p, c->sealing * HOUR_US);

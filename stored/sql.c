@@ -41,6 +41,9 @@ const char sql_schema[] = "CREATE SCHEMA IF NOT EXISTS ezrepo;"
 const char sql_staging[] =
     "CREATE TEMP TABLE staging (LIKE ezrepo.measurement) ON COMMIT DELETE ROWS";
 
+const char sql_seal_gate[] =
+    "DO $$ BEGIN PERFORM pg_advisory_xact_lock(x'657a7365616c'::bigint); END $$"; /* "ezseal" */
+
 const char sql_role_make[] = "CREATE ROLE ezrepo_read NOLOGIN";
 
 const char sql_copy_records[] = "COPY measurement " COLUMNS " FROM STDIN (FORMAT binary)";

@@ -95,6 +95,7 @@ extern const char sql_session[];   /* what every connection starts with */
 extern const char sql_schema[];    /* the schema and the table of migrations */
 extern const char sql_staging[];   /* where records go that may be there already */
 extern const char sql_role_make[]; /* the role that only reads */
+extern const char sql_seal_gate[]; /* a lock that one transaction at a time holds, until its end */
 extern const char sql_copy_records[];
 extern const char sql_copy_staged[];
 extern const char sql_copy_entries[];
