@@ -208,13 +208,12 @@ static int ask(void *socket, int64_t since_us)
     if (a == NULL || send_request(socket, since_us) == -1) {
         ctl_failed("%s", a == NULL ? "out of memory" : "stored cannot be asked");
     } else if (wait_for_end(socket, a, &bytes, &m) == 0) {
-        if (m.status != ANSWER_OK && !given.json) {
-            ctl_failed("%.*s", (int)m.message.len, m.message.at);
-        }
         if (given.json) {
             print_json(&m);
-        } else if (m.status == ANSWER_OK) {
+        } else if (m.status == ANSWER_OK || m.status == ANSWER_TIMEOUT) {
             print_text(&m);
+        } else {
+            ctl_failed("%.*s", (int)m.message.len, m.message.at);
         }
         bool good = m.status == ANSWER_OK && (!given.verify || differences(&m) == 0);
         exit_code = good ? CTL_DONE : CTL_FAILED;

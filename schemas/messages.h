@@ -226,7 +226,7 @@ enum answer_status {
 /*
  * stored to ezrepoctl: how far it is, about every second, and what came of it, with `finished`. Of
  * each kind: what the records say and is not stored, is stored and the records do not say, is
- * stored otherwise.
+ * stored otherwise. ANSWER_TIMEOUT: all was looked at but for some series, as `message` says.
  */
 #define REBUILT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
     UINT(id, UINT64_MAX)                                                                           \

@@ -159,6 +159,25 @@ void rebuild_end(struct rebuild *r, const char *why)
     }
 }
 
+/* All is done, but for series that were left out. */
+static void finish_all(struct rebuild *r)
+{
+    const struct rebuild_found *f = &r->job.found;
+    char text[160];
+    if (f->left_out > 0) {
+        snprintf(text, sizeof text,
+                 "%" PRIu64 " series left out, since late records kept coming into %s: try again "
+                 "later",
+                 f->left_out, f->left_out == 1 ? "it" : "them");
+        finish(r, ANSWER_TIMEOUT, text);
+    } else {
+        finish(r, ANSWER_OK,
+               sum(f) == 0     ? "identical"
+               : r->job.verify ? "not identical"
+                               : "repaired");
+    }
+}
+
 /* ---- requests ---- */
 
 static bool is_asker(const struct rebuild *r, struct slice peer, uint64_t id)
@@ -225,10 +244,7 @@ static int step(struct rebuild *r)
     case PHASE_HOURS:
         rc = rebuild_hours_step(r->hours);
         if (rc == 1) {
-            finish(r, ANSWER_OK,
-                   sum(&r->job.found) == 0 ? "identical"
-                   : r->job.verify         ? "not identical"
-                                           : "repaired");
+            finish_all(r);
             rc = 0;
         } else if (rc == 3) {
             finish(r, ANSWER_UNAVAILABLE, rebuild_hours_error(r->hours));

@@ -1,20 +1,25 @@
 /*
  * Periods and events of one series after the other, window by window of its records. What differs
  * is written at the series' end, in one transaction, with the last window read just before; a
- * record that comes late in between makes the series begin anew.
+ * record that comes late in between makes the series begin anew, after a pause that grows each
+ * time. Where they never cease the series is left out, and that is told.
  */
 #include <stdlib.h>
 
+#include "common/daemon.h"
+#include "common/log.h"
 #include "common/when.h"
 #include "stored/open_periods.h"
 #include "stored/period_rows.h"
 #include "stored/period_writes.h"
 #include "stored/rebuild_work.h"
 
-#define SERIES_PAGE 64
-#define WINDOW      4096 /* records */
-#define MOST_CHANGES                                                                               \
-    20000 /* kept of a series; then they are written, and the series is read again */
+/* Differences kept of a series; more are written in parts, and the series is read again. */
+#define MOST_CHANGES  20000
+#define SERIES_PAGE   64
+#define WINDOW        4096            /* records */
+#define MOST_TRIES    20              /* of one series */
+#define PAUSE_US      INT64_C(200000) /* before the second try; before the third twice as long */
 #define FIRST_SPAN_US (2 * DAY_US)
 #define FIRST_US      INT64_C(-62135596800000000) /* the year 1 */
 #define LAST_US       INT64_C(253402300799999999) /* the end of the year 9999 */
@@ -30,6 +35,8 @@ struct rebuild_series {
     int64_t span_us;    /* of time the next window reads at most */
     bool under_way;
     bool once_more;        /* some of it was written before all of it was read */
+    uint32_t tries;        /* that late records made vain */
+    int64_t again_us;      /* of a steady clock: not before is it tried again */
     struct period_key at;  /* all records up to it were looked at */
     struct compare *pairs; /* by grade_id - 1 */
     uint16_t pair_count;
@@ -92,6 +99,8 @@ int rebuild_series_begin(struct rebuild_series *s)
     s->page = NULL;
     s->id = INT64_MIN;
     s->under_way = s->once_more = false;
+    s->tries = 0;
+    s->again_us = 0;
     return 0;
 }
 
@@ -539,6 +548,14 @@ static int write_differences(struct rebuild_series *s)
 
 /* ---- the steps ---- */
 
+static void go_to_next(struct rebuild_series *s)
+{
+    s->next++;
+    s->once_more = false;
+    s->tries = 0;
+    s->again_us = 0;
+}
+
 static void end_series(struct rebuild_series *s)
 {
     s->under_way = false;
@@ -546,7 +563,7 @@ static void end_series(struct rebuild_series *s)
         s->once_more = false; /* the same again: what was written in parts may have changed since */
         return;
     }
-    s->next++;
+    go_to_next(s);
     s->job->found.series++;
 }
 
@@ -582,6 +599,9 @@ static void begin_anew(struct rebuild_series *s)
 
 int rebuild_series_step(struct rebuild_series *s)
 {
+    if (daemon_clock_us() < s->again_us) {
+        return 2;
+    }
     int rc = s->under_way ? 0 : find_series(s);
     if (rc == 0) {
         rc = look_at_series(s);
@@ -594,7 +614,20 @@ int rebuild_series_step(struct rebuild_series *s)
 
 void rebuild_series_notice(struct rebuild_series *s, const struct flush_item *item)
 {
-    if (s->under_way && item->series->id == s->id && period_key_compare(&item->key, &s->at) <= 0) {
-        begin_anew(s);
+    static struct log_limit said;
+    if (!s->under_way || item->series->id != s->id || period_key_compare(&item->key, &s->at) > 0) {
+        return;
     }
+    begin_anew(s);
+    if (++s->tries < MOST_TRIES) {
+        s->again_us = daemon_clock_us() + s->tries * PAUSE_US;
+        return;
+    }
+    if (log_allowed(&said, 10)) {
+        log_warn("rebuild.left_out", "series=%lld tries=%u", (long long)s->id, s->tries);
+    }
+    rebuild_tell(&s->job->found, "series %lld: left out, since late records kept coming into it",
+                 (long long)s->id);
+    s->job->found.left_out++;
+    go_to_next(s);
 }

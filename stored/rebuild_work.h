@@ -10,6 +10,7 @@
 /* What was found so far. */
 struct rebuild_found {
     uint64_t series, series_all, records, hours;
+    uint64_t left_out;                          /* series into which late records kept coming */
     uint64_t periods[3], events[3], rollups[3]; /* by enum difference_how */
     char texts[REBUILD_TEXTS][400];             /* the first differences */
     uint32_t text_count;
@@ -44,12 +45,14 @@ void rebuild_series_free(struct rebuild_series **s);
 int rebuild_series_begin(struct rebuild_series *s);
 
 /*
- * The next some thousand records of the series at hand. 1 when all series are done; 0; -1 when the
- * database failed: then the series at hand begins anew with the next call.
+ * The next some thousand records of the series at hand. 1 when all series are done; 0; 2 when there
+ * is only waiting left to do; -1 when the database failed: then the series at hand begins anew with
+ * the next call.
  */
 int rebuild_series_step(struct rebuild_series *s);
 
-/* A record came late: if it lies in what was looked at of the series at hand, that begins anew. */
+/* A record came late: if it lies in what was looked at of the series at hand, that begins anew, or
+ * is left out when that was so too often. */
 void rebuild_series_notice(struct rebuild_series *s, const struct flush_item *item);
 
 /* ---- rebuild_hours.c: the roll-up ---- */

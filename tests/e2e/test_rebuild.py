@@ -317,6 +317,40 @@ def test_a_long_series_is_looked_at_in_parts(build_dir, make_stored):
     check_store(stored)
 
 
+def test_a_series_into_which_late_records_keep_coming_is_left_out(build_dir, make_stored):
+    """It would never be read to its end; the others are done, and the answer says so."""
+    stored = make_stored(flush_ms=1).start()
+    sender, base = stored.sender(), now_us() - 100 * HOUR
+    for i in range(0, 60000, 2000):
+        sender.batch([Record(base + n * 4 * SECOND, (1 + n // 5 % 5, NONE)) for n in range(i, i + 2000)])
+    sender.batch([Record(base + n * SECOND, series=1) for n in range(10)])
+    sender.send()
+    sender.settle(60)
+    again, done = Rebuild(build_dir, stored), threading.Event()
+    stored.sql("UPDATE period SET records = records + 1 WHERE series_id = (SELECT max(id) FROM series)")
+
+    def send():
+        late = stored.sender()
+        for row in range(1, 10 ** 6):
+            late.commit([Record(base, row=row)])
+            if done.is_set():
+                break
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        code, result = again.end(again.start(), 240)
+    finally:
+        done.set()
+        thread.join()
+    assert (code, result["status"], result["identical"], result["series"]) == (1, 2, False, 1), result
+    assert result["message"] == "1 series left out, since late records kept coming into it: try again later"
+    assert "series 1: left out, since late records kept coming into it" in result["first"]
+    assert (result["periods"]["different"], result["hours"] > 0) == (1, True)
+    again.identical()
+    check_store(stored)
+
+
 def test_more_differences_than_are_kept_are_written_in_parts(build_dir, make_stored):
     stored = make_stored().start()
     sender, base = stored.sender(), now_us() - 40 * HOUR
