@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/file.h"
 #include "common/log.h"
 
 #define FILE_BYTES ((size_t)1 << 20)
@@ -263,24 +264,19 @@ struct config *config_read_bytes(const char *file, struct slice bytes, struct co
 struct config *config_read(const char *file, struct config_common *common, const char *section,
                            const struct config_option *options, void *settings)
 {
-    FILE *f = fopen(file, "rb");
-    if (f == NULL) {
-        fprintf(stderr, "%s: %s\n", file, strerror(errno));
+    size_t size;
+    char *bytes = file_read(file, FILE_BYTES, &size);
+    if (bytes == NULL) {
+        if (errno == EFBIG) {
+            fprintf(stderr, "%s: larger than %zu bytes\n", file, FILE_BYTES);
+        } else {
+            fprintf(stderr, "%s: %s\n", file, strerror(errno));
+        }
         return NULL;
     }
-    struct config *c = NULL;
-    char *bytes = malloc(FILE_BYTES + 1);
-    size_t size = bytes == NULL ? 0 : fread(bytes, 1, FILE_BYTES + 1, f);
-    if (bytes == NULL || ferror(f)) {
-        fprintf(stderr, "%s: cannot be read\n", file);
-    } else if (size > FILE_BYTES) {
-        fprintf(stderr, "%s: larger than %zu bytes\n", file, FILE_BYTES);
-    } else {
-        c = config_read_bytes(file, (struct slice){bytes, size}, common, section, options,
-                              settings);
-    }
+    struct config *c =
+        config_read_bytes(file, (struct slice){bytes, size}, common, section, options, settings);
     free(bytes);
-    fclose(f);
     return c;
 }
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/file.h"
 #include "common/json.h"
 #include "common/pattern.h"
 #include "schemas/messages.h"
@@ -352,26 +353,18 @@ end:
 
 struct record_types *record_types_read(const char *file)
 {
-    struct record_types *t = NULL;
-    char *bytes = NULL;
-    FILE *f = fopen(file, "rb");
-    if (f == NULL || (bytes = malloc(FILE_BYTES + 1)) == NULL) {
-        fprintf(stderr, "%s: %s\n", file, strerror(errno));
-        goto end;
+    size_t size;
+    char *bytes = file_read(file, FILE_BYTES, &size);
+    if (bytes == NULL) {
+        if (errno == EFBIG) {
+            fprintf(stderr, "%s: more than %d bytes\n", file, FILE_BYTES);
+        } else {
+            fprintf(stderr, "%s: %s\n", file, strerror(errno));
+        }
+        return NULL;
     }
-    size_t size = fread(bytes, 1, FILE_BYTES + 1, f);
-    if (ferror(f)) {
-        fprintf(stderr, "%s: %s\n", file, strerror(errno));
-    } else if (size > FILE_BYTES) {
-        fprintf(stderr, "%s: more than %d bytes\n", file, FILE_BYTES);
-    } else {
-        t = record_types_read_bytes(file, (struct slice){bytes, size});
-    }
-end:
+    struct record_types *t = record_types_read_bytes(file, (struct slice){bytes, size});
     free(bytes);
-    if (f != NULL) {
-        fclose(f);
-    }
     return t;
 }
 

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/file.h"
 #include "common/log.h"
 
 #define LOCK_KEY        INT64_C(0x657a7265706f) /* "ezrepo" */
@@ -102,33 +103,13 @@ static int is_migration(const struct dirent *entry)
            strcmp(n + len - 4, ".sql") == 0;
 }
 
-/* The file's text, NUL-terminated; the caller frees it. NULL after an error was logged. */
-static char *read_text(const char *path)
-{
-    FILE *f = fopen(path, "r");
-    char *text = f == NULL ? NULL : malloc(MIGRATION_BYTES);
-    if (text != NULL) {
-        size_t n = fread(text, 1, MIGRATION_BYTES - 1, f);
-        text[n] = '\0';
-        if (ferror(f) != 0 || n == MIGRATION_BYTES - 1) {
-            free(text);
-            text = NULL;
-        }
-    }
-    if (text == NULL) {
-        log_errno("migration.read", "file=%s", path);
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return text;
-}
-
 static int apply(struct pg *pg, struct pg_params *params, const char *path, const char *name,
                  int number)
 {
-    char *text = read_text(path);
+    size_t size;
+    char *text = file_read(path, MIGRATION_BYTES, &size);
     if (text == NULL) {
+        log_errno("migration.read", "file=%s", path);
         return -1;
     }
     pg_params_begin(params);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/file.h"
 #include "common/log.h"
 #include "stored/rebuild.h"
 
@@ -113,22 +114,6 @@ bool publish_requests(struct store *store, zsock_t *socket)
     return changed;
 }
 
-static struct slice read_document(struct arena *a, const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    char *at = f == NULL ? NULL : arena_alloc(a, LIMIT_DOCUMENT_BYTES + 1);
-    size_t n = at == NULL ? 0 : fread(at, 1, LIMIT_DOCUMENT_BYTES + 1, f);
-    if (f == NULL || at == NULL || ferror(f) != 0 || n > LIMIT_DOCUMENT_BYTES) {
-        log_errno("grading.default", "file=%s", path);
-        at = NULL;
-        n = 0;
-    }
-    if (f != NULL) {
-        fclose(f);
-    }
-    return (struct slice){at, n};
-}
-
 int publish_default(struct store *store, const char *file)
 {
     char path[1024];
@@ -144,10 +129,14 @@ int publish_default(struct store *store, const char *file)
         snprintf(path, sizeof path, "%s/grading/default.json", store->schemas_dir);
         file = path;
     }
-    struct slice document = read_document(a, file);
-    int rc = document.at == NULL ? -1 : 0;
-    if (rc == 0 && gradings_publish(&store->gradings, &store->pg, &store->params, a, document,
-                                    slice_of("default"), &result) == -1) {
+    struct slice document;
+    char *bytes = file_read(file, LIMIT_DOCUMENT_BYTES, &document.len);
+    int rc = bytes == NULL ? -1 : 0;
+    document.at = bytes;
+    if (rc == -1) {
+        log_errno("grading.default", "file=%s", file);
+    } else if (gradings_publish(&store->gradings, &store->pg, &store->params, a, document,
+                                slice_of("default"), &result) == -1) {
         rc = result.status == ANSWER_INVALID ? -1 : 1;
         log_error("grading.default", "file=%s error=\"%.*s\"", file, (int)result.message.len,
                   result.message.at);
@@ -156,6 +145,7 @@ int publish_default(struct store *store, const char *file)
                       result.faults[i].at);
         }
     }
+    free(bytes);
     arena_free(&a);
     return rc;
 }

@@ -1,0 +1,14 @@
+/* Whole files, bounded. */
+#ifndef EZREPO_FILE_H
+#define EZREPO_FILE_H
+
+#include <stddef.h>
+
+/*
+ * The bytes of a file that has at most `most` of them, and a NUL behind them (not counted in
+ * *size); the caller frees them. NULL when it cannot be read: errno says why, EFBIG when it is
+ * larger.
+ */
+char *file_read(const char *path, size_t most, size_t *size);
+
+#endif
