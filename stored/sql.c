@@ -2,7 +2,7 @@
  * The SQL of this process, beside the migrations. Values are always parameters; names are pasted
  * only where a partition is made or dropped, from numbers.
  */
-#include "stored/sql.h"
+#include "stored/sql_parts.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,16 +14,7 @@
 
 #define LEDGER_COUNTS "datagrams, accepted, exceptions, records, stored, duplicates, rejected"
 
-#define COUNTS "n0, n1, n2, n3, n4, n5"
-
-#define ADD_COUNTS(table)                                                                          \
-    "n0 = " table ".n0 + excluded.n0, n1 = " table ".n1 + excluded.n1, "                           \
-    "n2 = " table ".n2 + excluded.n2, n3 = " table ".n3 + excluded.n3, "                           \
-    "n4 = " table ".n4 + excluded.n4, n5 = " table ".n5 + excluded.n5"
-
 #define DAY_0 "date '1970-01-01'"
-
-#define HOURS_OF_DAY "hour >= $1::timestamptz AND hour < $1::timestamptz + interval '1 day'"
 
 const char sql_session[] = "SET search_path = ezrepo;"
                            "SET timezone = 'UTC';"
@@ -346,15 +337,10 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SEAL_LOCK] = "SELECT FROM measured_hour WHERE hour = $1::timestamptz AND NOT sealed"
                       " FOR UPDATE",
 
-    [SQL_SEAL_COUNT] =
-        "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"
-        " SELECT $1::timestamptz, series_id, grade_id, count(*) FILTER (WHERE grade = 0),"
-        " count(*) FILTER (WHERE grade = 1), count(*) FILTER (WHERE grade = 2),"
-        " count(*) FILTER (WHERE grade = 3), count(*) FILTER (WHERE grade = 4),"
-        " count(*) FILTER (WHERE grade = 5) FROM record_grade"
-        " WHERE t_start >= $1::timestamptz"
-        " AND t_start < $1::timestamptz + interval '1 hour'"
-        " GROUP BY series_id, grade_id ORDER BY series_id, grade_id",
+    [SQL_SEAL_COUNT] = "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"
+                       " SELECT $1::timestamptz, series_id, grade_id," COUNT_GRADES
+                       " FROM record_grade WHERE " RECORDS_OF_HOUR
+                       " GROUP BY series_id, grade_id ORDER BY series_id, grade_id",
 
     [SQL_SEAL_MARK] = "UPDATE measured_hour SET sealed = true WHERE hour = $1::timestamptz",
 
@@ -364,8 +350,8 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_SEAL_DAY_COUNT] =
         "INSERT INTO grade_rollup_day (day, series_id, grade_id, " COUNTS ")"
-        " SELECT $1::timestamptz, r.series_id, r.grade_id, sum(r.n0), sum(r.n1), sum(r.n2),"
-        " sum(r.n3), sum(r.n4), sum(r.n5) FROM measured_hour h JOIN grade_rollup r USING (hour)"
+        " SELECT $1::timestamptz, r.series_id, r.grade_id," SUM_GRADES
+        " FROM measured_hour h JOIN grade_rollup r USING (hour)"
         " WHERE " HOURS_OF_DAY " AND h.sealed AND NOT h.in_day"
         " GROUP BY r.series_id, r.grade_id ORDER BY r.series_id, r.grade_id"
         " ON CONFLICT (day, series_id, grade_id) DO UPDATE SET " ADD_COUNTS("grade_rollup_day"),

@@ -3,7 +3,7 @@
  * give a row for each difference: start, series, unit, type, grade name; how (enum difference_how)
  * and how many of each how there are; what to add to n0 to n5 so that it is right; both in words.
  */
-#include "stored/sql.h"
+#include "stored/sql_parts.h"
 
 #define DIFFERENCE                                                                                 \
     " CASE WHEN kept.n0 IS NULL THEN 0 WHEN said.n0 IS NULL THEN 1 ELSE 2 END AS how,"             \
@@ -31,19 +31,6 @@
     "unit, type,"                                                                                  \
     " grade_id LIMIT $2::integer"
 
-#define COUNT_GRADES                                                                               \
-    " count(*) FILTER (WHERE grade = 0) AS n0, count(*) FILTER (WHERE grade = 1) AS n1,"           \
-    " count(*) FILTER (WHERE grade = 2) AS n2, count(*) FILTER (WHERE grade = 3) AS n3,"           \
-    " count(*) FILTER (WHERE grade = 4) AS n4, count(*) FILTER (WHERE grade = 5) AS n5"
-
-#define SUM_GRADES                                                                                 \
-    " sum(n0) AS n0, sum(n1) AS n1, sum(n2) AS n2, sum(n3) AS n3, sum(n4) AS n4, sum(n5) AS n5"
-
-#define IN_HOUR(column)                                                                            \
-    column " >= $1::timestamptz AND " column " < $1::timestamptz + interval '1 hour'"
-#define IN_DAY(column)                                                                             \
-    column " >= $1::timestamptz AND " column " < $1::timestamptz + interval '1 day'"
-
 /*
  * Without the types whose records of this hour are dropped, or will be: $4 is 0 and $3 names them;
  * or it is 1 and $3 names all others. When there are none this costs nothing.
@@ -55,11 +42,8 @@
 #define KEPT_TYPES " AND (" ARE_ALL " OR " TYPE_IS_KEPT ")"
 
 #define ADD(table, keys, key_arrays)                                                               \
-    "INSERT INTO " table " (" keys ", n0, n1, n2, n3, n4, n5)"                                     \
-    " SELECT * FROM unnest(" key_arrays ") ON CONFLICT (" keys ") DO UPDATE SET"                   \
-    " n0 = " table ".n0 + excluded.n0, n1 = " table ".n1 + excluded.n1,"                           \
-    " n2 = " table ".n2 + excluded.n2, n3 = " table ".n3 + excluded.n3,"                           \
-    " n4 = " table ".n4 + excluded.n4, n5 = " table ".n5 + excluded.n5"
+    "INSERT INTO " table " (" keys ", " COUNTS ") SELECT * FROM unnest(" key_arrays ")"            \
+    " ON CONFLICT (" keys ") DO UPDATE SET " ADD_COUNTS(table)
 
 #define ARE_ZERO " AND (n0, n1, n2, n3, n4, n5) = (0, 0, 0, 0, 0, 0)"
 
@@ -121,57 +105,49 @@ static const char *const statements[SQL_STATEMENTS] = {
     /* Whether the hour holds records although it is not listed. */
     [SQL_REBUILD_UNLISTED] =
         "SELECT NOT EXISTS (SELECT FROM measured_hour WHERE hour = $1::timestamptz)"
-        " AND EXISTS (SELECT FROM measurement WHERE " IN_HOUR("t_start") ")",
+        " AND EXISTS (SELECT FROM measurement WHERE " RECORDS_OF_HOUR ")",
 
     [SQL_REBUILD_HOUR] =
         "WITH said AS (SELECT series_id, grade_id," COUNT_GRADES " FROM record_grade"
-        "   WHERE " IN_HOUR("t_start") KEPT_SERIES
-    "   AND (SELECT sealed FROM measured_hour WHERE hour = $1::timestamptz)"
-    "   GROUP BY series_id, grade_id),"
-    " kept AS (SELECT * FROM grade_rollup WHERE hour = $1::timestamptz" KEPT_SERIES "),"
-    " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS "
-    "unit,"
-    "   ''::text AS type, grade_id," DIFFERENCE
-    "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT ")" ROWS,
+        "   WHERE " RECORDS_OF_HOUR KEPT_SERIES
+        "   AND (SELECT sealed FROM measured_hour WHERE hour = $1::timestamptz)"
+        "   GROUP BY series_id, grade_id),"
+        " kept AS (SELECT * FROM grade_rollup WHERE hour = $1::timestamptz" KEPT_SERIES "),"
+        " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS unit,"
+        "   ''::text AS type, grade_id," DIFFERENCE
+        "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT ")" ROWS,
 
     /* The day from its hours. */
     [SQL_REBUILD_DAY] =
         "WITH said AS (SELECT series_id, grade_id," SUM_GRADES
         "   FROM measured_hour JOIN grade_rollup USING (hour)"
-        "   WHERE " IN_DAY(
-            "hour") " AND in_day GROUP BY series_id, grade_id),"
-                    " kept AS (SELECT * FROM grade_rollup_day WHERE day = $1::timestamptz),"
-                    " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS unit,"
-                    "   ''::text AS type, grade_id," DIFFERENCE
-                    "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT
-                    ")" ROWS,
+        "   WHERE " HOURS_OF_DAY " AND in_day GROUP BY series_id, grade_id),"
+        " kept AS (SELECT * FROM grade_rollup_day WHERE day = $1::timestamptz),"
+        " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS unit,"
+        "   ''::text AS type, grade_id," DIFFERENCE
+        "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT ")" ROWS,
 
     /* The hour and its minutes from the records. */
     [SQL_REBUILD_TOTAL_HOUR] =
         "WITH minute AS (SELECT date_trunc('minute', t_start, 'UTC') AS start, type, "
         "grade_id," COUNT_GRADES " FROM record_grade JOIN series ON id = series_id"
-        "   WHERE " IN_HOUR("t_start") KEPT_TYPES
-    " GROUP BY 1, type, grade_id),"
-    " said AS (SELECT 'minute'::text AS unit, * FROM minute UNION ALL"
-    "   SELECT 'hour', $1::timestamptz, type, grade_id," SUM_GRADES
-    "   FROM minute GROUP BY type, grade_id),"
-    " kept AS (SELECT * FROM grade_total WHERE unit IN ('minute', 'hour')"
-    "   AND " IN_HOUR("start") KEPT_TYPES "),"
-                                          " different AS (SELECT start, 0::bigint AS "
-                                          "series_id, unit, type, grade_id," DIFFERENCE
-                                          "   FROM said FULL JOIN kept USING (unit, start, "
-                                          "type, grade_id)" WHERE_DIFFERENT ")" ROWS,
+        "   WHERE " RECORDS_OF_HOUR KEPT_TYPES " GROUP BY 1, type, grade_id),"
+        " said AS (SELECT 'minute'::text AS unit, * FROM minute UNION ALL"
+        "   SELECT 'hour', $1::timestamptz, type, grade_id," SUM_GRADES
+        "   FROM minute GROUP BY type, grade_id),"
+        " kept AS (SELECT * FROM grade_total WHERE unit IN ('minute', 'hour')"
+        "   AND " TOTALS_OF_HOUR KEPT_TYPES "),"
+        " different AS (SELECT start, 0::bigint AS series_id, unit, type, grade_id," DIFFERENCE
+        "   FROM said FULL JOIN kept USING (unit, start, type, grade_id)" WHERE_DIFFERENT ")" ROWS,
 
     /* The day from its hours. */
     [SQL_REBUILD_TOTAL_DAY] =
         "WITH said AS (SELECT 'day'::text AS unit, $1::timestamptz AS start, type, "
-        "grade_id," SUM_GRADES " FROM grade_total WHERE unit = 'hour' AND " IN_DAY(
-            "start") "   GROUP BY type, grade_id),"
-                     " kept AS (SELECT * FROM grade_total WHERE unit = 'day' AND start = "
-                     "$1::timestamptz),"
-                     " different AS (SELECT start, 0::bigint AS series_id, unit, type, "
-                     "grade_id," DIFFERENCE "   FROM said FULL JOIN kept USING (unit, start, type, "
-                     "grade_id)" WHERE_DIFFERENT ")" ROWS,
+        "grade_id," SUM_GRADES " FROM grade_total WHERE unit = 'hour' AND " TOTALS_OF_DAY
+        "   GROUP BY type, grade_id),"
+        " kept AS (SELECT * FROM grade_total WHERE unit = 'day' AND start = $1::timestamptz),"
+        " different AS (SELECT start, 0::bigint AS series_id, unit, type, grade_id," DIFFERENCE
+        "   FROM said FULL JOIN kept USING (unit, start, type, grade_id)" WHERE_DIFFERENT ")" ROWS,
 
     /* Differences, not numbers: what a flush adds meanwhile stays right. */
     [SQL_REBUILD_HOUR_ADD] =
@@ -193,7 +169,7 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_REBUILD_DAY_TRIM] = "DELETE FROM grade_rollup_day WHERE day = $1::timestamptz" ARE_ZERO,
 
-    [SQL_REBUILD_TOTAL_TRIM] = "DELETE FROM grade_total WHERE " IN_DAY("start") ARE_ZERO,
+    [SQL_REBUILD_TOTAL_TRIM] = "DELETE FROM grade_total WHERE " TOTALS_OF_DAY ARE_ZERO,
 };
 
 const char *sql_rebuild_text(enum sql_statement statement)
