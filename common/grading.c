@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/utf8.h"
 #include "schemas/messages.h"
 
 #define DOCUMENT_NODES 262144
@@ -54,13 +55,7 @@ static const char *place_or(const char *text)
 /* The beginning of a text in quotes, cut between characters, control characters replaced. */
 static const char *shown_text(struct reader *r, struct slice s)
 {
-    size_t n = s.len;
-    if (n > SHOWN_BYTES) {
-        n = SHOWN_BYTES;
-        while (n > 0 && ((unsigned char)s.at[n] & 0xc0) == 0x80) {
-            n--;
-        }
-    }
+    size_t n = s.len > SHOWN_BYTES ? utf8_cut(s.at, SHOWN_BYTES) : s.len;
     char *text = arena_printf(r->arena, "\"%.*s%s\"", (int)n, s.at, n < s.len ? "..." : "");
     for (char *c = text; c != NULL && *c != '\0'; c++) {
         if ((unsigned char)*c < 0x20 || *c == 0x7f) {

@@ -51,6 +51,17 @@ static inline void utf8_repair(char *at, const char *end)
     }
 }
 
+/*
+ * How many of the first `most` bytes of a text that is longer are whole characters, if it is UTF-8.
+ */
+static inline size_t utf8_cut(const char *text, size_t most)
+{
+    while (most > 0 && ((unsigned char)text[most] & 0xc0) == 0x80) {
+        most--;
+    }
+    return most;
+}
+
 /* The code point of a character that utf8_character() found to have `length` bytes. */
 static inline uint32_t utf8_code(const char *at, size_t length)
 {

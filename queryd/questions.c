@@ -14,6 +14,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/message.h"
+#include "common/utf8.h"
 #include "queryd/criteria.h"
 
 #define IDENTITY_BYTES   255 /* ZeroMQ's routing ids are not longer */
@@ -88,10 +89,7 @@ static struct slice cut(const char *text)
 {
     struct slice s = slice_of(text);
     if (s.len > LIMIT_TEXT_BYTES) {
-        s.len = LIMIT_TEXT_BYTES;
-        while (s.len > 0 && ((unsigned char)s.at[s.len] & 0xc0) == 0x80) {
-            s.len--;
-        }
+        s.len = utf8_cut(s.at, LIMIT_TEXT_BYTES);
     }
     return s;
 }
@@ -249,13 +247,18 @@ static void wait_first(struct question *q)
     self.waiting_count++;
 }
 
+static void wait_no_more(struct question *q)
+{
+    DL_DELETE(self.waiting, q);
+    self.waiting_count--;
+}
+
 /* Gives the first in the queue to a free connection; 1 when there is none. */
 static int run_first(void)
 {
     struct question *q = self.waiting;
     int64_t left_ms = (q->deadline_us - daemon_clock_us()) / 1000;
-    DL_DELETE(self.waiting, q);
-    self.waiting_count--;
+    wait_no_more(q);
     if (left_ms <= 0) {
         answer(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
         return 0;
@@ -290,8 +293,7 @@ static void dispatch(void)
     while (self.waiting != NULL) {
         if (pool_away(self.pool)) {
             struct question *q = self.waiting;
-            DL_DELETE(self.waiting, q);
-            self.waiting_count--;
+            wait_no_more(q);
             answer_unavailable(q);
         } else if (run_first() == 1) {
             break;
@@ -458,8 +460,7 @@ static void on_cancel(struct slice identity, struct slice bytes)
     }
     struct question *q = find(self.waiting, identity, m.id);
     if (q != NULL) {
-        DL_DELETE(self.waiting, q);
-        self.waiting_count--;
+        wait_no_more(q);
         answer(q, ANSWER_CANCELLED, "cancelled by who asked");
         return;
     }
@@ -520,8 +521,7 @@ static int on_sweep(zloop_t *loop, int timer, void *context)
     DL_FOREACH_SAFE(self.waiting, q, next)
     {
         if (now >= q->deadline_us) {
-            DL_DELETE(self.waiting, q);
-            self.waiting_count--;
+            wait_no_more(q);
             answer(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
         }
     }
@@ -556,8 +556,7 @@ void questions_drain(void)
     self.drain_until_us = daemon_clock_us() + DRAIN_US;
     DL_FOREACH_SAFE(self.waiting, q, next)
     {
-        DL_DELETE(self.waiting, q);
-        self.waiting_count--;
+        wait_no_more(q);
         answer(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
     }
     finish_draining();
