@@ -79,7 +79,7 @@ def fill(stored, seed=1, count=600, series=5, hours=6, back=30):
 
 def seal(stored):
     stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour") == [(True,)])
-    stored.wait(lambda: stored.sql("SELECT bool_and(in_day) FROM measured_hour WHERE hour < date_trunc('day', now())")
+    stored.wait(lambda: stored.sql("SELECT bool_and(in_day) FROM measured_hour WHERE hour < date_trunc('hour', now())")
                 == [(True,)])
 
 

@@ -73,7 +73,7 @@ def partitions(stored):
 
 
 def sealed(stored):
-    stored.wait(lambda: stored.sql("SELECT bool_and(in_day) FROM measured_hour WHERE hour < date_trunc('day', now())")
+    stored.wait(lambda: stored.sql("SELECT bool_and(in_day) FROM measured_hour WHERE hour < date_trunc('hour', now())")
                 == [(True,)])
 
 
