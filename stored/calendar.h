@@ -1,6 +1,6 @@
 /*
- * The partitions there are and the hours that hold measurements, as the database has them.
- * Pure but for calendar_load() and calendar_write().
+ * The partitions there are and the hours that hold measurements, as the database has them. Pure but
+ * for what takes a connection.
  */
 #ifndef EZREPO_STORED_CALENDAR_H
 #define EZREPO_STORED_CALENDAR_H

@@ -8,6 +8,7 @@
 
 #include "common/grow.h"
 #include "common/log.h"
+#include "stored/period_writes.h"
 #include "stored/rebuild.h"
 #include "stored/seal.h"
 

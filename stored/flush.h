@@ -114,8 +114,6 @@ int flush_records(struct flush *f);
 
 /* flush_periods.c: periods and events after the records. 0, or -1. */
 int flush_periods(struct flush *f);
-struct period_writes *period_writes_new(void);
-void period_writes_free(struct period_writes **w);
 
 /* flush_rollup.c: adds records that fell into sealed hours and days. 0, or -1. */
 int flush_rollup(struct flush *f);

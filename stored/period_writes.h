@@ -50,6 +50,10 @@ struct period_writes {
     uint64_t ended; /* periods that ended in order */
 };
 
+/* The caller owns it. NULL when memory is out. */
+struct period_writes *period_writes_new(void);
+void period_writes_free(struct period_writes **w);
+
 /* Each appends; -1 when memory is out. */
 int period_writes_put(struct period_writes *w, struct period_pair pair, bool computed,
                       const struct period *period);

@@ -194,7 +194,7 @@ void series_clear(struct series_cache *c)
 
 /* ---- loading ---- */
 
-/* The numbers of those of unseen[from..] whose id is 0; how many are still without, or -1. */
+/* The numbers of those that have a row; how many have none, or -1. */
 static int find_ids(struct series_cache *c, struct pg *pg, struct pg_params *params)
 {
     int found = 0;
