@@ -265,16 +265,9 @@ static int by_id(const void *a, const void *b)
 
 static struct series *unseen_by_id(const struct series_cache *c, int64_t id)
 {
-    uint32_t low = 0, high = c->unseen_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (c->unseen[middle]->id < id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < c->unseen_count && c->unseen[low]->id == id ? c->unseen[low] : NULL;
+    const struct series wanted = {.id = id}, *key = &wanted;
+    struct series **found = bsearch(&key, c->unseen, c->unseen_count, sizeof *found, by_id);
+    return found == NULL ? NULL : *found;
 }
 
 /* The greatest key of those without one that lies within [from_us, before_us). */
