@@ -113,14 +113,13 @@ static int send_out(void)
 /* stored takes batches again. */
 static int on_graded_writable(zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
-    (void)context;
+    (void)item, (void)context;
     if (send_out() == 1) {
         return 0;
     }
     self.out.waiting = false;
     zmq_pollitem_t writable = writable_item();
     zloop_poller_end(loop, &writable);
-    (void)item;
     if (daemon_draining()) {
         relay_drain();
     } else if (zloop_reader(loop, self.batches, on_batches, NULL) == -1) {
@@ -135,9 +134,7 @@ static void hold_up(void)
 {
     relay_counters[RELAY_HELD_UP]++;
     self.out.waiting = true;
-    if (self.batches != NULL) {
-        zloop_reader_end(self.loop, self.batches);
-    }
+    zloop_reader_end(self.loop, self.batches);
     zmq_pollitem_t writable = writable_item();
     if (zloop_poller(self.loop, &writable, on_graded_writable, NULL) == -1) {
         log_error("classifyd.loop", "error=\"out of memory\"");

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -133,19 +132,14 @@ static struct slice poster_of(const struct desk_request *r, const struct mplane_
 static int make_token(char token[EXPORT_TOKEN_DIGITS + 1],
                       unsigned char digest[EXPORT_DIGEST_BYTES])
 {
-    unsigned char random[EXPORT_TOKEN_DIGITS / 2], made[EVP_MAX_MD_SIZE];
-    size_t size = 0;
+    unsigned char random[EXPORT_TOKEN_DIGITS / 2];
     if (RAND_priv_bytes(random, sizeof random) != 1) {
         return -1;
     }
     for (size_t i = 0; i < sizeof random; i++) {
         snprintf(token + 2 * i, 3, "%02x", random[i]);
     }
-    if (EVP_Q_digest(NULL, "SHA256", NULL, token, EXPORT_TOKEN_DIGITS, made, &size) != 1) {
-        return -1;
-    }
-    memcpy(digest, made, EXPORT_DIGEST_BYTES);
-    return 0;
+    return exports_digest(slice_of(token), digest);
 }
 
 static const char *why_not(const struct desk_request *r, const struct mplane_message *m,

@@ -292,17 +292,9 @@ static void handle_messages(struct exchange *x, const struct json *tree, const c
 static void refuse_body(struct exchange *x, struct slice token, const char *outcome,
                         const char *text)
 {
-    static struct log_limit said;
     struct desk_request r = {.arena = x->arena, .place = ""};
     x->is_envelope = false;
     x->items = arena_calloc(x->arena, 1, sizeof *x->items);
-    if (strcmp(outcome, "malformed") == 0) {
-        gateway_count(COUNT_MALFORMED);
-        if (log_allowed(&said, 10)) {
-            log_info("request.malformed", "peer=%s identity=\"%s\" error=\"%s\"",
-                     connection_peer(x->connection), connection_identity(x->connection), text);
-        }
-    }
     if (x->items != NULL) {
         x->count = 1;
         x->items[0].reply.door = "message";
@@ -311,6 +303,17 @@ static void refuse_body(struct exchange *x, struct slice token, const char *outc
         desk_refuse(&r, &x->items[0].reply, "%s", text);
     }
     finish(x);
+}
+
+static void refuse_malformed(struct exchange *x, struct slice token, const char *text)
+{
+    static struct log_limit said;
+    gateway_count(COUNT_MALFORMED);
+    if (log_allowed(&said, 10)) {
+        log_info("request.malformed", "peer=%s identity=\"%s\" error=\"%s\"",
+                 connection_peer(x->connection), connection_identity(x->connection), text);
+    }
+    refuse_body(x, token, "malformed", text);
 }
 
 /* Liberal: parameters, and plain JSON. */
@@ -360,14 +363,13 @@ static void read_body(struct exchange *x, struct slice body)
     long count = 0;
     x->fallback = desk_fallback_token(x->arena, body);
     if (check_body(x, body, &count, text, sizeof text) == -1) {
-        struct slice none = {NULL, 0};
-        refuse_body(x, x->tree == NULL ? none : mplane_message_token(x->tree), "malformed", text);
+        refuse_malformed(x, mplane_message_token(x->tree), text);
         return;
     }
     x->is_envelope = json_get(x->tree, "envelope") != NULL;
     x->items = arena_calloc(x->arena, (size_t)count + 1, sizeof *x->items);
     if (x->items == NULL) {
-        refuse_body(x, x->fallback, "malformed", "the body is too large for the gateway");
+        refuse_malformed(x, x->fallback, "the body is too large for the gateway");
         return;
     }
     connection_charge_more(x->connection, count - 1);
@@ -388,7 +390,6 @@ static void read_body(struct exchange *x, struct slice body)
 static void refuse_rate(struct exchange *x, struct slice body, int64_t wait_us)
 {
     char text[256], error[512];
-    struct slice token = {NULL, 0};
     long seconds = reply_retry_after(x->request, wait_us);
     snprintf(text, sizeof text,
              "too many requests: an identity may make %lld a second, and %lld at once; come again "
@@ -399,10 +400,7 @@ static void refuse_rate(struct exchange *x, struct slice body, int64_t wait_us)
     if (body.len <= SMALL_BODY) {
         x->tree = json_parse(x->arena, body, &mplane_limits, error, sizeof error);
     }
-    if (x->tree != NULL) {
-        token = mplane_message_token(x->tree);
-    }
-    refuse_body(x, token, "limited", text);
+    refuse_body(x, mplane_message_token(x->tree), "limited", text);
 }
 
 void exchange_start(struct evhttp_request *request, struct connection *c, int64_t wait_us)

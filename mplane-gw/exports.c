@@ -62,12 +62,18 @@ void exports_remove(struct exports *e, struct export *one)
     free(one);
 }
 
+int exports_digest(struct slice url_token, unsigned char digest[EXPORT_DIGEST_BYTES])
+{
+    size_t size = EXPORT_DIGEST_BYTES;
+    return EVP_Q_digest(NULL, "SHA256", NULL, url_token.at, url_token.len, digest, &size) == 1 ? 0
+                                                                                               : -1;
+}
+
 const struct export *exports_find(const struct exports *e, struct slice url_token, int64_t now_us)
 {
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    size_t size = 0;
+    unsigned char digest[EXPORT_DIGEST_BYTES];
     struct export *one = NULL;
-    if (EVP_Q_digest(NULL, "SHA256", NULL, url_token.at, url_token.len, digest, &size) == 1) {
+    if (exports_digest(url_token, digest) == 0) {
         HASH_FIND(hh, e->by_digest, digest, EXPORT_DIGEST_BYTES, one);
     }
     return one != NULL && one->grant.from_us <= now_us && now_us < one->grant.until_us ? one : NULL;

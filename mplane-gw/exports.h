@@ -28,6 +28,9 @@ struct export
 struct exports *exports_new(void);
 void exports_free(struct exports **e);
 
+/* By what a URL is found: SHA-256 of its token. 0, or -1 when it cannot be computed. */
+int exports_digest(struct slice url_token, unsigned char digest[EXPORT_DIGEST_BYTES]);
+
 /* Takes a copy; its digest is not known yet. NULL when memory is out. */
 struct export *exports_add(struct exports *e, const struct grant_message *grant);
 void exports_remove(struct exports *e, struct export *one);
