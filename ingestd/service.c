@@ -142,6 +142,14 @@ static void commit_now(void)
     }
 }
 
+static void commit_soon(void)
+{
+    if (!self.commit_timer) {
+        self.commit_timer =
+            zloop_timer(self.loop, COMMIT_SPACING_US / 1000, 1, on_commit, NULL) != -1;
+    }
+}
+
 /* What was closed goes into the spool: at once after a silence, else together with what else is
  * closed within COMMIT_SPACING_US. */
 static void commit_batches(void)
@@ -152,9 +160,8 @@ static void commit_batches(void)
     } else {
         outbox_fill(self.outbox);
     }
-    if (outbox_has_new(self.outbox) && !self.spool_failed && !self.commit_timer) {
-        self.commit_timer =
-            zloop_timer(self.loop, COMMIT_SPACING_US / 1000, 1, on_commit, NULL) != -1;
+    if (outbox_has_new(self.outbox) && !self.spool_failed) {
+        commit_soon();
     }
 }
 
@@ -291,17 +298,19 @@ static int on_deliveries(zloop_t *loop, zsock_t *socket, void *context)
 
 /* ---- draining ---- */
 
-static bool all_read(void)
+static bool all_closed(void)
 {
-    if (udp_waiting(self.udp) > 0) {
-        return false;
-    }
     for (size_t i = 0; i < udp_count(self.udp); i++) {
         if (udp_fd(self.udp, i) != -1) {
             return false;
         }
     }
     return true;
+}
+
+static bool all_read(void)
+{
+    return udp_waiting(self.udp) == 0 && all_closed();
 }
 
 /* As take_ring(), but memory is made free at once: nothing else waits for the loop. */
@@ -336,6 +345,13 @@ static void drop_rest(void)
     }
 }
 
+/* Whether there is room for what still stands in the sockets, which nobody else reads. */
+static bool can_read_on(void)
+{
+    return !self.kept && !all_closed() && !self.spool_failed &&
+           outbox_room(self.outbox) == OUTBOX_OPEN;
+}
+
 /* Whether all that is in batches was written as far as it can be, and need not be tried again. */
 static bool write_rest(void)
 {
@@ -349,13 +365,13 @@ static bool write_rest(void)
 static void finish(void)
 {
     take_ring_anyway();
-    bool written = write_rest();
-    if (written) {
+    bool over = write_rest() && !can_read_on();
+    if (over) {
         drop_rest();
-        written = write_rest();
+        over = write_rest();
     }
-    if (!written) {
-        commit_batches(); /* the spool is busy for a moment: comes here again */
+    if (!over) {
+        commit_soon(); /* comes here again: the spool was busy for a moment */
         return;
     }
     struct outbox_state held = outbox_state(self.outbox);
