@@ -4,8 +4,10 @@ Tests run against the build that EZREPO_BUILD names (deploy/run-tests sets it). 
 ports are found free, directories are fresh. At the end of each set its logs are searched for what
 sanitizers and panics write.
 """
+import contextlib
 import json
 import os
+import pathlib
 import random
 import re
 import shutil
@@ -20,7 +22,7 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 EZREPO = os.path.join(ROOT, "deploy", "ezrepo")
-BAD_IN_LOGS = re.compile(r"\bpanic\b|AddressSanitizer|LeakSanitizer|runtime error|Assertion.*failed")
+BAD_IN_LOGS = re.compile(r"\bpanic\b|Sanitizer|runtime error|Assertion.*failed")
 
 Line = Union[str, Dict[str, Any]]
 
@@ -56,11 +58,6 @@ def find_free_ports(count: int) -> List[int]:
     return found
 
 
-@pytest.fixture
-def free_ports() -> Callable[[int], List[int]]:
-    return find_free_ports
-
-
 def make_state_directory() -> str:
     """Short, because sockets live in it; open to enter, because unprivileged users must."""
     path = tempfile.mkdtemp(prefix="ez", dir="/tmp")
@@ -74,6 +71,20 @@ def tmp_state() -> Iterator[str]:
     path = make_state_directory()
     yield path
     shutil.rmtree(path, ignore_errors=True)
+
+
+def assert_clean(log: str) -> None:
+    """That a process's log, or what it wrote to standard error, has nothing of what sanitizers and panics write."""
+    assert not BAD_IN_LOGS.search(log), log[-8000:]
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 20, tell: Callable[[], str] = str, pause_s: float = 0.02) -> Any:
+    """Until what() is true; returns that. When it does not come about, the failure has what tell() says."""
+    end = time.monotonic() + seconds
+    while not (found := what()):
+        assert time.monotonic() < end, f"did not come about within {seconds} s\n{tell()}"
+        time.sleep(pause_s)
+    return found
 
 
 def ping(dest: str, when: str, mean_us: float = 10000, probe: str = "tester", **more: Any) -> Dict[str, Any]:
@@ -175,22 +186,15 @@ class EzrepoSet:
 
     def wait_matched(self, count: int, *arguments: str, seconds: float = 60) -> None:
         """Until exactly so many records match; fails when there are more, or not so many in time."""
-        end = time.monotonic() + seconds
         # A database that was killed says for a while that it is starting up.
-        while self.cmd("query", "--as", "admin", check=False).stderr.count("ask again later"):
-            assert time.monotonic() < end, f"no answer within {seconds} s\n{self.log_ends()}"
+        self.wait_for(lambda: "ask again later" not in self.cmd("query", "--as", "admin", check=False).stderr, seconds)
+        end = time.monotonic() + seconds
+        while (found := self.matched(*arguments)) < count and time.monotonic() < end:
             time.sleep(0.1)
-        found = self.matched(*arguments)
-        while found < count and time.monotonic() < end:
-            time.sleep(0.1)
-            found = self.matched(*arguments)
         assert found == count, f"{found} records match, not {count}\n{self.log_ends()}"
 
     def wait_for(self, what: Callable[[], bool], seconds: float = 60) -> None:
-        end = time.monotonic() + seconds
-        while not what():
-            assert time.monotonic() < end, f"did not come about within {seconds} s\n{self.log_ends()}"
-            time.sleep(0.1)
+        wait_for(what, seconds, self.log_ends, 0.1)
 
     def sql(self, query: str, *values: Any, role: str = "ezrepo_store") -> List[Any]:
         """What the private cluster holds; tables without a schema are those of `ezrepo`."""
@@ -282,10 +286,97 @@ def module_set(build_dir: str) -> Iterator[EzrepoSet]:
             shutil.rmtree(parent, ignore_errors=True)
 
 
+# ---- single processes with stand-ins for the others; what they are is imported only where it is needed ----
+
+@pytest.fixture(scope="module")
+def cluster(request):
+    """A PostgreSQL for all tests of a file; CLUSTER_OPTIONS there are its settings."""
+    from postgres import Cluster
+    one = Cluster(*getattr(request.module, "CLUSTER_OPTIONS", []))
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def own_cluster():
+    """One for a test that stops or kills it."""
+    from postgres import Cluster
+    one = Cluster(durable=True)
+    yield one
+    one.remove()
+
+
+@pytest.fixture
+def make_stored(build_dir, cluster):
+    """A stored that is not started yet, with a database of its own on the file's cluster, or `on` another."""
+    from stores import Stored
+    with contextlib.ExitStack() as stack:
+        def make(on=None, **settings):
+            one = Stored(build_dir, on or cluster, **{"flush_ms": 5, "reorder_wait_ms": 100, **settings})
+            stack.callback(one.close)
+            return one
+        yield make
+
+
+@pytest.fixture
+def stored(make_stored):
+    return make_stored().start()
+
+
+@pytest.fixture(scope="module")
+def queryd(build_dir, cluster, store):
+    """One for all tests of a file, which says in its fixture `store` what the cluster holds."""
+    from queries import Queryd
+    one = Queryd(build_dir, cluster.connect_string("reader"), rows_default=50)
+    yield one
+    one.stop()
+    log = one.log()
+    one.close()
+    assert "database.error" not in log, log
+
+
+@pytest.fixture
+def make_queryd(build_dir, cluster, store):
+    """One of its own, with settings; it has to end with 0."""
+    from queries import Queryd
+    with contextlib.ExitStack() as stack:
+        def make(role="reader", **settings):
+            one = Queryd(build_dir, cluster.connect_string(role), **settings)
+            stack.callback(one.close)
+            return one
+        yield make
+
+
+@pytest.fixture
+def start(build_dir, tmp_path):
+    """Starts an ingestd; one that is started after another goes on with its spool."""
+    from ingestds import Ingestd
+    with contextlib.ExitStack() as stack:
+        def starter(peers=True, **options):
+            one = Ingestd(build_dir, tmp_path, peers=peers, **options)
+            stack.callback(one.close)
+            return one
+        yield starter
+
+
+@pytest.fixture
+def small_disk(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A file system of 12 MiB."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting takes root")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs", disk],
+                      capture_output=True, check=False).returncode != 0:
+        pytest.skip("this machine does not let us mount")
+    yield disk
+    subprocess.run(["umount", "-l", disk], check=True)
+
+
 @pytest.fixture(scope="module")
 def gateway(request, build_dir, tmp_path_factory):
     """One gateway for all tests of a file that leave it as it was; GATEWAY_OPTIONS there are its options."""
-    from gateways import Gateway  # only where it is needed
+    from gateways import Gateway
     one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), find_free_ports(2),
                   **getattr(request.module, "GATEWAY_OPTIONS", {}))
     yield one
@@ -293,7 +384,7 @@ def gateway(request, build_dir, tmp_path_factory):
 
 
 @pytest.fixture
-def make_gateway(build_dir, tmp_path, free_ports):
+def make_gateway(build_dir, tmp_path):
     """A gateway of its own, with options."""
     from gateways import Gateway
     made = []
@@ -301,9 +392,21 @@ def make_gateway(build_dir, tmp_path, free_ports):
     def make(**options):
         folder = tmp_path / f"g{len(made)}"
         folder.mkdir()
-        made.append(Gateway(build_dir, folder, free_ports(2), **options))
+        made.append(Gateway(build_dir, folder, find_free_ports(2), **options))
         return made[-1]
 
     yield make
     for one in made:
         one.stop()
+
+
+@pytest.fixture
+def pair(build_dir):
+    """A gateway and an ingestd, which are not started yet."""
+    from posts import Pair
+    with tempfile.TemporaryDirectory(prefix="ez", dir="/tmp") as folder:  # short, because sockets live in it
+        one = Pair(pathlib.Path(folder), build_dir)
+        try:
+            yield one
+        finally:
+            one.close()

@@ -4,6 +4,7 @@ and stored.
 The stand-ins speak the set's own messages (schemas/messages.h) over ZeroMQ, so that a test decides when
 and what they answer. The fixtures `gateway` and `make_gateway` are in conftest.py.
 """
+import contextlib
 import datetime
 import http.client
 import ipaddress
@@ -15,7 +16,6 @@ import socket
 import ssl
 import subprocess
 import threading
-import time
 
 import msgpack
 import pytest
@@ -24,22 +24,38 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from conftest import ROOT, assert_clean, wait_for
+from messages import ANSWER, CANCEL, PUBLISH, PUBLISHED, QUERY
+from queries import INVALID, OK
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 MPLANE = "application/x-mplane+json"
-BAD_IN_LOGS = re.compile(r"\bpanic\b|AddressSanitizer|LeakSanitizer|runtime error|Assertion.*failed")
 AUDIT_FIELD = r' ([a-z]+)=("(?:[^"\\]|\\.)*"|[0-9.]+)'
 AUDIT_LINE = r"\d{4}-\d\d-\d\dT[\d:.]+Z audit mplane-gw\[0\] (?:request|left_out)(?:" + AUDIT_FIELD + ")+"
 
-# Numbers and fields of the messages, in the order of schemas/messages.h.
-PUBLISH, PUBLISHED, QUERY, CANCEL, ANSWER = 6, 7, 8, 9, 10
+# As schemas/messages.h has them.
 QUERY_FIELDS = ["id", "kind", "type", "content", "probe", "source", "dest", "path", "from_us", "to_us", "instant",
                 "grade_name", "grade_low", "grade_high", "limit", "after", "grading_version", "timeout_ms"]
-OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
 
 DIMENSIONS = ["record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"]
 COUNT_COLUMNS = ["grade.name", "records.matched", "records.graded"]
 LISTING = DIMENSIONS + ["select.grade", "range.grade", "list.limit", "list.after"]
+
+# Every capability: its verb, parameters and columns.
+TABLE = {
+    "QueryByCriteria": ("query", DIMENSIONS + ["select.grade", "range.grade"], COUNT_COLUMNS),
+    "QueryHistogram": ("query", DIMENSIONS + ["select.grade"],
+                       ["grade.name", "grade.value", "grade.severity", "records.count"]),
+    "QueryPeriods": ("query", LISTING, DIMENSIONS + ["grade.name", "grade.value", "period.start", "period.end",
+                                                     "period.ended", "records.count", "list.cursor"]),
+    "QueryEvents": ("query", LISTING, ["time"] + DIMENSIONS + ["grade.name", "grade.from", "grade.to",
+                                                               "event.retracted", "list.cursor"]),
+    "QueryRecords": ("query", LISTING, ["time"] + DIMENSIONS + ["grade.name", "grade.value", "grading.version",
+                                                                "results.repo", "list.cursor"]),
+    "ezrepo": ("query", ["type.repo", "range.grade", "select.grade"], ["results.repo", "overall.grade"]),
+    "GetGrading": ("query", ["grading.version"],
+                   ["grading.version", "time", "grading.author", "grading.document"]),
+    "SetGrading": ("store", ["grading.document"], ["grading.version", "grading.blocks"]),
+}
 
 
 # ---- certificates ----
@@ -141,6 +157,15 @@ class StandIn(threading.Thread):
     def send(self, message, fields):
         with self.lock:
             self.replies.append((message["peer"], [1, *fields]))
+
+    @contextlib.contextmanager
+    def answering(self, answer):
+        """Within it answers come from this function, afterwards from the usual one."""
+        usual, self.answer = self.answer, answer
+        try:
+            yield
+        finally:
+            self.answer = usual
 
     def of(self, number):
         return [m for m in list(self.seen) if m["number"] == number]
@@ -288,11 +313,11 @@ class Gateway:
                  for name, quoted in re.findall(AUDIT_FIELD, line)} for line in lines]
 
     def wait(self, what, seconds=15):
-        end = time.monotonic() + seconds
-        while not what():
-            assert self.process.poll() is None, self.log()
-            assert time.monotonic() < end, f"did not come about within {seconds} s\n{self.log()[-4000:]}"
-            time.sleep(0.02)
+        def seen():
+            found = what()
+            assert found or self.process.poll() is None, self.log()
+            return found
+        wait_for(seen, seconds, lambda: self.log()[-4000:])
 
     def client(self, name="reader", version=None, ca=None):
         return Client(self, self.files[name], version, ca)
@@ -332,7 +357,7 @@ class Gateway:
         self.stored.stop()
         log = self.log()
         assert code == 0, f"ended with {code}\n{log[-6000:]}"
-        assert not BAD_IN_LOGS.search(log), log[-8000:]
+        assert_clean(log)
 
 
 def registry_url(gateway):
@@ -350,6 +375,23 @@ def listing(gateway, label, columns, **parameters):
     spec = specification(gateway, label, columns)
     spec["parameters"] = {**{p: "*" for p in LISTING}, **parameters}
     return spec
+
+
+def crawl(client, path="/", visited=None):
+    """As SDK clients discover: follow every link of every page, take every mPlane body."""
+    visited = [] if visited is None else visited
+    assert path not in visited, "a page that leads back is an endless loop for them"
+    visited.append(path)
+    status, kind, body = client.get(path)
+    assert status == 200, (path, status)
+    if kind == MPLANE:
+        return [json.loads(body)]
+    assert kind == "text/html", kind
+    found = []
+    for link in re.findall(r"(?i)<a\s+href=['\"]([^'\"]*)", body):
+        assert link.startswith("/"), link
+        found += crawl(client, link, visited)
+    return found
 
 
 def slow(gateway, label, probe="slow", **more):

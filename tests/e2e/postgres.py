@@ -9,10 +9,11 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
+import uuid
 from typing import Any, List
 
 import psycopg2
+from conftest import wait_for
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 
@@ -30,6 +31,7 @@ class Cluster:
             shutil.chown(self.folder, "postgres", "postgres")
         os.chmod(self.folder, 0o755)
         self.options = [*([] if durable else ["fsync=off"]), *options]
+        self.free_databases: List[str] = []
         self._run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8", "--no-locale",
                   "--no-sync")
         self.start()
@@ -53,13 +55,13 @@ class Cluster:
 
     def kill(self) -> None:
         """kill -9 to the server, as a crash would; its children notice and go too."""
-        with open(os.path.join(self.data, "postmaster.pid"), encoding="ascii") as file:
-            pid = int(file.readline())
-        os.kill(pid, signal.SIGKILL)
-        while os.path.exists(f"/proc/{pid}"):
-            time.sleep(0.02)
-        time.sleep(0.5)
-        os.unlink(os.path.join(self.data, "postmaster.pid"))
+        file = pathlib.Path(self.data, "postmaster.pid")
+        pid = file.read_text().split()[0]
+        family = [pid, *pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        os.kill(int(pid), signal.SIGKILL)
+        # The next one does not start while the number of this one is taken, if only by a zombie.
+        wait_for(lambda: not any(os.path.exists(f"/proc/{p}") for p in family))
+        file.unlink()
 
     def connect_string(self, user: str = "ezrepo", database: str = "postgres") -> str:
         return f"host={self.folder} user={user} dbname={database}"
@@ -72,13 +74,27 @@ class Cluster:
             cursor.execute("SET search_path = ezrepo, public; SET timezone = 'UTC'")
         return connection
 
-    def create_database(self, name: str) -> str:
-        """A fresh database; its connect string."""
-        connection = self.connect()
+    def execute(self, *statements: str, database: str = "postgres") -> None:
+        """One after the other in a session of their own, each in a transaction of its own."""
+        connection = self.connect(database)
         with connection.cursor() as cursor:
-            cursor.execute(f'CREATE DATABASE "{name}"')
+            for statement in statements:
+                cursor.execute(statement)
         connection.close()
-        return self.connect_string(database=name)
+
+    def take_database(self) -> str:
+        """The name of one that no test uses now, without the schema ezrepo; a new one when there is none."""
+        if not self.free_databases:
+            name = "d" + uuid.uuid4().hex[:12]
+            self.execute(f'CREATE DATABASE "{name}"')
+            return name
+        name = self.free_databases.pop()
+        self.execute("DROP SCHEMA IF EXISTS ezrepo CASCADE", database=name)
+        return name
+
+    def give_database(self, name: str) -> None:
+        """Back, for another test."""
+        self.free_databases.append(name)
 
     def log(self) -> str:
         path = os.path.join(self.folder, "log")

@@ -1,8 +1,17 @@
 """Asking queryd over ZeroMQ, as the gateway does."""
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+
 import msgpack
 import zmq
+from conftest import ROOT, assert_clean, wait_for
+from messages import ANSWER, QUERY, pack
 
-QUERY, CANCEL, ANSWER = 8, 9, 10  # numbers of messages in schemas/messages.h
 COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = range(7)
 OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
 PAST, FUTURE = -2**63, 2**63 - 1
@@ -27,9 +36,9 @@ class Asker:
              until=FUTURE, instant=0, grade="all", low=1, high=5, limit=0, after="", version=0,
              timeout=0, socket=None):
         self.id += 1
-        (socket or self.socket).send(msgpack.packb(
-            [1, QUERY, self.id, kind, type, content, probe, source, dest, path, since, until, instant,
-             grade, low, high, limit, after, version, timeout]))
+        (socket or self.socket).send(pack(
+            QUERY, self.id, kind, type, content, probe, source, dest, path, since, until, instant,
+            grade, low, high, limit, after, version, timeout))
         return self.id
 
     def receive(self, seconds=15, socket=None):
@@ -60,3 +69,55 @@ class Answer:
         n = len(columns)
         assert n == 0 and not cells or len(cells) % n == 0
         self.rows = [dict(zip(columns, cells[i:i + n])) for i in range(0, len(cells), n or 1)]
+
+
+def prepare_store(sql):
+    """The schema as the migrations have it, and the role that only reads."""
+    sql.execute("CREATE ROLE ezrepo_read NOLOGIN; CREATE ROLE reader LOGIN IN ROLE ezrepo_read;"
+                "CREATE SCHEMA ezrepo; GRANT USAGE ON SCHEMA ezrepo TO ezrepo_read")
+    for file in sorted(pathlib.Path(ROOT, "schemas", "sql").glob("*.sql")):
+        sql.execute(file.read_text())
+
+
+class Queryd(Asker):
+    """The process, with a run directory of its own, and an asker of it."""
+
+    def __init__(self, build, database, **settings):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ezq"))
+        config = self.folder / "config.json"
+        config.write_text(json.dumps({
+            "common": {"run_dir": str(self.folder / "run"), "schemas_dir": os.path.join(ROOT, "schemas"),
+                       "log_level": "debug"},
+            "queryd": {"database": database, **settings}}))
+        with open(self.folder / "log", "wb") as log:
+            self.process = subprocess.Popen([f"{build}/queryd/queryd", "--config", str(config)], stdout=log, stderr=log)
+        super().__init__(self.folder / "run")
+
+    def status(self):
+        try:
+            return json.loads((self.folder / "run/status/queryd-0.json").read_text())
+        except FileNotFoundError:
+            return {"updated_at": ""}
+
+    def counters(self):
+        """As they are now: it tells them once a second."""
+        before = self.status()["updated_at"]
+        wait_for(lambda: self.status()["updated_at"] != before)
+        return self.status()["counters"]
+
+    def log(self):
+        return (self.folder / "log").read_text()
+
+    def stop(self):
+        """Its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(15)
+
+    def close(self):
+        """It has to end with 0."""
+        code, log = self.stop(), self.log()
+        super().close()
+        shutil.rmtree(self.folder)
+        assert_clean(log)
+        assert code == 0, log[-3000:]

@@ -1,9 +1,9 @@
 """classifyd alone, between an ingestd and a stored that this test plays."""
 
+import contextlib
 import json
 import os
 import pathlib
-import re
 import signal
 import subprocess
 import tempfile
@@ -13,35 +13,29 @@ import uuid
 import msgpack
 import pytest
 import zmq
+from conftest import ROOT, assert_clean, wait_for
+from messages import ACCOUNT, BATCH_HEADER, GRADES, GRADING, RECORD, REJECT, SCHEMA, VERSION, pack
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-# Numbers of the messages, as schemas/messages.h orders them.
-BATCH_HEADER, GRADES, REJECT, ACK, GRADING, VERSION = range(6)
 RECORDS, REJECTS = 0, 1
 GRADE_NONE = 255
 INSTANCE = uuid.uuid4().bytes
 PATIENCE_MS = 10000
 
 
-def message(number, *fields):
-    return msgpack.packb([1, number, *fields], use_bin_type=True)
-
-
-ACCOUNTS = message(13, "192.0.2.9", 3, 1, 1, 5, ["json"], [1])
+ACCOUNTS = pack(ACCOUNT, "192.0.2.9", 3, 1, 1, 5, ["json"], [1])
 
 
 def header(sequence, count, kind=RECORDS, version=0):
-    return message(BATCH_HEADER, kind, INSTANCE, 0, sequence, 1, count, 1700000000000000, 4, version)
+    return pack(BATCH_HEADER, kind, INSTANCE, 0, sequence, 1, count, 1700000000000000, 4, version)
 
 
 def schema(*results):
-    return [1, 11, "measure", "http://ict-mplane.eu/registry/core", list(results),
+    return [1, SCHEMA, "measure", "http://ict-mplane.eu/registry/core", list(results),
             ["source.ip4"], []]
 
 
 def record(values, schema_index=0, kind="ping", content="ICMPECHO", row=0, source="192.0.2.1"):
-    return [1, 12, schema_index, kind, content, "probe-1", source, "192.0.2.2", "", 1700000000000000,
+    return [1, RECORD, schema_index, kind, content, "probe-1", source, "192.0.2.2", "", 1700000000000000,
             1700000000000000, row, "ping-average-0", 0, [*values, source]]
 
 
@@ -75,7 +69,7 @@ class Set:
         self.run_dir.mkdir(mode=0o700)
         self.config = folder / "ezrepo.conf"
         self.config.write_text(json.dumps({
-            "common": {"run_dir": str(self.run_dir), "schemas_dir": str(ROOT / "schemas")},
+            "common": {"run_dir": str(self.run_dir), "schemas_dir": os.path.join(ROOT, "schemas")},
             "classifyd": {"high_water": 2, "drain_ms": 1500}}))
         self.context = zmq.Context()
         self.batches = self.bind(zmq.PUSH, "batches")
@@ -121,10 +115,10 @@ class Set:
         return False
 
     def publish(self, version, text):
-        self.announce.send_multipart([b"grading", message(GRADING, version, text)])
+        self.announce.send_multipart([b"grading", pack(GRADING, version, text)])
 
     def publish_version(self, version):
-        self.announce.send_multipart([b"version", message(VERSION, version)])
+        self.announce.send_multipart([b"version", pack(VERSION, version)])
 
     def push(self, *frames):
         """Two frames get the accounts as their third."""
@@ -149,15 +143,10 @@ class Set:
             "counters"]
 
     def wait_counter(self, name, value):
-        end = time.monotonic() + 10
-        while time.monotonic() < end:
-            try:
-                if self.counters()[name] >= value:
-                    return
-            except FileNotFoundError:
-                pass
-            time.sleep(0.1)
-        pytest.fail(f"{name} did not reach {value}: {self.log()}")
+        def reached():
+            with contextlib.suppress(FileNotFoundError):
+                return self.counters()[name] >= value
+        wait_for(reached, tell=self.log)
 
     def close(self):
         for p in self.processes:
@@ -174,8 +163,7 @@ def neighbours(build_dir):
         s = Set(pathlib.Path(folder), os.path.join(build_dir, "classifyd", "classifyd"))
         yield s
         s.close()
-        text = s.log()
-    assert not re.search(r"\bpanic\b|Sanitizer|runtime error", text), text
+        assert_clean(s.log())
 
 
 @pytest.fixture
@@ -215,7 +203,7 @@ def test_names_in_document_order_and_no_grade_where_no_block_matches(neighbours)
     neighbours.open_graded()
     neighbours.start()
     assert neighbours.wait_subscribed(b"grading")
-    neighbours.publish(1, (ROOT / "schemas" / "grading" / "default.json").read_text())
+    neighbours.publish(1, pathlib.Path(ROOT, "schemas", "grading", "default.json").read_text())
     frame = records_frame(
         [schema("delay.twoway.icmp.us.mean", "delay.twoway.icmp.us.max"),
          schema("qos.manifest", "qos.content"), schema("hops.ip")],
@@ -267,7 +255,7 @@ def test_who_missed_a_version_asks_for_it(running):
 
 def test_rejects_go_on_as_they_are(running):
     head = header(3, 2, kind=REJECTS)
-    body = message(REJECT, "json", "why", "192.0.2.1:5", 1, 10, b"head") * 2
+    body = pack(REJECT, "json", "why", "192.0.2.1:5", 1, 10, b"head") * 2
     running.push(head, body)
     assert running.graded.recv_multipart() == [head, body, ACCOUNTS]
 
@@ -315,9 +303,9 @@ def test_malformed_announcements_are_counted_and_end_nothing(running):
     assert running.grades_of(1, "1")[0] == 1
     running.announce.send_multipart([b"grading"])
     running.announce.send_multipart([b"grading", b"\xc1"])
-    running.announce.send_multipart([b"grading", message(GRADING, 0, document(1))])
-    running.announce.send_multipart([b"version", message(GRADING, 1, "{}")])
-    running.announce.send_multipart([b"versions", message(VERSION, 1)])
+    running.announce.send_multipart([b"grading", pack(GRADING, 0, document(1))])
+    running.announce.send_multipart([b"version", pack(GRADING, 1, "{}")])
+    running.announce.send_multipart([b"versions", pack(VERSION, 1)])
     running.announce.send_multipart([b"version"] + [b""] * 6)
     running.wait_counter("malformed.announcements", 6)
     assert running.grades_of(2, "1")[0] == 1

@@ -2,7 +2,6 @@
 import http.server
 import json
 import os
-import pathlib
 import re
 import socket
 import ssl
@@ -11,8 +10,8 @@ import threading
 import time
 
 import pytest
+from conftest import find_free_ports
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 DIMENSIONS = ["record." + d for d in ("type", "content", "probe", "source", "dest", "path")]
 REGISTRY = "http://gateway.example:8444/registry/ezrepo"
 COLUMNS = {
@@ -338,8 +337,8 @@ def test_client_of_another_authority(run, gateway):
     assert done.returncode == 1 and gateway.received == []
 
 
-def test_nobody_there(run, free_ports):
-    done = run("query", url=f"https://localhost:{free_ports(1)[0]}/")
+def test_nobody_there(run):
+    done = run("query", url=f"https://localhost:{find_free_ports(1)[0]}/")
     assert done.returncode == 1 and "ezrepoctl: https://localhost" in done.stderr
 
 
@@ -457,8 +456,8 @@ def test_send_keeps_the_pace(ctl, listener):
     assert 0.8 < time.monotonic() - began < 4
 
 
-def test_send_to_nobody(ctl, free_ports):
-    done = send(ctl, '{"result":1}\n' * 3, "--udp", f"127.0.0.1:{free_ports(1)[0]}")
+def test_send_to_nobody(ctl):
+    done = send(ctl, '{"result":1}\n' * 3, "--udp", f"127.0.0.1:{find_free_ports(1)[0]}")
     assert done.returncode == 1 and "nobody listens there" in done.stderr
 
 

@@ -6,43 +6,36 @@ import pathlib
 import re
 import signal
 import subprocess
-import time
 
 import pytest
+from conftest import ROOT, assert_clean, wait_for
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build")).resolve()
 PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw"]
 
 
-def program(name):
-    return str(BUILD / name / name)
+@pytest.fixture
+def program(build_dir):
+    """The path of one."""
+    return lambda name: os.path.join(build_dir, name, name)
 
 
-def run(name, *words):
-    return subprocess.run([program(name), *words], capture_output=True, text=True, timeout=20)
+@pytest.fixture
+def run(program):
+    """Runs one to its end."""
+    return lambda name, *words: subprocess.run([program(name), *words], capture_output=True, text=True, timeout=20,
+                                               check=False)
 
 
 def configuration(folder, **common):
     """A file that classifyd, which needs no other process to start, is content with."""
     file = folder / "ezrepo.json"
-    settings = {"run_dir": str(folder / "run"), "schemas_dir": str(ROOT / "schemas"), **common}
+    settings = {"run_dir": str(folder / "run"), "schemas_dir": os.path.join(ROOT, "schemas"), **common}
     file.write_text("// comments are allowed\n" + json.dumps({"common": settings}))
     return file
 
 
-def wait_for(what, seconds=10):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("waited in vain")
-
-
 @pytest.fixture
-def classifyd(tmp_path):
+def classifyd(program, tmp_path):
     """Started with a good configuration; the process and its folder."""
     file = configuration(tmp_path)
     log = (tmp_path / "log").open("w")
@@ -54,12 +47,11 @@ def classifyd(tmp_path):
     if process.poll() is None:
         process.kill()
         process.wait()
-    text = (tmp_path / "log").read_text()
-    assert "Sanitizer" not in text and "runtime error" not in text, text
+    assert_clean((tmp_path / "log").read_text())
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_command_line(name):
+def test_command_line(run, name):
     assert run(name, "--help").returncode == 0
     assert "--check-config" in run(name, "--help").stdout
     assert re.match(rf"{name} \d+\.\d+\.\d+\n", run(name, "--version").stdout)
@@ -71,7 +63,7 @@ def test_command_line(name):
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_faults_of_the_configuration_are_all_told(name, tmp_path):
+def test_faults_of_the_configuration_are_all_told(run, name, tmp_path):
     file = tmp_path / "bad.json"
     file.write_text(json.dumps({"common": {"run_dir": 5, "colour": "red"}, "shop": {},
                                 name: {"nonsense": 1}}))
@@ -86,7 +78,7 @@ def test_faults_of_the_configuration_are_all_told(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_options_have_help(name):
+def test_options_have_help(run, name):
     for line in run(name, "--options").stdout.splitlines():
         option, kind, preset, effect, text = line.split("\t")
         assert option.split(".")[0] in ("common", name)
@@ -108,11 +100,11 @@ def test_status_file(classifyd):
 
 
 @pytest.mark.parametrize("before", ["", "x"])
-def test_status_file_is_utf8_whatever_a_note_quotes(tmp_path, before):
+def test_status_file_is_utf8_whatever_a_note_quotes(program, tmp_path, before):
     """The database's complaint is cut to a note's length: in one of the cases within an umlaut."""
     file = tmp_path / "ezrepo.json"
     file.write_text(json.dumps({
-        "common": {"run_dir": str(tmp_path / "run"), "schemas_dir": str(ROOT / "schemas")},
+        "common": {"run_dir": str(tmp_path / "run"), "schemas_dir": os.path.join(ROOT, "schemas")},
         "queryd": {"database": f"host=/{before}{'ü' * 95} dbname=x"}}))
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([program("queryd"), "--config", str(file)], stderr=log)
@@ -157,7 +149,7 @@ def test_sighup_reloads_or_keeps(classifyd):
     assert process.poll() is None
 
 
-def test_run_dir_open_to_others_is_refused(tmp_path):
+def test_run_dir_open_to_others_is_refused(run, tmp_path):
     (tmp_path / "run").mkdir(mode=0o755)
     os.chmod(tmp_path / "run", 0o755)
     done = run("classifyd", "--config", str(configuration(tmp_path)))
@@ -166,7 +158,7 @@ def test_run_dir_open_to_others_is_refused(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_root_becomes_the_user(tmp_path):
+def test_root_becomes_the_user(program, tmp_path):
     os.chmod(tmp_path, 0o711)
     for parent in tmp_path.parents:
         if parent.owner() == "root" and str(parent).startswith("/tmp/pytest"):
@@ -185,7 +177,7 @@ def test_root_becomes_the_user(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
-def test_unknown_user_is_refused(tmp_path):
+def test_unknown_user_is_refused(run, tmp_path):
     done = run("classifyd", "--config", str(configuration(tmp_path, user="no-such-user")))
     assert done.returncode == 1
     assert "common.user=no-such-user" in done.stderr

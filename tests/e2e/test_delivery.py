@@ -1,5 +1,5 @@
 """What is delivered to ingestd with an acknowledgement: the messages deliver and delivered, spoken by a stand-in
-for the gateway. Stand-ins for classifyd and stored are those of test_ingestd.py."""
+for the gateway. Stand-ins for classifyd and stored are those of ingestds.py."""
 
 import collections
 import json
@@ -9,10 +9,10 @@ import time
 import msgpack
 import pytest
 import zmq
+from conftest import wait_for
+from ingestds import Ingestd, fill_disk, result
+from messages import DELIVER, DELIVERED, pack
 
-from test_ingestd import Ingestd, fill_disk, result, small_disk, start, wait_for  # noqa: F401 (two fixtures)
-
-DELIVER, DELIVERED = 16, 17
 HTTPS, FILE = 0, 1
 KEPT, REFUSED, BUSY = range(3)
 Answer = collections.namedtuple("Answer", "id outcome records rejected reason detail")
@@ -29,9 +29,9 @@ class Gateway:
 
     def send(self, body, sender="org.example.probe", allowed=("Collect-*",), door=HTTPS, place=""):
         self.next_id += 1
-        head = [1, DELIVER, self.next_id, door, sender, place, int(time.time() * 1e6), list(allowed)]
+        head = pack(DELIVER, self.next_id, door, sender, place, int(time.time() * 1e6), list(allowed))
         body = body if isinstance(body, bytes) else json.dumps(body).encode()
-        self.socket.send_multipart([msgpack.packb(head), body])
+        self.socket.send_multipart([head, body])
         return self.next_id
 
     def answer(self, seconds=20):
@@ -210,11 +210,11 @@ def test_terminated_after_it_said_busy(start, small_disk):
 def test_what_is_no_delivery_is_dropped(start):
     ingestd = start()
     gateway = Gateway(ingestd)
-    for frames in ([b""], [b"x", b"y"], [msgpack.packb([1, DELIVER, 1]), b"{}"], [b"a"] * 9,
-                   [msgpack.packb([1, DELIVER, 1, 0, "s", "", 0, []])],
-                   [msgpack.packb([1, DELIVER, 1, 2, "s", "", 0, []]), b"{}"],
-                   [msgpack.packb([1, DELIVER, 1, 0, "s" * 251, "", 0, []]), b"{}"],
-                   [msgpack.packb([1, DELIVER, 1, 0, "s", "", 0, []]), b"x" * (4194304 + 1)]):
+    for frames in ([b""], [b"x", b"y"], [pack(DELIVER, 1), b"{}"], [b"a"] * 9,
+                   [pack(DELIVER, 1, 0, "s", "", 0, [])],
+                   [pack(DELIVER, 1, 2, "s", "", 0, []), b"{}"],
+                   [pack(DELIVER, 1, 0, "s" * 251, "", 0, []), b"{}"],
+                   [pack(DELIVER, 1, 0, "s", "", 0, []), b"x" * (4194304 + 1)]):
         gateway.socket.send_multipart(frames)
     assert gateway.deliver(result()).outcome == KEPT
     ingestd.counters(deliveries__malformed=8, received__datagrams=1)

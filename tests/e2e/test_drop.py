@@ -1,4 +1,4 @@
-"""Files of results in a folder: ingestd takes each in exactly once. Stand-ins are those of test_ingestd.py."""
+"""Files of results in a folder: ingestd takes each in exactly once. Stand-ins are those of ingestds.py."""
 
 import gzip
 import json
@@ -8,14 +8,14 @@ import socket
 import time
 
 import pytest
-
-from test_ingestd import result, start, wait_for  # noqa: F401 (a fixture)
+from conftest import wait_for
+from ingestds import result
 
 OWNER = pwd.getpwuid(os.geteuid()).pw_name
 
 
 @pytest.fixture
-def drop(start, tmp_path):  # noqa: F811
+def drop(start, tmp_path):
     """Starts an ingestd that looks into tmp_path/drop."""
     folder = tmp_path / "drop"
     folder.mkdir()

@@ -5,10 +5,10 @@ import os
 import re
 
 import pytest
-
+from conftest import wait_for
 from gateways import registry_url
-from test_collect import envelope, exception, is_kept, pair, post  # noqa: F401 (a fixture)
-from test_ingestd import result, wait_for
+from ingestds import result
+from posts import envelope, exception, is_kept, post
 
 URL = re.compile(r"mplane-https://127\.0\.0\.1:(\d+)/([0-9a-f]{32})/result")
 PING = {"source.ip4": "*", "destination.ip4": "*"}
@@ -16,7 +16,7 @@ COLUMNS = [f"delay.twoway.icmp.us.{n}" for n in ("min", "mean", "max")] + ["dela
 
 
 @pytest.fixture
-def both(pair):  # noqa: F811
+def both(pair):
     pair.folder.joinpath("exports").mkdir()
     return pair.start(gateway={"exports_file": str(pair.folder / "exports/file"), "udp_url": "udp://192.0.2.9:9900"})
 

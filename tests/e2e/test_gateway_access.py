@@ -6,7 +6,8 @@ import threading
 import time
 
 import pytest
-from gateways import (COUNT_COLUMNS, MPLANE, QUERY, closed_within, opened, redeem, slow, specification)
+from gateways import COUNT_COLUMNS, MPLANE, closed_within, opened, redeem, slow, specification
+from messages import QUERY
 
 
 # ---- requests per identity ----

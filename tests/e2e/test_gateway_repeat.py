@@ -8,7 +8,8 @@ import threading
 import time
 
 import pytest
-from gateways import CANCEL, COUNT_COLUMNS, QUERY, answered, counts, redeem, registry_url, set_grading, specification
+from gateways import COUNT_COLUMNS, answered, counts, redeem, registry_url, set_grading, specification
+from messages import CANCEL, QUERY
 
 # Questions that a test answers itself may wait, however loaded the machine is.
 GATEWAY_OPTIONS = {"query_timeout_ms": 60000}

@@ -8,8 +8,8 @@ import time
 import urllib.request
 
 import pytest
-from gateways import (CANCEL, COUNT_COLUMNS, DIMENSIONS, MPLANE, PUBLISH, QUERY, answered, listing, redeem,
-                      registry_url, set_grading, slow, specification)
+from gateways import COUNT_COLUMNS, DIMENSIONS, MPLANE, answered, listing, redeem, set_grading, slow, specification
+from messages import CANCEL, PUBLISH, QUERY
 
 # Questions that a test answers itself may wait, however loaded the machine is.
 GATEWAY_OPTIONS = {"query_timeout_ms": 60000}

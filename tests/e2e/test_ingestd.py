@@ -14,271 +14,12 @@ import sqlite3
 import subprocess
 import time
 
-import msgpack
 import pytest
-import zmq
+from conftest import ROOT, wait_for
+from ingestds import fill_disk, free_port, has_ipv6, result
+from messages import ACK, pack
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build")).resolve()
-INGESTD = str(BUILD / "ingestd" / "ingestd")
-SAMPLES = ROOT / "tests/golden/udp"
-HUNDRED_YEARS = 100 * 366 * 86400
-
-# Numbers and fields of schemas/messages.h, in its order.
-MESSAGES = ["batch_header", "grades", "reject", "ack", "grading", "version", "publish", "published",
-            "query", "cancel", "answer", "schema", "record", "account", "rebuild", "rebuilt", "deliver",
-            "delivered", "lost"]
-HEADER = ["kind", "instance", "shard", "sequence", "oldest", "count", "received_us",
-          "dropped", "grading_version"]
-SCHEMA = ["verb", "registry", "results", "parameters", "metadata"]
-RECORD = ["schema", "type", "content", "probe", "source", "dest", "path", "t_start_us", "t_end_us",
-          "row", "label", "sender", "values"]
-ACCOUNT = ["sender", "datagrams", "accepted", "exceptions", "records", "reasons", "rejected"]
-LOST = ["datagrams", "maybe_more"]
-REJECT = ["reason", "detail", "sender", "received_us", "size_bytes", "head"]
-
-
-def fields(name, names, message):
-    assert message[:2] == [1, MESSAGES.index(name)]
-    assert len(message) == 2 + len(names)
-    return dict(zip(names, message[2:]))
-
-
-def free_port(family=socket.AF_INET):
-    with socket.socket(family, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
-        return s.getsockname()[1]
-
-
-def has_ipv6():
-    try:
-        free_port(socket.AF_INET6)
-        return True
-    except OSError:
-        return False
-
-
-def wait_for(what, seconds=20):
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        found = what()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("waited in vain")
-
-
-def result(when="2026-11-21 19:23:18.649287 ... 2026-11-21 19:23:20.649845", value="20125", **more):
-    message = {"result": "measure", "version": 1, "registry": "http://ict-mplane.eu/registry/core",
-               "label": "ping-average-ip4-0", "token": "t", "when": when,
-               "parameters": {"destination.ip4": "127.0.0.1", "source.ip4": "127.0.0.1"},
-               "results": ["delay.twoway.icmp.us"], "resultvalues": [[value]]}
-    message.update(more)
-    return {k: v for k, v in message.items() if v is not None}
-
-
-class Batch:
-    """One pushed batch, checked on the way in."""
-
-    def __init__(self, parts):
-        assert len(parts) == 3
-        self.__dict__.update(fields("batch_header", HEADER, msgpack.unpackb(parts[0])))
-        assert self.shard == 0 and self.grading_version == 0
-        assert self.oldest <= self.sequence
-        assert abs(self.received_us / 1e6 - time.time()) < 300
-        unpacker = msgpack.Unpacker()
-        unpacker.feed(parts[2])
-        told = list(unpacker)
-        self.lost = {"datagrams": 0, "maybe_more": 0}
-        if told and told[-1][1] == MESSAGES.index("lost"):
-            self.lost = fields("lost", LOST, told.pop())
-        self.accounts = [fields("account", ACCOUNT, a) for a in told]
-        assert len({a["sender"] for a in self.accounts}) == len(self.accounts) <= 1024
-        for a in self.accounts:
-            assert len(a["reasons"]) == len(a["rejected"]) and all(a["rejected"])
-        if self.kind == 0:
-            schemas, records = msgpack.unpackb(parts[1])
-            self.schemas = [fields("schema", SCHEMA, s) for s in schemas]
-            self.records = [fields("record", RECORD, r) for r in records]
-            assert len(self.records) == self.count
-            for i, a in enumerate(self.accounts):
-                assert a["records"] == sum(r["sender"] == i for r in self.records)
-            assert all(r["sender"] < len(self.accounts) for r in self.records)
-        else:
-            assert not any(a["records"] for a in self.accounts)
-            unpacker = msgpack.Unpacker()
-            unpacker.feed(parts[1])
-            self.rejects = [fields("reject", REJECT, r) for r in unpacker]
-            assert len(self.rejects) == self.count
-
-
-class Ingestd:
-    """A running ingestd with its peers."""
-
-    def __init__(self, folder, peers=True, log="log", **options):
-        self.folder = folder
-        self.log_file = folder / log
-        self.run_dir = folder / "run"
-        self.run_dir.mkdir(mode=0o700, exist_ok=True)
-        self.port = free_port()
-        self.options = {"listen": [f"127.0.0.1:{self.port}"], "past_limit_s": HUNDRED_YEARS,
-                        "future_limit_s": HUNDRED_YEARS, "receive_buffer_bytes": 1048576,
-                        "spool_dir": str(folder / "spool"), **options}
-        self.write_configuration()
-        self.zmq = zmq.Context()
-        self.pub = self.zmq.socket(zmq.XPUB)
-        self.pub.bind(f"ipc://{self.run_dir}/announce")
-        self.pull = None
-        self.log = self.log_file.open("w")
-        self.process = subprocess.Popen([INGESTD, "--config", str(self.file)], stderr=self.log)
-        topic = self.receive(self.pub)[0]
-        assert topic[:4] == b"\x01ack" and len(topic) == 20
-        self.instance = topic[4:]
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.seen = set()
-        self.ledger = collections.Counter()  # all that the accounts came to so far
-        if peers:
-            self.connect()
-
-    def write_configuration(self, **common):
-        self.file = self.folder / "ingestd.json"
-        self.file.write_text(json.dumps({
-            "common": {"run_dir": str(self.run_dir), "schemas_dir": str(ROOT / "schemas"),
-                       "user": "", **common},
-            "ingestd": self.options}))
-
-    def connect(self):
-        self.pull = self.zmq.socket(zmq.PULL)
-        self.pull.setsockopt(zmq.RCVHWM, 4)
-        self.pull.connect(f"ipc://{self.run_dir}/batches")
-
-    def send(self, *messages):
-        for message in messages:
-            data = message if isinstance(message, bytes) else json.dumps(message).encode()
-            self.udp.sendto(data, ("127.0.0.1", self.port))
-
-    @staticmethod
-    def receive(zmq_socket, seconds=20):
-        if not zmq_socket.poll(seconds * 1000):
-            raise AssertionError("nothing came")
-        return zmq_socket.recv_multipart()
-
-    def any_batch(self, seconds=20):
-        """The next batch; what it adds to the ledger is added once."""
-        batch = Batch(self.receive(self.pull, seconds))
-        assert batch.instance == self.instance
-        if batch.sequence not in self.seen:
-            self.seen.add(batch.sequence)
-            self.ledger["dropped"] += batch.dropped
-            for a in batch.accounts:
-                for name in ("datagrams", "accepted", "exceptions", "records"):
-                    self.ledger[name] += a[name]
-                for reason, count in zip(a["reasons"], a["rejected"]):
-                    self.ledger[reason] += count
-                    self.ledger["rejected"] += count
-        return batch
-
-    def batch(self, seconds=20):
-        """The next batch with something in it; those with nothing but accounts are acknowledged."""
-        batch = self.any_batch(seconds)
-        while batch.count == 0:
-            assert batch.kind == 1 and (batch.accounts or batch.dropped or any(batch.lost.values()))
-            self.acknowledge(batch.sequence)
-            batch = self.any_batch(seconds)
-        return batch
-
-    def closes(self):
-        """The ledger is what the counters say, and closes: once all that was sent was received."""
-        wanted = {"datagrams": "received.datagrams", "accepted": "datagrams.accepted",
-                  "exceptions": "datagrams.exceptions", "rejected": "datagrams.rejected",
-                  "records": "accepted.records", "dropped": "kernel.drops"}
-
-        def seen():
-            while not self.quiet(0):
-                self.acknowledge(self.any_batch().sequence)
-            counters = self.status()["counters"]
-            return all(self.ledger[k] == counters[v] for k, v in wanted.items())
-        try:
-            wait_for(seen)
-        except AssertionError:
-            raise AssertionError(f"{self.ledger} {self.status()['counters']}") from None
-        assert self.ledger["datagrams"] == self.ledger["accepted"] + self.ledger["exceptions"] + \
-            self.ledger["rejected"]
-
-    def quiet(self, milliseconds):
-        return not self.pull.poll(milliseconds)
-
-    def acknowledge(self, *sequences, instance=None, shard=0):
-        instance = instance or self.instance
-        ack = [1, MESSAGES.index("ack"), instance, shard, list(sequences)]
-        self.pub.send_multipart([b"ack" + instance, msgpack.packb(ack)])
-
-    def collect(self, records, acknowledge=True):
-        """All records up to this many, batches acknowledged as they come."""
-        found = []
-        while len(found) < records:
-            batch = self.batch()
-            found += batch.records
-            if acknowledge:
-                self.acknowledge(batch.sequence)
-        return found
-
-    def status(self):
-        try:
-            return json.loads((self.run_dir / "status/ingestd-0.json").read_text())
-        except FileNotFoundError:
-            return {"counters": {}, "notes": {}}
-
-    def counters(self, **expected):
-        """The counters, once they are these (dots written as two underscores)."""
-        expected = {k.replace("__", "."): v for k, v in expected.items()}
-
-        def seen():
-            counters = self.status()["counters"]
-            return counters if all(counters.get(k) == v for k, v in expected.items()) else None
-        try:
-            return wait_for(seen)
-        except AssertionError:
-            found = {k: v for k, v in self.status()["counters"].items() if v or k in expected}
-            raise AssertionError(f"expected {expected}, found {found}") from None
-
-    def note(self, key, text):
-        wait_for(lambda: text in self.status()["notes"].get(key, ""))
-
-    def terminate(self, seconds=20):
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
-
-    def log_text(self):
-        return self.log_file.read_text()
-
-    def kill(self):
-        """As a crash would; another one started in the folder goes on with its spool."""
-        self.process.kill()
-        self.process.wait()
-        self.close()
-
-    def close(self):
-        if self.zmq.closed:
-            return
-        if self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
-        self.udp.close()
-        self.zmq.destroy(linger=0)
-        self.log.close()
-        text = self.log_text()
-        assert "Sanitizer" not in text and "runtime error" not in text, text
-
-
-@pytest.fixture
-def start(tmp_path):
-    with contextlib.ExitStack() as stack:
-        def starter(peers=True, **options):
-            ingestd = Ingestd(tmp_path, peers=peers, **options)
-            stack.callback(ingestd.close)
-            return ingestd
-        yield starter
+SAMPLES = pathlib.Path(ROOT, "tests", "golden", "udp")
 
 
 def micros(text):
@@ -330,7 +71,7 @@ def test_acknowledged(start):
     ingestd.acknowledge(first.sequence, shard=7)  # another shard's
     ingestd.pub.send_multipart([b"ack" + ingestd.instance, b"nonsense"])
     ingestd.acknowledge(first.sequence, instance=other)  # does not arrive: not subscribed to
-    ingestd.pub.send_multipart([b"ack" + ingestd.instance, msgpack.packb([1, 3, other, 0, [1]])])
+    ingestd.pub.send_multipart([b"ack" + ingestd.instance, pack(ACK, other, 0, [1])])
     ingestd.pub.send_multipart([b"ack" + ingestd.instance] + [b""] * 6)
     ingestd.counters(acks__refused=4, held__batches=1)
     ingestd.acknowledge(first.sequence, first.sequence, 99, 0)
@@ -829,27 +570,6 @@ def test_of_damaged_spools_the_newest_are_kept(start):
     assert len(list(file.parent.glob("spool.sqlite.damaged-*.txt"))) == 3
 
 
-def fill_disk(file):
-    """To the last byte."""
-    with contextlib.suppress(OSError), file.open("wb", buffering=0) as f:
-        while f.write(bytes(4096)):
-            pass
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 12 MiB."""
-    if os.geteuid() != 0:
-        pytest.skip("mounting takes root")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m,mode=700", "tmpfs", disk],
-                      capture_output=True).returncode != 0:
-        pytest.skip("this machine does not let us mount")
-    yield disk
-    subprocess.run(["umount", "-l", disk], check=True)
-
-
 def test_a_full_disk(start, small_disk):
     """Batches go on from memory, bounded, and into the spool again when there is room; it also starts on a full
     disk."""
@@ -919,28 +639,30 @@ def test_terminated_while_the_spool_cannot_be_written(start, small_disk):
     assert [int(n) for n in lost.groups()] == [unspooled, unspooled, sent]
 
 
-def test_a_spool_has_one_process(start, tmp_path):
-    ingestd = start()
-    ingestd.options["listen"] = [f"127.0.0.1:{free_port()}"]
+@pytest.fixture
+def run(build_dir, tmp_path):
+    """Runs an ingestd to its end, with a configuration of these options."""
+    def runner(*words, common=None, **options):
+        file = tmp_path / "ezrepo.json"
+        file.write_text(json.dumps({
+            "common": {"run_dir": str(tmp_path / "run"), "schemas_dir": os.path.join(ROOT, "schemas"), "user": "",
+                       **(common or {})},
+            "ingestd": {"spool_dir": str(tmp_path / "spool"), **options}}))
+        return subprocess.run([f"{build_dir}/ingestd/ingestd", "--config", str(file), *words], capture_output=True,
+                              text=True, timeout=20, check=False)
+    return runner
+
+
+def test_a_spool_has_one_process(start, run, tmp_path):
+    start()
     (tmp_path / "second").mkdir(mode=0o700)
-    ingestd.write_configuration(run_dir=str(tmp_path / "second"))
-    done = subprocess.run([INGESTD, "--config", str(ingestd.file)], capture_output=True, text=True,
-                          timeout=20)
+    done = run(common={"run_dir": str(tmp_path / "second")}, listen=[f"127.0.0.1:{free_port()}"])
     assert done.returncode == 1
     assert "spool.in_use" in done.stderr
 
 
-def check(folder, **section):
-    file = folder / "ezrepo.json"
-    file.write_text(json.dumps({"common": {"run_dir": str(folder / "run"),
-                                           "schemas_dir": str(ROOT / "schemas")},
-                                "ingestd": {"spool_dir": str(folder / "spool"), **section}}))
-    return subprocess.run([INGESTD, "--config", str(file), "--check-config"], capture_output=True,
-                          text=True, timeout=20)
-
-
-def test_configuration_is_checked(tmp_path):
-    assert check(tmp_path).returncode == 0
+def test_configuration_is_checked(run, tmp_path):
+    assert run("--check-config").returncode == 0
     assert not (tmp_path / "spool").exists()
     assert not (tmp_path / "run").exists()
     for section, fault in (
@@ -954,35 +676,24 @@ def test_configuration_is_checked(tmp_path):
             ({"allow": ["10.0.0.0/33"]}, "ingestd.allow[0]: expected an address or a prefix"),
             ({"batch_records": 0}, "ingestd.batch_records: expected"),
             ({"batch_age_ms": "5"}, "ingestd.batch_age_ms: expected")):
-        done = check(tmp_path, **section)
+        done = run("--check-config", **section)
         assert done.returncode == 1, section
         assert fault in done.stderr, (section, done.stderr)
 
 
-def test_record_types_are_checked_at_start(tmp_path):
+def test_record_types_are_checked_at_start(run, tmp_path):
     schemas = tmp_path / "schemas"
     schemas.mkdir()
     (schemas / "record-types.json").write_text('{"mappings": [{"columns": []}]}')
-    file = tmp_path / "ezrepo.json"
-    file.write_text(json.dumps({"common": {"run_dir": str(tmp_path / "run"),
-                                           "schemas_dir": str(schemas)},
-                                "ingestd": {"spool_dir": str(tmp_path / "spool")}}))
-    done = subprocess.run([INGESTD, "--config", str(file)], capture_output=True, text=True,
-                          timeout=20)
+    done = run(common={"schemas_dir": str(schemas)})
     assert done.returncode == 1
     assert "mappings[0].columns" in done.stderr
 
 
-def test_an_endpoint_in_use_is_told(tmp_path):
+def test_an_endpoint_in_use_is_told(run):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.bind(("127.0.0.1", 0))
-        file = tmp_path / "ezrepo.json"
         endpoint = f"127.0.0.1:{s.getsockname()[1]}"
-        file.write_text(json.dumps({"common": {"run_dir": str(tmp_path / "run"), "user": "",
-                                               "schemas_dir": str(ROOT / "schemas")},
-                                    "ingestd": {"listen": [endpoint],
-                                                "spool_dir": str(tmp_path / "spool")}}))
-        done = subprocess.run([INGESTD, "--config", str(file)], capture_output=True, text=True,
-                              timeout=20)
+        done = run(listen=[endpoint])
     assert done.returncode == 1
     assert re.search(rf"udp\.bind endpoint={endpoint} error=", done.stderr)

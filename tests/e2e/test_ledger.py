@@ -13,8 +13,9 @@ import uuid
 import pytest
 
 from conftest import ping, time_text
-from test_stored import (HOUR, LOST, SECOND, REJECT, NONE, Record, account, accounts_frame, check_store, cluster,  # noqa: F401
-                         grades_frame, make_stored, now_us, own_cluster, pack, records_frame, start_of_hour, stored)
+from messages import LOST, REJECT, pack
+from stores import (HOUR, NONE, SECOND, Record, account, accounts_frame, check_store, grades_frame, now_us, records_frame,
+                    start_of_hour)
 
 ROWS = """SELECT extract(epoch FROM hour)::bigint * 1000000, instance::text, sender, datagrams, accepted, exceptions,
     records, stored, duplicates, rejected FROM ledger_now ORDER BY 1, 2, 3"""

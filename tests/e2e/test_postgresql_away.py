@@ -8,10 +8,9 @@ import time
 
 import psycopg2
 import pytest
+import zmq
 from postgres import BIN, Cluster
-from test_stored import NONE, SECOND, Record, check_store, cluster, cpu_seconds, make_stored, now_us
-
-__all__ = ["cluster", "make_stored"]  # fixtures
+from stores import NONE, SECOND, Record, check_store, cpu_seconds, now_us
 
 
 class Condition:
@@ -101,22 +100,14 @@ class ReadOnly(Condition):
     says = "read-only transaction"
 
     def set(self, value):
-        connection = self.cluster.connect()
-        with connection.cursor() as cursor:
-            cursor.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}")
-            cursor.execute("SELECT pg_reload_conf()")
-        connection.close()
+        self.cluster.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}", "SELECT pg_reload_conf()")
 
     def begin(self, stored):
         self.set("on")
 
     def end(self):
-        connection = self.cluster.connect()
-        with connection.cursor() as cursor:
-            cursor.execute("SET default_transaction_read_only = off")
-            cursor.execute("ALTER SYSTEM RESET default_transaction_read_only")
-            cursor.execute("SELECT pg_reload_conf()")
-        connection.close()
+        self.cluster.execute("SET default_transaction_read_only = off",
+                             "ALTER SYSTEM RESET default_transaction_read_only", "SELECT pg_reload_conf()")
 
 
 class RestartedReadOnly(ReadOnly):
@@ -147,26 +138,17 @@ class NoPermission(Condition):
 
     def __init__(self):
         super().__init__()
-        connection = self.cluster.connect()
-        with connection.cursor() as cursor:
-            cursor.execute("CREATE ROLE writer LOGIN SUPERUSER")
-        connection.close()
+        self.cluster.execute("CREATE ROLE writer LOGIN SUPERUSER")
 
     def database(self, name):
         return self.cluster.connect_string("writer", name)
 
-    def sql(self, text):
-        connection = self.cluster.connect()
-        with connection.cursor() as cursor:
-            cursor.execute(text)
-        connection.close()
-
     def begin(self, stored):
-        self.sql("ALTER ROLE writer NOLOGIN")
-        self.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'writer'")
+        self.cluster.execute("ALTER ROLE writer NOLOGIN",
+                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'writer'")
 
     def end(self):
-        self.sql("ALTER ROLE writer LOGIN")
+        self.cluster.execute("ALTER ROLE writer LOGIN")
 
 
 class Standby(Cluster):
@@ -175,7 +157,7 @@ class Standby(Cluster):
     def __init__(self, primary):  # pylint: disable=super-init-not-called
         self.folder = primary.folder + "b"
         self.data = os.path.join(self.folder, "data")
-        self.as_user, self.options = primary.as_user, []
+        self.as_user, self.options, self.free_databases = primary.as_user, [], []
         os.mkdir(self.folder)
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
@@ -196,11 +178,7 @@ class FailedOver(Condition):
         self.cluster = Cluster("wal_keep_size=64MB", durable=True)
         self.standby = Standby(self.cluster)
         self.primary = self.cluster
-        connection = self.cluster.connect()
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
-            cursor.execute("SELECT pg_reload_conf()")
-        connection.close()
+        self.cluster.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
 
     def database(self, name):
         return f"host={self.primary.folder},{self.standby.folder} user=ezrepo dbname={name}{self.attributes}"
@@ -208,15 +186,10 @@ class FailedOver(Condition):
     def begin(self, stored):
         self.primary.kill()
         stored.cluster = self.standby
-        self.standby.free_databases = []
 
     def end(self):
-        self.standby._run("pg_ctl", "-D", self.standby.data, "-w", "promote")
-        connection = self.standby.connect()
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER SYSTEM RESET synchronous_standby_names")
-            cursor.execute("SELECT pg_reload_conf()")
-        connection.close()
+        self.standby.promote()
+        self.standby.execute("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
 
     def remove(self):
         self.standby.remove()
@@ -272,14 +245,8 @@ class TablesDiskFull(Condition):
             pytest.skip("only root can mount a small file system")
         super().__init__()
         self.small = Small(os.path.join(self.cluster.folder, "small"), 64)
-        self.sql(f"CREATE TABLESPACE small LOCATION '{self.small.folder}'")
-        self.sql("ALTER DATABASE template1 SET TABLESPACE small")
-
-    def sql(self, text):
-        connection = self.cluster.connect()
-        with connection.cursor() as cursor:
-            cursor.execute(text)
-        connection.close()
+        self.cluster.execute(f"CREATE TABLESPACE small LOCATION '{self.small.folder}'",
+                             "ALTER DATABASE template1 SET TABLESPACE small")
 
     def begin(self, stored):
         self.small.fill()
@@ -391,23 +358,19 @@ def test_everything_arrives_afterwards(make_stored, condition):
     check_store(stored)
 
 
-def test_a_fast_restart_loses_nothing_and_repeats_nothing(make_stored):
+def test_a_fast_restart_loses_nothing_and_repeats_nothing(make_stored, own_cluster):
     """Again and again, under load."""
-    own = Cluster(durable=True)
-    try:
-        stored = make_stored(on=own).start()
-        sender, t = stored.sender(), now_us() - 3600 * SECOND
-        for part in range(6):
-            for b in range(20):
-                sender.send(sender.batch([Record(t + (part * 2000 + b * 100 + i) * 1000, (1 + b % 5, i % 2 or NONE),
-                                                 series=i % 5) for i in range(100)]))
-            own.stop("fast" if part % 2 else "immediate")
-            own.start()
-        sender.settle(90)
-        assert stored.sql("SELECT count(*) FROM measurement") == [(6 * 20 * 100,)]
-        check_store(stored)
-    finally:
-        own.remove()
+    stored = make_stored(on=own_cluster).start()
+    sender, t = stored.sender(), now_us() - 3600 * SECOND
+    for part in range(6):
+        for b in range(20):
+            sender.send(sender.batch([Record(t + (part * 2000 + b * 100 + i) * 1000, (1 + b % 5, i % 2 or NONE),
+                                             series=i % 5) for i in range(100)]))
+        own_cluster.stop("fast" if part % 2 else "immediate")
+        own_cluster.start()
+    sender.settle(90)
+    assert stored.sql("SELECT count(*) FROM measurement") == [(6 * 20 * 100,)]
+    check_store(stored)
 
 
 def test_stored_starts_with_a_server_it_cannot_write_to(make_stored):
@@ -427,3 +390,108 @@ def test_stored_starts_with_a_server_it_cannot_write_to(make_stored):
         assert stored.sql("SELECT count(*) FROM measurement") == [(1,)]
     finally:
         condition.remove()
+
+
+# ---- one thing at a time ----
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_nothing_is_acknowledged_while_postgresql_is_away(make_stored, own_cluster, how):
+    stored = make_stored(on=own_cluster).start()
+    sender, t = stored.sender(), now_us()
+    sender.commit([Record(t + i, series=i % 4) for i in range(100)])
+    if how == "stop":
+        own_cluster.stop()
+    else:
+        own_cluster.kill()
+    for b in range(20):
+        sender.send(sender.batch([Record(t + 1000 + b * 10 + i, (1 + b % 5, NONE), series=i % 4) for i in range(10)]))
+    sender.take_acks(2)
+    assert len(sender.pending) == 20
+    stored.wait(lambda: "away" in stored.status()["notes"]["database"])
+    own_cluster.start()
+    sender.settle(60)
+    assert stored.sql("SELECT count(*) FROM measurement") == [(300,)]
+    stored.wait(lambda: stored.status()["notes"]["database"] == "connected")
+    check_store(stored)
+
+
+@pytest.mark.parametrize("preset, found", [("off", "on"), ("remote_write", "remote_write")])
+def test_a_commit_lasts_whatever_the_presets_are(make_stored, preset, found):
+    stored = make_stored()
+    stored.sql(f"ALTER DATABASE {stored.database} SET synchronous_commit = {preset}")
+    try:
+        stored.start()
+        stored.sql("CREATE TABLE ezrepo.seen (setting text)")
+        stored.sql("CREATE FUNCTION ezrepo.see() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN"
+                   " INSERT INTO ezrepo.seen VALUES (current_setting('synchronous_commit')); RETURN NULL; END $$")
+        stored.sql("CREATE TRIGGER see AFTER INSERT ON ezrepo.batch_done EXECUTE FUNCTION ezrepo.see()")
+        stored.sender().commit([Record(now_us())])
+        assert stored.sql("SELECT DISTINCT setting FROM ezrepo.seen") == [(found,)]
+    finally:
+        stored.sql(f"ALTER DATABASE {stored.database} RESET synchronous_commit")
+
+
+def test_stored_waits_for_postgresql_when_it_starts(make_stored, own_cluster):
+    stored = make_stored(on=own_cluster)
+    own_cluster.stop()
+    stored.start(wait=False)
+    stored.wait(lambda: "away" in stored.status().get("notes", {}).get("database", ""))
+    sender = stored.sender()
+    sender.send(sender.batch([Record(now_us())]))
+    sender.take_acks(1)
+    assert len(sender.pending) == 1
+    own_cluster.start()
+    sender.settle()
+    assert stored.sql("SELECT count(*) FROM measurement") == [(1,)]
+
+
+def test_memory_is_bounded_while_postgresql_is_away(make_stored, own_cluster):
+    stored = make_stored(on=own_cluster, buffer_bytes=1_000_000, high_water=4).start()
+    own_cluster.stop()
+    sender, t = stored.sender(), now_us()
+    sender.push.sndhwm = 4
+    sender.push.sndtimeo = 1000
+    sent = 0
+    try:
+        for b in range(1000):
+            sender.send(sender.batch([Record(t + b * 100 + i, values=("x" * 1000, "", "")) for i in range(50)]))
+            sent += 1
+    except zmq.Again:
+        pass
+    assert sent < 200
+    stored.wait(lambda: stored.counter("buffered_bytes") >= 1_000_000)
+    assert stored.counter("buffered_bytes") < 1_200_000
+    before = cpu_seconds(stored.process.pid)
+    time.sleep(2)
+    assert cpu_seconds(stored.process.pid) - before < 0.5, "it spins"
+    own_cluster.start()
+    sender.push.sndtimeo = -1
+    sender.settle(60)
+    assert stored.sql("SELECT count(*) FROM measurement") == [((sent + 1) * 50,)]
+
+
+def test_a_broken_connection_is_made_again(stored):
+    sender, t = stored.sender(), now_us()
+    for i in range(5):
+        sender.commit([Record(t + i * SECOND, (5 - i, NONE))])
+        stored.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                   " AND pid <> pg_backend_pid()")
+    sender.send(sender.batch([Record(t + 10 * SECOND)]))
+    sender.settle()
+    assert stored.sql("SELECT count(*) FROM measurement") == [(6,)]
+    check_store(stored)
+
+
+def test_a_failure_that_may_pass_holds_up_and_rejects_nothing(stored):
+    """A table away for a while is nobody's record's fault."""
+    sender, t = stored.sender(), now_us()
+    sender.commit([Record(t)])
+    stored.sql("ALTER TABLE event RENAME TO elsewhere")
+    sender.send(sender.batch([Record(t + SECOND, (2, NONE))]))
+    sender.take_acks(1.5)
+    assert len(sender.pending) == 1
+    assert stored.counter("database.errors") > 0
+    stored.sql("ALTER TABLE elsewhere RENAME TO event")
+    sender.settle()
+    assert stored.counter("rejected.database") == 0
+    check_store(stored)

@@ -6,17 +6,14 @@ EZREPO_EXAMPLES: how many examples hypothesis tries (30); EZREPO_SEED: the seed,
 import json
 import os
 import random
-import shutil
 import signal
 import time
 
 import pytest
+from conftest import ROOT
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
-from test_stored import (HOUR, NONE, ROOT, SECOND, Record, check_store, cluster, make_stored, microseconds,
-                         naive_store, start_of_hour)
-
-__all__ = ["cluster", "make_stored"]  # fixtures
+from stores import HOUR, NONE, SECOND, Record, check_store, microseconds, naive_store, start_of_hour
 
 EXAMPLES = int(os.environ.get("EZREPO_EXAMPLES", "30"))
 SEED = int(os.environ.get("EZREPO_SEED", random.SystemRandom().randrange(2**31)))
@@ -118,8 +115,7 @@ def test_whatever_arrives_is_what_is_stored(make_stored):
 
 def with_gaps(stored, gaps_us):
     """Record types "gap N", whose periods end after N microseconds."""
-    stored.schemas = os.path.join(stored.folder, "schemas")
-    shutil.copytree(os.path.join(ROOT, "schemas"), stored.schemas)
+    stored.copy_schemas()
     path = os.path.join(stored.schemas, "record-types.json")
     with open(path, encoding="utf-8") as file:
         types = json.load(file)

@@ -1,22 +1,18 @@
 """queryd against a real PostgreSQL: fabricated rows, answers compared with plain SQL or plain Python."""
+import contextlib
 import json
-import pathlib
 import random
-import shutil
 import signal
 import subprocess
-import tempfile
 import time
 
 import msgpack
 import pytest
-import zmq
+from conftest import wait_for
+from messages import ANSWER, CANCEL, QUERY
+from queries import (CANCELLED, COUNT, EVENTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, OK, PAST, PERIODS, RECORDS,
+                     TIMEOUT, TOO_LARGE, UNAVAILABLE, prepare_store)
 
-from postgres import Cluster
-from queries import (ANSWER, CANCEL, CANCELLED, COUNT, EVENTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, OK, PAST, PERIODS,
-                     QUERY, RECORDS, TIMEOUT, TOO_LARGE, UNAVAILABLE, Asker)
-
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
@@ -26,14 +22,6 @@ COLUMNS = {
     COUNT: ["grade.name", "records.matched", "records.graded"],
     HISTOGRAM: ["grade.name", "grade.value", "grade.severity", "records.count"],
 }
-
-
-def prepare_store(sql):
-    """The schema as the migration has it, and the role that only reads."""
-    sql.execute("CREATE ROLE ezrepo_read NOLOGIN; CREATE ROLE reader LOGIN IN ROLE ezrepo_read;"
-                "CREATE SCHEMA ezrepo; GRANT USAGE ON SCHEMA ezrepo TO ezrepo_read")
-    for file in sorted((ROOT / "schemas" / "sql").glob("*.sql")):
-        sql.execute(file.read_text())
 
 
 SERIES = [  # type, content, probe, source, dest, path
@@ -137,62 +125,11 @@ class Store:
         sql.execute("UPDATE event SET retracted_at = now() WHERE id % 7 = 0")
 
 
-class Queryd(Asker):
-    build = None
-
-    def __init__(self, database, **settings):
-        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ezq"))
-        self.config = self.folder / "config.json"
-        self.config.write_text(json.dumps({
-            "common": {"run_dir": str(self.folder / "run"), "schemas_dir": str(ROOT / "schemas"),
-                       "log_level": "debug"},
-            "queryd": {"database": database, **settings}}))
-        self.log = open(self.folder / "log", "wb")
-        self.process = subprocess.Popen([f"{self.build}/queryd/queryd", "--config",
-                                         str(self.config)], stdout=self.log, stderr=self.log)
-        super().__init__(self.folder / "run")
-
-    def counters(self):
-        time.sleep(1.2)
-        return json.loads((self.folder / "run/status/queryd-0.json").read_text())["counters"]
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(15)
-        self.close()
-        self.log.close()
-        text = (self.folder / "log").read_text()
-        assert "Sanitizer" not in text and "runtime error" not in text and ".panic" not in text, text
-        shutil.rmtree(self.folder)
-        return code, text
-
-
-@pytest.fixture(scope="module", autouse=True)
-def use_build(build_dir):
-    Queryd.build = build_dir
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    c = Cluster()
-    yield c
-    c.remove()
-
-
 @pytest.fixture(scope="module")
 def store(cluster):
     sql = cluster.connect().cursor()
     prepare_store(sql)
     return Store(sql, seed=1)
-
-
-@pytest.fixture(scope="module")
-def queryd(cluster, store):
-    q = Queryd(cluster.connect_string("reader"), rows_default=50)
-    yield q
-    code, log = q.stop()
-    assert code == 0
-    assert "database.error" not in log, log
 
 
 # ---- the plain computation ----
@@ -470,9 +407,9 @@ def test_gradings(queryd):
 
 # ---- conduct ----
 
-def test_it_cannot_write(cluster, store):
+def test_it_cannot_write(cluster, make_queryd):
     """Also with a role that may write: a view that writes when it is read fails."""
-    q = Queryd(cluster.connect_string())
+    q = make_queryd("ezrepo")
     sql = cluster.connect().cursor()
     sql.execute("CREATE FUNCTION scribble() RETURNS int LANGUAGE sql AS"
                 " 'INSERT INTO ezrepo.record_type VALUES (''x'', ''1 s'') RETURNING 1';"
@@ -486,7 +423,6 @@ def test_it_cannot_write(cluster, store):
     finally:
         sql.execute("DROP VIEW grading; ALTER TABLE grading_kept RENAME TO grading;"
                     "DROP FUNCTION scribble")
-        assert q.stop()[0] == 0
 
 
 def test_malformed_messages_are_counted_and_dropped(queryd):
@@ -502,148 +438,144 @@ def test_malformed_messages_are_counted_and_dropped(queryd):
     assert queryd.counters()["malformed"] == before + len(bad) + 2
 
 
-def slow_store(sql):
-    """Whoever counts waits at this lock."""
-    sql.execute("BEGIN; LOCK TABLE measurement, grade_name IN ACCESS EXCLUSIVE MODE")
+class Lock:
+    """Whoever counts waits at it while it is held."""
+
+    def __init__(self, cluster):
+        self.cluster, self.holder = cluster, None
+
+    def hold(self):
+        self.holder = self.cluster.connect()
+        self.holder.cursor().execute("BEGIN; LOCK TABLE measurement, grade_name IN ACCESS EXCLUSIVE MODE")
+
+    def leave(self):
+        if self.holder is not None:
+            self.holder.close()
+
+    def wait_for_questions(self, count=1):
+        """Until so many wait at it."""
+        with contextlib.closing(self.cluster.connect()) as connection:
+            sql = connection.cursor()
+
+            def waiting():
+                sql.execute("SELECT FROM pg_stat_activity WHERE usename = 'reader' AND wait_event_type = 'Lock'")
+                return sql.rowcount == count
+            wait_for(waiting)
 
 
-def test_timeout(queryd, cluster):
-    sql = cluster.connect().cursor()
-    slow_store(sql)
-    try:
-        began = time.monotonic()
-        answer = queryd.ask(COUNT, timeout=300)
-        assert answer.status == TIMEOUT and answer.message == "no answer within 300 ms"
-        assert 0.25 < time.monotonic() - began < 3
-    finally:
-        sql.execute("ROLLBACK")
+@pytest.fixture
+def lock(cluster, store):
+    one = Lock(cluster)
+    yield one
+    one.leave()
+
+
+def test_timeout(queryd, lock):
+    lock.hold()
+    began = time.monotonic()
+    answer = queryd.ask(COUNT, timeout=300)
+    assert answer.status == TIMEOUT and answer.message == "no answer within 300 ms"
+    assert 0.25 < time.monotonic() - began < 3
+    lock.leave()
     assert queryd.rows(COUNT)
 
 
-def test_cancel_of_running_and_waiting_questions(queryd, cluster):
-    sql = cluster.connect().cursor()
-    slow_store(sql)
-    try:
-        ids = [queryd.send(COUNT) for _ in range(6)]
-        time.sleep(0.3)
-        for i in reversed(ids):
-            queryd.socket.send(msgpack.packb([1, CANCEL, i]))
-        answers = [queryd.receive(3) for _ in ids]
-        assert {a.id for a in answers} == set(ids)
-        assert {a.status for a in answers} == {CANCELLED}
-    finally:
-        sql.execute("ROLLBACK")
+def test_cancel_of_running_and_waiting_questions(queryd, lock):
+    lock.hold()
+    ids = [queryd.send(COUNT) for _ in range(6)]
+    lock.wait_for_questions(4)  # on as many connections as is the preset
+    for i in reversed(ids):
+        queryd.socket.send(msgpack.packb([1, CANCEL, i]))
+    answers = [queryd.receive(3) for _ in ids]
+    assert {a.id for a in answers} == set(ids)
+    assert {a.status for a in answers} == {CANCELLED}
+    lock.leave()
     queryd.socket.send(msgpack.packb([1, CANCEL, 12345]))
     assert queryd.rows(COUNT)
 
 
-def test_same_id_from_two_askers(queryd, cluster):
+def test_same_id_from_two_askers(queryd, lock):
     other = queryd.connect()
-    sql = cluster.connect().cursor()
-    slow_store(sql)
-    try:
-        sent = queryd.send(COUNT, grade="overall")
-        queryd.id -= 1
-        assert queryd.send(COUNT, socket=other) == sent
-        time.sleep(0.2)
-    finally:
-        sql.execute("ROLLBACK")
+    lock.hold()
+    sent = queryd.send(COUNT, grade="overall")
+    queryd.id -= 1
+    assert queryd.send(COUNT, socket=other) == sent
+    lock.wait_for_questions(2)
+    lock.leave()
     assert len(queryd.receive().rows) == 1
     assert len(queryd.receive(socket=other).rows) == 3
     other.close()
 
 
-def test_too_many_questions(cluster, store):
-    q = Queryd(cluster.connect_string("reader"), connections=1, waiting=3, timeout_ms=4000)
-    sql = cluster.connect().cursor()
-    try:
-        assert q.rows(COUNT)
-        slow_store(sql)
-        for _ in range(10):
-            q.send(COUNT)
-        refused = [q.receive(3) for _ in range(6)]
-        assert {a.status for a in refused} == {UNAVAILABLE}
-        assert refused[0].message.startswith("too many questions")
-        sql.execute("ROLLBACK")
-        assert {q.receive().status for _ in range(4)} == {OK}
-    finally:
-        assert q.stop()[0] == 0
-
-
-def test_answer_too_large(cluster, store):
-    q = Queryd(cluster.connect_string("reader"), answer_bytes=65536)
-    try:
-        answer = q.ask(RECORDS, limit=10000)
-        assert answer.status == TOO_LARGE and "lower list.limit" in answer.message
-        assert not answer.rows
-        assert len(q.rows(RECORDS, limit=20)) == 20
-        assert q.counters()["too_large"] == 1
-    finally:
-        assert q.stop()[0] == 0
-
-
-def test_database_away_and_back(cluster, store):
-    q = Queryd(cluster.connect_string("reader"))
-    try:
-        assert q.rows(COUNT)
-        sql = cluster.connect().cursor()
-        slow_store(sql)
-        q.send(COUNT)
-        time.sleep(0.3)
-        cluster.stop()
-        assert q.receive().status == UNAVAILABLE
-        answer = q.ask(COUNT)
-        assert answer.status == UNAVAILABLE and answer.message.startswith("the database is away")
-        cluster.start()
-        deadline = time.monotonic() + 15
-        while (answer := q.ask(COUNT)).status != OK and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert answer.status == OK
-    finally:
-        assert q.stop()[0] == 0
-
-
-def test_terminated_answers_what_is_under_way(cluster, store):
-    q = Queryd(cluster.connect_string("reader"), connections=1)
-    sql = cluster.connect().cursor()
+def test_too_many_questions(make_queryd, lock):
+    q = make_queryd(connections=1, waiting=3, timeout_ms=4000)
     assert q.rows(COUNT)
-    slow_store(sql)
+    lock.hold()
+    for _ in range(10):
+        q.send(COUNT)
+    refused = [q.receive(3) for _ in range(6)]
+    assert {a.status for a in refused} == {UNAVAILABLE}
+    assert refused[0].message.startswith("too many questions")
+    lock.leave()
+    assert {q.receive().status for _ in range(4)} == {OK}
+
+
+def test_answer_too_large(make_queryd):
+    q = make_queryd(answer_bytes=65536)
+    answer = q.ask(RECORDS, limit=10000)
+    assert answer.status == TOO_LARGE and "lower list.limit" in answer.message
+    assert not answer.rows
+    assert len(q.rows(RECORDS, limit=20)) == 20
+    assert q.counters()["too_large"] == 1
+
+
+def test_database_away_and_back(cluster, make_queryd, lock):
+    q = make_queryd()
+    assert q.rows(COUNT)
+    lock.hold()
+    q.send(COUNT)
+    lock.wait_for_questions()
+    cluster.stop()
+    assert q.receive().status == UNAVAILABLE
+    answer = q.ask(COUNT)
+    assert answer.status == UNAVAILABLE and answer.message.startswith("the database is away")
+    cluster.start()
+    wait_for(lambda: q.ask(COUNT).status == OK)
+
+
+def test_terminated_answers_what_is_under_way(make_queryd, lock):
+    q = make_queryd(connections=1)
+    assert q.rows(COUNT)
+    lock.hold()
     running, waiting = q.send(COUNT), q.send(COUNT)
-    time.sleep(0.3)
+    lock.wait_for_questions()
     q.process.send_signal(signal.SIGTERM)
     refused = q.receive(3)
     assert (refused.id, refused.status) == (waiting, UNAVAILABLE)
     assert refused.message == "the query engine is stopping"
-    sql.execute("ROLLBACK")
+    lock.leave()
     answer = q.receive(3)
     assert (answer.id, answer.status) == (running, OK)
     assert q.process.wait(10) == 0
-    q.stop()
 
 
-def test_terminated_while_the_database_hangs(cluster, store):
-    q = Queryd(cluster.connect_string("reader"), connections=1)
-    sql = cluster.connect().cursor()
+def test_terminated_while_the_database_hangs(make_queryd, lock):
+    q = make_queryd(connections=1)
     assert q.rows(COUNT)
-    slow_store(sql)
-    try:
-        q.send(COUNT)
-        time.sleep(0.3)
-        began = time.monotonic()
-        q.process.send_signal(signal.SIGTERM)
-        assert q.process.wait(10) == 0
-        assert time.monotonic() - began < 8
-    finally:
-        sql.execute("ROLLBACK")
-    q.stop()
+    lock.hold()
+    q.send(COUNT)
+    lock.wait_for_questions()
+    began = time.monotonic()
+    assert q.stop() == 0
+    assert time.monotonic() - began < 8
 
 
-def test_configuration_faults(tmp_path):
+def test_configuration_faults(tmp_path, build_dir):
     def check(**settings):
         config = tmp_path / "config.json"
         config.write_text(json.dumps({"common": {"run_dir": "/tmp/x", "schemas_dir": "/tmp"},
                                       "queryd": settings}))
-        p = subprocess.run([f"{Queryd.build}/queryd/queryd", "--config", str(config), "--check-config"],
+        p = subprocess.run([f"{build_dir}/queryd/queryd", "--config", str(config), "--check-config"],
                            capture_output=True, text=True)
         return p.returncode, p.stderr
     assert check(database="host=/tmp")[0] == 0

@@ -1,26 +1,12 @@
 """queryd over a store of many days: answers as over few, but only the partitions of days that matter are touched."""
-import time
-
 import pytest
-
 import test_queryd
-from postgres import Cluster
-from queries import COUNT, HISTOGRAM, OK, PERIODS, RECORDS, TIMEOUT
-from test_queryd import HOUR, Queryd, Store, T0, prepare_store
+from conftest import wait_for
+from queries import COUNT, HISTOGRAM, OK, PERIODS, RECORDS, TIMEOUT, prepare_store
+from test_queryd import HOUR, Store, T0
 
+CLUSTER_OPTIONS = ["max_locks_per_transaction=256"]
 PAST_DAYS = 200
-
-
-@pytest.fixture(scope="module", autouse=True)
-def use_build(build_dir):
-    Queryd.build = build_dir
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    c = Cluster("max_locks_per_transaction=256")
-    yield c
-    c.remove()
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +14,6 @@ def store(cluster):
     sql = cluster.connect().cursor()
     prepare_store(sql)
     return Store(sql, seed=2, past_days=PAST_DAYS)
-
-
-@pytest.fixture(scope="module")
-def queryd(cluster, store):
-    q = Queryd(cluster.connect_string("reader"), rows_default=50)
-    yield q
-    code, log = q.stop()
-    assert code == 0
-    assert "database.error" not in log, log
 
 
 @pytest.mark.parametrize("seed", range(5000, 5060))
@@ -104,10 +81,7 @@ def test_one_snapshot_however_many_days(queryd, cluster, kind, criteria):
     count = "UPDATE grade_rollup SET n0 = n0 + {} WHERE hour = '2016-02-18 14:00' AND series_id = 1 AND grade_id = 0"
     try:
         sent = queryd.send(kind, **criteria)
-        deadline = time.monotonic() + 10
-        while not waits():
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+        wait_for(waits)
         writing.execute(insert.format("13:00", "14:00"))
         assert writing.rowcount == 1
         writing.execute(insert.format("14:00", "15:00"))

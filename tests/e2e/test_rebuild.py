@@ -8,10 +8,7 @@ import threading
 import time
 
 import pytest
-from test_stored import (HOUR, NONE, SECOND, Record, check_store, cluster, make_stored, now_us, own_cluster,
-                         random_records, start_of_hour, stored)
-
-__all__ = ["cluster", "make_stored", "own_cluster", "stored"]  # fixtures
+from stores import HOUR, NONE, SECOND, Record, check_store, now_us, random_records, start_of_hour
 
 NOTHING = {"missing": 0, "surplus": 0, "different": 0}
 

@@ -6,11 +6,9 @@ import signal
 import time
 
 import pytest
+from conftest import ROOT
+from stores import COUNTED, DIFFERENCE, HOUR, NONE, SECOND, Record, check_store, naive_periods, now_us
 from test_rebuild import Rebuild, everything
-from test_stored import (COUNTED, DIFFERENCE, HOUR, NONE, ROOT, SECOND, Record, check_store, cluster,
-                         make_stored, naive_periods, now_us, own_cluster)
-
-__all__ = ["cluster", "make_stored", "own_cluster"]  # fixtures
 
 MINUTE = 60 * SECOND
 DAY = 24 * HOUR
@@ -322,9 +320,7 @@ def test_old_rows_of_the_ledger_are_removed(make_stored):
 
 def migrated(stored, number):
     """The schemas up to that migration, to begin with."""
-    import shutil
-    stored.schemas = os.path.join(stored.folder, "schemas")
-    shutil.copytree(os.path.join(ROOT, "schemas"), stored.schemas)
+    stored.copy_schemas()
     for name in os.listdir(os.path.join(stored.schemas, "sql")):
         if int(name[:4]) > number:
             os.unlink(os.path.join(stored.schemas, "sql", name))

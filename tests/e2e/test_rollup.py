@@ -3,16 +3,13 @@
 Records come with random lateness into hours and days that are open, being sealed or sealed; whatever the
 moment, an answer is what counting the records themselves gives.
 """
-import os
 import random
 import time
 
 import pytest
-
-import test_queryd
-from postgres import Cluster
-from test_queryd import COUNT, FUTURE, HISTOGRAM, PAST, Queryd
-from test_stored import HOUR, NAMES, NONE, SECOND, Record, Stored, check_store, now_us
+from queries import COUNT, FUTURE, HISTOGRAM, PAST, Queryd
+from stores import HOUR, NAMES, NONE, SECOND, Record, check_store, now_us
+from test_queryd import matches
 
 DAY = 24 * HOUR
 DIMENSIONS = ["type", "content", "probe", "source", "dest", "path"]
@@ -24,24 +21,13 @@ SERIES = [("ping", "ICMPECHO", "p1", "192.0.2.1", "198.51.100.1", ""),
           ("", "", "", "", "", "")]
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    c = Cluster()
-    yield c
-    c.remove()
-
-
 @pytest.fixture
-def pair(build_dir, cluster):
+def pair(build_dir, make_stored):
     """A stored that seals as early as it can, and a queryd on its database."""
-    Queryd.build = build_dir
-    stored = Stored(os.path.join(build_dir, "stored", "stored"), cluster, flush_ms=5, reorder_wait_ms=100,
-                    seal_after_s=1).start()
-    queryd = Queryd(cluster.connect_string(database=stored.database), rows_default=50)
+    stored = make_stored(seal_after_s=1).start()
+    queryd = Queryd(build_dir, stored.settings["database"], rows_default=50)
     yield stored, queryd
-    code, _ = queryd.stop()
-    stored.close()
-    assert code == 0
+    queryd.close()
 
 
 def random_time(rng, base):
@@ -76,7 +62,7 @@ def random_question(rng, base):
 def plain(records, c):
     """What the records in the list say: (matched, graded by name, grades by name)."""
     chosen = [r for r in records if c["since"] <= r.t < c["until"] and all(
-        test_queryd.matches(c.get(d, "*"), v, d in ("source", "dest")) for d, v in zip(DIMENSIONS, r.dims))]
+        matches(c.get(d, "*"), v, d in ("source", "dest")) for d, v in zip(DIMENSIONS, r.dims))]
     names = NAMES if c.get("grade", "all") == "all" else [c["grade"]]
     counts = [{"grade.name": n, "records.matched": str(len(chosen)), "records.graded": str(sum(
         1 for r in chosen if c["low"] <= r.grades[NAMES.index(n)] <= c["high"]))} for n in names]

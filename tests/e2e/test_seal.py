@@ -1,8 +1,6 @@
 """Sealing: what a stored that was killed leaves under way in PostgreSQL neither deceives nor holds up the next one."""
 import pytest
-from test_stored import HOUR, NONE, SECOND, Record, check_store, cluster, make_stored, start_of_hour
-
-__all__ = ["cluster", "make_stored"]  # fixtures
+from stores import HOUR, NONE, SECOND, Record, check_store, start_of_hour
 
 HELD = 42  # an advisory lock: as long as the test has it, the function hold() does not return
 

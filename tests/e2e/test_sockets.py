@@ -9,11 +9,11 @@ import subprocess
 import threading
 import time
 
-import msgpack
 import pytest
 import zmq
-from conftest import ROOT, find_free_ports
-from test_ingestd import HUNDRED_YEARS, Batch, has_ipv6, result, wait_for
+from conftest import ROOT, assert_clean, find_free_ports, wait_for
+from ingestds import HUNDRED_YEARS, Batch, has_ipv6, result
+from messages import ACK, pack
 
 
 class Peers:
@@ -49,8 +49,7 @@ class Peers:
             batch = Batch(self.pull.recv_multipart())
             known = self.batches.setdefault((batch.instance, batch.sequence), batch)
             assert known.count == batch.count and known.accounts == batch.accounts
-            ack = [1, 3, batch.instance, 0, [batch.sequence]]
-            self.pub.send_multipart([b"ack" + batch.instance, msgpack.packb(ack)])
+            self.pub.send_multipart([b"ack" + batch.instance, pack(ACK, batch.instance, 0, [batch.sequence])])
 
     def configuration(self, **options):
         file = self.folder / "ezrepo.json"
@@ -114,8 +113,7 @@ class Peers:
         self.udp.close()
         self.zmq.destroy(linger=0)
         for file in self.folder.glob("*.log"):
-            text = file.read_text()
-            assert "Sanitizer" not in text and "runtime error" not in text, text
+            assert_clean(file.read_text())
 
 
 @pytest.fixture

@@ -6,7 +6,9 @@ import socket
 import time
 
 import pytest
-from gateways import DIMENSIONS, QUERY, answered, registry_url, specification
+from conftest import find_free_ports
+from gateways import DIMENSIONS, answered, registry_url, specification
+from messages import QUERY
 from supervisor import POLL, REGISTER, RESULT, Supervisor, issue
 
 READ = ["GetGrading", "QueryByCriteria", "QueryEvents", "QueryHistogram", "QueryPeriods", "QueryRecords", "ezrepo"]
@@ -16,9 +18,8 @@ ALL = sorted(READ + ["SetGrading"])
 class Lab:
     """A gateway, and supervisors of its authority."""
 
-    def __init__(self, make_gateway, free_ports):
+    def __init__(self, make_gateway):
         self.gateway = make_gateway()
-        self.ports = free_ports
         self.supervisors = []
         own = issue(self.gateway.ca, "component")
         self.gateway.options.update(certificate=own[0], key=own[1])
@@ -27,7 +28,7 @@ class Lab:
         roles["admin"].append("org.example.superior")
 
     def supervisor(self, name="supervisor", files=None, **options):
-        one = Supervisor(self.gateway.options["ca"], files or issue(self.gateway.ca, name), self.ports(1)[0],
+        one = Supervisor(self.gateway.options["ca"], files or issue(self.gateway.ca, name), find_free_ports(1)[0],
                          **options)
         self.supervisors.append(one)
         return one
@@ -80,8 +81,8 @@ class Lab:
 
 
 @pytest.fixture
-def lab(make_gateway, free_ports):
-    one = Lab(make_gateway, free_ports)
+def lab(make_gateway):
+    one = Lab(make_gateway)
     yield one
     one.close()
 
@@ -627,7 +628,7 @@ def test_many_connections_refused_and_a_port_that_never_answers(lab):
     one = lab.supervisor()
     silent = socket.create_server(("127.0.0.1", 0))
     urls = [f"https://127.0.0.1:{silent.getsockname()[1]}", "https://nobody.invalid:1"] + \
-        [f"https://127.0.0.1:{port}" for port in lab.ports(5)]
+        [f"https://127.0.0.1:{port}" for port in find_free_ports(5)]
     lab.gateway.options["supervisors"] = [one.settings()] + [{"url": u, "expiry_s": 1} for u in urls]
     lab.gateway.write_config()
     lab.gateway.reload()

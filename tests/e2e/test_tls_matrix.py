@@ -11,11 +11,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from gateways import (MPLANE, QUERY, both_versions, closed_within, make_context, redeem, registry_url, slow,
-                      specification)
-from test_collect import pair, post  # noqa: F401 (a fixture)
+from gateways import MPLANE, both_versions, closed_within, make_context, redeem, registry_url, slow, specification
+from ingestds import result
+from messages import QUERY
+from posts import post
 from test_export import given
-from test_ingestd import result
 
 DAY = datetime.timedelta(days=1)
 SECRETS = [b"Query", b"capabilit", b"mplane", b"EZRepo", b"HTTP"]

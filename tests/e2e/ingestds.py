@@ -1,0 +1,253 @@
+"""An ingestd with stand-ins for classifyd and stored: a PULL socket and a PUB socket that speak msgpack."""
+import collections
+import contextlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import msgpack
+import zmq
+from conftest import ROOT, assert_clean, wait_for
+from messages import ACCOUNT, ACK, BATCH_HEADER, LOST, RECORD, REJECT, SCHEMA, pack
+
+HUNDRED_YEARS = 100 * 366 * 86400
+# Fields of the messages, as schemas/messages.h has them.
+HEADER_FIELDS = ["kind", "instance", "shard", "sequence", "oldest", "count", "received_us",
+          "dropped", "grading_version"]
+SCHEMA_FIELDS = ["verb", "registry", "results", "parameters", "metadata"]
+RECORD_FIELDS = ["schema", "type", "content", "probe", "source", "dest", "path", "t_start_us", "t_end_us",
+          "row", "label", "sender", "values"]
+ACCOUNT_FIELDS = ["sender", "datagrams", "accepted", "exceptions", "records", "reasons", "rejected"]
+LOST_FIELDS = ["datagrams", "maybe_more"]
+REJECT_FIELDS = ["reason", "detail", "sender", "received_us", "size_bytes", "head"]
+
+
+def fields(number, names, message):
+    assert message[:2] == [1, number]
+    assert len(message) == 2 + len(names)
+    return dict(zip(names, message[2:]))
+
+
+def free_port(family=socket.AF_INET):
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
+        return s.getsockname()[1]
+
+
+def has_ipv6():
+    try:
+        free_port(socket.AF_INET6)
+        return True
+    except OSError:
+        return False
+
+
+def result(when="2026-11-21 19:23:18.649287 ... 2026-11-21 19:23:20.649845", value="20125", **more):
+    message = {"result": "measure", "version": 1, "registry": "http://ict-mplane.eu/registry/core",
+               "label": "ping-average-ip4-0", "token": "t", "when": when,
+               "parameters": {"destination.ip4": "127.0.0.1", "source.ip4": "127.0.0.1"},
+               "results": ["delay.twoway.icmp.us"], "resultvalues": [[value]]}
+    message.update(more)
+    return {k: v for k, v in message.items() if v is not None}
+
+
+class Batch:
+    """One pushed batch, checked on the way in."""
+
+    def __init__(self, parts):
+        assert len(parts) == 3
+        self.__dict__.update(fields(BATCH_HEADER, HEADER_FIELDS, msgpack.unpackb(parts[0])))
+        assert self.shard == 0 and self.grading_version == 0
+        assert self.oldest <= self.sequence
+        assert abs(self.received_us / 1e6 - time.time()) < 300
+        unpacker = msgpack.Unpacker()
+        unpacker.feed(parts[2])
+        told = list(unpacker)
+        self.lost = {"datagrams": 0, "maybe_more": 0}
+        if told and told[-1][1] == LOST:
+            self.lost = fields(LOST, LOST_FIELDS, told.pop())
+        self.accounts = [fields(ACCOUNT, ACCOUNT_FIELDS, a) for a in told]
+        assert len({a["sender"] for a in self.accounts}) == len(self.accounts) <= 1024
+        for a in self.accounts:
+            assert len(a["reasons"]) == len(a["rejected"]) and all(a["rejected"])
+        if self.kind == 0:
+            schemas, records = msgpack.unpackb(parts[1])
+            self.schemas = [fields(SCHEMA, SCHEMA_FIELDS, s) for s in schemas]
+            self.records = [fields(RECORD, RECORD_FIELDS, r) for r in records]
+            assert len(self.records) == self.count
+            for i, a in enumerate(self.accounts):
+                assert a["records"] == sum(r["sender"] == i for r in self.records)
+            assert all(r["sender"] < len(self.accounts) for r in self.records)
+        else:
+            assert not any(a["records"] for a in self.accounts)
+            unpacker = msgpack.Unpacker()
+            unpacker.feed(parts[1])
+            self.rejects = [fields(REJECT, REJECT_FIELDS, r) for r in unpacker]
+            assert len(self.rejects) == self.count
+
+
+class Ingestd:
+    """A running ingestd with its peers."""
+
+    def __init__(self, build, folder, peers=True, log="log", **options):
+        self.folder = folder
+        self.log_file = folder / log
+        self.run_dir = folder / "run"
+        self.run_dir.mkdir(mode=0o700, exist_ok=True)
+        self.port = free_port()
+        self.options = {"listen": [f"127.0.0.1:{self.port}"], "past_limit_s": HUNDRED_YEARS,
+                        "future_limit_s": HUNDRED_YEARS, "receive_buffer_bytes": 1048576,
+                        "spool_dir": str(folder / "spool"), **options}
+        self.write_configuration()
+        self.zmq = zmq.Context()
+        self.pub = self.zmq.socket(zmq.XPUB)
+        self.pub.bind(f"ipc://{self.run_dir}/announce")
+        self.pull = None
+        self.log = self.log_file.open("w")
+        self.process = subprocess.Popen([f"{build}/ingestd/ingestd", "--config", str(self.file)], stderr=self.log)
+        topic = self.receive(self.pub)[0]
+        assert topic[:4] == b"\x01ack" and len(topic) == 20
+        self.instance = topic[4:]
+        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.seen = set()
+        self.ledger = collections.Counter()  # all that the accounts came to so far
+        if peers:
+            self.connect()
+
+    def write_configuration(self, **common):
+        self.file = self.folder / "ingestd.json"
+        self.file.write_text(json.dumps({
+            "common": {"run_dir": str(self.run_dir), "schemas_dir": os.path.join(ROOT, "schemas"),
+                       "user": "", **common},
+            "ingestd": self.options}))
+
+    def connect(self):
+        self.pull = self.zmq.socket(zmq.PULL)
+        self.pull.setsockopt(zmq.RCVHWM, 4)
+        self.pull.connect(f"ipc://{self.run_dir}/batches")
+
+    def send(self, *messages):
+        for message in messages:
+            data = message if isinstance(message, bytes) else json.dumps(message).encode()
+            self.udp.sendto(data, ("127.0.0.1", self.port))
+
+    @staticmethod
+    def receive(zmq_socket, seconds=20):
+        if not zmq_socket.poll(seconds * 1000):
+            raise AssertionError("nothing came")
+        return zmq_socket.recv_multipart()
+
+    def any_batch(self, seconds=20):
+        """The next batch; what it adds to the ledger is added once."""
+        batch = Batch(self.receive(self.pull, seconds))
+        assert batch.instance == self.instance
+        if batch.sequence not in self.seen:
+            self.seen.add(batch.sequence)
+            self.ledger["dropped"] += batch.dropped
+            for a in batch.accounts:
+                for name in ("datagrams", "accepted", "exceptions", "records"):
+                    self.ledger[name] += a[name]
+                for reason, count in zip(a["reasons"], a["rejected"]):
+                    self.ledger[reason] += count
+                    self.ledger["rejected"] += count
+        return batch
+
+    def batch(self, seconds=20):
+        """The next batch with something in it; those with nothing but accounts are acknowledged."""
+        batch = self.any_batch(seconds)
+        while batch.count == 0:
+            assert batch.kind == 1 and (batch.accounts or batch.dropped or any(batch.lost.values()))
+            self.acknowledge(batch.sequence)
+            batch = self.any_batch(seconds)
+        return batch
+
+    def closes(self):
+        """The ledger is what the counters say, and closes: once all that was sent was received."""
+        wanted = {"datagrams": "received.datagrams", "accepted": "datagrams.accepted",
+                  "exceptions": "datagrams.exceptions", "rejected": "datagrams.rejected",
+                  "records": "accepted.records", "dropped": "kernel.drops"}
+
+        def seen():
+            while not self.quiet(0):
+                self.acknowledge(self.any_batch().sequence)
+            counters = self.status()["counters"]
+            return all(self.ledger[k] == counters[v] for k, v in wanted.items())
+        try:
+            wait_for(seen)
+        except AssertionError:
+            raise AssertionError(f"{self.ledger} {self.status()['counters']}") from None
+        assert self.ledger["datagrams"] == self.ledger["accepted"] + self.ledger["exceptions"] + \
+            self.ledger["rejected"]
+
+    def quiet(self, milliseconds):
+        return not self.pull.poll(milliseconds)
+
+    def acknowledge(self, *sequences, instance=None, shard=0):
+        instance = instance or self.instance
+        self.pub.send_multipart([b"ack" + instance, pack(ACK, instance, shard, list(sequences))])
+
+    def collect(self, records, acknowledge=True):
+        """All records up to this many, batches acknowledged as they come."""
+        found = []
+        while len(found) < records:
+            batch = self.batch()
+            found += batch.records
+            if acknowledge:
+                self.acknowledge(batch.sequence)
+        return found
+
+    def status(self):
+        try:
+            return json.loads((self.run_dir / "status/ingestd-0.json").read_text())
+        except FileNotFoundError:
+            return {"counters": {}, "notes": {}}
+
+    def counters(self, **expected):
+        """The counters, once they are these (dots written as two underscores)."""
+        expected = {k.replace("__", "."): v for k, v in expected.items()}
+
+        def seen():
+            counters = self.status()["counters"]
+            return counters if all(counters.get(k) == v for k, v in expected.items()) else None
+        try:
+            return wait_for(seen)
+        except AssertionError:
+            found = {k: v for k, v in self.status()["counters"].items() if v or k in expected}
+            raise AssertionError(f"expected {expected}, found {found}") from None
+
+    def note(self, key, text):
+        wait_for(lambda: text in self.status()["notes"].get(key, ""))
+
+    def terminate(self, seconds=20):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def log_text(self):
+        return self.log_file.read_text()
+
+    def kill(self):
+        """As a crash would; another one started in the folder goes on with its spool."""
+        self.process.kill()
+        self.process.wait()
+        self.close()
+
+    def close(self):
+        if self.zmq.closed:
+            return
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.udp.close()
+        self.zmq.destroy(linger=0)
+        self.log.close()
+        assert_clean(self.log_text())
+
+
+def fill_disk(file):
+    """To the last byte."""
+    with contextlib.suppress(OSError), file.open("wb", buffering=0) as f:
+        while f.write(bytes(4096)):
+            pass
