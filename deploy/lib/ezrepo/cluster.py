@@ -5,12 +5,13 @@ known by user id (peer), never by a password. As root it runs as `postgres`, so 
 processes cannot touch its files. It must never do anything to a server it has not made.
 """
 import glob
+import json
 import os
 import subprocess
 import time
-from typing import Dict, List
+from typing import Any, Dict, List
 
-from .errors import Failure
+from .errors import Failure, Usage
 from .state import Account, State, make_directory
 
 OLDEST = 15
@@ -178,11 +179,25 @@ def _ask(connection: str, own: Account, option: str, question: str) -> str:
         raise Failure(f"{option}: {failure}") from None
 
 
-def query(connection: str, own: Account, script: str, variables: Dict[str, str]) -> str:
-    """What psql prints for a script, unaligned and without headings; :'name' in it is quoted by psql."""
+SNAPSHOT = """
+BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL search_path = ezrepo;
+SET LOCAL timezone = 'UTC';
+SET LOCAL jit = off;
+"""
+
+
+def query(state: State, script: str, variables: Dict[str, str]) -> List[Dict[str, Any]]:
+    """The JSON objects, one a line, that statements in one snapshot give to the role that only reads; :'name' in them
+    is quoted by psql, and named --name to whoever gave its value."""
+    for name, value in variables.items():
+        if "\0" in value:
+            raise Usage(f"--{name}: NUL cannot be part of it")
     given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-    return _run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *given,
-                 "-d", connection, "-f", "-"], own, script)
+    text = _run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *given,
+                 "-d", state.option("queryd", "database"), "-f", "-"], Account(state.settings["user"]),
+                SNAPSHOT + script + "COMMIT;\n")
+    return [json.loads(line) for line in text.splitlines() if line]
 
 
 def _client_directory() -> str:

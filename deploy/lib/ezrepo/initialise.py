@@ -112,18 +112,8 @@ def _check(wanted: Wanted) -> None:
     if bool(wanted.database) != bool(wanted.database_read):
         raise Usage("--database and --database-read are given together: one role writes, another reads")
     for address in wanted.listen:
-        if _family(address) is None:
+        if not pki.is_address(address):
             raise Usage(f'--listen "{address}": expected an IPv4 or IPv6 address')
-
-
-def _family(address: str) -> Optional[int]:
-    for family in (socket.AF_INET, socket.AF_INET6):
-        try:
-            socket.inet_pton(family, address)
-            return family
-        except OSError:
-            pass
-    return None
 
 
 def _own_account(user: str) -> Account:

@@ -62,6 +62,16 @@ def _started(pid: int) -> Optional[str]:
         return None
 
 
+def _ends_within(pid: int, started: Optional[str], seconds: float) -> bool:
+    """Waits until the process that was started then has ended."""
+    end = time.monotonic() + seconds
+    while started is not None and _started(pid) == started:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
 def _runs_for(state: State, pid: int) -> bool:
     """Whether the process with this id is one of this set: started with its configuration file."""
     try:
@@ -95,10 +105,7 @@ def stop_orphans(state: State) -> None:
             os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
         except ProcessLookupError:
             continue  # it ended by itself, perhaps since another one did
-        end = time.monotonic() + supervisor.STOP_SECONDS
-        while started is not None and _started(pid) == started and time.monotonic() < end:
-            time.sleep(0.05)
-        if started is not None and _started(pid) == started:
+        if not _ends_within(pid, started, supervisor.STOP_SECONDS):
             raise Failure(f"{name} (process {pid}), left from before, does not stop")
 
 
@@ -155,7 +162,11 @@ def up(state: State) -> None:
     wait_until_running(state, names)
 
 
-def _say_how_it_ended(name: str, info: Dict[str, Any]) -> bool:
+def _stop(running: supervisor.Supervisor, name: str) -> bool:
+    """Stops it if it runs, and says how it ended; whether that was as it should be."""
+    info = running.stop(name)
+    if info is None:
+        return True
     if info["exitstatus"] == 0:
         say(f"{name} stopped")
         return True
@@ -180,15 +191,10 @@ def down(state: State) -> None:
     clean = True
     for name in [n for n in stop_order(state) if n in known] + [n for n in known if n not in
                                                                 state.process_names()]:
-        info = running.stop(name)
-        if info is not None:
-            clean = _say_how_it_ended(name, info) and clean
+        clean = _stop(running, name) and clean
     running.call("shutdown")
-    end = time.monotonic() + supervisor.START_SECONDS
-    while started is not None and _started(pid) == started:
-        if time.monotonic() > end:
-            raise Failure(f"supervisord (process {pid}) does not end")
-        time.sleep(0.05)
+    if not _ends_within(pid, started, supervisor.START_SECONDS):
+        raise Failure(f"supervisord (process {pid}) does not end")
     if not clean:
         raise Failure("not everything ended cleanly; ezrepo logs tells why")
 
@@ -217,9 +223,7 @@ def _restart(state: State, running: supervisor.Supervisor, chosen: List[str], an
     """Stops and starts these; anew: by the configuration of supervisord as it would be written now."""
     clean = True
     for name in [n for n in stop_order(state) if n in chosen]:
-        info = running.stop(name)
-        if info is not None:
-            clean = _say_how_it_ended(name, info) and clean
+        clean = _stop(running, name) and clean
     if anew:
         # The programs may be others now; a group that changed is made anew.
         _, changed, _ = running.call("reloadConfig")[0]
@@ -267,9 +271,7 @@ def reload(state: State, process: str) -> None:
 def _remove(state: State, running: supervisor.Supervisor, names: List[str]) -> bool:
     clean = True
     for name in names:
-        info = running.stop(name)
-        if info is not None:
-            clean = _say_how_it_ended(name, info) and clean
+        clean = _stop(running, name) and clean
         running.call("removeProcessGroup", name)
         status.remove_status_file(state, name)
     return clean

@@ -134,7 +134,7 @@ def _extensions(usage: str, names: Optional[str] = None) -> str:
     return "\n".join(lines + ([f"subjectAltName={names}"] if names else [])) + "\n"
 
 
-def _is_address(name: str) -> bool:
+def is_address(name: str) -> bool:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             socket.inet_pton(family, name)
@@ -146,12 +146,12 @@ def _is_address(name: str) -> bool:
 
 def _check_hosts(names: List[str]) -> None:
     for name in names:
-        if not _is_address(name) and not HOST.fullmatch(name):
+        if not is_address(name) and not HOST.fullmatch(name):
             raise Usage(f'--name "{name}": expected a host name or an address')
 
 
 def _alternatives(names: List[str]) -> str:
-    return ",".join(f"{'IP' if _is_address(n) else 'DNS'}:{n}" for n in names)
+    return ",".join(f"{'IP' if is_address(n) else 'DNS'}:{n}" for n in names)
 
 
 def server_names(extra: List[str]) -> List[str]:

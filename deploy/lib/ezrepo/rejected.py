@@ -13,19 +13,14 @@ from typing import Any, Dict, List, Tuple
 from . import cluster
 from .errors import Failure, Usage
 from .ledger import shown, time_argument
-from .state import Account, State
+from .state import State
 
 DATAGRAM_BYTES = 65507
 RECORD_REASONS = ("database", "expired", "record")  # kept as a records frame of one record, by stored
-BEGIN = """
-BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL search_path = ezrepo;
-SET LOCAL timezone = 'UTC';
-"""
 COLUMNS = """'id', id, 'received_at', received_at, 'sender', sender, 'reason', reason, 'detail', detail,
     'size_bytes', size_bytes, 'kept_bytes', length(head), 'instance', instance, 'sequence', sequence, 'item', item"""
 
-LIST = BEGIN + f"""
+LIST = f"""
 SELECT json_build_object({COLUMNS}) FROM rejected
 WHERE received_at >= :'since'::timestamptz AND (:'reason' = '' OR reason = :'reason')
     AND (:'sender' = '' OR sender = :'sender' OR starts_with(sender, :'sender' || ':')
@@ -33,7 +28,7 @@ WHERE received_at >= :'since'::timestamptz AND (:'reason' = '' OR reason = :'rea
 ORDER BY id DESC LIMIT :'limit'::bigint;
 """
 
-ONE = BEGIN + f"""
+ONE = f"""
 SELECT json_build_object({COLUMNS}, 'head', encode(head, 'hex')) FROM rejected WHERE id = :'id'::bigint;
 """
 
@@ -114,17 +109,8 @@ def result_of(record: Dict[str, Any]) -> bytes:
 
 # ---- asking ----
 
-def _ask(state: State, script: str, variables: Dict[str, str]) -> List[Dict[str, Any]]:
-    for name, value in variables.items():
-        if "\0" in value:
-            raise Usage(f"--{name}: NUL cannot be part of it")
-    text = cluster.query(state.option("queryd", "database"), Account(state.settings["user"]), script + "COMMIT;\n",
-                         variables)
-    return [json.loads(line) for line in text.splitlines() if line]
-
-
 def _one(state: State, number: int) -> Dict[str, Any]:
-    rows = _ask(state, ONE, {"id": str(number)})
+    rows = cluster.query(state, ONE, {"id": str(number)})
     if not rows:
         raise Failure(f"there is no {number} among what was rejected; only the newest is kept")
     return {**rows[0], "head": bytes.fromhex(rows[0]["head"])}
@@ -137,8 +123,8 @@ def _is_whole(row: Dict[str, Any]) -> bool:
 # ---- list ----
 
 def list_rows(state: State, args: argparse.Namespace) -> int:
-    rows = _ask(state, LIST, {"since": time_argument("--since", args.since) if args.since else "-infinity",
-                              "reason": args.reason, "sender": args.sender, "limit": str(args.limit)})
+    rows = cluster.query(state, LIST, {"since": time_argument("--since", args.since, "-infinity"),
+                                       "reason": args.reason, "sender": args.sender, "limit": str(args.limit)})
     if args.json:
         for row in rows:
             print(json.dumps(row))

@@ -183,15 +183,11 @@ def program(name: str) -> str:
                   f" meson setup build --buildtype=release && ninja -C build")
 
 
-def schemas_source() -> str:
-    return os.path.join(ROOT, "schemas")
-
-
 def copy_schemas(state: State) -> None:
     """The contracts, where the unprivileged user can read them whatever the checkout's place."""
     target, fresh = state.path("schemas"), state.path("schemas.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(schemas_source(), fresh, copy_function=shutil.copyfile)
+    shutil.copytree(os.path.join(ROOT, "schemas"), fresh, copy_function=shutil.copyfile)
     for folder, _, files in os.walk(fresh):
         os.chmod(folder, 0o755)
         for name in files:
