@@ -60,6 +60,9 @@ TABLE = {
 
 # ---- certificates ----
 
+SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
+GATEWAY_HOSTS = ("127.0.0.1", "gateway.test")
+
 class Authority:
     """A CA that issues certificates into a folder."""
 
@@ -67,7 +70,7 @@ class Authority:
         self.folder, self.name = folder, name
         self.key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.certificate = self.sign(subject, subject, self.key, ca=True)
+        self.certificate = self.sign(subject, self.key, ca=True, self_signed=True)
         self.file = self.write(f"{name}.crt", self.certificate.public_bytes(serialization.Encoding.PEM))
 
     def write(self, name, data, mode=0o644):
@@ -77,33 +80,37 @@ class Authority:
         os.chmod(path, mode)
         return path
 
-    def sign(self, subject, issuer, key, ca=False, names=(), usage=None, days=30):
+    def sign(self, subject, key, ca=False, hosts=(), usages=(), days=(-60, 30), self_signed=False):
+        """`days`: valid from and to so many days from now."""
         now = datetime.datetime.utcnow()
-        builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key.public_key())
+        builder = (x509.CertificateBuilder().subject_name(subject)
+                   .issuer_name(subject if self_signed else self.certificate.subject).public_key(key.public_key())
                    .serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(days=60))
-                   .not_valid_after(now + datetime.timedelta(days=days))
+                   .not_valid_before(now + datetime.timedelta(days=days[0]))
+                   .not_valid_after(now + datetime.timedelta(days=days[1]))
                    .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True))
-        if names:
+        if hosts:
+            names = [x509.IPAddress(ipaddress.ip_address(h)) if re.match(r"[0-9.]+$", h) else x509.DNSName(h)
+                     for h in hosts]
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        if usage:
-            builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-        return builder.sign(self.key, hashes.SHA256())
+        if usages:
+            builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        return builder.sign(key if self_signed else self.key, hashes.SHA256())
 
-    def issue(self, name, server=False, days=30, subject=None):
-        """The paths of a certificate and its key; the identity is org.example.NAME."""
+    def issue(self, name, hosts=(), usages=None, days=(-60, 30), subject=None, self_signed=False, file=None):
+        """The paths of a certificate and its key, and the certificate; the identity is org.example.NAME. It is a
+        server's when it has hosts, else a client's, unless usages says what for."""
         key = ec.generate_private_key(ec.SECP256R1())
         subject = x509.Name(subject if subject is not None else [
             x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "org"),
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, "example"),
             x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("gateway.test")] if server else []
-        usage = ExtendedKeyUsageOID.SERVER_AUTH if server else ExtendedKeyUsageOID.CLIENT_AUTH
-        certificate = self.sign(subject, self.certificate.subject, key, names=names, usage=usage, days=days)
+        certificate = self.sign(subject, key, hosts=hosts, usages=usages or [SERVER if hosts else CLIENT], days=days,
+                                self_signed=self_signed)
         pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
                                 serialization.NoEncryption())
-        return (self.write(f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM)),
-                self.write(f"{name}.key", pem, 0o600), certificate)
+        return (self.write(f"{file or name}.crt", certificate.public_bytes(serialization.Encoding.PEM)),
+                self.write(f"{file or name}.key", pem, 0o600), certificate)
 
     def revoke(self, *certificates):
         now = datetime.datetime.utcnow()
@@ -262,11 +269,11 @@ class Gateway:
         with open(f"{self.folder}/both.crt", "wb") as file:
             for one in (self.ca, self.other_ca):
                 file.write(open(one.file, "rb").read())
-        self.server = self.ca.issue("gateway", server=True)
+        self.server = self.ca.issue("gateway", GATEWAY_HOSTS)
         self.files = {"reader": self.ca.issue("reader"), "admin": self.ca.issue("admin"),
                       "second": self.ca.issue("second"), "nobody": self.ca.issue("nobody"),
                       "cousin": self.other_ca.issue("cousin"), "stranger": self.unknown_ca.issue("stranger"),
-                      "expired": self.ca.issue("expired", days=-1),
+                      "expired": self.ca.issue("expired", days=(-60, -1)),
                       "nameless": self.ca.issue("nameless", subject=[])}
         self.options = {
             "listen": [f"127.0.0.1:{self.port}", f"[::1]:{self.port}"],

@@ -3,9 +3,7 @@
 It keeps a list of violations: whatever would break or confuse a real one. Times are those of a real one
 (capabilities expire 10 s after the last poll, looked for every 5 s) multiplied by `scale`.
 """
-import datetime
 import http.server
-import ipaddress
 import json
 import re
 import socketserver
@@ -13,38 +11,9 @@ import ssl
 import threading
 import time
 
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-
 MPLANE = "application/x-mplane+json"
 REGISTER, POLL, RESULT = "/register/capability", "/show/specification", "/register/result"
 ANSWERS = ("result", "receipt", "exception")
-
-
-def issue(ca, name, usages=("server", "client"), names=("127.0.0.1", "localhost"), days=30):
-    """A certificate and key as an operator gives them to a server that is a client, too."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.datetime.utcnow()
-    known = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
-    subject = x509.Name([x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "org"),
-                         x509.NameAttribute(NameOID.ORGANIZATION_NAME, "example"),
-                         x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    alternatives = [x509.IPAddress(ipaddress.ip_address(n)) if re.match(r"[0-9.]+$", n) else x509.DNSName(n)
-                    for n in names]
-    certificate = (x509.CertificateBuilder().subject_name(subject).issuer_name(ca.certificate.subject)
-                   .public_key(key.public_key()).serial_number(x509.random_serial_number())
-                   .not_valid_before(now - datetime.timedelta(days=60))
-                   .not_valid_after(now + datetime.timedelta(days=days))
-                   .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-                   .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-                   .add_extension(x509.ExtendedKeyUsage([known[u] for u in usages]), critical=False)
-                   .sign(ca.key, ca.certificate.signature_hash_algorithm))
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                            serialization.NoEncryption())
-    return (ca.write(f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM)),
-            ca.write(f"{name}.key", pem, 0o600), certificate)
 
 
 class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):

@@ -15,8 +15,8 @@ import urllib.request
 
 import pytest
 from conftest import ROOT, find_free_ports
-from gateways import (MPLANE, TABLE, Gateway, answered, both_versions, closed_within, crawl, listing, make_context, opened,
-                      redeem, registry_url, slow, specification)
+from gateways import (GATEWAY_HOSTS, MPLANE, TABLE, Gateway, answered, both_versions, closed_within, crawl, listing,
+                      make_context, opened, redeem, registry_url, slow, specification)
 from messages import QUERY
 # ---- malformed input ----
 
@@ -241,7 +241,7 @@ def test_broken_certificate_at_sighup_keeps_serving(make_gateway):
 def test_new_certificate_at_sighup(make_gateway):
     one = make_gateway()
     old = opened(one).getpeercert()["serialNumber"]
-    one.ca.issue("gateway", server=True)
+    one.ca.issue("gateway", GATEWAY_HOSTS)
     one.reload()
     assert opened(one).getpeercert()["serialNumber"] != old
 

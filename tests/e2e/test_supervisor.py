@@ -7,12 +7,17 @@ import time
 
 import pytest
 from conftest import find_free_ports
-from gateways import DIMENSIONS, answered, registry_url, specification
+from gateways import CLIENT, DIMENSIONS, SERVER, answered, registry_url, specification
 from messages import QUERY
-from supervisor import POLL, REGISTER, RESULT, Supervisor, issue
+from supervisor import POLL, REGISTER, RESULT, Supervisor
 
 READ = ["GetGrading", "QueryByCriteria", "QueryEvents", "QueryHistogram", "QueryPeriods", "QueryRecords", "ezrepo"]
 ALL = sorted(READ + ["SetGrading"])
+
+
+def issue(authority, name, hosts=("127.0.0.1", "localhost"), usages=(SERVER, CLIENT), **more):
+    """A certificate and key as an operator gives them to a server that is a client, too."""
+    return authority.issue(name, hosts, usages, **more)
 
 
 class Lab:
@@ -435,17 +440,17 @@ def test_tls_supervisor_of_an_unknown_authority(lab):
 
 
 def test_tls_supervisor_with_another_name(lab):
-    one = lab.supervisor(files=issue(lab.gateway.ca, "supervisor", names=("elsewhere.test",)))
+    one = lab.supervisor(files=issue(lab.gateway.ca, "supervisor", hosts=("elsewhere.test",)))
     assert "127.0.0.1" in never_asked(lab, one)
 
 
 def test_tls_expired_supervisor(lab):
-    one = lab.supervisor(files=issue(lab.gateway.ca, "supervisor", days=-1))
+    one = lab.supervisor(files=issue(lab.gateway.ca, "supervisor", days=(-60, -1)))
     assert "expired" in never_asked(lab, one)
 
 
 def test_tls_supervisor_with_a_clients_certificate(lab):
-    one = lab.supervisor(files=issue(lab.gateway.ca, "supervisor", usages=("client",)))
+    one = lab.supervisor(files=issue(lab.gateway.ca, "supervisor", usages=(CLIENT,)))
     assert "certificate" in never_asked(lab, one)
 
 
@@ -475,7 +480,7 @@ def test_tls_own_certificate_and_authority(lab):
     """A supervisor of another authority, to which we are somebody else."""
     authority = lab.gateway.unknown_ca
     own = issue(authority, "elsewhere")
-    one = Supervisor(authority.file, issue(authority, "supervisor"), lab.ports(1)[0])
+    one = Supervisor(authority.file, issue(authority, "supervisor"), find_free_ports(1)[0])
     lab.supervisors.append(one)
     other, impostor = lab.supervisor(), lab.supervisor(files=issue(authority, "superior"))
     lab.gateway.options["supervisors"] = [one.settings(certificate=own[0], key=own[1], ca=authority.file),

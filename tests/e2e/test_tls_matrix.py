@@ -1,45 +1,28 @@
 """The matrix of mutual TLS at the gateway: whom no certificate, a bad one, or somebody else's token lets in; and that
 nothing leaks in any case."""
-import datetime
 import json
 import os
 import socket
 import ssl
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from gateways import MPLANE, both_versions, closed_within, make_context, redeem, registry_url, slow, specification
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from gateways import (CLIENT, MPLANE, SERVER, both_versions, closed_within, make_context, redeem, registry_url, slow,
+                      specification)
 from ingestds import result
 from messages import QUERY
 from posts import post
 from test_export import given
 
-DAY = datetime.timedelta(days=1)
 SECRETS = [b"Query", b"capabilit", b"mplane", b"EZRepo", b"HTTP"]
 
 
-def certificate(gateway, name, signer=None, usage=ExtendedKeyUsageOID.CLIENT_AUTH, begins=-60, ends=30):
+def certificate(gateway, name, signer=None, usage=CLIENT, begins=-60, ends=30):
     """The paths of a certificate and its key, as org.example.NAME: signed by the gateway's CA, by `signer` (an
     Authority), or by its own key ("self"); valid from and to so many days from now."""
     authority = gateway.ca if signer in (None, "self") else signer
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.DOMAIN_COMPONENT, "org"),
-                         x509.NameAttribute(NameOID.ORGANIZATION_NAME, "example"),
-                         x509.NameAttribute(NameOID.COMMON_NAME, "reader")])
-    now = datetime.datetime.utcnow()
-    made = (x509.CertificateBuilder().subject_name(subject).public_key(key.public_key())
-            .issuer_name(subject if signer == "self" else authority.certificate.subject)
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now + begins * DAY).not_valid_after(now + ends * DAY)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
-            .sign(key if signer == "self" else authority.key, hashes.SHA256()))
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return (authority.write(f"matrix-{name}.crt", made.public_bytes(serialization.Encoding.PEM)),
-            authority.write(f"matrix-{name}.key", pem, 0o600), made)
+    return authority.issue("reader", usages=[usage], days=(begins, ends), self_signed=signer == "self",
+                           file=f"matrix-{name}")
 
 
 def talk(gateway, files, version=None, session=None):
@@ -58,7 +41,7 @@ def talk(gateway, files, version=None, session=None):
 
 
 BAD = {
-    "expired": {"ends": -1}, "not yet valid": {"begins": 1}, "server's": {"usage": ExtendedKeyUsageOID.SERVER_AUTH},
+    "expired": {"ends": -1}, "not yet valid": {"begins": 1}, "server's": {"usage": SERVER},
     "for mail": {"usage": ExtendedKeyUsageOID.EMAIL_PROTECTION}, "foreign": {"signer": "unknown"},
     "self-signed": {"signer": "self"}, "none": None}
 
