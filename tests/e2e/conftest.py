@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Union
@@ -21,6 +22,9 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Union
 import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
+from ezrepo import jsonc  # noqa: E402
+
 EZREPO = os.path.join(ROOT, "deploy", "ezrepo")
 BAD_IN_LOGS = re.compile(r"\bpanic\b|Sanitizer|runtime error|Assertion.*failed")
 
@@ -145,6 +149,14 @@ class EzrepoSet:
                         f"\n{self.log_ends()}")
         return done
 
+    def configure(self, **sections: Dict[str, Any]) -> None:
+        """Changes options in the set's configuration; to be called before `up`."""
+        file = pathlib.Path(self.state, "ezrepo.json")
+        settings, _ = jsonc.parse(file.read_text(encoding="utf-8"), str(file))
+        for section, options in sections.items():
+            settings.setdefault(section, {}).update(options)
+        file.write_text(json.dumps(settings), encoding="utf-8")
+
     def up(self) -> None:
         self.cmd("up")
 
@@ -208,6 +220,26 @@ class EzrepoSet:
         finally:
             connection.close()
 
+    def periods_differ(self) -> List[Any]:
+        """What the stored periods and events, and those computed from the records alone, do not share."""
+        columns = "series_id, grade_id, t_start, start_row, grade, t_end, records, ended"
+        events = "series_id, grade_id, t, row, from_grade, to_grade"
+        return self.sql(f"""
+            (SELECT 'stored only', p::text FROM
+                (SELECT {columns} FROM period_now EXCEPT SELECT {columns} FROM period_reference) p)
+            UNION ALL
+            (SELECT 'reference only', p::text FROM
+                (SELECT {columns} FROM period_reference EXCEPT SELECT {columns} FROM period_now) p)
+            UNION ALL
+            (SELECT 'event stored only', e::text FROM
+                (SELECT {events} FROM event WHERE retracted_at IS NULL
+                 EXCEPT SELECT {events} FROM event_reference) e)
+            UNION ALL
+            (SELECT 'event reference only', e::text FROM
+                (SELECT {events} FROM event_reference
+                 EXCEPT SELECT {events} FROM event WHERE retracted_at IS NULL) e)
+            LIMIT 10""")
+
     def logs(self) -> Dict[str, str]:
         found = {}
         folder = os.path.join(self.state, "log")
@@ -236,6 +268,30 @@ class EzrepoSet:
             text[-6000:] for name, text in logs.items() if any(b.startswith(name) for b in bad))
         assert done.returncode == 0, f"ezrepo down ended with {done.returncode}: {done.stdout}{done.stderr}\n" \
             + "\n".join(f"--- {n}\n{t[-1500:]}" for n, t in logs.items())
+
+
+class Load:
+    """tests/bench/loadgen in the background, at a rate that the slowest build here keeps up with."""
+
+    def __init__(self, one: EzrepoSet, records: int, rate: int = 1500, series: int = 200) -> None:
+        self.records = records
+        self.process = subprocess.Popen(
+            [os.path.join(one.build, "tests", "bench", "loadgen"), "--port", str(one.udp),
+             "--records", str(records), "--rate", str(rate), "--series", str(series)],
+            stdout=subprocess.PIPE, text=True)
+
+    def is_over(self) -> bool:
+        return self.process.poll() is not None
+
+    def finish(self) -> None:
+        """Until all is sent."""
+        out, _ = self.process.communicate(timeout=120)
+        assert self.process.returncode == 0
+        assert json.loads(out)["sent"] == self.records
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
 
 
 @pytest.fixture

@@ -9,16 +9,12 @@ import os
 import random
 import signal
 import socket
-import sys
 import threading
 import time
 
-from conftest import ROOT, ping, time_text
-from test_pipeline import configure, periods_differ
-
-sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
-from ezrepo import supervisor  # noqa: E402
-from ezrepo.state import State  # noqa: E402
+from conftest import ping, time_text
+from ezrepo import supervisor
+from ezrepo.state import State
 
 KILLS = int(os.environ.get("EZREPO_KILLS", "12"))
 SEED = int(os.environ.get("EZREPO_SEED", random.SystemRandom().randrange(2**31)))
@@ -192,7 +188,7 @@ COLUMNS = {
 def undisturbed(make_set, datagrams):
     """What a set holds after these, none of whose processes was killed."""
     one = make_set()
-    configure(one, **OPTIONS)
+    one.configure(**OPTIONS)
     one.up()
     load = Load(one.udp, datagrams, MOST_RATE)
     load.run()
@@ -221,7 +217,7 @@ def test_whatever_is_killed(make_set):
     print(f"EZREPO_SEED={SEED}")
     rng = random.Random(SEED)
     one = make_set("--classifyd", "2")
-    configure(one, **OPTIONS)
+    one.configure(**OPTIONS)
     one.up()
     full, warm = speed(one, rng)
     rate = float(os.environ.get("EZREPO_RATE", min(full / 2, MOST_RATE)))
@@ -239,7 +235,7 @@ def test_whatever_is_killed(make_set):
     lost = check_counts(one, len(warm) + len(sent))
 
     have = {name: one.sql(query) for name, query in COLUMNS.items()}
-    assert periods_differ(one) == []
+    assert one.periods_differ() == []
     assert one.cmd("rebuild", "--verify", check=False).stdout.splitlines()[-1] == "identical"
     one.down()
     labels = {record[11] for record in have["records"]}

@@ -6,48 +6,15 @@ import json
 import os
 import socket
 import ssl
-import subprocess
-import sys
 import threading
 import time
 
 import msgpack
 import pytest
 import zmq
-
-from conftest import ROOT, ping, time_text
-
-sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
-from ezrepo import jsonc  # noqa: E402
+from conftest import ROOT, Load, ping, time_text
 
 UDP_SAMPLES = os.path.join(ROOT, "tests", "golden", "udp")
-
-
-def configure(one, **sections):
-    """Changes options in the set's configuration; to be called before `up`."""
-    file = os.path.join(one.state, "ezrepo.json")
-    with open(file, encoding="utf-8") as f:
-        settings, _ = jsonc.parse(f.read(), file)
-    for section, options in sections.items():
-        settings.setdefault(section, {}).update(options)
-    with open(file, "w", encoding="utf-8") as f:
-        json.dump(settings, f)
-
-
-class Load:
-    """tests/bench/loadgen in the background, at a rate that the slowest build here keeps up with."""
-
-    def __init__(self, one, records, rate=1500, series=200):
-        self.records = records
-        self.process = subprocess.Popen(
-            [os.path.join(one.build, "tests", "bench", "loadgen"), "--port", str(one.udp),
-             "--records", str(records), "--rate", str(rate), "--series", str(series)],
-            stdout=subprocess.PIPE, text=True)
-
-    def finish(self):
-        out, _ = self.process.communicate(timeout=120)
-        assert self.process.returncode == 0
-        assert json.loads(out)["sent"] == self.records
 
 
 def counters(one, name):
@@ -64,32 +31,11 @@ def wait_counted(one, process, name, value):
     one.wait_for(lambda: counters(one, process)[name] == value, 10)
 
 
-def periods_differ(one):
-    """What the stored periods and events, and those computed from the records alone, do not share."""
-    columns = "series_id, grade_id, t_start, start_row, grade, t_end, records, ended"
-    events = "series_id, grade_id, t, row, from_grade, to_grade"
-    return one.sql(f"""
-        (SELECT 'stored only', p::text FROM
-            (SELECT {columns} FROM period_now EXCEPT SELECT {columns} FROM period_reference) p)
-        UNION ALL
-        (SELECT 'reference only', p::text FROM
-            (SELECT {columns} FROM period_reference EXCEPT SELECT {columns} FROM period_now) p)
-        UNION ALL
-        (SELECT 'event stored only', e::text FROM
-            (SELECT {events} FROM event WHERE retracted_at IS NULL
-             EXCEPT SELECT {events} FROM event_reference) e)
-        UNION ALL
-        (SELECT 'event reference only', e::text FROM
-            (SELECT {events} FROM event_reference
-             EXCEPT SELECT {events} FROM event WHERE retracted_at IS NULL) e)
-        LIMIT 10""")
-
-
 def assert_whole(one, records):
     """Everything that was accepted is there once, graded, and the periods follow from it."""
     one.wait_matched(records)
     assert one.sql("SELECT count(*) FROM measurement")[0][0] == records
-    assert periods_differ(one) == []
+    assert one.periods_differ() == []
     for row in one.rows("query", "--grade", "overall"):
         assert int(row["records.graded"]) == records  # ping: the last rule always holds
 
@@ -97,7 +43,7 @@ def assert_whole(one, records):
 def test_the_sdk_samples_are_what_they_are(make_set):
     one = make_set()
     hundred_years = 100 * 366 * 86400
-    configure(one, ingestd={"past_limit_s": hundred_years})
+    one.configure(ingestd={"past_limit_s": hundred_years})
     one.up()
     for name in sorted(os.listdir(UDP_SAMPLES)):
         if name.endswith(".json"):
@@ -137,7 +83,7 @@ def test_values_come_back_as_they_were_sent(ezrepo_set):
 
 def test_scaling_classifyd_under_load_keeps_counts_exact(make_set):
     one = make_set()
-    configure(one, ingestd={"retry_ms": 1000})
+    one.configure(ingestd={"retry_ms": 1000})
     one.up()
     load = Load(one, 24000)
     for n in (4, 1, 3, 1):
@@ -188,7 +134,7 @@ def test_each_record_is_graded_by_the_version_it_names(make_set, tmp_path):
                 CASE WHEN m."values"[array_position(s.results, %s)]::numeric < %s
                      THEN 5 ELSE 1 END""", version, THRESHOLD, limit)
         assert wrong == [(0,)]
-    assert periods_differ(one) == []
+    assert one.periods_differ() == []
     # Once it is in force everywhere, all that follows is graded by it.
     assert max(versions) == max(limits)
 
@@ -215,8 +161,7 @@ def test_down_under_load_loses_nothing_that_was_accepted(make_set):
     load = Load(one, 100000, rate=3000)
     time.sleep(4)
     one.down()
-    load.process.kill()
-    load.process.communicate()
+    load.kill()
     accepted = 0
     with open(os.path.join(one.state, "run", "status", "ingestd-0.json"), encoding="utf-8") as f:
         last = json.load(f)
@@ -231,7 +176,7 @@ def test_down_under_load_loses_nothing_that_was_accepted(make_set):
 @pytest.mark.parametrize("name", ["classifyd", "stored", "queryd", "mplane-gw", "postgres"])
 def test_a_restart_under_load_is_recovered_from(make_set, name):
     one = make_set()
-    configure(one, ingestd={"retry_ms": 1000})
+    one.configure(ingestd={"retry_ms": 1000})
     one.up()
     load = Load(one, 12000)
     time.sleep(2)
@@ -243,7 +188,7 @@ def test_a_restart_under_load_is_recovered_from(make_set, name):
 @pytest.mark.parametrize("name", ["classifyd-0", "stored"])
 def test_kill_nine_under_load_is_recovered_from(make_set, name):
     one = make_set()
-    configure(one, ingestd={"retry_ms": 1000})
+    one.configure(ingestd={"retry_ms": 1000})
     one.up()
     load = Load(one, 12000)
     time.sleep(2)
@@ -345,7 +290,7 @@ def test_rubbish_at_every_door_disturbs_nobody(ezrepo_set):
 
 def test_a_real_postgresql_that_goes_away_loses_nothing(make_set):
     one = make_set()
-    configure(one, ingestd={"retry_ms": 2000})
+    one.configure(ingestd={"retry_ms": 2000})
     one.up()
     load = Load(one, 9000)
     time.sleep(1)

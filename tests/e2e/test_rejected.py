@@ -7,7 +7,6 @@ import time
 
 import pytest
 from conftest import ROOT, find_free_ports, ping, time_text
-from test_pipeline import configure
 
 sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
 from ezrepo import rejected  # noqa: E402
@@ -76,7 +75,7 @@ def test_wrong_use(one):
 
 def test_what_was_refused_for_its_time_is_taken_later(make_set):
     one = make_set()
-    configure(one, ingestd={"past_limit_s": 3600, "reject_head_bytes": 1000})
+    one.configure(ingestd={"past_limit_s": 3600, "reject_head_bytes": 1000})
     one.up()
     when = time.time() - 7200
     short = ping("192.0.2.1", time_text(when), label="short")
@@ -86,7 +85,7 @@ def test_what_was_refused_for_its_time_is_taken_later(make_set):
     rows = {r["reason"] + str(r["size_bytes"] > 1000): r for r in wait_listed(one, 3)}
     ids = {name: str(row["id"]) for name, row in rows.items()}
     assert rows["time.pastTrue"]["kept_bytes"] == 1000
-    configure(one, ingestd={"past_limit_s": 86400})
+    one.configure(ingestd={"past_limit_s": 86400})
     one.cmd("reload")
     done = one.cmd("rejected", "replay", *ids.values(), check=False)
     assert done.returncode == 1
@@ -128,7 +127,7 @@ def test_thousands_of_long_malformed_datagrams(make_set):
     """Each of 60 KiB and kept whole: memory, spool and table stay within their bounds, all are accounted for."""
     one = make_set()
     one.environment["ASAN_OPTIONS"] = "quarantine_size_mb=8"  # or what is free counts as used
-    configure(one, ingestd={"reject_head_bytes": 65507, "rejects_per_second": 100000, "spool_bytes": 32 << 20,
+    one.configure(ingestd={"reject_head_bytes": 65507, "rejects_per_second": 100000, "spool_bytes": 32 << 20,
                             "window_bytes": 16 << 20, "receive_buffer_bytes": 8 << 20},
               stored={"rejected_rows": 100, "buffer_bytes": 32 << 20})
     one.up()

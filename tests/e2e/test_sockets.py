@@ -11,7 +11,7 @@ import time
 
 import pytest
 import zmq
-from conftest import ROOT, assert_clean, find_free_ports, wait_for
+from conftest import ROOT, Load, assert_clean, find_free_ports, wait_for
 from ingestds import HUNDRED_YEARS, Batch, has_ipv6, result
 from messages import ACK, pack
 
@@ -504,12 +504,6 @@ def test_descriptors_for_another_process_are_not_ours(peers):
 
 # ---- a whole set under load ----
 
-def loadgen(one, records, rate):
-    return subprocess.Popen([os.path.join(one.build, "tests", "bench", "loadgen"), "--port", str(one.udp),
-                             "--records", str(records), "--rate", str(rate), "--series", "500"],
-                            stdout=subprocess.PIPE, text=True)
-
-
 def stored_records(one):
     return one.sql("SELECT count(*) FROM measurement")[0][0]
 
@@ -529,9 +523,10 @@ def dropped(one):
     return int(one.sql("SELECT coalesce(sum(dropped), 0) FROM ledger_instance")[0][0])
 
 
-def load_ends(one, load, records):
+def load_ends(one, load):
     """Every datagram was stored once, or is told to be lost."""
-    assert json.loads(load.communicate(timeout=60)[0])["sent"] == records
+    load.finish()
+    records = load.records
     exact, more = lost(one)
     one.wait_for(lambda: stored_records(one) + dropped(one) >= records - exact - more)
     one.wait_for(lambda: one.process("ingestd")["counters"]["held.batches"] == 0)
@@ -544,25 +539,25 @@ def load_ends(one, load, records):
 
 
 def goes_on(load):
-    assert load.poll() is None, "the load was over too soon"
+    assert not load.is_over(), "the load was over too soon"
 
 
 def test_restarted_under_load(ezrepo_set):
     """Stopped and started again, alone and with all the others: not one record is missing, none is there twice."""
     one = ezrepo_set
     one.wait_for(lambda: one.process("socketd")["counters"].get("sockets.held") == 2)
-    load = loadgen(one, 50000, 2500)
+    load = Load(one, 50000, 2500, series=500)
     starts = 1
     try:
         for process in (["ingestd"], ["socketd"], []):
             one.cmd("restart", *process)
             starts += process != ["socketd"]
             goes_on(load)
-        while load.poll() is None:
+        while not load.is_over():
             one.cmd("restart", "ingestd")
             starts += 1
             time.sleep(0.5)
-        load_ends(one, load, 50000)
+        load_ends(one, load)
     finally:
         load.kill()
     assert lost(one) == (0, 0) and ingestds(one) == starts
@@ -572,7 +567,7 @@ def test_killed_and_upgraded_under_load(ezrepo_set, tmp_state):
     """kill -9 loses what the next one says; other programs in the place of these lose nothing."""
     one = ezrepo_set
     one.wait_for(lambda: one.process("socketd")["counters"].get("sockets.held") == 2)
-    load = loadgen(one, 50000, 2500)
+    load = Load(one, 50000, 2500, series=500)
     build = one.environment["EZREPO_BUILD"]
     try:
         for _ in range(3):
@@ -587,7 +582,7 @@ def test_killed_and_upgraded_under_load(ezrepo_set, tmp_state):
         with open(f"/proc/{one.pid('ingestd')}/cmdline", "rb") as file:
             assert file.read().startswith(os.fsencode(tmp_state))
         goes_on(load)
-        load_ends(one, load, 50000)
+        load_ends(one, load)
     finally:
         load.kill()
         one.environment["EZREPO_BUILD"] = build
