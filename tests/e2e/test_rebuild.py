@@ -436,8 +436,9 @@ def test_one_at_a_time_and_it_can_be_given_up(build_dir, make_stored):
 def test_it_outlives_a_database_that_goes_and_comes(build_dir, make_stored, own_cluster):
     stored = make_stored(on=own_cluster).start()
     sender = stored.sender()
-    for s in range(3000):
-        sender.batch([Record(now_us() - i * SECOND, (5, 1 + i), series=s) for i in range(3)])
+    for first in range(0, 3000, 100):
+        sender.batch([Record(now_us() - i * SECOND, (5, 1 + i), series=s) for s in range(first, first + 100)
+                      for i in range(3)])
     sender.send()
     sender.settle(60)
     stored.sql("DELETE FROM period WHERE series_id % 3 = 0")
