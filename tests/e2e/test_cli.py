@@ -220,7 +220,7 @@ def test_killed_supervisord(ezrepo_set):
     starts = {p["pid"]: start_of(p["pid"]) for p in before["processes"]}
     assert None not in starts.values()
     os.kill(before["supervisor_pid"], signal.SIGKILL)
-    time.sleep(0.2)
+    one.wait_for(lambda: start_of(before["supervisor_pid"]) is None)
     done = one.cmd("up")
     assert "left from before" in done.stdout
     after = one.status()

@@ -174,9 +174,6 @@ def test_a_file_of_many_results_and_udp_goes_on(drop):
         found += [v for v in got if v != "udp"]
     assert found == [str(i) for i in range(count)]
     moved(ingestd, "done/big.jsonl.gz")
-    with open(f"/proc/{ingestd.process.pid}/status", encoding="ascii") as file:
-        resident = next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
-    print(f"resident {resident} KiB")
 
 
 def test_killed_while_reading(drop):

@@ -31,6 +31,11 @@ def wait_counted(one, process, name, value):
     one.wait_for(lambda: counters(one, process)[name] == value, 10)
 
 
+def wait_under_way(one, records=1000):
+    """Until so many of the load's records were taken in."""
+    one.wait_for(lambda: counters(one, "ingestd")["accepted.records"] >= records)
+
+
 def assert_whole(one, records):
     """Everything that was accepted is there once, graded, and the periods follow from it."""
     one.wait_matched(records)
@@ -159,7 +164,7 @@ def test_down_under_load_loses_nothing_that_was_accepted(make_set):
     one = make_set("--classifyd", "2")
     one.up()
     load = Load(one, 100000, rate=3000)
-    time.sleep(4)
+    wait_under_way(one, 6000)
     one.down()
     load.kill()
     accepted = 0
@@ -179,7 +184,7 @@ def test_a_restart_under_load_is_recovered_from(make_set, name):
     one.configure(ingestd={"retry_ms": 1000})
     one.up()
     load = Load(one, 12000)
-    time.sleep(2)
+    wait_under_way(one)
     one.cmd("restart", name)
     load.finish()
     assert_whole(one, load.records)
@@ -191,7 +196,7 @@ def test_kill_nine_under_load_is_recovered_from(make_set, name):
     one.configure(ingestd={"retry_ms": 1000})
     one.up()
     load = Load(one, 12000)
-    time.sleep(2)
+    wait_under_way(one)
     before = one.kill(name)
     one.wait_for(lambda: one.process(name)["pid"] not in (before, None, 0))
     load.finish()
@@ -201,7 +206,7 @@ def test_kill_nine_under_load_is_recovered_from(make_set, name):
 def test_a_restarted_ingestd_loses_nothing(ezrepo_set):
     """Its sockets are kept for the next one, and what it had not seen stored is in its spool."""
     load = Load(ezrepo_set, 6000)
-    time.sleep(2)
+    wait_under_way(ezrepo_set)
     ezrepo_set.cmd("restart", "ingestd")
     load.finish()
     assert_whole(ezrepo_set, load.records)
@@ -293,7 +298,7 @@ def test_a_real_postgresql_that_goes_away_loses_nothing(make_set):
     one.configure(ingestd={"retry_ms": 2000})
     one.up()
     load = Load(one, 9000)
-    time.sleep(1)
+    wait_under_way(one)
     one.kill("postgres")
     load.finish()
     assert_whole(one, load.records)

@@ -7,7 +7,6 @@ import json
 import os
 import random
 import signal
-import time
 
 import pytest
 from conftest import ROOT
@@ -166,7 +165,6 @@ def test_the_vectors(make_stored, how):
             sender.send(sender.batch(batch))
             batch = []
     sender.settle(60)
-    time.sleep(0.1)
     for i, case in enumerate(cases):
         if how == "shuffled" and len({(t, row) for t, _, row, _ in case["arrival"]}) < len(case["arrival"]):
             continue  # another one is the first of its identity
