@@ -1,7 +1,10 @@
 /* See spool_box.h. */
 #include "tests/unit/spool_box.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "common/log.h"
 
 char box_other[FOLDER_BYTES];
 static const struct outbox_limits roomy = {1 << 30, 1 << 30, BOX_RETRY_US};
@@ -16,6 +19,15 @@ int box_tear_down(void **state)
 {
     folder_remove(box_other);
     return folder_tear_down(state);
+}
+
+int box_quiet(void **state)
+{
+    (void)state;
+    if (getenv("SPOOL_TEST_LOG") == NULL) {
+        log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
+    }
+    return 0;
 }
 
 static void open_box(struct box *b, const char *dir, const struct outbox_limits *limits)

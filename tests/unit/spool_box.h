@@ -32,6 +32,10 @@ struct box {
 /* Both folders are fresh for each test. */
 int box_set_up(void **state);
 int box_tear_down(void **state);
+#define BOX_TEST(name) cmocka_unit_test_setup_teardown(name, box_set_up, box_tear_down)
+
+/* Setup of all tests: bad spools have much to say, which is logged with SPOOL_TEST_LOG only. */
+int box_quiet(void **state);
 
 /* With room for all that these tests do. */
 void box_open(struct box *b, const char *dir);

@@ -7,7 +7,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "common/log.h"
 #include "tests/unit/spool_image.h"
 
 /* ---- coming back ---- */
@@ -245,16 +244,11 @@ static void test_not_even_the_head_can_be_written(void **state)
 
 int main(void)
 {
-    if (getenv("SPOOL_TEST_LOG") == NULL) {
-        /* Spools that cannot be written have much to say. */
-        log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
-    }
-#define TEST(name) cmocka_unit_test_setup_teardown(name, box_set_up, box_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_comes_back_after_a_stop), TEST(test_comes_back_after_a_kill),
-        TEST(test_one_process_for_each),    TEST(test_nobody_else_may_write_there),
-        TEST(test_more_than_memory),        TEST(test_full),
-        TEST(test_cannot_be_written),       TEST(test_not_even_the_head_can_be_written),
+        BOX_TEST(test_comes_back_after_a_stop), BOX_TEST(test_comes_back_after_a_kill),
+        BOX_TEST(test_one_process_for_each),    BOX_TEST(test_nobody_else_may_write_there),
+        BOX_TEST(test_more_than_memory),        BOX_TEST(test_full),
+        BOX_TEST(test_cannot_be_written),       BOX_TEST(test_not_even_the_head_can_be_written),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, box_quiet, NULL);
 }

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "common/daemon.h"
-#include "common/log.h"
 #include "tests/unit/spool_image.h"
 
 /* Whether this offset is worth a try: every byte near the end and where frames or pages begin, some
@@ -264,22 +263,17 @@ static void test_recovery_interrupted(void **state)
 
 int main(void)
 {
-    if (getenv("SPOOL_TEST_LOG") == NULL) {
-        /* Hundreds of damaged spools have much to say. */
-        log_set_level((enum log_level)(LOG_LEVEL_ERROR + 1));
-    }
-#define TEST(name) cmocka_unit_test_setup_teardown(name, box_set_up, box_tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_log_cut_at_every_byte),
-        TEST(test_file_cut_at_every_byte),
-        TEST(test_flipped_bits),
-        TEST(test_header_destroyed),
-        TEST(test_head_lost),
-        TEST(test_power_failure),
-        TEST(test_power_failure_after_a_stop),
-        TEST(test_put_back),
-        TEST(test_spool_deleted),
-        TEST(test_recovery_interrupted),
+        BOX_TEST(test_log_cut_at_every_byte),
+        BOX_TEST(test_file_cut_at_every_byte),
+        BOX_TEST(test_flipped_bits),
+        BOX_TEST(test_header_destroyed),
+        BOX_TEST(test_head_lost),
+        BOX_TEST(test_power_failure),
+        BOX_TEST(test_power_failure_after_a_stop),
+        BOX_TEST(test_put_back),
+        BOX_TEST(test_spool_deleted),
+        BOX_TEST(test_recovery_interrupted),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, box_quiet, NULL);
 }
