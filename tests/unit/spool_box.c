@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
 
@@ -48,7 +49,7 @@ void box_open(struct box *b, const char *dir)
 void box_open_with(struct box *b, const char *dir, const struct outbox_limits *limits)
 {
     open_box(b, dir, limits);
-    assert_int_equal(outbox_commit(b->out), 0);
+    assert_int_equal(box_commit(b), 0);
 }
 
 void box_open_filled(struct box *b, uint64_t last, size_t size)
@@ -59,7 +60,7 @@ void box_open_filled(struct box *b, uint64_t last, size_t size)
 
 void box_close(struct box *b)
 {
-    outbox_commit(b->out);
+    box_commit(b);
     outbox_free(&b->out);
     spool_close(&b->spool);
 }
@@ -105,8 +106,17 @@ void box_add_some(struct box *b, uint64_t first, uint64_t last, size_t size)
 {
     for (uint64_t s = first; s <= last; s++) {
         box_add(b, s, size);
-        assert_int_equal(outbox_commit(b->out), 0);
+        assert_int_equal(box_commit(b), 0);
     }
+}
+
+int box_commit(struct box *b)
+{
+    int rc;
+    while ((rc = outbox_commit(b->out)) == 1) {
+        usleep(1000);
+    }
+    return rc;
 }
 
 static void assert_content(const struct window_batch *b)

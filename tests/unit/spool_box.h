@@ -53,6 +53,9 @@ struct spool_found box_look(const char *dir);
 
 void box_add(struct box *b, uint64_t sequence, size_t size);
 
+/* As outbox_commit, tried again while whoever keeps the file in the background is in the way. */
+int box_commit(struct box *b);
+
 /* A batch that is not judged by its content, with whatever sequence is the next. */
 void box_add_small(struct box *b);
 

@@ -46,7 +46,7 @@ static void test_comes_back_after_a_kill(void **state)
     box_push_some(&b, 1, 4);
     box_acknowledge(&b, 1);
     box_acknowledge(&b, 3);
-    outbox_commit(b.out);
+    box_commit(&b);
     image_take();
     image_put(&image);
     struct box c;
@@ -60,7 +60,7 @@ static void test_comes_back_after_a_kill(void **state)
     while (box_push(&b) != 0) {
     }
     box_acknowledge_some(&b, 5, 10);
-    outbox_commit(b.out);
+    box_commit(&b);
     assert_int_equal(spool_state(b.spool).rows, 1); /* the mark that tells the next sequence */
     assert_int_equal(spool_state(b.spool).payload_bytes, 0);
     image_take();
@@ -103,7 +103,7 @@ static void test_more_than_memory(void **state)
         if (rand() % 5 < (round < 1500 ? 4 : 1)) {
             box_add(&b, ++added, 1000 + (size_t)rand() % 8000);
         }
-        assert_int_equal(outbox_commit(b.out), 0);
+        assert_int_equal(box_commit(&b), 0);
         assert_in_range(outbox_state(b.out).memory_bytes, 0, 64 * 1024 + 9000);
         uint64_t s = rand() % 3 == 0 ? box_push(&b) : 0;
         if (s != 0) {
@@ -119,7 +119,7 @@ static void test_more_than_memory(void **state)
         outbox_fill(b.out);
     }
     assert_int_equal(expected, added + 1);
-    assert_int_equal(outbox_commit(b.out), 0);
+    assert_int_equal(box_commit(&b), 0);
     assert_int_equal(spool_state(b.spool).payload_bytes, 0);
     box_close(&b);
 }
@@ -133,7 +133,7 @@ static void test_full(void **state)
     box_open_with(&b, folder, &limits);
     while (outbox_room(b.out) == OUTBOX_OPEN) {
         box_add(&b, ++added, 8000);
-        assert_int_equal(outbox_commit(b.out), 0);
+        assert_int_equal(box_commit(&b), 0);
         assert_true(added < 200);
     }
     assert_int_equal(outbox_room(b.out), OUTBOX_SPOOL_FULL);
@@ -141,7 +141,7 @@ static void test_full(void **state)
     assert_false(outbox_has_room(b.out));
     for (int i = 0; i < 10; i++) {
         box_acknowledge(&b, box_push(&b));
-        outbox_commit(b.out);
+        box_commit(&b);
     }
     assert_int_equal(outbox_room(b.out), OUTBOX_OPEN);
     assert_true(outbox_has_room(b.out));
@@ -173,7 +173,7 @@ static void test_cannot_be_written(void **state)
     uint64_t added = 5, spooled = 5;
     while (outbox_room(b.out) == OUTBOX_OPEN) {
         box_add(&b, ++added, 8000);
-        spooled = outbox_commit(b.out) == 0 ? added : spooled;
+        spooled = box_commit(&b) == 0 ? added : spooled;
         assert_true(added < 100);
     }
     assert_int_equal(outbox_room(b.out), OUTBOX_MEMORY_FULL);
@@ -189,7 +189,7 @@ static void test_cannot_be_written(void **state)
         if (s % 2 == 0) {
             assert_int_equal(box_acknowledge(&b, s), 0);
         }
-        assert_int_equal(outbox_commit(b.out), -1);
+        assert_int_equal(box_commit(&b), -1);
     }
     /* What is acknowledged need not be in the spool any more. */
     uint64_t unspooled = 0;
@@ -200,7 +200,7 @@ static void test_cannot_be_written(void **state)
     /* Killed now, its sequences are known as given, and as missing. */
     image_take();
     limit_files(RLIM_INFINITY);
-    assert_int_equal(outbox_commit(b.out), 0);
+    assert_int_equal(box_commit(&b), 0);
     assert_false(spool_state(b.spool).failing);
     assert_int_equal(outbox_state(b.out).unspooled, 0);
     uint64_t held = outbox_state(b.out).batches;
@@ -231,13 +231,13 @@ static void test_not_even_the_head_can_be_written(void **state)
     limit_files(0);
     box_add(&b, 6, 1000);
     box_add(&b, 7, 1000);
-    assert_int_equal(outbox_commit(b.out), -1);
+    assert_int_equal(box_commit(&b), -1);
     assert_int_equal(box_push(&b), 0);
     image_take();
     limit_files(RLIM_INFINITY);
     image_put(&image);
     assert_int_equal(box_look(box_other).next, 6);
-    assert_int_equal(outbox_commit(b.out), 0);
+    assert_int_equal(box_commit(&b), 0);
     box_push_some(&b, 6, 7);
     box_close(&b);
 }

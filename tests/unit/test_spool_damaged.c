@@ -177,11 +177,11 @@ static void test_power_failure(void **state)
     outbox_fill(b.out);
     /* What is numbered behind the leap is pushed when all in front of it is acknowledged. */
     box_add_small(&b);
-    assert_int_equal(outbox_commit(b.out), 0);
+    assert_int_equal(box_commit(&b), 0);
     box_push_some(&b, 1, 6);
     assert_int_equal(box_push(&b), 0);
     box_acknowledge_some(&b, 1, 6);
-    assert_int_equal(outbox_commit(b.out), 0);
+    assert_int_equal(box_commit(&b), 0);
     assert_int_equal(outbox_next_to_push(b.out, 1)->sequence, 7 + SEQUENCE_LEAP);
     assert_int_equal(outbox_oldest(b.out), 7 + SEQUENCE_LEAP);
     box_close(&b);
