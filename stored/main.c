@@ -236,6 +236,19 @@ static int on_graded(zloop_t *loop, zsock_t *reader, void *context)
     return 0;
 }
 
+/*
+ * The next transaction begins flush_ms after this one; when this one took longer than that, almost
+ * at once: while it was written the queues were full and whoever sends waited, so a quarter of the
+ * time is left to them, at most flush_ms, or transactions would stay as small as the queues are.
+ */
+static void set_next_flush(int64_t began_us, int64_t ended_us)
+{
+    int64_t flush_us = settings.flush_ms * 1000, quarter_us = (ended_us - began_us) / 4;
+    int64_t gathered_us = ended_us + (quarter_us < flush_us ? quarter_us : flush_us);
+    int64_t earliest_us = began_us + flush_us;
+    self.flush_at_us = gathered_us > earliest_us ? gathered_us : earliest_us;
+}
+
 /* One transaction. False when the database did not take it. */
 static bool flush_portion(void)
 {
@@ -243,13 +256,13 @@ static bool flush_portion(void)
     uint32_t count = intake_portion(&self.intake, (uint64_t)settings.flush_records);
     uint64_t records = 0;
     int64_t oldest_us = INT64_MAX;
-    self.flush_at_us = began_us + settings.flush_ms * 1000;
     for (uint32_t i = 0; i < count; i++) {
         const struct batch_header_message *h = &self.intake.ready[i]->header;
         records += h->count;
         oldest_us = h->received_us < oldest_us ? h->received_us : oldest_us;
     }
     int64_t written = flush_write(self.flush, self.intake.ready, count, began_us);
+    set_next_flush(began_us, daemon_clock_us());
     if (written == -1) {
         log_error("flush.failed", "sqlstate=%s error=\"%s\"", self.store.pg.sqlstate,
                   self.store.pg.message);
