@@ -65,13 +65,13 @@ static int take_item(struct period_writes *w, const struct flush_item *item)
     return 0;
 }
 
-/* The marks of this flush on the pairs it computed again. */
+/* The marks of this flush on open periods it computed again. */
 static void forget_marks(const struct flush *f)
 {
     for (uint32_t i = 0; i < f->item_count; i++) {
         struct series *s = f->items[i].series;
         for (uint16_t g = 0; s->again && g < s->grade_count; g++) {
-            s->grades[g].again = 0;
+            s->grades[g].again = false;
         }
         s->again = false;
     }

@@ -1,7 +1,7 @@
 /*
- * The surroundings of pairs, read ahead with two statements for a page of them: statements that
- * read records are planned each time, which costs more than what they find. What a pair needs
- * beyond is asked for it alone.
+ * Surroundings, read ahead with two statements for a page of them: statements that read records are
+ * planned each time, which costs more than what they find. What one of them needs beyond is asked
+ * for it alone.
  */
 #include "stored/neighbours.h"
 
@@ -9,19 +9,19 @@
 
 #include "stored/period_rows.h"
 
-#define PAGE_PAIRS    128    /* read ahead together */
-#define PERIODS_AHEAD 8      /* of a pair, the one before its records not counted */
-#define RECORDS_AHEAD 512    /* of a pair, at most */
-#define RECORDS_SPARE 16     /* for the records that no period counts yet */
+#define PAGE_AHEAD    128    /* read ahead together */
+#define PERIODS_AHEAD 8      /* of one, the one before the late records not counted */
+#define RECORDS_AHEAD 512    /* of one, at most */
+#define RECORDS_SPARE 16     /* for the first ones of the next periods */
 #define AHEAD_US      DAY_US /* how far records are read ahead */
-#define PERIODS_PAGE  64     /* of one pair, when those read ahead do not suffice */
+#define PERIODS_PAGE  64     /* of one, when those read ahead do not suffice */
 
-/* What was read ahead for one pair. */
+/* What was read ahead for one of the list. */
 struct ahead {
-    const struct period_again *again;
+    const struct neighbourhood *of;
     struct period before; /* grade 0: there is none */
     struct period_dropped dropped;
-    struct period periods[PERIODS_AHEAD]; /* those that start at the pair's records or behind */
+    struct period periods[PERIODS_AHEAD]; /* those that start behind the late records */
     uint32_t period_count;
     struct period_key from;           /* the records are those behind it, */
     int64_t until_us;                 /* that start before, */
@@ -31,10 +31,14 @@ struct ahead {
 
 struct neighbours {
     struct store *store;
-    struct ahead page[PAGE_PAIRS];
+    const struct neighbourhood *list;
+    uint32_t count;
+    int64_t earliest_us;
+    struct ahead page[PAGE_AHEAD];
+    uint32_t page_count;
     struct period_record *records;
     uint32_t record_size;
-    /* Of the pair that is walked along: */
+    /* Of the one that is walked along: */
     struct ahead *at;
     const struct period *periods; /* read ahead, or of the page */
     uint32_t period_next, period_count;
@@ -43,11 +47,16 @@ struct neighbours {
     struct period period_page[PERIODS_PAGE];
 };
 
-struct neighbours *neighbours_new(struct store *store)
+struct neighbours *neighbours_new(struct store *store, const struct neighbourhood *list,
+                                  uint32_t count, int64_t earliest_us)
 {
     struct neighbours *n = calloc(1, sizeof *n);
     if (n != NULL) {
         n->store = store;
+        n->list = list;
+        n->count = count;
+        n->earliest_us = earliest_us;
+        n->at = n->page;
     }
     return n;
 }
@@ -61,7 +70,7 @@ void neighbours_free(struct neighbours **n)
     }
 }
 
-/* ---- many pairs ---- */
+/* ---- many of them ---- */
 
 static struct period_record row_record(const PGresult *result, int row, int column)
 {
@@ -73,7 +82,7 @@ static struct period_record row_record(const PGresult *result, int row, int colu
 static void take_period(struct ahead *a, const PGresult *result, int row)
 {
     struct period p = period_rows_get(result, row, 1);
-    if (period_key_compare(&p.start, &a->again->earliest) < 0) {
+    if (period_key_compare(&p.start, &a->of->late) < 0) {
         a->before = p;
         a->dropped = (struct period_dropped){.records = (uint64_t)pg_cell_64(result, row, 7),
                                              .until_us = pg_cell_time(result, row, 8),
@@ -83,13 +92,13 @@ static void take_period(struct ahead *a, const PGresult *result, int row)
     }
 }
 
-static int read_periods(struct neighbours *n, uint32_t count)
+static int read_periods(struct neighbours *n)
 {
     struct pg_params *p = &n->store->params;
     period_rows_begin(p);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct period_again *again = n->page[i].again;
-        period_rows_put(p, again->pair.series->id, again->pair.grade_id, &again->earliest);
+    for (uint32_t i = 0; i < n->page_count; i++) {
+        const struct neighbourhood *of = n->page[i].of;
+        period_rows_put(p, of->pair.series->id, of->pair.grade_id, &of->late);
     }
     pg_add_32(p, PERIODS_AHEAD);
     PGresult *result = pg_rows(&n->store->pg, SQL_PERIODS_NEAR, p);
@@ -98,7 +107,7 @@ static int read_periods(struct neighbours *n, uint32_t count)
     }
     for (int i = 0; i < PQntuples(result); i++) {
         int64_t at = pg_cell_64(result, i, 0);
-        if (at >= 1 && at <= count) {
+        if (at >= 1 && at <= n->page_count) {
             take_period(&n->page[at - 1], result, i);
         }
     }
@@ -106,28 +115,23 @@ static int read_periods(struct neighbours *n, uint32_t count)
     return 0;
 }
 
-/* How many records it has; of an open one the row may not know all. */
-static uint64_t records_of(const struct ahead *a, const struct period *p)
+/* How many records the period around has; of an open one the row may not know all. */
+static uint64_t records_around(const struct ahead *a)
 {
-    const struct series_grade *g =
-        series_grade_find(a->again->pair.series, a->again->pair.grade_id);
-    return p->ended == PERIOD_OPEN && g != NULL && g->open.records > p->records ? g->open.records
-                                                                                : p->records;
+    const struct series_grade *g = series_grade_find(a->of->pair.series, a->of->pair.grade_id);
+    uint64_t records = a->before.records;
+    if (a->before.ended == PERIOD_OPEN && g != NULL && g->open.records > records) {
+        records = g->open.records;
+    }
+    return records > a->dropped.records ? records - a->dropped.records : 0;
 }
 
-/* About how many records the walk will ask for: those of the periods that the pair's records lie
- * in, and what these add. */
+/* About how many records the walk will ask for. */
 static uint32_t records_expected(const struct ahead *a)
 {
-    uint64_t records = RECORDS_SPARE;
+    uint64_t records = RECORDS_SPARE + a->of->count;
     if (a->before.grade != 0) {
-        uint64_t all = records_of(a, &a->before);
-        records += all > a->dropped.records ? all - a->dropped.records : 0;
-    }
-    for (uint32_t i = 0; i < a->period_count && records < RECORDS_AHEAD &&
-                         period_key_compare(&a->periods[i].start, &a->again->latest) <= 0;
-         i++) {
-        records += records_of(a, &a->periods[i]);
+        records += records_around(a);
     }
     return records < RECORDS_AHEAD ? (uint32_t)records : RECORDS_AHEAD;
 }
@@ -135,7 +139,7 @@ static uint32_t records_expected(const struct ahead *a)
 /* Behind the series' greatest key there are none. */
 static bool is_last_us(const struct ahead *a, int64_t until_us)
 {
-    return until_us > a->again->pair.series->greatest.t_us;
+    return until_us > a->of->pair.series->greatest.t_us;
 }
 
 /* The end of a span of time from the key on, which ends at the latest with the series. */
@@ -145,11 +149,12 @@ static int64_t span_end(const struct series *series, const struct period_key *ke
     return key->t_us > last_us - span_us ? last_us + 1 : key->t_us + span_us;
 }
 
-static void plan_records(struct ahead *a)
+/* No record of a pair lies before its first period, but for those of this flush. */
+static void plan_records(struct ahead *a, int64_t earliest_us)
 {
-    a->from = periods_repair_from(a->before.grade == 0 ? NULL : &a->before, &a->dropped,
-                                  &a->again->earliest);
-    a->until_us = span_end(a->again->pair.series, &a->from, AHEAD_US);
+    a->from = a->before.grade == 0 ? (struct period_key){earliest_us, -1}
+                                   : periods_repair_from(&a->before, &a->dropped);
+    a->until_us = span_end(a->of->pair.series, &a->from, AHEAD_US);
     a->record_size = records_expected(a);
 }
 
@@ -159,7 +164,7 @@ static int compare_from(const void *a, const void *b)
     return period_key_compare(&(*x)->from, &(*y)->from);
 }
 
-/* Those of `count` pairs, which begin within some days: it is planned for these. */
+/* Those of `count` that begin within some days: it is planned for these. */
 static int read_records_near(struct neighbours *n, struct ahead *const *list, uint32_t count)
 {
     struct pg_params *p = &n->store->params;
@@ -168,7 +173,7 @@ static int read_records_near(struct neighbours *n, struct ahead *const *list, ui
     pg_add_array(p, PG_TIMESTAMPTZ);
     pg_add_array(p, PG_INTEGER);
     for (uint32_t i = 0; i < count; i++) {
-        const struct period_pair *pair = &list[i]->again->pair;
+        const struct period_pair *pair = &list[i]->of->pair;
         period_rows_put(p, pair->series->id, pair->grade_id, &list[i]->from);
         pg_put_time(p, 4, list[i]->until_us);
         pg_put_32(p, 5, (int32_t)list[i]->record_size);
@@ -191,10 +196,10 @@ static int read_records_near(struct neighbours *n, struct ahead *const *list, ui
     return 0;
 }
 
-static int make_room(struct neighbours *n, uint32_t count)
+static int make_room(struct neighbours *n)
 {
     uint32_t size = 0;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < n->page_count; i++) {
         n->page[i].record_at = size;
         size += n->page[i].record_size;
     }
@@ -206,14 +211,15 @@ static int make_room(struct neighbours *n, uint32_t count)
     return n->records == NULL ? -1 : 0;
 }
 
-static int read_records_ahead(struct neighbours *n, uint32_t count)
+static int read_records_ahead(struct neighbours *n)
 {
-    struct ahead *list[PAGE_PAIRS];
+    struct ahead *list[PAGE_AHEAD];
+    uint32_t count = n->page_count;
     for (uint32_t i = 0; i < count; i++) {
-        plan_records(&n->page[i]);
+        plan_records(&n->page[i], n->earliest_us);
         list[i] = &n->page[i];
     }
-    if (make_room(n, count) == -1) {
+    if (make_room(n) == -1) {
         return -1;
     }
     qsort(list, count, sizeof(struct ahead *), compare_from);
@@ -227,20 +233,24 @@ static int read_records_ahead(struct neighbours *n, uint32_t count)
     return rc;
 }
 
-int64_t neighbours_read(struct neighbours *n, const struct period_again *again, uint32_t count)
+/* Forgets the page for the next one, of which list[i] is the first. */
+static int read_ahead(struct neighbours *n, uint32_t i)
 {
-    count = count > PAGE_PAIRS ? PAGE_PAIRS : count;
-    for (uint32_t i = 0; i < count; i++) {
-        n->page[i] = (struct ahead){.again = &again[i]};
+    n->page_count = 0;
+    for (; i < n->count && n->page_count < PAGE_AHEAD; i++) {
+        if (n->list[i].absorbed.grade == 0) {
+            n->page[n->page_count++] = (struct ahead){.of = &n->list[i]};
+        }
     }
-    return read_periods(n, count) == -1 || read_records_ahead(n, count) == -1 ? -1 : (int64_t)count;
+    n->at = n->page;
+    return read_periods(n) == -1 ? -1 : read_records_ahead(n);
 }
 
-/* ---- one pair, as periods.c wants it ---- */
+/* ---- one of them, as periods.c wants it ---- */
 
 static void add_key(struct neighbours *n, const struct period_key *key)
 {
-    const struct period_pair *pair = &n->at->again->pair;
+    const struct period_pair *pair = &n->at->of->pair;
     pg_params_begin(&n->store->params);
     pg_add_64(&n->store->params, pair->series->id);
     pg_add_16(&n->store->params, (int16_t)pair->grade_id);
@@ -248,7 +258,7 @@ static void add_key(struct neighbours *n, const struct period_key *key)
     pg_add_32(&n->store->params, key->row);
 }
 
-/* Asked once, with the first of the pair's records. */
+/* Asked once, with the first of the late records. */
 static int period_before(void *context, const struct period_key *key, struct period *period,
                          struct period_dropped *dropped)
 {
@@ -281,7 +291,7 @@ static int read_page(struct neighbours *n, const struct period_key *key)
     return 0;
 }
 
-/* Asked with rising keys, none before the pair's period before. */
+/* Asked with rising keys, none before that of the period before. */
 static int period_after(void *context, const struct period_key *key, struct period *period)
 {
     struct neighbours *n = context;
@@ -328,7 +338,7 @@ static int read_records(struct neighbours *n, const struct period_key *key,
     int64_t span_us = DAY_US;
     int count;
     do {
-        int64_t before_us = span_end(n->at->again->pair.series, key, span_us);
+        int64_t before_us = span_end(n->at->of->pair.series, key, span_us);
         count = read_records_before(n, key, before_us, page, size);
         if (count != 0 || is_last_us(n->at, before_us)) {
             return count;
@@ -338,7 +348,7 @@ static int read_records(struct neighbours *n, const struct period_key *key,
     return count;
 }
 
-/* Asked with rising keys, none before `from`. */
+/* Asked with rising keys; before `from` there is nothing. */
 static int records_after(void *context, const struct period_key *key, struct period_record *page,
                          uint32_t size)
 {
@@ -354,16 +364,25 @@ static int records_after(void *context, const struct period_key *key, struct per
         page[count++] = records[n->record_next++];
     }
     bool all = a->record_count < a->record_size && is_last_us(a, a->until_us);
-    return count > 0 || all ? (int)count : read_records(n, key, page, size);
+    if (count > 0 || all) {
+        return (int)count;
+    }
+    return read_records(n, period_key_compare(key, &a->from) < 0 ? &a->from : key, page, size);
 }
 
-struct periods_source neighbours_source(struct neighbours *n, uint32_t i)
+int neighbours_source(struct neighbours *n, uint32_t i, struct periods_source *source)
 {
-    n->at = &n->page[i];
+    while (n->at < n->page + n->page_count && n->at->of < &n->list[i]) {
+        n->at++;
+    }
+    if (n->at == n->page + n->page_count && read_ahead(n, i) == -1) {
+        return -1;
+    }
     n->periods = n->at->periods;
     n->period_next = 0;
     n->period_count = n->at->period_count;
     n->last_period = n->period_count < PERIODS_AHEAD;
     n->record_next = 0;
-    return (struct periods_source){n, period_before, period_after, records_after};
+    *source = (struct periods_source){n, period_before, period_after, records_after};
+    return 0;
 }

@@ -1,32 +1,35 @@
 /*
- * What the database holds around pairs whose periods are computed again: the nearest periods and
- * records are read for many pairs in one statement each, what lies farther for one pair at a time.
+ * What the database holds around late records whose neighbourhoods are computed again: the nearest
+ * periods and records are read for many in one statement each, what lies farther for one at a time.
  */
 #ifndef EZREPO_STORED_NEIGHBOURS_H
 #define EZREPO_STORED_NEIGHBOURS_H
 
 #include "stored/period_writes.h"
 
-/* A pair to compute again, and the first and last of its records in this flush. */
-struct period_again {
+/* Late records of one pair around the same stored period, or before the first one. */
+struct neighbourhood {
     struct period_pair pair;
-    struct period_key earliest, latest;
+    struct period_key late; /* the first of them */
+    uint32_t count;
+    struct period absorbed; /* the ended period that takes them all in; grade 0: computed again */
 };
 
 struct neighbours;
 
-/* NULL when memory is out. What is read is as it was then: nothing of these pairs may be written
- * until they are computed. */
-struct neighbours *neighbours_new(struct store *store);
+/*
+ * For a list, in order of pairs and keys, that stays until neighbours_free(); earliest_us: of this
+ * flush's records none starts before. NULL when memory is out. What is read is as it was then:
+ * nothing of these pairs may be written until they are computed.
+ */
+struct neighbours *neighbours_new(struct store *store, const struct neighbourhood *list,
+                                  uint32_t count, int64_t earliest_us);
 void neighbours_free(struct neighbours **n);
 
 /*
- * Reads around the first of the pairs, forgetting those read before: around how many, at least one
- * of `count` > 0; or -1, the database or memory. `again` is to stay until the next call.
+ * The source for periods_repair() on list[i], which nothing absorbs; until the next call, which is
+ * for a later one. 0, or -1: the database or memory.
  */
-int64_t neighbours_read(struct neighbours *n, const struct period_again *again, uint32_t count);
-
-/* The source for periods_repair() on pair `i` of those read, until the next call of either. */
-struct periods_source neighbours_source(struct neighbours *n, uint32_t i);
+int neighbours_source(struct neighbours *n, uint32_t i, struct periods_source *source);
 
 #endif

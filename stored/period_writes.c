@@ -17,16 +17,16 @@
         return 0;                                                                                  \
     } while (0)
 
-int period_writes_put(struct period_writes *w, struct period_pair pair, bool computed,
+int period_writes_put(struct period_writes *w, struct period_pair pair, bool repaired,
                       const struct period *period)
 {
-    APPEND(&w->put, .pair = pair, .computed = computed, .period = *period);
+    APPEND(&w->put, .pair = pair, .repaired = repaired, .period = *period);
 }
 
-int period_writes_tell(struct period_writes *w, struct period_pair pair, bool computed,
+int period_writes_tell(struct period_writes *w, struct period_pair pair, bool repaired,
                        const struct period_event *event)
 {
-    APPEND(&w->told, .pair = pair, .computed = computed, .event = *event);
+    APPEND(&w->told, .pair = pair, .repaired = repaired, .event = *event);
 }
 
 int period_writes_remove(struct period_writes *w, struct period_pair pair,
@@ -78,14 +78,17 @@ void period_writes_free(struct period_writes **w)
     }
 }
 
-/* Gathered before the pair turned out to need computing again: no longer what is to be written. */
-static bool void_by_now(const struct period_pair *pair, bool computed)
+/*
+ * What records in order make of the open period is void once a late one made that be computed again
+ * to its end.
+ */
+static bool void_by_now(const struct period_pair *pair, bool repaired)
 {
-    if (computed || !pair->series->again) {
+    if (repaired || !pair->series->again) {
         return false;
     }
     const struct series_grade *g = series_grade_find(pair->series, pair->grade_id);
-    return g != NULL && g->again != 0;
+    return g != NULL && g->again;
 }
 
 /* ---- columns ---- */
@@ -142,7 +145,7 @@ static int send_ended(const struct period_writes *w, struct store *store)
     begin_periods(&store->params);
     for (uint32_t i = 0; i < w->put.count; i++) {
         const struct period_put *put = &w->put.at[i];
-        if (put->period.ended != PERIOD_OPEN && !void_by_now(&put->pair, put->computed)) {
+        if (put->period.ended != PERIOD_OPEN && !void_by_now(&put->pair, put->repaired)) {
             put_period(&store->params, &put->pair, &put->period);
         }
     }
@@ -154,7 +157,7 @@ static int send_open(struct period_writes *w, struct store *store)
     begin_periods(&store->params);
     for (uint32_t i = 0; i < w->put.count; i++) {
         const struct period_put *put = &w->put.at[i];
-        if (put->period.ended == PERIOD_OPEN && !void_by_now(&put->pair, put->computed)) {
+        if (put->period.ended == PERIOD_OPEN && !void_by_now(&put->pair, put->repaired)) {
             put_period(&store->params, &put->pair, &put->period);
         }
     }
@@ -165,7 +168,7 @@ static int send_open(struct period_writes *w, struct store *store)
             continue;
         }
         g->dirty = false;
-        if (g->again == 0 && g->open.grade != 0) {
+        if (!g->again && g->open.grade != 0) {
             put_period(&store->params, pair, &g->open);
             g->written = g->open.records;
             g->through = pair->series->greatest;
@@ -181,7 +184,7 @@ static int send_told(struct period_writes *w, struct store *store, struct flush_
     pg_add_array(&store->params, PG_SMALLINT);
     for (uint32_t i = 0; i < w->told.count; i++) {
         const struct period_tell *told = &w->told.at[i];
-        if (void_by_now(&told->pair, told->computed)) {
+        if (void_by_now(&told->pair, told->repaired)) {
             continue;
         }
         put_key(&store->params, &told->pair, &told->event.at);

@@ -13,13 +13,13 @@ struct period_pair {
 
 struct period_put {
     struct period_pair pair;
-    bool computed; /* again from the records: holds also when the pair is marked so */
+    bool repaired; /* holds also when the open period was computed again */
     struct period period;
 };
 
 struct period_tell {
     struct period_pair pair;
-    bool computed;
+    bool repaired;
     struct period_event event;
 };
 
@@ -55,9 +55,9 @@ struct period_writes *period_writes_new(void);
 void period_writes_free(struct period_writes **w);
 
 /* Each appends; -1 when memory is out. */
-int period_writes_put(struct period_writes *w, struct period_pair pair, bool computed,
+int period_writes_put(struct period_writes *w, struct period_pair pair, bool repaired,
                       const struct period *period);
-int period_writes_tell(struct period_writes *w, struct period_pair pair, bool computed,
+int period_writes_tell(struct period_writes *w, struct period_pair pair, bool repaired,
                        const struct period_event *event);
 int period_writes_remove(struct period_writes *w, struct period_pair pair,
                          const struct period_key *key);

@@ -196,11 +196,11 @@ static int emit(struct walk *w, const struct period *p)
 
 /*
  * Runs over the records from after `key`. 1 when a computed period begins where a stored one does
- * beyond the latest late record, from where all is as it was; 0 at the end of the records, *now is
- * open.
+ * behind the late record: no other late one lies before it that was not gone over, and from there
+ * all is as it was. 0 at the end of the records, *now is open.
  */
-static int run(struct walk *w, struct period_key key, int64_t gap_us,
-               const struct period_key *latest, struct period *now)
+static int run(struct walk *w, struct period_key key, int64_t gap_us, const struct period_key *late,
+               struct period *now)
 {
     struct period_record *page = malloc(PAGE_RECORDS * sizeof *page);
     struct period ended;
@@ -218,7 +218,7 @@ static int run(struct walk *w, struct period_key key, int64_t gap_us,
             if (ended.grade != 0 && emit(w, &ended) == -1) {
                 goto out;
             }
-            if (period_key_compare(&now->start, latest) <= 0) {
+            if (period_key_compare(&now->start, late) <= 0) {
                 continue;
             }
             if (old_drop_before(w, &now->start) == -1) {
@@ -239,33 +239,31 @@ out:
 
 /* Rows are natural numbers: that record itself is the first one behind the key. */
 struct period_key periods_repair_from(const struct period *before,
-                                      const struct period_dropped *dropped,
-                                      const struct period_key *earliest)
+                                      const struct period_dropped *dropped)
 {
-    struct period_key first = before == NULL ? *earliest : before->start;
+    struct period_key first = before->start;
 
-    if (before != NULL && dropped->records > 0) {
+    if (dropped->records > 0) {
         first = (struct period_key){dropped->until_us, 0};
     }
     return (struct period_key){first.t_us, first.row - 1};
 }
 
 int periods_repair(const struct periods_source *source, int64_t gap_us,
-                   const struct period_key *earliest, const struct period_key *latest,
-                   struct periods_change *change)
+                   const struct period_key *late, struct periods_change *change)
 {
     struct walk w = {.source = source, .change = change};
     struct period now = {.grade = 0};
     struct period_dropped dropped = {.records = 0};
-    struct period_key from;
+    struct period_key from = {INT64_MIN, INT32_MIN};
     int found, converged;
 
     memset(change, 0, sizeof *change);
-    found = source->before(source->context, earliest, &w.old, &dropped);
-    from = periods_repair_from(found == 1 ? &w.old : NULL, &dropped, earliest);
-    if (found == 0) {
-        memset(&w.old, 0, sizeof w.old);
-        found = source->after(source->context, earliest, &w.old);
+    found = source->before(source->context, late, &w.old, &dropped);
+    if (found == 1) {
+        from = periods_repair_from(&w.old, &dropped);
+    } else if (found == 0) {
+        found = source->after(source->context, late, &w.old);
         if (found == 0) {
             memset(&w.old, 0, sizeof w.old);
         }
@@ -279,11 +277,12 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
         now.records = dropped.records;
         now.t_end_us = dropped.t_end_us;
     }
-    converged = run(&w, from, gap_us, latest, &now);
+    converged = run(&w, from, gap_us, late, &now);
     if (converged == -1) {
         return -1;
     }
     if (converged == 1) {
+        change->until = now.start;
         return 0;
     }
     if (now.grade != 0 && emit(&w, &now) == -1) {

@@ -104,24 +104,24 @@ struct periods_change {
     uint32_t put_size, removed_size, told_size, retracted_size;
     bool to_the_end;    /* the last period was computed again and is `open` */
     struct period open; /* grade 0 when no record is left */
+    /* Else: the start of the stored period from which on all is as it was. */
+    struct period_key until;
 };
 
-/*
- * The key behind which periods_repair() asks for records first, given what the source says of the
- * last period before the earliest of them (NULL: there is none).
- */
+/* The key behind which periods_repair() asks for records first when there is a period before. */
 struct period_key periods_repair_from(const struct period *before,
-                                      const struct period_dropped *dropped,
-                                      const struct period_key *earliest);
+                                      const struct period_dropped *dropped);
 
 /*
- * Computes the neighbourhood of the records that came late again. The source's records hold them
- * already, its periods do not yet; earliest and latest are the first and the last of them in order.
- * 0, or -1 when the source failed or memory is out; the caller releases *change either way.
+ * Computes the neighbourhood of a late record again: from the last stored period before it, or else
+ * from the beginning, to the first stored one behind it that still begins where it did. Late
+ * records before change->until, or all that follow when it went to the end, are dealt with then;
+ * one behind has a neighbourhood of its own. The source's records hold all late ones already, its
+ * periods do not yet. 0, or -1 when the source failed or memory is out; the caller releases *change
+ * either way.
  */
 int periods_repair(const struct periods_source *source, int64_t gap_us,
-                   const struct period_key *earliest, const struct period_key *latest,
-                   struct periods_change *change);
+                   const struct period_key *late, struct periods_change *change);
 
 void periods_change_release(struct periods_change *change);
 

@@ -19,8 +19,8 @@ struct series_grade {
     uint64_t written;          /* open.records as the database has it */
     struct period_key through; /* no record behind it is counted in the database's row */
     uint16_t grade_id;
-    bool dirty;     /* to be written although it neither began nor ended */
-    uint32_t again; /* not 0: in this flush it is computed again from the records */
+    bool dirty; /* to be written although it neither began nor ended */
+    bool again; /* in this flush `open` was computed again from the records */
 };
 
 struct series {

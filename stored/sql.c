@@ -111,18 +111,20 @@ static const char *const statements[SQL_STATEMENTS] = {
         " FROM pg_temp.staging ORDER BY ctid"
         " ON CONFLICT DO NOTHING RETURNING series_id, t_start, row",
 
+    /* The last period before each key, and where the first behind it begins; null: there is none.
+     */
     [SQL_PERIODS_AROUND] =
         "SELECT u.n, p.t_start, p.start_row, p.grade, p.t_end, p.records,"
-        "       CASE p.ended WHEN 'gap' THEN 1 ELSE 2 END, x.t_start, x.start_row"
+        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END,"
+        "       x.t_start, x.start_row"
         " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[])"
         " WITH ORDINALITY AS u (series_id, grade_id, t, row, n)"
-        " CROSS JOIN LATERAL (SELECT * FROM period WHERE series_id = u.series_id"
+        " LEFT JOIN LATERAL (SELECT * FROM period WHERE series_id = u.series_id"
         "   AND grade_id = u.grade_id AND (t_start, start_row) < (u.t, u.row)"
-        "   ORDER BY t_start DESC, start_row DESC LIMIT 1) AS p"
-        " CROSS JOIN LATERAL (SELECT t_start, start_row FROM period WHERE series_id = u.series_id"
+        "   ORDER BY t_start DESC, start_row DESC LIMIT 1) AS p ON true"
+        " LEFT JOIN LATERAL (SELECT t_start, start_row FROM period WHERE series_id = u.series_id"
         "   AND grade_id = u.grade_id AND (t_start, start_row) > (u.t, u.row)"
-        "   ORDER BY t_start, start_row LIMIT 1) AS x"
-        " WHERE p.ended IS NOT NULL",
+        "   ORDER BY t_start, start_row LIMIT 1) AS x ON true",
 
     /* The last period before each key, what is known of its dropped records, and the first $5 from
      * the key on. */

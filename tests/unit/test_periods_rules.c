@@ -149,7 +149,7 @@ static void goes_on_from_what_was_dropped(void **state)
     struct periods_change change;
 
     (void)state;
-    assert_int_equal(periods_repair(&source, GAP, &there[0].key, &there[0].key, &change), 0);
+    assert_int_equal(periods_repair(&source, GAP, &there[0].key, &change), 0);
     assert_int_equal(change.put_count, 3);
     const struct period *p = change.put;
     assert_true(p[0].start.t_us == 10 && p[0].records == 2 && p[0].t_end_us == 220 &&
