@@ -253,8 +253,10 @@ static int run(const struct load *load, int fd, unsigned port)
     struct iovec parts[BURST];
     int64_t started = now_us(CLOCK_MONOTONIC), began_us = now_us(CLOCK_REALTIME);
     uint64_t sent = 0, bytes = 0;
+    /* A series has one message, so it is in a burst once. */
+    uint64_t most = load->series_count < BURST ? load->series_count : BURST;
     while (sent < load->records) {
-        unsigned count = load->records - sent < BURST ? (unsigned)(load->records - sent) : BURST;
+        unsigned count = (unsigned)(load->records - sent < most ? load->records - sent : most);
         int64_t us = measured_us(load, began_us, sent);
         for (unsigned i = 0; i < count; i++) {
             struct series *s = &series[(sent + i) % load->series_count];

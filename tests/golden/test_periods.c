@@ -36,6 +36,7 @@ struct memory {
     int64_t gap_us;
     /* Which ways were gone; skipped: from one neighbourhood to another one of the same flush. */
     uint32_t stepped, absorbed, repaired, converged, skipped;
+    uint32_t read; /* records, by repairs */
 };
 
 /* Not there already: 1. Ungraded records take part in identity and in the series' greatest only. */
@@ -100,6 +101,7 @@ static int memory_records(void *context, const struct period_key *key, struct pe
             page[count++] = m->records[i];
         }
     }
+    m->read += (uint32_t)count;
     return count;
 }
 
@@ -512,8 +514,30 @@ static void random_sets(void **state)
     }
 }
 
+/* Late records at both ends of many periods, in one flush: those between are not gone through. */
+static void far_apart(void **state)
+{
+    struct memory *m = memory_new(100);
+    struct period_record late[] = {
+        {{15, 0}, 15, 3}, {{1795, 0}, 1795, 3}, {{25, 0}, 25, 3}, {{1805, 0}, 1805, 3}};
+
+    (void)state;
+    for (int i = 0; i < 184; i++) {
+        struct period_record r = {{i * 10, 0}, i * 10, (uint8_t)(1 + i % 2)};
+        flush(m, &r, 1);
+    }
+    assert_int_equal(m->period_count, 184);
+    flush(m, late, 4);
+    compare_naive(m);
+    assert_int_equal(m->period_count, 188);
+    assert_true(m->repaired == 4 && m->converged == 4 && m->skipped == 3);
+    assert_true(m->read <= 4 * 3);
+    free(m);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors), cmocka_unit_test(random_sets)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(vectors), cmocka_unit_test(random_sets),
+                                       cmocka_unit_test(far_apart)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
