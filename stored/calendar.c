@@ -5,7 +5,7 @@
 
 #include "common/grow.h"
 
-static uint32_t hour_place(const struct calendar *c, int32_t hour)
+uint32_t calendar_place(const struct calendar *c, int32_t hour)
 {
     uint32_t low = 0, high = c->hour_count;
     while (low < high) {
@@ -21,7 +21,7 @@ static uint32_t hour_place(const struct calendar *c, int32_t hour)
 
 struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour)
 {
-    uint32_t i = hour_place(c, hour);
+    uint32_t i = calendar_place(c, hour);
     return i < c->hour_count && c->hours[i].hour == hour ? &c->hours[i] : NULL;
 }
 
@@ -33,7 +33,7 @@ static struct calendar_hour *insert_hour(struct calendar *c, int32_t hour, enum 
         return NULL;
     }
     c->hours = hours;
-    uint32_t i = hour_place(c, hour);
+    uint32_t i = calendar_place(c, hour);
     memmove(&c->hours[i + 1], &c->hours[i], (c->hour_count - i) * sizeof *c->hours);
     c->hour_count++;
     c->hours[i] =
@@ -115,7 +115,7 @@ void calendar_remove(struct calendar *c, int32_t day, int32_t class)
 
 bool calendar_is_sealed(const struct calendar *c, int32_t day)
 {
-    for (uint32_t i = hour_place(c, day * 24); i < c->hour_count; i++) {
+    for (uint32_t i = calendar_place(c, day * 24); i < c->hour_count; i++) {
         if (c->hours[i].hour / 24 != day) {
             break;
         }

@@ -63,7 +63,10 @@ void calendar_release(struct calendar *c);
 struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int32_t reach,
                                      int64_t clock_us);
 
-/* The same without making it; NULL when it is not there. */
+/* Where the first of `hours` stands that is not before this one. */
+uint32_t calendar_place(const struct calendar *c, int32_t hour);
+
+/* The hour's entry without making it; NULL when it is not there. */
 struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour);
 
 /* Notes the partition for records of a class and day when it is not there. 0; -1: memory. */

@@ -102,7 +102,7 @@ static int write_all(struct flush *f)
     struct store *s = f->store;
     if (pg_do(&s->pg, "BEGIN") == -1 || flush_take(f) == -1 || flush_read(f) == -1 ||
         ledger_load(&s->ledger, &s->pg, &s->params) == -1 || settle_sealing(f) == -1 ||
-        flush_records(f) == -1 || flush_periods(f) == -1 || flush_rollup(f) == -1 ||
+        flush_records(f) == -1 || flush_rollup(f) == -1 || flush_periods(f) == -1 ||
         flush_totals(f) == -1 || rejects_write(&f->rejects, s, f->arena) == -1) {
         return -1;
     }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 
+#include "stored/heads.h"
 #include "stored/period_rows.h"
 
 #define PAGE_AHEAD    128    /* read ahead together */
@@ -20,7 +21,7 @@
 struct ahead {
     const struct neighbourhood *of;
     struct period before; /* grade 0: there is none */
-    struct period_dropped dropped;
+    struct period_head head;
     struct period periods[PERIODS_AHEAD]; /* those that start behind the late records */
     uint32_t period_count;
     struct period_key from;           /* the records are those behind it, */
@@ -84,9 +85,9 @@ static void take_period(struct ahead *a, const PGresult *result, int row)
     struct period p = period_rows_get(result, row, 1);
     if (period_key_compare(&p.start, &a->of->late) < 0) {
         a->before = p;
-        a->dropped = (struct period_dropped){.records = (uint64_t)pg_cell_64(result, row, 7),
-                                             .until_us = pg_cell_time(result, row, 8),
-                                             .t_end_us = pg_cell_time(result, row, 9)};
+        a->head = (struct period_head){.records = (uint64_t)pg_cell_64(result, row, 7),
+                                       .until_us = pg_cell_time(result, row, 8),
+                                       .t_end_us = pg_cell_time(result, row, 9)};
     } else if (a->period_count < PERIODS_AHEAD) {
         a->periods[a->period_count++] = p;
     }
@@ -123,7 +124,7 @@ static uint64_t records_around(const struct ahead *a)
     if (a->before.ended == PERIOD_OPEN && g != NULL && g->open.records > records) {
         records = g->open.records;
     }
-    return records > a->dropped.records ? records - a->dropped.records : 0;
+    return records > a->head.records ? records - a->head.records : 0;
 }
 
 /* About how many records the walk will ask for. */
@@ -153,7 +154,7 @@ static int64_t span_end(const struct series *series, const struct period_key *ke
 static void plan_records(struct ahead *a, int64_t earliest_us)
 {
     a->from = a->before.grade == 0 ? (struct period_key){earliest_us, -1}
-                                   : periods_repair_from(&a->before, &a->dropped);
+                                   : periods_repair_from(&a->before, &a->head);
     a->until_us = span_end(a->of->pair.series, &a->from, AHEAD_US);
     a->record_size = records_expected(a);
 }
@@ -211,6 +212,18 @@ static int make_room(struct neighbours *n)
     return n->records == NULL ? -1 : 0;
 }
 
+static int extend_heads(struct neighbours *n)
+{
+    int rc = 0;
+    for (uint32_t i = 0; i < n->page_count && rc == 0; i++) {
+        struct ahead *a = &n->page[i];
+        if (a->before.grade != 0) {
+            rc = head_extend(n->store, a->of->pair, &a->before, &a->of->late, &a->head);
+        }
+    }
+    return rc;
+}
+
 static int read_records_ahead(struct neighbours *n)
 {
     struct ahead *list[PAGE_AHEAD];
@@ -243,7 +256,7 @@ static int read_ahead(struct neighbours *n, uint32_t i)
         }
     }
     n->at = n->page;
-    return read_periods(n) == -1 ? -1 : read_records_ahead(n);
+    return read_periods(n) == -1 || extend_heads(n) == -1 ? -1 : read_records_ahead(n);
 }
 
 /* ---- one of them, as periods.c wants it ---- */
@@ -260,7 +273,7 @@ static void add_key(struct neighbours *n, const struct period_key *key)
 
 /* Asked once, with the first of the late records. */
 static int period_before(void *context, const struct period_key *key, struct period *period,
-                         struct period_dropped *dropped)
+                         struct period_head *head)
 {
     const struct ahead *a = ((struct neighbours *)context)->at;
     (void)key;
@@ -268,7 +281,7 @@ static int period_before(void *context, const struct period_key *key, struct per
         return 0;
     }
     *period = a->before;
-    *dropped = a->dropped;
+    *head = a->head;
     return 1;
 }
 

@@ -238,13 +238,12 @@ out:
 }
 
 /* Rows are natural numbers: that record itself is the first one behind the key. */
-struct period_key periods_repair_from(const struct period *before,
-                                      const struct period_dropped *dropped)
+struct period_key periods_repair_from(const struct period *before, const struct period_head *head)
 {
     struct period_key first = before->start;
 
-    if (dropped->records > 0) {
-        first = (struct period_key){dropped->until_us, 0};
+    if (head->records > 0) {
+        first = (struct period_key){head->until_us, 0};
     }
     return (struct period_key){first.t_us, first.row - 1};
 }
@@ -254,14 +253,14 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
 {
     struct walk w = {.source = source, .change = change};
     struct period now = {.grade = 0};
-    struct period_dropped dropped = {.records = 0};
+    struct period_head head = {.records = 0};
     struct period_key from = {INT64_MIN, INT32_MIN};
     int found, converged;
 
     memset(change, 0, sizeof *change);
-    found = source->before(source->context, late, &w.old, &dropped);
+    found = source->before(source->context, late, &w.old, &head);
     if (found == 1) {
-        from = periods_repair_from(&w.old, &dropped);
+        from = periods_repair_from(&w.old, &head);
     } else if (found == 0) {
         found = source->after(source->context, late, &w.old);
         if (found == 0) {
@@ -271,11 +270,11 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
     if (found == -1) {
         return -1;
     }
-    if (dropped.records > 0) { /* goes on from what they made of it */
+    if (head.records > 0) { /* goes on from what they made of it */
         now = w.old;
         now.ended = PERIOD_OPEN;
-        now.records = dropped.records;
-        now.t_end_us = dropped.t_end_us;
+        now.records = head.records;
+        now.t_end_us = head.t_end_us;
     }
     converged = run(&w, from, gap_us, late, &now);
     if (converged == -1) {

@@ -74,10 +74,10 @@ bool period_takes_late(const struct period *open, const struct period_record *re
 bool period_absorbs(struct period *ended, const struct period_key *next,
                     const struct period_record *record, int64_t gap_us);
 
-/* What is known of those of a period's records that are not there any more. */
-struct period_dropped {
-    uint64_t records; /* 0: all are there */
-    int64_t until_us; /* they started before; what starts later is there */
+/* What is known of a period's first records, which are not read: they may not be there any more. */
+struct period_head {
+    uint64_t records; /* 0: nothing is known, all are to be read */
+    int64_t until_us; /* they start before it, and all others not */
     int64_t t_end_us; /* the latest of them */
 };
 
@@ -86,7 +86,7 @@ struct periods_source {
     void *context;
     /* The last stored period that starts before the key: 1, or 0 when there is none. */
     int (*before)(void *context, const struct period_key *key, struct period *period,
-                  struct period_dropped *dropped);
+                  struct period_head *head);
     /* The first stored period that starts after the key: 1, or 0. */
     int (*after)(void *context, const struct period_key *key, struct period *period);
     /* Up to `size` graded records that come after the key, in order; their number, 0 at the end. */
@@ -109,8 +109,7 @@ struct periods_change {
 };
 
 /* The key behind which periods_repair() asks for records first when there is a period before. */
-struct period_key periods_repair_from(const struct period *before,
-                                      const struct period_dropped *dropped);
+struct period_key periods_repair_from(const struct period *before, const struct period_head *head);
 
 /*
  * Computes the neighbourhood of a late record again: from the last stored period before it, or else

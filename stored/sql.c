@@ -172,6 +172,23 @@ static const char *const statements[SQL_STATEMENTS] = {
         "   ORDER BY t_start, row LIMIT u.size) AS m"
         " ORDER BY u.n, m.t_start, m.row",
 
+    /* Of one pair, in whole hours: graded records, and the last hour that has any. */
+    [SQL_HEAD_HOURS] = "SELECT coalesce(sum(n1 + n2 + n3 + n4 + n5), 0::bigint)::bigint,"
+                       "       max(hour) FILTER (WHERE n1 + n2 + n3 + n4 + n5 > 0)"
+                       " FROM unnest($3::timestamptz[]) AS u (hour) JOIN grade_rollup USING (hour)"
+                       " WHERE series_id = $1::bigint AND grade_id = $2::smallint",
+
+    /* The number of graded records from a key on that start before $5; the latest end of those that
+     * start from $6 on and before $7. */
+    [SQL_HEAD_RECORDS] = "SELECT (SELECT count(*) FROM measurement WHERE series_id = $1::bigint"
+                         "        AND t_start >= $3::timestamptz AND t_start < $5::timestamptz"
+                         "        AND (t_start, row) >= ($3::timestamptz, $4::integer)"
+                         "        AND grades[$2::smallint] > 0),"
+                         "       (SELECT max(t_end) FROM measurement WHERE series_id = $1::bigint"
+                         "        AND t_start >= $6::timestamptz AND t_start < $7::timestamptz"
+                         "        AND (t_start, row) >= ($3::timestamptz, $4::integer)"
+                         "        AND grades[$2::smallint] > 0)",
+
     [SQL_PERIOD_PUT] =
         "INSERT INTO period (series_id, grade_id, t_start, start_row, grade, t_end, records,"
         "                    ended, through_t, through_row)"
@@ -426,6 +443,7 @@ bool sql_reads_records(enum sql_statement statement)
     case SQL_SERIES_LATER:
     case SQL_RECORDS_AFTER:
     case SQL_RECORDS_NEAR:
+    case SQL_HEAD_RECORDS:
     case SQL_REBUILD_RECORDS:
         return true;
     default:

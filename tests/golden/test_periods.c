@@ -58,11 +58,11 @@ static int memory_insert(struct memory *m, const struct period_record *r)
 }
 
 static int memory_before(void *context, const struct period_key *key, struct period *period,
-                         struct period_dropped *dropped)
+                         struct period_head *head)
 {
     struct memory *m = context;
 
-    dropped->records = 0;
+    head->records = 0;
 
     for (uint32_t i = m->period_count; i-- > 0;) {
         if (period_key_compare(&m->periods[i].start, key) < 0) {
@@ -198,7 +198,7 @@ static void write_steps(struct memory *m, const struct steps *s)
 static int absorb(struct memory *m, const struct period_record *r)
 {
     struct period p, next;
-    struct period_dropped none;
+    struct period_head none;
 
     if (memory_before(m, &r->key, &p, &none) == 0 || memory_after(m, &r->key, &next) == 0 ||
         !period_absorbs(&p, &next.start, r, m->gap_us)) {

@@ -115,11 +115,11 @@ static void absorbed_by_an_ended_period(void **state)
 static const struct period_record there[] = {{{260, 0}, 260, 2}, {{290, 0}, 290, 5}};
 
 static int long_period(void *context, const struct period_key *key, struct period *period,
-                       struct period_dropped *dropped)
+                       struct period_head *head)
 {
     (void)context, (void)key;
     *period = (struct period){{10, 0}, 290, 3, 5, PERIOD_OPEN};
-    *dropped = (struct period_dropped){.records = 2, .until_us = 200, .t_end_us = 220};
+    *head = (struct period_head){.records = 2, .until_us = 200, .t_end_us = 220};
     return 1;
 }
 

@@ -1,0 +1,126 @@
+/*
+ * How many records the head of a period has is in the roll-up, but for its first hour's. Their
+ * latest end is looked for among the newest: of the hours before only those are read whose records
+ * reach that far.
+ */
+#include "stored/heads.h"
+
+/* Below, reading is as cheap. */
+#define RECORDS_WORTH 512
+#define HOURS_WORTH   2 /* in the roll-up */
+
+/* Hours that hold measurements, within [first, behind) of the calendar's. */
+struct span {
+    const struct calendar_hour *first;
+    uint32_t count;
+    int32_t behind; /* the hour the head ends before */
+};
+
+/* The sealed hours from `first` on without a break, before the one of `late_us`. */
+static struct span sealed_span(const struct calendar *c, int32_t first, int64_t late_us)
+{
+    struct span s = {.behind = calendar_hour_of(late_us)};
+    for (uint32_t i = calendar_place(c, first); i < c->hour_count && c->hours[i].hour < s.behind;
+         i++) {
+        if (c->hours[i].state < HOUR_SEALED) {
+            s.behind = c->hours[i].hour;
+            break;
+        }
+        s.first = s.count++ == 0 ? &c->hours[i] : s.first;
+    }
+    return s;
+}
+
+static void add_pair(struct pg_params *p, const struct period_pair *pair)
+{
+    pg_params_begin(p);
+    pg_add_64(p, pair->series->id);
+    pg_add_16(p, (int16_t)pair->grade_id);
+}
+
+/* The pair's graded records in these hours: their number, and the last hour that has any. 1; 0:
+ * there are none; -1. */
+static int count_hours(struct store *store, const struct period_pair *pair, const struct span *s,
+                       uint64_t *records, int32_t *last)
+{
+    struct pg_params *p = &store->params;
+    add_pair(p, pair);
+    int hours = pg_add_array(p, PG_TIMESTAMPTZ);
+    for (uint32_t i = 0; i < s->count; i++) {
+        pg_put_time(p, hours, s->first[i].hour * HOUR_US);
+    }
+    PGresult *r = pg_rows(&store->pg, SQL_HEAD_HOURS, p);
+    if (r == NULL) {
+        return -1;
+    }
+    *records = (uint64_t)pg_cell_64(r, 0, 0);
+    *last = calendar_hour_of(pg_cell_time(r, 0, 1));
+    PQclear(r);
+    return *records > 0;
+}
+
+/*
+ * From when on the latest end is to be looked for: what started before ends before the hour `last`,
+ * in which the pair has records.
+ */
+static int64_t reaching_us(const struct calendar *c, int64_t first_us, int32_t last)
+{
+    for (uint32_t i = calendar_place(c, calendar_hour_of(first_us)); i < c->hour_count; i++) {
+        if (c->hours[i].hour >= last || c->hours[i].reach >= last) {
+            int64_t hour_us = c->hours[i].hour * HOUR_US;
+            return hour_us > first_us ? hour_us : first_us;
+        }
+    }
+    return first_us;
+}
+
+/* Reads the records of the hour in which the head begins, at `first`, and those from latest_us on:
+ * *head is complete then. */
+static int read_ends(struct store *store, const struct period_pair *pair,
+                     const struct period_key *first, int64_t latest_us, const struct span *s,
+                     struct period_head *head)
+{
+    struct pg_params *p = &store->params;
+    add_pair(p, pair);
+    pg_add_time(p, first->t_us);
+    pg_add_32(p, first->row);
+    pg_add_time(p, (calendar_hour_of(first->t_us) + INT64_C(1)) * HOUR_US);
+    pg_add_time(p, latest_us);
+    pg_add_time(p, s->behind * HOUR_US);
+    PGresult *r = pg_rows(&store->pg, SQL_HEAD_RECORDS, p);
+    if (r == NULL) {
+        return -1;
+    }
+    int64_t t_end_us = pg_cell_time(r, 0, 1);
+    head->records += (uint64_t)pg_cell_64(r, 0, 0);
+    head->t_end_us = t_end_us > head->t_end_us ? t_end_us : head->t_end_us;
+    head->until_us = s->behind * HOUR_US;
+    PQclear(r);
+    return 0;
+}
+
+int head_extend(struct store *store, struct period_pair pair, const struct period *period,
+                const struct period_key *late, struct period_head *head)
+{
+    const struct calendar *c = &store->calendar;
+    if (period->ended != PERIOD_OPEN && late->t_us > period->t_end_us) { /* all of it */
+        *head = (struct period_head){period->records, period->t_end_us + 1, period->t_end_us};
+        return 0;
+    }
+    struct period_key first = period->start;
+    if (head->records > 0) {
+        first = (struct period_key){head->until_us, 0};
+    }
+    struct span s = sealed_span(c, calendar_hour_of(first.t_us) + 1, late->t_us);
+    if (period->records - head->records < RECORDS_WORTH || s.count < HOURS_WORTH) {
+        return 0;
+    }
+    uint64_t records;
+    int32_t last;
+    int rc = count_hours(store, &pair, &s, &records, &last);
+    if (rc != 1) {
+        return rc;
+    }
+    head->records += records;
+    return read_ends(store, &pair, &first, reaching_us(c, first.t_us, last), &s, head);
+}

@@ -1,0 +1,69 @@
+"""Late records in periods that last many hours: exact, without reading all their records."""
+import random
+
+import pytest
+from stores import HOUR, NONE, SECOND, Record, check_store, naive_store, start_of_hour
+
+BASE_HOURS = 14
+
+
+def everything_is_sealed(stored):
+    return stored.sql("SELECT bool_and(sealed) FROM measured_hour") == [(True,)]
+
+
+def dense(series, since, hours, grades, step_s=15):
+    return [Record(since + i * step_s * SECOND, grades, series=series) for i in range(hours * 3600 // step_s)]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_late_records_in_long_periods(make_stored, seed):
+    rng = random.Random(seed)
+    stored = make_stored(seal_after_s=1).start()
+    sender, base = stored.sender(), start_of_hour() - BASE_HOURS * HOUR
+    records = dense(0, base + rng.randrange(HOUR), 11, (5, 4))
+    for r in rng.sample(records, 20):  # whose ends reach into later hours
+        r.end += rng.choice([SECOND, HOUR, rng.randrange(5 * HOUR)])
+    records += dense(1, base, 5, (5, 4)) + dense(1, base + 5 * HOUR, 6, (3, NONE))
+    # What bridges hours without records is one record that lasts.
+    records += dense(2, base, 1, (5, NONE), 5) + [Record(base + HOUR, (5, NONE), end=base + 7 * HOUR, series=2)]
+    records += dense(2, base + 7 * HOUR + rng.randrange(300) * SECOND, 2, (5, NONE), 10)
+    records += dense(3, base, 11, (5, 5), 240)
+    for at in range(0, len(records), 4000):
+        sender.commit(records[at:at + 4000])
+    stored.wait(lambda: everything_is_sealed(stored), 60)
+    for part in range(10):
+        late = []
+        for n in range(rng.randrange(1, 6)):
+            t = base + rng.randrange(11 * HOUR) // SECOND * SECOND + 1 + part * 10 + n
+            late.append(Record(t, (rng.choice([1, 1, 5]), rng.choice([NONE, 2, 4])), series=rng.randrange(4),
+                               end=t + rng.choice([0, 0, SECOND, rng.randrange(2 * HOUR)])))
+        if rng.random() < 0.5:  # and one in order in the same transaction
+            late.append(Record(base + 12 * HOUR + part * SECOND, (rng.choice([1, 5]), 4), series=rng.randrange(4)))
+        records += late
+        sender.commit(late)
+        check_store(stored)
+    naive_store(stored, records)
+    stored.stop()
+    check_store(stored)
+
+
+READ = ("SELECT sum(idx_tup_fetch + seq_tup_read)::bigint, sum(n_tup_ins) FILTER (WHERE relname = 'event')::bigint"
+        " FROM pg_stat_user_tables WHERE schemaname = 'ezrepo'")
+
+
+def test_a_late_record_does_not_read_a_long_period(make_stored):
+    stored = make_stored(seal_after_s=1).start()
+    sender, base = stored.sender(), start_of_hour() - BASE_HOURS * HOUR
+    records = dense(0, base, 12, (5, NONE), 5)  # 720 in an hour
+    for at in range(0, len(records), 4000):
+        sender.commit(records[at:at + 4000])
+    stored.wait(lambda: everything_is_sealed(stored), 60)
+    stored.wait(lambda: stored.sql(READ)[0][1] == 1)
+    read, _ = stored.sql(READ)[0]
+    late = Record(records[-1].t - 600 * SECOND + 1, (2, NONE))
+    sender.commit([late])
+    # PostgreSQL tells what a transaction read when its session has been idle for a while.
+    stored.wait(lambda: stored.sql(READ)[0][1] == 3, 60)
+    assert stored.sql(READ)[0][0] - read < 3 * 720 + 500
+    check_store(stored)
+    naive_store(stored, records + [late])
