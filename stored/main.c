@@ -157,7 +157,8 @@ static int load_store(void)
     if (migrate_record_types(&s->pg, &s->params, s->types) == -1 ||
         gradings_load(&s->gradings, &s->pg) == -1 ||
         calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
-        classes_load(s, daemon_clock_us()) == -1) {
+        classes_load(s, daemon_clock_us()) == -1 ||
+        classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1) {
         return 1;
     }
     return publish_default(s, settings.grading_default);

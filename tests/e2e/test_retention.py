@@ -111,7 +111,6 @@ def test_each_type_is_kept_for_its_own_time(build_dir, make_stored):
     stored.stop()
     stored.settings["retention"] = {"ping": 2, "OTT": 0, "*": 4}
     stored.start()
-    quiet(stored, c0=4, c1=2)
     expired = [r for r in records if r.t < today() - {"ping": 2, "OTT": 99}.get(r.dims[0], 4) * DAY]
     send(stored, records)
     # Those before the horizon are refused, kept as such, and accounted for.
