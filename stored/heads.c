@@ -16,10 +16,30 @@ struct span {
     int32_t behind; /* the hour the head ends before */
 };
 
-/* The sealed hours from `first` on without a break, before the one of `late_us`. */
-static struct span sealed_span(const struct calendar *c, int32_t first, int64_t late_us)
+static int64_t earlier(int64_t a, int64_t b)
 {
-    struct span s = {.behind = calendar_hour_of(late_us)};
+    return a < b ? a : b;
+}
+
+/*
+ * Up to where all that the pair has from the period's start on belongs to it. This flush may have
+ * ended an open one before the late record already: by a record behind the key through which its
+ * row holds, or behind its latest end.
+ */
+static int64_t own_until_us(struct period_pair pair, const struct period *period, int64_t late_us)
+{
+    const struct series_grade *g = series_grade_find(pair.series, pair.grade_id);
+    if (period->ended != PERIOD_OPEN) {
+        return late_us;
+    }
+    return g == NULL ? period->start.t_us
+                     : earlier(late_us, earlier(g->through.t_us, period->t_end_us));
+}
+
+/* The sealed hours from `first` on without a break, before the one of `until_us`. */
+static struct span sealed_span(const struct calendar *c, int32_t first, int64_t until_us)
+{
+    struct span s = {.behind = calendar_hour_of(until_us)};
     for (uint32_t i = calendar_place(c, first); i < c->hour_count && c->hours[i].hour < s.behind;
          i++) {
         if (c->hours[i].state < HOUR_SEALED) {
@@ -111,8 +131,9 @@ int head_extend(struct store *store, struct period_pair pair, const struct perio
     if (head->records > 0) {
         first = (struct period_key){head->until_us, 0};
     }
-    struct span s = sealed_span(c, calendar_hour_of(first.t_us) + 1, late->t_us);
-    if (period->records - head->records < RECORDS_WORTH || s.count < HOURS_WORTH) {
+    struct span s =
+        sealed_span(c, calendar_hour_of(first.t_us) + 1, own_until_us(pair, period, late->t_us));
+    if (period->records < head->records + RECORDS_WORTH || s.count < HOURS_WORTH) {
         return 0;
     }
     uint64_t records;

@@ -67,3 +67,20 @@ def test_a_late_record_does_not_read_a_long_period(make_stored):
     assert stored.sql(READ)[0][0] - read < 3 * 720 + 500
     check_store(stored)
     naive_store(stored, records + [late])
+
+
+@pytest.mark.parametrize("name", ["in order", "behind another name"])
+def test_a_long_period_that_ended_in_the_flush_of_a_late_record(make_stored, name):
+    """What ended it lies in an hour before the late record's: it is not counted as the period's."""
+    stored = make_stored(seal_after_s=1).start()
+    sender, base = stored.sender(), start_of_hour() - BASE_HOURS * HOUR
+    records = dense(0, base, 5, (5, NONE))
+    records += dense(1, base, 13, (5, NONE), 600)  # hours that are sealed
+    if name == "behind another name":
+        records.append(Record(base + 12 * HOUR, (NONE, 3)))  # what the other name has then is late in its series
+    sender.commit(records)
+    stored.wait(lambda: everything_is_sealed(stored), 60)
+    late = [Record(base + 7 * HOUR, (3, NONE)), Record(base + 11 * HOUR, (4, NONE)), Record(base + 9 * HOUR, (5, NONE))]
+    sender.commit(late)
+    check_store(stored)
+    naive_store(stored, records + late)
