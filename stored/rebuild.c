@@ -17,7 +17,8 @@
 #define PROGRESS_US INT64_C(1000000) /* how often the asker hears of it */
 #define PEER_BYTES  256              /* more than ZeroMQ's longest identity */
 
-enum phase { PHASE_NONE, PHASE_BEGIN, PHASE_SERIES, PHASE_HOURS };
+/* The roll-ups first: the periods of late records may rest on them (heads.c). */
+enum phase { PHASE_NONE, PHASE_BEGIN, PHASE_HOURS, PHASE_SERIES };
 
 struct rebuild {
     struct rebuild_job job;
@@ -229,25 +230,25 @@ static int step(struct rebuild *r)
     int rc;
     switch (r->phase) {
     case PHASE_BEGIN:
-        if (rebuild_series_begin(r->series) == -1) {
+        if (rebuild_series_begin(r->series) == -1 || rebuild_hours_begin(r->hours) == -1) {
             return -1;
         }
-        r->phase = PHASE_SERIES;
+        r->phase = PHASE_HOURS;
         return 0;
-    case PHASE_SERIES:
-        rc = rebuild_series_step(r->series);
-        if (rc == 1) {
-            rc = rebuild_hours_begin(r->hours);
-            r->phase = rc == 0 ? PHASE_HOURS : r->phase;
-        }
-        return rc;
     case PHASE_HOURS:
         rc = rebuild_hours_step(r->hours);
         if (rc == 1) {
-            finish_all(r);
+            r->phase = PHASE_SERIES;
             rc = 0;
         } else if (rc == 3) {
             finish(r, ANSWER_UNAVAILABLE, rebuild_hours_error(r->hours));
+            rc = 0;
+        }
+        return rc;
+    case PHASE_SERIES:
+        rc = rebuild_series_step(r->series);
+        if (rc == 1) {
+            finish_all(r);
             rc = 0;
         }
         return rc;

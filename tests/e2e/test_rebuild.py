@@ -414,6 +414,30 @@ def test_repair_while_records_arrive(build_dir, make_stored):
     check_store(stored)
 
 
+def test_late_records_meanwhile_that_rest_on_a_wrong_roll_up(build_dir, make_stored):
+    """Of a long period's first hours stored takes the number of records from the roll-up: wrong until that is repaired."""
+    stored = make_stored(seal_after_s=1).start()
+    sender, day = stored.sender(), now_us() // (24 * HOUR) * 24 * HOUR
+    base = day - 48 * HOUR
+    records = [Record(base + n * 15 * SECOND) for n in range(1200)]
+    records += [Record(base + 5 * HOUR, end=base + 12 * HOUR), Record(base + 12 * HOUR)]
+    sender.commit([Record(base - 24 * HOUR, series=1)] + records)
+    seal(stored)
+    stored.sql("UPDATE grade_rollup SET n5 = n5 + 3 WHERE hour = to_timestamp(%s)", base // SECOND + 7200)
+    again = Rebuild(build_dir, stored)
+    with stored.cluster.connect(stored.database) as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE grade_rollup_day IN ACCESS EXCLUSIVE MODE")  # it waits at the end of the day before
+        process = again.start()
+        stored.wait(lambda: stored.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'ezrepo-stored-rebuild'"
+                                       " AND wait_event_type = 'Lock' AND datname = current_database()"))
+        sender.commit([Record(base + 8 * HOUR, (3, NONE))])  # into an hour that is in no day yet
+        connection.commit()
+    connection.close()
+    code, result = again.end(process)
+    assert (code, result["rollups"]["different"]) == (0, 2), result
+    check_store(stored)
+
+
 def test_one_at_a_time_and_it_can_be_given_up(build_dir, make_stored):
     stored = make_stored().start()
     sender = stored.sender()
