@@ -236,16 +236,3 @@ bool constraint_met(const struct constraint *constraint, const struct value *val
     }
     return is_member(c, value);
 }
-
-const struct value *constraint_single(const struct constraint *constraint)
-{
-    bool comparable;
-    if (constraint->kind == CONSTRAINT_SET && constraint->member_count == 1) {
-        return &constraint->members[0];
-    }
-    if (constraint->kind == CONSTRAINT_RANGE &&
-        value_compare(&constraint->low, &constraint->high, &comparable) == 0 && comparable) {
-        return &constraint->low;
-    }
-    return NULL;
-}

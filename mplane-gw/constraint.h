@@ -1,7 +1,6 @@
 /*
  * Constraints on a capability's parameters: "*", "A ... B", "A,B,C", for addresses "A/N" and, for
- * lists,
- * "[C]". Pure: no clock, no sockets.
+ * lists, "[C]". Pure: no clock, no sockets.
  */
 #ifndef EZREPO_MPLANE_CONSTRAINT_H
 #define EZREPO_MPLANE_CONSTRAINT_H
@@ -34,8 +33,5 @@ struct slice constraint_text(struct arena *a, const struct constraint *constrain
 
 /* Whether the value meets it. Null meets CONSTRAINT_ANY, and a set one of whose members it is. */
 bool constraint_met(const struct constraint *constraint, const struct value *value);
-
-/* The only value that meets it, or NULL: programs fill it in on their own. */
-const struct value *constraint_single(const struct constraint *constraint);
 
 #endif

@@ -7,9 +7,6 @@
 #include "common/arena.h"
 #include "common/slice.h"
 
-/* The identity of everybody where there is no TLS. */
-#define IDENTITY_UNAUTHENTICATED "unauthenticated"
-
 /* A longer identity is refused. */
 #define IDENTITY_BYTES 1024
 

@@ -33,16 +33,6 @@ static const struct {
 };
 #define PRIMITIVES (sizeof primitives / sizeof primitives[0])
 
-const char *primitive_name(enum primitive p)
-{
-    for (size_t i = 0; i < PRIMITIVES; i++) {
-        if (primitives[i].primitive == p) {
-            return primitives[i].name;
-        }
-    }
-    return "none";
-}
-
 enum primitive primitive_parse(struct slice name)
 {
     for (size_t i = 0; i < PRIMITIVES; i++) {

@@ -11,8 +11,6 @@
 #include "common/arena.h"
 #include "common/slice.h"
 
-#define REGISTRY_CORE "http://ict-mplane.eu/registry/core"
-
 enum primitive {
     PRIMITIVE_NONE, /* no such element */
     PRIMITIVE_STRING,
@@ -25,7 +23,6 @@ enum primitive {
 };
 
 /* "natural" ... as registries write it; "bool", which the specification has, is read as boolean. */
-const char *primitive_name(enum primitive p);
 enum primitive primitive_parse(struct slice name);
 
 /* All elements that this process knows, out of one or more registries. */

@@ -138,14 +138,6 @@ static const char *blank(uint32_t i)
     return i == 0 ? "" : " ";
 }
 
-static void add_names(struct digest *d, const struct mplane_message *m)
-{
-    for (uint32_t i = 0; i < m->parameter_count; i++) {
-        add_text(d, blank(i));
-        add(d, m->parameters[i].name);
-    }
-}
-
 static void add_columns(struct digest *d, const struct mplane_message *m)
 {
     add_text(d, " r ");
@@ -201,7 +193,7 @@ static void add_metadata(struct digest *d, const struct mplane_message *m)
     }
 }
 
-/* Registry, verb, scope and parameter names, with which all but the schema's digest begin. */
+/* Registry, verb, scope and parameter names, with which every digest begins. */
 static int add_head(struct arena *a, struct digest *d, const struct mplane_message *m)
 {
     struct slice when = m->has_when ? when_text(a, &m->when) : slice_of("");
@@ -210,7 +202,10 @@ static int add_head(struct arena *a, struct digest *d, const struct mplane_messa
     add_text(d, " w ");
     add(d, when);
     add_text(d, " pk ");
-    add_names(d, m);
+    for (uint32_t i = 0; i < m->parameter_count; i++) {
+        add_text(d, blank(i));
+        add(d, m->parameters[i].name);
+    }
     return when.at == NULL ? -1 : 0;
 }
 
@@ -260,20 +255,4 @@ int token_of_capability(struct arena *a, const struct mplane_message *m, const s
                         char token[TOKEN_TEXT])
 {
     return token_of_statement(a, m, m, r, token);
-}
-
-int token_of_schema(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT])
-{
-    struct mplane_message s;
-    if (in_order(a, m, &s) == -1) {
-        return -1;
-    }
-    struct digest d = digest_begin();
-    if (!d.failed) {
-        add(&d, s.registry);
-        add_text(&d, " p ");
-        add_names(&d, &s);
-        add_columns(&d, &s);
-    }
-    return digest_end(&d, token);
 }

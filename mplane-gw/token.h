@@ -37,8 +37,4 @@ int token_of_statement(struct arena *a, const struct mplane_message *m,
                        const struct mplane_message *capability, const struct registry *r,
                        char token[TOKEN_TEXT]);
 
-/* The digest of a message's schema: registry, parameter names, columns. -1 when the arena is full.
- */
-int token_of_schema(struct arena *a, const struct mplane_message *m, char token[TOKEN_TEXT]);
-
 #endif

@@ -55,7 +55,6 @@ static void use(struct arena *a, const struct mplane_message *m)
     if (m->kind == MPLANE_ENVELOPE || m->kind == MPLANE_EXCEPTION) {
         return;
     }
-    token_of_schema(a, m, token);
     token_of_specification(a, m, token);
     token_of_statement(a, m, m, registry, token);
     struct mplane_message capability = mplane_message_answer(MPLANE_CAPABILITY, m);

@@ -94,8 +94,8 @@ static void check_file(const char *file, const char *without_tls)
 static void test_identities(void **state)
 {
     (void)state;
-    check_file("identity/mami-rsa.json", IDENTITY_UNAUTHENTICATED);
-    check_file("identity/mami-ec.json", IDENTITY_UNAUTHENTICATED);
+    check_file("identity/mami-rsa.json", "unauthenticated");
+    check_file("identity/mami-ec.json", "unauthenticated");
     /* The older programs name it otherwise; it never goes over the wire. */
     check_file("identity/ri-sdk-rsa.json", "Identity.Unauthenticated.Default");
 }

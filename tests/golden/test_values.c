@@ -58,13 +58,13 @@ static void check(struct arena *a, enum primitive primitive, struct slice in, st
     int status = value_parse(a, primitive, in, &v, error, sizeof error);
     if (expected.at == NULL) {
         if (status != -1) {
-            fail_msg("%s \"%.*s\" accepted", primitive_name(primitive), (int)in.len, in.at);
+            fail_msg("type %d: \"%.*s\" accepted", (int)primitive, (int)in.len, in.at);
         }
         assert_true(strlen(error) > 0);
         return;
     }
     if (status == -1) {
-        fail_msg("%s \"%.*s\": %s", primitive_name(primitive), (int)in.len, in.at, error);
+        fail_msg("type %d: \"%.*s\": %s", (int)primitive, (int)in.len, in.at, error);
     }
     vectors_equal(v.text, expected, in);
     assert_int_equal(v.null, slice_is(expected, "*"));
