@@ -574,6 +574,37 @@ struct slice mplane_message_value(const struct mplane_message *m, const char *na
     return p == NULL || p->list ? (struct slice){NULL, 0} : p->values[0];
 }
 
+/* Of elements that begin with their name. */
+static int name_order(const void *a, const void *b)
+{
+    return slice_order(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+static void *sorted(struct arena *a, const void *elements, uint32_t count, size_t size)
+{
+    void *copy = arena_calloc(a, (size_t)count + 1, size);
+    if (copy != NULL && count > 0) {
+        memcpy(copy, elements, count * size);
+        qsort(copy, count, size, name_order);
+    }
+    return copy;
+}
+
+struct mplane_parameter *mplane_parameters_sorted(struct arena *a, const struct mplane_message *m)
+{
+    return sorted(a, m->parameters, m->parameter_count, sizeof *m->parameters);
+}
+
+struct mplane_metadata *mplane_metadata_sorted(struct arena *a, const struct mplane_message *m)
+{
+    return sorted(a, m->metadata, m->metadata_count, sizeof *m->metadata);
+}
+
+struct slice *mplane_columns_sorted(struct arena *a, const struct mplane_message *m)
+{
+    return sorted(a, m->columns, m->column_count, sizeof *m->columns);
+}
+
 int mplane_message_column(const struct mplane_message *m, struct slice name)
 {
     for (uint32_t i = 0; i < m->column_count; i++) {

@@ -34,7 +34,7 @@ enum mplane_kind {
  * peers also write as "*".
  */
 struct mplane_parameter {
-    struct slice name;
+    struct slice name; /* the first member, as in mplane_metadata: they are sorted by it */
     bool list;
     uint32_t count;
     struct slice *values;
@@ -109,6 +109,14 @@ const struct mplane_parameter *mplane_message_parameter(const struct mplane_mess
 
 /* The parameter's single value; {NULL, 0} when it is absent, null or a list. */
 struct slice mplane_message_value(const struct mplane_message *m, const char *name);
+
+/*
+ * Copies in the order of their names, in which the first two are written and all are hashed; the
+ * message stays as it is. NULL when the arena is full.
+ */
+struct mplane_parameter *mplane_parameters_sorted(struct arena *a, const struct mplane_message *m);
+struct mplane_metadata *mplane_metadata_sorted(struct arena *a, const struct mplane_message *m);
+struct slice *mplane_columns_sorted(struct arena *a, const struct mplane_message *m);
 
 /* The index of a result column; -1 when there is none of that name. */
 int mplane_message_column(const struct mplane_message *m, struct slice name);

@@ -3,7 +3,6 @@
 
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "mplane-gw/value.h"
 
@@ -48,43 +47,13 @@ static int digest_end(struct digest *d, char token[TOKEN_TEXT])
     return 0;
 }
 
-static int name_order(const void *a, const void *b)
-{
-    return slice_order(*(const struct slice *)a, *(const struct slice *)b);
-}
-
-static int parameter_order(const void *a, const void *b)
-{
-    return slice_order(((const struct mplane_parameter *)a)->name,
-                       ((const struct mplane_parameter *)b)->name);
-}
-
-static int metadata_order(const void *a, const void *b)
-{
-    return slice_order(((const struct mplane_metadata *)a)->name,
-                       ((const struct mplane_metadata *)b)->name);
-}
-
-/* A sorted copy, so that the message stays as it is; NULL when the arena is full. */
-static void *sorted(struct arena *a, const void *items, uint32_t count, size_t size,
-                    int (*compare)(const void *, const void *))
-{
-    void *copy = arena_calloc(a, (size_t)count + 1, size);
-    if (copy != NULL && count > 0) {
-        memcpy(copy, items, count * size);
-        qsort(copy, count, size, compare);
-    }
-    return copy;
-}
-
 /* The message with its sections in the order they are hashed in. -1 when the arena is full. */
 static int in_order(struct arena *a, const struct mplane_message *m, struct mplane_message *copy)
 {
     *copy = *m;
-    copy->parameters =
-        sorted(a, m->parameters, m->parameter_count, sizeof *m->parameters, parameter_order);
-    copy->metadata = sorted(a, m->metadata, m->metadata_count, sizeof *m->metadata, metadata_order);
-    copy->columns = sorted(a, m->columns, m->column_count, sizeof *m->columns, name_order);
+    copy->parameters = mplane_parameters_sorted(a, m);
+    copy->metadata = mplane_metadata_sorted(a, m);
+    copy->columns = mplane_columns_sorted(a, m);
     return copy->parameters == NULL || copy->metadata == NULL || copy->columns == NULL ? -1 : 0;
 }
 

@@ -3,7 +3,6 @@
  * twice: first only counted, then into memory of that size.
  */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "common/utf8.h"
 #include "mplane-gw/message.h"
@@ -123,18 +122,6 @@ static bool null_is_text(const struct writer *w, struct slice element)
     return value_null_is_text(registry_primitive(w->registry, element));
 }
 
-static int parameter_order(const void *a, const void *b)
-{
-    const struct mplane_parameter *const *x = a, *const *y = b;
-    return slice_order((*x)->name, (*y)->name);
-}
-
-static int metadata_order(const void *a, const void *b)
-{
-    const struct mplane_metadata *const *x = a, *const *y = b;
-    return slice_order((*x)->name, (*y)->name);
-}
-
 static void put_list(struct writer *w, const struct slice *values, uint32_t count, bool as_text)
 {
     if (count == 0) {
@@ -151,19 +138,14 @@ static void put_list(struct writer *w, const struct slice *values, uint32_t coun
 
 static void put_parameters(struct writer *w, const struct mplane_message *m)
 {
-    const struct mplane_parameter **sorted =
-        arena_calloc(w->arena, m->parameter_count, sizeof(struct mplane_parameter *));
+    const struct mplane_parameter *sorted = mplane_parameters_sorted(w->arena, m);
     if (sorted == NULL) {
         w->failed = true;
         return;
     }
-    for (uint32_t i = 0; i < m->parameter_count; i++) {
-        sorted[i] = &m->parameters[i];
-    }
-    qsort(sorted, m->parameter_count, sizeof *sorted, parameter_order);
     begin(w, "{");
     for (uint32_t i = 0; i < m->parameter_count; i++) {
-        const struct mplane_parameter *p = sorted[i];
+        const struct mplane_parameter *p = &sorted[i];
         bool as_text = null_is_text(w, p->name);
         next(w, i == 0);
         put_string(w, p->name);
@@ -181,22 +163,17 @@ static void put_parameters(struct writer *w, const struct mplane_message *m)
 
 static void put_metadata(struct writer *w, const struct mplane_message *m)
 {
-    const struct mplane_metadata **sorted =
-        arena_calloc(w->arena, m->metadata_count, sizeof(struct mplane_metadata *));
+    const struct mplane_metadata *sorted = mplane_metadata_sorted(w->arena, m);
     if (sorted == NULL) {
         w->failed = true;
         return;
     }
-    for (uint32_t i = 0; i < m->metadata_count; i++) {
-        sorted[i] = &m->metadata[i];
-    }
-    qsort(sorted, m->metadata_count, sizeof *sorted, metadata_order);
     begin(w, "{");
     for (uint32_t i = 0; i < m->metadata_count; i++) {
         next(w, i == 0);
-        put_string(w, sorted[i]->name);
+        put_string(w, sorted[i].name);
         put_text(w, ": ");
-        put_value(w, sorted[i]->value, null_is_text(w, sorted[i]->name));
+        put_value(w, sorted[i].value, null_is_text(w, sorted[i].name));
     }
     end(w, "}");
 }
