@@ -250,6 +250,7 @@ struct slice registry_publish(struct arena *a, struct slice bytes, struct slice 
                               size_t error_size)
 {
     const struct slice none = {NULL, 0};
+    snprintf(error, error_size, "out of memory"); /* unless the file is at fault */
     const struct json *tree = read_file(a, bytes, error, error_size);
     struct json *head = tree == NULL ? NULL : arena_alloc(a, sizeof *head);
     if (head == NULL) {
@@ -262,7 +263,6 @@ struct slice registry_publish(struct arena *a, struct slice bytes, struct slice 
     for (const struct json *m = tree->first; m != NULL; m = m->next) {
         struct json *copy = arena_alloc(a, sizeof *copy);
         if (copy == NULL) {
-            snprintf(error, error_size, "out of memory");
             return none;
         }
         *copy = *m;
@@ -277,9 +277,5 @@ struct slice registry_publish(struct arena *a, struct slice bytes, struct slice 
         }
         last = copy;
     }
-    struct slice text = json_text(a, head);
-    if (text.at == NULL) {
-        snprintf(error, error_size, "out of memory");
-    }
-    return text;
+    return json_text(a, head);
 }

@@ -14,16 +14,18 @@
 #include <utlist.h>
 
 #include "common/daemon.h"
+#include "common/file.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/listen.h"
 #include "mplane-gw/reply.h"
 
-#define FILE_BYTES         (4 * 1024 * 1024)
-#define CONNECTIONS_MAX    64
-#define HEADERS_BYTES      8192
-#define REGISTRY_CORE_FILE "core.json"
-#define REGISTRY_OWN_FILE  "ezrepo.json"
+#define FILE_BYTES      (4 * 1024 * 1024)
+#define CONNECTIONS_MAX 64
+#define HEADERS_BYTES   8192
+
+/* Both files, and ours as it is read and written to be published. */
+#define DOCUMENTS_BYTES (4 * (size_t)FILE_BYTES)
 
 /*
  * evhttp does not tell when it has done with a connection. A visitor therefore holds a reference to
@@ -45,60 +47,46 @@ static struct slice core_document, own_document;
 
 /* ---- the documents ---- */
 
-static struct slice read_file(const char *folder, const char *name)
+/* Adds the file to the registry; its bytes, no value after an error was logged. */
+static struct slice add_file(struct registry *r, const char *schemas_dir, const char *name)
 {
-    char path[1024];
-    char *bytes = arena_alloc(documents, FILE_BYTES);
-    snprintf(path, sizeof path, "%s/mplane/%s", folder, name);
-    FILE *f = bytes == NULL ? NULL : fopen(path, "r");
-    if (f == NULL) {
-        log_errno("registry.file", "file=%s", path);
+    char path[1024], error[512] = "out of memory";
+    size_t size = 0;
+    snprintf(path, sizeof path, "%s/mplane/%s", schemas_dir, name);
+    char *bytes = file_read(path, FILE_BYTES, &size);
+    if (bytes == NULL) {
+        log_errno("registry.file", "file=%s bytes_max=%d", path, FILE_BYTES);
         return (struct slice){NULL, 0};
     }
-    size_t size = fread(bytes, 1, FILE_BYTES, f);
-    bool failed = ferror(f) != 0 || !feof(f);
-    fclose(f);
-    if (failed) {
-        log_error("registry.file", "file=%s error=\"cannot be read, or is larger than %d bytes\"",
-                  path, FILE_BYTES);
+    struct slice document = arena_copy(documents, (struct slice){bytes, size});
+    free(bytes);
+    if (document.at == NULL || registry_add(r, document, error, sizeof error) == -1) {
+        log_error("registry.file", "file=%s error=\"%s\"", path, error);
         return (struct slice){NULL, 0};
     }
-    return (struct slice){bytes, size};
-}
-
-static int add(struct registry *r, struct slice bytes, const char *name)
-{
-    char error[512] = "";
-    if (bytes.at == NULL) {
-        return -1;
-    }
-    if (registry_add(r, bytes, error, sizeof error) == -1) {
-        log_error("registry.file", "file=%s error=\"%s\"", name, error);
-        return -1;
-    }
-    return 0;
+    return document;
 }
 
 int registry_load(const char *schemas_dir, const char *url, struct registry **r)
 {
     char error[512] = "";
-    documents = arena_new(4 * (size_t)FILE_BYTES);
+    documents = arena_new(DOCUMENTS_BYTES);
     *r = registry_new();
     if (documents == NULL || *r == NULL) {
         log_error("registry.load", "error=\"out of memory\"");
         return -1;
     }
-    core_document = read_file(schemas_dir, REGISTRY_CORE_FILE);
-    if (add(*r, core_document, REGISTRY_CORE_FILE) == -1) {
+    core_document = add_file(*r, schemas_dir, "core.json");
+    if (core_document.at == NULL) {
         return -1;
     }
-    struct slice own = read_file(schemas_dir, REGISTRY_OWN_FILE);
-    if (add(*r, own, REGISTRY_OWN_FILE) == -1) {
+    struct slice own = add_file(*r, schemas_dir, "ezrepo.json");
+    if (own.at == NULL) {
         return -1;
     }
     own_document = registry_publish(documents, own, slice_of(url), error, sizeof error);
     if (own_document.at == NULL) {
-        log_error("registry.file", "file=%s error=\"%s\"", REGISTRY_OWN_FILE, error);
+        log_error("registry.publish", "error=\"%s\"", error);
         return -1;
     }
     return 0;
