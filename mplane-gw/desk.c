@@ -1,6 +1,6 @@
 /*
  * Specifications, redemptions and interrupts: judged, and turned into jobs. Every way to a job's
- * answer passes may_use() and asks for the identity that the job belongs to.
+ * answer passes desk_may_use() and asks for the identity that the job belongs to.
  */
 #include "mplane-gw/desk.h"
 
@@ -100,9 +100,8 @@ struct slice desk_fallback_token(struct arena *a, struct slice bytes)
     return slice_of(text);
 }
 
-/* The one place that decides. */
-static bool may_use(const struct desk_request *r, struct desk_reply *reply,
-                    const struct capability *k)
+bool desk_may_use(const struct desk_request *r, struct desk_reply *reply,
+                  const struct capability *k)
 {
     reply->capability = k;
     if (access_allows(gateway.access, r->identity, k->label)) {
@@ -177,6 +176,11 @@ struct origin {
     int64_t taken_us, next_us;
 };
 
+static bool is_repeated_query(const struct mplane_message *m, const struct capability *k)
+{
+    return m->when.repeat && slice_is(k->message.verb, "query");
+}
+
 /*
  * What the job asks queryd or stored; of a repeated query what its first run will ask, so that what
  * is wrong with it is said now.
@@ -184,7 +188,7 @@ struct origin {
 static int make_question(struct job *job, const struct origin *o, char *error, size_t size)
 {
     struct mplane_message single = *job->specification;
-    if (single.when.repeat && slice_is(job->capability->message.verb, "query")) {
+    if (is_repeated_query(&single, job->capability)) {
         job->repeat = repeat_new(&single.when, o->taken_us, o->next_us, error, size);
         if (job->repeat == NULL) {
             return -1;
@@ -262,7 +266,7 @@ static void handle_specification(const struct desk_request *r, const struct mpla
         desk_refuse(r, reply, "%s", error);
         return;
     }
-    if (!may_use(r, reply, k)) {
+    if (!desk_may_use(r, reply, k)) {
         if (gateway_could_use(r->identity, k->label)) {
             reply->message = answer_withdrawal(&k->message);
         }
@@ -311,17 +315,15 @@ static struct job *restore_job(struct arena *a, const struct repeats_entry *e, c
         mplane_message_read(a, e->specification, gateway.registry, error, size);
     const struct capability *k =
         m == NULL ? NULL : capabilities_match(gateway.capabilities, m, error, size);
-    if (k == NULL || k->kind == CAPABILITY_COLLECT) {
+    if (k == NULL) {
+        return NULL;
+    }
+    if (!is_repeated_query(m, k)) {
+        snprintf(error, size, "expected a repeated query");
         return NULL;
     }
     struct origin o = {e->identity, m->token, m->label, e->taken_us, e->next_us};
-    struct job *job = make_job(a, m, &o, k, error, size);
-    if (job != NULL && job->repeat == NULL) {
-        snprintf(error, size, "expected a repeated specification");
-        job_free(job);
-        return NULL;
-    }
-    return job;
+    return make_job(a, m, &o, k, error, size);
 }
 
 /* Whether its identity may use the capability is looked at before each run. */
@@ -331,11 +333,15 @@ int desk_restore(const struct repeats_entry *e, char *error, size_t error_size)
     snprintf(error, error_size, "out of memory");
     struct job *job = a == NULL ? NULL : restore_job(a, e, error, error_size);
     arena_free(&a);
-    const char *why = job == NULL ? error : repeats_add(job);
-    if (why != NULL && why != error) {
-        snprintf(error, error_size, "%s", why);
+    if (job == NULL) {
+        return -1;
     }
-    return why == NULL ? 0 : -1;
+    const char *why = repeats_add(job);
+    if (why != NULL) {
+        snprintf(error, error_size, "%s", why);
+        return -1;
+    }
+    return 0;
 }
 
 /* ---- redemptions and interrupts ---- */
@@ -350,7 +356,7 @@ static struct job *own_job(const struct desk_request *r, struct desk_reply *repl
                     (int)(reply->token.len < 100 ? reply->token.len : 100), reply->token.at);
         return NULL;
     }
-    if (!may_use(r, reply, job->capability)) {
+    if (!desk_may_use(r, reply, job->capability)) {
         return NULL;
     }
     if (reply->label.at == NULL) {

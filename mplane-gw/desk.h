@@ -53,6 +53,13 @@ void desk_count(const struct mplane_message *reply);
 void desk_audit(const struct desk_reply *reply, const char *identity, const char *peer,
                 const char *outcome, int64_t begun_us);
 
+/*
+ * Whether the identity may use the capability; when not, that is counted and logged, and the reply
+ * an exception. Of the reply only door and token need be set.
+ */
+bool desk_may_use(const struct desk_request *r, struct desk_reply *reply,
+                  const struct capability *k);
+
 /* A token for an exception to bytes that bear none: their digest. */
 struct slice desk_fallback_token(struct arena *a, struct slice bytes);
 

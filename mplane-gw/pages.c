@@ -4,18 +4,12 @@
  */
 #include "mplane-gw/pages.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "common/log.h"
-#include "mplane-gw/answer.h"
+#include "mplane-gw/desk.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/reply.h"
 
 #define PAGE_BYTES (4 * 1024 * 1024)
 #define CAPABILITY "/capability"
-
-static struct log_limit denied_said;
 
 bool pages_has(const char *path)
 {
@@ -108,22 +102,19 @@ static void send_capability(struct evhttp_request *request, const struct connect
                    connection_is_last(c));
         return;
     }
+    struct desk_request r = {.arena = a,
+                             .identity = slice_of(connection_identity(c)),
+                             .peer = connection_peer(c),
+                             .place = ""};
+    struct desk_reply reply = {.door = "page", .token = k->token};
     line->capability = k->label;
-    if (!may_use(c, k)) {
-        line->outcome = "denied";
-        struct mplane_message m =
-            answer_exception(a, k->token, "not authorized to use the capability %.*s",
-                             (int)k->label.len, k->label.at);
-        gateway_count(COUNT_DENIED);
-        gateway_count(COUNT_ANSWERED_EXCEPTION);
-        if (log_allowed(&denied_said, 10)) {
-            log_info("request.denied", "peer=%s identity=\"%s\" capability=%.*s door=page",
-                     connection_peer(c), connection_identity(c), (int)k->label.len, k->label.at);
-        }
-        send_message(request, c, a, &m);
+    if (desk_may_use(&r, &reply, k)) {
+        send_message(request, c, a, &k->message);
         return;
     }
-    send_message(request, c, a, &k->message);
+    line->outcome = reply.outcome;
+    desk_count(&reply.message);
+    send_message(request, c, a, &reply.message);
 }
 
 void pages_get(struct evhttp_request *request, const struct connection *c, const char *path,
