@@ -2,6 +2,7 @@
 #include "mplane-gw/supervisor_outbox.h"
 
 #include <stdlib.h>
+#include <utlist.h>
 
 #include "mplane-gw/supervisor_state.h"
 
@@ -33,28 +34,26 @@ static struct outbox_message *message_new(const char *url, const char *identity,
     return m;
 }
 
-/* Takes out the message after this one; NULL: the first. */
-static void remove_after(struct outbox *o, struct outbox_message *before)
+static void take_out(struct outbox *o, struct outbox_message *m)
 {
-    struct outbox_message **place = before == NULL ? &o->first : &before->next;
-    struct outbox_message *m = *place;
-    *place = m->next;
-    if (o->last == m) {
-        o->last = before;
-    }
+    DL_DELETE2(o->first, m, previous, next);
     o->count--;
     o->bytes -= m->size;
     message_free(m);
 }
 
+static void drop(struct outbox *o, struct outbox_message *m)
+{
+    take_out(o, m);
+    o->dropped++;
+}
+
 void outbox_add(struct outbox *o, const char *url, const char *identity, struct slice text,
                 size_t max_bytes, bool being_sent, int64_t now_us)
 {
-    struct outbox_message *kept = being_sent ? o->first : NULL;
     while (o->count > (being_sent ? 1U : 0U) &&
            (o->count >= OUTBOX_MESSAGES || o->bytes + text.len > max_bytes)) {
-        remove_after(o, kept);
-        o->dropped++;
+        drop(o, being_sent ? o->first->next : o->first);
     }
     /* One alone is always taken: what makes it bounds it. */
     bool room = o->count == 0 || (o->count < OUTBOX_MESSAGES && o->bytes + text.len <= max_bytes);
@@ -64,12 +63,7 @@ void outbox_add(struct outbox *o, const char *url, const char *identity, struct 
         return;
     }
     m->since_us = now_us;
-    if (o->last == NULL) {
-        o->first = m;
-    } else {
-        o->last->next = m;
-    }
-    o->last = m;
+    DL_APPEND2(o->first, m, previous, next);
     o->count++;
     o->bytes += m->size;
 }
@@ -77,8 +71,7 @@ void outbox_add(struct outbox *o, const char *url, const char *identity, struct 
 struct outbox_message *outbox_next(struct outbox *o, int64_t keep_us, int64_t now_us)
 {
     while (o->first != NULL && now_us - o->first->since_us > keep_us) {
-        remove_after(o, NULL);
-        o->dropped++;
+        drop(o, o->first);
     }
     return now_us < o->due_us ? NULL : o->first;
 }
@@ -92,14 +85,13 @@ void outbox_did(struct outbox *o, enum outbox_fate fate, int64_t now_us, uint32_
     o->due_us = again ? now_us + supervisor_backoff_us(o->failures, random) : now_us;
     if (!again) {
         o->dropped += fate != OUTBOX_SENT;
-        remove_after(o, NULL);
+        take_out(o, m);
     }
 }
 
 void outbox_clear(struct outbox *o)
 {
     while (o->first != NULL) {
-        remove_after(o, NULL);
-        o->dropped++;
+        drop(o, o->first);
     }
 }

@@ -16,9 +16,9 @@
 #define OUTBOX_REFUSALS 3
 
 struct outbox_message {
-    struct outbox_message *next;
-    char *url;      /* where to */
-    char *identity; /* whom for; NULL: whoever answers there */
+    struct outbox_message *next, *previous; /* utlist */
+    char *url;                              /* where to */
+    char *identity;                         /* whom for; NULL: whoever answers there */
     char *bytes;
     size_t size;
     unsigned refusals;
@@ -26,7 +26,7 @@ struct outbox_message {
 };
 
 struct outbox {
-    struct outbox_message *first, *last;
+    struct outbox_message *first;
     size_t count, bytes;
     unsigned failures; /* in a row, of reaching the supervisor */
     int64_t due_us;    /* nothing is sent before */

@@ -352,7 +352,7 @@ static void test_outbox_bounds(void **state)
     assert_int_equal(o.count, OUTBOX_MESSAGES);
     outbox_clear(&o);
     assert_int_equal(o.bytes, 0);
-    assert_null(o.last);
+    assert_null(o.first);
     add(&o, "y", 10, false);
     assert_true(next_is(&o, "y", 0));
     outbox_clear(&o);
