@@ -1,6 +1,7 @@
 /*
- * Statements of the query engine: this file holds all SQL that queryd sends about the store. It
- * must not paste what an asker wrote into a statement, and it does no I/O.
+ * Statements of the query engine: with counting.c, and cursor.c for list.cursor, all SQL that
+ * queryd sends about the store. It must not paste what an asker wrote into a statement, and it does
+ * no I/O.
  *
  * Shape of each: "matched" (the series, when any dimension is restricted), "asked" (the grade
  * names), then what is counted or listed. Records of days that are known only while the statement
@@ -9,7 +10,6 @@
  */
 #include "queryd/criteria.h"
 
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 

@@ -11,6 +11,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/utf8.h"
 
 #define CONNECT_US       INT64_C(10000000) /* an attempt to connect may take this long */
 #define PAUSE_FIRST_US   INT64_C(200000)   /* before the next attempt; doubles */
@@ -79,10 +80,7 @@ static void copy_line(char *to, const char *text)
 {
     size_t n = strcspn(text, "\n");
     if (n >= ERROR_BYTES) {
-        n = ERROR_BYTES - 1;
-        while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80) {
-            n--;
-        }
+        n = utf8_cut(text, ERROR_BYTES - 1);
     }
     memcpy(to, text, n);
     to[n] = '\0';
@@ -113,6 +111,13 @@ static int watch(struct connection *c, short events)
     c->watched_fd = fd;
     c->watched_events = events;
     return 0;
+}
+
+/* Sends what libpq still holds; the socket is watched for the answer, and for room if need be. */
+static int flush_and_watch(struct connection *c)
+{
+    int unsent = PQflush(c->pg);
+    return unsent == -1 ? -1 : watch(c, unsent == 1 ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
 }
 
 static bool has_statement(const struct connection *c)
@@ -178,7 +183,7 @@ static void go_on_connecting(struct connection *c)
         c->outcome = POOL_DONE;
         if (PQsetnonblocking(c->pg, 1) == -1 ||
             PQsendQueryParams(c->pg, session_sql, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
-            watch(c, ZMQ_POLLIN | ZMQ_POLLOUT) == -1) {
+            flush_and_watch(c) == -1) {
             lose(c, PQerrorMessage(c->pg));
         }
         return;
@@ -281,8 +286,7 @@ static void send_statement(struct connection *c)
                                  0);
         sent = sent == 1 ? PQsetSingleRowMode(c->pg) : 0;
     }
-    int unsent = sent == 0 ? -1 : PQflush(c->pg);
-    if (unsent == -1 || watch(c, unsent == 1 ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN) == -1) {
+    if (sent == 0 || flush_and_watch(c) == -1) {
         lose(c, PQerrorMessage(c->pg));
     }
 }
@@ -317,9 +321,7 @@ static void end_statement(struct connection *c)
 
 static void go_on_reading(struct connection *c)
 {
-    int unsent = 0;
-    if (PQconsumeInput(c->pg) == 0 || (unsent = PQflush(c->pg)) == -1 ||
-        watch(c, unsent == 1 ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN) == -1) {
+    if (PQconsumeInput(c->pg) == 0 || flush_and_watch(c) == -1) {
         lose(c, PQerrorMessage(c->pg));
         return;
     }

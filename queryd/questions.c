@@ -12,6 +12,7 @@
 
 #include "common/bus.h"
 #include "common/daemon.h"
+#include "common/grow.h"
 #include "common/log.h"
 #include "common/message.h"
 #include "common/utf8.h"
@@ -22,7 +23,6 @@
 #define SWEEP_MS         50
 #define DRAIN_US         INT64_C(5000000)
 #define RECEIVED_AT_ONCE 100
-#define CELLS_FIRST      256
 
 const char *const counter_names[COUNTERS] = {
     [COUNT_RECEIVED] = "received.queries",
@@ -181,17 +181,13 @@ static void answer_unavailable(struct question *q)
 
 static int add_cell(struct question *q, struct slice text)
 {
-    if (q->cell_count == q->cell_room) {
-        uint32_t room = q->cell_room == 0 ? CELLS_FIRST : q->cell_room * 2;
-        room = room > LIMIT_ANSWER_CELLS ? LIMIT_ANSWER_CELLS : room;
-        struct slice *more =
-            room == q->cell_count ? NULL : realloc(q->cells, room * sizeof *q->cells);
-        if (more == NULL) {
-            return -1;
-        }
-        q->cells = more;
-        q->cell_room = room;
+    struct slice *cells = q->cell_count == LIMIT_ANSWER_CELLS
+                              ? NULL
+                              : grow(q->cells, q->cell_count, &q->cell_room, sizeof *q->cells);
+    if (cells == NULL) {
+        return -1;
     }
+    q->cells = cells;
     q->cells[q->cell_count++] = text;
     return 0;
 }
@@ -451,10 +447,7 @@ static void on_query(struct slice identity, struct slice bytes)
 static void on_cancel(struct slice identity, struct slice bytes)
 {
     struct cancel_message m;
-    struct arena *a = arena_new(4096);
-    int read = a == NULL ? -1 : cancel_decode_all(bytes, a, &m);
-    arena_free(&a);
-    if (read == -1) {
+    if (cancel_decode_all(bytes, NULL, &m) == -1) {
         malformed("not a cancel message");
         return;
     }
