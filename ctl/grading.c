@@ -24,7 +24,7 @@ static const struct ctl_option history_options[] = {
     {"json", NULL, NULL, &given.json, "as JSON objects, each on a line of its own"},
     {NULL, NULL, NULL, NULL, NULL}};
 
-/* The document in the file, checked; NULL after each fault was named, then *exit_code is set. */
+/* The document in the file, checked; NULL after each fault was named. */
 static const struct grading *read_grading(struct arena *a, const char *file, struct slice *document)
 {
     *document = ctl_read_file(a, file, LIMIT_DOCUMENT_BYTES);
@@ -50,8 +50,7 @@ static int check(struct arena *a, struct mplane_client *client, const char *file
     if (g == NULL) {
         return CTL_FAILED;
     }
-    fputs(file, stdout);
-    printf(": good, %u blocks, %u grade names\n", g->block_count, g->name_count);
+    printf("%s: good, %u blocks, %u grade names\n", file, g->block_count, g->name_count);
     return CTL_DONE;
 }
 
@@ -82,7 +81,7 @@ static int get(struct arena *a, struct mplane_client *client, const char *versio
         return CTL_FAILED;
     }
     if (given.json) {
-        return mplane_print_json(a, &rows) == -1 ? CTL_FAILED : CTL_DONE;
+        return mplane_print_json(a, &rows);
     }
     /* The bytes as they were published; a valid document holds no control characters. */
     struct slice document = mplane_cell(&rows, 0, "grading.document");
@@ -154,7 +153,7 @@ static int history(struct arena *a, struct mplane_client *client, const char *no
     }
     struct mplane_rows rows = {3, (uint32_t)n, headings, cells[0]};
     if (given.json) {
-        return mplane_print_json(a, &rows) == -1 ? CTL_FAILED : CTL_DONE;
+        return mplane_print_json(a, &rows);
     }
     table_print(stdout, headings, 3, cells[0], (uint32_t)n);
     return CTL_DONE;

@@ -461,15 +461,15 @@ int mplane_print_json(struct arena *a, const struct mplane_rows *rows)
             struct slice cell = rows->cells[r * rows->columns + c];
             struct json value = {.type = cell.at == NULL ? JSON_NULL : JSON_STRING, .text = cell};
             if (member(a, &object, slice_of(rows->names[c]), &value) == NULL) {
-                return ctl_failed("out of memory"), -1;
+                return ctl_failed("out of memory");
             }
         }
         struct slice line = json_text(a, &object);
         if (line.at == NULL) {
-            return ctl_failed("out of memory"), -1;
+            return ctl_failed("out of memory");
         }
         fwrite(line.at, 1, line.len, stdout);
         putchar('\n');
     }
-    return 0;
+    return CTL_DONE;
 }

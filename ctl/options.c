@@ -58,7 +58,7 @@ static void print_help(const struct ctl_command *command,
     printf("  %-22s this text\n", "--help");
 }
 
-/* getopt's table out of ours; *count is how many there are. */
+/* getopt's table out of ours; `ours` has at the same places what stands there. */
 static void fill_long_options(const struct ctl_option *const groups[CTL_GROUPS],
                               struct option long_options[OPTIONS],
                               const struct ctl_option *ours[OPTIONS])

@@ -123,11 +123,12 @@ static const char *scope(struct arena *a)
 /* What was given, as parameters. 0, or the exit code after a complaint. */
 static int read_values(struct arena *a, struct mplane_value values[VALUES])
 {
+    const char *range = given.range == NULL ? NULL : grade_range(a, given.range);
     const struct mplane_value all[VALUES] = {
         {"record.type", given.type},   {"record.content", given.content},
         {"record.probe", given.probe}, {"record.source", given.source},
         {"record.dest", given.dest},   {"record.path", given.path},
-        {"select.grade", given.grade}, {"range.grade", given.range},
+        {"select.grade", given.grade}, {"range.grade", range},
         {"list.limit", given.limit},   {"list.after", given.after},
     };
     int64_t limit;
@@ -137,12 +138,9 @@ static int read_values(struct arena *a, struct mplane_value values[VALUES])
             return ctl_usage("%s: expected UTF-8", all[i].name);
         }
     }
-    if (given.range != NULL) {
-        values[7].text = grade_range(a, given.range);
-        if (values[7].text == NULL) {
-            return ctl_usage("--range: expected LO..HI or one grade within 1..5, found \"%s\"",
-                             given.range);
-        }
+    if (given.range != NULL && range == NULL) {
+        return ctl_usage("--range: expected LO..HI or one grade within 1..5, found \"%s\"",
+                         given.range);
     }
     if (given.range != NULL && given.histogram) {
         return ctl_usage("--histogram: has all grades, so it excludes --range");
@@ -265,7 +263,7 @@ static int ask_and_print(struct arena *a, const char *label)
     const struct json *result = mplane_ask(client, label, when, values, VALUES);
     if (result != NULL && mplane_rows(a, result, &rows) == 0) {
         if (given.json) {
-            exit_code = mplane_print_json(a, &rows) == -1 ? CTL_FAILED : CTL_DONE;
+            exit_code = mplane_print_json(a, &rows);
         } else {
             exit_code = print_table(a, &rows);
             print_next(&rows);

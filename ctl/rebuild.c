@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include "common/json.h"
 #include "common/message.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
@@ -126,27 +127,18 @@ static uint64_t differences(const struct rebuilt_message *m)
            m->rollups_different;
 }
 
-static void print_json_text(struct slice text)
+static void print_json_text(struct arena *a, struct slice text)
 {
-    putchar('"');
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if (c == '"' || c == '\\') {
-            printf("\\%c", c);
-        } else if (c < 0x20) {
-            printf("\\u%04x", c);
-        } else {
-            putchar(c);
-        }
-    }
-    putchar('"');
+    const struct json string = {.type = JSON_STRING, .text = text};
+    struct slice json = json_text(a, &string);
+    fputs(json.at == NULL ? "null" : json.at, stdout);
 }
 
-static void print_json(const struct rebuilt_message *m)
+static void print_json(struct arena *a, const struct rebuilt_message *m)
 {
     printf("{\"verify\": %s, \"status\": %" PRIu64 ", \"message\": ",
            given.verify ? "true" : "false", m->status);
-    print_json_text(m->message);
+    print_json_text(a, m->message);
     printf(", \"identical\": %s", m->status == ANSWER_OK && differences(m) == 0 ? "true" : "false");
     printf(", \"series\": %" PRIu64 ", \"records\": %" PRIu64 ", \"hours\": %" PRIu64, m->series,
            m->records, m->hours);
@@ -164,7 +156,7 @@ static void print_json(const struct rebuilt_message *m)
     fputs(", \"first\": [", stdout);
     for (uint32_t i = 0; i < m->first_count; i++) {
         fputs(i == 0 ? "" : ", ", stdout);
-        print_json_text(m->first[i]);
+        print_json_text(a, m->first[i]);
     }
     puts("]}");
 }
@@ -209,7 +201,7 @@ static int ask(void *socket, int64_t since_us)
         ctl_failed("%s", a == NULL ? "out of memory" : "stored cannot be asked");
     } else if (wait_for_end(socket, a, &bytes, &m) == 0) {
         if (given.json) {
-            print_json(&m);
+            print_json(a, &m);
         } else if (m.status == ANSWER_OK || m.status == ANSWER_TIMEOUT) {
             print_text(&m);
         } else {
@@ -265,10 +257,9 @@ static int connect_and_ask(int64_t since_us)
 int ctl_rebuild(const struct ctl_command *self, int argc, char **argv)
 {
     const struct ctl_option *const groups[CTL_GROUPS] = {options, NULL};
-    const char *rest[1];
     int64_t since_us = INT64_MIN;
     int count, exit_code;
-    if (ctl_options(self, groups, argc, argv, rest, 0, 0, &count, &exit_code) == -1) {
+    if (ctl_options(self, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
     }
     if (given.run_dir == NULL) {
