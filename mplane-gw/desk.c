@@ -24,7 +24,15 @@
  */
 #define JOB_BYTES (32 * 1024 * 1024)
 
+/* A body as a tree of small values. */
+#define TREE_BYTES ((size_t)96 * 1024 * 1024)
+
 static struct log_limit denied_said, malformed_said;
+
+struct arena *desk_arena(void)
+{
+    return arena_new(TREE_BYTES + 6 * (size_t)gateway.settings.answer_bytes);
+}
 
 void desk_refuse(const struct desk_request *r, struct desk_reply *reply, const char *format, ...)
 {

@@ -54,6 +54,15 @@ void desk_audit(const struct desk_reply *reply, const char *identity, const char
                 const char *outcome, int64_t begun_us);
 
 /*
+ * For reading a body, judging its messages and writing their answers: as large as all of that may
+ * become. NULL when memory is out; the caller owns it.
+ */
+struct arena *desk_arena(void);
+
+/* Envelopes inside envelopes. */
+#define DESK_NESTING 4
+
+/*
  * Whether the identity may use the capability; when not, that is counted and logged, and the reply
  * an exception. Of the reply only door and token need be set.
  */

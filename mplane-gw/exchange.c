@@ -18,14 +18,8 @@
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/reply.h"
 
-/* Besides what answers need: a body as a tree of small values. */
-#define BODY_TREE_BYTES ((size_t)96 * 1024 * 1024)
-
 /* A body up to this size is read for its token even when it is refused. */
 #define SMALL_BODY 65536
-
-/* Envelopes inside envelopes. */
-#define NESTING 4
 
 struct exchange;
 
@@ -120,7 +114,7 @@ static struct slice write_reply(struct exchange *x, struct arena **owner)
     if (text.at == NULL) {
         struct mplane_message large = mplane_exception(
             x->count == 0 ? x->fallback : x->items[0].reply.token, slice_of(ANSWER_OVERSIZED));
-        struct arena *fresh = arena_new(BODY_TREE_BYTES);
+        struct arena *fresh = desk_arena();
         text = fresh == NULL ? text : mplane_message_write(fresh, &large, gateway.registry);
         *owner = fresh;
     }
@@ -347,11 +341,11 @@ static int check_body(struct exchange *x, struct slice body, long *count, char *
         snprintf(text, size, "expected an mPlane message as JSON: %s", error);
         return -1;
     }
-    *count = count_messages(x->tree, gateway.settings.envelope_max, NESTING);
+    *count = count_messages(x->tree, gateway.settings.envelope_max, DESK_NESTING);
     if (*count == -1) {
         snprintf(text, size,
                  "contents: expected a list of at most %lld messages, nested at most %d deep",
-                 (long long)gateway.settings.envelope_max, NESTING);
+                 (long long)gateway.settings.envelope_max, DESK_NESTING);
         return -1;
     }
     return 0;
@@ -409,7 +403,7 @@ void exchange_start(struct evhttp_request *request, struct connection *c, int64_
     struct slice body = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
     struct exchange *x = calloc(1, sizeof *x);
     if (x != NULL) {
-        x->arena = arena_new(BODY_TREE_BYTES + 6 * (size_t)gateway.settings.answer_bytes);
+        x->arena = desk_arena();
     }
     if (x == NULL || x->arena == NULL) {
         free(x);

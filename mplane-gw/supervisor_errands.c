@@ -15,11 +15,6 @@
 #include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
 
-/* A reply as a tree of small values; beyond what answers need, one message's copies. */
-#define TREE_BYTES ((size_t)96 * 1024 * 1024)
-
-#define NESTING 4
-
 struct errand {
     struct waiter waiter; /* the first member: a waiter is its errand */
     struct errand *next, *previous;
@@ -62,7 +57,7 @@ static struct errand *errand_new(struct errands *e, const char *identity)
     }
     d->owner = e;
     d->begun_us = daemon_clock_us();
-    d->arena = arena_new(TREE_BYTES + 6 * (size_t)gateway.settings.answer_bytes);
+    d->arena = desk_arena();
     d->identity = strdup(identity);
     if (d->arena == NULL || d->identity == NULL) {
         errand_free(d);
@@ -334,14 +329,14 @@ static bool makes_sense(const struct json *tree)
 int errands_take(struct errands *e, const char *identity, struct slice body,
                  struct errands_news *news)
 {
-    struct arena *a = arena_new(TREE_BYTES);
+    struct arena *a = desk_arena();
     int result = -1;
     memset(news, 0, sizeof *news);
     snprintf(news->error, sizeof news->error, "the reply is no envelope of mPlane messages");
     const struct json *tree =
         a == NULL ? NULL : json_parse(a, body, &mplane_limits, news->error, sizeof news->error);
     if (tree != NULL && makes_sense(tree)) {
-        take_tree(e, a, identity, tree, "", NESTING, news);
+        take_tree(e, a, identity, tree, "", DESK_NESTING, news);
         result = 0;
     }
     arena_free(&a);
