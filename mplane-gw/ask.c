@@ -15,10 +15,10 @@
 
 static void take_answer(const struct link *link, struct slice bytes);
 
-static struct link query_link = {ENDPOINT_QUERY, "queryd", take_answer, HIGH_WATER,
-                                 false,          NULL,     NULL};
-static struct link store_link = {ENDPOINT_STORE, "stored", take_answer, HIGH_WATER,
-                                 false,          NULL,     NULL};
+static struct link query_link = {
+    .endpoint = ENDPOINT_QUERY, .peer = "queryd", .take = take_answer, .high_water = HIGH_WATER};
+static struct link store_link = {
+    .endpoint = ENDPOINT_STORE, .peer = "stored", .take = take_answer, .high_water = HIGH_WATER};
 static struct jobs *jobs;
 static struct log_limit malformed_said, unanswered_said;
 

@@ -17,7 +17,7 @@ struct audit {
     struct slice verb;         /* "query"; the method of a request that is no message */
     struct slice capability;   /* its label; without bytes when none was found */
     struct slice label, token; /* of the message */
-    const char *outcome;       /* README.md lists them */
+    const char *outcome;       /* docs/operations.md lists them */
     int64_t begun_us;          /* by daemon_clock_us() */
     uint64_t rows;             /* of a result */
 };

@@ -168,11 +168,11 @@ static int build(struct capabilities *c, const struct capability *given, const s
     m->has_when = true;
     m->when.start = WHEN_AT_PAST;
     m->when.end = WHEN_AT_FUTURE;
-    if (fill_schema(c->arena, names, m) == -1 || token_of_capability(c->arena, m, r, token) == -1) {
+    if (fill_schema(c->arena, names, m) == -1 || token_of_capability(c->arena, m, r, token) == -1 ||
+        (m->token = arena_copy(c->arena, slice_of(token))).at == NULL) {
         snprintf(error, error_size, "%.*s: out of memory", (int)m->label.len, m->label.at);
         return -1;
     }
-    m->token = arena_copy(c->arena, slice_of(token));
     m->link = c->link;
     one->label = m->label;
     one->token = m->token;

@@ -54,8 +54,11 @@ struct post {
 
 static void take_answer(const struct link *link, struct slice bytes);
 
-static struct link ingest_link = {
-    ENDPOINT_DELIVER, "ingestd", take_answer, HIGH_WATER, true, NULL, NULL};
+static struct link ingest_link = {.endpoint = ENDPOINT_DELIVER,
+                                  .peer = "ingestd",
+                                  .take = take_answer,
+                                  .high_water = HIGH_WATER,
+                                  .only_present = true};
 static struct post *posts;
 static size_t post_count, post_bytes;
 static uint64_t last_id;
@@ -188,7 +191,6 @@ static void reply_refused(struct post *p, const struct delivered_message *m)
 {
     const char *text = arena_printf(p->arena, "%.*s: %.*s", (int)m->reason.len, m->reason.at,
                                     (int)m->detail.len, m->detail.at);
-    text = text == NULL ? "refused" : text;
     if (slice_is(m->reason, "denied")) {
         reply_fault(p, &denied, HTTP_FORBIDDEN, text);
     } else {

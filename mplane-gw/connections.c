@@ -193,7 +193,11 @@ int connections_prepare(void)
     ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
     context = connections_load(&gateway.settings);
     peers = peers_new();
-    return context != NULL && peers != NULL && ssl_index != -1 ? 0 : -1;
+    if (peers == NULL || ssl_index == -1) {
+        log_error("connections.prepare", "error=\"out of memory\"");
+        return -1;
+    }
+    return context != NULL ? 0 : -1;
 }
 
 void connections_use(SSL_CTX *fresh)

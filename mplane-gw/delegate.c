@@ -60,11 +60,11 @@ static int read_file(const char *path)
     }
     int rc = -1;
     char *bytes = NULL;
+    errno = EBADMSG; /* unless something else is the matter */
     if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size <= FILE_BYTES &&
         (bytes = malloc((size_t)st.st_size + 1)) != NULL &&
         read(fd, bytes, (size_t)st.st_size) == st.st_size) {
         rc = exports_decode(exports, (struct slice){bytes, (size_t)st.st_size});
-        errno = rc == -1 ? EBADMSG : errno;
     }
     free(bytes);
     close(fd);

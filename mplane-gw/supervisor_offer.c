@@ -46,9 +46,9 @@ struct offer *offer_new(const struct capabilities *c, const struct access *a, st
         return NULL;
     }
     for (size_t i = 0; i < capabilities_count(c) && o->count < OFFER_MAX; i++) {
-        const struct mplane_message *m = &capabilities_at(c, i)->message;
-        if (!slice_is(m->verb, "collect") && access_allows(a, identity, m->label) &&
-            add(o, m) == -1) {
+        const struct capability *k = capabilities_at(c, i);
+        if (k->kind != CAPABILITY_COLLECT && access_allows(a, identity, k->label) &&
+            add(o, &k->message) == -1) {
             offer_free(&o);
             return NULL;
         }
