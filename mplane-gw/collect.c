@@ -77,7 +77,7 @@ size_t collect_open(void)
 static struct slice token_in(const char *path)
 {
     size_t digits = path[0] == '/' ? strspn(path + 1, "0123456789abcdef") : 0;
-    return digits == EXPORT_TOKEN_DIGITS && strcmp(path + 1 + digits, "/result") == 0
+    return digits == TOKEN_TEXT - 1 && strcmp(path + 1 + digits, "/result") == 0
                ? (struct slice){path + 1, digits}
                : (struct slice){NULL, 0};
 }

@@ -128,17 +128,14 @@ static struct slice poster_of(const struct desk_request *r, const struct mplane_
     return r->identity;
 }
 
-/* A token nobody can guess, and its digest. */
-static int make_token(char token[EXPORT_TOKEN_DIGITS + 1],
-                      unsigned char digest[EXPORT_DIGEST_BYTES])
+/* A token nobody can guess (128 random bits), and its digest. */
+static int make_token(char token[TOKEN_TEXT], unsigned char digest[EXPORT_DIGEST_BYTES])
 {
-    unsigned char random[EXPORT_TOKEN_DIGITS / 2];
+    unsigned char random[TOKEN_BYTES];
     if (RAND_priv_bytes(random, sizeof random) != 1) {
         return -1;
     }
-    for (size_t i = 0; i < sizeof random; i++) {
-        snprintf(token + 2 * i, 3, "%02x", random[i]);
-    }
+    token_text(random, token);
     return exports_digest(slice_of(token), digest);
 }
 
@@ -162,7 +159,7 @@ static struct export *give(const struct desk_request *r, const struct mplane_mes
                            const struct capability *k, struct desk_reply *reply)
 {
     unsigned char digest[EXPORT_DIGEST_BYTES];
-    char token[EXPORT_TOKEN_DIGITS + 1];
+    char token[TOKEN_TEXT];
     int64_t now_us = daemon_now_us();
     bool instant;
     struct grant_message g = {.digest = {(const char *)digest, sizeof digest},

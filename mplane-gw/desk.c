@@ -97,14 +97,12 @@ struct slice desk_fallback_token(struct arena *a, struct slice bytes)
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
     size_t size = 0;
-    char *text = arena_alloc(a, 33);
+    char *text = arena_alloc(a, TOKEN_TEXT);
     if (text == NULL ||
         EVP_Q_digest(NULL, "SHA256", NULL, bytes.at, bytes.len, digest, &size) != 1) {
         return slice_of("unreadable");
     }
-    for (size_t i = 0; i < 16; i++) {
-        snprintf(text + 2 * i, 3, "%02x", digest[i]);
-    }
+    token_text(digest, text);
     return slice_of(text);
 }
 

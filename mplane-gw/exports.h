@@ -9,8 +9,8 @@
 #include <uthash.h>
 
 #include "common/message.h"
+#include "mplane-gw/token.h"
 
-#define EXPORT_TOKEN_DIGITS 32 /* 128 bits, hexadecimal */
 #define EXPORT_DIGEST_BYTES 32
 
 struct exports;
@@ -18,8 +18,8 @@ struct exports;
 struct export
 {
     unsigned char digest[EXPORT_DIGEST_BYTES];
-    struct grant_message grant;              /* its texts stand behind this struct */
-    char url_token[EXPORT_TOKEN_DIGITS + 1]; /* "" once it is not to be told again */
+    struct grant_message grant; /* its texts stand behind this struct */
+    char url_token[TOKEN_TEXT]; /* "" once it is not to be told again */
     int64_t told_until_us;
     UT_hash_handle hh;
 };

@@ -91,7 +91,16 @@ void repeats_interrupt(struct job *job)
 
 /* ---- runs ---- */
 
-/* A run is over. Called out of the table of jobs: nothing is asked here. */
+/* The run of p->when is over: its answer (from malloc, taken over), or why there is none. */
+static void keep_run(struct repetition *p, char *bytes, size_t size, const char *failure)
+{
+    jobs_keep_run(ask_jobs(), p->job, &p->when, bytes, size, failure);
+    if (repeat_due_us(p->job->repeat) == WHEN_FUTURE) {
+        end(p);
+    }
+}
+
+/* Called out of the table of jobs: nothing is asked here. */
 static void on_answered(struct waiter *w, struct job *run)
 {
     struct repetition *p = (struct repetition *)w;
@@ -99,10 +108,7 @@ static void on_answered(struct waiter *w, struct job *run)
     run->bytes = NULL;
     p->run = NULL;
     jobs_remove(ask_jobs(), run);
-    jobs_keep_run(ask_jobs(), p->job, &p->when, bytes, bytes == NULL ? 0 : run->size, run->failure);
-    if (repeat_due_us(p->job->repeat) == WHEN_FUTURE) {
-        end(p);
-    }
+    keep_run(p, bytes, bytes == NULL ? 0 : run->size, run->failure);
     set_timer();
 }
 
@@ -149,10 +155,7 @@ static void start_run(struct repetition *p)
         job_wait(run, &p->waiter);
         return;
     }
-    jobs_keep_run(ask_jobs(), p->job, &p->when, NULL, 0, why);
-    if (repeat_due_us(p->job->repeat) == WHEN_FUTURE) {
-        end(p);
-    }
+    keep_run(p, NULL, 0, why);
 }
 
 /* Who may no longer use the capability gets no more runs of it, nor what there was. */

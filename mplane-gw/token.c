@@ -30,20 +30,25 @@ static struct digest digest_begin(void)
     return d;
 }
 
+void token_text(const unsigned char bytes[TOKEN_BYTES], char token[TOKEN_TEXT])
+{
+    for (size_t i = 0; i < TOKEN_BYTES; i++) {
+        snprintf(token + 2 * i, 3, "%02x", bytes[i]);
+    }
+}
+
 static int digest_end(struct digest *d, char token[TOKEN_TEXT])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    if (!d->failed && (EVP_DigestFinal_ex(d->md5, bytes, &size) != 1 || size != 16)) {
+    if (!d->failed && (EVP_DigestFinal_ex(d->md5, bytes, &size) != 1 || size != TOKEN_BYTES)) {
         d->failed = true;
     }
     EVP_MD_CTX_free(d->md5);
     if (d->failed) {
         return -1;
     }
-    for (unsigned i = 0; i < size; i++) {
-        snprintf(token + (size_t)2 * i, 3, "%02x", bytes[i]);
-    }
+    token_text(bytes, token);
     return 0;
 }
 

@@ -1,13 +1,17 @@
 /*
- * Tokens: the MD5 digests by which mPlane programs recognise specifications and capabilities. Not a
- * matter of security. Pure: no clock, no sockets.
+ * Tokens: the MD5 digests by which mPlane programs recognise specifications and capabilities. These
+ * are not a matter of security. Pure: no clock, no sockets.
  */
 #ifndef EZREPO_MPLANE_TOKEN_H
 #define EZREPO_MPLANE_TOKEN_H
 
 #include "mplane-gw/message.h"
 
-#define TOKEN_TEXT 33 /* 32 hexadecimal digits and a NUL */
+#define TOKEN_BYTES 16
+#define TOKEN_TEXT  (2 * TOKEN_BYTES + 1) /* hexadecimal digits and a NUL */
+
+/* The bytes as the text of a token. */
+void token_text(const unsigned char bytes[TOKEN_BYTES], char token[TOKEN_TEXT]);
 
 /*
  * The token of a specification without one, by its parameter values: what its sender expects in the
