@@ -17,6 +17,10 @@ static inline struct slice slice_of(const char *s)
     return (struct slice){s, s == NULL ? 0 : strlen(s)};
 }
 
+/* For "%.*s" in a message: the slice, or its first `most` bytes of something that is longer. */
+#define SLICE_SHOWN(s, most)                                                                       \
+    (int)((s).len < (most) ? (s).len : (most)), ((s).len == 0 ? "" : (s).at)
+
 static inline bool slice_equal(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.at == NULL) == (b.at == NULL) &&

@@ -37,7 +37,7 @@ void access_free(struct access **a)
 }
 
 /* A JSON string's text for a message, cut. */
-#define SHOWN(s) (int)((s).len < 80 ? (s).len : 80), (s).at
+#define SHOWN(s) SLICE_SHOWN(s, 80)
 
 static int add_rule(struct access *a, struct rules *rules, struct slice text, struct slice role)
 {

@@ -351,7 +351,6 @@ const struct capability *capabilities_match(const struct capabilities *c,
     snprintf(error, error_size,
              "unknown capability: none has these parameters and results; nearest is %.*s, but %s "
              "%.*s",
-             (int)nearest->label.len, nearest->label.at, least.what,
-             (int)(least.name.len < 100 ? least.name.len : 100), least.name.at);
+             (int)nearest->label.len, nearest->label.at, least.what, SLICE_SHOWN(least.name, 100));
     return NULL;
 }

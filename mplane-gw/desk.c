@@ -359,7 +359,7 @@ static struct job *own_job(const struct desk_request *r, struct desk_reply *repl
     if (job == NULL) {
         desk_refuse(r, reply,
                     "unknown job: you have none of the token \"%.*s\", or it is no longer kept",
-                    (int)(reply->token.len < 100 ? reply->token.len : 100), reply->token.at);
+                    SLICE_SHOWN(reply->token, 100));
         return NULL;
     }
     if (!desk_may_use(r, reply, job->capability)) {

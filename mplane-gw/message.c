@@ -79,7 +79,7 @@ static int full(struct reader *r)
 
 static size_t enter_name(struct reader *r, struct slice name)
 {
-    return enter(r, ".%.*s", name.len > 80 ? 80 : (int)name.len, name.at);
+    return enter(r, ".%.*s", SLICE_SHOWN(name, 80));
 }
 
 /* A value that is no list: its text, as the programs write it; {NULL, 0} for null. */
@@ -201,10 +201,9 @@ static int version(struct reader *r, const struct json *tree)
         return 0;
     }
     enter(r, ".version");
-    int shown = node->text.len > 20 ? 20 : (int)node->text.len;
     return fault(r, "expected at most %d, found %s%s%.*s", MPLANE_VERSION,
-                 json_type_name(node->type), shown > 0 ? " " : "", shown,
-                 shown > 0 ? node->text.at : "");
+                 json_type_name(node->type), node->text.len > 0 ? " " : "",
+                 SLICE_SHOWN(node->text, 20));
 }
 
 static int scope(struct reader *r, const struct json *tree, struct mplane_message *m)

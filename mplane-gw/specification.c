@@ -22,7 +22,7 @@ static const struct dimension dimensions[] = {
 #define DIMENSION_COUNT (sizeof dimensions / sizeof dimensions[0])
 
 /* A parameter's text for a message: cut, so that a peer's megabyte does not come back. */
-#define SHOWN(s) (int)((s).len < 100 ? (s).len : 100), ((s).at == NULL ? "" : (s).at)
+#define SHOWN(s) SLICE_SHOWN(s, 100)
 
 /* "192.0.2.0/33" would be a glob that matches nothing: surely not what was meant. */
 static bool is_broken_prefix(struct slice text)

@@ -217,8 +217,7 @@ static void find_url(struct errand *d, const struct json *tree, const struct err
         gateway_count(COUNT_SUPERVISORS_LINKS_REFUSED);
         if (log_allowed(&link_said, 5)) {
             log_warn("supervisor.link", "supervisor=%s link=\"%.*s\" effect=\"answered at %s\"",
-                     d->owner->settings->url, (int)(link.len < 200 ? link.len : 200), link.at,
-                     d->url);
+                     d->owner->settings->url, SLICE_SHOWN(link, 200), d->url);
         }
     }
 }

@@ -281,8 +281,7 @@ static int take_supervisor(struct reader *r, const struct json *o,
     }
     for (const struct json *m = o->first; m != NULL; m = m->next) {
         if (!is_member(m->key)) {
-            return fault(r, "", "unknown member \"%.*s\"", (int)(m->key.len < 80 ? m->key.len : 80),
-                         m->key.at);
+            return fault(r, "", "unknown member \"%.*s\"", SLICE_SHOWN(m->key, 80));
         }
     }
     s->option = arena_printf(r->arena, "mplane-gw.supervisors[%zu]", r->index);

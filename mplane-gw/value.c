@@ -14,9 +14,8 @@ struct report {
 
 static int fault(const struct report *r, const char *expected, struct slice found)
 {
-    int shown = found.len > 40 ? 40 : (int)found.len;
-    snprintf(r->error, r->error_size, "expected %s, found \"%.*s\"%s", expected, shown, found.at,
-             found.len > 40 ? "..." : "");
+    snprintf(r->error, r->error_size, "expected %s, found \"%.*s\"%s", expected,
+             SLICE_SHOWN(found, 40), found.len > 40 ? "..." : "");
     return -1;
 }
 
