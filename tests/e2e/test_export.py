@@ -137,9 +137,14 @@ def test_kept_over_restarts_without_its_token(both):
     both.kill_gateway()
     file.write_bytes(file.read_bytes()[:-3])
     os.truncate(f"{gateway.folder}/log", 0)
-    with pytest.raises(AssertionError, match="exports.read"):
+    with pytest.raises(AssertionError, match="exports.read.*Bad message"):
         gateway.start()
     os.unlink(file)
+    file.mkdir()
+    os.truncate(f"{gateway.folder}/log", 0)
+    with pytest.raises(AssertionError, match="exports.read.*Bad message"):
+        gateway.start()
+    file.rmdir()
     both.restart_gateway()
 
 

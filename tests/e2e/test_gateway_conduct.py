@@ -343,17 +343,31 @@ def test_second_sigterm_exits_at_once(build_dir, tmp_path):
     one.stored.stop()
 
 
-def test_a_start_that_fails_is_told(make_gateway):
-    """Here because the path of the ZeroMQ sockets is too long."""
-    one = make_gateway()
-    file = f"{one.folder}/long.json"
+def failed_start(one, **common):
+    """What a second gateway says that ends while it starts, with these common options."""
+    file = f"{one.folder}/second.json"
     with open(file, "w", encoding="utf-8") as into:
-        json.dump({"common": {"run_dir": f"{one.folder}/{'d' * 100}", "schemas_dir": f"{ROOT}/schemas"},
+        json.dump({"common": {"run_dir": f"{one.folder}/second", "schemas_dir": f"{ROOT}/schemas", **common},
                    "mplane-gw": {**one.options, "listen": [f"127.0.0.1:{find_free_ports(1)[0]}"], "registry_listen": "",
                                  "registry_url": registry_url(one)}}, into)
     done = subprocess.run([f"{one.build}/mplane-gw/mplane-gw", "--config", file], capture_output=True, text=True,
                           timeout=20, check=False)
-    assert done.returncode == 1 and "bus.path_too_long" in done.stderr, done.stderr
+    assert done.returncode == 1, done.stderr
+    return done.stderr
+
+
+def test_a_start_that_fails_is_told(make_gateway, tmp_path):
+    """Since the path of the ZeroMQ sockets is too long, or a registry's file is not there, too large, or no registry."""
+    one = make_gateway()
+    assert "bus.path_too_long" in failed_start(one, run_dir=f"{one.folder}/{'d' * 100}")
+    core = tmp_path / "mplane/core.json"
+    says = f"registry.file file={core} bytes_max=4194304 error=\"%s\""
+    assert says % "No such file or directory" in failed_start(one, schemas_dir=str(tmp_path))
+    core.parent.mkdir()
+    core.write_bytes(b" " * (4194304 + 1))
+    assert says % "File too large" in failed_start(one, schemas_dir=str(tmp_path))
+    core.write_text('{"registry-format": "mplane-1"}')
+    assert f"registry.file file={core} error=\"registry-format: expected" in failed_start(one, schemas_dir=str(tmp_path))
 
 
 # ---- configuration ----

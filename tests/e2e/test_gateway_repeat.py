@@ -365,6 +365,7 @@ def test_damaged_file_of_repetitions(make_gateway, tmp_path):
     one.start()
     log = one.log()
     assert log.count("repeats.damaged") == 4 and log.count("repeat.not_taken_up") == 4, log
+    assert log.count("expected a repeated query") == 1, log
     assert one.client().post(token_only("good"))["receipt"] == "query"
     one.wait(lambda: len(file.read_text().splitlines()) == 1)
 
