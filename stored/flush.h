@@ -112,11 +112,11 @@ int flush_ledger(struct flush *f);
 /* flush_records.c: series, schemas, partitions, records; settles each item's fate. 0, or -1. */
 int flush_records(struct flush *f);
 
-/* flush_periods.c: periods and events after the records. 0, or -1. */
-int flush_periods(struct flush *f);
-
 /* flush_rollup.c: adds records that fell into sealed hours and days. 0, or -1. */
 int flush_rollup(struct flush *f);
+
+/* flush_periods.c: periods and events after the records and the roll-up. 0, or -1. */
+int flush_periods(struct flush *f);
 
 /* flush_totals.c: adds the records to the counts over all series of a type. 0, or -1. */
 int flush_totals(struct flush *f);

@@ -84,7 +84,8 @@ struct period_head {
 /* What is stored about one series and one grade name. Each returns -1 on an error. */
 struct periods_source {
     void *context;
-    /* The last stored period that starts before the key: 1, or 0 when there is none. */
+    /* The last stored period that starts before the key: 1, or 0 when there is none. All of *head
+     * are its own, also by now, and lie before the key. */
     int (*before)(void *context, const struct period_key *key, struct period *period,
                   struct period_head *head);
     /* The first stored period that starts after the key: 1, or 0. */
