@@ -56,6 +56,8 @@ struct outbox *outbox_new(struct spool *spool, const struct spool_found *found,
                          .loaded = found->content.batches > 0 ? found->content.oldest : found->next,
                          .written = found->next,
                          .next = found->next,
+                         .failing = found->fault[0] != '\0',
+                         .acknowledged = found->fault[0] != '\0', /* what a start writes */
                          .held = {.batches = found->content.batches,
                                   .records = found->content.records,
                                   .rejects = found->content.rejects}};

@@ -548,7 +548,7 @@ static void open_tally(struct tally_found *found)
     if (found->lost > 0 || found->maybe_lost > 0) {
         log_warn("tally.lost",
                  "datagrams=%" PRIu64 " maybe_more=%" PRIu64
-                 " reason=\"the ingestd before was killed before they were in the spool\"",
+                 " reason=\"the ingestd before had them in memory only when it ended\"",
                  found->lost, found->maybe_lost);
     }
 }
@@ -672,7 +672,7 @@ static void tell_spool(const struct outbox_state *held)
     } else if (outbox_room(self.outbox) == OUTBOX_SPOOL_FULL) {
         daemon_note("spool", "full: %" PRIu64 " bytes", held->spool_bytes);
     } else {
-        daemon_note("spool", "%s%s", self.found.damaged ? "works; at the start: " : "works",
+        daemon_note("spool", "%s%s", self.found.text[0] != '\0' ? "works; at the start: " : "works",
                     self.found.text);
     }
     counters[COUNT_SPOOL_BYTES] = held->spool_bytes;

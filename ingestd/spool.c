@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -12,7 +13,8 @@
 #define LOG_BYTES ((uint64_t)32 * 1024 * 1024)
 
 struct spool {
-    struct spool_file *file;
+    char *dir;
+    struct spool_file *file; /* NULL only while it waits for room */
     struct spool_keeper *keeper;
     struct spool_head head;
     int head_fd;
@@ -21,42 +23,63 @@ struct spool {
     bool unsynced;                                    /* something was committed since */
     uint64_t sync;                                    /* the last that was asked for */
     uint64_t commits, write_errors;
+    bool waits_for_room; /* it could not be opened for writing */
     bool failing, read_failing;
     char fault[240];
 };
+
+static void fail(struct spool *s)
+{
+    static struct log_limit said;
+    s->write_errors++;
+    s->failing = true;
+    if (log_allowed(&said, 1)) {
+        log_error("spool.write", "error=\"%s\" effect=\"batches are held in memory only\"",
+                  s->fault);
+    }
+}
 
 struct spool *spool_open(const char *dir, struct spool_found *found)
 {
     char path[SPOOL_PATH_BYTES];
     struct spool *s = calloc(1, sizeof *s);
-    if (s == NULL) {
+    char *own_dir = strdup(dir);
+    if (s == NULL || own_dir == NULL) {
         log_error("spool.memory", "error=\"out of memory\"");
-        return NULL;
+        goto failed;
     }
     s->head_fd = -1;
-    s->file = spool_start(dir, &s->head_fd, found);
-    if (s->file == NULL || !spool_path(path, dir, SPOOL_FILE_NAME)) {
-        free(s);
-        return NULL;
+    s->dir = own_dir;
+    if (spool_start(dir, &s->file, &s->head_fd, found) == -1) {
+        goto failed;
     }
-    s->keeper = spool_keeper_new(path);
+    s->keeper = spool_path(path, dir, SPOOL_FILE_NAME) ? spool_keeper_new(path) : NULL;
     if (s->keeper == NULL) {
         spool_file_close(&s->file, true);
         close(s->head_fd);
-        free(s);
-        return NULL;
+        goto failed;
     }
     s->rows = found->content.rows;
     s->payload_bytes = found->content.payload_bytes;
     memcpy(s->head.instance, found->instance, sizeof s->head.instance);
     s->head.next = found->next;
+    s->head.written = found->written;
     s->head.oldest = found->content.batches > 0 ? found->content.oldest : found->next;
     if (spool_head_write(s->head_fd, &s->head) == -1 || spool_head_sync(s->head_fd) == -1) {
         log_errno("spool.head", "dir=%s", dir);
     }
-    s->unsynced = true;
+    s->waits_for_room = found->fault[0] != '\0';
+    s->unsynced = !s->waits_for_room;
+    if (s->waits_for_room) {
+        snprintf(s->fault, sizeof s->fault, "%s", found->fault);
+        fail(s);
+    }
     spool_sync(s);
     return s;
+failed:
+    free(own_dir);
+    free(s);
+    return NULL;
 }
 
 void spool_close(struct spool **s)
@@ -64,14 +87,17 @@ void spool_close(struct spool **s)
     if (*s == NULL) {
         return;
     }
-    spool_keeper_sync((*s)->keeper);
+    if (!(*s)->waits_for_room) {
+        spool_keeper_sync((*s)->keeper);
+    }
     spool_keeper_free(&(*s)->keeper);
-    spool_file_close(&(*s)->file, false); /* copies the log, synced */
+    spool_file_close(&(*s)->file, (*s)->waits_for_room); /* else copies the log, synced */
     (*s)->head.closed = true;
     if (spool_head_write((*s)->head_fd, &(*s)->head) == -1) {
         log_errno("spool.head", "effect=\"sequences are skipped if the machine restarts\"");
     }
     close((*s)->head_fd);
+    free((*s)->dir);
     free(*s);
     *s = NULL;
 }
@@ -80,7 +106,6 @@ void spool_close(struct spool **s)
 
 static int end(struct spool *s, enum spool_result result)
 {
-    static struct log_limit said;
     if (result == SPOOL_OK) {
         return 0;
     }
@@ -88,14 +113,9 @@ static int end(struct spool *s, enum spool_result result)
     if (result == SPOOL_BUSY) {
         return 1;
     }
-    s->write_errors++;
-    s->failing = true;
     snprintf(s->fault, sizeof s->fault, "%s%s", spool_file_fault(s->file),
              result == SPOOL_DAMAGED ? "; a restart recovers what can be read" : "");
-    if (log_allowed(&said, 1)) {
-        log_error("spool.write", "error=\"%s\" effect=\"batches are held in memory only\"",
-                  s->fault);
-    }
+    fail(s);
     /* A disk that is full may have room for the log once more when it begins anew. */
     spool_keeper_copy(s->keeper);
     return -1;
@@ -103,6 +123,11 @@ static int end(struct spool *s, enum spool_result result)
 
 int spool_begin(struct spool *s)
 {
+    if (s->waits_for_room && spool_gain_room(s->dir, &s->file, s->fault) == -1) {
+        fail(s);
+        return -1;
+    }
+    s->waits_for_room = false;
     return end(s, spool_file_begin(s->file));
 }
 
@@ -138,6 +163,7 @@ int spool_commit(struct spool *s, uint64_t oldest, uint64_t next)
         log_info("spool.written", "effect=\"batches are spooled again\"");
     }
     s->failing = false;
+    s->head.written = next;
     s->commits++;
     s->rows += s->rows_added;
     s->rows -= s->rows_removed < s->rows ? s->rows_removed : s->rows;
@@ -171,6 +197,10 @@ enum spool_result spool_read(struct spool *s, uint64_t sequence, struct window_b
 {
     static struct log_limit said;
     struct spool_row row;
+    *batch = (struct window_batch){0};
+    if (s->file == NULL) {
+        return SPOOL_FAILED; /* the fault of writing stands */
+    }
     enum spool_result result = spool_file_read(s->file, sequence, &row);
     *batch = row.batch;
     s->read_failing = result == SPOOL_DAMAGED || result == SPOOL_FAILED;
@@ -186,7 +216,9 @@ enum spool_result spool_read(struct spool *s, uint64_t sequence, struct window_b
 
 void spool_read_end(struct spool *s)
 {
-    spool_file_read_end(s->file);
+    if (s->file != NULL) {
+        spool_file_read_end(s->file);
+    }
 }
 
 uint64_t spool_sync(struct spool *s)

@@ -15,7 +15,7 @@ struct spool;
 struct spool_state {
     uint64_t rows, payload_bytes;
     uint64_t commits, syncs, log_copies, write_errors, sync_errors, longest_sync_us;
-    bool failing;      /* the last commit did */
+    bool failing;      /* the last commit did, or it could not even be opened for writing */
     bool sync_failing; /* the last sync did */
     bool read_failing; /* the last reading of a batch did */
     const char *fault; /* the last one */
@@ -25,8 +25,9 @@ struct spool_state {
 #define SPOOL_ROW_OVERHEAD 128
 
 /*
- * Opens the spool in the folder, recovers what must be recovered, starts the thread that syncs.
- * NULL after an error was logged. The caller owns it.
+ * Opens the spool in the folder, recovers what must be recovered, starts the thread that syncs. On
+ * a disk that is full it is failing from the start: what is in it can be read, and each transaction
+ * looks whether there is room by now. NULL after an error was logged. The caller owns it.
  */
 struct spool *spool_open(const char *dir, struct spool_found *found);
 

@@ -118,7 +118,7 @@ static int prepare(struct spool_file *f)
     return SQLITE_OK;
 }
 
-struct spool_file *spool_file_open(const char *file, bool create, enum spool_result *result,
+struct spool_file *spool_file_open(const char *file, enum spool_way way, enum spool_result *result,
                                    char fault[200])
 {
     static const char *const pragmas[] = {("PRAGMA page_size = " TEXT(SPOOL_PAGE_BYTES)),
@@ -134,13 +134,18 @@ struct spool_file *spool_file_open(const char *file, bool create, enum spool_res
         snprintf(fault, FAULT_BYTES, "out of memory");
         return NULL;
     }
-    int rc = sqlite3_open_v2(
-        file, &f->db,
-        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | (create ? SQLITE_OPEN_CREATE : 0), NULL);
+    int rc = sqlite3_open_v2(file, &f->db,
+                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                                 (way == SPOOL_NEW ? SQLITE_OPEN_CREATE : 0),
+                             NULL);
+    if (rc == SQLITE_OK && way == SPOOL_ALONE) {
+        /* Before the log is opened: then its index is kept in memory, not in a file. */
+        rc = sqlite3_exec(f->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+    }
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof pragmas / sizeof *pragmas; i++) {
         rc = sqlite3_exec(f->db, pragmas[i], NULL, NULL, NULL);
     }
-    if (rc == SQLITE_OK && create) {
+    if (rc == SQLITE_OK && way == SPOOL_NEW) {
         rc = sqlite3_exec(f->db, table, NULL, NULL, NULL);
     }
     if (rc == SQLITE_OK) {

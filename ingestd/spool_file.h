@@ -37,12 +37,17 @@ struct spool_content {
     uint8_t instance[16]; /* of the rows */
 };
 
+enum spool_way {
+    SPOOL_NEW,    /* made */
+    SPOOL_SHARED, /* other connections may open it, too: takes room on the disk for an index */
+    SPOOL_ALONE   /* nobody else; takes no room: for reading on a disk that is full */
+};
+
 /*
- * Opens the file, with create a new one; else nothing is written to it yet. NULL after a failure,
- * its text in fault[200] and its kind in *result (DAMAGED: what is there is no spool). The caller
- * owns it.
+ * Opens the file; nothing is written to it yet unless it is new. NULL after a failure, its text in
+ * fault[200] and its kind in *result (DAMAGED: what is there is no spool). The caller owns it.
  */
-struct spool_file *spool_file_open(const char *file, bool create, enum spool_result *result,
+struct spool_file *spool_file_open(const char *file, enum spool_way way, enum spool_result *result,
                                    char fault[200]);
 
 /* Closes it; keep_log leaves all files as they are, for another look at them. */

@@ -14,7 +14,7 @@
 #include "common/log.h"
 #include "ingestd/spool_row.h"
 
-#define HEAD_BYTES 256
+#define HEAD_BYTES 320
 
 /* The file system's clock may be behind by some milliseconds, and a write may take its time. */
 #define TIME_DIFFERENCE_US 2000000
@@ -65,11 +65,11 @@ static size_t format_head(const struct spool_head *head, char text[HEAD_BYTES])
 {
     char uuid[37];
     spool_uuid_text(head->instance, uuid);
-    int n =
-        snprintf(text, HEAD_BYTES,
-                 "ezrepo spool head 1\ninstance %s\noldest %020" PRIu64 "\nnext   %020" PRIu64
-                 "\nclosed %d\ntime %020" PRId64 "\nboot %s\n",
-                 uuid, head->oldest, head->next, head->closed ? 1 : 0, head->time_us, head->boot);
+    int n = snprintf(text, HEAD_BYTES,
+                     "ezrepo spool head 2\ninstance %s\noldest %020" PRIu64 "\nnext   %020" PRIu64
+                     "\nwritten %020" PRIu64 "\nclosed %d\ntime %020" PRId64 "\nboot %s\n",
+                     uuid, head->oldest, head->next, head->written, head->closed ? 1 : 0,
+                     head->time_us, head->boot);
     return (size_t)n;
 }
 
@@ -99,10 +99,10 @@ int spool_head_read(int fd, struct spool_head *head)
     found[n] = '\0';
     *head = (struct spool_head){0};
     if (sscanf(found,
-               "ezrepo spool head 1 instance %36s oldest %" SCNu64 " next %" SCNu64
-               " closed %d time %" SCNd64 " boot %36s checksum %" SCNx64,
-               uuid, &head->oldest, &head->next, &closed, &head->time_us, head->boot,
-               &checksum) != 7 ||
+               "ezrepo spool head 2 instance %36s oldest %" SCNu64 " next %" SCNu64
+               " written %" SCNu64 " closed %d time %" SCNd64 " boot %36s checksum %" SCNx64,
+               uuid, &head->oldest, &head->next, &head->written, &closed, &head->time_us,
+               head->boot, &checksum) != 8 ||
         strlen(uuid) != 36 || read_uuid(uuid, head->instance) == -1) {
         return -1;
     }
@@ -111,7 +111,7 @@ int spool_head_read(int fd, struct spool_head *head)
     size_t len = format_head(head, expected);
     return memcmp(found, expected, len) == 0 &&
                    checksum == spool_checksum((struct slice){expected, len}) && head->next > 0 &&
-                   head->oldest <= head->next
+                   head->oldest <= head->next && head->written <= head->next
                ? 0
                : -1;
 }

@@ -18,6 +18,8 @@ struct spool_head {
     uint8_t instance[16];
     uint64_t oldest; /* lowest sequence not acknowledged */
     uint64_t next;   /* to be given */
+    /* What is below it and not acknowledged is in the file; from it on it could not be written. */
+    uint64_t written;
     bool closed;     /* in good order: nothing was given after this was written */
     bool copied;     /* read from another file than it was written to, or put back later */
     int64_t time_us; /* when it was written, since 1970 */

@@ -6,10 +6,12 @@
  */
 #include "ingestd/spool_keeper.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -19,7 +21,8 @@
 #define PATIENCE_MS 2000 /* for a commit that is under way */
 
 struct spool_keeper {
-    sqlite3 *db;
+    char *file;
+    sqlite3 *db; /* the thread's; NULL: not open yet */
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
@@ -30,6 +33,25 @@ struct spool_keeper {
     int news;    /* eventfd */
     struct spool_keeper_counts counts;
 };
+
+static int open_file(struct spool_keeper *k)
+{
+    if (k->db != NULL) {
+        return SQLITE_OK;
+    }
+    int rc = sqlite3_open_v2(k->file, &k->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (rc == SQLITE_OK) {
+        sqlite3_busy_timeout(k->db, PATIENCE_MS);
+        /* The first statement that reads opens the log. */
+        rc = sqlite3_exec(k->db, "PRAGMA synchronous = NORMAL; SELECT count(*) FROM sqlite_master",
+                          NULL, NULL, NULL);
+    }
+    if (rc != SQLITE_OK) {
+        sqlite3_close(k->db);
+        k->db = NULL;
+    }
+    return rc;
+}
 
 /* Through SQLite's own descriptor: another one, closed, would drop SQLite's locks on the file. */
 static int sync_log(struct spool_keeper *k)
@@ -60,7 +82,8 @@ static void work(struct spool_keeper *k, bool copy, uint64_t request)
     static struct log_limit said;
     static const uint64_t one = 1;
     int64_t began_us = daemon_clock_us();
-    int rc = sync_log(k);
+    int rc = open_file(k);
+    rc = rc == SQLITE_OK ? sync_log(k) : rc;
     int64_t took_us = daemon_clock_us() - began_us;
     k->broken = k->broken || rc != SQLITE_OK;
     bool safe = !k->broken;
@@ -126,34 +149,27 @@ static int start_thread(struct spool_keeper *k)
 struct spool_keeper *spool_keeper_new(const char *file)
 {
     struct spool_keeper *k = calloc(1, sizeof *k);
-    int rc = SQLITE_NOMEM;
-    if (k != NULL && (k->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) != -1) {
-        rc = sqlite3_open_v2(file, &k->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (k == NULL) {
+        log_error("spool.keeper", "error=\"out of memory\"");
+        return NULL;
     }
-    if (rc == SQLITE_OK) {
-        sqlite3_busy_timeout(k->db, PATIENCE_MS);
-        /* The first statement that reads opens the log. */
-        rc = sqlite3_exec(k->db, "PRAGMA synchronous = NORMAL; SELECT count(*) FROM sqlite_master",
-                          NULL, NULL, NULL);
-    }
-    if (rc == SQLITE_OK) {
+    k->news = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    k->file = strdup(file);
+    if (k->news != -1 && k->file != NULL) {
         pthread_mutex_init(&k->mutex, NULL);
         pthread_cond_init(&k->wake, NULL);
-        if (start_thread(k) == 0) {
+        if ((errno = start_thread(k)) == 0) {
             return k;
         }
         pthread_cond_destroy(&k->wake);
         pthread_mutex_destroy(&k->mutex);
-        rc = SQLITE_NOMEM;
     }
-    log_error("spool.keeper", "file=%s error=\"%s\"", file, sqlite3_errstr(rc));
-    if (k != NULL) {
-        sqlite3_close(k->db);
-        if (k->news != -1) {
-            close(k->news);
-        }
-        free(k);
+    log_errno("spool.keeper", "file=%s", file);
+    if (k->news != -1) {
+        close(k->news);
     }
+    free(k->file);
+    free(k);
     return NULL;
 }
 
@@ -169,9 +185,12 @@ void spool_keeper_free(struct spool_keeper **k)
     pthread_join((*k)->thread, NULL);
     pthread_cond_destroy(&(*k)->wake);
     pthread_mutex_destroy(&(*k)->mutex);
-    sqlite3_db_config((*k)->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_close((*k)->db);
+    if ((*k)->db != NULL) {
+        sqlite3_db_config((*k)->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        sqlite3_close((*k)->db);
+    }
     close((*k)->news);
+    free((*k)->file);
     free(*k);
     *k = NULL;
 }

@@ -18,7 +18,10 @@ struct spool_keeper_counts {
     bool failing; /* the last one did */
 };
 
-/* With a connection of its own to a spool that is open. NULL after an error was logged. */
+/*
+ * With a connection of its own, opened with the first request: the spool must be open for writing
+ * then. NULL after an error was logged.
+ */
 struct spool_keeper *spool_keeper_new(const char *file);
 
 /* Ends what is under way, and the thread. */

@@ -2,7 +2,8 @@
  * Checking, recovering and settling. Files, all in spool_dir:
  *   spool.sqlite, -wal, -shm   the spool
  *   spool.head                 see spool_head.h
- *   spool.reserve              room that a full disk leaves us to start with
+ *   spool.reserve              room that a full disk leaves us to start with; while there is none
+ *                              for it, a spool that could not be opened for writing stays so
  *   spool.sqlite.new           a recovery under way: begun again when it was interrupted
  *   spool.sqlite.recovered     a recovery that is done but for the renaming: finished first
  *   spool.sqlite.damaged-TIME  see spool_aside.h
@@ -22,6 +23,7 @@
 #include "ingestd/spool_aside.h"
 #include "ingestd/spool_salvage.h"
 
+#define RESERVE_NAME       "spool.reserve"
 #define RESERVE_BYTES      ((off_t)4 * 1024 * 1024)
 #define ROWS_A_TRANSACTION 64
 #define RANGES_LOGGED      20
@@ -65,6 +67,13 @@ static off_t size_of(const char *dir, const char *suffix)
     return stat(path, &st) == -1 ? -1 : st.st_size;
 }
 
+/* Nothing was ever written to it. */
+static bool is_absent(const char *dir)
+{
+    off_t size = size_of(dir, "");
+    return size == 0 || (size == -1 && errno == ENOENT);
+}
+
 /*
  * Whether SQLite may be let near the file: a header that says other than what ours always say makes
  * it discard the log.
@@ -86,6 +95,13 @@ static bool looks_whole(const char *dir)
     ssize_t n = pread(fd, found, sizeof found, 0);
     close(fd);
     return n == sizeof found && memcmp(found, expected, 23) == 0 && found[23] == 0x20;
+}
+
+/* Whether there is a head, and the file, if anything is in it, is the one that it tells of. */
+static bool is_known(const struct spool_head *head, const struct spool_content *content)
+{
+    return head != NULL && (content->rows == 0 ||
+                            memcmp(head->instance, content->instance, sizeof head->instance) == 0);
 }
 
 /* ---- recovering ---- */
@@ -152,19 +168,24 @@ static int change_places(const char *dir, const char *damaged)
                : 0;
 }
 
+static void remove_new(const char *dir)
+{
+    remove_file(dir, ".new");
+    remove_file(dir, ".new-wal");
+    remove_file(dir, ".new-shm");
+}
+
 /* Copies all that can be read into spool.sqlite.recovered: 0, or -1 after an error was logged. */
 static int salvage_into_new(const char *dir, struct recovery *r)
 {
     char path[SPOOL_PATH_BYTES], fault[200];
     int rc = -1, db = -1, log = -1;
-    remove_file(dir, ".new");
-    remove_file(dir, ".new-wal");
-    remove_file(dir, ".new-shm");
+    remove_new(dir);
     path_of(path, dir, ".new");
-    r->into = spool_file_open(path, true, &r->result, fault);
+    r->into = spool_file_open(path, SPOOL_NEW, &r->result, fault);
     if (r->into == NULL) {
         log_error("spool.recover", "file=%s error=\"%s\"", path, fault);
-        return -1;
+        goto done;
     }
     spool_file_copy_itself(r->into);
     db = open_to_read(dir, "", "/dev/null");
@@ -194,8 +215,12 @@ done:
     if (log != -1) {
         close(log);
     }
-    spool_file_close(&r->into, false);
-    return rc == 0 ? rename_file(dir, ".new", ".recovered") : -1;
+    spool_file_close(&r->into, rc == -1);
+    if (rc == -1) {
+        remove_new(dir); /* it may be what fills the disk */
+        return -1;
+    }
+    return rename_file(dir, ".new", ".recovered");
 }
 
 /* ---- what is missing ---- */
@@ -232,10 +257,13 @@ static void report_missing(const char *dir, const char *damaged, const char *why
     snprintf(suffix, sizeof suffix, "%s.txt", damaged);
     path_of(path, dir, suffix);
     struct gaps g = {.expected = head != NULL ? head->oldest : found->content.first,
-                     .end = head != NULL && head->next > found->content.last
-                                ? head->next
-                                : found->content.last + 1,
+                     .end = found->content.last + 1,
                      .report = fopen(path, "we")};
+    if (head != NULL) {
+        /* What could not be written before it ended in good order was told then. */
+        uint64_t end = head->closed ? head->written : head->next;
+        g.end = end > g.end ? end : g.end;
+    }
     if (g.report != NULL) {
         char uuid[37];
         spool_uuid_text(found->content.instance, uuid);
@@ -273,72 +301,127 @@ static void report_missing(const char *dir, const char *damaged, const char *why
 /* ---- opening ---- */
 
 /* A disk that is full leaves no room for SQLite's own: what was reserved is given back for it. */
-static void set_reserve(const char *dir, bool keep)
+static void give_reserve_back(const char *dir)
+{
+    char path[SPOOL_PATH_BYTES];
+    if (spool_path(path, dir, RESERVE_NAME)) {
+        unlink(path);
+    }
+}
+
+/* 0 when it stands; -1: there is no room for it now. */
+static int keep_reserve(const char *dir)
 {
     char path[SPOOL_PATH_BYTES];
     struct stat st;
-    if (!spool_path(path, dir, "spool.reserve")) {
-        return;
-    }
-    if (!keep) {
-        unlink(path);
-        return;
-    }
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    int fd =
+        spool_path(path, dir, RESERVE_NAME) ? open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
     if (fd == -1) {
-        return;
+        return -1;
     }
-    if (fstat(fd, &st) == -1 || st.st_size < RESERVE_BYTES) {
-        if (posix_fallocate(fd, 0, RESERVE_BYTES) != 0) {
-            unlink(path); /* no room: another time */
-        }
+    int rc = 0;
+    if ((fstat(fd, &st) == -1 || st.st_size < RESERVE_BYTES) &&
+        posix_fallocate(fd, 0, RESERVE_BYTES) != 0) {
+        unlink(path);
+        rc = -1;
     }
     close(fd);
+    return rc;
 }
 
+/* For writing. */
 static struct spool_file *open_file(const char *dir, enum spool_result *result, char fault[200])
 {
     char path[SPOOL_PATH_BYTES];
-    bool create = size_of(dir, "") <= 0;
+    enum spool_way way = is_absent(dir) ? SPOOL_NEW : SPOOL_SHARED;
     path_of(path, dir, "");
-    struct spool_file *file = spool_file_open(path, create, result, fault);
+    struct spool_file *file = spool_file_open(path, way, result, fault);
     if (file == NULL && *result == SPOOL_FAILED) {
-        set_reserve(dir, false);
-        file = spool_file_open(path, create, result, fault);
+        give_reserve_back(dir);
+        file = spool_file_open(path, way, result, fault);
+    }
+    if (file == NULL && way == SPOOL_NEW) {
+        remove_file(dir, ""); /* half a file would be taken for a damaged one */
+        remove_file(dir, "-wal");
+        remove_file(dir, "-shm");
     }
     return file;
 }
 
-/* Opens and checks. NULL: *result and fault say why; all is as it was. */
-static struct spool_file *open_checked(const char *dir, const struct spool_head *head,
-                                       struct spool_content *content, enum spool_result *result,
-                                       char fault[200])
+/* For reading, where it cannot be opened for writing. NULL, and SPOOL_OK, where there is none. */
+static struct spool_file *open_to_look(const char *dir, enum spool_result *result, char fault[200])
 {
+    char path[SPOOL_PATH_BYTES];
+    path_of(path, dir, "");
+    if (is_absent(dir)) {
+        *result = SPOOL_OK;
+        return NULL;
+    }
+    return spool_file_open(path, SPOOL_ALONE, result, fault);
+}
+
+/* The sequences of a head that are not acknowledged begin, behind all that is in the file, here. */
+static uint64_t behind_content(const struct spool_head *head, const struct spool_content *content)
+{
+    return head->oldest > content->last ? head->oldest : content->last + 1;
+}
+
+static enum spool_result check(struct spool_file *file, const struct spool_head *head,
+                               struct spool_content *content, char fault[200])
+{
+    *content = (struct spool_content){0};
+    enum spool_result result = file == NULL ? SPOOL_OK : spool_file_check(file, content);
+    if (result != SPOOL_OK) {
+        snprintf(fault, 200, "%s", spool_file_fault(file));
+    } else if (is_known(head, content) && behind_content(head, content) < head->written) {
+        snprintf(fault, 200, "the last transactions are missing");
+        result = SPOOL_DAMAGED;
+    }
+    return result;
+}
+
+/*
+ * Opens and checks. SPOOL_OK: found->fault may be set, see spool_start(). Else fault says why, and
+ * all is as it was.
+ */
+static enum spool_result open_checked(const char *dir, const struct spool_head *head,
+                                      struct spool_found *found, struct spool_file **file,
+                                      char fault[200])
+{
+    enum spool_result result;
+    *file = NULL;
+    found->fault[0] = '\0';
     if (!looks_whole(dir)) {
         snprintf(fault, 200, "the header of the file is not that of a spool");
-        *result = SPOOL_DAMAGED;
-        return NULL;
+        return SPOOL_DAMAGED;
     }
-    struct spool_file *file = open_file(dir, result, fault);
-    if (file == NULL) {
-        return NULL;
+    *file = open_file(dir, &result, fault);
+    if (result == SPOOL_FAILED) {
+        snprintf(found->fault, sizeof found->fault, "%s", fault);
+        *file = open_to_look(dir, &result, fault);
     }
-    *result = spool_file_check(file, content);
-    if (*result != SPOOL_OK) {
-        snprintf(fault, 200, "%s", spool_file_fault(file));
-    } else if (head != NULL) {
-        bool other = content->rows > 0 &&
-                     memcmp(content->instance, head->instance, sizeof head->instance) != 0;
-        uint64_t from = head->oldest > content->last ? head->oldest : content->last + 1;
-        if (!other && from < head->next) {
-            snprintf(fault, 200, "the last transactions are missing");
-            *result = SPOOL_DAMAGED;
-        }
+    result = result == SPOOL_OK ? check(*file, head, &found->content, fault) : result;
+    if (result != SPOOL_OK) {
+        spool_file_close(file, true);
     }
-    if (*result != SPOOL_OK) {
-        spool_file_close(&file, true);
+    return result;
+}
+
+int spool_gain_room(const char *dir, struct spool_file **file, char fault[200])
+{
+    enum spool_result result;
+    char other_fault[200];
+    if (keep_reserve(dir) == -1) {
+        return -1;
     }
-    return file;
+    spool_file_close(file, true);
+    *file = open_file(dir, &result, fault);
+    if (*file == NULL) {
+        *file = open_to_look(dir, &result, other_fault);
+        return -1;
+    }
+    (void)keep_reserve(dir);
+    return 0;
 }
 
 /* ---- settling ---- */
@@ -354,15 +437,38 @@ static int make_instance(uint8_t instance[16])
     return 0;
 }
 
-/*
- * The instance and the next sequence. Rows of acknowledged batches go; and a row, marked as
- * acknowledged, stands right before the next sequence, so that the file alone tells it.
- */
+/* Rows of acknowledged batches go; and a row, marked as acknowledged, stands right before the next
+ * sequence, so that the file alone tells it. */
+static enum spool_result write_settled(struct spool_file *file, uint64_t oldest,
+                                       struct spool_found *found)
+{
+    struct spool_content *content = &found->content;
+    struct spool_row mark = {.batch = {.sequence = found->next - 1, .kind = BATCH_REJECTS}};
+    memcpy(mark.instance, found->instance, sizeof mark.instance);
+    uint64_t removed = 0;
+    enum spool_result result = spool_file_begin(file);
+    if (result == SPOOL_OK && oldest > content->first) {
+        result = spool_file_remove_below(file, oldest, &removed);
+    }
+    if (result == SPOOL_OK && mark.batch.sequence > content->last) {
+        result = spool_file_put(file, &mark);
+    }
+    if (result == SPOOL_OK) {
+        result = spool_file_commit(file);
+    }
+    if (result == SPOOL_OK && removed > 0) {
+        result = spool_file_check(file, content);
+    } else if (result == SPOOL_OK && mark.batch.sequence > content->last) {
+        content->rows++;
+    }
+    return result;
+}
+
+/* The instance and the next sequence; into the file, too, where that can be written. */
 static int settle(struct spool_file *file, const struct spool_head *head, struct spool_found *found)
 {
     struct spool_content *content = &found->content;
-    bool known = head != NULL && (content->rows == 0 || memcmp(head->instance, content->instance,
-                                                               sizeof head->instance) == 0);
+    bool known = is_known(head, content);
     found->next = content->last + 1;
     if (known && head->next > found->next) {
         found->next = head->next;
@@ -380,29 +486,44 @@ static int settle(struct spool_file *file, const struct spool_head *head, struct
     } else if (make_instance(found->instance) == -1) {
         return -1;
     }
-    struct spool_row mark = {.batch = {.sequence = found->next - 1, .kind = BATCH_REJECTS}};
-    memcpy(mark.instance, found->instance, sizeof mark.instance);
-    uint64_t removed = 0;
-    enum spool_result result = spool_file_begin(file);
-    if (result == SPOOL_OK && known && head->oldest > content->first) {
-        result = spool_file_remove_below(file, head->oldest, &removed);
+    found->written = content->last + 1;
+    if (found->fault[0] != '\0') {
+        return 0;
     }
-    if (result == SPOOL_OK && mark.batch.sequence > content->last) {
-        result = spool_file_put(file, &mark);
-    }
-    if (result == SPOOL_OK) {
-        result = spool_file_commit(file);
-    }
-    if (result == SPOOL_OK && removed > 0) {
-        result = spool_file_check(file, content);
-    } else if (result == SPOOL_OK && mark.batch.sequence > content->last) {
-        content->rows++;
-    }
-    if (result != SPOOL_OK) {
+    if (write_settled(file, known ? head->oldest : 0, found) == SPOOL_OK) {
+        found->written = found->next;
+    } else {
         /* What it says is true all the same; writing is tried again later. */
-        log_error("spool.settle", "error=\"%s\"", spool_file_fault(file));
+        snprintf(found->fault, sizeof found->fault, "%s", spool_file_fault(file));
     }
     return 0;
+}
+
+/* Batches that the ingestd before had numbered and could not write: lost with it, and no damage.
+ * When it ended in good order, it said so itself. */
+static void tell_unwritten(const struct spool_head *head, struct spool_found *found)
+{
+    uint64_t from = is_known(head, &found->content) ? behind_content(head, &found->content) : 0;
+    if (from == 0 || from >= head->next) {
+        return;
+    }
+    uint64_t count = head->next - from;
+    if (head->closed) {
+        log_warn("spool.unwritten",
+                 "first=%" PRIu64 " last=%" PRIu64 " batches=%" PRIu64
+                 " reason=\"could not be written, as was told when ingestd ended\"",
+                 from, head->next - 1, count);
+        return;
+    }
+    found->missing = count;
+    snprintf(found->text, sizeof found->text,
+             "%" PRIu64 " batches were in memory only, as the spool could not be written, when "
+             "ingestd was killed",
+             count);
+    log_error("spool.missing",
+              "first=%" PRIu64 " last=%" PRIu64 " batches=%" PRIu64
+              " reason=\"they could not be written before ingestd was killed\"",
+              from, head->next - 1, count);
 }
 
 /* The damaged spool aside, a new one with what could be read in its place. */
@@ -411,18 +532,18 @@ static struct spool_file *recover(const char *dir, struct spool_head *head, cons
 {
     struct recovery r = {.head = head};
     char fault[200];
-    enum spool_result result;
     log_error("spool.damaged", "dir=%s reason=\"%s\"", dir, why);
     if (head != NULL) {
         memcpy(r.instance, head->instance, sizeof r.instance);
         r.instance_known = true;
     }
     spool_aside_suffix(damaged);
+    give_reserve_back(dir); /* the copy takes room */
     if (salvage_into_new(dir, &r) == -1 || change_places(dir, damaged) == -1) {
         return NULL;
     }
-    struct spool_file *file = open_checked(dir, NULL, &found->content, &result, fault);
-    if (file == NULL) {
+    struct spool_file *file;
+    if (open_checked(dir, NULL, found, &file, fault) != SPOOL_OK) {
         log_error("spool.recover", "dir=%s error=\"%s\"", dir, fault);
         return NULL;
     }
@@ -453,20 +574,19 @@ static int make_folder(const char *dir)
     return 0;
 }
 
-struct spool_file *spool_start(const char *dir, int *head_fd, struct spool_found *found)
+int spool_start(const char *dir, struct spool_file **file, int *head_fd, struct spool_found *found)
 {
     char path[SPOOL_PATH_BYTES], fault[200] = "", damaged[SPOOL_ASIDE_BYTES];
     struct spool_head head_read, *head = NULL;
-    struct spool_file *file = NULL;
-    enum spool_result result = SPOOL_FAILED;
     *found = (struct spool_found){0};
+    *file = NULL;
     *head_fd = -1;
     if (make_folder(dir) == -1 || !spool_path(path, dir, "spool.head")) {
-        return NULL;
+        return -1;
     }
     *head_fd = spool_head_open(path);
     if (*head_fd == -1) {
-        return NULL;
+        return -1;
     }
     if (spool_head_read(*head_fd, &head_read) == 0) {
         head = &head_read;
@@ -475,21 +595,26 @@ struct spool_file *spool_start(const char *dir, int *head_fd, struct spool_found
     if (size_of(dir, ".recovered") >= 0 && change_places(dir, damaged) == -1) {
         goto failed;
     }
-    file = open_checked(dir, head, &found->content, &result, fault);
-    if (file == NULL && result == SPOOL_DAMAGED) {
-        file = recover(dir, head, fault, damaged, found);
-    } else if (file == NULL) {
+    enum spool_result result = open_checked(dir, head, found, file, fault);
+    if (result == SPOOL_DAMAGED) {
+        *file = recover(dir, head, fault, damaged, found);
+        result = *file != NULL ? SPOOL_OK : SPOOL_DAMAGED;
+    } else if (result == SPOOL_OK) {
+        tell_unwritten(head, found);
+    } else {
         log_error("spool.open", "dir=%s error=\"%s\"", dir, fault);
     }
-    if (file == NULL || settle(file, head, found) == -1) {
+    if (result != SPOOL_OK || settle(*file, head, found) == -1) {
         goto failed;
     }
     found->aside = spool_aside_trim(dir, damaged);
-    set_reserve(dir, true);
-    return file;
+    if (found->fault[0] == '\0') {
+        (void)keep_reserve(dir);
+    }
+    return 0;
 failed:
-    spool_file_close(&file, true);
+    spool_file_close(file, true);
     close(*head_fd);
     *head_fd = -1;
-    return NULL;
+    return -1;
 }

@@ -16,17 +16,26 @@ struct spool_found {
     uint8_t instance[16];
     uint64_t next;                /* sequence to be given */
     struct spool_content content; /* of the file as it is now */
+    uint64_t written;             /* all below it that is not acknowledged is in the file */
     bool damaged;                 /* it was, or part of it was missing */
     uint64_t missing;             /* batches of which nothing could be read */
     struct spool_aside aside;     /* damaged ones, of earlier starts too */
     char text[200];               /* for the status */
+    char fault[200];              /* why nothing can be written; empty when it can */
 };
 
 /*
- * Opens the spool in the folder, made when there is none, and its head (*head_fd, locked). NULL
- * after an error was logged. The caller owns both.
+ * Opens the spool in the folder, made when there is none, and its head (*head_fd, locked). 0, or -1
+ * after an error was logged. The caller owns both. On a disk that is full there may be a fault:
+ * then the file is for reading only, or NULL where there was none.
  */
-struct spool_file *spool_start(const char *dir, int *head_fd, struct spool_found *found);
+int spool_start(const char *dir, struct spool_file **file, int *head_fd, struct spool_found *found);
+
+/*
+ * Whether such a file can be written by now: 0, and it is opened anew for that; -1 when there is
+ * still no room. After a failure, told in fault[200], it may be NULL.
+ */
+int spool_gain_room(const char *dir, struct spool_file **file, char fault[200]);
 
 /* DIR/NAME into path; false when it is too long. */
 bool spool_path(char path[SPOOL_PATH_BYTES], const char *dir, const char *name);

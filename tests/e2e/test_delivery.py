@@ -3,6 +3,7 @@ for the gateway. Stand-ins for classifyd and stored are those of ingestds.py."""
 
 import collections
 import json
+import re
 import signal
 import time
 
@@ -203,8 +204,19 @@ def test_terminated_after_it_said_busy(start, small_disk):
     ingestd.close()
     (small_disk / "ballast").unlink()
     again = start(peers=False, spool_dir=str(small_disk / "spool"))
-    again.counters(spool__found__records=kept)
-    assert "tally.lost" not in again.log_text()
+    again.counters(spool__found__records=kept, spool__missing=0)
+    again.note("spool", "works")
+    assert re.search(r"spool\.unwritten first=\d+ last=\d+ batches=\d+ ", again.log_text())
+    assert not re.search(r"tally\.lost|spool\.(damaged|missing)", again.log_text())
+
+
+def test_busy_when_it_starts_on_a_full_disk(start, small_disk):
+    fill_disk(small_disk / "ballast")
+    ingestd = start(spool_dir=str(small_disk / "spool"))
+    gateway = Gateway(ingestd)
+    assert gateway.deliver(result(value="early"))[1:5] == (BUSY, 0, 0, "the spool cannot be written")
+    (small_disk / "ballast").unlink()
+    wait_for(lambda: gateway.deliver(result(value="at last")).outcome == KEPT)
 
 
 def test_what_is_no_delivery_is_dropped(start):

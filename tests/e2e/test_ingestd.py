@@ -16,7 +16,7 @@ import time
 
 import pytest
 from conftest import ROOT, wait_for
-from ingestds import fill_disk, free_port, has_ipv6, result
+from ingestds import free_port, has_ipv6, result
 from messages import ACK, pack
 
 SAMPLES = pathlib.Path(ROOT, "tests", "golden", "udp")
@@ -568,75 +568,6 @@ def test_of_damaged_spools_the_newest_are_kept(start):
         ingestd.close()
         file.write_bytes(b"damaged" + file.read_bytes()[7:])
     assert len(list(file.parent.glob("spool.sqlite.damaged-*.txt"))) == 3
-
-
-def test_a_full_disk(start, small_disk):
-    """Batches go on from memory, bounded, and into the spool again when there is room; it also starts on a full
-    disk."""
-    ingestd = start(batch_records=1, spool_dir=str(small_disk / "spool"), window_bytes=1 << 20)
-    ingestd.send(*[result(value=str(i), **FILLER) for i in range(5)])
-    assert [ingestd.batch().sequence for _ in range(5)] == [1, 2, 3, 4, 5]
-    ballast = small_disk / "ballast"
-    fill_disk(ballast)
-    sent = 5
-    while "memory full" not in ingestd.status()["notes"].get("intake", ""):
-        ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
-        sent += 5
-        assert sent < 5000
-        time.sleep(0.01)
-    ingestd.note("spool", "cannot write: database or disk is full")
-    counters = ingestd.status()["counters"]
-    assert counters["spool.write_errors"] > 0 and counters["memory.bytes"] < 3 << 20
-    assert counters["spool.unspooled"] > 0
-    # They can be pushed and acknowledged from memory.
-    pushed = [ingestd.batch() for _ in range(10)]
-    assert [b.sequence for b in pushed] == list(range(6, 16))
-    ingestd.acknowledge(1, 2, 3, 4, 5, *range(6, 16))
-    ingestd.counters(batches__acknowledged=15)
-    ballast.unlink()
-    wait_for(lambda: ingestd.status()["counters"]["spool.unspooled"] == 0)
-    ingestd.note("spool", "works")
-    ingestd.note("intake", "reading")
-    fill_disk(ballast)
-    ingestd.kill()
-    again = start(spool_dir=str(small_disk / "spool"))
-    assert again.instance == ingestd.instance
-    assert again.batch().sequence == 16
-    again.counters(spool__missing=0)
-
-
-def test_terminated_while_the_spool_cannot_be_written(start, small_disk):
-    """What is in memory only is lost, unless it was acknowledged."""
-    ballast = small_disk / "ballast"
-    options = {"batch_records": 1, "drain_ms": 300, "spool_dir": str(small_disk / "spool")}
-    ingestd = start(**options)
-    fill_disk(ballast)
-
-    def send(ingestd):
-        for sent in range(1, 1000):
-            ingestd.send(result(value=str(sent), **FILLER))
-            ingestd.counters(accepted__records=sent)
-            if ingestd.status()["counters"]["spool.unspooled"]:
-                return sent
-        raise AssertionError("the disk has no end")
-    for value in range(send(ingestd)):
-        batch = ingestd.batch()
-        assert batch.records[0]["values"][0] == str(value + 1)
-        ingestd.acknowledge(batch.sequence)
-    ingestd.counters(held__batches=0, spool__unspooled=0)
-    assert ingestd.terminate() == 0
-    assert "drain.done spooled_batches=0 records=0 " in ingestd.log_text()
-    assert "drain.lost" not in ingestd.log_text()
-    ingestd.close()
-    again = start(peers=False, **options)
-    assert "tally.lost" not in again.log_text()
-    sent = send(again)
-    unspooled = again.status()["counters"]["spool.unspooled"]
-    assert 0 < unspooled <= sent
-    assert again.terminate() == 1
-    lost = re.search(r"drain\.lost records=(\d+) unspooled_batches=(\d+) of_batches=(\d+) unread_datagrams=0",
-                     again.log_text())
-    assert [int(n) for n in lost.groups()] == [unspooled, unspooled, sent]
 
 
 @pytest.fixture

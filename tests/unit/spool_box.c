@@ -1,6 +1,7 @@
 /* See spool_box.h. */
 #include "tests/unit/spool_box.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,15 @@ int box_tear_down(void **state)
 {
     folder_remove(box_other);
     return folder_tear_down(state);
+}
+
+void box_limit_files(rlim_t bytes)
+{
+    struct rlimit limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
 int box_quiet(void **state)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -58,6 +59,10 @@ int box_commit(struct box *b);
 
 /* A batch that is not judged by its content, with whatever sequence is the next. */
 void box_add_small(struct box *b);
+
+/* Files can be no longer than that, as on a disk that is full; RLIM_INFINITY: as long as they like.
+ */
+void box_limit_files(rlim_t bytes);
 
 /* Commits after each. */
 void box_add_some(struct box *b, uint64_t first, uint64_t last, size_t size);

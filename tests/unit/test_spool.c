@@ -2,9 +2,7 @@
  * The spool: what is in it comes back after a stop and a kill; memory stays bounded; what happens
  * when it is full or cannot be written. Damaged ones: test_spool_damaged.c.
  */
-#include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "tests/unit/spool_image.h"
@@ -150,26 +148,17 @@ static void test_full(void **state)
 
 /* ---- a spool that cannot be written ---- */
 
-static void limit_files(rlim_t bytes)
-{
-    struct rlimit limit;
-    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    limit.rlim_cur = bytes < limit.rlim_max ? bytes : limit.rlim_max;
-    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static void test_cannot_be_written(void **state)
 {
     (void)state;
     const struct outbox_limits limits = {256 * 1024, 1 << 30, BOX_RETRY_US};
     struct box b;
     bool has[1000];
-    signal(SIGXFSZ, SIG_IGN);
     box_open_with(&b, folder, &limits);
     box_add_some(&b, 1, 5, 1000);
     while (box_push(&b) != 0) {
     }
-    limit_files(60000);
+    box_limit_files(60000);
     uint64_t added = 5, spooled = 5;
     while (outbox_room(b.out) == OUTBOX_OPEN) {
         box_add(&b, ++added, 8000);
@@ -199,7 +188,7 @@ static void test_cannot_be_written(void **state)
     assert_int_equal(outbox_state(b.out).unspooled, unspooled);
     /* Killed now, its sequences are known as given, and as missing. */
     image_take();
-    limit_files(RLIM_INFINITY);
+    box_limit_files(RLIM_INFINITY);
     assert_int_equal(box_commit(&b), 0);
     assert_false(spool_state(b.spool).failing);
     assert_int_equal(outbox_state(b.out).unspooled, 0);
@@ -217,6 +206,7 @@ static void test_cannot_be_written(void **state)
     struct spool_found found = box_look(box_other);
     assert_true(found.next > last);
     assert_true(found.missing > 0);
+    assert_false(found.damaged);
 }
 
 /* What neither the file nor the head can tell is not pushed: a killed ingestd would give its
@@ -225,16 +215,15 @@ static void test_not_even_the_head_can_be_written(void **state)
 {
     (void)state;
     struct box b;
-    signal(SIGXFSZ, SIG_IGN);
     box_open_filled(&b, 5, 1000);
     box_push_some(&b, 1, 5);
-    limit_files(0);
+    box_limit_files(0);
     box_add(&b, 6, 1000);
     box_add(&b, 7, 1000);
     assert_int_equal(box_commit(&b), -1);
     assert_int_equal(box_push(&b), 0);
     image_take();
-    limit_files(RLIM_INFINITY);
+    box_limit_files(RLIM_INFINITY);
     image_put(&image);
     assert_int_equal(box_look(box_other).next, 6);
     assert_int_equal(box_commit(&b), 0);
@@ -242,13 +231,78 @@ static void test_not_even_the_head_can_be_written(void **state)
     box_close(&b);
 }
 
+/* As a disk that is full at the start: what is there is pushed, and the rest written later. */
+static void test_cannot_be_written_from_the_start(void **state)
+{
+    (void)state;
+    struct box b;
+    bool has[64];
+    box_open_filled(&b, 5, 3000);
+    image_take(); /* with a log to be replayed */
+    box_close(&b);
+    image_put(&image);
+    box_limit_files(4096); /* room for the head, not for SQLite's index of the log */
+    box_open(&b, box_other);
+    assert_true(b.found.fault[0] != '\0' && spool_state(b.spool).failing);
+    assert_int_equal(b.found.content.batches, 5);
+    assert_false(b.found.damaged);
+    box_add(&b, 6, 3000);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(box_commit(&b), -1);
+    }
+    box_push_some(&b, 1, 6);
+    box_acknowledge_some(&b, 1, 2);
+    box_limit_files(RLIM_INFINITY);
+    assert_int_equal(box_commit(&b), 0);
+    assert_false(spool_state(b.spool).failing);
+    box_add(&b, 7, 3000);
+    box_close(&b);
+    box_open(&b, box_other);
+    assert_true(b.found.fault[0] == '\0');
+    assert_int_equal(b.found.content.first, 3);
+    assert_int_equal(b.found.missing, 0);
+    assert_int_equal(box_drain(&b, has, 64), 5);
+    box_close(&b);
+}
+
+/* A spool that is new has nothing to be read; it is made when that is possible. */
+static void test_cannot_be_made(void **state)
+{
+    (void)state;
+    struct box b;
+    box_limit_files(0);
+    box_open(&b, folder);
+    assert_int_equal(b.found.next, 1);
+    box_add(&b, 1, 3000);
+    assert_int_equal(box_commit(&b), -1);
+    assert_int_equal(box_push(&b), 0); /* nobody would know that 1 is given */
+    box_close(&b);
+    assert_true(box_look(folder).next == 1); /* nothing of it is left to be found */
+    box_open(&b, folder);
+    box_add(&b, 1, 3000);
+    assert_int_equal(box_commit(&b), -1);
+    box_limit_files(RLIM_INFINITY);
+    assert_int_equal(box_commit(&b), 0);
+    box_push_some(&b, 1, 1);
+    box_close(&b);
+    struct spool_found found = box_look(folder);
+    assert_int_equal(found.content.batches, 1);
+    assert_false(found.damaged);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        BOX_TEST(test_comes_back_after_a_stop), BOX_TEST(test_comes_back_after_a_kill),
-        BOX_TEST(test_one_process_for_each),    BOX_TEST(test_nobody_else_may_write_there),
-        BOX_TEST(test_more_than_memory),        BOX_TEST(test_full),
-        BOX_TEST(test_cannot_be_written),       BOX_TEST(test_not_even_the_head_can_be_written),
+        BOX_TEST(test_comes_back_after_a_stop),
+        BOX_TEST(test_comes_back_after_a_kill),
+        BOX_TEST(test_one_process_for_each),
+        BOX_TEST(test_nobody_else_may_write_there),
+        BOX_TEST(test_more_than_memory),
+        BOX_TEST(test_full),
+        BOX_TEST(test_cannot_be_written),
+        BOX_TEST(test_not_even_the_head_can_be_written),
+        BOX_TEST(test_cannot_be_written_from_the_start),
+        BOX_TEST(test_cannot_be_made),
     };
     return cmocka_run_group_tests(tests, box_quiet, NULL);
 }

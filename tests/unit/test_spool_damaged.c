@@ -207,6 +207,85 @@ static void test_power_failure_after_a_stop(void **state)
     assert_true(box_look(box_other).next > 9);
 }
 
+/* ---- a spool that could not be written ---- */
+
+/* Of a spool with five batches in its file, and two that came when it could not be written: as a
+ * kill leaves it, and in `image` as a stop does. */
+static struct image killed;
+
+static void take_unwritten(void)
+{
+    struct box b;
+    box_open_filled(&b, 5, 4000);
+    box_limit_files(20000);
+    box_add(&b, 6, 4000);
+    box_add(&b, 7, 4000);
+    assert_int_equal(box_commit(&b), -1);
+    image_take();
+    killed = image;
+    box_close(&b);
+    image_take();
+    box_limit_files(RLIM_INFINITY);
+}
+
+/* What could not be written is no damage: lost with a process that was killed, told already by one
+ * that ended in good order. */
+static void test_unwritten_is_no_damage(void **state)
+{
+    (void)state;
+    take_unwritten();
+    for (int closed = 0; closed <= 1; closed++) {
+        image_put(closed == 1 ? &image : &killed);
+        struct spool_found found = box_look(box_other);
+        assert_false(found.damaged);
+        assert_int_equal(found.missing, closed == 1 ? 0 : 2);
+        assert_int_equal(found.next, 8);
+        assert_int_equal(found.content.batches, 5);
+        assert_int_equal(box_look(box_other).missing, 0); /* told once */
+    }
+}
+
+/* Damage is told all the same, and what was told before is not told again. */
+static void test_unwritten_and_damaged(void **state)
+{
+    (void)state;
+    take_unwritten();
+    spoilt = killed;
+    spoilt.log_size -= 3000;
+    assert_true(image_recovers(1, 8, true) < 5);
+    spoilt = image;
+    spoilt.log_size -= 3000;
+    image_put(&spoilt);
+    struct spool_found found = box_look(box_other);
+    assert_true(found.damaged);
+    assert_int_equal(found.missing, 5 - found.content.batches);
+    assert_int_equal(found.next, 8);
+}
+
+/* Without room for a recovery nothing is touched, until there is. */
+static void test_no_room_to_recover(void **state)
+{
+    (void)state;
+    struct spool_found found;
+    image_take_stopped(6, 20000);
+    spoilt = image;
+    memset(spoilt.file, 0, 4096);
+    image_put(&spoilt);
+    box_limit_files(40000);
+    for (int i = 0; i < 2; i++) {
+        static char bytes[sizeof spoilt.file];
+        char file[FOLDER_PATH_BYTES];
+        assert_null(spool_open(box_other, &found));
+        assert_int_equal(folder_read(box_other, "spool.sqlite", bytes, sizeof bytes),
+                         spoilt.file_size);
+        assert_memory_equal(bytes, spoilt.file, spoilt.file_size);
+        folder_path(file, box_other, "spool.sqlite.new");
+        assert_int_equal(access(file, F_OK), -1);
+    }
+    box_limit_files(RLIM_INFINITY);
+    assert_int_equal(image_recovers(1, 7, true), 6);
+}
+
 /* ---- what operators do ---- */
 
 /* What a stopped ingestd left, put back after it went on: what it gave since is not given again. */
@@ -271,6 +350,9 @@ int main(void)
         BOX_TEST(test_head_lost),
         BOX_TEST(test_power_failure),
         BOX_TEST(test_power_failure_after_a_stop),
+        BOX_TEST(test_unwritten_is_no_damage),
+        BOX_TEST(test_unwritten_and_damaged),
+        BOX_TEST(test_no_room_to_recover),
         BOX_TEST(test_put_back),
         BOX_TEST(test_spool_deleted),
         BOX_TEST(test_recovery_interrupted),

@@ -1,0 +1,218 @@
+"""ingestd and a disk that is full: while it runs, when it ends, and when it starts."""
+
+import re
+import time
+
+import pytest
+from conftest import wait_for
+from ingestds import fill_disk, result
+
+FILLER = {"metadata": {"filler": "x" * 20000}}
+
+
+def test_a_full_disk(start, small_disk):
+    """Batches go on from memory, bounded, and into the spool again when there is room; killed, it starts on a full
+    disk with what its log has room for."""
+    ingestd = start(batch_records=1, spool_dir=str(small_disk / "spool"), window_bytes=1 << 20)
+    ingestd.send(*[result(value=str(i), **FILLER) for i in range(5)])
+    assert [ingestd.batch().sequence for _ in range(5)] == [1, 2, 3, 4, 5]
+    ballast = small_disk / "ballast"
+    fill_disk(ballast)
+    sent = 5
+    while "memory full" not in ingestd.status()["notes"].get("intake", ""):
+        ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
+        sent += 5
+        assert sent < 5000
+        time.sleep(0.01)
+    ingestd.note("spool", "cannot write: database or disk is full")
+    counters = ingestd.status()["counters"]
+    assert counters["spool.write_errors"] > 0 and counters["memory.bytes"] < 3 << 20
+    assert counters["spool.unspooled"] > 0
+    # They can be pushed and acknowledged from memory.
+    pushed = [ingestd.batch() for _ in range(10)]
+    assert [b.sequence for b in pushed] == list(range(6, 16))
+    ingestd.acknowledge(1, 2, 3, 4, 5, *range(6, 16))
+    ingestd.counters(batches__acknowledged=15)
+    ballast.unlink()
+    wait_for(lambda: ingestd.status()["counters"]["spool.unspooled"] == 0)
+    ingestd.note("spool", "works")
+    ingestd.note("intake", "reading")
+    fill_disk(ballast)
+    ingestd.kill()
+    again = start(spool_dir=str(small_disk / "spool"))
+    assert again.instance == ingestd.instance
+    assert again.batch().sequence == 16
+    again.counters(spool__missing=0)
+
+
+def test_terminated_while_the_spool_cannot_be_written(start, small_disk):
+    """What is in memory only is lost, unless it was acknowledged."""
+    ballast = small_disk / "ballast"
+    options = {"batch_records": 1, "drain_ms": 300, "spool_dir": str(small_disk / "spool")}
+    ingestd = start(**options)
+    fill_disk(ballast)
+
+    def send(ingestd):
+        for sent in range(1, 1000):
+            ingestd.send(result(value=str(sent), **FILLER))
+            ingestd.counters(accepted__records=sent)
+            if ingestd.status()["counters"]["spool.unspooled"]:
+                return sent
+        raise AssertionError("the disk has no end")
+    for value in range(send(ingestd)):
+        batch = ingestd.batch()
+        assert batch.records[0]["values"][0] == str(value + 1)
+        ingestd.acknowledge(batch.sequence)
+    ingestd.counters(held__batches=0, spool__unspooled=0)
+    assert ingestd.terminate() == 0
+    assert "drain.done spooled_batches=0 records=0 " in ingestd.log_text()
+    assert "drain.lost" not in ingestd.log_text()
+    ingestd.close()
+    again = start(peers=False, **options)
+    for fault in ("tally.lost", "spool.unwritten", "spool.damaged"):
+        assert fault not in again.log_text()
+    sent = send(again)
+    unspooled = again.status()["counters"]["spool.unspooled"]
+    assert 0 < unspooled <= sent
+    assert again.terminate() == 1
+    lost = re.search(r"drain\.lost records=(\d+) unspooled_batches=(\d+) of_batches=(\d+) unread_datagrams=0",
+                     again.log_text())
+    assert [int(n) for n in lost.groups()] == [unspooled, unspooled, sent]
+
+
+def leave_spool(start, how, options):
+    """What an ingestd before left in spool_dir, without the reserve, which an earlier start has used up."""
+    if how == "none":
+        return
+    ingestd = start(**options)
+    ingestd.send(*[result(value=str(i), **FILLER) for i in range(5)])
+    assert [ingestd.batch().sequence for _ in range(5)] == [1, 2, 3, 4, 5]
+    ingestd.counters(spool__unspooled=0)
+    if how == "stopped":
+        assert ingestd.terminate() == 0
+        ingestd.close()
+    else:
+        ingestd.kill()
+
+
+@pytest.mark.parametrize("how", ["none", "stopped", "killed"])
+def test_started_on_a_full_disk(start, small_disk, how):
+    """What is in the spool is pushed, what comes is held in memory, and written once there is room."""
+    ballast, spool = small_disk / "ballast", small_disk / "spool"
+    options = {"batch_records": 1, "drain_ms": 100, "spool_dir": str(spool)}
+    leave_spool(start, how, options)
+    if how == "killed":
+        assert (spool / "spool.sqlite-wal").stat().st_size > 5 * 20000  # to be replayed
+        (spool / "spool.sqlite-shm").unlink()
+    if how != "none":
+        (spool / "spool.reserve").unlink()
+    fill_disk(ballast)
+    old = 0 if how == "none" else 5
+    began = time.monotonic()
+    ingestd = start(**options)
+    ingestd.note("spool", "cannot write: ")
+    assert re.search("full|No space left", ingestd.status()["notes"]["spool"])
+    assert "effect=\"batches are held in memory only\"" in ingestd.log_text()
+    ingestd.counters(spool__found__batches=old, held__batches=old, spool__missing=0)
+    assert [ingestd.batch().sequence for _ in range(old)] == list(range(1, old + 1))
+    ingestd.send(*[result(value=f"new {i}") for i in range(3)])
+    ingestd.counters(accepted__records=3, spool__unspooled=3)
+    if old:  # the head tells that their sequences are given
+        assert [ingestd.batch().sequence for _ in range(3)] == [6, 7, 8]
+        ingestd.acknowledge(1, 2, 6)
+        ingestd.counters(batches__acknowledged=3)
+    else:
+        assert ingestd.quiet(300)
+    errors = wait_for(lambda: (n := ingestd.status()["counters"]["spool.write_errors"]) >= 3 and n)
+    assert errors <= time.monotonic() - began + 2, "once a second"
+    ballast.unlink()
+    ingestd.note("spool", "works")
+    ingestd.counters(spool__unspooled=0)
+    assert "spool.written" in ingestd.log_text()
+    if not old:
+        assert [ingestd.batch().sequence for _ in range(3)] == [1, 2, 3]
+    wait_for((spool / "spool.reserve").exists)
+    ingestd.kill()
+    again = start(**options)
+    assert again.instance == ingestd.instance
+    held = [3, 4, 5, 7, 8] if old else [1, 2, 3]
+    assert [again.batch().sequence for _ in held] == held
+    again.counters(spool__found__batches=len(held), spool__missing=0)
+    for fault in ("spool.damaged", "spool.unwritten", "spool.leap"):
+        assert fault not in again.log_text()
+
+
+def test_memory_is_bounded_on_a_full_disk(start, small_disk):
+    """Started there, it stops reading at window_bytes, and goes on when there is room: nothing is lost."""
+    ballast = small_disk / "ballast"
+    fill_disk(ballast)
+    ingestd = start(spool_dir=str(small_disk / "spool"), window_bytes=1 << 20)
+    sent = 0
+    while "memory full: the spool cannot be written" not in ingestd.status()["notes"].get("intake", ""):
+        ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
+        sent += 5
+        assert sent < 5000
+        time.sleep(0.01)
+    assert ingestd.status()["counters"]["memory.bytes"] < 3 << 20
+    ballast.unlink()
+    ingestd.note("intake", "reading")
+    ingestd.closes()
+    assert ingestd.ledger["records"] + ingestd.ledger["dropped"] == sent
+
+
+def fill_spool(ingestd, ballast):
+    """Batches until some are in memory only; how many there are."""
+    ingestd.send(*[result(value=str(i), **FILLER) for i in range(5)])
+    assert [ingestd.batch().sequence for _ in range(5)] == [1, 2, 3, 4, 5]
+    ingestd.counters(spool__unspooled=0)
+    fill_disk(ballast)
+    sent = 5
+    while not ingestd.status()["counters"]["spool.unspooled"]:
+        ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
+        sent += 5
+        ingestd.counters(accepted__records=sent)
+        assert sent < 1000
+    return sent
+
+
+@pytest.mark.parametrize("room", [True, False], ids=["with room", "still full"])
+@pytest.mark.parametrize("how", ["terminated", "killed"])
+def test_what_could_not_be_written_is_no_damage(start, small_disk, how, room):
+    """What ingestd said to be lost when it ended is not missed again; when it could not say so, it is told as missing:
+    both to the batch, and only once it could be written."""
+    ballast, spool = small_disk / "ballast", small_disk / "spool"
+    options = {"batch_records": 1, "drain_ms": 100, "spool_dir": str(spool)}
+    ingestd = start(**options)
+    sent = fill_spool(ingestd, ballast)
+    if how == "terminated":
+        assert ingestd.terminate() == 1
+        lost = int(re.search(r"drain\.lost records=\d+ unspooled_batches=(\d+) ", ingestd.log_text())[1])
+        ingestd.close()
+    else:
+        ingestd.kill()
+    if room:
+        ballast.unlink()
+    again = start(**options)
+    found = int(re.search(r"spool\.opened .* batches=(\d+) ", again.log_text())[1])
+    event, lost = ("unwritten", lost) if how == "terminated" else ("missing", sent - found)
+    assert found == sent - lost and lost > 0
+    assert f"spool.{event} first={found + 1} last={sent} batches={lost} " in again.log_text()
+    again.counters(spool__missing=lost if how == "killed" else 0)
+    again.note("spool", "works" if room else "cannot write: ")
+    assert "spool.damaged" not in again.log_text() and not list(spool.glob("*damaged*"))
+    again.send(result(value="after"))
+    for sequence in range(1, found + 1):
+        assert (batch := again.any_batch()).sequence == sequence
+        again.acknowledge(sequence)
+    while batch.kind or batch.records[0]["values"][0] != "after":
+        batch = again.any_batch()
+        assert batch.sequence > sent and batch.oldest > sent
+        again.acknowledge(batch.sequence)
+    if not room:
+        ballast.unlink()
+    again.note("spool", "works")
+    again.counters(held__batches=0)
+    again.kill()
+    third = start(**options)
+    third.counters(spool__missing=0, spool__found__batches=0)
+    assert not re.search(r"spool\.(unwritten|missing|damaged|leap)", third.log_text())
