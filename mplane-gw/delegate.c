@@ -104,12 +104,20 @@ void delegate_tick(void)
 
 /* ---- giving ---- */
 
+/* The export may be revoked before the reply is written: of its texts the reply has copies. */
 static void reply_receipt(const struct desk_request *r, const struct mplane_message *sections,
                           const struct export *one, struct desk_reply *reply)
 {
+    if (reply->label.at == NULL) {
+        reply->label = arena_copy(r->arena, one->grant.label);
+    }
+    reply->message = answer_receipt(sections, reply->token, reply->label);
+}
+
+static void add_url(const struct desk_request *r, const struct export *one,
+                    struct desk_reply *reply)
+{
     char url[1024];
-    struct slice label = reply->label.at != NULL ? reply->label : one->grant.label;
-    reply->message = answer_receipt(sections, reply->token, label);
     if (one->url_token[0] != '\0' &&
         settings_collect_url(&gateway.settings, one->url_token, url, sizeof url) == 0) {
         reply->message.export = arena_copy(r->arena, slice_of(url));
@@ -211,6 +219,7 @@ void delegate_specification(const struct desk_request *r, const struct mplane_me
     one = one == NULL ? give(r, m, k, reply) : one;
     if (one != NULL) {
         reply_receipt(r, m, one, reply);
+        add_url(r, one, reply);
     }
 }
 
@@ -228,11 +237,9 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
     reply->capability = k;
     /* The record type may be gone from the schemas; revoking must be possible all the same. */
     const struct mplane_message *sections = m->has_when || k == NULL ? m : &k->message;
-    reply->message = answer_receipt(
-        sections, reply->token,
-        reply->label.at != NULL ? reply->label : arena_copy(r->arena, one->grant.label));
+    reply_receipt(r, sections, one, reply);
     if (m->kind != MPLANE_INTERRUPT) {
-        reply_receipt(r, sections, one, reply);
+        add_url(r, one, reply);
         return true;
     }
     log_info("export.revoked", "peer=%s identity=\"%.*s\" capability=%.*s", r->peer,

@@ -122,6 +122,20 @@ def test_revoked(both):
     assert is_kept(post(gateway, result(), kept))
 
 
+def test_revoked_in_the_envelope_that_redeems_it(both):
+    """What is said of an export outlives it: the label that the message itself does not have."""
+    client = both.gateway.client()
+    given(both.gateway, token="t1")
+    asked = collect(both.gateway, token="t2")
+    del asked["label"]
+    contents = [asked] + [{kind: "collect", "version": 1, "token": token} for kind, token in
+                          [("redemption", "t1"), ("interrupt", "t1"), ("interrupt", "t2")]]
+    replies = client.post({"envelope": "message", "version": 1, "contents": contents})["contents"]
+    assert [(r["token"], r["label"]) for r in replies] == [(t, "Collect-ping") for t in ("t2", "t1", "t1", "t2")]
+    assert ["export" in r for r in replies] == [True, True, False, False]
+    both.gateway.counted("exports", 0)
+
+
 def test_kept_over_restarts_without_its_token(both):
     gateway = both.gateway
     path, _ = given(gateway, poster="*")
