@@ -161,13 +161,17 @@ def test_memory_is_bounded_on_a_full_disk(start, small_disk):
 
 
 def fill_spool(ingestd, ballast):
-    """Batches until some are in memory only; how many there are."""
+    """Batches until some are in memory only, and stay there; how many there are."""
     ingestd.send(*[result(value=str(i), **FILLER) for i in range(5)])
     assert [ingestd.batch().sequence for _ in range(5)] == [1, 2, 3, 4, 5]
     ingestd.counters(spool__unspooled=0)
     fill_disk(ballast)
     sent = 5
-    while not ingestd.status()["counters"]["spool.unspooled"]:
+
+    def fails():
+        status = ingestd.status()
+        return status["counters"]["spool.write_errors"] >= 3 and "cannot write" in status["notes"]["spool"]
+    while not fails():
         ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
         sent += 5
         ingestd.counters(accepted__records=sent)
