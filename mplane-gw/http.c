@@ -1,11 +1,9 @@
 /* evhttp over TLS: listeners and routes. What a request means is decided elsewhere. */
 #include "mplane-gw/http.h"
 
-#include <errno.h>
 #include <event2/http.h>
 #include <event2/listener.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>

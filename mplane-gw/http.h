@@ -2,8 +2,6 @@
 #ifndef EZREPO_GW_HTTP_H
 #define EZREPO_GW_HTTP_H
 
-#include "common/config.h"
-
 /* Most addresses in `listen`. */
 #define HTTP_LISTENERS 16
 

@@ -2,8 +2,6 @@
 #ifndef EZREPO_GW_LISTEN_H
 #define EZREPO_GW_LISTEN_H
 
-#include <stddef.h>
-
 #define LISTEN_HOST_SIZE 256
 
 /*

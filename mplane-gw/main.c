@@ -3,7 +3,6 @@
  * Here are its options and its loop; it never touches the database.
  */
 #include <event2/event.h>
-#include <event2/http.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,7 +18,6 @@
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/http.h"
-#include "mplane-gw/listen.h"
 #include "mplane-gw/registry_listener.h"
 #include "mplane-gw/repeats.h"
 #include "mplane-gw/settings.h"

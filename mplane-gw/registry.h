@@ -6,7 +6,6 @@
 #define EZREPO_MPLANE_REGISTRY_H
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "common/arena.h"
 #include "common/slice.h"

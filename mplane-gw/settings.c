@@ -3,7 +3,6 @@
 
 #include <event2/http.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "mplane-gw/access.h"

@@ -5,7 +5,6 @@
 #ifndef EZREPO_GW_SUPERVISOR_SETTINGS_H
 #define EZREPO_GW_SUPERVISOR_SETTINGS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/arena.h"

@@ -1,7 +1,6 @@
 /* OpenSSL's context for mutual TLS. Knows nothing of HTTP. */
 #include "mplane-gw/tls.h"
 
-#include <errno.h>
 #include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 #include <stdlib.h>

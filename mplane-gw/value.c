@@ -2,7 +2,6 @@
 #include "mplane-gw/value.h"
 
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -17,6 +17,7 @@
 #include "common/message.h"
 #include "common/utf8.h"
 #include "queryd/criteria.h"
+#include "queryd/pool.h"
 
 #define IDENTITY_BYTES   255 /* ZeroMQ's routing ids are not longer */
 #define CRITERIA_BYTES   (256 * 1024)

@@ -8,8 +8,6 @@
 #include <czmq.h>
 #include <stdint.h>
 
-#include "queryd/pool.h"
-
 struct settings {
     const char *database;
     int64_t connections;
