@@ -7,6 +7,7 @@ import argparse
 import datetime
 import json
 import os
+import re
 import socket
 from typing import Any, Dict, List, Tuple
 
@@ -204,7 +205,7 @@ def _datagram(row: Dict[str, Any]) -> bytes:
 
 def _address(text: str) -> Tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 1 <= int(port) <= 65535:
         raise Usage(f'--udp: expected HOST:PORT, found "{text}"')
     return host.strip("[]"), int(port)
 
