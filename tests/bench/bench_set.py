@@ -7,7 +7,6 @@ import json
 import os
 import pathlib
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -17,8 +16,10 @@ import time
 import psycopg2
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-TICKS = os.sysconf("SC_CLK_TCK")
 sys.path.insert(0, str(ROOT / "tests/e2e"))
+
+from conftest import find_free_ports  # noqa: E402
+from processes import children, cpu_seconds, memory_kib  # noqa: E402
 
 
 def add_build(parser):
@@ -36,37 +37,33 @@ def add_options(parser, records):
     parser.add_argument("--classifyd", type=int, default=2, help="how many of them (2)")
 
 
-def free_port(kind):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
 class BenchSet:
-    """A set, started by `with` and removed at its end."""
+    """A set, made and started by `with` and removed at its end."""
 
     def __init__(self, options):
         self.build = options.build.resolve()
-        self.state = pathlib.Path(tempfile.mkdtemp(prefix="ezb", dir="/var/tmp"))
-        os.chmod(self.state, 0o755)
-        self.udp_port = free_port(socket.SOCK_DGRAM)
-        self.env = dict(os.environ, EZREPO_STATE=str(self.state), EZREPO_BUILD=str(self.build))
-        self.ezrepo("init", "--udp-port", str(self.udp_port),
-                    "--https-port", str(free_port(socket.SOCK_STREAM)),
-                    "--registry-port", str(free_port(socket.SOCK_STREAM)),
-                    "--classifyd", str(options.classifyd))
+        self.classifyds = options.classifyd
+        self.udp_port, self.https_port, self.registry_port = find_free_ports(3)
 
     def __enter__(self):
+        self.state = pathlib.Path(tempfile.mkdtemp(prefix="ezb", dir="/var/tmp"))
+        os.chmod(self.state, 0o755)
+        self.env = dict(os.environ, EZREPO_STATE=str(self.state), EZREPO_BUILD=str(self.build))
         try:
+            self.ezrepo("init", "--udp-port", str(self.udp_port), "--https-port", str(self.https_port),
+                        "--registry-port", str(self.registry_port), "--classifyd", str(self.classifyds))
             self.ezrepo("up")
-        except SystemExit:
+        except BaseException:
             self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
-        self.ezrepo("down")
-        shutil.rmtree(self.state)
+        try:
+            if (self.state / "set.json").exists():
+                self.ezrepo("down")
+        finally:
+            shutil.rmtree(self.state)
 
     def ezrepo(self, *words):
         done = subprocess.run([ROOT / "deploy/ezrepo", *words], env=self.env, text=True, check=False,
@@ -103,48 +100,31 @@ class BenchSet:
 
 # ---- costs ----
 
-def stat_fields(pid):
-    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def cpu_seconds(pid, with_ended_children=False):
+def unless_gone(measure, *arguments):
+    """What a process has cost; 0 when it ended meanwhile."""
     try:
-        return sum(int(n) for n in stat_fields(pid)[11:15 if with_ended_children else 13]) / TICKS
-    except FileNotFoundError:
-        return 0.0
-
-
-def children(pid):
-    text = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(word) for word in text.split()]
+        return measure(*arguments)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
 
 
 def postgres_cpu_seconds(postmaster):
     """Of the server with all its processes, ended ones included."""
-    return cpu_seconds(postmaster, True) + sum(cpu_seconds(pid) for pid in children(postmaster))
+    return cpu_seconds(postmaster, True) + sum(unless_gone(cpu_seconds, pid) for pid in children(postmaster))
 
 
 def cpu_by_process(the_set):
-    total = {name: cpu_seconds(s["pid"]) for name, s in the_set.status().items()}
+    total = {name: unless_gone(cpu_seconds, s["pid"]) for name, s in the_set.status().items()}
     total["postgres"] = postgres_cpu_seconds(the_set.postmaster())
     return total
-
-
-def memory_kib(pid, field):
-    try:
-        for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-            if line.startswith(field + ":"):
-                return int(line.split()[1])
-    except FileNotFoundError:
-        pass
-    return 0
 
 
 def memory_by_process(the_set):
     """MiB: the peak of each process; of PostgreSQL what its largest process has for itself now."""
     found = {name: memory_kib(s["pid"], "VmHWM") / 1024 for name, s in the_set.status().items()}
     postmaster = the_set.postmaster()
-    found["postgres"] = max(memory_kib(pid, "RssAnon") for pid in [postmaster, *children(postmaster)]) / 1024
+    found["postgres"] = max(unless_gone(memory_kib, pid, "RssAnon")
+                            for pid in [postmaster, *children(postmaster)]) / 1024
     return found
 
 
@@ -188,7 +168,7 @@ class Samples:
         """Records committed as last told."""
         at, records = committed(self.set)
         if not self.taken or self.taken[-1][0] != at:
-            self.load_cpu = max(self.load_cpu, cpu_seconds(self.load.pid))
+            self.load_cpu = max(self.load_cpu, unless_gone(cpu_seconds, self.load.pid))
             cpu = {**cpu_by_process(self.set), "(load generator)": self.load_cpu}
             self.taken.append((at, records - self.before, cpu))
         return self.taken[-1][1]
@@ -210,15 +190,17 @@ def run_load(the_set, records, seconds=900, **options):
     dropped = the_set.counter("ingestd", "kernel.drops")
     with subprocess.Popen(load_command(the_set, records=records, **options),
                           stdout=subprocess.PIPE, text=True) as load:
-        samples = Samples(the_set, load)
-        until = time.monotonic() + seconds
-        while (done := samples.take()) < records:
-            if load.poll() is not None and \
-                    done >= records - (the_set.counter("ingestd", "kernel.drops") - dropped):
-                break
-            if time.monotonic() > until:
-                load.kill()
-                sys.exit(f"only {done} of {records} records were committed within {seconds} s")
-            time.sleep(0.05)
-        sent = json.loads(load.stdout.read())
+        try:
+            samples = Samples(the_set, load)
+            until = time.monotonic() + seconds
+            while (done := samples.take()) < records:
+                if load.poll() is not None and \
+                        done >= records - (the_set.counter("ingestd", "kernel.drops") - dropped):
+                    break
+                if time.monotonic() > until:
+                    sys.exit(f"only {done} of {records} records were committed within {seconds} s")
+                time.sleep(0.05)
+            sent = json.loads(load.stdout.read())
+        finally:
+            load.kill()
     return sent, samples.rate(records), samples.cpu()

@@ -7,6 +7,7 @@
  *
  * "As fast as taken" keeps the receiver's socket queue (/proc/net/udp) below a bound, so that
  * nothing is dropped: an ingestd whose batches are not acknowledged stops reading, and this waits.
+ * SIGTERM ends it early; what it prints at its end is what it has sent.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +15,7 @@
 #include <inttypes.h>
 #include <netdb.h>
 #include <netinet/udp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +45,13 @@ struct load {
 };
 
 static uint64_t random_state;
+static volatile sig_atomic_t ending;
+
+static void on_sigterm(int number)
+{
+    (void)number;
+    ending = 1;
+}
 
 static uint32_t next_random(uint32_t below)
 {
@@ -193,7 +202,7 @@ static void pace(const struct load *load, unsigned port, int64_t started_us, uin
     /* Looked at every few bursts, since looking costs as much as some: the bound is far below the
      * buffer. */
     if (sent / BURST % 8 == 0) {
-        while (receiver_queue(port) > load->queue_bytes) {
+        while (receiver_queue(port) > load->queue_bytes && !ending) {
             sleep_us(1000);
         }
     }
@@ -255,7 +264,7 @@ static int run(const struct load *load, int fd, unsigned port)
     uint64_t sent = 0, bytes = 0;
     /* A series has one message, so it is in a burst once. */
     uint64_t most = load->series_count < BURST ? load->series_count : BURST;
-    while (sent < load->records) {
+    while (sent < load->records && !ending) {
         unsigned count = (unsigned)(load->records - sent < most ? load->records - sent : most);
         int64_t us = measured_us(load, began_us, sent);
         for (unsigned i = 0; i < count; i++) {
@@ -275,7 +284,7 @@ static int run(const struct load *load, int fd, unsigned port)
     double seconds = (double)(now_us(CLOCK_MONOTONIC) - started) / 1e6;
     printf("{\"sent\": %" PRIu64 ", \"seconds\": %.3f, \"per_second\": %.0f, "
            "\"bytes_per_datagram\": %.1f}\n",
-           sent, seconds, (double)sent / seconds, (double)bytes / (double)sent);
+           sent, seconds, (double)sent / seconds, (double)bytes / (double)(sent > 0 ? sent : 1));
     free(series);
     return 0;
 }
@@ -372,6 +381,7 @@ int main(int argc, char **argv)
     if (fd == -1) {
         return 1;
     }
+    signal(SIGTERM, on_sigterm);
     int rc = run(&load, fd, port);
     close(fd);
     return rc == 0 ? 0 : 1;

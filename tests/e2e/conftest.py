@@ -5,6 +5,8 @@ ports are found free, directories are fresh. At the end of each set its logs are
 sanitizers and panics write.
 """
 import contextlib
+import errno
+import itertools
 import json
 import os
 import pathlib
@@ -41,19 +43,26 @@ def build_dir() -> str:
     pytest.fail(f"no build in {named or ROOT}; run deploy/run-tests, or set EZREPO_BUILD")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """What fails in a thread of a test, or of what stands in for a process, fails the test."""
+    config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
+
+
 def is_free(port: int) -> bool:
     for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
         for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-            with socket.socket(family, kind) as s:
-                try:
+            try:
+                with socket.socket(family, kind) as s:
                     s.bind((address, port))
-                except OSError:
-                    return False
+            except OSError as error:
+                if error.errno == errno.EADDRINUSE:
+                    return False  # any other error is that of a machine without IPv6
     return True
 
 
 def find_free_ports(count: int) -> List[int]:
-    """Ports free for UDP and TCP, IPv4 and IPv6, from below those the system gives out by itself."""
+    """Ports free for UDP and TCP, IPv4 and IPv6. They are below those that the system gives to whoever binds to none,
+    so that none of these takes one between here and the program it is for."""
     found: List[int] = []
     while len(found) < count:
         port = random.SystemRandom().randrange(20000, 32000)
@@ -111,20 +120,13 @@ def time_text(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(whole)) + f".{int((seconds - whole) * 1e6):06}"
 
 
-def start_of(pid: int) -> Optional[str]:
-    """When a process was started: numbers are given again, on a busy machine within minutes. None when it does not run;
-    one that has ended and was not waited for yet does not."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-            return None if fields[0] in ("Z", "X") else fields[19]
-    except (OSError, IndexError):
-        return None
-
-
-def all_ended(starts: Dict[int, Optional[str]]) -> bool:
-    """Whether none of these processes, with their starts, runs any more."""
-    return all(start is None or start_of(pid) != start for pid, start in starts.items())
+def configure(state: Union[str, pathlib.Path], sections: Dict[str, Dict[str, Any]]) -> None:
+    """Changes options in the configuration of the set in this state directory."""
+    file = pathlib.Path(state, "ezrepo.json")
+    settings, _ = jsonc.parse(file.read_text(encoding="utf-8"), str(file))
+    for section, options in sections.items():
+        settings.setdefault(section, {}).update(options)
+    file.write_text(json.dumps(settings), encoding="utf-8")
 
 
 class EzrepoSet:
@@ -150,12 +152,8 @@ class EzrepoSet:
         return done
 
     def configure(self, **sections: Dict[str, Any]) -> None:
-        """Changes options in the set's configuration; to be called before `up`."""
-        file = pathlib.Path(self.state, "ezrepo.json")
-        settings, _ = jsonc.parse(file.read_text(encoding="utf-8"), str(file))
-        for section, options in sections.items():
-            settings.setdefault(section, {}).update(options)
-        file.write_text(json.dumps(settings), encoding="utf-8")
+        """Changes options in the set's configuration; what runs already has to be told."""
+        configure(self.state, sections)
 
     def up(self) -> None:
         self.cmd("up")
@@ -271,52 +269,53 @@ class EzrepoSet:
 
 
 class Load:
-    """tests/bench/loadgen in the background, at a rate that the slowest build here keeps up with."""
+    """tests/bench/loadgen in the background, at a rate that the slowest build here keeps up with; without a number of
+    records until it is stopped. Within `with`, it does not outlive a failure."""
 
-    def __init__(self, one: EzrepoSet, records: int, rate: int = 1500, series: int = 200) -> None:
+    def __init__(self, one: EzrepoSet, records: int = 10**12, rate: int = 1500, series: int = 200) -> None:
         self.records = records
         self.process = subprocess.Popen(
             [os.path.join(one.build, "tests", "bench", "loadgen"), "--port", str(one.udp),
              "--records", str(records), "--rate", str(rate), "--series", str(series)],
             stdout=subprocess.PIPE, text=True)
 
-    def is_over(self) -> bool:
-        return self.process.poll() is not None
-
     def finish(self) -> None:
         """Until all is sent."""
-        out, _ = self.process.communicate(timeout=120)
+        assert self._sent(120) == self.records
+
+    def stop(self) -> None:
+        """No more is sent; `records` says how many were. It must not be over already."""
+        assert self.process.poll() is None, "the load was over too soon"
+        self.process.terminate()
+        self.records = self._sent(20)
+
+    def _sent(self, seconds: float) -> int:
+        out, _ = self.process.communicate(timeout=seconds)
         assert self.process.returncode == 0
-        assert json.loads(out)["sent"] == self.records
+        return int(json.loads(out)["sent"])
 
     def kill(self) -> None:
         self.process.kill()
         self.process.communicate()
 
+    def __enter__(self) -> "Load":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.kill()
+
 
 @pytest.fixture
 def make_set(build_dir: str) -> Iterator[Callable[..., EzrepoSet]]:
     """Makes sets that are not started yet: make_set(*init_options). All are closed at the end."""
-    made: List[EzrepoSet] = []
-    parents: List[str] = []
-
-    def make(*init: str) -> EzrepoSet:
-        parents.append(make_state_directory())
-        made.append(EzrepoSet(build_dir, os.path.join(parents[-1], "s"), *init))
-        return made[-1]
-
-    yield make
-    try:
-        faults = []
-        for one in made:
-            try:
-                one.close()
-            except AssertionError as fault:
-                faults.append(str(fault))
-        assert not faults, "\n".join(faults)
-    finally:
-        for parent in parents:
-            shutil.rmtree(parent, ignore_errors=True)
+    with contextlib.ExitStack() as stack:
+        def make(*init: str) -> EzrepoSet:
+            parent = make_state_directory()
+            stack.callback(shutil.rmtree, parent, ignore_errors=True)
+            one = EzrepoSet(build_dir, os.path.join(parent, "s"), *init)
+            stack.callback(one.close)
+            return one
+        yield make
 
 
 @pytest.fixture
@@ -330,16 +329,13 @@ def ezrepo_set(make_set: Callable[..., EzrepoSet]) -> EzrepoSet:
 @pytest.fixture(scope="module")
 def module_set(build_dir: str) -> Iterator[EzrepoSet]:
     """A started set that the tests of one file share, where they leave each other alone."""
-    parent = make_state_directory()
-    one = EzrepoSet(build_dir, os.path.join(parent, "s"))
-    try:
+    with contextlib.ExitStack() as stack:
+        parent = make_state_directory()
+        stack.callback(shutil.rmtree, parent, ignore_errors=True)
+        one = EzrepoSet(build_dir, os.path.join(parent, "s"))
+        stack.callback(one.close)
         one.up()
         yield one
-    finally:
-        try:
-            one.close()
-        finally:
-            shutil.rmtree(parent, ignore_errors=True)
 
 
 # ---- single processes with stand-ins for the others; what they are is imported only where it is needed ----
@@ -433,8 +429,7 @@ def small_disk(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
 def gateway(request, build_dir, tmp_path_factory):
     """One gateway for all tests of a file that leave it as it was; GATEWAY_OPTIONS there are its options."""
     from gateways import Gateway
-    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), find_free_ports(2),
-                  **getattr(request.module, "GATEWAY_OPTIONS", {}))
+    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), **getattr(request.module, "GATEWAY_OPTIONS", {}))
     yield one
     one.stop()
 
@@ -443,17 +438,15 @@ def gateway(request, build_dir, tmp_path_factory):
 def make_gateway(build_dir, tmp_path):
     """A gateway of its own, with options."""
     from gateways import Gateway
-    made = []
-
-    def make(**options):
-        folder = tmp_path / f"g{len(made)}"
-        folder.mkdir()
-        made.append(Gateway(build_dir, folder, find_free_ports(2), **options))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.stop()
+    numbers = itertools.count()
+    with contextlib.ExitStack() as stack:
+        def make(**options):
+            folder = tmp_path / f"g{next(numbers)}"
+            folder.mkdir()
+            one = Gateway(build_dir, folder, **options)
+            stack.callback(one.stop)
+            return one
+        yield make
 
 
 @pytest.fixture

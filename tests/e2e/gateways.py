@@ -24,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from conftest import ROOT, assert_clean, wait_for
+from conftest import ROOT, assert_clean, find_free_ports, wait_for
 from messages import ANSWER, CANCEL, PUBLISH, PUBLISHED, QUERY
 from queries import INVALID, OK
 
@@ -260,9 +260,9 @@ def make_context(ca, files=None, version=None):
 class Gateway:
     """A running mplane-gw with its folder, its certificates and its stand-ins."""
 
-    def __init__(self, build, folder, ports, **options):
+    def __init__(self, build, folder, **options):
         self.folder = str(folder)
-        self.port, self.registry_port = ports
+        self.port, self.registry_port = find_free_ports(2)
         self.ca = Authority(self.folder, "ca")
         self.other_ca = Authority(self.folder, "other-ca")
         self.unknown_ca = Authority(self.folder, "unknown-ca")
@@ -294,7 +294,11 @@ class Gateway:
         self.stored = StandIn(f"{self.folder}/run", "store", published)
         self.queryd.start()
         self.stored.start()
-        self.start()
+        try:
+            self.start()
+        except BaseException:
+            self.end()
+            raise
 
     def write_config(self):
         with open(f"{self.folder}/ezrepo.json", "w", encoding="utf-8") as file:
@@ -349,21 +353,23 @@ class Gateway:
         self.process.send_signal(signal.SIGHUP)
         self.wait(lambda: self.log().count("config.re") > before)
 
-    def stop(self):
-        """SIGTERM has to end it with 0 and without anything left over."""
-        code = None
+    def end(self):
+        """SIGTERM, or SIGKILL when that does not end it; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                code = self.process.wait(20)
+                self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-        else:
-            code = self.process.returncode
+                self.process.wait()
         self.queryd.stop()
         self.stored.stop()
-        log = self.log()
-        assert code == 0, f"ended with {code}\n{log[-6000:]}"
+        return self.process.returncode
+
+    def stop(self, code=0):
+        """It has to end, or have ended, with this exit code and without anything left over."""
+        ended, log = self.end(), self.log()
+        assert ended == code, f"ended with {ended}\n{log[-6000:]}"
         assert_clean(log)
 
 

@@ -10,7 +10,7 @@ import time
 
 import msgpack
 import zmq
-from conftest import ROOT, assert_clean, wait_for
+from conftest import ROOT, assert_clean, find_free_ports, wait_for
 from messages import ACCOUNT, ACK, BATCH_HEADER, LOST, RECORD, REJECT, SCHEMA, pack
 
 HUNDRED_YEARS = 100 * 366 * 86400
@@ -31,15 +31,10 @@ def fields(number, names, message):
     return dict(zip(names, message[2:]))
 
 
-def free_port(family=socket.AF_INET):
-    with socket.socket(family, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1" if family == socket.AF_INET else "::1", 0))
-        return s.getsockname()[1]
-
-
 def has_ipv6():
     try:
-        free_port(socket.AF_INET6)
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            s.bind(("::1", 0))
         return True
     except OSError:
         return False
@@ -97,7 +92,7 @@ class Ingestd:
         self.log_file = folder / log
         self.run_dir = folder / "run"
         self.run_dir.mkdir(mode=0o700, exist_ok=True)
-        self.port = free_port()
+        (self.port,) = find_free_ports(1)
         self.options = {"listen": [f"127.0.0.1:{self.port}"], "past_limit_s": HUNDRED_YEARS,
                         "future_limit_s": HUNDRED_YEARS, "receive_buffer_bytes": 1048576,
                         "spool_dir": str(folder / "spool"), **options}
@@ -108,12 +103,16 @@ class Ingestd:
         self.pull = None
         self.log = self.log_file.open("w")
         self.process = subprocess.Popen([f"{build}/ingestd/ingestd", "--config", str(self.file)], stderr=self.log)
-        topic = self.receive(self.pub)[0]
-        assert topic[:4] == b"\x01ack" and len(topic) == 20
-        self.instance = topic[4:]
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.seen = set()
         self.ledger = collections.Counter()  # all that the accounts came to so far
+        try:
+            topic = self.receive(self.pub)[0]
+            assert topic[:4] == b"\x01ack" and len(topic) == 20
+        except BaseException:
+            self.close()
+            raise
+        self.instance = topic[4:]
         if peers:
             self.connect()
 
@@ -189,12 +188,14 @@ class Ingestd:
         instance = instance or self.instance
         self.pub.send_multipart([b"ack" + instance, pack(ACK, instance, shard, list(sequences))])
 
-    def collect(self, records, acknowledge=True):
-        """All records up to this many, batches acknowledged as they come."""
+    def collect(self, records, acknowledge=True, rejects=False):
+        """All records up to this many, batches acknowledged as they come; batches of rejects, where there may be some,
+        are passed over."""
         found = []
         while len(found) < records:
             batch = self.batch()
-            found += batch.records
+            assert batch.kind == 0 or rejects
+            found += batch.records if batch.kind == 0 else []
             if acknowledge:
                 self.acknowledge(batch.sequence)
         return found

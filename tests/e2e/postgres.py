@@ -14,6 +14,7 @@ from typing import Any, List
 
 import psycopg2
 from conftest import wait_for
+from processes import children
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 
@@ -56,9 +57,9 @@ class Cluster:
     def kill(self) -> None:
         """kill -9 to the server, as a crash would; its children notice and go too."""
         file = pathlib.Path(self.data, "postmaster.pid")
-        pid = file.read_text().split()[0]
-        family = [pid, *pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-        os.kill(int(pid), signal.SIGKILL)
+        pid = int(file.read_text().split()[0])
+        family = [pid, *children(pid)]
+        os.kill(pid, signal.SIGKILL)
         # The next one does not start while the number of this one is taken, if only by a zombie.
         wait_for(lambda: not any(os.path.exists(f"/proc/{p}") for p in family))
         file.unlink()

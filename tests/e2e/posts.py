@@ -4,7 +4,7 @@ import http.client
 import json
 import os
 
-from conftest import find_free_ports, wait_for
+from conftest import wait_for
 from gateways import MPLANE, Gateway, make_context
 from ingestds import Ingestd
 
@@ -54,7 +54,7 @@ class Pair:
     def start(self, peers=True, gateway=None, **ingestd):
         # The run directory is the gateway's; its path is short enough for sockets.
         if self.gateway is None:
-            self.gateway = Gateway(self.build, self.folder, find_free_ports(2), access=ROLES, **(gateway or {}))
+            self.gateway = Gateway(self.build, self.folder, access=ROLES, **(gateway or {}))
             self.stack.callback(self.gateway.stop)
         self.start_ingestd(peers, **ingestd)
         self.wait_connected()

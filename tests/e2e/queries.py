@@ -109,10 +109,14 @@ class Queryd(Asker):
         return (self.folder / "log").read_text()
 
     def stop(self):
-        """Its exit code."""
+        """Its exit code; that of SIGKILL when SIGTERM does not end it."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(15)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()
 
     def close(self):
         """It has to end with 0."""

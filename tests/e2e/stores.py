@@ -153,10 +153,13 @@ class Stored:
         self.process = None
         self.senders = []
 
-    def start(self, wait=True):
+    def write_config(self):
         with open(self.config, "w", encoding="utf-8") as file:
             json.dump({"common": {"run_dir": self.run_dir, "schemas_dir": self.schemas},
                        "stored": self.settings}, file)
+
+    def start(self, wait=True):
+        self.write_config()
         with open(os.path.join(self.folder, "log"), "a", encoding="utf-8") as log:
             begin = log.tell()
             self.process = subprocess.Popen([self.program, "--config", self.config], stderr=log)
@@ -290,9 +293,3 @@ def naive_store(stored, records):
             "SELECT probe, grade, t_start, start_row, t_end, records, ended FROM period_now"
             " JOIN series s ON s.id = series_id WHERE grade_id = %s", index + 1)}
         assert have == want
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as file:
-        fields = file.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

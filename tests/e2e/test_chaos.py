@@ -15,6 +15,7 @@ import time
 from conftest import ping, time_text
 from ezrepo import supervisor
 from ezrepo.state import State
+from processes import children
 
 KILLS = int(os.environ.get("EZREPO_KILLS", "12"))
 SEED = int(os.environ.get("EZREPO_SEED", random.SystemRandom().randrange(2**31)))
@@ -121,14 +122,6 @@ class Killer:
             except ProcessLookupError:
                 return
             self.killed.append(name)
-
-
-def children(pid):
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-            return [int(child) for child in file.read().split()]
-    except FileNotFoundError:
-        return []
 
 
 def ledger(one):

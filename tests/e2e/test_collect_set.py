@@ -30,11 +30,7 @@ def test_from_curl_and_files_to_the_ledger(make_set) -> None:  # type: ignore
     drop = os.path.join(one.state, "drop")
     os.mkdir(drop)
     os.chmod(drop, 0o777)
-    config = os.path.join(one.state, "ezrepo.json")
-    with open(config, encoding="utf-8") as file:
-        text = file.read()
-    with open(config, "w", encoding="utf-8") as file:
-        file.write(text.replace('"ingestd": {', f'"ingestd": {{\n    "drop_dir": {json.dumps(drop)},', 1))
+    one.configure(ingestd={"drop_dir": drop})
     one.up()
     one.cmd("pki", "issue", "p1", "--role", "probe")
     one.cmd("pki", "issue", "ann", "--role", "reader")

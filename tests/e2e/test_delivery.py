@@ -13,6 +13,7 @@ import zmq
 from conftest import wait_for
 from ingestds import Ingestd, fill_disk, result
 from messages import DELIVER, DELIVERED, pack
+from posts import envelope
 
 HTTPS, FILE = 0, 1
 KEPT, REFUSED, BUSY = range(3)
@@ -46,20 +47,6 @@ class Gateway:
         answer = self.answer()
         assert answer.id == number
         return answer
-
-
-def records(ingestd, count):
-    """As many records, out of batches acknowledged as they come; batches of rejects are passed over."""
-    found = []
-    while len(found) < count:
-        batch = ingestd.batch()
-        ingestd.acknowledge(batch.sequence)
-        found += batch.records if batch.kind == 0 else []
-    return found
-
-
-def envelope(*messages):
-    return {"envelope": "message", "version": 1, "contents": list(messages)}
 
 
 def test_kept_is_in_the_spool_when_killed(start):
@@ -125,7 +112,7 @@ def test_an_envelope_is_taken_as_far_as_it_is_right(start):
     answer = Gateway(ingestd).deliver(envelope(result(), result(results="none"), result(), result(when=None)))
     assert answer[1:5] == (KEPT, 2, 2, "form")
     assert answer.detail == "contents[1]: results: expected an array of names, found string"
-    assert len(records(ingestd, 2)) == 2
+    assert len(ingestd.collect(2, rejects=True)) == 2
     ingestd.closes()
 
 
@@ -140,7 +127,7 @@ def test_only_allowed_types_are_taken(start):
     assert gateway.deliver(other, allowed=[])[1:5] == (REFUSED, 0, 1, "denied")
     assert gateway.deliver(other, allowed=["*"])[1:4] == (KEPT, 1, 0)
     assert gateway.deliver(result(metadata={"record.type": "x" * 1100}), allowed=["*"]).reason == "length"
-    assert [r["type"] for r in records(ingestd, 2)] == ["ping", "weather"]
+    assert [r["type"] for r in ingestd.collect(2, rejects=True)] == ["ping", "weather"]
 
 
 def test_a_file_has_an_owner_and_a_place(start):

@@ -7,6 +7,7 @@ import time
 
 import pytest
 from gateways import MPLANE, closed_within, make_context, opened, specification
+from processes import memory_kib
 
 CONNECTIONS = 2000
 
@@ -21,11 +22,6 @@ def descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-
-
-def resident_kib(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
 
 
 def handshakes(gateway, count):
@@ -52,7 +48,7 @@ def assert_quick(gateway, name, rounds=20):
 def test_thousands_of_idle_and_slow_connections(make_gateway):
     one = make_gateway(connections_max=3 * CONNECTIONS, connections_max_per_identity=3 * CONNECTIONS,
                        requests_per_second=0, idle_timeout_s=600, transfer_timeout_s=600, handshake_timeout_s=600)
-    before = resident_kib(one.process.pid)
+    before = memory_kib(one.process.pid, "VmRSS")
     quiet = [socket.create_connection(("127.0.0.1", one.port), timeout=30) for _ in range(CONNECTIONS // 4)]
     known = handshakes(one, CONNECTIONS * 3 // 4)
     for i, connection in enumerate(known):
@@ -63,7 +59,7 @@ def test_thousands_of_idle_and_slow_connections(make_gateway):
                                .encode() + b"{" * 100)
     one.wait(lambda: one.counters()["connections.open"] >= CONNECTIONS, 60)
     assert_quick(one, "second")
-    each_kib = (resident_kib(one.process.pid) - before) / CONNECTIONS
+    each_kib = (memory_kib(one.process.pid, "VmRSS") - before) / CONNECTIONS
     # A connection's own state; sanitizers take several times as much.
     assert each_kib < 400, f"{each_kib:.0f} KiB for each connection"
     for connection in quiet + known:

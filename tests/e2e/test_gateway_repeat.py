@@ -10,6 +10,7 @@ import time
 import pytest
 from gateways import COUNT_COLUMNS, answered, counts, redeem, registry_url, set_grading, specification
 from messages import CANCEL, QUERY
+from processes import cpu_seconds
 
 # Questions that a test answers itself may wait, however loaded the machine is.
 GATEWAY_OPTIONS = {"query_timeout_ms": 60000}
@@ -184,11 +185,6 @@ def test_impossible_scopes_are_refused(gateway, when, says):
     assert reply["exception"] == "r-9" and says in reply["message"], reply
 
 
-def cpu_seconds(gateway):
-    with open(f"/proc/{gateway.process.pid}/stat", encoding="ascii") as file:
-        return sum(int(n) for n in file.read().rpartition(")")[2].split()[11:13]) / os.sysconf("SC_CLK_TCK")
-
-
 def test_far_times_keep_the_processor_idle(make_gateway):
     """Times that come seldom, in a long while or never are waited for, not looked for again and again."""
     one = make_gateway(repeats_max_per_identity=50)
@@ -196,13 +192,13 @@ def test_far_times_keep_the_processor_idle(make_gateway):
     far = ["repeat now ... future cron 0 0 0 29 1 2", "repeat 9999-01-01 ... future / 100000d",
            "repeat 2400-02-29 ... future cron 59 59 23 29 2 2", "repeat 2999-01-01 ... 2999-01-02 / 1s { now + 20000d }",
            "repeat past ... future cron 59 59 23 31 5 12 { now + 99999d }", "repeat past ... future / 3000000d { now + 1d }"]
-    before = cpu_seconds(one)
+    before = cpu_seconds(one.process.pid)
     for n, when in enumerate(far * 6):
         reply = client.post(specification(one, when=when, token=f"far-{n}"))
         assert "receipt" in reply, reply
     one.counted("repeats.known", 36)
     time.sleep(3)
-    assert cpu_seconds(one) - before < 2
+    assert cpu_seconds(one.process.pid) - before < 2
     assert one.counters()["repeats.runs"] == 0
 
 

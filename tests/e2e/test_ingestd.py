@@ -15,8 +15,8 @@ import subprocess
 import time
 
 import pytest
-from conftest import ROOT, wait_for
-from ingestds import free_port, has_ipv6, result
+from conftest import ROOT, find_free_ports, wait_for
+from ingestds import has_ipv6, result
 from messages import ACK, pack
 
 SAMPLES = pathlib.Path(ROOT, "tests", "golden", "udp")
@@ -306,7 +306,7 @@ def test_the_longest_datagram(start):
 def test_ipv6(start):
     if not has_ipv6():
         pytest.skip("this machine has no IPv6")
-    port = free_port(socket.AF_INET6)
+    (port,) = find_free_ports(1)
     ingestd = start(listen=[f"[::1]:{port}", f"127.0.0.1:{port}"])
     with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
         s.sendto(json.dumps(result(parameters={"source.ip6": "2001:DB8:0:0::1"})).encode(),
@@ -587,7 +587,7 @@ def run(build_dir, tmp_path):
 def test_a_spool_has_one_process(start, run, tmp_path):
     start()
     (tmp_path / "second").mkdir(mode=0o700)
-    done = run(common={"run_dir": str(tmp_path / "second")}, listen=[f"127.0.0.1:{free_port()}"])
+    done = run(common={"run_dir": str(tmp_path / "second")}, listen=[f"127.0.0.1:{find_free_ports(1)[0]}"])
     assert done.returncode == 1
     assert "spool.in_use" in done.stderr
 

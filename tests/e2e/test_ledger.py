@@ -49,15 +49,14 @@ def closes(one):
 # ---- stored ----
 
 def test_every_sender_has_its_account(stored):
-    sender, t = stored.sender(), now_us()
-    sender.received_us = start_of_hour() + 5
+    sender, t, hour = stored.sender(), now_us(), start_of_hour()
+    sender.received_us = hour + 5
     told = account("192.0.2.1", 10, 5, 2, 2, json=2, time__past=1) + account("2001:db8::1", 1, 1, 0, 1)
     sender.commit([Record(t), Record(t + 1), Record(t, sender=1)], accounts=told)  # the last one is a duplicate
     sender.keep(1, 0, [b"", account("192.0.2.1", 3, 0, 1, 0, json=2)])
     sender.send()
     sender.take_acks(10)
     assert not sender.pending
-    hour = start_of_hour()
     assert rows(stored) == {(hour, name(sender), "192.0.2.1"): (13, 5, 3, 2, 2, 0, 0),
                             (hour, name(sender), "2001:db8::1"): (1, 1, 0, 1, 0, 1, 0)}
     assert reasons(stored) == {("192.0.2.1", "json"): 4, ("192.0.2.1", "time.past"): 1}
@@ -142,8 +141,8 @@ def test_a_batch_is_counted_once_when_nobody_knows_of_its_commit(make_stored, ow
 
 
 def test_a_batch_with_poison_is_counted_once_and_whole(stored):
-    sender, t = stored.sender(), now_us()
-    sender.received_us = start_of_hour()
+    sender, t, hour = stored.sender(), now_us(), start_of_hour()
+    sender.received_us = hour
     records = [Record(t + i * SECOND, sender=i % 2, values=("nul\0" if i in (3, 8, 9) else "1", "", ""))
                for i in range(20)]
     records[5] = Record(t, end=t - 1, row=1, sender=1)
@@ -153,7 +152,6 @@ def test_a_batch_with_poison_is_counted_once_and_whole(stored):
     sender.send(sender.keep(0, 4, [b"broken", b"broken", b""], 1))
     sender.take_acks(10)
     assert not sender.pending
-    hour = start_of_hour()
     assert rows(stored) == {(hour, name(sender), "192.0.2.9"): (20, 20, 0, 20, 9, 0, 11),
                             (hour, name(sender), "192.0.2.10"): (20, 20, 0, 20, 7, 0, 13),
                             (hour, name(sender), "(unreadable)"): (0, 0, 0, 4, 0, 0, 4)}
@@ -186,8 +184,8 @@ def test_records_that_are_only_refused_together(stored):
 
 def test_an_hour_has_so_many_senders_and_the_others(make_stored):
     one = make_stored(ledger_senders=3).start()
-    sender, other, t = one.sender(), one.sender(), now_us()
-    sender.received_us = other.received_us = start_of_hour() + 1
+    sender, other, t, hour = one.sender(), one.sender(), now_us(), start_of_hour()
+    sender.received_us = other.received_us = hour + 1
     for i in range(10):
         sender.commit([Record(t + i)], accounts=account(f"10.0.0.{i}", 2, 1, 0, 1, json=1))
     other.commit([Record(t + 100)], accounts=account("10.9.9.9", 1, 1, 0, 1))
@@ -201,7 +199,7 @@ def test_an_hour_has_so_many_senders_and_the_others(make_stored):
     closes(one)
     sender.received_us += HOUR
     sender.commit([Record(t + 60)], accounts=account("10.0.0.77", 1, 1, 0, 1))
-    assert (start_of_hour() + HOUR, name(sender), "10.0.0.77") in rows(one)
+    assert (hour + HOUR, name(sender), "10.0.0.77") in rows(one)
 
 
 def test_senders_are_any_bytes(stored):

@@ -90,14 +90,14 @@ def test_scaling_classifyd_under_load_keeps_counts_exact(make_set):
     one = make_set()
     one.configure(ingestd={"retry_ms": 1000})
     one.up()
-    load = Load(one, 24000)
-    for n in (4, 1, 3, 1):
-        time.sleep(2)
-        one.cmd("scale", "classifyd", str(n))
-        running = [p for p in one.status()["processes"] if p["process"] == "classifyd"
-                   and p["state"] == "running"]
-        assert len(running) == n
-    load.finish()
+    with Load(one) as load:
+        for n in (4, 1, 3, 1):
+            time.sleep(2)
+            one.cmd("scale", "classifyd", str(n))
+            running = [p for p in one.status()["processes"] if p["process"] == "classifyd"
+                       and p["state"] == "running"]
+            assert len(running) == n
+        load.stop()
     assert_whole(one, load.records)
     assert counters(one, "ingestd")["kernel.drops"] == 0
 
@@ -163,11 +163,9 @@ def test_down_under_load_loses_nothing_that_was_accepted(make_set):
     """The first SIGTERM drains: what ingestd took is committed before the set is down."""
     one = make_set("--classifyd", "2")
     one.up()
-    load = Load(one, 100000, rate=3000)
-    wait_under_way(one, 6000)
-    one.down()
-    load.kill()
-    accepted = 0
+    with Load(one, rate=3000):
+        wait_under_way(one, 6000)
+        one.down()
     with open(os.path.join(one.state, "run", "status", "ingestd-0.json"), encoding="utf-8") as f:
         last = json.load(f)
         accepted = last["counters"]["accepted.records"]
@@ -280,6 +278,7 @@ def test_rubbish_at_every_door_disturbs_nobody(ezrepo_set):
         door.start()
     for door in doors:
         door.join(60)
+        assert not door.is_alive()
     load.finish()
     assert_whole(one, load.records)
     assert {p["name"]: p["pid"] for p in one.status()["processes"]} == pids

@@ -10,7 +10,8 @@ import psycopg2
 import pytest
 import zmq
 from postgres import BIN, Cluster
-from stores import NONE, SECOND, Record, check_store, cpu_seconds, now_us
+from processes import cpu_seconds
+from stores import NONE, SECOND, Record, check_store, now_us
 
 
 class Condition:

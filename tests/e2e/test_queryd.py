@@ -1,7 +1,9 @@
 """queryd against a real PostgreSQL: fabricated rows, answers compared with plain SQL or plain Python."""
 import contextlib
+import ipaddress
 import json
 import random
+import re
 import signal
 import subprocess
 import time
@@ -39,7 +41,6 @@ SCHEMA = {"verb": "measure", "registry": "http://example.org/r", "results": ["rt
 
 
 def is_address(text):
-    import ipaddress
     try:
         return ipaddress.ip_address(text)
     except ValueError:
@@ -135,13 +136,11 @@ def store(cluster):
 # ---- the plain computation ----
 
 def glob(pattern, text):
-    import re
     return re.fullmatch("".join(".*" if c == "*" else "." if c == "?" else re.escape(c)
                                 for c in pattern), text, re.DOTALL) is not None
 
 
 def matches(pattern, value, addresses):
-    import ipaddress
     if addresses and "*" not in pattern and "?" not in pattern:
         try:
             network = ipaddress.ip_network(pattern, strict=False)
@@ -486,7 +485,7 @@ def test_cancel_of_running_and_waiting_questions(queryd, lock):
     lock.wait_for_questions(4)  # on as many connections as is the preset
     for i in reversed(ids):
         queryd.socket.send(msgpack.packb([1, CANCEL, i]))
-    answers = [queryd.receive(3) for _ in ids]
+    answers = [queryd.receive() for _ in ids]
     assert {a.id for a in answers} == set(ids)
     assert {a.status for a in answers} == {CANCELLED}
     lock.leave()
@@ -508,12 +507,12 @@ def test_same_id_from_two_askers(queryd, lock):
 
 
 def test_too_many_questions(make_queryd, lock):
-    q = make_queryd(connections=1, waiting=3, timeout_ms=4000)
+    q = make_queryd(connections=1, waiting=3)
     assert q.rows(COUNT)
     lock.hold()
     for _ in range(10):
         q.send(COUNT)
-    refused = [q.receive(3) for _ in range(6)]
+    refused = [q.receive() for _ in range(6)]
     assert {a.status for a in refused} == {UNAVAILABLE}
     assert refused[0].message.startswith("too many questions")
     lock.leave()
@@ -550,11 +549,11 @@ def test_terminated_answers_what_is_under_way(make_queryd, lock):
     running, waiting = q.send(COUNT), q.send(COUNT)
     lock.wait_for_questions()
     q.process.send_signal(signal.SIGTERM)
-    refused = q.receive(3)
+    refused = q.receive()
     assert (refused.id, refused.status) == (waiting, UNAVAILABLE)
     assert refused.message == "the query engine is stopping"
     lock.leave()
-    answer = q.receive(3)
+    answer = q.receive()
     assert (answer.id, answer.status) == (running, OK)
     assert q.process.wait(10) == 0
 

@@ -2,14 +2,13 @@
 import json
 import os
 import socket
-import sys
 import time
 
+import msgpack
 import pytest
-from conftest import ROOT, find_free_ports, ping, time_text
-
-sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
-from ezrepo import rejected  # noqa: E402
+from conftest import find_free_ports, ping, time_text
+from ezrepo import rejected
+from processes import memory_kib
 
 
 def send(one, *datagrams):
@@ -119,11 +118,6 @@ def test_nobody_listens(one):
     assert done.returncode == 1 and "refused" in done.stderr and "sent" not in done.stdout
 
 
-def peak_bytes(pid):
-    with open(f"/proc/{pid}/status", encoding="ascii") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024
-
-
 def test_thousands_of_long_malformed_datagrams(make_set):
     """Each of 60 KiB and kept whole: memory, spool and table stay within their bounds, all are accounted for."""
     one = make_set()
@@ -152,7 +146,8 @@ def test_thousands_of_long_malformed_datagrams(make_set):
     kept = one.process("ingestd")["counters"]["rejects.kept"]
     one.wait_for(lambda: one.process("stored")["counters"]["rejected.kept"] == kept)
     for name in ("ingestd", "stored"):
-        assert peak_bytes(one.pid(name)) < 100 << 20, f"{name}: {peak_bytes(one.pid(name))}"
+        peak_kib = memory_kib(one.pid(name), "VmHWM")
+        assert peak_kib < 100 << 10, f"{name}: {peak_kib} KiB"
     files = os.scandir(os.path.join(one.state, "spool"))
     assert sum(f.stat().st_size for f in files) < 200 << 20
     (rows, longest), = one.sql("SELECT count(*), max(length(head)) FROM rejected")
@@ -220,7 +215,6 @@ def test_bytes_that_are_no_record(frame):
 
 
 def test_any_number_and_text_is_read():
-    import msgpack
     values = [0, 127, 128, 255, 256, 65535, 65536, 2**32, 2**64 - 1, -1, -32, -33, -128, -129, -2**31, -2**63, None, "",
               "x" * 31, "x" * 32, "\u00e9" * 300, "x" * 70000, [], [1] * 15, [None] * 16, [["a"]] * 70000]
     assert rejected.Unpack(msgpack.packb(values)).value() == values

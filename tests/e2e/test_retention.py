@@ -5,8 +5,9 @@ import random
 import signal
 import time
 
+import conftest
 import pytest
-from conftest import ROOT
+from conftest import ROOT, time_text
 from stores import COUNTED, DIFFERENCE, HOUR, NONE, SECOND, Record, check_store, naive_periods, now_us
 from test_rebuild import Rebuild, everything
 
@@ -37,9 +38,7 @@ def glimpse(t, grade=5, **more):
 def keep(stored, retention):
     """A changed configuration, taken over with SIGHUP."""
     stored.settings["retention"] = retention
-    with open(stored.config, "w", encoding="utf-8") as file:
-        json.dump({"common": {"run_dir": stored.run_dir, "schemas_dir": stored.schemas}, "stored": stored.settings},
-                  file)
+    stored.write_config()
     before = stored.log().count("config.reloaded")
     stored.process.send_signal(signal.SIGHUP)
     stored.wait(lambda: stored.log().count("config.reloaded") > before)
@@ -252,7 +251,7 @@ def test_a_reader_delays_the_drop_and_not_the_writer(make_stored):
         reader.close()
     quiet(stored, c0=1)
     assert days(stored)["ping"] == [0, 1] and counted(stored, "retention.records", 100)
-    stored.wait(lambda: {ago for ago, _ in partitions(stored)} == {-1, 0, 1}), "empty days go too"
+    stored.wait(lambda: {ago for ago, _ in partitions(stored)} == {-1, 0, 1})  # empty days go too
     check_kept(stored)
 
 
@@ -290,9 +289,7 @@ def test_what_the_option_may_be(make_stored):
                         ({"x" * 1025: 1}, "a record type has at most 1024 bytes"),
                         ({f"t{i}": 1 for i in range(17)}, "retention: expected at most 16 record types")):
         stored.settings["retention"] = wrong
-        with open(stored.config, "w", encoding="utf-8") as file:
-            json.dump({"common": {"run_dir": stored.run_dir, "schemas_dir": stored.schemas},
-                       "stored": stored.settings}, file)
+        stored.write_config()
         stored.process.send_signal(signal.SIGHUP)
         stored.wait(lambda said=said: "stored." + said in stored.log() or said in stored.log())
     assert stored.sql("SELECT count(*) FROM retention_class") == [(2,)]
@@ -371,21 +368,16 @@ def test_a_store_of_before_is_converted(make_stored):
 def test_verify_closes_while_partitions_are_dropped(make_set):
     """The operator's view of it: what was dropped is in the ledger, what came too late as well."""
     one = make_set()
-    with open(os.path.join(one.state, "ezrepo.json"), encoding="utf-8") as file:
-        config = file.read()
     one.up()
-    from conftest import ping as result, time_text
     t = time.time()
-    one.send([result("2001:db8::9", time_text(t - ago * 86400 - k * 60)) for ago in (0, 1, 2, 3) for k in range(25)])
+    one.send([conftest.ping("2001:db8::9", time_text(t - ago * 86400 - k * 60)) for ago in (0, 1, 2, 3) for k in range(25)])
     one.wait_matched(100)
-    assert '"stored": {' in config
-    with open(os.path.join(one.state, "ezrepo.json"), "w", encoding="utf-8") as file:
-        file.write(config.replace('"stored": {', '"stored": {"seal_after_s": 1, "retention": {"*": 1},', 1))
+    one.configure(stored={"seal_after_s": 1, "retention": {"*": 1}})
     one.kill("stored", signal.SIGHUP)
     for _ in range(5):
         assert json.loads(one.cmd("ledger", "--verify", "--json").stdout)["closes"]
     one.wait_for(lambda: one.sql("SELECT coalesce(sum(records), 0) >= 25 FROM ledger_dropped") == [(True,)], 120)
-    one.send([result("2001:db8::9", time_text(t - 5 * 86400))])
+    one.send([conftest.ping("2001:db8::9", time_text(t - 5 * 86400))])
     one.wait_for(lambda: one.sql("SELECT count(*) FROM rejected WHERE reason = 'expired'") == [(1,)])
     found = json.loads(one.cmd("ledger", "--verify", "--json").stdout)
     totals = found["ingestds"][0]["totals"]

@@ -1,0 +1,44 @@
+"""What /proc tells of a process: when it was started, its children, what it has cost. Tests and benchmarks use it."""
+import os
+from typing import Dict, List, Optional
+
+
+def stat_fields(pid: int) -> List[str]:
+    """proc(5)'s fields of `stat` behind the name: the first is the state."""
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+        return file.read().rpartition(")")[2].split()
+
+
+def start_of(pid: int) -> Optional[str]:
+    """When a process was started: numbers are given again, on a busy machine within minutes. None when it does not run;
+    one that has ended and was not waited for yet does not."""
+    try:
+        fields = stat_fields(pid)
+        return None if fields[0] in ("Z", "X") else fields[19]
+    except (OSError, IndexError):
+        return None
+
+
+def all_ended(starts: Dict[int, Optional[str]]) -> bool:
+    """Whether none of these processes, with their starts, runs any more."""
+    return all(start is None or start_of(pid) != start for pid, start in starts.items())
+
+
+def children(pid: int) -> List[int]:
+    """None when it has gone."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return [int(child) for child in file.read().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
+
+
+def cpu_seconds(pid: int, with_ended_children: bool = False) -> float:
+    """Processor time so far. An OSError when it has gone: it must not be taken for one that costs nothing."""
+    return sum(int(n) for n in stat_fields(pid)[11:15 if with_ended_children else 13]) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_kib(pid: int, field: str) -> int:
+    """`VmHWM` (the most it ever had), `VmRSS`, `RssAnon`. An OSError when it has gone."""
+    with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(field + ":"))
