@@ -127,6 +127,8 @@ def test_port_taken_is_told(make_set):
     assert done.returncode == 1
     assert "mplane-gw did not stay running" in done.stderr
     assert str(first.https) in done.stderr
+    second.configure(**{"mplane-gw": {"listen": [f"127.0.0.1:{second.https}"]}})
+    second.up()
 
 
 def test_life_of_a_set(ezrepo_set):

@@ -141,8 +141,12 @@ class Supervisor:
         return {info["name"]: info for info in self.call("getAllProcessInfo")}
 
     def start(self, name: str) -> None:
-        """Starts it without waiting; nothing when it runs or is being started."""
-        if self.processes()[name]["statename"] not in ("RUNNING", "STARTING", "BACKOFF"):
+        """Starts it without waiting; nothing when it runs or is being started. One that ended again and again, and waits
+        for its next turn, has it now: what was wrong may have been mended."""
+        state = self.processes()[name]["statename"]
+        if state == "BACKOFF":
+            self.call("stopProcess", name, True)
+        if state not in ("RUNNING", "STARTING"):
             self.call("startProcess", name, False)
 
     def stop(self, name: str) -> Optional[Dict[str, Any]]:
