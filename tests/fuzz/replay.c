@@ -1,6 +1,7 @@
 /*
  * Runs a fuzz target over every file of the folders named on the command line, once each, so that a
- * corpus is a plain test. Fails when a folder holds nothing: a test of no input is none.
+ * corpus is a plain test. Fails when one cannot be read, or there is none: a test of no input is
+ * none.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -43,15 +44,15 @@ static int replay_file(const char *path)
     if (exact != NULL) {
         memcpy(exact, data, size);
         LLVMFuzzerTestOneInput(exact, size);
-        free(exact);
     }
     free(data);
-    return 0;
+    free(exact);
+    return exact != NULL ? 0 : -1;
 }
 
 int main(int argc, char **argv)
 {
-    int ran = 0;
+    int ran = 0, failed = 0;
     for (int i = 1; i < argc; i++) {
         struct dirent **entries;
         int n = scandir(argv[i], &entries, NULL, alphasort);
@@ -62,13 +63,14 @@ int main(int argc, char **argv)
         for (int k = 0; k < n; k++) {
             char path[4096];
             snprintf(path, sizeof path, "%s/%s", argv[i], entries[k]->d_name);
-            if (entries[k]->d_name[0] != '.' && replay_file(path) == 0) {
+            if (entries[k]->d_name[0] != '.') {
                 ran++;
+                failed += replay_file(path) == -1;
             }
             free(entries[k]);
         }
         free(entries);
     }
     printf("%d inputs\n", ran);
-    return ran > 0 ? 0 : 1;
+    return ran > 0 && failed == 0 ? 0 : 1;
 }

@@ -1,14 +1,5 @@
 /* common/record_types.h: the file that is delivered, and how faults in one are named. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
+#include "tests/unit/said.h"
 
 #include "common/record_types.h"
 
@@ -116,34 +107,20 @@ static void gaps(void **state)
     record_types_free(&t);
 }
 
-/* What the reader says on standard error about these bytes, which it must refuse. */
-static void faults_of(const char *bytes, char *said, size_t size)
+static struct said said; /* of what was read last */
+
+static void refuse(const char *bytes)
 {
-    char name[] = "/tmp/ezrepo-test-XXXXXX";
-    int fd = mkstemp(name);
-    int saved = dup(STDERR_FILENO);
-    assert_true(fd != -1 && saved != -1);
-    fflush(stderr);
-    dup2(fd, STDERR_FILENO);
+    said_begin(&said);
     struct record_types *t = record_types_read_bytes("file", slice_of(bytes));
-    fflush(stderr);
-    dup2(saved, STDERR_FILENO);
-    close(saved);
-    ssize_t n = pread(fd, said, size - 1, 0);
-    close(fd);
-    unlink(name);
-    assert_true(n >= 0);
-    said[n] = '\0';
+    said_end(&said);
     assert_null(t);
 }
 
 static void assert_fault(const char *bytes, const char *expected)
 {
-    char said[4096];
-    faults_of(bytes, said, sizeof said);
-    if (strstr(said, expected) == NULL) {
-        fail_msg("expected \"%s\" in \"%s\"", expected, said);
-    }
+    refuse(bytes);
+    assert_said(&said, expected);
 }
 
 static void faults(void **state)
@@ -189,11 +166,10 @@ static void faults(void **state)
 static void all_faults_at_once(void **state)
 {
     (void)state;
-    char said[4096];
-    faults_of("{\"gap_s\": null, \"mappings\": 5, \"types\": {\"ping\": 7}}", said, sizeof said);
-    assert_non_null(strstr(said, "file: gap_s: "));
-    assert_non_null(strstr(said, "file: mappings: "));
-    assert_non_null(strstr(said, "file: types.ping: "));
+    refuse("{\"gap_s\": null, \"mappings\": 5, \"types\": {\"ping\": 7}}");
+    assert_said(&said, "file: gap_s: ");
+    assert_said(&said, "file: mappings: ");
+    assert_said(&said, "file: types.ping: ");
 }
 
 int main(void)
