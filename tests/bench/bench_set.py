@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -20,6 +21,9 @@ sys.path.insert(0, str(ROOT / "tests/e2e"))
 
 from conftest import find_free_ports  # noqa: E402
 from processes import children, cpu_seconds, memory_kib  # noqa: E402
+
+# A benchmark that is ended takes its set along.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
 
 
 def add_build(parser):

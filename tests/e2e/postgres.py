@@ -23,7 +23,8 @@ class Cluster:
     """Made and started by the constructor; `remove` ends it, whatever state it is in."""
 
     def __init__(self, *options: str, durable: bool = False) -> None:
-        """`options`: settings as NAME=VALUE. durable: with fsync, for tests that kill the server."""
+        """`options`: settings as NAME=VALUE. durable: for tests that kill the server; with fsync, and with shared memory
+        in files of its folder, since what is in /dev/shm would outlive it."""
         self.folder = tempfile.mkdtemp(prefix="ezp", dir="/tmp")
         self.data = os.path.join(self.folder, "data")
         self.as_user: List[str] = []
@@ -31,7 +32,7 @@ class Cluster:
             self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
             shutil.chown(self.folder, "postgres", "postgres")
         os.chmod(self.folder, 0o755)
-        self.options = [*([] if durable else ["fsync=off"]), *options]
+        self.options = ["dynamic_shared_memory_type=mmap" if durable else "fsync=off", *options]
         self.free_databases: List[str] = []
         self._run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8", "--no-locale",
                   "--no-sync")
@@ -42,11 +43,12 @@ class Cluster:
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         assert done.returncode == 0, f"{program}: {done.stdout}\n{self.log()[-2000:]}"
 
-    def start(self) -> None:
+    def start(self, wait: bool = True) -> None:
         settings = " ".join(f"-c {option}" for option in self.options)
-        self._run("pg_ctl", "-D", self.data, "-w", "-l", os.path.join(self.folder, "log"), "-o",
+        self._run("pg_ctl", "-D", self.data, "-w" if wait else "-W", "-l", os.path.join(self.folder, "log"), "-o",
                   f"-k {self.folder} -c listen_addresses= -c max_connections=30"
                   f" -c unix_socket_permissions=0777 {settings}", "start")
+        self.killed_segment = ""
 
     def stop(self, mode: str = "fast") -> None:
         self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
@@ -57,12 +59,14 @@ class Cluster:
     def kill(self) -> None:
         """kill -9 to the server, as a crash would; its children notice and go too."""
         file = pathlib.Path(self.data, "postmaster.pid")
-        pid = int(file.read_text().split()[0])
+        lines = file.read_text().splitlines()
+        pid = int(lines[0])
         family = [pid, *children(pid)]
         os.kill(pid, signal.SIGKILL)
         # The next one does not start while the number of this one is taken, if only by a zombie.
         wait_for(lambda: not any(os.path.exists(f"/proc/{p}") for p in family))
         file.unlink()
+        self.killed_segment = lines[6].split()[1]  # of System V: the next server takes it over, if there is one
 
     def connect_string(self, user: str = "ezrepo", database: str = "postgres") -> str:
         return f"host={self.folder} user={user} dbname={database}"
@@ -105,5 +109,7 @@ class Cluster:
         try:
             if self.is_running():
                 self.stop("immediate")
+            elif self.killed_segment:
+                subprocess.run(["ipcrm", "-m", self.killed_segment], check=True)
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)

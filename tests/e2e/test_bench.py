@@ -8,10 +8,15 @@ from conftest import ROOT
 
 
 def bench(build, name, *options):
-    done = subprocess.run([os.path.join(ROOT, "tests", "bench", name), "--build", build, "--json", *options],
-                          capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
+    with subprocess.Popen([os.path.join(ROOT, "tests", "bench", name), "--build", build, "--json", *options],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            out, err = process.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            process.terminate()  # so that it removes its set
+            out, err = process.communicate()
+    assert process.returncode == 0, out + err
+    return json.loads(out)
 
 
 @pytest.mark.parametrize("late", [0, 5])

@@ -60,10 +60,7 @@ class StartingUp(Condition):
         open(os.path.join(self.cluster.data, "standby.signal"), "w", encoding="ascii").close()
         os.chmod(os.path.join(self.cluster.data, "standby.signal"), 0o666)
         self.cluster.options.append("hot_standby=off")
-        subprocess.run([*self.cluster.as_user, str(BIN / "pg_ctl"), "-D", self.cluster.data, "-W", "-l",
-                        os.path.join(self.cluster.folder, "log"), "-o",
-                        f"-k {self.cluster.folder} -c listen_addresses= -c hot_standby=off"
-                        " -c unix_socket_permissions=0777", "start"], cwd="/", check=True, capture_output=True)
+        self.cluster.start(wait=False)
 
     def end(self):
         self.cluster.stop("immediate")
