@@ -24,16 +24,17 @@ static int64_t earlier(int64_t a, int64_t b)
 /*
  * Up to where all that the pair has from the period's start on belongs to it. This flush may have
  * ended an open one before the late record already: by a record behind the key through which its
- * row holds, or behind its latest end.
+ * row holds, or behind the row's end.
  */
-static int64_t own_until_us(struct period_pair pair, const struct period *period, int64_t late_us)
+static int64_t own_until_us(const struct period_pair *pair, const struct period *period,
+                            int64_t late_us)
 {
-    const struct series_grade *g = series_grade_find(pair.series, pair.grade_id);
-    if (period->ended != PERIOD_OPEN) {
+    const struct series_grade *g = series_grade_find(pair->series, pair->grade_id);
+    if (period->ended != PERIOD_OPEN ||
+        period_key_compare(&g->open.start, &period->start) == 0) { /* nor by this flush */
         return late_us;
     }
-    return g == NULL ? period->start.t_us
-                     : earlier(late_us, earlier(g->through.t_us, period->t_end_us));
+    return earlier(late_us, earlier(g->through.t_us, period->t_end_us));
 }
 
 /* The sealed hours from `first` on without a break, before the one of `until_us`. */
@@ -132,7 +133,7 @@ int head_extend(struct store *store, struct period_pair pair, const struct perio
         first = (struct period_key){head->until_us, 0};
     }
     struct span s =
-        sealed_span(c, calendar_hour_of(first.t_us) + 1, own_until_us(pair, period, late->t_us));
+        sealed_span(c, calendar_hour_of(first.t_us) + 1, own_until_us(&pair, period, late->t_us));
     if (period->records < head->records + RECORDS_WORTH || s.count < HOURS_WORTH) {
         return 0;
     }

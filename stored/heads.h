@@ -8,9 +8,10 @@
 #include "stored/period_writes.h"
 
 /*
- * Of those of a stored period's records that lie before a late record in it or behind it: the more
- * the better. *head is what is known already; it grows by hours that are in the roll-up, or stays.
- * Needs this flush's records in `measurement` and in the roll-up. 0; -1: the database.
+ * The stored period is the last one before a late record, or holds it. *head is what is known of
+ * its first records already; it grows by those that lie before the late one as far as hours of the
+ * roll-up or the period's own row say what they are, or stays. Needs this flush's records in
+ * `measurement` and in the roll-up, and the pair's state in memory. 0; -1: the database.
  */
 int head_extend(struct store *store, struct period_pair pair, const struct period *period,
                 const struct period_key *late, struct period_head *head);

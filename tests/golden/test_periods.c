@@ -74,9 +74,10 @@ static struct period_head some_head(const struct memory *m, const struct period 
     struct period_head head = {.records = 0};
     int64_t most = late->t_us;
 
-    if (p->ended == PERIOD_OPEN) {
+    if (p->ended == PERIOD_OPEN && period_key_compare(&m->open.start, &p->start) != 0) {
         most = earlier(most, earlier(m->through.t_us, p->t_end_us));
-    } else if (late->t_us > p->t_end_us && rand() % 2 == 0) {
+    }
+    if (p->ended != PERIOD_OPEN && late->t_us > p->t_end_us && rand() % 2 == 0) {
         return (struct period_head){p->records, p->t_end_us + 1, p->t_end_us};
     }
     if (most <= p->start.t_us || rand() % 4 == 0) {
