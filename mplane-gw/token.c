@@ -23,13 +23,6 @@ static void add_text(struct digest *d, const char *text)
     add(d, slice_of(text));
 }
 
-static struct digest digest_begin(void)
-{
-    struct digest d = {EVP_MD_CTX_new(), false};
-    d.failed = d.md5 == NULL || EVP_DigestInit_ex(d.md5, EVP_md5(), NULL) != 1;
-    return d;
-}
-
 void token_text(const unsigned char bytes[TOKEN_BYTES], char token[TOKEN_TEXT])
 {
     for (size_t i = 0; i < TOKEN_BYTES; i++) {
@@ -183,15 +176,21 @@ static int add_head(struct arena *a, struct digest *d, const struct mplane_messa
     return when.at == NULL ? -1 : 0;
 }
 
+/* Of the message with its head; *s is the message in the order in which the rest is to be added. */
+static struct digest digest_begin(struct arena *a, const struct mplane_message *m,
+                                  struct mplane_message *s)
+{
+    struct digest d = {EVP_MD_CTX_new(), false};
+    d.failed = d.md5 == NULL || EVP_DigestInit_ex(d.md5, EVP_md5(), NULL) != 1 ||
+               in_order(a, m, s) == -1 || add_head(a, &d, s) == -1;
+    return d;
+}
+
 int token_of_values(struct arena *a, const struct mplane_message *m, const struct registry *r,
                     char token[TOKEN_TEXT])
 {
     struct mplane_message s;
-    if (in_order(a, m, &s) == -1) {
-        return -1;
-    }
-    struct digest d = digest_begin();
-    d.failed = d.failed || add_head(a, &d, &s) == -1;
+    struct digest d = digest_begin(a, m, &s);
     if (!d.failed) {
         add_values(&d, &s, r);
         add_columns(&d, &s);
@@ -209,11 +208,7 @@ int token_of_statement(struct arena *a, const struct mplane_message *m,
                        char token[TOKEN_TEXT])
 {
     struct mplane_message s;
-    if (in_order(a, m, &s) == -1) {
-        return -1;
-    }
-    struct digest d = digest_begin();
-    d.failed = d.failed || add_head(a, &d, &s) == -1;
+    struct digest d = digest_begin(a, m, &s);
     if (!d.failed) {
         add_constraints(&d, &s, capability);
         add_values(&d, &s, r);
