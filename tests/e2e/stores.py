@@ -77,12 +77,12 @@ class Sender:
     def __init__(self, run_dir):
         self.context = zmq.Context()
         self.instance = uuid.uuid4().bytes
+        self.sub = self.context.socket(zmq.SUB)  # first, so that the first acknowledgement does not come before it
+        self.sub.subscribe(b"ack" + self.instance)
+        self.sub.connect(f"ipc://{run_dir}/announce")
         self.push = self.context.socket(zmq.PUSH)
         self.push.linger = 0
         self.push.connect(f"ipc://{run_dir}/graded")
-        self.sub = self.context.socket(zmq.SUB)
-        self.sub.connect(f"ipc://{run_dir}/announce")
-        self.sub.subscribe(b"ack" + self.instance)
         self.sequence = 0
         self.received_us, self.dropped = None, 0
         self.pending = {}  # sequence -> (kind, count, frames after the header, version)

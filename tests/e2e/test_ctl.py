@@ -11,6 +11,7 @@ import time
 
 import pytest
 from conftest import find_free_ports
+from gateways import Authority
 
 DIMENSIONS = ["record." + d for d in ("type", "content", "probe", "source", "dest", "path")]
 REGISTRY = "http://gateway.example:8444/registry/ezrepo"
@@ -43,25 +44,10 @@ def ctl(build_dir):
 def pki(tmp_path_factory):
     """An authority, a server and a client certificate, and a stranger's."""
     folder = tmp_path_factory.mktemp("pki")
-
-    def openssl(*arguments):
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    def issue(name, authority, extension=""):
-        openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                name + ".key", "-out", name + ".csr", "-subj", f"/O=Test/CN={name}")
-        (folder / "ext").write_text(extension or "subjectAltName=DNS:localhost")
-        openssl("x509", "-req", "-in", name + ".csr", "-CA", authority + ".crt", "-CAkey",
-                authority + ".key", "-CAcreateserial", "-days", "2", "-extfile", "ext", "-out",
-                name + ".crt")
-
-    for authority in ("ca", "other"):
-        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout",
-                authority + ".key", "-out", authority + ".crt", "-days", "2", "-subj",
-                f"/O=Test/CN={authority}")
-    issue("server", "ca")
-    issue("client", "ca")
-    issue("stranger", "other")
+    authority = Authority(folder, "ca")
+    authority.issue("server", ("localhost",))
+    authority.issue("client")
+    Authority(folder, "other").issue("stranger")
     return folder
 
 
