@@ -65,7 +65,7 @@ static int take_item(struct period_writes *w, const struct flush_item *item)
     return 0;
 }
 
-/* The marks of this flush on open periods it computed again. */
+/* The marks of this flush on open periods it computed again; one that fails forgets the series. */
 static void forget_marks(const struct flush *f)
 {
     for (uint32_t i = 0; i < f->item_count; i++) {

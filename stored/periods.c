@@ -287,6 +287,7 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
     if (now.grade != 0 && emit(&w, &now) == -1) {
         return -1;
     }
+    change->until = (struct period_key){INT64_MAX, INT32_MAX};
     change->to_the_end = true;
     change->open = now;
     return old_drop_before(&w, NULL);

@@ -103,10 +103,10 @@ struct periods_change {
     struct period_key *retracted; /* events */
     uint32_t put_count, removed_count, told_count, retracted_count;
     uint32_t put_size, removed_size, told_size, retracted_size;
+    /* From here, the start of a stored period, all is as it was; at the end: behind everything. */
+    struct period_key until;
     bool to_the_end;    /* the last period was computed again and is `open` */
     struct period open; /* grade 0 when no record is left */
-    /* Else: the start of the stored period from which on all is as it was. */
-    struct period_key until;
 };
 
 /* The key behind which periods_repair() asks for records first when there is a period before. */
@@ -115,10 +115,9 @@ struct period_key periods_repair_from(const struct period *before, const struct 
 /*
  * Computes the neighbourhood of a late record again: from the last stored period before it, or else
  * from the beginning, to the first stored one behind it that still begins where it did. Late
- * records before change->until, or all that follow when it went to the end, are dealt with then;
- * one behind has a neighbourhood of its own. The source's records hold all late ones already, its
- * periods do not yet. 0, or -1 when the source failed or memory is out; the caller releases *change
- * either way.
+ * records before change->until are dealt with then; one behind has a neighbourhood of its own. The
+ * source's records hold all late ones already, its periods do not yet. 0, or -1 when the source
+ * failed or memory is out; the caller releases *change either way.
  */
 int periods_repair(const struct periods_source *source, int64_t gap_us,
                    const struct period_key *late, struct periods_change *change);

@@ -157,7 +157,6 @@ static int compute_again(struct period_writes *w, const struct neighbourhood *h,
     }
     *done = (struct progress){h->pair, change.until};
     if (rc == 0 && change.to_the_end) {
-        done->until = (struct period_key){INT64_MAX, INT32_MAX};
         replace_open(h->pair, &change.open);
     }
     periods_change_release(&change);

@@ -247,7 +247,7 @@ static int absorb(struct memory *m, const struct period_record *r)
     return 1;
 }
 
-/* Late records before *until are dealt with. True when that means all that follow. */
+/* Late records before *until are dealt with. True when it went to the end. */
 static bool repair(struct memory *m, const struct period_key *late, struct period_key *until)
 {
     struct periods_source source = {m, memory_before, memory_after, memory_records};
