@@ -10,6 +10,16 @@ from ingestds import fill_disk, result
 FILLER = {"metadata": {"filler": "x" * 20000}}
 
 
+def fill_memory(ingestd, sent=0):
+    """Sends until no more is held in memory; how many results are sent, those before included."""
+    while "memory full: the spool cannot be written" not in ingestd.status()["notes"].get("intake", ""):
+        ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
+        sent += 5
+        assert sent < 5000
+        time.sleep(0.01)
+    return sent
+
+
 def test_a_full_disk(start, small_disk):
     """Batches go on from memory, bounded, and into the spool again when there is room; killed, it starts on a full
     disk with what its log has room for."""
@@ -18,12 +28,7 @@ def test_a_full_disk(start, small_disk):
     assert [ingestd.batch().sequence for _ in range(5)] == [1, 2, 3, 4, 5]
     ballast = small_disk / "ballast"
     fill_disk(ballast)
-    sent = 5
-    while "memory full" not in ingestd.status()["notes"].get("intake", ""):
-        ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
-        sent += 5
-        assert sent < 5000
-        time.sleep(0.01)
+    fill_memory(ingestd, 5)
     ingestd.note("spool", "cannot write: database or disk is full")
     counters = ingestd.status()["counters"]
     assert counters["spool.write_errors"] > 0 and counters["memory.bytes"] < 3 << 20
@@ -147,12 +152,7 @@ def test_memory_is_bounded_on_a_full_disk(start, small_disk):
     ballast = small_disk / "ballast"
     fill_disk(ballast)
     ingestd = start(spool_dir=str(small_disk / "spool"), window_bytes=1 << 20)
-    sent = 0
-    while "memory full: the spool cannot be written" not in ingestd.status()["notes"].get("intake", ""):
-        ingestd.send(*[result(value=str(sent + i), **FILLER) for i in range(5)])
-        sent += 5
-        assert sent < 5000
-        time.sleep(0.01)
+    sent = fill_memory(ingestd)
     assert ingestd.status()["counters"]["memory.bytes"] < 3 << 20
     ballast.unlink()
     ingestd.note("intake", "reading")
