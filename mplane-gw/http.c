@@ -21,8 +21,6 @@
 #include "mplane-gw/pages.h"
 #include "mplane-gw/reply.h"
 
-#define PATH_SIZE 512
-
 #define TOO_MANY_REQUESTS 429 /* RFC 6585; libevent has no name for it */
 
 /* When there is no room, for so long nothing is accepted. */
@@ -33,7 +31,7 @@ static struct evconnlistener *listeners[HTTP_LISTENERS];
 static size_t socket_count;
 static struct event *resume_event;
 static struct evhttp *http;
-static char link_path[PATH_SIZE] = "/"; /* of public_url, where clients of `link` post */
+static char link_path[URL_PATH_BYTES] = "/"; /* of public_url, where clients of `link` post */
 static struct log_limit full_said;
 
 /* As many descriptors as the connections need, if the system lets us; else accepting waits for
@@ -144,7 +142,7 @@ static const char *method_name(struct evhttp_request *request)
 
 static void on_request(struct evhttp_request *request, void *unused)
 {
-    char buffer[PATH_SIZE], identity[AUDIT_VALUE_BYTES + 1], peer[80];
+    char buffer[URL_PATH_BYTES], identity[AUDIT_VALUE_BYTES + 1], peer[80];
     struct connection *c = connection_of(request);
     (void)unused;
     if (c == NULL) {

@@ -108,10 +108,12 @@ static int split_public_url(const char *text, char *host, size_t size)
     struct evhttp_uri *uri = evhttp_uri_parse(text);
     const char *scheme = uri == NULL ? NULL : evhttp_uri_get_scheme(uri);
     const char *found = uri == NULL ? NULL : evhttp_uri_get_host(uri);
+    const char *path = uri == NULL ? NULL : evhttp_uri_get_path(uri);
     int ok = -1;
     if (scheme != NULL && strcmp(scheme, "https") == 0 && found != NULL && found[0] != '\0' &&
         evhttp_uri_get_port(uri) > 0 && evhttp_uri_get_query(uri) == NULL &&
-        evhttp_uri_get_fragment(uri) == NULL && strlen(found) < size) {
+        evhttp_uri_get_fragment(uri) == NULL && strlen(found) < size &&
+        (path == NULL || strlen(path) < URL_PATH_BYTES)) {
         snprintf(host, size, "%s", found);
         ok = 0;
     }
@@ -175,7 +177,9 @@ static int check_urls(const struct settings *s)
     int result = 0;
     if (split_public_url(s->public_url, host, sizeof host) == -1) {
         result =
-            fault("public_url", "https://HOST:PORT/PATH with the port written out", s->public_url);
+            fault("public_url",
+                  "https://HOST:PORT/PATH with the port written out and the path below 512 bytes",
+                  s->public_url);
     }
     if (s->registry_url[0] != '\0' && strncmp(s->registry_url, "http://", 7) != 0) {
         result = fault("registry_url", "an http:// URL, which programs fetch without a certificate",

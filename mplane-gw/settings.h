@@ -4,6 +4,8 @@
 
 #include "common/config.h"
 
+#define URL_PATH_BYTES 512 /* of a request's path, of public_url's, the NUL included */
+
 struct settings {
     struct config_strings listen;
     const char *registry_listen;

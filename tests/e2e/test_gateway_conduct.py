@@ -372,6 +372,7 @@ def test_a_start_that_fails_is_told(make_gateway, tmp_path):
 
 @pytest.mark.parametrize("change,says", [
     ({"public_url": "https://gateway.test/"}, "public_url"), ({"public_url": "http://gateway.test:80/"}, "public_url"),
+    ({"public_url": "https://gateway.test:8890/" + "x" * 512}, "the path below 512 bytes"),
     ({"listen": []}, "mplane-gw.listen"), ({"listen": ["::1:8890"]}, "mplane-gw.listen"),
     ({"registry_listen": ""}, "registry_url"), ({"registry_url": "https://x.test:1/r"}, "registry_url"),
     ({"access": {"role": {}}}, "access.role"), ({"access": {"roles": {"x": "y"}}}, "access.roles.x"),
