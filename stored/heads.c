@@ -5,6 +5,8 @@
  */
 #include "stored/heads.h"
 
+#include "stored/period_rows.h"
+
 /* Below, reading is as cheap. */
 #define RECORDS_WORTH 512
 #define HOURS_WORTH   2 /* in the roll-up */
@@ -52,20 +54,15 @@ static struct span sealed_span(const struct calendar *c, int32_t first, int64_t 
     return s;
 }
 
-static void add_pair(struct pg_params *p, const struct period_pair *pair)
-{
-    pg_params_begin(p);
-    pg_add_64(p, pair->series->id);
-    pg_add_16(p, (int16_t)pair->grade_id);
-}
-
 /* The pair's graded records in these hours: their number, and the last hour that has any. 1; 0:
  * there are none; -1. */
 static int count_hours(struct store *store, const struct period_pair *pair, const struct span *s,
                        uint64_t *records, int32_t *last)
 {
     struct pg_params *p = &store->params;
-    add_pair(p, pair);
+    pg_params_begin(p);
+    pg_add_64(p, pair->series->id);
+    pg_add_16(p, (int16_t)pair->grade_id);
     int hours = pg_add_array(p, PG_TIMESTAMPTZ);
     for (uint32_t i = 0; i < s->count; i++) {
         pg_put_time(p, hours, s->first[i].hour * HOUR_US);
@@ -95,17 +92,15 @@ static int64_t reaching_us(const struct calendar *c, int64_t first_us, int32_t l
     return first_us;
 }
 
-/* Reads the records of the hour in which the head begins, at `first`, and those from latest_us on:
- * *head is complete then. */
+/* Reads the records behind `from` of that hour, and those from latest_us on: *head is complete
+ * then. */
 static int read_ends(struct store *store, const struct period_pair *pair,
-                     const struct period_key *first, int64_t latest_us, const struct span *s,
+                     const struct period_key *from, int64_t latest_us, const struct span *s,
                      struct period_head *head)
 {
     struct pg_params *p = &store->params;
-    add_pair(p, pair);
-    pg_add_time(p, first->t_us);
-    pg_add_32(p, first->row);
-    pg_add_time(p, (calendar_hour_of(first->t_us) + INT64_C(1)) * HOUR_US);
+    period_rows_alone(p, pair->series->id, pair->grade_id, from);
+    pg_add_time(p, (calendar_hour_of(from->t_us) + INT64_C(1)) * HOUR_US);
     pg_add_time(p, latest_us);
     pg_add_time(p, s->behind * HOUR_US);
     PGresult *r = pg_rows(&store->pg, SQL_HEAD_RECORDS, p);
@@ -128,13 +123,13 @@ int head_extend(struct store *store, struct period_pair pair, const struct perio
         *head = (struct period_head){period->records, period->t_end_us + 1, period->t_end_us};
         return 0;
     }
-    struct period_key first = period->start;
-    if (head->records > 0) {
-        first = (struct period_key){head->until_us, 0};
+    if (period->records < head->records + RECORDS_WORTH) {
+        return 0;
     }
-    struct span s =
-        sealed_span(c, calendar_hour_of(first.t_us) + 1, own_until_us(&pair, period, late->t_us));
-    if (period->records < head->records + RECORDS_WORTH || s.count < HOURS_WORTH) {
+    const struct period_key from = periods_repair_from(period, head);
+    const struct span s =
+        sealed_span(c, calendar_hour_of(from.t_us) + 1, own_until_us(&pair, period, late->t_us));
+    if (s.count < HOURS_WORTH) {
         return 0;
     }
     uint64_t records;
@@ -144,5 +139,5 @@ int head_extend(struct store *store, struct period_pair pair, const struct perio
         return rc;
     }
     head->records += records;
-    return read_ends(store, &pair, &first, reaching_us(c, first.t_us, last), &s, head);
+    return read_ends(store, &pair, &from, reaching_us(c, from.t_us, last), &s, head);
 }

@@ -264,11 +264,7 @@ static int read_ahead(struct neighbours *n, uint32_t i)
 static void add_key(struct neighbours *n, const struct period_key *key)
 {
     const struct period_pair *pair = &n->at->of->pair;
-    pg_params_begin(&n->store->params);
-    pg_add_64(&n->store->params, pair->series->id);
-    pg_add_16(&n->store->params, (int16_t)pair->grade_id);
-    pg_add_time(&n->store->params, key->t_us);
-    pg_add_32(&n->store->params, key->row);
+    period_rows_alone(&n->store->params, pair->series->id, pair->grade_id, key);
 }
 
 /* Asked once, with the first of the late records. */

@@ -19,6 +19,16 @@ void period_rows_put(struct pg_params *p, int64_t series_id, uint16_t grade_id,
     pg_put_32(p, 3, key->row);
 }
 
+void period_rows_alone(struct pg_params *p, int64_t series_id, uint16_t grade_id,
+                       const struct period_key *key)
+{
+    pg_params_begin(p);
+    pg_add_64(p, series_id);
+    pg_add_16(p, (int16_t)grade_id);
+    pg_add_time(p, key->t_us);
+    pg_add_32(p, key->row);
+}
+
 struct period_key period_rows_key(const PGresult *r, int row, int column)
 {
     return (struct period_key){pg_cell_time(r, row, column), pg_cell_32(r, row, column + 1)};

@@ -14,6 +14,10 @@ void period_rows_begin(struct pg_params *p);
 void period_rows_put(struct pg_params *p, int64_t series_id, uint16_t grade_id,
                      const struct period_key *key);
 
+/* Begins parameters with one key alone: series, grade name, time, row. */
+void period_rows_alone(struct pg_params *p, int64_t series_id, uint16_t grade_id,
+                       const struct period_key *key);
+
 /* From the columns t_start and row, the first of which is `column`. */
 struct period_key period_rows_key(const PGresult *r, int row, int column);
 /* From the columns t_start, start_row, grade, t_end, records, and ended as a number. */

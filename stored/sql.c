@@ -178,15 +178,15 @@ static const char *const statements[SQL_STATEMENTS] = {
                        " FROM unnest($3::timestamptz[]) AS u (hour) JOIN grade_rollup USING (hour)"
                        " WHERE series_id = $1::bigint AND grade_id = $2::smallint",
 
-    /* The number of graded records from a key on that start before $5; the latest end of those that
+    /* The number of graded records behind a key that start before $5; the latest end of those that
      * start from $6 on and before $7. */
     [SQL_HEAD_RECORDS] = "SELECT (SELECT count(*) FROM measurement WHERE series_id = $1::bigint"
                          "        AND t_start >= $3::timestamptz AND t_start < $5::timestamptz"
-                         "        AND (t_start, row) >= ($3::timestamptz, $4::integer)"
+                         "        AND (t_start, row) > ($3::timestamptz, $4::integer)"
                          "        AND grades[$2::smallint] > 0),"
                          "       (SELECT max(t_end) FROM measurement WHERE series_id = $1::bigint"
                          "        AND t_start >= $6::timestamptz AND t_start < $7::timestamptz"
-                         "        AND (t_start, row) >= ($3::timestamptz, $4::integer)"
+                         "        AND (t_start, row) > ($3::timestamptz, $4::integer)"
                          "        AND grades[$2::smallint] > 0)",
 
     [SQL_PERIOD_PUT] =
