@@ -5,7 +5,10 @@ ports are found free, directories are fresh. At the end of each set its logs are
 sanitizers and panics write.
 """
 import contextlib
+import datetime
 import errno
+import fcntl
+import functools
 import itertools
 import json
 import os
@@ -19,7 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Callable, Dict, Iterator, List, Optional, Union
+from typing import IO, Any, Callable, Dict, Iterator, List, Optional, Set, Union
 
 import pytest
 
@@ -60,13 +63,35 @@ def is_free(port: int) -> bool:
     return True
 
 
+@functools.lru_cache(maxsize=None)
+def port_claims() -> IO[bytes]:
+    """The file whose byte N is locked by the test process that may use port N. Open until that process ends, and with it
+    its locks."""
+    return open(f"/tmp/ezrepo-test-ports-{os.getuid()}", "ab")  # pylint: disable=consider-using-with
+
+
+CLAIMED: Set[int] = set()
+
+
+def claim(port: int) -> bool:
+    """That no other process that runs tests gets this port, until this one ends."""
+    if port in CLAIMED:
+        return False
+    try:
+        fcntl.lockf(port_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    CLAIMED.add(port)
+    return True
+
+
 def find_free_ports(count: int) -> List[int]:
-    """Ports free for UDP and TCP, IPv4 and IPv6. They are below those that the system gives to whoever binds to none,
-    so that none of these takes one between here and the program it is for."""
+    """Ports free for UDP and TCP, IPv4 and IPv6, which no other test gets, also while nobody listens there. They are
+    below those that the system gives to whoever binds to none."""
     found: List[int] = []
     while len(found) < count:
         port = random.SystemRandom().randrange(20000, 32000)
-        if port not in found and is_free(port):
+        if claim(port) and is_free(port):
             found.append(port)
     return found
 
@@ -98,6 +123,18 @@ def wait_for(what: Callable[[], Any], seconds: float = 20, tell: Callable[[], st
         assert time.monotonic() < end, f"did not come about within {seconds} s\n{tell()}"
         time.sleep(pause_s)
     return found
+
+
+def counters_now(read_status: Callable[[], Dict[str, Any]]) -> Dict[str, int]:
+    """The counters of a process as they are now or later: it writes its status once a second, and the one that is there
+    may be from before what the test just did."""
+    called = datetime.datetime.now(datetime.timezone.utc)
+
+    def written_since() -> Optional[Dict[str, Any]]:
+        status = read_status()
+        written = status.get("updated_at")
+        return status if written and datetime.datetime.fromisoformat(written) > called else None
+    return dict(wait_for(written_since)["counters"])
 
 
 def ping(dest: str, when: str, mean_us: float = 10000, probe: str = "tester", **more: Any) -> Dict[str, Any]:

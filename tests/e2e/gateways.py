@@ -24,7 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from conftest import ROOT, assert_clean, find_free_ports, wait_for
+from conftest import ROOT, assert_clean, counters_now, find_free_ports, wait_for
 from messages import ANSWER, CANCEL, PUBLISH, PUBLISHED, QUERY
 from queries import INVALID, OK
 
@@ -333,17 +333,16 @@ class Gateway:
     def client(self, name="reader", version=None, ca=None):
         return Client(self, self.files[name], version, ca)
 
+    def status(self):
+        try:
+            with open(f"{self.folder}/run/status/mplane-gw-0.json", encoding="utf-8") as file:
+                return json.load(file)
+        except FileNotFoundError:
+            return {}
+
     def counters(self):
-        """Of a status file written after this call."""
-        path = f"{self.folder}/run/status/mplane-gw-0.json"
-        def read():
-            try:
-                return json.load(open(path, encoding="utf-8"))
-            except FileNotFoundError:
-                return {"updated_at": ""}
-        before = read()["updated_at"]
-        self.wait(lambda: read()["updated_at"] != before)
-        return read()["counters"]
+        """As they are now."""
+        return counters_now(self.status)
 
     def counted(self, name, least):
         self.wait(lambda: self.counters()[name] >= least)

@@ -9,7 +9,7 @@ import tempfile
 
 import msgpack
 import zmq
-from conftest import ROOT, assert_clean, wait_for
+from conftest import ROOT, assert_clean, counters_now, wait_for
 from messages import ANSWER, QUERY, pack
 
 COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = range(7)
@@ -97,13 +97,11 @@ class Queryd(Asker):
         try:
             return json.loads((self.folder / "run/status/queryd-0.json").read_text())
         except FileNotFoundError:
-            return {"updated_at": ""}
+            return {}
 
     def counters(self):
-        """As they are now: it tells them once a second."""
-        before = self.status()["updated_at"]
-        wait_for(lambda: self.status()["updated_at"] != before)
-        return self.status()["counters"]
+        """As they are now."""
+        return counters_now(self.status)
 
     def log(self):
         return (self.folder / "log").read_text()

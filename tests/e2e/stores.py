@@ -12,7 +12,7 @@ import uuid
 
 import msgpack
 import zmq
-from conftest import ROOT, assert_clean, wait_for
+from conftest import ROOT, assert_clean, counters_now, wait_for
 from messages import ACCOUNT, ACK, BATCH_HEADER, GRADES, RECORD, SCHEMA, pack
 
 NONE = 255
@@ -176,7 +176,8 @@ class Stored:
             return {}
 
     def counter(self, name):
-        return self.status()["counters"][name]
+        """As it is now."""
+        return counters_now(self.status)[name]
 
     def log(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:

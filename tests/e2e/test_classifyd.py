@@ -13,7 +13,7 @@ import uuid
 import msgpack
 import pytest
 import zmq
-from conftest import ROOT, assert_clean, wait_for
+from conftest import ROOT, assert_clean, counters_now, wait_for
 from messages import ACCOUNT, BATCH_HEADER, GRADES, GRADING, RECORD, REJECT, SCHEMA, VERSION, pack
 
 RECORDS, REJECTS = 0, 1
@@ -138,15 +138,17 @@ class Set:
         assert got[5] == sequence and records == frame and got[10] == grades[2]
         return grades[2], grades[3], list(grades[4])
 
-    def counters(self, instance=0):
-        return json.loads((self.run_dir / "status" / f"classifyd-{instance}.json").read_text())[
-            "counters"]
+    def status(self):
+        with contextlib.suppress(FileNotFoundError):
+            return json.loads((self.run_dir / "status" / "classifyd-0.json").read_text())
+        return {}
+
+    def counters(self):
+        """As they are now."""
+        return counters_now(self.status)
 
     def wait_counter(self, name, value):
-        def reached():
-            with contextlib.suppress(FileNotFoundError):
-                return self.counters()[name] >= value
-        wait_for(reached, tell=self.log)
+        wait_for(lambda: self.counters()[name] >= value, tell=self.log)
 
     def close(self):
         for p in self.processes:
