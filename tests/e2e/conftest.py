@@ -471,6 +471,16 @@ def gateway(request, build_dir, tmp_path_factory):
     one.stop()
 
 
+@pytest.fixture(scope="module")
+def hasty(request, build_dir, tmp_path_factory):
+    """The same, but who is not answered at once gets a receipt."""
+    from gateways import Gateway
+    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), answer_timeout_ms=200,
+                  **getattr(request.module, "GATEWAY_OPTIONS", {}))
+    yield one
+    one.stop()
+
+
 @pytest.fixture
 def make_gateway(build_dir, tmp_path):
     """A gateway of its own, with options."""

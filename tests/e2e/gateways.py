@@ -179,7 +179,7 @@ class StandIn(threading.Thread):
 
     def stop(self):
         self.stopping = True
-        self.join(5)
+        self.join()
         self.socket.close()
 
 
@@ -213,7 +213,7 @@ class Client:
     def __init__(self, gateway, files, version=None, ca=None):
         self.gateway = gateway
         self.context = make_context(ca or gateway.ca.file, files, version)
-        self.connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=self.context, timeout=20)
+        self.connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=self.context, timeout=60)
 
     def request(self, method, path, body=None, content_type=MPLANE):
         headers = {"Accept-Encoding": "identity"}
@@ -236,7 +236,7 @@ class Client:
 
     def handshake_only(self):
         """As SDK programs do beside every exchange: connect, shake hands, leave without a word."""
-        raw = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", self.gateway.port), timeout=60)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_REQUIRED
@@ -258,7 +258,8 @@ def make_context(ca, files=None, version=None):
 
 
 class Gateway:
-    """A running mplane-gw with its folder, its certificates and its stand-ins."""
+    """A running mplane-gw with its folder, its certificates and its stand-ins. It is patient: a question whose answer is
+    late, on a loaded machine, is not answered by a receipt, unless `options` say so."""
 
     def __init__(self, build, folder, **options):
         self.folder = str(folder)
@@ -280,7 +281,7 @@ class Gateway:
             "registry_listen": f"127.0.0.1:{self.registry_port}",
             "public_url": f"https://127.0.0.1:{self.port}/",
             "certificate": self.server[0], "key": self.server[1], "ca": f"{self.folder}/both.crt",
-            "answer_timeout_ms": 400, "query_timeout_ms": 3000, "store_timeout_ms": 2000,
+            "answer_timeout_ms": 60000, "query_timeout_ms": 60000, "store_timeout_ms": 60000,
             "access": {"roles": {"reader": ["org.example.reader", "org.example.sec*", "org.example.cousin"],
                                  "admin": ["org.example.admin"]},
                        "authorizations": {"Query*": ["reader", "admin"], "GetGrading": ["reader", "admin"],
@@ -316,17 +317,18 @@ class Gateway:
             return file.read()
 
     def audit(self):
-        """The lines of the audit log, each as a dict of its fields."""
-        with open(f"{self.folder}/audit", encoding="utf-8") as file:
-            lines = file.read().splitlines()
+        """The lines of the audit log, each as a dict of its fields; one that is being written is left out."""
+        with open(f"{self.folder}/audit", "rb") as file:
+            lines = file.read().rpartition(b"\n")[0].decode().splitlines()
         assert all(re.fullmatch(AUDIT_LINE, line) for line in lines), lines
         return [{name: quoted[1:-1] if quoted.startswith('"') else quoted
                  for name, quoted in re.findall(AUDIT_FIELD, line)} for line in lines]
 
-    def wait(self, what, seconds=15):
+    def wait(self, what, seconds=60):
         def seen():
+            ended = self.process.poll() is not None
             found = what()
-            assert found or self.process.poll() is None, self.log()
+            assert found or not ended, self.log()
             return found
         wait_for(seen, seconds, lambda: self.log()[-4000:])
 
@@ -348,16 +350,25 @@ class Gateway:
         self.wait(lambda: self.counters()[name] >= least)
 
     def reload(self):
-        before = self.log().count("config.re")
+        """Until it has said the last word on it."""
+        def said():
+            return len(re.findall(r"config\.(?:reloaded|refused)\b", self.log()))
+        before = said()
         self.process.send_signal(signal.SIGHUP)
-        self.wait(lambda: self.log().count("config.re") > before)
+        self.wait(lambda: said() > before)
+
+    def change(self, **options):
+        """A reload that changes these options."""
+        self.options.update(options)
+        self.write_config()
+        self.reload()
 
     def end(self):
         """SIGTERM, or SIGKILL when that does not end it; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             try:
-                self.process.wait(20)
+                self.process.wait(60)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -410,6 +421,42 @@ def slow(gateway, label, probe="slow", **more):
     return specification(gateway, label, parameters={"record.probe": probe}, **more)
 
 
+def ask_without_waiting(gateway, message, name="reader", version=None):
+    """Posts a question; the client, and the question as it reached queryd."""
+    asked = len(gateway.queryd.of(QUERY))
+    client = gateway.client(name, version)
+    client.connection.request("POST", "/", json.dumps(message), {"Content-Type": MPLANE})
+    gateway.wait(lambda: len(gateway.queryd.of(QUERY)) > asked)
+    return client, gateway.queryd.of(QUERY)[asked]
+
+
+def under_way(gateway, message, name="reader"):
+    """The receipt for a question that is not answered yet, which another connection of the same client has redeemed. Who
+    asked waits on; he is returned as well, since the question stays when he goes."""
+    asker, _ = ask_without_waiting(gateway, message, name)
+    redemption = {**message, "redemption": message["specification"]}
+    del redemption["specification"]
+    receipt = gateway.client(name).post(redemption)
+    assert "receipt" in receipt, receipt
+    return receipt, asker
+
+
+def held(gateway, client, *what, path="/", **more):
+    """The receipt for a question that waits for its answer, at a gateway that is not patient, and the question as it
+    reached queryd."""
+    asked = len(gateway.queryd.of(QUERY))
+    receipt = client.post(slow(gateway, *what, **more), path)
+    assert receipt["receipt"] == "query", receipt
+    gateway.wait(lambda: len(gateway.queryd.of(QUERY)) > asked)
+    return receipt, gateway.queryd.of(QUERY)[asked]
+
+
+def all_questions(gateway, name="admin"):
+    """Those that reached queryd: once one that is asked now has come, all have that were asked before."""
+    assert "result" in gateway.client(name).post(specification(gateway))
+    return gateway.queryd.of(QUERY)[:-1]
+
+
 def set_grading(gateway, document, **more):
     spec = specification(gateway, "SetGrading", ["grading.blocks", "grading.version"], **more)
     return {**spec, "specification": "store", "parameters": {"grading.document": document}}
@@ -423,7 +470,7 @@ def redeem(receipt):
 
 def opened(gateway, name="reader"):
     context = make_context(gateway.ca.file, gateway.files[name])
-    return context.wrap_socket(socket.create_connection(("127.0.0.1", gateway.port), timeout=20),
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", gateway.port), timeout=60),
                                server_hostname="127.0.0.1")
 
 

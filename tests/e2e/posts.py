@@ -20,7 +20,7 @@ def envelope(*messages):
 def post(gateway, body, path="/result", name="reader", content_type=MPLANE, **headers):
     """Status, headers, body of the answer to a POST on a connection of its own."""
     context = make_context(gateway.ca.file, gateway.files[name])
-    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=30)
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=60)
     try:
         if not isinstance(body, bytes):
             body = json.dumps(body).encode()

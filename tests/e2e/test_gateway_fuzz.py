@@ -8,5 +8,5 @@ from conftest import ROOT
 def test_mutated_requests(build_dir, tmp_path):
     last = tmp_path / "last"
     done = subprocess.run([os.path.join(ROOT, "tests", "fuzz", "gateway"), "--build", build_dir, "--seconds", "8",
-                           "--keep", str(last)], capture_output=True, text=True, timeout=180, check=False)
+                           "--keep", str(last)], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0 and "no fault" in done.stdout, done.stdout + done.stderr[-8000:]
