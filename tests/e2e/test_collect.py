@@ -8,13 +8,22 @@ import json
 import os
 import signal
 import threading
-import time
 
 import pytest
 from conftest import wait_for
-from gateways import MPLANE, make_context
+from gateways import MPLANE, closed_within, make_context
 from ingestds import result
 from posts import envelope, exception, is_kept, post
+
+@contextlib.contextmanager
+def paused(ingestd):
+    """Within it the process does nothing: what is posted is under way for as long."""
+    os.kill(ingestd.process.pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(ingestd.process.pid, signal.SIGCONT)
+
 
 PING = {"type": "ping", "content": "ICMPECHO"}
 
@@ -47,7 +56,7 @@ def test_kept_is_there_after_everything_was_killed(pair):
 
 def test_killed_between_post_and_answer(pair):
     """Whoever was not told 200 posts again, and whatever was told 200 is there."""
-    pair.start(peers=False, batch_age_ms=4000, gateway={"post_timeout_ms": 6000})
+    pair.start(peers=False, batch_age_ms=10000)
     told = {}
 
     def run(number):
@@ -56,7 +65,7 @@ def test_killed_between_post_and_answer(pair):
     threads = [threading.Thread(target=run, args=(i,)) for i in range(10)]
     for t in threads:
         t.start()
-    pair.gateway.counted("posts.under_way", 1)
+    pair.ingestd.counters(received__datagrams=10)
     pair.ingestd.kill()
     for t in threads:
         t.join()
@@ -70,7 +79,7 @@ def test_killed_between_post_and_answer(pair):
 
 
 def test_killed_gateway_between_post_and_answer(pair):
-    pair.start(peers=False, batch_age_ms=2000)
+    pair.start(peers=False, batch_age_ms=10000, batch_records=2)
     failed = []
 
     def run():
@@ -116,23 +125,22 @@ def test_sizes(pair):
 
 
 def test_chunked_and_slow_bodies(pair):
-    pair.start(gateway={"transfer_timeout_s": 2})
+    pair.start(gateway={"transfer_timeout_s": 6})
     gateway = pair.gateway
     context = make_context(gateway.ca.file, gateway.files["reader"])
-    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=60)
     body = json.dumps(result(value="chunked")).encode()
     connection.request("POST", "/result", iter([body[:10], body[10:200], body[200:]]), {"Content-Type": MPLANE},
                        encode_chunked=True)
     assert connection.getresponse().status == 200
     assert pair.ingestd.collect(1)[0]["values"][0] == "chunked"
-    slow = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=20)
+    slow = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=60)
     slow.putrequest("POST", "/result")
     slow.putheader("Content-Type", MPLANE)
     slow.putheader("Content-Length", "100")
     slow.endheaders(b"{")
     assert is_kept(post(gateway, result()))  # others do not wait for it
-    with pytest.raises((OSError, http.client.HTTPException)):
-        slow.getresponse()
+    assert closed_within(slow.sock, 30)
 
 
 @pytest.mark.parametrize("body,text", [
@@ -166,8 +174,10 @@ def test_who_may_post_what(pair):
     for name in ("nobody", "cousin"):
         assert "not authorized" in exception(post(pair.gateway, result(), name=name), 403)
     accounts = {}
-    while len(accounts) < 2 or accounts["https:org.example.second"] < 3:
-        for a in pair.ingestd.any_batch().accounts:
+    while sum(accounts.values()) < 4:
+        batch = pair.ingestd.any_batch()
+        pair.ingestd.acknowledge(batch.sequence)
+        for a in batch.accounts:
             accounts[a["sender"]] = accounts.get(a["sender"], 0) + a["datagrams"]
     assert accounts == {"https:org.example.reader": 1, "https:org.example.second": 3}
     pair.gateway.counted("posts.denied", 3)
@@ -187,10 +197,8 @@ def test_without_ingestd(pair):
     pair.start()
     assert is_kept(post(pair.gateway, result()))
     pair.ingestd.kill()
-    wait_for(lambda: post(pair.gateway, result())[0] == 503)
-    began = time.monotonic()
-    answer = post(pair.gateway, result())
-    assert time.monotonic() - began < 5  # at once, not after a timeout
+    # Soon at once, not after a timeout.
+    answer = wait_for(lambda: (a := post(pair.gateway, result())) and "ingestd is not there" in a[2] and a, 60)
     assert "not kept, post it again later: ingestd" in exception(answer, 503) and int(answer[1]["Retry-After"]) > 0
     pair.start_ingestd()
     wait_for(lambda: is_kept(post(pair.gateway, result())))
@@ -199,8 +207,7 @@ def test_without_ingestd(pair):
 def test_stopped_ingestd(pair):
     """One that does not answer costs a timeout each, and no more memory than is allowed."""
     pair.start(gateway={"post_timeout_ms": 300, "posts_max_per_identity": 3, "posts_max": 4})
-    os.kill(pair.ingestd.process.pid, signal.SIGSTOP)
-    try:
+    with paused(pair.ingestd):
         answers = []
         threads = [threading.Thread(target=lambda: answers.append(post(pair.gateway, result()))) for _ in range(8)]
         for t in threads:
@@ -211,13 +218,12 @@ def test_stopped_ingestd(pair):
         assert any("did not answer in time" in exception(a, 503) for a in answers)
         pair.gateway.counted("posts.busy", 8)
         assert pair.gateway.counters()["posts.under_way"] == 0
-    finally:
-        os.kill(pair.ingestd.process.pid, signal.SIGCONT)
+    pair.gateway.change(post_timeout_ms=10000)  # a slow disk takes longer than it was
     wait_for(lambda: is_kept(post(pair.gateway, result())))
 
 
 def test_too_many_posts(pair):
-    pair.start(gateway={"posts_max_per_identity": 2, "posts_max": 3}, batch_age_ms=3000)
+    pair.start(gateway={"posts_max_per_identity": 2, "posts_max": 3, "post_timeout_ms": 60000})
     answers = []
     threads = []
 
@@ -225,13 +231,14 @@ def test_too_many_posts(pair):
         thread = threading.Thread(target=lambda: answers.append(post(pair.gateway, result(), name=name)))
         thread.start()
         threads.append(thread)
-    for _ in range(2):
-        run("reader")
-    pair.gateway.counted("posts.under_way", 2)
-    assert "too many of your posts" in exception(post(pair.gateway, result()), 503)
-    run("admin")
-    pair.gateway.counted("posts.under_way", 3)
-    assert "too many posts" in exception(post(pair.gateway, result(), name="second"), 503)
+    with paused(pair.ingestd):
+        for _ in range(2):
+            run("reader")
+        pair.gateway.counted("posts.under_way", 2)
+        assert "too many of your posts" in exception(post(pair.gateway, result()), 503)
+        run("admin")
+        pair.gateway.counted("posts.under_way", 3)
+        assert "too many posts" in exception(post(pair.gateway, result(), name="second"), 503)
     for t in threads:
         t.join()
     assert all(is_kept(a) for a in answers) and len(answers) == 3
@@ -251,29 +258,32 @@ def test_a_full_spool(pair):
 
 
 def test_keep_alive_and_leaving(pair):
-    pair.start(batch_age_ms=3000)
+    pair.start(gateway={"post_timeout_ms": 60000})
     gateway = pair.gateway
     context = make_context(gateway.ca.file, gateway.files["reader"])
-    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=20)
+    connection = http.client.HTTPSConnection("127.0.0.1", gateway.port, context=context, timeout=60)
     for i in range(2):
         connection.request("POST", "/result", json.dumps(result(value=str(i))), {"Content-Type": MPLANE})
         response = connection.getresponse()
         assert (response.status, response.read()) == (200, b"")
-    connection.request("POST", "/result", json.dumps(result(value="left")), {"Content-Type": MPLANE})
-    pair.ingestd.counters(received__datagrams=3)
-    connection.close()
-    gateway.counted("posts.abandoned", 1)
+    with paused(pair.ingestd):
+        connection.request("POST", "/result", json.dumps(result(value="left")), {"Content-Type": MPLANE})
+        gateway.counted("posts.under_way", 1)
+        connection.close()
+        gateway.counted("posts.abandoned", 1)
     assert pair.ingestd.collect(3)[-1]["values"][0] == "left"
     assert is_kept(post(gateway, result()))
 
 
 def test_drained_gateway_answers(pair):
-    pair.start(batch_age_ms=1000)
+    pair.start(gateway={"post_timeout_ms": 60000})
     answers = []
     thread = threading.Thread(target=lambda: answers.append(post(pair.gateway, result())))
-    thread.start()
-    pair.gateway.counted("posts.under_way", 1)
-    pair.gateway.process.send_signal(signal.SIGTERM)
+    with paused(pair.ingestd):
+        thread.start()
+        pair.gateway.counted("posts.under_way", 1)
+        pair.gateway.process.send_signal(signal.SIGTERM)
+        pair.gateway.wait(lambda: "draining" in pair.gateway.log())
     thread.join()
     assert is_kept(answers[0])
-    assert pair.gateway.process.wait(20) == 0
+    assert pair.gateway.process.wait(60) == 0

@@ -17,7 +17,7 @@ def curl(one: EzrepoSet, client: str, path: str, *options: str, data: bytes) -> 
         ["curl", "-sS", "--cert", files["cert"], "--key", files["key"], "--cacert", files["ca"],
          f"https://localhost:{one.https}{path}", "-H", "Content-Type: application/x-mplane+json",
          "--data-binary", "@-", "-w", "%{http_code}", *options],
-        input=data, capture_output=True, check=True, timeout=60)
+        input=data, capture_output=True, check=True, timeout=180)
     return done.stdout.decode()
 
 
@@ -52,7 +52,7 @@ def test_from_curl_and_files_to_the_ledger(make_set) -> None:  # type: ignore
         "parameters": {"source.ip4": "*", "destination.ip4": "*"},
         "results": ["delay.twoway.icmp.us.min", "delay.twoway.icmp.us.mean", "delay.twoway.icmp.us.max",
                     "delay.twoway.icmp.count"]}).encode())[:-3])
-    path = receipt["export"].split(str(one.https))[1]
+    path = receipt["export"].split(f":{one.https}")[1]
     assert curl(one, "p1", path, data=result("192.0.2.4", 4)) == "200"
     assert curl(one, "admin", path, data=result("192.0.2.5", 5)).endswith("403")
 
@@ -65,9 +65,8 @@ def test_from_curl_and_files_to_the_ledger(make_set) -> None:  # type: ignore
 
     # 200 holds, whatever is killed.
     assert curl(one, "p1", "/result", data=result("192.0.2.8", 8)) == "200"
-    for name in ("ingestd", "mplane-gw", "stored"):
-        one.kill(name, signal.SIGKILL)
-    one.wait_for(lambda: all(one.process(n)["state"] == "running" for n in ("ingestd", "mplane-gw", "stored")))
+    killed = {name: one.kill(name, signal.SIGKILL) for name in ("ingestd", "mplane-gw", "stored")}
+    one.wait_for(lambda: all(one.process(n)["state"] == "running" and one.pid(n) != pid for n, pid in killed.items()))
     one.wait_for(lambda: one.cmd("query", "--type", "ping", check=False).returncode == 0)
     one.wait_matched(7, "--type", "ping")
     ledger = one.cmd("ledger", "--verify", "--json").stdout

@@ -1,4 +1,5 @@
 """ezrepoctl against a stand-in of the gateway: what it sends, what it makes of each answer."""
+import calendar
 import http.server
 import json
 import os
@@ -177,8 +178,8 @@ def test_time_ago(run, gateway):
     before = time.time()
     assert run("query", "--since", "1d2h30m").returncode == 0
     since = gateway.received[0]["message"]["when"].split(" ... ")[0]
-    seconds = time.mktime(time.strptime(since[:19] + " UTC", "%Y-%m-%d %H:%M:%S %Z")) - time.timezone
-    assert abs(before - (26.5 * 3600) - seconds) < 5
+    seconds = calendar.timegm(time.strptime(since[:19], "%Y-%m-%d %H:%M:%S")) + 26.5 * 3600
+    assert before - 1 <= seconds <= time.time()
 
 
 @pytest.mark.parametrize("text, sent", [("3", "3 ... 3"), ("1...5", "1 ... 5"), ("2 ... 4", "2 ... 4")])
@@ -262,11 +263,9 @@ def test_receipt_is_redeemed(run, gateway):
 
 def test_receipt_is_interrupted_in_the_end(run, gateway):
     gateway.answers = [receipt()] + [lambda m: receipt() if "redemption" in m else result("QueryByCriteria", [])
-                                     for _ in range(10)]
-    began = time.monotonic()
-    done = run("query", "--timeout", "1")
-    assert time.monotonic() - began < 5
-    assert (done.returncode, done.stderr) == (1, "ezrepoctl: no result within 1 s: interrupted\n")
+                                     for _ in range(1000)]
+    done = run("query", "--timeout", "7")
+    assert (done.returncode, done.stderr) == (1, "ezrepoctl: no result within 7 s: interrupted\n")
     assert "interrupt" in gateway.received[-1]["message"]
     gateway.answers.clear()
 
@@ -405,7 +404,7 @@ def listener():
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     s.bind(("127.0.0.1", 0))
-    s.settimeout(5)
+    s.settimeout(30)
     yield s
     s.close()
 
@@ -439,18 +438,18 @@ def test_send_keeps_the_pace(ctl, listener):
     began = time.monotonic()
     done = send(ctl, '{"result":1}\n' * 300, "--udp", f"127.0.0.1:{listener.getsockname()[1]}", "--rate", "300")
     assert done.stdout == "300 sent, 0 faults\n"
-    assert 0.8 < time.monotonic() - began < 4
+    assert 0.8 < time.monotonic() - began < 20
 
 
 def test_send_to_nobody(ctl):
-    done = send(ctl, '{"result":1}\n' * 3, "--udp", f"127.0.0.1:{find_free_ports(1)[0]}")
+    done = send(ctl, '{"result":1}\n' * 3, "--udp", f"127.0.0.1:{find_free_ports(1)[0]}", "--rate", "3")
     assert done.returncode == 1 and "nobody listens there" in done.stderr
 
 
 def test_send_by_ipv6(ctl):
     s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     s.bind(("::1", 0))
-    s.settimeout(5)
+    s.settimeout(30)
     assert send(ctl, '{"result":1}', "--udp", f"[::1]:{s.getsockname()[1]}").returncode == 0
     assert s.recv(100) == b'{"result":1}'
     s.close()

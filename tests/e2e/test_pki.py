@@ -106,19 +106,19 @@ def refused(one, client):
 def test_revoke(ezrepo_set):
     one = ezrepo_set
     one.cmd("pki", "issue", "carol", "--role", "reader")
-    one.wait_for(lambda: one.cmd("query", "--as", "carol", check=False).returncode == 0, 20)
+    one.wait_for(lambda: one.cmd("query", "--as", "carol", check=False).returncode == 0)
     kept = {kind: read(f"{one.state}/pki/clients/carol.{kind}") for kind in ("crt", "key")}
     one.cmd("pki", "revoke", "carol")
     assert not os.path.exists(one.state + "/pki/clients/carol.crt")
     for kind, data in kept.items():
         with open(f"{one.state}/pki/clients/carol.{kind}", "wb") as file:
             file.write(data)
-    one.wait_for(lambda: "alert certificate revoked" in refused(one, "carol"), 20)
+    one.wait_for(lambda: "alert certificate revoked" in refused(one, "carol"))
     one.cmd("query")
     assert one.cmd("pki", "revoke", "dave", check=False).returncode == 1
     # The name may be used again; only that certificate is dead.
     one.cmd("pki", "issue", "carol", "--renew")
-    one.wait_for(lambda: one.cmd("query", "--as", "carol", check=False).returncode == 0, 20)
+    one.wait_for(lambda: one.cmd("query", "--as", "carol", check=False).returncode == 0)
 
 
 def test_roles_while_running(ezrepo_set):
@@ -127,7 +127,7 @@ def test_roles_while_running(ezrepo_set):
     assert "does not offer us QueryByCriteria" in refused(one, "nobody")
 
     one.cmd("pki", "issue", "alice", "--role", "reader")
-    one.wait_for(lambda: one.cmd("query", "--as", "alice", check=False).returncode == 0, 20)
+    one.wait_for(lambda: one.cmd("query", "--as", "alice", check=False).returncode == 0)
     assert one.cmd("grading", "get", "--as", "alice").returncode == 0
     done = one.cmd("grading", "set", os.path.join(one.state, "schemas/grading/default.json"), "--as", "alice",
                    check=False)
@@ -140,16 +140,17 @@ def test_server_certificate_renewed_while_running(ezrepo_set):
     one = ezrepo_set
     before = served(one)
     one.cmd("pki", "server", "--name", "other.example.org")
-    one.wait_for(lambda: served(one) != before, 20)
+    one.wait_for(lambda: served(one) not in (before, None))
     assert served(one) == certificate(one.state + "/pki/server.crt").serial_number
     one.cmd("query")
 
 
 def served(one):
-    """The serial number of the certificate that the gateway shows."""
+    """The serial number of the certificate that the gateway shows; None when it hangs up, which it may while it takes a
+    new one."""
     files = one.client_files()
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{one.https}", "-cert", files["cert"],
                            "-key", files["key"], "-CAfile", files["ca"]], input="", capture_output=True,
-                          text=True, check=False, timeout=30)
-    begin = done.stdout.index("-----BEGIN")
-    return x509.load_pem_x509_certificate(done.stdout[begin:].encode()).serial_number
+                          text=True, check=False, timeout=60)
+    begin = done.stdout.find("-----BEGIN")
+    return None if begin == -1 else x509.load_pem_x509_certificate(done.stdout[begin:].encode()).serial_number

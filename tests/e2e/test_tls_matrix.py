@@ -7,7 +7,7 @@ import ssl
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from gateways import (CLIENT, MPLANE, SERVER, both_versions, closed_within, make_context, redeem, registry_url, slow,
+from gateways import (CLIENT, MPLANE, SERVER, all_questions, both_versions, closed_within, make_context, redeem, registry_url, slow,
                       specification)
 from ingestds import result
 from messages import QUERY
@@ -30,7 +30,7 @@ def talk(gateway, files, version=None, session=None):
     got = b""
     context = make_context(gateway.ca.file, files, version)
     try:
-        raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=60)
         with context.wrap_socket(raw, server_hostname="127.0.0.1", session=session) as wrapped:
             wrapped.sendall(b"GET /capabilities HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             while part := wrapped.recv(65536):
@@ -51,15 +51,15 @@ BAD = {
 def test_bad_certificates_get_nothing(gateway, version, kind):
     # The same certificate, but for what is bad about it, is let in.
     assert b"QueryByCriteria" in talk(gateway, certificate(gateway, "good"), version)
-    failed, requests = gateway.counters()["handshakes.failed"], gateway.counters()["requests"]
+    before = gateway.counters()
     how = BAD[kind]
     files = None
     if how is not None:
         how = {**how, **({"signer": gateway.unknown_ca} if how.get("signer") == "unknown" else {})}
         files = certificate(gateway, kind.replace(" ", "-"), **how)
     assert talk(gateway, files, version) == b""
-    gateway.counted("handshakes.failed", failed + 1)
-    assert gateway.counters()["requests"] == requests
+    gateway.counted("handshakes.failed", before["handshakes.failed"] + 1)
+    assert gateway.counters()["requests"] == before["requests"]
 
 
 @both_versions
@@ -72,7 +72,7 @@ def test_a_client_does_not_take_a_clients_certificate_for_the_servers(make_gatew
     one.reload()
     context = make_context(one.ca.file, one.files["reader"], version)
     with pytest.raises(ssl.SSLCertVerificationError, match="purpose|mismatch"):
-        raw = socket.create_connection(("127.0.0.1", one.port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", one.port), timeout=60)
         context.wrap_socket(raw, server_hostname="127.0.0.1")
 
 
@@ -84,7 +84,7 @@ def test_old_versions_get_nothing(gateway, version):
     context.load_verify_locations(gateway.ca.file)
     context.load_cert_chain(*gateway.files["reader"][:2])
     context.minimum_version = context.maximum_version = version
-    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as raw:
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as raw:
         with pytest.raises((ssl.SSLError, ConnectionError)):
             context.wrap_socket(raw, server_hostname="127.0.0.1")
 
@@ -92,7 +92,7 @@ def test_old_versions_get_nothing(gateway, version):
 def test_plain_bytes_get_no_page(gateway):
     for start in (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x00\x05hello", b"\x80\x2e\x01\x00\x02", b"\0" * 600):
         got = b""
-        with socket.create_connection(("127.0.0.1", gateway.port), timeout=3) as raw:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=60) as raw:
             try:
                 raw.sendall(start)
                 raw.shutdown(socket.SHUT_WR)
@@ -114,7 +114,7 @@ def write_crl(gateway, *revoked):
 
 @both_versions
 def test_a_new_list_ends_sessions_that_live(make_gateway, version):
-    one = make_gateway(answer_timeout_ms=20000, query_timeout_ms=20000)
+    one = make_gateway()
     one.options["crl"] = write_crl(one)
     one.write_config()
     one.reload()
@@ -124,22 +124,23 @@ def test_a_new_list_ends_sessions_that_live(make_gateway, version):
     raw = idle.connection.sock
     busy.connection.request("POST", "/", json.dumps(slow(one, "busy", token="b-1")), {"Content-Type": MPLANE})
     one.wait(lambda: one.queryd.of(QUERY))
+    one.counters()  # whoever else was answered is idle
     write_crl(one, one.files["reader"][2])
     one.reload()
-    assert closed_within(raw, 5)
+    assert closed_within(raw, 20)
     # What is being answered gets its answer, which is the last on its connection.
     question = one.queryd.of(QUERY)[-1]
     one.queryd.send(question, [10, question["id"], 0, "", ["grade.name", "records.matched", "records.graded"],
                                ["overall", "1", "1"]])
     answer = busy.connection.getresponse()
     assert "result" in json.loads(answer.read()) and answer.headers["Connection"] == "close"
-    assert closed_within(busy.connection.sock, 5) if busy.connection.sock else True
+    assert closed_within(busy.connection.sock, 20) if busy.connection.sock else True
     # Neither a full handshake nor the session of before lets it in again.
     assert talk(one, one.files["reader"], version) == b""
     context = idle.context
     got = b""
     try:
-        again = socket.create_connection(("127.0.0.1", one.port), timeout=10)
+        again = socket.create_connection(("127.0.0.1", one.port), timeout=60)
         with context.wrap_socket(again, server_hostname="127.0.0.1", session=session) as wrapped:
             wrapped.sendall(b"GET /capabilities HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             got = wrapped.recv(65536)
@@ -177,16 +178,16 @@ def post_raw(client, message, path="/"):
 
 @pytest.mark.parametrize("verb", ["redemption", "interrupt"])
 @pytest.mark.parametrize("name", ["second", "admin", "nobody"])
-def test_not_yours_looks_as_not_there(gateway, verb, name):
-    owner, other = gateway.client("reader"), gateway.client(name)
+def test_not_yours_looks_as_not_there(hasty, verb, name):
+    owner, other = hasty.client("reader"), hasty.client(name)
     token = f"{verb[0]}-{name}-there"
-    receipt = owner.post(slow(gateway, "mine", token=token))
+    receipt = owner.post(slow(hasty, "mine", token=token))
     assert receipt["receipt"] == "query"
     whole = {**redeem(receipt), "token": token}
     if verb == "interrupt":
         del whole["redemption"]
         whole["interrupt"] = "query"
-    for message in (whole, {verb: "query", "version": 1, "registry": registry_url(gateway), "token": token}):
+    for message in (whole, {verb: "query", "version": 1, "registry": registry_url(hasty), "token": token}):
         absent = json.loads(json.dumps(message).replace(token, token.replace("there", "thare")))
         there, not_there = post_raw(other, message), post_raw(other, absent)
         assert there[:2] == not_there[:2]
@@ -205,7 +206,7 @@ def test_wrong_role_learns_no_more_than_the_label(gateway):
     assert json.loads(nobody.get("/capabilities")[2])["contents"] == []
     before = len(gateway.queryd.of(QUERY))
     reply = nobody.post(specification(gateway, token="w-1"))
-    assert set(reply) == {"exception", "message"} and len(gateway.queryd.of(QUERY)) == before
+    assert set(reply) == {"exception", "message"} and len(all_questions(gateway)) == before
 
 
 @pytest.mark.parametrize("header", ["Forged-MPlane-Identity", "X-Forwarded-For", "X-SSL-Client-S-DN", "Host"])
@@ -221,7 +222,7 @@ def test_a_session_is_nobody_elses(gateway):
     first = gateway.client("nobody", ssl.TLSVersion.TLSv1_2)
     assert first.get("/")[0] == 200
     got = talk(gateway, gateway.files["nobody"], ssl.TLSVersion.TLSv1_2)
-    raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=10)
+    raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=60)
     with first.context.wrap_socket(raw, server_hostname="127.0.0.1", session=first.connection.sock.session) as again:
         assert again.session_reused
         again.sendall(b"GET /capabilities HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -238,7 +239,7 @@ def test_we_keep_no_sessions(gateway):
     context.options |= ssl.OP_NO_TICKET
     session, reused = None, []
     for _ in range(2):
-        raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=10)
+        raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=60)
         with context.wrap_socket(raw, server_hostname="127.0.0.1", session=session) as wrapped:
             session = wrapped.session
             reused.append(wrapped.session_reused)
