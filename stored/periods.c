@@ -9,7 +9,8 @@
 
 #include "common/grow.h"
 
-#define PAGE_RECORDS 2048
+#define PAGE_RECORDS 512
+#define FEW_RECORDS  16 /* where one record often suffices */
 
 static int64_t later(int64_t a, int64_t b)
 {
@@ -114,183 +115,242 @@ static int retracted(struct periods_change *c, const struct period_key *key)
     APPEND(retracted, *key);
 }
 
-/* The walk along what is stored (old) and what is computed (new), both in order of time. */
+/* The walk along the records: what is stored beside what they come to. */
 struct walk {
     const struct periods_source *source;
     struct periods_change *change;
-    struct period old;        /* the stored period next in order; grade 0: there is none */
-    struct period before_old; /* the stored one before it, within the walk */
-    struct period before_new; /* the computed one last emitted */
+    int64_t gap_us;
+    const struct period_key *late; /* those not gone over yet */
+    uint32_t late_count;
+    const struct period *open;
+    struct period before;  /* the stored period before `stored`, within the walk */
+    struct period stored;  /* the last one that starts at or before the record; grade 0: none */
+    struct period next;    /* the stored one after it; grade 0: none */
+    uint64_t gone_records; /* of `stored`, gone over, without the late ones, */
+    int64_t gone_end_us;   /* and the latest of their ends */
+    struct period now;     /* computed, not ended yet */
+    struct period same;    /* the stored period that starts where `now` does; grade 0: none */
 };
 
-static int old_advance(struct walk *w)
+/* The stored one that starts next becomes `stored`. */
+static int advance(struct walk *w)
 {
-    struct period next;
-    int found = w->source->after(w->source->context, &w->old.start, &next);
+    struct period after = {.grade = 0};
 
-    if (found == -1) {
+    if (w->source->after(w->source->context, &w->next.start, &after) == -1) {
         return -1;
     }
-    w->before_old = w->old;
-    if (found == 0) {
-        memset(&w->old, 0, sizeof w->old);
-    } else {
-        w->old = next;
-    }
+    w->before = w->stored;
+    w->stored = w->next;
+    w->next = after;
+    w->gone_records = 0;
+    w->gone_end_us = INT64_MIN;
     return 0;
 }
 
-/* Stored periods before the key, for which nothing was computed, no longer hold. */
-static int old_drop_before(struct walk *w, const struct period_key *key)
+/* A stored period begins where none does any more. */
+static int drop(struct walk *w, const struct period *p)
 {
-    while (w->old.grade != 0 && (key == NULL || period_key_compare(&w->old.start, key) < 0)) {
-        if (removed(w->change, &w->old.start) == -1 || retracted(w->change, &w->old.start) == -1 ||
-            old_advance(w) == -1) {
+    return removed(w->change, &p->start) == -1 || retracted(w->change, &p->start) == -1 ? -1 : 0;
+}
+
+/* Those that start before the key, or all, do so without a record. */
+static int drop_next_before(struct walk *w, const struct period_key *key)
+{
+    while (w->next.grade != 0 && (key == NULL || period_key_compare(&w->next.start, key) < 0)) {
+        if (advance(w) == -1 || drop(w, &w->stored) == -1) {
             return -1;
         }
     }
     return 0;
 }
 
-static bool old_starts_at(const struct walk *w, const struct period_key *key)
+/* What `stored` has now, as far as the walk has not changed it: a late record adds nothing. */
+static void count_gone(struct walk *w, const struct period_record *r)
 {
-    return w->old.grade != 0 && period_key_compare(&w->old.start, key) == 0;
-}
-
-/* The stored and the computed period start at the same record: does its event still hold? */
-static int event_compare(struct walk *w, const struct period *p)
-{
-    struct period_event was = period_event(&w->before_old, &w->old);
-    struct period_event is = period_event(&w->before_new, p);
-
-    if (was.from == is.from && was.to == is.to) {
-        return 0;
+    if (w->late_count > 0 && period_key_compare(w->late, &r->key) == 0) {
+        w->late++;
+        w->late_count--;
+        return;
     }
-    if (retracted(w->change, &was.at) == -1) {
-        return -1;
-    }
-    return told(w->change, &is);
+    w->gone_records++;
+    w->gone_end_us = later(w->gone_end_us, r->t_end_us);
 }
 
 static int emit(struct walk *w, const struct period *p)
 {
-    if (old_drop_before(w, &p->start) == -1) {
+    bool same = w->same.grade == p->grade && w->same.ended == p->ended &&
+                w->same.t_end_us == p->t_end_us && w->same.records == p->records;
+
+    return p->grade == 0 || same ? 0 : put(w->change, p);
+}
+
+/* `now` has begun behind `ended`; a stored one starts there, too, or not. */
+static int begin(struct walk *w, const struct period *ended, bool stored_too)
+{
+    struct period_event is = period_event(ended, &w->now);
+
+    if (emit(w, ended) == -1) {
         return -1;
     }
-    if (old_starts_at(w, &p->start)) {
-        bool same = w->old.grade == p->grade && w->old.ended == p->ended &&
-                    w->old.t_end_us == p->t_end_us && w->old.records == p->records;
-        if ((!same && put(w->change, p) == -1) || event_compare(w, p) == -1 ||
-            old_advance(w) == -1) {
-            return -1;
+    w->same = stored_too ? w->stored : (struct period){.grade = 0};
+    if (stored_too) {
+        struct period_event was = period_event(&w->before, &w->stored);
+        if (was.from == is.from && was.to == is.to) {
+            return 0;
         }
-    } else {
-        struct period_event event = period_event(&w->before_new, p);
-        if (put(w->change, p) == -1 || told(w->change, &event) == -1) {
+        if (retracted(w->change, &was.at) == -1) {
             return -1;
         }
     }
-    w->before_new = *p;
-    return 0;
+    return told(w->change, &is);
+}
+
+/* 1 when `now` begins with it, as a stored period does. */
+static int go_over(struct walk *w, const struct period_record *r)
+{
+    struct period ended;
+    bool starts;
+
+    if (drop_next_before(w, &r->key) == -1) {
+        return -1;
+    }
+    starts = w->next.grade != 0 && period_key_compare(&w->next.start, &r->key) == 0;
+    if (starts && advance(w) == -1) {
+        return -1;
+    }
+    count_gone(w, r);
+    if (period_step(&w->now, r, w->gap_us, &ended)) {
+        return begin(w, &ended, starts) == -1 ? -1 : starts;
+    }
+    return starts ? drop(w, &w->stored) : 0;
 }
 
 /*
- * Runs over the records from after `key`. 1 when a computed period begins where a stored one does
- * behind the late record: no other late one lies before it that was not gone over, and from there
- * all is as it was. 0 at the end of the records, *now is open.
+ * Whether the rest of `stored` need not be read: no late record lies in it, and with its grade and
+ * at least its latest end so far, `now` takes in all of it. It is added then.
  */
-static int run(struct walk *w, struct period_key key, int64_t gap_us, const struct period_key *late,
-               struct period *now)
+static bool take_rest(struct walk *w)
 {
-    struct period_record *page = malloc(PAGE_RECORDS * sizeof *page);
-    struct period ended;
-    int result = -1;
-    int count;
+    const struct period *whole = &w->stored;
 
-    if (page == NULL) {
-        return -1;
+    if (whole->grade != 0 && whole->ended == PERIOD_OPEN) { /* its row may not count all */
+        whole = w->open;
     }
-    while ((count = w->source->records(w->source->context, &key, page, PAGE_RECORDS)) > 0) {
-        for (int i = 0; i < count; i++) {
-            if (!period_step(now, &page[i], gap_us, &ended)) {
-                continue;
-            }
-            if (ended.grade != 0 && emit(w, &ended) == -1) {
-                goto out;
-            }
-            if (period_key_compare(&now->start, late) <= 0) {
-                continue;
-            }
-            if (old_drop_before(w, &now->start) == -1) {
-                goto out;
-            }
-            if (old_starts_at(w, &now->start)) {
-                result = event_compare(w, now) == -1 ? -1 : 1;
-                goto out;
+    if (w->now.grade != whole->grade || w->now.t_end_us < w->gone_end_us ||
+        period_key_compare(&whole->start, &w->stored.start) != 0 ||
+        whole->records <= w->gone_records ||
+        (w->late_count > 0 &&
+         (w->next.grade == 0 || period_key_compare(w->late, &w->next.start) < 0))) {
+        return false;
+    }
+    w->now.records += whole->records - w->gone_records;
+    w->now.t_end_us = later(w->now.t_end_us, whole->t_end_us);
+    return true;
+}
+
+/* Rows are natural numbers: the record at `key` is the first one behind it. */
+static struct period_key right_before(const struct period_key *key)
+{
+    return (struct period_key){key->t_us, key->row - 1};
+}
+
+/*
+ * Goes over the records from after `key`. 1 when a computed period begins where a stored one does
+ * behind the first late record: no other late one lies before it that was not gone over, and from
+ * there all is as it was. 0 at the end of the records.
+ */
+static int run(struct walk *w, struct period_key key)
+{
+    const struct period_key first_late = *w->late;
+    struct period_record *page = malloc(PAGE_RECORDS * sizeof *page);
+    uint32_t size = PAGE_RECORDS;
+    int result = page == NULL ? -1 : 0, count = 0;
+
+    while (result == 0 && (count = w->source->records(w->source->context, &key, page, size)) > 0) {
+        for (int i = 0; i < count && result == 0; i++) {
+            result = go_over(w, &page[i]);
+            if (result == 1 && period_key_compare(&w->now.start, &first_late) <= 0) {
+                result = 0;
             }
         }
         key = page[count - 1].key;
+        size = PAGE_RECORDS;
+        if (result == 0 && take_rest(w)) {
+            if (w->next.grade == 0) {
+                break;
+            }
+            key = right_before(&w->next.start);
+            size = FEW_RECORDS;
+        }
     }
-    result = count == 0 ? 0 : -1;
-out:
     free(page);
-    return result;
+    return count < 0 ? -1 : result;
 }
 
-/* Rows are natural numbers: that record itself is the first one behind the key. */
 struct period_key periods_repair_from(const struct period *before, const struct period_head *head)
 {
-    struct period_key first = before->start;
+    struct period_key first = {head->until_us, 0};
 
-    if (head->records > 0) {
-        first = (struct period_key){head->until_us, 0};
-    }
-    return (struct period_key){first.t_us, first.row - 1};
+    return right_before(head->records > 0 ? &first : &before->start);
 }
 
-int periods_repair(const struct periods_source *source, int64_t gap_us,
-                   const struct period_key *late, struct periods_change *change)
+/* Where it begins: with the last stored period before the first late record, behind what is known
+ * of that already, or else with the first record of all. */
+static int start(struct walk *w, struct period_key *from)
 {
-    struct walk w = {.source = source, .change = change};
-    struct period now = {.grade = 0};
+    struct period before;
     struct period_head head = {.records = 0};
-    struct period_key from = {INT64_MIN, INT32_MIN};
-    int found, converged;
+    int found = w->source->before(w->source->context, w->late, &before, &head);
 
-    memset(change, 0, sizeof *change);
-    found = source->before(source->context, late, &w.old, &head);
-    if (found == 1) {
-        from = periods_repair_from(&w.old, &head);
-    } else if (found == 0) {
-        found = source->after(source->context, late, &w.old);
-        if (found == 0) {
-            memset(&w.old, 0, sizeof w.old);
-        }
+    if (found == 0) {
+        *from = (struct period_key){INT64_MIN, INT32_MIN};
+        return w->source->after(w->source->context, w->late, &w->next);
     }
     if (found == -1) {
         return -1;
     }
+    *from = periods_repair_from(&before, &head);
+    w->next = before;
     if (head.records > 0) { /* goes on from what they made of it */
-        now = w.old;
-        now.ended = PERIOD_OPEN;
-        now.records = head.records;
-        now.t_end_us = head.t_end_us;
+        if (advance(w) == -1) {
+            return -1;
+        }
+        w->gone_records = head.records;
+        w->gone_end_us = head.t_end_us;
+        w->same = w->now = before;
+        w->now.ended = PERIOD_OPEN;
+        w->now.records = head.records;
+        w->now.t_end_us = head.t_end_us;
     }
-    converged = run(&w, from, gap_us, late, &now);
-    if (converged == -1) {
+    return 0;
+}
+
+int periods_repair(const struct periods_source *source, int64_t gap_us,
+                   const struct period_key *late, uint32_t late_count, const struct period *open,
+                   struct periods_change *change)
+{
+    struct walk w = {.source = source,
+                     .change = change,
+                     .gap_us = gap_us,
+                     .late = late,
+                     .late_count = late_count,
+                     .open = open};
+    struct period_key from;
+
+    memset(change, 0, sizeof *change);
+    int met = start(&w, &from) == -1 ? -1 : run(&w, from);
+    if (met == -1) {
         return -1;
     }
-    if (converged == 1) {
-        change->until = now.start;
+    if (met == 1) {
+        change->until = w.now.start;
         return 0;
-    }
-    if (now.grade != 0 && emit(&w, &now) == -1) {
-        return -1;
     }
     change->until = (struct period_key){INT64_MAX, INT32_MAX};
     change->to_the_end = true;
-    change->open = now;
-    return old_drop_before(&w, NULL);
+    change->open = w.now;
+    return emit(&w, &w.now) == -1 || drop_next_before(&w, NULL) == -1 ? -1 : 0;
 }
 
 void periods_change_release(struct periods_change *change)

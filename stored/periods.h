@@ -113,14 +113,17 @@ struct periods_change {
 struct period_key periods_repair_from(const struct period *before, const struct period_head *head);
 
 /*
- * Computes the neighbourhood of a late record again: from the last stored period before it, or else
- * from the beginning, to the first stored one behind it that still begins where it did. Late
- * records before change->until are dealt with then; one behind has a neighbourhood of its own. The
- * source's records hold all late ones already, its periods do not yet. 0, or -1 when the source
- * failed or memory is out; the caller releases *change either way.
+ * Computes the neighbourhood of the first of these late records again: from the last stored period
+ * before it, or else from the beginning, to the first stored one behind it that still begins where
+ * it did. The late ones of the pair from that one on, at least one, in order; those before
+ * change->until are dealt with then. `open`: what records in order, this flush's as well, have made
+ * of the open period, without the late ones (grade 0: there is none). The source's records hold all
+ * late ones already, its periods do not yet. 0, or -1 when the source failed or memory is out; the
+ * caller releases *change either way.
  */
 int periods_repair(const struct periods_source *source, int64_t gap_us,
-                   const struct period_key *late, struct periods_change *change);
+                   const struct period_key *late, uint32_t late_count, const struct period *open,
+                   struct periods_change *change);
 
 void periods_change_release(struct periods_change *change);
 

@@ -148,10 +148,14 @@ static void replace_open(struct period_pair pair, const struct period *open)
 }
 
 static int compute_again(struct period_writes *w, const struct neighbourhood *h,
+                         const struct period_key *late, uint32_t late_count,
                          const struct periods_source *source, struct progress *done)
 {
+    static const struct period none = {.grade = 0};
+    const struct series_grade *g = series_grade_find(h->pair.series, h->pair.grade_id);
     struct periods_change change;
-    int rc = periods_repair(source, h->pair.series->gap_us, &h->late, &change);
+    int rc = periods_repair(source, h->pair.series->gap_us, late, late_count,
+                            g == NULL ? &none : &g->open, &change);
     if (rc == 0) {
         rc = gather(w, h->pair, &change);
     }
@@ -172,16 +176,41 @@ static int64_t earliest_us(const struct flush *f)
     return t_us;
 }
 
+/* The keys of all late records; the caller frees them. */
+static struct period_key *keys_of(const struct period_writes *w)
+{
+    struct period_key *keys = malloc(w->late.count * sizeof *keys);
+    for (uint32_t i = 0; i < w->late.count && keys != NULL; i++) {
+        keys[i] = w->late.at[i].record.key;
+    }
+    return keys;
+}
+
+/* Of this many late records, in order, the first ones: those of the first's pair. */
+static uint32_t of_one_pair(const struct period_late *late, uint32_t count)
+{
+    uint32_t n = 1;
+    while (n < count && same_pair(&late[n].pair, &late->pair)) {
+        n++;
+    }
+    return n;
+}
+
 /* Those that the one before was computed through are done with it. */
 static int repair_all(struct flush *f, struct period_writes *w, const struct neighbourhood *list,
                       uint32_t count)
 {
     struct neighbours *near = neighbours_new(f->store, list, count, earliest_us(f));
+    struct period_key *keys = keys_of(w);
     struct periods_source source;
     struct progress done = {.pair = {NULL, 0}};
-    int rc = near == NULL ? -1 : 0;
-    for (uint32_t i = 0; i < count && rc == 0; i++) {
+    uint32_t late = 0, pair_end = 0;
+    int rc = near == NULL || keys == NULL ? -1 : 0;
+    for (uint32_t i = 0; i < count && rc == 0; late += list[i++].count) {
         const struct neighbourhood *h = &list[i];
+        if (late == pair_end) {
+            pair_end += of_one_pair(w->late.at + late, w->late.count - late);
+        }
         if (same_pair(&h->pair, &done.pair) && period_key_compare(&h->late, &done.until) < 0) {
             continue;
         }
@@ -191,10 +220,11 @@ static int repair_all(struct flush *f, struct period_writes *w, const struct nei
         }
         rc = neighbours_source(near, i, &source);
         if (rc == 0) {
-            rc = compute_again(w, h, &source, &done);
+            rc = compute_again(w, h, keys + late, pair_end - late, &source, &done);
             f->counts.repaired++;
         }
     }
+    free(keys);
     neighbours_free(&near);
     return rc;
 }

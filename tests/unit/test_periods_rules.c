@@ -147,9 +147,10 @@ static void goes_on_from_what_was_dropped(void **state)
 {
     struct periods_source source = {NULL, long_period, no_period, records_there};
     struct periods_change change;
+    struct period open = {{10, 0}, 290, 3, 5, PERIOD_OPEN};
 
     (void)state;
-    assert_int_equal(periods_repair(&source, GAP, &there[0].key, &change), 0);
+    assert_int_equal(periods_repair(&source, GAP, &there[0].key, 1, &open, &change), 0);
     assert_int_equal(change.put_count, 3);
     const struct period *p = change.put;
     assert_true(p[0].start.t_us == 10 && p[0].records == 2 && p[0].t_end_us == 220 &&
