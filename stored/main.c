@@ -23,6 +23,7 @@
 #define DRAIN_QUIET_US      INT64_C(250000) /* nothing arrived for as long: nothing is on its way */
 #define MOMENT_MS           50
 #define ANNOUNCE_HIGH_WATER 1000
+#define LINGER_MS           1000 /* acknowledgements and answers on their way when it ends */
 
 uint64_t store_counters[STORE_COUNTER_COUNT];
 
@@ -440,6 +441,8 @@ static int open_sockets(zloop_t *loop)
         return -1;
     }
     zsock_set_xpub_verbose(self.announce, 1);
+    zsock_set_linger(self.announce, LINGER_MS);
+    zsock_set_linger(self.store_socket, LINGER_MS);
     if (zloop_reader(loop, self.graded, on_graded, NULL) == -1 ||
         zloop_reader(loop, self.announce, on_announce, NULL) == -1 ||
         zloop_reader(loop, self.store_socket, on_store, NULL) == -1 ||

@@ -281,16 +281,14 @@ int rebuild_go_on(struct rebuild *r, int64_t clock_us)
     int rc;
     do {
         rc = step(r);
-        if (rc == -1) {
-            return settle_failure(r);
-        }
     } while (rc == 0 && r->phase != PHASE_NONE && daemon_clock_us() < until_us);
+    rc = rc == -1 ? settle_failure(r) : 0;
     if (r->phase != PHASE_NONE && clock_us - r->told_us >= PROGRESS_US) {
         r->told_us = clock_us;
         answer(r, ANSWER_OK, "", false);
         note(r);
     }
-    return 0;
+    return rc;
 }
 
 bool rebuild_is_under_way(const struct rebuild *r)

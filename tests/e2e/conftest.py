@@ -96,6 +96,14 @@ def find_free_ports(count: int) -> List[int]:
     return found
 
 
+def queued_bytes(port: int) -> int:
+    """What the kernel holds for whoever listens on this UDP port: a sender that goes on only below a bound loses nothing,
+    however long the listener is held up."""
+    with open("/proc/net/udp", encoding="ascii") as file:
+        rows = [line.split() for line in file.readlines()[1:]]
+    return sum(int(row[4].partition(":")[2], 16) for row in rows if int(row[1].partition(":")[2], 16) == port)
+
+
 def make_state_directory() -> str:
     """Short, because sockets live in it; open to enter, because unprivileged users must."""
     path = tempfile.mkdtemp(prefix="ez", dir="/tmp")
@@ -125,16 +133,21 @@ def wait_for(what: Callable[[], Any], seconds: float = 20, tell: Callable[[], st
     return found
 
 
-def counters_now(read_status: Callable[[], Dict[str, Any]]) -> Dict[str, int]:
-    """The counters of a process as they are now or later: it writes its status once a second, and the one that is there
-    may be from before what the test just did."""
+def status_now(read_status: Callable[[], Dict[str, Any]], seconds: float = 60) -> Dict[str, Any]:
+    """The status of a process as it is now or later: it is written once a second, and the one that is there may be from
+    before what the test just did."""
     called = datetime.datetime.now(datetime.timezone.utc)
 
     def written_since() -> Optional[Dict[str, Any]]:
         status = read_status()
         written = status.get("updated_at")
         return status if written and datetime.datetime.fromisoformat(written) > called else None
-    return dict(wait_for(written_since)["counters"])
+    return dict(wait_for(written_since, seconds))
+
+
+def counters_now(read_status: Callable[[], Dict[str, Any]]) -> Dict[str, int]:
+    """The counters of a process as they are now or later."""
+    return dict(status_now(read_status)["counters"])
 
 
 def ping(dest: str, when: str, mean_us: float = 10000, probe: str = "tester", **more: Any) -> Dict[str, Any]:

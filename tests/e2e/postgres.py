@@ -14,7 +14,7 @@ from typing import Any, List
 
 import psycopg2
 from conftest import wait_for
-from processes import children
+from processes import children, stat_fields
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 
@@ -23,8 +23,9 @@ class Cluster:
     """Made and started by the constructor; `remove` ends it, whatever state it is in."""
 
     def __init__(self, *options: str, durable: bool = False) -> None:
-        """`options`: settings as NAME=VALUE. durable: for tests that kill the server; with fsync, and with shared memory
-        in files of its folder, since what is in /dev/shm would outlive it."""
+        """`options`: settings as NAME=VALUE. durable: for tests that kill the server; with shared memory in files of its
+        folder, since what is in /dev/shm would outlive it. What a killed server wrote the kernel has, without fsync, too:
+        so no test waits for a slow disk."""
         self.folder = tempfile.mkdtemp(prefix="ezp", dir="/tmp")
         self.data = os.path.join(self.folder, "data")
         self.as_user: List[str] = []
@@ -32,7 +33,7 @@ class Cluster:
             self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
             shutil.chown(self.folder, "postgres", "postgres")
         os.chmod(self.folder, 0o755)
-        self.options = ["dynamic_shared_memory_type=mmap" if durable else "fsync=off", *options]
+        self.options = ["fsync=off", *(["dynamic_shared_memory_type=mmap"] if durable else []), *options]
         self.free_databases: List[str] = []
         self._run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8", "--no-locale",
                   "--no-sync")
@@ -45,13 +46,13 @@ class Cluster:
 
     def start(self, wait: bool = True) -> None:
         settings = " ".join(f"-c {option}" for option in self.options)
-        self._run("pg_ctl", "-D", self.data, "-w" if wait else "-W", "-l", os.path.join(self.folder, "log"), "-o",
+        self._run("pg_ctl", "-D", self.data, "-t", "300", "-w" if wait else "-W", "-l", os.path.join(self.folder, "log"), "-o",
                   f"-k {self.folder} -c listen_addresses= -c max_connections=30"
                   f" -c unix_socket_permissions=0777 {settings}", "start")
         self.killed_segment = ""
 
     def stop(self, mode: str = "fast") -> None:
-        self._run("pg_ctl", "-D", self.data, "-w", "-m", mode, "stop")
+        self._run("pg_ctl", "-D", self.data, "-t", "300", "-w", "-m", mode, "stop")
 
     def is_running(self) -> bool:
         return os.path.exists(os.path.join(self.data, "postmaster.pid"))
@@ -61,10 +62,12 @@ class Cluster:
         file = pathlib.Path(self.data, "postmaster.pid")
         lines = file.read_text().splitlines()
         pid = int(lines[0])
+        os.kill(pid, signal.SIGSTOP)  # or it may have one more child than is known
+        wait_for(lambda: stat_fields(pid)[0] == "T")
         family = [pid, *children(pid)]
         os.kill(pid, signal.SIGKILL)
         # The next one does not start while the number of this one is taken, if only by a zombie.
-        wait_for(lambda: not any(os.path.exists(f"/proc/{p}") for p in family))
+        wait_for(lambda: not any(os.path.exists(f"/proc/{p}") for p in family), 120)
         file.unlink()
         self.killed_segment = lines[6].split()[1]  # of System V: the next server takes it over, if there is one
 

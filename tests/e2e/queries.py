@@ -41,7 +41,7 @@ class Asker:
             grade, low, high, limit, after, version, timeout))
         return self.id
 
-    def receive(self, seconds=15, socket=None):
+    def receive(self, seconds=90, socket=None):
         socket = socket or self.socket
         assert socket.poll(seconds * 1000), "no answer"
         version, number, *rest = msgpack.unpackb(socket.recv(), strict_map_key=False)
@@ -84,6 +84,7 @@ class Queryd(Asker):
 
     def __init__(self, build, database, **settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ezq"))
+        settings = {"timeout_ms": 60000, **settings}
         config = self.folder / "config.json"
         config.write_text(json.dumps({
             "common": {"run_dir": str(self.folder / "run"), "schemas_dir": os.path.join(ROOT, "schemas"),
@@ -111,7 +112,7 @@ class Queryd(Asker):
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(20)
+            return self.process.wait(60)
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()

@@ -12,7 +12,7 @@ import uuid
 
 import msgpack
 import zmq
-from conftest import ROOT, assert_clean, counters_now, wait_for
+from conftest import ROOT, assert_clean, counters_now, status_now, wait_for
 from messages import ACCOUNT, ACK, BATCH_HEADER, GRADES, RECORD, SCHEMA, pack
 
 NONE = 255
@@ -29,6 +29,13 @@ def now_us():
 
 def start_of_hour():
     return now_us() // HOUR * HOUR
+
+
+def stay_within_a_day(minutes=10):
+    """For a test that takes one day to be today all along: waits for the next one shortly before midnight (UTC)."""
+    day = 24 * HOUR
+    while day - now_us() % day < minutes * 60 * SECOND:
+        time.sleep(1)
 
 
 class Record:
@@ -91,6 +98,19 @@ class Sender:
     def close(self):
         self.context.destroy(linger=0)
 
+    def subscribe(self, instance=None):
+        """To the acknowledgements of an instance; until stored has been told, or one could come before and be lost. It has
+        had its database once: who subscribes to the gradings then is sent the newest at once."""
+        if instance is not None:
+            self.instance = instance
+        self.sub.subscribe(b"ack" + self.instance)
+        self.sub.subscribe(b"grading")
+        while True:
+            assert self.sub.poll(60000), "stored does not answer a subscription"
+            if self.sub.recv_multipart()[0] == b"grading":
+                break
+        self.sub.unsubscribe(b"grading")
+
     def batch(self, records, version=1, schema=None, names=NAMES, accounts=None):
         """Keeps a batch; its sequence."""
         return self.keep(0, len(records), [records_frame(records, schema),
@@ -111,18 +131,20 @@ class Sender:
                           self.received_us or now_us(), self.dropped, version)
             self.push.send_multipart([header, *frames])
 
-    def take_acks(self, seconds, but=()):
+    def take_acks(self, seconds=60, but=()):
         """Until all but these are acknowledged, at most so long."""
         end = time.monotonic() + seconds
         while self.pending.keys() - but and (left := end - time.monotonic()) > 0 and self.sub.poll(int(left * 1000) + 1):
-            _, message = self.sub.recv_multipart()
+            topic, message = self.sub.recv_multipart()
+            if topic == b"grading":  # one more, from when this was subscribed to
+                continue
             version, number, instance, shard, sequences = msgpack.unpackb(message)
             assert (version, number, instance, shard) == (1, ACK, self.instance, 0)
             for sequence in sequences:
                 self.acks[sequence] += 1
                 self.pending.pop(sequence, None)
 
-    def settle(self, seconds=30, again_s=1.0):
+    def settle(self, seconds=120, again_s=1.0):
         """Until all is acknowledged; pushes again what is not, as ingestd does."""
         end = time.monotonic() + seconds
         self.take_acks(again_s)
@@ -179,11 +201,15 @@ class Stored:
         """As it is now."""
         return counters_now(self.status)[name]
 
+    def note(self, name):
+        """As it is now."""
+        return status_now(self.status)["notes"].get(name, "")
+
     def log(self):
         with open(os.path.join(self.folder, "log"), encoding="utf-8", errors="replace") as file:
             return file.read()
 
-    def wait(self, what, seconds=30):
+    def wait(self, what, seconds=120):
         def seen():
             found = what()
             assert found or self.process.poll() is None, self.log()[-3000:]
@@ -196,13 +222,17 @@ class Stored:
         shutil.copytree(os.path.join(ROOT, "schemas"), self.schemas)
         return self.schemas
 
-    def sender(self):
-        self.senders.append(Sender(self.run_dir))
-        return self.senders[-1]
+    def sender(self, subscribed=True):
+        """One more. Not subscribed: of a stored that did not have its database yet."""
+        one = Sender(self.run_dir)
+        self.senders.append(one)
+        if subscribed:
+            one.subscribe()
+        return one
 
     def stop(self, number=signal.SIGTERM):
         self.process.send_signal(number)
-        code = self.process.wait(60)
+        code = self.process.wait(120)
         if number == signal.SIGTERM:
             assert code == 0, self.log()[-3000:]
         return code

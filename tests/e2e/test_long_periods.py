@@ -30,7 +30,7 @@ def test_late_records_in_long_periods(make_stored, seed):
     records += dense(3, base, 11, (5, 5), 240)
     for at in range(0, len(records), 4000):
         sender.commit(records[at:at + 4000])
-    stored.wait(lambda: everything_is_sealed(stored), 60)
+    stored.wait(lambda: everything_is_sealed(stored))
     for part in range(10):
         late = []
         for n in range(rng.randrange(1, 6)):
@@ -71,7 +71,7 @@ def test_a_late_record_does_not_read_a_long_period(make_stored, late_h, ended):
         records += dense(0, base + 12 * HOUR, 1, (4, NONE), 5)
     for at in range(0, len(records), 4000):
         sender.commit(records[at:at + 4000])
-    stored.wait(lambda: everything_is_sealed(stored), 60)
+    stored.wait(lambda: everything_is_sealed(stored))
     stored.stop()
     nothing = rows_read(stored)
     late = Record(base + int(late_h * HOUR) // SECOND * SECOND + 1, (2, NONE))
@@ -90,7 +90,7 @@ def test_a_long_period_that_ended_in_the_flush_of_a_late_record(make_stored, nam
     if name == "behind another name":
         records.append(Record(base + 12 * HOUR, (NONE, 3)))  # what the other name has then is late in its series
     sender.commit(records)
-    stored.wait(lambda: everything_is_sealed(stored), 60)
+    stored.wait(lambda: everything_is_sealed(stored))
     late = [Record(base + 7 * HOUR, (3, NONE)), Record(base + 11 * HOUR, (4, NONE)), Record(base + 9 * HOUR, (5, NONE))]
     sender.commit(late)
     check_store(stored)

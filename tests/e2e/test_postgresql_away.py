@@ -9,6 +9,7 @@ import time
 import psycopg2
 import pytest
 import zmq
+from conftest import wait_for
 from postgres import BIN, Cluster
 from processes import cpu_seconds
 from stores import NONE, SECOND, Record, check_store, now_us
@@ -75,7 +76,7 @@ class OutOfConnections(Condition):
     def begin(self, stored):
         """All connections are ours, for a second without one of stored's that would have to go."""
         self.held = []
-        end, quiet = time.monotonic() + 30, 0
+        end, quiet = time.monotonic() + 120, 0
         while quiet < 20:
             assert time.monotonic() < end, "stored could not be kept out"
             try:
@@ -97,11 +98,21 @@ class ReadOnly(Condition):
     """As a server that an operator, or a full disk's watchdog, has set read-only."""
     says = "read-only transaction"
 
-    def set(self, value):
-        self.cluster.execute(f"ALTER SYSTEM SET default_transaction_read_only = {value}", "SELECT pg_reload_conf()")
+    def set_read_only(self):
+        self.cluster.execute("ALTER SYSTEM SET default_transaction_read_only = on", "SELECT pg_reload_conf()")
+        wait_for(self.is_set)  # the server tells its sessions before it begins one that finds it so
+
+    def is_set(self):
+        connection = self.cluster.connect()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SHOW default_transaction_read_only")
+                return cursor.fetchone()[0] == "on"
+        finally:
+            connection.close()
 
     def begin(self, stored):
-        self.set("on")
+        self.set_read_only()
 
     def end(self):
         self.cluster.execute("SET default_transaction_read_only = off",
@@ -112,7 +123,7 @@ class RestartedReadOnly(ReadOnly):
     """stored has to connect to it, and look at the schema, while it is read-only."""
 
     def begin(self, stored):
-        self.set("on")
+        self.set_read_only()
         self.cluster.stop()
         self.cluster.start()
 
@@ -155,7 +166,7 @@ class Standby(Cluster):
     def __init__(self, primary):  # pylint: disable=super-init-not-called
         self.folder = primary.folder + "b"
         self.data = os.path.join(self.folder, "data")
-        self.as_user, self.options, self.free_databases = primary.as_user, [], []
+        self.as_user, self.options, self.free_databases = primary.as_user, ["fsync=off"], []
         os.mkdir(self.folder)
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
@@ -164,7 +175,7 @@ class Standby(Cluster):
         self.start()
 
     def promote(self):
-        self._run("pg_ctl", "-D", self.data, "-w", "promote")
+        self._run("pg_ctl", "-D", self.data, "-t", "300", "-w", "promote")
 
 
 class FailedOver(Condition):
@@ -173,10 +184,9 @@ class FailedOver(Condition):
     attributes = " target_session_attrs=read-write"
 
     def __init__(self):
-        self.cluster = Cluster("wal_keep_size=64MB", durable=True)
+        self.cluster = Cluster("wal_keep_size=64MB", "synchronous_standby_names=walreceiver", durable=True)
         self.standby = Standby(self.cluster)
         self.primary = self.cluster
-        self.cluster.execute("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
 
     def database(self, name):
         return f"host={self.primary.folder},{self.standby.folder} user=ezrepo dbname={name}{self.attributes}"
@@ -187,7 +197,6 @@ class FailedOver(Condition):
 
     def end(self):
         self.standby.promote()
-        self.standby.execute("ALTER SYSTEM RESET synchronous_standby_names", "SELECT pg_reload_conf()")
 
     def remove(self):
         self.standby.remove()
@@ -293,8 +302,8 @@ class WalDiskFull(Condition):
     def end(self):
         self.small.free()
         if self.cluster.is_running():  # it may still be on its way down
-            subprocess.run([*self.cluster.as_user, str(BIN / "pg_ctl"), "-D", self.cluster.data, "-m", "immediate",
-                            "-w", "stop"], cwd="/", check=False, capture_output=True)
+            subprocess.run([*self.cluster.as_user, str(BIN / "pg_ctl"), "-D", self.cluster.data, "-t", "300",
+                            "-m", "immediate", "-w", "stop"], cwd="/", check=False, capture_output=True)
         self.cluster.start()
 
     def remove(self):
@@ -324,7 +333,7 @@ def away_and_back(stored, sender, condition, t):
     for b in range(30):
         sender.batch([Record(t + 1000 + b * 1000 + i, (1 + b % 5, 1), series=i % 4,
                              values=("x" * 4000, os.urandom(2000).hex(), "")) for i in range(40)])
-    sender.push.sndtimeo = 10000
+    sender.push.sndtimeo = 60000
     sender.send()
     stored.wait(lambda: "away" in stored.status()["notes"]["database"])
     sender.take_acks(1)
@@ -339,7 +348,7 @@ def away_and_back(stored, sender, condition, t):
     assert spent < 0.15, f"it spins: {spent:.0%} of a processor"
     assert stored.counter("database.errors") - errors < 20, "no back-off"
     condition.end()
-    sender.settle(90)
+    sender.settle(180)
     sender.commit([Record(t + 100_000 + i * SECOND, series=i % 4) for i in range(10)])
 
 
@@ -366,7 +375,7 @@ def test_a_fast_restart_loses_nothing_and_repeats_nothing(make_stored, own_clust
                                              series=i % 5) for i in range(100)]))
         own_cluster.stop("fast" if part % 2 else "immediate")
         own_cluster.start()
-    sender.settle(90)
+    sender.settle(180)
     assert stored.sql("SELECT count(*) FROM measurement") == [(6 * 20 * 100,)]
     check_store(stored)
 
@@ -376,10 +385,10 @@ def test_stored_starts_with_a_server_it_cannot_write_to(make_stored):
     condition = ReadOnly()
     try:
         stored = make_stored(on=condition.cluster)
-        condition.set("on")
+        condition.set_read_only()
         stored.start(wait=False)
         stored.wait(lambda: "read-only" in stored.status().get("notes", {}).get("database", ""))
-        sender = stored.sender()
+        sender = stored.sender(subscribed=False)
         sender.send(sender.batch([Record(now_us())]))
         sender.take_acks(1)
         assert len(sender.pending) == 1
@@ -407,7 +416,7 @@ def test_nothing_is_acknowledged_while_postgresql_is_away(make_stored, own_clust
     assert len(sender.pending) == 20
     stored.wait(lambda: "away" in stored.status()["notes"]["database"])
     own_cluster.start()
-    sender.settle(60)
+    sender.settle()
     assert stored.sql("SELECT count(*) FROM measurement") == [(300,)]
     stored.wait(lambda: stored.status()["notes"]["database"] == "connected")
     check_store(stored)
@@ -434,7 +443,7 @@ def test_stored_waits_for_postgresql_when_it_starts(make_stored, own_cluster):
     own_cluster.stop()
     stored.start(wait=False)
     stored.wait(lambda: "away" in stored.status().get("notes", {}).get("database", ""))
-    sender = stored.sender()
+    sender = stored.sender(subscribed=False)
     sender.send(sender.batch([Record(now_us())]))
     sender.take_acks(1)
     assert len(sender.pending) == 1
@@ -449,23 +458,23 @@ def test_memory_is_bounded_while_postgresql_is_away(make_stored, own_cluster):
     sender, t = stored.sender(), now_us()
     sender.push.sndhwm = 4
     sender.push.sndtimeo = 1000
-    sent = 0
-    try:
-        for b in range(1000):
+    is_full = False
+    while not is_full and len(sender.pending) < 1000:
+        b = len(sender.pending)
+        try:
             sender.send(sender.batch([Record(t + b * 100 + i, values=("x" * 1000, "", "")) for i in range(50)]))
-            sent += 1
-    except zmq.Again:
-        pass
-    assert sent < 200
-    stored.wait(lambda: stored.counter("buffered_bytes") >= 1_000_000)
+        except zmq.Again:
+            is_full = stored.counter("buffered_bytes") >= 1_000_000  # and not held up
+    count = len(sender.pending)
+    assert count < 200
     assert stored.counter("buffered_bytes") < 1_200_000
-    before = cpu_seconds(stored.process.pid)
+    cpu, began = cpu_seconds(stored.process.pid), time.monotonic()
     time.sleep(2)
-    assert cpu_seconds(stored.process.pid) - before < 0.5, "it spins"
+    assert (cpu_seconds(stored.process.pid) - cpu) / (time.monotonic() - began) < 0.25, "it spins"
     own_cluster.start()
     sender.push.sndtimeo = -1
-    sender.settle(60)
-    assert stored.sql("SELECT count(*) FROM measurement") == [((sent + 1) * 50,)]
+    sender.settle()
+    assert stored.sql("SELECT count(*) FROM measurement") == [(count * 50,)]
 
 
 def test_a_broken_connection_is_made_again(stored):
@@ -486,9 +495,9 @@ def test_a_failure_that_may_pass_holds_up_and_rejects_nothing(stored):
     sender.commit([Record(t)])
     stored.sql("ALTER TABLE event RENAME TO elsewhere")
     sender.send(sender.batch([Record(t + SECOND, (2, NONE))]))
-    sender.take_acks(1.5)
+    stored.wait(lambda: stored.counter("database.errors") > 0)
+    sender.take_acks(1)
     assert len(sender.pending) == 1
-    assert stored.counter("database.errors") > 0
     stored.sql("ALTER TABLE elsewhere RENAME TO event")
     sender.settle()
     assert stored.counter("rejected.database") == 0

@@ -451,15 +451,22 @@ class Lock:
         if self.holder is not None:
             self.holder.close()
 
-    def wait_for_questions(self, count=1):
-        """Until so many wait at it."""
+    def wait_for_sessions(self, count, condition):
         with contextlib.closing(self.cluster.connect()) as connection:
             sql = connection.cursor()
 
-            def waiting():
-                sql.execute("SELECT FROM pg_stat_activity WHERE usename = 'reader' AND wait_event_type = 'Lock'")
+            def found():
+                sql.execute("SELECT FROM pg_stat_activity WHERE usename = 'reader' AND " + condition)
                 return sql.rowcount == count
-            wait_for(waiting)
+            wait_for(found, 60)
+
+    def wait_for_questions(self, count=1):
+        """Until so many wait at it."""
+        self.wait_for_sessions(count, "wait_event_type = 'Lock'")
+
+    def wait_until_nothing_runs(self):
+        """PostgreSQL has answered all of them."""
+        self.wait_for_sessions(0, "state = 'active'")
 
 
 @pytest.fixture
@@ -472,9 +479,9 @@ def lock(cluster, store):
 def test_timeout(queryd, lock):
     lock.hold()
     began = time.monotonic()
-    answer = queryd.ask(COUNT, timeout=300)
-    assert answer.status == TIMEOUT and answer.message == "no answer within 300 ms"
-    assert 0.25 < time.monotonic() - began < 3
+    answer = queryd.ask(COUNT, timeout=1000)
+    assert answer.status == TIMEOUT and answer.message == "no answer within 1000 ms"
+    assert 0.9 < time.monotonic() - began < 30  # and not when the preset would have it
     lock.leave()
     assert queryd.rows(COUNT)
 
@@ -528,7 +535,7 @@ def test_answer_too_large(make_queryd):
     assert q.counters()["too_large"] == 1
 
 
-def test_database_away_and_back(cluster, make_queryd, lock):
+def test_database_away_and_back(cluster, make_queryd, queryd, lock):
     q = make_queryd()
     assert q.rows(COUNT)
     lock.hold()
@@ -541,7 +548,8 @@ def test_database_away_and_back(cluster, make_queryd, lock):
         assert answer.status == UNAVAILABLE and answer.message.startswith("the database is away")
     finally:
         cluster.start()
-    wait_for(lambda: q.ask(COUNT).status == OK)
+    wait_for(lambda: q.ask(COUNT).status == OK, 60)
+    wait_for(lambda: queryd.ask(COUNT).status == OK, 60)  # the other tests' has lost its connections, too
 
 
 def test_terminated_answers_what_is_under_way(make_queryd, lock):
@@ -550,14 +558,18 @@ def test_terminated_answers_what_is_under_way(make_queryd, lock):
     lock.hold()
     running, waiting = q.send(COUNT), q.send(COUNT)
     lock.wait_for_questions()
+    # What runs has a few seconds: its answer is there when it hears that it is to end.
+    q.process.send_signal(signal.SIGSTOP)
     q.process.send_signal(signal.SIGTERM)
+    lock.leave()
+    lock.wait_until_nothing_runs()
+    q.process.send_signal(signal.SIGCONT)
     refused = q.receive()
     assert (refused.id, refused.status) == (waiting, UNAVAILABLE)
     assert refused.message == "the query engine is stopping"
-    lock.leave()
     answer = q.receive()
     assert (answer.id, answer.status) == (running, OK)
-    assert q.process.wait(10) == 0
+    assert q.process.wait(60) == 0
 
 
 def test_terminated_while_the_database_hangs(make_queryd, lock):
@@ -568,7 +580,7 @@ def test_terminated_while_the_database_hangs(make_queryd, lock):
     lock.wait_for_questions()
     began = time.monotonic()
     assert q.stop() == 0
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 30  # and not when the question may no longer run
 
 
 def test_configuration_faults(tmp_path, build_dir):

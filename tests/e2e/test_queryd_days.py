@@ -81,7 +81,7 @@ def test_one_snapshot_however_many_days(queryd, cluster, kind, criteria):
     count = "UPDATE grade_rollup SET n0 = n0 + {} WHERE hour = '2016-02-18 14:00' AND series_id = 1 AND grade_id = 0"
     try:
         sent = queryd.send(kind, **criteria)
-        wait_for(waits)
+        wait_for(waits, 60)
         writing.execute(insert.format("13:00", "14:00"))
         assert writing.rowcount == 1
         writing.execute(insert.format("14:00", "15:00"))

@@ -2,6 +2,7 @@
 import pytest
 from stores import HOUR, NONE, SECOND, Record, check_store, start_of_hour
 
+BASE = start_of_hour() - 5 * HOUR
 HELD = 42  # an advisory lock: as long as the test has it, the function hold() does not return
 
 
@@ -19,7 +20,7 @@ def held(make_stored):
 
 
 def records(first, count):
-    return [Record(start_of_hour() - 5 * HOUR + i * SECOND, (1 + i % 5, NONE)) for i in range(first, first + count)]
+    return [Record(BASE + i * SECOND, (1 + i % 5, NONE)) for i in range(first, first + count)]
 
 
 def wait_for_hold(stored, statement):
