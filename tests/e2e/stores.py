@@ -216,6 +216,11 @@ class Stored:
             return found
         wait_for(seen, seconds, lambda: self.log()[-3000:])
 
+    def wait_for_no_session(self):
+        """Until PostgreSQL has noticed, too, that it has ended."""
+        wait_for(lambda: self.sql("SELECT 1 FROM pg_stat_activity WHERE application_name LIKE 'ezrepo-stored%'"
+                                  " AND datname = current_database()") == [], 60)
+
     def copy_schemas(self):
         """From its next start on it reads a copy of the schemas, which the test may change: its folder."""
         self.schemas = os.path.join(self.folder, "schemas")

@@ -50,6 +50,7 @@ def test_late_records_in_long_periods(make_stored, seed):
 def rows_read(stored, records=()):
     """By a stored that is started, commits these and is stopped: PostgreSQL tells it when a session ends."""
     def told():
+        stored.wait_for_no_session()
         return stored.sql("SELECT sum(idx_tup_fetch + seq_tup_read)::bigint FROM pg_stat_user_tables"
                           " WHERE schemaname = 'ezrepo'")[0][0]
     before = told()
