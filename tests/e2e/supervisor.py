@@ -26,8 +26,9 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
 
 
 class Supervisor:
-    """A smaller `scale` is for who tests what expires; it has to be expected of a loaded machine that a poll comes some
-    seconds late, and then what was registered expires in between. `kind` is how it fills in `link`: "mami" its result URL, "ri" its root, "empty", "absent"."""
+    """A smaller `scale` is for tests of what expires: on a loaded machine a poll comes some seconds late, and what was
+    registered may have expired by then. `kind` is how it fills in `link`: "mami" its result URL, "ri" its root, "empty",
+    "absent"."""
 
     def __init__(self, ca, files, port, scale=1, kind="mami", same_path=False):
         self.ca, self.files, self.port, self.scale, self.kind = ca, files, port, scale, kind

@@ -7,8 +7,8 @@ import ssl
 
 import pytest
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from gateways import (CLIENT, MPLANE, SERVER, all_questions, both_versions, closed_within, make_context, redeem, registry_url, slow,
-                      specification)
+from gateways import (CLIENT, MPLANE, SERVER, all_questions, both_versions, closed_within, make_context, redeem,
+                      registry_url, slow, specification)
 from ingestds import result
 from messages import QUERY
 from posts import post
