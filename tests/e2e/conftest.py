@@ -476,20 +476,19 @@ def small_disk(tmp_path: pathlib.Path) -> Iterator[pathlib.Path]:
 
 
 @pytest.fixture(scope="module")
-def gateway(request, build_dir, tmp_path_factory):
-    """One gateway for all tests of a file that leave it as it was; GATEWAY_OPTIONS there are its options."""
+def gateway(build_dir, tmp_path_factory):
+    """One gateway for all tests of a file that leave it as it was."""
     from gateways import Gateway
-    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), **getattr(request.module, "GATEWAY_OPTIONS", {}))
+    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"))
     yield one
     one.stop()
 
 
 @pytest.fixture(scope="module")
-def hasty(request, build_dir, tmp_path_factory):
+def hasty(build_dir, tmp_path_factory):
     """The same, but who is not answered at once gets a receipt."""
     from gateways import Gateway
-    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), answer_timeout_ms=200,
-                  **getattr(request.module, "GATEWAY_OPTIONS", {}))
+    one = Gateway(build_dir, tmp_path_factory.mktemp("gw"), answer_timeout_ms=200)
     yield one
     one.stop()
 
