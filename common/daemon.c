@@ -43,6 +43,7 @@ static struct {
     bool draining, finished;
     int exit_code;
     int64_t started_us;
+    int64_t told_us; /* what the status tells was so then or later */
     struct note notes[NOTES];
 } self = {.signal_pipe = {-1, -1}};
 
@@ -146,7 +147,7 @@ static void print_status(FILE *f)
             : self.draining ? "draining"
                             : "running");
     print_time(f, "started_at", self.started_us);
-    print_time(f, "updated_at", daemon_now_us());
+    print_time(f, "updated_at", self.told_us);
     fputs("  \"notes\": {", f);
     for (size_t i = 0; i < NOTES && self.notes[i].key[0] != '\0'; i++) {
         fputs(i == 0 ? "\n    " : ",\n    ", f);
@@ -186,9 +187,17 @@ static void write_status(void)
 
 void daemon_tick(void)
 {
+    self.told_us = daemon_now_us();
     if (self.daemon->tick != NULL) {
         self.daemon->tick();
     }
+    write_status();
+}
+
+/* Without tick(): the process may be half made. */
+static void write_untold_status(void)
+{
+    self.told_us = daemon_now_us();
     write_status();
 }
 
@@ -419,7 +428,11 @@ static int start(void)
         return -1;
     }
     log_info("daemon.started", "version=%s pid=%ld", EZREPO_VERSION, (long)getpid());
-    write_status();
+    if (d->run == NULL) {
+        daemon_tick();
+    } else {
+        write_untold_status(); /* what it tells is made in run() */
+    }
     return 0;
 }
 
@@ -436,7 +449,7 @@ static int serve(void)
     if (rc == 0) {
         daemon_tick();
     } else if (self.started_us != 0) {
-        write_status(); /* without tick(): the process may be half made */
+        write_untold_status();
     }
     if (d->stop != NULL) {
         d->stop();

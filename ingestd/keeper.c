@@ -12,7 +12,8 @@
 #include "common/log.h"
 
 #define FIRST_LISTEN_FD 3
-#define ANSWER_MS       2000
+/* Without its sockets there is no way to go on: what it holds cannot be bound again. */
+#define ANSWER_MS 20000
 
 struct keeper {
     struct sockaddr_un endpoint;
@@ -243,6 +244,11 @@ enum keeper_kind keeper_now(struct keeper *k)
 {
     if (k->gave == KEEPER_SYSTEMD) {
         return KEEPER_SYSTEMD;
+    }
+    if (is_connected(k) && k->welcomed && !k->confirmed) {
+        int none[SOCKETS_MAX];
+        size_t none_count;
+        hear(k, none, &none_count); /* it may have told just now */
     }
     return is_connected(k) && k->confirmed ? KEEPER_SOCKETD : KEEPER_NONE;
 }

@@ -133,15 +133,25 @@ def wait_for(what: Callable[[], Any], seconds: float = 20, tell: Callable[[], st
     return found
 
 
+def clock() -> datetime.datetime:
+    """The time of day, as status files have it."""
+    return datetime.datetime.now(datetime.timezone.utc)
+
+
+def tells_since(status: Dict[str, Any], moment: datetime.datetime) -> bool:
+    """Whether a status tells what was so at this moment or later."""
+    written = status.get("updated_at")
+    return bool(written) and datetime.datetime.fromisoformat(str(written)) > moment
+
+
 def status_now(read_status: Callable[[], Dict[str, Any]], seconds: float = 60) -> Dict[str, Any]:
     """The status of a process as it is now or later: it is written once a second, and the one that is there may be from
     before what the test just did."""
-    called = datetime.datetime.now(datetime.timezone.utc)
+    called = clock()
 
     def written_since() -> Optional[Dict[str, Any]]:
         status = read_status()
-        written = status.get("updated_at")
-        return status if written and datetime.datetime.fromisoformat(written) > called else None
+        return status if tells_since(status, called) else None
     return dict(wait_for(written_since, seconds))
 
 
@@ -244,7 +254,7 @@ class EzrepoSet:
         """How many records match, by QueryByCriteria."""
         return max((int(row["records.matched"]) for row in self.rows("query", *arguments)), default=0)
 
-    def wait_matched(self, count: int, *arguments: str, seconds: float = 60) -> None:
+    def wait_matched(self, count: int, *arguments: str, seconds: float = 300) -> None:
         """Until exactly so many records match; fails when there are more, or not so many in time."""
         # A database that was killed says for a while that it is starting up.
         self.wait_for(lambda: "ask again later" not in self.cmd("query", "--as", "admin", check=False).stderr, seconds)
@@ -255,6 +265,11 @@ class EzrepoSet:
 
     def wait_for(self, what: Callable[[], bool], seconds: float = 60) -> None:
         wait_for(what, seconds, self.log_ends, 0.1)
+
+    def wait_kept(self) -> None:
+        """Until socketd has ingestd's sockets, and ingestd knows: then it can be stopped, and nothing is lost."""
+        self.wait_for(lambda: self.process("ingestd")["notes"].get("sockets_kept_by") == "socketd"
+                      and self.process("socketd")["counters"].get("sockets.held", 0) > 0)
 
     def sql(self, query: str, *values: Any, role: str = "ezrepo_store") -> List[Any]:
         """What the private cluster holds; tables without a schema are those of `ezrepo`."""
@@ -337,7 +352,7 @@ class Load:
         """No more is sent; `records` says how many were. It must not be over already."""
         assert self.process.poll() is None, "the load was over too soon"
         self.process.terminate()
-        self.records = self._sent(20)
+        self.records = self._sent(120)
 
     def _sent(self, seconds: float) -> int:
         out, _ = self.process.communicate(timeout=seconds)

@@ -1,6 +1,9 @@
 """What /proc tells of a process: when it was started, its children, what it has cost. Tests and benchmarks use it."""
+import contextlib
 import os
-from typing import Dict, List, Optional
+import signal
+import time
+from typing import Dict, Iterator, List, Optional
 
 
 def stat_fields(pid: int) -> List[str]:
@@ -22,6 +25,18 @@ def start_of(pid: int) -> Optional[str]:
 def all_ended(starts: Dict[int, Optional[str]]) -> bool:
     """Whether none of these processes, with their starts, runs any more."""
     return all(start is None or start_of(pid) != start for pid, start in starts.items())
+
+
+@contextlib.contextmanager
+def held_up(pid: int) -> Iterator[None]:
+    """Within `with` the process stands still; what is sent to it waits."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        while stat_fields(pid)[0] != "T":
+            time.sleep(0.001)
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def children(pid: int) -> List[int]:

@@ -14,6 +14,7 @@ import zmq
 from conftest import ROOT, Load, assert_clean, find_free_ports, wait_for
 from ingestds import HUNDRED_YEARS, Batch, has_ipv6, result
 from messages import ACK, pack
+from processes import held_up
 
 
 class Peers:
@@ -125,7 +126,7 @@ def peers(build_dir, tmp_path):
 
 def terminate(process, code=0):
     process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == code
+    assert process.wait(60) == code
 
 
 def test_what_comes_while_there_is_no_ingestd(peers):
@@ -146,7 +147,7 @@ def test_what_comes_while_there_is_no_ingestd(peers):
 
 def test_a_stop_does_not_wait_for_acknowledgements(peers):
     """They come to the next one; who waited for them would have the kernel's buffer fill up meanwhile."""
-    peers.options = {"drain_ms": 60000}
+    peers.options = {"drain_ms": 600000}
     peers.launch("socketd")
     ingestd = peers.launch("ingestd")
     peers.ready("socketd")
@@ -154,9 +155,7 @@ def test_a_stop_does_not_wait_for_acknowledgements(peers):
     peers.thread.join()
     peers.send(20)
     wait_for(lambda: peers.status()["counters"]["accepted.records"] == 20)
-    began = time.monotonic()
     terminate(ingestd)
-    assert time.monotonic() - began < 5
     peers.ending, peers.thread = False, threading.Thread(target=peers.take)
     peers.thread.start()
     peers.launch("ingestd")
@@ -167,10 +166,10 @@ def test_without_socketd_as_ever(peers):
     """Then SIGTERM lets in nothing new and reads what is there; who comes later finds no socket."""
     ingestd = peers.launch("ingestd")
     peers.ready("nobody else")
+    wait_for(lambda: "socketd.none" in peers.log())
     peers.send(30)
     terminate(ingestd)
     wait_for(lambda: peers.values() == list(range(30)))
-    assert "socketd.none" in peers.log()
 
 
 def test_socketd_started_late_and_killed(peers):
@@ -195,12 +194,11 @@ def test_down_loses_nothing_that_came_before(peers):
     socketd = peers.launch("socketd")
     ingestd = peers.launch("ingestd")
     peers.ready("socketd")
-    os.kill(ingestd.pid, signal.SIGSTOP)
-    peers.send(40)
-    terminate(socketd)
-    ingestd.send_signal(signal.SIGTERM)
-    os.kill(ingestd.pid, signal.SIGCONT)
-    assert ingestd.wait(20) == 0
+    with held_up(ingestd.pid):
+        peers.send(40)
+        terminate(socketd)
+        ingestd.send_signal(signal.SIGTERM)
+    assert ingestd.wait(60) == 0
     wait_for(lambda: peers.values() == list(range(40)))
     assert not (peers.run_dir / "sockets").exists()
 
@@ -214,6 +212,22 @@ def test_socketd_tells_what_is_lost_with_it(peers):
     terminate(socketd, 1)
     assert "sockets.lost datagrams=7 " in peers.log("socketd")
     wait_for(lambda: peers.status("socketd")["counters"]["datagrams.lost"] == 7)
+
+
+def test_a_socketd_that_is_slow_to_answer(peers):
+    """It is waited for: what it holds can be had from nobody else."""
+    socketd = peers.launch("socketd")
+    ingestd = peers.launch("ingestd")
+    peers.ready("socketd")
+    terminate(ingestd)
+    peers.send(5)
+    with held_up(socketd.pid):
+        timer = threading.Timer(3, os.kill, (socketd.pid, signal.SIGCONT))
+        timer.start()
+        ingestd = peers.launch("ingestd")
+        timer.join()
+    assert ingestd.poll() is None, peers.log()
+    wait_for(lambda: peers.values() == list(range(5)))
 
 
 def test_listen_changed(peers):
@@ -254,7 +268,7 @@ def test_drops_are_told_once(peers):
     peers.ready("socketd")
     for number in (signal.SIGTERM, signal.SIGKILL) * 2:
         ingestd.send_signal(number)
-        ingestd.wait(20)
+        ingestd.wait(60)
         peers.send(400)
         ingestd = peers.launch("ingestd")
         wait_for(lambda: len(peers.values()) + peers.dropped() == peers.sent)
@@ -273,26 +287,28 @@ def test_spool_full_when_terminated(peers):
     peers.ending = True
     peers.thread.join()
     filler = {"metadata": {"filler": "x" * 20000}}
-    while "spool full" not in peers.status()["notes"].get("intake", ""):
+
+    def full():
         for _ in range(5):
             peers.udp.sendto(json.dumps(result(value=str(peers.sent), **filler)).encode(),
                              ("127.0.0.1", peers.port))
             peers.sent += 1
-        time.sleep(0.002)
-        assert peers.sent < 20000
+        return "spool full" in peers.status()["notes"].get("intake", "")
+    wait_for(full)
     peers.send(30)
     terminate(ingestd)
     assert int(re.findall(r"drain\.done .*left_buffer_bytes=(\d+)", peers.log())[-1]) > 0
     peers.ending, peers.thread = False, threading.Thread(target=peers.take)
     peers.thread.start()
     peers.launch("ingestd")
-    wait_for(lambda: len(peers.values()) + peers.dropped() == peers.sent)
+    wait_for(lambda: len(peers.values()) + peers.dropped() == peers.sent, 120)
     assert len(set(peers.values())) == len(peers.values())
 
 
 def test_killed_under_load(peers):
     """kill -9 loses what was read and not yet in the spool: the next one says exactly how much that was, or that
     some more may be lost where the kill came in the midst of reading."""
+    peers.options = {"receive_buffer_bytes": 64 << 20}
     peers.launch("socketd")
     ingestd = peers.launch("ingestd")
     peers.ready("socketd")
@@ -301,13 +317,13 @@ def test_killed_under_load(peers):
     def probe():
         while not ending.is_set():
             peers.send(20)
-            time.sleep(0.004)
+            time.sleep(0.01)
 
     thread = threading.Thread(target=probe)
     thread.start()
     try:
-        for _ in range(8):
-            time.sleep(0.25)
+        for turn in range(1, 9):
+            wait_for(lambda least=500 * turn: peers.sent >= least)
             ingestd.kill()
             ingestd.wait()
             ingestd = peers.launch("ingestd")
@@ -320,7 +336,7 @@ def test_killed_under_load(peers):
         exact, more = peers.told("datagrams"), peers.told("maybe_more")
         return (exact, more) == (peers.logged("datagrams"), peers.logged("maybe_more")) \
             and exact <= missing <= exact + more
-    wait_for(lambda: not peers.status()["counters"].get("held.batches") and all_there())
+    wait_for(lambda: not peers.status()["counters"].get("held.batches") and all_there(), 120)
     time.sleep(1.5)
     assert all_there(), (peers.sent, len(peers.values()), peers.dropped(), peers.log())
     values = peers.values()
@@ -333,7 +349,7 @@ def test_killed_under_load(peers):
 
 def connect(peers):
     s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    s.settimeout(10)
+    s.settimeout(60)
     s.connect(str(peers.run_dir / "sockets"))
     return s
 
@@ -379,14 +395,14 @@ os.setgid(65534); os.setuid(65534)
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
 s.connect({str(peers.run_dir / "sockets")!r})
 assert s.recv(10) == b"" """
-    subprocess.run(["/usr/bin/python3", "-c", code], check=True, timeout=20)
+    subprocess.run(["/usr/bin/python3", "-c", code], check=True, timeout=120)
     wait_for(lambda: "client.refused uid=65534" in peers.log("socketd"))
 
 
 def test_two_socketds(peers):
     peers.launch("socketd")
     second = peers.launch("socketd")
-    assert second.wait(10) == 1 and "another socketd is there" in peers.log("socketd")
+    assert second.wait(60) == 1 and "another socketd is there" in peers.log("socketd")
     assert (peers.run_dir / "sockets").exists()
 
 
@@ -484,7 +500,7 @@ def test_systemd_passes_something_else(peers, case, says):
     elif case == "missing":
         peers.listen.append(f"127.0.0.1:{other}")
     ingestd = activate(peers, sockets, number)
-    assert ingestd.wait(20) == 1
+    assert ingestd.wait(60) == 1
     assert says in peers.log(), peers.log()
     for s in sockets:
         s.close()
@@ -528,7 +544,7 @@ def load_ends(one, load):
     load.stop()
     records = load.records
     exact, more = lost(one)
-    one.wait_for(lambda: stored_records(one) + dropped(one) >= records - exact - more)
+    one.wait_for(lambda: stored_records(one) + dropped(one) >= records - exact - more, 300)
     one.wait_for(lambda: one.process("ingestd")["counters"]["held.batches"] == 0)
     time.sleep(1.5)  # late accounts
     found = stored_records(one) + dropped(one)
@@ -541,13 +557,12 @@ def load_ends(one, load):
 def test_restarted_under_load(ezrepo_set):
     """Stopped and started again, alone and with all the others: not one record is missing, none is there twice."""
     one = ezrepo_set
-    one.wait_for(lambda: one.process("socketd")["counters"].get("sockets.held") == 2)
     starts = 1
-    with Load(one, rate=2500, series=500) as load:
+    with Load(one, series=500) as load:
         for process in (["ingestd"], ["socketd"], [], ["ingestd"], ["ingestd"], ["ingestd"]):
+            one.wait_kept()
             one.cmd("restart", *process)
             starts += process != ["socketd"]
-            time.sleep(0.5)
         load_ends(one, load)
     assert lost(one) == (0, 0) and ingestds(one) == starts
 
@@ -555,10 +570,10 @@ def test_restarted_under_load(ezrepo_set):
 def test_killed_and_upgraded_under_load(ezrepo_set, tmp_state):
     """kill -9 loses what the next one says; other programs in the place of these lose nothing."""
     one = ezrepo_set
-    one.wait_for(lambda: one.process("socketd")["counters"].get("sockets.held") == 2)
+    one.wait_kept()
     build = one.environment["EZREPO_BUILD"]
     try:
-        with Load(one, rate=2500, series=500) as load:
+        with Load(one, series=500) as load:
             for _ in range(3):
                 time.sleep(1.5)
                 pid = one.kill("ingestd")
@@ -567,6 +582,7 @@ def test_killed_and_upgraded_under_load(ezrepo_set, tmp_state):
             for name in ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ctl"):
                 os.symlink(os.path.join(build, name), os.path.join(tmp_state, name))
             one.environment["EZREPO_BUILD"] = tmp_state
+            one.wait_kept()
             one.cmd("restart")
             with open(f"/proc/{one.pid('ingestd')}/cmdline", "rb") as file:
                 assert file.read().startswith(os.fsencode(tmp_state))
