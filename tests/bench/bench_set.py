@@ -161,18 +161,21 @@ def committed(the_set):
 class Samples:
     """Records committed and CPU time whenever stored has told a new figure, by its own clock."""
 
-    def __init__(self, the_set, load):
+    def __init__(self, the_set):
+        """Before the load begins."""
         self.set = the_set
-        self.load = load
+        self.load = None
         self.load_cpu = 0.0
         self.before = committed(the_set)[1]
         self.taken = []
+        self.take()
 
     def take(self):
         """Records committed as last told."""
         at, records = committed(self.set)
         if not self.taken or self.taken[-1][0] != at:
-            self.load_cpu = max(self.load_cpu, unless_gone(cpu_seconds, self.load.pid))
+            if self.load is not None:
+                self.load_cpu = max(self.load_cpu, unless_gone(cpu_seconds, self.load.pid))
             cpu = {**cpu_by_process(self.set), "(load generator)": self.load_cpu}
             self.taken.append((at, records - self.before, cpu))
         return self.taken[-1][1]
@@ -192,10 +195,11 @@ class Samples:
 def run_load(the_set, records, seconds=900, **options):
     """Loads the set until all is committed that the kernel did not drop: what the generator says; records/s; CPU."""
     dropped = the_set.counter("ingestd", "kernel.drops")
+    samples = Samples(the_set)
     with subprocess.Popen(load_command(the_set, records=records, **options),
                           stdout=subprocess.PIPE, text=True) as load:
+        samples.load = load
         try:
-            samples = Samples(the_set, load)
             until = time.monotonic() + seconds
             while (done := samples.take()) < records:
                 if load.poll() is not None and \

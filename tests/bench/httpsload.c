@@ -142,7 +142,7 @@ static void ask(struct worker *w)
 {
     SSL *ssl = dial();
     bool good = false;
-    while (ssl != NULL && clock_us() < end_us) {
+    while (ssl != NULL && (w->requests == 0 || clock_us() < end_us)) {
         int64_t begun_us = clock_us();
         int size = make_request(w);
         if (SSL_write(ssl, w->text, size) != size || read_answer(w, ssl, &good) == -1) {
@@ -151,7 +151,7 @@ static void ask(struct worker *w)
         w->faults += !good;
         note(w, begun_us);
     }
-    if (ssl == NULL || clock_us() < end_us) {
+    if (ssl == NULL || w->requests == 0 || clock_us() < end_us) {
         w->faults++;
     }
     if (ssl != NULL) {
@@ -161,7 +161,7 @@ static void ask(struct worker *w)
 
 static void shake_hands(struct worker *w)
 {
-    while (clock_us() < end_us) {
+    while (w->requests == 0 || clock_us() < end_us) {
         int64_t begun_us = clock_us();
         SSL *ssl = dial();
         if (ssl == NULL) {

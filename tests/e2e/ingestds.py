@@ -5,12 +5,13 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import time
 
 import msgpack
 import zmq
-from conftest import ROOT, assert_clean, find_free_ports, wait_for
+from conftest import ROOT, assert_clean, clock, find_free_ports, tells_since, wait_for
 from messages import ACCOUNT, ACK, BATCH_HEADER, LOST, RECORD, REJECT, SCHEMA, pack
 
 HUNDRED_YEARS = 100 * 366 * 86400
@@ -50,7 +51,9 @@ def result(when="2026-11-21 19:23:18.649287 ... 2026-11-21 19:23:20.649845", val
 
 
 class Batch:
-    """One pushed batch, checked on the way in."""
+    """One pushed batch, checked on the way in. `again`: it came before."""
+
+    again = False
 
     def __init__(self, parts):
         assert len(parts) == 3
@@ -105,6 +108,7 @@ class Ingestd:
         self.process = subprocess.Popen([f"{build}/ingestd/ingestd", "--config", str(self.file)], stderr=self.log)
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.seen = set()
+        self.taken = 0  # batches, those that came again included
         self.ledger = collections.Counter()  # all that the accounts came to so far
         try:
             topic = self.receive(self.pub)[0]
@@ -139,11 +143,20 @@ class Ingestd:
             raise AssertionError("nothing came")
         return zmq_socket.recv_multipart()
 
-    def any_batch(self, seconds=20):
-        """The next batch; what it adds to the ledger is added once."""
+    def any_batch(self, seconds=20, again=False):
+        """The next batch, or with `again` also one that came before: ingestd may push any a second time."""
+        batch = self.take(seconds)
+        while batch.again and not again:
+            batch = self.take(seconds)
+        return batch
+
+    def take(self, seconds):
+        """What comes next; what it adds to the ledger is added once."""
         batch = Batch(self.receive(self.pull, seconds))
         assert batch.instance == self.instance
-        if batch.sequence not in self.seen:
+        batch.again = batch.sequence in self.seen
+        self.taken += 1
+        if not batch.again:
             self.seen.add(batch.sequence)
             self.ledger["dropped"] += batch.dropped
             for a in batch.accounts:
@@ -154,26 +167,37 @@ class Ingestd:
                     self.ledger["rejected"] += count
         return batch
 
-    def batch(self, seconds=20):
+    def batch(self, seconds=20, again=False):
         """The next batch with something in it; those with nothing but accounts are acknowledged."""
-        batch = self.any_batch(seconds)
+        batch = self.any_batch(seconds, again)
         while batch.count == 0:
             assert batch.kind == 1 and (batch.accounts or batch.dropped or any(batch.lost.values()))
             self.acknowledge(batch.sequence)
-            batch = self.any_batch(seconds)
+            batch = self.any_batch(seconds, again)
         return batch
+
+    def take_all(self, sent):
+        """Takes and acknowledges what comes until so many datagrams were read or dropped, and nothing is held."""
+        def done():
+            while not self.quiet(0):
+                self.acknowledge(self.take(20).sequence)
+            c = collections.Counter(self.status()["counters"])
+            return c["received.datagrams"] + c["kernel.drops"] == sent and c["held.batches"] == 0
+        wait_for(done, 120, lambda: str(self.status()["counters"]))
 
     def closes(self):
         """The ledger is what the counters say, and closes: once all that was sent was received."""
+        called = clock()
         wanted = {"datagrams": "received.datagrams", "accepted": "datagrams.accepted",
                   "exceptions": "datagrams.exceptions", "rejected": "datagrams.rejected",
                   "records": "accepted.records", "dropped": "kernel.drops"}
 
         def seen():
             while not self.quiet(0):
-                self.acknowledge(self.any_batch().sequence)
-            counters = self.status()["counters"]
-            return all(self.ledger[k] == counters[v] for k, v in wanted.items())
+                self.acknowledge(self.take(20).sequence)
+            status = self.status()
+            return self.tells(status, called) and \
+                all(self.ledger[k] == status["counters"][v] for k, v in wanted.items())
         try:
             wait_for(seen)
         except AssertionError:
@@ -201,18 +225,28 @@ class Ingestd:
         return found
 
     def status(self):
-        try:
-            return json.loads((self.run_dir / "status/ingestd-0.json").read_text())
-        except FileNotFoundError:
-            return {"counters": {}, "notes": {}}
+        """Its own, not that of one before in the same folder."""
+        with contextlib.suppress(FileNotFoundError):
+            found = json.loads((self.run_dir / "status/ingestd-0.json").read_text())
+            if found["pid"] == self.process.pid:
+                return found
+        return {"counters": {}, "notes": {}}
+
+    @staticmethod
+    def tells(status, moment):
+        """Whether it is of this moment or later; the last one always is."""
+        return tells_since(status, moment) or status.get("state") == "stopped"
 
     def counters(self, **expected):
-        """The counters, once they are these (dots written as two underscores)."""
+        """The counters, once they are these (dots written as two underscores), now or later."""
         expected = {k.replace("__", "."): v for k, v in expected.items()}
+        called = clock()
 
         def seen():
-            counters = self.status()["counters"]
-            return counters if all(counters.get(k) == v for k, v in expected.items()) else None
+            status = self.status()
+            counters = status["counters"]
+            return counters if self.tells(status, called) and \
+                all(counters.get(k) == v for k, v in expected.items()) else None
         try:
             return wait_for(seen)
         except AssertionError:
@@ -220,9 +254,17 @@ class Ingestd:
             raise AssertionError(f"expected {expected}, found {found}") from None
 
     def note(self, key, text):
-        wait_for(lambda: text in self.status()["notes"].get(key, ""))
+        called = clock()
+        wait_for(lambda: self.tells(s := self.status(), called) and text in s["notes"].get(key, ""))
 
-    def terminate(self, seconds=20):
+    def wait_spooled(self, *held):
+        """Until the spool has these batches and no others: what was acknowledged is out of it."""
+        def found():
+            with contextlib.closing(sqlite3.connect(self.options["spool_dir"] + "/spool.sqlite")) as spool:
+                return [s for s, in spool.execute("SELECT sequence FROM batch WHERE frame IS NOT NULL ORDER BY 1")]
+        wait_for(lambda: found() == list(held))
+
+    def terminate(self, seconds=60):
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(seconds)
 

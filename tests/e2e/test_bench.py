@@ -11,7 +11,7 @@ def bench(build, name, *options):
     with subprocess.Popen([os.path.join(ROOT, "tests", "bench", name), "--build", build, "--json", *options],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
-            out, err = process.communicate(timeout=300)
+            out, err = process.communicate(timeout=900)
         except subprocess.TimeoutExpired:
             process.terminate()  # so that it removes its set
             out, err = process.communicate()
@@ -21,7 +21,8 @@ def bench(build, name, *options):
 
 @pytest.mark.parametrize("late", [0, 5])
 def test_pipeline(build_dir, late):
-    found = bench(build_dir, "pipeline", "--records", "20000", "--series", "500", "--late", str(late))
+    # One classifyd: of two, either may overtake the other, and then some are late.
+    found = bench(build_dir, "pipeline", "--records", "20000", "--series", "500", "--late", str(late), "--classifyd", "1")
     assert found["rows"] + found["kernel_drops"] == 20000
     assert found["ledger_closes"]
     assert (found["late_records"] > 500) == (late > 0)
@@ -41,7 +42,8 @@ def test_query(build_dir):
 def test_latency(build_dir):
     found = bench(build_dir, "latency", "--records", "6000", "--series", "200", "--rate", "500", "--probes", "5")
     for state in ("idle", "half"):
-        assert 0 < found[state]["question"]["p50_ms"] <= found[state]["p50_ms"] <= found[state]["p99_ms"]
+        assert 0 < found[state]["question"]["most_ms"] <= found[state]["most_ms"]  # one of those that it took
+        assert found[state]["p50_ms"] <= found[state]["p99_ms"]
     assert found["committed_per_second"] > 0
 
 

@@ -54,7 +54,8 @@ def script(rng, count):
 
 
 class Load(threading.Thread):
-    """Sends at a steady pace from a few addresses."""
+    """Sends at a steady pace from a few addresses, to the end or until it is told to stop; `datagrams` are then those
+    that were sent."""
 
     def __init__(self, port, datagrams, rate):
         super().__init__()
@@ -64,10 +65,14 @@ class Load(threading.Thread):
             self.sockets.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
             self.sockets[-1].bind((f"127.0.0.{i}", 0))
         self.refused = 0
+        self.stopping = False
 
     def run(self):
         began = time.monotonic()
         for n, (_, data) in enumerate(self.datagrams):
+            if self.stopping:
+                self.datagrams = self.datagrams[:n]
+                break
             early = began + n / self.rate - time.monotonic()
             if early > 0.002:
                 time.sleep(early)
@@ -77,6 +82,10 @@ class Load(threading.Thread):
                 self.refused += 1
         for s in self.sockets:
             s.close()
+
+    def stop(self):
+        self.stopping = True
+        self.join()
 
 
 class Killer:
@@ -130,16 +139,18 @@ def ledger(one):
 
 
 def received(one):
-    """Datagrams in the store's ledger, and what the kernel dropped; -1 while it cannot be known."""
+    """Datagrams in the store's ledger, what the kernel dropped, what may be lost by kills; -1 while it cannot be known."""
     found = ledger(one)
     if found is None:
-        return -1, -1
-    return (sum(i["totals"]["datagrams"] for i in found["ingestds"]), sum(i["dropped"] for i in found["ingestds"]))
+        return -1, -1, -1
+    return (sum(i["totals"]["datagrams"] for i in found["ingestds"]), sum(i["dropped"] for i in found["ingestds"]),
+            sum(i["lost"] + i["maybe_lost"] for i in found["ingestds"]))
 
 
-def settle(one, seconds=120):
-    """Until all runs, and nothing is under way any more."""
+def settle(one, sent, seconds=300):
+    """Until all runs, each datagram is accounted for, and nothing is under way any more."""
     one.wait_for(lambda: one.status()["ok"], seconds)
+    one.wait_for(lambda: sum(received(one)) >= sent, seconds)
 
     def at_rest():
         found = ledger(one)
@@ -159,7 +170,7 @@ def speed(one, rng):
     load = Load(one.udp, warm, 1e9)
     load.run()
     while one.sql("SELECT count(*) FROM measurement")[0][0] < len(warm):
-        assert time.monotonic() - began < 120, one.log_ends()
+        assert time.monotonic() - began < 300, one.log_ends()
         time.sleep(0.05)
     return len(warm) / (time.monotonic() - began), warm
 
@@ -178,12 +189,12 @@ COLUMNS = {
 }
 
 
-def undisturbed(make_set, datagrams):
+def undisturbed(make_set, datagrams, rate):
     """What a set holds after these, none of whose processes was killed."""
     one = make_set()
     one.configure(**OPTIONS)
     one.up()
-    load = Load(one.udp, datagrams, MOST_RATE)
+    load = Load(one.udp, datagrams, rate)
     load.run()
     assert load.refused == 0
     one.wait_for(lambda: received(one)[0] == len(datagrams), 300)
@@ -193,16 +204,16 @@ def undisturbed(make_set, datagrams):
     return found
 
 
-def check_counts(one, sent):
-    """The ledger closes to the datagram: what was sent came, was dropped by the kernel, or was lost by kills. How many
-    are lost at most."""
+def check_counts(one, sent, kills):
+    """The ledger closes to the datagram: what was sent came, was dropped by the kernel, or was lost by kills, which were
+    so many of ingestd. How many are lost at most."""
     done = one.cmd("ledger", "--verify", "--json", check=False)
     assert done.returncode == 0, done.stdout
     ingestd, = json.loads(done.stdout)["ingestds"]
     came, dropped, lost, more = (ingestd["totals"]["datagrams"], *(ingestd[k] for k in ("dropped", "lost", "maybe_lost")))
     print(f"sent {sent}: in the ledger {came}, dropped by the kernel {dropped}, lost by kills {lost}, perhaps {more} more")
     assert came + dropped + lost <= sent <= came + dropped + lost + more, one.log_ends()
-    assert lost + more < sent // 20 and ingestd["holes"] == 0
+    assert lost + more < max(sent // 20, 500 * kills) and ingestd["holes"] == 0
     return dropped + lost + more
 
 
@@ -214,18 +225,19 @@ def test_whatever_is_killed(make_set):
     one.up()
     full, warm = speed(one, rng)
     rate = float(os.environ.get("EZREPO_RATE", min(full / 2, MOST_RATE)))
-    sent = script(rng, int(rate * KILLS * 1.1))
-    print(f"{full:.0f} datagrams a second, so {rate:.0f} for {len(sent) / rate:.0f} s")
+    sent = script(rng, int(rate * KILLS * 4))
+    print(f"{full:.0f} datagrams a second, so {rate:.0f} for {len(sent) / rate:.0f} s at most")
     load, killer = Load(one.udp, sent, rate), Killer(one, rng)
     load.start()
     while len(killer.killed) < KILLS and load.is_alive():
         time.sleep(1)
         killer.kill()
-    load.join()
-    print("killed:", " ".join(f"{n} x {killer.killed.count(n)}" for n in sorted(set(killer.killed))))
+    load.stop()
+    sent = load.datagrams
+    print("killed:", " ".join(f"{n} x {killer.killed.count(n)}" for n in sorted(set(killer.killed))), f"in {len(sent) / rate:.0f} s")
     assert len(killer.killed) >= KILLS * 2 // 3 and load.refused == 0
-    settle(one)
-    lost = check_counts(one, len(warm) + len(sent))
+    settle(one, len(warm) + len(sent))
+    lost = check_counts(one, len(warm) + len(sent), killer.killed.count("ingestd"))
 
     have = {name: one.sql(query) for name, query in COLUMNS.items()}
     assert one.periods_differ() == []
@@ -235,6 +247,6 @@ def test_whatever_is_killed(make_set):
     gone = {label for label, _ in sent if label is not None} - labels
     assert len(gone) <= lost, f"{len(gone)} labels are missing, at most {lost} datagrams are lost"
     survived = [(label, data) for label, data in warm + sent if label is None or label in labels]
-    want = undisturbed(make_set, survived)
+    want = undisturbed(make_set, survived, rate)
     for name in COLUMNS:
         assert have[name] == want[name], f"{name} differ from those of an undisturbed run"

@@ -5,7 +5,6 @@ import json
 import os
 import pwd
 import socket
-import time
 
 import pytest
 from conftest import wait_for
@@ -40,7 +39,7 @@ def put(ingestd, name, data):
 
 
 def moved(ingestd, *names):
-    wait_for(lambda: all((ingestd.drop / name).exists() for name in names))
+    wait_for(lambda: all((ingestd.drop / name).exists() for name in names), 120)
 
 
 def values(ingestd, count):
@@ -79,12 +78,11 @@ def test_what_is_wrong_stands_in_the_reason(drop):
     ingestd = drop()
     put(ingestd, "a.jsonl", lines("1") + b"{broken\n" + lines("2") + b'{"result": 3}\n' + lines("3"))
     assert values(ingestd, 3) == ["1", "2", "3"]
-    moved(ingestd, "failed/a.jsonl", "failed/a.jsonl.reason")
+    ingestd.counters(drop__failed=1, drop__refused=2)  # and the reason is written
     reason = (ingestd.drop / "failed/a.jsonl.reason").read_text().splitlines()
     assert reason[0] == "3 results kept (3 records), 2 refused"
     assert reason[1].startswith("line 2: json: ") and reason[2] == "line 4: form: result: expected a verb, found number"
     assert (ingestd.drop / "failed/a.jsonl").read_bytes().count(b"\n") == 5
-    ingestd.counters(drop__failed=1, drop__refused=2)
 
 
 @pytest.mark.parametrize("name,data,line,why", [
@@ -131,8 +129,10 @@ def test_half_written_files_wait(drop):
         put(ingestd, "other.json", result(value="other"))
         assert values(ingestd, 1) == ["other"]
         moved(ingestd, "done/other.json")
-        time.sleep(2.5)  # longer than drop_settle_s: it is still open
-        assert (ingestd.drop / "slow.jsonl").exists()
+        put(ingestd, "third.json", result(value="third"))  # taken after drop_settle_s, and after it looked at all
+        assert values(ingestd, 1) == ["third"]
+        moved(ingestd, "done/third.json")
+        assert (ingestd.drop / "slow.jsonl").exists()  # it is still open
         file.write(lines("1")[20:])
     assert values(ingestd, 1) == ["1"]
     moved(ingestd, "done/slow.jsonl")
@@ -182,12 +182,12 @@ def test_killed_while_reading(drop):
         ingestd.kill()
         assert (ingestd.drop / "a.jsonl").exists() != (ingestd.drop / "done/a.jsonl").exists()
         ingestd = drop()
-    wait_for(lambda: (ingestd.drop / "done/a.jsonl").exists())  # which waits for no acknowledgements
+    moved(ingestd, "done/a.jsonl")  # which waits for no acknowledgements
     wanted = {str(i) for i in range(count)}
     while not wanted <= set(seen):
         seen += values(ingestd, 1)
     while not ingestd.quiet(500):
-        batch = ingestd.any_batch()
+        batch = ingestd.take(20)
         ingestd.acknowledge(batch.sequence)
         seen += [r["values"][0] for r in batch.records] if batch.kind == 0 else []
     assert set(seen) == wanted

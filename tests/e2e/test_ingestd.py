@@ -18,6 +18,7 @@ import pytest
 from conftest import ROOT, find_free_ports, wait_for
 from ingestds import has_ipv6, result
 from messages import ACK, pack
+from processes import held_up
 
 SAMPLES = pathlib.Path(ROOT, "tests", "golden", "udp")
 
@@ -66,7 +67,7 @@ def test_acknowledged(start):
     ingestd.send(result())
     first = ingestd.batch()
     ingestd.counters(held__batches=1, batches__acknowledged=0)
-    assert ingestd.status()["counters"]["lag_ms"] > 0
+    wait_for(lambda: ingestd.status()["counters"]["lag_ms"] > 0)
     other = bytes(16)
     ingestd.acknowledge(first.sequence, shard=7)  # another shard's
     ingestd.pub.send_multipart([b"ack" + ingestd.instance, b"nonsense"])
@@ -84,36 +85,36 @@ def test_acknowledged(start):
 
 def test_pushed_again(start):
     ingestd = start(retry_ms=400)
-    ingestd.send(result(value="1"))
     began = time.monotonic()
+    ingestd.send(result(value="1"))
     first = ingestd.batch()
-    again = ingestd.batch()
+    again = ingestd.batch(again=True)
     assert time.monotonic() - began > 0.35
     assert (again.sequence, again.records) == (first.sequence, first.records)
     ingestd.send(result(value="2"))
     second = ingestd.batch()
-    while second.sequence == first.sequence:
-        second = ingestd.batch()
     assert second.oldest == first.sequence
     ingestd.acknowledge(first.sequence)
     ingestd.counters(batches__acknowledged=1)
-    repeated = [ingestd.batch() for _ in range(3)][-1]
-    assert (repeated.sequence, repeated.oldest) == (second.sequence, second.sequence)  # afresh
+    # What was pushed before that may still come; then the second one with its header made afresh.
+    wait_for(lambda: (b := ingestd.batch(again=True)).sequence == second.sequence == b.oldest)
     ingestd.acknowledge(second.sequence)
-    ingestd.counters(batches__acknowledged=2, batches__pushed=2, held__batches=0)
-    while not ingestd.quiet(1000):
-        ingestd.batch()
-    assert ingestd.status()["counters"]["batches.repushed"] >= 3
+    counters = ingestd.counters(batches__acknowledged=2, batches__pushed=2, held__batches=0)
+    while ingestd.taken < 2 + counters["batches.repushed"]:
+        ingestd.batch(again=True)
+    assert counters["batches.repushed"] >= 2
+    assert ingestd.quiet(1000)
 
 
 def test_closed_by_count_and_by_age(start):
     ingestd = start(batch_records=4, batch_age_ms=1000)
-    began = time.monotonic()
-    ingestd.send(*[result(value=str(i)) for i in range(10)])
+    with held_up(ingestd.process.pid):  # it reads them together
+        ingestd.send(*[result(value=str(i)) for i in range(10)])
+        began = time.monotonic()
     batches = [ingestd.batch() for _ in range(3)]
     assert [b.count for b in batches] == [4, 4, 2]
     assert [b.sequence for b in batches] == [1, 2, 3]
-    assert 0.9 < time.monotonic() - began < 10
+    assert time.monotonic() - began > 0.9
     assert [r["values"][0] for b in batches for r in b.records] == [str(i) for i in range(10)]
 
 
@@ -130,7 +131,7 @@ def test_under_load_datagrams_are_read_together(start):
 
 
 def test_waits_for_a_classifyd(start):
-    ingestd = start(peers=False, batch_records=2, batch_age_ms=10000)
+    ingestd = start(peers=False, batch_records=2, batch_age_ms=10000, retry_ms=600000)
     ingestd.send(*[result(value=str(i)) for i in range(100)])
     ingestd.counters(accepted__records=100, batches__closed=50, batches__pushed=0,
                      held__batches=50)
@@ -146,11 +147,13 @@ FILLER = {"metadata": {"filler": "x" * 20000}}
 def fill(ingestd):
     """Sends until the spool is full; the number of datagrams."""
     sent = 0
-    while "spool full" not in ingestd.status()["notes"].get("intake", ""):
+
+    def full():
+        nonlocal sent
         ingestd.send(*[result(**FILLER)] * 5)
         sent += 5
-        assert sent < 20000
-        time.sleep(0.002)
+        return "spool full" in ingestd.status()["notes"].get("intake", "")
+    wait_for(full)
     return sent
 
 
@@ -160,24 +163,20 @@ def test_a_full_spool_stops_reading_and_the_kernel_counts(start):
     for _ in range(500):
         ingestd.send(result(**FILLER))
         sent += 1
-    before = wait_for(lambda: (c := ingestd.status()["counters"])["kernel.drops"] and c)
-    assert 1 << 20 <= before["spool.bytes"] < 2 << 20
+    before = wait_for(lambda: (c := ingestd.status()["counters"])["kernel.drops"] and c["spool.bytes"] >= 1 << 20 and c)
+    assert before["spool.bytes"] < 2 << 20
     assert before["accepted.records"] < 200
     ingestd.note("spool", "full")
     ingestd.connect()
-    got = 0
-    with contextlib.suppress(AssertionError):
-        while True:
-            batch = ingestd.batch(seconds=2)
-            got += batch.count
-            ingestd.acknowledge(batch.sequence)
+    ingestd.take_all(sent)
     ingestd.note("intake", "reading")
     ingestd.note("spool", "works")
-    after = ingestd.counters(held__batches=0)
+    ingestd.closes()
+    after = ingestd.counters()
+    got = ingestd.ledger["records"]
     assert after["accepted.records"] == got == after["records.acknowledged"]
     assert got + after["kernel.drops"] == sent  # every one of them is accounted for
     assert after["intake.stopped"] >= 1
-    ingestd.closes()
     assert ingestd.ledger["datagrams"] + ingestd.ledger["dropped"] == sent
     ingestd.send(result(value="after"))
     assert ingestd.collect(1)[0]["values"][0] == "after"
@@ -238,11 +237,13 @@ def test_malformed_input_is_kept_with_its_reason(start):
 
 def test_rejects_beyond_the_rate_are_counted(start):
     ingestd = start(rejects_per_second=5)
+    began = time.monotonic()
     ingestd.send(*[b"nonsense"] * 300)
     counters = ingestd.counters(rejected__json=300)
+    seconds = time.monotonic() - began
     assert counters["rejects.kept"] + counters["rejects.not_kept"] == 300
-    assert 5 <= counters["rejects.kept"] <= 50
-    assert ingestd.log_text().count("input.rejected") <= 10
+    assert 5 <= counters["rejects.kept"] <= 5 + 5 * seconds
+    assert ingestd.log_text().count("input.rejected") <= 5 + 5 * (seconds // 10)  # lines in ten seconds
     ingestd.closes()
     assert ingestd.ledger["json"] == 300
 
@@ -348,18 +349,21 @@ def test_allowed_senders_and_reload(start):
     assert ingestd.batch().rejects[0]["reason"] == "time.past"
 
 
+def value_of(batch):
+    return [int(r["values"][0]) for r in batch.records] if batch.kind == 0 else []
+
+
 def test_terminated_under_load_loses_nothing(start):
-    ingestd = start(receive_buffer_bytes=8 << 20, batch_age_ms=1000)
+    ingestd = start(receive_buffer_bytes=8 << 20, batch_age_ms=1000, drain_ms=600000)
     messages = [json.dumps(result(value=str(i))).encode() for i in range(3000)]
-    os.kill(ingestd.process.pid, signal.SIGSTOP)  # so that all still stands in the kernel's buffer
-    ingestd.send(*messages)
-    ingestd.process.send_signal(signal.SIGTERM)
-    os.kill(ingestd.process.pid, signal.SIGCONT)
+    with held_up(ingestd.process.pid):  # so that all still stands in the kernel's buffer
+        ingestd.send(*messages)
+        ingestd.process.send_signal(signal.SIGTERM)
     values = []
     while ingestd.process.poll() is None:
         if ingestd.pull.poll(50):
-            batch = ingestd.any_batch()
-            values += [int(r["values"][0]) for r in batch.records] if batch.kind == 0 else []
+            batch = ingestd.take(20)
+            values += value_of(batch) if not batch.again else []
             ingestd.acknowledge(batch.sequence)
     assert ingestd.process.returncode == 0
     dropped = ingestd.status()["counters"]["kernel.drops"]
@@ -381,7 +385,7 @@ def test_terminated_without_acknowledgements(start):
     pushed = [ingestd.batch(), ingestd.batch()]
     began = time.monotonic()
     assert ingestd.terminate() == 0
-    assert 0.4 < time.monotonic() - began < 5
+    assert time.monotonic() - began > 0.4
     assert re.search(r"drain\.done spooled_batches=3 records=7 ", ingestd.log_text())
     ingestd.close()
     again = start()
@@ -437,25 +441,25 @@ def test_terminated_while_the_spool_is_busy(start):
         with pytest.raises(subprocess.TimeoutExpired):
             ingestd.process.wait(0.5)
         other.execute("ROLLBACK")
-    assert ingestd.process.wait(20) == 0
+    assert ingestd.process.wait(60) == 0
     assert re.search(r"drain\.done spooled_batches=\d+ records=21 ", ingestd.log_text())
     assert "drain.dropped" not in ingestd.log_text()
 
 
 def test_nothing_new_is_read_while_draining(start):
-    ingestd = start(drain_ms=1500)
+    ingestd = start(drain_ms=600000)
     ingestd.send(result(value="before"))
-    assert ingestd.batch().records[0]["values"][0] == "before"
+    before = ingestd.batch()
+    assert before.records[0]["values"][0] == "before"
     ingestd.process.send_signal(signal.SIGTERM)
-    wait_for(lambda: "daemon.draining" in ingestd.log_text())
+    wait_for(lambda: ingestd.status()["state"] == "draining")
     ingestd.send(result(value="after"))
-    assert ingestd.process.wait(20) == 0
-    assert ingestd.quiet(0)
+    ingestd.counters(accepted__records=1, held__batches=1)  # of a second later
+    ingestd.acknowledge(before.sequence)
+    assert ingestd.process.wait(60) == 0
+    while not ingestd.quiet(0):
+        assert ingestd.take(20).again
     assert ingestd.status()["counters"]["accepted.records"] == 1
-
-
-def value_of(batch):
-    return [int(r["values"][0]) for r in batch.records] if batch.kind == 0 else []
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -471,7 +475,7 @@ def test_killed_again_and_again(start, seed):
     def take(ingestd, milliseconds):
         if not ingestd.pull.poll(milliseconds):
             return False
-        batch = ingestd.any_batch()
+        batch = ingestd.take(20)
         assert batch.oldest <= batch.sequence
         held = (batch.kind, batch.count, value_of(batch), batch.accounts, batch.dropped, batch.received_us)
         assert contents.setdefault(batch.sequence, held) == held
@@ -479,7 +483,11 @@ def test_killed_again_and_again(start, seed):
             ingestd.acknowledge(batch.sequence)
         return True
 
-    for _ in range(12):
+    turns = 0
+    end = time.monotonic() + 120
+    while turns < 12 or sum(len(held[2]) for held in contents.values()) <= 500:
+        turns += 1
+        assert time.monotonic() < end, "hardly a batch came"
         ingestd = start(batch_records=chance.choice([1, 7, 50]), retry_ms=300,
                         window_bytes=chance.choice([65536, 33554432]))
         assert instance in (None, ingestd.instance)
@@ -505,7 +513,6 @@ def test_killed_again_and_again(start, seed):
     assert values == sorted(set(values)), "a record in two batches"
     # Nothing is missing between: each sequence was seen.
     assert sorted(contents) == list(range(1, max(contents) + 1))
-    assert len(values) > 500
     ingestd.counters(spool__missing=0)
 
 
@@ -515,16 +522,15 @@ def test_an_acknowledged_batch_does_not_come_again(start):
     batches = [ingestd.batch() for _ in range(20)]
     ingestd.acknowledge(*[b.sequence for b in batches if b.sequence % 3])
     ingestd.counters(batches__acknowledged=14)
-    wait_for(lambda: ingestd.status()["counters"]["spool.unspooled"] == 0)
-    time.sleep(0.3)  # the marks are written within a tenth of a second
+    ingestd.wait_spooled(3, 6, 9, 12, 15, 18)
     ingestd.kill()
     again = start()
     assert [again.batch().sequence for _ in range(6)] == [3, 6, 9, 12, 15, 18]
-    assert again.quiet(300)
+    again.counters(batches__pushed=6, held__batches=6)
 
 
 def test_a_damaged_spool_is_moved_aside_and_told(start):
-    ingestd = start(batch_records=1)
+    ingestd = start(batch_records=1, drain_ms=100)
     ingestd.send(*[result(value=str(i), **FILLER) for i in range(6)])
     assert [ingestd.batch().sequence for _ in range(6)] == [1, 2, 3, 4, 5, 6]
     ingestd.terminate()
@@ -580,7 +586,7 @@ def run(build_dir, tmp_path):
                        **(common or {})},
             "ingestd": {"spool_dir": str(tmp_path / "spool"), **options}}))
         return subprocess.run([f"{build_dir}/ingestd/ingestd", "--config", str(file), *words], capture_output=True,
-                              text=True, timeout=20, check=False)
+                              text=True, timeout=120, check=False)
     return runner
 
 
@@ -616,7 +622,7 @@ def test_record_types_are_checked_at_start(run, tmp_path):
     schemas = tmp_path / "schemas"
     schemas.mkdir()
     (schemas / "record-types.json").write_text('{"mappings": [{"columns": []}]}')
-    done = run(common={"schemas_dir": str(schemas)})
+    done = run(common={"schemas_dir": str(schemas)}, listen=[f"127.0.0.1:{find_free_ports(1)[0]}"])
     assert done.returncode == 1
     assert "mappings[0].columns" in done.stderr
 
