@@ -120,6 +120,7 @@ static void note_away(void)
 
 static void note_connected(void)
 {
+    self.backoff_ms = 0;
     self.away_since_us = 0;
     daemon_note("database", "connected");
 }
@@ -188,7 +189,6 @@ static void connect_database(void)
         return;
     }
     count_add(COUNT_DATABASE_CONNECTS, 1);
-    self.backoff_ms = 0;
     note_connected();
     log_info("database.connected", "grading=%u hours=%u", s->gradings.version,
              s->calendar.hour_count);
@@ -278,7 +278,6 @@ static bool flush_portion(void)
     count_set(COUNT_LAG_MS, lag_us < 0 ? 0 : (uint64_t)lag_us / 1000);
     count_set(COUNT_FLUSH_MS, (uint64_t)(daemon_clock_us() - began_us) / 1000);
     count_set(COUNT_FLUSH_RECORDS, records);
-    self.backoff_ms = 0;
     if (self.away_since_us != 0) {
         note_connected();
     }
@@ -398,6 +397,11 @@ static int on_moment(zloop_t *loop, int timer, void *context)
         ledger_fold_go_on(self.store.fold, daemon_clock_us());
         if (database_is_ready(daemon_clock_us())) {
             keep_and_drop();
+        }
+        /* What failed was no flush, and goes well by now. */
+        if (self.away_since_us != 0 && self.intake.ready_count == 0 &&
+            database_is_ready(daemon_clock_us())) {
+            note_connected();
         }
     }
     return 0;

@@ -505,9 +505,11 @@ def test_who_asked_hears_of_it_while_it_is_held_up(make_stored):
                 assert told() is None
             for _ in range(2):
                 assert told() is None
+            assert "away" in stored.note("database")
         while (message := told()) is None:
             pass
         assert message == "identical"
+        stored.wait(lambda: stored.note("database") == "connected")  # although nothing was written since
 
 
 def test_it_outlives_a_database_that_goes_and_comes(build_dir, make_stored, own_cluster):
