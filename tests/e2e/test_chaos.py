@@ -20,6 +20,7 @@ from processes import children
 KILLS = int(os.environ.get("EZREPO_KILLS", "12"))
 SEED = int(os.environ.get("EZREPO_SEED", random.SystemRandom().randrange(2**31)))
 MOST_RATE = 4000
+MOST_DATAGRAMS = 1_000_000  # each has a microsecond of its own
 MALFORMED = [b"{", b"\xff\xfe", b"[]", b"", b'{"result": "measure"}', b'{"result": "measure", "version": 7}']
 OPTIONS = {"ingestd": {"receive_buffer_bytes": 64 << 20}, "stored": {"seal_after_s": 1}}
 
@@ -27,7 +28,7 @@ OPTIONS = {"ingestd": {"receive_buffer_bytes": 64 << 20}, "stored": {"seal_after
 def script(rng, count):
     """The datagrams in the order they are sent. A label, when there is one, names what is in it; one that is sent
     twice has the same bytes both times."""
-    assert count < 1_000_000
+    assert count < MOST_DATAGRAMS
     base = int(time.time()) - 7200
     sent = []
     for n in range(count):
@@ -225,7 +226,7 @@ def test_whatever_is_killed(make_set):
     one.up()
     full, warm = speed(one, rng)
     rate = float(os.environ.get("EZREPO_RATE", min(full / 2, MOST_RATE)))
-    sent = script(rng, int(rate * KILLS * 4))
+    sent = script(rng, min(int(rate * KILLS * 4), MOST_DATAGRAMS - 1))
     print(f"{full:.0f} datagrams a second, so {rate:.0f} for {len(sent) / rate:.0f} s at most")
     load, killer = Load(one.udp, sent, rate), Killer(one, rng)
     load.start()
