@@ -16,6 +16,7 @@ BUILDS = {
     "build-gcc": ("gcc", ["-Dwerror=true"]),
     "build-asan": ("clang", ["-Dwerror=true", *SANITIZED]),
 }
+TEST_SECONDS = 600  # an end-to-end test at most; the longest take a minute on a machine that does nothing else
 FUZZ_BUILD = ("clang", ["-Dfuzz=true", "-Dc_args=-fsanitize=fuzzer-no-link", *SANITIZED])
 ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1",
@@ -100,7 +101,10 @@ def run_pytest(build_name: str, match: str, jobs: int, total: Sum) -> None:
     report = os.path.join(ROOT, build_name, "e2e.xml")
     if os.path.exists(report):
         os.unlink(report)
+    # A test that hangs fails, and it is told where. It may hang where no signal helps, so its process goes with it, and
+    # what that would have run besides.
     command = ["/usr/bin/python3", "-m", "pytest", "-q", "-ra", "-n", str(jobs), "--dist", "loadfile",
+               f"--timeout={TEST_SECONDS}", "--timeout-method=thread", "--max-worker-restart=0",
                "-p", "no:cacheprovider", f"--junitxml={report}", "tests/e2e"]
     code = run(command + (["-k", match] if match else []),
                env={**environment(), "EZREPO_BUILD": os.path.join(ROOT, build_name)})

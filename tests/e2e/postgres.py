@@ -97,7 +97,10 @@ class Cluster:
             self.execute(f'CREATE DATABASE "{name}"')
             return name
         name = self.free_databases.pop()
-        self.execute("DROP SCHEMA IF EXISTS ezrepo CASCADE", database=name)
+        # A test that failed may have left a session that holds a lock.
+        self.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                     " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+                     "DROP SCHEMA IF EXISTS ezrepo CASCADE", database=name)
         return name
 
     def give_database(self, name: str) -> None:

@@ -31,7 +31,7 @@ def start_of_hour():
     return now_us() // HOUR * HOUR
 
 
-def stay_within_a_day(minutes=10):
+def stay_within_a_day(minutes=5):
     """For a test that takes one day to be today all along: waits for the next one shortly before midnight (UTC)."""
     day = 24 * HOUR
     while day - now_us() % day < minutes * 60 * SECOND:

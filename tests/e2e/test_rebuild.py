@@ -295,15 +295,10 @@ def test_a_calendar_that_cannot_be_read_is_read_later(build_dir, make_stored):
     base = start_of_hour() - 30 * HOUR
     sender.commit([Record(base + i * SECOND) for i in range(0, 100, 2)])
     stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour") == [(True,)])
-    locker = stored.cluster.connect(stored.database)
-    locker.autocommit = False
     rebuild = Rebuild(build_dir, stored)
-    with locker.cursor() as cursor:
-        cursor.execute("LOCK TABLE ezrepo.measured_hour IN ACCESS EXCLUSIVE MODE")
+    with held_up(stored, "LOCK TABLE measured_hour IN ACCESS EXCLUSIVE MODE"):
         process = rebuild.start("--verify")
         stored.wait(lambda: "rebuild.failed" in stored.log())
-        locker.rollback()
-    locker.close()
     sender.commit([Record(base + i * SECOND) for i in range(1, 100, 2)])
     assert rebuild.end(process)[0] == 0
     check_store(stored)
