@@ -138,11 +138,17 @@ static void note(struct worker *w, int64_t begun_us)
     w->requests++;
 }
 
+/* Until the time is over, but once at least. */
+static bool goes_on(const struct worker *w)
+{
+    return w->requests == 0 || clock_us() < end_us;
+}
+
 static void ask(struct worker *w)
 {
     SSL *ssl = dial();
     bool good = false;
-    while (ssl != NULL && (w->requests == 0 || clock_us() < end_us)) {
+    while (ssl != NULL && goes_on(w)) {
         int64_t begun_us = clock_us();
         int size = make_request(w);
         if (SSL_write(ssl, w->text, size) != size || read_answer(w, ssl, &good) == -1) {
@@ -151,7 +157,7 @@ static void ask(struct worker *w)
         w->faults += !good;
         note(w, begun_us);
     }
-    if (ssl == NULL || w->requests == 0 || clock_us() < end_us) {
+    if (ssl == NULL || goes_on(w)) {
         w->faults++;
     }
     if (ssl != NULL) {
@@ -161,7 +167,7 @@ static void ask(struct worker *w)
 
 static void shake_hands(struct worker *w)
 {
-    while (w->requests == 0 || clock_us() < end_us) {
+    while (goes_on(w)) {
         int64_t begun_us = clock_us();
         SSL *ssl = dial();
         if (ssl == NULL) {

@@ -14,7 +14,7 @@ from typing import Any, List
 
 import psycopg2
 from conftest import wait_for
-from processes import children, stat_fields
+from processes import children, stand_still
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
 
@@ -62,8 +62,7 @@ class Cluster:
         file = pathlib.Path(self.data, "postmaster.pid")
         lines = file.read_text().splitlines()
         pid = int(lines[0])
-        os.kill(pid, signal.SIGSTOP)  # or it may have one more child than is known
-        wait_for(lambda: stat_fields(pid)[0] == "T")
+        stand_still(pid)  # or it may have one more child than is known
         family = [pid, *children(pid)]
         os.kill(pid, signal.SIGKILL)
         # The next one does not start while the number of this one is taken, if only by a zombie.

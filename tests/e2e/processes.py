@@ -27,13 +27,18 @@ def all_ended(starts: Dict[int, Optional[str]]) -> bool:
     return all(start is None or start_of(pid) != start for pid, start in starts.items())
 
 
+def stand_still(pid: int) -> None:
+    """Stops the process; it does nothing any more when this returns."""
+    os.kill(pid, signal.SIGSTOP)
+    while stat_fields(pid)[0] != "T":
+        time.sleep(0.001)
+
+
 @contextlib.contextmanager
 def held_up(pid: int) -> Iterator[None]:
     """Within `with` the process stands still; what is sent to it waits."""
-    os.kill(pid, signal.SIGSTOP)
     try:
-        while stat_fields(pid)[0] != "T":
-            time.sleep(0.001)
+        stand_still(pid)
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
