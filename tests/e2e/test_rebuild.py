@@ -327,7 +327,7 @@ def test_a_long_series_is_looked_at_in_parts(build_dir, make_stored):
         rng.shuffle(some)
         sender.commit([*some, Record(at, (rng.randrange(1, 6), NONE))])
     code, result = again.end(process)
-    assert code == 0 and result["periods"]["missing"] > 500, result
+    assert code == 0 and result["periods"]["missing"] > 1000, result  # of 1332: each of 150 late ones repairs two at most
     while late:
         sender.commit([late.pop() for _ in range(min(100, len(late)))])
     again.identical()
