@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -405,6 +406,17 @@ static int drop_privileges(uid_t uid, gid_t gid)
     return 0;
 }
 
+/* Memory holds keys, passwords and what was measured: none of it goes to a disk by a crash. */
+static int forbid_core_dumps(void)
+{
+    struct rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) == -1) {
+        log_errno("daemon.core", "what=RLIMIT_CORE");
+        return -1;
+    }
+    return 0;
+}
+
 static int start(void)
 {
     const struct daemon *d = self.daemon;
@@ -412,8 +424,9 @@ static int start(void)
     gid_t gid;
     umask(077);
     zsys_handler_set(NULL); /* signals are ours, not CZMQ's */
-    if (catch_signals() == -1 || find_user(&uid, &gid) == -1 || make_run_dir(uid, gid) == -1 ||
-        (d->prepare != NULL && d->prepare() == -1) || drop_privileges(uid, gid) == -1) {
+    if (forbid_core_dumps() == -1 || catch_signals() == -1 || find_user(&uid, &gid) == -1 ||
+        make_run_dir(uid, gid) == -1 || (d->prepare != NULL && d->prepare() == -1) ||
+        drop_privileges(uid, gid) == -1) {
         return -1;
     }
     self.started_us = daemon_now_us();

@@ -100,5 +100,5 @@ def test_systemd_units_are_hardened():
         with open(os.path.join(ROOT, "deploy", "systemd", name), encoding="utf-8") as file:
             text = file.read()
         for wanted in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes",
-                       "CapabilityBoundingSet=\n", "Restart=always", "User="):
+                       "CapabilityBoundingSet=\n", "LimitCORE=0", "Restart=always", "User="):
             assert wanted in text, f"{name}: {wanted}"
