@@ -1,6 +1,9 @@
 /* ezrepoctl: what the operator's command needs of TLS, mPlane and UDP. Drives no processes. */
+#include <poll.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ctl/ctl.h"
 
@@ -28,12 +31,20 @@ static void print_help(FILE *f)
           f);
 }
 
+/* Whether standard output is a pipe whose reader had enough: all was done before anything is
+ * printed. */
+static bool reader_left(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+    return poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0;
+}
+
 int main(int argc, char **argv)
 {
     for (size_t i = 0; argc > 1 && i < COMMANDS; i++) {
         if (strcmp(argv[1], commands[i].name) == 0) {
             int exit_code = commands[i].run(&commands[i], argc - 1, argv + 1);
-            if (fflush(stdout) == EOF || ferror(stdout)) {
+            if ((fflush(stdout) == EOF || ferror(stdout)) && !reader_left()) {
                 return ctl_failed("standard output cannot be written");
             }
             return exit_code;

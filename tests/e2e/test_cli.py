@@ -13,8 +13,8 @@ from conftest import EZREPO, ROOT, ping, time_text
 from processes import all_ended, start_of
 
 COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "pki", "pki issue",
-            "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records", "grading",
-            "ledger", "rebuild", "rejected", "rejected list", "rejected show", "rejected replay"]
+            "pki sign", "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records",
+            "grading", "ledger", "rebuild", "rejected", "rejected list", "rejected show", "rejected replay"]
 
 
 def run(*arguments, build=None, **environment):

@@ -1,11 +1,16 @@
 """Certificates as `ezrepo pki` makes them, and what the gateway makes of them."""
+import json
 import os
 import socket
 import subprocess
+import threading
+import time
 
+from conftest import EZREPO
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtensionOID
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.x509.oid import ExtensionOID, NameOID
 
 
 def read(path):
@@ -61,8 +66,10 @@ def test_issue(make_set):
     changed = one_config(one)
     assert changed.replace('"org.ezrepo.EZRepo.Clients.alice", "org.ezrepo.EZRepo.Clients.bob"', "") == before
     listed = one.cmd("pki", "list").stdout
-    assert [line.split()[:2] for line in listed.splitlines()] == [
-        ["admin", "admin"], ["alice", "reader"], ["bob", "reader"], ["probe-1.example.org", "-"]]
+    assert [line.split()[:3] for line in listed.splitlines()] == [
+        ["NAME", "ROLES", "STATE"], ["(authority)", "-", "good"], ["(revocations)", "-", "good"],
+        ["(gateway)", "-", "good"], ["admin", "admin", "good"], ["alice", "reader", "good"], ["bob", "reader", "good"],
+        ["probe-1.example.org", "-", "good"]]
 
 
 def test_issue_for_a_supervisor(make_set):
@@ -82,7 +89,10 @@ def test_refusals(make_set):
             (["issue", "a/b"], 2, '"a/b"'), (["issue", "*"], 2, '"*"'), (["issue", "x" * 65], 2, "1 to 64"),
             (["issue", "carol", "--role", "king"], 2, "there are reader, probe, admin"),
             (["issue", "admin"], 1, "--renew"), (["server", "--name", "a b"], 2, '"a b"'),
-            (["issue", "carol", "--name", "a b"], 2, '"a b"')]:
+            (["issue", "carol", "--name", "a b"], 2, '"a b"'), (["issue", "carol", "--days", "0"], 2, "1 to 3650"),
+            (["revoke"], 2, "NAME or --serial"), (["revoke", "admin", "--serial", "1"], 2, "NAME or --serial"),
+            (["revoke", "--serial", "abc"], 1, "no certificate with the serial number abc"),
+            (["revoke", "dave"], 1, 'no certificate was issued to "dave"')]:
         done = one.cmd("pki", *arguments, check=False)
         assert done.returncode == code and says in done.stderr, done.stderr
     assert not os.path.exists(one.state + "/pki/clients/carol.crt")
@@ -101,6 +111,210 @@ def test_renew(make_set):
 def refused(one, client):
     """What a query of this client's ends with; nothing when it is answered."""
     return one.cmd("query", "--as", client, check=False).stderr
+
+
+def rows(one, name):
+    """What `pki list` has of this name."""
+    return [row for row in json.loads(one.cmd("pki", "list", "--json").stdout) if row["name"] == name]
+
+
+def revoked_serials(one):
+    """Those that the gateway reads."""
+    return {entry.serial_number for entry in x509.load_pem_x509_crl(read(one.state + "/pki/crl.pem"))}
+
+
+def test_revoking_a_name_revokes_what_was_renewed(make_set):
+    one = make_set()
+    serials = set()
+    for options in ([], ["--renew"], ["--renew", "--days", "5"]):
+        one.cmd("pki", "issue", "carol", *options)
+        serials.add(certificate(one.state + "/pki/clients/carol.crt").serial_number)
+    assert len(serials) == 3
+    assert sorted(row["state"] for row in rows(one, "carol")) == ["good", "good, replaced", "good, replaced"]
+    ends = certificate(one.state + "/pki/clients/carol.crt").not_valid_after
+    assert next(row["until"] for row in rows(one, "carol") if row["state"] == "good") == str(ends)
+    assert {int(row["serial"], 16) for row in rows(one, "carol")} == serials
+
+    assert "3 certificates" in one.cmd("pki", "revoke", "carol").stdout
+    assert revoked_serials(one) == serials
+    assert [row["state"] for row in rows(one, "carol")] == ["revoked"] * 3
+    # Once more is no fault, and changes nothing.
+    assert "0 certificates" in one.cmd("pki", "revoke", "carol").stdout
+    assert revoked_serials(one) == serials
+
+
+def test_one_certificate_is_revoked_by_its_serial_number(make_set):
+    one = make_set()
+    one.cmd("pki", "issue", "carol")
+    first = certificate(one.state + "/pki/clients/carol.crt").serial_number
+    one.cmd("pki", "issue", "carol", "--renew")
+    one.cmd("pki", "revoke", "--serial", f"{first:X}")
+    assert revoked_serials(one) == {first}
+    assert os.path.exists(one.state + "/pki/clients/carol.crt")
+    shown = certificate(one.state + "/pki/server.crt").serial_number
+    done = one.cmd("pki", "revoke", "--serial", f"{shown:x}", check=False)
+    assert done.returncode == 1 and "ezrepo pki server" in done.stderr
+    one.cmd("pki", "server")
+    one.cmd("pki", "revoke", "--serial", f"{shown:x}")
+    assert revoked_serials(one) == {first, shown}
+
+
+def test_a_set_with_a_list_of_the_revoked_only(make_set):
+    """As sets were made before there was a list of all."""
+    one = make_set()
+    one.cmd("pki", "issue", "carol")
+    one.cmd("pki", "issue", "dave")
+    gone = certificate(one.state + "/pki/clients/dave.crt").serial_number
+    one.cmd("pki", "revoke", "dave")
+    os.unlink(one.state + "/pki/issued")
+    with open(one.state + "/pki/revoked", "w", encoding="ascii") as file:
+        file.write(f"R\t290224155937Z\t261121155937Z\t{gone:032X}\tunknown\t/CN=dave\n")
+    assert [rows(one, name)[0]["state"] for name in ("admin", "carol", "dave")] == ["good", "good", "revoked"]
+    carol = certificate(one.state + "/pki/clients/carol.crt").serial_number
+    one.cmd("pki", "revoke", "carol")
+    assert revoked_serials(one) == {gone, carol}
+    assert not os.path.exists(one.state + "/pki/revoked")
+    assert [rows(one, name)[0]["state"] for name in ("admin", "carol", "dave")] == ["good", "revoked", "revoked"]
+
+
+def at_once(one, *commands):
+    """Runs these at the same time; none may fail."""
+    threads = [threading.Thread(target=one.cmd, args=command) for command in commands]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_commands_at_once(make_set):
+    """Each does what it does alone: no role is lost, and nobody who was revoked is let in."""
+    one = make_set()
+    names = [f"client-{i}" for i in range(8)]
+    at_once(one, *[("pki", "issue", name, "--role", "reader") for name in names])
+    assert all(rows(one, name)[0]["roles"] == ["reader"] for name in names)
+    at_once(one, *[("pki", "revoke", name) for name in names[:5]],
+            *[("pki", "issue", name, "--renew") for name in names[5:]], ("pki", "server"), ("scale", "classifyd", "2"))
+    assert revoked_serials(one) == {int(rows(one, name)[0]["serial"], 16) for name in names[:5]}
+    assert [len(rows(one, name)) for name in names[5:]] == [2, 2, 2]
+    assert len(rows(one, "(gateway)")) == 2
+
+
+def test_a_command_waits_for_another_and_says_so(make_set):
+    one = make_set()
+    held = subprocess.run(["flock", "-n", one.state + "/supervisor/lock", EZREPO, "pki", "list"], check=True,
+                          env=one.environment, capture_output=True, text=True)
+    assert "admin" in held.stdout  # who only looks does not wait
+    with subprocess.Popen(["flock", one.state + "/supervisor/lock", "sleep", "600"]) as holder:
+        one.wait_for(lambda: subprocess.run(["flock", "-n", one.state + "/supervisor/lock", "true"],
+                                            check=False).returncode == 1)
+        with subprocess.Popen([EZREPO, "pki", "issue", "carol"], env=one.environment, stderr=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL, text=True) as waiting:
+            assert "waiting for another command" in waiting.stderr.readline()
+            assert not os.path.exists(one.state + "/pki/clients/carol.crt")
+            subprocess.run(["pkill", "-P", str(holder.pid)], check=True)  # flock's child, and with it the lock
+            assert waiting.wait(60) == 0
+    assert os.path.exists(one.state + "/pki/clients/carol.crt")
+
+
+def ended_with(one, *arguments):
+    """Runs a command whose standard output nobody reads; its exit code and what it says."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([EZREPO, *arguments], env=one.environment, stdout=writer, stderr=subprocess.PIPE, text=True,
+                          check=False, timeout=120)
+    os.close(writer)
+    return done.returncode, done.stderr
+
+
+def test_nobody_reads_what_is_said(ezrepo_set):
+    """`ezrepo ... | true` does all that it does otherwise; the gateway is told as well."""
+    one = ezrepo_set
+    assert ended_with(one, "pki", "issue", "carol", "--role", "reader") == (0, "")
+    one.wait_for(lambda: one.cmd("query", "--as", "carol", check=False).returncode == 0)
+    kept = {kind: read(f"{one.state}/pki/clients/carol.{kind}") for kind in ("crt", "key")}
+    assert ended_with(one, "pki", "revoke", "carol") == (0, "")
+    for kind, data in kept.items():
+        with open(f"{one.state}/pki/clients/carol.{kind}", "wb") as file:
+            file.write(data)
+    one.wait_for(lambda: "alert certificate revoked" in refused(one, "carol"))
+    for command in (["status"], ["status", "--json"], ["query"], ["records"], ["pki", "list"], ["ledger"],
+                    ["rejected", "list"], ["reload"], ["restart", "queryd"], ["scale", "classifyd", "2"], ["up"]):
+        assert ended_with(one, *command) == (0, ""), command
+    assert ended_with(one, "down") == (0, "")
+    assert all(p["state"] == "stopped" for p in one.status()["processes"])
+
+
+def test_a_full_disk_behind_standard_output(make_set):
+    one = make_set()
+    with open("/dev/full", "w", encoding="ascii") as full:
+        done = subprocess.run([EZREPO, "pki", "issue", "carol"], env=one.environment, stdout=full,
+                              stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1 and "standard output: No space left" in done.stderr
+    assert os.path.exists(one.state + "/pki/clients/carol.crt")
+
+
+def request_of(key, algorithm=hashes.SHA256()):
+    """A certificate request that claims to be somebody else's."""
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "admin")])
+    builder = x509.CertificateSigningRequestBuilder().subject_name(name).add_extension(
+        x509.BasicConstraints(ca=True, path_length=None), critical=True)
+    return builder.sign(key, algorithm).public_bytes(serialization.Encoding.PEM)
+
+
+def test_a_request_is_signed(ezrepo_set, tmp_path):
+    """The key is the request's, and its holder's alone; name, extensions and end are ours."""
+    one = ezrepo_set
+    key = ec.generate_private_key(ec.SECP384R1())
+    file = tmp_path / "carol.csr"
+    file.write_bytes(b"said before\n" + request_of(key))
+    one.cmd("pki", "sign", "carol", str(file), "--role", "reader", "--days", "30")
+    cert = certificate(one.state + "/pki/clients/carol.crt")
+    assert verify(one, "clients/carol").returncode == 0
+    assert identity(cert) == "org.ezrepo.EZRepo.Clients.carol"
+    assert cert.public_key().public_numbers() == key.public_key().public_numbers()
+    assert not cert.extensions.get_extension_for_oid(ExtensionOID.BASIC_CONSTRAINTS).value.ca
+    assert 29 < (cert.not_valid_after.timestamp() - time.time()) / 86400 < 31
+    assert not os.path.exists(one.state + "/pki/clients/carol.key")
+    (tmp_path / "carol.key").write_bytes(key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()))
+    ask = [os.path.join(one.build, "ctl", "ezrepoctl"), "query", "--url", f"https://localhost:{one.https}", "--cert",
+           f"{one.state}/pki/clients/carol.crt", "--key", str(tmp_path / "carol.key"), "--ca", f"{one.state}/pki/ca.crt"]
+    one.wait_for(lambda: subprocess.run(ask, check=False, capture_output=True).returncode == 0)
+    assert one.cmd("pki", "sign", "carol", str(file), check=False).returncode == 1
+    one.cmd("pki", "sign", "carol", "-", "--renew", text=file.read_text())
+    assert len(rows(one, "carol")) == 2
+    one.cmd("pki", "revoke", "carol")
+    one.wait_for(lambda: subprocess.run(ask, check=False, capture_output=True).returncode == 1)
+
+
+def test_keys_of_requests(make_set, tmp_path):
+    one = make_set()
+    file = tmp_path / "x.csr"
+    for number, (key, good) in enumerate([
+            (rsa.generate_private_key(65537, 2048), True), (ed25519.Ed25519PrivateKey.generate(), True),
+            (rsa.generate_private_key(65537, 1024), False), (ec.generate_private_key(ec.SECP192R1()), False)]):
+        file.write_bytes(request_of(key, None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()))
+        done = one.cmd("pki", "sign", f"client-{number}", str(file), check=False)
+        assert (done.returncode == 0) == good, done.stderr
+        assert good or "expected a key of type EC (256 bits at least)" in done.stderr
+        assert os.path.exists(f"{one.state}/pki/clients/client-{number}.crt") == good
+
+
+def test_requests_that_are_none(make_set, tmp_path):
+    one = make_set()
+    good = request_of(ec.generate_private_key(ec.SECP256R1())).decode()
+    lines = good.splitlines()
+    forged = "\n".join([*lines[:-2], lines[-2][:-6] + ("AAAA" if lines[-2][-6:-2] != "AAAA" else "BBBB") + lines[-2][-2:],
+                        lines[-1]]) + "\n"
+    for text, says in [("", "found 0"), (good + good, "found 2"), ("x" * 70000, "found 0"), (good[:200], "found 0"),
+                       (forged, "x.csr: "), (lines[0] + "\nAAAA\n" + lines[-1], "x.csr: ")]:
+        file = tmp_path / "x.csr"
+        file.write_text(text)
+        done = one.cmd("pki", "sign", "carol", str(file), check=False)
+        assert done.returncode == 1 and says in done.stderr and "Traceback" not in done.stderr, done.stderr
+    done = one.cmd("pki", "sign", "carol", str(tmp_path / "none"), check=False)
+    assert done.returncode == 1 and "No such file" in done.stderr
+    assert rows(one, "carol") == []
 
 
 def test_revoke(ezrepo_set):

@@ -3,12 +3,12 @@ import argparse
 import json
 import os
 import re
-import subprocess
 import sys
 from typing import Any, Callable, List
 
-from . import initialise, ledger, lifecycle, pki, rejected, status, supervisor
+from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor
 from .errors import Failure, Usage
+from .output import complain, say
 from .state import Account, State, default_directory, program
 
 PASSED_ON = {
@@ -30,16 +30,16 @@ def cmd_init(state: State, args: argparse.Namespace) -> int:
         user=args.user, database=args.database, database_read=args.database_read,
         udp_port=args.udp_port, https_port=args.https_port, registry_port=args.registry_port,
         listen=args.listen, names=args.name, classifyds=args.classifyd))
-    print(f"made {state.directory}")
-    print(f"  configuration  {state.config_file}")
-    print(f"  certificates   {state.path('pki')} (your own client certificate: clients/admin.crt)")
-    print(f"start it: ezrepo up --state {state.directory}")
+    say(f"made {state.directory}\n"
+        f"  configuration  {state.config_file}\n"
+        f"  certificates   {state.path('pki')} (your own client certificate: clients/admin.crt)\n"
+        f"start it: ezrepo up --state {state.directory}")
     return 0
 
 
 def cmd_up(state: State, _: argparse.Namespace) -> int:
     lifecycle.up(state)
-    print(f"running: {' '.join(state.process_names())}")
+    say(f"running: {' '.join(state.process_names())}")
     return 0
 
 
@@ -60,13 +60,13 @@ def cmd_reload(state: State, args: argparse.Namespace) -> int:
 
 def cmd_status(state: State, args: argparse.Namespace) -> int:
     found = status.collect(state)
-    print(json.dumps(found, indent=2) if args.json else status.table(found))
+    say(json.dumps(found, indent=2) if args.json else status.table(found))
     return 0 if found["ok"] else 1
 
 
 def cmd_ledger(state: State, args: argparse.Namespace) -> int:
     found = ledger.collect(state, args)
-    print(json.dumps(found, indent=2) if args.json else ledger.table(found))
+    say(json.dumps(found, indent=2) if args.json else ledger.table(found))
     return 0 if found["closes"] else 1
 
 
@@ -79,55 +79,63 @@ def cmd_logs(state: State, args: argparse.Namespace) -> int:
     return lifecycle.show_logs(state, args.process, args.lines, args.follow)
 
 
-def _tell_gateway(state: State) -> None:
+def _tell_gateway(state: State) -> str:
+    """Has a running gateway read its configuration, certificates and revocations; what to say of it."""
     running = supervisor.connect(state)
     if running is None or not running.processes().get("mplane-gw", {}).get("pid"):
-        return
+        return ""
     lifecycle.wait_until_running(state, ["mplane-gw"])  # before that it would not know the signal
     running.call("signalProcess", "mplane-gw", "HUP")
-    print("mplane-gw told to read its configuration")
+    return "\nmplane-gw told to read its configuration"
+
+
+def _make_client(state: State, args: argparse.Namespace, request: str) -> int:
+    identity = initialise.add_client(state, Account(state.settings["user"]), initialise.Client(
+        args.name, args.role, args.renew, args.host, request, args.days))
+    lines = [f"identity     {identity}", f"certificate  {state.path('pki', 'clients', args.name + '.crt')}"]
+    if not request:
+        lines.append(f"key          {state.path('pki', 'clients', args.name + '.key')}")
+    told = ""
+    if args.role is not None:
+        lines.append(f"role         {args.role}")
+        told = _tell_gateway(state)
+    say("\n".join(lines) + told)
+    return 0
 
 
 def cmd_pki_issue(state: State, args: argparse.Namespace) -> int:
-    own = Account(state.settings["user"])
-    identity = initialise.add_client(state, own, args.name, args.role, args.renew, args.host)
-    print(f"identity     {identity}")
-    print(f"certificate  {state.path('pki', 'clients', args.name + '.crt')}")
-    print(f"key          {state.path('pki', 'clients', args.name + '.key')}")
-    if args.role is not None:
-        print(f"role         {args.role}")
-        _tell_gateway(state)
-    return 0
+    return _make_client(state, args, "")
+
+
+def cmd_pki_sign(state: State, args: argparse.Namespace) -> int:
+    return _make_client(state, args, args.request)
 
 
 def cmd_pki_server(state: State, args: argparse.Namespace) -> int:
     pki.make_server(state, Account(state.settings["user"]), args.name)
-    print(f"certificate  {state.path('pki', 'server.crt')}"
-          f" for {', '.join(pki.server_names(args.name))}")
-    _tell_gateway(state)
+    told = _tell_gateway(state)
+    say(f"certificate  {state.path('pki', 'server.crt')} for {', '.join(pki.server_names(args.name))}{told}")
     return 0
 
 
 def cmd_pki_revoke(state: State, args: argparse.Namespace) -> int:
-    pki.revoke_client(state, args.name)
-    print(f"revoked {args.name}; its identity keeps the roles it has in {state.config_file}")
-    _tell_gateway(state)
+    if bool(args.name) == bool(args.serial):
+        raise Usage("pki revoke: expected either NAME or --serial")
+    if args.serial:
+        name = pki.revoke_serial(state, args.serial)
+        said = f"revoked one certificate of {name}"
+    else:
+        count = pki.revoke_client(state, args.name)
+        said = (f"revoked {args.name} ({count} certificate{'' if count == 1 else 's'});"
+                f" its identity keeps the roles it has in {state.config_file}")
+    say(said + _tell_gateway(state))
     return 0
 
 
-def cmd_pki_list(state: State, _: argparse.Namespace) -> int:
+def cmd_pki_list(state: State, args: argparse.Namespace) -> int:
     roles = state.config().get("mplane-gw", {}).get("access", {}).get("roles", {})
-    folder = state.path("pki", "clients")
-    try:
-        names = sorted(f[:-4] for f in os.listdir(folder) if f.endswith(".crt"))
-    except PermissionError:
-        raise Failure(f"{folder}: no permission; be the user who made the set") from None
-    for name in names:
-        end = subprocess.run(["openssl", "x509", "-noout", "-enddate", "-in",
-                              os.path.join(folder, name + ".crt")], capture_output=True, text=True,
-                             check=False).stdout.strip().replace("notAfter=", "until ")
-        has = [role for role, members in roles.items() if pki.identity(name) in members]
-        print(f"{name:<20} {','.join(has) or '-':<16} {end}")
+    rows = pki.list_all(state, roles)
+    say(json.dumps(rows, indent=2) if args.json else pki.list_text(rows))
     return 0
 
 
@@ -141,6 +149,11 @@ def cmd_rejected_show(state: State, args: argparse.Namespace) -> int:
 
 def cmd_rejected_replay(state: State, args: argparse.Namespace) -> int:
     return rejected.replay(state, args, "" if args.udp else _first_udp(state))
+
+
+# What writes in the state directory, or in what a running set has of it: one at a time.
+WRITING = (cmd_up, cmd_down, cmd_restart, cmd_reload, cmd_scale, cmd_pki_issue, cmd_pki_sign, cmd_pki_server,
+           cmd_pki_revoke)
 
 
 def gateway_arguments(state: State, client: str) -> List[str]:
@@ -290,21 +303,39 @@ def _add_rejected(add: Callable[..., argparse.ArgumentParser], commands: Any) ->
 
 
 def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
-    group = commands.add_parser("pki", help="certificates: issue, revoke, server, list",
+    group = commands.add_parser("pki", help="certificates: issue, sign, revoke, server, list",
                                 description="The set's own certificate authority.")
     under = group.add_subparsers(dest="pki_command", metavar="COMMAND", required=True)
     sub = add("issue", cmd_pki_issue, "make a client's key and certificate", under)
-    sub.add_argument("name", metavar="NAME", help="1 to 64 of A-Z a-z 0-9 . _ -")
-    sub.add_argument("--role", metavar="ROLE", help="give it this role (reader, probe, admin)")
-    sub.add_argument("--renew", action="store_true", help="replace the one of that name")
-    sub.add_argument("--name", action="append", default=[], metavar="HOST", dest="host",
-                     help="for a supervisor: where it is reached, a host name or an address")
-    sub = add("revoke", cmd_pki_revoke, "have the gateway refuse a client's certificate", under)
-    sub.add_argument("name", metavar="NAME")
+    _add_client(sub)
+    sub = add("sign", cmd_pki_sign, "make a client's certificate for a key of its own, out of its request (CSR)", under)
+    _add_client(sub)
+    sub.add_argument("request", metavar="FILE", help="the request, PEM; - is standard input. Its key is taken,"
+                     " nothing else that it says")
+    sub = add("revoke", cmd_pki_revoke, "have the gateway refuse all certificates of a client", under)
+    sub.add_argument("name", metavar="NAME", nargs="?", default="")
+    sub.add_argument("--serial", metavar="SERIAL", default="", help="instead of NAME: only this one, as in `pki list`")
     sub = add("server", cmd_pki_server, "make the gateway's key and certificate anew", under)
     sub.add_argument("--name", action="append", default=[], metavar="HOST",
                      help="besides localhost and the machine's")
-    add("list", cmd_pki_list, "the clients' certificates, their roles, until when they are good", under)
+    sub = add("list", cmd_pki_list, "all certificates ever issued, and the authority: roles, state, until when", under)
+    sub.add_argument("--json", action="store_true", help="a list of objects, for programs")
+
+
+def _add_client(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("name", metavar="NAME", help="1 to 64 of A-Z a-z 0-9 . _ -")
+    sub.add_argument("--role", metavar="ROLE", help="give it this role (reader, probe, admin)")
+    sub.add_argument("--renew", action="store_true", help="another one for that name; what it has stays good, too")
+    sub.add_argument("--days", type=_days, default=pki.DEFAULT_DAYS, metavar="N",
+                     help=f"until when it is good ({pki.DEFAULT_DAYS} days)")
+    sub.add_argument("--name", action="append", default=[], metavar="HOST", dest="host",
+                     help="for a supervisor: where it is reached, a host name or an address")
+
+
+def _days(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= pki.CA_DAYS:
+        raise argparse.ArgumentTypeError(f'expected 1 to {pki.CA_DAYS} days, found "{text}"')
+    return int(text)
 
 
 def _command_at(arguments: List[str]) -> int:
@@ -315,22 +346,34 @@ def _command_at(arguments: List[str]) -> int:
     return at
 
 
+def _run(arguments: List[str]) -> int:
+    at = _command_at(arguments)
+    if at < len(arguments) and arguments[at] in PASSED_ON:
+        return pass_on(arguments[at], arguments[:at] + arguments[at + 1:])
+    args = _parser().parse_args(arguments)
+    state = State(getattr(args, "state", default_directory()))
+    if args.run is cmd_init:
+        return int(args.run(state, args))
+    _ = state.settings  # a Failure when there is no set
+    if args.run not in WRITING:
+        return int(args.run(state, args))
+    with lock.held(state, " ".join(arguments[at:at + 2])):
+        state.forget()  # another command may have changed them while we waited
+        return int(args.run(state, args))
+
+
 def main(arguments: List[str]) -> int:
     try:
-        at = _command_at(arguments)
-        if at < len(arguments) and arguments[at] in PASSED_ON:
-            return pass_on(arguments[at], arguments[:at] + arguments[at + 1:])
-        args = _parser().parse_args(arguments)
-        state = State(getattr(args, "state", default_directory()))
-        if args.run is not cmd_init:
-            _ = state.settings  # a Failure when there is no set
-        return int(args.run(state, args))
+        code = _run(arguments)
+        if output.lost():
+            raise Failure(f"standard output: {output.lost()}; all was done but what it says")
+        return code
     except Usage as fault:
-        print(f"ezrepo: {fault}", file=sys.stderr)
+        complain(str(fault))
         return 2
     except Failure as fault:
-        print(f"ezrepo: {fault}", file=sys.stderr)
+        complain(str(fault))
         return 1
     except KeyboardInterrupt:
-        print("ezrepo: interrupted", file=sys.stderr)
+        complain("interrupted")
         return 1

@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import List, Optional
 
-from . import cluster, jsonc, pki
+from . import cluster, jsonc, lock, pki
 from .errors import Failure, Usage
 from .state import (MAX_CLASSIFYDS, Account, State, check_directory, copy_schemas, current_user,
                     make_directory, write_file)
@@ -100,6 +100,18 @@ class Wanted:
     classifyds: int = 1
 
 
+@dataclass
+class Client:
+    """Whose certificate is wanted."""
+
+    name: str
+    role: Optional[str] = None
+    renew: bool = False
+    hosts: List[str] = field(default_factory=list)
+    request: str = ""  # the file of its own request; without it a key is made, too
+    days: int = pki.DEFAULT_DAYS
+
+
 def _check(wanted: Wanted) -> None:
     for option, port in (("--udp-port", wanted.udp_port), ("--https-port", wanted.https_port),
                          ("--registry-port", wanted.registry_port)):
@@ -183,59 +195,86 @@ def _make(state: State, wanted: Wanted, own: Account) -> None:
     make_directory(state.path("spool"), 0o700, own)
     make_directory(state.path("gateway"), 0o700, own)
     make_directory(state.path("log"), 0o750, None, own)
-    make_directory(state.path("supervisor"), 0o700)
     copy_schemas(state)
     pki.make_authority(state)
     pki.make_server(state, own, wanted.names)
     write_file(state.config_file, configuration(state, wanted), 0o640, own)
-    add_client(state, own, "admin", "admin")
+    add_client(state, own, Client("admin", "admin"))
     if private:
         cluster.create(state, own)
     state.save_settings({"format": FORMAT, "user": own.name, "classifyd": wanted.classifyds,
                          "database": "private" if private else "given"})
 
 
-def add_client(state: State, own: Account, name: str, role: Optional[str], renew: bool = False,
-               hosts: Optional[List[str]] = None) -> str:
-    """Issues a client's certificate and writes its identity into the role. Returns the identity."""
-    text = state.config_text()
+def add_client(state: State, own: Account, client: Client) -> str:
+    """Makes or signs a client's certificate and writes its identity into the role. Returns the identity."""
+    text = changed = state.config_text()
     path = ("mplane-gw", "access", "roles")
-    if role is not None:
+    if client.role is not None:
         config, _ = jsonc.parse(text, state.config_file)
         roles = config.get("mplane-gw", {}).get("access", {}).get("roles", {})
-        if role not in roles:
-            raise Usage(f'--role "{role}": {state.config_file} has no such role in mplane-gw.access.roles;'
+        if client.role not in roles:
+            raise Usage(f'--role "{client.role}": {state.config_file} has no such role in mplane-gw.access.roles;'
                         f" there are {', '.join(roles) or 'none'}")
-        changed = jsonc.append(text, state.config_file, path + (role,), pki.identity(name))
-    identity = pki.issue_client(state, name, renew=renew, hosts=hosts)
-    if role is not None and changed != text:
-        write_file(state.config_file, changed, 0o640, own)
-    return identity
+        changed = jsonc.append(text, state.config_file, path + (client.role,), pki.identity(client.name))
+    if client.request:
+        pki.sign_client(state, client.name, client.request, client.renew, client.hosts, client.days)
+    else:
+        pki.issue_client(state, client.name, client.renew, client.hosts, client.days)
+    if changed != text:
+        write_file(os.path.realpath(state.config_file), changed, 0o640, own)
+    return pki.identity(client.name)
 
 
-def init(state: State, wanted: Wanted) -> None:
-    _check(wanted)
-    check_directory(state.directory)
-    own = _own_account(wanted.user)
-    if state.exists:
-        raise Failure(f"{state.directory} holds a set already")
+def _make_folder(state: State) -> bool:
+    """The empty state directory; whether it is new."""
     existed = os.path.isdir(state.directory)
-    if existed and os.listdir(state.directory):
-        raise Failure(f"{state.directory} is not empty")
     try:
         os.makedirs(state.directory, 0o755, exist_ok=True)
         os.chmod(state.directory, 0o755)
     except OSError as error:
         raise Failure(f"{state.directory}: {error.strerror}") from None
-    try:
-        _make(state, wanted, own)
-    except BaseException:
-        for entry in os.listdir(state.directory):
-            path = state.path(entry)
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                os.unlink(path)
-        if not existed:
-            os.rmdir(state.directory)
-        raise
+    return not existed
+
+
+def _empty(state: State) -> None:
+    for entry in os.listdir(state.directory):
+        path = state.path(entry)
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+
+
+def _check_empty(state: State) -> None:
+    if state.exists:
+        raise Failure(f"{state.directory} holds a set already")
+    # What is locked while a set is made is in supervisor/.
+    others = [name for name in os.listdir(state.directory) if name != "supervisor"]
+    if others or not set(os.listdir(state.path("supervisor"))) <= {"lock"}:
+        raise Failure(f"{state.directory} is not empty")
+
+
+def _check_directory(state: State) -> None:
+    """Before anything is made there."""
+    check_directory(state.directory)
+    if state.exists:
+        raise Failure(f"{state.directory} holds a set already")
+    if os.path.isdir(state.directory) and not set(os.listdir(state.directory)) <= {"supervisor"}:
+        raise Failure(f"{state.directory} is not empty")
+
+
+def init(state: State, wanted: Wanted) -> None:
+    _check(wanted)
+    own = _own_account(wanted.user)
+    _check_directory(state)
+    new = _make_folder(state)
+    with lock.held(state, "init"):
+        _check_empty(state)  # another one may have been at it meanwhile
+        try:
+            _make(state, wanted, own)
+        except BaseException:
+            _empty(state)
+            if new:
+                os.rmdir(state.directory)
+            raise

@@ -6,20 +6,16 @@ finished by who comes after.
 import os
 import signal
 import subprocess
-import sys
 import time
 from typing import Any, Dict, List, Optional
 
 from . import cluster, status, supervisor
 from .errors import Failure, Usage
+from .output import say
 from .state import MAX_CLASSIFYDS, State, copy_schemas, kind_of, program
 
 UP_SECONDS = 90
 LOG_LINES = 15
-
-
-def say(text: str) -> None:
-    print(text, flush=True)
 
 
 def stop_order(state: State) -> List[str]:
@@ -304,7 +300,6 @@ def show_logs(state: State, process: str, lines: int, follow: bool) -> int:
     files = [f for f in (state.path("log", n + ".log") for n in names) if os.path.exists(f)]
     if not files:
         raise Failure(f"{state.path('log')}: no logs yet")
-    sys.stdout.flush()
     try:
         return subprocess.run(["tail", "-n", str(lines), *(["-F"] if follow else []), *files],
                               check=False).returncode

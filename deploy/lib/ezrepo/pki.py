@@ -1,17 +1,21 @@
 """Certificates: one authority a set, its server's certificate, one a client. All by openssl(1).
 
 Keys are EC P-256. A certificate file begins with its text, which the mPlane SDK's programs read their own
-identity from. The authority's key never leaves root (or the user whose set it is).
+identity from. The authority's key never leaves root (or the user whose set it is). Every certificate stands in the
+list pki/issued before anybody has it, so that a name that is revoked has none left that is good.
 """
+import contextlib
 import os
 import re
 import secrets
 import socket
 import subprocess
 import time
-from typing import List, Optional
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from . import issued
 from .errors import Failure, Usage
+from .issued import CLIENTS, SERVERS, Issued
 from .state import Account, State, make_directory, write_file
 
 CA_DAYS = 3650
@@ -61,14 +65,14 @@ def make_authority(state: State) -> None:
         "-subj", f"/DC=org/DC=ezrepo/O={ORGANISATION}/CN=EZRepo CA {secrets.token_hex(4)}",
         "-addext", "keyUsage=critical,keyCertSign,cRLSign"])
     write_file(state.path("pki", "ca.crt"), _with_text(certificate), 0o644)
-    write_file(state.path("pki", "revoked"), "", 0o600)
+    write_file(state.path("pki", "issued"), "", 0o600)
     _write_revocations(state)
 
 
 CA_CONFIGURATION = """[ca]
 default_ca = set
 [set]
-database = {folder}/revoked
+database = {folder}/issued
 certificate = {folder}/ca.crt
 private_key = {folder}/ca.key
 default_md = sha256
@@ -78,7 +82,7 @@ unique_subject = no
 
 
 def _write_revocations(state: State) -> None:
-    """pki/crl.pem from pki/revoked, which is a list in the form of openssl-ca(1)."""
+    """pki/crl.pem from pki/issued."""
     folder = state.path("pki")
     configuration = state.path("pki", "ca.conf")
     write_file(configuration, CA_CONFIGURATION.format(folder=folder, days=CRL_DAYS), 0o600)
@@ -89,43 +93,129 @@ def _write_revocations(state: State) -> None:
     write_file(state.path("pki", "crl.pem"), revocations, 0o644)
 
 
-def revoke_client(state: State, name: str) -> None:
-    """The gateway takes this certificate no longer; its files are removed."""
-    check_name(name)
-    certificate = state.path("pki", "clients", name + ".crt")
+@contextlib.contextmanager
+def _own_files() -> Iterator[None]:
+    """Whose set it is not cannot read its keys and lists: that is said in words."""
     try:
-        known = os.path.exists(certificate)
-        with open(state.path("pki", "revoked"), encoding="ascii") as file:
-            revoked = file.read()
-        if not known:
-            os.listdir(state.path("pki", "clients"))
-            raise Failure(f"{certificate} is not there")
+        yield
     except PermissionError as error:
         raise Failure(f"{error.filename}: no permission; be the user who made the set") from None
-    facts = dict(line.split("=", 1) for line in _openssl(
-        ["x509", "-in", certificate, "-noout", "-serial", "-enddate", "-dateopt", "iso_8601"]).splitlines())
-    expiry = re.sub(r"[^0-9]", "", facts["notAfter"])[2:] + "Z"
+
+
+def _facts(certificate: str) -> Issued:
+    """What the list says of a certificate."""
+    told = dict(line.split("=", 1) for line in _openssl(
+        ["x509", "-noout", "-serial", "-enddate", "-dateopt", "iso_8601", "-subject", "-nameopt", "compat"],
+        certificate).splitlines())
+    ends = re.sub(r"[^0-9]", "", told["notAfter"]) + "Z"
+    return Issued(ends=ends[2:] if ends < "2050" else ends, revoked="", serial=told["serial"], subject=told["subject"])
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def client_files(state: State) -> List[str]:
+    """Of whom there is a certificate in pki/clients."""
+    return sorted(f[:-4] for f in os.listdir(state.path("pki", "clients")) if f.endswith(".crt"))
+
+
+def _list_of_old_set(state: State) -> List[Issued]:
+    """Sets were once made with a list of what is revoked only; what else is known of them is in the files."""
+    found = issued.parse(_read(state.path("pki", "revoked")), state.path("pki", "revoked"))
+    files = [state.path("pki", "server.crt")]
+    files += [state.path("pki", "clients", name + ".crt") for name in client_files(state)]
+    return found + [_facts(_read(file)) for file in files]
+
+
+def load_issued(state: State) -> List[Issued]:
+    with _own_files():
+        file = state.path("pki", "issued")
+        if not os.path.exists(file) and os.path.exists(state.path("pki", "revoked")):
+            return _list_of_old_set(state)
+        return issued.parse(_read(file), file)
+
+
+def _save_issued(state: State, certificates: List[Issued]) -> None:
+    write_file(state.path("pki", "issued"), issued.text(certificates), 0o600)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(state.path("pki", "revoked"))
+
+
+def _note_issued(state: State, certificate: str) -> None:
+    """Before anybody has it."""
+    _save_issued(state, load_issued(state) + [_facts(certificate)])
+
+
+def _current_server_serial(state: State) -> str:
+    return _facts(_read(state.path("pki", "server.crt"))).serial
+
+
+def _revoke(state: State, certificates: List[Issued], chosen: List[Issued]) -> None:
     now = time.strftime("%y%m%d%H%M%SZ", time.gmtime())
-    revoked += f"R\t{expiry}\t{now}\t{facts['serial']}\tunknown\t/CN={name}\n"
-    write_file(state.path("pki", "revoked"), revoked, 0o600)
+    for one in chosen:
+        one.revoked = now
+    _save_issued(state, certificates)
     _write_revocations(state)
-    for ending in (".crt", ".key"):
-        os.unlink(state.path("pki", "clients", name + ending))
 
 
-def _sign(state: State, key: str, subject: str, extensions: str, days: int) -> str:
-    """A certificate over the key, signed by the set's authority."""
+def revoke_client(state: State, name: str) -> int:
+    """The gateway takes no certificate of this name any longer, however many were issued; the files are removed.
+    Returns how many were good until now."""
+    check_name(name)
+    certificates = load_issued(state)
+    own = [one for one in certificates if one.kind == CLIENTS and one.name == name]
+    chosen = [one for one in own if not one.revoked]
+    with _own_files():
+        files = [path for path in (state.path("pki", "clients", name + ending) for ending in (".crt", ".key"))
+                 if os.path.exists(path)]
+    if not own and not files:
+        raise Failure(f'no certificate was issued to "{name}"; ezrepo pki list has all that were')
+    # Also when none is left: a command that was killed may have left the gateway's list behind.
+    _revoke(state, certificates, chosen)
+    for path in files:
+        os.unlink(path)
+    return len(chosen)
+
+
+def revoke_serial(state: State, serial: str) -> str:
+    """The gateway takes the certificate with this serial number no longer; returns whose it was."""
+    wanted = re.sub(r"[:\s]", "", serial).upper().lstrip("0")
+    certificates = load_issued(state)
+    chosen = [one for one in certificates if one.serial.lstrip("0") == wanted]
+    if not chosen:
+        raise Failure(f"no certificate with the serial number {serial} was issued; ezrepo pki list has all that were")
+    if chosen[0].revoked:
+        raise Failure(f"the certificate with the serial number {serial} is revoked already")
+    if chosen[0].kind == SERVERS and chosen[0].serial == _current_server_serial(state):
+        raise Failure("that is the certificate that the gateway shows; make another one first: ezrepo pki server")
+    _revoke(state, certificates, chosen)
+    return chosen[0].name
+
+
+def _sign(state: State, request: str, subject: str, extensions: str, days: int) -> str:
+    """A certificate for the key of the request, signed by the set's authority and noted in its list. Subject and
+    extensions are ours, whatever the request says."""
     extension_file = state.path("pki", "extensions")
-    request = _openssl(["req", "-new", "-sha256", "-key", key, "-batch", "-subj", subject])
     write_file(extension_file, extensions, 0o600)
     try:
         certificate = _openssl([
-            "x509", "-req", "-sha256", "-days", str(days), "-CA", state.path("pki", "ca.crt"),
+            "x509", "-req", "-sha256", "-days", str(days), "-subj", subject, "-CA", state.path("pki", "ca.crt"),
             "-CAkey", state.path("pki", "ca.key"), "-set_serial", "0x" + secrets.token_hex(16),
             "-extfile", extension_file], request)
     finally:
         os.unlink(extension_file)
+    _note_issued(state, certificate)
     return _with_text(certificate)
+
+
+def _request(key: str) -> str:
+    return _openssl(["req", "-new", "-sha256", "-key", key, "-batch", "-subj", "/CN=request"])
+
+
+def _subject(kind: str, name: str) -> str:
+    return f"/DC=org/DC=ezrepo/O={ORGANISATION}/OU={kind}/CN={name}"
 
 
 def _extensions(usage: str, names: Optional[str] = None) -> str:
@@ -166,31 +256,144 @@ def make_server(state: State, owner: Account, extra: List[str], days: int = DEFA
     names = server_names(extra)
     key = state.path("pki", "server.key")
     fresh = key + ".fresh"
-    write_file(fresh, _new_key(), 0o640, owner)
-    certificate = _sign(state, fresh,
-                        f"/DC=org/DC=ezrepo/O={ORGANISATION}/OU=Servers/CN=gateway",
-                        _extensions("serverAuth,clientAuth", _alternatives(names)), days)
-    os.rename(fresh, key)
-    write_file(state.path("pki", "server.crt"), certificate, 0o644)
+    with _own_files():
+        write_file(fresh, _new_key(), 0o640, owner)
+        certificate = _sign(state, _request(fresh), _subject(SERVERS, "gateway"),
+                            _extensions("serverAuth,clientAuth", _alternatives(names)), days)
+        os.rename(fresh, key)
+        write_file(state.path("pki", "server.crt"), certificate, 0o644)
 
 
-def issue_client(state: State, name: str, days: int = DEFAULT_DAYS, renew: bool = False,
-                 hosts: Optional[List[str]] = None) -> str:
-    """A client's key and certificate in pki/clients; returns its identity. A client that is asked, too, such as a
-    supervisor, has a certificate that is good for its hosts."""
+def _client_file(state: State, name: str, renew: bool, hosts: List[str]) -> str:
+    """Where the client's certificate goes; a fault when it may not be made."""
     check_name(name)
-    _check_hosts(hosts or [])
-    certificate_file = state.path("pki", "clients", name + ".crt")
-    key = state.path("pki", "clients", name + ".key")
-    try:
-        if os.path.exists(certificate_file) and not renew:
-            raise Failure(f"{certificate_file} is there already; --renew replaces it and its key")
+    _check_hosts(hosts)
+    file = state.path("pki", "clients", name + ".crt")
+    if os.path.exists(file) and not renew:
+        raise Failure(f"{file} is there already; --renew replaces it")
+    return file
+
+
+def _sign_client(state: State, name: str, request: str, hosts: List[str], days: int) -> str:
+    return _sign(state, request, _subject(CLIENTS, name),
+                 _extensions("clientAuth,serverAuth", _alternatives(hosts)), days)
+
+
+def issue_client(state: State, name: str, renew: bool, hosts: List[str], days: int) -> None:
+    """A client's key and certificate in pki/clients. A client that is asked, too, such as a supervisor, has a
+    certificate that is good for its hosts. What is renewed stays good until it ends or the name is revoked."""
+    with _own_files():
+        file = _client_file(state, name, renew, hosts)
+        key = state.path("pki", "clients", name + ".key")
         write_file(key + ".fresh", _new_key(), 0o600)
-        certificate = _sign(state, key + ".fresh",
-                            f"/DC=org/DC=ezrepo/O={ORGANISATION}/OU=Clients/CN={name}",
-                            _extensions("clientAuth,serverAuth", _alternatives(hosts or [])), days)
+        certificate = _sign_client(state, name, _request(key + ".fresh"), hosts, days)
         os.rename(key + ".fresh", key)
+        write_file(file, certificate, 0o600)
+
+
+# ---- requests of others ----
+
+REQUEST_BYTES = 65536
+REQUEST = re.compile(r"-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----[A-Za-z0-9+/=\s]+"
+                     r"-----END (?:NEW )?CERTIFICATE REQUEST-----")
+
+
+def read_request(file: str) -> str:
+    """A certificate request (PKCS #10, PEM) out of a file, or of standard input for "-"."""
+    try:
+        with contextlib.ExitStack() as stack:
+            source = 0 if file == "-" else stack.enter_context(open(file, "rb")).fileno()
+            data = b""
+            while len(data) <= REQUEST_BYTES and (more := os.read(source, REQUEST_BYTES)):
+                data += more
+    except OSError as error:
+        raise Failure(f"{file}: {error.strerror}") from None
+    found = REQUEST.findall(data.decode("ascii", "replace"))
+    if len(data) > REQUEST_BYTES or len(found) != 1:
+        raise Failure(f"{file}: expected one certificate request (-----BEGIN CERTIFICATE REQUEST-----) in at most"
+                      f" {REQUEST_BYTES} bytes, found {len(found)}")
+    return str(found[0]) + "\n"
+
+
+def _check_key(request: str) -> None:
+    """That the key is of a kind, and long enough, to be known by: EC or Ed25519 from 256 bits, RSA from 2048."""
+    described = _openssl(["pkey", "-pubin", "-noout", "-text"], _openssl(["req", "-noout", "-pubkey"], request))
+    bits = re.search(r"Public-Key: \((\d+) bit", described)
+    kind = "RSA" if "Modulus:" in described else "EC" if "ASN1 OID:" in described else (
+        "of another type" if described.startswith("Public-Key") else described.partition(" ")[0])
+    least = {"RSA": 2048, "EC": 256, "ED25519": 0, "ED448": 0}.get(kind)
+    if least is None or (bits and not least <= int(bits[1]) <= 16384):
+        raise Failure("expected a key of type EC (256 bits at least), RSA (2048 at least), Ed25519 or Ed448,"
+                      f" found {kind}{f' of {bits[1]} bits' if bits else ''}")
+
+
+def sign_client(state: State, name: str, file: str, renew: bool, hosts: List[str], days: int) -> None:
+    """A client's certificate for the key in its own request; the key stays where it was made, and a key of that name
+    that was made here goes."""
+    request = read_request(file)
+    with _own_files():
+        certificate_file = _client_file(state, name, renew, hosts)
+        try:
+            _check_key(request)
+            certificate = _sign_client(state, name, request, hosts, days)
+        except Failure as failure:
+            raise Failure(f"{file}: {failure}") from None
         write_file(certificate_file, certificate, 0o600)
-    except PermissionError as error:
-        raise Failure(f"{error.filename}: no permission; be the user who made the set") from None
-    return identity(name)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(state.path("pki", "clients", name + ".key"))
+
+
+# ---- what there is ----
+
+def _state_of(ends: str, revoked: str, current: bool) -> str:
+    long = ends if len(ends) > 13 else "20" + ends
+    if revoked:
+        return "revoked"
+    if long <= time.strftime("%Y%m%d%H%M%SZ", time.gmtime()):
+        return "ended"
+    return "good" if current else "good, replaced"
+
+
+def _row(name: str, kind: str, one: Issued, state: str) -> Dict[str, Any]:
+    return {"name": name, "kind": kind, "roles": [], "state": state, "until": issued.when(one.ends),
+            "revoked": issued.when(one.revoked) if one.revoked else None, "serial": one.serial}
+
+
+def _authority_rows(state: State) -> List[Dict[str, Any]]:
+    authority = _facts(_read(state.path("pki", "ca.crt")))
+    told = _openssl(["crl", "-noout", "-nextupdate", "-dateopt", "iso_8601", "-in", state.path("pki", "crl.pem")])
+    ends = re.sub(r"[^0-9]", "", told)[2:] + "Z"
+    revocations = Issued(ends=ends, revoked="", serial="", subject="")
+    return [_row("(authority)", "authority", authority, _state_of(authority.ends, "", True)),
+            _row("(revocations)", "revocations", revocations, _state_of(ends, "", True))]
+
+
+def list_all(state: State, roles: Dict[str, List[str]]) -> List[Dict[str, Any]]:
+    """The authority, its revocations, and every certificate it signed, those of each name by their ends."""
+    certificates = load_issued(state)
+    with _own_files():
+        rows = _authority_rows(state)
+        current = {_current_server_serial(state)}
+        current |= {_facts(_read(state.path("pki", "clients", name + ".crt"))).serial for name in client_files(state)}
+    order = sorted(certificates, key=lambda one: (one.kind == CLIENTS, one.name, issued.when(one.ends)))
+    for one in order:
+        client = one.kind == CLIENTS
+        row = _row(one.name if client else "(gateway)", "client" if client else "gateway", one,
+                   _state_of(one.ends, one.revoked, one.serial in current))
+        if client and not one.revoked:
+            row["roles"] = [role for role, members in roles.items() if identity(one.name) in members]
+        rows.append(row)
+    return rows
+
+
+LIST_COLUMNS: List[Tuple[str, str]] = [("NAME", "name"), ("ROLES", "roles"), ("STATE", "state"), ("UNTIL", "until"),
+                                       ("SERIAL", "serial")]
+
+
+def list_text(rows: List[Dict[str, Any]]) -> str:
+    cells = [[head for head, _ in LIST_COLUMNS]]
+    for row in rows:
+        shown = dict(row, roles=",".join(row["roles"]) or "-", serial=row["serial"] or "-")
+        cells.append([str(shown[key]) for _, key in LIST_COLUMNS])
+    widths = [max(len(line[i]) for line in cells) for i in range(len(LIST_COLUMNS))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip() for line in cells)

@@ -14,6 +14,7 @@ from typing import Any, Dict, List, Tuple
 from . import cluster
 from .errors import Failure, Usage
 from .ledger import shown, time_argument
+from .output import say
 from .state import State
 
 DATAGRAM_BYTES = 65507
@@ -128,7 +129,7 @@ def list_rows(state: State, args: argparse.Namespace) -> int:
                                        "reason": args.reason, "sender": args.sender, "limit": str(args.limit)})
     if args.json:
         for row in rows:
-            print(json.dumps(row))
+            say(json.dumps(row))
         return 0
     lines = [("ID", "RECEIVED", "SENDER", "REASON", "BYTES", "DETAIL")]
     lines += [(str(r["id"]), r["received_at"][:19].replace("T", " "), shown(r["sender"]), shown(r["reason"]),
@@ -136,7 +137,7 @@ def list_rows(state: State, args: argparse.Namespace) -> int:
                shown(r["detail"])) for r in rows]
     widths = [max(len(line[i]) for line in lines) for i in range(5)]
     for line in lines:
-        print("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[5]]).rstrip())
+        say("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[5]]).rstrip())
     return 0
 
 
@@ -169,16 +170,16 @@ def show_row(state: State, args: argparse.Namespace) -> int:
     how, body = _body(row)
     if args.json:
         told = body.hex() if how == "bytes" else body
-        print(json.dumps({**{k: v for k, v in row.items() if k != "head"}, how: told}))
+        say(json.dumps({**{k: v for k, v in row.items() if k != "head"}, how: told}))
         return 0
     for name in ("id", "received_at", "sender", "reason", "detail", "instance", "sequence", "item"):
-        print(f"{name:<12} {shown(row[name])}")
-    print(f"{'kept':<12} {row['kept_bytes']} of {row['size_bytes']} bytes")
-    print()
+        say(f"{name:<12} {shown(row[name])}")
+    say(f"{'kept':<12} {row['kept_bytes']} of {row['size_bytes']} bytes")
+    say("")
     if how == "record":
-        print(json.dumps(body, indent=2))
+        say(json.dumps(body, indent=2))
     else:
-        print(body if how == "text" else "\n".join(_hex_lines(body)))
+        say(body if how == "text" else "\n".join(_hex_lines(body)))
     return 0
 
 
@@ -226,9 +227,9 @@ def replay(state: State, args: argparse.Namespace, udp: str) -> int:
                 error = sender.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if error:
                     raise OSError(error, os.strerror(error))
-                print(f"{number}  sent")
+                say(f"{number}  sent")
             except (ValueError, Failure) as fault:
-                print(f"{number}  not sent: {shown(fault)}")
+                say(f"{number}  not sent: {shown(fault)}")
                 failed += 1
             except OSError as fault:
                 raise Failure(f"{host}:{port}: {number} is not sent: {fault.strerror}") from None

@@ -2,12 +2,12 @@
 
     ezrepo.json   the processes' configuration; the operator's to edit
     set.json      what only this command needs: user, cluster, number of classifyds
-    pki/          authority, server and client certificates
+    pki/          authority, server and client certificates; issued: the list of all there ever were
     run/          ZeroMQ's sockets, status files; the processes' own
     log/          one file a process, rotated by supervisord
     schemas/      the contracts, as of the last `up`
     postgres/     the private cluster: data/, socket/
-    supervisor/   supervisord's configuration, socket and process id
+    supervisor/   supervisord's configuration, socket and process id; lock: see lock.py
 """
 import grp
 import json
@@ -118,6 +118,10 @@ class State:
             except ValueError as error:
                 raise Failure(f"{name}: {error}") from None
         return self._settings
+
+    def forget(self) -> None:
+        """What was read; the next who asks reads again."""
+        self._settings = None
 
     def save_settings(self, settings: Dict[str, Any]) -> None:
         self._settings = settings
