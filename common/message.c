@@ -15,8 +15,14 @@
 #define ONE_UUID(name)             +1
 #define ONE_STRS(name, max, bytes) +1
 #define ONE_UINTS(name, max)       +1
+#define ONE_ADDED()
 #define FIELD_COUNT(FIELDS)                                                                        \
-    (0 FIELDS(ONE_UINT, ONE_INT, ONE_STR, ONE_STR, ONE_UUID, ONE_STRS, ONE_UINTS))
+    (0 FIELDS(ONE_UINT, ONE_INT, ONE_STR, ONE_STR, ONE_UUID, ONE_STRS, ONE_UINTS, ONE_ADDED))
+
+/* Those before the mark: behind it each one is multiplied by 0. */
+#define AND_ADDED() ) + 0 * (0
+#define FIELD_COUNT_BEFORE(FIELDS)                                                                 \
+    ((0 FIELDS(ONE_UINT, ONE_INT, ONE_STR, ONE_STR, ONE_UUID, ONE_STRS, ONE_UINTS, AND_ADDED)))
 
 /* ---- encoding ---- */
 
@@ -89,17 +95,45 @@ static void encode_uints(struct pack *p, const uint64_t *values, uint32_t count,
 #define ENCODE_UUID(name)             pack_bin(p, (struct slice){(const char *)m->name, 16});
 #define ENCODE_STRS(name, max, bytes) encode_strs(p, m->name, m->name##_count, (max), (bytes));
 #define ENCODE_UINTS(name, max)       encode_uints(p, m->name, m->name##_count, (max));
+#define ENCODE_ADDED()
 
 /* ---- decoding ---- */
 
-static int decode_start(struct unpack *u, enum message_number number, unsigned fields)
+/* How many fields the version after this one may have more. */
+#define LIMIT_SURPLUS 32
+
+/* How the fields of a message that is being read stand to those declared here. */
+struct layout {
+    uint64_t version;
+    uint32_t surplus; /* fields of the version after this one, behind those known here */
+};
+
+static bool is_read(uint64_t version)
+{
+    return version + 1 >= MESSAGE_VERSION && version <= MESSAGE_VERSION + 1;
+}
+
+static int decode_start(struct unpack *u, enum message_number number, uint32_t fields,
+                        uint32_t before, struct layout *layout)
 {
     uint32_t count;
-    uint64_t version, found;
-    if (unpack_array(u, 2 + fields, &count) == -1 || count != 2 + fields ||
-        unpack_uint(u, UINT64_MAX, &version) == -1 || version != MESSAGE_VERSION ||
+    uint64_t found;
+    if (unpack_array(u, 2 + fields + LIMIT_SURPLUS, &count) == -1 ||
+        unpack_uint(u, UINT64_MAX, &layout->version) == -1 || !is_read(layout->version) ||
         unpack_uint(u, UINT64_MAX, &found) == -1 || found != (uint64_t)number) {
         return -1;
+    }
+    uint32_t expected = 2 + (layout->version < MESSAGE_VERSION ? before : fields);
+    layout->surplus = layout->version > MESSAGE_VERSION && count > expected ? count - expected : 0;
+    return count == expected + layout->surplus ? 0 : -1;
+}
+
+static int decode_end(struct unpack *u, const struct layout *layout)
+{
+    for (uint32_t i = 0; i < layout->surplus; i++) {
+        if (unpack_skip(u) == -1) {
+            return -1;
+        }
     }
     return 0;
 }
@@ -152,14 +186,16 @@ static int decode_uints(struct unpack *u, struct arena *a, uint32_t max, uint64_
     return 0;
 }
 
-#define DECODE_UINT(name, max) || unpack_uint(&c, (max), &m->name) == -1
-#define DECODE_INT(name)       || unpack_int(&c, &m->name) == -1
-#define DECODE_STR(name, max)  || unpack_str(&c, (max), &m->name) == -1
-#define DECODE_BIN(name, max)  || unpack_bin(&c, (max), &m->name) == -1
-#define DECODE_UUID(name)      || decode_uuid(&c, m->name) == -1
+#define DECODE(call)           || (known && (call) == -1)
+#define DECODE_UINT(name, max) DECODE(unpack_uint(&c, (max), &m->name))
+#define DECODE_INT(name)       DECODE(unpack_int(&c, &m->name))
+#define DECODE_STR(name, max)  DECODE(unpack_str(&c, (max), &m->name))
+#define DECODE_BIN(name, max)  DECODE(unpack_bin(&c, (max), &m->name))
+#define DECODE_UUID(name)      DECODE(decode_uuid(&c, m->name))
 #define DECODE_STRS(name, max, bytes)                                                              \
-    || decode_strs(&c, a, (max), (bytes), &m->name, &m->name##_count) == -1
-#define DECODE_UINTS(name, max) || decode_uints(&c, a, (max), &m->name, &m->name##_count) == -1
+    DECODE(decode_strs(&c, a, (max), (bytes), &m->name, &m->name##_count))
+#define DECODE_UINTS(name, max) DECODE(decode_uints(&c, a, (max), &m->name, &m->name##_count))
+#define DECODE_ADDED()          || (known = layout.version >= MESSAGE_VERSION, false)
 
 /* ---- printing ---- */
 
@@ -214,6 +250,7 @@ static void print_uints(FILE *f, const uint64_t *values, uint32_t count)
 #define PRINT_STRS(name, max, bytes)                                                               \
     fputs(" " #name "=", f), print_strs(f, m->name, m->name##_count);
 #define PRINT_UINTS(name, max) fputs(" " #name "=", f), print_uints(f, m->name, m->name##_count);
+#define PRINT_ADDED()
 
 /* ---- one of each for every message ---- */
 
@@ -222,16 +259,25 @@ static void print_uints(FILE *f, const uint64_t *values, uint32_t count)
     {                                                                                              \
         encode_start(p, MESSAGE_##name, FIELD_COUNT(FIELDS));                                      \
         FIELDS(ENCODE_UINT, ENCODE_INT, ENCODE_STR, ENCODE_BIN, ENCODE_UUID, ENCODE_STRS,          \
-               ENCODE_UINTS)                                                                       \
+               ENCODE_UINTS, ENCODE_ADDED)                                                         \
     }                                                                                              \
                                                                                                    \
     int name##_decode(struct unpack *u, struct arena *a, struct name##_message *m)                 \
     {                                                                                              \
         struct unpack c = *u;                                                                      \
+        struct layout layout;                                                                      \
+        bool known = true;                                                                         \
         (void)a;                                                                                   \
-        if (decode_start(&c, MESSAGE_##name, FIELD_COUNT(FIELDS)) ==                               \
-            -1 FIELDS(DECODE_UINT, DECODE_INT, DECODE_STR, DECODE_BIN, DECODE_UUID, DECODE_STRS,   \
-                      DECODE_UINTS)) {                                                             \
+        if (decode_start(&c, MESSAGE_##name, FIELD_COUNT(FIELDS), FIELD_COUNT_BEFORE(FIELDS),      \
+                         &layout) == -1) {                                                         \
+            return -1;                                                                             \
+        }                                                                                          \
+        if (layout.version < MESSAGE_VERSION) {                                                    \
+            memset(m, 0, sizeof *m);                                                               \
+        }                                                                                          \
+        if (false FIELDS(DECODE_UINT, DECODE_INT, DECODE_STR, DECODE_BIN, DECODE_UUID,             \
+                         DECODE_STRS, DECODE_UINTS, DECODE_ADDED) ||                               \
+            decode_end(&c, &layout) == -1) {                                                       \
             return -1;                                                                             \
         }                                                                                          \
         *u = c;                                                                                    \
@@ -247,7 +293,8 @@ static void print_uints(FILE *f, const uint64_t *values, uint32_t count)
     void name##_print(FILE *f, const struct name##_message *m)                                     \
     {                                                                                              \
         fputs(#name, f);                                                                           \
-        FIELDS(PRINT_UINT, PRINT_INT, PRINT_STR, PRINT_STR, PRINT_UUID, PRINT_STRS, PRINT_UINTS)   \
+        FIELDS(PRINT_UINT, PRINT_INT, PRINT_STR, PRINT_STR, PRINT_UUID, PRINT_STRS, PRINT_UINTS,   \
+               PRINT_ADDED)                                                                        \
         putc('\n', f);                                                                             \
     }
 
@@ -259,7 +306,7 @@ int message_number(struct slice bytes)
     uint32_t count;
     uint64_t version, number;
     if (unpack_array(&u, UINT32_MAX, &count) == -1 || unpack_uint(&u, UINT64_MAX, &version) == -1 ||
-        version != MESSAGE_VERSION || unpack_uint(&u, MESSAGE_COUNT - 1, &number) == -1) {
+        !is_read(version) || unpack_uint(&u, MESSAGE_COUNT - 1, &number) == -1) {
         return -1;
     }
     return (int)number;

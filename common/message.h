@@ -33,11 +33,12 @@
 #define MEMBER_UINTS(name, max)                                                                    \
     uint64_t *name;                                                                                \
     uint32_t name##_count;
+#define MEMBER_ADDED()
 
 #define DECLARE_MESSAGE(name, FIELDS)                                                              \
     struct name##_message {                                                                        \
         FIELDS(MEMBER_UINT, MEMBER_INT, MEMBER_STR, MEMBER_STR, MEMBER_UUID, MEMBER_STRS,          \
-               MEMBER_UINTS)                                                                       \
+               MEMBER_UINTS, MEMBER_ADDED)                                                         \
     };                                                                                             \
     void name##_encode(struct pack *p, const struct name##_message *m);                            \
     int name##_decode(struct unpack *u, struct arena *a, struct name##_message *m);                \
@@ -52,7 +53,7 @@ MESSAGES(DECLARE_MESSAGE)
 enum message_number { MESSAGES(MESSAGE_NUMBER) MESSAGE_COUNT };
 #undef MESSAGE_NUMBER
 
-/* Which message these bytes claim to be; -1 when they are none of this version. */
+/* Which message these bytes claim to be; -1 when they are none of a version that is read. */
 int message_number(struct slice bytes);
 
 #endif

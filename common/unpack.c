@@ -140,3 +140,36 @@ int unpack_str_or_nil(struct unpack *u, uint32_t max, struct slice *s)
     }
     return unpack_str(u, max, s);
 }
+
+#define SKIP_DEPTH 8
+
+static int skip_value(struct unpack *u, uint32_t depth)
+{
+    struct slice s;
+    uint64_t natural;
+    int64_t integer;
+    uint32_t count;
+    if (unpack_uint(u, UINT64_MAX, &natural) == 0 || unpack_int(u, &integer) == 0 ||
+        unpack_str_or_nil(u, UINT32_MAX, &s) == 0 || unpack_bin(u, UINT32_MAX, &s) == 0) {
+        return 0;
+    }
+    if (depth == SKIP_DEPTH || unpack_array(u, UINT32_MAX, &count) == -1) {
+        return -1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (skip_value(u, depth + 1) == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+int unpack_skip(struct unpack *u)
+{
+    struct unpack c = *u;
+    if (skip_value(&c, 0) == -1) {
+        return -1;
+    }
+    *u = c;
+    return 0;
+}

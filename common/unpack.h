@@ -32,6 +32,9 @@ int unpack_bin(struct unpack *u, uint32_t max, struct slice *s);
 /* As unpack_str, or nil, which gives {NULL, 0}. */
 int unpack_str_or_nil(struct unpack *u, uint32_t max, struct slice *s);
 
+/* Any value, whole; nested eight deep at most. */
+int unpack_skip(struct unpack *u);
+
 static inline bool unpack_done(const struct unpack *u)
 {
     return u->at == u->end;

@@ -2,8 +2,13 @@
  * Every message that crosses a process boundary, declared once. common/message.c makes from these
  * lists the struct, the encoder, the decoder and the printer of each; docs/architecture.md tells
  * who sends what. On the wire a message is a msgpack array: MESSAGE_VERSION, the message's number,
- * then its fields in this order. A receiver refuses another version, another number, a field over
- * its limit, a missing field and anything left over.
+ * then its fields in this order. A receiver refuses another number, a field over its limit, a
+ * missing field and anything left over.
+ *
+ * One release beside the next works. What a release changes of a message it appends, behind ADDED,
+ * and raises MESSAGE_VERSION by one; the release after that takes the mark away. A message of the
+ * version before ends at the mark, and what is behind it is 0, "" or empty then; of the version
+ * after, what is behind the fields known here is passed over. Other versions are refused.
  *
  * Field kinds:
  *   UINT(name, max)            uint64_t name, 0..max
@@ -13,11 +18,12 @@
  *   UUID(name)                 uint8_t name[16]
  *   STRS(name, max, max_bytes) struct slice *name, uint32_t name_count; an element may be nil
  *   UINTS(name, max)           uint64_t *name, uint32_t name_count
+ *   ADDED()                    what follows came with this version
  */
 #ifndef EZREPO_MESSAGES_H
 #define EZREPO_MESSAGES_H
 
-#define MESSAGE_VERSION 1
+#define MESSAGE_VERSION 2
 
 /* Limits that several messages share. */
 #define LIMIT_BATCH_RECORDS    8192
@@ -34,6 +40,8 @@
 #define LIMIT_SENDER_BYTES     256
 #define LIMIT_REASONS          32 /* of refusal, of one sender in one batch */
 #define LIMIT_GRADE_NAMES      32 /* in one grading document */
+#define LIMIT_HOPS             256
+#define LIMIT_DIGEST           UINT64_C(0xffffffffffff) /* 48 bits */
 #define LIMIT_DOCUMENT_BYTES   1048576
 #define LIMIT_ANSWER_CELLS     200000
 #define LIMIT_ANSWER_ROWS      10000
@@ -50,7 +58,7 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
  * other, what the batch adds to the ledger, per sender; behind them perhaps one lost message.
  * classifyd appends the grades message as frame 4 (records only) and leaves the others as they are.
  */
-#define BATCH_HEADER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                \
+#define BATCH_HEADER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                         \
     UINT(kind, 1)                                                                                  \
     UUID(instance)             /* the ingestd's */                                                 \
     UINT(shard, 65535)         /* store shard; 0 today */                                          \
@@ -60,15 +68,21 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     INT(received_us) /* when its oldest datagram came, microseconds since 1970 */                  \
     UINT(dropped,                                                                                  \
          UINT64_MAX) /* datagrams the kernel dropped since the batch before, by SO_RXQ_OVFL */     \
-    UINT(grading_version, UINT32_MAX) /* 0 until classifyd has graded */
+    UINT(grading_version, UINT32_MAX) /* 0 until classifyd has graded */                           \
+    ADDED()                                                                                        \
+    UINT(epoch,                                                                                    \
+         UINT64_MAX) /* of the start of the ingestd that closed the batch; 0: none had one */      \
+    UINT(first, UINT64_MAX) /* the first sequence that was given in this epoch */
 
 /* Appended by classifyd: count x names bytes, record by record, GRADE_NONE where no block matched.
  */
 #define GRADE_NONE 255
-#define GRADES_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+#define GRADES_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
     UINT(grading_version, UINT32_MAX)                                                              \
     STRS(names, LIMIT_GRADE_NAMES, LIMIT_NAME_BYTES)                                               \
-    BIN(grades, LIMIT_BATCH_RECORDS *LIMIT_GRADE_NAMES)
+    BIN(grades, LIMIT_BATCH_RECORDS *LIMIT_GRADE_NAMES)                                            \
+    ADDED()                                                                                        \
+    UINT(digest, UINT64_MAX) /* of the grading, as in its message; 0: not told */
 
 /*
  * What one sender did since the batch before: datagrams = accepted + exceptions + the sum of
@@ -77,26 +91,28 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
  * it are in this batch. The sender is an address without its port, "https:IDENTITY" or
  * "file:OWNER"; what these delivered counts as a datagram each.
  */
-#define ACCOUNT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+#define ACCOUNT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     STR(sender, LIMIT_SENDER_BYTES) /* see above */                                                \
     UINT(datagrams, UINT64_MAX)                                                                    \
     UINT(accepted, UINT64_MAX)                                                                     \
     UINT(exceptions, UINT64_MAX)                                                                   \
     UINT(records, UINT64_MAX)                                                                      \
     STRS(reasons, LIMIT_REASONS, 64) /* names, as many as `rejected` has numbers */                \
-    UINTS(rejected, LIMIT_REASONS)
+    UINTS(rejected, LIMIT_REASONS)                                                                 \
+    ADDED()                                                                                        \
+    STR(door, 16) /* by which this came: "udp", "https", "file"; "": not told */
 
 /*
  * Told once, by the ingestd that follows one that was killed: datagrams that one had read and that
  * are in no batch. Their senders are not known. The batch's received_us is when the last was read.
  */
-#define LOST_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                        \
+#define LOST_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                 \
     UINT(datagrams, UINT64_MAX)                                                                    \
     UINT(maybe_more, UINT64_MAX) /* up to so many: it was killed in the midst of reading */
 
 /* What ingestd refused: `head` is the beginning of the datagram, all of it when it has size_bytes.
  */
-#define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+#define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
     STR(reason, 64) /* the counter's name without "rejected." */                                   \
     STR(detail, LIMIT_TEXT_BYTES)                                                                  \
     STR(sender, LIMIT_SENDER_BYTES) /* an address with its port, or as in account */               \
@@ -105,26 +121,35 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     BIN(head, LIMIT_REJECT_HEAD)
 
 /* stored to an ingestd, after COMMIT; published under the topic "ack" + the instance's 16 bytes. */
-#define ACK_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                         \
+#define ACK_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                  \
     UUID(instance)                                                                                 \
     UINT(shard, 65535)                                                                             \
-    UINTS(sequences, LIMIT_BATCH_RECORDS)
+    UINTS(sequences, LIMIT_BATCH_RECORDS)                                                          \
+    ADDED()                                                                                        \
+    UINT(epoch, UINT64_MAX) /* of all these sequences */
 
 /* stored to classifyds, topic "grading": on publication, to each new subscriber. */
-#define GRADING_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+#define GRADING_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     UINT(version, UINT32_MAX)                                                                      \
-    STR(document, LIMIT_DOCUMENT_BYTES)
+    STR(document, LIMIT_DOCUMENT_BYTES)                                                            \
+    ADDED()                                                                                        \
+    STR(types, LIMIT_DOCUMENT_BYTES) /* what of the record types enters grading; "": not told */   \
+    UINT(digest, UINT64_MAX) /* the first 8 bytes of SHA-256 over document, a NUL byte and types   \
+                              */
 
 /* stored to classifyds, topic "version", every second: who holds another one subscribes anew. */
-#define VERSION_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS) UINT(version, UINT32_MAX)
+#define VERSION_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
+    UINT(version, UINT32_MAX)                                                                      \
+    ADDED()                                                                                        \
+    UINT(digest, UINT64_MAX) /* of the grading, as in its message */
 
 /* mplane-gw to stored (DEALER to ROUTER): publish a grading document. */
-#define PUBLISH_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+#define PUBLISH_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     UINT(id, UINT64_MAX)                                                                           \
     STR(author, LIMIT_TEXT_BYTES) /* the identity that asked */                                    \
     STR(document, LIMIT_DOCUMENT_BYTES)
 
-#define PUBLISHED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                   \
+#define PUBLISHED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                            \
     UINT(id, UINT64_MAX)                                                                           \
     UINT(status, ANSWER_STATUSES - 1)                                                              \
     STR(message, LIMIT_TEXT_BYTES)                                                                 \
@@ -144,7 +169,7 @@ enum query_kind {
 };
 
 /* mplane-gw to queryd (DEALER to ROUTER). */
-#define QUERY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                       \
+#define QUERY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
     UINT(id, UINT64_MAX) /* the asker's; unique among its queries under way */                     \
     UINT(kind, QUERY_KINDS - 1)                                                                    \
     STR(type, LIMIT_DIMENSION_BYTES) /* six patterns; "*" is any */                                \
@@ -162,10 +187,12 @@ enum query_kind {
     UINT(limit, LIMIT_ANSWER_ROWS) /* rows of a listing; 0: queryd's default */                    \
     STR(after, LIMIT_TEXT_BYTES)   /* list.cursor of the last row seen, or "" */                   \
     UINT(grading_version, UINT32_MAX)                                                              \
-    UINT(timeout_ms, 3600000) /* 0: queryd's default */
+    UINT(timeout_ms, 3600000) /* 0: queryd's default */                                            \
+    ADDED()                                                                                        \
+    STR(asker, LIMIT_TEXT_BYTES) /* the identity on whose behalf; "": not told */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
-#define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS) UINT(id, UINT64_MAX)
+#define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)
 
 enum answer_status {
     ANSWER_OK,
@@ -178,7 +205,7 @@ enum answer_status {
 };
 
 /* queryd to mplane-gw. Cells row by row: rows x columns of them; nil is NULL. */
-#define ANSWER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+#define ANSWER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
     UINT(id, UINT64_MAX)                                                                           \
     UINT(status, ANSWER_STATUSES - 1)                                                              \
     STR(message, LIMIT_TEXT_BYTES)                                                                 \
@@ -190,16 +217,18 @@ enum answer_status {
  * values mean: values = results, then parameters, then metadata, in the order of these lists. The
  * result columns are the record's metrics; "time" is not among them.
  */
-#define SCHEMA_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+#define SCHEMA_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
     STR(verb, 64)                                                                                  \
     STR(registry, LIMIT_TEXT_BYTES)                                                                \
     STRS(results, LIMIT_COLUMNS, LIMIT_NAME_BYTES)                                                 \
     STRS(parameters, LIMIT_COLUMNS, LIMIT_NAME_BYTES)                                              \
-    STRS(metadata, LIMIT_COLUMNS, LIMIT_NAME_BYTES)
+    STRS(metadata, LIMIT_COLUMNS, LIMIT_NAME_BYTES)                                                \
+    ADDED()                                                                                        \
+    STR(format, 64) /* what the record was read from: "mplane"; "": not told */
 
 /* Values are text as sent ("True"/"False" for JSON's booleans, JSON text for lists), nil for null.
  */
-#define RECORD_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                      \
+#define RECORD_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
     UINT(schema, LIMIT_SCHEMAS - 1) /* index into the frame's schemas */                           \
     STR(type, LIMIT_DIMENSION_BYTES)                                                               \
     STR(content, LIMIT_DIMENSION_BYTES)                                                            \
@@ -212,13 +241,17 @@ enum answer_status {
     UINT(row, INT32_MAX)                                                                           \
     STR(label, LIMIT_LABEL_BYTES)                                                                  \
     UINT(sender, LIMIT_SENDERS - 1) /* index into the batch's accounts */                          \
-    STRS(values, 3 * LIMIT_COLUMNS, LIMIT_VALUE_BYTES)
+    STRS(values, 3 * LIMIT_COLUMNS, LIMIT_VALUE_BYTES)                                             \
+    ADDED()                                                                                        \
+    UINT(digest, LIMIT_DIGEST) /* of what was measured (common/identity.h); 0: not told */         \
+    STRS(hops, LIMIT_HOPS, LIMIT_NAME_BYTES) /* of a traceroute, in order; nil: it did not answer  \
+                                              */
 
 /*
  * ezrepoctl to stored: compute periods, events and roll-ups from the records again. With verify
  * nothing is changed. What begins before since_us is believed.
  */
-#define REBUILD_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+#define REBUILD_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     UINT(id, UINT64_MAX)                                                                           \
     UINT(verify, 1)                                                                                \
     INT(since_us) /* INT64_MIN: from the first record */
@@ -228,7 +261,7 @@ enum answer_status {
  * each kind: what the records say and is not stored, is stored and the records do not say, is
  * stored otherwise. ANSWER_TIMEOUT: all was looked at but for some series, as `message` says.
  */
-#define REBUILT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+#define REBUILT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     UINT(id, UINT64_MAX)                                                                           \
     UINT(status, ANSWER_STATUSES - 1)                                                              \
     STR(message, LIMIT_TEXT_BYTES)                                                                 \
@@ -261,7 +294,7 @@ enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
  * result or an envelope of them, which is the message's second frame. Only results are taken whose
  * type's label, LABEL_COLLECT + type, one of the globs in `allowed` matches.
  */
-#define DELIVER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                     \
+#define DELIVER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     UINT(id, UINT64_MAX) /* the deliverer's */                                                     \
     UINT(door, DELIVERY_DOORS - 1)                                                                 \
     STR(sender, LIMIT_SENDER_BYTES - 6) /* who is accountable: the peer's identity, the file's     \
@@ -281,7 +314,7 @@ enum delivery_outcome {
  * ingestd to who delivered. What is refused of a body that is kept counts in `rejected`; reason and
  * detail are of the first refusal, "" without one.
  */
-#define DELIVERED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                   \
+#define DELIVERED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                            \
     UINT(id, UINT64_MAX)                                                                           \
     UINT(outcome, DELIVERY_OUTCOMES - 1)                                                           \
     UINT(records, UINT32_MAX)                                                                      \
@@ -290,7 +323,7 @@ enum delivery_outcome {
     STR(detail, LIMIT_TEXT_BYTES)
 
 /* A delegated export URL, as mplane-gw keeps it in a file. */
-#define GRANT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS)                                       \
+#define GRANT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
     BIN(digest, 32)               /* SHA-256 of the URL's token */                                 \
     STR(owner, LIMIT_TEXT_BYTES)  /* the identity that asked for it */                             \
     STR(poster, LIMIT_TEXT_BYTES) /* the identity that may post to it; "" for any */               \

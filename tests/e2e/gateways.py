@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from conftest import ROOT, assert_clean, counters_now, find_free_ports, wait_for
-from messages import ANSWER, CANCEL, PUBLISH, PUBLISHED, QUERY
+import messages
+from messages import ANSWER, CANCEL, MESSAGE_VERSION, PUBLISH, PUBLISHED, QUERY
 from queries import INVALID, OK
 
 MPLANE = "application/x-mplane+json"
@@ -33,9 +34,6 @@ AUDIT_FIELD = r' ([a-z]+)=("(?:[^"\\]|\\.)*"|[0-9.]+)'
 AUDIT_LINE = r"\d{4}-\d\d-\d\dT[\d:.]+Z audit mplane-gw\[0\] (?:request|left_out)(?:" + AUDIT_FIELD + ")+"
 
 # As schemas/messages.h has them.
-QUERY_FIELDS = ["id", "kind", "type", "content", "probe", "source", "dest", "path", "from_us", "to_us", "instant",
-                "grade_name", "grade_low", "grade_high", "limit", "after", "grading_version", "timeout_ms"]
-
 DIMENSIONS = ["record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"]
 COUNT_COLUMNS = ["grade.name", "records.matched", "records.graded"]
 LISTING = DIMENSIONS + ["select.grade", "range.grade", "list.limit", "list.after"]
@@ -147,10 +145,10 @@ class StandIn(threading.Thread):
                 continue
             peer, body = self.socket.recv_multipart()
             version, number, *fields = msgpack.unpackb(body)
-            assert version == 1
+            assert version == MESSAGE_VERSION
             message = {"number": number, "peer": peer}
             if number == QUERY:
-                message.update(zip(QUERY_FIELDS, fields, strict=True))
+                message.update(messages.fields(QUERY, [version, number, *fields]))
             elif number == CANCEL:
                 message["id"], = fields
             else:
@@ -163,7 +161,7 @@ class StandIn(threading.Thread):
 
     def send(self, message, fields):
         with self.lock:
-            self.replies.append((message["peer"], [1, *fields]))
+            self.replies.append((message["peer"], [MESSAGE_VERSION, *fields]))
 
     @contextlib.contextmanager
     def answering(self, answer):

@@ -12,24 +12,9 @@ import time
 import msgpack
 import zmq
 from conftest import ROOT, assert_clean, clock, find_free_ports, tells_since, wait_for
-from messages import ACCOUNT, ACK, BATCH_HEADER, LOST, RECORD, REJECT, SCHEMA, pack
+from messages import ACCOUNT, ACK, BATCH_HEADER, LOST, RECORD, REJECT, SCHEMA, fields, pack
 
 HUNDRED_YEARS = 100 * 366 * 86400
-# Fields of the messages, as schemas/messages.h has them.
-HEADER_FIELDS = ["kind", "instance", "shard", "sequence", "oldest", "count", "received_us",
-          "dropped", "grading_version"]
-SCHEMA_FIELDS = ["verb", "registry", "results", "parameters", "metadata"]
-RECORD_FIELDS = ["schema", "type", "content", "probe", "source", "dest", "path", "t_start_us", "t_end_us",
-          "row", "label", "sender", "values"]
-ACCOUNT_FIELDS = ["sender", "datagrams", "accepted", "exceptions", "records", "reasons", "rejected"]
-LOST_FIELDS = ["datagrams", "maybe_more"]
-REJECT_FIELDS = ["reason", "detail", "sender", "received_us", "size_bytes", "head"]
-
-
-def fields(number, names, message):
-    assert message[:2] == [1, number]
-    assert len(message) == 2 + len(names)
-    return dict(zip(names, message[2:]))
 
 
 def has_ipv6():
@@ -57,7 +42,7 @@ class Batch:
 
     def __init__(self, parts):
         assert len(parts) == 3
-        self.__dict__.update(fields(BATCH_HEADER, HEADER_FIELDS, msgpack.unpackb(parts[0])))
+        self.__dict__.update(fields(BATCH_HEADER, msgpack.unpackb(parts[0])))
         assert self.shard == 0 and self.grading_version == 0
         assert self.oldest <= self.sequence
         assert abs(self.received_us / 1e6 - time.time()) < 300
@@ -66,15 +51,15 @@ class Batch:
         told = list(unpacker)
         self.lost = {"datagrams": 0, "maybe_more": 0}
         if told and told[-1][1] == LOST:
-            self.lost = fields(LOST, LOST_FIELDS, told.pop())
-        self.accounts = [fields(ACCOUNT, ACCOUNT_FIELDS, a) for a in told]
+            self.lost = fields(LOST, told.pop())
+        self.accounts = [fields(ACCOUNT, a) for a in told]
         assert len({a["sender"] for a in self.accounts}) == len(self.accounts) <= 1024
         for a in self.accounts:
             assert len(a["reasons"]) == len(a["rejected"]) and all(a["rejected"])
         if self.kind == 0:
             schemas, records = msgpack.unpackb(parts[1])
-            self.schemas = [fields(SCHEMA, SCHEMA_FIELDS, s) for s in schemas]
-            self.records = [fields(RECORD, RECORD_FIELDS, r) for r in records]
+            self.schemas = [fields(SCHEMA, s) for s in schemas]
+            self.records = [fields(RECORD, r) for r in records]
             assert len(self.records) == self.count
             for i, a in enumerate(self.accounts):
                 assert a["records"] == sum(r["sender"] == i for r in self.records)
@@ -83,7 +68,7 @@ class Batch:
             assert not any(a["records"] for a in self.accounts)
             unpacker = msgpack.Unpacker()
             unpacker.feed(parts[1])
-            self.rejects = [fields(REJECT, REJECT_FIELDS, r) for r in unpacker]
+            self.rejects = [fields(REJECT, r) for r in unpacker]
             assert len(self.rejects) == self.count
 
 

@@ -1,9 +1,46 @@
-"""Numbers of the messages between processes, in the order of schemas/messages.h, and how one is packed."""
+"""The messages between processes, as schemas/messages.h declares them: their numbers, their fields, how one is packed."""
+import os
+import re
+
 import msgpack
+from conftest import ROOT
 
-(BATCH_HEADER, GRADES, REJECT, ACK, GRADING, VERSION, PUBLISH, PUBLISHED, QUERY, CANCEL, ANSWER, SCHEMA, RECORD, ACCOUNT,
- REBUILD, REBUILT, DELIVER, DELIVERED, LOST) = range(19)
+EMPTY = {"UINT": 0, "INT": 0, "STR": "", "BIN": b"", "UUID": bytes(16), "STRS": [], "UINTS": []}
 
 
-def pack(number, *fields):
-    return msgpack.packb([1, number, *fields], use_bin_type=True)
+def _declared():
+    with open(os.path.join(ROOT, "schemas", "messages.h"), encoding="utf-8") as file:
+        text = re.sub(r"/\*.*?\*/", "", file.read().replace("\\\n", " "), flags=re.S)
+    lists = dict(re.findall(r"^#define (\w+_FIELDS)\(UINT[^)]*\)(.*)$", text, re.M))
+    fields = {name: re.findall(r"\b(UINT|INT|STR|BIN|UUID|STRS|UINTS|ADDED)\((\w*)", body)
+              for name, body in lists.items()}
+    version = re.search(r"^#define MESSAGE_VERSION (\d+)$", text, re.M)
+    return int(version.group(1)), re.findall(r"\bMESSAGE\((\w+), (\w+)\)", text), fields
+
+
+MESSAGE_VERSION, _MESSAGES, _FIELDS = _declared()
+# BATCH_HEADER, GRADES, ...: the numbers.
+globals().update({name.upper(): number for number, (name, _) in enumerate(_MESSAGES)})
+# By number: (kind, name) of each field; of those that came with this version.
+FIELDS = [[field for field in _FIELDS[name] if field[0] != "ADDED"] for _, name in _MESSAGES]
+ADDED = [[kind for kind, _ in _FIELDS[name]].index("ADDED") if ("ADDED", "") in _FIELDS[name] else len(_FIELDS[name])
+         for _, name in _MESSAGES]
+
+
+def listed(number, *values, **named):
+    """A message as a list: its first fields, others by name; what came with this version may be left out."""
+    names = [name for _, name in FIELDS[number]]
+    assert set(named) <= set(names), named
+    assert len(values) + len(named) >= ADDED[number], f"expected {names}"
+    rest = [named.get(name, EMPTY[kind]) for kind, name in FIELDS[number][len(values):]]
+    return [MESSAGE_VERSION, number, *values, *rest]
+
+
+def pack(number, *values, **named):
+    return msgpack.packb(listed(number, *values, **named), use_bin_type=True)
+
+
+def fields(number, message):
+    """The fields of a message that was unpacked, by name."""
+    assert message[:2] == [MESSAGE_VERSION, number], message[:2]
+    return dict(zip([name for _, name in FIELDS[number]], message[2:], strict=True))

@@ -10,7 +10,7 @@ import tempfile
 import msgpack
 import zmq
 from conftest import ROOT, assert_clean, counters_now, wait_for
-from messages import ANSWER, QUERY, pack
+from messages import ANSWER, MESSAGE_VERSION, QUERY, pack
 
 COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = range(7)
 OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
@@ -45,7 +45,7 @@ class Asker:
         socket = socket or self.socket
         assert socket.poll(seconds * 1000), "no answer"
         version, number, *rest = msgpack.unpackb(socket.recv(), strict_map_key=False)
-        assert (version, number) == (1, ANSWER)
+        assert (version, number) == (MESSAGE_VERSION, ANSWER)
         return Answer(*rest)
 
     def ask(self, kind, **criteria):

@@ -13,7 +13,7 @@ import uuid
 import msgpack
 import zmq
 from conftest import ROOT, assert_clean, counters_now, status_now, wait_for
-from messages import ACCOUNT, ACK, BATCH_HEADER, GRADES, RECORD, SCHEMA, pack
+from messages import ACCOUNT, ACK, BATCH_HEADER, GRADES, RECORD, SCHEMA, fields, listed, pack
 
 NONE = 255
 SECOND = 1_000_000
@@ -51,8 +51,7 @@ class Record:
         return (self.dims, self.t, self.row)
 
     def message(self):
-        return [1, RECORD, 0, *self.dims, self.t, self.end, self.row, self.label, self.sender,
-                list(self.values)]
+        return listed(RECORD, 0, *self.dims, self.t, self.end, self.row, self.label, self.sender, list(self.values))
 
 
 def grades_frame(records, version=1, names=NAMES):
@@ -61,8 +60,8 @@ def grades_frame(records, version=1, names=NAMES):
 
 def records_frame(records, schema=None):
     s = schema or OTHER
-    return msgpack.packb([[[1, SCHEMA, s["verb"], s["registry"], s["results"], s["parameters"],
-                            s["metadata"]]], [r.message() for r in records]], use_bin_type=True)
+    return msgpack.packb([[listed(SCHEMA, s["verb"], s["registry"], s["results"], s["parameters"], s["metadata"])],
+                          [r.message() for r in records]], use_bin_type=True)
 
 
 def account(sender="192.0.2.9", datagrams=1, accepted=1, exceptions=0, records=0, **rejected):
@@ -138,9 +137,9 @@ class Sender:
             topic, message = self.sub.recv_multipart()
             if topic == b"grading":  # one more, from when this was subscribed to
                 continue
-            version, number, instance, shard, sequences = msgpack.unpackb(message)
-            assert (version, number, instance, shard) == (1, ACK, self.instance, 0)
-            for sequence in sequences:
+            ack = fields(ACK, msgpack.unpackb(message))
+            assert (ack["instance"], ack["shard"]) == (self.instance, 0)
+            for sequence in ack["sequences"]:
                 self.acks[sequence] += 1
                 self.pending.pop(sequence, None)
 

@@ -14,7 +14,7 @@ import msgpack
 import pytest
 import zmq
 from conftest import ROOT, assert_clean, counters_now, wait_for
-from messages import ACCOUNT, BATCH_HEADER, GRADES, GRADING, RECORD, REJECT, SCHEMA, VERSION, pack
+from messages import ACCOUNT, BATCH_HEADER, GRADES, GRADING, RECORD, REJECT, SCHEMA, VERSION, listed, pack
 
 RECORDS, REJECTS = 0, 1
 GRADE_NONE = 255
@@ -30,13 +30,12 @@ def header(sequence, count, kind=RECORDS, version=0):
 
 
 def schema(*results):
-    return [1, SCHEMA, "measure", "http://ict-mplane.eu/registry/core", list(results),
-            ["source.ip4"], []]
+    return listed(SCHEMA, "measure", "http://ict-mplane.eu/registry/core", list(results), ["source.ip4"], [])
 
 
 def record(values, schema_index=0, kind="ping", content="ICMPECHO", row=0, source="192.0.2.1"):
-    return [1, RECORD, schema_index, kind, content, "probe-1", source, "192.0.2.2", "", 1700000000000000,
-            1700000000000000, row, "ping-average-0", 0, [*values, source]]
+    return listed(RECORD, schema_index, kind, content, "probe-1", source, "192.0.2.2", "", 1700000000000000, 1700000000000000, row,
+                  "ping-average-0", 0, [*values, source])
 
 
 def records_frame(schemas, records):
@@ -200,8 +199,8 @@ def test_grades_and_forwards_the_records_untouched(running):
     running.push(header(7, 5), odd)
     got, records, grades = running.receive()
     assert records == odd
-    assert got == [1, BATCH_HEADER, RECORDS, INSTANCE, 0, 7, 1, 5, 1700000000000000, 4, 1]
-    assert grades == [1, GRADES, 1, ["overall"], bytes([5, 1, 1, 1, 1])]
+    assert got == listed(BATCH_HEADER, RECORDS, INSTANCE, 0, 7, 1, 5, 1700000000000000, 4, 1)
+    assert grades == listed(GRADES, 1, ["overall"], bytes([5, 1, 1, 1, 1]))
 
 
 def test_takes_no_batch_before_it_has_a_grading(neighbours):
@@ -290,7 +289,7 @@ MALFORMED = [
     [b"", ping_frame("1")],
     [header(1, 1)[:-1], ping_frame("1")],
     [header(1, 1) + b"\x00", ping_frame("1")],
-    [header(1, 1).replace(b"\x9b\x01", b"\x9b\x02", 1), ping_frame("1")],
+    [header(1, 1).replace(b"\x9d\x02", b"\x9d\x04", 1), ping_frame("1")],
     [header(1, 2), ping_frame("1")],
     [header(1, 1), b""],
     [header(1, 1), ping_frame("1")[:-1]],

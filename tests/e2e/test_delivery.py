@@ -12,7 +12,7 @@ import pytest
 import zmq
 from conftest import wait_for
 from ingestds import Ingestd, fill_disk, result
-from messages import DELIVER, DELIVERED, pack
+from messages import DELIVER, DELIVERED, MESSAGE_VERSION, pack
 from posts import envelope
 from processes import held_up
 
@@ -40,7 +40,7 @@ class Gateway:
     def answer(self, seconds=20):
         assert self.socket.poll(seconds * 1000), "no answer"
         version, number, *fields = msgpack.unpackb(self.socket.recv())
-        assert (version, number) == (1, DELIVERED)
+        assert (version, number) == (MESSAGE_VERSION, DELIVERED)
         return Answer(*fields)
 
     def deliver(self, body, **more):

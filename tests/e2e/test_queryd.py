@@ -11,7 +11,7 @@ import time
 import msgpack
 import pytest
 from conftest import wait_for
-from messages import ANSWER, CANCEL, QUERY
+from messages import ANSWER, CANCEL, QUERY, listed, pack
 from queries import (CANCELLED, COUNT, EVENTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, OK, PAST, PERIODS, RECORDS,
                      TIMEOUT, TOO_LARGE, UNAVAILABLE, prepare_store)
 
@@ -426,9 +426,9 @@ def test_it_cannot_write(cluster, make_queryd):
 
 def test_malformed_messages_are_counted_and_dropped(queryd):
     before = queryd.counters()["malformed"]
-    good = [1, QUERY, 77, COUNT, "*", "*", "*", "*", "*", "*", PAST, FUTURE, 0, "all", 1, 5, 0, "", 0, 0]
-    bad = [b"", b"\xc1", msgpack.packb([1, ANSWER, 1, 0, "", [], []]), msgpack.packb([2, *good[1:]]),
-           msgpack.packb(good) + b"\0", msgpack.packb(good[:-1]), msgpack.packb([1, CANCEL, "x"])]
+    good = listed(QUERY, 77, COUNT, "*", "*", "*", "*", "*", "*", PAST, FUTURE, 0, "all", 1, 5, 0, "", 0, 0)
+    bad = [b"", b"\xc1", pack(ANSWER, 1, 0, "", [], []), msgpack.packb([4, *good[1:]]),
+           msgpack.packb(good) + b"\0", msgpack.packb(good[:-1]), pack(CANCEL, "x")]
     for b in bad:
         queryd.socket.send(b)
     queryd.socket.send_multipart([b"a", b"b"])
@@ -484,12 +484,12 @@ def test_cancel_of_running_and_waiting_questions(queryd, lock):
     ids = [queryd.send(COUNT) for _ in range(6)]
     lock.wait_for_questions(4)  # on as many connections as is the preset
     for i in reversed(ids):
-        queryd.socket.send(msgpack.packb([1, CANCEL, i]))
+        queryd.socket.send(pack(CANCEL, i))
     answers = [queryd.receive() for _ in ids]
     assert {a.id for a in answers} == set(ids)
     assert {a.status for a in answers} == {CANCELLED}
     lock.leave()
-    queryd.socket.send(msgpack.packb([1, CANCEL, 12345]))
+    queryd.socket.send(pack(CANCEL, 12345))
     assert queryd.rows(COUNT)
 
 

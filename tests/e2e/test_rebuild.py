@@ -13,7 +13,7 @@ import time
 import msgpack
 import pytest
 import zmq
-from messages import REBUILD, REBUILT, pack
+from messages import MESSAGE_VERSION, REBUILD, REBUILT, pack
 from stores import (HOUR, NONE, SECOND, Record, check_store, now_us, random_records, start_of_hour,
                     stay_within_a_day)
 
@@ -490,7 +490,7 @@ def test_who_asked_hears_of_it_while_it_is_held_up(make_stored):
         def told():
             assert asker.poll(60000), "nothing is told"
             version, number, identity, status, message, finished, *_ = msgpack.unpackb(asker.recv())
-            assert (version, number, identity, status) == (1, REBUILT, 1, 0)
+            assert (version, number, identity, status) == (MESSAGE_VERSION, REBUILT, 1, 0)
             return message if finished else None
 
         with held_up(stored):

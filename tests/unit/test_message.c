@@ -76,12 +76,14 @@ static int64_t random_int(void)
 #define FILL_UINTS(name, max)                                                                      \
     m.name##_count = (uint32_t)(next_random() % 5);                                                \
     m.name = random_numbers(a, m.name##_count);
+#define FILL_ADDED()
 
 #define TEST_MESSAGE(name, FIELDS)                                                                 \
     static void round_trip_##name(struct arena *a)                                                 \
     {                                                                                              \
         struct name##_message m = {0}, back;                                                       \
-        FIELDS(FILL_UINT, FILL_INT, FILL_STR, FILL_STR, FILL_UUID, FILL_STRS, FILL_UINTS)          \
+        FIELDS(FILL_UINT, FILL_INT, FILL_STR, FILL_STR, FILL_UUID, FILL_STRS, FILL_UINTS,          \
+               FILL_ADDED)                                                                         \
         struct pack p, again;                                                                      \
         pack_init(&p);                                                                             \
         pack_init(&again);                                                                         \
@@ -99,7 +101,7 @@ static int64_t random_int(void)
         }                                                                                          \
         pack_uint(&p, 0);                                                                          \
         assert_int_equal(name##_decode_all(pack_bytes(&p), a, &back), -1);                         \
-        p.buffer.data[1] ^= 1; /* the version, right behind the array's header (one byte) */       \
+        p.buffer.data[1] ^= 4; /* the version, right behind the array's header (one byte) */       \
         if ((p.buffer.data[0] & 0xf0) == (char)0x90) {                                             \
             struct unpack u = unpack_bytes(p.buffer.data, p.buffer.size);                          \
             assert_int_equal(name##_decode(&u, a, &back), -1);                                     \
@@ -144,7 +146,7 @@ static void test_limits_are_kept(void **state)
 static void test_claimed_sizes_cost_nothing(void **state)
 {
     (void)state;
-    /* [1, 3 (ack), uuid, 0, an array that claims 2^32-1 elements] */
+    /* Of the version before: [1, 3 (ack), uuid, 0, an array that claims 2^32-1 elements] */
     static const uint8_t bytes[] = {0x95, 1, MESSAGE_ack, 0xc4, 16,   0,    0,    0,    0,
                                     0,    0, 0,           0,    0,    0,    0,    0,    0,
                                     0,    0, 0,           0,    0xdd, 0xff, 0xff, 0xff, 0xff};
@@ -152,6 +154,89 @@ static void test_claimed_sizes_cost_nothing(void **state)
     struct ack_message m;
     assert_int_equal(ack_decode_all((struct slice){(const char *)bytes, sizeof bytes}, a, &m), -1);
     assert_true(arena_used(a) < 1024);
+    arena_free(&a);
+}
+
+/* ---- one release beside the next ---- */
+
+/* The first `count` elements of an encoded message as one of another version. */
+static void as_version(struct pack *out, struct slice bytes, uint32_t count, uint8_t version)
+{
+    struct unpack u = unpack_bytes(bytes.at, bytes.len);
+    uint32_t all;
+    uint64_t before;
+    assert_int_equal(unpack_array(&u, UINT32_MAX, &all), 0);
+    assert_int_equal(unpack_uint(&u, UINT64_MAX, &before), 0);
+    const uint8_t *start = u.at;
+    for (uint32_t i = 1; i < count && i < all; i++) {
+        assert_int_equal(unpack_skip(&u), 0);
+    }
+    pack_array(out, count);
+    pack_uint(out, version);
+    pack_raw(out, (struct slice){(const char *)start, (size_t)(u.at - start)});
+}
+
+static void test_version_before(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1 << 16);
+    struct version_message full = {.version = 7, .digest = 9}, got = {.digest = 5};
+    struct pack p, before;
+    pack_init(&p);
+    pack_init(&before);
+    version_encode(&p, &full);
+    as_version(&before, pack_bytes(&p), 3, MESSAGE_VERSION - 1);
+    assert_int_equal(message_number(pack_bytes(&before)), MESSAGE_version);
+    assert_int_equal(version_decode_all(pack_bytes(&before), a, &got), 0);
+    assert_int_equal(got.version, 7);
+    assert_int_equal(got.digest, 0);
+    /* With what only this version has, or without it in this version: neither is one. */
+    pack_reset(&before);
+    as_version(&before, pack_bytes(&p), 4, MESSAGE_VERSION - 1);
+    assert_int_equal(version_decode_all(pack_bytes(&before), a, &got), -1);
+    pack_reset(&before);
+    as_version(&before, pack_bytes(&p), 3, MESSAGE_VERSION);
+    assert_int_equal(version_decode_all(pack_bytes(&before), a, &got), -1);
+    pack_reset(&before);
+    as_version(&before, pack_bytes(&p), 3, MESSAGE_VERSION - 2);
+    assert_int_equal(version_decode_all(pack_bytes(&before), a, &got), -1);
+    pack_release(&p);
+    pack_release(&before);
+    arena_free(&a);
+}
+
+/* What the next release appends is passed over, whatever it is. */
+static void test_version_after(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1 << 16);
+    struct version_message full = {.version = 7, .digest = 9}, got;
+    struct pack p, after;
+    pack_init(&p);
+    pack_init(&after);
+    version_encode(&p, &full);
+    as_version(&after, pack_bytes(&p), 4, MESSAGE_VERSION + 1);
+    assert_int_equal(version_decode_all(pack_bytes(&after), a, &got), 0);
+    pack_reset(&after);
+    as_version(&after, pack_bytes(&p), 8, MESSAGE_VERSION + 1);
+    pack_int(&after, -70000);
+    pack_array(&after, 2);
+    pack_str_or_nil(&after, (struct slice){NULL, 0});
+    pack_bin(&after, slice_of("bytes"));
+    pack_str(&after, slice_of("text"));
+    assert_int_equal(version_decode_all(pack_bytes(&after), a, &got), -1); /* one is missing */
+    pack_uint(&after, 1);
+    assert_int_equal(version_decode_all(pack_bytes(&after), a, &got), 0);
+    assert_int_equal(got.version, 7);
+    assert_int_equal(got.digest, 9);
+    pack_uint(&after, 1);
+    assert_int_equal(version_decode_all(pack_bytes(&after), a, &got), -1);
+    pack_reset(&after);
+    as_version(&after, pack_bytes(&p), 4, MESSAGE_VERSION + 2);
+    assert_int_equal(version_decode_all(pack_bytes(&after), a, &got), -1);
+    assert_int_equal(message_number(pack_bytes(&after)), -1);
+    pack_release(&p);
+    pack_release(&after);
     arena_free(&a);
 }
 
@@ -243,6 +328,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         MESSAGES(LIST_MESSAGE) cmocka_unit_test(test_limits_are_kept),
         cmocka_unit_test(test_claimed_sizes_cost_nothing),
+        cmocka_unit_test(test_version_before),
+        cmocka_unit_test(test_version_after),
         cmocka_unit_test(test_frame),
         cmocka_unit_test(test_full_frame),
     };

@@ -77,8 +77,8 @@ def unpack_record(frame: bytes) -> Dict[str, Any]:
     [schema], [record] = reader.value()
     if reader.at != len(frame):
         raise ValueError("something is left over")
-    _, _, verb, registry, results, parameters, metadata = schema
-    _, _, _, kind, content, probe, source, dest, path, start, end, row, label, _, values = record
+    _, _, verb, registry, results, parameters, metadata, *_ = schema
+    _, _, _, kind, content, probe, source, dest, path, start, end, row, label, _, values, *_ = record
     if len(values) != len(results) + len(parameters) + len(metadata):
         raise ValueError("not as many values as names")
     named = list(zip(results + parameters + metadata, values))
