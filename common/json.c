@@ -209,9 +209,10 @@ static const yajl_callbacks callbacks = {
 };
 
 /* yajl's own sentence, without the newlines it likes. */
-static void say_yajl_error(yajl_handle handle, struct slice bytes, char *error, size_t error_size)
+static void say_yajl_error(yajl_handle handle, struct slice bytes, size_t skipped, char *error,
+                           size_t error_size)
 {
-    size_t at = yajl_get_bytes_consumed(handle);
+    size_t at = skipped + yajl_get_bytes_consumed(handle);
     unsigned char *text = yajl_get_error(handle, 0, (const unsigned char *)bytes.at, bytes.len);
     const char *why = text == NULL ? "not JSON" : (const char *)text;
     int len = (int)strcspn(why, "\n");
@@ -291,11 +292,22 @@ static int check_characters(struct slice bytes, char *error, size_t error_size)
     return 0;
 }
 
+/* The length of a byte order mark before the text. */
+static size_t mark_length(struct slice bytes)
+{
+    return bytes.len >= 3 && memcmp(bytes.at, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
+}
+
 const struct json *json_parse(struct arena *a, struct slice bytes, const struct json_limits *limits,
                               char *error, size_t error_size)
 {
     if (check_characters(bytes, error, error_size) == -1) {
         return NULL;
+    }
+    size_t mark = mark_length(bytes);
+    bytes = (struct slice){mark == 0 ? bytes.at : bytes.at + mark, bytes.len - mark};
+    while (bytes.len > 0 && bytes.at[bytes.len - 1] == '\0') {
+        bytes.len--;
     }
     struct builder b = {.arena = a, .limits = limits};
     yajl_handle handle = yajl_alloc(&callbacks, NULL, &b);
@@ -304,17 +316,17 @@ const struct json *json_parse(struct arena *a, struct slice bytes, const struct 
         return NULL;
     }
     yajl_config(handle, yajl_allow_comments, limits->comments ? 1 : 0);
-    yajl_status status = yajl_parse(handle, (const unsigned char *)bytes.at, bytes.len);
-    if (status == yajl_status_ok) {
-        status = yajl_complete_parse(handle);
-    }
+    bool parsed = yajl_parse(handle, (const unsigned char *)bytes.at, bytes.len) == yajl_status_ok;
+    bool complete = parsed && yajl_complete_parse(handle) == yajl_status_ok; /* "1" ends only now */
     const struct json *result = NULL;
     if (b.fault != NULL) {
-        snprintf(error, error_size, "%s at byte %zu", b.fault, yajl_get_bytes_consumed(handle));
-    } else if (status != yajl_status_ok) {
-        say_yajl_error(handle, bytes, error, error_size);
-    } else if (b.root == NULL || b.depth != 0) {
-        snprintf(error, error_size, "ends too early at byte %zu", bytes.len);
+        snprintf(error, error_size, "%s at byte %zu", b.fault,
+                 mark + yajl_get_bytes_consumed(handle));
+    } else if (!parsed) {
+        say_yajl_error(handle, bytes, mark, error, error_size);
+    } else if (!complete || b.root == NULL || b.depth != 0) {
+        /* yajl would speak of a blank that it has put behind. */
+        snprintf(error, error_size, "ends too early at byte %zu", mark + bytes.len);
     } else {
         result = b.root;
     }

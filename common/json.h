@@ -43,7 +43,8 @@ struct json_limits {
 };
 
 /*
- * Reads exactly one JSON value out of the bytes. The tree lives in the arena; strings are copied.
+ * Reads exactly one JSON value out of the bytes; a byte order mark before it and NULs behind it are
+ * left out. The tree lives in the arena; strings are copied.
  * A key that stands twice in one object is refused: its meaning would depend on the reader.
  * NULL on a fault; then error holds, NUL-terminated, what was wrong and at which byte.
  */

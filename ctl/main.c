@@ -8,7 +8,8 @@
 #include "ctl/ctl.h"
 
 static const struct ctl_command commands[] = {
-    {"send", "FILE|-", "Sends mPlane results, one on each line, as datagrams.", ctl_send},
+    {"send", "FILE|-",
+     "Sends mPlane results as datagrams, one each, however they stand in the file.", ctl_send},
     {"query", "", "Counts: how many records match, how many of them have a grade in the range.",
      ctl_query},
     {"periods", "", "Lists periods of steady quality that overlap the range, newest first.",

@@ -1,5 +1,7 @@
-/* The command send: mPlane results as datagrams, one each, at a steady pace. */
+/* The command send: mPlane results as datagrams, one each, at a steady pace; however they stand in
+ * the file. */
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/json.h"
+#include "common/split.h"
 #include "ctl/ctl.h"
 
 #define DATAGRAM_BYTES 65507
@@ -80,18 +83,14 @@ static void fault(struct sending *s, const char *what)
     }
 }
 
-/* Whether the line may go out; else it was named. */
-static bool check_line(struct sending *s, struct slice line)
+/* Whether the document may go out; else it was named. */
+static bool check_document(struct sending *s, struct slice document)
 {
     static const struct json_limits limits = {
         .depth = 64, .nodes = 1000000, .string_bytes = DATAGRAM_BYTES, .comments = false};
     char error[200];
-    if (line.len > DATAGRAM_BYTES) {
-        fault(s, "expected at most 65507 bytes, which is what a datagram holds");
-        return false;
-    }
     arena_reset(s->arena);
-    const struct json *message = json_parse(s->arena, line, &limits, error, sizeof error);
+    const struct json *message = json_parse(s->arena, document, &limits, error, sizeof error);
     if (message == NULL) {
         fault(s, error);
         return false;
@@ -113,17 +112,17 @@ static void pace(const struct sending *s)
     }
 }
 
-static void send_line(struct sending *s, struct slice line)
+static void send_document(struct sending *s, struct slice document)
 {
-    if (!check_line(s, line)) {
+    if (!check_document(s, document)) {
         return;
     }
     pace(s);
-    ssize_t n = send(s->fd, line.at, line.len, 0);
+    ssize_t n = send(s->fd, document.at, document.len, 0);
     if (n == -1 && errno == ECONNREFUSED) {
         /* The kernel tells it of an earlier datagram; this one was not sent yet. */
         fault(s, "nobody listens there");
-        n = send(s->fd, line.at, line.len, 0);
+        n = send(s->fd, document.at, document.len, 0);
     }
     if (n == -1 && errno != ECONNREFUSED) {
         fault(s, strerror(errno));
@@ -132,44 +131,43 @@ static void send_line(struct sending *s, struct slice line)
     s->sent++;
 }
 
-/*
- * The next line into the buffer, without its end; what exceeds the buffer is read and left out, so
- * that *length tells how long it was. False at the end of the file.
- */
-static bool read_line(FILE *f, char *buffer, size_t room, size_t *length)
+/* What these bytes complete; with `last`, all that is left. */
+static int send_bytes(struct sending *s, struct split *split, struct slice bytes, bool last)
 {
-    int c = getc(f);
-    *length = 0;
-    if (c == EOF) {
-        return false;
-    }
-    for (; c != EOF && c != '\n'; c = getc(f)) {
-        if (*length < room) {
-            buffer[*length] = (char)c;
+    struct split_item item;
+    enum split_event event;
+    while ((event = split_next(split, &bytes, last, &item)) == SPLIT_ITEM || event == SPLIT_FAULT) {
+        s->line = item.line;
+        if (event == SPLIT_ITEM) {
+            send_document(s, item.bytes);
+        } else {
+            char what[SPLIT_FAULT_TEXT + 60];
+            snprintf(what, sizeof what, "%s; %llu bytes passed over", item.why,
+                     (unsigned long long)item.passed);
+            fault(s, what);
         }
-        ++*length;
     }
-    if (*length > 0 && *length <= room && buffer[*length - 1] == '\r') {
-        --*length;
-    }
-    return true;
+    return event == SPLIT_NO_MEMORY ? -1 : 0;
 }
 
-static void send_file(struct sending *s, FILE *f)
+/* By read(), not fread(): what comes out of a pipe goes out when it comes. */
+static void send_file(struct sending *s, int fd)
 {
-    static char line[DATAGRAM_BYTES + 1];
-    size_t length;
+    static char buffer[DATAGRAM_BYTES];
+    struct split *split = split_new(false, DATAGRAM_BYTES);
+    int rc = split == NULL ? -1 : 0;
     s->started_us = clock_us();
-    while (read_line(f, line, sizeof line, &length)) {
-        s->line++;
-        if (length > 0) {
-            send_line(s, (struct slice){line, length});
+    for (ssize_t n = 1; rc == 0 && n > 0;) {
+        n = read(fd, buffer, sizeof buffer);
+        if (n == -1) {
+            fault(s, strerror(errno));
         }
+        rc = send_bytes(s, split, (struct slice){buffer, n > 0 ? (size_t)n : 0}, n <= 0);
     }
-    if (ferror(f)) {
-        s->line++;
-        fault(s, "cannot be read");
+    if (rc == -1) {
+        fault(s, "out of memory");
     }
+    split_free(&split);
 }
 
 /* The news that nobody listens comes a moment after the last datagram. */
@@ -186,22 +184,21 @@ static void look_for_refusal(struct sending *s)
 static int send_all(struct sending *s, int *exit_code)
 {
     bool standard = strcmp(s->file, "-") == 0;
-    FILE *f = standard ? stdin : fopen(s->file, "rb");
-    if (f == NULL) {
+    int fd = standard ? STDIN_FILENO : open(s->file, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
         return ctl_failed("%s: %s", s->file, strerror(errno));
     }
     s->fd = open_socket(given.udp, exit_code);
-    if (s->fd == -1) {
-        if (!standard) {
-            fclose(f);
-        }
-        return *exit_code;
+    if (s->fd != -1) {
+        send_file(s, fd);
+        look_for_refusal(s);
+        close(s->fd);
     }
-    send_file(s, f);
-    look_for_refusal(s);
-    close(s->fd);
     if (!standard) {
-        fclose(f);
+        close(fd);
+    }
+    if (s->fd == -1) {
+        return *exit_code;
     }
     printf("%llu sent, %llu faults\n", (unsigned long long)s->sent, (unsigned long long)s->faults);
     return s->faults == 0 ? CTL_DONE : CTL_FAILED;

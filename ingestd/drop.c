@@ -28,9 +28,9 @@
 #include <zlib.h>
 
 #include "common/log.h"
+#include "common/split.h"
 #include "common/utf8.h"
 #include "ingestd/drop_queue.h"
-#include "ingestd/drop_split.h"
 
 #define OPEN_MAX_KNOWN 1024 /* files being written that are remembered */
 #define STALLED_S      600  /* one of them that nothing was written to for so long is taken */
@@ -163,14 +163,25 @@ static bool is_stopping(void *context)
 static bool ends_with(const char *name, const char *end)
 {
     size_t n = strlen(name), m = strlen(end);
-    return n > m && strcmp(name + n - m, end) == 0;
+    return n > m && strcasecmp(name + n - m, end) == 0;
+}
+
+static bool has_ending(const char *name, const char *ending)
+{
+    char zipped[16];
+    snprintf(zipped, sizeof zipped, "%s.gz", ending);
+    return ends_with(name, ending) || ends_with(name, zipped);
+}
+
+static bool has_lines(const char *name)
+{
+    return has_ending(name, ".jsonl") || has_ending(name, ".ndjson");
 }
 
 /* rsync's temporary names begin with a dot. */
 static bool is_ours(const char *name)
 {
-    return name[0] != '.' && (ends_with(name, ".json") || ends_with(name, ".jsonl") ||
-                              ends_with(name, ".json.gz") || ends_with(name, ".jsonl.gz"));
+    return name[0] != '.' && (has_ending(name, ".json") || has_lines(name));
 }
 
 /* Names are bytes: what is no text becomes '?'. */
@@ -209,34 +220,43 @@ static bool is_same(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* The next bytes of the file: 0; -1 when they cannot be had, which is noted. */
+static int read_bytes(struct drop *d, gzFile file, struct slice *bytes)
+{
+    int n = gzread(file, d->buffer, READ_BYTES), error = Z_OK;
+    const char *why = gzerror(file, &error);
+    if (n < 0 || (n == 0 && error != Z_OK && error != Z_STREAM_END)) {
+        drop_queue_refuse_rest(d->queue, error == Z_BUF_ERROR ? "the gzip ends too early" : why);
+        return -1;
+    }
+    *bytes = (struct slice){d->buffer, (size_t)n};
+    return 0;
+}
+
 /* Sends all that is in it. 0, also when it is at fault, which is noted; -1: stopping. */
 static int read_all(struct drop *d, gzFile file, bool lines)
 {
-    struct drop_split *split = drop_split_new(lines, LIMIT_BODY_BYTES);
-    enum drop_split_result result = DROP_SPLIT_MORE;
-    struct slice item;
-    uint64_t line = 0;
+    struct split *split = split_new(lines, LIMIT_BODY_BYTES);
+    enum split_event event = SPLIT_MORE;
+    struct split_item item;
+    struct slice bytes;
+    bool readable = true;
     int rc = split == NULL ? -1 : 0;
-    while (rc == 0 && result == DROP_SPLIT_MORE) {
-        int n = gzread(file, d->buffer, READ_BYTES), error = Z_OK;
-        const char *why = gzerror(file, &error);
-        if (n < 0 || (n == 0 && error != Z_OK && error != Z_STREAM_END)) {
-            drop_queue_refuse(d->queue, line,
-                              error == Z_BUF_ERROR ? "the gzip ends too early" : why);
-            break;
-        }
-        struct slice bytes = {d->buffer, (size_t)n};
-        while (rc == 0 &&
-               (result = drop_split_next(split, &bytes, n == 0, &item, &line)) == DROP_SPLIT_ITEM) {
-            rc = drop_queue_add(d->queue, item, line);
+    while (rc == 0 && event == SPLIT_MORE) {
+        readable = readable && read_bytes(d, file, &bytes) == 0;
+        bytes.len = readable ? bytes.len : 0;
+        bool last = bytes.len == 0;
+        while (rc == 0 && ((event = split_next(split, &bytes, last, &item)) == SPLIT_ITEM ||
+                           event == SPLIT_FAULT)) {
+            if (event == SPLIT_ITEM) {
+                rc = drop_queue_add(d->queue, &item);
+            } else {
+                drop_queue_refuse_passed(d->queue, &item);
+            }
         }
     }
-    if (rc == 0 && result == DROP_SPLIT_FAULT) {
-        const char *why = drop_split_fault(split, &line);
-        drop_queue_refuse(d->queue, line, why);
-    }
-    drop_split_free(&split);
-    return rc;
+    split_free(&split);
+    return event == SPLIT_NO_MEMORY ? -1 : rc;
 }
 
 /* ---- moving it away ---- */
@@ -268,9 +288,10 @@ static void write_reason(struct drop *d, const char *name, const struct drop_tal
     snprintf(file, sizeof file, "%s.reason", name);
     int fd =
         openat(d->failed_folder, file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-    if (fd == -1 ||
-        dprintf(fd, "%" PRIu64 " results kept (%" PRIu64 " records), %" PRIu64 " refused\n%s",
-                t->kept, t->records, t->refused, t->reasons) < 0) {
+    if (fd == -1 || dprintf(fd,
+                            "%" PRIu64 " kept (%" PRIu64 " records), %" PRIu64 " refused, %" PRIu64
+                            " bytes passed over\n%s",
+                            t->kept, t->records, t->refused, t->passed, t->reasons) < 0) {
         log_errno("drop.reason", "file=\"failed/%s\"", file);
     }
     close_fd(&fd);
@@ -317,7 +338,7 @@ static int take_open_file(struct drop *d, int fd, const char *name, const struct
     show_name(name, shown);
     name_owner(was->st_uid, owner, sizeof owner);
     drop_queue_begin(d->queue, owner, shown);
-    int rc = read_all(d, file, ends_with(name, ".jsonl") || ends_with(name, ".jsonl.gz"));
+    int rc = read_all(d, file, has_lines(name));
     gzclose_r(file);
     if (rc == -1 || drop_queue_end(d->queue, &tally) == -1) {
         return -1;

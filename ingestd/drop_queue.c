@@ -19,7 +19,7 @@
 
 struct flight {
     struct flight *next, *previous; /* utlist */
-    uint64_t id, line;
+    uint64_t id, line, number;      /* line and number in the file */
     int64_t sent_us;
     size_t size;
     char body[];
@@ -83,14 +83,36 @@ void drop_queue_begin(struct drop_queue *q, const char *owner, const char *name)
     q->tally = (struct drop_tally){0};
 }
 
-void drop_queue_refuse(struct drop_queue *q, uint64_t line, const char *why)
+/* A line more to the reasons, if it fits. */
+static void add_reason(struct drop_queue *q, const char *line)
 {
     size_t used = strlen(q->tally.reasons), room = sizeof q->tally.reasons - used;
-    q->tally.refused++;
-    int n = snprintf(q->tally.reasons + used, room, "line %" PRIu64 ": %s\n", line, why);
+    int n = snprintf(q->tally.reasons + used, room, "%s\n", line);
     if (n < 0 || (size_t)n >= room) {
-        q->tally.reasons[used] = '\0'; /* as many as fit */
+        q->tally.reasons[used] = '\0';
     }
+}
+
+static void refuse(struct drop_queue *q, uint64_t line, uint64_t number, const char *why)
+{
+    char text[LIMIT_TEXT_BYTES + 160];
+    q->tally.refused++;
+    snprintf(text, sizeof text, "line %" PRIu64 ", document %" PRIu64 ": %s", line, number, why);
+    add_reason(q, text);
+}
+
+void drop_queue_refuse_passed(struct drop_queue *q, const struct split_item *item)
+{
+    char why[SPLIT_FAULT_TEXT + 60];
+    q->tally.passed += item->passed;
+    snprintf(why, sizeof why, "%s; %" PRIu64 " bytes passed over", item->why, item->passed);
+    refuse(q, item->line, item->number, why);
+}
+
+void drop_queue_refuse_rest(struct drop_queue *q, const char *why)
+{
+    q->tally.refused++;
+    add_reason(q, why);
 }
 
 /* 0; 1 when there is no room in the socket. */
@@ -135,7 +157,7 @@ static void take_answer(struct drop_queue *q, const struct delivered_message *m)
     if (m->rejected > 0) {
         snprintf(why, sizeof why, "%.*s: %.*s", (int)m->reason.len, m->reason.at,
                  (int)m->detail.len, m->detail.at);
-        drop_queue_refuse(q, f->line, why);
+        refuse(q, f->line, f->number, why);
         q->tally.refused += m->rejected - 1;
     }
     forget(q, f);
@@ -166,8 +188,9 @@ static int wait_for_answers(struct drop_queue *q)
     return q->stopping(q->context) ? -1 : 0;
 }
 
-int drop_queue_add(struct drop_queue *q, struct slice body, uint64_t line)
+int drop_queue_add(struct drop_queue *q, const struct split_item *item)
 {
+    struct slice body = item->bytes;
     while (q->count > 0 && (q->count >= FLIGHTS_MAX || q->bytes + body.len > BYTES_MAX)) {
         if (wait_for_answers(q) == -1) {
             return -1;
@@ -180,7 +203,8 @@ int drop_queue_add(struct drop_queue *q, struct slice body, uint64_t line)
         }
         f = malloc(sizeof *f + body.len);
     }
-    *f = (struct flight){.id = ++q->last_id, .line = line, .size = body.len};
+    *f = (struct flight){
+        .id = ++q->last_id, .line = item->line, .number = item->number, .size = body.len};
     memcpy(f->body, body.at, body.len);
     DL_APPEND2(q->flights, f, previous, next);
     q->count++;

@@ -9,13 +9,15 @@
 #include <stdint.h>
 
 #include "common/message.h"
+#include "common/split.h"
 
 struct drop_queue;
 
 /* What became of those of one file. */
 struct drop_tally {
     uint64_t kept, records;
-    uint64_t refused;   /* results, or lines that are none */
+    uint64_t refused;   /* documents, or parts that are none */
+    uint64_t passed;    /* bytes of such parts */
     char reasons[4096]; /* of the first refusals, a line each */
 };
 
@@ -26,13 +28,14 @@ void drop_queue_free(struct drop_queue **q);
 /* Begins a file: the name of its owner, and its own for those who read what was refused. */
 void drop_queue_begin(struct drop_queue *q, const char *owner, const char *name);
 
-/* Sends a copy of the result that began in this line, once there is room. -1: stopping. */
-int drop_queue_add(struct drop_queue *q, struct slice body, uint64_t line);
+/* Sends a copy of the document, once there is room. -1: stopping. */
+int drop_queue_add(struct drop_queue *q, const struct split_item *item);
 
 /* Waits until all are answered. -1: stopping. */
 int drop_queue_end(struct drop_queue *q, struct drop_tally *tally);
 
-/* Notes something refused that never was sent. */
-void drop_queue_refuse(struct drop_queue *q, uint64_t line, const char *why);
+/* Note what never was sent: something passed over, or all that would follow. */
+void drop_queue_refuse_passed(struct drop_queue *q, const struct split_item *item);
+void drop_queue_refuse_rest(struct drop_queue *q, const char *why);
 
 #endif

@@ -23,6 +23,11 @@ static void append_places(const struct result_reader *r, char *text, size_t size
 {
     size_t used = 0;
     text[0] = '\0';
+    if (r->document > 0) {
+        int n =
+            snprintf(text, size, "document %" PRIu64 "%s", r->document, r->depth > 0 ? ", " : "");
+        used = n > 0 ? (size_t)n : 0;
+    }
     for (uint32_t i = 0; i < r->depth && used + 32 < size; i++) {
         int n = snprintf(text + used, size - used, "%scontents[%" PRIu32 "]", i == 0 ? "" : ".",
                          r->place[i]);
@@ -493,8 +498,6 @@ static int read_result(struct result_reader *r, const struct result_sections *se
     return 0;
 }
 
-static void read_message(struct result_reader *r, const struct json *message);
-
 static void read_envelope(struct result_reader *r, const struct result_sections *sections)
 {
     const struct json *contents = sections->contents;
@@ -509,7 +512,7 @@ static void read_envelope(struct result_reader *r, const struct result_sections 
     uint32_t depth = r->depth++; /* JSON's own depth is less than JSON_DEPTH */
     for (const struct json *m = contents->first; m != NULL; m = m->next) {
         r->place[depth] = i++;
-        read_message(r, m);
+        result_read_message(r, m);
     }
     r->depth = depth;
 }
@@ -560,7 +563,7 @@ static uint32_t find_sections(const struct json *message, struct result_sections
 }
 
 /* Recursion is as deep as the JSON, which json_parse bounds. */
-static void read_message(struct result_reader *r, const struct json *message)
+void result_read_message(struct result_reader *r, const struct json *message)
 {
     struct result_sections sections;
     if (message->type != JSON_OBJECT) {
@@ -585,28 +588,4 @@ static void read_message(struct result_reader *r, const struct json *message)
         result_refuse(r, RESULT_KIND, "expected a result, found a message of the kind \"%.*s\"",
                       EXCERPT(sections.kind->key));
     }
-}
-
-void result_read(struct arena *a, struct slice bytes, const struct record_types *types,
-                 const struct result_limits *limits, const struct result_origin *origin,
-                 struct result_set *set)
-{
-    *set = (struct result_set){0};
-    struct result_reader r = {.arena = a,
-                              .types = types,
-                              .limits = limits,
-                              .origin = origin,
-                              .set = set,
-                              .results_end = &set->results,
-                              .refusals_end = &set->refusals,
-                              /* Most have no backslash at all, which is quickly seen. */
-                              .nuls = bytes.len > 0 && memchr(bytes.at, '\\', bytes.len) != NULL &&
-                                      memmem(bytes.at, bytes.len, "\\u0000", 6) != NULL};
-    char error[256];
-    const struct json *message = json_parse(a, bytes, &limits->json, error, sizeof error);
-    if (message == NULL) {
-        result_refuse(&r, RESULT_JSON, "%s", error);
-        return;
-    }
-    read_message(&r, message);
 }

@@ -1,8 +1,8 @@
 /*
- * What probes send, read into records: an mPlane result, or an envelope of results. Pure: bytes,
- * limits and the present come from the caller, so that UDP, HTTPS, a test and the fuzzer all call
- * the same. docs/semantics says what a record is; ingestd/README.md what is refused and under which
- * name.
+ * What probes send, read into records: an mPlane result or an envelope of results, or several of
+ * them in an array or one behind the other. Pure: bytes, limits and the present come from the
+ * caller, so that UDP, HTTPS, a test and the fuzzer all call the same. docs/semantics says what a
+ * record is; ingestd/README.md what is refused and under which name.
  */
 #ifndef EZREPO_INGESTD_RESULT_H
 #define EZREPO_INGESTD_RESULT_H
@@ -41,7 +41,7 @@ const char *result_reason_name(enum result_reason reason);
 
 struct result_limits {
     struct json_limits json;
-    uint32_t rows;     /* in one message, all results of an envelope together */
+    uint32_t rows;     /* of all results in the bytes; also the most documents there may be */
     int64_t past_us;   /* how far before now a record may lie */
     int64_t future_us; /* how far after it, its end included */
 };
@@ -79,10 +79,10 @@ struct result_set {
 };
 
 /*
- * Reads a message. A result is taken whole or refused whole; one that is refused does not keep the
- * others of its envelope from being taken. Never fails: whatever is wrong with the bytes stands in
- * set->refusals. What one message may take is bounded by the arena's limit and
- * RESULT_EXPANSION_BYTES.
+ * Reads a message, or several: common/split.h tells how they may stand. A result is taken whole or
+ * refused whole; one that is refused does not keep the others from being taken. Never fails:
+ * whatever is wrong with the bytes stands in set->refusals. What one message may take is bounded by
+ * the arena's limit and RESULT_EXPANSION_BYTES.
  */
 void result_read(struct arena *a, struct slice bytes, const struct record_types *types,
                  const struct result_limits *limits, const struct result_origin *origin,

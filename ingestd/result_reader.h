@@ -13,6 +13,7 @@ struct result_reader {
     struct result_set *set;
     struct result **results_end;
     struct refusal **refusals_end;
+    uint64_t document;          /* which of several in the bytes, from 1; 0: there is one */
     uint32_t rows;              /* taken so far */
     size_t expansion;           /* bytes they take */
     uint32_t place[JSON_DEPTH]; /* where in the envelopes */
@@ -47,6 +48,9 @@ struct result_reading {
 int result_refuse(struct result_reader *r, enum result_reason reason, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 int result_refuse_memory(struct result_reader *r);
+
+/* A message, with those within it. */
+void result_read_message(struct result_reader *r, const struct json *message);
 
 /* Type, content, probe, source, dest and path of g->common, by what was read of the result. 0, or
  * -1 after a refusal. */

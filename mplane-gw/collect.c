@@ -34,6 +34,9 @@
 
 #define RETRY_AFTER_US 2000000
 
+/* Results one on each line, as some collectors name it. */
+#define NDJSON_TYPE "application/x-ndjson"
+
 /* Statuses that libevent has no name for. */
 #define HTTP_FORBIDDEN        403
 #define HTTP_UNSUPPORTED_TYPE 415
@@ -381,7 +384,7 @@ static void handle(struct post *p, struct arena *a, struct slice body, struct sl
                     "not authorized to use any capability " LABEL_COLLECT "TYPE");
     } else if (identity.len > LIMIT_SENDER_BYTES - 6) {
         reply_fault(p, &denied, HTTP_FORBIDDEN, "your identity is too long to be accounted for");
-    } else if (!exchange_accepts(type)) {
+    } else if (!exchange_accepts(type) && !exchange_type_is(type, NDJSON_TYPE)) {
         reply_fault(p, &malformed, HTTP_BADREQUEST,
                     arena_printf(p->arena,
                                  "Content-Type: expected " MPLANE_CONTENT_TYPE ", found \"%.100s\"",

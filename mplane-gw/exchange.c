@@ -311,17 +311,17 @@ static void refuse_malformed(struct exchange *x, struct slice token, const char 
 }
 
 /* Liberal: parameters, and plain JSON. */
-bool exchange_accepts(const char *type)
+bool exchange_type_is(const char *type, const char *wanted)
 {
-    static const char *const accepted[] = {MPLANE_CONTENT_TYPE, "application/json"};
     type = type == NULL ? "" : type;
     size_t n = strcspn(type, "; \t");
-    for (size_t i = 0; i < sizeof accepted / sizeof accepted[0]; i++) {
-        if (n == strlen(accepted[i]) && strncasecmp(type, accepted[i], n) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return n == strlen(wanted) && strncasecmp(type, wanted, n) == 0;
+}
+
+bool exchange_accepts(const char *type)
+{
+    return exchange_type_is(type, MPLANE_CONTENT_TYPE) ||
+           exchange_type_is(type, "application/json");
 }
 
 /* What is wrong with the body as a whole: 0, or -1 and the text. */

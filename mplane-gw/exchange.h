@@ -17,6 +17,9 @@
  */
 void exchange_start(struct evhttp_request *request, struct connection *c, int64_t wait_us);
 
+/* Whether a Content-Type (NULL: none), its parameters left out, is the wanted one. */
+bool exchange_type_is(const char *type, const char *wanted);
+
 /* Whether a body of this Content-Type (NULL: none) can be an mPlane message. */
 bool exchange_accepts(const char *type);
 

@@ -68,7 +68,7 @@ const struct config_option settings_options[] = {
            "memory for bodies that are being received, of all connections, beyond the first 64 KiB "
            "of each; then larger ones are read one after the other, bytes"),
     NUMBER(headers_bytes, "16384", 1024, 1048576, false, "largest header of a request, bytes"),
-    NUMBER(post_bytes, "1048576", 1024, LIMIT_BODY_BYTES, true,
+    NUMBER(post_bytes, "4194304", 1024, LIMIT_BODY_BYTES, true,
            "largest body of results that is posted, also when it has been inflated, bytes"),
     NUMBER(post_timeout_ms, "10000", 10, 600000, true,
            "posted results that are not safely kept after so long are answered with 503"),

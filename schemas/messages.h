@@ -284,7 +284,7 @@ enum answer_status {
 /* What stands in front of a record type in the label of the capability that takes such records. */
 #define LABEL_COLLECT "Collect-"
 
-#define LIMIT_BODY_BYTES 4194304 /* what is delivered at once */
+#define LIMIT_BODY_BYTES 16777216 /* what is delivered at once */
 #define LIMIT_ALLOWED    256
 
 enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };

@@ -152,6 +152,26 @@ def test_the_fault_is_named(pair, body, text):
     assert exception(post(pair.gateway, body), 400).startswith(text)
 
 
+@pytest.mark.parametrize("form", ["array", "lines", "concatenated", "mark"])
+def test_several_documents(pair, form):
+    """As collectors post them: an array, lines, one behind the other; one at fault is told, the others are kept."""
+    pair.start()
+    texts = [json.dumps(result(value=str(v))) for v in range(3)]
+    make = {"array": lambda t: "[" + ", ".join(t) + "]", "lines": "\n".join, "concatenated": "".join,
+            "mark": lambda t: "\ufeff" + "\r\n".join(t) + "\r\n\0"}[form]
+    assert is_kept(post(pair.gateway, make(texts).encode(), content_type="application/x-ndjson; charset=utf-8"))
+    assert [r["values"][0] for r in pair.ingestd.collect(3)] == ["0", "1", "2"]
+    text = exception(post(pair.gateway, make([texts[0], '{"result": [', *texts[1:]]).encode()), 200)
+    assert text.startswith('kept but for 1 messages, which are refused; the first: json: document 2: line ')
+    assert [r["values"][0] for r in pair.ingestd.collect(3, rejects=True)] == ["0", "1", "2"]
+
+
+def test_a_result_of_megabytes(pair):
+    pair.start()
+    rows = [[str(i), "x" * 80] for i in range(16000)]
+    assert is_kept(post(pair.gateway, result(results=["n", "filler"], resultvalues=rows)))
+
+
 def test_an_envelope_in_part(pair):
     pair.start()
     text = exception(post(pair.gateway, envelope(result(), result(when=None), result())), 200)

@@ -430,8 +430,21 @@ def test_send_names_lines_that_are_wrong(ctl, listener):
     huge = json.dumps({"result": "x" * 1000000})
     text = "\n".join(['{"result":1}', "{", "7", '{"a":1}', big, huge, '{"result":2}'])
     done = send(ctl, text, "--udp", f"localhost:{listener.getsockname()[1]}")
-    assert done.returncode == 1 and done.stdout == "2 sent, 5 faults\n"
-    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ["-:2", "-:3", "-:4", "-:5", "-:6"]
+    assert done.returncode == 1 and done.stdout == "2 sent, 4 faults\n"
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == ["-:2", "-:4", "-:5", "-:6"]
+    assert "found \"{\" in line 4; 4 bytes passed over" in done.stderr and "expected at most 65507 bytes" in done.stderr
+
+
+@pytest.mark.parametrize("text", [
+    json.dumps({"result": 1, "label": "é"}, indent=2, ensure_ascii=False), "\ufeff[{\"result\": 1},\n {\"result\": 2}]\r\n",
+    '{"result": 1}{"result": 2}', '{"result": [1, 2\n{"result": 2}\n'], ids=range(4))
+def test_send_of_other_forms(ctl, listener, text):
+    """As programs write them: over several lines, as an array, one behind the other, and one that was cut."""
+    done = send(ctl, text, "--udp", f"127.0.0.1:{listener.getsockname()[1]}")
+    whole = '[1, 2' not in text
+    assert (done.returncode, done.stderr == "") == ((0, True) if whole else (1, False))
+    for number in range(1 if whole else 2, 2 + ("2}" in text)):
+        assert json.loads(listener.recv(70000))["result"] == number
 
 
 def test_send_keeps_the_pace(ctl, listener):

@@ -140,7 +140,7 @@ def test_a_file_has_an_owner_and_a_place(start):
     batch = ingestd.batch()
     assert batch.accounts[0]["sender"] == "file:ann" and batch.records[0]["probe"] == "ann"
     reject = ingestd.batch().rejects[0]
-    assert reject["detail"].startswith("today.jsonl:7: expected an object")
+    assert reject["detail"].startswith("today.jsonl:7: expected results, found an empty array")
 
 
 def test_nothing_to_store_needs_no_disk(start):
@@ -215,7 +215,7 @@ def test_what_is_no_delivery_is_dropped(start):
                    [pack(DELIVER, 1, 0, "s", "", 0, [])],
                    [pack(DELIVER, 1, 2, "s", "", 0, []), b"{}"],
                    [pack(DELIVER, 1, 0, "s" * 251, "", 0, []), b"{}"],
-                   [pack(DELIVER, 1, 0, "s", "", 0, []), b"x" * (4194304 + 1)]):
+                   [pack(DELIVER, 1, 0, "s", "", 0, []), b"x" * (16777216 + 1)]):
         gateway.socket.send_multipart(frames)
     assert gateway.deliver(result()).outcome == KEPT
     ingestd.counters(deliveries__malformed=8, received__datagrams=1)

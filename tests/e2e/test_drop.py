@@ -50,7 +50,8 @@ def values(ingestd, count):
 FORMS = {"a.jsonl": lines("12"), "b.json": json.dumps([result(value="1"), result(value="2")]).encode(),
          "c.json": json.dumps(envelope(result(value="1"), result(value="2")), indent=2).encode(), "d.jsonl.gz": gzip.compress(lines("12")),
          "e.json.gz": gzip.compress(lines("1")) + gzip.compress(lines("2")), "f.json": lines("12"),
-         "g.jsonl": lines("12").rstrip() + b"\r\n\n", "ünd so\nweiter\xff.json".encode("latin-1"): lines("12")}
+         "g.jsonl": lines("12").rstrip() + b"\r\n\n", "h.ndjson": lines("12"), "i.JSON": b"\xef\xbb\xbf" + lines("12") + b"\0",
+         "j.NDJSON.gz": gzip.compress(lines("12")), "k.json": b"[" + lines("1") + b"]\n[" + lines("2") + b"]", "ünd so\nweiter\xff.json".encode("latin-1"): lines("12")}
 
 
 @pytest.mark.parametrize("name", FORMS, ids=range(len(FORMS)))
@@ -80,26 +81,63 @@ def test_what_is_wrong_stands_in_the_reason(drop):
     assert values(ingestd, 3) == ["1", "2", "3"]
     ingestd.counters(drop__failed=1, drop__refused=2)  # and the reason is written
     reason = (ingestd.drop / "failed/a.jsonl.reason").read_text().splitlines()
-    assert reason[0] == "3 results kept (3 records), 2 refused"
-    assert reason[1].startswith("line 2: json: ") and reason[2] == "line 4: form: result: expected a verb, found number"
+    assert reason[0] == "3 kept (3 records), 2 refused, 0 bytes passed over"
+    assert reason[1].startswith("line 2, document 2: json: ")
+    assert reason[2] == "line 4, document 4: form: result: expected a verb, found number"
     assert (ingestd.drop / "failed/a.jsonl").read_bytes().count(b"\n") == 5
 
 
 @pytest.mark.parametrize("name,data,line,why", [
-    ("a.json", lines("1") + b'{"result":', 2, "the file ends within a result"),
-    ("a.json", b"[" + lines("1") + b",", 2, "the file ends within the array"),
-    ("a.json", lines("1") + b"hello", 2, 'expected "{" where a result begins'),
+    ("a.json", lines("1") + b'{"result":', 2, 'expected "}", found the end in line 2; 10 bytes passed over'),
+    ("a.json", b"[" + lines("1") + b",", 2, "expected the end of the array, found the end; 0 bytes"),
+    ("a.json", lines("1") + b"hello", 2, 'expected "{" where a document begins; 5 bytes'),
     ("a.jsonl.gz", gzip.compress(lines("1"))[:-9], None, "the gzip ends too early"),
-    ("a.json", b"[" + b"x" * 10, 1, 'expected "{" where a result begins'),
-    ("a.jsonl", lines("1") + b"x" * (5 << 20), 2, "expected smaller results"),
-], ids=range(6))
+    ("a.json", b"[" + b"x" * 10, 1, 'expected "{" where a document begins; 10 bytes'),
+    ("a.jsonl", lines("1") + b"x" * (17 << 20), 2, "expected at most 16777216 bytes; 17825792 bytes passed over"),
+    ("a.jsonl", lines("1") + b"x" * (5 << 20), 2, "length: expected at most 4194304 bytes, found 5242880"),
+], ids=range(7))
 def test_faults_of_form(drop, name, data, line, why):
     ingestd = drop()
     put(ingestd, name, data)
     moved(ingestd, f"failed/{name}", f"failed/{name}.reason")
     wait_for(lambda: why in (ingestd.drop / f"failed/{name}.reason").read_text())
     if line is not None:
-        assert f"line {line}: {why}" in (ingestd.drop / f"failed/{name}.reason").read_text()
+        assert f"line {line}, document {line if name.endswith('l') or 'array' not in why else 1}: {why}" in \
+            (ingestd.drop / f"failed/{name}.reason").read_text()
+
+
+def broken(number, indent=2):
+    """A result as a program writes it that measured nothing: a bracket is not closed."""
+    return json.dumps(result(value=str(number)), indent=indent).replace(f'[\n      "{number}"\n    ]\n  ]', "[").encode()
+
+
+def test_one_that_is_not_closed_takes_none_along(drop):
+    """The good ones in the same file are kept, in whatever form; so are those behind a null."""
+    ingestd = drop()
+    whole = [json.dumps(result(value=str(v)), indent=2).encode() for v in range(10)]
+    put(ingestd, "a.json", broken(0) + b"\n" + whole[1] + b"\nnull\n" + broken(2) + b"\n" + whole[3] + b"\n")
+    assert values(ingestd, 2) == ["1", "3"]
+    ingestd.counters(drop__failed=1, drop__records=2, drop__refused=3)
+    reason = (ingestd.drop / "failed/a.json.reason").read_text().splitlines()
+    passed = len(broken(0)) + len(broken(2)) + 2 + len("null\n")
+    assert reason[0] == f"2 kept (2 records), 3 refused, {passed} bytes passed over"
+    last = broken(0).count(b"\n") + 1
+    assert reason[1] == (f'line 1, document 1: expected "]", found "}}" in line {last}; '
+                         f"{len(broken(0)) + 1} bytes passed over")
+    assert [line.split(":")[0].split(", ")[1] for line in reason[1:]] == ["document 1", "document 3", "document 4"]
+    put(ingestd, "b.json", b"[" + b",\n".join([whole[4], broken(5), whole[6], b"null", whole[7]]) + b"]")
+    assert values(ingestd, 3) == ["4", "6", "7"]
+    put(ingestd, "c.json", b'{"result": "measure", "resultvalues": [[1, 2\n' + lines("89"))  # the writer was killed
+    assert values(ingestd, 2) == ["8", "9"]
+    ingestd.closes()
+
+
+def test_a_result_of_megabytes(drop):
+    ingestd = drop()
+    rows = [[str(i), "x" * 80] for i in range(16000)]
+    put(ingestd, "a.json", result(results=["n", "filler"], resultvalues=rows))
+    assert values(ingestd, 16000) == [row[0] for row in rows]
+    moved(ingestd, "done/a.json")
 
 
 def test_what_is_left_alone(drop):

@@ -264,6 +264,19 @@ def test_one_bad_result_does_not_lose_the_others(start):
     assert (ingestd.ledger["datagrams"], ingestd.ledger["accepted"]) == (1, 1)
 
 
+def test_several_documents_in_a_datagram(start):
+    """Arrays, lines, one behind the other; a byte order mark, the NUL of a C string. Each counts as one datagram."""
+    ingestd = start()
+    texts = [json.dumps(result(value=str(v))) for v in range(2)]
+    forms = ["[" + ",".join(texts) + "]", "\n".join(texts) + "\n", "".join(texts), "\ufeff" + texts[0] + "\0" + texts[1] + "\0",
+             texts[0] + '\n{"result": [\n' + texts[1]]
+    for form in forms:
+        ingestd.send(form.encode())
+        assert [r["values"][0] for r in ingestd.collect(2, rejects=True)] == ["0", "1"]
+    ingestd.counters(received__datagrams=5, datagrams__accepted=5, accepted__records=10, rejected__json=1)
+    ingestd.closes()
+
+
 def test_accounts_by_sender(start):
     """Datagrams that leave no record are in the ledger all the same, each under its sender."""
     ingestd = start(rejects_per_second=0, allow=["127.0.0.0/25"])

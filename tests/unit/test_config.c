@@ -63,7 +63,7 @@ static void refused(const char *text, const char *expected)
 static void test_faults(void **state)
 {
     (void)state;
-    refused("{", "FILE: parse error: premature EOF at byte 1");
+    refused("{", "FILE: ends too early at byte 1");
     refused("[]", "FILE: expected an object, found array");
     refused("{" COMMON ", \"stored\": {}}", "FILE: stored.path: missing, expected a string");
     refused("{" COMMON ", \"stored\": {\"path\": 1}}",

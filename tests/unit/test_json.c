@@ -53,11 +53,32 @@ static void refused(const char *text, const char *why)
     arena_free(&a);
 }
 
+/* RFC 8259 lets a reader leave a byte order mark out; senders in C send the NUL of their string. */
+static void test_around_the_text(void **state)
+{
+    static const char text[] = "\xef\xbb\xbf {\"a\": 1}\n\0\0", within[] = "{\"a\": 1\0}";
+    (void)state;
+    struct arena *a = arena_new(1 << 20);
+    const struct json *j =
+        json_parse(a, (struct slice){text, sizeof text}, &limits, error, sizeof error);
+    assert_non_null(j);
+    assert_true(slice_is(json_get(j, "a")->text, "1"));
+    assert_null(json_parse(a, (struct slice){within, sizeof within}, &limits, error, sizeof error));
+    assert_null(json_parse(a, (struct slice){"\0", 1}, &limits, error, sizeof error));
+    arena_free(&a);
+}
+
 static void test_refusals(void **state)
 {
     (void)state;
-    refused("", "premature EOF");
-    refused("{\"a\":1", "premature EOF");
+    refused("", "ends too early at byte 0");
+    refused("{\"a\":1", "ends too early at byte 6");
+    refused("[1, 2, 3", "ends too early at byte 8");
+    refused("[\"abc", "ends too early at byte 5");
+    refused("{\"a\": tr", "ends too early at byte 8");
+    refused("\xef\xbb\xbf{\"a\":", "ends too early at byte 8");
+    refused("\xef\xbb\xbf{\"a\":}", "at byte 9");
+    refused("\xef\xbb\xbf\xef\xbb\xbf{}", "lexical error");
     refused("{\"a\":1}x", "trailing garbage at byte");
     refused("{'a':1}", "at byte");
     refused("{\"a\":1,\"a\":2}", "a key that stands twice at byte");
@@ -206,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tree),
+        cmocka_unit_test(test_around_the_text),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_comments),
         cmocka_unit_test(test_memory_is_bounded),

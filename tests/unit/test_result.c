@@ -352,14 +352,15 @@ static void test_types(void **state)
 static void test_messages(void **state)
 {
     (void)state;
-    refused(RESULT_JSON, "premature EOF", "");
+    refused(RESULT_JSON, "ends too early at byte 0", "");
     refused(RESULT_JSON, "at byte", "hello");
     refused(RESULT_JSON, "at byte", "{'result':'m'");
     refused(RESULT_JSON, "twice", "{'result':'m','label':'a','label':'b'}");
     refused(RESULT_JSON, "UTF-8", "{'result':'\xc0\x80'}");
     refused(RESULT_JSON, "surrogate", "{'result':'\\udc00'}");
     refused(RESULT_JSON, "deeper", "[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]");
-    refused(RESULT_MESSAGE, "expected an object, found array", "[]");
+    refused(RESULT_MESSAGE, "expected results, found an empty array", "[]");
+    refused(RESULT_MESSAGE, "document 1: expected an object, found array", "[[]]");
     refused(RESULT_MESSAGE, "found string", "'result'");
     refused(RESULT_MESSAGE, "found 0", "{}");
     refused(RESULT_MESSAGE, "found 2", "{'result':'m','exception':'t'}");
@@ -610,6 +611,52 @@ static void test_details_are_harmless(void **state)
     }
 }
 
+/* That so many records come of the text, and refusals with these details; "" ends them. */
+static void several(const char *text, uint32_t records, const char *first, const char *second)
+{
+    const char *const expected[] = {first, second, ""};
+    const struct refusal *f;
+    uint32_t found = 0, i = 0;
+    read_text(text);
+    for (const struct result *r = set.results; r != NULL; r = r->next) {
+        found += r->count;
+    }
+    assert_int_equal(found, records);
+    for (f = set.refusals; f != NULL && expected[i][0] != '\0'; f = f->next, i++) {
+        if (strstr(f->detail, expected[i]) == NULL) {
+            fail_msg("%s\nexpected %s\nfound %s", text, expected[i], f->detail);
+        }
+    }
+    assert_true(f == NULL && expected[i][0] == '\0');
+}
+
+/* Arrays and lines, as collectors send them. */
+static void test_several(void **state)
+{
+#define GOOD "{" PING WHEN ROW "}"
+    (void)state;
+    several("[" GOOD "," GOOD "]", 2, "", "");
+    several(GOOD "\n" GOOD "\n", 2, "", "");
+    several(GOOD GOOD "[" GOOD "]", 3, "", "");
+    several("\xef\xbb\xbf" GOOD, 1, "", "");
+    several("\xef\xbb\xbf" GOOD "\n" GOOD, 2, "", "");
+    several("[" GOOD ", null, {'result': 3}, " GOOD "]", 2,
+            "document 2: expected an object, found null", "document 3: result: expected a verb");
+    several("[" GOOD ", nul, " GOOD "]", 2, "document 2: line 1: expected \"{\"", "");
+    several(GOOD "\n{'result': nan}\n" GOOD, 2, "document 2: line 2: lexical error", "");
+    several("{'result':'m','results':['a'],'resultvalues':[[1]\n" GOOD "\n" GOOD, 2,
+            "document 1: line 1: expected \"]\", found \"{\" in line 2; 50 bytes passed over", "");
+    several("{'envelope':'m','contents':[" GOOD ",{'result'", 1, "document 1", "document 3");
+    several(GOOD "\n{'label': '\xe4'}", 1, "document 2: line 2: bytes that are not UTF-8", "");
+    several(GOOD "\n{'result':'m','envelope':'m'}", 1, "document 2: expected one key", "");
+    several(GOOD "\n{'envelope':'m','contents':[1]}", 1, "document 2, contents[0]: expected", "");
+    several("[{'result'", 0, "ends too early at byte 10", "");
+    limits.rows = 3;
+    several(GOOD GOOD GOOD GOOD, 3, "at most 3 documents", "");
+    several("[" GOOD "," GOOD "," GOOD "," GOOD "]", 0, "at most 3 documents", "");
+#undef GOOD
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup(name, preset)
@@ -622,6 +669,7 @@ int main(void)
         TEST(test_columns_limit), TEST(test_rows_limit),
         TEST(test_expansion),     TEST(test_memory),
         TEST(test_envelopes),     TEST(test_details_are_harmless),
+        TEST(test_several),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,390 @@
+/*
+ * A window over the bytes, from the begin of the document under way to what was given last. Each
+ * candidate for a document is read up to its end or its fault; after a fault the window is looked
+ * through once more from the byte behind its begin. A byte is read again only for candidates that
+ * lie within each other, of which SPLIT_DEPTH bounds the number.
+ */
+#include "common/split.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* The first room; it grows up to four times the largest document. */
+#define FIRST_ROOM ((size_t)4096)
+
+enum mode { BETWEEN, WITHIN, SEEKING };
+
+/* What is known of the place that is read. */
+struct spot {
+    uint64_t line;
+    uint64_t indent; /* blanks its line begins with, so far */
+    bool indenting;  /* there was nothing else in the line */
+    bool lead;       /* nothing but blanks, commas and brackets, and no '{' */
+    bool string, escaped;
+    char before; /* the last byte that was no blank, strings by their quotes */
+};
+
+struct split {
+    bool lines;
+    size_t max_bytes;
+    char *buffer;
+    size_t size, begin, at, used; /* room; the document's begin; what is read; bytes there */
+    enum mode mode;
+    struct spot spot, start; /* at `at`, at `begin` */
+    uint64_t number, passed;
+    uint32_t depth;
+    char closers[SPLIT_DEPTH]; /* that are expected, the last one first */
+    uint32_t mark;             /* bytes of a byte order mark */
+    bool array;                /* one is open around the documents */
+    bool lost;                 /* something was passed over: its closers may be left */
+    char why[SPLIT_FAULT_TEXT];
+};
+
+struct split *split_new(bool lines, size_t max_bytes)
+{
+    struct split *s = calloc(1, sizeof *s);
+    if (s != NULL) {
+        s->lines = lines;
+        s->max_bytes = max_bytes;
+        s->spot = (struct spot){.line = 1, .indenting = true, .lead = true};
+    }
+    return s;
+}
+
+void split_free(struct split **s)
+{
+    if (*s != NULL) {
+        free((*s)->buffer);
+        free(*s);
+        *s = NULL;
+    }
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
+}
+
+/* ---- the window ---- */
+
+static int make_room(struct split *s)
+{
+    if (s->used < s->size) {
+        return 0;
+    }
+    if (s->begin > s->size / 2) {
+        memmove(s->buffer, s->buffer + s->begin, s->used - s->begin);
+        s->at -= s->begin;
+        s->used -= s->begin;
+        s->begin = 0;
+        return 0;
+    }
+    size_t larger = s->size == 0 ? FIRST_ROOM : 2 * s->size;
+    char *grown = realloc(s->buffer, larger);
+    if (grown == NULL) {
+        return -1;
+    }
+    s->buffer = grown;
+    s->size = larger;
+    return 0;
+}
+
+/* As many of the bytes as there is room for. */
+static int pull(struct split *s, struct slice *bytes)
+{
+    if (make_room(s) == -1) {
+        return -1;
+    }
+    size_t n = s->size - s->used < bytes->len ? s->size - s->used : bytes->len;
+    memcpy(s->buffer + s->used, bytes->at, n);
+    s->used += n;
+    bytes->at += n;
+    bytes->len -= n;
+    return 0;
+}
+
+/* Past the next byte. */
+static void step_over(struct split *s)
+{
+    struct spot *p = &s->spot;
+    char c = s->buffer[s->at++];
+    if (c == '\n') {
+        *p = (struct spot){
+            .line = p->line + 1, .indenting = true, .lead = true, .before = p->before};
+    } else if (p->string) {
+        p->string = p->escaped || c != '"';
+        p->escaped = !p->escaped && c == '\\';
+    } else if (is_blank(c)) {
+        p->indent += p->indenting;
+    } else {
+        p->indenting = false;
+        p->lead = p->lead && (c == '}' || c == ']' || c == ',' || c == '[');
+        p->string = c == '"';
+        p->before = c;
+    }
+}
+
+/* The same, and no document has begun. */
+static void leave_out(struct split *s)
+{
+    step_over(s);
+    s->begin = s->at;
+}
+
+/* ---- faults ---- */
+
+enum step { GO_ON, COMPLETE, FAULT };
+
+/* The document that began is none: what follows its first byte is looked through. */
+static enum step give_up(struct split *s)
+{
+    s->mode = SEEKING;
+    s->spot = s->start;
+    s->at = s->begin;
+    s->passed = 1;
+    leave_out(s);
+    return GO_ON;
+}
+
+static enum step give_up_unclosed(struct split *s, const char *found)
+{
+    if (s->spot.string) {
+        snprintf(s->why, sizeof s->why, "expected the end of a string, found %s in line %" PRIu64,
+                 found, s->spot.line);
+    } else {
+        snprintf(s->why, sizeof s->why, "expected \"%c\", found %s in line %" PRIu64,
+                 s->closers[s->depth - 1], found, s->spot.line);
+    }
+    return give_up(s);
+}
+
+/* Something that is no document stands between them. */
+static enum step seek(struct split *s, const char *why)
+{
+    snprintf(s->why, sizeof s->why, "%s", why);
+    s->mode = SEEKING;
+    s->start = s->spot;
+    s->passed = 0;
+    s->number++;
+    return GO_ON;
+}
+
+/* Whether a document can begin at the '{' that is next. */
+static bool can_begin(const struct split *s)
+{
+    const struct spot *p = &s->spot;
+    return !p->string && ((p->lead && p->indent <= s->start.indent) ||
+                          (p->line == s->start.line && p->before != ':'));
+}
+
+static enum step take_lost(struct split *s, char c)
+{
+    if (s->lines ? c == '\n' : c == '{' && can_begin(s)) {
+        s->mode = BETWEEN;
+        s->lost = true;
+        return FAULT;
+    }
+    s->passed++;
+    leave_out(s);
+    return GO_ON;
+}
+
+/* ---- documents ---- */
+
+static enum step begin(struct split *s)
+{
+    s->mode = WITHIN;
+    s->start = s->spot;
+    s->depth = 0;
+    s->number++;
+    return GO_ON;
+}
+
+/* Whether it is the next byte of a byte order mark. */
+static bool is_mark(struct split *s, char c)
+{
+    static const char mark[] = {'\xef', '\xbb', '\xbf'};
+    bool is = c == mark[s->mark];
+    s->mark = is ? (s->mark + 1) % sizeof mark : 0;
+    return is;
+}
+
+static enum step take_between(struct split *s, char c)
+{
+    bool separates = is_mark(s, c) || is_blank(c);
+    if (!separates && s->lines) {
+        return begin(s);
+    }
+    switch (separates ? '\0' : c) {
+    case '\0':
+        break;
+    case '{':
+        return begin(s);
+    case '[':
+        if (s->array) {
+            return begin(s);
+        }
+        s->array = true;
+        break;
+    case ']':
+        if (!s->array && !s->lost) {
+            return seek(s, "expected \"{\" where a document begins, found \"]\"");
+        }
+        s->array = false;
+        break;
+    case ',':
+        if (!s->array && !s->lost) {
+            return seek(s, "expected \"{\" where a document begins, found a comma");
+        }
+        break;
+    case '}':
+        if (!s->lost) {
+            return seek(s, "expected \"{\" where a document begins, found \"}\"");
+        }
+        break;
+    default:
+        return seek(s, "expected \"{\" where a document begins");
+    }
+    leave_out(s);
+    return GO_ON;
+}
+
+static enum step open_bracket(struct split *s, char c)
+{
+    char before = s->spot.before;
+    if (c == '{' && s->depth > 0 && before != '[' && before != ',' && before != ':') {
+        return give_up_unclosed(s, "\"{\"");
+    }
+    if (s->depth == SPLIT_DEPTH) {
+        snprintf(s->why, sizeof s->why, "nested deeper than allowed in line %" PRIu64,
+                 s->spot.line);
+        return give_up(s);
+    }
+    s->closers[s->depth++] = c == '{' ? '}' : ']';
+    step_over(s);
+    return GO_ON;
+}
+
+static enum step close_bracket(struct split *s, char c)
+{
+    if (s->closers[s->depth - 1] != c) {
+        return give_up_unclosed(s, c == '}' ? "\"}\"" : "\"]\"");
+    }
+    s->depth--;
+    step_over(s);
+    return s->depth == 0 ? COMPLETE : GO_ON;
+}
+
+static enum step take_within(struct split *s, char c)
+{
+    if (s->lines && c == '\n') {
+        return COMPLETE;
+    }
+    if (s->at - s->begin == s->max_bytes) {
+        snprintf(s->why, sizeof s->why, "expected at most %zu bytes", s->max_bytes);
+        return give_up(s);
+    }
+    if (s->spot.string && c == '\n') {
+        return give_up_unclosed(s, "its line's");
+    }
+    if (!s->lines && !s->spot.string) {
+        if (c == '{' || c == '[') {
+            return open_bracket(s, c);
+        }
+        if (c == '}' || c == ']') {
+            return close_bracket(s, c);
+        }
+    }
+    step_over(s);
+    return GO_ON;
+}
+
+static enum step take(struct split *s)
+{
+    char c = s->buffer[s->at];
+    switch (s->mode) {
+    case BETWEEN:
+        return take_between(s, c);
+    case WITHIN:
+        return take_within(s, c);
+    case SEEKING:
+    default:
+        return take_lost(s, c);
+    }
+}
+
+/* ---- what comes of it ---- */
+
+static enum split_event give(struct split *s, struct split_item *item)
+{
+    size_t end = s->at;
+    while (s->lines && is_blank(s->buffer[end - 1])) {
+        end--;
+    }
+    *item = (struct split_item){.bytes = {s->buffer + s->begin, end - s->begin},
+                                .line = s->start.line,
+                                .number = s->number};
+    s->mode = BETWEEN;
+    s->begin = s->at;
+    return SPLIT_ITEM;
+}
+
+static enum split_event tell_fault(struct split *s, struct split_item *item)
+{
+    *item = (struct split_item){
+        .line = s->start.line, .number = s->number, .passed = s->passed, .why = ""};
+    memcpy(item->why, s->why, sizeof item->why);
+    return SPLIT_FAULT;
+}
+
+/* All bytes are read, and nothing follows: what comes of that, or SPLIT_MORE when some are to be
+ * read again. */
+static enum split_event finish(struct split *s, struct split_item *item)
+{
+    if (s->mode == WITHIN && s->lines) {
+        return give(s, item);
+    }
+    if (s->mode == WITHIN) {
+        give_up_unclosed(s, "the end");
+        return SPLIT_MORE;
+    }
+    if (s->mode == SEEKING) {
+        s->mode = BETWEEN;
+        s->lost = true;
+        return tell_fault(s, item);
+    }
+    if (s->array && !s->lost) {
+        s->array = false;
+        s->start = s->spot;
+        s->passed = 0;
+        snprintf(s->why, sizeof s->why, "expected the end of the array, found the end");
+        return tell_fault(s, item);
+    }
+    return SPLIT_END;
+}
+
+enum split_event split_next(struct split *s, struct slice *bytes, bool last,
+                            struct split_item *item)
+{
+    for (;;) {
+        while (s->at < s->used) {
+            enum step step = take(s);
+            if (step != GO_ON) {
+                return step == COMPLETE ? give(s, item) : tell_fault(s, item);
+            }
+        }
+        if (bytes->len > 0) {
+            if (pull(s, bytes) == -1) {
+                return SPLIT_NO_MEMORY;
+            }
+        } else if (!last) {
+            return SPLIT_MORE;
+        } else {
+            enum split_event event = finish(s, item);
+            if (event != SPLIT_MORE) {
+                return event;
+            }
+        }
+    }
+}
