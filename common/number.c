@@ -18,14 +18,6 @@ static const double exact_powers[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  
 #define EXACT_POWER_MAX  22
 #define EXACT_DIGITS_MAX 15 /* DBL_DIG: distinct decimals give distinct doubles */
 
-/* Where the parts of a number stand in its text. */
-struct layout {
-    bool negative;
-    const char *digits; /* the first significant digit, or NULL for zero */
-    const char *digits_end;
-    int64_t magnitude; /* the power of ten of the first significant digit */
-};
-
 static bool is_digit(char c)
 {
     return c >= '0' && c <= '9';
@@ -133,65 +125,98 @@ int number_parse(struct slice text, struct number *number)
     return 0;
 }
 
-/* Finds the parts of a text that number_parse() accepted. */
-static struct layout layout_of(struct slice text)
+static const char *skip_digits(const char *at, const char *end)
 {
-    const char *at = text.at;
-    const char *end = at + text.len;
-    struct layout l = {.negative = *at == '-'};
+    while (at < end && is_digit(*at)) {
+        at++;
+    }
+    return at;
+}
+
+/* Leading zeros mean nothing; trailing ones move the exponent. */
+static void trim_zeros(struct number_digits *d)
+{
+    struct slice *first = &d->whole, *last = &d->fraction;
+    while (first->len > 0 && *first->at == '0') {
+        first->at++;
+        first->len--;
+    }
+    for (; first->len == 0 && last->len > 0 && *last->at == '0'; last->at++) {
+        last->len--;
+    }
+    for (; last->len > 0 && last->at[last->len - 1] == '0'; last->len--) {
+        d->exponent++;
+    }
+    for (; last->len == 0 && first->len > 0 && first->at[first->len - 1] == '0'; first->len--) {
+        d->exponent++;
+    }
+    if (first->len == 0 && last->len == 0) {
+        d->negative = false; /* -0 is 0 */
+        d->exponent = 0;
+    }
+}
+
+int number_digits(struct slice text, struct number_digits *d)
+{
+    *d = (struct number_digits){.negative = false};
+    if (text.len == 0) {
+        return -1;
+    }
+    const char *at = text.at, *end = text.at + text.len;
+    d->negative = *at == '-';
     if (*at == '-' || *at == '+') {
         at++;
     }
-    const char *dot = NULL;
-    int64_t places = 0; /* of the first significant digit, seen from the dot or the end */
-    for (; at < end && (is_digit(*at) || *at == '.'); at++) {
-        if (*at == '.') {
-            dot = at;
-        } else if (l.digits == NULL && *at != '0') {
-            l.digits = at;
+    d->whole.at = at;
+    at = skip_digits(at, end);
+    d->whole.len = (size_t)(at - d->whole.at);
+    d->fraction.at = at;
+    if (at < end && *at == '.') {
+        d->fraction.at = ++at;
+        at = skip_digits(at, end);
+        d->fraction.len = (size_t)(at - d->fraction.at);
+        if (d->fraction.len == 0) {
+            return -1;
         }
     }
-    l.digits_end = at;
-    if (l.digits == NULL) {
-        l.negative = false; /* -0 is 0 */
-        return l;
+    if (d->whole.len == 0) {
+        return -1;
     }
-    if (dot == NULL) {
-        places = l.digits_end - l.digits - 1;
-    } else {
-        places = dot > l.digits ? dot - l.digits - 1 : dot - l.digits;
+    if (at < end && (*at == 'e' || *at == 'E')) {
+        if (read_exponent(at + 1, end, &d->exponent) == -1) {
+            return -1;
+        }
+        at = end;
     }
-    int64_t exponent = 0;
-    if (at < end) {
-        (void)read_exponent(at + 1, end, &exponent);
-    }
-    l.magnitude = exponent + places;
-    return l;
+    d->exponent -= (int64_t)d->fraction.len;
+    trim_zeros(d);
+    return at == end ? 0 : -1;
 }
 
-/* The next digit, the dot skipped; zeros without end behind the last. */
-static char next_digit(const char **at, const char *end)
+/* Of all its digits in a row; zeros without end behind the last. */
+static char digit_at(const struct number_digits *d, size_t i)
 {
-    if (*at < end && **at == '.') {
-        (*at)++;
+    if (i < d->whole.len) {
+        return d->whole.at[i];
     }
-    return *at < end ? *(*at)++ : '0';
+    return i - d->whole.len < d->fraction.len ? d->fraction.at[i - d->whole.len] : '0';
 }
 
 /* Compares the absolute values. */
-static int compare_magnitudes(const struct layout *a, const struct layout *b)
+static int compare_magnitudes(const struct number_digits *a, const struct number_digits *b)
 {
-    if (a->digits == NULL || b->digits == NULL) {
-        return (a->digits != NULL) - (b->digits != NULL);
+    size_t a_count = a->whole.len + a->fraction.len;
+    size_t b_count = b->whole.len + b->fraction.len;
+    if (a_count == 0 || b_count == 0) {
+        return (a_count != 0) - (b_count != 0);
     }
-    if (a->magnitude != b->magnitude) {
-        return a->magnitude < b->magnitude ? -1 : 1;
+    int64_t a_first = a->exponent + (int64_t)a_count; /* just above the first digit's power */
+    int64_t b_first = b->exponent + (int64_t)b_count;
+    if (a_first != b_first) {
+        return a_first < b_first ? -1 : 1;
     }
-    const char *x = a->digits;
-    const char *y = b->digits;
-    while (x < a->digits_end || y < b->digits_end) {
-        char p = next_digit(&x, a->digits_end);
-        char q = next_digit(&y, b->digits_end);
+    for (size_t i = 0; i < a_count || i < b_count; i++) {
+        char p = digit_at(a, i), q = digit_at(b, i);
         if (p != q) {
             return p < q ? -1 : 1;
         }
@@ -201,8 +226,9 @@ static int compare_magnitudes(const struct layout *a, const struct layout *b)
 
 int number_compare_exactly(const struct number *a, const struct number *b)
 {
-    struct layout x = layout_of(a->text);
-    struct layout y = layout_of(b->text);
+    struct number_digits x, y;
+    (void)number_digits(a->text, &x); /* number_parse() has accepted both */
+    (void)number_digits(b->text, &y);
     if (x.negative != y.negative) {
         return x.negative ? -1 : 1;
     }

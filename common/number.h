@@ -23,6 +23,20 @@ struct number {
  */
 int number_parse(struct slice text, struct number *number);
 
+/* A number taken apart: (whole and fraction as one run of digits) x 10^exponent. */
+struct number_digits {
+    bool negative;
+    struct slice whole, fraction; /* without zeros at the outer ends; both empty for zero */
+    int64_t exponent;             /* of the last digit; 0 for zero, which has no sign either */
+};
+
+/*
+ * Takes a number apart without rounding or expanding it; the slices point into the text. An
+ * exponent beyond 10^18 (either way) counts as 10^18, before it is moved by the fraction and the
+ * zeros. 0, or -1 when the text is not a number.
+ */
+int number_digits(struct slice text, struct number_digits *digits);
+
 /*
  * Less than, equal to or greater than zero, exactly, whatever the number of digits. Only exponents
  * beyond 10^18 (either way) all count as 10^18. Both come from number_parse().
