@@ -139,3 +139,18 @@ void copy_row_set(char *row, int64_t series_id, int32_t schema_id, int32_t ledge
     bytes_set_32(row + AT_LEDGER_ID, (uint32_t)ledger_id);
     bytes_set_16(row + AT_CLASS, class);
 }
+
+void copy_staged(struct bytes *to, const char *row)
+{
+    static const uint32_t types[FIELDS] = {
+        PG_BIGINT,  PG_TIMESTAMPTZ, PG_TIMESTAMPTZ,    PG_INTEGER,    PG_INTEGER, PG_INTEGER,
+        PG_INTEGER, PG_SMALLINT,    PG_SMALLINT_ARRAY, PG_TEXT_ARRAY, PG_TEXT};
+    const char *at = row + 2;
+    bytes_put_32(to, FIELDS);
+    for (int i = 0; i < FIELDS; i++) { /* none of them is ever NULL */
+        size_t length = 4 + bytes_get_32(at);
+        bytes_put_32(to, types[i]);
+        bytes_put(to, (struct slice){at, length});
+        at += length;
+    }
+}

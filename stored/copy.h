@@ -23,4 +23,10 @@ int copy_row(struct bytes *rows, const struct record_message *r, uint32_t gradin
 void copy_row_set(char *row, int64_t series_id, int32_t schema_id, int32_t ledger_id,
                   uint16_t class);
 
+/*
+ * Appends such a row as a value of the composite type that sql_staged makes, in PostgreSQL's binary
+ * format. A failure (memory) sticks in *to.
+ */
+void copy_staged(struct bytes *to, const char *row);
+
 #endif

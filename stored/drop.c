@@ -46,9 +46,6 @@ struct drop *drop_new(struct store *store)
 
 void drop_close(struct drop *d)
 {
-    if (d->step != DROP_IDLE) {
-        pg_cancel(&d->pg);
-    }
     if (d->step == DROP_PARTITION) {
         d->store->calendar.stale = true; /* whether it is there only the database knows */
     }
@@ -213,7 +210,7 @@ static void begin(struct drop *d, int64_t now_us, int64_t clock_us)
         return;
     }
     if (!pg_is_open(&d->pg) &&
-        (pg_open_aside(&d->pg, s->settings->database, "ezrepo-stored-drop") == -1 ||
+        (pg_open(&d->pg, s->settings->database, "ezrepo-stored-drop") == -1 ||
          pg_do(&d->pg, session) == -1)) {
         d->step = DROP_IDLE;
         fail(d, d->pg.message, clock_us);

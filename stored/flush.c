@@ -109,7 +109,7 @@ static int write_all(struct flush *f)
     if (f->trial) {
         return 0;
     }
-    return flush_ledger(f) == -1 ? -1 : pg_commit(&s->pg);
+    return flush_ledger(f) == -1 || flush_confirm(f) == -1 ? -1 : pg_commit(&s->pg);
 }
 
 static void forget_attempt(struct flush *f)

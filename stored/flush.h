@@ -103,13 +103,19 @@ int flush_read(struct flush *f);
 
 /* flush_ledger.c: notes the batches as written, and which were before. 0, or -1. */
 int flush_take(struct flush *f);
+/* Whatever committed the batches that were written before, this COMMIT is answered when they last:
+ * on the standbys, too. 0, or -1. */
+int flush_confirm(struct flush *f);
 /* Reads the batch's accounts and finds their rows; with a fault when they cannot be used. 0; -1
  * when memory is out. */
 int flush_accounts(struct flush *f, struct flush_batch *v, const char **fault);
 /* Writes what became of it all, after the records. 0, or -1. */
 int flush_ledger(struct flush *f);
 
-/* flush_records.c: series, schemas, partitions, records; settles each item's fate. 0, or -1. */
+/* flush_records.c: makes ready what the records need of the database, at each connection. 0, or -1.
+ */
+int flush_connected(struct store *store);
+/* series, schemas, partitions, records; settles each item's fate. 0, or -1. */
 int flush_records(struct flush *f);
 
 /* flush_rollup.c: adds records that fell into sealed hours and days. 0, or -1. */

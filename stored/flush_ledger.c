@@ -71,6 +71,20 @@ int flush_take(struct flush *f)
     return 0;
 }
 
+/*
+ * A wait of theirs for the standbys may have been cancelled, or its session have ended in the midst
+ * of it. A COMMIT waits for what is before it in the log, if it has itself written there.
+ */
+int flush_confirm(struct flush *f)
+{
+    if (f->counts.repeated == 0) {
+        return 0;
+    }
+    PGresult *r = pg_rows(&f->store->pg, SQL_BATCH_AGAIN, NULL);
+    PQclear(r);
+    return r == NULL ? -1 : 0;
+}
+
 /* What is acknowledged below the streams' oldest is forgotten; drops, losses and holes are counted.
  */
 static int settle(struct flush *f)

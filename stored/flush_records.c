@@ -1,7 +1,8 @@
 /*
  * Records into `measurement`. What lies beyond its series' greatest key cannot be there yet and
- * goes straight in by COPY; the rest goes through a temporary table and INSERT ... ON CONFLICT DO
- * NOTHING.
+ * goes straight in by COPY; the rest goes in as a parameter, an array of rows, by INSERT ... ON
+ * CONFLICT DO NOTHING. Not through a temporary table: to drop one at its end a session commits, and
+ * would wait for a standby that is gone, so that a server could not step down.
  */
 #include <stdlib.h>
 
@@ -59,15 +60,15 @@ static int touch_hours(struct flush *f)
 /* ---- COPY ---- */
 
 /* Rows that stand one behind the other in memory go as one piece. */
-static int copy_items(struct flush *f, const char *statement, enum item_fate fate)
+static int copy_items(struct flush *f)
 {
     struct pg *pg = &f->store->pg;
     struct slice run = {NULL, 0};
-    int rc = pg_copy_begin(pg, statement);
+    int rc = pg_copy_begin(pg, sql_copy_records);
     for (uint32_t i = 0; i < f->item_count && rc == 0; i++) {
         const struct flush_item *item = &f->items[i];
         const char *row = f->rows.at + item->at;
-        if (item->fate != fate) {
+        if (item->fate != ITEM_IN_ORDER) {
             continue;
         }
         if (run.at != NULL && run.at + run.len == row) {
@@ -119,7 +120,20 @@ static struct flush_item *find_item(struct flush_item **sorted, uint32_t count, 
 /* Of several with one identity the first in `sorted` is the one that was inserted. */
 static int insert_staged(struct flush *f, struct flush_item **sorted, uint32_t count)
 {
-    PGresult *r = pg_rows(&f->store->pg, SQL_STAGED_INSERT, NULL);
+    struct pg_params *p = &f->store->params;
+    struct bytes row = {NULL, 0, 0, false};
+    pg_params_begin(p);
+    pg_add_array(p, f->store->staged_type);
+    for (uint32_t i = 0; i < f->item_count; i++) {
+        if (f->items[i].fate == ITEM_STAGED) {
+            bytes_reset(&row, SIZE_MAX);
+            copy_staged(&row, f->rows.at + f->items[i].at);
+            pg_put_bytes(p, 0, (struct slice){row.at, row.len});
+            p->failed = p->failed || row.failed;
+        }
+    }
+    bytes_release(&row);
+    PGresult *r = pg_rows(&f->store->pg, SQL_STAGED_INSERT, p);
     if (r == NULL) {
         return -1;
     }
@@ -143,7 +157,6 @@ static int write_staged(struct flush *f, uint32_t count)
 {
     struct flush_item **sorted = malloc(count * sizeof(struct flush_item *));
     uint32_t n = 0;
-    int rc = -1;
     if (sorted == NULL) {
         return -1;
     }
@@ -153,11 +166,23 @@ static int write_staged(struct flush *f, uint32_t count)
         }
     }
     qsort(sorted, n, sizeof(struct flush_item *), compare_items);
-    if (copy_items(f, sql_copy_staged, ITEM_STAGED) == 0) {
-        rc = insert_staged(f, sorted, n);
-    }
+    int rc = insert_staged(f, sorted, n);
     free(sorted);
     return rc;
+}
+
+int flush_connected(struct store *store)
+{
+    if (pg_do(&store->pg, sql_staged) == -1) {
+        return -1;
+    }
+    PGresult *r = pg_rows(&store->pg, SQL_STAGED_TYPE, NULL);
+    if (r == NULL) {
+        return -1;
+    }
+    store->staged_type = (uint32_t)pg_cell_32(r, 0, 0);
+    PQclear(r);
+    return 0;
 }
 
 int flush_records(struct flush *f)
@@ -171,7 +196,7 @@ int flush_records(struct flush *f)
         calendar_write(&s->calendar, &s->pg, &s->params) == -1 || settle_fates(f) == -1) {
         return -1;
     }
-    if (f->counts.in_order > 0 && copy_items(f, sql_copy_records, ITEM_IN_ORDER) == -1) {
+    if (f->counts.in_order > 0 && copy_items(f) == -1) {
         return -1;
     }
     uint32_t staged = f->item_count - (uint32_t)f->counts.in_order;

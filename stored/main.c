@@ -65,6 +65,8 @@ static const struct config_option options[] = {
     OPTION(high_water, "64", 1, 100000, false, "batches in ZeroMQ's queue per classifyd"),
     OPTION(drain_ms, "5000", 0, 600000, true,
            "milliseconds after SIGTERM to go on with what still arrives"),
+    OPTION(silence_s, "30", 1, 86400, true,
+           "seconds PostgreSQL may say nothing to a statement before the connection is given up"),
     CONFIG_END};
 
 static struct {
@@ -82,6 +84,7 @@ static struct {
     int64_t flush_at_us;   /* when the next transaction may begin although it is not full */
     int64_t away_since_us; /* of day; 0: it is there */
     int64_t received_at_us, drain_until_us;
+    bool waiting; /* in the midst of a statement */
 } self;
 
 static void work(void);
@@ -116,6 +119,20 @@ static void note_away(void)
     daemon_note("database", "away for %lld s: %.170s",
                 (long long)((daemon_now_us() - self.away_since_us) / 1000000),
                 self.store.pg.message);
+}
+
+/* Meanwhile the status is written, and the version announced. */
+static void on_silence(int64_t silence_us)
+{
+    self.waiting = true;
+    if (self.away_since_us == 0) {
+        daemon_note("database", "has said nothing for %lld s", (long long)(silence_us / 1000000));
+    }
+    daemon_tick();
+    self.waiting = false;
+    if (self.away_since_us == 0) {
+        daemon_note("database", "connected");
+    }
 }
 
 static void note_connected(void)
@@ -156,7 +173,7 @@ static int load_store(void)
     ledger_forget(&s->ledger);
     s->ledger.entries = 1; /* there may be some from before */
     s->rejected_new = settings.rejected_rows;
-    if (migrate_record_types(&s->pg, &s->params, s->types) == -1 ||
+    if (flush_connected(s) == -1 || migrate_record_types(&s->pg, &s->params, s->types) == -1 ||
         gradings_load(&s->gradings, &s->pg) == -1 ||
         calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
         classes_load(s, daemon_clock_us()) == -1 ||
@@ -478,6 +495,7 @@ static int start(zloop_t *loop)
         s->rebuild == NULL || intake_init(&self.intake, &settings) == -1) {
         return -1;
     }
+    pg_be_patient(settings.silence_s * 1000000, on_silence);
     daemon_note("database", "not tried yet");
     if (open_sockets(loop) == -1) {
         return -1;
@@ -491,6 +509,7 @@ static int reload(void)
 {
     struct store *s = &self.store;
     char fault[512];
+    pg_be_patient(settings.silence_s * 1000000, on_silence);
     if (retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1) {
         log_error("retention.refused", "error=\"%s\"", fault);
         return -1;
@@ -504,7 +523,7 @@ static int reload(void)
 static void tick(void)
 {
     /* Also noticed while nothing is written. */
-    if (pg_is_open(&self.store.pg) && pg_check(&self.store.pg) == -1) {
+    if (!self.waiting && pg_is_open(&self.store.pg) && pg_check(&self.store.pg) == -1) {
         back_off();
     }
     announce_version(self.announce, &self.store.gradings);
@@ -515,7 +534,7 @@ static void tick(void)
     count_set(COUNT_BUFFERED_BYTES, self.intake.bytes);
     count_set(COUNT_SERIES, series_count(&self.store.series));
     count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
-    if (self.away_since_us != 0) {
+    if (self.away_since_us != 0 && !self.waiting) {
         note_away();
     }
 }

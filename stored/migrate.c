@@ -12,7 +12,6 @@
 #include "common/file.h"
 #include "common/log.h"
 
-#define LOCK_KEY        INT64_C(0x657a7265706f) /* "ezrepo" */
 #define MIGRATION_BYTES ((size_t)4 << 20)
 #define MIN_VERSION     150000
 
@@ -21,12 +20,13 @@ static int judge(struct pg *pg, const char *doing)
 {
     log_error("database.prepare", "doing=\"%s\" sqlstate=%s error=\"%s\"", doing, pg->sqlstate,
               pg->message);
-    /* Connections, transaction states (read-only), conflicts, resources, locks, operators, disks.
-     */
-    static const char *const passing[] = {"08", "25", "40", "53", "55", "57", "58"};
+    /* Connections, transaction states (read-only), conflicts, resources, locks, operators, disks;
+     * of two that make the same at once. */
+    static const char *const passing[] = {"08", "25", "40",    "53",    "55",
+                                          "57", "58", "42P06", "42P07", "23505"};
     bool may_pass = pg->fault == PG_AWAY;
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
-        may_pass = may_pass || strncmp(pg->sqlstate, passing[i], 2) == 0;
+        may_pass = may_pass || strncmp(pg->sqlstate, passing[i], strlen(passing[i])) == 0;
     }
     return may_pass ? 1 : -1;
 }
@@ -52,30 +52,41 @@ static int check_server(struct pg *pg, bool *role_is_there)
     return 0;
 }
 
-static int take_lock(struct pg *pg, struct pg_params *params)
+/* 0; 1: another one writes; -1: the database. Within a transaction. */
+static int become_writer(struct pg *pg)
+{
+    PGresult *r = pg_do(pg, sql_writer_lock) == -1 ? NULL : pg_rows(pg, SQL_WRITER_TAKE, NULL);
+    int rc = r == NULL ? -1 : PQntuples(r) == 1 ? 0 : 1;
+    PQclear(r);
+    return rc;
+}
+
+/*
+ * One session writes. Its end ends all that was under way in it; but the stored before may have
+ * been killed while the COMMIT of a sealing was under way in another (seal.c): the lock waits for
+ * that.
+ */
+static int take_database(struct pg *pg)
 {
     static struct log_limit said;
-    pg_params_begin(params);
-    pg_add_64(params, LOCK_KEY);
-    PGresult *r = pg_rows(pg, SQL_LOCK, params);
-    if (r == NULL) {
-        return judge(pg, "take the lock");
+    int rc = pg_do(pg, "BEGIN") == -1 ? -1 : become_writer(pg);
+    if (rc == 0) {
+        rc = pg_commit(pg);
     }
-    bool taken = pg_cell_bool(r, 0, 0);
-    PQclear(r);
-    if (!taken) {
-        snprintf(pg->message, sizeof pg->message, "another stored holds this database");
+    if (rc == -1) {
+        rc = judge(pg, "become the one that writes");
+        pg_rollback(pg);
+        return rc;
+    }
+    if (rc == 1) {
+        pg_rollback(pg);
+        snprintf(pg->message, sizeof pg->message,
+                 "another stored, or what one before left under way, holds this database");
         if (log_allowed(&said, 1)) {
             log_warn("database.owned", "error=\"%s\"", pg->message);
         }
     }
-    return taken ? 0 : 1;
-}
-
-/* The stored before may have been killed while its COMMIT of a sealing was under way (seal.c). */
-static int pass_gate(struct pg *pg)
-{
-    return pg_do(pg, sql_seal_gate) == 0 ? 0 : judge(pg, "wait for a sealing of the stored before");
+    return rc;
 }
 
 static int make_role(struct pg *pg)
@@ -115,10 +126,12 @@ static int apply(struct pg *pg, struct pg_params *params, const char *path, cons
     pg_params_begin(params);
     pg_add_32(params, number);
     pg_add_bytes(params, slice_of(name));
+    pg->unhurried = true;
     int rc = pg_do(pg, "BEGIN") == 0 && pg_do(pg, text) == 0 &&
                      pg_run(pg, SQL_MIGRATION_ADD, params) == 0 && pg_commit(pg) == 0
                  ? 0
                  : -1;
+    pg->unhurried = false;
     free(text);
     if (rc == -1) {
         rc = judge(pg, name);
@@ -186,13 +199,7 @@ static int apply_all(struct pg *pg, struct pg_params *params, const char *schema
 int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
 {
     bool role_is_there = false;
-    int rc = take_lock(pg, params);
-    if (rc == 0) {
-        rc = pass_gate(pg);
-    }
-    if (rc == 0) {
-        rc = check_server(pg, &role_is_there);
-    }
+    int rc = check_server(pg, &role_is_there);
     if (rc == 0 && !role_is_there) {
         rc = make_role(pg);
     }
@@ -200,12 +207,9 @@ int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
         rc = judge(pg, "create the schema ezrepo");
     }
     if (rc == 0) {
-        rc = apply_all(pg, params, schemas_dir);
+        rc = take_database(pg);
     }
-    if (rc == 0 && pg_do(pg, sql_staging) == -1) {
-        rc = judge(pg, "create a temporary table");
-    }
-    return rc;
+    return rc == 0 ? apply_all(pg, params, schemas_dir) : rc;
 }
 
 /* ---- record types ---- */

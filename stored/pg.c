@@ -1,13 +1,25 @@
-/* libpq with its result codes looked at. Knows nothing of what is stored. */
+/*
+ * libpq with its result codes looked at. Knows nothing of what is stored. Nothing here waits for a
+ * server for ever: libpq is used without blocking, and the socket is waited for by poll().
+ */
 #include "stored/pg.h"
 
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "common/utf8.h"
 
 #define COPY_CHUNK ((size_t)256 * 1024)
+#define LOOK_MS    1000 /* so often is looked what libpq has: TLS may hold back what has come */
+
+static struct {
+    int64_t silence_us; /* 0: for ever */
+    void (*told)(int64_t silence_us);
+} patience;
 
 /* ---- failures ---- */
 
@@ -53,6 +65,10 @@ static bool is_read_only(const char *sqlstate)
 /* What a result (NULL: there is none) says about its failure. Always -1. */
 static int failed(struct pg *pg, const PGresult *r)
 {
+    if (pg->conn == NULL) { /* given up: why is said already */
+        pg->fault = PG_AWAY;
+        return -1;
+    }
     const char *state = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
     const char *text = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", state == NULL ? "" : state);
@@ -81,19 +97,143 @@ static int out_of_memory(struct pg *pg)
     return -1;
 }
 
+/* ---- waiting ---- */
+
+void pg_be_patient(int64_t silence_us, void (*told)(int64_t silence_us))
+{
+    patience.silence_us = silence_us;
+    patience.told = told;
+}
+
+static int64_t clock_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+/* The server says nothing: what it did with the statement is not known, and nobody waits for it. */
+static int give_up(struct pg *pg, int64_t silence_us)
+{
+    pg_close(pg);
+    pg->fault = PG_AWAY;
+    pg->sqlstate[0] = '\0';
+    snprintf(pg->message, sizeof pg->message, "the server has said nothing for %lld s",
+             (long long)(silence_us / 1000000));
+    return -1;
+}
+
+/*
+ * Until there is something to read (or, with unsent, room to write), or LOOK_MS have passed;
+ * heard_us: when the server was heard last. -1: too long ago, and the connection is given up.
+ */
+static int await(struct pg *pg, bool unsent, int64_t *heard_us)
+{
+    struct pollfd socket = {.fd = PQsocket(pg->conn),
+                            .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)};
+    int64_t now_us = clock_us();
+    int64_t left_us = *heard_us + patience.silence_us - now_us;
+    bool hurries = patience.silence_us > 0 && !pg->unhurried;
+    int wait_ms = !hurries || left_us >= LOOK_MS * 1000 ? LOOK_MS
+                  : left_us > 0                         ? (int)(left_us / 1000) + 1
+                                                        : 0;
+    int ready = poll(&socket, 1, wait_ms);
+    now_us = clock_us();
+    if (ready > 0) {
+        *heard_us = now_us;
+        return 0;
+    }
+    if (hurries && now_us - *heard_us >= patience.silence_us) {
+        return give_up(pg, now_us - *heard_us);
+    }
+    if (ready == 0 && wait_ms == LOOK_MS && patience.told != NULL) {
+        patience.told(now_us - *heard_us);
+    }
+    return 0;
+}
+
+/* Sends what libpq still holds. */
+static int send_all(struct pg *pg)
+{
+    int64_t heard_us = clock_us();
+    int unsent;
+    while ((unsent = PQflush(pg->conn)) == 1) {
+        if (await(pg, true, &heard_us) == -1) {
+            return -1;
+        }
+        if (PQconsumeInput(pg->conn) == 0) {
+            break;
+        }
+    }
+    return unsent == 0 ? 0 : failed(pg, NULL);
+}
+
+/* The next result; NULL: there is none, or the connection was given up. */
+static PGresult *next_result(struct pg *pg)
+{
+    int64_t heard_us = clock_us();
+    while (PQisBusy(pg->conn) == 1) {
+        if (await(pg, false, &heard_us) == -1) {
+            return NULL;
+        }
+        if (PQconsumeInput(pg->conn) == 0) {
+            break; /* the result says why, at once */
+        }
+    }
+    return PQgetResult(pg->conn);
+}
+
+/* The last result of what was sent (0: it was not), as PQexec() gives it; NULL: it failed. */
+static PGresult *answer(struct pg *pg, int sent)
+{
+    PGresult *last = NULL, *r;
+    if (sent == 0) {
+        failed(pg, NULL);
+        return NULL;
+    }
+    if (send_all(pg) == -1) {
+        return NULL;
+    }
+    while ((r = next_result(pg)) != NULL) {
+        PQclear(last);
+        last = r;
+        if (PQresultStatus(r) == PGRES_COPY_IN) {
+            break;
+        }
+    }
+    if (pg->conn == NULL) {
+        PQclear(last);
+        return NULL;
+    }
+    if (last == NULL) {
+        failed(pg, NULL);
+    }
+    return last;
+}
+
+static PGresult *ask(struct pg *pg, const char *text)
+{
+    pg->fault = PG_NONE;
+    return answer(pg, PQsendQuery(pg->conn, text));
+}
+
 /* ---- connecting ---- */
 
 /*
  * COMMIT is answered when it lasts, whatever the preset of server, database or role: what is
- * acknowledged is given up elsewhere. To wait for standbys, too, is for whoever set that.
+ * acknowledged is given up elsewhere. Where there are standbys to be waited for, `local` would not
+ * wait for them; how long one waits, by remote_write or remote_apply, is for whoever set that.
  */
-static const char lasting[] = "DO $$ BEGIN IF current_setting('synchronous_commit') = 'off' THEN"
-                              " SET synchronous_commit = on; END IF; END $$";
+static const char lasting[] =
+    "DO $$ BEGIN IF current_setting('synchronous_commit') IN ('off', 'local') THEN"
+    " SET synchronous_commit = on; END IF; END $$";
 
 static void on_notice(void *context, const PGresult *r)
 {
-    (void)context;
+    struct pg *pg = context;
     const char *text = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+    const char *severity = PQresultErrorField(r, PG_DIAG_SEVERITY_NONLOCALIZED);
+    pg->warned = pg->warned || (severity != NULL && strcmp(severity, "WARNING") == 0);
     log_info("database.notice", "text=\"%s\"", text == NULL ? "" : text);
 }
 
@@ -113,20 +253,12 @@ int pg_open(struct pg *pg, const char *database, const char *application)
         pg_close(pg);
         return -1;
     }
-    PQsetNoticeReceiver(pg->conn, on_notice, NULL);
+    PQsetNoticeReceiver(pg->conn, on_notice, pg);
+    PQsetnonblocking(pg->conn, 1);
     if (pg_do(pg, sql_session) == -1 || pg_do(pg, lasting) == -1) {
         pg_close(pg);
         return -1;
     }
-    return 0;
-}
-
-int pg_open_aside(struct pg *pg, const char *database, const char *application)
-{
-    if (pg_open(pg, database, application) == -1) {
-        return -1;
-    }
-    PQsetnonblocking(pg->conn, 1);
     return 0;
 }
 
@@ -151,23 +283,53 @@ int pg_check(struct pg *pg)
 
 int pg_do(struct pg *pg, const char *text)
 {
-    PGresult *r = PQexec(pg->conn, text);
-    return expect(pg, r, PGRES_COMMAND_OK);
+    return expect(pg, ask(pg, text), PGRES_COMMAND_OK);
+}
+
+/* It was answered as if it had worked, but for this. */
+static int not_committed(struct pg *pg, enum pg_fault fault, const char *with)
+{
+    snprintf(pg->message, sizeof pg->message, "COMMIT was answered with %s", with);
+    pg->sqlstate[0] = '\0';
+    pg->fault = fault;
+    return -1;
 }
 
 int pg_commit(struct pg *pg)
 {
-    PGresult *r = PQexec(pg->conn, "COMMIT");
-    /* The COMMIT of a transaction that has failed is answered with the same code and another tag.
-     */
-    if (PQresultStatus(r) == PGRES_COMMAND_OK && strcmp(PQcmdStatus(r), "COMMIT") != 0) {
-        snprintf(pg->message, sizeof pg->message, "COMMIT was answered with %s", PQcmdStatus(r));
-        pg->sqlstate[0] = '\0';
-        pg->fault = PG_BUSY;
-        PQclear(r);
+    char tag[16];
+    pg->warned = false;
+    PGresult *r = ask(pg, "COMMIT");
+    snprintf(tag, sizeof tag, "%s", r == NULL ? "" : PQcmdStatus(r));
+    if (expect(pg, r, PGRES_COMMAND_OK) == -1) {
         return -1;
     }
-    return expect(pg, r, PGRES_COMMAND_OK);
+    /* That of a transaction that has failed is answered with the same code and another tag. */
+    if (strcmp(tag, "COMMIT") != 0) {
+        return not_committed(pg, PG_BUSY, tag);
+    }
+    /* It is done here, but its wait for the standbys was cancelled: they may not have it. So much
+     * that memory holds may be wrong by then that all of it is to be read anew. */
+    if (pg->warned) {
+        return not_committed(pg, PG_AWAY, "a warning: standbys may not have it");
+    }
+    return 0;
+}
+
+/* Ends what is under way: a COPY that was left in its midst. */
+static int settle(struct pg *pg)
+{
+    PGresult *r;
+    if (PQtransactionStatus(pg->conn) != PQTRANS_ACTIVE) {
+        return 0;
+    }
+    if (PQputCopyEnd(pg->conn, "given up") != 1 || send_all(pg) == -1) {
+        return -1;
+    }
+    while ((r = next_result(pg)) != NULL) {
+        PQclear(r);
+    }
+    return pg->conn == NULL ? -1 : 0;
 }
 
 void pg_rollback(struct pg *pg)
@@ -175,7 +337,7 @@ void pg_rollback(struct pg *pg)
     if (pg->conn == NULL) {
         return;
     }
-    PGresult *r = pg->fault == PG_AWAY ? NULL : PQexec(pg->conn, "ROLLBACK");
+    PGresult *r = pg->fault == PG_AWAY || settle(pg) == -1 ? NULL : ask(pg, "ROLLBACK");
     bool good = PQresultStatus(r) == PGRES_COMMAND_OK;
     PQclear(r);
     if (!good || PQstatus(pg->conn) != CONNECTION_OK) {
@@ -188,7 +350,7 @@ static int prepare(struct pg *pg, enum sql_statement statement, const char *name
     if (pg->prepared[statement]) {
         return 0;
     }
-    PGresult *r = PQprepare(pg->conn, name, sql_text(statement), 0, NULL);
+    PGresult *r = answer(pg, PQsendPrepare(pg->conn, name, sql_text(statement), 0, NULL));
     if (expect(pg, r, PGRES_COMMAND_OK) == -1) {
         return -1;
     }
@@ -231,14 +393,15 @@ static PGresult *execute(struct pg *pg, enum sql_statement statement,
         return NULL;
     }
     if (sql_reads_records(statement)) {
-        return PQexecParams(pg->conn, sql_text(statement), a.count, NULL, a.values, a.lengths,
-                            a.formats, 1);
+        return answer(pg, PQsendQueryParams(pg->conn, sql_text(statement), a.count, NULL, a.values,
+                                            a.lengths, a.formats, 1));
     }
     snprintf(name, sizeof name, "s%d", (int)statement);
     if (prepare(pg, statement, name) == -1) {
         return NULL;
     }
-    return PQexecPrepared(pg->conn, name, a.count, a.values, a.lengths, a.formats, 1);
+    return answer(pg,
+                  PQsendQueryPrepared(pg->conn, name, a.count, a.values, a.lengths, a.formats, 1));
 }
 
 int pg_send(struct pg *pg, enum sql_statement statement, const struct pg_params *params)
@@ -261,23 +424,10 @@ int pg_answered(struct pg *pg)
     return PQisBusy(pg->conn) == 0;
 }
 
-void pg_cancel(struct pg *pg)
-{
-    char error[256];
-    PGcancel *cancel = PQgetCancel(pg->conn);
-    if (cancel != NULL) {
-        (void)PQcancel(cancel, error, sizeof error);
-        PQfreeCancel(cancel);
-    }
-}
-
 PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_params *params)
 {
     PGresult *r = execute(pg, statement, params);
     if (r == NULL) {
-        if (pg->fault == PG_NONE) {
-            failed(pg, NULL);
-        }
         return NULL;
     }
     if (PQresultStatus(r) != PGRES_TUPLES_OK) {
@@ -291,10 +441,7 @@ PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_p
 int pg_run(struct pg *pg, enum sql_statement statement, const struct pg_params *params)
 {
     PGresult *r = execute(pg, statement, params);
-    if (r == NULL) {
-        return pg->fault == PG_NONE ? failed(pg, NULL) : -1;
-    }
-    return expect(pg, r, PGRES_COMMAND_OK);
+    return r == NULL ? -1 : expect(pg, r, PGRES_COMMAND_OK);
 }
 
 /* ---- parameters ---- */
@@ -376,15 +523,15 @@ void pg_add_bytes(struct pg_params *p, struct slice s)
 }
 
 /* The array's head without elements: no dimensions; the first element gives it one (put_head). */
-int pg_add_array(struct pg_params *p, enum pg_type type)
+int pg_add_array(struct pg_params *p, uint32_t type)
 {
-    int i = next(p, (uint32_t)type);
+    int i = next(p, type);
     if (i == -1) {
         return PG_PARAMS - 1;
     }
     bytes_put_32(&p->value[i].bytes, 0);
     bytes_put_32(&p->value[i].bytes, 0);
-    bytes_put_32(&p->value[i].bytes, (uint32_t)type);
+    bytes_put_32(&p->value[i].bytes, type);
     check(p, i);
     return i;
 }
@@ -488,19 +635,30 @@ struct slice pg_cell_text(const PGresult *r, int row, int column)
 int pg_copy_begin(struct pg *pg, const char *statement)
 {
     static const char head[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
-    PGresult *r = PQexec(pg->conn, statement);
-    if (expect(pg, r, PGRES_COPY_IN) == -1) {
+    if (expect(pg, ask(pg, statement), PGRES_COPY_IN) == -1) {
         return -1;
     }
     return pg_copy_data(pg, (struct slice){head, 19});
+}
+
+/* Sent before the next: libpq would keep all of it in memory. */
+static int put_chunk(struct pg *pg, const char *at, size_t len)
+{
+    int put;
+    while ((put = PQputCopyData(pg->conn, at, (int)len)) == 0) {
+        if (send_all(pg) == -1) {
+            return -1;
+        }
+    }
+    return put == 1 ? send_all(pg) : failed(pg, NULL);
 }
 
 int pg_copy_data(struct pg *pg, struct slice rows)
 {
     while (rows.len > 0) {
         size_t n = rows.len < COPY_CHUNK ? rows.len : COPY_CHUNK;
-        if (PQputCopyData(pg->conn, rows.at, (int)n) != 1) {
-            return failed(pg, NULL);
+        if (put_chunk(pg, rows.at, n) == -1) {
+            return -1;
         }
         rows.at += n;
         rows.len -= n;
@@ -510,13 +668,12 @@ int pg_copy_data(struct pg *pg, struct slice rows)
 
 int pg_copy_end(struct pg *pg)
 {
-    static const char tail[] = "\377\377";
-    int rc = 0;
+    int rc = put_chunk(pg, "\377\377", 2);
     PGresult *r;
-    if (PQputCopyData(pg->conn, tail, 2) != 1 || PQputCopyEnd(pg->conn, NULL) != 1) {
+    if (rc == 0 && (PQputCopyEnd(pg->conn, NULL) != 1 || send_all(pg) == -1)) {
         rc = failed(pg, NULL);
     }
-    while ((r = PQgetResult(pg->conn)) != NULL) {
+    while ((r = next_result(pg)) != NULL) {
         if (PQresultStatus(r) != PGRES_COMMAND_OK) {
             failed(pg, r);
             rc = -1;
@@ -527,5 +684,5 @@ int pg_copy_end(struct pg *pg)
         }
         PQclear(r);
     }
-    return rc;
+    return pg->conn == NULL ? -1 : rc;
 }

@@ -1,7 +1,8 @@
 /*
  * A thin layer over libpq, synchronous: connect, statements of sql.h with binary parameters and
  * results, COPY. For each call one good result code stands; everything else is a failure, with its
- * SQLSTATE kept.
+ * SQLSTATE kept. A server that says nothing for too long is given up: the connection is closed, and
+ * what became of the statement is not known.
  */
 #ifndef EZREPO_STORED_PG_H
 #define EZREPO_STORED_PG_H
@@ -20,12 +21,14 @@ enum pg_fault {
     PG_BUSY, /* anything else that the server says: full, shutting down, a lock ...; later perhaps
               */
     PG_AWAY  /* there is no connection any more, or it is to be closed: it leads to a server that
-                only  reads */
+                only reads, or what it said of a COMMIT is not enough */
 };
 
 struct pg {
     PGconn *conn;
     bool prepared[SQL_STATEMENTS];
+    bool unhurried; /* what is asked may take any time, as a migration does */
+    bool warned;    /* a warning came since this was set to false */
     enum pg_fault fault;
     char sqlstate[6];
     char message[400]; /* one line */
@@ -53,13 +56,25 @@ enum pg_type {
     PG_SMALLINT = 21,
     PG_INTEGER = 23,
     PG_TEXT = 25,
+    PG_SMALLINT_ARRAY = 1005,
+    PG_TEXT_ARRAY = 1009,
     PG_TIMESTAMPTZ = 1184,
     PG_UUID = 2950
 };
 
-/* 0; -1 with fault and message set and no connection left. Takes at most some seconds. */
+/*
+ * For all connections: how long a server may say nothing before it is given up; 0: for ever. told
+ * (may be NULL) is called about every second while it is silent; it must not use the connection.
+ */
+void pg_be_patient(int64_t silence_us, void (*told)(int64_t silence_us));
+
+/* 0; -1 with fault and message set and no connection left. Takes at most some seconds. *pg must
+ * stay where it is while it is open. */
 int pg_open(struct pg *pg, const char *database, const char *application);
-/* Does nothing when there is no connection. */
+/*
+ * Does nothing when there is no connection. Does not wait: a statement under way is given up by the
+ * server itself when it notices, a tenth of a second later (sql_session).
+ */
 void pg_close(struct pg *pg);
 
 /* Looks whether the server has closed the connection meanwhile, without waiting: 0, or -1 and
@@ -74,7 +89,10 @@ static inline bool pg_is_open(const struct pg *pg)
 /* Statements without parameters and results, several in one text. 0, or -1. */
 int pg_do(struct pg *pg, const char *text);
 
-/* COMMIT; -1 also when the server answers that it rolled back. */
+/*
+ * COMMIT; -1 also when the server answers that it rolled back, or with a warning: then a wait for
+ * standbys was cancelled, it is committed here and perhaps nowhere else.
+ */
 int pg_commit(struct pg *pg);
 
 /* Ends a failed transaction; closes the connection when that does not work or the last failure was
@@ -92,8 +110,9 @@ void pg_add_64(struct pg_params *p, int64_t v);
 void pg_add_time(struct pg_params *p, int64_t us);
 void pg_add_bytes(struct pg_params *p, struct slice s); /* text, bytea, uuid; no value is NULL */
 
-/* An array parameter; gives its column number for what follows. */
-int pg_add_array(struct pg_params *p, enum pg_type type);
+/* An array parameter of a type, by PostgreSQL's number; gives its column number for what follows.
+ */
+int pg_add_array(struct pg_params *p, uint32_t type);
 void pg_put_16(struct pg_params *p, int column, int16_t v);
 void pg_put_32(struct pg_params *p, int column, int32_t v);
 void pg_put_64(struct pg_params *p, int column, int64_t v);
@@ -116,16 +135,11 @@ PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_p
 int pg_run(struct pg *pg, enum sql_statement statement, const struct pg_params *params);
 
 /*
- * A connection that is used without waiting: pg_open_aside() as pg_open(), which does wait; then
- * pg_send() (0, or -1), and pg_answered() until it says 1: then PQgetResult() gives all of the
- * answer without waiting. 0: not yet; -1: the connection failed.
+ * Without waiting: pg_send() (0, or -1), and pg_answered() until it says 1: then PQgetResult()
+ * gives all of the answer. 0: not yet; -1: the connection failed.
  */
-int pg_open_aside(struct pg *pg, const char *database, const char *application);
 int pg_send(struct pg *pg, enum sql_statement statement, const struct pg_params *params);
 int pg_answered(struct pg *pg);
-
-/* Asks the server to give up the statement under way, and waits until it has heard of it. */
-void pg_cancel(struct pg *pg);
 
 /* Cells of binary results. */
 int64_t pg_cell_64(const PGresult *r, int row, int column);

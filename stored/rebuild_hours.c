@@ -49,9 +49,6 @@ static void disconnect(struct rebuild_hours *h)
 
 void rebuild_hours_end(struct rebuild_hours *h)
 {
-    if (h->asked) {
-        pg_cancel(&h->pg);
-    }
     disconnect(h);
 }
 
@@ -169,7 +166,7 @@ static void ask(struct rebuild_hours *h)
                                                      [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_DAY};
     struct pg_params *p = &h->job->store->params;
     if (!pg_is_open(&h->pg) &&
-        pg_open_aside(&h->pg, h->job->store->settings->database, "ezrepo-stored-rebuild") == -1) {
+        pg_open(&h->pg, h->job->store->settings->database, "ezrepo-stored-rebuild") == -1) {
         fail(h, h->pg.message);
         return;
     }

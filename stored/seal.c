@@ -64,7 +64,7 @@ void seal_close(struct seal *s)
 static int ask(struct seal *s, enum step step)
 {
     static const char *const texts[SEAL_STEPS] = {
-        [SEAL_BEGIN] = "BEGIN", [SEAL_GATE] = sql_seal_gate, [SEAL_COMMIT] = "COMMIT"};
+        [SEAL_BEGIN] = "BEGIN", [SEAL_GATE] = sql_writer_lock, [SEAL_COMMIT] = "COMMIT"};
     static const enum sql_statement hour_statements[] = {
         [SEAL_LOCK] = SQL_SEAL_LOCK, [SEAL_COUNT] = SQL_SEAL_COUNT, [SEAL_MARK] = SQL_SEAL_MARK};
     static const enum sql_statement day_statements[] = {[SEAL_LOCK] = SQL_SEAL_DAY_LOCK,
@@ -222,7 +222,7 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
         }
     }
     if (!pg_is_open(&s->pg) &&
-        pg_open_aside(&s->pg, s->store->settings->database, "ezrepo-stored-seal") == -1) {
+        pg_open(&s->pg, s->store->settings->database, "ezrepo-stored-seal") == -1) {
         log_error("seal.connect", "error=\"%s\"", s->pg.message);
         s->again_us = clock_us + BACKOFF_US;
         return;
@@ -246,7 +246,6 @@ void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us)
 void seal_abandon(struct seal *s)
 {
     if (s->step != SEAL_IDLE) {
-        pg_cancel(&s->pg);
         pg_close(&s->pg);
         s->step = SEAL_IDLE;
     }

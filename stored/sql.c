@@ -21,24 +21,34 @@ const char sql_session[] = "SET search_path = ezrepo;"
                            "SET client_encoding = 'UTF8';"
                            "SET client_min_messages = warning;"
                            "SET jit = off;"
-                           "SET lock_timeout = '3s'";
+                           "SET lock_timeout = '3s';"
+                           "SET client_connection_check_interval = '100ms'";
 
 const char sql_schema[] = "CREATE SCHEMA IF NOT EXISTS ezrepo;"
                           "CREATE TABLE IF NOT EXISTS ezrepo.migration ("
                           " number integer PRIMARY KEY,"
                           " name text NOT NULL,"
-                          " applied_at timestamptz NOT NULL DEFAULT clock_timestamp())";
+                          " applied_at timestamptz NOT NULL DEFAULT clock_timestamp());"
+                          /* One row: the session that writes, and since when it is there. */
+                          "CREATE TABLE IF NOT EXISTS ezrepo.writer ("
+                          " single boolean PRIMARY KEY DEFAULT true CHECK (single),"
+                          " pid integer NOT NULL,"
+                          " role oid NOT NULL,"
+                          " began timestamptz NOT NULL)";
 
-const char sql_staging[] =
-    "CREATE TEMP TABLE staging (LIKE ezrepo.measurement) ON COMMIT DELETE ROWS";
+const char sql_staged[] =
+    "DROP TYPE IF EXISTS ezrepo.staged;"
+    "CREATE TYPE ezrepo.staged AS (series_id bigint, t_start timestamptz, t_end timestamptz,"
+    " row integer, schema_id integer, grading_version integer, ledger_id integer, class smallint,"
+    " grades smallint[], \"values\" text[], label text);"
+    "REVOKE ALL ON TYPE ezrepo.staged FROM PUBLIC";
 
-const char sql_seal_gate[] =
-    "DO $$ BEGIN PERFORM pg_advisory_xact_lock(x'657a7365616c'::bigint); END $$"; /* "ezseal" */
+/* Who may only read cannot take it, as he can an advisory lock. */
+const char sql_writer_lock[] = "LOCK TABLE ezrepo.writer IN SHARE ROW EXCLUSIVE MODE";
 
 const char sql_role_make[] = "CREATE ROLE ezrepo_read NOLOGIN";
 
 const char sql_copy_records[] = "COPY measurement " COLUMNS " FROM STDIN (FORMAT binary)";
-const char sql_copy_staged[] = "COPY pg_temp.staging " COLUMNS " FROM STDIN (FORMAT binary)";
 const char sql_copy_entries[] =
     "COPY ledger_entry (ledger_id, reason, " LEDGER_COUNTS ") FROM STDIN (FORMAT binary)";
 const char sql_vacuum_entries[] = "VACUUM (TRUNCATE off) ezrepo.ledger_entry";
@@ -104,11 +114,15 @@ static const char *const statements[SQL_STATEMENTS] = {
         "SELECT hour, sealed, in_day FROM measured_hour WHERE hour >= $1::timestamptz"
         " AND hour < $2::timestamptz ORDER BY hour FOR UPDATE",
 
-    /* In the order they were copied: of two with the same identity the first stands. */
+    [SQL_STAGED_TYPE] = "SELECT 'ezrepo.staged'::regtype::oid",
+
+    /* In the order given: of two with the same identity the first stands. */
     [SQL_STAGED_INSERT] =
         "INSERT INTO measurement " COLUMNS " SELECT series_id, t_start, t_end, row,"
         " schema_id, grading_version, ledger_id, class, grades, \"values\", label"
-        " FROM pg_temp.staging ORDER BY ctid"
+        " FROM unnest($1::staged[]) WITH ORDINALITY AS u (series_id, t_start, t_end, row, "
+        "schema_id,"
+        " grading_version, ledger_id, class, grades, \"values\", label, n) ORDER BY n"
         " ON CONFLICT DO NOTHING RETURNING series_id, t_start, row",
 
     /* The last period before each key, and where the first behind it begins; null: there is none.
@@ -279,7 +293,19 @@ static const char *const statements[SQL_STATEMENTS] = {
         "               WHERE s.type = $1::text OR ($1::text = '' AND NOT EXISTS"
         "                     (SELECT FROM record_type r WHERE r.type = s.type AND r.type <> '')))",
 
-    [SQL_LOCK] = "SELECT pg_try_advisory_lock($1::bigint)",
+    /*
+     * Under sql_writer_lock: this session becomes the one that writes, unless the one that is
+     * lives. That of another role is seen, but not when it began.
+     */
+    [SQL_WRITER_TAKE] =
+        "INSERT INTO writer AS w (pid, role, began) SELECT pid, usesysid, backend_start"
+        " FROM pg_stat_activity WHERE pid = pg_backend_pid()"
+        " ON CONFLICT (single) DO UPDATE"
+        " SET pid = excluded.pid, role = excluded.role, began = excluded.began"
+        " WHERE NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.pid = w.pid"
+        "                   AND a.pid <> pg_backend_pid() AND a.usesysid = w.role"
+        "                   AND (a.backend_start IS NULL OR a.backend_start = w.began))"
+        " RETURNING pid",
 
     /* Only those that were not written before are returned. */
     [SQL_BATCH_TAKE] =
@@ -289,6 +315,9 @@ static const char *const statements[SQL_STATEMENTS] = {
         " WHERE NOT EXISTS (SELECT FROM batch_stream s WHERE s.instance = u.instance"
         "                   AND s.shard = u.shard AND u.sequence < s.oldest)"
         " ON CONFLICT DO NOTHING RETURNING instance, shard, sequence",
+
+    /* Something of no meaning to write, so that the COMMIT waits for standbys. */
+    [SQL_BATCH_AGAIN] = "SELECT pg_logical_emit_message(true, 'ezrepo', '')",
 
     /* What is below the oldest is settled; what of it never came is a hole, but for leaps of
      * SEQUENCE_LEAP. */

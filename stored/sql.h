@@ -17,6 +17,7 @@ enum sql_statement {
     SQL_HOURS_ADD,
     SQL_HOUR_LIST,
     SQL_HOURS_LOCK,
+    SQL_STAGED_TYPE,
     SQL_STAGED_INSERT,
     SQL_PERIODS_AROUND,
     SQL_PERIODS_NEAR,
@@ -42,8 +43,9 @@ enum sql_statement {
     SQL_RECORD_TYPE_PUT,
     SQL_RECORD_TYPE_REMOVE,
     SQL_PERIODS_OF_TYPE,
-    SQL_LOCK,
+    SQL_WRITER_TAKE,
     SQL_BATCH_TAKE,
+    SQL_BATCH_AGAIN,
     SQL_BATCH_SETTLE,
     SQL_LEDGER_HOUR,
     SQL_LEDGER_ADD,
@@ -93,13 +95,13 @@ const char *sql_rebuild_text(enum sql_statement statement); /* sql_text() asks i
 bool sql_reads_records(enum sql_statement statement);
 
 /* Without parameters, for the simple protocol. */
-extern const char sql_session[];   /* what every connection starts with */
-extern const char sql_schema[];    /* the schema and the table of migrations */
-extern const char sql_staging[];   /* where records go that may be there already */
-extern const char sql_role_make[]; /* the role that only reads */
-extern const char sql_seal_gate[]; /* a lock that one transaction at a time holds, until its end */
+extern const char sql_session[];     /* what every connection starts with */
+extern const char sql_schema[];      /* the schema, the tables of migrations and of who writes */
+extern const char sql_staged[];      /* the type of rows that may be there already */
+extern const char sql_role_make[];   /* the role that only reads */
+extern const char sql_writer_lock[]; /* held until its end by one transaction at a time: one that
+                                        seals, before its COMMIT, and one that begins to write */
 extern const char sql_copy_records[];
-extern const char sql_copy_staged[];
 extern const char sql_copy_entries[];
 extern const char sql_vacuum_entries[];
 

@@ -30,6 +30,7 @@ struct store_settings {
     int64_t buffer_bytes;
     int64_t high_water;
     int64_t drain_ms;
+    int64_t silence_s;
 };
 
 /* COUNTER(name in C, name in the status) */
@@ -117,6 +118,7 @@ struct store {
     struct ledger_fold *fold;
     struct drop *drop;
     uint64_t stamp;       /* of the flush at hand */
+    uint32_t staged_type; /* PostgreSQL's number of the type that sql_staged makes */
     int64_t rejected_new; /* rows put into `rejected` since it was last trimmed */
 };
 

@@ -118,3 +118,21 @@ class Cluster:
                 subprocess.run(["ipcrm", "-m", self.killed_segment], check=True)
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Standby(Cluster):
+    """A copy of another cluster that follows it."""
+
+    def __init__(self, primary: Cluster) -> None:  # pylint: disable=super-init-not-called
+        self.folder = primary.folder + "b"
+        self.data = os.path.join(self.folder, "data")
+        self.as_user, self.options, self.free_databases = primary.as_user, ["fsync=off"], []
+        os.mkdir(self.folder)
+        if os.geteuid() == 0:
+            shutil.chown(self.folder, "postgres", "postgres")
+        os.chmod(self.folder, 0o755)
+        self._run("pg_basebackup", "-h", primary.folder, "-U", "ezrepo", "-D", self.data, "-R", "-c", "fast", "-N")
+        self.start()
+
+    def promote(self) -> None:
+        self._run("pg_ctl", "-D", self.data, "-t", "300", "-w", "promote")

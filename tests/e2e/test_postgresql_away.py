@@ -10,7 +10,7 @@ import psycopg2
 import pytest
 import zmq
 from conftest import wait_for
-from postgres import BIN, Cluster
+from postgres import BIN, Cluster, Standby
 from processes import cpu_seconds
 from stores import NONE, SECOND, Record, check_store, now_us
 
@@ -158,24 +158,6 @@ class NoPermission(Condition):
 
     def end(self):
         self.cluster.execute("ALTER ROLE writer LOGIN")
-
-
-class Standby(Cluster):
-    """A copy of another cluster that follows it."""
-
-    def __init__(self, primary):  # pylint: disable=super-init-not-called
-        self.folder = primary.folder + "b"
-        self.data = os.path.join(self.folder, "data")
-        self.as_user, self.options, self.free_databases = primary.as_user, ["fsync=off"], []
-        os.mkdir(self.folder)
-        if os.geteuid() == 0:
-            shutil.chown(self.folder, "postgres", "postgres")
-        os.chmod(self.folder, 0o755)
-        self._run("pg_basebackup", "-h", primary.folder, "-U", "ezrepo", "-D", self.data, "-R", "-c", "fast", "-N")
-        self.start()
-
-    def promote(self):
-        self._run("pg_ctl", "-D", self.data, "-t", "300", "-w", "promote")
 
 
 class FailedOver(Condition):
@@ -422,7 +404,7 @@ def test_nothing_is_acknowledged_while_postgresql_is_away(make_stored, own_clust
     check_store(stored)
 
 
-@pytest.mark.parametrize("preset, found", [("off", "on"), ("remote_write", "remote_write")])
+@pytest.mark.parametrize("preset, found", [("off", "on"), ("local", "on"), ("remote_write", "remote_write")])
 def test_a_commit_lasts_whatever_the_presets_are(make_stored, preset, found):
     stored = make_stored()
     stored.sql(f"ALTER DATABASE {stored.database} SET synchronous_commit = {preset}")
