@@ -40,6 +40,7 @@ int main(int argc, char **argv)
         .counter_names = relay_counter_names,
         .counters = relay_counters,
         .counter_count = RELAY_COUNTER_COUNT,
+        .several = true,
         .check = check,
         .start = start,
         .drain = relay_drain,

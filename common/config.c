@@ -197,8 +197,10 @@ static void read_section(struct reading *r, const struct json *object, const cha
         if (value == NULL) {
             take_preset(r, section, o, settings);
         } else if (take_value(r, o, value, settings) == -1) {
+            /* What somebody put into a list or object may hold a password. */
+            bool many = value->type == JSON_OBJECT || value->type == JSON_ARRAY;
             fault(r, "%s.%s: expected %s, found %.200s", section, o->name, expected(r, o),
-                  shown(r, value));
+                  many && o->type == CONFIG_STRING ? json_type_name(value->type) : shown(r, value));
         }
     }
 }
@@ -265,10 +267,15 @@ struct config *config_read(const char *file, struct config_common *common, const
                            const struct config_option *options, void *settings)
 {
     size_t size;
-    char *bytes = file_read(file, FILE_BYTES, &size);
+    char *bytes = file_read_own(file, FILE_BYTES, &size);
     if (bytes == NULL) {
         if (errno == EFBIG) {
             fprintf(stderr, "%s: larger than %zu bytes\n", file, FILE_BYTES);
+        } else if (errno == EPERM) {
+            fprintf(stderr,
+                    "%s: expected a file of root's that nobody else can write, since root starts "
+                    "what it says\n",
+                    file);
         } else {
             fprintf(stderr, "%s: %s\n", file, strerror(errno));
         }

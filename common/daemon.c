@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -158,9 +159,9 @@ static void print_status(FILE *f)
     }
     fputs("\n  },\n  \"counters\": {", f);
     for (size_t i = 0; i < d->counter_count; i++) {
-        fprintf(f, "%s\n    \"%s\": %" PRIu64, i == 0 ? "" : ",", d->counter_names[i],
-                d->counters[i]);
+        fprintf(f, "\n    \"%s\": %" PRIu64 ",", d->counter_names[i], d->counters[i]);
     }
+    fprintf(f, "\n    \"log.left_out\": %" PRIu64, log_left_out());
     fputs("\n  }\n}\n", f);
 }
 
@@ -189,6 +190,7 @@ static void write_status(void)
 void daemon_tick(void)
 {
     self.told_us = daemon_now_us();
+    log_flush();
     if (self.daemon->tick != NULL) {
         self.daemon->tick();
     }
@@ -338,33 +340,76 @@ static int run_zloop(void)
 
 /* ---- starting ---- */
 
-/* Root does this within a folder of the unprivileged user: a link there must not lead elsewhere. */
-static int make_folder(const char *path, uid_t uid, gid_t gid)
+/*
+ * Root does this within a folder of the unprivileged user: a link there must not lead elsewhere, so
+ * what is looked at and given away is what was opened. The descriptor, or -1.
+ */
+static int open_folder(int at, const char *name, uid_t uid, gid_t gid)
 {
-    if (mkdir(path, 0700) == -1 && errno != EEXIST) {
-        log_errno("daemon.folder", "path=%s", path);
-        return -1;
-    }
-    if (geteuid() == 0 && uid != 0 && lchown(path, uid, gid) == -1) {
-        log_errno("daemon.folder", "path=%s", path);
-        return -1;
-    }
     struct stat s;
-    if (lstat(path, &s) == -1 || !S_ISDIR(s.st_mode) || (s.st_mode & 077) != 0) {
-        log_error("daemon.folder",
-                  "path=%s expected=\"a folder that only its owner may enter (0700)\"", path);
+    int fd = -1;
+    if (mkdirat(at, name, 0700) == 0 || errno == EEXIST) {
+        fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    }
+    if (fd != -1 && geteuid() == 0 && uid != 0 && fchown(fd, uid, gid) == -1) {
+        close(fd);
+        fd = -1;
+    }
+    if (fd == -1) {
+        log_errno("daemon.folder", "run_dir=%s folder=%s", self.common.run_dir, name);
         return -1;
     }
-    return 0;
+    if (fstat(fd, &s) == -1 || (s.st_mode & 077) != 0) {
+        log_error("daemon.folder",
+                  "run_dir=%s folder=%s expected=\"a folder that only its owner may enter (0700)\"",
+                  self.common.run_dir, name);
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+/*
+ * Only one process of a kind, or of a kind and instance, may use this folder's sockets: a second
+ * one would take them over from the first. The lock goes with the process, however it ends.
+ */
+static int take_lock(int folder, uid_t uid, gid_t gid)
+{
+    char name[64], holder[32] = "";
+    snprintf(name, sizeof name, "%s-%u.lock", self.daemon->name,
+             self.daemon->several ? self.instance : 0);
+    int fd = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd == -1 || (geteuid() == 0 && fchown(fd, uid, gid) == -1)) {
+        log_errno("daemon.lock", "run_dir=%s file=%s", self.common.run_dir, name);
+        return -1;
+    }
+    if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
+        ssize_t n = pread(fd, holder, sizeof holder - 1, 0);
+        holder[n > 0 ? strcspn(holder, "\n") : 0] = '\0';
+        log_error("daemon.lock",
+                  "run_dir=%s file=%s holder=%s error=\"another %s of this run_dir is running\"",
+                  self.common.run_dir, name, holder, self.daemon->name);
+        return -1;
+    }
+    if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\n", (long)getpid()) < 0) {
+        log_errno("daemon.lock", "run_dir=%s file=%s", self.common.run_dir, name);
+    }
+    return 0; /* held until the process ends */
 }
 
 static int make_run_dir(uid_t uid, gid_t gid)
 {
-    char status[512];
-    snprintf(status, sizeof status, "%s/status", self.common.run_dir);
-    return make_folder(self.common.run_dir, uid, gid) == 0 && make_folder(status, uid, gid) == 0
-               ? 0
-               : -1;
+    int run = open_folder(AT_FDCWD, self.common.run_dir, uid, gid);
+    if (run == -1) {
+        return -1;
+    }
+    int status = open_folder(run, "status", uid, gid);
+    int rc = status == -1 ? -1 : take_lock(run, uid, gid);
+    if (status != -1) {
+        close(status);
+    }
+    close(run);
+    return rc;
 }
 
 /* Whom to become: 0 and the ids, which are our own when nothing is to be dropped. */
@@ -471,6 +516,7 @@ static int serve(void)
         zloop_destroy(&self.loop);
     }
     log_info("daemon.stopped", "exit=%d", self.exit_code);
+    log_flush();
     return self.exit_code;
 }
 

@@ -23,6 +23,7 @@ struct daemon {
     const char *const *counter_names; /* dotted names, e.g. "rejected.json" */
     uint64_t *counters;               /* counted up, or set by tick() for gauges */
     size_t counter_count;
+    bool several; /* of this kind may share a run_dir, each with an --instance of its own */
 
     /*
      * Whether these settings make sense together; faults are written to standard error, one a line,

@@ -11,4 +11,10 @@
  */
 char *file_read(const char *path, size_t most, size_t *size);
 
+/*
+ * The same for a file that root acts on: when root asks, it must be root's and writable by nobody
+ * else; EPERM when it is not.
+ */
+char *file_read_own(const char *path, size_t most, size_t *size);
+
 #endif

@@ -1,7 +1,8 @@
-/* One line an event, to standard error, in one write. */
+/* One line an event, to standard error, whichever thread writes it. */
 #include "common/log.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,11 +10,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/outlet.h"
+
 #define LINE_BYTES 2048
 
 static char process_name[32] = "ezrepo";
 static unsigned process_instance;
 static enum log_level lowest = LOG_LEVEL_INFO;
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct outlet log_lines = {.fd = STDERR_FILENO}, audit_lines = {.fd = STDOUT_FILENO};
+static uint64_t left_out_told;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
 
@@ -21,6 +28,8 @@ void log_start(const char *process, unsigned instance)
 {
     snprintf(process_name, sizeof process_name, "%s", process);
     process_instance = instance;
+    outlet_start(&log_lines);
+    outlet_start(&audit_lines);
 }
 
 void log_set_level(enum log_level level)
@@ -59,28 +68,40 @@ static size_t append(size_t used, int written)
     return used < LINE_BYTES - 1 ? used : LINE_BYTES - 2;
 }
 
-/* 0, or -1 when the line could not be written, which must not stop the process. */
-__attribute__((format(printf, 5, 0))) static int write_line(int fd, const char *level, int error,
-                                                            const char *event, const char *format,
-                                                            va_list args)
+__attribute__((format(printf, 5, 0))) static size_t make_line(char line[LINE_BYTES],
+                                                              const char *level, int error,
+                                                              const char *event, const char *format,
+                                                              va_list args)
 {
-    char line[LINE_BYTES];
     struct timespec now;
     struct tm utc;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", &utc);
-    used = append(used, snprintf(line + used, sizeof line - used, ".%06ldZ %s %s[%u] %s ",
+    size_t used = strftime(line, LINE_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
+    used = append(used, snprintf(line + used, LINE_BYTES - used, ".%06ldZ %s %s[%u] %s ",
                                  now.tv_nsec / 1000, level, process_name, process_instance, event));
     size_t body = used;
-    used = append(used, vsnprintf(line + used, sizeof line - used, format, args));
+    used = append(used, vsnprintf(line + used, LINE_BYTES - used, format, args));
     if (error != 0) {
         used = append(used,
-                      snprintf(line + used, sizeof line - used, " error=\"%s\"", strerror(error)));
+                      snprintf(line + used, LINE_BYTES - used, " error=\"%s\"", strerror(error)));
     }
     disarm(line + body, used - body);
     line[used++] = '\n';
-    return write(fd, line, used) == (ssize_t)used ? 0 : -1;
+    return used;
+}
+
+/* 0, or -1 when the line was left out, which must not stop the process. */
+__attribute__((format(printf, 5, 0))) static int write_line(struct outlet *to, const char *level,
+                                                            int error, const char *event,
+                                                            const char *format, va_list args)
+{
+    char line[LINE_BYTES];
+    size_t len = make_line(line, level, error, event, format, args);
+    pthread_mutex_lock(&lock);
+    int result = outlet_write(to, line, len);
+    pthread_mutex_unlock(&lock);
+    return result;
 }
 
 #define WRITE_LINE(level, error)                                                                   \
@@ -88,7 +109,7 @@ __attribute__((format(printf, 5, 0))) static int write_line(int fd, const char *
         va_list args;                                                                              \
         va_start(args, format);                                                                    \
         if (level >= lowest) {                                                                     \
-            write_line(STDERR_FILENO, level_names[level], error, event, format, args);             \
+            write_line(&log_lines, level_names[level], error, event, format, args);                \
         }                                                                                          \
         va_end(args);                                                                              \
     } while (0)
@@ -97,7 +118,7 @@ int log_audit(const char *event, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    int result = write_line(STDOUT_FILENO, "audit", 0, event, format, args);
+    int result = write_line(&audit_lines, "audit", 0, event, format, args);
     va_end(args);
     return result;
 }
@@ -133,6 +154,30 @@ void log_panic(const char *event, const char *format, ...)
 {
     WRITE_LINE(LOG_LEVEL_ERROR, 0);
     abort();
+}
+
+uint64_t log_left_out(void)
+{
+    pthread_mutex_lock(&lock);
+    uint64_t left_out = log_lines.left_out;
+    pthread_mutex_unlock(&lock);
+    return left_out;
+}
+
+void log_flush(void)
+{
+    pthread_mutex_lock(&lock);
+    bool through = outlet_flush(&log_lines);
+    uint64_t untold = log_lines.left_out - left_out_told;
+    if (through) {
+        left_out_told = log_lines.left_out;
+    }
+    outlet_flush(&audit_lines);
+    pthread_mutex_unlock(&lock);
+    if (through && untold > 0) {
+        log_warn("log.left_out", "lines=%llu reason=\"nobody read the log\"",
+                 (unsigned long long)untold);
+    }
 }
 
 bool log_allowed(struct log_limit *limit, uint32_t burst)

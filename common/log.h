@@ -3,6 +3,9 @@
  *   2026-11-21T20:10:35.123456Z info stored[0] batch.committed records=512 ms=4
  * A line is an event name (words joined by dots) and a text, best as key=value fields. Control
  * characters are replaced in whatever is written: what outsiders sent cannot forge a line.
+ *
+ * Nobody waits for a log: while who reads it does not, lines are kept, up to a megabyte of them,
+ * and what does not fit is left out, counted, and told by a line once there is room again.
  */
 #ifndef EZREPO_LOG_H
 #define EZREPO_LOG_H
@@ -12,7 +15,7 @@
 
 enum log_level { LOG_LEVEL_DEBUG, LOG_LEVEL_INFO, LOG_LEVEL_WARN, LOG_LEVEL_ERROR };
 
-/* Names the process and its instance in every line that follows. */
+/* Names the process and its instance in every line that follows; from here on no line waits. */
 void log_start(const char *process, unsigned instance);
 
 /* Lines below this level are not written. */
@@ -36,9 +39,15 @@ void log_panic(const char *event, const char *format, ...) LOG_PRINTF __attribut
 
 /*
  * A line of an audit log: on standard output, at any level, with "audit" where other lines have
- * theirs. 0, or -1 when it could not be written.
+ * theirs. 0, or -1 when it was left out.
  */
 int log_audit(const char *event, const char *format, ...) LOG_PRINTF;
+
+/* Writes what waits, as far as it is taken; to be called now and then, and at the end. */
+void log_flush(void);
+
+/* How many lines were left out of the log (not of the audit log) since nobody read it. */
+uint64_t log_left_out(void);
 
 /*
  * For what outsiders can cause at any rate: true at most `burst` times in each ten seconds; the

@@ -429,16 +429,14 @@ static int on_moment(zloop_t *loop, int timer, void *context)
 static int check(const struct config_common *common, const void *given)
 {
     const struct store_settings *s = given;
-    char *error = NULL;
     (void)common;
-    PQconninfoOption *parsed = PQconninfoParse(s->database, &error);
+    PQconninfoOption *parsed = PQconninfoParse(s->database, NULL);
+    PQconninfoFree(parsed);
     if (parsed == NULL) {
-        fprintf(stderr, "stored.database: expected a connection string of PostgreSQL: %s",
-                error == NULL ? "memory is out\n" : error);
-        PQfreemem(error);
+        /* Neither the string nor libpq's message is shown: there may be a password in it. */
+        fprintf(stderr, "stored.database: expected a libpq connection string\n");
         return -1;
     }
-    PQconninfoFree(parsed);
     char fault[512];
     struct retention_rules rules;
     if (retention_rules_read(s->retention, &rules, fault, sizeof fault) == -1) {

@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 
@@ -156,6 +157,120 @@ def test_run_dir_open_to_others_is_refused(run, tmp_path):
     done = run("classifyd", "--config", str(configuration(tmp_path)))
     assert done.returncode == 1
     assert "0700" in done.stderr
+
+
+def test_run_dir_that_leads_elsewhere_is_refused(run, tmp_path):
+    """Root would give what it leads to to the unprivileged user."""
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    (tmp_path / "run").symlink_to(tmp_path / "elsewhere")
+    done = run("classifyd", "--config", str(configuration(tmp_path, user="nobody" if os.geteuid() == 0 else "")))
+    assert done.returncode == 1 and "daemon.folder" in done.stderr and "run_dir=" in done.stderr
+    assert (tmp_path / "elsewhere").owner() == pathlib.Path("/proc/self").owner()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_a_second_process_of_a_run_dir_is_refused(classifyd, program):
+    """It would take over the first one's sockets, which nobody would see until the first one is started again."""
+    process, folder = classifyd
+    command = [program("classifyd"), "--config", str(folder / "ezrepo.json"), "--instance"]
+    done = subprocess.run([*command, "3"], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 1
+    assert f"daemon.lock run_dir={folder}/run file=classifyd-3.lock holder={process.pid} " in done.stderr
+    status = json.loads((folder / "run/status/classifyd-3.json").read_text())
+    assert (status["pid"], status["state"]) == (process.pid, "running")
+    with subprocess.Popen([*command, "4"], stderr=subprocess.DEVNULL) as other:
+        wait_for((folder / "run/status/classifyd-4.json").exists)
+        other.kill()
+    # However the first one ends, its place is free then.
+    process.kill()
+    process.wait()
+    with subprocess.Popen([*command, "3"], stderr=subprocess.DEVNULL) as next_one:
+        wait_for(lambda: json.loads((folder / "run/status/classifyd-3.json").read_text())["pid"] == next_one.pid)
+        next_one.terminate()
+        assert next_one.wait(60) == 0
+
+
+def test_an_instance_of_its_own_does_not_help_what_is_one(program, run, tmp_path):
+    """Of all but classifyd there is one a run_dir, whatever it is called."""
+    file = str(configuration(tmp_path))
+    with subprocess.Popen([program("socketd"), "--config", file], stderr=subprocess.DEVNULL) as first:
+        wait_for((tmp_path / "run/status/socketd-0.json").exists)
+        done = run("socketd", "--config", file, "--instance", "1")
+        assert done.returncode == 1 and "another socketd of this run_dir is running" in done.stderr
+        first.terminate()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is careful with others' files")
+@pytest.mark.parametrize("owner, mode", [("nobody", 0o644), ("root", 0o666)])
+def test_root_starts_nothing_that_others_wrote(run, tmp_path, owner, mode):
+    file = configuration(tmp_path, user="nobody")
+    shutil.chown(file, owner)
+    file.chmod(mode)
+    for words in ([], ["--check-config"]):
+        done = run("classifyd", "--config", str(file), *words)
+        assert done.returncode == 1
+        assert f"{file}: expected a file of root's that nobody else can write" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def read_until(descriptor, words):
+    """What is read there until these words are among it."""
+    found = b""
+    while words not in found:
+        more = os.read(descriptor, 65536)
+        assert more, found
+        found += more
+    return found
+
+
+def test_nobody_waits_for_the_log(program, tmp_path):
+    """Whoever should read it stands still and the pipe is full: the process starts, reloads and ends all the same, and
+    says it all once the log is read again."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with pytest.raises(BlockingIOError):
+        while True:
+            os.write(writer, b"-" * 4095 + b"\n")
+    os.set_blocking(writer, True)
+    status = tmp_path / "run/status/classifyd-0.json"
+    with subprocess.Popen([program("classifyd"), "--config", str(configuration(tmp_path))], stderr=writer) as process:
+        wait_for(status.exists)
+        process.send_signal(signal.SIGHUP)
+        first = json.loads(status.read_text())
+        wait_for(lambda: json.loads(status.read_text())["updated_at"] > first["updated_at"])
+        assert json.loads(status.read_text())["counters"]["log.left_out"] == 0
+        read_until(reader, b"config.reloaded")
+        process.terminate()
+        assert process.wait(60) == 0
+    os.close(writer)
+    assert b"daemon.stopped" in read_until(reader, b"daemon.stopped")
+    os.close(reader)
+
+
+def test_a_log_that_nobody_will_read_is_counted(program, tmp_path):
+    reader, writer = os.pipe()
+    status = tmp_path / "run/status/classifyd-0.json"
+    with subprocess.Popen([program("classifyd"), "--config", str(configuration(tmp_path))], stderr=writer) as process:
+        wait_for(status.exists)
+        os.close(writer)
+        os.close(reader)
+        process.send_signal(signal.SIGHUP)
+        wait_for(lambda: json.loads(status.read_text())["counters"]["log.left_out"] > 0)
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize("name", ["stored", "queryd"])
+@pytest.mark.parametrize("database", ["host=localhost password='s3cret", "host=localhost s3cret", "postgresql://a:s3cret@[x",
+                                      ["host=localhost password=s3cret"], {"password": "s3cret"}])
+def test_passwords_are_not_shown(run, tmp_path, name, database):
+    file = configuration(tmp_path)
+    settings = json.loads(file.read_text().partition("\n")[2])
+    file.write_text(json.dumps({**settings, name: {"database": database}}))
+    done = run(name, "--config", str(file), "--check-config")
+    assert done.returncode == 1
+    assert f"{name}.database: expected " in done.stderr
+    assert "s3cret" not in done.stderr + done.stdout
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

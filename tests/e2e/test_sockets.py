@@ -402,7 +402,7 @@ assert s.recv(10) == b"" """
 def test_two_socketds(peers):
     peers.launch("socketd")
     second = peers.launch("socketd")
-    assert second.wait(60) == 1 and "another socketd is there" in peers.log("socketd")
+    assert second.wait(60) == 1 and "another socketd of this run_dir is running" in peers.log("socketd")
     assert (peers.run_dir / "sockets").exists()
 
 

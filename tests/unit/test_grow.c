@@ -7,9 +7,11 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/file.h"
@@ -69,10 +71,43 @@ static void test_a_file_is_read_whole_or_not(void **state)
     assert_int_equal(errno, EISDIR);
 }
 
+static void test_root_reads_what_is_roots(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/ezrepo-file-XXXXXX";
+    int fd = mkstemp(path);
+    size_t size;
+    assert_int_not_equal(fd, -1);
+    assert_int_equal(write(fd, "ab", 2), 2);
+    bool root = geteuid() == 0;
+    static const struct {
+        mode_t mode;
+        uid_t owner;
+        gid_t group;
+        bool good;
+    } cases[] = {{0640, 0, 7, true},  {0644, 0, 7, true},  {0660, 0, 0, true},
+                 {0660, 0, 7, false}, {0646, 0, 0, false}, {0600, 7, 0, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(fchmod(fd, cases[i].mode), 0);
+        if (root) {
+            assert_int_equal(fchown(fd, cases[i].owner, cases[i].group), 0);
+        }
+        char *bytes = file_read_own(path, 9, &size);
+        assert_int_equal(bytes != NULL, !root || cases[i].good); /* others read what they may */
+        assert_true(bytes != NULL || errno == EPERM);
+        free(bytes);
+    }
+    close(fd);
+    unlink(path);
+    assert_null(file_read_own(path, 9, &size));
+    assert_int_equal(errno, ENOENT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_a_list_keeps_what_is_in_it),
                                        cmocka_unit_test(test_a_list_that_cannot_grow_stays),
-                                       cmocka_unit_test(test_a_file_is_read_whole_or_not)};
+                                       cmocka_unit_test(test_a_file_is_read_whole_or_not),
+                                       cmocka_unit_test(test_root_reads_what_is_roots)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
