@@ -6,7 +6,7 @@ import re
 import sys
 from typing import Any, Callable, List
 
-from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor
+from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor, trust
 from .errors import Failure, Usage
 from .output import complain, say
 from .state import Account, State, default_directory, program
@@ -156,6 +156,16 @@ WRITING = (cmd_up, cmd_down, cmd_restart, cmd_reload, cmd_scale, cmd_pki_issue, 
            cmd_pki_revoke)
 
 
+def _opened(directory: str) -> State:
+    """A Failure when there is no set, or when it is somebody's who could make root do what he wants."""
+    state = State(directory)
+    if state.exists:
+        trust.check(state.path("set.json"))
+        trust.check(state.config_file)
+    _ = state.settings
+    return state
+
+
 def gateway_arguments(state: State, client: str) -> List[str]:
     """For ezrepoctl: where the gateway is and who we are."""
     folder = state.path("pki", "clients")
@@ -194,14 +204,14 @@ def pass_on(command: str, arguments: List[str]) -> int:
                          "The connection is taken from the set; all else is ezrepoctl's:\n\n")
         sys.stdout.flush()
     elif command == "send" and "--udp" not in rest:
-        call += ["--udp", _first_udp(State(own.state))]
+        call += ["--udp", _first_udp(_opened(own.state))]
     elif command == "rebuild":
-        call += ["--run-dir", State(own.state).option("common", "run_dir")]
+        call += ["--run-dir", _opened(own.state).option("common", "run_dir")]
     elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
             call, rest = call + rest[:1], rest[1:]
-        call += gateway_arguments(State(own.state), own.client)
+        call += gateway_arguments(_opened(own.state), own.client)
     os.execv(call[0], call + rest)
 
 
@@ -250,9 +260,10 @@ def _add_init(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--user", metavar="NAME", default="",
                      help="whom the processes run as when root starts them (ezrepo)")
     sub.add_argument("--database", metavar="CONNINFO", default="",
-                     help="a PostgreSQL of your own, for the role that writes; preset: a private cluster")
+                     help="a PostgreSQL of your own, for the role that writes, or @FILE that has it (and its password);"
+                     " preset: a private cluster")
     sub.add_argument("--database-read", metavar="CONNINFO", default="",
-                     help="the same database, for the role that reads")
+                     help="the same database, for the role that reads, likewise")
     sub.add_argument("--udp-port", type=int, default=9900, metavar="PORT", help="results by UDP (9900)")
     sub.add_argument("--https-port", type=int, default=8890, metavar="PORT",
                      help="the gateway, mutual TLS (8890)")
@@ -351,10 +362,10 @@ def _run(arguments: List[str]) -> int:
     if at < len(arguments) and arguments[at] in PASSED_ON:
         return pass_on(arguments[at], arguments[:at] + arguments[at + 1:])
     args = _parser().parse_args(arguments)
-    state = State(getattr(args, "state", default_directory()))
+    directory = getattr(args, "state", default_directory())
     if args.run is cmd_init:
-        return int(args.run(state, args))
-    _ = state.settings  # a Failure when there is no set
+        return int(args.run(State(directory), args))
+    state = _opened(directory)
     if args.run not in WRITING:
         return int(args.run(state, args))
     with lock.held(state, " ".join(arguments[at:at + 2])):

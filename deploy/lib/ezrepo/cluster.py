@@ -9,8 +9,9 @@ import json
 import os
 import subprocess
 import time
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Optional
 
+from . import connections
 from .errors import Failure, Usage
 from .state import Account, State, make_directory
 
@@ -78,12 +79,11 @@ def socket_directory(state: State) -> str:
 
 def conninfo(state: State, role: str) -> str:
     """For libpq. Quoted as libpq reads it, so that any path is possible."""
-    path = socket_directory(state).replace("\\", "\\\\").replace("'", "\\'")
-    return f"host='{path}' dbname={DATABASE} user={role}"
+    return f"{connections.quoted([('host', socket_directory(state))])} dbname={DATABASE} user={role}"
 
 
-def _run(arguments: List[str], account: Account, text: str = "") -> str:
-    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC"}
+def _run(arguments: List[str], account: Account, text: str = "", secrets: Optional[Dict[str, str]] = None) -> str:
+    environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", **(secrets or {})}
     done = subprocess.run(arguments, input=text, capture_output=True, text=True, check=False, cwd="/",
                           env=environment, **account.run_options())
     if done.returncode != 0:
@@ -172,9 +172,10 @@ def check_server(store: str, query: str, own: Account) -> None:
 
 
 def _ask(connection: str, own: Account, option: str, question: str) -> str:
+    to = connections.part(connection, option)
     try:
-        return _run([f"{_client_directory()}/psql", "-X", "-A", "-t", "-w", "-d", connection,
-                     "-c", question], own).strip()
+        return _run([f"{_client_directory()}/psql", "-X", "-A", "-t", "-w", "-d", to.text, "-c", question], own,
+                    secrets=to.environment).strip()
     except Failure as failure:
         raise Failure(f"{option}: {failure}") from None
 
@@ -194,9 +195,10 @@ def query(state: State, script: str, variables: Dict[str, str]) -> List[Dict[str
         if "\0" in value:
             raise Usage(f"--{name}: NUL cannot be part of it")
     given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
+    to = connections.part(state.option("queryd", "database"), "queryd.database")
     text = _run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *given,
-                 "-d", state.option("queryd", "database"), "-f", "-"], Account(state.settings["user"]),
-                SNAPSHOT + script + "COMMIT;\n")
+                 "-d", to.text, "-f", "-"], Account(state.settings["user"]), SNAPSHOT + script + "COMMIT;\n",
+                to.environment)
     return [json.loads(line) for line in text.splitlines() if line]
 
 

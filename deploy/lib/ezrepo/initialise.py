@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass, field
 from typing import List, Optional
 
-from . import cluster, jsonc, lock, pki
+from . import cluster, connections, jsonc, lock, pki, trust
 from .errors import Failure, Usage
 from .state import (MAX_CLASSIFYDS, Account, State, check_directory, copy_schemas, current_user,
                     make_directory, write_file)
@@ -123,9 +123,32 @@ def _check(wanted: Wanted) -> None:
         raise Usage(f"--classifyd {wanted.classifyds}: expected 1 to {MAX_CLASSIFYDS}")
     if bool(wanted.database) != bool(wanted.database_read):
         raise Usage("--database and --database-read are given together: one role writes, another reads")
+    wanted.database = _connection("--database", wanted.database)
+    wanted.database_read = _connection("--database-read", wanted.database_read)
     for address in wanted.listen:
         if not pki.is_address(address):
             raise Usage(f'--listen "{address}": expected an IPv4 or IPv6 address')
+
+
+CONNINFO_BYTES = 16384
+
+
+def _connection(option: str, given: str) -> str:
+    """The connection string that was given, or that is in the file it names: @FILE."""
+    if given.startswith("@"):
+        try:
+            with open(given[1:], encoding="utf-8") as file:
+                text = file.read(CONNINFO_BYTES + 1).strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise Failure(f"{option} {given}: {getattr(error, 'strerror', None) or 'expected UTF-8'}") from None
+        if len(text) > CONNINFO_BYTES or "\n" in text:
+            raise Failure(f"{option} {given}: expected one line of at most {CONNINFO_BYTES} characters")
+        connections.part(text, f"{option} {given}")
+        return text
+    if given and connections.part(given, option).has_secret:
+        raise Usage(f"{option}: everybody on this machine can read a password among the arguments of a command; put the"
+                    f" connection string into a file that only you can read, and give {option} @FILE")
+    return given
 
 
 def _own_account(user: str) -> Account:
@@ -258,6 +281,7 @@ def _check_empty(state: State) -> None:
 def _check_directory(state: State) -> None:
     """Before anything is made there."""
     check_directory(state.directory)
+    trust.check(state.directory)
     if state.exists:
         raise Failure(f"{state.directory} holds a set already")
     if os.path.isdir(state.directory) and not set(os.listdir(state.directory)) <= {"supervisor"}:
