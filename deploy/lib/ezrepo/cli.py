@@ -37,8 +37,8 @@ def cmd_init(state: State, args: argparse.Namespace) -> int:
     return 0
 
 
-def cmd_up(state: State, _: argparse.Namespace) -> int:
-    lifecycle.up(state)
+def cmd_up(state: State, args: argparse.Namespace) -> int:
+    lifecycle.up(state, args.outside)
     say(f"running: {' '.join(state.process_names())}")
     return 0
 
@@ -233,7 +233,9 @@ def _parser() -> argparse.ArgumentParser:
         return sub
 
     _add_init(add("init", cmd_init, "make a set: configuration, certificates, private cluster"))
-    add("up", cmd_up, "start whatever does not run, and wait until all of it does")
+    sub = add("up", cmd_up, "start whatever does not run, and wait until all of it does")
+    sub.add_argument("--outside", action="store_true", help="folders that the configuration names outside of the state"
+                     " directory are this set's alone")
     add("down", cmd_down, "drain and stop everything")
     sub = add("restart", cmd_restart, "drain, stop and start one process, or all but PostgreSQL")
     sub.add_argument("process", nargs="?", default="", help="as in `status`; classifyd: all of them")

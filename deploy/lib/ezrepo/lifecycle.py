@@ -68,32 +68,9 @@ def _ends_within(pid: int, started: Optional[str], seconds: float) -> bool:
     return True
 
 
-def _runs_for(state: State, pid: int) -> bool:
-    """Whether the process with this id is one of this set: started with its configuration file."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            words = file.read().split(b"\0")
-    except OSError:
-        return False
-    return (os.fsencode(state.config_file) in words
-            or os.fsencode(state.path("postgres", "data")) in words)
-
-
 def stop_orphans(state: State) -> None:
     """What a supervisord that was killed has left running would hold sockets and the cluster."""
-    orphans = []
-    for name in stop_order(state):
-        if name == "postgres":
-            try:
-                with open(state.path("postgres", "data", "postmaster.pid"), encoding="ascii") as file:
-                    pid = int(file.readline())
-            except (OSError, ValueError):
-                continue
-        else:
-            words = status.read_status_file(state, name)
-            pid = int(words.get("pid", 0)) if words else 0
-        if pid > 1 and _runs_for(state, pid):
-            orphans.append((name, pid))
+    orphans = [(name, pid) for name in stop_order(state) for pid in [status.pid_of_its_own(state, name)] if pid]
     for name, pid in orphans:
         say(f"{name} (process {pid}) is left from before; stopping it")
         started = _started(pid)
@@ -137,8 +114,25 @@ def wait_until_held(state: State) -> None:
     raise Failure("socketd was not given ingestd's sockets; see ezrepo logs socketd")
 
 
-def up(state: State) -> None:
+def check_places(state: State, asked: bool) -> None:
+    """That the set uses nothing that is another one's, as a copy of a state directory does whose configuration still
+    names the original's folders. Asked: what the configuration names now is right, also from now on."""
+    found = state.outside()
+    known = state.settings.get("outside", {})
+    if asked:
+        if found or known:
+            state.save_settings(dict(state.settings, outside={"directory": state.directory, "places": found}))
+        return
+    new = [place for place in found if known.get("directory") != state.directory or place not in known["places"]]
+    if new:
+        raise Failure("\n".join([
+            f"{state.config_file}: {place} is outside of {state.directory}; another set may be using it" for place in new]
+            + ["put it right, or, if no other set does: ezrepo up --outside"]))
+
+
+def up(state: State, outside: bool = False) -> None:
     """Starts whatever of the set does not run, and returns when all of it does."""
+    check_places(state, outside)
     running = supervisor.connect(state)
     copy_schemas(state)
     check_config(state)
@@ -235,6 +229,7 @@ def _restart(state: State, running: supervisor.Supervisor, chosen: List[str], an
 def restart(state: State, process: str) -> None:
     """One process, one kind of them, or all but PostgreSQL and socketd; drained first. ingestd goes on while
     the others are away, since it keeps what they do not take, and is away itself as shortly as can be."""
+    check_places(state, False)
     running = _need_supervisor(state)
     chosen = select(state, process)
     copy_schemas(state)

@@ -9,6 +9,7 @@
     postgres/     the private cluster: data/, socket/
     supervisor/   supervisord's configuration, socket and process id; lock: see lock.py
 """
+import ctypes
 import grp
 import json
 import os
@@ -16,7 +17,7 @@ import pwd
 import shutil
 from typing import Any, Dict, List, Optional
 
-from . import jsonc
+from . import connections, jsonc
 from .errors import Failure, Usage
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
@@ -26,6 +27,8 @@ SOCKET_PATH_BYTES = 107
 LONGEST_SOCKET = "/postgres/socket/.s.PGSQL.5432.lock"
 
 MAX_CLASSIFYDS = 64
+
+AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 
 
 def default_directory() -> str:
@@ -156,6 +159,23 @@ class State:
         except (KeyError, TypeError):
             raise Failure(f"{self.config_file}: {section}.{name} is missing") from None
 
+    def _is_inside(self, path: str) -> bool:
+        """By its name, or by where its name leads."""
+        return any(os.path.commonpath([resolve(path), resolve(self.directory)]) == resolve(self.directory)
+                   for resolve in (os.path.abspath, os.path.realpath))
+
+    def outside(self) -> List[str]:
+        """Places of the configuration that are a set's own and are not in this state directory: "SECTION.OPTION: PATH"."""
+        config = self.config()
+        places = [(f"{section}.{name}", str(config.get(section, {}).get(name, "")))
+                  for section, name in (("common", "run_dir"), ("ingestd", "spool_dir"), ("mplane-gw", "repeats_file"),
+                                        ("mplane-gw", "exports_file"))]
+        if self.private_cluster:
+            for section in ("stored", "queryd"):
+                given = connections.options(str(config.get(section, {}).get("database", ""))) or []
+                places += [(f"{section}.database", value) for name, _, value, _ in given if name == "host"]
+        return [f"{option}: {path}" for option, path in places if path and not self._is_inside(path)]
+
     def process_names(self) -> List[str]:
         """All processes of the set, in the order they are started."""
         first = ["postgres"] if self.private_cluster else []
@@ -196,8 +216,14 @@ def copy_schemas(state: State) -> None:
         os.chmod(folder, 0o755)
         for name in files:
             os.chmod(os.path.join(folder, name), 0o644)
-    shutil.rmtree(target, ignore_errors=True)
-    os.rename(fresh, target)
+    if not os.path.lexists(target):
+        os.rename(fresh, target)
+        return
+    # A process that is started just now finds the ones or the others, never none.
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(AT_FDCWD, os.fsencode(fresh), AT_FDCWD, os.fsencode(target), RENAME_EXCHANGE) == -1:
+        raise Failure(f"{target}: {os.strerror(ctypes.get_errno())}")
+    shutil.rmtree(fresh, ignore_errors=True)
 
 
 def write_file(path: str, text: str, mode: int, owner: Optional[Account] = None) -> None:

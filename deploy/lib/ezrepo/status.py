@@ -11,6 +11,8 @@ from .errors import Failure
 from .state import State, instance_of, kind_of
 
 STALE_SECONDS = 5.0
+SUPERVISOR_SECONDS = 2.0  # to answer; what the processes say themselves is shown in any case
+READY_SECONDS = 10  # after its start a process may still be looking for others
 STATUS_BYTES = 1 << 20
 
 
@@ -36,6 +38,47 @@ def read_status_file(state: State, process: str) -> Optional[Dict[str, Any]]:
         raise Failure(f"{state.path('run')}: no permission; be root or the set's user") from None
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def runs_for(state: State, pid: int) -> bool:
+    """Whether the process with this id is one of this set: started with its configuration file."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            words = file.read().split(b"\0")
+    except OSError:
+        return False
+    return (os.fsencode(state.config_file) in words
+            or os.fsencode(state.path("postgres", "data")) in words)
+
+
+def pid_of_its_own(state: State, process: str) -> int:
+    """As the process itself wrote it down; 0 when it did not, or runs no more."""
+    if process == "postgres":
+        try:
+            with open(state.path("postgres", "data", "postmaster.pid"), encoding="ascii") as file:
+                pid = int(file.readline())
+        except (OSError, ValueError):
+            return 0
+    else:
+        words = read_status_file(state, process)
+        pid = words.get("pid", 0) if words else 0
+    return pid if isinstance(pid, int) and pid > 1 and runs_for(state, pid) else 0
+
+
+def _uptime(pid: int) -> int:
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            ticks = int(file.read().rpartition(")")[2].split()[19])
+        with open("/proc/uptime", encoding="ascii") as file:
+            return int(float(file.read().split()[0]) - ticks / os.sysconf("SC_CLK_TCK"))
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _found(state: State, name: str) -> Dict[str, Any]:
+    """What supervisord would say of a process, when there is none that says anything."""
+    pid = pid_of_its_own(state, name)
+    return {"statename": "RUNNING" if pid else "STOPPED", "pid": pid, "start": 0, "now": _uptime(pid) if pid else 0}
 
 
 def process_status(state: State, name: str, info: Optional[Dict[str, Any]]) -> Dict[str, Any]:
@@ -64,13 +107,58 @@ def process_status(state: State, name: str, info: Optional[Dict[str, Any]]) -> D
     return result
 
 
+def _note_troubles(process: Dict[str, Any]) -> List[str]:
+    """What a process that runs says it cannot do."""
+    notes = {name: str(text) for name, text in process["notes"].items()}
+    settled = process["uptime_s"] > READY_SECONDS
+    kind = process["process"]
+    found = []
+    if kind == "ingestd":
+        if not notes.get("spool", "works").startswith("works"):
+            found.append(f"the spool {notes['spool']}; what is posted is answered 503 when it is not safe")
+        if notes.get("intake", "reading") != "reading":
+            found.append(f"datagrams are not read: {notes['intake']}")
+        if notes.get("drop", "").endswith("cannot be looked into"):
+            found.append(f"the folder {notes['drop']}")
+    if kind in ("stored", "queryd"):
+        database = notes.get("database", "connected")
+        if database.startswith("away") or (settled and database != "connected"):
+            found.append(f"the database is {database}")
+    if kind == "classifyd" and settled and notes.get("grading", "").startswith("none yet"):
+        found.append(f"the grading is {notes['grading']}")
+    if kind == "mplane-gw" and settled and notes.get("ingestd") == "takes no posts":
+        found.append("ingestd takes no posts: they are answered 503")
+    if kind == "socketd" and settled and notes.get("ingestd") == "away":
+        found.append("ingestd is away")
+    return found
+
+
+def troubles(processes: List[Dict[str, Any]]) -> List[str]:
+    """All that keeps the set from doing what it is for, a sentence each."""
+    found = []
+    for process in processes:
+        if process["state"] != "running":
+            found.append(f"{process['name']} is {process['state']}")
+        found += [f"{process['name']}: {text}" for text in _note_troubles(process)]
+    return found
+
+
 def collect(state: State) -> Dict[str, Any]:
-    """Everything `ezrepo status --json` prints."""
-    running = supervisor.connect(state)
-    infos = running.processes() if running else {}
+    """Everything `ezrepo status --json` prints. What the processes say of themselves is told also when supervisord is
+    away or says nothing."""
+    mute = ""
+    running = None
+    try:
+        running = supervisor.connect(state, SUPERVISOR_SECONDS)
+    except supervisor.Mute as failure:
+        mute = str(failure)
+    infos = running.processes() if running else {name: _found(state, name) for name in state.process_names()}
     processes = [process_status(state, name, infos.get(name)) for name in state.process_names()]
+    found = troubles(processes)
+    if running is None and any(p["pid"] for p in processes):
+        found.insert(0, mute or "supervisord does not run: what ends is not started again; ezrepo up puts that right")
     return {"state_dir": state.directory, "supervisor_pid": running.pid() if running else None,
-            "ok": all(p["state"] == "running" for p in processes), "processes": processes}
+            "ok": not found, "troubles": found, "processes": processes}
 
 
 def uptime_text(seconds: int) -> str:
@@ -103,6 +191,7 @@ def table(status: Dict[str, Any]) -> str:
                                 break_on_hyphens=False) or [""]
         lines.append(head + wrapped[0])
         lines += [" " * len(head) + line for line in wrapped[1:]]
+    lines += [f"! {text}" for text in status["troubles"]]
     return "\n".join(line.replace("\u00a0", " ").rstrip() for line in lines)
 
 

@@ -97,8 +97,8 @@ def write_config(state: State) -> None:
 
 
 class _Connection(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("localhost", timeout=STOP_SECONDS + 30)
+    def __init__(self, path: str, seconds: float) -> None:
+        super().__init__("localhost", timeout=seconds)
         self.path = path
 
     def connect(self) -> None:
@@ -108,21 +108,22 @@ class _Connection(http.client.HTTPConnection):
 
 
 class _Transport(xmlrpc.client.Transport):
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, seconds: float) -> None:
         super().__init__()
         self.path = path
+        self.seconds = seconds
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
-        return _Connection(self.path)
+        return _Connection(self.path, self.seconds)
 
 
 class Supervisor:
-    """A running supervisord. Its refusals come as Failure."""
+    """A running supervisord. Its refusals, and that it says nothing, come as Failure."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, seconds: float = STOP_SECONDS + 30) -> None:
         self.state = state
         proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2",
-                                          transport=_Transport(state.path("supervisor", "sock")))
+                                          transport=_Transport(state.path("supervisor", "sock"), seconds))
         self.api = proxy.supervisor
 
     def call(self, name: str, *arguments: Any) -> Any:
@@ -164,12 +165,17 @@ class Supervisor:
         return list(removed)
 
 
-def connect(state: State) -> Optional[Supervisor]:
-    """The running supervisord of the set, or None."""
-    supervisor = Supervisor(state)
+class Mute(Failure):
+    """There is a supervisord, and it does not answer."""
+
+
+def connect(state: State, seconds: float = START_SECONDS) -> Optional[Supervisor]:
+    """The running supervisord of the set, or None; Mute when it does not answer within so many seconds."""
     try:
-        supervisor.api.getPID()
-        return supervisor
+        Supervisor(state, seconds).api.getPID()
+        return Supervisor(state)
+    except TimeoutError:
+        raise Mute(f"supervisord of {state.directory} does not answer within {seconds:.0f} s") from None
     except PermissionError:
         raise Failure(f"{state.path('supervisor')}: no permission; be the user who made the set") from None
     except (OSError, http.client.HTTPException):

@@ -1,0 +1,190 @@
+"""The operator's command when things are not as they should be: supervisord that stands still, a disk that is full, a
+copy of a set, many commands at once.
+"""
+import contextlib
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import threading
+import time
+import urllib.request
+
+from conftest import ping, time_text
+from ezrepo import state as states
+from processes import start_of
+
+
+@contextlib.contextmanager
+def standing_still(pid):
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def opener(one):
+    """For requests with the admin's certificate."""
+    files = one.client_files()
+    context = ssl.create_default_context(cafile=files["ca"])
+    context.load_cert_chain(files["cert"], files["key"])
+    return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
+
+
+def test_supervisord_that_stands_still_stops_nobody(ezrepo_set):
+    """Its pipes fill, from 64 KiB of log lines on; the gateway answers all the same, writes every line once it is read
+    again, and `status` tells what the processes say of themselves."""
+    one = ezrepo_set
+    one.configure(**{"mplane-gw": {"audit_per_second": 10000, "requests_per_second": 10000, "requests_burst": 10000}})
+    one.cmd("restart", "mplane-gw")
+    one.wait_for(lambda: one.status()["ok"])
+    before = {p["name"]: p["pid"] for p in one.status()["processes"]}
+    ask = opener(one)
+    with standing_still(one.status()["supervisor_pid"]):
+        for _ in range(500):
+            with ask.open(f"https://localhost:{one.https}/capability", timeout=120) as answer:
+                assert answer.status == 200
+        done = one.cmd("status", "--json", check=False, timeout=120)
+        found = json.loads(done.stdout)
+        assert done.returncode == 1 and "does not answer" in found["troubles"][0]
+        assert {p["name"]: p["pid"] for p in found["processes"]} == before
+        assert {p["state"] for p in found["processes"]} == {"running"}
+        assert "does not answer" in one.cmd("status", check=False).stdout
+        done = one.cmd("restart", "queryd", check=False, timeout=120)
+        assert done.returncode == 1 and "does not answer" in done.stderr and "Traceback" not in done.stderr
+    one.wait_for(lambda: one.logs()["mplane-gw-audit.log"].count('door="capabilities"') >= 500)
+    assert one.process("mplane-gw")["counters"]["audit.left_out"] == 0
+
+
+def test_status_when_supervisord_was_killed(ezrepo_set):
+    one = ezrepo_set
+    pid = one.status()["supervisor_pid"]
+    os.kill(pid, signal.SIGKILL)
+    one.wait_for(lambda: start_of(pid) is None)
+    found = one.status()
+    assert not found["ok"] and "supervisord does not run" in found["troubles"][0]
+    assert {p["state"] for p in found["processes"]} == {"running"}
+    one.cmd("up")
+    one.wait_for(lambda: one.status()["ok"])
+
+
+def lock_out(one):
+    """stored cannot use its database any more."""
+    one.sql("ALTER ROLE ezrepo_store NOLOGIN", role="postgres")
+    one.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ezrepo_store'", role="postgres")
+
+
+def test_status_tells_what_the_processes_cannot_do(ezrepo_set):
+    """All run, and yet the set does not do what it is for: the exit code says so, and a sentence why."""
+    one = ezrepo_set
+    one.wait_for(lambda: one.status()["ok"])
+    # The database is away.
+    lock_out(one)
+    one.send([ping("192.0.2.7", time_text(time.time() - 60))])
+    one.wait_for(lambda: any(text.startswith("stored: the database is away") for text in one.status()["troubles"]))
+    done = one.cmd("status", check=False)
+    assert done.returncode == 1 and "! stored: the database is away" in done.stdout
+    one.sql("ALTER ROLE ezrepo_store LOGIN", role="postgres")
+    one.wait_for(lambda: one.status()["ok"])
+    # The spool has no room.
+    one.configure(ingestd={"spool_bytes": 1 << 20})
+    one.cmd("restart", "ingestd")
+    lock_out(one)
+    results = [ping("192.0.2.7", time_text(time.time() - 60 - n)) for n in range(500)]
+
+    def is_full():
+        one.send(results)
+        return any(text.startswith("ingestd: the spool full") for text in one.status()["troubles"])
+    one.wait_for(is_full)
+    assert one.cmd("status", check=False).returncode == 1
+    one.sql("ALTER ROLE ezrepo_store LOGIN", role="postgres")
+    one.wait_for(lambda: one.status()["ok"])
+
+
+def test_stored_of_a_second_set_is_locked_out(make_set, ezrepo_set):
+    """It says so, and so does `status`."""
+    first = ezrepo_set
+    second = make_set()
+    second.configure(stored={"database": f"host={first.state}/postgres/socket dbname=ezrepo user=ezrepo_store"})
+    second.cmd("up", "--outside")
+    second.wait_for(lambda: any("another stored holds this database" in text for text in second.status()["troubles"]))
+    assert second.cmd("status", check=False).returncode == 1
+    second.down()
+
+
+def test_a_copy_of_a_set_does_not_start_on_the_originals_folders(ezrepo_set, tmp_state):
+    one = ezrepo_set
+    copy = tmp_state + "/copy"
+    shutil.copytree(one.state, copy, ignore=shutil.ignore_patterns("postgres", "sock", "sockets", "run"))
+    before = {p["name"]: p["pid"] for p in one.status()["processes"]}
+    done = one.cmd("up", "--state", copy, check=False)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    for place in (f"common.run_dir: {one.state}/run", f"ingestd.spool_dir: {one.state}/spool",
+                  f"mplane-gw.repeats_file: {one.state}/gateway/repeats.jsonl",
+                  f"stored.database: {one.state}/postgres/socket"):
+        assert f"{place} is outside of {copy}" in done.stderr, done.stderr
+    assert {p["name"]: p["pid"] for p in one.status()["processes"]} == before
+
+
+def test_folders_elsewhere_are_taken_when_asked_once(make_set, tmp_state):
+    one = make_set()
+    spool = tmp_state + "/spool"
+    shutil.copytree(one.state + "/spool", spool)
+    shutil.chown(spool, os.stat(one.state + "/spool").st_uid)
+    os.chmod(spool, 0o700)
+    one.configure(ingestd={"spool_dir": spool})
+    assert one.cmd("up", check=False).returncode == 1
+    one.cmd("up", "--outside")
+    one.cmd("restart", "ingestd")
+    one.down()
+    one.up()
+    one.configure(**{"mplane-gw": {"exports_file": tmp_state + "/exports"}})
+    done = one.cmd("restart", "mplane-gw", check=False)
+    assert done.returncode == 1 and "mplane-gw.exports_file" in done.stderr and "spool_dir" not in done.stderr
+
+
+def test_many_commands_at_once(ezrepo_set):
+    one = ezrepo_set
+    commands = [["up"], ["up"], ["restart", "queryd"], ["restart", "classifyd"], ["scale", "classifyd", "3"],
+                ["scale", "classifyd", "2"], ["reload"], ["status"], ["status", "--json"], ["pki", "issue", "a"],
+                ["pki", "issue", "b", "--role", "reader"], ["pki", "revoke", "admin"], ["pki", "list"],
+                ["logs", "-n", "1"], ["ledger"], ["rejected", "list"], ["pki", "server"], ["restart", "stored"]]
+    answers = {}
+
+    def run(number):
+        answers[number] = one.cmd(*commands[number], check=False, timeout=400)
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(commands))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number, command in enumerate(commands):
+        done = answers[number]
+        assert "Traceback" not in done.stderr, (command, done.stderr)
+        assert done.returncode == 0 or command[0] in ("status", "ledger"), (command, done.stderr)
+    one.wait_for(lambda: one.status()["ok"])
+
+
+LOOKER = """
+import os, sys
+print(flush=True)
+while True:
+    os.stat(sys.argv[1])
+"""
+
+
+def test_contracts_are_never_missing(make_set):
+    """A process that is started while another command runs finds them, the ones or the others."""
+    one = make_set()
+    watched = one.state + "/schemas/record-types.json"
+    with subprocess.Popen(["/usr/bin/python3", "-c", LOOKER, watched], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as looker:
+        looker.stdout.readline()
+        for _ in range(40):
+            states.copy_schemas(states.State(one.state))
+        assert looker.poll() is None, looker.stderr.read()
+        looker.kill()
+    assert not os.path.exists(one.state + "/schemas.new")
