@@ -495,8 +495,9 @@ static void count_grades(struct grade_counts *counts, const uint8_t *grades, siz
     }
 }
 
-int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame, uint64_t count,
-                struct grade_scratch *scratch, struct pack *out, struct grade_counts *counts)
+int grade_batch(struct grade_rules *rules, uint64_t version, uint64_t digest, struct slice frame,
+                uint64_t count, struct grade_scratch *scratch, struct pack *out,
+                struct grade_counts *counts)
 {
     arena_reset(scratch->batch);
     arena_reset(scratch->record);
@@ -525,7 +526,8 @@ int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame,
     struct grades_message message = {.grading_version = version,
                                      .names = rules->grading->names,
                                      .names_count = names,
-                                     .grades = {(const char *)grades, size}};
+                                     .grades = {(const char *)grades, size},
+                                     .digest = digest};
     grades_encode(out, &message);
     if (!pack_ok(out)) {
         return 1;

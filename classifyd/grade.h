@@ -49,11 +49,13 @@ struct grade_counts {
 };
 
 /*
- * Grades a whole records frame, which must hold `count` records, appends the grades message to out
- * and adds to counts. 0; -1 when the frame is not well formed, 1 when memory is out: then counts
- * are as before and out is of no use. Resets the scratch first.
+ * Grades a whole records frame, which must hold `count` records, appends the grades message (with
+ * version and digest of the grading) to out and adds to counts. 0; -1 when the frame is not well
+ * formed, 1 when memory is out: then counts are as before and out is of no use. Resets the scratch
+ * first.
  */
-int grade_batch(struct grade_rules *rules, uint64_t version, struct slice frame, uint64_t count,
-                struct grade_scratch *scratch, struct pack *out, struct grade_counts *counts);
+int grade_batch(struct grade_rules *rules, uint64_t version, uint64_t digest, struct slice frame,
+                uint64_t count, struct grade_scratch *scratch, struct pack *out,
+                struct grade_counts *counts);
 
 #endif

@@ -28,9 +28,11 @@ const char *const relay_counter_names[] = {RELAY_COUNTERS(COUNTER_NAME)};
 #undef COUNTER_NAME
 uint64_t relay_counters[RELAY_COUNTER_COUNT];
 
-/* One published version, compiled. */
+/* One published version, compiled. It is its number and its digest: a store that was put back gives
+ * a number again. */
 struct edition {
     uint64_t version; /* 0: none */
+    uint64_t digest;  /* 0: not told, by a stored of the release before */
     struct arena *arena;
     const struct grading *grading;
     struct grade_rules *rules;
@@ -167,8 +169,8 @@ static int grade_out(struct batch_header_message *header)
 {
     struct outgoing *o = &self.out;
     struct grade_counts counts = {0};
-    int rc = grade_batch(self.edition.rules, self.edition.version, o->received.frames[1],
-                         header->count, &self.scratch, &o->grades, &counts);
+    int rc = grade_batch(self.edition.rules, self.edition.version, self.edition.digest,
+                         o->received.frames[1], header->count, &self.scratch, &o->grades, &counts);
     if (rc == -1) {
         refuse_batch("the records frame is not as the header says");
         return -1;
@@ -270,7 +272,8 @@ static void edition_release(struct edition *e)
 static int edition_read(struct edition *e, const struct grading_message *m)
 {
     struct grading_faults faults = {0};
-    *e = (struct edition){.version = m->version, .arena = arena_new(GRADING_ARENA_BYTES)};
+    *e = (struct edition){
+        .version = m->version, .digest = m->digest, .arena = arena_new(GRADING_ARENA_BYTES)};
     if (e->arena != NULL) {
         e->grading = grading_read(e->arena, m->document, &faults);
     }
@@ -289,7 +292,7 @@ static int edition_read(struct edition *e, const struct grading_message *m)
 static void adopt(const struct grading_message *m)
 {
     struct edition next;
-    if (m->version == self.edition.version) {
+    if (m->version == self.edition.version && m->digest == self.edition.digest) {
         return; /* told because somebody else asked */
     }
     if (edition_read(&next, m) == -1) {
@@ -308,9 +311,10 @@ static void adopt(const struct grading_message *m)
 
 /* A grading may have been published while we were not connected. Each new subscription is answered.
  */
-static void compare_version(uint64_t announced)
+static void compare_version(const struct version_message *announced)
 {
-    if (announced == self.edition.version) {
+    if (announced->version == self.edition.version &&
+        (announced->digest == 0 || announced->digest == self.edition.digest)) {
         self.other_since_us = 0;
         return;
     }
@@ -344,7 +348,7 @@ static void take_announcement(const struct bus_message *m)
         adopt(&grading);
     } else if (m->count == 2 && slice_is(m->frames[0], TOPIC_VERSION) &&
                version_decode_all(m->frames[1], self.header_arena, &version) == 0) {
-        compare_version(version.version);
+        compare_version(&version);
     } else {
         refuse_announcement();
     }

@@ -100,8 +100,8 @@ void announce_grading(zsock_t *announce, const struct gradings *g)
     if (g->version == 0) {
         return;
     }
-    const struct grading_message m = {.version = g->version,
-                                      .document = {g->document.at, g->document.len}};
+    const struct grading_message m = {
+        .version = g->version, .document = {g->document.at, g->document.len}, .digest = g->digest};
     pack_init(&p);
     grading_encode(&p, &m);
     publish(announce, slice_of(TOPIC_GRADING), &p);
@@ -114,7 +114,7 @@ void announce_version(zsock_t *announce, const struct gradings *g)
     if (g->version == 0) {
         return;
     }
-    const struct version_message m = {.version = g->version};
+    const struct version_message m = {.version = g->version, .digest = g->digest};
     pack_init(&p);
     version_encode(&p, &m);
     publish(announce, slice_of(TOPIC_VERSION), &p);

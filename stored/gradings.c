@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "common/grow.h"
 #include "common/log.h"
 
 static int load_names(struct gradings *g, struct pg *pg)
@@ -27,24 +28,61 @@ static int load_names(struct gradings *g, struct pg *pg)
     return rc;
 }
 
-int gradings_load(struct gradings *g, struct pg *pg)
+static int load_editions(struct gradings *g, struct pg *pg, struct pg_params *params)
 {
-    gradings_release(g);
-    if (load_names(g, pg) == -1) {
+    pg_params_begin(params);
+    pg_add_32(params,
+              g->edition_count == 0 ? 0 : (int32_t)g->editions[g->edition_count - 1].version);
+    PGresult *r = pg_rows(pg, SQL_GRADING_DIGESTS, params);
+    if (r == NULL) {
         return -1;
     }
+    int rc = 0;
+    for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+        struct grading_edition *at =
+            grow(g->editions, g->edition_count, &g->edition_size, sizeof *at);
+        rc = at == NULL ? -1 : 0;
+        if (at != NULL) {
+            g->editions = at;
+            at[g->edition_count++] = (struct grading_edition){(uint32_t)pg_cell_32(r, i, 0),
+                                                              (uint64_t)pg_cell_64(r, i, 1)};
+        }
+    }
+    PQclear(r);
+    return rc;
+}
+
+static int load_newest(struct gradings *g, struct pg *pg)
+{
     PGresult *r = pg_rows(pg, SQL_GRADING_LATEST, NULL);
     if (r == NULL) {
         return -1;
     }
     int rc = 0;
     if (PQntuples(r) == 1) {
+        g->document.len = 0;
         bytes_put(&g->document, pg_cell_text(r, 0, 1));
-        g->version = (uint32_t)pg_cell_32(r, 0, 0);
         rc = g->document.failed ? -1 : 0;
+        g->version = (uint32_t)pg_cell_32(r, 0, 0);
+        g->digest = g->editions[g->edition_count - 1].digest;
     }
     PQclear(r);
     return rc;
+}
+
+/* What came since it was read last. */
+static int load_more(struct gradings *g, struct pg *pg, struct pg_params *params)
+{
+    return load_names(g, pg) == -1 || load_editions(g, pg, params) == -1 ||
+                   (g->edition_count > 0 && load_newest(g, pg) == -1)
+               ? -1
+               : 0;
+}
+
+int gradings_load(struct gradings *g, struct pg *pg, struct pg_params *params)
+{
+    gradings_release(g);
+    return load_more(g, pg, params);
 }
 
 void gradings_release(struct gradings *g)
@@ -53,7 +91,23 @@ void gradings_release(struct gradings *g)
         free(g->name[i]);
     }
     bytes_release(&g->document);
+    free(g->editions);
     memset(g, 0, sizeof *g);
+}
+
+bool gradings_have(const struct gradings *g, uint64_t version, uint64_t digest)
+{
+    uint32_t low = 0, high = g->edition_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (g->editions[middle].version < version) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < g->edition_count && g->editions[low].version == version &&
+           (digest == 0 || g->editions[low].digest == digest);
 }
 
 uint16_t gradings_name(const struct gradings *g, struct slice name)
@@ -156,7 +210,8 @@ int gradings_publish(struct gradings *g, struct pg *pg, struct pg_params *params
         return say(answer, pg->fault == PG_DATA ? ANSWER_INVALID : ANSWER_UNAVAILABLE,
                    pg->fault == PG_DATA ? "the database refuses this text" : "the database failed");
     }
-    if (gradings_load(g, pg) == -1) {
+    if (load_more(g, pg, params) == -1) {
+        pg_close(pg); /* what is in force is read again with the next connection */
         return say(answer, ANSWER_UNAVAILABLE, "published, but the database failed afterwards");
     }
     answer->status = ANSWER_OK;

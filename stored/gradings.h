@@ -8,16 +8,28 @@
 
 #define GRADE_NAMES 1000 /* ever, over all gradings; schemas/sql says so too */
 
+/* A version is its number and what it says: a store that was put back gives a number again. */
+struct grading_edition {
+    uint32_t version;
+    uint64_t digest; /* as in the message "grading" */
+};
+
 struct gradings {
     uint32_t version; /* in force; 0: none is known yet */
+    uint64_t digest;
     struct bytes document;
+    struct grading_edition *editions; /* all there are, ascending */
+    uint32_t edition_count, edition_size;
     uint16_t name_count; /* id of name[i] is i + 1 */
     char *name[GRADE_NAMES];
 };
 
 /* Reads what is in force. 0, or -1 on a failure of the database or of memory. */
-int gradings_load(struct gradings *g, struct pg *pg);
+int gradings_load(struct gradings *g, struct pg *pg, struct pg_params *params);
 void gradings_release(struct gradings *g);
+
+/* Whether the store has this version with this digest; 0: it was not told. */
+bool gradings_have(const struct gradings *g, uint64_t version, uint64_t digest);
 
 /* The number of a grade name, from 1; 0 when no grading ever had it. */
 uint16_t gradings_name(const struct gradings *g, struct slice name);

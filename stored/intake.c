@@ -1,13 +1,16 @@
 /* The way of a batch until it is written. Does not look into records. */
 #include "stored/intake.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
+#include "common/arena.h"
 #include "common/grow.h"
 #include "common/log.h"
 
-#define STREAMS     4096               /* (instance, shard) pairs that are remembered */
-#define FLUSH_BYTES ((size_t)24 << 20) /* most of one flush, but at least one batch */
+#define STREAMS       4096               /* (instance, shard) pairs that are remembered */
+#define FLUSH_BYTES   ((size_t)24 << 20) /* most of one flush, but at least one batch */
+#define SCRATCH_BYTES ((size_t)1 << 16)
 
 void batch_free(void *batch)
 {
@@ -23,7 +26,8 @@ int intake_init(struct intake *in, const struct store_settings *settings)
     *in = (struct intake){.most_bytes = (size_t)settings->buffer_bytes};
     in->order =
         order_new(STREAMS, (uint32_t)settings->high_water * 4, settings->reorder_wait_ms * 1000);
-    return in->order == NULL ? -1 : 0;
+    in->scratch = arena_new(SCRATCH_BYTES);
+    return in->order == NULL || in->scratch == NULL ? -1 : 0;
 }
 
 void intake_release(struct intake *in)
@@ -33,6 +37,7 @@ void intake_release(struct intake *in)
     }
     free(in->ready);
     order_free(&in->order, batch_free);
+    arena_free(&in->scratch);
     *in = (struct intake){0};
 }
 
@@ -56,6 +61,16 @@ static const char *header_fault(struct batch *b)
         return "oldest lies beyond the batch's own sequence";
     }
     return NULL;
+}
+
+/* What graded it; a message that cannot be read is for the flush to refuse. */
+static uint64_t digest_of(struct intake *in, const struct batch *b)
+{
+    struct grades_message grades;
+    bool read = b->header.kind == BATCH_RECORDS && b->message.count == 4 &&
+                grades_decode_all(b->message.frames[3], in->scratch, &grades) == 0;
+    arena_reset(in->scratch);
+    return read ? grades.digest : 0;
 }
 
 static void take(struct intake *in, struct batch *b, struct acks *again, int64_t clock_us)
@@ -102,6 +117,7 @@ bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int6
     for (int i = 0; i < b->message.count; i++) {
         b->bytes += b->message.frames[i].len;
     }
+    b->grading_digest = digest_of(in, b);
     count_add(COUNT_RECEIVED_BATCHES, 1);
     count_add(COUNT_RECEIVED_RECORDS, b->header.kind == BATCH_RECORDS ? b->header.count : 0);
     take(in, b, again, clock_us);
@@ -129,6 +145,39 @@ void intake_sort(struct intake *in, int64_t clock_us, bool all)
         in->ready[in->ready_count++] = b;
         in->ready_records += b->header.count;
     }
+}
+
+/* Rejects are not graded; what names no version is malformed, which the flush finds. */
+static bool is_foreign(const struct batch *b, const struct gradings *gradings)
+{
+    return b->header.kind == BATCH_RECORDS && b->header.grading_version != 0 &&
+           !gradings_have(gradings, b->header.grading_version, b->grading_digest);
+}
+
+void intake_return(struct intake *in, const struct gradings *gradings)
+{
+    static struct log_limit said;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < in->ready_count; i++) {
+        struct batch *b = in->ready[i];
+        const struct batch_header_message *h = &b->header;
+        if (!is_foreign(b, gradings)) {
+            in->ready[kept++] = b;
+            continue;
+        }
+        count_add(COUNT_RETURNED_BATCHES, 1);
+        if (log_allowed(&said, 5)) {
+            log_warn("batch.returned",
+                     "grading=%" PRIu64 " digest=%016" PRIx64
+                     " reason=\"the store has no such grading\" effect=\"it comes again\"",
+                     h->grading_version, b->grading_digest);
+        }
+        order_returned(in->order, h->instance, (uint16_t)h->shard, h->sequence);
+        in->ready_records -= h->count;
+        in->bytes -= b->bytes;
+        batch_free(b);
+    }
+    in->ready_count = kept;
 }
 
 int64_t intake_deadline(const struct intake *in, int64_t flush_at_us)

@@ -17,6 +17,7 @@ struct intake {
     uint64_t ready_records;
     size_t bytes; /* of all batches here, waiting ones included */
     size_t most_bytes;
+    struct arena *scratch; /* for one message */
 };
 
 /* -1 when memory is out. */
@@ -37,6 +38,12 @@ bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int6
 
 /* Moves what is in order, or waited long enough, to `ready`; with `all` also what still waits. */
 void intake_sort(struct intake *in, int64_t clock_us, bool all);
+
+/*
+ * Forgets those of the ready batches that were graded by what the store does not have, as one does
+ * not that was put back. They are not acknowledged, so they are pushed again, and graded anew.
+ */
+void intake_return(struct intake *in, const struct gradings *gradings);
 
 /*
  * When to look again; INT64_MAX when nothing waits. flush_at_us: when the next transaction may

@@ -174,7 +174,7 @@ static int load_store(void)
     s->ledger.entries = 1; /* there may be some from before */
     s->rejected_new = settings.rejected_rows;
     if (flush_connected(s) == -1 || migrate_record_types(&s->pg, &s->params, s->types) == -1 ||
-        gradings_load(&s->gradings, &s->pg) == -1 ||
+        gradings_load(&s->gradings, &s->pg, &s->params) == -1 ||
         calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
         classes_load(s, daemon_clock_us()) == -1 ||
         classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1) {
@@ -205,6 +205,7 @@ static void connect_database(void)
         back_off();
         return;
     }
+    order_forget(self.intake.order); /* it may have been put back */
     count_add(COUNT_DATABASE_CONNECTS, 1);
     note_connected();
     log_info("database.connected", "grading=%u hours=%u", s->gradings.version,
@@ -317,6 +318,9 @@ static void work(void)
         clock_us = daemon_clock_us();
     }
     intake_sort(&self.intake, clock_us, false);
+    if (database_is_ready(clock_us)) {
+        intake_return(&self.intake, &self.store.gradings);
+    }
     if (database_is_ready(clock_us) && flush_is_due(clock_us) && flush_portion()) {
         clock_us = daemon_clock_us();
         intake_sort(&self.intake, clock_us, false);

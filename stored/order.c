@@ -414,6 +414,23 @@ void order_committed(struct order *o, const uint8_t instance[16], uint16_t shard
     }
 }
 
+void order_returned(struct order *o, const uint8_t instance[16], uint16_t shard, uint64_t sequence)
+{
+    struct stream *s = stream_find(o, instance, shard);
+
+    if (s != NULL) {
+        ranges_remove(&s->busy, sequence);
+    }
+}
+
+void order_forget(struct order *o)
+{
+    for (uint32_t i = 0; i < o->stream_count; i++) {
+        o->streams[i].done.count = 0;
+        o->streams[i].oldest = 0;
+    }
+}
+
 uint32_t order_waiting(const struct order *o)
 {
     return o->held;

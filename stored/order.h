@@ -44,6 +44,12 @@ int64_t order_deadline(const struct order *o);
 void order_committed(struct order *o, const uint8_t instance[16], uint16_t shard,
                      uint64_t sequence);
 
+/* The batch was given back unwritten; when it comes again it is taken again. */
+void order_returned(struct order *o, const uint8_t instance[16], uint16_t shard, uint64_t sequence);
+
+/* Which were committed is forgotten, as the database may have: it knows those it has. */
+void order_forget(struct order *o);
+
 /* How many wait for a missing one now, and how many were given up waiting for so far. */
 uint32_t order_waiting(const struct order *o);
 uint64_t order_skipped(const struct order *o);

@@ -42,6 +42,7 @@ struct store_settings {
     COUNTER(REORDER_SKIPPED, "reorder.skipped")                                                    \
     COUNTER(COMMITTED_BATCHES, "committed.batches")                                                \
     COUNTER(COMMITTED_RECORDS, "committed.records")                                                \
+    COUNTER(RETURNED_BATCHES, "returned.batches")                                                  \
     COUNTER(REPEATED_BATCHES, "repeated.batches")                                                  \
     COUNTER(DUPLICATES, "duplicates")                                                              \
     COUNTER(LATE_RECORDS, "late.records")                                                          \
@@ -90,6 +91,7 @@ static inline void count_set(enum store_counter counter, uint64_t value)
 struct batch {
     struct bus_message message;
     struct batch_header_message header;
+    uint64_t grading_digest; /* 0: it does not say */
     size_t bytes;
 };
 

@@ -14,7 +14,7 @@ import msgpack
 import pytest
 import zmq
 from conftest import ROOT, assert_clean, counters_now, wait_for
-from messages import ACCOUNT, BATCH_HEADER, GRADES, GRADING, RECORD, REJECT, SCHEMA, VERSION, listed, pack
+from messages import ACCOUNT, BATCH_HEADER, GRADES, GRADING, RECORD, REJECT, SCHEMA, VERSION, listed, fields, pack
 
 RECORDS, REJECTS = 0, 1
 GRADE_NONE = 255
@@ -113,11 +113,11 @@ class Set:
                 return True
         return False
 
-    def publish(self, version, text):
-        self.announce.send_multipart([b"grading", pack(GRADING, version, text)])
+    def publish(self, version, text, digest=0):
+        self.announce.send_multipart([b"grading", pack(GRADING, version, text, digest=digest)])
 
-    def publish_version(self, version):
-        self.announce.send_multipart([b"version", pack(VERSION, version)])
+    def publish_version(self, version, digest=0):
+        self.announce.send_multipart([b"version", pack(VERSION, version, digest=digest)])
 
     def push(self, *frames):
         """Two frames get the accounts as their third."""
@@ -267,6 +267,36 @@ def test_who_missed_a_version_asks_for_it(running):
     running.publish_version(5)
     running.publish_version(5)
     assert not running.wait_subscribed(b"grading", 1.5)
+
+
+def digest_of(grades):
+    return fields(GRADES, grades)["digest"]
+
+
+def test_a_number_that_says_something_else_now_is_another_version(running):
+    """As of a store that was put back, and given another grading: by the same number, or a lower one."""
+    running.publish(7, document(20000), digest=70)
+    running.wait_counter("grading.version", 7)
+    while running.announce.poll(0):
+        running.announce.recv()
+    for _ in range(2):
+        running.publish_version(7, digest=70)
+    assert not running.wait_subscribed(b"grading", 1.5)
+    asked, end = False, time.monotonic() + 60
+    while not asked and time.monotonic() < end:
+        running.publish_version(7, digest=71)
+        asked = running.wait_subscribed(b"grading", 0.5)
+    assert asked
+    running.publish(7, document(30000), digest=71)
+    wait_for(lambda: running.log().count("grading.adopted") == 3, 60, running.log)
+    running.push(header(1, 1), ping_frame("25000"))
+    _, _, grades = running.receive()
+    assert (grades[2], list(grades[4]), digest_of(grades)) == (7, [5], 71)
+    running.publish(6, document(20000), digest=60)
+    wait_for(lambda: running.log().count("grading.adopted") == 4, 60, running.log)
+    running.push(header(2, 1), ping_frame("25000"))
+    _, _, grades = running.receive()
+    assert (grades[2], list(grades[4]), digest_of(grades)) == (6, [1], 60)
 
 
 def test_rejects_go_on_as_they_are(running):

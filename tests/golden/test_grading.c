@@ -162,7 +162,7 @@ static uint32_t check_set(const struct json *set, uint32_t number, const struct 
     struct grade_counts counts = {0};
     assert_int_equal(grade_scratch_init(&scratch), 0);
     assert_int_equal(batch_writer_finish(writer, &frame), 0);
-    assert_int_equal(grade_batch(rules, 7, pack_bytes(&frame), n, &scratch, &out, &counts), 0);
+    assert_int_equal(grade_batch(rules, 7, 77, pack_bytes(&frame), n, &scratch, &out, &counts), 0);
     struct grades_message message;
     assert_int_equal(grades_decode_all(pack_bytes(&out), a, &message), 0);
     assert_int_equal(message.grading_version, 7);

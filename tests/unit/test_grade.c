@@ -398,7 +398,7 @@ static void batches(void **state)
     }
     assert_int_equal(batch_writer_finish(w, &frame), 0);
     struct slice bytes = pack_bytes(&frame);
-    assert_int_equal(grade_batch(b->rules, 3, bytes, 50, &scratch, &out, &counts), 0);
+    assert_int_equal(grade_batch(b->rules, 3, 77, bytes, 50, &scratch, &out, &counts), 0);
     uint64_t sum = 0;
     for (int i = 0; i < 6; i++) {
         sum += counts.grade[i];
@@ -407,24 +407,27 @@ static void batches(void **state)
     struct grade_counts before = counts;
 
     /* Another count than the header's; every truncation; one byte too many. */
-    assert_int_equal(grade_batch(b->rules, 3, bytes, 49, &scratch, &out, &counts), -1);
-    assert_int_equal(grade_batch(b->rules, 3, bytes, 51, &scratch, &out, &counts), -1);
+    assert_int_equal(grade_batch(b->rules, 3, 77, bytes, 49, &scratch, &out, &counts), -1);
+    assert_int_equal(grade_batch(b->rules, 3, 77, bytes, 51, &scratch, &out, &counts), -1);
     for (size_t n = 0; n < bytes.len; n++) {
         struct slice part = {bytes.at, n};
-        assert_int_equal(grade_batch(b->rules, 3, part, 50, &scratch, &out, &counts), -1);
+        assert_int_equal(grade_batch(b->rules, 3, 77, part, 50, &scratch, &out, &counts), -1);
     }
     pack_raw(&frame, slice_of("x"));
-    assert_int_equal(grade_batch(b->rules, 3, pack_bytes(&frame), 50, &scratch, &out, &counts), -1);
+    assert_int_equal(grade_batch(b->rules, 3, 77, pack_bytes(&frame), 50, &scratch, &out, &counts),
+                     -1);
     assert_memory_equal(&counts, &before, sizeof counts);
 
     /* An empty batch has no grades but names. */
     pack_reset(&frame);
     pack_reset(&out);
     assert_int_equal(batch_writer_finish(w, &frame), 0);
-    assert_int_equal(grade_batch(b->rules, 9, pack_bytes(&frame), 0, &scratch, &out, &counts), 0);
+    assert_int_equal(grade_batch(b->rules, 9, 77, pack_bytes(&frame), 0, &scratch, &out, &counts),
+                     0);
     struct grades_message message;
     assert_int_equal(grades_decode_all(pack_bytes(&out), b->arena, &message), 0);
     assert_int_equal(message.grading_version, 9);
+    assert_int_equal(message.digest, 77);
     assert_int_equal(message.names_count, 1);
     assert_int_equal(message.grades.len, 0);
 

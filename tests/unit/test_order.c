@@ -106,6 +106,44 @@ static void committed_ones_are_done(void **state)
     order_free(&o, count_released);
 }
 
+static void what_was_given_back_is_taken_again(void **state)
+{
+    struct order *o = order_new(4, 100, WAIT_US);
+
+    (void)state;
+    offer(o, 1, 1, 0, ORDER_TAKEN);
+    offer(o, 2, 1, 0, ORDER_TAKEN);
+    expect_next(o, 0, 1);
+    expect_next(o, 0, 2);
+    order_returned(o, one, 0, 1);
+    offer(o, 2, 1, 0, ORDER_KNOWN);
+    offer(o, 1, 1, 0, ORDER_TAKEN);
+    expect_next(o, 0, 1);
+    order_committed(o, one, 0, 1);
+    offer(o, 1, 1, 0, ORDER_DONE);
+    order_free(&o, count_released);
+}
+
+static void what_was_committed_can_be_forgotten(void **state)
+{
+    struct order *o = order_new(4, 100, WAIT_US);
+
+    (void)state;
+    for (uint64_t s = 1; s <= 3; s++) {
+        offer(o, s, 1, 0, ORDER_TAKEN);
+        expect_next(o, 0, s);
+    }
+    order_committed(o, one, 0, 1);
+    order_committed(o, one, 0, 2);
+    offer(o, 4, 3, 0, ORDER_TAKEN); /* 1 and 2 are acknowledged */
+    expect_next(o, 0, 4);
+    order_forget(o);
+    offer(o, 2, 1, 0, ORDER_TAKEN);
+    expect_next(o, 0, 2);
+    offer(o, 3, 1, 0, ORDER_KNOWN); /* this one is under way all the same */
+    order_free(&o, count_released);
+}
+
 static void oldest_moves_past_a_hole(void **state)
 {
     struct order *o = order_new(4, 100, WAIT_US);
@@ -258,6 +296,8 @@ int main(void)
         cmocka_unit_test(in_sequence),
         cmocka_unit_test(hole_is_waited_for_only_shortly),
         cmocka_unit_test(committed_ones_are_done),
+        cmocka_unit_test(what_was_given_back_is_taken_again),
+        cmocka_unit_test(what_was_committed_can_be_forgotten),
         cmocka_unit_test(oldest_moves_past_a_hole),
         cmocka_unit_test(instances_and_shards_are_apart),
         cmocka_unit_test(what_is_held_is_bounded),
