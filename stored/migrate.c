@@ -196,6 +196,13 @@ static int apply_all(struct pg *pg, struct pg_params *params, const char *schema
     return rc;
 }
 
+static int note_release(struct pg *pg, struct pg_params *params)
+{
+    pg_params_begin(params);
+    pg_add_bytes(params, slice_of(EZREPO_VERSION));
+    return pg_run(pg, SQL_RELEASE_ADD, params) == 0 ? 0 : judge(pg, "note the release");
+}
+
 int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
 {
     bool role_is_there = false;
@@ -209,7 +216,10 @@ int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
     if (rc == 0) {
         rc = take_database(pg);
     }
-    return rc == 0 ? apply_all(pg, params, schemas_dir) : rc;
+    if (rc == 0) {
+        rc = apply_all(pg, params, schemas_dir);
+    }
+    return rc == 0 ? note_release(pg, params) : rc;
 }
 
 /* ---- record types ---- */

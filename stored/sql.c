@@ -34,7 +34,11 @@ const char sql_schema[] = "CREATE SCHEMA IF NOT EXISTS ezrepo;"
                           " single boolean PRIMARY KEY DEFAULT true CHECK (single),"
                           " pid integer NOT NULL,"
                           " role oid NOT NULL,"
-                          " began timestamptz NOT NULL)";
+                          " began timestamptz NOT NULL);"
+                          "CREATE TABLE IF NOT EXISTS ezrepo.release (" /* that wrote here */
+                          " version text PRIMARY KEY,"
+                          " first_at timestamptz NOT NULL DEFAULT clock_timestamp());"
+                          "GRANT SELECT ON ezrepo.migration, ezrepo.release TO ezrepo_read";
 
 const char sql_staged[] =
     "DROP TYPE IF EXISTS ezrepo.staged;"
@@ -377,6 +381,8 @@ static const char *const statements[SQL_STATEMENTS] = {
         "       FROM gone WHERE reason = '' GROUP BY ledger_id) AS u WHERE l.id = u.ledger_id",
 
     [SQL_MIGRATIONS] = "SELECT coalesce(max(number), 0) FROM migration",
+
+    [SQL_RELEASE_ADD] = "INSERT INTO release (version) VALUES ($1::text) ON CONFLICT DO NOTHING",
 
     [SQL_MIGRATION_ADD] = "INSERT INTO migration (number, name) VALUES ($1::integer, $2::text)",
 

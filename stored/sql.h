@@ -52,6 +52,7 @@ enum sql_statement {
     SQL_LEDGER_ADD,
     SQL_LEDGER_FOLD,
     SQL_MIGRATIONS,
+    SQL_RELEASE_ADD,
     SQL_MIGRATION_ADD,
     SQL_ROLE,
     SQL_SEAL_LOCK,

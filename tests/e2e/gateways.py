@@ -161,7 +161,7 @@ class StandIn(threading.Thread):
 
     def send(self, message, fields):
         with self.lock:
-            self.replies.append((message["peer"], [MESSAGE_VERSION, *fields]))
+            self.replies.append((message["peer"], messages.listed(*fields)))
 
     @contextlib.contextmanager
     def answering(self, answer):

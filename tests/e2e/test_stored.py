@@ -587,7 +587,7 @@ def test_an_empty_store_gets_the_default_grading(stored, publisher):
         document = file.read()
     assert stored.sql("SELECT version, author, document FROM grading") == [(1, "default", document)]
     assert publisher.announced(b"grading", 1)[:2] == [1, document]
-    assert publisher.announced(b"version", 1) == [1]
+    assert publisher.announced(b"version", 1)[:1] == [1]
     stored.stop()
     stored.start()
     assert stored.sql("SELECT count(*) FROM grading") == [(1,)]

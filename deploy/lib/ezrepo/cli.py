@@ -9,7 +9,7 @@ from typing import Any, Callable, List
 from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor, trust
 from .errors import Failure, Usage
 from .output import complain, say
-from .state import Account, State, default_directory, program
+from .state import Account, State, default_directory, program, version
 
 PASSED_ON = {
     "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line",
@@ -215,6 +215,14 @@ def pass_on(command: str, arguments: List[str]) -> int:
     os.execv(call[0], call + rest)
 
 
+class _Version(argparse.Action):
+    """Prints the version of the programs that would be used."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        say(f"ezrepo {version()}")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
     state_option = argparse.ArgumentParser(add_help=False)
     state_option.add_argument("--state", metavar="DIR", default=argparse.SUPPRESS,
@@ -224,6 +232,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="ezrepo", parents=[state_option], allow_abbrev=False,
         description="Drives a set of EZRepo's processes that lives in one state directory.",
         epilog="Exit codes: 0 done, 1 failed, 2 wrong usage. docs/operations.md tells more.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version, exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def add(name: str, run: Command, text: str, under: Any = commands) -> argparse.ArgumentParser:

@@ -15,6 +15,7 @@ import json
 import os
 import pwd
 import shutil
+import subprocess
 from typing import Any, Dict, List, Optional
 
 from . import connections, jsonc
@@ -205,6 +206,12 @@ def program(name: str) -> str:
                 return os.path.abspath(candidate)
     raise Failure(f"the program {name} is not in {' or '.join(builds)}; build it:"
                   f" meson setup build --buildtype=release && ninja -C build")
+
+
+def version() -> str:
+    """The release of the programs that are there, in their own words."""
+    words = subprocess.run([program("ezrepoctl"), "--version"], capture_output=True, text=True, check=True)
+    return words.stdout.split()[1]
 
 
 def copy_schemas(state: State) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional
 
 from . import cluster, supervisor
 from .errors import Failure
-from .state import State, instance_of, kind_of
+from .state import State, instance_of, kind_of, version
 
 STALE_SECONDS = 5.0
 SUPERVISOR_SECONDS = 2.0  # to answer; what the processes say themselves is shown in any case
@@ -157,7 +157,7 @@ def collect(state: State) -> Dict[str, Any]:
     found = troubles(processes)
     if running is None and any(p["pid"] for p in processes):
         found.insert(0, mute or "supervisord does not run: what ends is not started again; ezrepo up puts that right")
-    return {"state_dir": state.directory, "supervisor_pid": running.pid() if running else None,
+    return {"version": version(), "state_dir": state.directory, "supervisor_pid": running.pid() if running else None,
             "ok": not found, "troubles": found, "processes": processes}
 
 
@@ -192,6 +192,8 @@ def table(status: Dict[str, Any]) -> str:
         lines.append(head + wrapped[0])
         lines += [" " * len(head) + line for line in wrapped[1:]]
     lines += [f"! {text}" for text in status["troubles"]]
+    lines += [f"{process['name']} runs {process['version']}, {status['version']} is installed: ezrepo restart {process['name']}"
+              for process in status["processes"] if process.get("version", status["version"]) != status["version"]]
     return "\n".join(line.replace("\u00a0", " ").rstrip() for line in lines)
 
 
