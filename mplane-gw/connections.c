@@ -36,6 +36,7 @@ struct connection {
     bool ending;         /* its socket was shut down */
     char *identity;
     struct peer *account; /* of the identity; NULL before it is known */
+    size_t sending;       /* bytes of a reply, taken out of the account's room */
     struct body body;
     char peer[PEER_SIZE];
     char alert[64];
@@ -72,6 +73,7 @@ static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int i
     ending_count -= c->ending;
     gateway.counters[COUNT_CONNECTIONS_OPEN] = open_count;
     if (c->account != NULL) {
+        peer_gave(peers, c->account, c->sending);
         peers_leave(c->account);
     }
     bodies_leave(&c->body);
@@ -212,6 +214,12 @@ void connections_stop(void)
 {
     SSL_CTX_free(context);
     context = NULL;
+    /* libevent frees the last ones with its loop. */
+    struct connection *c;
+    DL_FOREACH2(connections, c, next)
+    {
+        c->account = NULL;
+    }
     peers_free(&peers);
 }
 
@@ -329,6 +337,52 @@ void connection_charge_more(struct connection *c, int64_t messages)
                      gateway.settings.requests_burst);
 }
 
+void connection_charge_bytes(struct connection *c, size_t bytes)
+{
+    connection_charge_more(c, (int64_t)bytes / gateway.settings.request_bytes);
+}
+
+bool connection_take_room(struct connection *c, size_t bytes)
+{
+    if (!peer_take_room(peers, c->account, bytes,
+                        (size_t)gateway.settings.replies_bytes_per_identity,
+                        (size_t)gateway.settings.replies_bytes)) {
+        gateway_count(COUNT_REPLIES_HELD_BACK);
+        return false;
+    }
+    c->sending += bytes;
+    return true;
+}
+
+bool connection_is_clogged(const struct connection *c)
+{
+    return peer_is_full(peers, c->account, (size_t)gateway.settings.replies_bytes_per_identity,
+                        (size_t)gateway.settings.replies_bytes);
+}
+
+void connection_sends(struct evhttp_request *request, size_t bytes)
+{
+    struct connection *c = connection_of(request);
+    if (c == NULL) {
+        return;
+    }
+    if (bytes > c->sending) {
+        peer_take(peers, c->account, bytes - c->sending);
+        c->sending = bytes;
+    }
+    connection_charge_bytes(c, bytes);
+}
+
+uint64_t connection_last_turn(const struct connection *c)
+{
+    return peer_last_turn(c->account);
+}
+
+void connection_take_turn(struct connection *c)
+{
+    peer_take_turn(peers, c->account);
+}
+
 bool connection_is_last(const struct connection *c)
 {
     return c->generation != generation || daemon_draining();
@@ -349,6 +403,10 @@ void connection_set_phase(struct connection *c, enum connection_phase phase)
     bodies_set_whole(&c->body, ours);
     if (phase == CONNECTION_IDLE) {
         bodies_release(&c->body);
+        if (c->account != NULL) {
+            peer_gave(peers, c->account, c->sending);
+            c->sending = 0;
+        }
     }
     /* While we answer, little is read of what the peer goes on sending. */
     bufferevent_setwatermark(c->body.bufferevent, EV_READ, 0, ours ? BODIES_SMALL : 0);
@@ -403,6 +461,7 @@ void connections_sweep(void)
     gateway.counters[COUNT_IDENTITIES] = peers_count(peers);
     gateway.counters[COUNT_BODIES_BYTES] = bodies_bytes();
     gateway.counters[COUNT_BODIES_WAITING] = bodies_waiting();
+    gateway.counters[COUNT_REPLIES_BYTES] = peers_sending(peers);
 }
 
 void connections_close_idle(void)

@@ -56,6 +56,25 @@ const char *connection_peer(const struct connection *c);
 int64_t connection_charge(struct connection *c);
 void connection_charge_more(struct connection *c, int64_t messages);
 
+/* Charges for bytes of a body or a reply, of which request_bytes count as a request. */
+void connection_charge_bytes(struct connection *c, size_t bytes);
+
+/*
+ * Whether there is room for so many more bytes of a reply on their way to this identity; then they
+ * count until the reply has left, or the connection is gone.
+ */
+bool connection_take_room(struct connection *c, size_t bytes);
+
+/* The reply of this request, of so many bytes, is being sent: counts what was not taken before. */
+void connection_sends(struct evhttp_request *request, size_t bytes);
+
+/* Whether so much is on its way to this identity, or to all, that nothing more is begun. */
+bool connection_is_clogged(const struct connection *c);
+
+/* When this identity had its last turn, and that it has one now: who has waited longest is next. */
+uint64_t connection_last_turn(const struct connection *c);
+void connection_take_turn(struct connection *c);
+
 /* The bytes of its request are no longer needed. */
 void connection_drop_body(struct connection *c, struct evhttp_request *request);
 

@@ -24,14 +24,26 @@
  */
 #define JOB_BYTES (32 * 1024 * 1024)
 
-/* A body as a tree of small values. */
-#define TREE_BYTES ((size_t)96 * 1024 * 1024)
+/* A body as a tree of small values; each byte of it gives at most so many of the tree. */
+#define TREE_BYTES  ((size_t)96 * 1024 * 1024)
+#define TREE_FACTOR 40
+
+/* An answer, and the reply made of it, against the answer's bytes. */
+#define RENDERED_FACTOR 6
+
+/* What was made of a repeated specification's runs says until when it goes on: it gets old. */
+#define RENDERED_FRESH_US 10000000
 
 static struct log_limit denied_said, malformed_said;
 
 struct arena *desk_arena(void)
 {
-    return arena_new(TREE_BYTES + 6 * (size_t)gateway.settings.answer_bytes);
+    return arena_new(TREE_BYTES + JOB_BYTES);
+}
+
+size_t desk_tree_bytes(size_t body_bytes)
+{
+    return body_bytes < TREE_BYTES / TREE_FACTOR ? body_bytes * TREE_FACTOR : TREE_BYTES;
 }
 
 void desk_refuse(const struct desk_request *r, struct desk_reply *reply, const char *format, ...)
@@ -132,31 +144,92 @@ static void reply_by(struct desk_reply *reply, struct job *job, bool wait)
     reply->wait = wait;
 }
 
-void desk_render(struct arena *a, struct desk_reply *reply)
+void desk_release(struct desk_reply *reply)
+{
+    rendered_release(&reply->rendered);
+    if (reply->job != NULL) {
+        job_release(reply->job);
+        reply->job = NULL;
+    }
+}
+
+/* The message that the job's answer, or its runs, make; in the arena. -1 when that is full. */
+static int answer_of(struct arena *a, const struct job *job, const struct desk_reply *reply,
+                     struct mplane_message *m)
+{
+    struct slice bytes = {job->bytes, job->size};
+    return job->repeat != NULL ? answer_envelope_of(a, job->specification, job->repeat,
+                                                    daemon_now_us(), reply->token, reply->label, m)
+                               : answer_message_of(a, job->specification, &job->question, bytes,
+                                                   reply->token, reply->label, m);
+}
+
+/* Makes the text of the job's reply and has the job keep it. NULL: too large, or out of memory. */
+static struct rendered *make_rendered(struct job *job, const struct desk_reply *reply)
+{
+    size_t most = RENDERED_FACTOR * (size_t)gateway.settings.answer_bytes;
+    struct arena *a = arena_new(JOB_BYTES + most);
+    struct rendered *made = NULL;
+    struct mplane_message m;
+    if (a != NULL && answer_of(a, job, reply, &m) == 0) {
+        made = rendered_new(a, &m, gateway.registry, most);
+    }
+    arena_free(&a);
+    if (made != NULL) {
+        jobs_render(ask_jobs(), job, made, daemon_clock_us());
+    }
+    return made;
+}
+
+/* Whether what was made before still says what is so. The messages of an envelope have its label.
+ */
+static bool is_current(struct arena *a, const struct job *job, struct slice label)
+{
+    struct slice pieces[RENDERED_PIECES];
+    return job->rendered != NULL &&
+           (job->repeat == NULL || ((job->state != JOB_RUNNING ||
+                                     daemon_clock_us() - job->rendered_us < RENDERED_FRESH_US) &&
+                                    rendered_pieces(a, job->rendered, label, pieces) == 1));
+}
+
+static void render_answer(struct arena *a, struct desk_reply *reply)
 {
     struct job *job = reply->job;
-    struct mplane_message *m = &reply->message;
-    bool so_far = reply->redeemed && job->repeat != NULL && job->repeat->count > 0;
-    if (job->state == JOB_RUNNING && !so_far) {
-        job->kept = true;
-        *m = answer_receipt(job->specification, reply->token, reply->label);
-        return;
-    }
+    reply->first = !job->delivered;
     job->delivered = job->state != JOB_RUNNING;
     if (job->state == JOB_FAILED) {
-        *m = answer_exception(a, reply->token, "%s", job->failure);
+        reply->message = answer_exception(a, reply->token, "%s", job->failure);
         return;
     }
-    struct slice bytes = {job->bytes, job->size};
-    int failed = job->repeat != NULL
-                     ? answer_envelope_of(a, job->specification, job->repeat, daemon_now_us(),
-                                          reply->token, reply->label, m)
-                     : answer_message_of(a, job->specification, &job->question, bytes, reply->token,
-                                         reply->label, m);
-    if (failed == -1) {
-        *m = answer_exception(a, reply->token, ANSWER_OVERSIZED);
+    reply->rendered =
+        is_current(a, job, reply->label) ? rendered_hold(job->rendered) : make_rendered(job, reply);
+    if (reply->rendered == NULL) {
+        reply->message = answer_exception(a, reply->token, ANSWER_OVERSIZED);
+        return;
     }
-    job->published = job->question.publish && m->kind == MPLANE_RESULT;
+    reply->message =
+        (struct mplane_message){.kind = reply->rendered->kind, .row_count = reply->rendered->rows};
+    job->published = job->question.publish && reply->message.kind == MPLANE_RESULT;
+}
+
+void desk_render(struct arena *a, struct desk_reply *reply)
+{
+    const struct job *job = reply->job;
+    bool so_far = reply->redeemed && job->repeat != NULL && job->repeat->count > 0;
+    if (job->state == JOB_RUNNING && !so_far) {
+        desk_postpone(reply);
+    } else {
+        render_answer(a, reply);
+    }
+}
+
+void desk_postpone(struct desk_reply *reply)
+{
+    struct job *job = reply->job;
+    rendered_release(&reply->rendered);
+    job->kept = true;
+    job->delivered = job->delivered && !reply->first;
+    reply->message = answer_receipt(job->specification, reply->token, reply->label);
 }
 
 /* ---- specifications ---- */
@@ -396,6 +469,21 @@ static void handle_interrupt(const struct desk_request *r, struct desk_reply *re
 
 /* ---- any message ---- */
 
+/*
+ * The same answer several times in one reply is of use to nobody but who wants to cost memory. The
+ * same question may be asked under several labels, without tokens.
+ */
+static bool is_repeated_in(const struct desk_request *r, const struct desk_reply *reply)
+{
+    for (size_t i = 0; i < r->earlier_count; i++) {
+        if (strcmp(r->earlier[i].door, reply->door) == 0 &&
+            slice_equal(r->earlier[i].token, reply->token)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void desk_handle(const struct desk_request *r, struct desk_reply *reply)
 {
     char error[ERROR_BYTES] = "", token[TOKEN_TEXT];
@@ -420,7 +508,10 @@ void desk_handle(const struct desk_request *r, struct desk_reply *reply)
         struct slice kept = arena_copy(r->arena, slice_of(token));
         reply->token = kept.at == NULL ? reply->token : kept;
     }
-    if (m->kind == MPLANE_SPECIFICATION) {
+    if ((named || m->kind != MPLANE_SPECIFICATION) && is_repeated_in(r, reply)) {
+        desk_refuse(r, reply, "token: a %s of this token stands in this envelope before",
+                    reply->door);
+    } else if (m->kind == MPLANE_SPECIFICATION) {
         handle_specification(r, m, reply);
     } else if ((m->kind == MPLANE_REDEMPTION || m->kind == MPLANE_INTERRUPT) &&
                delegate_redemption(r, m, reply)) {

@@ -8,6 +8,12 @@
 #include "mplane-gw/jobs.h"
 #include "mplane-gw/repeats_file.h"
 
+/* What was handled before in the same envelope. */
+struct desk_earlier {
+    const char *door; /* as in the reply */
+    struct slice token;
+};
+
 struct desk_request {
     struct arena *arena; /* for the message and the reply */
     struct slice identity;
@@ -15,14 +21,18 @@ struct desk_request {
     const struct json *tree; /* the message */
     struct slice fallback;   /* the token of an exception to a message whose token is not known */
     const char *place;       /* where the message stands: "" or "contents[1]." */
+    const struct desk_earlier *earlier; /* a second message of their kind and token is refused */
+    size_t earlier_count;
 };
 
 struct desk_reply {
-    struct mplane_message message; /* when job is NULL */
-    struct job *job;               /* its reply is the reply; held, see job_release() */
-    bool wait;                     /* worth waiting for while it is under way */
-    bool redeemed;                 /* a repeated one's runs so far instead of a receipt */
-    struct slice token, label;     /* of the reply */
+    struct mplane_message message; /* when there is neither a job nor a rendered reply */
+    struct rendered *rendered; /* the reply's text, held, but for its label; message.kind is set */
+    struct job *job;           /* its reply is the reply; held, see job_release() */
+    bool first;                /* nobody has had the job's answer before */
+    bool wait;                 /* worth waiting for while it is under way */
+    bool redeemed;             /* a repeated one's runs so far instead of a receipt */
+    struct slice token, label; /* of the reply */
     /* For the audit log. */
     const char *door;                    /* "specification", ...; "message" when it is none */
     const char *outcome;                 /* NULL: what kind of message the reply is */
@@ -33,12 +43,20 @@ struct desk_reply {
 void desk_handle(const struct desk_request *r, struct desk_reply *reply);
 
 /*
- * Fills reply->message with what its job has to say now: its result or exception, or, while it is
- * under way, a receipt; then the job is kept for who redeems it. A repeated specification's job
- * (job->repeat) is under way until its end and then has an envelope to say; to a redemption also
- * before, with the runs so far. Lives in the arena and as long as the job is held.
+ * Fills the reply with what its job has to say now: reply->rendered with its result, exception or,
+ * when a repeated specification's (job->repeat) times are over, its envelope, which to a redemption
+ * it also is before, with the runs so far. Or reply->message with a receipt while it is under way;
+ * then the job is kept for who redeems it. Lives in the arena and as long as the job is held.
  */
 void desk_render(struct arena *a, struct desk_reply *reply);
+
+/*
+ * Puts a receipt in place of what desk_render() made of its job: the answer is kept to be redeemed.
+ */
+void desk_postpone(struct desk_reply *reply);
+
+/* Lets go of job and text. */
+void desk_release(struct desk_reply *reply);
 
 /* Takes a repeated specification up again after a restart; for repeats_start(). */
 int desk_restore(const struct repeats_entry *e, char *error, size_t error_size);
@@ -54,10 +72,13 @@ void desk_audit(const struct desk_reply *reply, const char *identity, const char
                 const char *outcome, int64_t begun_us);
 
 /*
- * For reading a body, judging its messages and writing their answers: as large as all of that may
- * become. NULL when memory is out; the caller owns it.
+ * For reading a body and judging its messages: as large as all of that may become.
+ * Results are not written in it. NULL when memory is out; the caller owns it.
  */
 struct arena *desk_arena(void);
+
+/* What reading a body takes at most, about. */
+size_t desk_tree_bytes(size_t body_bytes);
 
 /* Envelopes inside envelopes. */
 #define DESK_NESTING 4

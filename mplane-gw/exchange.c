@@ -1,6 +1,8 @@
 /*
- * From a POST's body to its reply. While it waits for answers it watches the peer: one that leaves
- * takes its questions with it, unless somebody has a receipt for them.
+ * From a POST's body to its reply, in steps: the body is read, each message is judged, each answer
+ * becomes text. After each step it is the turn of the identity that has waited the longest, and
+ * after a few milliseconds that of the loop. While it waits for answers it watches the peer: one
+ * that leaves takes its questions with it, unless somebody has a receipt for them.
  */
 #include "mplane-gw/exchange.h"
 
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <utlist.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
@@ -21,47 +24,169 @@
 /* A body up to this size is read for its token even when it is refused. */
 #define SMALL_BODY 65536
 
+/* Bodies up to this size are read at once, whatever is being judged. */
+#define TINY_BODY 4096
+
+/* What trees may take that are being judged, but for those of tiny bodies; one alone always may. */
+#define TREES_BYTES ((size_t)96 * 1024 * 1024)
+
+/* Then the loop looks after everything else. */
+#define SLICE_US 2000
+
 struct exchange;
+
+enum item_state {
+    ITEM_UNREAD,
+    ITEM_WAITING,  /* for its job */
+    ITEM_ANSWERED, /* its job has something to say, which is no text yet */
+    ITEM_DONE
+};
 
 /* One message of the body. */
 struct item {
     struct waiter waiter; /* the first member: a waiter is its item */
     struct exchange *exchange;
+    struct item *next; /* utlist: of those answered */
+    const struct json *tree;
+    const char *place;
     struct desk_reply reply;
-    bool waiting;
+    enum item_state state;
 };
 
 struct exchange {
+    struct exchange *next, *previous; /* utlist: of those with something to do */
     struct evhttp_request *request;
     struct connection *connection;
     struct arena *arena;
     struct event *timer;
     struct item *items;
-    size_t count, pending;
-    size_t held; /* bytes, while it waits */
+    struct item *answered;
+    struct desk_earlier *earlier;
+    size_t count, handled, done; /* of items */
+    size_t judged;               /* bytes that it takes of TREES_BYTES */
+    size_t held;                 /* bytes, while it waits */
+    bool queued;
+    bool is_read; /* the body is a tree */
+    bool is_late; /* nothing is waited for any longer */
     bool is_envelope;
-    bool reading; /* not all messages are handled yet */
     const struct json *tree;
     struct slice fallback;
     int64_t begun_us;
 };
 
 static size_t open_count;
-static size_t held_bytes; /* by all that wait */
+static size_t judged_bytes; /* by all that are judged */
+static size_t held_bytes;   /* by all that wait */
+static struct exchange *queue;
+static struct event *turn_event;
 
 size_t exchanges_open(void)
 {
     return open_count;
 }
 
-static void exchange_release_jobs(struct exchange *x)
+/* ---- turns ---- */
+
+static void enqueue(struct exchange *x)
 {
-    for (size_t i = 0; i < x->count; i++) {
-        if (x->items[i].reply.job != NULL) {
-            job_release(x->items[i].reply.job);
+    const struct timeval now = {0, 0};
+    if (!x->queued) {
+        x->queued = true;
+        DL_APPEND2(queue, x, previous, next);
+    }
+    evtimer_add(turn_event, &now);
+}
+
+static void dequeue(struct exchange *x)
+{
+    if (x->queued) {
+        x->queued = false;
+        DL_DELETE2(queue, x, previous, next);
+    }
+}
+
+static struct slice body_of(const struct exchange *x)
+{
+    struct evbuffer *input = evhttp_request_get_input_buffer(x->request);
+    struct slice body = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
+    return body.at == NULL ? slice_of("") : body;
+}
+
+static bool waits_for_room(const struct exchange *x)
+{
+    return !x->is_read &&
+           evbuffer_get_length(evhttp_request_get_input_buffer(x->request)) > TINY_BODY;
+}
+
+static bool is_before(const struct exchange *x, const struct exchange *y)
+{
+    return y == NULL || connection_last_turn(x->connection) < connection_last_turn(y->connection);
+}
+
+/* Of the bodies that take much memory only the one whose turn it is may begin, when it has room. */
+static struct exchange *choose(void)
+{
+    struct exchange *x, *large = NULL, *chosen = NULL;
+    DL_FOREACH2(queue, x, next)
+    {
+        if (waits_for_room(x)) {
+            large = is_before(x, large) ? x : large;
+        } else {
+            chosen = is_before(x, chosen) ? x : chosen;
         }
     }
-    x->count = 0;
+    if (large != NULL && is_before(large, chosen) &&
+        (judged_bytes == 0 || judged_bytes + desk_tree_bytes(body_of(large).len) <= TREES_BYTES)) {
+        return large;
+    }
+    return chosen;
+}
+
+static void step(struct exchange *x);
+
+static void on_turn(evutil_socket_t fd, short what, void *unused)
+{
+    int64_t until_us = daemon_clock_us() + SLICE_US;
+    const struct timeval now = {0, 0};
+    struct exchange *x;
+    (void)fd, (void)what, (void)unused;
+    while ((x = choose()) != NULL) {
+        connection_take_turn(x->connection);
+        step(x);
+        if (daemon_clock_us() >= until_us) {
+            break;
+        }
+    }
+    if (queue != NULL) {
+        evtimer_add(turn_event, &now);
+    }
+}
+
+int exchanges_start(void)
+{
+    turn_event = evtimer_new(gateway.base, on_turn, NULL);
+    if (turn_event == NULL) {
+        log_error("exchanges.start", "error=\"out of memory\"");
+        return -1;
+    }
+    return 0;
+}
+
+void exchanges_stop(void)
+{
+    if (turn_event != NULL) {
+        event_free(turn_event);
+        turn_event = NULL;
+    }
+}
+
+/* ---- the end ---- */
+
+/* What the tree takes counts as judged no longer. */
+static void leave_judgement(struct exchange *x)
+{
+    judged_bytes -= x->judged;
+    x->judged = 0;
 }
 
 static void exchange_free(struct exchange *x)
@@ -69,122 +194,160 @@ static void exchange_free(struct exchange *x)
     if (x->timer != NULL) {
         event_free(x->timer);
     }
-    exchange_release_jobs(x);
+    for (size_t i = 0; i < x->handled; i++) {
+        desk_release(&x->items[i].reply);
+    }
+    dequeue(x);
+    leave_judgement(x);
     arena_free(&x->arena);
     held_bytes -= x->held;
     free(x);
     open_count--;
 }
 
-/* ---- the audit log ---- */
-
-/* A line for each message that was handled. */
+/* A line of the audit log for each message that was handled. */
 static void write_audit(const struct exchange *x)
 {
-    for (size_t i = 0; i < x->count; i++) {
+    for (size_t i = 0; i < x->handled; i++) {
         desk_audit(&x->items[i].reply, connection_identity(x->connection),
-                   connection_peer(x->connection), x->items[i].waiting ? "abandoned" : NULL,
-                   x->begun_us);
+                   connection_peer(x->connection),
+                   x->items[i].state == ITEM_DONE ? NULL : "abandoned", x->begun_us);
     }
 }
 
 /* ---- the reply ---- */
 
-/*
- * The text that is sent; an exception when the whole would be too large. It lives in the exchange's
- * arena, unless *owner is set: then in that one.
- */
-static struct slice write_reply(struct exchange *x, struct arena **owner)
+static void release_rendered(const void *data, size_t size, void *context)
 {
-    struct mplane_message e = {.kind = MPLANE_ENVELOPE, .verb = slice_of("message")};
-    const struct mplane_message *m = x->count == 0 ? &e : &x->items[0].reply.message;
-    for (size_t i = 0; i < x->count; i++) {
-        desk_count(&x->items[i].reply.message);
-    }
-    if (x->is_envelope) {
-        e.label = mplane_message_section(x->tree, "label");
-        e.token = mplane_message_token(x->tree);
-        e.contents = arena_calloc(x->arena, x->count + 1, sizeof *e.contents);
-        for (size_t i = 0; i < x->count && e.contents != NULL; i++) {
-            e.contents[e.content_count++] = x->items[i].reply.message;
+    struct rendered *r = context;
+    (void)data, (void)size;
+    rendered_release(&r);
+}
+
+static int add_rendered(struct arena *a, struct evbuffer *out, struct rendered *r,
+                        struct slice label)
+{
+    struct slice pieces[RENDERED_PIECES];
+    unsigned count = rendered_pieces(a, r, label, pieces);
+    for (unsigned i = 0; i < count; i++) {
+        bool shared = i != 1; /* the middle one is the label */
+        int failed = shared ? evbuffer_add_reference(out, pieces[i].at, pieces[i].len,
+                                                     release_rendered, rendered_hold(r))
+                            : evbuffer_add(out, pieces[i].at, pieces[i].len);
+        if (failed == -1) {
+            if (shared) {
+                r->holders--; /* the caller holds it as well */
+            }
+            return -1;
         }
-        m = &e;
     }
-    struct slice text = mplane_message_write(x->arena, m, gateway.registry);
+    return count == 0 ? -1 : 0;
+}
+
+static int add_message(struct arena *a, struct evbuffer *out, const struct mplane_message *m)
+{
+    struct slice text = mplane_message_write(a, m, gateway.registry);
     if (text.at == NULL) {
-        struct mplane_message large = mplane_exception(
-            x->count == 0 ? x->fallback : x->items[0].reply.token, slice_of(ANSWER_OVERSIZED));
-        struct arena *fresh = desk_arena();
-        text = fresh == NULL ? text : mplane_message_write(fresh, &large, gateway.registry);
-        *owner = fresh;
+        struct mplane_message large = mplane_exception(m->token, slice_of(ANSWER_OVERSIZED));
+        text = mplane_message_write(a, &large, gateway.registry);
     }
-    return text;
+    return text.at == NULL ? -1 : evbuffer_add(out, text.at, text.len);
+}
+
+static int add_items(struct exchange *x, struct evbuffer *out)
+{
+    for (size_t i = 0; i < x->count; i++) {
+        const struct desk_reply *r = &x->items[i].reply;
+        desk_count(&r->message);
+        if ((i > 0 && evbuffer_add(out, ",", 1) == -1) ||
+            (x->is_envelope && evbuffer_add(out, "\n", 1) == -1) ||
+            (r->rendered != NULL ? add_rendered(x->arena, out, r->rendered, r->label)
+                                 : add_message(x->arena, out, &r->message)) == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* An envelope's list of messages, the first member of its text, is written around theirs. */
+static int add_envelope(struct exchange *x, struct evbuffer *out)
+{
+    struct mplane_message e = {.kind = MPLANE_ENVELOPE,
+                               .verb = slice_of("message"),
+                               .label = mplane_message_section(x->tree, "label"),
+                               .token = mplane_message_token(x->tree)};
+    struct slice frame = mplane_message_write(x->arena, &e, gateway.registry);
+    const char *list = frame.at == NULL ? NULL : memchr(frame.at, '[', frame.len);
+    if (list == NULL) {
+        return -1;
+    }
+    size_t head = (size_t)(list + 1 - frame.at);
+    return evbuffer_add(out, frame.at, head) == 0 && add_items(x, out) == 0
+               ? evbuffer_add(out, frame.at + head, frame.len - head)
+               : -1;
 }
 
 static void finish(struct exchange *x)
 {
-    struct arena *owner = NULL;
-    struct slice text = write_reply(x, &owner);
+    struct evbuffer *out = evbuffer_new();
     bool last = connection_is_last(x->connection);
+    bool written = out != NULL && (x->is_envelope || x->count > 0);
+    int failed = !written ? -1 : x->is_envelope ? add_envelope(x, out) : add_items(x, out);
     log_debug("request.answered", "peer=%s identity=\"%s\" messages=%zu bytes=%zu",
               connection_peer(x->connection), connection_identity(x->connection), x->count,
-              text.len);
+              out == NULL ? 0 : evbuffer_get_length(out));
     write_audit(x);
     connection_set_phase(x->connection, CONNECTION_SENDING);
     struct evhttp_request *request = x->request;
-    if (owner == NULL) {
-        owner = x->arena; /* the reply's from now on */
-        exchange_release_jobs(x);
-        x->arena = NULL;
-    }
     exchange_free(x);
-    if (text.at == NULL) {
-        arena_free(&owner);
-        reply_text(request, HTTP_SERVUNAVAIL, "out of memory, ask again later\n", true);
-    } else {
-        reply_send_arena(request, HTTP_OK, MPLANE_CONTENT_TYPE, owner, text, last);
+    if (failed == 0) {
+        reply_send_buffer(request, HTTP_OK, MPLANE_CONTENT_TYPE, out, last);
+        return;
     }
+    if (out != NULL) {
+        evbuffer_free(out);
+    }
+    reply_text(request, HTTP_SERVUNAVAIL, "out of memory, ask again later\n", true);
 }
 
 /* ---- waiting ---- */
 
-static void render(struct item *i)
+static void set_answered(struct item *i)
 {
-    i->waiting = false;
-    i->exchange->pending--;
-    desk_render(i->exchange->arena, &i->reply);
+    i->state = ITEM_ANSWERED;
+    LL_APPEND(i->exchange->answered, i);
+    enqueue(i->exchange);
 }
 
 static void on_answered(struct waiter *w, struct job *job)
 {
-    struct item *i = (struct item *)w;
-    struct exchange *x = i->exchange;
     (void)job;
-    render(i);
-    if (x->pending == 0 && !x->reading) {
-        finish(x);
-    }
+    set_answered((struct item *)w);
 }
 
 /* Long enough waited for a direct answer: receipts for what is still under way. */
-static void on_timeout(evutil_socket_t fd, short what, void *context)
+static void stop_waiting(struct exchange *x)
 {
-    struct exchange *x = context;
-    (void)fd, (void)what;
-    for (size_t i = 0; i < x->count; i++) {
-        if (x->items[i].waiting) {
+    x->is_late = true;
+    for (size_t i = 0; i < x->handled; i++) {
+        if (x->items[i].state == ITEM_WAITING) {
             job_leave(&x->items[i].waiter);
-            render(&x->items[i]);
+            set_answered(&x->items[i]);
         }
     }
-    finish(x);
+}
+
+static void on_timeout(evutil_socket_t fd, short what, void *context)
+{
+    (void)fd, (void)what;
+    stop_waiting(context);
 }
 
 static void abandon(struct exchange *x)
 {
     write_audit(x);
-    for (size_t i = 0; i < x->count; i++) {
-        if (x->items[i].waiting) {
+    for (size_t i = 0; i < x->handled; i++) {
+        if (x->items[i].state == ITEM_WAITING) {
             ask_leave(&x->items[i].waiter);
         }
     }
@@ -204,27 +367,105 @@ static void on_gone(struct bufferevent *b, short what, void *context)
     evhttp_connection_free(c); /* and with it the request */
 }
 
-/*
- * evhttp takes the callbacks back when the reply is sent. -1 when it cannot wait: out of memory, or
- * the bodies of all that wait would take more than answers may.
- */
-static int wait_for_answers(struct exchange *x)
+/* evhttp takes the callbacks back when the reply is sent. */
+static void watch_peer(struct exchange *x)
 {
+    struct bufferevent *b =
+        evhttp_connection_get_bufferevent(evhttp_request_get_connection(x->request));
+    bufferevent_setcb(b, NULL, NULL, on_gone, x);
+    bufferevent_enable(b, EV_READ);
+}
+
+static void start_timer(struct exchange *x)
+{
+    struct timeval t = gateway_timeval(gateway.settings.answer_timeout_ms * 1000);
+    x->timer = evtimer_new(gateway.base, on_timeout, x);
+    if (x->timer == NULL || evtimer_add(x->timer, &t) == -1) {
+        stop_waiting(x);
+    }
+}
+
+/* All messages are judged. What waits may not take more memory than answers may. */
+static void hold(struct exchange *x)
+{
+    leave_judgement(x);
     x->held = arena_used(x->arena);
     held_bytes += x->held;
     if (held_bytes > (size_t)gateway.settings.results_bytes) {
-        return -1;
+        stop_waiting(x);
     }
-    struct timeval t = gateway_timeval(gateway.settings.answer_timeout_ms * 1000);
-    struct bufferevent *b =
-        evhttp_connection_get_bufferevent(evhttp_request_get_connection(x->request));
-    x->timer = evtimer_new(gateway.base, on_timeout, x);
-    if (x->timer == NULL || evtimer_add(x->timer, &t) == -1) {
-        return -1;
+}
+
+/* ---- steps ---- */
+
+/* What does not fit beside what is on its way already is kept: a receipt says so. */
+static void render(struct exchange *x, struct item *i)
+{
+    desk_render(x->arena, &i->reply);
+    if (i->reply.rendered != NULL && !connection_take_room(x->connection, i->reply.rendered->len)) {
+        desk_postpone(&i->reply);
     }
-    bufferevent_setcb(b, NULL, NULL, on_gone, x);
-    bufferevent_enable(b, EV_READ);
-    return 0;
+    if (i->reply.rendered != NULL) {
+        job_release(i->reply.job);
+        i->reply.job = NULL;
+    }
+    i->state = ITEM_DONE;
+    x->done++;
+}
+
+static void render_answered(struct exchange *x)
+{
+    struct item *i = x->answered;
+    LL_DELETE(x->answered, i);
+    render(x, i);
+}
+
+static void handle_message(struct exchange *x)
+{
+    struct item *i = &x->items[x->handled];
+    struct desk_request r = {x->arena,
+                             slice_of(connection_identity(x->connection)),
+                             connection_peer(x->connection),
+                             i->tree,
+                             x->fallback,
+                             i->place,
+                             x->earlier,
+                             x->handled};
+    i->waiter.answered = on_answered;
+    desk_handle(&r, &i->reply);
+    x->earlier[x->handled++] = (struct desk_earlier){i->reply.door, i->reply.token};
+    if (i->reply.job == NULL) {
+        i->state = ITEM_DONE;
+        x->done++;
+    } else if (i->reply.wait && i->reply.job->state == JOB_RUNNING && !x->is_late) {
+        i->state = ITEM_WAITING;
+        job_wait(i->reply.job, &i->waiter);
+    } else {
+        render(x, i);
+    }
+    if (x->handled == x->count) {
+        hold(x);
+    }
+}
+
+static void read_body(struct exchange *x, struct slice body);
+
+static void step(struct exchange *x)
+{
+    dequeue(x);
+    if (!x->is_read) {
+        x->is_read = true;
+        read_body(x, body_of(x));
+    } else if (x->handled < x->count) {
+        handle_message(x);
+    } else if (x->answered != NULL) {
+        render_answered(x);
+    }
+    if (x->done == x->count) {
+        finish(x);
+    } else if (x->handled < x->count || x->answered != NULL) {
+        enqueue(x);
+    }
 }
 
 /* ---- the body ---- */
@@ -250,35 +491,19 @@ static long count_messages(const struct json *tree, long max, int nesting)
     return count;
 }
 
-static void handle_messages(struct exchange *x, const struct json *tree, const char *place)
+static void list_messages(struct exchange *x, const struct json *tree, const char *place)
 {
     if (json_get(tree, "envelope") == NULL) {
         struct item *i = &x->items[x->count++];
-        struct desk_request r = {x->arena,
-                                 slice_of(connection_identity(x->connection)),
-                                 connection_peer(x->connection),
-                                 tree,
-                                 x->fallback,
-                                 place};
         i->exchange = x;
-        i->waiter.answered = on_answered;
-        desk_handle(&r, &i->reply);
-        if (i->reply.job == NULL) {
-            return;
-        }
-        x->pending++;
-        if (i->reply.wait && i->reply.job->state == JOB_RUNNING) {
-            i->waiting = true;
-            job_wait(i->reply.job, &i->waiter);
-        } else {
-            render(i);
-        }
+        i->tree = tree;
+        i->place = place;
         return;
     }
     unsigned number = 0;
     for (const struct json *m = json_get(tree, "contents")->first; m != NULL; m = m->next) {
         const char *inner = arena_printf(x->arena, "%scontents[%u].", place, number++);
-        handle_messages(x, m, inner == NULL ? "" : inner);
+        list_messages(x, m, inner == NULL ? "" : inner);
     }
 }
 
@@ -287,16 +512,18 @@ static void refuse_body(struct exchange *x, struct slice token, const char *outc
                         const char *text)
 {
     struct desk_request r = {.arena = x->arena, .place = ""};
+    x->is_read = true;
     x->is_envelope = false;
+    leave_judgement(x);
     x->items = arena_calloc(x->arena, 1, sizeof *x->items);
     if (x->items != NULL) {
-        x->count = 1;
+        x->count = x->handled = x->done = 1;
+        x->items[0].state = ITEM_DONE;
         x->items[0].reply.door = "message";
         x->items[0].reply.outcome = outcome;
         x->items[0].reply.token = token.len > 0 ? token : x->fallback;
         desk_refuse(&r, &x->items[0].reply, "%s", text);
     }
-    finish(x);
 }
 
 static void refuse_malformed(struct exchange *x, struct slice token, const char *text)
@@ -355,52 +582,58 @@ static void read_body(struct exchange *x, struct slice body)
 {
     char text[768] = "";
     long count = 0;
+    x->judged = waits_for_room(x) ? desk_tree_bytes(body.len) : 0;
+    judged_bytes += x->judged;
     x->fallback = desk_fallback_token(x->arena, body);
+    connection_charge_bytes(x->connection, body.len);
     if (check_body(x, body, &count, text, sizeof text) == -1) {
         refuse_malformed(x, mplane_message_token(x->tree), text);
         return;
     }
     x->is_envelope = json_get(x->tree, "envelope") != NULL;
     x->items = arena_calloc(x->arena, (size_t)count + 1, sizeof *x->items);
-    if (x->items == NULL) {
+    x->earlier = arena_calloc(x->arena, (size_t)count + 1, sizeof *x->earlier);
+    if (x->items == NULL || x->earlier == NULL) {
         refuse_malformed(x, x->fallback, "the body is too large for the gateway");
         return;
     }
     connection_charge_more(x->connection, count - 1);
-    x->reading = true;
-    handle_messages(x, x->tree, "");
-    x->reading = false;
-    if (x->pending == 0) {
-        finish(x);
-    } else if (wait_for_answers(x) == -1) {
-        on_timeout(-1, 0, x);
-    }
+    list_messages(x, x->tree, "");
+    start_timer(x);
 }
 
 /*
- * The peer asks too often. SDK clients look at no status but 200, and find an exception by its
+ * The peer asks too much. SDK clients look at no status but 200, and find an exception by its
  * token: a small body is read for that.
  */
-static void refuse_rate(struct exchange *x, struct slice body, int64_t wait_us)
+static void refuse_unread(struct exchange *x, int64_t wait_us)
 {
     char text[256], error[512];
+    struct slice body = body_of(x);
     long seconds = reply_retry_after(x->request, wait_us);
-    snprintf(text, sizeof text,
-             "too many requests: an identity may make %lld a second, and %lld at once; come again "
-             "in %ld s",
-             (long long)gateway.settings.requests_per_second,
-             (long long)gateway.settings.requests_burst, seconds);
+    const struct settings *s = &gateway.settings;
+    if (connection_is_clogged(x->connection)) {
+        snprintf(
+            text, sizeof text,
+            "too many bytes of answers are on their way, to you or to all; read them, and come "
+            "again in %ld s",
+            seconds);
+    } else {
+        snprintf(text, sizeof text,
+                 "too many requests: an identity may make %lld a second, and %lld at once; come "
+                 "again in %ld s",
+                 (long long)s->requests_per_second, (long long)s->requests_burst, seconds);
+    }
     x->fallback = desk_fallback_token(x->arena, body);
     if (body.len <= SMALL_BODY) {
         x->tree = json_parse(x->arena, body, &mplane_limits, error, sizeof error);
     }
     refuse_body(x, mplane_message_token(x->tree), "limited", text);
+    finish(x);
 }
 
 void exchange_start(struct evhttp_request *request, struct connection *c, int64_t wait_us)
 {
-    struct evbuffer *input = evhttp_request_get_input_buffer(request);
-    struct slice body = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
     struct exchange *x = calloc(1, sizeof *x);
     if (x != NULL) {
         x->arena = desk_arena();
@@ -415,10 +648,10 @@ void exchange_start(struct evhttp_request *request, struct connection *c, int64_
     x->connection = c;
     x->begun_us = daemon_clock_us();
     connection_set_phase(c, CONNECTION_ANSWERING);
-    body = body.at == NULL ? slice_of("") : body;
     if (wait_us > 0) {
-        refuse_rate(x, body, wait_us);
+        refuse_unread(x, wait_us);
     } else {
-        read_body(x, body);
+        watch_peer(x);
+        enqueue(x);
     }
 }

@@ -1,6 +1,7 @@
 /*
  * A POST of mPlane messages and its reply: reads them, judges what the peer may do, asks, waits
- * for a short while, and answers with results, receipts or exceptions.
+ * for a short while, and answers with results, receipts or exceptions. Identities take turns, a
+ * message or an answer at a time.
  */
 #ifndef EZREPO_GW_EXCHANGE_H
 #define EZREPO_GW_EXCHANGE_H
@@ -23,7 +24,11 @@ bool exchange_type_is(const char *type, const char *wanted);
 /* Whether a body of this Content-Type (NULL: none) can be an mPlane message. */
 bool exchange_accepts(const char *type);
 
-/* How many wait for an answer. */
+/* On gateway.base. -1 after an error was logged. */
+int exchanges_start(void);
+void exchanges_stop(void);
+
+/* How many are being judged or wait for an answer. */
 size_t exchanges_open(void);
 
 #endif

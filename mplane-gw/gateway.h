@@ -31,6 +31,8 @@
     COUNTER(BODIES_BYTES, "bodies.bytes")                                                          \
     COUNTER(BODIES_WAITING, "bodies.waiting")                                                      \
     COUNTER(BODIES_HELD_BACK, "bodies.held_back")                                                  \
+    COUNTER(REPLIES_BYTES, "replies.bytes")                                                        \
+    COUNTER(REPLIES_HELD_BACK, "replies.held_back")                                                \
     COUNTER(AUDIT_LEFT_OUT, "audit.left_out")                                                      \
     COUNTER(ANSWERED_RESULT, "answered.result")                                                    \
     COUNTER(ANSWERED_RECEIPT, "answered.receipt")                                                  \

@@ -23,6 +23,9 @@
 
 #define TOO_MANY_REQUESTS 429 /* RFC 6585; libevent has no name for it */
 
+/* Whose answers are on their way may come again after so long. */
+#define CLOGGED_US 1000000
+
 /* When there is no room, for so long nothing is accepted. */
 #define PAUSE_US 100000
 
@@ -101,6 +104,9 @@ static void route(struct evhttp_request *request, struct connection *c, const ch
     bool get = pages_has(path), collect = collect_has(path), post = takes_post(path);
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
     int64_t wait_us = connection_charge(c);
+    if (wait_us == 0 && !collect && connection_is_clogged(c)) {
+        wait_us = CLOGGED_US;
+    }
     gateway.counters[COUNT_LIMITED] += wait_us > 0;
     line->door = collect ? "result" : line->door;
     if (method == EVHTTP_REQ_POST && post) {

@@ -7,10 +7,12 @@
 struct jobs {
     struct job *by_id;
     struct job *by_key;
+    struct job *gone; /* but held */
     struct jobs_limits limits;
     uint64_t last_id;
     size_t bytes;
-    size_t run_bytes; /* of them: kept runs */
+    size_t answer_bytes; /* of them: answers and replies, not of repeated jobs */
+    size_t run_bytes;    /* of them: kept runs */
 };
 
 struct jobs *jobs_new(void)
@@ -23,10 +25,30 @@ void job_free(struct job *job)
     if (job != NULL) {
         arena_free(&job->arena);
         repeat_free(&job->repeat);
+        rendered_release(&job->rendered);
         free(job->bytes);
         free(job->key);
         free(job);
     }
+}
+
+/* What its answer takes. */
+static size_t answer_size(const struct job *job)
+{
+    return job->size + (job->rendered == NULL ? 0 : rendered_bytes(job->rendered));
+}
+
+/* Out of the table, and held by nobody. */
+static void forget(struct jobs *j, struct job *job)
+{
+    if (job->repeat != NULL) {
+        j->bytes -= job->repeat->bytes;
+        j->run_bytes -= job->repeat->bytes;
+    } else {
+        j->answer_bytes -= answer_size(job);
+    }
+    j->bytes -= job->weight + answer_size(job);
+    job_free(job);
 }
 
 void jobs_remove(struct jobs *j, struct job *job)
@@ -35,14 +57,11 @@ void jobs_remove(struct jobs *j, struct job *job)
     if (!job->is_run) {
         HASH_DELETE(by_key, j->by_key, job);
     }
-    if (job->repeat != NULL) {
-        j->bytes -= job->repeat->bytes;
-        j->run_bytes -= job->repeat->bytes;
-    }
-    j->bytes -= job->weight;
     job->gone = true;
     if (job->holders == 0) {
-        job_free(job);
+        forget(j, job);
+    } else {
+        DL_APPEND2(j->gone, job, gone_previous, gone_next);
     }
 }
 
@@ -53,9 +72,16 @@ void job_hold(struct job *job)
 
 void job_release(struct job *job)
 {
-    if (--job->holders == 0 && job->gone) {
-        job_free(job);
+    struct jobs *j = job->table;
+    if (--job->holders > 0 || !job->gone) {
+        return;
     }
+    if (j == NULL) {
+        job_free(job);
+        return;
+    }
+    DL_DELETE2(j->gone, job, gone_previous, gone_next);
+    forget(j, job);
 }
 
 void jobs_free(struct jobs **j)
@@ -67,6 +93,10 @@ void jobs_free(struct jobs **j)
     HASH_ITER(by_id, (*j)->by_id, job, next)
     {
         jobs_remove(*j, job);
+    }
+    DL_FOREACH2((*j)->gone, job, gone_next)
+    {
+        job->table = NULL;
     }
     free(*j);
     *j = NULL;
@@ -151,7 +181,7 @@ static int forget_one(struct jobs *j, const struct slice *identity)
 {
     struct job *choice = NULL;
     for (struct job *job = j->by_id; job != NULL; job = job->by_id.next) {
-        if (job->state == JOB_RUNNING || job->waiters != NULL ||
+        if (job->state == JOB_RUNNING || job->waiters != NULL || job->holders > 0 ||
             (identity != NULL && !slice_equal(job->identity, *identity))) {
             continue;
         }
@@ -223,6 +253,7 @@ int jobs_add(struct jobs *j, struct job *job, const char **why)
         return -1;
     }
     job->id = ++j->last_id;
+    job->table = j;
     HASH_ADD(by_id, j->by_id, id, sizeof job->id, job);
     if (!job->is_run) {
         HASH_ADD_KEYPTR(by_key, j->by_key, job->key, job->key_size, job);
@@ -259,8 +290,20 @@ static void tell(struct jobs *j, struct job *job, int64_t now_us)
     job_release(job);
 }
 
+/* Answers that others hold or wait for cannot be forgotten: whether there is room beside them. */
+static bool has_room(struct jobs *j, size_t bytes)
+{
+    while (j->bytes + bytes > j->limits.bytes && forget_one(j, NULL) == 0) {
+    }
+    return j->bytes + bytes <= j->limits.bytes || j->answer_bytes == 0;
+}
+
 void jobs_answer(struct jobs *j, struct job *job, struct slice bytes, int64_t now_us)
 {
+    if (!has_room(j, bytes.len)) {
+        jobs_fail(j, job, "the answers under way take too much memory, ask again later", now_us);
+        return;
+    }
     job->bytes = malloc(bytes.len + 1);
     if (job->bytes == NULL) {
         jobs_fail(j, job, "the gateway has no memory for the answer", now_us);
@@ -269,10 +312,47 @@ void jobs_answer(struct jobs *j, struct job *job, struct slice bytes, int64_t no
     memcpy(job->bytes, bytes.at, bytes.len);
     job->size = bytes.len;
     job->state = JOB_ANSWERED;
-    job->weight += bytes.len;
     j->bytes += bytes.len;
+    j->answer_bytes += bytes.len;
     tell(j, job, now_us);
     /* The job itself may go as well: its waiters have been told. */
+    while (j->bytes > j->limits.bytes && forget_one(j, NULL) == 0) {
+    }
+}
+
+char *jobs_take_answer(struct jobs *j, struct job *job, size_t *size)
+{
+    char *bytes = job->bytes;
+    *size = job->size;
+    j->bytes -= job->size;
+    j->answer_bytes -= job->size;
+    job->bytes = NULL;
+    job->size = 0;
+    return bytes;
+}
+
+/* Forgets what was made of the runs there were. */
+static void unrender(struct jobs *j, struct job *job)
+{
+    if (job->rendered != NULL) {
+        j->bytes -= rendered_bytes(job->rendered);
+        rendered_release(&job->rendered);
+    }
+}
+
+void jobs_render(struct jobs *j, struct job *job, struct rendered *rendered, int64_t now_us)
+{
+    size_t before = answer_size(job);
+    rendered_release(&job->rendered);
+    free(job->bytes);
+    job->bytes = NULL;
+    job->size = 0;
+    job->rendered = rendered_hold(rendered);
+    job->rendered_us = now_us;
+    j->bytes += answer_size(job) - before;
+    if (job->repeat == NULL) {
+        j->answer_bytes += answer_size(job) - before;
+    }
     while (j->bytes > j->limits.bytes && forget_one(j, NULL) == 0) {
     }
 }
@@ -298,6 +378,7 @@ void jobs_keep_run(struct jobs *j, struct job *job, const struct when *when, cha
 {
     struct repeat *r = job->repeat;
     const struct jobs_limits *l = &j->limits;
+    unrender(j, job);
     while (r->count > 0 && (r->count >= l->runs || r->bytes + size > l->run_bytes ||
                             j->run_bytes + size > l->bytes / 2)) {
         forget_run(j, job);
@@ -321,6 +402,7 @@ void jobs_keep_run(struct jobs *j, struct job *job, const struct when *when, cha
 
 void jobs_end(struct jobs *j, struct job *job, int64_t now_us)
 {
+    unrender(j, job);
     job->state = JOB_ANSWERED;
     tell(j, job, now_us);
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <uthash.h>
 
+#include "mplane-gw/rendered.h"
 #include "mplane-gw/repeat.h"
 #include "mplane-gw/specification.h"
 
@@ -40,13 +41,17 @@ struct job {
     int64_t deadline_us; /* of the running; then until when the answer is kept */
     char *bytes;         /* JOB_ANSWERED: the answer message as it came; not of a repeated one */
     size_t size;
-    const char *failure; /* JOB_FAILED: why */
+    const char *failure;       /* JOB_FAILED: why */
+    struct rendered *rendered; /* the reply, once one was made: then `bytes` are no longer there */
+    int64_t rendered_us;       /* when */
     struct waiter *waiters;
-    unsigned holders; /* who still reads from it */
-    bool gone;        /* out of the table: freed by its last holder */
+    unsigned holders;   /* who still reads from it */
+    bool gone;          /* out of the table: freed, and no longer counted, by its last holder */
+    struct jobs *table; /* NULL before it is in one, and when that was freed */
+    struct job *gone_next, *gone_previous; /* utlist: of those that are held and gone */
     char *key;
     size_t key_size;
-    size_t weight; /* bytes it counts for */
+    size_t weight; /* bytes it counts for, as long as it is not freed */
     UT_hash_handle by_id, by_key;
 };
 
@@ -82,17 +87,32 @@ struct job *jobs_by_token(struct jobs *j, struct slice identity, struct slice to
 /* All of them, one after the other: the first after NULL, NULL after the last. */
 struct job *jobs_next(const struct jobs *j, const struct job *job);
 
-/* While held, a job's memory stays, even if it is no longer known. */
+/*
+ * While held, a job's memory stays, even if it is no longer known; it counts as long, so that it is
+ * not forgotten to make room.
+ */
 void job_hold(struct job *job);
 void job_release(struct job *job);
 
 /* Forgets the job; its waiters have left. */
 void jobs_remove(struct jobs *j, struct job *job);
 
-/* The job is over: its bytes are copied, or it failed for this (constant) reason; waiters are told.
+/*
+ * The job is over: its bytes are copied, or it failed for this (constant) reason; waiters are told.
+ * An answer for which no room can be made beside others' is a failure; one alone is always taken.
  */
 void jobs_answer(struct jobs *j, struct job *job, struct slice bytes, int64_t now_us);
 void jobs_fail(struct jobs *j, struct job *job, const char *failure, int64_t now_us);
+
+/* The answer of a job that is over, which the caller owns from then on (free()); NULL without one.
+ */
+char *jobs_take_answer(struct jobs *j, struct job *job, size_t *size);
+
+/*
+ * The reply that follows from the job's answer, made at now_us: kept instead of the answer, but for
+ * a repeated job beside its runs, until there is another run. The job holds it as well.
+ */
+void jobs_render(struct jobs *j, struct job *job, struct rendered *rendered, int64_t now_us);
 
 /*
  * A run of this repeated job is over: its answer (from malloc, taken over) is kept, or that it

@@ -2,25 +2,32 @@
 #include "mplane-gw/link.h"
 
 #include "common/bus.h"
+#include "common/daemon.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
+
+#define SLICE_US 5000
 
 /* ZeroMQ's descriptor tells of a change only once: everything there is has to be taken. */
 void link_drain(struct link *link)
 {
+    const struct timeval now = {0, 0};
+    int64_t until_us = daemon_clock_us() + SLICE_US;
     struct bus_message m;
     int got;
     while ((got = bus_receive(link->socket, &m)) != 1) {
-        if (got == -1) {
-            gateway_count(COUNT_ANSWERS_MALFORMED);
-            continue;
-        }
-        if (m.count == 1) {
+        if (got == 0 && m.count == 1) {
             link->take(link, m.frames[0]);
         } else {
             gateway_count(COUNT_ANSWERS_MALFORMED);
         }
-        bus_release(&m);
+        if (got == 0) {
+            bus_release(&m);
+        }
+        if (daemon_clock_us() >= until_us) {
+            evtimer_add(link->rest, &now);
+            return;
+        }
     }
 }
 
@@ -40,7 +47,8 @@ int link_open(struct link *link)
     }
     link->event = event_new(gateway.base, (evutil_socket_t)zsock_fd(link->socket),
                             EV_READ | EV_PERSIST, on_readable, link);
-    if (link->event == NULL || event_add(link->event, NULL) == -1) {
+    link->rest = evtimer_new(gateway.base, on_readable, link);
+    if (link->event == NULL || link->rest == NULL || event_add(link->event, NULL) == -1) {
         log_error("link.event", "peer=%s error=\"out of memory\"", link->peer);
         return -1;
     }
@@ -53,6 +61,10 @@ void link_close(struct link *link)
     if (link->event != NULL) {
         event_free(link->event);
         link->event = NULL;
+    }
+    if (link->rest != NULL) {
+        event_free(link->rest);
+        link->rest = NULL;
     }
     zsock_destroy(&link->socket);
 }

@@ -15,6 +15,7 @@ struct link {
     bool only_present; /* nothing is queued for a peer that is not there */
     zsock_t *socket;
     struct event *event;
+    struct event *rest; /* a timer: what there was no time for */
 };
 
 /* Connects on gateway.base. -1 after an error was logged. */
@@ -29,7 +30,10 @@ int link_send_packed(struct link *link, struct pack *p);
 /* Whether the socket would take something now. What is there to read must be drained afterwards. */
 bool link_ready(const struct link *link);
 
-/* Takes what is there; also once a second, lest news of it got lost. */
+/*
+ * Takes what is there, for a few milliseconds; the rest when the loop has looked after everything
+ * else. Also once a second, lest news of it got lost.
+ */
 void link_drain(struct link *link);
 
 #endif

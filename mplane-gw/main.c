@@ -222,9 +222,9 @@ static int run(void)
         log_error("daemon.loop", "error=\"out of memory\"");
         return -1;
     }
-    if (ask_start() == -1 || delegate_start() == -1 || collect_start() == -1 ||
-        repeats_start(desk_restore) == -1 || http_start() == -1 || registry_start() == -1 ||
-        supervisors_start() == -1) {
+    if (ask_start() == -1 || exchanges_start() == -1 || delegate_start() == -1 ||
+        collect_start() == -1 || repeats_start(desk_restore) == -1 || http_start() == -1 ||
+        registry_start() == -1 || supervisors_start() == -1) {
         return -1;
     }
     log_info("gateway.started", "url=%s registry=%s capabilities=%zu", gateway.settings.public_url,
@@ -284,6 +284,7 @@ static void stop(void)
     http_stop();
     registry_stop();
     supervisors_stop();
+    exchanges_stop();
     repeats_stop();
     ask_stop();
     connections_stop();

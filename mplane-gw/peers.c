@@ -8,6 +8,8 @@
 struct peer {
     char *identity;
     size_t connections;
+    size_t sending;     /* bytes */
+    uint64_t last_turn; /* 0: none yet */
     double used; /* tokens taken and not given back; below zero never, above `burst` when it owes */
     int64_t since_us;
     UT_hash_handle hh;
@@ -15,6 +17,8 @@ struct peer {
 
 struct peers {
     struct peer *table;
+    size_t sending;
+    uint64_t turns;
 };
 
 struct peers *peers_new(void)
@@ -99,6 +103,49 @@ void peer_charge_more(struct peer *peer, int64_t count, int64_t per_second, int6
     double most = 2 * (double)burst;
     peer->used += (double)count;
     peer->used = peer->used < most ? peer->used : most;
+}
+
+bool peer_is_full(const struct peers *p, const struct peer *peer, size_t per_identity, size_t all)
+{
+    return peer->sending >= per_identity || p->sending >= all;
+}
+
+bool peer_take_room(struct peers *p, struct peer *peer, size_t bytes, size_t per_identity,
+                    size_t all)
+{
+    if ((peer->sending > 0 && peer->sending + bytes > per_identity) ||
+        (p->sending > 0 && p->sending + bytes > all)) {
+        return false;
+    }
+    peer_take(p, peer, bytes);
+    return true;
+}
+
+void peer_take(struct peers *p, struct peer *peer, size_t bytes)
+{
+    peer->sending += bytes;
+    p->sending += bytes;
+}
+
+void peer_gave(struct peers *p, struct peer *peer, size_t bytes)
+{
+    peer->sending -= bytes;
+    p->sending -= bytes;
+}
+
+size_t peers_sending(const struct peers *p)
+{
+    return p->sending;
+}
+
+uint64_t peer_last_turn(const struct peer *peer)
+{
+    return peer->last_turn;
+}
+
+void peer_take_turn(struct peers *p, struct peer *peer)
+{
+    peer->last_turn = ++p->turns;
 }
 
 void peers_sweep(struct peers *p, int64_t per_second, int64_t now_us)

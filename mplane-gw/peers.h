@@ -1,11 +1,12 @@
 /*
- * What each identity takes of the gateway: its connections, and its requests by a token bucket. An
- * identity stays known while it is connected or its bucket is not full again. Pure: the present is
- * given.
+ * What each identity takes of the gateway: its connections, its requests by a token bucket, the
+ * bytes of answers on their way to it, and its turns. An identity stays known while it is connected
+ * or its bucket is not full again. Pure: the present is given.
  */
 #ifndef EZREPO_GW_PEERS_H
 #define EZREPO_GW_PEERS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,28 @@ int64_t peer_charge(struct peer *peer, int64_t per_second, int64_t burst, int64_
  * envelope larger than the bucket can pass at all.
  */
 void peer_charge_more(struct peer *peer, int64_t count, int64_t per_second, int64_t burst);
+
+/*
+ * Takes room for so many bytes on their way to this identity: false when it would have more than
+ * per_identity or all together more than `all`; but who has nothing on its way is given any size,
+ * and so are all when nobody has. peer_gave() gives room back.
+ */
+bool peer_take_room(struct peers *p, struct peer *peer, size_t bytes, size_t per_identity,
+                    size_t all);
+void peer_gave(struct peers *p, struct peer *peer, size_t bytes);
+
+/* The same without asking, for replies that have to be sent: counted against those that ask. */
+void peer_take(struct peers *p, struct peer *peer, size_t bytes);
+
+/* Whether so much is on its way already that nothing more should be begun. */
+bool peer_is_full(const struct peers *p, const struct peer *peer, size_t per_identity, size_t all);
+
+/* Bytes on their way to all. */
+size_t peers_sending(const struct peers *p);
+
+/* When this identity had its last turn, and that it has one now. */
+uint64_t peer_last_turn(const struct peer *peer);
+void peer_take_turn(struct peers *p, struct peer *peer);
 
 /* Forgets who is not connected and owes nothing. Call it about once a second. */
 void peers_sweep(struct peers *p, int64_t per_second, int64_t now_us);

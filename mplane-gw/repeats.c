@@ -104,11 +104,11 @@ static void keep_run(struct repetition *p, char *bytes, size_t size, const char 
 static void on_answered(struct waiter *w, struct job *run)
 {
     struct repetition *p = (struct repetition *)w;
-    char *bytes = run->bytes;
-    run->bytes = NULL;
+    size_t size;
+    char *bytes = jobs_take_answer(ask_jobs(), run, &size);
     p->run = NULL;
     jobs_remove(ask_jobs(), run);
-    keep_run(p, bytes, bytes == NULL ? 0 : run->size, run->failure);
+    keep_run(p, bytes, size, run->failure);
     set_timer();
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/log.h"
+#include "mplane-gw/connections.h"
 
 static void free_arena(const void *data, size_t size, void *context)
 {
@@ -13,14 +14,15 @@ static void free_arena(const void *data, size_t size, void *context)
     arena_free(&a);
 }
 
-static void send_buffer(struct evhttp_request *request, int status, const char *content_type,
-                        struct evbuffer *buffer, bool last)
+void reply_send_buffer(struct evhttp_request *request, int status, const char *content_type,
+                       struct evbuffer *buffer, bool last)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(request);
     evhttp_add_header(headers, "Content-Type", content_type);
     if (last) {
         evhttp_add_header(headers, "Connection", "close");
     }
+    connection_sends(request, evbuffer_get_length(buffer));
     evhttp_send_reply(request, status, NULL, buffer);
     evbuffer_free(buffer);
 }
@@ -46,7 +48,7 @@ void reply_send(struct evhttp_request *request, int status, const char *content_
         give_up(request);
         return;
     }
-    send_buffer(request, status, content_type, buffer, last);
+    reply_send_buffer(request, status, content_type, buffer, last);
 }
 
 void reply_send_arena(struct evhttp_request *request, int status, const char *content_type,
@@ -67,7 +69,7 @@ void reply_send_arena(struct evhttp_request *request, int status, const char *co
         give_up(request);
         return;
     }
-    send_buffer(request, status, content_type, buffer, last);
+    reply_send_buffer(request, status, content_type, buffer, last);
 }
 
 long reply_retry_after(struct evhttp_request *request, int64_t wait_us)

@@ -16,6 +16,10 @@
 void reply_send(struct evhttp_request *request, int status, const char *content_type,
                 struct slice body, bool last);
 
+/* The same for what is in the buffer, which is freed. */
+void reply_send_buffer(struct evhttp_request *request, int status, const char *content_type,
+                       struct evbuffer *buffer, bool last);
+
 /*
  * The same for a body that lives in the arena, which is freed: once the body has been sent, or at
  * once when a copy of the body takes far less.

@@ -67,6 +67,11 @@ const struct config_option settings_options[] = {
     NUMBER(bodies_bytes, "33554432", 1024, 8589934592, true,
            "memory for bodies that are being received, of all connections, beyond the first 64 KiB "
            "of each; then larger ones are read one after the other, bytes"),
+    NUMBER(
+        replies_bytes, "67108864", 1048576, 8589934592, true,
+        "bytes of replies on their way, of all; beyond it there are receipts instead of answers"),
+    NUMBER(replies_bytes_per_identity, "16777216", 65536, 8589934592, true,
+           "those of one identity; a single answer may be larger"),
     NUMBER(headers_bytes, "16384", 1024, 1048576, false, "largest header of a request, bytes"),
     NUMBER(post_bytes, "4194304", 1024, LIMIT_BODY_BYTES, true,
            "largest body of results that is posted, also when it has been inflated, bytes"),
@@ -97,6 +102,8 @@ const struct config_option settings_options[] = {
            "requests of one identity per second, each message of an envelope is one; 0 no limit"),
     NUMBER(requests_burst, "2000", 1, 10000000, true,
            "requests that an identity may make at once after a rest"),
+    NUMBER(request_bytes, "65536", 1024, 1073741824, true,
+           "so many bytes of a body or of its reply count as one more request"),
     NUMBER(audit_per_second, "1000", 0, 1000000, true,
            "lines of the audit log per second; what is beyond is counted"),
     CONFIG_END,

@@ -32,6 +32,8 @@ struct settings {
     int64_t answer_bytes;
     int64_t body_bytes;
     int64_t bodies_bytes;
+    int64_t replies_bytes;
+    int64_t replies_bytes_per_identity;
     int64_t headers_bytes;
     int64_t post_bytes;
     int64_t post_timeout_ms;
@@ -50,6 +52,7 @@ struct settings {
     int64_t connections_max_per_identity;
     int64_t requests_per_second;
     int64_t requests_burst;
+    int64_t request_bytes;
     int64_t audit_per_second;
 };
 

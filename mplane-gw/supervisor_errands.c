@@ -38,9 +38,7 @@ static void errand_free(struct errand *d)
         d->owner->count--;
     }
     job_leave(&d->waiter);
-    if (d->reply.job != NULL) {
-        job_release(d->reply.job);
-    }
+    desk_release(&d->reply);
     if (d->timer != NULL) {
         event_free(d->timer);
     }
@@ -68,6 +66,29 @@ static struct errand *errand_new(struct errands *e, const char *identity)
 
 /* ---- answers ---- */
 
+/* The reply's text in the errand's arena; .at NULL when that is full. */
+static struct slice write_reply(struct errand *d)
+{
+    struct slice pieces[RENDERED_PIECES];
+    const struct rendered *r = d->reply.rendered;
+    if (r == NULL) {
+        return mplane_message_write(d->arena, &d->reply.message, gateway.registry);
+    }
+    unsigned count = rendered_pieces(d->arena, r, d->reply.label, pieces);
+    struct slice text = {NULL, 0};
+    size_t size = 1;
+    for (unsigned i = 0; i < count; i++) {
+        size += pieces[i].len;
+    }
+    char *to = count == 0 ? NULL : arena_alloc(d->arena, size);
+    for (unsigned i = 0; to != NULL && i < count; i++) {
+        memcpy(to + text.len, pieces[i].at, pieces[i].len);
+        text.len += pieces[i].len;
+    }
+    text.at = to;
+    return text;
+}
+
 /* A withdrawal is told where capabilities are registered; here it would be refused. */
 static void post(struct errand *d)
 {
@@ -75,7 +96,7 @@ static void post(struct errand *d)
     if (m->kind == MPLANE_WITHDRAWAL) {
         *m = mplane_exception(d->reply.token, slice_of("the capability has been withdrawn"));
     }
-    struct slice text = mplane_message_write(d->arena, m, gateway.registry);
+    struct slice text = write_reply(d);
     if (text.at == NULL) {
         *m = mplane_exception(d->reply.token, slice_of(ANSWER_OVERSIZED));
         text = mplane_message_write(d->arena, m, gateway.registry);

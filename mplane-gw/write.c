@@ -5,8 +5,8 @@
 #include <stdio.h>
 
 #include "common/utf8.h"
-#include "mplane-gw/message.h"
 #include "mplane-gw/value.h"
+#include "mplane-gw/write.h"
 
 struct writer {
     char *at; /* NULL: only counting */
@@ -15,6 +15,7 @@ struct writer {
     struct arena *arena;
     const struct registry *registry;
     bool failed;
+    size_t label_at, label_end; /* of the outermost message */
 };
 
 static void put(struct writer *w, const char *text, size_t n)
@@ -282,6 +283,16 @@ static void put_scope(struct writer *w, const struct mplane_message *m)
     put_string(w, text);
 }
 
+static void put_label(struct writer *w, struct slice label)
+{
+    size_t from = w->len;
+    put_string(w, label);
+    if (w->indent == 1) {
+        w->label_at = from;
+        w->label_end = w->len;
+    }
+}
+
 static void put_member(struct writer *w, const struct mplane_message *m, enum member member)
 {
     switch (member) {
@@ -292,7 +303,7 @@ static void put_member(struct writer *w, const struct mplane_message *m, enum me
         put_string(w, m->export);
         break;
     case LABEL:
-        put_string(w, m->label);
+        put_label(w, m->label);
         break;
     case LINK:
         put_string(w, m->link);
@@ -372,21 +383,36 @@ static void put_message(struct writer *w, const struct mplane_message *m)
     end(w, "}");
 }
 
+int write_message(struct arena *a, const struct mplane_message *m, const struct registry *r,
+                  struct written *w)
+{
+    struct writer writer = {.at = w->at, .arena = a, .registry = r};
+    put_message(&writer, m);
+    w->len = writer.len;
+    w->label_at = writer.label_at;
+    w->label_end = writer.label_end;
+    return writer.failed ? -1 : 0;
+}
+
+struct slice write_string(struct arena *a, struct slice s)
+{
+    struct writer count = {.arena = a};
+    put_string(&count, s);
+    struct writer w = {.at = arena_alloc(a, count.len + 1), .arena = a};
+    if (w.at == NULL) {
+        return (struct slice){NULL, 0};
+    }
+    put_string(&w, s);
+    return (struct slice){w.at, w.len};
+}
+
 struct slice mplane_message_write(struct arena *a, const struct mplane_message *m,
                                   const struct registry *r)
 {
     const struct slice none = {NULL, 0};
-    struct writer count = {NULL, 0, 0, a, r, false};
-    put_message(&count, m);
-    if (count.failed) {
-        return none;
-    }
-    struct writer w = {arena_alloc(a, count.len + 1), 0, 0, a, r, false};
-    if (w.at == NULL) {
-        return none;
-    }
-    put_message(&w, m);
-    if (w.failed) {
+    struct written w = {NULL, 0, 0, 0};
+    if (write_message(a, m, r, &w) == -1 || (w.at = arena_alloc(a, w.len + 1)) == NULL ||
+        write_message(a, m, r, &w) == -1) {
         return none;
     }
     w.at[w.len] = '\0';

@@ -144,6 +144,81 @@ static void test_bytes_under_way_are_bounded(void **state)
     jobs_free(&j);
 }
 
+/* Answers that somebody still reads cannot be forgotten: what finds no room beside them fails. */
+static void test_answers_that_are_held_are_bounded(void **state)
+{
+    (void)state;
+    static char kilobytes[40000];
+    struct slice large = {kilobytes, sizeof kilobytes};
+    struct jobs *j = table(100, 100, 100000);
+    struct job *held[2];
+    for (int i = 0; i < 2; i++) {
+        held[i] = add(j, "ann", i == 0 ? "1" : "2");
+        job_hold(held[i]);
+        jobs_answer(j, held[i], large, 0);
+    }
+    struct job *third = add(j, "bob", "3");
+    jobs_answer(j, third, large, 0);
+    assert_int_equal(third->state, JOB_FAILED);
+    assert_non_null(strstr(third->failure, "memory"));
+    jobs_remove(j, held[0]);
+    struct job *fourth = add(j, "bob", "4");
+    jobs_answer(j, fourth, large, 0);
+    assert_int_equal(fourth->state, JOB_FAILED); /* it is gone, but read still */
+    job_release(held[0]);
+    struct job *fifth = add(j, "bob", "5");
+    jobs_answer(j, fifth, large, 0);
+    assert_int_equal(fifth->state, JOB_ANSWERED);
+    job_release(held[1]);
+    jobs_free(&j);
+    /* One alone is taken, however large. */
+    j = table(100, 100, 10000);
+    struct job *alone = add(j, "ann", "1");
+    job_hold(alone);
+    jobs_answer(j, alone, large, 0);
+    assert_int_equal(alone->state, JOB_ANSWERED);
+    job_release(alone);
+    jobs_free(&j);
+}
+
+static struct rendered *render(const char *text)
+{
+    struct arena *a = arena_new(1 << 20);
+    struct mplane_message m = mplane_exception(slice_of("t"), slice_of(text));
+    struct rendered *r = rendered_new(a, &m, NULL, 1 << 20);
+    assert_non_null(r);
+    arena_free(&a);
+    return r;
+}
+
+/* The text takes the answer's place, and counts for what it takes. */
+static void test_a_reply_is_kept_instead_of_the_answer(void **state)
+{
+    (void)state;
+    struct jobs *j = table(10, 10, 1 << 20);
+    struct job *job = add(j, "ann", "1");
+    size_t alone = jobs_bytes(j);
+    jobs_answer(j, job, slice_of("some bytes"), 0);
+    assert_int_equal(jobs_bytes(j), alone + 10);
+    struct rendered *r = render("text");
+    jobs_render(j, job, r, 5);
+    assert_ptr_equal(job->rendered, r);
+    assert_null(job->bytes);
+    assert_int_equal(job->rendered_us, 5);
+    assert_int_equal(jobs_bytes(j), alone + rendered_bytes(r));
+    struct rendered *other = render("another text");
+    jobs_render(j, job, other, 6);
+    assert_int_equal(r->holders, 1);
+    assert_int_equal(jobs_bytes(j), alone + rendered_bytes(other));
+    jobs_remove(j, job);
+    assert_int_equal(jobs_bytes(j), 0);
+    assert_int_equal(other->holders, 1); /* who sends it has it still */
+    rendered_release(&r);
+    rendered_release(&other);
+    assert_null(other);
+    jobs_free(&j);
+}
+
 struct patient {
     struct waiter waiter;
     int told;
@@ -307,6 +382,28 @@ static void test_runs_leave_room_for_questions(void **state)
     jobs_free(&j);
 }
 
+/* What was made of the runs is out of date with the next one. */
+static void test_a_run_makes_the_reply_anew(void **state)
+{
+    (void)state;
+    const char *why = NULL;
+    struct jobs *j = repeats_table(60000);
+    struct job *job = add_repeated(j, "ann", "1", &why);
+    keep_run(j, job, 1000);
+    size_t before = jobs_bytes(j);
+    struct rendered *r = render("runs so far");
+    jobs_render(j, job, r, 0);
+    assert_int_equal(jobs_bytes(j), before + rendered_bytes(r));
+    keep_run(j, job, 1000);
+    assert_null(job->rendered);
+    assert_int_equal(jobs_bytes(j), before + 1000);
+    jobs_render(j, job, r, 0);
+    jobs_end(j, job, 0);
+    assert_null(job->rendered);
+    rendered_release(&r);
+    jobs_free(&j);
+}
+
 static void test_repeated_ones_are_bounded(void **state)
 {
     (void)state;
@@ -371,6 +468,9 @@ int main(void)
         cmocka_unit_test(test_bytes_under_way_are_bounded),
         cmocka_unit_test(test_waiters_are_told_once),
         cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_answers_that_are_held_are_bounded),
+        cmocka_unit_test(test_a_reply_is_kept_instead_of_the_answer),
+        cmocka_unit_test(test_a_run_makes_the_reply_anew),
         cmocka_unit_test(test_held_ones_outlive_the_table),
         cmocka_unit_test(test_runs_are_bounded),
         cmocka_unit_test(test_runs_leave_room_for_questions),

@@ -57,6 +57,44 @@ static void test_others_are_not_charged(void **state)
     assert_int_equal(peers_count(peers), 2);
 }
 
+/* One identity's share, everybody's, and that one alone is always given room. */
+static void test_room_for_replies(void **state)
+{
+    (void)state;
+    struct peer *one = peers_enter(peers, "one"), *two = peers_enter(peers, "two");
+    assert_true(peer_take_room(peers, one, 500, 100, 1000));
+    assert_true(peer_is_full(peers, one, 100, 1000));
+    assert_false(peer_take_room(peers, one, 1, 100, 1000));
+    assert_false(peer_is_full(peers, two, 100, 1000));
+    assert_true(peer_take_room(peers, two, 60, 100, 1000));
+    assert_true(peer_take_room(peers, two, 40, 100, 1000));
+    assert_false(peer_take_room(peers, two, 1, 100, 1000));
+    assert_int_equal(peers_sending(peers), 600);
+    struct peer *three = peers_enter(peers, "three");
+    assert_false(peer_take_room(peers, three, 401, 1000, 1000));
+    assert_true(peer_take_room(peers, three, 400, 1000, 1000));
+    assert_true(peer_is_full(peers, three, 1000, 1000)); /* all together */
+    peer_gave(peers, one, 500);
+    assert_false(peer_is_full(peers, three, 1000, 1000));
+    peer_take(peers, one, 2000);
+    assert_false(peer_take_room(peers, three, 1, 1000, 1000));
+    peer_gave(peers, one, 2000);
+    peer_gave(peers, two, 100);
+    peer_gave(peers, three, 400);
+    assert_int_equal(peers_sending(peers), 0);
+}
+
+static void test_turns(void **state)
+{
+    (void)state;
+    struct peer *one = peers_enter(peers, "one"), *two = peers_enter(peers, "two");
+    assert_int_equal(peer_last_turn(one), 0);
+    peer_take_turn(peers, one);
+    assert_true(peer_last_turn(two) < peer_last_turn(one));
+    peer_take_turn(peers, two);
+    assert_true(peer_last_turn(one) < peer_last_turn(two));
+}
+
 static void test_no_limit(void **state)
 {
     (void)state;
@@ -106,6 +144,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_burst_then_the_rate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_others_are_not_charged, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_room_for_replies, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_turns, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_an_envelope_is_owed_for, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_leaving_and_coming_back, set_up, tear_down),
