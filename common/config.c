@@ -10,6 +10,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/place.h"
 
 #define FILE_BYTES ((size_t)1 << 20)
 
@@ -20,8 +21,9 @@ static const char *const sections[] = {"common", "ingestd", "classifyd",
 const struct config_option config_common_options[] = {
     {"run_dir", CONFIG_STRING, offsetof(struct config_common, run_dir), NULL, 0, 0, false,
      "folder of the ZeroMQ sockets and status files; only the processes' user may enter it"},
-    {"schemas_dir", CONFIG_STRING, offsetof(struct config_common, schemas_dir), NULL, 0, 0, false,
-     "folder of the contracts: sql/, mplane/, grading/, record-types.json"},
+    {"schemas_dir", CONFIG_STRING, offsetof(struct config_common, schemas_dir), "\"\"", 0, 0, false,
+     "folder of the contracts: sql/, mplane/, grading/, record-types.json; empty: the programs' "
+     "own"},
     {"user", CONFIG_STRING, offsetof(struct config_common, user), "\"\"", 0, 0, false,
      "user to become when started as root; empty stays what it is"},
     {"log_level", CONFIG_STRING, offsetof(struct config_common, log_level), "\"info\"", 0, 0, true,
@@ -284,6 +286,9 @@ struct config *config_read(const char *file, struct config_common *common, const
     struct config *c =
         config_read_bytes(file, (struct slice){bytes, size}, common, section, options, settings);
     free(bytes);
+    if (c != NULL && common->schemas_dir[0] == '\0') {
+        common->schemas_dir = place_of_schemas();
+    }
     return c;
 }
 

@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/notify.h"
 #include "common/utf8.h"
 
 #define NOTES              16
@@ -165,7 +166,7 @@ static void print_status(FILE *f)
     fputs("\n  }\n}\n", f);
 }
 
-/* Replaced in one step, so that a reader always sees a whole one. */
+/* Replaced in one step, so that a reader always sees a whole one. Whoever writes it lives. */
 static void write_status(void)
 {
     static struct log_limit said;
@@ -173,6 +174,7 @@ static void write_status(void)
     snprintf(path, sizeof path, "%s/status/%s-%u.json", self.common.run_dir, self.daemon->name,
              self.instance);
     snprintf(temporary, sizeof temporary, "%s.new", path);
+    notify_alive();
     FILE *f = fopen(temporary, "w");
     if (f != NULL) {
         print_status(f);
@@ -280,6 +282,7 @@ void daemon_signals(void)
         } else if (!self.draining) {
             self.draining = true;
             log_info("daemon.draining", "signal=SIGTERM");
+            notify_stopping();
             if (self.daemon->drain == NULL) {
                 daemon_finished(0);
             } else {
@@ -491,6 +494,7 @@ static int start(void)
     } else {
         write_untold_status(); /* what it tells is made in run() */
     }
+    notify_ready();
     return 0;
 }
 
@@ -648,6 +652,7 @@ int daemon_main(const struct daemon *d, int argc, char **argv)
     } else {
         log_start(d->name, self.instance);
         set_log_level();
+        notify_start();
         rc = serve();
     }
     for (int i = 0; i < READINGS; i++) {

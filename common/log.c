@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/notify.h"
 #include "common/outlet.h"
 
 #define LINE_BYTES 2048
@@ -17,12 +18,16 @@
 static char process_name[32] = "ezrepo";
 static unsigned process_instance;
 static enum log_level lowest = LOG_LEVEL_INFO;
+static bool to_journal[STDERR_FILENO + 1]; /* by descriptor */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct outlet log_lines = {.fd = STDERR_FILENO}, audit_lines = {.fd = STDOUT_FILENO};
 static uint64_t left_out_told;
 
 static const char *const level_names[] = {"debug", "info", "warn", "error"};
+/* As syslog(3) numbers them, which is how the journal reads the beginning of a line. */
+static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"};
+#define AUDIT_PRIORITY "<5>"
 
 void log_start(const char *process, unsigned instance)
 {
@@ -30,6 +35,8 @@ void log_start(const char *process, unsigned instance)
     process_instance = instance;
     outlet_start(&log_lines);
     outlet_start(&audit_lines);
+    to_journal[STDOUT_FILENO] = notify_is_journal(STDOUT_FILENO);
+    to_journal[STDERR_FILENO] = notify_is_journal(STDERR_FILENO);
 }
 
 void log_set_level(enum log_level level)
@@ -68,16 +75,16 @@ static size_t append(size_t used, int written)
     return used < LINE_BYTES - 1 ? used : LINE_BYTES - 2;
 }
 
-__attribute__((format(printf, 5, 0))) static size_t make_line(char line[LINE_BYTES],
-                                                              const char *level, int error,
-                                                              const char *event, const char *format,
-                                                              va_list args)
+__attribute__((format(printf, 6, 0))) static size_t
+make_line(char line[LINE_BYTES], const char *priority, const char *level, int error,
+          const char *event, const char *format, va_list args)
 {
     struct timespec now;
     struct tm utc;
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    size_t used = strftime(line, LINE_BYTES, "%Y-%m-%dT%H:%M:%S", &utc);
+    size_t used = append(0, snprintf(line, LINE_BYTES, "%s", priority));
+    used += strftime(line + used, LINE_BYTES - used, "%Y-%m-%dT%H:%M:%S", &utc);
     used = append(used, snprintf(line + used, LINE_BYTES - used, ".%06ldZ %s %s[%u] %s ",
                                  now.tv_nsec / 1000, level, process_name, process_instance, event));
     size_t body = used;
@@ -92,12 +99,14 @@ __attribute__((format(printf, 5, 0))) static size_t make_line(char line[LINE_BYT
 }
 
 /* 0, or -1 when the line was left out, which must not stop the process. */
-__attribute__((format(printf, 5, 0))) static int write_line(struct outlet *to, const char *level,
-                                                            int error, const char *event,
-                                                            const char *format, va_list args)
+__attribute__((format(printf, 6, 0))) static int write_line(struct outlet *to, const char *priority,
+                                                            const char *level, int error,
+                                                            const char *event, const char *format,
+                                                            va_list args)
 {
     char line[LINE_BYTES];
-    size_t len = make_line(line, level, error, event, format, args);
+    size_t len =
+        make_line(line, to_journal[to->fd] ? priority : "", level, error, event, format, args);
     pthread_mutex_lock(&lock);
     int result = outlet_write(to, line, len);
     pthread_mutex_unlock(&lock);
@@ -109,7 +118,8 @@ __attribute__((format(printf, 5, 0))) static int write_line(struct outlet *to, c
         va_list args;                                                                              \
         va_start(args, format);                                                                    \
         if (level >= lowest) {                                                                     \
-            write_line(&log_lines, level_names[level], error, event, format, args);                \
+            write_line(&log_lines, priorities[level], level_names[level], error, event, format,    \
+                       args);                                                                      \
         }                                                                                          \
         va_end(args);                                                                              \
     } while (0)
@@ -118,7 +128,7 @@ int log_audit(const char *event, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    int result = write_line(&audit_lines, "audit", 0, event, format, args);
+    int result = write_line(&audit_lines, AUDIT_PRIORITY, "audit", 0, event, format, args);
     va_end(args);
     return result;
 }

@@ -6,6 +6,9 @@
  *
  * Nobody waits for a log: while who reads it does not, lines are kept, up to a megabyte of them,
  * and what does not fit is left out, counted, and told by a line once there is room again.
+ *
+ * Where systemd's journal reads them, each begins with its priority ("<3>"), which the journal
+ * takes off.
  */
 #ifndef EZREPO_LOG_H
 #define EZREPO_LOG_H

@@ -12,10 +12,12 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/utf8.h"
+#include "schemas/store.h"
 
 #define CONNECT_US       INT64_C(10000000) /* an attempt to connect may take this long */
 #define PAUSE_FIRST_US   INT64_C(200000)   /* before the next attempt; doubles */
 #define PAUSE_LONGEST_US INT64_C(5000000)
+#define PAUSE_UNFIT_US   INT64_C(250000)  /* a store that is being made is there within moments */
 #define GRACE_US         INT64_C(3000000) /* for the server to end a statement that it should have */
 #define SWEEP_MS         100
 #define ERROR_BYTES      256
@@ -30,12 +32,15 @@ static const char session_sql[] =
     " set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false),"
     " set_config('random_page_cost', '1.1', false), set_config('parallel_setup_cost', '20000', "
     "false)";
+/* Then what store it leads to: statements are made for one version of it. */
+static const char version_sql[] = "SELECT coalesce(max(number), 0) FROM ezrepo.migration";
 static const char timeout_sql[] = "SELECT set_config('statement_timeout', $1, false)";
 
 enum state {
     AWAY,       /* waits until retry_us */
     CONNECTING, /* PQconnectPoll */
     PREPARING,  /* session_sql is under way */
+    LOOKING,    /* version_sql is under way */
     IDLE,
     SETTING, /* timeout_sql is under way, the owner's statement comes next */
     RUNNING  /* the owner's statement is under way */
@@ -50,6 +55,7 @@ struct connection {
     int64_t retry_us, pause_us, give_up_us;
     int64_t timeout_ms; /* the session's statement_timeout */
     bool stopped;       /* the server was asked to end the statement */
+    int version;        /* of the store, as far as LOOKING has it; -1: it told none */
     enum pool_outcome outcome;
     char message[ERROR_BYTES];
     /* The statement. */
@@ -66,6 +72,7 @@ struct pool {
     const char *conninfo;
     struct pool_events events;
     bool failed; /* the last attempt to connect did */
+    bool unfit;  /* since the store is of another version */
     char error[ERROR_BYTES];
     uint64_t failures;
     struct log_limit said;
@@ -134,28 +141,52 @@ static void finish_statement(struct connection *c, enum pool_outcome outcome)
     c->pool->events.done(owner, outcome, message);
 }
 
-/* The connection is of no use any more: tell its owner, come back later. */
-static void lose(struct connection *c, const char *why)
+/* The connection is of no use (any more): tell its owner, come back later. */
+static void leave(struct connection *c, const char *why, bool unfit)
 {
     struct pool *pool = c->pool;
     bool statement = has_statement(c);
     copy_line(pool->error, why);
     copy_line(c->message, pool->error);
     if (log_allowed(&pool->said, 3)) {
-        log_error("database.lost", "error=\"%s\"", pool->error);
+        log_error(unfit ? "database.unfit" : "database.lost", "error=\"%s\"", pool->error);
     }
     pool->failures++;
     pool->failed = true;
+    pool->unfit = unfit;
     unwatch(c);
     PQfinish(c->pg);
     c->pg = NULL;
     c->state = AWAY;
-    c->retry_us = daemon_clock_us() + c->pause_us;
-    c->pause_us = c->pause_us * 2 > PAUSE_LONGEST_US ? PAUSE_LONGEST_US : c->pause_us * 2;
+    c->retry_us = daemon_clock_us() + (unfit ? PAUSE_UNFIT_US : c->pause_us);
+    c->pause_us = unfit                                ? PAUSE_FIRST_US
+                  : c->pause_us * 2 > PAUSE_LONGEST_US ? PAUSE_LONGEST_US
+                                                       : c->pause_us * 2;
     if (statement) {
         finish_statement(c, c->stopped ? POOL_STOPPED : POOL_UNAVAILABLE);
     }
     pool->events.changed();
+}
+
+static void lose(struct connection *c, const char *why)
+{
+    leave(c, why, false);
+}
+
+/* The store is not the one that the statements are made for. */
+static void refuse(struct connection *c)
+{
+    char why[ERROR_BYTES];
+    const char *hint = c->version < STORE_VERSION ? "stored brings it up to date when it starts"
+                                                  : "it was made by a newer EZRepo";
+    if (c->version == -1) {
+        snprintf(why, sizeof why, "the store tells no version, expected %d: %s", STORE_VERSION,
+                 hint);
+    } else {
+        snprintf(why, sizeof why, "the store has version %d, expected %d: %s", c->version,
+                 STORE_VERSION, hint);
+    }
+    leave(c, why, true);
 }
 
 static void on_notice(void *context, const char *message)
@@ -244,8 +275,29 @@ static void request_stop(struct connection *c)
     c->give_up_us = daemon_clock_us() + GRACE_US;
 }
 
+/* Whether it says that there is no store there, or one so old that its version is not readable. */
+static bool tells_no_version(const char *state)
+{
+    return state != NULL && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0 ||
+                             strcmp(state, "42501") == 0);
+}
+
+static void take_version(struct connection *c, const PGresult *result)
+{
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
+        c->version = atoi(PQgetvalue(result, 0, 0));
+    } else if (!tells_no_version(PQresultErrorField(result, PG_DIAG_SQLSTATE))) {
+        c->outcome = POOL_UNAVAILABLE;
+        copy_line(c->message, PQresultErrorMessage(result));
+    }
+}
+
 static void take_result(struct connection *c, const PGresult *result)
 {
+    if (c->state == LOOKING) {
+        take_version(c, result);
+        return;
+    }
     switch (PQresultStatus(result)) {
     case PGRES_SINGLE_TUPLE:
         if (c->state == RUNNING && !c->stopped && c->pool->events.row(c->owner, result) == -1) {
@@ -291,12 +343,42 @@ static void send_statement(struct connection *c)
     }
 }
 
+static void look(struct connection *c)
+{
+    c->state = LOOKING;
+    c->version = -1;
+    if (PQsendQueryParams(c->pg, version_sql, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
+        flush_and_watch(c) == -1) {
+        lose(c, PQerrorMessage(c->pg));
+    }
+}
+
+/* The session is made: with it, or without it. */
+static void end_looking(struct connection *c)
+{
+    if (c->version != STORE_VERSION) {
+        refuse(c);
+        return;
+    }
+    c->pause_us = PAUSE_FIRST_US;
+    c->pool->failed = c->pool->unfit = false;
+    c->state = IDLE;
+    log_info("database.connected", "backend=%d", PQbackendPID(c->pg));
+    c->pool->events.changed();
+}
+
 /* All results of what was sent are there. */
 static void end_statement(struct connection *c)
 {
     enum state was = c->state;
-    if (was == PREPARING && c->outcome != POOL_DONE) {
-        lose(c, c->message);
+    if (was == PREPARING || was == LOOKING) {
+        if (c->outcome != POOL_DONE) {
+            lose(c, c->message);
+        } else if (was == PREPARING) {
+            look(c);
+        } else {
+            end_looking(c);
+        }
         return;
     }
     if (was == SETTING && c->outcome == POOL_DONE && !c->stopped) {
@@ -306,11 +388,6 @@ static void end_statement(struct connection *c)
     }
     if (was == SETTING) {
         c->timeout_ms = -1; /* whether it took effect is not known */
-    }
-    if (was == PREPARING) {
-        c->pause_us = PAUSE_FIRST_US;
-        c->pool->failed = false;
-        log_info("database.connected", "backend=%d", PQbackendPID(c->pg));
     }
     c->state = IDLE;
     if (was == SETTING || was == RUNNING) {
@@ -464,6 +541,11 @@ unsigned pool_running(const struct pool *pool)
         n += has_statement(&pool->connections[i]);
     }
     return n;
+}
+
+bool pool_unfit(const struct pool *pool)
+{
+    return pool->unfit;
 }
 
 const char *pool_error(const struct pool *pool)

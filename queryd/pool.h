@@ -53,6 +53,8 @@ void pool_cancel(struct pool *pool, const void *owner);
 
 /* No connection is there and the last attempt to make one failed. */
 bool pool_away(const struct pool *pool);
+/* That attempt failed since the store there is not of STORE_VERSION; pool_error() says so. */
+bool pool_unfit(const struct pool *pool);
 /* How many connections are there, how many of them run a statement. */
 unsigned pool_connected(const struct pool *pool);
 unsigned pool_running(const struct pool *pool);

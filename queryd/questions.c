@@ -174,7 +174,8 @@ static void answer(struct question *q, enum answer_status status, const char *me
 static void answer_unavailable(struct question *q)
 {
     char text[LIMIT_TEXT_BYTES];
-    snprintf(text, sizeof text, "the database is away: %s", pool_error(self.pool));
+    snprintf(text, sizeof text, "%s%s",
+             pool_unfit(self.pool) ? "" : "the database is away: ", pool_error(self.pool));
     answer(q, ANSWER_UNAVAILABLE, text);
 }
 
@@ -566,7 +567,8 @@ void questions_tick(void)
     counters[COUNT_CONNECTIONS] = pool_connected(self.pool);
     counters[COUNT_DATABASE_ERRORS] = pool_failures(self.pool);
     if (pool_away(self.pool)) {
-        daemon_note("database", "away: %s", pool_error(self.pool));
+        daemon_note("database", "%s%s",
+                    pool_unfit(self.pool) ? "" : "away: ", pool_error(self.pool));
     } else {
         daemon_note("database", pool_connected(self.pool) > 0 ? "connected" : "connecting");
     }

@@ -11,6 +11,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "schemas/store.h"
 
 #define MIGRATION_BYTES ((size_t)4 << 20)
 #define MIN_VERSION     150000
@@ -180,6 +181,13 @@ static int apply_all(struct pg *pg, struct pg_params *params, const char *schema
     if (count == -1) {
         log_errno("migration.folder", "path=%s", folder);
         return -1;
+    }
+    if (count < STORE_VERSION) {
+        log_error(
+            "migration.stale",
+            "path=%s found=%d expected=%d advice=\"common.schemas_dir is of an older version: "
+            "take it out of the configuration, or bring it up to date by ezrepo restart\"",
+            folder, count, STORE_VERSION);
     }
     int rc = -1;
     if (applied > count || count == 0) {

@@ -29,6 +29,7 @@ const char sql_schema[] = "CREATE SCHEMA IF NOT EXISTS ezrepo;"
                           " number integer PRIMARY KEY,"
                           " name text NOT NULL,"
                           " applied_at timestamptz NOT NULL DEFAULT clock_timestamp());"
+                          "GRANT SELECT ON ezrepo.migration TO ezrepo_read;"
                           /* One row: the session that writes, and since when it is there. */
                           "CREATE TABLE IF NOT EXISTS ezrepo.writer ("
                           " single boolean PRIMARY KEY DEFAULT true CHECK (single),"

@@ -74,9 +74,12 @@ class Answer:
 def prepare_store(sql):
     """The schema as the migrations have it, and the role that only reads."""
     sql.execute("CREATE ROLE ezrepo_read NOLOGIN; CREATE ROLE reader LOGIN IN ROLE ezrepo_read;"
-                "CREATE SCHEMA ezrepo; GRANT USAGE ON SCHEMA ezrepo TO ezrepo_read")
-    for file in sorted(pathlib.Path(ROOT, "schemas", "sql").glob("*.sql")):
+                "CREATE SCHEMA ezrepo; GRANT USAGE ON SCHEMA ezrepo TO ezrepo_read;"
+                "CREATE TABLE ezrepo.migration (number integer PRIMARY KEY, name text NOT NULL);"
+                "GRANT SELECT ON ezrepo.migration TO ezrepo_read")
+    for number, file in enumerate(sorted(pathlib.Path(ROOT, "schemas", "sql").glob("*.sql")), 1):
         sql.execute(file.read_text())
+        sql.execute("INSERT INTO ezrepo.migration VALUES (%s, %s)", (number, file.name))
 
 
 class Queryd(Asker):

@@ -1,11 +1,13 @@
 """What every process does the same way: command line, configuration, signals, status file, user."""
 
+import contextlib
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 
 import pytest
@@ -67,13 +69,13 @@ def test_command_line(run, name):
 @pytest.mark.parametrize("name", PROCESSES)
 def test_faults_of_the_configuration_are_all_told(run, name, tmp_path):
     file = tmp_path / "bad.json"
-    file.write_text(json.dumps({"common": {"run_dir": 5, "colour": "red"}, "shop": {},
+    file.write_text(json.dumps({"common": {"schemas_dir": 5, "colour": "red"}, "shop": {},
                                 name: {"nonsense": 1}}))
     done = run(name, "--config", str(file), "--check-config")
     assert done.returncode == 1
-    for fault in ("common.run_dir: expected a string, found 5", "common.colour: unknown option",
+    for fault in ("common.schemas_dir: expected a string, found 5", "common.colour: unknown option",
                   "shop: unknown section", f"{name}.nonsense: unknown option",
-                  "common.schemas_dir: missing, expected a string"):
+                  "common.run_dir: missing, expected a string"):
         assert f"{file}: {fault}" in done.stderr, done.stderr
     done = run(name, "--config", str(tmp_path / "absent"), "--check-config")
     assert done.returncode == 1 and "No such file" in done.stderr
@@ -297,3 +299,77 @@ def test_unknown_user_is_refused(run, tmp_path):
     done = run("classifyd", "--config", str(configuration(tmp_path, user="no-such-user")))
     assert done.returncode == 1
     assert "common.user=no-such-user" in done.stderr
+
+
+def test_contracts_are_those_of_the_program_when_nobody_names_them(program, tmp_path):
+    file = configuration(tmp_path, schemas_dir="")
+    with (tmp_path / "log").open("w") as log, subprocess.Popen(
+            [program("classifyd"), "--config", str(file)], stderr=log) as process:
+        wait_for((tmp_path / "run/status/classifyd-0.json").exists, tell=(tmp_path / "log").read_text)
+        process.terminate()
+        assert process.wait(60) == 0
+
+
+# ---- under systemd ----
+
+@contextlib.contextmanager
+def started(program, file, stderr, **environment):
+    """With this in its environment; it is ended at last, whatever happens."""
+    with subprocess.Popen([program("classifyd"), "--config", str(file)], stderr=stderr,
+                          env={**os.environ, **environment}) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("abstract", [False, True])
+def test_systemd_is_told(program, tmp_path, abstract):
+    """When it is ready, that it lives, and that it ends; and nobody whom it starts is told where."""
+    name = f"@ezrepo-test-{os.getpid()}" if abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd, (tmp_path / "log").open("w") as log:
+        systemd.bind(name.replace("@", "\0"))
+        systemd.settimeout(60)
+        with started(program, configuration(tmp_path), log, NOTIFY_SOCKET=name, WATCHDOG_USEC="4000000") as process:
+            assert systemd.recv(100) == b"READY=1"
+            assert (tmp_path / "run/status/classifyd-0.json").exists()
+            assert [systemd.recv(100) for _ in range(2)] == [b"WATCHDOG=1"] * 2
+            with held_up(process.pid):  # what has no loop any more does not feed the watchdog
+                systemd.settimeout(3)
+                with pytest.raises(TimeoutError):
+                    while systemd.recv(100) == b"WATCHDOG=1":
+                        pass
+            systemd.settimeout(60)
+            process.terminate()
+            while (said := systemd.recv(100)) == b"WATCHDOG=1":
+                pass
+            assert said == b"STOPPING=1"
+            assert process.wait(60) == 0
+
+
+def test_a_wrong_place_to_tell_does_no_harm(program, tmp_path):
+    for wrong in ("", "/", "relative", "@", "/" + "x" * 200, "/nobody/there"):
+        with (tmp_path / "log").open("w") as log, started(
+                program, configuration(tmp_path), log, NOTIFY_SOCKET=wrong, WATCHDOG_USEC="x") as process:
+            wait_for(lambda: "daemon.started" in (tmp_path / "log").read_text())
+            process.terminate()
+            assert process.wait(60) == 0
+
+
+def test_the_journal_gets_priorities(program, tmp_path):
+    """Only where its stream is what we write to."""
+    for ours in (True, False):
+        file = configuration(tmp_path, user="" if os.geteuid() == 0 else "x")
+        with open(tmp_path / "log", "w+", encoding="utf-8") as log:
+            about = os.fstat(log.fileno())
+            stream = f"{about.st_dev}:{about.st_ino + (0 if ours else 1)}"
+            with started(program, file, log, JOURNAL_STREAM=stream) as process:
+                wait_for(lambda: "daemon.started" in (tmp_path / "log").read_text())
+                process.terminate()
+                assert process.wait(60) == 0
+            log.seek(0)
+            lines = log.read().splitlines()
+        info = [line for line in lines if " info " in line]
+        warned = [line for line in lines if " warn " in line]
+        assert info and all(line.startswith("<6>20" if ours else "20") for line in info)
+        assert all(line.startswith("<4>20" if ours else "20") for line in warned)

@@ -586,3 +586,31 @@ def test_configuration_faults(tmp_path, build_dir):
     code, said = check(database="password=secret nonsense=1")
     assert code == 1 and said == "queryd.database: expected a libpq connection string\n"
     assert check(database="", rows_default=200, rows_max=100)[0] == 1
+
+
+@pytest.mark.parametrize("change, says", [
+    ("DELETE FROM ezrepo.migration WHERE number = (SELECT max(number) FROM ezrepo.migration)",
+     r"the store has version \d+, expected \d+: stored brings it up to date when it starts"),
+    ("INSERT INTO ezrepo.migration SELECT max(number) + 1, 'more' FROM ezrepo.migration",
+     r"the store has version \d+, expected \d+: it was made by a newer EZRepo"),
+    ("REVOKE SELECT ON ezrepo.migration FROM ezrepo_read", r"the store tells no version, expected \d+: stored brings it"),
+    ("ALTER TABLE ezrepo.migration RENAME TO gone", r"the store tells no version, expected \d+: stored brings it"),
+])
+def test_a_store_of_another_version_is_told(cluster, store, make_queryd, change, says):
+    """Neither asked, nor said to be away; and asked as soon as it is as it should be."""
+    assert store
+    sql = cluster.connect().cursor()
+    keep = "CREATE TABLE ezrepo.kept AS TABLE ezrepo.migration"
+    back = ("ALTER TABLE IF EXISTS ezrepo.gone RENAME TO migration; GRANT SELECT ON ezrepo.migration TO ezrepo_read;"
+            "DELETE FROM ezrepo.migration; INSERT INTO ezrepo.migration TABLE ezrepo.kept; DROP TABLE ezrepo.kept")
+    sql.execute(keep)
+    sql.execute(change)
+    try:
+        q = make_queryd()
+        answer = wait_for(lambda: (a := q.ask(COUNT)).message and a)
+        assert answer.status == UNAVAILABLE and re.match(says, answer.message), answer.message
+        assert re.match(says, wait_for(lambda: q.status().get("notes", {}).get("database", "").startswith("the store")
+                                       and q.status()["notes"]["database"]))
+    finally:
+        sql.execute(back)
+    wait_for(lambda: q.ask(COUNT).status == OK)

@@ -102,3 +102,10 @@ def test_systemd_units_are_hardened():
         for wanted in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes",
                        "CapabilityBoundingSet=\n", "LimitCORE=0", "Restart=always", "User="):
             assert wanted in text, f"{name}: {wanted}"
+
+
+def test_store_version_is_that_of_the_newest_migration():
+    numbers = sorted(int(n[:4]) for n in os.listdir(os.path.join(ROOT, "schemas", "sql")) if n.endswith(".sql"))
+    assert numbers == list(range(1, len(numbers) + 1))
+    with open(os.path.join(ROOT, "schemas", "store.h"), encoding="utf-8") as file:
+        assert re.findall(r"#define STORE_VERSION (\d+)", file.read()) == [str(numbers[-1])]

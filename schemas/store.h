@@ -1,0 +1,8 @@
+/* The store's version, by which its writer and its readers know whether they speak of the same. */
+#ifndef EZREPO_SCHEMAS_STORE_H
+#define EZREPO_SCHEMAS_STORE_H
+
+/* The number of the newest migration in sql/. */
+#define STORE_VERSION 9
+
+#endif
