@@ -46,8 +46,8 @@ int ctl_options(const struct ctl_command *command,
 int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value);
 
 /*
- * A time (UTC unless it has an offset), or how long ago: "1d12h", "90m"; microseconds since 1970.
- * -1 when it is none.
+ * A time (UTC unless it has an offset), the beginning of a day by its name: "today", "yesterday",
+ * "tomorrow", or how long ago: "1d12h", "90m"; microseconds since 1970. -1 when it is none.
  */
 int ctl_time(const char *text, int64_t *us);
 

@@ -453,13 +453,48 @@ struct slice mplane_cell(const struct mplane_rows *rows, uint32_t row, const cha
     return (struct slice){NULL, 0};
 }
 
+/* What the registry has as numbers and truth values, of the columns that capabilities have. */
+static const char *const number_columns[] = {"grade.from",     "grade.to",        "grade.value",
+                                             "grading.blocks", "grading.version", "records.count",
+                                             "records.graded", "records.matched"};
+static const char *const boolean_columns[] = {"event.retracted"};
+
+static bool is_among(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* mPlane programs send everything as text; here a number is one again, if it is one. */
+static enum json_type type_of(const char *column, struct slice cell)
+{
+    if (cell.at == NULL) {
+        return JSON_NULL;
+    }
+    if (is_among(column, number_columns, sizeof number_columns / sizeof *number_columns) &&
+        cell.len > 0 && strspn(cell.at, "0123456789") >= cell.len &&
+        (cell.len == 1 || cell.at[0] != '0')) {
+        return JSON_NUMBER;
+    }
+    if (is_among(column, boolean_columns, sizeof boolean_columns / sizeof *boolean_columns)) {
+        return slice_is(cell, "True")    ? JSON_TRUE
+               : slice_is(cell, "False") ? JSON_FALSE
+                                         : JSON_STRING;
+    }
+    return JSON_STRING;
+}
+
 int mplane_print_json(struct arena *a, const struct mplane_rows *rows)
 {
     for (uint32_t r = 0; r < rows->rows; r++) {
         struct json object = {.type = JSON_OBJECT};
         for (uint32_t c = rows->columns; c-- > 0;) {
             struct slice cell = rows->cells[r * rows->columns + c];
-            struct json value = {.type = cell.at == NULL ? JSON_NULL : JSON_STRING, .text = cell};
+            struct json value = {.type = type_of(rows->names[c], cell), .text = cell};
             if (member(a, &object, slice_of(rows->names[c]), &value) == NULL) {
                 return ctl_failed("out of memory");
             }

@@ -50,7 +50,9 @@ struct mplane_rows {
 /* -1 after a complaint about a result that is none. */
 int mplane_rows(struct arena *a, const struct json *result, struct mplane_rows *rows);
 
-/* Each row as a JSON object on a line of its own; the exit code. */
+/*
+ * Each row as a JSON object on a line of its own, numbers and truth values as such; the exit code.
+ */
 int mplane_print_json(struct arena *a, const struct mplane_rows *rows);
 
 /* The cell in that row of the column of that name; no value when there is no such column. */

@@ -134,17 +134,20 @@ int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value)
     return 0;
 }
 
-/* "1d12h", "90m", "30s": units descending, each once. -1 when it is none. */
+/* "1w", "1d12h", "90m", "30s": units descending, each once. -1 when it is none. */
 static int duration(const char *text, int64_t *us)
 {
     static const struct {
         char unit;
         int64_t us;
-    } units[] = {
-        {'d', INT64_C(86400000000)}, {'h', INT64_C(3600000000)}, {'m', 60000000}, {'s', 1000000}};
+    } units[] = {{'w', INT64_C(604800000000)},
+                 {'d', INT64_C(86400000000)},
+                 {'h', INT64_C(3600000000)},
+                 {'m', 60000000},
+                 {'s', 1000000}};
     const char *at = text;
     *us = 0;
-    for (int i = 0; i < 4 && *at != '\0'; i++) {
+    for (int i = 0; i < 5 && *at != '\0'; i++) {
         size_t digits = strspn(at, "0123456789");
         if (digits == 0 || digits > 9 || at[digits] != units[i].unit) {
             continue;
@@ -162,12 +165,30 @@ static int duration(const char *text, int64_t *us)
     return *at == '\0' && at != text ? 0 : -1;
 }
 
+/* The beginning of a day (UTC) by its name. -1 when it is none. */
+static int named_day(const char *text, int64_t now_us, int64_t *us)
+{
+    static const char *const names[] = {"yesterday", "today", "tomorrow"};
+    const int64_t day_us = INT64_C(86400000000);
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *us = now_us - now_us % day_us + (i - 1) * day_us;
+            return 0;
+        }
+    }
+    return -1;
+}
+
 int ctl_time(const char *text, int64_t *us)
 {
-    struct timespec now;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    int64_t now_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    if (named_day(text, now_us, us) == 0) {
+        return 0;
+    }
     if (duration(text, us) == 0) {
-        clock_gettime(CLOCK_REALTIME, &now);
-        *us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000 - *us;
+        *us = now_us - *us;
         return 0;
     }
     return when_time_parse(slice_of(text), us);

@@ -1,6 +1,8 @@
 /* The commands that ask by criteria: query, periods, events, records. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "common/pattern.h"
 #include "common/when.h"
@@ -16,6 +18,7 @@ static struct {
     const char *grade, *range;
     const char *since, *until, *when;
     const char *limit, *after;
+    const char *columns, *output;
     bool histogram, json;
 } given;
 
@@ -30,10 +33,15 @@ static const struct ctl_option criteria_options[] = {
     {"grade", "NAME", &given.grade, NULL, "grade name; all unless given"},
     {"range", "LO..HI", &given.range, NULL, "grades within 1..5, or one; 1..5 unless given"},
     {"since", "TIME", &given.since, NULL,
-     "from then on: \"2026-11-21 10:00\" (UTC), or how long ago: 2h, 1d12h"},
+     "from then on: \"2026-11-21 10:00\" (UTC), today, yesterday, or how long ago: 2h, 1d12h"},
     {"until", "TIME", &given.until, NULL, "before then, likewise"},
     {"when", "SCOPE", &given.when, NULL, "an mPlane scope instead: \"2026-11-21 ... now\""},
-    {"json", NULL, NULL, &given.json, "each row as a JSON object on a line of its own"},
+    {"columns", "NAME,...", &given.columns, NULL,
+     "only these, in this order; dest is short for record.dest"},
+    {"output", "FORM", &given.output, NULL,
+     "table; vertical: a line a value; json; unless given a table, vertical when that is too wide "
+     "for the terminal"},
+    {"json", NULL, NULL, &given.json, "--output json: each row as an object on a line of its own"},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static const struct ctl_option count_options[] = {
@@ -79,10 +87,10 @@ static const char *time_of(struct arena *a, const char *option, const char *text
         return text;
     }
     if (ctl_time(text, &us) == -1) {
-        ctl_usage(
-            "--%s: expected a time such as \"2026-11-21 10:00\", or how long ago, such as 2h; "
-            "found \"%s\"",
-            option, text);
+        ctl_usage("--%s: expected a time such as \"2026-11-21 10:00\", today, or how long ago, "
+                  "such as 2h; "
+                  "found \"%s\"",
+                  option, text);
         return NULL;
     }
     when_time_text(us, buffer);
@@ -185,12 +193,19 @@ static struct slice measured(struct arena *a, struct slice repo)
     return text == NULL ? repo : slice_of(text);
 }
 
+/* "dest" for record.dest, as headings have it. */
+static const char *heading_of(const char *name)
+{
+    return strncmp(name, "record.", 7) == 0    ? name + 7
+           : strcmp(name, "results.repo") == 0 ? "measured"
+                                               : name;
+}
+
 /*
- * Which columns a table shows, and under which heading: dimensions without their prefix and not
- * when they are empty throughout; the measurement last; no cursors.
+ * Which columns a table shows, unless they are named: dimensions not when they are empty
+ * throughout, the measurement last, no cursors.
  */
-static uint32_t choose_columns(const struct mplane_rows *r, uint32_t chosen[COLUMNS],
-                               const char *headings[COLUMNS])
+static uint32_t choose_columns(const struct mplane_rows *r, uint32_t chosen[COLUMNS])
 {
     uint32_t n = 0, repo = UINT32_MAX;
     for (uint32_t c = 0; c < r->columns && n < COLUMNS - 1; c++) {
@@ -199,34 +214,123 @@ static uint32_t choose_columns(const struct mplane_rows *r, uint32_t chosen[COLU
         if (strcmp(name, "results.repo") == 0) {
             repo = c;
         } else if (strcmp(name, "list.cursor") != 0 && !(dimension && is_empty(r, c))) {
-            headings[n] = dimension ? name + 7 : name;
             chosen[n++] = c;
         }
     }
     if (repo != UINT32_MAX) {
-        headings[n] = "measured";
         chosen[n++] = repo;
     }
     return n;
 }
 
-static int print_table(struct arena *a, const struct mplane_rows *r)
+static void complain_about_column(const struct mplane_rows *r, struct slice name)
 {
-    uint32_t chosen[COLUMNS];
-    const char *headings[COLUMNS];
-    uint32_t columns = choose_columns(r, chosen, headings);
-    struct slice *cells = arena_calloc(a, (size_t)columns * r->rows + 1, sizeof *cells);
-    if (cells == NULL) {
-        return ctl_failed("out of memory");
+    char known[1024] = "";
+    size_t used = 0;
+    for (uint32_t c = 0; c < r->columns && used < sizeof known; c++) {
+        int n = snprintf(known + used, sizeof known - used, "%s%s", c == 0 ? "" : ", ",
+                         heading_of(r->names[c]));
+        used += n > 0 ? (size_t)n : 0;
     }
-    for (uint32_t i = 0; i < r->rows; i++) {
-        for (uint32_t c = 0; c < columns; c++) {
+    ctl_usage("--columns: expected names among %s; found \"%.*s\"", known, (int)name.len, name.at);
+}
+
+/* Those that --columns names. How many, 0 after a complaint. */
+static uint32_t named_columns(const struct mplane_rows *r, uint32_t chosen[COLUMNS])
+{
+    uint32_t n = 0;
+    const char *at = given.columns;
+    for (;;) {
+        struct slice name = {at, strcspn(at, ",")};
+        uint32_t c = 0;
+        while (c < r->columns && !slice_is(name, r->names[c]) &&
+               !slice_is(name, heading_of(r->names[c]))) {
+            c++;
+        }
+        if (c == r->columns || n == COLUMNS) {
+            complain_about_column(r, name);
+            return 0;
+        }
+        chosen[n++] = c;
+        if (at[name.len] == '\0') {
+            return n;
+        }
+        at += name.len + 1;
+    }
+}
+
+/* The same rows with these columns only, under these names. -1 after a complaint. */
+static int project(struct arena *a, const struct mplane_rows *r, const uint32_t *chosen,
+                   uint32_t count, bool for_people, struct mplane_rows *out)
+{
+    out->columns = count;
+    out->rows = r->rows;
+    out->names = arena_calloc(a, count + 1, sizeof *out->names);
+    out->cells = arena_calloc(a, (size_t)count * r->rows + 1, sizeof *out->cells);
+    if (out->names == NULL || out->cells == NULL) {
+        return ctl_failed("out of memory"), -1;
+    }
+    for (uint32_t c = 0; c < count; c++) {
+        const char *name = r->names[chosen[c]];
+        bool repo = strcmp(name, "results.repo") == 0;
+        out->names[c] = for_people ? heading_of(name) : name;
+        for (uint32_t i = 0; i < r->rows; i++) {
             struct slice cell = r->cells[i * r->columns + chosen[c]];
-            bool repo = strcmp(r->names[chosen[c]], "results.repo") == 0;
-            cells[i * columns + c] = repo ? measured(a, cell) : cell;
+            out->cells[i * count + c] = repo && for_people ? measured(a, cell) : cell;
         }
     }
-    table_print(stdout, headings, columns, cells, r->rows);
+    return 0;
+}
+
+/* Of the terminal that is written to; SIZE_MAX when it is none. */
+static size_t terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == -1) {
+        return SIZE_MAX;
+    }
+    return size.ws_col == 0 ? 80 : size.ws_col;
+}
+
+/* 0, or -1 after a complaint. */
+static int check_output(void)
+{
+    static const char *const forms[] = {"table", "vertical", "json"};
+    for (size_t i = 0; given.output != NULL && i < 3; i++) {
+        if (strcmp(given.output, forms[i]) == 0) {
+            given.json = given.json || i == 2;
+            return 0;
+        }
+    }
+    return given.output == NULL
+               ? 0
+               : (ctl_usage("--output: expected table, vertical or json, found \"%s\"",
+                            given.output),
+                  -1);
+}
+
+static int print_rows(struct arena *a, const struct mplane_rows *r)
+{
+    uint32_t chosen[COLUMNS], count = 0;
+    struct mplane_rows shown;
+    if (given.json && given.columns == NULL) {
+        return mplane_print_json(a, r);
+    }
+    count = given.columns != NULL ? named_columns(r, chosen) : choose_columns(r, chosen);
+    if (given.columns != NULL && count == 0) {
+        return CTL_USAGE;
+    }
+    if (project(a, r, chosen, count, !given.json, &shown) == -1) {
+        return CTL_FAILED;
+    }
+    if (given.json) {
+        return mplane_print_json(a, &shown);
+    }
+    bool vertical = given.output != NULL ? strcmp(given.output, "vertical") == 0
+                                         : table_width(shown.names, count, shown.cells,
+                                                       shown.rows) > terminal_width();
+    (vertical ? table_print_vertical : table_print)(stdout, shown.names, count, shown.cells,
+                                                    shown.rows);
     return CTL_DONE;
 }
 
@@ -250,7 +354,7 @@ static int ask_and_print(struct arena *a, const char *label)
 {
     struct mplane_value values[VALUES];
     struct mplane_rows rows;
-    int exit_code = read_values(a, values);
+    int exit_code = check_output() == -1 ? CTL_USAGE : read_values(a, values);
     const char *when = exit_code == CTL_DONE ? scope(a) : NULL;
     if (when == NULL) {
         return CTL_USAGE;
@@ -262,10 +366,8 @@ static int ask_and_print(struct arena *a, const char *label)
     exit_code = CTL_FAILED;
     const struct json *result = mplane_ask(client, label, when, values, VALUES);
     if (result != NULL && mplane_rows(a, result, &rows) == 0) {
-        if (given.json) {
-            exit_code = mplane_print_json(a, &rows);
-        } else {
-            exit_code = print_table(a, &rows);
+        exit_code = print_rows(a, &rows);
+        if (!given.json && exit_code == CTL_DONE) {
             print_next(&rows);
         }
     }

@@ -5,6 +5,8 @@
 
 #include "common/utf8.h"
 
+#define COLUMNS 64
+
 /* The character at s and its length; -1 and 1 when the bytes are not UTF-8. */
 static int32_t character(struct slice s, size_t *length)
 {
@@ -64,26 +66,60 @@ static void print_cell(FILE *f, struct slice cell, size_t width, bool last)
     }
 }
 
-void table_print(FILE *f, const char *const *headings, uint32_t columns, const struct slice *cells,
-                 uint32_t rows)
+/* How wide each column is; the sum of them with the blanks between. */
+static size_t measure(const char *const *headings, uint32_t columns, const struct slice *cells,
+                      uint32_t rows, size_t widths[COLUMNS])
 {
-    size_t widths[64] = {0};
-    if (columns > 64) {
-        columns = 64;
-    }
+    size_t sum = 0;
     for (uint32_t c = 0; c < columns; c++) {
         widths[c] = write_safe(NULL, slice_of(headings[c]));
         for (uint32_t r = 0; r < rows; r++) {
             size_t places = write_safe(NULL, shown(cells[r * columns + c]));
             widths[c] = places > widths[c] ? places : widths[c];
         }
+        sum += widths[c] + (c > 0 ? 2 : 0);
     }
+    return sum;
+}
+
+size_t table_width(const char *const *headings, uint32_t columns, const struct slice *cells,
+                   uint32_t rows)
+{
+    size_t widths[COLUMNS];
+    return measure(headings, columns > COLUMNS ? COLUMNS : columns, cells, rows, widths);
+}
+
+void table_print(FILE *f, const char *const *headings, uint32_t columns, const struct slice *cells,
+                 uint32_t rows)
+{
+    size_t widths[COLUMNS];
+    if (columns > COLUMNS) {
+        columns = COLUMNS;
+    }
+    measure(headings, columns, cells, rows, widths);
     for (uint32_t c = 0; c < columns; c++) {
         print_cell(f, slice_of(headings[c]), widths[c], c + 1 == columns);
     }
     for (uint32_t r = 0; r < rows; r++) {
         for (uint32_t c = 0; c < columns; c++) {
             print_cell(f, shown(cells[r * columns + c]), widths[c], c + 1 == columns);
+        }
+    }
+}
+
+void table_print_vertical(FILE *f, const char *const *headings, uint32_t columns,
+                          const struct slice *cells, uint32_t rows)
+{
+    size_t width = 0;
+    for (uint32_t c = 0; c < columns; c++) {
+        size_t places = write_safe(NULL, slice_of(headings[c]));
+        width = places > width ? places : width;
+    }
+    for (uint32_t r = 0; r < rows; r++) {
+        fprintf(f, "-- %u\n", r + 1);
+        for (uint32_t c = 0; c < columns; c++) {
+            print_cell(f, slice_of(headings[c]), width, false);
+            print_cell(f, shown(cells[r * columns + c]), 0, true);
         }
     }
 }

@@ -20,4 +20,12 @@ void table_safe(FILE *f, struct slice text);
 void table_print(FILE *f, const char *const *headings, uint32_t columns, const struct slice *cells,
                  uint32_t rows);
 
+/* How many places the longest line of that table has. */
+size_t table_width(const char *const *headings, uint32_t columns, const struct slice *cells,
+                   uint32_t rows);
+
+/* The same, for rows too long for a line: each row under its number, a line a cell. */
+void table_print_vertical(FILE *f, const char *const *headings, uint32_t columns,
+                          const struct slice *cells, uint32_t rows);
+
 #endif

@@ -1,17 +1,22 @@
 """ezrepoctl against a stand-in of the gateway: what it sends, what it makes of each answer."""
 import calendar
+import contextlib
+import fcntl
 import http.server
 import json
 import os
+import pty
 import re
 import socket
 import ssl
+import struct
 import subprocess
+import termios
 import threading
 import time
 
 import pytest
-from conftest import find_free_ports
+from conftest import ROOT, find_free_ports
 from gateways import Authority
 
 DIMENSIONS = ["record." + d for d in ("type", "content", "probe", "source", "dest", "path")]
@@ -192,8 +197,8 @@ def test_ranges(run, gateway, text, sent):
 def test_histogram(run, gateway):
     gateway.answers = [result("QueryHistogram", [["overall", "5", "normal", "7"]])]
     done = run("query", "--histogram", "--json")
-    assert json.loads(done.stdout) == {"grade.name": "overall", "grade.value": "5",
-                                       "grade.severity": "normal", "records.count": "7"}
+    assert json.loads(done.stdout) == {"grade.name": "overall", "grade.value": 5,
+                                       "grade.severity": "normal", "records.count": 7}
 
 
 def test_periods_leave_out_empty_dimensions_and_tell_how_to_go_on(run, gateway):
@@ -218,6 +223,92 @@ def test_events_show_nulls_as_dashes(run, gateway):
     found = [json.loads(line) for line in run("events", "--json").stdout.splitlines()]
     assert [f["grade.from"] for f in found] == [None, None]
     assert found[0]["list.cursor"] == "e1.2"
+    assert (found[0]["grade.to"], found[0]["event.retracted"]) == (5, False)
+
+
+@pytest.mark.parametrize("label, command", [
+    ("QueryByCriteria", ["query"]), ("QueryHistogram", ["query", "--histogram"]), ("QueryPeriods", ["periods"]),
+    ("QueryEvents", ["events"]), ("QueryRecords", ["records"])])
+def test_json_has_the_types_of_the_registry(run, gateway, label, command):
+    """Numbers are numbers, however long, and truth values truth values; what is none stays the text that it is."""
+    with open(os.path.join(ROOT, "schemas", "mplane", "ezrepo.json"), encoding="utf-8") as file:
+        kinds = {e["name"]: e["prim"] for e in json.load(file)["elements"]}
+    good = {"natural": "12345678901234567890123", "boolean": "True"}
+    gateway.answers = [result(label, [[good.get(kinds.get(c), "1") for c in COLUMNS[label]],
+                                      ["01" for _ in COLUMNS[label]], [None for _ in COLUMNS[label]]])]
+    first, second, third = [json.loads(line) for line in run(*command, "--json").stdout.splitlines()]
+    assert first == {c: 12345678901234567890123 if kinds.get(c) == "natural" else True if kinds.get(c) == "boolean"
+                     else "1" for c in COLUMNS[label]}
+    assert set(second.values()) == {"01"} and set(third.values()) == {None}
+
+
+def test_days_by_their_names(run, gateway):
+    for options, days in [(["--since", "yesterday", "--until", "today"], (-1, 0)),
+                          (["--since", "today", "--until", "tomorrow"], (0, 1))]:
+        gateway.answers = [result("QueryByCriteria", [])]
+        before = time.time() // 86400
+        assert run("query", *options).returncode == 0
+        after = time.time() // 86400
+        times = [calendar.timegm(time.strptime(text[:19], "%Y-%m-%d %H:%M:%S")) for text in
+                 gateway.received[-1]["message"]["when"].split(" ... ")]
+        assert times in [[(day + n) * 86400 for n in days] for day in (before, after)]
+    gateway.answers = [result("QueryByCriteria", [])]
+    before = time.time()
+    assert run("query", "--since", "2w1d").returncode == 0
+    since = gateway.received[-1]["message"]["when"].split(" ... ")[0]
+    seconds = calendar.timegm(time.strptime(since[:19], "%Y-%m-%d %H:%M:%S")) + 15 * 86400
+    assert before - 1 <= seconds <= time.time()
+    assert "expected a time" in run("query", "--since", "someday").stderr
+
+
+PERIOD = ["ping", "ICMPECHO", "p", "192.0.2.1", "192.0.2.2", "", "overall", "5", "2026-11-21 10:00:00.000000",
+          "2026-11-21 10:05:00.000000", None, "6", "p1.2.3.4"]
+
+
+def test_columns_are_chosen(run, gateway):
+    gateway.answers = [result("QueryPeriods", [PERIOD])] * 3
+    done = run("periods", "--columns", "dest,grade.value,list.cursor,path")
+    assert done.stdout == ("dest       grade.value  list.cursor  path\n"
+                           "192.0.2.2  5            p1.2.3.4     \n")
+    done = run("periods", "--columns", "record.dest,records.count", "--json")
+    assert json.loads(done.stdout) == {"record.dest": "192.0.2.2", "records.count": 6}
+    done = run("periods", "--columns", "dest,nonsense")
+    assert done.returncode == 2 and 'expected names among type, content' in done.stderr and '"nonsense"' in done.stderr
+
+
+def test_vertical(run, gateway):
+    gateway.answers = [result("QueryPeriods", [PERIOD, PERIOD])]
+    done = run("periods", "--output", "vertical", "--columns", "dest,period.ended")
+    assert done.stdout == "".join(f"-- {n}\ndest          192.0.2.2\nperiod.ended  -\n" for n in (1, 2))
+    done = run("periods", "--output", "nonsense")
+    assert done.returncode == 2 and 'expected table, vertical or json, found "nonsense"' in done.stderr
+
+
+def on_terminal(words, columns):
+    """What the command prints on a terminal of this width."""
+    ours, its = pty.openpty()
+    fcntl.ioctl(its, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    done = subprocess.run(words, stdout=its, stderr=subprocess.PIPE, check=False, timeout=60)
+    os.close(its)
+    text = b""
+    with contextlib.suppress(OSError):  # how a terminal says that it is over
+        while more := os.read(ours, 65536):
+            text += more
+    os.close(ours)
+    assert done.returncode == 0, done.stderr
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_too_wide_for_the_terminal(ctl, pki, gateway):
+    words = [ctl, "periods", "--url", f"https://localhost:{gateway.port}/", "--cert", str(pki / "client.crt"),
+             "--key", str(pki / "client.key"), "--ca", str(pki / "ca.crt")]
+    gateway.answers = [result("QueryPeriods", [PERIOD])] * 4
+    wide = on_terminal(words, 300)
+    width = len(wide.splitlines()[0])
+    assert wide.startswith("type  content") and width > 120
+    assert on_terminal(words, width) == wide
+    assert on_terminal(words, width - 1).startswith("-- 1\ntype           ping\n")
+    assert on_terminal([*words, "--output", "table"], 80) == wide
 
 
 def test_records_show_what_was_measured(run, gateway):
@@ -394,7 +485,7 @@ def test_grading_history(run, gateway):
     assert [r["message"]["parameters"]["grading.version"] for r in gateway.received] == ["0", "2", "1"]
     gateway.answers = versions[:2]
     found = [json.loads(x) for x in run("grading", "history", "--limit", "2", "--json").stdout.splitlines()]
-    assert [f["grading.version"] for f in found] == ["3", "2"]
+    assert [f["grading.version"] for f in found] == [3, 2]
 
 
 # ---- send ----
