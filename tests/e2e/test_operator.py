@@ -12,6 +12,7 @@ import threading
 import time
 import urllib.request
 
+import pytest
 from conftest import ping, time_text
 from ezrepo import state as states
 from processes import start_of
@@ -188,3 +189,87 @@ def test_contracts_are_never_missing(make_set):
         assert looker.poll() is None, looker.stderr.read()
         looker.kill()
     assert not os.path.exists(one.state + "/schemas.new")
+
+
+# ---- versions of PostgreSQL ----
+
+@pytest.fixture
+def versions(tmp_path):
+    """A folder as /usr/lib/postgresql, where newer() has another version appear, with the same programs."""
+    found = sorted(int(name) for name in os.listdir("/usr/lib/postgresql") if name.isdigit())[-1]
+    for parent in [tmp_path, *tmp_path.parents]:
+        if str(parent).startswith("/tmp/") and parent.owner() == "root" and os.geteuid() == 0:
+            parent.chmod(0o755)
+    (tmp_path / str(found)).symlink_to(f"/usr/lib/postgresql/{found}")
+
+    def newer():
+        (tmp_path / str(found + 1)).symlink_to(f"/usr/lib/postgresql/{found}")
+        return found + 1
+    return tmp_path, found, newer
+
+
+def program_of(one):
+    with open(f"/proc/{one.pid('postgres')}/cmdline", encoding="utf-8") as file:
+        return file.read().split("\0")[0]
+
+
+def test_a_newer_postgresql_on_the_machine(make_set, versions, monkeypatch):
+    """The cluster goes on with its own version's programs, and is upgraded when it is asked for, with all that is in it."""
+    folder, own, newer = versions
+    monkeypatch.setenv("EZREPO_POSTGRESQL", str(folder))
+    one = make_set()
+    target = newer()
+    one.up()
+    assert program_of(one) == f"{folder}/{own}/bin/postgres"
+    one.send([ping("192.0.2.7", time_text(time.time() - 60 - n)) for n in range(20)])
+    one.wait_matched(20)
+    done = one.cmd("upgrade-cluster", check=False)
+    assert done.returncode == 1 and "the set is running" in done.stderr
+    with open(one.state + "/postgres/data/postgresql.conf", "a", encoding="ascii") as file:
+        file.write("max_connections = 77\n")
+    one.down()
+    for options, code, says in [(["--to", str(own)], 2, "expected a newer one"), (["--to", "99"], 2, "installed are")]:
+        done = one.cmd("upgrade-cluster", *options, check=False)
+        assert done.returncode == code and says in done.stderr, done.stderr
+    before = os.stat(one.state + "/postgres/data").st_ino
+    assert "can be upgraded" in one.cmd("upgrade-cluster", "--check").stdout
+    assert os.stat(one.state + "/postgres/data").st_ino == before
+    assert not os.path.exists(one.state + "/postgres/data.new")
+    said = one.cmd("upgrade-cluster", timeout=500).stdout
+    assert f"PostgreSQL {own} to {target}" in said and "done;" in said
+    assert os.stat(one.state + "/postgres/data.old").st_ino == before
+    one.up()
+    one.wait_matched(20)
+    assert one.sql("SHOW max_connections") == [("77",)]
+    assert one.sql("SELECT count(*) > 0 FROM pg_statistic s JOIN pg_class c ON c.oid = s.starelid"
+                   " WHERE c.relname = 'series'", role="postgres") == [(True,)]
+    one.down()
+    done = one.cmd("upgrade-cluster", check=False)
+    assert done.returncode == 1 and "data.old is there" in done.stderr
+
+
+def test_programs_of_the_clusters_version_are_gone(make_set, versions, monkeypatch):
+    folder, own, newer = versions
+    monkeypatch.setenv("EZREPO_POSTGRESQL", str(folder))
+    one = make_set()
+    newer()
+    (folder / str(own)).unlink()
+    done = one.cmd("up", check=False)
+    assert done.returncode == 1 and f"install postgresql-{own}" in done.stderr and "Traceback" not in done.stderr
+    assert one.cmd("status", check=False).returncode == 1
+
+
+def test_a_failed_upgrade_changes_nothing(make_set, versions, monkeypatch):
+    folder, own, newer = versions
+    monkeypatch.setenv("EZREPO_POSTGRESQL", str(folder))
+    one = make_set()
+    newer()
+    with open(one.state + "/postgres/data/postgresql.conf", "a", encoding="ascii") as file:
+        file.write("no_such_setting = 1\n")
+    before = os.stat(one.state + "/postgres/data").st_ino
+    done = one.cmd("upgrade-cluster", check=False)
+    assert done.returncode == 1 and "no_such_setting" in done.stderr and "Traceback" not in done.stderr
+    assert os.stat(one.state + "/postgres/data").st_ino == before
+    assert sorted(os.listdir(one.state + "/postgres")) == ["data", "socket"]
+    with open(one.state + "/postgres/data/PG_VERSION", encoding="ascii") as file:
+        assert int(file.read()) == own

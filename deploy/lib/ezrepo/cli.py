@@ -6,7 +6,7 @@ import re
 import sys
 from typing import Any, Callable, List
 
-from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor, trust
+from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor, trust, upgrade
 from .errors import Failure, Usage
 from .output import complain, say
 from .state import Account, State, default_directory, program, version
@@ -72,6 +72,11 @@ def cmd_ledger(state: State, args: argparse.Namespace) -> int:
 
 def cmd_scale(state: State, args: argparse.Namespace) -> int:
     lifecycle.scale(state, args.process, args.count)
+    return 0
+
+
+def cmd_upgrade_cluster(state: State, args: argparse.Namespace) -> int:
+    upgrade.upgrade(state, args.to, args.check, args.link)
     return 0
 
 
@@ -153,7 +158,7 @@ def cmd_rejected_replay(state: State, args: argparse.Namespace) -> int:
 
 # What writes in the state directory, or in what a running set has of it: one at a time.
 WRITING = (cmd_up, cmd_down, cmd_restart, cmd_reload, cmd_scale, cmd_pki_issue, cmd_pki_sign, cmd_pki_server,
-           cmd_pki_revoke)
+           cmd_pki_revoke, cmd_upgrade_cluster)
 
 
 def _opened(directory: str) -> State:
@@ -260,6 +265,10 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("process", nargs="?", default="")
     sub.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
     sub.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="how many lines (20)")
+    sub = add("upgrade-cluster", cmd_upgrade_cluster, "the private cluster by a newer PostgreSQL, while the set is down")
+    sub.add_argument("--to", type=int, default=0, metavar="N", help="its major version (the newest one installed)")
+    sub.add_argument("--check", action="store_true", help="only say whether it could be done")
+    sub.add_argument("--link", action="store_true", help="fast, without a copy: the old cluster cannot be used any more")
     _add_pki(add, commands)
     _add_rejected(add, commands)
     for name, text in PASSED_ON.items():
@@ -290,7 +299,7 @@ def _add_init(sub: argparse.ArgumentParser) -> None:
 
 def _add_ledger(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--since", metavar="TIME", default="",
-                     help='received in the hours from then on: "2026-11-21 10:00" (UTC), or how long ago: 2h, 1d12h')
+                     help='received in the hours from then on: "2026-11-21 10:00" (UTC), today, yesterday, or how long ago: 2h, 1d12h')
     sub.add_argument("--until", metavar="TIME", default="", help="before then, likewise")
     sub.add_argument("--instance", metavar="UUID", default="", help="by this ingestd only")
     sub.add_argument("--sender", metavar="ADDRESS", default="", help="from this sender only")
@@ -311,7 +320,7 @@ def _add_rejected(add: Callable[..., argparse.ArgumentParser], commands: Any) ->
     under = group.add_subparsers(dest="rejected_command", metavar="COMMAND", required=True)
     sub = add("list", cmd_rejected_list, "what was rejected, newest first", under)
     sub.add_argument("--since", metavar="TIME", default="",
-                     help='received from then on: "2026-11-21 10:00" (UTC), or how long ago: 2h, 1d12h')
+                     help='received from then on: "2026-11-21 10:00" (UTC), today, yesterday, or how long ago: 2h, 1d12h')
     sub.add_argument("--reason", metavar="REASON", default="", help="for this reason only")
     sub.add_argument("--sender", metavar="ADDRESS", default="", help="from this sender only, with or without the port")
     sub.add_argument("--limit", metavar="N", type=_natural, default=50, help="at most so many (50)")

@@ -15,6 +15,7 @@ from . import connections
 from .errors import Failure, Usage
 from .state import Account, State, make_directory
 
+INSTALLED = "/usr/lib/postgresql"
 OLDEST = 15
 DATABASE = "ezrepo"
 ADMIN = "postgres"
@@ -58,14 +59,45 @@ log_line_prefix = '%m [%p] %q%u@%d '
 """
 
 
-def bin_directory() -> str:
-    """Of the newest PostgreSQL server installed that is new enough."""
-    found = [(int(path.split("/")[4]), path) for path in glob.glob("/usr/lib/postgresql/*/bin/postgres")
-             if path.split("/")[4].isdigit()]
-    if not found or max(found)[0] < OLDEST:
-        raise Failure(f"no PostgreSQL server of version {OLDEST} or newer in /usr/lib/postgresql;"
+def installed() -> Dict[int, str]:
+    """The programs of each PostgreSQL server that is there and new enough: by major version, their folder."""
+    place = os.environ.get("EZREPO_POSTGRESQL", INSTALLED)
+    found = {}
+    for path in glob.glob(f"{glob.escape(place)}/*/bin/postgres"):
+        version = path.split("/")[-3]
+        if version.isdigit() and int(version) >= OLDEST:
+            found[int(version)] = os.path.dirname(path)
+    return found
+
+
+def newest() -> int:
+    versions = installed()
+    if not versions:
+        raise Failure(f"no PostgreSQL server of version {OLDEST} or newer in {INSTALLED};"
                       f" install postgresql-{OLDEST}, or give --database")
-    return os.path.dirname(max(found)[1])
+    return max(versions)
+
+
+def own_version(state: State, data: str = "") -> int:
+    """The major version of the private cluster, whatever else is installed by now."""
+    file = os.path.join(data or state.path("postgres", "data"), "PG_VERSION")
+    try:
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW), "rb") as opened:
+            return int(opened.read(16))
+    except PermissionError:
+        raise Failure(f"{file}: no permission; be the user who made the set") from None
+    except (OSError, ValueError) as error:
+        raise Failure(f"{file}: {error}") from None
+
+
+def bin_directory(state: State) -> str:
+    """The programs of the private cluster's own version: another one's do not start it."""
+    version = own_version(state)
+    found = installed().get(version)
+    if found is None:
+        raise Failure(f"{state.path('postgres', 'data')} is a cluster of PostgreSQL {version}, whose programs are not"
+                      f" installed; install postgresql-{version}")
+    return found
 
 
 def cluster_account(own: Account) -> Account:
@@ -82,7 +114,8 @@ def conninfo(state: State, role: str) -> str:
     return f"{connections.quoted([('host', socket_directory(state))])} dbname={DATABASE} user={role}"
 
 
-def _run(arguments: List[str], account: Account, text: str = "", secrets: Optional[Dict[str, str]] = None) -> str:
+def run(arguments: List[str], account: Account, text: str = "", secrets: Optional[Dict[str, str]] = None) -> str:
+    """What a program of PostgreSQL prints, run as this account; a Failure with what it says when it fails."""
     environment = {"PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "TZ": "UTC", **(secrets or {})}
     done = subprocess.run(arguments, input=text, capture_output=True, text=True, check=False, cwd="/",
                           env=environment, **account.run_options())
@@ -105,38 +138,42 @@ def _write_settings(state: State, account: Account, own: Account) -> None:
         pairs |= {("root", ADMIN), ("root", STORE_ROLE), ("root", QUERY_ROLE)}
     identities = "".join(f'ezrepo "{user}" "{role}"\n' for user, role in sorted(pairs))
     data = state.path("postgres", "data")
-    _run(["sh", "-c", 'cat >>"$0"', f"{data}/postgresql.conf"], account, settings)
-    _run(["sh", "-c", 'cat >"$0"', f"{data}/pg_hba.conf"], account,
+    run(["sh", "-c", 'cat >>"$0"', f"{data}/postgresql.conf"], account, settings)
+    run(["sh", "-c", 'cat >"$0"', f"{data}/pg_hba.conf"], account,
          "# Unix sockets only; who may be whom stands in pg_ident.conf.\nlocal all all peer map=ezrepo\n")
-    _run(["sh", "-c", 'cat >"$0"', f"{data}/pg_ident.conf"], account,
+    run(["sh", "-c", 'cat >"$0"', f"{data}/pg_ident.conf"], account,
          "# MAP SYSTEM-USER DATABASE-USER\n" + identities)
+
+
+def run_initdb(binaries: str, data: str, account: Account) -> None:
+    run([f"{binaries}/initdb", "-D", data, f"--username={ADMIN}", "--auth-local=peer",
+         "--auth-host=reject", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
+         "--no-sync", "--no-instructions"], account)
 
 
 def create(state: State, own: Account) -> None:
     """Makes the cluster, its roles and its database; leaves it stopped."""
     account = cluster_account(own)
-    binaries = bin_directory()
+    binaries = installed()[newest()]
     data = state.path("postgres", "data")
     make_directory(state.path("postgres"), 0o755)
     make_directory(data, 0o700, account)
     make_directory(socket_directory(state), 0o750, account, own)
-    _run([f"{binaries}/initdb", "-D", data, f"--username={ADMIN}", "--auth-local=peer",
-          "--auth-host=reject", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums",
-          "--no-sync", "--no-instructions"], account)
+    run_initdb(binaries, data, account)
     _write_settings(state, account, own)
     log = state.path("postgres", "data", "init.log")
-    _run([f"{binaries}/pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "start"], account)
+    run([f"{binaries}/pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "start"], account)
     try:
-        _run([f"{binaries}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket_directory(state),
+        run([f"{binaries}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", socket_directory(state),
               "-U", ADMIN, "-d", "postgres", "-f", "-"], account, ROLES)
     finally:
-        _run([f"{binaries}/pg_ctl", "-D", data, "-w", "-t", "60", "-m", "fast", "stop"], account)
-    _run([f"{binaries}/initdb", "-D", data, "--sync-only"], account)
+        run([f"{binaries}/pg_ctl", "-D", data, "-w", "-t", "60", "-m", "fast", "stop"], account)
+    run([f"{binaries}/initdb", "-D", data, "--sync-only"], account)
 
 
 def accepts(state: State) -> bool:
     """Whether the private cluster takes connections."""
-    done = subprocess.run([f"{bin_directory()}/pg_isready", "-q", "-h", socket_directory(state), "-U", ADMIN,
+    done = subprocess.run([f"{_client_directory()}/pg_isready", "-q", "-h", socket_directory(state), "-U", ADMIN,
                            "-d", "postgres"], check=False, env={"PATH": "/usr/bin:/bin"}, cwd="/")
     return done.returncode == 0
 
@@ -174,7 +211,7 @@ def check_server(store: str, query: str, own: Account) -> None:
 def _ask(connection: str, own: Account, option: str, question: str) -> str:
     to = connections.part(connection, option)
     try:
-        return _run([f"{_client_directory()}/psql", "-X", "-A", "-t", "-w", "-d", to.text, "-c", question], own,
+        return run([f"{_client_directory()}/psql", "-X", "-A", "-t", "-w", "-d", to.text, "-c", question], own,
                     secrets=to.environment).strip()
     except Failure as failure:
         raise Failure(f"{option}: {failure}") from None
@@ -196,11 +233,13 @@ def query(state: State, script: str, variables: Dict[str, str]) -> List[Dict[str
             raise Usage(f"--{name}: NUL cannot be part of it")
     given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
     to = connections.part(state.option("queryd", "database"), "queryd.database")
-    text = _run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *given,
+    text = run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *given,
                  "-d", to.text, "-f", "-"], Account(state.settings["user"]), SNAPSHOT + script + "COMMIT;\n",
                 to.environment)
     return [json.loads(line) for line in text.splitlines() if line]
 
 
 def _client_directory() -> str:
-    return bin_directory() if glob.glob("/usr/lib/postgresql/*/bin/postgres") else "/usr/bin"
+    """Any version's psql does."""
+    versions = installed()
+    return versions[max(versions)] if versions else "/usr/bin"

@@ -87,7 +87,7 @@ ORDER BY n.ledger_id;
 
 
 def time_argument(option: str, text: str, preset: str) -> str:
-    """As PostgreSQL reads it: a time in UTC, or how long ago; the preset when nothing is given."""
+    """As PostgreSQL reads it: a time in UTC, a day's name, or how long ago; the preset when nothing is given."""
     if not text:
         return preset
     if re.fullmatch(r"(\d+[smhdw])+", text):
@@ -97,10 +97,17 @@ def time_argument(option: str, text: str, preset: str) -> str:
         except OverflowError:
             return "-infinity"
         return then.isoformat()
+    days = {"yesterday": -1, "today": 0, "tomorrow": 1}
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if text in days:
+        return (now.replace(hour=0, minute=0, second=0, microsecond=0)
+                + datetime.timedelta(days=days[text])).isoformat()
+    if text == "now":
+        return now.isoformat()
     try:
         then = datetime.datetime.fromisoformat(re.sub(r"Z$", "+00:00", text.strip()))
     except ValueError:
-        raise Usage(f'{option}: expected a time such as "2026-11-21 10:00", or how long ago, such as 2h;'
+        raise Usage(f'{option}: expected a time such as "2026-11-21 10:00", today, or how long ago, such as 2h;'
                     f' found "{text}"') from None
     return then.replace(tzinfo=then.tzinfo or datetime.timezone.utc).isoformat()
 

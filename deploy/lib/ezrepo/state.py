@@ -227,10 +227,15 @@ def copy_schemas(state: State) -> None:
         os.rename(fresh, target)
         return
     # A process that is started just now finds the ones or the others, never none.
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.renameat2(AT_FDCWD, os.fsencode(fresh), AT_FDCWD, os.fsencode(target), RENAME_EXCHANGE) == -1:
-        raise Failure(f"{target}: {os.strerror(ctypes.get_errno())}")
+    exchange(fresh, target)
     shutil.rmtree(fresh, ignore_errors=True)
+
+
+def exchange(one: str, other: str) -> None:
+    """Each gets the other's name, in one step."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == -1:
+        raise Failure(f"{one} and {other} cannot be exchanged: {os.strerror(ctypes.get_errno())}")
 
 
 def write_file(path: str, text: str, mode: int, owner: Optional[Account] = None) -> None:

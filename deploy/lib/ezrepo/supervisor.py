@@ -74,7 +74,7 @@ def _quoted(arguments: List[str]) -> str:
 
 def _program_section(state: State, name: str) -> str:
     if name == "postgres":
-        command = [f"{cluster.bin_directory()}/postgres", "-D", state.path("postgres", "data")]
+        command = [f"{cluster.bin_directory(state)}/postgres", "-D", state.path("postgres", "data")]
         account = cluster.cluster_account(Account(state.settings["user"]))
         user = f"user = {account.name}\n" if os.geteuid() == 0 else ""
     else:
