@@ -3,6 +3,8 @@
 The set is made by `ezrepo init` in a temporary state directory and removed at the end. CPU time is taken from
 /proc, so that it can be judged on a machine that does other things as well, where wall time cannot.
 """
+import argparse
+import importlib.util
 import json
 import os
 import pathlib
@@ -14,7 +16,14 @@ import sys
 import tempfile
 import time
 
-import psycopg2
+# Some need the ones, some the others; who has not all of them is told before anything is started.
+MODULES = ["cryptography", "msgpack", "psycopg2", "pytest", "zmq"]
+missing = [name for name in MODULES if importlib.util.find_spec(name) is None]
+if missing:
+    sys.exit(f"the benchmarks need the Python modules {', '.join(missing)}; install the packages of the tests:"
+             " deploy/install-packages test")
+
+import psycopg2  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e"))
@@ -26,10 +35,19 @@ from processes import children, cpu_seconds, memory_kib  # noqa: E402
 signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
 
 
+def built(name):
+    """A folder with programs in it, the load generators too."""
+    folder = pathlib.Path(name)
+    for program in ("stored/stored", "tests/bench/loadgen"):
+        if not (folder / program).is_file():
+            raise argparse.ArgumentTypeError(f"{folder / program} is not there; build it: meson setup {folder}"
+                                             f" --buildtype=release && ninja -C {folder}")
+    return folder
+
+
 def add_build(parser):
     """Those that all benchmarks have."""
-    parser.add_argument("--build", type=pathlib.Path,
-                        default=pathlib.Path(os.environ.get("EZREPO_BUILD", ROOT / "build")),
+    parser.add_argument("--build", type=built, default=os.environ.get("EZREPO_BUILD", str(ROOT / "build")),
                         help="folder of a release build (build)")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
 

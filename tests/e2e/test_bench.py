@@ -62,3 +62,22 @@ def test_gateway(build_dir):
     assert all(row["requests"] > 0 and row["faults"] == 0 and row["p50_ms"] <= row["p99_ms"] for row in rows)
     assert found["openssl"]["s_time_per_second"] > 0 and found["openssl"]["signatures_per_second"] > 0
     assert found["memory_mib"]["with slow ones"] > 0
+
+
+BENCHMARKS = ["gateway", "latency", "memory", "pipeline", "query"]
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_what_is_missing_is_told(name, tmp_path, build_dir):
+    """A machine without the packages of the tests, and a tree that is not built."""
+    program = os.path.join(ROOT, "tests", "bench", name)
+    (tmp_path / "none").mkdir()
+    done = subprocess.run([program, "--build", str(tmp_path / "none")], capture_output=True, text=True, check=False,
+                          timeout=120)
+    assert done.returncode == 2 and "stored/stored is not there; build it" in done.stderr
+    assert "Traceback" not in done.stderr
+    # Without site-packages: as where none of them is installed.
+    done = subprocess.run(["/usr/bin/python3", "-S", "-E", program, "--build", build_dir], capture_output=True, text=True,
+                          check=False, timeout=120)
+    assert done.returncode == 1 and "psycopg2" in done.stderr and "deploy/install-packages test" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -66,3 +66,18 @@ def test_wrong_usage(arguments):
     done = subprocess.run([os.path.join(ROOT, "deploy", "quickstart"), *arguments], capture_output=True, text=True,
                           check=False, timeout=60)
     assert done.returncode == 2 and arguments[0] in done.stderr
+
+
+def test_what_takes_long_is_seen_to_go_on(tmp_path):
+    """While a build or an installation runs, its last line is said; its failure is the script's."""
+    os.mkfifo(tmp_path / "go")
+    code = f"""set -euo pipefail
+. {ROOT}/deploy/lib/progress.sh
+progress "$1/log" sh -c 'echo first; echo "[57/309] Compiling"; cat "$0/go"; echo last; exit 3' "$1" || echo "ended with $?"
+"""
+    with subprocess.Popen(["bash", "-c", code, "bash", str(tmp_path)], stdout=subprocess.PIPE, text=True,
+                          env={**os.environ, "PROGRESS_S": "0.2"}) as script:
+        assert script.stdout.readline() == "  ... [57/309] Compiling\n"  # and it has not ended
+        (tmp_path / "go").write_text("going\n")
+        assert script.stdout.read().splitlines()[-1] == "ended with 3"
+    assert (tmp_path / "log").read_text().splitlines() == ["first", "[57/309] Compiling", "going", "last"]
