@@ -192,6 +192,8 @@ def configure(state: Union[str, pathlib.Path], sections: Dict[str, Dict[str, Any
 class EzrepoSet:
     """One set: made by `init`, driven by the operator's command only."""
 
+    command = EZREPO
+
     def __init__(self, build: str, state: str, *init: str) -> None:
         self.build = build
         self.state = state
@@ -204,7 +206,7 @@ class EzrepoSet:
     def cmd(self, *arguments: str, check: bool = True, text: Optional[str] = None,
             timeout: float = 180) -> "subprocess.CompletedProcess[str]":
         """Runs `ezrepo`; with check, anything but exit code 0 fails the test with what it said."""
-        done = subprocess.run([EZREPO, *arguments], input=text, capture_output=True, text=True, check=False,
+        done = subprocess.run([self.command, *arguments], input=text, capture_output=True, text=True, check=False,
                               timeout=timeout, env=self.environment)
         if check and done.returncode != 0:
             pytest.fail(f"ezrepo {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}"

@@ -12,8 +12,8 @@ import pytest
 from conftest import EZREPO, ROOT, ping, time_text
 from processes import all_ended, start_of
 
-COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "upgrade-cluster", "pki", "pki issue",
-            "pki sign", "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records",
+COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "upgrade-cluster", "uninstall", "pki",
+            "pki issue", "pki sign", "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records",
             "grading", "ledger", "rebuild", "rejected", "rejected list", "rejected show", "rejected replay"]
 
 

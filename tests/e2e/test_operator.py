@@ -4,6 +4,7 @@ copy of a set, many commands at once.
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import ssl
@@ -13,9 +14,9 @@ import time
 import urllib.request
 
 import pytest
-from conftest import ping, time_text
+from conftest import EZREPO, ROOT, ping, time_text
 from ezrepo import state as states
-from processes import start_of
+from processes import all_ended, start_of
 
 
 @contextlib.contextmanager
@@ -273,3 +274,113 @@ def test_a_failed_upgrade_changes_nothing(make_set, versions, monkeypatch):
     assert sorted(os.listdir(one.state + "/postgres")) == ["data", "socket"]
     with open(one.state + "/postgres/data/PG_VERSION", encoding="ascii") as file:
         assert int(file.read()) == own
+
+
+# ---- backup, uninstall ----
+
+def page_blocks(heading):
+    """The shell commands under a heading of docs/operations.md."""
+    with open(os.path.join(ROOT, "docs", "operations.md"), encoding="utf-8") as file:
+        section = re.search(rf"^## {heading}\n(.*?)^## ", file.read(), re.S | re.M)[1]
+    return re.findall(r"^```sh\n(.*?)^```", section, re.S | re.M)
+
+
+def do_as_the_page_says(one, commands, folder):
+    """With this set's directory instead of the page's, and as who runs the test."""
+    text = commands.replace("/var/lib/ezrepo", one.state).replace("/var/backups", str(folder))
+    if os.geteuid() != 0:
+        text = text.replace("runuser -u postgres -- ", "")
+    path = f"{os.path.dirname(EZREPO)}:{os.environ['PATH']}"
+    done = subprocess.run(["bash", "-euc", text], capture_output=True, text=True, check=False, timeout=400,
+                          env={**one.environment, "PATH": path})
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def ask_again_and_again(one):
+    """A repeated specification, which outlives restarts."""
+    ask, url = opener(one), f"https://localhost:{one.https}/"
+    with ask.open(url + "capabilities", timeout=60) as answer:
+        offered = next(c for c in json.load(answer)["contents"] if c["label"] == "QueryByCriteria")
+    wanted = {"specification": offered["capability"], "version": 1, "registry": offered["registry"],
+              "label": "asked again", "when": "repeat now ... future / 1h { now + 1h }", "results": offered["results"],
+              "parameters": {name: "*" for name in offered["parameters"]}}
+    with ask.open(urllib.request.Request(url, json.dumps(wanted).encode(), {
+            "Content-Type": "application/x-mplane+json"}), timeout=60) as answer:
+        assert "receipt" in json.load(answer)
+
+
+def test_backup_and_restore_as_the_page_says(make_set, tmp_path):
+    one = make_set()
+    one.up()
+    one.send([ping("192.0.2.7", time_text(time.time() - 60 - n)) for n in range(20)])
+    one.wait_matched(20)
+    one.cmd("pki", "issue", "carol", "--role", "reader")
+    one.cmd("pki", "issue", "dave", "--role", "reader")
+    one.cmd("pki", "revoke", "dave")
+    ask_again_and_again(one)
+    one.wait_for(lambda: os.path.exists(f"{one.state}/gateway/repeats.jsonl"))
+    listed = one.cmd("pki", "list").stdout
+    back_up, put_back = page_blocks("Backup")
+    do_as_the_page_says(one, back_up, tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["ezrepo-set.tar", "ezrepo.dump"]
+    assert all(p.stat().st_mode & 0o077 == 0 for p in tmp_path.iterdir())
+    one.down()
+    os.rename(one.state, one.state + ".lost")
+    do_as_the_page_says(one, put_back, tmp_path)
+    one.wait_for(lambda: one.status()["ok"])
+    one.wait_matched(20)
+    assert one.cmd("query", "--as", "carol").returncode == 0
+    assert one.cmd("pki", "list").stdout == listed
+    one.wait_for(lambda: one.process("mplane-gw")["counters"]["repeats.known"] == 1)
+    assert one.cmd("ledger", "--verify").returncode == 0
+    one.send([ping("192.0.2.7", time_text(time.time() - 10))])
+    one.wait_matched(21)
+
+
+def test_a_configuration_that_is_a_link_stays_one(make_set):
+    one = make_set()
+    os.mkdir(one.state + "/etc")
+    os.rename(one.state + "/ezrepo.json", one.state + "/etc/real.json")
+    os.symlink("etc/real.json", one.state + "/ezrepo.json")
+    one.cmd("pki", "issue", "carol", "--role", "reader")
+    assert os.readlink(one.state + "/ezrepo.json") == "etc/real.json"
+    with open(one.state + "/etc/real.json", encoding="utf-8") as file:
+        assert "Clients.carol" in file.read()
+    one.up()
+
+
+def test_uninstall(ezrepo_set):
+    one = ezrepo_set
+    starts = {p["pid"]: start_of(p["pid"]) for p in one.status()["processes"]}
+    assert None not in starts.values()
+    said = one.cmd("uninstall").stdout
+    assert "stays; --remove-state" in said and "what is left" in said
+    assert all_ended(starts)
+    one.up()
+    one.cmd("uninstall", "--remove-state")
+    assert not os.path.exists(one.state)
+    done = one.cmd("uninstall", "--remove-state", check=False)
+    assert done.returncode == 1 and "holds no set" in done.stderr
+    assert "what is left" in one.cmd("uninstall").stdout
+    one.cmd("init", "--udp-port", str(one.udp), "--https-port", str(one.https), "--registry-port", str(one.registry))
+
+
+UNINSTALL_WITH = """
+mount --bind "$1" /etc/postgresql-common/createcluster.d && shift && exec "$@"
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root sees another /etc")
+@pytest.mark.parametrize("text, stays", [("# Of EZRepo\ncreate_main_cluster = false\n", False),
+                                         ("create_main_cluster = false\n", False),
+                                         ("create_main_cluster = false\nstart_conf = manual\n", True)])
+def test_uninstall_puts_back_what_install_packages_changed(tmp_path, tmp_state, text, stays):
+    """In a mount namespace of its own, so that this machine's file is not touched."""
+    os.makedirs("/etc/postgresql-common/createcluster.d", exist_ok=True)
+    (tmp_path / "ezrepo.conf").write_text(text)
+    done = subprocess.run(["unshare", "--mount", "sh", "-ec", UNINSTALL_WITH, "sh", str(tmp_path), EZREPO, "uninstall",
+                           "--state", tmp_state + "/none"], capture_output=True, text=True, check=False, timeout=60)
+    if "unshare" in done.stderr:
+        pytest.skip(done.stderr)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "ezrepo.conf").exists() == stays

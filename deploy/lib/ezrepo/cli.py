@@ -6,7 +6,7 @@ import re
 import sys
 from typing import Any, Callable, List
 
-from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor, trust, upgrade
+from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor, trust, uninstall, upgrade
 from .errors import Failure, Usage
 from .output import complain, say
 from .state import Account, State, default_directory, program, version
@@ -77,6 +77,11 @@ def cmd_scale(state: State, args: argparse.Namespace) -> int:
 
 def cmd_upgrade_cluster(state: State, args: argparse.Namespace) -> int:
     upgrade.upgrade(state, args.to, args.check, args.link)
+    return 0
+
+
+def cmd_uninstall(state: State, args: argparse.Namespace) -> int:
+    uninstall.uninstall(state, args.remove_state)
     return 0
 
 
@@ -269,6 +274,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--to", type=int, default=0, metavar="N", help="its major version (the newest one installed)")
     sub.add_argument("--check", action="store_true", help="only say whether it could be done")
     sub.add_argument("--link", action="store_true", help="fast, without a copy: the old cluster cannot be used any more")
+    sub = add("uninstall", cmd_uninstall, "stop the set and put back what installing changed on this machine")
+    sub.add_argument("--remove-state", action="store_true",
+                     help="remove the state directory, too: the private database, all certificates")
     _add_pki(add, commands)
     _add_rejected(add, commands)
     for name, text in PASSED_ON.items():
@@ -383,7 +391,7 @@ def _run(arguments: List[str]) -> int:
         return pass_on(arguments[at], arguments[:at] + arguments[at + 1:])
     args = _parser().parse_args(arguments)
     directory = getattr(args, "state", default_directory())
-    if args.run is cmd_init:
+    if args.run in (cmd_init, cmd_uninstall):
         return int(args.run(State(directory), args))
     state = _opened(directory)
     if args.run not in WRITING:

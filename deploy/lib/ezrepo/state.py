@@ -21,7 +21,11 @@ from typing import Any, Dict, List, Optional
 from . import connections, jsonc
 from .errors import Failure, Usage
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__)))))
+# The source tree, or, where it is installed, PREFIX/share/ezrepo; each has schemas/.
+_LIBRARY = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+INSTALLED = os.path.isdir(os.path.join(_LIBRARY, "..", "schemas"))
+ROOT = os.path.dirname(_LIBRARY) if INSTALLED else os.path.dirname(os.path.dirname(_LIBRARY))
+PROGRAMS = os.path.join(ROOT, "..", "..", "libexec", "ezrepo") if INSTALLED else os.path.join(ROOT, "build")
 
 # A Unix socket's path has at most 107 bytes; the longest one in a state directory is this.
 SOCKET_PATH_BYTES = 107
@@ -196,16 +200,14 @@ def instance_of(process: str) -> int:
 
 
 def program(name: str) -> str:
-    """The path of a compiled program: in EZREPO_BUILD, else in the tree's build folder."""
-    builds = [os.environ["EZREPO_BUILD"]] if os.environ.get("EZREPO_BUILD") else [
-        os.path.join(ROOT, "build"), "/usr/libexec/ezrepo"]
+    """The path of a compiled program: in EZREPO_BUILD, else where it was installed or is built."""
+    build = os.path.abspath(os.environ.get("EZREPO_BUILD") or PROGRAMS)
     folder = {"ezrepoctl": "ctl", "tun_responder": "deploy"}.get(name, name)
-    for build in builds:
-        for candidate in (os.path.join(build, folder, name), os.path.join(build, name)):
-            if os.path.isfile(candidate):
-                return os.path.abspath(candidate)
-    raise Failure(f"the program {name} is not in {' or '.join(builds)}; build it:"
-                  f" meson setup build --buildtype=release && ninja -C build")
+    for candidate in (os.path.join(build, folder, name), os.path.join(build, name)):
+        if os.path.isfile(candidate):
+            return candidate
+    raise Failure(f"the program {name} is not in {build}; " + ("install it again: meson install" if INSTALLED else
+                  "build it: meson setup build --buildtype=release && ninja -C build"))
 
 
 def version() -> str:
@@ -255,6 +257,10 @@ def write_file(path: str, text: str, mode: int, owner: Optional[Account] = None)
 def make_directory(path: str, mode: int, owner: Optional[Account] = None,
                    group: Optional[Account] = None) -> None:
     os.mkdir(path, 0o700)
-    if os.geteuid() == 0:
-        os.chown(path, owner.uid if owner else 0, (group or owner).gid if group or owner else 0)
-    os.chmod(path, mode)
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        if os.geteuid() == 0:
+            os.fchown(folder, owner.uid if owner else 0, (group or owner).gid if group or owner else 0)
+        os.fchmod(folder, mode)
+    finally:
+        os.close(folder)
