@@ -85,9 +85,9 @@ def test_commands_in_the_operations_page_exist():
     """Each `ezrepo COMMAND` that a page tells about is one."""
     usage = subprocess.run([os.path.join(ROOT, "deploy", "ezrepo"), "--help"], capture_output=True, text=True,
                            check=True).stdout
-    known = set(re.findall(r"^    ([a-z]+) ", usage, re.M))
+    known = set(re.findall(r"^    ([a-z-]+)(?: |$)", usage, re.M))
     told = [(name, command) for name in documents() for command in
-            re.findall(r"^(?:sudo )?(?:deploy/)?ezrepo (?:--state \S+ )?([a-z]+)", read(name), re.M)]
+            re.findall(r"^(?:sudo )?(?:deploy/)?ezrepo (?:--state \S+ )?([a-z-]+)", read(name), re.M)]
     assert len(told) > 10
     assert [(name, command) for name, command in told if command not in known] == []
 
