@@ -4,6 +4,7 @@ copy of a set, many commands at once.
 import contextlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -195,18 +196,16 @@ def test_contracts_are_never_missing(make_set):
 # ---- versions of PostgreSQL ----
 
 @pytest.fixture
-def versions(tmp_path):
+def versions(tmp_state):
     """A folder as /usr/lib/postgresql, where newer() has another version appear, with the same programs."""
+    folder = pathlib.Path(tmp_state)
     found = sorted(int(name) for name in os.listdir("/usr/lib/postgresql") if name.isdigit())[-1]
-    for parent in [tmp_path, *tmp_path.parents]:
-        if str(parent).startswith("/tmp/") and parent.owner() == "root" and os.geteuid() == 0:
-            parent.chmod(0o755)
-    (tmp_path / str(found)).symlink_to(f"/usr/lib/postgresql/{found}")
+    (folder / str(found)).symlink_to(f"/usr/lib/postgresql/{found}")
 
     def newer():
-        (tmp_path / str(found + 1)).symlink_to(f"/usr/lib/postgresql/{found}")
+        (folder / str(found + 1)).symlink_to(f"/usr/lib/postgresql/{found}")
         return found + 1
-    return tmp_path, found, newer
+    return folder, found, newer
 
 
 def program_of(one):
@@ -226,6 +225,7 @@ def test_a_newer_postgresql_on_the_machine(make_set, versions, monkeypatch):
     one.wait_matched(20)
     done = one.cmd("upgrade-cluster", check=False)
     assert done.returncode == 1 and "the set is running" in done.stderr
+    assert "can be upgraded" in one.cmd("upgrade-cluster", "--check").stdout
     with open(one.state + "/postgres/data/postgresql.conf", "a", encoding="ascii") as file:
         file.write("max_connections = 77\n")
     one.down()

@@ -82,7 +82,8 @@ def upgrade(state: State, wanted: int, check: bool, link: bool) -> None:
     if target == own:
         say(f"the cluster is of version {own}, and none newer is installed")
         return
-    _check_stopped(state)
+    if not check:
+        _check_stopped(state)
     account = cluster.cluster_account(Account(state.settings["user"]))
     data, old, binaries = state.path("postgres", "data"), state.path("postgres", "data.old"), cluster.installed()[target]
     if os.path.lexists(old):
