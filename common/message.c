@@ -300,6 +300,16 @@ static void print_uints(FILE *f, const uint64_t *values, uint32_t count)
 
 MESSAGES(DEFINE_MESSAGE)
 
+uint64_t message_version(struct slice bytes)
+{
+    struct unpack u = unpack_bytes(bytes.at, bytes.len);
+    uint32_t count;
+    uint64_t version;
+    return unpack_array(&u, UINT32_MAX, &count) == -1 || unpack_uint(&u, UINT64_MAX, &version) == -1
+               ? 0
+               : version;
+}
+
 int message_number(struct slice bytes)
 {
     struct unpack u = unpack_bytes(bytes.at, bytes.len);

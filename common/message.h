@@ -53,6 +53,9 @@ MESSAGES(DECLARE_MESSAGE)
 enum message_number { MESSAGES(MESSAGE_NUMBER) MESSAGE_COUNT };
 #undef MESSAGE_NUMBER
 
+/* The version of a message; 0 when these bytes are none. */
+uint64_t message_version(struct slice bytes);
+
 /* Which message these bytes claim to be; -1 when they are none of a version that is read. */
 int message_number(struct slice bytes);
 

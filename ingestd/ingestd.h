@@ -55,6 +55,7 @@ extern struct settings settings;
     COUNTER(RECORDS_ACKNOWLEDGED, "records.acknowledged")                                          \
     COUNTER(RECORDS_LOST, "records.lost")                                                          \
     COUNTER(ACKS_REFUSED, "acks.refused")                                                          \
+    COUNTER(ACKS_OF_OTHERS, "acks.of_others")                                                      \
     COUNTER(HELD_BATCHES, "held.batches")                                                          \
     COUNTER(HELD_RECORDS, "held.records")                                                          \
     COUNTER(HELD_REJECTS, "held.rejects")                                                          \

@@ -32,6 +32,8 @@ struct outbox {
     struct outbox_limits limits;
     struct window *window;
     uint64_t loaded, written, next;
+    uint64_t epoch, epoch_first; /* of what is added */
+    uint64_t doubtful; /* the lowest sequence of an epoch before that is known to be lost */
     struct pending *first, *last;
     size_t pending_bytes;
     uint64_t pending_batches;
@@ -56,6 +58,9 @@ struct outbox *outbox_new(struct spool *spool, const struct spool_found *found,
                          .loaded = found->content.batches > 0 ? found->content.oldest : found->next,
                          .written = found->next,
                          .next = found->next,
+                         .epoch = found->epoch,
+                         .epoch_first = found->next,
+                         .doubtful = found->first_missing == 0 ? UINT64_MAX : found->first_missing,
                          .failing = found->fault[0] != '\0',
                          .acknowledged = found->fault[0] != '\0', /* what a start writes */
                          .held = {.batches = found->content.batches,
@@ -115,6 +120,8 @@ int outbox_add(struct outbox *o, const struct window_batch *batch)
     }
     *p = (struct pending){.batch = *batch, .bytes = bytes};
     p->batch.sequence = o->next++;
+    p->batch.epoch = o->epoch;
+    p->batch.epoch_first = o->epoch_first;
     p->batch.frame.at = bytes;
     p->batch.accounts.at = bytes + batch->frame.len;
     *(o->last == NULL ? &o->first : &o->last->after) = p;
@@ -222,6 +229,7 @@ static int load_one(struct outbox *o)
         o->held.batches -= o->held.batches > 0 ? 1 : 0;
         spool_release(o->spool, b.frame.len + b.accounts.len);
         o->loaded = b.sequence + 1;
+        o->doubtful = b.sequence < o->doubtful ? b.sequence : o->doubtful;
         o->acknowledged = true; /* its row goes, in its turn */
         rc = 0;
     } else if (result == SPOOL_OK && b.frame.at == NULL) {
@@ -336,8 +344,13 @@ static void remember_mark(struct outbox *o, uint64_t sequence)
     o->marks[o->mark_count++] = sequence;
 }
 
-int outbox_acknowledge(struct outbox *o, uint64_t sequence, struct window_batch *was)
+int outbox_acknowledge(struct outbox *o, uint64_t epoch, uint64_t sequence,
+                       struct window_batch *was)
 {
+    const struct window_batch *held = window_find(o->window, sequence);
+    if (held != NULL && held->epoch != epoch) {
+        return 1;
+    }
     if (window_acknowledge(o->window, sequence, was) == -1) {
         return -1;
     }
@@ -364,9 +377,26 @@ uint64_t outbox_oldest(const struct outbox *o)
                                   : o->next;
 }
 
+uint64_t outbox_settled_below(const struct outbox *o, const struct window_batch *batch)
+{
+    uint64_t oldest = outbox_oldest(o);
+    return batch->epoch == o->epoch || oldest < o->doubtful ? oldest : o->doubtful;
+}
+
 uint64_t outbox_next(const struct outbox *o)
 {
     return o->next;
+}
+
+uint64_t outbox_epoch(const struct outbox *o)
+{
+    return o->epoch;
+}
+
+uint64_t outbox_epoch_of(const struct outbox *o, uint64_t sequence)
+{
+    const struct window_batch *held = window_find(o->window, sequence);
+    return held == NULL ? 0 : held->epoch;
 }
 
 enum outbox_room outbox_room(const struct outbox *o)

@@ -63,13 +63,25 @@ bool outbox_has_new(const struct outbox *o);
  * its head can be written. */
 const struct window_batch *outbox_next_to_push(const struct outbox *o, int64_t now_us);
 void outbox_pushed(struct outbox *o, uint64_t sequence, int64_t now_us);
-int outbox_acknowledge(struct outbox *o, uint64_t sequence, struct window_batch *was);
+/* As in window.h; 1 when the batch that is held under this sequence is of another epoch: it stays.
+ */
+int outbox_acknowledge(struct outbox *o, uint64_t epoch, uint64_t sequence,
+                       struct window_batch *was);
 
 /* The lowest sequence not acknowledged; the next to be given when all are. */
 uint64_t outbox_oldest(const struct outbox *o);
 
-/* The sequence of the batch added next. */
+/*
+ * The same for who is told with this batch that all below it is settled. Of an epoch before this
+ * start what is lost here may be whole in another copy of the spool, so it is never said to be.
+ */
+uint64_t outbox_settled_below(const struct outbox *o, const struct window_batch *batch);
+
+/* The sequence of the batch added next, and its epoch. */
 uint64_t outbox_next(const struct outbox *o);
+uint64_t outbox_epoch(const struct outbox *o);
+/* Of the batch in memory with this sequence; 0 when there is none. */
+uint64_t outbox_epoch_of(const struct outbox *o, uint64_t sequence);
 
 /* Who takes in more looks at this first. */
 enum outbox_room outbox_room(const struct outbox *o);

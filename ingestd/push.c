@@ -81,7 +81,9 @@ static int send_batch(struct push *p, const struct window_batch *b)
 {
     struct batch_header_message header = {.kind = b->kind,
                                           .sequence = b->sequence,
-                                          .oldest = outbox_oldest(p->outbox),
+                                          .oldest = outbox_settled_below(p->outbox, b),
+                                          .epoch = b->epoch,
+                                          .first = b->epoch_first,
                                           .count = b->count,
                                           .received_us = b->received_us,
                                           .dropped = b->dropped};
@@ -117,25 +119,55 @@ int push_send(struct push *p, int64_t now_us)
     return 0;
 }
 
-static int take_ack(struct push *p, const struct bus_message *m)
+static void acknowledge(struct push *p, uint64_t epoch, uint64_t sequence)
+{
+    struct window_batch was;
+    int rc = outbox_acknowledge(p->outbox, epoch, sequence, &was);
+    /* Acknowledged twice, since it was pushed twice, is no fault. */
+    if (rc == 0) {
+        p->counts.acknowledged++;
+        p->counts.records_acknowledged += was.kind == BATCH_RECORDS ? was.count : 0;
+    } else if (rc == 1) {
+        p->counts.acks_of_others++;
+    }
+}
+
+static int take_ack(struct push *p, struct slice bytes)
 {
     struct ack_message ack;
     arena_reset(p->arena);
-    if (m->count != 2 || m->frames[0].len != sizeof p->topic ||
-        memcmp(m->frames[0].at, p->topic, sizeof p->topic) != 0 ||
-        ack_decode_all(m->frames[1], p->arena, &ack) == -1 ||
-        memcmp(ack.instance, p->instance, 16) != 0 || ack.shard != 0) {
+    if (ack_decode_all(bytes, p->arena, &ack) == -1 || memcmp(ack.instance, p->instance, 16) != 0 ||
+        ack.shard != 0) {
         return -1;
     }
+    /* A stored of the release before names no epochs: it has the batch by its sequence alone. */
+    bool any = message_version(bytes) < MESSAGE_VERSION;
     for (uint32_t i = 0; i < ack.sequences_count; i++) {
-        struct window_batch was;
-        /* Acknowledged twice, since it was pushed twice, is no fault. */
-        if (outbox_acknowledge(p->outbox, ack.sequences[i], &was) == 0) {
-            p->counts.acknowledged++;
-            p->counts.records_acknowledged += was.kind == BATCH_RECORDS ? was.count : 0;
-        }
+        acknowledge(p, any ? outbox_epoch_of(p->outbox, ack.sequences[i]) : ack.epoch,
+                    ack.sequences[i]);
     }
     return 0;
+}
+
+static int take_copy(struct push *p, struct slice bytes)
+{
+    struct copy_message copy;
+    if (copy_decode_all(bytes, NULL, &copy) == -1 || memcmp(copy.instance, p->instance, 16) != 0) {
+        return -1;
+    }
+    /* Said of an epoch before, it was of the ingestd before. */
+    p->counts.copied = p->counts.copied || copy.epoch == outbox_epoch(p->outbox);
+    return 0;
+}
+
+static int take_message(struct push *p, const struct bus_message *m)
+{
+    if (m->count != 2 || m->frames[0].len != sizeof p->topic ||
+        memcmp(m->frames[0].at, p->topic, sizeof p->topic) != 0) {
+        return -1;
+    }
+    return message_number(m->frames[1]) == MESSAGE_copy ? take_copy(p, m->frames[1])
+                                                        : take_ack(p, m->frames[1]);
 }
 
 void push_receive_acks(struct push *p)
@@ -147,7 +179,7 @@ void push_receive_acks(struct push *p)
         if (rc == 1) {
             return;
         }
-        if (rc == -1 || take_ack(p, &m) == -1) {
+        if (rc == -1 || take_message(p, &m) == -1) {
             p->counts.acks_refused++;
             if (log_allowed(&said, 3)) {
                 log_warn("push.ack_refused", "expected=\"an acknowledgement of this instance\"");

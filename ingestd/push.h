@@ -6,6 +6,7 @@
 #define EZREPO_INGESTD_PUSH_H
 
 #include <czmq.h>
+#include <stdbool.h>
 
 #include "ingestd/outbox.h"
 
@@ -15,7 +16,8 @@ struct push;
 struct push_counts {
     uint64_t pushed, repushed;
     uint64_t acknowledged, records_acknowledged;
-    uint64_t acks_refused;
+    uint64_t acks_refused, acks_of_others;
+    bool copied; /* stored says that this is a copy of a spool that another ingestd works with */
 };
 
 /*
@@ -35,7 +37,7 @@ zsock_t *push_acks_socket(const struct push *p);
  */
 int push_send(struct push *p, int64_t now_us);
 
-/* Takes the acknowledgements that are there. */
+/* Takes what stored has to say: acknowledgements, and whether this is a copy. */
 void push_receive_acks(struct push *p);
 
 struct push_counts push_counts(const struct push *p);

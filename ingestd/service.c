@@ -38,6 +38,10 @@
  * next ingestd goes on. */
 #define KEPT_READ_US 200000
 
+/* What is said and answered when another ingestd works with the same spool, see schemas/messages.h:
+ * nothing more is taken then, and what is held goes on being pushed. */
+#define COPIED "another ingestd works with a copy of this spool"
+
 /* A spool that cannot be written is tried again after so long. */
 #define COMMIT_RETRY_US 1000000
 
@@ -56,6 +60,7 @@ static struct {
     struct delivery *delivery;
     struct drop *drop;     /* NULL: no folder is looked into */
     bool reading;          /* the sockets are in the loop */
+    bool copied;           /* see COPIED */
     bool small_buffers;    /* of a socket: no spacing */
     int64_t read_us;       /* when they were last read */
     bool blocked;          /* a batch waits for a classifyd to take it */
@@ -282,7 +287,8 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
 static const char *why_busy(void)
 {
     enum outbox_room room = make_room();
-    return self.spool_failed            ? "the spool cannot be written"
+    return self.copied                  ? COPIED
+           : self.spool_failed          ? "the spool cannot be written"
            : room == OUTBOX_SPOOL_FULL  ? "the spool is full"
            : room == OUTBOX_MEMORY_FULL ? "memory is full"
                                         : NULL;
@@ -441,7 +447,7 @@ static void go_on(void)
         finish_when_drained();
         return;
     }
-    if (!self.reading && outbox_has_room(self.outbox)) {
+    if (!self.reading && !self.copied && outbox_has_room(self.outbox)) {
         if (take_ring()) {
             start_reading();
         }
@@ -483,10 +489,24 @@ static int on_synced(zloop_t *loop, zmq_pollitem_t *item, void *context)
     return 0;
 }
 
+static void look_for_copies(void)
+{
+    if (!self.copied && push_counts(self.push).copied) {
+        self.copied = true;
+        log_error("spool.copied",
+                  "epoch=%" PRIu64 " reason=\"" COPIED
+                  "\" effect=\"nothing more is taken; what is held is stored\" "
+                  "expected=\"one of both ended, then a restart\"",
+                  self.found.epoch);
+        stop_reading(COPIED);
+    }
+}
+
 static int on_acks(zloop_t *loop, zsock_t *socket, void *context)
 {
     (void)loop, (void)socket, (void)context;
     push_receive_acks(self.push);
+    look_for_copies();
     go_on();
     return 0;
 }
@@ -663,7 +683,9 @@ static void tell_drop(void)
 static void tell_spool(const struct outbox_state *held)
 {
     struct spool_state spool = spool_state(self.spool);
-    if (spool.failing) {
+    if (self.copied) {
+        daemon_note("spool", COPIED "; end one of both, then restart this one");
+    } else if (spool.failing) {
         daemon_note("spool", "cannot write: %s", spool.fault);
     } else if (spool.read_failing) {
         daemon_note("spool", "cannot read: %s; a restart recovers what can be read", spool.fault);
@@ -712,6 +734,7 @@ void service_tick(void)
     counters[COUNT_BATCHES_ACKNOWLEDGED] = pushed.acknowledged;
     counters[COUNT_RECORDS_ACKNOWLEDGED] = pushed.records_acknowledged;
     counters[COUNT_ACKS_REFUSED] = pushed.acks_refused;
+    counters[COUNT_ACKS_OF_OTHERS] = pushed.acks_of_others;
     counters[COUNT_DELIVERIES_WAITING] = delivery_waiting(self.delivery);
     counters[COUNT_HELD_BATCHES] = held.batches;
     counters[COUNT_HELD_RECORDS] = held.records;

@@ -199,11 +199,9 @@ static int read_columns(sqlite3_stmt *s, struct spool_row *row)
                                         .dropped = (uint64_t)sqlite3_column_int64(s, 5),
                                         .accounts = blob_of(s, 7),
                                         .frame = blob_of(s, 8)}};
-    struct slice instance = blob_of(s, 1);
-    if (instance.len != sizeof row->instance) {
+    if (spool_row_take_name(row, blob_of(s, 1)) == -1) {
         return -1;
     }
-    memcpy(row->instance, instance.at, sizeof row->instance);
     return (row->batch.accounts.at == NULL) == (row->batch.frame.at == NULL) &&
                    row->batch.count <= LIMIT_BATCH_RECORDS &&
                    spool_row_checksum(row) == (uint64_t)sqlite3_column_int64(s, 6)
@@ -300,10 +298,11 @@ static void bind_blob(sqlite3_stmt *s, int at, struct slice bytes)
 enum spool_result spool_file_put(struct spool_file *f, const struct spool_row *row)
 {
     const struct window_batch *b = &row->batch;
+    char name[SPOOL_NAME_BYTES];
     enum statement which = spool_row_is_acknowledged(row) ? STATEMENT_REPLACE : STATEMENT_PUT;
     sqlite3_stmt *s = f->statement[which];
     sqlite3_bind_int64(s, 1, (sqlite3_int64)b->sequence);
-    sqlite3_bind_blob(s, 2, row->instance, sizeof row->instance, SQLITE_STATIC);
+    bind_blob(s, 2, spool_row_name(row, name));
     sqlite3_bind_int64(s, 3, b->kind);
     sqlite3_bind_int64(s, 4, b->count);
     sqlite3_bind_int64(s, 5, b->received_us);

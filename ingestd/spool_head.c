@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
@@ -15,9 +14,6 @@
 #include "ingestd/spool_row.h"
 
 #define HEAD_BYTES 320
-
-/* The file system's clock may be behind by some milliseconds, and a write may take its time. */
-#define TIME_DIFFERENCE_US 2000000
 
 int spool_head_open(const char *file)
 {
@@ -73,20 +69,6 @@ static size_t format_head(const struct spool_head *head, char text[HEAD_BYTES])
     return (size_t)n;
 }
 
-/*
- * Whether the file was changed, as the file system has it, at another time than what stands in it
- * was written: whoever copies a file can keep its time of modification, but not this one.
- */
-static bool changed_later(int fd, int64_t time_us)
-{
-    struct stat st;
-    if (fstat(fd, &st) == -1) {
-        return true;
-    }
-    int64_t changed_us = (int64_t)st.st_ctim.tv_sec * 1000000 + st.st_ctim.tv_nsec / 1000;
-    return changed_us - time_us > TIME_DIFFERENCE_US || time_us - changed_us > TIME_DIFFERENCE_US;
-}
-
 int spool_head_read(int fd, struct spool_head *head)
 {
     char found[HEAD_BYTES + 1], expected[HEAD_BYTES], uuid[37];
@@ -107,7 +89,6 @@ int spool_head_read(int fd, struct spool_head *head)
         return -1;
     }
     head->closed = closed == 1;
-    head->copied = changed_later(fd, head->time_us);
     size_t len = format_head(head, expected);
     return memcmp(found, expected, len) == 0 &&
                    checksum == spool_checksum((struct slice){expected, len}) && head->next > 0 &&
@@ -121,7 +102,7 @@ int spool_head_write(int fd, struct spool_head *head)
     static char boot[BOOT_ID_BYTES];
     char text[HEAD_BYTES];
     if (boot[0] == '\0') {
-        (void)boot_id(boot); /* one that is not known is never taken for this one */
+        (void)boot_id(boot);
     }
     memcpy(head->boot, boot, sizeof boot);
     head->time_us = daemon_now_us();
@@ -139,10 +120,4 @@ int spool_head_write(int fd, struct spool_head *head)
 int spool_head_sync(int fd)
 {
     return fdatasync(fd);
-}
-
-bool spool_head_is_of_this_boot(const struct spool_head *head)
-{
-    char boot[BOOT_ID_BYTES];
-    return boot_id(boot) == 0 && memcmp(boot, head->boot, sizeof boot) == 0;
 }

@@ -1,10 +1,10 @@
 /*
  * The head of the spool: a line or two of text beside the SQLite file, overwritten at each commit,
  * that tells which sequences the spool must hold. SQLite forgets the last transactions without a
- * word when the end of its log is cut off; the head is what makes the loss known, and keeps a
- * sequence from being given twice. It is synced once, before the first sequence is given, so that
- * one which says "closed" is never found after a power failure later; else it may then be as old as
- * the rest.
+ * word when the end of its log is cut off; the head is what makes the loss known. It is synced
+ * once, before the first sequence is given, so that one which says "closed" is never found after a
+ * power failure later; else it may then be as old as the rest. That is why it does not decide which
+ * sequences were given: each start has an epoch of its own.
  */
 #ifndef EZREPO_INGESTD_SPOOL_HEAD_H
 #define EZREPO_INGESTD_SPOOL_HEAD_H
@@ -20,10 +20,10 @@ struct spool_head {
     uint64_t next;   /* to be given */
     /* What is below it and not acknowledged is in the file; from it on it could not be written. */
     uint64_t written;
-    bool closed;     /* in good order: nothing was given after this was written */
-    bool copied;     /* read from another file than it was written to, or put back later */
-    int64_t time_us; /* when it was written, since 1970 */
-    /* Of the machine: what was written since then survives a killed process. */
+    bool closed; /* in good order: nothing was given after this was written */
+    /* When it was written, since 1970, and in which boot of the machine: for who has to find out
+     * what became of a spool. */
+    int64_t time_us;
     char boot[BOOT_ID_BYTES + 1];
 };
 
@@ -40,9 +40,6 @@ int spool_head_write(int fd, struct spool_head *head);
 
 /* What was written lasts whatever happens to the machine: 0, or -1 (errno). */
 int spool_head_sync(int fd);
-
-/* Whether it was written since the machine started. */
-bool spool_head_is_of_this_boot(const struct spool_head *head);
 
 /* "8c2f0c5e-....", for logs and files. */
 void spool_uuid_text(const uint8_t uuid[16], char text[37]);

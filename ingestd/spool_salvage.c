@@ -213,7 +213,7 @@ static int read_row(const char *payload, uint64_t size, uint64_t rowid, struct s
         type += n;
     }
     /* sequence, instance, kind, count, received_us, dropped, checksum, accounts, frame */
-    if (!c[0].is_null || !c[1].is_blob || c[1].bytes.len != 16 ||
+    if (!c[0].is_null || !c[1].is_blob ||
         (c[2].number != BATCH_RECORDS && c[2].number != BATCH_REJECTS) ||
         c[3].number > LIMIT_BATCH_RECORDS || c[7].is_blob != c[8].is_blob) {
         return -1;
@@ -225,8 +225,8 @@ static int read_row(const char *payload, uint64_t size, uint64_t rowid, struct s
                                         .dropped = c[5].number,
                                         .accounts = c[7].bytes,
                                         .frame = c[8].bytes}};
-    memcpy(row->instance, c[1].bytes.at, 16);
-    return spool_row_checksum(row) == c[6].number ? 0 : -1;
+    return spool_row_take_name(row, c[1].bytes) == 0 && spool_row_checksum(row) == c[6].number ? 0
+                                                                                               : -1;
 }
 
 static int look_at_page(struct salvage *s, const uint8_t page[PAGE], uint32_t start)

@@ -41,7 +41,7 @@ struct recovery {
 struct gaps {
     uint64_t expected; /* next */
     uint64_t end;      /* none is expected from here on */
-    uint64_t missing, ranges;
+    uint64_t missing, ranges, first;
     FILE *report; /* may be NULL */
 };
 
@@ -229,8 +229,9 @@ static void note_gap(struct gaps *g, uint64_t end)
 {
     end = end < g->end ? end : g->end;
     if (g->expected >= end || end - g->expected >= SEQUENCE_LEAP) {
-        return; /* none, or numbers that were skipped */
+        return; /* none, or numbers that the release before skipped */
     }
+    g->first = g->first == 0 ? g->expected : g->first;
     g->missing += end - g->expected;
     if (g->report != NULL) {
         fprintf(g->report, "missing sequences %" PRIu64 " to %" PRIu64 "\n", g->expected, end - 1);
@@ -286,6 +287,7 @@ static void report_missing(const char *dir, const char *damaged, const char *why
     }
     found->damaged = true;
     found->missing = g.missing;
+    found->first_missing = g.first;
     snprintf(found->text, sizeof found->text,
              "was damaged; recovered %" PRIu64 " batches with %" PRIu64 " records, missing %" PRIu64
              " batches; moved aside as " SPOOL_FILE_NAME "%s",
@@ -437,6 +439,20 @@ static int make_instance(uint8_t instance[16])
     return 0;
 }
 
+/* As PostgreSQL's bigint and SQLite's integer have it, so that it reads the same everywhere. */
+static int draw_epoch(uint64_t *epoch)
+{
+    *epoch = 0;
+    while (*epoch == 0) {
+        if (getrandom(epoch, sizeof *epoch, 0) != sizeof *epoch) {
+            log_errno("spool.epoch", "bytes=8");
+            return -1;
+        }
+        *epoch &= INT64_MAX;
+    }
+    return 0;
+}
+
 /* Rows of acknowledged batches go; and a row, marked as acknowledged, stands right before the next
  * sequence, so that the file alone tells it. */
 static enum spool_result write_settled(struct spool_file *file, uint64_t oldest,
@@ -444,6 +460,7 @@ static enum spool_result write_settled(struct spool_file *file, uint64_t oldest,
 {
     struct spool_content *content = &found->content;
     struct spool_row mark = {.batch = {.sequence = found->next - 1, .kind = BATCH_REJECTS}};
+    /* Of no epoch: it was given in one before this. */
     memcpy(mark.instance, found->instance, sizeof mark.instance);
     uint64_t removed = 0;
     enum spool_result result = spool_file_begin(file);
@@ -464,7 +481,11 @@ static enum spool_result write_settled(struct spool_file *file, uint64_t oldest,
     return result;
 }
 
-/* The instance and the next sequence; into the file, too, where that can be written. */
+/*
+ * The instance and the next sequence; into the file, too, where that can be written. The next one
+ * may have been given before, when the files are older than what was done with them: put back, or
+ * left by a power failure. Then it was in another epoch, and so it names another batch.
+ */
 static int settle(struct spool_file *file, const struct spool_head *head, struct spool_found *found)
 {
     struct spool_content *content = &found->content;
@@ -473,13 +494,8 @@ static int settle(struct spool_file *file, const struct spool_head *head, struct
     if (known && head->next > found->next) {
         found->next = head->next;
     }
-    bool certain = known && !head->copied && (head->closed || spool_head_is_of_this_boot(head));
-    if (found->next > 1 && !certain) {
-        found->next += SEQUENCE_LEAP;
-        log_warn("spool.leap", "next=%" PRIu64 " reason=\"%s\"", found->next,
-                 !known         ? "the head is not known"
-                 : head->copied ? "the files were copied, put back, or given to another owner"
-                                : "the machine was restarted while ingestd ran");
+    if (draw_epoch(&found->epoch) == -1) {
+        return -1;
     }
     if (content->rows > 0 || known) {
         memcpy(found->instance, content->rows > 0 ? content->instance : head->instance, 16);

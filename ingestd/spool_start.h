@@ -14,11 +14,13 @@
 
 struct spool_found {
     uint8_t instance[16];
-    uint64_t next;                /* sequence to be given */
+    uint64_t next;                /* sequence to be given, the first of the epoch */
+    uint64_t epoch;               /* of this start, never 0: no other has it */
     struct spool_content content; /* of the file as it is now */
     uint64_t written;             /* all below it that is not acknowledged is in the file */
     bool damaged;                 /* it was, or part of it was missing */
     uint64_t missing;             /* batches of which nothing could be read */
+    uint64_t first_missing;       /* the lowest sequence of those; 0: none is */
     struct spool_aside aside;     /* damaged ones, of earlier starts too */
     char text[200];               /* for the status */
     char fault[200];              /* why nothing can be written; empty when it can */

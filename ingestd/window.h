@@ -16,6 +16,8 @@ struct window;
 
 struct window_batch {
     uint64_t sequence;
+    uint64_t epoch;       /* of the start of ingestd that closed it; 0: none had one then */
+    uint64_t epoch_first; /* the first sequence given in it */
     enum batch_kind kind;
     uint32_t count;        /* records or rejects in it */
     uint32_t delivered;    /* of the records: who sent them is told when they are not spooled */

@@ -46,7 +46,7 @@
 #define LIMIT_ANSWER_CELLS     200000
 #define LIMIT_ANSWER_ROWS      10000
 
-/* Sequences are skipped by so many where an ingestd cannot know which it gave last. */
+/* By so many the release before skipped sequences where it could not know which it gave last. */
 #define SEQUENCE_LEAP (UINT64_C(1) << 32)
 
 /* What a batch carries. */
@@ -62,8 +62,9 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(kind, 1)                                                                                  \
     UUID(instance)             /* the ingestd's */                                                 \
     UINT(shard, 65535)         /* store shard; 0 today */                                          \
-    UINT(sequence, UINT64_MAX) /* from 1, rising, per instance and shard; never given twice */     \
-    UINT(oldest, UINT64_MAX)   /* lowest sequence not yet acknowledged when this was pushed */     \
+    UINT(sequence, UINT64_MAX) /* from 1, rising; never given twice in an epoch */                 \
+    UINT(oldest,                                                                                   \
+         UINT64_MAX) /* all below it that is in the epoch is settled, when this was pushed */      \
     UINT(count, LIMIT_BATCH_RECORDS)                                                               \
     INT(received_us) /* when its oldest datagram came, microseconds since 1970 */                  \
     UINT(dropped,                                                                                  \
@@ -127,6 +128,16 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINTS(sequences, LIMIT_BATCH_RECORDS)                                                          \
     ADDED()                                                                                        \
     UINT(epoch, UINT64_MAX) /* of all these sequences */
+
+/*
+ * stored to an ingestd, under the topic of its acknowledgements: the spool in which it closes
+ * batches of this epoch is a copy, another ingestd works with the original. Told again as long as
+ * both are heard of. The batches are stored and acknowledged all the same.
+ */
+#define COPY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                 \
+    UUID(instance)                                                                                 \
+    UINT(shard, 65535)                                                                             \
+    UINT(epoch, UINT64_MAX)
 
 /* stored to classifyds, topic "grading": on publication, to each new subscriber. */
 #define GRADING_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
@@ -353,7 +364,8 @@ enum delivery_outcome {
     MESSAGE(deliver, DELIVER_FIELDS)                                                               \
     MESSAGE(delivered, DELIVERED_FIELDS)                                                           \
     MESSAGE(lost, LOST_FIELDS)                                                                     \
-    MESSAGE(grant, GRANT_FIELDS)
+    MESSAGE(grant, GRANT_FIELDS)                                                                   \
+    MESSAGE(copy, COPY_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"

@@ -16,6 +16,7 @@ int acks_add(struct acks *a, const struct batch_header_message *header)
     struct ack_of *to = &a->at[a->count++];
     memcpy(to->instance, header->instance, sizeof to->instance);
     to->shard = (uint16_t)header->shard;
+    to->epoch = header->epoch;
     to->sequence = header->sequence;
     return 0;
 }
@@ -36,12 +37,16 @@ static int compare_acks(const void *a, const void *b)
     if (x->shard != y->shard) {
         return x->shard < y->shard ? -1 : 1;
     }
+    if (x->epoch != y->epoch) {
+        return x->epoch < y->epoch ? -1 : 1;
+    }
     return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
 }
 
 static bool same_stream(const struct ack_of *a, const struct ack_of *b)
 {
-    return a->shard == b->shard && memcmp(a->instance, b->instance, sizeof a->instance) == 0;
+    return a->shard == b->shard && a->epoch == b->epoch &&
+           memcmp(a->instance, b->instance, sizeof a->instance) == 0;
 }
 
 static void publish(zsock_t *announce, struct slice topic, struct pack *p)
@@ -57,20 +62,40 @@ static void publish(zsock_t *announce, struct slice topic, struct pack *p)
     }
 }
 
+#define INSTANCE_TOPIC_BYTES (sizeof TOPIC_ACK - 1 + 16)
+
+static struct slice topic_of(const uint8_t instance[16], char topic[INSTANCE_TOPIC_BYTES])
+{
+    memcpy(topic, TOPIC_ACK, sizeof TOPIC_ACK - 1);
+    memcpy(topic + sizeof TOPIC_ACK - 1, instance, 16);
+    return (struct slice){topic, INSTANCE_TOPIC_BYTES};
+}
+
 static void send_run(zsock_t *announce, const struct ack_of *run, uint32_t count, struct pack *p)
 {
     static uint64_t sequences[LIMIT_BATCH_RECORDS];
-    char topic[sizeof TOPIC_ACK - 1 + 16];
-    struct ack_message m = {.shard = run->shard, .sequences = sequences, .sequences_count = count};
+    char topic[INSTANCE_TOPIC_BYTES];
+    struct ack_message m = {
+        .shard = run->shard, .sequences = sequences, .sequences_count = count, .epoch = run->epoch};
     memcpy(m.instance, run->instance, sizeof m.instance);
     for (uint32_t i = 0; i < count; i++) {
         sequences[i] = run[i].sequence;
     }
-    memcpy(topic, TOPIC_ACK, sizeof TOPIC_ACK - 1);
-    memcpy(topic + sizeof TOPIC_ACK - 1, run->instance, 16);
     pack_reset(p);
     ack_encode(p, &m);
-    publish(announce, (struct slice){topic, sizeof topic}, p);
+    publish(announce, topic_of(run->instance, topic), p);
+}
+
+void announce_copy(zsock_t *announce, const struct stream_name *name)
+{
+    char topic[INSTANCE_TOPIC_BYTES];
+    struct copy_message m = {.shard = name->shard, .epoch = name->epoch};
+    struct pack p;
+    memcpy(m.instance, name->instance, sizeof m.instance);
+    pack_init(&p);
+    copy_encode(&p, &m);
+    publish(announce, topic_of(name->instance, topic), &p);
+    pack_release(&p);
 }
 
 uint32_t acks_send(struct acks *a, zsock_t *announce)

@@ -5,13 +5,14 @@
 #include "common/bus.h"
 #include "common/message.h"
 #include "stored/gradings.h"
+#include "stored/order.h"
 
 /* Acknowledgements gathered, then sent as few messages. */
 struct acks {
     struct ack_of {
         uint8_t instance[16];
         uint16_t shard;
-        uint64_t sequence;
+        uint64_t epoch, sequence;
     } * at;
     uint32_t count, size;
 };
@@ -23,6 +24,9 @@ int acks_add(struct acks *a, const struct batch_header_message *header);
 uint32_t acks_send(struct acks *a, zsock_t *announce);
 
 void acks_release(struct acks *a);
+
+/* To the ingestd of this stream: it works with a copy. */
+void announce_copy(zsock_t *announce, const struct stream_name *name);
 
 /* The grading in force to whoever subscribed to it; nothing while there is none. */
 void announce_grading(zsock_t *announce, const struct gradings *g);

@@ -60,6 +60,7 @@ static void begin_attempt(struct flush *f)
     f->rejects.count = 0;
     f->whole_bytes = 0;
     f->item_count = 0;
+    f->copy_count = 0;
     f->counts = (struct flush_counts){0};
     f->store->stamp++;
     f->store->pg.fault = PG_NONE;
@@ -141,6 +142,7 @@ static void count_attempt(const struct flush *f)
     count_add(COUNT_PERIODS_ENDED, c->ended);
     count_add(COUNT_PERIODS_REPAIRED, c->repaired);
     count_add(COUNT_EVENTS_RETRACTED, c->retracted);
+    count_add(COUNT_SPOOLS_COPIED, c->copies);
 }
 
 /* The batches in one transaction; a trial is rolled back, and only about the records [from, to). */

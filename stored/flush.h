@@ -5,6 +5,7 @@
 #ifndef EZREPO_STORED_FLUSH_H
 #define EZREPO_STORED_FLUSH_H
 
+#include "stored/order.h"
 #include "stored/rejects.h"
 #include "stored/store.h"
 
@@ -59,8 +60,11 @@ struct flush_poison {
 /* What one attempt would add to the counters once it is committed. */
 struct flush_counts {
     uint64_t in_order, late, duplicates, rejected, refused, expired, malformed;
-    uint64_t opened, ended, repaired, retracted, repeated;
+    uint64_t opened, ended, repaired, retracted, repeated, copies;
 };
+
+/* Of which copies of spools one flush tells; others are told with the next. */
+#define FLUSH_COPIES 16
 
 struct period_writes;
 
@@ -83,7 +87,10 @@ struct flush {
     bool trial;                  /* it is rolled back in any case, and the ledger left out */
     struct flush_poison *poison; /* ascending; they are refused */
     uint32_t poison_count, poison_size;
-    struct bytes entries; /* of the ledger */
+    struct bytes entries;                    /* of the ledger */
+    struct stream_name copies[FLUSH_COPIES]; /* whose ingestds are to be told, see `copy` in
+                                                schemas/messages.h */
+    uint32_t copy_count;
 };
 
 struct flush *flush_new(struct store *store);

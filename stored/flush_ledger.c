@@ -15,11 +15,23 @@ static void put_key(struct pg_params *p, const struct batch_header_message *h)
 {
     pg_put_bytes(p, 0, (struct slice){(const char *)h->instance, 16});
     pg_put_32(p, 1, (int32_t)h->shard);
+    pg_put_64(p, 2, (int64_t)h->epoch);
+    pg_put_64(p, 3, (int64_t)h->sequence);
+}
+
+static void begin_keys(struct pg_params *p)
+{
+    pg_params_begin(p);
+    pg_add_array(p, PG_UUID);
+    pg_add_array(p, PG_INTEGER);
+    pg_add_array(p, PG_BIGINT);
+    pg_add_array(p, PG_BIGINT);
 }
 
 static bool is_row_of(const PGresult *r, int row, const struct batch_header_message *h)
 {
-    return pg_cell_64(r, row, 2) == (int64_t)h->sequence &&
+    return pg_cell_64(r, row, 3) == (int64_t)h->sequence &&
+           pg_cell_64(r, row, 2) == (int64_t)h->epoch &&
            pg_cell_32(r, row, 1) == (int32_t)h->shard &&
            slice_equal(pg_cell_text(r, row, 0), (struct slice){(const char *)h->instance, 16});
 }
@@ -40,13 +52,9 @@ static void note_new(struct flush *f, const PGresult *r, int row)
 int flush_take(struct flush *f)
 {
     struct store *s = f->store;
-    pg_params_begin(&s->params);
-    pg_add_array(&s->params, PG_UUID);
-    pg_add_array(&s->params, PG_INTEGER);
-    pg_add_array(&s->params, PG_BIGINT);
+    begin_keys(&s->params);
     for (uint32_t i = 0; i < f->batch_count; i++) {
         put_key(&s->params, &f->views[i].batch->header);
-        pg_put_64(&s->params, 2, (int64_t)f->views[i].batch->header.sequence);
     }
     PGresult *r = pg_rows(&s->pg, SQL_BATCH_TAKE, &s->params);
     if (r == NULL) {
@@ -85,31 +93,70 @@ int flush_confirm(struct flush *f)
     return r == NULL ? -1 : 0;
 }
 
-/* What is acknowledged below the streams' oldest is forgotten; drops, losses and holes are counted.
- */
-static int settle(struct flush *f)
+/* ---- streams ---- */
+
+static void put_settled(struct pg_params *p, const struct flush_batch *v)
+{
+    const struct batch_header_message *h = &v->batch->header;
+    uint64_t dropped = h->dropped < MOST_OF_ONE_BATCH ? h->dropped : MOST_OF_ONE_BATCH;
+    put_key(p, h);
+    pg_put_64(p, 4, (int64_t)h->first);
+    pg_put_64(p, 5, (int64_t)h->oldest);
+    pg_put_time(p, 6, v->hour * HOUR_US);
+    pg_put_time(p, 7, v->hour * HOUR_US + h->received_us % HOUR_US);
+    pg_put_32(p, 8, v->done ? 0 : 1);
+    pg_put_64(p, 9, v->done ? 0 : (int64_t)dropped);
+    pg_put_64(p, 10, (int64_t)v->lost.datagrams);
+    pg_put_64(p, 11, (int64_t)v->lost.maybe_more);
+}
+
+/* An ingestd that works with a copy of a spool: noted for good, so that the next stored tells it,
+ * too. */
+static int note_copy(struct flush *f, const PGresult *r, int row)
 {
     struct store *s = f->store;
-    pg_params_begin(&s->params);
-    pg_add_array(&s->params, PG_UUID);
-    pg_add_array(&s->params, PG_INTEGER);
-    pg_add_array(&s->params, PG_BIGINT);
-    pg_add_array(&s->params, PG_TIMESTAMPTZ);
-    pg_add_array(&s->params, PG_BIGINT);
-    pg_add_array(&s->params, PG_BIGINT);
-    pg_add_array(&s->params, PG_BIGINT);
-    for (uint32_t i = 0; i < f->batch_count; i++) {
-        const struct flush_batch *v = &f->views[i];
-        const struct batch_header_message *h = &v->batch->header;
-        uint64_t dropped = h->dropped < MOST_OF_ONE_BATCH ? h->dropped : MOST_OF_ONE_BATCH;
-        put_key(&s->params, h);
-        pg_put_64(&s->params, 2, (int64_t)h->oldest);
-        pg_put_time(&s->params, 3, v->hour * HOUR_US);
-        pg_put_64(&s->params, 4, v->done ? 0 : (int64_t)dropped);
-        pg_put_64(&s->params, 5, (int64_t)v->lost.datagrams);
-        pg_put_64(&s->params, 6, (int64_t)v->lost.maybe_more);
+    struct stream_name copy = {.epoch = (uint64_t)pg_cell_64(r, row, 2),
+                               .shard = (uint16_t)pg_cell_32(r, row, 1)};
+    struct slice instance = pg_cell_text(r, row, 0);
+    memcpy(copy.instance, instance.at, sizeof copy.instance);
+    if (f->copy_count < FLUSH_COPIES) {
+        f->copies[f->copy_count++] = copy;
     }
-    return pg_run(&s->pg, SQL_BATCH_SETTLE, &s->params);
+    if (pg_cell_32(r, row, 3) != 0) {
+        return 0;
+    }
+    f->counts.copies++;
+    pg_params_begin(&s->params);
+    pg_add_bytes(&s->params, instance);
+    pg_add_32(&s->params, (int32_t)copy.shard);
+    pg_add_64(&s->params, (int64_t)copy.epoch);
+    return pg_run(&s->pg, SQL_STREAM_REFUSE, &s->params);
+}
+
+/* What is acknowledged below the streams' oldest is forgotten; drops, losses and holes are counted,
+ * copies noted. */
+static int settle(struct flush *f)
+{
+    static const enum pg_type types[] = {PG_BIGINT,  PG_BIGINT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ,
+                                         PG_INTEGER, PG_BIGINT, PG_BIGINT,      PG_BIGINT};
+    struct store *s = f->store;
+    begin_keys(&s->params);
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+        pg_add_array(&s->params, types[i]);
+    }
+    for (uint32_t i = 0; i < f->batch_count; i++) {
+        put_settled(&s->params, &f->views[i]);
+    }
+    PGresult *r = pg_rows(&s->pg, SQL_BATCH_SETTLE, &s->params);
+    if (r == NULL) {
+        return -1;
+    }
+    int rc = 0;
+    for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+        rc = note_copy(f, r, i);
+    }
+    PQclear(r);
+    return rc;
 }
 
 /* ---- accounts ---- */

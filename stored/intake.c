@@ -8,7 +8,7 @@
 #include "common/grow.h"
 #include "common/log.h"
 
-#define STREAMS       4096               /* (instance, shard) pairs that are remembered */
+#define STREAMS       4096               /* that are remembered */
 #define FLUSH_BYTES   ((size_t)24 << 20) /* most of one flush, but at least one batch */
 #define SCRATCH_BYTES ((size_t)1 << 16)
 
@@ -54,11 +54,11 @@ static const char *header_fault(struct batch *b)
     if (batch_header_decode_all(b->message.frames[0], NULL, &b->header) == -1) {
         return "not a batch header";
     }
-    if (h->sequence > INT64_MAX) {
-        return "a sequence no ingestd comes to";
+    if (h->sequence > INT64_MAX || h->epoch > INT64_MAX) {
+        return "a sequence or an epoch no ingestd comes to";
     }
-    if (h->sequence == 0 || h->oldest > h->sequence) {
-        return "oldest lies beyond the batch's own sequence";
+    if (h->sequence == 0 || h->oldest > h->sequence || h->first > h->sequence) {
+        return "oldest or first lies beyond the batch's own sequence";
     }
     return NULL;
 }
@@ -73,11 +73,19 @@ static uint64_t digest_of(struct intake *in, const struct batch *b)
     return read ? grades.digest : 0;
 }
 
+static struct stream_name stream_of(const struct batch_header_message *h)
+{
+    struct stream_name name = {.epoch = h->epoch, .shard = (uint16_t)h->shard};
+    memcpy(name.instance, h->instance, sizeof name.instance);
+    return name;
+}
+
 static void take(struct intake *in, struct batch *b, struct acks *again, int64_t clock_us)
 {
     const struct batch_header_message *h = &b->header;
-    switch (order_offer(in->order, h->instance, (uint16_t)h->shard, h->sequence, h->oldest,
-                        clock_us, b)) {
+    const struct stream_name name = stream_of(h);
+    uint64_t oldest = h->oldest > h->first ? h->oldest : h->first;
+    switch (order_offer(in->order, &name, h->sequence, oldest, clock_us, b)) {
     case ORDER_TAKEN:
         in->bytes += b->bytes;
         return;
@@ -172,7 +180,8 @@ void intake_return(struct intake *in, const struct gradings *gradings)
                      " reason=\"the store has no such grading\" effect=\"it comes again\"",
                      h->grading_version, b->grading_digest);
         }
-        order_returned(in->order, h->instance, (uint16_t)h->shard, h->sequence);
+        const struct stream_name name = stream_of(h);
+        order_returned(in->order, &name, h->sequence);
         in->ready_records -= h->count;
         in->bytes -= b->bytes;
         batch_free(b);
@@ -207,7 +216,8 @@ void intake_committed(struct intake *in, uint32_t count, struct acks *acks)
     for (uint32_t i = 0; i < count; i++) {
         struct batch *b = in->ready[i];
         const struct batch_header_message *h = &b->header;
-        order_committed(in->order, h->instance, (uint16_t)h->shard, h->sequence);
+        const struct stream_name name = stream_of(h);
+        order_committed(in->order, &name, h->sequence);
         (void)acks_add(acks, h);
         in->ready_records -= h->count;
         in->bytes -= b->bytes;

@@ -22,6 +22,7 @@
 #define BACKOFF_MOST_MS     5000
 #define DRAIN_QUIET_US      INT64_C(250000) /* nothing arrived for as long: nothing is on its way */
 #define MOMENT_MS           50
+#define COPIES_TOLD_US      INT64_C(1000000)
 #define ANNOUNCE_HIGH_WATER 1000
 #define LINGER_MS           1000 /* acknowledgements and answers on their way when it ends */
 
@@ -269,6 +270,23 @@ static void set_next_flush(int64_t began_us, int64_t ended_us)
     self.flush_at_us = gathered_us > earliest_us ? gathered_us : earliest_us;
 }
 
+/* As long as both are heard of, but not with each transaction. */
+static void tell_copies(int64_t clock_us)
+{
+    static int64_t told_us = -COPIES_TOLD_US;
+    if (self.flush->copy_count == 0 || clock_us - told_us < COPIES_TOLD_US) {
+        return;
+    }
+    told_us = clock_us;
+    for (uint32_t i = 0; i < self.flush->copy_count; i++) {
+        announce_copy(self.announce, &self.flush->copies[i]);
+    }
+    log_warn("spool.copied",
+             "copies=%u reason=\"two ingestds work with copies of one spool\" "
+             "effect=\"the one started last takes no more\"",
+             self.flush->copy_count);
+}
+
 /* One transaction. False when the database did not take it. */
 static bool flush_portion(void)
 {
@@ -291,6 +309,7 @@ static bool flush_portion(void)
     }
     intake_committed(&self.intake, (uint32_t)written, &self.acks);
     count_add(COUNT_ACKNOWLEDGED_BATCHES, acks_send(&self.acks, self.announce));
+    tell_copies(began_us);
     count_add(COUNT_FLUSHES, 1);
     int64_t lag_us = daemon_now_us() - oldest_us;
     count_set(COUNT_LAG_MS, lag_us < 0 ? 0 : (uint64_t)lag_us / 1000);

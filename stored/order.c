@@ -31,8 +31,7 @@ struct waiting {
 };
 
 struct stream {
-    uint8_t instance[16];
-    uint16_t shard;
+    struct stream_name name;
     uint64_t next;   /* the sequence to hand on next */
     uint64_t oldest; /* all below it are acknowledged */
     uint64_t used;
@@ -195,11 +194,12 @@ void order_free(struct order **o, void (*release)(void *item))
     *o = NULL;
 }
 
-static struct stream *stream_find(struct order *o, const uint8_t instance[16], uint16_t shard)
+static struct stream *stream_find(struct order *o, const struct stream_name *name)
 {
     for (uint32_t i = 0; i < o->stream_count; i++) {
         struct stream *s = &o->streams[i];
-        if (s->shard == shard && memcmp(s->instance, instance, 16) == 0) {
+        if (s->name.epoch == name->epoch && s->name.shard == name->shard &&
+            memcmp(s->name.instance, name->instance, sizeof name->instance) == 0) {
             return s;
         }
     }
@@ -228,10 +228,9 @@ static struct stream *stream_place(struct order *o)
     return oldest;
 }
 
-static struct stream *stream_get(struct order *o, const uint8_t instance[16], uint16_t shard,
-                                 uint64_t oldest)
+static struct stream *stream_get(struct order *o, const struct stream_name *name, uint64_t oldest)
 {
-    struct stream *s = stream_find(o, instance, shard);
+    struct stream *s = stream_find(o, name);
 
     if (s == NULL) {
         s = stream_place(o);
@@ -239,8 +238,7 @@ static struct stream *stream_get(struct order *o, const uint8_t instance[16], ui
             return NULL;
         }
         memset(s, 0, sizeof *s);
-        memcpy(s->instance, instance, 16);
-        s->shard = shard;
+        s->name = *name;
         s->next = oldest;
     }
     s->used = ++o->clock;
@@ -306,10 +304,10 @@ static void stream_hold(struct order *o, struct stream *s, struct waiting *w)
     o->held++;
 }
 
-enum order_verdict order_offer(struct order *o, const uint8_t instance[16], uint16_t shard,
-                               uint64_t sequence, uint64_t oldest, int64_t now_us, void *item)
+enum order_verdict order_offer(struct order *o, const struct stream_name *name, uint64_t sequence,
+                               uint64_t oldest, int64_t now_us, void *item)
 {
-    struct stream *s = stream_get(o, instance, shard, oldest);
+    struct stream *s = stream_get(o, name, oldest);
     struct waiting *w;
 
     if (s != NULL) {
@@ -398,9 +396,9 @@ int64_t order_deadline(const struct order *o)
     return deadline;
 }
 
-void order_committed(struct order *o, const uint8_t instance[16], uint16_t shard, uint64_t sequence)
+void order_committed(struct order *o, const struct stream_name *name, uint64_t sequence)
 {
-    struct stream *s = stream_find(o, instance, shard);
+    struct stream *s = stream_find(o, name);
 
     if (s == NULL) {
         return;
@@ -414,9 +412,9 @@ void order_committed(struct order *o, const uint8_t instance[16], uint16_t shard
     }
 }
 
-void order_returned(struct order *o, const uint8_t instance[16], uint16_t shard, uint64_t sequence)
+void order_returned(struct order *o, const struct stream_name *name, uint64_t sequence)
 {
-    struct stream *s = stream_find(o, instance, shard);
+    struct stream *s = stream_find(o, name);
 
     if (s != NULL) {
         ranges_remove(&s->busy, sequence);

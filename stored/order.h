@@ -1,7 +1,8 @@
 /*
- * Puts the batches of each (instance, shard) into sequence order. A missing one is waited for only
- * shortly; when it comes later it is handed on as it comes. Remembers which were committed, so that
- * they are acknowledged again without work. Pure: the time is handed in, items are opaque.
+ * Puts the batches of each stream, an (instance, epoch, shard), into sequence order. A missing one
+ * is waited for only shortly; when it comes later it is handed on as it comes. Remembers which were
+ * committed, so that they are acknowledged again without work. Pure: the time is handed in, items
+ * are opaque.
  */
 #ifndef EZREPO_ORDER_H
 #define EZREPO_ORDER_H
@@ -9,6 +10,12 @@
 #include <stdint.h>
 
 struct order;
+
+struct stream_name {
+    uint8_t instance[16];
+    uint64_t epoch;
+    uint16_t shard;
+};
 
 enum order_verdict {
     ORDER_TAKEN, /* the item is held or ready; order_next() gives it back */
@@ -18,7 +25,7 @@ enum order_verdict {
 };
 
 /*
- * max_streams: (instance, shard) pairs remembered; max_held: batches that wait for a missing one,
+ * max_streams: how many are remembered; max_held: batches that wait for a missing one,
  * over all streams; wait_us: how long. NULL when memory is out.
  */
 struct order *order_new(uint32_t max_streams, uint32_t max_held, int64_t wait_us);
@@ -27,8 +34,8 @@ struct order *order_new(uint32_t max_streams, uint32_t max_held, int64_t wait_us
 void order_free(struct order **o, void (*release)(void *item));
 
 /* A batch arrived; oldest: all sequences below it are acknowledged. now_us is of a steady clock. */
-enum order_verdict order_offer(struct order *o, const uint8_t instance[16], uint16_t shard,
-                               uint64_t sequence, uint64_t oldest, int64_t now_us, void *item);
+enum order_verdict order_offer(struct order *o, const struct stream_name *name, uint64_t sequence,
+                               uint64_t oldest, int64_t now_us, void *item);
 
 /*
  * The next item to handle, or NULL. What waited too long at now_us is handed on with its holes;
@@ -41,11 +48,10 @@ void *order_next(struct order *o, int64_t now_us);
 int64_t order_deadline(const struct order *o);
 
 /* The batch was committed; from now on order_offer() says ORDER_DONE. */
-void order_committed(struct order *o, const uint8_t instance[16], uint16_t shard,
-                     uint64_t sequence);
+void order_committed(struct order *o, const struct stream_name *name, uint64_t sequence);
 
 /* The batch was given back unwritten; when it comes again it is taken again. */
-void order_returned(struct order *o, const uint8_t instance[16], uint16_t shard, uint64_t sequence);
+void order_returned(struct order *o, const struct stream_name *name, uint64_t sequence);
 
 /* Which were committed is forgotten, as the database may have: it knows those it has. */
 void order_forget(struct order *o);

@@ -46,6 +46,7 @@ static void put_row(struct pg_params *p, const struct reject_row *row, struct ar
     pg_put_bytes(p, 6, text_valid(a, row->what.detail));
     pg_put_64(p, 7, (int64_t)row->what.size_bytes);
     pg_put_bytes(p, 8, row->what.head);
+    pg_put_64(p, 9, (int64_t)row->header->epoch);
 }
 
 static int trim(struct store *store, uint32_t added)
@@ -63,7 +64,7 @@ static int trim(struct store *store, uint32_t added)
 int rejects_write(const struct rejects *r, struct store *store, struct arena *a)
 {
     static const enum pg_type types[] = {PG_UUID, PG_TEXT, PG_INTEGER, PG_TIMESTAMPTZ, PG_TEXT,
-                                         PG_TEXT, PG_TEXT, PG_BIGINT,  PG_BYTEA};
+                                         PG_TEXT, PG_TEXT, PG_BIGINT,  PG_BYTEA,       PG_BIGINT};
     if (r->count == 0) {
         return 0;
     }

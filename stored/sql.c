@@ -264,12 +264,13 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_REJECT] =
         "INSERT INTO rejected (instance, sequence, item, received_at, sender, reason, detail,"
-        "                      size_bytes, head)"
+        "                      size_bytes, head, epoch)"
         " SELECT u.instance, u.sequence::numeric, u.item, u.received_at, u.sender, u.reason,"
-        "        u.detail, u.size_bytes, u.head"
+        "        u.detail, u.size_bytes, u.head, u.epoch"
         " FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[],"
-        "             $6::text[], $7::text[], $8::bigint[], $9::bytea[])"
-        " AS u (instance, sequence, item, received_at, sender, reason, detail, size_bytes, head)"
+        "             $6::text[], $7::text[], $8::bigint[], $9::bytea[], $10::bigint[])"
+        " AS u (instance, sequence, item, received_at, sender, reason, detail, size_bytes, head,"
+        "       epoch)"
         " ON CONFLICT DO NOTHING",
 
     [SQL_REJECT_TRIM] = "DELETE FROM rejected WHERE id <="
@@ -316,48 +317,13 @@ static const char *const statements[SQL_STATEMENTS] = {
         "                   AND (a.backend_start IS NULL OR a.backend_start = w.began))"
         " RETURNING pid",
 
-    /* Only those that were not written before are returned. */
-    [SQL_BATCH_TAKE] =
-        "INSERT INTO batch_done (instance, shard, sequence)"
-        " SELECT u.instance, u.shard, u.sequence"
-        " FROM unnest($1::uuid[], $2::integer[], $3::bigint[]) AS u (instance, shard, sequence)"
-        " WHERE NOT EXISTS (SELECT FROM batch_stream s WHERE s.instance = u.instance"
-        "                   AND s.shard = u.shard AND u.sequence < s.oldest)"
-        " ON CONFLICT DO NOTHING RETURNING instance, shard, sequence",
+    [SQL_BATCH_TAKE] = sql_batch_take,
 
     /* Something of no meaning to write, so that the COMMIT waits for standbys. */
     [SQL_BATCH_AGAIN] = "SELECT pg_logical_emit_message(true, 'ezrepo', '')",
 
-    /* What is below the oldest is settled; what of it never came is a hole, but for leaps of
-     * SEQUENCE_LEAP. */
-    [SQL_BATCH_SETTLE] =
-        "WITH told AS (SELECT * FROM unnest($1::uuid[], $2::integer[], $3::bigint[],"
-        "                                   $4::timestamptz[], $5::bigint[], $6::bigint[],"
-        "                                   $7::bigint[])"
-        "              AS u (instance, shard, oldest, hour, dropped, lost, maybe_lost)),"
-        " stream AS (SELECT instance, shard, max(oldest) AS oldest, max(hour) AS hour"
-        "            FROM told GROUP BY instance, shard),"
-        " gone AS (DELETE FROM batch_done d USING stream t WHERE d.instance = t.instance"
-        "          AND d.shard = t.shard AND d.sequence < t.oldest"
-        "          RETURNING d.instance, d.shard),"
-        " moved AS (INSERT INTO batch_stream AS s (instance, shard, oldest)"
-        "           SELECT instance, shard, oldest FROM stream"
-        "           ON CONFLICT (instance, shard) DO UPDATE SET oldest = excluded.oldest"
-        "           WHERE s.oldest < excluded.oldest),"
-        " counted AS (SELECT t.hour, t.instance, 0 AS dropped, 0 AS lost, 0 AS maybe_lost,"
-        "             (t.oldest - coalesce(s.oldest, 1)"
-        "              - (SELECT count(*) FROM gone g WHERE g.instance = t.instance"
-        "                 AND g.shard = t.shard)) & 4294967295 AS holes"
-        "             FROM stream t LEFT JOIN batch_stream s USING (instance, shard)"
-        "             WHERE t.oldest > coalesce(s.oldest, 1)"
-        "             UNION ALL SELECT hour, instance, dropped, lost, maybe_lost, 0 FROM told)"
-        " INSERT INTO ledger_instance AS l (hour, instance, dropped, lost, maybe_lost, holes)"
-        " SELECT hour, instance, sum(dropped), sum(lost), sum(maybe_lost), sum(holes) FROM counted"
-        " GROUP BY hour, instance"
-        " HAVING sum(dropped) > 0 OR sum(lost) > 0 OR sum(maybe_lost) > 0 OR sum(holes) > 0"
-        " ON CONFLICT (hour, instance) DO UPDATE"
-        " SET dropped = l.dropped + excluded.dropped, lost = l.lost + excluded.lost,"
-        "     maybe_lost = l.maybe_lost + excluded.maybe_lost, holes = l.holes + excluded.holes",
+    [SQL_BATCH_SETTLE] = sql_batch_settle,
+    [SQL_STREAM_REFUSE] = sql_stream_refuse,
 
     [SQL_LEDGER_HOUR] = "SELECT instance, sender, id FROM ledger WHERE hour = $1::timestamptz",
 

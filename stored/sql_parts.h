@@ -4,6 +4,9 @@
 
 #include "stored/sql.h"
 
+/* sql_batches.c */
+extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
+
 #define COUNTS "n0, n1, n2, n3, n4, n5"
 
 #define ADD_COUNTS(table)                                                                          \

@@ -68,6 +68,7 @@ struct store_settings {
     COUNTER(RETENTION_PARTITIONS, "retention.partitions")                                          \
     COUNTER(RETENTION_RECORDS, "retention.records")                                                \
     COUNTER(LEDGER_REMOVED, "ledger.removed")                                                      \
+    COUNTER(SPOOLS_COPIED, "spools.copied")                                                        \
     COUNTER(DATABASE_ERRORS, "database.errors")                                                    \
     COUNTER(DATABASE_CONNECTS, "database.connects")
 

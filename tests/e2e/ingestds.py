@@ -44,8 +44,8 @@ class Batch:
         assert len(parts) == 3
         self.__dict__.update(fields(BATCH_HEADER, msgpack.unpackb(parts[0])))
         assert self.shard == 0 and self.grading_version == 0
-        assert self.oldest <= self.sequence
-        assert abs(self.received_us / 1e6 - time.time()) < 300
+        assert self.oldest <= self.sequence and self.first <= self.sequence and (self.first > 0) == (self.epoch > 0)
+        assert abs(self.received_us / 1e6 - time.time()) < 300 or self.epoch == 0  # that comes from files
         unpacker = msgpack.Unpacker()
         unpacker.feed(parts[2])
         told = list(unpacker)
@@ -93,6 +93,7 @@ class Ingestd:
         self.process = subprocess.Popen([f"{build}/ingestd/ingestd", "--config", str(self.file)], stderr=self.log)
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.seen = set()
+        self.epochs = {}  # of the batches that came, by sequence
         self.taken = 0  # batches, those that came again included
         self.ledger = collections.Counter()  # all that the accounts came to so far
         try:
@@ -140,6 +141,7 @@ class Ingestd:
         batch = Batch(self.receive(self.pull, seconds))
         assert batch.instance == self.instance
         batch.again = batch.sequence in self.seen
+        self.epochs[batch.sequence] = batch.epoch
         self.taken += 1
         if not batch.again:
             self.seen.add(batch.sequence)
@@ -193,9 +195,14 @@ class Ingestd:
     def quiet(self, milliseconds):
         return not self.pull.poll(milliseconds)
 
-    def acknowledge(self, *sequences, instance=None, shard=0):
+    def acknowledge(self, *sequences, instance=None, shard=0, epoch=None):
+        """Each under the epoch it came with, or under this one."""
         instance = instance or self.instance
-        self.pub.send_multipart([b"ack" + instance, pack(ACK, instance, shard, list(sequences))])
+        by_epoch = collections.defaultdict(list)
+        for sequence in sequences:
+            by_epoch[self.epochs.get(sequence, 0) if epoch is None else epoch].append(sequence)
+        for of, some in by_epoch.items():
+            self.pub.send_multipart([b"ack" + instance, pack(ACK, instance, shard, some, epoch=of)])
 
     def collect(self, records, acknowledge=True, rejects=False):
         """All records up to this many, batches acknowledged as they come; batches of rejects, where there may be some,

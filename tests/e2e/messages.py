@@ -57,6 +57,7 @@ def pack(number, *values, **named):
 
 
 def fields(number, message):
-    """The fields of a message that was unpacked, by name."""
-    assert message[:2] == [MESSAGE_VERSION, number], message[:2]
-    return dict(zip([name for _, name in FIELDS[number]], message[2:], strict=True))
+    """The fields of a message that was unpacked, by name; what one of the version before does not have is empty."""
+    assert message[0] in (MESSAGE_VERSION, MESSAGE_VERSION - 1) and message[1] == number, message[:2]
+    added = [EMPTY[kind] for kind, _ in FIELDS[number][ADDED[number]:]] if message[0] < MESSAGE_VERSION else []
+    return dict(zip([name for _, name in FIELDS[number]], message[2:] + added, strict=True))

@@ -3,6 +3,7 @@ import collections
 import datetime
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -13,7 +14,7 @@ import uuid
 import msgpack
 import zmq
 from conftest import ROOT, assert_clean, counters_now, status_now, wait_for
-from messages import ACCOUNT, ACK, BATCH_HEADER, GRADES, RECORD, SCHEMA, fields, listed, pack
+from messages import ACCOUNT, ACK, BATCH_HEADER, COPY, GRADES, RECORD, SCHEMA, fields, listed, pack
 
 NONE = 255
 SECOND = 1_000_000
@@ -90,8 +91,10 @@ class Sender:
         self.push.linger = 0
         self.push.connect(f"ipc://{run_dir}/graded")
         self.sequence = 0
+        self.epoch, self.first = 0, 0  # as of the release before
         self.received_us, self.dropped = None, 0
-        self.pending = {}  # sequence -> (kind, count, frames after the header, version)
+        self.pending = {}  # sequence -> (kind, count, frames after the header, version, epoch and first of it)
+        self.copies = set()  # epochs of which it was told that they are of copies
         self.acks = collections.Counter()
 
     def close(self):
@@ -116,32 +119,47 @@ class Sender:
                                            accounts_frame(records) if accounts is None else accounts,
                                            grades_frame(records, version, names)], version)
 
+    def restart(self, sequence=None):
+        """As ingestd does: another epoch, which begins behind this sequence, or the last."""
+        self.sequence = self.sequence if sequence is None else sequence
+        self.epoch, self.first = random.getrandbits(63) | 1, self.sequence + 1
+
     def keep(self, kind, count, frames, version=0):
         self.sequence += 1
-        self.pending[self.sequence] = (kind, count, frames, version)
+        self.pending[self.sequence] = (kind, count, frames, version, {"epoch": self.epoch, "first": self.first})
         return self.sequence
 
     def send(self, *sequences):
         """Pushes these, or all that are pending; as they are, in this order."""
         for sequence in sequences or sorted(self.pending):
-            kind, count, frames, version = self.pending[sequence]
+            kind, count, frames, version, name = self.pending[sequence]
             oldest = min(self.pending)
             header = pack(BATCH_HEADER, kind, self.instance, 0, sequence, min(oldest, sequence), count,
-                          self.received_us or now_us(), self.dropped, version)
+                          self.received_us or now_us(), self.dropped, version, **name)
             self.push.send_multipart([header, *frames])
 
-    def take_acks(self, seconds=60, but=()):
-        """Until all but these are acknowledged, at most so long."""
+    def take_acks(self, seconds=60, but=(), whole=False):
+        """Until all but these are acknowledged, at most so long; or all of this time."""
         end = time.monotonic() + seconds
-        while self.pending.keys() - but and (left := end - time.monotonic()) > 0 and self.sub.poll(int(left * 1000) + 1):
+        while (self.pending.keys() - but or whole) and (left := end - time.monotonic()) > 0 and self.sub.poll(int(left * 1000) + 1):
             topic, message = self.sub.recv_multipart()
             if topic == b"grading":  # one more, from when this was subscribed to
                 continue
-            ack = fields(ACK, msgpack.unpackb(message))
+            message = msgpack.unpackb(message)
+            if message[1] == COPY:
+                self.copies.add(fields(COPY, message)["epoch"])
+                continue
+            ack = fields(ACK, message)
             assert (ack["instance"], ack["shard"]) == (self.instance, 0)
             for sequence in ack["sequences"]:
                 self.acks[sequence] += 1
-                self.pending.pop(sequence, None)
+                if sequence in self.pending and self.pending[sequence][4]["epoch"] == ack["epoch"]:
+                    del self.pending[sequence]
+
+    def take_copies(self):
+        """The epochs of which it was told by now that they are of copies."""
+        self.take_acks(0.1, whole=True)
+        return self.copies
 
     def settle(self, seconds=120, again_s=1.0):
         """Until all is acknowledged; pushes again what is not, as ingestd does."""

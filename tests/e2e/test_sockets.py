@@ -50,7 +50,8 @@ class Peers:
             batch = Batch(self.pull.recv_multipart())
             known = self.batches.setdefault((batch.instance, batch.sequence), batch)
             assert known.count == batch.count and known.accounts == batch.accounts
-            self.pub.send_multipart([b"ack" + batch.instance, pack(ACK, batch.instance, 0, [batch.sequence])])
+            self.pub.send_multipart([b"ack" + batch.instance,
+                                     pack(ACK, batch.instance, 0, [batch.sequence], epoch=batch.epoch)])
 
     def configuration(self, **options):
         file = self.folder / "ezrepo.json"

@@ -430,8 +430,8 @@ def test_rejects_of_ingestd_are_kept_once_and_bounded(make_stored):
     sender.take_acks()
     assert not sender.pending
     sender.subscribe(uuid.uuid4().bytes)
-    sender.pending = {1: (1, 30, [b"".join(reject(i) for i in range(30)), b""], 0)}
-    sender.send(1)
+    sender.sequence = 0
+    sender.send(sender.keep(1, 30, [b"".join(reject(i) for i in range(30)), b""]))
     sender.take_acks()
     assert not sender.pending
     rows = stored.sql("SELECT detail, sender, size_bytes, head, item FROM rejected ORDER BY id")

@@ -149,6 +149,7 @@ uint64_t box_push(struct box *b)
     }
     uint64_t sequence = batch->sequence;
     assert_content(batch);
+    assert_true((batch->epoch == b->found.epoch) == (sequence >= b->found.next));
     assert_int_equal(outbox_oldest(b->out) <= sequence, 1);
     outbox_pushed(b->out, sequence, b->now_us);
     return sequence;
@@ -164,7 +165,7 @@ void box_push_some(struct box *b, uint64_t first, uint64_t last)
 int box_acknowledge(struct box *b, uint64_t sequence)
 {
     struct window_batch was;
-    return outbox_acknowledge(b->out, sequence, &was);
+    return outbox_acknowledge(b->out, outbox_epoch_of(b->out, sequence), sequence, &was);
 }
 
 void box_acknowledge_some(struct box *b, uint64_t first, uint64_t last)

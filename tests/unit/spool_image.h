@@ -25,17 +25,13 @@ struct spool_found image_take_stopped(uint64_t last, size_t size);
 
 /* Changes the value behind a name in the head; a head that is damaged stays as it is. */
 void image_set(struct image *i, const char *name, const char *value);
-void image_set_time(struct image *i, int64_t time_us);
 
-/* Into box_other: as if these were the files that were written there, and now. */
+/* Into box_other, instead of what is there. */
 void image_put(const struct image *i);
-
-/* As it is, which is what a copy does. */
-void image_put_back(const struct image *i);
 
 /*
  * Opens what was spoilt. Of the batches [oldest, next) those that do not come back are exactly
- * those reported; the next sequence is one that was never given. How many came back.
+ * those reported; what is added has an epoch of its own. How many came back.
  */
 uint64_t image_recovers(uint64_t oldest, uint64_t next, bool head_is_whole);
 

@@ -15,6 +15,15 @@
 static const uint8_t one[16] = {1}, two[16] = {2};
 static int released;
 
+/* The name of a stream; until the next call. */
+static const struct stream_name *stream(const uint8_t instance[16], uint16_t shard, uint64_t epoch)
+{
+    static struct stream_name name;
+    name = (struct stream_name){.epoch = epoch, .shard = shard};
+    memcpy(name.instance, instance, sizeof name.instance);
+    return &name;
+}
+
 /* Items are the sequences themselves. */
 static void *item(uint64_t sequence)
 {
@@ -35,7 +44,8 @@ static void expect_next(struct order *o, int64_t now_us, uint64_t sequence)
 static void offer(struct order *o, uint64_t sequence, uint64_t oldest, int64_t now_us,
                   enum order_verdict verdict)
 {
-    assert_int_equal(order_offer(o, one, 0, sequence, oldest, now_us, item(sequence)), verdict);
+    assert_int_equal(order_offer(o, stream(one, 0, 0), sequence, oldest, now_us, item(sequence)),
+                     verdict);
 }
 
 static void in_sequence(void **state)
@@ -90,13 +100,13 @@ static void committed_ones_are_done(void **state)
         expect_next(o, 0, s);
     }
     offer(o, 2, 1, 0, ORDER_KNOWN); /* under way, not committed */
-    order_committed(o, one, 0, 2);
+    order_committed(o, stream(one, 0, 0), 2);
     offer(o, 2, 1, 0, ORDER_DONE);
     offer(o, 1, 1, 0, ORDER_KNOWN);
     offer(o, 3, 1, 0, ORDER_KNOWN);
-    order_committed(o, one, 0, 1);
-    order_committed(o, one, 0, 4);
-    order_committed(o, one, 0, 3);
+    order_committed(o, stream(one, 0, 0), 1);
+    order_committed(o, stream(one, 0, 0), 4);
+    order_committed(o, stream(one, 0, 0), 3);
     for (uint64_t s = 1; s <= 4; s++) {
         offer(o, s, 1, 0, ORDER_DONE);
     }
@@ -115,11 +125,11 @@ static void what_was_given_back_is_taken_again(void **state)
     offer(o, 2, 1, 0, ORDER_TAKEN);
     expect_next(o, 0, 1);
     expect_next(o, 0, 2);
-    order_returned(o, one, 0, 1);
+    order_returned(o, stream(one, 0, 0), 1);
     offer(o, 2, 1, 0, ORDER_KNOWN);
     offer(o, 1, 1, 0, ORDER_TAKEN);
     expect_next(o, 0, 1);
-    order_committed(o, one, 0, 1);
+    order_committed(o, stream(one, 0, 0), 1);
     offer(o, 1, 1, 0, ORDER_DONE);
     order_free(&o, count_released);
 }
@@ -133,8 +143,8 @@ static void what_was_committed_can_be_forgotten(void **state)
         offer(o, s, 1, 0, ORDER_TAKEN);
         expect_next(o, 0, s);
     }
-    order_committed(o, one, 0, 1);
-    order_committed(o, one, 0, 2);
+    order_committed(o, stream(one, 0, 0), 1);
+    order_committed(o, stream(one, 0, 0), 2);
     offer(o, 4, 3, 0, ORDER_TAKEN); /* 1 and 2 are acknowledged */
     expect_next(o, 0, 4);
     order_forget(o);
@@ -166,17 +176,35 @@ static void instances_and_shards_are_apart(void **state)
 
     (void)state;
     offer(o, 2, 1, 0, ORDER_TAKEN);
-    assert_int_equal(order_offer(o, two, 0, 1, 1, 0, item(101)), ORDER_TAKEN);
-    assert_int_equal(order_offer(o, one, 1, 1, 1, 0, item(201)), ORDER_TAKEN);
+    assert_int_equal(order_offer(o, stream(two, 0, 0), 1, 1, 0, item(101)), ORDER_TAKEN);
+    assert_int_equal(order_offer(o, stream(one, 1, 0), 1, 1, 0, item(201)), ORDER_TAKEN);
     expect_next(o, 0, 101);
     expect_next(o, 0, 201);
     assert_null(order_next(o, 0));
-    order_committed(o, two, 0, 1);
-    assert_int_equal(order_offer(o, two, 0, 1, 1, 0, item(101)), ORDER_DONE);
-    assert_int_equal(order_offer(o, one, 1, 1, 1, 0, item(201)), ORDER_KNOWN);
+    order_committed(o, stream(two, 0, 0), 1);
+    assert_int_equal(order_offer(o, stream(two, 0, 0), 1, 1, 0, item(101)), ORDER_DONE);
+    assert_int_equal(order_offer(o, stream(one, 1, 0), 1, 1, 0, item(201)), ORDER_KNOWN);
     released = 0;
     order_free(&o, count_released);
     assert_int_equal(released, 1); /* the 2 that was held */
+}
+
+/* A spool that was put back gives sequences again: another batch, which is not done. */
+static void epochs_are_apart(void **state)
+{
+    struct order *o = order_new(4, 100, WAIT_US);
+
+    (void)state;
+    offer(o, 1, 1, 0, ORDER_TAKEN);
+    order_committed(o, stream(one, 0, 0), 1);
+    offer(o, 9, 9, 0, ORDER_TAKEN);
+    assert_int_equal(order_offer(o, stream(one, 0, 7), 1, 1, 0, item(101)), ORDER_TAKEN);
+    assert_int_equal(order_offer(o, stream(one, 0, 8), 1, 1, 0, item(201)), ORDER_TAKEN);
+    order_committed(o, stream(one, 0, 7), 1);
+    assert_int_equal(order_offer(o, stream(one, 0, 7), 1, 1, 0, item(101)), ORDER_DONE);
+    assert_int_equal(order_offer(o, stream(one, 0, 8), 1, 1, 0, item(201)), ORDER_KNOWN);
+    offer(o, 1, 9, 0, ORDER_DONE);
+    order_free(&o, count_released);
 }
 
 static void what_is_held_is_bounded(void **state)
@@ -204,18 +232,18 @@ static void streams_are_bounded(void **state)
     (void)state;
     for (uint8_t i = 1; i <= 50; i++) {
         id[0] = i;
-        assert_int_equal(order_offer(o, id, 0, 1, 1, 0, item(i)), ORDER_TAKEN);
+        assert_int_equal(order_offer(o, stream(id, 0, 0), 1, 1, 0, item(i)), ORDER_TAKEN);
         expect_next(o, 0, i);
         if (i >= 2) { /* the first stays under way and keeps its place */
-            order_committed(o, id, 0, 1);
+            order_committed(o, stream(id, 0, 0), 1);
         }
     }
     id[0] = 1;
-    assert_int_equal(order_offer(o, id, 0, 1, 1, 0, item(1)), ORDER_KNOWN);
+    assert_int_equal(order_offer(o, stream(id, 0, 0), 1, 1, 0, item(1)), ORDER_KNOWN);
     id[0] = 2; /* forgotten: it is handled again, never wrongly acknowledged */
-    assert_int_equal(order_offer(o, id, 0, 1, 1, 0, item(2)), ORDER_TAKEN);
+    assert_int_equal(order_offer(o, stream(id, 0, 0), 1, 1, 0, item(2)), ORDER_TAKEN);
     id[0] = 3; /* no place left that could be given up: handed on out of order */
-    assert_int_equal(order_offer(o, id, 0, 9, 1, 0, item(9)), ORDER_TAKEN);
+    assert_int_equal(order_offer(o, stream(id, 0, 0), 9, 1, 0, item(9)), ORDER_TAKEN);
     expect_next(o, 0, 2);
     expect_next(o, 0, 9);
     order_free(&o, count_released);
@@ -261,7 +289,7 @@ static void random_arrival(void **state)
         }
         for (int i = 1; i <= COUNT; i++) {
             assert_int_equal(seen[i], 1);
-            order_committed(o, one, 0, (uint64_t)i);
+            order_committed(o, stream(one, 0, 0), (uint64_t)i);
             offer(o, (uint64_t)i, 1, 0, ORDER_DONE);
         }
         order_free(&o, count_released);
@@ -279,10 +307,10 @@ static void forgetting_is_safe(void **state)
     for (uint64_t s = 1; s <= 2001; s += 2) {
         offer(o, s, 1, 0, ORDER_TAKEN);
         assert_non_null(order_next(o, INT64_MAX));
-        order_committed(o, one, 0, s);
+        order_committed(o, stream(one, 0, 0), s);
     }
     for (uint64_t s = 1; s <= 2001; s += 2) {
-        enum order_verdict v = order_offer(o, one, 0, s, 1, 0, item(s));
+        enum order_verdict v = order_offer(o, stream(one, 0, 0), s, 1, 0, item(s));
         assert_true(v == ORDER_DONE || v == ORDER_TAKEN);
         again += v == ORDER_TAKEN;
     }
@@ -300,6 +328,7 @@ int main(void)
         cmocka_unit_test(what_was_committed_can_be_forgotten),
         cmocka_unit_test(oldest_moves_past_a_hole),
         cmocka_unit_test(instances_and_shards_are_apart),
+        cmocka_unit_test(epochs_are_apart),
         cmocka_unit_test(what_is_held_is_bounded),
         cmocka_unit_test(streams_are_bounded),
         cmocka_unit_test(random_arrival),
