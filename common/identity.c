@@ -12,6 +12,7 @@
 
 #define DIGEST_BYTES  6
 #define INTEGER_BYTES 20  /* of the longest, its sign included */
+#define FEW_NAMES     12  /* are in order before qsort_r() has begun */
 #define SHORT_BYTES   512 /* what is longer goes by the buffer */
 
 struct identity {
@@ -56,8 +57,18 @@ void identity_order(const struct slice *names, uint32_t count, uint16_t *order)
 {
     for (uint32_t i = 0; i < count; i++) {
         order[i] = (uint16_t)i;
+        if (count > FEW_NAMES) {
+            continue;
+        }
+        uint32_t at = i;
+        for (; at > 0 && slice_order(names[order[at - 1]], names[i]) > 0; at--) {
+            order[at] = order[at - 1];
+        }
+        order[at] = (uint16_t)i;
     }
-    qsort_r(order, count, sizeof *order, compare_names, (void *)(uintptr_t)names);
+    if (count > FEW_NAMES) {
+        qsort_r(order, count, sizeof *order, compare_names, (void *)(uintptr_t)names);
+    }
 }
 
 /* ---- the form, piece by piece ---- */
@@ -67,7 +78,7 @@ static void digest_bytes(struct identity *i, const char *bytes, size_t count)
     i->failed |= EVP_DigestUpdate(i->context, bytes, count) != 1;
 }
 
-/* Where `count` bytes, at most SHORT_BYTES, may be written; what is behind them is then `used`. */
+/* Where `count` bytes may be written, no more than the buffer has; then written() is called. */
 static char *room(struct identity *i, size_t count)
 {
     if (count > sizeof i->buffer - i->used) {
@@ -128,18 +139,37 @@ static void put_integer(struct identity *i, char before, int64_t number, char af
 /* A sign, if not '\0', then LEN:bytes; */
 static void put_bytes(struct identity *i, char before, struct slice s)
 {
-    put_integer(i, before, (int64_t)s.len, ':');
-    put(i, s);
-    put(i, slice_of(";"));
+    if (s.len > SHORT_BYTES) {
+        put_integer(i, before, (int64_t)s.len, ':');
+        put(i, s);
+        put(i, slice_of(";"));
+        return;
+    }
+    /* Nearly always: room is seen to once. */
+    char *at = room(i, SHORT_BYTES + INTEGER_BYTES + 3);
+    *at = before;
+    at = write_integer(at + (before != '\0'), (int64_t)s.len);
+    *at++ = ':';
+    at = write_bytes(at, s);
+    *at++ = ';';
+    written(i, at);
 }
 
 static void put_number(struct identity *i, const struct number_digits *d)
 {
-    bool zero = d->whole.len + d->fraction.len == 0;
-    put(i, slice_of(zero ? "d0;" : d->negative ? "d-" : "d"));
-    if (!zero) {
+    size_t count = d->whole.len + d->fraction.len;
+    if (count == 0 || count > SHORT_BYTES) {
+        put(i, slice_of(count == 0 ? "d0;" : d->negative ? "d-" : "d"));
         put(i, d->whole);
         put(i, d->fraction);
+    } else {
+        char *at = room(i, SHORT_BYTES + 2);
+        *at++ = 'd';
+        *at = '-';
+        at = write_bytes(at + d->negative, d->whole);
+        written(i, write_bytes(at, d->fraction));
+    }
+    if (count > 0) {
         put_integer(i, 'e', d->exponent, ';');
     }
 }

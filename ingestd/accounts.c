@@ -68,7 +68,7 @@ static uint32_t first_place(const struct sender *sender)
 static void open_account(struct accounts *a, const struct sender *sender)
 {
     struct account *account = &a->account[a->count];
-    *account = (struct account){.address = sender->address};
+    *account = (struct account){.door = sender->door, .address = sender->address};
     if (sender->name.len > 0) {
         size_t size = sender->name.len < LIMIT_SENDER_BYTES ? sender->name.len : LIMIT_SENDER_BYTES;
         memcpy(a->name[a->count], sender->name.at, size);
@@ -135,7 +135,8 @@ void accounts_encode(const struct accounts *a, struct pack *out)
                                     .reasons = reasons,
                                     .reasons_count = count,
                                     .rejected = rejected,
-                                    .rejected_count = count};
+                                    .rejected_count = count,
+                                    .door = slice_of(account->door)};
         account_encode(out, &m);
     }
 }

@@ -15,12 +15,14 @@
 
 /* Who sent: an address, or, where that has no family, a name of at most LIMIT_SENDER_BYTES. */
 struct sender {
+    const char *door; /* by which it came, as in account; static. A name has only one. */
     struct address address;
     struct slice name;
 };
 
 /* datagrams = accepted + exceptions + the sum of rejected. */
 struct account {
+    const char *door;
     struct address address;
     uint32_t name_bytes; /* 0: the sender is an address */
     uint64_t datagrams, accepted, exceptions;

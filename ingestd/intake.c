@@ -13,7 +13,7 @@
 #define REJECTS_KEPT 16
 
 struct intake {
-    const struct record_types *types;
+    struct result_means means;
     struct batches *batches;
     struct arena *arena, *body_arena; /* for one datagram, one body */
     struct result_limits limits, body_limits;
@@ -30,11 +30,11 @@ struct intake *intake_new(const struct record_types *types, struct batches *batc
     if (i == NULL) {
         return NULL;
     }
-    i->types = types;
+    i->means = (struct result_means){types, identity_new()};
     i->batches = batches;
     i->arena = arena_new(RESULT_ARENA_BYTES);
     i->body_arena = arena_new(BODY_ARENA_BYTES);
-    if (i->arena == NULL || i->body_arena == NULL) {
+    if (i->means.identity == NULL || i->arena == NULL || i->body_arena == NULL) {
         intake_free(&i);
     }
     return i;
@@ -43,6 +43,7 @@ struct intake *intake_new(const struct record_types *types, struct batches *batc
 void intake_free(struct intake **i)
 {
     if (*i != NULL) {
+        identity_free(&(*i)->means.identity);
         arena_free(&(*i)->arena);
         arena_free(&(*i)->body_arena);
         free((*i)->allowed);
@@ -190,7 +191,7 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     bool six = d->sender.family == 6;
     struct received r = {.bytes = d->bytes,
                          .received_us = d->received_us,
-                         .sender = {.address = d->sender},
+                         .sender = {.door = "udp", .address = d->sender},
                          .from = from};
     counters[COUNT_RECEIVED_DATAGRAMS]++;
     counters[COUNT_RECEIVED_BYTES] += d->bytes.len;
@@ -203,7 +204,7 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     struct result_origin origin = {.sender = slice_of(i->sender_text), .now_us = d->received_us};
     struct result_set set;
     arena_reset(i->arena);
-    result_read(i->arena, d->bytes, i->types, &i->limits, &origin, &set);
+    result_read(i->arena, d->bytes, &i->means, &i->limits, &origin, &set);
     if (set.refusals != NULL) {
         snprintf(from, sizeof from, "%s%s%s:%u", six ? "[" : "", i->sender_text, six ? "]" : "",
                  (unsigned)d->port);
@@ -229,7 +230,7 @@ static uint32_t compile_allowed(const struct deliver_message *d, struct pattern 
 struct intake_outcome intake_delivery(struct intake *i, const struct deliver_message *d,
                                       struct slice body, int64_t now_us)
 {
-    static const char *const doors[] = {[DOOR_HTTPS] = "https:", [DOOR_FILE] = "file:"};
+    static const char *const doors[] = {[DOOR_HTTPS] = "https", [DOOR_FILE] = "file"};
     char name[LIMIT_SENDER_BYTES + 1];
     struct pattern allowed[LIMIT_ALLOWED];
     struct result_origin origin = {
@@ -237,10 +238,10 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     struct result_set set = {0};
     struct refusal too_long = {RESULT_LENGTH, "", NULL};
     origin.allowed_count = compile_allowed(d, allowed);
-    snprintf(name, sizeof name, "%s%.*s", doors[d->door], (int)d->sender.len, d->sender.at);
+    snprintf(name, sizeof name, "%s:%.*s", doors[d->door], (int)d->sender.len, d->sender.at);
     struct received r = {.bytes = body,
                          .received_us = d->received_us,
-                         .sender = {.name = slice_of(name)},
+                         .sender = {.door = doors[d->door], .name = slice_of(name)},
                          .from = name,
                          .place = d->place};
     counters[COUNT_RECEIVED_DATAGRAMS]++;
@@ -252,7 +253,7 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
         too_long.detail = text == NULL ? "expected fewer bytes" : text;
         set.refusals = &too_long;
     } else {
-        result_read(i->body_arena, body, i->types, &i->body_limits, &origin, &set);
+        result_read(i->body_arena, body, &i->means, &i->body_limits, &origin, &set);
     }
     return take_set(i, &r, &set, now_us);
 }

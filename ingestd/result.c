@@ -193,19 +193,25 @@ static int read_columns(struct result_reader *r, struct result_reading *g)
     return 0;
 }
 
-/* A value as records hold it: text as sent, no value for null, which the SDK writes "*". */
+/*
+ * A value as records hold it: text as sent, no value for null, which the SDK writes "*"; and what
+ * it was.
+ */
 static int read_value(struct result_reader *r, const char *section, const struct json *node,
-                      struct slice *value)
+                      struct slice *value, uint8_t *kind)
 {
     *value = (struct slice){NULL, 0};
+    *kind = IDENTITY_NUMBER_OR_STRING;
     switch (node->type) {
     case JSON_NULL:
         return 0;
     case JSON_TRUE:
         *value = slice_of("True");
+        *kind = IDENTITY_BOOLEAN;
         return 0;
     case JSON_FALSE:
         *value = slice_of("False");
+        *kind = IDENTITY_BOOLEAN;
         return 0;
     case JSON_STRING:
         if (node->text.len == 1 && node->text.at[0] == '*') {
@@ -222,6 +228,7 @@ static int read_value(struct result_reader *r, const char *section, const struct
     case JSON_ARRAY:
     case JSON_OBJECT:
         *value = json_text(r->arena, node);
+        *kind = IDENTITY_JSON;
         if (value->at == NULL) {
             return result_refuse_memory(r);
         }
@@ -247,6 +254,7 @@ static int read_pairs(struct result_reader *r, struct result_reading *g, const c
         return result_refuse(r, RESULT_COLUMNS, "%s: expected at most %d, found %" PRIu32, section,
                              LIMIT_COLUMNS, object->count);
     }
+    uint8_t kind; /* enters nothing: neither is measured */
     struct slice *name = arena_alloc(r->arena, object->count * sizeof *name);
     if (name == NULL) {
         return result_refuse_memory(r);
@@ -255,7 +263,7 @@ static int read_pairs(struct result_reader *r, struct result_reading *g, const c
     *count = object->count;
     for (const struct json *m = object->first; m != NULL; m = m->next) {
         if (check_name(r, section, m->key) == -1 ||
-            read_value(r, section, m, &g->tail[g->tail_count]) == -1) {
+            read_value(r, section, m, &g->tail[g->tail_count], &kind) == -1) {
             return -1;
         }
         *name++ = m->key;
@@ -380,11 +388,12 @@ static int read_row(struct result_reader *r, struct result_reading *g, const str
     }
     const struct json *time = NULL;
     struct slice *value = m->values;
+    uint8_t *kind = g->kinds + m->row * g->schema.results_count;
     int64_t at = 0;
     for (const struct json *cell = row->first; cell != NULL; cell = cell->next, at++) {
         if (at == g->time_at) {
             time = cell;
-        } else if (read_value(r, "resultvalues", cell, value++) == -1) {
+        } else if (read_value(r, "resultvalues", cell, value++, kind++) == -1) {
             return -1;
         }
     }
@@ -441,7 +450,8 @@ static int read_rows(struct result_reader *r, struct result_reading *g, struct r
     }
     struct slice *cells = arena_alloc(r->arena, (size_t)values * rows->count * sizeof *cells);
     result->records = arena_alloc(r->arena, rows->count * sizeof *result->records);
-    if (cells == NULL || result->records == NULL) {
+    g->kinds = arena_alloc(r->arena, (size_t)g->schema.results_count * rows->count);
+    if (cells == NULL || result->records == NULL || g->kinds == NULL) {
         return result_refuse_memory(r);
     }
     for (const struct json *row = rows->first; row != NULL; row = row->next) {
@@ -454,7 +464,7 @@ static int read_rows(struct result_reader *r, struct result_reading *g, struct r
         }
         result->count++;
     }
-    return 0;
+    return result_identify(r, g, result);
 }
 
 /* ---- messages ---- */
@@ -486,6 +496,7 @@ static int read_result(struct result_reader *r, const struct result_sections *se
         return -1;
     }
     g.schema.verb = verb;
+    g.schema.format = slice_of("mplane");
     struct result *result = arena_calloc(r->arena, 1, sizeof *result);
     if (result == NULL) {
         return result_refuse_memory(r);

@@ -8,6 +8,7 @@
 #define EZREPO_INGESTD_RESULT_H
 
 #include "common/arena.h"
+#include "common/identity.h"
 #include "common/json.h"
 #include "common/message.h"
 #include "common/pattern.h"
@@ -39,6 +40,12 @@ enum result_reason { RESULT_REASONS(RESULT_REASON_CONSTANT) RESULT_REASON_COUNT 
 /* "time.past" for RESULT_PAST. */
 const char *result_reason_name(enum result_reason reason);
 
+/* What reading takes; made once, for one thread at a time. */
+struct result_means {
+    const struct record_types *types;
+    struct identity *identity;
+};
+
 struct result_limits {
     struct json_limits json;
     uint32_t rows;     /* of all results in the bytes; also the most documents there may be */
@@ -54,7 +61,10 @@ struct result_origin {
     uint32_t allowed_count;
 };
 
-/* A result whose rows became records; `schema` in each record is left to the batch writer. */
+/*
+ * A result whose rows became records, in the order of a series' records: t_start, t_end, digest.
+ * `schema` in each record is left to the batch writer.
+ */
 struct result {
     struct schema_message schema;
     struct record_message *records;
@@ -84,7 +94,7 @@ struct result_set {
  * whatever is wrong with the bytes stands in set->refusals. What one message may take is bounded by
  * the arena's limit and RESULT_EXPANSION_BYTES.
  */
-void result_read(struct arena *a, struct slice bytes, const struct record_types *types,
+void result_read(struct arena *a, struct slice bytes, const struct result_means *means,
                  const struct result_limits *limits, const struct result_origin *origin,
                  struct result_set *set);
 

@@ -72,8 +72,8 @@ static int read_type(struct result_reader *r, struct result_reading *g)
     if (c->type.at != NULL && c->content.at != NULL) {
         return 0;
     }
-    if (record_types_match(r->types, g->schema.results, g->schema.results_count, &type, &content,
-                           &content_from) == 0 &&
+    if (record_types_match(r->means->types, g->schema.results, g->schema.results_count, &type,
+                           &content, &content_from) == 0 &&
         (c->type.at == NULL || slice_equal(c->type, type))) {
         c->type = type;
         if (c->content.at == NULL) {

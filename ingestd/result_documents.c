@@ -93,13 +93,13 @@ static void read_several(struct result_reader *r, struct split *s, struct slice 
     }
 }
 
-void result_read(struct arena *a, struct slice bytes, const struct record_types *types,
+void result_read(struct arena *a, struct slice bytes, const struct result_means *means,
                  const struct result_limits *limits, const struct result_origin *origin,
                  struct result_set *set)
 {
     *set = (struct result_set){0};
     struct result_reader r = {.arena = a,
-                              .types = types,
+                              .means = means,
                               .limits = limits,
                               .origin = origin,
                               .set = set,

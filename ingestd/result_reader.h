@@ -7,7 +7,7 @@
 /* A message being read. */
 struct result_reader {
     struct arena *arena;
-    const struct record_types *types;
+    const struct result_means *means;
     const struct result_limits *limits;
     const struct result_origin *origin;
     struct result_set *set;
@@ -35,6 +35,7 @@ struct result_reading {
     struct record_message common; /* what all its records have alike */
     struct slice *tail;           /* values of parameters, then of metadata */
     uint32_t tail_count;
+    uint8_t *kinds;  /* enum identity_kind of each cell, row by row, "time" left out */
     int64_t time_at; /* index of the column "time", or -1 */
     bool when_read;
     int64_t when_start_us, when_end_us;
@@ -51,6 +52,9 @@ int result_refuse_memory(struct result_reader *r);
 
 /* A message, with those within it. */
 void result_read_message(struct result_reader *r, const struct json *message);
+
+/* Digests of a result's records, and their order. 0, or -1 after a refusal. */
+int result_identify(struct result_reader *r, const struct result_reading *g, struct result *result);
 
 /* Type, content, probe, source, dest and path of g->common, by what was read of the result. 0, or
  * -1 after a refusal. */

@@ -50,7 +50,9 @@ def test_the_sdks_datagrams(start):
     assert schema == {"verb": "measure", "registry": "http://ict-mplane.eu/registry/core",
                       "results": ["delay.twoway.icmp.us.min", "delay.twoway.icmp.us.mean",
                                   "delay.twoway.icmp.us.max", "delay.twoway.icmp.count"],
-                      "parameters": ["destination.ip4", "source.ip4"], "metadata": [], "format": ""}
+                      "parameters": ["destination.ip4", "source.ip4"], "metadata": [], "format": "mplane"}
+    assert 0 < ping["digest"] < 1 << 48 and ping["hops"] == []
+    assert len({r["digest"] for r, _ in records}) == len(records)
     assert [r["row"] for r, _ in records[1:4]] == [0, 1, 2]
     ott = records[4][0]
     assert (ott["type"], ott["content"]) == \

@@ -22,6 +22,7 @@ static const char mapping[] =
 #define YEAR_US INT64_C(31557600000000)
 
 static struct record_types *types;
+static struct result_means means;
 static struct arena *arena, *read_arena;
 static struct batch_writer *writer;
 
@@ -36,10 +37,13 @@ static void require(bool condition, const char *what)
 static void start(void)
 {
     types = record_types_read_bytes("mapping", slice_of(mapping));
+    means = (struct result_means){types, identity_new()};
     arena = arena_new(RESULT_ARENA_BYTES);
     read_arena = arena_new(RESULT_ARENA_BYTES);
     writer = batch_writer_new();
-    require(types != NULL && arena != NULL && read_arena != NULL && writer != NULL, "start");
+    require(types != NULL && means.identity != NULL && arena != NULL && read_arena != NULL &&
+                writer != NULL,
+            "start");
 }
 
 /* The records of one result, into a frame and out of it again. */
@@ -52,7 +56,13 @@ static uint32_t write_records(struct result *r)
         require(m->t_end_us >= m->t_start_us && m->t_start_us >= NOW_US - 2 * YEAR_US &&
                     m->t_end_us <= NOW_US + YEAR_US,
                 "times within bounds");
-        require(m->row == i, "rows are numbered");
+        require(m->row < r->count && m->digest > 0 && m->digest <= LIMIT_DIGEST,
+                "rows are numbered and have digests");
+        require(i == 0 || m[-1].t_start_us < m->t_start_us ||
+                    (m[-1].t_start_us == m->t_start_us &&
+                     (m[-1].t_end_us < m->t_end_us ||
+                      (m[-1].t_end_us == m->t_end_us && m[-1].digest < m->digest))),
+                "records are in order, none is another");
         written++;
     }
     return written;
@@ -96,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         start();
     }
     arena_reset(arena);
-    result_read(arena, (struct slice){(const char *)data, size}, types, &limits, &origin, &set);
+    result_read(arena, (struct slice){(const char *)data, size}, &means, &limits, &origin, &set);
     for (struct result *r = set.results; r != NULL; r = r->next) {
         uint32_t written = write_records(r);
         arena_reset(read_arena);

@@ -18,6 +18,7 @@
 #include "tests/golden/mplane_vectors.h"
 
 static struct record_types *types;
+static struct result_means means;
 static struct arena *arena;
 static struct result_set set;
 
@@ -26,12 +27,14 @@ static int setup(void **state)
     (void)state;
     types = record_types_read(VECTORS "/../../schemas/record-types.json");
     arena = arena_new(RESULT_ARENA_BYTES);
+    means = (struct result_means){types, identity_new()};
     return types == NULL || arena == NULL ? -1 : 0;
 }
 
 static int teardown(void **state)
 {
     (void)state;
+    identity_free(&means.identity);
     record_types_free(&types);
     arena_free(&arena);
     return 0;
@@ -54,7 +57,7 @@ static void read_sample(const char *name)
     char file[64];
     snprintf(file, sizeof file, "../udp/%s.json", name);
     arena_reset(arena);
-    result_read(arena, vectors_bytes(arena, file), types, &limits, &origin, &set);
+    result_read(arena, vectors_bytes(arena, file), &means, &limits, &origin, &set);
     assert_null(set.refusals);
 }
 
@@ -188,7 +191,7 @@ static void test_messages(void **state)
         struct slice name = vectors_text(c, "file"), kind = vectors_text(c, "kind");
         snprintf(file, sizeof file, "messages/%.*s", (int)name.len, name.at);
         arena_reset(arena);
-        result_read(arena, vectors_bytes(arena, file), types, &limits, &origin, &set);
+        result_read(arena, vectors_bytes(arena, file), &means, &limits, &origin, &set);
         if (slice_is(kind, "result")) {
             assert_null(set.refusals);
             assert_non_null(set.results);

@@ -48,7 +48,7 @@ static void tell(struct batches *b, uint32_t sender, enum datagram_fate fate, ui
     address.bytes[1] = (uint8_t)(sender >> 16);
     address.bytes[2] = (uint8_t)(sender >> 8);
     address.bytes[3] = (uint8_t)sender;
-    struct sender of = {.address = address};
+    struct sender of = {.door = "udp", .address = address};
     batches_datagram(b, &of, fate, reason, 1000 + now_us, now_us);
 }
 
@@ -229,6 +229,7 @@ static void test_accounts_go_with_their_records(void **state)
     }
     assert_int_equal(take_accounts(a, m), 4);
     assert_true(slice_is(m[0].sender, "10.0.0.1"));
+    assert_true(slice_is(m[0].door, "udp"));
     assert_int_equal(m[0].datagrams, 2);
     assert_int_equal(m[0].accepted, 2);
     assert_int_equal(m[0].records, 1);
@@ -423,9 +424,9 @@ static void test_accounts_of_all_kinds_of_senders(void **state)
 {
     (void)state;
     struct accounts *accounts = accounts_new();
-    struct sender four = {.address = {.family = 4, .bytes = {192, 0, 2, 1}}};
+    struct sender four = {.door = "udp", .address = {.family = 4, .bytes = {192, 0, 2, 1}}};
     struct sender six = {.address = {.family = 6, .bytes = {192, 0, 2, 1}}};
-    struct sender named = {.name = slice_of("https:org.example.p1")};
+    struct sender named = {.door = "https", .name = slice_of("https:org.example.p1")};
     struct sender other = {.name = slice_of("https:org.example.p2")};
     uint32_t index;
     assert_int_equal(accounts_find(accounts, &four, &index), 0);
@@ -440,6 +441,8 @@ static void test_accounts_of_all_kinds_of_senders(void **state)
     assert_int_equal(index, 0);
     assert_int_equal(accounts_find(accounts, &named, &index), 0);
     assert_int_equal(index, 2);
+    assert_string_equal(accounts_at(accounts, 0)->door, "udp");
+    assert_string_equal(accounts_at(accounts, 2)->door, "https");
     accounts_clear(accounts);
     assert_int_equal(accounts_count(accounts), 0);
     assert_int_equal(accounts_find(accounts, &six, &index), 0);

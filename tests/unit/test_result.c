@@ -16,6 +16,7 @@
 #define DAY    (86400 * SECOND)
 
 static struct record_types *types;
+static struct result_means means;
 static struct arena *arena;
 static struct result_set set;
 static int64_t now_us; /* 2026-11-21 20:00:00 */
@@ -26,7 +27,8 @@ static int setup(void **state)
     (void)state;
     types = record_types_read(SOURCE_ROOT "/schemas/record-types.json");
     arena = arena_new(RESULT_ARENA_BYTES);
-    return types == NULL || arena == NULL ||
+    means = (struct result_means){types, identity_new()};
+    return types == NULL || arena == NULL || means.identity == NULL ||
                    when_time_parse(slice_of("2026-11-21 20:00:00"), &now_us) == -1
                ? -1
                : 0;
@@ -35,6 +37,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     (void)state;
+    identity_free(&means.identity);
     record_types_free(&types);
     arena_free(&arena);
     return 0;
@@ -54,7 +57,7 @@ static void read_bytes(struct slice bytes)
 {
     struct result_origin origin = {slice_of("198.51.100.7"), now_us};
     arena_reset(arena);
-    result_read(arena, bytes, types, &limits, &origin, &set);
+    result_read(arena, bytes, &means, &limits, &origin, &set);
 }
 
 static void read_text(const char *text)
@@ -102,6 +105,20 @@ static void is(struct slice found, const char *expected)
         fail_msg("expected \"%s\", found \"%.*s\"", expected == NULL ? "(nil)" : expected,
                  (int)found.len, found.at == NULL ? "(nil)" : found.at);
     }
+}
+
+/* The records of the only result by their rows, which is not how they are handed on. */
+static const struct record_message *records_by_row(void)
+{
+    struct result *r = set.results;
+    struct record_message *m = arena_calloc(arena, r->count, sizeof *m);
+    assert_non_null(m);
+    for (uint32_t i = 0; i < r->count; i++) {
+        assert_in_range(r->records[i].row, 0, r->count - 1);
+        assert_int_equal(m[r->records[i].row].digest, 0);
+        m[r->records[i].row] = r->records[i];
+    }
+    return m;
 }
 
 static int64_t at(const char *text)
@@ -189,7 +206,7 @@ static void test_rows_and_their_times(void **state)
     assert_int_equal(set.results->count, 6);
     assert_int_equal(set.results->schema.results_count, 2);
     is(set.results->schema.results[1], "b");
-    const struct record_message *m = set.results->records;
+    const struct record_message *m = records_by_row();
     assert_int_equal(m[0].t_start_us, at("2026-11-21 19:00:01.000001"));
     assert_int_equal(m[0].t_end_us, m[0].t_start_us);
     for (int i = 1; i < 5; i++) {
@@ -527,6 +544,75 @@ static void test_expansion(void **state)
 }
 
 /* Whatever the arena's limit, reading ends with what fits and at most says that memory was out. */
+/* The digest of a result's only record, whose values are these. */
+static uint64_t digest_of(const char *rows, const char *more)
+{
+    char text[600];
+    snprintf(text, sizeof text,
+             "{'result':'measure','label':'l','when':'2026-11-21 19:00:00','results':['a','b'],%s"
+             "'resultvalues':%s}",
+             more, rows);
+    return one(text)->digest;
+}
+
+/* What is measured makes a record another one; how it is sent does not. */
+static void test_identity(void **state)
+{
+    (void)state;
+    uint64_t digest = digest_of("[[1.5,true]]", "");
+    assert_in_range(digest, 1, LIMIT_DIGEST);
+    assert_int_equal(digest_of("[['+1.50',true]]", ""), digest);
+    assert_int_equal(digest_of("[[1.5,true]]", "'parameters':{'p':1},'token':'t',"), digest);
+    assert_int_not_equal(digest_of("[[1.5,'True']]", ""), digest);
+    assert_int_not_equal(digest_of("[[1.5,null]]", ""), digest);
+    assert_int_not_equal(digest_of("[[1.5001,true]]", ""), digest);
+    assert_int_equal(digest_of("[['[1]',null]]", ""), digest_of("[['[1]','*']]", ""));
+    assert_int_not_equal(digest_of("[['[1]',null]]", ""), digest_of("[[[1],null]]", ""));
+    /* The order of columns is nothing that was measured. */
+    one("{'result':'measure','label':'l','when':'2026-11-21 19:00:00','results':['b','a'],"
+        "'resultvalues':[[true,1.5]]}");
+    assert_int_equal(set.results->records->digest, digest);
+    is(set.results->schema.format, "mplane");
+    /* Another end. */
+    one("{'result':'measure','label':'l','when':'2026-11-21 19:00:00 ... 2026-11-21 19:00:01',"
+        "'results':['a','b'],'resultvalues':[[1.5,true]]}");
+    assert_int_not_equal(set.results->records->digest, digest);
+}
+
+/* Of rows that say the same each is a record of its own; sent again they are the same again. */
+static void test_equal_rows(void **state)
+{
+    (void)state;
+    static const char rows[] =
+        "{'result':'measure','label':'l','results':['time','a'],'resultvalues':"
+        "[['2026-11-21 19:00:00',1],['2026-11-21 19:00:01','1'],['2026-11-21 19:00:00',7],"
+        "['2026-11-21 19:00:00','1.0'],['2026-11-21 19:00:00',1]]}";
+    uint64_t digest[2][5];
+    for (int again = 0; again < 2; again++) {
+        read_text(rows);
+        assert_int_equal(set.results->count, 5);
+        const struct record_message *m = records_by_row();
+        for (int i = 0; i < 5; i++) {
+            digest[again][i] = m[i].digest;
+        }
+        for (uint32_t i = 1; i < 5; i++) {
+            const struct record_message *x = &set.results->records[i - 1], *y = x + 1;
+            assert_true(x->t_start_us < y->t_start_us ||
+                        (x->t_start_us == y->t_start_us && x->digest < y->digest));
+        }
+    }
+    assert_memory_equal(digest[0], digest[1], sizeof digest[0]);
+    const uint64_t *d = digest[0];
+    assert_true(d[0] != d[2] && d[0] != d[3] && d[0] != d[4] && d[3] != d[4]);
+    /* The first of them is what it would be alone, and at another time none is before it. */
+    one("{'result':'measure','label':'l','when':'2026-11-21 19:00:00','results':['a'],"
+        "'resultvalues':[[1]]}");
+    assert_int_equal(set.results->records->digest, d[0]);
+    one("{'result':'measure','label':'l','when':'2026-11-21 19:00:01','results':['a'],"
+        "'resultvalues':[[1]]}");
+    assert_int_equal(set.results->records->digest, d[1]);
+}
+
 static void test_memory(void **state)
 {
     (void)state;
@@ -538,7 +624,7 @@ static void test_memory(void **state)
     for (size_t limit = 0; limit < 20000; limit += 16) {
         struct arena *a = arena_new(limit);
         struct result_origin origin = {slice_of("p"), now_us};
-        result_read(a, slice_of(text), types, &limits, &origin, &set);
+        result_read(a, slice_of(text), &means, &limits, &origin, &set);
         uint32_t refusals = 0, memory = 0;
         for (const struct refusal *f = set.refusals; f != NULL; f = f->next) {
             assert_true(strlen(f->detail) > 0);
@@ -669,7 +755,8 @@ int main(void)
         TEST(test_columns_limit), TEST(test_rows_limit),
         TEST(test_expansion),     TEST(test_memory),
         TEST(test_envelopes),     TEST(test_details_are_harmless),
-        TEST(test_several),
+        TEST(test_several),       TEST(test_identity),
+        TEST(test_equal_rows),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
