@@ -346,7 +346,7 @@ static const struct address *endpoint_address(struct endpoint *e, struct slice t
 {
     if (!e->read) {
         e->read = true;
-        e->is_address = address_parse(text, &e->address) == 0;
+        e->is_address = address_of_host(text, &e->address) == 0;
     }
     return e->is_address ? &e->address : NULL;
 }

@@ -5,6 +5,7 @@
 #include "common/address.h"
 
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <sys/socket.h>
 
 /* Whether the text could begin an address at all: most values that are none end here. */
@@ -36,10 +37,24 @@ int address_parse(struct slice text, struct address *address)
     return 0;
 }
 
+/* The C library writes ::1:2 as if an IPv4 address stood in it; RFC 5952 leaves that to
+ * ::ffff:0:0/96.
+ */
+static bool text_is_compatible(const struct address *address)
+{
+    static const uint8_t zeros[12];
+    const uint8_t *b = address->bytes;
+    return address->family == 6 && memcmp(b, zeros, sizeof zeros) == 0 && (b[12] | b[13]) != 0;
+}
+
 void address_text(const struct address *address, char text[ADDRESS_TEXT_SIZE])
 {
+    const uint8_t *b = address->bytes;
     int family = address->family == 6 ? AF_INET6 : AF_INET;
-    if (inet_ntop(family, address->bytes, text, ADDRESS_TEXT_SIZE) == NULL) {
+    if (text_is_compatible(address)) {
+        snprintf(text, ADDRESS_TEXT_SIZE, "::%x:%x", (unsigned)b[12] << 8 | b[13],
+                 (unsigned)b[14] << 8 | b[15]);
+    } else if (inet_ntop(family, b, text, ADDRESS_TEXT_SIZE) == NULL) {
         text[0] = '\0';
     }
 }
@@ -58,6 +73,120 @@ struct slice address_canonical(struct arena *a, struct slice s)
     struct slice canonical = slice_of(text);
     /* Nearly always it came in canonical form already: then nothing is copied. */
     return slice_equal(s, canonical) ? s : arena_copy(a, canonical);
+}
+
+/* ---- hosts ---- */
+
+static bool is_port(struct slice text)
+{
+    size_t digits = 0;
+    while (digits < text.len && text.at[digits] >= '0' && text.at[digits] <= '9') {
+        digits++;
+    }
+    return digits == text.len && digits >= 1 && digits <= 5;
+}
+
+static struct slice before(struct slice s, const char *end)
+{
+    return (struct slice){s.at, (size_t)(end - s.at)};
+}
+
+static struct slice from(struct slice s, const char *start)
+{
+    return (struct slice){start, s.len - (size_t)(start - s.at)};
+}
+
+/* "[...]" or "[...]:PORT": what stands in the brackets; whether a port follows. 0, or -1. */
+static int open_brackets(struct slice s, struct slice *inner, bool *port)
+{
+    const char *end = s.len > 2 && s.at[0] == '[' ? memchr(s.at, ']', s.len) : NULL;
+    if (end == NULL) {
+        return -1;
+    }
+    struct slice rest = from(s, end + 1);
+    *inner = (struct slice){s.at + 1, (size_t)(end - s.at) - 1};
+    *port = rest.len > 0;
+    return rest.len == 0 || (*rest.at == ':' && is_port(from(rest, rest.at + 1))) ? 0 : -1;
+}
+
+/* "fe80::1%eth0": without the zone. */
+static struct slice without_zone(struct slice s)
+{
+    const char *percent = s.len == 0 ? NULL : memchr(s.at, '%', s.len);
+    return percent == NULL || percent + 1 == s.at + s.len ? s : before(s, percent);
+}
+
+int address_of_host(struct slice host, struct address *address)
+{
+    struct slice s = host, inner;
+    bool port;
+    if (address_parse(s, address) == 0) {
+        return 0;
+    }
+    if (open_brackets(s, &inner, &port) == 0) {
+        s = inner;
+    } else {
+        const char *colon = s.len == 0 ? NULL : memchr(s.at, ':', s.len);
+        if (colon != NULL && is_port(from(s, colon + 1)) &&
+            address_parse(before(s, colon), address) == 0) {
+            return 0;
+        }
+    }
+    s = without_zone(s);
+    return s.len == host.len || address_parse(s, address) == -1 ? -1 : 0;
+}
+
+/* Letters, digits, '-', '_' and dots, perhaps a port: nothing whose case could mean anything. */
+static bool is_name(struct slice s)
+{
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.at[i];
+        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+        if (!letter && !(c >= '0' && c <= '9') && c != '-' && c != '_' && c != '.') {
+            return c == ':' && i > 0 && is_port(from(s, s.at + i + 1));
+        }
+    }
+    return s.len > 0;
+}
+
+static struct slice lower(struct arena *a, struct slice s)
+{
+    size_t i = 0;
+    while (i < s.len && !(s.at[i] >= 'A' && s.at[i] <= 'Z')) {
+        i++;
+    }
+    if (i == s.len) {
+        return s;
+    }
+    char *copy = arena_alloc(a, s.len);
+    if (copy == NULL) {
+        return (struct slice){NULL, 0};
+    }
+    for (size_t k = 0; k < s.len; k++) {
+        bool upper = s.at[k] >= 'A' && s.at[k] <= 'Z';
+        copy[k] = upper ? (char)(s.at[k] - 'A' + 'a') : s.at[k];
+    }
+    return (struct slice){copy, s.len};
+}
+
+struct slice address_host(struct arena *a, struct slice s)
+{
+    struct address address;
+    struct slice inner;
+    bool port;
+    if (open_brackets(s, &inner, &port) == 0 && !port && address_of_host(s, &address) == 0) {
+        s = inner;
+    }
+    if (address_parse(s, &address) == 0) {
+        return address_canonical(a, s);
+    }
+    if (s.len > 1 && s.at[s.len - 1] == '.' && s.at[s.len - 2] != '.' && is_name(s)) {
+        s.len--;
+        if (address_parse(s, &address) == 0) {
+            return address_canonical(a, s);
+        }
+    }
+    return is_name(s) ? lower(a, s) : s;
 }
 
 /* The decimal number behind the slash, without sign or leading zeros. */

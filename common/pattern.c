@@ -114,7 +114,7 @@ bool pattern_matches_address(const struct pattern *pattern, struct slice value,
 bool pattern_matches(const struct pattern *pattern, struct slice value)
 {
     struct address address;
-    bool is_address = pattern->kind == PATTERN_PREFIX && address_parse(value, &address) == 0;
+    bool is_address = pattern->kind == PATTERN_PREFIX && address_of_host(value, &address) == 0;
     return pattern_matches_address(pattern, value, is_address ? &address : NULL);
 }
 

@@ -1,8 +1,6 @@
-/*
- * schemas/record-types.json, read once at start, checked whole, then only looked at. Lookups are
- * linear: they happen once per combination of columns, not per record.
+/* schemas/record-types.json, read and checked whole. What is asked of it then: record_types_find.c.
  */
-#include "common/record_types.h"
+#include "common/record_types_table.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -23,40 +21,6 @@
 
 static const struct json_limits file_limits = {
     .depth = 8, .nodes = 65536, .string_bytes = 4096, .comments = true};
-
-struct mapping {
-    struct pattern *columns;
-    uint32_t column_count;
-    struct slice type;
-    struct slice content;
-    const char *content_from; /* NULL: content is it */
-};
-
-struct alias_list {
-    struct slice metric;
-    struct slice *names;
-    uint32_t name_count;
-};
-
-struct type_entry {
-    struct slice name;
-    int64_t gap_us;
-    struct alias_list *aliases;
-    uint32_t alias_count;
-    struct record_types_collect *collects;
-    uint32_t collect_count;
-};
-
-struct record_types {
-    struct arena *arena;
-    const char *file; /* for messages */
-    uint32_t faults;
-    int64_t gap_us;
-    struct mapping *mappings;
-    uint32_t mapping_count;
-    struct type_entry *types;
-    uint32_t type_count;
-};
 
 static void fault(struct record_types *t, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -155,52 +119,90 @@ static void *take(struct record_types *t, size_t count, size_t size)
     return p;
 }
 
-static void read_columns(struct record_types *t, const char *place, const struct json *node,
-                         struct mapping *m)
+/* A list of patterns; `what` they are of. */
+static void read_patterns(struct record_types *t, const char *place, const struct json *node,
+                          const char *what, struct names *names)
 {
     if (node == NULL || node->type != JSON_ARRAY || node->count == 0) {
-        fault(t, "%s: expected a list of column patterns, found %s", place, found(node));
+        fault(t, "%s: expected a list of %s patterns, found %s", place, what, found(node));
         return;
     }
-    m->columns = take(t, node->count, sizeof *m->columns);
-    if (m->columns == NULL) {
+    names->patterns = take(t, node->count, sizeof *names->patterns);
+    if (names->patterns == NULL) {
         return;
     }
     uint32_t i = 0;
     for (const struct json *c = node->first; c != NULL; c = c->next, i++) {
         const char *at = PLACE(t, "%s[%" PRIu32 "]", place, i);
         struct slice text = read_name(t, at, c, LIMIT_NAME_BYTES);
-        if (text.at != NULL && pattern_compile(text, false, &m->columns[m->column_count++]) == -1) {
+        if (text.at != NULL &&
+            pattern_compile(text, false, &names->patterns[names->count++]) == -1) {
             fault(t, "%s: expected a pattern in UTF-8", at);
         }
+    }
+}
+
+static void read_parameters(struct record_types *t, const char *place, const struct json *node,
+                            struct mapping *m)
+{
+    if (!expect(t, place, node, JSON_OBJECT)) {
+        return;
+    }
+    m->parameters = take(t, node->count, sizeof *m->parameters);
+    for (const struct json *p = node->first; p != NULL && m->parameters != NULL; p = p->next) {
+        const char *at = PLACE(t, "%s.%.*s", place, (int)p->key.len, p->key.at);
+        struct parameter_rule *rule = &m->parameters[m->parameter_count++];
+        if (p->key.len == 0 || pattern_compile(p->key, false, &rule->name) == -1) {
+            fault(t, "%s: expected a parameter's name, or a pattern in UTF-8", at);
+        }
+        read_patterns(t, at, p, "value", &rule->values);
+    }
+}
+
+/* What it gives: a content or the parameter it stands in, or none. */
+static void read_content(struct record_types *t, const char *place, const struct json *node,
+                         struct mapping *m)
+{
+    const struct json *content = json_get(node, "content");
+    const struct json *from = json_get(node, "content_from");
+    if (content != NULL && from != NULL) {
+        fault(t, "%s: expected either content or content_from, found both", place);
+    } else if (content != NULL) {
+        m->content = read_name(t, PLACE(t, "%s.content", place), content, LIMIT_DIMENSION_BYTES);
+    } else if (from != NULL) {
+        struct slice name = arena_copy(
+            t->arena, read_name(t, PLACE(t, "%s.content_from", place), from, LIMIT_NAME_BYTES));
+        m->content_from = name.at;
+        m->content = slice_of("");
     }
 }
 
 static void read_mapping(struct record_types *t, const char *place, const struct json *node,
                          struct mapping *m)
 {
-    static const char *const keys[] = {"columns", "type", "content", "content_from", NULL};
+    static const char *const keys[] = {"labels",  "columns",      "parameters", "type",
+                                       "content", "content_from", NULL};
     if (!expect(t, place, node, JSON_OBJECT)) {
         return;
     }
     check_keys(t, place, node, keys);
-    read_columns(t, PLACE(t, "%s.columns", place), json_get(node, "columns"), m);
+    const struct json *labels = json_get(node, "labels"), *columns = json_get(node, "columns");
+    const struct json *parameters = json_get(node, "parameters");
+    if (labels == NULL && columns == NULL && parameters == NULL) {
+        fault(t, "%s: expected labels, columns or parameters, found none", place);
+    }
+    if (labels != NULL) {
+        read_patterns(t, PLACE(t, "%s.labels", place), labels, "label", &m->labels);
+    }
+    if (columns != NULL) {
+        read_patterns(t, PLACE(t, "%s.columns", place), columns, "column", &m->columns);
+    }
+    if (parameters != NULL) {
+        read_parameters(t, PLACE(t, "%s.parameters", place), parameters, m);
+    }
     m->type =
         read_name(t, PLACE(t, "%s.type", place), json_get(node, "type"), LIMIT_DIMENSION_BYTES);
-
-    const struct json *content = json_get(node, "content");
-    const struct json *from = json_get(node, "content_from");
-    if ((content == NULL) == (from == NULL)) {
-        fault(t, "%s: expected either content or content_from, found %s", place,
-              content == NULL ? "neither" : "both");
-    } else if (content != NULL) {
-        m->content = read_name(t, PLACE(t, "%s.content", place), content, LIMIT_DIMENSION_BYTES);
-    } else {
-        struct slice name = arena_copy(
-            t->arena, read_name(t, PLACE(t, "%s.content_from", place), from, LIMIT_NAME_BYTES));
-        m->content_from = name.at;
-        m->content = slice_of("");
-    }
+    read_content(t, place, node, m);
 }
 
 static void read_mappings(struct record_types *t, const struct json *node)
@@ -275,9 +277,143 @@ static void read_collects(struct record_types *t, const char *place, const struc
     }
 }
 
+/* A bound or a sentinel: a JSON number or a string that is one. */
+static bool read_number(struct record_types *t, const char *place, const struct json *node,
+                        struct number *number)
+{
+    bool is = (node->type == JSON_NUMBER || node->type == JSON_STRING) &&
+              number_parse(node->text, number) == 0;
+    if (!is) {
+        fault(t, "%s: expected a number, found %s", place, found(node));
+    }
+    return is;
+}
+
+static void read_range(struct record_types *t, const char *place, const struct json *node,
+                       struct record_types_range *range)
+{
+    static const char *const keys[] = {"metrics", "min", "max", "never", NULL};
+    if (!expect(t, place, node, JSON_OBJECT)) {
+        return;
+    }
+    check_keys(t, place, node, keys);
+    read_patterns(t, PLACE(t, "%s.metrics", place), json_get(node, "metrics"), "metric",
+                  &range->metrics);
+    const struct json *least = json_get(node, "min"), *most = json_get(node, "max");
+    const struct json *never = json_get(node, "never");
+    range->has_least =
+        least != NULL && read_number(t, PLACE(t, "%s.min", place), least, &range->least);
+    range->has_most = most != NULL && read_number(t, PLACE(t, "%s.max", place), most, &range->most);
+    if (range->has_least && range->has_most && number_compare(&range->least, &range->most) > 0) {
+        fault(t, "%s: expected min not above max", place);
+    }
+    if (never == NULL || !expect(t, PLACE(t, "%s.never", place), never, JSON_ARRAY)) {
+        return;
+    }
+    range->never = take(t, never->count, sizeof *range->never);
+    for (const struct json *n = never->first; n != NULL && range->never != NULL; n = n->next) {
+        if (read_number(t, PLACE(t, "%s.never[%" PRIu32 "]", place, range->never_count), n,
+                        &range->never[range->never_count])) {
+            range->never_count++;
+        }
+    }
+}
+
+static void read_ranges(struct record_types *t, const char *place, const struct json *node,
+                        struct ranges *ranges)
+{
+    if (node == NULL || !expect(t, place, node, JSON_ARRAY)) {
+        return;
+    }
+    ranges->range = take(t, node->count, sizeof *ranges->range);
+    for (const struct json *n = node->first; n != NULL && ranges->range != NULL; n = n->next) {
+        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, ranges->count);
+        read_range(t, at, n, &ranges->range[ranges->count++]);
+    }
+}
+
+/* ---- what enters grading ---- */
+
+/* The node without comments, as a member of that name. */
+static struct json *plain(struct record_types *t, struct slice key, const struct json *node)
+{
+    struct json *copy = take(t, 1, sizeof *copy);
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *node;
+    copy->key = key;
+    copy->next = NULL;
+    const struct json **end = &copy->first;
+    copy->count = 0;
+    copy->first = NULL;
+    for (const struct json *m = node->first; m != NULL; m = m->next) {
+        if (node->type == JSON_OBJECT && slice_is(m->key, "comment")) {
+            continue;
+        }
+        struct json *child = plain(t, m->key, m);
+        if (child == NULL) {
+            return NULL;
+        }
+        *end = child;
+        end = &child->next;
+        copy->count++;
+    }
+    return copy;
+}
+
+/* Adds those members of `from` that are there; how many. */
+static void keep_members(struct record_types *t, const struct json *from, const char *const *names,
+                         struct json *to)
+{
+    const struct json **end = &to->first;
+    for (; *names != NULL; names++) {
+        const struct json *member = json_get(from, *names);
+        struct json *copy =
+            member == NULL || member->count == 0 ? NULL : plain(t, slice_of(*names), member);
+        if (copy != NULL) {
+            *end = copy;
+            end = (const struct json **)&copy->next;
+            to->count++;
+        }
+    }
+}
+
+static void keep_grading(struct record_types *t, const struct json *root)
+{
+    static const char *const valid[] = {"valid", NULL};
+    static const char *const both[] = {"aliases", "valid", NULL};
+    const struct json *types = json_get(root, "types");
+    struct json all = {.type = JSON_OBJECT}, kept = {.type = JSON_OBJECT, .key = slice_of("types")};
+    const struct json **end = &kept.first;
+    for (const struct json *m = types == NULL ? NULL : types->first; m != NULL; m = m->next) {
+        struct json *type = take(t, 1, sizeof *type);
+        if (type == NULL) {
+            return;
+        }
+        *type = (struct json){.type = JSON_OBJECT, .key = m->key};
+        keep_members(t, m, both, type);
+        if (type->count > 0) {
+            *end = type;
+            end = &type->next;
+            kept.count++;
+        }
+    }
+    keep_members(t, root, valid, &all);
+    if (kept.count > 0) {
+        kept.next = all.first;
+        all.first = &kept;
+        all.count++;
+    }
+    t->grading = all.count == 0 ? slice_of("") : json_text(t->arena, &all);
+    if (t->grading.at == NULL) {
+        fault(t, "out of memory");
+    }
+}
+
 static void read_type(struct record_types *t, const struct json *node, struct type_entry *entry)
 {
-    static const char *const keys[] = {"gap_s", "aliases", "collect", NULL};
+    static const char *const keys[] = {"gap_s", "aliases", "valid", "collect", NULL};
     const char *place = PLACE(t, "types.%.*s", (int)node->key.len, node->key.at);
     entry->name = node->key;
     entry->gap_us = t->gap_us;
@@ -290,6 +426,7 @@ static void read_type(struct record_types *t, const struct json *node, struct ty
     check_keys(t, place, node, keys);
     entry->gap_us = read_gap_us(t, PLACE(t, "%s.gap_s", place), json_get(node, "gap_s"), t->gap_us);
 
+    read_ranges(t, PLACE(t, "%s.valid", place), json_get(node, "valid"), &entry->valid);
     read_collects(t, PLACE(t, "%s.collect", place), json_get(node, "collect"), entry);
     const struct json *aliases = json_get(node, "aliases");
     if (aliases == NULL || !expect(t, PLACE(t, "%s.aliases", place), aliases, JSON_OBJECT)) {
@@ -315,7 +452,7 @@ static void read_types(struct record_types *t, const struct json *node)
 
 struct record_types *record_types_read_bytes(const char *name, struct slice bytes)
 {
-    static const char *const keys[] = {"gap_s", "mappings", "types", NULL};
+    static const char *const keys[] = {"gap_s", "mappings", "valid", "types", NULL};
     struct record_types *t = calloc(1, sizeof *t);
     if (t == NULL) {
         fprintf(stderr, "%s: out of memory\n", name);
@@ -338,7 +475,11 @@ struct record_types *record_types_read_bytes(const char *name, struct slice byte
         t->gap_us =
             read_gap_us(t, "gap_s", json_get(root, "gap_s"), INT64_C(1000000) * GAP_DEFAULT_S);
         read_mappings(t, json_get(root, "mappings"));
+        read_ranges(t, "valid", json_get(root, "valid"), &t->valid);
         read_types(t, json_get(root, "types"));
+        if (t->faults == 0) {
+            keep_grading(t, root);
+        }
     }
 end:
     if (t->faults > FAULTS_SHOWN) {
@@ -387,83 +528,4 @@ void record_types_free(struct record_types **t)
         free(*t);
         *t = NULL;
     }
-}
-
-static bool mapping_holds(const struct mapping *m, const struct slice *columns, uint32_t count)
-{
-    for (uint32_t p = 0; p < m->column_count; p++) {
-        for (uint32_t c = 0; c < count; c++) {
-            if (pattern_matches(&m->columns[p], columns[c])) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
-int record_types_match(const struct record_types *t, const struct slice *columns, uint32_t count,
-                       struct slice *type, struct slice *content, const char **content_from)
-{
-    for (uint32_t i = 0; i < t->mapping_count; i++) {
-        const struct mapping *m = &t->mappings[i];
-        if (mapping_holds(m, columns, count)) {
-            *type = m->type;
-            *content = m->content;
-            *content_from = m->content_from;
-            return 0;
-        }
-    }
-    return -1;
-}
-
-static const struct type_entry *find_type(const struct record_types *t, struct slice type)
-{
-    for (uint32_t i = 0; i < t->type_count; i++) {
-        if (slice_equal(t->types[i].name, type)) {
-            return &t->types[i];
-        }
-    }
-    return NULL;
-}
-
-uint32_t record_types_aliases(const struct record_types *t, struct slice type, struct slice metric,
-                              const struct slice **aliases)
-{
-    const struct type_entry *entry = find_type(t, type);
-    for (uint32_t i = 0; entry != NULL && i < entry->alias_count; i++) {
-        if (slice_equal(entry->aliases[i].metric, metric)) {
-            *aliases = entry->aliases[i].names;
-            return entry->aliases[i].name_count;
-        }
-    }
-    *aliases = NULL;
-    return 0;
-}
-
-uint32_t record_types_collects(const struct record_types *t, uint32_t i,
-                               const struct record_types_collect **collects)
-{
-    *collects = t->types[i].collects;
-    return t->types[i].collect_count;
-}
-
-int64_t record_types_gap_us(const struct record_types *t, struct slice type)
-{
-    const struct type_entry *entry = find_type(t, type);
-    return entry == NULL ? t->gap_us : entry->gap_us;
-}
-
-int record_types_each(const struct record_types *t, uint32_t i, struct slice *type, int64_t *gap_us)
-{
-    if (i >= t->type_count) {
-        return -1;
-    }
-    *type = t->types[i].name;
-    *gap_us = t->types[i].gap_us;
-    return 0;
-}
-
-int64_t record_types_default_gap_us(const struct record_types *t)
-{
-    return t->gap_us;
 }

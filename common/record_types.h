@@ -5,9 +5,12 @@
 #ifndef EZREPO_RECORD_TYPES_H
 #define EZREPO_RECORD_TYPES_H
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/arena.h"
+#include "common/number.h"
 #include "common/slice.h"
 
 struct record_types;
@@ -19,18 +22,69 @@ struct record_types *record_types_of(const char *schemas_dir);
 struct record_types *record_types_read_bytes(const char *name, struct slice bytes);
 void record_types_free(struct record_types **t);
 
+/* What a result tells of its kind. A parameter's value is nothing where it has none. */
+struct record_types_clues {
+    struct slice label;
+    const struct slice *columns;
+    uint32_t column_count;
+    const struct slice *parameters, *values;
+    uint32_t parameter_count;
+};
+
 /*
- * The type and content that the names of the result columns tell: the first mapping in file order
- * one of whose column patterns matches one of the columns. 0, or -1 when none does. *content_from
- * is the name of the parameter that holds the content, or NULL when *content is it.
+ * `content_from` is the name of the parameter that holds the content, or NULL: `content` is it,
+ * without a value where the mapping says nothing of it.
  */
-int record_types_match(const struct record_types *t, const struct slice *columns, uint32_t count,
-                       struct slice *type, struct slice *content, const char **content_from);
+struct record_types_kind {
+    struct slice type, content;
+    const char *content_from;
+};
+
+/* The first mapping in file order that holds for a result: 0, or -1 when none does. */
+int record_types_match(const struct record_types *t, const struct record_types_clues *clues,
+                       struct record_types_kind *kind);
+
+/*
+ * What is measured by a type that is known otherwise: of the first mapping of that type that says
+ * so and whose parameters hold. 0, or -1 when there is none. So the report of a failure, which
+ * lacks the columns that would tell, joins the series of the successes.
+ */
+int record_types_content(const struct record_types *t, const struct record_types_clues *clues,
+                         struct slice type, struct record_types_kind *kind);
+
+/*
+ * The type that a label names: its longest beginning, up to a '-' or its end, that is a type of the
+ * file; else what stands before its first '-'. "" when there is nothing.
+ */
+struct slice record_types_named(const struct record_types *t, struct slice label);
 
 /* The aliases of a metric for a record type, in order of preference; the count, 0 when it has none.
  */
 uint32_t record_types_aliases(const struct record_types *t, struct slice type, struct slice metric,
                               const struct slice **aliases);
+
+/*
+ * Which values of a metric can be, for records of a type: by what the file says of the metric for
+ * that type, else for all. NULL when all can.
+ */
+struct record_types_range;
+const struct record_types_range *record_types_range(const struct record_types *t, struct slice type,
+                                                    struct slice metric);
+/* False when the value is outside of the range or stands for something that is no value. */
+bool record_types_possible(const struct record_types_range *range, const struct number *value);
+
+/*
+ * What of the file enters grading, aliases and valid values, as a document of the same form: in it
+ * aliases, ranges and nothing else are found. "" without any of either. Lives as long as t.
+ */
+struct slice record_types_grading(const struct record_types *t);
+
+/*
+ * What the file leaves open although it is well formed, a line each: mappings that are never
+ * reached or that share columns, types whose own capabilities' columns tell another type. How much
+ * of that there is.
+ */
+uint32_t record_types_check(const struct record_types *t, FILE *out);
 
 /* The names of what is collected of a record type: as a capability's. */
 struct record_types_collect {

@@ -65,5 +65,6 @@ int ctl_events(const struct ctl_command *self, int argc, char **argv);
 int ctl_records(const struct ctl_command *self, int argc, char **argv);
 int ctl_grading(const struct ctl_command *self, int argc, char **argv);
 int ctl_rebuild(const struct ctl_command *self, int argc, char **argv);
+int ctl_types(const struct ctl_command *self, int argc, char **argv);
 
 #endif

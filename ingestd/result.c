@@ -403,7 +403,7 @@ static int read_row(struct result_reader *r, struct result_reading *g, const str
     if (g->tail_count > 0) {
         memcpy(value, g->tail, g->tail_count * sizeof *value);
     }
-    return read_times(r, g, time, m);
+    return read_times(r, g, time, m) == -1 ? -1 : result_read_row_hops(r, g, m);
 }
 
 /* What the rows will take beside their own values; counted before anything is allocated for them.
@@ -415,6 +415,9 @@ static int check_expansion(struct result_reader *r, const struct result_reading 
                   c->probe.len + c->source.len + c->dest.len + c->path.len + c->label.len;
     for (uint32_t i = 0; i < g->tail_count; i++) {
         each += g->tail[i].len;
+    }
+    for (uint32_t i = 0; i < c->hops_count; i++) {
+        each += c->hops[i].len + 1;
     }
     if (rows > r->limits->rows - r->rows) {
         return result_refuse(r, RESULT_ROWS,

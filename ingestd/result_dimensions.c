@@ -34,65 +34,108 @@ static struct slice given(const struct result_reading *g, const char *name)
     return value.at != NULL ? value : metadatum(g, name);
 }
 
+/* Among the parameters "source.*" or "destination.*": what goes first, whatever else is there. A
+ * name goes before the address it had, since it is there as well when it had none. */
+static const char *const endpoint_names[] = {"fqdn", "hostname", "host", "name",
+                                             "url",  "ip4",      "ip6"};
+#define ENDPOINT_NAMES (sizeof endpoint_names / sizeof *endpoint_names)
+
+static size_t endpoint_rank(struct slice name)
+{
+    size_t rank = 0;
+    while (rank < ENDPOINT_NAMES && !slice_is(name, endpoint_names[rank])) {
+        rank++;
+    }
+    return rank;
+}
+
 /*
- * What stands at one end of the measurement: the address among the parameters of this prefix
- * ("source." or "destination."), else the first other one; but never a port, by which every
- * measurement would be a series of its own.
+ * What stands at one end of the measurement: of the parameters of this prefix ("source." or
+ * "destination.") the first by endpoint_names, else the first other one; but never a port, by which
+ * every measurement would be a series of its own.
  */
 static struct slice endpoint(const struct result_reading *g, const char *prefix)
 {
-    struct slice other = {"", 0}, ip6 = {NULL, 0};
-    size_t skip = strlen(prefix);
+    struct slice found = {"", 0};
+    size_t best = ENDPOINT_NAMES + 1, skip = strlen(prefix);
     for (uint32_t i = 0; i < g->schema.parameters_count; i++) {
         struct slice name = g->schema.parameters[i];
         if (!slice_starts(name, prefix) || g->tail[i].len == 0) {
             continue;
         }
         struct slice rest = {name.at + skip, name.len - skip};
-        if (slice_is(rest, "ip4")) {
-            return g->tail[i];
-        }
-        if (slice_is(rest, "ip6")) {
-            ip6 = g->tail[i];
-        } else if (other.len == 0 && !slice_is(rest, "port")) {
-            other = g->tail[i];
+        size_t rank = endpoint_rank(rest);
+        if (rank < best && !slice_is(rest, "port")) {
+            best = rank;
+            found = g->tail[i];
         }
     }
-    return ip6.at != NULL ? ip6 : other;
+    return found;
 }
 
-/* Type and content: given outright, else by the columns, else the label up to its first '-'. */
+/*
+ * Type and content. The type: given outright, else by the mapping, else by the label. The content:
+ * given outright, else by the mapping that told this type, else what the type has, so that a
+ * report of a failure is in the series of the successes.
+ */
 static int read_type(struct result_reader *r, struct result_reading *g)
 {
     struct record_message *c = &g->common;
-    struct slice type, content;
-    const char *content_from = NULL;
+    const struct record_types *types = r->means->types;
+    struct record_types_kind kind;
     c->type = given(g, "record.type");
     c->content = given(g, "record.content");
     if (c->type.at != NULL && c->content.at != NULL) {
         return 0;
     }
-    if (record_types_match(r->means->types, g->schema.results, g->schema.results_count, &type,
-                           &content, &content_from) == 0 &&
-        (c->type.at == NULL || slice_equal(c->type, type))) {
-        c->type = type;
-        if (c->content.at == NULL) {
-            c->content = content_from == NULL ? content : parameter(g, content_from);
-        }
-    }
+    const struct record_types_clues clues = {
+        c->label, g->schema.results,         g->schema.results_count, g->schema.parameters,
+        g->tail,  g->schema.parameters_count};
+    bool found = record_types_match(types, &clues, &kind) == 0;
     if (c->type.at == NULL) {
-        const char *dash = c->label.len == 0 ? NULL : memchr(c->label.at, '-', c->label.len);
-        c->type =
-            (struct slice){c->label.at, dash == NULL ? c->label.len : (size_t)(dash - c->label.at)};
-        if (c->type.len == 0) {
-            return result_refuse(
-                r, RESULT_TYPE,
-                "expected record.type, columns of a known type or a label, found none");
-        }
+        c->type = found ? kind.type : record_types_named(types, c->label);
+    }
+    if (c->type.len == 0) {
+        return result_refuse(r, RESULT_TYPE,
+                             "expected record.type, columns of a known type or a label, found "
+                             "none");
+    }
+    bool told = found && kind.content.at != NULL && slice_equal(kind.type, c->type);
+    if (c->content.at == NULL &&
+        (told || record_types_content(types, &clues, c->type, &kind) == 0)) {
+        c->content = kind.content_from == NULL ? kind.content : parameter(g, kind.content_from);
     }
     if (c->content.at == NULL) {
         c->content = (struct slice){"", 0};
     }
+    return 0;
+}
+
+/*
+ * The path, and the hops where a parameter holds all of them. A list of hops that was sent as the
+ * path and is too long for one is what it is: hops.
+ */
+static int read_path(struct result_reader *r, struct result_reading *g)
+{
+    struct record_message *c = &g->common;
+    struct result_hops hops = {NULL, 0};
+    for (uint32_t i = 0; i < g->schema.parameters_count; i++) {
+        if (result_may_hold_hops(g->schema.parameters[i]) &&
+            result_read_hops(r, g->tail[i], &hops) == -1) {
+            return -1;
+        }
+    }
+    struct result_hops sent_as_path = {NULL, 0};
+    c->path = given(g, "record.path");
+    if (c->path.len > LIMIT_DIMENSION_BYTES && result_read_hops(r, c->path, &sent_as_path) == -1) {
+        return -1;
+    }
+    if (c->path.at == NULL || sent_as_path.count > 0) {
+        c->path = (struct slice){"", 0};
+    }
+    hops = hops.count == 0 ? sent_as_path : hops;
+    c->hops = hops.hop;
+    c->hops_count = hops.count;
     return 0;
 }
 
@@ -148,11 +191,7 @@ int result_read_dimensions(struct result_reader *r, struct result_reading *g)
         probe = given(g, "record.probe");
     }
     c->probe = address_canonical(r->arena, probe.at != NULL ? probe : r->origin->sender);
-    c->source = address_canonical(r->arena, endpoint(g, "source."));
-    c->dest = address_canonical(r->arena, endpoint(g, "destination."));
-    c->path = given(g, "record.path");
-    if (c->path.at == NULL) {
-        c->path = (struct slice){"", 0};
-    }
-    return check_lengths(r, c);
+    c->source = address_host(r->arena, endpoint(g, "source."));
+    c->dest = address_host(r->arena, endpoint(g, "destination."));
+    return read_path(r, g) == -1 ? -1 : check_lengths(r, c);
 }

@@ -53,6 +53,25 @@ int result_refuse_memory(struct result_reader *r);
 /* A message, with those within it. */
 void result_read_message(struct result_reader *r, const struct json *message);
 
+/* A traceroute's hops, in order; one that did not answer has no value. */
+struct result_hops {
+    struct slice *hop;
+    uint32_t count;
+};
+
+/* Whether a column or a parameter of this name may hold all hops. */
+bool result_may_hold_hops(struct slice name);
+
+/*
+ * The hops that a value holds: a list of addresses and nulls, or two and more of them in a text.
+ * What is something else leaves *hops alone. 0, or -1 after a refusal.
+ */
+int result_read_hops(struct result_reader *r, struct slice value, struct result_hops *hops);
+
+/* The hops of a row, in a column of it; else those it has already, of all rows. 0 or -1. */
+int result_read_row_hops(struct result_reader *r, const struct result_reading *g,
+                         struct record_message *m);
+
 /* Digests of a result's records, and their order. 0, or -1 after a refusal. */
 int result_identify(struct result_reader *r, const struct result_reading *g, struct result *result);
 

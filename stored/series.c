@@ -228,7 +228,7 @@ static void put_address(struct pg_params *params, int column, struct slice text)
 {
     struct address address;
     char canonical[ADDRESS_TEXT_SIZE];
-    if (address_parse(text, &address) == 0) {
+    if (address_of_host(text, &address) == 0) {
         address_text(&address, canonical);
         pg_put_bytes(params, column, slice_of(canonical));
     } else {

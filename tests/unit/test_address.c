@@ -27,10 +27,73 @@ static void canonical_form(void **state)
     assert_canonical(a, "2001:db8:0:0:1:0:0:1", "2001:db8::1:0:0:1");    /* the first run */
     assert_canonical(a, "::", "::");
     assert_canonical(a, "::FFFF:192.0.2.1", "::ffff:192.0.2.1");
+    assert_canonical(a, "::1:2", "::1:2");
+    assert_canonical(a, "::0.1.0.2", "::1:2");
+    assert_canonical(a, "::192.0.2.1", "::c000:201");
+    assert_canonical(a, "::0:2", "::2");
     /* No addresses: as they came. */
     assert_canonical(a, "probe-7.example.net", "probe-7.example.net");
     assert_canonical(a, "192.0.2.01", "192.0.2.01");
     assert_canonical(a, "", "");
+    arena_free(&a);
+}
+
+static void assert_host(struct arena *a, const char *text, const char *expected,
+                        const char *found_as)
+{
+    struct slice s = address_host(a, slice_of(text));
+    if (!slice_is(s, expected)) {
+        fail_msg("%s: expected %s, found %.*s", text, expected, (int)s.len, s.at);
+    }
+    struct address address, wanted;
+    if (found_as == NULL) {
+        assert_int_equal(address_of_host(s, &address), -1);
+        return;
+    }
+    assert_int_equal(address_of_host(s, &address), 0);
+    assert_int_equal(address_parse(slice_of(found_as), &wanted), 0);
+    assert_memory_equal(&address, &wanted, sizeof address);
+    assert_true(slice_equal(address_host(a, s), s));
+}
+
+/* One host, one text; what has an address is found by it. */
+static void hosts(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1 << 16);
+    assert_non_null(a);
+    assert_host(a, "192.0.2.1", "192.0.2.1", "192.0.2.1");
+    assert_host(a, "2001:DB8::0:1", "2001:db8::1", "2001:db8::1");
+    assert_host(a, "[2001:DB8::1]", "2001:db8::1", "2001:db8::1");
+    assert_host(a, "[192.0.2.1]", "192.0.2.1", "192.0.2.1");
+    assert_host(a, "192.0.2.1.", "192.0.2.1", "192.0.2.1");
+    assert_host(a, "WWW.Example.net.", "www.example.net", NULL);
+    assert_host(a, "www.example.net", "www.example.net", NULL);
+    assert_host(a, "WWW.Example.net:443", "www.example.net:443", NULL);
+    /* With a port or a zone: the text stays, the address is found. */
+    assert_host(a, "192.0.2.1:443", "192.0.2.1:443", "192.0.2.1");
+    assert_host(a, "[2001:DB8::1]:443", "[2001:DB8::1]:443", "2001:db8::1");
+    assert_host(a, "fe80::1%eth0", "fe80::1%eth0", "fe80::1");
+    assert_host(a, "[fe80::1%eth0]:80", "[fe80::1%eth0]:80", "fe80::1");
+    /* No hosts, or not quite: as they came. */
+    static const char *const others[] = {"",
+                                         ".",
+                                         "..",
+                                         "[]",
+                                         "192.0.2.1:",
+                                         "192.0.2.1:123456",
+                                         "192.000.002.001",
+                                         "[192.0.2.1]x",
+                                         "http://X/",
+                                         "fe80::1%",
+                                         "[x]",
+                                         "A B",
+                                         "a..",
+                                         "[\"A\"]",
+                                         "192.0.2.1:4a"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_host(a, others[i], others[i], NULL);
+    }
     arena_free(&a);
 }
 
@@ -126,9 +189,8 @@ static void what_is_no_prefix(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(canonical_form),
-        cmocka_unit_test(what_is_no_address),
-        cmocka_unit_test(prefixes),
+        cmocka_unit_test(canonical_form),     cmocka_unit_test(hosts),
+        cmocka_unit_test(what_is_no_address), cmocka_unit_test(prefixes),
         cmocka_unit_test(what_is_no_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

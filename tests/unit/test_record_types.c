@@ -10,47 +10,248 @@ static struct record_types *delivered(void)
     return t;
 }
 
-static void assert_kind(const struct record_types *t, const char *const *names, uint32_t count,
-                        const char *type, const char *content, const char *content_from)
+/* Clues in words: columns and parameters ("name=value") apart by blanks. */
+struct clues {
+    struct record_types_clues clues;
+    struct slice columns[8], parameters[8], values[8];
+};
+
+static struct slice next_word(const char **text)
 {
-    struct slice columns[8];
-    for (uint32_t i = 0; i < count; i++) {
-        columns[i] = slice_of(names[i]);
+    const char *at = *text + strspn(*text, " ");
+    struct slice word = {at, strcspn(at, " ")};
+    *text = at + word.len;
+    return word;
+}
+
+static void make_clues(struct clues *c, const char *label, const char *columns,
+                       const char *parameters)
+{
+    uint32_t n = 0, p = 0;
+    for (struct slice w; (w = next_word(&columns)).len > 0;) {
+        c->columns[n++] = w;
     }
-    struct slice got_type;
-    struct slice got_content;
-    const char *got_from;
-    assert_int_equal(record_types_match(t, columns, count, &got_type, &got_content, &got_from), 0);
-    assert_true(slice_is(got_type, type));
-    if (content_from == NULL) {
-        assert_null(got_from);
-        assert_true(slice_is(got_content, content));
-    } else {
-        assert_string_equal(got_from, content_from);
+    for (struct slice w; (w = next_word(&parameters)).len > 0; p++) {
+        const char *equals = memchr(w.at, '=', w.len);
+        assert_non_null(equals);
+        c->parameters[p] = (struct slice){w.at, (size_t)(equals - w.at)};
+        c->values[p] = (struct slice){equals + 1, w.len - c->parameters[p].len - 1};
     }
+    c->clues =
+        (struct record_types_clues){slice_of(label), c->columns, n, c->parameters, c->values, p};
+}
+
+/* type "" for none; content "@name" for the parameter of that name, "-" for none said. */
+static void assert_kind(const struct record_types *t, const char *label, const char *columns,
+                        const char *parameters, const char *type, const char *content)
+{
+    struct clues c;
+    struct record_types_kind kind;
+    make_clues(&c, label, columns, parameters);
+    int rc = record_types_match(t, &c.clues, &kind);
+    if (*type == '\0') {
+        assert_int_equal(rc, -1);
+        return;
+    }
+    if (rc == -1 || !slice_is(kind.type, type)) {
+        fail_msg("\"%s\" [%s] {%s}: expected %s, found %.*s", label, columns, parameters, type,
+                 rc == -1 ? 0 : (int)kind.type.len, rc == -1 ? "" : kind.type.at);
+    }
+    if (*content == '@') {
+        assert_string_equal(kind.content_from, content + 1);
+        return;
+    }
+    assert_null(kind.content_from);
+    assert_true(slice_is(kind.content, *content == '-' ? NULL : content));
 }
 
 static void kinds(void **state)
 {
     (void)state;
     struct record_types *t = delivered();
-    static const char *const ping[] = {"delay.twoway.icmp.us.min", "delay.twoway.icmp.count"};
-    static const char *const ott[] = {"bandwidth.nominal.kbps", "http.code.max", "qos.manifest"};
-    static const char *const glimpse[] = {"rtt.ms.avg", "rtt.ms.max"};
-    static const char *const own[] = {"round_trip_avg"};
-    assert_kind(t, ping, 2, "ping", "ICMPECHO", NULL);
-    assert_kind(t, ott, 3, "OTT", NULL, "content.url");
-    assert_kind(t, glimpse, 2, "GLIMPSE", "ICMPECHO", NULL);
-    assert_kind(t, own, 1, "GLIMPSE", "ICMPECHO", NULL);
-
-    struct slice unknown = slice_of("hops.ip");
-    struct slice type;
-    struct slice content;
-    const char *from;
-    assert_int_equal(record_types_match(t, &unknown, 1, &type, &content, &from), -1);
-    assert_int_equal(record_types_match(t, NULL, 0, &type, &content, &from), -1);
+    assert_kind(t, "", "delay.twoway.icmp.us.min delay.twoway.icmp.count", "", "ping", "ICMPECHO");
+    assert_kind(t, "", "bandwidth.nominal.kbps qos.manifest", "", "OTT", "@content.url");
+    assert_kind(t, "", "rtt.ms.avg rtt.ms.max", "", "GLIMPSE", "ICMPECHO");
+    assert_kind(t, "", "round_trip_avg", "", "GLIMPSE", "ICMPECHO");
+    assert_kind(t, "", "x", "", "", "");
+    assert_kind(t, "", "", "", "", "");
+    /* What is told of hops is no ping, whatever stands beside it and in whichever order. */
+    assert_kind(t, "", "hops.ip", "", "traceroute", "-");
+    assert_kind(t, "ping-x", "time intermediate.ip4 hops.ip delay.twoway.icmp.us", "", "traceroute",
+                "-");
+    assert_kind(t, "", "delay.twoway.icmp.us hops.ip", "", "traceroute", "-");
+    assert_kind(t, "", "glimpse.traceroute.hop-ip rtt.ms.avg", "glimpse.ping.type=Udp",
+                "traceroute", "-");
+    assert_kind(t, "", "delay.twoway.icmp.us", "hops=a,b", "traceroute", "-");
+    assert_kind(t, "", "delay.twoway.icmp.us", "hops=", "ping", "ICMPECHO");
+    /* GLIMPSE's pings by other protocols. */
+    assert_kind(t, "", "rtt.ms.avg", "glimpse.ping.type=Udp", "GLIMPSE", "UDP");
+    assert_kind(t, "", "rtt.ms.avg", "glimpse.ping.type=Tcp destination.port=80", "GLIMPSE", "TCP");
+    assert_kind(t, "", "rtt.ms.avg", "destination.port=33434", "GLIMPSE", "UDP");
+    assert_kind(t, "", "rtt.ms.avg", "destination.port= glimpse.ping.type=", "GLIMPSE", "ICMPECHO");
+    assert_kind(t, "", "rtt.ms.avg", "glimpse.ping.type=System destination.port=33434", "GLIMPSE",
+                "ICMPECHO");
+    /* scamper's traces are kinds of their own, by their columns and by their labels. */
+    assert_kind(t, "", "scamper.trace.hop.ip4 rtt.ms rtt.us", "", "scamper-trace", "-");
+    assert_kind(t, "", "scamper.tracelb.result", "", "scamper-tracelb", "-");
+    assert_kind(t, "", "scamper.tracebox.hop.ip4", "", "scamper-tracebox", "-");
+    assert_kind(t, "scamper-trace-standard-ip4", "hops.ip", "", "scamper-trace", "-");
+    assert_kind(t, "scamper-tracelb-standard-ip4", "hops.ip", "", "scamper-tracelb", "-");
+    assert_kind(t, "scamper-tracebox-specific-ip6", "x", "", "scamper-tracebox", "-");
+    assert_kind(t, "scamper-ping-average-ip4", "x", "", "ping", "-");
+    assert_kind(t, "scamper-pinger-ip4", "x", "", "", "");
     record_types_free(&t);
     assert_null(t);
+}
+
+static void assert_named(const struct record_types *t, const char *label, const char *type)
+{
+    assert_true(slice_is(record_types_named(t, slice_of(label)), type));
+}
+
+/* A label tells a type as far as it names one; what is known tells its content. */
+static void labels_and_contents(void **state)
+{
+    (void)state;
+    struct record_types *t = delivered();
+    assert_named(t, "ping-average-ip4", "ping");
+    assert_named(t, "ping", "ping");
+    assert_named(t, "pinging-x", "pinging");
+    assert_named(t, "scamper-trace-standard-ip4", "scamper-trace");
+    assert_named(t, "scamper-sniff-standard", "scamper");
+    assert_named(t, "flows-7-a", "flows");
+    assert_named(t, "-7", "");
+    assert_named(t, "", "");
+    struct clues c;
+    struct record_types_kind kind;
+    make_clues(&c, "", "error", "glimpse.ping.type=Udp content.url=http://v/");
+    assert_int_equal(record_types_content(t, &c.clues, slice_of("GLIMPSE"), &kind), 0);
+    assert_true(slice_is(kind.content, "UDP"));
+    assert_int_equal(record_types_content(t, &c.clues, slice_of("ping"), &kind), 0);
+    assert_true(slice_is(kind.content, "ICMPECHO"));
+    assert_int_equal(record_types_content(t, &c.clues, slice_of("OTT"), &kind), 0);
+    assert_string_equal(kind.content_from, "content.url");
+    assert_int_equal(record_types_content(t, &c.clues, slice_of("traceroute"), &kind), -1);
+    record_types_free(&t);
+}
+
+static bool possible(const struct record_types *t, const char *type, const char *metric,
+                     const char *value)
+{
+    const struct record_types_range *range =
+        record_types_range(t, slice_of(type), slice_of(metric));
+    struct number n;
+    assert_int_equal(number_parse(slice_of(value), &n), 0);
+    return range == NULL || record_types_possible(range, &n);
+}
+
+static void valid_values(void **state)
+{
+    (void)state;
+    static const char *const impossible[][2] = {{"loss.ratio", "-0.2"},
+                                                {"loss.ratio", "1.01"},
+                                                {"loss", "-3"},
+                                                {"loss.percent", "-1"},
+                                                {"round_trip_loss", "101"},
+                                                {"packet_loss", "-1"},
+                                                {"delay.oneway.owamp.us.min", "-1"},
+                                                {"delay.twoway.icmp.us", "3600000000"},
+                                                {"rtt.us", "1800000000"},
+                                                {"rtt.ms.avg", "1800000"},
+                                                {"rtt.ms", "-0.001"},
+                                                {"packets.lost", "-1"},
+                                                {"delay.twoway.icmp.count", "-1"},
+                                                {"qos.content", "-1"}};
+    static const char *const good[][2] = {{"loss.ratio", "0"},   {"loss.ratio", "1.00"},
+                                          {"loss.ratio", "-0"},  {"rtt.us", "45007"},
+                                          {"rtt.ms.avg", "0"},   {"delay.twoway.icmp.count", "1e9"},
+                                          {"temperature", "-40"}};
+    struct record_types *t = delivered();
+    for (size_t i = 0; i < sizeof impossible / sizeof *impossible; i++) {
+        if (possible(t, "speedtest", impossible[i][0], impossible[i][1]) ||
+            possible(t, "ping", impossible[i][0], impossible[i][1])) {
+            fail_msg("%s may be %s", impossible[i][0], impossible[i][1]);
+        }
+    }
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (!possible(t, "speedtest", good[i][0], good[i][1])) {
+            fail_msg("%s may not be %s", good[i][0], good[i][1]);
+        }
+    }
+    record_types_free(&t);
+}
+
+#define RANGES                                                                                     \
+    "{\"valid\": [{\"comment\": \"c\", \"metrics\": [\"m*\"], \"min\": \"0\", \"never\": [9, "     \
+    "\"1e1\"]}],"                                                                                  \
+    "\"types\": {\"a\": {\"gap_s\": 5, \"valid\": [{\"metrics\": [\"m\"], \"max\": 7.50}]},"       \
+    "\"b\": {\"aliases\": {\"x\": [\"y\"]}}, \"c\": {}}}"
+
+/* A type's own ranges go before those of all; what enters grading is a file that says the same. */
+static void what_enters_grading(void **state)
+{
+    (void)state;
+    struct record_types *t = record_types_read_bytes("t", slice_of(RANGES));
+    assert_non_null(t);
+    struct slice kept = record_types_grading(t);
+    assert_true(
+        slice_is(kept, "{\"types\":{\"a\":{\"valid\":[{\"metrics\":[\"m\"],\"max\":7.50}]},"
+                       "\"b\":{\"aliases\":{\"x\":[\"y\"]}}},"
+                       "\"valid\":[{\"metrics\":[\"m*\"],\"min\":\"0\",\"never\":[9,\"1e1\"]}]}"));
+    struct record_types *again = record_types_read_bytes("again", kept);
+    assert_non_null(again);
+    assert_true(slice_equal(record_types_grading(again), kept));
+    const struct record_types *both[] = {t, again};
+    for (int i = 0; i < 2; i++) {
+        assert_true(possible(both[i], "a", "m", "-5") && !possible(both[i], "a", "m", "7.51"));
+        assert_false(possible(both[i], "a", "m2", "-5"));
+        assert_false(possible(both[i], "z", "m", "9.0"));
+        assert_false(possible(both[i], "z", "m", "10"));
+        assert_true(possible(both[i], "z", "m", "11"));
+    }
+    record_types_free(&again);
+    record_types_free(&t);
+    t = record_types_read_bytes("t", slice_of("{\"types\": {\"a\": {\"gap_s\": 5}}}"));
+    assert_true(slice_is(record_types_grading(t), ""));
+    record_types_free(&t);
+}
+
+static void check(const char *bytes, uint32_t count, const char *expected)
+{
+    char text[2000];
+    struct record_types *t = record_types_read_bytes("t", slice_of(bytes));
+    FILE *out = fmemopen(text, sizeof text, "w");
+    assert_true(t != NULL && out != NULL);
+    assert_int_equal(record_types_check(t, out), count);
+    fclose(out);
+    if (strstr(text, expected) == NULL) {
+        fail_msg("expected %s, found %s", expected, text);
+    }
+    record_types_free(&t);
+}
+
+static void ambiguities(void **state)
+{
+    (void)state;
+    struct record_types *t = delivered();
+    assert_int_equal(record_types_check(t, stderr), 0);
+    record_types_free(&t);
+    check("{\"mappings\": [{\"columns\": [\"delay.*\"], \"type\": \"a\"},"
+          "{\"columns\": [\"delay.x\"], \"type\": \"b\"}]}",
+          1, "mappings[1] (b) is never reached: mappings[0] (a) takes all that it would");
+    check("{\"mappings\": [{\"columns\": [\"delay.x\"], \"type\": \"a\"},"
+          "{\"columns\": [\"delay.*\"], \"type\": \"b\"}]}",
+          0, "");
+    check("{\"mappings\": [{\"columns\": [\"x\", \"y\"], \"type\": \"a\"},"
+          "{\"columns\": [\"x\", \"z\"], \"type\": \"b\"}]}",
+          1,
+          "mappings[0] (a) and mappings[1] (b) both look at the column \"x\": the first decides");
+    check("{\"mappings\": [{\"columns\": [\"x\"], \"type\": \"a\"},"
+          "{\"columns\": [\"x\"], \"parameters\": {\"p\": [\"1\"]}, \"type\": \"b\"}]}",
+          1, "mappings[1] (b) is never reached");
+    check("{\"mappings\": [{\"columns\": [\"x\"], \"type\": \"a\"}], \"types\": {\"b\": "
+          "{\"collect\": [{\"parameters\": [], \"results\": [\"x\"]}]}}}",
+          1, "types.b.collect[0]: by its columns it becomes a");
 }
 
 static void assert_alias(const struct record_types *t, const char *type, const char *metric,
@@ -134,8 +335,20 @@ static void faults(void **state)
     assert_fault("{\"gap_s\": 99999999}", "gap_s: expected");
     assert_fault("{\"mappings\": {}}", "mappings: expected a list, found object");
     assert_fault("{\"mappings\": [1]}", "mappings[0]: expected an object, found number");
-    assert_fault("{\"mappings\": [{\"columns\": [\"a\"], \"type\": \"t\"}]}",
-                 "mappings[0]: expected either content or content_from, found neither");
+    assert_fault("{\"mappings\": [{\"type\": \"t\"}]}",
+                 "mappings[0]: expected labels, columns or parameters, found none");
+    assert_fault("{\"mappings\": [{\"parameters\": [\"a\"], \"type\": \"t\"}]}",
+                 "mappings[0].parameters: expected an object, found array");
+    assert_fault("{\"mappings\": [{\"parameters\": {\"a\": \"b\"}, \"type\": \"t\"}]}",
+                 "mappings[0].parameters.a: expected a list of value patterns, found string");
+    assert_fault("{\"valid\": [{\"min\": 1}]}",
+                 "valid[0].metrics: expected a list of metric patterns, found nothing");
+    assert_fault("{\"valid\": [{\"metrics\": [\"a\"], \"min\": \"x\"}]}",
+                 "valid[0].min: expected a number, found string");
+    assert_fault("{\"valid\": [{\"metrics\": [\"a\"], \"min\": 2, \"max\": 1}]}",
+                 "valid[0]: expected min not above max");
+    assert_fault("{\"types\": {\"a\": {\"valid\": [{\"metrics\": [\"a\"], \"never\": 3}]}}}",
+                 "types.a.valid[0].never: expected a list, found number");
     assert_fault("{\"mappings\": [{\"columns\": [\"a\"], \"type\": \"t\", \"content\": \"c\", "
                  "\"content_from\": \"d\"}]}",
                  "mappings[0]: expected either content or content_from, found both");
@@ -176,6 +389,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds),
+        cmocka_unit_test(labels_and_contents),
+        cmocka_unit_test(valid_values),
+        cmocka_unit_test(what_enters_grading),
+        cmocka_unit_test(ambiguities),
         cmocka_unit_test(aliases),
         cmocka_unit_test(gaps),
         cmocka_unit_test(faults),

@@ -366,6 +366,138 @@ static void test_types(void **state)
     refused(RESULT_TYPE, "", "{'result':'m','label':null,'results':['x']," WHEN ROW "}");
 }
 
+/* What tells of hops is no ping; what failed is in the series of what did not. */
+static void test_kinds(void **state)
+{
+    (void)state;
+    const struct record_message *m =
+        one("{'result':'m','label':'traceroute-x','results':['time','intermediate.ip4','hops.ip',"
+            "'delay.twoway.icmp.us'],'resultvalues':[['2026-11-21 19:00:00','198.51.100.254',1,449]"
+            "]}");
+    is(m->type, "traceroute");
+    is(m->content, "");
+    assert_int_equal(m->hops_count, 0);
+    m = one("{'result':'m','label':'ping-average-ip4'," WHEN
+            "'results':['loss.ratio','result.code'],'resultvalues':[[1,1]]}");
+    is(m->type, "ping");
+    is(m->content, "ICMPECHO");
+    m = one("{'result':'m','label':'scamper-ping-average-ip4'," WHEN
+            "'results':['result.code'],'resultvalues':[[1]]}");
+    is(m->type, "ping");
+    is(m->content, "ICMPECHO");
+    m = one("{'result':'m','label':'scamper-tracelb-standard-ip4'," WHEN
+            "'results':['result.code'],'resultvalues':[[1]]}");
+    is(m->type, "scamper-tracelb");
+    is(m->content, "");
+    /* A type that is given gives its content, whatever the columns. */
+    m = one("{'result':'m','label':'x','parameters':{'record.type':'ping'}," WHEN
+            "'results':['result.code'],'resultvalues':[[1]]}");
+    is(m->content, "ICMPECHO");
+    m = one("{'result':'m','label':'ott-download','parameters':{'content.url':'http://v/'}," WHEN
+            "'results':['error'],'resultvalues':[['timeout']]}");
+    is(m->type, "OTT");
+    is(m->content, "http://v/");
+    static const char *const glimpse[] = {"'rtt.ms.avg'", "'error'"};
+    for (int i = 0; i < 2; i++) {
+        char text[400];
+        snprintf(text, sizeof text,
+                 "{'result':'m','label':'glimpse-ping','parameters':{'glimpse.ping.type':'Udp',"
+                 "'destination.url':'Www.Example.org'}," WHEN "'results':[%s],'resultvalues':"
+                 "[['9']]}",
+                 glimpse[i]);
+        m = one(text);
+        is(m->type, "GLIMPSE");
+        is(m->content, "UDP");
+        is(m->dest, "www.example.org");
+    }
+    /* A host's name stands there with its address and without. */
+    is(with("{'destination.fqdn':'a.example','destination.ip4':'192.0.2.1'}", "{}")->dest,
+       "a.example");
+    is(with("{'destination.ip4':null,'destination.fqdn':'a.example'}", "{}")->dest, "a.example");
+}
+
+static void test_hosts(void **state)
+{
+    (void)state;
+    is(with("{'destination.ip6':'[2001:DB8::1]'}", "{}")->dest, "2001:db8::1");
+    is(with("{'destination.ip6':'WWW.Example.net.'}", "{}")->dest, "www.example.net");
+    is(with("{'destination.ip6':'::1:2'}", "{}")->dest, "::1:2");
+    is(with("{'destination.ip4':'192.0.2.1:443'}", "{}")->dest, "192.0.2.1:443");
+    is(with("{'source.ip6':'fe80::1%eth0'}", "{}")->source, "fe80::1%eth0");
+    /* Who measured has a name of its own making. */
+    is(with("{'record.probe':'Probe.A'}", "{}")->probe, "Probe.A");
+}
+
+static void hops_are(const struct record_message *m, const char *const *hops, uint32_t count)
+{
+    assert_int_equal(m->hops_count, count);
+    for (uint32_t i = 0; i < count; i++) {
+        is(m->hops[i], hops[i]);
+    }
+}
+
+#define TRACE "'result':'m','label':'t-1','when':'2026-11-21 19:00:00',"
+
+/* All hops in one value are the record's hops, gaps kept; a hop a row are rows. */
+static void test_hops(void **state)
+{
+    (void)state;
+    static const char *const two[] = {"192.0.2.1", NULL, "2001:db8::1"};
+    hops_are(one("{" TRACE "'results':['hops'],'resultvalues':[['192.0.2.1 * 2001:DB8::1']]}"), two,
+             3);
+    hops_are(one("{" TRACE "'results':['hops.ip4'],'resultvalues':[[['192.0.2.1',null,"
+                 "'2001:db8:0::1']]]}"),
+             two, 3);
+    hops_are(one("{" TRACE "'results':['a'],'parameters':{'hops':'192.0.2.1->*->2001:db8::1'},"
+                 "'resultvalues':[[1]]}"),
+             two, 3);
+    is(set.results->records->type, "traceroute");
+    uint64_t digest = set.results->records->digest;
+    one("{" TRACE "'results':['a'],'parameters':{'hops':'192.0.2.1,*'},'resultvalues':[[1]]}");
+    assert_int_not_equal(set.results->records->digest, digest);
+    /* Each row has its own. */
+    read_text("{" TRACE "'results':['hops'],'resultvalues':[['192.0.2.1,192.0.2.2'],['*,*'],[7]]}");
+    const struct record_message *m = records_by_row();
+    assert_int_equal(m[0].hops_count, 2);
+    assert_int_equal(m[1].hops_count, 0);
+    assert_int_equal(m[2].hops_count, 0);
+    /* No hops: a number, an address alone, names, something within. */
+    static const char *const others[] = {
+        "7", "'192.0.2.1'", "'a b'", "'192.0.2.1 a'", "[1]", "[['a']]", "[]", "{}", "''", "'[1'"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char text[300];
+        snprintf(text, sizeof text, "{" TRACE "'results':['hops'],'resultvalues':[[%s]]}",
+                 others[i]);
+        hops_are(one(text), NULL, 0);
+    }
+}
+
+/* A path of thirty hops is no reason to refuse a result; other text of that length is. */
+static void test_long_path(void **state)
+{
+    (void)state;
+    char path[2000], text[2400];
+    size_t used = 0;
+    for (int i = 0; i < 30; i++) {
+        used += (size_t)snprintf(path + used, sizeof path - used,
+                                 "2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:%x ", 0xaa00 + i);
+    }
+    assert_true(used > LIMIT_DIMENSION_BYTES);
+    static const char form[] =
+        "{" TRACE "'results':['delay.twoway.icmp.us'],'parameters':{'record.path':'%s'},"
+        "'resultvalues':[[1]]}";
+    snprintf(text, sizeof text, form, path);
+    const struct record_message *m = one(text);
+    is(m->path, "");
+    assert_int_equal(m->hops_count, 30);
+    is(m->hops[29], "2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:aa1d");
+    is(m->type, "ping");
+    path[3] = 'x';
+    snprintf(text, sizeof text, form, path);
+    refused(RESULT_LENGTH, "record.path: expected at most 1024 bytes", text);
+    is(with("{'record.path':'192.0.2.1 192.0.2.2'}", "{}")->path, "192.0.2.1 192.0.2.2");
+}
+
 static void test_messages(void **state)
 {
     (void)state;
@@ -756,7 +888,9 @@ int main(void)
         TEST(test_expansion),     TEST(test_memory),
         TEST(test_envelopes),     TEST(test_details_are_harmless),
         TEST(test_several),       TEST(test_identity),
-        TEST(test_equal_rows),
+        TEST(test_equal_rows),    TEST(test_kinds),
+        TEST(test_hosts),         TEST(test_hops),
+        TEST(test_long_path),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -18,9 +18,10 @@ PASSED_ON = {
     "events": "the changes of grade that match, newest first",
     "records": "the records that match, newest first",
     "grading": "check FILE | get | set FILE | history: the grading in force",
+    "types": "check [FILE]: what the file of record types leaves open; the set's unless given",
     "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
-NEED_NO_GATEWAY = ("send", "rebuild")
+NEED_NO_GATEWAY = ("send", "rebuild", "types")
 
 Command = Callable[[State, argparse.Namespace], int]
 
@@ -217,6 +218,8 @@ def pass_on(command: str, arguments: List[str]) -> int:
         call += ["--udp", _first_udp(_opened(own.state))]
     elif command == "rebuild":
         call += ["--run-dir", _opened(own.state).option("common", "run_dir")]
+    elif command == "types" and rest == ["check"]:
+        rest.append(os.path.join(str(_opened(own.state).option("common", "schemas_dir")), "record-types.json"))
     elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
