@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/place.h"
+#include "common/told.h"
 
 #define FILE_BYTES ((size_t)1 << 20)
 
@@ -45,12 +46,12 @@ static void fault(struct reading *r, const char *format, ...) __attribute__((for
 
 static void fault(struct reading *r, const char *format, ...)
 {
+    char text[1024];
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%s: ", r->file);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    told_fault("%s: %s", r->file, text);
     r->faults++;
 }
 
@@ -251,7 +252,7 @@ struct config *config_read_bytes(const char *file, struct slice bytes, struct co
     struct config *c = calloc(1, sizeof *c);
     struct arena *arena = arena_new(64 * FILE_BYTES);
     if (c == NULL || arena == NULL) {
-        fprintf(stderr, "%s: out of memory\n", file);
+        told_fault("%s: out of memory", file);
         free(c);
         arena_free(&arena);
         return NULL;
@@ -272,14 +273,14 @@ struct config *config_read(const char *file, struct config_common *common, const
     char *bytes = file_read_own(file, FILE_BYTES, &size);
     if (bytes == NULL) {
         if (errno == EFBIG) {
-            fprintf(stderr, "%s: larger than %zu bytes\n", file, FILE_BYTES);
+            told_fault("%s: larger than %zu bytes", file, FILE_BYTES);
         } else if (errno == EPERM) {
-            fprintf(stderr,
-                    "%s: expected a file of root's that nobody else can write, since root starts "
-                    "what it says\n",
-                    file);
+            told_fault(
+                "%s: expected a file of root's that nobody else can write, since root starts "
+                "what it says",
+                file);
         } else {
-            fprintf(stderr, "%s: %s\n", file, strerror(errno));
+            told_fault("%s: %s", file, strerror(errno));
         }
         return NULL;
     }
@@ -380,6 +381,9 @@ void config_reload(const char *section, const struct config_option *options, voi
         if (!same) {
             log_info("config.changed", "option=%s.%s effect=\"%s\"", section, o->name,
                      o->reloadable ? "now" : "after a restart");
+        }
+        if (!same && !o->reloadable) {
+            told_add("%s.%s: changed, which takes effect after a restart", section, o->name);
         }
     }
 }

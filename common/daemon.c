@@ -23,6 +23,7 @@
 
 #include "common/log.h"
 #include "common/notify.h"
+#include "common/told.h"
 #include "common/utf8.h"
 
 #define NOTES              16
@@ -47,6 +48,11 @@ static struct {
     int exit_code;
     int64_t started_us;
     int64_t told_us; /* what the status tells was so then or later */
+    struct {
+        unsigned number; /* how many there were */
+        bool refused;    /* the last one, or a part of it */
+        struct told told;
+    } reload;
     struct note notes[NOTES];
 } self = {.signal_pipe = {-1, -1}};
 
@@ -140,6 +146,19 @@ static void print_time(FILE *f, const char *key, int64_t us)
     fprintf(f, "  \"%s\": \"%s.%06dZ\",\n", key, text, (int)(us % 1000000));
 }
 
+/* Who asked for it waits until the number has changed. */
+static void print_reload(FILE *f)
+{
+    size_t count = self.reload.told.count;
+    fprintf(f, "  \"reload\": {\"number\": %u, \"refused\": %s, \"lines\": %zu, \"said\": [",
+            self.reload.number, self.reload.refused ? "true" : "false", count);
+    for (size_t i = 0; i < count && i < TOLD_LINES; i++) {
+        fputs(i == 0 ? "\n    " : ",\n    ", f);
+        print_json_string(f, self.reload.told.line[i]);
+    }
+    fputs("]},\n", f);
+}
+
 static void print_status(FILE *f)
 {
     const struct daemon *d = self.daemon;
@@ -158,7 +177,9 @@ static void print_status(FILE *f)
         fputs(": ", f);
         print_json_string(f, self.notes[i].text);
     }
-    fputs("\n  },\n  \"counters\": {", f);
+    fputs("\n  },\n", f);
+    print_reload(f);
+    fputs("  \"counters\": {", f);
     for (size_t i = 0; i < d->counter_count; i++) {
         fprintf(f, "\n    \"%s\": %" PRIu64 ",", d->counter_names[i], d->counters[i]);
     }
@@ -245,7 +266,8 @@ static void set_log_level(void)
     }
 }
 
-static void reload(void)
+/* 0, or -1: some of what was in force stays, or all of it. */
+static int take_configuration(void)
 {
     const struct daemon *d = self.daemon;
     void *settings = calloc(1, d->settings_size + 1);
@@ -258,7 +280,7 @@ static void reload(void)
                   self.config_file);
         config_free(&c);
         free(settings);
-        return;
+        return -1;
     }
     config_reload("common", config_common_options, &self.common, &common);
     config_reload(d->name, d->options, d->settings, settings);
@@ -267,10 +289,22 @@ static void reload(void)
     config_free(&self.readings[1]);
     self.readings[1] = c;
     set_log_level();
-    if (d->reload != NULL && d->reload() == -1) {
+    int result = d->reload == NULL ? 0 : d->reload();
+    if (result == -1) {
         log_error("config.reload", "effect=\"some of what was in force stays\"");
     }
     log_info("config.reloaded", "file=%s", self.config_file);
+    return result;
+}
+
+/* What came of it is in the status, for who asked for it. */
+static void reload(void)
+{
+    told_keep(&self.reload.told);
+    self.reload.refused = take_configuration() == -1;
+    told_keep(NULL);
+    self.reload.number++;
+    daemon_tick();
 }
 
 void daemon_signals(void)
@@ -644,13 +678,13 @@ int daemon_main(const struct daemon *d, int argc, char **argv)
     if (self.readings[0] == NULL) {
         return 1;
     }
+    log_start(d->name, self.instance);
     if (d->check != NULL && d->check(&self.common, d->settings) == -1) {
         rc = 1;
     } else if (check_only) {
         printf("%s: %s is good\n", d->name, self.config_file);
         rc = 0;
     } else {
-        log_start(d->name, self.instance);
         set_log_level();
         notify_start();
         rc = serve();

@@ -27,8 +27,9 @@ struct daemon {
 
     /*
      * Whether these settings make sense together; faults are written to standard error, one a line,
-     * as "SECTION.OPTION: what was expected, what was found". Also called by --check-config and
-     * before a reload; so it changes nothing. May be NULL.
+     * as "SECTION.OPTION: what was expected, what was found" (told_fault()), or logged. Also called
+     * by --check-config, by whoever may not use all the files, and before a reload; so it changes
+     * nothing. May be NULL.
      */
     int (*check)(const struct config_common *common, const void *settings);
     /* Still with the privileges of the start: sockets, keys. -1 ends the process. May be NULL. */
@@ -37,8 +38,10 @@ struct daemon {
     int (*start)(zloop_t *loop);
     /* Instead of the zloop: see daemon_signal_fd(). May be NULL. */
     int (*run)(void);
-    /* SIGHUP, after the reloadable options took their new values. -1: said why, kept the old. NULL
-     * ok. */
+    /*
+     * SIGHUP, after the reloadable options took their new values. -1: said why in the log, kept the
+     * old; who asked for the reload is told what check() and this said. NULL ok.
+     */
     int (*reload)(void);
     /* First SIGTERM: take nothing new, finish what was begun, then call daemon_finished(). */
     void (*drain)(void);

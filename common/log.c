@@ -12,6 +12,7 @@
 
 #include "common/notify.h"
 #include "common/outlet.h"
+#include "common/told.h"
 
 #define LINE_BYTES 2048
 
@@ -94,6 +95,9 @@ make_line(char line[LINE_BYTES], const char *priority, const char *level, int er
                       snprintf(line + used, LINE_BYTES - used, " error=\"%s\"", strerror(error)));
     }
     disarm(line + body, used - body);
+    if (level == level_names[LOG_LEVEL_WARN] || level == level_names[LOG_LEVEL_ERROR]) {
+        told_add("%s %.*s", event, (int)(used - body), line + body);
+    }
     line[used++] = '\n';
     return used;
 }

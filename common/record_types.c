@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/json.h"
 #include "common/pattern.h"
+#include "common/told.h"
 #include "schemas/messages.h"
 
 #define FILE_BYTES    (1 << 20)
@@ -30,12 +31,12 @@ static void fault(struct record_types *t, const char *format, ...)
     if (t->faults++ >= FAULTS_SHOWN) {
         return;
     }
-    fprintf(stderr, "%s: ", t->file);
+    char text[1024];
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    told_fault("%s: %s", t->file, text);
 }
 
 static const char *found(const struct json *node)
@@ -455,7 +456,7 @@ struct record_types *record_types_read_bytes(const char *name, struct slice byte
     static const char *const keys[] = {"gap_s", "mappings", "valid", "types", NULL};
     struct record_types *t = calloc(1, sizeof *t);
     if (t == NULL) {
-        fprintf(stderr, "%s: out of memory\n", name);
+        told_fault("%s: out of memory", name);
         return NULL;
     }
     t->file = name;
@@ -483,7 +484,7 @@ struct record_types *record_types_read_bytes(const char *name, struct slice byte
     }
 end:
     if (t->faults > FAULTS_SHOWN) {
-        fprintf(stderr, "%s: and %" PRIu32 " more\n", name, t->faults - FAULTS_SHOWN);
+        told_fault("%s: and %" PRIu32 " more", name, t->faults - FAULTS_SHOWN);
     }
     t->file = NULL; /* the caller's; not needed any more */
     if (t->faults > 0) {
@@ -498,9 +499,9 @@ struct record_types *record_types_read(const char *file)
     char *bytes = file_read(file, FILE_BYTES, &size);
     if (bytes == NULL) {
         if (errno == EFBIG) {
-            fprintf(stderr, "%s: more than %d bytes\n", file, FILE_BYTES);
+            told_fault("%s: more than %d bytes", file, FILE_BYTES);
         } else {
-            fprintf(stderr, "%s: %s\n", file, strerror(errno));
+            told_fault("%s: %s", file, strerror(errno));
         }
         return NULL;
     }
@@ -514,8 +515,8 @@ struct record_types *record_types_of(const char *schemas_dir)
     char file[4096];
     int n = snprintf(file, sizeof file, "%s/record-types.json", schemas_dir);
     if (n < 0 || (size_t)n >= sizeof file) {
-        fprintf(stderr, "common.schemas_dir: expected a shorter path, found %zu bytes\n",
-                strlen(schemas_dir));
+        told_fault("common.schemas_dir: expected a shorter path, found %zu bytes",
+                   strlen(schemas_dir));
         return NULL;
     }
     return record_types_read(file);

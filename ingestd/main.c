@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "common/daemon.h"
+#include "common/told.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/service.h"
 #include "ingestd/udp.h"
@@ -74,25 +75,24 @@ static int check(const struct config_common *common, const void *checked)
     const struct settings *s = checked;
     int rc = 0;
     if (s->listen.count < 1 || s->listen.count > UDP_LISTENERS) {
-        fprintf(stderr, "ingestd.listen: expected 1 to %d endpoints, found %zu\n", UDP_LISTENERS,
-                s->listen.count);
+        told_fault("ingestd.listen: expected 1 to %d endpoints, found %zu", UDP_LISTENERS,
+                   s->listen.count);
         rc = -1;
     }
     for (size_t i = 0; i < s->listen.count; i++) {
         struct address address;
         uint16_t port;
         if (udp_endpoint_parse(slice_of(s->listen.item[i]), &address, &port) == -1) {
-            fprintf(stderr,
-                    "ingestd.listen[%zu]: expected ADDRESS:PORT or [ADDRESS]:PORT, found \"%s\"\n",
-                    i, s->listen.item[i]);
+            told_fault("ingestd.listen[%zu]: expected ADDRESS:PORT or [ADDRESS]:PORT, found \"%s\"",
+                       i, s->listen.item[i]);
             rc = -1;
         }
     }
     for (size_t i = 0; i < s->allow.count; i++) {
         struct prefix prefix;
         if (prefix_parse(slice_of(s->allow.item[i]), &prefix) == -1) {
-            fprintf(stderr, "ingestd.allow[%zu]: expected an address or a prefix, found \"%s\"\n",
-                    i, s->allow.item[i]);
+            told_fault("ingestd.allow[%zu]: expected an address or a prefix, found \"%s\"", i,
+                       s->allow.item[i]);
             rc = -1;
         }
     }

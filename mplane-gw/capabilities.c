@@ -72,7 +72,7 @@ static const struct row rows[] = {
 
 struct capabilities {
     struct arena *arena;
-    struct slice registry_url, link;
+    struct slice registry_url, link, prefix;
     size_t count;
     struct capability capability[CAPABILITIES_MAX];
 };
@@ -151,6 +151,19 @@ static int check_elements(const struct mplane_message *m, const struct registry 
     return 0;
 }
 
+/* The label as peers see it; .at NULL when memory is out. */
+static struct slice prefixed(struct capabilities *c, struct slice label)
+{
+    size_t size = c->prefix.len + label.len;
+    char *text = arena_alloc(c->arena, size + 1);
+    if (text != NULL) {
+        memcpy(text, c->prefix.at, c->prefix.len);
+        memcpy(text + c->prefix.len, label.at, label.len);
+        text[size] = '\0';
+    }
+    return (struct slice){text, size};
+}
+
 /* The next capability, whose kind, verb, label and export are given; the rest follows. */
 static int build(struct capabilities *c, const struct capability *given, const struct names *names,
                  const struct registry *r, char *error, size_t error_size)
@@ -168,13 +181,15 @@ static int build(struct capabilities *c, const struct capability *given, const s
     m->has_when = true;
     m->when.start = WHEN_AT_PAST;
     m->when.end = WHEN_AT_FUTURE;
-    if (fill_schema(c->arena, names, m) == -1 || token_of_capability(c->arena, m, r, token) == -1 ||
+    one->label = m->label;
+    m->label = prefixed(c, m->label);
+    if (m->label.at == NULL || fill_schema(c->arena, names, m) == -1 ||
+        token_of_capability(c->arena, m, r, token) == -1 ||
         (m->token = arena_copy(c->arena, slice_of(token))).at == NULL) {
         snprintf(error, error_size, "%.*s: out of memory", (int)m->label.len, m->label.at);
         return -1;
     }
     m->link = c->link;
-    one->label = m->label;
     one->token = m->token;
     c->count++;
     return check_elements(m, r, error, error_size);
@@ -193,7 +208,8 @@ static int build_row(struct capabilities *c, const struct row *row, const struct
 }
 
 struct capabilities *capabilities_new(const char *registry_url, const char *link,
-                                      const struct registry *r, char *error, size_t error_size)
+                                      const char *prefix, const struct registry *r, char *error,
+                                      size_t error_size)
 {
     struct capabilities *c = calloc(1, sizeof *c);
     if (c != NULL) {
@@ -206,6 +222,7 @@ struct capabilities *capabilities_new(const char *registry_url, const char *link
     }
     c->registry_url = arena_copy(c->arena, slice_of(registry_url));
     c->link = arena_copy(c->arena, slice_of(link));
+    c->prefix = arena_copy(c->arena, slice_of(prefix));
     for (size_t i = 0; i < ROWS; i++) {
         if (build_row(c, &rows[i], r, error, error_size) == -1) {
             capabilities_free(&c);
@@ -340,7 +357,8 @@ const struct capability *capabilities_match(const struct capabilities *c,
         if (d.count == 0) {
             return candidate;
         }
-        if (labelled(specification, candidate->label)) {
+        if (labelled(specification, candidate->label) ||
+            labelled(specification, candidate->message.label)) {
             d.count = 0; /* it says which one it means */
         }
         if (d.count < least.count) {

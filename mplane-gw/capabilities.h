@@ -24,18 +24,20 @@ enum capability_kind {
 struct capability {
     enum capability_kind kind;
     struct mplane_message message;
-    struct slice label;
+    struct slice label; /* without the prefix that the message's has: rules name it by this */
     struct slice token;
 };
 
 struct capabilities;
 
 /*
- * Builds them with this registry URL and link. r has to know every element they name. NULL on a
- * fault; then error says what. All is copied; the caller owns the result.
+ * Builds them with this registry URL and link, and with this before each label that peers see. r
+ * has to know every element they name. NULL on a fault; then error says what. All is copied; the
+ * caller owns the result.
  */
 struct capabilities *capabilities_new(const char *registry_url, const char *link,
-                                      const struct registry *r, char *error, size_t error_size);
+                                      const char *prefix, const struct registry *r, char *error,
+                                      size_t error_size);
 void capabilities_free(struct capabilities **c);
 
 /*
@@ -49,7 +51,7 @@ int capabilities_collect(struct capabilities *c, const struct record_types *type
 size_t capabilities_count(const struct capabilities *c);
 const struct capability *capabilities_at(const struct capabilities *c, size_t i);
 
-/* The first of this label, NULL when there is none. */
+/* The first of this label (without prefix), NULL when there is none. */
 const struct capability *capabilities_by_label(const struct capabilities *c, struct slice label);
 
 /* The one of that token, or NULL. */

@@ -15,6 +15,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/delegate.h"
@@ -158,8 +159,8 @@ static void reply_busy(struct post *p, const char *why)
     gateway_count(COUNT_POSTS_BUSY);
     p->outcome = "busy";
     if (log_allowed(&said, 5)) {
-        log_warn("post.busy", "peer=%s identity=\"%s\" reason=\"%s\"",
-                 connection_peer(p->connection), connection_identity(p->connection), why);
+        log_warn("post.busy", "peer=%s identity=%s reason=%s", connection_peer(p->connection),
+                 QUOTED(slice_of(connection_identity(p->connection))), QUOTED(slice_of(why)));
     }
     reply_retry_after(p->request, RETRY_AFTER_US);
     reply_exception(p, HTTP_SERVUNAVAIL,
@@ -182,8 +183,9 @@ static void reply_fault(struct post *p, struct fault *f, int status, const char 
     gateway_count(f->counter);
     p->outcome = f->outcome;
     if (log_allowed(&f->said, 10)) {
-        log_info(f->event, "peer=%s identity=\"%s\" %s=\"%s\"", connection_peer(p->connection),
-                 connection_identity(p->connection), f->field, text);
+        log_info(f->event, "peer=%s identity=%s %s=%s", connection_peer(p->connection),
+                 QUOTED(slice_of(connection_identity(p->connection))), f->field,
+                 QUOTED(slice_of(text)));
     }
     reply_exception(p, status, text);
 }

@@ -16,6 +16,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/bodies.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/peers.h"
@@ -35,8 +36,10 @@ struct connection {
     unsigned generation; /* of the certificates it was judged by */
     bool ending;         /* its socket was shut down */
     char *identity;
-    struct peer *account; /* of the identity; NULL before it is known */
-    size_t sending;       /* bytes of a reply, taken out of the account's room */
+    struct slice certificates; /* its own */
+    int64_t ends_us;           /* since 1970: when the first of the peer's certificates ends */
+    struct peer *account;      /* of the identity; NULL before it is known */
+    size_t sending;            /* bytes of a reply, taken out of the account's room */
     struct body body;
     char peer[PEER_SIZE];
     char alert[64];
@@ -78,6 +81,7 @@ static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int i
     }
     bodies_leave(&c->body);
     free(c->identity);
+    OPENSSL_free((char *)c->certificates.at);
     free(c);
 }
 
@@ -136,6 +140,8 @@ static struct connection *choose_victim(int64_t now_us, const struct peer *accou
 static void know(struct connection *c)
 {
     c->identity = tls_identity(c->ssl);
+    c->certificates = tls_certificates(c->ssl);
+    c->ends_us = tls_ends_us(c->ssl);
     c->account = c->identity == NULL ? NULL : peers_enter(peers, c->identity);
     if (c->account == NULL) {
         end(c);
@@ -153,8 +159,9 @@ static void know(struct connection *c)
     gateway_count(COUNT_CONNECTIONS_REFUSED);
     if (log_allowed(&refused_said, 5)) {
         log_warn("connection.refused",
-                 "peer=%s identity=\"%s\" mplane-gw.connections_max_per_identity=%lld", c->peer,
-                 c->identity, (long long)gateway.settings.connections_max_per_identity);
+                 "peer=%s identity=%s mplane-gw.connections_max_per_identity=%lld", c->peer,
+                 QUOTED(slice_of(c->identity)),
+                 (long long)gateway.settings.connections_max_per_identity);
     }
     end(c);
 }
@@ -305,6 +312,12 @@ struct bufferevent *connections_accept(struct event_base *base, void *unused)
     return b;
 }
 
+/* A certificate ends while the connection is kept: its peer is nobody any more. */
+static bool is_over(const struct connection *c)
+{
+    return c->account != NULL && daemon_now_us() >= c->ends_us;
+}
+
 struct connection *connection_of(struct evhttp_request *request)
 {
     struct evhttp_connection *evcon = evhttp_request_get_connection(request);
@@ -313,6 +326,22 @@ struct connection *connection_of(struct evhttp_request *request)
                    : bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
     struct connection *c = ssl == NULL ? NULL : SSL_get_ex_data(ssl, ssl_index);
     return c != NULL && c->account != NULL ? c : NULL;
+}
+
+struct connection *connection_asks(struct evhttp_request *request)
+{
+    struct connection *c = connection_of(request);
+    return c != NULL && is_over(c) ? NULL : c;
+}
+
+struct slice connection_certificates(const struct connection *c)
+{
+    return c->certificates;
+}
+
+bool connections_revoked(struct slice certificates)
+{
+    return context != NULL && tls_revoked(context, certificates);
 }
 
 const char *connection_identity(const struct connection *c)
@@ -385,7 +414,7 @@ void connection_take_turn(struct connection *c)
 
 bool connection_is_last(const struct connection *c)
 {
-    return c->generation != generation || daemon_draining();
+    return c->generation != generation || daemon_draining() || is_over(c);
 }
 
 static uint64_t bytes_read(const struct connection *c)
@@ -452,7 +481,9 @@ void connections_sweep(void)
     {
         refresh(c);
         int64_t limit_us = limit_s(c->phase) * 1000000;
-        if (limit_us > 0 && now_us - c->since_us > limit_us && !c->ending) {
+        bool late = limit_us > 0 && now_us - c->since_us > limit_us;
+        bool ended = is_over(c) && (is_waiting(c) || c->phase == CONNECTION_RECEIVING);
+        if ((late || ended) && !c->ending) {
             gateway_count(COUNT_CONNECTIONS_EXPIRED);
             end(c);
         }

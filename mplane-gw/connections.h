@@ -42,12 +42,23 @@ void connections_use(SSL_CTX *fresh);
 /* For evhttp_set_bevcb(). */
 struct bufferevent *connections_accept(struct event_base *base, void *unused);
 
-/* The connection of a request; NULL when it has none with a known peer: then close it. */
+/* The connection of a request; NULL when it has none with a known peer. */
 struct connection *connection_of(struct evhttp_request *request);
+
+/* The same for a request that has come; NULL also when the peer's certificate has ended: close it.
+ */
+struct connection *connection_asks(struct evhttp_request *request);
 
 /* The peer's identity, not empty; and its address and port. */
 const char *connection_identity(const struct connection *c);
 const char *connection_peer(const struct connection *c);
+
+/* The peer's certificates, as tls_certificates() names them. They live as long as the connection.
+ */
+struct slice connection_certificates(const struct connection *c);
+
+/* Whether one of these certificates is revoked by the lists in force now. */
+bool connections_revoked(struct slice certificates);
 
 /*
  * Whether this identity may make another request now: 0, and it is counted; or after how many

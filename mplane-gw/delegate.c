@@ -1,6 +1,7 @@
 /*
  * An export URL is a right of who asked for it, passed on: it holds as long as that identity may
- * use the capability. Whoever posts must still have a certificate, and is accounted for.
+ * use the capability, and the certificate by which it asked is not revoked. Whoever posts must
+ * still have a certificate, and is accounted for.
  */
 #include "mplane-gw/delegate.h"
 
@@ -14,7 +15,9 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/answer.h"
+#include "mplane-gw/connections.h"
 #include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/kept_file.h"
@@ -173,7 +176,8 @@ static struct export *give(const struct desk_request *r, const struct mplane_mes
                               .owner = r->identity,
                               .poster = poster_of(r, m),
                               .label = k->label,
-                              .token = reply->token};
+                              .token = reply->token,
+                              .certificates = r->certificates};
     struct export *one = NULL;
     if (when_range(&m->when, now_us, &g.from_us, &g.until_us, &instant) == -1 || instant ||
         g.until_us <= now_us) {
@@ -193,9 +197,8 @@ static struct export *give(const struct desk_request *r, const struct mplane_mes
     }
     memcpy(one->url_token, token, sizeof one->url_token);
     one->told_until_us = now_us + TOLD_US;
-    log_info("export.given", "peer=%s identity=\"%.*s\" capability=%.*s poster=\"%.*s\"", r->peer,
-             (int)g.owner.len, g.owner.at, (int)g.label.len, g.label.at, (int)g.poster.len,
-             g.poster.at);
+    log_info("export.given", "peer=%s identity=%s capability=%s poster=%s", r->peer,
+             QUOTED(g.owner), QUOTED(g.label), QUOTED(g.poster));
     return one;
 }
 
@@ -241,8 +244,8 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
         add_url(r, one, reply);
         return true;
     }
-    log_info("export.revoked", "peer=%s identity=\"%.*s\" capability=%.*s", r->peer,
-             (int)r->identity.len, r->identity.at, (int)one->grant.label.len, one->grant.label.at);
+    log_info("export.revoked", "peer=%s identity=%s capability=%s", r->peer, QUOTED(r->identity),
+             QUOTED(one->grant.label));
     exports_remove(exports, one);
     if (save() == -1) {
         desk_refuse(r, reply,
@@ -258,7 +261,8 @@ struct slice delegate_label(struct slice url_token, struct slice identity)
 {
     const struct export *one = exports_find(exports, url_token, daemon_now_us());
     if (one == NULL || (one->grant.poster.len > 0 && !slice_equal(one->grant.poster, identity)) ||
-        !access_allows(gateway.access, one->grant.owner, one->grant.label)) {
+        !access_allows(gateway.access, one->grant.owner, one->grant.label) ||
+        connections_revoked(one->grant.certificates)) {
         return (struct slice){NULL, 0};
     }
     return one->grant.label;

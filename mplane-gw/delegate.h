@@ -22,7 +22,8 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
 
 /*
  * The label of the capability for which this identity may post to the URL of this token now; no
- * value when there is none, whatever the reason. It lives as long as nothing is revoked.
+ * value when there is none, whatever the reason: who asked for it was revoked, say. It lives as
+ * long as nothing is revoked.
  */
 struct slice delegate_label(struct slice url_token, struct slice identity);
 

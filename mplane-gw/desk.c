@@ -11,6 +11,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/audit.h"
@@ -63,8 +64,8 @@ static void refuse_malformed(const struct desk_request *r, struct desk_reply *re
     gateway_count(COUNT_MALFORMED);
     reply->outcome = "malformed";
     if (log_allowed(&malformed_said, 10)) {
-        log_info("request.malformed", "peer=%s identity=\"%.*s\" error=\"%s\"", r->peer,
-                 (int)r->identity.len, r->identity.at, error);
+        log_info("request.malformed", "peer=%s identity=%s error=%s", r->peer, QUOTED(r->identity),
+                 QUOTED(slice_of(error)));
     }
     desk_refuse(r, reply, "%s", error);
 }
@@ -128,8 +129,8 @@ bool desk_may_use(const struct desk_request *r, struct desk_reply *reply,
     gateway_count(COUNT_DENIED);
     reply->outcome = "denied";
     if (log_allowed(&denied_said, 10)) {
-        log_info("request.denied", "peer=%s identity=\"%.*s\" capability=%.*s door=%s", r->peer,
-                 (int)r->identity.len, r->identity.at, (int)k->label.len, k->label.at, reply->door);
+        log_info("request.denied", "peer=%s identity=%s capability=%.*s door=%s", r->peer,
+                 QUOTED(r->identity), (int)k->label.len, k->label.at, reply->door);
     }
     desk_refuse(r, reply, "not authorized to use the capability %.*s", (int)k->label.len,
                 k->label.at);

@@ -17,10 +17,11 @@ struct desk_earlier {
 struct desk_request {
     struct arena *arena; /* for the message and the reply */
     struct slice identity;
-    const char *peer;        /* address, for the log */
-    const struct json *tree; /* the message */
-    struct slice fallback;   /* the token of an exception to a message whose token is not known */
-    const char *place;       /* where the message stands: "" or "contents[1]." */
+    struct slice certificates; /* the peer's, see tls_certificates(); without bytes: not known */
+    const char *peer;          /* address, for the log */
+    const struct json *tree;   /* the message */
+    struct slice fallback;     /* the token of an exception to a message whose token is not known */
+    const char *place;         /* where the message stands: "" or "contents[1]." */
     const struct desk_earlier *earlier; /* a second message of their kind and token is refused */
     size_t earlier_count;
 };

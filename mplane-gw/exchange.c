@@ -15,6 +15,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/desk.h"
@@ -293,9 +294,9 @@ static void finish(struct exchange *x)
     bool last = connection_is_last(x->connection);
     bool written = out != NULL && (x->is_envelope || x->count > 0);
     int failed = !written ? -1 : x->is_envelope ? add_envelope(x, out) : add_items(x, out);
-    log_debug("request.answered", "peer=%s identity=\"%s\" messages=%zu bytes=%zu",
-              connection_peer(x->connection), connection_identity(x->connection), x->count,
-              out == NULL ? 0 : evbuffer_get_length(out));
+    log_debug("request.answered", "peer=%s identity=%s messages=%zu bytes=%zu",
+              connection_peer(x->connection), QUOTED(slice_of(connection_identity(x->connection))),
+              x->count, out == NULL ? 0 : evbuffer_get_length(out));
     write_audit(x);
     connection_set_phase(x->connection, CONNECTION_SENDING);
     struct evhttp_request *request = x->request;
@@ -425,6 +426,7 @@ static void handle_message(struct exchange *x)
     struct item *i = &x->items[x->handled];
     struct desk_request r = {x->arena,
                              slice_of(connection_identity(x->connection)),
+                             connection_certificates(x->connection),
                              connection_peer(x->connection),
                              i->tree,
                              x->fallback,
@@ -450,6 +452,7 @@ static void handle_message(struct exchange *x)
 
 static void read_body(struct exchange *x, struct slice body);
 
+/* Whose question is ended by a message of this exchange is answered before it. */
 static void step(struct exchange *x)
 {
     dequeue(x);
@@ -458,12 +461,16 @@ static void step(struct exchange *x)
         read_body(x, body_of(x));
     } else if (x->handled < x->count) {
         handle_message(x);
-    } else if (x->answered != NULL) {
-        render_answered(x);
+    } else {
+        if (x->answered != NULL) {
+            render_answered(x);
+        }
+        if (x->done == x->count) {
+            finish(x);
+            return;
+        }
     }
-    if (x->done == x->count) {
-        finish(x);
-    } else if (x->handled < x->count || x->answered != NULL) {
+    if (x->handled < x->count || x->answered != NULL || x->done == x->count) {
         enqueue(x);
     }
 }
@@ -531,8 +538,9 @@ static void refuse_malformed(struct exchange *x, struct slice token, const char 
     static struct log_limit said;
     gateway_count(COUNT_MALFORMED);
     if (log_allowed(&said, 10)) {
-        log_info("request.malformed", "peer=%s identity=\"%s\" error=\"%s\"",
-                 connection_peer(x->connection), connection_identity(x->connection), text);
+        log_info("request.malformed", "peer=%s identity=%s error=%s",
+                 connection_peer(x->connection),
+                 QUOTED(slice_of(connection_identity(x->connection))), QUOTED(slice_of(text)));
     }
     refuse_body(x, token, "malformed", text);
 }

@@ -39,7 +39,7 @@ static struct slice keep(char **room, struct slice text)
 
 struct export *exports_add(struct exports *e, const struct grant_message *g)
 {
-    size_t texts = g->owner.len + g->poster.len + g->label.len + g->token.len;
+    size_t texts = g->owner.len + g->poster.len + g->label.len + g->token.len + g->certificates.len;
     struct export *one = calloc(1, sizeof *one + texts + 1);
     if (one == NULL) {
         return NULL;
@@ -52,6 +52,7 @@ struct export *exports_add(struct exports *e, const struct grant_message *g)
     one->grant.poster = keep(&room, g->poster);
     one->grant.label = keep(&room, g->label);
     one->grant.token = keep(&room, g->token);
+    one->grant.certificates = keep(&room, g->certificates);
     HASH_ADD(hh, e->by_digest, digest, sizeof one->digest, one);
     return one;
 }

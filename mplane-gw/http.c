@@ -149,7 +149,7 @@ static const char *method_name(struct evhttp_request *request)
 static void on_request(struct evhttp_request *request, void *unused)
 {
     char buffer[URL_PATH_BYTES], identity[AUDIT_VALUE_BYTES + 1], peer[80];
-    struct connection *c = connection_of(request);
+    struct connection *c = connection_asks(request);
     (void)unused;
     if (c == NULL) {
         evhttp_connection_free(evhttp_request_get_connection(request));

@@ -105,8 +105,9 @@ static int load_capabilities(void)
             -1) {
         return -1;
     }
-    gateway.capabilities = capabilities_new(gateway.registry_url, gateway.settings.public_url,
-                                            gateway.registry, error, sizeof error);
+    gateway.capabilities =
+        capabilities_new(gateway.registry_url, gateway.settings.public_url,
+                         gateway.settings.label_prefix, gateway.registry, error, sizeof error);
     if (gateway.capabilities == NULL || load_collects(error, sizeof error) == -1) {
         log_error("capabilities.build", "error=\"%s\"", error);
         return -1;
@@ -114,10 +115,7 @@ static int load_capabilities(void)
     return 0;
 }
 
-/*
- * While running, a reload with files that are at fault is refused whole, options included. Whoever
- * checks a configuration without running it may not be allowed to read the key.
- */
+/* A reload with files that are at fault is refused whole, options included. */
 static int check(const struct config_common *common, const void *settings)
 {
     const struct settings *s = settings;
@@ -125,7 +123,7 @@ static int check(const struct config_common *common, const void *settings)
         return -1;
     }
     if (gateway.base == NULL) {
-        return 0;
+        return settings_check_files(s);
     }
     SSL_CTX *made = connections_load(s);
     SSL_CTX_free(made);

@@ -9,6 +9,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/kept_file.h"
@@ -162,8 +163,8 @@ static void start_run(struct repetition *p)
 static void withdraw(struct repetition *p)
 {
     struct job *job = p->job;
-    log_info("repeat.withdrawn", "identity=\"%.*s\" capability=%.*s", (int)job->identity.len,
-             job->identity.at, (int)job->capability->label.len, job->capability->label.at);
+    log_info("repeat.withdrawn", "identity=%s capability=%.*s", QUOTED(job->identity),
+             (int)job->capability->label.len, job->capability->label.at);
     repetition_free(p);
     repeat_end(job->repeat, daemon_now_us());
     jobs_fail(ask_jobs(), job, "the capability was withdrawn", daemon_clock_us());
@@ -270,8 +271,8 @@ static void take_entry(const struct repeats_entry *e)
 {
     char error[512] = "";
     if (restore_entry(e, error, sizeof error) == -1) {
-        log_warn("repeat.not_taken_up", "identity=\"%.*s\" error=\"%s\"", (int)e->identity.len,
-                 e->identity.at, error);
+        log_warn("repeat.not_taken_up", "identity=%s error=%s", QUOTED(e->identity),
+                 QUOTED(slice_of(error)));
     }
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/quote.h"
 #include "common/when.h"
 
 /* A line, and what reading it takes. */
@@ -41,7 +42,8 @@ static void take_line(struct slice line, const char *path, unsigned number,
     char error[300] = "out of memory";
     struct arena *a = arena_new(ENTRY_BYTES);
     if (a == NULL || read_entry(a, line, &e, error, sizeof error) == -1) {
-        log_error("repeats.damaged", "file=%s line=%u error=\"%s\"", path, number, error);
+        log_error("repeats.damaged", "file=%s line=%u error=%s", path, number,
+                  QUOTED(slice_of(error)));
     } else {
         take(&e);
     }

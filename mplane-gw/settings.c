@@ -5,11 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/told.h"
 #include "mplane-gw/access.h"
 #include "mplane-gw/http.h"
 #include "mplane-gw/listen.h"
 #include "mplane-gw/supervisor_settings.h"
+#include "mplane-gw/tls.h"
 #include "schemas/messages.h"
+
+#define LABEL_PREFIX_BYTES 64
 
 #define OFFSET(member) offsetof(struct settings, member)
 #define TEXT(member, preset, reloadable, help)                                                     \
@@ -30,10 +34,18 @@ const struct config_option settings_options[] = {
          "https://HOST:PORT/PATH by which clients reach the gateway, port included"),
     TEXT(registry_url, "\"\"", false,
          "URL by which clients fetch our registry; \"\" follows from registry_listen"),
+    TEXT(
+        label_prefix, "\"\"", false,
+        "stands before the label of each capability that peers see, so that a supervisor's clients "
+        "can tell several sets apart; \"access\" does not name it"),
     TEXT(certificate, NULL, true, "PEM file: our certificate and those between it and the CA"),
-    TEXT(key, NULL, true, "PEM file: our private key; only its owner and group may have access"),
+    TEXT(key, NULL, true,
+         "PEM file: our private key, without a pass phrase; only its owner and group may have "
+         "access"),
     TEXT(ca, NULL, true, "PEM file: the CAs whose certificates clients may have"),
-    TEXT(crl, "\"\"", true, "PEM file: certificate revocation lists, one from each CA; \"\" none"),
+    TEXT(crl, "\"\"", true,
+         "PEM file: certificate revocation lists, one from each CA, those in between included; "
+         "\"\" none"),
     {"access", CONFIG_OBJECT, OFFSET(access), NULL, 0, 0, true,
      "who may do what: {roles: {ROLE: [IDENTITY]}, authorizations: {CAPABILITY: [ROLE]}}"},
     {"supervisors", CONFIG_LIST, OFFSET(supervisors), "[]", 0, 0, true,
@@ -153,7 +165,7 @@ int settings_registry_url(const struct settings *s, char *url, size_t size)
 
 static int fault(const char *option, const char *expected, const char *found)
 {
-    fprintf(stderr, "mplane-gw.%s: expected %s, found \"%s\"\n", option, expected, found);
+    told_fault("mplane-gw.%s: expected %s, found \"%s\"", option, expected, found);
     return -1;
 }
 
@@ -162,8 +174,8 @@ static int check_listeners(const struct settings *s)
     char host[LISTEN_HOST_SIZE], port[6];
     int result = 0;
     if (s->listen.count == 0 || s->listen.count > HTTP_LISTENERS) {
-        fprintf(stderr, "mplane-gw.listen: expected 1 to %d addresses, found %zu\n", HTTP_LISTENERS,
-                s->listen.count);
+        told_fault("mplane-gw.listen: expected 1 to %d addresses, found %zu", HTTP_LISTENERS,
+                   s->listen.count);
         result = -1;
     }
     for (size_t i = 0; i < s->listen.count; i++) {
@@ -207,6 +219,24 @@ struct supervisors_settings *settings_supervisors(const struct settings *s, char
     return supervisors_settings_read(s->supervisors, &files, error, error_size);
 }
 
+int settings_check_files(const struct settings *s)
+{
+    char error[512] = "";
+    const struct tls_files own = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
+    struct supervisors_settings *supervisors = settings_supervisors(s, error, sizeof error);
+    int result = supervisors == NULL ? -1 : tls_check(&own);
+    for (size_t i = 0; supervisors != NULL && i < supervisors->count; i++) {
+        const struct supervisor_settings *v = &supervisors->supervisor[i];
+        const struct tls_files files = {v->option, v->files.certificate, v->files.key, v->files.ca,
+                                        v->files.crl};
+        if (tls_check(&files) == -1) {
+            result = -1;
+        }
+    }
+    supervisors_settings_free(&supervisors);
+    return result;
+}
+
 int settings_collect_url(const struct settings *s, const char *token, char *url, size_t size)
 {
     struct evhttp_uri *uri = evhttp_uri_parse(s->public_url);
@@ -219,24 +249,35 @@ int settings_collect_url(const struct settings *s, const char *token, char *url,
     return n > 0 && (size_t)n < size ? 0 : -1;
 }
 
+/* Labels are names in the configurations of other programs. */
+static int check_prefix(const struct settings *s)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    size_t size = strlen(s->label_prefix);
+    return size <= LABEL_PREFIX_BYTES && strspn(s->label_prefix, allowed) == size
+               ? 0
+               : fault("label_prefix", "at most 64 of A-Z a-z 0-9 . _ -", s->label_prefix);
+}
+
 int settings_check(const struct config_common *common, const void *settings)
 {
     const struct settings *s = settings;
     char error[512] = "";
     int result = check_listeners(s);
     (void)common;
-    if (check_urls(s) == -1) {
+    if (check_urls(s) == -1 || check_prefix(s) == -1) {
         result = -1;
     }
     struct access *a = access_read(s->access, error, sizeof error);
     if (a == NULL) {
-        fprintf(stderr, "mplane-gw.%s\n", error);
+        told_fault("mplane-gw.%s", error);
         result = -1;
     }
     access_free(&a);
     struct supervisors_settings *supervisors = settings_supervisors(s, error, sizeof error);
     if (supervisors == NULL) {
-        fprintf(stderr, "mplane-gw.%s\n", error);
+        told_fault("mplane-gw.%s", error);
         result = -1;
     }
     supervisors_settings_free(&supervisors);

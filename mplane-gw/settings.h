@@ -11,6 +11,7 @@ struct settings {
     const char *registry_listen;
     const char *public_url;
     const char *registry_url;
+    const char *label_prefix;
     const char *certificate;
     const char *key;
     const char *ca;
@@ -66,6 +67,9 @@ struct supervisors_settings;
 /* The option `supervisors`, read. NULL on a fault, then error says which. The caller owns it. */
 struct supervisors_settings *settings_supervisors(const struct settings *s, char *error,
                                                   size_t error_size);
+
+/* Whether the files that it names could be used now, supervisors' as well: see tls_check(). */
+int settings_check_files(const struct settings *s);
 
 /*
  * The URL to which results are posted: mplane-https://HOST:PORT/TOKEN/result, or without a token

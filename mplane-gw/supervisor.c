@@ -14,6 +14,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/supervisor_errands.h"
 #include "mplane-gw/supervisor_http.h"
@@ -86,8 +87,8 @@ static void went_wrong(struct supervisor *v, const char *what, const char *error
     gateway_count(COUNT_SUPERVISORS_FAILED);
     snprintf(v->error, sizeof v->error, "%s: %.100s", what, error);
     if (first || now_us - v->said_us >= SAY_US) {
-        log_warn("supervisor.failed", "supervisor=%s what=%s error=\"%s\" errors=%llu",
-                 v->settings.url, what, error, (unsigned long long)v->errors);
+        log_warn("supervisor.failed", "supervisor=%s what=%s error=%s errors=%llu", v->settings.url,
+                 what, QUOTED(slice_of(error)), (unsigned long long)v->errors);
         v->said_us = now_us;
     }
 }
@@ -116,8 +117,8 @@ static void note_identity(struct supervisor *v, const char *identity)
     if (identity == NULL || (v->identity != NULL && strcmp(identity, v->identity) == 0)) {
         return;
     }
-    log_info("supervisor.identity", "supervisor=%s identity=\"%s\" before=\"%s\"", v->settings.url,
-             identity, v->identity == NULL ? "" : v->identity);
+    log_info("supervisor.identity", "supervisor=%s identity=%s before=%s", v->settings.url,
+             QUOTED(slice_of(identity)), QUOTED(slice_of(v->identity == NULL ? "" : v->identity)));
     char *copy = strdup(identity);
     if (copy != NULL) {
         free(v->identity);
@@ -161,8 +162,8 @@ static enum supervisor_outcome took_registration(struct supervisor *v,
     offer_free(&v->offer);
     v->offer = v->offered;
     v->offered = NULL;
-    log_info("supervisor.registered", "supervisor=%s identity=\"%s\" capabilities=%zu",
-             v->settings.url, v->identity, offer_count(v->offer));
+    log_info("supervisor.registered", "supervisor=%s identity=%s capabilities=%zu", v->settings.url,
+             QUOTED(slice_of(v->identity)), offer_count(v->offer));
     if (v->act == SUPERVISOR_REGISTER) {
         v->registered_at = daemon_now_us();
     }

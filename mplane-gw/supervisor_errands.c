@@ -11,6 +11,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
@@ -204,7 +205,7 @@ static void take_callback(const struct json *tree, struct errands_news *news)
         when_range(&w, daemon_now_us(), &start_us, &end_us, &instant) == -1) {
         gateway_count(COUNT_MALFORMED);
         if (log_allowed(&malformed_said, 10)) {
-            log_info("supervisor.callback", "error=\"%s\"", error);
+            log_info("supervisor.callback", "error=%s", QUOTED(slice_of(error)));
         }
         return;
     }
@@ -237,8 +238,8 @@ static void find_url(struct errand *d, const struct json *tree, const struct err
     if (where == SUPERVISOR_LINK_REFUSED) {
         gateway_count(COUNT_SUPERVISORS_LINKS_REFUSED);
         if (log_allowed(&link_said, 5)) {
-            log_warn("supervisor.link", "supervisor=%s link=\"%.*s\" effect=\"answered at %s\"",
-                     d->owner->settings->url, SLICE_SHOWN(link, 200), d->url);
+            log_warn("supervisor.link", "supervisor=%s link=%s effect=\"answered at %s\"",
+                     d->owner->settings->url, QUOTED(link), d->url);
         }
     }
 }
@@ -266,6 +267,7 @@ static void take_message(struct errands *e, const char *identity, const struct j
     struct slice text = json_text(d->arena, tree);
     struct desk_request r = {d->arena,
                              slice_of(d->identity),
+                             (struct slice){NULL, 0},
                              e->settings->url,
                              tree,
                              desk_fallback_token(d->arena, text),

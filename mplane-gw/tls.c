@@ -1,19 +1,29 @@
 /* OpenSSL's context for mutual TLS. Knows nothing of HTTP. */
 #include "mplane-gw/tls.h"
 
+#include <errno.h>
 #include <openssl/err.h>
+#include <openssl/pkcs7.h>
 #include <openssl/x509_vfy.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "common/log.h"
+#include "common/quote.h"
 #include "mplane-gw/identity.h"
+#include "schemas/messages.h"
 
 #define IDENTITY_ARENA_BYTES (256 * 1024)
 
 /* A session may be resumed, without the certificate being judged again, for so many seconds. */
 #define SESSION_S 300
+
+/* Of TLS 1.2: only those that authenticate what they encrypt, and whose keys are forgotten. */
+#define CIPHERS "ECDHE+AESGCM:ECDHE+CHACHA20:DHE+AESGCM:DHE+CHACHA20"
 
 /* What OpenSSL's queue of errors says first; the queue is empty afterwards. */
 static const char *ssl_reason(void)
@@ -47,6 +57,100 @@ static char *subject_identity(X509 *certificate)
     return text;
 }
 
+/* How many certificates there are from the peer's up to before the CA's; a resumed session has one.
+ */
+static int chain_length(const SSL *ssl)
+{
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+    return chain == NULL ? 1 : sk_X509_num(chain) > 1 ? sk_X509_num(chain) - 1 : 1;
+}
+
+static X509 *chain_at(const SSL *ssl, int i)
+{
+    STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+    return chain == NULL ? SSL_get0_peer_certificate(ssl) : sk_X509_value(chain, i);
+}
+
+int64_t tls_ends_us(const SSL *ssl)
+{
+    int64_t first_us = INT64_MAX;
+    for (int i = 0; i < chain_length(ssl); i++) {
+        const X509 *one = chain_at(ssl, i);
+        struct tm utc = {0};
+        if (one == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(one), &utc) != 1) {
+            return 0;
+        }
+        int64_t us = (int64_t)timegm(&utc) * 1000000;
+        first_us = us < first_us ? us : first_us;
+    }
+    return first_us;
+}
+
+/* Appends the certificate's issuer and serial number to *to, which is moved; or only counts (NULL).
+ */
+static int add_certificate(const X509 *one, unsigned char **to)
+{
+    PKCS7_ISSUER_AND_SERIAL *name = PKCS7_ISSUER_AND_SERIAL_new();
+    int size = -1;
+    if (name != NULL && X509_NAME_set(&name->issuer, X509_get_issuer_name(one)) == 1) {
+        ASN1_INTEGER_free(name->serial);
+        name->serial = ASN1_INTEGER_dup(X509_get0_serialNumber(one));
+        size = name->serial == NULL ? -1 : i2d_PKCS7_ISSUER_AND_SERIAL(name, to);
+    }
+    PKCS7_ISSUER_AND_SERIAL_free(name);
+    return size;
+}
+
+struct slice tls_certificates(const SSL *ssl)
+{
+    const struct slice none = {NULL, 0};
+    int size = 0;
+    for (int i = 0; i < chain_length(ssl); i++) {
+        const X509 *one = chain_at(ssl, i);
+        int more = one == NULL ? -1 : add_certificate(one, NULL);
+        size = more < 0 ? -1 : size + more;
+        if (size < 0 || size > LIMIT_CERTIFICATES) {
+            return none;
+        }
+    }
+    unsigned char *made = OPENSSL_malloc((size_t)size), *to = made;
+    for (int i = 0; made != NULL && i < chain_length(ssl); i++) {
+        add_certificate(chain_at(ssl, i), &to);
+    }
+    return made == NULL ? none : (struct slice){(const char *)made, (size_t)(to - made)};
+}
+
+static bool is_listed(X509_STORE *store, PKCS7_ISSUER_AND_SERIAL *name)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509_CRL *list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+        X509_REVOKED *found = NULL;
+        if (list != NULL && X509_NAME_cmp(X509_CRL_get_issuer(list), name->issuer) == 0 &&
+            X509_CRL_get0_by_serial(list, &found, name->serial) == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tls_revoked(SSL_CTX *c, struct slice certificates)
+{
+    const unsigned char *at = (const unsigned char *)certificates.at;
+    const unsigned char *end = at + certificates.len;
+    bool revoked = false;
+    while (certificates.len > 0 && at < end && !revoked) {
+        PKCS7_ISSUER_AND_SERIAL *name = d2i_PKCS7_ISSUER_AND_SERIAL(NULL, &at, end - at);
+        if (name == NULL) {
+            ERR_clear_error();
+            return true; /* not to be told apart from one that is */
+        }
+        revoked = is_listed(SSL_CTX_get_cert_store(c), name);
+        PKCS7_ISSUER_AND_SERIAL_free(name);
+    }
+    return revoked;
+}
+
 char *tls_identity(const SSL *ssl)
 {
     return subject_identity(SSL_get0_peer_certificate(ssl));
@@ -66,9 +170,21 @@ static int on_verify(int ok, X509_STORE_CTX *store)
     return ok;
 }
 
+/* OpenSSL asks for a pass phrase: nobody is there who could give one. */
+static int on_pass_phrase(char *buffer, int size, int writing, void *context)
+{
+    bool *asked = context;
+    (void)buffer, (void)size, (void)writing;
+    if (asked != NULL) {
+        *asked = true;
+    }
+    return -1;
+}
+
 static int load_key(SSL_CTX *c, const struct tls_files *f)
 {
     struct stat s;
+    bool asked = false;
     if (stat(f->key, &s) == -1) {
         log_errno("tls.file", "%s.key=%s", f->option, f->key);
         return -1;
@@ -80,10 +196,18 @@ static int load_key(SSL_CTX *c, const struct tls_files *f)
                   f->option, f->key, s.st_mode & 0777);
         return -1;
     }
-    if (SSL_CTX_use_PrivateKey_file(c, f->key, SSL_FILETYPE_PEM) != 1) {
-        return fail(f, "key", f->key);
+    SSL_CTX_set_default_passwd_cb_userdata(c, &asked);
+    int loaded = SSL_CTX_use_PrivateKey_file(c, f->key, SSL_FILETYPE_PEM);
+    SSL_CTX_set_default_passwd_cb_userdata(c, NULL);
+    if (loaded != 1 && asked) {
+        ERR_clear_error();
+        log_error("tls.file",
+                  "%s.key=%s error=\"the key is encrypted; expected one without a pass phrase, as "
+                  "openssl pkey -in FILE -out NEW writes it\"",
+                  f->option, f->key);
+        return -1;
     }
-    return 0;
+    return loaded == 1 ? 0 : fail(f, "key", f->key);
 }
 
 static int load_ca(SSL_CTX *c, const struct tls_files *f)
@@ -99,6 +223,37 @@ static int load_ca(SSL_CTX *c, const struct tls_files *f)
     return 0;
 }
 
+static bool has_list(X509_STORE *store, const X509_NAME *issuer)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509_CRL *list = X509_OBJECT_get0_X509_CRL(sk_X509_OBJECT_value(objects, i));
+        if (list != NULL && X509_NAME_cmp(X509_CRL_get_issuer(list), issuer) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of whose certificates it is not known whether they are revoked, none is taken. */
+static void warn_of_missing_lists(X509_STORE *store, const struct tls_files *f)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        X509 *ca = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        char *name = ca == NULL || has_list(store, X509_get_subject_name(ca))
+                         ? NULL
+                         : X509_NAME_oneline(X509_get_subject_name(ca), NULL, 0);
+        if (name != NULL) {
+            log_warn("tls.crl",
+                     "%s.crl=%s ca=%s effect=\"it has no list of this CA, whose "
+                     "certificates are all refused\"",
+                     f->option, f->crl, QUOTED(slice_of(name)));
+        }
+        OPENSSL_free(name);
+    }
+}
+
 static int load_crl(SSL_CTX *c, const struct tls_files *f)
 {
     if (f->crl[0] == '\0') {
@@ -109,22 +264,45 @@ static int load_crl(SSL_CTX *c, const struct tls_files *f)
     if (lookup == NULL || X509_load_crl_file(lookup, f->crl, X509_FILETYPE_PEM) < 1) {
         return fail(f, "crl", f->crl);
     }
-    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK);
+    X509_STORE_set_flags(store, X509_V_FLAG_CRL_CHECK | X509_V_FLAG_CRL_CHECK_ALL);
+    warn_of_missing_lists(store, f);
     return 0;
 }
 
-static int load_files(SSL_CTX *c, const struct tls_files *f)
+static int load_own(SSL_CTX *c, const struct tls_files *f, bool with_key)
 {
+    SSL_CTX_set_default_passwd_cb(c, on_pass_phrase);
     if (SSL_CTX_use_certificate_chain_file(c, f->certificate) != 1) {
         return fail(f, "certificate", f->certificate);
+    }
+    if (!with_key) {
+        return 0;
     }
     if (load_key(c, f) == -1) {
         return -1;
     }
-    if (SSL_CTX_check_private_key(c) != 1) {
-        return fail(f, "key", f->key);
+    return SSL_CTX_check_private_key(c) == 1 ? 0 : fail(f, "key", f->key);
+}
+
+static int load_files(SSL_CTX *c, const struct tls_files *f)
+{
+    return load_own(c, f, true) == 0 && load_ca(c, f) == 0 && load_crl(c, f) == 0 ? 0 : -1;
+}
+
+int tls_check(const struct tls_files *files)
+{
+    ERR_clear_error();
+    SSL_CTX *c = SSL_CTX_new(TLS_method());
+    if (c == NULL) {
+        log_error("tls.context", "error=\"%s\"", ssl_reason());
+        return -1;
     }
-    return load_ca(c, f) == 0 && load_crl(c, f) == 0 ? 0 : -1;
+    bool may_read = access(files->key, R_OK) == 0 || (errno != EACCES && errno != EPERM);
+    int result =
+        load_own(c, files, may_read) == 0 && load_ca(c, files) == 0 && load_crl(c, files) == 0 ? 0
+                                                                                               : -1;
+    SSL_CTX_free(c);
+    return result;
 }
 
 SSL_CTX *tls_context(const struct tls_files *files)
@@ -133,6 +311,7 @@ SSL_CTX *tls_context(const struct tls_files *files)
     ERR_clear_error();
     SSL_CTX *c = SSL_CTX_new(TLS_server_method());
     if (c == NULL || SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) != 1 ||
+        SSL_CTX_set_cipher_list(c, CIPHERS) != 1 ||
         SSL_CTX_set_session_id_context(c, session_context, sizeof session_context - 1) != 1) {
         log_error("tls.context", "error=\"%s\"", ssl_reason());
         SSL_CTX_free(c);
@@ -176,6 +355,10 @@ int tls_client_copy(SSL_CTX *to, SSL_CTX *from)
     SSL_CTX_get0_chain_certs(from, &chain);
     if (SSL_CTX_use_cert_and_key(to, SSL_CTX_get0_certificate(from), SSL_CTX_get0_privatekey(from),
                                  chain, 1) != 1) {
+        ERR_clear_error();
+        return -1;
+    }
+    if (SSL_CTX_set_cipher_list(to, CIPHERS) != 1) {
         ERR_clear_error();
         return -1;
     }

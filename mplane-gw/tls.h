@@ -3,14 +3,26 @@
 #define EZREPO_GW_TLS_H
 
 #include <openssl/ssl.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/slice.h"
 
 struct tls_files {
     const char *option;      /* for messages: where they are named, "mplane-gw" */
     const char *certificate; /* PEM: ours, then the intermediate ones */
-    const char *key;         /* PEM; refused when others than owner and group may read it */
+    const char *key;         /* PEM, without a pass phrase; refused when others than owner and group
+                              * may read it */
     const char *ca;          /* PEM: whose certificates peers may have */
-    const char *crl;         /* PEM: one list from each CA; "" none */
+    const char *crl;         /* PEM: one list from each CA, those in between included; "" none */
 };
+
+/*
+ * Whether these files could be used now: 0, or -1 after an error was logged. For who checks a
+ * configuration without running it, and may not be allowed to read the key: then that is passed
+ * over.
+ */
+int tls_check(const struct tls_files *files);
 
 /*
  * A context for servers: TLS 1.2 and 1.3, no renegotiation, and a peer without a certificate that
@@ -31,6 +43,19 @@ int tls_client_copy(SSL_CTX *to, SSL_CTX *from);
 
 /* Our own identity in this context, as tls_identity(). */
 char *tls_own_identity(SSL_CTX *c);
+
+/* When the first of the certificates that the peer has shown ends; microseconds since 1970. */
+int64_t tls_ends_us(const SSL *ssl);
+
+/*
+ * The peer's certificate and those between it and the CA, each as the DER of its issuer and serial
+ * number, one behind the other; of a resumed session only the peer's. From OpenSSL's malloc; the
+ * caller owns it: OPENSSL_free(). Without bytes: none, or they take more than LIMIT_CERTIFICATES.
+ */
+struct slice tls_certificates(const SSL *ssl);
+
+/* Whether one of these is on a revocation list of this context. */
+bool tls_revoked(SSL_CTX *c, struct slice certificates);
 
 /*
  * The identity of the peer's certificate as a C string from malloc, which the caller owns; NULL

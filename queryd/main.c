@@ -5,6 +5,7 @@
 
 #include "common/bus.h"
 #include "common/daemon.h"
+#include "common/told.h"
 #include "queryd/questions.h"
 #include "schemas/messages.h"
 
@@ -40,12 +41,12 @@ static int check(const struct config_common *common, const void *given)
     PQconninfoFree(parsed);
     if (parsed == NULL) {
         /* Neither the string nor libpq's message is shown: there may be a password in it. */
-        fprintf(stderr, "queryd.database: expected a libpq connection string\n");
+        told_fault("queryd.database: expected a libpq connection string");
         return -1;
     }
     if (s->rows_default > s->rows_max) {
-        fprintf(stderr, "queryd.rows_default: expected at most queryd.rows_max, %lld, found %lld\n",
-                (long long)s->rows_max, (long long)s->rows_default);
+        told_fault("queryd.rows_default: expected at most queryd.rows_max, %lld, found %lld",
+                   (long long)s->rows_max, (long long)s->rows_default);
         return -1;
     }
     return 0;

@@ -43,6 +43,7 @@
 #define LIMIT_HOPS             256
 #define LIMIT_DIGEST           UINT64_C(0xffffffffffff) /* 48 bits */
 #define LIMIT_DOCUMENT_BYTES   1048576
+#define LIMIT_CERTIFICATES     8192
 #define LIMIT_ANSWER_CELLS     200000
 #define LIMIT_ANSWER_ROWS      10000
 
@@ -341,7 +342,10 @@ enum delivery_outcome {
     STR(label, LIMIT_LABEL_BYTES) /* of the capability */                                          \
     STR(token, LIMIT_TEXT_BYTES)  /* of the specification, by which it is interrupted */           \
     INT(from_us)                                                                                   \
-    INT(until_us)
+    INT(until_us)                                                                                  \
+    ADDED()                                                                                        \
+    BIN(certificates, LIMIT_CERTIFICATES) /* the owner's and those between it and the CA: issuer   \
+                                             and serial number of each, DER; "": not known */
 
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
 #define MESSAGES(MESSAGE)                                                                          \

@@ -7,6 +7,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/told.h"
 #include "stored/announce.h"
 #include "stored/classes.h"
 #include "stored/drop.h"
@@ -457,18 +458,18 @@ static int check(const struct config_common *common, const void *given)
     PQconninfoFree(parsed);
     if (parsed == NULL) {
         /* Neither the string nor libpq's message is shown: there may be a password in it. */
-        fprintf(stderr, "stored.database: expected a libpq connection string\n");
+        told_fault("stored.database: expected a libpq connection string");
         return -1;
     }
     char fault[512];
     struct retention_rules rules;
     if (retention_rules_read(s->retention, &rules, fault, sizeof fault) == -1) {
-        fprintf(stderr, "stored.%s\n", fault);
+        told_fault("stored.%s", fault);
         return -1;
     }
     if (s->grading_default[0] != '\0' && access(s->grading_default, R_OK) == -1) {
-        fprintf(stderr, "stored.grading_default: expected a file that can be read, found \"%s\"\n",
-                s->grading_default);
+        told_fault("stored.grading_default: expected a file that can be read, found \"%s\"",
+                   s->grading_default);
         return -1;
     }
     return 0;

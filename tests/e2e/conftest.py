@@ -200,8 +200,8 @@ class EzrepoSet:
         self.udp, self.https, self.registry = find_free_ports(3)
         self.environment = {**os.environ, "EZREPO_BUILD": build, "EZREPO_STATE": state}
         self.environment.pop("PGHOST", None)
-        self.cmd("init", "--udp-port", str(self.udp), "--https-port", str(self.https),
-                 "--registry-port", str(self.registry), *init)
+        self.made = self.cmd("init", "--udp-port", str(self.udp), "--https-port", str(self.https),
+                             "--registry-port", str(self.registry), *init)
 
     def cmd(self, *arguments: str, check: bool = True, text: Optional[str] = None,
             timeout: float = 180) -> "subprocess.CompletedProcess[str]":

@@ -348,12 +348,10 @@ class Gateway:
         self.wait(lambda: self.counters()[name] >= least)
 
     def reload(self):
-        """Until it has said the last word on it."""
-        def said():
-            return len(re.findall(r"config\.(?:reloaded|refused)\b", self.log()))
-        before = said()
+        """Until it has said what came of it."""
+        before = self.status()["reload"]["number"]
         self.process.send_signal(signal.SIGHUP)
-        self.wait(lambda: said() > before)
+        self.wait(lambda: self.status().get("reload", {}).get("number", before) > before)
 
     def change(self, **options):
         """A reload that changes these options."""

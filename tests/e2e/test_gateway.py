@@ -567,6 +567,19 @@ def test_answer_too_large_is_an_exception(make_gateway):
     assert len(reply["resultvalues"]) == 40
 
 
+def test_labels_with_a_prefix(make_gateway):
+    """Clients see it everywhere; who may do what is said without it."""
+    one = make_gateway(label_prefix="lab-1.")
+    client = one.client()
+    labels = [c["label"] for c in json.loads(client.get("/capabilities")[2])["contents"]]
+    assert "lab-1.QueryByCriteria" in labels and all(label.startswith("lab-1.") for label in labels)
+    assert "lab-1.SetGrading" not in labels
+    reply = client.post(specification(one, "lab-1.QueryByCriteria"))
+    assert "result" in reply and reply["label"] == "lab-1.QueryByCriteria"
+    assert "result" in client.post(specification(one, "whatever"))
+    assert "not authorized" in one.client("nobody").post(specification(one, "lab-1.QueryByCriteria"))["message"]
+
+
 # ---- envelopes ----
 
 def test_envelope_of_all_kinds(gateway):

@@ -39,7 +39,7 @@ static int set_up(void **state)
     registry = registry_new();
     add_registry("core.json");
     add_registry("ezrepo.json");
-    capabilities = capabilities_new(URL, LINK, registry, error, sizeof error);
+    capabilities = capabilities_new(URL, LINK, "", registry, error, sizeof error);
     if (capabilities == NULL) {
         fail_msg("%s", error);
     }
@@ -118,6 +118,28 @@ static void test_every_capability_can_be_read(void **state)
         assert_ptr_equal(capabilities_by_token(capabilities, c->token), c);
     }
     assert_null(capabilities_by_token(capabilities, slice_of("")));
+}
+
+/* Peers see the prefix, rules do not; a specification is found by its schema, whatever its label.
+ */
+static void test_prefixed_labels(void **state)
+{
+    (void)state;
+    struct capabilities *c = capabilities_new(URL, LINK, "lab-", registry, error, sizeof error);
+    assert_non_null(c);
+    const struct capability *k = capabilities_by_label(c, slice_of("QueryByCriteria"));
+    assert_non_null(k);
+    assert_true(slice_is(k->message.label, "lab-QueryByCriteria"));
+    assert_null(capabilities_by_label(c, slice_of("lab-QueryByCriteria")));
+    assert_true(slice_is(answer_withdrawal(&k->message).label, "lab-QueryByCriteria"));
+    struct mplane_message m = specify("QueryByCriteria", "past ... now");
+    assert_ptr_equal(capabilities_match(c, &m, error, sizeof error), k);
+    /* The nearest is the one it says it means. */
+    m.label = slice_of("lab-QueryHistogram-3");
+    m.column_count--;
+    assert_null(capabilities_match(c, &m, error, sizeof error));
+    assert_non_null(strstr(error, "QueryHistogram"));
+    capabilities_free(&c);
 }
 
 static void test_matching(void **state)
@@ -372,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_capability_can_be_read),
+        cmocka_unit_test(test_prefixed_labels),
         cmocka_unit_test(test_matching),
         cmocka_unit_test(test_grade_ranges),
         cmocka_unit_test(test_questions),

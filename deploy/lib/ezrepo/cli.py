@@ -34,7 +34,13 @@ def cmd_init(state: State, args: argparse.Namespace) -> int:
     say(f"made {state.directory}\n"
         f"  configuration  {state.config_file}\n"
         f"  certificates   {state.path('pki')} (your own client certificate: clients/admin.crt)\n"
+        f"  identity       {pki.server_identity(state)} (the gateway's, for supervisors)\n"
         f"start it: ezrepo up --state {state.directory}")
+    for address in initialise.open_addresses(args.listen):
+        output.complain(f"whoever can reach UDP port {args.udp_port} of {address} can add records, under any probe's"
+                        f" name: UDP has no certificates. Say who may, as in \"allow\": [\"192.0.2.0/24\"] in the"
+                        f" section \"ingestd\" of {state.config_file}, or close the port with a firewall"
+                        " (docs/threat-model.md)")
     return 0
 
 
@@ -90,14 +96,14 @@ def cmd_logs(state: State, args: argparse.Namespace) -> int:
     return lifecycle.show_logs(state, args.process, args.lines, args.follow)
 
 
-def _tell_gateway(state: State) -> str:
-    """Has a running gateway read its configuration, certificates and revocations; what to say of it."""
+def _tell_gateway(state: State) -> int:
+    """Has a running gateway read its configuration, certificates and revocations, and says what came of it. 1 when it
+    refused them."""
     running = supervisor.connect(state)
     if running is None or not running.processes().get("mplane-gw", {}).get("pid"):
-        return ""
+        return 0
     lifecycle.wait_until_running(state, ["mplane-gw"])  # before that it would not know the signal
-    running.call("signalProcess", "mplane-gw", "HUP")
-    return "\nmplane-gw told to read its configuration"
+    return 0 if lifecycle.read_again(state, running, "mplane-gw") else 1
 
 
 def _make_client(state: State, args: argparse.Namespace, request: str) -> int:
@@ -106,12 +112,10 @@ def _make_client(state: State, args: argparse.Namespace, request: str) -> int:
     lines = [f"identity     {identity}", f"certificate  {state.path('pki', 'clients', args.name + '.crt')}"]
     if not request:
         lines.append(f"key          {state.path('pki', 'clients', args.name + '.key')}")
-    told = ""
     if args.role is not None:
         lines.append(f"role         {args.role}")
-        told = _tell_gateway(state)
-    say("\n".join(lines) + told)
-    return 0
+    say("\n".join(lines))
+    return _tell_gateway(state) if args.role is not None else 0
 
 
 def cmd_pki_issue(state: State, args: argparse.Namespace) -> int:
@@ -123,10 +127,10 @@ def cmd_pki_sign(state: State, args: argparse.Namespace) -> int:
 
 
 def cmd_pki_server(state: State, args: argparse.Namespace) -> int:
-    pki.make_server(state, Account(state.settings["user"]), args.name)
-    told = _tell_gateway(state)
-    say(f"certificate  {state.path('pki', 'server.crt')} for {', '.join(pki.server_names(args.name))}{told}")
-    return 0
+    pki.make_server(state, Account(state.settings["user"]), args.name, rename=args.new_identity)
+    say(f"certificate  {state.path('pki', 'server.crt')} for {', '.join(pki.server_names(args.name))}\n"
+        f"identity     {pki.server_identity(state)}")
+    return _tell_gateway(state)
 
 
 def cmd_pki_revoke(state: State, args: argparse.Namespace) -> int:
@@ -139,8 +143,8 @@ def cmd_pki_revoke(state: State, args: argparse.Namespace) -> int:
         count = pki.revoke_client(state, args.name)
         said = (f"revoked {args.name} ({count} certificate{'' if count == 1 else 's'});"
                 f" its identity keeps the roles it has in {state.config_file}")
-    say(said + _tell_gateway(state))
-    return 0
+    say(said)
+    return _tell_gateway(state)
 
 
 def cmd_pki_list(state: State, args: argparse.Namespace) -> int:
@@ -360,6 +364,8 @@ def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None
     sub = add("server", cmd_pki_server, "make the gateway's key and certificate anew", under)
     sub.add_argument("--name", action="append", default=[], metavar="HOST",
                      help="besides localhost and the machine's")
+    sub.add_argument("--new-identity", action="store_true",
+                     help="one that no other set has; supervisors know it by the one it has, which is kept otherwise")
     sub = add("list", cmd_pki_list, "all certificates ever issued, and the authority: roles, state, until when", under)
     sub.add_argument("--json", action="store_true", help="a list of objects, for programs")
 

@@ -1,4 +1,5 @@
 """`init`: makes a state directory. All or nothing: what a failed init made is removed again."""
+import ipaddress
 import json
 import os
 import shutil
@@ -128,6 +129,11 @@ def _check(wanted: Wanted) -> None:
     for address in wanted.listen:
         if not pki.is_address(address):
             raise Usage(f'--listen "{address}": expected an IPv4 or IPv6 address')
+
+
+def open_addresses(listen: List[str]) -> List[str]:
+    """Those of them that others than this machine can reach."""
+    return [a for a in listen if not ipaddress.ip_address(a).is_loopback]
 
 
 CONNINFO_BYTES = 16384

@@ -15,6 +15,7 @@ from .output import say
 from .state import MAX_CLASSIFYDS, State, copy_schemas, kind_of, program
 
 UP_SECONDS = 90
+RELOAD_SECONDS = 60
 LOG_LINES = 15
 
 
@@ -249,14 +250,39 @@ def restart(state: State, process: str) -> None:
         raise Failure("not everything ended cleanly before it was started again")
 
 
+def read_again(state: State, running: supervisor.Supervisor, name: str) -> bool:
+    """SIGHUP: the process reads its configuration, certificates and lists again and takes what can change while it
+    runs. Says what came of it; False when it refused any of it, and what was in force stays."""
+    before = status.read_status_file(state, name)
+    running.call("signalProcess", name, "HUP")
+    if before is None:
+        say(f"{name} told to read its configuration")
+        return True
+    end = time.monotonic() + RELOAD_SECONDS
+    while (after := status.read_status_file(state, name) or before)["pid"] == before["pid"] and \
+            after.get("reload", {}).get("number") == before.get("reload", {}).get("number"):
+        if time.monotonic() > end:
+            raise Failure(f"{name} has not said within {RELOAD_SECONDS} s that it read its configuration;"
+                          f" ezrepo logs {name} may tell why")
+        time.sleep(0.02)
+    outcome = after.get("reload", {"refused": False, "said": [], "lines": 0})
+    said = [f"    {line}" for line in outcome["said"]]
+    if outcome["lines"] > len(said):
+        said.append(f"    and {outcome['lines'] - len(said)} more; see ezrepo logs {name}")
+    say("\n".join([f"{name} refused what it read; what was in force stays:" if outcome["refused"]
+                   else f"{name} has read its configuration"] + said))
+    return not outcome["refused"]
+
+
 def reload(state: State, process: str) -> None:
-    """SIGHUP: each reads the configuration again and takes what can change while it runs."""
+    """Each of them reads the configuration again; a Failure when one refused any of it."""
     running = _need_supervisor(state)
     check_config(state)
-    for name in select(state, process):
-        if status.process_status(state, name, running.processes().get(name))["state"] == "running":
-            running.call("signalProcess", name, "HUP")
-            say(f"{name} told to read its configuration")
+    refused = [name for name in select(state, process)
+               if status.process_status(state, name, running.processes().get(name))["state"] == "running"
+               and not read_again(state, running, name)]
+    if refused:
+        raise Failure(f"refused by {', '.join(refused)}")
 
 
 def _remove(state: State, running: supervisor.Supervisor, names: List[str]) -> bool:

@@ -251,14 +251,34 @@ def server_names(extra: List[str]) -> List[str]:
     return list(dict.fromkeys(["localhost", "127.0.0.1", "::1", *own, *extra]))
 
 
-def make_server(state: State, owner: Account, extra: List[str], days: int = DEFAULT_DAYS) -> None:
+def _fresh_server_name() -> str:
+    """The gateway's, by which supervisors tell one set from another."""
+    host = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:40]
+    return f"gateway-{host}-{secrets.token_hex(4)}"
+
+
+def _server_name(state: State) -> str:
+    """What it is called, also when its certificate is made anew: others have it in their rules."""
+    try:
+        return _facts(_read(state.path("pki", "server.crt"))).name
+    except FileNotFoundError:
+        return _fresh_server_name()
+
+
+def server_identity(state: State) -> str:
+    with _own_files():
+        return f"org.ezrepo.{ORGANISATION}.{SERVERS}.{_server_name(state)}"
+
+
+def make_server(state: State, owner: Account, extra: List[str], days: int = DEFAULT_DAYS, rename: bool = False) -> None:
     """The gateway's key and certificate; those that were are replaced."""
     names = server_names(extra)
     key = state.path("pki", "server.key")
     fresh = key + ".fresh"
     with _own_files():
         write_file(fresh, _new_key(), 0o640, owner)
-        certificate = _sign(state, _request(fresh), _subject(SERVERS, "gateway"),
+        name = _fresh_server_name() if rename else _server_name(state)
+        certificate = _sign(state, _request(fresh), _subject(SERVERS, name),
                             _extensions("serverAuth,clientAuth", _alternatives(names)), days)
         os.rename(fresh, key)
         write_file(state.path("pki", "server.crt"), certificate, 0o644)
