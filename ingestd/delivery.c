@@ -244,11 +244,13 @@ void delivery_committed(struct delivery *d, const struct batches_counts *made)
 void delivery_synced(struct delivery *d)
 {
     struct spool_synced done = spool_synced(d->spool);
+    bool there = spool_is_there(d->spool);
     while (d->first != d->uncommitted &&
            (d->first->sync <= done.synced || d->first->sync <= done.failed)) {
         answer_first(d, d->first->answer.outcome == DELIVERY_BUSY ? "out of memory"
                         : d->first->sync <= done.failed           ? "the spool cannot be synced"
-                                                                  : NULL);
+                        : !there ? "the spool's files were removed or replaced"
+                                 : NULL);
     }
 }
 

@@ -70,6 +70,7 @@ extern struct settings settings;
     COUNTER(SPOOL_LONGEST_SYNC_MS, "spool.longest_sync_ms")                                        \
     COUNTER(SPOOL_WRITE_ERRORS, "spool.write_errors")                                              \
     COUNTER(SPOOL_SYNC_ERRORS, "spool.sync_errors")                                                \
+    COUNTER(SPOOL_RENEWED, "spool.renewed")                                                        \
     COUNTER(SPOOL_UNREADABLE, "spool.unreadable")                                                  \
     COUNTER(SPOOL_FOUND_BATCHES, "spool.found.batches")                                            \
     COUNTER(SPOOL_FOUND_RECORDS, "spool.found.records")                                            \

@@ -511,10 +511,28 @@ static int on_acks(zloop_t *loop, zsock_t *socket, void *context)
     return 0;
 }
 
+/* Whoever removes the files of the spool while they are in use: see spool_look(). */
+static void look_after_spool(void)
+{
+    static int64_t failed_us;
+    int64_t now_us = daemon_clock_us();
+    if (failed_us != 0 && now_us - failed_us < COMMIT_RETRY_US) {
+        return;
+    }
+    failed_us = 0;
+    if (spool_look(self.spool) == -1) {
+        failed_us = now_us;
+        self.spool_failed = true;
+        tally_unsure(self.tally);
+        delivery_give_up(self.delivery);
+    }
+}
+
 static int on_care(zloop_t *loop, int timer, void *context)
 {
     (void)loop, (void)timer, (void)context;
     tell_drops();
+    look_after_spool();
     if (!daemon_draining()) {
         keeper_care(self.keeper);
     }
@@ -684,7 +702,7 @@ static void tell_spool(const struct outbox_state *held)
 {
     struct spool_state spool = spool_state(self.spool);
     if (self.copied) {
-        daemon_note("spool", COPIED "; end one of both, then restart this one");
+        daemon_note("spool", "is a copy: " COPIED "; end one of both, then restart this one");
     } else if (spool.failing) {
         daemon_note("spool", "cannot write: %s", spool.fault);
     } else if (spool.read_failing) {
@@ -705,6 +723,7 @@ static void tell_spool(const struct outbox_state *held)
     counters[COUNT_SPOOL_LOG_COPIES] = spool.log_copies;
     counters[COUNT_SPOOL_LONGEST_SYNC_MS] = spool.longest_sync_us / 1000;
     counters[COUNT_SPOOL_WRITE_ERRORS] = spool.write_errors;
+    counters[COUNT_SPOOL_RENEWED] = spool.renewed;
     counters[COUNT_SPOOL_SYNC_ERRORS] = spool.sync_errors;
     counters[COUNT_SPOOL_FOUND_BATCHES] = self.found.content.batches;
     counters[COUNT_SPOOL_FOUND_RECORDS] = self.found.content.records;

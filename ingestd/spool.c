@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -12,8 +13,18 @@
 /* The log is copied when it has become so long. */
 #define LOG_BYTES ((uint64_t)32 * 1024 * 1024)
 
+/* What it has open, by what the names in the folder must lead to. */
+static const char *const names[] = {SPOOL_FILE_NAME, SPOOL_FILE_NAME "-wal", SPOOL_HEAD_NAME};
+#define NAMES (sizeof names / sizeof *names)
+
 struct spool {
     char *dir;
+    struct {
+        dev_t dev;
+        ino_t ino;
+    } there[NAMES];
+    bool gone; /* the names lead to others, or to nothing */
+    uint64_t renewed;
     struct spool_file *file; /* NULL only while it waits for room */
     struct spool_keeper *keeper;
     struct spool_head head;
@@ -38,6 +49,101 @@ static void fail(struct spool *s)
                   s->fault);
     }
 }
+
+/* ---- whether its files are still there ---- */
+
+static bool find(const struct spool *s, size_t i, struct stat *st)
+{
+    char path[SPOOL_PATH_BYTES];
+    return spool_path(path, s->dir, names[i]) && stat(path, st) == 0;
+}
+
+static void remember_files(struct spool *s)
+{
+    struct stat st;
+    for (size_t i = 0; i < NAMES; i++) {
+        if (find(s, i, &st)) {
+            s->there[i].dev = st.st_dev;
+            s->there[i].ino = st.st_ino;
+        }
+    }
+}
+
+static bool is_there(const struct spool *s, size_t i)
+{
+    struct stat st;
+    return find(s, i, &st) && st.st_dev == s->there[i].dev && st.st_ino == s->there[i].ino;
+}
+
+bool spool_is_there(const struct spool *s)
+{
+    bool there = !s->gone;
+    for (size_t i = 0; i < NAMES && there && !s->waits_for_room; i++) {
+        there = is_there(s, i);
+    }
+    return there;
+}
+
+static int renew_head(struct spool *s)
+{
+    int fd = spool_start_head(s->dir);
+    if (fd == -1) {
+        snprintf(s->fault, sizeof s->fault,
+                 SPOOL_HEAD_NAME " was removed or replaced, and no new "
+                                 "one can be made");
+        return -1;
+    }
+    close(s->head_fd);
+    s->head_fd = fd;
+    if (spool_head_write(fd, &s->head) == -1 || spool_head_sync(fd) == -1) {
+        log_errno("spool.head", "dir=%s", s->dir);
+    }
+    return 0;
+}
+
+static int renew(struct spool *s)
+{
+    if (!is_there(s, 0) || !is_there(s, 1)) {
+        if (spool_start_anew(s->dir, &s->file, s->fault) == -1) {
+            return -1;
+        }
+        spool_keeper_reopen(s->keeper);
+    }
+    if (!is_there(s, 2) && renew_head(s) == -1) {
+        return -1;
+    }
+    remember_files(s);
+    return 0;
+}
+
+int spool_look(struct spool *s)
+{
+    static struct log_limit said;
+    if (spool_is_there(s)) {
+        return 0;
+    }
+    if (!s->gone) {
+        log_error("spool.gone", "dir=%s reason=\"files were removed or replaced while in use\"",
+                  s->dir);
+    }
+    s->gone = true;
+    if (renew(s) == -1) {
+        s->failing = true;
+        s->write_errors++;
+        if (log_allowed(&said, 1)) {
+            log_error("spool.renew", "error=\"%s\" effect=\"batches are held in memory only\"",
+                      s->fault);
+        }
+        return -1;
+    }
+    s->gone = s->failing = false;
+    s->renewed++;
+    log_warn("spool.renewed", "dir=%s rows=%" PRIu64 " effect=\"all that is held is in new files\"",
+             s->dir, s->rows);
+    return 0;
+}
+
+/* ---- opening and closing ---- */
 
 struct spool *spool_open(const char *dir, struct spool_found *found)
 {
@@ -69,6 +175,7 @@ struct spool *spool_open(const char *dir, struct spool_found *found)
         log_errno("spool.head", "dir=%s", dir);
     }
     s->waits_for_room = found->fault[0] != '\0';
+    remember_files(s);
     s->unsynced = !s->waits_for_room;
     if (s->waits_for_room) {
         snprintf(s->fault, sizeof s->fault, "%s", found->fault);
@@ -127,8 +234,11 @@ int spool_begin(struct spool *s)
         fail(s);
         return -1;
     }
-    s->waits_for_room = false;
-    return end(s, spool_file_begin(s->file));
+    if (s->waits_for_room) {
+        s->waits_for_room = false;
+        remember_files(s);
+    }
+    return s->gone ? -1 : end(s, spool_file_begin(s->file));
 }
 
 int spool_put(struct spool *s, const struct window_batch *batch)
@@ -262,6 +372,7 @@ struct spool_state spool_state(struct spool *s)
                                 .write_errors = s->write_errors,
                                 .sync_errors = kept.failures,
                                 .longest_sync_us = kept.longest_sync_us,
+                                .renewed = s->renewed,
                                 .failing = s->failing,
                                 .sync_failing = kept.failing,
                                 .read_failing = s->read_failing,

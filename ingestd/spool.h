@@ -15,6 +15,7 @@ struct spool;
 struct spool_state {
     uint64_t rows, payload_bytes;
     uint64_t commits, syncs, log_copies, write_errors, sync_errors, longest_sync_us;
+    uint64_t renewed;  /* see spool_look() */
     bool failing;      /* the last commit did, or it could not even be opened for writing */
     bool sync_failing; /* the last sync did */
     bool read_failing; /* the last reading of a batch did */
@@ -66,6 +67,16 @@ void spool_read_end(struct spool *s);
 uint64_t spool_sync(struct spool *s);
 int spool_synced_fd(const struct spool *s);
 struct spool_synced spool_synced(struct spool *s);
+
+/* Whether the files that it has open are those in the folder, at this moment. */
+bool spool_is_there(const struct spool *s);
+
+/*
+ * Looks after that. When they were removed or replaced, all that is in them goes into new ones, and
+ * what stands in their place is moved aside. 0 when all is well, or well again; -1 as long as it is
+ * not: then nothing can be written, and it is to be called again, not too often.
+ */
+int spool_look(struct spool *s);
 
 /* When nothing is in it: gives the room back. */
 void spool_shrink(struct spool *s);

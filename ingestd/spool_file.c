@@ -8,9 +8,10 @@
 
 #include "ingestd/spool_salvage.h"
 
-#define TEXT_OF(x)  #x
-#define TEXT(x)     TEXT_OF(x)
-#define FAULT_BYTES 200
+#define TEXT_OF(x)         #x
+#define TEXT(x)            TEXT_OF(x)
+#define FAULT_BYTES        200
+#define ROWS_A_TRANSACTION 64
 
 /* Larger than that, an empty file is made small again. */
 #define UNUSED_BYTES ((sqlite3_int64)64 * 1024 * 1024)
@@ -364,6 +365,35 @@ enum spool_result spool_file_sequences(struct spool_file *f,
         each(context, (uint64_t)sqlite3_column_int64(s, 0));
     }
     enum spool_result result = rc == SQLITE_DONE ? SPOOL_OK : fail(f, rc);
+    sqlite3_reset(s);
+    return result;
+}
+
+/* What cannot be read would not be found by who looks for it either. */
+enum spool_result spool_file_copy(struct spool_file *f, struct spool_file *into)
+{
+    sqlite3_stmt *s = f->statement[STATEMENT_ALL];
+    struct spool_row row;
+    int rc = SQLITE_DONE;
+    uint64_t rows = 0;
+    enum spool_result result = spool_file_begin(into);
+    while (result == SPOOL_OK && (rc = sqlite3_step(s)) == SQLITE_ROW) {
+        if (read_columns(s, &row) == 0) {
+            result = spool_file_put(into, &row);
+        }
+        if (result == SPOOL_OK && ++rows % ROWS_A_TRANSACTION == 0) {
+            result = spool_file_commit(into);
+            result = result == SPOOL_OK ? spool_file_begin(into) : result;
+        }
+    }
+    if (result == SPOOL_OK) {
+        result = spool_file_commit(into);
+    }
+    if (result != SPOOL_OK) {
+        snprintf(f->fault, sizeof f->fault, "%s", into->fault);
+    } else if (rc != SQLITE_DONE) {
+        result = fail(f, rc);
+    }
     sqlite3_reset(s);
     return result;
 }

@@ -80,6 +80,9 @@ enum spool_result spool_file_sequences(struct spool_file *f,
                                        void (*each)(void *context, uint64_t sequence),
                                        void *context);
 
+/* Puts all rows that can be read into another one, committed. */
+enum spool_result spool_file_copy(struct spool_file *f, struct spool_file *into);
+
 /* From now on it copies its log by itself, while committing: for who is not in a hurry. */
 void spool_file_copy_itself(struct spool_file *f);
 

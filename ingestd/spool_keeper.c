@@ -26,13 +26,22 @@ struct spool_keeper {
     pthread_t thread;
     pthread_mutex_t mutex;
     pthread_cond_t wake;
-    bool sync, copy, quit; /* asked for */
-    uint64_t asked;        /* how often */
+    bool sync, copy, reopen, quit; /* asked for */
+    uint64_t asked;                /* how often */
     struct spool_synced done;
     bool broken; /* the thread's: a sync failed, and the log has not been copied as a whole since */
     int news;    /* eventfd */
     struct spool_keeper_counts counts;
 };
+
+static void close_file(struct spool_keeper *k)
+{
+    if (k->db != NULL) {
+        sqlite3_db_config(k->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+        sqlite3_close(k->db);
+        k->db = NULL;
+    }
+}
 
 static int open_file(struct spool_keeper *k)
 {
@@ -124,10 +133,14 @@ static void *keep(void *context)
         if (!k->sync && !k->copy) {
             break; /* all that was asked for is done */
         }
-        bool copy = k->copy;
+        bool copy = k->copy, reopen = k->reopen;
         uint64_t request = k->asked;
-        k->sync = k->copy = false;
+        k->sync = k->copy = k->reopen = false;
         pthread_mutex_unlock(&k->mutex);
+        if (reopen) {
+            close_file(k);
+            k->broken = false; /* what could not be synced was copied into the new one */
+        }
         work(k, copy, request);
         pthread_mutex_lock(&k->mutex);
     }
@@ -185,10 +198,7 @@ void spool_keeper_free(struct spool_keeper **k)
     pthread_join((*k)->thread, NULL);
     pthread_cond_destroy(&(*k)->wake);
     pthread_mutex_destroy(&(*k)->mutex);
-    if ((*k)->db != NULL) {
-        sqlite3_db_config((*k)->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-        sqlite3_close((*k)->db);
-    }
+    close_file(*k);
     close((*k)->news);
     free((*k)->file);
     free(*k);
@@ -214,6 +224,13 @@ uint64_t spool_keeper_sync(struct spool_keeper *k)
 uint64_t spool_keeper_copy(struct spool_keeper *k)
 {
     return ask(k, true);
+}
+
+void spool_keeper_reopen(struct spool_keeper *k)
+{
+    pthread_mutex_lock(&k->mutex);
+    k->reopen = true;
+    pthread_mutex_unlock(&k->mutex);
 }
 
 int spool_keeper_fd(const struct spool_keeper *k)

@@ -570,7 +570,7 @@ static struct spool_file *recover(const char *dir, struct spool_head *head, cons
 static int make_folder(const char *dir)
 {
     char path[SPOOL_PATH_BYTES];
-    if (strlen(dir) > SPOOL_PATH_BYTES - 200 || !spool_path(path, dir, "spool.head")) {
+    if (strlen(dir) > SPOOL_PATH_BYTES - 200 || !spool_path(path, dir, SPOOL_HEAD_NAME)) {
         log_error("spool.dir", "expected=\"a path of at most %d bytes\"", SPOOL_PATH_BYTES - 200);
         return -1;
     }
@@ -590,18 +590,78 @@ static int make_folder(const char *dir)
     return 0;
 }
 
+/* ---- once more, while it runs ---- */
+
+static int sync_folder(const char *dir)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int rc = fd == -1 ? -1 : fsync(fd);
+    if (fd != -1) {
+        close(fd);
+    }
+    return rc;
+}
+
+/* All of it into spool.sqlite.recovered. */
+static int copy_into_new(const char *dir, struct spool_file *from, char fault[200])
+{
+    char path[SPOOL_PATH_BYTES];
+    enum spool_result result;
+    remove_new(dir);
+    path_of(path, dir, ".new");
+    struct spool_file *into = spool_file_open(path, SPOOL_NEW, &result, fault);
+    if (into == NULL) {
+        return -1;
+    }
+    spool_file_copy_itself(into);
+    result = spool_file_copy(from, into);
+    if (result != SPOOL_OK) {
+        snprintf(fault, 200, "%s", spool_file_fault(from));
+    }
+    spool_file_close(&into, result != SPOOL_OK); /* copies the log, synced */
+    if (result != SPOOL_OK || size_of(dir, ".new-wal") > 0 ||
+        rename_file(dir, ".new", ".recovered") == -1) {
+        remove_new(dir);
+        return -1;
+    }
+    return 0;
+}
+
+int spool_start_anew(const char *dir, struct spool_file **file, char fault[200])
+{
+    char aside[SPOOL_ASIDE_BYTES];
+    enum spool_result result;
+    snprintf(fault, 200, "its files were removed or replaced, and no new ones can be made");
+    if (make_folder(dir) == -1 || (*file != NULL && copy_into_new(dir, *file, fault) == -1)) {
+        return -1;
+    }
+    spool_file_close(file, true);
+    spool_aside_suffix(aside);
+    if (change_places(dir, aside) == -1 || sync_folder(dir) == -1) {
+        return -1;
+    }
+    *file = open_file(dir, &result, fault);
+    if (*file != NULL) {
+        (void)keep_reserve(dir);
+        (void)spool_aside_trim(dir, aside);
+    }
+    return *file == NULL ? -1 : 0;
+}
+
+int spool_start_head(const char *dir)
+{
+    char path[SPOOL_PATH_BYTES];
+    return spool_path(path, dir, SPOOL_HEAD_NAME) ? spool_head_open(path) : -1;
+}
+
 int spool_start(const char *dir, struct spool_file **file, int *head_fd, struct spool_found *found)
 {
-    char path[SPOOL_PATH_BYTES], fault[200] = "", damaged[SPOOL_ASIDE_BYTES];
+    char fault[200] = "", damaged[SPOOL_ASIDE_BYTES];
     struct spool_head head_read, *head = NULL;
     *found = (struct spool_found){0};
     *file = NULL;
     *head_fd = -1;
-    if (make_folder(dir) == -1 || !spool_path(path, dir, "spool.head")) {
-        return -1;
-    }
-    *head_fd = spool_head_open(path);
-    if (*head_fd == -1) {
+    if (make_folder(dir) == -1 || (*head_fd = spool_start_head(dir)) == -1) {
         return -1;
     }
     if (spool_head_read(*head_fd, &head_read) == 0) {

@@ -39,9 +39,21 @@ int spool_start(const char *dir, struct spool_file **file, int *head_fd, struct 
  */
 int spool_gain_room(const char *dir, struct spool_file **file, char fault[200]);
 
+/*
+ * Makes a new one in the folder, which is made when it is gone, with all that can be read of a file
+ * that has no name there any more, and takes that one's place. What stands there under its name is
+ * moved aside. 0: synced, and the old one is closed. -1, with fault[200]: the old one is as it was,
+ * or NULL when that went wrong at the very end; what is in the folder is opened by another try.
+ */
+int spool_start_anew(const char *dir, struct spool_file **file, char fault[200]);
+
+/* Opens the head of a spool anew: the descriptor, or -1 after an error was logged. */
+int spool_start_head(const char *dir);
+
 /* DIR/NAME into path; false when it is too long. */
 bool spool_path(char path[SPOOL_PATH_BYTES], const char *dir, const char *name);
 
 #define SPOOL_FILE_NAME "spool.sqlite"
+#define SPOOL_HEAD_NAME "spool.head"
 
 #endif

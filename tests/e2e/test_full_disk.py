@@ -1,11 +1,13 @@
-"""ingestd and a disk that is full: while it runs, when it ends, and when it starts."""
+"""ingestd and a disk that is full: while it runs, when it ends, and when it starts; and files that go away."""
 
 import re
+import shutil
 import time
 
 import pytest
 from conftest import wait_for
 from ingestds import fill_disk, result
+from test_delivery import BUSY, KEPT, Gateway
 
 FILLER = {"metadata": {"filler": "x" * 20000}}
 
@@ -237,3 +239,71 @@ def test_what_could_not_be_written_is_no_damage(start, small_disk, how, room):
     third = start(**options)
     third.counters(spool__missing=0, spool__found__batches=0)
     assert not re.search(r"spool\.(unwritten|missing|damaged|leap)", third.log_text())
+
+
+# ---- files that go away while they are in use ----
+
+def gone(how, spool, aside):
+    """What somebody does to a spool in use."""
+    if how == "removed":
+        for name in ("spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm", "spool.head"):
+            (spool / name).unlink()
+    elif how == "folder":
+        shutil.rmtree(spool)
+    elif how == "moved":
+        spool.rename(aside)
+    elif how == "replaced":
+        spool.rename(aside)
+        shutil.copytree(aside, spool)
+    else:
+        (spool / how).unlink()
+
+
+@pytest.mark.parametrize("how", ["removed", "folder", "moved", "replaced", "spool.sqlite", "spool.sqlite-wal",
+                                 "spool.head"])
+def test_files_that_are_removed_while_in_use(start, tmp_path, how):
+    """Noticed within a second, and told; all that is held is in new files, so that a kill loses nothing of what was
+    answered."""
+    ingestd = start(peers=False)
+    gateway = Gateway(ingestd)
+    for i in range(20):
+        assert gateway.deliver(result(value=str(i), when=f"2026-11-21 10:00:{i:02}")).outcome == KEPT
+    gone(how, tmp_path / "spool", tmp_path / "aside")
+    kept, end = 20, time.monotonic() + 60
+    while ingestd.status()["counters"].get("spool.renewed", 0) == 0 and time.monotonic() < end:
+        answer = gateway.deliver(result(value=str(kept), when=f"2026-11-21 11:{kept // 60:02}:{kept % 60:02}"))
+        assert answer.outcome == KEPT or "removed or replaced" in answer.reason, answer
+        kept += answer.outcome == KEPT
+    assert gateway.deliver(result(value=str(kept), when="2026-11-21 12:00:00")).outcome == KEPT
+    ingestd.kill()
+    assert ingestd.log_text().count("spool.gone") == 1 and "spool.renewed" in ingestd.log_text()
+    again = start()
+    assert again.instance == ingestd.instance
+    found = set()  # what was answered busy may be there as well
+    while found != set(range(kept + 1)):
+        found |= {int(r["values"][0]) for r in again.collect(1)}
+    again.counters(spool__missing=0)
+    assert "spool.damaged" not in again.log_text()
+    again.note("spool", "works")
+
+
+def test_no_new_files_can_be_made(start, tmp_path):
+    """Nothing is answered 200 until there is a folder again; what was answered before is still there then."""
+    place = tmp_path / "place"
+    place.mkdir()
+    ingestd = start(peers=False, spool_dir=str(place / "spool"))
+    gateway = Gateway(ingestd)
+    assert gateway.deliver(result(value="0")).outcome == KEPT
+    place.rename(tmp_path / "elsewhere")
+    place.write_text("a file", encoding="utf-8")
+    ingestd.note("spool", "cannot write")
+    assert gateway.deliver(result(value="1", when="2026-11-21 10:00:00")).outcome == BUSY
+    place.unlink()
+    place.mkdir()
+    ingestd.note("spool", "works")
+    assert gateway.deliver(result(value="2", when="2026-11-21 11:00:00")).outcome == KEPT
+    ingestd.kill()
+    again = start(spool_dir=str(place / "spool"))
+    found = set()
+    while not {"0", "2"} <= found:
+        found |= {r["values"][0] for r in again.collect(1)}
