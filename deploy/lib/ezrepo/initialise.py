@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import List, Optional
 
 from . import cluster, connections, jsonc, lock, pki, trust
@@ -124,8 +124,6 @@ def _check(wanted: Wanted) -> None:
         raise Usage(f"--classifyd {wanted.classifyds}: expected 1 to {MAX_CLASSIFYDS}")
     if bool(wanted.database) != bool(wanted.database_read):
         raise Usage("--database and --database-read are given together: one role writes, another reads")
-    wanted.database = _connection("--database", wanted.database)
-    wanted.database_read = _connection("--database-read", wanted.database_read)
     for address in wanted.listen:
         if not pki.is_address(address):
             raise Usage(f'--listen "{address}": expected an IPv4 or IPv6 address')
@@ -296,6 +294,8 @@ def _check_directory(state: State) -> None:
 
 def init(state: State, wanted: Wanted) -> None:
     _check(wanted)
+    wanted = replace(wanted, database=_connection("--database", wanted.database),
+                     database_read=_connection("--database-read", wanted.database_read))
     own = _own_account(wanted.user)
     _check_directory(state)
     new = _make_folder(state)

@@ -11,7 +11,7 @@ from .errors import Failure
 from .state import State, instance_of, kind_of, version
 
 STALE_SECONDS = 5.0
-SUPERVISOR_SECONDS = 2.0  # to answer; what the processes say themselves is shown in any case
+SUPERVISOR_SECONDS = 5.0  # to answer; what the processes say themselves is shown in any case
 READY_SECONDS = 10  # after its start a process may still be looking for others
 STATUS_BYTES = 1 << 20
 

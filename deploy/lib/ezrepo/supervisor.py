@@ -15,6 +15,7 @@ from .state import Account, State, instance_of, kind_of, make_directory, program
 SUPERVISORD = "/usr/bin/supervisord"
 STOP_SECONDS = 60  # to drain; then supervisord kills
 START_SECONDS = 10
+ANSWER_SECONDS = 30  # more than a machine under load needs
 
 # What programs see of our environment: nothing that changes what they do, but what sanitizers are told.
 KEPT_ENVIRONMENT = ["ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"]
@@ -169,7 +170,7 @@ class Mute(Failure):
     """There is a supervisord, and it does not answer."""
 
 
-def connect(state: State, seconds: float = START_SECONDS) -> Optional[Supervisor]:
+def connect(state: State, seconds: float = ANSWER_SECONDS) -> Optional[Supervisor]:
     """The running supervisord of the set, or None; Mute when it does not answer within so many seconds."""
     try:
         Supervisor(state, seconds).api.getPID()
