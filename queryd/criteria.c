@@ -195,18 +195,23 @@ static void build_histogram(struct builder *b)
            " GROUP BY a.id, a.name, v.grade ORDER BY a.id, v.grade");
 }
 
-/* By which newest_periods() and newest_records() go on after the cursor. */
-static void add_after(struct builder *b)
+/* By which newest_periods() and newest_records() go on after the cursor, whose key `end` is a time.
+ */
+static void add_after(struct builder *b, unsigned end)
 {
     /* Without a cursor, what is before the end of all time. */
     struct cursor after = b->has_cursor ? b->cursor : (struct cursor){.t_us = LAST_US};
     builder_add(b, ", $%d::timestamptz", builder_time(b, after.t_us));
     for (unsigned i = 0; i < CURSOR_KEYS; i++) {
-        builder_add(b, ", $%d::bigint", builder_number(b, after.keys[i]));
+        if (i == end) {
+            builder_add(b, ", $%d::timestamptz", builder_time(b, (int64_t)after.keys[i]));
+        } else {
+            builder_add(b, ", $%d::bigint", builder_number(b, after.keys[i]));
+        }
     }
 }
 
-/* newest_periods() also completes open ones from the records (0008-records-by-days.sql). */
+/* newest_periods() also completes open ones from the records (0011-identity.sql). */
 static void build_periods(struct builder *b, int limit)
 {
     int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
@@ -216,11 +221,11 @@ static void build_periods(struct builder *b, int limit)
                 ", coalesce(k.ended, ''), k.records, %s FROM newest_periods($%d::timestamptz,"
                 " $%d::timestamptz, %s, ARRAY(SELECT id FROM asked), $%d::int, $%d::int",
                 cursor_sql(QUERY_PERIODS), from, to, builder_series_array(b), b->low, b->high);
-    add_after(b);
+    add_after(b, 2);
     builder_add(b,
                 ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
-                " JOIN series s ON s.id = k.series_id"
-                " ORDER BY k.t DESC, k.series_id DESC, k.grade_id DESC, k.start_row DESC",
+                " JOIN series s ON s.id = k.series_id ORDER BY k.t DESC, k.series_id DESC,"
+                " k.grade_id DESC, k.start_end DESC, k.start_key DESC",
                 limit);
 }
 
@@ -249,7 +254,7 @@ static void build_events(struct builder *b, int limit)
 #define JSON_OBJECT(names, from)                                                                   \
     "'{' || coalesce((SELECT string_agg(to_json(u.name) || ':' || "                                \
     "coalesce(to_json(u.value)::text, 'null'), ',' ORDER BY u.place) FROM unnest(" names           \
-    ", k.\"values\"[" from " + 1:" from " + cardinality(" names                                    \
+    ", w.\"values\"[" from " + 1:" from " + cardinality(" names                                    \
     ")]) WITH ORDINALITY AS u (name, value, place)), '') || '}'"
 
 /* The parts of a measurement: values are results, then parameters, then metadata. */
@@ -268,7 +273,7 @@ static const char result_json[] =
     " || ',\"metadata\":' || " METADATA " || ',\"results\":' || array_to_json(c.results)"
     " || ',\"resultvalues\":[' || array_to_json(k.\"values\"[1:" RESULTS "]) || ']}'";
 
-/* The newest rows; newest_records() finds the days that hold them (0008-records-by-days.sql). */
+/* The newest rows; newest_records() finds the days that hold them (0011-identity.sql). */
 static void build_records(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, record_columns);
@@ -278,11 +283,13 @@ static void build_records(struct builder *b, int limit)
                 result_json, cursor_sql(QUERY_RECORDS));
     builder_records(b);
     builder_add(b, ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int", b->low, b->high);
-    add_after(b);
+    add_after(b, 1);
     builder_add(b,
                 ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
                 " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
-                " ORDER BY k.t DESC, k.series_id DESC, k.row DESC, k.grade_id DESC",
+                " CROSS JOIN LATERAL (SELECT whole_values(k.\"values\", " RESULTS
+                ", c.of_series, " DIMENSIONS ") AS \"values\") AS w"
+                " ORDER BY k.t DESC, k.series_id DESC, k.t_end DESC, k.key DESC, k.grade_id DESC",
                 limit);
 }
 

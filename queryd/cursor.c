@@ -2,7 +2,9 @@
  */
 #include "queryd/cursor.h"
 
-#define MICROSECONDS "(extract(epoch FROM k.t) * 1000000)::bigint"
+#define MICROSECONDS(time) "(extract(epoch FROM " time ") * 1000000)::bigint"
+
+#define END_US UINT64_C(253402300799999999) /* the end of the year 9999 */
 
 /* How the cursor of each listing is made and what its keys may hold. */
 static const struct layout {
@@ -14,15 +16,17 @@ static const struct layout {
 } layouts[] = {
     {QUERY_PERIODS,
      'p',
-     3,
-     {INT64_MAX, INT16_MAX, INT32_MAX},
-     "'p' || concat_ws('.', " MICROSECONDS ", k.series_id, k.grade_id, k.start_row)"},
-    {QUERY_EVENTS, 'e', 1, {INT64_MAX}, "'e' || concat_ws('.', " MICROSECONDS ", k.id)"},
+     4,
+     {INT64_MAX, INT16_MAX, END_US, INT64_MAX},
+     "'p' || concat_ws('.', " MICROSECONDS("k.t") ", k.series_id, k.grade_id, " MICROSECONDS(
+         "k.start_end") ", k.start_key)"},
+    {QUERY_EVENTS, 'e', 1, {INT64_MAX}, "'e' || concat_ws('.', " MICROSECONDS("k.t") ", k.id)"},
     {QUERY_RECORDS,
      'r',
-     3,
-     {INT64_MAX, INT32_MAX, INT16_MAX},
-     "'r' || concat_ws('.', " MICROSECONDS ", k.series_id, k.row, k.grade_id)"},
+     4,
+     {INT64_MAX, END_US, INT64_MAX, INT16_MAX},
+     "'r' || concat_ws('.', " MICROSECONDS("k.t") ", k.series_id, " MICROSECONDS(
+         "k.t_end") ", k.key, k.grade_id)"},
 };
 
 static const struct layout *layout_of(enum query_kind kind)

@@ -1,6 +1,6 @@
 /*
  * list.cursor: where a listing goes on. Opaque to who asks: a letter for the kind of listing, then
- * the keys of the last row seen, the time first, joined by dots ("p1455796800000000.12.1.0").
+ * the keys of the last row seen, the time first, joined by dots ("e1455796800000000.12").
  */
 #ifndef EZREPO_CURSOR_H
 #define EZREPO_CURSOR_H
@@ -10,11 +10,12 @@
 #include "common/slice.h"
 #include "schemas/messages.h"
 
-#define CURSOR_KEYS 3
+#define CURSOR_KEYS 4
 
 struct cursor {
     int64_t t_us;               /* microseconds since 1970 */
-    uint64_t keys[CURSOR_KEYS]; /* what stands after the time, in the order of the listing */
+    uint64_t keys[CURSOR_KEYS]; /* what stands after the time, in the order of the listing; an end
+                                   is microseconds since 1970, too */
     unsigned key_count;
 };
 

@@ -159,6 +159,30 @@ static int make_ahead(struct store *s, int32_t today, int64_t clock_us)
     return -1;
 }
 
+int classes_remove_unused(struct store *s)
+{
+    const struct calendar_parts *parts = &s->calendar.parts;
+    int32_t first_days[RETENTION_CLASSES];
+    for (uint32_t class = 0; class < s->retention.count; class ++) {
+        first_days[class] = INT32_MAX;
+    }
+    for (uint32_t i = parts->count; i > 0; i--) { /* ascending by day */
+        if (parts->at[i - 1].class >= 0 && parts->at[i - 1].class < (int32_t)s->retention.count) {
+            first_days[parts->at[i - 1].class] = parts->at[i - 1].day;
+        }
+    }
+    struct interned_cache *const caches[] = {&s->schemas, &s->hops};
+    for (size_t i = 0; i < sizeof caches / sizeof caches[0]; i++) {
+        int64_t removed =
+            interned_remove_unused(caches[i], &s->pg, &s->params, first_days, s->retention.count);
+        if (removed == -1) {
+            return -1;
+        }
+        count_add(i == 0 ? COUNT_SCHEMAS_REMOVED : COUNT_HOPS_REMOVED, (uint64_t)removed);
+    }
+    return 0;
+}
+
 int classes_go_on(struct store *s, int64_t now_us, int64_t clock_us)
 {
     int32_t today = (int32_t)(now_us / DAY_US);

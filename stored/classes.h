@@ -20,4 +20,8 @@ int classes_load(struct store *s, int64_t clock_us);
  */
 int classes_go_on(struct store *s, int64_t now_us, int64_t clock_us);
 
+/* After partitions were dropped: removes schemas and lists of hops that no record has any more. 0,
+ * or -1: the database. */
+int classes_remove_unused(struct store *s);
+
 #endif

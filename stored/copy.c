@@ -5,13 +5,18 @@
 #include "stored/pg.h"
 
 /* Where things stand in a row: a count of fields, then a length before each field. */
+#define FIELD_64     (4 + 8)
+#define FIELD_32     (4 + 4)
+#define FIELD_16     (4 + 2)
 #define AT_SERIES_ID (2 + 4)
-#define AT_SCHEMA_ID (AT_SERIES_ID + 8 + 3 * 4 + 8 + 8 + 4 + 4)
-#define AT_LEDGER_ID (AT_SCHEMA_ID + 4 + 4 + 4 + 4)
-#define AT_CLASS     (AT_LEDGER_ID + 4 + 4)
-#define FIXED_BYTES  (AT_CLASS + 2)
+#define AT_KEY       (AT_SERIES_ID + 3 * FIELD_64)
+#define AT_ARRIVAL   (AT_KEY + FIELD_64)
+#define AT_SCHEMA_ID (AT_ARRIVAL + FIELD_64)
+#define AT_LEDGER_ID (AT_SCHEMA_ID + FIELD_64 + 2 * FIELD_32)
+#define AT_HOPS_ID   (AT_LEDGER_ID + FIELD_32 + FIELD_16)
+#define FIXED_BYTES  (AT_HOPS_ID + 4)
 #define ARRAY_BYTES  20 /* dimensions, flags, type, length, lower bound */
-#define FIELDS       11
+#define FIELDS       14
 
 static char *put_32(char *at, uint32_t v)
 {
@@ -22,6 +27,13 @@ static char *put_32(char *at, uint32_t v)
 static char *put_field_32(char *at, uint32_t v)
 {
     return put_32(put_32(at, 4), v);
+}
+
+static char *put_field_16(char *at, uint16_t v)
+{
+    at = put_32(at, 2);
+    bytes_set_16(at, v);
+    return at + 2;
 }
 
 static char *put_field_64(char *at, uint64_t v)
@@ -78,7 +90,35 @@ static int put_grades(struct bytes *rows, const struct copy_grades *g)
     return 0;
 }
 
-static int put_values_and_label(struct bytes *rows, const struct record_message *r)
+static char *put_value(char *at, const struct slice *v)
+{
+    at = put_32(at, v->at == NULL ? UINT32_MAX : (uint32_t)v->len);
+    if (v->len > 0) {
+        memcpy(at, v->at, v->len);
+    }
+    return at + v->len;
+}
+
+/* All but those that the series says. */
+static char *put_values(char *at, const struct record_message *r, const struct copy_about *about)
+{
+    uint32_t first = 0;
+    for (uint32_t c = 0; c <= about->said->count; c++) {
+        bool end = c == about->said->count;
+        if (!end && (about->mask >> c & 1) == 0) {
+            continue;
+        }
+        uint32_t behind = end ? r->values_count : about->said->candidate[c].place;
+        for (uint32_t i = first; i < behind; i++) {
+            at = put_value(at, &r->values[i]);
+        }
+        first = behind + 1;
+    }
+    return at;
+}
+
+static int put_values_and_label(struct bytes *rows, const struct record_message *r,
+                                const struct copy_about *about)
 {
     size_t size = 4 + ARRAY_BYTES + 4 + r->label.len;
     bool nulls = false;
@@ -89,16 +129,10 @@ static int put_values_and_label(struct bytes *rows, const struct record_message 
     if (bytes_reserve(rows, size) == -1) {
         return -1;
     }
+    uint32_t count = r->values_count - (uint32_t)__builtin_popcount(about->mask);
     char *field = rows->at + rows->len;
-    char *at = put_array_head(field + 4, nulls, PG_TEXT, r->values_count);
-    for (uint32_t i = 0; i < r->values_count; i++) {
-        const struct slice *v = &r->values[i];
-        at = put_32(at, v->at == NULL ? UINT32_MAX : (uint32_t)v->len);
-        if (v->len > 0) {
-            memcpy(at, v->at, v->len);
-            at += v->len;
-        }
-    }
+    char *at = put_array_head(field + 4, nulls, PG_TEXT, count);
+    at = put_values(at, r, about);
     bytes_set_32(field, (uint32_t)(at - field - 4));
     at = put_32(at, (uint32_t)r->label.len);
     if (r->label.len > 0) {
@@ -109,10 +143,9 @@ static int put_values_and_label(struct bytes *rows, const struct record_message 
     return 0;
 }
 
-int copy_row(struct bytes *rows, const struct record_message *r, uint32_t grading_version,
-             const struct copy_grades *grades)
+int copy_row(struct bytes *rows, const struct record_message *r, const struct copy_about *about)
 {
-    if (bytes_reserve(rows, FIXED_BYTES + 8) == -1) {
+    if (bytes_reserve(rows, FIXED_BYTES + 4) == -1) {
         return -1;
     }
     char *at = rows->at + rows->len;
@@ -120,35 +153,41 @@ int copy_row(struct bytes *rows, const struct record_message *r, uint32_t gradin
     at = put_field_64(at + 2, 0);
     at = put_field_64(at, (uint64_t)(r->t_start_us - PG_EPOCH_US));
     at = put_field_64(at, (uint64_t)(r->t_end_us - PG_EPOCH_US));
+    at = put_field_64(at, 0);
+    at = put_field_64(at, 0);
+    at = put_field_64(at, 0);
     at = put_field_32(at, (uint32_t)r->row);
+    at = put_field_32(at, about->grading_version);
     at = put_field_32(at, 0);
-    at = put_field_32(at, grading_version);
-    at = put_field_32(at, 0);
-    at = put_32(at, 2);
-    bytes_set_16(at, 0);
-    at += 2;
+    at = put_field_16(at, (uint16_t)about->origin);
+    at = r->hops_count == 0 ? put_32(at, UINT32_MAX) : put_field_32(at, 0);
     rows->len = (size_t)(at - rows->at);
-    return put_grades(rows, grades) == -1 ? -1 : put_values_and_label(rows, r);
+    return put_grades(rows, &about->grades) == -1 ? -1 : put_values_and_label(rows, r, about);
 }
 
-void copy_row_set(char *row, int64_t series_id, int32_t schema_id, int32_t ledger_id,
-                  uint16_t class)
+void copy_row_set(char *row, const struct copy_ids *ids)
 {
-    bytes_set_64(row + AT_SERIES_ID, (uint64_t)series_id);
-    bytes_set_32(row + AT_SCHEMA_ID, (uint32_t)schema_id);
-    bytes_set_32(row + AT_LEDGER_ID, (uint32_t)ledger_id);
-    bytes_set_16(row + AT_CLASS, class);
+    bytes_set_64(row + AT_SERIES_ID, (uint64_t)ids->series_id);
+    bytes_set_64(row + AT_KEY, (uint64_t)ids->key);
+    bytes_set_64(row + AT_ARRIVAL, (uint64_t)ids->arrival);
+    bytes_set_64(row + AT_SCHEMA_ID, (uint64_t)ids->schema_id);
+    bytes_set_32(row + AT_LEDGER_ID, (uint32_t)ids->ledger_id);
+    if (ids->hops_id != 0) {
+        bytes_set_32(row + AT_HOPS_ID, (uint32_t)ids->hops_id);
+    }
 }
 
 void copy_staged(struct bytes *to, const char *row)
 {
     static const uint32_t types[FIELDS] = {
-        PG_BIGINT,  PG_TIMESTAMPTZ, PG_TIMESTAMPTZ,    PG_INTEGER,    PG_INTEGER, PG_INTEGER,
-        PG_INTEGER, PG_SMALLINT,    PG_SMALLINT_ARRAY, PG_TEXT_ARRAY, PG_TEXT};
+        PG_BIGINT,  PG_TIMESTAMPTZ,    PG_TIMESTAMPTZ, PG_BIGINT,  PG_BIGINT,
+        PG_BIGINT,  PG_INTEGER,        PG_INTEGER,     PG_INTEGER, PG_SMALLINT,
+        PG_INTEGER, PG_SMALLINT_ARRAY, PG_TEXT_ARRAY,  PG_TEXT};
     const char *at = row + 2;
     bytes_put_32(to, FIELDS);
-    for (int i = 0; i < FIELDS; i++) { /* none of them is ever NULL */
-        size_t length = 4 + bytes_get_32(at);
+    for (int i = 0; i < FIELDS; i++) {
+        bool null = bytes_get_32(at) == UINT32_MAX;
+        size_t length = null ? 4 : 4 + bytes_get_32(at);
         bytes_put_32(to, types[i]);
         bytes_put(to, (struct slice){at, length});
         at += length;

@@ -4,6 +4,7 @@
 
 #include "common/message.h"
 #include "stored/bytes.h"
+#include "stored/said.h"
 
 /* The grades of one record: grades[i] (or GRADE_NONE) under the number ids[i]. */
 struct copy_grades {
@@ -12,16 +13,29 @@ struct copy_grades {
     uint32_t count;
 };
 
-/*
- * Appends the record's row with series, schema, ledger row and class left open; -1 when memory is
- * out. values must have been read with the record; grading_version as the batch has it.
- */
-int copy_row(struct bytes *rows, const struct record_message *r, uint32_t grading_version,
-             const struct copy_grades *grades);
+/* What the record does not say of itself; of `said`, those values are left out that `mask` says. */
+struct copy_about {
+    uint32_t grading_version;
+    int16_t origin;
+    const struct said *said;
+    uint32_t mask;
+    struct copy_grades grades;
+};
 
-/* Sets what copy_row() left open; `row` is where it began. */
-void copy_row_set(char *row, int64_t series_id, int32_t schema_id, int32_t ledger_id,
-                  uint16_t class);
+/*
+ * Appends the record's row, with room for the rest; -1 when memory is out. values must have been
+ * read with the record.
+ */
+int copy_row(struct bytes *rows, const struct record_message *r, const struct copy_about *about);
+
+/* Numbers that are known later. hops_id: 0 when the record has none. */
+struct copy_ids {
+    int64_t series_id, key, arrival, schema_id;
+    int32_t ledger_id, hops_id;
+};
+
+/* Sets them in the row that copy_row() began at `row`. */
+void copy_row_set(char *row, const struct copy_ids *ids);
 
 /*
  * Appends such a row as a value of the composite type that sql_staged makes, in PostgreSQL's binary

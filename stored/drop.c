@@ -33,6 +33,7 @@ struct drop {
     int64_t series_id, last_series_id; /* settled up to; to be settled up to */
     int64_t began_us, again_us, lock_us, ledger_us;
     int64_t found; /* what the answer's row says */
+    bool dropped;  /* a partition, since drop_ended() said so */
 };
 
 struct drop *drop_new(struct store *store)
@@ -230,6 +231,7 @@ static void dropped(struct drop *d, int64_t clock_us)
     char name[SQL_NAME_BYTES];
     sql_partition_name(d->part.day, d->part.class, name);
     calendar_remove(&d->store->calendar, d->part.day, d->part.class);
+    d->dropped = true;
     if (d->part.class != SQL_WHOLE_DAY) {
         count_add(COUNT_RETENTION_PARTITIONS, 1);
         count_add(COUNT_RETENTION_RECORDS, (uint64_t)d->found);
@@ -298,6 +300,15 @@ static void take_answers(struct drop *d, int64_t clock_us)
     } else {
         done(d, clock_us);
     }
+}
+
+bool drop_ended(struct drop *d)
+{
+    if (!d->dropped || d->step != DROP_IDLE || find_part(d)) {
+        return false;
+    }
+    d->dropped = false;
+    return true;
 }
 
 void drop_go_on(struct drop *d, int64_t now_us, int64_t clock_us)

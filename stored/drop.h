@@ -24,4 +24,7 @@ void drop_go_on(struct drop *d, int64_t now_us, int64_t clock_us);
 /* Gives up what is under way and closes the connection. */
 void drop_close(struct drop *d);
 
+/* Once after partitions were dropped, when none is left to be dropped: true. */
+bool drop_ended(struct drop *d);
+
 #endif

@@ -46,6 +46,7 @@ void flush_free(struct flush **f)
     rejects_release(&(*f)->rejects);
     free((*f)->poison);
     free((*f)->items);
+    free((*f)->result);
     free(*f);
     *f = NULL;
 }
@@ -61,6 +62,7 @@ static void begin_attempt(struct flush *f)
     f->whole_bytes = 0;
     f->item_count = 0;
     f->copy_count = 0;
+    f->result_of = NULL;
     f->counts = (struct flush_counts){0};
     f->store->stamp++;
     f->store->pg.fault = PG_NONE;
@@ -101,7 +103,8 @@ static int settle_sealing(struct flush *f)
 static int write_all(struct flush *f)
 {
     struct store *s = f->store;
-    if (pg_do(&s->pg, "BEGIN") == -1 || flush_take(f) == -1 || flush_read(f) == -1 ||
+    if (pg_do(&s->pg, "BEGIN") == -1 || flush_take(f) == -1 ||
+        arrival_begin(&s->arrival, &s->pg) == -1 || flush_read(f) == -1 ||
         ledger_load(&s->ledger, &s->pg, &s->params) == -1 || settle_sealing(f) == -1 ||
         flush_records(f) == -1 || flush_rollup(f) == -1 || flush_periods(f) == -1 ||
         flush_totals(f) == -1 || rejects_write(&f->rejects, s, f->arena) == -1) {
@@ -118,7 +121,9 @@ static void forget_attempt(struct flush *f)
     struct store *s = f->store;
     enum pg_fault fault = s->pg.fault;
     series_forget(&s->series, s->stamp);
-    schema_forget(&s->schemas);
+    interned_forget(&s->schemas, s->stamp);
+    interned_forget(&s->hops, s->stamp);
+    arrival_forget(&s->arrival);
     ledger_forget(&s->ledger);
     s->calendar.stale = true;
     pg_rollback(&s->pg);
@@ -131,6 +136,7 @@ static void count_attempt(const struct flush *f)
     count_add(COUNT_COMMITTED_RECORDS, c->in_order + c->late);
     count_add(COUNT_LATE_RECORDS, c->late);
     count_add(COUNT_DUPLICATES, c->duplicates);
+    count_add(COUNT_SAME_START, c->same_start);
     count_add(COUNT_REJECTED_KEPT, f->rejects.count);
     count_add(COUNT_REJECTED_DATABASE, c->refused);
     count_add(COUNT_REJECTED_RECORDS, c->rejected);
@@ -164,7 +170,8 @@ static int attempt(struct flush *f, bool trial, uint32_t from, uint32_t to)
     }
     s->calendar.stale = false;
     series_trim(&s->series, s->stamp);
-    schema_trim(&s->schemas);
+    interned_trim(&s->schemas, s->stamp);
+    interned_trim(&s->hops, s->stamp);
     ledger_trim(&s->ledger);
     count_attempt(f);
     rebuild_notice(s->rebuild, f->items, f->item_count);

@@ -19,15 +19,15 @@ enum item_fate {
 /* One record of the flush. */
 struct flush_item {
     struct series *series;
-    struct schema_entry *schema;
-    struct period_key key;
-    int64_t t_end_us;
+    struct interned *schema, *hops; /* hops: NULL when it has none */
+    struct period_key key;          /* the digest only, until the series' class is known */
     const struct flush_batch *batch;
     const uint8_t *grades;     /* batch->name_count of them */
     struct ledger_row *ledger; /* where it is accounted for; NULL in a trial */
     size_t at;                 /* its row in `rows` */
     uint32_t length;
-    uint8_t fate; /* enum item_fate */
+    uint8_t fate;    /* enum item_fate */
+    bool same_start; /* stored, and another of its series and start was there */
 };
 
 /* What a batch says of one sender. */
@@ -35,6 +35,24 @@ struct flush_account {
     struct account_message told;
     struct ledger_row *row; /* NULL in a trial */
     uint64_t refused;       /* of its records */
+};
+
+/* A schema of a batch, and which values of its records go without saying. */
+struct flush_schema {
+    struct said said;
+    uint16_t *order;        /* of its results by name; NULL: not asked for yet */
+    struct interned *entry; /* that of `mask`; NULL: none was asked for yet */
+    uint32_t mask;
+    struct slice format;
+    uint64_t origin_sender; /* of whose records `origin` is that; UINT64_MAX: of nobody's */
+    int16_t origin;
+};
+
+/* A row of a result at hand, in a batch whose ingestd told no digests. */
+struct flush_row {
+    const struct series *series;
+    int64_t t_us;
+    uint64_t digest; /* as if it were the only one */
 };
 
 /* A batch as it was read. */
@@ -45,7 +63,7 @@ struct flush_batch {
     int32_t hour; /* of its receipt */
     uint32_t name_count;
     uint16_t ids[LIMIT_GRADE_NAMES]; /* numbers of its grade names */
-    struct schema_entry **schemas;
+    struct flush_schema *schemas;
     struct flush_account *accounts; /* of its senders */
     uint32_t account_count;
     struct lost_message lost; /* what it says an ingestd lost */
@@ -59,7 +77,7 @@ struct flush_poison {
 
 /* What one attempt would add to the counters once it is committed. */
 struct flush_counts {
-    uint64_t in_order, late, duplicates, rejected, refused, expired, malformed;
+    uint64_t in_order, late, duplicates, same_start, rejected, refused, expired, malformed;
     uint64_t opened, ended, repaired, retracted, repeated, copies;
 };
 
@@ -91,6 +109,10 @@ struct flush {
     struct stream_name copies[FLUSH_COPIES]; /* whose ingestds are to be told, see `copy` in
                                                 schemas/messages.h */
     uint32_t copy_count;
+    struct flush_row *result; /* the rows of a result so far (flush_digest.c) */
+    uint32_t result_count, result_size;
+    const struct flush_batch *result_of;
+    uint64_t result_row; /* the last of them */
 };
 
 struct flush *flush_new(struct store *store);
@@ -107,6 +129,13 @@ int64_t flush_write(struct flush *f, struct batch *const *batches, uint32_t coun
 
 /* flush_read.c: reads the batches into items, rows and rejects. 0; -1 when memory is out. */
 int flush_read(struct flush *f);
+
+/*
+ * flush_digest.c: the digest of what the record measured, as its ingestd told it; computed where
+ * that is of the release before, which told none. 0, or -1: memory.
+ */
+int flush_digest(struct flush *f, struct flush_batch *v, const struct schema_message *schema,
+                 const struct record_message *r, const struct series *series, uint64_t *digest);
 
 /* flush_ledger.c: notes the batches as written, and which were before. 0, or -1. */
 int flush_take(struct flush *f);

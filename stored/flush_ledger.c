@@ -221,7 +221,8 @@ static int find_row(struct flush *f, struct flush_batch *v, struct flush_account
 {
     struct store *s = f->store;
     a->told.sender = text_valid(f->arena, a->told.sender);
-    if (a->told.sender.at == NULL) {
+    a->told.door = text_valid(f->arena, a->told.door);
+    if (a->told.sender.at == NULL || a->told.door.at == NULL) {
         return -1;
     }
     if (!f->trial) {
@@ -323,6 +324,7 @@ static int put_entries(struct flush *f)
     for (uint32_t i = 0; i < f->item_count; i++) {
         const struct flush_item *item = &f->items[i];
         item->ledger->add[item->fate == ITEM_DUPLICATE ? LEDGER_DUPLICATES : LEDGER_STORED]++;
+        item->ledger->add[LEDGER_SAME_START] += item->same_start;
     }
     const struct ledger_row *row = f->store->ledger.touched;
     for (; row != NULL; row = row->touched) {

@@ -44,7 +44,7 @@ static int take_item(struct period_writes *w, const struct flush_item *item)
     const struct flush_batch *b = item->batch;
     for (uint32_t i = 0; i < b->name_count; i++) {
         struct period_pair pair = {item->series, b->ids[i]};
-        const struct period_record record = {item->key, item->t_end_us, item->grades[i]};
+        const struct period_record record = {item->key, item->key.end_us, item->grades[i]};
         if (record.grade == 0 || record.grade == GRADE_NONE) {
             continue;
         }

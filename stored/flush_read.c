@@ -8,6 +8,7 @@
 #include "common/grow.h"
 #include "stored/copy.h"
 #include "stored/flush.h"
+#include "stored/text.h"
 
 #define LAST_US INT64_C(253370764800000000) /* year 9999: a partition's name has four digits */
 
@@ -152,6 +153,21 @@ static const char *schema_fault(const struct batch_reader *r)
     return NULL;
 }
 
+static int read_schemas(struct flush *f, struct flush_batch *v, const struct batch_reader *r)
+{
+    v->schemas = arena_calloc(f->arena, r->schema_count, sizeof *v->schemas);
+    for (uint32_t i = 0; v->schemas != NULL && i < r->schema_count; i++) {
+        struct flush_schema *s = &v->schemas[i];
+        said_of_schema(&r->schemas[i], &s->said);
+        s->format = text_valid(f->arena, r->schemas[i].format);
+        s->origin_sender = UINT64_MAX;
+        if (s->format.at == NULL) {
+            return -1;
+        }
+    }
+    return v->schemas == NULL ? -1 : 0;
+}
+
 /* ---- records ---- */
 
 static const char *record_fault(const struct record_message *r)
@@ -169,35 +185,59 @@ static const char *record_fault(const struct record_message *r)
     return NULL;
 }
 
-static struct schema_entry *schema_of(struct flush *f, struct flush_batch *v,
-                                      const struct batch_reader *reader, uint64_t index)
+/* The entry for the schema without those values that go without saying. */
+static struct interned *schema_of(struct flush *f, struct flush_schema *s,
+                                  const struct schema_message *schema, uint32_t mask)
 {
-    if (v->schemas[index] == NULL) {
-        v->schemas[index] = schema_get(&f->store->schemas, &reader->schemas[index]);
+    if (s->entry == NULL || s->mask != mask) {
+        s->entry = interned_schema(&f->store->schemas, schema, &s->said, mask, f->store->stamp);
+        s->mask = mask;
     }
-    return v->schemas[index];
+    return s->entry;
+}
+
+static int16_t origin_of(struct flush *f, const struct flush_batch *v, struct flush_schema *s,
+                         const struct record_message *r)
+{
+    if (s->origin_sender != r->sender) {
+        s->origin = arrival_origin(&f->store->arrival, v->accounts[r->sender].told.door, s->format);
+        s->origin_sender = r->sender;
+    }
+    return s->origin;
 }
 
 static int keep_record(struct flush *f, struct flush_batch *v, const struct batch_reader *reader,
                        const struct record_message *r, const uint8_t *grades)
 {
+    struct store *store = f->store;
+    struct flush_schema *s = &v->schemas[r->schema];
     struct flush_item *item = add_item(f);
     if (item == NULL) {
         return -1;
     }
-    const struct copy_grades g = {.grades = grades, .ids = v->ids, .count = v->name_count};
-    *item = (struct flush_item){.key = {r->t_start_us, (int32_t)r->row},
-                                .t_end_us = r->t_end_us,
-                                .batch = v,
-                                .grades = grades,
-                                .ledger = v->accounts[r->sender].row,
-                                .at = f->rows.len};
-    item->schema = schema_of(f, v, reader, r->schema);
-    item->series = series_get(&f->store->series, r, f->store->stamp);
+    const struct copy_about about = {
+        .grading_version = (uint32_t)v->batch->header.grading_version,
+        .origin = origin_of(f, v, s, r),
+        .said = &s->said,
+        .mask = said_of_record(&s->said, r),
+        .grades = {.grades = grades, .ids = v->ids, .count = v->name_count}};
+    uint64_t digest = 0;
+    *item = (struct flush_item){
+        .batch = v, .grades = grades, .ledger = v->accounts[r->sender].row, .at = f->rows.len};
+    item->schema = schema_of(f, s, &reader->schemas[r->schema], about.mask);
+    item->series = series_get(&store->series, r, store->stamp);
     if (item->schema == NULL || item->series == NULL ||
-        copy_row(&f->rows, r, (uint32_t)v->batch->header.grading_version, &g) == -1) {
+        flush_digest(f, v, &reader->schemas[r->schema], r, item->series, &digest) == -1 ||
+        copy_row(&f->rows, r, &about) == -1) {
         return -1;
     }
+    if (r->hops_count > 0) {
+        item->hops = interned_hop_list(&store->hops, r->hops, r->hops_count, store->stamp);
+        if (item->hops == NULL) {
+            return -1;
+        }
+    }
+    item->key = (struct period_key){r->t_start_us, r->t_end_us, (int64_t)digest};
     item->length = (uint32_t)(f->rows.len - item->at);
     return 0;
 }
@@ -283,8 +323,7 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
     if (fault != NULL) {
         return first >= f->from && first < f->to ? refuse_batch(f, v, fault) : 0;
     }
-    v->schemas = arena_calloc(f->arena, reader.schema_count, sizeof(struct schema_entry *));
-    if (v->schemas == NULL) {
+    if (read_schemas(f, v, &reader) == -1) {
         return -1;
     }
     const char *start = (const char *)reader.cursor.at;

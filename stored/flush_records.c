@@ -6,9 +6,12 @@
  */
 #include <stdlib.h>
 
+#include "common/daemon.h"
 #include "stored/copy.h"
 #include "stored/flush.h"
 #include "stored/period_rows.h"
+
+#define END_US INT64_C(253402300800000000) /* the year 10000 */
 
 /* ---- what records need to be there ---- */
 
@@ -18,16 +21,39 @@ static uint32_t class_of(const struct flush *f, const struct flush_item *item)
                             (int32_t)(item->key.t_us / DAY_US));
 }
 
+static int note_uses(struct flush *f, const struct flush_item *item, int32_t class)
+{
+    struct store *s = f->store;
+    int32_t day = (int32_t)(item->key.t_us / DAY_US);
+    if (interned_use(&s->schemas, item->schema, class, day) == -1) {
+        return -1;
+    }
+    return item->hops == NULL ? 0 : interned_use(&s->hops, item->hops, class, day);
+}
+
+/* What is in order lies behind all of its series: only the last of these can have its start. */
 static int settle_fates(struct flush *f)
 {
     for (uint32_t i = 0; i < f->item_count; i++) {
         struct flush_item *item = &f->items[i];
-        copy_row_set(f->rows.at + item->at, item->series->id, item->schema->id,
-                     item->ledger == NULL ? 0 : item->ledger->id, (uint16_t)class_of(f, item));
+        uint32_t class = class_of(f, item);
+        item->key.key = retention_key(class, (uint64_t)item->key.key);
+        const struct copy_ids ids = {.series_id = item->series->id,
+                                     .key = item->key.key,
+                                     .arrival = f->store->arrival.number,
+                                     .schema_id = item->schema->id,
+                                     .ledger_id = item->ledger == NULL ? 0 : item->ledger->id,
+                                     .hops_id = item->hops == NULL ? 0 : (int32_t)item->hops->id};
+        copy_row_set(f->rows.at + item->at, &ids);
+        if (note_uses(f, item, (int32_t) class) == -1) {
+            return -1;
+        }
         if (period_key_compare(&item->key, &item->series->greatest) > 0) {
             item->fate = ITEM_IN_ORDER;
+            item->same_start = item->key.t_us == item->series->greatest.t_us;
             item->series->greatest = item->key;
             f->counts.in_order++;
+            f->counts.same_start += item->same_start;
         } else {
             item->fate = ITEM_STAGED;
         }
@@ -41,7 +67,7 @@ static int touch_hours(struct flush *f)
     uint32_t last_class = 0;
     for (uint32_t i = 0; i < f->item_count; i++) {
         int32_t hour = calendar_hour_of(f->items[i].key.t_us);
-        int32_t reach = calendar_hour_of(f->items[i].t_end_us);
+        int32_t reach = calendar_hour_of(f->items[i].key.end_us);
         uint32_t class = class_of(f, &f->items[i]);
         if (hour == last && reach == last_reach && class == last_class) {
             continue;
@@ -153,6 +179,92 @@ static int insert_staged(struct flush *f, struct flush_item **sorted, uint32_t c
     return 0;
 }
 
+/* ---- late ones with the start of another record ---- */
+
+/* Late items of one series and start, among the sorted ones. */
+struct start {
+    struct flush_item **first;
+    uint32_t count;
+};
+
+/*
+ * `there`: how many records of this start there are now. If it is more than these, all of them came
+ * later: what is in order and has this start came before, since a record of it that comes behind
+ * one with a later start is late. Else the one that came first did not.
+ */
+static void mark_start(struct flush *f, const struct start *s, int64_t there)
+{
+    struct flush_item *first = s->first[0];
+    for (uint32_t i = 0; i < s->count; i++) {
+        s->first[i]->same_start = true;
+        first = s->first[i] < first ? s->first[i] : first;
+    }
+    first->same_start = there > s->count;
+    f->counts.same_start += s->count - (there > s->count ? 0 : 1);
+}
+
+/* Those that lie within [from_us, before_us): a statement is planned for all days it may read. */
+static int count_starts(struct flush *f, const struct start *starts, uint32_t count,
+                        int64_t from_us, int64_t before_us)
+{
+    struct pg_params *p = &f->store->params;
+    uint32_t n = 0;
+    pg_params_begin(p);
+    int series = pg_add_array(p, PG_BIGINT), times = pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_time(p, from_us);
+    pg_add_time(p, before_us);
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t t_us = starts[i].first[0]->key.t_us;
+        if (t_us >= from_us && t_us < before_us) {
+            pg_put_64(p, series, starts[i].first[0]->series->id);
+            pg_put_time(p, times, t_us);
+        }
+    }
+    PGresult *r = pg_elements(p, series) == 0 ? NULL : pg_rows(&f->store->pg, SQL_SAME_START, p);
+    if (r == NULL) {
+        return pg_elements(p, series) == 0 ? 0 : -1;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        int64_t t_us = starts[i].first[0]->key.t_us;
+        if (t_us >= from_us && t_us < before_us) {
+            mark_start(f, &starts[i], pg_cell_64(r, (int)n++, 1));
+        }
+    }
+    PQclear(r);
+    return 0;
+}
+
+/* Most late records are of the newest days. */
+static int find_same_starts(struct flush *f, struct flush_item **sorted, uint32_t count)
+{
+    struct start *starts = malloc(count * sizeof *starts);
+    uint32_t n = 0;
+    int64_t before_us = END_US;
+    int rc = starts == NULL ? -1 : 0;
+    for (uint32_t i = 0, late = 0; i < count && starts != NULL; i++) {
+        if (sorted[i]->fate != ITEM_LATE) {
+            continue;
+        }
+        sorted[late++] = sorted[i]; /* duplicates are not needed any more */
+        struct start *last = n == 0 ? NULL : &starts[n - 1];
+        if (last != NULL && last->first[0]->series == sorted[i]->series &&
+            last->first[0]->key.t_us == sorted[i]->key.t_us) {
+            last->count++;
+        } else {
+            starts[n++] = (struct start){&sorted[late - 1], 1};
+        }
+    }
+    for (int window = 0; window < CALENDAR_WINDOWS && rc == 0; window++) {
+        int64_t from_us = calendar_window_us(&f->store->calendar, window);
+        if (from_us < before_us) {
+            rc = count_starts(f, starts, n, from_us, before_us);
+        }
+        before_us = from_us;
+    }
+    free(starts);
+    return rc;
+}
+
 static int write_staged(struct flush *f, uint32_t count)
 {
     struct flush_item **sorted = malloc(count * sizeof(struct flush_item *));
@@ -167,13 +279,16 @@ static int write_staged(struct flush *f, uint32_t count)
     }
     qsort(sorted, n, sizeof(struct flush_item *), compare_items);
     int rc = insert_staged(f, sorted, n);
+    if (rc == 0 && f->counts.late > 0) {
+        rc = find_same_starts(f, sorted, n);
+    }
     free(sorted);
     return rc;
 }
 
 int flush_connected(struct store *store)
 {
-    if (pg_do(&store->pg, sql_staged) == -1) {
+    if (pg_do(&store->pg, sql_staged) == -1 || pg_do(&store->pg, sql_in_order) == -1) {
         return -1;
     }
     PGresult *r = pg_rows(&store->pg, SQL_STAGED_TYPE, NULL);
@@ -185,6 +300,17 @@ int flush_connected(struct store *store)
     return 0;
 }
 
+/* When the oldest of what is written was received. */
+static int64_t oldest_us(const struct flush *f)
+{
+    int64_t us = INT64_MAX;
+    for (uint32_t i = 0; i < f->batch_count; i++) {
+        int64_t received_us = f->batches[i]->header.received_us;
+        us = !f->views[i].done && received_us < us ? received_us : us;
+    }
+    return us < 0 ? 0 : us > END_US ? END_US : us;
+}
+
 int flush_records(struct flush *f)
 {
     struct store *s = f->store;
@@ -192,8 +318,12 @@ int flush_records(struct flush *f)
         return 0;
     }
     if (series_load(&s->series, &s->pg, &s->params, s->types, &s->retention, &s->calendar) == -1 ||
-        schema_load(&s->schemas, &s->pg, &s->params, f->arena) == -1 || touch_hours(f) == -1 ||
-        calendar_write(&s->calendar, &s->pg, &s->params) == -1 || settle_fates(f) == -1) {
+        interned_load(&s->schemas, &s->pg, &s->params) == -1 ||
+        interned_load(&s->hops, &s->pg, &s->params) == -1 || touch_hours(f) == -1 ||
+        calendar_write(&s->calendar, &s->pg, &s->params) == -1 || settle_fates(f) == -1 ||
+        interned_write_uses(&s->schemas, &s->pg, &s->params) == -1 ||
+        interned_write_uses(&s->hops, &s->pg, &s->params) == -1 ||
+        arrival_write(&s->arrival, &s->pg, &s->params, oldest_us(f), daemon_now_us()) == -1) {
         return -1;
     }
     if (f->counts.in_order > 0 && copy_items(f) == -1) {

@@ -17,6 +17,7 @@ enum ledger_count {
     LEDGER_RECORDS,
     LEDGER_STORED,
     LEDGER_DUPLICATES,
+    LEDGER_SAME_START, /* a part of LEDGER_STORED */
     LEDGER_REJECTED,
     LEDGER_COUNTS
 };

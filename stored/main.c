@@ -59,7 +59,8 @@ static const struct config_option options[] = {
     {"retention", CONFIG_OBJECT, offsetof(struct store_settings, retention), "{}", 0, 0, true,
      "days records are kept, by record type, \"*\" all others; 0 or not named: for ever"},
     OPTION(max_series, "1000000", 1, 100000000, false, "series kept in memory"),
-    OPTION(max_schemas, "10000", 1, 1000000, false, "schemas kept in memory"),
+    OPTION(max_schemas, "10000", 1, 1000000, false,
+           "schemas kept in memory, and as many lists of hops"),
     OPTION(seal_after_s, "600", 1, 86400, true,
            "seconds after its end an hour is counted into the roll-up"),
     OPTION(buffer_bytes, "33554432", 65536, 4294967296, false,
@@ -171,7 +172,9 @@ static int load_store(void)
         return rc;
     }
     series_clear(&s->series);
-    schema_forget(&s->schemas);
+    interned_clear(&s->schemas);
+    interned_clear(&s->hops);
+    arrival_forget(&s->arrival);
     ledger_forget(&s->ledger);
     s->ledger.entries = 1; /* there may be some from before */
     s->rejected_new = settings.rejected_rows;
@@ -179,7 +182,7 @@ static int load_store(void)
         gradings_load(&s->gradings, &s->pg, &s->params) == -1 ||
         calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
         classes_load(s, daemon_clock_us()) == -1 ||
-        classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1) {
+        classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1 || rebuild_again(s) == -1) {
         return 1;
     }
     return publish_default(s, settings.grading_default);
@@ -419,6 +422,10 @@ static void keep_and_drop(void)
         back_off();
     } else {
         drop_go_on(s->drop, daemon_now_us(), daemon_clock_us());
+        if (drop_ended(s->drop) && classes_remove_unused(s) == -1) {
+            log_error("retention.step", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
+            back_off();
+        }
     }
 }
 
@@ -504,15 +511,19 @@ static int start(zloop_t *loop)
     s->settings = &settings;
     s->schemas_dir = daemon_common()->schemas_dir;
     s->series.max = (uint32_t)settings.max_series;
-    s->schemas.max = (uint32_t)settings.max_schemas;
+    s->schemas =
+        (struct interned_cache){.kind = &interned_schemas, .max = (uint32_t)settings.max_schemas};
+    s->hops =
+        (struct interned_cache){.kind = &interned_hops, .max = (uint32_t)settings.max_schemas};
+    s->identity = identity_new();
     s->types = record_types_of(s->schemas_dir);
     self.flush = flush_new(s);
     s->seal = seal_new(s);
     s->rebuild = rebuild_new(s);
     s->fold = ledger_fold_new(s);
     s->drop = drop_new(s);
-    if (s->types == NULL || self.flush == NULL || s->seal == NULL || s->fold == NULL ||
-        s->drop == NULL ||
+    if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
+        s->fold == NULL || s->drop == NULL ||
         retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1 ||
         s->rebuild == NULL || intake_init(&self.intake, &settings) == -1) {
         return -1;
@@ -574,7 +585,10 @@ static void stop(void)
     }
     acks_release(&self.acks);
     series_clear(&s->series);
-    schema_forget(&s->schemas);
+    interned_clear(&s->schemas);
+    interned_clear(&s->hops);
+    arrival_forget(&s->arrival);
+    identity_free(&s->identity);
     ledger_forget(&s->ledger);
     calendar_release(&s->calendar);
     gradings_release(&s->gradings);

@@ -1,6 +1,6 @@
 /*
- * Numbered migrations, schemas/sql/NNNN-NAME.sql: each applied once in one transaction, never
- * skipped, never undone. The list of record types is brought up to date here too.
+ * Numbered migrations, schemas/sql/NNNN-NAME.sql: each applied once, in one transaction or in
+ * steps, never skipped, never undone. The list of record types is brought up to date here too.
  */
 #include "stored/migrate.h"
 
@@ -12,6 +12,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "schemas/store.h"
+#include "stored/migrate_steps.h"
 
 #define MIGRATION_BYTES ((size_t)4 << 20)
 #define MIN_VERSION     150000
@@ -124,19 +125,15 @@ static int apply(struct pg *pg, struct pg_params *params, const char *path, cons
         log_errno("migration.read", "file=%s", path);
         return -1;
     }
-    pg_params_begin(params);
-    pg_add_32(params, number);
-    pg_add_bytes(params, slice_of(name));
     pg->unhurried = true;
-    int rc = pg_do(pg, "BEGIN") == 0 && pg_do(pg, text) == 0 &&
-                     pg_run(pg, SQL_MIGRATION_ADD, params) == 0 && pg_commit(pg) == 0
-                 ? 0
-                 : -1;
+    int rc = migrate_steps(pg, params, text, name, number);
     pg->unhurried = false;
     free(text);
     if (rc == -1) {
         rc = judge(pg, name);
         pg_rollback(pg);
+    }
+    if (rc != 0) {
         return rc;
     }
     log_info("migration.applied", "name=%s", name);

@@ -76,7 +76,7 @@ void neighbours_free(struct neighbours **n)
 static struct period_record row_record(const PGresult *result, int row, int column)
 {
     return (struct period_record){.key = period_rows_key(result, row, column),
-                                  .t_end_us = pg_cell_time(result, row, column + 2),
+                                  .t_end_us = pg_cell_time(result, row, column + 1),
                                   .grade = (uint8_t)pg_cell_16(result, row, column + 3)};
 }
 
@@ -85,9 +85,9 @@ static void take_period(struct ahead *a, const PGresult *result, int row)
     struct period p = period_rows_get(result, row, 1);
     if (period_key_compare(&p.start, &a->of->late) < 0) {
         a->before = p;
-        a->head = (struct period_head){.records = (uint64_t)pg_cell_64(result, row, 7),
-                                       .until_us = pg_cell_time(result, row, 8),
-                                       .t_end_us = pg_cell_time(result, row, 9)};
+        a->head = (struct period_head){.records = (uint64_t)pg_cell_64(result, row, 8),
+                                       .until_us = pg_cell_time(result, row, 9),
+                                       .t_end_us = pg_cell_time(result, row, 10)};
     } else if (a->period_count < PERIODS_AHEAD) {
         a->periods[a->period_count++] = p;
     }
@@ -153,7 +153,7 @@ static int64_t span_end(const struct series *series, const struct period_key *ke
 /* No record of a pair lies before its first period, but for those of this flush. */
 static void plan_records(struct ahead *a, int64_t earliest_us)
 {
-    a->from = a->before.grade == 0 ? (struct period_key){earliest_us, -1}
+    a->from = a->before.grade == 0 ? (struct period_key){earliest_us, 0, -1}
                                    : periods_repair_from(&a->before, &a->head);
     a->until_us = span_end(a->of->pair.series, &a->from, AHEAD_US);
     a->record_size = records_expected(a);
@@ -176,8 +176,8 @@ static int read_records_near(struct neighbours *n, struct ahead *const *list, ui
     for (uint32_t i = 0; i < count; i++) {
         const struct period_pair *pair = &list[i]->of->pair;
         period_rows_put(p, pair->series->id, pair->grade_id, &list[i]->from);
-        pg_put_time(p, 4, list[i]->until_us);
-        pg_put_32(p, 5, (int32_t)list[i]->record_size);
+        pg_put_time(p, PERIOD_ROWS_COLUMNS, list[i]->until_us);
+        pg_put_32(p, PERIOD_ROWS_COLUMNS + 1, (int32_t)list[i]->record_size);
         until_us = list[i]->until_us > until_us ? list[i]->until_us : until_us;
     }
     pg_add_time(p, list[0]->from.t_us);

@@ -107,7 +107,8 @@ static void begin_periods(struct pg_params *p)
     pg_add_array(p, PG_BIGINT);
     pg_add_array(p, PG_SMALLINT);
     pg_add_array(p, PG_TIMESTAMPTZ);
-    pg_add_array(p, PG_INTEGER);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_BIGINT);
 }
 
 /* All records of the series are in it: it holds through the series' greatest key. */
@@ -115,12 +116,13 @@ static void put_period(struct pg_params *p, const struct period_pair *pair,
                        const struct period *period)
 {
     put_key(p, pair, &period->start);
-    pg_put_16(p, 4, period->grade);
-    pg_put_time(p, 5, period->t_end_us);
-    pg_put_64(p, 6, (int64_t)period->records);
-    pg_put_16(p, 7, period->ended);
-    pg_put_time(p, 8, pair->series->greatest.t_us);
-    pg_put_32(p, 9, pair->series->greatest.row);
+    pg_put_16(p, 5, period->grade);
+    pg_put_time(p, 6, period->t_end_us);
+    pg_put_64(p, 7, (int64_t)period->records);
+    pg_put_16(p, 8, period->ended);
+    pg_put_time(p, 9, pair->series->greatest.t_us);
+    pg_put_time(p, 10, pair->series->greatest.end_us);
+    pg_put_64(p, 11, pair->series->greatest.key);
 }
 
 static int run_filled(struct store *store, enum sql_statement statement)
@@ -188,8 +190,8 @@ static int send_told(struct period_writes *w, struct store *store, struct flush_
             continue;
         }
         put_key(&store->params, &told->pair, &told->event.at);
-        pg_put_16(&store->params, 4, told->event.from);
-        pg_put_16(&store->params, 5, told->event.to);
+        pg_put_16(&store->params, 5, told->event.from);
+        pg_put_16(&store->params, 6, told->event.to);
         counts->opened++;
     }
     return run_filled(store, SQL_EVENT_TELL);

@@ -249,10 +249,10 @@ static bool take_rest(struct walk *w)
     return true;
 }
 
-/* Rows are natural numbers: the record at `key` is the first one behind it. */
+/* Keys are natural numbers: the record at `key` is the first one behind it. */
 static struct period_key right_before(const struct period_key *key)
 {
-    return (struct period_key){key->t_us, key->row - 1};
+    return (struct period_key){key->t_us, key->end_us, key->key - 1};
 }
 
 /*
@@ -290,9 +290,10 @@ static int run(struct walk *w, struct period_key key)
 
 struct period_key periods_repair_from(const struct period *before, const struct period_head *head)
 {
-    struct period_key first = {head->until_us, 0};
-
-    return right_before(head->records > 0 ? &first : &before->start);
+    if (head->records > 0) {
+        return (struct period_key){head->until_us, 0, -1};
+    }
+    return right_before(&before->start);
 }
 
 /* Where it begins: with the last stored period before the first late record, behind what is known
@@ -304,7 +305,7 @@ static int start(struct walk *w, struct period_key *from)
     int found = w->source->before(w->source->context, w->late, &before, &head);
 
     if (found == 0) {
-        *from = (struct period_key){INT64_MIN, INT32_MIN};
+        *from = (struct period_key){INT64_MIN, 0, -1};
         return w->source->after(w->source->context, w->late, &w->next);
     }
     if (found == -1) {
@@ -347,7 +348,7 @@ int periods_repair(const struct periods_source *source, int64_t gap_us,
         change->until = w.now.start;
         return 0;
     }
-    change->until = (struct period_key){INT64_MAX, INT32_MAX};
+    change->until = (struct period_key){INT64_MAX, INT64_MAX, INT64_MAX};
     change->to_the_end = true;
     change->open = w.now;
     return emit(&w, &w.now) == -1 || drop_next_before(&w, NULL) == -1 ? -1 : 0;

@@ -1,7 +1,7 @@
 /*
  * Periods of steady quality and the events at their starts, for one series and one grade name: a
- * function of the set of its records with grade > 0, in the order (t_start, row). Pure: no clock,
- * no database, no globals.
+ * function of the set of its records with grade > 0, in the order (t_start, t_end, digest). Pure:
+ * no clock, no database, no globals.
  *
  * Records in order move an open period (period_step). A record that comes late either belongs into
  * the open period (period_takes_late, then period_step), is absorbed by one that ended
@@ -13,10 +13,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Where a record stands in its series; microseconds since 1970, then the row in its message. */
+/*
+ * Where a record stands in its series: start and end, microseconds since 1970, then its number in
+ * measurement.key: the digest of what was measured under the class, which is one and the same for
+ * all records of a series with one start. A natural number, as is end_us: {t, 0, -1} lies before
+ * all that starts at t.
+ */
 struct period_key {
     int64_t t_us;
-    int32_t row;
+    int64_t end_us;
+    int64_t key;
 };
 
 /* Less than, equal to or greater than zero. */
@@ -24,7 +30,9 @@ static inline int period_key_compare(const struct period_key *a, const struct pe
 {
     if (a->t_us != b->t_us)
         return a->t_us < b->t_us ? -1 : 1;
-    return a->row == b->row ? 0 : a->row < b->row ? -1 : 1;
+    if (a->end_us != b->end_us)
+        return a->end_us < b->end_us ? -1 : 1;
+    return a->key == b->key ? 0 : a->key < b->key ? -1 : 1;
 }
 
 /* A graded record: grade is 1..5 and t_end_us >= key.t_us; others are not given to anything here.

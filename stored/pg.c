@@ -286,6 +286,17 @@ int pg_do(struct pg *pg, const char *text)
     return expect(pg, ask(pg, text), PGRES_COMMAND_OK);
 }
 
+PGresult *pg_text(struct pg *pg, const char *text)
+{
+    PGresult *r = ask(pg, text);
+    ExecStatusType status = PQresultStatus(r);
+    if (status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK) {
+        return r;
+    }
+    (void)expect(pg, r, PGRES_TUPLES_OK);
+    return NULL;
+}
+
 /* It was answered as if it had worked, but for this. */
 static int not_committed(struct pg *pg, enum pg_fault fault, const char *with)
 {

@@ -89,6 +89,10 @@ static inline bool pg_is_open(const struct pg *pg)
 /* Statements without parameters and results, several in one text. 0, or -1. */
 int pg_do(struct pg *pg, const char *text);
 
+/* The same, with the rows of the last statement if it gives any, as text. The caller clears the
+ * result; NULL: one failed. */
+PGresult *pg_text(struct pg *pg, const char *text);
+
 /*
  * COMMIT; -1 also when the server answers that it rolled back, or with a warning: then a wait for
  * standbys was cancelled, it is committed here and perhaps nowhere else.

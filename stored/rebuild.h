@@ -39,4 +39,8 @@ void rebuild_notice(struct rebuild *r, const struct flush_item *items, uint32_t 
 /* Ends what is under way, if anything, and tells the asker why. */
 void rebuild_end(struct rebuild *r, const char *why);
 
+/* Before records are taken: series whose periods a migration left to be computed again. 0, or -1:
+ * the database. */
+int rebuild_again(struct store *store);
+
 #endif

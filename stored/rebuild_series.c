@@ -23,6 +23,7 @@
 #define FIRST_SPAN_US (2 * DAY_US)
 #define FIRST_US      INT64_C(-62135596800000000) /* the year 1 */
 #define LAST_US       INT64_C(253402300799999999) /* the end of the year 9999 */
+#define BEHIND_ALL    ((struct period_key){LAST_US, LAST_US, INT64_MAX})
 
 struct rebuild_series {
     struct rebuild_job *job;
@@ -114,7 +115,8 @@ static int find_series(struct rebuild_series *s)
         pg_add_64(&store->params, s->id);
         pg_add_64(&store->params, s->last_id);
         pg_add_32(&store->params, SERIES_PAGE);
-        s->page = pg_rows(&store->pg, SQL_REBUILD_SERIES, &store->params);
+        s->page = pg_rows(&store->pg, s->job->again ? SQL_AGAIN_SERIES : SQL_REBUILD_SERIES,
+                          &store->params);
         s->next = 0;
         if (s->page == NULL) {
             return -1;
@@ -148,37 +150,53 @@ static struct compare *pair_of(struct rebuild_series *s, int16_t grade_id)
     return grade_id >= 1 && grade_id <= s->pair_count ? &s->pairs[grade_id - 1] : NULL;
 }
 
-/* A stored period as SQL_REBUILD_STARTS gives it. */
-static struct period start_of(const PGresult *r, int row)
+/* What is stored around the time from which a series is looked at, as SQL_REBUILD_STARTS gives it.
+ */
+struct starts {
+    struct period last[2];   /* the last two periods that start before, the later one first */
+    struct period_head head; /* what is known of the dropped records of the first */
+    struct period next;      /* the first one that does not start before */
+};
+
+static void take_start(struct starts *s, const PGresult *r, int row)
 {
-    return (struct period){.start = period_rows_key(r, row, 2),
-                           .grade = (uint8_t)pg_cell_16(r, row, 4),
-                           .ended = (uint8_t)pg_cell_32(r, row, 5)};
+    int32_t which = pg_cell_32(r, row, 1);
+    struct period p = period_rows_get(r, row, 2);
+    if (which == 0) {
+        s->head = (struct period_head){.records = (uint64_t)pg_cell_64(r, row, 9),
+                                       .until_us = pg_cell_time(r, row, 10),
+                                       .t_end_us = pg_cell_time(r, row, 11)};
+    }
+    *(which == 0 || which == 1 ? &s->last[which] : &s->next) = p;
 }
 
 /*
- * Where to begin with one grade name, given the stored periods around from_us: the last two that
- * start before, and the first one that does not (grade 0: there is none).
- *
- * From the start of the period that is under way then, unless some of its records were dropped: it
- * is believed then, and so is all up to the next one.
+ * Where to begin with one grade name. From the start of the period that is under way then; where
+ * some of its records were dropped, behind these, with what is known of them. When nothing is, it
+ * is believed, and so is all up to the next one.
  */
-static void begin_pair(struct compare *c, const struct period last[2], const struct period *next,
-                       int64_t horizon_us)
+static void begin_pair(struct compare *c, const struct starts *s, int64_t horizon_us)
 {
-    if (last[0].grade == 0) {
+    const struct period *last = &s->last[0];
+    if (last->grade == 0) {
         return;
     }
-    if (last[0].start.t_us >= horizon_us) {
-        c->from = last[0].start;
-        c->before = last[1];
-        return;
-    }
-    c->before = last[0];
-    if (next->grade != 0) {
-        c->from = next->start;
-    } else if (last[0].ended == PERIOD_OPEN) {
-        c->from = (struct period_key){LAST_US, INT32_MAX};
+    c->before = s->last[1];
+    if (s->head.records > 0) {
+        c->now = *last;
+        c->now.ended = PERIOD_OPEN;
+        c->now.records = s->head.records;
+        c->now.t_end_us = s->head.t_end_us;
+        c->from = (struct period_key){s->head.until_us, 0, -1};
+    } else if (last->start.t_us >= horizon_us) {
+        c->from = last->start;
+    } else {
+        c->before = *last;
+        if (s->next.grade != 0) {
+            c->from = s->next.start;
+        } else if (last->ended == PERIOD_OPEN) {
+            c->from = BEHIND_ALL;
+        }
     }
 }
 
@@ -194,15 +212,14 @@ static int find_starts(struct rebuild_series *s, int64_t from_us)
         return -1;
     }
     for (int i = 0; i < PQntuples(r);) {
-        struct period last[2] = {{.grade = 0}}, next = {.grade = 0};
+        struct starts starts = {.head = {.records = 0}};
         int16_t id = pg_cell_16(r, i, 0);
         struct compare *c = pair_of(s, id);
         for (; i < PQntuples(r) && pg_cell_16(r, i, 0) == id; i++) {
-            int32_t which = pg_cell_32(r, i, 1);
-            *(which == 0 || which == 1 ? &last[which] : &next) = start_of(r, i);
+            take_start(&starts, r, i);
         }
         if (c != NULL) {
-            begin_pair(c, last, &next, s->horizon_us);
+            begin_pair(c, &starts, s->horizon_us);
         }
     }
     PQclear(r);
@@ -230,19 +247,19 @@ static int begin_series(struct rebuild_series *s)
     from_us = from_us < s->horizon_us ? s->horizon_us : from_us;
     s->span_us = FIRST_SPAN_US;
     for (uint16_t i = 0; i < count; i++) {
-        s->pairs[i] =
-            (struct compare){.grade_id = (uint16_t)(i + 1), .gap_us = gap_us, .from = {from_us, 0}};
+        s->pairs[i] = (struct compare){
+            .grade_id = (uint16_t)(i + 1), .gap_us = gap_us, .from = {from_us, 0, -1}};
     }
     if (from_us > FIRST_US && find_starts(s, from_us) == -1) {
         return -1;
     }
-    s->at = (struct period_key){from_us, 0};
+    s->at = (struct period_key){from_us, 0, -1};
     for (uint16_t i = 0; i < count; i++) {
         if (period_key_compare(&s->pairs[i].from, &s->at) < 0) {
             s->at = s->pairs[i].from;
         }
     }
-    s->at.row--; /* what was looked at ends right before it */
+    s->at.key--; /* what was looked at ends right before it */
     s->differences.count = 0;
     s->before = job->found;
     s->under_way = true;
@@ -284,8 +301,7 @@ static PGresult *ask_records(struct rebuild_series *s)
     int64_t before_us = from_us < end_us - s->span_us ? from_us + s->span_us : LAST_US;
     pg_params_begin(&store->params);
     pg_add_64(&store->params, s->id);
-    pg_add_time(&store->params, s->at.t_us);
-    pg_add_32(&store->params, s->at.row);
+    period_rows_add_key(&store->params, &s->at);
     pg_add_32(&store->params, WINDOW);
     pg_add_time(&store->params, before_us);
     PGresult *r = pg_rows(&store->pg, SQL_REBUILD_RECORDS, &store->params);
@@ -313,14 +329,14 @@ static int read_records(struct rebuild_series *s)
     for (uint32_t i = 0; i < s->count; i++) {
         int row = (int)i;
         s->records[i] = (struct period_record){.key = period_rows_key(r, row, 0),
-                                               .t_end_us = pg_cell_time(r, row, 2)};
+                                               .t_end_us = pg_cell_time(r, row, 1)};
         read_grades(pg_cell_text(r, row, 3), s->grades + (size_t)i * s->pair_count, s->pair_count);
     }
     PQclear(r);
     return 0;
 }
 
-/* What of the pairs is stored behind `at` and up to `end`, in order of grade name, time, row. */
+/* What of the pairs is stored behind `at` and up to `end`, in order of grade name and key. */
 static PGresult *ask_stored(struct rebuild_series *s, enum sql_statement statement,
                             const struct period_key *end)
 {
@@ -328,18 +344,17 @@ static PGresult *ask_stored(struct rebuild_series *s, enum sql_statement stateme
     pg_params_begin(p);
     pg_add_64(p, s->id);
     add_grade_ids(s);
-    pg_add_time(p, s->at.t_us);
-    pg_add_32(p, s->at.row);
-    pg_add_time(p, end->t_us);
-    pg_add_32(p, end->row);
+    period_rows_add_key(p, &s->at);
+    period_rows_add_key(p, end);
     if (statement == SQL_REBUILD_PERIODS) { /* and the twins of those at hand */
         int ids = pg_add_array(p, PG_SMALLINT), times = pg_add_array(p, PG_TIMESTAMPTZ),
-            rows = pg_add_array(p, PG_INTEGER);
+            ends = pg_add_array(p, PG_TIMESTAMPTZ), keys = pg_add_array(p, PG_BIGINT);
         for (uint16_t i = 0; i < s->pair_count; i++) {
             if (s->pairs[i].now.grade != 0) {
                 pg_put_16(p, ids, (int16_t)s->pairs[i].grade_id);
                 pg_put_time(p, times, s->pairs[i].now.start.t_us);
-                pg_put_32(p, rows, s->pairs[i].now.start.row);
+                pg_put_time(p, ends, s->pairs[i].now.start.end_us);
+                pg_put_64(p, keys, s->pairs[i].now.start.key);
             }
         }
     }
@@ -359,7 +374,7 @@ static int read_periods(struct rebuild_series *s, const PGresult *r, struct peri
         to[i] = period_rows_get(r, i, 1);
         if (to[i].ended == PERIOD_OPEN) {
             open[count++] = (struct open_period){s->id, (uint16_t)pg_cell_16(r, i, 0),
-                                                 period_rows_key(r, i, 7), &to[i]};
+                                                 period_rows_key(r, i, 8), &to[i]};
         }
     }
     int rc = open_periods_complete(open, count, &store->calendar, &store->pg, &store->params);
@@ -385,8 +400,8 @@ static uint32_t take_events(const PGresult *r, int *next, uint16_t grade_id,
     for (; *next < PQntuples(r) && pg_cell_16(r, *next, 0) == (int16_t)grade_id; ++*next) {
         int i = *next;
         to[count++] = (struct period_event){.at = period_rows_key(r, i, 1),
-                                            .from = (uint8_t)pg_cell_16(r, i, 3),
-                                            .to = (uint8_t)pg_cell_16(r, i, 4)};
+                                            .from = (uint8_t)pg_cell_16(r, i, 4),
+                                            .to = (uint8_t)pg_cell_16(r, i, 5)};
     }
     return count;
 }
@@ -431,7 +446,7 @@ static int look_at_window(struct rebuild_series *s)
     if (read_records(s) == -1) {
         return -1;
     }
-    struct period_key end = {LAST_US, INT32_MAX};
+    struct period_key end = BEHIND_ALL;
     if (!s->last) {
         end = s->records[s->count - 1].key;
     }
@@ -488,10 +503,9 @@ static void tell(struct rebuild_series *s, const struct difference *d)
         period_text(&d->period.was, was, sizeof was);
     }
     when_time_text(key->t_us, at);
-    rebuild_tell(&s->job->found,
-                 "%s of series %lld, %.60s, at %s row %d: stored %s; records say %s",
+    rebuild_tell(&s->job->found, "%s of series %lld, %.60s, at %s: stored %s; records say %s",
                  d->of_event ? "event" : "period", (long long)s->id,
-                 s->job->store->gradings.name[d->grade_id - 1], at, key->row, was, is);
+                 s->job->store->gradings.name[d->grade_id - 1], at, was, is);
 }
 
 static void count_differences(struct rebuild_series *s)
@@ -556,15 +570,27 @@ static void go_to_next(struct rebuild_series *s)
     s->again_us = 0;
 }
 
-static void end_series(struct rebuild_series *s)
+static int strike_off(struct rebuild_series *s)
+{
+    struct store *store = s->job->store;
+    pg_params_begin(&store->params);
+    pg_add_64(&store->params, s->id);
+    return pg_run(&store->pg, SQL_AGAIN_DONE, &store->params);
+}
+
+static int end_series(struct rebuild_series *s)
 {
     s->under_way = false;
     if (s->once_more) {
         s->once_more = false; /* the same again: what was written in parts may have changed since */
-        return;
+        return 0;
+    }
+    if (s->job->again && strike_off(s) == -1) {
+        return -1;
     }
     go_to_next(s);
     s->job->found.series++;
+    return 0;
 }
 
 static int look_at_series(struct rebuild_series *s)
@@ -581,10 +607,7 @@ static int look_at_series(struct rebuild_series *s)
         s->once_more = s->once_more || !s->last;
         s->before = s->job->found;
     }
-    if (s->last) {
-        end_series(s);
-    }
-    return 0;
+    return s->last ? end_series(s) : 0;
 }
 
 /* From its beginning, and as if nothing had been found in it. */

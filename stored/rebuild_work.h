@@ -21,6 +21,7 @@ struct rebuild_job {
     struct store *store;
     bool verify;
     int64_t since_us; /* INT64_MIN: from the first record */
+    bool again;       /* only the series in series_again, which leave it */
     struct rebuild_found found;
 };
 

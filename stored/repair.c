@@ -47,7 +47,7 @@ static int read_around(struct store *store, const struct period_late *late, uint
     for (int i = 0; i < PQntuples(r); i++) {
         int64_t n = pg_cell_64(r, i, 0);
         if (n >= 1 && n <= count) {
-            around[n - 1] = (struct around){period_rows_get(r, i, 1), period_rows_key(r, i, 7)};
+            around[n - 1] = (struct around){period_rows_get(r, i, 1), period_rows_key(r, i, 8)};
         }
     }
     PQclear(r);

@@ -58,6 +58,16 @@ static inline uint32_t retention_on_day(const struct retention *r, uint32_t clas
 }
 
 /*
+ * measurement.key: the digest of what a record measured, under its class, so that a range of keys
+ * is a class.
+ */
+#define RETENTION_KEY_BITS 48
+static inline int64_t retention_key(uint32_t class, uint64_t digest)
+{
+    return (int64_t)((uint64_t) class << RETENTION_KEY_BITS | digest);
+}
+
+/*
  * Where the records of the types of this class begin to be all there: microseconds since 1970.
  * INT64_MIN when none was ever to be dropped.
  */

@@ -91,7 +91,7 @@ static struct series *add(struct series_cache *c, const char *key, size_t length
         return NULL;
     }
     s->key_bytes = (uint16_t)length;
-    s->greatest = (struct period_key){INT64_MIN, -1};
+    s->greatest = (struct period_key){INT64_MIN, 0, -1};
     memcpy(s->key, key, length);
     HASH_ADD_KEYPTR_BYHASHVALUE(hh, c->table, s->key, length, hash, s);
     if (s->hh.tbl == NULL) {
@@ -323,12 +323,12 @@ static int note_open(struct series_cache *c, const PGresult *r)
             return -1;
         }
         g->open = (struct period){.start = period_rows_key(r, i, 2),
-                                  .grade = (uint8_t)pg_cell_16(r, i, 4),
-                                  .t_end_us = pg_cell_time(r, i, 5),
-                                  .records = (uint64_t)pg_cell_64(r, i, 6),
+                                  .grade = (uint8_t)pg_cell_16(r, i, 5),
+                                  .t_end_us = pg_cell_time(r, i, 6),
+                                  .records = (uint64_t)pg_cell_64(r, i, 7),
                                   .ended = PERIOD_OPEN};
-        g->through = period_rows_key(r, i, 7);
-        g->written = (uint64_t)pg_cell_64(r, i, 9);
+        g->through = period_rows_key(r, i, 8);
+        g->written = (uint64_t)pg_cell_64(r, i, 11);
     }
     return 0;
 }

@@ -1,6 +1,6 @@
 /*
- * The cache of series: for each its number, its greatest (t_start, row), and the open period of
- * each grade name. Bounded: the least recently used ones are forgotten and read again when they
+ * The cache of series: for each its number, its greatest (t_start, t_end, key), and the open period
+ * of each grade name. Bounded: the least recently used ones are forgotten and read again when they
  * come back.
  */
 #ifndef EZREPO_STORED_SERIES_H

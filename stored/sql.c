@@ -4,15 +4,21 @@
  */
 #include "stored/sql_parts.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-#define COLUMNS                                                                                    \
-    "(series_id, t_start, t_end, row, schema_id, grading_version, ledger_id, class, grades,"       \
-    " \"values\", label)"
+#include "stored/retention.h"
 
-#define LEDGER_COUNTS "datagrams, accepted, exceptions, records, stored, duplicates, rejected"
+/* In the order in which copy.c writes them. */
+#define COLUMN_NAMES                                                                               \
+    "series_id, t_start, t_end, key, arrival, schema_id, row, grading_version, ledger_id, "        \
+    "origin, hops_id, grades, \"values\", label"
+#define COLUMNS "(" COLUMN_NAMES ")"
+
+#define LEDGER_COUNTS                                                                              \
+    "datagrams, accepted, exceptions, records, stored, duplicates, same_start, rejected"
 
 #define DAY_0 "date '1970-01-01'"
 
@@ -30,6 +36,8 @@ const char sql_schema[] = "CREATE SCHEMA IF NOT EXISTS ezrepo;"
                           " name text NOT NULL,"
                           " applied_at timestamptz NOT NULL DEFAULT clock_timestamp());"
                           "GRANT SELECT ON ezrepo.migration TO ezrepo_read;"
+                          "CREATE TABLE IF NOT EXISTS ezrepo.migration_step ("
+                          " number integer, step integer, PRIMARY KEY (number, step));"
                           /* One row: the session that writes, and since when it is there. */
                           "CREATE TABLE IF NOT EXISTS ezrepo.writer ("
                           " single boolean PRIMARY KEY DEFAULT true CHECK (single),"
@@ -41,11 +49,19 @@ const char sql_schema[] = "CREATE SCHEMA IF NOT EXISTS ezrepo;"
                           " first_at timestamptz NOT NULL DEFAULT clock_timestamp());"
                           "GRANT SELECT ON ezrepo.migration, ezrepo.release TO ezrepo_read";
 
+/*
+ * The index gives a series' records by start; only those of one start, which are few, are to be
+ * sorted. PostgreSQL would rather sort all of them where it believes that these are few, too: of a
+ * new partition it knows nothing.
+ */
+const char sql_in_order[] = "SET enable_sort = off";
+
 const char sql_staged[] =
     "DROP TYPE IF EXISTS ezrepo.staged;"
     "CREATE TYPE ezrepo.staged AS (series_id bigint, t_start timestamptz, t_end timestamptz,"
-    " row integer, schema_id integer, grading_version integer, ledger_id integer, class smallint,"
-    " grades smallint[], \"values\" text[], label text);"
+    " key bigint, arrival bigint, schema_id bigint, row integer, grading_version integer,"
+    " ledger_id integer, origin smallint, hops_id integer, grades smallint[], \"values\" text[], "
+    "label text);"
     "REVOKE ALL ON TYPE ezrepo.staged FROM PUBLIC";
 
 /* Who may only read cannot take it, as he can an advisory lock. */
@@ -57,6 +73,29 @@ const char sql_copy_records[] = "COPY measurement " COLUMNS " FROM STDIN (FORMAT
 const char sql_copy_entries[] =
     "COPY ledger_entry (ledger_id, reason, " LEDGER_COUNTS ") FROM STDIN (FORMAT binary)";
 const char sql_vacuum_entries[] = "VACUUM (TRUNCATE off) ezrepo.ledger_entry";
+
+/* Of what records share (interned.h), in the order of the digests. */
+#define FIND_BY_DIGEST(table)                                                                      \
+    "SELECT u.n, s.id::bigint FROM unnest($1::uuid[]) WITH ORDINALITY AS u (digest, n)"            \
+    " JOIN " table " s USING (digest) ORDER BY u.n"
+
+#define NOTE_USE(table, id)                                                                        \
+    "INSERT INTO " table " AS t (" id ", class, last_day)"                                         \
+    " SELECT u.id, u.class, " DAY_0 " + u.day"                                                     \
+    " FROM unnest($1::bigint[], $2::smallint[], $3::integer[]) AS u (id, class, day)"              \
+    " ON CONFLICT (" id ", class) DO UPDATE SET last_day = excluded.last_day"                      \
+    " WHERE t.last_day < excluded.last_day"
+
+/* What no record of a day from $2 on, by class, uses. */
+#define REMOVE_UNUSED(table, uses, key)                                                            \
+    "WITH kept AS (SELECT u." key " FROM " uses " u"                                               \
+    "   JOIN unnest($1::smallint[], $2::integer[]) AS f (class, day) USING (class)"                \
+    "   WHERE u.last_day - " DAY_0 " >= f.day),"                                                   \
+    " unused AS MATERIALIZED (SELECT id FROM " table                                               \
+    "   WHERE NOT EXISTS (SELECT FROM kept WHERE kept." key " = id)),"                             \
+    " noted AS (DELETE FROM " uses " WHERE " key " IN (SELECT id FROM unused)),"                   \
+    " gone AS (DELETE FROM " table " WHERE id IN (SELECT id FROM unused) RETURNING id)"            \
+    " SELECT count(*) FROM gone"
 
 static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SERIES_FIND] =
@@ -75,31 +114,52 @@ static const char *const statements[SQL_STATEMENTS] = {
         " ON CONFLICT DO NOTHING",
 
     [SQL_SERIES_GREATEST] =
-        "SELECT u.id, m.t_start, m.row FROM unnest($1::bigint[]) AS u (id)"
-        " CROSS JOIN LATERAL (SELECT t_start, row FROM measurement WHERE series_id = u.id"
+        "SELECT u.id, m.t_start, m.t_end, m.key FROM unnest($1::bigint[]) AS u (id)"
+        " CROSS JOIN LATERAL (SELECT t_start, t_end, key FROM measurement WHERE series_id = u.id"
         "                     AND t_start >= $2::timestamptz AND t_start < $3::timestamptz"
-        "                     ORDER BY t_start DESC, row DESC LIMIT 1) AS m",
+        "                     ORDER BY t_start DESC, t_end DESC, key DESC LIMIT 1) AS m",
 
     /* As their rows have them: what came later is for SQL_SERIES_LATER. */
     [SQL_SERIES_OPEN] =
-        "SELECT series_id, grade_id, t_start, start_row, k.grade, k.t_end, k.records, k.through_t,"
-        "       k.through_row, p.records"
-        " FROM period_known k JOIN period p USING (series_id, grade_id, t_start, start_row)"
+        "SELECT series_id, grade_id, t_start, start_end, start_key, k.grade, k.t_end, k.records,"
+        "       k.through_t, k.through_end, k.through_key, p.records"
+        " FROM period_known k"
+        " JOIN period p USING (series_id, grade_id, t_start, start_end, start_key)"
         " WHERE k.ended IS NULL AND series_id = ANY ($1::bigint[])",
 
-    /* The graded records behind a key that is not before $5. */
+    /* The graded records behind a key that is not before $6. */
     [SQL_SERIES_LATER] =
         "SELECT u.n, later.t_end, later.records"
-        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[])"
-        " WITH ORDINALITY AS u (series_id, grade_id, t, row, n)"
+        " FROM unnest(" KEY_ARRAYS ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
         " CROSS JOIN LATERAL (SELECT max(m.t_end) AS t_end, count(*) AS records FROM measurement m"
-        "   WHERE m.series_id = u.series_id AND m.t_start >= u.t AND m.t_start >= $5::timestamptz"
-        "   AND (m.t_start, m.row) > (u.t, u.row) AND m.grades[u.grade_id] > 0) AS later"
+        "   WHERE m.series_id = u.series_id AND m.t_start >= u.t AND m.t_start >= $6::timestamptz"
+        "   AND (m.t_start, m.t_end, m.key) > (u.t, u.t_end, u.key)"
+        "   AND m.grades[u.grade_id] > 0) AS later"
         " WHERE later.records > 0 ORDER BY u.n",
 
-    [SQL_SCHEMA_ID] = "INSERT INTO schema (verb, registry, results, parameters, metadata, digest)"
-                      " VALUES ($1::text, $2::text, $3::text[], $4::text[], $5::text[], $6::uuid)"
-                      " ON CONFLICT (digest) DO UPDATE SET digest = excluded.digest RETURNING id",
+    [SQL_SCHEMA_FIND] = FIND_BY_DIGEST("schema"),
+    [SQL_SCHEMA_ADD] = "INSERT INTO schema (verb, registry, results, parameters, metadata,"
+                       "                    of_series, digest)"
+                       " VALUES ($1::text, $2::text, $3::text[], $4::text[], $5::text[],"
+                       "         $6::text[], $7::uuid) ON CONFLICT DO NOTHING",
+    [SQL_SCHEMA_USE] = NOTE_USE("schema_use", "schema_id"),
+    [SQL_SCHEMA_TRIM] = REMOVE_UNUSED("schema", "schema_use", "schema_id"),
+
+    [SQL_HOPS_FIND] = FIND_BY_DIGEST("hops"),
+    [SQL_HOPS_ADD] = "INSERT INTO hops (digest, addresses)"
+                     " SELECT ($1::uuid[])[u.list], array_agg(u.address ORDER BY u.place)"
+                     " FROM unnest($2::integer[], $3::text[])"
+                     " WITH ORDINALITY AS u (list, address, place) GROUP BY u.list"
+                     " ON CONFLICT DO NOTHING",
+    [SQL_HOPS_USE] = NOTE_USE("hops_use", "hops_id"),
+    [SQL_HOPS_TRIM] = REMOVE_UNUSED("hops", "hops_use", "hops_id"),
+
+    [SQL_ARRIVAL_LAST] = "SELECT coalesce(max(number), 0) FROM arrival",
+    [SQL_ARRIVAL_ADD] = "INSERT INTO arrival (number, received_at, committed_at)"
+                        " VALUES ($1::bigint, $2::timestamptz, $3::timestamptz)",
+    [SQL_ORIGINS] = "SELECT id, door, format FROM origin ORDER BY id",
+    [SQL_ORIGIN_ADD] = "INSERT INTO origin (id, door, format)"
+                       " SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[])",
 
     [SQL_PARTITIONS] =
         "SELECT relname::text FROM pg_class WHERE relispartition AND relkind IN ('r', 'p')"
@@ -123,73 +183,80 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     /* In the order given: of two with the same identity the first stands. */
     [SQL_STAGED_INSERT] =
-        "INSERT INTO measurement " COLUMNS " SELECT series_id, t_start, t_end, row,"
-        " schema_id, grading_version, ledger_id, class, grades, \"values\", label"
-        " FROM unnest($1::staged[]) WITH ORDINALITY AS u (series_id, t_start, t_end, row, "
-        "schema_id,"
-        " grading_version, ledger_id, class, grades, \"values\", label, n) ORDER BY n"
-        " ON CONFLICT DO NOTHING RETURNING series_id, t_start, row",
+        "INSERT INTO measurement " COLUMNS " SELECT " COLUMN_NAMES
+        " FROM unnest($1::staged[]) WITH ORDINALITY AS u (" COLUMN_NAMES ", n) ORDER BY n"
+        " ON CONFLICT DO NOTHING RETURNING series_id, t_start, t_end, key",
+
+    /* How many records there are of a series and start, which lies within [$3, $4). */
+    [SQL_SAME_START] =
+        "SELECT u.n, (SELECT count(*) FROM measurement m WHERE m.series_id = u.series_id"
+        "             AND m.t_start = u.t AND m.t_start >= $3::timestamptz"
+        "             AND m.t_start < $4::timestamptz)"
+        " FROM unnest($1::bigint[], $2::timestamptz[]) WITH ORDINALITY AS u (series_id, t, n)",
 
     /* The last period before each key, and where the first behind it begins; null: there is none.
      */
-    [SQL_PERIODS_AROUND] =
-        "SELECT u.n, p.t_start, p.start_row, p.grade, p.t_end, p.records,"
-        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END,"
-        "       x.t_start, x.start_row"
-        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[])"
-        " WITH ORDINALITY AS u (series_id, grade_id, t, row, n)"
-        " LEFT JOIN LATERAL (SELECT * FROM period WHERE series_id = u.series_id"
-        "   AND grade_id = u.grade_id AND (t_start, start_row) < (u.t, u.row)"
-        "   ORDER BY t_start DESC, start_row DESC LIMIT 1) AS p ON true"
-        " LEFT JOIN LATERAL (SELECT t_start, start_row FROM period WHERE series_id = u.series_id"
-        "   AND grade_id = u.grade_id AND (t_start, start_row) > (u.t, u.row)"
-        "   ORDER BY t_start, start_row LIMIT 1) AS x ON true",
+    [SQL_PERIODS_AROUND] = "SELECT u.n, " PERIOD_COLUMNS(
+        "p.") ", x.t_start, x.start_end, x.start_key"
+              " FROM unnest(" KEY_ARRAYS
+              ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
+              " LEFT JOIN LATERAL (SELECT * FROM period WHERE series_id = u.series_id"
+              "   AND grade_id = u.grade_id AND " PERIOD_START " < (u.t, u.t_end, u.key)"
+              "   ORDER BY " PERIOD_LAST " LIMIT 1) AS p ON true"
+              " LEFT JOIN LATERAL (SELECT t_start, start_end, start_key FROM period"
+              "   WHERE series_id = u.series_id AND grade_id = u.grade_id"
+              "   AND " PERIOD_START " > (u.t, u.t_end, u.key)"
+              "   ORDER BY t_start, start_end, start_key LIMIT 1) AS x ON true",
 
-    /* The last period before each key, what is known of its dropped records, and the first $5 from
+    /* The last period before each key, what is known of its dropped records, and the first $6 from
      * the key on. */
-    [SQL_PERIODS_NEAR] =
-        "SELECT u.n, p.t_start, p.start_row, p.grade, p.t_end, p.records,"
-        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END,"
-        "       coalesce(p.dropped, 0::bigint), p.until, p.dropped_end"
-        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[])"
-        " WITH ORDINALITY AS u (series_id, grade_id, t, row, n)"
-        " CROSS JOIN LATERAL ((SELECT b.t_start, b.start_row, b.grade, b.t_end, b.records, b.ended,"
-        "     d.records AS dropped, d.until, d.t_end AS dropped_end"
-        "   FROM (SELECT * FROM period WHERE series_id = u.series_id AND grade_id = u.grade_id"
-        "         AND (t_start, start_row) < (u.t, u.row)"
-        "         ORDER BY t_start DESC, start_row DESC LIMIT 1) AS b"
-        "   LEFT JOIN period_dropped d USING (series_id, grade_id, t_start, start_row))"
-        "  UNION ALL (SELECT t_start, start_row, grade, t_end, records, ended, NULL, NULL, NULL"
-        "   FROM period WHERE series_id = u.series_id AND grade_id = u.grade_id"
-        "   AND (t_start, start_row) >= (u.t, u.row)"
-        "   ORDER BY t_start, start_row LIMIT $5::integer)) AS p"
-        " ORDER BY u.n, p.t_start, p.start_row",
+    [SQL_PERIODS_NEAR] = "SELECT u.n, " PERIOD_COLUMNS(
+        "p.") ", coalesce(p.dropped, 0::bigint), p.until, "
+              "p.dropped_end"
+              " FROM unnest(" KEY_ARRAYS
+              ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
+              " CROSS JOIN LATERAL ((SELECT b.t_start, b.start_end, b.start_key, b.grade, b.t_end,"
+              "     b.records, b.ended, d.records AS dropped, d.until, d.t_end AS dropped_end"
+              "   FROM (SELECT * FROM period WHERE series_id = u.series_id AND grade_id = "
+              "u.grade_id"
+              "         AND " PERIOD_START " < (u.t, u.t_end, u.key)"
+              "         ORDER BY " PERIOD_LAST " LIMIT 1) AS b"
+              "   LEFT JOIN period_dropped d USING (series_id, grade_id, t_start, start_end, "
+              "start_key))"
+              "  UNION ALL (SELECT t_start, start_end, start_key, grade, t_end, records, ended, "
+              "NULL,"
+              "   NULL, NULL FROM period WHERE series_id = u.series_id AND grade_id = u.grade_id"
+              "   AND " PERIOD_START " >= (u.t, u.t_end, u.key)"
+              "   ORDER BY t_start, start_end, start_key LIMIT $6::integer)) AS p"
+              " ORDER BY u.n, p.t_start, p.start_end, p.start_key",
 
-    [SQL_PERIODS_AFTER] = "SELECT t_start, start_row, grade, t_end, records,"
-                          "       CASE ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
-                          " FROM period WHERE series_id = $1::bigint AND grade_id = $2::smallint"
-                          "   AND (t_start, start_row) > ($3::timestamptz, $4::integer)"
-                          " ORDER BY t_start, start_row LIMIT $5::integer",
+    [SQL_PERIODS_AFTER] =
+        "SELECT " PERIOD_COLUMNS("") " FROM period WHERE series_id = $1::bigint"
+                                     "   AND grade_id = $2::smallint"
+                                     "   AND " PERIOD_START
+                                     " > ($3::timestamptz, $4::timestamptz, $5::bigint)"
+                                     " ORDER BY t_start, start_end, start_key LIMIT $6::integer",
 
     [SQL_RECORDS_AFTER] =
-        "SELECT t_start, row, t_end, grades[$2::smallint]"
+        "SELECT t_start, t_end, key, grades[$2::smallint]"
         " FROM measurement WHERE series_id = $1::bigint AND t_start >= $3::timestamptz"
-        "   AND t_start < $6::timestamptz"
-        "   AND (t_start, row) > ($3::timestamptz, $4::integer) AND grades[$2::smallint] > 0"
-        " ORDER BY t_start, row LIMIT $5::integer",
+        "   AND t_start < $7::timestamptz"
+        "   AND (t_start, t_end, key) > ($3::timestamptz, $4::timestamptz, $5::bigint)"
+        "   AND grades[$2::smallint] > 0"
+        " ORDER BY t_start, t_end, key LIMIT $6::integer",
 
-    /* The first graded records behind each key, of all of which $7 and $8 are the bounds. */
+    /* The first graded records behind each key, of all of which $8 and $9 are the bounds. */
     [SQL_RECORDS_NEAR] =
-        "SELECT u.n, m.t_start, m.row, m.t_end, m.grade"
-        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[],"
-        "             $5::timestamptz[], $6::integer[])"
-        " WITH ORDINALITY AS u (series_id, grade_id, t, row, until, size, n)"
-        " CROSS JOIN LATERAL (SELECT t_start, row, t_end, grades[u.grade_id] AS grade"
-        "   FROM measurement WHERE series_id = u.series_id"
-        "   AND t_start >= $7::timestamptz AND t_start < $8::timestamptz"
-        "   AND t_start < u.until AND (t_start, row) > (u.t, u.row) AND grades[u.grade_id] > 0"
-        "   ORDER BY t_start, row LIMIT u.size) AS m"
-        " ORDER BY u.n, m.t_start, m.row",
+        "SELECT u.n, m.t_start, m.t_end, m.key, m.grade"
+        " FROM unnest(" KEY_ARRAYS ", $6::timestamptz[], $7::integer[])"
+        " WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, until, size, n)"
+        " CROSS JOIN LATERAL (SELECT t_start, r.t_end, r.key, grades[u.grade_id] AS grade"
+        "   FROM measurement r WHERE series_id = u.series_id"
+        "   AND t_start >= $8::timestamptz AND t_start < $9::timestamptz"
+        "   AND t_start < u.until AND t_start >= u.t"
+        "   AND (t_start, r.t_end, r.key) > (u.t, u.t_end, u.key) AND grades[u.grade_id] > 0"
+        "   ORDER BY t_start, r.t_end, r.key LIMIT u.size) AS m"
+        " ORDER BY u.n, m.t_start, m.t_end, m.key",
 
     /* Of one pair, in whole hours: graded records, and the last hour that has any. */
     [SQL_HEAD_HOURS] = "SELECT coalesce(sum(n1 + n2 + n3 + n4 + n5), 0::bigint)::bigint,"
@@ -197,52 +264,52 @@ static const char *const statements[SQL_STATEMENTS] = {
                        " FROM unnest($3::timestamptz[]) AS u (hour) JOIN grade_rollup USING (hour)"
                        " WHERE series_id = $1::bigint AND grade_id = $2::smallint",
 
-    /* The number of graded records behind a key that start before $5; the latest end of those that
-     * start from $6 on and before $7. */
+    /* The number of graded records behind a key that start before $6; the latest end of those that
+     * start from $7 on and before $8. */
     [SQL_HEAD_RECORDS] = "SELECT (SELECT count(*) FROM measurement WHERE series_id = $1::bigint"
-                         "        AND t_start >= $3::timestamptz AND t_start < $5::timestamptz"
-                         "        AND (t_start, row) > ($3::timestamptz, $4::integer)"
+                         "        AND t_start >= $3::timestamptz AND t_start < $6::timestamptz"
+                         "        AND (t_start, t_end, key)"
+                         "            > ($3::timestamptz, $4::timestamptz, $5::bigint)"
                          "        AND grades[$2::smallint] > 0),"
                          "       (SELECT max(t_end) FROM measurement WHERE series_id = $1::bigint"
-                         "        AND t_start >= $6::timestamptz AND t_start < $7::timestamptz"
-                         "        AND (t_start, row) > ($3::timestamptz, $4::integer)"
+                         "        AND t_start >= $7::timestamptz AND t_start < $8::timestamptz"
+                         "        AND (t_start, t_end, key)"
+                         "            > ($3::timestamptz, $4::timestamptz, $5::bigint)"
                          "        AND grades[$2::smallint] > 0)",
 
     [SQL_PERIOD_PUT] =
-        "INSERT INTO period (series_id, grade_id, t_start, start_row, grade, t_end, records,"
-        "                    ended, through_t, through_row)"
-        " SELECT u.series_id, u.grade_id, u.t_start, u.start_row, u.grade, u.t_end, u.records,"
-        "        CASE u.ended WHEN 1 THEN 'gap' WHEN 2 THEN 'grade' END, u.through_t, u.through_row"
-        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[],"
-        "             $5::smallint[], $6::timestamptz[], $7::bigint[], $8::smallint[],"
-        "             $9::timestamptz[], $10::integer[])"
-        " AS u (series_id, grade_id, t_start, start_row, grade, t_end, records, ended,"
-        "       through_t, through_row)"
-        " ON CONFLICT (series_id, grade_id, t_start, start_row) DO UPDATE SET"
+        "INSERT INTO period (series_id, grade_id, t_start, start_end, start_key, grade, t_end,"
+        "                    records, ended, through_t, through_end, through_key)"
+        " SELECT u.series_id, u.grade_id, u.t_start, u.start_end, u.start_key, u.grade, u.t_end,"
+        "        u.records, CASE u.ended WHEN 1 THEN 'gap' WHEN 2 THEN 'grade' END,"
+        "        u.through_t, u.through_end, u.through_key"
+        " FROM unnest(" KEY_ARRAYS ", $6::smallint[], $7::timestamptz[], $8::bigint[],"
+        "             $9::smallint[], $10::timestamptz[], $11::timestamptz[], $12::bigint[])"
+        " AS u (series_id, grade_id, t_start, start_end, start_key, grade, t_end, records, ended,"
+        "       through_t, through_end, through_key)"
+        " ON CONFLICT (series_id, grade_id, t_start, start_end, start_key) DO UPDATE SET"
         "   grade = excluded.grade, t_end = excluded.t_end, records = excluded.records,"
         "   ended = excluded.ended, through_t = excluded.through_t,"
-        "   through_row = excluded.through_row",
+        "   through_end = excluded.through_end, through_key = excluded.through_key",
 
     [SQL_PERIOD_REMOVE] =
         "DELETE FROM period p"
-        " USING unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[])"
-        " AS u (series_id, grade_id, t_start, start_row)"
+        " USING unnest(" KEY_ARRAYS ") AS u (series_id, grade_id, t_start, start_end, start_key)"
         " WHERE p.series_id = u.series_id AND p.grade_id = u.grade_id"
-        "   AND p.t_start = u.t_start AND p.start_row = u.start_row",
+        "   AND p.t_start = u.t_start AND p.start_end = u.start_end"
+        "   AND p.start_key = u.start_key",
 
     [SQL_EVENT_TELL] =
-        "INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade)"
-        " SELECT u.series_id, u.grade_id, u.t, u.row, nullif(u.from_grade, 0), u.to_grade"
-        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[],"
-        "             $5::smallint[], $6::smallint[])"
-        " AS u (series_id, grade_id, t, row, from_grade, to_grade)",
+        "INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade)"
+        " SELECT u.series_id, u.grade_id, u.t, u.t_end, u.key, nullif(u.from_grade, 0), u.to_grade"
+        " FROM unnest(" KEY_ARRAYS ", $6::smallint[], $7::smallint[])"
+        " AS u (series_id, grade_id, t, t_end, key, from_grade, to_grade)",
 
     [SQL_EVENT_RETRACT] =
         "UPDATE event e SET retracted_at = clock_timestamp()"
-        " FROM unnest($1::bigint[], $2::smallint[], $3::timestamptz[], $4::integer[])"
-        " AS u (series_id, grade_id, t, row)"
+        " FROM unnest(" KEY_ARRAYS ") AS u (series_id, grade_id, t, t_end, key)"
         " WHERE e.series_id = u.series_id AND e.grade_id = u.grade_id"
-        "   AND e.t = u.t AND e.row = u.row AND e.retracted_at IS NULL",
+        "   AND e.t = u.t AND e.t_end = u.t_end AND e.key = u.key AND e.retracted_at IS NULL",
 
     [SQL_ROLLUP_ADD] = "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"
                        " SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::smallint[],"
@@ -341,15 +408,24 @@ static const char *const statements[SQL_STATEMENTS] = {
         " UPDATE ledger l SET datagrams = l.datagrams + u.datagrams,"
         "  accepted = l.accepted + u.accepted, exceptions = l.exceptions + u.exceptions,"
         "  records = l.records + u.records, stored = l.stored + u.stored,"
-        "  duplicates = l.duplicates + u.duplicates, rejected = l.rejected + u.rejected"
+        "  duplicates = l.duplicates + u.duplicates, same_start = l.same_start + u.same_start,"
+        "  rejected = l.rejected + u.rejected"
         " FROM (SELECT ledger_id, sum(datagrams) AS datagrams, sum(accepted) AS accepted,"
         "       sum(exceptions) AS exceptions, sum(records) AS records, sum(stored) AS stored,"
-        "       sum(duplicates) AS duplicates, sum(rejected) AS rejected"
+        "       sum(duplicates) AS duplicates, sum(same_start) AS same_start,"
+        "       sum(rejected) AS rejected"
         "       FROM gone WHERE reason = '' GROUP BY ledger_id) AS u WHERE l.id = u.ledger_id",
 
     [SQL_MIGRATIONS] = "SELECT coalesce(max(number), 0) FROM migration",
 
     [SQL_RELEASE_ADD] = "INSERT INTO release (version) VALUES ($1::text) ON CONFLICT DO NOTHING",
+
+    [SQL_MIGRATION_STEPS] =
+        "SELECT coalesce(max(step), 0) FROM migration_step WHERE number = $1::integer",
+    [SQL_MIGRATION_STEP_ADD] =
+        "INSERT INTO migration_step (number, step) VALUES ($1::integer, $2::integer)",
+
+    [SQL_MIGRATION_STEPS_FORGET] = "DELETE FROM migration_step WHERE number = $1::integer",
 
     [SQL_MIGRATION_ADD] = "INSERT INTO migration (number, name) VALUES ($1::integer, $2::text)",
 
@@ -402,11 +478,11 @@ static const char *const statements[SQL_STATEMENTS] = {
      */
     [SQL_PERIODS_SETTLE] =
         "INSERT INTO period_dropped AS d"
-        " (series_id, grade_id, t_start, start_row, until, records, t_end)"
-        " SELECT p.series_id, p.grade_id, p.t_start, p.start_row, p.horizon,"
+        " (series_id, grade_id, t_start, start_end, start_key, until, records, t_end)"
+        " SELECT p.series_id, p.grade_id, p.t_start, p.start_end, p.start_key, p.horizon,"
         "        p.records + m.records, greatest(p.t_end, m.t_end)"
-        " FROM (SELECT s.id AS series_id, g.id AS grade_id, h.horizon, last.t_start, "
-        "last.start_row,"
+        " FROM (SELECT s.id AS series_id, g.id AS grade_id, h.horizon, last.t_start,"
+        "              last.start_end, last.start_key,"
         "              coalesce(k.until, last.t_start) AS from_t, coalesce(k.records, 0) AS "
         "records,"
         "              k.t_end"
@@ -415,19 +491,21 @@ static const char *const statements[SQL_STATEMENTS] = {
         "(type)"
         "             WHERE id > $1::bigint AND id <= $2::bigint) AS h"
         "       JOIN series s ON s.id = h.id CROSS JOIN grade_name g"
-        "       CROSS JOIN LATERAL (SELECT t_start, start_row FROM period WHERE series_id = s.id"
-        "         AND grade_id = g.id AND t_start < h.horizon"
-        "         ORDER BY t_start DESC, start_row DESC LIMIT 1) AS last"
+        "       CROSS JOIN LATERAL (SELECT t_start, start_end, start_key FROM period"
+        "         WHERE series_id = s.id AND grade_id = g.id AND t_start < h.horizon"
+        "         ORDER BY " PERIOD_LAST " LIMIT 1) AS last"
         "       LEFT JOIN period_dropped k ON k.series_id = s.id AND k.grade_id = g.id"
-        "         AND k.t_start = last.t_start AND k.start_row = last.start_row) AS p"
+        "         AND k.t_start = last.t_start AND k.start_end = last.start_end"
+        "         AND k.start_key = last.start_key) AS p"
         " CROSS JOIN LATERAL (SELECT count(*) AS records, max(t_end) AS t_end FROM measurement"
         "   WHERE series_id = p.series_id AND t_start >= p.from_t AND t_start < p.horizon"
-        "   AND t_start < $6::timestamptz AND (t_start, row) >= (p.t_start, p.start_row)"
+        "   AND t_start < $6::timestamptz"
+        "   AND (t_start, t_end, key) >= (p.t_start, p.start_end, p.start_key)"
         "   AND grades[p.grade_id] > 0) AS m"
         " WHERE m.records > 0"
         " ON CONFLICT (series_id, grade_id) DO UPDATE SET t_start = excluded.t_start,"
-        " start_row = excluded.start_row, until = excluded.until, records = excluded.records,"
-        " t_end = excluded.t_end",
+        " start_end = excluded.start_end, start_key = excluded.start_key, until = excluded.until,"
+        " records = excluded.records, t_end = excluded.t_end",
 
     /* The oldest rows of hours before $1, at most $2 of them, and what belongs to them. */
     [SQL_LEDGER_REMOVE] =
@@ -435,6 +513,8 @@ static const char *const statements[SQL_STATEMENTS] = {
         "             LIMIT $2::integer),"
         " reasons AS (DELETE FROM ledger_rejected WHERE ledger_id IN (SELECT id FROM old)),"
         " dropped AS (DELETE FROM ledger_dropped WHERE ledger_id IN (SELECT id FROM old)),"
+        " arrivals AS (DELETE FROM arrival WHERE committed_at < $1::timestamptz"
+        "              AND number < (SELECT max(number) FROM arrival)),"
         " instances AS (DELETE FROM ledger_instance WHERE hour < $1::timestamptz),"
         " bound AS (UPDATE ledger_removed SET below = greatest(below, (SELECT max(id) + 1 FROM "
         "old))),"
@@ -447,6 +527,7 @@ bool sql_reads_records(enum sql_statement statement)
     switch (statement) {
     case SQL_SERIES_GREATEST:
     case SQL_SERIES_LATER:
+    case SQL_SAME_START:
     case SQL_RECORDS_AFTER:
     case SQL_RECORDS_NEAR:
     case SQL_HEAD_RECORDS:
@@ -494,12 +575,14 @@ int sql_partition(int32_t day, int32_t class, char text[SQL_PARTITION_BYTES])
         sql_partition_name(day, SQL_WHOLE_DAY, parent);
         snprintf(text, SQL_PARTITION_BYTES,
                  "CREATE TABLE %s " LIKE_MEASUREMENT ";"
-                 "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES IN (%d)",
-                 name, parent, name, class);
+                 "ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%" PRId64 ") TO (%" PRId64
+                 ")",
+                 name, parent, name, retention_key((uint32_t) class, 0),
+                 retention_key((uint32_t) class + 1, 0));
         return 0;
     }
     snprintf(text, SQL_PARTITION_BYTES,
-             "CREATE TABLE %s " LIKE_MEASUREMENT " PARTITION BY LIST (class);"
+             "CREATE TABLE %s " LIKE_MEASUREMENT " PARTITION BY RANGE (key);"
              "ALTER TABLE measurement ATTACH PARTITION %s FOR VALUES"
              " FROM ('%04d-%02d-%02d 00:00:00+00') TO ('%04d-%02d-%02d 00:00:00+00')",
              name, name, from.tm_year + 1900, from.tm_mon + 1, from.tm_mday, to.tm_year + 1900,

@@ -11,7 +11,18 @@ enum sql_statement {
     SQL_SERIES_GREATEST,
     SQL_SERIES_OPEN,
     SQL_SERIES_LATER,
-    SQL_SCHEMA_ID,
+    SQL_SCHEMA_FIND,
+    SQL_SCHEMA_ADD,
+    SQL_SCHEMA_USE,
+    SQL_SCHEMA_TRIM,
+    SQL_HOPS_FIND,
+    SQL_HOPS_ADD,
+    SQL_HOPS_USE,
+    SQL_HOPS_TRIM,
+    SQL_ARRIVAL_LAST,
+    SQL_ARRIVAL_ADD,
+    SQL_ORIGINS,
+    SQL_ORIGIN_ADD,
     SQL_PARTITIONS,
     SQL_HOURS,
     SQL_HOURS_ADD,
@@ -19,6 +30,7 @@ enum sql_statement {
     SQL_HOURS_LOCK,
     SQL_STAGED_TYPE,
     SQL_STAGED_INSERT,
+    SQL_SAME_START,
     SQL_PERIODS_AROUND,
     SQL_PERIODS_NEAR,
     SQL_PERIODS_AFTER,
@@ -55,6 +67,9 @@ enum sql_statement {
     SQL_MIGRATIONS,
     SQL_RELEASE_ADD,
     SQL_MIGRATION_ADD,
+    SQL_MIGRATION_STEPS,
+    SQL_MIGRATION_STEP_ADD,
+    SQL_MIGRATION_STEPS_FORGET,
     SQL_ROLE,
     SQL_SEAL_LOCK,
     SQL_SEAL_COUNT,
@@ -69,6 +84,9 @@ enum sql_statement {
     SQL_LEDGER_REMOVE,
     SQL_REBUILD_EXTENT, /* from here on: sql_rebuild.c */
     SQL_REBUILD_SERIES,
+    SQL_AGAIN_COUNT,
+    SQL_AGAIN_SERIES,
+    SQL_AGAIN_DONE,
     SQL_REBUILD_STARTS,
     SQL_REBUILD_RECORDS,
     SQL_REBUILD_PERIODS,
@@ -100,6 +118,7 @@ bool sql_reads_records(enum sql_statement statement);
 /* Without parameters, for the simple protocol. */
 extern const char sql_session[];     /* what every connection starts with */
 extern const char sql_schema[];      /* the schema, the tables of migrations and of who writes */
+extern const char sql_in_order[];    /* how records of a series are put in order */
 extern const char sql_staged[];      /* the type of rows that may be there already */
 extern const char sql_role_make[];   /* the role that only reads */
 extern const char sql_writer_lock[]; /* held until its end by one transaction at a time: one that

@@ -41,6 +41,10 @@
     " AND (" ARE_ALL " OR series_id IN (SELECT id FROM series WHERE " TYPE_IS_KEPT "))"
 #define KEPT_TYPES " AND (" ARE_ALL " OR " TYPE_IS_KEPT ")"
 
+/* The bounds of a window of a series' records. */
+#define BEHIND "($3::timestamptz, $4::timestamptz, $5::bigint)"
+#define UP_TO  "($6::timestamptz, $7::timestamptz, $8::bigint)"
+
 #define ADD(table, keys, key_arrays)                                                               \
     "INSERT INTO " table " (" keys ", " COUNTS ") SELECT * FROM unnest(" key_arrays ")"            \
     " ON CONFLICT (" keys ") DO UPDATE SET " ADD_COUNTS(table)
@@ -54,53 +58,67 @@ static const char *const statements[SQL_STATEMENTS] = {
                            " WHERE id > $1::bigint AND id <= $2::bigint"
                            " ORDER BY id LIMIT $3::integer",
 
+    [SQL_AGAIN_COUNT] = "SELECT count(*) FROM series_again",
+
+    [SQL_AGAIN_SERIES] = "SELECT id, type, content, probe, source, dest, path"
+                         " FROM series JOIN series_again ON series_id = id"
+                         " WHERE id > $1::bigint AND id <= $2::bigint"
+                         " ORDER BY id LIMIT $3::integer",
+
+    [SQL_AGAIN_DONE] = "DELETE FROM series_again WHERE series_id = $1::bigint",
+
     /* Of each grade name the last two periods that start before the time (0, 1), and the first one
-     * that does not (2). */
-    [SQL_REBUILD_STARTS] =
-        "SELECT u.grade_id, p.which, p.t_start, p.start_row, p.grade,"
-        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
-        " FROM unnest($2::smallint[]) AS u (grade_id) CROSS JOIN LATERAL ("
-        "   (SELECT row_number() OVER (ORDER BY t_start DESC, start_row DESC)::integer - 1 AS "
-        "which, *"
-        "    FROM (SELECT * FROM period WHERE series_id = $1::bigint AND grade_id = u.grade_id"
-        "          AND t_start < $3::timestamptz ORDER BY t_start DESC, start_row DESC LIMIT 2) AS "
-        "b)"
-        "   UNION ALL"
-        "   (SELECT 2, * FROM period WHERE series_id = $1::bigint AND grade_id = u.grade_id"
-        "    AND t_start >= $3::timestamptz ORDER BY t_start, start_row LIMIT 1)) AS p"
-        " ORDER BY u.grade_id",
+     * that does not (2); with what is known of their dropped records. */
+    [SQL_REBUILD_STARTS] = "SELECT u.grade_id, p.which, " PERIOD_COLUMNS(
+        "p.") ", coalesce(d.records, 0::bigint),"
+              "       d.until, d.t_end"
+              " FROM unnest($2::smallint[]) AS u (grade_id) CROSS JOIN LATERAL ("
+              "   (SELECT row_number() OVER (ORDER BY " PERIOD_LAST ")::integer - 1 AS which, *"
+              "    FROM (SELECT * FROM period WHERE series_id = $1::bigint AND grade_id = "
+              "u.grade_id"
+              "          AND t_start < $3::timestamptz ORDER BY " PERIOD_LAST " LIMIT 2) AS b)"
+              "   UNION ALL"
+              "   (SELECT 2, * FROM period WHERE series_id = $1::bigint AND grade_id = u.grade_id"
+              "    AND t_start >= $3::timestamptz ORDER BY t_start, start_end, start_key LIMIT 1)) "
+              "AS p"
+              " LEFT JOIN period_dropped d ON d.series_id = $1::bigint AND d.grade_id = p.grade_id"
+              "   AND d.t_start = p.t_start AND d.start_end = p.start_end AND d.start_key = "
+              "p.start_key"
+              " ORDER BY u.grade_id",
 
-    [SQL_REBUILD_RECORDS] = "SELECT t_start, row, t_end, grades FROM measurement"
-                            " WHERE series_id = $1::bigint AND t_start >= $2::timestamptz"
-                            "   AND (t_start, row) > ($2::timestamptz, $3::integer)"
-                            "   AND t_start < $5::timestamptz"
-                            " ORDER BY t_start, row LIMIT $4::integer",
+    [SQL_REBUILD_RECORDS] =
+        "SELECT t_start, t_end, key, grades FROM measurement"
+        " WHERE series_id = $1::bigint AND t_start >= $2::timestamptz"
+        "   AND (t_start, t_end, key) > ($2::timestamptz, $3::timestamptz, $4::bigint)"
+        "   AND t_start < $6::timestamptz"
+        " ORDER BY t_start, t_end, key LIMIT $5::integer",
 
-    /* Open ones as their rows have them, and up to where. Those behind $3, $4 up to $5, $6, and
-       those that start at $7.. */
-    [SQL_REBUILD_PERIODS] =
-        "SELECT p.grade_id, p.t_start, p.start_row, p.grade, p.t_end, p.records,"
-        "       CASE p.ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END, p.through_t,"
-        "       p.through_row"
-        " FROM (SELECT * FROM period_known WHERE series_id = $1::bigint"
-        "         AND grade_id = ANY ($2::smallint[]) AND t_start >= $3::timestamptz"
-        "         AND t_start <= $5::timestamptz"
-        "         AND (t_start, start_row) > ($3::timestamptz, $4::integer)"
-        "         AND (t_start, start_row) <= ($5::timestamptz, $6::integer)"
-        "       UNION ALL"
-        "       SELECT n.* FROM unnest($7::smallint[], $8::timestamptz[], $9::integer[])"
-        "         AS u (grade_id, t_start, start_row)"
-        "         JOIN period_known n ON n.series_id = $1::bigint AND n.grade_id = u.grade_id"
-        "         AND n.t_start = u.t_start AND n.start_row = u.start_row) AS p"
-        " ORDER BY p.grade_id, p.t_start, p.start_row",
+    /* Open ones as their rows have them, and up to where. Those behind the key $3.. up to $6.., and
+       of those up to $3.. the ones that start at $9.. */
+    [SQL_REBUILD_PERIODS] = "SELECT p.grade_id, " PERIOD_COLUMNS(
+        "p.") ", p.through_t, p.through_end, p.through_key"
+              " FROM (SELECT * FROM period_known WHERE series_id = $1::bigint"
+              "         AND grade_id = ANY ($2::smallint[]) AND t_start >= $3::timestamptz"
+              "         AND t_start <= $6::timestamptz"
+              "         AND " PERIOD_START " > " BEHIND " AND " PERIOD_START " <= " UP_TO
+              "       UNION ALL"
+              "       SELECT n.* FROM unnest($9::smallint[], $10::timestamptz[], "
+              "$11::timestamptz[],"
+              "                              $12::bigint[]) AS u (grade_id, t_start, start_end, "
+              "start_key)"
+              "         JOIN period_known n ON n.series_id = $1::bigint AND n.grade_id = u.grade_id"
+              "         AND n.t_start = u.t_start AND n.start_end = u.start_end"
+              "         AND n.start_key = u.start_key"
+              "       WHERE (u.t_start, u.start_end, u.start_key) <= " BEHIND ") AS p"
+              " ORDER BY p.grade_id, p.t_start, p.start_end, p.start_key",
 
     [SQL_REBUILD_EVENTS] =
-        "SELECT grade_id, t, row, coalesce(from_grade, 0::smallint), to_grade FROM event"
+        "SELECT grade_id, t, t_end, key, coalesce(from_grade, 0::smallint), to_grade FROM event"
         " WHERE series_id = $1::bigint AND grade_id = ANY ($2::smallint[])"
-        "   AND t >= $3::timestamptz AND t <= $5::timestamptz"
-        "   AND (t, row) > ($3::timestamptz, $4::integer)"
-        "   AND (t, row) <= ($5::timestamptz, $6::integer) AND retracted_at IS NULL"
-        " ORDER BY grade_id, t, row",
+        "   AND t >= $3::timestamptz AND t <= $6::timestamptz"
+        "   AND (t, t_end, key) > " BEHIND " AND (t, t_end, key) <= " UP_TO
+        "   AND retracted_at IS NULL"
+        " ORDER BY grade_id, t, t_end, key",
 
     /* Whether the hour holds records although it is not listed. */
     [SQL_REBUILD_UNLISTED] =

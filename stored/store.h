@@ -6,14 +6,16 @@
 #define EZREPO_STORED_STORE_H
 
 #include "common/bus.h"
+#include "common/identity.h"
 #include "common/message.h"
 #include "common/record_types.h"
+#include "stored/arrival.h"
 #include "stored/calendar.h"
 #include "stored/gradings.h"
+#include "stored/interned.h"
 #include "stored/ledger.h"
 #include "stored/pg.h"
 #include "stored/retention.h"
-#include "stored/schema_cache.h"
 #include "stored/series.h"
 
 struct store_settings {
@@ -45,6 +47,7 @@ struct store_settings {
     COUNTER(RETURNED_BATCHES, "returned.batches")                                                  \
     COUNTER(REPEATED_BATCHES, "repeated.batches")                                                  \
     COUNTER(DUPLICATES, "duplicates")                                                              \
+    COUNTER(SAME_START, "same_start")                                                              \
     COUNTER(LATE_RECORDS, "late.records")                                                          \
     COUNTER(ACKNOWLEDGED_BATCHES, "acknowledged.batches")                                          \
     COUNTER(REJECTED_KEPT, "rejected.kept")                                                        \
@@ -67,6 +70,8 @@ struct store_settings {
     COUNTER(DAYS_SEALED, "days.sealed")                                                            \
     COUNTER(RETENTION_PARTITIONS, "retention.partitions")                                          \
     COUNTER(RETENTION_RECORDS, "retention.records")                                                \
+    COUNTER(SCHEMAS_REMOVED, "schemas.removed")                                                    \
+    COUNTER(HOPS_REMOVED, "hops.removed")                                                          \
     COUNTER(LEDGER_REMOVED, "ledger.removed")                                                      \
     COUNTER(SPOOLS_COPIED, "spools.copied")                                                        \
     COUNTER(DATABASE_ERRORS, "database.errors")                                                    \
@@ -110,7 +115,8 @@ struct store {
     struct pg_params params;
     struct record_types *types;
     struct series_cache series;
-    struct schema_cache schemas;
+    struct interned_cache schemas, hops;
+    struct arrival arrival;
     struct calendar calendar;
     struct gradings gradings;
     struct ledger ledger;
@@ -120,9 +126,10 @@ struct store {
     struct rebuild *rebuild;
     struct ledger_fold *fold;
     struct drop *drop;
-    uint64_t stamp;       /* of the flush at hand */
-    uint32_t staged_type; /* PostgreSQL's number of the type that sql_staged makes */
-    int64_t rejected_new; /* rows put into `rejected` since it was last trimmed */
+    struct identity *identity; /* for records whose ingestd told no digest */
+    uint64_t stamp;            /* of the flush at hand */
+    uint32_t staged_type;      /* PostgreSQL's number of the type that sql_staged makes */
+    int64_t rejected_new;      /* rows put into `rejected` since it was last trimmed */
 };
 
 #endif

@@ -40,19 +40,22 @@ def stay_within_a_day(minutes=5):
 
 
 class Record:
-    """One record and its grade under each of NAMES."""
+    """One record and its grade under each of NAMES. What it measured is a digest made of its row, if none is given: so
+    the same row is the same record, another one another record of the same start, in the order of the rows."""
 
     def __init__(self, t, grades=(5, NONE), *, end=None, row=0, series=0, values=("1", None, "x"), label="l",
-                 dims=None, sender=0):
+                 dims=None, sender=0, digest=None, hops=()):
         self.dims = dims or ("ping", "ICMPECHO", f"probe{series}", "192.0.2.1", "2001:db8::1", "")
         self.t, self.end, self.row = t, t if end is None else end, row
         self.grades, self.values, self.label, self.sender = tuple(grades), tuple(values), label, sender
+        self.digest, self.hops = row + 1 if digest is None else digest, list(hops)
 
     def key(self):
         return (self.dims, self.t, self.row)
 
     def message(self):
-        return listed(RECORD, 0, *self.dims, self.t, self.end, self.row, self.label, self.sender, list(self.values))
+        return listed(RECORD, 0, *self.dims, self.t, self.end, self.row, self.label, self.sender, list(self.values),
+                      digest=self.digest, hops=self.hops)
 
 
 def grades_frame(records, version=1, names=NAMES):
@@ -281,8 +284,8 @@ class Stored:
 
 
 DIFFERENCE = "SELECT * FROM (({a}) EXCEPT ALL ({b})) x UNION ALL SELECT * FROM (({b}) EXCEPT ALL ({a})) y"
-PERIODS = "SELECT series_id, grade_id, t_start, start_row, grade, t_end, records, ended FROM "
-EVENTS = "SELECT series_id, grade_id, t, row, from_grade, to_grade FROM "
+PERIODS = "SELECT series_id, grade_id, t_start, start_end, start_key, grade, t_end, records, ended FROM "
+EVENTS = "SELECT series_id, grade_id, t, t_end, key, from_grade, to_grade FROM "
 COUNTED = ("grade_rollup", "grade_rollup_day", "grade_total")
 
 
@@ -299,10 +302,10 @@ def check_store(stored):
                       " ON hour = date_trunc('hour', t_start) WHERE t_end > reach") == []
 
 
-def naive_periods(records, gap):
+def naive_periods(records, gap, in_order=False):
     """The definition once more, in Python, for one series and one grade name: (t, end, row, grade)."""
     found = []
-    for t, end, row, grade in sorted(records, key=lambda r: (r[0], r[2])):
+    for t, end, row, grade in records if in_order else sorted(records):
         if not 1 <= grade <= 5:
             continue
         last = found[-1] if found else None
@@ -343,6 +346,6 @@ def naive_store(stored, records):
             by_series[r.dims[2]].append((r.t, r.end, r.row, r.grades[index]))
         want = {(probe, *p) for probe, rows in by_series.items() for p in naive_periods(rows, gap)}
         have = {(r[0], r[1], microseconds(r[2]), r[3], microseconds(r[4]), r[5], r[6]) for r in stored.sql(
-            "SELECT probe, grade, t_start, start_row, t_end, records, ended FROM period_now"
+            "SELECT probe, grade, t_start, key_digest(start_key)::int - 1, t_end, records, ended FROM period_now"
             " JOIN series s ON s.id = series_id WHERE grade_id = %s", index + 1)}
         assert have == want

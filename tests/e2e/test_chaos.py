@@ -180,9 +180,9 @@ COLUMNS = {
     "records": "SELECT type, content, probe, source, dest, path, t_start, t_end, row, grades, \"values\", label, results,"
                " parameters, metadata FROM measurement m JOIN series s ON s.id = series_id JOIN schema c"
                " ON c.id = schema_id ORDER BY label, row",
-    "periods": "SELECT probe, dest, grade_id, t_start, start_row, grade, t_end, records, ended FROM period_now p"
+    "periods": "SELECT probe, dest, grade_id, t_start, start_end, start_key, grade, t_end, records, ended FROM period_now p"
                " JOIN series s ON s.id = series_id ORDER BY 1, 2, 3, 4, 5",
-    "events": "SELECT probe, dest, grade_id, t, row, from_grade, to_grade FROM event e JOIN series s ON s.id = series_id"
+    "events": "SELECT probe, dest, grade_id, t, t_end, key, from_grade, to_grade FROM event e JOIN series s ON s.id = series_id"
               " WHERE retracted_at IS NULL ORDER BY 1, 2, 3, 4, 5",
     "totals": "SELECT * FROM grade_total ORDER BY 1, 2, 3, 4",
     "counts": "SELECT probe, dest, grade, count(*) FROM record_grade r JOIN series s ON s.id = series_id"

@@ -127,14 +127,14 @@ def with_gaps(stored, gaps_us):
 
 def stored_periods(stored, index):
     rows = stored.sql("SELECT p.grade, p.t_start, p.t_end, p.records, p.ended FROM period_now p JOIN series s"
-                      " ON s.id = series_id WHERE probe = %s AND grade_id = 1 ORDER BY t_start, start_row", f"case {index}")
+                      " ON s.id = series_id WHERE probe = %s AND grade_id = 1 ORDER BY t_start, start_end, start_key", f"case {index}")
     return [{"grade": g, "t_start": microseconds(a), "t_end": microseconds(b), "count": n, "ended_by": ended}
             for g, a, b, n, ended in rows]
 
 
 def stored_events(stored, index):
     rows = stored.sql("SELECT t, from_grade, to_grade FROM event e JOIN series s ON s.id = series_id WHERE probe = %s"
-                      " AND grade_id = 1 AND retracted_at IS NULL ORDER BY t, row", f"case {index}")
+                      " AND grade_id = 1 AND retracted_at IS NULL ORDER BY t, t_end, key", f"case {index}")
     return [{"t": microseconds(t), "from": a, "to": b} for t, a, b in rows]
 
 

@@ -47,6 +47,10 @@ def is_address(text):
         return None
 
 
+# Which of the parameters and metadata are the dimensions of the series, and not with the values: by schema.
+OF_SERIES = [["", "", ""], ["source", "probe", ""], ["", "probe", ""]]
+
+
 class Store:
     """What the database holds, also as Python lists, for the plain computation of answers."""
 
@@ -57,9 +61,11 @@ class Store:
         self.records = []
         sql.execute("DO $$ DECLARE d date; BEGIN FOR d IN SELECT generate_series('2016-02-18'::date - %s,"
                     " '2016-02-22'::date, '1 day') LOOP EXECUTE format('CREATE TABLE measurement_%%s"
-                    " PARTITION OF measurement FOR VALUES FROM (%%L) TO (%%L) PARTITION BY LIST (class);"
-                    " CREATE TABLE measurement_%%1$s_c0 PARTITION OF measurement_%%1$s FOR VALUES IN (0);"
-                    " CREATE TABLE measurement_%%1$s_c1 PARTITION OF measurement_%%1$s FOR VALUES IN (1)',"
+                    " PARTITION OF measurement FOR VALUES FROM (%%L) TO (%%L) PARTITION BY RANGE (key);"
+                    " CREATE TABLE measurement_%%1$s_c0 PARTITION OF measurement_%%1$s FOR VALUES FROM (0)"
+                    " TO (1::bigint << 48);"
+                    " CREATE TABLE measurement_%%1$s_c1 PARTITION OF measurement_%%1$s FOR VALUES FROM (1::bigint << 48)"
+                    " TO (2::bigint << 48)',"
                     " to_char(d, 'YYYYMMDD'), d, d + 1); END LOOP; END $$", (past_days,))
         for i, series in enumerate(SERIES):
             addresses = [str(a) if (a := is_address(s)) else None for s in series[3:5]]
@@ -68,9 +74,9 @@ class Store:
         for i, name in enumerate(NAMES):
             sql.execute("INSERT INTO grade_name VALUES (%s, %s)", (i + 1, name))
         sql.execute("INSERT INTO record_type VALUES ('', '300 s')")
-        sql.execute("INSERT INTO schema (verb, registry, results, parameters, metadata, digest) VALUES"
-                    " (%(verb)s, %(registry)s, %(results)s, %(parameters)s, %(metadata)s,"
-                    " gen_random_uuid())", SCHEMA)
+        for of_series in OF_SERIES:
+            sql.execute("INSERT INTO schema (verb, registry, results, parameters, metadata, of_series, digest) VALUES"
+                        " (%s, %s, %s, %s, %s, %s, gen_random_uuid())", (*SCHEMA.values(), of_series))
         for version, document in ((1, "{}"), (2, '{"grading":[]}')):
             sql.execute("INSERT INTO grading VALUES (%s, %s, 0, 'me', '2016-02-18 12:00:00.25+00')",
                         (version, document))
@@ -90,15 +96,20 @@ class Store:
             grades = [r.choice([None, 0, 1, 2, 3, 4, 5, 5]) for _ in range(r.choice([1, 2, 3, 3]))]
             values = [r.choice(["1.5", "18446744073709551615", None, 'a"b\\', "\x1f\n", "é"])
                       for _ in range(5)]
-            self.records.append({"series": key[0], "t": t, "row": key[2], "grades": grades,
+            schema = r.randrange(len(OF_SERIES))
+            said = {"source": SERIES[key[0] - 1][3], "probe": SERIES[key[0] - 1][2]}
+            values[2:] = [said.get(d, v) for d, v in zip(OF_SERIES[schema], values[2:])]
+            self.records.append({"series": key[0], "t": t, "grades": grades, "schema": schema,
+                                 "key": (key[0] % 2) << 48 | r.randrange(1, 1 << 48),
                                  "t_end": t + r.choice([0, 0, 1, 10 * SECOND, 5 * HOUR,
                                                         5 * HOUR if t > T0 - 3 * DAY else 40 * DAY]),
                                  "values": values, "label": r.choice(LABELS)})
         for m in self.records:
+            kept = m["values"][:2] + [v for d, v in zip(OF_SERIES[m["schema"]], m["values"][2:]) if d == ""]
             sql.execute("INSERT INTO measurement VALUES (%s, 'epoch'::timestamptz + %s * interval '1 us',"
-                        " 'epoch'::timestamptz + %s * interval '1 us', %s, 1, 2, %s::smallint[],"
-                        " %s::text[], %s, 0, %s)", (m["series"], m["t"], m["t_end"], m["row"], m["grades"],
-                                                    m["values"], m["label"], m["series"] % 2))
+                        " 'epoch'::timestamptz + %s * interval '1 us', %s, 0, %s, 0, 2, 0, NULL, 0, %s::smallint[],"
+                        " NULL, %s::text[], %s)", (m["series"], m["t"], m["t_end"], m["key"], m["schema"] + 1,
+                                                   m["grades"], kept, m["label"]))
         sql.execute("INSERT INTO measured_hour (hour, reach) SELECT date_trunc('hour', t_start),"
                     " date_trunc('hour', max(t_end)) + '1 h'::interval FROM measurement GROUP BY 1")
         # Of the days some are whole in the day's counts, some in part, some not.
@@ -114,14 +125,12 @@ class Store:
     @staticmethod
     def fill_periods(sql):
         """As the reference has them; of the open ones every second is behind its records."""
-        sql.execute("INSERT INTO period SELECT series_id, grade_id, t_start, start_row, grade, t_end,"
-                    " records, ended, t_end, 1000 FROM period_reference")
-        sql.execute("UPDATE period SET t_end = t_start, records = 1, through_t = t_start,"
-                    " through_row = start_row WHERE ended IS NULL")
-        sql.execute("UPDATE period p SET t_end = greatest(m.t_end, p.t_end) FROM measurement m WHERE"
-                    " p.ended IS NULL AND m.series_id = p.series_id AND m.t_start = p.t_start"
-                    " AND m.row = p.start_row")
-        sql.execute("INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade)"
+        columns = "series_id, grade_id, t_start, start_end, start_key, grade, t_end, records, ended"
+        sql.execute(f"INSERT INTO period ({columns}, through_t, through_end, through_key)"
+                    f" SELECT {columns}, t_end, t_end, {1 << 62} FROM period_reference")
+        sql.execute("UPDATE period SET t_end = start_end, records = 1, through_t = t_start, through_end = start_end,"
+                    " through_key = start_key WHERE ended IS NULL")
+        sql.execute("INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade)"
                     " SELECT * FROM event_reference")
         sql.execute("UPDATE event SET retracted_at = now() WHERE id % 7 = 0")
 
@@ -311,23 +320,22 @@ def test_records_equal_plain_selection_page_by_page(queryd, store, seed):
     for m in matching(store, c):
         for n in names_of(c):
             if c["low"] <= (grade_of(m, n) or 0) <= c["high"]:
-                expected.append((m["t"], m["series"], m["row"], NAMES.index(n) + 1))
+                expected.append((m["t"], m["series"], m["t_end"], m["key"], NAMES.index(n) + 1))
     expected.sort(reverse=True)
     found = pages(queryd, RECORDS, r.choice([1000, 1000, 97, 400]), **c)
     assert [(f["time"], tuple(f["record." + d] for d in ("type", "content", "probe", "source", "dest",
                                                          "path")), f["grade.name"]) for f in found] == \
-        [(text_of(t), SERIES[s - 1], NAMES[n - 1]) for t, s, row, n in expected]
+        [(text_of(t), SERIES[s - 1], NAMES[n - 1]) for t, s, end, key, n in expected]
     assert len({f["list.cursor"] for f in found}) == len(found)
 
 
 def test_results_are_the_measurements_as_json(queryd, store):
     found = pages(queryd, RECORDS, 500, grade="overall")
-    by_key = {(m["t"], m["series"], m["row"]): m for m in store.records}
+    by_key = {(m["t"], m["series"], m["key"]): m for m in store.records}
     assert len(found) > 300
     for f in found:
-        _, series, row, _ = f["list.cursor"][1:].split(".")
-        t = int(f["list.cursor"][1:].split(".")[0])
-        m = by_key[(t, int(series), int(row))]
+        t, series, _, key, _ = f["list.cursor"][1:].split(".")
+        m = by_key[(int(t), int(series), int(key))]
         when = text_of(m["t"]) + (" ... " + text_of(m["t_end"]) if m["t_end"] > m["t"] else "")
         assert json.loads(f["results.repo"]) == {
             "result": "measure", "version": 1, "registry": SCHEMA["registry"], "label": m["label"],
@@ -345,13 +353,13 @@ def test_periods_equal_the_reference_page_by_page(queryd, store, cluster, seed):
         matches(c.get(d, "*"), v, d in ("source", "dest"))
         for d, v in zip(["type", "content", "probe", "source", "dest", "path"], s))})
     sql = cluster.connect().cursor()
-    sql.execute("SELECT series_id, grade_id, (extract(epoch FROM t_start) * 1000000)::bigint, start_row,"
+    sql.execute("SELECT series_id, grade_id, (extract(epoch FROM t_start) * 1000000)::bigint,"
                 " grade, (extract(epoch FROM t_end) * 1000000)::bigint, records, ended"
                 " FROM period_reference ORDER BY t_start DESC, series_id DESC, grade_id DESC,"
-                " start_row DESC")
+                " start_end DESC, start_key DESC")
     since, until = c.get("since", PAST), c.get("until", FUTURE)
     expected = []
-    for series, name, start, row, grade, end, records, ended in sql.fetchall():
+    for series, name, start, grade, end, records, ended in sql.fetchall():
         inside = start <= since <= end if c.get("instant") else \
             since < until and start < until and end >= since
         if series in ids and inside and NAMES[name - 1] in names_of(c) and c["low"] <= grade <= c["high"]:
@@ -387,7 +395,7 @@ def test_limit_of_a_listing(queryd):
     assert len(queryd.rows(RECORDS, limit=3)) == 3
 
 
-@pytest.mark.parametrize("cursor", ["x", "p1", "p1.1.1", "e1.1", "p1.1.1.1.1", "p1.1.1.-1", "p01.1.1.1",
+@pytest.mark.parametrize("cursor", ["x", "p1", "p1.1.1", "e1.1", "p1.1.1.1.1.1", "p1.1.1.-1", "p01.1.1.1",
                                     "p1.1.99999.1", "p99999999999999999999.1.1.1", "p1.1.1.1 "])
 def test_cursor_that_is_none(queryd, cursor):
     answer = queryd.ask(PERIODS, after=cursor)

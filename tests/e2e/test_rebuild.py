@@ -127,21 +127,23 @@ def test_what_stored_made_is_identical(sealed):
 
 
 SOME = "(SELECT ctid FROM {0} x ORDER BY x.* OFFSET {1} LIMIT {2})"
+PERIOD = ("INSERT INTO period (series_id, grade_id, t_start, start_end, start_key, grade, t_end, records, ended,"
+          " through_t, through_end, through_key) ")
 DAMAGE = {
     "periods gone": ("DELETE FROM period WHERE ctid IN " + SOME.format("period", 3, 4), "periods", "missing", 4),
     "the last period gone": ("DELETE FROM period WHERE ended IS NULL AND series_id = 2 AND grade_id = 1", "periods",
                              "missing", 1),
     "all periods gone": ("DELETE FROM period", "periods", "missing", None),
-    "a period too many": ("INSERT INTO period SELECT series_id, grade_id, t_start + '1 us', 9, 3, t_end, 5, 'gap',"
-                          " through_t, through_row FROM period WHERE ctid IN " + SOME.format("period", 5, 1),
+    "a period too many": (PERIOD + "SELECT series_id, grade_id, t_start + '1 us', start_end, 9, 3, t_end, 5, 'gap',"
+                          " through_t, through_end, through_key FROM period WHERE ctid IN " + SOME.format("period", 5, 1),
                           "periods", "surplus", 1),
     "periods before and after all others": (
-        "INSERT INTO period SELECT 3, 1, t, 0, 3, t, 5, 'gap', t, 0 FROM (VALUES (timestamptz '1999-01-01'),"
+        PERIOD + "SELECT 3, 1, t, t, 0, 3, t, 5, 'gap', t, t, 0 FROM (VALUES (timestamptz '1999-01-01'),"
         " ('2031-01-01')) v (t)", "periods", "surplus", 2),
     "a period of a series without records": (
         "WITH s AS (INSERT INTO series (type, content, probe, source, dest, path) VALUES ('', '', '', '', '', '')"
-        " RETURNING id) INSERT INTO period SELECT id, 2, '2020-01-01', 0, 3, '2020-01-01', 5, NULL, '2020-01-01', 0"
-        " FROM s", "periods", "surplus", 1),
+        " RETURNING id) " + PERIOD + "SELECT id, 2, '2020-01-01', '2020-01-01', 0, 3, '2020-01-01', 5, NULL, '2020-01-01',"
+        " '2020-01-01', 0 FROM s", "periods", "surplus", 1),
     "another grade": ("UPDATE period SET grade = grade % 5 + 1 WHERE ctid IN " + SOME.format("period", 2, 2),
                       "periods", "different", 2),
     "another end": ("UPDATE period SET t_end = t_end + '1 us' WHERE ended = 'gap' AND series_id = 1", "periods",
@@ -153,8 +155,8 @@ DAMAGE = {
                     " LIMIT 3)", "events", "missing", 3),
     "all events retracted": ("UPDATE event SET retracted_at = now() WHERE retracted_at IS NULL", "events", "missing",
                              None),
-    "an event too many": ("INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade) SELECT series_id,"
-                          " grade_id, t + '1 us', 7, 1, 2 FROM event ORDER BY id LIMIT 1", "events", "surplus", 1),
+    "an event too many": ("INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade) SELECT"
+                          " series_id, grade_id, t + '1 us', t_end, 7, 1, 2 FROM event ORDER BY id LIMIT 1", "events", "surplus", 1),
     "events from and to another grade": (
         "UPDATE event SET from_grade = coalesce(from_grade % 5 + 1, 1), to_grade = to_grade % 5 + 1"
         " WHERE retracted_at IS NULL AND series_id = 2", "events", "different", None),
@@ -218,8 +220,8 @@ def test_a_difference_is_told_in_words(sealed):
 
 def test_events_that_do_not_hold_are_retracted_not_erased(sealed):
     stored = sealed.stored
-    stored.sql("INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade)"
-               " SELECT 1, 1, '2020-01-01'::timestamptz, n, 1, 2 FROM generate_series(1, 3) n")
+    stored.sql("INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade)"
+               " SELECT 1, 1, '2020-01-01'::timestamptz, '2020-01-01'::timestamptz, n, 1, 2 FROM generate_series(1, 3) n")
     count = stored.sql("SELECT count(*) FROM event")
     assert sealed.repairs()["events"]["surplus"] == 3
     assert stored.sql("SELECT count(*) FROM event") == count
@@ -228,11 +230,11 @@ def test_events_that_do_not_hold_are_retracted_not_erased(sealed):
 
 def test_records_and_their_grades_stay(sealed):
     """A new grading changes nothing about what was graded before."""
-    before = sealed.stored.sql("SELECT * FROM measurement ORDER BY series_id, t_start, row")
+    before = sealed.stored.sql("SELECT * FROM measurement ORDER BY series_id, t_start, key")
     sealed.stored.sql("INSERT INTO grading SELECT 2, document, blocks, author, published_at FROM grading")
     sealed.stored.sql("DELETE FROM period")
     sealed.repairs()
-    assert sealed.stored.sql("SELECT * FROM measurement ORDER BY series_id, t_start, row") == before
+    assert sealed.stored.sql("SELECT * FROM measurement ORDER BY series_id, t_start, key") == before
 
 
 def test_what_lies_before_since_is_believed(sealed):

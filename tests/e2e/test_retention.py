@@ -125,7 +125,7 @@ def test_each_type_is_kept_for_its_own_time(build_dir, make_stored):
     assert days(stored) == {"ping": [0, 1, 2], "OTT": list(range(7)), "GLIMPSE": list(range(5))}
     assert stored.sql("SELECT class, type, from_day::text FROM retention_class ORDER BY 1") == [
         (0, None, "1970-01-01"), (1, "ping", "1970-01-01"), (2, "OTT", "1970-01-01")]
-    assert stored.sql("SELECT DISTINCT s.type, m.class FROM measurement m JOIN series s ON s.id = series_id ORDER BY 2") \
+    assert stored.sql("SELECT DISTINCT s.type, key_class(m.key) FROM measurement m JOIN series s ON s.id = series_id ORDER BY 2") \
         == [("GLIMPSE", 0), ("ping", 1), ("OTT", 2)]
     check_store(stored)
     sealed(stored)
@@ -157,7 +157,7 @@ def test_partitions_are_made_ahead(make_stored):
     stored.wait(lambda: stored.sql("SELECT type, from_day - (now() AT TIME ZONE 'UTC')::date FROM retention_class"
                                    " WHERE class = 2") == [("OTT", 1)])
     send(stored, [ott(today() + 1), ott(today() + 2 * DAY), ping(now_us()), ott(today() + DAY)])
-    assert stored.sql("SELECT class FROM measurement m JOIN series s ON s.id = series_id WHERE type = 'OTT'"
+    assert stored.sql("SELECT key_class(m.key) FROM measurement m JOIN series s ON s.id = series_id WHERE type = 'OTT'"
                       " ORDER BY t_start") == [(0,), (2,), (2,)]
     # The same record is a duplicate whatever the configuration has become.
     keep(stored, {})
@@ -189,7 +189,7 @@ def all_periods(records):
 def stored_periods(stored):
     us = "(extract(epoch FROM {})*1000000)::bigint"
     return sorted(stored.sql(
-        f"SELECT probe, grade, {us.format('t_start')}, start_row, {us.format('t_end')}, records, ended"
+        f"SELECT probe, grade, {us.format('t_start')}, key_digest(start_key)::int - 1, {us.format('t_end')}, records, ended"
         " FROM period_now JOIN series ON id = series_id WHERE grade_id = 1"))
 
 
@@ -336,7 +336,7 @@ def migrated(stored, number):
 
 
 def test_a_store_of_before_is_converted(make_stored):
-    """Partitions by day become class 0 of their days, with their rows where they are."""
+    """Partitions by day become class 0 of their days."""
     stored = make_stored(seal_after_s=1)
     migrated(stored, 4)
     database = stored.cluster.connect(stored.database)
@@ -348,6 +348,8 @@ def test_a_store_of_before_is_converted(make_stored):
             with open(os.path.join(stored.schemas, "sql", name), encoding="utf-8") as file:
                 cursor.execute(file.read())
             cursor.execute("INSERT INTO migration VALUES (%s, %s)", (int(name[:4]), name))
+        cursor.execute("INSERT INTO schema (verb, registry, results, parameters, metadata, digest) VALUES"
+                       " ('measure', '', '{a,b}', '{p}', '{}', gen_random_uuid())")
         cursor.execute("INSERT INTO series (type, content, probe, source, dest, path)"
                        " VALUES ('ping', 'ICMPECHO', 'probe0', '192.0.2.1', '2001:db8::1', '')")
         for ago in (2, 1):
@@ -355,19 +357,19 @@ def test_a_store_of_before_is_converted(make_stored):
                            " PARTITION OF measurement FOR VALUES FROM (to_timestamp(%s)) TO (to_timestamp(%s))",
                            (today() // SECOND - ago * 86400, today() // SECOND - ago * 86400 + 86400))
             cursor.execute("INSERT INTO measurement SELECT 1, to_timestamp(%s) + k * interval '1 min', to_timestamp(%s)"
-                           " + k * interval '1 min', 0, 1, 1, '{}', '{}', 'l', 0 FROM generate_series(1, 100) k",
+                           " + k * interval '1 min', 0, 1, 1, '{}', '{1,NULL,x}', 'l', 0 FROM generate_series(1, 100) k",
                            (today() // SECOND - ago * 86400,) * 2)
         cursor.execute("INSERT INTO measured_hour SELECT DISTINCT date_trunc('hour', t_start) FROM measurement;"
                        "INSERT INTO grade_total SELECT * FROM grade_total_reference")
-        cursor.execute("SELECT tableoid, ctid, * FROM measurement ORDER BY t_start")
+        cursor.execute("SELECT t_start, t_end, row, \"values\", label FROM measurement ORDER BY t_start")
         before = cursor.fetchall()
     database.close()
     stored.schemas = os.path.join(ROOT, "schemas")
     stored.settings["retention"] = {"ping": 1}
     stored.start()
-    assert stored.sql("SELECT tableoid, ctid, * FROM measurement ORDER BY t_start") == [(*row, 0) for row in before]
+    assert stored.sql("SELECT t_start, t_end, row, \"values\", label FROM record ORDER BY t_start") == before
     assert [p for p in partitions(stored) if p[0] > 0] == [(1, None), (1, 0), (2, None), (2, 0)]
-    send(stored, [ping(today() - DAY + MINUTE), ping(today() - DAY + 30 * SECOND), ping(now_us())])
+    send(stored, [ping(today() - DAY + MINUTE, digest=0), ping(today() - DAY + 30 * SECOND), ping(now_us())])
     assert counted(stored, "duplicates", 1) and stored.sql("SELECT count(*) FROM measurement") == [(202,)]
     check_store(stored)
     sealed(stored)

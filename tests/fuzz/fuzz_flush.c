@@ -78,7 +78,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct store store = {.settings = &settings,
                           .gradings = {.version = 1, .name_count = 1, .name = {name}},
                           .series = {.max = 1000},
-                          .schemas = {.max = 1000}};
+                          .schemas = {.kind = &interned_schemas, .max = 1000},
+                          .hops = {.kind = &interned_hops, .max = 1000},
+                          .arrival = {.loaded = true},
+                          .identity = identity_new()};
     struct flush f = {.store = &store,
                       .batches = batches,
                       .batch_count = BATCHES,
@@ -101,10 +104,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     ledger_forget(&store.ledger);
     series_clear(&store.series);
-    schema_forget(&store.schemas);
+    interned_clear(&store.schemas);
+    interned_clear(&store.hops);
+    arrival_forget(&store.arrival);
+    identity_free(&store.identity);
     rejects_release(&f.rejects);
     bytes_release(&f.rows);
     free(f.items);
+    free(f.result);
     arena_free(&f.arena);
     arena_free(&f.scratch);
     return 0;

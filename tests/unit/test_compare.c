@@ -78,7 +78,7 @@ static void damage(struct store *s)
             break;
         case 2:
             if (p < s->period_count) {
-                s->periods[p].start.row++; /* no record starts there */
+                s->periods[p].start.key++; /* no record starts there */
             }
             break;
         case 3:
@@ -93,7 +93,7 @@ static void damage(struct store *s)
             break;
         default:
             if (e < s->event_count) {
-                s->events[e].at.row++;
+                s->events[e].at.key++;
             }
             break;
         }

@@ -87,7 +87,7 @@ static void test_all_kinds_use_their_parameters(void **state)
 {
     (void)state;
     static const char *const cursors[QUERY_KINDS] = {
-        [QUERY_PERIODS] = "p5.1.1.0", [QUERY_EVENTS] = "e5.1", [QUERY_RECORDS] = "r5.1.0.1"};
+        [QUERY_PERIODS] = "p5.1.1.5.0", [QUERY_EVENTS] = "e5.1", [QUERY_RECORDS] = "r5.1.5.7.1"};
     for (int kind = 0; kind < QUERY_KINDS; kind++) {
         for (int variant = 0; variant < 16; variant++) {
             struct query_message q = any((enum query_kind)kind);
@@ -260,7 +260,7 @@ static void test_cursor(void **state)
     (void)state;
     struct query_message q = any(QUERY_PERIODS);
     q.from_us = NOON_US;
-    q.after = slice_of("p1455793200000000.12.1.0"); /* an hour before `from` */
+    q.after = slice_of("p1455793200000000.12.1.1455793200000000.7"); /* an hour before `from` */
     assert_int_equal(build(&q), 0);
     assert_null(strstr(c.sql, "AND false"));
     assert_true(has_parameter("2016-02-18 11:00:00.000001+00"));

@@ -23,11 +23,12 @@ static void good(enum query_kind kind, const char *text, int64_t t_us, unsigned 
 static void test_good(void **state)
 {
     (void)state;
-    good(QUERY_PERIODS, "p1455796800000000.12.3.0", 1455796800000000, 3,
-         (const uint64_t[]){12, 3, 0});
-    good(QUERY_PERIODS, "p-1.9223372036854775807.32767.2147483647", -1, 3,
-         (const uint64_t[]){INT64_MAX, 32767, INT32_MAX});
-    good(QUERY_RECORDS, "r0.1.2147483647.32767", 0, 3, (const uint64_t[]){1, INT32_MAX, 32767});
+    good(QUERY_PERIODS, "p1455796800000000.12.3.1455796800000001.0", 1455796800000000, 4,
+         (const uint64_t[]){12, 3, 1455796800000001, 0});
+    good(QUERY_PERIODS, "p-1.9223372036854775807.32767.0.9223372036854775807", -1, 4,
+         (const uint64_t[]){INT64_MAX, 32767, 0, INT64_MAX});
+    good(QUERY_RECORDS, "r0.1.253402300799999999.9223372036854775807.32767", 0, 4,
+         (const uint64_t[]){1, 253402300799999999, INT64_MAX, 32767});
     good(QUERY_EVENTS, "e9223372036854775806.7", INT64_MAX - 1, 1, (const uint64_t[]){7});
 }
 
@@ -42,29 +43,30 @@ static void test_bad(void **state)
         {QUERY_PERIODS, "p"},
         {QUERY_PERIODS, "p."},
         {QUERY_PERIODS, "p1"},
-        {QUERY_PERIODS, "p1.2.3"},
-        {QUERY_PERIODS, "p1.2.3."},
+        {QUERY_PERIODS, "p1.2.3.4"},
         {QUERY_PERIODS, "p1.2.3.4."},
-        {QUERY_PERIODS, "p1.2.3.4.5"},
-        {QUERY_PERIODS, "p1.2.3.4 "},
-        {QUERY_PERIODS, " p1.2.3.4"},
-        {QUERY_PERIODS, "P1.2.3.4"},
-        {QUERY_PERIODS, "p+1.2.3.4"},
-        {QUERY_PERIODS, "p-0.2.3.4"},
-        {QUERY_PERIODS, "p--1.2.3.4"},
-        {QUERY_PERIODS, "p01.2.3.4"},
-        {QUERY_PERIODS, "p1.-2.3.4"},
-        {QUERY_PERIODS, "p1.02.3.4"},
-        {QUERY_PERIODS, "p1..3.4"},
-        {QUERY_PERIODS, "p1.2.32768.4"},
-        {QUERY_PERIODS, "p1.2.3.2147483648"},
-        {QUERY_PERIODS, "p1.9223372036854775808.3.4"},
-        {QUERY_PERIODS, "p9223372036854775807.2.3.4"},
-        {QUERY_PERIODS, "p18446744073709551616.2.3.4"},
-        {QUERY_PERIODS, "r1.2.3.4"},
-        {QUERY_RECORDS, "p1.2.3.4"},
+        {QUERY_PERIODS, "p1.2.3.4.5."},
+        {QUERY_PERIODS, "p1.2.3.4.5.6"},
+        {QUERY_PERIODS, "p1.2.3.4.5 "},
+        {QUERY_PERIODS, " p1.2.3.4.5"},
+        {QUERY_PERIODS, "P1.2.3.4.5"},
+        {QUERY_PERIODS, "p+1.2.3.4.5"},
+        {QUERY_PERIODS, "p-0.2.3.4.5"},
+        {QUERY_PERIODS, "p--1.2.3.4.5"},
+        {QUERY_PERIODS, "p01.2.3.4.5"},
+        {QUERY_PERIODS, "p1.-2.3.4.5"},
+        {QUERY_PERIODS, "p1.02.3.4.5"},
+        {QUERY_PERIODS, "p1..3.4.5"},
+        {QUERY_PERIODS, "p1.2.32768.4.5"},
+        {QUERY_PERIODS, "p1.2.3.253402300800000000.5"},
+        {QUERY_PERIODS, "p1.2.3.4.9223372036854775808"},
+        {QUERY_PERIODS, "p1.9223372036854775808.3.4.5"},
+        {QUERY_PERIODS, "p9223372036854775807.2.3.4.5"},
+        {QUERY_PERIODS, "p18446744073709551616.2.3.4.5"},
+        {QUERY_PERIODS, "r1.2.3.4.5"},
+        {QUERY_RECORDS, "p1.2.3.4.5"},
         {QUERY_EVENTS, "e1.2.3"},
-        {QUERY_COUNT, "p1.2.3.4"},
+        {QUERY_COUNT, "p1.2.3.4.5"},
         {QUERY_GRADINGS, "e1.2"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -82,7 +82,7 @@ static void late_for_the_open_period(void **state)
     assert_true(period_takes_late(&open, &same));
     assert_false(period_takes_late(&open, &other));
     assert_false(period_takes_late(&open, &before));
-    assert_false(period_takes_late(&open, &first)); /* row 0 lies before row 1 */
+    assert_false(period_takes_late(&open, &first)); /* what ends earlier lies before */
     assert_true(period_takes_late(&open, &after));
 }
 
@@ -133,7 +133,7 @@ static int records_there(void *context, const struct period_key *key, struct per
                          uint32_t size)
 {
     (void)context;
-    assert_true(key->t_us >= 200 || (key->t_us == 200 && key->row < 0));
+    assert_true(key->t_us >= 200 || (key->t_us == 200 && key->key < 0));
     int count = 0;
     for (uint32_t i = 0; i < 2 && (uint32_t)count < size; i++) {
         if (period_key_compare(&there[i].key, key) > 0) {

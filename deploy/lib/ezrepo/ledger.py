@@ -17,8 +17,8 @@ UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FAULTS_SHOWN = 50
 # Before the snapshot is taken: no partition is dropped between it and the count of the records.
 LOCK = "LOCK TABLE measurement IN ACCESS SHARE MODE;\n"
-COUNTS = ("datagrams", "accepted", "exceptions", "rejected_datagrams", "records", "stored", "duplicates",
-          "rejected_records")
+COUNTS = ("datagrams", "accepted", "exceptions", "rejected_datagrams", "records", "stored", "same_start",
+          "duplicates", "rejected_records")
 
 # Each statement gives JSON objects, one a line. An hour belongs to the range when it overlaps it.
 HOURS = """hour > :'since'::timestamptz - interval '1 hour' AND hour < :'until'::timestamptz
@@ -27,7 +27,7 @@ HOURS = """hour > :'since'::timestamptz - interval '1 hour' AND hour < :'until':
 CHOSEN = f"""
 WITH chosen AS MATERIALIZED (
     SELECT id, hour, instance, sender, datagrams, accepted, exceptions, coalesce(r.n, 0) AS rejected_datagrams,
-           records, stored, duplicates, rejected AS rejected_records
+           records, stored, same_start, duplicates, rejected AS rejected_records
     FROM ledger_now LEFT JOIN (SELECT ledger_id, sum(datagrams) AS n FROM ledger_rejected_now GROUP BY 1) AS r
          ON r.ledger_id = id
     WHERE {HOURS} AND (:'sender' = '' OR sender = :'sender'))
@@ -37,7 +37,7 @@ SENDERS = CHOSEN + """
 SELECT json_build_object('is', 'sender', 'instance', instance, 'sender', sender, 'hours', count(*),
     'first_hour', min(hour), 'last_hour', max(hour), 'datagrams', sum(datagrams), 'accepted', sum(accepted),
     'exceptions', sum(exceptions), 'rejected_datagrams', sum(rejected_datagrams), 'records', sum(records),
-    'stored', sum(stored), 'duplicates', sum(duplicates), 'rejected_records', sum(rejected_records))
+    'stored', sum(stored), 'same_start', sum(same_start), 'duplicates', sum(duplicates), 'rejected_records', sum(rejected_records))
 FROM chosen GROUP BY instance, sender ORDER BY instance, sender;
 """
 
@@ -176,7 +176,7 @@ def collect(state: State, args: argparse.Namespace) -> Dict[str, Any]:
 
 COLUMNS = [("SENDER", "sender"), ("DATAGRAMS", "datagrams"), ("ACCEPTED", "accepted"),
            ("EXCEPTIONS", "exceptions"), ("REJECTED", "rejected_datagrams"), ("RECORDS", "records"),
-           ("STORED", "stored"), ("DUPLICATES", "duplicates"), ("REJECTED LATER", "rejected_records")]
+           ("STORED", "stored"), ("SAME START", "same_start"), ("DUPLICATES", "duplicates"), ("REJECTED LATER", "rejected_records")]
 
 
 def shown(value: Any) -> str:

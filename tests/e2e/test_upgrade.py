@@ -1,0 +1,287 @@
+"""A store of the version before becomes one of this: what a record measured is its identity, and its order.
+
+What is there before is made by the migrations up to 9 and by SQL, periods and counts by the references of then."""
+import datetime
+import json
+import os
+import random
+import signal
+import time
+
+import pytest
+
+from conftest import ROOT
+from stores import DIFFERENCE, EVENTS, HOUR, NONE, PERIODS, SECOND, Record, Stored, check_store, microseconds, naive_periods
+from test_rebuild import Rebuild
+
+MINUTE = 60 * SECOND
+DAY = 24 * HOUR
+BASE = 20_000 * DAY  # 2024-10-04
+DAYS = 6
+SCHEMAS = [  # results, parameters, metadata
+    (["a", "b"], ["p"], []),
+    (["rtt.ms", "loss"], ["source.ip4", "destination.ip4"], ["System_ID", "note"]),
+    (["ü", "B", "a.b"], [], []),
+]
+VALUES = ["1", "1.0", "7", "0.5", "-0", "1e00005", "x", "", None, "True", "[1]", '{"a": 1}', "00012.50", "é", "1e", "-7E-3",
+          "18446744073709551615", "+5"]
+
+
+def time_of(us):
+    return datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc) + datetime.timedelta(microseconds=us)
+
+
+def migrations():
+    folder = os.path.join(ROOT, "schemas", "sql")
+    return [(int(name[:4]), name, os.path.join(folder, name)) for name in sorted(os.listdir(folder)) if int(name[:4]) <= 9]
+
+
+def make_before(sql):
+    """The tables, as stored of then made them."""
+    sql.execute("DO $$ BEGIN CREATE ROLE ezrepo_read NOLOGIN; EXCEPTION WHEN duplicate_object THEN END $$;"
+                " CREATE SCHEMA ezrepo; SET search_path = ezrepo; SET timezone = 'UTC'; CREATE TABLE migration"
+                " (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz DEFAULT now())")
+    for number, name, path in migrations():
+        with open(path, encoding="utf-8") as file:
+            sql.execute(file.read())
+        sql.execute("INSERT INTO migration VALUES (%s, %s)", (number, name))
+
+
+class Before:
+    """Records of then, in Python and in the database: several of one start, in every order, some the same but for
+    their row; two classes; two grade names."""
+
+    def __init__(self, stored, seed, count=1500):
+        self.stored, self.random = stored, random.Random(seed)
+        self.database = stored.cluster.connect(stored.database)
+        self.sql = self.database.cursor()
+        make_before(self.sql)
+        self.series = [("ping", "ICMPECHO", f"probe{i}", "192.0.2.1", "2001:db8::1", "") for i in range(4)] \
+            + [("OTT", "http://x.example/", f"probe{i}", "192.0.2.2", "", "") for i in range(2)]
+        self.records = self.make(count)
+        self.fill()
+
+    def make(self, count):
+        r, found = self.random, []
+        while len(found) < count:
+            series, schema = r.randrange(len(self.series)), r.randrange(len(SCHEMAS))
+            t = BASE + r.randrange(DAYS * 24 * 20) * 3 * MINUTE + r.choice([0, 0, 0, 1])
+            if any((m["series"], m["t"]) == (series, t) for m in found):
+                continue
+            for row in range(r.choice([1, 1, 1, 2, 5])):
+                dims = self.series[series]
+                before = found[-1] if row > 0 and r.random() < 0.3 else None  # says the same
+                values = [r.choice(VALUES) for _ in SCHEMAS[schema][0]]
+                rest = {"source.ip4": r.choice([dims[3], "::1"]), "destination.ip4": r.choice([dims[4], None]),
+                        "System_ID": dims[2], "note": "n", "p": "q"}
+                values += [rest[name] for part in SCHEMAS[schema][1:] for name in part]
+                end = t + r.choice([0, 0, 1, 10 * SECOND, 2 * HOUR if r.random() < 0.1 else 0])
+                found.append({"series": series, "t": t, "row": row, "schema": schema,
+                              "end": before["end"] if before else end, "values": before["values"] if before else values,
+                              "grades": [r.choice([None, 0, 4, 5, 5, 5]), r.choice([1, 2])][:r.choice([1, 2, 2])]})
+        return found
+
+    def fill(self):
+        sql = self.sql
+        sql.execute("INSERT INTO retention_class VALUES (1, 'OTT', %s, '1970-01-01')", (time_of(BASE + DAY).date(),))
+        sql.execute("INSERT INTO record_type VALUES ('', '300 s'), ('ping', '300 s'), ('OTT', '300 s')")
+        sql.execute("INSERT INTO grade_name VALUES (1, 'overall'), (2, 'bandWidth')")
+        sql.execute("INSERT INTO grading VALUES (1, '{}', 0, 'me', now())")
+        sql.execute("INSERT INTO ledger (hour, instance, sender, datagrams, accepted, records, stored) VALUES"
+                    " ('2024-10-04', gen_random_uuid(), '192.0.2.9', %s, %s, %s, %s)", (len(self.records),) * 4)
+        for dims in self.series:
+            sql.execute("INSERT INTO series (type, content, probe, source, dest, path) VALUES (%s, %s, %s, %s, %s, %s)", dims)
+        for results, parameters, metadata in SCHEMAS:
+            sql.execute("INSERT INTO schema (verb, registry, results, parameters, metadata, digest) VALUES ('measure',"
+                        " 'http://example.org/r', %s, %s::text[], %s::text[], gen_random_uuid())",
+                        (results, parameters, metadata))
+        for day in range(DAYS + 1):
+            day_us = BASE + day * DAY
+            name = time_of(day_us).strftime("measurement_%Y%m%d")
+            sql.execute(f"CREATE TABLE {name} PARTITION OF measurement FOR VALUES FROM (%s) TO (%s) PARTITION BY LIST (class);"
+                        f" CREATE TABLE {name}_c0 PARTITION OF {name} FOR VALUES IN (0);"
+                        f" CREATE TABLE {name}_c1 PARTITION OF {name} FOR VALUES IN (1)",
+                        (time_of(day_us), time_of(day_us + DAY)))
+        for m in self.records:
+            sql.execute("INSERT INTO measurement VALUES (%s, %s, %s, %s, %s, 1, %s::smallint[], %s::text[], 'l', 1, %s)",
+                        (m["series"] + 1, time_of(m["t"]), time_of(m["end"]), m["row"], m["schema"] + 1, m["grades"],
+                         m["values"], self.class_of(m)))
+        sql.execute("INSERT INTO measured_hour (hour, reach, sealed, in_day) SELECT date_trunc('hour', t_start),"
+                    " date_trunc('hour', max(t_end)) + '1 h'::interval, min(t_start) < %s, min(t_start) < %s"
+                    " FROM measurement GROUP BY 1", (time_of(BASE + 5 * DAY), time_of(BASE + 4 * DAY)))
+        for table in ("grade_rollup", "grade_rollup_day", "grade_total"):
+            sql.execute(f"INSERT INTO {table} SELECT * FROM {table}_reference")
+        sql.execute("INSERT INTO period SELECT p.series_id, grade_id, p.t_start, start_row, grade, t_end, records, ended,"
+                    " last.t_start, last.row FROM period_reference p CROSS JOIN LATERAL (SELECT t_start, row FROM measurement m"
+                    " WHERE m.series_id = p.series_id ORDER BY t_start DESC, row DESC LIMIT 1) AS last")
+        sql.execute("INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade) SELECT * FROM event_reference")
+        sql.execute("INSERT INTO event (series_id, grade_id, t, row, from_grade, to_grade, retracted_at)"
+                    " SELECT series_id, grade_id, t, row, 3, 4, now() FROM event_reference LIMIT 20")
+
+    def class_of(self, m):
+        return int(self.series[m["series"]][0] == "OTT" and m["t"] >= BASE + DAY)
+
+    def drop(self, days):
+        """As retention does: what is known of the records that go is noted."""
+        horizon = BASE + days * DAY
+        self.sql.execute(
+            "INSERT INTO period_dropped SELECT p.series_id, p.grade_id, p.t_start, p.start_row, %(h)s, count(*), max(m.t_end)"
+            " FROM (SELECT DISTINCT ON (series_id, grade_id) * FROM period WHERE t_start < %(h)s"
+            "       ORDER BY series_id, grade_id, t_start DESC, start_row DESC) AS p"
+            " JOIN measurement m ON m.series_id = p.series_id AND (m.t_start, m.row) >= (p.t_start, p.start_row)"
+            "  AND m.t_start < %(h)s AND m.grades[p.grade_id] > 0 GROUP BY 1, 2, 3, 4", {"h": time_of(horizon)})
+        self.sql.execute("UPDATE retention_class SET horizon = %s", (time_of(horizon).date(),))
+        kept = [m for m in self.records if m["t"] >= horizon]
+        self.sql.execute("INSERT INTO ledger_dropped VALUES (1, %s)", (len(self.records) - len(kept),))
+        for day in range(days):
+            self.sql.execute(f"DROP TABLE {time_of(BASE + day * DAY).strftime('measurement_%Y%m%d')}")
+        return kept
+
+    def done(self):
+        self.database.close()
+
+
+@pytest.fixture
+def stored(build_dir, cluster):
+    one = Stored(build_dir, cluster, seal_after_s=86400)
+    yield one
+    one.close()
+
+
+def test_the_digest_in_sql_is_that_of_the_vectors(stored):
+    """As far as text tells what a value was."""
+    stored.start()
+    with open(os.path.join(ROOT, "tests", "golden", "record_identity.json"), encoding="utf-8") as file:
+        cases = [c for c in json.load(file)["cases"] if "kinds" not in c]
+    assert len(cases) > 40
+    for c in cases:
+        names, values = [m[0] for m in c["metrics"]], [m[1] for m in c["metrics"]]
+        found = stored.sql("SELECT record_digest('epoch'::timestamptz + %s * interval '1 us', %s::text[], %s::text[],"
+                           " %s::text[], %s)", c["t_end_us"], c.get("hops"), names, values, c.get("equal_before", 0))
+        assert found == [(c["digest"],)], c
+
+
+def whole(stored):
+    """All records with their values as they were sent."""
+    return sorted(stored.sql("SELECT probe, type, t_start, t_end, row, results, parameters, metadata, \"values\", grades,"
+                             " label, ledger_id FROM record"), key=repr)
+
+
+def expected(before, records):
+    rows = []
+    for m in records:
+        dims = before.series[m["series"]]
+        rows.append((dims[2], dims[0], time_of(m["t"]), time_of(m["end"]), m["row"], *SCHEMAS[m["schema"]], m["values"],
+                     m["grades"], "l", 1))
+    return sorted(rows, key=repr)
+
+
+DIGESTS = """SELECT * FROM (SELECT digest, record_digest(t_end, hops, results, "values",
+        (row_number() OVER (PARTITION BY series_id, t_start, record_digest(t_end, hops, results, "values") ORDER BY row)
+         - 1)::int) AS said FROM record) AS d WHERE digest <> said"""
+
+
+def check_converted(stored, before, records):
+    assert whole(stored) == expected(before, records)
+    assert stored.sql(DIGESTS) == []
+    assert stored.sql("SELECT DISTINCT arrival, door, format, hops::text FROM record") == [(0, "", "", None)]
+    assert stored.sql("SELECT sum(cardinality(of_series) - array_length(array_positions(of_series, ''), 1)) > 0"
+                      " FROM schema") == [(True,)], "some values go without saying"
+    assert stored.sql("SELECT count(*) FROM series_again") == [(0,)]
+    assert stored.sql("SELECT count(*) FROM event WHERE retracted_at IS NOT NULL AND to_grade = 4 AND from_grade = 3")[0][0] >= 20
+    for name in ("before_%", "measurement_before%"):
+        assert stored.sql("SELECT relname FROM pg_class WHERE relname LIKE %s", name) == []
+
+
+def test_a_store_of_before_is_converted(build_dir, stored):
+    before = Before(stored, 1)
+    before.done()
+    stored.start()
+    assert "migration.plan" in stored.log() and stored.log().count("migration.part") == DAYS + 1
+    check_converted(stored, before, before.records)
+    check_store(stored)
+    Rebuild(build_dir, stored).identical()
+    # What was stored is known again, also where it comes alone and by an ingestd that tells no digest.
+    sender = stored.sender()
+    names = {"verb": "measure", "registry": "http://example.org/r"}
+    again = [m for m in before.records if m["row"] == 0 and m["schema"] == 1][:50]
+    results, parameters, metadata = SCHEMAS[1]
+    sender.commit([Record(m["t"], end=m["end"], dims=before.series[m["series"]], values=m["values"], digest=0)
+                   for m in again], schema={**names, "results": results, "parameters": parameters, "metadata": metadata})
+    assert stored.counter("duplicates") == len(again) and stored.counter("same_start") == 0
+    sender.commit([Record(before.records[0]["t"], (5, NONE), dims=before.series[before.records[0]["series"]])])
+    assert stored.counter("same_start") == 1
+    check_store(stored)
+
+
+def test_killed_in_its_midst_it_goes_on(build_dir, stored):
+    """Each day is converted once: of those that are done nothing is done again."""
+    before = Before(stored, 2, 400)
+    blocked = time_of(BASE + 3 * DAY).strftime("measurement_%Y%m%d")
+    before.sql.execute(f"BEGIN; LOCK TABLE {blocked} IN ACCESS SHARE MODE")
+    stored.start(wait=False)
+    stored.wait(lambda: stored.sql("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = to_regclass(%s)",
+                                   f"ezrepo.{blocked}") != [])
+    stored.stop(signal.SIGKILL)
+    before.sql.execute("ROLLBACK")
+    before.done()
+    stored.wait_for_no_session()
+    done = stored.log().count("migration.part")
+    assert done == 3
+    stored.start()
+    assert stored.log().count("migration.part") == DAYS + 1
+    check_converted(stored, before, before.records)
+    check_store(stored)
+    Rebuild(build_dir, stored).identical()
+
+
+def digests(stored):
+    return {(probe, microseconds(t), row): digest
+            for probe, t, row, digest in stored.sql("SELECT probe || type, t_start, row, digest FROM record")}
+
+
+@pytest.mark.parametrize("seed", (3, 4, 5))
+def test_where_retention_dropped_records(build_dir, stored, seed):
+    """Periods that began before the horizon are those of all records that ever came, in their new order."""
+    before = Before(stored, seed)
+    kept = before.drop(2)
+    before.done()
+    stored.start()
+    check_converted(stored, before, kept)
+    Rebuild(build_dir, stored).identical()
+    known = digests(stored)
+    us = "(extract(epoch FROM {}) * 1000000)::bigint"
+    for grade_id in (1, 2):
+        want = []
+        for s, dims in enumerate(before.series):
+            # Those that are gone keep their order, which is that of their rows.
+            rows = [(m["t"], m["end"], known[(dims[2] + dims[0], m["t"], m["row"])], m["grades"][grade_id - 1] or 0)
+                    if m in kept else (m["t"], m["end"], m["row"], m["grades"][grade_id - 1] or 0)
+                    for m in before.records if m["series"] == s and len(m["grades"]) >= grade_id]
+            gone = sorted((r for r in rows if r[0] < BASE + 2 * DAY), key=lambda r: (r[0], r[2]))
+            left = sorted(r for r in rows if r[0] >= BASE + 2 * DAY)
+            want += [(s + 1, p[0], p[1], *p[3:]) for p in naive_periods(gone + left, 300 * SECOND, in_order=True)]
+        have = stored.sql(f"SELECT series_id, grade, {us.format('t_start')}, {us.format('t_end')}, records, ended"
+                          " FROM period_now WHERE grade_id = %s", grade_id)
+        assert sorted(have, key=repr) == sorted(want, key=repr)
+    behind = f" WHERE t_start >= to_timestamp({(BASE + 3 * DAY) // SECOND})"
+    assert stored.sql(f"SELECT count(*) FROM ({PERIODS} period_reference{behind}) AS p") != [(0,)]
+    # Late ones into the time behind the horizon, and the ledger closes.
+    sender = stored.sender()
+    sender.commit([Record(m["t"] + 7, (3, 3), dims=before.series[m["series"]]) for m in kept[:40]])
+    Rebuild(build_dir, stored).identical()
+    assert stored.sql("SELECT l.id FROM ledger_now l LEFT JOIN (SELECT ledger_id, sum(n) AS n FROM (SELECT ledger_id, count(*)"
+                      " AS n FROM measurement GROUP BY 1 UNION ALL SELECT ledger_id, records FROM ledger_dropped) AS c"
+                      " GROUP BY 1) AS n ON n.ledger_id = l.id WHERE l.stored <> coalesce(n.n, 0)") == []
+
+
+def test_a_missing_schema_loses_no_record(stored):
+    """Nothing but what is there is asked for."""
+    before = Before(stored, 6, 50)
+    before.sql.execute("DELETE FROM schema WHERE id = 2")
+    before.done()
+    stored.start()
+    assert stored.sql("SELECT count(*) FROM measurement") == [(len(before.records),)]
+    rows = stored.sql("SELECT \"values\" FROM measurement WHERE schema_id = 2 ORDER BY series_id, t_start, row")
+    assert [r[0] for r in rows] == [m["values"] for m in sorted(before.records, key=lambda m: (m["series"], m["t"], m["row"]))
+                                    if m["schema"] == 1]
