@@ -101,6 +101,20 @@ static int renew_head(struct spool *s)
     return 0;
 }
 
+/* The file system was read-only at the start and is not any more. */
+static int melt_head(struct spool *s)
+{
+    char path[SPOOL_PATH_BYTES];
+    int fd = spool_path(path, s->dir, SPOOL_HEAD_NAME) ? spool_head_melt(path, s->head_fd) : -1;
+    if (fd == -1) {
+        snprintf(s->fault, sizeof s->fault, SPOOL_HEAD_NAME " can be read only");
+        return -1;
+    }
+    close(s->head_fd);
+    s->head_fd = fd;
+    return 0;
+}
+
 static int renew(struct spool *s)
 {
     if (!is_there(s, 0) || !is_there(s, 1)) {
@@ -236,6 +250,11 @@ int spool_begin(struct spool *s)
     }
     if (s->waits_for_room) {
         s->waits_for_room = false;
+        if (spool_head_is_frozen(s->head_fd) && melt_head(s) == -1) {
+            s->waits_for_room = true;
+            fail(s);
+            return -1;
+        }
         remember_files(s);
     }
     return s->gone ? -1 : end(s, spool_file_begin(s->file));

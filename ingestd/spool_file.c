@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "ingestd/spool_salvage.h"
 
@@ -119,6 +120,58 @@ static int prepare(struct spool_file *f)
     return SQLITE_OK;
 }
 
+/* As a URI has it: with all that means something there, or might, as %XX. NULL: out of memory. */
+static char *uri_of(const char *file, const char *options)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-";
+    size_t size = sizeof "file:" + 3 * strlen(file) + strlen(options);
+    char *uri = malloc(size);
+    size_t used = uri == NULL ? 0 : (size_t)snprintf(uri, size, "file:");
+    for (const char *c = file; uri != NULL && *c != '\0'; c++) {
+        used += (size_t)snprintf(uri + used, size - used,
+                                 strchr(plain, *c) != NULL ? "%c" : "%%%02X", (unsigned char)*c);
+    }
+    if (uri != NULL) {
+        snprintf(uri + used, size - used, "%s", options);
+    }
+    return uri;
+}
+
+/*
+ * SQLite wants to write beside a file with a log, if only locks; without one it has to be told that
+ * none will come. The head is locked: nobody else is there.
+ */
+static int open_frozen(struct spool_file *f, const char *file)
+{
+    char log[4096 + 4];
+    struct stat st;
+    int n = snprintf(log, sizeof log, "%s-wal", file);
+    bool has_log = n < (int)sizeof log && stat(log, &st) == 0 && st.st_size > 0;
+    char *uri = uri_of(file, has_log ? "?mode=ro&vfs=unix-none" : "?mode=ro&immutable=1");
+    int rc =
+        uri == NULL
+            ? SQLITE_NOMEM
+            : sqlite3_open_v2(uri, &f->db,
+                              SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL);
+    free(uri);
+    return rc;
+}
+
+static int open_database(struct spool_file *f, const char *file, enum spool_way way)
+{
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+    int rc = way == SPOOL_FROZEN
+                 ? open_frozen(f, file)
+                 : sqlite3_open_v2(file, &f->db,
+                                   flags | (way == SPOOL_NEW ? SQLITE_OPEN_CREATE : 0), NULL);
+    if (rc == SQLITE_OK && (way == SPOOL_ALONE || way == SPOOL_FROZEN)) {
+        /* Before the log is opened: then its index is kept in memory, not in a file. */
+        rc = sqlite3_exec(f->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
+    }
+    return rc;
+}
+
 struct spool_file *spool_file_open(const char *file, enum spool_way way, enum spool_result *result,
                                    char fault[200])
 {
@@ -135,14 +188,7 @@ struct spool_file *spool_file_open(const char *file, enum spool_way way, enum sp
         snprintf(fault, FAULT_BYTES, "out of memory");
         return NULL;
     }
-    int rc = sqlite3_open_v2(file, &f->db,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-                                 (way == SPOOL_NEW ? SQLITE_OPEN_CREATE : 0),
-                             NULL);
-    if (rc == SQLITE_OK && way == SPOOL_ALONE) {
-        /* Before the log is opened: then its index is kept in memory, not in a file. */
-        rc = sqlite3_exec(f->db, "PRAGMA locking_mode = EXCLUSIVE", NULL, NULL, NULL);
-    }
+    int rc = open_database(f, file, way);
     for (size_t i = 0; rc == SQLITE_OK && i < sizeof pragmas / sizeof *pragmas; i++) {
         rc = sqlite3_exec(f->db, pragmas[i], NULL, NULL, NULL);
     }

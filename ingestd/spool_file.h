@@ -40,7 +40,8 @@ struct spool_content {
 enum spool_way {
     SPOOL_NEW,    /* made */
     SPOOL_SHARED, /* other connections may open it, too: takes room on the disk for an index */
-    SPOOL_ALONE   /* nobody else; takes no room: for reading on a disk that is full */
+    SPOOL_ALONE,  /* nobody else; takes no room: for reading on a disk that is full */
+    SPOOL_FROZEN  /* for reading on a file system that is read-only: nothing can change */
 };
 
 /*

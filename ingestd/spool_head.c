@@ -18,6 +18,9 @@
 int spool_head_open(const char *file)
 {
     int fd = open(file, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd == -1 && errno == EROFS) {
+        fd = open(file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    }
     if (fd == -1) {
         log_errno("spool.head", "file=%s", file);
         return -1;
@@ -32,6 +35,26 @@ int spool_head_open(const char *file)
         return -1;
     }
     return fd;
+}
+
+bool spool_head_is_frozen(int fd)
+{
+    return (fcntl(fd, F_GETFL) & O_ACCMODE) == O_RDONLY;
+}
+
+int spool_head_melt(const char *file, int fd)
+{
+    int again = open(file, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (again == -1) {
+        return -1;
+    }
+    flock(fd, LOCK_UN);
+    if (flock(again, LOCK_EX | LOCK_NB) == -1) {
+        flock(fd, LOCK_EX | LOCK_NB);
+        close(again);
+        return -1;
+    }
+    return again;
 }
 
 void spool_uuid_text(const uint8_t uuid[16], char text[37])

@@ -28,10 +28,16 @@ struct spool_head {
 };
 
 /*
- * Opens the file, made when there is none, and locks it, so that a spool has one process. The
- * descriptor, or -1 after an error was logged.
+ * Opens the file, made when there is none, and locks it, so that a spool has one process. On a file
+ * system that is read-only it can be read only: spool_head_is_frozen(). The descriptor, or -1 after
+ * an error was logged.
  */
 int spool_head_open(const char *file);
+
+bool spool_head_is_frozen(int fd);
+/* Opens it once more, to be written, and locks that one instead: the descriptor, or -1. The caller
+ * closes both. */
+int spool_head_melt(const char *file, int fd);
 
 /* 0, or -1 when there is nothing in it, or nothing that can be believed. */
 int spool_head_read(int fd, struct spool_head *head);

@@ -331,12 +331,23 @@ static int keep_reserve(const char *dir)
     return rc;
 }
 
+/* Whether the file system is read-only now. */
+static bool is_frozen(const char *dir)
+{
+    return access(dir, W_OK) == -1 && errno == EROFS;
+}
+
 /* For writing. */
 static struct spool_file *open_file(const char *dir, enum spool_result *result, char fault[200])
 {
     char path[SPOOL_PATH_BYTES];
     enum spool_way way = is_absent(dir) ? SPOOL_NEW : SPOOL_SHARED;
     path_of(path, dir, "");
+    if (is_frozen(dir)) {
+        *result = SPOOL_FAILED;
+        snprintf(fault, 200, "the file system is read-only");
+        return NULL;
+    }
     struct spool_file *file = spool_file_open(path, way, result, fault);
     if (file == NULL && *result == SPOOL_FAILED) {
         give_reserve_back(dir);
@@ -359,7 +370,7 @@ static struct spool_file *open_to_look(const char *dir, enum spool_result *resul
         *result = SPOOL_OK;
         return NULL;
     }
-    return spool_file_open(path, SPOOL_ALONE, result, fault);
+    return spool_file_open(path, is_frozen(dir) ? SPOOL_FROZEN : SPOOL_ALONE, result, fault);
 }
 
 /* The sequences of a head that are not acknowledged begin, behind all that is in the file, here. */

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import subprocess
 import time
 
 import pytest
@@ -307,3 +308,37 @@ def test_no_new_files_can_be_made(start, tmp_path):
     found = set()
     while not {"0", "2"} <= found:
         found |= {r["values"][0] for r in again.collect(1)}
+
+
+@pytest.mark.parametrize("how", ["killed", "stopped"])
+def test_started_on_a_file_system_that_is_read_only(start, small_disk, how):
+    """What is in the spool is pushed, nothing is answered 200; once it can be written to, all is as ever."""
+    spool = {"spool_dir": str(small_disk / "spool # 100%")}
+    ingestd = start(peers=False, drain_ms=100, **spool)
+    gateway = Gateway(ingestd)
+    for i in range(3):
+        assert gateway.deliver(result(value=str(i), when=f"2026-11-21 10:00:{i:02}")).outcome == KEPT
+    if how == "stopped":
+        assert ingestd.terminate() == 0
+        ingestd.close()
+    else:
+        ingestd.kill()
+    subprocess.run(["mount", "-o", "remount,ro", small_disk], check=True)
+    again = start(**spool)
+    assert again.instance == ingestd.instance
+    assert {r["values"][0] for r in again.collect(3)} == {"0", "1", "2"}
+    again.note("spool", "cannot write")
+    again.counters(held__batches=0)
+    gateway = Gateway(again)
+    answer = gateway.deliver(result(value="3", when="2026-11-21 11:00:00"))
+    assert (answer.outcome, answer.reason) == (BUSY, "the spool cannot be written")
+    subprocess.run(["mount", "-o", "remount,rw", small_disk], check=True)
+    again.note("spool", "works")
+    assert gateway.deliver(result(value="4", when="2026-11-21 12:00:00")).outcome == KEPT
+    again.kill()
+    last = start(**spool)
+    found = set()
+    while "4" not in found:
+        found |= {r["values"][0] for r in last.collect(1)}
+    last.counters(spool__missing=0)
+    assert "spool.damaged" not in last.log_text()
