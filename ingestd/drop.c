@@ -1,7 +1,7 @@
 /*
- * Exactly once: a file is moved away after all of its results are on disk. A kill before that has
- * it read again, whole; what was taken from it then has the same identities, and stored counts it
- * as duplicates.
+ * Exactly once: a file is moved away after all of its results are on disk; where it cannot be, that
+ * is remembered, and so is how far an ingestd came that was stopped. A kill before that has it read
+ * again; what was taken from it then has the same identities, and stored counts it as duplicates.
  *
  * A file is complete when nothing has changed it for settle_s (by its ctime, which no copying
  * program can set), and nobody who created it since we watch still has it open.
@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <pwd.h>
@@ -30,6 +31,8 @@
 #include "common/log.h"
 #include "common/split.h"
 #include "common/utf8.h"
+#include "ingestd/drop_memory.h"
+#include "ingestd/drop_move.h"
 #include "ingestd/drop_queue.h"
 
 #define OPEN_MAX_KNOWN 1024 /* files being written that are remembered */
@@ -37,7 +40,6 @@
 #define LOOK_MS        5000
 #define LOOK_SOON_MS   500 /* something is not complete yet */
 #define READ_BYTES     ((size_t)64 * 1024)
-#define SAME_NAMES     1000 /* in done/ or failed/ */
 #define NAME_BYTES     256
 
 struct drop {
@@ -45,14 +47,22 @@ struct drop {
     int64_t settle_s;
     pthread_t thread;
     int wake; /* eventfd: stop */
-    _Atomic bool stopping;
-    _Atomic uint64_t done, failed, records, refused;
+    _Atomic bool stopping, over;
+    _Atomic uint64_t done, failed, records, refused, stuck, left;
     _Atomic bool looking;
+    pthread_mutex_t telling; /* of what the last look found */
+    char told[DROP_TOLD_BYTES];
     /* The thread's own. */
-    int folder, done_folder, failed_folder, watch;
+    char memory_path[PATH_MAX];
+    struct drop_folders folders;
+    int watch;
     char open[OPEN_MAX_KNOWN][NAME_BYTES];
     size_t open_count;
     struct drop_queue *queue;
+    struct drop_memory *memory;
+    bool reopen;      /* the folders, after this look */
+    size_t left_seen; /* in this look */
+    char left_name[NAME_BYTES], left_why[128], stuck_name[NAME_BYTES], stuck_why[128];
     char buffer[READ_BYTES];
 };
 
@@ -69,35 +79,35 @@ static void close_fd(int *fd)
 static void close_folders(struct drop *d)
 {
     close_fd(&d->watch);
-    close_fd(&d->folder);
-    close_fd(&d->done_folder);
-    close_fd(&d->failed_folder);
+    close_fd(&d->folders.folder);
+    close_fd(&d->folders.done);
+    close_fd(&d->folders.failed);
     d->looking = false;
 }
 
 static int open_within(struct drop *d, const char *name)
 {
-    if (mkdirat(d->folder, name, 0750) == -1 && errno != EEXIST) {
+    if (mkdirat(d->folders.folder, name, 0750) == -1 && errno != EEXIST) {
         return -1;
     }
-    return openat(d->folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return openat(d->folders.folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
 /* Watching begins before the first look, so that nothing falls between. */
 static int open_folders(struct drop *d)
 {
     static struct log_limit said;
-    if (d->folder != -1) {
+    if (d->folders.folder != -1) {
         return 0;
     }
     d->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    d->folder = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (d->watch != -1 && d->folder != -1 &&
+    d->folders.folder = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (d->watch != -1 && d->folders.folder != -1 &&
         inotify_add_watch(d->watch, d->path,
                           IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
                               IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) != -1 &&
-        (d->done_folder = open_within(d, "done")) != -1 &&
-        (d->failed_folder = open_within(d, "failed")) != -1) {
+        (d->folders.done = open_within(d, "done")) != -1 &&
+        (d->folders.failed = open_within(d, "failed")) != -1) {
         d->looking = true;
         return 0;
     }
@@ -160,6 +170,13 @@ static bool is_stopping(void *context)
     return d->stopping;
 }
 
+/* Whether the loop has ended: no more answers are given. */
+static bool is_over(void *context)
+{
+    const struct drop *d = context;
+    return d->over;
+}
+
 static bool ends_with(const char *name, const char *end)
 {
     size_t n = strlen(name), m = strlen(end);
@@ -178,10 +195,15 @@ static bool has_lines(const char *name)
     return has_ending(name, ".jsonl") || has_ending(name, ".ndjson");
 }
 
-/* rsync's temporary names begin with a dot. */
 static bool is_ours(const char *name)
 {
-    return name[0] != '.' && (has_ending(name, ".json") || has_lines(name));
+    return has_ending(name, ".json") || has_lines(name);
+}
+
+/* rsync's temporary names begin with a dot. */
+static bool is_looked_at(const char *name)
+{
+    return name[0] != '.' && strcmp(name, "done") != 0 && strcmp(name, "failed") != 0;
 }
 
 /* Names are bytes: what is no text becomes '?'. */
@@ -212,12 +234,6 @@ static void name_owner(uid_t uid, char *text, size_t size)
     } else {
         snprintf(text, size, "%u", (unsigned)uid);
     }
-}
-
-static bool is_same(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino && a->st_size == b->st_size &&
-           a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
 /* The next bytes of the file: 0; -1 when they cannot be had, which is noted. */
@@ -259,75 +275,111 @@ static int read_all(struct drop *d, gzFile file, bool lines)
     return event == SPLIT_NO_MEMORY ? -1 : rc;
 }
 
-/* ---- moving it away ---- */
+/* ---- what is told of those that stay ---- */
 
-/* To this folder under its name, or with a number behind it. The name it got in `to`. */
-static int move_to(struct drop *d, int folder, const char *name, const struct stat *was,
-                   char to[NAME_BYTES + 16])
+static void note_left(struct drop *d, const char *name, const char *why)
 {
-    struct stat st;
-    for (int i = 1; i <= SAME_NAMES; i++) {
-        snprintf(to, NAME_BYTES + 16, i == 1 ? "%s" : "%s.%d", name, i);
-        if (renameat2(d->folder, name, folder, to, RENAME_NOREPLACE) == 0) {
-            if (fstatat(folder, to, &st, AT_SYMLINK_NOFOLLOW) == 0 && !is_same(&st, was)) {
-                /* Another one came under this name just now. */
-                return renameat2(folder, to, d->folder, name, RENAME_NOREPLACE) == 0 ? 1 : -1;
-            }
-            return 0;
-        }
-        if (errno != EEXIST) {
-            return -1;
-        }
+    if (d->left_seen++ == 0) {
+        show_name(name, d->left_name);
+        snprintf(d->left_why, sizeof d->left_why, "%s", why);
     }
-    return -1;
 }
 
-static void write_reason(struct drop *d, const char *name, const struct drop_tally *t)
+/* Once for each time it is so: the next look tells it again only when others were first. */
+static void tell_left(struct drop *d)
 {
-    char file[NAME_BYTES + 32];
-    snprintf(file, sizeof file, "%s.reason", name);
-    int fd =
-        openat(d->failed_folder, file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0640);
-    if (fd == -1 || dprintf(fd,
-                            "%" PRIu64 " kept (%" PRIu64 " records), %" PRIu64 " refused, %" PRIu64
-                            " bytes passed over\n%s",
-                            t->kept, t->records, t->refused, t->passed, t->reasons) < 0) {
-        log_errno("drop.reason", "file=\"failed/%s\"", file);
+    char text[sizeof d->told];
+    size_t stuck = drop_memory_finished(d->memory);
+    int n = 0;
+    text[0] = '\0';
+    if (stuck > 0) {
+        n = snprintf(text, sizeof text, "; %zu taken but not moved away, such as \"%s\": %s", stuck,
+                     d->stuck_name, d->stuck_why);
     }
-    close_fd(&fd);
+    if (d->left_seen > 0 && n >= 0 && (size_t)n < sizeof text) {
+        snprintf(text + n, sizeof text - (size_t)n, "; %zu left alone, such as \"%s\": %s",
+                 d->left_seen, d->left_name, d->left_why);
+    }
+    pthread_mutex_lock(&d->telling);
+    bool new = strcmp(text, d->told) != 0;
+    memcpy(d->told, text, sizeof text);
+    pthread_mutex_unlock(&d->telling);
+    d->stuck = stuck;
+    d->left = d->left_seen;
+    if (new &&text[0] != '\0') {
+        log_warn("drop.stays", "ingestd.drop_dir=%s found='%s'", d->path, text + 2);
+    }
 }
 
-/* 0; 1 when it changed meanwhile and stays; -1 when it cannot be moved. */
-static int move_away(struct drop *d, int fd, const char *name, const struct stat *was,
-                     const struct drop_tally *t)
+/* ---- one file, taken ---- */
+
+/* All of it is on disk. It is moved away, or remembered. */
+static void finish_file(struct drop *d, int fd, const char *name, const struct stat *was,
+                        const struct drop_progress *p)
 {
-    char shown[NAME_BYTES], to[NAME_BYTES + 16];
-    struct stat st;
-    bool good = t->refused == 0;
+    bool good = p->tally.refused == 0;
+    enum moved moved = drop_move(&d->folders, fd, name, was, &p->tally);
+    if (moved == MOVE_CHANGED) {
+        drop_memory_forget(d->memory, was); /* it is another one now */
+    } else if (moved == MOVED) {
+        char shown[NAME_BYTES];
+        show_name(name, shown);
+        drop_memory_forget(d->memory, was);
+        *(good ? &d->done : &d->failed) += 1;
+        log_info(good ? "drop.done" : "drop.failed",
+                 "file=\"%s\" kept=%" PRIu64 " records=%" PRIu64 " refused=%" PRIu64, shown,
+                 p->tally.kept, p->tally.records, p->tally.refused);
+    } else {
+        d->reopen = errno == ENOENT; /* done/ or failed/ was removed */
+        show_name(name, d->stuck_name);
+        snprintf(d->stuck_why, sizeof d->stuck_why, "%s", strerror(errno));
+        drop_memory_keep(d->memory, was, true, p);
+    }
+}
+
+/* What came of it since it was last begun. */
+static void count_file(struct drop *d, const struct drop_tally *before, const struct drop_tally *t)
+{
+    d->records += t->records - (before == NULL ? 0 : before->records);
+    d->refused += t->refused - (before == NULL ? 0 : before->refused);
+}
+
+/* Reads it and has it taken. 0; -1: stopping, and how far it is is remembered. */
+static int take_documents(struct drop *d, gzFile file, const char *name, const struct stat *was,
+                          const struct drop_remembered *known)
+{
+    char shown[NAME_BYTES], owner[240];
+    const struct drop_tally before = known == NULL ? (struct drop_tally){0} : known->progress.tally;
     show_name(name, shown);
-    if (fstat(fd, &st) == -1 || !is_same(&st, was)) {
-        return 1;
+    name_owner(was->st_uid, owner, sizeof owner);
+    drop_queue_begin(d->queue, owner, shown, known == NULL ? NULL : &known->progress);
+    int rc = read_all(d, file, has_lines(name));
+    if (rc == 0) {
+        rc = drop_queue_end(d->queue);
     }
-    int rc = move_to(d, good ? d->done_folder : d->failed_folder, name, was, to);
-    if (rc != 0) {
-        return rc;
+    if (rc == -1) {
+        drop_queue_settle(d->queue, is_over);
     }
-    if (!good) {
-        write_reason(d, to, t);
+    const struct drop_progress *p = drop_queue_progress(d->queue);
+    count_file(d, &before, &p->tally);
+    if (rc == -1 && (p->open > 1 || p->beyond_count > 0 || p->faults > 0)) {
+        drop_memory_keep(d->memory, was, false, p);
     }
-    *(good ? &d->done : &d->failed) += 1;
-    log_info(good ? "drop.done" : "drop.failed",
-             "file=\"%s\" results=%" PRIu64 " records=%" PRIu64 " refused=%" PRIu64, shown, t->kept,
-             t->records, t->refused);
-    return 0;
+    return rc;
 }
 
-/* 0; -1: stopping, or it cannot be moved, which would have it read for ever. */
+/* 0; -1: stopping, or in trouble. */
 static int take_open_file(struct drop *d, int fd, const char *name, const struct stat *was)
 {
-    static struct log_limit said;
-    char shown[NAME_BYTES], owner[240];
-    struct drop_tally tally;
+    const struct drop_remembered *known = drop_memory_find(d->memory, was);
+    if (known != NULL && known->finished) {
+        finish_file(d, fd, name, was, &known->progress);
+        return 0;
+    }
+    if (known == NULL && drop_memory_is_full(d->memory)) {
+        note_left(d, name, "too many that are taken cannot be moved away");
+        return 0;
+    }
     int copy = dup(fd);
     gzFile file = copy == -1 ? NULL : gzdopen(copy, "rb");
     if (file == NULL) {
@@ -335,65 +387,55 @@ static int take_open_file(struct drop *d, int fd, const char *name, const struct
         return -1;
     }
     gzbuffer(file, READ_BYTES);
-    show_name(name, shown);
-    name_owner(was->st_uid, owner, sizeof owner);
-    drop_queue_begin(d->queue, owner, shown);
-    int rc = read_all(d, file, has_lines(name));
+    int rc = take_documents(d, file, name, was, known);
     gzclose_r(file);
-    if (rc == -1 || drop_queue_end(d->queue, &tally) == -1) {
-        return -1;
+    if (rc == 0) {
+        finish_file(d, fd, name, was, drop_queue_progress(d->queue));
     }
-    d->records += tally.records;
-    d->refused += tally.refused;
-    rc = move_away(d, fd, name, was, &tally);
-    if (rc == -1 && log_allowed(&said, 1)) {
-        log_errno("drop.move", "file=\"%s\" effect=\"it is read again, which does no harm\"",
-                  shown);
-    }
-    return rc == -1 ? -1 : 0;
+    return rc;
 }
 
-/* Whether it is complete: 1; 0 not yet; -1 it is none of ours. */
-static int is_complete(struct drop *d, const char *name, const struct stat *st)
+/* Whether nothing has changed it for as long as that must be. */
+static bool is_complete(const struct drop *d, const char *name, const struct stat *st)
 {
-    static struct log_limit said;
     struct timespec now;
-    if (!S_ISREG(st->st_mode)) {
-        char shown[NAME_BYTES];
-        show_name(name, shown);
-        if (log_allowed(&said, 1)) {
-            log_warn("drop.refused", "file=\"%s\" expected=\"a regular file\"", shown);
-        }
-        return -1;
-    }
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t quiet_s = now.tv_sec - st->st_ctim.tv_sec;
     int64_t least_s = find_open(d, name) < d->open_count ? STALLED_S : d->settle_s;
     return quiet_s > least_s || (quiet_s == least_s && now.tv_nsec >= st->st_ctim.tv_nsec);
 }
 
+/* Why an entry of the folder is no file to be taken; NULL: it is. */
+static const char *why_not(const char *name, const struct stat *st)
+{
+    return !S_ISREG(st->st_mode) ? "expected a regular file"
+           : !is_ours(name) ? "expected a name that ends in .json, .jsonl or .ndjson, or these "
+                              "and .gz"
+                            : NULL;
+}
+
 /* 1 when it is to be looked at again soon; -1: stopping, or in trouble. */
 static int take_file(struct drop *d, const char *name)
 {
-    static struct log_limit said;
     struct stat st;
-    int fd = -1, rc = 0;
-    if (fstatat(d->folder, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
+    int rc = 0;
+    if (fstatat(d->folders.folder, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
         return 0; /* gone */
     }
-    int complete = is_complete(d, name, &st);
-    if (complete != 1) {
-        return complete == 0 ? 1 : 0;
+    const char *why = why_not(name, &st);
+    if (S_ISREG(st.st_mode) && !is_complete(d, name, &st)) {
+        drop_memory_find(d->memory, &st); /* it is there still */
+        return why == NULL ? 1 : 0;
+    }
+    if (why != NULL) {
+        note_left(d, name, why);
+        return 0;
     }
     /* Not to wait should it have become a fifo just now. */
-    fd = openat(d->folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd == -1 || fstat(fd, &st) == -1 || !S_ISREG(st.st_mode)) {
-        if (log_allowed(&said, 1)) {
-            char shown[NAME_BYTES];
-            show_name(name, shown);
-            log_errno("drop.open", "file=\"%s\"", shown);
-        }
-    } else {
+    int fd = openat(d->folders.folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd == -1) {
+        note_left(d, name, strerror(errno));
+    } else if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode)) {
         rc = take_open_file(d, fd, name, &st);
     }
     close_fd(&fd);
@@ -405,7 +447,7 @@ static int take_file(struct drop *d, const char *name)
 /* Goes through the folder once: when to look again, in milliseconds. */
 static int look(struct drop *d)
 {
-    int copy = openat(d->folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int copy = openat(d->folders.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy == -1 ? NULL : fdopendir(copy);
     int wait_ms = LOOK_MS;
     if (dir == NULL) {
@@ -413,15 +455,22 @@ static int look(struct drop *d)
         return wait_ms;
     }
     const struct dirent *e;
-    while (!d->stopping && (e = readdir(dir)) != NULL) {
-        int rc = is_ours(e->d_name) ? take_file(d, e->d_name) : 0;
-        if (rc == -1) {
-            wait_ms = LOOK_MS;
-            break;
-        }
+    int rc = 0;
+    d->left_seen = 0;
+    while (rc != -1 && !d->stopping && (e = readdir(dir)) != NULL) {
+        rc = is_looked_at(e->d_name) ? take_file(d, e->d_name) : 0;
         wait_ms = rc == 1 ? LOOK_SOON_MS : wait_ms;
     }
     closedir(dir);
+    if (rc == -1 || d->stopping) {
+        return LOOK_MS;
+    }
+    drop_memory_forget_unseen(d->memory);
+    tell_left(d);
+    if (d->reopen) {
+        d->reopen = false;
+        close_folders(d);
+    }
     return wait_ms;
 }
 
@@ -429,17 +478,19 @@ static void *run(void *context)
 {
     struct drop *d = context;
     d->queue = drop_queue_new(is_stopping, d);
-    while (d->queue != NULL && !d->stopping) {
+    d->memory = drop_memory_open(d->memory_path);
+    while (d->queue != NULL && d->memory != NULL && !d->stopping) {
         int wait_ms = LOOK_MS;
         if (open_folders(d) == 0) {
             read_events(d);
-            wait_ms = d->folder == -1 ? 0 : look(d);
+            wait_ms = d->folders.folder == -1 ? 0 : look(d);
         }
         struct pollfd fds[] = {{.fd = d->wake, .events = POLLIN},
                                {.fd = d->watch, .events = POLLIN}};
         poll(fds, 2, wait_ms);
     }
     drop_queue_free(&d->queue);
+    drop_memory_free(&d->memory);
     close_folders(d);
     return NULL;
 }
@@ -455,13 +506,16 @@ static int start_thread(struct drop *d)
     return rc;
 }
 
-struct drop *drop_start(const char *folder, int64_t settle_s)
+struct drop *drop_start(const char *folder, const char *memory_dir, int64_t settle_s)
 {
     struct drop *d = calloc(1, sizeof *d);
     if (d != NULL) {
+        snprintf(d->memory_path, sizeof d->memory_path, "%s/drop.taken", memory_dir);
+        pthread_mutex_init(&d->telling, NULL);
         d->path = folder;
         d->settle_s = settle_s;
-        d->folder = d->done_folder = d->failed_folder = d->watch = -1;
+        d->folders = (struct drop_folders){-1, -1, -1};
+        d->watch = -1;
         d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (d->wake != -1 && start_thread(d) == 0) {
             return d;
@@ -487,19 +541,26 @@ void drop_stop(struct drop *d)
 void drop_free(struct drop **d)
 {
     if (*d != NULL) {
+        (*d)->over = true;
         drop_stop(*d);
         pthread_join((*d)->thread, NULL);
+        pthread_mutex_destroy(&(*d)->telling);
         close_fd(&(*d)->wake);
         free(*d);
         *d = NULL;
     }
 }
 
-struct drop_counts drop_counts(const struct drop *d)
+struct drop_counts drop_counts(struct drop *d, char told[DROP_TOLD_BYTES])
 {
+    pthread_mutex_lock(&d->telling);
+    memcpy(told, d->told, DROP_TOLD_BYTES);
+    pthread_mutex_unlock(&d->telling);
     return (struct drop_counts){.done = d->done,
                                 .failed = d->failed,
                                 .records = d->records,
                                 .refused = d->refused,
+                                .stuck = d->stuck,
+                                .left = d->left,
                                 .looking = d->looking};
 }

@@ -15,17 +15,22 @@ struct drop;
 struct drop_counts {
     uint64_t done, failed;     /* files */
     uint64_t records, refused; /* see drop_queue.h */
+    uint64_t stuck, left;      /* files that lie there: taken but not moved away; left alone */
     bool looking;              /* the folder can be read */
 };
 
-/* Starts the thread. NULL after an error was logged. */
-struct drop *drop_start(const char *folder, int64_t settle_s);
+#define DROP_TOLD_BYTES 1024
 
-/* What is under way is left where it is: the next ingestd takes it. Does not wait. */
+/* Starts the thread; in memory_dir it keeps what was taken of files that are still there. NULL
+ * after an error was logged. */
+struct drop *drop_start(const char *folder, const char *memory_dir, int64_t settle_s);
+
+/* What is under way is left where it is: the next ingestd goes on with it. Does not wait. */
 void drop_stop(struct drop *d);
-/* Waits for the thread, and frees. */
+/* No more answers are given to what it delivered. Waits for the thread, and frees. */
 void drop_free(struct drop **d);
 
-struct drop_counts drop_counts(const struct drop *d);
+/* And in words what stays in the folder and why, as "; …", or "". */
+struct drop_counts drop_counts(struct drop *d, char told[DROP_TOLD_BYTES]);
 
 #endif

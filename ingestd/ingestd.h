@@ -45,6 +45,8 @@ extern struct settings settings;
     COUNTER(DROP_FAILED, "drop.failed")                                                            \
     COUNTER(DROP_RECORDS, "drop.records")                                                          \
     COUNTER(DROP_REFUSED, "drop.refused")                                                          \
+    COUNTER(DROP_STUCK, "drop.stuck")                                                              \
+    COUNTER(DROP_LEFT, "drop.left")                                                                \
     COUNTER(REJECTS_KEPT, "rejects.kept")                                                          \
     COUNTER(REJECTS_NOT_KEPT, "rejects.not_kept")                                                  \
     COUNTER(BATCHES_CLOSED, "batches.closed")                                                      \

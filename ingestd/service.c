@@ -286,6 +286,9 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
 /* Why nothing can be taken that is answered for; NULL when it can. */
 static const char *why_busy(void)
 {
+    if (daemon_draining()) {
+        return "ingestd is being stopped";
+    }
     enum outbox_room room = make_room();
     return self.copied                  ? COPIED
            : self.spool_failed          ? "the spool cannot be written"
@@ -298,7 +301,9 @@ static int on_deliveries(zloop_t *loop, zsock_t *socket, void *context)
 {
     (void)loop, (void)socket, (void)context;
     delivery_receive(self.delivery, why_busy, daemon_clock_us());
-    close_old_batches();
+    if (!daemon_draining()) {
+        close_old_batches();
+    }
     return 0;
 }
 
@@ -469,7 +474,6 @@ void service_drain(void)
     self.drained_by_us = daemon_clock_us() + (self.kept ? KEPT_READ_US : settings.drain_ms * 1000);
     stop_reading("draining");
     drop_stop(self.drop);
-    zloop_reader_end(self.loop, delivery_socket(self.delivery));
     if (!self.kept) {
         udp_refuse_new(self.udp);
     }
@@ -662,7 +666,8 @@ int service_start(zloop_t *loop)
         return -1;
     }
     if (settings.drop_dir[0] != '\0' &&
-        (self.drop = drop_start(settings.drop_dir, settings.drop_settle_s)) == NULL) {
+        (self.drop = drop_start(settings.drop_dir, settings.spool_dir, settings.drop_settle_s)) ==
+            NULL) {
         return -1;
     }
     start_reading();
@@ -689,13 +694,17 @@ static void tell_drop(void)
     if (self.drop == NULL) {
         return;
     }
-    struct drop_counts dropped = drop_counts(self.drop);
+    char stays[DROP_TOLD_BYTES];
+    struct drop_counts dropped = drop_counts(self.drop, stays);
     counters[COUNT_DROP_DONE] = dropped.done;
     counters[COUNT_DROP_FAILED] = dropped.failed;
     counters[COUNT_DROP_RECORDS] = dropped.records;
     counters[COUNT_DROP_REFUSED] = dropped.refused;
-    daemon_note("drop", "%s: %s", settings.drop_dir,
-                dropped.looking ? "looked into" : "cannot be looked into");
+    counters[COUNT_DROP_STUCK] = dropped.stuck;
+    counters[COUNT_DROP_LEFT] = dropped.left;
+    daemon_note("drop", "%s: %s%s", settings.drop_dir,
+                dropped.looking ? "looked into" : "cannot be looked into",
+                dropped.looking ? stays : "");
 }
 
 static void tell_spool(const struct outbox_state *held)

@@ -14,13 +14,13 @@
 #include <unistd.h>
 
 #include "common/daemon.h"
+#include "common/kept_file.h"
 #include "common/log.h"
 #include "common/quote.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/connections.h"
 #include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/kept_file.h"
 
 /* For so long the same specification is answered with the same URL. */
 #define TOLD_US INT64_C(600000000)

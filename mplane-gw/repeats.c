@@ -8,11 +8,11 @@
 #include <utlist.h>
 
 #include "common/daemon.h"
+#include "common/kept_file.h"
 #include "common/log.h"
 #include "common/quote.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/kept_file.h"
 
 /* The timer is set anew at least so often. */
 #define LONGEST_WAIT_US INT64_C(3600000000)

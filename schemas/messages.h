@@ -347,6 +347,27 @@ enum delivery_outcome {
     BIN(certificates, LIMIT_CERTIFICATES) /* the owner's and those between it and the CA: issuer   \
                                              and serial number of each, DER; "": not known */
 
+/*
+ * What was taken out of a file that still lies in drop_dir, as ingestd keeps it in a file of its
+ * own. The file is known by inode, size and time of change.
+ */
+#define LIMIT_BEYOND       64
+#define LIMIT_REASON_BYTES 4096
+#define TAKEN_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
+    UINT(inode, UINT64_MAX)                                                                        \
+    UINT(size, UINT64_MAX)                                                                         \
+    INT(changed_s)                                                                                 \
+    UINT(changed_ns, 999999999)                                                                    \
+    UINT(finished, 1)           /* all of it: it only cannot be moved away */                      \
+    UINT(open, UINT64_MAX)      /* number of the first document that was not taken */              \
+    UINTS(beyond, LIMIT_BEYOND) /* numbers behind it of those that were */                         \
+    UINT(faults, UINT64_MAX)    /* parts passed over that are in `refused` */                      \
+    UINT(kept, UINT64_MAX)                                                                         \
+    UINT(records, UINT64_MAX)                                                                      \
+    UINT(refused, UINT64_MAX)                                                                      \
+    UINT(passed, UINT64_MAX)                                                                       \
+    STR(reasons, LIMIT_REASON_BYTES)
+
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
 #define MESSAGES(MESSAGE)                                                                          \
     MESSAGE(batch_header, BATCH_HEADER_FIELDS)                                                     \
@@ -369,7 +390,8 @@ enum delivery_outcome {
     MESSAGE(delivered, DELIVERED_FIELDS)                                                           \
     MESSAGE(lost, LOST_FIELDS)                                                                     \
     MESSAGE(grant, GRANT_FIELDS)                                                                   \
-    MESSAGE(copy, COPY_FIELDS)
+    MESSAGE(copy, COPY_FIELDS)                                                                     \
+    MESSAGE(taken, TAKEN_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"

@@ -60,8 +60,8 @@ def test_kept_is_in_the_spool_when_killed(start):
     batch = again.batch()
     assert [r["values"][0] for r in batch.records] == ["1", "2"]
     assert {r["probe"] for r in batch.records} == {"org.example.probe"}
-    assert batch.accounts == [{"sender": "https:org.example.probe", "datagrams": 1, "accepted": 1, "exceptions": 0,
-                               "records": 2, "reasons": [], "rejected": []}]
+    assert [(a["sender"], a["datagrams"], a["accepted"], a["exceptions"], a["records"], a["rejected"]) for a in batch.accounts] == \
+        [("https:org.example.probe", 1, 1, 0, 2, [])]
     again.counters(killed__datagrams=0)
     assert "tally.lost" not in again.log_text()
 
@@ -211,7 +211,7 @@ def test_busy_when_it_starts_on_a_full_disk(start, small_disk):
 def test_what_is_no_delivery_is_dropped(start):
     ingestd = start()
     gateway = Gateway(ingestd)
-    for frames in ([b""], [b"x", b"y"], [pack(DELIVER, 1), b"{}"], [b"a"] * 9,
+    for frames in ([b""], [b"x", b"y"], [msgpack.packb([MESSAGE_VERSION, DELIVER, 1]), b"{}"], [b"a"] * 9,
                    [pack(DELIVER, 1, 0, "s", "", 0, [])],
                    [pack(DELIVER, 1, 2, "s", "", 0, []), b"{}"],
                    [pack(DELIVER, 1, 0, "s" * 251, "", 0, []), b"{}"],

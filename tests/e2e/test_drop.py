@@ -5,6 +5,7 @@ import json
 import os
 import pwd
 import socket
+import subprocess
 
 import pytest
 from conftest import wait_for
@@ -152,10 +153,20 @@ def test_what_is_left_alone(drop):
     put(ingestd, "z.json", result(value="1"))
     assert values(ingestd, 1) == ["1"]
     moved(ingestd, "done/z.json")
-    wait_for(lambda: ingestd.log_text().count("drop.refused") > 0)
+    ingestd.counters(received__datagrams=1, drop__left=7, drop__stuck=0)
+    assert '7 left alone, such as "' in ingestd.status()["notes"]["drop"]
+    wait_for(lambda: "drop.stays" in ingestd.log_text())
     assert sorted(os.listdir(ingestd.drop / "done")) == ["z.json"] and os.listdir(ingestd.drop / "failed") == []
     assert len(os.listdir(ingestd.drop)) == 11
-    ingestd.counters(received__datagrams=1)
+
+
+def test_another_ending_is_told_by_name(drop):
+    ingestd = drop()
+    (ingestd.drop / "a.json.zst").write_bytes(b"x")
+    wait_for(lambda: '1 left alone, such as "a.json.zst": expected a name that ends in .json, .jsonl or .ndjson'
+             in ingestd.status()["notes"]["drop"])
+    os.rename(ingestd.drop / "a.json.zst", ingestd.drop / "done/a.json.zst")
+    ingestd.counters(drop__left=0)
 
 
 def test_half_written_files_wait(drop):
@@ -192,6 +203,81 @@ def test_the_same_name_again(drop):
         put(ingestd, "a.json", result())
         moved(ingestd, f"done/{name}")
     ingestd.counters(drop__done=3)
+    for n in range(4, 100):
+        (ingestd.drop / f"done/a.json.{n}").touch()
+    put(ingestd, "a.json", result())  # then with the time
+    ingestd.counters(drop__done=4, drop__stuck=0)
+    assert len(os.listdir(ingestd.drop / "done")) == 100
+
+
+def test_the_longest_name(drop):
+    ingestd = drop()
+    name = "x" * 250 + ".json"
+    moved(ingestd, "done", "failed")
+    for n in range(2):
+        (ingestd.drop / name).write_bytes(lines([n]))
+        wait_for(lambda n=n: len(os.listdir(ingestd.drop / "done")) == n + 1)
+        (ingestd.drop / name).write_bytes(lines([n]) + b"null\n")
+        wait_for(lambda n=n: len(os.listdir(ingestd.drop / "failed")) == 2 * n + 2)
+    assert sorted(os.listdir(ingestd.drop / "failed")) == sorted(
+        ["x" * 248, "x" * 248 + ".reason", "x" * 246 + ".2", "x" * 246 + ".2.reason"])
+
+
+@pytest.fixture
+def elsewhere(tmp_path):
+    """done/ is another file system, into which nothing can be renamed. Calls back to put it right."""
+    done = tmp_path / "drop/done"
+    if os.geteuid() != 0:
+        pytest.skip("mounting takes root")
+    done.mkdir(parents=True)
+    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", done], capture_output=True).returncode != 0:
+        pytest.skip("this machine does not let us mount")
+
+    def put_right():
+        while os.path.ismount(done):
+            subprocess.run(["umount", "-l", done], check=True)
+    yield put_right
+    put_right()
+
+
+def test_one_that_cannot_be_moved_away(drop, elsewhere):
+    """It stops no other, is not taken again, not after a restart or a kill either, and is told; then it is moved."""
+    ingestd = drop()
+    put(ingestd, "a.json", result(value="1"))
+    put(ingestd, "b.json", lines(["2", "3"]))
+    assert sorted(values(ingestd, 3)) == ["1", "2", "3"]
+    ingestd.counters(drop__stuck=2, drop__done=0, received__datagrams=3)
+    assert '2 taken but not moved away, such as "' in ingestd.status()["notes"]["drop"]
+    put(ingestd, "c.json", lines(["4"]) + b"null")  # into failed/, which works
+    assert values(ingestd, 1) == ["4"]
+    moved(ingestd, "failed/c.json")
+    assert ingestd.terminate() == 0
+    ingestd.close()
+    again = drop()
+    again.counters(drop__stuck=2)
+    put(again, "d.json", result(value="5"))
+    assert values(again, 1) == ["5"]
+    again.counters(drop__stuck=3, received__datagrams=1)
+    again.kill()
+    again = drop()
+    again.counters(drop__stuck=3, received__datagrams=0)
+    elsewhere()
+    again.close()
+    again = drop()
+    moved(again, "done/a.json", "done/b.json", "done/d.json")
+    again.counters(drop__stuck=0, received__datagrams=0, drop__done=3)
+
+
+def test_done_may_be_removed(drop):
+    ingestd = drop()
+    put(ingestd, "a.json", result(value="1"))
+    moved(ingestd, "done/a.json")
+    os.rename(ingestd.drop / "done", ingestd.drop.parent / "gone")
+    os.unlink(ingestd.drop.parent / "gone/a.json")
+    os.rmdir(ingestd.drop.parent / "gone")
+    put(ingestd, "b.json", result(value="2"))
+    moved(ingestd, "done/b.json")
+    ingestd.counters(received__datagrams=2)
 
 
 def test_a_file_of_many_results_and_udp_goes_on(drop):
@@ -245,6 +331,33 @@ def test_stopped_while_reading(drop):
     while len(seen) < 400:
         seen |= set(values(again, 1))
     moved(again, "done/a.jsonl")
+
+
+@pytest.mark.parametrize("fault", [b"", b"{\n", b"null\n"], ids=["good", "unclosed", "null"])
+def test_a_restart_counts_nothing_twice(drop, fault):
+    """Stopped in the midst of a file, again and again: each document is taken once, each fault told once."""
+    count, seen, received = 8000, [], 0
+    ingestd = drop(spool_bytes=1 << 20)
+    put(ingestd, "a.json", fault + lines(range(count)))
+    for _ in range(4):
+        seen += values(ingestd, 1000)
+        assert ingestd.terminate() == 0
+        received += ingestd.status()["counters"]["received.datagrams"]
+        assert (ingestd.drop / "a.json").exists()
+        ingestd.close()
+        ingestd = drop(spool_bytes=1 << 20)
+    while len(seen) < count:
+        seen += values(ingestd, 1)
+    where = "failed" if fault else "done"
+    moved(ingestd, f"{where}/a.json")
+    wait_for(lambda: received + ingestd.status()["counters"]["received.datagrams"] == count)
+    assert sorted(seen, key=int) == [str(n) for n in range(count)]
+    if fault:
+        wait_for((ingestd.drop / "failed/a.json.reason").exists)
+        reason = (ingestd.drop / "failed/a.json.reason").read_text().splitlines()
+        assert reason[0] == f"{count} kept ({count} records), 1 refused, {len(fault)} bytes passed over"
+        assert len(reason) == 2
+    wait_for(lambda: not os.path.exists(ingestd.options["spool_dir"] + "/drop.taken"))
 
 
 def test_a_folder_that_comes_later(drop, tmp_path):

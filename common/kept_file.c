@@ -1,5 +1,5 @@
 /* Written beside the file, synced, renamed. */
-#include "mplane-gw/kept_file.h"
+#include "common/kept_file.h"
 
 #include <errno.h>
 #include <fcntl.h>

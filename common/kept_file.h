@@ -2,8 +2,8 @@
  * A file that is replaced as a whole: after a kill or a power failure it is the old or the new one.
  * Readable by its owner only.
  */
-#ifndef EZREPO_GW_KEPT_FILE_H
-#define EZREPO_GW_KEPT_FILE_H
+#ifndef EZREPO_KEPT_FILE_H
+#define EZREPO_KEPT_FILE_H
 
 #include <stdbool.h>
 #include <stdio.h>

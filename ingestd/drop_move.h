@@ -1,0 +1,24 @@
+/* A file that was taken, out of the way. */
+#ifndef EZREPO_INGESTD_DROP_MOVE_H
+#define EZREPO_INGESTD_DROP_MOVE_H
+
+#include <sys/stat.h>
+
+#include "ingestd/drop_queue.h"
+
+struct drop_folders {
+    int folder, done, failed; /* open, or -1 */
+};
+
+enum moved { MOVED, MOVE_CHANGED, MOVE_IMPOSSIBLE };
+
+/*
+ * Moves the file, which fd has open and which was so when it was read, to done/ or, with its
+ * reasons beside it, to failed/; when there is one of its name, with a number behind it or, beyond
+ * 99, with the time. MOVE_CHANGED: it is not the same any more and stays. MOVE_IMPOSSIBLE: errno
+ * says why.
+ */
+enum moved drop_move(const struct drop_folders *f, int fd, const char *name, const struct stat *was,
+                     const struct drop_tally *t);
+
+#endif
