@@ -275,7 +275,7 @@ static int edition_read(struct edition *e, const struct grading_message *m)
     *e = (struct edition){
         .version = m->version, .digest = m->digest, .arena = arena_new(GRADING_ARENA_BYTES)};
     if (e->arena != NULL) {
-        e->grading = grading_read(e->arena, m->document, &faults);
+        e->grading = grading_read_kept(e->arena, m->document, &faults);
     }
     if (e->grading != NULL) {
         e->rules = grade_rules_new(e->grading, self.types);

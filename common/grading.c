@@ -23,6 +23,7 @@ struct reader {
     struct arena *arena;
     struct grading_faults *faults;
     struct grading *grading;
+    bool kept; /* published before: see pattern_compile_kept() */
 };
 
 static void fault(struct reader *r, const char *place, const char *format, ...)
@@ -248,9 +249,14 @@ static void read_applies_to(struct reader *r, const char *place, const struct js
         const char *at = PLACE(r, "%s.%s", place, keys[i]);
         if (text->type != JSON_STRING) {
             fault(r, at, "expected a pattern (a string), found %s", shown(r, text));
-        } else if (pattern_compile(text->text, addresses, patterns[i]) == -1) {
-            fault(r, at, "expected a pattern of at most %d bytes in UTF-8 without NUL, found %s",
-                  LIMIT_DIMENSION_BYTES, shown(r, text));
+        } else if ((r->kept ? pattern_compile_kept : pattern_compile)(text->text, addresses,
+                                                                      patterns[i]) == -1) {
+            fault(
+                r, at,
+                "expected a pattern of at most %d bytes in UTF-8 without NUL, \\ in it only before "
+                "*, ? and \\%s, found %s",
+                LIMIT_DIMENSION_BYTES, addresses ? ", and no prefix that cannot be" : "",
+                shown(r, text));
         }
     }
 }
@@ -330,10 +336,10 @@ static void read_document(struct reader *r, const struct json *root)
     }
 }
 
-const struct grading *grading_read(struct arena *a, struct slice document,
-                                   struct grading_faults *faults)
+static const struct grading *read_bytes(struct arena *a, struct slice document, bool kept,
+                                        struct grading_faults *faults)
 {
-    struct reader r = {.arena = a, .faults = faults};
+    struct reader r = {.arena = a, .faults = faults, .kept = kept};
     *faults = (struct grading_faults){0};
     if (document.len > LIMIT_DOCUMENT_BYTES) {
         fault(&r, "document", "expected at most %d bytes, found %zu", LIMIT_DOCUMENT_BYTES,
@@ -348,4 +354,16 @@ const struct grading *grading_read(struct arena *a, struct slice document,
     }
     read_document(&r, root);
     return faults->count > 0 ? NULL : r.grading;
+}
+
+const struct grading *grading_read(struct arena *a, struct slice document,
+                                   struct grading_faults *faults)
+{
+    return read_bytes(a, document, false, faults);
+}
+
+const struct grading *grading_read_kept(struct arena *a, struct slice document,
+                                        struct grading_faults *faults)
+{
+    return read_bytes(a, document, true, faults);
 }

@@ -63,4 +63,9 @@ struct grading_faults {
 const struct grading *grading_read(struct arena *a, struct slice document,
                                    struct grading_faults *faults);
 
+/* The same for a document that was published and is in the store: with the patterns that were
+ * accepted then (see pattern_compile_kept()), so that what grades goes on grading. */
+const struct grading *grading_read_kept(struct arena *a, struct slice document,
+                                        struct grading_faults *faults);
+
 #endif

@@ -40,7 +40,54 @@ static bool only_asterisks(struct slice text)
     return text.len > 0;
 }
 
+/* Whether a backslash and what it takes the meaning from begin here. */
+static bool is_escape(const char *at, const char *end)
+{
+    return *at == '\\' && end - at > 1 && (at[1] == '*' || at[1] == '?' || at[1] == '\\');
+}
+
+static bool has_escape(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_escape(text.at + i, text.at + text.len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A backslash before anything else: surely not what was meant. */
+static bool has_broken_escape(struct slice text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (is_escape(text.at + i, text.at + text.len)) {
+            i++;
+        } else if (text.at[i] == '\\') {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* "192.0.2.0/33", the same. */
+static bool is_broken_prefix(struct slice text)
+{
+    struct address address;
+    struct prefix prefix;
+    const char *slash = text.len == 0 ? NULL : memchr(text.at, '/', text.len);
+    return slash != NULL &&
+           address_parse((struct slice){text.at, (size_t)(slash - text.at)}, &address) == 0 &&
+           prefix_parse(text, &prefix) == -1;
+}
+
 int pattern_compile(struct slice text, bool addresses, struct pattern *pattern)
+{
+    return (text.at != NULL && has_broken_escape(text)) || (addresses && is_broken_prefix(text))
+               ? -1
+               : pattern_compile_kept(text, addresses, pattern);
+}
+
+int pattern_compile_kept(struct slice text, bool addresses, struct pattern *pattern)
 {
     if (text.at == NULL || text.len > LIMIT_DIMENSION_BYTES || !pattern_is_text(text)) {
         return -1;
@@ -50,12 +97,18 @@ int pattern_compile(struct slice text, bool addresses, struct pattern *pattern)
         compiled.kind = PATTERN_ANY;
     } else if (addresses && prefix_parse(text, &compiled.prefix) == 0) {
         compiled.kind = PATTERN_PREFIX;
-    } else if (text.len > 0 &&
-               (memchr(text.at, '*', text.len) != NULL || memchr(text.at, '?', text.len) != NULL)) {
+    } else if (text.len > 0 && (memchr(text.at, '*', text.len) != NULL ||
+                                memchr(text.at, '?', text.len) != NULL || has_escape(text))) {
         compiled.kind = PATTERN_GLOB;
     }
     *pattern = compiled;
     return 0;
+}
+
+/* Where the character stands that is meant here by itself. */
+static const char *literal(const char *at, const char *end)
+{
+    return is_escape(at, end) ? at + 1 : at;
 }
 
 /* On a mismatch only the last asterisk can help: it takes one character more. */
@@ -75,8 +128,8 @@ static bool glob_matches(struct slice pattern, struct slice value)
         } else if (p < p_end && *p == '?') {
             p++;
             v += character_length(v, v_end);
-        } else if (p < p_end && *p == *v) {
-            p++;
+        } else if (p < p_end && *literal(p, p_end) == *v) {
+            p = literal(p, p_end) + 1;
             v++;
         } else if (after_star != NULL) {
             star_end += character_length(star_end, v_end);
@@ -128,8 +181,12 @@ struct slice pattern_like(struct arena *a, const struct pattern *pattern)
     size_t n = 0;
     bool glob = pattern->kind == PATTERN_GLOB || pattern->kind == PATTERN_ANY;
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-        if (glob && c == '*') {
+        bool escaped = glob && is_escape(text.at + i, text.at + text.len);
+        char c = text.at[escaped ? ++i : i];
+        if (escaped) {
+            out[n++] = '\\';
+            out[n++] = c;
+        } else if (glob && c == '*') {
             out[n++] = '%';
         } else if (glob && c == '?') {
             out[n++] = '_';

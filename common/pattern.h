@@ -1,7 +1,7 @@
 /*
  * A criterion for one dimension: "*" (or any run of asterisks) is any; for source and dest an
- * address or CIDR prefix; else a glob: '*' any run, '?' one character, all else literal,
- * case-sensitive.
+ * address or CIDR prefix; else a glob: '*' any run, '?' one character, '\*', '\?' and '\\' these
+ * themselves, all else literal, case-sensitive.
  */
 #ifndef EZREPO_PATTERN_H
 #define EZREPO_PATTERN_H
@@ -19,10 +19,15 @@ struct pattern {
 };
 
 /*
- * addresses: the dimension is source or dest. 0, or -1 when malformed: not UTF-8, a NUL in it, or
- * longer than LIMIT_DIMENSION_BYTES.
+ * addresses: the dimension is source or dest. 0, or -1 when malformed: not UTF-8, a NUL in it,
+ * longer than LIMIT_DIMENSION_BYTES, a backslash before anything but '*', '?' and a backslash, or
+ * for addresses a prefix that cannot be.
  */
 int pattern_compile(struct slice text, bool addresses, struct pattern *pattern);
+
+/* The same for what was published when such backslashes and prefixes were not refused: they are
+ * text like any other. */
+int pattern_compile_kept(struct slice text, bool addresses, struct pattern *pattern);
 
 /*
  * An address or prefix compares as addresses when the value is an address ("2001:DB8::1" is

@@ -2,16 +2,10 @@
  * mPlane temporal scopes. Each reader works on a cursor and either moves it past what it read or
  * reports a fault; what is left over at the end is a fault too. Never asks what time it is.
  */
-#include "common/when.h"
+#include "common/when_parts.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
-#define SECOND_US INT64_C(1000000)
-#define DAY_US    (86400 * SECOND_US)
-/* 0001-01-01 and the end of 9999-12-31: what "YYYY-MM-DD" can hold. */
-#define TIME_MIN_US (-719162 * DAY_US)
-#define TIME_MAX_US (2932897 * DAY_US - 1)
 /* "inf", as mPlane programs understand it; and the longest duration there can be. */
 #define INFINITE_US (100000 * DAY_US)
 #define LONGEST_US  (TIME_MAX_US - TIME_MIN_US)
@@ -20,262 +14,11 @@
 /* How "any hour" is written: 0,1,...,59. */
 #define CRON_ANY_HOUR ((UINT64_C(1) << 60) - 1)
 
-struct cursor {
-    const char *at, *start, *end;
-    char *error;
-    size_t error_size;
-};
-
-/* Reports what was expected at the cursor; always -1. */
-static int fault(const struct cursor *c, const char *expected, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static int fault(const struct cursor *c, const char *expected, ...)
-{
-    char what[128];
-    va_list ap;
-    va_start(ap, expected);
-    vsnprintf(what, sizeof what, expected, ap);
-    va_end(ap);
-    int shown = c->end - c->at > 40 ? 40 : (int)(c->end - c->at);
-    if (shown == 0) {
-        snprintf(c->error, c->error_size, "at byte %td: expected %s, found the end",
-                 c->at - c->start, what);
-    } else {
-        snprintf(c->error, c->error_size, "at byte %td: expected %s, found \"%.*s\"",
-                 c->at - c->start, what, shown, c->at);
-    }
-    return -1;
-}
-
 /* A scope that can be read but never be. */
 static int impossible(const struct cursor *c, const char *why)
 {
     snprintf(c->error, c->error_size, "impossible scope: %s", why);
     return -1;
-}
-
-static void skip_blanks(struct cursor *c)
-{
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t')) {
-        c->at++;
-    }
-}
-
-static bool is_digit(const struct cursor *c)
-{
-    return c->at < c->end && *c->at >= '0' && *c->at <= '9';
-}
-
-/* Takes the text if it is next. */
-static bool take(struct cursor *c, const char *text)
-{
-    size_t n = strlen(text);
-    if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0) {
-        return false;
-    }
-    c->at += n;
-    return true;
-}
-
-/* Takes the word if it is next, behind blanks, and no letter or digit follows it. */
-static bool take_word(struct cursor *c, const char *word)
-{
-    struct cursor ahead = *c;
-    skip_blanks(&ahead);
-    if (!take(&ahead, word)) {
-        return false;
-    }
-    char next = ahead.at < ahead.end ? *ahead.at : ' ';
-    if ((next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z') || is_digit(&ahead)) {
-        return false;
-    }
-    *c = ahead;
-    return true;
-}
-
-/* Takes the sign if it is next, behind blanks. */
-static bool take_sign(struct cursor *c, const char *sign)
-{
-    struct cursor ahead = *c;
-    skip_blanks(&ahead);
-    if (!take(&ahead, sign)) {
-        return false;
-    }
-    *c = ahead;
-    return true;
-}
-
-/* min to max digits; false leaves the cursor alone. */
-static bool take_number(struct cursor *c, int min, int max, int64_t *value)
-{
-    struct cursor ahead = *c;
-    int digits = 0;
-    *value = 0;
-    while (is_digit(&ahead) && digits < max) {
-        *value = *value * 10 + (*ahead.at++ - '0');
-        digits++;
-    }
-    if (digits < min || is_digit(&ahead)) {
-        return false;
-    }
-    *c = ahead;
-    return true;
-}
-
-/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
-static int64_t days_of(int64_t year, int64_t month, int64_t day)
-{
-    /* Counting years from March puts the leap day at the end of the year. */
-    int64_t y = month > 2 ? year : year - 1;
-    int64_t m = month > 2 ? month - 3 : month + 9;
-    return y * 365 + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
-}
-
-static void date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day)
-{
-    int64_t n = days + 719468;
-    int64_t era = n / 146097, of_era = n % 146097;
-    int64_t y = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
-    int64_t of_year = of_era - (365 * y + y / 4 - y / 100);
-    int64_t m = (5 * of_year + 2) / 153;
-    *day = of_year - (153 * m + 2) / 5 + 1;
-    *month = m < 10 ? m + 3 : m - 9;
-    *year = y + era * 400 + (*month <= 2 ? 1 : 0);
-}
-
-static int64_t month_days(int64_t year, int64_t month)
-{
-    return month == 12 ? 31 : days_of(year, month + 1, 1) - days_of(year, month, 1);
-}
-
-/* ".f": digits after the sixth are cut. */
-static int read_fraction(struct cursor *c, int64_t *us)
-{
-    struct cursor ahead = *c;
-    if (take(&ahead, "...") || !take(c, ".")) {
-        return 0;
-    }
-    if (!is_digit(c)) {
-        return fault(c, "digits of a fraction");
-    }
-    for (int64_t unit = SECOND_US / 10; is_digit(c); c->at++, unit /= 10) {
-        *us += (*c->at - '0') * unit;
-    }
-    return 0;
-}
-
-/* "Z", "+01:00", "-0130" directly behind a time; anything else is none of ours. */
-static int read_offset(struct cursor *c, int64_t *us)
-{
-    struct cursor ahead = *c;
-    int64_t hours, minutes;
-    if (take(c, "Z")) {
-        return 0;
-    }
-    bool east = take(&ahead, "+");
-    if (!east && !take(&ahead, "-")) {
-        return 0;
-    }
-    if (take_number(&ahead, 4, 4, &hours)) {
-        minutes = hours % 100;
-        hours /= 100;
-    } else if (!take_number(&ahead, 2, 2, &hours) || !take(&ahead, ":") ||
-               !take_number(&ahead, 2, 2, &minutes)) {
-        return 0;
-    }
-    if (hours > 23 || minutes > 59) {
-        return fault(c, "an offset from UTC");
-    }
-    int64_t offset = (hours * 60 + minutes) * 60 * SECOND_US;
-    *us += east ? -offset : offset;
-    *c = ahead;
-    return 0;
-}
-
-/* "H:M[:S[.f]]" and an offset, if a time of day follows the date. */
-static int read_time_of_day(struct cursor *c, int64_t *us)
-{
-    struct cursor ahead = *c;
-    int64_t hour, minute, second = 0;
-    if (take(&ahead, "T")) {
-        if (!is_digit(&ahead)) {
-            return fault(&ahead, "a time of day");
-        }
-    } else {
-        skip_blanks(&ahead);
-        if (ahead.at == c->at || !is_digit(&ahead)) {
-            return 0;
-        }
-    }
-    *c = ahead;
-    if (!take_number(c, 1, 2, &hour) || !take(c, ":") || !take_number(c, 1, 2, &minute)) {
-        return fault(c, "a time of day, H:M[:S[.f]]");
-    }
-    if (take(c, ":")) {
-        if (!take_number(c, 1, 2, &second)) {
-            return fault(c, "seconds");
-        }
-        if (read_fraction(c, us) == -1) {
-            return -1;
-        }
-    }
-    if (hour > 23 || minute > 59 || second > 59) {
-        *c = ahead;
-        return fault(c, "a time of day from 00:00:00 to 23:59:59");
-    }
-    *us += ((hour * 60 + minute) * 60 + second) * SECOND_US;
-    return read_offset(c, us);
-}
-
-/* An absolute time at the cursor; the cursor stands behind it. */
-static int read_time(struct cursor *c, int64_t *us)
-{
-    const struct cursor begin = *c;
-    int64_t year, month, day;
-    if (!take_number(c, 4, 4, &year) || !take(c, "-") || !take_number(c, 1, 2, &month) ||
-        !take(c, "-") || !take_number(c, 1, 2, &day)) {
-        return fault(&begin, "a time, YYYY-MM-DD[ H:M[:S[.f]]]");
-    }
-    if (year < 1 || month < 1 || month > 12 || day < 1 || day > month_days(year, month)) {
-        return fault(&begin, "a date of the calendar");
-    }
-    *us = days_of(year, month, day) * DAY_US;
-    if (read_time_of_day(c, us) == -1) {
-        return -1;
-    }
-    if (*us < TIME_MIN_US || *us > TIME_MAX_US) {
-        return fault(&begin, "a time in the years 1 to 9999");
-    }
-    return 0;
-}
-
-int when_time_parse(struct slice text, int64_t *us)
-{
-    char error[1];
-    struct cursor c = {text.at, text.at, text.at == NULL ? NULL : text.at + text.len, error, 1};
-    int64_t value = 0;
-    if (text.at == NULL || read_time(&c, &value) == -1 || c.at != c.end) {
-        return -1;
-    }
-    *us = value;
-    return 0;
-}
-
-void when_time_text(int64_t us, char text[WHEN_TEXT])
-{
-    int64_t year, month, day;
-    int64_t t = us < TIME_MIN_US ? TIME_MIN_US : us > TIME_MAX_US ? TIME_MAX_US : us;
-    int64_t of_day = (t - TIME_MIN_US) % DAY_US;
-    int64_t second = of_day / SECOND_US;
-    date_of((t - of_day) / DAY_US, &year, &month, &day);
-    char whole[80] =
-        ""; /* room for whatever seven ints could be: the compiler cannot know their ranges */
-    snprintf(whole, sizeof whole, "%04d-%02d-%02d %02d:%02d:%02d.%06d", (int)year, (int)month,
-             (int)day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
-             (int)(of_day % SECOND_US));
-    memcpy(text, whole, WHEN_TEXT - 1);
-    text[WHEN_TEXT - 1] = '\0';
 }
 
 /* D: "[nd][nh][nm][ns]", in this order and at least one of them, or "inf". */
@@ -285,75 +28,102 @@ static int read_duration(struct cursor *c, int64_t *us)
         char unit;
         int64_t us;
     } units[] = {{'d', DAY_US}, {'h', 3600 * SECOND_US}, {'m', 60 * SECOND_US}, {'s', SECOND_US}};
-    skip_blanks(c);
+    cursor_skip_blanks(c);
     const struct cursor begin = *c;
-    if (take_word(c, "inf")) {
+    if (cursor_take_word(c, "inf")) {
         *us = INFINITE_US;
         return 0;
     }
     size_t unit = 0;
     *us = 0;
-    while (is_digit(c)) {
+    while (cursor_at_digit(c)) {
         int64_t n;
-        if (!take_number(c, 1, 12, &n)) {
-            return fault(&begin, "a shorter duration");
+        if (!cursor_take_number(c, 1, 12, &n)) {
+            return cursor_fault(&begin, "a shorter duration");
         }
         while (unit < 4 && (c->at == c->end || *c->at != units[unit].unit)) {
             unit++;
         }
         if (unit == 4) {
-            return fault(&begin, "a duration, [nd][nh][nm][ns]");
+            return cursor_fault(&begin, "a duration, [nd][nh][nm][ns]");
         }
         if (n > (LONGEST_US - *us) / units[unit].us) {
-            return fault(&begin, "a shorter duration");
+            return cursor_fault(&begin, "a shorter duration");
         }
         *us += n * units[unit++].us;
         c->at++;
     }
     char next = c->at < c->end ? *c->at : ' ';
     if (c->at == begin.at || (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z')) {
-        return fault(&begin, "a duration, [nd][nh][nm][ns]");
+        return cursor_fault(&begin, "a duration, [nd][nh][nm][ns]");
     }
     return 0;
 }
 
 /* T: past, now, future or an absolute time. */
-static int read_point(struct cursor *c, enum when_point *point, int64_t *us)
+static int read_point(struct cursor *c, enum when_point *point, int64_t *us, bool *local)
 {
-    if (take_word(c, "past")) {
+    struct when_time t;
+    if (cursor_take_word(c, "past")) {
         *point = WHEN_AT_PAST;
-    } else if (take_word(c, "now")) {
+    } else if (cursor_take_word(c, "now")) {
         *point = WHEN_AT_NOW;
-    } else if (take_word(c, "future")) {
+    } else if (cursor_take_word(c, "future")) {
         *point = WHEN_AT_FUTURE;
     } else {
-        skip_blanks(c);
-        if (!is_digit(c)) {
-            return fault(c, "past, now, future or a time");
+        cursor_skip_blanks(c);
+        if (!cursor_at_digit(c)) {
+            return cursor_fault(c, "past, now, future or a time");
         }
         *point = WHEN_AT;
-        return read_time(c, us);
+        if (when_read_time(c, &t) == -1) {
+            return -1;
+        }
+        *us = t.us;
+        *local = !t.zoned;
     }
     return 0;
 }
 
-/* "T", "T ... T" or "T + D", and the "now + inf ... future" that a well-known component sends. */
+/* Whether a time follows a '/', where else a period would be: ISO 8601 writes ranges so. */
+static bool take_interval(struct cursor *c)
+{
+    struct cursor ahead = *c;
+    int64_t digits;
+    if (!cursor_take_sign(&ahead, "/")) {
+        return false;
+    }
+    cursor_skip_blanks(&ahead);
+    struct cursor date = ahead;
+    if (!cursor_take_number(&date, 8, 8, &digits) &&
+        (!cursor_take_number(&date, 4, 4, &digits) || !cursor_take(&date, "-"))) {
+        return false;
+    }
+    if (cursor_at_unit(&date)) {
+        return false; /* 12345678s */
+    }
+    *c = ahead;
+    return true;
+}
+
+/* "T", "T ... T", "T/T" or "T + D", and the "now + inf ... future" that a well-known component
+ * sends. */
 static int read_range(struct cursor *c, struct when *when)
 {
-    if (read_point(c, &when->start, &when->start_us) == -1) {
+    if (read_point(c, &when->start, &when->start_us, &when->start_local) == -1) {
         return -1;
     }
-    if (take_sign(c, "+")) {
+    if (cursor_take_sign(c, "+")) {
         if (read_duration(c, &when->duration_us) == -1) {
             return -1;
         }
         when->has_duration = true;
         struct cursor ahead = *c;
-        if (!take_sign(&ahead, "...")) {
+        if (!cursor_take_sign(&ahead, "...")) {
             return 0;
         }
-        if (when->duration_us != INFINITE_US || !take_word(&ahead, "future")) {
-            return fault(c, "no second end of the range");
+        if (when->duration_us != INFINITE_US || !cursor_take_word(&ahead, "future")) {
+            return cursor_fault(c, "no second end of the range");
         }
         *c = ahead;
         when->end = WHEN_AT_FUTURE;
@@ -361,8 +131,8 @@ static int read_range(struct cursor *c, struct when *when)
         when->duration_us = 0;
         return 0;
     }
-    if (take_sign(c, "...")) {
-        return read_point(c, &when->end, &when->end_us);
+    if (cursor_take_sign(c, "...") || (when->start == WHEN_AT && take_interval(c))) {
+        return read_point(c, &when->end, &when->end_us, &when->end_local);
     }
     return 0;
 }
@@ -371,9 +141,9 @@ static int read_range(struct cursor *c, struct when *when)
 static int read_cron_field(struct cursor *c, const char *name, int64_t low, int64_t high,
                            uint64_t *bits)
 {
-    skip_blanks(c);
+    cursor_skip_blanks(c);
     *bits = 0;
-    if (take(c, "*")) {
+    if (cursor_take(c, "*")) {
         for (int64_t i = low; i <= high; i++) {
             *bits |= UINT64_C(1) << i;
         }
@@ -381,23 +151,23 @@ static int read_cron_field(struct cursor *c, const char *name, int64_t low, int6
         do {
             const struct cursor begin = *c;
             int64_t from, to;
-            if (!take_number(c, 1, 2, &from)) {
-                return fault(c, "cron's %s, * or numbers", name);
+            if (!cursor_take_number(c, 1, 2, &from)) {
+                return cursor_fault(c, "cron's %s, * or numbers", name);
             }
             to = from;
-            if (take(c, "-") && !take_number(c, 1, 2, &to)) {
-                return fault(c, "cron's %s, the end of a span", name);
+            if (cursor_take(c, "-") && !cursor_take_number(c, 1, 2, &to)) {
+                return cursor_fault(c, "cron's %s, the end of a span", name);
             }
             if (from < low || to > high || from > to) {
-                return fault(&begin, "cron's %s, from %d to %d", name, (int)low, (int)high);
+                return cursor_fault(&begin, "cron's %s, from %d to %d", name, (int)low, (int)high);
             }
             for (int64_t i = from; i <= to; i++) {
                 *bits |= UINT64_C(1) << i;
             }
-        } while (take(c, ","));
+        } while (cursor_take(c, ","));
     }
     if (c->at < c->end && *c->at != ' ' && *c->at != '\t' && *c->at != '{') {
-        return fault(c, "a blank behind cron's %s", name);
+        return cursor_fault(c, "a blank behind cron's %s", name);
     }
     return 0;
 }
@@ -406,7 +176,7 @@ static int read_cron_field(struct cursor *c, const char *name, int64_t low, int6
 static bool cron_has_date(const struct when_cron *cron)
 {
     for (int64_t month = 1; month <= 12; month++) {
-        uint32_t exist = (uint32_t)((UINT64_C(2) << month_days(2000, month)) - 2);
+        uint32_t exist = (uint32_t)((UINT64_C(2) << when_month_days(2000, month)) - 2);
         if ((cron->months >> month & 1) != 0 && (cron->days & exist) != 0) {
             return true;
         }
@@ -427,7 +197,7 @@ static int read_cron(struct cursor *c, struct when_cron *cron)
         return -1;
     }
     if (cron->hours != CRON_ANY_HOUR && cron->hours >> 24 != 0) {
-        return fault(&begin, "cron's hours from 0 to 23");
+        return cursor_fault(&begin, "cron's hours from 0 to 23");
     }
     cron->given = true;
     cron->days = (uint32_t)days;
@@ -439,52 +209,52 @@ static int read_cron(struct cursor *c, struct when_cron *cron)
 /* "{ now [+ D] [/ D] }" */
 static int read_inner(struct cursor *c, struct when *when)
 {
-    if (!take_word(c, "now")) {
-        skip_blanks(c);
-        return fault(c, "now, which an inner scope begins with");
+    if (!cursor_take_word(c, "now")) {
+        cursor_skip_blanks(c);
+        return cursor_fault(c, "now, which an inner scope begins with");
     }
     when->inner_given = true;
-    if (take_sign(c, "+")) {
+    if (cursor_take_sign(c, "+")) {
         if (read_duration(c, &when->inner_duration_us) == -1) {
             return -1;
         }
         when->inner_has_duration = true;
     }
-    if (take_sign(c, "/")) {
+    if (cursor_take_sign(c, "/")) {
         if (read_duration(c, &when->inner_period_us) == -1) {
             return -1;
         }
         when->inner_has_period = true;
     }
-    if (!take_sign(c, "}")) {
-        skip_blanks(c);
-        return fault(c, "} behind the inner scope");
+    if (!cursor_take_sign(c, "}")) {
+        cursor_skip_blanks(c);
+        return cursor_fault(c, "} behind the inner scope");
     }
     return 0;
 }
 
 static int read_scope(struct cursor *c, struct when *when)
 {
-    when->repeat = take_word(c, "repeat");
+    when->repeat = cursor_take_word(c, "repeat");
     if (read_range(c, when) == -1) {
         return -1;
     }
-    if (take_sign(c, "/")) {
+    if (cursor_take_sign(c, "/")) {
         if (read_duration(c, &when->period_us) == -1) {
             return -1;
         }
         when->has_period = true;
     }
     if (when->repeat) {
-        if (take_word(c, "cron") && read_cron(c, &when->cron) == -1) {
+        if (cursor_take_word(c, "cron") && read_cron(c, &when->cron) == -1) {
             return -1;
         }
-        if (take_sign(c, "{") && read_inner(c, when) == -1) {
+        if (cursor_take_sign(c, "{") && read_inner(c, when) == -1) {
             return -1;
         }
     }
-    skip_blanks(c);
-    return c->at == c->end ? 0 : fault(c, "the end of the scope");
+    cursor_skip_blanks(c);
+    return c->at == c->end ? 0 : cursor_fault(c, "the end of the scope");
 }
 
 /* Whether what was read can be. */
@@ -733,7 +503,7 @@ static int cron_second(const struct when_cron *cron, int second)
 static bool cron_date(const struct when_cron *cron, int64_t days)
 {
     int64_t year, month, day;
-    date_of(days, &year, &month, &day);
+    when_date_of(days, &year, &month, &day);
     /* The first of January 1970 was a Thursday; Sunday is both 0 and 7. */
     int64_t weekday = (days + 4 + 7 * 719162) % 7;
     bool on_weekday =

@@ -17,11 +17,16 @@
 #define WHEN_TEXT   32 /* "2016-02-18 12:00:00.000000" and its NUL fit */
 
 /*
- * An absolute time: "Y-M-D[ H:M[:S[.f]]]" (also 'T' as the separator, a trailing 'Z' or offset, RFC
- * 3339); UTC unless an offset is given. Digits after the sixth of a fraction are cut. Nothing may
- * follow. 0, or -1.
+ * An absolute time: "Y-M-D[ H:M[:S[.f]]]", also with 'T' as the separator, 'Z' or an offset behind
+ * it, a comma before the fraction, small letters (RFC 3339); or "YYYYMMDDTHHMM[SS[.f]]" (ISO
+ * 8601, basic). UTC unless an offset is given. Digits after the sixth of a fraction are cut. Second
+ * 60 is one only as 23:59:60 UTC on the last day of a month, and the same as the second after it.
+ * Nothing may follow. 0, or -1.
  */
 int when_time_parse(struct slice text, int64_t *us);
+/* The same; whether no offset was given, so that it may be the local time of its sender; on -1 what
+ * was expected and found, NUL-terminated. */
+int when_time_read(struct slice text, int64_t *us, bool *local, char *error, size_t error_size);
 /* "YYYY-MM-DD HH:MM:SS.ffffff" */
 void when_time_text(int64_t us, char text[WHEN_TEXT]);
 
@@ -39,8 +44,9 @@ struct when_cron {
 };
 
 struct when {
-    enum when_point start, end; /* end WHEN_ABSENT: a singleton or start + duration */
-    int64_t start_us, end_us;   /* where the point is WHEN_AT */
+    enum when_point start, end;  /* end WHEN_ABSENT: a singleton or start + duration */
+    int64_t start_us, end_us;    /* where the point is WHEN_AT */
+    bool start_local, end_local; /* the same: no offset was given */
     bool has_duration, has_period;
     int64_t duration_us, period_us;
     bool repeat;
@@ -51,7 +57,7 @@ struct when {
 };
 
 /*
- * Reads a scope: [repeat] T [... T | + D] [/ D] [cron C] [{ now [+ D] [/ D] }], blanks as one
+ * Reads a scope: [repeat] T [... T | /T | + D] [/ D] [cron C] [{ now [+ D] [/ D] }], blanks as one
  * likes. -1 on a fault; then error says what and where. Impossible scopes are faults: `past` or
  * `future` alone, an end before its start, a repetition without a step, a cron that no time
  * fulfils. Nothing is cut off silently.

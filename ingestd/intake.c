@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "ingestd/sender_rules.h"
 
 /* A tree of the most values a body may have, its strings, its records. */
 #define BODY_ARENA_BYTES ((size_t)160 * 1024 * 1024)
@@ -17,6 +18,7 @@ struct intake {
     struct batches *batches;
     struct arena *arena, *body_arena; /* for one datagram, one body */
     struct result_limits limits, body_limits;
+    struct sender_rules *rules;
     struct prefix *allowed;
     size_t allowed_count; /* 0: everybody */
     /* The text of the last sender: datagrams tend to come several from one. */
@@ -46,6 +48,7 @@ void intake_free(struct intake **i)
         identity_free(&(*i)->means.identity);
         arena_free(&(*i)->arena);
         arena_free(&(*i)->body_arena);
+        sender_rules_free(&(*i)->rules);
         free((*i)->allowed);
         free(*i);
         *i = NULL;
@@ -79,11 +82,30 @@ int intake_configure(struct intake *i, const struct settings *s)
         .rows = (uint32_t)s->max_rows,
         .past_us = s->past_limit_s * 1000000,
         .future_us = s->future_limit_s * 1000000,
+        .longest_us = s->longest_s * 1000000,
     };
     i->body_limits = i->limits;
     i->body_limits.json.nodes = (uint32_t)s->body_values;
     i->body_limits.rows = (uint32_t)s->body_rows;
+    struct sender_rules *rules = sender_rules_read(s->senders);
+    if (rules == NULL) {
+        return -1;
+    }
+    sender_rules_free(&i->rules);
+    i->rules = rules;
     return set_allowed(i, &s->allow);
+}
+
+/* What holds for the sender of this; the limits that hold for all are in *limits. */
+static void apply_rule(const struct sender_rule *rule, struct result_origin *origin,
+                       struct result_limits *limits)
+{
+    if (rule != NULL) {
+        origin->zone = rule->zone;
+        limits->past_us = rule->past_us == -1 ? limits->past_us : rule->past_us;
+        limits->future_us = rule->future_us == -1 ? limits->future_us : rule->future_us;
+        limits->longest_us = rule->duration_us == -1 ? limits->longest_us : rule->duration_us;
+    }
 }
 
 static bool is_allowed(const struct intake *i, const struct address *sender)
@@ -202,9 +224,12 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     }
     name_sender(i, &d->sender);
     struct result_origin origin = {.sender = slice_of(i->sender_text), .now_us = d->received_us};
+    struct result_limits limits = i->limits;
     struct result_set set;
+    apply_rule(sender_rules_find(i->rules, SENDER_UDP, origin.sender, &d->sender), &origin,
+               &limits);
     arena_reset(i->arena);
-    result_read(i->arena, d->bytes, &i->means, &i->limits, &origin, &set);
+    result_read(i->arena, d->bytes, &i->means, &limits, &origin, &set);
     if (set.refusals != NULL) {
         snprintf(from, sizeof from, "%s%s%s:%u", six ? "[" : "", i->sender_text, six ? "]" : "",
                  (unsigned)d->port);
@@ -230,7 +255,8 @@ static uint32_t compile_allowed(const struct deliver_message *d, struct pattern 
 struct intake_outcome intake_delivery(struct intake *i, const struct deliver_message *d,
                                       struct slice body, int64_t now_us)
 {
-    static const char *const doors[] = {[DOOR_HTTPS] = "https", [DOOR_FILE] = "file"};
+    static const enum sender_door doors[] = {
+        [DOOR_HTTPS] = SENDER_HTTPS, [DOOR_FILE] = SENDER_FILE};
     char name[LIMIT_SENDER_BYTES + 1];
     struct pattern allowed[LIMIT_ALLOWED];
     struct result_origin origin = {
@@ -238,12 +264,16 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     struct result_set set = {0};
     struct refusal too_long = {RESULT_LENGTH, "", NULL};
     origin.allowed_count = compile_allowed(d, allowed);
-    snprintf(name, sizeof name, "%s:%.*s", doors[d->door], (int)d->sender.len, d->sender.at);
-    struct received r = {.bytes = body,
-                         .received_us = d->received_us,
-                         .sender = {.door = doors[d->door], .name = slice_of(name)},
-                         .from = name,
-                         .place = d->place};
+    snprintf(name, sizeof name, "%s:%.*s", sender_door_name(doors[d->door]), (int)d->sender.len,
+             d->sender.at);
+    struct result_limits limits = i->body_limits;
+    apply_rule(sender_rules_find(i->rules, doors[d->door], d->sender, NULL), &origin, &limits);
+    struct received r = {
+        .bytes = body,
+        .received_us = d->received_us,
+        .sender = {.door = sender_door_name(doors[d->door]), .name = slice_of(name)},
+        .from = name,
+        .place = d->place};
     counters[COUNT_RECEIVED_DATAGRAMS]++;
     counters[COUNT_RECEIVED_BYTES] += body.len;
     arena_reset(i->body_arena);
@@ -253,7 +283,7 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
         too_long.detail = text == NULL ? "expected fewer bytes" : text;
         set.refusals = &too_long;
     } else {
-        result_read(i->body_arena, body, &i->means, &i->body_limits, &origin, &set);
+        result_read(i->body_arena, body, &i->means, &limits, &origin, &set);
     }
     return take_set(i, &r, &set, now_us);
 }

@@ -4,6 +4,7 @@
 #include "common/daemon.h"
 #include "common/told.h"
 #include "ingestd/ingestd.h"
+#include "ingestd/sender_rules.h"
 #include "ingestd/service.h"
 #include "ingestd/udp.h"
 
@@ -46,6 +47,10 @@ static const struct config_option options[] = {
             "how far in the past a record may lie, seconds"),
     INTEGER(future_limit_s, "300", 0, YEARS_S(1000), true,
             "how far in the future a record may lie, seconds"),
+    INTEGER(longest_s, "2678400", 1, YEARS_S(1000), true,
+            "how long what a record measured may have lasted, seconds"),
+    {"senders", CONFIG_LIST, AT(senders), NULL, 0, 0, true,
+     "rules for some senders: time zone, limits; the first that fits decides"},
     INTEGER(rejects_per_second, "1000", 0, 100000, true,
             "refused inputs handed on to be kept, per second; beyond it they are only counted"),
     INTEGER(reject_head_bytes, "2048", 0, LIMIT_REJECT_HEAD, true,
@@ -96,6 +101,9 @@ static int check(const struct config_common *common, const void *checked)
             rc = -1;
         }
     }
+    struct sender_rules *rules = sender_rules_read(s->senders);
+    rc = rules == NULL ? -1 : rc; /* it said why */
+    sender_rules_free(&rules);
     struct record_types *types = record_types_of(common->schemas_dir);
     if (types == NULL) {
         rc = -1; /* it said why */

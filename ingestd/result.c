@@ -295,6 +295,14 @@ static int read_tail(struct result_reader *r, struct result_reading *g)
 
 /* ---- times ---- */
 
+/* A time as it was read, which may be the local one of its sender. */
+static int64_t to_utc(const struct result_reader *r, int64_t us, bool local)
+{
+    return local && r->origin->zone != NULL
+               ? zone_to_utc(r->origin->zone, us, r->origin->now_us + r->limits->future_us)
+               : us;
+}
+
 /* `when`, once per result and only if a row has no time of its own. */
 static int read_when(struct result_reader *r, struct result_reading *g)
 {
@@ -305,9 +313,12 @@ static int read_when(struct result_reader *r, struct result_reading *g)
         return 0;
     }
     if (is_absent(node) || node->type != JSON_STRING) {
-        return result_refuse(r, RESULT_TIME,
-                             "when: expected a string with an absolute time, found %s",
-                             node == NULL ? "nothing" : json_type_name(node->type));
+        return result_refuse(
+            r, RESULT_TIME,
+            "when: expected a string with an absolute time, as "
+            "\"2016-02-18 12:00:00\", found %s %.*s",
+            node == NULL ? "nothing" : json_type_name(node->type),
+            EXCERPT(is_absent(node) || node->type != JSON_NUMBER ? slice_of("") : node->text));
     }
     if (when_parse(node->text, &when, error, sizeof error) == -1) {
         return result_refuse(r, RESULT_TIME, "when: %s in \"%.*s\"", error, EXCERPT(node->text));
@@ -317,10 +328,15 @@ static int read_when(struct result_reader *r, struct result_reading *g)
                              "when: expected an absolute time or range, found \"%.*s\"",
                              EXCERPT(node->text));
     }
-    g->when_start_us = when.start_us;
-    g->when_end_us = when.end == WHEN_AT ? when.end_us : when.start_us;
+    g->when_start_us = to_utc(r, when.start_us, when.start_local);
+    g->when_end_us =
+        when.end == WHEN_AT ? to_utc(r, when.end_us, when.end_local) : g->when_start_us;
+    if (g->when_end_us < g->when_start_us) {
+        return result_refuse(r, RESULT_TIME, "when: an end before its start in \"%.*s\"",
+                             EXCERPT(node->text));
+    }
     if (when.end != WHEN_AT && when.has_duration &&
-        __builtin_add_overflow(when.start_us, when.duration_us, &g->when_end_us)) {
+        __builtin_add_overflow(g->when_start_us, when.duration_us, &g->when_end_us)) {
         return result_refuse(r, RESULT_FUTURE, "when: a duration that is too long in \"%.*s\"",
                              EXCERPT(node->text));
     }
@@ -343,6 +359,11 @@ static int check_times(struct result_reader *r, const struct record_message *m)
         return result_refuse(r, RESULT_FUTURE, "expected at most %" PRId64 " s ahead, found %s",
                              r->limits->future_us / 1000000, text);
     }
+    if (r->limits->longest_us > 0 && m->t_end_us - m->t_start_us > r->limits->longest_us) {
+        return result_refuse(
+            r, RESULT_LONG, "expected at most %" PRId64 " s from start to end, found %" PRId64,
+            r->limits->longest_us / 1000000, (m->t_end_us - m->t_start_us) / 1000000);
+    }
     return 0;
 }
 
@@ -358,15 +379,21 @@ static int read_times(struct result_reader *r, struct result_reading *g, const s
         m->t_end_us = g->when_end_us;
         return check_times(r, m);
     }
-    if (time->type != JSON_STRING || when_time_parse(time->text, &m->t_start_us) == -1) {
+    if (time->type != JSON_STRING) {
         struct slice found =
             time->text.at == NULL ? slice_of(json_type_name(time->type)) : time->text;
         return result_refuse(r, RESULT_TIME,
                              "resultvalues[%" PRIu64
-                             "]: expected a time as \"2016-02-18 12:00:00.000000\""
-                             ", found \"%.*s\"",
+                             "]: expected a time as \"2016-02-18 12:00:00.000000\", found \"%.*s\"",
                              m->row, EXCERPT(found));
     }
+    char error[160];
+    bool local;
+    if (when_time_read(time->text, &m->t_start_us, &local, error, sizeof error) == -1) {
+        return result_refuse(r, RESULT_TIME, "resultvalues[%" PRIu64 "]: %s in \"%.*s\"", m->row,
+                             error, EXCERPT(time->text));
+    }
+    m->t_start_us = to_utc(r, m->t_start_us, local);
     m->t_end_us = m->t_start_us;
     return check_times(r, m);
 }

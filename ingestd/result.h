@@ -13,6 +13,7 @@
 #include "common/message.h"
 #include "common/pattern.h"
 #include "common/record_types.h"
+#include "common/zone.h"
 
 /* Why input is refused: REASON(constant, name of the counter after "rejected."). */
 #define RESULT_REASONS(REASON)                                                                     \
@@ -27,6 +28,7 @@
     REASON(TIME, "time")          /* no time, or none that is absolute and can be */               \
     REASON(PAST, "time.past")     /* before the bound */                                           \
     REASON(FUTURE, "time.future") /* after the bound */                                            \
+    REASON(LONG, "time.long")     /* from start to end longer than allowed */                      \
     REASON(TYPE, "type")          /* neither columns nor label tell the record type */             \
     REASON(DENIED, "denied")      /* who delivers may not deliver this record type */              \
     REASON(LENGTH, "length")      /* a dimension, label, value longer than allowed */              \
@@ -48,14 +50,16 @@ struct result_means {
 
 struct result_limits {
     struct json_limits json;
-    uint32_t rows;     /* of all results in the bytes; also the most documents there may be */
-    int64_t past_us;   /* how far before now a record may lie */
-    int64_t future_us; /* how far after it, its end included */
+    uint32_t rows;      /* of all results in the bytes; also the most documents there may be */
+    int64_t past_us;    /* how far before now a record may lie */
+    int64_t future_us;  /* how far after it, its end included */
+    int64_t longest_us; /* from start to end; 0: any */
 };
 
 struct result_origin {
     struct slice sender; /* the probe of results that name none */
     int64_t now_us;
+    const struct zone *zone; /* of times without an offset; NULL: UTC */
     /* Globs, one of which LABEL_COLLECT + the record type must match; NULL: any type. */
     const struct pattern *allowed;
     uint32_t allowed_count;

@@ -24,17 +24,6 @@ static const struct dimension dimensions[] = {
 /* A parameter's text for a message: cut, so that a peer's megabyte does not come back. */
 #define SHOWN(s) SLICE_SHOWN(s, 100)
 
-/* "192.0.2.0/33" would be a glob that matches nothing: surely not what was meant. */
-static bool is_broken_prefix(struct slice text)
-{
-    struct address address;
-    struct prefix prefix;
-    const char *slash = text.len == 0 ? NULL : memchr(text.at, '/', text.len);
-    return slash != NULL &&
-           address_parse((struct slice){text.at, (size_t)(slash - text.at)}, &address) == 0 &&
-           prefix_parse(text, &prefix) == -1;
-}
-
 /*
  * A parameter's value, none where it is "*". Supervisors cannot relay that and send "**": any run
  * of asterisks says the same.
@@ -62,11 +51,11 @@ static int read_dimension(const struct mplane_message *s, const struct dimension
                  d->element, LIMIT_DIMENSION_BYTES, text.len);
         return -1;
     }
-    if (pattern_compile(text, d->addresses, &pattern) == -1 ||
-        (d->addresses && is_broken_prefix(text))) {
+    if (pattern_compile(text, d->addresses, &pattern) == -1) {
         snprintf(error, error_size,
-                 "parameters.%s: malformed pattern \"%.*s\"; expected *, %sor a glob", d->element,
-                 SHOWN(text), d->addresses ? "an address, a prefix " : "a text ");
+                 "parameters.%s: malformed pattern \"%.*s\"; expected *, %sor a glob, in which \\ "
+                 "stands only before *, ? and \\",
+                 d->element, SHOWN(text), d->addresses ? "an address, a prefix " : "a text ");
         return -1;
     }
     *(struct slice *)((char *)q + d->offset) = text;

@@ -80,8 +80,10 @@ static int add_matched(struct builder *b)
         const char *name = dimensions[i].name;
         struct pattern p;
         if (pattern_compile(dimensions[i].text, dimensions[i].addresses, &p) == -1) {
-            return fault(b, "record.%s: expected a pattern in UTF-8 of at most %d bytes", name,
-                         LIMIT_DIMENSION_BYTES);
+            return fault(b,
+                         "record.%s: expected a pattern in UTF-8 of at most %d bytes, \\ in it "
+                         "only before *, ? and \\, and no prefix that cannot be",
+                         name, LIMIT_DIMENSION_BYTES);
         }
         if (p.kind == PATTERN_ANY) {
             continue;

@@ -198,6 +198,7 @@ MALFORMED = {
     "time": [result(when="past ... now"), result(when=None), result(when="soon")],
     "time.past": [result(when="1800-01-01 00:00:00")],
     "time.future": [result(when="2500-01-01 00:00:00")],
+    "time.long": [result(when="2026-01-01 ... 2026-03-01")],
     "type": [result(results=["x"], label=None)],
     "length": [result(label=LONG), result(parameters={"source.ip4": LONG})],
     "nul": [result(value="a\0b")],
@@ -277,6 +278,42 @@ def test_several_documents_in_a_datagram(start):
         assert [r["values"][0] for r in ingestd.collect(2, rejects=True)] == ["0", "1"]
     ingestd.counters(received__datagrams=5, datagrams__accepted=5, accepted__records=10, rejected__json=1)
     ingestd.closes()
+
+
+def test_rules_for_some_senders(start):
+    """The first that fits decides: a time zone for times without an offset, limits of its own. Reloaded."""
+    now = datetime.datetime.utcnow()
+    text = lambda hours: (now + datetime.timedelta(hours=hours)).strftime("%Y-%m-%d %H:%M:%S")  # noqa: E731
+    ingestd = start(past_limit_s=86400, future_limit_s=300, longest_s=7200, senders=[
+        {"door": "https", "time_zone": "Asia/Tokyo"},
+        {"sender": "127.0.0.0/8", "time_zone": "Etc/GMT-2", "past_limit_s": 3 * 86400, "longest_s": 60},
+        {"door": "udp", "past_limit_s": 1}])
+    ingestd.send(result(when=text(2)), result(when=text(2) + "Z"), result(when=text(-47)), result(when=text(-75)),
+                 result(when=text(1) + " + 59s"), result(when=text(1) + " + 61s"),
+                 result(when=None, results=["time", "x"], resultvalues=[[text(2), "1"]]))
+    us = [r["t_start_us"] for r in ingestd.collect(4, rejects=True)]
+    origin = datetime.datetime.fromtimestamp(0, datetime.timezone.utc).replace(tzinfo=None)
+    expected = [int((now.replace(microsecond=0) + datetime.timedelta(hours=h) - origin).total_seconds()) * 10**6
+                for h in (0, -49, -1, 0)]
+    assert us == expected
+    ingestd.counters(rejected__time__future=1, rejected__time__past=1, rejected__time__long=1)
+    ingestd.options["senders"] = []
+    ingestd.write_configuration()
+    ingestd.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "config.reloaded" in ingestd.log_text())
+    ingestd.send(result(when=text(2)), result(when=text(0) + " + 61s"))
+    assert ingestd.collect(1, rejects=True)[0]["t_start_us"] == expected[0]
+    ingestd.counters(rejected__time__future=2)
+
+
+def test_rules_are_checked(run):
+    rules = [{"door": "tcp"}, {"sender": 3}, {"time_zone": "Europe/Atlantis"}, {"past_limit_s": -1}, {"longest_s": "1"}, {"x": 1}, 7]
+    done = run("--check-config", senders=rules)
+    assert done.returncode != 0
+    for i, what in enumerate(['.door: expected "udp", "https" or "file"', ".sender: expected a string, found number",
+                              '.time_zone: expected the name of a time zone', ".past_limit_s: expected an integer 0..",
+                              ".longest_s: expected an integer 1..", ".x: unknown option", ": expected an object, found number"]):
+        assert f"ingestd.senders[{i}]{what}" in done.stderr
 
 
 def test_accounts_by_sender(start):

@@ -33,6 +33,7 @@ SERIES = [  # type, content, probe, source, dest, path
     ("ping", "ICMPECHO", "p_1", "2001:db8::5", "2001:db8:1::1", "a%b"),
     ("ping", "ICMPECHO", "p%1", "host.example", "192.0.2.0/24", "a_b"),
     ("OTT", "http://x.example/a", "p\\1", "::ffff:192.0.2.1", "", "α/β"),
+    ("OTT", "http://x.example/?a", "p*1", "192.0.2.1", "", "α/β"),
 ]
 NAMES = ["overall", "bandwidth", "delay"]
 LABELS = ['plain', 'quote " and \\ and \n and \x01 and é', '']
@@ -145,8 +146,8 @@ def store(cluster):
 # ---- the plain computation ----
 
 def glob(pattern, text):
-    return re.fullmatch("".join(".*" if c == "*" else "." if c == "?" else re.escape(c)
-                                for c in pattern), text, re.DOTALL) is not None
+    return re.fullmatch("".join(".*" if c == "*" else "." if c == "?" else re.escape(c[-1])
+                                for c in re.findall(r"\\.|.", pattern, re.DOTALL)), text, re.DOTALL) is not None
 
 
 def matches(pattern, value, addresses):
@@ -185,8 +186,8 @@ def random_criteria(r):
     c = {}
     choices = {
         "type": ["*", "**", "GLIMPSE", "p?ng", "*T*", "none", "glimpse"],
-        "content": ["*", "UDP", "ICMP*", "http://*/a", "?DP"],
-        "probe": ["*", "p1", "p_1", "p%1", "p\\1", "p?1", "p*"],
+        "content": ["*", "UDP", "ICMP*", "http://*/a", "?DP", r"http://x.example/\?a", "http://x.example/?a"],
+        "probe": ["*", "p1", "p_1", "p%1", r"p\\1", "p?1", "p*", r"p\*1", r"p\?1"],
         "source": ["*", "192.0.2.0/24", "192.0.0.0/16", "0.0.0.0/0", "::/0", "2001:db8::/32",
                    "192.0.2.1", "host.*", "192.0.2.*", "host.example", "2001:DB8::5"],
         "dest": ["*", "198.51.100.0/23", "2001:db8::/33", "192.0.2.0/24", "", "?*"],
@@ -286,7 +287,7 @@ def test_grade_name_that_is_not_there(queryd):
 
 @pytest.mark.parametrize("criteria, place", [
     ({"low": 0}, "range.grade"), ({"low": 4, "high": 2}, "range.grade"), ({"grade": ""}, "select.grade"),
-    ({"probe": "a\0b"}, "record.probe"), ({"grade": "a\0b"}, "select.grade")])
+    ({"probe": "a\0b"}, "record.probe"), ({"probe": "a\\b"}, "record.probe"), ({"dest": "10.0.0.0/33"}, "record.dest"), ({"grade": "a\0b"}, "select.grade")])
 def test_faults_are_named(queryd, criteria, place):
     answer = queryd.ask(COUNT, **criteria)
     assert answer.status == INVALID

@@ -420,12 +420,101 @@ static void test_times(void **state)
     assert_int_equal(when_time_parse((struct slice){NULL, 0}, &us), -1);
 }
 
+/* Times as PostgreSQL, RFC 3339 and ISO 8601 write them; or what is wrong with them. */
+static void test_spellings(void **state)
+{
+    static const struct {
+        const char *text, *time; /* or what was expected */
+        bool local;
+    } cases[] = {
+        {"2026-10-25 02:30:00+00", "2026-10-25 02:30:00.000000", false},
+        {"2026-10-25 02:30:00.5+02", "2026-10-25 00:30:00.500000", false},
+        {"2026-10-25 02:30:00-03", "2026-10-25 05:30:00.000000", false},
+        {"2026-10-25T02:30:00z", "2026-10-25 02:30:00.000000", false},
+        {"2026-10-25t02:30:00Z", "2026-10-25 02:30:00.000000", false},
+        {"2026-10-25T02:30:00,5Z", "2026-10-25 02:30:00.500000", false},
+        {"2026-10-25T02:30Z", "2026-10-25 02:30:00.000000", false},
+        {"2026-10-25 02:30:00.123456789Z", "2026-10-25 02:30:00.123456", false},
+        {"20261025T023000Z", "2026-10-25 02:30:00.000000", false},
+        {"20261025T0230+0200", "2026-10-25 00:30:00.000000", false},
+        {"20261025t023000,25", "2026-10-25 02:30:00.250000", true},
+        {"20261025", "expected a time, YYYY-MM-DD", false},
+        {"2026-10-25", "2026-10-25 00:00:00.000000", true},
+        {"2026-06-30 23:59:60", "2026-07-01 00:00:00.000000", true},
+        {"2016-12-31T23:59:60.75Z", "2017-01-01 00:00:00.750000", false},
+        {"2017-01-01T00:59:60+01:00", "2017-01-01 00:00:00.000000", false},
+        {"2026-06-29 23:59:60", "expected second 60 only as 23:59:60 UTC on the last day", false},
+        {"2026-06-30 22:59:60", "expected second 60 only as 23:59:60 UTC on the last day", false},
+        {"2026-06-30 23:59:60+01", "expected second 60 only as 23:59:60 UTC", false},
+        {"2026-06-30 23:59:61", "expected a time of day from 00:00:00 to 23:59:59", false},
+        {"2026-06-30 24:00:00", "expected a time of day from 00:00:00 to 23:59:59", false},
+        {"2026-06-30 23:59:00 CET", "at byte 19: expected the end of the time, found \" CET\"",
+         false},
+        {"2026-06-30 23:59:00+0", "expected the end of the time, found \"+0\"", false},
+        {"2026-06-30 23:59:00+99", "expected an offset from UTC, found \"+99\"", false},
+        {"20261325T000000", "expected a date of the calendar", false},
+        {"20260625T0", "expected a time of day, HHMM[SS[.f]]", false},
+        {"1793071800", "expected a time, YYYY-MM-DD", false},
+    };
+    char error[200], text[WHEN_TEXT];
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int64_t us;
+        bool local;
+        if (when_time_read(slice_of(cases[i].text), &us, &local, error, sizeof error) == 0) {
+            when_time_text(us, text);
+            assert_string_equal(text, cases[i].time);
+            assert_int_equal(local, cases[i].local);
+        } else if (strstr(error, cases[i].time) == NULL) {
+            fail_msg("%s: expected %s, found %s", cases[i].text, cases[i].time, error);
+        }
+    }
+}
+
+/* ISO 8601's ranges beside mPlane's periods. */
+static void test_intervals(void **state)
+{
+    static const char *const cases[][2] = {
+        {"2026-10-25T02:00:00Z/2026-10-25T02:30:00Z",
+         "2026-10-25 02:00:00.000000 ... 2026-10-25 02:30:00.000000"},
+        {"20261025T020000Z / 20261025T023000Z",
+         "2026-10-25 02:00:00.000000 ... 2026-10-25 02:30:00.000000"},
+        {"2026-10-25 / 2026s", "2026-10-25 00:00:00.000000 / 2026s"},
+        {"2026-10-25 / 12345678s", "2026-10-25 00:00:00.000000 / 12345678s"},
+        {"2026-10-25 02:00:00+30s", "2026-10-25 02:00:00.000000 + 30s"},
+        {"2026-10-25 02:00:00+02 + 30s / 10s", "2026-10-25 00:00:00.000000 + 30s / 10s"},
+        {"2026-10-25/2026-10-24", NULL},
+        {"now/2026-10-24", NULL},
+        {"2026-10-25/PT5M", NULL},
+    };
+    struct arena *a = arena_new(1 << 20);
+    char error[200];
+    struct when w;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int status = when_parse(slice_of(cases[i][0]), &w, error, sizeof error);
+        assert_int_equal(status, cases[i][1] == NULL ? -1 : 0);
+        if (status == 0) {
+            struct when again;
+            struct slice text = when_text(a, &w);
+            assert_int_equal(when_parse(text, &again, error, sizeof error), 0);
+            struct slice expected =
+                when_parse(slice_of(cases[i][1]), &again, error, sizeof error) == 0
+                    ? when_text(a, &again)
+                    : (struct slice){"", 0};
+            vectors_equal(text, expected, slice_of(cases[i][0]));
+        }
+    }
+    arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scopes), cmocka_unit_test(test_more_scopes),
-        cmocka_unit_test(test_runs),   cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_times),
+        cmocka_unit_test(test_scopes),    cmocka_unit_test(test_more_scopes),
+        cmocka_unit_test(test_runs),      cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_times),     cmocka_unit_test(test_spellings),
+        cmocka_unit_test(test_intervals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -279,9 +279,13 @@ static void test_faults(void **state)
     (void)state;
     struct query_message q = any(QUERY_COUNT);
     q.dest = (struct slice){"a\xff", 2};
-    refused(q, "record.dest: expected a pattern in UTF-8 of at most 1024 bytes");
+    refused(q,
+            "record.dest: expected a pattern in UTF-8 of at most 1024 bytes, \\ in it only before "
+            "*, ? and \\, and no prefix that cannot be");
     q.dest = (struct slice){"a\0b", 3};
-    refused(q, "record.dest: expected a pattern in UTF-8 of at most 1024 bytes");
+    refused(q,
+            "record.dest: expected a pattern in UTF-8 of at most 1024 bytes, \\ in it only before "
+            "*, ? and \\, and no prefix that cannot be");
 
     q = any(QUERY_RECORDS);
     q.grade_low = 0;

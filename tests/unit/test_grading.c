@@ -179,9 +179,24 @@ static void blocks_and_document(void **state)
            "grading[0].appliesTo: unknown key \"recordtype\"");
     refuse(a, block(a, "\"n\"", "{\"recordType\": 7}", "[]"),
            "grading[0].appliesTo.recordType: expected a pattern (a string), found \"7\"");
-    refuse(a, block(a, "\"n\"", "{\"recordDest\": \"a\\u0000\"}", "[]"),
-           "grading[0].appliesTo.recordDest: expected a pattern of at most 1024 bytes in UTF-8 "
-           "without NUL, found \"a\"");
+    refuse(
+        a, block(a, "\"n\"", "{\"recordDest\": \"a\\u0000\"}", "[]"),
+        "grading[0].appliesTo.recordDest: expected a pattern of at most 1024 bytes in UTF-8 "
+        "without NUL, \\ in it only before *, ? and \\, and no prefix that cannot be, found \"a\"");
+    refuse(a, block(a, "\"n\"", "{\"recordContent\": \"a\\\\b\"}", "[]"),
+           "grading[0].appliesTo.recordContent: expected a pattern of at most 1024 bytes in UTF-8 "
+           "without NUL, \\ in it only before *, ? and \\, found \"a\\b\"");
+    refuse(a, block(a, "\"n\"", "{\"recordSource\": \"10.0.0.0/33\"}", "[]"),
+           "grading[0].appliesTo.recordSource: expected a pattern of at most 1024 bytes in UTF-8 "
+           "without NUL, \\ in it only before *, ? and \\, and no prefix that cannot be, found "
+           "\"10.0.0.0/33\"");
+    /* What was published with them goes on grading. */
+    struct grading_faults faults;
+    assert_non_null(grading_read_kept(
+        a,
+        slice_of(block(a, "\"n\"",
+                       "{\"recordSource\": \"10.0.0.0/33\", \"recordContent\": \"a\\\\b\"}", "[]")),
+        &faults));
 }
 
 static void every_fault_at_once(void **state)

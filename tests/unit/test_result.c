@@ -268,7 +268,7 @@ static void test_when(void **state)
     }
     refused(RESULT_TIME, "found nothing", "{" PING ROW "}");
     refused(RESULT_TIME, "found number", "{" PING ROW ",'when':1}");
-    refused(RESULT_TIME, "resultvalues[0]: expected a time",
+    refused(RESULT_TIME, "resultvalues[0]: at byte 0: expected a time, YYYY-MM-DD",
             "{'result':'m','label':'x'," WHEN "'results':['time'],'resultvalues':[['soon']]}");
     refused(RESULT_TIME, "found \"1795000000\"",
             "{'result':'m','label':'x'," WHEN "'results':['time'],'resultvalues':[[1795000000]]}");

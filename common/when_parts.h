@@ -1,0 +1,53 @@
+/* What the readers of temporal scopes and of times share. Nobody else includes it. */
+#ifndef EZREPO_WHEN_PARTS_H
+#define EZREPO_WHEN_PARTS_H
+
+#include "common/when.h"
+
+#define SECOND_US INT64_C(1000000)
+#define DAY_US    (86400 * SECOND_US)
+/* 0001-01-01 and the end of 9999-12-31: what "YYYY-MM-DD" can hold. */
+#define TIME_MIN_US (-719162 * DAY_US)
+#define TIME_MAX_US (2932897 * DAY_US - 1)
+
+/* Text being read: each reader moves it past what it read, or leaves it alone. */
+struct cursor {
+    const char *at, *start, *end;
+    char *error;
+    size_t error_size;
+};
+
+/* Reports what was expected at the cursor; always -1. */
+int cursor_fault(const struct cursor *c, const char *expected, ...)
+    __attribute__((format(printf, 2, 3)));
+
+void cursor_skip_blanks(struct cursor *c);
+bool cursor_at_digit(const struct cursor *c);
+/* A unit of time, which makes a duration of the digits before it. */
+bool cursor_at_unit(const struct cursor *c);
+
+/* Take the text if it is next; the word, if it is next behind blanks and no letter or digit follows
+ * it; the sign, if it is next behind blanks. */
+bool cursor_take(struct cursor *c, const char *text);
+bool cursor_take_word(struct cursor *c, const char *word);
+bool cursor_take_sign(struct cursor *c, const char *sign);
+
+/* min to max digits; false leaves the cursor alone. */
+bool cursor_take_number(struct cursor *c, int min, int max, int64_t *value);
+
+/* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back. */
+int64_t when_days_of(int64_t year, int64_t month, int64_t day);
+void when_date_of(int64_t days, int64_t *year, int64_t *month, int64_t *day);
+int64_t when_month_days(int64_t year, int64_t month);
+
+/* An absolute time being read. */
+struct when_time {
+    int64_t us;
+    bool zoned; /* an offset was given */
+    bool leap;  /* its second is the 60th */
+};
+
+/* An absolute time at the cursor, which then stands behind it. 0, or -1 and the fault. */
+int when_read_time(struct cursor *c, struct when_time *t);
+
+#endif
