@@ -1,0 +1,51 @@
+/*
+ * Any bytes as record-types.json: read or refused; what is read answers for every type it names.
+ * Faults go to standard error: run with -close_fd_mask=2.
+ */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "common/record_types.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static size_t read_slice(struct slice s)
+{
+    size_t sum = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        sum += (unsigned char)s.at[i];
+    }
+    return sum;
+}
+
+/* Every metric it collects has aliases that can be read. */
+static void ask_type(const struct record_types *t, uint32_t i, struct slice type)
+{
+    const struct record_types_collect *collects;
+    uint32_t count = record_types_collects(t, i, &collects);
+    for (uint32_t k = 0; k < count; k++) {
+        for (uint32_t m = 0; m < collects[k].result_count; m++) {
+            const struct slice *aliases = NULL;
+            uint32_t n = record_types_aliases(t, type, collects[k].results[m], &aliases);
+            for (uint32_t a = 0; a < n; a++) {
+                read_slice(aliases[a]);
+            }
+        }
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct slice bytes = {(const char *)data, size}, type;
+    struct record_types *t = record_types_read_bytes("FILE", bytes);
+    int64_t gap_us;
+    for (uint32_t i = 0; t != NULL && record_types_each(t, i, &type, &gap_us) == 0; i++) {
+        read_slice(type);
+        if (gap_us <= 0 || gap_us != record_types_gap_us(t, type)) {
+            abort();
+        }
+        ask_type(t, i, type);
+    }
+    record_types_free(&t);
+    return 0;
+}
