@@ -123,6 +123,7 @@ const char *ask(struct job *job)
     const struct settings *s = &gateway.settings;
     const char *why = NULL;
     bool publish = job->question.publish;
+    job->question.query.asker = job->identity;
     job->question.query.timeout_ms = (uint64_t)s->query_timeout_ms;
     job->question.publication.author = job->identity;
     job->deadline_us = daemon_clock_us() + (publish ? s->store_timeout_ms * 1000

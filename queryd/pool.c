@@ -1,6 +1,6 @@
 /*
- * Connections to PostgreSQL: connecting, session settings, one statement at a time, cancelling, and
- * coming back after a loss. All sockets are non-blocking readers of the loop.
+ * Connections to PostgreSQL: connecting, session settings, one statement at a time, stopping it,
+ * and coming back after a loss. All sockets are non-blocking readers of the loop.
  */
 #include "queryd/pool.h"
 
@@ -12,10 +12,11 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/utf8.h"
+#include "queryd/hosts.h"
 #include "schemas/store.h"
 
-#define CONNECT_US       INT64_C(10000000) /* an attempt to connect may take this long */
-#define PAUSE_FIRST_US   INT64_C(200000)   /* before the next attempt; doubles */
+#define HOST_US          INT64_C(3000000) /* to connect to one host; then the next one's turn comes */
+#define PAUSE_FIRST_US   INT64_C(200000) /* before the next attempt; doubles */
 #define PAUSE_LONGEST_US INT64_C(5000000)
 #define PAUSE_UNFIT_US   INT64_C(250000)  /* a store that is being made is there within moments */
 #define GRACE_US         INT64_C(3000000) /* for the server to end a statement that it should have */
@@ -30,8 +31,10 @@
 static const char session_sql[] =
     "SELECT set_config('search_path', 'ezrepo', false), set_config('timezone', 'UTC', false),"
     " set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false),"
-    " set_config('random_page_cost', '1.1', false), set_config('parallel_setup_cost', '20000', "
-    "false)";
+    " set_config('random_page_cost', '1.1', false),"
+    " set_config('parallel_setup_cost', '20000', false),"
+    /* So long a statement goes on whose connection was closed. */
+    " set_config('client_connection_check_interval', '100ms', false)";
 /* Then what store it leads to: statements are made for one version of it. */
 static const char version_sql[] = "SELECT coalesce(max(number), 0) FROM ezrepo.migration";
 static const char timeout_sql[] = "SELECT set_config('statement_timeout', $1, false)";
@@ -53,9 +56,11 @@ struct connection {
     int watched_fd; /* -1: none */
     short watched_events;
     int64_t retry_us, pause_us, give_up_us;
-    int64_t timeout_ms; /* the session's statement_timeout */
-    bool stopped;       /* the server was asked to end the statement */
-    int version;        /* of the store, as far as LOOKING has it; -1: it told none */
+    unsigned first, tried;  /* of the hosts: the first of this attempt, how many came after it */
+    char host[ERROR_BYTES]; /* that is being asked */
+    int64_t timeout_ms;     /* the session's statement_timeout */
+    bool stopped;           /* nobody wants the statement's rows any more */
+    int version;            /* of the store, as far as LOOKING has it; -1: it told none */
     enum pool_outcome outcome;
     char message[ERROR_BYTES];
     /* The statement. */
@@ -70,6 +75,8 @@ struct pool {
     zloop_t *loop;
     int timer; /* of the loop */
     const char *conninfo;
+    struct hosts hosts;
+    unsigned first_host; /* where an attempt to connect begins */
     struct pool_events events;
     bool failed; /* the last attempt to connect did */
     bool unfit;  /* since the store is of another version */
@@ -141,6 +148,15 @@ static void finish_statement(struct connection *c, enum pool_outcome outcome)
     c->pool->events.done(owner, outcome, message);
 }
 
+static void disconnect(struct connection *c, int64_t retry_us)
+{
+    unwatch(c);
+    PQfinish(c->pg);
+    c->pg = NULL;
+    c->state = AWAY;
+    c->retry_us = retry_us;
+}
+
 /* The connection is of no use (any more): tell its owner, come back later. */
 static void leave(struct connection *c, const char *why, bool unfit)
 {
@@ -154,16 +170,12 @@ static void leave(struct connection *c, const char *why, bool unfit)
     pool->failures++;
     pool->failed = true;
     pool->unfit = unfit;
-    unwatch(c);
-    PQfinish(c->pg);
-    c->pg = NULL;
-    c->state = AWAY;
-    c->retry_us = daemon_clock_us() + (unfit ? PAUSE_UNFIT_US : c->pause_us);
+    disconnect(c, daemon_clock_us() + (unfit ? PAUSE_UNFIT_US : c->pause_us));
     c->pause_us = unfit                                ? PAUSE_FIRST_US
                   : c->pause_us * 2 > PAUSE_LONGEST_US ? PAUSE_LONGEST_US
                                                        : c->pause_us * 2;
     if (statement) {
-        finish_statement(c, c->stopped ? POOL_STOPPED : POOL_UNAVAILABLE);
+        finish_statement(c, POOL_UNAVAILABLE);
     }
     pool->events.changed();
 }
@@ -195,8 +207,21 @@ static void on_notice(void *context, const char *message)
     log_debug("database.notice", "text=\"%s\"", message);
 }
 
+/* Each host has its time: one that is frozen must not use up that of the others. */
+static void note_host(struct connection *c)
+{
+    char host[ERROR_BYTES];
+    snprintf(host, sizeof host, "%.120s:%.20s", PQhost(c->pg), PQport(c->pg));
+    if (strcmp(host, c->host) != 0) {
+        c->tried += c->host[0] != '\0';
+        memcpy(c->host, host, sizeof host);
+        c->give_up_us = daemon_clock_us() + HOST_US;
+    }
+}
+
 static void go_on_connecting(struct connection *c)
 {
+    note_host(c);
     switch (PQconnectPoll(c->pg)) {
     case PGRES_POLLING_READING:
         if (watch(c, ZMQ_POLLIN) == -1) {
@@ -210,6 +235,7 @@ static void go_on_connecting(struct connection *c)
         return;
     case PGRES_POLLING_OK:
         c->state = PREPARING;
+        c->give_up_us = daemon_clock_us() + HOST_US;
         c->timeout_ms = -1;
         c->outcome = POOL_DONE;
         if (PQsetnonblocking(c->pg, 1) == -1 ||
@@ -225,13 +251,31 @@ static void go_on_connecting(struct connection *c)
 
 static void begin_connecting(struct connection *c)
 {
-    /* What stands after dbname, which is read as a connection string, overrides what is in it. */
-    const char *keys[] = {"dbname", "client_encoding", "application_name", "tcp_user_timeout",
+    const struct hosts *h = &c->pool->hosts;
+    c->first = c->pool->first_host;
+    char *host = hosts_rotate(h->host, c->first);
+    char *hostaddr = hosts_rotate(h->hostaddr, c->first);
+    char *port = hosts_rotate(h->port, c->first);
+    /* What stands after dbname, which is read as a connection string, overrides what is in it;
+     * NULL does not. */
+    const char *keys[] = {"dbname",
+                          "client_encoding",
+                          "application_name",
+                          "tcp_user_timeout",
+                          "host",
+                          "hostaddr",
+                          "port",
                           NULL};
-    const char *values[] = {c->pool->conninfo, "UTF8", "ezrepo queryd", "3000", NULL};
+    const char *values[] = {
+        c->pool->conninfo, "UTF8", "ezrepo queryd", "3000", host, hostaddr, port, NULL};
     c->state = CONNECTING;
-    c->give_up_us = daemon_clock_us() + CONNECT_US;
+    c->host[0] = '\0';
+    c->tried = 0;
+    c->give_up_us = daemon_clock_us() + HOST_US;
     c->pg = PQconnectStartParams(keys, values, 1);
+    free(host);
+    free(hostaddr);
+    free(port);
     if (c->pg == NULL || PQstatus(c->pg) == CONNECTION_BAD) {
         lose(c, c->pg == NULL ? "out of memory" : PQerrorMessage(c->pg));
         return;
@@ -243,7 +287,7 @@ static void begin_connecting(struct connection *c)
 }
 
 /* What kind of failure the SQLSTATE tells. */
-static enum pool_outcome outcome_of(const struct connection *c, const char *state)
+static enum pool_outcome outcome_of(const char *state)
 {
     /* Connection, resources, the operator, the standby's recovery; no schema, table, function or
      * right yet. */
@@ -253,7 +297,7 @@ static enum pool_outcome outcome_of(const struct connection *c, const char *stat
         return POOL_UNAVAILABLE;
     }
     if (strcmp(state, "57014") == 0) {
-        return c->stopped ? POOL_STOPPED : POOL_TIMEOUT;
+        return POOL_TIMEOUT;
     }
     for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
         if (strncmp(state, passing[i], strlen(passing[i])) == 0) {
@@ -263,16 +307,18 @@ static enum pool_outcome outcome_of(const struct connection *c, const char *stat
     return POOL_REFUSED;
 }
 
-static void request_stop(struct connection *c)
+/*
+ * Ends the statement by closing the connection, which the server notices soon, and makes a new one.
+ * To ask the server to cancel needs another connection all the same, and libpq waits for that.
+ */
+static void stop_statement(struct connection *c)
 {
-    char error[ERROR_BYTES];
-    PGcancel *cancel = PQgetCancel(c->pg);
-    if (cancel == NULL || PQcancel(cancel, error, sizeof error) == 0) {
-        log_warn("database.cancel", "error=\"%s\"", cancel == NULL ? "out of memory" : error);
-    }
-    PQfreeCancel(cancel);
-    c->stopped = true;
-    c->give_up_us = daemon_clock_us() + GRACE_US;
+    struct pool *pool = c->pool;
+    c->message[0] = '\0';
+    disconnect(c, 0);
+    finish_statement(c, POOL_STOPPED);
+    begin_connecting(c);
+    pool->events.changed();
 }
 
 /* Whether it says that there is no store there, or one so old that its version is not readable. */
@@ -300,15 +346,15 @@ static void take_result(struct connection *c, const PGresult *result)
     }
     switch (PQresultStatus(result)) {
     case PGRES_SINGLE_TUPLE:
-        if (c->state == RUNNING && !c->stopped && c->pool->events.row(c->owner, result) == -1) {
-            request_stop(c);
+        if (c->state == RUNNING && !c->stopped) {
+            c->stopped = c->pool->events.row(c->owner, result) == -1;
         }
         return;
     case PGRES_TUPLES_OK:
         return;
     default: {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-        c->outcome = outcome_of(c, state);
+        c->outcome = outcome_of(state);
         copy_line(c->message, PQresultErrorMessage(result));
         if (c->outcome == POOL_REFUSED || c->outcome == POOL_UNAVAILABLE) {
             c->pool->failures++;
@@ -381,7 +427,7 @@ static void end_statement(struct connection *c)
         }
         return;
     }
-    if (was == SETTING && c->outcome == POOL_DONE && !c->stopped) {
+    if (was == SETTING && c->outcome == POOL_DONE) {
         c->timeout_ms = c->next_timeout_ms;
         send_statement(c);
         return;
@@ -391,7 +437,7 @@ static void end_statement(struct connection *c)
     }
     c->state = IDLE;
     if (was == SETTING || was == RUNNING) {
-        finish_statement(c, c->stopped ? POOL_STOPPED : c->outcome);
+        finish_statement(c, c->outcome);
     }
     c->pool->events.changed();
 }
@@ -410,6 +456,10 @@ static void go_on_reading(struct connection *c)
         }
         take_result(c, result);
         PQclear(result);
+        if (c->stopped && c->state == RUNNING) {
+            stop_statement(c);
+            return;
+        }
         if (PQstatus(c->pg) == CONNECTION_BAD) {
             lose(c, PQerrorMessage(c->pg));
         }
@@ -429,6 +479,26 @@ static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *context)
     return 0;
 }
 
+/*
+ * It does not answer, so nobody begins with it next. Others that lead there would only be found out
+ * by questions that are not answered.
+ */
+static void give_up(struct connection *c)
+{
+    struct pool *pool = c->pool;
+    bool connected = has_statement(c);
+    if (!connected && pool->hosts.count > 1) {
+        pool->first_host = (c->first + c->tried + 1) % pool->hosts.count;
+        c->pause_us = PAUSE_FIRST_US;
+    }
+    lose(c, "the server does not answer");
+    for (unsigned i = 0; connected && i < pool->count; i++) {
+        if (pool->connections[i].state == IDLE) {
+            lose(&pool->connections[i], "another connection to the server is not answered");
+        }
+    }
+}
+
 static int on_sweep(zloop_t *loop, int timer, void *context)
 {
     (void)loop;
@@ -442,7 +512,7 @@ static int on_sweep(zloop_t *loop, int timer, void *context)
                 begin_connecting(c);
             }
         } else if (c->state != IDLE && now >= c->give_up_us) {
-            lose(c, "the server does not answer");
+            give_up(c);
         }
     }
     return 0;
@@ -460,7 +530,8 @@ struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
     pool->events = *events;
     pool->count = connections;
     pool->timer = zloop_timer(loop, SWEEP_MS, 0, on_sweep, pool);
-    if (pool->timer == -1) {
+    if (pool->timer == -1 || hosts_read(&pool->hosts, conninfo) == -1) {
+        hosts_release(&pool->hosts);
         free(pool);
         return NULL;
     }
@@ -484,6 +555,7 @@ void pool_free(struct pool **pool)
         unwatch(&p->connections[i]);
         PQfinish(p->connections[i].pg);
     }
+    hosts_release(&p->hosts);
     free(p);
     *pool = NULL;
 }
@@ -514,8 +586,9 @@ void pool_cancel(struct pool *pool, const void *owner)
 {
     for (unsigned i = 0; i < pool->count; i++) {
         struct connection *c = &pool->connections[i];
-        if (c->owner == owner && has_statement(c) && !c->stopped) {
-            request_stop(c);
+        if (c->owner == owner && has_statement(c)) {
+            stop_statement(c);
+            return;
         }
     }
 }

@@ -15,7 +15,7 @@ struct pool;
 
 enum pool_outcome {
     POOL_DONE,        /* all rows were given */
-    POOL_STOPPED,     /* cancelled by pool_cancel() or because row() wanted no more */
+    POOL_STOPPED,     /* by pool_cancel() or because row() wanted no more */
     POOL_TIMEOUT,     /* PostgreSQL ended it at its statement_timeout */
     POOL_UNAVAILABLE, /* the connection or the server went away, or it has no store yet */
     POOL_REFUSED      /* PostgreSQL found the statement wrong: a fault of ours */
@@ -45,9 +45,7 @@ void pool_free(struct pool **pool);
 int pool_run(struct pool *pool, void *owner, int64_t timeout_ms, const char *sql,
              const char *const *parameters, int parameter_count);
 
-/*
- * Asks the server to end the owner's statement; done() follows, at the latest within a few seconds
- * by giving up the connection. This call waits until the server has taken the request.
+/* Ends the owner's statement, without waiting for the server; done() is called before it returns.
  */
 void pool_cancel(struct pool *pool, const void *owner);
 

@@ -18,6 +18,7 @@
 #include "common/utf8.h"
 #include "queryd/criteria.h"
 #include "queryd/pool.h"
+#include "queryd/turns.h"
 
 #define IDENTITY_BYTES   255 /* ZeroMQ's routing ids are not longer */
 #define CRITERIA_BYTES   (256 * 1024)
@@ -46,7 +47,9 @@ const char *const counter_names[COUNTERS] = {
 uint64_t counters[COUNTERS];
 
 struct question {
+    struct turn turn; /* comes first: a turn is its question's beginning */
     struct question *prev, *next;
+    bool running;
     char identity[IDENTITY_BYTES];
     size_t identity_length;
     uint64_t id;
@@ -68,8 +71,8 @@ static struct {
     const struct settings *settings;
     struct pool *pool;
     int timer;
-    struct question *waiting, *running;
-    uint32_t waiting_count;
+    struct question *all; /* that wait or run */
+    struct turns turns;
     bool dispatching;
     bool draining;
     int64_t drain_until_us;
@@ -171,12 +174,29 @@ static void answer(struct question *q, enum answer_status status, const char *me
     question_free(q);
 }
 
-static void answer_unavailable(struct question *q)
+/* One neither waits nor runs any more. */
+static void leave(struct question *q)
+{
+    DL_DELETE(self.all, q);
+    if (q->running) {
+        turns_done(&self.turns, &q->turn);
+    } else {
+        turns_leave(&self.turns, &q->turn);
+    }
+}
+
+static void conclude(struct question *q, enum answer_status status, const char *message)
+{
+    leave(q);
+    answer(q, status, message);
+}
+
+static void conclude_unavailable(struct question *q)
 {
     char text[LIMIT_TEXT_BYTES];
     snprintf(text, sizeof text, "%s%s",
              pool_unfit(self.pool) ? "" : "the database is away: ", pool_error(self.pool));
-    answer(q, ANSWER_UNAVAILABLE, text);
+    conclude(q, ANSWER_UNAVAILABLE, text);
 }
 
 /* ---- rows ---- */
@@ -239,43 +259,39 @@ static int on_row(void *owner, const PGresult *result)
 
 /* ---- running ---- */
 
-static void wait_first(struct question *q)
+static void wait_again(struct question *q)
 {
-    DL_PREPEND(self.waiting, q);
-    self.waiting_count++;
+    q->running = false;
+    turns_back(&self.turns, &q->turn);
 }
 
-static void wait_no_more(struct question *q)
+/* Gives the next in the queue to a free connection; false when nobody's turn is, or none is free.
+ */
+static bool run_next(void)
 {
-    DL_DELETE(self.waiting, q);
-    self.waiting_count--;
-}
-
-/* Gives the first in the queue to a free connection; 1 when there is none. */
-static int run_first(void)
-{
-    struct question *q = self.waiting;
-    int64_t left_ms = (q->deadline_us - daemon_clock_us()) / 1000;
-    wait_no_more(q);
-    if (left_ms <= 0) {
-        answer(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
-        return 0;
+    struct question *q = (struct question *)turns_next(&self.turns);
+    if (q == NULL) {
+        return false;
     }
     const struct criteria *c = &q->criteria;
-    DL_APPEND(self.running, q);
+    int64_t left_ms = (q->deadline_us - daemon_clock_us()) / 1000;
+    q->running = true;
+    if (left_ms <= 0) {
+        conclude(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
+        return true;
+    }
     int busy = q->naming
                    ? pool_run(self.pool, q, left_ms, CRITERIA_NAMES_SQL, NULL, 0)
                    : pool_run(self.pool, q, left_ms, c->sql, c->parameters, c->parameter_count);
     if (busy == 1) {
-        DL_DELETE(self.running, q);
-        wait_first(q);
+        wait_again(q);
     }
-    return busy;
+    return busy == 0;
 }
 
 static void finish_draining(void)
 {
-    if (self.draining && self.running == NULL && self.waiting == NULL) {
+    if (self.draining && self.all == NULL) {
         daemon_finished(0);
     }
 }
@@ -288,13 +304,11 @@ static void dispatch(void)
         return;
     }
     self.dispatching = true;
-    while (self.waiting != NULL) {
+    while (self.turns.waiting != NULL) {
         if (pool_away(self.pool)) {
-            struct question *q = self.waiting;
-            wait_no_more(q);
-            answer_unavailable(q);
-        } else if (run_first() == 1) {
-            break;
+            conclude_unavailable((struct question *)self.turns.waiting);
+        } else if (pool_running(self.pool) == pool_connected(self.pool) || !run_next()) {
+            break; /* and nobody's turn is used up while no connection is free */
         }
     }
     self.dispatching = false;
@@ -306,23 +320,29 @@ static void look_up_names(struct question *q)
 {
     q->naming = true;
     q->names[0] = '\0';
-    wait_first(q);
+    wait_again(q);
+}
+
+/* As in the first moment of a new one. */
+static void conclude_no_grading(struct question *q)
+{
+    conclude(q, ANSWER_UNAVAILABLE, "the store has no grading yet");
 }
 
 static void on_names(struct question *q)
 {
     char text[LIMIT_TEXT_BYTES];
     q->naming = false;
-    if (!q->name_found) {
-        snprintf(text, sizeof text, "select.grade: expected %s%s, found \"%.*s\"",
-                 q->names[0] == '\0' ? "\"all\" (there are no grade names yet)"
-                                     : "\"all\" or one of: ",
+    if (q->names[0] == '\0') {
+        conclude_no_grading(q);
+    } else if (!q->name_found) {
+        snprintf(text, sizeof text, "select.grade: expected \"all\" or one of: %s, found \"%.*s\"",
                  q->names, (int)cut(q->criteria.grade_name).len, q->criteria.grade_name);
-        answer(q, ANSWER_INVALID, text);
+        conclude(q, ANSWER_INVALID, text);
     } else if (q->criteria.counts) {
-        wait_first(q); /* the name came into being between the two statements */
+        wait_again(q); /* the name came into being between the two statements */
     } else {
-        answer(q, ANSWER_OK, "");
+        conclude(q, ANSWER_OK, "");
     }
 }
 
@@ -330,10 +350,12 @@ static void on_rows(struct question *q)
 {
     if (q->cell_count == 0 && q->criteria.grade_name != NULL) {
         look_up_names(q);
+    } else if (q->cell_count == 0 && q->criteria.counts) {
+        conclude_no_grading(q);
     } else if (q->cell_count == 0 && q->criteria.no_row != NULL) {
-        answer(q, ANSWER_INVALID, q->criteria.no_row);
+        conclude(q, ANSWER_INVALID, q->criteria.no_row);
     } else {
-        answer(q, ANSWER_OK, "");
+        conclude(q, ANSWER_OK, "");
     }
 }
 
@@ -341,11 +363,10 @@ static void on_done(void *owner, enum pool_outcome outcome, const char *message)
 {
     struct question *q = owner;
     char text[LIMIT_TEXT_BYTES];
-    DL_DELETE(self.running, q);
     if (q->cancelled) {
-        answer(q, ANSWER_CANCELLED, "cancelled by who asked");
+        conclude(q, ANSWER_CANCELLED, "cancelled by who asked");
     } else if (q->too_large) {
-        answer(q, ANSWER_TOO_LARGE, too_large(text));
+        conclude(q, ANSWER_TOO_LARGE, too_large(text));
     } else if (outcome == POOL_DONE && q->naming) {
         on_names(q);
     } else if (outcome == POOL_DONE) {
@@ -353,20 +374,20 @@ static void on_done(void *owner, enum pool_outcome outcome, const char *message)
     } else if (outcome == POOL_TIMEOUT) {
         snprintf(text, sizeof text, "no answer within %" PRId64 " ms",
                  (q->deadline_us - q->arrived_us) / 1000);
-        answer(q, ANSWER_TIMEOUT, text);
+        conclude(q, ANSWER_TIMEOUT, text);
     } else {
         snprintf(text, sizeof text, "the database %s: %s",
                  outcome == POOL_REFUSED ? "refused the statement" : "is away", message);
-        answer(q, ANSWER_UNAVAILABLE, text);
+        conclude(q, ANSWER_UNAVAILABLE, text);
     }
 }
 
 /* ---- messages ---- */
 
-static struct question *find(struct question *list, struct slice identity, uint64_t id)
+static struct question *find(struct slice identity, uint64_t id)
 {
     struct question *q;
-    DL_FOREACH(list, q)
+    DL_FOREACH(self.all, q)
     {
         if (q->id == id && slice_equal((struct slice){q->identity, q->identity_length}, identity)) {
             return q;
@@ -392,6 +413,25 @@ static struct question *question_new(struct slice identity, int64_t now)
     return q;
 }
 
+/* At the end of the queue, or answered that there is no room. */
+static void wait_for_turn(struct question *q, struct slice asker)
+{
+    const struct settings *s = self.settings;
+    self.turns.running_most = (uint32_t)s->asker_connections;
+    self.turns.waiting_most = (uint32_t)s->asker_waiting;
+    int joined = self.turns.waiting_count >= (uint64_t)s->waiting
+                     ? 2
+                     : turns_join(&self.turns, asker, &q->turn);
+    if (joined == 0) {
+        DL_APPEND(self.all, q);
+        return;
+    }
+    answer(q, ANSWER_UNAVAILABLE,
+           joined == 2   ? "too many questions at once: ask again later"
+           : joined == 1 ? "too many questions of one identity at once: ask again later"
+                         : "out of memory");
+}
+
 /* A question that was read: refused, or at the end of the queue. */
 static void take_query(struct question *q, const struct query_message *m)
 {
@@ -411,11 +451,8 @@ static void take_query(struct question *q, const struct query_message *m)
         answer(q, ANSWER_UNAVAILABLE, "out of memory");
     } else if (self.draining) {
         answer(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
-    } else if (self.waiting_count >= (uint64_t)s->waiting) {
-        answer(q, ANSWER_UNAVAILABLE, "too many questions at once: ask again later");
     } else {
-        DL_APPEND(self.waiting, q);
-        self.waiting_count++;
+        wait_for_turn(q, m->asker);
     }
 }
 
@@ -436,8 +473,7 @@ static void on_query(struct slice identity, struct slice bytes)
     } else if (query_decode_all(bytes, q->arena, &m) == -1) {
         question_free(q);
         malformed("not a query message");
-    } else if (find(self.waiting, identity, m.id) != NULL ||
-               find(self.running, identity, m.id) != NULL) {
+    } else if (find(identity, m.id) != NULL) {
         question_free(q);
         malformed("a query of this id is under way already");
     } else {
@@ -453,16 +489,12 @@ static void on_cancel(struct slice identity, struct slice bytes)
         malformed("not a cancel message");
         return;
     }
-    struct question *q = find(self.waiting, identity, m.id);
-    if (q != NULL) {
-        wait_no_more(q);
-        answer(q, ANSWER_CANCELLED, "cancelled by who asked");
-        return;
-    }
-    q = find(self.running, identity, m.id);
-    if (q != NULL) {
+    struct question *q = find(identity, m.id);
+    if (q != NULL && q->running) {
         q->cancelled = true;
         pool_cancel(self.pool, q);
+    } else if (q != NULL) {
+        conclude(q, ANSWER_CANCELLED, "cancelled by who asked");
     }
 }
 
@@ -513,11 +545,10 @@ static int on_sweep(zloop_t *loop, int timer, void *context)
     (void)context;
     int64_t now = daemon_clock_us();
     struct question *q, *next;
-    DL_FOREACH_SAFE(self.waiting, q, next)
+    DL_FOREACH_SAFE(self.all, q, next)
     {
-        if (now >= q->deadline_us) {
-            wait_no_more(q);
-            answer(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
+        if (!q->running && now >= q->deadline_us) {
+            conclude(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
         }
     }
     if (self.draining && now >= self.drain_until_us) {
@@ -549,10 +580,11 @@ void questions_drain(void)
     struct question *q, *next;
     self.draining = true;
     self.drain_until_us = daemon_clock_us() + DRAIN_US;
-    DL_FOREACH_SAFE(self.waiting, q, next)
+    DL_FOREACH_SAFE(self.all, q, next)
     {
-        wait_no_more(q);
-        answer(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
+        if (!q->running) {
+            conclude(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
+        }
     }
     finish_draining();
 }
@@ -562,7 +594,7 @@ void questions_tick(void)
     if (self.pool == NULL) {
         return;
     }
-    counters[COUNT_WAITING] = self.waiting_count;
+    counters[COUNT_WAITING] = self.turns.waiting_count;
     counters[COUNT_RUNNING] = pool_running(self.pool);
     counters[COUNT_CONNECTIONS] = pool_connected(self.pool);
     counters[COUNT_DATABASE_ERRORS] = pool_failures(self.pool);
@@ -576,14 +608,11 @@ void questions_tick(void)
 
 void questions_stop(void)
 {
-    struct question *lists[] = {self.waiting, self.running};
+    struct question *q, *next;
     pool_free(&self.pool);
-    for (int i = 0; i < 2; i++) {
-        struct question *q, *next;
-        DL_FOREACH_SAFE(lists[i], q, next)
-        {
-            question_free(q);
-        }
+    DL_FOREACH_SAFE(self.all, q, next)
+    {
+        leave(q);
+        question_free(q);
     }
-    self.waiting = self.running = NULL;
 }

@@ -15,6 +15,7 @@ struct settings {
     int64_t rows_default;
     int64_t rows_max;
     int64_t waiting;
+    int64_t asker_connections, asker_waiting; /* of one identity */
     int64_t answer_bytes;
     int64_t high_water;
 };

@@ -459,8 +459,8 @@ def make_queryd(build_dir, cluster, store):
     """One of its own, with settings; it has to end with 0."""
     from queries import Queryd
     with contextlib.ExitStack() as stack:
-        def make(role="reader", **settings):
-            one = Queryd(build_dir, cluster.connect_string(role), **settings)
+        def make(role="reader", database=None, **settings):
+            one = Queryd(build_dir, database or cluster.connect_string(role), **settings)
             stack.callback(one.close)
             return one
         yield make

@@ -3,6 +3,7 @@
 Works as root (the server then runs as the user postgres, since PostgreSQL refuses root) and as an ordinary
 user. Nothing outside of its own folder is touched.
 """
+import contextlib
 import os
 import pathlib
 import shutil
@@ -10,7 +11,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from typing import Any, List
+from typing import Any, Iterator, List
 
 import psycopg2
 from conftest import wait_for
@@ -69,6 +70,22 @@ class Cluster:
         wait_for(lambda: not any(os.path.exists(f"/proc/{p}") for p in family), 120)
         file.unlink()
         self.killed_segment = lines[6].split()[1]  # of System V: the next server takes it over, if there is one
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Within `with` the whole server stands still: the kernel takes what is sent to it, and nobody answers."""
+        postmaster = int(pathlib.Path(self.data, "postmaster.pid").read_text().split()[0])
+        stand_still(postmaster)
+        processes = [postmaster, *children(postmaster)]
+        try:
+            for pid in processes:
+                with contextlib.suppress(ProcessLookupError, FileNotFoundError):
+                    stand_still(pid)
+            yield
+        finally:
+            for pid in reversed(processes):
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
 
     def connect_string(self, user: str = "ezrepo", database: str = "postgres") -> str:
         return f"host={self.folder} user={user} dbname={database}"

@@ -28,9 +28,9 @@ def all_ended(starts: Dict[int, Optional[str]]) -> bool:
 
 
 def stand_still(pid: int) -> None:
-    """Stops the process; it does nothing any more when this returns."""
+    """Stops the process; it does nothing any more when this returns. It may have ended, and not been waited for."""
     os.kill(pid, signal.SIGSTOP)
-    while stat_fields(pid)[0] != "T":
+    while stat_fields(pid)[0] not in ("T", "Z", "X"):
         time.sleep(0.001)
 
 

@@ -1,4 +1,5 @@
 """Asking queryd over ZeroMQ, as the gateway does."""
+import contextlib
 import json
 import os
 import pathlib
@@ -34,11 +35,11 @@ class Asker:
 
     def send(self, kind, type="*", content="*", probe="*", source="*", dest="*", path="*", since=PAST,
              until=FUTURE, instant=0, grade="all", low=1, high=5, limit=0, after="", version=0,
-             timeout=0, socket=None):
+             timeout=0, socket=None, asker=""):
         self.id += 1
         (socket or self.socket).send(pack(
             QUERY, self.id, kind, type, content, probe, source, dest, path, since, until, instant,
-            grade, low, high, limit, after, version, timeout))
+            grade, low, high, limit, after, version, timeout, asker=asker))
         return self.id
 
     def receive(self, seconds=90, socket=None):
@@ -127,3 +128,28 @@ class Queryd(Asker):
         shutil.rmtree(self.folder)
         assert_clean(log)
         assert code == 0, log[-3000:]
+
+
+class Lock:
+    """Whoever counts waits at it while it is held."""
+
+    def __init__(self, cluster):
+        self.cluster, self.holder = cluster, None
+
+    def hold(self):
+        self.holder = self.cluster.connect()
+        self.holder.cursor().execute("BEGIN; LOCK TABLE measurement, grade_name IN ACCESS EXCLUSIVE MODE")
+
+    def leave(self):
+        if self.holder is not None:
+            self.holder.close()
+
+    def wait_for_questions(self, count=1):
+        """Until so many wait at it."""
+        with contextlib.closing(self.cluster.connect()) as connection:
+            sql = connection.cursor()
+
+            def waiting():
+                sql.execute("SELECT FROM pg_stat_activity WHERE usename = 'reader' AND wait_event_type = 'Lock'")
+                return sql.rowcount == count
+            wait_for(waiting, 60)

@@ -1,12 +1,7 @@
 """What stored takes for a COMMIT that lasts, with a standby that is to have it too; and for how long it waits for one."""
-import contextlib
-import os
-import signal
-
 import psycopg2
 import pytest
 from postgres import Cluster, Standby
-from processes import children, stand_still
 from stores import NONE, SECOND, Record, check_store, now_us
 
 WAITING = ("SELECT pid FROM pg_stat_activity WHERE application_name = 'ezrepo-stored' AND wait_event = 'SyncRep'")
@@ -69,30 +64,12 @@ def test_a_server_whose_standby_is_gone_can_step_down(make_stored, pair):
     stored.wait(lambda: "away" in stored.status()["notes"]["database"])
 
 
-@contextlib.contextmanager
-def frozen(cluster):
-    """The whole server stands still: the kernel takes what is sent to it, and nobody answers."""
-    with open(os.path.join(cluster.data, "postmaster.pid"), encoding="ascii") as file:
-        postmaster = int(file.readline())
-    stand_still(postmaster)
-    processes = [postmaster, *children(postmaster)]
-    try:
-        for pid in processes:
-            with contextlib.suppress(ProcessLookupError):
-                stand_still(pid)
-        yield
-    finally:
-        for pid in reversed(processes):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
 def test_a_server_that_is_frozen_is_given_up(make_stored, own_cluster):
     """stored says so, goes on with what needs no database, and loses nothing."""
     stored = make_stored(on=own_cluster, silence_s=2).start()
     sender, t = stored.sender(), now_us() - 3600 * SECOND
     sender.commit([Record(t + i, series=i % 3) for i in range(20)])
-    with frozen(own_cluster):
+    with own_cluster.frozen():
         sender.send(sender.batch([Record(t + SECOND + i, (1 + i % 5, NONE), series=i % 3) for i in range(20)]))
         stored.wait(lambda: "has said nothing for" in stored.log())
         stored.wait(lambda: stored.status()["notes"]["database"].startswith("away"))
@@ -106,7 +83,7 @@ def test_stored_ends_while_the_server_is_frozen(make_stored, own_cluster):
     stored = make_stored(on=own_cluster, silence_s=2, drain_ms=500).start()
     sender = stored.sender()
     sender.commit([Record(now_us())])
-    with frozen(own_cluster):
+    with own_cluster.frozen():
         sender.send(sender.batch([Record(now_us() + 1)]))
         stored.wait(lambda: stored.status()["notes"]["database"] != "connected")
         stored.stop()

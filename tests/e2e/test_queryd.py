@@ -1,5 +1,4 @@
 """queryd against a real PostgreSQL: fabricated rows, answers compared with plain SQL or plain Python."""
-import contextlib
 import ipaddress
 import json
 import random
@@ -13,7 +12,7 @@ import pytest
 from conftest import wait_for
 from messages import ANSWER, CANCEL, QUERY, listed, pack
 from queries import (CANCELLED, COUNT, EVENTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, OK, PAST, PERIODS, RECORDS,
-                     TIMEOUT, TOO_LARGE, UNAVAILABLE, prepare_store)
+                     TIMEOUT, TOO_LARGE, UNAVAILABLE, Lock, prepare_store)
 
 
 SECOND = 1_000_000
@@ -444,31 +443,6 @@ def test_malformed_messages_are_counted_and_dropped(queryd):
     queryd.socket.send_multipart([b"a"] * 9)
     assert queryd.rows(COUNT)
     assert queryd.counters()["malformed"] == before + len(bad) + 2
-
-
-class Lock:
-    """Whoever counts waits at it while it is held."""
-
-    def __init__(self, cluster):
-        self.cluster, self.holder = cluster, None
-
-    def hold(self):
-        self.holder = self.cluster.connect()
-        self.holder.cursor().execute("BEGIN; LOCK TABLE measurement, grade_name IN ACCESS EXCLUSIVE MODE")
-
-    def leave(self):
-        if self.holder is not None:
-            self.holder.close()
-
-    def wait_for_questions(self, count=1):
-        """Until so many wait at it."""
-        with contextlib.closing(self.cluster.connect()) as connection:
-            sql = connection.cursor()
-
-            def waiting():
-                sql.execute("SELECT FROM pg_stat_activity WHERE usename = 'reader' AND wait_event_type = 'Lock'")
-                return sql.rowcount == count
-            wait_for(waiting, 60)
 
 
 @pytest.fixture
