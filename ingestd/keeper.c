@@ -12,8 +12,8 @@
 #include "common/log.h"
 
 #define FIRST_LISTEN_FD 3
-/* Without its sockets there is no way to go on: what it holds cannot be bound again. */
-#define ANSWER_MS 20000
+/* Who does not answer for so long may be standing still, and then nobody knows for how long. */
+#define ANSWER_MS 2000
 
 struct keeper {
     struct sockaddr_un endpoint;
@@ -172,9 +172,10 @@ struct keeper *keeper_open(const char *run_dir, int fds[SOCKETS_MAX], size_t *co
     connect_now(k);
     wait_for_answer(k);
     hear(k, fds, count);
-    if (k->connection != -1 && !k->welcomed) {
-        log_error("socketd.silent", "after_ms=%d effect=\"its sockets are not used\"", ANSWER_MS);
-        disconnect(k);
+    if (keeper_is_silent(k)) {
+        log_error("socketd.silent",
+                  "after_ms=%d effect=\"what stands in the sockets it holds waits for it\"",
+                  ANSWER_MS);
     }
     k->gave = *count > 0 ? KEEPER_SOCKETD : KEEPER_NONE;
     return k;
@@ -187,6 +188,11 @@ void keeper_free(struct keeper **k)
         free(*k);
         *k = NULL;
     }
+}
+
+bool keeper_is_silent(const struct keeper *k)
+{
+    return k->connection != -1 && !k->welcomed;
 }
 
 enum keeper_kind keeper_gave(const struct keeper *k)
@@ -204,17 +210,18 @@ void keeper_keep(struct keeper *k, const int *fds, size_t count)
     memcpy(k->own, fds, count * sizeof *fds);
     k->own_count = count;
     k->confirmed = false;
-    if (k->connection != -1) {
+    if (k->connection != -1 && k->welcomed) {
         give(k);
         wait_for_answer(k);
         hear(k, none, &none_count);
     }
 }
 
-void keeper_care(struct keeper *k)
+void keeper_care(struct keeper *k, int fds[SOCKETS_MAX], size_t *count)
 {
-    int fds[SOCKETS_MAX];
-    size_t count;
+    int none[SOCKETS_MAX];
+    size_t none_count;
+    *count = 0;
     if (k->gave == KEEPER_SYSTEMD) {
         return;
     }
@@ -227,12 +234,13 @@ void keeper_care(struct keeper *k)
         return; /* its answer is there next time */
     }
     bool was_welcomed = k->welcomed, was_confirmed = k->confirmed;
-    hear(k, fds, &count);
-    if (!was_welcomed && k->welcomed) {
-        while (count > 0) {
-            close(fds[--count]); /* ours replace them */
+    if (was_welcomed) {
+        hear(k, none, &none_count);
+    } else {
+        hear(k, fds, count);
+        if (k->welcomed) {
+            give(k); /* ours replace them */
         }
-        give(k);
     }
     if (!was_confirmed && k->confirmed) {
         k->told_gone = false;

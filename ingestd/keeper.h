@@ -16,11 +16,15 @@ struct keeper;
 
 /*
  * Takes what is kept: *count sockets, which the caller owns. Those of systemd if it passed any;
- * else those of the socketd of this run_dir, which may take up to two seconds to answer. NULL after
- * an error was logged: memory, or what systemd passed are no UDP sockets.
+ * else those of the socketd of this run_dir, which may take up to two seconds to answer: when it
+ * does not, keeper_is_silent() says so, and what it holds comes out of keeper_care() later. NULL
+ * after an error was logged: memory, or what systemd passed are no UDP sockets.
  */
 struct keeper *keeper_open(const char *run_dir, int fds[SOCKETS_MAX], size_t *count);
 void keeper_free(struct keeper **k);
+
+/* Whether there is a socketd that has not answered yet: it may hold sockets. */
+bool keeper_is_silent(const struct keeper *k);
 
 /* Whose sockets keeper_open() gave; nobody's when there were none. */
 enum keeper_kind keeper_gave(const struct keeper *k);
@@ -33,9 +37,10 @@ void keeper_keep(struct keeper *k, const int *fds, size_t count);
 
 /*
  * To be called several times a second: socketd may have been started anew, and is given the sockets
- * again. Does not wait.
+ * again. Does not wait. What it held until then, of ingestds before, becomes the caller's: *count
+ * of them.
  */
-void keeper_care(struct keeper *k);
+void keeper_care(struct keeper *k, int fds[SOCKETS_MAX], size_t *count);
 
 /* Who keeps them at this moment. */
 enum keeper_kind keeper_now(struct keeper *k);

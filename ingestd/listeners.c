@@ -103,9 +103,11 @@ static int bind_others(struct opening *o, const bool *to_bind)
     for (size_t i = 0; i < settings.listen.count; i++) {
         const char *endpoint = settings.listen.item[i];
         int64_t effective = 0;
-        int rc = to_bind[i]
-                     ? udp_listen(o->udp, endpoint, settings.receive_buffer_bytes, &effective)
-                     : 1;
+        int64_t wanted = settings.receive_buffer_bytes;
+        int rc = !to_bind[i] ? 1
+                 : keeper_is_silent(o->keeper)
+                     ? udp_listen_beside(o->udp, endpoint, wanted, &effective)
+                     : udp_listen(o->udp, endpoint, wanted, &effective);
         if (rc == -1) {
             return -1;
         }
@@ -139,4 +141,31 @@ struct keeper *listeners_open(struct udp *udp, int64_t *smallest_buffer)
 failed:
     keeper_free(&o.keeper);
     return NULL;
+}
+
+size_t listeners_care(struct udp *udp, struct keeper *keeper)
+{
+    int fds[SOCKETS_MAX];
+    int64_t effective;
+    size_t count, adopted = 0;
+    keeper_care(keeper, fds, &count);
+    for (size_t i = 0; i < count; i++) {
+        bool taken = false;
+        for (size_t k = 0; k < settings.listen.count && !taken; k++) {
+            const char *endpoint = settings.listen.item[k];
+            taken = udp_is_bound_to(fds[i], endpoint) && udp_count(udp) < UDP_LISTENERS &&
+                    udp_adopt(udp, fds[i], endpoint, 0, &effective) == 0;
+        }
+        if (taken) {
+            udp_forget_drops(udp);
+            adopted++;
+        } else {
+            close(fds[i]);
+        }
+    }
+    if (adopted > 0) {
+        log_info("udp.adopted", "sockets=%zu reason=\"socketd held them, and is there again\"",
+                 adopted);
+    }
+    return adopted;
 }

@@ -15,4 +15,10 @@
  */
 struct keeper *listeners_open(struct udp *udp, int64_t *smallest_buffer);
 
+/*
+ * To be called several times a second. What stands in sockets that a socketd held which did not
+ * answer at the start is still to be read: how many were added to udp now.
+ */
+size_t listeners_care(struct udp *udp, struct keeper *keeper);
+
 #endif

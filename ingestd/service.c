@@ -532,13 +532,22 @@ static void look_after_spool(void)
     }
 }
 
+static void care_for_sockets(void)
+{
+    bool reading = self.reading;
+    if (listeners_care(self.udp, self.keeper) > 0 && reading) {
+        stop_reading("reading"); /* and with the new ones */
+        start_reading();
+    }
+}
+
 static int on_care(zloop_t *loop, int timer, void *context)
 {
     (void)loop, (void)timer, (void)context;
     tell_drops();
     look_after_spool();
     if (!daemon_draining()) {
-        keeper_care(self.keeper);
+        care_for_sockets();
     }
     /* Also when nothing is new: what is acknowledged goes out of the spool. */
     if (!self.spool_failed || daemon_clock_us() - self.committed_us >= COMMIT_RETRY_US) {

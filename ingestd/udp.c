@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <linux/filter.h>
 #include <linux/sock_diag.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,7 +155,32 @@ static int64_t set_buffer(int fd, const char *endpoint, int64_t buffer_bytes)
     return got;
 }
 
-int udp_listen(struct udp *u, const char *endpoint, int64_t buffer_bytes, int64_t *effective_bytes)
+/*
+ * Others of this user may bind beside it from now on, if they say so before they bind: an ingestd
+ * that follows, see udp_listen_beside(). Said behind bind(), so that who does not know of the
+ * other finds the address in use.
+ */
+static void share(int fd, const char *endpoint)
+{
+    int one = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof one) == -1) {
+        log_errno("udp.share", "endpoint=%s", endpoint);
+    }
+}
+
+/* The second of those that are bound there gets everything: the first is the one that is kept. */
+static void take_all(int fd, const char *endpoint)
+{
+    struct sock_filter second[] = {{.code = BPF_RET | BPF_K, .k = 1}};
+    struct sock_fprog program = {.len = 1, .filter = second};
+    if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, &program, sizeof program) == -1) {
+        log_errno("udp.take_all", "endpoint=%s effect=\"a part of what comes waits for socketd\"",
+                  endpoint);
+    }
+}
+
+static int listen_on(struct udp *u, const char *endpoint, int64_t buffer_bytes,
+                     int64_t *effective_bytes, bool beside)
 {
     struct address address;
     uint16_t port;
@@ -185,6 +211,9 @@ int udp_listen(struct udp *u, const char *endpoint, int64_t buffer_bytes, int64_
         log_errno("udp.count_drops", "endpoint=%s effect=\"drops are counted late\"", endpoint);
     }
     *effective_bytes = set_buffer(fd, endpoint, buffer_bytes);
+    if (beside) {
+        share(fd, endpoint);
+    }
     socklen_t length = make_sockaddr(&address, port, &name);
     if (bind(fd, (struct sockaddr *)&name, length) == -1) {
         if (errno == EADDRNOTAVAIL && address.family == 6) {
@@ -196,11 +225,27 @@ int udp_listen(struct udp *u, const char *endpoint, int64_t buffer_bytes, int64_
         log_errno("udp.bind", "endpoint=%s", endpoint);
         goto failed;
     }
+    if (beside) {
+        take_all(fd, endpoint);
+    } else {
+        share(fd, endpoint);
+    }
     u->sockets[u->count++] = (struct udp_socket){.fd = fd};
     return 0;
 failed:
     close(fd);
     return -1;
+}
+
+int udp_listen(struct udp *u, const char *endpoint, int64_t buffer_bytes, int64_t *effective_bytes)
+{
+    return listen_on(u, endpoint, buffer_bytes, effective_bytes, false);
+}
+
+int udp_listen_beside(struct udp *u, const char *endpoint, int64_t buffer_bytes,
+                      int64_t *effective_bytes)
+{
+    return listen_on(u, endpoint, buffer_bytes, effective_bytes, true);
 }
 
 /* ---- taking over ---- */
@@ -252,6 +297,7 @@ int udp_adopt(struct udp *u, int fd, const char *endpoint, int64_t buffer_bytes,
     if (setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &one, sizeof one) == -1) {
         log_errno("udp.count_drops", "endpoint=%s effect=\"drops are counted late\"", endpoint);
     }
+    share(fd, endpoint); /* the release before did not */
     *effective_bytes = get_buffer(fd, endpoint);
     if (*effective_bytes < buffer_bytes) {
         *effective_bytes = set_buffer(fd, endpoint, buffer_bytes);
@@ -319,6 +365,12 @@ static uint32_t socket_memory(int fd, unsigned which)
     return fd == -1 || getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &length) == -1
                ? 0
                : values[which];
+}
+
+void udp_forget_drops(struct udp *u)
+{
+    struct udp_socket *s = &u->sockets[u->count - 1];
+    s->drops_seen = socket_memory(s->fd, SK_MEMINFO_DROPS);
 }
 
 uint64_t udp_drops(struct udp *u)

@@ -39,6 +39,13 @@ void udp_free(struct udp **u);
  */
 int udp_listen(struct udp *u, const char *endpoint, int64_t buffer_bytes, int64_t *effective_bytes);
 
+/*
+ * The same beside a socket that an ingestd before had bound there, and that cannot be had: all that
+ * comes from now on comes here. Only for who knows whose that socket is.
+ */
+int udp_listen_beside(struct udp *u, const char *endpoint, int64_t buffer_bytes,
+                      int64_t *effective_bytes);
+
 /* Whether the socket is bound to that endpoint, which udp_endpoint_parse() takes. */
 bool udp_is_bound_to(int fd, const char *endpoint);
 
@@ -48,6 +55,9 @@ bool udp_is_bound_to(int fd, const char *endpoint);
  */
 int udp_adopt(struct udp *u, int fd, const char *endpoint, int64_t buffer_bytes,
               int64_t *effective_bytes);
+
+/* Of the one adopted last: what the kernel dropped before is not told. */
+void udp_forget_drops(struct udp *u);
 
 /*
  * What is read and dropped is told to this one, which outlives it, from now on. drops[i] of the

@@ -1,5 +1,6 @@
 """The listening sockets outlive ingestd: socketd or systemd keep them, and nothing that was sent while there was
 no ingestd is lost. What a killed ingestd does lose is counted by the next one."""
+import contextlib
 import json
 import os
 import re
@@ -229,6 +230,42 @@ def test_a_socketd_that_is_slow_to_answer(peers):
         timer.join()
     assert ingestd.poll() is None, peers.log()
     wait_for(lambda: peers.values() == list(range(5)))
+
+
+def test_a_socketd_that_stands_still_while_ingestd_dies(peers):
+    """The next ingestd has a door within seconds, by which all comes; what stood in the sockets before is read when
+    socketd goes on."""
+    socketd = peers.launch("socketd")
+    ingestd = peers.launch("ingestd")
+    peers.ready("socketd")
+    waiting = set()
+    with held_up(socketd.pid):
+        for _ in range(2):
+            ingestd.kill()
+            ingestd.wait()
+            waiting |= set(range(peers.sent, peers.sent + 5))
+            peers.send(5)
+            ingestd = peers.launch("ingestd")
+            wait_for(lambda: peers.status()["notes"].get("intake") == "reading")
+            seen = set(range(peers.sent, peers.sent + 30))
+            peers.send(30)
+            wait_for(lambda: seen <= set(peers.values()))
+        assert not waiting & set(peers.values())
+    wait_for(lambda: peers.values() == list(range(peers.sent)))
+    peers.ready("socketd")
+    assert "udp.adopted sockets=1" in peers.log()
+    terminate(ingestd)
+    peers.send(5)
+    peers.launch("ingestd")
+    wait_for(lambda: peers.values() == list(range(peers.sent)))
+
+
+def test_an_address_in_use_is_told(peers):
+    """By another ingestd as well, which let others of this set bind beside it."""
+    peers.launch("ingestd")
+    peers.ready("nobody else")
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as other, pytest.raises(OSError):
+        other.bind(("127.0.0.1", peers.port))
 
 
 def test_listen_changed(peers):
