@@ -408,4 +408,4 @@ def test_check_config_names_faults(neighbours):
     neighbours.config.write_text(json.dumps(text))
     (neighbours.folder / "record-types.json").write_text('{"mappings": [{"type": "x"}]}')
     run = neighbours.check_config()
-    assert run.returncode == 1 and "mappings[0].columns" in run.stderr
+    assert run.returncode == 1 and "mappings[0]: expected labels, columns or parameters" in run.stderr
