@@ -31,7 +31,8 @@ static const struct ctl_option criteria_options[] = {
     {"dest", "PATTERN", &given.dest, NULL, "to where, likewise"},
     {"path", "PATTERN", &given.path, NULL, "network path"},
     {"grade", "NAME", &given.grade, NULL, "grade name; all unless given"},
-    {"range", "LO..HI", &given.range, NULL, "grades within 1..5, or one; 1..5 unless given"},
+    {"range", "LO..HI", &given.range, NULL,
+     "grades within 0..5, 0 for none, or one; 1..5 unless given, of records 0..5"},
     {"since", "TIME", &given.since, NULL,
      "from then on: \"2026-11-21 10:00\" (UTC), today, yesterday, or how long ago: 2h, 1d12h"},
     {"until", "TIME", &given.until, NULL, "before then, likewise"},
@@ -72,7 +73,7 @@ static const char *grade_range(struct arena *a, const char *text)
     char low = compact[0], high = n == 0 ? '\0' : compact[n - 1];
     bool shape = n == 1 || (n == 4 && memcmp(compact + 1, "..", 2) == 0) ||
                  (n == 5 && memcmp(compact + 1, "...", 3) == 0);
-    if (!shape || low < '1' || high > '5' || low > high) {
+    if (!shape || low < '0' || high > '5' || low > high) {
         return NULL;
     }
     return arena_printf(a, "%c ... %c", low, high);
@@ -147,7 +148,7 @@ static int read_values(struct arena *a, struct mplane_value values[VALUES])
         }
     }
     if (given.range != NULL && range == NULL) {
-        return ctl_usage("--range: expected LO..HI or one grade within 1..5, found \"%s\"",
+        return ctl_usage("--range: expected LO..HI or one grade within 0..5, found \"%s\"",
                          given.range);
     }
     if (given.range != NULL && given.histogram) {

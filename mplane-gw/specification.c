@@ -91,10 +91,10 @@ static int read_original(const struct mplane_message *s, struct query_message *q
     return 0;
 }
 
-/* One digit 1..5 at the cursor. */
+/* One digit 0..5 at the cursor. */
 static int grade_digit(struct slice *s, uint64_t *grade)
 {
-    if (s->len == 0 || s->at[0] < '1' || s->at[0] > '5') {
+    if (s->len == 0 || s->at[0] < '0' || s->at[0] > '5') {
         return -1;
     }
     *grade = (uint64_t)(s->at[0] - '0');
@@ -141,8 +141,9 @@ int grade_range_parse(struct slice text, uint64_t *low, uint64_t *high)
     return text.len == 0 && *low <= *high ? 0 : -1;
 }
 
-static int read_grades(const struct mplane_message *s, struct query_message *q, char *error,
-                       size_t error_size)
+/* Without a range: all grades, and of records also those that have none. */
+static int read_grades(const struct mplane_message *s, enum capability_kind kind,
+                       struct query_message *q, char *error, size_t error_size)
 {
     struct slice range = value_of(s, "range.grade");
     q->grade_name = value_of(s, "select.grade");
@@ -158,10 +159,13 @@ static int read_grades(const struct mplane_message *s, struct query_message *q, 
     }
     if (grade_range_parse(range, &q->grade_low, &q->grade_high) == -1) {
         snprintf(error, error_size,
-                 "parameters.range.grade: expected a range within 1 ... 5, such as \"3 ... 5\" or "
+                 "parameters.range.grade: expected a range within 0 ... 5, such as \"3 ... 5\" or "
                  "\"3\", found \"%.*s\"",
                  SHOWN(range));
         return -1;
+    }
+    if (range.at == NULL && kind == CAPABILITY_RECORDS) {
+        q->grade_low = 0;
     }
     return 0;
 }
@@ -307,7 +311,7 @@ int question_of(const struct mplane_message *specification, enum capability_kind
         return read_natural(specification, "grading.version", UINT32_MAX, &query->grading_version,
                             error, error_size);
     }
-    if (read_grades(specification, query, error, error_size) == -1) {
+    if (read_grades(specification, kind, query, error, error_size) == -1) {
         return -1;
     }
     if (kind == CAPABILITY_ORIGINAL) {

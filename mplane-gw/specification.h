@@ -35,7 +35,7 @@ int question_of(const struct mplane_message *specification, enum capability_kind
                 int64_t now_us, struct question *q, char *error, size_t error_size);
 
 /*
- * "3 ... 5", "3...5", "3..5" or "3" within 1..5; no value is 1..5. 0, or -1 when it is none of
+ * "3 ... 5", "3...5", "3..5" or "3" within 0..5; no value is 1..5. 0, or -1 when it is none of
  * these.
  */
 int grade_range_parse(struct slice text, uint64_t *low, uint64_t *high);

@@ -63,8 +63,9 @@ void builder_records(struct builder *b);
 
 /*
  * counting.c: appends ", tally AS (...)". For a count, tally has grade_id and n: the records under
- * grade_id 0, and those whose grade of that name is within the range; for a histogram grade_id and
- * n0 to n5, records by grade. Several rows may have one grade_id.
+ * grade_id 0, and those whose grade of that name is within the range; when that begins with 0 these
+ * are what is to be added to all records, those of higher grades below nothing. For a histogram
+ * grade_id and n0 to n5, records by grade. Several rows may have one grade_id.
  */
 void builder_tally(struct builder *b);
 

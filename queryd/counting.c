@@ -61,7 +61,11 @@ static bool is_empty(struct span s)
 
 /* ---- from counts ---- */
 
-/* What the rows of counts `t` add up to; less: what they take off. */
+/*
+ * What the rows of counts `t` add up to; less: what they take off. A range from 0 on has all
+ * records, those without a grade of the name, too, but for those with a higher one: these count
+ * below nothing.
+ */
 static void add_sums(struct builder *b, bool less)
 {
     const char *sum = less ? "-sum" : "sum";
@@ -71,10 +75,12 @@ static void add_sums(struct builder *b, bool less)
         }
         return;
     }
-    builder_add(b, "%s(CASE t.grade_id WHEN 0 THEN t.n0 ELSE t.n%u", sum,
-                (unsigned)b->q->grade_low);
-    for (uint64_t grade = b->q->grade_low + 1; grade <= b->q->grade_high; grade++) {
-        builder_add(b, " + t.n%u", (unsigned)grade);
+    bool from_0 = b->q->grade_low == 0;
+    uint64_t first = from_0 ? b->q->grade_high + 1 : b->q->grade_low;
+    uint64_t last = from_0 ? 5 : b->q->grade_high;
+    builder_add(b, "%s(CASE t.grade_id WHEN 0 THEN t.n0 ELSE 0", sum);
+    for (uint64_t grade = first; grade <= last; grade++) {
+        builder_add(b, " %c t.n%u", from_0 ? '-' : '+', (unsigned)grade);
     }
     builder_add(b, " END) AS n");
 }
@@ -252,6 +258,7 @@ static void add_counted_hours(struct builder *b, struct span hours)
 /* From "counted", records by all their grades, to tally's columns. */
 static void add_counted_sums(struct builder *b)
 {
+    bool from_0 = b->q->grade_low == 0;
     if (is_histogram(b)) {
         builder_add(b, " UNION ALL SELECT g.grade_id, ");
         for (unsigned grade = 0; grade <= 5; grade++) {
@@ -262,8 +269,9 @@ static void add_counted_sums(struct builder *b)
         builder_add(b,
                     " UNION ALL SELECT 0, sum(records) FROM counted"
                     " UNION ALL SELECT g.grade_id,"
-                    " sum(c.records) FILTER (WHERE g.grade BETWEEN $%d::int AND $%d::int)",
-                    b->low, b->high);
+                    " %s FILTER (WHERE g.grade %s BETWEEN $%d::int AND $%d::int)",
+                    from_0 ? "-sum(c.records)" : "sum(c.records)", from_0 ? "NOT" : "", b->low,
+                    b->high);
     }
     builder_add(b, " FROM counted c CROSS JOIN LATERAL unnest(c.grades) WITH ORDINALITY"
                    " AS g (grade, grade_id) GROUP BY g.grade_id");

@@ -129,8 +129,8 @@ static int add_asked(struct builder *b)
     if (q->kind == QUERY_HISTOGRAM) {
         return 0;
     }
-    if (q->grade_low < 1 || q->grade_high > 5 || q->grade_low > q->grade_high) {
-        return fault(b, "range.grade: expected two grades within 1 ... 5, found %u ... %u",
+    if (q->grade_high > 5 || q->grade_low > q->grade_high) {
+        return fault(b, "range.grade: expected two grades within 0 ... 5, found %u ... %u",
                      (unsigned)q->grade_low, (unsigned)q->grade_high);
     }
     b->low = builder_number(b, q->grade_low);
@@ -179,9 +179,12 @@ static void build_count(struct builder *b)
     SET_COLUMNS(b->c, count_columns);
     b->c->counts = true;
     builder_tally(b);
-    builder_add(b, "SELECT a.name, (SELECT coalesce(sum(n), 0) FROM tally WHERE grade_id = 0),"
-                   " coalesce(sum(t.n), 0) FROM asked a LEFT JOIN tally t ON t.grade_id = a.id"
-                   " GROUP BY a.id, a.name ORDER BY a.id");
+    builder_add(
+        b,
+        ", matched_records AS (SELECT coalesce(sum(n), 0) AS n FROM tally WHERE grade_id = 0)"
+        " SELECT a.name, m.n, %scoalesce(sum(t.n), 0) FROM asked a CROSS JOIN matched_records m"
+        " LEFT JOIN tally t ON t.grade_id = a.id GROUP BY a.id, a.name, m.n ORDER BY a.id",
+        b->q->grade_low == 0 ? "m.n + " : "");
 }
 
 static void build_histogram(struct builder *b)
@@ -280,8 +283,8 @@ static void build_records(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, record_columns);
     builder_add(b,
-                " SELECT " T_START ", " DIMENSIONS
-                ", n.name, k.grades[k.grade_id], k.grading_version, %s, %s FROM newest_records(",
+                " SELECT " T_START ", " DIMENSIONS ", n.name, coalesce(k.grades[k.grade_id], 0), "
+                "k.grading_version, %s, %s FROM newest_records(",
                 result_json, cursor_sql(QUERY_RECORDS));
     builder_records(b);
     builder_add(b, ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int", b->low, b->high);

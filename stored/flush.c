@@ -106,8 +106,9 @@ static int write_all(struct flush *f)
     if (pg_do(&s->pg, "BEGIN") == -1 || flush_take(f) == -1 ||
         arrival_begin(&s->arrival, &s->pg) == -1 || flush_read(f) == -1 ||
         ledger_load(&s->ledger, &s->pg, &s->params) == -1 || settle_sealing(f) == -1 ||
-        flush_records(f) == -1 || flush_rollup(f) == -1 || flush_periods(f) == -1 ||
-        flush_totals(f) == -1 || rejects_write(&f->rejects, s, f->arena) == -1) {
+        flush_records(f) == -1 || pg_own(&s->pg, flush_rollup(f)) == -1 ||
+        pg_own(&s->pg, flush_periods(f)) == -1 || pg_own(&s->pg, flush_totals(f)) == -1 ||
+        rejects_write(&f->rejects, s, f->arena) == -1) {
         return -1;
     }
     if (f->trial) {

@@ -311,6 +311,18 @@ static int64_t oldest_us(const struct flush *f)
     return us < 0 ? 0 : us > END_US ? END_US : us;
 }
 
+/* What is of the store's own making. */
+static int write_own(struct flush *f)
+{
+    struct store *s = f->store;
+    if (calendar_write(&s->calendar, &s->pg, &s->params) == -1 ||
+        interned_write_uses(&s->schemas, &s->pg, &s->params) == -1 ||
+        interned_write_uses(&s->hops, &s->pg, &s->params) == -1) {
+        return -1;
+    }
+    return arrival_write(&s->arrival, &s->pg, &s->params, oldest_us(f), daemon_now_us());
+}
+
 int flush_records(struct flush *f)
 {
     struct store *s = f->store;
@@ -320,10 +332,7 @@ int flush_records(struct flush *f)
     if (series_load(&s->series, &s->pg, &s->params, s->types, &s->retention, &s->calendar) == -1 ||
         interned_load(&s->schemas, &s->pg, &s->params) == -1 ||
         interned_load(&s->hops, &s->pg, &s->params) == -1 || touch_hours(f) == -1 ||
-        calendar_write(&s->calendar, &s->pg, &s->params) == -1 || settle_fates(f) == -1 ||
-        interned_write_uses(&s->schemas, &s->pg, &s->params) == -1 ||
-        interned_write_uses(&s->hops, &s->pg, &s->params) == -1 ||
-        arrival_write(&s->arrival, &s->pg, &s->params, oldest_us(f), daemon_now_us()) == -1) {
+        settle_fates(f) == -1 || pg_own(&s->pg, write_own(f)) == -1) {
         return -1;
     }
     if (f->counts.in_order > 0 && copy_items(f) == -1) {

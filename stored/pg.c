@@ -45,12 +45,13 @@ static void keep_message(struct pg *pg, const char *text)
 
 /*
  * Classes of SQLSTATE that say "not with these values": data exceptions, violated constraints,
- * limits of the program (a row too long for its index). Everything else may be different later.
+ * limits of the program (a row too long for its index). Everything else may be different later; and
+ * that a sequence has no number left is no value's fault.
  */
 static bool is_data(const char *sqlstate)
 {
-    return strncmp(sqlstate, "22", 2) == 0 || strncmp(sqlstate, "23", 2) == 0 ||
-           strncmp(sqlstate, "54", 2) == 0;
+    return (strncmp(sqlstate, "22", 2) == 0 && strcmp(sqlstate, "2200H") != 0) ||
+           strncmp(sqlstate, "23", 2) == 0 || strncmp(sqlstate, "54", 2) == 0;
 }
 
 /*

@@ -99,6 +99,14 @@ PGresult *pg_text(struct pg *pg, const char *text);
  */
 int pg_commit(struct pg *pg);
 
+/* What failed (-1) is the store's own, made of no sender's values: it is nobody's fault. Gives rc.
+ */
+static inline int pg_own(struct pg *pg, int rc)
+{
+    pg->fault = rc == -1 && pg->fault == PG_DATA ? PG_BUSY : pg->fault;
+    return rc;
+}
+
 /* Ends a failed transaction; closes the connection when that does not work or the last failure was
  * that it is away. */
 void pg_rollback(struct pg *pg);

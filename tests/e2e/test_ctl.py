@@ -187,7 +187,7 @@ def test_time_ago(run, gateway):
     assert before - 1 <= seconds <= time.time()
 
 
-@pytest.mark.parametrize("text, sent", [("3", "3 ... 3"), ("1...5", "1 ... 5"), ("2 ... 4", "2 ... 4")])
+@pytest.mark.parametrize("text, sent", [("3", "3 ... 3"), ("1...5", "1 ... 5"), ("2 ... 4", "2 ... 4"), ("0", "0 ... 0"), ("0..5", "0 ... 5")])
 def test_ranges(run, gateway, text, sent):
     gateway.answers = [result("QueryByCriteria", [])]
     assert run("query", "--range", text).returncode == 0

@@ -225,7 +225,8 @@ def test_question_that_reaches_queryd(gateway):
     assert asked["timeout_ms"] == gateway.options["query_timeout_ms"]
 
 
-@pytest.mark.parametrize("text,low,high", [("3 ... 5", 3, 5), ("3...5", 3, 5), ("3..5", 3, 5), ("3", 3, 3), ("*", 1, 5)])
+@pytest.mark.parametrize("text,low,high", [("3 ... 5", 3, 5), ("3...5", 3, 5), ("3..5", 3, 5), ("3", 3, 3), ("0", 0, 0), ("0..2", 0, 2),
+                                           ("*", 1, 5)])
 def test_grade_ranges(gateway, text, low, high):
     assert "result" in gateway.client().post(specification(gateway, parameters={"range.grade": text}))
     assert (last_query(gateway)["grade_low"], last_query(gateway)["grade_high"]) == (low, high)
@@ -283,7 +284,7 @@ def test_empty_listing_is_a_result_without_rows(gateway):
 
 
 @pytest.mark.parametrize("change,says", [
-    ({"parameters": {"range.grade": "0 ... 5"}}, "range.grade"),
+    ({"parameters": {"range.grade": "-1 ... 5"}}, "range.grade"),
     ({"parameters": {"range.grade": "4 ... 2"}}, "range.grade"),
     ({"parameters": {"range.grade": "6"}}, "range.grade"),
     ({"parameters": {"range.grade": "3 - 5"}}, "range.grade"),

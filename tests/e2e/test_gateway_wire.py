@@ -284,7 +284,7 @@ def test_wire_3_other_kinds_of_messages_are_refused(gateway, kind):
 
 def test_wire_3_exceptions_say_what_and_where(gateway):
     client = gateway.client()
-    says = {"parameters.range.grade: expected a range within 1 ... 5": {"range.grade": "9"},
+    says = {"parameters.range.grade: expected a range within 0 ... 5": {"range.grade": "9"},
             "parameters.record.dest: malformed pattern": {"record.dest": "192.0.2.0/33"}}
     contents = [specification(gateway, parameters=change, token=f"w-{n}") for n, change in enumerate(says.values())]
     reply = client.post({"envelope": "message", "version": 1, "contents": [

@@ -103,7 +103,7 @@ def test_scopes_relative_and_open(asked):
 
 
 @pytest.mark.parametrize("parameters,says", [
-    ({"range_grade": "0 ... 5"}, "range.grade"), ({"select_grade": "nonsense"}, "nonsense"),
+    ({"range_grade": "0 ... 6"}, "range.grade"), ({"select_grade": "nonsense"}, "nonsense"),
     ({"type_repo": "x" * 2000}, "type.repo")])
 def test_what_is_wrong_is_said(asked, parameters, says):
     assert says in asked(**parameters)["message"]

@@ -16,12 +16,148 @@ import psycopg2
 import pytest
 import zmq
 from conftest import ROOT, wait_for
-from messages import ACCOUNT, BATCH_HEADER, LOST, MESSAGE_VERSION, PUBLISH, PUBLISHED, REJECT, pack
+from messages import ACCOUNT, BATCH_HEADER, LOST, MESSAGE_VERSION, PUBLISH, PUBLISHED, REJECT, SCHEMA, listed, pack
 from stores import (HOUR, NONE, OTHER, SECOND, Record, account, accounts_frame, check_store, grades_frame, microseconds,
                     naive_store, now_us, random_records, records_frame, start_of_hour)
 
 BLOCK = {"gradeName": "overall", "appliesTo": {}, "gradingRules": [{"grade": "3"}]}
 
+
+
+# ---- identity ----
+
+def ledger_same_start(stored):
+    """By sender."""
+    return dict(stored.sql("SELECT sender, sum(same_start)::int FROM ledger_now GROUP BY 1 HAVING sum(same_start) > 0"))
+
+
+def test_what_differs_is_another_record(stored):
+    """Same series and start: what was measured decides, in order, late and within one flush; who comes later is counted."""
+    sender, t = stored.sender(), now_us()
+
+    def one(value, at=t, **more):
+        return Record(at, (5, NONE), values=(value, None, "x"), digest=0, **more)
+
+    sender.commit([one("20")])
+    sender.commit([one("20", row=7), one("900"), one("20.0", sender=1)])  # the numbers are equal: repetitions
+    assert (stored.counter("same_start"), stored.counter("duplicates")) == (1, 2)
+    assert sorted(stored.sql('SELECT "values"[1] FROM record')) == [("20",), ("900",)]
+    assert ledger_same_start(stored) == {"192.0.2.9": 1}
+    # Late ones: of a start that nobody has the first is none, of one that is there all are.
+    sender.commit([one("1", t - SECOND), one("2", t - SECOND, sender=1), one("1", t - SECOND), one("3", t, sender=1)])
+    assert (stored.counter("same_start"), stored.counter("duplicates")) == (3, 3)
+    assert ledger_same_start(stored) == {"192.0.2.9": 1, "192.0.2.10": 2}
+    # In order and behind it, one flush.
+    sender.commit([one("1", t + SECOND), one("2", t + SECOND), one("3", t + 2 * SECOND), one("4", t + SECOND)])
+    assert stored.counter("same_start") == 5
+    assert stored.sql("SELECT sum(same_start)::int, sum(stored)::int FROM ledger_now") == \
+        stored.sql("SELECT (count(*) - count(DISTINCT (series_id, t_start)))::int, count(*)::int FROM measurement")
+    check_store(stored)
+
+
+def test_equal_rows_of_a_result_are_numbered_where_no_digest_is_told(stored):
+    """A batch of the release before: its rows' numbers rise within a result, and begin again with the next."""
+    sender, t = stored.sender(), now_us()
+    rows = [Record(t, (5, NONE), values=v, row=i, digest=0) for i, v in enumerate([("1", "2", ""), ("3", "2", ""), ("1", "2", "")])]
+    sender.commit(rows + [Record(t, (5, NONE), values=("1", "2", ""), digest=0)])
+    assert stored.counter("duplicates") == 1 and stored.counter("same_start") == 2
+    sender.commit(rows)
+    assert stored.counter("duplicates") == 4
+    assert stored.sql("SELECT row, digest = record_digest(t_end, hops, results, \"values\", CASE row WHEN 2 THEN 1 ELSE 0 END)"
+                      " FROM record ORDER BY row") == [(0, True), (1, True), (2, True)]
+    check_store(stored)
+
+
+# ---- what records share ----
+
+def dimension_schema(*parameters):
+    return {**OTHER, "parameters": list(parameters), "metadata": ["System_ID"]}
+
+
+def test_what_the_series_says_is_not_stored_again(stored):
+    sender, t = stored.sender(), now_us()
+    names = ["source.ip4", "destination.ip6", "p"]
+    values = [("1", "2", "192.0.2.1", "2001:db8::1", "192.0.2.1", "probe0"), ("1", "2", "192.0.2.1", "2001:DB8::1", "", "x"),
+              ("1", None, None, "2001:db8::1", "q", None)]
+    sender.commit([Record(t + i, values=v) for i, v in enumerate(values)], schema=dimension_schema(*names))
+    assert [tuple(v) for v, in stored.sql('SELECT "values" FROM record ORDER BY t_start')] == values
+    assert stored.sql('SELECT "values", of_series FROM measurement m JOIN schema c ON c.id = schema_id ORDER BY t_start') == [
+        (["1", "2", "192.0.2.1"], ["source", "dest", "", "probe"]),
+        (["1", "2", "2001:DB8::1", "", "x"], ["source", "", "", ""]),
+        (["1", None, None, "q", None], ["", "dest", "", ""])]
+    assert stored.sql("SELECT digest = schema_digest(verb, registry, results, parameters, metadata, of_series)"
+                      " FROM schema") == [(True,)] * 3
+
+
+def test_schemas_take_numbers_once(make_stored):
+    """However often they are looked up; the least recently used leave the memory, the others stay."""
+    stored = make_stored(max_schemas=10).start()
+    sender, t = stored.sender(), now_us()
+    for turn in range(3):
+        for i in range(25):
+            sender.batch([Record(t + 100 * turn + i)], schema={**OTHER, "results": ["a", f"b{i}"]})
+        sender.send()
+        sender.settle()
+    assert stored.sql("SELECT count(*), max(id) FROM schema") == [(25, 25)]
+    assert stored.sql("SELECT last_value FROM schema_id_seq") == [(25,)]
+    assert stored.sql("SELECT DISTINCT results[2] FROM record") != []
+
+
+def test_a_full_table_of_schemas_is_no_records_fault(stored):
+    """Nothing is refused: it waits until there are numbers again."""
+    sender, t = stored.sender(), now_us()
+    sender.commit([Record(t)])
+    stored.sql("ALTER SEQUENCE schema_id_seq MAXVALUE 2")
+    sender.commit([Record(t + 1)], schema={**OTHER, "verb": "other"})
+    sender.send(sender.batch([Record(t + 2), Record(t + 3)], schema={**OTHER, "verb": "another"}))
+    stored.wait(lambda: "reached maximum value" in stored.log())
+    stored.sql("ALTER SEQUENCE schema_id_seq NO MAXVALUE")
+    sender.settle()
+    assert stored.sql("SELECT count(*) FROM measurement") == [(4,)]
+    assert stored.sql("SELECT count(*) FROM rejected") == [(0,)] and stored.counter("rejected.database") == 0
+
+
+def test_hops_door_and_format(stored):
+    """Each list of hops once; what is not told is ''."""
+    sender, t = stored.sender(), now_us()
+    route, other = ["192.0.2.1", None, "2001:db8::1"], [None]
+    records = [Record(t, hops=route), Record(t + 1, hops=other), Record(t + 2, hops=route), Record(t - 5, hops=route), Record(t + 3)]
+    told = pack(ACCOUNT, "192.0.2.9", 5, 5, 0, 5, [], [], door="udp")
+    frame = msgpack.packb([[listed(SCHEMA, *OTHER.values(), format="scamper")], [r.message() for r in records]], use_bin_type=True)
+    sender.send(sender.keep(0, 5, [frame, told, grades_frame(records)], 1))
+    sender.settle()
+    sender.commit([Record(t + 4)])
+    assert stored.sql("SELECT hops, door, format FROM record ORDER BY t_start") == [
+        (route, "udp", "scamper"), (route, "udp", "scamper"), (other, "udp", "scamper"), (route, "udp", "scamper"),
+        (None, "udp", "scamper"), (None, "", "")]
+    assert stored.sql("SELECT count(*) FROM hops") == [(2,)]
+    stored.stop()
+    stored.start()
+    stored.sender().commit([Record(t + 5, hops=other)])
+    assert stored.sql("SELECT count(*) FROM hops") == [(2,)]
+    assert stored.sql("SELECT id, door, format FROM origin ORDER BY id") == [(0, "", ""), (1, "udp", "scamper")]
+
+
+def test_arrivals_rise_in_the_order_of_commit(stored):
+    sender, t = stored.sender(), now_us()
+    began = now_us()
+    for i in range(5):
+        sender.commit([Record(t - i * SECOND), Record(t + (i + 1) * SECOND)])
+    stored.stop(signal.SIGKILL)
+    stored.start()
+    sender = stored.sender()
+    sender.received_us = began - HOUR
+    sender.commit([Record(t - 9 * SECOND)])
+    numbers = [n for n, in stored.sql("SELECT DISTINCT arrival FROM measurement ORDER BY 1")]
+    assert len(numbers) == 6 and numbers[0] > 0
+    assert stored.sql("SELECT count(*) FROM measurement WHERE arrival = %s AND t_start < (SELECT max(t_start) FROM measurement)",
+                      numbers[-1]) == [(1,)]
+    times = stored.sql("SELECT a.received_at, a.committed_at FROM (SELECT DISTINCT arrival FROM measurement) m CROSS JOIN LATERAL"
+                       " (SELECT * FROM arrival WHERE number <= m.arrival ORDER BY number DESC LIMIT 1) AS a ORDER BY m.arrival")
+    assert len(times) == 6
+    for received, committed in times[:-1]:
+        assert began - SECOND <= microseconds(received) <= microseconds(committed) <= now_us()
+    assert microseconds(times[-1][0]) == began - HOUR and microseconds(times[-1][1]) >= began
 
 
 # ---- records ----
@@ -598,7 +734,7 @@ def test_a_grading_is_published_and_announced(stored, publisher):
     publisher.announced(b"grading", 1)
     answer = publisher.publish(document, author="DN=somebody", identity=77)
     assert answer == {"id": 77, "status": 0, "message": "published", "version": 2, "blocks": 2, "faults": []}
-    assert publisher.announced(b"grading", 2) == [2, document]
+    assert publisher.announced(b"grading", 2)[:2] == [2, document]
     assert stored.sql("SELECT version, author, document, blocks FROM grading ORDER BY version DESC LIMIT 1") == \
         [(2, "DN=somebody", document, 2)]
     names = dict((name, i) for i, name in stored.sql("SELECT id, name FROM grade_name"))

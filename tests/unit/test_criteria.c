@@ -288,11 +288,11 @@ static void test_faults(void **state)
             "*, ? and \\, and no prefix that cannot be");
 
     q = any(QUERY_RECORDS);
-    q.grade_low = 0;
-    refused(q, "range.grade: expected two grades within 1 ... 5, found 0 ... 5");
+    q.grade_high = 6;
+    refused(q, "range.grade: expected two grades within 0 ... 5, found 1 ... 6");
     q.grade_low = 4;
     q.grade_high = 3;
-    refused(q, "range.grade: expected two grades within 1 ... 5, found 4 ... 3");
+    refused(q, "range.grade: expected two grades within 0 ... 5, found 4 ... 3");
 
     q = any(QUERY_HISTOGRAM);
     q.grade_low = 0; /* has no range of grades */
