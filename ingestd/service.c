@@ -58,18 +58,18 @@ static struct {
     struct intake *intake;
     struct push *push;
     struct delivery *delivery;
-    struct drop *drop;     /* NULL: no folder is looked into */
-    bool reading;          /* the sockets are in the loop */
-    bool copied;           /* see COPIED */
-    bool small_buffers;    /* of a socket: no spacing */
-    int64_t read_us;       /* when they were last read */
-    bool blocked;          /* a batch waits for a classifyd to take it */
-    bool age_timer;        /* is running */
-    bool commit_timer;     /* is running */
-    int64_t committed_us;  /* when the last transaction was tried */
-    bool spool_failed;     /* by the last one */
-    int64_t drained_by_us; /* while draining */
-    bool kept;             /* while draining: others keep the sockets */
+    struct drop *drop;              /* NULL: no folder is looked into */
+    bool reading;                   /* the sockets are in the loop */
+    bool copied;                    /* see COPIED */
+    bool small_buffers;             /* of a socket: no spacing */
+    int64_t read_us[UDP_LISTENERS]; /* when each of them was last read */
+    bool blocked;                   /* a batch waits for a classifyd to take it */
+    bool age_timer;                 /* is running */
+    bool commit_timer;              /* is running */
+    int64_t committed_us;           /* when the last transaction was tried */
+    bool spool_failed;              /* by the last one */
+    int64_t drained_by_us;          /* while draining */
+    bool kept;                      /* while draining: others keep the sockets */
 } self;
 
 /* ---- the loop's view of the sockets ---- */
@@ -250,23 +250,25 @@ static void note_full(void)
     stop_reading(what);
 }
 
-/* Sleeping here is shorter than what a full ring takes, which others in the loop wait for as well.
+/*
+ * Sleeping here is shorter than what a full ring takes, which others in the loop wait for as well.
+ * Of several sockets that are ready only the first sleeps: the others were read as long ago.
  */
-static void space_reading(void)
+static void space_reading(size_t i)
 {
-    int64_t passed_us = daemon_clock_us() - self.read_us;
+    int64_t passed_us = daemon_clock_us() - self.read_us[i];
     if (passed_us < READ_SPACING_US && !self.small_buffers) {
         struct timespec rest = {.tv_nsec = (READ_SPACING_US - passed_us) * 1000};
         nanosleep(&rest, NULL);
     }
-    self.read_us = daemon_clock_us();
+    self.read_us[i] = daemon_clock_us();
 }
 
 static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
     (void)loop, (void)item;
     size_t i = (size_t)(uintptr_t)context;
-    space_reading();
+    space_reading(i);
     for (int burst = 0; burst < BURSTS_AT_ONCE && self.reading; burst++) {
         int n = udp_receive(self.udp, i);
         counters[COUNT_RECEIVED_BURSTS] += n > 0 ? 1 : 0;
