@@ -129,7 +129,7 @@ static void on_silence(int64_t silence_us)
 {
     self.waiting = true;
     if (self.away_since_us == 0) {
-        daemon_note("database", "has said nothing for %lld s", (long long)(silence_us / 1000000));
+        daemon_note("database", "silent for %lld s", (long long)(silence_us / 1000000));
     }
     daemon_tick();
     self.waiting = false;

@@ -96,7 +96,7 @@ def test_the_status_is_written_while_a_statement_takes_long(make_stored, pair):
     sender.commit([Record(now_us())])
     standby.stop()
     sender.send(sender.batch([Record(now_us() + 1)]))
-    stored.wait(lambda: stored.status()["notes"]["database"].startswith("has said nothing for"))
+    stored.wait(lambda: stored.status()["notes"]["database"].startswith("silent for"))
     updated = stored.status()["updated_at"]
     stored.wait(lambda: stored.status()["updated_at"] > updated)
     standby.start()

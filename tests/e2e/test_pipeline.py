@@ -10,6 +10,7 @@ import threading
 import time
 
 import msgpack
+import psycopg2
 import pytest
 import zmq
 from conftest import ROOT, Load, ping, time_text
@@ -73,6 +74,20 @@ def test_the_sdk_samples_are_what_they_are(make_set):
     assert whole["parameters"] == sent["parameters"]
     assert dict(zip(whole["results"], whole["resultvalues"][0])).items() <= \
         {**dict(zip(sent["results"], sent["resultvalues"][0])), "time": whole["when"]}.items()
+
+
+def test_a_set_that_is_up_answers_counts(make_set):
+    """As soon as `up` returns: there is a grading, and classifyd has it."""
+    one = make_set()
+    one.up()
+    assert {row["grade.name"] for row in one.rows("query")} == {"overall", "bandWidth"}
+    assert counters(one, "classifyd")["grading.version"] == 1
+
+
+@pytest.mark.parametrize("statement", ["SELECT lo_create(0)", "SELECT lo_from_bytea(0, 'x')", "CREATE TEMP TABLE t (x int)"])
+def test_who_may_only_read_cannot_fill_the_disk(module_set, statement):
+    with pytest.raises(psycopg2.errors.InsufficientPrivilege):
+        module_set.sql("SET transaction_read_only = off; " + statement, role="ezrepo_query")
 
 
 def test_values_come_back_as_they_were_sent(ezrepo_set):

@@ -31,6 +31,11 @@ ALTER ROLE {QUERY_ROLE} SET default_transaction_read_only = on;
 CREATE DATABASE {DATABASE} OWNER {STORE_ROLE} TEMPLATE template0 ENCODING 'UTF8';
 REVOKE ALL ON DATABASE {DATABASE} FROM PUBLIC;
 GRANT CONNECT ON DATABASE {DATABASE} TO {READ_ROLE};
+\\connect {DATABASE}
+-- Large objects belong to nobody's table: who may only read could fill the disk with them.
+REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid, bytea), lo_open(oid, integer),
+    lo_put(oid, bigint, bytea), lowrite(integer, bytea), lo_truncate(integer, integer), lo_truncate64(integer, bigint)
+    FROM PUBLIC;
 """
 
 SETTINGS = """

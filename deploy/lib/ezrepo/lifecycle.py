@@ -102,6 +102,23 @@ def wait_until_running(state: State, names: List[str], seconds: float = UP_SECON
         time.sleep(0.1)
 
 
+def wait_until_ready(state: State, seconds: float = supervisor.START_SECONDS) -> None:
+    """Until there is a grading, and all who grade have it: before that questions are answered by "no grading yet". That
+    somebody else's database is away is told, and no reason to wait."""
+    end = time.monotonic() + seconds
+    while True:
+        running = supervisor.connect(state)
+        infos: Dict[str, Any] = running.processes() if running else {}
+        states = [status.process_status(state, n, infos.get(n)) for n in ["stored", *select(state, "classifyd")]]
+        if all(s["counters"].get("grading.version") for s in states):
+            return
+        away = states[0]["notes"].get("database", "").startswith("away")
+        if away or time.monotonic() > end:
+            say("not ready yet: there is no grading" + (", the database is away" if away else ""))
+            return
+        time.sleep(0.1)
+
+
 def wait_until_held(state: State) -> None:
     """Until a socketd that was just started has the sockets again; without ingestd there are none."""
     end = time.monotonic() + supervisor.START_SECONDS
@@ -151,6 +168,7 @@ def up(state: State, outside: bool = False) -> None:
     for name in names:
         running.start(name)
     wait_until_running(state, names)
+    wait_until_ready(state)
 
 
 def _stop(running: supervisor.Supervisor, name: str) -> bool:
