@@ -176,7 +176,8 @@ static void take_body(struct delivery *d, struct slice peer, const struct delive
         .records = out.records,
         .rejected = out.rejected,
         .reason = slice_of(out.reason),
-        .detail = {detail.at, detail.len < LIMIT_TEXT_BYTES ? detail.len : LIMIT_TEXT_BYTES}};
+        .detail = {detail.at, detail.len < LIMIT_TEXT_BYTES ? detail.len : LIMIT_TEXT_BYTES},
+        .exceptions = out.exceptions};
     if (out.records == 0) {
         send_answer(d, peer, &answer); /* there is nothing to wait for */
     } else if (wait_for_disk(d, peer, &answer, lost(&before)) == -1) {

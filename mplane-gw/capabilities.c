@@ -307,11 +307,47 @@ static void differ(struct difference *d, const char *what, struct slice name)
     }
 }
 
+/* What 0 or nothing says as well: the newest, the usual number, the beginning. */
+static bool may_be_absent(struct slice name)
+{
+    return slice_is(name, "grading.version") || slice_is(name, "list.limit") ||
+           slice_is(name, "list.after");
+}
+
+const struct mplane_message *capabilities_complete(struct arena *a, const struct capability *c,
+                                                   const struct mplane_message *specification)
+{
+    static struct slice null = {NULL, 0};
+    const struct mplane_message *offer = &c->message;
+    struct mplane_message *m = arena_calloc(a, 1, sizeof *m);
+    uint32_t most = specification->parameter_count + offer->parameter_count;
+    struct mplane_parameter *all = arena_calloc(a, most + (size_t)1, sizeof *all);
+    if (m == NULL || all == NULL) {
+        return NULL;
+    }
+    *m = *specification;
+    m->parameters = all;
+    for (uint32_t i = 0; i < specification->parameter_count; i++) {
+        all[i] = specification->parameters[i];
+    }
+    for (uint32_t i = 0; i < offer->parameter_count; i++) {
+        struct slice name = offer->parameters[i].name;
+        if (may_be_absent(name) && mplane_message_parameter(specification, name) == NULL) {
+            all[m->parameter_count++] =
+                (struct mplane_parameter){.name = name, .count = 1, .values = &null};
+        }
+    }
+    return m;
+}
+
 static struct difference compare(const struct mplane_message *s, const struct mplane_message *c)
 {
     struct difference d = {0, "", {"", 0}};
+    uint32_t absent = 0;
     for (uint32_t i = 0; i < c->parameter_count; i++) {
-        if (mplane_message_parameter(s, c->parameters[i].name) == NULL) {
+        bool there = mplane_message_parameter(s, c->parameters[i].name) != NULL;
+        absent += !there && may_be_absent(c->parameters[i].name);
+        if (!there && !may_be_absent(c->parameters[i].name)) {
             differ(&d, "the parameter is missing:", c->parameters[i].name);
         }
     }
@@ -331,7 +367,7 @@ static struct difference compare(const struct mplane_message *s, const struct mp
         }
     }
     if (d.count == 0 &&
-        (s->parameter_count != c->parameter_count || s->column_count != c->column_count)) {
+        (s->parameter_count + absent != c->parameter_count || s->column_count != c->column_count)) {
         differ(&d, "a name stands twice in", c->label);
     }
     return d;

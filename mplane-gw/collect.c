@@ -203,19 +203,37 @@ static void reply_refused(struct post *p, const struct delivered_message *m)
     }
 }
 
-static void reply_kept(struct post *p, const struct delivered_message *m)
+/* Of what is not kept why; in the post's arena, NULL when that is full. */
+static const char *kept_text(struct post *p, const struct delivered_message *m)
 {
     if (m->rejected == 0) {
+        return arena_printf(
+            p->arena, "kept but for %" PRIu64 " exceptions, in which there is nothing to keep",
+            m->exceptions);
+    }
+    return arena_printf(
+        p->arena, "kept but for %" PRIu64 " messages, which are refused; the first: %.*s: %.*s",
+        m->rejected, (int)m->reason.len, m->reason.at, (int)m->detail.len, m->detail.at);
+}
+
+/* Only what is kept as a whole, and is something, is answered without a word. */
+static void reply_kept(struct post *p, const struct delivered_message *m)
+{
+    if (m->rejected == 0 && m->exceptions == 0 && m->records > 0) {
         gateway_count(COUNT_POSTS_KEPT);
         p->outcome = "kept";
         reply(p, HTTP_OK, "text/html; charset=UTF-8", slice_of(""));
         return;
     }
+    if (m->records == 0 && m->rejected == 0) {
+        reply_fault(p, &refused, HTTP_OK,
+                    m->exceptions > 0 ? "nothing is kept: there is nothing to keep in an exception"
+                                      : "nothing is kept: there is no result with rows in it");
+        return;
+    }
     gateway_count(COUNT_POSTS_PARTLY_KEPT);
     p->outcome = "partly kept";
-    const char *text = arena_printf(
-        p->arena, "kept but for %" PRIu64 " messages, which are refused; the first: %.*s: %.*s",
-        m->rejected, (int)m->reason.len, m->reason.at, (int)m->detail.len, m->detail.at);
+    const char *text = kept_text(p, m);
     reply_exception(p, HTTP_OK, text == NULL ? "kept but for some messages" : text);
 }
 

@@ -111,9 +111,22 @@ static void reply_receipt(const struct desk_request *r, const struct mplane_mess
                           const struct export *one, struct desk_reply *reply)
 {
     if (reply->label.at == NULL) {
-        reply->label = arena_copy(r->arena, one->grant.label);
+        struct slice asked = one->grant.asked_label;
+        reply->label = arena_copy(r->arena, asked.len > 0 ? asked : one->grant.label);
     }
     reply->message = answer_receipt(sections, reply->token, reply->label);
+}
+
+/* The specification's scope, for a message that names its token only. */
+static void restore_scope(const struct export *one, struct mplane_message *receipt)
+{
+    struct when w;
+    char error[256];
+    if (one->grant.asked_when.len > 0 &&
+        when_parse(one->grant.asked_when, &w, error, sizeof error) == 0) {
+        receipt->has_when = true;
+        receipt->when = w;
+    }
 }
 
 static void add_url(const struct desk_request *r, const struct export *one,
@@ -159,8 +172,8 @@ static const char *why_not(const struct desk_request *r, const struct mplane_mes
            : exports_count_of(exports, r->identity) >= (size_t)s->exports_max_per_identity
                ? "you have too many export URLs; interrupt some"
            : reply_token.len > LIMIT_TEXT_BYTES || r->identity.len > LIMIT_TEXT_BYTES ||
-                   poster_of(r, m).len > LIMIT_TEXT_BYTES
-               ? "token or identity is too long to be kept"
+                   m->label.len > LIMIT_TEXT_BYTES || poster_of(r, m).len > LIMIT_TEXT_BYTES
+               ? "token, label or identity is too long to be kept"
                : NULL;
 }
 
@@ -177,7 +190,9 @@ static struct export *give(const struct desk_request *r, const struct mplane_mes
                               .poster = poster_of(r, m),
                               .label = k->label,
                               .token = reply->token,
-                              .certificates = r->certificates};
+                              .certificates = r->certificates,
+                              .asked_label = m->label,
+                              .asked_when = when_text(r->arena, &m->when)};
     struct export *one = NULL;
     if (when_range(&m->when, now_us, &g.from_us, &g.until_us, &instant) == -1 || instant ||
         g.until_us <= now_us) {
@@ -240,6 +255,9 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
     /* The record type may be gone from the schemas; revoking must be possible all the same. */
     const struct mplane_message *sections = m->has_when || k == NULL ? m : &k->message;
     reply_receipt(r, sections, one, reply);
+    if (!m->has_when) {
+        restore_scope(one, &reply->message);
+    }
     if (m->kind != MPLANE_INTERRUPT) {
         add_url(r, one, reply);
         return true;

@@ -357,8 +357,10 @@ static void handle_specification(const struct desk_request *r, const struct mpla
                     k->label.at);
         return;
     }
-    if (!mplane_message_fulfils(r->arena, m, &k->message, gateway.registry, daemon_now_us(), error,
-                                sizeof error)) {
+    const struct mplane_message *whole = capabilities_complete(r->arena, k, m);
+    snprintf(error, sizeof error, "out of memory");
+    if (whole == NULL || !mplane_message_fulfils(r->arena, whole, &k->message, gateway.registry,
+                                                 daemon_now_us(), error, sizeof error)) {
         desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
         return;
     }

@@ -39,7 +39,8 @@ static struct slice keep(char **room, struct slice text)
 
 struct export *exports_add(struct exports *e, const struct grant_message *g)
 {
-    size_t texts = g->owner.len + g->poster.len + g->label.len + g->token.len + g->certificates.len;
+    size_t texts = g->owner.len + g->poster.len + g->label.len + g->token.len +
+                   g->certificates.len + g->asked_label.len + g->asked_when.len;
     struct export *one = calloc(1, sizeof *one + texts + 1);
     if (one == NULL) {
         return NULL;
@@ -53,7 +54,13 @@ struct export *exports_add(struct exports *e, const struct grant_message *g)
     one->grant.label = keep(&room, g->label);
     one->grant.token = keep(&room, g->token);
     one->grant.certificates = keep(&room, g->certificates);
+    one->grant.asked_label = keep(&room, g->asked_label);
+    one->grant.asked_when = keep(&room, g->asked_when);
     HASH_ADD(hh, e->by_digest, digest, sizeof one->digest, one);
+    if (one->hh.tbl == NULL) {
+        free(one);
+        return NULL;
+    }
     return one;
 }
 

@@ -6,9 +6,9 @@
 #define EZREPO_GW_EXPORTS_H
 
 #include <stdbool.h>
-#include <uthash.h>
 
 #include "common/message.h"
+#include "mplane-gw/table.h"
 #include "mplane-gw/token.h"
 
 #define EXPORT_DIGEST_BYTES 32

@@ -235,6 +235,25 @@ static int check_repeats(struct jobs *j, struct slice identity, const char **why
     return 0;
 }
 
+/* Into both tables, or -1: out of memory. */
+static int enter(struct jobs *j, struct job *job)
+{
+    job->id = ++j->last_id;
+    HASH_ADD(by_id, j->by_id, id, sizeof job->id, job);
+    if (job->by_id.tbl == NULL) {
+        return -1;
+    }
+    if (!job->is_run) {
+        HASH_ADD_KEYPTR(by_key, j->by_key, job->key, job->key_size, job);
+        if (job->by_key.tbl == NULL) {
+            HASH_DELETE(by_id, j->by_id, job);
+            return -1;
+        }
+    }
+    job->table = j;
+    return 0;
+}
+
 int jobs_add(struct jobs *j, struct job *job, const char **why)
 {
     if (job->repeat != NULL && check_repeats(j, job->identity, why) == -1) {
@@ -252,11 +271,9 @@ int jobs_add(struct jobs *j, struct job *job, const char **why)
     if (make_room(j, job->identity, job->weight, why) == -1) {
         return -1;
     }
-    job->id = ++j->last_id;
-    job->table = j;
-    HASH_ADD(by_id, j->by_id, id, sizeof job->id, job);
-    if (!job->is_run) {
-        HASH_ADD_KEYPTR(by_key, j->by_key, job->key, job->key_size, job);
+    if (enter(j, job) == -1) {
+        *why = "out of memory";
+        return -1;
     }
     j->bytes += job->weight;
     return 0;

@@ -7,11 +7,11 @@
 #define EZREPO_GW_JOBS_H
 
 #include <stddef.h>
-#include <uthash.h>
 
 #include "mplane-gw/rendered.h"
 #include "mplane-gw/repeat.h"
 #include "mplane-gw/specification.h"
+#include "mplane-gw/table.h"
 
 struct jobs;
 struct job;

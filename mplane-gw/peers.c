@@ -3,7 +3,8 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+
+#include "mplane-gw/table.h"
 
 struct peer {
     char *identity;
@@ -58,6 +59,11 @@ struct peer *peers_enter(struct peers *p, const char *identity)
             return NULL;
         }
         HASH_ADD_KEYPTR(hh, p->table, peer->identity, strlen(peer->identity), peer);
+        if (peer->hh.tbl == NULL) {
+            free(peer->identity);
+            free(peer);
+            return NULL;
+        }
     }
     peer->connections++;
     return peer;

@@ -105,6 +105,11 @@ struct when repeat_span(const struct repeat *r, int64_t now_us)
     } else if (last < now_us + ONGOING_US) {
         last = now_us + ONGOING_US;
     }
+    /* One that was ended before its first time has been what it was since it was taken up. */
+    if (r->ended_us != 0 && w.start_us > r->ended_us) {
+        w.start_us = r->taken_us < r->ended_us ? r->taken_us : r->ended_us;
+        last = r->ended_us;
+    }
     w.end_us = last < w.start_us ? w.start_us : last;
     w.has_period = r->scope.has_period;
     w.period_us = r->scope.period_us;

@@ -170,18 +170,24 @@ static int read_grades(const struct mplane_message *s, enum capability_kind kind
     return 0;
 }
 
-/* A natural up to max; absent or null is 0. */
+/* 0 in a spelling that no program takes for nothing and drops. */
+#define ALSO_ZERO ((uint64_t)UINT32_MAX + 1)
+
+/* A natural up to max; absent, null or ALSO_ZERO is 0. */
 static int read_natural(const struct mplane_message *s, const char *name, uint64_t max,
                         uint64_t *value, char *error, size_t error_size)
 {
     struct slice text = mplane_message_value(s, name);
     *value = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9' || *value > max) {
+        if (text.at[i] < '0' || text.at[i] > '9' || *value > UINT32_MAX) {
             *value = UINT64_MAX;
             break;
         }
         *value = *value * 10 + (uint64_t)(text.at[i] - '0');
+    }
+    if (*value == ALSO_ZERO) {
+        *value = 0;
     }
     if (*value > max) {
         snprintf(error, error_size, "parameters.%s: expected a number 0 ... %llu, found \"%.*s\"",

@@ -94,6 +94,12 @@ static struct slice write_reply(struct errand *d)
 static void post(struct errand *d)
 {
     struct mplane_message *m = &d->reply.message;
+    if (m->kind == MPLANE_ENVELOPE && d->reply.job->repeat->count == 0) {
+        /* Programs that relay take each message out of an envelope: of an empty one nobody hears.
+         */
+        rendered_release(&d->reply.rendered);
+        *m = mplane_exception(d->reply.token, slice_of("ended before its first run"));
+    }
     if (m->kind == MPLANE_WITHDRAWAL) {
         *m = mplane_exception(d->reply.token, slice_of("the capability has been withdrawn"));
     }

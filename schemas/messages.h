@@ -332,7 +332,9 @@ enum delivery_outcome {
     UINT(records, UINT32_MAX)                                                                      \
     UINT(rejected, UINT32_MAX) /* results, or the body as a whole */                               \
     STR(reason, 64)            /* as in reject; why it is busy */                                  \
-    STR(detail, LIMIT_TEXT_BYTES)
+    STR(detail, LIMIT_TEXT_BYTES)                                                                  \
+    ADDED()                                                                                        \
+    UINT(exceptions, UINT32_MAX) /* mPlane exceptions: there is nothing in them to keep */
 
 /* A delegated export URL, as mplane-gw keeps it in a file. */
 #define GRANT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
@@ -345,7 +347,9 @@ enum delivery_outcome {
     INT(until_us)                                                                                  \
     ADDED()                                                                                        \
     BIN(certificates, LIMIT_CERTIFICATES) /* the owner's and those between it and the CA: issuer   \
-                                             and serial number of each, DER; "": not known */
+                                             and serial number of each, DER; "": not known */      \
+    STR(asked_label, LIMIT_TEXT_BYTES)    /* of the specification; "": not known, or none */       \
+    STR(asked_when, 256)                  /* its scope, as mPlane writes it; "": not known */
 
 /*
  * What was taken out of a file that still lies in drop_dir, as ingestd keeps it in a file of its

@@ -183,6 +183,25 @@ def test_an_envelope_in_part(pair):
     pair.gateway.counted("posts.partly_kept", 1)
 
 
+def test_what_holds_nothing_to_keep(pair):
+    """Only what is kept is told to be: an exception is not, nor is a result without rows."""
+    pair.start()
+    gateway = pair.gateway
+    failed = {"exception": "token", "message": "the probe broke"}
+    text = exception(post(gateway, failed), 200)
+    assert text == "nothing is kept: there is nothing to keep in an exception"
+    assert exception(post(gateway, envelope(failed, failed)), 200) == text
+    for nothing in (envelope(), result(resultvalues=[])):
+        answer = post(gateway, nothing)
+        assert not is_kept(answer) and answer[0] in (200, 400), answer
+        assert json.loads(answer[2])["message"], answer
+    text = exception(post(gateway, envelope(result(), failed)), 200)
+    assert text == "kept but for 1 exceptions, in which there is nothing to keep"
+    assert is_kept(post(gateway, result(value="2")))
+    outcomes = [line["outcome"] for line in gateway.audit()]
+    assert outcomes[:2] == ["refused", "refused"] and outcomes[-2:] == ["partly kept", "kept"]
+
+
 def test_who_may_post_what(pair):
     pair.start()
     other = result(metadata={"record.type": "weather"})

@@ -68,6 +68,23 @@ def test_a_given_url_takes_results(both):
     assert redeemed["export"] == receipt["export"]
 
 
+def test_a_receipt_redeemed_by_its_token_is_the_same(both):
+    """Its label and scope are those of the specification, also after a restart."""
+    gateway = both.gateway
+    _, receipt = given(gateway, token="named", label="mine", when="now ... 2100-01-01")
+    assert receipt["label"] == "mine"
+    by_token = {"redemption": "collect", "version": 1, "token": "named"}
+
+    def same(other):
+        return all(other[key] == receipt[key] for key in ("label", "when", "token", "registry", "results"))
+    redeemed = gateway.client().post(by_token)
+    assert redeemed["receipt"] == "collect" and same(redeemed), (redeemed, receipt)
+    both.kill_gateway()
+    both.restart_gateway()
+    assert same(gateway.client().post(by_token))
+    assert same(gateway.client().post({"interrupt": "collect", "version": 1, "token": "named"}))
+
+
 def test_who_may_post_to_it(both):
     gateway = both.gateway
     own, _ = given(gateway, token="own")

@@ -571,6 +571,26 @@ def test_answer_too_large_is_an_exception(make_gateway):
     assert len(reply["resultvalues"]) == 40
 
 
+@pytest.mark.parametrize("value", [None, 0, "0", "4294967296", "*", "absent"])
+def test_zero_may_be_left_out(gateway, value):
+    """Some supervisors drop parameters that are 0: absent, null and another spelling say the same."""
+    client = gateway.client()
+    one = {**specification(gateway, "GetGrading", TABLE["GetGrading"][2]), "parameters": {"grading.version": value}}
+    many = listing(gateway, "QueryRecords", TABLE["QueryRecords"][2], **{"list.limit": value, "list.after": ""})
+    if value == "absent":
+        one["parameters"] = {}
+        del many["parameters"]["list.limit"], many["parameters"]["list.after"]
+    with gateway.queryd.answering(lambda m: answered(m, [], [], INVALID, "seen")):
+        for message, field in ((one, "grading_version"), (many, "limit")):
+            before = len(gateway.queryd.of(QUERY))
+            assert "seen" in client.post(message)["message"]
+            question = gateway.queryd.of(QUERY)[before]
+            assert question[field] == 0 and question["after"] == ""
+    # What is not one of these has to be there.
+    del many["parameters"]["record.dest"]
+    assert "the parameter is missing: record.dest" in client.post(many)["message"]
+
+
 def test_labels_with_a_prefix(make_gateway):
     """Clients see it everywhere; who may do what is said without it."""
     one = make_gateway(label_prefix="lab-1.")

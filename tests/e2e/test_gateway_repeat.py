@@ -132,6 +132,15 @@ def test_interrupt_of_a_repeated_specification(gateway):
     assert nothing["contents"] == [] and envelope_scope(nothing)[1] <= time.time()
 
 
+def test_interrupt_before_the_first_run(gateway):
+    """Its scope is over: programs stop to redeem what ends in the past, not what begins in years."""
+    client = gateway.client()
+    client.post(specification(gateway, when="repeat 2100-01-01 ... 2101-01-01 / 1d { now + 1h }", token="r-7"))
+    nothing = client.post(token_only("r-7", "interrupt"))
+    start, end, _ = (at(t) if t and t[0] == "2" else t for t in SCOPE.fullmatch(nothing["when"]).groups())
+    assert nothing["contents"] == [] and start <= end <= time.time()
+
+
 def test_interrupt_cancels_the_run_under_way(gateway):
     client = gateway.client()
     asked = len(all_questions(gateway)) + 1

@@ -153,9 +153,14 @@ static void test_matching(void **state)
         assert_ptr_equal(capabilities_match(capabilities, &m, error, sizeof error), c);
     }
     struct mplane_message m = specify("QueryPeriods", "now");
+    m.parameter_count--; /* list.after, which may be absent */
+    assert_ptr_equal(capabilities_match(capabilities, &m, error, sizeof error),
+                     by_label("QueryPeriods"));
+    m.parameters++;
     m.parameter_count--;
     assert_null(capabilities_match(capabilities, &m, error, sizeof error));
-    assert_non_null(strstr(error, "nearest is QueryPeriods, but the parameter is missing: list."));
+    assert_non_null(
+        strstr(error, "nearest is QueryPeriods, but the parameter is missing: record."));
     m = specify("QueryByCriteria", "now");
     m.column_count--;
     m.label = slice_of("QueryEvents-3"); /* who says what it means hears about that */
@@ -250,6 +255,9 @@ static void test_questions(void **state)
     ask(&m, "GetGrading", &q);
     assert_int_equal(q.query.kind, QUERY_GRADING);
     assert_int_equal(q.query.grading_version, UINT32_MAX);
+    set(&m, "grading.version", "4294967296"); /* 0 for who cannot say that */
+    assert_int_equal(question_of(&m, CAPABILITY_GET_GRADING, 0, &q, error, sizeof error), 0);
+    assert_int_equal(q.query.grading_version, 0);
     m = specify("SetGrading", "now");
     set(&m, "grading.document", "{}");
     ask(&m, "SetGrading", &q);
