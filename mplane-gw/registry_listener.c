@@ -1,5 +1,6 @@
 /*
- * The plain-HTTP listener. Every connection gets one answer and few seconds; there are few of them.
+ * The plain-HTTP listener. Every connection gets one answer and few seconds; there are few of them,
+ * and fewer of one address: whoever has many loses the oldest for the next that comes.
  * It shares nothing with the HTTPS side but the loop.
  */
 #include "mplane-gw/registry_listener.h"
@@ -7,8 +8,10 @@
 #include <event2/bufferevent.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -22,6 +25,7 @@
 
 #define FILE_BYTES      (4 * 1024 * 1024)
 #define CONNECTIONS_MAX 64
+#define OF_ONE_ADDRESS  16
 #define HEADERS_BYTES   8192
 
 /* Both files, and ours as it is read and written to be published. */
@@ -35,6 +39,8 @@ struct visitor {
     struct visitor *next, *previous; /* utlist */
     struct bufferevent *socket;
     int64_t since_us;
+    char address[64]; /* "" before it is known */
+    bool ending;      /* it was told to go */
 };
 
 static int listening = -1;
@@ -148,12 +154,65 @@ static void look_at_visitors(void)
     }
 }
 
+/* evhttp gives a connection its descriptor after it has accepted it. */
+static void find_address(struct visitor *v)
+{
+    struct sockaddr_storage from;
+    socklen_t size = sizeof from;
+    int fd = bufferevent_getfd(v->socket);
+    if (v->address[0] == '\0' && fd != -1 &&
+        getpeername(fd, (struct sockaddr *)&from, &size) == 0) {
+        getnameinfo((struct sockaddr *)&from, size, v->address, sizeof v->address, NULL, 0,
+                    NI_NUMERICHOST);
+    }
+}
+
+/* How many of those that stay are of this one's address. */
+static unsigned count_of(const struct visitor *v)
+{
+    const struct visitor *other;
+    unsigned count = 0;
+    DL_FOREACH2(visitors, other, next)
+    {
+        count += !other->ending && strcmp(other->address, v->address) == 0;
+    }
+    return count;
+}
+
+/* The oldest of the address that has the most goes, when that has many, or all have too many. */
+static bool send_one_away(void)
+{
+    struct visitor *v, *choice = NULL;
+    unsigned most = 0, staying = 0;
+    DL_FOREACH2(visitors, v, next)
+    {
+        find_address(v);
+        staying += !v->ending;
+    }
+    DL_FOREACH2(visitors, v, next)
+    {
+        unsigned count = v->ending || v->address[0] == '\0' ? 0 : count_of(v);
+        if (count > most) {
+            most = count;
+            choice = v;
+        }
+    }
+    if (choice == NULL || (most < OF_ONE_ADDRESS && staying < CONNECTIONS_MAX)) {
+        return false;
+    }
+    choice->ending = true;
+    shutdown(bufferevent_getfd(choice->socket), SHUT_RDWR);
+    return true;
+}
+
 static struct bufferevent *on_accept(struct event_base *base, void *unused)
 {
     (void)unused;
     struct visitor *v = calloc(1, sizeof *v);
     struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     look_at_visitors();
+    while (send_one_away()) {
+    }
     if (v == NULL || b == NULL) {
         free(v);
         return b; /* NULL makes evhttp try by itself; a visitor less is watched */
@@ -164,7 +223,8 @@ static struct bufferevent *on_accept(struct event_base *base, void *unused)
     v->socket = b;
     v->since_us = daemon_clock_us();
     DL_APPEND2(visitors, v, previous, next);
-    if (++visitor_count >= CONNECTIONS_MAX) {
+    /* Those that were told to go are there until evhttp has noticed. */
+    if (++visitor_count >= 2 * CONNECTIONS_MAX) {
         evconnlistener_disable(listener);
     }
     return b;
@@ -184,7 +244,7 @@ static void on_accept_error(struct evconnlistener *failed, void *unused)
 void registry_tick(void)
 {
     look_at_visitors();
-    if (listener != NULL && visitor_count < CONNECTIONS_MAX && !daemon_draining()) {
+    if (listener != NULL && visitor_count < 2 * CONNECTIONS_MAX && !daemon_draining()) {
         evconnlistener_enable(listener);
     }
 }

@@ -181,3 +181,16 @@ def test_what_is_dropped_does_not_count(make_gateway):
     assert "result" in one.client("second").post(specification(one, junk=["x" * 400000] * 2))
     large.close()
     one.wait(lambda: one.counters()["bodies.bytes"] == 0)
+
+
+def test_idle_connections_do_not_block_the_registry(make_gateway):
+    """Of one address so many are kept; the oldest goes for the next that comes."""
+    one = make_gateway(transfer_timeout_s=600)
+    idle = [socket.create_connection(("127.0.0.1", one.registry_port), timeout=60) for _ in range(100)]
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", one.registry_port), timeout=60) as asking:
+            asking.sendall(b"GET /registry/ezrepo HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert asking.recv(65536).startswith(b"HTTP/1.1 200")
+    assert closed_within(idle[0], 60)
+    for connection in idle:
+        connection.close()
