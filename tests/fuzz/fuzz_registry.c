@@ -1,0 +1,27 @@
+/* Any bytes as a registry: what is taken can be published under another URL, and read again. */
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "mplane-gw/registry.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char error[200];
+    struct slice bytes = {(const char *)data, size};
+    struct registry *one = registry_new(), *other = registry_new();
+    struct arena *a = arena_new(16 << 20);
+    if (one != NULL && other != NULL && a != NULL && size <= 65536 &&
+        registry_add(one, bytes, error, sizeof error) == 0) {
+        struct slice published =
+            registry_publish(a, bytes, slice_of("http://x/"), error, sizeof error);
+        if (published.at != NULL && registry_add(other, published, error, sizeof error) == -1) {
+            abort();
+        }
+    }
+    arena_free(&a);
+    registry_free(&one);
+    registry_free(&other);
+    return 0;
+}
