@@ -57,7 +57,9 @@ struct plan {
     struct slice type;
     uint32_t *blocks; /* those whose record type matches, in document order */
     uint32_t block_count;
-    uint16_t *columns; /* by metric */
+    uint16_t *columns;                        /* by metric */
+    const struct record_types_range **ranges; /* by column; NULL: every value can be */
+    uint32_t column_count;
 };
 
 struct value {
@@ -82,6 +84,8 @@ struct grade_rules {
     struct plan plans[PLANS];
     uint32_t *plan_blocks;  /* PLANS x block_count */
     uint16_t *plan_columns; /* PLANS x metric_count */
+    const struct record_types_range *plan_ranges[PLANS][LIMIT_COLUMNS];
+    uint64_t impossible; /* values seen */
     struct value values[LIMIT_COLUMNS];
 };
 
@@ -192,6 +196,7 @@ static int make_plans(struct grade_rules *r)
     for (size_t i = 0; i < PLANS; i++) {
         r->plans[i].blocks = r->plan_blocks + i * blocks;
         r->plans[i].columns = r->plan_columns + i * r->metric_count;
+        r->plans[i].ranges = r->plan_ranges[i];
     }
     return 0;
 }
@@ -288,6 +293,11 @@ static void make_plan(struct grade_rules *r, struct plan *p, const struct record
     p->block_count = 0;
     for (uint32_t i = 0; i < r->metric_count; i++) {
         p->columns[i] = COLUMN_UNRESOLVED;
+    }
+    const struct schema_message *schema = &r->schemas[p->schema];
+    p->column_count = schema->results_count;
+    for (uint32_t i = 0; i < p->column_count; i++) {
+        p->ranges[i] = record_types_range(r->types, p->type, schema->results[i]);
     }
     for (uint32_t i = 0; i < r->grading->block_count; i++) {
         if (pattern_matches(r->blocks[i].type, p->type)) {
@@ -412,6 +422,35 @@ static bool relation_holds(enum grading_relation relation, int order)
     return false;
 }
 
+/* A column's value, read at most once for a record. One that cannot be is no number: it is as null.
+ */
+static const struct value *value_at(struct grade_rules *r, const struct plan *p, uint32_t column,
+                                    const struct record_message *record)
+{
+    struct value *v = &r->values[column];
+    const struct record_types_range *range = p->ranges[column];
+    if (v->record != r->record) {
+        v->record = r->record;
+        v->is_number = number_parse(record->values[column], &v->number) == 0;
+        if (v->is_number && range != NULL && !record_types_possible(range, &v->number)) {
+            v->is_number = false;
+            r->impossible++;
+        }
+    }
+    return v;
+}
+
+/* Values that no condition looked at are counted as well. */
+static void look_at_ranges(struct grade_rules *r, const struct plan *p,
+                           const struct record_message *record)
+{
+    for (uint32_t i = 0; i < p->column_count; i++) {
+        if (p->ranges[i] != NULL) {
+            (void)value_at(r, p, i, record);
+        }
+    }
+}
+
 static bool condition_holds(struct grade_rules *r, const struct plan *p, const struct condition *c,
                             const struct record_message *record)
 {
@@ -419,11 +458,7 @@ static bool condition_holds(struct grade_rules *r, const struct plan *p, const s
     if (column == COLUMN_NONE) {
         return false;
     }
-    struct value *v = &r->values[column];
-    if (v->record != r->record) {
-        v->record = r->record;
-        v->is_number = number_parse(record->values[column], &v->number) == 0;
-    }
+    const struct value *v = value_at(r, p, column, record);
     return v->is_number && relation_holds(c->relation, number_compare(&v->number, &c->limit));
 }
 
@@ -465,6 +500,7 @@ void grade_record(struct grade_rules *rules, const struct record_message *record
             missing--;
         }
     }
+    look_at_ranges(rules, p, record);
 }
 
 /* ---- a batch ---- */
@@ -512,6 +548,7 @@ int grade_batch(struct grade_rules *rules, uint64_t version, uint64_t digest, st
         return 1;
     }
     grade_begin(rules, reader.schemas);
+    uint64_t impossible_before = rules->impossible;
     struct record_message record;
     uint8_t *next = grades;
     int rc;
@@ -533,5 +570,6 @@ int grade_batch(struct grade_rules *rules, uint64_t version, uint64_t digest, st
         return 1;
     }
     count_grades(counts, grades, size);
+    counts->impossible += rules->impossible - impossible_before;
     return 0;
 }

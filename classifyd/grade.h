@@ -46,6 +46,7 @@ void grade_scratch_release(struct grade_scratch *s);
 /* How often each grade was given, over all names; [0] is ungraded. */
 struct grade_counts {
     uint64_t grade[6];
+    uint64_t impossible; /* values that cannot be, by the record types */
 };
 
 /*

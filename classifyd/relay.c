@@ -35,6 +35,7 @@ struct edition {
     uint64_t digest;  /* 0: not told, by a stored of the release before */
     struct arena *arena;
     const struct grading *grading;
+    struct record_types *types; /* what of them came with it; NULL: our own file's are used */
     struct grade_rules *rules;
 };
 
@@ -185,6 +186,7 @@ static int grade_out(struct batch_header_message *header)
     for (int i = 0; i < 6; i++) {
         relay_counters[RELAY_GRADES_0 + i] += counts.grade[i];
     }
+    relay_counters[RELAY_IMPOSSIBLE_VALUES] += counts.impossible;
     return 0;
 }
 
@@ -264,6 +266,7 @@ static int take_batches(void)
 static void edition_release(struct edition *e)
 {
     grade_rules_free(&e->rules);
+    record_types_free(&e->types);
     arena_free(&e->arena);
     *e = (struct edition){0};
 }
@@ -277,14 +280,21 @@ static int edition_read(struct edition *e, const struct grading_message *m)
     if (e->arena != NULL) {
         e->grading = grading_read_kept(e->arena, m->document, &faults);
     }
-    if (e->grading != NULL) {
-        e->rules = grade_rules_new(e->grading, self.types);
+    bool told = m->types.len > 0;
+    if (e->grading != NULL && told) {
+        e->types = record_types_read_bytes("grading.types", m->types); /* says what is wrong */
+    }
+    if (e->grading != NULL && (e->types != NULL || !told)) {
+        e->rules = grade_rules_new(e->grading, told ? e->types : self.types);
     }
     if (e->rules != NULL) {
         return 0;
     }
+    const char *why = e->grading != NULL && told && e->types == NULL ? "its record types"
+                      : faults.kept > 0                              ? faults.text[0]
+                                                                     : "out of memory";
     log_error("grading.refused", "version=%" PRIu64 " faults=%" PRIu32 " first=\"%s\"", m->version,
-              faults.count, faults.kept > 0 ? faults.text[0] : "out of memory");
+              faults.count, why);
     edition_release(e);
     return -1;
 }

@@ -28,7 +28,8 @@ struct relay_settings {
     X(RELAY_GRADES_2, "grades.2")                                                                  \
     X(RELAY_GRADES_3, "grades.3")                                                                  \
     X(RELAY_GRADES_4, "grades.4")                                                                  \
-    X(RELAY_GRADES_5, "grades.5")
+    X(RELAY_GRADES_5, "grades.5")                                                                  \
+    X(RELAY_IMPOSSIBLE_VALUES, "impossible.values")
 
 #define RELAY_COUNTER_ENUM(name, text) name,
 enum relay_counter { RELAY_COUNTERS(RELAY_COUNTER_ENUM) RELAY_COUNTER_COUNT };

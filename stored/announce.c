@@ -125,8 +125,10 @@ void announce_grading(zsock_t *announce, const struct gradings *g)
     if (g->version == 0) {
         return;
     }
-    const struct grading_message m = {
-        .version = g->version, .document = {g->document.at, g->document.len}, .digest = g->digest};
+    const struct grading_message m = {.version = g->version,
+                                      .document = {g->document.at, g->document.len},
+                                      .types = {g->types.at, g->types.len},
+                                      .digest = g->digest};
     pack_init(&p);
     grading_encode(&p, &m);
     publish(announce, slice_of(TOPIC_GRADING), &p);

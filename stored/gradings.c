@@ -61,8 +61,10 @@ static int load_newest(struct gradings *g, struct pg *pg)
     int rc = 0;
     if (PQntuples(r) == 1) {
         g->document.len = 0;
+        g->types.len = 0;
         bytes_put(&g->document, pg_cell_text(r, 0, 1));
-        rc = g->document.failed ? -1 : 0;
+        bytes_put(&g->types, pg_cell_text(r, 0, 2));
+        rc = g->document.failed || g->types.failed ? -1 : 0;
         g->version = (uint32_t)pg_cell_32(r, 0, 0);
         g->digest = g->editions[g->edition_count - 1].digest;
     }
@@ -91,6 +93,7 @@ void gradings_release(struct gradings *g)
         free(g->name[i]);
     }
     bytes_release(&g->document);
+    bytes_release(&g->types);
     free(g->editions);
     memset(g, 0, sizeof *g);
 }
@@ -143,7 +146,8 @@ static int add_names(const struct gradings *g, struct pg *pg, struct pg_params *
 }
 
 static int write_grading(const struct gradings *g, struct pg *pg, struct pg_params *params,
-                         const struct grading *grading, struct slice document, struct slice author)
+                         const struct grading *grading, struct slice document, struct slice types,
+                         struct slice author)
 {
     int rc = pg_do(pg, "BEGIN");
     if (rc == 0) {
@@ -155,6 +159,7 @@ static int write_grading(const struct gradings *g, struct pg *pg, struct pg_para
         pg_add_bytes(params, document);
         pg_add_32(params, (int32_t)grading->block_count);
         pg_add_bytes(params, author);
+        pg_add_bytes(params, types);
         rc = pg_run(pg, SQL_GRADING_ADD, params);
     }
     if (rc == 0) {
@@ -190,7 +195,8 @@ static int say(struct published_message *answer, enum answer_status status, cons
 }
 
 int gradings_publish(struct gradings *g, struct pg *pg, struct pg_params *params, struct arena *a,
-                     struct slice document, struct slice author, struct published_message *answer)
+                     struct slice document, struct slice types, struct slice author,
+                     struct published_message *answer)
 {
     struct grading_faults faults = {0};
     const struct grading *grading = grading_read(a, document, &faults);
@@ -201,7 +207,7 @@ int gradings_publish(struct gradings *g, struct pg *pg, struct pg_params *params
     if (!pg_is_open(pg)) {
         return say(answer, ANSWER_UNAVAILABLE, "the database is away");
     }
-    int rc = write_grading(g, pg, params, grading, document, author);
+    int rc = write_grading(g, pg, params, grading, document, types, author);
     if (rc == 1) {
         return say(answer, ANSWER_INVALID, "grading: more than 1000 grade names over all versions");
     }

@@ -18,6 +18,8 @@ struct gradings {
     uint32_t version; /* in force; 0: none is known yet */
     uint64_t digest;
     struct bytes document;
+    struct bytes types; /* what of the record types enters grading; empty: from a release that did
+                           not keep it */
     struct grading_edition *editions; /* all there are, ascending */
     uint32_t edition_count, edition_size;
     uint16_t name_count; /* id of name[i] is i + 1 */
@@ -35,11 +37,13 @@ bool gradings_have(const struct gradings *g, uint64_t version, uint64_t digest);
 uint16_t gradings_name(const struct gradings *g, struct slice name);
 
 /*
- * Checks the document and makes it the next version, in a transaction of its own. Fills status,
+ * Checks the document and makes it the next version, in a transaction of its own, together with
+ * `types`, what of the record types enters grading (record_types_grading()). Fills status,
  * message, version, blocks and faults of *answer; texts live in the arena. 0 when it was published,
  * else -1.
  */
 int gradings_publish(struct gradings *g, struct pg *pg, struct pg_params *params, struct arena *a,
-                     struct slice document, struct slice author, struct published_message *answer);
+                     struct slice document, struct slice types, struct slice author,
+                     struct published_message *answer);
 
 #endif

@@ -44,7 +44,7 @@ static bool handle_publish(struct store *store, struct arena *a, zsock_t *socket
     }
     result.id = m.id;
     bool done = gradings_publish(&store->gradings, &store->pg, &store->params, a, m.document,
-                                 m.author, &result) == 0;
+                                 record_types_grading(store->types), m.author, &result) == 0;
     if (done) {
         log_info("grading.published", "version=%" PRIu64 " blocks=%" PRIu64 " author=\"%.*s\"",
                  result.version, result.blocks, (int)m.author.len, m.author.at);
@@ -114,12 +114,41 @@ bool publish_requests(struct store *store, zsock_t *socket)
     return changed;
 }
 
+/* The document in force once more, when what of the record types enters grading has changed. */
+static int publish_types(struct store *store)
+{
+    struct gradings *g = &store->gradings;
+    struct slice types = record_types_grading(store->types);
+    struct published_message result = {0};
+    if (types.len == g->types.len &&
+        (types.len == 0 || memcmp(types.at, g->types.at, types.len) == 0)) {
+        return 0;
+    }
+    struct arena *a = arena_new(ARENA_BYTES);
+    struct slice document = {NULL, 0};
+    if (a != NULL) {
+        document = arena_copy(a, (struct slice){g->document.at, g->document.len});
+    }
+    int rc = document.at == NULL ? 1 : 0;
+    if (rc == 0 && gradings_publish(g, &store->pg, &store->params, a, document, types,
+                                    slice_of("record types"), &result) == -1) {
+        log_error("grading.types", "error=\"%.*s\" effect=\"%s\"", (int)result.message.len,
+                  result.message.at, "the types of the version in force stay");
+        rc = result.status == ANSWER_INVALID ? 0 : 1;
+    } else if (rc == 0) {
+        log_info("grading.published", "version=%" PRIu64 " reason=\"other record types\"",
+                 result.version);
+    }
+    arena_free(&a);
+    return rc;
+}
+
 int publish_default(struct store *store, const char *file)
 {
     char path[1024];
     struct published_message result = {0};
     if (store->gradings.version != 0) {
-        return 0;
+        return publish_types(store);
     }
     struct arena *a = arena_new(ARENA_BYTES);
     if (a == NULL) {
@@ -136,7 +165,8 @@ int publish_default(struct store *store, const char *file)
     if (rc == -1) {
         log_errno("grading.default", "file=%s", file);
     } else if (gradings_publish(&store->gradings, &store->pg, &store->params, a, document,
-                                slice_of("default"), &result) == -1) {
+                                record_types_grading(store->types), slice_of("default"),
+                                &result) == -1) {
         rc = result.status == ANSWER_INVALID ? -1 : 1;
         log_error("grading.default", "file=%s error=\"%.*s\"", file, (int)result.message.len,
                   result.message.at);

@@ -343,14 +343,17 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_REJECT_TRIM] = "DELETE FROM rejected WHERE id <="
                         " (SELECT id FROM rejected ORDER BY id DESC OFFSET $1::bigint LIMIT 1)",
 
-    [SQL_GRADING_LATEST] = "SELECT version, document FROM grading ORDER BY version DESC LIMIT 1",
+    [SQL_GRADING_LATEST] =
+        "SELECT version, document, types FROM grading ORDER BY version DESC LIMIT 1",
 
     [SQL_GRADING_DIGESTS] =
-        "SELECT version, substr(sha256(convert_to(document, 'UTF8') || '\\x00'::bytea), 1, 8)"
+        "SELECT version, substr(sha256(convert_to(document, 'UTF8') || '\\x00'::bytea ||"
+        " convert_to(types, 'UTF8')), 1, 8)"
         " FROM grading WHERE version > $1::integer ORDER BY version",
 
-    [SQL_GRADING_ADD] = "INSERT INTO grading (version, document, blocks, author, published_at)"
-                        " VALUES ($1::integer, $2::text, $3::integer, $4::text, clock_timestamp())",
+    [SQL_GRADING_ADD] = "INSERT INTO grading (version, document, blocks, author, types,"
+                        " published_at) VALUES ($1::integer, $2::text, $3::integer, $4::text,"
+                        " $5::text, clock_timestamp())",
 
     [SQL_GRADE_NAMES] = "SELECT id, name FROM grade_name ORDER BY id",
 

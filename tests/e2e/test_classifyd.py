@@ -113,8 +113,8 @@ class Set:
                 return True
         return False
 
-    def publish(self, version, text, digest=0):
-        self.announce.send_multipart([b"grading", pack(GRADING, version, text, digest=digest)])
+    def publish(self, version, text, digest=0, types=""):
+        self.announce.send_multipart([b"grading", pack(GRADING, version, text, digest=digest, types=types)])
 
     def publish_version(self, version, digest=0):
         self.announce.send_multipart([b"version", pack(VERSION, version, digest=digest)])
@@ -297,6 +297,21 @@ def test_a_number_that_says_something_else_now_is_another_version(running):
     running.push(header(2, 1), ping_frame("25000"))
     _, _, grades = running.receive()
     assert (grades[2], list(grades[4]), digest_of(grades)) == (6, [1], 60)
+
+
+def test_values_that_cannot_be_by_the_versions_own_types(running):
+    """What came with the version decides, not the file; such a value is as null, and counted."""
+    assert running.grades_of(1, "5", "-1", "700000001") == (1, ["overall"], [5, 1, 1])  # by the file
+    wait_for(lambda: running.counters()["impossible.values"] == 2, tell=running.log)
+    types = {"valid": [{"metrics": ["delay.*"], "max": 100, "never": ["7.0"]}]}
+    running.publish(2, document(20000), types=json.dumps(types))
+    wait_for(lambda: running.counters()["grading.version"] == 2, tell=running.log)
+    assert running.grades_of(2, "5", "-1", "101", "7", "1e2")[2] == [5, 5, 1, 1, 5]
+    wait_for(lambda: running.counters()["impossible.values"] == 4, tell=running.log)
+    running.publish(3, document(20000), types='{"valid": 5}')
+    wait_for(lambda: running.counters()["refused.gradings"] == 1, tell=running.log)
+    assert running.grades_of(3, "101")[0] == 2
+    assert "its record types" in running.log()
 
 
 def test_rejects_go_on_as_they_are(running):

@@ -102,6 +102,45 @@ def test_values_come_back_as_they_were_sent(ezrepo_set):
         [[value, "0.1000000000000000055511151231257827", None, "n/a"]]
 
 
+def test_failures_end_the_good_period_and_hops_are_no_pings(ezrepo_set):
+    """Reports of failure have other columns; a traceroute of the same pair carries the same delay as a ping."""
+    began = time.time() - 120
+    at = lambda seconds: time_text(began + seconds)  # noqa: E731
+    failure = {"results": ["loss.ratio", "result.code"], "resultvalues": [["1", "1"]]}
+    trace = {"label": "traceroute-x", "results": ["time", "intermediate.ip4", "hops.ip", "delay.twoway.icmp.us"],
+             "resultvalues": [[at(35), "198.51.100.254", 1, 449], [at(35.1), None, 2, None]]}
+    long_way = " ".join(f"2001:db8:aaaa:aaaa:aaaa:aaaa:aaaa:{0xaa00 + i:x}" for i in range(30))
+    lines = [ping("192.0.2.19", at(s)) for s in (0, 10, 20)] + \
+        [ping("192.0.2.19", at(s), **failure) for s in (30, 40)] + [ping("192.0.2.19", at(50))] + \
+        [ping("192.0.2.19", at(35), **trace)] + \
+        [ping("192.0.2.19", at(55), results=["hops"], resultvalues=[[long_way]])]
+    ezrepo_set.send(lines)
+    ezrepo_set.wait_matched(9)
+    grades = [row["grade.value"] for row in ezrepo_set.rows("periods", "--type", "ping", "--content", "ICMPECHO",
+                                                            "--grade", "overall")]
+    assert len(grades) == 3 and int(grades[1]) == 1 and grades[0] == grades[2] != grades[1], grades
+    assert ezrepo_set.matched("--type", "ping", "--content", "") == 0
+    assert ezrepo_set.matched("--type", "traceroute") == 3
+    assert ezrepo_set.sql("SELECT cardinality(addresses) FROM hops") == [(30,)]
+    assert "good" in ezrepo_set.cmd("types", "check").stdout
+
+
+def test_one_host_is_one_series_however_it_is_spelled(ezrepo_set):
+    now = time.time() - 60
+    spellings = ["www.example.net", "WWW.Example.net", "www.example.net.", "[2001:DB8::1]", "2001:db8:0::1", "::1:2",
+                 "192.0.2.1:443", "fe80::1%eth0"]
+    ezrepo_set.send([ping("2001:db8::9", time_text(now + i),
+                          parameters={"source.ip6": "2001:db8::2", "destination.ip6": host})
+                     for i, host in enumerate(spellings)])
+    ezrepo_set.wait_matched(len(spellings))
+    dests = ezrepo_set.sql("SELECT dest, host(dest_addr) FROM series ORDER BY dest COLLATE \"C\"")
+    assert [d for d, _ in dests] == ["192.0.2.1:443", "2001:db8::1", "::1:2", "fe80::1%eth0", "www.example.net"]
+    assert ezrepo_set.matched("--dest", "www.example.net") == 3
+    assert ezrepo_set.matched("--dest", "192.0.2.0/24") == 1
+    assert ezrepo_set.matched("--dest", "fe80::/10") == 1
+    assert ezrepo_set.matched("--dest", "2001:db8::/32") == 2
+
+
 def test_scaling_classifyd_under_load_keeps_counts_exact(make_set):
     one = make_set()
     one.configure(ingestd={"retry_ms": 1000})

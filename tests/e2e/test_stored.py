@@ -4,6 +4,7 @@ What must hold whatever the order of arrival is compared in the database: period
 views that compute them from the records alone, sealed hours with a count of the records.
 """
 import datetime
+import hashlib
 import json
 import os
 import random
@@ -16,7 +17,8 @@ import psycopg2
 import pytest
 import zmq
 from conftest import ROOT, wait_for
-from messages import ACCOUNT, BATCH_HEADER, LOST, MESSAGE_VERSION, PUBLISH, PUBLISHED, REJECT, SCHEMA, listed, pack
+from messages import (ACCOUNT, BATCH_HEADER, GRADING, LOST, MESSAGE_VERSION, PUBLISH, PUBLISHED, REJECT, SCHEMA, fields,
+                      listed, pack)
 from stores import (HOUR, NONE, OTHER, SECOND, Record, account, accounts_frame, check_store, grades_frame, microseconds,
                     naive_store, now_us, random_records, records_frame, start_of_hour)
 
@@ -390,6 +392,30 @@ def test_metrics_of_a_period_end_where_the_next_begins(stored):
          ("b", 10, 10, 10, 1)]
 
 
+def test_impossible_values_are_kept_but_enter_no_statistics(make_stored):
+    stored = make_stored()
+    schemas = stored.copy_schemas()
+    path = os.path.join(schemas, "record-types.json")
+    with open(path, encoding="utf-8") as file:
+        types = json.load(file)
+    types["valid"] = [{"metrics": ["a"], "min": 0, "max": 600, "never": [500]}, {"metrics": ["b*"], "min": 1}]
+    types["types"]["ping"]["valid"] = [{"metrics": ["b"], "max": 10}]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(types, file)
+    stored.start()
+    t = now_us()
+    values = [("7", "-3", ""), ("-1", "11", ""), ("3600", "2", ""), ("500.0", "4", ""), ("9", "x", "")]
+    records = [Record(t + i * SECOND, (5, NONE), values=v, dims=(kind, "", "p", "", "", ""))
+               for kind in ("ping", "other") for i, v in enumerate(values)]
+    stored.sender().commit(records)
+    assert stored.sql("SELECT type, metric, min::float, mean::float, max::float, \"values\" FROM period_metric"
+                      " JOIN series ON id = series_id ORDER BY type DESC, metric") == \
+        [("ping", "a", 7, 8, 9, 2), ("ping", "b", -3, 1, 4, 3), ("other", "a", 7, 8, 9, 2),
+         ("other", "b", 2, 17 / 3, 11, 3)]
+    assert stored.sql("SELECT \"values\"[1] FROM measurement ORDER BY series_id, t_start") == \
+        [(v[0],) for v in values] * 2
+
+
 # ---- roll-ups ----
 
 def test_sealed_hours_are_counted_completely(make_stored):
@@ -677,6 +703,36 @@ def test_a_changed_gap_is_noticed(make_stored):
 
 
 # ---- gradings ----
+
+def test_other_values_that_can_be_are_another_version_of_the_same_document(make_stored):
+    stored = make_stored().start()
+    path = os.path.join(stored.copy_schemas(), "record-types.json")
+    first = stored.sql("SELECT version, document, types FROM grading")
+    assert len(first) == 1 and json.loads(first[0][2])["types"]["ping"]["aliases"]
+    stored.stop()
+    stored.start()  # the same file: the same version
+    assert stored.sql("SELECT version, document, types FROM grading") == first
+    stored.stop()
+    with open(path, encoding="utf-8") as file:
+        types = json.load(file)
+    types["types"]["ping"]["valid"] = [{"metrics": ["loss"], "max": "0.5"}]
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(types, file)
+    stored.start()
+    again = stored.sql("SELECT version, document, author, types FROM grading WHERE version > 1")
+    assert [(v, d, a) for v, d, a, _ in again] == [(2, first[0][1], "record types")]
+    assert json.loads(again[0][3])["types"]["ping"]["valid"] == [{"metrics": ["loss"], "max": "0.5"}]
+    publisher = Publisher(stored)
+    try:
+        publisher.sub.setsockopt(zmq.SUBSCRIBE, b"grading")
+        assert publisher.sub.poll(60000)
+        grading = fields(GRADING, msgpack.unpackb(publisher.sub.recv_multipart()[1]))
+        assert (grading["version"], grading["types"]) == (2, again[0][3])
+        text = grading["document"].encode() + b"\0" + grading["types"].encode()
+        assert grading["digest"] == int.from_bytes(hashlib.sha256(text).digest()[:8], "big")
+    finally:
+        publisher.close()
+
 
 class Publisher:
     def __init__(self, stored):

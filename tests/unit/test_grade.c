@@ -22,7 +22,9 @@ struct bench {
 
 #define MAPPING                                                                                    \
     "{\"types\": {\"ping\": {\"aliases\": {\"own\": [\"first\", \"second\"], "                     \
-    "\"first\": [\"own\"]}}, \"pong\": {\"aliases\": {\"own\": [\"second\", \"first\"]}}}}"
+    "\"first\": [\"own\"]}}, \"bounded\": {\"aliases\": {\"own\": [\"second\"]}, \"valid\": "      \
+    "[{\"metrics\": [\"own\"], \"min\": 0, \"never\": [9]}]}, \"pong\": {\"aliases\": {\"own\": "  \
+    "[\"second\", \"first\"]}}}}"
 
 static int set_up(void **state)
 {
@@ -449,6 +451,20 @@ static void no_blocks_at_all(void **state)
     assert_int_equal(untouched, 77);
 }
 
+/* A value that cannot be is as null: no condition holds, no alias is tried. */
+static void impossible_values(void **state)
+{
+    struct bench *b = *state;
+    compile_condition(b, "own", "!=", "1000");
+    assert_int_equal(grade_of(b, "bounded", ONE("own", "0")), 5);
+    assert_int_equal(grade_of(b, "bounded", ONE("own", "-0.2")), 0);
+    assert_int_equal(grade_of(b, "bounded", ONE("own", "9.0")), 0);
+    assert_int_equal(grade_of(b, "ping", ONE("own", "-0.2")), 5); /* another type's range */
+    static const char *const both[][2] = {{"second", "5"}, {"own", "-1"}};
+    assert_int_equal(grade_of(b, "bounded", 2, both), 0);
+    assert_int_equal(grade_of(b, "bounded", ONE("second", "-1")), 5); /* a name of its own */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -461,6 +477,7 @@ int main(void)
         TEST(random_against_plain_reading),
         TEST(batches),
         TEST(no_blocks_at_all),
+        TEST(impossible_values),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
