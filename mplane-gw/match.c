@@ -91,7 +91,7 @@ bool mplane_message_fulfils(struct arena *a, const struct mplane_message *specif
                             int64_t now_us, char *error, size_t error_size)
 {
     const struct match m = {a, r, error, error_size};
-    if (!slice_equal(specification->registry, capability->registry)) {
+    if (!registry_same(specification->registry, capability->registry)) {
         return no(&m, "the capability's registry is ", capability->registry);
     }
     if (!specification->has_when || !capability->has_when ||

@@ -123,8 +123,8 @@ int mplane_message_column(const struct mplane_message *m, struct slice name);
 
 /*
  * Whether a specification fulfils a capability: the same parameter names, result columns and
- * registry, each value within its constraint, the scope follows at now_us. The verb is not
- * compared. When not, error says why.
+ * registry (as registry_same says), each value within its constraint, the scope follows at now_us.
+ * The verb is not compared. When not, error says why.
  */
 bool mplane_message_fulfils(struct arena *a, const struct mplane_message *specification,
                             const struct mplane_message *capability, const struct registry *r,

@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "common/json.h"
 
@@ -244,6 +246,32 @@ int registry_add(struct registry *r, struct slice bytes, char *error, size_t err
 done:
     arena_free(&a);
     return status;
+}
+
+/* Port and path of an http URL with a host, both as they are written; -1 for anything else. */
+static int split_url(struct slice url, struct slice *port, struct slice *path)
+{
+    static const char scheme[] = "http://";
+    const size_t skipped = sizeof scheme - 1;
+    if (url.len <= skipped || strncasecmp(url.at, scheme, skipped) != 0) {
+        return -1;
+    }
+    const char *host = url.at + skipped, *end = url.at + url.len;
+    const char *slash = memchr(host, '/', (size_t)(end - host));
+    const char *host_end = slash == NULL ? end : slash;
+    const char *colon = memrchr(host, ':', (size_t)(host_end - host));
+    bool has_port = colon != NULL && memchr(colon, ']', (size_t)(host_end - colon)) == NULL;
+    *port = has_port ? (struct slice){colon + 1, (size_t)(host_end - colon - 1)} : slice_of("80");
+    *path = (struct slice){host_end, (size_t)(end - host_end)};
+    return (has_port ? colon : host_end) == host ? -1 : 0;
+}
+
+bool registry_same(struct slice a, struct slice b)
+{
+    struct slice port_a, port_b, path_a, path_b;
+    return slice_equal(a, b) ||
+           (split_url(a, &port_a, &path_a) == 0 && split_url(b, &port_b, &path_b) == 0 &&
+            slice_equal(port_a, port_b) && slice_equal(path_a, path_b));
 }
 
 struct slice registry_publish(struct arena *a, struct slice bytes, struct slice uri, char *error,

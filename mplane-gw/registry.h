@@ -5,6 +5,7 @@
 #ifndef EZREPO_MPLANE_REGISTRY_H
 #define EZREPO_MPLANE_REGISTRY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "common/arena.h"
@@ -44,6 +45,13 @@ enum primitive registry_primitive(const struct registry *r, struct slice element
 
 /* How many distinct elements are known. */
 size_t registry_count(const struct registry *r);
+
+/*
+ * Whether two URIs name one registry: equal, or both are http URLs with the same port (80 when
+ * there is none) and path, however their host is spelled. One machine has many names, and what a
+ * registry is follows from its elements, not from who serves it.
+ */
+bool registry_same(struct slice a, struct slice b);
 
 /*
  * The registry file with its "registry-uri" set to this URI, as JSON text in the arena, for serving

@@ -269,7 +269,13 @@ def test_wire_3_matching(gateway):
     reply = client.post(spec)
     assert reply["result"] == "measure" and reply["results"] == COUNT_COLUMNS[::-1]
     assert reply["resultvalues"][0] == ["7", "42", "overall"]
-    for change in ({"registry": "http://ict-mplane.eu/registry/core"}, {"registry": None}):
+    port = gateway.registry_port
+    for url in (f"http://127.0.0.1:{port}/registry/ezrepo", f"http://localhost:{port}/registry/ezrepo",
+                f"http://[::1]:{port}/registry/ezrepo"):
+        reply = client.post({**spec, "registry": url, "token": url})
+        assert (reply.get("result"), reply.get("registry")) == ("measure", url), "however the host is spelled"
+    for change in ({"registry": "http://ict-mplane.eu/registry/core"}, {"registry": None},
+                   {"registry": f"http://localhost:{port + 1}/registry/ezrepo"}):
         assert "registry" in client.post({**spec, **change})["message"]
     assert "exports nothing" in client.post({**spec, "export": "udp://192.0.2.1:9900"})["message"]
 

@@ -37,6 +37,36 @@ static void test_ours(void **state)
     arena_free(&a);
 }
 
+/* A registry is the same by whatever name its host is called, not at another port or path. */
+static void test_same(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *a, *b;
+        bool same;
+    } cases[] = {
+        {"http://localhost:8891/registry/ezrepo", "http://127.0.0.1:8891/registry/ezrepo", true},
+        {"http://localhost:8891/registry/ezrepo", "HTTP://[::1]:8891/registry/ezrepo", true},
+        {"http://repo.example/registry/ezrepo", "http://192.0.2.1:80/registry/ezrepo", true},
+        {"http://[2001:db8::1]/r", "http://repo.example/r", true},
+        {"http://localhost:8891/registry/ezrepo", "http://localhost:8892/registry/ezrepo", false},
+        {"http://localhost:8891/registry/ezrepo", "http://localhost:8891/registry/core", false},
+        {"http://localhost:8891/registry/ezrepo", "http://localhost/registry/ezrepo", false},
+        {"http://localhost:8891/r", "https://localhost:8891/r", false},
+        {"http://localhost:8891/r", "http://:8891/r", false},
+        {"http://localhost:8891/r", "http://", false},
+        {"http://localhost:8891", "http://127.0.0.1:8891/", false},
+        {"r", "r", true},
+        {"r", "s", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct slice a = slice_of(cases[i].a), b = slice_of(cases[i].b);
+        if (registry_same(a, b) != cases[i].same || registry_same(b, a) != cases[i].same) {
+            fail_msg("%s and %s", cases[i].a, cases[i].b);
+        }
+    }
+}
+
 /* Served under another URI: all else stays, and it can be read again. */
 static void test_publish(void **state)
 {
@@ -123,9 +153,8 @@ static void test_first_stands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ours),
-        cmocka_unit_test(test_publish),
-        cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_ours),         cmocka_unit_test(test_same),
+        cmocka_unit_test(test_publish),      cmocka_unit_test(test_faults),
         cmocka_unit_test(test_first_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
