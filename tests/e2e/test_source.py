@@ -1,4 +1,5 @@
 """Rules of docs and house that a program can check: format, headers that compile alone, units of systemd."""
+import json
 import os
 import re
 import shutil
@@ -7,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import ROOT
+from ezrepo import units
+from ezrepo.state import State
 
 FOLDERS = ["common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ctl", "deploy", "schemas", "tests"]
 
@@ -72,36 +75,39 @@ def test_nothing_left_for_later():
             assert not bad.search(file.read()), name
 
 
-def unit_files():
-    folder = os.path.join(ROOT, "deploy", "systemd")
-    return sorted(n for n in os.listdir(folder) if n.endswith((".service", ".socket", ".target")))
+@pytest.fixture
+def unit_texts(build_dir, tmp_path, monkeypatch):
+    """The units as they would be written for a set: name of the file, text."""
+    monkeypatch.setenv("EZREPO_BUILD", build_dir)
+    (tmp_path / "set.json").write_text(json.dumps({"user": "daemon", "classifyd": 2, "database": "private",
+                                                   "manager": "systemd"}))
+    (tmp_path / "ezrepo.json").write_text(json.dumps({"ingestd": {"listen": ["127.0.0.1:9900", "[::1]:9900"]}}))
+    return units.all_units(State(str(tmp_path)))
 
 
-def test_systemd_units(build_dir, tmp_path):
-    """As systemd reads them, with the paths of this build in place of the installed ones."""
+@pytest.mark.skipif(os.geteuid() != 0, reason="units are made by root")
+def test_systemd_units(unit_texts, tmp_path):
+    """As systemd reads them."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    for name in unit_files():
-        with open(os.path.join(ROOT, "deploy", "systemd", name), encoding="utf-8") as file:
-            text = re.sub(r"/opt/ezrepo/build/", build_dir + "/", file.read())
-        (tmp_path / name).write_text(text.replace("User=ezrepo", "User=daemon").replace(
-            "Group=ezrepo", "Group=daemon"), encoding="utf-8")
+    for name, text in unit_texts.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
-                           *(str(tmp_path / n) for n in unit_files())],
+                           *(str(tmp_path / n) for n in unit_texts)],
                           capture_output=True, text=True, check=False)
     ours = [line for line in (done.stderr + done.stdout).splitlines() if "ezrepo" in line]
     assert done.returncode == 0 and not ours, done.stderr
 
 
-def test_systemd_units_are_hardened():
-    for name in unit_files():
-        if not name.endswith(".service"):
-            continue
-        with open(os.path.join(ROOT, "deploy", "systemd", name), encoding="utf-8") as file:
-            text = file.read()
+@pytest.mark.skipif(os.geteuid() != 0, reason="units are made by root")
+def test_systemd_units_are_hardened(unit_texts):
+    services = {name: text for name, text in unit_texts.items() if name.endswith(".service")}
+    assert len(services) == 6
+    for name, text in services.items():
         for wanted in ("NoNewPrivileges=yes", "ProtectSystem=strict", "ProtectHome=yes", "PrivateTmp=yes",
-                       "CapabilityBoundingSet=\n", "LimitCORE=0", "Restart=always", "User="):
+                       "CapabilityBoundingSet=\n", "LimitCORE=0", "Restart=always", "StartLimitIntervalSec=0", "User="):
             assert wanted in text, f"{name}: {wanted}"
+    assert "ListenDatagram=[::1]:9900" in unit_texts["ezrepo-ingestd.socket"]
 
 
 def test_store_version_is_that_of_the_newest_migration():

@@ -6,10 +6,10 @@ import re
 import sys
 from typing import Any, Callable, List
 
-from . import initialise, ledger, lifecycle, lock, output, pki, rejected, status, supervisor, trust, uninstall, upgrade
+from . import initialise, ledger, lifecycle, lock, manager, output, pki, rejected, status, trust, uninstall, upgrade
 from .errors import Failure, Usage
 from .output import complain, say
-from .state import Account, State, default_directory, program, version
+from .state import SUPERVISORD, SYSTEMD, Account, State, default_directory, program, version
 
 PASSED_ON = {
     "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line",
@@ -30,7 +30,7 @@ def cmd_init(state: State, args: argparse.Namespace) -> int:
     initialise.init(state, initialise.Wanted(
         user=args.user, database=args.database, database_read=args.database_read,
         udp_port=args.udp_port, https_port=args.https_port, registry_port=args.registry_port,
-        listen=args.listen, names=args.name, classifyds=args.classifyd))
+        listen=args.listen, names=args.name, classifyds=args.classifyd, manager=args.manager))
     say(f"made {state.directory}\n"
         f"  configuration  {state.config_file}\n"
         f"  certificates   {state.path('pki')} (your own client certificate: clients/admin.crt)\n"
@@ -45,6 +45,7 @@ def cmd_init(state: State, args: argparse.Namespace) -> int:
 
 
 def cmd_up(state: State, args: argparse.Namespace) -> int:
+    lifecycle.choose_manager(state, args.manager)
     lifecycle.up(state, args.outside)
     say(f"running: {' '.join(state.process_names())}")
     return 0
@@ -99,7 +100,7 @@ def cmd_logs(state: State, args: argparse.Namespace) -> int:
 def _tell_gateway(state: State) -> int:
     """Has a running gateway read its configuration, certificates and revocations, and says what came of it. 1 when it
     refused them."""
-    running = supervisor.connect(state)
+    running = manager.connect(state)
     if running is None or not running.processes().get("mplane-gw", {}).get("pid"):
         return 0
     lifecycle.wait_until_running(state, ["mplane-gw"])  # before that it would not know the signal
@@ -262,6 +263,8 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("up", cmd_up, "start whatever does not run, and wait until all of it does")
     sub.add_argument("--outside", action="store_true", help="folders that the configuration names outside of the state"
                      " directory are this set's alone")
+    sub.add_argument("--manager", choices=(SUPERVISORD, SYSTEMD), default="",
+                     help="what runs the set from now on, if it is not what ran it before")
     add("down", cmd_down, "drain and stop everything")
     sub = add("restart", cmd_restart, "drain, stop and start one process, or all but PostgreSQL")
     sub.add_argument("process", nargs="?", default="", help="as in `status`; classifyd: all of them")
@@ -310,6 +313,9 @@ def _add_init(sub: argparse.ArgumentParser) -> None:
                      help="a name or address of the gateway's that its certificate is good for, besides"
                      " localhost and the machine's; the first one stands in its links")
     sub.add_argument("--classifyd", type=int, default=1, metavar="N", help="how many classifyds (1)")
+    sub.add_argument("--manager", choices=(SUPERVISORD, SYSTEMD), default=SUPERVISORD,
+                     help="what starts the processes, and starts them again; systemd: sets of root, one a machine"
+                     " (supervisord)")
 
 
 def _add_ledger(sub: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from typing import List, Optional
 
 from . import cluster, connections, jsonc, lock, pki, trust
 from .errors import Failure, Usage
-from .state import (MAX_CLASSIFYDS, Account, State, check_directory, copy_schemas, current_user,
+from .state import (MAX_CLASSIFYDS, SUPERVISORD, SYSTEMD, Account, State, check_directory, copy_schemas, current_user,
                     make_directory, write_file)
 
 FORMAT = 1
@@ -99,6 +99,7 @@ class Wanted:
     listen: List[str] = field(default_factory=list)
     names: List[str] = field(default_factory=list)
     classifyds: int = 1
+    manager: str = SUPERVISORD
 
 
 @dataclass
@@ -124,6 +125,8 @@ def _check(wanted: Wanted) -> None:
         raise Usage(f"--classifyd {wanted.classifyds}: expected 1 to {MAX_CLASSIFYDS}")
     if bool(wanted.database) != bool(wanted.database_read):
         raise Usage("--database and --database-read are given together: one role writes, another reads")
+    if wanted.manager == SYSTEMD and os.geteuid() != 0:
+        raise Failure("--manager systemd: only root can have units made")
     for address in wanted.listen:
         if not pki.is_address(address):
             raise Usage(f'--listen "{address}": expected an IPv4 or IPv6 address')
@@ -185,7 +188,9 @@ def configuration(state: State, wanted: Wanted) -> str:
     addresses = wanted.listen or ["127.0.0.1", "::1"]
     host = _public_host(wanted)
     values = {
-        "run": state.path("run"), "spool": state.path("spool"), "schemas": state.path("schemas"),
+        "run": state.path("run"), "spool": state.path("spool"),
+        # The programs' own are read where they are: units do not start programs that others cannot reach.
+        "schemas": "" if wanted.manager == SYSTEMD else state.path("schemas"),
         "user": (wanted.user or DEFAULT_USER) if os.geteuid() == 0 else "",
         "udp": [_endpoint(a, wanted.udp_port) for a in addresses],
         "store": wanted.database or cluster.conninfo(state, cluster.STORE_ROLE),
@@ -230,7 +235,7 @@ def _make(state: State, wanted: Wanted, own: Account) -> None:
     if private:
         cluster.create(state, own)
     state.save_settings({"format": FORMAT, "user": own.name, "classifyd": wanted.classifyds,
-                         "database": "private" if private else "given"})
+                         "database": "private" if private else "given", "manager": wanted.manager})
 
 
 def add_client(state: State, own: Account, client: Client) -> str:

@@ -7,12 +7,12 @@ import os
 import signal
 import subprocess
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List
 
-from . import cluster, status, supervisor
+from . import cluster, manager, status, supervisor, systemd
 from .errors import Failure, Usage
 from .output import say
-from .state import MAX_CLASSIFYDS, State, copy_schemas, kind_of, program
+from .state import MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, program
 
 UP_SECONDS = 90
 RELOAD_SECONDS = 60
@@ -24,16 +24,6 @@ def stop_order(state: State) -> List[str]:
     stored; PostgreSQL goes last."""
     place = {"socketd": -1, "ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "queryd": 4, "postgres": 5}
     return sorted(state.process_names(), key=lambda name: (place[kind_of(name)], name))
-
-
-def log_tail(state: State, name: str, lines: int = LOG_LINES) -> str:
-    try:
-        with open(state.path("log", name + ".log"), "rb") as file:
-            file.seek(max(os.path.getsize(file.name) - 16384, 0))
-            text = file.read().decode("utf-8", "replace").splitlines()
-    except OSError:
-        return "    (it wrote no log)"
-    return "\n".join("    " + line for line in text[-lines:])
 
 
 def check_config(state: State) -> None:
@@ -48,46 +38,30 @@ def check_config(state: State) -> None:
         raise Failure("\n".join(faults))
 
 
-def _started(pid: int) -> Optional[str]:
-    """When it was started, by which it is known from another one that gets its number later; None when it does not
-    run. One that ended and that nobody has waited for does not."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-            return None if fields[0] in ("Z", "X") else fields[19]
-    except (OSError, IndexError):
-        return None
-
-
-def _ends_within(pid: int, started: Optional[str], seconds: float) -> bool:
-    """Waits until the process that was started then has ended."""
-    end = time.monotonic() + seconds
-    while started is not None and _started(pid) == started:
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
-
-
 def stop_orphans(state: State) -> None:
     """What a supervisord that was killed has left running would hold sockets and the cluster."""
     orphans = [(name, pid) for name in stop_order(state) for pid in [status.pid_of_its_own(state, name)] if pid]
     for name, pid in orphans:
         say(f"{name} (process {pid}) is left from before; stopping it")
-        started = _started(pid)
+        started = supervisor.started_at(pid)
         try:
             os.kill(pid, signal.SIGINT if name == "postgres" else signal.SIGTERM)
         except ProcessLookupError:
             continue  # it ended by itself, perhaps since another one did
-        if not _ends_within(pid, started, supervisor.STOP_SECONDS):
+        if not supervisor.ends_within(pid, started, supervisor.STOP_SECONDS):
             raise Failure(f"{name} (process {pid}), left from before, does not stop")
+
+
+def _end_of_log(running: manager.Manager, name: str) -> str:
+    lines = running.log_tail(name, LOG_LINES).splitlines()
+    return f"; the end of {running.log_name(name)}:\n" + "\n".join("    " + line for line in lines)
 
 
 def wait_until_running(state: State, names: List[str], seconds: float = UP_SECONDS) -> None:
     """Until each process itself says that it runs; a Failure with the end of its log when one does not."""
     end = time.monotonic() + seconds
     while True:
-        running = supervisor.connect(state)
+        running = manager.connect(state)
         infos: Dict[str, Any] = running.processes() if running else {}
         states = {n: status.process_status(state, n, infos.get(n)) for n in names}
         waiting = [n for n in names if states[n]["state"] != "running"]
@@ -97,8 +71,7 @@ def wait_until_running(state: State, names: List[str], seconds: float = UP_SECON
         if ended or time.monotonic() > end:
             which = ended or waiting
             how = "did not stay running" if ended else f"did not start within {seconds:.0f} s"
-            raise Failure("\n".join(f"{n} {how}; the end of {state.path('log', n + '.log')}:\n"
-                                    + log_tail(state, n) for n in which))
+            raise Failure("\n".join(f"{n} {how}" + (_end_of_log(running, n) if running else "") for n in which))
         time.sleep(0.1)
 
 
@@ -123,7 +96,7 @@ def wait_until_held(state: State) -> None:
     """Until a socketd that was just started has the sockets again; without ingestd there are none."""
     end = time.monotonic() + supervisor.START_SECONDS
     while time.monotonic() < end:
-        running = supervisor.connect(state)
+        running = manager.connect(state)
         infos: Dict[str, Any] = running.processes() if running else {}
         if status.process_status(state, "ingestd", infos.get("ingestd"))["state"] != "running" or \
                 status.process_status(state, "socketd", infos.get("socketd"))["counters"].get("sockets.held"):
@@ -148,32 +121,46 @@ def check_places(state: State, asked: bool) -> None:
             + ["put it right, or, if no other set does: ezrepo up --outside"]))
 
 
+def choose_manager(state: State, wanted: str) -> None:
+    """Has a set that does not run be run by this one from now on."""
+    if wanted in ("", state.manager):
+        return
+    running = manager.connect(state)
+    if running is not None and running.is_up():
+        raise Failure(f"the set in {state.directory} runs under {running.name}; stop it first: ezrepo down"
+                      f" --state {state.directory}")
+    if state.manager == SYSTEMD:
+        systemd.retire(state)
+    state.save_settings(dict(state.settings, manager=wanted))
+
+
 def up(state: State, outside: bool = False) -> None:
     """Starts whatever of the set does not run, and returns when all of it does."""
     check_places(state, outside)
-    running = supervisor.connect(state)
+    running = manager.connect(state)
     copy_schemas(state)
     check_config(state)
     if running is None:
         stop_orphans(state)
-        running = supervisor.launch(state)
+        running = manager.launch(state)
     else:
-        supervisor.write_config(state)
+        running.write_config()
         _remove(state, running, running.update())
     if state.private_cluster:
         running.start("postgres")
         if not cluster.wait_until_accepts(state, UP_SECONDS):
-            raise Failure("PostgreSQL does not accept connections:\n" + log_tail(state, "postgres"))
+            raise Failure("PostgreSQL does not accept connections" + _end_of_log(running, "postgres"))
     names = [n for n in state.process_names() if n != "postgres"]
     for name in names:
         running.start(name)
+    running.started()
     wait_until_running(state, names)
     wait_until_ready(state)
 
 
-def _stop(running: supervisor.Supervisor, name: str) -> bool:
+def _stop(running: manager.Manager, name: str, for_good: bool = False) -> bool:
     """Stops it if it runs, and says how it ended; whether that was as it should be."""
-    info = running.stop(name)
+    info = running.stop(name, for_good)
     if info is None:
         return True
     if info["exitstatus"] == 0:
@@ -189,28 +176,28 @@ def _stop(running: supervisor.Supervisor, name: str) -> bool:
 
 def down(state: State) -> None:
     """Drains and stops everything; a Failure when something did not end as it should."""
-    running = supervisor.connect(state)
+    running = manager.connect(state)
     if running is None:
         stop_orphans(state)
         say("not running")
         return
-    pid = running.pid()
-    started = _started(pid)
+    if not running.is_up():
+        running.shutdown()
+        say("not running")
+        return
     known = running.processes()
     clean = True
     for name in [n for n in stop_order(state) if n in known] + [n for n in known if n not in
                                                                 state.process_names()]:
-        clean = _stop(running, name) and clean
-    running.call("shutdown")
-    if not _ends_within(pid, started, supervisor.START_SECONDS):
-        raise Failure(f"supervisord (process {pid}) does not end")
+        clean = _stop(running, name, for_good=True) and clean
+    running.shutdown()
     if not clean:
         raise Failure("not everything ended cleanly; ezrepo logs tells why")
 
 
-def _need_supervisor(state: State) -> supervisor.Supervisor:
-    running = supervisor.connect(state)
-    if running is None:
+def _need_running(state: State) -> manager.Manager:
+    running = manager.connect(state)
+    if running is None or not running.is_up():
         raise Failure(f"the set in {state.directory} is not running; start it: ezrepo up"
                       f" --state {state.directory}")
     return running
@@ -228,17 +215,13 @@ def select(state: State, process: str) -> List[str]:
     return chosen
 
 
-def _restart(state: State, running: supervisor.Supervisor, chosen: List[str], anew: bool) -> bool:
-    """Stops and starts these; anew: by the configuration of supervisord as it would be written now."""
+def _restart(state: State, running: manager.Manager, chosen: List[str], anew: bool) -> bool:
+    """Stops and starts these; anew: by the manager's configuration as it was just written."""
     clean = True
     for name in [n for n in stop_order(state) if n in chosen]:
         clean = _stop(running, name) and clean
     if anew:
-        # The programs may be others now; a group that changed is made anew.
-        _, changed, _ = running.call("reloadConfig")[0]
-        for name in [n for n in changed if n in chosen]:
-            running.call("removeProcessGroup", name)
-            running.call("addProcessGroup", name)
+        running.renew(chosen)
     for name in chosen:
         running.start(name)
     wait_until_running(state, chosen)
@@ -249,18 +232,20 @@ def restart(state: State, process: str) -> None:
     """One process, one kind of them, or all but PostgreSQL and socketd; drained first. ingestd goes on while
     the others are away, since it keeps what they do not take, and is away itself as shortly as can be."""
     check_places(state, False)
-    running = _need_supervisor(state)
+    running = _need_running(state)
     chosen = select(state, process)
     copy_schemas(state)
     check_config(state)
-    if process == "":
-        supervisor.write_config(state)
+    anew = process == "" or running.name == SYSTEMD
+    if anew:
+        running.write_config()
         running.update()
+    if process == "" and "socketd" in state.process_names():
         running.start("socketd")  # in a set that was made before there was one
     others = [n for n in chosen if n != "ingestd"]
-    clean = not others or _restart(state, running, others, process == "")
+    clean = not others or _restart(state, running, others, anew)
     if "ingestd" in chosen:
-        clean = _restart(state, running, ["ingestd"], process == "") and clean
+        clean = _restart(state, running, ["ingestd"], anew) and clean
     if "socketd" in chosen:
         wait_until_held(state)
     say(" ".join(chosen) + " running")
@@ -268,11 +253,11 @@ def restart(state: State, process: str) -> None:
         raise Failure("not everything ended cleanly before it was started again")
 
 
-def read_again(state: State, running: supervisor.Supervisor, name: str) -> bool:
+def read_again(state: State, running: manager.Manager, name: str) -> bool:
     """SIGHUP: the process reads its configuration, certificates and lists again and takes what can change while it
     runs. Says what came of it; False when it refused any of it, and what was in force stays."""
     before = status.read_status_file(state, name)
-    running.call("signalProcess", name, "HUP")
+    running.hang_up(name)
     if before is None:
         say(f"{name} told to read its configuration")
         return True
@@ -294,7 +279,7 @@ def read_again(state: State, running: supervisor.Supervisor, name: str) -> bool:
 
 def reload(state: State, process: str) -> None:
     """Each of them reads the configuration again; a Failure when one refused any of it."""
-    running = _need_supervisor(state)
+    running = _need_running(state)
     check_config(state)
     refused = [name for name in select(state, process)
                if status.process_status(state, name, running.processes().get(name))["state"] == "running"
@@ -303,11 +288,11 @@ def reload(state: State, process: str) -> None:
         raise Failure(f"refused by {', '.join(refused)}")
 
 
-def _remove(state: State, running: supervisor.Supervisor, names: List[str]) -> bool:
+def _remove(state: State, running: manager.Manager, names: List[str]) -> bool:
     clean = True
     for name in names:
         clean = _stop(running, name) and clean
-        running.call("removeProcessGroup", name)
+        running.remove(name)
         status.remove_status_file(state, name)
     return clean
 
@@ -318,12 +303,12 @@ def scale(state: State, process: str, count: int) -> None:
         raise Usage(f'"{process}" cannot be scaled; classifyd can')
     if not 1 <= count <= MAX_CLASSIFYDS:
         raise Usage(f"expected 1 to {MAX_CLASSIFYDS} classifyds, not {count}")
-    running = supervisor.connect(state)
+    running = manager.connect(state)
     state.save_settings(dict(state.settings, classifyd=count))
     if running is None:
         say(f"{count} classifyd from the next start on")
         return
-    supervisor.write_config(state)
+    running.write_config()
     clean = _remove(state, running, running.update())
     for name in select(state, "classifyd"):
         running.start(name)
@@ -334,6 +319,9 @@ def scale(state: State, process: str, count: int) -> None:
 
 
 def show_logs(state: State, process: str, lines: int, follow: bool) -> int:
+    running = manager.connect(state)
+    if running is not None and running.name == SYSTEMD:
+        return running.show_logs(state.process_names() if process == "" else select(state, process), lines, follow)
     names = state.process_names() + ["supervisord"] if process == "" else (
         ["supervisord"] if process == "supervisord" else select(state, process))
     files = [f for f in (state.path("log", n + ".log") for n in names) if os.path.exists(f)]

@@ -33,6 +33,8 @@ LONGEST_SOCKET = "/postgres/socket/.s.PGSQL.5432.lock"
 
 MAX_CLASSIFYDS = 64
 
+SUPERVISORD, SYSTEMD = "supervisord", "systemd"
+BOOTED = "/run/systemd/system"  # is there where systemd is what runs (sd_booted(3))
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
 
 
@@ -81,6 +83,15 @@ class Account:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
 
+def units_run(config_file: str) -> bool:
+    """Whether systemd runs this machine and its units ezrepo-* are those of the set with this configuration."""
+    if not os.path.isdir(BOOTED):
+        return False
+    done = subprocess.run(["systemctl", "show", "--property=ExecStart", "ezrepo-stored.service"], capture_output=True,
+                          text=True, check=False)
+    return f"--config {config_file} ;" in done.stdout
+
+
 def current_user() -> str:
     try:
         return pwd.getpwuid(os.geteuid()).pw_name
@@ -94,6 +105,7 @@ class State:
     def __init__(self, directory: str) -> None:
         self.directory = os.path.abspath(directory)
         self._settings: Optional[Dict[str, Any]] = None
+        self._manager = ""
 
     def path(self, *parts: str) -> str:
         return os.path.join(self.directory, *parts)
@@ -130,10 +142,27 @@ class State:
     def forget(self) -> None:
         """What was read; the next who asks reads again."""
         self._settings = None
+        self._manager = ""
 
     def save_settings(self, settings: Dict[str, Any]) -> None:
         self._settings = settings
+        self._manager = ""
         write_file(self.path("set.json"), json.dumps(settings, indent=2) + "\n", 0o644)
+
+    @property
+    def manager(self) -> str:
+        """What runs the set, "supervisord" or "systemd". Units for it may be there though set.json does not say so."""
+        if not self._manager:
+            self._manager = self.settings.get("manager") or (SYSTEMD if units_run(self.config_file) else SUPERVISORD)
+        return self._manager
+
+    def account(self, _: str) -> "Account":
+        """Whom a process of this kind runs as."""
+        return Account(self.settings["user"])
+
+    def written_by(self, kind: str) -> List[str]:
+        """Where a process of this kind writes."""
+        return [self.path("run"), *{"ingestd": [self.path("spool")], "mplane-gw": [self.path("gateway")]}.get(kind, [])]
 
     @property
     def private_cluster(self) -> bool:
@@ -184,8 +213,9 @@ class State:
     def process_names(self) -> List[str]:
         """All processes of the set, in the order they are started."""
         first = ["postgres"] if self.private_cluster else []
+        keeper = ["socketd"] if self.manager == SUPERVISORD else []  # systemd keeps sockets itself
         return (first + ["stored", "queryd", "mplane-gw"]
-                + [f"classifyd-{i}" for i in range(self.classifyds)] + ["socketd", "ingestd"])
+                + [f"classifyd-{i}" for i in range(self.classifyds)] + keeper + ["ingestd"])
 
 
 def kind_of(process: str) -> str:

@@ -6,7 +6,7 @@ import shutil
 import textwrap
 from typing import Any, Dict, List, Optional
 
-from . import cluster, supervisor
+from . import cluster, manager, supervisor
 from .errors import Failure
 from .state import State, instance_of, kind_of, version
 
@@ -149,7 +149,7 @@ def collect(state: State) -> Dict[str, Any]:
     mute = ""
     running = None
     try:
-        running = supervisor.connect(state, SUPERVISOR_SECONDS)
+        running = manager.connect(state, SUPERVISOR_SECONDS)
     except supervisor.Mute as failure:
         mute = str(failure)
     infos = running.processes() if running else {name: _found(state, name) for name in state.process_names()}

@@ -16,6 +16,7 @@ SUPERVISORD = "/usr/bin/supervisord"
 STOP_SECONDS = 60  # to drain; then supervisord kills
 START_SECONDS = 10
 ANSWER_SECONDS = 30  # more than a machine under load needs
+RETRIES = 1000000  # with pauses that grow: one that gave up would stay down when its cause is long gone
 
 # What programs see of our environment: nothing that changes what they do, but what sanitizers are told.
 KEPT_ENVIRONMENT = ["ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS", "TSAN_OPTIONS"]
@@ -47,7 +48,7 @@ directory = /
 autostart = false
 autorestart = true
 startsecs = 1
-startretries = 30
+startretries = {retries}
 stopsignal = {signal}
 stopwaitsecs = {stop}
 {logs}{user}"""
@@ -84,7 +85,7 @@ def _program_section(state: State, name: str) -> str:
             command += ["--instance", str(instance_of(name))]
         user = ""
     logs = WITH_AUDIT_LOG if kind_of(name) == "mplane-gw" else ONE_LOG
-    return PROGRAM.format(name=name, command=_quoted(command), stop=STOP_SECONDS, user=user,
+    return PROGRAM.format(name=name, retries=RETRIES, command=_quoted(command), stop=STOP_SECONDS, user=user,
                           signal="INT" if name == "postgres" else "TERM",
                           logs=logs.format(name=name, log=state.path("log").replace("%", "%%")))
 
@@ -95,6 +96,27 @@ def write_config(state: State) -> None:
              "user": "user = root\n" if os.geteuid() == 0 else ""}
     sections = [_program_section(state, name) for name in state.process_names()]
     write_file(state.supervisor_config, HEAD.format(**names) + "".join(sections), 0o600)
+
+
+def started_at(pid: int) -> Optional[str]:
+    """When it was started, by which it is known from another one that gets its number later; None when it does not
+    run. One that ended and that nobody has waited for does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+            return None if fields[0] in ("Z", "X") else fields[19]
+    except (OSError, IndexError):
+        return None
+
+
+def ends_within(pid: int, started: Optional[str], seconds: float) -> bool:
+    """Waits until the process that was started then has ended."""
+    end = time.monotonic() + seconds
+    while started is not None and started_at(pid) == started:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
 
 
 class _Connection(http.client.HTTPConnection):
@@ -121,6 +143,8 @@ class _Transport(xmlrpc.client.Transport):
 class Supervisor:
     """A running supervisord. Its refusals, and that it says nothing, come as Failure."""
 
+    name = "supervisord"
+
     def __init__(self, state: State, seconds: float = STOP_SECONDS + 30) -> None:
         self.state = state
         proxy = xmlrpc.client.ServerProxy("http://localhost/RPC2",
@@ -135,6 +159,10 @@ class Supervisor:
                           f"{fault.faultString}") from None
         except (OSError, http.client.HTTPException) as error:
             raise Failure(f"supervisord of {self.state.directory} does not answer: {error}") from None
+
+    def is_up(self) -> bool:
+        """Whether the set was started, whatever became of its processes."""
+        return True
 
     def pid(self) -> int:
         return int(self.call("getPID"))
@@ -151,8 +179,9 @@ class Supervisor:
         if state not in ("RUNNING", "STARTING"):
             self.call("startProcess", name, False)
 
-    def stop(self, name: str) -> Optional[Dict[str, Any]]:
-        """Stops it and waits. What supervisord says of its end; None when it did not run."""
+    def stop(self, name: str, for_good: bool = False) -> Optional[Dict[str, Any]]:
+        """Stops it and waits. What supervisord says of its end; None when it did not run. Nothing but us starts it again,
+        for_good or not."""
         if self.processes()[name]["statename"] in ("STOPPED", "EXITED", "FATAL", "UNKNOWN"):
             return None
         self.call("stopProcess", name, True)
@@ -164,6 +193,46 @@ class Supervisor:
         for name in added:
             self.call("addProcessGroup", name)
         return list(removed)
+
+    def write_config(self) -> None:
+        """As the programs should be now; takes effect with update() and renew()."""
+        write_config(self.state)
+
+    def renew(self, chosen: List[str]) -> None:
+        """The programs of these, which do not run, may be others now: a group that changed is made anew."""
+        _, changed, _ = self.call("reloadConfig")[0]
+        for name in [n for n in changed if n in chosen]:
+            self.remove(name)
+            self.call("addProcessGroup", name)
+
+    def remove(self, name: str) -> None:
+        self.call("removeProcessGroup", name)
+
+    def hang_up(self, name: str) -> None:
+        self.call("signalProcess", name, "HUP")
+
+    def started(self) -> None:
+        """All that should run was started."""
+
+    def shutdown(self) -> None:
+        """The processes are stopped: supervisord itself."""
+        pid = self.pid()
+        started = started_at(pid)
+        self.call("shutdown")
+        if not ends_within(pid, started, START_SECONDS):
+            raise Failure(f"supervisord (process {pid}) does not end")
+
+    def log_tail(self, name: str, lines: int) -> str:
+        try:
+            with open(self.state.path("log", name + ".log"), "rb") as file:
+                file.seek(max(os.path.getsize(file.name) - 16384, 0))
+                text = file.read().decode("utf-8", "replace").splitlines()
+        except OSError:
+            return "(it wrote no log)"
+        return "\n".join(text[-lines:])
+
+    def log_name(self, name: str) -> str:
+        return self.state.path("log", name + ".log")
 
 
 class Mute(Failure):
