@@ -3,22 +3,42 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/owner.h"
 
-/* "ipc://RUN_DIR/ENDPOINT"; -1 when it would not fit a Unix socket's address. */
+static const char scheme[] = "ipc://";
+
+/* "ipc://FOLDER/ENDPOINT"; -1 when it would not fit a Unix socket's address. */
 static int endpoint_text(const char *endpoint, char *text, size_t size)
 {
-    const char *run_dir = daemon_common()->run_dir;
+    const struct config_common *common = daemon_common();
     struct sockaddr_un address;
-    if (strlen(run_dir) + 1 + strlen(endpoint) >= sizeof address.sun_path) {
-        log_error("bus.path_too_long", "run_dir=%s limit=%zu", run_dir,
+    char folder[sizeof address.sun_path];
+    if (owner_folder(common->run_dir, common->user, endpoint, folder, sizeof folder) == -1 ||
+        strlen(folder) + 1 + strlen(endpoint) >= sizeof address.sun_path) {
+        log_error("bus.path_too_long", "run_dir=%s limit=%zu", common->run_dir,
                   sizeof address.sun_path - 1);
         return -1;
     }
-    snprintf(text, size, "ipc://%s/%s", run_dir, endpoint);
+    snprintf(text, size, "%s%s/%s", scheme, folder, endpoint);
+    return 0;
+}
+
+/* Where each process has a user of its own, the socket is its folder's group's, too, and the folder
+ * decides who that is. Who connects before this tries again. */
+static int let_in(const char *text)
+{
+    if (!owner_is_each(daemon_common()->user)) {
+        return 0;
+    }
+    if (chmod(text + sizeof scheme - 1, 0660) == -1) {
+        log_errno("bus.mode", "endpoint=%s", text);
+        return -1;
+    }
     return 0;
 }
 
@@ -48,6 +68,9 @@ static zsock_t *open_socket(int type, const char *endpoint, int send_high_water,
     if ((bind ? zmq_bind(raw, text) : zmq_connect(raw, text)) == -1) {
         log_error(bind ? "bus.bind" : "bus.connect", "endpoint=%s error=\"%s\"", text,
                   zmq_strerror(errno));
+        zsock_destroy(&s);
+    }
+    if (s != NULL && bind && let_in(text) == -1) {
         zsock_destroy(&s);
     }
     return s;

@@ -11,9 +11,9 @@
 #define BUS_FRAME_BYTES (64 * 1024 * 1024)
 
 /*
- * A socket of the ZeroMQ type on ipc://RUN_DIR/ENDPOINT, with this high-water mark (messages) in
- * both directions, no linger, and frames limited to BUS_FRAME_BYTES. NULL after an error was
- * logged. The caller owns it: zsock_destroy().
+ * A socket of the ZeroMQ type on ipc://FOLDER/ENDPOINT (common/owner.h has the folder), with this
+ * high-water mark (messages) in both directions, no linger, and frames limited to BUS_FRAME_BYTES.
+ * NULL after an error was logged. The caller owns it: zsock_destroy().
  */
 zsock_t *bus_bind(int type, const char *endpoint, int high_water);
 /* As bus_bind(), with a mark of its own for each direction. */

@@ -26,7 +26,9 @@ const struct config_option config_common_options[] = {
      "folder of the contracts: sql/, mplane/, grading/, record-types.json; empty: the programs' "
      "own"},
     {"user", CONFIG_STRING, offsetof(struct config_common, user), "\"\"", 0, 0, false,
-     "user to become when started as root; empty stays what it is"},
+     "user to become when started as root; %p in it is the name of the process, so that each has "
+     "its "
+     "own; empty stays what it is"},
     {"log_level", CONFIG_STRING, offsetof(struct config_common, log_level), "\"info\"", 0, 0, true,
      "debug, info, warn or error"},
     CONFIG_END};

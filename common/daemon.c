@@ -23,6 +23,7 @@
 
 #include "common/log.h"
 #include "common/notify.h"
+#include "common/owner.h"
 #include "common/told.h"
 #include "common/utf8.h"
 
@@ -41,6 +42,7 @@ static struct {
     const char *config_file;
     unsigned instance;
     struct config_common common;
+    char own_dir[512], user[64];
     struct config *readings[READINGS];
     zloop_t *loop;
     int signal_pipe[2];
@@ -61,6 +63,11 @@ static struct {
 const struct config_common *daemon_common(void)
 {
     return &self.common;
+}
+
+const char *daemon_own_dir(void)
+{
+    return self.own_dir;
 }
 
 bool daemon_draining(void)
@@ -191,8 +198,8 @@ static void print_status(FILE *f)
 static void write_status(void)
 {
     static struct log_limit said;
-    char path[512], temporary[520];
-    snprintf(path, sizeof path, "%s/status/%s-%u.json", self.common.run_dir, self.daemon->name,
+    char path[600], temporary[620];
+    snprintf(path, sizeof path, "%s/status/%s-%u.json", self.own_dir, self.daemon->name,
              self.instance);
     snprintf(temporary, sizeof temporary, "%s.new", path);
     notify_alive();
@@ -393,13 +400,13 @@ static int open_folder(int at, const char *name, uid_t uid, gid_t gid)
         fd = -1;
     }
     if (fd == -1) {
-        log_errno("daemon.folder", "run_dir=%s folder=%s", self.common.run_dir, name);
+        log_errno("daemon.folder", "run_dir=%s folder=%s", self.own_dir, name);
         return -1;
     }
     if (fstat(fd, &s) == -1 || (s.st_mode & 077) != 0) {
         log_error("daemon.folder",
                   "run_dir=%s folder=%s expected=\"a folder that only its owner may enter (0700)\"",
-                  self.common.run_dir, name);
+                  self.own_dir, name);
         close(fd);
         return -1;
     }
@@ -417,7 +424,7 @@ static int take_lock(int folder, uid_t uid, gid_t gid)
              self.daemon->several ? self.instance : 0);
     int fd = openat(folder, name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd == -1 || (geteuid() == 0 && fchown(fd, uid, gid) == -1)) {
-        log_errno("daemon.lock", "run_dir=%s file=%s", self.common.run_dir, name);
+        log_errno("daemon.lock", "run_dir=%s file=%s", self.own_dir, name);
         return -1;
     }
     if (flock(fd, LOCK_EX | LOCK_NB) == -1) {
@@ -425,18 +432,19 @@ static int take_lock(int folder, uid_t uid, gid_t gid)
         holder[n > 0 ? strcspn(holder, "\n") : 0] = '\0';
         log_error("daemon.lock",
                   "run_dir=%s file=%s holder=%s error=\"another %s of this run_dir is running\"",
-                  self.common.run_dir, name, holder, self.daemon->name);
+                  self.own_dir, name, holder, self.daemon->name);
         return -1;
     }
     if (ftruncate(fd, 0) == -1 || dprintf(fd, "%ld\n", (long)getpid()) < 0) {
-        log_errno("daemon.lock", "run_dir=%s file=%s", self.common.run_dir, name);
+        log_errno("daemon.lock", "run_dir=%s file=%s", self.own_dir, name);
     }
     return 0; /* held until the process ends */
 }
 
-static int make_run_dir(uid_t uid, gid_t gid)
+/* run_dir, or this process's part of it. */
+static int make_own_dir(uid_t uid, gid_t gid)
 {
-    int run = open_folder(AT_FDCWD, self.common.run_dir, uid, gid);
+    int run = open_folder(AT_FDCWD, self.own_dir, uid, gid);
     if (run == -1) {
         return -1;
     }
@@ -457,13 +465,13 @@ static int find_user(uid_t *uid, gid_t *gid)
     if (*uid != 0) {
         return 0;
     }
-    if (self.common.user[0] == '\0') {
+    if (self.user[0] == '\0') {
         log_warn("daemon.root", "advice=\"common.user names nobody: this process stays root\"");
         return 0;
     }
-    struct passwd *p = getpwnam(self.common.user);
+    struct passwd *p = getpwnam(self.user);
     if (p == NULL) {
-        log_error("daemon.user", "common.user=%s error=\"no such user\"", self.common.user);
+        log_error("daemon.user", "common.user=%s error=\"no such user\"", self.user);
         return -1;
     }
     *uid = p->pw_uid;
@@ -476,8 +484,8 @@ static int drop_privileges(uid_t uid, gid_t gid)
     if (geteuid() != 0 || uid == 0) {
         return 0;
     }
-    if (initgroups(self.common.user, gid) == -1 || setgid(gid) == -1 || setuid(uid) == -1) {
-        log_errno("daemon.privileges", "user=%s", self.common.user);
+    if (initgroups(self.user, gid) == -1 || setgid(gid) == -1 || setuid(uid) == -1) {
+        log_errno("daemon.privileges", "user=%s", self.user);
         return -1;
     }
     if (setuid(0) == 0) {
@@ -485,6 +493,19 @@ static int drop_privileges(uid_t uid, gid_t gid)
         return -1;
     }
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return 0;
+}
+
+/* Which user and which folder are this process's. */
+static int find_own(void)
+{
+    if (owner_name(self.common.user, self.daemon->name, self.user, sizeof self.user) == -1 ||
+        owner_folder(self.common.run_dir, self.common.user, self.daemon->name, self.own_dir,
+                     sizeof self.own_dir) == -1) {
+        log_error("daemon.own", "common.user=%s common.run_dir=%s error=\"too long\"",
+                  self.common.user, self.common.run_dir);
+        return -1;
+    }
     return 0;
 }
 
@@ -506,9 +527,9 @@ static int start(void)
     gid_t gid;
     umask(077);
     zsys_handler_set(NULL); /* signals are ours, not CZMQ's */
-    if (forbid_core_dumps() == -1 || catch_signals() == -1 || find_user(&uid, &gid) == -1 ||
-        make_run_dir(uid, gid) == -1 || (d->prepare != NULL && d->prepare() == -1) ||
-        drop_privileges(uid, gid) == -1) {
+    if (find_own() == -1 || forbid_core_dumps() == -1 || catch_signals() == -1 ||
+        find_user(&uid, &gid) == -1 || make_own_dir(uid, gid) == -1 ||
+        (d->prepare != NULL && d->prepare() == -1) || drop_privileges(uid, gid) == -1) {
         return -1;
     }
     self.started_us = daemon_now_us();

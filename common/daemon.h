@@ -56,6 +56,10 @@ int daemon_main(const struct daemon *d, int argc, char **argv);
 /* The common section, from prepare() on. */
 const struct config_common *daemon_common(void);
 
+/* The folder of this process's own files: run_dir, or its part of it where each has a user of its
+ * own (common/owner.h). From prepare() on. */
+const char *daemon_own_dir(void);
+
 /* A short text shown in the status ("database" = "connected"); at most 16 keys, 200 bytes each. */
 void daemon_note(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

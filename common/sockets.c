@@ -10,11 +10,17 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/owner.h"
 
-int sockets_endpoint(const char *run_dir, struct sockaddr_un *name)
+int sockets_endpoint(const struct config_common *common, struct sockaddr_un *name)
 {
+    char folder[sizeof name->sun_path];
     *name = (struct sockaddr_un){.sun_family = AF_UNIX};
-    int n = snprintf(name->sun_path, sizeof name->sun_path, "%s/sockets", run_dir);
+    if (owner_folder(common->run_dir, common->user, ENDPOINT_SOCKETS, folder, sizeof folder) ==
+        -1) {
+        return -1;
+    }
+    int n = snprintf(name->sun_path, sizeof name->sun_path, "%s/%s", folder, ENDPOINT_SOCKETS);
     return n > 0 && (size_t)n < sizeof name->sun_path ? 0 : -1;
 }
 

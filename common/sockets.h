@@ -13,11 +13,15 @@
 #include <sys/types.h>
 #include <sys/un.h>
 
+#include "common/config.h"
+
 #define SOCKETS_VERSION 1
 #define SOCKETS_MAX     16
 
-/* The name of socketd's Unix socket: 0, or -1 when run_dir is too long for one. */
-int sockets_endpoint(const char *run_dir, struct sockaddr_un *name);
+/* The endpoint's name, as those of schemas/messages.h, and that of socketd's Unix socket in the
+ * folder for it: 0, or -1 when that is too long for one. */
+#define ENDPOINT_SOCKETS "sockets"
+int sockets_endpoint(const struct config_common *common, struct sockaddr_un *name);
 
 /* Sends without waiting: 0, or -1 (errno). The descriptors stay the caller's, too. */
 int sockets_send(int unix_socket, const int *fds, size_t count);

@@ -148,7 +148,7 @@ static bool is_connected(struct keeper *k)
 
 /* ---- both ---- */
 
-struct keeper *keeper_open(const char *run_dir, int fds[SOCKETS_MAX], size_t *count)
+struct keeper *keeper_open(const struct config_common *common, int fds[SOCKETS_MAX], size_t *count)
 {
     struct keeper *k = calloc(1, sizeof *k);
     if (k == NULL) {
@@ -164,8 +164,8 @@ struct keeper *keeper_open(const char *run_dir, int fds[SOCKETS_MAX], size_t *co
         k->gave = KEEPER_SYSTEMD;
         return k;
     }
-    if (sockets_endpoint(run_dir, &k->endpoint) == -1) {
-        log_error("keeper.endpoint", "run_dir=%s error=\"too long\"", run_dir);
+    if (sockets_endpoint(common, &k->endpoint) == -1) {
+        log_error("keeper.endpoint", "run_dir=%s error=\"too long\"", common->run_dir);
         keeper_free(&k);
         return NULL;
     }

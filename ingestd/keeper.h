@@ -16,11 +16,11 @@ struct keeper;
 
 /*
  * Takes what is kept: *count sockets, which the caller owns. Those of systemd if it passed any;
- * else those of the socketd of this run_dir, which may take up to two seconds to answer: when it
+ * else those of the socketd of this set, which may take up to two seconds to answer: when it
  * does not, keeper_is_silent() says so, and what it holds comes out of keeper_care() later. NULL
  * after an error was logged: memory, or what systemd passed are no UDP sockets.
  */
-struct keeper *keeper_open(const char *run_dir, int fds[SOCKETS_MAX], size_t *count);
+struct keeper *keeper_open(const struct config_common *common, int fds[SOCKETS_MAX], size_t *count);
 void keeper_free(struct keeper **k);
 
 /* Whether there is a socketd that has not answered yet: it may hold sockets. */

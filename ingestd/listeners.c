@@ -126,7 +126,7 @@ struct keeper *listeners_open(struct udp *udp, int64_t *smallest_buffer)
 {
     bool to_bind[UDP_LISTENERS];
     struct opening o = {.udp = udp, .smallest_buffer = INT64_MAX};
-    o.keeper = keeper_open(daemon_common()->run_dir, o.kept, &o.kept_count);
+    o.keeper = keeper_open(daemon_common(), o.kept, &o.kept_count);
     if (o.keeper == NULL || adopt_kept(&o, to_bind) == -1 || close_others(&o) == -1) {
         goto failed;
     }

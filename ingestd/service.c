@@ -595,7 +595,7 @@ static void open_tally(struct tally_found *found)
     uint64_t drops[UDP_LISTENERS];
     size_t count = udp_fds(self.udp, fds);
     self.tally =
-        tally_open(daemon_common()->run_dir, fds, count, self.found.content.last + 1, drops, found);
+        tally_open(daemon_own_dir(), fds, count, self.found.content.last + 1, drops, found);
     udp_set_tally(self.udp, self.tally, drops, found->drops_untold);
     counters[COUNT_KILLED_DATAGRAMS] = found->lost;
     if (found->lost > 0 || found->maybe_lost > 0) {

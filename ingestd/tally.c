@@ -112,7 +112,7 @@ static struct page *make_page(const char *file)
     return at == MAP_FAILED ? NULL : at;
 }
 
-struct tally *tally_open(const char *run_dir, const int *sockets, size_t count,
+struct tally *tally_open(const char *folder, const int *sockets, size_t count,
                          uint64_t spooled_next, uint64_t *drops, struct tally_found *found)
 {
     char file[4096], fresh[4096 + 8];
@@ -120,7 +120,7 @@ struct tally *tally_open(const char *run_dir, const int *sockets, size_t count,
     struct tally *t = calloc(1, sizeof *t);
     *found = (struct tally_found){0};
     memset(drops, 0, count * sizeof *drops);
-    snprintf(file, sizeof file, "%s/ingestd.tally", run_dir);
+    snprintf(file, sizeof file, "%s/ingestd.tally", folder);
     snprintf(fresh, sizeof fresh, "%s.new", file);
     char boot[BOOT_ID_BYTES];
     bool known = boot_id(boot) == 0;

@@ -34,7 +34,7 @@ struct tally_told {
  * was seen of the i-th one's kernel counter: 0 when it is new. NULL after an error was logged,
  * which the other functions take: then nothing is kept. The caller owns the result.
  */
-struct tally *tally_open(const char *run_dir, const int *sockets, size_t count,
+struct tally *tally_open(const char *folder, const int *sockets, size_t count,
                          uint64_t spooled_next, uint64_t *drops, struct tally_found *found);
 void tally_free(struct tally **t);
 

@@ -3,12 +3,15 @@
  * its own end when no ingestd is there: to say how much is lost with them.
  */
 #include <inttypes.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/owner.h"
 #include "common/sockets.h"
 
 /* An ingestd that ends, the one that follows it, and somebody who looks. */
@@ -82,12 +85,28 @@ static int on_client(zloop_t *loop, zmq_pollitem_t *item, void *context)
     return 0;
 }
 
+/* Root, our own user, and ingestd's, where that is another one. */
+static bool may_take(uid_t peer)
+{
+    char name[64];
+    if (peer == geteuid() || peer == 0) {
+        return true;
+    }
+    if (!owner_is_each(daemon_common()->user) ||
+        owner_name(daemon_common()->user, "ingestd", name, sizeof name) == -1) {
+        return false;
+    }
+    const struct passwd *ingestd = getpwnam(name);
+    return ingestd != NULL && ingestd->pw_uid == peer;
+}
+
 static int welcome(int fd)
 {
     uid_t peer = sockets_peer(fd);
     int *client = self.clients;
-    if (peer != geteuid() && peer != 0) {
-        log_warn("client.refused", "uid=%ld expected=\"root or the user of this process\"",
+    if (!may_take(peer)) {
+        log_warn("client.refused",
+                 "uid=%ld expected=\"root, or the user of this process or ingestd\"",
                  (long)(int)peer);
         return -1;
     }
@@ -153,7 +172,7 @@ static void drain(void)
 static int open_listener(void)
 {
     struct sockaddr_un name;
-    if (sockets_endpoint(daemon_common()->run_dir, &name) == -1) {
+    if (sockets_endpoint(daemon_common(), &name) == -1) {
         log_error("sockets.endpoint", "run_dir=%s error=\"too long\"", daemon_common()->run_dir);
         return -1;
     }
@@ -164,8 +183,9 @@ static int open_listener(void)
         return -1;
     }
     unlink(name.sun_path);
+    mode_t mode = owner_is_each(daemon_common()->user) ? 0660 : 0600; /* its folder is ingestd's */
     if (fd == -1 || bind(fd, (struct sockaddr *)&name, sizeof name) == -1 ||
-        listen(fd, CLIENTS) == -1) {
+        chmod(name.sun_path, mode) == -1 || listen(fd, CLIENTS) == -1) {
         log_errno("sockets.endpoint", "path=%s", name.sun_path);
         if (fd != -1) {
             close(fd);
@@ -206,7 +226,7 @@ static void stop(void)
     }
     close_held();
     struct sockaddr_un name;
-    if (self.listener != -1 && sockets_endpoint(daemon_common()->run_dir, &name) == 0) {
+    if (self.listener != -1 && sockets_endpoint(daemon_common(), &name) == 0) {
         unlink(name.sun_path);
         close(self.listener);
     }

@@ -97,7 +97,12 @@ class BenchSet:
     def status(self):
         """Process name and instance -> its status file."""
         return {file.stem: json.loads(file.read_text())
-                for file in (self.state / "run/status").glob("*.json")}
+                for file in (self.state / "run").glob("**/status/*.json")}
+
+    def endpoint_folder(self, name):
+        """Of the socket of that name: one for each where each process has a user of its own."""
+        own = self.state / "run" / name
+        return own if own.is_dir() else self.state / "run"
 
     def counter(self, process, name):
         return sum(s["counters"].get(name, 0) for key, s in self.status().items()

@@ -28,7 +28,8 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "deploy", "lib"))
-from ezrepo import jsonc  # noqa: E402
+from ezrepo import jsonc, status  # noqa: E402
+from ezrepo.state import State  # noqa: E402
 
 EZREPO = os.path.join(ROOT, "deploy", "ezrepo")
 BAD_IN_LOGS = re.compile(r"\bpanic\b|Sanitizer|runtime error|Assertion.*failed")
@@ -212,6 +213,14 @@ class EzrepoSet:
             pytest.fail(f"ezrepo {' '.join(arguments)} ended with {done.returncode}\n{done.stdout}{done.stderr}"
                         f"\n{self.log_ends()}")
         return done
+
+    def status_file(self, name: str) -> str:
+        """Where the process writes what it says of itself."""
+        return str(status.status_file(State(self.state), name))
+
+    def endpoint(self, name: str) -> str:
+        """The path of the socket of that name."""
+        return os.path.join(State(self.state).endpoint_folder(name), name)
 
     def configure(self, **sections: Dict[str, Any]) -> None:
         """Changes options in the set's configuration; what runs already has to be told."""

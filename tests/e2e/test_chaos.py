@@ -99,7 +99,7 @@ class Killer:
 
     def status(self, name):
         try:
-            with open(os.path.join(self.one.state, "run", "status", name + "-0.json"), encoding="utf-8") as file:
+            with open(self.one.status_file(name), encoding="utf-8") as file:
                 return json.load(file)
         except (FileNotFoundError, ValueError):
             return {}

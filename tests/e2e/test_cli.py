@@ -104,7 +104,7 @@ def test_secrets_are_kept(make_set):
     assert mode(state + "/pki/clients/admin.key") == 0o600
     assert mode(state + "/pki/server.key") == 0o640
     assert mode(state + "/ezrepo.json") == 0o640
-    assert mode(state + "/run") == 0o700
+    assert mode(state + "/run") == (0o711 if os.geteuid() == 0 else 0o700)
     assert mode(state + "/supervisor") == 0o700
     assert mode(state + "/postgres/data") == 0o700
     assert mode(state + "/postgres/socket") == 0o750
@@ -233,12 +233,11 @@ time.sleep(600)
 
 def test_what_was_left_ends_by_itself(make_set):
     one = make_set()
-    folder = os.path.join(one.state, "run", "status")
-    os.makedirs(folder, exist_ok=True)
     with subprocess.Popen([sys.executable, "-c", TWO_THAT_END_TOGETHER, os.path.join(one.state, "ezrepo.json")],
                           stdout=subprocess.PIPE, text=True) as first:
-        for name, pid in (("ingestd-0", first.pid), ("classifyd-0", int(first.stdout.readline()))):
-            with open(os.path.join(folder, name + ".json"), "w", encoding="utf-8") as file:
+        for name, pid in (("ingestd", first.pid), ("classifyd-0", int(first.stdout.readline()))):
+            os.makedirs(os.path.dirname(one.status_file(name)), exist_ok=True)
+            with open(one.status_file(name), "w", encoding="utf-8") as file:
                 json.dump({"pid": pid, "state": "running", "updated_at": "2026-11-21T10:00:00.000000Z"}, file)
         done = one.cmd("down")
         assert done.stdout.count("left from before") == 2 and "not running" in done.stdout

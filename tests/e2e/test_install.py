@@ -29,12 +29,9 @@ def test_all_is_installed(installed):
     assert all(os.access(f"{installed}/libexec/ezrepo/{name}", os.X_OK) for name in PROGRAMS)
     for folder, own in (("share/ezrepo/schemas/sql", "schemas/sql"), ("share/ezrepo/schemas/mplane", "schemas/mplane"),
                         ("share/ezrepo/schemas/grading", "schemas/grading"),
-                        ("share/ezrepo/lib/ezrepo", "deploy/lib/ezrepo"), ("lib/systemd/system", "deploy/systemd")):
+                        ("share/ezrepo/lib/ezrepo", "deploy/lib/ezrepo")):
         assert sorted(os.listdir(f"{installed}/{folder}")) == sorted(
             name for name in os.listdir(os.path.join(ROOT, own)) if name != "__pycache__"), folder
-    for unit in os.listdir(installed + "/lib/systemd/system"):
-        with open(f"{installed}/lib/systemd/system/{unit}", encoding="utf-8") as file:
-            assert "/opt/ezrepo" not in file.read(), unit
 
 
 def test_a_set_of_what_is_installed(installed):

@@ -223,7 +223,7 @@ def test_down_under_load_loses_nothing_that_was_accepted(make_set):
     with Load(one, rate=3000):
         wait_under_way(one, 6000)
         one.down()
-    with open(os.path.join(one.state, "run", "status", "ingestd-0.json"), encoding="utf-8") as f:
+    with open(one.status_file("ingestd"), encoding="utf-8") as f:
         last = json.load(f)
         accepted = last["counters"]["accepted.records"]
     assert last["state"] == "stopped"
@@ -280,7 +280,7 @@ def zmq_peers(one):
         s.setsockopt(zmq.LINGER, 60000)
         if kind == zmq.SUB:
             s.setsockopt(zmq.SUBSCRIBE, b"")
-        s.connect(f"ipc://{one.state}/run/{endpoint}")
+        s.connect(f"ipc://{one.endpoint(endpoint)}")
         for frame in frames if kind != zmq.SUB else []:
             s.send(frame)
             s.send_multipart([frame, frame, frame])
@@ -288,7 +288,7 @@ def zmq_peers(one):
         time.sleep(0.2)
         s.close()
     raw = socket.socket(socket.AF_UNIX)  # not even ZeroMQ
-    raw.connect(f"{one.state}/run/graded")
+    raw.connect(one.endpoint("graded"))
     raw.sendall(b"GET / HTTP/1.1\r\n\r\n" * 50)
     raw.close()
     context.term()

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from conftest import ROOT
-from ezrepo import units
+from ezrepo import cluster, units
 from ezrepo.state import State
 
 FOLDERS = ["common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ctl", "deploy", "schemas", "tests"]
@@ -81,6 +81,8 @@ def unit_texts(build_dir, tmp_path, monkeypatch):
     monkeypatch.setenv("EZREPO_BUILD", build_dir)
     (tmp_path / "set.json").write_text(json.dumps({"user": "daemon", "classifyd": 2, "database": "private",
                                                    "manager": "systemd"}))
+    (tmp_path / "postgres" / "data").mkdir(parents=True)
+    (tmp_path / "postgres" / "data" / "PG_VERSION").write_text(f"{cluster.newest()}\n")
     (tmp_path / "ezrepo.json").write_text(json.dumps({"ingestd": {"listen": ["127.0.0.1:9900", "[::1]:9900"]}}))
     return units.all_units(State(str(tmp_path)))
 

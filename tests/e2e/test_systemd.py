@@ -55,12 +55,14 @@ def wait_running(machine):
 
 def test_from_init_to_the_next_boot(machine):
     machine.install(ROOT, machine.build)
-    machine.run("adduser", "--system", "--group", "--quiet", "--no-create-home", "--home", "/nonexistent", "ezrepo")
     machine.ezrepo("init", "--manager", "systemd", "--classifyd", "2")
     assert "ezrepo.target" in machine.ezrepo("up").stdout
     for name in SERVICES:
         facts = machine.show(f"ezrepo-{name}.service", "ActiveState", "Type", "NRestarts", "LimitCORE", "Result")
         assert facts["ActiveState"] == "active" and facts["Type"] == "notify" and facts["LimitCORE"] == "0", (name, facts)
+        if name != "postgres":
+            kind = name.partition("@")[0]
+            assert machine.show(f"ezrepo-{name}.service", "User") == {"User": f"ezrepo-{kind}"}
     assert status(machine)["ok"] and "socketd" not in [p["name"] for p in status(machine)["processes"]]
     send(machine, 20)
     wait_matched(machine, 20)
@@ -100,7 +102,7 @@ def logs_reload_and_pki(machine):
     machine.ezrepo("reload", "stored")
     wait_for(lambda: "config.reloaded" in machine.journal("ezrepo-stored"), 30, machine.journal, 0.2)
     done = machine.ezrepo("pki", "issue", "ann", "--role", "reader")
-    assert "mplane-gw told to read its configuration" in done.stdout
+    assert "mplane-gw has read its configuration" in done.stdout
     wait_for(lambda: machine.ezrepo("query", "--as", "ann", "--json", check=False).returncode == 0, 30, machine.journal, 0.2)
     machine.ezrepo("pki", "revoke", "ann")
 

@@ -9,7 +9,7 @@ from typing import Any, Callable, List
 from . import initialise, ledger, lifecycle, lock, manager, output, pki, rejected, status, trust, uninstall, upgrade
 from .errors import Failure, Usage
 from .output import complain, say
-from .state import SUPERVISORD, SYSTEMD, Account, State, default_directory, program, version
+from .state import SUPERVISORD, SYSTEMD, State, default_directory, program, version
 
 PASSED_ON = {
     "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line",
@@ -108,7 +108,7 @@ def _tell_gateway(state: State) -> int:
 
 
 def _make_client(state: State, args: argparse.Namespace, request: str) -> int:
-    identity = initialise.add_client(state, Account(state.settings["user"]), initialise.Client(
+    identity = initialise.add_client(state, initialise.Client(
         args.name, args.role, args.renew, args.host, request, args.days))
     lines = [f"identity     {identity}", f"certificate  {state.path('pki', 'clients', args.name + '.crt')}"]
     if not request:
@@ -128,7 +128,7 @@ def cmd_pki_sign(state: State, args: argparse.Namespace) -> int:
 
 
 def cmd_pki_server(state: State, args: argparse.Namespace) -> int:
-    pki.make_server(state, Account(state.settings["user"]), args.name, rename=args.new_identity)
+    pki.make_server(state, state.account("mplane-gw"), args.name, rename=args.new_identity)
     say(f"certificate  {state.path('pki', 'server.crt')} for {', '.join(pki.server_names(args.name))}\n"
         f"identity     {pki.server_identity(state)}")
     return _tell_gateway(state)
@@ -222,9 +222,9 @@ def pass_on(command: str, arguments: List[str]) -> int:
     elif command == "send" and "--udp" not in rest:
         call += ["--udp", _first_udp(_opened(own.state))]
     elif command == "rebuild":
-        call += ["--run-dir", _opened(own.state).option("common", "run_dir")]
+        call += ["--run-dir", _opened(own.state).endpoint_folder("store")]
     elif command == "types" and rest == ["check"]:
-        rest.append(os.path.join(str(_opened(own.state).option("common", "schemas_dir")), "record-types.json"))
+        rest.append(os.path.join(_opened(own.state).schemas_folder, "record-types.json"))
     elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
@@ -296,7 +296,8 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_init(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--user", metavar="NAME", default="",
-                     help="whom the processes run as when root starts them (ezrepo)")
+                     help="when root makes the set, one user for all processes; NAME-* for users NAME-ingestd, NAME-stored and"
+                     " so on (ezrepo-*)")
     sub.add_argument("--database", metavar="CONNINFO", default="",
                      help="a PostgreSQL of your own, for the role that writes, or @FILE that has it (and its password);"
                      " preset: a private cluster")

@@ -133,12 +133,12 @@ def _memory_mb() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 1048576
 
 
-def _write_settings(state: State, account: Account, own: Account) -> None:
+def _write_settings(state: State, account: Account) -> None:
     """postgresql.conf, and who may connect as whom."""
     memory = _memory_mb()
     settings = SETTINGS.format(socket=socket_directory(state).replace("'", "''"),
                                buffers=min(max(memory // 8, 128), 1024), cache=max(memory // 2, 256))
-    pairs = {(account.name, ADMIN), (own.name, STORE_ROLE), (own.name, QUERY_ROLE)}
+    pairs = {(account.name, ADMIN), (state.account("stored").name, STORE_ROLE), (state.account("queryd").name, QUERY_ROLE)}
     if os.geteuid() == 0:
         pairs |= {("root", ADMIN), ("root", STORE_ROLE), ("root", QUERY_ROLE)}
     identities = "".join(f'ezrepo "{user}" "{role}"\n' for user, role in sorted(pairs))
@@ -156,16 +156,16 @@ def run_initdb(binaries: str, data: str, account: Account) -> None:
          "--no-sync", "--no-instructions"], account)
 
 
-def create(state: State, own: Account) -> None:
+def create(state: State) -> None:
     """Makes the cluster, its roles and its database; leaves it stopped."""
-    account = cluster_account(own)
+    account = cluster_account(state.account("stored"))
     binaries = installed()[newest()]
     data = state.path("postgres", "data")
     make_directory(state.path("postgres"), 0o755)
     make_directory(data, 0o700, account)
-    make_directory(socket_directory(state), 0o750, account, own)
+    make_directory(socket_directory(state), 0o750, account, state.group("database"))
     run_initdb(binaries, data, account)
-    _write_settings(state, account, own)
+    _write_settings(state, account)
     log = state.path("postgres", "data", "init.log")
     run([f"{binaries}/pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "start"], account)
     try:
@@ -192,8 +192,9 @@ def wait_until_accepts(state: State, seconds: float) -> bool:
     return False
 
 
-def check_server(store: str, query: str, own: Account) -> None:
-    """That a given server is one a set can live on: both connections work and may do what they must."""
+def check_server(store: str, query: str, own: Account, reader: Account) -> None:
+    """That a given server is one a set can live on: both connections work, for the users who make them, and may do what they
+    must."""
     version = _ask(store, own, "--database", "SHOW server_version_num")
     if int(version) < OLDEST * 10000:
         raise Failure(f"--database: the server is version {version}; expected {OLDEST} or newer")
@@ -205,11 +206,11 @@ def check_server(store: str, query: str, own: Account) -> None:
                       " GRANT CREATE ON DATABASE ... TO it")
     member = (f"SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READ_ROLE}'"
               " AND pg_has_role(oid, 'USAGE'))")
-    if _ask(query, own, "--database-read", member) != "t":
+    if _ask(query, reader, "--database-read", member) != "t":
         raise Failure(f"--database-read: this role is no member of {READ_ROLE};"
                       f" CREATE ROLE {READ_ROLE} NOLOGIN; GRANT {READ_ROLE} TO it")
     place = "SELECT current_database() || ' ' || (SELECT system_identifier FROM pg_control_system())"
-    if _ask(store, own, "--database", place) != _ask(query, own, "--database-read", place):
+    if _ask(store, own, "--database", place) != _ask(query, reader, "--database-read", place):
         raise Failure("--database and --database-read lead to different databases")
 
 
@@ -239,7 +240,7 @@ def query(state: State, script: str, variables: Dict[str, str]) -> List[Dict[str
     given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
     to = connections.part(state.option("queryd", "database"), "queryd.database")
     text = run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *given,
-                 "-d", to.text, "-f", "-"], Account(state.settings["user"]), SNAPSHOT + script + "COMMIT;\n",
+                 "-d", to.text, "-f", "-"], state.account("queryd"), SNAPSHOT + script + "COMMIT;\n",
                 to.environment)
     return [json.loads(line) for line in text.splitlines() if line]
 

@@ -1,4 +1,5 @@
 """`init`: makes a state directory. All or nothing: what a failed init made is removed again."""
+import contextlib
 import ipaddress
 import json
 import os
@@ -6,11 +7,11 @@ import shutil
 import socket
 import subprocess
 from dataclasses import dataclass, field, replace
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
-from . import cluster, connections, jsonc, lock, pki, trust
+from . import accounts, cluster, connections, jsonc, lock, pki, trust
 from .errors import Failure, Usage
-from .state import (MAX_CLASSIFYDS, SUPERVISORD, SYSTEMD, Account, State, check_directory, copy_schemas, current_user,
+from .state import (KINDS, MAX_CLASSIFYDS, SUPERVISORD, SYSTEMD, Account, State, check_directory, copy_schemas, current_user,
                     make_directory, write_file)
 
 FORMAT = 1
@@ -158,16 +159,20 @@ def _connection(option: str, given: str) -> str:
     return given
 
 
-def _own_account(user: str) -> Account:
-    """Whom the processes run as."""
-    if os.geteuid() == 0:
-        account = Account(user or DEFAULT_USER)
-        if account.uid == 0:
-            raise Usage("--user: the processes do not run as root")
-        return account
-    if user not in ("", current_user()):
-        raise Failure(f"--user {user}: only root can run processes as somebody else")
-    return Account(current_user())
+def _owner(user: str) -> Tuple[str, bool]:
+    """Whom the processes run as, and whether each has a user of its own, whose name only begins so."""
+    if os.geteuid() != 0:
+        if user not in ("", current_user()):
+            raise Failure(f"--user {user}: only root can run processes as somebody else")
+        return current_user(), False
+    if not user:
+        return DEFAULT_USER, True
+    if user.endswith("-*"):
+        accounts.check_prefix(user[:-2])
+        return user[:-2], True
+    if Account(user).uid == 0:
+        raise Usage("--user: the processes do not run as root")
+    return user, False
 
 
 def _endpoint(address: str, port: int) -> str:
@@ -191,7 +196,7 @@ def configuration(state: State, wanted: Wanted) -> str:
         "run": state.path("run"), "spool": state.path("spool"),
         # The programs' own are read where they are: units do not start programs that others cannot reach.
         "schemas": "" if wanted.manager == SYSTEMD else state.path("schemas"),
-        "user": (wanted.user or DEFAULT_USER) if os.geteuid() == 0 else "",
+        "user": "" if os.geteuid() != 0 else state.settings["user"] + ("-%p" if state.each else ""),
         "udp": [_endpoint(a, wanted.udp_port) for a in addresses],
         "store": wanted.database or cluster.conninfo(state, cluster.STORE_ROLE),
         "query": wanted.database_read or cluster.conninfo(state, cluster.QUERY_ROLE),
@@ -218,27 +223,50 @@ def _check_reachable(state: State, accounts: List[Account]) -> None:
                           " every folder above which is open to all (as in /var/lib), or open them")
 
 
-def _make(state: State, wanted: Wanted, own: Account) -> None:
-    private = not wanted.database
-    _check_reachable(state, [own] + ([cluster.cluster_account(own)] if private else []))
-    if not private:
-        cluster.check_server(wanted.database, wanted.database_read, own)
-    make_directory(state.path("run"), 0o700, own)
-    make_directory(state.path("spool"), 0o700, own)
-    make_directory(state.path("gateway"), 0o700, own)
-    make_directory(state.path("log"), 0o750, None, own)
+def _make_folders(state: State) -> None:
+    if state.each:
+        accounts.make_run_folders(state)
+    else:
+        make_directory(state.path("run"), 0o700, state.account(""))
+    make_directory(state.path("spool"), 0o700, state.account("ingestd"))
+    make_directory(state.path("gateway"), 0o700, state.account("mplane-gw"))
+    make_directory(state.path("log"), 0o750, None, None if state.each else state.group(""))
+
+
+def _kept_apart(state: State, kind: str, text: str) -> str:
+    """A connection string for the configuration, which all processes read: its password is in a file of who connects."""
+    to = connections.part(text, f"{kind}.database")
+    password = to.environment.get("PGPASSWORD", "")
+    if not state.each or not password:
+        return text
+    account, file = state.account(kind), state.path("secrets", kind)
+    with contextlib.suppress(FileExistsError):
+        make_directory(state.path("secrets"), 0o711)
+    write_file(file, "*:*:*:*:" + password.replace("\\", "\\\\").replace(":", "\\:") + "\n", 0o600)
+    os.chown(file, account.uid, account.gid)
+    return to.text + " " + connections.quoted([("passfile", file)])
+
+
+def _make(state: State, wanted: Wanted) -> None:
+    store, query = state.account("stored"), state.account("queryd")
+    _check_reachable(state, [state.account(kind) for kind in (KINDS if state.each else ("stored",))]
+                     + ([cluster.cluster_account(store)] if state.private_cluster else []))
+    if not state.private_cluster:
+        cluster.check_server(wanted.database, wanted.database_read, store, query)
+        wanted.database = _kept_apart(state, "stored", wanted.database)
+        wanted.database_read = _kept_apart(state, "queryd", wanted.database_read)
+    _make_folders(state)
     copy_schemas(state)
     pki.make_authority(state)
-    pki.make_server(state, own, wanted.names)
-    write_file(state.config_file, configuration(state, wanted), 0o640, own)
-    add_client(state, own, Client("admin", "admin"))
-    if private:
-        cluster.create(state, own)
-    state.save_settings({"format": FORMAT, "user": own.name, "classifyd": wanted.classifyds,
-                         "database": "private" if private else "given", "manager": wanted.manager})
+    pki.make_server(state, state.account("mplane-gw"), wanted.names)
+    write_file(state.config_file, configuration(state, wanted), 0o640, state.group(""))
+    add_client(state, Client("admin", "admin"))
+    if state.private_cluster:
+        cluster.create(state)
+    state.save_settings(state.settings)
 
 
-def add_client(state: State, own: Account, client: Client) -> str:
+def add_client(state: State, client: Client) -> str:
     """Makes or signs a client's certificate and writes its identity into the role. Returns the identity."""
     text = changed = state.config_text()
     path = ("mplane-gw", "access", "roles")
@@ -254,7 +282,7 @@ def add_client(state: State, own: Account, client: Client) -> str:
     else:
         pki.issue_client(state, client.name, client.renew, client.hosts, client.days)
     if changed != text:
-        write_file(os.path.realpath(state.config_file), changed, 0o640, own)
+        write_file(os.path.realpath(state.config_file), changed, 0o640, state.group(""))
     return pki.identity(client.name)
 
 
@@ -301,13 +329,17 @@ def init(state: State, wanted: Wanted) -> None:
     _check(wanted)
     wanted = replace(wanted, database=_connection("--database", wanted.database),
                      database_read=_connection("--database-read", wanted.database_read))
-    own = _own_account(wanted.user)
+    user, each = _owner(wanted.user)
     _check_directory(state)
+    state.begin({"format": FORMAT, "user": user, "each": each, "classifyd": wanted.classifyds,
+                 "database": "given" if wanted.database else "private", "manager": wanted.manager})
+    if each:
+        accounts.make(user)
     new = _make_folder(state)
     with lock.held(state, "init"):
         _check_empty(state)  # another one may have been at it meanwhile
         try:
-            _make(state, wanted, own)
+            _make(state, wanted)
         except BaseException:
             _empty(state)
             if new:

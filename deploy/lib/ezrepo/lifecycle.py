@@ -9,7 +9,7 @@ import subprocess
 import time
 from typing import Any, Dict, List
 
-from . import cluster, manager, status, supervisor, systemd
+from . import accounts, cluster, manager, status, supervisor, systemd
 from .errors import Failure, Usage
 from .output import say
 from .state import MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, program
@@ -139,6 +139,7 @@ def up(state: State, outside: bool = False) -> None:
     check_places(state, outside)
     running = manager.connect(state)
     copy_schemas(state)
+    accounts.make_run_folders(state)
     check_config(state)
     if running is None:
         stop_orphans(state)
@@ -235,6 +236,7 @@ def restart(state: State, process: str) -> None:
     running = _need_running(state)
     chosen = select(state, process)
     copy_schemas(state)
+    accounts.make_run_folders(state)
     check_config(state)
     anew = process == "" or running.name == SYSTEMD
     if anew:

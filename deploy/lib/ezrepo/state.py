@@ -16,7 +16,7 @@ import os
 import pwd
 import shutil
 import subprocess
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Union
 
 from . import connections, jsonc
 from .errors import Failure, Usage
@@ -33,6 +33,7 @@ LONGEST_SOCKET = "/postgres/socket/.s.PGSQL.5432.lock"
 
 MAX_CLASSIFYDS = 64
 
+KINDS = ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw")  # of processes that are ours
 SUPERVISORD, SYSTEMD = "supervisord", "systemd"
 BOOTED = "/run/systemd/system"  # is there where systemd is what runs (sd_booted(3))
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
@@ -80,7 +81,18 @@ class Account:
         """For subprocess: become this user. Nothing when we are not root, and so are it already."""
         if os.geteuid() != 0:
             return {}
-        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+        return {"user": self.uid, "group": self.gid, "extra_groups": os.getgrouplist(self.name, self.gid)}
+
+
+class Group:
+    """A group of the system, as that of files."""
+
+    def __init__(self, name: str) -> None:
+        try:
+            self.gid = grp.getgrnam(name).gr_gid
+        except KeyError:
+            raise Failure(f'there is no group "{name}" on this system; ezrepo init makes them') from None
+        self.name = name
 
 
 def units_run(config_file: str) -> bool:
@@ -144,6 +156,11 @@ class State:
         self._settings = None
         self._manager = ""
 
+    def begin(self, settings: Dict[str, Any]) -> None:
+        """What a set that is being made is to be; nothing is written yet."""
+        self._settings = settings
+        self._manager = ""
+
     def save_settings(self, settings: Dict[str, Any]) -> None:
         self._settings = settings
         self._manager = ""
@@ -156,13 +173,28 @@ class State:
             self._manager = self.settings.get("manager") or (SYSTEMD if units_run(self.config_file) else SUPERVISORD)
         return self._manager
 
-    def account(self, _: str) -> "Account":
-        """Whom a process of this kind runs as."""
-        return Account(self.settings["user"])
+    @property
+    def each(self) -> bool:
+        """Whether each process has a user of its own (accounts.py); else there is one for all."""
+        return bool(self.settings.get("each"))
 
-    def written_by(self, kind: str) -> List[str]:
-        """Where a process of this kind writes."""
-        return [self.path("run"), *{"ingestd": [self.path("spool")], "mplane-gw": [self.path("gateway")]}.get(kind, [])]
+    def account(self, kind: str) -> Account:
+        """Whom a process of this kind runs as."""
+        name = self.settings["user"]
+        return Account(f"{name}-{kind}" if self.each else name)
+
+    def group(self, name: str) -> Union[Account, "Group"]:
+        """Who may have what is of this group; "" is all processes of the set."""
+        user = self.settings["user"]
+        return Group(f"{user}-{name}" if name else user) if self.each else Account(user)
+
+    def own_folder(self, kind: str) -> str:
+        """Of a process's status, lock and the like."""
+        return self.path("run", kind) if self.each else self.path("run")
+
+    def endpoint_folder(self, endpoint: str) -> str:
+        """Where the socket of that name is."""
+        return self.path("run", endpoint) if self.each else self.path("run")
 
     @property
     def private_cluster(self) -> bool:
@@ -209,6 +241,11 @@ class State:
                 given = connections.options(str(config.get(section, {}).get("database", ""))) or []
                 places += [(f"{section}.database", value) for name, _, value, _ in given if name == "host"]
         return [f"{option}: {path}" for option, path in places if path and not self._is_inside(path)]
+
+    @property
+    def schemas_folder(self) -> str:
+        """The contracts that the processes read."""
+        return str(self.config().get("common", {}).get("schemas_dir") or os.path.join(ROOT, "schemas"))
 
     def process_names(self) -> List[str]:
         """All processes of the set, in the order they are started."""
@@ -270,7 +307,7 @@ def exchange(one: str, other: str) -> None:
         raise Failure(f"{one} and {other} cannot be exchanged: {os.strerror(ctypes.get_errno())}")
 
 
-def write_file(path: str, text: str, mode: int, owner: Optional[Account] = None) -> None:
+def write_file(path: str, text: str, mode: int, owner: Optional[Union[Account, Group]] = None) -> None:
     """Replaces a file at once; an owner gets it as its group, so that it can read but not change it."""
     fresh = path + ".new"
     if os.path.lexists(fresh):
@@ -285,7 +322,7 @@ def write_file(path: str, text: str, mode: int, owner: Optional[Account] = None)
 
 
 def make_directory(path: str, mode: int, owner: Optional[Account] = None,
-                   group: Optional[Account] = None) -> None:
+                   group: Optional[Union[Account, Group]] = None) -> None:
     os.mkdir(path, 0o700)
     folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:

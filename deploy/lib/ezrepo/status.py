@@ -22,7 +22,7 @@ def _seconds_since(text: str) -> float:
 
 
 def status_file(state: State, process: str) -> str:
-    return state.path("run", "status", f"{kind_of(process)}-{instance_of(process)}.json")
+    return os.path.join(state.own_folder(kind_of(process)), "status", f"{kind_of(process)}-{instance_of(process)}.json")
 
 
 def read_status_file(state: State, process: str) -> Optional[Dict[str, Any]]:

@@ -10,7 +10,7 @@ from typing import Any, Dict, List, Optional
 
 from . import cluster
 from .errors import Failure
-from .state import Account, State, instance_of, kind_of, make_directory, program, write_file
+from .state import State, instance_of, kind_of, make_directory, program, write_file
 
 SUPERVISORD = "/usr/bin/supervisord"
 STOP_SECONDS = 60  # to drain; then supervisord kills
@@ -77,7 +77,7 @@ def _quoted(arguments: List[str]) -> str:
 def _program_section(state: State, name: str) -> str:
     if name == "postgres":
         command = [f"{cluster.bin_directory(state)}/postgres", "-D", state.path("postgres", "data")]
-        account = cluster.cluster_account(Account(state.settings["user"]))
+        account = cluster.cluster_account(state.account("stored"))
         user = f"user = {account.name}\n" if os.geteuid() == 0 else ""
     else:
         command = [program(kind_of(name)), "--config", state.config_file]

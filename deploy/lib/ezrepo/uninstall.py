@@ -2,10 +2,10 @@
 import os
 import shutil
 
-from . import lifecycle, lock, trust
+from . import lifecycle, lock, systemd, trust
 from .errors import Failure
 from .output import say
-from .state import INSTALLED, State
+from .state import INSTALLED, SYSTEMD, State
 
 # Written by deploy/install-packages where there was no PostgreSQL before; with it none gets a cluster by being installed.
 NO_CLUSTER = "/etc/postgresql-common/createcluster.d/ezrepo.conf"
@@ -29,10 +29,16 @@ def _put_back_clusters() -> None:
     say(f"{NO_CLUSTER} removed")
 
 
+def _stop(state: State) -> None:
+    lifecycle.down(state)
+    if state.manager == SYSTEMD:
+        systemd.retire(state)
+
+
 def _remove_state(state: State) -> None:
     """Everything in the state directory, which is known to be a set's."""
     with lock.held(state, "uninstall"):
-        lifecycle.down(state)
+        _stop(state)
         for entry in sorted(os.listdir(state.directory), key=lambda name: name == "set.json"):
             path = state.path(entry)
             if os.path.isdir(path) and not os.path.islink(path):
@@ -54,10 +60,10 @@ def uninstall(state: State, remove_state: bool) -> None:
             _remove_state(state)
         else:
             with lock.held(state, "uninstall"):
-                lifecycle.down(state)
+                _stop(state)
             say(f"{state.directory} stays; --remove-state removes it, with the database and all certificates")
     elif remove_state:
         raise Failure(f"{state.directory} holds no set")
     _put_back_clusters()
-    say("what is left: the packages that deploy/packages names, the user ezrepo (deluser ezrepo), and "
+    say("what is left: the packages that deploy/packages names, the users ezrepo-* (deluser), and "
         + ("what meson install put under its prefix" if INSTALLED else "this source tree"))

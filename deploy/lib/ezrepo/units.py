@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Dict, List
 
-from . import cluster
+from . import accounts, cluster
 from .state import State, kind_of, program
 
 TARGET = "ezrepo.target"
@@ -124,6 +124,13 @@ def _path(path: str) -> str:
     return '"-' + path.replace("%", "%%") + '"'
 
 
+def _written(state: State, kind: str) -> List[str]:
+    """Where a process writes: its own, and the sockets that others connect to."""
+    more = {"ingestd": [state.path("spool")], "mplane-gw": [state.path("gateway")]}.get(kind, [])
+    ends = [state.endpoint_folder(name) for name, (owner, _) in accounts.ENDPOINTS.items() if owner == kind]
+    return list(dict.fromkeys([state.own_folder(kind), *ends, *more]))
+
+
 def _service(state: State, kind: str) -> str:
     about = KINDS[kind]
     account = state.account(kind)
@@ -132,12 +139,12 @@ def _service(state: State, kind: str) -> str:
         does=about.does, after=about.after, requires=f"Requires={SOCKET}\n" if kind == "ingestd" else "",
         user=account.name, group=account.group, command=command, stop=STOP_SECONDS, families=about.families,
         more="WatchdogSec=180\n" + about.more, sandbox=SANDBOX + "MemoryDenyWriteExecute=yes\n",
-        writes=" ".join(_path(p) for p in state.written_by(kind)))
+        writes=" ".join(_path(p) for p in _written(state, kind)))
 
 
 def _postgres(state: State) -> str:
     account = cluster.cluster_account(state.account("stored"))
-    command = quoted([os.path.join(cluster.bin_directory(), "postgres"), "-D", state.path("postgres", "data")])
+    command = quoted([os.path.join(cluster.bin_directory(state), "postgres"), "-D", state.path("postgres", "data")])
     return SERVICE.format(
         does="the private PostgreSQL cluster", after="", requires="", user=account.name, group=account.group,
         command=command, stop=STOP_SECONDS, families="AF_UNIX",

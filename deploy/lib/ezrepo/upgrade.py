@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import List
 
-from . import cluster, supervisor
+from . import cluster, manager
 from .errors import Failure, Usage
 from .output import say
 from .state import Account, State, exchange, make_directory
@@ -27,7 +27,8 @@ def _target(state: State, wanted: int) -> int:
 
 
 def _check_stopped(state: State) -> None:
-    if supervisor.connect(state) is not None or cluster.accepts(state):
+    running = manager.connect(state)
+    if (running is not None and running.is_up()) or cluster.accepts(state):
         raise Failure(f"the set is running; stop it: ezrepo down --state {state.directory}")
     if os.path.exists(state.path("postgres", "data", "postmaster.pid")):
         raise Failure(f"{state.path('postgres', 'data', 'postmaster.pid')} is there: the cluster was not shut down; start"
@@ -84,7 +85,7 @@ def upgrade(state: State, wanted: int, check: bool, link: bool) -> None:
         return
     if not check:
         _check_stopped(state)
-    account = cluster.cluster_account(Account(state.settings["user"]))
+    account = cluster.cluster_account(state.account("stored"))
     data, old, binaries = state.path("postgres", "data"), state.path("postgres", "data.old"), cluster.installed()[target]
     if os.path.lexists(old):
         raise Failure(f"{old} is there, of an upgrade before; remove it when you no longer need it")

@@ -1,0 +1,103 @@
+"""Whom the processes of a set of root run as: each as a user of its own, so that one that was taken over has nothing of
+the others'. Who may meet whom is said by folders, each open to the two ends of an endpoint only.
+"""
+import contextlib
+import grp
+import os
+import pwd
+import subprocess
+import time
+from typing import Dict, List, Optional, Tuple, Union
+
+from .errors import Failure, Usage
+from .state import KINDS, Account, Group, State, make_directory
+
+# Of an endpoint (schemas/messages.h): whose socket it is, and whose group may connect.
+ENDPOINTS: Dict[str, Tuple[str, str]] = {
+    "batches": ("ingestd", "classifyd"),
+    "deliver": ("ingestd", "mplane-gw"),
+    "graded": ("stored", "classifyd"),
+    "announce": ("stored", "announced"),
+    "store": ("stored", "mplane-gw"),
+    "query": ("queryd", "mplane-gw"),
+    "sockets": ("socketd", "ingestd"),
+}
+# Groups of more than one process.
+GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd"), "database": ("stored", "queryd")}
+NAME_BYTES = 32  # of a user at most; the longest of ours is this much longer than what it begins with
+LONGEST = max(len(name) + 1 for name in (*KINDS, *GROUPS))
+LOCKED_SECONDS = 30  # for others that change the system's users
+
+
+def check_prefix(prefix: str) -> None:
+    if len(prefix) + LONGEST > NAME_BYTES:
+        raise Usage(f'"{prefix}": expected at most {NAME_BYTES - LONGEST} characters, since users and groups begin with it')
+
+
+def _call(*words: str) -> None:
+    end = time.monotonic() + LOCKED_SECONDS
+    while True:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        # 9: it is there, perhaps since a moment ago, by another init; 1 and 10: the file is being changed by somebody.
+        if done.returncode in (0, 9):
+            return
+        if done.returncode not in (1, 10) or time.monotonic() > end:
+            raise Failure(f"{' '.join(words)}: {done.stderr.strip()}")
+        time.sleep(0.2)
+
+
+def _make_group(name: str) -> None:
+    try:
+        grp.getgrnam(name)
+    except KeyError:
+        _call("groupadd", "--system", name)
+
+
+def _make_user(name: str, groups: List[str]) -> None:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        _call("useradd", "--system", "--gid", name, "--groups", ",".join(groups), "--no-create-home", "--home-dir",
+              "/nonexistent", "--shell", "/usr/sbin/nologin", name)
+
+
+def make(prefix: str) -> None:
+    """The users PREFIX-ingestd and so on, and their groups, as far as they are not there."""
+    _make_group(prefix)
+    for name in (*KINDS, *GROUPS):
+        _make_group(f"{prefix}-{name}")
+    for kind in KINDS:
+        groups = [prefix] + [f"{prefix}-{group}" for group, members in GROUPS.items() if kind in members]
+        _make_user(f"{prefix}-{kind}", groups)
+        missing = [g for g in groups if f"{prefix}-{kind}" not in grp.getgrnam(g).gr_mem]
+        if missing:
+            raise Failure(f"the user {prefix}-{kind} is there, but not in the group {missing[0]}:"
+                          f" usermod --append --groups {','.join(missing)} {prefix}-{kind}")
+
+
+def _folder(path: str, mode: int, owner: Optional[Account] = None, group: Optional[Union[Account, Group]] = None) -> None:
+    """As it should be, whether it is there or not: in a folder of root's that nobody else can write."""
+    with contextlib.suppress(FileExistsError):
+        make_directory(path, mode, owner, group)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        os.fchown(descriptor, owner.uid if owner else 0, (group or owner).gid if group or owner else 0)
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
+def make_run_folders(state: State) -> None:
+    """run/: of all a set has there, a process finds what is its own and what it may connect to. Where there is one user
+    for all, its processes make it themselves."""
+    if not state.each:
+        return
+    try:
+        _folder(state.path("run"), 0o711)
+        for kind in KINDS:
+            _folder(state.path("run", kind), 0o700, state.account(kind))
+        for endpoint, (owner, group) in ENDPOINTS.items():
+            # A socket made there is the group's.
+            _folder(state.path("run", endpoint), 0o2710, state.account(owner), state.group(group))
+    except OSError as error:
+        raise Failure(f"{error.filename or state.path('run')}: {error.strerror}") from None
