@@ -21,9 +21,9 @@ def digest_in(stored, version):
 
 def grade_anew(sender, sequence, version, digest, grades):
     """As a classifyd that gets the batch again, and has this version."""
-    kind, count, (records, accounts, _), _ = sender.pending[sequence]
-    sender.pending[sequence] = (kind, count, [records, accounts,
-                                              pack(GRADES, version, NAMES, bytes(grades) * count, digest=digest)], version)
+    kind, count, (records, accounts, _), _, *more = sender.pending[sequence]
+    anew = pack(GRADES, version, NAMES, bytes(grades) * count, digest=digest)
+    sender.pending[sequence] = (kind, count, [records, accounts, anew], version, *more)
 
 
 def test_a_batch_of_an_unknown_version_comes_again_and_is_graded_anew(stored):
