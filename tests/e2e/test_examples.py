@@ -42,7 +42,6 @@ NOT_RUN = {
     ("docs/benchmarks.md", "$ tests/bench/memory"): "the same",
     ("docs/benchmarks.md", "$ tests/bench/gateway"): "the same",
     ("docs/operations.md", "deploy/install-packages build run"): CHANGES,
-    ("docs/operations.md", "adduser --system --group --no-create-home --home /nonexistent ezrepo"): CHANGES,
     ("docs/operations.md", "ezrepo init --state /var/lib/ezrepo --classifyd 2"): "the set of this test is made so",
     ("docs/operations.md", "2026-11-21T20:10:35.123456Z audit mplane-gw[0] request identity=\"org.example.ann\" "
                            "peer=\"192.0.2.7:40112\""): "a line of a log; test_gateway_access.py reads such lines",
@@ -54,7 +53,7 @@ NOT_RUN = {
     ("docs/operations.md", "cd /var/backups"): "test_operator.py runs it",
     ("docs/operations.md", "git pull"): "needs another release; test_upgrade.py has them",
     ("docs/operations.md", "ezrepo upgrade-cluster --check"): "needs another PostgreSQL",
-    ("docs/operations.md", "ezrepo init --state /var/lib/ezrepo\ncp deploy/systemd"): CHANGES,
+    ("docs/operations.md", "ezrepo init --manager systemd"): CHANGES,
     ("docs/original.md", "$ ezrepo init"): "the set of this test is made so",
     ("docs/semantics.md", '{"gap_s": 300,'): "left out in it is what schemas/record-types.json has",
     ("docs/semantics.md", '{"valid": [{"metrics": ["loss.ratio", "*.loss.ratio"], "min": 0, "max": 1},'): "the same",
@@ -278,9 +277,17 @@ def test_sessions(page, terminal):
 # ---- configuration, gradings ----
 
 def in_sections(block: Block) -> Dict[str, Any]:
-    """The options of a block by section: it names it, or its heading does."""
-    found = block.json() or {}
-    return found if block.heading not in ("ingestd", "classifyd", "stored", "queryd", "mplane-gw") else {block.heading: found}
+    """The options of a block by section: it names it, or it is the section that has an option of that name."""
+    with open(os.path.join(ROOT, "docs", "configuration.md"), encoding="utf-8") as file:
+        known = re.findall(r"^\| `([a-z-]+)\.([a-z_]+)` \|", file.read(), re.M)
+    found: Dict[str, Any] = {}
+    for name, value in (block.json() or {}).items():
+        if name in {section for section, _ in known}:
+            found[name] = value
+        else:
+            section, = [section for section, option in known if option == name]
+            found.setdefault(section, {})[name] = value
+    return found
 
 
 @pytest.mark.parametrize("block", SETTINGS, ids=lambda block: f"{block.page}:{block.line}")
@@ -299,3 +306,18 @@ def test_settings(block, module_set, build_dir, tmp_path):
         done = subprocess.run([os.path.join(build_dir, section, section), "--config", str(file), "--check-config"],
                               capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
+
+
+def blocks_of_grading(*path: str) -> List[Dict[str, Any]]:
+    with open(os.path.join(ROOT, *path), encoding="utf-8") as file:
+        return list(json.load(file)["grading"])
+
+
+def test_the_first_ezrepos_grading(module_set):
+    """docs/original.md: its file is accepted as it is, and all its thresholds are in the grading of a new set."""
+    module_set.cmd("grading", "check", os.path.join(ROOT, "tests", "golden", "grading-original.json"))
+    today = blocks_of_grading("schemas", "grading", "default.json")
+    for block in blocks_of_grading("tests", "golden", "grading-original.json"):
+        mine, = [b for b in today if (b["gradeName"], b["appliesTo"]) == (block["gradeName"], block["appliesTo"])]
+        rules = [rule for rule in mine["gradingRules"] if rule in block["gradingRules"]]
+        assert rules == block["gradingRules"]
