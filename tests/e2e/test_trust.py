@@ -94,7 +94,7 @@ def test_a_configuration_that_others_can_write_starts_nothing(make_set):
 def test_a_status_that_is_a_link_or_a_pipe(ezrepo_set):
     """The folder is the unprivileged user's: root follows no link in it, and waits for nothing."""
     one = ezrepo_set
-    folder = one.state + "/run/status"
+    folder = os.path.dirname(one.status_file("classifyd-0"))
     one.cmd("scale", "classifyd", "3")
     one.cmd("down")
     os.unlink(folder + "/classifyd-1.json")
