@@ -296,8 +296,8 @@ class EzrepoSet:
 
     def periods_differ(self) -> List[Any]:
         """What the stored periods and events, and those computed from the records alone, do not share."""
-        columns = "series_id, grade_id, t_start, start_row, grade, t_end, records, ended"
-        events = "series_id, grade_id, t, row, from_grade, to_grade"
+        columns = "series_id, grade_id, t_start, start_end, start_key, grade, t_end, records, ended"
+        events = "series_id, grade_id, t, t_end, key, from_grade, to_grade"
         return self.sql(f"""
             (SELECT 'stored only', p::text FROM
                 (SELECT {columns} FROM period_now EXCEPT SELECT {columns} FROM period_reference) p)
