@@ -15,8 +15,8 @@ THRESHOLD = "delay.twoway.icmp.us.mean"
 
 def digest_in(stored, version):
     """The first 8 bytes of SHA-256 over the document, a NUL, and what of the record types enters grading."""
-    document, = stored.sql("SELECT document FROM grading WHERE version = %s", version)[0]
-    return int.from_bytes(hashlib.sha256(document.encode() + b"\0").digest()[:8], "big")
+    document, types = stored.sql("SELECT document, types FROM grading WHERE version = %s", version)[0]
+    return int.from_bytes(hashlib.sha256(document.encode() + b"\0" + types.encode()).digest()[:8], "big")
 
 
 def grade_anew(sender, sequence, version, digest, grades):
