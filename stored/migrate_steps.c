@@ -126,7 +126,7 @@ static int64_t free_bytes(struct pg *pg)
 }
 
 /* Records of a second on a slow machine, and what is needed beside a part: its copy, the log. */
-#define RECORDS_OF_S 15000
+#define RECORDS_OF_S 8000
 #define MIB          INT64_C(1048576)
 #define SPARE_BYTES  (512 * MIB)
 

@@ -8,7 +8,7 @@ import time
 import conftest
 import pytest
 from conftest import ROOT, time_text
-from stores import (COUNTED, DIFFERENCE, HOUR, NONE, SECOND, Record, check_store, naive_periods, now_us,
+from stores import (COUNTED, DIFFERENCE, HOUR, NONE, OTHER, SECOND, Record, check_store, naive_periods, now_us,
                     stay_within_a_day)
 from test_rebuild import Rebuild, everything
 
@@ -397,3 +397,31 @@ def test_verify_closes_while_partitions_are_dropped(make_set):
     totals = found["ingestds"][0]["totals"]
     assert found["closes"] and (totals["records"], totals["stored"], totals["rejected_records"]) == (101, 100, 1)
     assert one.matched() == 100, "whole minutes of all types are counted as before"
+
+
+def test_schemas_and_hops_go_with_the_last_record_that_has_them(make_stored):
+    """Those of a type that is kept, and those that newer records have, too, stay; one that comes again is made again."""
+    stored = make_stored(seal_after_s=1, retention={"ping": 30, "OTT": 30}).start()
+    sender = stored.sender()
+
+    def commit(records, name):
+        sender.commit(records, schema={**OTHER, "results": ["a", name]})
+
+    commit([ping(today() - 5 * DAY + HOUR, hops=["192.0.2.1"])], "old")
+    commit([ping(today() - 5 * DAY + 2 * HOUR, hops=["192.0.2.2"]), ping(today() - DAY, hops=["192.0.2.2"])], "both")
+    commit([ott(today() - 5 * DAY + HOUR)], "ott")
+    for turn in range(300):  # names that a sender makes up
+        sender.batch([ping(today() - 4 * DAY + turn * MINUTE)], schema={**OTHER, "results": ["a", f"made up {turn}"]})
+    sender.send()
+    sender.settle()
+    assert stored.sql("SELECT count(*) FROM schema") == [(303,)]
+    sealed(stored)
+    keep(stored, {"ping": 2, "OTT": 30})
+    stored.wait(lambda: stored.sql("SELECT results[2] FROM schema ORDER BY 1") == [("both",), ("ott",)])
+    assert stored.sql("SELECT addresses FROM hops") == [(["192.0.2.2"],)]
+    stored.wait(lambda: stored.counter("schemas.removed") == 301 and stored.counter("hops.removed") == 1)
+    assert stored.sql("SELECT count(*) FROM schema_use") == [(2,)]
+    commit([ping(today() - DAY + 1, hops=["192.0.2.1"])], "old")
+    assert stored.sql("SELECT results[2], hops FROM record WHERE type = 'ping' ORDER BY t_start") == [
+        ("both", ["192.0.2.2"]), ("old", ["192.0.2.1"])]
+    check_kept(stored)
