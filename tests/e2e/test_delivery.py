@@ -12,13 +12,13 @@ import pytest
 import zmq
 from conftest import wait_for
 from ingestds import Ingestd, fill_disk, result
-from messages import DELIVER, DELIVERED, MESSAGE_VERSION, pack
+from messages import DELIVER, DELIVERED, MESSAGE_VERSION, fields, pack
 from posts import envelope
 from processes import held_up
 
 HTTPS, FILE = 0, 1
 KEPT, REFUSED, BUSY = range(3)
-Answer = collections.namedtuple("Answer", "id outcome records rejected reason detail")
+Answer = collections.namedtuple("Answer", "id outcome records rejected reason detail exceptions", defaults=(0,))
 
 
 class Gateway:
@@ -39,9 +39,7 @@ class Gateway:
 
     def answer(self, seconds=20):
         assert self.socket.poll(seconds * 1000), "no answer"
-        version, number, *fields = msgpack.unpackb(self.socket.recv())
-        assert (version, number) == (MESSAGE_VERSION, DELIVERED)
-        return Answer(*fields)
+        return Answer(**fields(DELIVERED, msgpack.unpackb(self.socket.recv())))
 
     def deliver(self, body, **more):
         number = self.send(body, **more)
