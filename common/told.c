@@ -29,23 +29,28 @@ static void keep(const char *text)
     utf8_repair(line, line + strlen(line));
 }
 
-void told_add(const char *format, ...)
+static void tell(bool printed, const char *format, va_list args)
 {
     char text[LINE_BYTES];
+    vsnprintf(text, sizeof text, format, args);
+    if (printed) {
+        fprintf(stderr, "%s\n", text);
+    }
+    keep(text);
+}
+
+void told_add(const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    tell(false, format, args);
     va_end(args);
-    keep(text);
 }
 
 void told_fault(const char *format, ...)
 {
-    char text[LINE_BYTES];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    tell(true, format, args);
     va_end(args);
-    fprintf(stderr, "%s\n", text);
-    keep(text);
 }

@@ -441,7 +441,7 @@ def narrowing(one, found):
     assert ledger(one, "--since", "2099-01-01 10:00")["ingestds"] == []
     assert ledger(one, "--sender", "x' OR true; DROP TABLE ezrepo.ledger; --")["ingestds"] == []
     assert ledger(one, "--sender", "\\")["ingestds"] == [] and by_sender(ledger(one)) == by_sender(found)
-    for wrong in (["--since", "yesterday"], ["--until", "2026-13-01"], ["--instance", "x"]):
+    for wrong in (["--since", "yesteryear"], ["--until", "2026-13-01"], ["--instance", "x"]):
         done = one.cmd("ledger", *wrong, check=False)
         assert done.returncode == 2 and wrong[0] in done.stderr
 
