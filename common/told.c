@@ -2,6 +2,7 @@
 #include "common/told.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,11 +26,12 @@ static void keep(const char *text)
         return;
     }
     char *line = kept->line[kept->count - 1];
-    snprintf(line, TOLD_BYTES, "%s", text);
+    snprintf(line, TOLD_BYTES, "%.*s", TOLD_BYTES - 1, text);
     utf8_repair(line, line + strlen(line));
 }
 
-static void tell(bool printed, const char *format, va_list args)
+__attribute__((format(printf, 2, 0))) static void tell(bool printed, const char *format,
+                                                       va_list args)
 {
     char text[LINE_BYTES];
     vsnprintf(text, sizeof text, format, args);
