@@ -303,7 +303,10 @@ static const char *const statements[SQL_STATEMENTS] = {
         "INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade)"
         " SELECT u.series_id, u.grade_id, u.t, u.t_end, u.key, nullif(u.from_grade, 0), u.to_grade"
         " FROM unnest(" KEY_ARRAYS ", $6::smallint[], $7::smallint[])"
-        " AS u (series_id, grade_id, t, t_end, key, from_grade, to_grade)",
+        " AS u (series_id, grade_id, t, t_end, key, from_grade, to_grade)"
+        /* One holds there already where somebody else changed what is derived from records. */
+        " ON CONFLICT (series_id, grade_id, t, t_end, key) WHERE retracted_at IS NULL"
+        " DO UPDATE SET from_grade = EXCLUDED.from_grade, to_grade = EXCLUDED.to_grade",
 
     [SQL_EVENT_RETRACT] =
         "UPDATE event e SET retracted_at = clock_timestamp()"

@@ -259,7 +259,12 @@ static int run(void)
     for (int i = 0; i < options.connections; i++) {
         pthread_join(workers[i].thread, NULL);
     }
-    return report(workers, (double)(clock_us() - begun_us) / 1e6);
+    int rc = report(workers, (double)(clock_us() - begun_us) / 1e6);
+    for (int i = 0; i < options.connections; i++) {
+        free(workers[i].latency_us);
+    }
+    free(workers);
+    return rc;
 }
 
 static int prepare(const char *certificate, const char *key, const char *body)

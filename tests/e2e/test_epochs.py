@@ -5,7 +5,6 @@ First stored by itself, with a stand-in for ingestd and classifyd, and ingestd b
 import contextlib
 import json
 import os
-import pwd
 import random
 import shutil
 import signal
@@ -365,22 +364,23 @@ def test_kills_and_spools_put_back_under_load(make_set):
 
 
 class Clone:
-    """An ingestd and a classifyd on a copy of a set's spool, with doors of their own, at the set's stored."""
+    """An ingestd and a classifyd on a copy of a set's spool, with doors of their own, at the set's stored. They stay who
+    made the set, who may go to its stored's sockets."""
 
     def __init__(self, one, folder):
         self.one, self.folder, self.run_dir = one, folder, os.path.join(folder, "run")
         (self.port,) = find_free_ports(1)
-        owner = os.stat(spool_of(one))
         for path in (folder, self.run_dir):
             os.mkdir(path, 0o700)
-            os.chown(path, owner.st_uid, owner.st_gid)
         for name in ("graded", "announce"):
-            os.symlink(os.path.join(one.state, "run", name), os.path.join(self.run_dir, name))
-        subprocess.run(["cp", "-a", spool_of(one), os.path.join(folder, "spool")], check=True)
+            socket = os.path.join(one.state, "run", name)
+            if os.path.isdir(socket):  # each process of the set has a user of its own
+                socket = os.path.join(socket, name)
+            os.symlink(socket, os.path.join(self.run_dir, name))
+        subprocess.run(["cp", "-r", spool_of(one), os.path.join(folder, "spool")], check=True)
         self.file = os.path.join(folder, "ezrepo.json")
         with open(self.file, "w", encoding="utf-8") as file:
-            json.dump({"common": {"run_dir": self.run_dir, "schemas_dir": os.path.join(one.state, "schemas"),
-                                  "user": "" if owner.st_uid == os.geteuid() else pwd.getpwuid(owner.st_uid).pw_name},
+            json.dump({"common": {"run_dir": self.run_dir, "schemas_dir": os.path.join(one.state, "schemas"), "user": ""},
                        "ingestd": {"listen": [f"127.0.0.1:{self.port}"], "spool_dir": os.path.join(folder, "spool")}},
                       file)
         self.processes = {}

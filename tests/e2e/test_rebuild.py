@@ -406,6 +406,22 @@ def test_stored_goes_on_from_what_was_repaired(sealed):
     check_store(stored)
 
 
+def test_late_records_where_a_period_was_deleted_and_its_event_was_not(sealed):
+    """They make the period again, whose event holds already, and wrongly: nothing is held up, before it is repaired either."""
+    stored, sender = sealed.stored, sealed.stored.sender()
+    t = now_us() - 2 * HOUR
+    dims = ("ping", "ICMPECHO", "probe0", "192.0.2.1", "2001:db8::1", "")
+    sender.commit([Record(t + i * SECOND, (1 + i // 10 % 2, NONE), dims=dims) for i in range(60)])
+    stored.sql("DELETE FROM period WHERE t_start >= to_timestamp(%s) AND grade = 2", t // SECOND)
+    stored.sql("UPDATE event SET from_grade = 3, to_grade = 4 WHERE t >= to_timestamp(%s) AND to_grade = 2", t // SECOND)
+    sender.commit([Record(t + i * SECOND + 1000, (2, NONE), dims=dims) for i in range(15, 60, 20)])
+    stored.wait(lambda: stored.sql("SELECT bool_and(sealed) FROM measured_hour WHERE hour < now() - '1 h'::interval")
+                == [(True,)])
+    sealed.repairs()
+    sealed.identical()
+    check_store(stored)
+
+
 def test_repair_while_records_arrive(build_dir, make_stored):
     """Into many series, sealed hours included, in any order; damage is done meanwhile."""
     stored = make_stored(seal_after_s=1, flush_ms=1).start()
@@ -556,4 +572,4 @@ def test_the_operators_command(ezrepo_set):
     assert ezrepo_set.cmd("rebuild").stdout.splitlines()[-1] == "repaired"
     assert ezrepo_set.cmd("rebuild", "--verify").returncode == 0
     assert "there is no option" in ezrepo_set.cmd("rebuild", "--nonsense", check=False).stderr
-    assert "--since" in ezrepo_set.cmd("rebuild", "--since", "yesterday", check=False).stderr
+    assert "--since" in ezrepo_set.cmd("rebuild", "--since", "yesteryear", check=False).stderr

@@ -61,7 +61,7 @@ def test_what_is_told(one):
 
 def test_wrong_use(one):
     for wrong in (["show"], ["show", "x"], ["show", "-1"], ["replay"], ["replay", "0"], ["list", "--limit", "0"],
-                  ["list", "--since", "yesterday"], ["replay", "--udp", "nonsense", "1"],
+                  ["list", "--since", "yesteryear"], ["replay", "--udp", "nonsense", "1"],
                   ["replay", "--udp", "127.0.0.1:65536", "1"], ["replay", "--udp", "127.0.0.1:\u00b2", "1"], ["list", "5"]):
         done = one.cmd("rejected", *wrong, check=False)
         assert done.returncode == 2 and done.stderr, wrong
