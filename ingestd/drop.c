@@ -313,7 +313,8 @@ static void tell_left(struct drop *d)
 
 /* ---- one file, taken ---- */
 
-/* All of it is on disk. It is moved away, or remembered. */
+/* All of it is on disk. It is moved away, or remembered; what was remembered until now, which p may
+ * be, is gone then. */
 static void finish_file(struct drop *d, int fd, const char *name, const struct stat *was,
                         const struct drop_progress *p)
 {
@@ -324,11 +325,11 @@ static void finish_file(struct drop *d, int fd, const char *name, const struct s
     } else if (moved == MOVED) {
         char shown[NAME_BYTES];
         show_name(name, shown);
-        drop_memory_forget(d->memory, was);
         *(good ? &d->done : &d->failed) += 1;
         log_info(good ? "drop.done" : "drop.failed",
                  "file=\"%s\" kept=%" PRIu64 " records=%" PRIu64 " refused=%" PRIu64, shown,
                  p->tally.kept, p->tally.records, p->tally.refused);
+        drop_memory_forget(d->memory, was);
     } else {
         d->reopen = errno == ENOENT; /* done/ or failed/ was removed */
         show_name(name, d->stuck_name);

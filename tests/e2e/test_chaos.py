@@ -181,9 +181,9 @@ COLUMNS = {
                " parameters, metadata FROM measurement m JOIN series s ON s.id = series_id JOIN schema c"
                " ON c.id = schema_id ORDER BY label, row",
     "periods": "SELECT probe, dest, grade_id, t_start, start_end, start_key, grade, t_end, records, ended FROM period_now p"
-               " JOIN series s ON s.id = series_id ORDER BY 1, 2, 3, 4, 5",
+               " JOIN series s ON s.id = series_id ORDER BY 1, 2, 3, 4, 5, 6",
     "events": "SELECT probe, dest, grade_id, t, t_end, key, from_grade, to_grade FROM event e JOIN series s ON s.id = series_id"
-              " WHERE retracted_at IS NULL ORDER BY 1, 2, 3, 4, 5",
+              " WHERE retracted_at IS NULL ORDER BY 1, 2, 3, 4, 5, 6",
     "totals": "SELECT * FROM grade_total ORDER BY 1, 2, 3, 4",
     "counts": "SELECT probe, dest, grade, count(*) FROM record_grade r JOIN series s ON s.id = series_id"
               " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3",
