@@ -81,9 +81,6 @@ struct arena *desk_arena(void);
 /* What reading a body takes at most, about. */
 size_t desk_tree_bytes(size_t body_bytes);
 
-/* Envelopes inside envelopes. */
-#define DESK_NESTING 4
-
 /*
  * Whether the identity may use the capability; when not, that is counted and logged, and the reply
  * an exception. Of the reply only door and token need be set.

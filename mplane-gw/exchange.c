@@ -576,11 +576,11 @@ static int check_body(struct exchange *x, struct slice body, long *count, char *
         snprintf(text, size, "expected an mPlane message as JSON: %s", error);
         return -1;
     }
-    *count = count_messages(x->tree, gateway.settings.envelope_max, DESK_NESTING);
+    *count = count_messages(x->tree, gateway.settings.envelope_max, MPLANE_NESTING);
     if (*count == -1) {
         snprintf(text, size,
                  "contents: expected a list of at most %lld messages, nested at most %d deep",
-                 (long long)gateway.settings.envelope_max, DESK_NESTING);
+                 (long long)gateway.settings.envelope_max, MPLANE_NESTING);
         return -1;
     }
     return 0;

@@ -63,6 +63,9 @@ struct mplane_message {
 /* For json_parse() of what a peer sends: room for a result of a million cells, no more. */
 extern const struct json_limits mplane_limits;
 
+/* Envelopes inside envelopes, at most. */
+#define MPLANE_NESTING 4
+
 /*
  * Reads a message. With a registry every element must be in it, and values and constraints must be
  * of their types and become canonical; without (NULL) they stay as they are. NULL on a fault or

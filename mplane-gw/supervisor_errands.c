@@ -15,6 +15,7 @@
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/supervisor_reply.h"
 
 struct errand {
     struct waiter waiter; /* the first member: a waiter is its errand */
@@ -191,36 +192,6 @@ static void wait_for_job(struct errand *d)
 
 /* ---- one message ---- */
 
-/* "Poll again then": by its verb as the specification has it, by its label as programs do. */
-static bool is_callback(const struct json *tree)
-{
-    return json_get(tree, "specification") != NULL &&
-           (json_is(json_get(tree, "specification"), "callback") ||
-            json_is(json_get(tree, "label"), "callback"));
-}
-
-/* Its scope's end is the time, or where it has none its single point. */
-static void take_callback(const struct json *tree, struct errands_news *news)
-{
-    struct when w;
-    int64_t start_us, end_us;
-    bool instant;
-    char error[256] = "without a time";
-    struct slice when = mplane_message_section(tree, "when");
-    if (when.at == NULL || when_parse(when, &w, error, sizeof error) == -1 ||
-        when_range(&w, daemon_now_us(), &start_us, &end_us, &instant) == -1) {
-        gateway_count(COUNT_MALFORMED);
-        if (log_allowed(&malformed_said, 10)) {
-            log_info("supervisor.callback", "error=%s", QUOTED(slice_of(error)));
-        }
-        return;
-    }
-    if (end_us != WHEN_FUTURE && start_us != WHEN_PAST) {
-        news->has_callback = true;
-        news->callback_us = instant ? start_us : end_us;
-    }
-}
-
 static struct errand *find(const struct errands *e, struct slice token)
 {
     for (struct errand *d = e->first; d != NULL; d = d->next) {
@@ -311,61 +282,41 @@ static void refuse_message(struct errands *e, const char *identity, const struct
 
 /* ---- the reply to a poll ---- */
 
-/* Envelopes may be nested; who is asked too much at once says so to what is too much. */
-static void take_tree(struct errands *e, struct arena *a, const char *identity,
-                      const struct json *tree, const char *place, int nesting,
-                      struct errands_news *news)
-{
-    const struct json *contents = json_get(tree, "contents");
-    if (json_get(tree, "envelope") != NULL && nesting > 0 && contents != NULL &&
-        contents->type == JSON_ARRAY) {
-        unsigned number = 0;
-        for (const struct json *m = contents->first; m != NULL; m = m->next) {
-            const char *inner = arena_printf(a, "%scontents[%u].", place, number++);
-            take_tree(e, a, identity, m, inner == NULL ? "" : inner, nesting - 1, news);
-        }
-        return;
-    }
-    if (is_callback(tree)) {
-        take_callback(tree, news);
-        return;
-    }
-    gateway_count(COUNT_SUPERVISORS_MESSAGES);
-    if (++news->messages > (size_t)gateway.settings.envelope_max) {
-        refuse_message(e, identity, tree, place, "too many messages at once, ask again");
-    } else {
-        take_message(e, identity, tree, place);
-    }
-}
+struct taking {
+    struct errands *errands;
+    const char *identity;
+    size_t messages;
+};
 
-/* What is neither an envelope nor something that asks is somebody else's page. */
-static bool makes_sense(const struct json *tree)
+/* Who is asked too much at once says so to what is too much. */
+static void take(void *context, const struct json *message, const char *place)
 {
-    static const char *const kinds[] = {"specification", "interrupt", "redemption"};
-    const struct json *contents = json_get(tree, "contents");
-    if (json_get(tree, "envelope") != NULL) {
-        return contents != NULL && contents->type == JSON_ARRAY;
+    struct taking *t = context;
+    gateway_count(COUNT_SUPERVISORS_MESSAGES);
+    if (++t->messages > (size_t)gateway.settings.envelope_max) {
+        refuse_message(t->errands, t->identity, message, place,
+                       "too many messages at once, ask again");
+    } else {
+        take_message(t->errands, t->identity, message, place);
     }
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (json_get(tree, kinds[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
 }
 
 int errands_take(struct errands *e, const char *identity, struct slice body,
                  struct errands_news *news)
 {
+    struct taking taking = {e, identity, 0};
+    struct supervisor_reply reply = {.now_us = daemon_now_us(), .take = take, .context = &taking};
     struct arena *a = desk_arena();
-    int result = -1;
-    memset(news, 0, sizeof *news);
-    snprintf(news->error, sizeof news->error, "the reply is no envelope of mPlane messages");
-    const struct json *tree =
-        a == NULL ? NULL : json_parse(a, body, &mplane_limits, news->error, sizeof news->error);
-    if (tree != NULL && makes_sense(tree)) {
-        take_tree(e, a, identity, tree, "", DESK_NESTING, news);
-        result = 0;
+    int result = a == NULL ? -1 : supervisor_reply_read(a, body, &reply);
+    snprintf(news->error, sizeof news->error, "%s", a == NULL ? "out of memory" : reply.error);
+    news->messages = taking.messages;
+    news->has_callback = reply.has_callback;
+    news->callback_us = reply.callback_us;
+    for (size_t i = 0; i < reply.bad_callbacks; i++) {
+        gateway_count(COUNT_MALFORMED);
+    }
+    if (reply.bad_callbacks > 0 && log_allowed(&malformed_said, 10)) {
+        log_info("supervisor.callback", "error=%s", QUOTED(slice_of(reply.error)));
     }
     arena_free(&a);
     return result;

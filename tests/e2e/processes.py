@@ -61,4 +61,7 @@ def cpu_seconds(pid: int, with_ended_children: bool = False) -> float:
 def memory_kib(pid: int, field: str) -> int:
     """`VmHWM` (the most it ever had), `VmRSS`, `RssAnon`. An OSError when it has gone."""
     with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
-        return next(int(line.split()[1]) for line in file if line.startswith(field + ":"))
+        found = [int(line.split()[1]) for line in file if line.startswith(field + ":")]
+    if not found:  # it has ended, and only its parent has yet to notice
+        raise ProcessLookupError(pid)
+    return found[0]

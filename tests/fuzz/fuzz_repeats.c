@@ -1,0 +1,55 @@
+/* Any bytes as the file of repeated specifications: what is taken is written, and read as the same.
+ */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "mplane-gw/repeats_file.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static FILE *written; /* what is taken, once more */
+static size_t taken;
+
+static void take(const struct repeats_entry *e)
+{
+    if (e->identity.at == NULL || e->specification == NULL ||
+        (written != NULL && repeats_file_add(written, e) == -1)) {
+        abort();
+    }
+    taken++;
+}
+
+/* How many entries bytes have, read as a file is. */
+static size_t read_bytes(const void *bytes, size_t size)
+{
+    char path[64];
+    int fd = memfd_create("repeats", MFD_CLOEXEC);
+    taken = 0;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (fd != -1 && write(fd, bytes, size) == (ssize_t)size &&
+        repeats_file_read(path, take) == -1) {
+        abort();
+    }
+    close(fd);
+    return taken;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char *text = NULL;
+    size_t length = 0;
+    written = open_memstream(&text, &length);
+    if (written != NULL) {
+        size_t first = read_bytes(data, size);
+        fclose(written);
+        written = NULL;
+        if (read_bytes(text, length) != first) {
+            abort();
+        }
+        free(text);
+    }
+    return 0;
+}

@@ -1,0 +1,38 @@
+/* Any bytes as what a supervisor says when it is polled: what is told lies where its place says. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mplane-gw/message.h"
+#include "mplane-gw/supervisor_reply.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void take(void *context, const struct json *message, const char *place)
+{
+    size_t *told = context, depth = 0;
+    for (const char *p = place; (p = strstr(p, "contents[")) != NULL; p++) {
+        depth++;
+    }
+    if (message == NULL || depth > MPLANE_NESTING) {
+        abort();
+    }
+    (void)mplane_message_token(message);
+    (void)mplane_message_section(message, "link");
+    ++*told;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    size_t told = 0;
+    struct supervisor_reply reply = {
+        .now_us = INT64_C(1795000000000000), .take = take, .context = &told};
+    struct arena *a = arena_new((size_t)64 << 20);
+    struct slice body = {(const char *)data, size};
+    if (a != NULL && supervisor_reply_read(a, body, &reply) == -1 &&
+        (told > 0 || reply.has_callback || reply.error[0] == '\0')) {
+        abort();
+    }
+    arena_free(&a);
+    return 0;
+}
