@@ -12,9 +12,9 @@
 #define AT_KEY       (AT_SERIES_ID + 3 * FIELD_64)
 #define AT_ARRIVAL   (AT_KEY + FIELD_64)
 #define AT_SCHEMA_ID (AT_ARRIVAL + FIELD_64)
-#define AT_LEDGER_ID (AT_SCHEMA_ID + FIELD_64 + 2 * FIELD_32)
-#define AT_HOPS_ID   (AT_LEDGER_ID + FIELD_32 + FIELD_16)
-#define FIXED_BYTES  (AT_HOPS_ID + 4)
+#define AT_HOPS_ID   (AT_SCHEMA_ID + FIELD_64)
+#define AT_LEDGER_ID (AT_HOPS_ID + FIELD_64 + 2 * FIELD_32)
+#define FIXED_BYTES  (AT_LEDGER_ID + FIELD_32 + FIELD_16)
 #define ARRAY_BYTES  20 /* dimensions, flags, type, length, lower bound */
 #define FIELDS       14
 
@@ -145,7 +145,7 @@ static int put_values_and_label(struct bytes *rows, const struct record_message 
 
 int copy_row(struct bytes *rows, const struct record_message *r, const struct copy_about *about)
 {
-    if (bytes_reserve(rows, FIXED_BYTES + 4) == -1) {
+    if (bytes_reserve(rows, FIXED_BYTES) == -1) {
         return -1;
     }
     char *at = rows->at + rows->len;
@@ -156,11 +156,11 @@ int copy_row(struct bytes *rows, const struct record_message *r, const struct co
     at = put_field_64(at, 0);
     at = put_field_64(at, 0);
     at = put_field_64(at, 0);
+    at = put_field_64(at, 0);
     at = put_field_32(at, (uint32_t)r->row);
     at = put_field_32(at, about->grading_version);
     at = put_field_32(at, 0);
     at = put_field_16(at, (uint16_t)about->origin);
-    at = r->hops_count == 0 ? put_32(at, UINT32_MAX) : put_field_32(at, 0);
     rows->len = (size_t)(at - rows->at);
     return put_grades(rows, &about->grades) == -1 ? -1 : put_values_and_label(rows, r, about);
 }
@@ -171,23 +171,20 @@ void copy_row_set(char *row, const struct copy_ids *ids)
     bytes_set_64(row + AT_KEY, (uint64_t)ids->key);
     bytes_set_64(row + AT_ARRIVAL, (uint64_t)ids->arrival);
     bytes_set_64(row + AT_SCHEMA_ID, (uint64_t)ids->schema_id);
+    bytes_set_64(row + AT_HOPS_ID, (uint64_t)ids->hops_id);
     bytes_set_32(row + AT_LEDGER_ID, (uint32_t)ids->ledger_id);
-    if (ids->hops_id != 0) {
-        bytes_set_32(row + AT_HOPS_ID, (uint32_t)ids->hops_id);
-    }
 }
 
 void copy_staged(struct bytes *to, const char *row)
 {
     static const uint32_t types[FIELDS] = {
-        PG_BIGINT,  PG_TIMESTAMPTZ,    PG_TIMESTAMPTZ, PG_BIGINT,  PG_BIGINT,
-        PG_BIGINT,  PG_INTEGER,        PG_INTEGER,     PG_INTEGER, PG_SMALLINT,
-        PG_INTEGER, PG_SMALLINT_ARRAY, PG_TEXT_ARRAY,  PG_TEXT};
+        PG_BIGINT,   PG_TIMESTAMPTZ,    PG_TIMESTAMPTZ, PG_BIGINT,  PG_BIGINT,
+        PG_BIGINT,   PG_BIGINT,         PG_INTEGER,     PG_INTEGER, PG_INTEGER,
+        PG_SMALLINT, PG_SMALLINT_ARRAY, PG_TEXT_ARRAY,  PG_TEXT};
     const char *at = row + 2;
     bytes_put_32(to, FIELDS);
     for (int i = 0; i < FIELDS; i++) {
-        bool null = bytes_get_32(at) == UINT32_MAX;
-        size_t length = null ? 4 : 4 + bytes_get_32(at);
+        size_t length = 4 + bytes_get_32(at);
         bytes_put_32(to, types[i]);
         bytes_put(to, (struct slice){at, length});
         at += length;

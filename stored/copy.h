@@ -30,8 +30,8 @@ int copy_row(struct bytes *rows, const struct record_message *r, const struct co
 
 /* Numbers that are known later. hops_id: 0 when the record has none. */
 struct copy_ids {
-    int64_t series_id, key, arrival, schema_id;
-    int32_t ledger_id, hops_id;
+    int64_t series_id, key, arrival, schema_id, hops_id;
+    int32_t ledger_id;
 };
 
 /* Sets them in the row that copy_row() began at `row`. */

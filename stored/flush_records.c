@@ -42,8 +42,8 @@ static int settle_fates(struct flush *f)
                                      .key = item->key.key,
                                      .arrival = f->store->arrival.number,
                                      .schema_id = item->schema->id,
-                                     .ledger_id = item->ledger == NULL ? 0 : item->ledger->id,
-                                     .hops_id = item->hops == NULL ? 0 : (int32_t)item->hops->id};
+                                     .hops_id = item->hops == NULL ? 0 : item->hops->id,
+                                     .ledger_id = item->ledger == NULL ? 0 : item->ledger->id};
         copy_row_set(f->rows.at + item->at, &ids);
         if (note_uses(f, item, (int32_t) class) == -1) {
             return -1;

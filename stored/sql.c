@@ -13,8 +13,8 @@
 
 /* In the order in which copy.c writes them. */
 #define COLUMN_NAMES                                                                               \
-    "series_id, t_start, t_end, key, arrival, schema_id, row, grading_version, ledger_id, "        \
-    "origin, hops_id, grades, \"values\", label"
+    "series_id, t_start, t_end, key, arrival, schema_id, hops_id, row, grading_version, "          \
+    "ledger_id, origin, grades, \"values\", label"
 #define COLUMNS "(" COLUMN_NAMES ")"
 
 #define LEDGER_COUNTS                                                                              \
@@ -59,9 +59,9 @@ const char sql_in_order[] = "SET enable_sort = off";
 const char sql_staged[] =
     "DROP TYPE IF EXISTS ezrepo.staged;"
     "CREATE TYPE ezrepo.staged AS (series_id bigint, t_start timestamptz, t_end timestamptz,"
-    " key bigint, arrival bigint, schema_id bigint, row integer, grading_version integer,"
-    " ledger_id integer, origin smallint, hops_id integer, grades smallint[], \"values\" text[], "
-    "label text);"
+    " key bigint, arrival bigint, schema_id bigint, hops_id bigint, row integer,"
+    " grading_version integer, ledger_id integer, origin smallint, grades smallint[],"
+    " \"values\" text[], label text);"
     "REVOKE ALL ON TYPE ezrepo.staged FROM PUBLIC";
 
 /* Who may only read cannot take it, as he can an advisory lock. */

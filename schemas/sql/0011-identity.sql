@@ -162,12 +162,12 @@ CREATE TABLE schema_use (
 
 -- The hops of traceroutes, each list once; an address is NULL where one did not answer.
 CREATE TABLE hops (
-    id        integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     digest    uuid NOT NULL UNIQUE,
     addresses text[] NOT NULL
 );
 CREATE TABLE hops_use (
-    hops_id  integer NOT NULL,
+    hops_id  bigint NOT NULL,
     class    smallint NOT NULL,
     last_day date NOT NULL,
     PRIMARY KEY (hops_id, class)
@@ -207,8 +207,10 @@ ALTER INDEX measurement_t_start RENAME TO measurement_before_t_start;
 -- One row per record; a partition per UTC day of t_start, in it one per class, made by stored.
 -- key: class (2^48 times its number) and digest of what was measured; records of a series are in the order of
 -- t_start, t_end, key. row: its row in its message, for display only. arrival 0: it came before there were numbers.
--- grades[grade_name.id]: 1..5; 0 no rule held; NULL no block of that name applied.
--- stands: which grades it lets stand, where these are more than its own; NULL: no more.
+-- hops_id 0: it has none. grades[grade_name.id]: 1..5; 0 no rule held; NULL no block of that name applied.
+-- stands: which grades it lets stand, where these are more than its own: a byte for each grade_name.id, in it
+-- bit n for grade n; empty: no more, which is so of all by now.
+-- Columns of 8 bytes come first, and none is ever NULL: a row in which one is has 8 bytes more in its head.
 CREATE TABLE measurement (
     series_id       bigint NOT NULL,
     t_start         timestamptz NOT NULL,
@@ -216,13 +218,13 @@ CREATE TABLE measurement (
     key             bigint NOT NULL,
     arrival         bigint NOT NULL,
     schema_id       bigint NOT NULL,
+    hops_id         bigint NOT NULL,
     row             integer NOT NULL CONSTRAINT measurement_row CHECK (row >= 0),
     grading_version integer NOT NULL,
     ledger_id       integer NOT NULL,
-    hops_id         integer,
     origin          smallint NOT NULL,
     grades          smallint[] NOT NULL,
-    stands          smallint[],
+    stands          bytea NOT NULL DEFAULT '',
     "values"        text[] NOT NULL,
     label           text NOT NULL,
     PRIMARY KEY (series_id, t_start, key),
@@ -363,8 +365,8 @@ BEGIN
     EXECUTE format('CREATE TABLE %I AS SELECT m.series_id, m.t_start, m.t_end,'
                    ' %s::bigint << 48 | record_digest_in_order(m.t_end, NULL, b.names, b.ordered, m."values",'
                    '   coalesce(e.equal, 0)) AS key,'
-                   ' 0::bigint AS arrival, coalesce(k.now_id, m.schema_id) AS schema_id, m.row, m.grading_version, m.ledger_id,'
-                   ' NULL::integer AS hops_id, 0::smallint AS origin, m.grades, NULL::smallint[] AS stands,'
+                   ' 0::bigint AS arrival, coalesce(k.now_id, m.schema_id)::bigint AS schema_id, 0::bigint AS hops_id, m.row,'
+                   ' m.grading_version, m.ledger_id, 0::smallint AS origin, m.grades, ''''::bytea AS stands,'
                    ' coalesce(before_kept(m."values", b.places, k.said), m."values") AS "values", m.label%s'
                    ' LEFT JOIN before_said k ON k.id = b.id AND k.said =%s'
                    ' LEFT JOIN before_equal e ON e.series_id = m.series_id AND e.t_start = m.t_start AND e.row = m.row',
@@ -428,9 +430,10 @@ BEGIN
         records := records + coalesce(before_records('before_' || part.name, part.name, class), 0);
         EXECUTE format('ALTER TABLE %I ALTER series_id SET NOT NULL, ALTER t_start SET NOT NULL,'
                        ' ALTER t_end SET NOT NULL, ALTER key SET NOT NULL, ALTER arrival SET NOT NULL,'
-                       ' ALTER schema_id SET NOT NULL, ALTER row SET NOT NULL, ALTER grading_version SET NOT NULL,'
-                       ' ALTER ledger_id SET NOT NULL, ALTER origin SET NOT NULL, ALTER grades SET NOT NULL,'
-                       ' ALTER "values" SET NOT NULL, ALTER label SET NOT NULL,'
+                       ' ALTER schema_id SET NOT NULL, ALTER hops_id SET NOT NULL, ALTER row SET NOT NULL,'
+                       ' ALTER grading_version SET NOT NULL, ALTER ledger_id SET NOT NULL, ALTER origin SET NOT NULL,'
+                       ' ALTER grades SET NOT NULL, ALTER stands SET NOT NULL, ALTER "values" SET NOT NULL,'
+                       ' ALTER label SET NOT NULL,'
                        ' ADD CONSTRAINT measurement_row CHECK (row >= 0),'
                        ' ADD CONSTRAINT measurement_end CHECK (t_end >= t_start),'
                        ' ADD PRIMARY KEY (series_id, t_start, key)', part.name);
@@ -634,29 +637,6 @@ SELECT m.series_id, s.type, s.content, s.probe, s.source, s.dest, s.path, m.t_st
 FROM measurement m JOIN series s ON s.id = m.series_id JOIN schema c ON c.id = m.schema_id
 JOIN origin o ON o.id = m.origin LEFT JOIN hops h ON h.id = m.hops_id;
 
--- Least, mean and greatest of each metric within each period, and how many values there were. The next
--- period may begin before the last record of this one ends. Only numbers beyond those of PostgreSQL are left out.
-CREATE VIEW period_metric AS
-SELECT p.series_id, p.grade_id, p.t_start, p.start_end, p.start_key, v.metric,
-       min(v.number) AS min, avg(v.number) AS mean, max(v.number) AS max, count(*) AS "values"
-FROM period_now p
-LEFT JOIN LATERAL (
-    SELECT n.t_start, n.start_end, n.start_key FROM period n
-    WHERE n.series_id = p.series_id AND n.grade_id = p.grade_id
-      AND (n.t_start, n.start_end, n.start_key) > (p.t_start, p.start_end, p.start_key)
-    ORDER BY n.t_start, n.start_end, n.start_key LIMIT 1
-) AS next ON true
-JOIN measurement m ON m.series_id = p.series_id AND m.t_start >= p.t_start AND m.t_start <= p.t_end
-     AND (m.t_start, m.t_end, m.key) >= (p.t_start, p.start_end, p.start_key) AND m.grades[p.grade_id] = p.grade
-     AND (next.t_start IS NULL OR (m.t_start, m.t_end, m.key) < (next.t_start, next.start_end, next.start_key))
-JOIN schema c ON c.id = m.schema_id
-CROSS JOIN LATERAL (
-    SELECT name AS metric, as_number(text) AS number
-    FROM unnest(c.results, m."values"[1:cardinality(c.results)]) AS u (name, text)
-) AS v
-WHERE v.number IS NOT NULL
-GROUP BY p.series_id, p.grade_id, p.t_start, p.start_end, p.start_key, v.metric;
-
 -- Records of days that are known only while a statement runs. PostgreSQL would plan such a statement for
 -- every partition there is, which takes seconds when there are a thousand. These functions have each
 -- span of days planned with its times as constants, so for its own partitions only. Being STABLE, they see
@@ -694,7 +674,7 @@ CREATE FUNCTION newest_records(since timestamptz, until timestamptz, reaching ti
                                names smallint[], low int, high int, after_t timestamptz, after_series bigint,
                                after_end timestamptz, after_key bigint, after_name bigint, enough bigint)
 RETURNS TABLE (t timestamptz, series_id bigint, t_end timestamptz, key bigint, grade_id smallint,
-               arrival bigint, schema_id bigint, grading_version integer, origin smallint, hops_id integer, grades smallint[],
+               arrival bigint, schema_id bigint, grading_version integer, origin smallint, hops_id bigint, grades smallint[],
                "values" text[], label text)
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 AS $$
 DECLARE

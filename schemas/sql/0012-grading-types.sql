@@ -36,9 +36,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC
                         WHERE never::numeric = is_possible.value));
 END;
 
--- Least, mean and greatest of each metric within each period, and how many values there were. Numbers beyond those
--- of PostgreSQL are left out, and values that cannot be.
-CREATE OR REPLACE VIEW period_metric AS
+-- Least, mean and greatest of each metric within each period, and how many values there were. The next
+-- period may begin before the last record of this one ends. Numbers beyond those of PostgreSQL are left out,
+-- and values that cannot be.
+CREATE VIEW period_metric AS
 SELECT p.series_id, p.grade_id, p.t_start, p.start_end, p.start_key, v.metric,
        min(v.number) AS min, avg(v.number) AS mean, max(v.number) AS max, count(*) AS "values"
 FROM period_now p

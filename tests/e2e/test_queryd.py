@@ -107,8 +107,8 @@ class Store:
         for m in self.records:
             kept = m["values"][:2] + [v for d, v in zip(OF_SERIES[m["schema"]], m["values"][2:]) if d == ""]
             sql.execute("INSERT INTO measurement VALUES (%s, 'epoch'::timestamptz + %s * interval '1 us',"
-                        " 'epoch'::timestamptz + %s * interval '1 us', %s, 0, %s, 0, 2, 0, NULL, 0, %s::smallint[],"
-                        " NULL, %s::text[], %s)", (m["series"], m["t"], m["t_end"], m["key"], m["schema"] + 1,
+                        " 'epoch'::timestamptz + %s * interval '1 us', %s, 0, %s, 0, 0, 2, 0, 0, %s::smallint[],"
+                        " '', %s::text[], %s)", (m["series"], m["t"], m["t_end"], m["key"], m["schema"] + 1,
                                                    m["grades"], kept, m["label"]))
         sql.execute("INSERT INTO measured_hour (hour, reach) SELECT date_trunc('hour', t_start),"
                     " date_trunc('hour', max(t_end)) + '1 h'::interval FROM measurement GROUP BY 1")
