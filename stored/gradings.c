@@ -7,21 +7,34 @@
 #include "common/grow.h"
 #include "common/log.h"
 
+static void forget_names(struct gradings *g)
+{
+    for (uint16_t i = 0; i < g->name_count; i++) {
+        free(g->name[i]);
+        g->name[i] = NULL;
+    }
+    g->name_count = 0;
+}
+
+/* All of them: some may have gone, and their numbers be others'. */
 static int load_names(struct gradings *g, struct pg *pg)
 {
     PGresult *r = pg_rows(pg, SQL_GRADE_NAMES, NULL);
     if (r == NULL) {
         return -1;
     }
+    forget_names(g);
     int rc = 0;
-    for (int i = g->name_count; i < PQntuples(r) && rc == 0; i++) {
+    for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+        int16_t id = pg_cell_16(r, i, 0);
         struct slice name = pg_cell_text(r, i, 1);
-        if (pg_cell_16(r, i, 0) != i + 1 || i == GRADE_NAMES ||
-            (g->name[i] = strndup(name.at, name.len)) == NULL) {
-            log_error("grading.names", "error=\"table grade_name is not numbered from 1\"");
+        if (id <= g->name_count || id > GRADE_NAMES ||
+            (g->name[id - 1] = strndup(name.at, name.len)) == NULL) {
+            log_error("grading.names", "id=%d expected=\"rising numbers from 1 to %d\"", id,
+                      GRADE_NAMES);
             rc = -1;
         } else {
-            g->name_count++;
+            g->name_count = (uint16_t)id;
         }
     }
     PQclear(r);
@@ -89,9 +102,7 @@ int gradings_load(struct gradings *g, struct pg *pg, struct pg_params *params)
 
 void gradings_release(struct gradings *g)
 {
-    for (uint16_t i = 0; i < g->name_count; i++) {
-        free(g->name[i]);
-    }
+    forget_names(g);
     bytes_release(&g->document);
     bytes_release(&g->types);
     free(g->editions);
@@ -116,25 +127,91 @@ bool gradings_have(const struct gradings *g, uint64_t version, uint64_t digest)
 uint16_t gradings_name(const struct gradings *g, struct slice name)
 {
     for (uint16_t i = 0; i < g->name_count; i++) {
-        if (slice_is(name, g->name[i])) {
+        if (g->name[i] != NULL && slice_is(name, g->name[i])) {
             return (uint16_t)(i + 1);
         }
     }
     return 0;
 }
 
-/* Numbers for names that no grading had before. 0; 1: there would be too many; -1: the database. */
-static int add_names(const struct gradings *g, struct pg *pg, struct pg_params *params,
-                     const struct grading *grading)
+const char *gradings_name_text(const struct gradings *g, int id)
 {
-    int id = g->name_count;
+    const char *name = id >= 1 && id <= g->name_count ? g->name[id - 1] : NULL;
+    return name == NULL ? "?" : name;
+}
+
+static void put_names(struct pg_params *params, int column, const struct grading *grading)
+{
+    for (uint32_t i = 0; i < grading->name_count; i++) {
+        pg_put_bytes(params, column, grading->names[i]);
+    }
+}
+
+/*
+ * Names that neither this grading nor the one in force has, and no record ever had, go; their
+ * numbers are not taken any more. None go where the document in force cannot be read. 0; -1: the
+ * database.
+ */
+static int free_names(const struct gradings *g, struct pg *pg, struct pg_params *params,
+                      struct arena *a, const struct grading *grading, bool taken[GRADE_NAMES + 1])
+{
+    struct grading_faults faults = {0};
+    const struct grading *in_force =
+        grading_read(a, (struct slice){g->document.at, g->document.len}, &faults);
+    if (in_force == NULL) {
+        return 0;
+    }
+    pg_params_begin(params);
+    int column = pg_add_array(params, PG_TEXT);
+    put_names(params, column, grading);
+    put_names(params, column, in_force);
+    PGresult *r = pg_rows(pg, SQL_GRADE_NAMES_FREE, params);
+    if (r == NULL) {
+        return -1;
+    }
+    for (int i = 0; i < PQntuples(r); i++) {
+        int16_t id = pg_cell_16(r, i, 0);
+        taken[id >= 1 && id <= GRADE_NAMES ? id : 0] = false;
+    }
+    log_info("grading.names_freed", "count=%d", PQntuples(r));
+    PQclear(r);
+    return 0;
+}
+
+/* Which numbers names have; how many do. */
+static uint32_t list_taken(const struct gradings *g, bool taken[GRADE_NAMES + 1])
+{
+    uint32_t count = 0;
+    for (int id = 1; id <= GRADE_NAMES; id++) {
+        taken[id] = id <= g->name_count && g->name[id - 1] != NULL;
+        count += taken[id];
+    }
+    return count;
+}
+
+/* Numbers for names that have none. 0; 1: there would be too many; -1: the database. */
+static int add_names(const struct gradings *g, struct pg *pg, struct pg_params *params,
+                     struct arena *a, const struct grading *grading)
+{
+    bool taken[GRADE_NAMES + 1] = {false};
+    uint32_t count = list_taken(g, taken);
+    for (uint32_t i = 0; i < grading->name_count; i++) {
+        count += gradings_name(g, grading->names[i]) == 0;
+    }
+    if (count > GRADE_NAMES && free_names(g, pg, params, a, grading, taken) == -1) {
+        return -1;
+    }
+    int id = 1;
     for (uint32_t i = 0; i < grading->name_count; i++) {
         if (gradings_name(g, grading->names[i]) != 0) {
             continue;
         }
-        if (++id > GRADE_NAMES) {
+        for (; id <= GRADE_NAMES && taken[id]; id++) {
+        }
+        if (id > GRADE_NAMES) {
             return 1;
         }
+        taken[id] = true;
         pg_params_begin(params);
         pg_add_16(params, (int16_t)id);
         pg_add_bytes(params, grading->names[i]);
@@ -146,12 +223,12 @@ static int add_names(const struct gradings *g, struct pg *pg, struct pg_params *
 }
 
 static int write_grading(const struct gradings *g, struct pg *pg, struct pg_params *params,
-                         const struct grading *grading, struct slice document, struct slice types,
-                         struct slice author)
+                         struct arena *a, const struct grading *grading, struct slice document,
+                         struct slice types, struct slice author)
 {
     int rc = pg_do(pg, "BEGIN");
     if (rc == 0) {
-        rc = add_names(g, pg, params, grading);
+        rc = add_names(g, pg, params, a, grading);
     }
     if (rc == 0) {
         pg_params_begin(params);
@@ -207,9 +284,10 @@ int gradings_publish(struct gradings *g, struct pg *pg, struct pg_params *params
     if (!pg_is_open(pg)) {
         return say(answer, ANSWER_UNAVAILABLE, "the database is away");
     }
-    int rc = write_grading(g, pg, params, grading, document, types, author);
+    int rc = write_grading(g, pg, params, a, grading, document, types, author);
     if (rc == 1) {
-        return say(answer, ANSWER_INVALID, "grading: more than 1000 grade names over all versions");
+        return say(answer, ANSWER_INVALID,
+                   "grading: expected at most 1000 grade names in it and in what was ever graded");
     }
     if (rc == -1) {
         log_error("grading.write", "sqlstate=%s error=\"%s\"", pg->sqlstate, pg->message);

@@ -6,7 +6,7 @@
 #include "common/message.h"
 #include "stored/pg.h"
 
-#define GRADE_NAMES 1000 /* ever, over all gradings; schemas/sql says so too */
+#define GRADE_NAMES 1000 /* that have a number at one time; schemas/sql says so too */
 
 /* A version is its number and what it says: a store that was put back gives a number again. */
 struct grading_edition {
@@ -22,8 +22,8 @@ struct gradings {
                            not keep it */
     struct grading_edition *editions; /* all there are, ascending */
     uint32_t edition_count, edition_size;
-    uint16_t name_count; /* id of name[i] is i + 1 */
-    char *name[GRADE_NAMES];
+    uint16_t name_count;     /* the greatest number that a name has */
+    char *name[GRADE_NAMES]; /* that of name[i] is i + 1; NULL: no name has it */
 };
 
 /* Reads what is in force. 0, or -1 on a failure of the database or of memory. */
@@ -33,12 +33,18 @@ void gradings_release(struct gradings *g);
 /* Whether the store has this version with this digest; 0: it was not told. */
 bool gradings_have(const struct gradings *g, uint64_t version, uint64_t digest);
 
-/* The number of a grade name, from 1; 0 when no grading ever had it. */
+/* The number of a grade name, from 1; 0 when it has none: no grading ever had it, or only some that
+ * are not in force any more and graded nothing. */
 uint16_t gradings_name(const struct gradings *g, struct slice name);
+
+/* The name that has this number; "?" where none has. */
+const char *gradings_name_text(const struct gradings *g, int id);
 
 /*
  * Checks the document and makes it the next version, in a transaction of its own, together with
- * `types`, what of the record types enters grading (record_types_grading()). Fills status,
+ * `types`, what of the record types enters grading (record_types_grading()). Where numbers for its
+ * names run out, those of names are used again that no record has and neither it nor the version
+ * before. Fills status,
  * message, version, blocks and faults of *answer; texts live in the arena. 0 when it was published,
  * else -1.
  */

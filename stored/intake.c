@@ -155,11 +155,28 @@ void intake_sort(struct intake *in, int64_t clock_us, bool all)
     }
 }
 
+/* A version that is not in force any more may have names that have no number any more. */
+static bool has_names(struct intake *in, const struct batch *b, const struct gradings *gradings)
+{
+    struct grades_message grades;
+    bool known = true;
+    if (b->header.grading_version == gradings->version || b->message.count != 4 ||
+        grades_decode_all(b->message.frames[3], in->scratch, &grades) == -1) {
+        grades.names_count = 0;
+    }
+    for (uint32_t i = 0; i < grades.names_count && known; i++) {
+        known = grades.names[i].at == NULL || gradings_name(gradings, grades.names[i]) != 0;
+    }
+    arena_reset(in->scratch);
+    return known;
+}
+
 /* Rejects are not graded; what names no version is malformed, which the flush finds. */
-static bool is_foreign(const struct batch *b, const struct gradings *gradings)
+static bool is_foreign(struct intake *in, const struct batch *b, const struct gradings *gradings)
 {
     return b->header.kind == BATCH_RECORDS && b->header.grading_version != 0 &&
-           !gradings_have(gradings, b->header.grading_version, b->grading_digest);
+           (!gradings_have(gradings, b->header.grading_version, b->grading_digest) ||
+            !has_names(in, b, gradings));
 }
 
 void intake_return(struct intake *in, const struct gradings *gradings)
@@ -169,7 +186,7 @@ void intake_return(struct intake *in, const struct gradings *gradings)
     for (uint32_t i = 0; i < in->ready_count; i++) {
         struct batch *b = in->ready[i];
         const struct batch_header_message *h = &b->header;
-        if (!is_foreign(b, gradings)) {
+        if (!is_foreign(in, b, gradings)) {
             in->ready[kept++] = b;
             continue;
         }
@@ -177,7 +194,8 @@ void intake_return(struct intake *in, const struct gradings *gradings)
         if (log_allowed(&said, 5)) {
             log_warn("batch.returned",
                      "grading=%" PRIu64 " digest=%016" PRIx64
-                     " reason=\"the store has no such grading\" effect=\"it comes again\"",
+                     " reason=\"the store has no such grading, or not all its names any more\""
+                     " effect=\"it comes again\"",
                      h->grading_version, b->grading_digest);
         }
         const struct stream_name name = stream_of(h);

@@ -41,7 +41,8 @@ void intake_sort(struct intake *in, int64_t clock_us, bool all);
 
 /*
  * Forgets those of the ready batches that were graded by what the store does not have, as one does
- * not that was put back. They are not acknowledged, so they are pushed again, and graded anew.
+ * not that was put back, or under names that have no number any more. They are not acknowledged, so
+ * they are pushed again, and graded anew.
  */
 void intake_return(struct intake *in, const struct gradings *gradings);
 

@@ -216,7 +216,7 @@ static void tell(struct rebuild_hours *h, const PGresult *r, int row)
     }
     rebuild_tell(&h->job->found,
                  "roll-up of the %s, %.60s, at %s: stored %s; %s say %s (grades 0 to 5)", what,
-                 id >= 1 && id <= g->name_count ? g->name[id - 1] : "all records", at,
+                 id >= 1 ? gradings_name_text(g, id) : "all records", at,
                  was.len == 0 ? "none" : was.at, h->check >= CHECK_DAY ? "its hours" : "records",
                  is.len == 0 ? "none" : is.at);
 }

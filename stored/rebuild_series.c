@@ -505,7 +505,7 @@ static void tell(struct rebuild_series *s, const struct difference *d)
     when_time_text(key->t_us, at);
     rebuild_tell(&s->job->found, "%s of series %lld, %.60s, at %s: stored %s; records say %s",
                  d->of_event ? "event" : "period", (long long)s->id,
-                 s->job->store->gradings.name[d->grade_id - 1], at, was, is);
+                 gradings_name_text(&s->job->store->gradings, d->grade_id), at, was, is);
 }
 
 static void count_differences(struct rebuild_series *s)

@@ -360,6 +360,11 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_GRADE_NAMES] = "SELECT id, name FROM grade_name ORDER BY id",
 
+    /* But $1, and those that a record had: whatever has a grade is in grade_total, for good. */
+    [SQL_GRADE_NAMES_FREE] =
+        "DELETE FROM grade_name WHERE name <> ALL ($1::text[])"
+        " AND id NOT IN (SELECT grade_id FROM grade_total WHERE unit = 'day') RETURNING id",
+
     [SQL_GRADE_NAME_ADD] = "INSERT INTO grade_name (id, name) VALUES ($1::smallint, $2::text)",
 
     [SQL_RECORD_TYPES] =
