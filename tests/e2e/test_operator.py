@@ -107,6 +107,27 @@ def test_status_tells_what_the_processes_cannot_do(ezrepo_set):
     one.wait_for(lambda: one.status()["ok"])
 
 
+def test_status_tells_files_that_cannot_be_moved_away(make_set):
+    """In a folder as /tmp is, where nobody but a file's owner may move it: what is in it is stored, and the file stays."""
+    if os.geteuid() != 0:
+        pytest.skip("a file of somebody else takes root")
+    one = make_set()
+    drop = pathlib.Path(one.state) / "drop"
+    drop.mkdir()
+    drop.chmod(0o1777)
+    one.configure(ingestd={"drop_dir": str(drop)})
+    one.up()
+    one.wait_for(lambda: one.status()["ok"])
+    (drop / ".a.new").write_text(json.dumps(ping("192.0.2.7", time_text(time.time() - 60))))
+    os.rename(drop / ".a.new", drop / "a.json")
+    one.wait_for(lambda: any('1 taken but not moved away, such as "a.json"' in text for text in one.status()["troubles"]))
+    done = one.cmd("status", check=False)
+    assert done.returncode == 1 and f"! ingestd: the folder {drop}: " in done.stdout
+    drop.chmod(0o777)
+    one.wait_for(lambda: one.status()["ok"])
+    assert (drop / "done/a.json").exists()
+
+
 def test_stored_of_a_second_set_is_locked_out(make_set, ezrepo_set):
     """It says so, and so does `status`."""
     first = ezrepo_set
