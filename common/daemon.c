@@ -75,6 +75,13 @@ bool daemon_draining(void)
     return self.draining;
 }
 
+static volatile sig_atomic_t terminations; /* asked for by signals */
+
+bool daemon_is_asked_to_end(void)
+{
+    return terminations > 0;
+}
+
 bool daemon_is_finished(void)
 {
     return self.finished;
@@ -238,7 +245,6 @@ static void write_untold_status(void)
 
 static void on_signal(int number)
 {
-    static volatile sig_atomic_t terminations;
     int saved = errno;
     if (number != SIGHUP && terminations++ > 0) {
         _exit(1);

@@ -68,6 +68,10 @@ void daemon_finished(int exit_code);
 
 bool daemon_draining(void);
 
+/* Whether a SIGTERM has come, also while the loop is not there to take it: for what takes long and
+ * can be broken off. */
+bool daemon_is_asked_to_end(void);
+
 /*
  * For a process with a loop of its own: poll this descriptor and call daemon_signals() when it is
  * readable, call daemon_tick() every second, and return from run() once daemon_signals() or

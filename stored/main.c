@@ -88,6 +88,8 @@ static struct {
     int64_t away_since_us; /* of day; 0: it is there */
     int64_t received_at_us, drain_until_us;
     bool waiting; /* in the midst of a statement */
+    bool loading; /* not ready yet: perhaps in the midst of an upgrade, which has a note of its own
+                   */
 } self;
 
 static void work(void);
@@ -124,18 +126,21 @@ static void note_away(void)
                 self.store.pg.message);
 }
 
-/* Meanwhile the status is written, and the version announced. */
-static void on_silence(int64_t silence_us)
+/* Meanwhile the status is written, and the version announced. An upgrade is broken off by a
+ * SIGTERM. */
+static bool on_silence(int64_t silence_us)
 {
+    bool tells = self.away_since_us == 0 && !self.loading;
     self.waiting = true;
-    if (self.away_since_us == 0) {
+    if (tells) {
         daemon_note("database", "silent for %lld s", (long long)(silence_us / 1000000));
     }
     daemon_tick();
     self.waiting = false;
-    if (self.away_since_us == 0) {
+    if (tells) {
         daemon_note("database", "connected");
     }
+    return !(self.loading && daemon_is_asked_to_end());
 }
 
 static void note_connected(void)
@@ -201,7 +206,9 @@ static void connect_database(void)
         back_off();
         return;
     }
+    self.loading = true;
     int rc = load_store();
+    self.loading = false;
     if (rc != 0) {
         if (rc == -1) {
             daemon_finished(1);
@@ -567,7 +574,7 @@ static void tick(void)
     count_set(COUNT_BUFFERED_BYTES, self.intake.bytes);
     count_set(COUNT_SERIES, series_count(&self.store.series));
     count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
-    if (self.away_since_us != 0 && !self.waiting) {
+    if (self.away_since_us != 0 && !self.waiting && !self.loading) {
         note_away();
     }
 }

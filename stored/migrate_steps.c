@@ -19,9 +19,9 @@ struct step {
 
 #define STEPS_MOST 16
 
-/* What is left, as a step "plan" tells. */
+/* What is left, as a step "plan" tells, and the disk that is needed beside. */
 struct plan {
-    int64_t records, parts, largest_bytes, bytes;
+    int64_t records, parts, largest_bytes, bytes, needed_bytes;
 };
 
 /* ---- the text ---- */
@@ -135,6 +135,26 @@ static int64_t minutes_for(int64_t records)
     return records / RECORDS_OF_S / 60 + 1;
 }
 
+/* Asked to end: what is done stays done, and the next start goes on. */
+static bool is_broken_off(struct pg *pg)
+{
+    if (!daemon_is_asked_to_end()) {
+        return false;
+    }
+    snprintf(pg->message, sizeof pg->message,
+             "an upgrade was broken off; it goes on when stored starts");
+    return true;
+}
+
+static void note_plan(const struct plan *left)
+{
+    daemon_note("database",
+                "upgrading: %lld parts, about %lld records and %lld minutes left; %lld MiB of disk "
+                "needed beside the database",
+                (long long)left->parts, (long long)left->records,
+                (long long)minutes_for(left->records), (long long)(left->needed_bytes / MIB));
+}
+
 /* Tells what is to come, and whether there is room for it. */
 static int tell_plan(struct pg *pg, const char *text, const char *name, struct plan *plan)
 {
@@ -142,11 +162,12 @@ static int tell_plan(struct pg *pg, const char *text, const char *name, struct p
     if (r == NULL) {
         return -1;
     }
-    *plan = (struct plan){number_at(r, 0), number_at(r, 1), number_at(r, 2), number_at(r, 3)};
+    *plan = (struct plan){number_at(r, 0), number_at(r, 1), number_at(r, 2), number_at(r, 3), 0};
     PQclear(r);
     int64_t needed = plan->largest_bytes * 2 + SPARE_BYTES, found = free_bytes(pg);
-    if (plan->parts == 0) {
-        return 0;
+    plan->needed_bytes = needed;
+    if (plan->parts == 0 || is_broken_off(pg)) {
+        return plan->parts == 0 ? 0 : 1;
     }
     log_info("migration.plan",
              "name=%s records=%lld parts=%lld minutes=%lld bytes=%lld disk_needed_mib=%lld "
@@ -165,14 +186,15 @@ static int tell_plan(struct pg *pg, const char *text, const char *name, struct p
     return 1;
 }
 
-/* Until nothing is left. */
+/* Until nothing is left. 0; 1: broken off; -1. */
 static int do_each(struct pg *pg, const char *text, struct plan *left)
 {
     int rows = 1;
     while (rows > 0) {
-        daemon_note("database", "upgrading: %lld parts, about %lld records and %lld minutes left",
-                    (long long)left->parts, (long long)left->records,
-                    (long long)minutes_for(left->records));
+        if (is_broken_off(pg)) {
+            return 1;
+        }
+        note_plan(left);
         daemon_tick();
         int64_t began_us = daemon_clock_us();
         PGresult *r = pg_do(pg, "BEGIN") == -1 ? NULL : pg_text(pg, text);

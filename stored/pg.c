@@ -18,7 +18,7 @@
 
 static struct {
     int64_t silence_us; /* 0: for ever */
-    void (*told)(int64_t silence_us);
+    bool (*told)(int64_t silence_us);
 } patience;
 
 /* ---- failures ---- */
@@ -100,7 +100,7 @@ static int out_of_memory(struct pg *pg)
 
 /* ---- waiting ---- */
 
-void pg_be_patient(int64_t silence_us, void (*told)(int64_t silence_us))
+void pg_be_patient(int64_t silence_us, bool (*told)(int64_t silence_us))
 {
     patience.silence_us = silence_us;
     patience.told = told;
@@ -113,14 +113,18 @@ static int64_t clock_us(void)
     return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
 }
 
-/* The server says nothing: what it did with the statement is not known, and nobody waits for it. */
-static int give_up(struct pg *pg, int64_t silence_us)
+/* Nobody waits for the statement any more: what the server does with it is not known. */
+static int give_up(struct pg *pg, int64_t silence_us, bool asked)
 {
     pg_close(pg);
     pg->fault = PG_AWAY;
     pg->sqlstate[0] = '\0';
-    snprintf(pg->message, sizeof pg->message, "the server has said nothing for %lld s",
-             (long long)(silence_us / 1000000));
+    if (asked) {
+        snprintf(pg->message, sizeof pg->message, "broken off");
+    } else {
+        snprintf(pg->message, sizeof pg->message, "the server has said nothing for %lld s",
+                 (long long)(silence_us / 1000000));
+    }
     return -1;
 }
 
@@ -145,10 +149,11 @@ static int await(struct pg *pg, bool unsent, int64_t *heard_us)
         return 0;
     }
     if (hurries && now_us - *heard_us >= patience.silence_us) {
-        return give_up(pg, now_us - *heard_us);
+        return give_up(pg, now_us - *heard_us, false);
     }
-    if (ready == 0 && wait_ms == LOOK_MS && patience.told != NULL) {
-        patience.told(now_us - *heard_us);
+    if (ready == 0 && wait_ms == LOOK_MS && patience.told != NULL &&
+        !patience.told(now_us - *heard_us)) {
+        return give_up(pg, now_us - *heard_us, true);
     }
     return 0;
 }

@@ -65,8 +65,9 @@ enum pg_type {
 /*
  * For all connections: how long a server may say nothing before it is given up; 0: for ever. told
  * (may be NULL) is called about every second while it is silent; it must not use the connection.
+ * When it says false the statement is broken off: the connection is given up.
  */
-void pg_be_patient(int64_t silence_us, void (*told)(int64_t silence_us));
+void pg_be_patient(int64_t silence_us, bool (*told)(int64_t silence_us));
 
 /* 0; -1 with fault and message set and no connection left. Takes at most some seconds. *pg must
  * stay where it is while it is open. */

@@ -21,7 +21,7 @@ static int do_all(struct rebuild_series *s, const struct rebuild_job *job, int64
     int64_t told_us = 0;
     int rc = rebuild_series_begin(s);
     while (rc == 0) {
-        rc = rebuild_series_step(s);
+        rc = daemon_is_asked_to_end() ? -1 : rebuild_series_step(s);
         if (daemon_clock_us() - told_us >= 1000000) {
             told_us = daemon_clock_us();
             daemon_note("database", "periods after the upgrade: %llu of %lld series are done",

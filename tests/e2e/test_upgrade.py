@@ -7,10 +7,13 @@ import os
 import random
 import signal
 import time
+import types
 
+import psycopg2
 import pytest
 
 from conftest import ROOT
+from processes import held_up, stand_still
 from stores import DIFFERENCE, EVENTS, HOUR, NONE, PERIODS, SECOND, Record, Stored, check_store, microseconds, naive_periods
 from test_rebuild import Rebuild
 
@@ -38,7 +41,7 @@ def migrations():
 
 def make_before(sql):
     """The tables, as stored of then made them."""
-    sql.execute("DO $$ BEGIN CREATE ROLE ezrepo_read NOLOGIN; EXCEPTION WHEN duplicate_object THEN END $$;"
+    sql.execute("DO $$ BEGIN CREATE ROLE ezrepo_read NOLOGIN; EXCEPTION WHEN duplicate_object OR insufficient_privilege THEN END $$;"
                 " CREATE SCHEMA ezrepo; SET search_path = ezrepo; SET timezone = 'UTC'; CREATE TABLE migration"
                 " (number integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz DEFAULT now())")
     for number, name, path in migrations():
@@ -285,3 +288,63 @@ def test_a_missing_schema_loses_no_record(stored):
     rows = stored.sql("SELECT \"values\" FROM measurement WHERE schema_id = 2 ORDER BY series_id, t_start, row")
     assert [r[0] for r in rows] == [m["values"] for m in sorted(before.records, key=lambda m: (m["series"], m["t"], m["row"]))
                                     if m["schema"] == 1]
+
+
+def test_a_stop_in_its_midst_breaks_it_off(build_dir, stored):
+    """Whatever the statement under way waits for, nobody waits for it; the next start goes on."""
+    before = Before(stored, 7, 300)
+    blocked = time_of(BASE + 2 * DAY).strftime("measurement_%Y%m%d")
+    before.sql.execute(f"BEGIN; LOCK TABLE {blocked} IN ACCESS SHARE MODE")
+    stored.start(wait=False)
+    stored.wait(lambda: stored.sql("SELECT 1 FROM pg_locks WHERE NOT granted AND relation = to_regclass(%s)",
+                                   f"ezrepo.{blocked}") != [])
+    [(backend,)] = stored.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'ezrepo-stored'")
+    with held_up(backend):
+        before.sql.execute("ROLLBACK")
+        stored.wait(lambda: stored.status().get("notes", {}).get("database", "").startswith("upgrading: "))
+        assert stored.stop() == 0
+    before.done()
+    stored.wait_for_no_session()
+    assert stored.log().count("migration.part") < DAYS
+    stored.start()
+    assert stored.log().count("migration.part") == DAYS + 1
+    check_converted(stored, before, before.records)
+    check_store(stored)
+    Rebuild(build_dir, stored).identical()
+
+
+SLOWLY = """
+    CREATE FUNCTION slowly() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(2); END';
+    CREATE EVENT TRIGGER slowly ON ddl_command_end WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION slowly()"""
+
+
+def test_the_operator_is_told_beforehand(make_set):
+    """How much it is, how long that takes and what it needs, by whatever starts stored; a day takes some seconds here."""
+    one = make_set()
+    one.up()
+
+    def connect(_):
+        connection = psycopg2.connect(host=f"{one.state}/postgres/socket", dbname="ezrepo", user="ezrepo_store")
+        connection.autocommit = True
+        return connection
+    pid = one.pid("stored")
+    stand_still(pid)  # and is killed: no word of it is about what comes now
+    one.sql("DROP SCHEMA ezrepo CASCADE")
+    before = Before(types.SimpleNamespace(cluster=types.SimpleNamespace(connect=connect), database="ezrepo"), 8, 300)
+    before.done()
+    one.sql(SLOWLY, role="postgres")
+    one.sql("REVOKE pg_read_all_settings FROM ezrepo_store", role="postgres")  # as in a set of the release before
+    os.kill(pid, signal.SIGKILL)
+    said = one.cmd("restart", "stored").stdout
+    assert f"upgrading: {DAYS + 1} parts, about " in said and " minutes left; " in said
+    assert " MiB of disk needed beside the database" in said
+    assert "until that is done questions are not answered" in said
+    assert one.sql("SELECT pg_has_role('ezrepo_store', 'pg_read_all_settings', 'USAGE')") == [(True,)]
+    status = one.cmd("status", check=False)
+    assert status.returncode == 1 and "! stored: the database is upgrading: " in status.stdout
+    assert "stored stopped" in one.cmd("down").stdout  # or it would have said that this was not clean
+    said = one.cmd("up").stdout
+    assert "stored makes the store one of this release: upgrading: " in said
+    one.sql("DROP EVENT TRIGGER slowly", role="postgres")
+    one.wait_for(lambda: one.process("stored")["notes"]["database"] == "connected")
+    assert one.sql("SELECT count(*) FROM measurement") == [(len(before.records),)]

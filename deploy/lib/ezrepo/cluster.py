@@ -176,6 +176,17 @@ def create(state: State) -> None:
     run([f"{binaries}/initdb", "-D", data, "--sync-only"], account)
 
 
+def let_store_see(state: State) -> None:
+    """Where the cluster's files are, so that stored sees whether there is room for an upgrade of the store. Clusters of
+    releases before did not; one whose settings are somebody's own may not take it, which is no reason not to start."""
+    account = cluster_account(state.account("stored"))
+    try:
+        run([f"{_client_directory()}/psql", "-X", "-q", "-w", "-h", socket_directory(state), "-U", ADMIN, "-d", "postgres",
+             "-c", f"GRANT pg_read_all_settings TO {STORE_ROLE}"], account)
+    except Failure:
+        pass
+
+
 def accepts(state: State) -> bool:
     """Whether the private cluster takes connections."""
     done = subprocess.run([f"{_client_directory()}/pg_isready", "-q", "-h", socket_directory(state), "-U", ADMIN,

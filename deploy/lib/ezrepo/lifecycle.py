@@ -77,17 +77,23 @@ def wait_until_running(state: State, names: List[str], seconds: float = UP_SECON
 
 def wait_until_ready(state: State, seconds: float = supervisor.START_SECONDS) -> None:
     """Until there is a grading, and all who grade have it: before that questions are answered by "no grading yet". That
-    somebody else's database is away is told, and no reason to wait."""
+    somebody else's database is away is told, and no reason to wait; nor is a store that is being upgraded, for long."""
     end = time.monotonic() + seconds
+    upgrading = False
     while True:
-        running = supervisor.connect(state)
+        running = manager.connect(state)
         infos: Dict[str, Any] = running.processes() if running else {}
         states = [status.process_status(state, n, infos.get(n)) for n in ["stored", *select(state, "classifyd")]]
         if all(s["counters"].get("grading.version") for s in states):
             return
-        away = states[0]["notes"].get("database", "").startswith("away")
+        note = states[0]["notes"].get("database", "")
+        if note.startswith("upgrad") and not upgrading:
+            upgrading = True
+            say(f"stored makes the store one of this release: {note}")
+        away = note.startswith("away")
         if away or time.monotonic() > end:
-            say("not ready yet: there is no grading" + (", the database is away" if away else ""))
+            say("not ready yet: " + ("until that is done questions are not answered; ezrepo status tells how far it is"
+                                     if upgrading else "there is no grading" + (", the database is away" if away else "")))
             return
         time.sleep(0.1)
 
@@ -151,6 +157,7 @@ def up(state: State, outside: bool = False) -> None:
         running.start("postgres")
         if not cluster.wait_until_accepts(state, UP_SECONDS):
             raise Failure("PostgreSQL does not accept connections" + _end_of_log(running, "postgres"))
+        cluster.let_store_see(state)
     names = [n for n in state.process_names() if n != "postgres"]
     for name in names:
         running.start(name)
@@ -244,12 +251,16 @@ def restart(state: State, process: str) -> None:
         running.update()
     if process == "" and "socketd" in state.process_names():
         running.start("socketd")  # in a set that was made before there was one
+    if "stored" in chosen and state.private_cluster and cluster.accepts(state):
+        cluster.let_store_see(state)
     others = [n for n in chosen if n != "ingestd"]
     clean = not others or _restart(state, running, others, anew)
     if "ingestd" in chosen:
         clean = _restart(state, running, ["ingestd"], anew) and clean
     if "socketd" in chosen:
         wait_until_held(state)
+    if "stored" in chosen:
+        wait_until_ready(state)
     say(" ".join(chosen) + " running")
     if not clean:
         raise Failure("not everything ended cleanly before it was started again")
