@@ -6,6 +6,9 @@
 #include "common/batch.h"
 #include "common/log.h"
 
+/* Batches closed for what is in the next: in a second, and at once. */
+#define PARTINGS 200
+
 struct open_batch {
     bool open;
     int64_t opened_us;   /* of the clock that never steps */
@@ -15,6 +18,12 @@ struct open_batch {
 /* Datagrams up to one of them, and how many of these were delivered by senders with names. */
 struct told {
     uint64_t datagrams, delivered;
+};
+
+/* What may be done now, in millionths, and when that was so. */
+struct allowance {
+    uint64_t left;
+    int64_t at_us;
 };
 
 struct batches {
@@ -39,8 +48,8 @@ struct batches {
     bool lost_waits;
     struct pack frame; /* where a records frame is put together */
     struct pack accounts_frame;
-    uint64_t allowance;      /* rejects that may be kept now, in millionths */
-    int64_t allowance_at_us; /* when that was so */
+    struct allowance to_reject, to_part;
+    bool old; /* what is in the open batch of records is of days long ago */
 };
 
 struct batches *batches_new(struct outbox *outbox, const struct batches_limits *limits)
@@ -54,6 +63,7 @@ struct batches *batches_new(struct outbox *outbox, const struct batches_limits *
     pack_init(&b->frame);
     pack_init(&b->accounts_frame);
     batches_set_limits(b, limits);
+    b->to_part.left = PARTINGS * UINT64_C(1000000);
     b->writer = batch_writer_new();
     b->accounts = accounts_new();
     if (b->writer == NULL || b->accounts == NULL) {
@@ -78,7 +88,7 @@ void batches_free(struct batches **b)
 void batches_set_limits(struct batches *b, const struct batches_limits *limits)
 {
     b->limits = *limits;
-    b->allowance = limits->rejects_per_second * 1000000;
+    b->to_reject.left = limits->rejects_per_second * 1000000;
 }
 
 /* ---- closing ---- */
@@ -203,6 +213,29 @@ int64_t batches_close_old(struct batches *b, int64_t now_us)
 
 /* ---- filling ---- */
 
+/* A bucket that holds a second's worth and is filled as time goes on. */
+static bool take_allowance(struct allowance *a, uint64_t per_second, int64_t now_us)
+{
+    uint64_t most = per_second * 1000000;
+    uint64_t passed = (uint64_t)(now_us - a->at_us);
+    a->left += (passed < 1000000 ? passed : 1000000) * per_second;
+    a->left = a->left < most ? a->left : most;
+    a->at_us = now_us;
+    if (a->left < 1000000) {
+        return false;
+    }
+    a->left -= 1000000;
+    return true;
+}
+
+void batches_of_old(struct batches *b, bool old, int64_t now_us)
+{
+    if (b->records.open && b->old != old && take_allowance(&b->to_part, PARTINGS, now_us)) {
+        close_records(b);
+    }
+    b->old = old;
+}
+
 /* The account of the datagram at hand: opened when it has none, after room was made if need be. */
 static uint32_t find_account(struct batches *b)
 {
@@ -286,24 +319,9 @@ int batches_add(struct batches *b, const struct schema_message *schema,
     return 0;
 }
 
-/* A bucket that holds a second's worth and is filled as time goes on. */
-static bool take_allowance(struct batches *b, int64_t now_us)
-{
-    uint64_t most = b->limits.rejects_per_second * 1000000;
-    uint64_t passed = (uint64_t)(now_us - b->allowance_at_us);
-    b->allowance += (passed < 1000000 ? passed : 1000000) * b->limits.rejects_per_second;
-    b->allowance = b->allowance < most ? b->allowance : most;
-    b->allowance_at_us = now_us;
-    if (b->allowance < 1000000) {
-        return false;
-    }
-    b->allowance -= 1000000;
-    return true;
-}
-
 int batches_reject(struct batches *b, const struct reject_message *reject, int64_t now_us)
 {
-    if (!take_allowance(b, now_us)) {
+    if (!take_allowance(&b->to_reject, b->limits.rejects_per_second, now_us)) {
         return 1;
     }
     size_t before = pack_bytes(&b->reject_frame).len;

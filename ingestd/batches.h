@@ -50,6 +50,13 @@ enum datagram_fate {
 };
 
 /*
+ * Whether what comes next is of other days than those about now. stored may have to make room for
+ * such days, and what shares their batch waits for that: so they get batches of their own, as long
+ * as that does not happen too often.
+ */
+void batches_of_old(struct batches *b, bool old, int64_t now_us);
+
+/*
  * Accounts for a datagram that came at received_us (since 1970); reason is one of accounts.h when
  * it was rejected. The records added next are its sender's; a name must be valid until they are
  * added. What was delivered counts as a datagram.

@@ -14,8 +14,8 @@ struct settings {
     const char *spool_dir;
     int64_t spool_bytes, spool_sync_ms;
     int64_t window_bytes, retry_ms, drain_ms;
-    int64_t past_limit_s, future_limit_s, longest_s;
-    const struct json *senders; /* see sender_rules.h; NULL: none */
+    int64_t past_limit_s, future_limit_s, longest_s; /* the first and the last -1: by door */
+    const struct json *senders;                      /* see sender_rules.h; NULL: none */
     int64_t rejects_per_second, reject_head_bytes;
     int64_t max_depth, max_values, max_string_bytes, max_rows;
     int64_t body_bytes, body_values, body_rows;

@@ -1,17 +1,27 @@
 /* From a datagram or a body to records or to a reject. */
 #include "ingestd/intake.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "ingestd/budgets.h"
 #include "ingestd/sender_rules.h"
 
 /* A tree of the most values a body may have, its strings, its records. */
 #define BODY_ARENA_BYTES ((size_t)160 * 1024 * 1024)
 
+/* What is told to who sends what is too old. */
+#define ARCHIVES "archives are put in as files"
+
 /* Of one datagram or body: each of its rejects holds its first bytes, which may be 64 KiB. */
 #define REJECTS_KEPT 16
+
+/* Of what comes too fast so many are kept in a second, to see what it is. */
+#define TOO_FAST_KEPT 1
+
+#define DAY_US INT64_C(86400000000)
 
 struct intake {
     struct result_means means;
@@ -19,6 +29,7 @@ struct intake {
     struct arena *arena, *body_arena; /* for one datagram, one body */
     struct result_limits limits, body_limits;
     struct sender_rules *rules;
+    struct budgets *budgets;
     struct prefix *allowed;
     size_t allowed_count; /* 0: everybody */
     /* The text of the last sender: datagrams tend to come several from one. */
@@ -36,7 +47,9 @@ struct intake *intake_new(const struct record_types *types, struct batches *batc
     i->batches = batches;
     i->arena = arena_new(RESULT_ARENA_BYTES);
     i->body_arena = arena_new(BODY_ARENA_BYTES);
-    if (i->means.identity == NULL || i->arena == NULL || i->body_arena == NULL) {
+    i->budgets = budgets_new();
+    if (i->means.identity == NULL || i->budgets == NULL || i->arena == NULL ||
+        i->body_arena == NULL) {
         intake_free(&i);
     }
     return i;
@@ -49,6 +62,7 @@ void intake_free(struct intake **i)
         arena_free(&(*i)->arena);
         arena_free(&(*i)->body_arena);
         sender_rules_free(&(*i)->rules);
+        budgets_free(&(*i)->budgets);
         free((*i)->allowed);
         free(*i);
         *i = NULL;
@@ -80,32 +94,18 @@ int intake_configure(struct intake *i, const struct settings *s)
                  .nodes = (uint32_t)s->max_values,
                  .string_bytes = (uint32_t)s->max_string_bytes},
         .rows = (uint32_t)s->max_rows,
-        .past_us = s->past_limit_s * 1000000,
-        .future_us = s->future_limit_s * 1000000,
-        .longest_us = s->longest_s * 1000000,
     };
     i->body_limits = i->limits;
     i->body_limits.json.nodes = (uint32_t)s->body_values;
     i->body_limits.rows = (uint32_t)s->body_rows;
-    struct sender_rules *rules = sender_rules_read(s->senders);
+    const struct sender_options all = {s->past_limit_s, s->future_limit_s, s->longest_s};
+    struct sender_rules *rules = sender_rules_read(s->senders, &all);
     if (rules == NULL) {
         return -1;
     }
     sender_rules_free(&i->rules);
     i->rules = rules;
     return set_allowed(i, &s->allow);
-}
-
-/* What holds for the sender of this; the limits that hold for all are in *limits. */
-static void apply_rule(const struct sender_rule *rule, struct result_origin *origin,
-                       struct result_limits *limits)
-{
-    if (rule != NULL) {
-        origin->zone = rule->zone;
-        limits->past_us = rule->past_us == -1 ? limits->past_us : rule->past_us;
-        limits->future_us = rule->future_us == -1 ? limits->future_us : rule->future_us;
-        limits->longest_us = rule->duration_us == -1 ? limits->longest_us : rule->duration_us;
-    }
 }
 
 static bool is_allowed(const struct intake *i, const struct address *sender)
@@ -125,7 +125,24 @@ struct received {
     struct sender sender; /* who is accountable */
     const char *from;     /* the same with the port, where there is one */
     struct slice place;   /* in front of each detail */
+    enum sender_door door;
+    struct slice name;        /* of the sender at this door */
+    struct sender_limits own; /* its limits */
+    struct arena *arena;      /* of what is read out of it */
 };
+
+/* What holds for the sender, beside what holds for all. */
+static void apply_limits(const struct received *r, struct result_origin *origin,
+                         struct result_limits *limits)
+{
+    origin->zone = r->own.zone;
+    limits->past_us = r->own.past_us;
+    limits->past_of = r->own.past_of;
+    limits->future_us = r->own.future_us;
+    limits->longest_us = r->own.longest_us;
+    limits->longest_of = r->own.longest_of;
+    limits->advice = r->door == SENDER_FILE ? NULL : ARCHIVES;
+}
 
 static void refuse_input(struct intake *i, const struct received *r, const struct refusal *refusal,
                          bool keep, int64_t now_us)
@@ -162,6 +179,97 @@ static void account(struct intake *i, const struct received *r, enum datagram_fa
     batches_datagram(i->batches, &r->sender, fate, reason, r->received_us, now_us);
 }
 
+/* ---- budgets ---- */
+
+static const char *budget_text(struct arena *a, enum budget_verdict verdict,
+                               const struct sender_limits *own, const char *advice)
+{
+    const struct sender_budget *b = &own->budget;
+    switch (verdict) {
+    case BUDGET_RECORDS:
+        return arena_printf(a,
+                            "expected at most %" PRId64 " records a second of one sender, %" PRId64
+                            " at once; the limit is records_per_s",
+                            b->records_per_s, b->records_burst);
+    case BUDGET_SERIES:
+        return arena_printf(a,
+                            "expected at most %" PRId64 " series of one sender in a day; the limit "
+                            "is series_per_day",
+                            b->series_per_day);
+    case BUDGET_DAYS:
+        return arena_printf(a,
+                            "expected records of at most %d days of one sender in a day; the limit "
+                            "is days_per_day%s%s",
+                            b->days_per_day, advice == NULL ? "" : "; ",
+                            advice == NULL ? "" : advice);
+    case BUDGET_WITHIN:
+        break;
+    }
+    return NULL;
+}
+
+/* In front of what else is refused: it may be sent again later. */
+static void refuse_beyond(const struct received *r, struct result_set *set,
+                          enum budget_verdict verdict)
+{
+    static const enum result_reason reasons[] = {[BUDGET_RECORDS] = RESULT_BUDGET_RECORDS,
+                                                 [BUDGET_SERIES] = RESULT_BUDGET_SERIES,
+                                                 [BUDGET_DAYS] = RESULT_BUDGET_DAYS};
+    struct refusal *f = arena_alloc(r->arena, sizeof *f);
+    const char *detail =
+        budget_text(r->arena, verdict, &r->own, r->door == SENDER_FILE ? NULL : ARCHIVES);
+    if (f == NULL) {
+        f = set->refusals != NULL ? set->refusals : &set->spare; /* at least the reason is told */
+    }
+    if (f != set->refusals) {
+        f->next = set->refusals;
+    }
+    f->reason = reasons[verdict];
+    f->detail = detail == NULL ? "more than one sender may have" : detail;
+    set->refusals = f;
+}
+
+/* Results that are beyond what their sender may have are refused. */
+static void keep_within(struct intake *i, const struct received *r, struct result_set *set,
+                        int64_t now_us)
+{
+    struct result **link = &set->results;
+    while (*link != NULL) {
+        const struct result *one = *link;
+        enum budget_verdict verdict =
+            budgets_take(i->budgets, r->door, r->name, &r->own.budget, one->records, one->count,
+                         r->received_us, now_us);
+        if (verdict == BUDGET_WITHIN) {
+            link = &(*link)->next;
+        } else {
+            *link = one->next;
+            refuse_beyond(r, set, verdict);
+        }
+    }
+}
+
+/* A sender that comes too fast shall not fill what is kept of others. */
+static bool may_be_kept(const struct refusal *f)
+{
+    static struct log_limit kept;
+    return f->reason != RESULT_BUDGET_RECORDS || log_allowed(&kept, TOO_FAST_KEPT);
+}
+
+/* Whether one of its records is of a day that stored need not have. */
+static bool is_of_old(const struct received *r, const struct result_set *set)
+{
+    int64_t today = r->received_us / DAY_US;
+    for (const struct result *one = set->results; one != NULL; one = one->next) {
+        for (uint32_t k = 0; k < one->count; k++) {
+            int64_t day = one->records[k].t_start_us / DAY_US;
+            if (day < today - 1 || day > today + 1) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* What was read out of it: accounted for, and into the batches. */
 static struct intake_outcome take_set(struct intake *i, const struct received *r,
                                       const struct result_set *set, int64_t now_us)
@@ -169,6 +277,7 @@ static struct intake_outcome take_set(struct intake *i, const struct received *r
     struct intake_outcome out = {.exceptions = set->exceptions, .reason = "", .detail = ""};
     counters[COUNT_EXCEPTIONS] += set->exceptions;
     if (set->results != NULL) {
+        batches_of_old(i->batches, is_of_old(r, set), now_us);
         account(i, r, DATAGRAM_ACCEPTED, 0, now_us);
     } else if (set->refusals != NULL) {
         account(i, r, DATAGRAM_REJECTED, set->refusals->reason, now_us);
@@ -187,7 +296,7 @@ static struct intake_outcome take_set(struct intake *i, const struct received *r
         }
     }
     for (const struct refusal *f = set->refusals; f != NULL; f = f->next) {
-        refuse_input(i, r, f, out.rejected < REJECTS_KEPT, now_us);
+        refuse_input(i, r, f, out.rejected < REJECTS_KEPT && may_be_kept(f), now_us);
         out.rejected++;
     }
     if (set->refusals != NULL) {
@@ -214,7 +323,9 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     struct received r = {.bytes = d->bytes,
                          .received_us = d->received_us,
                          .sender = {.door = "udp", .address = d->sender},
-                         .from = from};
+                         .from = from,
+                         .door = SENDER_UDP,
+                         .arena = i->arena};
     counters[COUNT_RECEIVED_DATAGRAMS]++;
     counters[COUNT_RECEIVED_BYTES] += d->bytes.len;
     if (!is_allowed(i, &d->sender)) {
@@ -226,10 +337,12 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     struct result_origin origin = {.sender = slice_of(i->sender_text), .now_us = d->received_us};
     struct result_limits limits = i->limits;
     struct result_set set;
-    apply_rule(sender_rules_find(i->rules, SENDER_UDP, origin.sender, &d->sender), &origin,
-               &limits);
+    r.name = origin.sender;
+    sender_rules_limits(i->rules, r.door, r.name, &d->sender, &r.own);
+    apply_limits(&r, &origin, &limits);
     arena_reset(i->arena);
     result_read(i->arena, d->bytes, &i->means, &limits, &origin, &set);
+    keep_within(i, &r, &set, now_us);
     if (set.refusals != NULL) {
         snprintf(from, sizeof from, "%s%s%s:%u", six ? "[" : "", i->sender_text, six ? "]" : "",
                  (unsigned)d->port);
@@ -267,13 +380,17 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     snprintf(name, sizeof name, "%s:%.*s", sender_door_name(doors[d->door]), (int)d->sender.len,
              d->sender.at);
     struct result_limits limits = i->body_limits;
-    apply_rule(sender_rules_find(i->rules, doors[d->door], d->sender, NULL), &origin, &limits);
     struct received r = {
         .bytes = body,
         .received_us = d->received_us,
         .sender = {.door = sender_door_name(doors[d->door]), .name = slice_of(name)},
         .from = name,
-        .place = d->place};
+        .place = d->place,
+        .door = doors[d->door],
+        .name = d->sender,
+        .arena = i->body_arena};
+    sender_rules_limits(i->rules, r.door, r.name, NULL, &r.own);
+    apply_limits(&r, &origin, &limits);
     counters[COUNT_RECEIVED_DATAGRAMS]++;
     counters[COUNT_RECEIVED_BYTES] += body.len;
     arena_reset(i->body_arena);
@@ -284,6 +401,7 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
         set.refusals = &too_long;
     } else {
         result_read(i->body_arena, body, &i->means, &limits, &origin, &set);
+        keep_within(i, &r, &set, now_us);
     }
     return take_set(i, &r, &set, now_us);
 }

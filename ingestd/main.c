@@ -43,12 +43,12 @@ static const struct config_option options[] = {
     INTEGER(
         drain_ms, "2000", 0, 3600000, true,
         "how long SIGTERM waits for acknowledgements; the rest stays in the spool, milliseconds"),
-    INTEGER(past_limit_s, "34560000", 0, YEARS_S(1000), true,
-            "how far in the past a record may lie, seconds"),
+    INTEGER(past_limit_s, "-1", -1, YEARS_S(1000), true,
+            "how far in the past a record may lie, seconds; -1: by door"),
     INTEGER(future_limit_s, "300", 0, YEARS_S(1000), true,
             "how far in the future a record may lie, seconds"),
-    INTEGER(longest_s, "2678400", 1, YEARS_S(1000), true,
-            "how long what a record measured may have lasted, seconds"),
+    INTEGER(longest_s, "-1", -1, YEARS_S(1000), true,
+            "how long what a record measured may have lasted, seconds; -1: by door, 0: any time"),
     {"senders", CONFIG_LIST, AT(senders), NULL, 0, 0, true,
      "rules for some senders: time zone, limits; the first that fits decides"},
     INTEGER(rejects_per_second, "1000", 0, 100000, true,
@@ -101,7 +101,8 @@ static int check(const struct config_common *common, const void *checked)
             rc = -1;
         }
     }
-    struct sender_rules *rules = sender_rules_read(s->senders);
+    const struct sender_options all = {s->past_limit_s, s->future_limit_s, s->longest_s};
+    struct sender_rules *rules = sender_rules_read(s->senders, &all);
     rc = rules == NULL ? -1 : rc; /* it said why */
     sender_rules_free(&rules);
     struct record_types *types = record_types_of(common->schemas_dir);

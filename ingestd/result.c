@@ -344,15 +344,25 @@ static int read_when(struct result_reader *r, struct result_reading *g)
     return 0;
 }
 
+/* "; that is OPTION; ADVICE" */
+static const char *limit_text(const struct result_reader *r, const char *of, char text[160])
+{
+    const char *advice = r->limits->advice;
+    snprintf(text, 160, "%s%s%s%s", of == NULL ? "" : "; the limit is ", of == NULL ? "" : of,
+             advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
+    return text;
+}
+
 /* That a time does not end before it starts is seen to where it is parsed. */
 static int check_times(struct result_reader *r, const struct record_message *m)
 {
     int64_t now = r->origin->now_us;
-    char text[WHEN_TEXT];
+    char text[WHEN_TEXT], limit[160];
     if (m->t_start_us < now - r->limits->past_us) {
         when_time_text(m->t_start_us, text);
-        return result_refuse(r, RESULT_PAST, "expected at most %" PRId64 " s ago, found %s",
-                             r->limits->past_us / 1000000, text);
+        return result_refuse(r, RESULT_PAST, "expected at most %" PRId64 " s ago, found %s%s",
+                             r->limits->past_us / 1000000, text,
+                             limit_text(r, r->limits->past_of, limit));
     }
     if (m->t_end_us > now + r->limits->future_us) {
         when_time_text(m->t_end_us, text);
@@ -361,8 +371,9 @@ static int check_times(struct result_reader *r, const struct record_message *m)
     }
     if (r->limits->longest_us > 0 && m->t_end_us - m->t_start_us > r->limits->longest_us) {
         return result_refuse(
-            r, RESULT_LONG, "expected at most %" PRId64 " s from start to end, found %" PRId64,
-            r->limits->longest_us / 1000000, (m->t_end_us - m->t_start_us) / 1000000);
+            r, RESULT_LONG, "expected at most %" PRId64 " s from start to end, found %" PRId64 "%s",
+            r->limits->longest_us / 1000000, (m->t_end_us - m->t_start_us) / 1000000,
+            limit_text(r, r->limits->longest_of, limit));
     }
     return 0;
 }

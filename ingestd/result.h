@@ -33,7 +33,11 @@
     REASON(DENIED, "denied")      /* who delivers may not deliver this record type */              \
     REASON(LENGTH, "length")      /* a dimension, label, value longer than allowed */              \
     REASON(NUL, "nul")            /* U+0000 in a string that would be stored */                    \
-    REASON(MEMORY, "memory")      /* more than one message may take */
+    REASON(MEMORY, "memory")      /* more than one message may take */                             \
+    /* More than a sender may have, which reading does not know of: see budgets.h. */              \
+    REASON(BUDGET_RECORDS, "budget.records") /* in a second */                                     \
+    REASON(BUDGET_SERIES, "budget.series")   /* in a day */                                        \
+    REASON(BUDGET_DAYS, "budget.days")       /* in a day */
 
 #define RESULT_REASON_CONSTANT(constant, name) RESULT_##constant,
 enum result_reason { RESULT_REASONS(RESULT_REASON_CONSTANT) RESULT_REASON_COUNT };
@@ -54,6 +58,8 @@ struct result_limits {
     int64_t past_us;    /* how far before now a record may lie */
     int64_t future_us;  /* how far after it, its end included */
     int64_t longest_us; /* from start to end; 0: any */
+    /* Where these are set, and what else a sender can do, in words; NULL: nothing to say. */
+    const char *past_of, *longest_of, *advice;
 };
 
 struct result_origin {

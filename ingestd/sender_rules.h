@@ -1,6 +1,6 @@
 /*
- * What holds for the input of some senders, by the configuration: a list of rules, the first of
- * which that fits decides all; what it does not say is as for all senders.
+ * What holds for the input of a sender: the rule of the configuration's list that fits first; where
+ * that says nothing the option for all doors; where that says nothing either, what suits the door.
  */
 #ifndef EZREPO_INGESTD_SENDER_RULES_H
 #define EZREPO_INGESTD_SENDER_RULES_H
@@ -16,25 +16,41 @@ enum sender_door { SENDER_UDP, SENDER_HTTPS, SENDER_FILE, SENDER_DOORS };
 /* "udp", "https", "file". */
 const char *sender_door_name(enum sender_door door);
 
-struct sender_rule {
-    const struct zone *zone;                 /* of times without an offset; NULL: UTC */
-    int64_t past_us, future_us, duration_us; /* limits; -1: as for all senders */
+/* See budgets.h. 0: any. */
+struct sender_budget {
+    int64_t records_per_s, records_burst; /* the second only with the first */
+    int64_t series_per_day;
+    int32_t days_per_day;
+};
+
+struct sender_limits {
+    const struct zone *zone; /* of times without an offset; NULL: UTC */
+    int64_t past_us, future_us, longest_us;
+    const char *past_of, *longest_of; /* where the limit is set, in words; live as the rules do */
+    struct sender_budget budget;
+};
+
+/* The options that hold at all doors, in seconds; -1: by door. */
+struct sender_options {
+    int64_t past_s, future_s, longest_s;
 };
 
 struct sender_rules;
 
 /*
  * The configuration's list: objects with `door` (any when it is missing), `sender` (a pattern as
- * for a grading's source; any), `time_zone`, `past_limit_s`, `future_limit_s`, `longest_s`. NULL
- * and, on standard error, a line for each fault; or when memory is out. The caller owns it; it
- * keeps nothing of the list.
+ * for a grading's source; any), `time_zone`, `past_limit_s`, `future_limit_s`, `longest_s`,
+ * `records_per_s`, `records_burst`, `series_per_day`, `days_per_day`. NULL and, on standard error,
+ * a line for each fault; or when memory is out. The caller owns it; it keeps nothing of the list,
+ * and copies the options.
  */
-struct sender_rules *sender_rules_read(const struct json *list);
+struct sender_rules *sender_rules_read(const struct json *list,
+                                       const struct sender_options *options);
 void sender_rules_free(struct sender_rules **r);
 
-/* The rule for an address (whose text is `sender`) by UDP, an identity by HTTPS, the owner of a
- * file; NULL: none fits. */
-const struct sender_rule *sender_rules_find(const struct sender_rules *r, enum sender_door door,
-                                            struct slice sender, const struct address *address);
+/* What holds for an address (whose text is `sender`) by UDP, an identity by HTTPS, the owner of a
+ * file. */
+void sender_rules_limits(const struct sender_rules *r, enum sender_door door, struct slice sender,
+                         const struct address *address, struct sender_limits *limits);
 
 #endif

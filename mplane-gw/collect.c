@@ -41,6 +41,13 @@
 /* Statuses that libevent has no name for. */
 #define HTTP_FORBIDDEN        403
 #define HTTP_UNSUPPORTED_TYPE 415
+#define HTTP_TOO_MANY         429
+
+/* How the reasons begin for which ingestd refuses what is beyond the sender's budgets. */
+#define BUDGET         "budget."
+#define BUDGET_RECORDS BUDGET "records" /* by the second; the others are by the day */
+#define SECOND_US      INT64_C(1000000)
+#define DAY_US         (86400 * SECOND_US)
 
 struct post {
     struct post *next, *previous; /* utlist */
@@ -175,6 +182,7 @@ struct fault {
 };
 static struct fault malformed = {COUNT_MALFORMED, "malformed", "post.malformed", "error", {0}};
 static struct fault denied = {COUNT_POSTS_DENIED, "denied", "post.denied", "error", {0}};
+static struct fault limited = {COUNT_POSTS_LIMITED, "limited", "post.limited", "reason", {0}};
 static struct fault refused = {COUNT_POSTS_REFUSED, "refused", "post.refused", "reason", {0}};
 
 static void reply_fault(struct post *p, struct fault *f, int status, const char *text)
@@ -191,6 +199,25 @@ static void reply_fault(struct post *p, struct fault *f, int status, const char 
 }
 
 /* ---- what ingestd says ---- */
+
+static bool is_beyond_budget(const struct delivered_message *m)
+{
+    return m->rejected > 0 && m->reason.len > strlen(BUDGET) &&
+           memcmp(m->reason.at, BUDGET, strlen(BUDGET)) == 0;
+}
+
+/* More than who posts may have. What is kept of it is stored once, also when it comes again. */
+static void reply_limited(struct post *p, const struct delivered_message *m)
+{
+    int64_t now_us = daemon_now_us();
+    int64_t wait_us =
+        slice_is(m->reason, BUDGET_RECORDS) ? RETRY_AFTER_US : DAY_US - now_us % DAY_US;
+    reply_retry_after(p->request, wait_us);
+    reply_fault(p, &limited, HTTP_TOO_MANY,
+                arena_printf(p->arena, "%s, post it again later: %.*s: %.*s",
+                             m->records > 0 ? "not all is kept" : "not kept", (int)m->reason.len,
+                             m->reason.at, (int)m->detail.len, m->detail.at));
+}
 
 static void reply_refused(struct post *p, const struct delivered_message *m)
 {
@@ -254,6 +281,8 @@ static void take_answer(const struct link *link, struct slice bytes)
     }
     if (p == NULL) {
         gateway_count(COUNT_ANSWERS_LATE);
+    } else if (m.outcome != DELIVERY_BUSY && is_beyond_budget(&m)) {
+        reply_limited(p, &m);
     } else if (m.outcome == DELIVERY_KEPT) {
         reply_kept(p, &m);
     } else if (m.outcome == DELIVERY_REFUSED) {

@@ -47,6 +47,7 @@
     COUNTER(POSTS_PARTLY_KEPT, "posts.partly_kept")                                                \
     COUNTER(POSTS_REFUSED, "posts.refused")                                                        \
     COUNTER(POSTS_DENIED, "posts.denied")                                                          \
+    COUNTER(POSTS_LIMITED, "posts.limited")                                                        \
     COUNTER(POSTS_BUSY, "posts.busy")                                                              \
     COUNTER(POSTS_ABANDONED, "posts.abandoned")                                                    \
     COUNTER(POSTS_UNDER_WAY, "posts.under_way")                                                    \

@@ -121,6 +121,32 @@ static void test_closed_by_size(void **state)
     batches_free(&b);
 }
 
+/* Records of days long ago, and others, do not share a batch; but not at any price. */
+static void test_what_is_old_parts(void **state)
+{
+    (void)state;
+    struct batches_limits limits = {.records = 8192, .age_us = 1000000, .rejects_per_second = 10};
+    struct batches *b = batches_new(out, &limits);
+    batches_of_old(b, true, 1); /* nothing is open yet */
+    for (int i = 0; i < 6; i++) {
+        batches_of_old(b, i >= 3, 1);
+        tell(b, 1, DATAGRAM_ACCEPTED, 0, 1);
+        assert_int_equal(add_record(b, "1", 1), 0);
+    }
+    assert_int_equal(batches_counts(b).closed, 1);
+    assert_int_equal(next_batch()->count, 3);
+    for (int i = 0; i < 1000; i++) {
+        batches_of_old(b, i % 2 == 0, 2);
+        tell(b, 1, DATAGRAM_ACCEPTED, 0, 2);
+        assert_int_equal(add_record(b, "1", 2), 0);
+    }
+    assert_in_range(batches_counts(b).closed, 100, 220);
+    batches_close_all(b);
+    assert_int_equal(batches_counts(b).datagrams, 1006);
+    assert_int_equal(batches_counts(b).lost, 0);
+    batches_free(&b);
+}
+
 /* What is handed to the window is what common/batch.h and the reject message can read again. */
 static void test_frames_can_be_read(void **state)
 {
@@ -458,6 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         with_outbox(test_closed_by_count_and_age),
         with_outbox(test_closed_by_size),
+        with_outbox(test_what_is_old_parts),
         with_outbox(test_frames_can_be_read),
         with_outbox(test_rejects_at_a_bounded_rate),
         with_outbox(test_accounts_go_with_their_records),

@@ -291,6 +291,12 @@ static void test_bounds(void **state)
     refused(RESULT_TIME, "its end lies before its start",
             "{" PING ROW ",'when':'2026-11-21 19:00:01 ... 2026-11-21 19:00:00'}");
     limits.past_us = 0;
+    limits.past_of = "ingestd.past_limit_s";
+    limits.advice = "use files";
+    refused(RESULT_PAST,
+            "expected at most 0 s ago, found 2026-11-21 19:59:59.000000; the limit is "
+            "ingestd.past_limit_s; use files",
+            "{" PING ROW ",'when':'2026-11-21 19:59:59'}");
     one("{" PING ROW ",'when':'2026-11-21 20:00:00'}");
     refused(RESULT_PAST, "", "{" PING ROW ",'when':'2026-11-21 19:59:59'}");
 }
