@@ -72,9 +72,14 @@ static int append_part(struct calendar_parts *parts, struct calendar_part part)
     return 0;
 }
 
+bool calendar_has(const struct calendar *c, int32_t day, int32_t class)
+{
+    return find_part(&c->parts, day, class) != NULL;
+}
+
 int calendar_need(struct calendar *c, int32_t day, int32_t class)
 {
-    if (find_part(&c->parts, day, class) != NULL) {
+    if (calendar_has(c, day, class)) {
         return 0;
     }
     for (uint32_t i = 0; i < c->missing.count; i++) {
@@ -149,6 +154,18 @@ static void sort_parts(struct calendar_parts *parts)
     }
 }
 
+int calendar_add(struct calendar *c, struct calendar_part part)
+{
+    if (calendar_has(c, part.day, part.class)) {
+        return 0;
+    }
+    if (append_part(&c->parts, part) == -1) {
+        return -1;
+    }
+    sort_parts(&c->parts);
+    return 0;
+}
+
 static int load_parts(struct calendar *c, struct pg *pg)
 {
     PGresult *r = pg_rows(pg, SQL_PARTITIONS, NULL);
@@ -215,19 +232,16 @@ void calendar_release(struct calendar *c)
 static int make_part(struct calendar *c, struct pg *pg, struct calendar_part part)
 {
     char text[SQL_PARTITION_BYTES];
-    if (find_part(&c->parts, part.day, part.class) != NULL) {
+    if (calendar_has(c, part.day, part.class)) {
         return 0;
     }
     c->stale = true;
-    if (sql_partition(part.day, part.class, text) == -1 || pg_do(pg, text) == -1 ||
-        append_part(&c->parts, part) == -1) {
-        return -1;
-    }
-    sort_parts(&c->parts);
-    return 0;
+    return sql_partition(part.day, part.class, text) == -1 || pg_do(pg, text) == -1
+               ? -1
+               : calendar_add(c, part);
 }
 
-static int write_parts(struct calendar *c, struct pg *pg)
+int calendar_make(struct calendar *c, struct pg *pg)
 {
     for (uint32_t i = 0; i < c->missing.count; i++) {
         struct calendar_part part = c->missing.at[i];
@@ -242,9 +256,6 @@ static int write_parts(struct calendar *c, struct pg *pg)
 
 int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params)
 {
-    if (write_parts(c, pg) == -1) {
-        return -1;
-    }
     if (!c->stale) {
         return 0;
     }

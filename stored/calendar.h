@@ -40,7 +40,7 @@ struct calendar {
     struct calendar_hour *hours; /* ascending */
     uint32_t hour_count, hour_size;
     struct calendar_parts parts;   /* ascending by day and class, a day's own before those in it */
-    struct calendar_parts missing; /* to be made with the flush at hand */
+    struct calendar_parts missing; /* to be made with calendar_make() */
     bool stale;                    /* something was added that was not committed */
     /* The first hour of those being counted now, and how many: an hour, or a day's into the day.
      * What becomes of them only the database knows. 0 of them: nothing is. */
@@ -69,7 +69,11 @@ uint32_t calendar_place(const struct calendar *c, int32_t hour);
 /* The hour's entry without making it; NULL when it is not there. */
 struct calendar_hour *calendar_find(const struct calendar *c, int32_t hour);
 
-/* Notes the partition for records of a class and day when it is not there. 0; -1: memory. */
+/* Whether records of a class and day have their partition. */
+bool calendar_has(const struct calendar *c, int32_t day, int32_t class);
+/* It is there now, as somebody says who made it. 0; -1: memory. */
+int calendar_add(struct calendar *c, struct calendar_part part);
+/* Notes that it is to be made when it is not there. 0; -1: memory. */
 int calendar_need(struct calendar *c, int32_t day, int32_t class);
 
 /* The last day that has a partition, that holds records; -1 when there is none. */
@@ -86,7 +90,10 @@ bool calendar_is_sealed(const struct calendar *c, int32_t day);
 /* A partition was dropped. */
 void calendar_remove(struct calendar *c, int32_t day, int32_t class);
 
-/* Makes the partitions and rows that are missing, within the transaction at hand. 0, or -1. */
+/* Makes the partitions that were noted, within the transaction at hand. 0, or -1. */
+int calendar_make(struct calendar *c, struct pg *pg);
+
+/* Writes the hours that are missing, within the transaction at hand. 0, or -1. */
 int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params);
 
 /*

@@ -131,7 +131,7 @@ static bool is_named(const struct store *s, uint32_t class)
     return class == 0;
 }
 
-/* So that the first flush of a day has no partition to make. */
+/* So that the first records of a day wait for no partition. */
 static int make_ahead(struct store *s, int32_t today, int64_t clock_us)
 {
     struct calendar *c = &s->calendar;
@@ -149,8 +149,7 @@ static int make_ahead(struct store *s, int32_t today, int64_t clock_us)
     if (c->missing.count == 0) {
         return 0;
     }
-    if (pg_do(&s->pg, "BEGIN") == 0 && calendar_write(c, &s->pg, &s->params) == 0 &&
-        pg_commit(&s->pg) == 0) {
+    if (pg_do(&s->pg, "BEGIN") == 0 && calendar_make(c, &s->pg) == 0 && pg_commit(&s->pg) == 0) {
         c->stale = false;
         return 0;
     }

@@ -45,6 +45,7 @@ void flush_free(struct flush **f)
     bytes_release(&(*f)->entries);
     rejects_release(&(*f)->rejects);
     free((*f)->poison);
+    free((*f)->needs);
     free((*f)->items);
     free((*f)->result);
     free(*f);
@@ -62,6 +63,7 @@ static void begin_attempt(struct flush *f)
     f->whole_bytes = 0;
     f->item_count = 0;
     f->copy_count = 0;
+    f->need_count = 0;
     f->result_of = NULL;
     f->counts = (struct flush_counts){0};
     f->store->stamp++;
@@ -104,7 +106,7 @@ static int write_all(struct flush *f)
 {
     struct store *s = f->store;
     if (pg_do(&s->pg, "BEGIN") == -1 || flush_take(f) == -1 ||
-        arrival_begin(&s->arrival, &s->pg) == -1 || flush_read(f) == -1 ||
+        arrival_begin(&s->arrival, &s->pg) == -1 || flush_read(f) == -1 || flush_days(f) == -1 ||
         ledger_load(&s->ledger, &s->pg, &s->params) == -1 || settle_sealing(f) == -1 ||
         flush_records(f) == -1 || pg_own(&s->pg, flush_rollup(f)) == -1 ||
         pg_own(&s->pg, flush_periods(f)) == -1 || pg_own(&s->pg, flush_totals(f)) == -1 ||
@@ -126,7 +128,7 @@ static void forget_attempt(struct flush *f)
     interned_forget(&s->hops, s->stamp);
     arrival_forget(&s->arrival);
     ledger_forget(&s->ledger);
-    s->calendar.stale = true;
+    s->calendar.stale = s->calendar.stale || f->need_count == 0; /* else it was only looked at */
     pg_rollback(&s->pg);
     s->pg.fault = pg_is_open(&s->pg) ? (fault == PG_NONE ? PG_BUSY : fault) : PG_AWAY;
 }
@@ -241,10 +243,9 @@ static int refuse_all(struct flush *f, uint32_t total)
     return attempt(f, false, 0, UINT32_MAX);
 }
 
-int64_t flush_write(struct flush *f, struct batch *const *batches, uint32_t count, int64_t clock_us)
+/* -1 also when partitions are missing. */
+static int64_t write_what_can_be(struct flush *f, uint32_t count)
 {
-    f->batches = batches;
-    f->clock_us = clock_us;
     for (f->batch_count = count; f->batch_count > 0; f->batch_count /= 2) {
         f->poison_count = 0;
         if (attempt(f, false, 0, UINT32_MAX) == 0) {
@@ -265,4 +266,12 @@ int64_t flush_write(struct flush *f, struct batch *const *batches, uint32_t coun
         }
     }
     return 0;
+}
+
+int64_t flush_write(struct flush *f, struct batch *const *batches, uint32_t count, int64_t clock_us)
+{
+    f->batches = batches;
+    f->clock_us = clock_us;
+    int64_t written = write_what_can_be(f, count);
+    return written == -1 && f->need_count > 0 && pg_is_open(&f->store->pg) ? 0 : written;
 }

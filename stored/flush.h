@@ -75,6 +75,12 @@ struct flush_poison {
     char reason[416];
 };
 
+/* A partition that records of a batch need, and that is not there. */
+struct flush_need {
+    uint32_t batch;
+    struct calendar_part part;
+};
+
 /* What one attempt would add to the counters once it is committed. */
 struct flush_counts {
     uint64_t in_order, late, duplicates, same_start, rejected, refused, expired, malformed;
@@ -105,6 +111,8 @@ struct flush {
     bool trial;                  /* it is rolled back in any case, and the ledger left out */
     struct flush_poison *poison; /* ascending; they are refused */
     uint32_t poison_count, poison_size;
+    struct flush_need *needs; /* of the last attempt, ascending by batch */
+    uint32_t need_count, need_size;
     struct bytes entries;                    /* of the ledger */
     struct stream_name copies[FLUSH_COPIES]; /* whose ingestds are to be told, see `copy` in
                                                 schemas/messages.h */
@@ -120,15 +128,19 @@ void flush_free(struct flush **f);
 
 /*
  * Writes the first of the batches in one transaction, usually all of them: how many, what was
- * refused in them or written before included. -1: nothing is known to be committed, the connection
- * may be gone, store->pg says why; the same batches are to be given again, and are written once
- * whatever became of this.
+ * refused in them or written before included. 0: none, since some of them need partitions that are
+ * not there, those in `needs`; the others can be given again without them. -1: nothing is known to
+ * be committed, the connection may be gone, store->pg says why; the same batches are to be given
+ * again, and are written once whatever became of this.
  */
 int64_t flush_write(struct flush *f, struct batch *const *batches, uint32_t count,
                     int64_t clock_us);
 
 /* flush_read.c: reads the batches into items, rows and rejects. 0; -1 when memory is out. */
 int flush_read(struct flush *f);
+
+/* flush_days.c: -1 when partitions are missing, which are in `needs`, or memory is out; else 0. */
+int flush_days(struct flush *f);
 
 /*
  * flush_digest.c: the digest of what the record measured, as its ingestd told it; computed where

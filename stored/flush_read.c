@@ -231,6 +231,9 @@ static int keep_record(struct flush *f, struct flush_batch *v, const struct batc
         copy_row(&f->rows, r, &about) == -1) {
         return -1;
     }
+    if (!item->series->loaded) { /* flush_days() asks for it */
+        item->series->class = retention_of_type(&store->retention, r->type);
+    }
     if (r->hops_count > 0) {
         item->hops = interned_hop_list(&store->hops, r->hops, r->hops_count, store->stamp);
         if (item->hops == NULL) {

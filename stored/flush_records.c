@@ -64,21 +64,17 @@ static int settle_fates(struct flush *f)
 static int touch_hours(struct flush *f)
 {
     int32_t last = -1, last_reach = -1;
-    uint32_t last_class = 0;
     for (uint32_t i = 0; i < f->item_count; i++) {
         int32_t hour = calendar_hour_of(f->items[i].key.t_us);
         int32_t reach = calendar_hour_of(f->items[i].key.end_us);
-        uint32_t class = class_of(f, &f->items[i]);
-        if (hour == last && reach == last_reach && class == last_class) {
+        if (hour == last && reach == last_reach) {
             continue;
         }
-        if (calendar_touch(&f->store->calendar, hour, reach, f->clock_us) == NULL ||
-            calendar_need(&f->store->calendar, hour / 24, (int32_t) class) == -1) {
+        if (calendar_touch(&f->store->calendar, hour, reach, f->clock_us) == NULL) {
             return -1;
         }
         last = hour;
         last_reach = reach;
-        last_class = class;
     }
     return 0;
 }

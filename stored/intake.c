@@ -17,6 +17,7 @@ void batch_free(void *batch)
     struct batch *b = batch;
     if (b != NULL) {
         bus_release(&b->message);
+        free(b->needs.at);
         free(b);
     }
 }
@@ -34,6 +35,9 @@ void intake_release(struct intake *in)
 {
     for (uint32_t i = 0; i < in->ready_count; i++) {
         batch_free(in->ready[i]);
+    }
+    for (uint32_t i = 0; i < in->aside_count; i++) {
+        batch_free(in->aside[i]);
     }
     free(in->ready);
     order_free(&in->order, batch_free);
@@ -179,6 +183,15 @@ static bool is_foreign(struct intake *in, const struct batch *b, const struct gr
             !has_names(in, b, gradings));
 }
 
+/* Forgets one that is not ready any more. It comes again. */
+static void give_back(struct intake *in, struct batch *b)
+{
+    const struct stream_name name = stream_of(&b->header);
+    order_returned(in->order, &name, b->header.sequence);
+    in->bytes -= b->bytes;
+    batch_free(b);
+}
+
 void intake_return(struct intake *in, const struct gradings *gradings)
 {
     static struct log_limit said;
@@ -198,14 +211,120 @@ void intake_return(struct intake *in, const struct gradings *gradings)
                      " effect=\"it comes again\"",
                      h->grading_version, b->grading_digest);
         }
-        const struct stream_name name = stream_of(h);
-        order_returned(in->order, &name, h->sequence);
         in->ready_records -= h->count;
-        in->bytes -= b->bytes;
-        batch_free(b);
+        give_back(in, b);
     }
     in->ready_count = kept;
 }
+
+/* ---- batches that wait for partitions ---- */
+
+/* Whether there is room for it and what it needs. */
+static bool set_aside(struct intake *in, struct batch *b, const struct flush_need *needs,
+                      uint32_t count)
+{
+    size_t bytes = count * sizeof *b->needs.at;
+    if (in->aside_count == INTAKE_ASIDE ||
+        in->aside_bytes + b->bytes + bytes > in->most_bytes / 2) {
+        return false;
+    }
+    free(b->needs.at);
+    b->needs = (struct calendar_parts){malloc(bytes), 0, count};
+    if (b->needs.at == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        b->needs.at[b->needs.count++] = needs[i].part;
+    }
+    in->aside_bytes += b->bytes;
+    in->aside[in->aside_count++] = b;
+    return true;
+}
+
+void intake_put_aside(struct intake *in, const struct flush_need *needs, uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0, n; i < in->ready_count; i++) {
+        struct batch *b = in->ready[i];
+        for (n = 0; n < count && needs[n].batch == i; n++) {
+        }
+        if (n == 0) {
+            in->ready[kept++] = b;
+            continue;
+        }
+        in->ready_records -= b->header.count;
+        if (!set_aside(in, b, needs, n)) {
+            give_back(in, b);
+        }
+        needs += n;
+        count -= n;
+    }
+    in->ready_count = kept;
+}
+
+static bool waits(struct batch *b, const struct store *store)
+{
+    const struct retention *r = &store->retention;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < b->needs.count; i++) {
+        const struct calendar_part part = b->needs.at[i];
+        if (!calendar_has(&store->calendar, part.day, part.class) &&
+            part.day >= r->class[part.class].horizon_day) {
+            b->needs.at[kept++] = part;
+        }
+    }
+    b->needs.count = kept;
+    return kept > 0;
+}
+
+void intake_take_up(struct intake *in, const struct store *store)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < in->aside_count; i++) {
+        struct batch *b = in->aside[i];
+        if (waits(b, store) || reserve_ready(in) == -1) {
+            in->aside[kept++] = b;
+            continue;
+        }
+        in->aside_bytes -= b->bytes;
+        in->ready[in->ready_count++] = b;
+        in->ready_records += b->header.count;
+    }
+    in->aside_count = kept;
+}
+
+/* Into the list, newest first, where it is not there yet and is among the newest. */
+static uint32_t want(struct calendar_part *parts, uint32_t count, uint32_t most,
+                     struct calendar_part part)
+{
+    uint32_t at = count;
+    while (at > 0 && (parts[at - 1].day < part.day ||
+                      (parts[at - 1].day == part.day && parts[at - 1].class < part.class))) {
+        at--;
+    }
+    if (at == most ||
+        (at > 0 && parts[at - 1].day == part.day && parts[at - 1].class == part.class)) {
+        return count;
+    }
+    count = count < most ? count + 1 : most;
+    memmove(&parts[at + 1], &parts[at], (count - 1 - at) * sizeof *parts);
+    parts[at] = part;
+    return count;
+}
+
+uint32_t intake_wanted(const struct intake *in, struct calendar_part *parts, uint32_t most)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < in->aside_count; i++) {
+        const struct calendar_parts *needs = &in->aside[i]->needs;
+        for (uint32_t n = 0; n < needs->count; n++) {
+            count = want(parts, count, most, needs->at[n]);
+        }
+    }
+    return count;
+}
+
+/* ---- in portions ---- */
 
 int64_t intake_deadline(const struct intake *in, int64_t flush_at_us)
 {

@@ -7,14 +7,20 @@
 #define EZREPO_STORED_INTAKE_H
 
 #include "stored/announce.h"
+#include "stored/flush.h"
 #include "stored/order.h"
 #include "stored/store.h"
+
+#define INTAKE_ASIDE 1024 /* most batches that wait for partitions */
 
 struct intake {
     struct order *order;
     struct batch **ready; /* in the order they are to be written */
     uint32_t ready_count, ready_size;
     uint64_t ready_records;
+    struct batch *aside[INTAKE_ASIDE]; /* wait for partitions; at most half of the bytes */
+    uint32_t aside_count;
+    size_t aside_bytes;
     size_t bytes; /* of all batches here, waiting ones included */
     size_t most_bytes;
     struct arena *scratch; /* for one message */
@@ -54,6 +60,19 @@ int64_t intake_deadline(const struct intake *in, int64_t flush_at_us);
 
 /* How many of the ready batches make a flush of about so many records. */
 uint32_t intake_portion(const struct intake *in, uint64_t records);
+
+/*
+ * Of the ready batches those that need these partitions, which are ascending by batch, wait until
+ * intake_take_up(). Those there is no room for are forgotten; they are not acknowledged, so they
+ * are pushed again.
+ */
+void intake_put_aside(struct intake *in, const struct flush_need *needs, uint32_t count);
+
+/* Those that wait for nothing any more are ready again: it is there, or its time is dropped. */
+void intake_take_up(struct intake *in, const struct store *store);
+
+/* The newest partitions that the others wait for, at most so many: how many. */
+uint32_t intake_wanted(const struct intake *in, struct calendar_part *parts, uint32_t most);
 
 /* The first `count` of the ready batches are committed: noted in *acks, and given back. */
 void intake_committed(struct intake *in, uint32_t count, struct acks *acks);

@@ -10,6 +10,7 @@
 #include "common/told.h"
 #include "stored/announce.h"
 #include "stored/classes.h"
+#include "stored/days.h"
 #include "stored/drop.h"
 #include "stored/flush.h"
 #include "stored/intake.h"
@@ -23,6 +24,7 @@
 #define BACKOFF_MOST_MS     5000
 #define DRAIN_QUIET_US      INT64_C(250000) /* nothing arrived for as long: nothing is on its way */
 #define MOMENT_MS           50
+#define SOON_MS             2
 #define COPIES_TOLD_US      INT64_C(1000000)
 #define ANNOUNCE_HIGH_WATER 1000
 #define LINGER_MS           1000 /* acknowledgements and answers on their way when it ends */
@@ -90,6 +92,7 @@ static struct {
     bool waiting; /* in the midst of a statement */
     bool loading; /* not ready yet: perhaps in the midst of an upgrade, which has a note of its own
                    */
+    bool soon_armed;
 } self;
 
 static void work(void);
@@ -201,6 +204,7 @@ static void connect_database(void)
     }
     seal_close(s->seal);
     drop_close(s->drop);
+    days_close(s->days);
     ledger_fold_close(s->fold);
     if (pg_open(&s->pg, settings.database, "ezrepo-stored") == -1) {
         back_off();
@@ -298,6 +302,27 @@ static void tell_copies(int64_t clock_us)
              self.flush->copy_count);
 }
 
+/*
+ * Batches wait for partitions while these are made, as many as there can be with the others in the
+ * database. Those that wait no more are ready.
+ */
+static void look_after_days(int64_t clock_us)
+{
+    struct store *s = &self.store;
+    if (days_go_on(s->days, clock_us)) {
+        intake_take_up(&self.intake, s);
+    }
+    if (days_under_way(s->days) || self.intake.aside_count == 0 || !database_is_ready(clock_us)) {
+        return;
+    }
+    if (s->calendar.stale && calendar_load(&s->calendar, &s->pg, clock_us) == -1) {
+        return;
+    }
+    intake_take_up(&self.intake, s); /* what somebody else has made */
+    struct calendar_part wanted[DAYS_AT_ONCE];
+    days_make(s->days, wanted, intake_wanted(&self.intake, wanted, DAYS_AT_ONCE), clock_us);
+}
+
 /* One transaction. False when the database did not take it. */
 static bool flush_portion(void)
 {
@@ -312,6 +337,12 @@ static bool flush_portion(void)
     }
     int64_t written = flush_write(self.flush, self.intake.ready, count, began_us);
     set_next_flush(began_us, daemon_clock_us());
+    if (written == 0) {
+        intake_put_aside(&self.intake, self.flush->needs, self.flush->need_count);
+        self.flush_at_us = 0; /* the others do not wait */
+        look_after_days(began_us);
+        return true;
+    }
     if (written == -1) {
         log_error("flush.failed", "sqlstate=%s error=\"%s\"", self.store.pg.sqlstate,
                   self.store.pg.message);
@@ -397,15 +428,18 @@ static void go_on_draining(void)
     if (quiet || late) {
         intake_sort(&self.intake, clock_us, true);
     }
+    look_after_days(clock_us);
     work();
-    bool empty = self.intake.ready_count == 0 && order_waiting(self.intake.order) == 0;
-    if (late || (quiet && empty)) {
-        if (!empty) {
+    uint32_t unwritten =
+        self.intake.ready_count + self.intake.aside_count + order_waiting(self.intake.order);
+    if (late || (quiet && unwritten == 0)) {
+        if (unwritten > 0) {
             log_warn("drain.unfinished", "batches=%u effect=\"not acknowledged, so pushed again\"",
-                     self.intake.ready_count + order_waiting(self.intake.order));
+                     unwritten);
         }
         seal_close(self.store.seal);
         drop_close(self.store.drop);
+        days_close(self.store.days);
         if (pg_is_open(&self.store.pg) && flush_checkpoint(&self.store) == -1) {
             log_warn("drain.checkpoint", "error=\"%s\"", self.store.pg.message);
         }
@@ -424,7 +458,7 @@ static void drain(void)
 static void keep_and_drop(void)
 {
     struct store *s = &self.store;
-    if (classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1) {
+    if (!days_under_way(s->days) && classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1) {
         log_error("retention.step", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
         back_off();
     } else {
@@ -436,6 +470,37 @@ static void keep_and_drop(void)
     }
 }
 
+static int on_soon(zloop_t *loop, int timer, void *context);
+
+/*
+ * Of what is done beside the flushes, on other connections, what there may be thousands of: hours
+ * with few records, days. Where an answer is to come soon it is not left to the next moment.
+ */
+static void go_on_beside(void)
+{
+    int64_t clock_us = daemon_clock_us();
+    seal_go_on(self.store.seal, daemon_now_us(), clock_us);
+    look_after_days(clock_us);
+    if (self.intake.ready_count > 0) {
+        work(); /* they may have waited for a day */
+    }
+    if (!self.soon_armed &&
+        (seal_is_quick(self.store.seal, clock_us) || days_under_way(self.store.days)) &&
+        zloop_timer(self.loop, SOON_MS, 1, on_soon, NULL) != -1) {
+        self.soon_armed = true;
+    }
+}
+
+static int on_soon(zloop_t *loop, int timer, void *context)
+{
+    (void)loop, (void)timer, (void)context;
+    self.soon_armed = false;
+    if (self.drain_until_us == 0 && pg_is_open(&self.store.pg)) {
+        go_on_beside();
+    }
+    return 0;
+}
+
 static int on_moment(zloop_t *loop, int timer, void *context)
 {
     (void)loop, (void)timer, (void)context;
@@ -444,7 +509,7 @@ static int on_moment(zloop_t *loop, int timer, void *context)
     } else if (!pg_is_open(&self.store.pg)) {
         work();
     } else {
-        seal_go_on(self.store.seal, daemon_now_us(), daemon_clock_us());
+        go_on_beside();
         if (database_is_ready(daemon_clock_us()) &&
             rebuild_go_on(self.store.rebuild, daemon_clock_us()) == -1) {
             back_off();
@@ -529,8 +594,9 @@ static int start(zloop_t *loop)
     s->rebuild = rebuild_new(s);
     s->fold = ledger_fold_new(s);
     s->drop = drop_new(s);
+    s->days = days_new(s);
     if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
-        s->fold == NULL || s->drop == NULL ||
+        s->fold == NULL || s->drop == NULL || s->days == NULL ||
         retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1 ||
         s->rebuild == NULL || intake_init(&self.intake, &settings) == -1) {
         return -1;
@@ -572,6 +638,7 @@ static void tick(void)
         count_set(COUNT_REORDER_SKIPPED, order_skipped(self.intake.order));
     }
     count_set(COUNT_BUFFERED_BYTES, self.intake.bytes);
+    count_set(COUNT_DAYS_WAITING, self.intake.aside_count);
     count_set(COUNT_SERIES, series_count(&self.store.series));
     count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
     if (self.away_since_us != 0 && !self.waiting && !self.loading) {
@@ -584,6 +651,7 @@ static void stop(void)
     struct store *s = &self.store;
     seal_free(&s->seal);
     drop_free(&s->drop);
+    days_free(&s->days);
     rebuild_free(&s->rebuild);
     ledger_fold_free(&s->fold);
     flush_free(&self.flush);

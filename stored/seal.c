@@ -16,6 +16,7 @@
 
 #define QUIET_US   INT64_C(60000000) /* no record fell into the hour for as long */
 #define BACKOFF_US INT64_C(30000000) /* after a failure */
+#define SOON_US    INT64_C(100000)   /* a step of an hour with few records takes no longer */
 
 enum step {
     SEAL_IDLE,
@@ -32,7 +33,7 @@ struct seal {
     struct store *store;
     struct pg pg;
     enum step step; /* whose answer is awaited */
-    int64_t again_us, began_us;
+    int64_t again_us, began_us, asked_us;
 };
 
 struct seal *seal_new(struct store *store)
@@ -61,7 +62,7 @@ void seal_close(struct seal *s)
 
 /* ---- sending ---- */
 
-static int ask(struct seal *s, enum step step)
+static int ask(struct seal *s, enum step step, int64_t clock_us)
 {
     static const char *const texts[SEAL_STEPS] = {
         [SEAL_BEGIN] = "BEGIN", [SEAL_GATE] = sql_writer_lock, [SEAL_COMMIT] = "COMMIT"};
@@ -73,6 +74,7 @@ static int ask(struct seal *s, enum step step)
     const struct calendar *c = &s->store->calendar;
     struct pg_params *p = &s->store->params;
     s->step = step;
+    s->asked_us = clock_us;
     if (texts[step] != NULL) {
         return PQsendQuery(s->pg.conn, texts[step]) == 1 ? 0 : -1;
     }
@@ -152,7 +154,7 @@ static void take_answers(struct seal *s, int64_t clock_us)
             fail(s, text, clock_us);
         } else if (s->step == SEAL_COMMIT) {
             sealed(s, clock_us);
-        } else if (ask(s, nothing_to_do ? SEAL_COMMIT : s->step + 1) == -1) {
+        } else if (ask(s, nothing_to_do ? SEAL_COMMIT : s->step + 1, clock_us) == -1) {
             fail(s, PQerrorMessage(s->pg.conn), clock_us);
         }
     }
@@ -230,7 +232,7 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
     c->sealing = first;
     c->sealing_hours = hours;
     s->began_us = clock_us;
-    if (ask(s, SEAL_BEGIN) == -1) {
+    if (ask(s, SEAL_BEGIN, clock_us) == -1) {
         fail(s, PQerrorMessage(s->pg.conn), clock_us);
     }
 }
@@ -241,6 +243,14 @@ void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us)
         begin(s, now_us, clock_us);
     }
     take_answers(s, clock_us);
+    if (s->step == SEAL_IDLE) {
+        begin(s, now_us, clock_us); /* the next, if there is one */
+    }
+}
+
+bool seal_is_quick(const struct seal *s, int64_t clock_us)
+{
+    return s->step != SEAL_IDLE && clock_us - s->asked_us < SOON_US;
 }
 
 void seal_abandon(struct seal *s)

@@ -22,6 +22,9 @@ void seal_free(struct seal **s);
  */
 void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us);
 
+/* Whether an answer is to be expected within milliseconds, as of an hour with few records. */
+bool seal_is_quick(const struct seal *s, int64_t clock_us);
+
 /* Gives up what is at hand, if any, and waits until the server has heard of it. */
 void seal_abandon(struct seal *s);
 

@@ -59,6 +59,8 @@ struct store_settings {
     COUNTER(FLUSH_RECORDS, "flush_records")                                                        \
     COUNTER(LAG_MS, "lag_ms")                                                                      \
     COUNTER(BUFFERED_BYTES, "buffered_bytes")                                                      \
+    COUNTER(DAYS_MADE, "days.made")                                                                \
+    COUNTER(DAYS_WAITING, "days.waiting")                                                          \
     COUNTER(SERIES, "series")                                                                      \
     COUNTER(PERIODS_OPENED, "periods.opened")                                                      \
     COUNTER(PERIODS_ENDED, "periods.ended")                                                        \
@@ -99,6 +101,7 @@ struct batch {
     struct batch_header_message header;
     uint64_t grading_digest; /* 0: it does not say */
     size_t bytes;
+    struct calendar_parts needs; /* partitions it waits for */
 };
 
 void batch_free(void *batch);
@@ -107,6 +110,7 @@ struct seal;
 struct rebuild;
 struct ledger_fold;
 struct drop;
+struct days;
 
 struct store {
     const struct store_settings *settings;
@@ -126,6 +130,7 @@ struct store {
     struct rebuild *rebuild;
     struct ledger_fold *fold;
     struct drop *drop;
+    struct days *days;
     struct identity *identity; /* for records whose ingestd told no digest */
     uint64_t stamp;            /* of the flush at hand */
     uint32_t staged_type;      /* PostgreSQL's number of the type that sql_staged makes */

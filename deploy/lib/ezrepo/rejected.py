@@ -1,7 +1,8 @@
 """`ezrepo rejected`: what could not be accepted, and why; what is kept whole can be sent again.
 
 Asks the database as the role that only reads and writes nothing there: what is sent again goes to ingestd by UDP like
-anything else, and its row stays as the history of what was refused. Sent twice, it is a duplicate.
+anything else, or as a file if it is too old for a datagram, and its row stays as the history of what was refused. Sent
+twice, it is a duplicate.
 """
 import argparse
 import datetime
@@ -18,6 +19,7 @@ from .output import say
 from .state import State
 
 DATAGRAM_BYTES = 65507
+OLD_REASONS = ("time.past", "time.long")  # files may be older, and last longer
 RECORD_REASONS = ("database", "expired", "record")  # kept as a records frame of one record, by stored
 COLUMNS = """'id', id, 'received_at', received_at, 'sender', sender, 'reason', reason, 'detail', detail,
     'size_bytes', size_bytes, 'kept_bytes', length(head), 'instance', instance, 'sequence', sequence, 'item', item"""
@@ -211,8 +213,26 @@ def _address(text: str) -> Tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _put(folder: str, number: int, data: bytes) -> None:
+    """Into the folder that ingestd looks into, as a whole or not at all."""
+    hidden = os.path.join(folder, f".rejected-{number}.json")
+    try:
+        with open(hidden, "wb") as file:
+            file.write(data)
+        os.chmod(hidden, 0o644)
+        os.rename(hidden, os.path.join(folder, f"rejected-{number}.json"))
+    except OSError as error:
+        raise Failure(f"{folder}: {number} is not put there: {error.strerror}") from None
+
+
+def _folder(state: State, args: argparse.Namespace) -> str:
+    """For what is too old to be sent; "" when it is to be sent all the same."""
+    return "" if args.udp else str(state.config().get("ingestd", {}).get("drop_dir", ""))
+
+
 def replay(state: State, args: argparse.Namespace, udp: str) -> int:
     host, port = _address(args.udp or udp)
+    folder = _folder(state, args)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)[0]
     except socket.gaierror as error:
@@ -222,7 +242,13 @@ def replay(state: State, args: argparse.Namespace, udp: str) -> int:
         sender.connect(address)
         for number in args.ids:
             try:
-                sender.send(_datagram(_one(state, number)))
+                row = _one(state, number)
+                data = _datagram(row)
+                if folder and row["reason"] in OLD_REASONS:
+                    _put(folder, number, data)
+                    say(f"{number}  put into {folder}")
+                    continue
+                sender.send(data)
                 # On this machine the kernel knows at once when nobody listens.
                 error = sender.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if error:

@@ -1,0 +1,32 @@
+/*
+ * Makes the partitions that waiting batches need, some at a time, on a connection of its own: the
+ * flushes go on meanwhile.
+ */
+#ifndef EZREPO_STORED_DAYS_H
+#define EZREPO_STORED_DAYS_H
+
+#include "stored/store.h"
+
+/* Of classes, in one transaction; with those of their days at most twice as many. */
+#define DAYS_AT_ONCE 8
+
+struct days;
+
+struct days *days_new(struct store *store);
+void days_free(struct days **d);
+
+/* Ends the connection; what is under way is given up, if the server has not done it already. */
+void days_close(struct days *d);
+
+/* Whether some are being made: then nobody else must make any. */
+bool days_under_way(const struct days *d);
+
+/*
+ * Begins to make these, at most DAYS_AT_ONCE, unless something is under way or failed just now.
+ */
+void days_make(struct days *d, const struct calendar_part *parts, uint32_t count, int64_t clock_us);
+
+/* Takes what the server says, without waiting. True: some are there now, in the calendar, too. */
+bool days_go_on(struct days *d, int64_t clock_us);
+
+#endif
