@@ -10,6 +10,7 @@ struct slot {
     struct window_batch batch;
     char *bytes; /* of both frames; NULL: acknowledged */
     int64_t pushed_us;
+    uint32_t again;         /* how often it was pushed once more, up to WINDOW_OVERTAKEN_DOUBLE */
     uint64_t before, after; /* neighbours in the list of pushes; 0 is none */
 };
 
@@ -204,8 +205,9 @@ int window_acknowledge(struct window *w, uint64_t sequence, struct window_batch 
 const struct window_batch *window_next_to_push(const struct window *w, int64_t now_us)
 {
     const struct slot *first = w->first == 0 ? NULL : slot_of(w, w->first);
-    if (first != NULL && (now_us - first->pushed_us >= w->retry_us ||
-                          w->acknowledged_us - first->pushed_us >= WINDOW_OVERTAKEN_US)) {
+    if (first != NULL &&
+        (now_us - first->pushed_us >= w->retry_us ||
+         w->acknowledged_us - first->pushed_us >= ((int64_t)WINDOW_OVERTAKEN_US << first->again))) {
         return &first->batch;
     }
     return w->unpushed < w->next ? &slot_of(w, w->unpushed)->batch : NULL;
@@ -218,6 +220,7 @@ void window_pushed(struct window *w, uint64_t sequence, int64_t now_us)
     }
     struct slot *s = slot_of(w, sequence);
     unlink_slot(w, s);
+    s->again += s->batch.pushed && s->again < WINDOW_OVERTAKEN_DOUBLE;
     s->batch.pushed = true;
     s->pushed_us = now_us;
     append_slot(w, s);

@@ -66,12 +66,16 @@ const struct window_batch *window_find(const struct window *w, uint64_t sequence
  * is not held, or was never pushed. */
 int window_acknowledge(struct window *w, uint64_t sequence, struct window_batch *was);
 
-/* A batch that one pushed so much later has overtaken is lost, or as good as that. */
-#define WINDOW_OVERTAKEN_US 500000
+/*
+ * A batch that one pushed so much later has overtaken is lost, or as good as that; or stored makes
+ * room for it (its days): so twice as late for each time it was pushed again, up to 16 times.
+ */
+#define WINDOW_OVERTAKEN_US     500000
+#define WINDOW_OVERTAKEN_DOUBLE 4
 
 /*
- * The batch to push now: one whose retry is due, or which a batch pushed WINDOW_OVERTAKEN_US later
- * has overtaken (that one is acknowledged, this is not); else the first never pushed; NULL when
+ * The batch to push now: one whose retry is due, or which a batch pushed so much later has
+ * overtaken (that one is acknowledged, this is not); else the first never pushed; NULL when
  * there is none. The caller says window_pushed() once it is on its way. now_us is of a clock that
  * never steps.
  */

@@ -157,6 +157,29 @@ static void test_pushed_again_when_overtaken(void **state)
     window_free(&w);
 }
 
+/* One that waits where it is shall not be sent there all the time. */
+static void test_overtaken_again_and_again(void **state)
+{
+    (void)state;
+    struct window *w = window_new(1 << 20, INT64_C(1) << 40);
+    int64_t pushed_us = 0;
+    uint64_t last = 1;
+    add(w, "x");
+    window_pushed(w, 1, pushed_us);
+    for (int again = 0; again < 8; again++) {
+        int64_t late_us = (int64_t)WINDOW_OVERTAKEN_US << (again < 4 ? again : 4);
+        for (int64_t early_us = 1; early_us >= 0; early_us--) {
+            add(w, "y");
+            window_pushed(w, ++last, pushed_us + late_us - early_us);
+            assert_int_equal(acknowledge(w, last), 3);
+            assert_int_equal(next(w, pushed_us + late_us), early_us == 1 ? 0 : 1);
+        }
+        pushed_us += late_us;
+        window_pushed(w, 1, pushed_us);
+    }
+    window_free(&w);
+}
+
 static void test_full(void **state)
 {
     (void)state;
@@ -287,6 +310,7 @@ int main(void)
         cmocka_unit_test(test_acknowledged_in_any_order),
         cmocka_unit_test(test_pushed_again_when_due),
         cmocka_unit_test(test_pushed_again_when_overtaken),
+        cmocka_unit_test(test_overtaken_again_and_again),
         cmocka_unit_test(test_full),
         cmocka_unit_test(test_sequences_follow_each_other),
         cmocka_unit_test(test_slots_are_bounded),
