@@ -16,7 +16,7 @@ static const struct config_option options[] = {
 static int check(const struct config_common *common, const void *checked)
 {
     (void)checked;
-    struct record_types *types = record_types_of(common->schemas_dir);
+    struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
     if (types == NULL) {
         return -1;
     }
@@ -43,6 +43,7 @@ int main(int argc, char **argv)
         .several = true,
         .check = check,
         .start = start,
+        .reload = relay_reload,
         .drain = relay_drain,
         .tick = relay_tick,
         .stop = relay_stop,

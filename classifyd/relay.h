@@ -41,6 +41,9 @@ extern uint64_t relay_counters[RELAY_COUNTER_COUNT];
 /* Connects to stored; batches are taken once there is a grading. -1 after an error was logged. */
 int relay_start(zloop_t *loop, const struct relay_settings *settings);
 
+/* Reads the record types again. -1: the old ones stay; it was told why. */
+int relay_reload(void);
+
 /* Sends what was taken, takes nothing new, then finishes the daemon. */
 void relay_drain(void);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/file.h"
 #include "common/log.h"
@@ -25,6 +26,10 @@ const struct config_option config_common_options[] = {
     {"schemas_dir", CONFIG_STRING, offsetof(struct config_common, schemas_dir), "\"\"", 0, 0, false,
      "folder of the contracts: sql/, mplane/, grading/, record-types.json; empty: the programs' "
      "own"},
+    {"record_types_dir", CONFIG_STRING, offsetof(struct config_common, record_types_dir), "\"\"", 0,
+     0, true,
+     "folder of your own record types and gaps, NAME.json; empty: record-types.d beside the "
+     "configuration, if it is there"},
     {"user", CONFIG_STRING, offsetof(struct config_common, user), "\"\"", 0, 0, false,
      "user to become when started as root; %p in it is the name of the process, so that each has "
      "its "
@@ -268,6 +273,31 @@ struct config *config_read_bytes(const char *file, struct slice bytes, struct co
     return c;
 }
 
+/* Beside the configuration by the name it was given, also where that is a link; "" without it. */
+static const char *own_record_types(struct arena *arena, const char *file)
+{
+    const char *slash = strrchr(file, '/');
+    int folder = slash == NULL ? 0 : (int)(slash - file) + 1;
+    char *path = arena_printf(arena, "%.*srecord-types.d", folder, file);
+    return path == NULL || access(path, F_OK) == 0 || errno != ENOENT ? path : "";
+}
+
+/* What the file leaves to where things are. */
+static int take_places(struct config *c, const char *file, struct config_common *common)
+{
+    if (common->schemas_dir[0] == '\0') {
+        common->schemas_dir = place_of_schemas();
+    }
+    if (common->record_types_dir[0] == '\0') {
+        common->record_types_dir = own_record_types(c->arena, file);
+    }
+    if (common->record_types_dir == NULL) {
+        told_fault("%s: out of memory", file);
+        return -1;
+    }
+    return 0;
+}
+
 struct config *config_read(const char *file, struct config_common *common, const char *section,
                            const struct config_option *options, void *settings)
 {
@@ -289,8 +319,8 @@ struct config *config_read(const char *file, struct config_common *common, const
     struct config *c =
         config_read_bytes(file, (struct slice){bytes, size}, common, section, options, settings);
     free(bytes);
-    if (c != NULL && common->schemas_dir[0] == '\0') {
-        common->schemas_dir = place_of_schemas();
+    if (c != NULL && take_places(c, file, common) == -1) {
+        config_free(&c);
     }
     return c;
 }

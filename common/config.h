@@ -43,9 +43,10 @@ struct config_option {
     }
 
 struct config_common {
-    const char *run_dir;     /* ZeroMQ's ipc sockets and status files; 0700 */
-    const char *schemas_dir; /* the contracts: sql/, mplane/, record-types.json, grading/ */
-    const char *user;        /* to become when started as root; "" stays */
+    const char *run_dir;          /* ZeroMQ's ipc sockets and status files; 0700 */
+    const char *schemas_dir;      /* the contracts: sql/, mplane/, record-types.json, grading/ */
+    const char *record_types_dir; /* the operator's own record types; "": there are none */
+    const char *user;             /* to become when started as root; "" stays */
     const char *log_level;
 };
 extern const struct config_option config_common_options[];

@@ -1,23 +1,22 @@
-/* schemas/record-types.json, read and checked whole. What is asked of it then: record_types_find.c.
+/*
+ * Record types, read and checked whole out of the bytes of one file or several. The files
+ * themselves: record_types_files.c; what is asked of them then: record_types_find.c.
  */
 #include "common/record_types_table.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/file.h"
-#include "common/json.h"
 #include "common/pattern.h"
 #include "common/told.h"
 #include "schemas/messages.h"
 
-#define FILE_BYTES    (1 << 20)
-#define MEMORY_BYTES  (16 << 20)
-#define GAP_DEFAULT_S 300
-#define GAP_MAX_S     31536000 /* a year */
+#define MEMORY_BYTES  (32 << 20)
+#define GAP_DEFAULT_S 900
+#define SECONDS_MOST  31536000 /* a year */
+#define TYPES_MOST    1024     /* of all files together */
 #define FAULTS_SHOWN  20
 
 static const struct json_limits file_limits = {
@@ -82,25 +81,27 @@ static struct slice read_name(struct record_types *t, const char *place, const s
     return node->text;
 }
 
-static int64_t read_gap_us(struct record_types *t, const char *place, const struct json *node,
-                           int64_t preset_us)
+/* Whole seconds, `least` or more, into *seconds; false when there are none, or after a fault. */
+static bool read_seconds(struct record_types *t, const char *place, const struct json *node,
+                         int64_t least, int64_t *seconds)
 {
     if (node == NULL) {
-        return preset_us;
+        return false;
     }
-    int64_t seconds = 0;
+    int64_t n = 0;
     bool good = node->type == JSON_NUMBER && node->text.len <= 8;
     for (size_t i = 0; good && i < node->text.len; i++) {
         good = node->text.at[i] >= '0' && node->text.at[i] <= '9';
-        seconds = seconds * 10 + (node->text.at[i] - '0');
+        n = n * 10 + (node->text.at[i] - '0');
     }
-    if (!good || seconds > GAP_MAX_S) {
-        fault(t, "%s: expected whole seconds 0..%d, found %.*s", place, GAP_MAX_S,
-              (int)(node->type == JSON_NUMBER ? node->text.len : strlen(found(node))),
+    if (!good || n < least || n > SECONDS_MOST) {
+        fault(t, "%s: expected whole seconds %" PRId64 "..%d, found %.*s", place, least,
+              SECONDS_MOST, (int)(node->type == JSON_NUMBER ? node->text.len : strlen(found(node))),
               node->type == JSON_NUMBER ? node->text.at : found(node));
-        return preset_us;
+        return false;
     }
-    return seconds * 1000000;
+    *seconds = n;
+    return true;
 }
 
 /* Where something stands, for messages; "?" when memory is out. */
@@ -118,6 +119,21 @@ static void *take(struct record_types *t, size_t count, size_t size)
         fault(t, "out of memory");
     }
     return p;
+}
+
+/* What there was with `count` more elements in it, put in at an index; NULL when memory is out. */
+static void *join(struct record_types *t, const void *were, uint32_t were_count, uint32_t at,
+                  const void *more, uint32_t count, size_t size)
+{
+    char *all = take(t, (size_t)were_count + count, size);
+    if (all != NULL && were_count > 0) {
+        memcpy(all, were, at * size);
+        memcpy(all + (at + count) * size, (const char *)were + at * size, (were_count - at) * size);
+    }
+    if (all != NULL && count > 0) {
+        memcpy(all + at * size, more, count * size);
+    }
+    return all;
 }
 
 /* A list of patterns; `what` they are of. */
@@ -206,15 +222,24 @@ static void read_mapping(struct record_types *t, const char *place, const struct
     read_content(t, place, node, m);
 }
 
+/* Those of an own file go before what is delivered, behind those of the own files before it. */
 static void read_mappings(struct record_types *t, const struct json *node)
 {
     if (node == NULL || !expect(t, "mappings", node, JSON_ARRAY)) {
         return;
     }
-    t->mappings = take(t, node->count, sizeof *t->mappings);
-    for (const struct json *m = node->first; m != NULL && t->mappings != NULL; m = m->next) {
-        const char *place = PLACE(t, "mappings[%" PRIu32 "]", t->mapping_count);
-        read_mapping(t, place, m, &t->mappings[t->mapping_count++]);
+    struct mapping *more = take(t, node->count, sizeof *more);
+    uint32_t count = 0, at = t->own_mapping_count;
+    for (const struct json *m = node->first; m != NULL && more != NULL; m = m->next, count++) {
+        const char *place = PLACE(t, "mappings[%" PRIu32 "]", count);
+        more[count].place = t->own ? PLACE(t, "%s: %s", t->file, place) : place;
+        read_mapping(t, place, m, &more[count]);
+    }
+    struct mapping *all = join(t, t->mappings, t->mapping_count, at, more, count, sizeof *all);
+    if (all != NULL) {
+        t->mappings = all;
+        t->mapping_count += count;
+        t->own_mapping_count += t->own ? count : 0;
     }
 }
 
@@ -298,6 +323,7 @@ static void read_range(struct record_types *t, const char *place, const struct j
         return;
     }
     check_keys(t, place, node, keys);
+    range->said = node;
     read_patterns(t, PLACE(t, "%s.metrics", place), json_get(node, "metrics"), "metric",
                   &range->metrics);
     const struct json *least = json_get(node, "min"), *most = json_get(node, "max");
@@ -333,9 +359,148 @@ static void read_ranges(struct record_types *t, const char *place, const struct 
     }
 }
 
+/* Those for all types: as with mappings, what is said in an own file goes first. */
+static void read_common_ranges(struct record_types *t, const struct json *node)
+{
+    struct ranges more = {NULL, 0};
+    read_ranges(t, "valid", node, &more);
+    struct record_types_range *all = join(t, t->valid.range, t->valid.count, t->own_valid_count,
+                                          more.range, more.count, sizeof *all);
+    if (all != NULL) {
+        t->valid.range = all;
+        t->valid.count += more.count;
+        t->own_valid_count += t->own ? more.count : 0;
+    }
+}
+
+/* ---- types ---- */
+
+static void read_aliases(struct record_types *t, const char *place, const struct json *node,
+                         struct type_entry *entry)
+{
+    if (!expect(t, place, node, JSON_OBJECT)) {
+        return;
+    }
+    entry->aliases = take(t, node->count, sizeof *entry->aliases);
+    entry->alias_count = 0;
+    entry->said_aliases = node;
+    for (const struct json *a = node->first; a != NULL && entry->aliases != NULL; a = a->next) {
+        const char *at = PLACE(t, "%s.%.*s", place, (int)a->key.len, a->key.at);
+        read_alias_list(t, at, a, &entry->aliases[entry->alias_count++]);
+    }
+}
+
+/* An interval that is said later than a gap goes before it. */
+static void read_times(struct record_types *t, const char *place, const struct json *node,
+                       struct type_entry *entry)
+{
+    int64_t seconds;
+    bool interval = read_seconds(t, PLACE(t, "%s.interval_s", place), json_get(node, "interval_s"),
+                                 1, &seconds);
+    if (interval) {
+        entry->interval_us = seconds * 1000000;
+    }
+    bool gap = read_seconds(t, PLACE(t, "%s.gap_s", place), json_get(node, "gap_s"), 0, &seconds);
+    if (gap) {
+        entry->gap_us = seconds * 1000000;
+    }
+    if (gap || interval) {
+        entry->has_gap = gap;
+        entry->own_gap = t->own;
+    }
+}
+
+/* What it says of a type goes, key by key, before what files before it say of that. */
+static void read_type(struct record_types *t, const struct json *node, struct type_entry *entry)
+{
+    static const char *const keys[] = {"interval_s", "gap_s", "aliases", "valid", "collect", NULL};
+    const char *place = PLACE(t, "types.%.*s", (int)node->key.len, node->key.at);
+    entry->name = node->key;
+    if (node->key.len == 0 || node->key.len > LIMIT_DIMENSION_BYTES ||
+        memchr(node->key.at, '\0', node->key.len) != NULL) {
+        fault(t, "%s: expected a record type of 1..%d bytes", place, LIMIT_DIMENSION_BYTES);
+    }
+    if (!expect(t, place, node, JSON_OBJECT)) {
+        return;
+    }
+    check_keys(t, place, node, keys);
+    read_times(t, place, node, entry);
+    const struct json *valid = json_get(node, "valid"), *collect = json_get(node, "collect");
+    const struct json *aliases = json_get(node, "aliases");
+    if (valid != NULL) {
+        entry->valid = (struct ranges){NULL, 0};
+        entry->said_valid = valid;
+        read_ranges(t, PLACE(t, "%s.valid", place), valid, &entry->valid);
+    }
+    if (collect != NULL) {
+        entry->collects = NULL;
+        entry->collect_count = 0;
+        read_collects(t, PLACE(t, "%s.collect", place), collect, entry);
+    }
+    if (aliases != NULL) {
+        read_aliases(t, PLACE(t, "%s.aliases", place), aliases, entry);
+    }
+}
+
+/* The type of that name, one more when there is none; there is room. */
+static struct type_entry *entry_of(struct record_types *t, struct slice name)
+{
+    for (uint32_t i = 0; i < t->type_count; i++) {
+        if (slice_equal(t->types[i].name, name)) {
+            return &t->types[i];
+        }
+    }
+    return &t->types[t->type_count++];
+}
+
+static void read_types(struct record_types *t, const struct json *node)
+{
+    if (node == NULL || !expect(t, "types", node, JSON_OBJECT) || t->type_count > TYPES_MOST) {
+        return;
+    }
+    struct type_entry *all = take(t, (size_t)t->type_count + node->count, sizeof *all);
+    if (all == NULL) {
+        return;
+    }
+    if (t->type_count > 0) {
+        memcpy(all, t->types, t->type_count * sizeof *all);
+    }
+    t->types = all;
+    for (const struct json *m = node->first; m != NULL; m = m->next) {
+        read_type(t, m, entry_of(t, m->key));
+    }
+    if (t->type_count > TYPES_MOST) {
+        fault(t, "types: expected at most %d types in all files together, found %" PRIu32,
+              TYPES_MOST, t->type_count);
+    }
+}
+
+/* Once all that is said is known. */
+static void settle_gaps(struct record_types *t)
+{
+    for (uint32_t i = 0; i < t->type_count; i++) {
+        struct type_entry *e = &t->types[i];
+        if (!e->has_gap && e->interval_us > 0) {
+            e->gap_us = e->interval_us * 5 / 2;
+        } else if (!e->has_gap) {
+            e->gap_us = t->gap_us;
+            e->own_gap = t->own_gap;
+        }
+    }
+}
+
 /* ---- what enters grading ---- */
 
-/* The node without comments, as a member of that name. */
+static void put_last(struct json *parent, const struct json ***end, struct json *child)
+{
+    if (child != NULL) {
+        **end = child;
+        *end = &child->next;
+        parent->count++;
+    }
+}
+
+/* The node without comments, as a member of that name; NULL when memory is out. */
 static struct json *plain(struct record_types *t, struct slice key, const struct json *node)
 {
     struct json *copy = take(t, 1, sizeof *copy);
@@ -352,59 +517,50 @@ static struct json *plain(struct record_types *t, struct slice key, const struct
         if (node->type == JSON_OBJECT && slice_is(m->key, "comment")) {
             continue;
         }
-        struct json *child = plain(t, m->key, m);
-        if (child == NULL) {
-            return NULL;
-        }
-        *end = child;
-        end = &child->next;
-        copy->count++;
+        put_last(copy, &end, plain(t, m->key, m));
     }
     return copy;
 }
 
-/* Adds those members of `from` that are there; how many. */
-static void keep_members(struct record_types *t, const struct json *from, const char *const *names,
-                         struct json *to)
+static struct json *kept_type(struct record_types *t, const struct type_entry *e)
 {
-    const struct json **end = &to->first;
-    for (; *names != NULL; names++) {
-        const struct json *member = json_get(from, *names);
-        struct json *copy =
-            member == NULL || member->count == 0 ? NULL : plain(t, slice_of(*names), member);
-        if (copy != NULL) {
-            *end = copy;
-            end = (const struct json **)&copy->next;
-            to->count++;
-        }
+    struct json *type = take(t, 1, sizeof *type);
+    if (type == NULL) {
+        return NULL;
     }
+    *type = (struct json){.type = JSON_OBJECT, .key = e->name};
+    const struct json **end = &type->first;
+    if (e->said_aliases != NULL && e->said_aliases->count > 0) {
+        put_last(type, &end, plain(t, slice_of("aliases"), e->said_aliases));
+    }
+    if (e->said_valid != NULL && e->said_valid->count > 0) {
+        put_last(type, &end, plain(t, slice_of("valid"), e->said_valid));
+    }
+    return type;
 }
 
-static void keep_grading(struct record_types *t, const struct json *root)
+static void keep_grading(struct record_types *t)
 {
-    static const char *const valid[] = {"valid", NULL};
-    static const char *const both[] = {"aliases", "valid", NULL};
-    const struct json *types = json_get(root, "types");
-    struct json all = {.type = JSON_OBJECT}, kept = {.type = JSON_OBJECT, .key = slice_of("types")};
-    const struct json **end = &kept.first;
-    for (const struct json *m = types == NULL ? NULL : types->first; m != NULL; m = m->next) {
-        struct json *type = take(t, 1, sizeof *type);
-        if (type == NULL) {
-            return;
-        }
-        *type = (struct json){.type = JSON_OBJECT, .key = m->key};
-        keep_members(t, m, both, type);
-        if (type->count > 0) {
-            *end = type;
-            end = &type->next;
-            kept.count++;
+    struct json all = {.type = JSON_OBJECT},
+                types = {.type = JSON_OBJECT, .key = slice_of("types")};
+    struct json valid = {.type = JSON_ARRAY, .key = slice_of("valid")};
+    const struct json **end = &types.first;
+    for (uint32_t i = 0; i < t->type_count; i++) {
+        struct json *type = kept_type(t, &t->types[i]);
+        if (type != NULL && type->count > 0) {
+            put_last(&types, &end, type);
         }
     }
-    keep_members(t, root, valid, &all);
-    if (kept.count > 0) {
-        kept.next = all.first;
-        all.first = &kept;
-        all.count++;
+    end = &valid.first;
+    for (uint32_t i = 0; i < t->valid.count; i++) {
+        put_last(&valid, &end, plain(t, (struct slice){NULL, 0}, t->valid.range[i].said));
+    }
+    end = &all.first;
+    if (types.count > 0) {
+        put_last(&all, &end, &types);
+    }
+    if (valid.count > 0) {
+        put_last(&all, &end, &valid);
     }
     t->grading = all.count == 0 ? slice_of("") : json_text(t->arena, &all);
     if (t->grading.at == NULL) {
@@ -412,79 +568,57 @@ static void keep_grading(struct record_types *t, const struct json *root)
     }
 }
 
-static void read_type(struct record_types *t, const struct json *node, struct type_entry *entry)
-{
-    static const char *const keys[] = {"gap_s", "aliases", "valid", "collect", NULL};
-    const char *place = PLACE(t, "types.%.*s", (int)node->key.len, node->key.at);
-    entry->name = node->key;
-    entry->gap_us = t->gap_us;
-    if (node->key.len == 0 || node->key.len > LIMIT_DIMENSION_BYTES) {
-        fault(t, "%s: expected a record type of 1..%d bytes", place, LIMIT_DIMENSION_BYTES);
-    }
-    if (!expect(t, place, node, JSON_OBJECT)) {
-        return;
-    }
-    check_keys(t, place, node, keys);
-    entry->gap_us = read_gap_us(t, PLACE(t, "%s.gap_s", place), json_get(node, "gap_s"), t->gap_us);
+/* ---- files ---- */
 
-    read_ranges(t, PLACE(t, "%s.valid", place), json_get(node, "valid"), &entry->valid);
-    read_collects(t, PLACE(t, "%s.collect", place), json_get(node, "collect"), entry);
-    const struct json *aliases = json_get(node, "aliases");
-    if (aliases == NULL || !expect(t, PLACE(t, "%s.aliases", place), aliases, JSON_OBJECT)) {
-        return;
-    }
-    entry->aliases = take(t, aliases->count, sizeof *entry->aliases);
-    for (const struct json *a = aliases->first; a != NULL && entry->aliases != NULL; a = a->next) {
-        const char *at = PLACE(t, "%s.aliases.%.*s", place, (int)a->key.len, a->key.at);
-        read_alias_list(t, at, a, &entry->aliases[entry->alias_count++]);
-    }
-}
-
-static void read_types(struct record_types *t, const struct json *node)
-{
-    if (node == NULL || !expect(t, "types", node, JSON_OBJECT)) {
-        return;
-    }
-    t->types = take(t, node->count, sizeof *t->types);
-    for (const struct json *m = node->first; m != NULL && t->types != NULL; m = m->next) {
-        read_type(t, m, &t->types[t->type_count++]);
-    }
-}
-
-struct record_types *record_types_read_bytes(const char *name, struct slice bytes)
+static void read_source(struct record_types *t, const struct record_types_source *source, bool own)
 {
     static const char *const keys[] = {"gap_s", "mappings", "valid", "types", NULL};
-    struct record_types *t = calloc(1, sizeof *t);
-    if (t == NULL) {
-        told_fault("%s: out of memory", name);
-        return NULL;
-    }
-    t->file = name;
-    t->arena = arena_new(MEMORY_BYTES);
-    if (t->arena == NULL) {
-        fault(t, "out of memory");
-        goto end;
-    }
     char error[256];
-    const struct json *root = json_parse(t->arena, bytes, &file_limits, error, sizeof error);
+    int64_t seconds;
+    t->file = source->name;
+    t->own = own;
+    const struct json *root =
+        json_parse(t->arena, source->bytes, &file_limits, error, sizeof error);
     if (root == NULL) {
         fault(t, "%s", error);
-    } else if (root->type != JSON_OBJECT) {
-        fault(t, "expected an object, found %s", found(root));
-    } else {
-        check_keys(t, "the file", root, keys);
-        t->gap_us =
-            read_gap_us(t, "gap_s", json_get(root, "gap_s"), INT64_C(1000000) * GAP_DEFAULT_S);
-        read_mappings(t, json_get(root, "mappings"));
-        read_ranges(t, "valid", json_get(root, "valid"), &t->valid);
-        read_types(t, json_get(root, "types"));
-        if (t->faults == 0) {
-            keep_grading(t, root);
-        }
+        return;
     }
-end:
+    if (root->type != JSON_OBJECT) {
+        fault(t, "expected an object, found %s", found(root));
+        return;
+    }
+    check_keys(t, "the file", root, keys);
+    if (read_seconds(t, "gap_s", json_get(root, "gap_s"), 0, &seconds)) {
+        t->gap_us = seconds * 1000000;
+        t->own_gap = own;
+    }
+    read_mappings(t, json_get(root, "mappings"));
+    read_common_ranges(t, json_get(root, "valid"));
+    read_types(t, json_get(root, "types"));
+}
+
+struct record_types *record_types_read_sources(const struct record_types_source *sources,
+                                               uint32_t count)
+{
+    struct record_types *t = calloc(1, sizeof *t);
+    struct arena *arena = arena_new(MEMORY_BYTES);
+    if (t == NULL || arena == NULL) {
+        told_fault("%s: out of memory", sources[0].name);
+        free(t);
+        arena_free(&arena);
+        return NULL;
+    }
+    t->arena = arena;
+    t->gap_us = INT64_C(1000000) * GAP_DEFAULT_S;
+    for (uint32_t i = 0; i < count; i++) {
+        read_source(t, &sources[i], i > 0);
+    }
+    if (t->faults == 0) {
+        settle_gaps(t);
+        keep_grading(t);
+    }
     if (t->faults > FAULTS_SHOWN) {
-        told_fault("%s: and %" PRIu32 " more", name, t->faults - FAULTS_SHOWN);
+        told_fault("%s: and %" PRIu32 " more", t->file, t->faults - FAULTS_SHOWN);
     }
     t->file = NULL; /* the caller's; not needed any more */
     if (t->faults > 0) {
@@ -493,33 +627,10 @@ end:
     return t;
 }
 
-struct record_types *record_types_read(const char *file)
+struct record_types *record_types_read_bytes(const char *name, struct slice bytes)
 {
-    size_t size;
-    char *bytes = file_read(file, FILE_BYTES, &size);
-    if (bytes == NULL) {
-        if (errno == EFBIG) {
-            told_fault("%s: more than %d bytes", file, FILE_BYTES);
-        } else {
-            told_fault("%s: %s", file, strerror(errno));
-        }
-        return NULL;
-    }
-    struct record_types *t = record_types_read_bytes(file, (struct slice){bytes, size});
-    free(bytes);
-    return t;
-}
-
-struct record_types *record_types_of(const char *schemas_dir)
-{
-    char file[4096];
-    int n = snprintf(file, sizeof file, "%s/record-types.json", schemas_dir);
-    if (n < 0 || (size_t)n >= sizeof file) {
-        told_fault("common.schemas_dir: expected a shorter path, found %zu bytes",
-                   strlen(schemas_dir));
-        return NULL;
-    }
-    return record_types_read(file);
+    const struct record_types_source one = {name, bytes};
+    return record_types_read_sources(&one, 1);
 }
 
 void record_types_free(struct record_types **t)

@@ -1,6 +1,7 @@
 /*
- * schemas/record-types.json: how a result's record type and content follow from its columns, which
- * names the same metric goes by, and after how long a silence a period ends.
+ * schemas/record-types.json, and what the operator says beside it in files of the same form: how a
+ * result's record type and content follow from its columns, which names the same metric goes by,
+ * and after how long a silence a period ends.
  */
 #ifndef EZREPO_RECORD_TYPES_H
 #define EZREPO_RECORD_TYPES_H
@@ -15,12 +16,37 @@
 
 struct record_types;
 
-/* Reads and checks the file; NULL after each fault was written to standard error. */
-struct record_types *record_types_read(const char *file);
-/* The one in the folder of the contracts. */
-struct record_types *record_types_of(const char *schemas_dir);
+#define RECORD_TYPES_FILES 64        /* of the operator's own */
+#define RECORD_TYPES_BYTES (1 << 20) /* of one file, and of all own ones together */
+
+/* A file, by the name it has in messages. */
+struct record_types_source {
+    const char *name;
+    struct slice bytes;
+};
+
+/*
+ * Reads and checks them together; NULL after each fault was told. The first is what is delivered,
+ * the others are own files, in order: their mappings and ranges for all types go before what is
+ * delivered; what one says of a type, or of the gap of all types that have none, goes before the
+ * files before it, key by key. The caller owns the result.
+ */
+struct record_types *record_types_read_sources(const struct record_types_source *sources,
+                                               uint32_t count);
 struct record_types *record_types_read_bytes(const char *name, struct slice bytes);
 void record_types_free(struct record_types **t);
+
+/* ---- record_types_files.c ---- */
+
+/*
+ * The file, and the operator's own files in a folder, NAME.json in the byte order of their names;
+ * no folder: "". NULL after each fault was told.
+ */
+struct record_types *record_types_read(const char *file, const char *own_dir);
+/* With the one in the folder of the contracts. */
+struct record_types *record_types_of(const char *schemas_dir, const char *own_dir);
+
+/* ---- record_types_find.c ---- */
 
 /* What a result tells of its kind. A parameter's value is nothing where it has none. */
 struct record_types_clues {
@@ -96,13 +122,15 @@ struct record_types_collect {
 uint32_t record_types_collects(const struct record_types *t, uint32_t i,
                                const struct record_types_collect **collects);
 
-/* After this silence a period ends, microseconds; the file's default for a type it does not name.
+/*
+ * After this silence a period ends, microseconds: what is said of the type, 2.5 times its interval,
+ * or what holds for all others, as for a type that is not named ("" is none).
  */
 int64_t record_types_gap_us(const struct record_types *t, struct slice type);
+/* Whether that is said in an own file. */
+bool record_types_gap_is_own(const struct record_types *t, struct slice type);
 
-/* The types named in the file with their gaps, for the database: i from 0; -1 past the last. */
-int record_types_each(const struct record_types *t, uint32_t i, struct slice *type,
-                      int64_t *gap_us);
-int64_t record_types_default_gap_us(const struct record_types *t);
+/* The types that are named: i from 0; -1 past the last. */
+int record_types_each(const struct record_types *t, uint32_t i, struct slice *type);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * What a file of record types leaves open although it is well formed: mappings that are never
+ * What files of record types leave open although they are well formed: mappings that are never
  * reached, that share columns, and types whose own capabilities become something else.
  */
 #include <inttypes.h>
@@ -101,11 +101,12 @@ static bool same_kind(const struct mapping *a, const struct mapping *b)
 static uint32_t check_pair(const struct record_types *t, uint32_t i, uint32_t k, FILE *out)
 {
     const struct mapping *first = &t->mappings[i], *second = &t->mappings[k];
+    if (i < t->own_mapping_count && k >= t->own_mapping_count) {
+        return 0; /* it is in an own file to go before what is delivered */
+    }
     if (mapping_covers(first, second)) {
-        fprintf(out,
-                "mappings[%" PRIu32 "] (%.*s) is never reached: mappings[%" PRIu32
-                "] (%.*s) takes all that it would\n",
-                k, SHOWN(second->type), i, SHOWN(first->type));
+        fprintf(out, "%s (%.*s) is never reached: %s (%.*s) takes all that it would\n",
+                second->place, SHOWN(second->type), first->place, SHOWN(first->type));
         return 1;
     }
     const struct pattern *shared = shared_column(first, second);
@@ -113,10 +114,9 @@ static uint32_t check_pair(const struct record_types *t, uint32_t i, uint32_t k,
         !alike_but_for_columns(first, second)) {
         return 0; /* the more specific one goes first: so it is meant */
     }
-    fprintf(out,
-            "mappings[%" PRIu32 "] (%.*s) and mappings[%" PRIu32
-            "] (%.*s) both look at the column \"%.*s\": the first decides\n",
-            i, SHOWN(first->type), k, SHOWN(second->type), SHOWN(shared->text));
+    fprintf(out, "%s (%.*s) and %s (%.*s) both look at the column \"%.*s\": the first decides\n",
+            first->place, SHOWN(first->type), second->place, SHOWN(second->type),
+            SHOWN(shared->text));
     return 1;
 }
 

@@ -147,19 +147,19 @@ int64_t record_types_gap_us(const struct record_types *t, struct slice type)
     return entry == NULL ? t->gap_us : entry->gap_us;
 }
 
-int record_types_each(const struct record_types *t, uint32_t i, struct slice *type, int64_t *gap_us)
+bool record_types_gap_is_own(const struct record_types *t, struct slice type)
+{
+    const struct type_entry *entry = find_type(t, type);
+    return entry == NULL ? t->own_gap : entry->own_gap;
+}
+
+int record_types_each(const struct record_types *t, uint32_t i, struct slice *type)
 {
     if (i >= t->type_count) {
         return -1;
     }
     *type = t->types[i].name;
-    *gap_us = t->types[i].gap_us;
     return 0;
-}
-
-int64_t record_types_default_gap_us(const struct record_types *t)
-{
-    return t->gap_us;
 }
 
 static const struct record_types_range *range_among(const struct ranges *ranges,

@@ -2,6 +2,7 @@
 #ifndef EZREPO_RECORD_TYPES_TABLE_H
 #define EZREPO_RECORD_TYPES_TABLE_H
 
+#include "common/json.h"
 #include "common/number.h"
 #include "common/pattern.h"
 #include "common/record_types.h"
@@ -26,6 +27,7 @@ struct mapping {
     struct slice type;
     struct slice content;     /* .at NULL: none */
     const char *content_from; /* NULL: content is it */
+    const char *place;        /* where it stands, for messages */
 };
 
 struct alias_list {
@@ -41,6 +43,7 @@ struct record_types_range {
     struct number least, most;
     struct number *never; /* sentinels */
     uint32_t never_count;
+    const struct json *said; /* as it stands in its file */
 };
 
 struct ranges {
@@ -50,21 +53,27 @@ struct ranges {
 
 struct type_entry {
     struct slice name;
+    int64_t interval_us; /* 0: not known */
     int64_t gap_us;
+    bool has_gap; /* it is said; else it follows from the interval, or is that of all others */
+    bool own_gap; /* by an own file */
     struct alias_list *aliases;
     uint32_t alias_count;
     struct ranges valid;
+    const struct json *said_aliases, *said_valid; /* as they stand in their files; NULL: nothing */
     struct record_types_collect *collects;
     uint32_t collect_count;
 };
 
 struct record_types {
     struct arena *arena;
-    const char *file; /* for messages */
+    const char *file; /* the one that is read now, for messages */
+    bool own;         /* it is none of those that are delivered */
     uint32_t faults;
-    int64_t gap_us;
-    struct mapping *mappings;
-    uint32_t mapping_count;
+    int64_t gap_us; /* of types that have none of their own */
+    bool own_gap;
+    struct mapping *mappings; /* those of own files first, and so are the ranges */
+    uint32_t mapping_count, own_mapping_count, own_valid_count;
     struct type_entry *types;
     uint32_t type_count;
     struct ranges valid;  /* of types that say nothing else of a metric */

@@ -66,5 +66,6 @@ int ctl_records(const struct ctl_command *self, int argc, char **argv);
 int ctl_grading(const struct ctl_command *self, int argc, char **argv);
 int ctl_rebuild(const struct ctl_command *self, int argc, char **argv);
 int ctl_types(const struct ctl_command *self, int argc, char **argv);
+int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv); /* a verb of it */
 
 #endif

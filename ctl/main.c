@@ -18,7 +18,9 @@ static const struct ctl_command commands[] = {
     {"records", "", "Lists the records themselves, newest first.", ctl_records},
     {"grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},
     {"rebuild", "", "Computes periods, events and roll-ups from the records again.", ctl_rebuild},
-    {"types", "VERB", "Checks a file of record types.", ctl_types},
+    {"types", "VERB",
+     "Checks files of record types; takes their gaps for a store of the release before.",
+     ctl_types},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

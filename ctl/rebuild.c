@@ -4,14 +4,12 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <zmq.h>
 
-#include "common/json.h"
 #include "common/message.h"
 #include "ctl/ctl.h"
+#include "ctl/store_link.h"
 #include "ctl/table.h"
 
 #define ARENA_BYTES ((size_t)16 << 20)
@@ -41,17 +39,6 @@ static void on_interrupt(int number)
 
 /* ---- asking ---- */
 
-static int send_packed(void *socket, struct pack *p)
-{
-    int rc = -1;
-    if (pack_ok(p)) {
-        struct slice bytes = pack_bytes(p);
-        rc = zmq_send(socket, bytes.at, bytes.len, ZMQ_DONTWAIT) == -1 ? -1 : 0;
-    }
-    pack_release(p);
-    return rc;
-}
-
 static int send_request(void *socket, int64_t since_us)
 {
     const struct rebuild_message m = {
@@ -59,7 +46,7 @@ static int send_request(void *socket, int64_t since_us)
     struct pack p;
     pack_init(&p);
     rebuild_encode(&p, &m);
-    return send_packed(socket, &p);
+    return store_link_send(socket, &p);
 }
 
 static void send_cancel(void *socket)
@@ -68,7 +55,7 @@ static void send_cancel(void *socket)
     struct pack p;
     pack_init(&p);
     cancel_encode(&p, &m);
-    (void)send_packed(socket, &p);
+    (void)store_link_send(socket, &p);
 }
 
 static void show_progress(const struct rebuilt_message *m)
@@ -90,26 +77,21 @@ static int wait_for_end(void *socket, struct arena *a, zmq_msg_t *bytes, struct 
 {
     bool given_up = false;
     for (;;) {
-        zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
-        int ready = zmq_poll(&item, 1, SILENCE_MS);
+        struct slice frame;
+        int rc = store_link_receive(socket, SILENCE_MS, bytes, &frame);
         if (interrupted && !given_up) {
             send_cancel(socket);
             given_up = true;
-            continue;
         }
-        if (ready == -1 && errno == EINTR) {
-            continue;
-        }
-        if (ready <= 0) {
-            ctl_failed("stored does not answer; `ezrepo status` tells more");
+        if (rc == -1) {
             return -1;
+        }
+        if (rc == 1) {
+            continue;
         }
         arena_reset(a);
-        if (zmq_msg_recv(bytes, socket, ZMQ_DONTWAIT) == -1 || zmq_msg_more(bytes) != 0 ||
-            rebuilt_decode_all((struct slice){zmq_msg_data(bytes), zmq_msg_size(bytes)}, a, m) ==
-                -1) {
-            ctl_failed("stored answered something else than expected; is it of another version?");
-            return -1;
+        if (rebuilt_decode_all(frame, a, m) == -1) {
+            return store_link_strange();
         }
         show_progress(m);
         if (m->finished) {
@@ -127,18 +109,11 @@ static uint64_t differences(const struct rebuilt_message *m)
            m->rollups_different;
 }
 
-static void print_json_text(struct arena *a, struct slice text)
-{
-    const struct json string = {.type = JSON_STRING, .text = text};
-    struct slice json = json_text(a, &string);
-    fputs(json.at == NULL ? "null" : json.at, stdout);
-}
-
 static void print_json(struct arena *a, const struct rebuilt_message *m)
 {
     printf("{\"verify\": %s, \"status\": %" PRIu64 ", \"message\": ",
            given.verify ? "true" : "false", m->status);
-    print_json_text(a, m->message);
+    table_json_text(stdout, a, m->message);
     printf(", \"identical\": %s", m->status == ANSWER_OK && differences(m) == 0 ? "true" : "false");
     printf(", \"series\": %" PRIu64 ", \"records\": %" PRIu64 ", \"hours\": %" PRIu64, m->series,
            m->records, m->hours);
@@ -156,7 +131,7 @@ static void print_json(struct arena *a, const struct rebuilt_message *m)
     fputs(", \"first\": [", stdout);
     for (uint32_t i = 0; i < m->first_count; i++) {
         fputs(i == 0 ? "" : ", ", stdout);
-        print_json_text(a, m->first[i]);
+        table_json_text(stdout, a, m->first[i]);
     }
     puts("]}");
 }
@@ -225,32 +200,14 @@ static void catch_interrupt(void)
 
 static int connect_and_ask(int64_t since_us)
 {
-    struct sockaddr_un address;
-    char endpoint[sizeof address.sun_path + 16];
-    int linger = 1000, exit_code;
-    if (strlen(given.run_dir) + sizeof "/" ENDPOINT_STORE > sizeof address.sun_path) {
-        return ctl_usage("--run-dir: longer than a socket's path may be");
+    struct store_link link;
+    int exit_code = store_link_open(&link, given.run_dir);
+    if (exit_code != CTL_DONE) {
+        return exit_code;
     }
-    snprintf(endpoint, sizeof endpoint, "%s/" ENDPOINT_STORE, given.run_dir);
-    if (access(endpoint, W_OK) == -1) {
-        return ctl_failed("%s: %s", endpoint, strerror(errno));
-    }
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/" ENDPOINT_STORE, given.run_dir);
-    void *context = zmq_ctx_new();
-    void *socket = context == NULL ? NULL : zmq_socket(context, ZMQ_DEALER);
-    if (socket == NULL || zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger) == -1 ||
-        zmq_connect(socket, endpoint) == -1) {
-        exit_code = ctl_failed("%s: %s", endpoint, zmq_strerror(errno));
-    } else {
-        catch_interrupt();
-        exit_code = ask(socket, since_us);
-    }
-    if (socket != NULL) {
-        zmq_close(socket);
-    }
-    if (context != NULL) {
-        zmq_ctx_term(context);
-    }
+    catch_interrupt();
+    exit_code = ask(link.socket, since_us);
+    store_link_close(&link);
     return exit_code;
 }
 

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "common/json.h"
 #include "common/utf8.h"
 
 #define COLUMNS 64
@@ -122,4 +123,11 @@ void table_print_vertical(FILE *f, const char *const *headings, uint32_t columns
             print_cell(f, shown(cells[r * columns + c]), 0, true);
         }
     }
+}
+
+void table_json_text(FILE *f, struct arena *a, struct slice text)
+{
+    const struct json string = {.type = JSON_STRING, .text = text};
+    struct slice json = json_text(a, &string);
+    fputs(json.at == NULL ? "null" : json.at, f);
 }

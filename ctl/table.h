@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "common/slice.h"
+#include "common/arena.h"
 
 /*
  * The text with everything replaced that a terminal could act on: control characters, what reverses
@@ -27,5 +27,8 @@ size_t table_width(const char *const *headings, uint32_t columns, const struct s
 /* The same, for rows too long for a line: each row under its number, a line a cell. */
 void table_print_vertical(FILE *f, const char *const *headings, uint32_t columns,
                           const struct slice *cells, uint32_t rows);
+
+/* A text as JSON, made in the arena; null when that is full. */
+void table_json_text(FILE *f, struct arena *a, struct slice text);
 
 #endif

@@ -25,6 +25,7 @@
 
 struct intake {
     struct result_means means;
+    struct record_types *types; /* of `means` */
     struct batches *batches;
     struct arena *arena, *body_arena; /* for one datagram, one body */
     struct result_limits limits, body_limits;
@@ -37,13 +38,13 @@ struct intake {
     char sender_text[ADDRESS_TEXT_SIZE];
 };
 
-struct intake *intake_new(const struct record_types *types, struct batches *batches)
+struct intake *intake_new(struct batches *batches)
 {
     struct intake *i = calloc(1, sizeof *i);
     if (i == NULL) {
         return NULL;
     }
-    i->means = (struct result_means){types, identity_new()};
+    i->means = (struct result_means){NULL, identity_new()};
     i->batches = batches;
     i->arena = arena_new(RESULT_ARENA_BYTES);
     i->body_arena = arena_new(BODY_ARENA_BYTES);
@@ -59,6 +60,7 @@ void intake_free(struct intake **i)
 {
     if (*i != NULL) {
         identity_free(&(*i)->means.identity);
+        record_types_free(&(*i)->types);
         arena_free(&(*i)->arena);
         arena_free(&(*i)->body_arena);
         sender_rules_free(&(*i)->rules);
@@ -67,6 +69,13 @@ void intake_free(struct intake **i)
         free(*i);
         *i = NULL;
     }
+}
+
+void intake_take_types(struct intake *i, struct record_types *types)
+{
+    record_types_free(&i->types);
+    i->types = types;
+    i->means.types = types;
 }
 
 static int set_allowed(struct intake *i, const struct config_strings *allow)

@@ -9,8 +9,13 @@
 
 struct intake;
 
-/* Record types and batches outlive it. NULL when memory is out. The caller owns it. */
-struct intake *intake_new(const struct record_types *types, struct batches *batches);
+/* Batches outlive it. NULL when memory is out. The caller owns it. */
+struct intake *intake_new(struct batches *batches);
+
+/* From now on by these record types, which it owns; before anything is taken, and when others are.
+ */
+void intake_take_types(struct intake *i, struct record_types *types);
+
 void intake_free(struct intake **i);
 
 /*

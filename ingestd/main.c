@@ -105,7 +105,7 @@ static int check(const struct config_common *common, const void *checked)
     struct sender_rules *rules = sender_rules_read(s->senders, &all);
     rc = rules == NULL ? -1 : rc; /* it said why */
     sender_rules_free(&rules);
-    struct record_types *types = record_types_of(common->schemas_dir);
+    struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
     if (types == NULL) {
         rc = -1; /* it said why */
     }

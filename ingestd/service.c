@@ -47,7 +47,6 @@
 
 static struct {
     zloop_t *loop;
-    struct record_types *types;
     struct udp *udp;
     struct keeper *keeper;
     struct tally *tally;
@@ -643,24 +642,32 @@ static int open_spool(void)
     return 0;
 }
 
+static struct record_types *read_types(void)
+{
+    return record_types_of(daemon_common()->schemas_dir, daemon_common()->record_types_dir);
+}
+
 int service_start(zloop_t *loop)
 {
     struct batches_limits limits = batches_limits_of(&settings);
     struct tally_found found;
     self.loop = loop;
-    self.types = record_types_of(daemon_common()->schemas_dir);
-    if (self.types == NULL || open_spool() == -1) {
+    struct record_types *types = read_types();
+    if (types == NULL || open_spool() == -1) {
+        record_types_free(&types);
         return -1;
     }
     open_tally(&found);
     self.batches = batches_new(self.outbox, &limits);
     if (self.batches != NULL) {
-        self.intake = intake_new(self.types, self.batches);
+        self.intake = intake_new(self.batches);
     }
     if (self.intake == NULL || intake_configure(self.intake, &settings) == -1) {
         log_error("ingestd.memory", "error=\"out of memory\"");
+        record_types_free(&types);
         return -1;
     }
+    intake_take_types(self.intake, types);
     self.push = push_new(self.outbox, self.found.instance);
     self.delivery = delivery_new(self.intake, self.batches, self.spool);
     if (self.push == NULL || self.delivery == NULL) {
@@ -690,7 +697,11 @@ int service_reload(void)
     struct batches_limits limits = batches_limits_of(&settings);
     batches_set_limits(self.batches, &limits);
     outbox_set_retry(self.outbox, settings.retry_ms * 1000);
-    return intake_configure(self.intake, &settings);
+    struct record_types *types = read_types();
+    if (types != NULL) {
+        intake_take_types(self.intake, types);
+    }
+    return intake_configure(self.intake, &settings) == -1 || types == NULL ? -1 : 0;
 }
 
 static void tell_sockets(void)
@@ -801,5 +812,4 @@ void service_stop(void)
     udp_free(&self.udp);
     tally_free(&self.tally);
     keeper_free(&self.keeper);
-    record_types_free(&self.types);
 }

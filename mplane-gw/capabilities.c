@@ -67,14 +67,19 @@ static const struct row rows[] = {
 };
 #define ROWS (sizeof rows / sizeof rows[0])
 
-/* Those of the table, and those that collect. */
-#define CAPABILITIES_MAX 256
+/* Of those that collect. */
+#define COLLECTS_MAX 256
+
+/* Capabilities that come and go together, with the memory of all they have. */
+struct part {
+    struct arena *arena;
+    size_t count, most;
+    struct capability *capability;
+};
 
 struct capabilities {
-    struct arena *arena;
-    struct slice registry_url, link, prefix;
-    size_t count;
-    struct capability capability[CAPABILITIES_MAX];
+    struct slice registry_url, link, prefix; /* in the table's arena */
+    struct part table, collects;
 };
 
 /* What a capability's names are. */
@@ -83,10 +88,20 @@ struct names {
     uint32_t parameter_count, column_count;
 };
 
+static int part_init(struct part *p, size_t most)
+{
+    *p = (struct part){.arena = arena_new(CAPABILITIES_BYTES), .most = most};
+    if (p->arena != NULL) {
+        p->capability = arena_calloc(p->arena, most, sizeof *p->capability);
+    }
+    return p->capability == NULL ? -1 : 0;
+}
+
 void capabilities_free(struct capabilities **c)
 {
     if (*c != NULL) {
-        arena_free(&(*c)->arena);
+        arena_free(&(*c)->table.arena);
+        arena_free(&(*c)->collects.arena);
         free(*c);
         *c = NULL;
     }
@@ -152,10 +167,10 @@ static int check_elements(const struct mplane_message *m, const struct registry 
 }
 
 /* The label as peers see it; .at NULL when memory is out. */
-static struct slice prefixed(struct capabilities *c, struct slice label)
+static struct slice prefixed(const struct capabilities *c, struct arena *a, struct slice label)
 {
     size_t size = c->prefix.len + label.len;
-    char *text = arena_alloc(c->arena, size + 1);
+    char *text = arena_alloc(a, size + 1);
     if (text != NULL) {
         memcpy(text, c->prefix.at, c->prefix.len);
         memcpy(text + c->prefix.len, label.at, label.len);
@@ -164,16 +179,17 @@ static struct slice prefixed(struct capabilities *c, struct slice label)
     return (struct slice){text, size};
 }
 
-/* The next capability, whose kind, verb, label and export are given; the rest follows. */
-static int build(struct capabilities *c, const struct capability *given, const struct names *names,
-                 const struct registry *r, char *error, size_t error_size)
+/* The next capability of a part, whose kind, verb, label and export are given; the rest follows. */
+static int build(const struct capabilities *c, struct part *p, const struct capability *given,
+                 const struct names *names, const struct registry *r, char *error,
+                 size_t error_size)
 {
     char token[TOKEN_TEXT];
-    if (c->count == CAPABILITIES_MAX) {
-        snprintf(error, error_size, "more than %d capabilities", CAPABILITIES_MAX);
+    if (p->count == p->most) {
+        snprintf(error, error_size, "more than %zu capabilities", p->most);
         return -1;
     }
-    struct capability *one = &c->capability[c->count];
+    struct capability *one = &p->capability[p->count];
     struct mplane_message *m = &one->message;
     *one = *given;
     m->kind = MPLANE_CAPABILITY;
@@ -182,16 +198,16 @@ static int build(struct capabilities *c, const struct capability *given, const s
     m->when.start = WHEN_AT_PAST;
     m->when.end = WHEN_AT_FUTURE;
     one->label = m->label;
-    m->label = prefixed(c, m->label);
-    if (m->label.at == NULL || fill_schema(c->arena, names, m) == -1 ||
-        token_of_capability(c->arena, m, r, token) == -1 ||
-        (m->token = arena_copy(c->arena, slice_of(token))).at == NULL) {
+    m->label = prefixed(c, p->arena, m->label);
+    if (m->label.at == NULL || fill_schema(p->arena, names, m) == -1 ||
+        token_of_capability(p->arena, m, r, token) == -1 ||
+        (m->token = arena_copy(p->arena, slice_of(token))).at == NULL) {
         snprintf(error, error_size, "%.*s: out of memory", (int)m->label.len, m->label.at);
         return -1;
     }
     m->link = c->link;
     one->token = m->token;
-    c->count++;
+    p->count++;
     return check_elements(m, r, error, error_size);
 }
 
@@ -204,7 +220,7 @@ static int build_row(struct capabilities *c, const struct row *row, const struct
         .kind = row->kind, .message = {.verb = slice_of(row->verb), .label = slice_of(row->label)}};
     names.parameter_count = take_names(row->parameters, parameters);
     names.column_count = take_names(row->columns, columns);
-    return build(c, &given, &names, r, error, error_size);
+    return build(c, &c->table, &given, &names, r, error, error_size);
 }
 
 struct capabilities *capabilities_new(const char *registry_url, const char *link,
@@ -212,17 +228,14 @@ struct capabilities *capabilities_new(const char *registry_url, const char *link
                                       size_t error_size)
 {
     struct capabilities *c = calloc(1, sizeof *c);
-    if (c != NULL) {
-        c->arena = arena_new(CAPABILITIES_BYTES);
-    }
-    if (c == NULL || c->arena == NULL) {
+    if (c == NULL || part_init(&c->table, ROWS) == -1) {
         snprintf(error, error_size, "out of memory");
         capabilities_free(&c);
         return NULL;
     }
-    c->registry_url = arena_copy(c->arena, slice_of(registry_url));
-    c->link = arena_copy(c->arena, slice_of(link));
-    c->prefix = arena_copy(c->arena, slice_of(prefix));
+    c->registry_url = arena_copy(c->table.arena, slice_of(registry_url));
+    c->link = arena_copy(c->table.arena, slice_of(link));
+    c->prefix = arena_copy(c->table.arena, slice_of(prefix));
     for (size_t i = 0; i < ROWS; i++) {
         if (build_row(c, &rows[i], r, error, error_size) == -1) {
             capabilities_free(&c);
@@ -232,51 +245,73 @@ struct capabilities *capabilities_new(const char *registry_url, const char *link
     return c;
 }
 
-int capabilities_collect(struct capabilities *c, const struct record_types *types,
-                         const char *export_url, const struct registry *r, char *error,
-                         size_t error_size)
+/* The schemas of one type. */
+static int collect_type(const struct capabilities *c, struct part *p, struct slice type,
+                        const struct record_types_collect *collects, uint32_t count,
+                        const char *export_url, const struct registry *r, char *error,
+                        size_t error_size)
 {
-    struct slice type;
-    int64_t gap_us;
-    for (uint32_t i = 0; record_types_each(types, i, &type, &gap_us) == 0; i++) {
-        const struct record_types_collect *collects;
-        uint32_t count = record_types_collects(types, i, &collects);
-        const char *label = arena_printf(c->arena, LABEL_COLLECT "%.*s", (int)type.len, type.at);
-        struct capability given = {
-            .kind = CAPABILITY_COLLECT,
-            .message = {.verb = slice_of("collect"),
-                        .label = slice_of(label),
-                        .export = arena_copy(c->arena, slice_of(export_url))}};
-        if (label == NULL || given.message.export.at == NULL) {
-            snprintf(error, error_size, "out of memory");
+    const char *label = arena_printf(p->arena, LABEL_COLLECT "%.*s", (int)type.len, type.at);
+    struct capability given = {.kind = CAPABILITY_COLLECT,
+                               .message = {.verb = slice_of("collect"),
+                                           .label = slice_of(label == NULL ? "" : label),
+                                           .export = arena_copy(p->arena, slice_of(export_url))}};
+    if (label == NULL || given.message.export.at == NULL) {
+        snprintf(error, error_size, "out of memory");
+        return -1;
+    }
+    for (uint32_t k = 0; k < count; k++) {
+        struct names names = {collects[k].parameters, collects[k].results,
+                              collects[k].parameter_count, collects[k].result_count};
+        if (build(c, p, &given, &names, r, error, error_size) == -1) {
             return -1;
-        }
-        for (uint32_t k = 0; k < count; k++) {
-            struct names names = {collects[k].parameters, collects[k].results,
-                                  collects[k].parameter_count, collects[k].result_count};
-            if (build(c, &given, &names, r, error, error_size) == -1) {
-                return -1;
-            }
         }
     }
     return 0;
 }
 
+int capabilities_collect(struct capabilities *c, const struct record_types *types,
+                         const char *const *export_urls, const struct registry *r, char *error,
+                         size_t error_size)
+{
+    struct part fresh;
+    struct slice type;
+    int rc = part_init(&fresh, COLLECTS_MAX);
+    if (rc == -1) {
+        snprintf(error, error_size, "out of memory");
+    }
+    for (; rc == 0 && *export_urls != NULL; export_urls++) {
+        for (uint32_t i = 0; rc == 0 && record_types_each(types, i, &type) == 0; i++) {
+            const struct record_types_collect *collects;
+            uint32_t count = record_types_collects(types, i, &collects);
+            rc = collect_type(c, &fresh, type, collects, count, *export_urls, r, error, error_size);
+        }
+    }
+    if (rc == 0) {
+        arena_free(&c->collects.arena);
+        c->collects = fresh;
+    } else {
+        arena_free(&fresh.arena);
+    }
+    return rc;
+}
+
 size_t capabilities_count(const struct capabilities *c)
 {
-    return c->count;
+    return c->table.count + c->collects.count;
 }
 
 const struct capability *capabilities_at(const struct capabilities *c, size_t i)
 {
-    return &c->capability[i];
+    return i < c->table.count ? &c->table.capability[i]
+                              : &c->collects.capability[i - c->table.count];
 }
 
 const struct capability *capabilities_by_label(const struct capabilities *c, struct slice label)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        if (slice_equal(c->capability[i].label, label)) {
-            return &c->capability[i];
+    for (size_t i = 0; i < capabilities_count(c); i++) {
+        if (slice_equal(capabilities_at(c, i)->label, label)) {
+            return capabilities_at(c, i);
         }
     }
     return NULL;
@@ -284,9 +319,9 @@ const struct capability *capabilities_by_label(const struct capabilities *c, str
 
 const struct capability *capabilities_by_token(const struct capabilities *c, struct slice token)
 {
-    for (size_t i = 0; i < c->count; i++) {
-        if (slice_equal(c->capability[i].token, token)) {
-            return &c->capability[i];
+    for (size_t i = 0; i < capabilities_count(c); i++) {
+        if (slice_equal(capabilities_at(c, i)->token, token)) {
+            return capabilities_at(c, i);
         }
     }
     return NULL;
@@ -387,8 +422,8 @@ const struct capability *capabilities_match(const struct capabilities *c,
 {
     const struct capability *nearest = NULL;
     struct difference least = {UINT32_MAX, "", {"", 0}};
-    for (size_t i = 0; i < c->count; i++) {
-        const struct capability *candidate = &c->capability[i];
+    for (size_t i = 0; i < capabilities_count(c); i++) {
+        const struct capability *candidate = capabilities_at(c, i);
         struct difference d = compare(specification, &candidate->message);
         if (d.count == 0) {
             return candidate;

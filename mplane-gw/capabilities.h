@@ -41,11 +41,13 @@ struct capabilities *capabilities_new(const char *registry_url, const char *link
 void capabilities_free(struct capabilities **c);
 
 /*
- * Adds LABEL_COLLECT + type for each schema of each type in which records are collected, with this
- * URL as its export. -1 on a fault; then error says what. The types may go afterwards.
+ * LABEL_COLLECT + type for each of these URLs, its export, and each schema of each type in which
+ * records are collected, in place of those there were; NULL ends the URLs. Pointers to these are
+ * void then; those to all others hold. -1 on a fault: then error says what, and nothing changed.
+ * The types may go afterwards.
  */
 int capabilities_collect(struct capabilities *c, const struct record_types *types,
-                         const char *export_url, const struct registry *r, char *error,
+                         const char *const *export_urls, const struct registry *r, char *error,
                          size_t error_size);
 
 size_t capabilities_count(const struct capabilities *c);

@@ -72,6 +72,8 @@
 enum gateway_counter { GATEWAY_COUNTERS(COUNTER_IDENTIFIER) COUNTERS };
 #undef COUNTER_IDENTIFIER
 
+#define REGISTRY_URL_BYTES 1024
+
 /* So many changes of the rules are remembered, to tell what was taken away from what never was. */
 #define FORMER_ACCESS 8
 
@@ -83,7 +85,7 @@ struct gateway {
     struct access *former[FORMER_ACCESS]; /* the rules in force before, the latest first; or NULL */
     struct registry *registry;            /* core and ours, to read messages by */
     struct capabilities *capabilities;    /* what is offered */
-    char registry_url[1024];              /* as clients know it */
+    char registry_url[REGISTRY_URL_BYTES]; /* as clients know it */
 };
 
 extern struct gateway gateway;

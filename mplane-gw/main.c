@@ -9,6 +9,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/told.h"
 #include "mplane-gw/ask.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/collect.h"
@@ -75,51 +76,57 @@ static struct access *load_access(void)
     return a;
 }
 
-/* What is collected: over HTTPS, and where probes can be told a URL, by UDP. */
-static int load_collects(char *error, size_t error_size)
+/* What is collected: over HTTPS, and where probes can be told a URL, by UDP. -1: it was told why.
+ */
+static int offer_collects(const struct config_common *common, const struct settings *s,
+                          const struct registry *r, struct capabilities *c)
 {
-    char url[1024];
-    const char *udp = gateway.settings.udp_url;
-    const char *schemas_dir = daemon_common()->schemas_dir;
-    struct record_types *types = record_types_of(schemas_dir);
-    int rc = -1;
-    snprintf(error, error_size, "%.400s/record-types.json: cannot be read", schemas_dir);
-    if (types != NULL && settings_collect_url(&gateway.settings, "", url, sizeof url) == 0) {
-        rc = capabilities_collect(gateway.capabilities, types, url, gateway.registry, error,
-                                  error_size);
-    }
-    if (rc == 0 && udp[0] != '\0') {
-        rc = capabilities_collect(gateway.capabilities, types, udp, gateway.registry, error,
-                                  error_size);
+    char url[1024], error[512] = "";
+    const char *urls[] = {url, s->udp_url[0] == '\0' ? NULL : s->udp_url, NULL};
+    struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
+    int rc = types == NULL || settings_collect_url(s, "", url, sizeof url) == -1
+                 ? -1
+                 : capabilities_collect(c, types, urls, r, error, sizeof error);
+    if (error[0] != '\0') {
+        told_fault("record types: types.TYPE.collect: %s", error);
     }
     record_types_free(&types);
     return rc;
 }
 
-static int load_capabilities(void)
+/* What is offered, and the registry it is told by; the caller owns both. -1: it was told why. */
+static int offer(const struct config_common *common, const struct settings *s, struct registry **r,
+                 char url[REGISTRY_URL_BYTES], struct capabilities **c)
 {
     char error[512] = "";
-    if (settings_registry_url(&gateway.settings, gateway.registry_url,
-                              sizeof gateway.registry_url) == -1 ||
-        registry_load(daemon_common()->schemas_dir, gateway.registry_url, &gateway.registry) ==
-            -1) {
+    if (settings_registry_url(s, url, REGISTRY_URL_BYTES) == -1 ||
+        registry_load(common->schemas_dir, url, r) == -1) {
         return -1;
     }
-    gateway.capabilities =
-        capabilities_new(gateway.registry_url, gateway.settings.public_url,
-                         gateway.settings.label_prefix, gateway.registry, error, sizeof error);
-    if (gateway.capabilities == NULL || load_collects(error, sizeof error) == -1) {
+    *c = capabilities_new(url, s->public_url, s->label_prefix, *r, error, sizeof error);
+    if (*c == NULL) {
         log_error("capabilities.build", "error=\"%s\"", error);
         return -1;
     }
-    return 0;
+    return offer_collects(common, s, *r, *c);
+}
+
+static int check_offer(const struct config_common *common, const struct settings *s)
+{
+    char url[REGISTRY_URL_BYTES];
+    struct registry *r = NULL;
+    struct capabilities *c = NULL;
+    int rc = offer(common, s, &r, url, &c);
+    capabilities_free(&c);
+    registry_free(&r);
+    return rc;
 }
 
 /* A reload with files that are at fault is refused whole, options included. */
 static int check(const struct config_common *common, const void *settings)
 {
     const struct settings *s = settings;
-    if (settings_check(common, settings) == -1) {
+    if (settings_check(common, settings) == -1 || check_offer(common, s) == -1) {
         return -1;
     }
     if (gateway.base == NULL) {
@@ -133,8 +140,11 @@ static int check(const struct config_common *common, const void *settings)
 static int prepare(void)
 {
     gateway.access = load_access();
-    return gateway.access != NULL && load_capabilities() == 0 && connections_prepare() == 0 &&
-                   http_prepare() == 0 && registry_prepare() == 0 && supervisors_prepare() == 0
+    return gateway.access != NULL &&
+                   offer(daemon_common(), &gateway.settings, &gateway.registry,
+                         gateway.registry_url, &gateway.capabilities) == 0 &&
+                   connections_prepare() == 0 && http_prepare() == 0 && registry_prepare() == 0 &&
+                   supervisors_prepare() == 0
                ? 0
                : -1;
 }
@@ -245,8 +255,10 @@ static int reload(void)
     struct access *a = load_access();
     SSL_CTX *files = a == NULL ? NULL : connections_load(&gateway.settings);
     ask_set_limits();
-    if (files == NULL) {
+    if (files == NULL || offer_collects(daemon_common(), &gateway.settings, gateway.registry,
+                                        gateway.capabilities) == -1) {
         access_free(&a);
+        SSL_CTX_free(files);
         return -1;
     }
     use_access(a);

@@ -293,6 +293,33 @@ enum answer_status {
     UINT(rollups_different, UINT64_MAX)                                                            \
     STRS(first, 20, LIMIT_TEXT_BYTES) /* the first differences in words; once, with `finished` */
 
+#define LIMIT_GAPS 4096 /* told at once */
+
+/*
+ * ezrepoctl to stored: which gaps of record types the store keeps of the release before although
+ * this one has others; and whether the grading in force is a default of before, and nobody
+ * published one. With yes nothing is kept any more.
+ */
+#define ADOPT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(yes, 1)
+
+/*
+ * stored to ezrepoctl: the types, "" all that are not named, as many of each number; how it was
+ * before, with yes. `series` have those types; with yes their periods are computed again from now
+ * on.
+ */
+#define ADOPTED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    STRS(types, LIMIT_GAPS, LIMIT_DIMENSION_BYTES)                                                 \
+    UINTS(gaps_us, LIMIT_GAPS)                                                                     \
+    UINTS(become_us, LIMIT_GAPS)                                                                   \
+    UINTS(series, LIMIT_GAPS)                                                                      \
+    UINT(grading_version, UINT32_MAX) /* the one in force, if it is kept so; else 0 */             \
+    UINT(grading_becomes, UINT32_MAX) /* with yes: the version that took its place */
+
 /* What stands in front of a record type in the label of the capability that takes such records. */
 #define LABEL_COLLECT "Collect-"
 
@@ -395,7 +422,9 @@ enum delivery_outcome {
     MESSAGE(lost, LOST_FIELDS)                                                                     \
     MESSAGE(grant, GRANT_FIELDS)                                                                   \
     MESSAGE(copy, COPY_FIELDS)                                                                     \
-    MESSAGE(taken, TAKEN_FIELDS)
+    MESSAGE(taken, TAKEN_FIELDS)                                                                   \
+    MESSAGE(adopt, ADOPT_FIELDS)                                                                   \
+    MESSAGE(adopted, ADOPTED_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"

@@ -3,6 +3,6 @@
 #define EZREPO_SCHEMAS_STORE_H
 
 /* The number of the newest migration in sql/. */
-#define STORE_VERSION 12
+#define STORE_VERSION 13
 
 #endif

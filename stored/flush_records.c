@@ -51,7 +51,7 @@ static int settle_fates(struct flush *f)
         if (period_key_compare(&item->key, &item->series->greatest) > 0) {
             item->fate = ITEM_IN_ORDER;
             item->same_start = item->key.t_us == item->series->greatest.t_us;
-            item->series->greatest = item->key;
+            series_advance(item->series, &item->key);
             f->counts.in_order++;
             f->counts.same_start += item->same_start;
         } else {
@@ -325,7 +325,8 @@ int flush_records(struct flush *f)
     if (f->item_count == 0) {
         return 0;
     }
-    if (series_load(&s->series, &s->pg, &s->params, s->types, &s->retention, &s->calendar) == -1 ||
+    if (series_load(&s->series, &s->pg, &s->params, &s->gaps, s->distances, &s->retention,
+                    &s->calendar) == -1 ||
         interned_load(&s->schemas, &s->pg, &s->params) == -1 ||
         interned_load(&s->hops, &s->pg, &s->params) == -1 || touch_hours(f) == -1 ||
         settle_fates(f) == -1 || pg_own(&s->pg, write_own(f)) == -1) {

@@ -186,14 +186,18 @@ static int load_store(void)
     ledger_forget(&s->ledger);
     s->ledger.entries = 1; /* there may be some from before */
     s->rejected_new = settings.rejected_rows;
-    if (flush_connected(s) == -1 || migrate_record_types(&s->pg, &s->params, s->types) == -1 ||
-        gradings_load(&s->gradings, &s->pg, &s->params) == -1 ||
+    int changed = flush_connected(s) == -1 ? -1 : gaps_settle(s);
+    if (changed == 1) {
+        rebuild_gaps_changed(s->rebuild);
+    }
+    if (changed == -1 || gradings_load(&s->gradings, &s->pg, &s->params) == -1 ||
         calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
         classes_load(s, daemon_clock_us()) == -1 ||
         classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1 || rebuild_again(s) == -1) {
         return 1;
     }
-    return publish_default(s, settings.grading_default);
+    rebuild_look(s->rebuild);
+    return publish_default(s);
 }
 
 static void connect_database(void)
@@ -527,12 +531,59 @@ static int on_moment(zloop_t *loop, int timer, void *context)
     return 0;
 }
 
+/* ---- record types ---- */
+
+static struct record_types *read_types(const struct config_common *common)
+{
+    return record_types_of(common->schemas_dir, common->record_types_dir);
+}
+
+/* What follows from others. 0, or -1: the database; all of it is looked at again at the next
+ * connect.
+ */
+static int apply_types(void)
+{
+    struct store *s = &self.store;
+    int changed = gaps_settle(s);
+    if (changed == 1) {
+        rebuild_gaps_changed(s->rebuild);
+    }
+    if (changed == -1 || publish_default(s) != 0) {
+        log_error("record_types.taken", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
+        pg_close(&s->pg);
+        back_off();
+        return -1;
+    }
+    announce_grading(self.announce, &s->gradings);
+    return 0;
+}
+
+/* Read again, at a reload. -1: the old ones stay. */
+static int take_types(void)
+{
+    struct store *s = &self.store;
+    struct record_types *types = read_types(daemon_common());
+    if (types == NULL) {
+        return -1;
+    }
+    record_types_free(&s->types);
+    s->types = types;
+    if (pg_is_open(&s->pg) && apply_types() == -1) {
+        told_add("record types: read; what follows from them is done when the database is there");
+    }
+    return 0;
+}
+
 /* ---- the skeleton's callbacks ---- */
 
 static int check(const struct config_common *common, const void *given)
 {
     const struct store_settings *s = given;
-    (void)common;
+    struct record_types *types = read_types(common);
+    if (types == NULL) {
+        return -1;
+    }
+    record_types_free(&types);
     PQconninfoOption *parsed = PQconninfoParse(s->database, NULL);
     PQconninfoFree(parsed);
     if (parsed == NULL) {
@@ -588,7 +639,8 @@ static int start(zloop_t *loop)
     s->hops =
         (struct interned_cache){.kind = &interned_hops, .max = (uint32_t)settings.max_schemas};
     s->identity = identity_new();
-    s->types = record_types_of(s->schemas_dir);
+    s->types = read_types(daemon_common());
+    s->distances = distances_new();
     self.flush = flush_new(s);
     s->seal = seal_new(s);
     s->rebuild = rebuild_new(s);
@@ -596,7 +648,7 @@ static int start(zloop_t *loop)
     s->drop = drop_new(s);
     s->days = days_new(s);
     if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
-        s->fold == NULL || s->drop == NULL || s->days == NULL ||
+        s->fold == NULL || s->drop == NULL || s->days == NULL || s->distances == NULL ||
         retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1 ||
         s->rebuild == NULL || intake_init(&self.intake, &settings) == -1) {
         return -1;
@@ -610,11 +662,12 @@ static int start(zloop_t *loop)
     return 0;
 }
 
-/* Only the retention has to be looked at: types that are new get a class. */
+/* Retention: types that are new get a class; and the record types. */
 static int reload(void)
 {
     struct store *s = &self.store;
     char fault[512];
+    int rc = take_types();
     pg_be_patient(settings.silence_s * 1000000, on_silence);
     if (retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1) {
         log_error("retention.refused", "error=\"%s\"", fault);
@@ -623,7 +676,7 @@ static int reload(void)
     if (pg_is_open(&s->pg) && s->retention.count > 0 && classes_load(s, daemon_clock_us()) == -1) {
         back_off();
     }
-    return 0;
+    return rc;
 }
 
 static void tick(void)
@@ -643,6 +696,9 @@ static void tick(void)
     count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
     if (self.away_since_us != 0 && !self.waiting && !self.loading) {
         note_away();
+    }
+    if (self.store.distances != NULL) {
+        gaps_tell(&self.store);
     }
 }
 
@@ -668,6 +724,8 @@ static void stop(void)
     calendar_release(&s->calendar);
     gradings_release(&s->gradings);
     record_types_free(&s->types);
+    gaps_release(&s->gaps);
+    distances_free(&s->distances);
     pg_params_release(&s->params);
     pg_close(&s->pg);
     zsock_destroy(&self.graded);

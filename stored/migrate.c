@@ -1,6 +1,6 @@
 /*
  * Numbered migrations, schemas/sql/NNNN-NAME.sql: each applied once, in one transaction or in
- * steps, never skipped, never undone. The list of record types is brought up to date here too.
+ * steps, never skipped, never undone.
  */
 #include "stored/migrate.h"
 
@@ -225,87 +225,4 @@ int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir)
         rc = apply_all(pg, params, schemas_dir);
     }
     return rc == 0 ? note_release(pg, params) : rc;
-}
-
-/* ---- record types ---- */
-
-/* The gap of a type as the file has it; 0 when the file does not name the type ("" is the default).
- */
-static int64_t gap_in_file(const struct record_types *types, struct slice type)
-{
-    struct slice named;
-    int64_t gap_us;
-    if (type.len == 0) {
-        return record_types_default_gap_us(types);
-    }
-    for (uint32_t i = 0; record_types_each(types, i, &named, &gap_us) == 0; i++) {
-        if (slice_equal(named, type)) {
-            return gap_us;
-        }
-    }
-    return 0;
-}
-
-static void warn_when_periods_exist(struct pg *pg, struct pg_params *params, struct slice type,
-                                    int64_t was_us, int64_t is_us)
-{
-    pg_params_begin(params);
-    pg_add_bytes(params, type);
-    PGresult *r = pg_rows(pg, SQL_PERIODS_OF_TYPE, params);
-    if (r != NULL && pg_cell_bool(r, 0, 0)) {
-        log_warn("record_type.gap_changed",
-                 "type=\"%.*s\" was_ms=%lld is_ms=%lld effect=\"periods made before keep the old "
-                 "gap: they need to be rebuilt\"",
-                 (int)type.len, type.at, (long long)(was_us / 1000), (long long)(is_us / 1000));
-    }
-    PQclear(r);
-}
-
-static int put_type(struct pg *pg, struct pg_params *params, struct slice type, int64_t gap_us)
-{
-    pg_params_begin(params);
-    pg_add_bytes(params, type);
-    pg_add_64(params, gap_us);
-    return pg_run(pg, SQL_RECORD_TYPE_PUT, params);
-}
-
-/* Compares what the database has with the file. */
-static int update_known(struct pg *pg, struct pg_params *params, const struct record_types *types)
-{
-    PGresult *r = pg_rows(pg, SQL_RECORD_TYPES, NULL);
-    if (r == NULL) {
-        return -1;
-    }
-    int rc = 0;
-    for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
-        struct slice type = pg_cell_text(r, i, 0);
-        int64_t was_us = pg_cell_64(r, i, 1);
-        int64_t is_us = gap_in_file(types, type);
-        if (is_us == was_us) {
-            continue;
-        }
-        warn_when_periods_exist(pg, params, type, was_us,
-                                is_us != 0 ? is_us : record_types_default_gap_us(types));
-        if (is_us == 0) {
-            pg_params_begin(params);
-            pg_add_bytes(params, type);
-            rc = pg_run(pg, SQL_RECORD_TYPE_REMOVE, params);
-        }
-    }
-    PQclear(r);
-    return rc;
-}
-
-int migrate_record_types(struct pg *pg, struct pg_params *params, const struct record_types *types)
-{
-    struct slice type;
-    int64_t gap_us;
-    int rc = update_known(pg, params, types);
-    if (rc == 0) {
-        rc = put_type(pg, params, slice_of(""), record_types_default_gap_us(types));
-    }
-    for (uint32_t i = 0; rc == 0 && record_types_each(types, i, &type, &gap_us) == 0; i++) {
-        rc = put_type(pg, params, type, gap_us);
-    }
-    return rc;
 }

@@ -2,7 +2,6 @@
 #ifndef EZREPO_STORED_MIGRATE_H
 #define EZREPO_STORED_MIGRATE_H
 
-#include "common/record_types.h"
 #include "stored/pg.h"
 
 /*
@@ -10,11 +9,5 @@
  * PostgreSQL went away); -1 when somebody has to do something first (it was logged what).
  */
 int migrate(struct pg *pg, struct pg_params *params, const char *schemas_dir);
-
-/*
- * Writes the gaps of the record types, as the mapping file has them. Says so in the log when a gap
- * changed that stored periods were made with. 0, or -1 on a failure of the database.
- */
-int migrate_record_types(struct pg *pg, struct pg_params *params, const struct record_types *types);
 
 #endif

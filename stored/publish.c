@@ -6,6 +6,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "stored/adopt.h"
 #include "stored/rebuild.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
@@ -46,6 +47,7 @@ static bool handle_publish(struct store *store, struct arena *a, zsock_t *socket
     bool done = gradings_publish(&store->gradings, &store->pg, &store->params, a, m.document,
                                  record_types_grading(store->types), m.author, &result) == 0;
     if (done) {
+        store->old_default = false;
         log_info("grading.published", "version=%" PRIu64 " blocks=%" PRIu64 " author=\"%.*s\"",
                  result.version, result.blocks, (int)m.author.len, m.author.at);
     } else {
@@ -66,6 +68,17 @@ static void handle_rebuild(struct store *store, struct arena *a, zsock_t *socket
     } else {
         rebuild_request(store->rebuild, socket, request->frames[0], &m);
     }
+}
+
+static bool handle_adopt(struct store *store, struct arena *a, zsock_t *socket,
+                         const struct bus_message *request)
+{
+    struct adopt_message m;
+    if (adopt_decode_all(request->frames[1], a, &m) == -1) {
+        refuse("not an adopt message");
+        return false;
+    }
+    return adopt_request(store, a, socket, request->frames[0], &m);
 }
 
 static void handle_cancel(struct store *store, struct arena *a, const struct bus_message *request)
@@ -90,8 +103,10 @@ static bool handle(struct store *store, struct arena *a, zsock_t *socket,
     case MESSAGE_cancel:
         handle_cancel(store, a, request);
         return false;
+    case MESSAGE_adopt:
+        return handle_adopt(store, a, socket, request);
     default:
-        refuse("expected a publish, rebuild or cancel message");
+        refuse("expected a publish, rebuild, cancel or adopt message");
         return false;
     }
 }
@@ -143,39 +158,82 @@ static int publish_types(struct store *store)
     return rc;
 }
 
-int publish_default(struct store *store, const char *file)
+/* The default document; the caller frees .at. NULL after it was logged why. */
+static struct slice read_default(const struct store *store)
 {
     char path[1024];
-    struct published_message result = {0};
-    if (store->gradings.version != 0) {
-        return publish_types(store);
-    }
-    struct arena *a = arena_new(ARENA_BYTES);
-    if (a == NULL) {
-        return 1;
-    }
+    const char *file = store->settings->grading_default;
     if (file[0] == '\0') {
         snprintf(path, sizeof path, "%s/grading/default.json", store->schemas_dir);
         file = path;
     }
     struct slice document;
-    char *bytes = file_read(file, LIMIT_DOCUMENT_BYTES, &document.len);
-    int rc = bytes == NULL ? -1 : 0;
-    document.at = bytes;
-    if (rc == -1) {
+    document.at = file_read(file, LIMIT_DOCUMENT_BYTES, &document.len);
+    if (document.at == NULL) {
         log_errno("grading.default", "file=%s", file);
-    } else if (gradings_publish(&store->gradings, &store->pg, &store->params, a, document,
-                                record_types_grading(store->types), slice_of("default"),
-                                &result) == -1) {
-        rc = result.status == ANSWER_INVALID ? -1 : 1;
-        log_error("grading.default", "file=%s error=\"%.*s\"", file, (int)result.message.len,
-                  result.message.at);
-        for (uint32_t i = 0; i < result.faults_count; i++) {
-            log_error("grading.default", "fault=\"%.*s\"", (int)result.faults[i].len,
-                      result.faults[i].at);
-        }
     }
-    free(bytes);
+    return document;
+}
+
+/* As the next version. 0; 1 when the database failed; -1 when it is no good (it was logged why). */
+static int publish_document(struct store *store, struct arena *a, struct slice document)
+{
+    struct published_message result = {0};
+    if (gradings_publish(&store->gradings, &store->pg, &store->params, a, document,
+                         record_types_grading(store->types), slice_of("default"), &result) == 0) {
+        return 0;
+    }
+    log_error("grading.default", "error=\"%.*s\"", (int)result.message.len, result.message.at);
+    for (uint32_t i = 0; i < result.faults_count; i++) {
+        log_error("grading.default", "fault=\"%.*s\"", (int)result.faults[i].len,
+                  result.faults[i].at);
+    }
+    return result.status == ANSWER_INVALID ? -1 : 1;
+}
+
+static int publish_delivered(struct store *store)
+{
+    struct arena *a = arena_new(ARENA_BYTES);
+    struct slice document = read_default(store);
+    int rc = document.at == NULL ? -1 : a == NULL ? 1 : publish_document(store, a, document);
+    free((void *)(uintptr_t)document.at);
     arena_free(&a);
+    return rc;
+}
+
+/* 1: somebody published a grading; 0; -1: the database. */
+static int is_authored(struct store *store)
+{
+    PGresult *r = pg_rows(&store->pg, SQL_GRADING_AUTHORED, NULL);
+    int rc = r == NULL ? -1 : pg_cell_bool(r, 0, 0);
+    PQclear(r);
+    return rc;
+}
+
+int publish_look(struct store *store)
+{
+    struct gradings *g = &store->gradings;
+    int authored = is_authored(store);
+    store->old_default = false;
+    if (authored != 0) {
+        return authored == -1 ? 1 : 0;
+    }
+    struct slice document = read_default(store);
+    store->old_default = document.at != NULL &&
+                         !slice_equal(document, (struct slice){g->document.at, g->document.len});
+    free((void *)(uintptr_t)document.at);
+    return 0;
+}
+
+int publish_default(struct store *store)
+{
+    int rc = store->gradings.version != 0 ? publish_types(store) : publish_delivered(store);
+    return rc != 0 ? rc : publish_look(store);
+}
+
+int publish_adopt(struct store *store)
+{
+    int rc = store->old_default ? publish_delivered(store) : 0;
+    store->old_default = store->old_default && rc != 0;
     return rc;
 }

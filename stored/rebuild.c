@@ -13,9 +13,10 @@
 #include "common/utf8.h"
 #include "stored/rebuild_work.h"
 
-#define STEP_US     INT64_C(25000)   /* of each call; flushes have the rest */
-#define PROGRESS_US INT64_C(1000000) /* how often the asker hears of it */
-#define PEER_BYTES  256              /* more than ZeroMQ's longest identity */
+#define STEP_US     INT64_C(25000)    /* of each call; flushes have the rest */
+#define PROGRESS_US INT64_C(1000000)  /* how often the asker hears of it */
+#define PEER_BYTES  256               /* more than ZeroMQ's longest identity */
+#define AGAIN_US    INT64_C(30000000) /* before what did not end well is begun again */
 
 /* The roll-ups first: the periods of late records may rest on them (heads.c). */
 enum phase { PHASE_NONE, PHASE_BEGIN, PHASE_HOURS, PHASE_SERIES };
@@ -25,11 +26,13 @@ struct rebuild {
     struct rebuild_series *series;
     struct rebuild_hours *hours;
     enum phase phase;
-    zsock_t *socket; /* the asker's; not owned */
+    zsock_t *socket; /* the asker's, not owned; NULL: nobody asked */
     char peer[PEER_BYTES];
     size_t peer_bytes;
     uint64_t id;
     int64_t told_us;
+    bool look;       /* whether there are series with another gap */
+    int64_t look_us; /* not before, of a steady clock */
 };
 
 struct rebuild *rebuild_new(struct store *store)
@@ -103,6 +106,9 @@ static void answer(struct rebuild *r, enum answer_status status, const char *mes
 {
     const struct rebuild_found *f = &r->job.found;
     struct slice first[REBUILD_TEXTS];
+    if (r->socket == NULL) {
+        return;
+    }
     struct rebuilt_message m = {
         .id = r->id,
         .status = status,
@@ -133,15 +139,38 @@ static void answer(struct rebuild *r, enum answer_status status, const char *mes
 static void note(const struct rebuild *r)
 {
     const struct rebuild_found *f = &r->job.found;
+    if (r->job.again) {
+        daemon_note("rebuild", "periods by other gaps: series %" PRIu64 " of %" PRIu64, f->series,
+                    f->series_all);
+        return;
+    }
     daemon_note("rebuild",
                 "%s: series %" PRIu64 " of %" PRIu64 ", hours %" PRIu64 ", %" PRIu64 " %s",
                 r->job.verify ? "verifying" : "repairing", f->series, f->series_all, f->hours,
                 sum(f), r->job.verify ? "differences" : "repaired");
 }
 
+/* What nobody asked for; what is left of it is looked for at once, or after a pause. */
+static void finish_again(struct rebuild *r, enum answer_status status, const char *message)
+{
+    const struct rebuild_found *f = &r->job.found;
+    log_info("rebuild.again_done",
+             "series=%" PRIu64 " records=%" PRIu64 " differences=%" PRIu64 " result=\"%s\"",
+             f->series, f->records, sum(f), message);
+    daemon_note("rebuild", "periods by other gaps: %" PRIu64 " series done; %.100s", f->series,
+                message);
+    r->look = true;
+    r->look_us = daemon_clock_us() + (status == ANSWER_OK ? 0 : AGAIN_US);
+    r->phase = PHASE_NONE;
+}
+
 static void finish(struct rebuild *r, enum answer_status status, const char *message)
 {
     const struct rebuild_found *f = &r->job.found;
+    if (r->job.again) {
+        finish_again(r, status, message);
+        return;
+    }
     answer(r, status, message, true);
     log_info("rebuild.finished",
              "verify=%d series=%" PRIu64 " records=%" PRIu64 " hours=%" PRIu64
@@ -190,10 +219,14 @@ static bool is_asker(const struct rebuild *r, struct slice peer, uint64_t id)
 void rebuild_request(struct rebuild *r, zsock_t *socket, struct slice peer,
                      const struct rebuild_message *request)
 {
-    const char *refused = r->phase != PHASE_NONE           ? "another rebuild is under way"
-                          : !pg_is_open(&r->job.store->pg) ? "the database is away"
-                          : peer.len > sizeof r->peer      ? "the asker's name is too long"
-                                                           : NULL;
+    const char *refused =
+        r->phase != PHASE_NONE && r->job.again
+            ? "periods are being computed again by other gaps; `ezrepo status` shows "
+              "how far that is"
+        : r->phase != PHASE_NONE         ? "another rebuild is under way"
+        : !pg_is_open(&r->job.store->pg) ? "the database is away"
+        : peer.len > sizeof r->peer      ? "the asker's name is too long"
+                                         : NULL;
     if (refused != NULL) {
         const struct rebuilt_message m = {.id = request->id,
                                           .status = ANSWER_UNAVAILABLE,
@@ -202,9 +235,8 @@ void rebuild_request(struct rebuild *r, zsock_t *socket, struct slice peer,
         send_message(socket, peer, &m);
         return;
     }
-    r->job.verify = request->verify == 1;
-    r->job.since_us = request->since_us;
-    r->job.found = (struct rebuild_found){0};
+    r->job = (struct rebuild_job){
+        .store = r->job.store, .verify = request->verify == 1, .since_us = request->since_us};
     r->socket = socket;
     memcpy(r->peer, peer.at, peer.len);
     r->peer_bytes = peer.len;
@@ -272,9 +304,49 @@ static int settle_failure(struct rebuild *r)
     return -1;
 }
 
+/* ---- without anybody asking ---- */
+
+void rebuild_look(struct rebuild *r)
+{
+    r->look = true;
+    r->look_us = 0;
+}
+
+void rebuild_gaps_changed(struct rebuild *r)
+{
+    rebuild_end(r, "the gaps of record types have changed");
+    rebuild_look(r);
+}
+
+/* 0, or -1: the database. */
+static int begin_again(struct rebuild *r)
+{
+    struct store *store = r->job.store;
+    int64_t count = rebuild_again_count(store, true);
+    r->look = count != 0;
+    r->look_us = daemon_clock_us() + AGAIN_US;
+    if (count <= 0) {
+        return (int)count;
+    }
+    r->job = (struct rebuild_job){
+        .store = store, .since_us = INT64_MIN, .again = true, .meanwhile = true};
+    r->socket = NULL;
+    if (rebuild_series_begin(r->series) == -1) {
+        return -1;
+    }
+    r->job.found.series_all = (uint64_t)count;
+    r->phase = PHASE_SERIES;
+    log_info("rebuild.again", "series=%" PRId64 " reason=\"other gaps\"", count);
+    note(r);
+    return 0;
+}
+
 int rebuild_go_on(struct rebuild *r, int64_t clock_us)
 {
     int64_t until_us = clock_us + STEP_US;
+    if (r->phase == PHASE_NONE && r->look && clock_us >= r->look_us && begin_again(r) == -1) {
+        return settle_failure(r);
+    }
     if (r->phase == PHASE_NONE) {
         return 0;
     }

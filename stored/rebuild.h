@@ -43,4 +43,13 @@ void rebuild_end(struct rebuild *r, const char *why);
  * the database. */
 int rebuild_again(struct store *store);
 
+/*
+ * There may be series whose gap is another one, to be computed again while records are taken: that
+ * begins when nothing else is under way, without anybody asking, also in the next stored.
+ */
+void rebuild_look(struct rebuild *r);
+
+/* The gaps have changed: what is under way by the former ones ends. */
+void rebuild_gaps_changed(struct rebuild *r);
+
 #endif

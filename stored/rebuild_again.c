@@ -1,15 +1,18 @@
 /*
  * Before stored takes records: series of which a migration says that what is stored no longer is
- * what their records say. One after the other, each written and struck off by itself.
+ * what their records say. One after the other, each written and struck off by itself. Those that
+ * have another gap are done while records are taken: rebuild.c.
  */
 #include "common/daemon.h"
 #include "common/log.h"
 #include "stored/rebuild.h"
 #include "stored/rebuild_work.h"
 
-static int64_t count_left(struct store *store)
+int64_t rebuild_again_count(struct store *store, bool meanwhile)
 {
-    PGresult *r = pg_rows(&store->pg, SQL_AGAIN_COUNT, NULL);
+    pg_params_begin(&store->params);
+    pg_add_32(&store->params, meanwhile);
+    PGresult *r = pg_rows(&store->pg, SQL_AGAIN_COUNT, &store->params);
     int64_t count = r == NULL ? -1 : pg_cell_64(r, 0, 0);
     PQclear(r);
     return count;
@@ -35,7 +38,7 @@ static int do_all(struct rebuild_series *s, const struct rebuild_job *job, int64
 int rebuild_again(struct store *store)
 {
     struct rebuild_job job = {.store = store, .since_us = INT64_MIN, .again = true};
-    int64_t began_us = daemon_clock_us(), count = count_left(store);
+    int64_t began_us = daemon_clock_us(), count = rebuild_again_count(store, false);
     if (count <= 0) {
         return (int)count;
     }

@@ -115,6 +115,9 @@ static int find_series(struct rebuild_series *s)
         pg_add_64(&store->params, s->id);
         pg_add_64(&store->params, s->last_id);
         pg_add_32(&store->params, SERIES_PAGE);
+        if (s->job->again) {
+            pg_add_32(&store->params, s->job->meanwhile);
+        }
         s->page = pg_rows(&store->pg, s->job->again ? SQL_AGAIN_SERIES : SQL_REBUILD_SERIES,
                           &store->params);
         s->next = 0;
@@ -230,7 +233,7 @@ static int begin_series(struct rebuild_series *s)
 {
     struct rebuild_job *job = s->job;
     uint16_t count = job->store->gradings.name_count;
-    int64_t gap_us = record_types_gap_us(job->store->types, s->dims.type);
+    int64_t gap_us = gaps_of(&job->store->gaps, s->dims.type);
     if (count != s->pair_count || s->pairs == NULL) {
         free(s->pairs);
         free(s->grades);

@@ -22,12 +22,16 @@ struct rebuild_job {
     bool verify;
     int64_t since_us; /* INT64_MIN: from the first record */
     bool again;       /* only the series in series_again, which leave it */
+    bool meanwhile;   /* those that are computed while records are taken; else the others */
     struct rebuild_found found;
 };
 
 /* The next of found->texts; the difference is only counted when there are enough. */
 void rebuild_tell(struct rebuild_found *found, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* How many series of that kind are in series_again; -1: the database. */
+int64_t rebuild_again_count(struct store *store, bool meanwhile);
 
 /*
  * Reads days and hours again: partitions may have been dropped since. 0, or -1: the database; then

@@ -177,6 +177,25 @@ void series_trim(struct series_cache *c, uint64_t stamp)
     }
 }
 
+void series_set_gaps(struct series_cache *c, const struct gaps *gaps)
+{
+    for (struct series *s = c->newest; s != NULL; s = s->older) {
+        s->gap_us = gaps_of(gaps, series_type(s));
+        s->apart = false;
+    }
+}
+
+void series_advance(struct series *s, const struct period_key *key)
+{
+    const struct period_key *last = &s->greatest;
+    if (s->distances != NULL && last->t_us != INT64_MIN) {
+        bool apart = key->t_us - last->end_us > s->gap_us;
+        distances_take(s->distances, key->t_us - last->t_us, apart && s->apart);
+        s->apart = apart;
+    }
+    s->greatest = *key;
+}
+
 uint32_t series_count(const struct series_cache *c)
 {
     return HASH_COUNT(c->table);
@@ -381,8 +400,8 @@ static int load_states(struct series_cache *c, struct pg *pg, struct pg_params *
 }
 
 int series_load(struct series_cache *c, struct pg *pg, struct pg_params *params,
-                const struct record_types *types, const struct retention *retention,
-                const struct calendar *calendar)
+                const struct gaps *gaps, struct distances *distances,
+                const struct retention *retention, const struct calendar *calendar)
 {
     if (c->unseen_count == 0) {
         return 0;
@@ -400,7 +419,8 @@ int series_load(struct series_cache *c, struct pg *pg, struct pg_params *params,
     for (uint32_t i = 0; i < c->unseen_count; i++) {
         struct slice dims[DIMENSIONS];
         split_key(c->unseen[i], dims);
-        c->unseen[i]->gap_us = record_types_gap_us(types, dims[0]);
+        c->unseen[i]->gap_us = gaps_of(gaps, dims[0]);
+        c->unseen[i]->distances = distances_type(distances, dims[0]);
         c->unseen[i]->class = retention_of_type(retention, dims[0]);
         c->unseen[i]->loaded = true;
     }

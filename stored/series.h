@@ -7,8 +7,9 @@
 #define EZREPO_STORED_SERIES_H
 
 #include "common/message.h"
-#include "common/record_types.h"
 #include "stored/calendar.h"
+#include "stored/distances.h"
+#include "stored/gaps.h"
 #include "stored/periods.h"
 #include "stored/retention.h"
 #include "stored/table.h"
@@ -28,7 +29,9 @@ struct series {
     struct series *newer, *older; /* by use */
     int64_t id;
     int64_t gap_us;
-    uint32_t class; /* of its record type: retention.h */
+    uint32_t class;                  /* of its record type: retention.h */
+    struct distance_type *distances; /* of its record type; NULL: not looked at */
+    bool apart; /* its greatest record came later than the gap after the one before */
     struct period_key greatest;
     uint64_t stamp; /* of the flush that used it last */
     struct series_grade *grades;
@@ -55,8 +58,14 @@ struct series *series_get(struct series_cache *c, const struct record_message *r
 
 /* Loads every entry that is not loaded, making rows for new series. 0, or -1: the database. */
 int series_load(struct series_cache *c, struct pg *pg, struct pg_params *params,
-                const struct record_types *types, const struct retention *retention,
-                const struct calendar *calendar);
+                const struct gaps *gaps, struct distances *distances,
+                const struct retention *retention, const struct calendar *calendar);
+
+/* The gaps are others. */
+void series_set_gaps(struct series_cache *c, const struct gaps *gaps);
+
+/* A record in order came: it is the greatest now. */
+void series_advance(struct series *s, const struct period_key *key);
 
 /* The state of one grade name, made when it is not there; NULL when memory is out. */
 struct series_grade *series_grade(struct series *s, uint16_t grade_id);

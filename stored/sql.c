@@ -358,6 +358,9 @@ static const char *const statements[SQL_STATEMENTS] = {
                         " published_at) VALUES ($1::integer, $2::text, $3::integer, $4::text,"
                         " $5::text, clock_timestamp())",
 
+    [SQL_GRADING_AUTHORED] = "SELECT EXISTS (SELECT FROM grading"
+                             " WHERE author NOT IN ('default', 'record types'))",
+
     [SQL_GRADE_NAMES] = "SELECT id, name FROM grade_name ORDER BY id",
 
     /* But $1, and those that a record had: whatever has a grade is in grade_total, for good. */
@@ -367,19 +370,39 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_GRADE_NAME_ADD] = "INSERT INTO grade_name (id, name) VALUES ($1::smallint, $2::text)",
 
-    [SQL_RECORD_TYPES] =
-        "SELECT type, (extract(epoch FROM gap) * 1000000)::bigint FROM record_type",
+    [SQL_GAPS_KEPT] = "SELECT type, (extract(epoch FROM gap) * 1000000)::bigint FROM kept_gap",
 
-    [SQL_RECORD_TYPE_PUT] = "INSERT INTO record_type (type, gap)"
-                            " VALUES ($1::text, $2::bigint * interval '1 microsecond')"
-                            " ON CONFLICT (type) DO UPDATE SET gap = excluded.gap",
+    /* What all of a store's series have, and what of $1, $2 they are to have. */
+    [SQL_GAPS_CHANGED] = "SELECT coalesce(o.type, n.type), coalesce((extract(epoch FROM o.gap) * "
+                         "1000000)::bigint, 0),"
+                         " coalesce(n.us, 0) FROM record_type o FULL JOIN unnest($1::text[], "
+                         "$2::bigint[]) AS n (type, us)"
+                         " ON n.type = o.type WHERE o.gap IS DISTINCT FROM n.us * interval '1 "
+                         "microsecond' ORDER BY 1",
 
-    [SQL_RECORD_TYPE_REMOVE] = "DELETE FROM record_type WHERE type = $1::text",
+    [SQL_GAPS_AGAIN] =
+        "WITH wanted AS MATERIALIZED (SELECT * FROM unnest($1::text[], $2::bigint[]) AS u (type, "
+        "us))"
+        " INSERT INTO series_again (series_id, meanwhile)"
+        " SELECT s.id, true FROM series s LEFT JOIN record_type o ON o.type = s.type"
+        " LEFT JOIN wanted n ON n.type = s.type"
+        " WHERE coalesce(o.gap, (SELECT gap FROM record_type WHERE type = '')) IS DISTINCT FROM"
+        "       coalesce(n.us, (SELECT us FROM wanted WHERE type = '')) * interval '1 microsecond'"
+        " ON CONFLICT DO NOTHING",
 
-    [SQL_PERIODS_OF_TYPE] =
-        "SELECT EXISTS (SELECT FROM period p JOIN series s ON s.id = p.series_id"
-        "               WHERE s.type = $1::text OR ($1::text = '' AND NOT EXISTS"
-        "                     (SELECT FROM record_type r WHERE r.type = s.type AND r.type <> '')))",
+    [SQL_GAPS_PUT] =
+        "WITH gone AS (DELETE FROM record_type WHERE type <> ALL ($1::text[]))"
+        " INSERT INTO record_type (type, gap) SELECT type, us * interval '1 microsecond'"
+        " FROM unnest($1::text[], $2::bigint[]) AS u (type, us)"
+        " ON CONFLICT (type) DO UPDATE SET gap = excluded.gap",
+
+    [SQL_GAPS_FORGET] = "DELETE FROM kept_gap",
+
+    /* By their places in a list, $1 and $2; types that are not in it are at 0. */
+    [SQL_GAPS_SERIES] =
+        "SELECT coalesce(n.place, 0), count(*) FROM series s"
+        " LEFT JOIN unnest($1::text[], $2::integer[]) AS n (type, place) ON n.type = s.type"
+        " GROUP BY 1",
 
     /*
      * Under sql_writer_lock: this session becomes the one that writes, unless the one that is

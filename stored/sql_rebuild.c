@@ -58,12 +58,13 @@ static const char *const statements[SQL_STATEMENTS] = {
                            " WHERE id > $1::bigint AND id <= $2::bigint"
                            " ORDER BY id LIMIT $3::integer",
 
-    [SQL_AGAIN_COUNT] = "SELECT count(*) FROM series_again",
+    [SQL_AGAIN_COUNT] = "SELECT count(*) FROM series_again WHERE meanwhile = ($1::integer = 1)",
 
-    [SQL_AGAIN_SERIES] = "SELECT id, type, content, probe, source, dest, path"
-                         " FROM series JOIN series_again ON series_id = id"
-                         " WHERE id > $1::bigint AND id <= $2::bigint"
-                         " ORDER BY id LIMIT $3::integer",
+    [SQL_AGAIN_SERIES] =
+        "SELECT id, type, content, probe, source, dest, path"
+        " FROM series JOIN series_again ON series_id = id"
+        " WHERE id > $1::bigint AND id <= $2::bigint AND meanwhile = ($4::integer = 1)"
+        " ORDER BY id LIMIT $3::integer",
 
     [SQL_AGAIN_DONE] = "DELETE FROM series_again WHERE series_id = $1::bigint",
 

@@ -11,6 +11,8 @@
 #include "common/record_types.h"
 #include "stored/arrival.h"
 #include "stored/calendar.h"
+#include "stored/distances.h"
+#include "stored/gaps.h"
 #include "stored/gradings.h"
 #include "stored/interned.h"
 #include "stored/ledger.h"
@@ -118,6 +120,9 @@ struct store {
     struct pg pg;
     struct pg_params params;
     struct record_types *types;
+    struct gaps gaps;
+    struct distances *distances;
+    bool old_default; /* the grading in force is a default of before, and nobody published one */
     struct series_cache series;
     struct interned_cache schemas, hops;
     struct arrival arrival;

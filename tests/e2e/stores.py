@@ -20,6 +20,8 @@ NONE = 255
 SECOND = 1_000_000
 HOUR = 3600 * SECOND
 NAMES = ["overall", "bandWidth"]  # of the default grading
+# What most tests have made their records for.
+SHORT_GAPS = {"gap_s": 300, "types": {"ping": {"gap_s": 300}}}
 OTHER = {"verb": "measure", "registry": "http://example.org/r", "results": ["a", "b"], "parameters": ["p"],
          "metadata": []}
 
@@ -181,9 +183,9 @@ class Sender:
 
 
 class Stored:
-    """The process, with a database and a run directory of its own."""
+    """The process, with a database and a run directory of its own; `own`: what record-types.d says, or None."""
 
-    def __init__(self, build, cluster, **settings):
+    def __init__(self, build, cluster, own=SHORT_GAPS, **settings):
         self.folder = tempfile.mkdtemp(prefix="ezs", dir="/tmp")
         self.run_dir = os.path.join(self.folder, "run")
         self.cluster = cluster
@@ -192,6 +194,10 @@ class Stored:
         self.settings = {"database": cluster.connect_string(database=self.database), **settings}
         self.schemas = os.path.join(ROOT, "schemas")
         self.config = os.path.join(self.folder, "ezrepo.json")
+        self.own = os.path.join(self.folder, "record-types.d")
+        os.mkdir(self.own)
+        if own is not None:
+            self.say("tests.json", own)
         self.process = None
         self.senders = []
 
@@ -199,6 +205,18 @@ class Stored:
         with open(self.config, "w", encoding="utf-8") as file:
             json.dump({"common": {"run_dir": self.run_dir, "schemas_dir": self.schemas},
                        "stored": self.settings}, file)
+
+    def say(self, name, types):
+        """A file of record-types.d: an object, or any text."""
+        with open(os.path.join(self.own, name), "w", encoding="utf-8") as file:
+            file.write(types if isinstance(types, str) else json.dumps(types))
+
+    def reload(self):
+        """SIGHUP, and what it says came of it."""
+        number = self.status()["reload"]["number"]
+        self.process.send_signal(signal.SIGHUP)
+        self.wait(lambda: self.status()["reload"]["number"] != number)
+        return self.status()["reload"]
 
     def start(self, wait=True):
         self.write_config()

@@ -55,7 +55,11 @@ NOT_RUN = {
     ("docs/operations.md", "ezrepo upgrade-cluster --check"): "needs another PostgreSQL",
     ("docs/operations.md", "ezrepo init --manager systemd"): CHANGES,
     ("docs/original.md", "$ ezrepo init"): "the set of this test is made so",
-    ("docs/semantics.md", '{"gap_s": 300,'): "left out in it is what schemas/record-types.json has",
+    ("docs/operations.md", '{"mappings": [{"columns": ["download.bps"], "type": "speedtest", "content": "download"}],'):
+        "test_gaps.py has such files",
+    ("docs/operations.md", "ezrepo types check"): "test_gaps.py runs it",
+    ("docs/operations.md", "ezrepo types adopt"): "test_gaps.py runs it",
+    ("docs/semantics.md", '{"gap_s": 900,'): "left out in it is what schemas/record-types.json has",
     ("docs/semantics.md", '{"valid": [{"metrics": ["loss.ratio", "*.loss.ratio"], "min": 0, "max": 1},'): "the same",
     ("docs/semantics.md", "grading[2].gradingRules[0].if[1].rel: expected one of < <= > >= == !=, found \"=<\""):
         "a message; test_grading.c has them",

@@ -682,26 +682,6 @@ def test_days_get_their_partitions(stored):
     assert stored.counter("rejected.database") == 0
 
 
-def test_a_changed_gap_is_noticed(make_stored):
-    stored = make_stored().start()
-    assert stored.sql("SELECT extract(epoch FROM gap)::int FROM record_type WHERE type = ''") == [(300,)]
-    stored.sender().commit([Record(now_us())])
-    stored.stop()
-    assert "record_type.gap_changed" not in stored.log()
-    stored.copy_schemas()
-    path = os.path.join(stored.schemas, "record-types.json")
-    with open(path, encoding="utf-8") as file:
-        types = json.load(file)
-    types["gap_s"] = 60
-    for one in types["types"].values():
-        one.pop("gap_s", None)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(types, file)
-    stored.start()
-    assert "record_type.gap_changed" in stored.log()
-    assert stored.sql("SELECT extract(epoch FROM gap)::int FROM record_type WHERE type = ''") == [(60,)]
-
-
 # ---- gradings ----
 
 def test_other_values_that_can_be_are_another_version_of_the_same_document(make_stored):

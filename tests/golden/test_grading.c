@@ -47,7 +47,7 @@ static const struct json *parse(struct arena *a, struct slice bytes)
 
 static struct record_types *delivered_types(void)
 {
-    struct record_types *t = record_types_read(VECTORS "/../../schemas/record-types.json");
+    struct record_types *t = record_types_read(VECTORS "/../../schemas/record-types.json", "");
     assert_non_null(t);
     return t;
 }

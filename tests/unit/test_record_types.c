@@ -1,11 +1,14 @@
 /* common/record_types.h: the file that is delivered, and how faults in one are named. */
 #include "tests/unit/said.h"
 
+#include <stdlib.h>
+#include <sys/stat.h>
+
 #include "common/record_types.h"
 
 static struct record_types *delivered(void)
 {
-    struct record_types *t = record_types_read(SOURCE_ROOT "/schemas/record-types.json");
+    struct record_types *t = record_types_read(SOURCE_ROOT "/schemas/record-types.json", "");
     assert_non_null(t);
     return t;
 }
@@ -230,6 +233,29 @@ static void check(const char *bytes, uint32_t count, const char *expected)
     record_types_free(&t);
 }
 
+#define SHIPPED                                                                                    \
+    "{\"mappings\": [{\"columns\": [\"x\"], \"type\": \"a\", \"content\": \"shipped\"}],"          \
+    "\"valid\": [{\"metrics\": [\"m\"], \"max\": 5}],"                                             \
+    "\"types\": {\"a\": {\"interval_s\": 300, \"aliases\": {\"x\": [\"y\"]}}, \"b\": "             \
+    "{\"interval_s\": "                                                                            \
+    "10}, \"d\": {}}}"
+#define OWN_ONE                                                                                    \
+    "{\"mappings\": [{\"columns\": [\"x\"], \"parameters\": {\"p\": [\"1\"]}, \"type\": "          \
+    "\"own\"}],"                                                                                   \
+    "\"valid\": [{\"metrics\": [\"m\"], \"max\": 9}],"                                             \
+    "\"types\": {\"own\": {\"interval_s\": 1800}, \"a\": {\"gap_s\": 8}, \"b\": {\"gap_s\": 4}}}"
+#define OWN_TWO                                                                                    \
+    "{\"mappings\": [{\"columns\": [\"x\"], \"parameters\": {\"p\": [\"1\", \"2\"]}, \"type\": "   \
+    "\"later\"}], \"types\": {\"a\": {\"aliases\": {\"x\": [\"z\"]}}, \"b\": {\"interval_s\": "    \
+    "20}}}"
+
+static struct record_types *with_own(const char *one, const char *two)
+{
+    const struct record_types_source sources[] = {
+        {"shipped.json", slice_of(SHIPPED)}, {"1.json", slice_of(one)}, {"2.json", slice_of(two)}};
+    return record_types_read_sources(sources, 3);
+}
+
 static void ambiguities(void **state)
 {
     (void)state;
@@ -249,6 +275,10 @@ static void ambiguities(void **state)
     check("{\"mappings\": [{\"columns\": [\"x\"], \"type\": \"a\"},"
           "{\"columns\": [\"x\"], \"parameters\": {\"p\": [\"1\"]}, \"type\": \"b\"}]}",
           1, "mappings[1] (b) is never reached");
+    /* An own mapping that goes before what is delivered is meant to. */
+    t = with_own("{\"mappings\": [{\"columns\": [\"x*\"], \"type\": \"all\"}]}", "{}");
+    assert_int_equal(record_types_check(t, stderr), 0);
+    record_types_free(&t);
     check("{\"mappings\": [{\"columns\": [\"x\"], \"type\": \"a\"}], \"types\": {\"b\": "
           "{\"collect\": [{\"parameters\": [], \"results\": [\"x\"]}]}}}",
           1, "types.b.collect[0]: by its columns it becomes a");
@@ -283,28 +313,79 @@ static void aliases(void **state)
     record_types_free(&t);
 }
 
+static void assert_gap(const struct record_types *t, const char *type, int64_t us, bool own)
+{
+    if (record_types_gap_us(t, slice_of(type)) != us ||
+        record_types_gap_is_own(t, slice_of(type)) != own) {
+        fail_msg("%s: found %lld us, %d", type, (long long)record_types_gap_us(t, slice_of(type)),
+                 record_types_gap_is_own(t, slice_of(type)));
+    }
+}
+
+/* What is said, else 2.5 intervals, else what holds for all. */
 static void gaps(void **state)
 {
     (void)state;
     struct record_types *t = record_types_read_bytes(
-        "t",
-        slice_of(
-            "{ /* a comment */ \"gap_s\": 60, \"types\": {\"a\": {\"gap_s\": 7}, \"b\": {}}}"));
+        "t", slice_of("{ /* a comment */ \"gap_s\": 60, \"types\": {\"a\": {\"gap_s\": 7, "
+                      "\"interval_s\": 9}, "
+                      "\"b\": {}, \"c\": {\"interval_s\": 3}, \"z\": {\"gap_s\": 0}}}"));
     assert_non_null(t);
-    assert_int_equal(record_types_default_gap_us(t), 60000000);
-    assert_int_equal(record_types_gap_us(t, slice_of("a")), 7000000);
-    assert_int_equal(record_types_gap_us(t, slice_of("b")), 60000000);
-    assert_int_equal(record_types_gap_us(t, slice_of("c")), 60000000);
+    assert_gap(t, "a", 7000000, false);
+    assert_gap(t, "b", 60000000, false);
+    assert_gap(t, "c", 7500000, false);
+    assert_gap(t, "z", 0, false);
+    assert_gap(t, "unknown", 60000000, false);
+    assert_gap(t, "", 60000000, false);
     struct slice type;
-    int64_t gap_us;
-    assert_int_equal(record_types_each(t, 0, &type, &gap_us), 0);
-    assert_true(slice_is(type, "a") && gap_us == 7000000);
-    assert_int_equal(record_types_each(t, 1, &type, &gap_us), 0);
-    assert_int_equal(record_types_each(t, 2, &type, &gap_us), -1);
+    assert_int_equal(record_types_each(t, 0, &type), 0);
+    assert_true(slice_is(type, "a"));
+    assert_int_equal(record_types_each(t, 3, &type), 0);
+    assert_int_equal(record_types_each(t, 4, &type), -1);
     record_types_free(&t);
 
     t = delivered();
-    assert_int_equal(record_types_default_gap_us(t), 300000000);
+    assert_gap(t, "unknown", 900000000, false);
+    assert_gap(t, "ping", 750000000, false);
+    assert_gap(t, "traceroute", 2250000000, false);
+    assert_gap(t, "OTT", 900000000, false);
+    record_types_free(&t);
+}
+
+/* Own mappings and ranges go first, in the order of the files; of a type each key that is said
+ * last. */
+static void own_files(void **state)
+{
+    (void)state;
+    struct record_types *t = with_own(OWN_ONE, OWN_TWO);
+    assert_non_null(t);
+    assert_kind(t, "l", "x", "p=1", "own", "-");
+    assert_kind(t, "l", "x", "p=2", "later", "-");
+    assert_kind(t, "l", "x", "p=3", "a", "shipped");
+    assert_gap(t, "own", 4500000000, true);
+    assert_gap(t, "a", 8000000, true);
+    assert_gap(t, "b", 50000000, true); /* an interval said later than a gap */
+    assert_gap(t, "d", 900000000, false);
+    assert_gap(t, "unknown", 900000000, false);
+    assert_alias(t, "a", "x", "z");
+    assert_true(possible(t, "a", "m", "7") && !possible(t, "a", "m", "10"));
+    assert_true(
+        slice_is(record_types_grading(t),
+                 "{\"types\":{\"a\":{\"aliases\":{\"x\":[\"z\"]}}},\"valid\":[{\"metrics\":[\"m\"],"
+                 "\"max\":9},{\"metrics\":[\"m\"],\"max\":5}]}"));
+    record_types_free(&t);
+
+    t = with_own("{\"gap_s\": 1000}", "{}");
+    assert_non_null(t);
+    assert_gap(t, "unknown", 1000000000, true);
+    assert_gap(t, "d", 1000000000, true);
+    assert_gap(t, "a", 750000000, false); /* it has an interval */
+    record_types_free(&t);
+
+    struct record_types *alone = record_types_read_bytes("s", slice_of(SHIPPED));
+    t = with_own("{}", "{\"types\": {\"a\": {\"interval_s\": 5}}}");
+    assert_true(slice_equal(record_types_grading(t), record_types_grading(alone)));
+    record_types_free(&alone);
     record_types_free(&t);
 }
 
@@ -373,7 +454,117 @@ static void faults(void **state)
                  "types.ping.collect[0].parameters[0]: expected a string");
     assert_fault("{\"types\": {\"\": {}}}", "expected a record type of 1..1024 bytes");
     assert_fault("{\"types\": {\"a\": {}, \"a\": {}}}", "file: ");
-    assert_null(record_types_read("/nonexistent/record-types.json"));
+    assert_null(record_types_read("/nonexistent/record-types.json", ""));
+}
+
+/* Each says in which file it is; nothing of any file is taken then. */
+static void faults_of_own_files(void **state)
+{
+    (void)state;
+    said_begin(&said);
+    struct record_types *t =
+        with_own("{\"types\": {\"a\": {\"interval_s\": 0}}}", "{\"gap_s\": -1}");
+    said_end(&said);
+    assert_null(t);
+    assert_said(&said, "1.json: types.a.interval_s: expected whole seconds 1..31536000, found 0");
+    assert_said(&said, "2.json: gap_s: expected whole seconds 0..31536000, found -1");
+    said_begin(&said);
+    t = with_own("{", "{\"typos\": {}}");
+    said_end(&said);
+    assert_null(t);
+    assert_said(&said, "1.json: ");
+    assert_said(&said, "2.json: the file: unknown key \"typos\"");
+}
+
+/* 64 objects of at most 1024 types each would be more than are looked through for each result. */
+static void too_many_types(void **state)
+{
+    (void)state;
+    enum { COUNT = 600 };
+    static char one[COUNT * 16], two[COUNT * 16];
+    size_t used = (size_t)snprintf(one, sizeof one, "{\"types\": {");
+    for (int i = 0; i < COUNT; i++) {
+        used +=
+            (size_t)snprintf(one + used, sizeof one - used, "%s\"t%d\": {}", i == 0 ? "" : ",", i);
+    }
+    snprintf(one + used, sizeof one - used, "}}");
+    memcpy(two, one, sizeof two);
+    for (char *c = two; *c != '\0'; c++) {
+        *c = *c == 't' && c[1] >= '0' && c[1] <= '9' ? 'u' : *c;
+    }
+    said_begin(&said);
+    struct record_types *t = with_own(one, two);
+    said_end(&said);
+    assert_null(t);
+    assert_said(&said,
+                "2.json: types: expected at most 1024 types in all files together, found 1203");
+}
+
+static void put(const char *folder, const char *name, const char *text)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_true(fputs(text, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+}
+
+static void refuse_folder(const char *folder, const char *expected)
+{
+    char file[300];
+    snprintf(file, sizeof file, "%s/shipped", folder);
+    said_begin(&said);
+    struct record_types *t = record_types_read(file, folder);
+    said_end(&said);
+    assert_null(t);
+    assert_said(&said, expected);
+}
+
+/* Files of a folder in the byte order of their names, those that are meant; bounded. */
+static void a_folder(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/ezrt.XXXXXX", path[300], name[64];
+    assert_non_null(mkdtemp(folder));
+    put(folder, "shipped", SHIPPED);
+    put(folder, "B.json", "{\"types\": {\"own\": {\"gap_s\": 1}, \"b\": {\"gap_s\": 1}}}");
+    put(folder, "a.json", "{\"types\": {\"own\": {\"gap_s\": 2}}}");
+    put(folder, ".hidden.json", "{");
+    put(folder, "a.json~", "{");
+    put(folder, "README", "words");
+    snprintf(path, sizeof path, "%s/shipped", folder);
+    struct record_types *t = record_types_read(path, folder);
+    assert_non_null(t);
+    assert_gap(t, "own", 2000000, true); /* 'B' comes before 'a' */
+    assert_gap(t, "b", 1000000, true);
+    record_types_free(&t);
+
+    put(folder, "c.json", "{\"types\": []}");
+    refuse_folder(folder, "c.json: types: expected an object, found array");
+    snprintf(path, sizeof path, "%s/c.json", folder);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    refuse_folder(folder, "c.json: expected a file, found something else");
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(symlink("nowhere", path), 0);
+    refuse_folder(folder, "c.json: No such file or directory");
+    assert_int_equal(unlink(path), 0);
+    refuse_folder("/nonexistent", "/nonexistent/shipped: No such file");
+
+    for (int i = 0; i < RECORD_TYPES_FILES - 2; i++) {
+        snprintf(name, sizeof name, "x%03d.json", i);
+        put(folder, name, "{}");
+    }
+    snprintf(path, sizeof path, "%s/shipped", folder);
+    t = record_types_read(path, folder);
+    assert_non_null(t);
+    record_types_free(&t);
+    put(folder, "y.json", "{}");
+    refuse_folder(folder, "expected at most 64 files NAME.json, found more");
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
 }
 
 static void all_faults_at_once(void **state)
@@ -395,6 +586,10 @@ int main(void)
         cmocka_unit_test(ambiguities),
         cmocka_unit_test(aliases),
         cmocka_unit_test(gaps),
+        cmocka_unit_test(own_files),
+        cmocka_unit_test(faults_of_own_files),
+        cmocka_unit_test(too_many_types),
+        cmocka_unit_test(a_folder),
         cmocka_unit_test(faults),
         cmocka_unit_test(all_faults_at_once),
     };

@@ -25,7 +25,7 @@ static struct result_limits limits;
 static int setup(void **state)
 {
     (void)state;
-    types = record_types_read(SOURCE_ROOT "/schemas/record-types.json");
+    types = record_types_read(SOURCE_ROOT "/schemas/record-types.json", "");
     arena = arena_new(RESULT_ARENA_BYTES);
     means = (struct result_means){types, identity_new()};
     return types == NULL || arena == NULL || means.identity == NULL ||

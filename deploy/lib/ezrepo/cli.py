@@ -18,7 +18,8 @@ PASSED_ON = {
     "events": "the changes of grade that match, newest first",
     "records": "the records that match, newest first",
     "grading": "check FILE | get | set FILE | history: the grading in force",
-    "types": "check [FILE]: what the file of record types leaves open; the set's unless given",
+    "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
+             " the release before",
     "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
 NEED_NO_GATEWAY = ("send", "rebuild", "types")
@@ -224,7 +225,9 @@ def pass_on(command: str, arguments: List[str]) -> int:
     elif command == "rebuild":
         call += ["--run-dir", _opened(own.state).endpoint_folder("store")]
     elif command == "types" and rest == ["check"]:
-        rest.append(os.path.join(_opened(own.state).schemas_folder, "record-types.json"))
+        rest += _opened(own.state).record_types()
+    elif command == "types" and rest[:1] == ["adopt"]:
+        rest += ["--run-dir", _opened(own.state).endpoint_folder("store")]
     elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":

@@ -12,7 +12,7 @@ from typing import Any, Dict, List
 from . import accounts, cluster, manager, status, supervisor, systemd
 from .errors import Failure, Usage
 from .output import say
-from .state import MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, program
+from .state import MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, make_record_types, program
 
 UP_SECONDS = 90
 RELOAD_SECONDS = 60
@@ -145,6 +145,7 @@ def up(state: State, outside: bool = False) -> None:
     check_places(state, outside)
     running = manager.connect(state)
     copy_schemas(state)
+    make_record_types(state)  # in a set that was made before there was one
     accounts.make_run_folders(state)
     check_config(state)
     if running is None:
@@ -243,6 +244,7 @@ def restart(state: State, process: str) -> None:
     running = _need_running(state)
     chosen = select(state, process)
     copy_schemas(state)
+    make_record_types(state)
     accounts.make_run_folders(state)
     check_config(state)
     anew = process == "" or running.name == SYSTEMD

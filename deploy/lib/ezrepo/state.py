@@ -6,6 +6,7 @@
     run/          ZeroMQ's sockets, status files; the processes' own
     log/          one file a process, rotated by supervisord
     schemas/      the contracts, as of the last `up`
+    record-types.d/  record types and gaps of the operator's own; nothing here writes in it but `init`, once
     postgres/     the private cluster: data/, socket/
     supervisor/   supervisord's configuration, socket and process id; lock: see lock.py
 """
@@ -247,6 +248,14 @@ class State:
         """The contracts that the processes read."""
         return str(self.config().get("common", {}).get("schemas_dir") or os.path.join(ROOT, "schemas"))
 
+    def record_types(self) -> List[str]:
+        """What of record types the processes read: the file that is delivered, and the folder of own ones if there is
+        one."""
+        own = str(self.config().get("common", {}).get("record_types_dir") or "")
+        if not own and os.path.lexists(self.path("record-types.d")):
+            own = self.path("record-types.d")
+        return [os.path.join(self.schemas_folder, "record-types.json")] + ([own] if own else [])
+
     def process_names(self) -> List[str]:
         """All processes of the set, in the order they are started."""
         first = ["postgres"] if self.private_cluster else []
@@ -305,6 +314,24 @@ def exchange(one: str, other: str) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == -1:
         raise Failure(f"{one} and {other} cannot be exchanged: {os.strerror(ctypes.get_errno())}")
+
+
+OWN_RECORD_TYPES = """\
+Record types and gaps of your own: files NAME.json of the same form as schemas/record-types.json, read in the byte order
+of their names. What they say of a type goes, key by key, before what is delivered; their mappings are tried first.
+No upgrade changes anything here. Then: ezrepo types check; ezrepo reload. As in speedtest.json:
+
+{"types": {"speedtest": {"interval_s": 1800}}}
+"""
+
+
+def make_record_types(state: State) -> None:
+    """The folder for those of the operator's own, where there is none yet."""
+    folder = state.path("record-types.d")
+    if os.path.lexists(folder):
+        return
+    make_directory(folder, 0o755)
+    write_file(os.path.join(folder, "README"), OWN_RECORD_TYPES, 0o644)
 
 
 def write_file(path: str, text: str, mode: int, owner: Optional[Union[Account, Group]] = None) -> None:

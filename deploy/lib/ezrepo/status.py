@@ -143,6 +143,21 @@ def troubles(processes: List[Dict[str, Any]]) -> List[str]:
     return found
 
 
+def advice(processes: List[Dict[str, Any]]) -> List[str]:
+    """What is no trouble, and yet somebody may want to do something about, a sentence each."""
+    found = []
+    for process in processes:
+        if process["process"] != "stored":
+            continue
+        sparse, kept = (str(process["notes"].get(name, "")) for name in ("sparse", "kept"))
+        if sparse:
+            found.append(f"record types that come less often than their gap, so that each record is a period of its own:"
+                         f" {sparse}; say their interval_s in record-types.d (docs/operations.md#record-types)")
+        if kept:
+            found.append(f"kept of the release before: {kept}; ezrepo types adopt shows what this one has instead")
+    return found
+
+
 def collect(state: State) -> Dict[str, Any]:
     """Everything `ezrepo status --json` prints. What the processes say of themselves is told also when supervisord is
     away or says nothing."""
@@ -158,7 +173,7 @@ def collect(state: State) -> Dict[str, Any]:
     if running is None and any(p["pid"] for p in processes):
         found.insert(0, mute or "supervisord does not run: what ends is not started again; ezrepo up puts that right")
     return {"version": version(), "state_dir": state.directory, "supervisor_pid": running.pid() if running else None,
-            "ok": not found, "troubles": found, "processes": processes}
+            "ok": not found, "troubles": found, "advice": advice(processes), "processes": processes}
 
 
 def uptime_text(seconds: int) -> str:
@@ -192,6 +207,7 @@ def table(status: Dict[str, Any]) -> str:
         lines.append(head + wrapped[0])
         lines += [" " * len(head) + line for line in wrapped[1:]]
     lines += [f"! {text}" for text in status["troubles"]]
+    lines += status["advice"]
     lines += [f"{process['name']} runs {process['version']}, {status['version']} is installed: ezrepo restart {process['name']}"
               for process in status["processes"] if process.get("version", status["version"]) != status["version"]]
     return "\n".join(line.replace("\u00a0", " ").rstrip() for line in lines)

@@ -1,0 +1,82 @@
+/* Connecting, sending, receiving; what is said is the commands'. */
+#include "ctl/store_link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ctl/ctl.h"
+
+int store_link_send(void *socket, struct pack *p)
+{
+    int rc = -1;
+    if (pack_ok(p)) {
+        struct slice bytes = pack_bytes(p);
+        rc = zmq_send(socket, bytes.at, bytes.len, ZMQ_DONTWAIT) == -1 ? -1 : 0;
+    }
+    pack_release(p);
+    return rc;
+}
+
+int store_link_strange(void)
+{
+    ctl_failed("stored answered something else than expected; is it of another version?");
+    return -1;
+}
+
+int store_link_receive(void *socket, int patience_ms, zmq_msg_t *bytes, struct slice *frame)
+{
+    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
+    int ready = zmq_poll(&item, 1, patience_ms);
+    if (ready == -1 && errno == EINTR) {
+        return 1;
+    }
+    if (ready <= 0) {
+        ctl_failed("stored does not answer; `ezrepo status` tells more");
+        return -1;
+    }
+    if (zmq_msg_recv(bytes, socket, ZMQ_DONTWAIT) == -1 || zmq_msg_more(bytes) != 0) {
+        return store_link_strange();
+    }
+    *frame = (struct slice){zmq_msg_data(bytes), zmq_msg_size(bytes)};
+    return 0;
+}
+
+int store_link_open(struct store_link *link, const char *run_dir)
+{
+    struct sockaddr_un address;
+    char endpoint[sizeof address.sun_path + 16];
+    int linger = 1000;
+    *link = (struct store_link){NULL, NULL};
+    if (strlen(run_dir) + sizeof "/" ENDPOINT_STORE > sizeof address.sun_path) {
+        return ctl_usage("--run-dir: longer than a socket's path may be");
+    }
+    snprintf(endpoint, sizeof endpoint, "%s/" ENDPOINT_STORE, run_dir);
+    if (access(endpoint, W_OK) == -1) {
+        return ctl_failed("%s: %s", endpoint, strerror(errno));
+    }
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/" ENDPOINT_STORE, run_dir);
+    link->context = zmq_ctx_new();
+    link->socket = link->context == NULL ? NULL : zmq_socket(link->context, ZMQ_DEALER);
+    if (link->socket == NULL ||
+        zmq_setsockopt(link->socket, ZMQ_LINGER, &linger, sizeof linger) == -1 ||
+        zmq_connect(link->socket, endpoint) == -1) {
+        ctl_failed("%s: %s", endpoint, zmq_strerror(errno));
+        store_link_close(link);
+        return CTL_FAILED;
+    }
+    return CTL_DONE;
+}
+
+void store_link_close(struct store_link *link)
+{
+    if (link->socket != NULL) {
+        zmq_close(link->socket);
+    }
+    if (link->context != NULL) {
+        zmq_ctx_term(link->context);
+    }
+    *link = (struct store_link){NULL, NULL};
+}
