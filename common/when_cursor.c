@@ -22,32 +22,10 @@ int cursor_fault(const struct cursor *c, const char *expected, ...)
     return -1;
 }
 
-void cursor_skip_blanks(struct cursor *c)
-{
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t')) {
-        c->at++;
-    }
-}
-
-bool cursor_at_digit(const struct cursor *c)
-{
-    return c->at < c->end && *c->at >= '0' && *c->at <= '9';
-}
-
 bool cursor_at_unit(const struct cursor *c)
 {
     char unit = c->at < c->end ? *c->at : ' ';
     return unit == 'd' || unit == 'h' || unit == 'm' || unit == 's';
-}
-
-bool cursor_take(struct cursor *c, const char *text)
-{
-    size_t n = strlen(text);
-    if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0) {
-        return false;
-    }
-    c->at += n;
-    return true;
 }
 
 bool cursor_take_word(struct cursor *c, const char *word)
@@ -70,22 +48,6 @@ bool cursor_take_sign(struct cursor *c, const char *sign)
     struct cursor ahead = *c;
     cursor_skip_blanks(&ahead);
     if (!cursor_take(&ahead, sign)) {
-        return false;
-    }
-    *c = ahead;
-    return true;
-}
-
-bool cursor_take_number(struct cursor *c, int min, int max, int64_t *value)
-{
-    struct cursor ahead = *c;
-    int digits = 0;
-    *value = 0;
-    while (cursor_at_digit(&ahead) && digits < max) {
-        *value = *value * 10 + (*ahead.at++ - '0');
-        digits++;
-    }
-    if (digits < min || cursor_at_digit(&ahead)) {
         return false;
     }
     *c = ahead;

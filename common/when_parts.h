@@ -2,6 +2,8 @@
 #ifndef EZREPO_WHEN_PARTS_H
 #define EZREPO_WHEN_PARTS_H
 
+#include <string.h>
+
 #include "common/when.h"
 
 #define SECOND_US INT64_C(1000000)
@@ -21,19 +23,54 @@ struct cursor {
 int cursor_fault(const struct cursor *c, const char *expected, ...)
     __attribute__((format(printf, 2, 3)));
 
-void cursor_skip_blanks(struct cursor *c);
-bool cursor_at_digit(const struct cursor *c);
+/* These are here since each datagram has two times, read character by character. */
+
+static inline void cursor_skip_blanks(struct cursor *c)
+{
+    while (c->at < c->end && (*c->at == ' ' || *c->at == '\t')) {
+        c->at++;
+    }
+}
+
+static inline bool cursor_at_digit(const struct cursor *c)
+{
+    return c->at < c->end && *c->at >= '0' && *c->at <= '9';
+}
+
+/* Takes the text if it is next. */
+static inline bool cursor_take(struct cursor *c, const char *text)
+{
+    size_t n = strlen(text);
+    if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0) {
+        return false;
+    }
+    c->at += n;
+    return true;
+}
+
+/* min to max digits; false leaves the cursor alone. */
+static inline bool cursor_take_number(struct cursor *c, int min, int max, int64_t *value)
+{
+    const char *at = c->at;
+    int64_t number = 0;
+    for (; at < c->end && *at >= '0' && *at <= '9' && at - c->at < max; at++) {
+        number = number * 10 + (*at - '0');
+    }
+    *value = number;
+    if (at - c->at < min || (at < c->end && *at >= '0' && *at <= '9')) {
+        return false;
+    }
+    c->at = at;
+    return true;
+}
+
 /* A unit of time, which makes a duration of the digits before it. */
 bool cursor_at_unit(const struct cursor *c);
 
-/* Take the text if it is next; the word, if it is next behind blanks and no letter or digit follows
- * it; the sign, if it is next behind blanks. */
-bool cursor_take(struct cursor *c, const char *text);
+/* Take the word, if it is next behind blanks and no letter or digit follows it; the sign, if it is
+ * next behind blanks. */
 bool cursor_take_word(struct cursor *c, const char *word);
 bool cursor_take_sign(struct cursor *c, const char *sign);
-
-/* min to max digits; false leaves the cursor alone. */
-bool cursor_take_number(struct cursor *c, int min, int max, int64_t *value);
 
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back. */
 int64_t when_days_of(int64_t year, int64_t month, int64_t day);
