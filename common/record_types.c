@@ -292,6 +292,7 @@ static void read_collects(struct record_types *t, const char *place, const struc
     for (const struct json *n = node->first; n != NULL && entry->collects != NULL; n = n->next) {
         struct record_types_collect *c = &entry->collects[entry->collect_count];
         const char *at = PLACE(t, "%s[%" PRIu32 "]", place, entry->collect_count++);
+        c->place = PLACE(t, "%s: %s", t->file, at);
         if (!expect(t, at, n, JSON_OBJECT)) {
             continue;
         }

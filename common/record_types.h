@@ -116,6 +116,7 @@ uint32_t record_types_check(const struct record_types *t, FILE *out);
 struct record_types_collect {
     struct slice *parameters, *results;
     uint32_t parameter_count, result_count;
+    const char *place; /* "FILE: types.TYPE.collect[N]", for messages */
 };
 
 /* The schemas in which records of the i-th type (as in record_types_each) are collected. */

@@ -263,7 +263,9 @@ static int collect_type(const struct capabilities *c, struct part *p, struct sli
     for (uint32_t k = 0; k < count; k++) {
         struct names names = {collects[k].parameters, collects[k].results,
                               collects[k].parameter_count, collects[k].result_count};
-        if (build(c, p, &given, &names, r, error, error_size) == -1) {
+        char why[256];
+        if (build(c, p, &given, &names, r, why, sizeof why) == -1) {
+            snprintf(error, error_size, "%s: %s", collects[k].place, why);
             return -1;
         }
     }

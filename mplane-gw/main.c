@@ -88,7 +88,7 @@ static int offer_collects(const struct config_common *common, const struct setti
                  ? -1
                  : capabilities_collect(c, types, urls, r, error, sizeof error);
     if (error[0] != '\0') {
-        told_fault("record types: types.TYPE.collect: %s", error);
+        told_fault("%s", error);
     }
     record_types_free(&types);
     return rc;

@@ -45,15 +45,22 @@ static int list(struct store *s, struct arena *a, struct adopted_message *m)
     return 0;
 }
 
-/* Of both, as far as it goes. 0, or -1: the database. */
-static int adopt(struct store *s, struct adopted_message *m)
+/* Of both, as far as it goes. NULL, or why not all of it. */
+static const char *adopt(struct store *s, struct adopted_message *m)
 {
-    int gaps = gaps_adopt(s), grading = gaps == -1 ? 1 : publish_adopt(s);
+    int gaps = gaps_adopt(s);
+    if (gaps == -1) {
+        return "the database is away";
+    }
     if (gaps == 1) {
         rebuild_gaps_changed(s->rebuild);
     }
-    m->grading_becomes = grading == 0 && m->grading_version != 0 ? s->gradings.version : 0;
-    return gaps == -1 || grading != 0 ? -1 : 0;
+    if (publish_adopt(s) != 0) {
+        return "the gaps are adopted, but the default grading could not be published: stored's log "
+               "says why";
+    }
+    m->grading_becomes = m->grading_version != 0 ? s->gradings.version : 0;
+    return NULL;
 }
 
 bool adopt_request(struct store *s, struct arena *a, zsock_t *socket, struct slice peer,
@@ -63,19 +70,16 @@ bool adopt_request(struct store *s, struct arena *a, zsock_t *socket, struct sli
                                 .status = ANSWER_OK,
                                 .message = slice_of(""),
                                 .grading_version = s->old_default ? s->gradings.version : 0};
-    int rc = pg_is_open(&s->pg) ? list(s, a, &m) : -1;
-    if (rc == 0 && request->yes == 1) {
-        rc = adopt(s, &m);
+    const char *why = pg_is_open(&s->pg) && list(s, a, &m) == 0 ? NULL : "the database is away";
+    if (why == NULL && request->yes == 1) {
+        why = adopt(s, &m);
+        log_info("adopted", "gaps=%u grading=%llu error=\"%s\"", m.types_count,
+                 (unsigned long long)m.grading_becomes, why == NULL ? "" : why);
     }
-    bool published = m.grading_becomes != 0;
-    if (rc == -1) {
-        m = (struct adopted_message){.id = request->id,
-                                     .status = ANSWER_UNAVAILABLE,
-                                     .message = slice_of("the database is away")};
-    } else if (request->yes == 1) {
-        log_info("adopted", "gaps=%u grading=%llu", m.types_count,
-                 (unsigned long long)m.grading_becomes);
+    if (why != NULL) {
+        m = (struct adopted_message){
+            .id = request->id, .status = ANSWER_UNAVAILABLE, .message = slice_of(why)};
     }
     answer(socket, peer, &m);
-    return published;
+    return m.grading_becomes != 0;
 }

@@ -158,8 +158,8 @@ static int publish_types(struct store *store)
     return rc;
 }
 
-/* The default document; the caller frees .at. NULL after it was logged why. */
-static struct slice read_default(const struct store *store)
+/* The default document; the caller frees it. NULL after it was logged why. */
+static char *read_default(const struct store *store, size_t *size)
 {
     char path[1024];
     const char *file = store->settings->grading_default;
@@ -167,12 +167,11 @@ static struct slice read_default(const struct store *store)
         snprintf(path, sizeof path, "%s/grading/default.json", store->schemas_dir);
         file = path;
     }
-    struct slice document;
-    document.at = file_read(file, LIMIT_DOCUMENT_BYTES, &document.len);
-    if (document.at == NULL) {
+    char *bytes = file_read(file, LIMIT_DOCUMENT_BYTES, size);
+    if (bytes == NULL) {
         log_errno("grading.default", "file=%s", file);
     }
-    return document;
+    return bytes;
 }
 
 /* As the next version. 0; 1 when the database failed; -1 when it is no good (it was logged why). */
@@ -194,9 +193,12 @@ static int publish_document(struct store *store, struct arena *a, struct slice d
 static int publish_delivered(struct store *store)
 {
     struct arena *a = arena_new(ARENA_BYTES);
-    struct slice document = read_default(store);
-    int rc = document.at == NULL ? -1 : a == NULL ? 1 : publish_document(store, a, document);
-    free((void *)(uintptr_t)document.at);
+    size_t size = 0;
+    char *bytes = read_default(store, &size);
+    int rc = bytes == NULL ? -1
+             : a == NULL   ? 1
+                           : publish_document(store, a, (struct slice){bytes, size});
+    free(bytes);
     arena_free(&a);
     return rc;
 }
@@ -218,10 +220,11 @@ int publish_look(struct store *store)
     if (authored != 0) {
         return authored == -1 ? 1 : 0;
     }
-    struct slice document = read_default(store);
-    store->old_default = document.at != NULL &&
-                         !slice_equal(document, (struct slice){g->document.at, g->document.len});
-    free((void *)(uintptr_t)document.at);
+    size_t size = 0;
+    char *bytes = read_default(store, &size);
+    store->old_default =
+        bytes != NULL && (size != g->document.len || memcmp(bytes, g->document.at, size) != 0);
+    free(bytes);
     return 0;
 }
 

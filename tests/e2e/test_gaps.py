@@ -352,8 +352,14 @@ def test_a_set_with_record_types_of_its_own(make_set):
         file.write(text.replace("bandwidth.imputed.kbps", "no.such.element"))
     done = one.cmd("reload", check=False)
     assert done.returncode == 1 and "no.such.element" in done.stderr, done
+    assert "record-types.d/speedtest.json: types.speedtest.collect[0]: " in done.stderr
     with open(own, "w", encoding="utf-8") as file:
         file.write(text)
+    if os.geteuid() == 0:
+        os.chmod(own, 0o600)
+        done = one.cmd("restart", check=False)
+        assert done.returncode == 1 and "speedtest.json: the processes' users" in done.stderr, done
+        os.chmod(own, 0o644)
     one.down()
     one.up()
     with open(own, encoding="utf-8") as file:

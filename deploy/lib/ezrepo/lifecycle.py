@@ -34,8 +34,22 @@ def check_config(state: State) -> None:
                               capture_output=True, text=True, check=False, cwd="/")
         if done.returncode != 0:
             faults.append(f"{name} --check-config: {(done.stderr or done.stdout).strip()}")
+    faults += _unreadable(state)
     if faults:
         raise Failure("\n".join(faults))
+
+
+def _unreadable(state: State) -> List[str]:
+    """Own record types that root can read, and the processes could not, so that they would not start again."""
+    own = [os.path.join(folder, name) for folder in state.record_types()[1:] if os.path.isdir(folder)
+           for name in os.listdir(folder) if name.endswith(".json") and not name.startswith(".")]
+    if not own or os.geteuid() != 0:
+        return []
+    account = state.account("classifyd")
+    done = subprocess.run(["sh", "-c", 'for f; do test -r "$f" || echo "$f"; done', "sh", *own], capture_output=True,
+                          text=True, check=False, cwd="/", **account.run_options())
+    return [f"{file}: the processes' users, as {account.name}, have to be able to read it: chmod a+r"
+            for file in done.stdout.splitlines()]
 
 
 def stop_orphans(state: State) -> None:
