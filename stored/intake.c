@@ -219,13 +219,14 @@ void intake_return(struct intake *in, const struct gradings *gradings)
 
 /* ---- batches that wait for partitions ---- */
 
-/* Whether there is room for it and what it needs. */
+/* Whether there is room for it and what it needs; for one there always is, or it would never be
+ * written. */
 static bool set_aside(struct intake *in, struct batch *b, const struct flush_need *needs,
                       uint32_t count)
 {
     size_t bytes = count * sizeof *b->needs.at;
     if (in->aside_count == INTAKE_ASIDE ||
-        in->aside_bytes + b->bytes + bytes > in->most_bytes / 2) {
+        (in->aside_count > 0 && in->aside_bytes + b->bytes + bytes > in->most_bytes / 2)) {
         return false;
     }
     free(b->needs.at);

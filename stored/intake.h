@@ -18,7 +18,7 @@ struct intake {
     struct batch **ready; /* in the order they are to be written */
     uint32_t ready_count, ready_size;
     uint64_t ready_records;
-    struct batch *aside[INTAKE_ASIDE]; /* wait for partitions; at most half of the bytes */
+    struct batch *aside[INTAKE_ASIDE]; /* wait for partitions; half of the bytes, or one */
     uint32_t aside_count;
     size_t aside_bytes;
     size_t bytes; /* of all batches here, waiting ones included */

@@ -104,6 +104,12 @@ def test_what_waits_is_bounded(make_stored, hold):
     check_store(stored)
 
 
+def test_one_that_is_larger_than_what_may_wait(make_stored):
+    stored = make_stored(buffer_bytes=65536).start()
+    stored.sender().commit(old(5, values=("x" * 12000, None, "y")))
+    assert stored.sql("SELECT count(*) FROM measurement") == [(5,)]
+
+
 def test_killed_while_days_are_made(stored, hold):
     """Whatever PostgreSQL still carries out when the next stored begins: all is there, and once."""
     rng = random.Random(1)
