@@ -163,9 +163,9 @@ static int tell_plan(struct pg *pg, const char *text, const char *name, struct p
         return -1;
     }
     *plan = (struct plan){number_at(r, 0), number_at(r, 1), number_at(r, 2), number_at(r, 3), 0};
+    plan->needed_bytes = plan->largest_bytes * 2 + number_at(r, 4) + SPARE_BYTES;
     PQclear(r);
-    int64_t needed = plan->largest_bytes * 2 + SPARE_BYTES, found = free_bytes(pg);
-    plan->needed_bytes = needed;
+    int64_t needed = plan->needed_bytes, found = free_bytes(pg);
     if (plan->parts == 0 || is_broken_off(pg)) {
         return plan->parts == 0 ? 0 : 1;
     }

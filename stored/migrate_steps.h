@@ -5,7 +5,8 @@
  *
  *   -- step once   statements
  *   -- step plan   a SELECT that tells, in one row, about how many records are left to convert, in
- *                  how many parts, the bytes of the largest of these, and of all
+ *                  how many parts, the bytes of the largest of these, and of all, and by how many
+ *                  bytes something else may grow meanwhile
  *   -- step each   a SELECT that converts a part and tells what it was and how many records it
  *                  had; it is run until it gives no row
  */

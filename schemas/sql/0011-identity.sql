@@ -450,8 +450,10 @@ END $$;
 
 -- step plan
 
--- What is left to do: about how many records, in how many days, bytes of the largest day and of all.
-SELECT coalesce(sum(d.records), 0)::text, count(*)::text, coalesce(max(d.bytes), 0)::text, coalesce(sum(d.bytes), 0)::text
+-- What is left to do: about how many records, in how many days, bytes of the largest day and of all; and by how
+-- many bytes periods and events may grow, whose rows change and whose indexes are made anew: a quarter was seen.
+SELECT coalesce(sum(d.records), 0)::text, count(*)::text, coalesce(max(d.bytes), 0)::text, coalesce(sum(d.bytes), 0)::text,
+       ((pg_total_relation_size('period') + pg_total_relation_size('event')) / 2)::text
 FROM (SELECT sum(CASE WHEN l.reltuples >= 0 THEN l.reltuples ELSE pg_relation_size(l.oid) / 250 END)::bigint AS records, sum(pg_total_relation_size(l.oid))::bigint AS bytes
       FROM pg_inherits i JOIN pg_inherits k ON k.inhparent = i.inhrelid JOIN pg_class l ON l.oid = k.inhrelid
       WHERE i.inhparent = to_regclass('measurement_before') GROUP BY i.inhrelid) AS d;
