@@ -136,6 +136,16 @@ static void *join(struct record_types *t, const void *were, uint32_t were_count,
     return all;
 }
 
+static void note_first(struct names *names, struct slice pattern)
+{
+    unsigned char first = pattern.len == 0 ? '*' : (unsigned char)*pattern.at;
+    if (first == '*' || first == '?' || first == '\\') {
+        memset(names->firsts, 0xff, sizeof names->firsts);
+    } else {
+        names->firsts[first >> 6] |= UINT64_C(1) << (first & 63);
+    }
+}
+
 /* A list of patterns; `what` they are of. */
 static void read_patterns(struct record_types *t, const char *place, const struct json *node,
                           const char *what, struct names *names)
@@ -152,8 +162,11 @@ static void read_patterns(struct record_types *t, const char *place, const struc
     for (const struct json *c = node->first; c != NULL; c = c->next, i++) {
         const char *at = PLACE(t, "%s[%" PRIu32 "]", place, i);
         struct slice text = read_name(t, at, c, LIMIT_NAME_BYTES);
-        if (text.at != NULL &&
-            pattern_compile(text, false, &names->patterns[names->count++]) == -1) {
+        if (text.at == NULL) {
+            continue;
+        }
+        note_first(names, text);
+        if (pattern_compile(text, false, &names->patterns[names->count++]) == -1) {
             fault(t, "%s: expected a pattern in UTF-8", at);
         }
     }

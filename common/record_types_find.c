@@ -10,12 +10,34 @@ static bool name_matches(const struct names *names, struct slice name)
     for (uint32_t i = 0; i < names->count; i++) {
         const struct pattern *p = &names->patterns[i];
         char first = *p->text.at;
-        bool other = first != '*' && first != '?' && (name.len == 0 || *name.at != first);
+        bool other =
+            first != '*' && first != '?' && first != '\\' && (name.len == 0 || *name.at != first);
         if (!other && pattern_matches(p, name)) { /* hardly ever called for nothing */
             return true;
         }
     }
     return false;
+}
+
+/* Bytes with which the names begin; all of them, where one has none. */
+static void list_firsts(const struct slice *name, uint32_t count, uint64_t firsts[4])
+{
+    memset(firsts, 0, 4 * sizeof *firsts);
+    for (uint32_t i = 0; i < count; i++) {
+        if (name[i].len == 0) {
+            memset(firsts, 0xff, 4 * sizeof *firsts);
+            return;
+        }
+        unsigned char first = (unsigned char)*name[i].at;
+        firsts[first >> 6] |= UINT64_C(1) << (first & 63);
+    }
+}
+
+static bool may_match(const struct names *names, const uint64_t firsts[4])
+{
+    const uint64_t *own = names->firsts;
+    return names->count == 0 || ((own[0] & firsts[0]) | (own[1] & firsts[1]) |
+                                 (own[2] & firsts[2]) | (own[3] & firsts[3])) != 0;
 }
 
 static bool any_matches(const struct names *names, const struct slice *name, uint32_t count)
@@ -68,9 +90,12 @@ static struct record_types_kind kind_of(const struct mapping *m)
 int record_types_match(const struct record_types *t, const struct record_types_clues *clues,
                        struct record_types_kind *kind)
 {
+    uint64_t firsts[4];
+    list_firsts(clues->columns, clues->column_count, firsts);
     for (uint32_t i = 0; i < t->mapping_count; i++) {
         const struct mapping *m = &t->mappings[i];
-        if (any_matches(&m->columns, clues->columns, clues->column_count) &&
+        if (may_match(&m->columns, firsts) &&
+            any_matches(&m->columns, clues->columns, clues->column_count) &&
             parameters_hold(m, clues) && label_matches(&m->labels, clues->label)) {
             *kind = kind_of(m);
             return 0;

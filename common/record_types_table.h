@@ -11,6 +11,7 @@
 struct names {
     struct pattern *patterns;
     uint32_t count;
+    uint64_t firsts[4]; /* bit by bit, bytes with which a name that matches one may begin */
 };
 
 /* A parameter that must be there with a value that one of these matches. */

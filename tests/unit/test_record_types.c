@@ -107,6 +107,23 @@ static void kinds(void **state)
     assert_null(t);
 }
 
+/* However a pattern of a column begins. */
+static void columns_by_their_beginning(void **state)
+{
+    (void)state;
+    struct record_types *t = record_types_read_bytes(
+        "t", slice_of("{\"mappings\": [{\"columns\": [\"\\\\*raw\"], \"type\": \"a\"},"
+                      "{\"columns\": [\"?.any\", \"\u00fc\"], \"type\": \"b\"},"
+                      "{\"columns\": [\"*.end\"], \"type\": \"c\"}], \"types\": {}}"));
+    assert_non_null(t);
+    assert_kind(t, "", "x *raw", "", "a", "-");
+    assert_kind(t, "", "xraw", "", "", "");
+    assert_kind(t, "", "x.any", "", "b", "-");
+    assert_kind(t, "", "y \u00fc", "", "b", "-");
+    assert_kind(t, "", "y x.end", "", "c", "-");
+    record_types_free(&t);
+}
+
 static void assert_named(const struct record_types *t, const char *label, const char *type)
 {
     assert_true(slice_is(record_types_named(t, slice_of(label)), type));
@@ -580,6 +597,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(kinds),
+        cmocka_unit_test(columns_by_their_beginning),
         cmocka_unit_test(labels_and_contents),
         cmocka_unit_test(valid_values),
         cmocka_unit_test(what_enters_grading),
