@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Grading. Three steps, so that the least is done for each record: once per version the document
  * becomes flat arrays; once per batch, schema and record type the blocks that can apply and the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rules of one grading version, compiled, and the grades they give. Pure: no clock, no sockets,
  * no globals. docs/semantics.md says what the grades are.

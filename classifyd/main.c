@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* classifyd grades batches by the rules in force. It keeps nothing: start as many as are needed. */
 #include "classifyd/relay.h"
 #include "common/daemon.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sockets and what flows through them. Three rules: a batch is graded by exactly one version; a
  * batch that cannot go on is kept while nothing more is taken; what a peer sent never ends the

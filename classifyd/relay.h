@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The way of batches through classifyd: in from ingestd, graded, out to stored. */
 #ifndef EZREPO_CLASSIFYD_RELAY_H
 #define EZREPO_CLASSIFYD_RELAY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Addresses and prefixes. Reading and writing is the C library's; what is added here is exactness:
  * nothing before, nothing behind, no zone. Pure: never resolves a name.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* IPv4 and IPv6 addresses and prefixes in text. */
 #ifndef EZREPO_ADDRESS_H
 #define EZREPO_ADDRESS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Memory in blocks that grow; an arena is freed or reset as a whole. */
 #include "common/arena.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Memory for one datagram, batch or request, given back all at once. */
 #ifndef EZREPO_ARENA_H
 #define EZREPO_ARENA_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Building and reading the records frame. */
 #include "common/batch.h"
 

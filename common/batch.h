@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The records frame of a batch: a msgpack array of two, [schemas, records], each an array of the
  * messages of that name. ingestd writes it, classifyd and stored read it; nobody re-encodes it.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* boot_id of random(4). */
 #include "common/boot.h"
 

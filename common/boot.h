@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which start of the machine this is. */
 #ifndef EZREPO_BOOT_H
 #define EZREPO_BOOT_H

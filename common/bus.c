@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ZeroMQ sockets of the set. */
 #include "common/bus.h"
 

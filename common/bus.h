@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ZeroMQ sockets of the set: where they are, how they are bounded. */
 #ifndef EZREPO_BUS_H
 #define EZREPO_BUS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the configuration by tables of options; says every fault, then fails. */
 #include "common/config.h"
 

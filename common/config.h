@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration file: JSON with comments, one object per section ("common" and one per
  * process). Each process has one table of options; a new option is one line there and one in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The skeleton of every process: command line, configuration, privileges, signals, status file,
  * loop. It knows nothing of what a process does.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What every process of the set does the same way: the command line, the configuration,
  * privileges, signals, the status file, the loop. A process gives a table and callbacks; its main

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads in one go, one byte more than allowed at most. */
 #include "common/file.h"
 

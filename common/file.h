@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Whole files, bounded. */
 #ifndef EZREPO_FILE_H
 #define EZREPO_FILE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads a grading document into what classifyd compiles and stored counts. Checks all of it before
  * it says no, so that an operator sees every fault at once. Pure.

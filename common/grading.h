@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A grading document: read and checked whole, every fault named by its place. */
 #ifndef EZREPO_GRADING_H
 #define EZREPO_GRADING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lists that grow by doubling. */
 #ifndef EZREPO_GROW_H
 #define EZREPO_GROW_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A seeded hash of bytes: not for keeping, and no signature. */
 #include "common/hash.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes to numbers, seeded anew in each process: nobody outside can choose what collides. */
 #ifndef EZREPO_COMMON_HASH_H
 #define EZREPO_COMMON_HASH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The canonical form of what was measured goes through a small buffer into SHA-256: it is as long
  * as what was sent, and is never held as a whole. One context is used again and again, since to

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was measured, as a number: the digest that stands last in a record's identity (series,
  * t_start, digest). docs/semantics.md has the canonical form that is digested, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * yajl's events into a tree, with limits. The tree's memory comes from the arena. yajl's own does
  * not: it never looks whether it got any, and what it takes is bounded by the bytes it reads and

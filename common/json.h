@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * JSON as a tree in an arena, read through yajl with hard limits. Used for everything that arrives
  * as JSON: datagrams, mPlane messages, grading documents, mappings, the configuration.

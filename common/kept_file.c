@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Written beside the file, synced, renamed. */
 #include "common/kept_file.h"
 

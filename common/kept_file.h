@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A file that is replaced as a whole: after a kill or a power failure it is the old or the new one.
  * Readable by its owner only.

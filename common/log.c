@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One line an event, to standard error, whichever thread writes it. */
 #include "common/log.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Logging to standard error, one line each:
  *   2026-11-21T20:10:35.123456Z info stored[0] batch.committed records=512 ms=4

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Encoders, decoders and printers of all messages, made from the declarations in
  * schemas/messages.h: nothing about a single message stands here.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Structs, encoders, decoders and printers of the messages declared in schemas/messages.h.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Datagrams to systemd. libsystemd would bring a dozen libraries along for these few bytes. */
 #include "common/notify.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What systemd is told by a service of Type=notify, in the protocol of sd_notify(3): datagrams to
  * the Unix socket that NOTIFY_SOCKET names. Nothing is sent, and nothing fails, where nobody asked.

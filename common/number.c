@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Numbers as they stand in text. A number of at most 15 significant digits and a modest exponent is
  * compared as a double, which then orders as the decimals do; all others digit by digit.

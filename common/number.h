@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Numbers as they stand in text, compared without rounding: 18446744073709551615 is not
  * 18446744073709551614, and 4.50 equals 4.5.

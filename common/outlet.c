@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines that nobody waits for. The buffer is there only while something is in it. */
 #include "common/outlet.h"
 

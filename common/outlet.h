@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Where lines of a log go without anybody waiting for who reads them. A pipe or socket that takes
  * no more has what follows kept in memory, up to a bound; what does not fit there is left out and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whom the processes run as, and which part of run_dir is whose. common.user names one user for all
  * of them; with "%p" in it, which stands for the name of the process, one for each: then each has a

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Writing msgpack through msgpack-c; a failure sticks. */
 #include "common/pack.h"
 

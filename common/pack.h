@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A growing buffer that msgpack is written to. A failure (memory) sticks and is looked at once,
  * by pack_ok(), before the bytes are used.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Criteria for one dimension. Pure; time at most the product of the two lengths. */
 #include "common/pattern.h"
 

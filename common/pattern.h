@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A criterion for one dimension: "*" (or any run of asterisks) is any; for source and dest an
  * address or CIDR prefix; else a glob: '*' any run, '?' one character, '\*', '\?' and '\\' these

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* By the path of the running program, which the kernel knows. */
 #include "common/place.h"
 

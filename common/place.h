@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Where the programs' own files are: beside them when installed, in the source tree when not. */
 #ifndef EZREPO_PLACE_H
 #define EZREPO_PLACE_H

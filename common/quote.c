@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Escaping for the logs. */
 #include "common/quote.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Texts of outsiders in a line of a log: they forge no field, no line, and drive no terminal. Pure.
  */
 #ifndef EZREPO_QUOTE_H

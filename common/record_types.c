@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Record types, read and checked whole out of the bytes of one file or several. The files
  * themselves: record_types_files.c; what is asked of them then: record_types_find.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * schemas/record-types.json, and what the operator says beside it in files of the same form: how a
  * result's record type and content follow from its columns, which names the same metric goes by,

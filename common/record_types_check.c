@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What files of record types leave open although they are well formed: mappings that are never
  * reached, that share columns, and types whose own capabilities become something else.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Record types out of files: what is delivered, and the operator's own in a folder. What is in
  * them: record_types.c.

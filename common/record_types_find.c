@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is asked of the record types. Lookups are linear: those for grading happen once per
  * combination of columns, those for a result's type once per result, and most patterns end at their

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What record-types.json holds, for the files that read it, look into it and check it. */
 #ifndef EZREPO_RECORD_TYPES_TABLE_H
 #define EZREPO_RECORD_TYPES_TABLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A run of bytes that somebody else owns; not terminated by a NUL. */
 #ifndef EZREPO_SLICE_H
 #define EZREPO_SLICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* SCM_RIGHTS, checked: what comes is what was announced, or all of it is closed again. */
 #include "common/sockets.h"
 

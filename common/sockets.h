@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * UDP sockets that go from process to process: over a Unix socket of the kind SOCK_SEQPACKET. A
  * message is the version and a number, a byte each, with so many descriptors. socketd tells who

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A window over the bytes, from the begin of the document under way to what was given last. Each
  * candidate for a document is read up to its end or its fault; after a fault the window is looked

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes into JSON documents, one at a time, whatever their size: one on each line, or the elements
  * of an array, or one behind the other, in any mixture. It only looks for where each begins and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines that are kept for who asked. */
 #include "common/told.h"
 

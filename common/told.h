@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is told while something is done that was asked for from outside, so that who asked can be
  * told as well: the caller of a reload reads it in the status file. Of each thread its own.

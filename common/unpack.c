@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading msgpack (https://github.com/msgpack/msgpack/blob/master/spec.md), byte by byte, bounded.
  */
 #include "common/unpack.h"

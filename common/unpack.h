@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A cursor over msgpack that a peer sent. Nothing is allocated, nothing is believed: every
  * function returns 0, or -1 and leaves the cursor where it was. Slices point into the bytes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One character of UTF-8 at a time, as strictly as PostgreSQL takes it. */
 #ifndef EZREPO_UTF8_H
 #define EZREPO_UTF8_H

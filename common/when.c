@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mPlane temporal scopes. Each reader works on a cursor and either moves it past what it read or
  * reports a fault; what is left over at the end is a fault too. Never asks what time it is.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mPlane temporal scopes ("when") and times, as the specification and the real programs write them.
  * Pure: the present is always given by the caller.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading temporal scopes a piece at a time. */
 #include "common/when_parts.h"
 

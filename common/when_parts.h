@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the readers of temporal scopes and of times share. Nobody else includes it. */
 #ifndef EZREPO_WHEN_PARTS_H
 #define EZREPO_WHEN_PARTS_H

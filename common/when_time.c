@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Absolute times, as RFC 3339, ISO 8601, PostgreSQL and mPlane programs write them. */
 #include "common/when_parts.h"
 

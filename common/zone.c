@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The changes are looked for day by day, then to the second; conversions only read the table. */
 #include "common/zone.h"
 

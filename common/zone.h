@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Time zones by their IANA names: local times into UTC, by the C library's rules. */
 #ifndef EZREPO_ZONE_H
 #define EZREPO_ZONE_H

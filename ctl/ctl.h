@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the commands of ezrepoctl share: exit codes, complaints, options. */
 #ifndef EZREPO_CTL_H
 #define EZREPO_CTL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command grading: check a document here, get, set and list those of the gateway. */
 #include <stdio.h>
 #include <string.h>

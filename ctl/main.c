@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ezrepoctl: what the operator's command needs of TLS, mPlane and UDP. Drives no processes. */
 #include <poll.h>
 #include <stdbool.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mPlane over HTTPS with libcurl and mutual TLS. Believes nothing that comes back: sizes are
  * limited, texts are printed only through table_safe().

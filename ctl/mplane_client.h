@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The client's side of mPlane, as far as ezrepoctl needs it: find a capability of the gateway, send
  * a specification made from it, wait for the result.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Options by tables, with the help that follows from them; complaints; small readers. */
 #include <errno.h>
 #include <getopt.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The commands that ask by criteria: query, periods, events, records. */
 #include <stdio.h>
 #include <string.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command rebuild: asks stored over its socket, and waits until it is done. Changes nothing
  * itself. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command send: mPlane results as datagrams, one each, at a steady pace; however they stand in
  * the file. */
 #include <errno.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Connecting, sending, receiving; what is said is the commands'. */
 #include "ctl/store_link.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The way to stored: its socket, which only the set's own user, or root, can reach. */
 #ifndef EZREPO_CTL_STORE_LINK_H
 #define EZREPO_CTL_STORE_LINK_H

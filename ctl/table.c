@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Aligned tables of texts that outsiders wrote: nothing in them reaches the terminal but text. */
 #include "ctl/table.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Printing for people and for programs. */
 #ifndef EZREPO_TABLE_H
 #define EZREPO_TABLE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The command types: what files of record types say, and what they leave open. */
 #include <stdio.h>
 #include <string.h>

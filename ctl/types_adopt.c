@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The verb `types adopt`: which gaps a store keeps of the release before; with --yes it does no
  * more. */
 #include <inttypes.h>

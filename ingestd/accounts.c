@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Accounts in the order in which their senders came, found by a hash table with room to spare. */
 #include "ingestd/accounts.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What each sender did since the batch before: the third frame of a batch. Pure memory, bounded by
  * LIMIT_SENDERS whoever sends under whatever address.

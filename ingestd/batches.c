@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Filling batches and closing them by count, size and age. */
 #include "ingestd/batches.h"
 

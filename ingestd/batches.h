@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The batches being filled, one of records and one of rejects, and the accounts that go with the
  * next; a closed one goes into the outbox. No sockets, no clock: the present is given by the

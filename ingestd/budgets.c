@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A table of four places for each hash of a sender's name, of which the one not used for longest
  * goes: a forger of addresses can make senders be forgotten, never make them be refused. Each door

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How much one sender may have: records a second, different series and different days in a day of
  * the calendar, so that no single one takes all. ingestd does not know which series and days are

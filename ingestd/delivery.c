@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who delivers is answered in the order of delivery: what stands in the queue first is in a batch,
  * in the spool, and on disk first. Several share a transaction and a sync.

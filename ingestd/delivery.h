@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The door for what is delivered and acknowledged: the socket "deliver", and the answers that wait
  * until what they tell of is on disk. Into which batches it goes is intake's matter; when batches

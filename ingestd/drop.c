@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Exactly once: a file is moved away after all of its results are on disk; where it cannot be, that
  * is remembered, and so is how far an ingestd came that was stopped. A kill before that has it read

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Files of results in a folder, as scp, sftp or rsync fill it: a thread takes in those that are
  * complete, by ingestd's own door, and moves them to done/ or failed/. It shares no data with the

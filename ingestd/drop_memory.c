@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A list in memory, written as a whole after each change, which are rare. */
 #include "ingestd/drop_memory.h"
 

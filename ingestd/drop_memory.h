@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was taken out of files that still lie in drop_dir: of one that cannot be moved away, all; of
  * one in which ingestd was stopped, its beginning. Kept in a file, so that nothing is taken twice

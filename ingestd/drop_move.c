@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Renaming without ever replacing anything. */
 #include "ingestd/drop_move.h"
 

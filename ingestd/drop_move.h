@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A file that was taken, out of the way. */
 #ifndef EZREPO_INGESTD_DROP_MOVE_H
 #define EZREPO_INGESTD_DROP_MOVE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sending and waiting, in order of sending; every result that is sent is answered. */
 #include "ingestd/drop_queue.h"
 

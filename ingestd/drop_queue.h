@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Results out of files on their way to ingestd's own door: sent, answered, sent again when it was
  * busy. Bounded; for one thread, which is not the loop's.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files of ingestd that do I/O share: its settings and its counters. */
 #ifndef EZREPO_INGESTD_INGESTD_H
 #define EZREPO_INGESTD_INGESTD_H

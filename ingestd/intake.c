@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a datagram or a body to records or to a reject. */
 #include "ingestd/intake.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What happens to one datagram, or one body that was delivered: may its sender speak, what is in
  * it, into which batch it goes. */
 #ifndef EZREPO_INGESTD_INTAKE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The protocol of sd_listen_fds(3), read from the environment; that of common/sockets.h. */
 #include "ingestd/keeper.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who keeps the UDP sockets open while there is no ingestd: systemd, which passes them at the start
  * (LISTEN_FDS), or socketd, over its Unix socket; or nobody. Reads nothing from them.

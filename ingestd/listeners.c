@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Sockets that were kept, sockets that are bound anew. */
 #include "ingestd/listeners.h"
 

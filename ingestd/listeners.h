@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * At the start: the sockets that `listen` names, taken over where somebody kept them, else bound.
  * What is received on them is others' matter.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* ingestd: takes measurement results over UDP and hands them on in batches. No grading, no SQL. */
 #include <stdio.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * By their sequences, batches are in three places, one behind the other:
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Batches from the moment they are closed until stored has them: numbers them, has them in the
  * spool before they are pushed, holds in memory those that are on their way, reads the others back

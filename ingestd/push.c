@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pushing batches, receiving acknowledgements. */
 #include "ingestd/push.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The two sockets towards the set: batches go out of the outbox to the classifyds, acknowledgements
  * come from stored.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mPlane results into records. No clock, no sockets, no globals. */
 #include "ingestd/result_reader.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What probes send, read into records: an mPlane result or an envelope of results, or several of
  * them in an array or one behind the other. Pure: bytes, limits and the present come from the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a result's records are about: who measured what between which ends. */
 #include "ingestd/result_reader.h"
 

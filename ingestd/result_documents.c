@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes into messages. Nearly always they are one JSON object, which is read at once; what is more,
  * or no JSON, goes through the splitter that files go through, so that one at fault costs no other.

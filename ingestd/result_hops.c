@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The hops of a traceroute, where a value holds all of them: a list, or addresses apart by blanks,
  * commas and the like. What stands in a row for each hop stays rows. Pure.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What tells a result's rows apart: each gets the digest of what it says, and rows that say the
  * same are numbered, so that none of them passes for a repetition of another. Pure.

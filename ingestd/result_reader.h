@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the files that read a result share: how far it is read, and how it is refused. */
 #ifndef EZREPO_INGESTD_RESULT_READER_H
 #define EZREPO_INGESTD_RESULT_READER_H

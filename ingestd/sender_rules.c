@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rules are few and looked at in order. */
 #include "ingestd/sender_rules.h"
 

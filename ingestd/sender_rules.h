@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What holds for the input of a sender: the rule of the configuration's list that fits first; where
  * that says nothing the option for all doors; where that says nothing either, what suits the door.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The loop of ingestd. Datagrams are read as long as the outbox has room for what stands in them;
  * else the sockets are left alone, and the kernel drops and counts.

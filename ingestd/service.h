@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The callbacks of the skeleton (common/daemon.h): how sockets, batches, window and bus work
  * together. */
 #ifndef EZREPO_INGESTD_SERVICE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Transactions, the head, the thread that syncs. */
 #include "ingestd/spool.h"
 

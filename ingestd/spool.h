@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The spool: every batch that is not acknowledged, on disk. This is its running part; outbox.c says
  * what goes in and out and when. spool_file.h tells what is synced when, and why.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Names and number of damaged spools. */
 #include "ingestd/spool_aside.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Damaged spools that were moved aside: spool.sqlite.damaged-TIME, with -wal, and .txt that says
  * what is missing. The newest few are kept for somebody to look at.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The SQL of the spool. All of it stands here. */
 #include "ingestd/spool_file.h"
 

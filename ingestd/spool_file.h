@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One connection to the SQLite file of a spool: its table, and what is done to it. Which sequences
  * belong into it is decided elsewhere.

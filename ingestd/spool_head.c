@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* One pwrite of a text of fixed size: a killed process leaves the old or the new one. */
 #include "ingestd/spool_head.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The head of the spool: a line or two of text beside the SQLite file, overwritten at each commit,
  * that tells which sequences the spool must hold. SQLite forgets the last transactions without a

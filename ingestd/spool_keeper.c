@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The thread shares nothing with the loop but what the mutex guards; SQLite's connection is its
  * own. The log is copied twice: first beside the commits that go on meanwhile (PASSIVE), which is

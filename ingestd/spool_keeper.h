@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A thread that makes lasting what ingestd commits: syncs the write-ahead log when asked, and
  * copies it into the file when it has become long. ingestd's loop must never wait for a disk, or

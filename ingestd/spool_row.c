@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The checksum: each step is a bijection of the sum and of the word, so no single word goes
  * unnoticed. Not against forgers: who can write the file can do worse. */
 #include "ingestd/spool_row.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A row of the spool: a batch with all it takes to push it again, and a checksum by which flipped
  * bits are found. Pure.

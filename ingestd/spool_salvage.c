@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The format is that of https://www.sqlite.org/fileformat2.html: leaf pages of table b-trees, their
  * cells, overflow chains, records, and the frames of the write-ahead log.

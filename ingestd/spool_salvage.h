@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads the rows of a spool whose file SQLite can no longer read: looks at every page for itself,
  * in the file and in its write-ahead log, and believes a row when its checksum is right. Needs

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Checking, recovering and settling. Files, all in spool_dir:
  *   spool.sqlite, -wal, -shm   the spool

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What happens to a spool before it is used: it is looked at from end to end, and when anything in
  * it is damaged or missing, moved aside, all that can be read of it copied into a new one, and the

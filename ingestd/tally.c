@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The page is read by nobody else while it is written; a kill can come between any two stores. */
 #include "ingestd/tally.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What must be known of a killed ingestd by the next: how many datagrams it had read and not yet
  * got into the spool, and how many of the drops that the kernel counted per socket it had told. A

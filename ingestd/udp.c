@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* recvmmsg into a ring; drops counted by SO_RXQ_OVFL and, where no datagram follows them,
  * SO_MEMINFO. */
 #include "ingestd/udp.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The UDP sockets: datagrams in bursts into one ring of buffers made at the start. Knows nothing of
  * what stands in a datagram.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A ring of slots by sequence number; those pushed also stand in a list, oldest push first. */
 #include "ingestd/window.h"
 

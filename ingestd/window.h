@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Batches on their way, in memory: those next to be pushed and those pushed and not yet
  * acknowledged; numbered without holes, handed out to be pushed, and pushed again when no

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Roles and authorisations: two lists of rules that are gone through. Pure; no clock, no sockets.
  */
 #include "mplane-gw/access.h"

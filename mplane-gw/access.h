@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who may use which capability: identities have roles, roles may use capabilities. What no rule
  * allows is denied. Pure.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Results and exceptions out of the answers of queryd and stored. Pure. */
 #include "mplane-gw/answer.h"
 

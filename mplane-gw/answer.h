@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From what queryd or stored answered to an mPlane result or exception. Pure: no clock, no sockets.
  */

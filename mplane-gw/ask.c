@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway's two DEALER sockets in libevent's loop. Decides nothing about who may ask. */
 #include "mplane-gw/ask.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Questions to queryd and stored over ZeroMQ, and their answers to the jobs. What may be asked by
  * whom is decided elsewhere.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The lines of the audit log, and how many are written in a second. */
 #include "mplane-gw/audit.h"
 

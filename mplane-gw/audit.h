@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The audit log: who asked for what, and what became of it; one line for each mPlane message that
  * was posted and for each other request, in the form of the log, on standard output. Never holds

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A line's fields; the escaping is common/quote.c's. */
 #include "mplane-gw/audit_line.h"
 

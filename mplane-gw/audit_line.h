@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A line of the audit log, field by field. Pure. */
 #ifndef EZREPO_GW_AUDIT_LINE_H
 #define EZREPO_GW_AUDIT_LINE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading is stopped and taken up again at the bufferevents, where evhttp does not notice. */
 #include "mplane-gw/bodies.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One budget of memory for the requests that all connections are receiving. A request may hold
  * BODIES_SMALL bytes of its own; what is beyond comes out of the budget, and while that is used up

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of capabilities, and finding the one that a specification means. Pure. */
 #include "mplane-gw/capabilities.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The capabilities that the gateway offers, as mPlane messages. Pure: no clock, no sockets.
  */

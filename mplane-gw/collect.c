@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a POST of results to ingestd and back. A body is handed on at once and not kept; what waits
  * is only who is to be answered. Bounded by number and bytes, of one identity and in all: who comes

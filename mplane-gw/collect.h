@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Results that are posted: who may post which, and the reply once ingestd has them on disk. What is
  * in a body is ingestd's matter.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * TLS connections under evhttp. A connection's state hangs on its SSL object, which lives exactly
  * as long as evhttp's connection; to end one its socket is shut down, and evhttp frees it as it

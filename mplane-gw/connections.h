@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The TLS connections of the gateway: made for evhttp, counted, and ended when they take too long.
  * Every connection has a phase; only one that is being answered may take its time.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Constraints on parameters. */
 #include "mplane-gw/constraint.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Constraints on a capability's parameters: "*", "A ... B", "A,B,C", for addresses "A/N" and, for
  * lists, "[C]". Pure: no clock, no sockets.

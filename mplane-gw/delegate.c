@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An export URL is a right of who asked for it, passed on: it holds as long as that identity may
  * use the capability, and the certificate by which it asked is not revoked. Whoever posts must

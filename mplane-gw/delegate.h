@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Export URLs that are given to others: what specifications of Collect capabilities, and their
  * redemptions and interrupts, are answered with; and the file that keeps the URLs over restarts.

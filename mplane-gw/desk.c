@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Specifications, redemptions and interrupts: judged, and turned into jobs. Every way to a job's
  * answer passes desk_may_use() and asks for the identity that the job belongs to.

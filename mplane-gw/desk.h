@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the gateway does with one mPlane message of a peer: whether it may, which job it means, what
  * the reply is. Knows no HTTP and waits for nothing.

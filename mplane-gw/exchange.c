@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a POST's body to its reply, in steps: the body is read, each message is judged, each answer
  * becomes text. After each step it is the turn of the identity that has waited the longest, and

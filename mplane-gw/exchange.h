@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A POST of mPlane messages and its reply: reads them, judges what the peer may do, asks, waits
  * for a short while, and answers with results, receipts or exceptions. Identities take turns, a

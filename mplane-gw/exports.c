@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of delegated export URLs, found by the digests of their tokens. */
 #include "mplane-gw/exports.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Delegated export URLs: who asked for one, who may post to it, until when. Of a URL's token only
  * the digest is known. Pure: the present, and what is random, come from the caller.

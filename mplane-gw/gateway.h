@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the parts of the gateway share: its settings, its counters, its state. The pure parts
  * (access, capabilities, specification, answer) include none of this.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* evhttp over TLS: listeners and routes. What a request means is decided elsewhere. */
 #include "mplane-gw/http.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The HTTPS listeners and what each path and method leads to. */
 #ifndef EZREPO_GW_HTTP_H
 #define EZREPO_GW_HTTP_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who a peer is. The subject is walked in the certificate's order; of each relative name (a set)
  * only the first attribute counts, because that is what the mPlane programs see.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who a peer is: its certificate's subject as mPlane programs compute it. Pure. */
 #ifndef EZREPO_MPLANE_IDENTITY_H
 #define EZREPO_MPLANE_IDENTITY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bounded inflation: room is taken as the text grows, and never more than the text may have. */
 #include "mplane-gw/inflate.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies with Content-Encoding: gzip. Pure: no clock, no sockets. */
 #ifndef EZREPO_GW_INFLATE_H
 #define EZREPO_GW_INFLATE_H

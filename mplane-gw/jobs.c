@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of jobs and its bounds. No sockets, no clock. */
 #include "mplane-gw/jobs.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What was asked and may be asked for again: a job is one specification of one identity, from its
  * question to queryd or stored until its answer is no longer kept. Bounded by number, by identity,

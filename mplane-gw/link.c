@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* DEALER sockets in libevent's loop. */
 #include "mplane-gw/link.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A DEALER socket to another process of the set, in libevent's loop. Understands no message. */
 #ifndef EZREPO_GW_LINK_H
 #define EZREPO_GW_LINK_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Listening sockets. Accepts nothing itself. */
 #include "mplane-gw/listen.h"
 

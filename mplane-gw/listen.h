@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Listening TCP sockets from "HOST:PORT" texts. */
 #ifndef EZREPO_GW_LISTEN_H
 #define EZREPO_GW_LISTEN_H

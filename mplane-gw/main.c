@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mplane-gw: HTTPS with mutual TLS for mPlane's clients; asks queryd and stored on their behalf.
  * Here are its options and its loop; it never touches the database.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mPlane messages out of JSON. The struct says what stood there; nothing is looked up elsewhere. */
 #include "mplane-gw/message.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mPlane messages: read from JSON into a struct, written as JSON byte for byte as mPlane programs
  * write them. Pure: no clock, no sockets, nothing fetched.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The pages of the gateway. Programs follow every link they find, so that each is an absolute path,
  * leads to no page that leads back, and is shown only to who may use what is behind it.

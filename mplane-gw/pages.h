@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What the gateway answers to GET: a page for people, and its capabilities for programs. */
 #ifndef EZREPO_GW_PAGES_H
 #define EZREPO_GW_PAGES_H

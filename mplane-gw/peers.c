@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of identities. No sockets, no clock. */
 #include "mplane-gw/peers.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What each identity takes of the gateway: its connections, its requests by a token bucket, the
  * bytes of answers on their way to it, and its turns. An identity stays known while it is connected

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Element registries: names and primitive types, sorted by name. */
 #include "mplane-gw/registry.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Element registries: which elements exist and of which primitive type they are. Pure: registries
  * are given as bytes, nothing is fetched.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The plain-HTTP listener. Every connection gets one answer and few seconds; there are few of them,
  * and fewer of one address: whoever has many loses the oldest for the next that comes.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The element registries over plain HTTP, for programs that fetch them without a certificate.
  * Read-only: two documents, to anybody.

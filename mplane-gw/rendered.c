@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Shared texts. Those who hold one are in one thread. */
 #include "mplane-gw/rendered.h"
 

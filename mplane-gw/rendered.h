@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A message as the text that is sent, made once and shared by all that it is sent to: a job that
  * keeps it, answers on their way. Freed by the last that holds it. Pure.

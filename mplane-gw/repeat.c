@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The times of a repeated specification and the list of its last runs. */
 #include "mplane-gw/repeat.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A repeated specification: when it runs, which scope a run has, what the last runs answered. Pure:
  * no clock, no sockets; who asks and when is decided elsewhere.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The runs of repeated specifications in libevent's loop. A run is a job without a token of its
  * own: its question ends, times out and is cancelled like every other.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Repeated specifications under way: asks for each run when it is due and gathers the answers in
  * the job. One run of a job at a time. Who may ask is decided elsewhere, and looked at again here

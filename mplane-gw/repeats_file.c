@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and writes the file of repeated specifications; knows no jobs. */
 #include "mplane-gw/repeats_file.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The file that keeps repeated specifications over a restart: who asked for what, since when, and
  * the time of the next run; no answers. One JSON object a line, readable by its owner only.

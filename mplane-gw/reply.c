@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP replies over evhttp. */
 #include "mplane-gw/reply.h"
 

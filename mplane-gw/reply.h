@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP replies, the same for every door. */
 #ifndef EZREPO_GW_REPLY_H
 #define EZREPO_GW_REPLY_H

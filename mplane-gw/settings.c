@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of options and what it cannot say by itself. */
 #include "mplane-gw/settings.h"
 

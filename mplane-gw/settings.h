@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The options of the section "mplane-gw". */
 #ifndef EZREPO_GW_SETTINGS_H
 #define EZREPO_GW_SETTINGS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* From a specification's parameters and scope to a question. Pure: no clock, no sockets. */
 #include "mplane-gw/specification.h"
 

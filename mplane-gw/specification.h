@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a specification asks for, as a message to queryd or stored. Pure: the present is given.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Talking to one supervisor: at most one request for polling and registering, and one that posts,
  * are under way at a time. Believes nothing that comes back: sizes and times are bounded, and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One supervisor that the gateway is registered with: polls it, hands on what it asks, posts what
  * answers it. When it may do what says supervisor_state.h.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The errands of a supervisor: one for each message it has sent. An errand ends with its answer
  * posted; until then it waits for its job as a client's connection does.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a supervisor asks for, from the reply to a poll to the messages that answer it. Judged at
  * the same desk as what clients ask; knows no HTTP.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libcurl's multi interface in libevent's loop. A connection serves one request: every request is
  * judged by the certificates and lists in force, and none is sent into a connection that the peer

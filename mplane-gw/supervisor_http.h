@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Requests of the gateway's own, by libcurl in libevent's loop: each over a connection of its own,
  * with mutual TLS. What they are for is decided elsewhere; bytes are not looked at here.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a supervisor may ask for, as it was told. No clock, no sockets. */
 #include "mplane-gw/supervisor_offer.h"
 

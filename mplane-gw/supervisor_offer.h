@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which capabilities a supervisor is registered, and the envelopes that say so. Pure.
  */

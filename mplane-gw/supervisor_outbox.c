@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A queue with bounds. Knows neither sockets nor what the messages mean. */
 #include "mplane-gw/supervisor_outbox.h"
 

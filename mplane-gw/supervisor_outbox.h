@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Messages that a supervisor is to be sent, in order, one at a time: tried again for a while,
  * bounded in number and bytes, then dropped. Pure: no sockets, the present is given.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a supervisor says when it is polled: an envelope of messages that may be nested, or one
  * message; among them when to poll again. Pure: nothing is done about them here.

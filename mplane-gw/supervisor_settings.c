@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the list of supervisors, and judging links. No sockets, no clock, no globals. */
 #include "mplane-gw/supervisor_settings.h"
 

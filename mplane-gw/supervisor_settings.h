@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the option `supervisors` says of each, and where its answers go. Pure: URLs are only
  * compared; libcurl, which will use them, also takes them apart.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* When to poll and when to register. Knows neither sockets nor messages. */
 #include "mplane-gw/supervisor_state.h"
 

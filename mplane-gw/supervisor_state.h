@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When to poll a supervisor and when to register with it: a state machine. A supervisor forgets
  * who has not polled for a time (`expiry`; real ones look every half of it) and goes on answering

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The list of supervisors, kept as the settings say. */
 #include "mplane-gw/supervisors.h"
 

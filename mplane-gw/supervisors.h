@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The supervisors that the gateway is registered with: those of the option `supervisors`, and those
  * no longer in it that are being left.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * uthash, whose additions may fail without ending the process: where memory is out, the element is
  * not in the table, and the `tbl` of its handle is NULL.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL's context for mutual TLS. Knows nothing of HTTP. */
 #include "mplane-gw/tls.h"
 

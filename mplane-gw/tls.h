@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Mutual TLS: the context that every connection is made from, and who the peer is. */
 #ifndef EZREPO_GW_TLS_H
 #define EZREPO_GW_TLS_H

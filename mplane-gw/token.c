@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens as mPlane programs compute them: MD5 over the sections, names sorted, joined by blanks. */
 #include "mplane-gw/token.h"
 

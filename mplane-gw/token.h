@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Tokens: the MD5 digests by which mPlane programs recognise specifications and capabilities. These
  * are not a matter of security. Pure: no clock, no sockets.

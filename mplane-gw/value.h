@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Values of elements as text: read liberally, written canonically as mPlane programs write them.
  * Pure: no clock, no sockets.

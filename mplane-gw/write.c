@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mPlane messages as JSON: sorted keys, two blanks, ASCII, as mPlane programs write them. Written
  * twice: first only counted, then into memory of that size.

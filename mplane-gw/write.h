@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The writer behind mplane_message_write() and rendered_new(). Pure. */
 #ifndef EZREPO_MPLANE_WRITE_H
 #define EZREPO_MPLANE_WRITE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A statement's text and parameters. No SQL of its own but for what both kinds of counting and
  * listing share. */
 #include "queryd/builder.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A statement under construction: text, parameters, and what the parts of it need to know of each
  * other. For criteria.c and counting.c only.

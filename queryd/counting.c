@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How many records match: each part of the range is taken from the coarsest counts that hold it
  * whole, in one statement, so that all of it is of one snapshot. Only what no count holds is read

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Statements of the query engine: with counting.c, and cursor.c for list.cursor, all SQL that
  * queryd sends about the store. It must not paste what an asker wrote into a statement, and it does

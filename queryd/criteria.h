@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A query message becomes one SQL statement with parameters. Everything that an asker wrote goes
  * into a parameter, never into the statement. Pure: no clock, no database.

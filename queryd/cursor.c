@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cursors of listings: text to keys and the SQL that makes the text. Pure: no clock, no database.
  */
 #include "queryd/cursor.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * list.cursor: where a listing goes on. Opaque to who asks: a letter for the kind of listing, then
  * the keys of the last row seen, the time first, joined by dots ("e1455796800000000.12").

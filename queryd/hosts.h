@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The servers that a connection string names, so that another one can be asked first. libpq asks
  * them in order, and when nobody looks at the clock it waits for one that is frozen for ever. Pure.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* queryd answers query messages from PostgreSQL. It never writes there. */
 #include <libpq-fe.h>
 #include <stddef.h>

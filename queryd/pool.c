@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Connections to PostgreSQL: connecting, session settings, one statement at a time, stopping it,
  * and coming back after a loss. All sockets are non-blocking readers of the loop.

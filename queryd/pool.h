@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A pool of read-only PostgreSQL connections inside a zloop: each runs one statement at a time,
  * none ever waits for the network. A lost connection is made anew, with growing pauses. Knows

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Questions: received, queued, run, answered or given up. One question holds one arena, which
  * bounds its answer; a row beyond it ends the statement.

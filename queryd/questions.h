@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The questions under way: from a query message at the ROUTER socket, through the queue and the
  * pool, to its answer. What a question asks in SQL is criteria.c's matter.

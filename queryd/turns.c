@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Askers are few, at most as many as questions: lists are walked. Who had the last turn longest ago
  * is next. One that comes anew goes behind those that wait already, but for the one that had the

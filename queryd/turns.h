@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who is next: questions that wait for a connection, by who asks. Askers take turns, each has at
  * most a share of the connections and of the queue, and of one asker's questions the first is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every message that crosses a process boundary, declared once. common/message.c makes from these
  * lists the struct, the encoder, the decoder and the printer of each; docs/architecture.md tells

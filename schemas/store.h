@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The store's version, by which its writer and its readers know whether they speak of the same. */
 #ifndef EZREPO_SCHEMAS_STORE_H
 #define EZREPO_SCHEMAS_STORE_H

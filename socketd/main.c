@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * socketd: holds the UDP sockets of ingestd, so that they outlive it. It never reads them, but at
  * its own end when no ingestd is there: to say how much is lost with them.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What would change is told type by type; then, if it is wanted, the store keeps nothing any more.
  */
 #include "stored/adopt.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The request to have gaps and default grading of this release in a store of the release before. */
 #ifndef EZREPO_STORED_ADOPT_H
 #define EZREPO_STORED_ADOPT_H

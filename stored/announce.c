@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The XPUB socket. Nothing here waits: what a subscriber has no room for it gets again later. */
 #include "stored/announce.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What stored tells the others: acknowledgements, the grading in force, its version. */
 #ifndef EZREPO_STORED_ANNOUNCE_H
 #define EZREPO_STORED_ANNOUNCE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Numbers of arrivals, and the few doors and formats there are. */
 #include "stored/arrival.h"
 

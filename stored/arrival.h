@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When and how records came. Each transaction has a number, greater than those before it, which its
  * records carry: who follows what arrives asks for greater ones. Of the first in each second the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A growing run of bytes, and numbers in network order: what PostgreSQL's binary formats are made
  * of. A failure (memory) sticks and is looked at once, before the bytes are used.

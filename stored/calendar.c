@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Partitions and hours, in two ascending lists: few of them, asked for often. */
 #include "stored/calendar.h"
 

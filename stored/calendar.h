@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The partitions there are and the hours that hold measurements, as the database has them. Pure but
  * for what takes a connection.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Few rows, seldom changed: each change is a transaction of its own, and in memory once it is
  * committed. */
 #include "stored/classes.h"

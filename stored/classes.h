@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The classes of records in the database, and what has to be done about them day by day: a class
  * for each type that is named, horizons that move, partitions made ahead. All on the connection of

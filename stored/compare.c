@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Periods and events as stored beside those computed. Must not look anything up. */
 #include "stored/compare.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is stored about one series and one grade name beside what its records say, window by window
  * in order of time. Pure: no clock, no database, no globals. Finds every difference there is, where

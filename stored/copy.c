@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Binary rows, one pass, no allocation but the buffer's growth. */
 #include "stored/copy.h"
 

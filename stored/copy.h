@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of `measurement` in PostgreSQL's binary COPY format. Pure. */
 #ifndef EZREPO_STORED_COPY_H
 #define EZREPO_STORED_COPY_H

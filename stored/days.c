@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One transaction at a time, sent as one text without waiting for its answer. A stored that was
  * killed may have left one that PostgreSQL still carries out: what is there already when the next

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes the partitions that waiting batches need, some at a time, on a connection of its own: the
  * flushes go on meanwhile.

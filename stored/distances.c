@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A ring of the newest distances for each type. */
 #include "stored/distances.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How far apart the records of a series come, by record type: where most of them come later than
  * the type's gap after the one before, each is a period of its own, and nothing tells since when it

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One statement, or one small transaction, at a time. The horizon is in the database before
  * (classes.c), so nobody adds to what is dropped. Before the first partition goes, what its records

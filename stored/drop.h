@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is not kept any more goes, on a connection of its own and without waiting, so that flushes
  * go on meanwhile: partitions whose records all lie before the horizon of their class, and old rows

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The transaction: begins, lets the parts do their work, commits, and only then counts. What fails
  * leaves nothing behind in memory either: every cache entry it touched is forgotten and read again.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One flush: batches, in their order, become rows in one transaction. A record PostgreSQL refuses
  * is found by halving and kept in `rejected`; the rest is committed.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether all partitions are there that the records need. To make one takes longer than to write
  * thousands of records, so a flush makes none: batches that need one wait (intake.c) while it is

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a record measured, as a number. Equal rows of one result are numbered; a batch of the
  * release before does not say where a result ends: within it the rows' numbers rise.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Each batch exactly once, and what it says of its senders beside what became of their records. A
  * number that does not add up is not refused here: that the ledger does not close is for `ezrepo

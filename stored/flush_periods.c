@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Periods and events of one flush: records in order move the open periods in memory; late ones that
  * do not fit there are left to repair.c. All is written in the records' transaction.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Batches read: each record checked, its series and schema looked up, its row written in COPY's
  * format. What is wrong with a batch or a record becomes a row of `rejected`.

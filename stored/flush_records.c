@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Records into `measurement`. What lies beyond its series' greatest key cannot be there yet and
  * goes straight in by COPY; the rest goes in as a parameter, an array of rows, by INSERT ... ON

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A sealed hour is counted in grade_rollup, completely, and a sealed day in grade_rollup_day: a
  * record that falls into one adds to it in the same transaction.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Counts over all series of a record type, per minute, hour and day: every transaction adds its
  * records to them, so that they are always complete. Few rows, however many records.

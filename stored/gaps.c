@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Which gaps hold is computed here without the database; gaps_store.c compares and writes. */
 #include "stored/gaps.h"
 

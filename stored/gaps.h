@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * After how long a silence the periods of a record type end. For each type the first of: what the
  * operator says in record-types.d; what a store of the release before had, until he agrees to what

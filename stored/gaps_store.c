@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The gaps in force, in the database; and what it keeps of the release before. */
 #include <stdlib.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Publishing a grading: checked whole, numbered, kept for ever. stored is the only one that does
  * it. */
 #include "stored/gradings.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The published gradings, and the numbers of grade names. */
 #ifndef EZREPO_STORED_GRADINGS_H
 #define EZREPO_STORED_GRADINGS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How many records the head of a period has is in the roll-up, but for its first hour's. Their
  * latest end is looked for among the newest: of the hours before only those are read whose records

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is known of the first records of a period without reading them: so a late record in a period
  * of months is repaired without going through months.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The way of a batch until it is written. Does not look into records. */
 #include "stored/intake.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Batches between the socket and the transaction: received, checked by their header, put in order,
  * handed out for a flush. Bounded: when it is full it takes no more, and ZeroMQ's high-water mark

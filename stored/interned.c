@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Schemas and lists of hops by the digest of their contents. */
 #include "stored/interned.h"
 

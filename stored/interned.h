@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What many records share stands once in the database, under a number: the schema that tells what
  * their values mean, the list of a traceroute's hops. Here are the numbers of those used last; the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The cache of the ledger's rows. */
 #include "stored/ledger.h"
 

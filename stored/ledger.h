@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The rows of the ledger that batches at hand belong to: per hour of receipt, ingestd and sender.
  * Of an hour that is in memory all rows are, so that a sender who is not among them is new; one

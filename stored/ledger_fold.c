@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Flushes write no row of the ledger twice: they add entries by COPY, which costs the same whoever
  * sends, and this sums them up. It and a flush never wait for each other, since a flush changes

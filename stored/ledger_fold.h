@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Entries of the ledger are summed up into its rows now and then, on a connection of its own and
  * without waiting, so that flushes go on meanwhile.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stored: the only process that writes to PostgreSQL. Here is when things happen; what happens is
  * in the other files. It answers no queries.

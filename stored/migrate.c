@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Numbered migrations, schemas/sql/NNNN-NAME.sql: each applied once, in one transaction or in
  * steps, never skipped, never undone.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Makes a database ours: alone, with every migration applied once, in order. */
 #ifndef EZREPO_STORED_MIGRATE_H
 #define EZREPO_STORED_MIGRATE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Migrations step by step. While a statement takes long the status is written (pg_be_patient()). */
 #include "stored/migrate_steps.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The text of a migration, and how it is applied: as one transaction, or in steps, each of which is
  * a transaction, when it begins with a line "-- step once" or one of the others. A step that was

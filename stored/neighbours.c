@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Surroundings, read ahead with two statements for a page of them: statements that read records are
  * planned each time, which costs more than what they find. What one of them needs beyond is asked

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the database holds around late records whose neighbourhoods are computed again: the nearest
  * periods and records are read for many in one statement each, what lies farther for one at a time.

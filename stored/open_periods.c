@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * In few statements, each for a time that begins later or earlier: what most of them need lies in
  * the newest days, and a statement is planned for all days it may read.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Open periods completed: their rows say how they were some records ago, the rest is counted from
  * the records behind.

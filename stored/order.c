@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sequence order of batches. Must not know what a batch is, nor read a clock. What is forgotten
  * when a bound is reached is only ever forgotten towards "handle it again", which the database

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Puts the batches of each stream, an (instance, epoch, shard), into sequence order. A missing one
  * is waited for only shortly; when it comes later it is handed on as it comes. Remembers which were

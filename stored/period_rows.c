@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Periods and their keys as rows. Must not send anything. */
 #include "stored/period_rows.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Pairs, keys and periods as statements take and give them: what several statements of sql.h have
  * in common.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Periods and events to the database: one statement for each kind of change. */
 #include "stored/period_writes.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What a flush changes about periods and events, gathered, then written in few statements. */
 #ifndef EZREPO_STORED_PERIOD_WRITES_H
 #define EZREPO_STORED_PERIOD_WRITES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Periods and events as docs/semantics.md defines them. Must not read a clock, a database or
  * anything that is not handed in.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Periods of steady quality and the events at their starts, for one series and one grade name: a
  * function of the set of its records with grade > 0, in the order (t_start, t_end, digest). Pure:

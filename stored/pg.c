@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * libpq with its result codes looked at. Knows nothing of what is stored. Nothing here waits for a
  * server for ever: libpq is used without blocking, and the socket is waited for by poll().

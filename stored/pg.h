@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A thin layer over libpq, synchronous: connect, statements of sql.h with binary parameters and
  * results, COPY. For each call one good result code stands; everything else is a failure, with its

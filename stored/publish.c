@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The ROUTER socket: one question, one answer. */
 #include "stored/publish.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Requests: to publish a grading, to rebuild; and the first grading of an empty store. */
 #ifndef EZREPO_STORED_PUBLISH_H
 #define EZREPO_STORED_PUBLISH_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One rebuild at a time: who asked for it, how far it is, what came of it. The work itself is in
  * rebuild_series.c and rebuild_hours.c.

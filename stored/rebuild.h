@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Periods, events and roll-ups computed from the records again: compared with what is stored, and,
  * unless it is only to be verified, written. Works in short steps between flushes, so that records

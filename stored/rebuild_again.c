@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Before stored takes records: series of which a migration says that what is stored no longer is
  * what their records say. One after the other, each written and struck off by itself. Those that

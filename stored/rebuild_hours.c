@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The roll-ups, hour by hour and day by day. Each is compared by one statement, which sees one
  * state of the database, on a connection of its own and without waiting. What differs is put right

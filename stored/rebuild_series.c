@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Periods and events of one series after the other, window by window of its records. What differs
  * is written at the series' end, in one transaction, with the last window read just before; a

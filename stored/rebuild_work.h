@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The parts of a rebuild, which rebuild.c has do their work; nobody else includes this. */
 #ifndef EZREPO_STORED_REBUILD_WORK_H
 #define EZREPO_STORED_REBUILD_WORK_H

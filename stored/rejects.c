@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table `rejected`: bounded, newest rows kept, any bytes accepted. */
 #include "stored/rejects.h"
 

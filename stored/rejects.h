@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What could not be accepted, kept with its reason in the table `rejected`. */
 #ifndef EZREPO_STORED_REJECTS_H
 #define EZREPO_STORED_REJECTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Late records that do not belong to an open period, by neighbourhoods: those of one pair that lie
  * around the same stored period. Where an ended period takes them in, its row is updated; else

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Classes and horizons. Must not read a clock or a database. */
 #include "stored/retention.h"
 

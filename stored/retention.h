@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long records are kept, by record type. Types are strings that any probe can invent, so a
  * record belongs to one of few classes: each type that the option stored.retention ever named has

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Values that are dimensions, by their names first, then as text. */
 #include "stored/said.h"
 

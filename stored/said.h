@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a record's series says already is not stored with each record: a parameter's or metadata's
  * value that is, as text, the dimension it became. The row of `schema` tells which values are left

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One hour or day at a time: lock its rows, count, mark, pass the gate, commit; each a statement
  * sent without waiting for its answer. Only a COMMIT that says so makes it sealed in memory; in

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sealing: an hour that is over is counted into grade_rollup, and a day whose hours all are into
  * grade_rollup_day, on a connection of its own and without waiting, so that flushes go on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The cache of series, and how it is filled from the database in few round trips. */
 #include "stored/series.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The cache of series: for each its number, its greatest (t_start, t_end, key), and the open period
  * of each grade name. Bounded: the least recently used ones are forgotten and read again when they

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The SQL of this process, beside the migrations. Values are always parameters; names are pasted
  * only where a partition is made or dropped, from numbers.

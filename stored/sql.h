@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Every statement stored sends, but for the few made of names (partitions, sql.c says which). */
 #ifndef EZREPO_STORED_SQL_H
 #define EZREPO_STORED_SQL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The SQL about streams of batches: which were written, which are settled, what is missing.
  * An epoch's stream is known from its first batch on (schemas/sql/0010-epochs.sql).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Pieces of statements that sql.c and sql_rebuild.c share; nobody else includes this. */
 #ifndef EZREPO_STORED_SQL_PARTS_H
 #define EZREPO_STORED_SQL_PARTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The statements of a rebuild (rebuild_series.c, rebuild_hours.c). Those that compare the roll-ups
  * give a row for each difference: start, series, unit, type, grade name; how (enum difference_how)

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What stored holds while it runs, and the parts that work on it. One thread; nothing here is
  * shared.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* uthash's kind of hash. */
 #include "stored/table.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * uthash as stored uses it: an element that finds no memory is not added (its hh.tbl is NULL), and
  * the hash is seeded, so that nobody outside can choose names that collide.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes of outsiders, made text that PostgreSQL takes. */
 #include "stored/text.h"
 

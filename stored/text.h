@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as text that PostgreSQL takes. Pure. */
 #ifndef EZREPO_STORED_TEXT_H
 #define EZREPO_STORED_TEXT_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reads echo requests and makes replies of them (RFC 792, RFC 4443). Touches nothing but the
  * packet. */
 #include "deploy/lab/echo_reply.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Turns an echo request into its reply, in place. Pure: no clock, no sockets. */
 #ifndef EZREPO_LAB_ECHO_REPLY_H
 #define EZREPO_LAB_ECHO_REPLY_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Hosts that are not there: answers echo requests that come over a TUN device, each host after its
  * own delay and with its own loss, which change while it runs. For deploy/quickstart and tests, in

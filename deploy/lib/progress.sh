@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # For scripts of bash: what takes minutes is seen to be going on.
 
 # progress LOG COMMAND...: runs it with its output into LOG, and prints LOG's last line, where it is a new one, every

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Builds and runs the tests, and adds up what passed. Started by deploy/run-tests."""
 import argparse
 import json

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- The period store, in the schema ezrepo (stored sets the search path). Applied once, in one transaction,
 -- by stored, which owns everything here; who only reads is a member of the role ezrepo_read.
 -- Dimensions compare byte by byte, so that equality and prefix search do not depend on a locale.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Each batch is written exactly once, and each datagram and record is accounted for.
 
 -- Of each stream of batches: all below `oldest` is settled, whether it came here or was acknowledged by another store.

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Counts over long ranges: per series and day beside the hours, and per record type, so that a count
 -- reads few rows however many records there are.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Retention: each record belongs to a class, whose records are kept for a time of its own. A day's records
 -- of a class are a partition of their own, so that they can be dropped without reading or locking others.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What covers an instant is looked for only in the hours whose records reach it.
 
 -- No record that starts in the hour ends later. Whole hours, so that it seldom changes.

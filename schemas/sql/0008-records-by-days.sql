@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Records of days that are known only while a statement runs. PostgreSQL would plan such a statement for
 -- every partition there is, which takes seconds when there are a thousand. These functions have each
 -- span of days planned with its times as constants, so for its own partitions only. Being STABLE, they see

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- A batch's name is (instance, shard, epoch, sequence): each start of an ingestd draws an epoch of its own, so that one
 -- that goes on from an older copy of its spool names other batches by the sequences it gives again. Epoch 0: batches of
 -- the release before, which knew none.

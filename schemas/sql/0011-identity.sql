@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- A record is (series, t_start, what was measured). All of `measurement` is written anew, once: a day is a
 -- transaction, so that what was done stays done and little disk is needed beside. The steps: stored/migrate.c.
 

@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- What of the record types enters grading (aliases, values that can be) is kept with each version, so that a
 -- grade follows from the record and its version. '' in versions of a release that did not keep it.
 

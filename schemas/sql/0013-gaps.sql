@@ -1,3 +1,4 @@
+-- SPDX-License-Identifier: Apache-2.0
 -- Gaps of the release before: a store that has series keeps them until its operator agrees to those of this one
 -- (`ezrepo types adopt`) or says others himself. '' is for all types that are not named.
 CREATE TABLE kept_gap (

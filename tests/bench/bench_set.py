@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the benchmarks share: a set of their own, its load, and what it costs by process.
 
 The set is made by `ezrepo init` in a temporary state directory and removed at the end. CPU time is taken from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loads an HTTPS server over mutual TLS: so many connections at once, a thread each, that send one
  * request after the other, or that do nothing but full handshakes; besides, if told so, others that

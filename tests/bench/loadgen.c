@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sends real mPlane results (ping-average, rendered as the SDK does, about 560 bytes) over UDP, in
  * order of time within each series, at a stated rate or as fast as the receiver takes them. What it

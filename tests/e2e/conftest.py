@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What end-to-end tests share: real sets of real processes, each in a state directory of its own.
 
 Tests run against the build that EZREPO_BUILD names (deploy/run-tests sets it). They may run several at a time:

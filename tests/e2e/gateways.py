@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What tests of the gateway share: the real mplane-gw between clients with certificates and stand-ins for queryd
 and stored.
 

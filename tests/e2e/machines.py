@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A machine with systemd as PID 1: a container whose root is this machine's own, under a layer of memory that takes what
 is written and is thrown away. Nothing is downloaded, and it boots within seconds.
 """

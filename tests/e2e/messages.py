@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The messages between processes, as schemas/messages.h declares them: their numbers, their fields, how one is packed."""
 import contextlib
 import os

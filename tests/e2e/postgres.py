@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A private PostgreSQL cluster for one test or one file of tests: Unix socket only, gone at the end.
 
 Works as root (the server then runs as the user postgres, since PostgreSQL refuses root) and as an ordinary

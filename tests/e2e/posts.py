@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results posted over HTTPS: a gateway and an ingestd that work together, both real."""
 import contextlib
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What /proc tells of a process: when it was started, its children, what it has cost. Tests and benchmarks use it."""
 import contextlib
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Asking queryd over ZeroMQ, as the gateway does."""
 import contextlib
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A stored and what it talks to: its senders, and what must hold in its database whatever the order of arrival."""
 import collections
 import datetime

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A supervisor for tests, over mutual TLS, that behaves as the mPlane SDK's mpsup was measured to, quirks included.
 
 It keeps a list of violations: whatever would break or confuse a real one. Times are those of a real one

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The benchmarks work, in small forms: what they count is right. How fast it is, no test judges."""
 import json
 import os

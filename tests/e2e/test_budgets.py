@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What one sender may have: so much that no probe comes near it, and no sender takes all."""
 import json
 import signal

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a record takes on disk: not much more than in the release before, although it says more."""
 import random
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Any process of a set killed every second, PostgreSQL included, under load: in the end the store holds what it would
 hold had nothing happened, and the ledger closes.
 

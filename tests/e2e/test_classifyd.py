@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """classifyd alone, between an ingestd and a stored that this test plays."""
 
 import contextlib

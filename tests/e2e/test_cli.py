@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operator's command: help, exit codes, errors that say what is wrong, and the life of a set."""
 import json
 import os

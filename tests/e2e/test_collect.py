@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Results posted over HTTPS: mplane-gw and ingestd, the real programs; stand-ins for classifyd and stored are those
 of ingestds.py, certificates and clients those of gateways.py."""
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Posted results and files in a whole set: from curl, as docs/mplane.md shows it, to the answers and the ledger."""
 
 import gzip

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What stored takes for a COMMIT that lasts, with a standby that is to have it too; and for how long it waits for one."""
 import psycopg2
 import pytest

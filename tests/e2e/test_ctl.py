@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ezrepoctl against a stand-in of the gateway: what it sends, what it makes of each answer."""
 import calendar
 import contextlib

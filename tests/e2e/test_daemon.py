@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What every process does the same way: command line, configuration, signals, status file, user."""
 
 import contextlib

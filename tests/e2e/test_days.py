@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Records of days that the store does not have yet: partitions are made beside the flushes, and nobody else waits."""
 import contextlib
 import datetime

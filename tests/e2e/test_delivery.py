@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is delivered to ingestd with an acknowledgement: the messages deliver and delivered, spoken by a stand-in
 for the gateway. Stand-ins for classifyd and stored are those of ingestds.py."""
 

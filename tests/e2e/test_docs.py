@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The documentation tells what the programs have: options, counters, files, links."""
 import os
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Files of results in a folder: ingestd takes each in exactly once. Stand-ins are those of ingestds.py."""
 
 import gzip

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A spool that is put back, or copied and used twice: nothing that was taken is lost, nothing is stored twice.
 
 First stored by itself, with a stand-in for ingestd and classifyd, and ingestd by itself; then whole sets.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The examples of README.md and docs/ are run as they stand.
 
 A fenced block whose lines begin with `$ ` is a session: its commands are run in order, the sessions of a page in one

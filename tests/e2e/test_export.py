@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What is collected, and export URLs that are given to others: mplane-gw and ingestd, the real programs."""
 
 import json

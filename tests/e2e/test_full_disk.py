@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ingestd and a disk that is full: while it runs, when it ends, and when it starts; and files that go away."""
 
 import re

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """After how long a silence a period ends: what is delivered, what the operator says, what a store of before keeps; and that
 periods are made again where it changes, whatever is killed."""
 import json

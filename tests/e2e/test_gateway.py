@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mplane-gw, the real program, between clients with certificates and stand-ins for queryd and stored."""
 import datetime
 import hashlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mplane-gw: how much one identity may take, the audit log, and reloads that are all or nothing."""
 import http.client
 import json

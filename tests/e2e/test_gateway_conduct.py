@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mplane-gw and peers that send rubbish, are slow or many, signals, a configuration that changes or is at fault; the
 real program between clients with certificates and stand-ins for queryd and stored."""
 import http.client

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mplane-gw and the files it is given: keys, certificates, authorities in between, lists of what is revoked; and how long
 what a certificate allows holds."""
 import contextlib

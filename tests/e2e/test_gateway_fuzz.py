@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The short form of tests/fuzz/gateway: some seconds of mutated requests at the running gateway."""
 import os
 import subprocess

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mplane-gw under many connections: idle, slow, never finished, too many, too large. They cost only themselves."""
 import os
 import resource

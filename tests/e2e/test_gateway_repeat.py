@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Repeated specifications at the gateway: runs at their times, answers gathered in an envelope."""
 import datetime
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mplane-gw and answers on their way: readers that do not read, the same answer many times, large ones in turns. What
 they take is bounded, and others are served meanwhile."""
 import json

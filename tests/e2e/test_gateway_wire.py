@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What real mPlane programs depend on, point by point: docs/conformance.md says which test shows which rule.
 
 Client and messages are written as those programs do it: equality where they compare, nothing where they look at nothing.

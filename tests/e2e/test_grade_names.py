@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Numbers of grade names: there are 1000, and those of names that nothing has any more are given again."""
 from stores import NONE, SECOND, Record, check_store, grades_frame, now_us
 from test_rebuild import Rebuild

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The programs are built as Debian hardens its own: read from the ELF files, not from the flags that should have made
 them so. And a process that crashes leaves no core."""
 import json

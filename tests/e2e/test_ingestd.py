@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ingestd against stand-ins for classifyd and stored: a PULL socket and a PUB socket that speak msgpack."""
 
 import collections

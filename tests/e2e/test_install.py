@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What `meson install` installs is whole: it makes and runs a set without the source tree."""
 import contextlib
 import os

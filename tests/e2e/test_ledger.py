@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The ledger closes, to the record: whoever sends whatever, whatever is repeated, refused, killed.
 
 First stored by itself, with a stand-in for ingestd and classifyd; then whole sets with `ezrepo ledger`.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Late records in periods that last many hours: exact, without reading all their records."""
 import random
 

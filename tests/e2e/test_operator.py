@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The operator's command when things are not as they should be: supervisord that stands still, a disk that is full, a
 copy of a set, many commands at once.
 """

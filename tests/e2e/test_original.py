@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The first EZRepo's capability `ezrepo`, asked of a whole set: what it promised, also where the first one failed."""
 import http.client
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """
 The whole way of a record, on real processes: counts are exact and grades are right while classifyds come and
 go, thresholds change, processes are restarted, drained or killed, and while every door is given rubbish.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Certificates as `ezrepo pki` makes them, and what the gateway makes of them."""
 import json
 import os

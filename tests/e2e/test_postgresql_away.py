@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each way PostgreSQL can be away: nothing is acknowledged meanwhile, nothing spins, the status says what is
 going on, and everything arrives afterwards."""
 import os

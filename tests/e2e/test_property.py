@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whatever arrives in whatever order, in whatever batches, with restarts in between: what is stored is what the
 records say, by the SQL reference, by a definition written a second time, and by the vectors.
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A store that was put back: what was graded by a version it does not have, or has with another document, is graded anew."""
 import hashlib
 import json

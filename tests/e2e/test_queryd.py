@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """queryd against a real PostgreSQL: fabricated rows, answers compared with plain SQL or plain Python."""
 import ipaddress
 import json

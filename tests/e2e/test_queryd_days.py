@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """queryd over a store of many days: answers as over few, but only the partitions of days that matter are touched."""
 import pytest
 import test_queryd

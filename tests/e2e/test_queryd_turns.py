@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """queryd shares: no identity keeps others from their answers, and no server that is frozen keeps queryd from the others."""
 import pytest
 from conftest import wait_for

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """deploy/quickstart as somebody runs it who has never seen it, with fewer rounds."""
 import os
 import re

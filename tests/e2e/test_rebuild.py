@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """rebuild: says of every damage what differs, changes nothing with --verify, and repairs online."""
 import contextlib
 import itertools

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """ezrepo rejected: what was refused is told with its reason and its bytes; what is kept whole can be sent again."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One release beside the next: each process with neighbours that speak as the release before this one, or the one after.
 
 What the release after says is not known; that it appends fields to messages is (schemas/messages.h), and these are passed

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`ezrepo reload` tells what was refused; what init says of ports that are open; each set's gateway has an identity of its
 own."""
 import os

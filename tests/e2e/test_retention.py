@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Retention: each record type is kept for its own time, whole partitions are dropped, and what is not a record stays."""
 import json
 import os

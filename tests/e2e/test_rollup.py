@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Counts over long ranges: stored fills the roll-ups, queryd answers from them, plain counting is the judge.
 
 Records come with random lateness into hours and days that are open, being sealed or sealed; whatever the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Sealing: what a stored that was killed leaves under way in PostgreSQL neither deceives nor holds up the next one."""
 import pytest
 from stores import HOUR, NONE, SECOND, Record, check_store, start_of_hour

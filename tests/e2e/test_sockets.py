@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The listening sockets outlive ingestd: socketd or systemd keep them, and nothing that was sent while there was
 no ingestd is lost. What a killed ingestd does lose is counted by the next one."""
 import contextlib

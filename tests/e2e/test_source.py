@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Rules of docs and house that a program can check: format, headers that compile alone, units of systemd."""
 import json
 import os
@@ -20,6 +21,17 @@ def files(*endings, top=FOLDERS):
         for folder, _, names in os.walk(os.path.join(ROOT, start)):
             found += [os.path.relpath(os.path.join(folder, n), ROOT) for n in names if n.endswith(endings)]
     return sorted(found)
+
+
+def test_each_file_tells_its_licence():
+    """In the form of SPDX, which tools that collect licences read."""
+    scripts = [n for n in files("", top=[*FOLDERS, ".ci"]) if "." not in os.path.basename(n)
+               and not n.startswith("tests/fuzz/corpus/")]
+    for name in files(".c", ".h", ".py", ".sql", ".sh", "meson.build") + scripts + ["meson.build", "meson_options.txt"]:
+        with open(os.path.join(ROOT, name), encoding="utf-8", errors="replace") as file:
+            first = [file.readline() for _ in range(2)]
+        if name not in scripts or first[0].startswith("#!"):
+            assert "SPDX-License-Identifier: Apache-2.0" in first[first[0].startswith("#!")], name
 
 
 def test_format():

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """stored against a real PostgreSQL; a stand-in for classifyd pushes batches, whose acknowledgements it takes.
 
 What must hold whatever the order of arrival is compared in the database: periods and events with the

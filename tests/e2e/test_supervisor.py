@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """mplane-gw registered with supervisors: the real program, and supervisors that behave as real ones do."""
 import json
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A set under systemd as PID 1: from init to the next boot, with the operator's command; and what becomes of one that was
 installed by an earlier release."""
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The matrix of mutual TLS at the gateway: whom no certificate, a bad one, or somebody else's token lets in; and that
 nothing leaks in any case."""
 import json

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What root's `ezrepo` refuses to act on, and where passwords of databases are never seen."""
 import contextlib
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Several sets on one machine know nothing of each other."""
 import contextlib
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A store of the version before becomes one of this: what a record measured is its identity, and its order.
 
 What is there before is made by the migrations up to 9 and by SQL, periods and counts by the references of then."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """In a set that root made each process has a user of its own, and of all the set has it can read, and connect to, only
 what is its own. Asked of the kernel, as each of these users."""
 import os

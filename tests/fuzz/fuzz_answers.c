@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the result that the gateway gives a command: its rows, printed as the command does.
  */
 #include <stdint.h>

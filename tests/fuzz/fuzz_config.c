@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The configuration file: any bytes are read or refused; what is read has all its strings. Faults
  * go to standard error: run with -close_fd_mask=2.

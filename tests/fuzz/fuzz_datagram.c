@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes as they may arrive in a datagram. Whatever is accepted must fit the messages of the set
  * (the batch writer takes it, the reader gives it back) and what PostgreSQL can hold; whatever is

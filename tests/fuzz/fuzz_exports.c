@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the file of export URLs: what is taken is written, and read as the same. */
 #include <stdint.h>
 #include <stdlib.h>

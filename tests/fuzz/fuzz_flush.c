@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any frames behind a good header, as stored reads them before it writes: the whole batch is
  * refused, or each of its records is an item or a reject of its sender; no bytes beyond those there

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a ZeroMQ peer could send: every decoder over the same bytes. What one accepts must encode to
  * bytes that it accepts again with the same meaning (compared by encoding once more).

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A grading document out of any bytes. One that is accepted is compiled and grades fixed records;
  * what it says of them must be a grade. One that is refused must say why.

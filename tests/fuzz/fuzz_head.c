@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as spool.head: believed or not; what is believed can be written again and says the
  * same.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as an X.509 certificate: the identity of its subject, when it has one, is a text. */
 #include <openssl/x509.h>
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies with Content-Encoding: gzip. Whatever they inflate to is no larger than allowed. */
 #include <stdint.h>
 #include <stdlib.h>

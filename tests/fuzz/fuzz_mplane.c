@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as an mPlane message: what is read is written, and what is written is read as the same
  * message and written alike; tokens, answers and matching take whatever was read.

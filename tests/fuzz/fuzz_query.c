@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What arrives at the query engine's socket: bytes, a query message, its criteria, its statement. A
  * statement must use exactly the parameters it has and hold nothing that was not in the program.

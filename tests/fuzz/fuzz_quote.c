@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as what an outsider calls itself, in a line of the log: between its quotes there is no
  * bare quote and no control character, and a line of the audit log has as many fields as were

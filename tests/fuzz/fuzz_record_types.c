@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as record-types.json: read or refused; what is read answers for every type it names.
  * Faults go to standard error: run with -close_fd_mask=2.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as a registry: what is taken can be published under another URL, and read again. */
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as the file of repeated specifications: what is taken is written, and read as the same.
  */
 #include <stdint.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bytes into documents, cut into pieces: the first byte says how. However they are cut, the same
  * comes of them; none is larger than allowed or has its brackets in disorder; and no byte is in two

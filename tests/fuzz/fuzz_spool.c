@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as the file of a spool, and as its log: what is read out of them stays within bounds,
  * and every row has the checksum that it must have. The first two bytes tell where the log begins.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Any bytes as what a supervisor says when it is polled: what is told lies where its place says. */
 #include <stdint.h>
 #include <stdlib.h>

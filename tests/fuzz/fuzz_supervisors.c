@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Up to the first NUL byte the option `supervisors`, behind it the link of a specification: where
  * its answer goes is the supervisor itself or a host that it names.

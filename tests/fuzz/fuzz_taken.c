@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as drop.taken: read as far as they are what was written. What was read is written and
  * read again when one more is remembered, and that one is found.

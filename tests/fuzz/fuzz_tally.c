@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes in the tally that a killed ingestd left, behind its format and the machine's boot: the
  * next one opens it, and what it found is found again when it is killed at once.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a scope: what is accepted is rendered, and the rendering is read as the same scope
  * and rendered alike; resolving, repeating and comparing it neither fails nor takes long.

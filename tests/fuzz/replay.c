@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Runs a fuzz target over every file of the folders named on the command line, once each, so that a
  * corpus is a plain test. Fails when one cannot be read, or there is none: a test of no input is

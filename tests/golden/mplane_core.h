@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The core registry, which every mPlane vector speaks of. */
 #ifndef EZREPO_MPLANE_CORE_H
 #define EZREPO_MPLANE_CORE_H

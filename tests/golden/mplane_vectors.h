@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the vector files under tests/golden/mplane: a fault in reading them fails the test. */
 #ifndef EZREPO_MPLANE_VECTORS_H
 #define EZREPO_MPLANE_VECTORS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mplane/constraints.json: 138 pairs of a constraint and a value as the SDK decides them. A
  * constraint that the SDK cannot read, and we can, stands in a table with the reason, and the

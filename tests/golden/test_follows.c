@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mplane/follows.json: whether a specification's scope follows a capability's, 230 pairs as the SDK
  * decides them at one moment. Where the SDK fails, the same rule decides here with `past` before

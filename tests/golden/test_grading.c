@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tests/golden/grading.json, whole: documents, records and the grades each record must get; graded
  * one by one and as batches. And the delivered document: it says what the first EZRepo's

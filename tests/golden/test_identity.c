@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mplane/identity: the subjects of certificates and the identity each gives, as three SDK set-ups
  * see it. Each subject is encoded and decoded again, as it would come out of a certificate.

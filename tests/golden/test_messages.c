@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mplane/messages: 47 messages of every kind as the SDK writes them, and how it writes them again
  * after reading. Ours are read and written byte for byte as they came; where the SDK loses

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * periods.json: for one series and one grade name, records in their order of arrival and the
  * periods and events there must be in the end. Here they go, in flushes of one record and of random

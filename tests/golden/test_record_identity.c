@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * record_identity.json: what was measured, its canonical form and its digest. The form's digest is
  * taken here by the library directly, and must be the vector's and ours; so the file says nothing

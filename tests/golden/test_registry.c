@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The registries in schemas/mplane, how registries are read and what is refused. */
 #include "tests/golden/mplane_core.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mplane/tokens.json: the digests that the SDK computes for 11 messages. A specification's own
  * digest by constraints ("mpcv_hash") uses those of the capability it came from, which stands in

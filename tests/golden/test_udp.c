@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The datagrams in tests/golden/udp are those an mPlane SDK component really sent, byte for byte:
  * its ping module once and in detail, an over-the-top video probe, a repeated specification (an

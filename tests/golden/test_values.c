@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mplane/values.json: 142 values as the SDK reads and writes them. Texts ("in") are read here;
  * values that the SDK's own programs hand over ("native", as Python shows them) are written as

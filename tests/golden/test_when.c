@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * mplane/when.json: 125 scopes as the mPlane SDK reads them at one moment. Ours are read alike,
  * except for those in the table below, each with its reason.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What is said on standard error between two calls, for tests of what is refused and why. */
 #ifndef EZREPO_TESTS_SAID_H
 #define EZREPO_TESTS_SAID_H

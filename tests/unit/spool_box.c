@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* See spool_box.h. */
 #include "tests/unit/spool_box.h"
 

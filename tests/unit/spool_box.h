@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A spool with its outbox, for tests: batches whose content follows from their sequence, so that
  * what comes back can be judged. All of it asserts; nothing is returned that failed.

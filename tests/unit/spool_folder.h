@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* A folder for each test of the spool: in memory where that is possible, for syncing costs nothing
  * there. */
 #ifndef EZREPO_TESTS_SPOOL_FOLDER_H

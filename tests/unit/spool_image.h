@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The three files of a spool as a killed process leaves them: taken, spoilt, put into another
  * folder, and what must hold of a spool that is opened there.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Roles, authorisations, and what documents are refused. */
 #include <setjmp.h>
 #include <stdarg.h>

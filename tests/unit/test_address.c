@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/address.h: what is an address, how it is written, what a prefix holds. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Lines of the audit log: what outsiders sent forges no field and no line. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Batches being filled, and the accounts that go with them. */
 #include <setjmp.h>
 #include <stdarg.h>

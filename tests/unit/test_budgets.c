@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What one sender may have: records a second, series and days a day. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The capabilities; from specifications to questions; from answers to results. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * stored/compare: for random records, with what is stored damaged at random and cut into windows at
  * random, the differences found are exactly those that turn what is stored into what the records

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/config.h: presets, every kind of fault with its place, what a reload takes over. */
 #include "tests/unit/said.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Questions become statements: what goes into parameters, what is refused. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Cursors of listings: what is one, what is none. */
 #include <setjmp.h>
 #include <stdarg.h>

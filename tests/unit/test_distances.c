@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stored/distances.h: when it is told that a type's records come too far apart. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* deploy/lab/echo_reply.h: what is taken for an echo request, and that its reply is one. */
 #include <setjmp.h>
 #include <stdarg.h>

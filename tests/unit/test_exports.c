@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of delegated export URLs, and what is kept of it. */
 #include <setjmp.h>
 #include <stdarg.h>

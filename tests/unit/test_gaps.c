@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stored/gaps.h: which gap holds for a type, of the three who may say. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* classifyd/grade.h: edge cases, and many plans at once against a plain reading of the rules. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/grading.h: what a document may say, and that every fault is named by its place. */
 #include <setjmp.h>
 #include <stdarg.h>

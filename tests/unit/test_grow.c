@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/grow.h and common/file.h: lists that double, whole files within a bound. */
 #include <setjmp.h>
 #include <stdarg.h>

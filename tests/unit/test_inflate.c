@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bounded inflation of gzip. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of the gateway's jobs: who finds which, what is forgotten when. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/json.h: what is read, what is refused and why, that limits hold. */
 #include <setjmp.h>
 #include <stdarg.h>

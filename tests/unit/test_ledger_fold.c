@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stored/ledger_fold: a database that is not there is not asked all the time. */
 #include <setjmp.h>
 #include <stdarg.h>

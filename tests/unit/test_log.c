@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/log.h: what becomes of lines while nobody reads the log. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Every message declared in schemas/messages.h: what is encoded comes back the same; each byte too
  * few, one too many, another version or number is refused; so is a field over its limit.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/number.h: the grammar, and that comparison never rounds. */
 #include <setjmp.h>
 #include <stdarg.h>

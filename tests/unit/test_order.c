@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stored/order: batches in sequence order, holes waited for shortly, commits remembered. */
 #include <setjmp.h>
 #include <stdarg.h>

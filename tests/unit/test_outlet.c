@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/outlet.h: lines that nobody waits for, into a pipe, a socket, and a file. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/pattern.h: what matches, addresses and text, and what LIKE gets to see. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The table of identities: buckets of requests, connections, and who is forgotten when. */
 #include <setjmp.h>
 #include <stdarg.h>

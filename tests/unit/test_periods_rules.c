@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stored/periods: one rule at a time; the vectors and random sets are in
  * tests/golden/test_periods.c. */
 #include <setjmp.h>

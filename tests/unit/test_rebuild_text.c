@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stored/rebuild: what is told of differences is UTF-8, wherever a long name was cut. */
 #include <setjmp.h>
 #include <stdarg.h>

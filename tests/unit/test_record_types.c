@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* common/record_types.h: the file that is delivered, and how faults in one are named. */
 #include "tests/unit/said.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The times of repeated specifications, as the vectors' programs count them, and what is kept. */
 #include <setjmp.h>
 #include <stdarg.h>

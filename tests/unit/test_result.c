@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* mPlane results into records. Single quotes stand for double ones in the JSON of this file. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* stored/retention: the option, classes by type and day, horizons. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* What holds for a sender: by rule, by option, by door. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes into documents: the same however they are cut into pieces. */
 #include <setjmp.h>
 #include <stdarg.h>

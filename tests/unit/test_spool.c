@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The spool: what is in it comes back after a stop and a kill; memory stays bounded; what happens
  * when it is full or cannot be written. Damaged ones: test_spool_damaged.c.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Damaged spools that were moved aside: the newest few stay, whatever else is in the folder. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Spools that were damaged: cut, overwritten, of another time, away. What can be read comes back;
  * what does not is reported, to the batch; no sequence is given twice.

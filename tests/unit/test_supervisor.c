@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* When supervisors are polled and registered with, what waits for them, and where it may go. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The tally of an ingestd that is killed, at each point where a kill can come: what the next one
  * finds. A kill leaves the file as it is, so does a tally that is opened anew.

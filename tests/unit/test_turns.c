@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Who is next in queryd's queue. */
 #include "queryd/turns.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The UDP sockets: which drops are told, and what becomes of what stands in them at the end. */
 #include <arpa/inet.h>
 #include <setjmp.h>

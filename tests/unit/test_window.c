@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* The window of batches not acknowledged. */
 #include <setjmp.h>
 #include <stdarg.h>

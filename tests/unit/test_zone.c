@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* Local times into UTC, where clocks are put back and forward too. */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whom the processes of a set of root run as: each as a user of its own, so that one that was taken over has nothing of
 the others'. Who may meet whom is said by folders, each open to the two ends of an endpoint only.
 """

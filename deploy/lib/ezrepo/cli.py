@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The command line of `ezrepo`: one function a command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
 import argparse
 import json

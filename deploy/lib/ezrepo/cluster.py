@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The private PostgreSQL cluster of a set, and the check of somebody else's server.
 
 The cluster listens on a Unix socket only, in a folder that only the processes' user may enter; who connects is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Connection strings of PostgreSQL, taken apart by libpq itself, so that no password of one is ever among the arguments
 of a program, where everybody on the machine can read it.
 """

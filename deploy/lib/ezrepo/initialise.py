@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`init`: makes a state directory. All or nothing: what a failed init made is removed again."""
 import contextlib
 import ipaddress

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The list of every certificate that a set's authority ever signed, in the form of openssl-ca(1), a line each:
 
     V|R <tab> its end <tab> when it was revoked <tab> serial number <tab> unknown <tab> subject

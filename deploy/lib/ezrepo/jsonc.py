@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """JSON with comments, read with the place of every value, so that a file that people edit can be
 changed in one place without touching the rest. Pure: works on texts.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`ezrepo ledger`: what came in, from whom, what became of it, and whether that adds up.
 
 Asks the database as the role that only reads, in one snapshot; writes nothing. What people give goes into the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """up, down, restart, scale, reload: what is started and stopped in which order.
 
 Started from the store outwards, stopped from the sockets inwards, so that what was taken in is always

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One lock a state directory. Every command that writes in it holds it from before it reads what it will change until
 all is done, so that any number of commands at once do the same as one after the other.
 """

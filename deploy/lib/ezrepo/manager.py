@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What runs the processes of a set: supervisord (supervisor.py) or systemd (systemd.py). Both do the same for whoever asks."""
 from typing import Optional, Union
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Printing that never stops what is being done: a reader that went away, or a full disk behind standard output, is
 noticed, and told at the end, when all is done.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Certificates: one authority a set, its server's certificate, one a client. All by openssl(1).
 
 Keys are EC P-256. A certificate file begins with its text, which the mPlane SDK's programs read their own

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`ezrepo rejected`: what could not be accepted, and why; what is kept whole can be sent again.
 
 Asks the database as the role that only reads and writes nothing there: what is sent again goes to ingestd by UDP like

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A set's state directory: what lies where, whose it is, what init decided.
 
     ezrepo.json   the processes' configuration; the operator's to edit

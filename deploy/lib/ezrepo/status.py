@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the processes say of themselves (run/status) beside what supervisord says of them."""
 import datetime
 import json

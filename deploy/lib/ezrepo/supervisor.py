@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """supervisord of one set: its configuration, and talking to it over its Unix socket."""
 import http.client
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """systemd as what runs a set: its units in /etc/systemd/system, and systemctl. It says of processes what supervisord
 says of them (supervisor.py), so that whoever asks need not know which of the two it is."""
 import contextlib

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What root believes: folders and files that are root's and that nobody else can replace or write, up to the root of
 the file system. In a folder of somebody else, he would be root with the next command.
 """

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`ezrepo uninstall`: the machine as it was before init and install-packages, as far as they changed it."""
 import os
 import shutil

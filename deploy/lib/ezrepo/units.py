@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The systemd units of a set, as text: who runs as whom, may write where and speak to whom. Nothing here is written or
 started (systemd.py)."""
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """`ezrepo upgrade-cluster`: the private cluster of a newer major version of PostgreSQL, by pg_upgrade.
 
 The new cluster is made beside the old one and takes its place when all is done; until then nothing of the old one is

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hosts whose delay and loss we set, in network namespaces of their own: nothing outside sees them.
 
 Where the kernel has netem, each host is a namespace behind a veth pair with `tc netem`; else a small program

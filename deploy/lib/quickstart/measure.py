@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Real measurements with fping, and the mPlane results that tell them."""
 import datetime
 import json

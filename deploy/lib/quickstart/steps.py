@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """deploy/quickstart from the state directory on: init, up, measure, send, ask. Started by deploy/quickstart."""
 import argparse
 import datetime
