@@ -96,12 +96,12 @@ static int offer_collects(const struct config_common *common, const struct setti
 }
 
 /* What is offered, and the registry it is told by; the caller owns both. -1: it was told why. */
-static int offer(const struct config_common *common, const struct settings *s, struct registry **r,
-                 char url[REGISTRY_URL_BYTES], struct capabilities **c)
+static int offer(const struct config_common *common, const struct settings *s, bool publish,
+                 struct registry **r, char url[REGISTRY_URL_BYTES], struct capabilities **c)
 {
     char error[512] = "";
     if (settings_registry_url(s, url, REGISTRY_URL_BYTES) == -1 ||
-        registry_load(common->schemas_dir, url, r) == -1) {
+        registry_load(common->schemas_dir, url, publish, r) == -1) {
         return -1;
     }
     *c = capabilities_new(url, s->public_url, s->label_prefix, *r, error, sizeof error);
@@ -117,7 +117,7 @@ static int check_offer(const struct config_common *common, const struct settings
     char url[REGISTRY_URL_BYTES];
     struct registry *r = NULL;
     struct capabilities *c = NULL;
-    int rc = offer(common, s, &r, url, &c);
+    int rc = offer(common, s, false, &r, url, &c);
     capabilities_free(&c);
     registry_free(&r);
     return rc;
@@ -142,7 +142,7 @@ static int prepare(void)
 {
     gateway.access = load_access();
     return gateway.access != NULL &&
-                   offer(daemon_common(), &gateway.settings, &gateway.registry,
+                   offer(daemon_common(), &gateway.settings, true, &gateway.registry,
                          gateway.registry_url, &gateway.capabilities) == 0 &&
                    connections_prepare() == 0 && http_prepare() == 0 && registry_prepare() == 0 &&
                    supervisors_prepare() == 0

@@ -49,13 +49,18 @@ static struct evhttp *http;
 static struct evconnlistener *listener;
 static struct visitor *visitors;
 static unsigned visitor_count;
-static struct arena *documents;
-static struct slice core_document, own_document;
+
+/* What is served. */
+static struct documents {
+    struct arena *arena;
+    struct slice core, own;
+} published;
 
 /* ---- the documents ---- */
 
-/* Adds the file to the registry; its bytes, no value after an error was logged. */
-static struct slice add_file(struct registry *r, const char *schemas_dir, const char *name)
+/* Adds the file to the registry; its bytes in the arena, no value after an error was logged. */
+static struct slice add_file(struct registry *r, struct arena *a, const char *schemas_dir,
+                             const char *name)
 {
     char path[1024], error[512] = "out of memory";
     size_t size = 0;
@@ -65,7 +70,7 @@ static struct slice add_file(struct registry *r, const char *schemas_dir, const 
         log_errno("registry.file", "file=%s bytes_max=%d", path, FILE_BYTES);
         return (struct slice){NULL, 0};
     }
-    struct slice document = arena_copy(documents, (struct slice){bytes, size});
+    struct slice document = arena_copy(a, (struct slice){bytes, size});
     free(bytes);
     if (document.at == NULL || registry_add(r, document, error, sizeof error) == -1) {
         log_error("registry.file", "file=%s error=\"%s\"", path, error);
@@ -74,29 +79,39 @@ static struct slice add_file(struct registry *r, const char *schemas_dir, const 
     return document;
 }
 
-int registry_load(const char *schemas_dir, const char *url, struct registry **r)
+static int load(struct registry *r, struct documents *d, const char *schemas_dir, const char *url)
 {
     char error[512] = "";
-    documents = arena_new(DOCUMENTS_BYTES);
-    *r = registry_new();
-    if (documents == NULL || *r == NULL) {
-        log_error("registry.load", "error=\"out of memory\"");
-        return -1;
-    }
-    core_document = add_file(*r, schemas_dir, "core.json");
-    if (core_document.at == NULL) {
-        return -1;
-    }
-    struct slice own = add_file(*r, schemas_dir, "ezrepo.json");
+    d->core = add_file(r, d->arena, schemas_dir, "core.json");
+    struct slice own =
+        d->core.at == NULL ? d->core : add_file(r, d->arena, schemas_dir, "ezrepo.json");
     if (own.at == NULL) {
         return -1;
     }
-    own_document = registry_publish(documents, own, slice_of(url), error, sizeof error);
-    if (own_document.at == NULL) {
+    d->own = registry_publish(d->arena, own, slice_of(url), error, sizeof error);
+    if (d->own.at == NULL) {
         log_error("registry.publish", "error=\"%s\"", error);
         return -1;
     }
     return 0;
+}
+
+int registry_load(const char *schemas_dir, const char *url, bool publish, struct registry **r)
+{
+    struct documents d = {.arena = arena_new(DOCUMENTS_BYTES)};
+    *r = registry_new();
+    if (d.arena == NULL || *r == NULL) {
+        log_error("registry.load", "error=\"out of memory\"");
+        arena_free(&d.arena);
+        return -1;
+    }
+    int rc = load(*r, &d, schemas_dir, url);
+    if (rc == -1 || !publish) {
+        arena_free(&d.arena);
+    } else {
+        published = d;
+    }
+    return rc;
 }
 
 /* ---- the listener ---- */
@@ -126,7 +141,8 @@ static void on_request(struct evhttp_request *request, void *unused)
         reply_text(request, HTTP_BADMETHOD, "Registries can only be read.\n", true);
     } else {
         bool core = strcmp(path, "/registry/core") == 0;
-        reply_send(request, HTTP_OK, "application/json", core ? core_document : own_document, true);
+        reply_send(request, HTTP_OK, "application/json", core ? published.core : published.own,
+                   true);
     }
 }
 
@@ -285,5 +301,5 @@ void registry_stop(void)
         close(listening);
         listening = -1;
     }
-    arena_free(&documents);
+    arena_free(&published.arena);
 }

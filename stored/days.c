@@ -10,10 +10,23 @@
 
 #include "common/log.h"
 
-#define BACKOFF_US INT64_C(1000000) /* after a failure */
+#define BACKOFF_US   INT64_C(1000000) /* after a failure */
+#define PASS_OVER_US INT64_C(600000000)
+#define PASSED_MOST  64
+#define ALONE        16 /* so many are made one by one after some could not be made together */
+
+/* One that cannot be made, as long as something of its name stands in its place. */
+struct passed {
+    struct calendar_part part;
+    int64_t until_us;
+};
 
 struct days {
     struct store *store;
+    struct passed passed[PASSED_MOST]; /* a ring */
+    uint32_t passed_next, alone;
+    struct calendar_part first; /* of those under way, which are `asked` */
+    uint32_t asked;
     struct pg pg;
     bool under_way;
     struct calendar_part parts[2 * DAYS_AT_ONCE];
@@ -64,6 +77,39 @@ static void fail(struct days *d, const char *error, int64_t clock_us)
     d->again_us = clock_us + BACKOFF_US;
 }
 
+bool days_passes_over(const struct days *d, struct calendar_part part, int64_t clock_us)
+{
+    for (uint32_t i = 0; i < PASSED_MOST; i++) {
+        const struct passed *p = &d->passed[i];
+        if (p->until_us > clock_us && p->part.day == part.day && p->part.class == part.class) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What stands in the way is there to stay: another table of its name, or what it holds. */
+static bool is_lasting(const char *sqlstate)
+{
+    return strncmp(sqlstate, "42", 2) == 0 || strncmp(sqlstate, "23", 2) == 0;
+}
+
+/* PostgreSQL refuses it: the others are not to wait for the one at fault. */
+static void refused(struct days *d, const char *sqlstate, const char *error, int64_t clock_us)
+{
+    fail(d, error, clock_us);
+    if (!is_lasting(sqlstate)) {
+        return;
+    }
+    if (d->asked > 1) {
+        d->alone = ALONE;
+        return;
+    }
+    d->passed[d->passed_next++ % PASSED_MOST] = (struct passed){d->first, clock_us + PASS_OVER_US};
+    log_error("days.passed_over", "day=%d class=%d effect=\"its records wait; tried again later\"",
+              d->first.day, d->first.class);
+}
+
 static bool is_listed(const struct days *d, int32_t day, int32_t class)
 {
     for (uint32_t i = 0; i < d->count; i++) {
@@ -97,7 +143,10 @@ void days_make(struct days *d, const struct calendar_part *parts, uint32_t count
     }
     d->count = 0;
     d->text[0] = '\0';
-    for (uint32_t i = 0; i < count; i++) {
+    d->asked = d->alone > 0 && count > 1 ? 1 : count;
+    d->alone -= d->alone > 0;
+    d->first = count > 0 ? parts[0] : d->first;
+    for (uint32_t i = 0; i < d->asked; i++) {
         if (add(d, parts[i].day, SQL_WHOLE_DAY) == -1 ||
             add(d, parts[i].day, parts[i].class) == -1) {
             fail(d, "a day out of bounds", clock_us);
@@ -142,16 +191,22 @@ bool days_go_on(struct days *d, int64_t clock_us)
     if (answered != 1) {
         return false;
     }
-    char error[200] = "";
+    char error[200] = "", sqlstate[6] = "";
     PGresult *r;
     while ((r = PQgetResult(d->pg.conn)) != NULL) {
         if (PQresultStatus(r) != PGRES_COMMAND_OK && error[0] == '\0') {
+            const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
             snprintf(error, sizeof error, "%s", PQresultErrorMessage(r));
+            snprintf(sqlstate, sizeof sqlstate, "%s", state == NULL ? "" : state);
         }
         PQclear(r);
     }
-    if (error[0] != '\0' || PQstatus(d->pg.conn) != CONNECTION_OK) {
-        fail(d, error[0] == '\0' ? PQerrorMessage(d->pg.conn) : error, clock_us);
+    if (PQstatus(d->pg.conn) != CONNECTION_OK) {
+        fail(d, PQerrorMessage(d->pg.conn), clock_us);
+        return false;
+    }
+    if (error[0] != '\0') {
+        refused(d, sqlstate, error, clock_us);
         return false;
     }
     return made(d, clock_us);

@@ -27,6 +27,9 @@ bool days_under_way(const struct days *d);
  */
 void days_make(struct days *d, const struct calendar_part *parts, uint32_t count, int64_t clock_us);
 
+/* Whether this one could not be made by itself a while ago, and is not to be asked for now. */
+bool days_passes_over(const struct days *d, struct calendar_part part, int64_t clock_us);
+
 /* Takes what the server says, without waiting. True: some are there now, in the calendar, too. */
 bool days_go_on(struct days *d, int64_t clock_us);
 

@@ -73,8 +73,12 @@ static int write_all(struct store *s, const struct gaps *g, bool forget)
     }
     int rc = forget ? pg_run(&s->pg, SQL_GAPS_FORGET, NULL) : 0;
     add_gaps(&s->params, g);
-    if (rc == -1 || pg_run(&s->pg, SQL_GAPS_AGAIN, &s->params) == -1 ||
-        pg_run(&s->pg, SQL_GAPS_PUT, &s->params) == -1 || pg_commit(&s->pg) == -1) {
+    if (rc == 0) {
+        s->pg.unhurried = true; /* there may be a million series */
+        rc = pg_run(&s->pg, SQL_GAPS_AGAIN, &s->params);
+        s->pg.unhurried = false;
+    }
+    if (rc == -1 || pg_run(&s->pg, SQL_GAPS_PUT, &s->params) == -1 || pg_commit(&s->pg) == -1) {
         pg_rollback(&s->pg);
         return -1;
     }
@@ -94,9 +98,7 @@ static int decide_and_write(struct store *s, struct gaps *g, bool forget)
 static int settle(struct store *s, bool forget)
 {
     struct gaps fresh = {NULL, NULL, 0, 0};
-    s->pg.unhurried = true; /* there may be a million series */
     int rc = decide_and_write(s, &fresh, forget);
-    s->pg.unhurried = false;
     if (rc == -1) {
         gaps_release(&fresh);
         return -1;

@@ -8,6 +8,7 @@
 #include "common/arena.h"
 #include "common/grow.h"
 #include "common/log.h"
+#include "stored/days.h"
 
 #define STREAMS       4096               /* that are remembered */
 #define FLUSH_BYTES   ((size_t)24 << 20) /* most of one flush, but at least one batch */
@@ -314,13 +315,16 @@ static uint32_t want(struct calendar_part *parts, uint32_t count, uint32_t most,
     return count;
 }
 
-uint32_t intake_wanted(const struct intake *in, struct calendar_part *parts, uint32_t most)
+uint32_t intake_wanted(const struct intake *in, const struct days *days, int64_t clock_us,
+                       struct calendar_part *parts, uint32_t most)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < in->aside_count; i++) {
         const struct calendar_parts *needs = &in->aside[i]->needs;
         for (uint32_t n = 0; n < needs->count; n++) {
-            count = want(parts, count, most, needs->at[n]);
+            if (!days_passes_over(days, needs->at[n], clock_us)) {
+                count = want(parts, count, most, needs->at[n]);
+            }
         }
     }
     return count;

@@ -72,8 +72,10 @@ void intake_put_aside(struct intake *in, const struct flush_need *needs, uint32_
 /* Those that wait for nothing any more are ready again: it is there, or its time is dropped. */
 void intake_take_up(struct intake *in, const struct store *store);
 
-/* The newest partitions that the others wait for, at most so many: how many. */
-uint32_t intake_wanted(const struct intake *in, struct calendar_part *parts, uint32_t most);
+/* The newest partitions that the others wait for and that can be made, at most so many: how many.
+ */
+uint32_t intake_wanted(const struct intake *in, const struct days *days, int64_t clock_us,
+                       struct calendar_part *parts, uint32_t most);
 
 /* The first `count` of the ready batches are committed: noted in *acks, and given back. */
 void intake_committed(struct intake *in, uint32_t count, struct acks *acks);

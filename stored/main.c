@@ -325,7 +325,8 @@ static void look_after_days(int64_t clock_us)
     }
     intake_take_up(&self.intake, s); /* what somebody else has made */
     struct calendar_part wanted[DAYS_AT_ONCE];
-    days_make(s->days, wanted, intake_wanted(&self.intake, wanted, DAYS_AT_ONCE), clock_us);
+    days_make(s->days, wanted, intake_wanted(&self.intake, s->days, clock_us, wanted, DAYS_AT_ONCE),
+              clock_us);
 }
 
 /* One transaction. False when the database did not take it. */

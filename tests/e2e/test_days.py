@@ -87,6 +87,24 @@ def test_others_do_not_wait(stored, hold):
     check_store(stored)
 
 
+def test_a_day_that_cannot_be_made_keeps_no_other_from_being_made(stored):
+    """Something of its name stands in its place, as when an operator detached it."""
+    newest, *others = old(20)
+    in_its_place = name_of(newest.t, 0).removesuffix("_c0")
+    stored.sql(f"CREATE TABLE ezrepo.{in_its_place} (x integer)")
+    sender = stored.sender()
+    waiting = sender.batch([newest])
+    rest = [sender.batch(others[i:i + 5]) for i in range(0, len(others), 5)]
+    sender.send(waiting, *rest)
+    stored.wait(lambda: stored.sql("SELECT count(*) FROM measurement") == [(len(others),)])
+    assert set(sender.pending) - set(rest) == {waiting} and stored.counter("days.waiting") >= 1
+    stored.sql(f"DROP TABLE ezrepo.{in_its_place}")
+    stored.stop()
+    stored.start()
+    sender.settle(again_s=2)
+    check_store(stored)
+
+
 def test_what_waits_is_bounded(make_stored, hold):
     """Beyond half of the buffer, batches are left to who pushed them; there is room for others."""
     stored = make_stored(buffer_bytes=262144).start()

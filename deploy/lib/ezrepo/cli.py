@@ -354,7 +354,7 @@ def _add_rejected(add: Callable[..., argparse.ArgumentParser], commands: Any) ->
     sub = add("show", cmd_rejected_show, "all that is known of one, with the bytes that are kept", under)
     sub.add_argument("id", metavar="ID", type=_natural)
     sub.add_argument("--json", action="store_true", help="one object, for programs")
-    sub = add("replay", cmd_rejected_replay, "send again by UDP what is kept whole; from this machine's address", under)
+    sub = add("replay", cmd_rejected_replay, "send again what is kept whole, by UDP from this machine's address, or as a file", under)
     sub.add_argument("ids", metavar="ID", type=_natural, nargs="+")
     sub.add_argument("--udp", metavar="HOST:PORT", default="", help="where to, instead of the set's first address")
 

@@ -42,14 +42,15 @@ def check_config(state: State) -> None:
 
 def _unreadable(state: State) -> List[str]:
     """Own record types that root can read, and the processes could not, so that they would not start again."""
-    own = [os.path.join(folder, name) for folder in state.record_types()[1:] if os.path.isdir(folder)
-           for name in os.listdir(folder) if name.endswith(".json") and not name.startswith(".")]
-    if not own or os.geteuid() != 0:
+    folders = [folder for folder in state.record_types()[1:] if os.path.isdir(folder)]
+    if not folders or os.geteuid() != 0:
         return []
+    own = [os.path.join(folder, name) for folder in folders for name in os.listdir(folder)
+           if name.endswith(".json") and not name.startswith(".")]
     account = state.account("classifyd")
-    done = subprocess.run(["sh", "-c", 'for f; do test -r "$f" || echo "$f"; done', "sh", *own], capture_output=True,
-                          text=True, check=False, cwd="/", **account.run_options())
-    return [f"{file}: the processes' users, as {account.name}, have to be able to read it: chmod a+r"
+    done = subprocess.run(["sh", "-c", 'for f; do test -r "$f" && { ! test -d "$f" || test -x "$f"; } || echo "$f"; done',
+                           "sh", *folders, *own], capture_output=True, text=True, check=False, cwd="/", **account.run_options())
+    return [f"{file}: the processes' users, as {account.name}, have to be able to read it: chmod a+rX"
             for file in done.stdout.splitlines()]
 
 

@@ -2,7 +2,7 @@
 """`ezrepo rejected`: what could not be accepted, and why; what is kept whole can be sent again.
 
 Asks the database as the role that only reads and writes nothing there: what is sent again goes to ingestd by UDP like
-anything else, or as a file if it is too old for a datagram, and its row stays as the history of what was refused. Sent
+anything else, or as a file if it may be too old for a datagram, and its row stays as the history of what was refused. Sent
 twice, it is a duplicate.
 """
 import argparse
@@ -10,6 +10,7 @@ import datetime
 import json
 import os
 import re
+import secrets
 import socket
 from typing import Any, Dict, List, Tuple
 
@@ -20,8 +21,9 @@ from .output import say
 from .state import State
 
 DATAGRAM_BYTES = 65507
-OLD_REASONS = ("time.past", "time.long")  # files may be older, and last longer
 RECORD_REASONS = ("database", "expired", "record")  # kept as a records frame of one record, by stored
+# Files may be older, and last longer; and a record that went into the spool may have come by any door.
+FILE_REASONS = ("time.past", "time.long", *RECORD_REASONS)
 COLUMNS = """'id', id, 'received_at', received_at, 'sender', sender, 'reason', reason, 'detail', detail,
     'size_bytes', size_bytes, 'kept_bytes', length(head), 'instance', instance, 'sequence', sequence, 'item', item"""
 
@@ -216,12 +218,18 @@ def _address(text: str) -> Tuple[str, int]:
 
 def _put(folder: str, number: int, data: bytes) -> None:
     """Into the folder that ingestd looks into, as a whole or not at all."""
-    hidden = os.path.join(folder, f".rejected-{number}.json")
+    name = f"rejected-{number}.json"
+    hidden = f".{name}.{secrets.token_hex(8)}"
     try:
-        with open(hidden, "wb") as file:
-            file.write(data)
-        os.chmod(hidden, 0o644)
-        os.rename(hidden, os.path.join(folder, f"rejected-{number}.json"))
+        # Others may write into the folder: what they put there under a name of ours is not followed.
+        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            with open(os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=at), "wb") as file:
+                file.write(data)
+                os.fchmod(file.fileno(), 0o644)
+            os.rename(hidden, name, src_dir_fd=at, dst_dir_fd=at)
+        finally:
+            os.close(at)
     except OSError as error:
         raise Failure(f"{folder}: {number} is not put there: {error.strerror}") from None
 
@@ -245,7 +253,7 @@ def replay(state: State, args: argparse.Namespace, udp: str) -> int:
             try:
                 row = _one(state, number)
                 data = _datagram(row)
-                if folder and row["reason"] in OLD_REASONS:
+                if folder and row["reason"] in FILE_REASONS:
                     _put(folder, number, data)
                     say(f"{number}  put into {folder}")
                     continue
