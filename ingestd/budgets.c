@@ -163,11 +163,14 @@ static bool add_day(struct spender *a, int64_t t_us)
     return true;
 }
 
+/* Days of a result that is not taken do not count; series in a bitmap cannot be taken out again. */
 static enum budget_verdict add(struct spender *a, const struct record_message *records,
                                uint32_t count)
 {
+    int32_t days_before = a->day_count;
     for (uint32_t i = 0; i < count; i++) {
         if (a->days != NULL && !add_day(a, records[i].t_start_us)) {
+            a->day_count = days_before;
             return BUDGET_DAYS;
         }
         if (a->seen != NULL && !add_series(a, &records[i])) {
@@ -179,7 +182,7 @@ static enum budget_verdict add(struct spender *a, const struct record_message *r
 
 enum budget_verdict budgets_take(struct budgets *b, enum sender_door door, struct slice name,
                                  const struct sender_budget *budget,
-                                 const struct record_message *records, uint32_t count,
+                                 const struct record_message *records, uint32_t count, bool begun,
                                  int64_t received_us, int64_t now_us)
 {
     int32_t today = (int32_t)(received_us / DAY_US);
@@ -188,7 +191,7 @@ enum budget_verdict budgets_take(struct budgets *b, enum sender_door door, struc
         return BUDGET_WITHIN;
     }
     struct spender *a = find(b, door, name, budget, now_us);
-    if (budget->records_per_s > 0 && !has_left(a, budget, now_us)) {
+    if (budget->records_per_s > 0 && !has_left(a, budget, now_us) && !begun) {
         return BUDGET_RECORDS;
     }
     if (counts_today) {

@@ -22,14 +22,16 @@ void budgets_free(struct budgets **b);
 enum budget_verdict { BUDGET_WITHIN, BUDGET_RECORDS, BUDGET_SERIES, BUDGET_DAYS };
 
 /*
- * Whether the records of one result may be taken. They count if so. A result that is larger than
- * what is left of the burst is taken as a whole; what is too much is missing from the next.
+ * Whether the records of one result may be taken. They count if so; its series count also if not. A
+ * result that is larger than what is left of the burst is taken as a whole, and so is a document of
+ * which a result was taken (`begun`): else one that is sent again would spend what there is on its
+ * first results each time. What is too much is missing from the next.
  * name: of the sender, its door included. When memory is out everything may be taken.
  * received_us: time of day; now_us: of a clock that never steps.
  */
 enum budget_verdict budgets_take(struct budgets *b, enum sender_door door, struct slice name,
                                  const struct sender_budget *budget,
-                                 const struct record_message *records, uint32_t count,
+                                 const struct record_message *records, uint32_t count, bool begun,
                                  int64_t received_us, int64_t now_us);
 
 #endif

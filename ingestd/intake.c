@@ -244,12 +244,14 @@ static void keep_within(struct intake *i, const struct received *r, struct resul
                         int64_t now_us)
 {
     struct result **link = &set->results;
+    bool begun = false;
     while (*link != NULL) {
         const struct result *one = *link;
         enum budget_verdict verdict =
             budgets_take(i->budgets, r->door, r->name, &r->own.budget, one->records, one->count,
-                         r->received_us, now_us);
+                         begun, r->received_us, now_us);
         if (verdict == BUDGET_WITHIN) {
+            begun = true;
             link = &(*link)->next;
         } else {
             *link = one->next;

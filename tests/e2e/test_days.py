@@ -242,6 +242,11 @@ def test_a_datagram_for_each_day_of_a_year(one):
     one.wait_for(lambda: one.process("ingestd")["counters"]["rejected.time.past"] == len(year) - 4)
     one.wait_for(lambda: one.sql("SELECT count(*) FROM rejected") == [(len(year) - 4,)])
     (number,), = one.sql("SELECT max(id) FROM rejected")
+    # Who may write into the folder cannot have it written elsewhere.
+    planted = os.path.join(one.state, "planted")
+    for name in (f".rejected-{number}.json", f"rejected-{number}.json"):
+        os.symlink(planted, os.path.join(one.state, "drop", name))
     done = one.cmd("rejected", "replay", str(number))
+    assert not os.path.exists(planted)
     assert done.stdout == f"{number}  put into {one.state}/drop\n"
     one.wait_for(lambda: one.sql("SELECT count(*) FROM measurement WHERE label = 'alone'") == [(1,)])

@@ -49,7 +49,7 @@ static enum budget_verdict take(const char *sender, const struct sender_budget *
 {
     char dest[16];
     const struct record_message r = record(dest, series, t_us);
-    return budgets_take(budgets, SENDER_UDP, slice_of(sender), budget, &r, 1, received_us,
+    return budgets_take(budgets, SENDER_UDP, slice_of(sender), budget, &r, 1, false, received_us,
                         received_us - TODAY);
 }
 
@@ -61,7 +61,8 @@ static enum budget_verdict burst(const struct sender_budget *budget, uint32_t co
     for (uint32_t i = 0; i < count; i++) {
         records[i] = record(dest, 1, TODAY);
     }
-    return budgets_take(budgets, SENDER_HTTPS, slice_of("p"), budget, records, count, TODAY, at_us);
+    return budgets_take(budgets, SENDER_HTTPS, slice_of("p"), budget, records, count, false, TODAY,
+                        at_us);
 }
 
 static void test_records(void **state)
@@ -84,6 +85,22 @@ static void test_records(void **state)
         assert_int_equal(burst(&other, 1000, at), BUDGET_WITHIN);
         assert_int_equal(burst(&other, 1, at), BUDGET_RECORDS);
     }
+}
+
+/* A document of which a result was taken is taken as a whole, and what it owes is waited for. */
+static void test_begun(void **state)
+{
+    (void)state;
+    const struct sender_budget budget = {.records_per_s = 1, .records_burst = 10};
+    const struct record_message r = {.t_start_us = TODAY};
+    enum budget_verdict verdict = BUDGET_WITHIN;
+    for (int i = 0; i < 100; i++) {
+        verdict =
+            budgets_take(budgets, SENDER_HTTPS, slice_of("p"), &budget, &r, 1, i > 0, TODAY, 0);
+        assert_int_equal(verdict, BUDGET_WITHIN);
+    }
+    assert_int_equal(burst(&budget, 1, 90 * SECOND), BUDGET_RECORDS);
+    assert_int_equal(burst(&budget, 1, 91 * SECOND), BUDGET_WITHIN);
 }
 
 static void test_no_budget(void **state)
@@ -139,6 +156,14 @@ static void test_days(void **state)
     assert_int_equal(take("a", &budget, 2, TODAY - DAY + 1, TODAY), BUDGET_WITHIN);
     assert_int_equal(take("b", &budget, 1, TODAY - 9 * DAY, TODAY), BUDGET_WITHIN);
     assert_int_equal(take("a", &budget, 1, TODAY - 9 * DAY, TODAY + DAY), BUDGET_WITHIN);
+    /* A result of days of which one is too much has none of them. */
+    const struct record_message two[] = {{.t_start_us = TODAY - DAY},
+                                         {.t_start_us = TODAY - 2 * DAY}};
+    const struct sender_budget one = {.days_per_day = 1};
+    assert_int_equal(
+        budgets_take(budgets, SENDER_UDP, slice_of("c"), &one, two, 2, false, TODAY, 0),
+        BUDGET_DAYS);
+    assert_int_equal(take("c", &one, 1, TODAY, TODAY), BUDGET_WITHIN);
     const struct sender_budget wider = {.days_per_day = 4}; /* as after a reload */
     for (int day = 0; day < 5; day++) {
         int64_t t_us = TODAY - day * DAY;
@@ -164,6 +189,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_records, make, unmake),
+        cmocka_unit_test_setup_teardown(test_begun, make, unmake),
         cmocka_unit_test_setup_teardown(test_no_budget, make, unmake),
         cmocka_unit_test_setup_teardown(test_series, make, unmake),
         cmocka_unit_test_setup_teardown(test_days, make, unmake),
