@@ -59,7 +59,8 @@ static const char *const statements[SQL_STATEMENTS] = {
                            " WHERE id > $1::bigint AND id <= $2::bigint"
                            " ORDER BY id LIMIT $3::integer",
 
-    [SQL_AGAIN_COUNT] = "SELECT count(*) FROM series_again WHERE meanwhile = ($1::integer = 1)",
+    [SQL_AGAIN_COUNT] = "SELECT count(*) FROM series_again JOIN series ON series_id = id"
+                        " WHERE meanwhile = ($1::integer = 1)",
 
     [SQL_AGAIN_SERIES] =
         "SELECT id, type, content, probe, source, dest, path"
