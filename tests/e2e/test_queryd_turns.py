@@ -63,6 +63,7 @@ def test_identities_take_turns(cluster, make_queryd, lock):
     many = [q.send(COUNT, asker="one") for _ in range(10)]
     lock.wait_for_questions(1)
     few = [q.send(COUNT, asker="another") for _ in range(2)]
+    wait_for(lambda: q.counters()["waiting"] == 11)
     lock.leave()
     order = [q.receive().id for _ in range(12)]
     assert order[:5] == [many[0], few[0], many[1], few[1], many[2]]
