@@ -12,9 +12,10 @@ import tempfile
 
 import messages
 import pytest
-from conftest import ROOT, assert_clean, wait_for
+from conftest import ROOT, assert_clean
 from gateways import specification
 from ingestds import Ingestd, result
+from processes import held_up
 from queries import COUNT, Queryd, prepare_store
 from stores import SECOND, Record, check_store, now_us
 from test_classifyd import Set, document, header, ping_frame
@@ -115,7 +116,6 @@ def test_status_tells_a_process_of_another_release(ezrepo_set):
     assert {p["version"] for p in found["processes"] if p["name"] != "postgres"} == {found["version"]}
     path, = pathlib.Path(ezrepo_set.state).rglob("status/queryd-0.json")  # each user's processes write where only they may
 
-    def told():
+    with held_up(ezrepo_set.pid("queryd")):  # which would write it anew each second
         path.write_text(path.read_text().replace(found["version"], "0.1.0"))
-        return "queryd runs 0.1.0" in ezrepo_set.cmd("status", check=False).stdout
-    wait_for(told)
+        assert "queryd runs 0.1.0" in ezrepo_set.cmd("status", check=False).stdout
