@@ -357,6 +357,9 @@ def test_a_set_with_record_types_of_its_own(make_set):
     with open(own, "w", encoding="utf-8") as file:
         file.write(text)
     if os.geteuid() == 0:
+        os.chmod(own, 0o666)
+        done = one.cmd("reload", check=False)
+        assert done.returncode == 1 and f"{own} can be written by others than root" in done.stderr, done
         os.chmod(own, 0o600)
         done = one.cmd("restart", check=False)
         assert done.returncode == 1 and "speedtest.json: the processes' users" in done.stderr, done

@@ -10,7 +10,7 @@ import subprocess
 import time
 from typing import Any, Dict, List
 
-from . import accounts, cluster, manager, status, supervisor, systemd
+from . import accounts, cluster, manager, status, supervisor, systemd, trust
 from .errors import Failure, Usage
 from .output import say
 from .state import MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, make_record_types, program
@@ -41,12 +41,16 @@ def check_config(state: State) -> None:
 
 
 def _unreadable(state: State) -> List[str]:
-    """Own record types that root can read, and the processes could not, so that they would not start again."""
+    """Own record types that others than root can change, and those that root can read and the processes could not, so
+    that they would not start again."""
     folders = [folder for folder in state.record_types()[1:] if os.path.isdir(folder)]
     if not folders or os.geteuid() != 0:
         return []
     own = [os.path.join(folder, name) for folder in folders for name in os.listdir(folder)
            if name.endswith(".json") and not name.startswith(".")]
+    changeable = [found for path in folders + own for found in [trust.fault(path)] if found]
+    if changeable:
+        return [f"record types: {found}" for found in changeable]
     account = state.account("classifyd")
     done = subprocess.run(["sh", "-c", 'for f; do test -r "$f" && { ! test -d "$f" || test -x "$f"; } || echo "$f"; done',
                            "sh", *folders, *own], capture_output=True, text=True, check=False, cwd="/", **account.run_options())
