@@ -4,6 +4,7 @@
 #include "stored/adopt.h"
 
 #include "common/log.h"
+#include "stored/asker.h"
 #include "stored/publish.h"
 #include "stored/rebuild.h"
 
@@ -13,11 +14,7 @@ static void answer(zsock_t *socket, struct slice peer, const struct adopted_mess
     struct pack p;
     pack_init(&p);
     adopted_encode(&p, m);
-    const struct slice frames[] = {peer, pack_bytes(&p)};
-    if ((!pack_ok(&p) || bus_send(socket, frames, 2) != 0) && log_allowed(&said, 5)) {
-        log_warn("adopt.answer", "error=\"the asker is gone\"");
-    }
-    pack_release(&p);
+    asker_tell(socket, peer, &p, "adopt.answer", &said);
 }
 
 /* 0, or -1: memory, the database. */

@@ -168,7 +168,7 @@ void days_make(struct days *d, const struct calendar_part *parts, uint32_t count
     }
 }
 
-static bool made(struct days *d, int64_t clock_us)
+static void made(struct days *d, int64_t clock_us)
 {
     d->under_way = false;
     for (uint32_t i = 0; i < d->count; i++) {
@@ -179,7 +179,6 @@ static bool made(struct days *d, int64_t clock_us)
     count_add(COUNT_DAYS_MADE, d->count);
     log_info("days.made", "partitions=%u ms=%lld", d->count,
              (long long)((clock_us - d->began_us) / 1000));
-    return true;
 }
 
 bool days_go_on(struct days *d, int64_t clock_us)
@@ -209,5 +208,6 @@ bool days_go_on(struct days *d, int64_t clock_us)
         refused(d, sqlstate, error, clock_us);
         return false;
     }
-    return made(d, clock_us);
+    made(d, clock_us);
+    return true;
 }

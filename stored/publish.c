@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "stored/adopt.h"
+#include "stored/asker.h"
 #include "stored/rebuild.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
@@ -19,11 +20,7 @@ static void answer(zsock_t *socket, struct slice identity, const struct publishe
     struct pack p;
     pack_init(&p);
     published_encode(&p, m);
-    const struct slice frames[] = {identity, pack_bytes(&p)};
-    if ((!pack_ok(&p) || bus_send(socket, frames, 2) != 0) && log_allowed(&said, 5)) {
-        log_warn("grading.answer", "error=\"the asker is gone\"");
-    }
-    pack_release(&p);
+    asker_tell(socket, identity, &p, "grading.answer", &said);
 }
 
 /* What is no request, or none that can be read. */

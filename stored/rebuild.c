@@ -12,6 +12,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/utf8.h"
+#include "stored/asker.h"
 #include "stored/rebuild_work.h"
 
 #define STEP_US     INT64_C(25000)    /* of each call; flushes have the rest */
@@ -87,11 +88,7 @@ static void send_message(zsock_t *socket, struct slice peer, const struct rebuil
     struct pack p;
     pack_init(&p);
     rebuilt_encode(&p, m);
-    const struct slice frames[] = {peer, pack_bytes(&p)};
-    if ((!pack_ok(&p) || bus_send(socket, frames, 2) != 0) && log_allowed(&said, 5)) {
-        log_warn("rebuild.answer", "error=\"the asker is gone\"");
-    }
-    pack_release(&p);
+    asker_tell(socket, peer, &p, "rebuild.answer", &said);
 }
 
 static uint64_t sum(const struct rebuild_found *f)
