@@ -18,6 +18,12 @@ static inline struct slice slice_of(const char *s)
     return (struct slice){s, s == NULL ? 0 : strlen(s)};
 }
 
+/* A literal, in a table of slices. */
+#define SLICE(literal)                                                                             \
+    {                                                                                              \
+        (literal), sizeof(literal) - 1                                                             \
+    }
+
 /* For "%.*s" in a message: the slice, or its first `most` bytes of something that is longer. */
 #define SLICE_SHOWN(s, most)                                                                       \
     (int)((s).len < (most) ? (s).len : (most)), ((s).len == 0 ? "" : (s).at)

@@ -572,11 +572,12 @@ static void read_envelope(struct result_reader *r, const struct result_sections 
 
 static bool is_kind(struct slice key)
 {
-    static const char *const kinds[] = {"result",        "envelope",   "exception",  "capability",
-                                        "specification", "receipt",    "redemption", "interrupt",
-                                        "withdrawal",    "indirection"};
+    static const struct slice kinds[] = {
+        SLICE("result"),        SLICE("envelope"),   SLICE("exception"),  SLICE("capability"),
+        SLICE("specification"), SLICE("receipt"),    SLICE("redemption"), SLICE("interrupt"),
+        SLICE("withdrawal"),    SLICE("indirection")};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (slice_is(key, kinds[i])) {
+        if (slice_equal(key, kinds[i])) {
             return true;
         }
     }
@@ -588,10 +589,10 @@ static uint32_t find_sections(const struct json *message, struct result_sections
 {
 #define SECTION(name)                                                                              \
     {                                                                                              \
-#name, offsetof(struct result_sections, name)                                              \
+        SLICE(#name), offsetof(struct result_sections, name)                                       \
     }
     static const struct {
-        const char *name;
+        struct slice name;
         size_t offset;
     } known[] = {SECTION(version),    SECTION(label),    SECTION(registry),
                  SECTION(when),       SECTION(results),  SECTION(resultvalues),
@@ -606,7 +607,7 @@ static uint32_t find_sections(const struct json *message, struct result_sections
             continue;
         }
         for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-            if (slice_is(m->key, known[i].name)) {
+            if (slice_equal(m->key, known[i].name)) {
                 memcpy((char *)sections + known[i].offset, &m, sizeof m);
                 break;
             }

@@ -37,14 +37,15 @@ static struct slice given(const struct result_reading *g, const char *name)
 
 /* Among the parameters "source.*" or "destination.*": what goes first, whatever else is there. A
  * name goes before the address it had, since it is there as well when it had none. */
-static const char *const endpoint_names[] = {"fqdn", "hostname", "host", "name",
-                                             "url",  "ip4",      "ip6"};
+static const struct slice endpoint_names[] = {SLICE("fqdn"), SLICE("hostname"), SLICE("host"),
+                                              SLICE("name"), SLICE("url"),      SLICE("ip4"),
+                                              SLICE("ip6")};
 #define ENDPOINT_NAMES (sizeof endpoint_names / sizeof *endpoint_names)
 
 static size_t endpoint_rank(struct slice name)
 {
     size_t rank = 0;
-    while (rank < ENDPOINT_NAMES && !slice_is(name, endpoint_names[rank])) {
+    while (rank < ENDPOINT_NAMES && !slice_equal(name, endpoint_names[rank])) {
         rank++;
     }
     return rank;
