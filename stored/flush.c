@@ -13,10 +13,11 @@
 #include "stored/rebuild.h"
 #include "stored/seal.h"
 
-#define ARENA_BYTES   ((size_t)256 << 20)
-#define SCRATCH_BYTES ((size_t)16 << 20)
-#define KEEP_BYTES    ((size_t)32 << 20)
-#define LAST_HOUR     70380767 /* of the year 9998: PostgreSQL's timestamps go further */
+#define ARENA_BYTES      ((size_t)256 << 20)
+#define SCRATCH_BYTES    ((size_t)16 << 20)
+#define KEEP_BYTES       ((size_t)32 << 20)
+#define UNIQUE_VIOLATION "23505"
+#define LAST_HOUR        70380767 /* of the year 9998: PostgreSQL's timestamps go further */
 
 struct flush *flush_new(struct store *store)
 {
@@ -249,8 +250,15 @@ static int64_t write_what_can_be(struct flush *f, uint32_t count)
 {
     for (f->batch_count = count; f->batch_count > 0; f->batch_count /= 2) {
         f->poison_count = 0;
+        f->starts_doubted = false;
         if (attempt(f, false, 0, UINT32_MAX) == 0) {
             return f->batch_count;
+        }
+        if (f->store->pg.fault == PG_DATA && strcmp(f->store->pg.sqlstate, UNIQUE_VIOLATION) == 0) {
+            f->starts_doubted = true;
+            if (attempt(f, false, 0, UINT32_MAX) == 0) {
+                return f->batch_count;
+            }
         }
         uint32_t total = count_records(f);
         if (f->store->pg.fault != PG_DATA || find_poison(f, 0, total) == -1) {

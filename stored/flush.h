@@ -110,6 +110,7 @@ struct flush {
     int64_t clock_us;
     uint32_t from, to;           /* which records, counted over all batches, the attempt is about */
     bool trial;                  /* it is rolled back in any case, and the ledger left out */
+    bool starts_doubted;         /* what starts as its series' last record may be a duplicate */
     struct flush_poison *poison; /* ascending; they are refused */
     uint32_t poison_count, poison_size;
     struct flush_need *needs; /* of the last attempt, ascending by batch */

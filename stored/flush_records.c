@@ -32,7 +32,18 @@ static int note_uses(struct flush *f, const struct flush_item *item, int32_t cla
     return item->hops == NULL ? 0 : interned_use(&s->hops, item->hops, class, day);
 }
 
-/* What is in order lies behind all of its series: only the last of these can have its start. */
+/*
+ * Whether it lies behind all of its series: only the last of these can have its start. It may still
+ * be a duplicate, when its digest is that of a record that ended before it; such a chance is looked
+ * at once PostgreSQL has found it.
+ */
+static bool is_in_order(const struct flush *f, const struct flush_item *item)
+{
+    const struct period_key *last = &item->series->greatest;
+    return period_key_compare(&item->key, last) > 0 &&
+           !(f->starts_doubted && item->key.t_us == last->t_us);
+}
+
 static int settle_fates(struct flush *f)
 {
     for (uint32_t i = 0; i < f->item_count; i++) {
@@ -49,7 +60,7 @@ static int settle_fates(struct flush *f)
         if (note_uses(f, item, (int32_t) class) == -1) {
             return -1;
         }
-        if (period_key_compare(&item->key, &item->series->greatest) > 0) {
+        if (is_in_order(f, item)) {
             item->fate = ITEM_IN_ORDER;
             item->same_start = item->key.t_us == item->series->greatest.t_us;
             series_advance(item->series, &item->key);

@@ -83,6 +83,7 @@ class Arrivals:
 
     def check(self):
         check_store(self.stored)
+        assert self.stored.sql("SELECT reason, detail FROM rejected") == []
         labels = {r.label: r for r in self.everything}
         kept = [labels[label] for label, in self.stored.sql("SELECT label FROM measurement")]
         assert {r.key() for r in kept} == {r.key() for r in self.everything}

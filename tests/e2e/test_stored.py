@@ -58,6 +58,16 @@ def test_what_differs_is_another_record(stored):
     check_store(stored)
 
 
+def test_a_digest_that_comes_again_with_a_later_end_is_a_duplicate(stored):
+    """The end is in the digest, so that this is a chance in 2^48; it must cost the records beside it nothing."""
+    sender, t = stored.sender(), now_us()
+    sender.commit([Record(t, end=t), Record(t, end=t + SECOND), Record(t, end=t + SECOND, row=1), Record(t + SECOND)])
+    sender.commit([Record(t + SECOND, end=t + 3 * SECOND), Record(t + 2 * SECOND)])
+    assert (stored.counter("committed.records"), stored.counter("duplicates"), stored.counter("same_start")) == (4, 2, 1)
+    assert stored.sql("SELECT count(*) FROM rejected") == [(0,)]
+    check_store(stored)
+
+
 def test_equal_rows_of_a_result_are_numbered_where_no_digest_is_told(stored):
     """A batch of the release before: its rows' numbers rise within a result, and begin again with the next."""
     sender, t = stored.sender(), now_us()

@@ -123,7 +123,7 @@ def _note_troubles(process: Dict[str, Any]) -> List[str]:
             found.append(f"the folder {notes['drop']}")
     if kind in ("stored", "queryd"):
         database = notes.get("database", "connected")
-        if database.startswith("away") or (settled and database != "connected"):
+        if database.startswith(("away", "upgrad")) or (settled and database != "connected"):
             found.append(f"the database is {database}")
     if kind == "classifyd" and settled and notes.get("grading", "").startswith("none yet"):
         found.append(f"the grading is {notes['grading']}")
