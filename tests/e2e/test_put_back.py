@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 
-from conftest import Load
+from conftest import Load, status_now
 from messages import GRADES, pack
 from postgres import Cluster
 from processes import held_up
@@ -111,7 +111,7 @@ def test_what_was_graded_by_a_lost_version_is_graded_by_one_the_store_has(make_s
             load.finish()
         one.wait_matched(2000)
         back.keep()
-        one.wait_for(lambda: one.cmd("query", "--as", "admin", check=False).returncode == 0)
+        one.wait_for(lambda: status_now(lambda: one.process("stored"))["notes"]["database"] == "connected")
         back.publish(tmp_path / "lost.json", by_limit(20000, "overall", "lost"))
         one.wait_for(lambda: back.versions() == [2, 2])
         with held_up(one.pid("stored")):
