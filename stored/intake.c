@@ -91,7 +91,7 @@ static void take(struct intake *in, struct batch *b, struct acks *again, int64_t
     const struct batch_header_message *h = &b->header;
     const struct stream_name name = stream_of(h);
     uint64_t oldest = h->oldest > h->first ? h->oldest : h->first;
-    switch (order_offer(in->order, &name, h->sequence, oldest, clock_us, b)) {
+    switch (order_offer(in->order, &name, h->sequence, oldest, clock_us - in->written_us, b)) {
     case ORDER_TAKEN:
         in->bytes += b->bytes;
         return;
@@ -151,9 +151,14 @@ static int reserve_ready(struct intake *in)
     return 0;
 }
 
+void intake_wrote(struct intake *in, int64_t us)
+{
+    in->written_us += us;
+}
+
 void intake_sort(struct intake *in, int64_t clock_us, bool all)
 {
-    int64_t waited_us = all ? INT64_MAX : clock_us;
+    int64_t waited_us = all ? INT64_MAX : clock_us - in->written_us;
     struct batch *b;
     while (reserve_ready(in) == 0 && (b = order_next(in->order, waited_us)) != NULL) {
         in->ready[in->ready_count++] = b;
@@ -280,9 +285,10 @@ static bool waits(struct batch *b, const struct store *store)
     return kept > 0;
 }
 
+/* They came before what is ready now. */
 void intake_take_up(struct intake *in, const struct store *store)
 {
-    uint32_t kept = 0;
+    uint32_t kept = 0, taken = 0;
     for (uint32_t i = 0; i < in->aside_count; i++) {
         struct batch *b = in->aside[i];
         if (waits(b, store) || reserve_ready(in) == -1) {
@@ -290,7 +296,9 @@ void intake_take_up(struct intake *in, const struct store *store)
             continue;
         }
         in->aside_bytes -= b->bytes;
-        in->ready[in->ready_count++] = b;
+        struct batch **at = &in->ready[taken++];
+        memmove(at + 1, at, (in->ready_count++ - (taken - 1)) * sizeof(struct batch *));
+        *at = b;
         in->ready_records += b->header.count;
     }
     in->aside_count = kept;
@@ -335,6 +343,7 @@ uint32_t intake_wanted(const struct intake *in, const struct days *days, int64_t
 int64_t intake_deadline(const struct intake *in, int64_t flush_at_us)
 {
     int64_t order = order_deadline(in->order);
+    order = order == INT64_MAX ? order : order + in->written_us;
     return in->ready_count > 0 && flush_at_us < order ? flush_at_us : order;
 }
 

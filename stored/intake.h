@@ -24,6 +24,7 @@ struct intake {
     size_t aside_bytes;
     size_t bytes; /* of all batches here, waiting ones included */
     size_t most_bytes;
+    int64_t written_us;    /* spent in transactions */
     struct arena *scratch; /* for one message */
 };
 
@@ -42,6 +43,12 @@ static inline bool intake_is_full(const struct intake *in)
  * it.
  */
 bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int64_t clock_us);
+
+/*
+ * A transaction took so long. While it is written nothing is read, so that what seems to be missing
+ * may be there: it is not waited for in this time.
+ */
+void intake_wrote(struct intake *in, int64_t us);
 
 /* Moves what is in order, or waited long enough, to `ready`; with `all` also what still waits. */
 void intake_sort(struct intake *in, int64_t clock_us, bool all);

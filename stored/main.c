@@ -342,7 +342,9 @@ static bool flush_portion(void)
         oldest_us = h->received_us < oldest_us ? h->received_us : oldest_us;
     }
     int64_t written = flush_write(self.flush, self.intake.ready, count, began_us);
-    set_next_flush(began_us, daemon_clock_us());
+    int64_t ended_us = daemon_clock_us();
+    intake_wrote(&self.intake, ended_us - began_us);
+    set_next_flush(began_us, ended_us);
     if (written == 0) {
         intake_put_aside(&self.intake, self.flush->needs, self.flush->need_count);
         self.flush_at_us = 0; /* the others do not wait */

@@ -87,6 +87,20 @@ def test_others_do_not_wait(stored, hold):
     check_store(stored)
 
 
+def test_what_waited_for_a_day_is_written_before_what_came_later(make_stored, hold):
+    stored = make_stored(flush_ms=3000).start()
+    sender, other = stored.sender(), stored.sender()
+    first, = old(1)
+    with hold(stored):
+        sender.send(sender.batch([first]))
+        stored.wait(lambda: stored.counter("days.waiting") == 1)
+        other.commit(present(1, 1))  # the next transaction begins three seconds later
+        sender.send(sender.batch([Record(first.t + SECOND, (4, NONE))]))
+    sender.settle(again_s=10)
+    assert stored.counter("late.records") == 0
+    check_store(stored)
+
+
 def test_a_day_that_cannot_be_made_keeps_no_other_from_being_made(stored):
     """Something of its name stands in its place, as when an operator detached it."""
     newest, *others = old(20)

@@ -4,6 +4,7 @@
 What must hold whatever the order of arrival is compared in the database: periods and events with the
 views that compute them from the records alone, sealed hours with a count of the records.
 """
+import contextlib
 import datetime
 import hashlib
 import json
@@ -244,6 +245,27 @@ def test_a_missing_batch_holds_up_the_others_only_shortly(stored):
     stored.wait(lambda: stored.counter("reorder.skipped") == 1)
     sender.settle()
     stored.wait(lambda: stored.counter("late.records") == 1)
+    check_store(stored)
+
+
+def test_what_comes_during_a_transaction_is_not_missing(make_stored):
+    """Nothing is read meanwhile, however long it takes."""
+    stored = make_stored(flush_ms=500, reorder_wait_ms=500).start()
+    t, sender, other = now_us(), stored.sender(), stored.sender()
+    sender.commit([Record(t)])
+    missing, behind = sender.batch([Record(t + SECOND, (4, NONE))]), sender.batch([Record(t + 2 * SECOND, (3, NONE))])
+    with contextlib.closing(stored.cluster.connect(stored.database)) as connection, connection.cursor() as cursor:
+        connection.autocommit = False
+        cursor.execute("LOCK TABLE ezrepo.measurement IN ACCESS EXCLUSIVE MODE")
+        sender.send(behind)
+        other.send(other.batch([Record(t, series=1)]))
+        stored.wait(lambda: stored.sql("SELECT 1 FROM pg_locks WHERE NOT granted"))
+        sender.send(missing)
+        time.sleep(1)
+        connection.rollback()
+    sender.settle()
+    other.settle()
+    assert stored.counter("late.records") == 0 and stored.counter("reorder.skipped") == 0
     check_store(stored)
 
 
