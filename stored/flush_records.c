@@ -180,6 +180,9 @@ static int insert_staged(struct flush *f, struct flush_item **sorted, uint32_t c
         if (item != NULL) {
             item->fate = ITEM_LATE;
             f->counts.late++;
+            if (period_key_compare(&item->key, &item->series->greatest) > 0) {
+                series_advance(item->series, &item->key); /* it was only doubted */
+            }
         }
     }
     f->counts.duplicates += count - (uint32_t)PQntuples(r);

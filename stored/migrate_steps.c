@@ -195,8 +195,10 @@ static int do_each(struct pg *pg, const char *text, struct plan *left)
         if (is_broken_off(pg)) {
             return 1;
         }
-        note_plan(left);
-        daemon_tick();
+        if (left->parts > 0) {
+            note_plan(left);
+            daemon_tick();
+        }
         int64_t began_us = daemon_clock_us();
         PGresult *r = pg_do(pg, "BEGIN") == -1 ? NULL : pg_text(pg, text);
         rows = r == NULL ? -1 : PQntuples(r);

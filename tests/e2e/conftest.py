@@ -44,7 +44,8 @@ def build_dir() -> str:
     named = os.environ.get("EZREPO_BUILD")
     for folder in [named] if named else [os.path.join(ROOT, n) for n in ("build-asan", "build-gcc", "build")]:
         if os.path.exists(os.path.join(folder, "build.ninja")):
-            return os.path.abspath(folder)
+            os.environ["EZREPO_BUILD"] = os.path.abspath(folder)
+            return os.environ["EZREPO_BUILD"]
     pytest.fail(f"no build in {named or ROOT}; run deploy/run-tests, or set EZREPO_BUILD")
 
 
@@ -125,9 +126,24 @@ def queued_bytes(port: int) -> int:
     return sum(int(row[4].partition(":")[2], 16) for row in rows if int(row[1].partition(":")[2], 16) == port)
 
 
+@functools.lru_cache(maxsize=None)
+def folder_of_sets() -> str:
+    """Where sets and clusters are made; EZREPO_TEST_DIR says where else. In memory where there is plenty: each is a thousand
+    files that come and go, and a disk's file system soon spends more time on them than all processes together."""
+    memory = "/dev/shm"
+    try:
+        room = os.statvfs(memory)
+        with open("/proc/meminfo", encoding="ascii") as file:
+            available = next(int(line.split()[1]) * 1024 for line in file if line.startswith("MemAvailable:"))
+        fits = os.access(memory, os.W_OK | os.X_OK) and min(available // 2, room.f_bavail * room.f_frsize) >= 4 << 30
+    except OSError:
+        fits = False
+    return os.environ.get("EZREPO_TEST_DIR", memory if fits else "/tmp")
+
+
 def make_state_directory() -> str:
     """Short, because sockets live in it; open to enter, because unprivileged users must."""
-    path = tempfile.mkdtemp(prefix="ez", dir="/tmp")
+    path = tempfile.mkdtemp(prefix="ez", dir=folder_of_sets())
     os.chmod(path, 0o755)
     return path
 
@@ -253,7 +269,8 @@ class EzrepoSet:
         self.cmd("down")
 
     def status(self) -> Dict[str, Any]:
-        return dict(json.loads(self.cmd("status", "--json", check=False).stdout))
+        """What `ezrepo status --json` prints; found out here, since those who wait for something ask again and again."""
+        return dict(json.loads(json.dumps(status.collect(State(self.state)))))
 
     def process(self, name: str) -> Dict[str, Any]:
         return next(p for p in self.status()["processes"] if p["name"] == name)
@@ -558,7 +575,7 @@ def make_gateway(build_dir, tmp_path):
 def pair(build_dir):
     """A gateway and an ingestd, which are not started yet."""
     from posts import Pair
-    with tempfile.TemporaryDirectory(prefix="ez", dir="/tmp") as folder:  # short, because sockets live in it
+    with tempfile.TemporaryDirectory(prefix="ez", dir=folder_of_sets()) as folder:  # short, because sockets live in it
         one = Pair(pathlib.Path(folder), build_dir)
         try:
             yield one

@@ -15,7 +15,7 @@ import uuid
 from typing import Any, Iterator, List
 
 import psycopg2
-from conftest import wait_for
+from conftest import folder_of_sets, wait_for
 from processes import children, stand_still
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -28,14 +28,14 @@ class Cluster:
         """`options`: settings as NAME=VALUE. durable: for tests that kill the server; with shared memory in files of its
         folder, since what is in /dev/shm would outlive it. What a killed server wrote the kernel has, without fsync, too:
         so no test waits for a slow disk."""
-        self.folder = tempfile.mkdtemp(prefix="ezp", dir="/tmp")
+        self.folder = tempfile.mkdtemp(prefix="ezp", dir=folder_of_sets())
         self.data = os.path.join(self.folder, "data")
         self.as_user: List[str] = []
         if os.geteuid() == 0:
             self.as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups"]
             shutil.chown(self.folder, "postgres", "postgres")
         os.chmod(self.folder, 0o755)
-        self.options = ["fsync=off", *(["dynamic_shared_memory_type=mmap"] if durable else []), *options]
+        self.options = ["fsync=off", "jit=off", *(["dynamic_shared_memory_type=mmap"] if durable else []), *options]
         self.free_databases: List[str] = []
         self._run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8", "--no-locale",
                   "--no-sync")

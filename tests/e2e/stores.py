@@ -14,7 +14,7 @@ import uuid
 
 import msgpack
 import zmq
-from conftest import ROOT, assert_clean, counters_now, status_now, wait_for
+from conftest import ROOT, assert_clean, counters_now, folder_of_sets, status_now, wait_for
 from messages import ACCOUNT, ACK, BATCH_HEADER, COPY, GRADES, RECORD, SCHEMA, fields, listed, pack
 
 NONE = 255
@@ -187,7 +187,7 @@ class Stored:
     """The process, with a database and a run directory of its own; `own`: what record-types.d says, or None."""
 
     def __init__(self, build, cluster, own=SHORT_GAPS, **settings):
-        self.folder = tempfile.mkdtemp(prefix="ezs", dir="/tmp")
+        self.folder = tempfile.mkdtemp(prefix="ezs", dir=folder_of_sets())
         self.run_dir = os.path.join(self.folder, "run")
         self.cluster = cluster
         self.database = cluster.take_database()

@@ -65,6 +65,10 @@ def test_a_digest_that_comes_again_with_a_later_end_is_a_duplicate(stored):
     sender.commit([Record(t, end=t), Record(t, end=t + SECOND), Record(t, end=t + SECOND, row=1), Record(t + SECOND)])
     sender.commit([Record(t + SECOND, end=t + 3 * SECOND), Record(t + 2 * SECOND)])
     assert (stored.counter("committed.records"), stored.counter("duplicates"), stored.counter("same_start")) == (4, 2, 1)
+    # What came with such a one is the last of its series all the same, and what comes then lies before it.
+    t += 2 * SECOND
+    sender.commit([Record(t, end=t + SECOND), Record(t, (4, NONE), end=t + 3 * SECOND, row=1)])
+    sender.commit([Record(t, (3, NONE), end=t + 2 * SECOND, row=2)])
     assert stored.sql("SELECT count(*) FROM rejected") == [(0,)]
     check_store(stored)
 

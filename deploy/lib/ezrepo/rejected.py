@@ -239,6 +239,12 @@ def _folder(state: State, args: argparse.Namespace) -> str:
     return "" if args.udp else str(state.config().get("ingestd", {}).get("drop_dir", ""))
 
 
+def _warning(row: Dict[str, Any], args: argparse.Namespace) -> str:
+    """Of what the door it goes by may refuse again."""
+    return "; by UDP it may be refused again, with ingestd.drop_dir it would go as a file" \
+        if row["reason"] in FILE_REASONS and not args.udp else ""
+
+
 def replay(state: State, args: argparse.Namespace, udp: str) -> int:
     host, port = _address(args.udp or udp)
     folder = _folder(state, args)
@@ -262,7 +268,7 @@ def replay(state: State, args: argparse.Namespace, udp: str) -> int:
                 error = sender.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
                 if error:
                     raise OSError(error, os.strerror(error))
-                say(f"{number}  sent")
+                say(f"{number}  sent{_warning(row, args)}")
             except (ValueError, Failure) as fault:
                 say(f"{number}  not sent: {shown(fault)}")
                 failed += 1

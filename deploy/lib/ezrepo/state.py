@@ -12,6 +12,7 @@
     supervisor/   supervisord's configuration, socket and process id; lock: see lock.py
 """
 import ctypes
+import functools
 import grp
 import json
 import os
@@ -287,10 +288,14 @@ def program(name: str) -> str:
                   "build it: meson setup build --buildtype=release && ninja -C build"))
 
 
+@functools.lru_cache(maxsize=None)
+def _version_of(client: str) -> str:
+    return subprocess.run([client, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+
+
 def version() -> str:
     """The release of the programs that are there, in their own words."""
-    words = subprocess.run([program("ezrepoctl"), "--version"], capture_output=True, text=True, check=True)
-    return words.stdout.split()[1]
+    return _version_of(program("ezrepoctl"))
 
 
 def copy_schemas(state: State) -> None:
