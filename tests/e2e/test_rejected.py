@@ -212,7 +212,8 @@ def test_a_record_that_postgresql_refused(make_set):
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x92", b"\x92\x90\x90", b"\xc1", b"\x92\x91\x97\xff", b"\xdd\xff\xff\xff\xff",
-                                   b"\x91" * 5000, b"\xdb\xff\xff\xff\xffx", b"\x92\x91\x90\x91\x90\x00"])
+                                   b"\x91" * 5000, b"\xdb\xff\xff\xff\xffx", b"\x92\x91\x90\x91\x90\x00"],
+                         ids=lambda frame: f"{len(frame)} bytes {frame[:8].hex()}")
 def test_bytes_that_are_no_record(frame):
     with pytest.raises((ValueError, TypeError)):
         rejected.unpack_record(frame)
