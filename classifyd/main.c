@@ -38,7 +38,7 @@ int main(int argc, char **argv)
         .options = options,
         .settings = &settings,
         .settings_size = sizeof settings,
-        .counter_names = relay_counter_names,
+        .counter_rows = relay_counter_rows,
         .counters = relay_counters,
         .counter_count = RELAY_COUNTER_COUNT,
         .several = true,

@@ -24,9 +24,7 @@
 
 #define LINES_IN_TEN_SECONDS 5
 
-#define COUNTER_NAME(name, text) [name] = text,
-const char *const relay_counter_names[] = {RELAY_COUNTERS(COUNTER_NAME)};
-#undef COUNTER_NAME
+const struct counter_row relay_counter_rows[] = {RELAY_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 uint64_t relay_counters[RELAY_COUNTER_COUNT];
 
 /* One published version, compiled. It is its number and its digest: a store that was put back gives
@@ -103,12 +101,12 @@ static int send_out(void)
         return 1;
     }
     if (rc == -1) {
-        relay_counters[RELAY_FAILED_BATCHES]++;
+        relay_counters[COUNT_FAILED_BATCHES]++;
         if (log_allowed(&said, LINES_IN_TEN_SECONDS)) {
             log_errno("batch.not_sent", "effect=\"ingestd pushes it again\"");
         }
     } else {
-        relay_counters[RELAY_FORWARDED_BATCHES]++;
+        relay_counters[COUNT_FORWARDED_BATCHES]++;
     }
     bus_release(&self.out.received);
     return 0;
@@ -136,7 +134,7 @@ static int on_graded_writable(zloop_t *loop, zmq_pollitem_t *item, void *context
 /* Keeps the batch at hand and takes no other until it is gone. */
 static void hold_up(void)
 {
-    relay_counters[RELAY_HELD_UP]++;
+    relay_counters[COUNT_HELD_UP]++;
     self.out.waiting = true;
     zloop_reader_end(self.loop, self.batches);
     zmq_pollitem_t writable = writable_item();
@@ -151,7 +149,7 @@ static void hold_up(void)
 static void refuse_batch(const char *why)
 {
     static struct log_limit said;
-    relay_counters[RELAY_MALFORMED_BATCHES]++;
+    relay_counters[COUNT_MALFORMED_BATCHES]++;
     if (log_allowed(&said, LINES_IN_TEN_SECONDS)) {
         log_warn("batch.malformed", "reason=\"%s\"", why);
     }
@@ -160,7 +158,7 @@ static void refuse_batch(const char *why)
 static void fail_batch(void)
 {
     static struct log_limit said;
-    relay_counters[RELAY_FAILED_BATCHES]++;
+    relay_counters[COUNT_FAILED_BATCHES]++;
     if (log_allowed(&said, LINES_IN_TEN_SECONDS)) {
         log_error("batch.failed", "reason=\"out of memory\" effect=\"ingestd pushes it again\"");
     }
@@ -183,11 +181,11 @@ static int grade_out(struct batch_header_message *header)
         fail_batch();
         return -1;
     }
-    relay_counters[RELAY_GRADED_RECORDS] += header->count;
+    relay_counters[COUNT_GRADED_RECORDS] += header->count;
     for (int i = 0; i < 6; i++) {
-        relay_counters[RELAY_GRADES_0 + i] += counts.grade[i];
+        relay_counters[COUNT_GRADES_0 + i] += counts.grade[i];
     }
-    relay_counters[RELAY_IMPOSSIBLE_VALUES] += counts.impossible;
+    relay_counters[COUNT_IMPOSSIBLE_VALUES] += counts.impossible;
     return 0;
 }
 
@@ -209,7 +207,7 @@ static int prepare_out(void)
     }
     o->graded = header.kind == BATCH_RECORDS;
     if (o->graded) {
-        relay_counters[RELAY_RECEIVED_RECORDS] += header.count;
+        relay_counters[COUNT_RECEIVED_RECORDS] += header.count;
         return grade_out(&header);
     }
     pack_raw(&o->header, o->received.frames[0]); /* refused input goes on as it is */
@@ -227,7 +225,7 @@ static int relay_one(void)
     if (rc == 1) {
         return 1;
     }
-    relay_counters[RELAY_RECEIVED_BATCHES]++;
+    relay_counters[COUNT_RECEIVED_BATCHES]++;
     if (rc == -1) {
         refuse_batch("expected three frames");
         return 0;
@@ -307,7 +305,7 @@ static void adopt(const struct grading_message *m)
         return; /* told because somebody else asked */
     }
     if (edition_read(&next, m) == -1) {
-        relay_counters[RELAY_REFUSED_GRADINGS]++;
+        relay_counters[COUNT_REFUSED_GRADINGS]++;
         return;
     }
     log_info("grading.adopted", "version=%" PRIu64 " before=%" PRIu64 " blocks=%" PRIu32,
@@ -334,7 +332,7 @@ static void compare_version(const struct version_message *announced)
         self.other_since_us = now;
     } else if (now - self.other_since_us >= VERSION_PATIENCE_US) {
         self.other_since_us = now;
-        relay_counters[RELAY_RESUBSCRIPTIONS]++;
+        relay_counters[COUNT_RESUBSCRIPTIONS]++;
         zsock_set_unsubscribe(self.announce, TOPIC_GRADING);
         zsock_set_subscribe(self.announce, TOPIC_GRADING);
     }
@@ -343,7 +341,7 @@ static void compare_version(const struct version_message *announced)
 static void refuse_announcement(void)
 {
     static struct log_limit said;
-    relay_counters[RELAY_MALFORMED_ANNOUNCEMENTS]++;
+    relay_counters[COUNT_MALFORMED_ANNOUNCEMENTS]++;
     if (log_allowed(&said, LINES_IN_TEN_SECONDS)) {
         log_warn("announcement.malformed", "expected=\"a topic and its message\"");
     }
@@ -478,7 +476,7 @@ void relay_drain(void)
 
 void relay_tick(void)
 {
-    relay_counters[RELAY_GRADING_VERSION] = self.edition.version;
+    relay_counters[COUNT_GRADING_VERSION] = self.edition.version;
     if (self.edition.version == 0) {
         daemon_note("grading", "none yet: no batches are taken");
     } else {

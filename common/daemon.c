@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/json.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/owner.h"
@@ -135,21 +136,10 @@ void daemon_note(const char *key, const char *format, ...)
 
 /* ---- the status file ---- */
 
-static void print_json_string(FILE *f, const char *s)
-{
-    putc('"', f);
-    for (; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') {
-            fprintf(f, "\\%c", c);
-        } else if (c < 0x20) {
-            fprintf(f, "\\u%04x", c);
-        } else {
-            putc(c, f);
-        }
-    }
-    putc('"', f);
-}
+/* What every process counts, behind its own counters. */
+static const struct counter_row log_row = {
+    "log.left_out", COUNTER_GROWS, "",
+    "lines left out of the log, since nobody read what was there"};
 
 static void print_time(FILE *f, const char *key, int64_t us)
 {
@@ -169,7 +159,7 @@ static void print_reload(FILE *f)
             self.reload.number, self.reload.refused ? "true" : "false", count);
     for (size_t i = 0; i < count && i < TOLD_LINES; i++) {
         fputs(i == 0 ? "\n    " : ",\n    ", f);
-        print_json_string(f, self.reload.told.line[i]);
+        json_print_string(f, self.reload.told.line[i]);
     }
     fputs("]},\n", f);
 }
@@ -188,17 +178,19 @@ static void print_status(FILE *f)
     fputs("  \"notes\": {", f);
     for (size_t i = 0; i < NOTES && self.notes[i].key[0] != '\0'; i++) {
         fputs(i == 0 ? "\n    " : ",\n    ", f);
-        print_json_string(f, self.notes[i].key);
+        json_print_string(f, self.notes[i].key);
         fputs(": ", f);
-        print_json_string(f, self.notes[i].text);
+        json_print_string(f, self.notes[i].text);
     }
     fputs("\n  },\n", f);
     print_reload(f);
-    fputs("  \"counters\": {", f);
+    fputs("  \"gauges\": ", f);
+    counter_print_gauges(f, d->counter_rows, d->counter_count);
+    fputs(",\n  \"counters\": {", f);
     for (size_t i = 0; i < d->counter_count; i++) {
-        fprintf(f, "\n    \"%s\": %" PRIu64 ",", d->counter_names[i], d->counters[i]);
+        fprintf(f, "\n    \"%s\": %" PRIu64 ",", d->counter_rows[i].name, d->counters[i]);
     }
-    fprintf(f, "\n    \"log.left_out\": %" PRIu64, log_left_out());
+    fprintf(f, "\n    \"%s\": %" PRIu64, log_row.name, log_left_out());
     fputs("\n  }\n}\n", f);
 }
 
@@ -597,6 +589,7 @@ static void print_help(FILE *f)
             "  --instance N     which of several of its kind this is (0)\n"
             "  --check-config   check the configuration, say what is wrong, exit\n"
             "  --options        list the options of the configuration, exit\n"
+            "  --counters       list what is counted, a JSON object a line, exit\n"
             "  --version        print the version, exit\n"
             "  --help           print this, exit\n\n"
             "SIGTERM drains and exits; a second one exits at once. SIGHUP reads the\n"
@@ -615,6 +608,15 @@ static void print_options(const char *section, const struct config_option *optio
                    : o->preset,
                o->reloadable ? "reloadable" : "restart", o->help);
     }
+}
+
+static void print_counters(void)
+{
+    const struct daemon *d = self.daemon;
+    for (size_t i = 0; i < d->counter_count; i++) {
+        counter_print(stdout, d->name, &d->counter_rows[i]);
+    }
+    counter_print(stdout, d->name, &log_row);
 }
 
 static int usage(const char *what)
@@ -639,13 +641,11 @@ static int parse_instance(const char *text)
 /* -1: go on; else the exit code. */
 static int parse_command_line(int argc, char **argv, bool *check_only)
 {
-    static const struct option options[] = {{"config", required_argument, NULL, 'c'},
-                                            {"instance", required_argument, NULL, 'i'},
-                                            {"check-config", no_argument, NULL, 'k'},
-                                            {"options", no_argument, NULL, 'o'},
-                                            {"version", no_argument, NULL, 'v'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"config", required_argument, NULL, 'c'}, {"instance", required_argument, NULL, 'i'},
+        {"check-config", no_argument, NULL, 'k'}, {"options", no_argument, NULL, 'o'},
+        {"counters", no_argument, NULL, 'n'},     {"version", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {NULL, 0, NULL, 0}};
     int c;
     while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
         switch (c) {
@@ -663,6 +663,9 @@ static int parse_command_line(int argc, char **argv, bool *check_only)
         case 'o':
             print_options("common", config_common_options);
             print_options(self.daemon->name, self.daemon->options);
+            return 0;
+        case 'n':
+            print_counters();
             return 0;
         case 'v':
             printf("%s %s\n", self.daemon->name, EZREPO_VERSION);

@@ -4,7 +4,8 @@
  * privileges, signals, the status file, the loop. A process gives a table and callbacks; its main
  * is int main(int argc, char **argv) { return daemon_main(&stored, argc, argv); }
  *
- * Command line: --config FILE [--instance N] [--check-config] [--options] [--help] [--version].
+ * Command line: --config FILE [--instance N] [--check-config] [--options] [--counters]
+ * [--help] [--version].
  * Signals: the first SIGTERM or SIGINT drains, a second exits at once with 1; SIGHUP reloads.
  */
 #ifndef EZREPO_DAEMON_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 
 #include "common/config.h"
+#include "common/counter.h"
 
 struct daemon {
     const char *name;
@@ -21,8 +23,8 @@ struct daemon {
     const struct config_option *options;
     void *settings; /* the struct that `options` fills */
     size_t settings_size;
-    const char *const *counter_names; /* dotted names, e.g. "rejected.json" */
-    uint64_t *counters;               /* counted up, or set by tick() for gauges */
+    const struct counter_row *counter_rows;
+    uint64_t *counters; /* a value for each row: counted up, or set by tick() */
     size_t counter_count;
     bool several; /* of this kind may share a run_dir, each with an --instance of its own */
 

@@ -452,3 +452,19 @@ struct slice json_text(struct arena *a, const struct json *node)
     s.at[s.len] = '\0';
     return (struct slice){s.at, s.len};
 }
+
+void json_print_string(FILE *f, const char *text)
+{
+    putc('"', f);
+    for (const char *s = text; *s != '\0'; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\') {
+            fprintf(f, "\\%c", c);
+        } else if (c < 0x20) {
+            fprintf(f, "\\u%04x", c);
+        } else {
+            putc(c, f);
+        }
+    }
+    putc('"', f);
+}

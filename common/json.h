@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "common/arena.h"
 #include "common/slice.h"
@@ -66,5 +67,8 @@ const char *json_type_name(enum json_type type);
  * .at is NULL when memory is out.
  */
 struct slice json_text(struct arena *a, const struct json *node);
+
+/* The text as a JSON string, with its quotes. */
+void json_print_string(FILE *f, const char *text);
 
 #endif

@@ -12,6 +12,14 @@
 
 struct drop;
 
+#define DROP_COUNTERS(COUNTER, GAUGE)                                                              \
+    COUNTER(DROP_DONE, "drop.done", "", "files taken and moved to done/")                          \
+    COUNTER(DROP_FAILED, "drop.failed", "", "files moved to failed/: part of them was refused")    \
+    COUNTER(DROP_RECORDS, "drop.records", "", "records taken out of files")                        \
+    COUNTER(DROP_REFUSED, "drop.refused", "", "parts of files that were refused")                  \
+    GAUGE(DROP_STUCK, "drop.stuck", "", "files that are taken and cannot be moved away, now")      \
+    GAUGE(DROP_LEFT, "drop.left", "", "files left alone, now")
+
 /* Since the start. */
 struct drop_counts {
     uint64_t done, failed;     /* files */

@@ -4,7 +4,10 @@
 #define EZREPO_INGESTD_INGESTD_H
 
 #include "common/config.h"
+#include "common/counter.h"
+#include "ingestd/drop.h"
 #include "ingestd/result.h"
+#include "ingestd/spool.h"
 
 /* As the table in main.c fills them. */
 struct settings {
@@ -25,72 +28,67 @@ struct settings {
 };
 extern struct settings settings;
 
-/* COUNTER(constant, name); those of refused input follow from RESULT_REASONS and stand last. */
-#define COUNTERS(COUNTER)                                                                          \
-    COUNTER(RECEIVED_DATAGRAMS, "received.datagrams")                                              \
-    COUNTER(RECEIVED_BYTES, "received.bytes")                                                      \
-    COUNTER(RECEIVED_BURSTS, "received.bursts")                                                    \
-    COUNTER(DATAGRAMS_ACCEPTED, "datagrams.accepted")                                              \
-    COUNTER(DATAGRAMS_REJECTED, "datagrams.rejected")                                              \
-    COUNTER(DATAGRAMS_EXCEPTIONS, "datagrams.exceptions")                                          \
-    COUNTER(KERNEL_DROPS, "kernel.drops")                                                          \
-    COUNTER(KILLED_DATAGRAMS, "killed.datagrams")                                                  \
-    COUNTER(ACCEPTED_RESULTS, "accepted.results")                                                  \
-    COUNTER(ACCEPTED_RECORDS, "accepted.records")                                                  \
-    COUNTER(EXCEPTIONS, "exceptions")                                                              \
-    COUNTER(DELIVERIES_KEPT, "deliveries.kept")                                                    \
-    COUNTER(DELIVERIES_REFUSED, "deliveries.refused")                                              \
-    COUNTER(DELIVERIES_BUSY, "deliveries.busy")                                                    \
-    COUNTER(DELIVERIES_MALFORMED, "deliveries.malformed")                                          \
-    COUNTER(DELIVERIES_WAITING, "deliveries.waiting")                                              \
-    COUNTER(DROP_DONE, "drop.done")                                                                \
-    COUNTER(DROP_FAILED, "drop.failed")                                                            \
-    COUNTER(DROP_RECORDS, "drop.records")                                                          \
-    COUNTER(DROP_REFUSED, "drop.refused")                                                          \
-    COUNTER(DROP_STUCK, "drop.stuck")                                                              \
-    COUNTER(DROP_LEFT, "drop.left")                                                                \
-    COUNTER(REJECTS_KEPT, "rejects.kept")                                                          \
-    COUNTER(REJECTS_NOT_KEPT, "rejects.not_kept")                                                  \
-    COUNTER(BATCHES_CLOSED, "batches.closed")                                                      \
-    COUNTER(BATCHES_PUSHED, "batches.pushed")                                                      \
-    COUNTER(BATCHES_REPUSHED, "batches.repushed")                                                  \
-    COUNTER(BATCHES_ACKNOWLEDGED, "batches.acknowledged")                                          \
-    COUNTER(BATCHES_LOST, "batches.lost")                                                          \
-    COUNTER(RECORDS_ACKNOWLEDGED, "records.acknowledged")                                          \
-    COUNTER(RECORDS_LOST, "records.lost")                                                          \
-    COUNTER(ACKS_REFUSED, "acks.refused")                                                          \
-    COUNTER(ACKS_OF_OTHERS, "acks.of_others")                                                      \
-    COUNTER(HELD_BATCHES, "held.batches")                                                          \
-    COUNTER(HELD_RECORDS, "held.records")                                                          \
-    COUNTER(HELD_REJECTS, "held.rejects")                                                          \
-    COUNTER(MEMORY_BATCHES, "memory.batches")                                                      \
-    COUNTER(MEMORY_BYTES, "memory.bytes")                                                          \
-    COUNTER(INTAKE_STOPPED, "intake.stopped")                                                      \
-    COUNTER(SPOOL_BYTES, "spool.bytes")                                                            \
-    COUNTER(SPOOL_UNSPOOLED, "spool.unspooled")                                                    \
-    COUNTER(SPOOL_COMMITS, "spool.commits")                                                        \
-    COUNTER(SPOOL_SYNCS, "spool.syncs")                                                            \
-    COUNTER(SPOOL_LOG_COPIES, "spool.log_copies")                                                  \
-    COUNTER(SPOOL_LONGEST_SYNC_MS, "spool.longest_sync_ms")                                        \
-    COUNTER(SPOOL_WRITE_ERRORS, "spool.write_errors")                                              \
-    COUNTER(SPOOL_SYNC_ERRORS, "spool.sync_errors")                                                \
-    COUNTER(SPOOL_RENEWED, "spool.renewed")                                                        \
-    COUNTER(SPOOL_UNREADABLE, "spool.unreadable")                                                  \
-    COUNTER(SPOOL_FOUND_BATCHES, "spool.found.batches")                                            \
-    COUNTER(SPOOL_FOUND_RECORDS, "spool.found.records")                                            \
-    COUNTER(SPOOL_MISSING, "spool.missing")                                                        \
-    COUNTER(SPOOL_ASIDE_KEPT, "spool.aside.kept")                                                  \
-    COUNTER(SPOOL_ASIDE_REMOVED, "spool.aside.removed")                                            \
-    COUNTER(LAG_MS, "lag_ms")
+/* Behind these those of what is refused, one for each reason, and last for who may not send. */
+#define INGEST_COUNTERS(COUNTER, GAUGE)                                                            \
+    COUNTER(RECEIVED_DATAGRAMS, "received.datagrams", "",                                          \
+            "datagrams; posted bodies and results in files count as one each")                     \
+    COUNTER(RECEIVED_BYTES, "received.bytes", "bytes",                                             \
+            "bytes of datagrams, posted bodies and results in files")                              \
+    COUNTER(RECEIVED_BURSTS, "received.bursts", "", "how often datagrams were read together")      \
+    COUNTER(DATAGRAMS_ACCEPTED, "datagrams.accepted", "",                                          \
+            "datagrams of which something was taken; with .rejected and .exceptions all that "     \
+            "were received")                                                                       \
+    COUNTER(DATAGRAMS_REJECTED, "datagrams.rejected", "", "datagrams of which nothing was taken")  \
+    COUNTER(DATAGRAMS_EXCEPTIONS, "datagrams.exceptions", "",                                      \
+            "datagrams with nothing but mPlane exceptions")                                        \
+    COUNTER(KERNEL_DROPS, "kernel.drops", "",                                                      \
+            "datagrams that the kernel dropped before they were received, and that no "            \
+            "ingestd told before")                                                                 \
+    COUNTER(KILLED_DATAGRAMS, "killed.datagrams", "",                                              \
+            "datagrams that the ingestd before had read and lost when it was killed")              \
+    COUNTER(ACCEPTED_RESULTS, "accepted.results", "", "results taken")                             \
+    COUNTER(ACCEPTED_RECORDS, "accepted.records", "", "records taken")                             \
+    COUNTER(EXCEPTIONS, "exceptions", "", "mPlane exceptions: there is nothing in them to keep")   \
+    COUNTER(DELIVERIES_KEPT, "deliveries.kept", "", "bodies answered: kept")                       \
+    COUNTER(DELIVERIES_REFUSED, "deliveries.refused", "", "bodies answered: refused")              \
+    COUNTER(DELIVERIES_BUSY, "deliveries.busy", "", "bodies answered: busy")                       \
+    COUNTER(DELIVERIES_MALFORMED, "deliveries.malformed", "",                                      \
+            "messages at the door of bodies that were none")                                       \
+    GAUGE(DELIVERIES_WAITING, "deliveries.waiting", "", "bodies that wait for the disk, now")      \
+    DROP_COUNTERS(COUNTER, GAUGE)                                                                  \
+    COUNTER(REJECTS_KEPT, "rejects.kept", "", "refusals handed on to be kept")                     \
+    COUNTER(REJECTS_NOT_KEPT, "rejects.not_kept", "",                                              \
+            "refusals beyond rejects_per_second, or beyond 16 of one datagram")                    \
+    COUNTER(BATCHES_CLOSED, "batches.closed", "", "batches closed")                                \
+    COUNTER(BATCHES_PUSHED, "batches.pushed", "", "batches pushed to classifyd")                   \
+    COUNTER(BATCHES_REPUSHED, "batches.repushed", "",                                              \
+            "batches pushed again, without an acknowledgement")                                    \
+    COUNTER(BATCHES_ACKNOWLEDGED, "batches.acknowledged", "", "batches that stored has")           \
+    COUNTER(BATCHES_LOST, "batches.lost", "", "batches lost for want of memory")                   \
+    COUNTER(RECORDS_ACKNOWLEDGED, "records.acknowledged", "", "records that stored has")           \
+    COUNTER(RECORDS_LOST, "records.lost", "", "records lost for want of memory")                   \
+    COUNTER(ACKS_REFUSED, "acks.refused", "",                                                      \
+            "messages of stored that were none for this instance")                                 \
+    COUNTER(ACKS_OF_OTHERS, "acks.of_others", "",                                                  \
+            "acknowledgements of a batch of another epoch that has a sequence which is held: "     \
+            "they settle nothing")                                                                 \
+    GAUGE(HELD_BATCHES, "held.batches", "", "batches not acknowledged, now")                       \
+    GAUGE(HELD_RECORDS, "held.records", "", "records not acknowledged, now")                       \
+    GAUGE(HELD_REJECTS, "held.rejects", "", "refusals not acknowledged, now")                      \
+    GAUGE(MEMORY_BATCHES, "memory.batches", "", "batches in memory, now")                          \
+    GAUGE(MEMORY_BYTES, "memory.bytes", "bytes", "memory of batches in memory, now")               \
+    COUNTER(INTAKE_STOPPED, "intake.stopped", "",                                                  \
+            "how often reading stopped because spool or memory was full")                          \
+    SPOOL_COUNTERS(COUNTER, GAUGE)                                                                 \
+    GAUGE(LAG_MS, "lag_ms", "milliseconds", "age of the oldest batch in memory, now")
 
-#define COUNTER_CONSTANT(constant, name)  COUNT_##constant,
-#define REJECTED_CONSTANT(constant, name) COUNT_REJECTED_##constant,
+#define REJECTED_CONSTANT(constant, name, help) COUNT_REJECTED_##constant,
 enum counter {
-    COUNTERS(COUNTER_CONSTANT) RESULT_REASONS(REJECTED_CONSTANT) COUNT_REJECTED_SENDER,
+    INGEST_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) RESULT_REASONS(REJECTED_CONSTANT)
+        COUNT_REJECTED_SENDER,
     COUNTER_COUNT,
     COUNT_REJECTED = COUNT_REJECTED_JSON /* + a reason of accounts.h */
 };
-#undef COUNTER_CONSTANT
 #undef REJECTED_CONSTANT
 
 extern uint64_t counters[COUNTER_COUNT];

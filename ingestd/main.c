@@ -71,10 +71,11 @@ static const struct config_option options[] = {
             "a file there is complete when it was not changed for so long, seconds"),
     CONFIG_END};
 
-#define COUNTER_NAME(constant, name)  name,
-#define REJECTED_NAME(constant, name) "rejected." name,
-static const char *const counter_names[] = {COUNTERS(COUNTER_NAME)
-                                                RESULT_REASONS(REJECTED_NAME) "rejected.sender"};
+#define REJECTED_ROW(constant, name, help)                                                         \
+    COUNTER_ROW(REJECTED_##constant, "rejected." name, "", "refused: " help)
+static const struct counter_row counter_rows[] = {
+    INGEST_COUNTERS(COUNTER_ROW, GAUGE_ROW) RESULT_REASONS(REJECTED_ROW)
+        REJECTED_ROW(SENDER, "sender", "allow does not name the sender")};
 
 static int check(const struct config_common *common, const void *checked)
 {
@@ -120,7 +121,7 @@ static const struct daemon ingestd = {
     .options = options,
     .settings = &settings,
     .settings_size = sizeof settings,
-    .counter_names = counter_names,
+    .counter_rows = counter_rows,
     .counters = counters,
     .counter_count = COUNTER_COUNT,
     .check = check,

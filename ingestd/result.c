@@ -12,7 +12,7 @@
 
 const char *result_reason_name(enum result_reason reason)
 {
-#define RESULT_REASON_NAME(constant, name) name,
+#define RESULT_REASON_NAME(constant, name, help) name,
     static const char *const names[] = {RESULT_REASONS(RESULT_REASON_NAME)};
 #undef RESULT_REASON_NAME
     return names[reason];

@@ -16,31 +16,34 @@
 #include "common/record_types.h"
 #include "common/zone.h"
 
-/* Why input is refused: REASON(constant, name of the counter after "rejected."). */
+/*
+ * Why input is refused: REASON(constant, name, help). reject messages and accounts have the name; a
+ * counter of it is made in ingestd.h. The budgets are more than a sender may have, which reading
+ * does not know of: see budgets.h.
+ */
 #define RESULT_REASONS(REASON)                                                                     \
-    REASON(JSON, "json")          /* not JSON, or beyond its limits */                             \
-    REASON(MESSAGE, "message")    /* JSON, but no mPlane message */                                \
-    REASON(KIND, "kind")          /* an mPlane message that is no result */                        \
-    REASON(VERSION, "version")    /* of a later mPlane */                                          \
-    REASON(FORM, "form")          /* a section of another JSON type than it must have */           \
-    REASON(COLUMNS, "columns")    /* too many, a name too long, empty or twice */                  \
-    REASON(ROW, "row")            /* a row with more values than there are columns */              \
-    REASON(ROWS, "rows")          /* more rows than allowed in one message */                      \
-    REASON(TIME, "time")          /* no time, or none that is absolute and can be */               \
-    REASON(PAST, "time.past")     /* before the bound */                                           \
-    REASON(FUTURE, "time.future") /* after the bound */                                            \
-    REASON(LONG, "time.long")     /* from start to end longer than allowed */                      \
-    REASON(TYPE, "type")          /* neither columns nor label tell the record type */             \
-    REASON(DENIED, "denied")      /* who delivers may not deliver this record type */              \
-    REASON(LENGTH, "length")      /* a dimension, label, value longer than allowed */              \
-    REASON(NUL, "nul")            /* U+0000 in a string that would be stored */                    \
-    REASON(MEMORY, "memory")      /* more than one message may take */                             \
-    /* More than a sender may have, which reading does not know of: see budgets.h. */              \
-    REASON(BUDGET_RECORDS, "budget.records") /* in a second */                                     \
-    REASON(BUDGET_SERIES, "budget.series")   /* in a day */                                        \
-    REASON(BUDGET_DAYS, "budget.days")       /* in a day */
+    REASON(JSON, "json", "not JSON, not UTF-8, or beyond the limits of JSON")                      \
+    REASON(MESSAGE, "message", "JSON, but no mPlane message")                                      \
+    REASON(KIND, "kind", "an mPlane message that is no result")                                    \
+    REASON(VERSION, "version", "of a later mPlane")                                                \
+    REASON(FORM, "form", "a section of another JSON type than it must have")                       \
+    REASON(COLUMNS, "columns", "too many columns, a name too long, empty or twice")                \
+    REASON(ROW, "row", "a row with more values than there are columns")                            \
+    REASON(ROWS, "rows", "more rows or documents than max_rows")                                   \
+    REASON(TIME, "time", "no time, or none that is absolute and can be")                           \
+    REASON(PAST, "time.past", "a start before past_limit_s")                                       \
+    REASON(FUTURE, "time.future", "an end after future_limit_s")                                   \
+    REASON(LONG, "time.long", "from start to end longer than longest_s")                           \
+    REASON(TYPE, "type", "neither columns nor label tell the record type")                         \
+    REASON(DENIED, "denied", "who delivers may not deliver this record type")                      \
+    REASON(LENGTH, "length", "a dimension, a label or a value longer than allowed")                \
+    REASON(NUL, "nul", "U+0000 in a string that would be stored")                                  \
+    REASON(MEMORY, "memory", "more than one message may take")                                     \
+    REASON(BUDGET_RECORDS, "budget.records", "more records than a sender may have in a second")    \
+    REASON(BUDGET_SERIES, "budget.series", "more series than a sender may have in a day")          \
+    REASON(BUDGET_DAYS, "budget.days", "records of more days than a sender may have in a day")
 
-#define RESULT_REASON_CONSTANT(constant, name) RESULT_##constant,
+#define RESULT_REASON_CONSTANT(constant, name, help) RESULT_##constant,
 enum result_reason { RESULT_REASONS(RESULT_REASON_CONSTANT) RESULT_REASON_COUNT };
 #undef RESULT_REASON_CONSTANT
 

@@ -12,6 +12,31 @@
 
 struct spool;
 
+/* Of the spool and what outbox.h and spool_start.h know of it. */
+#define SPOOL_COUNTERS(COUNTER, GAUGE)                                                             \
+    GAUGE(SPOOL_BYTES, "spool.bytes", "bytes", "what counts against spool_bytes, now")             \
+    GAUGE(SPOOL_UNSPOOLED, "spool.unspooled", "",                                                  \
+          "batches in memory only, now: closed just now, or the spool cannot be written")          \
+    COUNTER(SPOOL_COMMITS, "spool.commits", "", "transactions of the spool")                       \
+    COUNTER(SPOOL_SYNCS, "spool.syncs", "", "syncs of the spool")                                  \
+    COUNTER(SPOOL_LOG_COPIES, "spool.log_copies", "", "copies of the spool's log into its file")   \
+    GAUGE(SPOOL_LONGEST_SYNC_MS, "spool.longest_sync_ms", "milliseconds",                          \
+          "the longest sync of the spool since the start")                                         \
+    COUNTER(SPOOL_WRITE_ERRORS, "spool.write_errors", "", "transactions of the spool that failed") \
+    COUNTER(SPOOL_SYNC_ERRORS, "spool.sync_errors", "", "syncs of the spool that failed")          \
+    COUNTER(SPOOL_RENEWED, "spool.renewed", "",                                                    \
+            "how often the spool's files were removed or replaced, and new ones made")             \
+    COUNTER(SPOOL_UNREADABLE, "spool.unreadable", "",                                              \
+            "batches in the spool found damaged when their turn came")                             \
+    GAUGE(SPOOL_FOUND_BATCHES, "spool.found.batches", "", "batches in the spool at the start")     \
+    GAUGE(SPOOL_FOUND_RECORDS, "spool.found.records", "", "records in the spool at the start")     \
+    COUNTER(SPOOL_MISSING, "spool.missing", "",                                                    \
+            "batches that should have been in the spool at the start and could not be read, "      \
+            "or that could not be written before ingestd was killed")                              \
+    GAUGE(SPOOL_ASIDE_KEPT, "spool.aside.kept", "", "damaged spools in spool_dir")                 \
+    COUNTER(SPOOL_ASIDE_REMOVED, "spool.aside.removed", "",                                        \
+            "older damaged spools removed at the start")
+
 /* For the status. */
 struct spool_state {
     uint64_t rows, payload_bytes;

@@ -9,69 +9,85 @@
 #include <event2/event.h>
 #include <stdint.h>
 
+#include "common/counter.h"
 #include "mplane-gw/access.h"
 #include "mplane-gw/capabilities.h"
 #include "mplane-gw/registry.h"
 #include "mplane-gw/settings.h"
 
-/* COUNTER(identifier, name): a line here is a line in the status. README.md says what each counts.
- */
-#define GATEWAY_COUNTERS(COUNTER)                                                                  \
-    COUNTER(CONNECTIONS_ACCEPTED, "connections.accepted")                                          \
-    COUNTER(CONNECTIONS_OPEN, "connections.open")                                                  \
-    COUNTER(CONNECTIONS_EXPIRED, "connections.expired")                                            \
-    COUNTER(CONNECTIONS_EVICTED, "connections.evicted")                                            \
-    COUNTER(HANDSHAKES_FAILED, "handshakes.failed")                                                \
-    COUNTER(REQUESTS, "requests")                                                                  \
-    COUNTER(REQUESTS_REGISTRY, "requests.registry")                                                \
-    COUNTER(MALFORMED, "malformed")                                                                \
-    COUNTER(DENIED, "denied")                                                                      \
-    COUNTER(LIMITED, "limited")                                                                    \
-    COUNTER(CONNECTIONS_REFUSED, "connections.refused")                                            \
-    COUNTER(IDENTITIES, "identities")                                                              \
-    COUNTER(BODIES_BYTES, "bodies.bytes")                                                          \
-    COUNTER(BODIES_WAITING, "bodies.waiting")                                                      \
-    COUNTER(BODIES_HELD_BACK, "bodies.held_back")                                                  \
-    COUNTER(REPLIES_BYTES, "replies.bytes")                                                        \
-    COUNTER(REPLIES_HELD_BACK, "replies.held_back")                                                \
-    COUNTER(AUDIT_LEFT_OUT, "audit.left_out")                                                      \
-    COUNTER(ANSWERED_RESULT, "answered.result")                                                    \
-    COUNTER(ANSWERED_RECEIPT, "answered.receipt")                                                  \
-    COUNTER(ANSWERED_EXCEPTION, "answered.exception")                                              \
-    COUNTER(ANSWERED_ENVELOPE, "answered.envelope")                                                \
-    COUNTER(ANSWERED_WITHDRAWAL, "answered.withdrawal")                                            \
-    COUNTER(QUERIES_SENT, "queries.sent")                                                          \
-    COUNTER(QUERIES_CANCELLED, "queries.cancelled")                                                \
-    COUNTER(QUERIES_UNANSWERED, "queries.unanswered")                                              \
-    COUNTER(GRADINGS_SENT, "gradings.sent")                                                        \
-    COUNTER(POSTS_KEPT, "posts.kept")                                                              \
-    COUNTER(POSTS_PARTLY_KEPT, "posts.partly_kept")                                                \
-    COUNTER(POSTS_REFUSED, "posts.refused")                                                        \
-    COUNTER(POSTS_DENIED, "posts.denied")                                                          \
-    COUNTER(POSTS_LIMITED, "posts.limited")                                                        \
-    COUNTER(POSTS_BUSY, "posts.busy")                                                              \
-    COUNTER(POSTS_ABANDONED, "posts.abandoned")                                                    \
-    COUNTER(POSTS_UNDER_WAY, "posts.under_way")                                                    \
-    COUNTER(EXPORTS, "exports")                                                                    \
-    COUNTER(ANSWERS_LATE, "answers.late")                                                          \
-    COUNTER(ANSWERS_MALFORMED, "answers.malformed")                                                \
-    COUNTER(SUPERVISORS_REGISTERED, "supervisors.registered")                                      \
-    COUNTER(SUPERVISORS_POLLS, "supervisors.polls")                                                \
-    COUNTER(SUPERVISORS_MESSAGES, "supervisors.messages")                                          \
-    COUNTER(SUPERVISORS_POSTED, "supervisors.posted")                                              \
-    COUNTER(SUPERVISORS_FAILED, "supervisors.failed")                                              \
-    COUNTER(SUPERVISORS_DROPPED, "supervisors.dropped")                                            \
-    COUNTER(SUPERVISORS_LINKS_REFUSED, "supervisors.links_refused")                                \
-    COUNTER(SUPERVISORS_WAITING, "supervisors.waiting")                                            \
-    COUNTER(JOBS_KNOWN, "jobs.known")                                                              \
-    COUNTER(JOBS_BYTES, "jobs.bytes")                                                              \
-    COUNTER(REPEATS_KNOWN, "repeats.known")                                                        \
-    COUNTER(REPEATS_RUNS, "repeats.runs")                                                          \
-    COUNTER(REPEATS_SKIPPED, "repeats.skipped")
+#define GATEWAY_COUNTERS(COUNTER, GAUGE)                                                           \
+    COUNTER(CONNECTIONS_ACCEPTED, "connections.accepted", "", "TLS connections accepted")          \
+    GAUGE(CONNECTIONS_OPEN, "connections.open", "", "connections, now")                            \
+    COUNTER(CONNECTIONS_EXPIRED, "connections.expired", "",                                        \
+            "connections closed because a phase took too long or the peer's certificate "          \
+            "ended")                                                                               \
+    COUNTER(CONNECTIONS_EVICTED, "connections.evicted", "", "connections closed to make room")     \
+    COUNTER(HANDSHAKES_FAILED, "handshakes.failed", "",                                            \
+            "no TLS, no or a wrong certificate, left before the end")                              \
+    COUNTER(REQUESTS, "requests", "", "HTTP requests")                                             \
+    COUNTER(REQUESTS_REGISTRY, "requests.registry", "",                                            \
+            "HTTP requests on the listener of the registry")                                       \
+    COUNTER(MALFORMED, "malformed", "", "messages that could not be read")                         \
+    COUNTER(DENIED, "denied", "", "requests for a capability that the identity may not use")       \
+    COUNTER(LIMITED, "limited", "", "requests beyond what the identity may make in a while")       \
+    COUNTER(CONNECTIONS_REFUSED, "connections.refused", "",                                        \
+            "connections closed because the identity has too many that are busy")                  \
+    GAUGE(IDENTITIES, "identities", "", "identities with connections or requests, just now")       \
+    GAUGE(BODIES_BYTES, "bodies.bytes", "bytes", "what posted bodies take of their budget, now")   \
+    GAUGE(BODIES_WAITING, "bodies.waiting", "",                                                    \
+          "posted bodies that wait for room in their budget, now")                                 \
+    COUNTER(BODIES_HELD_BACK, "bodies.held_back", "",                                              \
+            "posted bodies that had to wait for room in their budget")                             \
+    GAUGE(REPLIES_BYTES, "replies.bytes", "bytes", "replies on their way, now")                    \
+    COUNTER(REPLIES_HELD_BACK, "replies.held_back", "",                                            \
+            "answers without room, so that there was a receipt")                                   \
+    COUNTER(AUDIT_LEFT_OUT, "audit.left_out", "",                                                  \
+            "lines of the audit log beyond audit_per_second, or that could not be written")        \
+    COUNTER(ANSWERED_RESULT, "answered.result", "", "results sent in reply")                       \
+    COUNTER(ANSWERED_RECEIPT, "answered.receipt", "", "receipts sent in reply")                    \
+    COUNTER(ANSWERED_EXCEPTION, "answered.exception", "", "exceptions sent in reply")              \
+    COUNTER(ANSWERED_ENVELOPE, "answered.envelope", "", "envelopes sent in reply")                 \
+    COUNTER(ANSWERED_WITHDRAWAL, "answered.withdrawal", "", "withdrawals sent in reply")           \
+    COUNTER(QUERIES_SENT, "queries.sent", "", "questions sent to queryd")                          \
+    COUNTER(QUERIES_CANCELLED, "queries.cancelled", "", "questions given up")                      \
+    COUNTER(QUERIES_UNANSWERED, "queries.unanswered", "",                                          \
+            "questions and documents whose time was over without an answer")                       \
+    COUNTER(GRADINGS_SENT, "gradings.sent", "", "documents sent to stored")                        \
+    COUNTER(POSTS_KEPT, "posts.kept", "", "posted bodies of which all was kept")                   \
+    COUNTER(POSTS_PARTLY_KEPT, "posts.partly_kept", "", "posted bodies of which a part was kept")  \
+    COUNTER(POSTS_REFUSED, "posts.refused", "", "posted bodies of which nothing was kept")         \
+    COUNTER(POSTS_DENIED, "posts.denied", "", "posted bodies whose identity may not post")         \
+    COUNTER(POSTS_LIMITED, "posts.limited", "", "posted bodies beyond what the identity may post") \
+    COUNTER(POSTS_BUSY, "posts.busy", "", "posted bodies to be posted again later")                \
+    COUNTER(POSTS_ABANDONED, "posts.abandoned", "",                                                \
+            "posted bodies whose sender left before the answer")                                   \
+    GAUGE(POSTS_UNDER_WAY, "posts.under_way", "", "posted bodies that wait for ingestd, now")      \
+    GAUGE(EXPORTS, "exports", "", "export URLs in force, now")                                     \
+    COUNTER(ANSWERS_LATE, "answers.late", "", "answers that nobody waits for any more")            \
+    COUNTER(ANSWERS_MALFORMED, "answers.malformed", "",                                            \
+            "answers of the other processes that could not be read")                               \
+    GAUGE(SUPERVISORS_REGISTERED, "supervisors.registered", "",                                    \
+          "supervisors that have our capabilities, as far as is known")                            \
+    COUNTER(SUPERVISORS_POLLS, "supervisors.polls", "", "polls of supervisors that went well")     \
+    COUNTER(SUPERVISORS_MESSAGES, "supervisors.messages", "", "messages that came by polls")       \
+    COUNTER(SUPERVISORS_POSTED, "supervisors.posted", "", "messages that supervisors took")        \
+    COUNTER(SUPERVISORS_FAILED, "supervisors.failed", "",                                          \
+            "requests to supervisors that went wrong")                                             \
+    COUNTER(SUPERVISORS_DROPPED, "supervisors.dropped", "", "messages to supervisors given up")    \
+    COUNTER(SUPERVISORS_LINKS_REFUSED, "supervisors.links_refused", "",                            \
+            "links to hosts that are not configured")                                              \
+    GAUGE(SUPERVISORS_WAITING, "supervisors.waiting", "",                                          \
+          "messages to supervisors that wait to be sent, now")                                     \
+    GAUGE(JOBS_KNOWN, "jobs.known", "", "questions under way and answers kept, now")               \
+    GAUGE(JOBS_BYTES, "jobs.bytes", "bytes",                                                       \
+          "memory of questions under way and answers kept, now")                                   \
+    GAUGE(REPEATS_KNOWN, "repeats.known", "", "repeated specifications that go on, now")           \
+    COUNTER(REPEATS_RUNS, "repeats.runs", "", "runs of repeated specifications")                   \
+    COUNTER(REPEATS_SKIPPED, "repeats.skipped", "",                                                \
+            "runs of repeated specifications after which times were left out, since it was "       \
+            "late")
 
-#define COUNTER_IDENTIFIER(identifier, name) COUNT_##identifier,
-enum gateway_counter { GATEWAY_COUNTERS(COUNTER_IDENTIFIER) COUNTERS };
-#undef COUNTER_IDENTIFIER
+enum gateway_counter { GATEWAY_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUNTERS };
 
 #define REGISTRY_URL_BYTES 1024
 

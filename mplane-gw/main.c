@@ -33,9 +33,7 @@ struct gateway gateway;
 static int64_t drain_since_us;
 static struct event *signal_event, *second_event, *drain_event;
 
-#define COUNTER_NAME(identifier, name) name,
-static const char *const counter_names[] = {GATEWAY_COUNTERS(COUNTER_NAME)};
-#undef COUNTER_NAME
+static const struct counter_row counter_rows[] = {GATEWAY_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 
 /*
  * Puts other rules into force. Those that were go to the front of the former ones, unless they are
@@ -323,7 +321,7 @@ static const struct daemon mplane_gw = {
     .options = settings_options,
     .settings = &gateway.settings,
     .settings_size = sizeof gateway.settings,
-    .counter_names = counter_names,
+    .counter_rows = counter_rows,
     .counters = gateway.counters,
     .counter_count = COUNTERS,
     .check = check,

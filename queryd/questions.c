@@ -27,24 +27,7 @@
 #define DRAIN_US         INT64_C(5000000)
 #define RECEIVED_AT_ONCE 100
 
-const char *const counter_names[COUNTERS] = {
-    [COUNT_RECEIVED] = "received.queries",
-    [COUNT_MALFORMED] = "malformed",
-    [COUNT_ANSWERED] = "answered",
-    [COUNT_INVALID] = "invalid",
-    [COUNT_TIMEOUTS] = "timeouts",
-    [COUNT_UNAVAILABLE] = "unavailable",
-    [COUNT_TOO_LARGE] = "too_large",
-    [COUNT_CANCELLED] = "cancelled",
-    [COUNT_UNDELIVERABLE] = "undeliverable",
-    [COUNT_ROWS] = "rows",
-    [COUNT_WAITING] = "waiting",
-    [COUNT_RUNNING] = "running",
-    [COUNT_MS_LAST] = "query_ms.last",
-    [COUNT_MS_MAX] = "query_ms.max",
-    [COUNT_CONNECTIONS] = "database.connections",
-    [COUNT_DATABASE_ERRORS] = "database.errors",
-};
+const struct counter_row counter_rows[] = {QUESTION_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 uint64_t counters[COUNTERS];
 
 struct question {

@@ -9,6 +9,8 @@
 #include <czmq.h>
 #include <stdint.h>
 
+#include "common/counter.h"
+
 struct settings {
     const char *database;
     int64_t connections;
@@ -21,27 +23,28 @@ struct settings {
     int64_t high_water;
 };
 
-/* Names and places of the counters; the order is that of the names in questions.c. */
-enum counter {
-    COUNT_RECEIVED,
-    COUNT_MALFORMED,
-    COUNT_ANSWERED,
-    COUNT_INVALID,
-    COUNT_TIMEOUTS,
-    COUNT_UNAVAILABLE,
-    COUNT_TOO_LARGE,
-    COUNT_CANCELLED,
-    COUNT_UNDELIVERABLE,
-    COUNT_ROWS,
-    COUNT_WAITING,
-    COUNT_RUNNING,
-    COUNT_MS_LAST,
-    COUNT_MS_MAX,
-    COUNT_CONNECTIONS,
-    COUNT_DATABASE_ERRORS,
-    COUNTERS
-};
-extern const char *const counter_names[COUNTERS];
+#define QUESTION_COUNTERS(COUNTER, GAUGE)                                                          \
+    COUNTER(RECEIVED, "received.queries", "", "questions that could be read")                      \
+    COUNTER(MALFORMED, "malformed", "", "messages that could not be read")                         \
+    COUNTER(ANSWERED, "answered", "", "questions answered")                                        \
+    COUNTER(INVALID, "invalid", "", "answers that the question is at fault")                       \
+    COUNTER(TIMEOUTS, "timeouts", "", "answers that the time was over")                            \
+    COUNTER(UNAVAILABLE, "unavailable", "",                                                        \
+            "answers that the database is away or too much is asked at once")                      \
+    COUNTER(TOO_LARGE, "too_large", "", "answers that the answer would have been too large")       \
+    COUNTER(CANCELLED, "cancelled", "", "answers to questions that were given up")                 \
+    COUNTER(UNDELIVERABLE, "undeliverable", "", "answers whose asker was gone or took no more")    \
+    COUNTER(ROWS, "rows", "", "rows in answers")                                                   \
+    GAUGE(WAITING, "waiting", "", "questions that wait for a connection, now")                     \
+    GAUGE(RUNNING, "running", "", "questions that the database works at, now")                     \
+    GAUGE(MS_LAST, "query_ms.last", "milliseconds", "from question to answer, the last one")       \
+    GAUGE(MS_MAX, "query_ms.max", "milliseconds",                                                  \
+          "from question to answer, the longest since the start")                                  \
+    GAUGE(CONNECTIONS, "database.connections", "", "connections to PostgreSQL, now")               \
+    COUNTER(DATABASE_ERRORS, "database.errors", "", "connections lost, statements refused")
+
+enum counter { QUESTION_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUNTERS };
+extern const struct counter_row counter_rows[COUNTERS];
 extern uint64_t counters[COUNTERS];
 
 /* Takes questions from the socket; settings and socket are the caller's and outlive this. -1: no

@@ -18,12 +18,17 @@
 /* An ingestd that ends, the one that follows it, and somebody who looks. */
 #define CLIENTS 4
 
-enum counter { COUNT_HELD, COUNT_HANDED_OUT, COUNT_TAKEN, COUNT_REFUSED, COUNT_LOST, COUNTERS };
-static const char *const counter_names[] = {
-    [COUNT_HELD] = "sockets.held",   [COUNT_HANDED_OUT] = "sockets.handed_out",
-    [COUNT_TAKEN] = "sockets.taken", [COUNT_REFUSED] = "connections.refused",
-    [COUNT_LOST] = "datagrams.lost",
-};
+#define SOCKET_COUNTERS(COUNTER, GAUGE)                                                            \
+    GAUGE(HELD, "sockets.held", "", "sockets held, now")                                           \
+    COUNTER(HANDED_OUT, "sockets.handed_out", "", "sockets handed to whoever connected")           \
+    COUNTER(TAKEN, "sockets.taken", "", "sockets taken from ingestd")                              \
+    COUNTER(REFUSED, "connections.refused", "",                                                    \
+            "connections of another user, or more than can be")                                    \
+    COUNTER(LOST, "datagrams.lost", "",                                                            \
+            "datagrams in the sockets when this process ended and no ingestd was there")
+
+enum counter { SOCKET_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUNTERS };
+static const struct counter_row counter_rows[] = {SOCKET_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 static uint64_t counters[COUNTERS];
 static char nothing; /* there are no options */
 
@@ -239,7 +244,7 @@ static const struct daemon socketd = {
     .options = options,
     .settings = &nothing,
     .settings_size = sizeof nothing,
-    .counter_names = counter_names,
+    .counter_rows = counter_rows,
     .counters = counters,
     .counter_count = COUNTERS,
     .start = start,

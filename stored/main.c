@@ -32,9 +32,7 @@
 
 uint64_t store_counters[STORE_COUNTER_COUNT];
 
-#define COUNTER_TEXT(name, text) text,
-static const char *const counter_names[] = {STORE_COUNTERS(COUNTER_TEXT)};
-#undef COUNTER_TEXT
+static const struct counter_row counter_rows[] = {STORE_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 
 static struct store_settings settings;
 
@@ -743,7 +741,7 @@ static const struct daemon stored = {
     .options = options,
     .settings = &settings,
     .settings_size = sizeof settings,
-    .counter_names = counter_names,
+    .counter_rows = counter_rows,
     .counters = store_counters,
     .counter_count = STORE_COUNTER_COUNT,
     .check = check,

@@ -7,6 +7,7 @@
 #define EZREPO_STORED_STORE_H
 
 #include "common/bus.h"
+#include "common/counter.h"
 #include "common/identity.h"
 #include "common/message.h"
 #include "common/record_types.h"
@@ -38,53 +39,68 @@ struct store_settings {
     int64_t silence_s;
 };
 
-/* COUNTER(name in C, name in the status) */
-#define STORE_COUNTERS(COUNTER)                                                                    \
-    COUNTER(RECEIVED_BATCHES, "received.batches")                                                  \
-    COUNTER(RECEIVED_RECORDS, "received.records")                                                  \
-    COUNTER(MALFORMED_BATCHES, "malformed.batches")                                                \
-    COUNTER(REORDER_WAITING, "reorder.waiting")                                                    \
-    COUNTER(REORDER_SKIPPED, "reorder.skipped")                                                    \
-    COUNTER(COMMITTED_BATCHES, "committed.batches")                                                \
-    COUNTER(COMMITTED_RECORDS, "committed.records")                                                \
-    COUNTER(RETURNED_BATCHES, "returned.batches")                                                  \
-    COUNTER(REPEATED_BATCHES, "repeated.batches")                                                  \
-    COUNTER(DUPLICATES, "duplicates")                                                              \
-    COUNTER(SAME_START, "same_start")                                                              \
-    COUNTER(LATE_RECORDS, "late.records")                                                          \
-    COUNTER(ACKNOWLEDGED_BATCHES, "acknowledged.batches")                                          \
-    COUNTER(REJECTED_KEPT, "rejected.kept")                                                        \
-    COUNTER(REJECTED_DATABASE, "rejected.database")                                                \
-    COUNTER(REJECTED_RECORDS, "rejected.records")                                                  \
-    COUNTER(REJECTED_EXPIRED, "rejected.expired")                                                  \
-    COUNTER(FLUSHES, "flushes")                                                                    \
-    COUNTER(FLUSH_MS, "flush_ms")                                                                  \
-    COUNTER(FLUSH_RECORDS, "flush_records")                                                        \
-    COUNTER(LAG_MS, "lag_ms")                                                                      \
-    COUNTER(BUFFERED_BYTES, "buffered_bytes")                                                      \
-    COUNTER(DAYS_MADE, "days.made")                                                                \
-    COUNTER(DAYS_WAITING, "days.waiting")                                                          \
-    COUNTER(SERIES, "series")                                                                      \
-    COUNTER(PERIODS_OPENED, "periods.opened")                                                      \
-    COUNTER(PERIODS_ENDED, "periods.ended")                                                        \
-    COUNTER(PERIODS_REPAIRED, "periods.repaired")                                                  \
-    COUNTER(EVENTS_RETRACTED, "events.retracted")                                                  \
-    COUNTER(GRADING_VERSION, "grading.version")                                                    \
-    COUNTER(GRADING_REFUSED, "grading.refused")                                                    \
-    COUNTER(HOURS_SEALED, "hours.sealed")                                                          \
-    COUNTER(DAYS_SEALED, "days.sealed")                                                            \
-    COUNTER(RETENTION_PARTITIONS, "retention.partitions")                                          \
-    COUNTER(RETENTION_RECORDS, "retention.records")                                                \
-    COUNTER(SCHEMAS_REMOVED, "schemas.removed")                                                    \
-    COUNTER(HOPS_REMOVED, "hops.removed")                                                          \
-    COUNTER(LEDGER_REMOVED, "ledger.removed")                                                      \
-    COUNTER(SPOOLS_COPIED, "spools.copied")                                                        \
-    COUNTER(DATABASE_ERRORS, "database.errors")                                                    \
-    COUNTER(DATABASE_CONNECTS, "database.connects")
+#define STORE_COUNTERS(COUNTER, GAUGE)                                                             \
+    COUNTER(RECEIVED_BATCHES, "received.batches", "",                                              \
+            "batches that came in, repeated ones included")                                        \
+    COUNTER(RECEIVED_RECORDS, "received.records", "",                                              \
+            "records that came in, repeated ones included")                                        \
+    COUNTER(MALFORMED_BATCHES, "malformed.batches", "",                                            \
+            "batches, headers or frames, that are not what they should be")                        \
+    GAUGE(REORDER_WAITING, "reorder.waiting", "", "batches that wait for a missing one, now")      \
+    COUNTER(REORDER_SKIPPED, "reorder.skipped", "", "missing batches given up waiting for")        \
+    COUNTER(COMMITTED_BATCHES, "committed.batches", "",                                            \
+            "batches written by a transaction that committed")                                     \
+    COUNTER(COMMITTED_RECORDS, "committed.records", "",                                            \
+            "records written by a transaction that committed")                                     \
+    COUNTER(RETURNED_BATCHES, "returned.batches", "",                                              \
+            "batches graded by a version that the database does not have")                         \
+    COUNTER(REPEATED_BATCHES, "repeated.batches", "",                                              \
+            "batches that the database says were committed before")                                \
+    COUNTER(DUPLICATES, "duplicates", "", "records whose identity was there already")              \
+    COUNTER(SAME_START, "same_start", "",                                                          \
+            "records committed although another one of their series and start was there")          \
+    COUNTER(LATE_RECORDS, "late.records", "",                                                      \
+            "records committed that lie before their series' greatest key")                        \
+    COUNTER(ACKNOWLEDGED_BATCHES, "acknowledged.batches", "",                                      \
+            "acknowledgements sent, repeated ones included")                                       \
+    COUNTER(REJECTED_KEPT, "rejected.kept", "", "rows put into the table rejected")                \
+    COUNTER(REJECTED_DATABASE, "rejected.database", "",                                            \
+            "records that PostgreSQL refused; they are in the table rejected")                     \
+    COUNTER(REJECTED_RECORDS, "rejected.records", "",                                              \
+            "records out of bounds; they are in the table rejected")                               \
+    COUNTER(REJECTED_EXPIRED, "rejected.expired", "",                                              \
+            "records of time whose records were dropped; they are in the table rejected")          \
+    COUNTER(FLUSHES, "flushes", "", "transactions that wrote batches")                             \
+    GAUGE(FLUSH_MS, "flush_ms", "milliseconds",                                                    \
+          "how long the last transaction that wrote batches took")                                 \
+    GAUGE(FLUSH_RECORDS, "flush_records", "",                                                      \
+          "records in the last transaction that wrote batches")                                    \
+    GAUGE(LAG_MS, "lag_ms", "milliseconds",                                                        \
+          "from the arrival of the oldest datagram of the last transaction until its "             \
+          "commit")                                                                                \
+    GAUGE(BUFFERED_BYTES, "buffered_bytes", "bytes", "batches held, now")                          \
+    COUNTER(DAYS_MADE, "days.made", "", "partitions made for records that waited for them")        \
+    GAUGE(DAYS_WAITING, "days.waiting", "", "batches that wait for partitions, now")               \
+    GAUGE(SERIES, "series", "", "series in memory, now")                                           \
+    COUNTER(PERIODS_OPENED, "periods.opened", "", "periods begun")                                 \
+    COUNTER(PERIODS_ENDED, "periods.ended", "", "periods ended in order")                          \
+    COUNTER(PERIODS_REPAIRED, "periods.repaired", "",                                              \
+            "neighbourhoods of late records whose periods were computed again")                    \
+    COUNTER(EVENTS_RETRACTED, "events.retracted", "", "events proved wrong")                       \
+    GAUGE(GRADING_VERSION, "grading.version", "", "the version in force; 0: none yet")             \
+    COUNTER(GRADING_REFUSED, "grading.refused", "", "documents refused")                           \
+    COUNTER(HOURS_SEALED, "hours.sealed", "", "hours counted into the roll-up of hours")           \
+    COUNTER(DAYS_SEALED, "days.sealed", "", "how often sealed hours were added to their day")      \
+    COUNTER(RETENTION_PARTITIONS, "retention.partitions", "", "partitions dropped")                \
+    COUNTER(RETENTION_RECORDS, "retention.records", "", "records in partitions dropped")           \
+    COUNTER(SCHEMAS_REMOVED, "schemas.removed", "", "schemas that no record had any more")         \
+    COUNTER(HOPS_REMOVED, "hops.removed", "", "lists of hops that no record had any more")         \
+    COUNTER(LEDGER_REMOVED, "ledger.removed", "", "old rows of the ledger")                        \
+    COUNTER(SPOOLS_COPIED, "spools.copied", "", "epochs of copies of a spool beside an original")  \
+    COUNTER(DATABASE_ERRORS, "database.errors", "", "steps that failed, on any connection")        \
+    COUNTER(DATABASE_CONNECTS, "database.connects", "", "connections made")
 
-#define COUNTER_NUMBER(name, text) COUNT_##name,
-enum store_counter { STORE_COUNTERS(COUNTER_NUMBER) STORE_COUNTER_COUNT };
-#undef COUNTER_NUMBER
+enum store_counter { STORE_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) STORE_COUNTER_COUNT };
 
 extern uint64_t store_counters[STORE_COUNTER_COUNT];
 

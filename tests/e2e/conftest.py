@@ -181,6 +181,18 @@ def tells_since(status: Dict[str, Any], moment: datetime.datetime) -> bool:
     return bool(written) and datetime.datetime.fromisoformat(str(written)) > moment
 
 
+_counted: Dict[Any, Dict[str, int]] = {}  # of each process, at the last look
+
+
+def check_grown(status: Dict[str, Any]) -> None:
+    """What is no gauge only grows while the process runs."""
+    counters = status.get("counters", {})
+    grown = {name: value for name, value in counters.items() if name not in status.get("gauges", [])}
+    before = _counted.get((status.get("pid"), status.get("started_at")), {})
+    assert all(value >= before.get(name, 0) for name, value in grown.items()), (before, grown)
+    _counted[(status.get("pid"), status.get("started_at"))] = grown
+
+
 def status_now(read_status: Callable[[], Dict[str, Any]], seconds: float = 60) -> Dict[str, Any]:
     """The status of a process as it is now or later: it is written once a second, and the one that is there may be from
     before what the test just did."""
@@ -188,6 +200,7 @@ def status_now(read_status: Callable[[], Dict[str, Any]], seconds: float = 60) -
 
     def written_since() -> Optional[Dict[str, Any]]:
         status = read_status()
+        check_grown(status)
         return status if tells_since(status, called) else None
     return dict(wait_for(written_since, seconds))
 

@@ -12,7 +12,7 @@ import time
 
 import msgpack
 import zmq
-from conftest import ROOT, assert_clean, clock, find_free_ports, tells_since, wait_for
+from conftest import ROOT, assert_clean, check_grown, clock, find_free_ports, tells_since, wait_for
 from messages import ACCOUNT, ACK, BATCH_HEADER, LOST, RECORD, REJECT, SCHEMA, fields, pack
 
 HUNDRED_YEARS = 100 * 366 * 86400
@@ -222,6 +222,7 @@ class Ingestd:
         with contextlib.suppress(FileNotFoundError):
             found = json.loads((self.run_dir / "status/ingestd-0.json").read_text())
             if found["pid"] == self.process.pid:
+                check_grown(found)
                 return found
         return {"counters": {}, "notes": {}}
 

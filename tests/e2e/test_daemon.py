@@ -94,13 +94,16 @@ def test_options_have_help(run, name):
             json.loads(preset)
 
 
-def test_status_file(classifyd):
+def test_status_file(classifyd, run):
     process, folder = classifyd
     file = folder / "run/status/classifyd-3.json"
     first = json.loads(file.read_text())
     assert (first["process"], first["instance"], first["pid"]) == ("classifyd", 3, process.pid)
     assert first["state"] == "running"
     assert first["notes"]["grading"].startswith("none yet")  # the first one is as whole as those that follow
+    counters = [json.loads(line) for line in run("classifyd", "--counters").stdout.splitlines()]
+    assert list(first["counters"]) == [c["name"] for c in counters]
+    assert first["gauges"] == [c["name"] for c in counters if c["kind"] == "gauge"] == ["grading.version"]
     wait_for(lambda: json.loads(file.read_text())["updated_at"] > first["updated_at"])
     assert (folder / "run").stat().st_mode & 0o777 == 0o700
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documentation tells what the programs have: options, counters, files, links."""
+import json
 import os
 import re
 import subprocess
@@ -30,6 +31,12 @@ def options_of(build, process):
     return [line.split("\t") for line in text.splitlines()]
 
 
+def counters_of(build, process):
+    text = subprocess.run([os.path.join(build, process, process), "--counters"], capture_output=True, text=True,
+                          check=True).stdout
+    return [json.loads(line) for line in text.splitlines()]
+
+
 def expected_rows(build):
     """The rows that docs/configuration.md should have, in the order of the programs."""
     rows = {}
@@ -48,6 +55,30 @@ def test_every_option_is_documented(build_dir):
     too_many = sorted(set(documented) - set(expected))
     assert not missing and not too_many, "docs/configuration.md should have:\n" + "\n".join(missing) + \
         ("\nand should not have: " + ", ".join(too_many) if too_many else "")
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_every_counter_is_documented(build_dir, process):
+    """Name, kind, unit and help, in the order of the program."""
+    expected = [f"| `{c['name']}` | {c['kind']} | {c['unit']} | {c['help']} |" for c in counters_of(build_dir, process)]
+    [section] = re.findall(rf"^## {process}$(.*?)(?=^## |\Z)", read("docs", "counters.md"), re.M | re.S)
+    assert re.findall(r"^\| `.*$", section, re.M) == expected, \
+        f"docs/counters.md should have of {process}:\n" + "\n".join(expected)
+
+
+def test_counters_become_metrics(build_dir):
+    """What a monitoring system needs: names without dots that differ, kinds and units it knows, a line of help."""
+    counters = [c for process in PROCESSES for c in counters_of(build_dir, process)]
+    assert len(counters) > 150
+    for counter in counters:
+        assert list(counter) == ["name", "kind", "unit", "metric", "help"]
+        assert re.fullmatch(r"[a-z][a-z0-9]*([._][a-z0-9]+)*", counter["name"]), counter
+        assert counter["kind"] in ("counter", "gauge") and counter["unit"] in ("", "bytes", "milliseconds"), counter
+        assert re.fullmatch(r"ezrepo_[a-z0-9_]+", counter["metric"]), counter
+        assert counter["metric"].endswith("_total") == (counter["kind"] == "counter"), counter
+        assert re.fullmatch(r"\S[^\n|]{3,}\S", counter["help"]), counter
+    metrics = [c["metric"] for c in counters]
+    assert sorted(set(metrics)) == sorted(metrics)
 
 
 @pytest.mark.parametrize("process", PROCESSES)
