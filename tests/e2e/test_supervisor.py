@@ -234,6 +234,15 @@ def test_interrupted_repeated_question_says_what_there_is(lab):
     assert one.answers(token)[1]["contents"][0]["result"] == "query"
 
 
+def test_interrupted_before_its_first_run_is_an_exception(lab):
+    """Nobody waits for an envelope that would end in years."""
+    one = lab.joined()
+    token = lab.ask(one, "p3", when="repeat 2100-01-01 ... 2101-01-01 / 1d { now + 1h }")
+    receipt = lab.answer(one, token, "receipt")
+    one.ask({"interrupt": "query", **{k: v for k, v in receipt.items() if k != "receipt"}})
+    assert lab.answer(one, token, "exception")["message"] == "ended before its first run"
+
+
 def test_redemption_is_answered_again(lab):
     one = lab.joined()
     token = lab.ask(one, "r1")
