@@ -125,12 +125,17 @@ static void forget_attempt(struct flush *f)
 {
     struct store *s = f->store;
     enum pg_fault fault = s->pg.fault;
-    series_forget(&s->series, s->stamp);
+    bool looked_only = f->need_count > 0; /* flush_days() comes before all that changes anything */
+    if (looked_only) {
+        series_forget_unseen(&s->series);
+    } else {
+        series_forget(&s->series, s->stamp);
+    }
     interned_forget(&s->schemas, s->stamp);
     interned_forget(&s->hops, s->stamp);
     arrival_forget(&s->arrival);
     ledger_forget(&s->ledger);
-    s->calendar.stale = s->calendar.stale || f->need_count == 0; /* else it was only looked at */
+    s->calendar.stale = s->calendar.stale || !looked_only;
     pg_rollback(&s->pg);
     s->pg.fault = pg_is_open(&s->pg) ? (fault == PG_NONE ? PG_BUSY : fault) : PG_AWAY;
 }

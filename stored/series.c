@@ -160,6 +160,14 @@ void series_forget(struct series_cache *c, uint64_t stamp)
     c->unseen_count = 0;
 }
 
+void series_forget_unseen(struct series_cache *c)
+{
+    for (uint32_t i = 0; i < c->unseen_count; i++) {
+        forget(c, c->unseen[i]);
+    }
+    c->unseen_count = 0;
+}
+
 void series_drop(struct series_cache *c, const struct record_message *r)
 {
     char key[DIMENSIONS * (2 + LIMIT_DIMENSION_BYTES)];

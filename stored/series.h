@@ -76,6 +76,10 @@ struct series_grade *series_grade_find(const struct series *s, uint16_t grade_id
 /* After a flush that failed: forgets every entry it used. */
 void series_forget(struct series_cache *c, uint64_t stamp);
 
+/* After a flush that wrote nothing: forgets those it would have loaded; the others are as before.
+ */
+void series_forget_unseen(struct series_cache *c);
+
 /* Between flushes: forgets the series of these dimensions; it is read again when it comes back. */
 void series_drop(struct series_cache *c, const struct record_message *r);
 
