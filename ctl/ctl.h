@@ -65,6 +65,7 @@ int ctl_periods(const struct ctl_command *self, int argc, char **argv);
 int ctl_events(const struct ctl_command *self, int argc, char **argv);
 int ctl_records(const struct ctl_command *self, int argc, char **argv);
 int ctl_grading(const struct ctl_command *self, int argc, char **argv);
+int ctl_messages(const struct ctl_command *self, int argc, char **argv);
 int ctl_rebuild(const struct ctl_command *self, int argc, char **argv);
 int ctl_types(const struct ctl_command *self, int argc, char **argv);
 int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv); /* a verb of it */

@@ -22,6 +22,9 @@ static const struct ctl_command commands[] = {
     {"types", "VERB",
      "Checks files of record types; takes their gaps for a store of the release before.",
      ctl_types},
+    {"messages", "",
+     "Prints the messages between the processes as JSON: names, numbers, fields and their types.",
+     ctl_messages},
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
 

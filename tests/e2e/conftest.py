@@ -38,8 +38,7 @@ BAD_IN_LOGS = re.compile(r"\bpanic\b|Sanitizer|runtime error|Assertion.*failed")
 Line = Union[str, Dict[str, Any]]
 
 
-@pytest.fixture(scope="session")
-def build_dir() -> str:
+def find_build() -> str:
     """The build whose programs are tested."""
     named = os.environ.get("EZREPO_BUILD")
     for folder in [named] if named else [os.path.join(ROOT, n) for n in ("build-asan", "build-gcc", "build")]:
@@ -47,6 +46,12 @@ def build_dir() -> str:
             os.environ["EZREPO_BUILD"] = os.path.abspath(folder)
             return os.environ["EZREPO_BUILD"]
     pytest.fail(f"no build in {named or ROOT}; run deploy/run-tests, or set EZREPO_BUILD")
+
+
+@pytest.fixture(scope="session")
+def build_dir() -> str:
+    """The same, for tests."""
+    return find_build()
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -560,6 +560,25 @@ def test_send_by_ipv6(ctl):
     s.close()
 
 
+# ---- the messages ----
+
+def test_messages(ctl):
+    """As schemas/messages.h declares them."""
+    with open(os.path.join(ROOT, "schemas", "messages.h"), encoding="utf-8") as file:
+        text = file.read()
+    done = subprocess.run([ctl, "messages"], capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout)
+    assert str(said["version"]) == re.search(r"^#define MESSAGE_VERSION (\d+)$", text, re.M).group(1)
+    names = re.findall(r"\bMESSAGE\((\w+), [A-Z_]+_FIELDS\)", text)
+    assert len(names) > 20 and [(m["number"], m["name"]) for m in said["messages"]] == list(enumerate(names))
+    grades = next(m for m in said["messages"] if m["name"] == "grades")
+    assert grades == {"name": "grades", "number": 1, "fields": [
+        {"name": "grading_version", "type": "uint", "added": False}, {"name": "names", "type": "strs", "added": False},
+        {"name": "grades", "type": "bin", "added": False}, {"name": "digest", "type": "uint", "added": True}]}
+    types = {field["type"] for m in said["messages"] for field in m["fields"]}
+    assert types == {"uint", "int", "str", "bin", "uuid", "strs", "uints"}
+
+
 # ---- usage ----
 
 @pytest.mark.parametrize("words", [
@@ -572,6 +591,7 @@ def test_send_by_ipv6(ctl):
     ["query", "--histogram", "--range", "1..2"], ["query", "--limit", "5"], ["events", "--limit", "0"],
     ["events", "--limit", "10001"], ["query", "--type", b"\xff"], ["grading", "get", "x", "--url", "https://x:1/"],
     ["query", "--url", "http://localhost:1/", "--cert", "/x", "--key", "/x", "--ca", "/x"],
+    ["messages", "extra"], ["messages", "--json"],
 ])
 def test_wrong_usage(ctl, words):
     done = subprocess.run([ctl, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -582,7 +602,7 @@ def test_wrong_usage(ctl, words):
 
 @pytest.mark.parametrize("words", [
     [], ["send"], ["query"], ["periods"], ["events"], ["records"], ["grading"], ["grading", "check"],
-    ["grading", "get"], ["grading", "set"], ["grading", "history"]])
+    ["grading", "get"], ["grading", "set"], ["grading", "history"], ["messages"]])
 def test_help(ctl, words):
     done = subprocess.run([ctl, *words, "--help"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

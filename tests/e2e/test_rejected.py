@@ -9,6 +9,7 @@ import msgpack
 import pytest
 from conftest import find_free_ports, ping, queued_bytes, time_text, wait_for
 from ezrepo import rejected
+from messages import RECORD, SCHEMA, of_release, pack
 from processes import memory_kib
 
 
@@ -214,9 +215,23 @@ def test_a_record_that_postgresql_refused(make_set):
 @pytest.mark.parametrize("frame", [b"", b"\x92", b"\x92\x90\x90", b"\xc1", b"\x92\x91\x97\xff", b"\xdd\xff\xff\xff\xff",
                                    b"\x91" * 5000, b"\xdb\xff\xff\xff\xffx", b"\x92\x91\x90\x91\x90\x00"],
                          ids=lambda frame: f"{len(frame)} bytes {frame[:8].hex()}")
-def test_bytes_that_are_no_record(frame):
+def test_bytes_that_are_no_record(frame, build_dir, monkeypatch):
+    monkeypatch.setenv("EZREPO_BUILD", build_dir)
     with pytest.raises((ValueError, TypeError)):
         rejected.unpack_record(frame)
+
+
+@pytest.mark.parametrize("release", [-1, 0])
+def test_a_record_of_another_release_is_told(release, build_dir, monkeypatch):
+    """What is kept may be of the release before, without the fields that came since."""
+    monkeypatch.setenv("EZREPO_BUILD", build_dir)
+    with of_release(release):
+        schema = pack(SCHEMA, "measure", "registry", ["a"], ["b"], ["c"])
+        record = pack(RECORD, 0, "ping", "ICMP", "probe", "source", "dest", "", 1, 2, 3, "label", 0, ["x", "y", None])
+    assert rejected.unpack_record(b"\x92\x91" + schema + b"\x91" + record) == {
+        "type": "ping", "content": "ICMP", "probe": "probe", "source": "source", "dest": "dest", "path": "",
+        "t_start_us": 1, "t_end_us": 2, "row": 3, "label": "label", "verb": "measure", "registry": "registry",
+        "results": {"a": "x"}, "parameters": {"b": "y"}, "metadata": {"c": None}}
 
 
 def test_any_number_and_text_is_read():

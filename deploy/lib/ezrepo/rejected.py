@@ -14,7 +14,7 @@ import secrets
 import socket
 from typing import Any, Dict, List, Tuple
 
-from . import cluster
+from . import cluster, messages
 from .errors import Failure, Usage
 from .ledger import shown, time_argument
 from .output import say
@@ -40,7 +40,7 @@ SELECT json_build_object({COLUMNS}, 'head', encode(head, 'hex')) FROM rejected W
 """
 
 
-# ---- a record as ingestd passed it on (schemas/messages.h) ----
+# ---- a record as ingestd passed it on ----
 
 class Unpack:
     """The part of msgpack that messages consist of."""
@@ -76,22 +76,30 @@ class Unpack:
         raise ValueError(f"a byte {first:#x} where a value should begin")
 
 
+def _told(schema: Dict[str, Any], record: Dict[str, Any]) -> Dict[str, Any]:
+    """A record with the names of its values."""
+    results, parameters, metadata = (schema[name] for name in ("results", "parameters", "metadata"))
+    if len(record["values"]) != len(results) + len(parameters) + len(metadata):
+        raise ValueError("not as many values as names")
+    named = list(zip(results + parameters + metadata, record["values"]))
+    middle = len(results) + len(parameters)
+    return {**{name: record[name] for name in ("type", "content", "probe", "source", "dest", "path", "t_start_us",
+                                               "t_end_us", "row", "label")},
+            "verb": schema["verb"], "registry": schema["registry"],
+            "results": dict(named[:len(results)]), "parameters": dict(named[len(results):middle]),
+            "metadata": dict(named[middle:])}
+
+
 def unpack_record(frame: bytes) -> Dict[str, Any]:
     """The one record of a records frame, with the names of its values."""
     reader = Unpack(frame)
     [schema], [record] = reader.value()
     if reader.at != len(frame):
         raise ValueError("something is left over")
-    _, _, verb, registry, results, parameters, metadata, *_ = schema
-    _, _, _, kind, content, probe, source, dest, path, start, end, row, label, _, values, *_ = record
-    if len(values) != len(results) + len(parameters) + len(metadata):
-        raise ValueError("not as many values as names")
-    named = list(zip(results + parameters + metadata, values))
-    middle = len(results) + len(parameters)
-    return {"type": kind, "content": content, "probe": probe, "source": source, "dest": dest, "path": path,
-            "t_start_us": start, "t_end_us": end, "row": row, "label": label, "verb": verb, "registry": registry,
-            "results": dict(named[:len(results)]), "parameters": dict(named[len(results):middle]),
-            "metadata": dict(named[middle:])}
+    try:
+        return _told(messages.fields("schema", schema), messages.fields("record", record))
+    except KeyError as missing:
+        raise ValueError(f"it has no {missing}") from None
 
 
 def _time(us: int) -> str:
