@@ -12,6 +12,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/pg/sqlstate.h"
 #include "common/utf8.h"
 #include "queryd/hosts.h"
 #include "schemas/store.h"
@@ -287,25 +288,21 @@ static void begin_connecting(struct connection *c)
     }
 }
 
-/* What kind of failure the SQLSTATE tells. */
+/* Whether there is no store yet, or one so old that this is not in it or may not be read. */
+static bool is_no_store(enum pg_meaning meaning)
+{
+    return meaning == PG_MEANS_MISSING || meaning == PG_MEANS_FORBIDDEN;
+}
+
+/* What kind of failure the SQLSTATE tells; NULL: the connection's. */
 static enum pool_outcome outcome_of(const char *state)
 {
-    /* Connection, resources, the operator, the standby's recovery; no schema, table, function or
-     * right yet. */
-    static const char *const passing[] = {"08",    "53",    "57P",   "40001",
-                                          "3F000", "42P01", "42883", "42501"};
-    if (state == NULL) {
-        return POOL_UNAVAILABLE;
-    }
-    if (strcmp(state, "57014") == 0) {
+    enum pg_meaning meaning = pg_meaning_of(state);
+    if (meaning == PG_MEANS_STOPPED) {
         return POOL_TIMEOUT;
     }
-    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
-        if (strncmp(state, passing[i], strlen(passing[i])) == 0) {
-            return POOL_UNAVAILABLE;
-        }
-    }
-    return POOL_REFUSED;
+    return state == NULL || pg_may_pass(meaning) || is_no_store(meaning) ? POOL_UNAVAILABLE
+                                                                         : POOL_REFUSED;
 }
 
 /*
@@ -322,18 +319,11 @@ static void stop_statement(struct connection *c)
     pool->events.changed();
 }
 
-/* Whether it says that there is no store there, or one so old that its version is not readable. */
-static bool tells_no_version(const char *state)
-{
-    return state != NULL && (strcmp(state, "42P01") == 0 || strcmp(state, "3F000") == 0 ||
-                             strcmp(state, "42501") == 0);
-}
-
 static void take_version(struct connection *c, const PGresult *result)
 {
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
         c->version = atoi(PQgetvalue(result, 0, 0));
-    } else if (!tells_no_version(PQresultErrorField(result, PG_DIAG_SQLSTATE))) {
+    } else if (!is_no_store(pg_meaning_of(PQresultErrorField(result, PG_DIAG_SQLSTATE)))) {
         c->outcome = POOL_UNAVAILABLE;
         copy_line(c->message, PQresultErrorMessage(result));
     }

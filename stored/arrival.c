@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/grow.h"
+#include "stored/sql.h"
 
 /*
  * Numbers without a row between two rows of `arrival`, at most: what begins so many behind the last

@@ -8,8 +8,8 @@
 #ifndef EZREPO_STORED_ARRIVAL_H
 #define EZREPO_STORED_ARRIVAL_H
 
+#include "common/pg/pg.h"
 #include "common/slice.h"
-#include "stored/pg.h"
 
 #define ORIGIN_TEXT 64
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "common/grow.h"
+#include "stored/sql.h"
 
 uint32_t calendar_place(const struct calendar *c, int32_t hour)
 {

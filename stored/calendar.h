@@ -6,7 +6,7 @@
 #ifndef EZREPO_STORED_CALENDAR_H
 #define EZREPO_STORED_CALENDAR_H
 
-#include "stored/pg.h"
+#include "common/pg/pg.h"
 
 #define HOUR_US INT64_C(3600000000)
 #define DAY_US  (24 * HOUR_US)

@@ -2,8 +2,8 @@
 /* Binary rows, one pass, no allocation but the buffer's growth. */
 #include "stored/copy.h"
 
+#include "common/pg/pg.h"
 #include "stored/gradings.h"
-#include "stored/pg.h"
 
 /* Where things stand in a row: a count of fields, then a length before each field. */
 #define FIELD_64     (4 + 8)

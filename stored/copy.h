@@ -4,7 +4,7 @@
 #define EZREPO_STORED_COPY_H
 
 #include "common/message.h"
-#include "stored/bytes.h"
+#include "common/pg/bytes.h"
 #include "stored/said.h"
 
 /* The grades of one record: grades[i] (or GRADE_NONE) under the number ids[i]. */

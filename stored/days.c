@@ -88,17 +88,11 @@ bool days_passes_over(const struct days *d, struct calendar_part part, int64_t c
     return false;
 }
 
-/* What stands in the way is there to stay: another table of its name, or what it holds. */
-static bool is_lasting(const char *sqlstate)
-{
-    return strncmp(sqlstate, "42", 2) == 0 || strncmp(sqlstate, "23", 2) == 0;
-}
-
 /* PostgreSQL refuses it: the others are not to wait for the one at fault. */
 static void refused(struct days *d, const char *sqlstate, const char *error, int64_t clock_us)
 {
     fail(d, error, clock_us);
-    if (!is_lasting(sqlstate)) {
+    if (!pg_stands_in_the_way(pg_meaning_of(sqlstate))) {
         return;
     }
     if (d->asked > 1) {
@@ -156,8 +150,8 @@ void days_make(struct days *d, const struct calendar_part *parts, uint32_t count
     if (d->count == 0) {
         return;
     }
-    if (!pg_is_open(&d->pg) &&
-        pg_open(&d->pg, d->store->settings->database, "ezrepo-stored-days") == -1) {
+    if (!pg_is_open(&d->pg) && pg_open(&d->pg, &sql_statements, d->store->settings->database,
+                                       "ezrepo-stored-days") == -1) {
         fail(d, d->pg.message, clock_us);
         return;
     }

@@ -212,7 +212,7 @@ static void begin(struct drop *d, int64_t now_us, int64_t clock_us)
         return;
     }
     if (!pg_is_open(&d->pg) &&
-        (pg_open(&d->pg, s->settings->database, "ezrepo-stored-drop") == -1 ||
+        (pg_open(&d->pg, &sql_statements, s->settings->database, "ezrepo-stored-drop") == -1 ||
          pg_do(&d->pg, session) == -1)) {
         d->step = DROP_IDLE;
         fail(d, d->pg.message, clock_us);
@@ -289,8 +289,7 @@ static void take_answers(struct drop *d, int64_t clock_us)
             d->found = number_of(r);
         } else if (PQresultStatus(r) != PGRES_COMMAND_OK && error[0] == '\0') {
             snprintf(error, sizeof error, "%s", PQresultErrorMessage(r));
-            /* lock_not_available; deadlock_detected */
-            locked = state != NULL && (strcmp(state, "55P03") == 0 || strcmp(state, "40P01") == 0);
+            locked = pg_meaning_of(state) == PG_MEANS_LOCKED;
         }
         PQclear(r);
     }

@@ -13,11 +13,10 @@
 #include "stored/rebuild.h"
 #include "stored/seal.h"
 
-#define ARENA_BYTES      ((size_t)256 << 20)
-#define SCRATCH_BYTES    ((size_t)16 << 20)
-#define KEEP_BYTES       ((size_t)32 << 20)
-#define UNIQUE_VIOLATION "23505"
-#define LAST_HOUR        70380767 /* of the year 9998: PostgreSQL's timestamps go further */
+#define ARENA_BYTES   ((size_t)256 << 20)
+#define SCRATCH_BYTES ((size_t)16 << 20)
+#define KEEP_BYTES    ((size_t)32 << 20)
+#define LAST_HOUR     70380767 /* of the year 9998: PostgreSQL's timestamps go further */
 
 struct flush *flush_new(struct store *store)
 {
@@ -259,7 +258,7 @@ static int64_t write_what_can_be(struct flush *f, uint32_t count)
         if (attempt(f, false, 0, UINT32_MAX) == 0) {
             return f->batch_count;
         }
-        if (f->store->pg.fault == PG_DATA && strcmp(f->store->pg.sqlstate, UNIQUE_VIOLATION) == 0) {
+        if (f->store->pg.fault == PG_DATA && f->store->pg.meaning == PG_MEANS_TWICE) {
             f->starts_doubted = true;
             if (attempt(f, false, 0, UINT32_MAX) == 0) {
                 return f->batch_count;

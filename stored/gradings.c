@@ -7,6 +7,7 @@
 
 #include "common/grow.h"
 #include "common/log.h"
+#include "stored/sql.h"
 
 static void forget_names(struct gradings *g)
 {

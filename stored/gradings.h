@@ -5,7 +5,7 @@
 
 #include "common/grading.h"
 #include "common/message.h"
-#include "stored/pg.h"
+#include "common/pg/pg.h"
 
 #define GRADE_NAMES 1000 /* that have a number at one time; schemas/sql says so too */
 

@@ -9,8 +9,9 @@
 #define EZREPO_STORED_INTERNED_H
 
 #include "common/message.h"
-#include "stored/pg.h"
+#include "common/pg/pg.h"
 #include "stored/said.h"
+#include "stored/sql.h"
 #include "stored/table.h"
 
 /* The latest day of which records of a class use it. */

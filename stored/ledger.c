@@ -6,6 +6,7 @@
 
 #include "schemas/messages.h"
 #include "stored/calendar.h"
+#include "stored/sql.h"
 
 #define HOURS_KEPT 4
 #define KEY_HEAD   (4 + 16)

@@ -7,7 +7,7 @@
 #ifndef EZREPO_STORED_LEDGER_H
 #define EZREPO_STORED_LEDGER_H
 
-#include "stored/pg.h"
+#include "common/pg/pg.h"
 #include "stored/table.h"
 
 /* What a flush adds to a row; the order is that of the table's columns. */

@@ -68,7 +68,7 @@ static void begin(struct ledger_fold *fold, int64_t clock_us)
     s->ledger.entries = 0;
     fold->again_us = clock_us + EVERY_US;
     if (!pg_is_open(&fold->pg) &&
-        pg_open(&fold->pg, s->settings->database, "ezrepo-stored-ledger") == -1) {
+        pg_open(&fold->pg, &sql_statements, s->settings->database, "ezrepo-stored-ledger") == -1) {
         fail(fold, fold->pg.message, clock_us);
         return;
     }

@@ -209,7 +209,7 @@ static void connect_database(void)
     drop_close(s->drop);
     days_close(s->days);
     ledger_fold_close(s->fold);
-    if (pg_open(&s->pg, settings.database, "ezrepo-stored") == -1) {
+    if (pg_open(&s->pg, &sql_statements, settings.database, "ezrepo-stored") == -1) {
         back_off();
         return;
     }

@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "schemas/store.h"
 #include "stored/migrate_steps.h"
+#include "stored/sql.h"
 
 #define MIGRATION_BYTES ((size_t)4 << 20)
 #define MIN_VERSION     150000
@@ -23,15 +24,9 @@ static int judge(struct pg *pg, const char *doing)
 {
     log_error("database.prepare", "doing=\"%s\" sqlstate=%s error=\"%s\"", doing, pg->sqlstate,
               pg->message);
-    /* Connections, transaction states (read-only), conflicts, resources, locks, operators, disks;
-     * of two that make the same at once. */
-    static const char *const passing[] = {"08", "25", "40",    "53",    "55",
-                                          "57", "58", "42P06", "42P07", "23505"};
-    bool may_pass = pg->fault == PG_AWAY;
-    for (size_t i = 0; i < sizeof passing / sizeof passing[0]; i++) {
-        may_pass = may_pass || strncmp(pg->sqlstate, passing[i], strlen(passing[i])) == 0;
-    }
-    return may_pass ? 1 : -1;
+    /* Of two that make the same at once. */
+    bool by_another = pg->meaning == PG_MEANS_MADE || pg->meaning == PG_MEANS_TWICE;
+    return pg->fault == PG_AWAY || pg_may_pass(pg->meaning) || by_another ? 1 : -1;
 }
 
 static int check_server(struct pg *pg, bool *role_is_there)
@@ -94,10 +89,10 @@ static int take_database(struct pg *pg)
 
 static int make_role(struct pg *pg)
 {
-    if (pg_do(pg, sql_role_make) == 0 || strcmp(pg->sqlstate, "42710") == 0) {
+    if (pg_do(pg, sql_role_make) == 0 || pg->meaning == PG_MEANS_NAMED) {
         return 0;
     }
-    if (strcmp(pg->sqlstate, "42501") == 0) {
+    if (pg->meaning == PG_MEANS_FORBIDDEN) {
         log_error("database.role",
                   "error=\"the role ezrepo_read does not exist and this user may "
                   "not create it\" advice=\"let an administrator run: %s\"",

@@ -3,7 +3,7 @@
 #ifndef EZREPO_STORED_MIGRATE_H
 #define EZREPO_STORED_MIGRATE_H
 
-#include "stored/pg.h"
+#include "common/pg/pg.h"
 
 /*
  * After pg_open(): 0 when the database is ready; 1 when it cannot be now (another stored has it, or

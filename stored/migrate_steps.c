@@ -8,6 +8,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "stored/sql.h"
 
 #define MARK "-- step "
 

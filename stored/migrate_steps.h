@@ -14,7 +14,7 @@
 #ifndef EZREPO_STORED_MIGRATE_STEPS_H
 #define EZREPO_STORED_MIGRATE_STEPS_H
 
-#include "stored/pg.h"
+#include "common/pg/pg.h"
 
 /* Applies the text under this number and name, and notes it as applied. 0; -1: pg says why; 1: it
  * has said why it does not begin, and may later. */

@@ -6,6 +6,7 @@
 #include "stored/open_periods.h"
 
 #include "stored/period_rows.h"
+#include "stored/sql.h"
 
 /* Those whose key lies within [from_us, before_us). */
 static int complete_some(const struct open_period *list, uint32_t count, int64_t from_us,

@@ -166,8 +166,8 @@ static void ask(struct rebuild_hours *h)
                                                      [CHECK_DAY] = SQL_REBUILD_DAY,
                                                      [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_DAY};
     struct pg_params *p = &h->job->store->params;
-    if (!pg_is_open(&h->pg) &&
-        pg_open(&h->pg, h->job->store->settings->database, "ezrepo-stored-rebuild") == -1) {
+    if (!pg_is_open(&h->pg) && pg_open(&h->pg, &sql_statements, h->job->store->settings->database,
+                                       "ezrepo-stored-rebuild") == -1) {
         fail(h, h->pg.message);
         return;
     }

@@ -224,8 +224,8 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
             return;
         }
     }
-    if (!pg_is_open(&s->pg) &&
-        pg_open(&s->pg, s->store->settings->database, "ezrepo-stored-seal") == -1) {
+    if (!pg_is_open(&s->pg) && pg_open(&s->pg, &sql_statements, s->store->settings->database,
+                                       "ezrepo-stored-seal") == -1) {
         log_error("seal.connect", "error=\"%s\"", s->pg.message);
         s->again_us = clock_us + BACKOFF_US;
         return;

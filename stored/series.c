@@ -8,6 +8,7 @@
 #include "common/grow.h"
 #include "stored/open_periods.h"
 #include "stored/period_rows.h"
+#include "stored/sql.h"
 
 #define DIMENSIONS 6
 #define LAST_US    INT64_C(253402300800000000) /* the year 10000 */

@@ -23,13 +23,13 @@
 
 #define DAY_0 "date '1970-01-01'"
 
-const char sql_session[] = "SET search_path = ezrepo;"
-                           "SET timezone = 'UTC';"
-                           "SET client_encoding = 'UTF8';"
-                           "SET client_min_messages = warning;"
-                           "SET jit = off;"
-                           "SET lock_timeout = '3s';"
-                           "SET client_connection_check_interval = '100ms'";
+static const char session[] = "SET search_path = ezrepo;"
+                              "SET timezone = 'UTC';"
+                              "SET client_encoding = 'UTF8';"
+                              "SET client_min_messages = warning;"
+                              "SET jit = off;"
+                              "SET lock_timeout = '3s';"
+                              "SET client_connection_check_interval = '100ms'";
 
 const char sql_schema[] = "CREATE SCHEMA IF NOT EXISTS ezrepo;"
                           "CREATE TABLE IF NOT EXISTS ezrepo.migration ("
@@ -557,9 +557,10 @@ static const char *const statements[SQL_STATEMENTS] = {
         " SELECT count(*) FROM gone",
 };
 
-bool sql_reads_records(enum sql_statement statement)
+/* Whether it reads `measurement`: a plan for all times would have all partitions there are. */
+static bool reads_records(unsigned statement)
 {
-    switch (statement) {
+    switch ((enum sql_statement)statement) {
     case SQL_SERIES_GREATEST:
     case SQL_SERIES_LATER:
     case SQL_SAME_START:
@@ -573,10 +574,15 @@ bool sql_reads_records(enum sql_statement statement)
     }
 }
 
-const char *sql_text(enum sql_statement statement)
+static const char *text_of(unsigned statement)
 {
-    return statement >= SQL_REBUILD_EXTENT ? sql_rebuild_text(statement) : statements[statement];
+    return statement >= SQL_REBUILD_EXTENT ? sql_rebuild_text((enum sql_statement)statement)
+                                           : statements[statement];
 }
+
+_Static_assert(SQL_STATEMENTS <= PG_STATEMENTS, "pg.h has room for fewer statements");
+const struct pg_statements sql_statements = {
+    .count = SQL_STATEMENTS, .session = session, .text = text_of, .is_planned_anew = reads_records};
 
 /* The day's date; -1 outside of the years 1970 to 9999. */
 static int day_date(int32_t day, struct tm *utc)

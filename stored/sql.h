@@ -3,8 +3,7 @@
 #ifndef EZREPO_STORED_SQL_H
 #define EZREPO_STORED_SQL_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "common/pg/pg.h"
 
 enum sql_statement {
     SQL_SERIES_FIND,
@@ -110,18 +109,12 @@ enum sql_statement {
     SQL_STATEMENTS
 };
 
-/* The statement's text; its parameters are cast where they stand. */
-const char *sql_text(enum sql_statement statement);
-const char *sql_rebuild_text(enum sql_statement statement); /* sql_text() asks it */
-
-/*
- * Whether it reads `measurement`: it is planned anew each time, for the days its parameters allow.
- * A plan for all times would have all partitions there are.
+/* Their texts, in which parameters are cast where they stand, and what each connection begins with.
  */
-bool sql_reads_records(enum sql_statement statement);
+extern const struct pg_statements sql_statements;
+const char *sql_rebuild_text(enum sql_statement statement); /* for sql.c */
 
 /* Without parameters, for the simple protocol. */
-extern const char sql_session[];     /* what every connection starts with */
 extern const char sql_schema[];      /* the schema, the tables of migrations and of who writes */
 extern const char sql_in_order[];    /* how records of a series are put in order */
 extern const char sql_staged[];      /* the type of rows that may be there already */

@@ -10,6 +10,7 @@
 #include "common/counter.h"
 #include "common/identity.h"
 #include "common/message.h"
+#include "common/pg/pg.h"
 #include "common/record_types.h"
 #include "stored/arrival.h"
 #include "stored/calendar.h"
@@ -18,9 +19,9 @@
 #include "stored/gradings.h"
 #include "stored/interned.h"
 #include "stored/ledger.h"
-#include "stored/pg.h"
 #include "stored/retention.h"
 #include "stored/series.h"
+#include "stored/sql.h"
 
 struct store_settings {
     const char *database;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A growing run of bytes. */
-#include "stored/bytes.h"
+#include "common/pg/bytes.h"
 
 #include <stdlib.h>
 

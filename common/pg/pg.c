@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libpq with its result codes looked at. Knows nothing of what is stored. Nothing here waits for a
+ * libpq with its result codes looked at. Knows no table and no statement. Nothing here waits for a
  * server for ever: libpq is used without blocking, and the socket is waited for by poll().
  */
-#include "stored/pg.h"
+#include "common/pg/pg.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -44,49 +44,31 @@ static void keep_message(struct pg *pg, const char *text)
     utf8_repair(pg->message, pg->message + n);
 }
 
-/*
- * Classes of SQLSTATE that say "not with these values": data exceptions, violated constraints,
- * limits of the program (a row too long for its index). Everything else may be different later; and
- * that a sequence has no number left is no value's fault.
- */
-static bool is_data(const char *sqlstate)
+static void keep_state(struct pg *pg, const char *sqlstate)
 {
-    return (strncmp(sqlstate, "22", 2) == 0 && strcmp(sqlstate, "2200H") != 0) ||
-           strncmp(sqlstate, "23", 2) == 0 || strncmp(sqlstate, "54", 2) == 0;
+    snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", sqlstate == NULL ? "" : sqlstate);
+    pg->meaning = pg_meaning_of(pg->sqlstate);
 }
 
-/*
- * The server takes no writes, as one does that follows another. By a new connection it may be found
- * which of several hosts does.
- */
-static bool is_read_only(const char *sqlstate)
-{
-    return strcmp(sqlstate, "25006") == 0;
-}
-
-/* What a result (NULL: there is none) says about its failure. Always -1. */
-static int failed(struct pg *pg, const PGresult *r)
+/* By a new connection it may be found which of several hosts is not read-only. */
+int pg_failed(struct pg *pg, const PGresult *r)
 {
     if (pg->conn == NULL) { /* given up: why is said already */
         pg->fault = PG_AWAY;
         return -1;
     }
-    const char *state = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE);
     const char *text = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-    snprintf(pg->sqlstate, sizeof pg->sqlstate, "%s", state == NULL ? "" : state);
+    keep_state(pg, r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE));
     keep_message(pg, text != NULL ? text : PQerrorMessage(pg->conn));
-    if (PQstatus(pg->conn) != CONNECTION_OK || is_read_only(pg->sqlstate)) {
-        pg->fault = PG_AWAY;
-    } else {
-        pg->fault = state != NULL && is_data(state) ? PG_DATA : PG_BUSY;
-    }
+    bool away = PQstatus(pg->conn) != CONNECTION_OK || pg->meaning == PG_MEANS_READ_ONLY;
+    pg->fault = away ? PG_AWAY : pg_refuses_data(pg->meaning) ? PG_DATA : PG_BUSY;
     return -1;
 }
 
 /* Clears the result; 0 when it is the expected one. */
 static int expect(struct pg *pg, PGresult *r, ExecStatusType status)
 {
-    int rc = PQresultStatus(r) == status ? 0 : failed(pg, r);
+    int rc = PQresultStatus(r) == status ? 0 : pg_failed(pg, r);
     PQclear(r);
     return rc;
 }
@@ -94,7 +76,7 @@ static int expect(struct pg *pg, PGresult *r, ExecStatusType status)
 static int out_of_memory(struct pg *pg)
 {
     pg->fault = PG_BUSY;
-    pg->sqlstate[0] = '\0';
+    keep_state(pg, NULL);
     keep_message(pg, "memory is out");
     return -1;
 }
@@ -119,7 +101,7 @@ static int give_up(struct pg *pg, int64_t silence_us, bool asked)
 {
     pg_close(pg);
     pg->fault = PG_AWAY;
-    pg->sqlstate[0] = '\0';
+    keep_state(pg, NULL);
     if (asked) {
         snprintf(pg->message, sizeof pg->message, "broken off");
     } else {
@@ -172,7 +154,7 @@ static int send_all(struct pg *pg)
             break;
         }
     }
-    return unsent == 0 ? 0 : failed(pg, NULL);
+    return unsent == 0 ? 0 : pg_failed(pg, NULL);
 }
 
 /* The next result; NULL: there is none, or the connection was given up. */
@@ -195,7 +177,7 @@ static PGresult *answer(struct pg *pg, int sent)
 {
     PGresult *last = NULL, *r;
     if (sent == 0) {
-        failed(pg, NULL);
+        pg_failed(pg, NULL);
         return NULL;
     }
     if (send_all(pg) == -1) {
@@ -213,7 +195,7 @@ static PGresult *answer(struct pg *pg, int sent)
         return NULL;
     }
     if (last == NULL) {
-        failed(pg, NULL);
+        pg_failed(pg, NULL);
     }
     return last;
 }
@@ -244,25 +226,27 @@ static void on_notice(void *context, const PGresult *r)
     log_info("database.notice", "text=\"%s\"", text == NULL ? "" : text);
 }
 
-int pg_open(struct pg *pg, const char *database, const char *application)
+int pg_open(struct pg *pg, const struct pg_statements *statements, const char *database,
+            const char *application)
 {
     static const char *const names[] = {"connect_timeout",  "tcp_user_timeout", "keepalives_idle",
                                         "application_name", "dbname",           NULL};
     const char *const values[] = {"5", "15000", "15", application, database, NULL};
     memset(pg, 0, sizeof *pg);
+    pg->statements = statements;
     /* What stands before dbname is overridden by what the operator's string says. */
     pg->conn = PQconnectdbParams(names, values, 1);
     if (pg->conn == NULL) {
         return out_of_memory(pg);
     }
     if (PQstatus(pg->conn) != CONNECTION_OK) {
-        failed(pg, NULL);
+        pg_failed(pg, NULL);
         pg_close(pg);
         return -1;
     }
     PQsetNoticeReceiver(pg->conn, on_notice, pg);
     PQsetnonblocking(pg->conn, 1);
-    if (pg_do(pg, sql_session) == -1 || pg_do(pg, lasting) == -1) {
+    if (pg_do(pg, statements->session) == -1 || pg_do(pg, lasting) == -1) {
         pg_close(pg);
         return -1;
     }
@@ -281,7 +265,7 @@ int pg_check(struct pg *pg)
     if (PQconsumeInput(pg->conn) == 1 && PQstatus(pg->conn) == CONNECTION_OK) {
         return 0;
     }
-    failed(pg, NULL);
+    pg_failed(pg, NULL);
     pg_close(pg);
     return -1;
 }
@@ -308,7 +292,7 @@ PGresult *pg_text(struct pg *pg, const char *text)
 static int not_committed(struct pg *pg, enum pg_fault fault, const char *with)
 {
     snprintf(pg->message, sizeof pg->message, "COMMIT was answered with %s", with);
-    pg->sqlstate[0] = '\0';
+    keep_state(pg, NULL);
     pg->fault = fault;
     return -1;
 }
@@ -363,12 +347,13 @@ void pg_rollback(struct pg *pg)
     }
 }
 
-static int prepare(struct pg *pg, enum sql_statement statement, const char *name)
+static int prepare(struct pg *pg, unsigned statement, const char *name)
 {
     if (pg->prepared[statement]) {
         return 0;
     }
-    PGresult *r = answer(pg, PQsendPrepare(pg->conn, name, sql_text(statement), 0, NULL));
+    PGresult *r =
+        answer(pg, PQsendPrepare(pg->conn, name, pg->statements->text(statement), 0, NULL));
     if (expect(pg, r, PGRES_COMMAND_OK) == -1) {
         return -1;
     }
@@ -402,19 +387,18 @@ static int set_arguments(struct pg *pg, const struct pg_params *params, struct a
     return 0;
 }
 
-static PGresult *execute(struct pg *pg, enum sql_statement statement,
-                         const struct pg_params *params)
+static PGresult *execute(struct pg *pg, unsigned statement, const struct pg_params *params)
 {
     struct arguments a;
     char name[16];
     if (set_arguments(pg, params, &a) == -1) {
         return NULL;
     }
-    if (sql_reads_records(statement)) {
-        return answer(pg, PQsendQueryParams(pg->conn, sql_text(statement), a.count, NULL, a.values,
-                                            a.lengths, a.formats, 1));
+    if (pg->statements->is_planned_anew(statement)) {
+        return answer(pg, PQsendQueryParams(pg->conn, pg->statements->text(statement), a.count,
+                                            NULL, a.values, a.lengths, a.formats, 1));
     }
-    snprintf(name, sizeof name, "s%d", (int)statement);
+    snprintf(name, sizeof name, "s%u", statement);
     if (prepare(pg, statement, name) == -1) {
         return NULL;
     }
@@ -422,230 +406,50 @@ static PGresult *execute(struct pg *pg, enum sql_statement statement,
                   PQsendQueryPrepared(pg->conn, name, a.count, a.values, a.lengths, a.formats, 1));
 }
 
-int pg_send(struct pg *pg, enum sql_statement statement, const struct pg_params *params)
+int pg_send(struct pg *pg, unsigned statement, const struct pg_params *params)
 {
     struct arguments a;
     if (set_arguments(pg, params, &a) == -1) {
         return -1;
     }
-    return PQsendQueryParams(pg->conn, sql_text(statement), a.count, NULL, a.values, a.lengths,
-                             a.formats, 1) == 1
+    return PQsendQueryParams(pg->conn, pg->statements->text(statement), a.count, NULL, a.values,
+                             a.lengths, a.formats, 1) == 1
                ? 0
-               : failed(pg, NULL);
+               : pg_failed(pg, NULL);
+}
+
+int pg_send_text(struct pg *pg, const char *text)
+{
+    pg->fault = PG_NONE;
+    return PQsendQuery(pg->conn, text) == 1 ? 0 : pg_failed(pg, NULL);
 }
 
 int pg_answered(struct pg *pg)
 {
     if (PQflush(pg->conn) == -1 || PQconsumeInput(pg->conn) == 0) {
-        return -1;
+        return pg_failed(pg, NULL);
     }
     return PQisBusy(pg->conn) == 0;
 }
 
-PGresult *pg_rows(struct pg *pg, enum sql_statement statement, const struct pg_params *params)
+PGresult *pg_rows(struct pg *pg, unsigned statement, const struct pg_params *params)
 {
     PGresult *r = execute(pg, statement, params);
     if (r == NULL) {
         return NULL;
     }
     if (PQresultStatus(r) != PGRES_TUPLES_OK) {
-        failed(pg, r);
+        pg_failed(pg, r);
         PQclear(r);
         return NULL;
     }
     return r;
 }
 
-int pg_run(struct pg *pg, enum sql_statement statement, const struct pg_params *params)
+int pg_run(struct pg *pg, unsigned statement, const struct pg_params *params)
 {
     PGresult *r = execute(pg, statement, params);
     return r == NULL ? -1 : expect(pg, r, PGRES_COMMAND_OK);
-}
-
-/* ---- parameters ---- */
-
-void pg_params_begin(struct pg_params *p)
-{
-    p->count = 0;
-    p->failed = false;
-}
-
-void pg_params_release(struct pg_params *p)
-{
-    for (int i = 0; i < PG_PARAMS; i++) {
-        bytes_release(&p->value[i].bytes);
-    }
-    pg_params_begin(p);
-}
-
-/* The next parameter, empty; its number, or -1 (and failed) when there are too many. */
-static int next(struct pg_params *p, uint32_t type)
-{
-    if (p->count == PG_PARAMS) {
-        p->failed = true;
-        return -1;
-    }
-    int i = p->count++;
-    bytes_reset(&p->value[i].bytes, (size_t)1 << 20);
-    p->value[i].type = type;
-    p->value[i].elements = 0;
-    p->value[i].null = false;
-    return i;
-}
-
-static void check(struct pg_params *p, int i)
-{
-    p->failed = p->failed || p->value[i].bytes.failed || p->value[i].bytes.len > INT32_MAX;
-}
-
-void pg_add_16(struct pg_params *p, int16_t v)
-{
-    int i = next(p, 0);
-    if (i != -1) {
-        bytes_put_16(&p->value[i].bytes, (uint16_t)v);
-        check(p, i);
-    }
-}
-
-void pg_add_32(struct pg_params *p, int32_t v)
-{
-    int i = next(p, 0);
-    if (i != -1) {
-        bytes_put_32(&p->value[i].bytes, (uint32_t)v);
-        check(p, i);
-    }
-}
-
-void pg_add_64(struct pg_params *p, int64_t v)
-{
-    int i = next(p, 0);
-    if (i != -1) {
-        bytes_put_64(&p->value[i].bytes, (uint64_t)v);
-        check(p, i);
-    }
-}
-
-void pg_add_time(struct pg_params *p, int64_t us)
-{
-    pg_add_64(p, us - PG_EPOCH_US);
-}
-
-void pg_add_bytes(struct pg_params *p, struct slice s)
-{
-    int i = next(p, 0);
-    if (i != -1) {
-        p->value[i].null = s.at == NULL;
-        bytes_put(&p->value[i].bytes, s);
-        check(p, i);
-    }
-}
-
-/* The array's head without elements: no dimensions; the first element gives it one (put_head). */
-int pg_add_array(struct pg_params *p, uint32_t type)
-{
-    int i = next(p, type);
-    if (i == -1) {
-        return PG_PARAMS - 1;
-    }
-    bytes_put_32(&p->value[i].bytes, 0);
-    bytes_put_32(&p->value[i].bytes, 0);
-    bytes_put_32(&p->value[i].bytes, type);
-    check(p, i);
-    return i;
-}
-
-/* Before each element: one dimension, its length (set when it runs), lower bound 1; may hold NULLs.
- */
-static struct bytes *put_head(struct pg_params *p, int column)
-{
-    struct bytes *b = &p->value[column].bytes;
-    if (p->value[column].elements++ == 0 && !b->failed) {
-        bytes_set_32(b->at, 1);
-        bytes_put_32(b, 0);
-        bytes_put_32(b, 1);
-    }
-    return b;
-}
-
-void pg_put_16(struct pg_params *p, int column, int16_t v)
-{
-    struct bytes *b = put_head(p, column);
-    bytes_put_32(b, 2);
-    bytes_put_16(b, (uint16_t)v);
-    check(p, column);
-}
-
-void pg_put_32(struct pg_params *p, int column, int32_t v)
-{
-    struct bytes *b = put_head(p, column);
-    bytes_put_32(b, 4);
-    bytes_put_32(b, (uint32_t)v);
-    check(p, column);
-}
-
-void pg_put_64(struct pg_params *p, int column, int64_t v)
-{
-    struct bytes *b = put_head(p, column);
-    bytes_put_32(b, 8);
-    bytes_put_64(b, (uint64_t)v);
-    check(p, column);
-}
-
-void pg_put_time(struct pg_params *p, int column, int64_t us)
-{
-    pg_put_64(p, column, us - PG_EPOCH_US);
-}
-
-void pg_put_bytes(struct pg_params *p, int column, struct slice s)
-{
-    struct bytes *b = put_head(p, column);
-    if (s.at == NULL) {
-        if (!b->failed) {
-            bytes_set_32(b->at + 4, 1);
-        }
-        bytes_put_32(b, UINT32_MAX);
-    } else {
-        bytes_put_32(b, (uint32_t)s.len);
-        bytes_put(b, s);
-    }
-    check(p, column);
-}
-
-/* ---- results ---- */
-
-int64_t pg_cell_64(const PGresult *r, int row, int column)
-{
-    return PQgetlength(r, row, column) == 8 ? (int64_t)bytes_get_64(PQgetvalue(r, row, column)) : 0;
-}
-
-int32_t pg_cell_32(const PGresult *r, int row, int column)
-{
-    return PQgetlength(r, row, column) == 4 ? (int32_t)bytes_get_32(PQgetvalue(r, row, column)) : 0;
-}
-
-int16_t pg_cell_16(const PGresult *r, int row, int column)
-{
-    uint16_t n = 0;
-    if (PQgetlength(r, row, column) == 2) {
-        memcpy(&n, PQgetvalue(r, row, column), sizeof n);
-    }
-    return (int16_t)__builtin_bswap16(n);
-}
-
-bool pg_cell_bool(const PGresult *r, int row, int column)
-{
-    return PQgetlength(r, row, column) == 1 && *PQgetvalue(r, row, column) != 0;
-}
-
-int64_t pg_cell_time(const PGresult *r, int row, int column)
-{
-    int64_t us = pg_cell_64(r, row, column);
-    return us > INT64_MAX - PG_EPOCH_US ? INT64_MAX : us + PG_EPOCH_US;
-}
-
-struct slice pg_cell_text(const PGresult *r, int row, int column)
-{
-    return (struct slice){PQgetvalue(r, row, column), (size_t)PQgetlength(r, row, column)};
 }
 
 /* ---- COPY ---- */
@@ -668,7 +472,7 @@ static int put_chunk(struct pg *pg, const char *at, size_t len)
             return -1;
         }
     }
-    return put == 1 ? send_all(pg) : failed(pg, NULL);
+    return put == 1 ? send_all(pg) : pg_failed(pg, NULL);
 }
 
 int pg_copy_data(struct pg *pg, struct slice rows)
@@ -689,11 +493,11 @@ int pg_copy_end(struct pg *pg)
     int rc = put_chunk(pg, "\377\377", 2);
     PGresult *r;
     if (rc == 0 && (PQputCopyEnd(pg->conn, NULL) != 1 || send_all(pg) == -1)) {
-        rc = failed(pg, NULL);
+        rc = pg_failed(pg, NULL);
     }
     while ((r = next_result(pg)) != NULL) {
         if (PQresultStatus(r) != PGRES_COMMAND_OK) {
-            failed(pg, r);
+            pg_failed(pg, r);
             rc = -1;
             if (PQresultStatus(r) == PGRES_COPY_IN || PQstatus(pg->conn) != CONNECTION_OK) {
                 PQclear(r);

@@ -3,8 +3,8 @@
  * A growing run of bytes, and numbers in network order: what PostgreSQL's binary formats are made
  * of. A failure (memory) sticks and is looked at once, before the bytes are used.
  */
-#ifndef EZREPO_STORED_BYTES_H
-#define EZREPO_STORED_BYTES_H
+#ifndef EZREPO_COMMON_PG_BYTES_H
+#define EZREPO_COMMON_PG_BYTES_H
 
 #include <stdbool.h>
 #include <stddef.h>
