@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/pg/task.h"
 
 #define EVERY_US       INT64_C(10000000)
 #define ENTRIES_MOST   500000 /* then it is time at once */
@@ -17,26 +18,64 @@
 
 struct ledger_fold {
     struct store *store;
-    struct pg pg;
-    enum { FOLD_IDLE, FOLD_SUM, FOLD_VACUUM } step;
-    uint64_t entries;     /* being summed up, about */
-    int64_t again_us;     /* when it is time again, unless there are many entries */
-    int64_t backs_off_us; /* not before that, after a failure */
+    struct pg_task task;
+    uint64_t entries; /* being summed up, about */
+    int64_t again_us; /* when it is time again, unless there are many entries */
 };
+
+/* ---- the steps ---- */
+
+enum { FOLD_SUM, FOLD_VACUUM };
+
+static int summed_up(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct ledger_fold *fold = owner;
+    (void)r, (void)clock_us;
+    bool vacuum = fold->entries >= ENTRIES_VACUUM;
+    fold->entries = 0;
+    return vacuum ? FOLD_VACUUM : PG_OVER;
+}
+
+static int vacuumed(void *owner, const PGresult *r, int64_t clock_us)
+{
+    (void)owner, (void)r, (void)clock_us;
+    return PG_OVER;
+}
+
+static const struct pg_step steps[] = {
+    [FOLD_SUM] = {.name = "sum", .statement = SQL_LEDGER_FOLD, .done = summed_up},
+    [FOLD_VACUUM] = {.name = "vacuum", .text = sql_vacuum_entries, .done = vacuumed},
+};
+
+static void failed(void *owner, const char *step, int64_t clock_us)
+{
+    struct ledger_fold *fold = owner;
+    (void)clock_us;
+    log_error("ledger.sum", "step=%s sqlstate=%s error=\"%.200s\"", step, fold->task.pg.sqlstate,
+              fold->task.pg.message);
+    count_add(COUNT_DATABASE_ERRORS, 1);
+    fold->store->ledger.entries += fold->entries;
+}
+
+static const struct pg_task_kind kind = {
+    .application = "ezrepo-stored-ledger", .backoff_us = BACKOFF_US, .failed = failed};
+
+/* ---- when ---- */
 
 struct ledger_fold *ledger_fold_new(struct store *store)
 {
     struct ledger_fold *fold = calloc(1, sizeof *fold);
     if (fold != NULL) {
         fold->store = store;
+        pg_task_init(&fold->task, &kind, &sql_statements, store->settings->database, &store->params,
+                     fold);
     }
     return fold;
 }
 
 void ledger_fold_close(struct ledger_fold *fold)
 {
-    fold->step = FOLD_IDLE;
-    pg_close(&fold->pg);
+    pg_task_close(&fold->task);
 }
 
 void ledger_fold_free(struct ledger_fold **fold)
@@ -48,75 +87,15 @@ void ledger_fold_free(struct ledger_fold **fold)
     }
 }
 
-static void fail(struct ledger_fold *fold, const char *error, int64_t clock_us)
-{
-    log_error("ledger.sum", "error=\"%.200s\"", error);
-    count_add(COUNT_DATABASE_ERRORS, 1);
-    fold->store->ledger.entries += fold->entries;
-    fold->backs_off_us = clock_us + BACKOFF_US;
-    ledger_fold_close(fold);
-}
-
-static void begin(struct ledger_fold *fold, int64_t clock_us)
-{
-    struct store *s = fold->store;
-    bool due = clock_us >= fold->again_us || s->ledger.entries >= ENTRIES_MOST;
-    if (s->ledger.entries == 0 || clock_us < fold->backs_off_us || !due) {
-        return;
-    }
-    fold->entries = s->ledger.entries;
-    s->ledger.entries = 0;
-    fold->again_us = clock_us + EVERY_US;
-    if (!pg_is_open(&fold->pg) &&
-        pg_open(&fold->pg, &sql_statements, s->settings->database, "ezrepo-stored-ledger") == -1) {
-        fail(fold, fold->pg.message, clock_us);
-        return;
-    }
-    fold->step = FOLD_SUM;
-    if (pg_send(&fold->pg, SQL_LEDGER_FOLD, NULL) == -1) {
-        fail(fold, PQerrorMessage(fold->pg.conn), clock_us);
-    }
-}
-
-/* The answer to the statement under way is there and is the good one, or it failed. */
-static bool take_answer(struct ledger_fold *fold, int64_t clock_us)
-{
-    char error[200] = "no answer";
-    bool good = false;
-    PGresult *r;
-    while ((r = PQgetResult(fold->pg.conn)) != NULL) {
-        good = PQresultStatus(r) == PGRES_COMMAND_OK;
-        snprintf(error, sizeof error, "%s", PQresultErrorMessage(r));
-        PQclear(r);
-    }
-    if (!good) {
-        fail(fold, error, clock_us);
-    }
-    return good;
-}
-
 void ledger_fold_go_on(struct ledger_fold *fold, int64_t clock_us)
 {
-    if (fold->step == FOLD_IDLE) {
-        begin(fold, clock_us);
+    struct ledger *ledger = &fold->store->ledger;
+    bool due = clock_us >= fold->again_us || ledger->entries >= ENTRIES_MOST;
+    if (ledger->entries > 0 && due && pg_task_is_ready(&fold->task, clock_us)) {
+        fold->entries = ledger->entries;
+        ledger->entries = 0;
+        fold->again_us = clock_us + EVERY_US;
+        pg_task_begin(&fold->task, steps, FOLD_SUM, clock_us);
     }
-    if (fold->step == FOLD_IDLE) {
-        return;
-    }
-    int answered = pg_answered(&fold->pg);
-    if (answered == -1) {
-        fail(fold, PQerrorMessage(fold->pg.conn), clock_us);
-    }
-    if (answered != 1 || !take_answer(fold, clock_us)) {
-        return;
-    }
-    bool vacuum = fold->step == FOLD_SUM && fold->entries >= ENTRIES_VACUUM;
-    fold->entries = 0;
-    fold->step = FOLD_IDLE;
-    if (vacuum) {
-        fold->step = FOLD_VACUUM;
-        if (PQsendQuery(fold->pg.conn, sql_vacuum_entries) != 1) {
-            fail(fold, PQerrorMessage(fold->pg.conn), clock_us);
-        }
-    }
+    pg_task_go_on(&fold->task, clock_us);
 }
