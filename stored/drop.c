@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/pg/task.h"
 
 #define SETTLE_SERIES   2000 /* in one statement: numbers, not all of which need to be there */
 #define LEDGER_ROWS     5000 /* removed by one statement */
@@ -22,67 +23,20 @@
 
 static const char session[] = "SET lock_timeout = '100ms'";
 
-enum step { DROP_IDLE, DROP_EXTENT, DROP_SETTLE, DROP_PARTITION, DROP_LEDGER };
+enum { DROP_EXTENT, DROP_SETTLE, DROP_PARTITION, DROP_LEDGER };
 
 struct drop {
     struct store *store;
-    struct pg pg;
-    enum step step;                     /* whose answer is awaited */
-    struct calendar_part part;          /* being dropped */
+    struct pg_task task;
+    struct calendar_part part; /* being dropped */
+    char text[SQL_PARTITION_BYTES];
     int32_t settled[RETENTION_CLASSES]; /* horizons up to which periods are settled */
     int32_t settling[RETENTION_CLASSES];
     int64_t series_id, last_series_id; /* settled up to; to be settled up to */
-    int64_t began_us, again_us, lock_us, ledger_us;
-    int64_t found; /* what the answer's row says */
-    bool dropped;  /* a partition, since drop_ended() said so */
+    int64_t now_us;                    /* time of day */
+    int64_t ledger_us;                 /* of the clock: when the ledger is looked at again */
+    bool dropped;                      /* a partition, since drop_ended() said so */
 };
-
-struct drop *drop_new(struct store *store)
-{
-    struct drop *d = calloc(1, sizeof *d);
-    if (d != NULL) {
-        d->store = store;
-    }
-    return d;
-}
-
-void drop_close(struct drop *d)
-{
-    if (d->step == DROP_PARTITION) {
-        d->store->calendar.stale = true; /* whether it is there only the database knows */
-    }
-    d->step = DROP_IDLE;
-    pg_close(&d->pg);
-}
-
-void drop_free(struct drop **d)
-{
-    if (*d != NULL) {
-        drop_close(*d);
-        free(*d);
-        *d = NULL;
-    }
-}
-
-static void fail(struct drop *d, const char *error, int64_t clock_us)
-{
-    log_error("retention.failed", "step=%d error=\"%.200s\"", (int)d->step, error);
-    count_add(COUNT_DATABASE_ERRORS, 1);
-    drop_close(d);
-    d->again_us = clock_us + BACKOFF_US;
-}
-
-/* Somebody holds a lock: nothing was changed, and the same is tried again later. */
-static void wait_for_lock(struct drop *d, int64_t clock_us)
-{
-    d->lock_us = d->lock_us == 0              ? LOCK_FIRST_US
-                 : d->lock_us >= LOCK_MOST_US ? LOCK_MOST_US
-                                              : d->lock_us * 2;
-    log_info("retention.locked", "step=%d again_ms=%lld", (int)d->step,
-             (long long)(d->lock_us / 1000));
-    d->step = DROP_IDLE;
-    d->again_us = clock_us + d->lock_us;
-}
 
 /* ---- what is due ---- */
 
@@ -132,12 +86,10 @@ static bool is_settled(const struct drop *d)
     return true;
 }
 
-/* ---- sending ---- */
+/* ---- the steps ---- */
 
-static void put_horizons(struct drop *d)
+static void put_horizons(const struct retention *r, struct pg_params *p)
 {
-    const struct retention *r = &d->store->retention;
-    struct pg_params *p = &d->store->params;
     int64_t rest_us = retention_horizon_us(r, 0);
     int64_t latest_us = rest_us < 0 ? 0 : rest_us;
     int types = pg_add_array(p, PG_TEXT), horizons = pg_add_array(p, PG_TIMESTAMPTZ);
@@ -153,34 +105,170 @@ static void put_horizons(struct drop *d)
     pg_add_time(p, latest_us);
 }
 
-static int send_step(struct drop *d, int64_t now_us)
+static void put_series(void *owner, struct pg_params *p)
 {
-    struct pg_params *p = &d->store->params;
-    char text[SQL_PARTITION_BYTES];
-    pg_params_begin(p);
-    switch (d->step) {
-    case DROP_EXTENT:
-        return pg_send(&d->pg, SQL_REBUILD_EXTENT, p);
-    case DROP_SETTLE:
-        pg_add_64(p, d->series_id);
-        pg_add_64(p, d->series_id + SETTLE_SERIES);
-        put_horizons(d);
-        return pg_send(&d->pg, SQL_PERIODS_SETTLE, p);
-    case DROP_PARTITION:
-        sql_partition_drop(d->part.day, d->part.class, text);
-        return PQsendQuery(d->pg.conn, text) == 1 ? 0 : -1;
-    case DROP_LEDGER:
-        pg_add_time(p, now_us - d->store->settings->ledger_days * DAY_US);
-        pg_add_32(p, LEDGER_ROWS);
-        return pg_send(&d->pg, SQL_LEDGER_REMOVE, p);
-    case DROP_IDLE:
-        break;
-    }
-    return -1;
+    const struct drop *d = owner;
+    pg_add_64(p, d->series_id);
+    pg_add_64(p, d->series_id + SETTLE_SERIES);
+    put_horizons(&d->store->retention, p);
 }
 
-/* What to do next; DROP_IDLE when nothing is due. */
-static enum step next_step(struct drop *d, int64_t clock_us)
+static void put_ledger(void *owner, struct pg_params *p)
+{
+    const struct drop *d = owner;
+    pg_add_time(p, d->now_us - d->store->settings->ledger_days * DAY_US);
+    pg_add_32(p, LEDGER_ROWS);
+}
+
+static const char *write_partition(void *owner)
+{
+    struct drop *d = owner;
+    sql_partition_drop(d->part.day, d->part.class, d->text);
+    return d->text;
+}
+
+/* A number in the first cell, as text or binary; no row: 0. */
+static int64_t number_of(const PGresult *r)
+{
+    return PQntuples(r) == 0      ? 0
+           : PQfformat(r, 0) == 1 ? pg_cell_64(r, 0, 0)
+                                  : strtoll(PQgetvalue(r, 0, 0), NULL, 10);
+}
+
+/* Up to this series periods are settled; behind the last one they are for good. */
+static int settled_to(struct drop *d, int64_t series_id)
+{
+    d->series_id = series_id;
+    if (d->series_id >= d->last_series_id) {
+        memcpy(d->settled, d->settling, sizeof d->settled);
+        d->last_series_id = 0;
+    }
+    return PG_OVER;
+}
+
+static int extent_is_known(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct drop *d = owner;
+    (void)clock_us;
+    d->last_series_id = number_of(r);
+    return settled_to(d, 0);
+}
+
+static int some_are_settled(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct drop *d = owner;
+    (void)r, (void)clock_us;
+    return settled_to(d, d->series_id + SETTLE_SERIES);
+}
+
+static int dropped(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct drop *d = owner;
+    char name[SQL_NAME_BYTES];
+    int64_t records = number_of(r);
+    sql_partition_name(d->part.day, d->part.class, name);
+    calendar_remove(&d->store->calendar, d->part.day, d->part.class);
+    d->dropped = true;
+    if (d->part.class != SQL_WHOLE_DAY) {
+        count_add(COUNT_RETENTION_PARTITIONS, 1);
+        count_add(COUNT_RETENTION_RECORDS, (uint64_t)records);
+    }
+    log_info("retention.dropped", "partition=%s records=%lld ms=%lld", name, (long long)records,
+             (long long)((clock_us - d->task.began_us) / 1000));
+    return PG_OVER;
+}
+
+static int ledger_is_shorter(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct drop *d = owner;
+    int64_t rows = number_of(r);
+    count_add(COUNT_LEDGER_REMOVED, (uint64_t)rows);
+    d->ledger_us = rows == LEDGER_ROWS ? 0 : clock_us + LEDGER_EVERY_US;
+    return PG_OVER;
+}
+
+static const struct pg_step steps[] = {
+    [DROP_EXTENT] = {.name = "extent",
+                     .statement = SQL_REBUILD_EXTENT,
+                     .answer = PG_ANSWER_ROWS,
+                     .done = extent_is_known},
+    [DROP_SETTLE] = {.name = "settle",
+                     .statement = SQL_PERIODS_SETTLE,
+                     .put = put_series,
+                     .done = some_are_settled},
+    [DROP_PARTITION] = {.name = "partition",
+                        .write = write_partition,
+                        .answer = PG_ANSWER_EITHER, /* the count, then the DROP */
+                        .done = dropped},
+    [DROP_LEDGER] = {.name = "ledger",
+                     .statement = SQL_LEDGER_REMOVE,
+                     .put = put_ledger,
+                     .answer = PG_ANSWER_ROWS,
+                     .done = ledger_is_shorter},
+};
+
+static void failed(void *owner, const char *step, int64_t clock_us)
+{
+    const struct drop *d = owner;
+    (void)clock_us;
+    log_error("retention.failed", "step=%s sqlstate=%s error=\"%.200s\"", step, d->task.pg.sqlstate,
+              d->task.pg.message);
+    count_add(COUNT_DATABASE_ERRORS, 1);
+}
+
+/* Somebody holds a lock: nothing was changed, and the same is tried again later. */
+static void locked(void *owner, const char *step, int64_t again_us)
+{
+    (void)owner;
+    log_info("retention.locked", "step=%s again_ms=%lld", step, (long long)(again_us / 1000));
+}
+
+static void given_up(void *owner, int step)
+{
+    struct drop *d = owner;
+    if (step == DROP_PARTITION) {
+        d->store->calendar.stale = true; /* whether it is there only the database knows */
+    }
+}
+
+static const struct pg_task_kind kind = {.application = "ezrepo-stored-drop",
+                                         .session = session,
+                                         .backoff_us = BACKOFF_US,
+                                         .lock_first_us = LOCK_FIRST_US,
+                                         .lock_most_us = LOCK_MOST_US,
+                                         .locked = locked,
+                                         .failed = failed,
+                                         .given_up = given_up};
+
+/* ---- when ---- */
+
+struct drop *drop_new(struct store *store)
+{
+    struct drop *d = calloc(1, sizeof *d);
+    if (d != NULL) {
+        d->store = store;
+        pg_task_init(&d->task, &kind, &sql_statements, store->settings->database, &store->params,
+                     d);
+    }
+    return d;
+}
+
+void drop_close(struct drop *d)
+{
+    pg_task_close(&d->task);
+}
+
+void drop_free(struct drop **d)
+{
+    if (*d != NULL) {
+        drop_close(*d);
+        free(*d);
+        *d = NULL;
+    }
+}
+
+/* The step to be taken next, or PG_OVER when nothing is due. */
+static int next_step(struct drop *d, int64_t clock_us)
 {
     if (find_part(d)) {
         if (is_settled(d)) {
@@ -194,135 +282,36 @@ static enum step next_step(struct drop *d, int64_t clock_us)
         }
         return same && d->last_series_id > 0 ? DROP_SETTLE : DROP_EXTENT;
     }
-    return d->store->settings->ledger_days > 0 && clock_us >= d->ledger_us ? DROP_LEDGER
-                                                                           : DROP_IDLE;
+    return d->store->settings->ledger_days > 0 && clock_us >= d->ledger_us ? DROP_LEDGER : PG_OVER;
 }
 
-static void begin(struct drop *d, int64_t now_us, int64_t clock_us)
+static void begin(struct drop *d, int64_t clock_us)
 {
     struct store *s = d->store;
-    if (clock_us < d->again_us || !pg_is_open(&s->pg) || s->retention.count == 0) {
+    if (!pg_task_is_ready(&d->task, clock_us) || !pg_is_open(&s->pg) || s->retention.count == 0) {
         return;
     }
     if (s->calendar.stale && calendar_load(&s->calendar, &s->pg, clock_us) == -1) {
         return;
     }
-    d->step = next_step(d, clock_us);
-    if (d->step == DROP_IDLE) {
-        return;
+    int step = next_step(d, clock_us);
+    if (step != PG_OVER) {
+        pg_task_begin(&d->task, steps, step, clock_us);
     }
-    if (!pg_is_open(&d->pg) &&
-        (pg_open(&d->pg, &sql_statements, s->settings->database, "ezrepo-stored-drop") == -1 ||
-         pg_do(&d->pg, session) == -1)) {
-        d->step = DROP_IDLE;
-        fail(d, d->pg.message, clock_us);
-        return;
-    }
-    d->began_us = clock_us;
-    d->found = 0;
-    if (send_step(d, now_us) == -1) {
-        fail(d, PQerrorMessage(d->pg.conn), clock_us);
-    }
-}
-
-/* ---- answers ---- */
-
-static void dropped(struct drop *d, int64_t clock_us)
-{
-    char name[SQL_NAME_BYTES];
-    sql_partition_name(d->part.day, d->part.class, name);
-    calendar_remove(&d->store->calendar, d->part.day, d->part.class);
-    d->dropped = true;
-    if (d->part.class != SQL_WHOLE_DAY) {
-        count_add(COUNT_RETENTION_PARTITIONS, 1);
-        count_add(COUNT_RETENTION_RECORDS, (uint64_t)d->found);
-    }
-    log_info("retention.dropped", "partition=%s records=%lld ms=%lld", name, (long long)d->found,
-             (long long)((clock_us - d->began_us) / 1000));
-}
-
-/* The step under way is done. */
-static void done(struct drop *d, int64_t clock_us)
-{
-    switch (d->step) {
-    case DROP_EXTENT:
-        d->series_id = 0;
-        d->last_series_id = d->found;
-        break;
-    case DROP_SETTLE:
-        d->series_id += SETTLE_SERIES;
-        break;
-    case DROP_PARTITION:
-        dropped(d, clock_us);
-        break;
-    case DROP_LEDGER:
-        count_add(COUNT_LEDGER_REMOVED, (uint64_t)d->found);
-        d->ledger_us = d->found == LEDGER_ROWS ? 0 : clock_us + LEDGER_EVERY_US;
-        break;
-    case DROP_IDLE:
-        break;
-    }
-    if ((d->step == DROP_EXTENT || d->step == DROP_SETTLE) && d->series_id >= d->last_series_id) {
-        memcpy(d->settled, d->settling, sizeof d->settled);
-        d->last_series_id = 0;
-    }
-    d->step = DROP_IDLE;
-    d->lock_us = d->again_us = 0;
-}
-
-/* A number in the first cell, as text or binary. */
-static int64_t number_of(const PGresult *r)
-{
-    return PQntuples(r) == 0      ? 0
-           : PQfformat(r, 0) == 1 ? pg_cell_64(r, 0, 0)
-                                  : strtoll(PQgetvalue(r, 0, 0), NULL, 10);
-}
-
-static void take_answers(struct drop *d, int64_t clock_us)
-{
-    char error[200] = "";
-    bool locked = false;
-    PGresult *r;
-    while ((r = PQgetResult(d->pg.conn)) != NULL) {
-        const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-        if (PQresultStatus(r) == PGRES_TUPLES_OK) {
-            d->found = number_of(r);
-        } else if (PQresultStatus(r) != PGRES_COMMAND_OK && error[0] == '\0') {
-            snprintf(error, sizeof error, "%s", PQresultErrorMessage(r));
-            locked = pg_meaning_of(state) == PG_MEANS_LOCKED;
-        }
-        PQclear(r);
-    }
-    if (locked) {
-        wait_for_lock(d, clock_us);
-    } else if (error[0] != '\0' || PQstatus(d->pg.conn) != CONNECTION_OK) {
-        fail(d, error[0] == '\0' ? PQerrorMessage(d->pg.conn) : error, clock_us);
-    } else {
-        done(d, clock_us);
-    }
-}
-
-bool drop_ended(struct drop *d)
-{
-    if (!d->dropped || d->step != DROP_IDLE || find_part(d)) {
-        return false;
-    }
-    d->dropped = false;
-    return true;
 }
 
 void drop_go_on(struct drop *d, int64_t now_us, int64_t clock_us)
 {
-    if (d->step == DROP_IDLE) {
-        begin(d, now_us, clock_us);
+    d->now_us = now_us;
+    begin(d, clock_us);
+    pg_task_go_on(&d->task, clock_us);
+}
+
+bool drop_ended(struct drop *d)
+{
+    if (!d->dropped || pg_task_is_under_way(&d->task) || find_part(d)) {
+        return false;
     }
-    if (d->step == DROP_IDLE) {
-        return;
-    }
-    int answered = pg_answered(&d->pg);
-    if (answered == -1) {
-        fail(d, PQerrorMessage(d->pg.conn), clock_us);
-    } else if (answered == 1) {
-        take_answers(d, clock_us);
-    }
+    d->dropped = false;
+    return true;
 }
