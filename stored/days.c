@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/pg/task.h"
 
 #define BACKOFF_US   INT64_C(1000000) /* after a failure */
 #define PASS_OVER_US INT64_C(600000000)
@@ -23,34 +24,96 @@ struct passed {
 
 struct days {
     struct store *store;
+    struct pg_task task;
     struct passed passed[PASSED_MOST]; /* a ring */
     uint32_t passed_next, alone;
     struct calendar_part first; /* of those under way, which are `asked` */
     uint32_t asked;
-    struct pg pg;
-    bool under_way;
     struct calendar_part parts[2 * DAYS_AT_ONCE];
     uint32_t count;
-    int64_t began_us, again_us;
     char text[2 * DAYS_AT_ONCE * (SQL_PARTITION_BYTES + 1)];
 };
+
+/* ---- the step ---- */
+
+static const char *write_parts(void *owner)
+{
+    const struct days *d = owner;
+    return d->text;
+}
+
+static int made(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct days *d = owner;
+    (void)r;
+    for (uint32_t i = 0; i < d->count; i++) {
+        if (calendar_add(&d->store->calendar, d->parts[i]) == -1) {
+            d->store->calendar.stale = true; /* memory; it is read again */
+        }
+    }
+    count_add(COUNT_DAYS_MADE, d->count);
+    log_info("days.made", "partitions=%u ms=%lld", d->count,
+             (long long)((clock_us - d->task.began_us) / 1000));
+    return PG_OVER;
+}
+
+static const struct pg_step steps[] = {{.name = "make", .write = write_parts, .done = made}};
+
+static void note_failure(struct days *d, const char *sqlstate, const char *error)
+{
+    log_error("days.failed", "partitions=%u sqlstate=%s error=\"%.200s\" effect=\"tried again\"",
+              d->count, sqlstate, error);
+    count_add(COUNT_DATABASE_ERRORS, 1);
+    d->store->calendar.stale = true;
+}
+
+/* Where PostgreSQL refuses it, the others are not to wait for the one at fault. */
+static void failed(void *owner, const char *step, int64_t clock_us)
+{
+    struct days *d = owner;
+    const struct pg *pg = &d->task.pg;
+    bool refused = step != pg_step_connect && pg->fault != PG_AWAY;
+    note_failure(d, pg->sqlstate, pg->message);
+    if (!refused || !pg_stands_in_the_way(pg->meaning)) {
+        return;
+    }
+    if (d->asked > 1) {
+        d->alone = ALONE;
+        return;
+    }
+    d->passed[d->passed_next++ % PASSED_MOST] = (struct passed){d->first, clock_us + PASS_OVER_US};
+    log_error("days.passed_over", "day=%d class=%d effect=\"its records wait; tried again later\"",
+              d->first.day, d->first.class);
+}
+
+static void given_up(void *owner, int step)
+{
+    struct days *d = owner;
+    (void)step;
+    d->store->calendar.stale = true; /* whether they are there only the database knows */
+}
+
+static const struct pg_task_kind kind = {.application = "ezrepo-stored-days",
+                                         .backoff_us = BACKOFF_US,
+                                         .failed = failed,
+                                         .given_up = given_up};
+
+/* ---- when, and which ---- */
 
 struct days *days_new(struct store *store)
 {
     struct days *d = calloc(1, sizeof *d);
     if (d != NULL) {
         d->store = store;
+        pg_task_init(&d->task, &kind, &sql_statements, store->settings->database, &store->params,
+                     d);
     }
     return d;
 }
 
 void days_close(struct days *d)
 {
-    if (d->under_way) {
-        d->store->calendar.stale = true; /* whether they are there only the database knows */
-    }
-    d->under_way = false;
-    pg_close(&d->pg);
+    pg_task_close(&d->task);
 }
 
 void days_free(struct days **d)
@@ -64,17 +127,7 @@ void days_free(struct days **d)
 
 bool days_under_way(const struct days *d)
 {
-    return d->under_way;
-}
-
-static void fail(struct days *d, const char *error, int64_t clock_us)
-{
-    log_error("days.failed", "partitions=%u error=\"%.200s\" effect=\"tried again\"", d->count,
-              error);
-    count_add(COUNT_DATABASE_ERRORS, 1);
-    days_close(d);
-    d->store->calendar.stale = true;
-    d->again_us = clock_us + BACKOFF_US;
+    return pg_task_is_under_way(&d->task);
 }
 
 bool days_passes_over(const struct days *d, struct calendar_part part, int64_t clock_us)
@@ -86,22 +139,6 @@ bool days_passes_over(const struct days *d, struct calendar_part part, int64_t c
         }
     }
     return false;
-}
-
-/* PostgreSQL refuses it: the others are not to wait for the one at fault. */
-static void refused(struct days *d, const char *sqlstate, const char *error, int64_t clock_us)
-{
-    fail(d, error, clock_us);
-    if (!pg_stands_in_the_way(pg_meaning_of(sqlstate))) {
-        return;
-    }
-    if (d->asked > 1) {
-        d->alone = ALONE;
-        return;
-    }
-    d->passed[d->passed_next++ % PASSED_MOST] = (struct passed){d->first, clock_us + PASS_OVER_US};
-    log_error("days.passed_over", "day=%d class=%d effect=\"its records wait; tried again later\"",
-              d->first.day, d->first.class);
 }
 
 static bool is_listed(const struct days *d, int32_t day, int32_t class)
@@ -132,7 +169,7 @@ static int add(struct days *d, int32_t day, int32_t class)
 
 void days_make(struct days *d, const struct calendar_part *parts, uint32_t count, int64_t clock_us)
 {
-    if (d->under_way || clock_us < d->again_us) {
+    if (!pg_task_is_ready(&d->task, clock_us)) {
         return;
     }
     d->count = 0;
@@ -143,65 +180,17 @@ void days_make(struct days *d, const struct calendar_part *parts, uint32_t count
     for (uint32_t i = 0; i < d->asked; i++) {
         if (add(d, parts[i].day, SQL_WHOLE_DAY) == -1 ||
             add(d, parts[i].day, parts[i].class) == -1) {
-            fail(d, "a day out of bounds", clock_us);
+            note_failure(d, "", "a day out of bounds");
+            pg_task_back_off(&d->task, clock_us);
             return;
         }
     }
-    if (d->count == 0) {
-        return;
+    if (d->count > 0) {
+        pg_task_begin(&d->task, steps, 0, clock_us);
     }
-    if (!pg_is_open(&d->pg) && pg_open(&d->pg, &sql_statements, d->store->settings->database,
-                                       "ezrepo-stored-days") == -1) {
-        fail(d, d->pg.message, clock_us);
-        return;
-    }
-    d->under_way = true;
-    d->began_us = clock_us;
-    if (PQsendQuery(d->pg.conn, d->text) != 1) {
-        fail(d, PQerrorMessage(d->pg.conn), clock_us);
-    }
-}
-
-static void made(struct days *d, int64_t clock_us)
-{
-    d->under_way = false;
-    for (uint32_t i = 0; i < d->count; i++) {
-        if (calendar_add(&d->store->calendar, d->parts[i]) == -1) {
-            d->store->calendar.stale = true; /* memory; it is read again */
-        }
-    }
-    count_add(COUNT_DAYS_MADE, d->count);
-    log_info("days.made", "partitions=%u ms=%lld", d->count,
-             (long long)((clock_us - d->began_us) / 1000));
 }
 
 bool days_go_on(struct days *d, int64_t clock_us)
 {
-    int answered = d->under_way ? pg_answered(&d->pg) : 0;
-    if (answered == -1) {
-        fail(d, PQerrorMessage(d->pg.conn), clock_us);
-    }
-    if (answered != 1) {
-        return false;
-    }
-    char error[200] = "", sqlstate[6] = "";
-    PGresult *r;
-    while ((r = PQgetResult(d->pg.conn)) != NULL) {
-        if (PQresultStatus(r) != PGRES_COMMAND_OK && error[0] == '\0') {
-            const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
-            snprintf(error, sizeof error, "%s", PQresultErrorMessage(r));
-            snprintf(sqlstate, sizeof sqlstate, "%s", state == NULL ? "" : state);
-        }
-        PQclear(r);
-    }
-    if (PQstatus(d->pg.conn) != CONNECTION_OK) {
-        fail(d, PQerrorMessage(d->pg.conn), clock_us);
-        return false;
-    }
-    if (error[0] != '\0') {
-        refused(d, sqlstate, error, clock_us);
-        return false;
-    }
-    made(d, clock_us);
-    return true;
+    return pg_task_go_on(&d->task, clock_us);
 }
