@@ -14,34 +14,94 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/pg/task.h"
 
 #define QUIET_US   INT64_C(60000000) /* no record fell into the hour for as long */
 #define BACKOFF_US INT64_C(30000000) /* after a failure */
 #define SOON_US    INT64_C(100000)   /* a step of an hour with few records takes no longer */
 
-enum step {
-    SEAL_IDLE,
-    SEAL_BEGIN,
-    SEAL_LOCK,
-    SEAL_COUNT,
-    SEAL_MARK,
-    SEAL_GATE,
-    SEAL_COMMIT,
-    SEAL_STEPS
-};
-
 struct seal {
     struct store *store;
-    struct pg pg;
-    enum step step; /* whose answer is awaited */
-    int64_t again_us, began_us, asked_us;
+    struct pg_task task;
 };
+
+/* ---- the steps ---- */
+
+enum { SEAL_BEGIN, SEAL_LOCK, SEAL_COUNT, SEAL_MARK, SEAL_GATE, SEAL_COMMIT };
+
+static void put_start(void *owner, struct pg_params *p)
+{
+    const struct seal *s = owner;
+    pg_add_time(p, s->store->calendar.sealing * HOUR_US);
+}
+
+/* No rows: there is nothing to be counted (any more). */
+static int locked(void *owner, const PGresult *r, int64_t clock_us)
+{
+    (void)owner, (void)clock_us;
+    return PQntuples(r) == 0 ? SEAL_COMMIT : SEAL_COUNT;
+}
+
+static int sealed(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct seal *s = owner;
+    struct calendar *c = &s->store->calendar;
+    bool day = c->sealing_hours != 1;
+    (void)r;
+    for (uint32_t i = 0; i < c->hour_count; i++) {
+        struct calendar_hour *h = &c->hours[i];
+        if (calendar_is_sealing(c, h)) {
+            h->state = day ? HOUR_IN_DAY : HOUR_SEALED;
+        }
+    }
+    log_info(day ? "day.sealed" : "hour.sealed", "hour=%d ms=%lld", c->sealing,
+             (long long)((clock_us - s->task.began_us) / 1000));
+    c->sealing = c->sealing_hours = 0;
+    count_add(day ? COUNT_DAYS_SEALED : COUNT_HOURS_SEALED, 1);
+    return PG_OVER;
+}
+
+/* The same for an hour and a day, but for the statements about what is counted. */
+#define STEPS(LOCK, COUNT, MARK)                                                                   \
+    {                                                                                              \
+        [SEAL_BEGIN] = {.name = "begin", .text = "BEGIN"},                                         \
+        [SEAL_LOCK] = {.name = "lock",                                                             \
+                       .statement = LOCK,                                                          \
+                       .put = put_start,                                                           \
+                       .answer = PG_ANSWER_ROWS,                                                   \
+                       .done = locked},                                                            \
+        [SEAL_COUNT] = {.name = "count", .statement = COUNT, .put = put_start},                    \
+        [SEAL_MARK] = {.name = "mark", .statement = MARK, .put = put_start},                       \
+        [SEAL_GATE] = {.name = "gate", .text = sql_writer_lock},                                   \
+        [SEAL_COMMIT] = {.name = "commit", .text = "COMMIT", .tag = "COMMIT", .done = sealed},     \
+    }
+
+static const struct pg_step hour_steps[] = STEPS(SQL_SEAL_LOCK, SQL_SEAL_COUNT, SQL_SEAL_MARK);
+static const struct pg_step day_steps[] =
+    STEPS(SQL_SEAL_DAY_LOCK, SQL_SEAL_DAY_COUNT, SQL_SEAL_DAY_MARK);
+
+static void failed(void *owner, const char *step, int64_t clock_us)
+{
+    const struct seal *s = owner;
+    (void)clock_us;
+    log_error(step == pg_step_connect ? "seal.connect" : "seal.failed",
+              "step=%s sqlstate=%s error=\"%.200s\"", step, s->task.pg.sqlstate,
+              s->task.pg.message);
+    count_add(COUNT_DATABASE_ERRORS, 1);
+}
+
+static const struct pg_task_kind kind = {
+    .application = "ezrepo-stored-seal", .backoff_us = BACKOFF_US, .failed = failed};
+
+/* ---- making it ---- */
 
 struct seal *seal_new(struct store *store)
 {
     struct seal *s = calloc(1, sizeof *s);
     if (s != NULL) {
         s->store = store;
+        pg_task_init(&s->task, &kind, &sql_statements, store->settings->database, &store->params,
+                     s);
     }
     return s;
 }
@@ -55,110 +115,14 @@ void seal_free(struct seal **s)
     }
 }
 
+void seal_abandon(struct seal *s)
+{
+    pg_task_abandon(&s->task);
+}
+
 void seal_close(struct seal *s)
 {
-    seal_abandon(s);
-    pg_close(&s->pg);
-}
-
-/* ---- sending ---- */
-
-static int ask(struct seal *s, enum step step, int64_t clock_us)
-{
-    static const char *const texts[SEAL_STEPS] = {
-        [SEAL_BEGIN] = "BEGIN", [SEAL_GATE] = sql_writer_lock, [SEAL_COMMIT] = "COMMIT"};
-    static const enum sql_statement hour_statements[] = {
-        [SEAL_LOCK] = SQL_SEAL_LOCK, [SEAL_COUNT] = SQL_SEAL_COUNT, [SEAL_MARK] = SQL_SEAL_MARK};
-    static const enum sql_statement day_statements[] = {[SEAL_LOCK] = SQL_SEAL_DAY_LOCK,
-                                                        [SEAL_COUNT] = SQL_SEAL_DAY_COUNT,
-                                                        [SEAL_MARK] = SQL_SEAL_DAY_MARK};
-    const struct calendar *c = &s->store->calendar;
-    struct pg_params *p = &s->store->params;
-    s->step = step;
-    s->asked_us = clock_us;
-    if (texts[step] != NULL) {
-        return PQsendQuery(s->pg.conn, texts[step]) == 1 ? 0 : -1;
-    }
-    pg_params_begin(p);
-    pg_add_time(p, c->sealing * HOUR_US);
-    return pg_send(&s->pg, c->sealing_hours == 1 ? hour_statements[step] : day_statements[step], p);
-}
-
-static void fail(struct seal *s, const char *error, int64_t clock_us)
-{
-    log_error("seal.failed", "step=%d error=\"%.200s\"", (int)s->step, error);
-    count_add(COUNT_DATABASE_ERRORS, 1);
-    pg_close(&s->pg);
-    s->step = SEAL_IDLE;
-    s->again_us = clock_us + BACKOFF_US;
-}
-
-/* ---- answers ---- */
-
-/* The answer to the statement under way is complete: NULL when it is the good one, else what it
- * says. */
-static const char *judge(struct seal *s, PGresult *r, bool *nothing_to_do)
-{
-    ExecStatusType status = PQresultStatus(r);
-    *nothing_to_do = s->step == SEAL_LOCK && status == PGRES_TUPLES_OK && PQntuples(r) == 0;
-    if (status != (s->step == SEAL_LOCK ? PGRES_TUPLES_OK : PGRES_COMMAND_OK)) {
-        return PQresultErrorMessage(r);
-    }
-    if (s->step == SEAL_COMMIT && strcmp(PQcmdStatus(r), "COMMIT") != 0) {
-        return PQcmdStatus(r);
-    }
-    return NULL;
-}
-
-static void sealed(struct seal *s, int64_t clock_us)
-{
-    struct calendar *c = &s->store->calendar;
-    bool day = c->sealing_hours != 1;
-    for (uint32_t i = 0; i < c->hour_count; i++) {
-        struct calendar_hour *h = &c->hours[i];
-        if (calendar_is_sealing(c, h)) {
-            h->state = day ? HOUR_IN_DAY : HOUR_SEALED;
-        }
-    }
-    log_info(day ? "day.sealed" : "hour.sealed", "hour=%d ms=%lld", c->sealing,
-             (long long)((clock_us - s->began_us) / 1000));
-    c->sealing = c->sealing_hours = 0;
-    s->step = SEAL_IDLE;
-    count_add(day ? COUNT_DAYS_SEALED : COUNT_HOURS_SEALED, 1);
-}
-
-/* Takes answers as far as they are there. */
-static void take_answers(struct seal *s, int64_t clock_us)
-{
-    while (s->step != SEAL_IDLE) {
-        const char *error = NULL;
-        bool nothing_to_do = false, some = false;
-        PGresult *r;
-        int answered = pg_answered(&s->pg);
-        if (answered == -1) {
-            fail(s, PQerrorMessage(s->pg.conn), clock_us);
-        }
-        if (answered != 1) {
-            return;
-        }
-        char text[200] = "no answer";
-        while ((r = PQgetResult(s->pg.conn)) != NULL) {
-            const char *said = judge(s, r, &nothing_to_do);
-            if (said != NULL && error == NULL) {
-                snprintf(text, sizeof text, "%s", said);
-                error = text;
-            }
-            some = true;
-            PQclear(r);
-        }
-        if (error != NULL || !some) {
-            fail(s, text, clock_us);
-        } else if (s->step == SEAL_COMMIT) {
-            sealed(s, clock_us);
-        } else if (ask(s, nothing_to_do ? SEAL_COMMIT : s->step + 1, clock_us) == -1) {
-            fail(s, PQerrorMessage(s->pg.conn), clock_us);
-        }
-    }
+    pg_task_close(&s->task);
 }
 
 /* ---- the next one ---- */
@@ -212,7 +176,7 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
 {
     struct calendar *c = &s->store->calendar;
     int32_t first = 0, hours = 1;
-    if (clock_us < s->again_us || c->stale || !pg_is_open(&s->store->pg)) {
+    if (!pg_task_is_ready(&s->task, clock_us) || c->stale || !pg_is_open(&s->store->pg)) {
         return;
     }
     if (c->sealing_hours != 0 && calendar_settle(c, &s->store->pg, &s->store->params) == -1) {
@@ -224,40 +188,21 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
             return;
         }
     }
-    if (!pg_is_open(&s->pg) && pg_open(&s->pg, &sql_statements, s->store->settings->database,
-                                       "ezrepo-stored-seal") == -1) {
-        log_error("seal.connect", "error=\"%s\"", s->pg.message);
-        s->again_us = clock_us + BACKOFF_US;
-        return;
-    }
-    c->sealing = first;
-    c->sealing_hours = hours;
-    s->began_us = clock_us;
-    if (ask(s, SEAL_BEGIN, clock_us) == -1) {
-        fail(s, PQerrorMessage(s->pg.conn), clock_us);
+    if (pg_task_begin(&s->task, hours == 1 ? hour_steps : day_steps, SEAL_BEGIN, clock_us)) {
+        c->sealing = first;
+        c->sealing_hours = hours;
     }
 }
 
 void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us)
 {
-    if (s->step == SEAL_IDLE) {
-        begin(s, now_us, clock_us);
-    }
-    take_answers(s, clock_us);
-    if (s->step == SEAL_IDLE) {
+    begin(s, now_us, clock_us);
+    if (pg_task_go_on(&s->task, clock_us)) {
         begin(s, now_us, clock_us); /* the next, if there is one */
     }
 }
 
 bool seal_is_quick(const struct seal *s, int64_t clock_us)
 {
-    return s->step != SEAL_IDLE && clock_us - s->asked_us < SOON_US;
-}
-
-void seal_abandon(struct seal *s)
-{
-    if (s->step != SEAL_IDLE) {
-        pg_close(&s->pg);
-        s->step = SEAL_IDLE;
-    }
+    return pg_task_is_under_way(&s->task) && clock_us - s->task.asked_us < SOON_US;
 }
