@@ -4,11 +4,11 @@
  * state of the database, on a connection of its own and without waiting. What differs is put right
  * by adding the difference, on the connection of the flushes: what they add meanwhile stays right.
  */
-#include <poll.h>
 #include <stdlib.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/pg/task.h"
 #include "common/when.h"
 #include "stored/rebuild_work.h"
 #include "stored/seal.h"
@@ -18,39 +18,23 @@
 #define MOST_FAILURES 30               /* in a row: about a minute */
 #define MOST_ROWS     10000            /* put right at once; then the same is compared again */
 
-/* What is compared; the first three for each hour, the others for each day after its hours. */
-enum check { CHECK_UNLISTED, CHECK_HOUR, CHECK_TOTAL_HOUR, CHECK_DAY, CHECK_TOTAL_DAY, CHECKS };
+/* What is compared, each by one step; the first three for each hour, the others for each day after
+ * its hours. */
+enum check { CHECK_UNLISTED, CHECK_HOUR, CHECK_TOTAL_HOUR, CHECK_DAY, CHECK_TOTAL_DAY };
 
 struct rebuild_hours {
     struct rebuild_job *job;
-    struct pg pg;
+    struct pg_task task;
     int32_t *days;
     uint32_t day_count, day; /* the one at hand */
     int32_t hour;            /* since 1970 */
     enum check check;
-    bool asked;
-    uint32_t failures; /* in a row */
-    int64_t again_us;
+    int rc; /* of what was made of the last answer */
 };
-
-struct rebuild_hours *rebuild_hours_new(struct rebuild_job *job)
-{
-    struct rebuild_hours *h = calloc(1, sizeof *h);
-    if (h != NULL) {
-        h->job = job;
-    }
-    return h;
-}
-
-static void disconnect(struct rebuild_hours *h)
-{
-    pg_close(&h->pg);
-    h->asked = false;
-}
 
 void rebuild_hours_end(struct rebuild_hours *h)
 {
-    disconnect(h);
+    pg_task_close(&h->task);
 }
 
 void rebuild_hours_free(struct rebuild_hours **h)
@@ -84,7 +68,7 @@ int rebuild_hours_begin(struct rebuild_hours *h)
 {
     const struct calendar *c = &h->job->store->calendar;
     int32_t *days = realloc(h->days, (c->parts.count + 1) * sizeof *days);
-    disconnect(h);
+    pg_task_close(&h->task);
     if (days == NULL) {
         return -1;
     }
@@ -96,8 +80,8 @@ int rebuild_hours_begin(struct rebuild_hours *h)
         }
     }
     h->day = 0;
-    h->again_us = 0;
-    h->failures = 0;
+    h->task.again_us = 0;
+    h->task.failures = 0;
     begin_day(h);
     return 0;
 }
@@ -125,27 +109,12 @@ static int64_t start_us(const struct rebuild_hours *h)
     return h->check >= CHECK_DAY ? h->hour / 24 * DAY_US : h->hour * HOUR_US;
 }
 
-/* ---- asking ---- */
-
-static void fail(struct rebuild_hours *h, const char *error)
-{
-    if (h->failures == 0) {
-        log_error("rebuild.hours", "check=%d error=\"%.200s\"", (int)h->check, error);
-    }
-    count_add(COUNT_DATABASE_ERRORS, 1);
-    if (error != h->pg.message) {
-        snprintf(h->pg.message, sizeof h->pg.message, "%s", error);
-    }
-    disconnect(h);
-    h->failures++;
-    h->again_us = daemon_clock_us() + BACKOFF_US;
-}
+/* ---- what is asked ---- */
 
 /* Which types' records of the hour are all there, as the statements want it. */
-static void add_kept_types(struct rebuild_hours *h)
+static void add_kept_types(const struct rebuild_hours *h, struct pg_params *p)
 {
     const struct retention *retention = &h->job->store->retention;
-    struct pg_params *p = &h->job->store->params;
     bool rest_is_gone = retention_horizon_us(retention, 0) > start_us(h);
     int column = pg_add_array(p, PG_TEXT);
     for (uint32_t class = 1; class < retention->count; class ++) {
@@ -158,32 +127,22 @@ static void add_kept_types(struct rebuild_hours *h)
     pg_add_32(p, rest_is_gone);
 }
 
-static void ask(struct rebuild_hours *h)
+static void put_start(void *owner, struct pg_params *p)
 {
-    static const enum sql_statement texts[CHECKS] = {[CHECK_UNLISTED] = SQL_REBUILD_UNLISTED,
-                                                     [CHECK_HOUR] = SQL_REBUILD_HOUR,
-                                                     [CHECK_TOTAL_HOUR] = SQL_REBUILD_TOTAL_HOUR,
-                                                     [CHECK_DAY] = SQL_REBUILD_DAY,
-                                                     [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_DAY};
-    struct pg_params *p = &h->job->store->params;
-    if (!pg_is_open(&h->pg) && pg_open(&h->pg, &sql_statements, h->job->store->settings->database,
-                                       "ezrepo-stored-rebuild") == -1) {
-        fail(h, h->pg.message);
-        return;
-    }
-    pg_params_begin(p);
-    pg_add_time(p, start_us(h));
-    if (h->check != CHECK_UNLISTED) {
-        pg_add_32(p, h->job->verify ? REBUILD_TEXTS : MOST_ROWS);
-    }
-    if (h->check == CHECK_HOUR || h->check == CHECK_TOTAL_HOUR) {
-        add_kept_types(h);
-    }
-    if (pg_send(&h->pg, texts[h->check], p) == -1) {
-        fail(h, PQerrorMessage(h->pg.conn));
-        return;
-    }
-    h->asked = true;
+    pg_add_time(p, start_us(owner));
+}
+
+static void put_start_and_most(void *owner, struct pg_params *p)
+{
+    const struct rebuild_hours *h = owner;
+    put_start(owner, p);
+    pg_add_32(p, h->job->verify ? REBUILD_TEXTS : MOST_ROWS);
+}
+
+static void put_all(void *owner, struct pg_params *p)
+{
+    put_start_and_most(owner, p);
+    add_kept_types(owner, p);
 }
 
 /* ---- answers ---- */
@@ -271,14 +230,14 @@ static void put_rows(struct rebuild_hours *h, const PGresult *r)
 /* Adds the differences and removes what holds nothing then, in one transaction. */
 static int put_right(struct rebuild_hours *h, const PGresult *r)
 {
-    static const enum sql_statement adds[CHECKS] = {[CHECK_HOUR] = SQL_REBUILD_HOUR_ADD,
-                                                    [CHECK_TOTAL_HOUR] = SQL_REBUILD_TOTAL_ADD,
-                                                    [CHECK_DAY] = SQL_REBUILD_DAY_ADD,
-                                                    [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_ADD};
-    static const enum sql_statement trims[CHECKS] = {[CHECK_HOUR] = SQL_REBUILD_HOUR_TRIM,
-                                                     [CHECK_TOTAL_HOUR] = SQL_REBUILD_TOTAL_TRIM,
-                                                     [CHECK_DAY] = SQL_REBUILD_DAY_TRIM,
-                                                     [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_TRIM};
+    static const enum sql_statement adds[] = {[CHECK_HOUR] = SQL_REBUILD_HOUR_ADD,
+                                              [CHECK_TOTAL_HOUR] = SQL_REBUILD_TOTAL_ADD,
+                                              [CHECK_DAY] = SQL_REBUILD_DAY_ADD,
+                                              [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_ADD};
+    static const enum sql_statement trims[] = {[CHECK_HOUR] = SQL_REBUILD_HOUR_TRIM,
+                                               [CHECK_TOTAL_HOUR] = SQL_REBUILD_TOTAL_TRIM,
+                                               [CHECK_DAY] = SQL_REBUILD_DAY_TRIM,
+                                               [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_TRIM};
     struct store *s = h->job->store;
     seal_abandon(s->seal); /* it holds rows of these tables while it waits for its turn */
     put_rows(h, r);
@@ -330,54 +289,93 @@ static int take_differences(struct rebuild_hours *h, const PGresult *r)
     return 0;
 }
 
-static int take_answer(struct rebuild_hours *h)
+static int compared_list(void *owner, const PGresult *r, int64_t clock_us)
 {
-    struct pollfd ready = {.fd = PQsocket(h->pg.conn), .events = POLLIN};
-    PGresult *r;
-    int rc = 0;
-    (void)poll(&ready, 1, WAIT_MS);
-    int answered = pg_answered(&h->pg);
-    if (answered == -1) {
-        fail(h, PQerrorMessage(h->pg.conn));
+    struct rebuild_hours *h = owner;
+    (void)clock_us;
+    h->rc = take_unlisted(h, r);
+    return PG_OVER;
+}
+
+static int compared(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct rebuild_hours *h = owner;
+    (void)clock_us;
+    h->rc = take_differences(h, r);
+    return PG_OVER;
+}
+
+#define STEP(check, text, put_all_of_it, take)                                                     \
+    [CHECK_##check] = {.name = text,                                                               \
+                       .statement = SQL_REBUILD_##check,                                           \
+                       .put = put_all_of_it,                                                       \
+                       .answer = PG_ANSWER_ROWS,                                                   \
+                       .done = take}
+
+static const struct pg_step steps[] = {
+    STEP(UNLISTED, "unlisted", put_start, compared_list),
+    STEP(HOUR, "hour", put_all, compared),
+    STEP(TOTAL_HOUR, "total_hour", put_all, compared),
+    STEP(DAY, "day", put_start_and_most, compared),
+    STEP(TOTAL_DAY, "total_day", put_start_and_most, compared),
+};
+
+static void failed(void *owner, const char *step, int64_t clock_us)
+{
+    const struct rebuild_hours *h = owner;
+    (void)clock_us;
+    if (h->task.failures == 1) {
+        log_error("rebuild.hours", "check=%s sqlstate=%s error=\"%.200s\"", step,
+                  h->task.pg.sqlstate, h->task.pg.message);
     }
-    if (answered != 1) {
-        return answered == 0 ? 2 : 0;
+    count_add(COUNT_DATABASE_ERRORS, 1);
+}
+
+static const struct pg_task_kind kind = {
+    .application = "ezrepo-stored-rebuild", .backoff_us = BACKOFF_US, .failed = failed};
+
+/* ---- from hour to hour ---- */
+
+struct rebuild_hours *rebuild_hours_new(struct rebuild_job *job)
+{
+    struct rebuild_hours *h = calloc(1, sizeof *h);
+    if (h != NULL) {
+        h->job = job;
+        pg_task_init(&h->task, &kind, &sql_statements, job->store->settings->database,
+                     &job->store->params, h);
     }
-    PGresult *rows = PQgetResult(h->pg.conn);
-    while ((r = PQgetResult(h->pg.conn)) != NULL) {
-        PQclear(r);
-    }
-    if (PQresultStatus(rows) != PGRES_TUPLES_OK) {
-        fail(h, PQresultErrorMessage(rows));
-    } else {
-        h->failures = 0;
-        rc = h->check == CHECK_UNLISTED ? take_unlisted(h, rows) : take_differences(h, rows);
-        h->asked = false;
-    }
-    PQclear(rows);
-    return rc;
+    return h;
 }
 
 const char *rebuild_hours_error(const struct rebuild_hours *h)
 {
-    return h->pg.message;
+    return h->task.pg.message;
+}
+
+/* -1: the flushes' connection failed while a difference was put right. */
+static int take_answer(struct rebuild_hours *h)
+{
+    h->rc = 0;
+    pg_task_await(&h->task, WAIT_MS);
+    bool over = pg_task_go_on(&h->task, daemon_clock_us());
+    return over ? h->rc : pg_task_is_under_way(&h->task) ? 2 : 0;
 }
 
 int rebuild_hours_step(struct rebuild_hours *h)
 {
     if (h->day == h->day_count) {
-        disconnect(h);
+        pg_task_close(&h->task);
         return 1;
     }
-    if (h->asked) {
+    if (pg_task_is_under_way(&h->task)) {
         return take_answer(h);
     }
-    if (h->failures == MOST_FAILURES) {
+    if (h->task.failures == MOST_FAILURES) {
         return 3;
     }
-    if (daemon_clock_us() < h->again_us) {
+    if (!pg_task_is_ready(&h->task, daemon_clock_us())) {
         return 2;
     }
-    ask(h);
+    pg_task_begin(&h->task, steps, (int)h->check, daemon_clock_us());
     return 0;
 }
