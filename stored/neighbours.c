@@ -10,6 +10,7 @@
 
 #include "stored/heads.h"
 #include "stored/period_rows.h"
+#include "stored/sql_columns.h"
 
 #define PAGE_AHEAD    128    /* read ahead together */
 #define PERIODS_AHEAD 8      /* of one, the one before the late records not counted */
@@ -83,12 +84,12 @@ static struct period_record row_record(const PGresult *result, int row, int colu
 
 static void take_period(struct ahead *a, const PGresult *result, int row)
 {
-    struct period p = period_rows_get(result, row, 1);
+    struct period p = period_rows_get(result, row, NEAR_PERIOD);
     if (period_key_compare(&p.start, &a->of->late) < 0) {
         a->before = p;
-        a->head = (struct period_head){.records = (uint64_t)pg_cell_64(result, row, 8),
-                                       .until_us = pg_cell_time(result, row, 9),
-                                       .t_end_us = pg_cell_time(result, row, 10)};
+        a->head = (struct period_head){.records = (uint64_t)pg_cell_64(result, row, NEAR_DROPPED),
+                                       .until_us = pg_cell_time(result, row, NEAR_UNTIL),
+                                       .t_end_us = pg_cell_time(result, row, NEAR_DROPPED_END)};
     } else if (a->period_count < PERIODS_AHEAD) {
         a->periods[a->period_count++] = p;
     }
@@ -108,7 +109,7 @@ static int read_periods(struct neighbours *n)
         return -1;
     }
     for (int i = 0; i < PQntuples(result); i++) {
-        int64_t at = pg_cell_64(result, i, 0);
+        int64_t at = pg_cell_64(result, i, NEAR_NTH);
         if (at >= 1 && at <= n->page_count) {
             take_period(&n->page[at - 1], result, i);
         }

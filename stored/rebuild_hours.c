@@ -12,6 +12,7 @@
 #include "common/when.h"
 #include "stored/rebuild_work.h"
 #include "stored/seal.h"
+#include "stored/sql_columns.h"
 
 #define WAIT_MS       5                /* for an answer, before others have their turn */
 #define BACKOFF_US    INT64_C(2000000) /* after a failure of this connection */
@@ -147,30 +148,18 @@ static void put_all(void *owner, struct pg_params *p)
 
 /* ---- answers ---- */
 
-enum column {
-    START,
-    SERIES,
-    UNIT,
-    TYPE,
-    GRADE,
-    HOW,
-    COUNTS,
-    DELTAS = COUNTS + 3,
-    IS = DELTAS + 6,
-    WAS
-};
-
 static void tell(struct rebuild_hours *h, const PGresult *r, int row)
 {
     const struct gradings *g = &h->job->store->gradings;
     char at[WHEN_TEXT], what[120];
-    int16_t id = pg_cell_16(r, row, GRADE);
-    struct slice unit = pg_cell_text(r, row, UNIT), type = pg_cell_text(r, row, TYPE),
-                 is = pg_cell_text(r, row, IS), was = pg_cell_text(r, row, WAS);
-    when_time_text(pg_cell_time(r, row, START), at);
+    int16_t id = pg_cell_16(r, row, COMPARED_GRADE_NAME);
+    struct slice unit = pg_cell_text(r, row, COMPARED_UNIT),
+                 type = pg_cell_text(r, row, COMPARED_TYPE), is = pg_cell_text(r, row, COMPARED_IS),
+                 was = pg_cell_text(r, row, COMPARED_WAS);
+    when_time_text(pg_cell_time(r, row, COMPARED_START), at);
     if (h->check == CHECK_HOUR || h->check == CHECK_DAY) {
         snprintf(what, sizeof what, "%s of series %lld", h->check == CHECK_HOUR ? "hour" : "day",
-                 (long long)pg_cell_64(r, row, SERIES));
+                 (long long)pg_cell_64(r, row, COMPARED_SERIES));
     } else {
         snprintf(what, sizeof what, "%.*s of all \"%.60s\"", (int)unit.len, unit.at, type.at);
     }
@@ -185,7 +174,7 @@ static void count_rows(struct rebuild_hours *h, const PGresult *r)
 {
     uint64_t *rollups = h->job->found.rollups;
     for (int i = 0; i < PQntuples(r); i++) {
-        int32_t how = pg_cell_32(r, i, HOW);
+        int32_t how = pg_cell_32(r, i, COMPARED_HOW);
         if (!h->job->verify && how >= 0 && how <= 2) {
             rollups[how]++;
         }
@@ -194,7 +183,7 @@ static void count_rows(struct rebuild_hours *h, const PGresult *r)
         }
     }
     for (int how = 0; h->job->verify && how < 3 && PQntuples(r) > 0; how++) {
-        rollups[how] += (uint64_t)pg_cell_64(r, 0, COUNTS + how);
+        rollups[how] += (uint64_t)pg_cell_64(r, 0, COMPARED_COUNTS + how);
     }
 }
 
@@ -213,16 +202,16 @@ static void put_rows(struct rebuild_hours *h, const PGresult *r)
         pg_add_array(p, PG_BIGINT);
     }
     for (int i = 0; i < PQntuples(r); i++) {
-        pg_put_time(p, 0, pg_cell_time(r, i, START));
+        pg_put_time(p, 0, pg_cell_time(r, i, COMPARED_START));
         if (totals) {
-            pg_put_bytes(p, 1, pg_cell_text(r, i, UNIT));
-            pg_put_bytes(p, 2, pg_cell_text(r, i, TYPE));
+            pg_put_bytes(p, 1, pg_cell_text(r, i, COMPARED_UNIT));
+            pg_put_bytes(p, 2, pg_cell_text(r, i, COMPARED_TYPE));
         } else {
-            pg_put_64(p, 1, pg_cell_64(r, i, SERIES));
+            pg_put_64(p, 1, pg_cell_64(r, i, COMPARED_SERIES));
         }
-        pg_put_16(p, deltas - 1, pg_cell_16(r, i, GRADE));
+        pg_put_16(p, deltas - 1, pg_cell_16(r, i, COMPARED_GRADE_NAME));
         for (int grade = 0; grade < 6; grade++) {
-            pg_put_64(p, deltas + grade, pg_cell_64(r, i, DELTAS + grade));
+            pg_put_64(p, deltas + grade, pg_cell_64(r, i, COMPARED_DELTAS + grade));
         }
     }
 }

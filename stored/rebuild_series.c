@@ -14,6 +14,7 @@
 #include "stored/period_rows.h"
 #include "stored/period_writes.h"
 #include "stored/rebuild_work.h"
+#include "stored/sql_columns.h"
 
 /* Differences kept of a series; more are written in parts, and the series is read again. */
 #define MOST_CHANGES  20000
@@ -164,12 +165,12 @@ struct starts {
 
 static void take_start(struct starts *s, const PGresult *r, int row)
 {
-    int32_t which = pg_cell_32(r, row, 1);
-    struct period p = period_rows_get(r, row, 2);
+    int32_t which = pg_cell_32(r, row, STARTS_WHICH);
+    struct period p = period_rows_get(r, row, STARTS_PERIOD);
     if (which == 0) {
-        s->head = (struct period_head){.records = (uint64_t)pg_cell_64(r, row, 9),
-                                       .until_us = pg_cell_time(r, row, 10),
-                                       .t_end_us = pg_cell_time(r, row, 11)};
+        s->head = (struct period_head){.records = (uint64_t)pg_cell_64(r, row, STARTS_DROPPED),
+                                       .until_us = pg_cell_time(r, row, STARTS_UNTIL),
+                                       .t_end_us = pg_cell_time(r, row, STARTS_DROPPED_END)};
     }
     *(which == 0 || which == 1 ? &s->last[which] : &s->next) = p;
 }
@@ -217,9 +218,9 @@ static int find_starts(struct rebuild_series *s, int64_t from_us)
     }
     for (int i = 0; i < PQntuples(r);) {
         struct starts starts = {.head = {.records = 0}};
-        int16_t id = pg_cell_16(r, i, 0);
+        int16_t id = pg_cell_16(r, i, STARTS_GRADE_NAME);
         struct compare *c = pair_of(s, id);
-        for (; i < PQntuples(r) && pg_cell_16(r, i, 0) == id; i++) {
+        for (; i < PQntuples(r) && pg_cell_16(r, i, STARTS_GRADE_NAME) == id; i++) {
             take_start(&starts, r, i);
         }
         if (c != NULL) {
@@ -375,10 +376,11 @@ static int read_periods(struct rebuild_series *s, const PGresult *r, struct peri
         return -1;
     }
     for (int i = 0; i < PQntuples(r); i++) {
-        to[i] = period_rows_get(r, i, 1);
+        to[i] = period_rows_get(r, i, PERIODS_PERIOD);
         if (to[i].ended == PERIOD_OPEN) {
-            open[count++] = (struct open_period){s->id, (uint16_t)pg_cell_16(r, i, 0),
-                                                 period_rows_key(r, i, 8), &to[i]};
+            open[count++] =
+                (struct open_period){s->id, (uint16_t)pg_cell_16(r, i, PERIODS_GRADE_NAME),
+                                     period_rows_key(r, i, PERIODS_THROUGH), &to[i]};
         }
     }
     int rc = open_periods_complete(open, count, &store->calendar, &store->pg, &store->params);
@@ -390,7 +392,8 @@ static int read_periods(struct rebuild_series *s, const PGresult *r, struct peri
 static uint32_t count_of(const PGresult *r, int *next, uint16_t grade_id)
 {
     uint32_t count = 0;
-    for (; *next < PQntuples(r) && pg_cell_16(r, *next, 0) == (int16_t)grade_id; ++*next) {
+    for (; *next < PQntuples(r) && pg_cell_16(r, *next, PERIODS_GRADE_NAME) == (int16_t)grade_id;
+         ++*next) {
         count++;
     }
     return count;
@@ -401,11 +404,12 @@ static uint32_t take_events(const PGresult *r, int *next, uint16_t grade_id,
                             struct period_event *to)
 {
     uint32_t count = 0;
-    for (; *next < PQntuples(r) && pg_cell_16(r, *next, 0) == (int16_t)grade_id; ++*next) {
+    for (; *next < PQntuples(r) && pg_cell_16(r, *next, EVENTS_GRADE_NAME) == (int16_t)grade_id;
+         ++*next) {
         int i = *next;
-        to[count++] = (struct period_event){.at = period_rows_key(r, i, 1),
-                                            .from = (uint8_t)pg_cell_16(r, i, 4),
-                                            .to = (uint8_t)pg_cell_16(r, i, 5)};
+        to[count++] = (struct period_event){.at = period_rows_key(r, i, EVENTS_AT),
+                                            .from = (uint8_t)pg_cell_16(r, i, EVENTS_FROM),
+                                            .to = (uint8_t)pg_cell_16(r, i, EVENTS_TO)};
     }
     return count;
 }

@@ -9,6 +9,7 @@
 
 #include "stored/neighbours.h"
 #include "stored/period_rows.h"
+#include "stored/sql_columns.h"
 
 #define LATE_PAGE 5000 /* asked for in one statement */
 
@@ -46,9 +47,10 @@ static int read_around(struct store *store, const struct period_late *late, uint
     }
     memset(around, 0, count * sizeof *around);
     for (int i = 0; i < PQntuples(r); i++) {
-        int64_t n = pg_cell_64(r, i, 0);
+        int64_t n = pg_cell_64(r, i, AROUND_NTH);
         if (n >= 1 && n <= count) {
-            around[n - 1] = (struct around){period_rows_get(r, i, 1), period_rows_key(r, i, 8)};
+            around[n - 1] = (struct around){period_rows_get(r, i, AROUND_BEFORE),
+                                            period_rows_key(r, i, AROUND_NEXT)};
         }
     }
     PQclear(r);

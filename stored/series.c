@@ -9,6 +9,7 @@
 #include "stored/open_periods.h"
 #include "stored/period_rows.h"
 #include "stored/sql.h"
+#include "stored/sql_columns.h"
 
 #define DIMENSIONS 6
 #define LAST_US    INT64_C(253402300800000000) /* the year 10000 */
@@ -346,18 +347,19 @@ static int load_greatest(struct series_cache *c, struct pg *pg, struct pg_params
 static int note_open(struct series_cache *c, const PGresult *r)
 {
     for (int i = 0; i < PQntuples(r); i++) {
-        struct series *s = unseen_by_id(c, pg_cell_64(r, i, 0));
-        struct series_grade *g = s == NULL ? NULL : series_grade(s, (uint16_t)pg_cell_16(r, i, 1));
+        struct series *s = unseen_by_id(c, pg_cell_64(r, i, OPEN_SERIES));
+        uint16_t grade_id = (uint16_t)pg_cell_16(r, i, OPEN_GRADE_NAME);
+        struct series_grade *g = s == NULL ? NULL : series_grade(s, grade_id);
         if (g == NULL) {
             return -1;
         }
-        g->open = (struct period){.start = period_rows_key(r, i, 2),
-                                  .grade = (uint8_t)pg_cell_16(r, i, 5),
-                                  .t_end_us = pg_cell_time(r, i, 6),
-                                  .records = (uint64_t)pg_cell_64(r, i, 7),
+        g->open = (struct period){.start = period_rows_key(r, i, OPEN_START),
+                                  .grade = (uint8_t)pg_cell_16(r, i, OPEN_GRADE),
+                                  .t_end_us = pg_cell_time(r, i, OPEN_T_END),
+                                  .records = (uint64_t)pg_cell_64(r, i, OPEN_RECORDS),
                                   .ended = PERIOD_OPEN};
-        g->through = period_rows_key(r, i, 8);
-        g->written = (uint64_t)pg_cell_64(r, i, 11);
+        g->through = period_rows_key(r, i, OPEN_THROUGH);
+        g->written = (uint64_t)pg_cell_64(r, i, OPEN_WRITTEN);
     }
     return 0;
 }
@@ -368,8 +370,9 @@ static uint32_t list_behind(const struct series_cache *c, const PGresult *r,
 {
     uint32_t count = 0;
     for (int i = 0; i < PQntuples(r); i++) {
-        struct series *s = unseen_by_id(c, pg_cell_64(r, i, 0));
-        struct series_grade *g = series_grade_find(s, (uint16_t)pg_cell_16(r, i, 1));
+        struct series *s = unseen_by_id(c, pg_cell_64(r, i, OPEN_SERIES));
+        uint16_t grade_id = (uint16_t)pg_cell_16(r, i, OPEN_GRADE_NAME);
+        struct series_grade *g = series_grade_find(s, grade_id);
         if (period_key_compare(&g->through, &s->greatest) < 0) {
             list[count++] = (struct open_period){s->id, g->grade_id, g->through, &g->open};
         }

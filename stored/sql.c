@@ -121,12 +121,9 @@ static const char *const statements[SQL_STATEMENTS] = {
         "                     ORDER BY t_start DESC, t_end DESC, key DESC LIMIT 1) AS m",
 
     /* As their rows have them: what came later is for SQL_SERIES_LATER. */
-    [SQL_SERIES_OPEN] =
-        "SELECT series_id, grade_id, t_start, start_end, start_key, k.grade, k.t_end, k.records,"
-        "       k.through_t, k.through_end, k.through_key, p.records"
-        " FROM period_known k"
-        " JOIN period p USING (series_id, grade_id, t_start, start_end, start_key)"
-        " WHERE k.ended IS NULL AND series_id = ANY ($1::bigint[])",
+    [SQL_SERIES_OPEN] = "SELECT " SERIES_OPEN_COLUMNS " FROM period_known k"
+                        " JOIN period p USING (series_id, grade_id, t_start, start_end, start_key)"
+                        " WHERE k.ended IS NULL AND series_id = ANY ($1::bigint[])",
 
     /* The graded records behind a key that is not before $6. */
     [SQL_SERIES_LATER] =
@@ -197,39 +194,36 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     /* The last period before each key, and where the first behind it begins; null: there is none.
      */
-    [SQL_PERIODS_AROUND] = "SELECT u.n, " PERIOD_COLUMNS(
-        "p.") ", x.t_start, x.start_end, x.start_key"
-              " FROM unnest(" KEY_ARRAYS
-              ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
-              " LEFT JOIN LATERAL (SELECT * FROM period WHERE series_id = u.series_id"
-              "   AND grade_id = u.grade_id AND " PERIOD_START " < (u.t, u.t_end, u.key)"
-              "   ORDER BY " PERIOD_LAST " LIMIT 1) AS p ON true"
-              " LEFT JOIN LATERAL (SELECT t_start, start_end, start_key FROM period"
-              "   WHERE series_id = u.series_id AND grade_id = u.grade_id"
-              "   AND " PERIOD_START " > (u.t, u.t_end, u.key)"
-              "   ORDER BY t_start, start_end, start_key LIMIT 1) AS x ON true",
+    [SQL_PERIODS_AROUND] =
+        "SELECT " PERIODS_AROUND_COLUMNS " FROM unnest(" KEY_ARRAYS
+        ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
+        " LEFT JOIN LATERAL (SELECT * FROM period WHERE series_id = u.series_id"
+        "   AND grade_id = u.grade_id AND " PERIOD_START " < (u.t, u.t_end, u.key)"
+        "   ORDER BY " PERIOD_LAST " LIMIT 1) AS p ON true"
+        " LEFT JOIN LATERAL (SELECT t_start, start_end, start_key FROM period"
+        "   WHERE series_id = u.series_id AND grade_id = u.grade_id"
+        "   AND " PERIOD_START " > (u.t, u.t_end, u.key)"
+        "   ORDER BY t_start, start_end, start_key LIMIT 1) AS x ON true",
 
     /* The last period before each key, what is known of its dropped records, and the first $6 from
      * the key on. */
-    [SQL_PERIODS_NEAR] = "SELECT u.n, " PERIOD_COLUMNS(
-        "p.") ", coalesce(p.dropped, 0::bigint), p.until, "
-              "p.dropped_end"
-              " FROM unnest(" KEY_ARRAYS
-              ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
-              " CROSS JOIN LATERAL ((SELECT b.t_start, b.start_end, b.start_key, b.grade, b.t_end,"
-              "     b.records, b.ended, d.records AS dropped, d.until, d.t_end AS dropped_end"
-              "   FROM (SELECT * FROM period WHERE series_id = u.series_id AND grade_id = "
-              "u.grade_id"
-              "         AND " PERIOD_START " < (u.t, u.t_end, u.key)"
-              "         ORDER BY " PERIOD_LAST " LIMIT 1) AS b"
-              "   LEFT JOIN period_dropped d USING (series_id, grade_id, t_start, start_end, "
-              "start_key))"
-              "  UNION ALL (SELECT t_start, start_end, start_key, grade, t_end, records, ended, "
-              "NULL,"
-              "   NULL, NULL FROM period WHERE series_id = u.series_id AND grade_id = u.grade_id"
-              "   AND " PERIOD_START " >= (u.t, u.t_end, u.key)"
-              "   ORDER BY t_start, start_end, start_key LIMIT $6::integer)) AS p"
-              " ORDER BY u.n, p.t_start, p.start_end, p.start_key",
+    [SQL_PERIODS_NEAR] =
+        "SELECT " PERIODS_NEAR_COLUMNS " FROM unnest(" KEY_ARRAYS
+        ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
+        " CROSS JOIN LATERAL ((SELECT b.t_start, b.start_end, b.start_key, b.grade, b.t_end,"
+        "     b.records, b.ended, d.records AS dropped, d.until, d.t_end AS dropped_end"
+        "   FROM (SELECT * FROM period WHERE series_id = u.series_id AND grade_id = "
+        "u.grade_id"
+        "         AND " PERIOD_START " < (u.t, u.t_end, u.key)"
+        "         ORDER BY " PERIOD_LAST " LIMIT 1) AS b"
+        "   LEFT JOIN period_dropped d USING (series_id, grade_id, t_start, start_end, "
+        "start_key))"
+        "  UNION ALL (SELECT t_start, start_end, start_key, grade, t_end, records, ended, "
+        "NULL,"
+        "   NULL, NULL FROM period WHERE series_id = u.series_id AND grade_id = u.grade_id"
+        "   AND " PERIOD_START " >= (u.t, u.t_end, u.key)"
+        "   ORDER BY t_start, start_end, start_key LIMIT $6::integer)) AS p"
+        " ORDER BY u.n, p.t_start, p.start_end, p.start_key",
 
     [SQL_PERIODS_AFTER] =
         "SELECT " PERIOD_COLUMNS("") " FROM period WHERE series_id = $1::bigint"

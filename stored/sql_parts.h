@@ -4,6 +4,7 @@
 #define EZREPO_STORED_SQL_PARTS_H
 
 #include "stored/sql.h"
+#include "stored/sql_columns.h"
 
 /* sql_batches.c */
 extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
@@ -12,10 +13,6 @@ extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
 #define KEY_ARRAYS                                                                                 \
     "$1::bigint[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::bigint[]"
 
-/* Of a period as period_rows_get() reads it; `of` is "" or an alias with a dot. */
-#define PERIOD_COLUMNS(of)                                                                         \
-    of "t_start, " of "start_end, " of "start_key, " of "grade, " of "t_end, " of "records,"       \
-       " CASE " of "ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
 #define PERIOD_START "(t_start, start_end, start_key)"
 #define PERIOD_LAST  "t_start DESC, start_end DESC, start_key DESC"
 

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The statements of a rebuild (rebuild_series.c, rebuild_hours.c). Those that compare the roll-ups
- * give a row for each difference: start, series, unit, type, grade name; how (enum difference_how)
- * and how many of each how there are; what to add to n0 to n5 so that it is right; both in words.
- */
+/* The statements of a rebuild (rebuild_series.c, rebuild_hours.c). */
 #include "stored/sql_parts.h"
 
 #define DIFFERENCE                                                                                 \
@@ -23,14 +19,9 @@
     " WHERE (said.n0, said.n1, said.n2, said.n3, said.n4, said.n5) IS DISTINCT FROM"               \
     "       (kept.n0, kept.n1, kept.n2, kept.n3, kept.n4, kept.n5)"
 
-/* From `different`: the columns above, by type. */
 #define ROWS                                                                                       \
-    " SELECT start, series_id, unit, type, grade_id, how,"                                         \
-    " count(*) FILTER (WHERE how = 0) OVER (), count(*) FILTER (WHERE how = 1) OVER (),"           \
-    " count(*) FILTER (WHERE how = 2) OVER (), d0::bigint, d1::bigint, d2::bigint, d3::bigint,"    \
-    " d4::bigint, d5::bigint, said_text, kept_text FROM different ORDER BY start, series_id, "     \
-    "unit, type,"                                                                                  \
-    " grade_id LIMIT $2::integer"
+    " SELECT " COMPARED_COLUMNS " FROM different"                                                  \
+    " ORDER BY start, series_id, unit, type, grade_id LIMIT $2::integer"
 
 /*
  * Without the types whose records of this hour are dropped, or will be: $4 is 0 and $3 names them;
@@ -72,22 +63,21 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     /* Of each grade name the last two periods that start before the time (0, 1), and the first one
      * that does not (2); with what is known of their dropped records. */
-    [SQL_REBUILD_STARTS] = "SELECT u.grade_id, p.which, " PERIOD_COLUMNS(
-        "p.") ", coalesce(d.records, 0::bigint),"
-              "       d.until, d.t_end"
-              " FROM unnest($2::smallint[]) AS u (grade_id) CROSS JOIN LATERAL ("
-              "   (SELECT row_number() OVER (ORDER BY " PERIOD_LAST ")::integer - 1 AS which, *"
-              "    FROM (SELECT * FROM period WHERE series_id = $1::bigint AND grade_id = "
-              "u.grade_id"
-              "          AND t_start < $3::timestamptz ORDER BY " PERIOD_LAST " LIMIT 2) AS b)"
-              "   UNION ALL"
-              "   (SELECT 2, * FROM period WHERE series_id = $1::bigint AND grade_id = u.grade_id"
-              "    AND t_start >= $3::timestamptz ORDER BY t_start, start_end, start_key LIMIT 1)) "
-              "AS p"
-              " LEFT JOIN period_dropped d ON d.series_id = $1::bigint AND d.grade_id = p.grade_id"
-              "   AND d.t_start = p.t_start AND d.start_end = p.start_end AND d.start_key = "
-              "p.start_key"
-              " ORDER BY u.grade_id",
+    [SQL_REBUILD_STARTS] =
+        "SELECT " REBUILD_STARTS_COLUMNS
+        " FROM unnest($2::smallint[]) AS u (grade_id) CROSS JOIN LATERAL ("
+        "   (SELECT row_number() OVER (ORDER BY " PERIOD_LAST ")::integer - 1 AS which, *"
+        "    FROM (SELECT * FROM period WHERE series_id = $1::bigint AND grade_id = "
+        "u.grade_id"
+        "          AND t_start < $3::timestamptz ORDER BY " PERIOD_LAST " LIMIT 2) AS b)"
+        "   UNION ALL"
+        "   (SELECT 2, * FROM period WHERE series_id = $1::bigint AND grade_id = u.grade_id"
+        "    AND t_start >= $3::timestamptz ORDER BY t_start, start_end, start_key LIMIT 1)) "
+        "AS p"
+        " LEFT JOIN period_dropped d ON d.series_id = $1::bigint AND d.grade_id = p.grade_id"
+        "   AND d.t_start = p.t_start AND d.start_end = p.start_end AND d.start_key = "
+        "p.start_key"
+        " ORDER BY u.grade_id",
 
     [SQL_REBUILD_RECORDS] =
         "SELECT t_start, t_end, key, grades FROM measurement"
@@ -98,30 +88,29 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     /* Open ones as their rows have them, and up to where. Those behind the key $3.. up to $6.., and
        of those up to $3.. the ones that start at $9.. */
-    [SQL_REBUILD_PERIODS] = "SELECT p.grade_id, " PERIOD_COLUMNS(
-        "p.") ", p.through_t, p.through_end, p.through_key"
-              " FROM (SELECT * FROM period_known WHERE series_id = $1::bigint"
-              "         AND grade_id = ANY ($2::smallint[]) AND t_start >= $3::timestamptz"
-              "         AND t_start <= $6::timestamptz"
-              "         AND " PERIOD_START " > " BEHIND " AND " PERIOD_START " <= " UP_TO
-              "       UNION ALL"
-              "       SELECT n.* FROM unnest($9::smallint[], $10::timestamptz[], "
-              "$11::timestamptz[],"
-              "                              $12::bigint[]) AS u (grade_id, t_start, start_end, "
-              "start_key)"
-              "         JOIN period_known n ON n.series_id = $1::bigint AND n.grade_id = u.grade_id"
-              "         AND n.t_start = u.t_start AND n.start_end = u.start_end"
-              "         AND n.start_key = u.start_key"
-              "       WHERE (u.t_start, u.start_end, u.start_key) <= " BEHIND ") AS p"
-              " ORDER BY p.grade_id, p.t_start, p.start_end, p.start_key",
+    [SQL_REBUILD_PERIODS] =
+        "SELECT " REBUILD_PERIODS_COLUMNS
+        " FROM (SELECT * FROM period_known WHERE series_id = $1::bigint"
+        "         AND grade_id = ANY ($2::smallint[]) AND t_start >= $3::timestamptz"
+        "         AND t_start <= $6::timestamptz"
+        "         AND " PERIOD_START " > " BEHIND " AND " PERIOD_START " <= " UP_TO
+        "       UNION ALL"
+        "       SELECT n.* FROM unnest($9::smallint[], $10::timestamptz[], "
+        "$11::timestamptz[],"
+        "                              $12::bigint[]) AS u (grade_id, t_start, start_end, "
+        "start_key)"
+        "         JOIN period_known n ON n.series_id = $1::bigint AND n.grade_id = u.grade_id"
+        "         AND n.t_start = u.t_start AND n.start_end = u.start_end"
+        "         AND n.start_key = u.start_key"
+        "       WHERE (u.t_start, u.start_end, u.start_key) <= " BEHIND ") AS p"
+        " ORDER BY p.grade_id, p.t_start, p.start_end, p.start_key",
 
-    [SQL_REBUILD_EVENTS] =
-        "SELECT grade_id, t, t_end, key, coalesce(from_grade, 0::smallint), to_grade FROM event"
-        " WHERE series_id = $1::bigint AND grade_id = ANY ($2::smallint[])"
-        "   AND t >= $3::timestamptz AND t <= $6::timestamptz"
-        "   AND (t, t_end, key) > " BEHIND " AND (t, t_end, key) <= " UP_TO
-        "   AND retracted_at IS NULL"
-        " ORDER BY grade_id, t, t_end, key",
+    [SQL_REBUILD_EVENTS] = "SELECT " REBUILD_EVENTS_COLUMNS " FROM event"
+                           " WHERE series_id = $1::bigint AND grade_id = ANY ($2::smallint[])"
+                           "   AND t >= $3::timestamptz AND t <= $6::timestamptz"
+                           "   AND (t, t_end, key) > " BEHIND " AND (t, t_end, key) <= " UP_TO
+                           "   AND retracted_at IS NULL"
+                           " ORDER BY grade_id, t, t_end, key",
 
     /* Whether the hour holds records although it is not listed. */
     [SQL_REBUILD_UNLISTED] =
