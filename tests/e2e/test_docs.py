@@ -97,6 +97,17 @@ def test_links_lead_somewhere():
     assert not broken
 
 
+def test_glossary_is_true_of_the_tree():
+    """A row a noun, in alphabetical order within its section; each file it names is there."""
+    for section in read("docs", "glossary.md").split("\n## ")[1:]:
+        rows = [line.strip("| ").split(" |") for line in section.splitlines() if line.startswith("| ")][1:]
+        nouns = [row[0].lower() for row in rows]
+        assert len(nouns) > 5 and nouns == sorted(set(nouns)), section.splitlines()[0]
+        for row in rows:
+            for name in re.findall(r"`([a-z-]+/[a-zA-Z0-9_./-]+)`", row[1] + row[2]):
+                assert os.path.exists(os.path.join(ROOT, name)), f"{row[0]}: {name}"
+
+
 def test_readme_names_every_folder():
     folders = [f for f in os.listdir(ROOT) if os.path.isdir(os.path.join(ROOT, f))
                and not f.startswith((".", "_", "build", "state"))]
