@@ -8,6 +8,25 @@
  *   spool.sqlite.new           a recovery under way: begun again when it was interrupted
  *   spool.sqlite.recovered     a recovery that is done but for the renaming: finished first
  *   spool.sqlite.damaged-TIME  see spool_aside.h
+ *
+ * The file tells what is there; the head tells what must be. An ingestd was killed while the head
+ * said oldest 5, written 10, next 12:
+ *
+ *   1 2 3 4        5 6 7 8 9          10 11                12 ...
+ *   acknowledged | in the file      | in memory only     | not given yet
+ *                oldest             written              next
+ *
+ * What a start finds in the file, what it says is missing, and which sequence it gives next:
+ *
+ *   5 6 7 8 9              10 11     12   whole; what was in memory is lost, and no damage
+ *   5 6 7 8                9 10 11   12   SQLite calls it whole: the end of its log was cut off
+ *   5 6 - 8 9              7 10 11   12   a page cannot be read; the others are copied
+ *   5 6 - 8 9, no head     7         10   what lies behind 9 nobody knows
+ *   5 6 7 8 9, no head     nothing   10   likewise
+ *
+ * In the last two, 10 and 11 are given again. That is harmless: each start has an epoch of its own,
+ * so they name other batches. Had the one before ended in good order, its head would say "closed":
+ * 10 and 11 were told as lost then, and are not counted again.
  */
 #include "ingestd/spool_start.h"
 

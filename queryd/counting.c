@@ -5,6 +5,22 @@
  * from the records. With no criterion but the type, grade_total has days, hours and minutes of all
  * series; else grade_rollup_day and grade_rollup have days and hours of each series, as far as they
  * are sealed. Of a day of which the range has more than the half, the hours outside are taken off.
+ *
+ * On Thursday at 14:05 somebody asks about one dest, from Tuesday 10:30 to Thursday 13:20. All
+ * hours before 13:00 are sealed, and in their days:
+ *
+ *   Tuesday                          Wednesday         Thursday
+ *   0            10:30 11          24                24             13  13:20
+ *   |--- taken off ---|--------------|-----------------|--------------|
+ *   |------------- a day ------------|----- a day -----|--- a day ----|
+ *                 |rec|                                               |rec|
+ *
+ *   + 3 days of grade_rollup_day: Thursday's holds what is sealed of it so far
+ *   - 11 hours of grade_rollup: of Tuesday 13 hours are wanted, so 11 to take off are fewer to read
+ *   + the records of 50 minutes
+ *
+ * for each series that matches, instead of the records of two days. About all series of a type the
+ * same range is 30 minutes, 13 hours, a day, 13 hours and 20 minutes of grade_total, and no record.
  */
 #include "queryd/builder.h"
 

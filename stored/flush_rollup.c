@@ -2,6 +2,21 @@
 /*
  * A sealed hour is counted in grade_rollup, completely, and a sealed day in grade_rollup_day: a
  * record that falls into one adds to it in the same transaction.
+ *
+ * It is 13:11. Hours of today, and what a flush brings of series 7, graded under name 3:
+ *
+ *   hour      11:00          12:00          13:00
+ *   state     in the day     sealed         open
+ *   record    11:59, 5       12:10, 2       13:10, 4
+ *
+ *   grade_rollup       11:00   name 0: one more   name 3: one more of grade 5
+ *                      12:00   name 0: one more   name 3: one more of grade 2
+ *   grade_rollup_day   today   name 0: one more   name 3: one more of grade 5
+ *
+ * Name 0 counts all records, graded or not. 12:10 is not added to the day: all of its hour will be,
+ * when its turn comes. 13:10 is added nowhere: who asks counts open hours from the records, and
+ * each is counted once, when it is sealed (seal.c). So what comes in order costs nothing here, and
+ * only late records pay.
  */
 #include <stdlib.h>
 

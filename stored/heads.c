@@ -1,8 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many records the head of a period has is in the roll-up, but for its first hour's. Their
- * latest end is looked for among the newest: of the hours before only those are read whose records
- * reach that far.
+ * A late record in a long period must not make us read months. An example: a period of grade 5
+ * with a record each second began at 08:20; at 14:30 comes one of grade 2, late.
+ *
+ *   08:20    09:00    10:00      ...      13:00    14:00    14:30
+ *     |--read--|--------|------- counted ----|--------|--walk--x-- taken as the rest
+ *        2400           5 sealed hours: 18000            1800
+ *
+ * The head ends where the hour of the late record begins, or the first hour that is not sealed. Its
+ * 20400 records are known for 2400 that are read: the roll-up counts whole hours, and those between
+ * are the period's own as a whole, which its first one is not. What lies behind 14:30 is not read
+ * either: periods.c knows how many records the period has.
+ *
+ * The roll-up does not say when the head's latest record ends. That is looked for among the newest:
+ * where each record is an instant, among those of 13:00 only. An hour has noted how far its records
+ * reach; would one that starts at 11:10 last until 13:30, we would read from 11:00 on.
  */
 #include "stored/heads.h"
 

@@ -3,6 +3,19 @@
  * Surroundings, read ahead with two statements for a page of them: statements that read records are
  * planned each time, which costs more than what they find. What one of them needs beyond is asked
  * for it alone.
+ *
+ * So 300 neighbourhoods are three pages, of 128, 128 and 44. For a page one statement reads the
+ * period before each and the eight behind, another the records from there on: as many as the period
+ * has, and some, as the walk most often stops at the next one.
+ *
+ * A statement is planned for all days that it may read, so those far apart do not share one. Where
+ * they begin on the days
+ *
+ *   1.0   1.4   1.9          40.2
+ *    |-----|-----|-- 2.9      |----- 41.2
+ *
+ * the first three are read by one statement, planned for the days 1 and 2, the last by another.
+ * Together they would be planned for forty.
  */
 #include "stored/neighbours.h"
 

@@ -3,6 +3,24 @@
  * Sequence order of batches. Must not know what a batch is, nor read a clock. What is forgotten
  * when a bound is reached is only ever forgotten towards "handle it again", which the database
  * makes harmless: it knows which batches it has (batch_done).
+ *
+ * Batches of a stream overtake each other, since they go through several classifyds. One stream, of
+ * which 4 is the next, and a wait of 250 ms:
+ *
+ *   arrives            handed on   held     since
+ *   4                  4
+ *   6                              6        5 may be with another classifyd still
+ *   7                              6 7
+ *   5                  5 6 7                the hole is closed
+ *   9                              9        8 is missing
+ *   250 ms later       9                    8 counts as skipped: it must not stop everything
+ *   8                  8                    out of order; its records are late ones, no more
+ *   9                                       known: it is with us, not yet committed
+ *   9, once committed                       done: only its acknowledgement was lost
+ *   13, oldest is 12               13       10 and 11 are settled, and will not come: 12 is missing
+ *
+ * Order is worth a short wait since records in order are cheap, and never more than that, since
+ * late ones are right, too.
  */
 #include "stored/order.h"
 

@@ -2,6 +2,31 @@
 /*
  * Periods and events as docs/semantics.md defines them. Must not read a clock, a database or
  * anything that is not handed in.
+ *
+ * Records of one pair, each an instant; the gap is 10 s:
+ *
+ *   t_start    0   4   8  12  16                      40
+ *   grade      5   5   2   2   5                       5
+ *              |---|   |---|   |                       |...
+ *   event to   5       2       5 (from 2)              5 (from nothing: a gap lies before)
+ *
+ * In order, only the last period has to be known: each record extends or ends it. The set of
+ * records decides, not the order in which they come, so a late one may have to change what was
+ * written. Where it does not lie in the last period it does one of three things.
+ *
+ * Grade 2 at 10 is absorbed: the period 8..12 has one more record, and nothing else can change.
+ *
+ * Grade 5 at 10 splits. We go over the records from the last stored period before it, 8, and
+ * compute periods anew: 8..8, 10..10, 12..12. At 16 a computed period begins where a stored one
+ * does: from there all is as it was, so we stop, however much lies behind. Written are three
+ * periods and the events at 10 and 12. The one at 16 stays, as the grade before it is 2 still.
+ *
+ * Grade 5 at 30 merges: 14 s after 16 it begins a period, and the record at 40 belongs to that. So
+ * the stored period at 40 goes, and its event is retracted.
+ *
+ * The walk would be long where a period is. So it need not read what it can know: the head of the
+ * first period is handed in (heads.c), and the rest of the one that we are in is what it has in
+ * all, less what was gone over (take_rest).
  */
 #include "stored/periods.h"
 

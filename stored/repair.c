@@ -4,6 +4,18 @@
  * around the same stored period. Where an ended period takes them in, its row is updated; else
  * their neighbourhood is computed again from what the database holds, which by now includes every
  * record of this flush.
+ *
+ * One pair, all of grade 5; a gap is more than 30 minutes. Stored periods, and late records:
+ *
+ *   08:00--09:00           10:00--10:30           11:10--11:40           13:00--...
+ *     08:30  08:50                      10:50         11:20
+ *   '-------- 1 --------'  '--------- 2 --------' '-------- 3 --------'
+ *
+ * 1 is absorbed: the row has two records more. 2 is not, as 10:50 is within the gap of both its
+ * neighbours: from 10:00 on all is computed again, which makes one period 10:00--11:40, and goes on
+ * until 13:00, where a period begins as before. By then 3 is done with: its record was read and
+ * counted on the way. So a neighbourhood that starts before where the last walk of its pair ended
+ * is passed over; else the period that has just been removed would come back.
  */
 #include <stdlib.h>
 
