@@ -169,7 +169,7 @@ static void leave(struct connection *c, const char *why, bool unfit)
     if (log_allowed(&pool->said, 3)) {
         log_error(unfit ? "database.unfit" : "database.lost", "error=\"%s\"", pool->error);
     }
-    pool->failures++;
+    pool->failures += !unfit; /* a store that is not made yet is no error: the note tells of it */
     pool->failed = true;
     pool->unfit = unfit;
     disconnect(c, daemon_clock_us() + (unfit ? PAUSE_UNFIT_US : c->pause_us));
