@@ -81,9 +81,9 @@ def test_counters_become_metrics(build_dir):
     assert sorted(set(metrics)) == sorted(metrics)
 
 
-@pytest.mark.parametrize("process", PROCESSES)
-def test_folder_has_a_page(process):
-    text = read(process, "README.md")
+@pytest.mark.parametrize("folder", [*PROCESSES, "ctl", "common", "schemas", "tests", "deploy"])
+def test_folder_has_a_page(folder):
+    text = read(folder, "README.md")
     assert 10 < len(text.splitlines()) < 120
 
 
