@@ -12,7 +12,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import ROOT, assert_clean, wait_for
+from conftest import ROOT, assert_clean, check_grown, wait_for
 from processes import held_up
 
 PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw"]
@@ -106,6 +106,17 @@ def test_status_file(classifyd, run):
     assert first["gauges"] == [c["name"] for c in counters if c["kind"] == "gauge"] == ["grading.version"]
     wait_for(lambda: json.loads(file.read_text())["updated_at"] > first["updated_at"])
     assert (folder / "run").stat().st_mode & 0o777 == 0o700
+
+
+def test_what_shrinks_is_noticed():
+    """By every test that looks at counters: a gauge may, in the same process nothing else may."""
+    def status(pid, held, received):
+        return {"pid": -pid, "started_at": "then", "gauges": ["held"], "counters": {"held": held, "received": received}}
+    check_grown(status(1, 5, 5))
+    check_grown(status(1, 0, 5))
+    check_grown(status(2, 0, 0))
+    with pytest.raises(AssertionError):
+        check_grown(status(1, 5, 4))
 
 
 @pytest.mark.parametrize("before", ["", "x"])
