@@ -89,10 +89,18 @@ bool daemon_is_finished(void)
     return self.finished;
 }
 
+/* What is written for the loop: a signal has come; 'f': look whether the process is finished. */
+static void wake_loop(char why)
+{
+    ssize_t ignored = write(self.signal_pipe[1], &why, 1); /* full: it wakes up all the same */
+    (void)ignored;
+}
+
 void daemon_finished(int exit_code)
 {
     self.finished = true;
     self.exit_code = exit_code;
+    wake_loop('f');
 }
 
 int daemon_signal_fd(void)
@@ -242,9 +250,7 @@ static void on_signal(int number)
     if (number != SIGHUP && terminations++ > 0) {
         _exit(1);
     }
-    char c = number == SIGHUP ? 'h' : 't';
-    ssize_t ignored = write(self.signal_pipe[1], &c, 1);
-    (void)ignored;
+    wake_loop(number == SIGHUP ? 'h' : 't');
     errno = saved;
 }
 
@@ -319,7 +325,7 @@ void daemon_signals(void)
     while (read(self.signal_pipe[0], &c, 1) == 1) {
         if (c == 'h') {
             reload();
-        } else if (!self.draining) {
+        } else if (c == 't' && !self.draining) {
             self.draining = true;
             log_info("daemon.draining", "signal=SIGTERM");
             notify_stopping();
@@ -353,19 +359,11 @@ static int on_second(zloop_t *loop, int timer, void *context)
     return loop_done();
 }
 
-/* A process may be finished by any of its own handlers; looked at often, it costs nothing. */
-static int on_moment(zloop_t *loop, int timer, void *context)
-{
-    (void)loop, (void)timer, (void)context;
-    return loop_done();
-}
-
 static int run_zloop(void)
 {
     zmq_pollitem_t item = {.fd = self.signal_pipe[0], .events = ZMQ_POLLIN};
     if (zloop_poller(self.loop, &item, on_signal_fd, NULL) == -1 ||
-        zloop_timer(self.loop, 1000, 0, on_second, NULL) == -1 ||
-        zloop_timer(self.loop, 50, 0, on_moment, NULL) == -1) {
+        zloop_timer(self.loop, 1000, 0, on_second, NULL) == -1) {
         log_error("daemon.loop", "error=\"out of memory\"");
         return -1;
     }

@@ -66,7 +66,8 @@ const char *daemon_own_dir(void);
 /* A short text shown in the status ("database" = "connected"); at most 16 keys, 200 bytes each. */
 void daemon_note(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* Drained: leave the loop with this exit code. */
+/* Drained, or something is wrong for good: leave the loop with this exit code. The loop is woken up
+ * for it, whoever calls this. */
 void daemon_finished(int exit_code);
 
 bool daemon_draining(void);
