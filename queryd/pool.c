@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/daemon.h"
+#include "common/deadline.h"
 #include "common/log.h"
 #include "common/pg/sqlstate.h"
 #include "common/utf8.h"
@@ -22,7 +23,6 @@
 #define PAUSE_LONGEST_US INT64_C(5000000)
 #define PAUSE_UNFIT_US   INT64_C(250000)  /* a store that is being made is there within moments */
 #define GRACE_US         INT64_C(3000000) /* for the server to end a statement that it should have */
-#define SWEEP_MS         100
 #define ERROR_BYTES      256
 
 /*
@@ -75,7 +75,7 @@ struct connection {
 
 struct pool {
     zloop_t *loop;
-    int timer; /* of the loop */
+    struct deadline deadline; /* for the first connection whose time comes */
     const char *conninfo;
     struct hosts hosts;
     unsigned first_host; /* where an attempt to connect begins */
@@ -90,6 +90,20 @@ struct pool {
 };
 
 static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *context);
+
+/* When something is to be done about it, whatever the server says; INT64_MAX: never. */
+static int64_t due_us(const struct connection *c)
+{
+    return c->state == AWAY ? c->retry_us : c->state == IDLE ? INT64_MAX : c->give_up_us;
+}
+
+/* Its state, or the time it has, is another one now. */
+static void watch_time(struct connection *c)
+{
+    if (due_us(c) != INT64_MAX) {
+        deadline_by(&c->pool->deadline, due_us(c));
+    }
+}
 
 /* One line of what libpq says, cut at a character. */
 static void copy_line(char *to, const char *text)
@@ -157,6 +171,7 @@ static void disconnect(struct connection *c, int64_t retry_us)
     c->pg = NULL;
     c->state = AWAY;
     c->retry_us = retry_us;
+    watch_time(c);
 }
 
 /* The connection is of no use (any more): tell its owner, come back later. */
@@ -218,6 +233,7 @@ static void note_host(struct connection *c)
         c->tried += c->host[0] != '\0';
         memcpy(c->host, host, sizeof host);
         c->give_up_us = daemon_clock_us() + HOST_US;
+        watch_time(c);
     }
 }
 
@@ -238,6 +254,7 @@ static void go_on_connecting(struct connection *c)
     case PGRES_POLLING_OK:
         c->state = PREPARING;
         c->give_up_us = daemon_clock_us() + HOST_US;
+        watch_time(c);
         c->timeout_ms = -1;
         c->outcome = POOL_DONE;
         if (PQsetnonblocking(c->pg, 1) == -1 ||
@@ -274,6 +291,7 @@ static void begin_connecting(struct connection *c)
     c->host[0] = '\0';
     c->tried = 0;
     c->give_up_us = daemon_clock_us() + HOST_US;
+    watch_time(c);
     c->pg = PQconnectStartParams(keys, values, 1);
     free(host);
     free(hostaddr);
@@ -490,23 +508,21 @@ static void give_up(struct connection *c)
     }
 }
 
-static int on_sweep(zloop_t *loop, int timer, void *context)
+/* The time of one of them may have come. What this does to a connection sets its next time. */
+static void on_deadline(void *context)
 {
-    (void)loop;
-    (void)timer;
     struct pool *pool = context;
     int64_t now = daemon_clock_us();
     for (unsigned i = 0; i < pool->count; i++) {
         struct connection *c = &pool->connections[i];
-        if (c->state == AWAY) {
-            if (now >= c->retry_us) {
-                begin_connecting(c);
-            }
-        } else if (c->state != IDLE && now >= c->give_up_us) {
+        if (now < due_us(c)) {
+            watch_time(c);
+        } else if (c->state == AWAY) {
+            begin_connecting(c);
+        } else {
             give_up(c);
         }
     }
-    return 0;
 }
 
 struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
@@ -520,8 +536,8 @@ struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
     pool->conninfo = conninfo;
     pool->events = *events;
     pool->count = connections;
-    pool->timer = zloop_timer(loop, SWEEP_MS, 0, on_sweep, pool);
-    if (pool->timer == -1 || hosts_read(&pool->hosts, conninfo) == -1) {
+    deadline_init(&pool->deadline, loop, on_deadline, pool);
+    if (hosts_read(&pool->hosts, conninfo) == -1) {
         hosts_release(&pool->hosts);
         free(pool);
         return NULL;
@@ -531,6 +547,7 @@ struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
         c->pool = pool;
         c->watched_fd = -1;
         c->pause_us = PAUSE_FIRST_US;
+        watch_time(c);
     }
     return pool;
 }
@@ -541,7 +558,7 @@ void pool_free(struct pool **pool)
     if (p == NULL) {
         return;
     }
-    zloop_timer_end(p->loop, p->timer);
+    deadline_end(&p->deadline);
     for (unsigned i = 0; i < p->count; i++) {
         unwatch(&p->connections[i]);
         PQfinish(p->connections[i].pg);
@@ -568,6 +585,7 @@ int pool_run(struct pool *pool, void *owner, int64_t timeout_ms, const char *sql
         c->message[0] = '\0';
         c->give_up_us = daemon_clock_us() + timeout_ms * 1000 + GRACE_US;
         send_statement(c);
+        watch_time(c);
         return 0;
     }
     return 1;

@@ -13,6 +13,7 @@
 
 #include "common/bus.h"
 #include "common/daemon.h"
+#include "common/deadline.h"
 #include "common/grow.h"
 #include "common/log.h"
 #include "common/message.h"
@@ -23,7 +24,6 @@
 
 #define IDENTITY_BYTES   255 /* ZeroMQ's routing ids are not longer */
 #define CRITERIA_BYTES   (256 * 1024)
-#define SWEEP_MS         50
 #define DRAIN_US         INT64_C(5000000)
 #define RECEIVED_AT_ONCE 100
 
@@ -54,8 +54,8 @@ static struct {
     zsock_t *socket;
     const struct settings *settings;
     struct pool *pool;
-    int timer;
-    struct question *all; /* that wait or run */
+    struct deadline deadline; /* for the first that waits too long, and the end of draining */
+    struct question *all;     /* that wait or run */
     struct turns turns;
     bool dispatching;
     bool draining;
@@ -247,6 +247,7 @@ static void wait_again(struct question *q)
 {
     q->running = false;
     turns_back(&self.turns, &q->turn);
+    deadline_by(&self.deadline, q->deadline_us);
 }
 
 /* Gives the next in the queue to a free connection; false when nobody's turn is, or none is free.
@@ -408,6 +409,7 @@ static void wait_for_turn(struct question *q, struct slice asker)
                      : turns_join(&self.turns, asker, &q->turn);
     if (joined == 0) {
         DL_APPEND(self.all, q);
+        deadline_by(&self.deadline, q->deadline_us);
         return;
     }
     answer(q, ANSWER_UNAVAILABLE,
@@ -522,24 +524,33 @@ static int on_socket(zloop_t *loop, zsock_t *socket, void *context)
 }
 
 /* Who waited too long, and the end of draining. */
-static int on_sweep(zloop_t *loop, int timer, void *context)
+static void on_deadline(void *context)
 {
-    (void)loop;
-    (void)timer;
     (void)context;
-    int64_t now = daemon_clock_us();
+    int64_t now = daemon_clock_us(), next_us = INT64_MAX;
     struct question *q, *next;
     DL_FOREACH_SAFE(self.all, q, next)
     {
-        if (!q->running && now >= q->deadline_us) {
+        if (q->running) {
+            continue; /* the pool sees to it */
+        }
+        if (now >= q->deadline_us) {
             conclude(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
+        } else {
+            next_us = q->deadline_us < next_us ? q->deadline_us : next_us;
         }
     }
     if (self.draining && now >= self.drain_until_us) {
         log_warn("queries.left", "count=%u", pool_running(self.pool));
         daemon_finished(0);
+        return;
     }
-    return 0;
+    if (self.draining && self.drain_until_us < next_us) {
+        next_us = self.drain_until_us;
+    }
+    if (next_us != INT64_MAX) {
+        deadline_by(&self.deadline, next_us);
+    }
 }
 
 int questions_start(zloop_t *loop, zsock_t *socket, const struct settings *settings)
@@ -548,10 +559,9 @@ int questions_start(zloop_t *loop, zsock_t *socket, const struct settings *setti
     self.loop = loop;
     self.socket = socket;
     self.settings = settings;
+    deadline_init(&self.deadline, loop, on_deadline, NULL);
     self.pool = pool_new(loop, settings->database, (unsigned)settings->connections, &events);
-    self.timer = zloop_timer(loop, SWEEP_MS, 0, on_sweep, NULL);
-    if (self.pool == NULL || self.timer == -1 ||
-        zloop_reader(loop, socket, on_socket, NULL) == -1) {
+    if (self.pool == NULL || zloop_reader(loop, socket, on_socket, NULL) == -1) {
         log_error("queries.start", "error=\"out of memory\"");
         return -1;
     }
@@ -564,6 +574,7 @@ void questions_drain(void)
     struct question *q, *next;
     self.draining = true;
     self.drain_until_us = daemon_clock_us() + DRAIN_US;
+    deadline_by(&self.deadline, self.drain_until_us);
     DL_FOREACH_SAFE(self.all, q, next)
     {
         if (!q->running) {
