@@ -307,6 +307,11 @@ void drop_go_on(struct drop *d, int64_t now_us, int64_t clock_us)
     pg_task_go_on(&d->task, clock_us);
 }
 
+bool drop_is_under_way(const struct drop *d)
+{
+    return pg_task_is_under_way(&d->task);
+}
+
 bool drop_ended(struct drop *d)
 {
     if (!d->dropped || pg_task_is_under_way(&d->task) || find_part(d)) {

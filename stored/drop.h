@@ -22,6 +22,9 @@ void drop_free(struct drop **d);
  */
 void drop_go_on(struct drop *d, int64_t now_us, int64_t clock_us);
 
+/* Whether something is under way; when it has ended the next may be due. */
+bool drop_is_under_way(const struct drop *d);
+
 /* Gives up what is under way and closes the connection. */
 void drop_close(struct drop *d);
 

@@ -87,6 +87,11 @@ void ledger_fold_free(struct ledger_fold **fold)
     }
 }
 
+bool ledger_fold_is_under_way(const struct ledger_fold *fold)
+{
+    return pg_task_is_under_way(&fold->task);
+}
+
 void ledger_fold_go_on(struct ledger_fold *fold, int64_t clock_us)
 {
     struct ledger *ledger = &fold->store->ledger;

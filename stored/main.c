@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "common/daemon.h"
+#include "common/deadline.h"
 #include "common/log.h"
 #include "common/told.h"
 #include "stored/announce.h"
@@ -24,8 +25,8 @@
 #define BACKOFF_FIRST_MS    100
 #define BACKOFF_MOST_MS     5000
 #define DRAIN_QUIET_US      INT64_C(250000) /* nothing arrived for as long: nothing is on its way */
-#define MOMENT_MS           50
-#define SOON_MS             2
+#define MOMENT_US           INT64_C(50000)  /* how often what is under way is looked after */
+#define SOON_US             INT64_C(2000)
 #define COPIES_TOLD_US      INT64_C(1000000)
 #define ANNOUNCE_HIGH_WATER 1000
 #define LINGER_MS           1000 /* acknowledgements and answers on their way when it ends */
@@ -80,9 +81,10 @@ static struct {
     struct flush *flush;
     struct intake intake;
     struct acks acks;
-    bool paused; /* nothing is read from `graded` */
-    bool timer_armed;
-    int64_t timer_at_us;
+    bool paused;            /* nothing is read from `graded` */
+    struct deadline work;   /* for what work() does */
+    struct deadline moment; /* for what is done beside it, and while draining */
+    struct deadline soon;   /* for what of that is answered soon */
     int64_t database_at_us; /* not before this is the database tried (again) */
     int64_t backoff_ms;
     int64_t flush_at_us;   /* when the next transaction may begin although it is not full */
@@ -91,32 +93,33 @@ static struct {
     bool waiting; /* in the midst of a statement */
     bool loading; /* not ready yet: perhaps in the midst of an upgrade, which has a note of its own
                    */
-    bool soon_armed;
 } self;
 
 static void work(void);
 
 /* ---- timing ---- */
 
-static int on_timer(zloop_t *loop, int timer, void *context)
+/* What is done beside the flushes is looked after within so long. While nothing is under way, and
+ * nothing comes, that is so once a second (tick). */
+static void look_within(int64_t us)
 {
-    (void)loop, (void)timer, (void)context;
-    self.timer_armed = false;
-    work();
-    return 0;
+    deadline_by(&self.moment, daemon_clock_us() + us);
 }
 
-static void arm_timer(int64_t at_us, int64_t now_us)
+/* An answer that is to come soon is not left to the next moment. */
+static void look_soon(void)
 {
-    int64_t delay_ms = at_us <= now_us ? 0 : (at_us - now_us + 999) / 1000;
-    if (self.timer_armed && self.timer_at_us <= at_us) {
-        return;
+    int64_t clock_us = daemon_clock_us();
+    if (seal_is_quick(self.store.seal, clock_us) || days_under_way(self.store.days)) {
+        deadline_by(&self.soon, clock_us + SOON_US);
     }
-    /* An earlier one that is armed fires too, which does no harm. */
-    if (zloop_timer(self.loop, (size_t)delay_ms, 1, on_timer, NULL) != -1) {
-        self.timer_armed = true;
-        self.timer_at_us = at_us;
-    }
+}
+
+static void on_work(void *context)
+{
+    (void)context;
+    work();
+    look_within(MOMENT_US);
 }
 
 /* ---- the database ---- */
@@ -162,6 +165,7 @@ static void back_off(void)
         self.backoff_ms = BACKOFF_MOST_MS;
     }
     self.database_at_us = daemon_clock_us() + self.backoff_ms * 1000;
+    deadline_by(&self.work, self.database_at_us);
     self.away_since_us = self.away_since_us == 0 ? daemon_now_us() : self.away_since_us;
     note_away();
     if (log_allowed(&said, 3)) {
@@ -227,6 +231,7 @@ static void connect_database(void)
     order_forget(self.intake.order); /* it may have been put back */
     count_add(COUNT_DATABASE_CONNECTS, 1);
     note_connected();
+    look_within(0);
     log_info("database.connected", "grading=%u hours=%u", s->gradings.version,
              s->calendar.hour_count);
     announce_grading(self.announce, &s->gradings);
@@ -272,6 +277,7 @@ static int on_graded(zloop_t *loop, zsock_t *reader, void *context)
     (void)loop, (void)reader, (void)context;
     receive_batches();
     work();
+    look_within(MOMENT_US);
     return 0;
 }
 
@@ -347,6 +353,7 @@ static bool flush_portion(void)
         intake_put_aside(&self.intake, self.flush->needs, self.flush->need_count);
         self.flush_at_us = 0; /* the others do not wait */
         look_after_days(began_us);
+        look_soon();
         return true;
     }
     if (written == -1) {
@@ -399,7 +406,7 @@ static void work(void)
         at_us = self.database_at_us;
     }
     if (at_us != INT64_MAX) {
-        arm_timer(at_us, clock_us);
+        deadline_by(&self.work, at_us);
     }
 }
 
@@ -420,6 +427,7 @@ static int on_store(zloop_t *loop, zsock_t *reader, void *context)
     if (publish_requests(&self.store, reader)) {
         announce_grading(self.announce, &self.store.gradings);
     }
+    look_within(0); /* a rebuild begins, or ends */
     return 0;
 }
 
@@ -459,6 +467,7 @@ static void drain(void)
     rebuild_end(self.store.rebuild, "stored is stopping");
     self.drain_until_us = clock_us + settings.drain_ms * 1000;
     self.received_at_us = clock_us;
+    look_within(0);
 }
 
 static void keep_and_drop(void)
@@ -476,12 +485,8 @@ static void keep_and_drop(void)
     }
 }
 
-static int on_soon(zloop_t *loop, int timer, void *context);
-
-/*
- * Of what is done beside the flushes, on other connections, what there may be thousands of: hours
- * with few records, days. Where an answer is to come soon it is not left to the next moment.
- */
+/* Of what is done beside the flushes, on other connections, what there may be thousands of: hours
+ * with few records, days. */
 static void go_on_beside(void)
 {
     int64_t clock_us = daemon_clock_us();
@@ -490,47 +495,63 @@ static void go_on_beside(void)
     if (self.intake.ready_count > 0) {
         work(); /* they may have waited for a day */
     }
-    if (!self.soon_armed &&
-        (seal_is_quick(self.store.seal, clock_us) || days_under_way(self.store.days)) &&
-        zloop_timer(self.loop, SOON_MS, 1, on_soon, NULL) != -1) {
-        self.soon_armed = true;
-    }
+    look_soon();
 }
 
-static int on_soon(zloop_t *loop, int timer, void *context)
+static void on_soon(void *context)
 {
-    (void)loop, (void)timer, (void)context;
-    self.soon_armed = false;
+    (void)context;
     if (self.drain_until_us == 0 && pg_is_open(&self.store.pg)) {
         go_on_beside();
     }
-    return 0;
 }
 
-static int on_moment(zloop_t *loop, int timer, void *context)
+static void go_on(void)
 {
-    (void)loop, (void)timer, (void)context;
+    go_on_beside();
+    if (database_is_ready(daemon_clock_us()) &&
+        rebuild_go_on(self.store.rebuild, daemon_clock_us()) == -1) {
+        back_off();
+    }
+    ledger_fold_go_on(self.store.fold, daemon_clock_us());
+    if (database_is_ready(daemon_clock_us())) {
+        keep_and_drop();
+    }
+    /* What failed was no flush, and goes well by now. */
+    if (self.away_since_us != 0 && self.intake.ready_count == 0 &&
+        database_is_ready(daemon_clock_us())) {
+        note_connected();
+    }
+}
+
+static bool is_under_way(void)
+{
+    const struct store *s = &self.store;
+    return seal_is_under_way(s->seal) || days_under_way(s->days) || self.intake.aside_count > 0 ||
+           rebuild_is_under_way(s->rebuild) || ledger_fold_is_under_way(s->fold) ||
+           drop_is_under_way(s->drop);
+}
+
+/* What has ended just now may have a next step. The time that this takes is a part of the moment: a
+ * rebuild has half of it. */
+static void on_moment(void *context)
+{
+    (void)context;
+    int64_t next_us = daemon_clock_us() + MOMENT_US;
+    bool busy = is_under_way();
     if (self.drain_until_us != 0) {
         go_on_draining();
+        busy = true;
     } else if (!pg_is_open(&self.store.pg)) {
         work();
+        busy = false;
     } else {
-        go_on_beside();
-        if (database_is_ready(daemon_clock_us()) &&
-            rebuild_go_on(self.store.rebuild, daemon_clock_us()) == -1) {
-            back_off();
-        }
-        ledger_fold_go_on(self.store.fold, daemon_clock_us());
-        if (database_is_ready(daemon_clock_us())) {
-            keep_and_drop();
-        }
-        /* What failed was no flush, and goes well by now. */
-        if (self.away_since_us != 0 && self.intake.ready_count == 0 &&
-            database_is_ready(daemon_clock_us())) {
-            note_connected();
-        }
+        go_on();
+        busy = busy || is_under_way();
     }
-    return 0;
+    if (busy) {
+        deadline_by(&self.moment, next_us);
+    }
 }
 
 /* ---- record types ---- */
@@ -620,8 +641,7 @@ static int open_sockets(zloop_t *loop)
     zsock_set_linger(self.store_socket, LINGER_MS);
     if (zloop_reader(loop, self.graded, on_graded, NULL) == -1 ||
         zloop_reader(loop, self.announce, on_announce, NULL) == -1 ||
-        zloop_reader(loop, self.store_socket, on_store, NULL) == -1 ||
-        zloop_timer(loop, MOMENT_MS, 0, on_moment, NULL) == -1) {
+        zloop_reader(loop, self.store_socket, on_store, NULL) == -1) {
         log_error("stored.loop", "error=\"memory is out\"");
         return -1;
     }
@@ -633,6 +653,9 @@ static int start(zloop_t *loop)
     struct store *s = &self.store;
     char fault[512];
     self.loop = loop;
+    deadline_init(&self.work, loop, on_work, NULL);
+    deadline_init(&self.moment, loop, on_moment, NULL);
+    deadline_init(&self.soon, loop, on_soon, NULL);
     s->settings = &settings;
     s->schemas_dir = daemon_common()->schemas_dir;
     s->series.max = (uint32_t)settings.max_series;
@@ -660,7 +683,7 @@ static int start(zloop_t *loop)
     if (open_sockets(loop) == -1) {
         return -1;
     }
-    arm_timer(0, 0);
+    deadline_by(&self.work, 0);
     return 0;
 }
 
@@ -686,6 +709,9 @@ static void tick(void)
     /* Also noticed while nothing is written. */
     if (!self.waiting && pg_is_open(&self.store.pg) && pg_check(&self.store.pg) == -1) {
         back_off();
+    }
+    if (!self.waiting) {
+        look_within(0);
     }
     announce_version(self.announce, &self.store.gradings);
     if (self.intake.order != NULL) {

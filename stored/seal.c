@@ -202,6 +202,11 @@ void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us)
     }
 }
 
+bool seal_is_under_way(const struct seal *s)
+{
+    return pg_task_is_under_way(&s->task);
+}
+
 bool seal_is_quick(const struct seal *s, int64_t clock_us)
 {
     return pg_task_is_under_way(&s->task) && clock_us - s->task.asked_us < SOON_US;

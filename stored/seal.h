@@ -23,6 +23,9 @@ void seal_free(struct seal **s);
  */
 void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us);
 
+/* Whether an hour or day is at hand. */
+bool seal_is_under_way(const struct seal *s);
+
 /* Whether an answer is to be expected within milliseconds, as of an hour with few records. */
 bool seal_is_quick(const struct seal *s, int64_t clock_us);
 
