@@ -190,6 +190,22 @@ void batches_close_rest(struct batches *b)
     }
 }
 
+/* How long until something is old enough, accounts alone included; -1 when nothing is open. */
+static int64_t until_next(const struct batches *b, int64_t now_us)
+{
+    int64_t next = INT64_MAX;
+    if (b->records.open) {
+        next = b->records.opened_us;
+    }
+    if (b->rejects.open && b->rejects.opened_us < next) {
+        next = b->rejects.opened_us;
+    }
+    if (next != INT64_MAX) {
+        return next + b->limits.age_us - now_us;
+    }
+    return b->reckoned.open ? b->reckoned.opened_us + BATCH_ACCOUNTS_US - now_us : -1;
+}
+
 int64_t batches_close_old(struct batches *b, int64_t now_us)
 {
     if (b->records.open && now_us - b->records.opened_us >= b->limits.age_us) {
@@ -202,14 +218,7 @@ int64_t batches_close_old(struct batches *b, int64_t now_us)
         now_us - b->reckoned.opened_us >= BATCH_ACCOUNTS_US) {
         close_rejects(b);
     }
-    int64_t next = INT64_MAX;
-    if (b->records.open) {
-        next = b->records.opened_us;
-    }
-    if (b->rejects.open && b->rejects.opened_us < next) {
-        next = b->rejects.opened_us;
-    }
-    return next == INT64_MAX ? -1 : next + b->limits.age_us - now_us;
+    return until_next(b, now_us);
 }
 
 /* ---- filling ---- */

@@ -83,8 +83,8 @@ int batches_add(struct batches *b, const struct schema_message *schema,
 int batches_reject(struct batches *b, const struct reject_message *reject, int64_t now_us);
 
 /*
- * Closes what is old enough; how long until the next is, or -1 when nothing is open. Accounts alone
- * are not counted among what is open: call it a few times in BATCH_ACCOUNTS_US anyway.
+ * Closes what is old enough; how long until the next is. Negative: nothing is open, or what is old
+ * enough could not be closed for want of memory.
  */
 int64_t batches_close_old(struct batches *b, int64_t now_us);
 void batches_close_all(struct batches *b);

@@ -249,6 +249,11 @@ void keeper_care(struct keeper *k, int fds[SOCKETS_MAX], size_t *count)
     }
 }
 
+int keeper_fd(const struct keeper *k)
+{
+    return k->connection;
+}
+
 enum keeper_kind keeper_now(struct keeper *k)
 {
     if (k->gave == KEEPER_SYSTEMD) {

@@ -37,11 +37,15 @@ enum keeper_kind keeper_gave(const struct keeper *k);
 void keeper_keep(struct keeper *k, const int *fds, size_t count);
 
 /*
- * To be called several times a second: socketd may have been started anew, and is given the sockets
- * again. Does not wait. What it held until then, of ingestds before, becomes the caller's: *count
- * of them.
+ * To be called several times a second while nobody keeps them, and once when keeper_fd() hangs up:
+ * socketd may have been started anew, and is given the sockets again. Does not wait. What it held
+ * until then, of ingestds before, becomes the caller's: *count of them.
  */
 void keeper_care(struct keeper *k, int fds[SOCKETS_MAX], size_t *count);
+
+/* The connection to socketd, which hangs up when that ends; -1: there is none. May be another one
+ * after each keeper_care(). */
+int keeper_fd(const struct keeper *k);
 
 /* Who keeps them at this moment. */
 enum keeper_kind keeper_now(struct keeper *k);

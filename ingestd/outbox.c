@@ -299,6 +299,11 @@ bool outbox_has_new(const struct outbox *o)
     return o->written < o->next;
 }
 
+bool outbox_has_work(const struct outbox *o)
+{
+    return o->held.batches > 0 || o->acknowledged || outbox_has_new(o);
+}
+
 /* ---- pushing ---- */
 
 const struct window_batch *outbox_next_to_push(const struct outbox *o, int64_t now_us)

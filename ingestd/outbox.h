@@ -60,6 +60,9 @@ void outbox_fill(struct outbox *o);
 /* Whether there is something to write that batches or pushing wait for. */
 bool outbox_has_new(const struct outbox *o);
 
+/* Whether anything is not acknowledged yet, or is to be written, be it that it was. */
+bool outbox_has_work(const struct outbox *o);
+
 /* As in window.h, for what may be pushed: what is in the spool, or cannot be brought there while
  * its head can be written. */
 const struct window_batch *outbox_next_to_push(const struct outbox *o, int64_t now_us);

@@ -13,18 +13,23 @@
 #include <unistd.h>
 
 #include "common/daemon.h"
+#include "common/deadline.h"
 #include "common/log.h"
 #include "ingestd/batches.h"
 #include "ingestd/delivery.h"
 #include "ingestd/drop.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/intake.h"
+#include "ingestd/keeper_watch.h"
 #include "ingestd/listeners.h"
 #include "ingestd/push.h"
 #include "ingestd/tally.h"
 
-#define BURSTS_AT_ONCE 4   /* of one socket; then others get their turn */
-#define CARE_MS        100 /* how often retries and what else is due is looked after */
+#define BURSTS_AT_ONCE 4 /* of one socket; then others get their turn */
+
+/* How often retries, and what else is due, is looked after; while there is nothing to be done, once
+ * a second. */
+#define CARE_US INT64_C(100000)
 
 /*
  * Under load the sockets are read once in so long at most: to wake up for every few datagrams costs
@@ -64,20 +69,18 @@ static struct {
     bool small_buffers;             /* of a socket: no spacing */
     int64_t read_us[UDP_LISTENERS]; /* when each of them was last read */
     bool blocked;                   /* a batch waits for a classifyd to take it */
-    bool age_timer;                 /* is running */
-    bool commit_timer;              /* is running */
-    int64_t committed_us;           /* when the last transaction was tried */
-    bool spool_failed;              /* by the last one */
-    int64_t drained_by_us;          /* while draining */
-    bool kept;                      /* while draining: others keep the sockets */
+    struct deadline age, commit, care, sync;
+    struct keeper_watch keeper_watch;
+    int64_t committed_us;  /* when the last transaction was tried */
+    bool spool_failed;     /* by the last one */
+    int64_t drained_by_us; /* while draining */
+    bool kept;             /* while draining: others keep the sockets */
 } self;
 
 /* ---- the loop's view of the sockets ---- */
 
 static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context);
 static int on_writable(zloop_t *loop, zmq_pollitem_t *item, void *context);
-static int on_age(zloop_t *loop, int timer, void *context);
-static int on_commit(zloop_t *loop, int timer, void *context);
 
 static void start_reading(void)
 {
@@ -121,9 +124,19 @@ static void set_blocked(bool blocked)
 
 /* ---- batches on their way ---- */
 
+/* Whether on_care() has more to look after than what may happen to files and sockets. */
+static bool has_work(void)
+{
+    return outbox_has_work(self.outbox) || self.spool_failed || daemon_draining();
+}
+
 static void push_batches(void)
 {
-    set_blocked(push_send(self.push, daemon_clock_us()) == 1);
+    int64_t now_us = daemon_clock_us();
+    set_blocked(push_send(self.push, now_us) == 1);
+    if (has_work()) {
+        deadline_by(&self.care, now_us + CARE_US);
+    }
 }
 
 static void commit_now(void)
@@ -145,14 +158,14 @@ static void commit_now(void)
     if (committed) {
         delivery_committed(self.delivery, &made);
     }
+    if (spool_has_unsynced(self.spool)) {
+        deadline_by(&self.sync, daemon_clock_us() + settings.spool_sync_ms * 1000);
+    }
 }
 
 static void commit_soon(void)
 {
-    if (!self.commit_timer) {
-        self.commit_timer =
-            zloop_timer(self.loop, COMMIT_SPACING_US / 1000, 1, on_commit, NULL) != -1;
-    }
+    deadline_by(&self.commit, daemon_clock_us() + COMMIT_SPACING_US);
 }
 
 /* What was closed goes into the spool: at once after a silence, else together with what else is
@@ -170,15 +183,6 @@ static void commit_batches(void)
     }
 }
 
-/* A timer for the batch that is open; when it closed by count meanwhile, for the next one. */
-static void watch_age(int64_t due_in_us)
-{
-    if (due_in_us >= 0 && !self.age_timer) {
-        size_t ms = (size_t)(due_in_us + 999) / 1000;
-        self.age_timer = zloop_timer(self.loop, ms > 0 ? ms : 1, 1, on_age, NULL) != -1;
-    }
-}
-
 /* What the kernel dropped goes with a batch, too. */
 static void tell_drops(void)
 {
@@ -187,17 +191,19 @@ static void tell_drops(void)
 
 static void close_old_batches(void)
 {
-    watch_age(batches_close_old(self.batches, daemon_clock_us()));
+    int64_t now_us = daemon_clock_us();
+    int64_t due_in_us = batches_close_old(self.batches, now_us);
+    if (due_in_us >= 0) {
+        deadline_by(&self.age, now_us + due_in_us);
+    }
     commit_batches();
     push_batches();
 }
 
-static int on_age(zloop_t *loop, int timer, void *context)
+static void on_age(void *context)
 {
-    (void)loop, (void)timer, (void)context;
-    self.age_timer = false;
+    (void)context;
     close_old_batches();
-    return 0;
 }
 
 static int on_writable(zloop_t *loop, zmq_pollitem_t *item, void *context)
@@ -462,12 +468,10 @@ static void go_on(void)
     close_old_batches();
 }
 
-static int on_commit(zloop_t *loop, int timer, void *context)
+static void on_commit(void *context)
 {
-    (void)loop, (void)timer, (void)context;
-    self.commit_timer = false;
+    (void)context;
     go_on();
-    return 0;
 }
 
 void service_drain(void)
@@ -541,11 +545,13 @@ static void care_for_sockets(void)
         stop_reading("reading"); /* and with the new ones */
         start_reading();
     }
+    keeper_watch_follow(&self.keeper_watch);
 }
 
-static int on_care(zloop_t *loop, int timer, void *context)
+static void on_care(void *context)
 {
-    (void)loop, (void)timer, (void)context;
+    (void)context;
+    int64_t now_us = daemon_clock_us();
     tell_drops();
     look_after_spool();
     if (!daemon_draining()) {
@@ -556,14 +562,15 @@ static int on_care(zloop_t *loop, int timer, void *context)
         commit_now();
     }
     go_on();
-    return 0;
+    if (has_work() || keeper_watch_awaits(&self.keeper_watch, now_us)) {
+        deadline_by(&self.care, now_us + CARE_US);
+    }
 }
 
-static int on_sync(zloop_t *loop, int timer, void *context)
+static void on_sync(void *context)
 {
-    (void)loop, (void)timer, (void)context;
+    (void)context;
     spool_sync(self.spool);
-    return 0;
 }
 
 /* ---- starting, reloading, telling, stopping ---- */
@@ -653,6 +660,11 @@ int service_start(zloop_t *loop)
     struct batches_limits limits = batches_limits_of(&settings);
     struct tally_found found;
     self.loop = loop;
+    deadline_init(&self.age, loop, on_age, NULL);
+    deadline_init(&self.commit, loop, on_commit, NULL);
+    deadline_init(&self.care, loop, on_care, NULL);
+    deadline_init(&self.sync, loop, on_sync, NULL);
+    keeper_watch_init(&self.keeper_watch, self.keeper, &self.care);
     struct record_types *types = read_types();
     if (types == NULL || open_spool() == -1) {
         record_types_free(&types);
@@ -678,9 +690,7 @@ int service_start(zloop_t *loop)
     zmq_pollitem_t synced = {.fd = spool_synced_fd(self.spool), .events = ZMQ_POLLIN};
     if (zloop_reader(loop, push_acks_socket(self.push), on_acks, NULL) == -1 ||
         zloop_reader(loop, delivery_socket(self.delivery), on_deliveries, NULL) == -1 ||
-        zloop_poller(loop, &synced, on_synced, NULL) == -1 ||
-        zloop_timer(loop, CARE_MS, 0, on_care, NULL) == -1 ||
-        zloop_timer(loop, (size_t)settings.spool_sync_ms, 0, on_sync, NULL) == -1) {
+        zloop_poller(loop, &synced, on_synced, NULL) == -1) {
         log_error("ingestd.loop", "error=\"out of memory\"");
         return -1;
     }
@@ -796,6 +806,7 @@ void service_tick(void)
     tell_sockets();
     tell_drop();
     tell_spool(&held);
+    deadline_by(&self.care, 0);
 }
 
 void service_stop(void)

@@ -361,6 +361,11 @@ uint64_t spool_sync(struct spool *s)
     return s->sync;
 }
 
+bool spool_has_unsynced(const struct spool *s)
+{
+    return s->unsynced;
+}
+
 int spool_synced_fd(const struct spool *s)
 {
     return spool_keeper_fd(s->keeper);

@@ -91,6 +91,8 @@ void spool_read_end(struct spool *s);
  * readable.
  */
 uint64_t spool_sync(struct spool *s);
+/* Whether there is something that was committed and no sync was asked for since. */
+bool spool_has_unsynced(const struct spool *s);
 int spool_synced_fd(const struct spool *s);
 struct spool_synced spool_synced(struct spool *s);
 

@@ -379,9 +379,9 @@ static void test_accounts_alone_go_after_a_second(void **state)
     struct arena *a = arena_new(1 << 20);
     struct account_message m[4];
     tell(b, 1, DATAGRAM_EXCEPTION, 0, 50);
-    batches_close_old(b, 50 + BATCH_ACCOUNTS_US - 1);
+    assert_int_equal(batches_close_old(b, 50 + BATCH_ACCOUNTS_US - 1), 1);
     assert_null(next_batch());
-    batches_close_old(b, 50 + BATCH_ACCOUNTS_US);
+    assert_int_equal(batches_close_old(b, 50 + BATCH_ACCOUNTS_US), -1);
     const struct window_batch *alone = next_batch();
     assert_int_equal(alone->kind, BATCH_REJECTS);
     assert_int_equal(alone->count, 0);
