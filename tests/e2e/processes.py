@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What /proc tells of a process: when it was started, its children, what it has cost. Tests and benchmarks use it."""
+"""What /proc tells of a process: when it was started, its children, what it has cost, how often it woke up. Tests and benchmarks use it."""
 import contextlib
 import os
 import signal
@@ -57,6 +57,18 @@ def children(pid: int) -> List[int]:
 def cpu_seconds(pid: int, with_ended_children: bool = False) -> float:
     """Processor time so far. An OSError when it has gone: it must not be taken for one that costs nothing."""
     return sum(int(n) for n in stat_fields(pid)[11:15 if with_ended_children else 13]) / os.sysconf("SC_CLK_TCK")
+
+
+def wake_ups(pid: int) -> Dict[str, int]:
+    """How often each thread went to sleep of itself so far, and so was woken up, by its number and name. How busy the
+    machine is does not count: a thread that only loses the processor has not slept."""
+    found = {}
+    for thread in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            with open(f"/proc/{pid}/task/{thread}/status", encoding="ascii", errors="replace") as file:
+                fields = dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+            found[f"{thread} {fields['Name']}"] = int(fields["voluntary_ctxt_switches"])
+    return found
 
 
 def memory_kib(pid: int, field: str) -> int:
