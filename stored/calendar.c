@@ -6,6 +6,7 @@
 
 #include "common/grow.h"
 #include "stored/sql.h"
+#include "stored/sql_columns.h"
 
 uint32_t calendar_place(const struct calendar *c, int32_t hour)
 {
@@ -186,12 +187,11 @@ static int load_parts(struct calendar *c, struct pg *pg)
     return rc;
 }
 
-/* Of a row: hour, sealed, in_day. */
 static enum hour_state state_of(const PGresult *r, int row)
 {
-    return pg_cell_bool(r, row, 2)   ? HOUR_IN_DAY
-           : pg_cell_bool(r, row, 1) ? HOUR_SEALED
-                                     : HOUR_OPEN;
+    return pg_cell_bool(r, row, HOURS_IN_DAY)   ? HOUR_IN_DAY
+           : pg_cell_bool(r, row, HOURS_SEALED) ? HOUR_SEALED
+                                                : HOUR_OPEN;
 }
 
 int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
@@ -210,11 +210,11 @@ int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
     }
     int rc = 0;
     for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
-        int32_t hour = calendar_hour_of(pg_cell_time(r, i, 0));
+        int32_t hour = calendar_hour_of(pg_cell_time(r, i, HOURS_HOUR));
         struct calendar_hour *h = insert_hour(c, hour, state_of(r, i), clock_us);
         rc = h == NULL ? -1 : 0;
         if (h != NULL) {
-            int64_t reach_us = pg_cell_time(r, i, 3);
+            int64_t reach_us = pg_cell_time(r, i, HOURS_REACH);
             h->reach = reach_us < INT32_MAX * HOUR_US ? calendar_hour_of(reach_us) - 1 : INT32_MAX;
         }
     }
@@ -286,7 +286,8 @@ int calendar_settle(struct calendar *c, struct pg *pg, struct pg_params *params)
         return -1;
     }
     for (int i = 0; i < PQntuples(r); i++) {
-        struct calendar_hour *h = calendar_find(c, calendar_hour_of(pg_cell_time(r, i, 0)));
+        struct calendar_hour *h =
+            calendar_find(c, calendar_hour_of(pg_cell_time(r, i, HOURS_HOUR)));
         if (h != NULL) {
             h->state = (uint8_t)state_of(r, i);
         }

@@ -5,21 +5,22 @@
 
 #include "common/log.h"
 #include "stored/rebuild.h"
+#include "stored/sql_columns.h"
 
 /* ---- reading ---- */
 
 static int take_class(struct retention *r, const PGresult *rows, int row)
 {
-    struct slice type = pg_cell_text(rows, row, 1);
-    if (pg_cell_16(rows, row, 0) != row || row == RETENTION_CLASSES ||
+    struct slice type = pg_cell_text(rows, row, CLASSES_TYPE);
+    if (pg_cell_16(rows, row, CLASSES_CLASS) != row || row == RETENTION_CLASSES ||
         type.len > LIMIT_DIMENSION_BYTES) {
         log_error("retention.classes", "row=%d expected=\"numbers from 0 on, at most %d\"", row,
                   RETENTION_CLASSES);
         return -1;
     }
     struct retention_class *c = &r->class[r->count++];
-    *c = (struct retention_class){.from_day = pg_cell_32(rows, row, 2),
-                                  .horizon_day = pg_cell_32(rows, row, 3)};
+    *c = (struct retention_class){.from_day = pg_cell_32(rows, row, CLASSES_FROM),
+                                  .horizon_day = pg_cell_32(rows, row, CLASSES_HORIZON)};
     c->rule.type_bytes = (uint16_t)type.len;
     memcpy(c->rule.type, type.at, type.len);
     return 0;

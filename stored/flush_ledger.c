@@ -5,6 +5,7 @@
  * ledger` to find.
  */
 #include "stored/flush.h"
+#include "stored/sql_columns.h"
 #include "stored/text.h"
 
 /* More than one batch can tell; sums of these stay far from the end of a bigint. */
@@ -31,10 +32,11 @@ static void begin_keys(struct pg_params *p)
 
 static bool is_row_of(const PGresult *r, int row, const struct batch_header_message *h)
 {
-    return pg_cell_64(r, row, 3) == (int64_t)h->sequence &&
-           pg_cell_64(r, row, 2) == (int64_t)h->epoch &&
-           pg_cell_32(r, row, 1) == (int32_t)h->shard &&
-           slice_equal(pg_cell_text(r, row, 0), (struct slice){(const char *)h->instance, 16});
+    return pg_cell_64(r, row, BATCHES_SEQUENCE) == (int64_t)h->sequence &&
+           pg_cell_64(r, row, BATCHES_EPOCH) == (int64_t)h->epoch &&
+           pg_cell_32(r, row, BATCHES_SHARD) == (int32_t)h->shard &&
+           slice_equal(pg_cell_text(r, row, BATCHES_INSTANCE),
+                       (struct slice){(const char *)h->instance, 16});
 }
 
 /* The first batch of this key that no row was found for yet is new. */
@@ -116,14 +118,14 @@ static void put_settled(struct pg_params *p, const struct flush_batch *v)
 static int note_copy(struct flush *f, const PGresult *r, int row)
 {
     struct store *s = f->store;
-    struct stream_name copy = {.epoch = (uint64_t)pg_cell_64(r, row, 2),
-                               .shard = (uint16_t)pg_cell_32(r, row, 1)};
-    struct slice instance = pg_cell_text(r, row, 0);
+    struct stream_name copy = {.epoch = (uint64_t)pg_cell_64(r, row, COPIES_EPOCH),
+                               .shard = (uint16_t)pg_cell_32(r, row, COPIES_SHARD)};
+    struct slice instance = pg_cell_text(r, row, COPIES_INSTANCE);
     memcpy(copy.instance, instance.at, sizeof copy.instance);
     if (f->copy_count < FLUSH_COPIES) {
         f->copies[f->copy_count++] = copy;
     }
-    if (pg_cell_32(r, row, 3) != 0) {
+    if (pg_cell_32(r, row, COPIES_REFUSED) != 0) {
         return 0;
     }
     f->counts.copies++;

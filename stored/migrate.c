@@ -15,6 +15,7 @@
 #include "schemas/store.h"
 #include "stored/migrate_steps.h"
 #include "stored/sql.h"
+#include "stored/sql_columns.h"
 
 #define MIGRATION_BYTES ((size_t)4 << 20)
 #define MIN_VERSION     150000
@@ -35,9 +36,9 @@ static int check_server(struct pg *pg, bool *role_is_there)
     if (r == NULL) {
         return judge(pg, "look at the server");
     }
-    *role_is_there = pg_cell_bool(r, 0, 0);
-    bool utf8 = pg_cell_bool(r, 0, 1);
-    int version = pg_cell_32(r, 0, 2);
+    *role_is_there = pg_cell_bool(r, 0, ROLE_IS_THERE);
+    bool utf8 = pg_cell_bool(r, 0, ROLE_UTF8);
+    int version = pg_cell_32(r, 0, ROLE_VERSION);
     PQclear(r);
     if (!utf8) {
         log_error("database.encoding", "expected=\"a database with the encoding UTF8\"");

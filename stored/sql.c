@@ -21,8 +21,6 @@
 #define LEDGER_COUNTS                                                                              \
     "datagrams, accepted, exceptions, records, stored, duplicates, same_start, rejected"
 
-#define DAY_0 "date '1970-01-01'"
-
 static const char session[] = "SET search_path = ezrepo;"
                               "SET timezone = 'UTC';"
                               "SET client_encoding = 'UTF8';"
@@ -163,7 +161,7 @@ static const char *const statements[SQL_STATEMENTS] = {
         "SELECT relname::text FROM pg_class WHERE relispartition AND relkind IN ('r', 'p')"
         " AND relnamespace = 'ezrepo'::regnamespace",
 
-    [SQL_HOURS] = "SELECT hour, sealed, in_day, reach FROM measured_hour",
+    [SQL_HOURS] = "SELECT " HOURS_COLUMNS " FROM measured_hour",
 
     [SQL_HOURS_ADD] =
         "INSERT INTO measured_hour AS h (hour, reach)"
@@ -173,9 +171,8 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_HOUR_LIST] = "INSERT INTO measured_hour (hour) VALUES ($1::timestamptz)"
                       " ON CONFLICT DO NOTHING",
 
-    [SQL_HOURS_LOCK] =
-        "SELECT hour, sealed, in_day FROM measured_hour WHERE hour >= $1::timestamptz"
-        " AND hour < $2::timestamptz ORDER BY hour FOR UPDATE",
+    [SQL_HOURS_LOCK] = "SELECT " HOURS_COLUMNS " FROM measured_hour WHERE hour >= $1::timestamptz"
+                       " AND hour < $2::timestamptz ORDER BY hour FOR UPDATE",
 
     [SQL_STAGED_TYPE] = "SELECT 'ezrepo.staged'::regtype::oid",
 
@@ -458,9 +455,7 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_MIGRATION_ADD] = "INSERT INTO migration (number, name) VALUES ($1::integer, $2::text)",
 
-    [SQL_ROLE] = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = 'ezrepo_read'),"
-                 "       current_setting('server_encoding') = 'UTF8',"
-                 "       current_setting('server_version_num')::integer",
+    [SQL_ROLE] = "SELECT " ROLE_COLUMNS,
 
     /* Sealing, in a transaction of its own: a flush that asks for the hour's row waits for its end.
      */
@@ -489,8 +484,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SEAL_DAY_MARK] =
         "UPDATE measured_hour SET in_day = true WHERE " HOURS_OF_DAY " AND sealed AND NOT in_day",
 
-    [SQL_CLASSES] = "SELECT class, coalesce(type, ''), from_day - " DAY_0 ", horizon - " DAY_0
-                    " FROM retention_class ORDER BY class",
+    [SQL_CLASSES] = "SELECT " CLASSES_COLUMNS " FROM retention_class ORDER BY class",
 
     [SQL_CLASS_ADD] = "INSERT INTO retention_class (class, type, from_day, horizon)"
                       " VALUES ($1::smallint, $2::text, " DAY_0 " + $3::integer, " DAY_0 ")",

@@ -14,7 +14,7 @@ const char sql_batch_take[] =
     " WHERE NOT EXISTS (SELECT FROM batch_stream s"
     "  WHERE (s.instance, s.shard, s.epoch) = (u.instance, u.shard, u.epoch)"
     "  AND u.sequence < s.oldest)"
-    " ON CONFLICT DO NOTHING RETURNING instance, shard, epoch, sequence";
+    " ON CONFLICT DO NOTHING RETURNING " BATCHES_COLUMNS;
 
 /* What is told of the streams at hand, and what was known of each; settled ones go. */
 #define STREAMS_TOLD                                                                               \
@@ -106,7 +106,7 @@ const char sql_batch_take[] =
  * one's first on, and was received after this one began.
  */
 const char sql_batch_settle[] = STREAMS_TOLD STREAMS_ENDED STREAMS_COUNTED
-    " SELECT n.instance, n.shard, n.epoch, n.refused::integer FROM known k"
+    " SELECT " COPIES_COLUMNS " FROM known k"
     " JOIN batch_stream n ON n.instance = k.instance AND n.shard = k.shard"
     "  AND n.number > k.number AND k.newest >= n.first AND k.received > n.begun"
     " WHERE k.epoch <> 0"

@@ -33,6 +33,53 @@
 #define SERIES_OPEN_COLUMNS SERIES_OPEN_LIST(COLUMN_FIRST, COLUMN_NEXT)
 enum { SERIES_OPEN_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
 
+/* SQL_ROLE */
+#define ROLE_LIST(FIRST, NEXT)                                                                     \
+    FIRST(ROLE_IS_THERE, "EXISTS (SELECT FROM pg_roles WHERE rolname = 'ezrepo_read')", 1)         \
+    NEXT(ROLE_UTF8, "current_setting('server_encoding') = 'UTF8'", 1)                              \
+    NEXT(ROLE_VERSION, "current_setting('server_version_num')::integer", 1)
+#define ROLE_COLUMNS ROLE_LIST(COLUMN_FIRST, COLUMN_NEXT)
+enum { ROLE_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
+
+/* SQL_HOURS, SQL_HOURS_LOCK */
+#define HOURS_LIST(FIRST, NEXT)                                                                    \
+    FIRST(HOURS_HOUR, "hour", 1)                                                                   \
+    NEXT(HOURS_SEALED, "sealed", 1)                                                                \
+    NEXT(HOURS_IN_DAY, "in_day", 1)                                                                \
+    NEXT(HOURS_REACH, "reach", 1)
+#define HOURS_COLUMNS HOURS_LIST(COLUMN_FIRST, COLUMN_NEXT)
+enum { HOURS_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
+
+/* From which days are counted. */
+#define DAY_0 "date '1970-01-01'"
+
+/* SQL_CLASSES */
+#define CLASSES_LIST(FIRST, NEXT)                                                                  \
+    FIRST(CLASSES_CLASS, "class", 1)                                                               \
+    NEXT(CLASSES_TYPE, "coalesce(type, '')", 1)                                                    \
+    NEXT(CLASSES_FROM, "from_day - " DAY_0, 1)                                                     \
+    NEXT(CLASSES_HORIZON, "horizon - " DAY_0, 1)
+#define CLASSES_COLUMNS CLASSES_LIST(COLUMN_FIRST, COLUMN_NEXT)
+enum { CLASSES_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
+
+/* SQL_BATCH_TAKE: names of batches. */
+#define BATCHES_LIST(FIRST, NEXT)                                                                  \
+    FIRST(BATCHES_INSTANCE, "instance", 1)                                                         \
+    NEXT(BATCHES_SHARD, "shard", 1)                                                                \
+    NEXT(BATCHES_EPOCH, "epoch", 1)                                                                \
+    NEXT(BATCHES_SEQUENCE, "sequence", 1)
+#define BATCHES_COLUMNS BATCHES_LIST(COLUMN_FIRST, COLUMN_NEXT)
+enum { BATCHES_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
+
+/* SQL_BATCH_SETTLE: epochs of copies, and whether they are refused by now. */
+#define COPIES_LIST(FIRST, NEXT)                                                                   \
+    FIRST(COPIES_INSTANCE, "n.instance", 1)                                                        \
+    NEXT(COPIES_SHARD, "n.shard", 1)                                                               \
+    NEXT(COPIES_EPOCH, "n.epoch", 1)                                                               \
+    NEXT(COPIES_REFUSED, "n.refused::integer", 1)
+#define COPIES_COLUMNS COPIES_LIST(COLUMN_FIRST, COLUMN_NEXT)
+enum { COPIES_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
+
 /* SQL_PERIODS_AROUND: of the Nth key the period before, and the start of the one behind. */
 #define PERIODS_AROUND_LIST(FIRST, NEXT)                                                           \
     FIRST(AROUND_NTH, "u.n", 1)                                                                    \
