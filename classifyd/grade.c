@@ -31,7 +31,7 @@ struct condition {
     enum grading_relation relation;
 };
 
-struct rule {
+struct grade_rule {
     const struct condition *conditions;
     uint32_t condition_count;
     uint8_t grade;
@@ -48,11 +48,11 @@ struct block {
     const struct pattern *type;
     struct check checks[DIMENSIONS];
     uint32_t check_count;
-    struct rule *rules;
+    struct grade_rule *rules;
     uint32_t rule_count;
 };
 
-struct plan {
+struct schema_plan {
     uint64_t batch; /* which it was made for; 0: none */
     uint64_t schema;
     struct slice type;
@@ -63,7 +63,7 @@ struct plan {
     uint32_t column_count;
 };
 
-struct value {
+struct metric_value {
     uint64_t record; /* which it was read for; 0: none */
     bool is_number;
     struct number number;
@@ -73,7 +73,7 @@ struct grade_rules {
     const struct grading *grading;
     const struct record_types *types;
     struct block *blocks;
-    struct rule *rules;
+    struct grade_rule *rules;
     struct condition *conditions;
     struct slice *metrics; /* distinct */
     uint32_t metric_count;
@@ -81,25 +81,25 @@ struct grade_rules {
     const struct schema_message *schemas; /* of the batch */
     uint64_t batch;                       /* counts up */
     uint64_t record;                      /* counts up */
-    struct plan *last;                    /* the plan of the record before */
-    struct plan plans[PLANS];
+    struct schema_plan *last;             /* the plan of the record before */
+    struct schema_plan plans[PLANS];
     uint32_t *plan_blocks;  /* PLANS x block_count */
     uint16_t *plan_columns; /* PLANS x metric_count */
     const struct record_types_range *plan_ranges[PLANS][LIMIT_COLUMNS];
     uint64_t impossible; /* values seen */
-    struct value values[LIMIT_COLUMNS];
+    struct metric_value values[LIMIT_COLUMNS];
 };
 
 /* ---- once per version ---- */
 
-struct totals {
+struct rule_totals {
     size_t rules;
     size_t conditions;
 };
 
-static struct totals count_all(const struct grading *g)
+static struct rule_totals count_all(const struct grading *g)
 {
-    struct totals t = {0};
+    struct rule_totals t = {0};
     for (uint32_t b = 0; b < g->block_count; b++) {
         t.rules += g->blocks[b].rule_count;
         for (uint32_t i = 0; i < g->blocks[b].rule_count; i++) {
@@ -123,7 +123,7 @@ static void compile_checks(struct block *to, const struct grading_block *from)
 /* The document as flat arrays; metrics are numbered afterwards. */
 static void compile_blocks(struct grade_rules *r)
 {
-    struct rule *rule = r->rules;
+    struct grade_rule *rule = r->rules;
     struct condition *condition = r->conditions;
     for (uint32_t b = 0; b < r->grading->block_count; b++) {
         const struct grading_block *from = &r->grading->blocks[b];
@@ -133,7 +133,7 @@ static void compile_blocks(struct grade_rules *r)
         compile_checks(to, from);
         for (uint32_t i = 0; i < from->rule_count; i++, rule++) {
             const struct grading_rule *source = &from->rules[i];
-            *rule = (struct rule){condition, source->condition_count, source->grade};
+            *rule = (struct grade_rule){condition, source->condition_count, source->grade};
             for (uint32_t c = 0; c < source->condition_count; c++, condition++) {
                 condition->limit = source->conditions[c].limit;
                 condition->relation = source->conditions[c].relation;
@@ -208,7 +208,7 @@ struct grade_rules *grade_rules_new(const struct grading *grading, const struct 
     if (r == NULL) {
         return NULL;
     }
-    struct totals totals = count_all(grading);
+    struct rule_totals totals = count_all(grading);
     r->grading = grading;
     r->types = types;
     r->blocks = calloc(grading->block_count + 1, sizeof *r->blocks);
@@ -262,7 +262,8 @@ static uint16_t find_column(const struct schema_message *schema, struct slice na
 
 /* The metric's own name first, then its aliases in their order; the first that is a column decides.
  */
-static uint16_t resolve(const struct grade_rules *r, const struct plan *p, struct slice metric)
+static uint16_t resolve(const struct grade_rules *r, const struct schema_plan *p,
+                        struct slice metric)
 {
     const struct schema_message *schema = &r->schemas[p->schema];
     uint16_t column = find_column(schema, metric);
@@ -274,7 +275,7 @@ static uint16_t resolve(const struct grade_rules *r, const struct plan *p, struc
     return column;
 }
 
-static void plan_block(const struct grade_rules *r, struct plan *p, const struct block *b)
+static void plan_block(const struct grade_rules *r, struct schema_plan *p, const struct block *b)
 {
     for (uint32_t i = 0; i < b->rule_count; i++) {
         for (uint32_t c = 0; c < b->rules[i].condition_count; c++) {
@@ -286,7 +287,8 @@ static void plan_block(const struct grade_rules *r, struct plan *p, const struct
     }
 }
 
-static void make_plan(struct grade_rules *r, struct plan *p, const struct record_message *record)
+static void make_plan(struct grade_rules *r, struct schema_plan *p,
+                      const struct record_message *record)
 {
     p->batch = r->batch;
     p->schema = record->schema;
@@ -308,14 +310,14 @@ static void make_plan(struct grade_rules *r, struct plan *p, const struct record
     }
 }
 
-static bool plan_fits(const struct grade_rules *r, const struct plan *p,
+static bool plan_fits(const struct grade_rules *r, const struct schema_plan *p,
                       const struct record_message *record)
 {
     return p->batch == r->batch && p->schema == record->schema &&
            slice_equal(p->type, record->type);
 }
 
-static struct plan *find_plan(struct grade_rules *r, const struct record_message *record)
+static struct schema_plan *find_plan(struct grade_rules *r, const struct record_message *record)
 {
     if (r->last != NULL && plan_fits(r, r->last, record)) {
         return r->last;
@@ -324,7 +326,7 @@ static struct plan *find_plan(struct grade_rules *r, const struct record_message
     for (size_t i = 0; i < record->type.len && i < 32; i++) {
         hash = hash * 31 + (unsigned char)record->type.at[i];
     }
-    struct plan *p = &r->plans[hash % PLANS];
+    struct schema_plan *p = &r->plans[hash % PLANS];
     if (!plan_fits(r, p, record)) {
         make_plan(r, p, record);
     }
@@ -425,10 +427,10 @@ static bool relation_holds(enum grading_relation relation, int order)
 
 /* A column's value, read at most once for a record. One that cannot be is no number: it is as null.
  */
-static const struct value *value_at(struct grade_rules *r, const struct plan *p, uint32_t column,
-                                    const struct record_message *record)
+static const struct metric_value *value_at(struct grade_rules *r, const struct schema_plan *p,
+                                           uint32_t column, const struct record_message *record)
 {
-    struct value *v = &r->values[column];
+    struct metric_value *v = &r->values[column];
     const struct record_types_range *range = p->ranges[column];
     if (v->record != r->record) {
         v->record = r->record;
@@ -442,7 +444,7 @@ static const struct value *value_at(struct grade_rules *r, const struct plan *p,
 }
 
 /* Values that no condition looked at are counted as well. */
-static void look_at_ranges(struct grade_rules *r, const struct plan *p,
+static void look_at_ranges(struct grade_rules *r, const struct schema_plan *p,
                            const struct record_message *record)
 {
     for (uint32_t i = 0; i < p->column_count; i++) {
@@ -452,19 +454,19 @@ static void look_at_ranges(struct grade_rules *r, const struct plan *p,
     }
 }
 
-static bool condition_holds(struct grade_rules *r, const struct plan *p, const struct condition *c,
-                            const struct record_message *record)
+static bool condition_holds(struct grade_rules *r, const struct schema_plan *p,
+                            const struct condition *c, const struct record_message *record)
 {
     uint16_t column = p->columns[c->metric];
     if (column == COLUMN_NONE) {
         return false;
     }
-    const struct value *v = value_at(r, p, column, record);
+    const struct metric_value *v = value_at(r, p, column, record);
     return v->is_number && relation_holds(c->relation, number_compare(&v->number, &c->limit));
 }
 
-static bool rule_holds(struct grade_rules *r, const struct plan *p, const struct rule *rule,
-                       const struct record_message *record)
+static bool rule_holds(struct grade_rules *r, const struct schema_plan *p,
+                       const struct grade_rule *rule, const struct record_message *record)
 {
     for (uint32_t i = 0; i < rule->condition_count; i++) {
         if (!condition_holds(r, p, &rule->conditions[i], record)) {
@@ -474,8 +476,8 @@ static bool rule_holds(struct grade_rules *r, const struct plan *p, const struct
     return true;
 }
 
-static uint8_t block_grade(struct grade_rules *r, const struct plan *p, const struct block *b,
-                           const struct record_message *record)
+static uint8_t block_grade(struct grade_rules *r, const struct schema_plan *p,
+                           const struct block *b, const struct record_message *record)
 {
     for (uint32_t i = 0; i < b->rule_count; i++) {
         if (rule_holds(r, p, &b->rules[i], record)) {
@@ -487,7 +489,7 @@ static uint8_t block_grade(struct grade_rules *r, const struct plan *p, const st
 
 void grade_record(struct grade_rules *rules, const struct record_message *record, uint8_t *grades)
 {
-    const struct plan *p = find_plan(rules, record);
+    const struct schema_plan *p = find_plan(rules, record);
     struct subject subject = {.record = record};
     uint32_t name_count = rules->grading->name_count;
     uint32_t missing = name_count;

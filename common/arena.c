@@ -12,15 +12,15 @@
 #define LARGEST_BLOCK     ((size_t)1 << 20)
 #define ALIGNMENT         alignof(max_align_t)
 
-struct block {
-    struct block *next; /* the one that was filled before this */
+struct arena_block {
+    struct arena_block *next; /* the one that was filled before this */
     size_t size;
     size_t used;
     alignas(max_align_t) unsigned char bytes[];
 };
 
 struct arena {
-    struct block *current;
+    struct arena_block *current;
     size_t limit;
     size_t used;
 };
@@ -34,10 +34,10 @@ struct arena *arena_new(size_t limit_bytes)
     return a;
 }
 
-static void blocks_free(struct block *b)
+static void blocks_free(struct arena_block *b)
 {
     while (b != NULL) {
-        struct block *next = b->next;
+        struct arena_block *next = b->next;
         free(b);
         b = next;
     }
@@ -63,7 +63,7 @@ void arena_reset(struct arena *a)
     a->used = 0;
 }
 
-static struct block *block_add(struct arena *a, size_t at_least)
+static struct arena_block *block_add(struct arena *a, size_t at_least)
 {
     size_t size = a->current == NULL ? FIRST_BLOCK_BYTES : a->current->size * 2;
     if (size > LARGEST_BLOCK) {
@@ -72,9 +72,9 @@ static struct block *block_add(struct arena *a, size_t at_least)
     if (size < at_least) {
         size = at_least;
     }
-    struct block *b = malloc(sizeof *b + size);
+    struct arena_block *b = malloc(sizeof *b + size);
     if (b != NULL) {
-        *b = (struct block){.next = a->current, .size = size};
+        *b = (struct arena_block){.next = a->current, .size = size};
         a->current = b;
     }
     return b;
@@ -89,7 +89,7 @@ void *arena_alloc(struct arena *a, size_t size)
     if (rounded > a->limit || a->used > a->limit - rounded) {
         return NULL;
     }
-    struct block *b = a->current;
+    struct arena_block *b = a->current;
     if (b == NULL || b->size - b->used < rounded) {
         b = block_add(a, rounded);
         if (b == NULL) {

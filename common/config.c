@@ -44,15 +44,16 @@ struct config {
 };
 
 /* One reading: where it is, and how many faults it found. */
-struct reading {
+struct config_reading {
     const char *file;
     struct arena *arena;
     int faults;
 };
 
-static void fault(struct reading *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void fault(struct config_reading *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-static void fault(struct reading *r, const char *format, ...)
+static void fault(struct config_reading *r, const char *format, ...)
 {
     char text[1024];
     va_list args;
@@ -67,13 +68,13 @@ static const struct json_limits limits = {
     .depth = 16, .nodes = 100000, .string_bytes = 65536, .comments = true};
 
 /* The value as it stands in the file, for a message. */
-static const char *shown(struct reading *r, const struct json *value)
+static const char *shown(struct config_reading *r, const struct json *value)
 {
     struct slice text = json_text(r->arena, value);
     return text.at == NULL ? "?" : text.at;
 }
 
-static const char *expected(struct reading *r, const struct config_option *o)
+static const char *expected(struct config_reading *r, const struct config_option *o)
 {
     switch (o->type) {
     case CONFIG_STRING:
@@ -118,7 +119,8 @@ static int take_string(const struct json *value, const char **member)
     return 0;
 }
 
-static int take_strings(struct reading *r, const struct json *value, struct config_strings *member)
+static int take_strings(struct config_reading *r, const struct json *value,
+                        struct config_strings *member)
 {
     if (value->type != JSON_ARRAY) {
         return -1;
@@ -137,8 +139,8 @@ static int take_strings(struct reading *r, const struct json *value, struct conf
     return 0;
 }
 
-static int take_value(struct reading *r, const struct config_option *o, const struct json *value,
-                      void *settings)
+static int take_value(struct config_reading *r, const struct config_option *o,
+                      const struct json *value, void *settings)
 {
     void *member = (char *)settings + o->offset;
     switch (o->type) {
@@ -161,8 +163,8 @@ static int take_value(struct reading *r, const struct config_option *o, const st
     return -1;
 }
 
-static void take_preset(struct reading *r, const char *section, const struct config_option *o,
-                        void *settings)
+static void take_preset(struct config_reading *r, const char *section,
+                        const struct config_option *o, void *settings)
 {
     if ((o->type == CONFIG_OBJECT || o->type == CONFIG_LIST) && o->preset == NULL) {
         *(const struct json **)((char *)settings + o->offset) = NULL;
@@ -191,7 +193,7 @@ static const struct config_option *find_option(const struct config_option *optio
     return NULL;
 }
 
-static void read_section(struct reading *r, const struct json *object, const char *section,
+static void read_section(struct config_reading *r, const struct json *object, const char *section,
                          const struct config_option *options, void *settings)
 {
     if (object != NULL && object->type != JSON_OBJECT) {
@@ -226,7 +228,7 @@ static bool is_section(struct slice name)
     return false;
 }
 
-static void read_file(struct reading *r, struct slice bytes, struct config_common *common,
+static void read_file(struct config_reading *r, struct slice bytes, struct config_common *common,
                       const char *section, const struct config_option *options, void *settings)
 {
     char error[256];
@@ -266,7 +268,7 @@ struct config *config_read_bytes(const char *file, struct slice bytes, struct co
         return NULL;
     }
     c->arena = arena;
-    struct reading r = {.file = file, .arena = arena};
+    struct config_reading r = {.file = file, .arena = arena};
     read_file(&r, bytes, common, section, options, settings);
     if (r.faults > 0) {
         config_free(&c);

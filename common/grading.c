@@ -20,17 +20,17 @@ static const struct json_limits document_limits = {
 
 static const char *const relations[] = {"<", "<=", ">", ">=", "==", "!="};
 
-struct reader {
+struct grading_reader {
     struct arena *arena;
     struct grading_faults *faults;
     struct grading *grading;
     bool kept; /* published before: see pattern_compile_kept() */
 };
 
-static void fault(struct reader *r, const char *place, const char *format, ...)
+static void fault(struct grading_reader *r, const char *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void fault(struct reader *r, const char *place, const char *format, ...)
+static void fault(struct grading_reader *r, const char *place, const char *format, ...)
 {
     struct grading_faults *f = r->faults;
     f->count++;
@@ -55,7 +55,7 @@ static const char *place_or(const char *text)
 }
 
 /* The beginning of a text in quotes, cut between characters, control characters replaced. */
-static const char *shown_text(struct reader *r, struct slice s)
+static const char *shown_text(struct grading_reader *r, struct slice s)
 {
     size_t n = s.len > SHOWN_BYTES ? utf8_cut(s.at, SHOWN_BYTES) : s.len;
     char *text = arena_printf(r->arena, "\"%.*s%s\"", (int)n, s.at, n < s.len ? "..." : "");
@@ -67,7 +67,7 @@ static const char *shown_text(struct reader *r, struct slice s)
     return place_or(text);
 }
 
-static const char *shown(struct reader *r, const struct json *node)
+static const char *shown(struct grading_reader *r, const struct json *node)
 {
     if (node == NULL) {
         return "nothing";
@@ -78,7 +78,7 @@ static const char *shown(struct reader *r, const struct json *node)
     return json_type_name(node->type);
 }
 
-static void check_keys(struct reader *r, const char *place, const struct json *object,
+static void check_keys(struct grading_reader *r, const char *place, const struct json *object,
                        const char *const *keys)
 {
     for (const struct json *m = object->first; m != NULL; m = m->next) {
@@ -92,7 +92,7 @@ static void check_keys(struct reader *r, const char *place, const struct json *o
     }
 }
 
-static void *take(struct reader *r, size_t count, size_t size)
+static void *take(struct grading_reader *r, size_t count, size_t size)
 {
     void *p = arena_calloc(r->arena, count > 0 ? count : 1, size);
     if (p == NULL) {
@@ -102,8 +102,8 @@ static void *take(struct reader *r, size_t count, size_t size)
 }
 
 /* A list of at most max elements, or a fault and NULL. */
-static const struct json *read_list(struct reader *r, const char *place, const struct json *node,
-                                    uint32_t max)
+static const struct json *read_list(struct grading_reader *r, const char *place,
+                                    const struct json *node, uint32_t max)
 {
     if (node == NULL || node->type != JSON_ARRAY) {
         fault(r, place, "expected a list, found %s", shown(r, node));
@@ -116,7 +116,7 @@ static const struct json *read_list(struct reader *r, const char *place, const s
     return node;
 }
 
-static bool is_object(struct reader *r, const char *place, const struct json *node)
+static bool is_object(struct grading_reader *r, const char *place, const struct json *node)
 {
     if (node->type != JSON_OBJECT) {
         fault(r, place, "expected an object, found %s", shown(r, node));
@@ -126,7 +126,7 @@ static bool is_object(struct reader *r, const char *place, const struct json *no
 }
 
 /* A name of 1..LIMIT_NAME_BYTES bytes that the database can hold. */
-static struct slice read_name(struct reader *r, const char *place, const struct json *node)
+static struct slice read_name(struct grading_reader *r, const char *place, const struct json *node)
 {
     if (node == NULL || node->type != JSON_STRING) {
         fault(r, place, "expected a string, found %s", shown(r, node));
@@ -149,7 +149,7 @@ static struct slice number_text(const struct json *node)
     return (struct slice){NULL, 0};
 }
 
-static void read_condition(struct reader *r, const char *place, const struct json *node,
+static void read_condition(struct grading_reader *r, const char *place, const struct json *node,
                            struct grading_condition *condition)
 {
     static const char *const keys[] = {"metric", "rel", "limit", NULL};
@@ -178,7 +178,7 @@ static void read_condition(struct reader *r, const char *place, const struct jso
 }
 
 /* 1..5, or a fault and 0. */
-static uint8_t read_grade(struct reader *r, const char *place, const struct json *node)
+static uint8_t read_grade(struct grading_reader *r, const char *place, const struct json *node)
 {
     static const char *const grades[] = {"1", "2", "3", "4", "5"};
     struct number grade;
@@ -195,7 +195,7 @@ static uint8_t read_grade(struct reader *r, const char *place, const struct json
     return 0;
 }
 
-static void read_rule(struct reader *r, const char *place, const struct json *node,
+static void read_rule(struct grading_reader *r, const char *place, const struct json *node,
                       struct grading_rule *rule)
 {
     static const char *const keys[] = {"grade", "if", NULL};
@@ -223,7 +223,7 @@ static void read_rule(struct reader *r, const char *place, const struct json *no
     }
 }
 
-static void read_applies_to(struct reader *r, const char *place, const struct json *node,
+static void read_applies_to(struct grading_reader *r, const char *place, const struct json *node,
                             struct grading_block *block)
 {
     static const char *const keys[] = {"recordType", "recordContent", "recordProbe", "recordSource",
@@ -263,7 +263,7 @@ static void read_applies_to(struct reader *r, const char *place, const struct js
 }
 
 /* The index of a gradeName, a new one where it stands for the first time. */
-static uint32_t name_index(struct reader *r, const char *place, struct slice name)
+static uint32_t name_index(struct grading_reader *r, const char *place, struct slice name)
 {
     struct grading *g = r->grading;
     for (uint32_t i = 0; i < g->name_count; i++) {
@@ -280,7 +280,7 @@ static uint32_t name_index(struct reader *r, const char *place, struct slice nam
     return g->name_count++;
 }
 
-static void read_block(struct reader *r, const char *place, const struct json *node,
+static void read_block(struct grading_reader *r, const char *place, const struct json *node,
                        struct grading_block *block)
 {
     static const char *const keys[] = {"gradeName", "appliesTo", "gradingRules", NULL};
@@ -313,7 +313,7 @@ static void read_block(struct reader *r, const char *place, const struct json *n
     }
 }
 
-static void read_document(struct reader *r, const struct json *root)
+static void read_document(struct grading_reader *r, const struct json *root)
 {
     static const char *const keys[] = {"grading", NULL};
     if (!is_object(r, "document", root)) {
@@ -340,7 +340,7 @@ static void read_document(struct reader *r, const struct json *root)
 static const struct grading *read_bytes(struct arena *a, struct slice document, bool kept,
                                         struct grading_faults *faults)
 {
-    struct reader r = {.arena = a, .faults = faults, .kept = kept};
+    struct grading_reader r = {.arena = a, .faults = faults, .kept = kept};
     *faults = (struct grading_faults){0};
     if (document.len > LIMIT_DOCUMENT_BYTES) {
         fault(&r, "document", "expected at most %d bytes, found %zu", LIMIT_DOCUMENT_BYTES,

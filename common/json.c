@@ -18,7 +18,7 @@
 
 #define TWICE "a key that stands twice"
 
-struct builder {
+struct json_builder {
     struct arena *arena;
     const struct json_limits *limits;
     struct json *root;
@@ -32,7 +32,7 @@ struct builder {
 
 /* ---- building ---- */
 
-static int fail(struct builder *b, const char *why)
+static int fail(struct json_builder *b, const char *why)
 {
     b->fault = why;
     return 0; /* tells yajl to stop */
@@ -78,7 +78,7 @@ static bool has_key_twice(const struct json *object)
     return false;
 }
 
-static struct json *add(struct builder *b, enum json_type type)
+static struct json *add(struct json_builder *b, enum json_type type)
 {
     if (++b->nodes > b->limits->nodes) {
         fail(b, "more values than allowed");
@@ -112,7 +112,7 @@ static struct json *add(struct builder *b, enum json_type type)
     return node;
 }
 
-static int add_text(struct builder *b, enum json_type type, const char *at, size_t len)
+static int add_text(struct json_builder *b, enum json_type type, const char *at, size_t len)
 {
     if (len > b->limits->string_bytes) {
         return fail(b, type == JSON_NUMBER ? "a number longer than allowed"
@@ -148,7 +148,7 @@ static int on_string(void *context, const unsigned char *at, size_t len)
 
 static int on_key(void *context, const unsigned char *at, size_t len)
 {
-    struct builder *b = context;
+    struct json_builder *b = context;
     if (len > b->limits->string_bytes) {
         return fail(b, "a key longer than allowed");
     }
@@ -159,7 +159,7 @@ static int on_key(void *context, const unsigned char *at, size_t len)
     return !has_key(b->open[b->depth - 1], b->key) || fail(b, TWICE);
 }
 
-static int open_node(struct builder *b, enum json_type type)
+static int open_node(struct json_builder *b, enum json_type type)
 {
     if (b->depth >= b->limits->depth || b->depth >= JSON_DEPTH) {
         return fail(b, "nested deeper than allowed");
@@ -186,14 +186,14 @@ static int on_array(void *context)
 
 static int on_object_end(void *context)
 {
-    struct builder *b = context;
+    struct json_builder *b = context;
     const struct json *object = b->open[--b->depth];
     return object->count <= FEW_MEMBERS || !has_key_twice(object) || fail(b, TWICE);
 }
 
 static int on_array_end(void *context)
 {
-    ((struct builder *)context)->depth--;
+    ((struct json_builder *)context)->depth--;
     return 1;
 }
 
@@ -310,7 +310,7 @@ const struct json *json_parse(struct arena *a, struct slice bytes, const struct 
     while (bytes.len > 0 && bytes.at[bytes.len - 1] == '\0') {
         bytes.len--;
     }
-    struct builder b = {.arena = a, .limits = limits};
+    struct json_builder b = {.arena = a, .limits = limits};
     yajl_handle handle = yajl_alloc(&callbacks, NULL, &b);
     if (handle == NULL) {
         snprintf(error, error_size, "needs more memory than there is");

@@ -137,7 +137,7 @@ static void *join(struct record_types *t, const void *were, uint32_t were_count,
     return all;
 }
 
-static void note_first(struct names *names, struct slice pattern)
+static void note_first(struct name_patterns *names, struct slice pattern)
 {
     unsigned char first = pattern.len == 0 ? '*' : (unsigned char)*pattern.at;
     if (first == '*' || first == '?' || first == '\\') {
@@ -149,7 +149,7 @@ static void note_first(struct names *names, struct slice pattern)
 
 /* A list of patterns; `what` they are of. */
 static void read_patterns(struct record_types *t, const char *place, const struct json *node,
-                          const char *what, struct names *names)
+                          const char *what, struct name_patterns *names)
 {
     if (node == NULL || node->type != JSON_ARRAY || node->count == 0) {
         fault(t, "%s: expected a list of %s patterns, found %s", place, what, found(node));
@@ -362,7 +362,7 @@ static void read_range(struct record_types *t, const char *place, const struct j
 }
 
 static void read_ranges(struct record_types *t, const char *place, const struct json *node,
-                        struct ranges *ranges)
+                        struct value_ranges *ranges)
 {
     if (node == NULL || !expect(t, place, node, JSON_ARRAY)) {
         return;
@@ -377,7 +377,7 @@ static void read_ranges(struct record_types *t, const char *place, const struct 
 /* Those for all types: as with mappings, what is said in an own file goes first. */
 static void read_common_ranges(struct record_types *t, const struct json *node)
 {
-    struct ranges more = {NULL, 0};
+    struct value_ranges more = {NULL, 0};
     read_ranges(t, "valid", node, &more);
     struct record_types_range *all = join(t, t->valid.range, t->valid.count, t->own_valid_count,
                                           more.range, more.count, sizeof *all);
@@ -443,7 +443,7 @@ static void read_type(struct record_types *t, const struct json *node, struct ty
     const struct json *valid = json_get(node, "valid"), *collect = json_get(node, "collect");
     const struct json *aliases = json_get(node, "aliases");
     if (valid != NULL) {
-        entry->valid = (struct ranges){NULL, 0};
+        entry->valid = (struct value_ranges){NULL, 0};
         entry->said_valid = valid;
         read_ranges(t, PLACE(t, "%s.valid", place), valid, &entry->valid);
     }

@@ -13,7 +13,7 @@ static bool pattern_covers(const struct pattern *wide, const struct pattern *nar
     return pattern_matches(wide, narrow->text);
 }
 
-static bool covered_by_one(const struct names *wide, const struct pattern *narrow)
+static bool covered_by_one(const struct name_patterns *wide, const struct pattern *narrow)
 {
     for (uint32_t i = 0; i < wide->count; i++) {
         if (pattern_covers(&wide->patterns[i], narrow)) {
@@ -24,7 +24,7 @@ static bool covered_by_one(const struct names *wide, const struct pattern *narro
 }
 
 /* No patterns are all names. */
-static bool names_cover(const struct names *wide, const struct names *narrow)
+static bool names_cover(const struct name_patterns *wide, const struct name_patterns *narrow)
 {
     if (wide->count > 0 && narrow->count == 0) {
         return false;

@@ -6,7 +6,7 @@
  */
 #include "common/record_types_table.h"
 
-static bool name_matches(const struct names *names, struct slice name)
+static bool name_matches(const struct name_patterns *names, struct slice name)
 {
     for (uint32_t i = 0; i < names->count; i++) {
         const struct pattern *p = &names->patterns[i];
@@ -34,14 +34,14 @@ static void list_firsts(const struct slice *name, uint32_t count, uint64_t first
     }
 }
 
-static bool may_match(const struct names *names, const uint64_t firsts[4])
+static bool may_match(const struct name_patterns *names, const uint64_t firsts[4])
 {
     const uint64_t *own = names->firsts;
     return names->count == 0 || ((own[0] & firsts[0]) | (own[1] & firsts[1]) |
                                  (own[2] & firsts[2]) | (own[3] & firsts[3])) != 0;
 }
 
-static bool any_matches(const struct names *names, const struct slice *name, uint32_t count)
+static bool any_matches(const struct name_patterns *names, const struct slice *name, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (name_matches(names, name[i])) {
@@ -69,7 +69,7 @@ static bool parameters_hold(const struct mapping *m, const struct record_types_c
 }
 
 /* The label, or what stands before any '-' in it. */
-static bool label_matches(const struct names *labels, struct slice label)
+static bool label_matches(const struct name_patterns *labels, struct slice label)
 {
     if (labels->count == 0) {
         return true;
@@ -188,7 +188,7 @@ int record_types_each(const struct record_types *t, uint32_t i, struct slice *ty
     return 0;
 }
 
-static const struct record_types_range *range_among(const struct ranges *ranges,
+static const struct record_types_range *range_among(const struct value_ranges *ranges,
                                                     struct slice metric)
 {
     for (uint32_t i = 0; i < ranges->count; i++) {

@@ -9,7 +9,7 @@
 #include "common/record_types.h"
 
 /* Patterns of names, one of which must match; none: whatever is there. */
-struct names {
+struct name_patterns {
     struct pattern *patterns;
     uint32_t count;
     uint64_t firsts[4]; /* bit by bit, bytes with which a name that matches one may begin */
@@ -18,12 +18,12 @@ struct names {
 /* A parameter that must be there with a value that one of these matches. */
 struct parameter_rule {
     struct pattern name;
-    struct names values;
+    struct name_patterns values;
 };
 
 struct mapping {
-    struct names labels; /* of the label, or of it up to a '-' */
-    struct names columns;
+    struct name_patterns labels; /* of the label, or of it up to a '-' */
+    struct name_patterns columns;
     struct parameter_rule *parameters; /* all must hold */
     uint32_t parameter_count;
     struct slice type;
@@ -40,7 +40,7 @@ struct alias_list {
 
 /* Values that can be, of metrics whose names match. */
 struct record_types_range {
-    struct names metrics;
+    struct name_patterns metrics;
     bool has_least, has_most;
     struct number least, most;
     struct number *never; /* sentinels */
@@ -48,7 +48,7 @@ struct record_types_range {
     const struct json *said; /* as it stands in its file */
 };
 
-struct ranges {
+struct value_ranges {
     struct record_types_range *range;
     uint32_t count;
 };
@@ -61,7 +61,7 @@ struct type_entry {
     bool own_gap; /* by an own file */
     struct alias_list *aliases;
     uint32_t alias_count;
-    struct ranges valid;
+    struct value_ranges valid;
     const struct json *said_aliases, *said_valid; /* as they stand in their files; NULL: nothing */
     struct record_types_collect *collects;
     uint32_t collect_count;
@@ -78,8 +78,8 @@ struct record_types {
     uint32_t mapping_count, own_mapping_count, own_valid_count;
     struct type_entry *types;
     uint32_t type_count;
-    struct ranges valid;  /* of types that say nothing else of a metric */
-    struct slice grading; /* record_types_grading() */
+    struct value_ranges valid; /* of types that say nothing else of a metric */
+    struct slice grading;      /* record_types_grading() */
 };
 
 #endif

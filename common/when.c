@@ -16,21 +16,21 @@
 #define CRON_ANY_HOUR ((UINT64_C(1) << 60) - 1)
 
 /* A scope that can be read but never be. */
-static int impossible(const struct cursor *c, const char *why)
+static int impossible(const struct when_cursor *c, const char *why)
 {
     snprintf(c->error, c->error_size, "impossible scope: %s", why);
     return -1;
 }
 
 /* D: "[nd][nh][nm][ns]", in this order and at least one of them, or "inf". */
-static int read_duration(struct cursor *c, int64_t *us)
+static int read_duration(struct when_cursor *c, int64_t *us)
 {
     static const struct {
         char unit;
         int64_t us;
     } units[] = {{'d', DAY_US}, {'h', 3600 * SECOND_US}, {'m', 60 * SECOND_US}, {'s', SECOND_US}};
     cursor_skip_blanks(c);
-    const struct cursor begin = *c;
+    const struct when_cursor begin = *c;
     if (cursor_take_word(c, "inf")) {
         *us = INFINITE_US;
         return 0;
@@ -62,7 +62,7 @@ static int read_duration(struct cursor *c, int64_t *us)
 }
 
 /* T: past, now, future or an absolute time. */
-static int read_point(struct cursor *c, enum when_point *point, int64_t *us, bool *local)
+static int read_point(struct when_cursor *c, enum when_point *point, int64_t *us, bool *local)
 {
     struct when_time t;
     if (cursor_take_word(c, "past")) {
@@ -87,15 +87,15 @@ static int read_point(struct cursor *c, enum when_point *point, int64_t *us, boo
 }
 
 /* Whether a time follows a '/', where else a period would be: ISO 8601 writes ranges so. */
-static bool take_interval(struct cursor *c)
+static bool take_interval(struct when_cursor *c)
 {
-    struct cursor ahead = *c;
+    struct when_cursor ahead = *c;
     int64_t digits;
     if (!cursor_take_sign(&ahead, "/")) {
         return false;
     }
     cursor_skip_blanks(&ahead);
-    struct cursor date = ahead;
+    struct when_cursor date = ahead;
     if (!cursor_take_number(&date, 8, 8, &digits) &&
         (!cursor_take_number(&date, 4, 4, &digits) || !cursor_take(&date, "-"))) {
         return false;
@@ -109,7 +109,7 @@ static bool take_interval(struct cursor *c)
 
 /* "T", "T ... T", "T/T" or "T + D", and the "now + inf ... future" that a well-known component
  * sends. */
-static int read_range(struct cursor *c, struct when *when)
+static int read_range(struct when_cursor *c, struct when *when)
 {
     if (read_point(c, &when->start, &when->start_us, &when->start_local) == -1) {
         return -1;
@@ -119,7 +119,7 @@ static int read_range(struct cursor *c, struct when *when)
             return -1;
         }
         when->has_duration = true;
-        struct cursor ahead = *c;
+        struct when_cursor ahead = *c;
         if (!cursor_take_sign(&ahead, "...")) {
             return 0;
         }
@@ -139,7 +139,7 @@ static int read_range(struct cursor *c, struct when *when)
 }
 
 /* One field of a cron part: "*", or numbers and spans "a-b" joined by commas. */
-static int read_cron_field(struct cursor *c, const char *name, int64_t low, int64_t high,
+static int read_cron_field(struct when_cursor *c, const char *name, int64_t low, int64_t high,
                            uint64_t *bits)
 {
     cursor_skip_blanks(c);
@@ -150,7 +150,7 @@ static int read_cron_field(struct cursor *c, const char *name, int64_t low, int6
         }
     } else {
         do {
-            const struct cursor begin = *c;
+            const struct when_cursor begin = *c;
             int64_t from, to;
             if (!cursor_take_number(c, 1, 2, &from)) {
                 return cursor_fault(c, "cron's %s, * or numbers", name);
@@ -185,10 +185,10 @@ static bool cron_has_date(const struct when_cron *cron)
     return false;
 }
 
-static int read_cron(struct cursor *c, struct when_cron *cron)
+static int read_cron(struct when_cursor *c, struct when_cron *cron)
 {
     uint64_t days, weekdays, months;
-    const struct cursor begin = *c;
+    const struct when_cursor begin = *c;
     if (read_cron_field(c, "seconds", 0, 59, &cron->seconds) == -1 ||
         read_cron_field(c, "minutes", 0, 59, &cron->minutes) == -1 ||
         read_cron_field(c, "hours", 0, 59, &cron->hours) == -1 ||
@@ -208,7 +208,7 @@ static int read_cron(struct cursor *c, struct when_cron *cron)
 }
 
 /* "{ now [+ D] [/ D] }" */
-static int read_inner(struct cursor *c, struct when *when)
+static int read_inner(struct when_cursor *c, struct when *when)
 {
     if (!cursor_take_word(c, "now")) {
         cursor_skip_blanks(c);
@@ -234,7 +234,7 @@ static int read_inner(struct cursor *c, struct when *when)
     return 0;
 }
 
-static int read_scope(struct cursor *c, struct when *when)
+static int read_scope(struct when_cursor *c, struct when *when)
 {
     when->repeat = cursor_take_word(c, "repeat");
     if (read_range(c, when) == -1) {
@@ -259,7 +259,7 @@ static int read_scope(struct cursor *c, struct when *when)
 }
 
 /* Whether what was read can be. */
-static int check(const struct cursor *c, const struct when *when)
+static int check(const struct when_cursor *c, const struct when *when)
 {
     if (when->start == WHEN_AT_FUTURE) {
         return impossible(c, "it begins in the future without end");
@@ -289,18 +289,18 @@ int when_parse(struct slice text, struct when *when, char *error, size_t error_s
 {
     static const char nothing[] = "";
     const char *at = text.at == NULL ? nothing : text.at;
-    struct cursor c = {at, at, at + text.len, error, error_size};
+    struct when_cursor c = {at, at, at + text.len, error, error_size};
     memset(when, 0, sizeof *when);
     return read_scope(&c, when) == -1 ? -1 : check(&c, when);
 }
 
 /* Text that grows to a known size: every part of a scope is bounded. */
-struct writer {
+struct when_writer {
     char text[2048];
     size_t len;
 };
 
-static void put(struct writer *w, const char *text)
+static void put(struct when_writer *w, const char *text)
 {
     size_t n = strlen(text);
     if (n < sizeof w->text - w->len) {
@@ -309,7 +309,7 @@ static void put(struct writer *w, const char *text)
     }
 }
 
-static void put_point(struct writer *w, enum when_point point, int64_t us)
+static void put_point(struct when_writer *w, enum when_point point, int64_t us)
 {
     char text[WHEN_TEXT];
     switch (point) {
@@ -331,7 +331,7 @@ static void put_point(struct writer *w, enum when_point point, int64_t us)
     }
 }
 
-static void put_duration(struct writer *w, const char *before, int64_t us)
+static void put_duration(struct when_writer *w, const char *before, int64_t us)
 {
     static const struct {
         const char *unit;
@@ -353,7 +353,7 @@ static void put_duration(struct writer *w, const char *before, int64_t us)
     }
 }
 
-static void put_cron_field(struct writer *w, uint64_t bits)
+static void put_cron_field(struct when_writer *w, uint64_t bits)
 {
     char text[8];
     const char *before = " ";
@@ -374,7 +374,7 @@ static uint32_t weekdays_written(const struct when_cron *cron)
 
 struct slice when_text(struct arena *a, const struct when *when)
 {
-    struct writer w;
+    struct when_writer w;
     w.len = 0;
     put(&w, when->repeat ? "repeat " : "");
     put_point(&w, when->start, when->start_us);

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-int cursor_fault(const struct cursor *c, const char *expected, ...)
+int cursor_fault(const struct when_cursor *c, const char *expected, ...)
 {
     char what[128];
     va_list ap;
@@ -23,15 +23,15 @@ int cursor_fault(const struct cursor *c, const char *expected, ...)
     return -1;
 }
 
-bool cursor_at_unit(const struct cursor *c)
+bool cursor_at_unit(const struct when_cursor *c)
 {
     char unit = c->at < c->end ? *c->at : ' ';
     return unit == 'd' || unit == 'h' || unit == 'm' || unit == 's';
 }
 
-bool cursor_take_word(struct cursor *c, const char *word)
+bool cursor_take_word(struct when_cursor *c, const char *word)
 {
-    struct cursor ahead = *c;
+    struct when_cursor ahead = *c;
     cursor_skip_blanks(&ahead);
     if (!cursor_take(&ahead, word)) {
         return false;
@@ -44,9 +44,9 @@ bool cursor_take_word(struct cursor *c, const char *word)
     return true;
 }
 
-bool cursor_take_sign(struct cursor *c, const char *sign)
+bool cursor_take_sign(struct when_cursor *c, const char *sign)
 {
-    struct cursor ahead = *c;
+    struct when_cursor ahead = *c;
     cursor_skip_blanks(&ahead);
     if (!cursor_take(&ahead, sign)) {
         return false;

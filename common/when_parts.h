@@ -14,32 +14,32 @@
 #define TIME_MAX_US (2932897 * DAY_US - 1)
 
 /* Text being read: each reader moves it past what it read, or leaves it alone. */
-struct cursor {
+struct when_cursor {
     const char *at, *start, *end;
     char *error;
     size_t error_size;
 };
 
 /* Reports what was expected at the cursor; always -1. */
-int cursor_fault(const struct cursor *c, const char *expected, ...)
+int cursor_fault(const struct when_cursor *c, const char *expected, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* These are here since each datagram has two times, read character by character. */
 
-static inline void cursor_skip_blanks(struct cursor *c)
+static inline void cursor_skip_blanks(struct when_cursor *c)
 {
     while (c->at < c->end && (*c->at == ' ' || *c->at == '\t')) {
         c->at++;
     }
 }
 
-static inline bool cursor_at_digit(const struct cursor *c)
+static inline bool cursor_at_digit(const struct when_cursor *c)
 {
     return c->at < c->end && *c->at >= '0' && *c->at <= '9';
 }
 
 /* Takes the text if it is next. */
-static inline bool cursor_take(struct cursor *c, const char *text)
+static inline bool cursor_take(struct when_cursor *c, const char *text)
 {
     size_t n = strlen(text);
     if ((size_t)(c->end - c->at) < n || memcmp(c->at, text, n) != 0) {
@@ -50,7 +50,7 @@ static inline bool cursor_take(struct cursor *c, const char *text)
 }
 
 /* min to max digits; false leaves the cursor alone. */
-static inline bool cursor_take_number(struct cursor *c, int min, int max, int64_t *value)
+static inline bool cursor_take_number(struct when_cursor *c, int min, int max, int64_t *value)
 {
     const char *at = c->at;
     int64_t number = 0;
@@ -66,12 +66,12 @@ static inline bool cursor_take_number(struct cursor *c, int min, int max, int64_
 }
 
 /* A unit of time, which makes a duration of the digits before it. */
-bool cursor_at_unit(const struct cursor *c);
+bool cursor_at_unit(const struct when_cursor *c);
 
 /* Take the word, if it is next behind blanks and no letter or digit follows it; the sign, if it is
  * next behind blanks. */
-bool cursor_take_word(struct cursor *c, const char *word);
-bool cursor_take_sign(struct cursor *c, const char *sign);
+bool cursor_take_word(struct when_cursor *c, const char *word);
+bool cursor_take_sign(struct when_cursor *c, const char *sign);
 
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar, and back. */
 int64_t when_days_of(int64_t year, int64_t month, int64_t day);
@@ -86,6 +86,6 @@ struct when_time {
 };
 
 /* An absolute time at the cursor, which then stands behind it. 0, or -1 and the fault. */
-int when_read_time(struct cursor *c, struct when_time *t);
+int when_read_time(struct when_cursor *c, struct when_time *t);
 
 #endif

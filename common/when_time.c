@@ -31,9 +31,9 @@ int64_t when_month_days(int64_t year, int64_t month)
 }
 
 /* ".f" or ",f": digits after the sixth are cut. */
-static int read_fraction(struct cursor *c, int64_t *us)
+static int read_fraction(struct when_cursor *c, int64_t *us)
 {
-    struct cursor ahead = *c;
+    struct when_cursor ahead = *c;
     if (cursor_take(&ahead, "...") || !(cursor_take(c, ".") || cursor_take(c, ","))) {
         return 0;
     }
@@ -47,9 +47,9 @@ static int read_fraction(struct cursor *c, int64_t *us)
 }
 
 /* The digits of "+01:00", "-0130", "+02". */
-static bool take_offset(struct cursor *c, int64_t *hours, int64_t *minutes)
+static bool take_offset(struct when_cursor *c, int64_t *hours, int64_t *minutes)
 {
-    struct cursor ahead = *c;
+    struct when_cursor ahead = *c;
     *minutes = 0;
     if (cursor_take_number(&ahead, 4, 4, hours)) {
         *minutes = *hours % 100;
@@ -66,9 +66,9 @@ static bool take_offset(struct cursor *c, int64_t *hours, int64_t *minutes)
 }
 
 /* "Z" or an offset directly behind a time; anything else is none of ours. */
-static int read_offset(struct cursor *c, struct when_time *t)
+static int read_offset(struct when_cursor *c, struct when_time *t)
 {
-    struct cursor ahead = *c;
+    struct when_cursor ahead = *c;
     int64_t hours, minutes;
     if (cursor_take(c, "Z") || cursor_take(c, "z")) {
         t->zoned = true;
@@ -89,9 +89,9 @@ static int read_offset(struct cursor *c, struct when_time *t)
 }
 
 /* "H:M[:S[.f]]", or in a basic time "HHMM[SS[.f]]". */
-static int read_clock(struct cursor *c, bool basic, struct when_time *t)
+static int read_clock(struct when_cursor *c, bool basic, struct when_time *t)
 {
-    const struct cursor begin = *c;
+    const struct when_cursor begin = *c;
     int64_t hour, minute, second = 0;
     if (basic && !cursor_take_number(c, 4, 4, &minute) && cursor_take_number(c, 6, 6, &minute)) {
         second = minute % 100;
@@ -121,9 +121,9 @@ static int read_clock(struct cursor *c, bool basic, struct when_time *t)
 }
 
 /* A time of day and an offset, if one follows the date. */
-static int read_time_of_day(struct cursor *c, bool basic, struct when_time *t)
+static int read_time_of_day(struct when_cursor *c, bool basic, struct when_time *t)
 {
-    struct cursor ahead = *c;
+    struct when_cursor ahead = *c;
     if (cursor_take(&ahead, "T") || cursor_take(&ahead, "t")) {
         if (!cursor_at_digit(&ahead)) {
             return cursor_fault(&ahead, "a time of day");
@@ -139,9 +139,9 @@ static int read_time_of_day(struct cursor *c, bool basic, struct when_time *t)
 }
 
 /* Days since 1970 of "Y-M-D" or "YYYYMMDD". */
-static int read_date(struct cursor *c, bool *basic, int64_t *days)
+static int read_date(struct when_cursor *c, bool *basic, int64_t *days)
 {
-    const struct cursor begin = *c;
+    const struct when_cursor begin = *c;
     int64_t year, month, day;
     *basic = cursor_take_number(c, 8, 8, &year);
     if (*basic && c->at < c->end && (*c->at == 'T' || *c->at == 't')) {
@@ -173,9 +173,9 @@ static bool can_leap(int64_t us)
 }
 
 /* An absolute time at the cursor; the cursor stands behind it. */
-int when_read_time(struct cursor *c, struct when_time *t)
+int when_read_time(struct when_cursor *c, struct when_time *t)
 {
-    const struct cursor begin = *c;
+    const struct when_cursor begin = *c;
     int64_t days = 0;
     bool basic;
     *t = (struct when_time){0};
@@ -199,7 +199,7 @@ int when_time_read(struct slice text, int64_t *us, bool *local, char *error, siz
 {
     static const char nothing[] = "";
     const char *at = text.at == NULL ? nothing : text.at;
-    struct cursor c = {at, at, at + text.len, error, error_size};
+    struct when_cursor c = {at, at, at + text.len, error, error_size};
     struct when_time t;
     if (when_read_time(&c, &t) == -1) {
         return -1;

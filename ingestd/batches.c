@@ -17,7 +17,7 @@ struct open_batch {
 };
 
 /* Datagrams up to one of them, and how many of these were delivered by senders with names. */
-struct told {
+struct told_count {
     uint64_t datagrams, delivered;
 };
 
@@ -36,16 +36,16 @@ struct batches {
     struct pack reject_frame;
     uint32_t reject_count;
     struct open_batch rejects;
-    struct accounts *accounts;  /* go with the batch closed next; with that of records if open */
-    struct open_batch reckoned; /* open: there are accounts or drops that no batch has taken */
-    struct sender sender;       /* of the datagram at hand */
-    struct told told;           /* so far, that one included */
-    struct told handed_over;    /* of them, accounted for in batches closed */
-    uint32_t records_delivered; /* of those in the open batch */
-    uint64_t records_from;      /* how many came before those whose records are in the open batch */
-    uint64_t dropped;           /* by the kernel, in all */
-    uint64_t dropped_told;      /* of them, in batches closed */
-    struct lost_message lost;   /* goes with the accounts */
+    struct accounts *accounts;     /* go with the batch closed next; with that of records if open */
+    struct open_batch reckoned;    /* open: there are accounts or drops that no batch has taken */
+    struct sender sender;          /* of the datagram at hand */
+    struct told_count told;        /* so far, that one included */
+    struct told_count handed_over; /* of them, accounted for in batches closed */
+    uint32_t records_delivered;    /* of those in the open batch */
+    uint64_t records_from;    /* how many came before those whose records are in the open batch */
+    uint64_t dropped;         /* by the kernel, in all */
+    uint64_t dropped_told;    /* of them, in batches closed */
+    struct lost_message lost; /* goes with the accounts */
     bool lost_waits;
     struct pack frame; /* where a records frame is put together */
     struct pack accounts_frame;

@@ -20,8 +20,8 @@
 #define MESSAGE_BYTES ((size_t)1 << 20)
 
 /* A body that is in the batches. */
-struct waiting {
-    struct waiting *next;
+struct waiting_delivery {
+    struct waiting_delivery *next;
     char peer[PEER_BYTES];
     size_t peer_size;
     struct delivered_message answer; /* its texts stand behind this struct */
@@ -37,7 +37,7 @@ struct delivery {
     zsock_t *socket;
     struct arena *arena; /* for one message */
     struct pack answer;
-    struct waiting *first, *last, *uncommitted;
+    struct waiting_delivery *first, *last, *uncommitted;
     size_t count;
 };
 
@@ -62,7 +62,7 @@ struct delivery *delivery_new(struct intake *intake, struct batches *batches, st
 
 static void drop_first(struct delivery *d)
 {
-    struct waiting *w = d->first;
+    struct waiting_delivery *w = d->first;
     d->first = w->next;
     d->last = d->first == NULL ? NULL : d->last;
     d->uncommitted = d->uncommitted == w ? d->first : d->uncommitted;
@@ -122,7 +122,7 @@ static void answer_busy(struct delivery *d, struct slice peer, uint64_t id, cons
 
 static void answer_first(struct delivery *d, const char *busy)
 {
-    struct waiting *w = d->first;
+    struct waiting_delivery *w = d->first;
     struct slice peer = {w->peer, w->peer_size};
     if (busy == NULL) {
         send_answer(d, peer, &w->answer);
@@ -143,14 +143,14 @@ static uint64_t lost(const struct batches_counts *made)
 static int wait_for_disk(struct delivery *d, struct slice peer, const struct delivered_message *m,
                          uint64_t lost_before)
 {
-    struct waiting *w = malloc(sizeof *w + m->reason.len + m->detail.len);
+    struct waiting_delivery *w = malloc(sizeof *w + m->reason.len + m->detail.len);
     if (w == NULL) {
         return -1;
     }
-    *w = (struct waiting){.answer = *m,
-                          .peer_size = peer.len,
-                          .told = batches_told(d->batches),
-                          .lost_before = lost_before};
+    *w = (struct waiting_delivery){.answer = *m,
+                                   .peer_size = peer.len,
+                                   .told = batches_told(d->batches),
+                                   .lost_before = lost_before};
     char *texts = (char *)(w + 1);
     memcpy(w->peer, peer.at, peer.len);
     memcpy(texts, m->reason.at, m->reason.len);
@@ -233,7 +233,7 @@ void delivery_receive(struct delivery *d, const char *(*busy)(void), int64_t now
 
 void delivery_committed(struct delivery *d, const struct batches_counts *made)
 {
-    struct waiting *w = d->uncommitted;
+    struct waiting_delivery *w = d->uncommitted;
     uint64_t sync = w != NULL && w->told <= made->datagrams ? spool_sync(d->spool) : 0;
     for (; w != NULL && w->told <= made->datagrams; w = w->next) {
         w->sync = sync;

@@ -5,12 +5,12 @@
 
 #include "common/config.h"
 #include "common/counter.h"
-#include "ingestd/drop.h"
+#include "ingestd/folder.h"
 #include "ingestd/result.h"
 #include "ingestd/spool.h"
 
 /* As the table in main.c fills them. */
-struct settings {
+struct ingestd_settings {
     struct config_strings listen;
     struct config_strings allow;
     int64_t receive_buffer_bytes;
@@ -26,7 +26,7 @@ struct settings {
     const char *drop_dir;
     int64_t drop_settle_s;
 };
-extern struct settings settings;
+extern struct ingestd_settings settings;
 
 /* Behind these those of what is refused, one for each reason, and last for who may not send. */
 #define INGEST_COUNTERS(COUNTER, GAUGE)                                                            \
@@ -55,7 +55,7 @@ extern struct settings settings;
     COUNTER(DELIVERIES_MALFORMED, "deliveries.malformed", "",                                      \
             "messages at the door of bodies that were none")                                       \
     GAUGE(DELIVERIES_WAITING, "deliveries.waiting", "", "bodies that wait for the disk, now")      \
-    DROP_COUNTERS(COUNTER, GAUGE)                                                                  \
+    FOLDER_COUNTERS(COUNTER, GAUGE)                                                                \
     COUNTER(REJECTS_KEPT, "rejects.kept", "", "refusals handed on to be kept")                     \
     COUNTER(REJECTS_NOT_KEPT, "rejects.not_kept", "",                                              \
             "refusals beyond rejects_per_second, or beyond 16 of one datagram")                    \

@@ -97,7 +97,7 @@ static int set_allowed(struct intake *i, const struct config_strings *allow)
     return 0;
 }
 
-int intake_configure(struct intake *i, const struct settings *s)
+int intake_configure(struct intake *i, const struct ingestd_settings *s)
 {
     i->limits = (struct result_limits){
         .json = {.depth = (uint32_t)s->max_depth,

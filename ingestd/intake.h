@@ -23,7 +23,7 @@ void intake_free(struct intake **i);
  * Takes limits and allowed senders from the settings. -1 when memory is out: then the senders
  * allowed before still are.
  */
-int intake_configure(struct intake *i, const struct settings *s);
+int intake_configure(struct intake *i, const struct ingestd_settings *s);
 
 /* Handles one datagram; counts what it was. now_us is of a clock that never steps. */
 void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us);

@@ -9,13 +9,13 @@
 #include "ingestd/service.h"
 #include "ingestd/udp.h"
 
-struct settings settings;
+struct ingestd_settings settings;
 uint64_t counters[COUNTER_COUNT];
 
 #define MIB        (INT64_C(1) << 20)
 #define YEARS_S(n) (INT64_C(31557600) * (n))
 
-#define AT(member) offsetof(struct settings, member)
+#define AT(member) offsetof(struct ingestd_settings, member)
 #define INTEGER(name, preset, min, max, reloadable, help)                                          \
     {                                                                                              \
 #name, CONFIG_INTEGER, AT(name), preset, min, max, reloadable, help                        \
@@ -79,7 +79,7 @@ static const struct counter_row counter_rows[] = {
 
 static int check(const struct config_common *common, const void *checked)
 {
-    const struct settings *s = checked;
+    const struct ingestd_settings *s = checked;
     int rc = 0;
     if (s->listen.count < 1 || s->listen.count > UDP_LISTENERS) {
         told_fault("ingestd.listen: expected 1 to %d endpoints, found %zu", UDP_LISTENERS,

@@ -34,12 +34,12 @@ static void read_array(struct result_reader *r, const struct json *array)
 }
 
 /* A document that cannot be read, and why. */
-struct fault {
+struct document_fault {
     uint64_t number, line; /* as in split_item; number 0: none */
     char why[256];
 };
 
-static void refuse(struct result_reader *r, const struct fault *f)
+static void refuse(struct result_reader *r, const struct document_fault *f)
 {
     r->document = f->number;
     result_refuse(r, RESULT_JSON, "line %" PRIu64 ": %s", f->line, f->why);
@@ -47,9 +47,9 @@ static void refuse(struct result_reader *r, const struct fault *f)
 
 /* What came of the bytes next: a message, or NULL and the fault. */
 static const struct json *read_document(struct result_reader *r, enum split_event event,
-                                        const struct split_item *item, struct fault *f)
+                                        const struct split_item *item, struct document_fault *f)
 {
-    *f = (struct fault){.number = item->number, .line = item->line};
+    *f = (struct document_fault){.number = item->number, .line = item->line};
     if (event == SPLIT_ITEM) {
         return json_parse(r->arena, item->bytes, &r->limits->json, f->why, sizeof f->why);
     }
@@ -63,7 +63,7 @@ static void read_several(struct result_reader *r, struct split *s, struct slice 
                          const char *why)
 {
     struct split_item item;
-    struct fault f, first = {.number = 0};
+    struct document_fault f, first = {.number = 0};
     enum split_event event;
     bool begun = false;
     while ((event = split_next(s, &bytes, true, &item)) == SPLIT_ITEM || event == SPLIT_FAULT) {

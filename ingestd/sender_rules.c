@@ -18,7 +18,7 @@
 #define DAYS        INT64_C(3660)
 #define BURST_S     60 /* a burst has the records of so many seconds where no rule says how many */
 
-struct rule {
+struct sender_rule {
     bool any_door;
     enum sender_door door;
     struct pattern sender;
@@ -31,7 +31,7 @@ struct rule {
 struct sender_rules {
     struct sender_options options;
     size_t count;
-    struct rule rule[SENDER_RULES_MAX];
+    struct sender_rule rule[SENDER_RULES_MAX];
 };
 
 static const char *const door_names[] = {
@@ -64,15 +64,15 @@ const char *sender_door_name(enum sender_door door)
 }
 
 /* Reading: where, and whether there were faults. */
-struct reading {
+struct sender_rules_reading {
     size_t at;
     bool faulty;
 };
 
-static void fault(struct reading *g, struct slice key, const char *format, ...)
+static void fault(struct sender_rules_reading *g, struct slice key, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static void fault(struct reading *g, struct slice key, const char *format, ...)
+static void fault(struct sender_rules_reading *g, struct slice key, const char *format, ...)
 {
     va_list args;
     fprintf(stderr, "ingestd.senders[%zu]%s%.*s: ", g->at, key.len > 0 ? "." : "", (int)key.len,
@@ -84,7 +84,8 @@ static void fault(struct reading *g, struct slice key, const char *format, ...)
     g->faulty = true;
 }
 
-static void read_door(struct reading *g, const struct json *value, struct rule *rule)
+static void read_door(struct sender_rules_reading *g, const struct json *value,
+                      struct sender_rule *rule)
 {
     for (int i = 0; i < SENDER_DOORS; i++) {
         if (json_is(value, sender_door_name((enum sender_door)i))) {
@@ -96,7 +97,8 @@ static void read_door(struct reading *g, const struct json *value, struct rule *
     fault(g, value->key, "expected \"udp\", \"https\" or \"file\"");
 }
 
-static void read_sender(struct reading *g, const struct json *value, struct rule *rule)
+static void read_sender(struct sender_rules_reading *g, const struct json *value,
+                        struct sender_rule *rule)
 {
     if (value->type != JSON_STRING) {
         fault(g, value->key, "expected a string, found %s", json_type_name(value->type));
@@ -111,7 +113,8 @@ static void read_sender(struct reading *g, const struct json *value, struct rule
     }
 }
 
-static void read_zone(struct reading *g, const struct json *value, struct rule *rule)
+static void read_zone(struct sender_rules_reading *g, const struct json *value,
+                      struct sender_rule *rule)
 {
     const char *name = value->type == JSON_STRING ? value->text.at : "";
     rule->zone = zone_load(name);
@@ -122,8 +125,8 @@ static void read_zone(struct reading *g, const struct json *value, struct rule *
     }
 }
 
-static void read_integer(struct reading *g, const struct json *value, int64_t least, int64_t most,
-                         int64_t *number)
+static void read_integer(struct sender_rules_reading *g, const struct json *value, int64_t least,
+                         int64_t most, int64_t *number)
 {
     char *end = NULL;
     errno = 0;
@@ -135,14 +138,16 @@ static void read_integer(struct reading *g, const struct json *value, int64_t le
     *number = n;
 }
 
-static void read_seconds(struct reading *g, const struct json *value, int64_t least, int64_t *us)
+static void read_seconds(struct sender_rules_reading *g, const struct json *value, int64_t least,
+                         int64_t *us)
 {
     int64_t s = -1;
     read_integer(g, value, least, LONGEST_S, &s);
     *us = s < 0 ? *us : s * 1000000;
 }
 
-static bool read_budget(struct reading *g, const struct json *m, struct sender_budget *budget)
+static bool read_budget(struct sender_rules_reading *g, const struct json *m,
+                        struct sender_budget *budget)
 {
     int64_t days = budget->days_per_day;
     if (slice_is(m->key, "records_per_s")) {
@@ -160,7 +165,8 @@ static bool read_budget(struct reading *g, const struct json *m, struct sender_b
     return true;
 }
 
-static void read_member(struct reading *g, const struct json *m, struct rule *rule)
+static void read_member(struct sender_rules_reading *g, const struct json *m,
+                        struct sender_rule *rule)
 {
     if (slice_is(m->key, "door")) {
         read_door(g, m, rule);
@@ -179,9 +185,10 @@ static void read_member(struct reading *g, const struct json *m, struct rule *ru
     }
 }
 
-static void read_rule(struct reading *g, const struct json *object, struct rule *rule)
+static void read_rule(struct sender_rules_reading *g, const struct json *object,
+                      struct sender_rule *rule)
 {
-    *rule = (struct rule){
+    *rule = (struct sender_rule){
         .any_door = true,
         .what = {.past_us = -1, .future_us = -1, .longest_us = -1, .budget = {-1, -1, -1, -1}}};
     snprintf(rule->past_of, ORIGIN_SIZE, "ingestd.senders[%zu].past_limit_s", g->at);
@@ -201,7 +208,7 @@ struct sender_rules *sender_rules_read(const struct json *list,
                                        const struct sender_options *options)
 {
     struct sender_rules *r = calloc(1, sizeof *r);
-    struct reading g = {.at = 0};
+    struct sender_rules_reading g = {.at = 0};
     if (r == NULL) {
         fprintf(stderr, "ingestd.senders: out of memory\n");
         return NULL;
@@ -231,11 +238,11 @@ void sender_rules_free(struct sender_rules **r)
     *r = NULL;
 }
 
-static const struct rule *find_rule(const struct sender_rules *r, enum sender_door door,
-                                    struct slice sender, const struct address *address)
+static const struct sender_rule *find_rule(const struct sender_rules *r, enum sender_door door,
+                                           struct slice sender, const struct address *address)
 {
     for (size_t i = 0; i < r->count; i++) {
-        const struct rule *rule = &r->rule[i];
+        const struct sender_rule *rule = &r->rule[i];
         if ((rule->any_door || rule->door == door) &&
             pattern_matches_address(&rule->sender, sender, address)) {
             return rule;
@@ -272,7 +279,7 @@ static int64_t option_us(int64_t seconds)
 void sender_rules_limits(const struct sender_rules *r, enum sender_door door, struct slice sender,
                          const struct address *address, struct sender_limits *limits)
 {
-    const struct rule *rule = find_rule(r, door, sender, address);
+    const struct sender_rule *rule = find_rule(r, door, sender, address);
     *limits = presets[door];
     limits->future_us = option_us(r->options.future_s);
     choose(&limits->past_us, &limits->past_of, option_us(r->options.past_s),

@@ -17,7 +17,7 @@
 #include "common/log.h"
 #include "ingestd/batches.h"
 #include "ingestd/delivery.h"
-#include "ingestd/drop.h"
+#include "ingestd/folder.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/intake.h"
 #include "ingestd/keeper_watch.h"
@@ -63,7 +63,7 @@ static struct {
     struct intake *intake;
     struct push *push;
     struct delivery *delivery;
-    struct drop *drop;              /* NULL: no folder is looked into */
+    struct folder *folder;          /* NULL: no folder is looked into */
     bool reading;                   /* the sockets are in the loop */
     bool copied;                    /* see COPIED */
     bool small_buffers;             /* of a socket: no spacing */
@@ -479,7 +479,7 @@ void service_drain(void)
     self.kept = keeper_now(self.keeper) != KEEPER_NONE;
     self.drained_by_us = daemon_clock_us() + (self.kept ? KEPT_READ_US : settings.drain_ms * 1000);
     stop_reading("draining");
-    drop_stop(self.drop);
+    folder_stop(self.folder);
     if (!self.kept) {
         udp_refuse_new(self.udp);
     }
@@ -575,7 +575,7 @@ static void on_sync(void *context)
 
 /* ---- starting, reloading, telling, stopping ---- */
 
-static struct batches_limits batches_limits_of(const struct settings *s)
+static struct batches_limits batches_limits_of(const struct ingestd_settings *s)
 {
     return (struct batches_limits){.records = (uint32_t)s->batch_records,
                                    .age_us = s->batch_age_ms * 1000,
@@ -695,8 +695,8 @@ int service_start(zloop_t *loop)
         return -1;
     }
     if (settings.drop_dir[0] != '\0' &&
-        (self.drop = drop_start(settings.drop_dir, settings.spool_dir, settings.drop_settle_s)) ==
-            NULL) {
+        (self.folder =
+             folder_start(settings.drop_dir, settings.spool_dir, settings.drop_settle_s)) == NULL) {
         return -1;
     }
     start_reading();
@@ -724,20 +724,20 @@ static void tell_sockets(void)
 
 static void tell_drop(void)
 {
-    if (self.drop == NULL) {
+    if (self.folder == NULL) {
         return;
     }
-    char stays[DROP_TOLD_BYTES];
-    struct drop_counts dropped = drop_counts(self.drop, stays);
-    counters[COUNT_DROP_DONE] = dropped.done;
-    counters[COUNT_DROP_FAILED] = dropped.failed;
-    counters[COUNT_DROP_RECORDS] = dropped.records;
-    counters[COUNT_DROP_REFUSED] = dropped.refused;
-    counters[COUNT_DROP_STUCK] = dropped.stuck;
-    counters[COUNT_DROP_LEFT] = dropped.left;
+    char stays[FOLDER_TOLD_BYTES];
+    struct folder_counts taken = folder_counts(self.folder, stays);
+    counters[COUNT_FOLDER_DONE] = taken.done;
+    counters[COUNT_FOLDER_FAILED] = taken.failed;
+    counters[COUNT_FOLDER_RECORDS] = taken.records;
+    counters[COUNT_FOLDER_REFUSED] = taken.refused;
+    counters[COUNT_FOLDER_STUCK] = taken.stuck;
+    counters[COUNT_FOLDER_LEFT] = taken.left;
     daemon_note("drop", "%s: %s%s", settings.drop_dir,
-                dropped.looking ? "looked into" : "cannot be looked into",
-                dropped.looking ? stays : "");
+                taken.looking ? "looked into" : "cannot be looked into",
+                taken.looking ? stays : "");
 }
 
 static void tell_spool(const struct outbox_state *held)
@@ -811,7 +811,7 @@ void service_tick(void)
 
 void service_stop(void)
 {
-    drop_free(&self.drop);
+    folder_free(&self.folder);
     push_free(&self.push);
     delivery_free(&self.delivery);
     intake_free(&self.intake);

@@ -58,7 +58,7 @@ struct recovery {
 };
 
 /* Missing sequences, found by walking through those there are. */
-struct gaps {
+struct missing_batches {
     uint64_t expected; /* next */
     uint64_t end;      /* none is expected from here on */
     uint64_t missing, ranges, first;
@@ -245,7 +245,7 @@ done:
 
 /* ---- what is missing ---- */
 
-static void note_gap(struct gaps *g, uint64_t end)
+static void note_gap(struct missing_batches *g, uint64_t end)
 {
     end = end < g->end ? end : g->end;
     if (g->expected >= end || end - g->expected >= SEQUENCE_LEAP) {
@@ -264,7 +264,7 @@ static void note_gap(struct gaps *g, uint64_t end)
 
 static void see_sequence(void *context, uint64_t sequence)
 {
-    struct gaps *g = context;
+    struct missing_batches *g = context;
     note_gap(g, sequence);
     g->expected = sequence + 1 > g->expected ? sequence + 1 : g->expected;
 }
@@ -277,9 +277,9 @@ static void report_missing(const char *dir, const char *damaged, const char *why
     char path[SPOOL_PATH_BYTES], suffix[100];
     snprintf(suffix, sizeof suffix, "%s.txt", damaged);
     path_of(path, dir, suffix);
-    struct gaps g = {.expected = head != NULL ? head->oldest : found->content.first,
-                     .end = found->content.last + 1,
-                     .report = fopen(path, "we")};
+    struct missing_batches g = {.expected = head != NULL ? head->oldest : found->content.first,
+                                .end = found->content.last + 1,
+                                .report = fopen(path, "we")};
     if (head != NULL) {
         /* What could not be written before it ended in good order was told then. */
         uint64_t end = head->closed ? head->written : head->next;

@@ -11,13 +11,13 @@
 #define ACCESS_BYTES (8 * 1024 * 1024)
 
 /* "Who matches this pattern has this role", or "what matches this pattern this role may use". */
-struct rule {
+struct access_rule {
     struct pattern pattern;
     struct slice role;
 };
 
 struct rules {
-    struct rule *rule;
+    struct access_rule *rule;
     size_t count;
 };
 
@@ -42,7 +42,7 @@ void access_free(struct access **a)
 
 static int add_rule(struct access *a, struct rules *rules, struct slice text, struct slice role)
 {
-    struct rule *r = &rules->rule[rules->count];
+    struct access_rule *r = &rules->rule[rules->count];
     struct slice kept = arena_copy(a->arena, text);
     r->role = arena_copy(a->arena, role);
     if (kept.at == NULL || r->role.at == NULL || pattern_compile(kept, false, &r->pattern) == -1) {
@@ -202,7 +202,7 @@ struct access *access_read(const struct json *document, char *error, size_t erro
 static bool identity_has(const struct access *a, struct slice identity, struct slice role)
 {
     for (size_t i = 0; i < a->roles.count; i++) {
-        const struct rule *r = &a->roles.rule[i];
+        const struct access_rule *r = &a->roles.rule[i];
         if (slice_equal(r->role, role) && pattern_matches(&r->pattern, identity)) {
             return true;
         }
@@ -216,7 +216,7 @@ bool access_allows(const struct access *a, struct slice identity, struct slice l
         return false;
     }
     for (size_t i = 0; i < a->authorizations.count; i++) {
-        const struct rule *r = &a->authorizations.rule[i];
+        const struct access_rule *r = &a->authorizations.rule[i];
         if (pattern_matches(&r->pattern, label) && identity_has(a, identity, r->role)) {
             return true;
         }
@@ -243,7 +243,7 @@ uint32_t access_globs(const struct access *a, struct slice identity, const char 
 {
     uint32_t count = 0;
     for (size_t i = 0; i < a->authorizations.count && count < max && identity.len > 0; i++) {
-        const struct rule *r = &a->authorizations.rule[i];
+        const struct access_rule *r = &a->authorizations.rule[i];
         if (could_match(r->pattern.text, head) && identity_has(a, identity, r->role)) {
             globs[count++] = r->pattern.text;
         }

@@ -30,7 +30,7 @@ struct mplane_message answer_receipt(const struct mplane_message *specification,
 }
 
 static struct mplane_message result_of(const struct mplane_message *specification,
-                                       const struct question *q, struct slice token,
+                                       const struct gateway_question *q, struct slice token,
                                        struct slice label)
 {
     struct mplane_message m = mplane_message_answer(MPLANE_RESULT, specification);
@@ -120,7 +120,7 @@ static int fill_rows(struct arena *a, const struct answer_message *answer,
 }
 
 static int query_reply(struct arena *a, const struct mplane_message *specification,
-                       const struct question *q, struct slice bytes, struct slice token,
+                       const struct gateway_question *q, struct slice bytes, struct slice token,
                        struct slice label, struct mplane_message *reply)
 {
     struct answer_message answer;
@@ -160,7 +160,7 @@ static struct mplane_message faults(struct arena *a, struct slice token,
 }
 
 static int publish_reply(struct arena *a, const struct mplane_message *specification,
-                         const struct question *q, struct slice bytes, struct slice token,
+                         const struct gateway_question *q, struct slice bytes, struct slice token,
                          struct slice label, struct mplane_message *reply)
 {
     struct published_message p;
@@ -187,7 +187,7 @@ static int publish_reply(struct arena *a, const struct mplane_message *specifica
 }
 
 int answer_message_of(struct arena *a, const struct mplane_message *specification,
-                      const struct question *q, struct slice bytes, struct slice token,
+                      const struct gateway_question *q, struct slice bytes, struct slice token,
                       struct slice label, struct mplane_message *reply)
 {
     return q->publish ? publish_reply(a, specification, q, bytes, token, label, reply)
@@ -199,7 +199,7 @@ static int run_reply(struct arena *a, const struct mplane_message *specification
                      const struct run *run, struct slice label, struct mplane_message *reply)
 {
     char text[TOKEN_TEXT];
-    const struct question question = {.when = run->when};
+    const struct gateway_question question = {.when = run->when};
     struct mplane_message single = *specification;
     single.when = run->when;
     if (token_of_specification(a, &single, text) == -1) {

@@ -19,7 +19,7 @@
  * in the bytes. 0, or -1 when the arena is full.
  */
 int answer_message_of(struct arena *a, const struct mplane_message *specification,
-                      const struct question *q, struct slice bytes, struct slice token,
+                      const struct gateway_question *q, struct slice bytes, struct slice token,
                       struct slice label, struct mplane_message *reply);
 
 /*

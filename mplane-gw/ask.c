@@ -93,7 +93,7 @@ void ask_stop(void)
 
 void ask_set_limits(void)
 {
-    const struct settings *s = &gateway.settings;
+    const struct gateway_settings *s = &gateway.settings;
     struct jobs_limits limits = {.jobs = (size_t)s->results_max,
                                  .per_identity = (size_t)s->results_max_per_identity,
                                  .bytes = (size_t)s->results_bytes,
@@ -121,7 +121,7 @@ static int send_question(struct job *job)
 
 const char *ask(struct job *job)
 {
-    const struct settings *s = &gateway.settings;
+    const struct gateway_settings *s = &gateway.settings;
     const char *why = NULL;
     bool publish = job->question.publish;
     job->question.query.asker = job->identity;

@@ -84,7 +84,7 @@ struct capabilities {
 };
 
 /* What a capability's names are. */
-struct names {
+struct capability_names {
     struct slice *parameters, *columns;
     uint32_t parameter_count, column_count;
 };
@@ -123,7 +123,8 @@ static uint32_t take_names(const char *const names[16], struct slice to[16])
  * Every constraint is "*": what a value must be is said by the exception that refuses it, and "*"
  * as a value has to be taken for any.
  */
-static int fill_schema(struct arena *a, const struct names *names, struct mplane_message *m)
+static int fill_schema(struct arena *a, const struct capability_names *names,
+                       struct mplane_message *m)
 {
     m->parameter_count = names->parameter_count;
     m->column_count = names->column_count;
@@ -182,7 +183,7 @@ static struct slice prefixed(const struct capabilities *c, struct arena *a, stru
 
 /* The next capability of a part, whose kind, verb, label and export are given; the rest follows. */
 static int build(const struct capabilities *c, struct part *p, const struct capability *given,
-                 const struct names *names, const struct registry *r, char *error,
+                 const struct capability_names *names, const struct registry *r, char *error,
                  size_t error_size)
 {
     char token[TOKEN_TEXT];
@@ -216,7 +217,7 @@ static int build_row(struct capabilities *c, const struct row *row, const struct
                      char *error, size_t error_size)
 {
     struct slice parameters[16], columns[16];
-    struct names names = {.parameters = parameters, .columns = columns};
+    struct capability_names names = {.parameters = parameters, .columns = columns};
     struct capability given = {
         .kind = row->kind, .message = {.verb = slice_of(row->verb), .label = slice_of(row->label)}};
     names.parameter_count = take_names(row->parameters, parameters);
@@ -262,8 +263,8 @@ static int collect_type(const struct capabilities *c, struct part *p, struct sli
         return -1;
     }
     for (uint32_t k = 0; k < count; k++) {
-        struct names names = {collects[k].parameters, collects[k].results,
-                              collects[k].parameter_count, collects[k].result_count};
+        struct capability_names names = {collects[k].parameters, collects[k].results,
+                                         collects[k].parameter_count, collects[k].result_count};
         char why[256];
         if (build(c, p, &given, &names, r, why, sizeof why) == -1) {
             snprintf(error, error_size, "%s: %s", collects[k].place, why);
@@ -331,13 +332,13 @@ const struct capability *capabilities_by_token(const struct capabilities *c, str
 }
 
 /* How a specification's names differ from a capability's. */
-struct difference {
+struct name_difference {
     uint32_t count;
     const char *what; /* the first difference */
     struct slice name;
 };
 
-static void differ(struct difference *d, const char *what, struct slice name)
+static void differ(struct name_difference *d, const char *what, struct slice name)
 {
     if (d->count++ == 0) {
         d->what = what;
@@ -378,9 +379,10 @@ const struct mplane_message *capabilities_complete(struct arena *a, const struct
     return m;
 }
 
-static struct difference compare(const struct mplane_message *s, const struct mplane_message *c)
+static struct name_difference compare(const struct mplane_message *s,
+                                      const struct mplane_message *c)
 {
-    struct difference d = {0, "", {"", 0}};
+    struct name_difference d = {0, "", {"", 0}};
     uint32_t absent = 0;
     for (uint32_t i = 0; i < c->parameter_count; i++) {
         bool there = mplane_message_parameter(s, c->parameters[i].name) != NULL;
@@ -424,10 +426,10 @@ const struct capability *capabilities_match(const struct capabilities *c,
                                             size_t error_size)
 {
     const struct capability *nearest = NULL;
-    struct difference least = {UINT32_MAX, "", {"", 0}};
+    struct name_difference least = {UINT32_MAX, "", {"", 0}};
     for (size_t i = 0; i < capabilities_count(c); i++) {
         const struct capability *candidate = capabilities_at(c, i);
-        struct difference d = compare(specification, &candidate->message);
+        struct name_difference d = compare(specification, &candidate->message);
         if (d.count == 0) {
             return candidate;
         }

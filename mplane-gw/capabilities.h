@@ -6,7 +6,7 @@
 #define EZREPO_GW_CAPABILITIES_H
 
 #include "common/record_types.h"
-#include "mplane-gw/message.h"
+#include "mplane-gw/mplane_message.h"
 #include "mplane-gw/token.h"
 
 /* What a specification of the capability asks for. */

@@ -176,17 +176,17 @@ static void reply_busy(struct post *p, const char *why)
 }
 
 /* Why a post is not taken, nor will be if it comes again. */
-struct fault {
+struct post_fault {
     enum gateway_counter counter;
     const char *outcome, *event, *field;
     struct log_limit said;
 };
-static struct fault malformed = {COUNT_MALFORMED, "malformed", "post.malformed", "error", {0}};
-static struct fault denied = {COUNT_POSTS_DENIED, "denied", "post.denied", "error", {0}};
-static struct fault limited = {COUNT_POSTS_LIMITED, "limited", "post.limited", "reason", {0}};
-static struct fault refused = {COUNT_POSTS_REFUSED, "refused", "post.refused", "reason", {0}};
+static struct post_fault malformed = {COUNT_MALFORMED, "malformed", "post.malformed", "error", {0}};
+static struct post_fault denied = {COUNT_POSTS_DENIED, "denied", "post.denied", "error", {0}};
+static struct post_fault limited = {COUNT_POSTS_LIMITED, "limited", "post.limited", "reason", {0}};
+static struct post_fault refused = {COUNT_POSTS_REFUSED, "refused", "post.refused", "reason", {0}};
 
-static void reply_fault(struct post *p, struct fault *f, int status, const char *text)
+static void reply_fault(struct post *p, struct post_fault *f, int status, const char *text)
 {
     text = text == NULL ? "out of memory" : text;
     gateway_count(f->counter);
@@ -317,7 +317,7 @@ static void on_gone(struct bufferevent *b, short what, void *context)
 /* What the identity has under way; why nothing more may come, or NULL. */
 static const char *why_full(const struct post *p, size_t bytes)
 {
-    const struct settings *s = &gateway.settings;
+    const struct gateway_settings *s = &gateway.settings;
     const char *identity = connection_identity(p->connection);
     const struct post *other;
     int64_t own = 0;

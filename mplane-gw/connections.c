@@ -188,7 +188,7 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
     }
 }
 
-SSL_CTX *connections_load(const struct settings *s)
+SSL_CTX *connections_load(const struct gateway_settings *s)
 {
     struct tls_files files = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
     SSL_CTX *made = tls_context(&files);

@@ -32,7 +32,7 @@ int connections_prepare(void);
  * Loads those of these settings, without using them yet. NULL after an error was logged. The caller
  * owns the result: connections_use() takes it over, tls.h says how it is freed.
  */
-SSL_CTX *connections_load(const struct settings *s);
+SSL_CTX *connections_load(const struct gateway_settings *s);
 
 /*
  * From now on these files count. Connections that are idle are closed, the others after their

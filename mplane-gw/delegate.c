@@ -166,7 +166,7 @@ static int make_token(char token[TOKEN_TEXT], unsigned char digest[EXPORT_DIGEST
 static const char *why_not(const struct desk_request *r, const struct mplane_message *m,
                            struct slice reply_token)
 {
-    const struct settings *s = &gateway.settings;
+    const struct gateway_settings *s = &gateway.settings;
     return s->exports_file[0] == '\0' ? "no export URLs are given here (mplane-gw.exports_file)"
            : m->when.repeat           ? "when: expected no repetition"
            : exports_count(exports) >= (size_t)s->exports_max ? "too many export URLs are given"

@@ -252,7 +252,7 @@ static int keep_specification(struct job *job, struct arena *a, const struct mpl
 }
 
 /* Whose specification it is, and since when a repeated one's times count. */
-struct origin {
+struct specification_origin {
     struct slice identity, token, label;
     int64_t taken_us, next_us;
 };
@@ -266,7 +266,8 @@ static bool is_repeated_query(const struct mplane_message *m, const struct capab
  * What the job asks queryd or stored; of a repeated query what its first run will ask, so that what
  * is wrong with it is said now.
  */
-static int make_question(struct job *job, const struct origin *o, char *error, size_t size)
+static int make_question(struct job *job, const struct specification_origin *o, char *error,
+                         size_t size)
 {
     struct mplane_message single = *job->specification;
     if (is_repeated_query(&single, job->capability)) {
@@ -280,8 +281,9 @@ static int make_question(struct job *job, const struct origin *o, char *error, s
                        size);
 }
 
-static struct job *make_job(struct arena *a, const struct mplane_message *m, const struct origin *o,
-                            const struct capability *k, char *error, size_t size)
+static struct job *make_job(struct arena *a, const struct mplane_message *m,
+                            const struct specification_origin *o, const struct capability *k,
+                            char *error, size_t size)
 {
     struct job *job = calloc(1, sizeof *job);
     snprintf(error, size, "out of memory");
@@ -375,7 +377,7 @@ static void handle_specification(const struct desk_request *r, const struct mpla
     }
     if (job == NULL) {
         int64_t now_us = daemon_now_us();
-        struct origin o = {r->identity, reply->token, reply->label, now_us, now_us};
+        struct specification_origin o = {r->identity, reply->token, reply->label, now_us, now_us};
         job = make_job(r->arena, m, &o, k, error, sizeof error);
         if (job == NULL) {
             desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
@@ -405,7 +407,7 @@ static struct job *restore_job(struct arena *a, const struct repeats_entry *e, c
         snprintf(error, size, "expected a repeated query");
         return NULL;
     }
-    struct origin o = {e->identity, m->token, m->label, e->taken_us, e->next_us};
+    struct specification_origin o = {e->identity, m->token, m->label, e->taken_us, e->next_us};
     return make_job(a, m, &o, k, error, size);
 }
 

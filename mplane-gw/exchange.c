@@ -620,7 +620,7 @@ static void refuse_unread(struct exchange *x, int64_t wait_us)
     char text[256], error[512];
     struct slice body = body_of(x);
     long seconds = reply_retry_after(x->request, wait_us);
-    const struct settings *s = &gateway.settings;
+    const struct gateway_settings *s = &gateway.settings;
     if (connection_is_clogged(x->connection)) {
         snprintf(
             text, sizeof text,

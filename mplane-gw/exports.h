@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "common/message.h"
-#include "mplane-gw/table.h"
+#include "mplane-gw/hash_table.h"
 #include "mplane-gw/token.h"
 
 #define EXPORT_DIGEST_BYTES 32

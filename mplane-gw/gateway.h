@@ -95,7 +95,7 @@ enum gateway_counter { GATEWAY_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUN
 #define FORMER_ACCESS 8
 
 struct gateway {
-    struct settings settings;
+    struct gateway_settings settings;
     uint64_t counters[COUNTERS];
     struct event_base *base;
     struct access *access;

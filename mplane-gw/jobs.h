@@ -9,10 +9,10 @@
 
 #include <stddef.h>
 
+#include "mplane-gw/hash_table.h"
 #include "mplane-gw/rendered.h"
 #include "mplane-gw/repeat.h"
 #include "mplane-gw/specification.h"
-#include "mplane-gw/table.h"
 
 struct jobs;
 struct job;
@@ -31,7 +31,7 @@ struct job {
     const struct mplane_message *specification;
     const struct capability *capability;
     struct slice identity, token, label;
-    struct question question;
+    struct gateway_question question;
     struct repeat *repeat; /* a repeated specification: runs until its end; else NULL */
     bool is_run;           /* of a repeated specification: found by its id only, has no arena */
     uint64_t id;

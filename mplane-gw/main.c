@@ -77,7 +77,7 @@ static struct access *load_access(void)
 
 /* What is collected: over HTTPS, and where probes can be told a URL, by UDP. -1: it was told why.
  */
-static int offer_collects(const struct config_common *common, const struct settings *s,
+static int offer_collects(const struct config_common *common, const struct gateway_settings *s,
                           const struct registry *r, struct capabilities *c)
 {
     char url[1024], error[512] = "";
@@ -94,7 +94,7 @@ static int offer_collects(const struct config_common *common, const struct setti
 }
 
 /* What is offered, and the registry it is told by; the caller owns both. -1: it was told why. */
-static int offer(const struct config_common *common, const struct settings *s, bool publish,
+static int offer(const struct config_common *common, const struct gateway_settings *s, bool publish,
                  struct registry **r, char url[REGISTRY_URL_BYTES], struct capabilities **c)
 {
     char error[512] = "";
@@ -110,7 +110,7 @@ static int offer(const struct config_common *common, const struct settings *s, b
     return offer_collects(common, s, *r, *c);
 }
 
-static int check_offer(const struct config_common *common, const struct settings *s)
+static int check_offer(const struct config_common *common, const struct gateway_settings *s)
 {
     char url[REGISTRY_URL_BYTES];
     struct registry *r = NULL;
@@ -124,7 +124,7 @@ static int check_offer(const struct config_common *common, const struct settings
 /* A reload with files that are at fault is refused whole, options included. */
 static int check(const struct config_common *common, const void *settings)
 {
-    const struct settings *s = settings;
+    const struct gateway_settings *s = settings;
     if (settings_check(common, settings) == -1 || check_offer(common, s) == -1) {
         return -1;
     }

@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 #include "mplane-gw/constraint.h"
-#include "mplane-gw/message.h"
+#include "mplane-gw/mplane_message.h"
 
 /* Who is asked, and where the reason for a no is told. */
 struct match {

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mplane-gw/table.h"
+#include "mplane-gw/hash_table.h"
 
 struct peer {
     char *identity;

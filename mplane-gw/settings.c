@@ -16,7 +16,7 @@
 
 #define LABEL_PREFIX_BYTES 64
 
-#define OFFSET(member) offsetof(struct settings, member)
+#define OFFSET(member) offsetof(struct gateway_settings, member)
 #define TEXT(member, preset, reloadable, help)                                                     \
     {                                                                                              \
 #member, CONFIG_STRING, OFFSET(member), preset, 0, 0, reloadable, help                     \
@@ -143,7 +143,7 @@ static int split_public_url(const char *text, char *host, size_t size)
     return ok;
 }
 
-int settings_registry_url(const struct settings *s, char *url, size_t size)
+int settings_registry_url(const struct gateway_settings *s, char *url, size_t size)
 {
     char host[LISTEN_HOST_SIZE], port[6];
     int n;
@@ -170,7 +170,7 @@ static int fault(const char *option, const char *expected, const char *found)
     return -1;
 }
 
-static int check_listeners(const struct settings *s)
+static int check_listeners(const struct gateway_settings *s)
 {
     char host[LISTEN_HOST_SIZE], port[6];
     int result = 0;
@@ -191,7 +191,7 @@ static int check_listeners(const struct settings *s)
     return result;
 }
 
-static int check_urls(const struct settings *s)
+static int check_urls(const struct gateway_settings *s)
 {
     char host[LISTEN_HOST_SIZE], url[1024];
     int result = 0;
@@ -213,14 +213,14 @@ static int check_urls(const struct settings *s)
     return result;
 }
 
-struct supervisors_settings *settings_supervisors(const struct settings *s, char *error,
+struct supervisors_settings *settings_supervisors(const struct gateway_settings *s, char *error,
                                                   size_t error_size)
 {
     struct supervisor_files files = {s->certificate, s->key, s->ca, s->crl};
     return supervisors_settings_read(s->supervisors, &files, error, error_size);
 }
 
-int settings_check_files(const struct settings *s)
+int settings_check_files(const struct gateway_settings *s)
 {
     char error[512] = "";
     const struct tls_files own = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
@@ -238,7 +238,8 @@ int settings_check_files(const struct settings *s)
     return result;
 }
 
-int settings_collect_url(const struct settings *s, const char *token, char *url, size_t size)
+int settings_collect_url(const struct gateway_settings *s, const char *token, char *url,
+                         size_t size)
 {
     struct evhttp_uri *uri = evhttp_uri_parse(s->public_url);
     int n = -1;
@@ -251,7 +252,7 @@ int settings_collect_url(const struct settings *s, const char *token, char *url,
 }
 
 /* Labels are names in the configurations of other programs. */
-static int check_prefix(const struct settings *s)
+static int check_prefix(const struct gateway_settings *s)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
@@ -263,7 +264,7 @@ static int check_prefix(const struct settings *s)
 
 int settings_check(const struct config_common *common, const void *settings)
 {
-    const struct settings *s = settings;
+    const struct gateway_settings *s = settings;
     char error[512] = "";
     int result = check_listeners(s);
     (void)common;

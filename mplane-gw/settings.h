@@ -7,7 +7,7 @@
 
 #define URL_PATH_BYTES 512 /* of a request's path, of public_url's, the NUL included */
 
-struct settings {
+struct gateway_settings {
     struct config_strings listen;
     const char *registry_listen;
     const char *public_url;
@@ -66,22 +66,23 @@ int settings_check(const struct config_common *common, const void *settings);
 struct supervisors_settings;
 
 /* The option `supervisors`, read. NULL on a fault, then error says which. The caller owns it. */
-struct supervisors_settings *settings_supervisors(const struct settings *s, char *error,
+struct supervisors_settings *settings_supervisors(const struct gateway_settings *s, char *error,
                                                   size_t error_size);
 
 /* Whether the files that it names could be used now, supervisors' as well: see tls_check(). */
-int settings_check_files(const struct settings *s);
+int settings_check_files(const struct gateway_settings *s);
 
 /*
  * The URL to which results are posted: mplane-https://HOST:PORT/TOKEN/result, or without a token
  * ("") .../result. -1 when it does not fit.
  */
-int settings_collect_url(const struct settings *s, const char *token, char *url, size_t size);
+int settings_collect_url(const struct gateway_settings *s, const char *token, char *url,
+                         size_t size);
 
 /*
  * The URL under which clients fetch our registry: registry_url, or what follows from
  * registry_listen and, where that is any address, the host in public_url. -1 when it does not fit.
  */
-int settings_registry_url(const struct settings *s, char *url, size_t size);
+int settings_registry_url(const struct gateway_settings *s, char *url, size_t size);
 
 #endif

@@ -237,7 +237,7 @@ static struct when absolute(int64_t from_us, int64_t to_us, bool instant, int64_
     return w;
 }
 
-static int read_scope(const struct mplane_message *s, int64_t now_us, struct question *q,
+static int read_scope(const struct mplane_message *s, int64_t now_us, struct gateway_question *q,
                       char *error, size_t error_size)
 {
     bool instant = false;
@@ -268,7 +268,7 @@ static int read_scope(const struct mplane_message *s, int64_t now_us, struct que
     return 0;
 }
 
-static int read_publication(const struct mplane_message *s, struct question *q, char *error,
+static int read_publication(const struct mplane_message *s, struct gateway_question *q, char *error,
                             size_t error_size)
 {
     q->publish = true;
@@ -296,7 +296,7 @@ static void preset(struct query_message *q)
 }
 
 int question_of(const struct mplane_message *specification, enum capability_kind kind,
-                int64_t now_us, struct question *q, char *error, size_t error_size)
+                int64_t now_us, struct gateway_question *q, char *error, size_t error_size)
 {
     static const uint64_t query_kinds[] = {
         [CAPABILITY_COUNT] = QUERY_COUNT,         [CAPABILITY_HISTOGRAM] = QUERY_HISTOGRAM,

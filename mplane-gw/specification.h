@@ -20,7 +20,7 @@
  */
 #define QUESTION_ORIGINAL_ROWS 1000
 
-struct question {
+struct gateway_question {
     bool publish; /* to stored; else to queryd */
     struct query_message query;
     struct publish_message publication;
@@ -33,7 +33,7 @@ struct question {
  * Texts point into the specification.
  */
 int question_of(const struct mplane_message *specification, enum capability_kind kind,
-                int64_t now_us, struct question *q, char *error, size_t error_size);
+                int64_t now_us, struct gateway_question *q, char *error, size_t error_size);
 
 /*
  * "3 ... 5", "3...5", "3..5" or "3" within 0..5; no value is 1..5. 0, or -1 when it is none of

@@ -41,7 +41,7 @@ struct supervisor {
     char *identity;     /* of its certificate; NULL: not known yet */
     struct supervisor_state state;
     struct errands errands;
-    struct outbox outbox;
+    struct supervisor_outbox outbox;
     struct offer *offer;   /* what it has been registered */
     struct offer *offered; /* what it is being registered */
     struct event *wake;

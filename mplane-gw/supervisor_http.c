@@ -13,7 +13,7 @@
 
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/message.h"
+#include "mplane-gw/mplane_message.h"
 #include "mplane-gw/tls.h"
 
 #define HEADERS_MAX        ((size_t)64 * 1024)

@@ -35,7 +35,7 @@ static struct outbox_message *message_new(const char *url, const char *identity,
     return m;
 }
 
-static void take_out(struct outbox *o, struct outbox_message *m)
+static void take_out(struct supervisor_outbox *o, struct outbox_message *m)
 {
     DL_DELETE2(o->first, m, previous, next);
     o->count--;
@@ -43,14 +43,14 @@ static void take_out(struct outbox *o, struct outbox_message *m)
     message_free(m);
 }
 
-static void drop(struct outbox *o, struct outbox_message *m)
+static void drop(struct supervisor_outbox *o, struct outbox_message *m)
 {
     take_out(o, m);
     o->dropped++;
 }
 
-void outbox_add(struct outbox *o, const char *url, const char *identity, struct slice text,
-                size_t max_bytes, bool being_sent, int64_t now_us)
+void outbox_add(struct supervisor_outbox *o, const char *url, const char *identity,
+                struct slice text, size_t max_bytes, bool being_sent, int64_t now_us)
 {
     while (o->count > (being_sent ? 1U : 0U) &&
            (o->count >= OUTBOX_MESSAGES || o->bytes + text.len > max_bytes)) {
@@ -69,7 +69,7 @@ void outbox_add(struct outbox *o, const char *url, const char *identity, struct 
     o->bytes += m->size;
 }
 
-struct outbox_message *outbox_next(struct outbox *o, int64_t keep_us, int64_t now_us)
+struct outbox_message *outbox_next(struct supervisor_outbox *o, int64_t keep_us, int64_t now_us)
 {
     while (o->first != NULL && now_us - o->first->since_us > keep_us) {
         drop(o, o->first);
@@ -77,7 +77,7 @@ struct outbox_message *outbox_next(struct outbox *o, int64_t keep_us, int64_t no
     return now_us < o->due_us ? NULL : o->first;
 }
 
-void outbox_did(struct outbox *o, enum outbox_fate fate, int64_t now_us, uint32_t random)
+void outbox_did(struct supervisor_outbox *o, enum outbox_fate fate, int64_t now_us, uint32_t random)
 {
     struct outbox_message *m = o->first;
     bool refused = fate == OUTBOX_REFUSED && ++m->refusals >= OUTBOX_REFUSALS;
@@ -90,7 +90,7 @@ void outbox_did(struct outbox *o, enum outbox_fate fate, int64_t now_us, uint32_
     }
 }
 
-void outbox_clear(struct outbox *o)
+void outbox_clear(struct supervisor_outbox *o)
 {
     while (o->first != NULL) {
         drop(o, o->first);

@@ -26,7 +26,7 @@ struct outbox_message {
     int64_t since_us;
 };
 
-struct outbox {
+struct supervisor_outbox {
     struct outbox_message *first;
     size_t count, bytes;
     unsigned failures; /* in a row, of reaching the supervisor */
@@ -46,16 +46,17 @@ enum outbox_fate {
  * the first while it is `being_sent`. A message that finds no room is dropped itself; when there is
  * no other it is taken whatever its size.
  */
-void outbox_add(struct outbox *o, const char *url, const char *identity, struct slice text,
-                size_t max_bytes, bool being_sent, int64_t now_us);
+void outbox_add(struct supervisor_outbox *o, const char *url, const char *identity,
+                struct slice text, size_t max_bytes, bool being_sent, int64_t now_us);
 
 /* The message to send now, NULL when there is none; those older than keep_us are dropped. */
-struct outbox_message *outbox_next(struct outbox *o, int64_t keep_us, int64_t now_us);
+struct outbox_message *outbox_next(struct supervisor_outbox *o, int64_t keep_us, int64_t now_us);
 
 /* What became of the first message. */
-void outbox_did(struct outbox *o, enum outbox_fate fate, int64_t now_us, uint32_t random);
+void outbox_did(struct supervisor_outbox *o, enum outbox_fate fate, int64_t now_us,
+                uint32_t random);
 
 /* Drops all. */
-void outbox_clear(struct outbox *o);
+void outbox_clear(struct supervisor_outbox *o);
 
 #endif

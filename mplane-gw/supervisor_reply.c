@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 #include "common/when.h"
-#include "mplane-gw/message.h"
+#include "mplane-gw/mplane_message.h"
 
 /* "Poll again then": by its verb as the specification has it, by its label as programs do. */
 static bool is_callback(const struct json *tree)

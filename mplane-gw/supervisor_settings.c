@@ -12,17 +12,17 @@
 #define POLL_MAX_S     3600
 
 /* What is read, for messages. */
-struct reader {
+struct supervisor_settings_reader {
     struct arena *arena;
     size_t index;
     char *error;
     size_t error_size;
 };
 
-static int fault(struct reader *r, const char *member, const char *format, ...)
+static int fault(struct supervisor_settings_reader *r, const char *member, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-static int fault(struct reader *r, const char *member, const char *format, ...)
+static int fault(struct supervisor_settings_reader *r, const char *member, const char *format, ...)
 {
     va_list args;
     int n = snprintf(r->error, r->error_size, "supervisors[%zu]%s%s: ", r->index,
@@ -162,8 +162,8 @@ static bool is_member(struct slice name)
 }
 
 /* A member's text, copied; the preset when it is absent. NULL after a fault. */
-static const char *text_of(struct reader *r, const struct json *o, const char *member,
-                           const char *preset)
+static const char *text_of(struct supervisor_settings_reader *r, const struct json *o,
+                           const char *member, const char *preset)
 {
     const struct json *node = json_get(o, member);
     struct slice text = node == NULL ? slice_of(preset) : node->text;
@@ -183,8 +183,8 @@ static const char *text_of(struct reader *r, const struct json *o, const char *m
     return copy.at;
 }
 
-static int number_of(struct reader *r, const struct json *o, const char *member, int64_t preset,
-                     int64_t *value)
+static int number_of(struct supervisor_settings_reader *r, const struct json *o, const char *member,
+                     int64_t preset, int64_t *value)
 {
     const struct json *node = json_get(o, member);
     char *end = NULL;
@@ -201,7 +201,8 @@ static int number_of(struct reader *r, const struct json *o, const char *member,
     return 0;
 }
 
-static int take_url(struct reader *r, const struct json *o, struct supervisor_settings *s)
+static int take_url(struct supervisor_settings_reader *r, const struct json *o,
+                    struct supervisor_settings *s)
 {
     struct parts p;
     const char *text = text_of(r, o, "url", NULL);
@@ -216,8 +217,8 @@ static int take_url(struct reader *r, const struct json *o, struct supervisor_se
     return s->url == NULL ? fault(r, "url", "out of memory") : 0;
 }
 
-static int take_path(struct reader *r, const struct json *o, const char *member, const char *preset,
-                     const char *url, const char **whole)
+static int take_path(struct supervisor_settings_reader *r, const struct json *o, const char *member,
+                     const char *preset, const char *url, const char **whole)
 {
     const char *path = text_of(r, o, member, preset);
     if (path == NULL) {
@@ -231,8 +232,8 @@ static int take_path(struct reader *r, const struct json *o, const char *member,
     return *whole == NULL ? fault(r, member, "out of memory") : 0;
 }
 
-static int take_files(struct reader *r, const struct json *o, const struct supervisor_files *files,
-                      struct supervisor_files *own)
+static int take_files(struct supervisor_settings_reader *r, const struct json *o,
+                      const struct supervisor_files *files, struct supervisor_files *own)
 {
     const bool other_ca = json_get(o, "ca") != NULL;
     if ((json_get(o, "certificate") == NULL) != (json_get(o, "key") == NULL)) {
@@ -245,7 +246,8 @@ static int take_files(struct reader *r, const struct json *o, const struct super
     return own->crl == NULL ? -1 : 0;
 }
 
-static int take_link_hosts(struct reader *r, const struct json *o, struct supervisor_settings *s)
+static int take_link_hosts(struct supervisor_settings_reader *r, const struct json *o,
+                           struct supervisor_settings *s)
 {
     const struct json *list = json_get(o, "link_hosts");
     char text[SUPERVISOR_URL_BYTES];
@@ -274,7 +276,7 @@ static int take_link_hosts(struct reader *r, const struct json *o, struct superv
     return 0;
 }
 
-static int take_supervisor(struct reader *r, const struct json *o,
+static int take_supervisor(struct supervisor_settings_reader *r, const struct json *o,
                            const struct supervisor_files *files, struct supervisor_settings *s)
 {
     if (o->type != JSON_OBJECT) {
@@ -303,7 +305,7 @@ static int take_supervisor(struct reader *r, const struct json *o,
                : -1;
 }
 
-static int take_list(struct reader *r, const struct json *list,
+static int take_list(struct supervisor_settings_reader *r, const struct json *list,
                      const struct supervisor_files *files, struct supervisors_settings *s)
 {
     if (list->count > SUPERVISORS_MAX) {
@@ -338,7 +340,7 @@ struct supervisors_settings *supervisors_settings_read(const struct json *list,
         supervisors_settings_free(&s);
         return NULL;
     }
-    struct reader r = {s->arena, 0, error, error_size};
+    struct supervisor_settings_reader r = {s->arena, 0, error, error_size};
     if (list != NULL && take_list(&r, list, files, s) == -1) {
         supervisors_settings_free(&s);
     }

@@ -28,7 +28,7 @@ static int64_t drained_at_us;   /* 0: not draining */
 static bool given_up;
 
 /* NULL after an error was logged. */
-static struct supervisors_settings *read_settings(const struct settings *from)
+static struct supervisors_settings *read_settings(const struct gateway_settings *from)
 {
     char error[512] = "";
     struct supervisors_settings *s = settings_supervisors(from, error, sizeof error);
@@ -95,7 +95,7 @@ int supervisors_prepare(void)
     return result;
 }
 
-int supervisors_check(const struct settings *from)
+int supervisors_check(const struct gateway_settings *from)
 {
     struct supervisors_settings *s = read_settings(from);
     int result = s == NULL ? -1 : 0;

@@ -14,7 +14,7 @@
 int supervisors_prepare(void);
 
 /* Whether the certificates that these settings name can be used; -1 after an error was logged. */
-int supervisors_check(const struct settings *s);
+int supervisors_check(const struct gateway_settings *s);
 
 /* Begins to talk to them, on gateway.base. -1 after an error was logged. */
 int supervisors_start(void);

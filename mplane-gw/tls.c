@@ -15,7 +15,7 @@
 
 #include "common/log.h"
 #include "common/quote.h"
-#include "mplane-gw/identity.h"
+#include "mplane-gw/peer_identity.h"
 #include "schemas/messages.h"
 
 #define IDENTITY_ARENA_BYTES (256 * 1024)
@@ -49,7 +49,7 @@ static char *subject_identity(X509 *certificate)
     char *text = NULL;
     struct arena *a = arena_new(IDENTITY_ARENA_BYTES);
     if (a != NULL && certificate != NULL) {
-        struct slice identity = identity_of(a, X509_get_subject_name(certificate));
+        struct slice identity = peer_identity_of(a, X509_get_subject_name(certificate));
         if (identity.at != NULL && identity.len > 0) {
             text = strndup(identity.at, identity.len);
         }

@@ -44,7 +44,7 @@ struct span {
 
 /* A range cut into whole days, hours and minutes, and parts of minutes at its ends. */
 #define REST_MAX 2
-struct plan {
+struct count_plan {
     struct piece {
         enum unit unit;
         struct span span;
@@ -135,7 +135,7 @@ static void add_total(struct builder *b, const struct piece *piece)
  * Takes what `unit` holds whole out of the spans at `rest`; what is left replaces them. A coarser
  * unit's ends are ends of the finer ones too, so there is never more than one span at each end.
  */
-static void take_unit(struct plan *plan, enum unit unit)
+static void take_unit(struct count_plan *plan, enum unit unit)
 {
     struct span left[2 * REST_MAX];
     unsigned count = 0;
@@ -158,9 +158,9 @@ static void take_unit(struct plan *plan, enum unit unit)
     memcpy(plan->rest, left, plan->rest_count * sizeof left[0]);
 }
 
-static void make_plan(struct plan *plan, struct span range)
+static void make_plan(struct count_plan *plan, struct span range)
 {
-    *plan = (struct plan){.rest = {range}, .rest_count = 1};
+    *plan = (struct count_plan){.rest = {range}, .rest_count = 1};
     for (enum unit unit = 0; unit < UNITS; unit++) {
         take_unit(plan, unit);
     }
@@ -294,7 +294,8 @@ static void add_counted_sums(struct builder *b)
                    " AS g (grade, grade_id) GROUP BY g.grade_id");
 }
 
-static void add_counted(struct builder *b, bool totals, const struct plan *plan, struct span hours)
+static void add_counted(struct builder *b, bool totals, const struct count_plan *plan,
+                        struct span hours)
 {
     builder_add(b, ", counted AS (");
     if (totals && plan->rest_count > 0) {
@@ -309,7 +310,7 @@ static void add_counted(struct builder *b, bool totals, const struct plan *plan,
 
 void builder_tally(struct builder *b)
 {
-    struct plan plan = {0};
+    struct count_plan plan = {0};
     struct span range = {b->from_us, b->to_us};
     struct span hours = whole(range, HOUR_US), days = whole(range, DAY_US);
     bool instant = b->q->instant == 1;

@@ -8,7 +8,7 @@
 #define END_US UINT64_C(253402300799999999) /* the end of the year 9999 */
 
 /* How the cursor of each listing is made and what its keys may hold. */
-static const struct layout {
+static const struct cursor_layout {
     enum query_kind kind;
     char letter;
     unsigned key_count;
@@ -30,7 +30,7 @@ static const struct layout {
          "k.t_end") ", k.key, k.grade_id)"},
 };
 
-static const struct layout *layout_of(enum query_kind kind)
+static const struct cursor_layout *layout_of(enum query_kind kind)
 {
     for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
         if (layouts[i].kind == kind) {
@@ -73,7 +73,7 @@ static int skip(struct slice *text, char c)
 
 int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor)
 {
-    const struct layout *layout = layout_of(kind);
+    const struct cursor_layout *layout = layout_of(kind);
     if (layout == NULL || skip(&text, layout->letter) == -1) {
         return -1;
     }
@@ -98,6 +98,6 @@ int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor)
 
 const char *cursor_sql(enum query_kind kind)
 {
-    const struct layout *layout = layout_of(kind);
+    const struct cursor_layout *layout = layout_of(kind);
     return layout == NULL ? NULL : layout->sql;
 }

@@ -12,35 +12,35 @@
 
 #define LINGER_MS 1000 /* answers on their way when the process ends */
 
-static struct settings settings;
+static struct queryd_settings settings;
 static zsock_t *router;
 
 static const struct config_option options[] = {
-    {"database", CONFIG_STRING, offsetof(struct settings, database), NULL, 0, 0, false,
+    {"database", CONFIG_STRING, offsetof(struct queryd_settings, database), NULL, 0, 0, false,
      "libpq connection string of the store; best of a role that may only read"},
-    {"connections", CONFIG_INTEGER, offsetof(struct settings, connections), "4", 1, 64, false,
-     "connections to PostgreSQL: so many questions run at once"},
-    {"timeout_ms", CONFIG_INTEGER, offsetof(struct settings, timeout_ms), "10000", 1, 3600000, true,
-     "longest time for one question, also when its asker allows more; milliseconds"},
-    {"rows_default", CONFIG_INTEGER, offsetof(struct settings, rows_default), "100", 1,
+    {"connections", CONFIG_INTEGER, offsetof(struct queryd_settings, connections), "4", 1, 64,
+     false, "connections to PostgreSQL: so many questions run at once"},
+    {"timeout_ms", CONFIG_INTEGER, offsetof(struct queryd_settings, timeout_ms), "10000", 1,
+     3600000, true, "longest time for one question, also when its asker allows more; milliseconds"},
+    {"rows_default", CONFIG_INTEGER, offsetof(struct queryd_settings, rows_default), "100", 1,
      LIMIT_ANSWER_ROWS, true, "rows of a listing when the question gives no limit"},
-    {"rows_max", CONFIG_INTEGER, offsetof(struct settings, rows_max), "10000", 1, LIMIT_ANSWER_ROWS,
-     true, "most rows of a listing, whatever limit the question gives"},
-    {"waiting", CONFIG_INTEGER, offsetof(struct settings, waiting), "100", 1, 10000, true,
+    {"rows_max", CONFIG_INTEGER, offsetof(struct queryd_settings, rows_max), "10000", 1,
+     LIMIT_ANSWER_ROWS, true, "most rows of a listing, whatever limit the question gives"},
+    {"waiting", CONFIG_INTEGER, offsetof(struct queryd_settings, waiting), "100", 1, 10000, true,
      "questions that may wait for a connection; more are refused as unavailable"},
-    {"asker_connections", CONFIG_INTEGER, offsetof(struct settings, asker_connections), "2", 1, 64,
-     true, "of the connections, most that questions of one identity have at once"},
-    {"asker_waiting", CONFIG_INTEGER, offsetof(struct settings, asker_waiting), "25", 1, 10000,
-     true, "of the questions that may wait, most of one identity"},
-    {"answer_bytes", CONFIG_INTEGER, offsetof(struct settings, answer_bytes), "16777216", 65536,
-     BUS_FRAME_BYTES / 2, true, "most bytes of one answer"},
-    {"high_water", CONFIG_INTEGER, offsetof(struct settings, high_water), "1000", 1, 100000, false,
-     "messages that may wait in the socket, in each direction and per gateway"},
+    {"asker_connections", CONFIG_INTEGER, offsetof(struct queryd_settings, asker_connections), "2",
+     1, 64, true, "of the connections, most that questions of one identity have at once"},
+    {"asker_waiting", CONFIG_INTEGER, offsetof(struct queryd_settings, asker_waiting), "25", 1,
+     10000, true, "of the questions that may wait, most of one identity"},
+    {"answer_bytes", CONFIG_INTEGER, offsetof(struct queryd_settings, answer_bytes), "16777216",
+     65536, BUS_FRAME_BYTES / 2, true, "most bytes of one answer"},
+    {"high_water", CONFIG_INTEGER, offsetof(struct queryd_settings, high_water), "1000", 1, 100000,
+     false, "messages that may wait in the socket, in each direction and per gateway"},
     CONFIG_END};
 
 static int check(const struct config_common *common, const void *given)
 {
-    const struct settings *s = given;
+    const struct queryd_settings *s = given;
     (void)common;
     PQconninfoOption *parsed = PQconninfoParse(s->database, NULL);
     PQconninfoFree(parsed);

@@ -16,7 +16,7 @@
 #include "common/pg/sqlstate.h"
 #include "common/utf8.h"
 #include "queryd/hosts.h"
-#include "schemas/store.h"
+#include "schemas/store_version.h"
 
 #define HOST_US          INT64_C(3000000) /* to connect to one host; then the next one's turn comes */
 #define PAUSE_FIRST_US   INT64_C(200000) /* before the next attempt; doubles */
@@ -51,7 +51,7 @@ enum state {
     RUNNING  /* the owner's statement is under way */
 };
 
-struct connection {
+struct pool_connection {
     struct pool *pool;
     PGconn *pg;
     enum state state;
@@ -86,19 +86,19 @@ struct pool {
     uint64_t failures;
     struct log_limit said;
     unsigned count;
-    struct connection connections[];
+    struct pool_connection connections[];
 };
 
 static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *context);
 
 /* When something is to be done about it, whatever the server says; INT64_MAX: never. */
-static int64_t due_us(const struct connection *c)
+static int64_t due_us(const struct pool_connection *c)
 {
     return c->state == AWAY ? c->retry_us : c->state == IDLE ? INT64_MAX : c->give_up_us;
 }
 
 /* Its state, or the time it has, is another one now. */
-static void watch_time(struct connection *c)
+static void watch_time(struct pool_connection *c)
 {
     if (due_us(c) != INT64_MAX) {
         deadline_by(&c->pool->deadline, due_us(c));
@@ -116,7 +116,7 @@ static void copy_line(char *to, const char *text)
     to[n] = '\0';
 }
 
-static void unwatch(struct connection *c)
+static void unwatch(struct pool_connection *c)
 {
     if (c->watched_fd != -1) {
         zmq_pollitem_t item = {.fd = c->watched_fd};
@@ -126,7 +126,7 @@ static void unwatch(struct connection *c)
 }
 
 /* libpq may change the socket while it connects, hence each time anew when anything differs. */
-static int watch(struct connection *c, short events)
+static int watch(struct pool_connection *c, short events)
 {
     int fd = PQsocket(c->pg);
     if (fd == c->watched_fd && events == c->watched_events) {
@@ -144,18 +144,18 @@ static int watch(struct connection *c, short events)
 }
 
 /* Sends what libpq still holds; the socket is watched for the answer, and for room if need be. */
-static int flush_and_watch(struct connection *c)
+static int flush_and_watch(struct pool_connection *c)
 {
     int unsent = PQflush(c->pg);
     return unsent == -1 ? -1 : watch(c, unsent == 1 ? ZMQ_POLLIN | ZMQ_POLLOUT : ZMQ_POLLIN);
 }
 
-static bool has_statement(const struct connection *c)
+static bool has_statement(const struct pool_connection *c)
 {
     return c->state == SETTING || c->state == RUNNING;
 }
 
-static void finish_statement(struct connection *c, enum pool_outcome outcome)
+static void finish_statement(struct pool_connection *c, enum pool_outcome outcome)
 {
     void *owner = c->owner;
     char message[ERROR_BYTES];
@@ -164,7 +164,7 @@ static void finish_statement(struct connection *c, enum pool_outcome outcome)
     c->pool->events.done(owner, outcome, message);
 }
 
-static void disconnect(struct connection *c, int64_t retry_us)
+static void disconnect(struct pool_connection *c, int64_t retry_us)
 {
     unwatch(c);
     PQfinish(c->pg);
@@ -175,7 +175,7 @@ static void disconnect(struct connection *c, int64_t retry_us)
 }
 
 /* The connection is of no use (any more): tell its owner, come back later. */
-static void leave(struct connection *c, const char *why, bool unfit)
+static void leave(struct pool_connection *c, const char *why, bool unfit)
 {
     struct pool *pool = c->pool;
     bool statement = has_statement(c);
@@ -197,13 +197,13 @@ static void leave(struct connection *c, const char *why, bool unfit)
     pool->events.changed();
 }
 
-static void lose(struct connection *c, const char *why)
+static void lose(struct pool_connection *c, const char *why)
 {
     leave(c, why, false);
 }
 
 /* The store is not the one that the statements are made for. */
-static void refuse(struct connection *c)
+static void refuse(struct pool_connection *c)
 {
     char why[ERROR_BYTES];
     const char *hint = c->version < STORE_VERSION ? "stored brings it up to date when it starts"
@@ -225,7 +225,7 @@ static void on_notice(void *context, const char *message)
 }
 
 /* Each host has its time: one that is frozen must not use up that of the others. */
-static void note_host(struct connection *c)
+static void note_host(struct pool_connection *c)
 {
     char host[ERROR_BYTES];
     snprintf(host, sizeof host, "%.120s:%.20s", PQhost(c->pg), PQport(c->pg));
@@ -237,7 +237,7 @@ static void note_host(struct connection *c)
     }
 }
 
-static void go_on_connecting(struct connection *c)
+static void go_on_connecting(struct pool_connection *c)
 {
     note_host(c);
     switch (PQconnectPoll(c->pg)) {
@@ -268,7 +268,7 @@ static void go_on_connecting(struct connection *c)
     }
 }
 
-static void begin_connecting(struct connection *c)
+static void begin_connecting(struct pool_connection *c)
 {
     const struct hosts *h = &c->pool->hosts;
     c->first = c->pool->first_host;
@@ -327,7 +327,7 @@ static enum pool_outcome outcome_of(const char *state)
  * Ends the statement by closing the connection, which the server notices soon, and makes a new one.
  * To ask the server to cancel needs another connection all the same, and libpq waits for that.
  */
-static void stop_statement(struct connection *c)
+static void stop_statement(struct pool_connection *c)
 {
     struct pool *pool = c->pool;
     c->message[0] = '\0';
@@ -337,7 +337,7 @@ static void stop_statement(struct connection *c)
     pool->events.changed();
 }
 
-static void take_version(struct connection *c, const PGresult *result)
+static void take_version(struct pool_connection *c, const PGresult *result)
 {
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
         c->version = atoi(PQgetvalue(result, 0, 0));
@@ -347,7 +347,7 @@ static void take_version(struct connection *c, const PGresult *result)
     }
 }
 
-static void take_result(struct connection *c, const PGresult *result)
+static void take_result(struct pool_connection *c, const PGresult *result)
 {
     if (c->state == LOOKING) {
         take_version(c, result);
@@ -377,7 +377,7 @@ static void take_result(struct connection *c, const PGresult *result)
 }
 
 /* Sends to the server what the state says. */
-static void send_statement(struct connection *c)
+static void send_statement(struct pool_connection *c)
 {
     char timeout[32];
     const char *parameters[] = {timeout};
@@ -398,7 +398,7 @@ static void send_statement(struct connection *c)
     }
 }
 
-static void look(struct connection *c)
+static void look(struct pool_connection *c)
 {
     c->state = LOOKING;
     c->version = -1;
@@ -409,7 +409,7 @@ static void look(struct connection *c)
 }
 
 /* The session is made: with it, or without it. */
-static void end_looking(struct connection *c)
+static void end_looking(struct pool_connection *c)
 {
     if (c->version != STORE_VERSION) {
         refuse(c);
@@ -423,7 +423,7 @@ static void end_looking(struct connection *c)
 }
 
 /* All results of what was sent are there. */
-static void end_statement(struct connection *c)
+static void end_statement(struct pool_connection *c)
 {
     enum state was = c->state;
     if (was == PREPARING || was == LOOKING) {
@@ -451,7 +451,7 @@ static void end_statement(struct connection *c)
     c->pool->events.changed();
 }
 
-static void go_on_reading(struct connection *c)
+static void go_on_reading(struct pool_connection *c)
 {
     if (PQconsumeInput(c->pg) == 0 || flush_and_watch(c) == -1) {
         lose(c, PQerrorMessage(c->pg));
@@ -479,7 +479,7 @@ static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *context)
 {
     (void)loop;
     (void)item;
-    struct connection *c = context;
+    struct pool_connection *c = context;
     if (c->state == CONNECTING) {
         go_on_connecting(c);
     } else if (c->state != AWAY) {
@@ -492,7 +492,7 @@ static int on_ready(zloop_t *loop, zmq_pollitem_t *item, void *context)
  * It does not answer, so nobody begins with it next. Others that lead there would only be found out
  * by questions that are not answered.
  */
-static void give_up(struct connection *c)
+static void give_up(struct pool_connection *c)
 {
     struct pool *pool = c->pool;
     bool connected = has_statement(c);
@@ -514,7 +514,7 @@ static void on_deadline(void *context)
     struct pool *pool = context;
     int64_t now = daemon_clock_us();
     for (unsigned i = 0; i < pool->count; i++) {
-        struct connection *c = &pool->connections[i];
+        struct pool_connection *c = &pool->connections[i];
         if (now < due_us(c)) {
             watch_time(c);
         } else if (c->state == AWAY) {
@@ -543,7 +543,7 @@ struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
         return NULL;
     }
     for (unsigned i = 0; i < connections; i++) {
-        struct connection *c = &pool->connections[i];
+        struct pool_connection *c = &pool->connections[i];
         c->pool = pool;
         c->watched_fd = -1;
         c->pause_us = PAUSE_FIRST_US;
@@ -572,7 +572,7 @@ int pool_run(struct pool *pool, void *owner, int64_t timeout_ms, const char *sql
              const char *const *parameters, int parameter_count)
 {
     for (unsigned i = 0; i < pool->count; i++) {
-        struct connection *c = &pool->connections[i];
+        struct pool_connection *c = &pool->connections[i];
         if (c->state != IDLE) {
             continue;
         }
@@ -594,7 +594,7 @@ int pool_run(struct pool *pool, void *owner, int64_t timeout_ms, const char *sql
 void pool_cancel(struct pool *pool, const void *owner)
 {
     for (unsigned i = 0; i < pool->count; i++) {
-        struct connection *c = &pool->connections[i];
+        struct pool_connection *c = &pool->connections[i];
         if (c->owner == owner && has_statement(c)) {
             stop_statement(c);
             return;

@@ -52,7 +52,7 @@ struct question {
 static struct {
     zloop_t *loop;
     zsock_t *socket;
-    const struct settings *settings;
+    const struct queryd_settings *settings;
     struct pool *pool;
     struct deadline deadline; /* for the first that waits too long, and the end of draining */
     struct question *all;     /* that wait or run */
@@ -401,7 +401,7 @@ static struct question *question_new(struct slice identity, int64_t now)
 /* At the end of the queue, or answered that there is no room. */
 static void wait_for_turn(struct question *q, struct slice asker)
 {
-    const struct settings *s = self.settings;
+    const struct queryd_settings *s = self.settings;
     self.turns.running_most = (uint32_t)s->asker_connections;
     self.turns.waiting_most = (uint32_t)s->asker_waiting;
     int joined = self.turns.waiting_count >= (uint64_t)s->waiting
@@ -422,7 +422,7 @@ static void wait_for_turn(struct question *q, struct slice asker)
 static void take_query(struct question *q, const struct query_message *m)
 {
     char error[CRITERIA_ERROR];
-    const struct settings *s = self.settings;
+    const struct queryd_settings *s = self.settings;
     int64_t timeout_ms = (int64_t)m->timeout_ms;
     if (timeout_ms == 0 || timeout_ms > s->timeout_ms) {
         timeout_ms = s->timeout_ms;
@@ -553,7 +553,7 @@ static void on_deadline(void *context)
     }
 }
 
-int questions_start(zloop_t *loop, zsock_t *socket, const struct settings *settings)
+int questions_start(zloop_t *loop, zsock_t *socket, const struct queryd_settings *settings)
 {
     static const struct pool_events events = {on_row, on_done, dispatch};
     self.loop = loop;

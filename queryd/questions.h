@@ -11,7 +11,7 @@
 
 #include "common/counter.h"
 
-struct settings {
+struct queryd_settings {
     const char *database;
     int64_t connections;
     int64_t timeout_ms;
@@ -49,7 +49,7 @@ extern uint64_t counters[COUNTERS];
 
 /* Takes questions from the socket; settings and socket are the caller's and outlive this. -1: no
  * memory. */
-int questions_start(zloop_t *loop, zsock_t *socket, const struct settings *settings);
+int questions_start(zloop_t *loop, zsock_t *socket, const struct queryd_settings *settings);
 
 /* Takes nothing new: who waits is told so, who runs is answered; then calls daemon_finished(). */
 void questions_drain(void);

@@ -6,7 +6,7 @@
 
 #include "common/grow.h"
 
-struct walk {
+struct compare_walk {
     struct compare *c;
     const struct compare_window *window;
     uint32_t stored, event; /* next of the window's */
@@ -20,7 +20,7 @@ void differences_release(struct differences *d)
 }
 
 /* Room for one more; NULL when memory is out. */
-static struct difference *append(struct walk *w, enum difference_how how, bool of_event)
+static struct difference *append(struct compare_walk *w, enum difference_how how, bool of_event)
 {
     struct differences *d = w->found;
     struct difference *at = grow(d->at, d->count, &d->size, sizeof *at);
@@ -33,7 +33,7 @@ static struct difference *append(struct walk *w, enum difference_how how, bool o
     return &d->at[d->count++];
 }
 
-static int note_period(struct walk *w, enum difference_how how, const struct period *is,
+static int note_period(struct compare_walk *w, enum difference_how how, const struct period *is,
                        const struct period *was)
 {
     struct difference *d = append(w, how, false);
@@ -45,8 +45,8 @@ static int note_period(struct walk *w, enum difference_how how, const struct per
     return 0;
 }
 
-static int note_event(struct walk *w, enum difference_how how, const struct period_event *is,
-                      const struct period_event *was)
+static int note_event(struct compare_walk *w, enum difference_how how,
+                      const struct period_event *is, const struct period_event *was)
 {
     struct difference *d = append(w, how, true);
     if (d == NULL) {
@@ -59,13 +59,14 @@ static int note_event(struct walk *w, enum difference_how how, const struct peri
 
 /* ---- periods ---- */
 
-static const struct period *next_stored(const struct walk *w)
+static const struct period *next_stored(const struct compare_walk *w)
 {
     return w->stored < w->window->stored_count ? &w->window->stored[w->stored] : NULL;
 }
 
 /* Stored ones that start before the key (NULL: all that are left), other than the one at hand. */
-static int drop_stored(struct walk *w, const struct period_key *key, const struct period_key *now)
+static int drop_stored(struct compare_walk *w, const struct period_key *key,
+                       const struct period_key *now)
 {
     const struct period *was;
     while ((was = next_stored(w)) != NULL &&
@@ -81,7 +82,7 @@ static int drop_stored(struct walk *w, const struct period_key *key, const struc
 }
 
 /* A computed period is complete. */
-static int close_period(struct walk *w, const struct period *is)
+static int close_period(struct compare_walk *w, const struct period *is)
 {
     if (drop_stored(w, &is->start, NULL) == -1) {
         return -1;
@@ -98,7 +99,7 @@ static int close_period(struct walk *w, const struct period *is)
 
 /* ---- events ---- */
 
-static int drop_events(struct walk *w, const struct period_key *key)
+static int drop_events(struct compare_walk *w, const struct period_key *key)
 {
     for (; w->event < w->window->event_count; w->event++) {
         const struct period_event *was = &w->window->events[w->event];
@@ -113,7 +114,7 @@ static int drop_events(struct walk *w, const struct period_key *key)
     return 0;
 }
 
-static int meet_event(struct walk *w, const struct period_event *is)
+static int meet_event(struct compare_walk *w, const struct period_event *is)
 {
     if (drop_events(w, &is->at) == -1) {
         return -1;
@@ -130,7 +131,7 @@ static int meet_event(struct walk *w, const struct period_event *is)
 
 /* ---- the window ---- */
 
-static int take_record(struct walk *w, const struct period_record *record)
+static int take_record(struct compare_walk *w, const struct period_record *record)
 {
     struct compare *c = w->c;
     struct period ended;
@@ -151,7 +152,7 @@ static int take_record(struct walk *w, const struct period_record *record)
 int compare_window(struct compare *c, const struct compare_window *window,
                    struct differences *found)
 {
-    struct walk w = {.c = c, .window = window, .found = found};
+    struct compare_walk w = {.c = c, .window = window, .found = found};
     for (uint32_t i = 0; i < window->record_count; i++) {
         if (take_record(&w, &window->records[i]) == -1) {
             return -1;

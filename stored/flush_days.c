@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Whether all partitions are there that the records need. To make one takes longer than to write
- * thousands of records, so a flush makes none: batches that need one wait (intake.c) while it is
+ * thousands of records, so a flush makes none: batches that need one wait (inbox.c) while it is
  * made beside (days.c), and the others are written.
  */
 #include <stdlib.h>

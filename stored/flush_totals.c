@@ -5,7 +5,7 @@
  */
 #include "common/arena.h"
 #include "stored/flush.h"
-#include "stored/table.h"
+#include "stored/seeded_hash.h"
 
 #define GRADES    6
 #define MINUTE_US INT64_C(60000000)
@@ -56,7 +56,7 @@ static int64_t find_type(struct totals *t, struct slice name)
     if (type != NULL && slice_equal(type->name, name)) {
         return type->number;
     }
-    unsigned hash = table_hash(name.at, name.len);
+    unsigned hash = seeded_hash(name.at, name.len);
     HASH_FIND_BYHASHVALUE(hh, t->types, name.at, name.len, hash, type);
     if (type != NULL) {
         return type->number;
@@ -73,7 +73,7 @@ static int64_t find_type(struct totals *t, struct slice name)
 static int add(struct totals *t, const struct total_key *key, const int32_t counts[GRADES])
 {
     struct total *row = NULL;
-    unsigned hash = table_hash(key, sizeof *key);
+    unsigned hash = seeded_hash(key, sizeof *key);
     HASH_FIND_BYHASHVALUE(hh, t->table, key, sizeof *key, hash, row);
     if (row == NULL) {
         row = &t->rows[t->row_count];

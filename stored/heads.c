@@ -25,7 +25,7 @@
 #define HOURS_WORTH   2 /* in the roll-up */
 
 /* Hours that hold measurements, within [first, behind) of the calendar's. */
-struct span {
+struct hour_span {
     const struct calendar_hour *first;
     uint32_t count;
     int32_t behind; /* the hour the head ends before */
@@ -53,9 +53,9 @@ static int64_t own_until_us(const struct period_pair *pair, const struct period 
 }
 
 /* The sealed hours from `first` on without a break, before the one of `until_us`. */
-static struct span sealed_span(const struct calendar *c, int32_t first, int64_t until_us)
+static struct hour_span sealed_span(const struct calendar *c, int32_t first, int64_t until_us)
 {
-    struct span s = {.behind = calendar_hour_of(until_us)};
+    struct hour_span s = {.behind = calendar_hour_of(until_us)};
     for (uint32_t i = calendar_place(c, first); i < c->hour_count && c->hours[i].hour < s.behind;
          i++) {
         if (c->hours[i].state < HOUR_SEALED) {
@@ -69,8 +69,8 @@ static struct span sealed_span(const struct calendar *c, int32_t first, int64_t 
 
 /* The pair's graded records in these hours: their number, and the last hour that has any. 1; 0:
  * there are none; -1. */
-static int count_hours(struct store *store, const struct period_pair *pair, const struct span *s,
-                       uint64_t *records, int32_t *last)
+static int count_hours(struct store *store, const struct period_pair *pair,
+                       const struct hour_span *s, uint64_t *records, int32_t *last)
 {
     struct pg_params *p = &store->params;
     pg_params_begin(p);
@@ -108,7 +108,7 @@ static int64_t reaching_us(const struct calendar *c, int64_t first_us, int32_t l
 /* Reads the records behind `from` of that hour, and those from latest_us on: *head is complete
  * then. */
 static int read_ends(struct store *store, const struct period_pair *pair,
-                     const struct period_key *from, int64_t latest_us, const struct span *s,
+                     const struct period_key *from, int64_t latest_us, const struct hour_span *s,
                      struct period_head *head)
 {
     struct pg_params *p = &store->params;
@@ -140,7 +140,7 @@ int head_extend(struct store *store, struct period_pair pair, const struct perio
         return 0;
     }
     const struct period_key from = periods_repair_from(period, head);
-    const struct span s =
+    const struct hour_span s =
         sealed_span(c, calendar_hour_of(from.t_us) + 1, own_until_us(&pair, period, late->t_us));
     if (s.count < HOURS_WORTH) {
         return 0;

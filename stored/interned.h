@@ -11,8 +11,8 @@
 #include "common/message.h"
 #include "common/pg/pg.h"
 #include "stored/said.h"
+#include "stored/seeded_hash.h"
 #include "stored/sql.h"
-#include "stored/table.h"
 
 /* The latest day of which records of a class use it. */
 struct interned_use {

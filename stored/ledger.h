@@ -8,7 +8,7 @@
 #define EZREPO_STORED_LEDGER_H
 
 #include "common/pg/pg.h"
-#include "stored/table.h"
+#include "stored/seeded_hash.h"
 
 /* What a flush adds to a row; the order is that of the table's columns. */
 enum ledger_count {

@@ -15,7 +15,7 @@
 #include "stored/days.h"
 #include "stored/drop.h"
 #include "stored/flush.h"
-#include "stored/intake.h"
+#include "stored/inbox.h"
 #include "stored/ledger_fold.h"
 #include "stored/migrate.h"
 #include "stored/publish.h"
@@ -79,7 +79,7 @@ static struct {
     zsock_t *graded, *announce, *store_socket;
     struct store store;
     struct flush *flush;
-    struct intake intake;
+    struct inbox inbox;
     struct acks acks;
     bool paused;            /* nothing is read from `graded` */
     struct deadline work;   /* for what work() does */
@@ -228,7 +228,7 @@ static void connect_database(void)
         back_off();
         return;
     }
-    order_forget(self.intake.order); /* it may have been put back */
+    order_forget(self.inbox.order); /* it may have been put back */
     count_add(COUNT_DATABASE_CONNECTS, 1);
     note_connected();
     look_within(0);
@@ -244,7 +244,7 @@ static int on_graded(zloop_t *loop, zsock_t *reader, void *context);
 /* Reads only while there is room, so that nothing spins and ZeroMQ pushes back. */
 static void pause_or_resume(void)
 {
-    bool full = intake_is_full(&self.intake);
+    bool full = inbox_is_full(&self.inbox);
     if (full && !self.paused) {
         zloop_reader_end(self.loop, self.graded);
         self.paused = true;
@@ -263,11 +263,11 @@ static void receive_batches(void)
 {
     int64_t clock_us = daemon_clock_us();
     bool ready = database_is_ready(clock_us);
-    while (!intake_is_full(&self.intake) &&
-           !(ready && self.intake.ready_records >= (uint64_t)settings.flush_records) &&
-           intake_receive(&self.intake, self.graded, &self.acks, clock_us)) {
+    while (!inbox_is_full(&self.inbox) &&
+           !(ready && self.inbox.ready_records >= (uint64_t)settings.flush_records) &&
+           inbox_receive(&self.inbox, self.graded, &self.acks, clock_us)) {
         self.received_at_us = clock_us;
-        intake_sort(&self.intake, clock_us, false);
+        inbox_sort(&self.inbox, clock_us, false);
     }
     count_add(COUNT_ACKNOWLEDGED_BATCHES, acks_send(&self.acks, self.announce));
 }
@@ -319,17 +319,17 @@ static void look_after_days(int64_t clock_us)
 {
     struct store *s = &self.store;
     if (days_go_on(s->days, clock_us)) {
-        intake_take_up(&self.intake, s);
+        inbox_take_up(&self.inbox, s);
     }
-    if (days_under_way(s->days) || self.intake.aside_count == 0 || !database_is_ready(clock_us)) {
+    if (days_under_way(s->days) || self.inbox.aside_count == 0 || !database_is_ready(clock_us)) {
         return;
     }
     if (s->calendar.stale && calendar_load(&s->calendar, &s->pg, clock_us) == -1) {
         return;
     }
-    intake_take_up(&self.intake, s); /* what somebody else has made */
+    inbox_take_up(&self.inbox, s); /* what somebody else has made */
     struct calendar_part wanted[DAYS_AT_ONCE];
-    days_make(s->days, wanted, intake_wanted(&self.intake, s->days, clock_us, wanted, DAYS_AT_ONCE),
+    days_make(s->days, wanted, inbox_wanted(&self.inbox, s->days, clock_us, wanted, DAYS_AT_ONCE),
               clock_us);
 }
 
@@ -337,20 +337,20 @@ static void look_after_days(int64_t clock_us)
 static bool flush_portion(void)
 {
     int64_t began_us = daemon_clock_us();
-    uint32_t count = intake_portion(&self.intake, (uint64_t)settings.flush_records);
+    uint32_t count = inbox_portion(&self.inbox, (uint64_t)settings.flush_records);
     uint64_t records = 0;
     int64_t oldest_us = INT64_MAX;
     for (uint32_t i = 0; i < count; i++) {
-        const struct batch_header_message *h = &self.intake.ready[i]->header;
+        const struct batch_header_message *h = &self.inbox.ready[i]->header;
         records += h->count;
         oldest_us = h->received_us < oldest_us ? h->received_us : oldest_us;
     }
-    int64_t written = flush_write(self.flush, self.intake.ready, count, began_us);
+    int64_t written = flush_write(self.flush, self.inbox.ready, count, began_us);
     int64_t ended_us = daemon_clock_us();
-    intake_wrote(&self.intake, ended_us - began_us);
+    inbox_wrote(&self.inbox, ended_us - began_us);
     set_next_flush(began_us, ended_us);
     if (written == 0) {
-        intake_put_aside(&self.intake, self.flush->needs, self.flush->need_count);
+        inbox_put_aside(&self.inbox, self.flush->needs, self.flush->need_count);
         self.flush_at_us = 0; /* the others do not wait */
         look_after_days(began_us);
         look_soon();
@@ -362,7 +362,7 @@ static bool flush_portion(void)
         back_off();
         return false;
     }
-    intake_committed(&self.intake, (uint32_t)written, &self.acks);
+    inbox_committed(&self.inbox, (uint32_t)written, &self.acks);
     count_add(COUNT_ACKNOWLEDGED_BATCHES, acks_send(&self.acks, self.announce));
     tell_copies(began_us);
     count_add(COUNT_FLUSHES, 1);
@@ -378,7 +378,7 @@ static bool flush_portion(void)
 
 static bool flush_is_due(int64_t clock_us)
 {
-    const struct intake *in = &self.intake;
+    const struct inbox *in = &self.inbox;
     return in->ready_count > 0 && (in->ready_records >= (uint64_t)settings.flush_records ||
                                    self.drain_until_us != 0 || clock_us >= self.flush_at_us);
 }
@@ -391,17 +391,17 @@ static void work(void)
         connect_database();
         clock_us = daemon_clock_us();
     }
-    intake_sort(&self.intake, clock_us, false);
+    inbox_sort(&self.inbox, clock_us, false);
     if (database_is_ready(clock_us)) {
-        intake_return(&self.intake, &self.store.gradings);
+        inbox_return(&self.inbox, &self.store.gradings);
     }
     if (database_is_ready(clock_us) && flush_is_due(clock_us) && flush_portion()) {
         clock_us = daemon_clock_us();
-        intake_sort(&self.intake, clock_us, false);
+        inbox_sort(&self.inbox, clock_us, false);
     }
     pause_or_resume();
     int64_t at_us =
-        flush_is_due(clock_us) ? clock_us : intake_deadline(&self.intake, self.flush_at_us);
+        flush_is_due(clock_us) ? clock_us : inbox_deadline(&self.inbox, self.flush_at_us);
     if (!database_is_ready(clock_us)) {
         at_us = self.database_at_us;
     }
@@ -440,12 +440,12 @@ static void go_on_draining(void)
     bool quiet = clock_us - self.received_at_us >= DRAIN_QUIET_US;
     receive_batches();
     if (quiet || late) {
-        intake_sort(&self.intake, clock_us, true);
+        inbox_sort(&self.inbox, clock_us, true);
     }
     look_after_days(clock_us);
     work();
     uint32_t unwritten =
-        self.intake.ready_count + self.intake.aside_count + order_waiting(self.intake.order);
+        self.inbox.ready_count + self.inbox.aside_count + order_waiting(self.inbox.order);
     if (late || (quiet && unwritten == 0)) {
         if (unwritten > 0) {
             log_warn("drain.unfinished", "batches=%u effect=\"not acknowledged, so pushed again\"",
@@ -492,7 +492,7 @@ static void go_on_beside(void)
     int64_t clock_us = daemon_clock_us();
     seal_go_on(self.store.seal, daemon_now_us(), clock_us);
     look_after_days(clock_us);
-    if (self.intake.ready_count > 0) {
+    if (self.inbox.ready_count > 0) {
         work(); /* they may have waited for a day */
     }
     look_soon();
@@ -518,7 +518,7 @@ static void go_on(void)
         keep_and_drop();
     }
     /* What failed was no flush, and goes well by now. */
-    if (self.away_since_us != 0 && self.intake.ready_count == 0 &&
+    if (self.away_since_us != 0 && self.inbox.ready_count == 0 &&
         database_is_ready(daemon_clock_us())) {
         note_connected();
     }
@@ -527,7 +527,7 @@ static void go_on(void)
 static bool is_under_way(void)
 {
     const struct store *s = &self.store;
-    return seal_is_under_way(s->seal) || days_under_way(s->days) || self.intake.aside_count > 0 ||
+    return seal_is_under_way(s->seal) || days_under_way(s->days) || self.inbox.aside_count > 0 ||
            rebuild_is_under_way(s->rebuild) || ledger_fold_is_under_way(s->fold) ||
            drop_is_under_way(s->drop);
 }
@@ -675,7 +675,7 @@ static int start(zloop_t *loop)
     if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
         s->fold == NULL || s->drop == NULL || s->days == NULL || s->distances == NULL ||
         retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1 ||
-        s->rebuild == NULL || intake_init(&self.intake, &settings) == -1) {
+        s->rebuild == NULL || inbox_init(&self.inbox, &settings) == -1) {
         return -1;
     }
     pg_be_patient(settings.silence_s * 1000000, on_silence);
@@ -714,12 +714,12 @@ static void tick(void)
         look_within(0);
     }
     announce_version(self.announce, &self.store.gradings);
-    if (self.intake.order != NULL) {
-        count_set(COUNT_REORDER_WAITING, order_waiting(self.intake.order));
-        count_set(COUNT_REORDER_SKIPPED, order_skipped(self.intake.order));
+    if (self.inbox.order != NULL) {
+        count_set(COUNT_REORDER_WAITING, order_waiting(self.inbox.order));
+        count_set(COUNT_REORDER_SKIPPED, order_skipped(self.inbox.order));
     }
-    count_set(COUNT_BUFFERED_BYTES, self.intake.bytes);
-    count_set(COUNT_DAYS_WAITING, self.intake.aside_count);
+    count_set(COUNT_BUFFERED_BYTES, self.inbox.bytes);
+    count_set(COUNT_DAYS_WAITING, self.inbox.aside_count);
     count_set(COUNT_SERIES, series_count(&self.store.series));
     count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
     if (self.away_since_us != 0 && !self.waiting && !self.loading) {
@@ -739,8 +739,8 @@ static void stop(void)
     rebuild_free(&s->rebuild);
     ledger_fold_free(&s->fold);
     flush_free(&self.flush);
-    if (self.intake.order != NULL) {
-        intake_release(&self.intake);
+    if (self.inbox.order != NULL) {
+        inbox_release(&self.inbox);
     }
     acks_release(&self.acks);
     series_clear(&s->series);

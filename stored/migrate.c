@@ -12,7 +12,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
-#include "schemas/store.h"
+#include "schemas/store_version.h"
 #include "stored/migrate_steps.h"
 #include "stored/sql.h"
 #include "stored/sql_columns.h"

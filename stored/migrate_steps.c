@@ -22,7 +22,7 @@ struct step {
 #define STEPS_MOST 16
 
 /* What is left, as a step "plan" tells, and the disk that is needed beside. */
-struct plan {
+struct migration_plan {
     int64_t records, parts, largest_bytes, bytes, needed_bytes;
 };
 
@@ -148,7 +148,7 @@ static bool is_broken_off(struct pg *pg)
     return true;
 }
 
-static void note_plan(const struct plan *left)
+static void note_plan(const struct migration_plan *left)
 {
     daemon_note("database",
                 "upgrading: %lld parts, about %lld records and %lld minutes left; %lld MiB of disk "
@@ -158,13 +158,14 @@ static void note_plan(const struct plan *left)
 }
 
 /* Tells what is to come, and whether there is room for it. */
-static int tell_plan(struct pg *pg, const char *text, const char *name, struct plan *plan)
+static int tell_plan(struct pg *pg, const char *text, const char *name, struct migration_plan *plan)
 {
     PGresult *r = pg_text(pg, text);
     if (r == NULL) {
         return -1;
     }
-    *plan = (struct plan){number_at(r, 0), number_at(r, 1), number_at(r, 2), number_at(r, 3), 0};
+    *plan = (struct migration_plan){number_at(r, 0), number_at(r, 1), number_at(r, 2),
+                                    number_at(r, 3), 0};
     plan->needed_bytes = plan->largest_bytes * 2 + number_at(r, 4) + SPARE_BYTES;
     PQclear(r);
     int64_t needed = plan->needed_bytes, found = free_bytes(pg);
@@ -189,7 +190,7 @@ static int tell_plan(struct pg *pg, const char *text, const char *name, struct p
 }
 
 /* Until nothing is left. 0; 1: broken off; -1. */
-static int do_each(struct pg *pg, const char *text, struct plan *left)
+static int do_each(struct pg *pg, const char *text, struct migration_plan *left)
 {
     int rows = 1;
     while (rows > 0) {
@@ -232,7 +233,7 @@ static int do_once(struct pg *pg, struct pg_params *params, const struct step *s
 int migrate_steps(struct pg *pg, struct pg_params *params, char *text, const char *name, int number)
 {
     struct step steps[STEPS_MOST];
-    struct plan plan = {0};
+    struct migration_plan plan = {0};
     int count = cut(text, steps), done = steps_done(pg, params, number), rc = 0;
     if (count == -1) {
         snprintf(pg->message, sizeof pg->message, "expected steps, the last of them once");

@@ -42,11 +42,11 @@ struct ranges {
     uint32_t count, size;
 };
 
-struct waiting {
+struct waiting_batch {
     uint64_t sequence;
     int64_t since_us;
     void *item;
-    struct waiting *next;
+    struct waiting_batch *next;
 };
 
 struct stream {
@@ -55,7 +55,7 @@ struct stream {
     uint64_t oldest; /* all below it are acknowledged */
     uint64_t used;
     struct ranges done, busy;
-    struct waiting *held; /* ascending; all of them >= next */
+    struct waiting_batch *held; /* ascending; all of them >= next */
 };
 
 struct order {
@@ -65,7 +65,7 @@ struct order {
     uint32_t stream_count;
     uint32_t held;
     uint64_t skipped, clock;
-    struct waiting *ready, **ready_end;
+    struct waiting_batch *ready, **ready_end;
 };
 
 /* The index of the first range whose last >= sequence. */
@@ -186,10 +186,10 @@ struct order *order_new(uint32_t max_streams, uint32_t max_held, int64_t wait_us
     return o;
 }
 
-static void waiting_free(struct waiting *w, void (*release)(void *))
+static void waiting_free(struct waiting_batch *w, void (*release)(void *))
 {
     while (w != NULL) {
-        struct waiting *next = w->next;
+        struct waiting_batch *next = w->next;
         release(w->item);
         free(w);
         w = next;
@@ -264,7 +264,7 @@ static struct stream *stream_get(struct order *o, const struct stream_name *name
     return s;
 }
 
-static void ready_append(struct order *o, struct waiting *w)
+static void ready_append(struct order *o, struct waiting_batch *w)
 {
     w->next = NULL;
     *o->ready_end = w;
@@ -275,7 +275,7 @@ static void ready_append(struct order *o, struct waiting *w)
 static void stream_release(struct order *o, struct stream *s)
 {
     while (s->held != NULL && s->held->sequence <= s->next) {
-        struct waiting *w = s->held;
+        struct waiting_batch *w = s->held;
         s->held = w->next;
         o->held--;
         if (w->sequence == s->next) {
@@ -311,9 +311,9 @@ static void stream_acknowledged(struct order *o, struct stream *s, uint64_t olde
     }
 }
 
-static void stream_hold(struct order *o, struct stream *s, struct waiting *w)
+static void stream_hold(struct order *o, struct stream *s, struct waiting_batch *w)
 {
-    struct waiting **at = &s->held;
+    struct waiting_batch **at = &s->held;
 
     while (*at != NULL && (*at)->sequence < w->sequence) {
         at = &(*at)->next;
@@ -327,7 +327,7 @@ enum order_verdict order_offer(struct order *o, const struct stream_name *name, 
                                uint64_t oldest, int64_t now_us, void *item)
 {
     struct stream *s = stream_get(o, name, oldest);
-    struct waiting *w;
+    struct waiting_batch *w;
 
     if (s != NULL) {
         stream_acknowledged(o, s, oldest);
@@ -342,7 +342,7 @@ enum order_verdict order_offer(struct order *o, const struct stream_name *name, 
     if (w == NULL) {
         return ORDER_ERROR;
     }
-    *w = (struct waiting){.sequence = sequence, .since_us = now_us, .item = item};
+    *w = (struct waiting_batch){.sequence = sequence, .since_us = now_us, .item = item};
     if (s == NULL) {
         ready_append(o, w);
         return ORDER_TAKEN;
@@ -368,7 +368,7 @@ static int64_t stream_since(const struct stream *s)
 {
     int64_t since = INT64_MAX;
 
-    for (const struct waiting *w = s->held; w != NULL; w = w->next) {
+    for (const struct waiting_batch *w = s->held; w != NULL; w = w->next) {
         if (w->since_us < since) {
             since = w->since_us;
         }
@@ -378,7 +378,7 @@ static int64_t stream_since(const struct stream *s)
 
 void *order_next(struct order *o, int64_t now_us)
 {
-    struct waiting *w;
+    struct waiting_batch *w;
     void *item;
 
     for (uint32_t i = 0; o->ready == NULL && o->held > 0 && i < o->stream_count; i++) {

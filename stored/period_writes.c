@@ -134,7 +134,7 @@ static int run_filled(struct store *store, enum sql_statement statement)
 /* ---- sending ---- */
 
 static int send_drops(struct store *store, enum sql_statement statement,
-                      const struct period_drop *drops, uint32_t count)
+                      const struct period_removal *drops, uint32_t count)
 {
     period_rows_begin(&store->params);
     for (uint32_t i = 0; i < count; i++) {

@@ -24,7 +24,7 @@ struct period_tell {
     struct period_event event;
 };
 
-struct period_drop { /* of a period, of an event */
+struct period_removal { /* of a period, of an event */
     struct period_pair pair;
     struct period_key key;
 };
@@ -44,8 +44,8 @@ struct period_late {
 struct period_writes {
     PERIOD_LIST(period_put) put;
     PERIOD_LIST(period_tell) told;
-    PERIOD_LIST(period_drop) removed;
-    PERIOD_LIST(period_drop) retracted;
+    PERIOD_LIST(period_removal) removed;
+    PERIOD_LIST(period_removal) retracted;
     PERIOD_LIST(period_pair) dirty; /* pairs whose open period is to be written */
     PERIOD_LIST(period_late) late;
     uint64_t ended; /* periods that ended in order */

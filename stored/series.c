@@ -113,7 +113,7 @@ struct series *series_get(struct series_cache *c, const struct record_message *r
 {
     char key[DIMENSIONS * (2 + LIMIT_DIMENSION_BYTES)];
     size_t length = make_key(r, key);
-    unsigned hash = table_hash(key, length);
+    unsigned hash = seeded_hash(key, length);
     struct series *s = NULL;
     HASH_FIND_BYHASHVALUE(hh, c->table, key, length, hash, s);
     if (s == NULL) {
@@ -175,7 +175,7 @@ void series_drop(struct series_cache *c, const struct record_message *r)
     char key[DIMENSIONS * (2 + LIMIT_DIMENSION_BYTES)];
     size_t length = make_key(r, key);
     struct series *s = NULL;
-    HASH_FIND_BYHASHVALUE(hh, c->table, key, length, table_hash(key, length), s);
+    HASH_FIND_BYHASHVALUE(hh, c->table, key, length, seeded_hash(key, length), s);
     if (s != NULL) {
         forget(c, s);
     }

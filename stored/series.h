@@ -13,7 +13,7 @@
 #include "stored/gaps.h"
 #include "stored/periods.h"
 #include "stored/retention.h"
-#include "stored/table.h"
+#include "stored/seeded_hash.h"
 
 /* One grade name of one series. */
 struct series_grade {

@@ -34,7 +34,7 @@ struct host {
 };
 
 /* A reply that is not due yet. */
-struct waiting {
+struct waiting_reply {
     int64_t due_us;
     size_t size;
     uint8_t packet[PACKET_BYTES];
@@ -42,7 +42,8 @@ struct waiting {
 
 static struct host hosts[MAX_HOSTS];
 static size_t host_count;
-static struct waiting queue[MAX_WAITING]; /* in no order; when it is full, requests are dropped */
+static struct waiting_reply
+    queue[MAX_WAITING]; /* in no order; when it is full, requests are dropped */
 static size_t queue_count;
 
 static int64_t clock_us(void)
@@ -117,7 +118,7 @@ static int commands_read(void)
 
 static void request_read(int tun)
 {
-    struct waiting *reply;
+    struct waiting_reply *reply;
     struct echo_address asked;
     struct host *host;
     uint8_t packet[PACKET_BYTES];

@@ -30,7 +30,7 @@
 #define TIME_BYTES    26  /* "2026-11-21 20:10:35.123456" */
 #define QUALITY_RUN   200 /* records of a series between changes of quality, on average */
 
-struct series {
+struct load_series {
     char message[MESSAGE_BYTES];
     size_t len;
     size_t start_at, end_at, values_at[3]; /* what changes in it, fixed widths */
@@ -74,7 +74,7 @@ static uint32_t new_delay(void)
 }
 
 /* Where `what` first stands in the message. */
-static size_t find(const struct series *s, const char *what)
+static size_t find(const struct load_series *s, const char *what)
 {
     const char *p = strstr(s->message, what);
     if (p == NULL) {
@@ -83,7 +83,7 @@ static size_t find(const struct series *s, const char *what)
     return (size_t)(p - s->message);
 }
 
-static void make_series(struct series *s, unsigned n)
+static void make_series(struct load_series *s, unsigned n)
 {
     int len = snprintf(
         s->message, sizeof s->message,
@@ -142,7 +142,7 @@ static int64_t lateness_us(void)
     return (INT64_C(60000000) + next_random(60000000)) << next_random(7);
 }
 
-static void next_record(struct series *s, int64_t us, bool late)
+static void next_record(struct load_series *s, int64_t us, bool late)
 {
     if (next_random(QUALITY_RUN) == 0) {
         s->delay_us = new_delay();
@@ -251,7 +251,7 @@ static int64_t measured_us(const struct load *load, int64_t began_us, uint64_t n
 
 static int run(const struct load *load, int fd, unsigned port)
 {
-    struct series *series = calloc(load->series_count, sizeof *series);
+    struct load_series *series = calloc(load->series_count, sizeof *series);
     if (series == NULL) {
         perror("series");
         return -1;
@@ -269,7 +269,7 @@ static int run(const struct load *load, int fd, unsigned port)
         unsigned count = (unsigned)(load->records - sent < most ? load->records - sent : most);
         int64_t us = measured_us(load, began_us, sent);
         for (unsigned i = 0; i < count; i++) {
-            struct series *s = &series[(sent + i) % load->series_count];
+            struct load_series *s = &series[(sent + i) % load->series_count];
             bool late = load->late_percent > 0 && next_random(100) < load->late_percent;
             next_record(s, us + i, late);
             parts[i] = (struct iovec){s->message, s->len};

@@ -71,6 +71,31 @@ def test_no_process_includes_another():
             assert not others, f"{name} includes {others}"
 
 
+def twice(places):
+    return [f"{name}: {', '.join(sorted(found))}" for name, found in sorted(places.items()) if len(found) > 1]
+
+
+def test_modules_have_names_of_their_own():
+    """So that a name in a comment, a log or a debugger means one file. X.c and X.h are one; each program has a main.c."""
+    places = {}
+    for path in (os.path.splitext(name)[0] for name in files(".c", ".h")):
+        places.setdefault(os.path.basename(path), set()).add(path)
+    assert len(places["main"]) == 7 and len(places) > 200
+    del places["main"]
+    assert not twice(places), "\n".join(twice(places))
+
+
+def test_structs_have_names_of_their_own():
+    """Also those that only their file knows: who searches for one finds it, and no other."""
+    places = {}
+    for name in files(".c", ".h"):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+            for found in re.findall(r"^(?:static |const |typedef )*struct (\w+)\s*\{", file.read(), re.M):
+                places.setdefault(found, set()).add(name)
+    assert len(places) > 300
+    assert not twice(places), "\n".join(twice(places))
+
+
 def test_no_function_that_writes_past_its_end():
     bad = re.compile(r"\b(strcpy|strcat|sprintf|vsprintf|gets)\s*\(")
     for name in files(".c", ".h"):
@@ -127,5 +152,5 @@ def test_systemd_units_are_hardened(unit_texts):
 def test_store_version_is_that_of_the_newest_migration():
     numbers = sorted(int(n[:4]) for n in os.listdir(os.path.join(ROOT, "schemas", "sql")) if n.endswith(".sql"))
     assert numbers == list(range(1, len(numbers) + 1))
-    with open(os.path.join(ROOT, "schemas", "store.h"), encoding="utf-8") as file:
+    with open(os.path.join(ROOT, "schemas", "store_version.h"), encoding="utf-8") as file:
         assert re.findall(r"#define STORE_VERSION (\d+)", file.read()) == [str(numbers[-1])]

@@ -12,7 +12,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-struct settings {
+struct fuzz_settings {
     const char *database;
     int64_t flush_ms;
     bool flag;
@@ -21,17 +21,18 @@ struct settings {
 };
 
 static const struct config_option options[] = {
-    {"database", CONFIG_STRING, offsetof(struct settings, database), NULL, 0, 0, false, ""},
-    {"flush_ms", CONFIG_INTEGER, offsetof(struct settings, flush_ms), "20", 1, 10000, true, ""},
-    {"flag", CONFIG_BOOLEAN, offsetof(struct settings, flag), "true", 0, 0, true, ""},
-    {"listen", CONFIG_STRINGS, offsetof(struct settings, listen), "[]", 0, 0, true, ""},
-    {"access", CONFIG_OBJECT, offsetof(struct settings, access), NULL, 0, 0, true, ""},
+    {"database", CONFIG_STRING, offsetof(struct fuzz_settings, database), NULL, 0, 0, false, ""},
+    {"flush_ms", CONFIG_INTEGER, offsetof(struct fuzz_settings, flush_ms), "20", 1, 10000, true,
+     ""},
+    {"flag", CONFIG_BOOLEAN, offsetof(struct fuzz_settings, flag), "true", 0, 0, true, ""},
+    {"listen", CONFIG_STRINGS, offsetof(struct fuzz_settings, listen), "[]", 0, 0, true, ""},
+    {"access", CONFIG_OBJECT, offsetof(struct fuzz_settings, access), NULL, 0, 0, true, ""},
     CONFIG_END};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct config_common common;
-    struct settings settings;
+    struct fuzz_settings settings;
     struct config *c = config_read_bytes("FILE", (struct slice){(const char *)data, size}, &common,
                                          "stored", options, &settings);
     if (c != NULL) {

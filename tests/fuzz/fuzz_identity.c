@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "mplane-gw/identity.h"
+#include "mplane-gw/peer_identity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -14,8 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     X509 *certificate = size > 65536 ? NULL : d2i_X509(NULL, &at, (long)size);
     struct arena *a = arena_new(256 * 1024);
     if (certificate != NULL && a != NULL) {
-        struct slice identity = identity_of(a, X509_get_subject_name(certificate));
-        if (identity.at != NULL && (identity.len == 0 || identity.len > IDENTITY_BYTES ||
+        struct slice identity = peer_identity_of(a, X509_get_subject_name(certificate));
+        if (identity.at != NULL && (identity.len == 0 || identity.len > PEER_IDENTITY_BYTES ||
                                     memchr(identity.at, '\0', identity.len) != NULL ||
                                     identity.at[identity.len] != '\0')) {
             abort();

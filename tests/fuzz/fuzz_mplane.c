@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "mplane-gw/message.h"
+#include "mplane-gw/mplane_message.h"
 #include "mplane-gw/token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ingestd/drop_memory.h"
+#include "ingestd/folder_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -40,23 +40,23 @@ static void write_file(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct stat one = {.st_ino = 7, .st_size = 9, .st_mtim = {11, 13}};
-    const struct drop_progress progress = {
+    const struct folder_progress progress = {
         .open = 5, .beyond = {8, 6}, .beyond_count = 2, .tally = {.kept = 4, .reasons = "none"}};
     if (file[0] == '\0') {
         require(mkdtemp(folder) != NULL && atexit(leave) == 0);
         snprintf(file, sizeof file, "%s/drop.taken", folder);
     }
     write_file(data, size);
-    struct drop_memory *m = drop_memory_open(file);
+    struct folder_memory *m = folder_memory_open(file);
     require(m != NULL);
-    if (drop_memory_keep(m, &one, true, &progress) == 0) {
-        size_t finished = drop_memory_finished(m);
-        drop_memory_free(&m);
-        m = drop_memory_open(file);
-        const struct drop_remembered *found = m == NULL ? NULL : drop_memory_find(m, &one);
-        require(found != NULL && found->finished && drop_memory_finished(m) == finished);
+    if (folder_memory_keep(m, &one, true, &progress) == 0) {
+        size_t finished = folder_memory_finished(m);
+        folder_memory_free(&m);
+        m = folder_memory_open(file);
+        const struct folder_remembered *found = m == NULL ? NULL : folder_memory_find(m, &one);
+        require(found != NULL && found->finished && folder_memory_finished(m) == finished);
         require(memcmp(&found->progress, &progress, sizeof progress) == 0);
     }
-    drop_memory_free(&m);
+    folder_memory_free(&m);
     return 0;
 }

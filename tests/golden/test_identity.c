@@ -7,7 +7,7 @@
 
 #include <openssl/objects.h>
 
-#include "mplane-gw/identity.h"
+#include "mplane-gw/peer_identity.h"
 
 static void add(X509_NAME *name, struct slice attribute, struct slice value, bool same_set)
 {
@@ -71,7 +71,7 @@ static void check(struct arena *a, const struct json *c)
         through_der(list != NULL ? name_of_list(list) : name_of_text(vectors_text(c, "subject")));
     struct slice expected = list != NULL ? vectors_text(c, "peer_identity_as_client")
                                          : vectors_text(c, "local_identity");
-    vectors_equal(identity_of(a, name), expected, vectors_text(c, "cert"));
+    vectors_equal(peer_identity_of(a, name), expected, vectors_text(c, "cert"));
     if (list != NULL) {
         vectors_equal(expected, vectors_text(c, "peer_identity_as_server"), expected);
     }
@@ -107,17 +107,17 @@ static void test_refused(void **state)
     (void)state;
     struct arena *a = arena_new(1 << 20);
     X509_NAME *name = X509_NAME_new();
-    assert_null(identity_of(a, name).at);
+    assert_null(peer_identity_of(a, name).at);
     add(name, slice_of("CN"), (struct slice){"a\0b", 3}, false);
-    assert_null(identity_of(a, name).at);
+    assert_null(peer_identity_of(a, name).at);
     X509_NAME_free(name);
     name = X509_NAME_new();
     char part[61];
     memset(part, 'x', sizeof part);
-    for (int i = 0; i < IDENTITY_BYTES / 60; i++) {
+    for (int i = 0; i < PEER_IDENTITY_BYTES / 60; i++) {
         add(name, slice_of("OU"), (struct slice){part, 60}, false);
     }
-    assert_null(identity_of(a, name).at);
+    assert_null(peer_identity_of(a, name).at);
     X509_NAME_free(name);
     arena_free(&a);
 }

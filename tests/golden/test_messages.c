@@ -6,7 +6,7 @@
  */
 #include "tests/golden/mplane_core.h"
 
-#include "mplane-gw/message.h"
+#include "mplane-gw/mplane_message.h"
 #include "mplane-gw/token.h"
 
 /* The SDK writes these otherwise than it read them: what we keep. */

@@ -20,7 +20,7 @@
 #define MAX_RECORDS 192
 
 /* What the database holds: records in order, periods in order, every event ever told. */
-struct told {
+struct told_event {
     struct period_event event;
     bool retracted;
 };
@@ -30,7 +30,7 @@ struct memory {
     uint32_t record_count;
     struct period periods[MAX_RECORDS];
     uint32_t period_count;
-    struct told events[MAX_RECORDS * 8];
+    struct told_event events[MAX_RECORDS * 8];
     uint32_t event_count;
     struct period open;
     struct period_key greatest;
@@ -170,7 +170,7 @@ static void tell(struct memory *m, const struct period_event *e)
                      period_key_compare(&m->events[i].event.at, &e->at) == 0);
     }
     assert_true(m->event_count < MAX_RECORDS * 8);
-    m->events[m->event_count++] = (struct told){.event = *e};
+    m->events[m->event_count++] = (struct told_event){.event = *e};
 }
 
 static void apply(struct memory *m, const struct periods_change *c)

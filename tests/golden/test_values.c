@@ -8,7 +8,7 @@
 
 #include "mplane-gw/value.h"
 
-static const struct difference {
+static const struct value_difference {
     const char *primitive, *text;
     const char *expected; /* NULL: refused; "*": null */
     const char *reason;
@@ -31,7 +31,7 @@ static const struct difference {
 };
 #define DIFFERENCES (sizeof differences / sizeof differences[0])
 
-static const struct difference natives[] = {
+static const struct value_difference natives[] = {
     {"natural", "True", NULL, "no number"},
     {"natural", "1.0", "1", "a natural is written as one"},
     {"real", "5", "5.0", "a real is written as one"},
@@ -40,8 +40,8 @@ static const struct difference natives[] = {
 };
 #define NATIVES (sizeof natives / sizeof natives[0])
 
-static const struct difference *find(const struct difference *table, size_t count,
-                                     struct slice primitive, struct slice text)
+static const struct value_difference *find(const struct value_difference *table, size_t count,
+                                           struct slice primitive, struct slice text)
 {
     for (size_t i = 0; i < count; i++) {
         if (slice_is(primitive, table[i].primitive) && slice_is(text, table[i].text)) {
@@ -107,7 +107,7 @@ static void check_native_duration(struct arena *a, const struct json *c)
     check_rendered(a, &w, vectors_text(c, "out"));
 }
 
-static void check_duration(struct arena *a, const struct json *c, const struct difference *d)
+static void check_duration(struct arena *a, const struct json *c, const struct value_difference *d)
 {
     struct slice in = vectors_text(c, "in");
     struct when w;
@@ -130,7 +130,7 @@ static bool check_native(struct arena *a, const struct json *c)
         return false;
     }
     struct slice native = vectors_text(c, "native");
-    const struct difference *d = find(natives, NATIVES, prim, native);
+    const struct value_difference *d = find(natives, NATIVES, prim, native);
     enum primitive primitive = primitive_parse(prim);
     const struct json *out = json_get(c, "out");
     if (d != NULL) {
@@ -163,7 +163,7 @@ static void test_values(void **state)
             continue;
         }
         struct slice prim = vectors_text(c, "prim"), in = vectors_text(c, "in");
-        const struct difference *d = find(differences, DIFFERENCES, prim, in);
+        const struct value_difference *d = find(differences, DIFFERENCES, prim, in);
         texts++;
         different += d != NULL;
         if (slice_is(prim, "(duration)")) {

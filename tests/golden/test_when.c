@@ -14,7 +14,7 @@ enum treatment {
     RUNS      /* all alike but when it runs next, which stands here */
 };
 
-static const struct difference {
+static const struct scope_difference {
     const char *text;
     enum treatment treatment;
     const char *expected;
@@ -77,7 +77,7 @@ static const struct difference {
     {"repeat  now + 1h / 1m", READ, "repeat now + 1h / 1m", "blanks do no harm"},
 };
 
-static const struct difference *difference_of(struct slice text)
+static const struct scope_difference *difference_of(struct slice text)
 {
     for (size_t i = 0; i < sizeof differences / sizeof differences[0]; i++) {
         if (slice_is(text, differences[i].text)) {
@@ -199,7 +199,7 @@ static void check_cron(const struct json *c, struct slice rendered)
     assert_non_null(memmem(rendered.at, rendered.len, cron->text.at, cron->text.len));
 }
 
-static void check_runs(const struct json *c, const struct when *w, const struct difference *d)
+static void check_runs(const struct json *c, const struct when *w, const struct scope_difference *d)
 {
     const struct json *runs = json_get(c, "first_iterations");
     int64_t from = now_us, us;
@@ -222,7 +222,7 @@ static void check_runs(const struct json *c, const struct when *w, const struct 
 }
 
 static void check_alike(struct arena *a, const struct json *c, const struct when *w,
-                        const struct difference *d)
+                        const struct scope_difference *d)
 {
     struct slice in = vectors_text(c, "in");
     struct slice out = vectors_text(c, "out"), rendered = when_text(a, w);
@@ -253,7 +253,7 @@ static void check_stable(struct arena *a, const struct when *w)
     vectors_equal(when_text(a, &again), text, text);
 }
 
-static void check_case(struct arena *a, const struct json *c, const struct difference *d)
+static void check_case(struct arena *a, const struct json *c, const struct scope_difference *d)
 {
     struct slice in = vectors_text(c, "in");
     struct when w;
@@ -285,7 +285,7 @@ static void test_scopes(void **state)
     size_t different = 0;
     const struct json *cases = vectors_cases(a, "when.json", 125);
     for (const struct json *c = cases->first; c != NULL; c = c->next) {
-        const struct difference *d = difference_of(vectors_text(c, "in"));
+        const struct scope_difference *d = difference_of(vectors_text(c, "in"));
         different += d != NULL;
         check_case(a, c, d);
     }

@@ -204,7 +204,7 @@ static void test_grade_ranges(void **state)
     }
 }
 
-static void ask(const struct mplane_message *m, const char *label, struct question *q)
+static void ask(const struct mplane_message *m, const char *label, struct gateway_question *q)
 {
     if (question_of(m, by_label(label)->kind, NOW_US, q, error, sizeof error) == -1) {
         fail_msg("%s: %s", label, error);
@@ -213,7 +213,7 @@ static void ask(const struct mplane_message *m, const char *label, struct questi
 
 static void test_questions(void **state)
 {
-    struct question q;
+    struct gateway_question q;
     (void)state;
     struct mplane_message m = specify("QueryRecords", "2025-12-31 ... now");
     set(&m, "record.source", "192.0.2.0/24");
@@ -278,7 +278,7 @@ static void test_scopes_become_absolute(void **state)
         {"now + 1m", "2026-01-01 00:00:00.000000 ... 2026-01-01 00:01:00.000000"},
         {"2025-01-01", "2025-01-01 00:00:00.000000"},
     };
-    struct question q;
+    struct gateway_question q;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct mplane_message m = specify("QueryByCriteria", cases[i].when);
@@ -301,7 +301,7 @@ static void test_bad_values_are_named(void **state)
         {"record.dest", "10.0.0.0/33"}, {"record.source", "2001:db8::/129"},
         {"record.path", "\xff"},
     };
-    struct question q;
+    struct gateway_question q;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct mplane_message m = specify("QueryPeriods", "past ... now");
@@ -324,7 +324,8 @@ static void test_bad_values_are_named(void **state)
     assert_non_null(strstr(error, "when"));
 }
 
-static struct mplane_message reply_to(const struct mplane_message *m, const struct question *q,
+static struct mplane_message reply_to(const struct mplane_message *m,
+                                      const struct gateway_question *q,
                                       struct answer_message *answer)
 {
     struct pack p;
@@ -346,7 +347,7 @@ static void test_results(void **state)
     struct slice cells[] = {slice_of("1"), slice_of("x"), slice_of("all"), slice_of("2"),
                             {NULL, 0},     slice_of("y"), slice_of("one"), slice_of("3")};
     struct answer_message answer = {.status = ANSWER_OK, .message = {"", 0}};
-    struct question q;
+    struct gateway_question q;
     (void)state;
     struct mplane_message m = specify("QueryByCriteria", "now");
     ask(&m, "QueryByCriteria", &q);
@@ -386,7 +387,7 @@ static void test_results_of_the_original(void **state)
                                     .columns_count = 3,
                                     .cells = cells,
                                     .cells_count = 3};
-    struct question q;
+    struct gateway_question q;
     (void)state;
     struct mplane_message m = specify("ezrepo", "past ... now");
     struct slice turned[] = {slice_of("overall.grade"), slice_of("results.repo")};

@@ -27,13 +27,13 @@ static uint32_t random_below(uint32_t n)
 }
 
 /* What is stored, or should be. */
-struct store {
+struct compared_store {
     struct period periods[MOST];
     struct period_event events[MOST];
     uint32_t period_count, event_count;
 };
 
-static void compute(const struct period_record *records, uint32_t count, struct store *s)
+static void compute(const struct period_record *records, uint32_t count, struct compared_store *s)
 {
     struct period open = {.grade = 0}, before;
     memset(s, 0, sizeof *s);
@@ -50,19 +50,19 @@ static void compute(const struct period_record *records, uint32_t count, struct 
     }
 }
 
-static void drop_period(struct store *s, uint32_t i)
+static void drop_period(struct compared_store *s, uint32_t i)
 {
     s->period_count--;
     memmove(&s->periods[i], &s->periods[i + 1], (s->period_count - i) * sizeof s->periods[0]);
 }
 
-static void drop_event(struct store *s, uint32_t i)
+static void drop_event(struct compared_store *s, uint32_t i)
 {
     s->event_count--;
     memmove(&s->events[i], &s->events[i + 1], (s->event_count - i) * sizeof s->events[0]);
 }
 
-static void damage(struct store *s)
+static void damage(struct compared_store *s)
 {
     for (uint32_t n = random_below(6); n > 0; n--) {
         uint32_t p = random_below(s->period_count + 1), e = random_below(s->event_count + 1);
@@ -114,8 +114,8 @@ static uint32_t make_records(struct period_record *records)
 }
 
 /* What of `s` lies behind `after` and not behind `end`, and the twin of `now`. */
-static void cut(const struct store *s, const struct period_key *after, const struct period_key *end,
-                const struct period *now, struct store *part)
+static void cut(const struct compared_store *s, const struct period_key *after,
+                const struct period_key *end, const struct period *now, struct compared_store *part)
 {
     memset(part, 0, sizeof *part);
     for (uint32_t i = 0; i < s->period_count; i++) {
@@ -133,10 +133,10 @@ static void cut(const struct store *s, const struct period_key *after, const str
     }
 }
 
-static void compare(const struct period_record *records, uint32_t count, const struct store *kept,
-                    struct differences *found)
+static void compare(const struct period_record *records, uint32_t count,
+                    const struct compared_store *kept, struct differences *found)
 {
-    static struct store part;
+    static struct compared_store part;
     struct compare c = {.grade_id = 7, .gap_us = GAP, .from = {INT64_MIN, 0}};
     struct period_key at = {INT64_MIN, 0};
     for (uint32_t i = 0, n; i <= count; i += n) {
@@ -172,7 +172,7 @@ static int compare_events(const void *a, const void *b)
                               &((const struct period_event *)b)->at);
 }
 
-static void put_right_period(struct store *s, const struct difference *d)
+static void put_right_period(struct compared_store *s, const struct difference *d)
 {
     const struct period *was = &d->period.was, *is = &d->period.is;
     for (uint32_t i = 0; d->how != DIFFERENCE_MISSING; i++) {
@@ -188,7 +188,7 @@ static void put_right_period(struct store *s, const struct difference *d)
     }
 }
 
-static void put_right_event(struct store *s, const struct difference *d)
+static void put_right_event(struct compared_store *s, const struct difference *d)
 {
     for (uint32_t i = 0; d->how != DIFFERENCE_MISSING; i++) {
         assert_true(i < s->event_count);
@@ -203,7 +203,7 @@ static void put_right_event(struct store *s, const struct difference *d)
     }
 }
 
-static bool is_same(const struct store *a, const struct store *b)
+static bool is_same(const struct compared_store *a, const struct compared_store *b)
 {
     bool same = a->period_count == b->period_count && a->event_count == b->event_count;
     for (uint32_t i = 0; same && i < a->period_count; i++) {
@@ -221,7 +221,7 @@ static bool is_same(const struct store *a, const struct store *b)
 static void differences_lead_to_what_the_records_say(void **state)
 {
     static struct period_record records[MOST];
-    static struct store right, kept;
+    static struct compared_store right, kept;
     uint32_t damaged = 0;
     (void)state;
     for (seed = 1; seed < 20000; seed++) {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* common/config.h: presets, every kind of fault with its place, what a reload takes over. */
-#include "tests/unit/said.h"
+#include "tests/unit/heard.h"
 
 #include "common/config.h"
 
-struct settings {
+struct test_settings {
     const char *path;
     int64_t number;
     bool flag;
@@ -13,27 +13,30 @@ struct settings {
 };
 
 static const struct config_option options[] = {
-    {"path", CONFIG_STRING, offsetof(struct settings, path), NULL, 0, 0, false, "a path"},
-    {"number", CONFIG_INTEGER, offsetof(struct settings, number), "7", 1, 10, true, "a number"},
-    {"flag", CONFIG_BOOLEAN, offsetof(struct settings, flag), "true", 0, 0, true, "a flag"},
-    {"list", CONFIG_STRINGS, offsetof(struct settings, list), "[\"a\",\"b\"]", 0, 0, true, "list"},
-    {"object", CONFIG_OBJECT, offsetof(struct settings, object), NULL, 0, 0, true, "an object"},
-    {"entries", CONFIG_LIST, offsetof(struct settings, entries), NULL, 0, 0, true, "a list"},
+    {"path", CONFIG_STRING, offsetof(struct test_settings, path), NULL, 0, 0, false, "a path"},
+    {"number", CONFIG_INTEGER, offsetof(struct test_settings, number), "7", 1, 10, true,
+     "a number"},
+    {"flag", CONFIG_BOOLEAN, offsetof(struct test_settings, flag), "true", 0, 0, true, "a flag"},
+    {"list", CONFIG_STRINGS, offsetof(struct test_settings, list), "[\"a\",\"b\"]", 0, 0, true,
+     "list"},
+    {"object", CONFIG_OBJECT, offsetof(struct test_settings, object), NULL, 0, 0, true,
+     "an object"},
+    {"entries", CONFIG_LIST, offsetof(struct test_settings, entries), NULL, 0, 0, true, "a list"},
     CONFIG_END};
 
 static struct config_common common;
-static struct settings settings;
+static struct test_settings settings;
 
 #define COMMON "\"common\": {\"run_dir\": \"/r\", \"schemas_dir\": \"/s\"}"
 
-/* Reads the text; what it wrote to standard error is in `said`. */
-static struct said said;
+/* Reads the text; what it wrote to standard error is in `heard`. */
+static struct heard heard;
 static struct config *read_text(const char *text)
 {
-    said_begin(&said);
+    heard_begin(&heard);
     struct config *c =
         config_read_bytes("FILE", slice_of(text), &common, "stored", options, &settings);
-    said_end(&said);
+    heard_end(&heard);
     return c;
 }
 
@@ -58,7 +61,7 @@ static void test_good(void **state)
 static void refused(const char *text, const char *expected)
 {
     assert_null(read_text(text));
-    assert_said(&said, expected);
+    assert_heard(&heard, expected);
 }
 
 static void test_faults(void **state)
@@ -88,15 +91,15 @@ static void test_faults(void **state)
             "common.log_level: expected debug, info, warn or error, found \"loud\"");
     /* All faults are told at once. */
     refused("{\"shop\": {}, \"stored\": {\"number\": 0}}", "stored.number");
-    assert_said(&said, "shop");
-    assert_said(&said, "common.run_dir");
+    assert_heard(&heard, "shop");
+    assert_heard(&heard, "common.run_dir");
 }
 
 static void test_reload(void **state)
 {
     (void)state;
     struct config *c = read_text("{" COMMON ", \"stored\": {\"path\": \"/old\"}}");
-    struct settings old = settings;
+    struct test_settings old = settings;
     struct config *d = read_text("{" COMMON ", \"stored\": {\"path\": \"/new\", \"number\": 3}}");
     assert_non_null(c);
     assert_non_null(d);

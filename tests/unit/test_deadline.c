@@ -12,7 +12,7 @@
 
 #define HOUR_US INT64_C(3600000000)
 
-struct seen {
+struct deadline_seen {
     struct deadline deadline;
     int calls;
     int64_t again_us[3]; /* armed by the call of that number; 0: not */
@@ -21,7 +21,7 @@ struct seen {
 
 static void on_call(void *context)
 {
-    struct seen *s = context;
+    struct deadline_seen *s = context;
     s->last_us = daemon_clock_us();
     int64_t again_us = s->calls < 3 ? s->again_us[s->calls] : 0;
     s->calls++;
@@ -54,7 +54,7 @@ static void run_until(zloop_t *loop, const int *calls, int most)
 /* Until another one has come that was due behind all of what is looked at. */
 static void run_beyond(zloop_t *loop, int64_t us)
 {
-    struct seen beyond = {0};
+    struct deadline_seen beyond = {0};
     deadline_init(&beyond.deadline, loop, on_call, &beyond);
     deadline_by(&beyond.deadline, daemon_clock_us() + us);
     run_until(loop, &beyond.calls, 1);
@@ -77,7 +77,7 @@ static int tear_down(void **state)
 static void test_an_earlier_time_takes_the_place_of_a_later(void **state)
 {
     zloop_t *loop = *state;
-    struct seen s = {0};
+    struct deadline_seen s = {0};
     deadline_init(&s.deadline, loop, on_call, &s);
     deadline_by(&s.deadline, daemon_clock_us() + HOUR_US);
     int64_t at_us = daemon_clock_us() + 3100;
@@ -92,7 +92,7 @@ static void test_an_earlier_time_takes_the_place_of_a_later(void **state)
 static void test_the_call_arms_it_for_what_is_left(void **state)
 {
     zloop_t *loop = *state;
-    struct seen s = {0};
+    struct deadline_seen s = {0};
     int64_t now_us = daemon_clock_us();
     deadline_init(&s.deadline, loop, on_call, &s);
     s.again_us[0] = now_us + 2500;
@@ -107,7 +107,7 @@ static void test_the_call_arms_it_for_what_is_left(void **state)
 static void test_what_was_ended_does_not_come(void **state)
 {
     zloop_t *loop = *state;
-    struct seen s = {0};
+    struct deadline_seen s = {0};
     deadline_init(&s.deadline, loop, on_call, &s);
     deadline_end(&s.deadline);
     deadline_by(&s.deadline, 0);
@@ -119,7 +119,7 @@ static void test_what_was_ended_does_not_come(void **state)
 }
 
 struct pair {
-    struct seen first, second;
+    struct deadline_seen first, second;
 };
 
 static void on_first(void *context)

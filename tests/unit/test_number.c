@@ -138,15 +138,15 @@ static uint64_t next_random(uint64_t *seed)
 #define LONG_DIGITS 96
 
 /* A decimal as an integer of LONG_DIGITS digits in units of 10^-32: what the text must mean. */
-struct decimal {
+struct decimal_case {
     bool negative;
     unsigned char digits[LONG_DIGITS]; /* the most significant first */
 };
 
 /* A random text, and its meaning worked out by putting each digit into its place. */
-static void random_number(uint64_t *seed, char *text, size_t size, struct decimal *d)
+static void random_number(uint64_t *seed, char *text, size_t size, struct decimal_case *d)
 {
-    *d = (struct decimal){0};
+    *d = (struct decimal_case){0};
     int whole = 1 + (int)(next_random(seed) % (next_random(seed) % 4 == 0 ? 30 : 4));
     int fraction = (int)(next_random(seed) % (next_random(seed) % 4 == 0 ? 16 : 3));
     int exponent = next_random(seed) % 2 ? 0 : (int)(next_random(seed) % 31) - 15;
@@ -174,7 +174,7 @@ static void random_number(uint64_t *seed, char *text, size_t size, struct decima
     }
 }
 
-static bool is_zero(const struct decimal *d)
+static bool is_zero(const struct decimal_case *d)
 {
     for (int i = 0; i < LONG_DIGITS; i++) {
         if (d->digits[i] != 0) {
@@ -184,7 +184,7 @@ static bool is_zero(const struct decimal *d)
     return true;
 }
 
-static int decimal_compare(const struct decimal *a, const struct decimal *b)
+static int decimal_compare(const struct decimal_case *a, const struct decimal_case *b)
 {
     bool x = a->negative && !is_zero(a);
     bool y = b->negative && !is_zero(b);
@@ -204,8 +204,8 @@ static void random_against_long_arithmetic(void **state)
     for (int i = 0; i < 200000; i++) {
         char a[128];
         char b[128];
-        struct decimal x;
-        struct decimal y;
+        struct decimal_case x;
+        struct decimal_case y;
         random_number(&seed, a, sizeof a, &x);
         random_number(&seed, b, sizeof b, &y);
         int expected = decimal_compare(&x, &y);

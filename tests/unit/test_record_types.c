@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* common/record_types.h: the file that is delivered, and how faults in one are named. */
-#include "tests/unit/said.h"
+#include "tests/unit/heard.h"
 
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -407,20 +407,20 @@ static void own_files(void **state)
     record_types_free(&t);
 }
 
-static struct said said; /* of what was read last */
+static struct heard heard; /* of what was read last */
 
 static void refuse(const char *bytes)
 {
-    said_begin(&said);
+    heard_begin(&heard);
     struct record_types *t = record_types_read_bytes("file", slice_of(bytes));
-    said_end(&said);
+    heard_end(&heard);
     assert_null(t);
 }
 
 static void assert_fault(const char *bytes, const char *expected)
 {
     refuse(bytes);
-    assert_said(&said, expected);
+    assert_heard(&heard, expected);
 }
 
 static void faults(void **state)
@@ -479,19 +479,19 @@ static void faults(void **state)
 static void faults_of_own_files(void **state)
 {
     (void)state;
-    said_begin(&said);
+    heard_begin(&heard);
     struct record_types *t =
         with_own("{\"types\": {\"a\": {\"interval_s\": 0}}}", "{\"gap_s\": -1}");
-    said_end(&said);
+    heard_end(&heard);
     assert_null(t);
-    assert_said(&said, "1.json: types.a.interval_s: expected whole seconds 1..31536000, found 0");
-    assert_said(&said, "2.json: gap_s: expected whole seconds 0..31536000, found -1");
-    said_begin(&said);
+    assert_heard(&heard, "1.json: types.a.interval_s: expected whole seconds 1..31536000, found 0");
+    assert_heard(&heard, "2.json: gap_s: expected whole seconds 0..31536000, found -1");
+    heard_begin(&heard);
     t = with_own("{", "{\"typos\": {}}");
-    said_end(&said);
+    heard_end(&heard);
     assert_null(t);
-    assert_said(&said, "1.json: ");
-    assert_said(&said, "2.json: the file: unknown key \"typos\"");
+    assert_heard(&heard, "1.json: ");
+    assert_heard(&heard, "2.json: the file: unknown key \"typos\"");
 }
 
 /* 64 objects of at most 1024 types each would be more than are looked through for each result. */
@@ -510,12 +510,12 @@ static void too_many_types(void **state)
     for (char *c = two; *c != '\0'; c++) {
         *c = *c == 't' && c[1] >= '0' && c[1] <= '9' ? 'u' : *c;
     }
-    said_begin(&said);
+    heard_begin(&heard);
     struct record_types *t = with_own(one, two);
-    said_end(&said);
+    heard_end(&heard);
     assert_null(t);
-    assert_said(&said,
-                "2.json: types: expected at most 1024 types in all files together, found 1203");
+    assert_heard(&heard,
+                 "2.json: types: expected at most 1024 types in all files together, found 1203");
 }
 
 static void put(const char *folder, const char *name, const char *text)
@@ -532,11 +532,11 @@ static void refuse_folder(const char *folder, const char *expected)
 {
     char file[300];
     snprintf(file, sizeof file, "%s/shipped", folder);
-    said_begin(&said);
+    heard_begin(&heard);
     struct record_types *t = record_types_read(file, folder);
-    said_end(&said);
+    heard_end(&heard);
     assert_null(t);
-    assert_said(&said, expected);
+    assert_heard(&heard, expected);
 }
 
 /* Files of a folder in the byte order of their names, those that are meant; bounded. */
@@ -589,9 +589,9 @@ static void all_faults_at_once(void **state)
 {
     (void)state;
     refuse("{\"gap_s\": null, \"mappings\": 5, \"types\": {\"ping\": 7}}");
-    assert_said(&said, "file: gap_s: ");
-    assert_said(&said, "file: mappings: ");
-    assert_said(&said, "file: types.ping: ");
+    assert_heard(&heard, "file: gap_s: ");
+    assert_heard(&heard, "file: mappings: ");
+    assert_heard(&heard, "file: types.ping: ");
 }
 
 int main(void)

@@ -37,7 +37,7 @@ static void split(char *out, size_t size, struct slice text, bool lines, size_t 
     split_free(&s);
 }
 
-struct example {
+struct split_example {
     const char *text;
     bool lines;
     const char *expected;
@@ -45,7 +45,7 @@ struct example {
 
 #define BEGIN "expected \"{\" where a document begins"
 
-static const struct example examples[] = {
+static const struct split_example examples[] = {
     {"", true, "end"},
     {"", false, "end"},
     {" \n\t\r\n", false, "end"},

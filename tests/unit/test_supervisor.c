@@ -285,12 +285,12 @@ static void test_backoff(void **state)
 
 /* ---- the outbox ---- */
 
-static void add(struct outbox *o, const char *text, size_t max_bytes, bool being_sent)
+static void add(struct supervisor_outbox *o, const char *text, size_t max_bytes, bool being_sent)
 {
     outbox_add(o, "https://h:1/", "org.example", slice_of(text), max_bytes, being_sent, 0);
 }
 
-static bool next_is(struct outbox *o, const char *text, int64_t now_us)
+static bool next_is(struct supervisor_outbox *o, const char *text, int64_t now_us)
 {
     struct outbox_message *m = outbox_next(o, 100 * S, now_us);
     return m != NULL && slice_is((struct slice){m->bytes, m->size}, text);
@@ -299,7 +299,7 @@ static bool next_is(struct outbox *o, const char *text, int64_t now_us)
 static void test_outbox_in_order(void **state)
 {
     (void)state;
-    struct outbox o = {0};
+    struct supervisor_outbox o = {0};
     add(&o, "one", 100, false);
     add(&o, "two", 100, false);
     assert_true(next_is(&o, "one", 0));
@@ -317,7 +317,7 @@ static void test_outbox_in_order(void **state)
 static void test_outbox_refusals_and_age(void **state)
 {
     (void)state;
-    struct outbox o = {0};
+    struct supervisor_outbox o = {0};
     int64_t t = 0;
     add(&o, "poison", 100, false);
     add(&o, "good", 100, false);
@@ -335,7 +335,7 @@ static void test_outbox_refusals_and_age(void **state)
 static void test_outbox_bounds(void **state)
 {
     (void)state;
-    struct outbox o = {0};
+    struct supervisor_outbox o = {0};
     add(&o, "0123456789", 25, false);
     add(&o, "aaaaaaaaaa", 25, false);
     add(&o, "bbbbbbbbbb", 25, true); /* the first is on its way: the second goes */

@@ -3,7 +3,7 @@
  * Who a peer is. The subject is walked in the certificate's order; of each relative name (a set)
  * only the first attribute counts, because that is what the mPlane programs see.
  */
-#include "mplane-gw/identity.h"
+#include "mplane-gw/peer_identity.h"
 
 #include <openssl/crypto.h>
 
@@ -14,7 +14,7 @@ static int append(char *out, size_t *len, bool first, const ASN1_STRING *data)
     int n = ASN1_STRING_to_UTF8(&utf8, data);
     int status = -1;
     if (n >= 0 && memchr(utf8, 0, (size_t)n) == NULL &&
-        (size_t)n + *len + (first ? 0 : 1) <= IDENTITY_BYTES) {
+        (size_t)n + *len + (first ? 0 : 1) <= PEER_IDENTITY_BYTES) {
         if (!first) {
             out[(*len)++] = '.';
         }
@@ -26,10 +26,10 @@ static int append(char *out, size_t *len, bool first, const ASN1_STRING *data)
     return status;
 }
 
-struct slice identity_of(struct arena *a, const X509_NAME *subject)
+struct slice peer_identity_of(struct arena *a, const X509_NAME *subject)
 {
     const struct slice none = {NULL, 0};
-    char *out = arena_alloc(a, IDENTITY_BYTES + 1);
+    char *out = arena_alloc(a, PEER_IDENTITY_BYTES + 1);
     size_t len = 0;
     int count = X509_NAME_entry_count(subject), last_set = -1;
     if (out == NULL || count <= 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sending and waiting, in order of sending; every result that is sent is answered. */
-#include "ingestd/drop_queue.h"
+#include "ingestd/folder_queue.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ struct flight {
     char body[];
 };
 
-struct drop_queue {
+struct folder_queue {
     bool (*stopping)(void *context);
     void *context;
     zsock_t *socket;
@@ -37,14 +37,14 @@ struct drop_queue {
     size_t count, bytes;
     uint64_t last_id;
     const char *owner, *name;
-    uint64_t last;            /* number of the last document that was given */
-    uint64_t faults_before;   /* parts passed over that are in the tally from before */
-    struct drop_progress now; /* its `open` is found when it is asked for */
+    uint64_t last;              /* number of the last document that was given */
+    uint64_t faults_before;     /* parts passed over that are in the tally from before */
+    struct folder_progress now; /* its `open` is found when it is asked for */
 };
 
-struct drop_queue *drop_queue_new(bool (*stopping)(void *context), void *context)
+struct folder_queue *folder_queue_new(bool (*stopping)(void *context), void *context)
 {
-    struct drop_queue *q = calloc(1, sizeof *q);
+    struct folder_queue *q = calloc(1, sizeof *q);
     if (q == NULL) {
         log_error("drop.memory", "error=\"out of memory\"");
         return NULL;
@@ -54,21 +54,21 @@ struct drop_queue *drop_queue_new(bool (*stopping)(void *context), void *context
     pack_init(&q->head);
     q->socket = bus_connect(ZMQ_DEALER, ENDPOINT_DELIVER, HIGH_WATER);
     if (q->socket == NULL) {
-        drop_queue_free(&q);
+        folder_queue_free(&q);
     }
     return q;
 }
 
 /* The first that is not taken. */
-static uint64_t find_open(const struct drop_queue *q)
+static uint64_t find_open(const struct folder_queue *q)
 {
     uint64_t open = q->flights != NULL ? q->flights->number : q->last + 1;
     return open > q->now.open ? open : q->now.open;
 }
 
-static void forget_beyond(struct drop_queue *q)
+static void forget_beyond(struct folder_queue *q)
 {
-    struct drop_progress *p = &q->now;
+    struct folder_progress *p = &q->now;
     uint32_t left = 0;
     for (uint32_t i = 0; i < p->beyond_count; i++) {
         if (p->beyond[i] > find_open(q)) {
@@ -78,7 +78,7 @@ static void forget_beyond(struct drop_queue *q)
     p->beyond_count = left;
 }
 
-static void forget(struct drop_queue *q, struct flight *f)
+static void forget(struct folder_queue *q, struct flight *f)
 {
     DL_DELETE2(q->flights, f, previous, next);
     q->count--;
@@ -87,9 +87,9 @@ static void forget(struct drop_queue *q, struct flight *f)
 }
 
 /* It was taken: the next ingestd need not do it again. */
-static void note_taken(struct drop_queue *q, struct flight *f)
+static void note_taken(struct folder_queue *q, struct flight *f)
 {
-    struct drop_progress *p = &q->now;
+    struct folder_progress *p = &q->now;
     if (f != q->flights && p->beyond_count < LIMIT_BEYOND) {
         p->beyond[p->beyond_count++] = f->number;
     }
@@ -97,7 +97,7 @@ static void note_taken(struct drop_queue *q, struct flight *f)
     forget_beyond(q);
 }
 
-void drop_queue_free(struct drop_queue **q)
+void folder_queue_free(struct folder_queue **q)
 {
     if (*q == NULL) {
         return;
@@ -111,8 +111,8 @@ void drop_queue_free(struct drop_queue **q)
     *q = NULL;
 }
 
-void drop_queue_begin(struct drop_queue *q, const char *owner, const char *name,
-                      const struct drop_progress *before)
+void folder_queue_begin(struct folder_queue *q, const char *owner, const char *name,
+                        const struct folder_progress *before)
 {
     while (q->flights != NULL) {
         forget(q, q->flights);
@@ -120,13 +120,13 @@ void drop_queue_begin(struct drop_queue *q, const char *owner, const char *name,
     q->owner = owner;
     q->name = name;
     q->last = 0;
-    q->now = before == NULL ? (struct drop_progress){.open = 1} : *before;
+    q->now = before == NULL ? (struct folder_progress){.open = 1} : *before;
     q->faults_before = q->now.faults;
     q->now.faults = 0;
 }
 
 /* A line more to the reasons, if it fits. */
-static void add_reason(struct drop_queue *q, const char *line)
+static void add_reason(struct folder_queue *q, const char *line)
 {
     size_t used = strlen(q->now.tally.reasons), room = sizeof q->now.tally.reasons - used;
     int n = snprintf(q->now.tally.reasons + used, room, "%s\n", line);
@@ -135,7 +135,7 @@ static void add_reason(struct drop_queue *q, const char *line)
     }
 }
 
-static void refuse(struct drop_queue *q, uint64_t line, uint64_t number, const char *why)
+static void refuse(struct folder_queue *q, uint64_t line, uint64_t number, const char *why)
 {
     char text[LIMIT_TEXT_BYTES + 160];
     q->now.tally.refused++;
@@ -144,12 +144,12 @@ static void refuse(struct drop_queue *q, uint64_t line, uint64_t number, const c
 }
 
 /* Whether it is one more than there was before. */
-static bool is_new_fault(struct drop_queue *q)
+static bool is_new_fault(struct folder_queue *q)
 {
     return ++q->now.faults > q->faults_before;
 }
 
-void drop_queue_refuse_passed(struct drop_queue *q, const struct split_item *item)
+void folder_queue_refuse_passed(struct folder_queue *q, const struct split_item *item)
 {
     char why[SPLIT_FAULT_TEXT + 60];
     if (!is_new_fault(q)) {
@@ -160,7 +160,7 @@ void drop_queue_refuse_passed(struct drop_queue *q, const struct split_item *ite
     refuse(q, item->line, item->number, why);
 }
 
-void drop_queue_refuse_rest(struct drop_queue *q, const char *why)
+void folder_queue_refuse_rest(struct folder_queue *q, const char *why)
 {
     if (is_new_fault(q)) {
         q->now.tally.refused++;
@@ -169,7 +169,7 @@ void drop_queue_refuse_rest(struct drop_queue *q, const char *why)
 }
 
 /* 0; 1 when there is no room in the socket. */
-static int send_flight(struct drop_queue *q, struct flight *f)
+static int send_flight(struct folder_queue *q, struct flight *f)
 {
     static struct slice everything = {"*", 1};
     char place[512];
@@ -189,7 +189,7 @@ static int send_flight(struct drop_queue *q, struct flight *f)
     return pack_ok(&q->head) && bus_send(q->socket, frames, 2) == 0 ? 0 : 1;
 }
 
-static void take_answer(struct drop_queue *q, const struct delivered_message *m)
+static void take_answer(struct folder_queue *q, const struct delivered_message *m)
 {
     char why[LIMIT_TEXT_BYTES + 80];
     struct flight *f;
@@ -219,7 +219,7 @@ static void take_answer(struct drop_queue *q, const struct delivered_message *m)
 }
 
 /* Those that come within so long: how many; -1: ZeroMQ is being ended. */
-static int receive_answers(struct drop_queue *q, long wait_ms)
+static int receive_answers(struct folder_queue *q, long wait_ms)
 {
     zmq_pollitem_t item = {.socket = zsock_resolve(q->socket), .events = ZMQ_POLLIN};
     struct bus_message m;
@@ -239,7 +239,7 @@ static int receive_answers(struct drop_queue *q, long wait_ms)
 }
 
 /* Waits for answers, a short while at most; sends again what is due. -1: stopping. */
-static int wait_for_answers(struct drop_queue *q)
+static int wait_for_answers(struct folder_queue *q)
 {
     struct flight *f;
     if (receive_answers(q, WAIT_MS) == -1) {
@@ -254,7 +254,7 @@ static int wait_for_answers(struct drop_queue *q)
     return q->stopping(q->context) ? -1 : 0;
 }
 
-static bool is_taken(const struct drop_queue *q, uint64_t number)
+static bool is_taken(const struct folder_queue *q, uint64_t number)
 {
     for (uint32_t i = 0; i < q->now.beyond_count; i++) {
         if (q->now.beyond[i] == number) {
@@ -264,7 +264,7 @@ static bool is_taken(const struct drop_queue *q, uint64_t number)
     return number < q->now.open;
 }
 
-int drop_queue_add(struct drop_queue *q, const struct split_item *item)
+int folder_queue_add(struct folder_queue *q, const struct split_item *item)
 {
     struct slice body = item->bytes;
     if (is_taken(q, item->number)) {
@@ -299,7 +299,7 @@ int drop_queue_add(struct drop_queue *q, const struct split_item *item)
     return q->stopping(q->context) ? -1 : 0;
 }
 
-int drop_queue_end(struct drop_queue *q)
+int folder_queue_end(struct folder_queue *q)
 {
     while (q->count > 0) {
         if (wait_for_answers(q) == -1) {
@@ -309,7 +309,7 @@ int drop_queue_end(struct drop_queue *q)
     return 0;
 }
 
-static bool may_be_answered(const struct drop_queue *q)
+static bool may_be_answered(const struct folder_queue *q)
 {
     const struct flight *f;
     DL_FOREACH2(q->flights, f, next)
@@ -321,7 +321,7 @@ static bool may_be_answered(const struct drop_queue *q)
     return false;
 }
 
-void drop_queue_settle(struct drop_queue *q, bool (*over)(void *context))
+void folder_queue_settle(struct folder_queue *q, bool (*over)(void *context))
 {
     while (may_be_answered(q)) {
         bool last = over(q->context);
@@ -332,7 +332,7 @@ void drop_queue_settle(struct drop_queue *q, bool (*over)(void *context))
     }
 }
 
-const struct drop_progress *drop_queue_progress(struct drop_queue *q)
+const struct folder_progress *folder_queue_progress(struct folder_queue *q)
 {
     q->now.open = find_open(q);
     q->now.faults = q->now.faults > q->faults_before ? q->now.faults : q->faults_before;

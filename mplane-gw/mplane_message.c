@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mPlane messages out of JSON. The struct says what stood there; nothing is looked up elsewhere. */
-#include "mplane-gw/message.h"
+#include "mplane-gw/mplane_message.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -26,7 +26,7 @@ const char *mplane_kind_name(enum mplane_kind kind)
 }
 
 /* What is being read, and where in it we are: "contents[1].parameters.source.ip4". */
-struct reader {
+struct message_reader {
     struct arena *arena;
     const struct registry *registry;
     char *error;
@@ -36,10 +36,10 @@ struct reader {
 };
 
 /* Goes to a member or element; the result takes one back. */
-static size_t enter(struct reader *r, const char *format, ...)
+static size_t enter(struct message_reader *r, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static size_t enter(struct reader *r, const char *format, ...)
+static size_t enter(struct message_reader *r, const char *format, ...)
 {
     size_t before = r->place_len, room = sizeof r->place - before;
     va_list ap;
@@ -52,16 +52,17 @@ static size_t enter(struct reader *r, const char *format, ...)
     return before;
 }
 
-static void leave(struct reader *r, size_t before)
+static void leave(struct message_reader *r, size_t before)
 {
     r->place[before] = '\0';
     r->place_len = before;
 }
 
 /* "PLACE: FAULT"; always -1. */
-static int fault(struct reader *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static int fault(struct message_reader *r, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
-static int fault(struct reader *r, const char *format, ...)
+static int fault(struct message_reader *r, const char *format, ...)
 {
     char what[400];
     const char *place = r->place[0] == '.' ? r->place + 1 : r->place;
@@ -73,18 +74,18 @@ static int fault(struct reader *r, const char *format, ...)
     return -1;
 }
 
-static int full(struct reader *r)
+static int full(struct message_reader *r)
 {
     return fault(r, "the message is too large");
 }
 
-static size_t enter_name(struct reader *r, struct slice name)
+static size_t enter_name(struct message_reader *r, struct slice name)
 {
     return enter(r, ".%.*s", SLICE_SHOWN(name, 80));
 }
 
 /* A value that is no list: its text, as the programs write it; {NULL, 0} for null. */
-static int scalar(struct reader *r, const struct json *node, struct slice *text)
+static int scalar(struct message_reader *r, const struct json *node, struct slice *text)
 {
     *text = (struct slice){NULL, 0};
     switch (node->type) {
@@ -109,7 +110,7 @@ static int scalar(struct reader *r, const struct json *node, struct slice *text)
 }
 
 /* The type of the element named; a fault when it is none of the registry's. */
-static int primitive_of(struct reader *r, struct slice name, enum primitive *primitive)
+static int primitive_of(struct message_reader *r, struct slice name, enum primitive *primitive)
 {
     *primitive = registry_primitive(r->registry, name);
     if (name.len == 0 || name.len > LIMIT_NAME_BYTES) {
@@ -123,7 +124,7 @@ static int primitive_of(struct reader *r, struct slice name, enum primitive *pri
 }
 
 /* Brings a value to its canonical text, if its type is known. */
-static int value(struct reader *r, enum primitive primitive, const struct json *node,
+static int value(struct message_reader *r, enum primitive primitive, const struct json *node,
                  struct slice *text)
 {
     struct value v;
@@ -142,7 +143,7 @@ static int value(struct reader *r, enum primitive primitive, const struct json *
     return 0;
 }
 
-static int constraint(struct reader *r, enum primitive primitive, const struct json *node,
+static int constraint(struct message_reader *r, enum primitive primitive, const struct json *node,
                       struct slice *text)
 {
     struct constraint c;
@@ -164,7 +165,7 @@ static int constraint(struct reader *r, enum primitive primitive, const struct j
 }
 
 /* A section that is a string where it is; null is as if it weren't there. */
-static int text_section(struct reader *r, const struct json *tree, const char *key,
+static int text_section(struct message_reader *r, const struct json *tree, const char *key,
                         struct slice *text)
 {
     const struct json *node = json_get(tree, key);
@@ -180,8 +181,8 @@ static int text_section(struct reader *r, const struct json *tree, const char *k
 }
 
 /* A section that is an object or array of a bounded size where it is. */
-static int section(struct reader *r, const struct json *tree, const char *key, enum json_type type,
-                   uint32_t most, const struct json **node)
+static int section(struct message_reader *r, const struct json *tree, const char *key,
+                   enum json_type type, uint32_t most, const struct json **node)
 {
     *node = json_get(tree, key);
     if (*node == NULL) {
@@ -195,7 +196,7 @@ static int section(struct reader *r, const struct json *tree, const char *key, e
     return 0;
 }
 
-static int version(struct reader *r, const struct json *tree)
+static int version(struct message_reader *r, const struct json *tree)
 {
     const struct json *node = json_get(tree, "version");
     if (node == NULL || slice_is(node->text, "0") || slice_is(node->text, "1")) {
@@ -207,7 +208,7 @@ static int version(struct reader *r, const struct json *tree)
                  SLICE_SHOWN(node->text, 20));
 }
 
-static int scope(struct reader *r, const struct json *tree, struct mplane_message *m)
+static int scope(struct message_reader *r, const struct json *tree, struct mplane_message *m)
 {
     struct slice text = {NULL, 0};
     char error[200];
@@ -227,7 +228,7 @@ static int scope(struct reader *r, const struct json *tree, struct mplane_messag
 }
 
 /* One parameter: a list of values, or one, or a constraint. */
-static int parameter(struct reader *r, const struct json *node, bool constrained,
+static int parameter(struct message_reader *r, const struct json *node, bool constrained,
                      struct mplane_parameter *p)
 {
     enum primitive primitive;
@@ -258,7 +259,7 @@ static int parameter(struct reader *r, const struct json *node, bool constrained
     return 0;
 }
 
-static int parameters(struct reader *r, const struct json *tree, struct mplane_message *m)
+static int parameters(struct message_reader *r, const struct json *tree, struct mplane_message *m)
 {
     const struct json *node;
     bool constrained = m->kind == MPLANE_CAPABILITY || m->kind == MPLANE_WITHDRAWAL;
@@ -284,7 +285,7 @@ static int parameters(struct reader *r, const struct json *tree, struct mplane_m
     return 0;
 }
 
-static int metadata(struct reader *r, const struct json *tree, struct mplane_message *m)
+static int metadata(struct message_reader *r, const struct json *tree, struct mplane_message *m)
 {
     const struct json *node;
     if (section(r, tree, "metadata", JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
@@ -314,7 +315,7 @@ static int metadata(struct reader *r, const struct json *tree, struct mplane_mes
 }
 
 /* The result columns; their types into the arena, for the cells. */
-static int columns(struct reader *r, const struct json *tree, struct mplane_message *m,
+static int columns(struct message_reader *r, const struct json *tree, struct mplane_message *m,
                    enum primitive **types)
 {
     const struct json *node;
@@ -350,7 +351,7 @@ static int columns(struct reader *r, const struct json *tree, struct mplane_mess
 }
 
 /* Rows may be shorter than the columns; what is missing is null. */
-static int row(struct reader *r, const struct json *node, const struct mplane_message *m,
+static int row(struct message_reader *r, const struct json *node, const struct mplane_message *m,
                const enum primitive *types, struct slice *cells)
 {
     if (node->type != JSON_ARRAY || node->count > m->column_count) {
@@ -368,7 +369,7 @@ static int row(struct reader *r, const struct json *node, const struct mplane_me
     return 0;
 }
 
-static int rows(struct reader *r, const struct json *tree, struct mplane_message *m,
+static int rows(struct message_reader *r, const struct json *tree, struct mplane_message *m,
                 const enum primitive *types)
 {
     const struct json *node;
@@ -397,7 +398,7 @@ static int rows(struct reader *r, const struct json *tree, struct mplane_message
 }
 
 /* What a message of its kind cannot do without. */
-static int complete(struct reader *r, const struct mplane_message *m)
+static int complete(struct message_reader *r, const struct mplane_message *m)
 {
     bool notification = m->kind == MPLANE_RECEIPT || m->kind == MPLANE_REDEMPTION ||
                         m->kind == MPLANE_INTERRUPT || m->kind == MPLANE_WITHDRAWAL;
@@ -414,7 +415,7 @@ static int complete(struct reader *r, const struct mplane_message *m)
     return 0;
 }
 
-static int statement(struct reader *r, const struct json *tree, struct mplane_message *m)
+static int statement(struct message_reader *r, const struct json *tree, struct mplane_message *m)
 {
     enum primitive *types;
     if (version(r, tree) == -1 || text_section(r, tree, "registry", &m->registry) == -1 ||
@@ -435,9 +436,9 @@ static int statement(struct reader *r, const struct json *tree, struct mplane_me
     return complete(r, m);
 }
 
-static int message(struct reader *r, const struct json *tree, struct mplane_message *m);
+static int message(struct message_reader *r, const struct json *tree, struct mplane_message *m);
 
-static int envelope(struct reader *r, const struct json *tree, struct mplane_message *m)
+static int envelope(struct message_reader *r, const struct json *tree, struct mplane_message *m)
 {
     const struct json *contents;
     if (version(r, tree) == -1 || text_section(r, tree, "token", &m->token) == -1 ||
@@ -464,7 +465,7 @@ static int envelope(struct reader *r, const struct json *tree, struct mplane_mes
 }
 
 /* The programs put the token under "exception", the specification under "token". */
-static int exception(struct reader *r, const struct json *tree, struct mplane_message *m)
+static int exception(struct message_reader *r, const struct json *tree, struct mplane_message *m)
 {
     const struct json *node = json_get(tree, "exception");
     if (text_section(r, tree, "message", &m->text) == -1) {
@@ -477,7 +478,7 @@ static int exception(struct reader *r, const struct json *tree, struct mplane_me
 }
 
 /* Which kind of message it is; exactly one of the keys must be there. */
-static int kind_of(struct reader *r, const struct json *tree, enum mplane_kind *kind)
+static int kind_of(struct message_reader *r, const struct json *tree, enum mplane_kind *kind)
 {
     int found = 0;
     if (tree->type != JSON_OBJECT) {
@@ -499,7 +500,7 @@ static int kind_of(struct reader *r, const struct json *tree, enum mplane_kind *
     return 0;
 }
 
-static int message(struct reader *r, const struct json *tree, struct mplane_message *m)
+static int message(struct message_reader *r, const struct json *tree, struct mplane_message *m)
 {
     if (kind_of(r, tree, &m->kind) == -1) {
         return -1;
@@ -520,7 +521,7 @@ const struct mplane_message *mplane_message_read(struct arena *a, const struct j
                                                  const struct registry *r, char *error,
                                                  size_t error_size)
 {
-    struct reader reader = {a, r, error, error_size, "", 0};
+    struct message_reader reader = {a, r, error, error_size, "", 0};
     struct mplane_message *m = arena_calloc(a, 1, sizeof *m);
     if (m == NULL) {
         full(&reader);

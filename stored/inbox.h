@@ -4,22 +4,22 @@
  * handed out for a flush. Bounded: when it is full it takes no more, and ZeroMQ's high-water mark
  * pushes back.
  */
-#ifndef EZREPO_STORED_INTAKE_H
-#define EZREPO_STORED_INTAKE_H
+#ifndef EZREPO_STORED_INBOX_H
+#define EZREPO_STORED_INBOX_H
 
 #include "stored/announce.h"
 #include "stored/flush.h"
 #include "stored/order.h"
 #include "stored/store.h"
 
-#define INTAKE_ASIDE 1024 /* most batches that wait for partitions */
+#define INBOX_ASIDE 1024 /* most batches that wait for partitions */
 
-struct intake {
+struct inbox {
     struct order *order;
     struct batch **ready; /* in the order they are to be written */
     uint32_t ready_count, ready_size;
     uint64_t ready_records;
-    struct batch *aside[INTAKE_ASIDE]; /* wait for partitions; half of the bytes, or one */
+    struct batch *aside[INBOX_ASIDE]; /* wait for partitions; half of the bytes, or one */
     uint32_t aside_count;
     size_t aside_bytes;
     size_t bytes; /* of all batches here, waiting ones included */
@@ -29,10 +29,10 @@ struct intake {
 };
 
 /* -1 when memory is out. */
-int intake_init(struct intake *in, const struct store_settings *settings);
-void intake_release(struct intake *in);
+int inbox_init(struct inbox *in, const struct store_settings *settings);
+void inbox_release(struct inbox *in);
 
-static inline bool intake_is_full(const struct intake *in)
+static inline bool inbox_is_full(const struct inbox *in)
 {
     return in->bytes >= in->most_bytes;
 }
@@ -42,49 +42,49 @@ static inline bool intake_is_full(const struct intake *in)
  * in *again; one without a readable header is counted and dropped, since nobody could be told of
  * it.
  */
-bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int64_t clock_us);
+bool inbox_receive(struct inbox *in, zsock_t *graded, struct acks *again, int64_t clock_us);
 
 /*
  * A transaction took so long. While it is written nothing is read, so that what seems to be missing
  * may be there: it is not waited for in this time.
  */
-void intake_wrote(struct intake *in, int64_t us);
+void inbox_wrote(struct inbox *in, int64_t us);
 
 /* Moves what is in order, or waited long enough, to `ready`; with `all` also what still waits. */
-void intake_sort(struct intake *in, int64_t clock_us, bool all);
+void inbox_sort(struct inbox *in, int64_t clock_us, bool all);
 
 /*
  * Forgets those of the ready batches that were graded by what the store does not have, as one does
  * not that was put back, or under names that have no number any more. They are not acknowledged, so
  * they are pushed again, and graded anew.
  */
-void intake_return(struct intake *in, const struct gradings *gradings);
+void inbox_return(struct inbox *in, const struct gradings *gradings);
 
 /*
  * When to look again; INT64_MAX when nothing waits. flush_at_us: when the next transaction may
  * begin.
  */
-int64_t intake_deadline(const struct intake *in, int64_t flush_at_us);
+int64_t inbox_deadline(const struct inbox *in, int64_t flush_at_us);
 
 /* How many of the ready batches make a flush of about so many records. */
-uint32_t intake_portion(const struct intake *in, uint64_t records);
+uint32_t inbox_portion(const struct inbox *in, uint64_t records);
 
 /*
  * Of the ready batches those that need these partitions, which are ascending by batch, wait until
- * intake_take_up(). Those there is no room for are forgotten; they are not acknowledged, so they
+ * inbox_take_up(). Those there is no room for are forgotten; they are not acknowledged, so they
  * are pushed again.
  */
-void intake_put_aside(struct intake *in, const struct flush_need *needs, uint32_t count);
+void inbox_put_aside(struct inbox *in, const struct flush_need *needs, uint32_t count);
 
 /* Those that wait for nothing any more are ready again: it is there, or its time is dropped. */
-void intake_take_up(struct intake *in, const struct store *store);
+void inbox_take_up(struct inbox *in, const struct store *store);
 
 /* The newest partitions that the others wait for and that can be made, at most so many: how many.
  */
-uint32_t intake_wanted(const struct intake *in, const struct days *days, int64_t clock_us,
-                       struct calendar_part *parts, uint32_t most);
+uint32_t inbox_wanted(const struct inbox *in, const struct days *days, int64_t clock_us,
+                      struct calendar_part *parts, uint32_t most);
 
 /* The first `count` of the ready batches are committed: noted in *acks, and given back. */
-void intake_committed(struct intake *in, uint32_t count, struct acks *acks);
+void inbox_committed(struct inbox *in, uint32_t count, struct acks *acks);
 
 #endif

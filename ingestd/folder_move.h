@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A file that was taken, out of the way. */
-#ifndef EZREPO_INGESTD_DROP_MOVE_H
-#define EZREPO_INGESTD_DROP_MOVE_H
+#ifndef EZREPO_INGESTD_FOLDER_MOVE_H
+#define EZREPO_INGESTD_FOLDER_MOVE_H
 
 #include <sys/stat.h>
 
-#include "ingestd/drop_queue.h"
+#include "ingestd/folder_queue.h"
 
-struct drop_folders {
+struct folder_places {
     int folder, done, failed; /* open, or -1 */
 };
 
@@ -19,7 +19,7 @@ enum moved { MOVED, MOVE_CHANGED, MOVE_IMPOSSIBLE };
  * 99, with the time. MOVE_CHANGED: it is not the same any more and stays. MOVE_IMPOSSIBLE: errno
  * says why.
  */
-enum moved drop_move(const struct drop_folders *f, int fd, const char *name, const struct stat *was,
-                     const struct drop_tally *t);
+enum moved folder_move(const struct folder_places *f, int fd, const char *name,
+                       const struct stat *was, const struct folder_tally *t);
 
 #endif

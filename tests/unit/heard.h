@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is said on standard error between two calls, for tests of what is refused and why. */
-#ifndef EZREPO_TESTS_SAID_H
-#define EZREPO_TESTS_SAID_H
+#ifndef EZREPO_TESTS_HEARD_H
+#define EZREPO_TESTS_HEARD_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,13 +13,13 @@
 
 #include <cmocka.h>
 
-struct said {
+struct heard {
     char text[4096];
     FILE *file;
     int kept; /* standard error meanwhile */
 };
 
-static inline void said_begin(struct said *s)
+static inline void heard_begin(struct heard *s)
 {
     fflush(stderr);
     s->file = tmpfile();
@@ -28,7 +28,7 @@ static inline void said_begin(struct said *s)
     dup2(fileno(s->file), STDERR_FILENO);
 }
 
-static inline void said_end(struct said *s)
+static inline void heard_end(struct heard *s)
 {
     fflush(stderr);
     dup2(s->kept, STDERR_FILENO);
@@ -38,7 +38,7 @@ static inline void said_end(struct said *s)
     fclose(s->file);
 }
 
-static inline void assert_said(const struct said *s, const char *expected)
+static inline void assert_heard(const struct heard *s, const char *expected)
 {
     if (strstr(s->text, expected) == NULL) {
         fail_msg("expected \"%s\" in \"%s\"", expected, s->text);

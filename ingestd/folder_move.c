@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Renaming without ever replacing anything. */
-#include "ingestd/drop_move.h"
+#include "ingestd/folder_move.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +49,7 @@ static int rename_new(int from_folder, const char *from, int folder, const char 
 }
 
 /* The name it got in `to`. */
-static int rename_to(const struct drop_folders *f, int folder, const char *name, size_t room,
+static int rename_to(const struct folder_places *f, int folder, const char *name, size_t room,
                      char to[TO_BYTES])
 {
     char behind[32] = "";
@@ -72,7 +72,8 @@ static int rename_to(const struct drop_folders *f, int folder, const char *name,
     return -1;
 }
 
-static void write_reason(const struct drop_folders *f, const char *name, const struct drop_tally *t)
+static void write_reason(const struct folder_places *f, const char *name,
+                         const struct folder_tally *t)
 {
     char file[TO_BYTES];
     put_behind(name, REASON, NAME_MAX, file);
@@ -88,8 +89,8 @@ static void write_reason(const struct drop_folders *f, const char *name, const s
     }
 }
 
-enum moved drop_move(const struct drop_folders *f, int fd, const char *name, const struct stat *was,
-                     const struct drop_tally *t)
+enum moved folder_move(const struct folder_places *f, int fd, const char *name,
+                       const struct stat *was, const struct folder_tally *t)
 {
     char to[TO_BYTES];
     struct stat st;

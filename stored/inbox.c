@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The way of a batch until it is written. Does not look into records. */
-#include "stored/intake.h"
+#include "stored/inbox.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -24,16 +24,16 @@ void batch_free(void *batch)
     }
 }
 
-int intake_init(struct intake *in, const struct store_settings *settings)
+int inbox_init(struct inbox *in, const struct store_settings *settings)
 {
-    *in = (struct intake){.most_bytes = (size_t)settings->buffer_bytes};
+    *in = (struct inbox){.most_bytes = (size_t)settings->buffer_bytes};
     in->order =
         order_new(STREAMS, (uint32_t)settings->high_water * 4, settings->reorder_wait_ms * 1000);
     in->scratch = arena_new(SCRATCH_BYTES);
     return in->order == NULL || in->scratch == NULL ? -1 : 0;
 }
 
-void intake_release(struct intake *in)
+void inbox_release(struct inbox *in)
 {
     for (uint32_t i = 0; i < in->ready_count; i++) {
         batch_free(in->ready[i]);
@@ -44,7 +44,7 @@ void intake_release(struct intake *in)
     free(in->ready);
     order_free(&in->order, batch_free);
     arena_free(&in->scratch);
-    *in = (struct intake){0};
+    *in = (struct inbox){0};
 }
 
 /* ---- receiving ---- */
@@ -70,7 +70,7 @@ static const char *header_fault(struct batch *b)
 }
 
 /* What graded it; a message that cannot be read is for the flush to refuse. */
-static uint64_t digest_of(struct intake *in, const struct batch *b)
+static uint64_t digest_of(struct inbox *in, const struct batch *b)
 {
     struct grades_message grades;
     bool read = b->header.kind == BATCH_RECORDS && b->message.count == 4 &&
@@ -86,7 +86,7 @@ static struct stream_name stream_of(const struct batch_header_message *h)
     return name;
 }
 
-static void take(struct intake *in, struct batch *b, struct acks *again, int64_t clock_us)
+static void take(struct inbox *in, struct batch *b, struct acks *again, int64_t clock_us)
 {
     const struct batch_header_message *h = &b->header;
     const struct stream_name name = stream_of(h);
@@ -107,7 +107,7 @@ static void take(struct intake *in, struct batch *b, struct acks *again, int64_t
     batch_free(b);
 }
 
-bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int64_t clock_us)
+bool inbox_receive(struct inbox *in, zsock_t *graded, struct acks *again, int64_t clock_us)
 {
     static struct log_limit said;
     struct batch *b = calloc(1, sizeof *b);
@@ -140,7 +140,7 @@ bool intake_receive(struct intake *in, zsock_t *graded, struct acks *again, int6
 
 /* ---- in order ---- */
 
-static int reserve_ready(struct intake *in)
+static int reserve_ready(struct inbox *in)
 {
     struct batch **ready =
         grow(in->ready, in->ready_count, &in->ready_size, sizeof(struct batch *));
@@ -151,12 +151,12 @@ static int reserve_ready(struct intake *in)
     return 0;
 }
 
-void intake_wrote(struct intake *in, int64_t us)
+void inbox_wrote(struct inbox *in, int64_t us)
 {
     in->written_us += us;
 }
 
-void intake_sort(struct intake *in, int64_t clock_us, bool all)
+void inbox_sort(struct inbox *in, int64_t clock_us, bool all)
 {
     int64_t waited_us = all ? INT64_MAX : clock_us - in->written_us;
     struct batch *b;
@@ -167,7 +167,7 @@ void intake_sort(struct intake *in, int64_t clock_us, bool all)
 }
 
 /* A version that is not in force any more may have names that have no number any more. */
-static bool has_names(struct intake *in, const struct batch *b, const struct gradings *gradings)
+static bool has_names(struct inbox *in, const struct batch *b, const struct gradings *gradings)
 {
     struct grades_message grades;
     bool known = true;
@@ -183,7 +183,7 @@ static bool has_names(struct intake *in, const struct batch *b, const struct gra
 }
 
 /* Rejects are not graded; what names no version is malformed, which the flush finds. */
-static bool is_foreign(struct intake *in, const struct batch *b, const struct gradings *gradings)
+static bool is_foreign(struct inbox *in, const struct batch *b, const struct gradings *gradings)
 {
     return b->header.kind == BATCH_RECORDS && b->header.grading_version != 0 &&
            (!gradings_have(gradings, b->header.grading_version, b->grading_digest) ||
@@ -191,7 +191,7 @@ static bool is_foreign(struct intake *in, const struct batch *b, const struct gr
 }
 
 /* Forgets one that is not ready any more. It comes again. */
-static void give_back(struct intake *in, struct batch *b)
+static void give_back(struct inbox *in, struct batch *b)
 {
     const struct stream_name name = stream_of(&b->header);
     order_returned(in->order, &name, b->header.sequence);
@@ -199,7 +199,7 @@ static void give_back(struct intake *in, struct batch *b)
     batch_free(b);
 }
 
-void intake_return(struct intake *in, const struct gradings *gradings)
+void inbox_return(struct inbox *in, const struct gradings *gradings)
 {
     static struct log_limit said;
     uint32_t kept = 0;
@@ -228,11 +228,11 @@ void intake_return(struct intake *in, const struct gradings *gradings)
 
 /* Whether there is room for it and what it needs; for one there always is, or it would never be
  * written. */
-static bool set_aside(struct intake *in, struct batch *b, const struct flush_need *needs,
+static bool set_aside(struct inbox *in, struct batch *b, const struct flush_need *needs,
                       uint32_t count)
 {
     size_t bytes = count * sizeof *b->needs.at;
-    if (in->aside_count == INTAKE_ASIDE ||
+    if (in->aside_count == INBOX_ASIDE ||
         (in->aside_count > 0 && in->aside_bytes + b->bytes + bytes > in->most_bytes / 2)) {
         return false;
     }
@@ -249,7 +249,7 @@ static bool set_aside(struct intake *in, struct batch *b, const struct flush_nee
     return true;
 }
 
-void intake_put_aside(struct intake *in, const struct flush_need *needs, uint32_t count)
+void inbox_put_aside(struct inbox *in, const struct flush_need *needs, uint32_t count)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0, n; i < in->ready_count; i++) {
@@ -286,7 +286,7 @@ static bool waits(struct batch *b, const struct store *store)
 }
 
 /* They came before what is ready now. */
-void intake_take_up(struct intake *in, const struct store *store)
+void inbox_take_up(struct inbox *in, const struct store *store)
 {
     uint32_t kept = 0, taken = 0;
     for (uint32_t i = 0; i < in->aside_count; i++) {
@@ -323,8 +323,8 @@ static uint32_t want(struct calendar_part *parts, uint32_t count, uint32_t most,
     return count;
 }
 
-uint32_t intake_wanted(const struct intake *in, const struct days *days, int64_t clock_us,
-                       struct calendar_part *parts, uint32_t most)
+uint32_t inbox_wanted(const struct inbox *in, const struct days *days, int64_t clock_us,
+                      struct calendar_part *parts, uint32_t most)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < in->aside_count; i++) {
@@ -340,14 +340,14 @@ uint32_t intake_wanted(const struct intake *in, const struct days *days, int64_t
 
 /* ---- in portions ---- */
 
-int64_t intake_deadline(const struct intake *in, int64_t flush_at_us)
+int64_t inbox_deadline(const struct inbox *in, int64_t flush_at_us)
 {
     int64_t order = order_deadline(in->order);
     order = order == INT64_MAX ? order : order + in->written_us;
     return in->ready_count > 0 && flush_at_us < order ? flush_at_us : order;
 }
 
-uint32_t intake_portion(const struct intake *in, uint64_t records)
+uint32_t inbox_portion(const struct inbox *in, uint64_t records)
 {
     uint32_t count = 0;
     uint64_t sum = 0;
@@ -363,7 +363,7 @@ uint32_t intake_portion(const struct intake *in, uint64_t records)
     return count;
 }
 
-void intake_committed(struct intake *in, uint32_t count, struct acks *acks)
+void inbox_committed(struct inbox *in, uint32_t count, struct acks *acks)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct batch *b = in->ready[i];

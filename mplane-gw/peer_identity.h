@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who a peer is: its certificate's subject as mPlane programs compute it. Pure. */
-#ifndef EZREPO_MPLANE_IDENTITY_H
-#define EZREPO_MPLANE_IDENTITY_H
+#ifndef EZREPO_GW_PEER_IDENTITY_H
+#define EZREPO_GW_PEER_IDENTITY_H
 
 #include <openssl/x509.h>
 
@@ -9,7 +9,7 @@
 #include "common/slice.h"
 
 /* A longer identity is refused. */
-#define IDENTITY_BYTES 1024
+#define PEER_IDENTITY_BYTES 1024
 
 /*
  * The values of the subject's attributes in the order of the certificate, joined by dots, as UTF-8
@@ -17,6 +17,6 @@
  * several attributes the first counts. {NULL, 0} when the subject is empty or too long, holds a
  * NUL, or memory is out.
  */
-struct slice identity_of(struct arena *a, const X509_NAME *subject);
+struct slice peer_identity_of(struct arena *a, const X509_NAME *subject);
 
 #endif

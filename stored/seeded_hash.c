@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* uthash's kind of hash. */
-#include "stored/table.h"
+#include "stored/seeded_hash.h"
 
 #include "common/hash.h"
 
-unsigned table_hash(const void *key, size_t length)
+unsigned seeded_hash(const void *key, size_t length)
 {
     uint64_t h = hash_bytes(0, key, length);
     return (unsigned)(h ^ (h >> 32));

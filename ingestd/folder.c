@@ -7,7 +7,7 @@
  * A file is complete when nothing has changed it for settle_s (by its ctime, which no copying
  * program can set), and nobody who created it since we watch still has it open.
  */
-#include "ingestd/drop.h"
+#include "ingestd/folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -32,9 +32,9 @@
 #include "common/log.h"
 #include "common/split.h"
 #include "common/utf8.h"
-#include "ingestd/drop_memory.h"
-#include "ingestd/drop_move.h"
-#include "ingestd/drop_queue.h"
+#include "ingestd/folder_memory.h"
+#include "ingestd/folder_move.h"
+#include "ingestd/folder_queue.h"
 
 #define OPEN_MAX_KNOWN 1024 /* files being written that are remembered */
 #define STALLED_S      600  /* one of them that nothing was written to for so long is taken */
@@ -43,7 +43,7 @@
 #define READ_BYTES     ((size_t)64 * 1024)
 #define NAME_BYTES     256
 
-struct drop {
+struct folder {
     const char *path;
     int64_t settle_s;
     pthread_t thread;
@@ -52,15 +52,15 @@ struct drop {
     _Atomic uint64_t done, failed, records, refused, stuck, left;
     _Atomic bool looking;
     pthread_mutex_t telling; /* of what the last look found */
-    char told[DROP_TOLD_BYTES];
+    char told[FOLDER_TOLD_BYTES];
     /* The thread's own. */
     char memory_path[PATH_MAX];
-    struct drop_folders folders;
+    struct folder_places folders;
     int watch;
     char open[OPEN_MAX_KNOWN][NAME_BYTES];
     size_t open_count;
-    struct drop_queue *queue;
-    struct drop_memory *memory;
+    struct folder_queue *queue;
+    struct folder_memory *memory;
     bool reopen;      /* the folders, after this look */
     size_t left_seen; /* in this look */
     char left_name[NAME_BYTES], left_why[128], stuck_name[NAME_BYTES], stuck_why[128];
@@ -77,7 +77,7 @@ static void close_fd(int *fd)
     }
 }
 
-static void close_folders(struct drop *d)
+static void close_folders(struct folder *d)
 {
     close_fd(&d->watch);
     close_fd(&d->folders.folder);
@@ -86,7 +86,7 @@ static void close_folders(struct drop *d)
     d->looking = false;
 }
 
-static int open_within(struct drop *d, const char *name)
+static int open_within(struct folder *d, const char *name)
 {
     if (mkdirat(d->folders.folder, name, 0750) == -1 && errno != EEXIST) {
         return -1;
@@ -95,7 +95,7 @@ static int open_within(struct drop *d, const char *name)
 }
 
 /* Watching begins before the first look, so that nothing falls between. */
-static int open_folders(struct drop *d)
+static int open_folders(struct folder *d)
 {
     static struct log_limit said;
     if (d->folders.folder != -1) {
@@ -121,7 +121,7 @@ static int open_folders(struct drop *d)
 
 /* ---- who is still being written ---- */
 
-static size_t find_open(const struct drop *d, const char *name)
+static size_t find_open(const struct folder *d, const char *name)
 {
     size_t i = 0;
     while (i < d->open_count && strcmp(d->open[i], name) != 0) {
@@ -130,7 +130,7 @@ static size_t find_open(const struct drop *d, const char *name)
     return i;
 }
 
-static void note_event(struct drop *d, const struct inotify_event *e)
+static void note_event(struct folder *d, const struct inotify_event *e)
 {
     size_t at = e->len > 0 ? find_open(d, e->name) : d->open_count;
     if ((e->mask & IN_CREATE) != 0 && at == d->open_count && at < OPEN_MAX_KNOWN && e->len > 0) {
@@ -147,7 +147,7 @@ static void note_event(struct drop *d, const struct inotify_event *e)
     }
 }
 
-static void read_events(struct drop *d)
+static void read_events(struct folder *d)
 {
     _Alignas(struct inotify_event) char events[8192];
     ssize_t n;
@@ -167,14 +167,14 @@ static void read_events(struct drop *d)
 
 static bool is_stopping(void *context)
 {
-    const struct drop *d = context;
+    const struct folder *d = context;
     return d->stopping;
 }
 
 /* Whether the loop has ended: no more answers are given. */
 static bool is_over(void *context)
 {
-    const struct drop *d = context;
+    const struct folder *d = context;
     return d->over;
 }
 
@@ -238,12 +238,12 @@ static void name_owner(uid_t uid, char *text, size_t size)
 }
 
 /* The next bytes of the file: 0; -1 when they cannot be had, which is noted. */
-static int read_bytes(struct drop *d, gzFile file, struct slice *bytes)
+static int read_bytes(struct folder *d, gzFile file, struct slice *bytes)
 {
     int n = gzread(file, d->buffer, READ_BYTES), error = Z_OK;
     const char *why = gzerror(file, &error);
     if (n < 0 || (n == 0 && error != Z_OK && error != Z_STREAM_END)) {
-        drop_queue_refuse_rest(d->queue, error == Z_BUF_ERROR ? "the gzip ends too early" : why);
+        folder_queue_refuse_rest(d->queue, error == Z_BUF_ERROR ? "the gzip ends too early" : why);
         return -1;
     }
     *bytes = (struct slice){d->buffer, (size_t)n};
@@ -251,7 +251,7 @@ static int read_bytes(struct drop *d, gzFile file, struct slice *bytes)
 }
 
 /* Sends all that is in it. 0, also when it is at fault, which is noted; -1: stopping. */
-static int read_all(struct drop *d, gzFile file, bool lines)
+static int read_all(struct folder *d, gzFile file, bool lines)
 {
     struct split *split = split_new(lines, LIMIT_BODY_BYTES);
     enum split_event event = SPLIT_MORE;
@@ -266,9 +266,9 @@ static int read_all(struct drop *d, gzFile file, bool lines)
         while (rc == 0 && ((event = split_next(split, &bytes, last, &item)) == SPLIT_ITEM ||
                            event == SPLIT_FAULT)) {
             if (event == SPLIT_ITEM) {
-                rc = drop_queue_add(d->queue, &item);
+                rc = folder_queue_add(d->queue, &item);
             } else {
-                drop_queue_refuse_passed(d->queue, &item);
+                folder_queue_refuse_passed(d->queue, &item);
             }
         }
     }
@@ -278,7 +278,7 @@ static int read_all(struct drop *d, gzFile file, bool lines)
 
 /* ---- what is told of those that stay ---- */
 
-static void note_left(struct drop *d, const char *name, const char *why)
+static void note_left(struct folder *d, const char *name, const char *why)
 {
     if (d->left_seen++ == 0) {
         show_name(name, d->left_name);
@@ -287,10 +287,10 @@ static void note_left(struct drop *d, const char *name, const char *why)
 }
 
 /* Once for each time it is so: the next look tells it again only when others were first. */
-static void tell_left(struct drop *d)
+static void tell_left(struct folder *d)
 {
     char text[sizeof d->told];
-    size_t stuck = drop_memory_finished(d->memory);
+    size_t stuck = folder_memory_finished(d->memory);
     int n = 0;
     text[0] = '\0';
     if (stuck > 0) {
@@ -316,13 +316,13 @@ static void tell_left(struct drop *d)
 
 /* All of it is on disk. It is moved away, or remembered; what was remembered until now, which p may
  * be, is gone then. */
-static void finish_file(struct drop *d, int fd, const char *name, const struct stat *was,
-                        const struct drop_progress *p)
+static void finish_file(struct folder *d, int fd, const char *name, const struct stat *was,
+                        const struct folder_progress *p)
 {
     bool good = p->tally.refused == 0;
-    enum moved moved = drop_move(&d->folders, fd, name, was, &p->tally);
+    enum moved moved = folder_move(&d->folders, fd, name, was, &p->tally);
     if (moved == MOVE_CHANGED) {
-        drop_memory_forget(d->memory, was); /* it is another one now */
+        folder_memory_forget(d->memory, was); /* it is another one now */
     } else if (moved == MOVED) {
         char shown[NAME_BYTES];
         show_name(name, shown);
@@ -330,55 +330,57 @@ static void finish_file(struct drop *d, int fd, const char *name, const struct s
         log_info(good ? "drop.done" : "drop.failed",
                  "file=\"%s\" kept=%" PRIu64 " records=%" PRIu64 " refused=%" PRIu64, shown,
                  p->tally.kept, p->tally.records, p->tally.refused);
-        drop_memory_forget(d->memory, was);
+        folder_memory_forget(d->memory, was);
     } else {
         d->reopen = errno == ENOENT; /* done/ or failed/ was removed */
         show_name(name, d->stuck_name);
         snprintf(d->stuck_why, sizeof d->stuck_why, "%s", strerror(errno));
-        drop_memory_keep(d->memory, was, true, p);
+        folder_memory_keep(d->memory, was, true, p);
     }
 }
 
 /* What came of it since it was last begun. */
-static void count_file(struct drop *d, const struct drop_tally *before, const struct drop_tally *t)
+static void count_file(struct folder *d, const struct folder_tally *before,
+                       const struct folder_tally *t)
 {
     d->records += t->records - (before == NULL ? 0 : before->records);
     d->refused += t->refused - (before == NULL ? 0 : before->refused);
 }
 
 /* Reads it and has it taken. 0; -1: stopping, and how far it is is remembered. */
-static int take_documents(struct drop *d, gzFile file, const char *name, const struct stat *was,
-                          const struct drop_remembered *known)
+static int take_documents(struct folder *d, gzFile file, const char *name, const struct stat *was,
+                          const struct folder_remembered *known)
 {
     char shown[NAME_BYTES], owner[240];
-    const struct drop_tally before = known == NULL ? (struct drop_tally){0} : known->progress.tally;
+    const struct folder_tally before =
+        known == NULL ? (struct folder_tally){0} : known->progress.tally;
     show_name(name, shown);
     name_owner(was->st_uid, owner, sizeof owner);
-    drop_queue_begin(d->queue, owner, shown, known == NULL ? NULL : &known->progress);
+    folder_queue_begin(d->queue, owner, shown, known == NULL ? NULL : &known->progress);
     int rc = read_all(d, file, has_lines(name));
     if (rc == 0) {
-        rc = drop_queue_end(d->queue);
+        rc = folder_queue_end(d->queue);
     }
     if (rc == -1) {
-        drop_queue_settle(d->queue, is_over);
+        folder_queue_settle(d->queue, is_over);
     }
-    const struct drop_progress *p = drop_queue_progress(d->queue);
+    const struct folder_progress *p = folder_queue_progress(d->queue);
     count_file(d, &before, &p->tally);
     if (rc == -1 && (p->open > 1 || p->beyond_count > 0 || p->faults > 0)) {
-        drop_memory_keep(d->memory, was, false, p);
+        folder_memory_keep(d->memory, was, false, p);
     }
     return rc;
 }
 
 /* 0; -1: stopping, or in trouble. */
-static int take_open_file(struct drop *d, int fd, const char *name, const struct stat *was)
+static int take_open_file(struct folder *d, int fd, const char *name, const struct stat *was)
 {
-    const struct drop_remembered *known = drop_memory_find(d->memory, was);
+    const struct folder_remembered *known = folder_memory_find(d->memory, was);
     if (known != NULL && known->finished) {
         finish_file(d, fd, name, was, &known->progress);
         return 0;
     }
-    if (known == NULL && drop_memory_is_full(d->memory)) {
+    if (known == NULL && folder_memory_is_full(d->memory)) {
         note_left(d, name, "too many that are taken cannot be moved away");
         return 0;
     }
@@ -392,13 +394,13 @@ static int take_open_file(struct drop *d, int fd, const char *name, const struct
     int rc = take_documents(d, file, name, was, known);
     gzclose_r(file);
     if (rc == 0) {
-        finish_file(d, fd, name, was, drop_queue_progress(d->queue));
+        finish_file(d, fd, name, was, folder_queue_progress(d->queue));
     }
     return rc;
 }
 
 /* Whether nothing has changed it for as long as that must be. */
-static bool is_complete(const struct drop *d, const char *name, const struct stat *st)
+static bool is_complete(const struct folder *d, const char *name, const struct stat *st)
 {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -417,7 +419,7 @@ static const char *why_not(const char *name, const struct stat *st)
 }
 
 /* 1 when it is to be looked at again soon; -1: stopping, or in trouble. */
-static int take_file(struct drop *d, const char *name)
+static int take_file(struct folder *d, const char *name)
 {
     struct stat st;
     int rc = 0;
@@ -426,7 +428,7 @@ static int take_file(struct drop *d, const char *name)
     }
     const char *why = why_not(name, &st);
     if (S_ISREG(st.st_mode) && !is_complete(d, name, &st)) {
-        drop_memory_find(d->memory, &st); /* it is there still */
+        folder_memory_find(d->memory, &st); /* it is there still */
         return why == NULL ? 1 : 0;
     }
     if (why != NULL) {
@@ -447,7 +449,7 @@ static int take_file(struct drop *d, const char *name)
 /* ---- the thread ---- */
 
 /* Goes through the folder once: when to look again, in milliseconds. */
-static int look(struct drop *d)
+static int look(struct folder *d)
 {
     int copy = openat(d->folders.folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = copy == -1 ? NULL : fdopendir(copy);
@@ -467,7 +469,7 @@ static int look(struct drop *d)
     if (rc == -1 || d->stopping) {
         return LOOK_MS;
     }
-    drop_memory_forget_unseen(d->memory);
+    folder_memory_forget_unseen(d->memory);
     tell_left(d);
     if (d->reopen) {
         d->reopen = false;
@@ -478,9 +480,9 @@ static int look(struct drop *d)
 
 static void *run(void *context)
 {
-    struct drop *d = context;
-    d->queue = drop_queue_new(is_stopping, d);
-    d->memory = drop_memory_open(d->memory_path);
+    struct folder *d = context;
+    d->queue = folder_queue_new(is_stopping, d);
+    d->memory = folder_memory_open(d->memory_path);
     while (d->queue != NULL && d->memory != NULL && !d->stopping) {
         int wait_ms = LOOK_MS;
         if (open_folders(d) == 0) {
@@ -491,14 +493,14 @@ static void *run(void *context)
                                {.fd = d->watch, .events = POLLIN}};
         poll(fds, 2, wait_ms);
     }
-    drop_queue_free(&d->queue);
-    drop_memory_free(&d->memory);
+    folder_queue_free(&d->queue);
+    folder_memory_free(&d->memory);
     close_folders(d);
     return NULL;
 }
 
 /* Signals are for the loop. */
-static int start_thread(struct drop *d)
+static int start_thread(struct folder *d)
 {
     sigset_t all, before;
     sigfillset(&all);
@@ -508,15 +510,15 @@ static int start_thread(struct drop *d)
     return rc;
 }
 
-struct drop *drop_start(const char *folder, const char *memory_dir, int64_t settle_s)
+struct folder *folder_start(const char *folder, const char *memory_dir, int64_t settle_s)
 {
-    struct drop *d = calloc(1, sizeof *d);
+    struct folder *d = calloc(1, sizeof *d);
     if (d != NULL) {
         snprintf(d->memory_path, sizeof d->memory_path, "%s/drop.taken", memory_dir);
         pthread_mutex_init(&d->telling, NULL);
         d->path = folder;
         d->settle_s = settle_s;
-        d->folders = (struct drop_folders){-1, -1, -1};
+        d->folders = (struct folder_places){-1, -1, -1};
         d->watch = -1;
         d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         if (d->wake != -1 && start_thread(d) == 0) {
@@ -529,7 +531,7 @@ struct drop *drop_start(const char *folder, const char *memory_dir, int64_t sett
     return NULL;
 }
 
-void drop_stop(struct drop *d)
+void folder_stop(struct folder *d)
 {
     static const uint64_t one = 1;
     if (d != NULL) {
@@ -540,11 +542,11 @@ void drop_stop(struct drop *d)
     }
 }
 
-void drop_free(struct drop **d)
+void folder_free(struct folder **d)
 {
     if (*d != NULL) {
         (*d)->over = true;
-        drop_stop(*d);
+        folder_stop(*d);
         pthread_join((*d)->thread, NULL);
         pthread_mutex_destroy(&(*d)->telling);
         close_fd(&(*d)->wake);
@@ -553,16 +555,16 @@ void drop_free(struct drop **d)
     }
 }
 
-struct drop_counts drop_counts(struct drop *d, char told[DROP_TOLD_BYTES])
+struct folder_counts folder_counts(struct folder *d, char told[FOLDER_TOLD_BYTES])
 {
     pthread_mutex_lock(&d->telling);
-    memcpy(told, d->told, DROP_TOLD_BYTES);
+    memcpy(told, d->told, FOLDER_TOLD_BYTES);
     pthread_mutex_unlock(&d->telling);
-    return (struct drop_counts){.done = d->done,
-                                .failed = d->failed,
-                                .records = d->records,
-                                .refused = d->refused,
-                                .stuck = d->stuck,
-                                .left = d->left,
-                                .looking = d->looking};
+    return (struct folder_counts){.done = d->done,
+                                  .failed = d->failed,
+                                  .records = d->records,
+                                  .refused = d->refused,
+                                  .stuck = d->stuck,
+                                  .left = d->left,
+                                  .looking = d->looking};
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A list in memory, written as a whole after each change, which are rare. */
-#include "ingestd/drop_memory.h"
+#include "ingestd/folder_memory.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,10 +19,10 @@ struct entry {
     struct entry *next, *previous; /* utlist */
     struct taken_message id;       /* inode, size and time of change of the file */
     bool seen;
-    struct drop_remembered what;
+    struct folder_remembered what;
 };
 
-struct drop_memory {
+struct folder_memory {
     const char *path;
     struct entry *entries;
     size_t count;
@@ -42,7 +42,7 @@ static bool is_same(const struct taken_message *a, const struct taken_message *b
            a->changed_ns == b->changed_ns;
 }
 
-static struct entry *find(const struct drop_memory *m, const struct taken_message *id)
+static struct entry *find(const struct folder_memory *m, const struct taken_message *id)
 {
     struct entry *e;
     DL_FOREACH2(m->entries, e, next)
@@ -54,9 +54,9 @@ static struct entry *find(const struct drop_memory *m, const struct taken_messag
     return e;
 }
 
-static struct entry *add(struct drop_memory *m, const struct taken_message *id)
+static struct entry *add(struct folder_memory *m, const struct taken_message *id)
 {
-    struct entry *e = m->count < DROP_MEMORY_FILES ? calloc(1, sizeof *e) : NULL;
+    struct entry *e = m->count < FOLDER_MEMORY_FILES ? calloc(1, sizeof *e) : NULL;
     if (e != NULL) {
         e->id = (struct taken_message){.inode = id->inode,
                                        .size = id->size,
@@ -68,7 +68,7 @@ static struct entry *add(struct drop_memory *m, const struct taken_message *id)
     return e;
 }
 
-static void forget(struct drop_memory *m, struct entry *e)
+static void forget(struct folder_memory *m, struct entry *e)
 {
     DL_DELETE2(m->entries, e, previous, next);
     m->count--;
@@ -77,13 +77,13 @@ static void forget(struct drop_memory *m, struct entry *e)
 
 /* ---- the file ---- */
 
-static void take_entry(struct drop_memory *m, const struct taken_message *t)
+static void take_entry(struct folder_memory *m, const struct taken_message *t)
 {
     struct entry *e = add(m, t);
     if (e == NULL) {
         return;
     }
-    struct drop_progress *p = &e->what.progress;
+    struct folder_progress *p = &e->what.progress;
     e->what.finished = t->finished == 1;
     p->open = t->open;
     p->faults = t->faults;
@@ -97,7 +97,7 @@ static void take_entry(struct drop_memory *m, const struct taken_message *t)
 }
 
 /* 0, or -1 when the bytes are not what was written. */
-static int read_entries(struct drop_memory *m, struct slice bytes)
+static int read_entries(struct folder_memory *m, struct slice bytes)
 {
     struct unpack u = unpack_bytes(bytes.at, bytes.len);
     struct arena *a = arena_new(READ_BYTES);
@@ -105,7 +105,7 @@ static int read_entries(struct drop_memory *m, struct slice bytes)
     while (rc == 0 && !unpack_done(&u)) {
         struct taken_message t;
         arena_reset(a);
-        rc = taken_decode(&u, a, &t) == -1 || t.reasons.len >= DROP_REASON_BYTES ? -1 : 0;
+        rc = taken_decode(&u, a, &t) == -1 || t.reasons.len >= FOLDER_REASON_BYTES ? -1 : 0;
         if (rc == 0) {
             take_entry(m, &t);
         }
@@ -114,9 +114,9 @@ static int read_entries(struct drop_memory *m, struct slice bytes)
     return rc;
 }
 
-struct drop_memory *drop_memory_open(const char *path)
+struct folder_memory *folder_memory_open(const char *path)
 {
-    struct drop_memory *m = calloc(1, sizeof *m);
+    struct folder_memory *m = calloc(1, sizeof *m);
     size_t size = 0;
     if (m == NULL) {
         return NULL;
@@ -136,7 +136,7 @@ struct drop_memory *drop_memory_open(const char *path)
     return m;
 }
 
-void drop_memory_free(struct drop_memory **m)
+void folder_memory_free(struct folder_memory **m)
 {
     if (*m != NULL) {
         while ((*m)->entries != NULL) {
@@ -149,7 +149,7 @@ void drop_memory_free(struct drop_memory **m)
 
 static void pack_entry(struct pack *p, const struct entry *e)
 {
-    const struct drop_progress *q = &e->what.progress;
+    const struct folder_progress *q = &e->what.progress;
     struct taken_message t = e->id;
     t.finished = e->what.finished;
     t.open = q->open;
@@ -164,7 +164,7 @@ static void pack_entry(struct pack *p, const struct entry *e)
     taken_encode(p, &t);
 }
 
-static int write_entries(const struct drop_memory *m)
+static int write_entries(const struct folder_memory *m)
 {
     struct pack p;
     const struct entry *e;
@@ -184,7 +184,7 @@ static int write_entries(const struct drop_memory *m)
     return rc;
 }
 
-static void save(const struct drop_memory *m)
+static void save(const struct folder_memory *m)
 {
     static struct log_limit said;
     if (write_entries(m) == -1 && log_allowed(&said, 1)) {
@@ -197,7 +197,7 @@ static void save(const struct drop_memory *m)
 
 /* ---- what is known ---- */
 
-const struct drop_remembered *drop_memory_find(struct drop_memory *m, const struct stat *st)
+const struct folder_remembered *folder_memory_find(struct folder_memory *m, const struct stat *st)
 {
     struct taken_message id = id_of(st);
     struct entry *e = find(m, &id);
@@ -208,8 +208,8 @@ const struct drop_remembered *drop_memory_find(struct drop_memory *m, const stru
     return &e->what;
 }
 
-int drop_memory_keep(struct drop_memory *m, const struct stat *st, bool finished,
-                     const struct drop_progress *progress)
+int folder_memory_keep(struct folder_memory *m, const struct stat *st, bool finished,
+                       const struct folder_progress *progress)
 {
     struct taken_message id = id_of(st);
     struct entry *e = find(m, &id);
@@ -226,7 +226,7 @@ int drop_memory_keep(struct drop_memory *m, const struct stat *st, bool finished
     return 0;
 }
 
-void drop_memory_forget(struct drop_memory *m, const struct stat *st)
+void folder_memory_forget(struct folder_memory *m, const struct stat *st)
 {
     struct taken_message id = id_of(st);
     struct entry *e = find(m, &id);
@@ -236,7 +236,7 @@ void drop_memory_forget(struct drop_memory *m, const struct stat *st)
     }
 }
 
-void drop_memory_forget_unseen(struct drop_memory *m)
+void folder_memory_forget_unseen(struct folder_memory *m)
 {
     struct entry *e, *after;
     size_t before = m->count;
@@ -253,12 +253,12 @@ void drop_memory_forget_unseen(struct drop_memory *m)
     }
 }
 
-bool drop_memory_is_full(const struct drop_memory *m)
+bool folder_memory_is_full(const struct folder_memory *m)
 {
-    return m->count >= DROP_MEMORY_FILES;
+    return m->count >= FOLDER_MEMORY_FILES;
 }
 
-size_t drop_memory_finished(const struct drop_memory *m)
+size_t folder_memory_finished(const struct folder_memory *m)
 {
     const struct entry *e;
     size_t n = 0;
