@@ -73,7 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                      .grading_version = (data[0] & 1) == 0 ? 1 : 0}};
     cut(&batch.message, data + 5, size - 5);
     if (batch.message.count < 3) {
-        return 0; /* intake.c's to refuse */
+        return 0; /* inbox.c's to refuse */
     }
     struct batch *batches[BATCHES] = {&batch, &batch};
     struct store store = {.settings = &settings,
