@@ -99,15 +99,20 @@ static void work(void);
 
 /* ---- timing ---- */
 
-/* What is done beside the flushes is looked after within so long. While nothing is under way, and
+/* What is done beside the flushes is looked after within a moment. While nothing is under way, and
  * nothing comes, that is so once a second (tick). */
-static void look_within(int64_t us)
+static void look_in_a_moment(void)
 {
-    deadline_by(&self.moment, daemon_clock_us() + us);
+    deadline_by(&self.moment, daemon_clock_us() + MOMENT_US);
+}
+
+static void look_now(void)
+{
+    deadline_by(&self.moment, 0);
 }
 
 /* An answer that is to come soon is not left to the next moment. */
-static void look_soon(void)
+static void await_answer(void)
 {
     int64_t clock_us = daemon_clock_us();
     if (seal_is_quick(self.store.seal, clock_us) || days_under_way(self.store.days)) {
@@ -119,7 +124,7 @@ static void on_work(void *context)
 {
     (void)context;
     work();
-    look_within(MOMENT_US);
+    look_in_a_moment();
 }
 
 /* ---- the database ---- */
@@ -231,7 +236,7 @@ static void connect_database(void)
     order_forget(self.inbox.order); /* it may have been put back */
     count_add(COUNT_DATABASE_CONNECTS, 1);
     note_connected();
-    look_within(0);
+    look_now();
     log_info("database.connected", "grading=%u hours=%u", s->gradings.version,
              s->calendar.hour_count);
     announce_grading(self.announce, &s->gradings);
@@ -277,7 +282,7 @@ static int on_graded(zloop_t *loop, zsock_t *reader, void *context)
     (void)loop, (void)reader, (void)context;
     receive_batches();
     work();
-    look_within(MOMENT_US);
+    look_in_a_moment();
     return 0;
 }
 
@@ -353,7 +358,7 @@ static bool flush_portion(void)
         inbox_put_aside(&self.inbox, self.flush->needs, self.flush->need_count);
         self.flush_at_us = 0; /* the others do not wait */
         look_after_days(began_us);
-        look_soon();
+        await_answer();
         return true;
     }
     if (written == -1) {
@@ -427,7 +432,7 @@ static int on_store(zloop_t *loop, zsock_t *reader, void *context)
     if (publish_requests(&self.store, reader)) {
         announce_grading(self.announce, &self.store.gradings);
     }
-    look_within(0); /* a rebuild begins, or ends */
+    look_now(); /* a rebuild begins, or ends */
     return 0;
 }
 
@@ -467,7 +472,7 @@ static void drain(void)
     rebuild_end(self.store.rebuild, "stored is stopping");
     self.drain_until_us = clock_us + settings.drain_ms * 1000;
     self.received_at_us = clock_us;
-    look_within(0);
+    look_now();
 }
 
 static void keep_and_drop(void)
@@ -495,7 +500,7 @@ static void go_on_beside(void)
     if (self.inbox.ready_count > 0) {
         work(); /* they may have waited for a day */
     }
-    look_soon();
+    await_answer();
 }
 
 static void on_soon(void *context)
@@ -711,7 +716,7 @@ static void tick(void)
         back_off();
     }
     if (!self.waiting) {
-        look_within(0);
+        look_now();
     }
     announce_version(self.announce, &self.store.gradings);
     if (self.inbox.order != NULL) {
