@@ -2,6 +2,9 @@
 /* Of the connection only its end is looked for: what socketd tells is read by keeper_care(). */
 #include "ingestd/keeper_watch.h"
 
+#include "common/daemon.h"
+
+#define PAUSE_US   INT64_C(50000) /* when all of the set ends, ingestd does so by then */
 #define AWAITED_US INT64_C(10000000)
 
 void keeper_watch_init(struct keeper_watch *w, struct keeper *keeper, struct deadline *care)
@@ -28,7 +31,7 @@ static int on_end(zloop_t *loop, zmq_pollitem_t *item, void *context)
     (void)loop, (void)item;
     struct keeper_watch *w = context;
     unwatch(w);
-    deadline_by(w->care, 0);
+    deadline_by(w->care, daemon_clock_us() + PAUSE_US);
     return 0;
 }
 

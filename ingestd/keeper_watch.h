@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The connection to socketd in the loop: its end is noticed at once. Takes no decisions. */
+/* The connection to socketd in the loop: its end is noticed. Takes no decisions. */
 #ifndef EZREPO_INGESTD_KEEPER_WATCH_H
 #define EZREPO_INGESTD_KEEPER_WATCH_H
 
@@ -13,7 +13,7 @@ struct keeper_watch {
     int64_t unkept_us; /* since when nobody keeps the sockets; 0: somebody does */
 };
 
-/* `care` is armed to come at once when socketd goes. */
+/* `care` is armed to come within a tenth of a second when socketd goes. */
 void keeper_watch_init(struct keeper_watch *w, struct keeper *keeper, struct deadline *care);
 
 /* After each keeper_care(): the connection may be another one. */
