@@ -45,6 +45,7 @@ void keeper_watch_follow(struct keeper_watch *w)
     unwatch(w);
     if (fd != -1 && zloop_poller(w->care->loop, &item, on_end, w) == 0) {
         w->fd = fd;
+        w->unkept_us = 0; /* it has not answered yet */
     }
 }
 

@@ -552,7 +552,7 @@ static void on_moment(void *context)
         busy = false;
     } else {
         go_on();
-        busy = busy || is_under_way();
+        busy = busy || is_under_way() || !pg_is_open(&self.store.pg);
     }
     if (busy) {
         deadline_by(&self.moment, next_us);

@@ -134,10 +134,12 @@ static PGresult *take_answer(struct pg_task *t)
             PQclear(r);
         }
     }
-    if (good && (kept == NULL || PQstatus(t->pg.conn) != CONNECTION_OK)) {
+    bool lost = PQstatus(t->pg.conn) != CONNECTION_OK;
+    if (good && (kept == NULL || lost)) {
         (void)pg_failed(&t->pg, NULL);
         good = false;
     }
+    t->pg.fault = lost ? PG_AWAY : t->pg.fault; /* whatever was refused before */
     if (!good) {
         PQclear(kept);
         kept = NULL;
