@@ -379,21 +379,27 @@ static void put(struct sink *s, const char *bytes, size_t len)
     s->len += len;
 }
 
+#define ESCAPED_BYTES 8
+
+/* How a byte of a string is written; its length. */
+static size_t escape(char byte, char escaped[ESCAPED_BYTES])
+{
+    unsigned char c = (unsigned char)byte;
+    if (c < 0x20) {
+        return (size_t)snprintf(escaped, ESCAPED_BYTES, "\\u%04x", c);
+    }
+    bool quoted = c == '"' || c == '\\';
+    escaped[0] = '\\';
+    escaped[quoted] = byte;
+    return quoted + 1u;
+}
+
 static void put_string(struct sink *s, struct slice text)
 {
+    char escaped[ESCAPED_BYTES];
     put(s, "\"", 1);
     for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.at[i];
-        if (c == '"' || c == '\\') {
-            put(s, "\\", 1);
-            put(s, &text.at[i], 1);
-        } else if (c < 0x20) {
-            char escaped[8];
-            snprintf(escaped, sizeof escaped, "\\u%04x", c);
-            put(s, escaped, 6);
-        } else {
-            put(s, &text.at[i], 1);
-        }
+        put(s, escaped, escape(text.at[i], escaped));
     }
     put(s, "\"", 1);
 }
@@ -455,16 +461,10 @@ struct slice json_text(struct arena *a, const struct json *node)
 
 void json_print_string(FILE *f, const char *text)
 {
+    char escaped[ESCAPED_BYTES];
     putc('"', f);
-    for (const char *s = text; *s != '\0'; s++) {
-        unsigned char c = (unsigned char)*s;
-        if (c == '"' || c == '\\') {
-            fprintf(f, "\\%c", c);
-        } else if (c < 0x20) {
-            fprintf(f, "\\u%04x", c);
-        } else {
-            putc(c, f);
-        }
+    for (; *text != '\0'; text++) {
+        fwrite(escaped, 1, escape(*text, escaped), f);
     }
     putc('"', f);
 }
