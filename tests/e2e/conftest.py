@@ -59,15 +59,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error::pytest.PytestUnhandledThreadExceptionWarning")
 
 
-# A file's tests run one after the other, files at a time: what takes minutes is begun first, or at the end all wait for it.
-LONG_FILES = ["test_pipeline.py", "test_rebuild.py", "test_operator.py", "test_pki.py", "test_postgresql_away.py",
-              "test_quickstart.py", "test_chaos.py", "test_systemd.py", "test_upgrade.py", "test_users.py", "test_stored.py"]
-
-
-def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
-    items.sort(key=lambda item: LONG_FILES.index(item.path.name) if item.path.name in LONG_FILES else len(LONG_FILES))
-
-
 class Failures:
     """What failed is told when it fails, and why in a line: a run may be cut off, and is read while it goes on."""
 
@@ -203,7 +194,7 @@ def check_grown(status: Dict[str, Any]) -> None:
     if "gauges" not in status:
         return
     counters = status.get("counters", {})
-    grown = {name: value for name, value in counters.items() if name not in status.get("gauges", [])}
+    grown = {name: value for name, value in counters.items() if name not in status["gauges"]}
     before = _counted.get((status.get("pid"), status.get("started_at")), {})
     assert all(value >= before.get(name, 0) for name, value in grown.items()), (before, grown)
     _counted[(status.get("pid"), status.get("started_at"))] = grown
