@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the readers of temporal scopes and of times share. Nobody else includes it. */
+/* What the readers of temporal scopes (mplane/when.c) and of times share. Nobody else includes it.
+ */
 #ifndef EZREPO_WHEN_PARTS_H
 #define EZREPO_WHEN_PARTS_H
 
 #include <string.h>
 
-#include "common/when.h"
+#include "common/when_time.h"
 
 #define SECOND_US INT64_C(1000000)
 #define DAY_US    (86400 * SECOND_US)

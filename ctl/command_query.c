@@ -5,8 +5,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/mplane/when.h"
 #include "common/pattern.h"
-#include "common/when.h"
 #include "ctl/mplane_client.h"
 #include "ctl/table.h"
 #include "schemas/messages.h"

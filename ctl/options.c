@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "common/when.h"
+#include "common/when_time.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
 

@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "common/mplane/when.h"
 #include "common/utf8.h"
-#include "common/when.h"
 
 const char *result_reason_name(enum result_reason reason)
 {

@@ -5,7 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "mplane-gw/token.h"
+#include "common/mplane/token.h"
 
 #define TEXT_BYTES (64 * 1024)
 

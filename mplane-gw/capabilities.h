@@ -5,9 +5,9 @@
 #ifndef EZREPO_GW_CAPABILITIES_H
 #define EZREPO_GW_CAPABILITIES_H
 
+#include "common/mplane/mplane_message.h"
+#include "common/mplane/token.h"
 #include "common/record_types.h"
-#include "mplane-gw/mplane_message.h"
-#include "mplane-gw/token.h"
 
 /* What a specification of the capability asks for. */
 enum capability_kind {

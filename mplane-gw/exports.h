@@ -9,8 +9,8 @@
 #include <stdbool.h>
 
 #include "common/message.h"
+#include "common/mplane/token.h"
 #include "mplane-gw/hash_table.h"
-#include "mplane-gw/token.h"
 
 #define EXPORT_DIGEST_BYTES 32
 

@@ -10,9 +10,9 @@
 #include <stdint.h>
 
 #include "common/counter.h"
+#include "common/mplane/registry.h"
 #include "mplane-gw/access.h"
 #include "mplane-gw/capabilities.h"
-#include "mplane-gw/registry.h"
 #include "mplane-gw/settings.h"
 
 #define GATEWAY_COUNTERS(COUNTER, GAUGE)                                                           \

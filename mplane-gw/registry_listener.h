@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "mplane-gw/registry.h"
+#include "common/mplane/registry.h"
 
 /* Opens the listening socket, when one is configured; -1 after an error was logged. */
 int registry_prepare(void);

@@ -6,7 +6,7 @@
 #ifndef EZREPO_GW_REPEAT_H
 #define EZREPO_GW_REPEAT_H
 
-#include "common/when.h"
+#include "common/mplane/when.h"
 
 /* What one run answered. */
 struct run {

@@ -7,7 +7,7 @@
 
 #include "common/log.h"
 #include "common/quote.h"
-#include "common/when.h"
+#include "common/when_time.h"
 
 /* A line, and what reading it takes. */
 #define LINE_BYTES  (8 * 1024 * 1024)

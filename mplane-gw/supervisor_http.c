@@ -12,8 +12,8 @@
 #include <utlist.h>
 
 #include "common/log.h"
+#include "common/mplane/mplane_message.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/mplane_message.h"
 #include "mplane-gw/tls.h"
 
 #define HEADERS_MAX        ((size_t)64 * 1024)

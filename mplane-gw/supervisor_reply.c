@@ -4,8 +4,8 @@
 
 #include <stdio.h>
 
-#include "common/when.h"
-#include "mplane-gw/mplane_message.h"
+#include "common/mplane/mplane_message.h"
+#include "common/mplane/when.h"
 
 /* "Poll again then": by its verb as the specification has it, by its label as programs do. */
 static bool is_callback(const struct json *tree)

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "common/when.h"
+#include "common/when_time.h"
 
 void builder_add(struct builder *b, const char *format, ...)
 {

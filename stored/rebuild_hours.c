@@ -9,7 +9,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/pg/task.h"
-#include "common/when.h"
+#include "common/when_time.h"
 #include "stored/rebuild_work.h"
 #include "stored/seal.h"
 #include "stored/sql_columns.h"

@@ -9,7 +9,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
-#include "common/when.h"
+#include "common/when_time.h"
 #include "stored/open_periods.h"
 #include "stored/period_rows.h"
 #include "stored/period_writes.h"

@@ -6,8 +6,8 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "mplane-gw/mplane_message.h"
-#include "mplane-gw/token.h"
+#include "common/mplane/mplane_message.h"
+#include "common/mplane/token.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

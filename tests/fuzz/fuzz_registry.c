@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "mplane-gw/registry.h"
+#include "common/mplane/registry.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

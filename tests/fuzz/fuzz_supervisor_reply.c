@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mplane-gw/mplane_message.h"
+#include "common/mplane/mplane_message.h"
 #include "mplane-gw/supervisor_reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "common/when.h"
+#include "common/mplane/when.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,7 @@
 #ifndef EZREPO_MPLANE_CORE_H
 #define EZREPO_MPLANE_CORE_H
 
-#include "mplane-gw/registry.h"
+#include "common/mplane/registry.h"
 #include "tests/golden/mplane_vectors.h"
 
 #define SCHEMAS "../../../schemas/mplane/"

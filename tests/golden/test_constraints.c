@@ -6,7 +6,7 @@
  */
 #include "tests/golden/mplane_vectors.h"
 
-#include "mplane-gw/constraint.h"
+#include "common/mplane/constraint.h"
 
 static const struct {
     const char *primitive, *constraint, *value;

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-#include "common/when.h"
+#include "common/mplane/when.h"
 #include "ingestd/result.h"
 #include "tests/golden/mplane_vectors.h"
 

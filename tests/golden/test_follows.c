@@ -6,7 +6,7 @@
  */
 #include "tests/golden/mplane_vectors.h"
 
-#include "common/when.h"
+#include "common/mplane/when.h"
 
 static const struct {
     const char *capability, *specification;

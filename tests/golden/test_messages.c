@@ -6,8 +6,8 @@
  */
 #include "tests/golden/mplane_core.h"
 
-#include "mplane-gw/mplane_message.h"
-#include "mplane-gw/token.h"
+#include "common/mplane/mplane_message.h"
+#include "common/mplane/token.h"
 
 /* The SDK writes these otherwise than it read them: what we keep. */
 static const char *const kept[][2] = {

@@ -6,7 +6,7 @@
  */
 #include "tests/golden/mplane_core.h"
 
-#include "mplane-gw/token.h"
+#include "common/mplane/token.h"
 
 /* The capability from which the named specification was made. */
 static const char *const made_from[][2] = {

@@ -6,7 +6,7 @@
  */
 #include "tests/golden/mplane_vectors.h"
 
-#include "mplane-gw/value.h"
+#include "common/mplane/value.h"
 
 static const struct value_difference {
     const char *primitive, *text;

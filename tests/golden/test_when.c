@@ -5,7 +5,7 @@
  */
 #include "tests/golden/mplane_vectors.h"
 
-#include "common/when.h"
+#include "common/mplane/when.h"
 
 enum treatment {
     REFUSED,  /* the SDK accepts it, we don't */

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/when.h"
+#include "common/when_time.h"
 #include "queryd/criteria.h"
 
 #define HOUR_US INT64_C(3600000000)

@@ -9,8 +9,8 @@
 
 #include <cmocka.h>
 
+#include "common/mplane/when.h"
 #include "common/pattern.h"
-#include "common/when.h"
 #include "ingestd/result.h"
 
 #define SECOND INT64_C(1000000)

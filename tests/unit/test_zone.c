@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "common/when.h"
+#include "common/when_time.h"
 #include "common/zone.h"
 
 static int64_t us_of(const char *text)

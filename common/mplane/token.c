@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tokens as mPlane programs compute them: MD5 over the sections, names sorted, joined by blanks. */
-#include "mplane-gw/token.h"
+#include "common/mplane/token.h"
 
 #include <openssl/evp.h>
 #include <stdio.h>
 
-#include "mplane-gw/value.h"
+#include "common/mplane/value.h"
 
 struct digest {
     EVP_MD_CTX *md5;

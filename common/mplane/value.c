@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Values of elements: one reader per primitive type, each of which leaves the canonical text. */
-#include "mplane-gw/value.h"
+#include "common/mplane/value.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Shared texts. Those who hold one are in one thread. */
-#include "mplane-gw/rendered.h"
+#include "common/mplane/rendered.h"
 
 #include <stdlib.h>
 
-#include "mplane-gw/write.h"
+#include "common/mplane/write.h"
 
 struct rendered *rendered_new(struct arena *a, const struct mplane_message *m,
                               const struct registry *r, size_t max_bytes)

@@ -6,7 +6,7 @@
 #ifndef EZREPO_MPLANE_TOKEN_H
 #define EZREPO_MPLANE_TOKEN_H
 
-#include "mplane-gw/mplane_message.h"
+#include "common/mplane/mplane_message.h"
 
 #define TOKEN_BYTES 16
 #define TOKEN_TEXT  (2 * TOKEN_BYTES + 1) /* hexadecimal digits and a NUL */

@@ -6,7 +6,7 @@
 #ifndef EZREPO_MPLANE_RENDERED_H
 #define EZREPO_MPLANE_RENDERED_H
 
-#include "mplane-gw/mplane_message.h"
+#include "common/mplane/mplane_message.h"
 
 struct rendered {
     unsigned holders;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* mPlane messages out of JSON. The struct says what stood there; nothing is looked up elsewhere. */
-#include "mplane-gw/mplane_message.h"
+#include "common/mplane/mplane_message.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "mplane-gw/constraint.h"
+#include "common/mplane/constraint.h"
 #include "schemas/messages.h"
 
 const struct json_limits mplane_limits = {32, 1200000, LIMIT_DOCUMENT_BYTES, false};

@@ -3,7 +3,7 @@
 #ifndef EZREPO_MPLANE_WRITE_H
 #define EZREPO_MPLANE_WRITE_H
 
-#include "mplane-gw/mplane_message.h"
+#include "common/mplane/mplane_message.h"
 
 struct written {
     char *at;                   /* where to; NULL: it is only counted */

@@ -5,9 +5,9 @@
  */
 #include <stdio.h>
 
+#include "common/mplane/value.h"
+#include "common/mplane/write.h"
 #include "common/utf8.h"
-#include "mplane-gw/value.h"
-#include "mplane-gw/write.h"
 
 struct writer {
     char *at; /* NULL: only counting */

@@ -6,7 +6,7 @@
 #ifndef EZREPO_MPLANE_CONSTRAINT_H
 #define EZREPO_MPLANE_CONSTRAINT_H
 
-#include "mplane-gw/value.h"
+#include "common/mplane/value.h"
 
 /* A set has at most this many members. */
 #define CONSTRAINT_MEMBERS 4096

@@ -11,8 +11,8 @@
 
 #include "common/arena.h"
 #include "common/json.h"
-#include "common/when.h"
-#include "mplane-gw/registry.h"
+#include "common/mplane/registry.h"
+#include "common/mplane/when.h"
 
 #define MPLANE_CONTENT_TYPE "application/x-mplane+json"
 #define MPLANE_VERSION      1

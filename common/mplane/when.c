@@ -3,9 +3,11 @@
  * mPlane temporal scopes. Each reader works on a cursor and either moves it past what it read or
  * reports a fault; what is left over at the end is a fault too. Never asks what time it is.
  */
-#include "common/when_parts.h"
+#include "common/mplane/when.h"
 
 #include <stdio.h>
+
+#include "common/when_parts.h"
 
 /* "inf", as mPlane programs understand it; and the longest duration there can be. */
 #define INFINITE_US (100000 * DAY_US)

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 
 #include "common/address.h"
+#include "common/mplane/registry.h"
+#include "common/mplane/when.h"
 #include "common/number.h"
-#include "common/when.h"
-#include "mplane-gw/registry.h"
 
 /* A natural has at most this many digits; more are refused. */
 #define VALUE_DIGITS 320

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Element registries: names and primitive types, sorted by name. */
-#include "mplane-gw/registry.h"
+#include "common/mplane/registry.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Constraints on parameters. */
-#include "mplane-gw/constraint.h"
+#include "common/mplane/constraint.h"
 
 #include <stdio.h>
 

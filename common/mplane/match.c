@@ -2,8 +2,8 @@
 /* Whether a specification fulfils a capability. */
 #include <stdio.h>
 
-#include "mplane-gw/constraint.h"
-#include "mplane-gw/mplane_message.h"
+#include "common/mplane/constraint.h"
+#include "common/mplane/mplane_message.h"
 
 /* Who is asked, and where the reason for a no is told. */
 struct match {
