@@ -236,21 +236,6 @@ void desk_postpone(struct desk_reply *reply)
 
 /* ---- specifications ---- */
 
-/*
- * The job's own copy of the specification, since the peer's body does not live as long: what was
- * understood of it, without whatever else the body held.
- */
-static int keep_specification(struct job *job, struct arena *a, const struct mplane_message *m,
-                              char *error, size_t size)
-{
-    struct slice text = mplane_message_write(a, m, gateway.registry);
-    const struct json *copy =
-        text.at == NULL ? NULL : json_parse(job->arena, text, &mplane_limits, error, size);
-    job->specification =
-        copy == NULL ? NULL : mplane_message_read(job->arena, copy, gateway.registry, error, size);
-    return job->specification == NULL ? -1 : 0;
-}
-
 /* Whose specification it is, and since when a repeated one's times count. */
 struct specification_origin {
     struct slice identity, token, label;
@@ -281,14 +266,19 @@ static int make_question(struct job *job, const struct specification_origin *o, 
                        size);
 }
 
-static struct job *make_job(struct arena *a, const struct mplane_message *m,
-                            const struct specification_origin *o, const struct capability *k,
-                            char *error, size_t size)
+/* With a copy of the specification, since the peer's body does not live as long as the job. */
+static struct job *make_job(const struct mplane_message *m, const struct specification_origin *o,
+                            const struct capability *k, char *error, size_t size)
 {
     struct job *job = calloc(1, sizeof *job);
     snprintf(error, size, "out of memory");
-    if (job == NULL || (job->arena = arena_new(JOB_BYTES)) == NULL ||
-        keep_specification(job, a, m, error, size) == -1) {
+    if (job == NULL || (job->arena = arena_new(JOB_BYTES)) == NULL) {
+        job_free(job);
+        return NULL;
+    }
+    job->specification = mplane_message_copy(job->arena, m);
+    if (job->specification == NULL) {
+        snprintf(error, size, "the specification is too large");
         job_free(job);
         return NULL;
     }
@@ -378,7 +368,7 @@ static void handle_specification(const struct desk_request *r, const struct mpla
     if (job == NULL) {
         int64_t now_us = daemon_now_us();
         struct specification_origin o = {r->identity, reply->token, reply->label, now_us, now_us};
-        job = make_job(r->arena, m, &o, k, error, sizeof error);
+        job = make_job(m, &o, k, error, sizeof error);
         if (job == NULL) {
             desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
             return;
@@ -408,7 +398,7 @@ static struct job *restore_job(struct arena *a, const struct repeats_entry *e, c
         return NULL;
     }
     struct specification_origin o = {e->identity, m->token, m->label, e->taken_us, e->next_us};
-    return make_job(a, m, &o, k, error, size);
+    return make_job(m, &o, k, error, size);
 }
 
 /* Whether its identity may use the capability is looked at before each run. */

@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* mPlane messages out of JSON. The struct says what stood there; nothing is looked up elsewhere. */
+/* mPlane messages as structs: made, looked into, copied. */
 #include "common/mplane/mplane_message.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "common/mplane/constraint.h"
 #include "schemas/messages.h"
 
 const struct json_limits mplane_limits = {32, 1200000, LIMIT_DOCUMENT_BYTES, false};
@@ -18,527 +15,10 @@ static const char *const kind_names[] = {
     [MPLANE_WITHDRAWAL] = "withdrawal", [MPLANE_EXCEPTION] = "exception",
     [MPLANE_ENVELOPE] = "envelope",
 };
-#define KINDS (sizeof kind_names / sizeof kind_names[0])
 
 const char *mplane_kind_name(enum mplane_kind kind)
 {
     return kind_names[kind];
-}
-
-/* What is being read, and where in it we are: "contents[1].parameters.source.ip4". */
-struct message_reader {
-    struct arena *arena;
-    const struct registry *registry;
-    char *error;
-    size_t error_size;
-    char place[512];
-    size_t place_len;
-};
-
-/* Goes to a member or element; the result takes one back. */
-static size_t enter(struct message_reader *r, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static size_t enter(struct message_reader *r, const char *format, ...)
-{
-    size_t before = r->place_len, room = sizeof r->place - before;
-    va_list ap;
-    va_start(ap, format);
-    int n = vsnprintf(r->place + before, room, format, ap);
-    va_end(ap);
-    if (n > 0) {
-        r->place_len += (size_t)n < room ? (size_t)n : room - 1;
-    }
-    return before;
-}
-
-static void leave(struct message_reader *r, size_t before)
-{
-    r->place[before] = '\0';
-    r->place_len = before;
-}
-
-/* "PLACE: FAULT"; always -1. */
-static int fault(struct message_reader *r, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static int fault(struct message_reader *r, const char *format, ...)
-{
-    char what[400];
-    const char *place = r->place[0] == '.' ? r->place + 1 : r->place;
-    va_list ap;
-    va_start(ap, format);
-    vsnprintf(what, sizeof what, format, ap);
-    va_end(ap);
-    snprintf(r->error, r->error_size, "%s%s%s", place, *place == '\0' ? "" : ": ", what);
-    return -1;
-}
-
-static int full(struct message_reader *r)
-{
-    return fault(r, "the message is too large");
-}
-
-static size_t enter_name(struct message_reader *r, struct slice name)
-{
-    return enter(r, ".%.*s", SLICE_SHOWN(name, 80));
-}
-
-/* A value that is no list: its text, as the programs write it; {NULL, 0} for null. */
-static int scalar(struct message_reader *r, const struct json *node, struct slice *text)
-{
-    *text = (struct slice){NULL, 0};
-    switch (node->type) {
-    case JSON_STRING:
-    case JSON_NUMBER:
-        *text = node->text;
-        return 0;
-    case JSON_TRUE:
-        *text = slice_of("True");
-        return 0;
-    case JSON_FALSE:
-        *text = slice_of("False");
-        return 0;
-    case JSON_NULL:
-        return 0;
-    case JSON_ARRAY:
-    case JSON_OBJECT:
-        break;
-    }
-    return fault(r, "expected a string, number, boolean or null, found an %s",
-                 json_type_name(node->type));
-}
-
-/* The type of the element named; a fault when it is none of the registry's. */
-static int primitive_of(struct message_reader *r, struct slice name, enum primitive *primitive)
-{
-    *primitive = registry_primitive(r->registry, name);
-    if (name.len == 0 || name.len > LIMIT_NAME_BYTES) {
-        return fault(r, "expected an element's name of 1 to %d bytes", LIMIT_NAME_BYTES);
-    }
-    if (r->registry != NULL && *primitive == PRIMITIVE_NONE) {
-        return fault(r, "no element of the name \"%.*s\" in the registries", (int)name.len,
-                     name.at);
-    }
-    return 0;
-}
-
-/* Brings a value to its canonical text, if its type is known. */
-static int value(struct message_reader *r, enum primitive primitive, const struct json *node,
-                 struct slice *text)
-{
-    struct value v;
-    char error[160];
-    if (scalar(r, node, text) == -1) {
-        return -1;
-    }
-    if (primitive == PRIMITIVE_NONE || text->at == NULL) {
-        *text = slice_is(*text, "*") ? (struct slice){NULL, 0} : *text;
-        return 0;
-    }
-    if (value_parse(r->arena, primitive, *text, &v, error, sizeof error) == -1) {
-        return fault(r, "%s", error);
-    }
-    *text = v.null ? (struct slice){NULL, 0} : v.text;
-    return 0;
-}
-
-static int constraint(struct message_reader *r, enum primitive primitive, const struct json *node,
-                      struct slice *text)
-{
-    struct constraint c;
-    char error[160];
-    if (scalar(r, node, text) == -1) {
-        return -1;
-    }
-    if (text->len == 0) {
-        *text = slice_of("*");
-    }
-    if (primitive == PRIMITIVE_NONE) {
-        return 0;
-    }
-    if (constraint_parse(r->arena, primitive, *text, &c, error, sizeof error) == -1) {
-        return fault(r, "%s", error);
-    }
-    *text = constraint_text(r->arena, &c);
-    return text->at == NULL ? full(r) : 0;
-}
-
-/* A section that is a string where it is; null is as if it weren't there. */
-static int text_section(struct message_reader *r, const struct json *tree, const char *key,
-                        struct slice *text)
-{
-    const struct json *node = json_get(tree, key);
-    if (node == NULL || node->type == JSON_NULL) {
-        return 0;
-    }
-    if (node->type != JSON_STRING) {
-        enter(r, ".%s", key);
-        return fault(r, "expected a string, found %s", json_type_name(node->type));
-    }
-    *text = node->text;
-    return 0;
-}
-
-/* A section that is an object or array of a bounded size where it is. */
-static int section(struct message_reader *r, const struct json *tree, const char *key,
-                   enum json_type type, uint32_t most, const struct json **node)
-{
-    *node = json_get(tree, key);
-    if (*node == NULL) {
-        return 0;
-    }
-    if ((*node)->type != type || (*node)->count > most) {
-        enter(r, ".%s", key);
-        return fault(r, "expected an %s of at most %u, found %s of %u", json_type_name(type), most,
-                     json_type_name((*node)->type), (*node)->count);
-    }
-    return 0;
-}
-
-static int version(struct message_reader *r, const struct json *tree)
-{
-    const struct json *node = json_get(tree, "version");
-    if (node == NULL || slice_is(node->text, "0") || slice_is(node->text, "1")) {
-        return 0;
-    }
-    enter(r, ".version");
-    return fault(r, "expected at most %d, found %s%s%.*s", MPLANE_VERSION,
-                 json_type_name(node->type), node->text.len > 0 ? " " : "",
-                 SLICE_SHOWN(node->text, 20));
-}
-
-static int scope(struct message_reader *r, const struct json *tree, struct mplane_message *m)
-{
-    struct slice text = {NULL, 0};
-    char error[200];
-    if (text_section(r, tree, "when", &text) == -1) {
-        return -1;
-    }
-    if (text.at == NULL) {
-        return 0;
-    }
-    size_t before = enter(r, ".when");
-    if (when_parse(text, &m->when, error, sizeof error) == -1) {
-        return fault(r, "%s", error);
-    }
-    leave(r, before);
-    m->has_when = true;
-    return 0;
-}
-
-/* One parameter: a list of values, or one, or a constraint. */
-static int parameter(struct message_reader *r, const struct json *node, bool constrained,
-                     struct mplane_parameter *p)
-{
-    enum primitive primitive;
-    p->name = node->key;
-    if (primitive_of(r, node->key, &primitive) == -1) {
-        return -1;
-    }
-    p->list = node->type == JSON_ARRAY && !constrained;
-    p->count = p->list ? node->count : 1;
-    p->values = arena_calloc(r->arena, p->count == 0 ? 1 : p->count, sizeof *p->values);
-    if (p->values == NULL) {
-        return full(r);
-    }
-    if (constrained) {
-        return constraint(r, primitive, node, &p->values[0]);
-    }
-    if (!p->list) {
-        return value(r, primitive, node, &p->values[0]);
-    }
-    uint32_t i = 0;
-    for (const struct json *e = node->first; e != NULL; e = e->next, i++) {
-        size_t before = enter(r, "[%u]", i);
-        if (value(r, primitive, e, &p->values[i]) == -1) {
-            return -1;
-        }
-        leave(r, before);
-    }
-    return 0;
-}
-
-static int parameters(struct message_reader *r, const struct json *tree, struct mplane_message *m)
-{
-    const struct json *node;
-    bool constrained = m->kind == MPLANE_CAPABILITY || m->kind == MPLANE_WITHDRAWAL;
-    if (section(r, tree, "parameters", JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
-        return -1;
-    }
-    if (node == NULL) {
-        return 0;
-    }
-    m->parameters = arena_calloc(r->arena, (size_t)node->count + 1, sizeof *m->parameters);
-    if (m->parameters == NULL) {
-        return full(r);
-    }
-    size_t outer = enter(r, ".parameters");
-    for (const struct json *e = node->first; e != NULL; e = e->next) {
-        size_t before = enter_name(r, e->key);
-        if (parameter(r, e, constrained, &m->parameters[m->parameter_count++]) == -1) {
-            return -1;
-        }
-        leave(r, before);
-    }
-    leave(r, outer);
-    return 0;
-}
-
-static int metadata(struct message_reader *r, const struct json *tree, struct mplane_message *m)
-{
-    const struct json *node;
-    if (section(r, tree, "metadata", JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
-        return -1;
-    }
-    if (node == NULL) {
-        return 0;
-    }
-    m->metadata = arena_calloc(r->arena, (size_t)node->count + 1, sizeof *m->metadata);
-    if (m->metadata == NULL) {
-        return full(r);
-    }
-    size_t outer = enter(r, ".metadata");
-    for (const struct json *e = node->first; e != NULL; e = e->next) {
-        enum primitive primitive;
-        struct mplane_metadata *into = &m->metadata[m->metadata_count++];
-        size_t before = enter_name(r, e->key);
-        into->name = e->key;
-        if (primitive_of(r, e->key, &primitive) == -1 ||
-            value(r, primitive, e, &into->value) == -1) {
-            return -1;
-        }
-        leave(r, before);
-    }
-    leave(r, outer);
-    return 0;
-}
-
-/* The result columns; their types into the arena, for the cells. */
-static int columns(struct message_reader *r, const struct json *tree, struct mplane_message *m,
-                   enum primitive **types)
-{
-    const struct json *node;
-    *types = NULL;
-    if (section(r, tree, "results", JSON_ARRAY, LIMIT_COLUMNS, &node) == -1) {
-        return -1;
-    }
-    if (node == NULL) {
-        return 0;
-    }
-    m->columns = arena_calloc(r->arena, (size_t)node->count + 1, sizeof *m->columns);
-    *types = arena_calloc(r->arena, (size_t)node->count + 1, sizeof **types);
-    if (m->columns == NULL || *types == NULL) {
-        return full(r);
-    }
-    for (const struct json *e = node->first; e != NULL; e = e->next) {
-        size_t before = enter(r, ".results[%u]", m->column_count);
-        if (e->type != JSON_STRING) {
-            return fault(r, "expected an element's name, found %s", json_type_name(e->type));
-        }
-        if (primitive_of(r, e->text, &(*types)[m->column_count]) == -1) {
-            return -1;
-        }
-        for (uint32_t i = 0; i < m->column_count; i++) {
-            if (slice_equal(m->columns[i], e->text)) {
-                return fault(r, "the column \"%.*s\" stands twice", (int)e->text.len, e->text.at);
-            }
-        }
-        m->columns[m->column_count++] = e->text;
-        leave(r, before);
-    }
-    return 0;
-}
-
-/* Rows may be shorter than the columns; what is missing is null. */
-static int row(struct message_reader *r, const struct json *node, const struct mplane_message *m,
-               const enum primitive *types, struct slice *cells)
-{
-    if (node->type != JSON_ARRAY || node->count > m->column_count) {
-        return fault(r, "expected an array of at most %u values, found %s of %u", m->column_count,
-                     json_type_name(node->type), node->count);
-    }
-    uint32_t i = 0;
-    for (const struct json *e = node->first; e != NULL; e = e->next, i++) {
-        size_t before = enter(r, "[%u]", i);
-        if (value(r, types[i], e, &cells[i]) == -1) {
-            return -1;
-        }
-        leave(r, before);
-    }
-    return 0;
-}
-
-static int rows(struct message_reader *r, const struct json *tree, struct mplane_message *m,
-                const enum primitive *types)
-{
-    const struct json *node;
-    if (section(r, tree, "resultvalues", JSON_ARRAY, UINT32_MAX, &node) == -1) {
-        return -1;
-    }
-    if (node == NULL || node->count == 0) {
-        return 0;
-    }
-    if (m->column_count == 0) {
-        return fault(r, "resultvalues: there are no columns for them");
-    }
-    m->cells = arena_calloc(r->arena, (size_t)node->count * m->column_count, sizeof *m->cells);
-    if (m->cells == NULL) {
-        return full(r);
-    }
-    for (const struct json *e = node->first; e != NULL; e = e->next) {
-        size_t before = enter(r, ".resultvalues[%u]", m->row_count);
-        if (row(r, e, m, types, m->cells + (size_t)m->row_count * m->column_count) == -1) {
-            return -1;
-        }
-        m->row_count++;
-        leave(r, before);
-    }
-    return 0;
-}
-
-/* What a message of its kind cannot do without. */
-static int complete(struct message_reader *r, const struct mplane_message *m)
-{
-    bool notification = m->kind == MPLANE_RECEIPT || m->kind == MPLANE_REDEMPTION ||
-                        m->kind == MPLANE_INTERRUPT || m->kind == MPLANE_WITHDRAWAL;
-    if (!m->has_when && !notification) {
-        return fault(r, "when: expected the temporal scope, found nothing");
-    }
-    if (!m->has_when && m->token.at == NULL) {
-        return fault(r, "token: expected the token of what the %s is for, found nothing",
-                     mplane_kind_name(m->kind));
-    }
-    if (m->kind == MPLANE_RESULT && !when_is_definite(&m->when)) {
-        return fault(r, "when: expected an absolute scope, which a result has");
-    }
-    return 0;
-}
-
-static int statement(struct message_reader *r, const struct json *tree, struct mplane_message *m)
-{
-    enum primitive *types;
-    if (version(r, tree) == -1 || text_section(r, tree, "registry", &m->registry) == -1 ||
-        text_section(r, tree, "label", &m->label) == -1 ||
-        text_section(r, tree, "token", &m->token) == -1 ||
-        text_section(r, tree, "link", &m->link) == -1 ||
-        text_section(r, tree, "export", &m->export) == -1 || scope(r, tree, m) == -1 ||
-        parameters(r, tree, m) == -1 || metadata(r, tree, m) == -1 ||
-        columns(r, tree, m, &types) == -1) {
-        return -1;
-    }
-    if (m->link.len == 0) {
-        m->link.at = NULL;
-    }
-    if (m->kind == MPLANE_RESULT && rows(r, tree, m, types) == -1) {
-        return -1;
-    }
-    return complete(r, m);
-}
-
-static int message(struct message_reader *r, const struct json *tree, struct mplane_message *m);
-
-static int envelope(struct message_reader *r, const struct json *tree, struct mplane_message *m)
-{
-    const struct json *contents;
-    if (version(r, tree) == -1 || text_section(r, tree, "token", &m->token) == -1 ||
-        text_section(r, tree, "label", &m->label) == -1 ||
-        text_section(r, tree, "registry", &m->registry) == -1 || scope(r, tree, m) == -1 ||
-        section(r, tree, "contents", JSON_ARRAY, UINT32_MAX, &contents) == -1) {
-        return -1;
-    }
-    if (contents == NULL) {
-        return fault(r, "contents: expected an array of messages, found nothing");
-    }
-    m->contents = arena_calloc(r->arena, (size_t)contents->count + 1, sizeof *m->contents);
-    if (m->contents == NULL) {
-        return full(r);
-    }
-    for (const struct json *e = contents->first; e != NULL; e = e->next) {
-        size_t before = enter(r, ".contents[%u]", m->content_count);
-        if (message(r, e, &m->contents[m->content_count++]) == -1) {
-            return -1;
-        }
-        leave(r, before);
-    }
-    return 0;
-}
-
-/* The programs put the token under "exception", the specification under "token". */
-static int exception(struct message_reader *r, const struct json *tree, struct mplane_message *m)
-{
-    const struct json *node = json_get(tree, "exception");
-    if (text_section(r, tree, "message", &m->text) == -1) {
-        return -1;
-    }
-    if (node->type == JSON_STRING) {
-        m->token = node->text;
-    }
-    return json_get(tree, "token") == NULL ? 0 : text_section(r, tree, "token", &m->token);
-}
-
-/* Which kind of message it is; exactly one of the keys must be there. */
-static int kind_of(struct message_reader *r, const struct json *tree, enum mplane_kind *kind)
-{
-    int found = 0;
-    if (tree->type != JSON_OBJECT) {
-        return fault(r, "expected a message, found %s", json_type_name(tree->type));
-    }
-    for (size_t i = 0; i < KINDS; i++) {
-        if (json_get(tree, kind_names[i]) != NULL) {
-            *kind = (enum mplane_kind)i;
-            found++;
-        }
-    }
-    if (found != 1) {
-        return fault(r,
-                     "expected exactly one of the keys capability, specification, result, "
-                     "receipt, redemption, interrupt, withdrawal, exception and envelope, "
-                     "found %d",
-                     found);
-    }
-    return 0;
-}
-
-static int message(struct message_reader *r, const struct json *tree, struct mplane_message *m)
-{
-    if (kind_of(r, tree, &m->kind) == -1) {
-        return -1;
-    }
-    if (m->kind == MPLANE_EXCEPTION) {
-        return exception(r, tree, m);
-    }
-    const char *key = mplane_kind_name(m->kind);
-    if (json_get(tree, key)->type != JSON_STRING || json_get(tree, key)->text.len == 0) {
-        return fault(r, "%s: expected a string, found %s", key,
-                     json_type_name(json_get(tree, key)->type));
-    }
-    m->verb = json_get(tree, key)->text;
-    return m->kind == MPLANE_ENVELOPE ? envelope(r, tree, m) : statement(r, tree, m);
-}
-
-const struct mplane_message *mplane_message_read(struct arena *a, const struct json *tree,
-                                                 const struct registry *r, char *error,
-                                                 size_t error_size)
-{
-    struct message_reader reader = {a, r, error, error_size, "", 0};
-    struct mplane_message *m = arena_calloc(a, 1, sizeof *m);
-    if (m == NULL) {
-        full(&reader);
-        return NULL;
-    }
-    return message(&reader, tree, m) == -1 ? NULL : m;
-}
-
-struct slice mplane_message_section(const struct json *tree, const char *key)
-{
-    const struct json *node = json_get(tree, key);
-    return node != NULL && node->type == JSON_STRING ? node->text : (struct slice){NULL, 0};
-}
-
-struct slice mplane_message_token(const struct json *tree)
-{
-    return mplane_message_section(tree, "token");
 }
 
 struct mplane_message mplane_exception(struct slice token, struct slice text)
@@ -614,4 +94,90 @@ int mplane_message_column(const struct mplane_message *m, struct slice name)
         }
     }
     return -1;
+}
+
+/* ---- copying ---- */
+
+struct message_copier {
+    struct arena *arena;
+    bool is_full;
+};
+
+/* Elements without what they point to; NULL when there are none. */
+static void *copy_elements(struct message_copier *c, const void *from, size_t count, size_t size)
+{
+    void *to = count == 0 ? NULL : arena_calloc(c->arena, count, size);
+    if (to != NULL) {
+        memcpy(to, from, count * size);
+    } else if (count > 0) {
+        c->is_full = true;
+    }
+    return to;
+}
+
+static void copy_text(struct message_copier *c, struct slice *text)
+{
+    if (text->at != NULL) {
+        *text = arena_copy(c->arena, *text);
+        c->is_full = c->is_full || text->at == NULL;
+    }
+}
+
+static struct slice *copy_texts(struct message_copier *c, const struct slice *from, size_t count)
+{
+    struct slice *to = copy_elements(c, from, count, sizeof *to);
+    for (size_t i = 0; to != NULL && i < count; i++) {
+        copy_text(c, &to[i]);
+    }
+    return to;
+}
+
+static struct mplane_parameter *copy_parameters(struct message_copier *c,
+                                                const struct mplane_message *m)
+{
+    struct mplane_parameter *to = copy_elements(c, m->parameters, m->parameter_count, sizeof *to);
+    for (uint32_t i = 0; to != NULL && i < m->parameter_count; i++) {
+        copy_text(c, &to[i].name);
+        to[i].values = copy_texts(c, to[i].values, to[i].count);
+    }
+    return to;
+}
+
+static struct mplane_metadata *copy_metadata(struct message_copier *c,
+                                             const struct mplane_message *m)
+{
+    struct mplane_metadata *to = copy_elements(c, m->metadata, m->metadata_count, sizeof *to);
+    for (uint32_t i = 0; to != NULL && i < m->metadata_count; i++) {
+        copy_text(c, &to[i].name);
+        copy_text(c, &to[i].value);
+    }
+    return to;
+}
+
+/* What the message points to becomes its own. Envelopes are nested as deep as they were read. */
+static void copy_parts(struct message_copier *c, struct mplane_message *m)
+{
+    struct slice *const texts[] = {&m->verb, &m->registry, &m->label, &m->token,
+                                   &m->link, &m->export,   &m->text};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        copy_text(c, texts[i]);
+    }
+    m->parameters = copy_parameters(c, m);
+    m->metadata = copy_metadata(c, m);
+    m->columns = copy_texts(c, m->columns, m->column_count);
+    m->cells = copy_texts(c, m->cells, (size_t)m->row_count * m->column_count);
+    m->contents = copy_elements(c, m->contents, m->content_count, sizeof *m->contents);
+    for (uint32_t i = 0; m->contents != NULL && i < m->content_count; i++) {
+        copy_parts(c, &m->contents[i]);
+    }
+}
+
+const struct mplane_message *mplane_message_copy(struct arena *a, const struct mplane_message *m)
+{
+    struct message_copier c = {a, false};
+    struct mplane_message *copy = copy_elements(&c, m, 1, sizeof *m);
+    if (copy != NULL) {
+        copy_parts(&c, copy);
+    }
+    return c.is_full ? NULL : copy;
 }

@@ -28,6 +28,7 @@ enum mplane_kind {
     MPLANE_EXCEPTION,
     MPLANE_ENVELOPE
 };
+#define MPLANE_KINDS (MPLANE_ENVELOPE + 1)
 
 /*
  * A parameter. In a capability or withdrawal its one value is the constraint's text; elsewhere it
@@ -106,6 +107,9 @@ struct mplane_message mplane_exception(struct slice token, struct slice text);
  * are the same (shared, not copied); link, export and rows are left out.
  */
 struct mplane_message mplane_message_answer(enum mplane_kind kind, const struct mplane_message *to);
+
+/* All of the message, texts too, in the arena; NULL when that is full. */
+const struct mplane_message *mplane_message_copy(struct arena *a, const struct mplane_message *m);
 
 /* The parameter of that name, NULL when there is none. */
 const struct mplane_parameter *mplane_message_parameter(const struct mplane_message *m,

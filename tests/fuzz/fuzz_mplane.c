@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as an mPlane message: what is read is written, and what is written is read as the same
- * message and written alike; tokens, answers and matching take whatever was read.
+ * message and written alike, as is a copy; tokens, answers and matching take whatever was read.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -80,7 +80,9 @@ static void check(struct slice bytes, const struct registry *r)
             abort();
         }
         const struct mplane_message *second = read_bytes(a, once, r);
-        if (second == NULL || !slice_equal(mplane_message_write(a, second, r), once)) {
+        const struct mplane_message *copy = mplane_message_copy(a, first);
+        if (second == NULL || !slice_equal(mplane_message_write(a, second, r), once) ||
+            copy == NULL || !slice_equal(mplane_message_write(a, copy, r), once)) {
             abort();
         }
         use(a, first);

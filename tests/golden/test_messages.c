@@ -114,6 +114,28 @@ static int sdk_failure(struct slice name)
     return -1;
 }
 
+/*
+ * A copy is written as the message is, also when what the message was read with is gone; where it
+ * finds no room there is none.
+ */
+static void check_copy(struct arena *a, const struct registry *r, struct slice text,
+                       struct slice name)
+{
+    struct arena *gone = arena_new(16 << 20), *own = arena_new(16 << 20);
+    const struct mplane_message *m = read_text(gone, r, text, name);
+    struct slice expected = arena_copy(a, mplane_message_write(gone, m, r));
+    const struct mplane_message *copy = mplane_message_copy(own, m);
+    assert_non_null(copy);
+    size_t taken = arena_used(own);
+    struct arena *small = arena_new(taken - 1);
+    assert_null(mplane_message_copy(small, m));
+    arena_free(&small);
+    arena_free(&gone);
+    assert_int_equal(arena_used(own), taken);
+    vectors_equal(mplane_message_write(a, copy, r), expected, name);
+    arena_free(&own);
+}
+
 struct seen {
     unsigned identical, kept, failing, unwritable;
 };
@@ -145,6 +167,7 @@ static void check_case(struct arena *a, const struct registry *r, const struct j
     struct slice written = mplane_message_write(a, m, r);
     vectors_equal(written, expected, name);
     vectors_equal(mplane_message_write(a, read_text(a, r, written, name), r), written, name);
+    check_copy(a, r, text, name);
 }
 
 static void test_messages(void **state)
