@@ -68,7 +68,7 @@ static void begin_attempt(struct flush *f)
     f->result_of = NULL;
     f->counts = (struct flush_counts){0};
     f->store->stamp++;
-    f->store->pg.fault = PG_NONE;
+    pg_begin_anew(&f->store->pg);
     ledger_begin(&f->store->ledger, f->store->stamp);
 }
 

@@ -73,11 +73,17 @@ static int expect(struct pg *pg, PGresult *r, ExecStatusType status)
     return rc;
 }
 
+void pg_begin_anew(struct pg *pg)
+{
+    pg->fault = PG_NONE;
+    keep_state(pg, NULL);
+    snprintf(pg->message, sizeof pg->message, "memory is out");
+}
+
 static int out_of_memory(struct pg *pg)
 {
+    pg_begin_anew(pg);
     pg->fault = PG_BUSY;
-    keep_state(pg, NULL);
-    keep_message(pg, "memory is out");
     return -1;
 }
 
@@ -202,7 +208,7 @@ static PGresult *answer(struct pg *pg, int sent)
 
 static PGresult *ask(struct pg *pg, const char *text)
 {
-    pg->fault = PG_NONE;
+    pg_begin_anew(pg);
     return answer(pg, PQsendQuery(pg->conn, text));
 }
 
@@ -339,7 +345,9 @@ void pg_rollback(struct pg *pg)
     if (pg->conn == NULL) {
         return;
     }
-    PGresult *r = pg->fault == PG_AWAY || settle(pg) == -1 ? NULL : ask(pg, "ROLLBACK");
+    /* Why it was rolled back stays said. */
+    bool lost = pg->fault == PG_AWAY || settle(pg) == -1;
+    PGresult *r = lost ? NULL : answer(pg, PQsendQuery(pg->conn, "ROLLBACK"));
     bool good = PQresultStatus(r) == PGRES_COMMAND_OK;
     PQclear(r);
     if (!good || PQstatus(pg->conn) != CONNECTION_OK) {
@@ -370,7 +378,7 @@ struct arguments {
 
 static int set_arguments(struct pg *pg, const struct pg_params *params, struct arguments *a)
 {
-    pg->fault = PG_NONE;
+    pg_begin_anew(pg);
     a->count = params == NULL ? 0 : params->count;
     if (params != NULL && params->failed) {
         return out_of_memory(pg);
@@ -420,7 +428,7 @@ int pg_send(struct pg *pg, unsigned statement, const struct pg_params *params)
 
 int pg_send_text(struct pg *pg, const char *text)
 {
-    pg->fault = PG_NONE;
+    pg_begin_anew(pg);
     return PQsendQuery(pg->conn, text) == 1 ? 0 : pg_failed(pg, NULL);
 }
 

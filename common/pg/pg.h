@@ -44,7 +44,7 @@ struct pg {
     enum pg_fault fault;
     enum pg_meaning meaning; /* of sqlstate */
     char sqlstate[6];        /* "": the server said none */
-    char message[400];       /* one line */
+    char message[400];       /* one line; before anything fails: that memory is out */
 };
 
 /*
@@ -74,6 +74,12 @@ static inline bool pg_is_open(const struct pg *pg)
     return pg->conn != NULL;
 }
 
+/*
+ * Nothing has failed, as at the beginning of every statement: what fails from here on without the
+ * server's saying so fails because memory is out, and that is what message says.
+ */
+void pg_begin_anew(struct pg *pg);
+
 /* Statements without parameters and results, several in one text. 0, or -1. */
 int pg_do(struct pg *pg, const char *text);
 
@@ -95,8 +101,8 @@ static inline int pg_own(struct pg *pg, int rc)
     return rc;
 }
 
-/* Ends a failed transaction; closes the connection when that does not work or the last failure was
- * that it is away. */
+/* Ends a failed transaction, and leaves standing what failed; closes the connection when that does
+ * not work or the last failure was that it is away. */
 void pg_rollback(struct pg *pg);
 
 /*

@@ -39,8 +39,8 @@ def opener(one):
 
 
 def test_supervisord_that_stands_still_stops_nobody(ezrepo_set):
-    """Its pipes fill, from 64 KiB of log lines on; the gateway answers all the same, writes every line once it is read
-    again, and `status` tells what the processes say of themselves."""
+    """Its pipes fill, from 64 KiB of log lines on; PostgreSQL and the gateway answer all the same, the gateway writes every line
+    once it is read again, and `status` tells what the processes say of themselves."""
     one = ezrepo_set
     one.configure(**{"mplane-gw": {"audit_per_second": 10000, "requests_per_second": 10000, "requests_burst": 10000}})
     one.cmd("restart", "mplane-gw")
@@ -48,6 +48,7 @@ def test_supervisord_that_stands_still_stops_nobody(ezrepo_set):
     before = {p["name"]: p["pid"] for p in one.status()["processes"]}
     ask = opener(one)
     with standing_still(one.status()["supervisor_pid"]):
+        one.sql("DO $$ BEGIN FOR i IN 1..100 LOOP RAISE LOG '%', repeat('x', 2000); END LOOP; END $$", role="postgres")
         for _ in range(500):
             with ask.open(f"https://localhost:{one.https}/capability", timeout=120) as answer:
                 assert answer.status == 200

@@ -103,6 +103,14 @@ def test_no_function_that_writes_past_its_end():
             assert not bad.search(file.read()), name
 
 
+def test_hash_tables_do_not_end_the_process():
+    """uthash calls exit() where memory is out, unless it is told not to before it is included."""
+    for name in files(".c", ".h"):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+            before, found, _ = file.read().partition("#include <uthash.h>")
+        assert not found or "#define HASH_NONFATAL_OOM" in before, name
+
+
 def test_nothing_left_for_later():
     bad = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
     for name in files(".c", ".h", ".py", ".sql", ".md", top=FOLDERS + ["docs"]):

@@ -39,6 +39,10 @@ REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid,
     FROM PUBLIC;
 """
 
+# PostgreSQL leaves out of its log what cannot be written at once, but only where writing does not wait: supervisord's
+# pipe, the journal's socket do.
+UNWAITING = "import os, sys; os.set_blocking(1, False); os.set_blocking(2, False); os.execv(sys.argv[1], sys.argv[1:])"
+
 SETTINGS = """
 # Written by "ezrepo init"; from here on this file is yours.
 listen_addresses = ''
@@ -82,6 +86,11 @@ def newest() -> int:
         raise Failure(f"no PostgreSQL server of version {OLDEST} or newer in {INSTALLED};"
                       f" install postgresql-{OLDEST}, or give --database")
     return max(versions)
+
+
+def server_command(state: State) -> List[str]:
+    """What runs the private cluster, for the user whose it is: a server that never waits for its log."""
+    return ["/usr/bin/python3", "-I", "-c", UNWAITING, f"{bin_directory(state)}/postgres", "-D", state.path("postgres", "data")]
 
 
 def own_version(state: State, data: str = "") -> int:

@@ -77,7 +77,7 @@ def _quoted(arguments: List[str]) -> str:
 
 def _program_section(state: State, name: str) -> str:
     if name == "postgres":
-        command = [f"{cluster.bin_directory(state)}/postgres", "-D", state.path("postgres", "data")]
+        command = cluster.server_command(state)
         account = cluster.cluster_account(state.account("stored"))
         user = f"user = {account.name}\n" if os.geteuid() == 0 else ""
     else:

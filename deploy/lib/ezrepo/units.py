@@ -145,7 +145,7 @@ def _service(state: State, kind: str) -> str:
 
 def _postgres(state: State) -> str:
     account = cluster.cluster_account(state.account("stored"))
-    command = quoted([os.path.join(cluster.bin_directory(state), "postgres"), "-D", state.path("postgres", "data")])
+    command = quoted(cluster.server_command(state))
     return SERVICE.format(
         does="the private PostgreSQL cluster", after="", requires="", user=account.name, group=account.group,
         command=command, stop=STOP_SECONDS, families="AF_UNIX",
