@@ -13,8 +13,8 @@
  * COUNTER: only grows while the process runs, from 0 at its start. GAUGE: how it is now, or was the
  * last time; goes up and down.
  * name: lower-case words, joined by dots and underscores; with both taken for the same, another one
- * than each other of its process. unit: "bytes", "milliseconds", or "" for how many there are.
- * help: what is counted, in words, without an end of line.
+ * than each other of its process. unit: "bytes", "milliseconds", "microseconds", or "" for how many
+ * there are. help: what is counted, in words, without an end of line.
  */
 #ifndef EZREPO_COUNTER_H
 #define EZREPO_COUNTER_H

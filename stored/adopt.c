@@ -5,8 +5,8 @@
 
 #include "common/log.h"
 #include "stored/asker.h"
+#include "stored/beside/rebuild.h"
 #include "stored/publish.h"
-#include "stored/rebuild.h"
 
 static void answer(zsock_t *socket, struct slice peer, const struct adopted_message *m)
 {

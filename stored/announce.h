@@ -5,7 +5,7 @@
 
 #include "common/bus.h"
 #include "common/message.h"
-#include "stored/gradings.h"
+#include "stored/cache/gradings.h"
 #include "stored/order.h"
 
 /* Acknowledgements gathered, then sent as few messages. */

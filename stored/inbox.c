@@ -8,7 +8,7 @@
 #include "common/arena.h"
 #include "common/grow.h"
 #include "common/log.h"
-#include "stored/days.h"
+#include "stored/beside/days.h"
 
 #define STREAMS       4096               /* that are remembered */
 #define FLUSH_BYTES   ((size_t)24 << 20) /* most of one flush, but at least one batch */

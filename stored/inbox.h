@@ -8,7 +8,7 @@
 #define EZREPO_STORED_INBOX_H
 
 #include "stored/announce.h"
-#include "stored/flush.h"
+#include "stored/flush/flush.h"
 #include "stored/order.h"
 #include "stored/store.h"
 

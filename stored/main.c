@@ -11,16 +11,16 @@
 #include "common/log.h"
 #include "common/told.h"
 #include "stored/announce.h"
-#include "stored/classes.h"
-#include "stored/days.h"
-#include "stored/drop.h"
-#include "stored/flush.h"
+#include "stored/beside/classes.h"
+#include "stored/beside/days.h"
+#include "stored/beside/expiry.h"
+#include "stored/beside/ledger_fold.h"
+#include "stored/beside/rebuild.h"
+#include "stored/beside/seal.h"
+#include "stored/db/migrate.h"
+#include "stored/flush/flush.h"
 #include "stored/inbox.h"
-#include "stored/ledger_fold.h"
-#include "stored/migrate.h"
 #include "stored/publish.h"
-#include "stored/rebuild.h"
-#include "stored/seal.h"
 
 #define BACKOFF_FIRST_MS    100
 #define BACKOFF_MOST_MS     5000
@@ -215,7 +215,7 @@ static void connect_database(void)
         return;
     }
     seal_close(s->seal);
-    drop_close(s->drop);
+    expiry_close(s->expiry);
     days_close(s->days);
     ledger_fold_close(s->fold);
     if (pg_open(&s->pg, &sql_statements, settings.database, "ezrepo-stored") == -1) {
@@ -362,8 +362,8 @@ static bool flush_portion(void)
         return true;
     }
     if (written == -1) {
-        log_error("flush.failed", "sqlstate=%s error=\"%s\"", self.store.pg.sqlstate,
-                  self.store.pg.message);
+        log_error("flush.failed", "part=%s sqlstate=%s error=\"%s\"", self.flush->part,
+                  self.store.pg.sqlstate, self.store.pg.message);
         back_off();
         return false;
     }
@@ -457,7 +457,7 @@ static void go_on_draining(void)
                      unwritten);
         }
         seal_close(self.store.seal);
-        drop_close(self.store.drop);
+        expiry_close(self.store.expiry);
         days_close(self.store.days);
         if (pg_is_open(&self.store.pg) && flush_checkpoint(&self.store) == -1) {
             log_warn("drain.checkpoint", "error=\"%s\"", self.store.pg.message);
@@ -482,8 +482,8 @@ static void keep_and_drop(void)
         log_error("retention.step", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
         back_off();
     } else {
-        drop_go_on(s->drop, daemon_now_us(), daemon_clock_us());
-        if (drop_ended(s->drop) && classes_remove_unused(s) == -1) {
+        expiry_go_on(s->expiry, daemon_now_us(), daemon_clock_us());
+        if (expiry_ended(s->expiry) && classes_remove_unused(s) == -1) {
             log_error("retention.step", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
             back_off();
         }
@@ -534,7 +534,7 @@ static bool is_under_way(void)
     const struct store *s = &self.store;
     return seal_is_under_way(s->seal) || days_under_way(s->days) || self.inbox.aside_count > 0 ||
            rebuild_is_under_way(s->rebuild) || ledger_fold_is_under_way(s->fold) ||
-           drop_is_under_way(s->drop);
+           expiry_is_under_way(s->expiry);
 }
 
 /* What has ended just now may have a next step. The time that this takes is a part of the moment: a
@@ -675,10 +675,10 @@ static int start(zloop_t *loop)
     s->seal = seal_new(s);
     s->rebuild = rebuild_new(s);
     s->fold = ledger_fold_new(s);
-    s->drop = drop_new(s);
+    s->expiry = expiry_new(s);
     s->days = days_new(s);
     if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
-        s->fold == NULL || s->drop == NULL || s->days == NULL || s->distances == NULL ||
+        s->fold == NULL || s->expiry == NULL || s->days == NULL || s->distances == NULL ||
         retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1 ||
         s->rebuild == NULL || inbox_init(&self.inbox, &settings) == -1) {
         return -1;
@@ -739,7 +739,7 @@ static void stop(void)
 {
     struct store *s = &self.store;
     seal_free(&s->seal);
-    drop_free(&s->drop);
+    expiry_free(&s->expiry);
     days_free(&s->days);
     rebuild_free(&s->rebuild);
     ledger_fold_free(&s->fold);

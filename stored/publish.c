@@ -9,7 +9,7 @@
 #include "common/log.h"
 #include "stored/adopt.h"
 #include "stored/asker.h"
-#include "stored/rebuild.h"
+#include "stored/beside/rebuild.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
 #define REQUESTS_ONCE 8 /* then the records have their turn */

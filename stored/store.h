@@ -12,16 +12,16 @@
 #include "common/message.h"
 #include "common/pg/pg.h"
 #include "common/record_types.h"
-#include "stored/arrival.h"
-#include "stored/calendar.h"
-#include "stored/distances.h"
-#include "stored/gaps.h"
-#include "stored/gradings.h"
-#include "stored/interned.h"
-#include "stored/ledger.h"
-#include "stored/retention.h"
-#include "stored/series.h"
-#include "stored/sql.h"
+#include "stored/cache/arrival.h"
+#include "stored/cache/calendar.h"
+#include "stored/cache/gradings.h"
+#include "stored/cache/interned.h"
+#include "stored/cache/ledger.h"
+#include "stored/cache/retention.h"
+#include "stored/cache/series.h"
+#include "stored/db/sql.h"
+#include "stored/periods/distances.h"
+#include "stored/periods/gaps.h"
 
 struct store_settings {
     const char *database;
@@ -76,6 +76,27 @@ struct store_settings {
           "how long the last transaction that wrote batches took")                                 \
     GAUGE(FLUSH_RECORDS, "flush_records", "",                                                      \
           "records in the last transaction that wrote batches")                                    \
+    COUNTER(FLUSH_BEGIN_US, "flush.begin_us", "microseconds", "flushes: beginning transactions")   \
+    COUNTER(FLUSH_TAKE_US, "flush.take_us", "microseconds",                                        \
+            "flushes: taking batches, those written before left out")                              \
+    COUNTER(FLUSH_ARRIVAL_US, "flush.arrival_us", "microseconds",                                  \
+            "flushes: numbering what arrived")                                                     \
+    COUNTER(FLUSH_READ_US, "flush.read_us", "microseconds", "flushes: reading batches")            \
+    COUNTER(FLUSH_DAYS_US, "flush.days_us", "microseconds",                                        \
+            "flushes: finding which partitions are missing")                                       \
+    COUNTER(FLUSH_SENDERS_US, "flush.senders_us", "microseconds",                                  \
+            "flushes: finding the senders' rows of the ledger")                                    \
+    COUNTER(FLUSH_SEALING_US, "flush.sealing_us", "microseconds",                                  \
+            "flushes: giving up hours that were being sealed")                                     \
+    COUNTER(FLUSH_RECORDS_US, "flush.records_us", "microseconds",                                  \
+            "flushes: series, schemas and records")                                                \
+    COUNTER(FLUSH_ROLLUP_US, "flush.rollup_us", "microseconds", "flushes: sealed hours and days")  \
+    COUNTER(FLUSH_PERIODS_US, "flush.periods_us", "microseconds", "flushes: periods and events")   \
+    COUNTER(FLUSH_TOTALS_US, "flush.totals_us", "microseconds",                                    \
+            "flushes: counts over all series of a type")                                           \
+    COUNTER(FLUSH_REJECTED_US, "flush.rejected_us", "microseconds", "flushes: the table rejected") \
+    COUNTER(FLUSH_LEDGER_US, "flush.ledger_us", "microseconds", "flushes: entries of the ledger")  \
+    COUNTER(FLUSH_COMMIT_US, "flush.commit_us", "microseconds", "flushes: COMMIT")                 \
     GAUGE(LAG_MS, "lag_ms", "milliseconds",                                                        \
           "from the arrival of the oldest datagram of the last transaction until its "             \
           "commit")                                                                                \
@@ -129,7 +150,7 @@ void batch_free(void *batch);
 struct seal;
 struct rebuild;
 struct ledger_fold;
-struct drop;
+struct expiry;
 struct days;
 
 struct store {
@@ -152,7 +173,7 @@ struct store {
     struct seal *seal;
     struct rebuild *rebuild;
     struct ledger_fold *fold;
-    struct drop *drop;
+    struct expiry *expiry;
     struct days *days;
     struct identity *identity; /* for records whose ingestd told no digest */
     uint64_t stamp;            /* of the flush at hand */

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- A record is (series, t_start, what was measured). All of `measurement` is written anew, once: a day is a
--- transaction, so that what was done stays done and little disk is needed beside. The steps: stored/migrate.c.
+-- transaction, so that what was done stays done and little disk is needed beside. The steps: stored/db/migrate.c.
 
 -- step once
 
@@ -110,7 +110,7 @@ ALTER TABLE schema ALTER COLUMN id TYPE bigint;
 ALTER SEQUENCE schema_id_seq AS bigint;
 ALTER TABLE schema ADD COLUMN of_series text[];
 
--- As stored/interned.c makes it of texts and lists of texts.
+-- As stored/cache/interned.c makes it of texts and lists of texts.
 CREATE FUNCTION schema_digest(verb text, registry text, results text[], parameters text[], metadata text[],
                               of_series text[]) RETURNS uuid
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$

@@ -73,7 +73,7 @@ def test_counters_become_metrics(build_dir):
     for counter in counters:
         assert list(counter) == ["name", "kind", "unit", "metric", "help"]
         assert re.fullmatch(r"[a-z][a-z0-9]*([._][a-z0-9]+)*", counter["name"]), counter
-        assert counter["kind"] in ("counter", "gauge") and counter["unit"] in ("", "bytes", "milliseconds"), counter
+        assert counter["kind"] in ("counter", "gauge") and counter["unit"] in ("", "bytes", "milliseconds", "microseconds"), counter
         assert re.fullmatch(r"ezrepo_[a-z0-9_]+", counter["metric"]), counter
         assert counter["metric"].endswith("_total") == (counter["kind"] == "counter"), counter
         assert re.fullmatch(r"\S[^\n|]{3,}\S", counter["help"]), counter

@@ -18,7 +18,7 @@ import msgpack
 import psycopg2
 import pytest
 import zmq
-from conftest import ROOT, wait_for
+from conftest import ROOT, counters_now, wait_for
 from messages import (ACCOUNT, BATCH_HEADER, GRADING, LOST, MESSAGE_VERSION, PUBLISH, PUBLISHED, REJECT, SCHEMA, fields,
                       listed, pack)
 from stores import (HOUR, NONE, OTHER, SECOND, Record, account, accounts_frame, check_store, grades_frame, microseconds,
@@ -133,6 +133,21 @@ def test_a_full_table_of_schemas_is_no_records_fault(stored):
     sender.settle()
     assert stored.sql("SELECT count(*) FROM measurement") == [(4,)]
     assert stored.sql("SELECT count(*) FROM rejected") == [(0,)] and stored.counter("rejected.database") == 0
+
+
+def test_the_part_of_a_flush_that_fails_is_named(stored):
+    """A table is away for a while: the log tells which part, nothing is lost, and the times of all parts are counted."""
+    sender, t = stored.sender(), now_us()
+    sender.commit([Record(t)])
+    stored.sql("ALTER TABLE period RENAME TO away")
+    sender.send(sender.batch([Record(t + SECOND, (1, 2))]))
+    stored.wait(lambda: "flush.failed part=periods sqlstate=42P01" in stored.log())
+    stored.sql("ALTER TABLE away RENAME TO period")
+    sender.settle()
+    check_store(stored)
+    assert stored.sql("SELECT count(*) FROM measurement") == [(2,)]
+    parts = {name: value for name, value in counters_now(stored.status).items() if name.startswith("flush.")}
+    assert len(parts) == 14 and parts["flush.commit_us"] > 0 and parts["flush.records_us"] > 0
 
 
 def test_hops_door_and_format(stored):

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "stored/flush.h"
+#include "stored/flush/flush.h"
 
 #define BATCHES     2
 #define ARENA_BYTES ((size_t)64 << 20)

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "common/json.h"
-#include "stored/periods.h"
+#include "stored/periods/periods.h"
 
 #define MAX_RECORDS 192
 
@@ -67,9 +67,9 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 /*
- * Some of the period's first records, or none, as heads.c finds them: all when it ended before the
- * late one; else up to any time before this one. This flush may have ended an open period by then,
- * but not before what its row knows.
+ * Some of the period's first records, or none, as late_heads.c finds them: all when it ended before
+ * the late one; else up to any time before this one. This flush may have ended an open period by
+ * then, but not before what its row knows.
  */
 static struct period_head some_head(const struct memory *m, const struct period *p,
                                     const struct period_key *late)
@@ -284,7 +284,7 @@ static int record_order(const void *a, const void *b)
     return period_key_compare(&x->key, &y->key);
 }
 
-/* As repair.c does it; true when the open period was computed again. */
+/* As late.c does it; true when the open period was computed again. */
 static bool repair_all(struct memory *m, struct period_record *late, uint32_t count)
 {
     struct period_key until = {INT64_MIN, 0};

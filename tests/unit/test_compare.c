@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "stored/compare.h"
+#include "stored/beside/compare.h"
 
 #define GAP  100
 #define MOST 200

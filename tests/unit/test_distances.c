@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stored/distances.h: when it is told that a type's records come too far apart. */
+/* stored/periods/distances.h: when it is told that a type's records come too far apart. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "stored/distances.h"
+#include "stored/periods/distances.h"
 
 static void take(struct distances *d, const char *type, int64_t us, bool apart, int times)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stored/gaps.h: which gap holds for a type, of the three who may say. */
+/* stored/periods/gaps.h: which gap holds for a type, of the three who may say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "stored/gaps.h"
+#include "stored/periods/gaps.h"
 
 #define S(n) (INT64_C(1000000) * (n))
 

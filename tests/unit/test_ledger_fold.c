@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
-#include "stored/ledger_fold.h"
+#include "stored/beside/ledger_fold.h"
 
 #define SECOND INT64_C(1000000)
 

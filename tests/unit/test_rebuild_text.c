@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "stored/rebuild_work.h"
+#include "stored/beside/rebuild_work.h"
 
 uint64_t store_counters[STORE_COUNTER_COUNT]; /* main.c's */
 

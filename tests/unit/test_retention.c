@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "stored/retention.h"
+#include "stored/cache/retention.h"
 
 #define DAY_US INT64_C(86400000000)
 

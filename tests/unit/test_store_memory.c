@@ -10,9 +10,9 @@
 
 #include "scarce.h"
 #include "schemas/messages.h"
-#include "stored/interned.h"
-#include "stored/ledger.h"
-#include "stored/series.h"
+#include "stored/cache/interned.h"
+#include "stored/cache/ledger.h"
+#include "stored/cache/series.h"
 #include "stored/store.h"
 
 #define MANY  300 /* the tables grow several times on the way */

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is not kept any more goes, on a connection of its own and without waiting, so that flushes
+ * go on meanwhile: partitions whose records all lie before the horizon of their class, and old rows
+ * of the ledger.
+ */
+#ifndef EZREPO_STORED_EXPIRY_H
+#define EZREPO_STORED_EXPIRY_H
+
+#include "stored/store.h"
+
+struct expiry;
+
+/* The caller owns it. NULL when memory is out. */
+struct expiry *expiry_new(struct store *store);
+void expiry_free(struct expiry **d);
+
+/*
+ * Called now and then while the database is there: goes on with what is under way as far as that
+ * needs no waiting, or begins what is due next. The first connecting may take some seconds. now_us:
+ * time of day; clock_us: a steady clock.
+ */
+void expiry_go_on(struct expiry *d, int64_t now_us, int64_t clock_us);
+
+/* Whether something is under way; when it has ended the next may be due. */
+bool expiry_is_under_way(const struct expiry *d);
+
+/* Gives up what is under way and closes the connection. */
+void expiry_close(struct expiry *d);
+
+/* Once after partitions were dropped, when none is left to be dropped: true. */
+bool expiry_ended(struct expiry *d);
+
+#endif

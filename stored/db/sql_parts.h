@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Pieces of statements that sql.c and sql_rebuild.c share; nobody else includes this. */
+#ifndef EZREPO_STORED_SQL_PARTS_H
+#define EZREPO_STORED_SQL_PARTS_H
+
+#include "stored/db/sql.h"
+#include "stored/db/sql_columns.h"
+
+/* sql_batches.c */
+extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
+
+/* Of a list of keys: series, grade names, and the three columns of a key (period_rows.h). */
+#define KEY_ARRAYS                                                                                 \
+    "$1::bigint[], $2::smallint[], $3::timestamptz[], $4::timestamptz[], $5::bigint[]"
+
+#define PERIOD_START "(t_start, start_end, start_key)"
+#define PERIOD_LAST  "t_start DESC, start_end DESC, start_key DESC"
+
+#define COUNTS "n0, n1, n2, n3, n4, n5"
+
+#define ADD_COUNTS(table)                                                                          \
+    "n0 = " table ".n0 + excluded.n0, n1 = " table ".n1 + excluded.n1, "                           \
+    "n2 = " table ".n2 + excluded.n2, n3 = " table ".n3 + excluded.n3, "                           \
+    "n4 = " table ".n4 + excluded.n4, n5 = " table ".n5 + excluded.n5"
+
+#define COUNT_GRADES                                                                               \
+    " count(*) FILTER (WHERE grade = 0) AS n0, count(*) FILTER (WHERE grade = 1) AS n1,"           \
+    " count(*) FILTER (WHERE grade = 2) AS n2, count(*) FILTER (WHERE grade = 3) AS n3,"           \
+    " count(*) FILTER (WHERE grade = 4) AS n4, count(*) FILTER (WHERE grade = 5) AS n5"
+
+#define SUM_GRADES                                                                                 \
+    " sum(n0) AS n0, sum(n1) AS n1, sum(n2) AS n2, sum(n3) AS n3, sum(n4) AS n4, sum(n5) AS n5"
+
+/* Of the hour, or the day, that begins at $1. */
+#define WITHIN(column, span)                                                                       \
+    column " >= $1::timestamptz AND " column " < $1::timestamptz + interval '1 " span "'"
+#define RECORDS_OF_HOUR WITHIN("t_start", "hour")
+#define HOURS_OF_DAY    WITHIN("hour", "day")
+#define TOTALS_OF_HOUR  WITHIN("start", "hour")
+#define TOTALS_OF_DAY   WITHIN("start", "day")
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pairs, keys and periods as statements take and give them: what several statements of sql.h have
+ * in common.
+ */
+#ifndef EZREPO_STORED_PERIOD_ROWS_H
+#define EZREPO_STORED_PERIOD_ROWS_H
+
+#include "common/pg/pg.h"
+#include "stored/periods/periods.h"
+
+/* Begins parameters with the columns of a list of keys: series, grade name, and a key's three. */
+void period_rows_begin(struct pg_params *p);
+#define PERIOD_ROWS_COLUMNS 5
+/* Adds a key to these columns. */
+void period_rows_put(struct pg_params *p, int64_t series_id, uint16_t grade_id,
+                     const struct period_key *key);
+
+/* Begins parameters with one key alone: series, grade name, and its three columns. */
+void period_rows_alone(struct pg_params *p, int64_t series_id, uint16_t grade_id,
+                       const struct period_key *key);
+
+/* A key as three parameters, or from three columns t_start, t_end and key, the first of which is
+ * `column`. */
+void period_rows_add_key(struct pg_params *p, const struct period_key *key);
+struct period_key period_rows_key(const PGresult *r, int row, int column);
+/* From the columns t_start, start_end, start_key, grade, t_end, records, and ended as a number. */
+struct period period_rows_get(const PGresult *r, int row, int column);
+
+#endif

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Periods and events to the database: one statement for each kind of change. */
+#include "stored/periods/period_writes.h"
+
+#include <stdlib.h>
+
+#include "common/grow.h"
+#include "stored/periods/period_rows.h"
+
+#define APPEND(list, ...)                                                                          \
+    do {                                                                                           \
+        __typeof__((list)->at) at = grow((list)->at, (list)->count, &(list)->size, sizeof *at);    \
+        if (at == NULL) {                                                                          \
+            return -1;                                                                             \
+        }                                                                                          \
+        (list)->at = at;                                                                           \
+        at[(list)->count++] = (__typeof__(*at)){__VA_ARGS__};                                      \
+        return 0;                                                                                  \
+    } while (0)
+
+int period_writes_put(struct period_writes *w, struct period_pair pair, bool repaired,
+                      const struct period *period)
+{
+    APPEND(&w->put, .pair = pair, .repaired = repaired, .period = *period);
+}
+
+int period_writes_tell(struct period_writes *w, struct period_pair pair, bool repaired,
+                       const struct period_event *event)
+{
+    APPEND(&w->told, .pair = pair, .repaired = repaired, .event = *event);
+}
+
+int period_writes_remove(struct period_writes *w, struct period_pair pair,
+                         const struct period_key *key)
+{
+    APPEND(&w->removed, .pair = pair, .key = *key);
+}
+
+int period_writes_retract(struct period_writes *w, struct period_pair pair,
+                          const struct period_key *key)
+{
+    APPEND(&w->retracted, .pair = pair, .key = *key);
+}
+
+int period_writes_dirty(struct period_writes *w, struct period_pair pair)
+{
+    APPEND(&w->dirty, .series = pair.series, .grade_id = pair.grade_id);
+}
+
+int period_writes_late(struct period_writes *w, struct period_pair pair,
+                       const struct period_record *record)
+{
+    APPEND(&w->late, .pair = pair, .record = *record);
+}
+
+struct period_writes *period_writes_new(void)
+{
+    return calloc(1, sizeof(struct period_writes));
+}
+
+void period_writes_clear(struct period_writes *w)
+{
+    w->put.count = w->told.count = w->removed.count = 0;
+    w->retracted.count = w->dirty.count = w->late.count = 0;
+    w->counts = (struct period_counts){0};
+}
+
+void period_writes_free(struct period_writes **w)
+{
+    if (*w != NULL) {
+        free((*w)->put.at);
+        free((*w)->told.at);
+        free((*w)->removed.at);
+        free((*w)->retracted.at);
+        free((*w)->dirty.at);
+        free((*w)->late.at);
+        free(*w);
+        *w = NULL;
+    }
+}
+
+/*
+ * What records in order make of the open period is void once a late one made that be computed again
+ * to its end.
+ */
+static bool void_by_now(const struct period_pair *pair, bool repaired)
+{
+    if (repaired || !pair->series->again) {
+        return false;
+    }
+    const struct series_grade *g = series_grade_find(pair->series, pair->grade_id);
+    return g != NULL && g->again;
+}
+
+/* ---- columns ---- */
+
+static void put_key(struct pg_params *p, const struct period_pair *pair,
+                    const struct period_key *key)
+{
+    period_rows_put(p, pair->series->id, pair->grade_id, key);
+}
+
+static void begin_periods(struct pg_params *p)
+{
+    period_rows_begin(p);
+    pg_add_array(p, PG_SMALLINT);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_BIGINT);
+    pg_add_array(p, PG_SMALLINT);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_TIMESTAMPTZ);
+    pg_add_array(p, PG_BIGINT);
+}
+
+/* All records of the series are in it: it holds through the series' greatest key. */
+static void put_period(struct pg_params *p, const struct period_pair *pair,
+                       const struct period *period)
+{
+    put_key(p, pair, &period->start);
+    pg_put_16(p, 5, period->grade);
+    pg_put_time(p, 6, period->t_end_us);
+    pg_put_64(p, 7, (int64_t)period->records);
+    pg_put_16(p, 8, period->ended);
+    pg_put_time(p, 9, pair->series->greatest.t_us);
+    pg_put_time(p, 10, pair->series->greatest.end_us);
+    pg_put_64(p, 11, pair->series->greatest.key);
+}
+
+static int run_filled(struct store *store, enum sql_statement statement)
+{
+    return pg_elements(&store->params, 0) == 0 ? 0 : pg_run(&store->pg, statement, &store->params);
+}
+
+/* ---- sending ---- */
+
+static int send_drops(struct store *store, enum sql_statement statement,
+                      const struct period_removal *drops, uint32_t count)
+{
+    period_rows_begin(&store->params);
+    for (uint32_t i = 0; i < count; i++) {
+        put_key(&store->params, &drops[i].pair, &drops[i].key);
+    }
+    return run_filled(store, statement);
+}
+
+static int send_ended(const struct period_writes *w, struct store *store)
+{
+    begin_periods(&store->params);
+    for (uint32_t i = 0; i < w->put.count; i++) {
+        const struct period_put *put = &w->put.at[i];
+        if (put->period.ended != PERIOD_OPEN && !void_by_now(&put->pair, put->repaired)) {
+            put_period(&store->params, &put->pair, &put->period);
+        }
+    }
+    return run_filled(store, SQL_PERIOD_PUT);
+}
+
+static int send_open(struct period_writes *w, struct store *store)
+{
+    begin_periods(&store->params);
+    for (uint32_t i = 0; i < w->put.count; i++) {
+        const struct period_put *put = &w->put.at[i];
+        if (put->period.ended == PERIOD_OPEN && !void_by_now(&put->pair, put->repaired)) {
+            put_period(&store->params, &put->pair, &put->period);
+        }
+    }
+    for (uint32_t i = 0; i < w->dirty.count; i++) {
+        const struct period_pair *pair = &w->dirty.at[i];
+        struct series_grade *g = series_grade_find(pair->series, pair->grade_id);
+        if (g == NULL || !g->dirty) {
+            continue;
+        }
+        g->dirty = false;
+        if (!g->again && g->open.grade != 0) {
+            put_period(&store->params, pair, &g->open);
+            g->written = g->open.records;
+            g->through = pair->series->greatest;
+        }
+    }
+    return run_filled(store, SQL_PERIOD_PUT);
+}
+
+static int send_told(struct period_writes *w, struct store *store)
+{
+    period_rows_begin(&store->params);
+    pg_add_array(&store->params, PG_SMALLINT);
+    pg_add_array(&store->params, PG_SMALLINT);
+    for (uint32_t i = 0; i < w->told.count; i++) {
+        const struct period_tell *told = &w->told.at[i];
+        if (void_by_now(&told->pair, told->repaired)) {
+            continue;
+        }
+        put_key(&store->params, &told->pair, &told->event.at);
+        pg_put_16(&store->params, 5, told->event.from);
+        pg_put_16(&store->params, 6, told->event.to);
+        w->counts.opened++;
+    }
+    return run_filled(store, SQL_EVENT_TELL);
+}
+
+int period_writes_send(struct period_writes *w, struct store *store)
+{
+    w->counts.retracted += w->retracted.count;
+    if (send_drops(store, SQL_PERIOD_REMOVE, w->removed.at, w->removed.count) == -1 ||
+        send_ended(w, store) == -1 || send_open(w, store) == -1 ||
+        send_drops(store, SQL_EVENT_RETRACT, w->retracted.at, w->retracted.count) == -1 ||
+        send_told(w, store) == -1) {
+        return -1;
+    }
+    return 0;
+}
