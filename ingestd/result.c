@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 #include <stdarg.h>
-#include <stddef.h>
 #include <stdio.h>
 
 #include "common/mplane/when.h"
@@ -23,16 +22,14 @@ const char *result_reason_name(enum result_reason reason)
 static void append_places(const struct result_reader *r, char *text, size_t size)
 {
     size_t used = 0;
+    bool within = r->place != NULL && r->place->depth > 0;
     text[0] = '\0';
     if (r->document > 0) {
-        int n =
-            snprintf(text, size, "document %" PRIu64 "%s", r->document, r->depth > 0 ? ", " : "");
+        int n = snprintf(text, size, "document %" PRIu64 "%s", r->document, within ? ", " : "");
         used = n > 0 ? (size_t)n : 0;
     }
-    for (uint32_t i = 0; i < r->depth && used + 32 < size; i++) {
-        int n = snprintf(text + used, size - used, "%scontents[%" PRIu32 "]", i == 0 ? "" : ".",
-                         r->place[i]);
-        used += n > 0 ? (size_t)n : 0;
+    if (within) {
+        used += mplane_place_text(r->place, text + used, size - used);
     }
     if (used > 0 && used + 3 < size) {
         memcpy(text + used, ": ", 3);
@@ -151,7 +148,7 @@ static bool stands_among(struct slice name, const struct slice *names, uint32_t 
 /* `results`: the names of the columns; "time" is noted by its place and left out of the schema. */
 static int read_columns(struct result_reader *r, struct result_reading *g)
 {
-    const struct json *list = g->sections.results;
+    const struct json *list = g->members->at[MPLANE_KEY_RESULTS];
     if (list == NULL || list->type != JSON_ARRAY) {
         return refuse_type(r, "results", "an array of names", list);
     }
@@ -275,7 +272,8 @@ static int read_pairs(struct result_reader *r, struct result_reading *g, const c
 
 static int read_tail(struct result_reader *r, struct result_reading *g)
 {
-    const struct json *p = g->sections.parameters, *m = g->sections.metadata;
+    const struct json *p = g->members->at[MPLANE_KEY_PARAMETERS],
+                      *m = g->members->at[MPLANE_KEY_METADATA];
     if (!is_absent(p) && p->type != JSON_OBJECT) {
         return refuse_type(r, "parameters", "an object", p);
     }
@@ -307,7 +305,7 @@ static int64_t to_utc(const struct result_reader *r, int64_t us, bool local)
 /* `when`, once per result and only if a row has no time of its own. */
 static int read_when(struct result_reader *r, struct result_reading *g)
 {
-    const struct json *node = g->sections.when;
+    const struct json *node = g->members->at[MPLANE_KEY_WHEN];
     struct when when;
     char error[160];
     if (g->when_read) {
@@ -477,7 +475,7 @@ static int check_expansion(struct result_reader *r, const struct result_reading 
 
 static int read_rows(struct result_reader *r, struct result_reading *g, struct result *result)
 {
-    const struct json *rows = g->sections.resultvalues;
+    const struct json *rows = g->members->at[MPLANE_KEY_RESULTVALUES];
     result->schema = g->schema;
     if (is_absent(rows)) {
         return 0;
@@ -522,17 +520,18 @@ static int check_version(struct result_reader *r, const struct json *version)
     return result_refuse(r, RESULT_VERSION, "version: expected 0 or 1, found %.*s", EXCERPT(found));
 }
 
-static int read_result(struct result_reader *r, const struct result_sections *sections)
+static int read_result(struct result_reader *r, const struct mplane_members *m)
 {
-    struct result_reading g = {.sections = *sections, .time_at = -1};
+    struct result_reading g = {.members = m, .time_at = -1};
     struct slice verb;
-    if (sections->kind->type != JSON_STRING) {
-        return refuse_type(r, "result", "a verb", sections->kind);
+    if (m->at[MPLANE_KEY_RESULT]->type != JSON_STRING) {
+        return refuse_type(r, "result", "a verb", m->at[MPLANE_KEY_RESULT]);
     }
-    if (check_version(r, sections->version) == -1 ||
-        read_text(r, "result", sections->kind, 64, &verb) == -1 ||
-        read_text(r, "label", sections->label, LIMIT_LABEL_BYTES, &g.common.label) == -1 ||
-        read_text(r, "registry", sections->registry, LIMIT_TEXT_BYTES, &g.schema.registry) == -1 ||
+    if (check_version(r, m->at[MPLANE_KEY_VERSION]) == -1 ||
+        read_text(r, "result", m->at[MPLANE_KEY_RESULT], 64, &verb) == -1 ||
+        read_text(r, "label", m->at[MPLANE_KEY_LABEL], LIMIT_LABEL_BYTES, &g.common.label) == -1 ||
+        read_text(r, "registry", m->at[MPLANE_KEY_REGISTRY], LIMIT_TEXT_BYTES,
+                  &g.schema.registry) == -1 ||
         read_columns(r, &g) == -1 || read_tail(r, &g) == -1 ||
         result_read_dimensions(r, &g) == -1) {
         return -1;
@@ -551,95 +550,65 @@ static int read_result(struct result_reader *r, const struct result_sections *se
     return 0;
 }
 
-static void read_envelope(struct result_reader *r, const struct result_sections *sections)
+/* Whether the messages in it are to be read; else it is refused. */
+static bool check_envelope(struct result_reader *r, const struct mplane_members *m)
 {
-    const struct json *contents = sections->contents;
-    if (check_version(r, sections->version) == -1) {
-        return;
+    if (check_version(r, m->at[MPLANE_KEY_VERSION]) == -1) {
+        return false;
     }
-    if (contents == NULL || contents->type != JSON_ARRAY) {
-        refuse_type(r, "contents", "an array of messages", contents);
-        return;
+    if (!mplane_can_open(m)) {
+        refuse_type(r, "contents", "an array of messages", m->at[MPLANE_KEY_CONTENTS]);
+        return false;
     }
-    uint32_t i = 0;
-    uint32_t depth = r->depth++; /* JSON's own depth is less than JSON_DEPTH */
-    for (const struct json *m = contents->first; m != NULL; m = m->next) {
-        r->place[depth] = i++;
-        result_read_message(r, m);
-    }
-    r->depth = depth;
+    return true;
 }
 
-static bool is_kind(struct slice key)
+/* Exactly one key tells the kind; one that nobody uses is one, too. */
+static int check_kind(struct result_reader *r, const struct mplane_members *m)
 {
-    static const struct slice kinds[] = {
-        SLICE("result"),        SLICE("envelope"),   SLICE("exception"),  SLICE("capability"),
-        SLICE("specification"), SLICE("receipt"),    SLICE("redemption"), SLICE("interrupt"),
-        SLICE("withdrawal"),    SLICE("indirection")};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-        if (slice_equal(key, kinds[i])) {
-            return true;
-        }
+    const struct json *unused = m->at[MPLANE_KEY_INDIRECTION];
+    uint32_t kinds = m->kinds + (unused == NULL ? 0 : 1);
+    if (m->message->type != JSON_OBJECT) {
+        return result_refuse(r, RESULT_MESSAGE, "expected an object, found %s",
+                             json_type_name(m->message->type));
     }
-    return false;
-}
-
-/* Sorts the members; returns how many of them tell a kind. */
-static uint32_t find_sections(const struct json *message, struct result_sections *sections)
-{
-#define SECTION(name)                                                                              \
-    {                                                                                              \
-        SLICE(#name), offsetof(struct result_sections, name)                                       \
-    }
-    static const struct {
-        struct slice name;
-        size_t offset;
-    } known[] = {SECTION(version),    SECTION(label),    SECTION(registry),
-                 SECTION(when),       SECTION(results),  SECTION(resultvalues),
-                 SECTION(parameters), SECTION(metadata), SECTION(contents)};
-#undef SECTION
-    uint32_t kinds = 0;
-    *sections = (struct result_sections){0};
-    for (const struct json *m = message->first; m != NULL; m = m->next) {
-        if (is_kind(m->key)) {
-            sections->kind = m;
-            kinds++;
-            continue;
-        }
-        for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-            if (slice_equal(m->key, known[i].name)) {
-                memcpy((char *)sections + known[i].offset, &m, sizeof m);
-                break;
-            }
-        }
-    }
-    return kinds;
-}
-
-/* Recursion is as deep as the JSON, which json_parse bounds. */
-void result_read_message(struct result_reader *r, const struct json *message)
-{
-    struct result_sections sections;
-    if (message->type != JSON_OBJECT) {
-        result_refuse(r, RESULT_MESSAGE, "expected an object, found %s",
-                      json_type_name(message->type));
-        return;
-    }
-    uint32_t kinds = find_sections(message, &sections);
     if (kinds != 1) {
-        result_refuse(
+        return result_refuse(
             r, RESULT_MESSAGE,
             "expected one key that tells the kind of message (\"result\", \"envelope\" or "
             "\"exception\"), found %" PRIu32,
             kinds);
-    } else if (slice_is(sections.kind->key, "result")) {
-        read_result(r, &sections);
-    } else if (slice_is(sections.kind->key, "envelope")) {
-        read_envelope(r, &sections);
-    } else if (slice_is(sections.kind->key, "exception")) {
-        r->set->exceptions++;
-    } else {
-        result_refuse(r, RESULT_KIND, "expected a result, found a message of the kind \"%.*s\"",
-                      EXCERPT(sections.kind->key));
     }
+    if (unused == NULL &&
+        (m->kind == MPLANE_RESULT || m->kind == MPLANE_ENVELOPE || m->kind == MPLANE_EXCEPTION)) {
+        return 0;
+    }
+    return result_refuse(r, RESULT_KIND, "expected a result, found a message of the kind \"%s\"",
+                         unused == NULL ? mplane_kind_name(m->kind)
+                                        : mplane_key_name(MPLANE_KEY_INDIRECTION));
+}
+
+static enum mplane_step read_message(void *context, const struct mplane_members *m,
+                                     const struct mplane_place *place)
+{
+    struct result_reader *r = context;
+    r->place = place;
+    if (check_kind(r, m) == -1) {
+        return MPLANE_GO_ON;
+    }
+    if (m->kind == MPLANE_ENVELOPE) {
+        return check_envelope(r, m) ? MPLANE_OPEN : MPLANE_GO_ON;
+    }
+    if (m->kind == MPLANE_RESULT) {
+        read_result(r, m);
+    } else {
+        r->set->exceptions++;
+    }
+    return MPLANE_GO_ON;
+}
+
+void result_read_message(struct result_reader *r, const struct json *message)
+{
+    mplane_walk(message, read_message, r);
+    r->place = NULL;
 }

@@ -3,6 +3,7 @@
 #ifndef EZREPO_INGESTD_RESULT_READER_H
 #define EZREPO_INGESTD_RESULT_READER_H
 
+#include "common/mplane/envelope.h"
 #include "ingestd/result.h"
 
 /* A message being read. */
@@ -14,24 +15,16 @@ struct result_reader {
     struct result_set *set;
     struct result **results_end;
     struct refusal **refusals_end;
-    uint64_t document;          /* which of several in the bytes, from 1; 0: there is one */
-    uint32_t rows;              /* taken so far */
-    size_t expansion;           /* bytes they take */
-    uint32_t place[JSON_DEPTH]; /* where in the envelopes */
-    uint32_t depth;
-    bool nuls; /* there may be U+0000 in strings */
-};
-
-/* The sections of a message that matter here; NULL where there is none. */
-struct result_sections {
-    const struct json *kind; /* the member whose key is the message's kind */
-    const struct json *version, *label, *registry, *when;
-    const struct json *results, *resultvalues, *parameters, *metadata, *contents;
+    uint64_t document;                /* which of several in the bytes, from 1; 0: there is one */
+    uint32_t rows;                    /* taken so far */
+    size_t expansion;                 /* bytes they take */
+    const struct mplane_place *place; /* where in the envelopes; NULL between messages */
+    bool nuls;                        /* there may be U+0000 in strings */
 };
 
 /* A result being read. */
 struct result_reading {
-    struct result_sections sections;
+    const struct mplane_members *members;
     struct schema_message schema;
     struct record_message common; /* what all its records have alike */
     struct slice *tail;           /* values of parameters, then of metadata */

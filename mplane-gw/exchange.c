@@ -16,6 +16,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/mplane/envelope.h"
 #include "common/quote.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
@@ -478,41 +479,40 @@ static void step(struct exchange *x)
 
 /* ---- the body ---- */
 
-/* How many messages there are; -1 when more than `max`, nested too deeply, or contents is no list.
- */
-static long count_messages(const struct json *tree, long max, int nesting)
+struct message_count {
+    int64_t count, max;
+};
+
+static enum mplane_step count_message(void *context, const struct mplane_members *m,
+                                      const struct mplane_place *place)
 {
-    if (json_get(tree, "envelope") == NULL) {
-        return 1;
+    struct message_count *c = context;
+    if (m->at[MPLANE_KEY_ENVELOPE] != NULL) {
+        return mplane_can_open(m) && place->depth < MPLANE_NESTING ? MPLANE_OPEN : MPLANE_STOP;
     }
-    const struct json *contents = json_get(tree, "contents");
-    long count = 0;
-    if (nesting == 0 || contents == NULL || contents->type != JSON_ARRAY) {
-        return -1;
-    }
-    for (const struct json *m = contents->first; m != NULL; m = m->next) {
-        long more = count_messages(m, max, nesting - 1);
-        if (more == -1 || (count += more) > max) {
-            return -1;
-        }
-    }
-    return count;
+    return ++c->count > c->max ? MPLANE_STOP : MPLANE_GO_ON;
 }
 
-static void list_messages(struct exchange *x, const struct json *tree, const char *place)
+/* How many messages there are; -1 when more than `max`, nested too deeply, or contents is no list.
+ */
+static long count_messages(const struct json *tree, int64_t max)
 {
-    if (json_get(tree, "envelope") == NULL) {
-        struct item *i = &x->items[x->count++];
-        i->exchange = x;
-        i->tree = tree;
-        i->place = place;
-        return;
+    struct message_count c = {0, max};
+    return mplane_walk(tree, count_message, &c) == -1 ? -1 : (long)c.count;
+}
+
+static enum mplane_step list_message(void *context, const struct mplane_members *m,
+                                     const struct mplane_place *place)
+{
+    struct exchange *x = context;
+    if (m->at[MPLANE_KEY_ENVELOPE] != NULL) {
+        return MPLANE_OPEN;
     }
-    unsigned number = 0;
-    for (const struct json *m = json_get(tree, "contents")->first; m != NULL; m = m->next) {
-        const char *inner = arena_printf(x->arena, "%scontents[%u].", place, number++);
-        list_messages(x, m, inner == NULL ? "" : inner);
-    }
+    struct item *i = &x->items[x->count++];
+    i->exchange = x;
+    i->tree = m->message;
+    i->place = mplane_place_prefix(x->arena, place);
+    return MPLANE_GO_ON;
 }
 
 /* The whole body is answered with one exception of this text; `outcome` is the audit log's. */
@@ -577,7 +577,7 @@ static int check_body(struct exchange *x, struct slice body, long *count, char *
         snprintf(text, size, "expected an mPlane message as JSON: %s", error);
         return -1;
     }
-    *count = count_messages(x->tree, gateway.settings.envelope_max, MPLANE_NESTING);
+    *count = count_messages(x->tree, gateway.settings.envelope_max);
     if (*count == -1) {
         snprintf(text, size,
                  "contents: expected a list of at most %lld messages, nested at most %d deep",
@@ -607,7 +607,7 @@ static void read_body(struct exchange *x, struct slice body)
         return;
     }
     connection_charge_more(x->connection, count - 1);
-    list_messages(x, x->tree, "");
+    mplane_walk(x->tree, list_message, x);
     start_timer(x);
 }
 

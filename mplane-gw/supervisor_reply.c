@@ -4,25 +4,26 @@
 
 #include <stdio.h>
 
+#include "common/mplane/envelope.h"
 #include "common/mplane/mplane_message.h"
 #include "common/mplane/when.h"
 
 /* "Poll again then": by its verb as the specification has it, by its label as programs do. */
-static bool is_callback(const struct json *tree)
+static bool is_callback(const struct mplane_members *m)
 {
-    return json_get(tree, "specification") != NULL &&
-           (json_is(json_get(tree, "specification"), "callback") ||
-            json_is(json_get(tree, "label"), "callback"));
+    return m->at[MPLANE_KEY_SPECIFICATION] != NULL &&
+           (slice_is(mplane_members_text(m, MPLANE_KEY_SPECIFICATION), "callback") ||
+            slice_is(mplane_members_text(m, MPLANE_KEY_LABEL), "callback"));
 }
 
 /* Its scope's end is the time, or where it has none its single point. */
-static void take_callback(const struct json *tree, struct supervisor_reply *reply)
+static void take_callback(const struct mplane_members *m, struct supervisor_reply *reply)
 {
     struct when w;
     int64_t start_us, end_us;
     bool instant;
     char error[sizeof reply->error] = "without a time";
-    struct slice when = mplane_message_section(tree, "when");
+    struct slice when = mplane_members_text(m, MPLANE_KEY_WHEN);
     if (when.at == NULL || when_parse(when, &w, error, sizeof error) == -1 ||
         when_range(&w, reply->now_us, &start_us, &end_us, &instant) == -1) {
         reply->bad_callbacks++;
@@ -35,38 +36,36 @@ static void take_callback(const struct json *tree, struct supervisor_reply *repl
     }
 }
 
-static void take_tree(struct arena *a, const struct json *tree, const char *place, int nesting,
-                      struct supervisor_reply *reply)
+/* A reply being taken apart. */
+struct reply_walk {
+    struct arena *arena;
+    struct supervisor_reply *reply;
+};
+
+static enum mplane_step take_message(void *context, const struct mplane_members *m,
+                                     const struct mplane_place *place)
 {
-    const struct json *contents = json_get(tree, "contents");
-    if (json_get(tree, "envelope") != NULL && nesting > 0 && contents != NULL &&
-        contents->type == JSON_ARRAY) {
-        unsigned number = 0;
-        for (const struct json *m = contents->first; m != NULL; m = m->next) {
-            const char *inner = arena_printf(a, "%scontents[%u].", place, number++);
-            take_tree(a, m, inner == NULL ? "" : inner, nesting - 1, reply);
-        }
-    } else if (is_callback(tree)) {
-        take_callback(tree, reply);
-    } else {
-        reply->take(reply->context, tree, place);
+    struct reply_walk *w = context;
+    if (mplane_can_open(m) && place->depth < MPLANE_NESTING) {
+        return MPLANE_OPEN;
     }
+    if (is_callback(m)) {
+        take_callback(m, w->reply);
+    } else {
+        w->reply->take(w->reply->context, m->message, mplane_place_prefix(w->arena, place));
+    }
+    return MPLANE_GO_ON;
 }
 
 /* What is neither an envelope nor something that asks is somebody else's page. */
 static bool makes_sense(const struct json *tree)
 {
-    static const char *const kinds[] = {"specification", "interrupt", "redemption"};
-    const struct json *contents = json_get(tree, "contents");
-    if (json_get(tree, "envelope") != NULL) {
-        return contents != NULL && contents->type == JSON_ARRAY;
-    }
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        if (json_get(tree, kinds[i]) != NULL) {
-            return true;
-        }
-    }
-    return false;
+    struct mplane_members m;
+    mplane_members_sort(tree, &m);
+    return m.at[MPLANE_KEY_ENVELOPE] != NULL
+               ? mplane_can_open(&m)
+               : m.at[MPLANE_KEY_SPECIFICATION] != NULL || m.at[MPLANE_KEY_INTERRUPT] != NULL ||
+                     m.at[MPLANE_KEY_REDEMPTION] != NULL;
 }
 
 int supervisor_reply_read(struct arena *a, struct slice body, struct supervisor_reply *reply)
@@ -79,6 +78,6 @@ int supervisor_reply_read(struct arena *a, struct slice body, struct supervisor_
     if (tree == NULL || !makes_sense(tree)) {
         return -1;
     }
-    take_tree(a, tree, "", MPLANE_NESTING, reply);
-    return 0;
+    struct reply_walk w = {a, reply};
+    return mplane_walk(tree, take_message, &w);
 }

@@ -8,19 +8,6 @@
 
 const struct json_limits mplane_limits = {32, 1200000, LIMIT_DOCUMENT_BYTES, false};
 
-static const char *const kind_names[] = {
-    [MPLANE_CAPABILITY] = "capability", [MPLANE_SPECIFICATION] = "specification",
-    [MPLANE_RESULT] = "result",         [MPLANE_RECEIPT] = "receipt",
-    [MPLANE_REDEMPTION] = "redemption", [MPLANE_INTERRUPT] = "interrupt",
-    [MPLANE_WITHDRAWAL] = "withdrawal", [MPLANE_EXCEPTION] = "exception",
-    [MPLANE_ENVELOPE] = "envelope",
-};
-
-const char *mplane_kind_name(enum mplane_kind kind)
-{
-    return kind_names[kind];
-}
-
 struct mplane_message mplane_exception(struct slice token, struct slice text)
 {
     return (struct mplane_message){.kind = MPLANE_EXCEPTION, .token = token, .text = text};

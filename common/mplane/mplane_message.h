@@ -11,24 +11,12 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/mplane/members.h"
 #include "common/mplane/registry.h"
 #include "common/mplane/when.h"
 
 #define MPLANE_CONTENT_TYPE "application/x-mplane+json"
 #define MPLANE_VERSION      1
-
-enum mplane_kind {
-    MPLANE_CAPABILITY,
-    MPLANE_SPECIFICATION,
-    MPLANE_RESULT,
-    MPLANE_RECEIPT,
-    MPLANE_REDEMPTION,
-    MPLANE_INTERRUPT,
-    MPLANE_WITHDRAWAL,
-    MPLANE_EXCEPTION,
-    MPLANE_ENVELOPE
-};
-#define MPLANE_KINDS (MPLANE_ENVELOPE + 1)
 
 /*
  * A parameter. In a capability or withdrawal its one value is the constraint's text; elsewhere it
@@ -64,9 +52,6 @@ struct mplane_message {
 
 /* For json_parse() of what a peer sends: room for a result of a million cells, no more. */
 extern const struct json_limits mplane_limits;
-
-/* Envelopes inside envelopes, at most. */
-#define MPLANE_NESTING 4
 
 /*
  * Reads a message. With a registry every element must be in it, and values and constraints must be
@@ -137,8 +122,5 @@ int mplane_message_column(const struct mplane_message *m, struct slice name);
 bool mplane_message_fulfils(struct arena *a, const struct mplane_message *specification,
                             const struct mplane_message *capability, const struct registry *r,
                             int64_t now_us, char *error, size_t error_size);
-
-/* "capability", "specification" ...: the key that names the kind. */
-const char *mplane_kind_name(enum mplane_kind kind);
 
 #endif

@@ -148,15 +148,15 @@ static int constraint(struct message_reader *r, enum primitive primitive, const 
 }
 
 /* A section that is a string where it is; null is as if it weren't there. */
-static int text_section(struct message_reader *r, const struct json *tree, const char *key,
-                        struct slice *text)
+static int text_section(struct message_reader *r, const struct mplane_members *from,
+                        enum mplane_key key, struct slice *text)
 {
-    const struct json *node = json_get(tree, key);
+    const struct json *node = from->at[key];
     if (node == NULL || node->type == JSON_NULL) {
         return 0;
     }
     if (node->type != JSON_STRING) {
-        enter(r, ".%s", key);
+        enter(r, ".%s", mplane_key_name(key));
         return fault(r, "expected a string, found %s", json_type_name(node->type));
     }
     *text = node->text;
@@ -164,24 +164,24 @@ static int text_section(struct message_reader *r, const struct json *tree, const
 }
 
 /* A section that is an object or array of a bounded size where it is. */
-static int section(struct message_reader *r, const struct json *tree, const char *key,
+static int section(struct message_reader *r, const struct mplane_members *from, enum mplane_key key,
                    enum json_type type, uint32_t most, const struct json **node)
 {
-    *node = json_get(tree, key);
+    *node = from->at[key];
     if (*node == NULL) {
         return 0;
     }
     if ((*node)->type != type || (*node)->count > most) {
-        enter(r, ".%s", key);
+        enter(r, ".%s", mplane_key_name(key));
         return fault(r, "expected an %s of at most %u, found %s of %u", json_type_name(type), most,
                      json_type_name((*node)->type), (*node)->count);
     }
     return 0;
 }
 
-static int version(struct message_reader *r, const struct json *tree)
+static int version(struct message_reader *r, const struct mplane_members *from)
 {
-    const struct json *node = json_get(tree, "version");
+    const struct json *node = from->at[MPLANE_KEY_VERSION];
     if (node == NULL || slice_is(node->text, "0") || slice_is(node->text, "1")) {
         return 0;
     }
@@ -191,11 +191,12 @@ static int version(struct message_reader *r, const struct json *tree)
                  SLICE_SHOWN(node->text, 20));
 }
 
-static int scope(struct message_reader *r, const struct json *tree, struct mplane_message *m)
+static int scope(struct message_reader *r, const struct mplane_members *from,
+                 struct mplane_message *m)
 {
     struct slice text = {NULL, 0};
     char error[200];
-    if (text_section(r, tree, "when", &text) == -1) {
+    if (text_section(r, from, MPLANE_KEY_WHEN, &text) == -1) {
         return -1;
     }
     if (text.at == NULL) {
@@ -242,11 +243,12 @@ static int parameter(struct message_reader *r, const struct json *node, bool con
     return 0;
 }
 
-static int parameters(struct message_reader *r, const struct json *tree, struct mplane_message *m)
+static int parameters(struct message_reader *r, const struct mplane_members *from,
+                      struct mplane_message *m)
 {
     const struct json *node;
     bool constrained = m->kind == MPLANE_CAPABILITY || m->kind == MPLANE_WITHDRAWAL;
-    if (section(r, tree, "parameters", JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
+    if (section(r, from, MPLANE_KEY_PARAMETERS, JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
         return -1;
     }
     if (node == NULL) {
@@ -268,10 +270,11 @@ static int parameters(struct message_reader *r, const struct json *tree, struct 
     return 0;
 }
 
-static int metadata(struct message_reader *r, const struct json *tree, struct mplane_message *m)
+static int metadata(struct message_reader *r, const struct mplane_members *from,
+                    struct mplane_message *m)
 {
     const struct json *node;
-    if (section(r, tree, "metadata", JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
+    if (section(r, from, MPLANE_KEY_METADATA, JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
         return -1;
     }
     if (node == NULL) {
@@ -298,12 +301,12 @@ static int metadata(struct message_reader *r, const struct json *tree, struct mp
 }
 
 /* The result columns; their types into the arena, for the cells. */
-static int columns(struct message_reader *r, const struct json *tree, struct mplane_message *m,
-                   enum primitive **types)
+static int columns(struct message_reader *r, const struct mplane_members *from,
+                   struct mplane_message *m, enum primitive **types)
 {
     const struct json *node;
     *types = NULL;
-    if (section(r, tree, "results", JSON_ARRAY, LIMIT_COLUMNS, &node) == -1) {
+    if (section(r, from, MPLANE_KEY_RESULTS, JSON_ARRAY, LIMIT_COLUMNS, &node) == -1) {
         return -1;
     }
     if (node == NULL) {
@@ -352,11 +355,11 @@ static int row(struct message_reader *r, const struct json *node, const struct m
     return 0;
 }
 
-static int rows(struct message_reader *r, const struct json *tree, struct mplane_message *m,
-                const enum primitive *types)
+static int rows(struct message_reader *r, const struct mplane_members *from,
+                struct mplane_message *m, const enum primitive *types)
 {
     const struct json *node;
-    if (section(r, tree, "resultvalues", JSON_ARRAY, UINT32_MAX, &node) == -1) {
+    if (section(r, from, MPLANE_KEY_RESULTVALUES, JSON_ARRAY, UINT32_MAX, &node) == -1) {
         return -1;
     }
     if (node == NULL || node->count == 0) {
@@ -398,22 +401,23 @@ static int complete(struct message_reader *r, const struct mplane_message *m)
     return 0;
 }
 
-static int statement(struct message_reader *r, const struct json *tree, struct mplane_message *m)
+static int statement(struct message_reader *r, const struct mplane_members *from,
+                     struct mplane_message *m)
 {
     enum primitive *types;
-    if (version(r, tree) == -1 || text_section(r, tree, "registry", &m->registry) == -1 ||
-        text_section(r, tree, "label", &m->label) == -1 ||
-        text_section(r, tree, "token", &m->token) == -1 ||
-        text_section(r, tree, "link", &m->link) == -1 ||
-        text_section(r, tree, "export", &m->export) == -1 || scope(r, tree, m) == -1 ||
-        parameters(r, tree, m) == -1 || metadata(r, tree, m) == -1 ||
-        columns(r, tree, m, &types) == -1) {
+    if (version(r, from) == -1 || text_section(r, from, MPLANE_KEY_REGISTRY, &m->registry) == -1 ||
+        text_section(r, from, MPLANE_KEY_LABEL, &m->label) == -1 ||
+        text_section(r, from, MPLANE_KEY_TOKEN, &m->token) == -1 ||
+        text_section(r, from, MPLANE_KEY_LINK, &m->link) == -1 ||
+        text_section(r, from, MPLANE_KEY_EXPORT, &m->export) == -1 || scope(r, from, m) == -1 ||
+        parameters(r, from, m) == -1 || metadata(r, from, m) == -1 ||
+        columns(r, from, m, &types) == -1) {
         return -1;
     }
     if (m->link.len == 0) {
         m->link.at = NULL;
     }
-    if (m->kind == MPLANE_RESULT && rows(r, tree, m, types) == -1) {
+    if (m->kind == MPLANE_RESULT && rows(r, from, m, types) == -1) {
         return -1;
     }
     return complete(r, m);
@@ -421,13 +425,14 @@ static int statement(struct message_reader *r, const struct json *tree, struct m
 
 static int message(struct message_reader *r, const struct json *tree, struct mplane_message *m);
 
-static int envelope(struct message_reader *r, const struct json *tree, struct mplane_message *m)
+static int envelope(struct message_reader *r, const struct mplane_members *from,
+                    struct mplane_message *m)
 {
     const struct json *contents;
-    if (version(r, tree) == -1 || text_section(r, tree, "token", &m->token) == -1 ||
-        text_section(r, tree, "label", &m->label) == -1 ||
-        text_section(r, tree, "registry", &m->registry) == -1 || scope(r, tree, m) == -1 ||
-        section(r, tree, "contents", JSON_ARRAY, UINT32_MAX, &contents) == -1) {
+    if (version(r, from) == -1 || text_section(r, from, MPLANE_KEY_TOKEN, &m->token) == -1 ||
+        text_section(r, from, MPLANE_KEY_LABEL, &m->label) == -1 ||
+        text_section(r, from, MPLANE_KEY_REGISTRY, &m->registry) == -1 || scope(r, from, m) == -1 ||
+        section(r, from, MPLANE_KEY_CONTENTS, JSON_ARRAY, UINT32_MAX, &contents) == -1) {
         return -1;
     }
     if (contents == NULL) {
@@ -448,56 +453,49 @@ static int envelope(struct message_reader *r, const struct json *tree, struct mp
 }
 
 /* The programs put the token under "exception", the specification under "token". */
-static int exception(struct message_reader *r, const struct json *tree, struct mplane_message *m)
+static int exception(struct message_reader *r, const struct mplane_members *from,
+                     struct mplane_message *m)
 {
-    const struct json *node = json_get(tree, "exception");
-    if (text_section(r, tree, "message", &m->text) == -1) {
-        return -1;
-    }
-    if (node->type == JSON_STRING) {
-        m->token = node->text;
-    }
-    return json_get(tree, "token") == NULL ? 0 : text_section(r, tree, "token", &m->token);
+    m->token = mplane_members_text(from, MPLANE_KEY_EXCEPTION);
+    return text_section(r, from, MPLANE_KEY_MESSAGE, &m->text) == -1
+               ? -1
+               : text_section(r, from, MPLANE_KEY_TOKEN, &m->token);
 }
 
 /* Which kind of message it is; exactly one of the keys must be there. */
-static int kind_of(struct message_reader *r, const struct json *tree, enum mplane_kind *kind)
+static int kind_of(struct message_reader *r, const struct mplane_members *from)
 {
-    int found = 0;
-    if (tree->type != JSON_OBJECT) {
-        return fault(r, "expected a message, found %s", json_type_name(tree->type));
+    if (from->message->type != JSON_OBJECT) {
+        return fault(r, "expected a message, found %s", json_type_name(from->message->type));
     }
-    for (int i = 0; i < MPLANE_KINDS; i++) {
-        if (json_get(tree, mplane_kind_name((enum mplane_kind)i)) != NULL) {
-            *kind = (enum mplane_kind)i;
-            found++;
-        }
-    }
-    if (found != 1) {
+    if (from->kinds != 1) {
         return fault(r,
                      "expected exactly one of the keys capability, specification, result, "
                      "receipt, redemption, interrupt, withdrawal, exception and envelope, "
-                     "found %d",
-                     found);
+                     "found %u",
+                     from->kinds);
     }
     return 0;
 }
 
 static int message(struct message_reader *r, const struct json *tree, struct mplane_message *m)
 {
-    if (kind_of(r, tree, &m->kind) == -1) {
+    struct mplane_members from;
+    mplane_members_sort(tree, &from);
+    if (kind_of(r, &from) == -1) {
         return -1;
     }
+    m->kind = from.kind;
     if (m->kind == MPLANE_EXCEPTION) {
-        return exception(r, tree, m);
+        return exception(r, &from, m);
     }
-    const char *key = mplane_kind_name(m->kind);
-    if (json_get(tree, key)->type != JSON_STRING || json_get(tree, key)->text.len == 0) {
-        return fault(r, "%s: expected a string, found %s", key,
-                     json_type_name(json_get(tree, key)->type));
+    enum mplane_key key = mplane_kind_key(m->kind);
+    m->verb = mplane_members_text(&from, key);
+    if (m->verb.len == 0) {
+        return fault(r, "%s: expected a string, found %s", mplane_key_name(key),
+                     json_type_name(from.at[key]->type));
     }
-    m->verb = json_get(tree, key)->text;
-    return m->kind == MPLANE_ENVELOPE ? envelope(r, tree, m) : statement(r, tree, m);
+    return m->kind == MPLANE_ENVELOPE ? envelope(r, &from, m) : statement(r, &from, m);
 }
 
 const struct mplane_message *mplane_message_read(struct arena *a, const struct json *tree,

@@ -219,62 +219,52 @@ static void put_contents(struct writer *w, const struct mplane_message *m)
     end(w, "]");
 }
 
-/* The members a message can have, in the order of their keys. */
-enum member {
-    CONTENTS,
-    EXPORT,
-    LABEL,
-    LINK,
-    TEXT,
-    METADATA,
-    PARAMETERS,
-    REGISTRY,
-    COLUMNS,
-    ROWS,
-    TOKEN,
-    VERSION,
-    WHEN,
-    MEMBERS
-};
+/* A section that is a string; {NULL, 0} when the message has none. */
+static struct slice text_section_of(const struct mplane_message *m, enum mplane_key key)
+{
+    switch (key) {
+    case MPLANE_KEY_EXPORT:
+        return m->export;
+    case MPLANE_KEY_LABEL:
+        return m->label;
+    case MPLANE_KEY_LINK:
+        return m->link;
+    case MPLANE_KEY_MESSAGE:
+        return m->text;
+    case MPLANE_KEY_REGISTRY:
+        return m->registry;
+    case MPLANE_KEY_TOKEN:
+        return m->token;
+    default:
+        return (struct slice){NULL, 0};
+    }
+}
 
-static const char *const member_keys[MEMBERS] = {
-    "contents", "export",  "label",        "link",  "message", "metadata", "parameters",
-    "registry", "results", "resultvalues", "token", "version", "when"};
-
-static bool has(const struct mplane_message *m, enum member member)
+static bool has(const struct mplane_message *m, enum mplane_key key)
 {
     bool exception = m->kind == MPLANE_EXCEPTION;
-    switch (member) {
-    case CONTENTS:
+    switch (key) {
+    case MPLANE_KEY_CONTENTS:
         return m->kind == MPLANE_ENVELOPE;
-    case EXPORT:
-        return m->export.at != NULL;
-    case LABEL:
-        return m->label.at != NULL;
-    case LINK:
-        return m->link.at != NULL;
-    case TEXT:
+    case MPLANE_KEY_MESSAGE:
         return exception;
-    case METADATA:
+    case MPLANE_KEY_METADATA:
         return m->metadata_count > 0;
-    case PARAMETERS:
+    case MPLANE_KEY_PARAMETERS:
         return m->parameter_count > 0;
-    case REGISTRY:
-        return m->registry.at != NULL;
-    case COLUMNS:
+    case MPLANE_KEY_RESULTS:
         return m->column_count > 0;
-    case ROWS:
+    case MPLANE_KEY_RESULTVALUES:
         return m->row_count > 0 && m->column_count > 0;
-    case TOKEN:
+    case MPLANE_KEY_TOKEN:
         return m->token.at != NULL && !exception;
-    case VERSION:
+    case MPLANE_KEY_VERSION:
         return !exception;
-    case WHEN:
+    case MPLANE_KEY_WHEN:
         return m->has_when;
-    case MEMBERS:
-        break;
+    default:
+        return key == mplane_kind_key(m->kind) || text_section_of(m, key).at != NULL;
     }
-    return false;
 }
 
 static void put_scope(struct writer *w, const struct mplane_message *m)
@@ -294,59 +284,9 @@ static void put_label(struct writer *w, struct slice label)
     }
 }
 
-static void put_member(struct writer *w, const struct mplane_message *m, enum member member)
+/* What names the kind holds the verb, or an exception's token. */
+static void put_kind(struct writer *w, const struct mplane_message *m)
 {
-    switch (member) {
-    case CONTENTS:
-        put_contents(w, m);
-        break;
-    case EXPORT:
-        put_string(w, m->export);
-        break;
-    case LABEL:
-        put_label(w, m->label);
-        break;
-    case LINK:
-        put_string(w, m->link);
-        break;
-    case TEXT:
-        put_string(w, m->text);
-        break;
-    case METADATA:
-        put_metadata(w, m);
-        break;
-    case PARAMETERS:
-        put_parameters(w, m);
-        break;
-    case REGISTRY:
-        put_string(w, m->registry);
-        break;
-    case COLUMNS:
-        put_list(w, m->columns, m->column_count, true);
-        break;
-    case ROWS:
-        put_rows(w, m);
-        break;
-    case TOKEN:
-        put_string(w, m->token);
-        break;
-    case VERSION:
-        put_text(w, "1");
-        break;
-    case WHEN:
-        put_scope(w, m);
-        break;
-    case MEMBERS:
-        break;
-    }
-}
-
-/* The member that names the kind: the verb, or an exception's token. */
-static void put_kind(struct writer *w, const struct mplane_message *m, bool first)
-{
-    next(w, first);
-    put_string(w, slice_of(mplane_kind_name(m->kind)));
-    put_text(w, ": ");
     if (m->kind == MPLANE_EXCEPTION) {
         put_value(w, m->token, false);
     } else {
@@ -354,32 +294,60 @@ static void put_kind(struct writer *w, const struct mplane_message *m, bool firs
     }
 }
 
+static void put_member(struct writer *w, const struct mplane_message *m, enum mplane_key key)
+{
+    switch (key) {
+    case MPLANE_KEY_CONTENTS:
+        put_contents(w, m);
+        break;
+    case MPLANE_KEY_LABEL:
+        put_label(w, m->label);
+        break;
+    case MPLANE_KEY_METADATA:
+        put_metadata(w, m);
+        break;
+    case MPLANE_KEY_PARAMETERS:
+        put_parameters(w, m);
+        break;
+    case MPLANE_KEY_RESULTS:
+        put_list(w, m->columns, m->column_count, true);
+        break;
+    case MPLANE_KEY_RESULTVALUES:
+        put_rows(w, m);
+        break;
+    case MPLANE_KEY_VERSION:
+        put_text(w, "1");
+        break;
+    case MPLANE_KEY_WHEN:
+        put_scope(w, m);
+        break;
+    default:
+        if (key == mplane_kind_key(m->kind)) {
+            put_kind(w, m);
+        } else {
+            put_string(w, text_section_of(m, key));
+        }
+    }
+}
+
 static void put_message(struct writer *w, const struct mplane_message *m)
 {
-    const char *kind = mplane_kind_name(m->kind);
-    bool first = true, kind_written = false;
+    bool first = true;
     /* A result says when it was measured, absolutely. */
     if (m->kind == MPLANE_RESULT && (!m->has_when || !when_is_definite(&m->when))) {
         w->failed = true;
         return;
     }
     begin(w, "{");
-    for (int i = 0; i < MEMBERS; i++) {
-        if (!kind_written && strcmp(kind, member_keys[i]) < 0) {
-            put_kind(w, m, first);
-            kind_written = true;
-            first = false;
-        }
-        if (has(m, (enum member)i)) {
+    for (int i = 0; i < MPLANE_KEY_COUNT; i++) {
+        enum mplane_key key = (enum mplane_key)i;
+        if (has(m, key)) {
             next(w, first);
-            put_string(w, slice_of(member_keys[i]));
+            put_string(w, slice_of(mplane_key_name(key)));
             put_text(w, ": ");
-            put_member(w, m, (enum member)i);
+            put_member(w, m, key);
             first = false;
         }
-    }
-    if (!kind_written) {
-        put_kind(w, m, first);
     }
     end(w, "}");
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/mplane/envelope.h"
 #include "common/mplane/mplane_message.h"
 #include "mplane-gw/supervisor_reply.h"
 
