@@ -25,6 +25,8 @@ static const struct ctl_option history_options[] = {
     {"json", NULL, NULL, &given.json, "as JSON objects, each on a line of its own"},
     {NULL, NULL, NULL, NULL, NULL}};
 
+static const struct when now = {.start = WHEN_AT_NOW};
+
 /* The document in the file, checked; NULL after each fault was named. */
 static const struct grading *read_grading(struct arena *a, const char *file, struct slice *document)
 {
@@ -60,7 +62,7 @@ static int fetch(struct arena *a, struct mplane_client *client, const char *vers
                  struct mplane_rows *rows)
 {
     const struct mplane_value values[] = {{"grading.version", version}};
-    const struct json *result = mplane_ask(client, "GetGrading", "now", values, 1);
+    const struct mplane_message *result = mplane_ask(client, "GetGrading", &now, values, 1);
     if (result == NULL || mplane_rows(a, result, rows) == -1) {
         return -1;
     }
@@ -101,7 +103,7 @@ static int set(struct arena *a, struct mplane_client *client, const char *file)
         return CTL_FAILED;
     }
     const struct mplane_value values[] = {{"grading.document", document.at}};
-    const struct json *result = mplane_ask(client, "SetGrading", "now", values, 1);
+    const struct mplane_message *result = mplane_ask(client, "SetGrading", &now, values, 1);
     if (result == NULL || mplane_rows(a, result, &rows) == -1) {
         return CTL_FAILED;
     }

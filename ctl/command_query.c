@@ -99,33 +99,32 @@ static const char *time_of(struct arena *a, const char *option, const char *text
     return arena_printf(a, "%s", buffer);
 }
 
-/* The scope; NULL after a complaint. */
-static const char *scope(struct arena *a)
+/* The scope. 0, or -1 after a complaint. */
+static int read_scope(struct arena *a, struct when *when)
 {
     char error[200];
-    struct when when;
     if (given.when != NULL) {
         if (given.since != NULL || given.until != NULL) {
             ctl_usage("--when: excludes --since and --until");
-            return NULL;
+            return -1;
         }
-        if (when_parse(slice_of(given.when), &when, error, sizeof error) == -1) {
+        if (when_parse(slice_of(given.when), when, error, sizeof error) == -1) {
             ctl_usage("--when: %s", error);
-            return NULL;
+            return -1;
         }
-        return given.when;
+        return 0;
     }
     const char *since = time_of(a, "since", given.since == NULL ? "past" : given.since);
     const char *until = time_of(a, "until", given.until == NULL ? "future" : given.until);
     if (since == NULL || until == NULL) {
-        return NULL;
+        return -1;
     }
     const char *text = arena_printf(a, "%s ... %s", since, until);
-    if (text != NULL && when_parse(slice_of(text), &when, error, sizeof error) == -1) {
-        ctl_usage("--since, --until: %s", error);
-        return NULL;
+    if (text == NULL || when_parse(slice_of(text), when, error, sizeof error) == -1) {
+        ctl_usage("--since, --until: %s", text == NULL ? "out of memory" : error);
+        return -1;
     }
-    return text;
+    return 0;
 }
 
 #define VALUES 10
@@ -181,8 +180,10 @@ static struct slice measured(struct arena *a, struct slice repo)
         .depth = 16, .nodes = 100000, .string_bytes = LIMIT_DOCUMENT_BYTES, .comments = false};
     char error[200];
     struct mplane_rows r;
-    const struct json *result =
+    const struct json *tree =
         repo.at == NULL ? NULL : json_parse(a, repo, &limits, error, sizeof error);
+    const struct mplane_message *result =
+        tree == NULL ? NULL : mplane_message_read(a, tree, NULL, error, sizeof error);
     if (result == NULL || mplane_rows(a, result, &r) == -1 || r.rows == 0) {
         return repo;
     }
@@ -356,9 +357,9 @@ static int ask_and_print(struct arena *a, const char *label)
 {
     struct mplane_value values[VALUES];
     struct mplane_rows rows;
+    struct when when;
     int exit_code = check_output() == -1 ? CTL_USAGE : read_values(a, values);
-    const char *when = exit_code == CTL_DONE ? scope(a) : NULL;
-    if (when == NULL) {
+    if (exit_code != CTL_DONE || read_scope(a, &when) == -1) {
         return CTL_USAGE;
     }
     struct mplane_client *client = mplane_client_new(a, &exit_code);
@@ -366,7 +367,7 @@ static int ask_and_print(struct arena *a, const char *label)
         return exit_code;
     }
     exit_code = CTL_FAILED;
-    const struct json *result = mplane_ask(client, label, when, values, VALUES);
+    const struct mplane_message *result = mplane_ask(client, label, &when, values, VALUES);
     if (result != NULL && mplane_rows(a, result, &rows) == 0) {
         exit_code = print_rows(a, &rows);
         if (!given.json && exit_code == CTL_DONE) {

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/json.h"
+#include "common/mplane/members.h"
 #include "common/split.h"
 #include "ctl/ctl.h"
 
@@ -96,7 +96,9 @@ static bool check_document(struct sending *s, struct slice document)
         fault(s, error);
         return false;
     }
-    if (json_get(message, "result") == NULL && json_get(message, "envelope") == NULL) {
+    struct mplane_members m;
+    mplane_members_sort(message, &m);
+    if (m.at[MPLANE_KEY_RESULT] == NULL && m.at[MPLANE_KEY_ENVELOPE] == NULL) {
         fault(s, "expected an mPlane result or an envelope of results");
         return false;
     }

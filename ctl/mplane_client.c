@@ -6,13 +6,15 @@
 #include "ctl/mplane_client.h"
 
 #include <curl/curl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#define CONTENT_TYPE   "application/x-mplane+json"
+#include "common/mplane/envelope.h"
+
 #define ANSWER_BYTES   ((size_t)64 << 20)
 #define CONNECT_MS     5000L
 #define PAUSE_FIRST_US 100000
@@ -39,7 +41,7 @@ struct mplane_client {
     struct curl_slist *headers;
     char url[1024]; /* without the slash at its end */
     int64_t timeout_ms;
-    const struct json *capabilities; /* the envelope; NULL until asked for */
+    const struct json *capabilities; /* the envelope, or the only one; NULL until asked for */
     char *bytes;                     /* of the answer being received */
     size_t length, room;
     char curl_error[CURL_ERROR_SIZE];
@@ -107,7 +109,7 @@ static int set_options(struct mplane_client *c)
 {
     const struct mplane_connection *m = &mplane_connection;
     CURL *h = c->curl;
-    c->headers = curl_slist_append(NULL, "Content-Type: " CONTENT_TYPE);
+    c->headers = curl_slist_append(NULL, "Content-Type: " MPLANE_CONTENT_TYPE);
     /* No waiting for a go-ahead before a large body. */
     if (c->headers == NULL || curl_slist_append(c->headers, "Expect:") == NULL) {
         return -1;
@@ -174,44 +176,52 @@ static int64_t now_ms(void)
 
 /* ---- messages ---- */
 
-/* A message of this kind: the key that names it is there. */
-static bool is_kind(const struct json *message, const char *kind)
-{
-    return json_get(message, kind) != NULL;
-}
+/* How many messages there are in an answer that are no envelopes, and the last of them. */
+struct messages_within {
+    const struct json *last;
+    uint32_t count;
+};
 
-static struct slice text_of(const struct json *node)
+static enum mplane_step look_within(void *context, const struct mplane_members *m,
+                                    const struct mplane_place *place)
 {
-    return node != NULL && node->type == JSON_STRING ? node->text : slice_of("");
+    struct messages_within *found = context;
+    if (mplane_opens(m, place)) {
+        return MPLANE_OPEN;
+    }
+    found->last = m->message;
+    found->count++;
+    return MPLANE_GO_ON;
 }
 
 /* An envelope of one message stands for that message. */
-static const struct json *unwrapped(const struct json *message)
+static void unwrap(const struct json *tree, struct mplane_members *m)
 {
-    const struct json *contents = json_get(message, "contents");
-    if (is_kind(message, "envelope") && contents != NULL && contents->type == JSON_ARRAY &&
-        contents->count == 1) {
-        return contents->first;
-    }
-    return message;
+    struct messages_within found = {NULL, 0};
+    mplane_walk(tree, look_within, &found);
+    mplane_members_sort(found.count == 1 ? found.last : tree, m);
 }
 
-static void complain_status(const struct mplane_client *c, long status, const struct json *message)
+static bool is_kind(const struct mplane_members *m, enum mplane_kind kind)
 {
-    if (message != NULL && is_kind(message, "exception")) {
-        struct slice text = text_of(json_get(message, "message"));
-        ctl_failed("%.*s", (int)text.len, text.at);
+    return m->at[mplane_kind_key(kind)] != NULL;
+}
+
+static void complain_status(const struct mplane_client *c, long status,
+                            const struct mplane_members *m)
+{
+    if (is_kind(m, MPLANE_EXCEPTION)) {
+        ctl_failed("%.*s", SLICE_SHOWN(mplane_members_text(m, MPLANE_KEY_MESSAGE), INT_MAX));
     } else {
         ctl_failed("%s: expected an mPlane message, found HTTP status %ld", c->url, status);
     }
 }
 
-/* POSTs the body, or GETs when there is none; the message that comes back, NULL after a complaint.
- */
-static const struct json *exchange(struct mplane_client *c, const char *path, struct slice body,
-                                   int64_t deadline_ms)
+/* POSTs the body, or GETs when there is none. 0, or -1 after a complaint. */
+static int transfer(struct mplane_client *c, const char *path, struct slice body,
+                    int64_t deadline_ms)
 {
-    char url[1100], error[200] = "";
+    char url[1100];
     int64_t left_ms = deadline_ms - now_ms();
     snprintf(url, sizeof url, "%s%s", c->url, path);
     c->length = 0;
@@ -231,215 +241,206 @@ static const struct json *exchange(struct mplane_client *c, const char *path, st
     if (code != CURLE_OK) {
         ctl_failed("%s: %s", c->url,
                    c->curl_error[0] != '\0' ? c->curl_error : curl_easy_strerror(code));
-        return NULL;
+        return -1;
     }
-    long status = 0;
-    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
-    const struct json *message =
-        json_parse(c->arena, (struct slice){c->bytes, c->length}, &limits, error, sizeof error);
-    message = message == NULL ? NULL : unwrapped(message);
-    if (status != 200 || (message != NULL && is_kind(message, "exception"))) {
-        complain_status(c, status, message);
-        return NULL;
-    }
-    if (message == NULL || message->type != JSON_OBJECT) {
-        ctl_failed("%s: expected an mPlane message: %s", c->url, error);
-        return NULL;
-    }
-    return message;
+    return 0;
 }
 
-/* ---- JSON that we send: members added one by one, the last first ---- */
-
-static struct json *member(struct arena *a, struct json *object, struct slice key,
-                           const struct json *value)
+/* The message that comes back, by its members. 0; -1 after a complaint, also when it is an
+ * exception. */
+static int exchange(struct mplane_client *c, const char *path, struct slice body,
+                    int64_t deadline_ms, struct mplane_members *m)
 {
-    struct json *m = arena_alloc(a, sizeof *m);
-    if (m == NULL) {
-        return NULL;
+    char error[200] = "";
+    long status = 0;
+    if (transfer(c, path, body, deadline_ms) == -1) {
+        return -1;
     }
-    *m = *value;
-    m->key = key;
-    m->next = object->first;
-    object->first = m;
-    object->count++;
+    curl_easy_getinfo(c->curl, CURLINFO_RESPONSE_CODE, &status);
+    const struct json *tree =
+        json_parse(c->arena, (struct slice){c->bytes, c->length}, &limits, error, sizeof error);
+    unwrap(tree, m);
+    if (status != 200 || is_kind(m, MPLANE_EXCEPTION)) {
+        complain_status(c, status, m);
+        return -1;
+    }
+    if (tree == NULL || m->message->type != JSON_OBJECT) {
+        ctl_failed("%s: expected an mPlane message: %s", c->url, error);
+        return -1;
+    }
+    return 0;
+}
+
+/* NULL after a complaint. Without a registry: what the gateway says of its elements is so. */
+static const struct mplane_message *read_message(struct mplane_client *c, const struct json *tree)
+{
+    char error[400];
+    const struct mplane_message *m = mplane_message_read(c->arena, tree, NULL, error, sizeof error);
+    if (m == NULL) {
+        ctl_failed("%s: expected an mPlane message: %s", c->url, error);
+    }
     return m;
 }
 
-static int text_member(struct arena *a, struct json *object, struct slice key, const char *text)
-{
-    struct json value = {.type = JSON_STRING, .text = slice_of(text)};
-    return member(a, object, key, &value) == NULL ? -1 : 0;
-}
-
-static const char *value_of(struct slice name, const struct mplane_value *values, size_t count)
+static struct slice value_of(struct slice name, const struct mplane_value *values, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        if (slice_is(name, values[i].name) && values[i].text != NULL) {
-            return values[i].text;
+        if (slice_is(name, values[i].name)) {
+            return slice_of(values[i].text);
         }
     }
-    return "*";
+    return (struct slice){NULL, 0};
 }
 
 /* The specification that asks this capability; .at NULL when memory is out. */
-static struct slice specification(struct mplane_client *c, const struct json *capability,
-                                  const char *when, const struct mplane_value *values, size_t count)
+static struct slice specification(struct arena *a, const struct mplane_message *capability,
+                                  const struct when *when, const struct mplane_value *values,
+                                  size_t count)
 {
-    struct arena *a = c->arena;
-    struct json message = {.type = JSON_OBJECT};
-    struct json parameters = {.type = JSON_OBJECT};
-    struct json version = {.type = JSON_NUMBER, .text = slice_of("1")};
-    static const char *const kept[] = {"registry", "label", "results"};
-    const struct json *offered = json_get(capability, "parameters");
-    int failed = 0;
-    for (const struct json *p = offered == NULL ? NULL : offered->first; p != NULL; p = p->next) {
-        failed |= text_member(a, &parameters, p->key, value_of(p->key, values, count));
+    struct mplane_message m = mplane_message_answer(MPLANE_SPECIFICATION, capability);
+    m.when = *when;
+    m.token = (struct slice){NULL, 0};
+    m.metadata_count = 0;
+    m.parameters = arena_calloc(a, m.parameter_count + 1u, sizeof *m.parameters);
+    struct slice *texts = arena_calloc(a, m.parameter_count + 1u, sizeof *texts);
+    if (m.parameters == NULL || texts == NULL) {
+        return (struct slice){NULL, 0};
     }
-    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++) {
-        const struct json *section = json_get(capability, kept[i]);
-        if (section != NULL) {
-            failed |= member(a, &message, slice_of(kept[i]), section) == NULL;
-        }
+    for (uint32_t i = 0; i < m.parameter_count; i++) {
+        struct slice name = capability->parameters[i].name;
+        texts[i] = value_of(name, values, count);
+        m.parameters[i] = (struct mplane_parameter){name, false, 1, &texts[i]};
     }
-    failed |= member(a, &message, slice_of("parameters"), &parameters) == NULL;
-    failed |= text_member(a, &message, slice_of("when"), when);
-    failed |= member(a, &message, slice_of("version"), &version) == NULL;
-    failed |=
-        member(a, &message, slice_of("specification"), json_get(capability, "capability")) == NULL;
-    return failed != 0 ? (struct slice){NULL, 0} : json_text(a, &message);
+    return mplane_message_write(a, &m, NULL);
 }
 
 /* The receipt as a redemption or an interrupt. */
-static struct slice about_receipt(struct mplane_client *c, const struct json *receipt,
-                                  const char *kind)
+static struct slice about_receipt(struct mplane_client *c, const struct mplane_message *receipt,
+                                  enum mplane_kind kind)
 {
-    struct json message = {.type = JSON_OBJECT};
-    for (const struct json *m = receipt->first; m != NULL; m = m->next) {
-        struct slice key = slice_is(m->key, "receipt") ? slice_of(kind) : m->key;
-        if (member(c->arena, &message, key, m) == NULL) {
-            return (struct slice){NULL, 0};
-        }
-    }
-    return json_text(c->arena, &message);
+    struct mplane_message m = mplane_message_answer(kind, receipt);
+    return mplane_message_write(c->arena, &m, NULL);
 }
 
-/* Redeems until there is a result or time is out. */
-static const struct json *redeem(struct mplane_client *c, const struct json *receipt,
-                                 int64_t deadline_ms)
+/* Redeems until there is something else than a receipt, or time is out. 0, or -1 after a complaint.
+ */
+static int redeem(struct mplane_client *c, int64_t deadline_ms, struct mplane_members *m)
 {
     useconds_t pause_us = PAUSE_FIRST_US;
-    struct slice redemption = about_receipt(c, receipt, "redemption");
-    struct slice interrupt = about_receipt(c, receipt, "interrupt");
+    const struct mplane_message *receipt = read_message(c, m->message);
+    if (receipt == NULL) {
+        return -1;
+    }
+    struct slice redemption = about_receipt(c, receipt, MPLANE_REDEMPTION);
+    struct slice interrupt = about_receipt(c, receipt, MPLANE_INTERRUPT);
     if (redemption.at == NULL || interrupt.at == NULL) {
         ctl_failed("out of memory");
-        return NULL;
+        return -1;
     }
-    const struct json *answer = receipt;
-    while (answer != NULL && is_kind(answer, "receipt")) {
+    while (is_kind(m, MPLANE_RECEIPT)) {
         if (now_ms() >= deadline_ms) {
-            exchange(c, "/", interrupt, now_ms() + CONNECT_MS);
+            exchange(c, "/", interrupt, now_ms() + CONNECT_MS, m);
             ctl_failed("no result within %s s: interrupted", mplane_connection.timeout);
-            return NULL;
+            return -1;
         }
         usleep(pause_us);
         pause_us = pause_us * 2 > PAUSE_LAST_US ? PAUSE_LAST_US : pause_us * 2;
-        answer = exchange(c, "/", redemption, now_ms() + c->timeout_ms);
+        if (exchange(c, "/", redemption, now_ms() + c->timeout_ms, m) == -1) {
+            return -1;
+        }
     }
-    return answer;
+    return 0;
 }
 
-static const struct json *find_capability(struct mplane_client *c, const char *label)
+/* A capability that is looked for. */
+struct wanted_capability {
+    const char *label;
+    const struct json *found;
+};
+
+static enum mplane_step look_for_capability(void *context, const struct mplane_members *m,
+                                            const struct mplane_place *place)
 {
+    struct wanted_capability *wanted = context;
+    if (mplane_opens(m, place)) {
+        return MPLANE_OPEN;
+    }
+    if (!is_kind(m, MPLANE_CAPABILITY) ||
+        !slice_is(mplane_members_text(m, MPLANE_KEY_LABEL), wanted->label)) {
+        return MPLANE_GO_ON;
+    }
+    wanted->found = m->message;
+    return MPLANE_STOP;
+}
+
+/* NULL after a complaint. */
+static const struct mplane_message *find_capability(struct mplane_client *c, const char *label)
+{
+    struct wanted_capability wanted = {label, NULL};
+    struct mplane_members m;
     if (c->capabilities == NULL) {
-        c->capabilities =
-            exchange(c, "/capabilities", (struct slice){NULL, 0}, now_ms() + c->timeout_ms);
-        if (c->capabilities == NULL) {
+        if (exchange(c, "/capabilities", (struct slice){NULL, 0}, now_ms() + c->timeout_ms, &m) ==
+            -1) {
             return NULL;
         }
+        c->capabilities = m.message;
     }
-    /* An envelope of one was unwrapped. */
-    const struct json *contents = json_get(c->capabilities, "contents");
-    const struct json *m = contents == NULL ? c->capabilities : contents->first;
-    for (; m != NULL; m = contents == NULL ? NULL : m->next) {
-        const struct json *verb = json_get(m, "capability");
-        if (verb != NULL && verb->type == JSON_STRING && json_is(json_get(m, "label"), label)) {
-            return m;
-        }
+    mplane_walk(c->capabilities, look_for_capability, &wanted);
+    if (wanted.found == NULL) {
+        ctl_failed("%s: this gateway does not offer us %s", c->url, label);
+        return NULL;
     }
-    ctl_failed("%s: this gateway does not offer us %s", c->url, label);
-    return NULL;
+    return read_message(c, wanted.found);
 }
 
-const struct json *mplane_ask(struct mplane_client *client, const char *label, const char *when,
-                              const struct mplane_value *values, size_t count)
+const struct mplane_message *mplane_ask(struct mplane_client *client, const char *label,
+                                        const struct when *when, const struct mplane_value *values,
+                                        size_t count)
 {
-    const struct json *capability = find_capability(client, label);
+    const struct mplane_message *capability = find_capability(client, label);
+    struct mplane_members answer;
     if (capability == NULL) {
         return NULL;
     }
-    struct slice body = specification(client, capability, when, values, count);
+    struct slice body = specification(client->arena, capability, when, values, count);
     if (body.at == NULL) {
         ctl_failed("out of memory");
         return NULL;
     }
     int64_t deadline_ms = now_ms() + client->timeout_ms;
-    const struct json *answer = exchange(client, "/", body, deadline_ms);
-    if (answer != NULL && is_kind(answer, "receipt")) {
-        answer = redeem(client, answer, deadline_ms);
-    }
-    if (answer != NULL && !is_kind(answer, "result")) {
-        ctl_failed("%s: expected a result, found %s", client->url,
-                   is_kind(answer, "withdrawal") ? "that the capability was withdrawn"
-                                                 : "another message");
+    if (exchange(client, "/", body, deadline_ms, &answer) == -1 ||
+        (is_kind(&answer, MPLANE_RECEIPT) && redeem(client, deadline_ms, &answer) == -1)) {
         return NULL;
     }
-    return answer;
+    if (!is_kind(&answer, MPLANE_RESULT)) {
+        ctl_failed("%s: expected a result, found %s", client->url,
+                   is_kind(&answer, MPLANE_WITHDRAWAL) ? "that the capability was withdrawn"
+                                                       : "another message");
+        return NULL;
+    }
+    return read_message(client, answer.message);
 }
 
 /* ---- results ---- */
 
-/* A null also stands as "*": mPlane programs cannot send that text as a value. */
-static struct slice cell_of(struct arena *a, const struct json *value)
+int mplane_rows(struct arena *a, const struct mplane_message *result, struct mplane_rows *rows)
 {
-    if (value->type == JSON_NULL || json_is(value, "*")) {
-        return (struct slice){NULL, 0};
+    if (result->column_count == 0) {
+        ctl_failed("expected a result with columns");
+        return -1;
     }
-    return value->type == JSON_STRING || value->type == JSON_NUMBER ? value->text
-                                                                    : json_text(a, value);
-}
-
-int mplane_rows(struct arena *a, const struct json *result, struct mplane_rows *rows)
-{
-    const struct json *columns = json_get(result, "results");
-    const struct json *values = json_get(result, "resultvalues");
-    uint32_t n = 0;
-    *rows = (struct mplane_rows){.columns = columns == NULL ? 0 : columns->count,
-                                 .rows = values == NULL ? 0 : values->count};
-    rows->names = arena_calloc(a, rows->columns + 1, sizeof *rows->names);
-    rows->cells = arena_calloc(a, (size_t)rows->columns * rows->rows + 1, sizeof *rows->cells);
-    if (rows->names == NULL || rows->cells == NULL) {
-        return ctl_failed("out of memory"), -1;
-    }
-    if (columns == NULL || columns->type != JSON_ARRAY ||
-        (values != NULL && values->type != JSON_ARRAY)) {
-        return ctl_failed("expected a result with columns and rows"), -1;
-    }
-    for (const struct json *c = columns->first; c != NULL; c = c->next) {
-        struct slice name = arena_copy(a, text_of(c));
-        if (name.at == NULL) {
-            return ctl_failed("out of memory"), -1;
+    *rows = (struct mplane_rows){result->column_count, result->row_count,
+                                 arena_calloc(a, result->column_count + 1u, sizeof *rows->names),
+                                 result->cells};
+    for (uint32_t c = 0; rows->names != NULL && c < rows->columns; c++) {
+        rows->names[c] = arena_copy(a, result->columns[c]).at;
+        if (rows->names[c] == NULL) {
+            rows->names = NULL;
         }
-        rows->names[n++] = name.at;
     }
-    n = 0;
-    for (const struct json *r = values == NULL ? NULL : values->first; r != NULL; r = r->next) {
-        const struct json *v = r->type == JSON_ARRAY ? r->first : NULL;
-        /* A row may be shorter: what is missing is null. */
-        for (uint32_t c = 0; c < rows->columns; c++, n++) {
-            rows->cells[n] = v == NULL ? (struct slice){NULL, 0} : cell_of(a, v);
-            v = v == NULL ? NULL : v->next;
-        }
+    if (rows->names == NULL) {
+        ctl_failed("out of memory");
+        return -1;
     }
     return 0;
 }
@@ -489,6 +490,22 @@ static enum json_type type_of(const char *column, struct slice cell)
     return JSON_STRING;
 }
 
+/* Adds a member before the others. -1 when memory is out. */
+static int add_member(struct arena *a, struct json *object, const char *key,
+                      const struct json *value)
+{
+    struct json *m = arena_alloc(a, sizeof *m);
+    if (m == NULL) {
+        return -1;
+    }
+    *m = *value;
+    m->key = slice_of(key);
+    m->next = object->first;
+    object->first = m;
+    object->count++;
+    return 0;
+}
+
 int mplane_print_json(struct arena *a, const struct mplane_rows *rows)
 {
     for (uint32_t r = 0; r < rows->rows; r++) {
@@ -496,7 +513,7 @@ int mplane_print_json(struct arena *a, const struct mplane_rows *rows)
         for (uint32_t c = rows->columns; c-- > 0;) {
             struct slice cell = rows->cells[r * rows->columns + c];
             struct json value = {.type = type_of(rows->names[c], cell), .text = cell};
-            if (member(a, &object, slice_of(rows->names[c]), &value) == NULL) {
+            if (add_member(a, &object, rows->names[c], &value) == -1) {
                 return ctl_failed("out of memory");
             }
         }

@@ -6,7 +6,7 @@
 #ifndef EZREPO_MPLANE_CLIENT_H
 #define EZREPO_MPLANE_CLIENT_H
 
-#include "common/json.h"
+#include "common/mplane/mplane_message.h"
 #include "ctl/ctl.h"
 
 /* Where the gateway is and who asks; filled by mplane_options. */
@@ -38,8 +38,9 @@ struct mplane_value {
  * is none), its columns are all asked for. Waits for the result, redeeming a receipt, at most the
  * timeout; then interrupts. The result message, in the arena; NULL after a complaint.
  */
-const struct json *mplane_ask(struct mplane_client *client, const char *label, const char *when,
-                              const struct mplane_value *values, size_t count);
+const struct mplane_message *mplane_ask(struct mplane_client *client, const char *label,
+                                        const struct when *when, const struct mplane_value *values,
+                                        size_t count);
 
 /* The rows of a result as cells, row by row, in the order of its columns. */
 struct mplane_rows {
@@ -48,8 +49,8 @@ struct mplane_rows {
     struct slice *cells; /* .at NULL: null, also where it was written as "*" */
 };
 
-/* -1 after a complaint about a result that is none. */
-int mplane_rows(struct arena *a, const struct json *result, struct mplane_rows *rows);
+/* The cells are the result's. -1 after a complaint: there are no columns, or memory is out. */
+int mplane_rows(struct arena *a, const struct mplane_message *result, struct mplane_rows *rows);
 
 /*
  * Each row as a JSON object on a line of its own, numbers and truth values as such; the exit code.

@@ -488,7 +488,7 @@ static enum mplane_step count_message(void *context, const struct mplane_members
 {
     struct message_count *c = context;
     if (m->at[MPLANE_KEY_ENVELOPE] != NULL) {
-        return mplane_can_open(m) && place->depth < MPLANE_NESTING ? MPLANE_OPEN : MPLANE_STOP;
+        return mplane_opens(m, place) ? MPLANE_OPEN : MPLANE_STOP;
     }
     return ++c->count > c->max ? MPLANE_STOP : MPLANE_GO_ON;
 }

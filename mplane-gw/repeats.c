@@ -223,7 +223,6 @@ const char *repeats_add(struct job *job)
 
 static int write_entry(FILE *f, const struct repetition *p)
 {
-    char error[256] = "";
     const struct job *job = p->job;
     struct mplane_message m = *job->specification;
     struct arena *a = arena_new(32 * 1024 * 1024);
@@ -232,13 +231,11 @@ static int write_entry(FILE *f, const struct repetition *p)
     m.label = job->label;
     struct slice text =
         a == NULL ? (struct slice){NULL, 0} : mplane_message_write(a, &m, gateway.registry);
-    const struct json *tree =
-        text.at == NULL ? NULL : json_parse(a, text, &mplane_limits, error, sizeof error);
-    if (tree != NULL) {
+    if (text.at != NULL) {
         /* After a restart the run that is under way is asked for again. */
         int64_t next_us = p->run == NULL ? job->repeat->next_us : p->when.start_us;
-        struct repeats_entry e = {job->identity, job->repeat->taken_us, next_us, tree};
-        failed = repeats_file_add(f, &e);
+        struct repeats_entry e = {job->identity, job->repeat->taken_us, next_us, NULL};
+        failed = repeats_file_add(f, &e, text);
     }
     arena_free(&a);
     return failed;

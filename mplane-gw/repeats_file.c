@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "common/mplane/write.h"
 #include "common/quote.h"
 #include "common/when_time.h"
 
@@ -78,28 +79,29 @@ int repeats_file_read(const char *path, void (*take)(const struct repeats_entry 
     return failed != 0 ? -1 : 0;
 }
 
-int repeats_file_add(FILE *f, const struct repeats_entry *e)
+int repeats_file_add(FILE *f, const struct repeats_entry *e, struct slice specification)
 {
     char taken[WHEN_TEXT], next[WHEN_TEXT];
     when_time_text(e->taken_us, taken);
     when_time_text(e->next_us, next);
-    struct json specification = *e->specification;
-    specification.key = slice_of("specification");
-    specification.next = NULL;
-    struct json n = {.type = JSON_STRING, .key = slice_of("next"), .text = slice_of(next)};
-    struct json t = {.type = JSON_STRING, .key = slice_of("taken"), .text = slice_of(taken)};
-    struct json identity = {.type = JSON_STRING, .key = slice_of("identity"), .text = e->identity};
-    struct json entry = {.type = JSON_OBJECT, .count = 4, .first = &identity};
-    identity.next = &t;
-    t.next = &n;
-    n.next = &specification;
     struct arena *a = arena_new(ENTRY_BYTES);
-    struct slice text = a == NULL ? (struct slice){NULL, 0} : json_text(a, &entry);
+    struct slice identity = a == NULL ? (struct slice){NULL, 0} : write_string(a, e->identity);
+    char *line = identity.at == NULL
+                     ? NULL
+                     : arena_printf(a,
+                                    "{\"identity\":%.*s,\"taken\":\"%s\",\"next\":\"%s\","
+                                    "\"specification\":%.*s}",
+                                    (int)identity.len, identity.at, taken, next,
+                                    (int)specification.len, specification.at);
     int failed = -1;
-    if (text.at == NULL || text.len + 2 > LINE_BYTES) {
+    if (line == NULL || strlen(line) + 2 > LINE_BYTES) {
         errno = ENOMEM;
-    } else if (fwrite(text.at, 1, text.len, f) == text.len && fputc('\n', f) != EOF) {
-        failed = 0;
+    } else {
+        /* In JSON a newline stands only between members. */
+        for (char *c = line; (c = strchr(c, '\n')) != NULL;) {
+            *c = ' ';
+        }
+        failed = fprintf(f, "%s\n", line) < 0 ? -1 : 0;
     }
     arena_free(&a);
     return failed;

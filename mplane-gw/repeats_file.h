@@ -23,7 +23,10 @@ struct repeats_entry {
  */
 int repeats_file_read(const char *path, void (*take)(const struct repeats_entry *e));
 
-/* Adds an entry to a file that is being written (kept_file.h). 0, or -1 with errno. */
-int repeats_file_add(FILE *f, const struct repeats_entry *e);
+/*
+ * Adds an entry to a file that is being written (kept_file.h); of its specification the text, as
+ * JSON, is given. 0, or -1 with errno.
+ */
+int repeats_file_add(FILE *f, const struct repeats_entry *e, struct slice specification);
 
 #endif

@@ -46,7 +46,7 @@ static enum mplane_step take_message(void *context, const struct mplane_members 
                                      const struct mplane_place *place)
 {
     struct reply_walk *w = context;
-    if (mplane_can_open(m) && place->depth < MPLANE_NESTING) {
+    if (mplane_opens(m, place)) {
         return MPLANE_OPEN;
     }
     if (is_callback(m)) {

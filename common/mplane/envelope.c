@@ -43,6 +43,11 @@ bool mplane_can_open(const struct mplane_members *m)
     return m->at[MPLANE_KEY_ENVELOPE] != NULL && contents != NULL && contents->type == JSON_ARRAY;
 }
 
+bool mplane_opens(const struct mplane_members *m, const struct mplane_place *place)
+{
+    return mplane_can_open(m) && place->depth < MPLANE_NESTING;
+}
+
 /* Recursion is as deep as the JSON, which json_parse() bounds. */
 static int walk(struct message_walk *w, const struct json *message)
 {

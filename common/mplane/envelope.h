@@ -9,7 +9,7 @@
 #include "common/arena.h"
 #include "common/mplane/members.h"
 
-/* Envelopes inside envelopes that a gateway opens, at most. */
+/* Envelopes inside envelopes that gateway and ezrepoctl open, at most. */
 #define MPLANE_NESTING 4
 
 /* Where a message stands: in how many envelopes, and as which of the messages in each, from 0, the
@@ -32,6 +32,9 @@ enum mplane_step { MPLANE_GO_ON, MPLANE_OPEN, MPLANE_STOP };
 /* Whether there are messages in it to be met: an envelope, whatever else it says it is, whose
  * contents are a list. */
 bool mplane_can_open(const struct mplane_members *m);
+
+/* The same for who opens no more than MPLANE_NESTING envelopes inside each other. */
+bool mplane_opens(const struct mplane_members *m, const struct mplane_place *place);
 
 /*
  * Meets the message, then those within it in their order, as deep as meet() has envelopes opened;

@@ -171,7 +171,7 @@ def test_query_sends_a_specification_and_prints_a_table(run, gateway):
     ([], "past ... future"),
     (["--since", "now"], "now ... future"),
     (["--until", "2016-01-01"], "past ... 2016-01-01 00:00:00.000000"),
-    (["--when", "2016-01-01 + 1h"], "2016-01-01 + 1h"),
+    (["--when", "2016-01-01 + 1h"], "2016-01-01 00:00:00.000000 + 1h"),
 ])
 def test_scopes(run, gateway, options, when):
     gateway.answers = [result("QueryByCriteria", [])]
@@ -313,7 +313,7 @@ def test_too_wide_for_the_terminal(ctl, pki, gateway):
 
 
 def test_records_show_what_was_measured(run, gateway):
-    repo = json.dumps({"result": "measure", "results": ["rtt.ms.avg", "loss"], "resultvalues": [["1.5", None]]})
+    repo = json.dumps({"result": "measure", "when": "2026-11-21 10:00:00.000000", "results": ["rtt.ms.avg", "loss"], "resultvalues": [["1.5", None]]})
     row = ["2026-11-21 10:00:00.000000", "ping", "", "p", "a", "b", "", "overall", "5", "1", repo, "r1.1.1.1"]
     gateway.answers = [result("QueryRecords", [row])]
     assert run("records").stdout.splitlines()[1].endswith("rtt.ms.avg=1.5 loss=-")
@@ -349,7 +349,7 @@ def test_receipt_is_redeemed(run, gateway):
     gateway.answers = [receipt(), receipt(), envelope]
     assert "overall" in run("query").stdout
     expected = {**receipt(), "redemption": "query"}
-    del expected["receipt"]
+    del expected["receipt"], expected["parameters"]
     assert [r["message"] for r in gateway.received[1:]] == [expected, expected]
 
 
@@ -370,8 +370,14 @@ def test_receipt_is_interrupted_in_the_end(run, gateway):
     ((200, b"[]"), "expected an mPlane message"),
     ((200, b'{"withdrawal":"query"}'), "withdrawn"),
     ((200, b'{"capability":"query"}'), "expected a result"),
-    ((200, b'{"result":"query","resultvalues":[["1"]]}'), "expected a result with columns"),
-    ((200, b'{"result":"query","results":["a"],"resultvalues":{"a":1}}'), "expected a result with columns"),
+    ((200, b'{"result":"query","when":"2026-11-21"}'), "expected a result with columns"),
+    ((200, b'{"result":"query","results":["a"]}'), "when: expected the temporal scope"),
+    ((200, b'{"result":"query","resultvalues":[["1"]]}'), "resultvalues: there are no columns"),
+    ((200, b'{"result":"query","results":["a"],"resultvalues":{"a":1}}'), "resultvalues: expected an array"),
+    ((200, b'{"result":"query","results":["a"],"resultvalues":[["1","2"]]}'), "resultvalues[0]: expected an array of at most 1"),
+    ((200, b'{"result":"query","results":["a"],"resultvalues":[7]}'), "resultvalues[0]: expected an array"),
+    ((200, b'{"result":"query","results":["a"],"resultvalues":[[[]]]}'), "resultvalues[0][0]: expected a string"),
+    ((200, b'{"receipt":"query"}'), "token: expected"),
 ])
 def test_answers_that_are_wrong(run, gateway, answer, said):
     gateway.answers = [answer]
@@ -379,8 +385,8 @@ def test_answers_that_are_wrong(run, gateway, answer, said):
     assert done.returncode == 1 and said in done.stderr and done.stderr.startswith("ezrepoctl: ")
 
 
-def test_rows_of_other_lengths(run, gateway):
-    gateway.answers = [result("QueryByCriteria", [["overall"], ["x", "1", "2", "3"], 7])]
+def test_rows_that_are_shorter(run, gateway):
+    gateway.answers = [result("QueryByCriteria", [["overall"], ["x", "1", "2"], []])]
     assert [line.split() for line in run("query").stdout.splitlines()[1:]] == \
         [["overall", "-", "-"], ["x", "1", "2"], ["-", "-", "-"]]
 

@@ -31,9 +31,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     char error[256];
     struct arena *a = arena_new((size_t)64 << 20);
-    const struct json *result = a == NULL ? NULL
-                                          : json_parse(a, (struct slice){(const char *)data, size},
-                                                       &limits, error, sizeof error);
+    const struct json *tree = a == NULL ? NULL
+                                        : json_parse(a, (struct slice){(const char *)data, size},
+                                                     &limits, error, sizeof error);
+    const struct mplane_message *result =
+        tree == NULL ? NULL : mplane_message_read(a, tree, NULL, error, sizeof error);
     struct mplane_rows rows;
     if (result != NULL && mplane_rows(a, result, &rows) == 0) {
         print(a, &rows);

@@ -16,10 +16,12 @@ static size_t taken;
 
 static void take(const struct repeats_entry *e)
 {
-    if (e->identity.at == NULL || e->specification == NULL ||
-        (written != NULL && repeats_file_add(written, e) == -1)) {
+    struct arena *a = arena_new((size_t)64 << 20);
+    if (a == NULL || e->identity.at == NULL || e->specification == NULL ||
+        (written != NULL && repeats_file_add(written, e, json_text(a, e->specification)) == -1)) {
         abort();
     }
+    arena_free(&a);
     taken++;
 }
 

@@ -106,7 +106,10 @@ static void test_can_open(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct mplane_members m;
         mplane_members_sort(parse(cases[i].text), &m);
+        const struct mplane_place last = {MPLANE_NESTING - 1, {0}}, beyond = {MPLANE_NESTING, {0}};
         assert_int_equal(mplane_can_open(&m), cases[i].can);
+        assert_int_equal(mplane_opens(&m, &last), cases[i].can);
+        assert_false(mplane_opens(&m, &beyond));
     }
 }
 
