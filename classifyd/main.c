@@ -14,9 +14,9 @@ static const struct config_option options[] = {
     CONFIG_END};
 
 /* The mapping must be readable now, so that a fault in it shows before anything is stopped. */
-static int check(const struct config_common *common, const void *checked)
+static int check(struct document *d, const struct config_common *common, const void *checked)
 {
-    (void)checked;
+    (void)d, (void)checked;
     struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
     if (types == NULL) {
         return -1;

@@ -3,9 +3,6 @@
 #include "common/config.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,8 +15,8 @@
 #define FILE_BYTES ((size_t)1 << 20)
 
 /* What may stand at the top of the file. Each process reads its own section and "common". */
-static const char *const sections[] = {"common", "ingestd", "classifyd",
-                                       "stored", "queryd",  "mplane-gw"};
+static const char *const sections[] = {"common", "ingestd",   "classifyd", "stored",
+                                       "queryd", "mplane-gw", NULL};
 
 const struct config_option config_common_options[] = {
     {"run_dir", CONFIG_STRING, offsetof(struct config_common, run_dir), NULL, 0, 0, false,
@@ -43,143 +40,106 @@ struct config {
     struct arena *arena;
 };
 
-/* One reading: where it is, and how many faults it found. */
-struct config_reading {
-    const char *file;
-    struct arena *arena;
-    int faults;
-};
-
-static void fault(struct config_reading *r, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void fault(struct config_reading *r, const char *format, ...)
-{
-    char text[1024];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    told_fault("%s: %s", r->file, text);
-    r->faults++;
-}
-
 static const struct json_limits limits = {
     .depth = 16, .nodes = 100000, .string_bytes = 65536, .comments = true};
 
-/* The value as it stands in the file, for a message. */
-static const char *shown(struct config_reading *r, const struct json *value)
+static size_t value_size(enum config_type type)
 {
-    struct slice text = json_text(r->arena, value);
-    return text.at == NULL ? "?" : text.at;
-}
-
-static const char *expected(struct config_reading *r, const struct config_option *o)
-{
-    switch (o->type) {
-    case CONFIG_STRING:
-        return "a string";
-    case CONFIG_BOOLEAN:
-        return "true or false";
-    case CONFIG_STRINGS:
-        return "a list of strings";
-    case CONFIG_OBJECT:
-        return "an object";
-    case CONFIG_LIST:
-        return "a list";
+    switch (type) {
     case CONFIG_INTEGER:
+        return sizeof(int64_t);
+    case CONFIG_BOOLEAN:
+        return sizeof(bool);
+    case CONFIG_STRINGS:
+        return sizeof(struct config_strings);
+    case CONFIG_STRING:
+    case CONFIG_OBJECT:
+    case CONFIG_LIST:
         break;
     }
-    const char *text = arena_printf(r->arena, "an integer %" PRId64 "..%" PRId64, o->min, o->max);
-    return text == NULL ? "an integer" : text;
+    return sizeof(void *);
 }
 
-static int take_integer(const struct json *value, const struct config_option *o, void *member)
+static bool take_text(const struct document_place *at, const char **member)
 {
-    if (value->type != JSON_NUMBER || strpbrk(value->text.at, ".eE") != NULL) {
-        return -1;
+    struct slice text = document_text(at, 0, limits.string_bytes);
+    if (text.at != NULL) {
+        *member = text.at;
     }
-    char *end;
-    errno = 0;
-    long long n = strtoll(value->text.at, &end, 10);
-    if (errno != 0 || *end != '\0' || n < o->min || n > o->max) {
-        return -1;
-    }
-    *(int64_t *)member = n;
-    return 0;
+    return text.at != NULL;
 }
 
-/* A C string cannot hold a NUL. */
-static int take_string(const struct json *value, const char **member)
+static bool take_strings(const struct document_place *at, struct arena *arena,
+                         struct config_strings *member)
 {
-    if (value->type != JSON_STRING || strlen(value->text.at) != value->text.len) {
-        return -1;
+    struct config_strings all = {NULL, 0};
+    if (!document_is_list(at, UINT32_MAX)) {
+        return false;
     }
-    *member = value->text.at;
-    return 0;
+    all.item = document_take(at, arena, at->node->count, sizeof *all.item);
+    bool good = all.item != NULL;
+    for (struct document_place e = document_first(at); e.node != NULL; document_next(&e)) {
+        good = all.item != NULL && take_text(&e, &all.item[all.count++]) && good;
+    }
+    if (good) {
+        *member = all;
+    }
+    return good;
 }
 
-static int take_strings(struct config_reading *r, const struct json *value,
-                        struct config_strings *member)
+static bool take_flag(const struct document_place *at, bool *member)
 {
-    if (value->type != JSON_ARRAY) {
-        return -1;
+    bool good = at->node != NULL && (at->node->type == JSON_TRUE || at->node->type == JSON_FALSE);
+    if (good) {
+        *member = at->node->type == JSON_TRUE;
+    } else {
+        document_expected(at, "true or false");
     }
-    member->count = 0;
-    member->item = arena_calloc(r->arena, value->count + 1, sizeof *member->item);
-    if (member->item == NULL) {
-        return -1;
-    }
-    for (const struct json *m = value->first; m != NULL; m = m->next) {
-        if (take_string(m, &member->item[member->count]) == -1) {
-            return -1;
-        }
-        member->count++;
-    }
-    return 0;
+    return good;
 }
 
-static int take_value(struct config_reading *r, const struct config_option *o,
-                      const struct json *value, void *settings)
+/* What is there; false after a fault was told, and the member is as it was. */
+static bool take_value(const struct document_place *at, struct arena *arena,
+                       const struct config_option *o, void *member)
 {
-    void *member = (char *)settings + o->offset;
     switch (o->type) {
     case CONFIG_STRING:
-        return take_string(value, member);
+        return take_text(at, member);
     case CONFIG_INTEGER:
-        return take_integer(value, o, member);
+        return document_integer(at, "an integer", o->min, o->max, member);
     case CONFIG_STRINGS:
-        return take_strings(r, value, member);
+        return take_strings(at, arena, member);
     case CONFIG_BOOLEAN:
-        *(bool *)member = value->type == JSON_TRUE;
-        return value->type == JSON_TRUE || value->type == JSON_FALSE ? 0 : -1;
+        return take_flag(at, member);
     case CONFIG_OBJECT:
-        *(const struct json **)member = value;
-        return value->type == JSON_OBJECT ? 0 : -1;
     case CONFIG_LIST:
-        *(const struct json **)member = value;
-        return value->type == JSON_ARRAY ? 0 : -1;
+        if (o->type == CONFIG_OBJECT ? document_is_object(at) : document_is_list(at, UINT32_MAX)) {
+            *(const struct json **)member = at->node;
+            return true;
+        }
+        return false;
     }
-    return -1;
+    return false;
 }
 
-static void take_preset(struct config_reading *r, const char *section,
-                        const struct config_option *o, void *settings)
+/* Without a preset it is nothing. */
+static void take_preset(struct arena *arena, const char *section, const struct config_option *o,
+                        void *member)
 {
-    if ((o->type == CONFIG_OBJECT || o->type == CONFIG_LIST) && o->preset == NULL) {
-        *(const struct json **)((char *)settings + o->offset) = NULL;
-        return;
-    }
+    memset(member, 0, value_size(o->type));
     if (o->preset == NULL) {
-        fault(r, "%s.%s: missing, expected %s", section, o->name, expected(r, o));
         return;
     }
-    char error[128];
-    const struct json *preset =
-        json_parse(r->arena, slice_of(o->preset), &limits, error, sizeof error);
-    if (preset == NULL || take_value(r, o, preset, settings) == -1) {
+    struct document d = {.name = "preset"};
+    struct document_place preset = document_parse(&d, arena, slice_of(o->preset), &limits);
+    if (preset.node == NULL || !take_value(&preset, arena, o, member)) {
         log_panic("config.preset", "option=%s.%s preset=%s", section, o->name, o->preset);
     }
+}
+
+static bool is_required(const struct config_option *o)
+{
+    return o->preset == NULL && o->type != CONFIG_OBJECT && o->type != CONFIG_LIST;
 }
 
 static const struct config_option *find_option(const struct config_option *options,
@@ -193,84 +153,71 @@ static const struct config_option *find_option(const struct config_option *optio
     return NULL;
 }
 
-static void read_section(struct config_reading *r, const struct json *object, const char *section,
+static void read_section(const struct document_place *at, struct arena *arena,
                          const struct config_option *options, void *settings)
 {
-    if (object != NULL && object->type != JSON_OBJECT) {
-        fault(r, "%s: expected an object, found %s", section, json_type_name(object->type));
-        return;
-    }
-    for (const struct json *m = object == NULL ? NULL : object->first; m != NULL; m = m->next) {
-        if (find_option(options, m->key) == NULL) {
-            fault(r, "%s.%s: unknown option", section, m->key.at);
+    bool readable = at->node == NULL || document_is_object(at);
+    for (struct document_place m = document_first(at); m.node != NULL; document_next(&m)) {
+        if (readable && find_option(options, m.key) == NULL) {
+            document_fault(&m, "unknown option");
         }
     }
     for (const struct config_option *o = options; o->name != NULL; o++) {
-        const struct json *value = json_get(object, o->name);
-        if (value == NULL) {
-            take_preset(r, section, o, settings);
-        } else if (take_value(r, o, value, settings) == -1) {
-            /* What somebody put into a list or object may hold a password. */
-            bool many = value->type == JSON_OBJECT || value->type == JSON_ARRAY;
-            fault(r, "%s.%s: expected %s, found %.200s", section, o->name, expected(r, o),
-                  many && o->type == CONFIG_STRING ? json_type_name(value->type) : shown(r, value));
+        void *member = (char *)settings + o->offset;
+        struct document_place value = document_member(at, o->name);
+        take_preset(arena, at->key.at, o, member);
+        if (value.node != NULL || (readable && is_required(o))) {
+            take_value(&value, arena, o, member);
         }
     }
 }
 
-static bool is_section(struct slice name)
+/* -1 when there is nothing to read settings from. */
+static int read_sections(struct document *d, struct arena *arena, struct slice bytes,
+                         struct config_common *common, const struct config_section *section,
+                         void *settings)
 {
-    for (size_t i = 0; i < sizeof sections / sizeof *sections; i++) {
-        if (slice_is(name, sections[i])) {
-            return true;
-        }
+    struct document_place whole = document_parse(d, arena, bytes, &limits);
+    if (whole.node == NULL || !document_is_object_of(&whole, sections)) {
+        return -1;
     }
-    return false;
+    struct document_place of_all = document_member(&whole, "common");
+    struct document_place own = document_member(&whole, section->name);
+    read_section(&of_all, arena, config_common_options, common);
+    read_section(&own, arena, section->options, settings);
+    struct document_place level = document_member(&of_all, "log_level");
+    if (level.node != NULL && level.node->type == JSON_STRING) {
+        document_choice(&level, log_level_names);
+    }
+    return 0;
 }
 
-static void read_file(struct config_reading *r, struct slice bytes, struct config_common *common,
-                      const char *section, const struct config_option *options, void *settings)
-{
-    char error[256];
-    const struct json *root = json_parse(r->arena, bytes, &limits, error, sizeof error);
-    if (root == NULL) {
-        fault(r, "%s", error);
-        return;
-    }
-    if (root->type != JSON_OBJECT) {
-        fault(r, "expected an object, found %s", json_type_name(root->type));
-        return;
-    }
-    for (const struct json *m = root->first; m != NULL; m = m->next) {
-        if (!is_section(m->key)) {
-            fault(r, "%s: unknown section", m->key.at);
-        }
-    }
-    read_section(r, json_get(root, "common"), "common", config_common_options, common);
-    read_section(r, json_get(root, section), section, options, settings);
-    enum log_level level;
-    if (r->faults == 0 && log_level_parse(common->log_level, &level) == -1) {
-        fault(r, "common.log_level: expected debug, info, warn or error, found \"%s\"",
-              common->log_level);
-    }
-}
-
-struct config *config_read_bytes(const char *file, struct slice bytes, struct config_common *common,
-                                 const char *section, const struct config_option *options,
+/* What is found out from the settings is told even when there are faults in them. */
+static struct config *read_bytes(struct document *d, struct slice bytes,
+                                 struct config_common *common, const struct config_section *section,
                                  void *settings)
 {
     struct config *c = calloc(1, sizeof *c);
     struct arena *arena = arena_new(64 * FILE_BYTES);
     if (c == NULL || arena == NULL) {
-        told_fault("%s: out of memory", file);
+        told_fault("%s: out of memory", d->name);
         free(c);
         arena_free(&arena);
         return NULL;
     }
     c->arena = arena;
-    struct config_reading r = {.file = file, .arena = arena};
-    read_file(&r, bytes, common, section, options, settings);
-    if (r.faults > 0) {
+    if (read_sections(d, arena, bytes, common, section, settings) == -1) {
+        config_free(&c);
+    }
+    return c;
+}
+
+struct config *config_read_bytes(const char *file, struct slice bytes, struct config_common *common,
+                                 const struct config_section *section, void *settings)
+{
+    struct document d = {.name = file};
+    struct config *c = read_bytes(&d, bytes, common, section, settings);
+    if (document_end(&d) == -1) {
         config_free(&c);
     }
     return c;
@@ -301,28 +248,36 @@ static int take_places(struct config *c, const char *file, struct config_common 
     return 0;
 }
 
-struct config *config_read(const char *file, struct config_common *common, const char *section,
-                           const struct config_option *options, void *settings)
+/* The file's bytes; NULL after it was told why. */
+static char *read_file(const char *file, size_t *size)
+{
+    char *bytes = file_read_own(file, FILE_BYTES, size);
+    if (bytes == NULL && errno == EFBIG) {
+        told_fault("%s: larger than %zu bytes", file, FILE_BYTES);
+    } else if (bytes == NULL && errno == EPERM) {
+        told_fault("%s: expected a file of root's that nobody else can write, since root starts "
+                   "what it says",
+                   file);
+    } else if (bytes == NULL) {
+        told_fault("%s: %s", file, strerror(errno));
+    }
+    return bytes;
+}
+
+struct config *config_read(const char *file, struct config_common *common,
+                           const struct config_section *section, void *settings)
 {
     size_t size;
-    char *bytes = file_read_own(file, FILE_BYTES, &size);
+    struct document d = {.name = file};
+    char *bytes = read_file(file, &size);
     if (bytes == NULL) {
-        if (errno == EFBIG) {
-            told_fault("%s: larger than %zu bytes", file, FILE_BYTES);
-        } else if (errno == EPERM) {
-            told_fault(
-                "%s: expected a file of root's that nobody else can write, since root starts "
-                "what it says",
-                file);
-        } else {
-            told_fault("%s: %s", file, strerror(errno));
-        }
         return NULL;
     }
-    struct config *c =
-        config_read_bytes(file, (struct slice){bytes, size}, common, section, options, settings);
+    struct config *c = read_bytes(&d, (struct slice){bytes, size}, common, section, settings);
     free(bytes);
-    if (c != NULL && take_places(c, file, common) == -1) {
+    bool good = c != NULL && take_places(c, file, common) == 0 &&
+                (section->check == NULL || section->check(&d, common, settings) == 0);
+    if (document_end(&d) == -1 || !good) {
         config_free(&c);
     }
     return c;
@@ -383,23 +338,6 @@ static bool same_value(const struct config_option *o, const void *a, const void 
         return same_json(*(const struct json *const *)a, *(const struct json *const *)b);
     }
     return false;
-}
-
-static size_t value_size(enum config_type type)
-{
-    switch (type) {
-    case CONFIG_INTEGER:
-        return sizeof(int64_t);
-    case CONFIG_BOOLEAN:
-        return sizeof(bool);
-    case CONFIG_STRINGS:
-        return sizeof(struct config_strings);
-    case CONFIG_STRING:
-    case CONFIG_OBJECT:
-    case CONFIG_LIST:
-        break;
-    }
-    return sizeof(void *);
 }
 
 void config_reload(const char *section, const struct config_option *options, void *into,

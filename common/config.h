@@ -2,7 +2,8 @@
 /*
  * The configuration file: JSON with comments, one object per section ("common" and one per
  * process). Each process has one table of options; a new option is one line there and one in
- * docs/configuration.md. Unknown sections and unknown keys are errors.
+ * docs/configuration.md. Unknown sections and unknown keys are errors. All that is wrong is told in
+ * one reading, a line for each fault (common/document.h).
  */
 #ifndef EZREPO_CONFIG_H
 #define EZREPO_CONFIG_H
@@ -11,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/json.h"
+#include "common/document.h"
 
 enum config_type {
     CONFIG_STRING,  /* const char * */
@@ -55,18 +56,31 @@ extern const struct config_option config_common_options[];
 /* What one reading of the file gave; strings in the settings live as long as it. */
 struct config;
 
-/*
- * Reads the file and fills *common and, by the table, *settings. On a fault writes one line per
- * fault to standard error ("FILE: stored.flush_ms: expected an integer 1..10000, found \"x\"") and
- * returns NULL. The caller owns the result.
- */
-struct config *config_read(const char *file, struct config_common *common, const char *section,
-                           const struct config_option *options, void *settings);
+/* What a process reads of the file, beside "common". */
+struct config_section {
+    const char *name;
+    const struct config_option *options;
+    /*
+     * What the table cannot say: whether values can be, and make sense together. Faults go to d, as
+     * "SECTION.OPTION: expected ..., found ...". -1 when there was one that was told otherwise.
+     * Also called when options are at fault, so that all is told at once; such an option has its
+     * preset, and one that is required is NULL: there is nothing more to say of it. May be NULL.
+     */
+    int (*check)(struct document *d, const struct config_common *common, const void *settings);
+};
 
-/* The same from bytes, for tests and the fuzzer; `file` is only a name for messages. */
+/*
+ * Reads the file, fills *common and, by the table, *settings, and has them checked. After faults,
+ * each told on a line of standard error ("FILE: stored.flush_ms: expected an integer 1..10000,
+ * found \"x\""), NULL. The caller owns the result.
+ */
+struct config *config_read(const char *file, struct config_common *common,
+                           const struct config_section *section, void *settings);
+
+/* The same from bytes without the check, for tests and the fuzzer; `file` is only a name for
+ * messages. */
 struct config *config_read_bytes(const char *file, struct slice bytes, struct config_common *common,
-                                 const char *section, const struct config_option *options,
-                                 void *settings);
+                                 const struct config_section *section, void *settings);
 
 /*
  * After SIGHUP: takes the reloadable members of `from` into `into`; logs every option that differs

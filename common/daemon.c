@@ -278,19 +278,24 @@ static void set_log_level(void)
     }
 }
 
+/* NULL after each fault was told. */
+static struct config *read_configuration(struct config_common *common, void *settings)
+{
+    const struct daemon *d = self.daemon;
+    const struct config_section section = {d->name, d->options, d->check};
+    return config_read(self.config_file, common, &section, settings);
+}
+
 /* 0, or -1: some of what was in force stays, or all of it. */
 static int take_configuration(void)
 {
     const struct daemon *d = self.daemon;
     void *settings = calloc(1, d->settings_size + 1);
     struct config_common common;
-    struct config *c = settings == NULL
-                           ? NULL
-                           : config_read(self.config_file, &common, d->name, d->options, settings);
-    if (c == NULL || (d->check != NULL && d->check(&common, settings) == -1)) {
+    struct config *c = settings == NULL ? NULL : read_configuration(&common, settings);
+    if (c == NULL) {
         log_error("config.refused", "file=%s effect=\"the settings in force stay\"",
                   self.config_file);
-        config_free(&c);
         free(settings);
         return -1;
     }
@@ -702,13 +707,9 @@ int daemon_main(const struct daemon *d, int argc, char **argv)
     if (rc != -1) {
         return rc;
     }
-    self.readings[0] =
-        config_read(self.config_file, &self.common, d->name, d->options, d->settings);
-    if (self.readings[0] == NULL) {
-        return 1;
-    }
     log_start(d->name, self.instance);
-    if (d->check != NULL && d->check(&self.common, d->settings) == -1) {
+    self.readings[0] = read_configuration(&self.common, d->settings);
+    if (self.readings[0] == NULL) {
         rc = 1;
     } else if (check_only) {
         printf("%s: %s is good\n", d->name, self.config_file);

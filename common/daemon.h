@@ -29,12 +29,11 @@ struct daemon {
     bool several; /* of this kind may share a run_dir, each with an --instance of its own */
 
     /*
-     * Whether these settings make sense together; faults are written to standard error, one a line,
-     * as "SECTION.OPTION: what was expected, what was found" (told_fault()), or logged. Also called
-     * by --check-config, by whoever may not use all the files, and before a reload; so it changes
-     * nothing. May be NULL.
+     * Whether these settings can be, and make sense together: see struct config_section. Faults
+     * that have no place in the file may be logged. Also called by --check-config, by whoever may
+     * not use all the files, and before a reload; so it changes nothing. May be NULL.
      */
-    int (*check)(const struct config_common *common, const void *settings);
+    int (*check)(struct document *d, const struct config_common *common, const void *settings);
     /* Still with the privileges of the start: sockets, keys. -1 ends the process. May be NULL. */
     int (*prepare)(void);
     /* Unprivileged. Adds its readers and timers to the loop (NULL when run() is given). */

@@ -26,7 +26,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct outlet log_lines = {.fd = STDERR_FILENO}, audit_lines = {.fd = STDOUT_FILENO};
 static uint64_t left_out_told;
 
-static const char *const level_names[] = {"debug", "info", "warn", "error"};
+const char *const log_level_names[] = {"debug", "info", "warn", "error", NULL};
 /* As syslog(3) numbers them, which is how the journal reads the beginning of a line. */
 static const char *const priorities[] = {"<7>", "<6>", "<4>", "<3>"};
 #define AUDIT_PRIORITY "<5>"
@@ -48,8 +48,8 @@ void log_set_level(enum log_level level)
 
 int log_level_parse(const char *name, enum log_level *level)
 {
-    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
+    for (size_t i = 0; log_level_names[i] != NULL; i++) {
+        if (strcmp(name, log_level_names[i]) == 0) {
             *level = (enum log_level)i;
             return 0;
         }
@@ -96,7 +96,7 @@ make_line(char line[LINE_BYTES], const char *priority, const char *level, int er
                       snprintf(line + used, LINE_BYTES - used, " error=\"%s\"", strerror(error)));
     }
     disarm(line + body, used - body);
-    if (level == level_names[LOG_LEVEL_WARN] || level == level_names[LOG_LEVEL_ERROR]) {
+    if (level == log_level_names[LOG_LEVEL_WARN] || level == log_level_names[LOG_LEVEL_ERROR]) {
         told_add("%s %.*s", event, (int)(used - body), line + body);
     }
     line[used++] = '\n';
@@ -123,8 +123,8 @@ __attribute__((format(printf, 6, 0))) static int write_line(struct outlet *to, c
         va_list args;                                                                              \
         va_start(args, format);                                                                    \
         if (level >= lowest) {                                                                     \
-            write_line(&log_lines, priorities[level], level_names[level], error, event, format,    \
-                       args);                                                                      \
+            write_line(&log_lines, priorities[level], log_level_names[level], error, event,        \
+                       format, args);                                                              \
         }                                                                                          \
         va_end(args);                                                                              \
     } while (0)

@@ -25,6 +25,9 @@ void log_start(const char *process, unsigned instance);
 /* Lines below this level are not written. */
 void log_set_level(enum log_level level);
 
+/* "debug" to "error"; NULL is the end. */
+extern const char *const log_level_names[];
+
 /* 0 and the level for "debug", "info", "warn" or "error"; else -1. */
 int log_level_parse(const char *name, enum log_level *level);
 

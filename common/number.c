@@ -236,3 +236,21 @@ int number_compare_exactly(const struct number *a, const struct number *b)
     int order = compare_magnitudes(&x, &y);
     return x.negative ? -order : order;
 }
+
+int number_integer(struct slice text, int64_t least, int64_t most, int64_t *value)
+{
+    bool negative = text.len > 0 && text.at[0] == '-';
+    int64_t n = 0;
+    for (size_t i = negative; i < text.len; i++) {
+        int64_t digit = text.at[i] - '0';
+        if (digit < 0 || digit > 9 || __builtin_mul_overflow(n, 10, &n) ||
+            __builtin_add_overflow(n, negative ? -digit : digit, &n)) {
+            return -1;
+        }
+    }
+    if (text.len == (size_t)negative || n < least || n > most) {
+        return -1;
+    }
+    *value = n;
+    return 0;
+}

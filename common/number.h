@@ -44,6 +44,12 @@ int number_digits(struct slice text, struct number_digits *digits);
  */
 int number_compare_exactly(const struct number *a, const struct number *b);
 
+/*
+ * Decimal digits, a '-' before them where it is negative, and nothing else, within least..most: 0
+ * and the value. Else -1, and *value stays.
+ */
+int number_integer(struct slice text, int64_t least, int64_t most, int64_t *value);
+
 static inline int number_compare(const struct number *a, const struct number *b)
 {
     if (a->exact && b->exact) {

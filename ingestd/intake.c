@@ -109,7 +109,7 @@ int intake_configure(struct intake *i, const struct ingestd_settings *s)
     i->body_limits.json.nodes = (uint32_t)s->body_values;
     i->body_limits.rows = (uint32_t)s->body_rows;
     const struct sender_options all = {s->past_limit_s, s->future_limit_s, s->longest_s};
-    struct sender_rules *rules = sender_rules_read(s->senders, &all);
+    struct sender_rules *rules = sender_rules_read(&(struct document){0}, s->senders, &all);
     if (rules == NULL) {
         return -1;
     }

@@ -3,7 +3,6 @@
 #include <stdio.h>
 
 #include "common/daemon.h"
-#include "common/told.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/sender_rules.h"
 #include "ingestd/service.h"
@@ -77,40 +76,39 @@ static const struct counter_row counter_rows[] = {
     INGEST_COUNTERS(COUNTER_ROW, GAUGE_ROW) RESULT_REASONS(REJECTED_ROW)
         REJECTED_ROW(SENDER, "sender", "allow does not name the sender")};
 
-static int check(const struct config_common *common, const void *checked)
+static void check_endpoints(struct document *d, const struct ingestd_settings *s)
 {
-    const struct ingestd_settings *s = checked;
-    int rc = 0;
+    char place[64];
     if (s->listen.count < 1 || s->listen.count > UDP_LISTENERS) {
-        told_fault("ingestd.listen: expected 1 to %d endpoints, found %zu", UDP_LISTENERS,
-                   s->listen.count);
-        rc = -1;
+        document_fault_in(d, "ingestd.listen", "expected 1 to %d endpoints, found %zu",
+                          UDP_LISTENERS, s->listen.count);
     }
     for (size_t i = 0; i < s->listen.count; i++) {
         struct address address;
         uint16_t port;
+        snprintf(place, sizeof place, "ingestd.listen[%zu]", i);
         if (udp_endpoint_parse(slice_of(s->listen.item[i]), &address, &port) == -1) {
-            told_fault("ingestd.listen[%zu]: expected ADDRESS:PORT or [ADDRESS]:PORT, found \"%s\"",
-                       i, s->listen.item[i]);
-            rc = -1;
+            document_expected_in(d, place, s->listen.item[i], "ADDRESS:PORT or [ADDRESS]:PORT");
         }
     }
     for (size_t i = 0; i < s->allow.count; i++) {
         struct prefix prefix;
+        snprintf(place, sizeof place, "ingestd.allow[%zu]", i);
         if (prefix_parse(slice_of(s->allow.item[i]), &prefix) == -1) {
-            told_fault("ingestd.allow[%zu]: expected an address or a prefix, found \"%s\"", i,
-                       s->allow.item[i]);
-            rc = -1;
+            document_expected_in(d, place, s->allow.item[i], "an address or a prefix");
         }
     }
+}
+
+static int check(struct document *d, const struct config_common *common, const void *checked)
+{
+    const struct ingestd_settings *s = checked;
+    check_endpoints(d, s);
     const struct sender_options all = {s->past_limit_s, s->future_limit_s, s->longest_s};
-    struct sender_rules *rules = sender_rules_read(s->senders, &all);
-    rc = rules == NULL ? -1 : rc; /* it said why */
+    struct sender_rules *rules = sender_rules_read(d, s->senders, &all);
     sender_rules_free(&rules);
     struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
-    if (types == NULL) {
-        rc = -1; /* it said why */
-    }
+    int rc = types == NULL ? -1 : 0; /* it said why */
     record_types_free(&types);
     return rc;
 }

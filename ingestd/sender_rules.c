@@ -4,11 +4,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/pattern.h"
+#include "schemas/messages.h"
 
 #define LONGEST_S   INT64_C(31557600000) /* 1000 years */
 #define DAYS_US(n)  ((n)*INT64_C(86400000000))
@@ -35,7 +35,7 @@ struct sender_rules {
 };
 
 static const char *const door_names[] = {
-    [SENDER_UDP] = "udp", [SENDER_HTTPS] = "https", [SENDER_FILE] = "file"};
+    [SENDER_UDP] = "udp", [SENDER_HTTPS] = "https", [SENDER_FILE] = "file", [SENDER_DOORS] = NULL};
 
 /*
  * Anybody may send a datagram, so it is to be of these days; a probe that posts may have been off
@@ -63,166 +63,120 @@ const char *sender_door_name(enum sender_door door)
     return door_names[door];
 }
 
-/* Reading: where, and whether there were faults. */
-struct sender_rules_reading {
-    size_t at;
-    bool faulty;
-};
+/* ---- reading ---- */
 
-static void fault(struct sender_rules_reading *g, struct slice key, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void fault(struct sender_rules_reading *g, struct slice key, const char *format, ...)
+static void read_door(const struct document_place *at, struct sender_rule *rule)
 {
-    va_list args;
-    fprintf(stderr, "ingestd.senders[%zu]%s%.*s: ", g->at, key.len > 0 ? "." : "", (int)key.len,
-            key.at);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    g->faulty = true;
-}
-
-static void read_door(struct sender_rules_reading *g, const struct json *value,
-                      struct sender_rule *rule)
-{
-    for (int i = 0; i < SENDER_DOORS; i++) {
-        if (json_is(value, sender_door_name((enum sender_door)i))) {
-            rule->any_door = false;
-            rule->door = (enum sender_door)i;
-            return;
-        }
+    int door = document_choice(at, door_names);
+    if (door != -1) {
+        rule->any_door = false;
+        rule->door = (enum sender_door)door;
     }
-    fault(g, value->key, "expected \"udp\", \"https\" or \"file\"");
 }
 
-static void read_sender(struct sender_rules_reading *g, const struct json *value,
-                        struct sender_rule *rule)
+static void read_sender(const struct document_place *at, struct sender_rule *rule)
 {
-    if (value->type != JSON_STRING) {
-        fault(g, value->key, "expected a string, found %s", json_type_name(value->type));
+    struct slice text = document_text(at, 0, LIMIT_DIMENSION_BYTES);
+    if (text.at == NULL) {
         return;
     }
-    free(rule->sender_text);
-    rule->sender_text = strndup(value->text.at, value->text.len);
-    if (rule->sender_text == NULL ||
-        pattern_compile(slice_of(rule->sender_text), true, &rule->sender) == -1) {
-        fault(g, value->key, "expected an address, a prefix or a pattern, found \"%.*s\"",
-              (int)value->text.len, value->text.at);
+    rule->sender_text = strndup(text.at, text.len);
+    if (rule->sender_text == NULL) {
+        document_fault(at, "out of memory");
+    } else if (pattern_compile(slice_of(rule->sender_text), true, &rule->sender) == -1) {
+        document_expected(at, "an address, a prefix or a pattern");
     }
 }
 
-static void read_zone(struct sender_rules_reading *g, const struct json *value,
-                      struct sender_rule *rule)
+static void read_zone(const struct document_place *at, struct sender_rule *rule)
 {
-    const char *name = value->type == JSON_STRING ? value->text.at : "";
-    rule->zone = zone_load(name);
-    if (rule->zone == NULL) {
-        fault(g, value->key,
-              "expected the name of a time zone, as \"Europe/Madrid\", found \"%s\"%s", name,
-              errno == ENOMEM ? " and no memory" : "");
+    struct slice name = document_text(at, 0, LIMIT_NAME_BYTES);
+    rule->zone = name.at == NULL ? NULL : zone_load(name.at);
+    if (name.at != NULL && rule->zone == NULL && errno == ENOMEM) {
+        document_fault(at, "out of memory");
+    } else if (name.at != NULL && rule->zone == NULL) {
+        document_expected(at, "the name of a time zone, as \"Europe/Madrid\"");
     }
 }
 
-static void read_integer(struct sender_rules_reading *g, const struct json *value, int64_t least,
-                         int64_t most, int64_t *number)
+/* A member that may be missing; then *value stays. */
+static void read_integer(const struct document_place *rule, const char *key, int64_t least,
+                         int64_t most, int64_t *value)
 {
-    char *end = NULL;
-    errno = 0;
-    int64_t n = value->type == JSON_NUMBER ? strtoll(value->text.at, &end, 10) : -1;
-    if (end == NULL || *end != '\0' || errno != 0 || n < least || n > most) {
-        fault(g, value->key, "expected an integer %" PRId64 "..%" PRId64, least, most);
-        return;
+    struct document_place at = document_member(rule, key);
+    if (at.node != NULL) {
+        document_integer(&at, "an integer", least, most, value);
     }
-    *number = n;
 }
 
-static void read_seconds(struct sender_rules_reading *g, const struct json *value, int64_t least,
+static void read_seconds(const struct document_place *rule, const char *key, int64_t least,
                          int64_t *us)
 {
     int64_t s = -1;
-    read_integer(g, value, least, LONGEST_S, &s);
+    read_integer(rule, key, least, LONGEST_S, &s);
     *us = s < 0 ? *us : s * 1000000;
 }
 
-static bool read_budget(struct sender_rules_reading *g, const struct json *m,
-                        struct sender_budget *budget)
+static void read_budget(const struct document_place *rule, struct sender_budget *budget)
 {
     int64_t days = budget->days_per_day;
-    if (slice_is(m->key, "records_per_s")) {
-        read_integer(g, m, 0, RECORDS, &budget->records_per_s);
-    } else if (slice_is(m->key, "records_burst")) {
-        read_integer(g, m, 1, RECORDS, &budget->records_burst);
-    } else if (slice_is(m->key, "series_per_day")) {
-        read_integer(g, m, 0, SERIES, &budget->series_per_day);
-    } else if (slice_is(m->key, "days_per_day")) {
-        read_integer(g, m, 0, DAYS, &days);
-        budget->days_per_day = (int32_t)days;
-    } else {
-        return false;
-    }
-    return true;
+    read_integer(rule, "records_per_s", 0, RECORDS, &budget->records_per_s);
+    read_integer(rule, "records_burst", 1, RECORDS, &budget->records_burst);
+    read_integer(rule, "series_per_day", 0, SERIES, &budget->series_per_day);
+    read_integer(rule, "days_per_day", 0, DAYS, &days);
+    budget->days_per_day = (int32_t)days;
 }
 
-static void read_member(struct sender_rules_reading *g, const struct json *m,
-                        struct sender_rule *rule)
+static void read_rule(const struct document_place *at, struct sender_rule *rule)
 {
-    if (slice_is(m->key, "door")) {
-        read_door(g, m, rule);
-    } else if (slice_is(m->key, "sender")) {
-        read_sender(g, m, rule);
-    } else if (slice_is(m->key, "time_zone")) {
-        read_zone(g, m, rule);
-    } else if (slice_is(m->key, "past_limit_s")) {
-        read_seconds(g, m, 0, &rule->what.past_us);
-    } else if (slice_is(m->key, "future_limit_s")) {
-        read_seconds(g, m, 0, &rule->what.future_us);
-    } else if (slice_is(m->key, "longest_s")) {
-        read_seconds(g, m, 1, &rule->what.longest_us);
-    } else if (!read_budget(g, m, &rule->what.budget)) {
-        fault(g, m->key, "unknown option");
-    }
-}
-
-static void read_rule(struct sender_rules_reading *g, const struct json *object,
-                      struct sender_rule *rule)
-{
+    static const char *const keys[] = {
+        "door",      "sender",        "time_zone",     "past_limit_s",   "future_limit_s",
+        "longest_s", "records_per_s", "records_burst", "series_per_day", "days_per_day",
+        NULL};
     *rule = (struct sender_rule){
         .any_door = true,
         .what = {.past_us = -1, .future_us = -1, .longest_us = -1, .budget = {-1, -1, -1, -1}}};
-    snprintf(rule->past_of, ORIGIN_SIZE, "ingestd.senders[%zu].past_limit_s", g->at);
-    snprintf(rule->longest_of, ORIGIN_SIZE, "ingestd.senders[%zu].longest_s", g->at);
+    snprintf(rule->past_of, ORIGIN_SIZE, "ingestd.senders[%" PRIu32 "].past_limit_s", at->index);
+    snprintf(rule->longest_of, ORIGIN_SIZE, "ingestd.senders[%" PRIu32 "].longest_s", at->index);
     pattern_compile(slice_of("*"), true, &rule->sender);
-    if (object->type != JSON_OBJECT) {
-        fault(g, (struct slice){"", 0}, "expected an object, found %s",
-              json_type_name(object->type));
+    if (!document_is_object_of(at, keys)) {
         return;
     }
-    for (const struct json *m = object->first; m != NULL; m = m->next) {
-        read_member(g, m, rule);
+    struct document_place door = document_member(at, "door");
+    struct document_place sender = document_member(at, "sender");
+    struct document_place zone = document_member(at, "time_zone");
+    if (door.node != NULL) {
+        read_door(&door, rule);
     }
+    if (sender.node != NULL) {
+        read_sender(&sender, rule);
+    }
+    if (zone.node != NULL) {
+        read_zone(&zone, rule);
+    }
+    read_seconds(at, "past_limit_s", 0, &rule->what.past_us);
+    read_seconds(at, "future_limit_s", 0, &rule->what.future_us);
+    read_seconds(at, "longest_s", 1, &rule->what.longest_us);
+    read_budget(at, &rule->what.budget);
 }
 
-struct sender_rules *sender_rules_read(const struct json *list,
+struct sender_rules *sender_rules_read(struct document *d, const struct json *list,
                                        const struct sender_options *options)
 {
+    struct document_place at = document_part(d, "ingestd.senders", list);
     struct sender_rules *r = calloc(1, sizeof *r);
-    struct sender_rules_reading g = {.at = 0};
+    uint32_t before = d->faults;
     if (r == NULL) {
-        fprintf(stderr, "ingestd.senders: out of memory\n");
+        document_fault(&at, "out of memory");
         return NULL;
     }
     r->options = *options;
-    for (const struct json *o = list == NULL ? NULL : list->first; o != NULL; o = o->next) {
-        if (r->count == SENDER_RULES_MAX) {
-            fault(&g, (struct slice){"", 0}, "expected at most %d rules", SENDER_RULES_MAX);
-            break;
+    if (list != NULL && document_is_list(&at, SENDER_RULES_MAX)) {
+        for (struct document_place o = document_first(&at); o.node != NULL; document_next(&o)) {
+            read_rule(&o, &r->rule[r->count++]);
         }
-        read_rule(&g, o, &r->rule[r->count++]);
-        g.at++;
     }
-    if (g.faulty) {
+    if (d->faults > before) {
         sender_rules_free(&r);
     }
     return r;

@@ -7,7 +7,7 @@
 #define EZREPO_INGESTD_SENDER_RULES_H
 
 #include "common/address.h"
-#include "common/json.h"
+#include "common/document.h"
 #include "common/zone.h"
 
 #define SENDER_RULES_MAX 256
@@ -41,11 +41,10 @@ struct sender_rules;
 /*
  * The configuration's list: objects with `door` (any when it is missing), `sender` (a pattern as
  * for a grading's source; any), `time_zone`, `past_limit_s`, `future_limit_s`, `longest_s`,
- * `records_per_s`, `records_burst`, `series_per_day`, `days_per_day`. NULL and, on standard error,
- * a line for each fault; or when memory is out. The caller owns it; it keeps nothing of the list,
- * and copies the options.
+ * `records_per_s`, `records_burst`, `series_per_day`, `days_per_day`. NULL after each fault was
+ * told. The caller owns it; it keeps nothing of the list, and copies the options.
  */
-struct sender_rules *sender_rules_read(const struct json *list,
+struct sender_rules *sender_rules_read(struct document *d, const struct json *list,
                                        const struct sender_options *options);
 void sender_rules_free(struct sender_rules **r);
 

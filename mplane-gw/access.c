@@ -3,10 +3,10 @@
  */
 #include "mplane-gw/access.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/pattern.h"
+#include "schemas/messages.h"
 
 #define ACCESS_BYTES (8 * 1024 * 1024)
 
@@ -37,72 +37,62 @@ void access_free(struct access **a)
     }
 }
 
-/* A JSON string's text for a message, cut. */
-#define SHOWN(s) SLICE_SHOWN(s, 80)
-
-static int add_rule(struct access *a, struct rules *rules, struct slice text, struct slice role)
+/* The pattern stands where `at` is, or is its name. */
+static void add_rule(struct access *a, struct rules *rules, const struct document_place *at,
+                     struct slice pattern, struct slice role)
 {
     struct access_rule *r = &rules->rule[rules->count];
-    struct slice kept = arena_copy(a->arena, text);
-    r->role = arena_copy(a->arena, role);
-    if (kept.at == NULL || r->role.at == NULL || pattern_compile(kept, false, &r->pattern) == -1) {
-        return -1;
+    struct slice kept = document_copy(at, a->arena, pattern);
+    r->role = document_copy(at, a->arena, role);
+    if (kept.at == NULL || r->role.at == NULL) {
+        return;
     }
-    rules->count++;
-    return 0;
+    if (pattern_compile(kept, false, &r->pattern) == 0) {
+        rules->count++;
+    } else if (at->node->type == JSON_STRING) {
+        document_expected(at, "a pattern");
+    } else {
+        document_fault(at, "expected a pattern for a name");
+    }
 }
 
-/* How many rules the member can give at most; -1 when it is not an object of lists of strings. */
-static long rules_in(const struct json *member, const char *name, char *error, size_t error_size)
+/* Room for a rule for each text in the lists that the object has. False: a fault was told. */
+static bool make_room(struct access *a, const struct document_place *object, struct rules *rules)
 {
-    long count = 0;
-    if (member->type != JSON_OBJECT) {
-        snprintf(error, error_size, "access.%s: expected an object, found a %s", name,
-                 json_type_name(member->type));
-        return -1;
+    size_t count = 0;
+    if (!document_is_object(object)) {
+        return false;
     }
-    for (const struct json *list = member->first; list != NULL; list = list->next) {
-        if (list->type != JSON_ARRAY) {
-            snprintf(error, error_size, "access.%s.%.*s: expected a list of strings, found a %s",
-                     name, SHOWN(list->key), json_type_name(list->type));
-            return -1;
-        }
-        for (const struct json *e = list->first; e != NULL; e = e->next, count++) {
-            if (e->type != JSON_STRING || e->text.len == 0) {
-                snprintf(error, error_size, "access.%s.%.*s: expected strings that are not empty",
-                         name, SHOWN(list->key));
-                return -1;
-            }
-        }
+    for (const struct json *list = object->node->first; list != NULL; list = list->next) {
+        count += list->count;
     }
     if (count > ACCESS_RULES) {
-        snprintf(error, error_size, "access.%s: more than %d rules", name, ACCESS_RULES);
-        return -1;
+        document_fault(object, "expected at most %d rules, found %zu", ACCESS_RULES, count);
+        return false;
     }
-    return count;
+    rules->rule = document_take(object, a->arena, count, sizeof *rules->rule);
+    return rules->rule != NULL;
 }
 
 /* role -> [identity]: the rule's pattern is the list's element, its role the list's key. */
-static int read_roles(struct access *a, const struct json *member, char *error, size_t error_size)
+static void read_role(struct access *a, const struct document_place *list)
 {
-    for (const struct json *list = member->first; list != NULL; list = list->next) {
-        for (const struct json *e = list->first; e != NULL; e = e->next) {
-            if (add_rule(a, &a->roles, e->text, list->key) == -1) {
-                snprintf(error, error_size, "access.roles.%.*s: \"%.*s\" is no pattern",
-                         SHOWN(list->key), SHOWN(e->text));
-                return -1;
-            }
+    if (!document_is_list(list, ACCESS_RULES)) {
+        return;
+    }
+    for (struct document_place e = document_first(list); e.node != NULL; document_next(&e)) {
+        struct slice identity = document_text(&e, 1, LIMIT_DIMENSION_BYTES);
+        if (identity.at != NULL) {
+            add_rule(a, &a->roles, &e, identity, list->key);
         }
     }
-    return 0;
 }
 
 /* Whether "roles" names the role, if only with an empty list. */
-static bool role_named(const struct json *roles, struct slice role)
+static bool role_named(const struct document_place *roles, struct slice role)
 {
-    for (const struct json *list = roles == NULL ? NULL : roles->first; list != NULL;
-         list = list->next) {
-        if (slice_equal(list->key, role)) {
+    for (struct document_place r = document_first(roles); r.node != NULL; document_next(&r)) {
+        if (slice_equal(r.key, role)) {
             return true;
         }
     }
@@ -110,93 +100,72 @@ static bool role_named(const struct json *roles, struct slice role)
 }
 
 /* label -> [role]: the rule's pattern is the list's key, its role the list's element. */
-static int read_authorizations(struct access *a, const struct json *member,
-                               const struct json *roles, char *error, size_t error_size)
+static void read_authorization(struct access *a, const struct document_place *list,
+                               const struct document_place *roles)
 {
-    for (const struct json *list = member->first; list != NULL; list = list->next) {
-        for (const struct json *e = list->first; e != NULL; e = e->next) {
-            if (!role_named(roles, e->text)) {
-                snprintf(error, error_size,
-                         "access.authorizations.%.*s: the role \"%.*s\" is not in access.roles",
-                         SHOWN(list->key), SHOWN(e->text));
-                return -1;
-            }
-            if (add_rule(a, &a->authorizations, list->key, e->text) == -1) {
-                snprintf(error, error_size, "access.authorizations: \"%.*s\" is no pattern",
-                         SHOWN(list->key));
-                return -1;
-            }
+    if (!document_is_list(list, ACCESS_RULES)) {
+        return;
+    }
+    for (struct document_place e = document_first(list); e.node != NULL; document_next(&e)) {
+        struct slice role = document_text(&e, 1, LIMIT_DIMENSION_BYTES);
+        if (role.at != NULL && !role_named(roles, role)) {
+            document_expected(&e, "a role that is in access.roles");
+        } else if (role.at != NULL) {
+            add_rule(a, &a->authorizations, list, list->key, role);
         }
     }
-    return 0;
 }
 
-static int rules_alloc(struct access *a, struct rules *rules, const struct json *member,
-                       const char *name, char *error, size_t error_size)
+static void read_document(struct access *a, const struct document_place *at)
 {
-    long count = member == NULL ? 0 : rules_in(member, name, error, error_size);
-    if (count == -1) {
-        return -1;
+    static const char *const keys[] = {"roles", "authorizations", NULL};
+    if (!document_is_object_of(at, keys)) {
+        return;
     }
-    rules->rule = arena_calloc(a->arena, (size_t)count + 1, sizeof *rules->rule);
-    if (rules->rule == NULL) {
-        snprintf(error, error_size, "access: out of memory");
-        return -1;
-    }
-    return 0;
-}
-
-static int read_document(struct access *a, const struct json *document, char *error,
-                         size_t error_size)
-{
-    if (document == NULL) {
-        return 0;
-    }
-    if (document->type != JSON_OBJECT) {
-        snprintf(error, error_size, "access: expected an object, found a %s",
-                 json_type_name(document->type));
-        return -1;
-    }
-    for (const struct json *m = document->first; m != NULL; m = m->next) {
-        if (!slice_is(m->key, "roles") && !slice_is(m->key, "authorizations")) {
-            snprintf(error, error_size,
-                     "access.%.*s: unknown; expected \"roles\" and \"authorizations\"",
-                     SHOWN(m->key));
-            return -1;
+    struct document_place roles = document_member(at, "roles");
+    struct document_place authorizations = document_member(at, "authorizations");
+    if (roles.node != NULL && make_room(a, &roles, &a->roles)) {
+        for (struct document_place r = document_first(&roles); r.node != NULL; document_next(&r)) {
+            read_role(a, &r);
         }
     }
-    const struct json *roles = json_get(document, "roles");
-    const struct json *authorizations = json_get(document, "authorizations");
-    if (rules_alloc(a, &a->roles, roles, "roles", error, error_size) == -1 ||
-        rules_alloc(a, &a->authorizations, authorizations, "authorizations", error, error_size) ==
-            -1) {
-        return -1;
+    if (authorizations.node != NULL && make_room(a, &authorizations, &a->authorizations)) {
+        for (struct document_place l = document_first(&authorizations); l.node != NULL;
+             document_next(&l)) {
+            read_authorization(a, &l, &roles);
+        }
     }
-    if (roles != NULL && read_roles(a, roles, error, error_size) == -1) {
-        return -1;
-    }
-    return authorizations == NULL
-               ? 0
-               : read_authorizations(a, authorizations, roles, error, error_size);
 }
 
-struct access *access_read(const struct json *document, char *error, size_t error_size)
+/* For access_equal(). */
+static void keep_text(struct access *a, const struct document_place *at)
 {
+    a->document = json_text(a->arena, at->node);
+    if (a->document.at == NULL) {
+        document_fault(at, "out of memory");
+    }
+}
+
+struct access *access_read(struct document *d, const struct json *option)
+{
+    struct document_place at = document_part(d, "mplane-gw.access", option);
     struct access *a = calloc(1, sizeof *a);
+    uint32_t before = d->faults;
     if (a != NULL) {
         a->arena = arena_new(ACCESS_BYTES);
     }
     if (a == NULL || a->arena == NULL) {
-        snprintf(error, error_size, "access: out of memory");
-    } else if (read_document(a, document, error, error_size) == 0) {
-        a->document = document == NULL ? slice_of("") : json_text(a->arena, document);
-        if (a->document.at != NULL) {
-            return a;
-        }
-        snprintf(error, error_size, "access: out of memory");
+        document_fault(&at, "out of memory");
+    } else if (option != NULL) {
+        read_document(a, &at);
+        keep_text(a, &at);
+    } else {
+        a->document = slice_of("");
     }
-    access_free(&a);
-    return NULL;
+    if (d->faults > before) {
+        access_free(&a);
+    }
+    return a;
 }
 
 static bool identity_has(const struct access *a, struct slice identity, struct slice role)

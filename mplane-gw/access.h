@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "common/json.h"
+#include "common/document.h"
 
 /* A document with more rules than this is refused. */
 #define ACCESS_RULES 10000
@@ -20,10 +20,10 @@ struct access;
 /*
  * Reads {"roles": {ROLE: [IDENTITY, ...]}, "authorizations": {LABEL: [ROLE, ...]}}. An identity and
  * a capability's label are exact or globs (common/pattern.h); a role in "authorizations" must stand
- * in "roles". NULL stands for a document without rules. Everything is copied. NULL on a fault:
- * error says where and what was expected. The caller owns the result.
+ * in "roles". NULL stands for a document without rules. Everything is copied. NULL after each
+ * fault was told. The caller owns the result.
  */
-struct access *access_read(const struct json *document, char *error, size_t error_size);
+struct access *access_read(struct document *d, const struct json *option);
 void access_free(struct access **a);
 
 /* Whether this identity may use the capability of this label. An empty identity may use none. */

@@ -62,14 +62,11 @@ bool gateway_could_use(struct slice identity, struct slice label)
     return false;
 }
 
-/* Who may do what, out of the settings; NULL after an error was logged. */
+/* Who may do what, out of the settings; NULL after a fault was told. */
 static struct access *load_access(void)
 {
-    char error[512] = "";
-    struct access *a = access_read(gateway.settings.access, error, sizeof error);
-    if (a == NULL) {
-        log_error("access.refused", "error=\"%s\"", error);
-    } else if (access_rules(a) == 0) {
+    struct access *a = access_read(&(struct document){0}, gateway.settings.access);
+    if (a != NULL && access_rules(a) == 0) {
         log_warn("access.empty", "effect=\"nobody may use any capability\"");
     }
     return a;
@@ -122,18 +119,27 @@ static int check_offer(const struct config_common *common, const struct gateway_
 }
 
 /* A reload with files that are at fault is refused whole, options included. */
-static int check(const struct config_common *common, const void *settings)
+static int check_running(const struct gateway_settings *s)
 {
-    const struct gateway_settings *s = settings;
-    if (settings_check(common, settings) == -1 || check_offer(common, s) == -1) {
-        return -1;
-    }
-    if (gateway.base == NULL) {
-        return settings_check_files(s);
-    }
     SSL_CTX *made = connections_load(s);
     SSL_CTX_free(made);
-    return made == NULL ? -1 : supervisors_check(s);
+    return supervisors_check(s) == -1 || made == NULL ? -1 : 0;
+}
+
+static int check(struct document *d, const struct config_common *common, const void *settings)
+{
+    const struct gateway_settings *s = settings;
+    int rc = settings_check(d, s, gateway.base == NULL);
+    if (d->faults > 0) {
+        /* What is offered rests on options that are at fault; record types do not. */
+        struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
+        record_types_free(&types);
+        return -1;
+    }
+    if (check_offer(common, s) == -1) {
+        return -1;
+    }
+    return gateway.base == NULL ? rc : check_running(s);
 }
 
 static int prepare(void)

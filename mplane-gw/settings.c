@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/told.h"
 #include "mplane-gw/access.h"
 #include "mplane-gw/http.h"
 #include "mplane-gw/listen.h"
@@ -164,78 +163,53 @@ int settings_registry_url(const struct gateway_settings *s, char *url, size_t si
     return n > 0 && (size_t)n < size ? 0 : -1;
 }
 
-static int fault(const char *option, const char *expected, const char *found)
+static void check_listeners(struct document *d, const struct gateway_settings *s)
 {
-    told_fault("mplane-gw.%s: expected %s, found \"%s\"", option, expected, found);
-    return -1;
-}
-
-static int check_listeners(const struct gateway_settings *s)
-{
-    char host[LISTEN_HOST_SIZE], port[6];
-    int result = 0;
+    static const char *const expected = "HOST:PORT, IPv6 in brackets";
+    char host[LISTEN_HOST_SIZE], port[6], place[64];
     if (s->listen.count == 0 || s->listen.count > HTTP_LISTENERS) {
-        told_fault("mplane-gw.listen: expected 1 to %d addresses, found %zu", HTTP_LISTENERS,
-                   s->listen.count);
-        result = -1;
+        document_fault_in(d, "mplane-gw.listen", "expected 1 to %d addresses, found %zu",
+                          HTTP_LISTENERS, s->listen.count);
     }
     for (size_t i = 0; i < s->listen.count; i++) {
+        snprintf(place, sizeof place, "mplane-gw.listen[%zu]", i);
         if (listen_split(s->listen.item[i], host, port) == -1) {
-            result = fault("listen", "HOST:PORT, IPv6 in brackets", s->listen.item[i]);
+            document_expected_in(d, place, s->listen.item[i], expected);
         }
     }
     if (s->registry_listen[0] != '\0' && listen_split(s->registry_listen, host, port) == -1) {
-        result =
-            fault("registry_listen", "HOST:PORT, IPv6 in brackets, or nothing", s->registry_listen);
+        document_expected_in(d, "mplane-gw.registry_listen", s->registry_listen,
+                             "HOST:PORT, IPv6 in brackets, or nothing");
     }
-    return result;
 }
 
-static int check_urls(const struct gateway_settings *s)
+static void check_urls(struct document *d, const struct gateway_settings *s)
 {
     char host[LISTEN_HOST_SIZE], url[1024];
-    int result = 0;
-    if (split_public_url(s->public_url, host, sizeof host) == -1) {
-        result =
-            fault("public_url",
-                  "https://HOST:PORT/PATH with the port written out and the path below 512 bytes",
-                  s->public_url);
+    bool known = s->public_url != NULL;
+    if (known && split_public_url(s->public_url, host, sizeof host) == -1) {
+        document_expected_in(
+            d, "mplane-gw.public_url", s->public_url,
+            "https://HOST:PORT/PATH with the port written out and the path below 512 bytes");
+        known = false;
     }
     if (s->registry_url[0] != '\0' && strncmp(s->registry_url, "http://", 7) != 0) {
-        result = fault("registry_url", "an http:// URL, which programs fetch without a certificate",
-                       s->registry_url);
-    } else if (result == 0 && settings_registry_url(s, url, sizeof url) == -1) {
-        result = fault("registry_url", "a URL, since there is no registry_listen", s->registry_url);
+        document_expected_in(d, "mplane-gw.registry_url", s->registry_url,
+                             "an http:// URL, which programs fetch without a certificate");
+    } else if (known && settings_registry_url(s, url, sizeof url) == -1) {
+        document_expected_in(d, "mplane-gw.registry_url", s->registry_url,
+                             "a URL, since there is no registry_listen");
     }
     if (s->udp_url[0] != '\0' && strncmp(s->udp_url, "udp://", 6) != 0) {
-        result = fault("udp_url", "udp://HOST:PORT, or nothing", s->udp_url);
+        document_expected_in(d, "mplane-gw.udp_url", s->udp_url, "udp://HOST:PORT, or nothing");
     }
-    return result;
 }
 
-struct supervisors_settings *settings_supervisors(const struct gateway_settings *s, char *error,
-                                                  size_t error_size)
+struct supervisors_settings *settings_supervisors(struct document *d,
+                                                  const struct gateway_settings *s)
 {
-    struct supervisor_files files = {s->certificate, s->key, s->ca, s->crl};
-    return supervisors_settings_read(s->supervisors, &files, error, error_size);
-}
-
-int settings_check_files(const struct gateway_settings *s)
-{
-    char error[512] = "";
-    const struct tls_files own = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
-    struct supervisors_settings *supervisors = settings_supervisors(s, error, sizeof error);
-    int result = supervisors == NULL ? -1 : tls_check(&own);
-    for (size_t i = 0; supervisors != NULL && i < supervisors->count; i++) {
-        const struct supervisor_settings *v = &supervisors->supervisor[i];
-        const struct tls_files files = {v->option, v->files.certificate, v->files.key, v->files.ca,
-                                        v->files.crl};
-        if (tls_check(&files) == -1) {
-            result = -1;
-        }
-    }
-    supervisors_settings_free(&supervisors);
-    return result;
+    const struct supervisor_files files = {s->certificate, s->key, s->ca, s->crl};
+    return supervisors_settings_read(d, s->supervisors, &files);
 }
 
 int settings_collect_url(const struct gateway_settings *s, const char *token, char *url,
@@ -252,36 +226,58 @@ int settings_collect_url(const struct gateway_settings *s, const char *token, ch
 }
 
 /* Labels are names in the configurations of other programs. */
-static int check_prefix(const struct gateway_settings *s)
+static void check_prefix(struct document *d, const struct gateway_settings *s)
 {
     static const char allowed[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
     size_t size = strlen(s->label_prefix);
-    return size <= LABEL_PREFIX_BYTES && strspn(s->label_prefix, allowed) == size
-               ? 0
-               : fault("label_prefix", "at most 64 of A-Z a-z 0-9 . _ -", s->label_prefix);
+    if (size > LABEL_PREFIX_BYTES || strspn(s->label_prefix, allowed) != size) {
+        document_expected_in(d, "mplane-gw.label_prefix", s->label_prefix,
+                             "at most 64 of A-Z a-z 0-9 . _ -");
+    }
 }
 
-int settings_check(const struct config_common *common, const void *settings)
+static void check_file(struct document *d, const char *option, const char *file)
 {
-    const struct gateway_settings *s = settings;
-    char error[512] = "";
-    int result = check_listeners(s);
-    (void)common;
-    if (check_urls(s) == -1 || check_prefix(s) == -1) {
-        result = -1;
+    if (file != NULL && tls_is_content(file)) {
+        document_expected_in(d, option, file, "the name of a file");
     }
-    struct access *a = access_read(s->access, error, sizeof error);
-    if (a == NULL) {
-        told_fault("mplane-gw.%s", error);
-        result = -1;
-    }
+}
+
+static void check_file_names(struct document *d, const struct gateway_settings *s)
+{
+    check_file(d, "mplane-gw.certificate", s->certificate);
+    check_file(d, "mplane-gw.key", s->key);
+    check_file(d, "mplane-gw.ca", s->ca);
+    check_file(d, "mplane-gw.crl", s->crl);
+}
+
+static int check_files(const char *option, const struct supervisor_files *f)
+{
+    const struct tls_files files = {option, f->certificate, f->key, f->ca, f->crl};
+    return tls_check(&files);
+}
+
+int settings_check(struct document *d, const struct gateway_settings *s, bool files)
+{
+    int rc = 0;
+    check_listeners(d, s);
+    check_urls(d, s);
+    check_prefix(d, s);
+    uint32_t before = d->faults;
+    check_file_names(d, s);
+    bool named = d->faults == before && s->certificate != NULL && s->key != NULL && s->ca != NULL;
+    struct access *a = access_read(d, s->access);
     access_free(&a);
-    struct supervisors_settings *supervisors = settings_supervisors(s, error, sizeof error);
-    if (supervisors == NULL) {
-        told_fault("mplane-gw.%s", error);
-        result = -1;
+    const struct supervisor_files own = {s->certificate, s->key, s->ca, s->crl};
+    struct supervisors_settings *supervisors = supervisors_settings_read(d, s->supervisors, &own);
+    if (files && named) {
+        rc = check_files("mplane-gw", &own);
+        for (size_t i = 0; supervisors != NULL && i < supervisors->count; i++) {
+            const struct supervisor_settings *v = &supervisors->supervisor[i];
+            rc = check_files(v->option, &v->files) == -1 ? -1 : rc;
+        }
     }
     supervisors_settings_free(&supervisors);
-    return result;
+    return rc;
 }

@@ -60,17 +60,18 @@ struct gateway_settings {
 
 extern const struct config_option settings_options[];
 
-/* Whether they make sense together; for struct daemon. */
-int settings_check(const struct config_common *common, const void *settings);
+/*
+ * Whether they can be, and make sense together; see struct config_section. With `files` also
+ * whether the files that they name could be used now, supervisors' as well (see tls_check()): -1
+ * when one could not.
+ */
+int settings_check(struct document *d, const struct gateway_settings *s, bool files);
 
 struct supervisors_settings;
 
-/* The option `supervisors`, read. NULL on a fault, then error says which. The caller owns it. */
-struct supervisors_settings *settings_supervisors(const struct gateway_settings *s, char *error,
-                                                  size_t error_size);
-
-/* Whether the files that it names could be used now, supervisors' as well: see tls_check(). */
-int settings_check_files(const struct gateway_settings *s);
+/* The option `supervisors`, read. NULL after each fault was told. The caller owns it. */
+struct supervisors_settings *settings_supervisors(struct document *d,
+                                                  const struct gateway_settings *s);
 
 /*
  * The URL to which results are posted: mplane-https://HOST:PORT/TOKEN/result, or without a token

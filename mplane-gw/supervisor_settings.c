@@ -3,37 +3,18 @@
 #include "mplane-gw/supervisor_settings.h"
 
 #include <curl/curl.h>
-#include <stdarg.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 
-#define SETTINGS_BYTES (1024 * 1024)
-#define POLL_MAX_S     3600
+#include "mplane-gw/tls.h"
 
-/* What is read, for messages. */
-struct supervisor_settings_reader {
-    struct arena *arena;
-    size_t index;
-    char *error;
-    size_t error_size;
-};
-
-static int fault(struct supervisor_settings_reader *r, const char *member, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static int fault(struct supervisor_settings_reader *r, const char *member, const char *format, ...)
-{
-    va_list args;
-    int n = snprintf(r->error, r->error_size, "supervisors[%zu]%s%s: ", r->index,
-                     member[0] == '\0' ? "" : ".", member);
-    if (n > 0 && (size_t)n < r->error_size) {
-        va_start(args, format);
-        vsnprintf(r->error + n, r->error_size - (size_t)n, format, args);
-        va_end(args);
-    }
-    return -1;
-}
+#define SETTINGS_BYTES  (1024 * 1024)
+#define POLL_MAX_S      3600
+#define TEXT_BYTES      65536
+#define PATH_BYTES      512
+#define LINK_HOST_BYTES 299
 
 /* ---- URLs ---- */
 
@@ -139,209 +120,186 @@ enum supervisor_link supervisor_result_url(const struct supervisor_settings *s, 
 
 /* ---- the list ---- */
 
-static const char *const members[] = {"url",
-                                      "registration_path",
-                                      "specification_path",
-                                      "result_path",
-                                      "certificate",
-                                      "key",
-                                      "ca",
-                                      "crl",
-                                      "poll_s",
-                                      "expiry_s",
-                                      "link_hosts"};
-
-static bool is_member(struct slice name)
+/* A member's text, copied; the preset, which may be NULL, when it is absent. NULL after a fault. */
+static const char *text_of(const struct document_place *supervisor, struct arena *a,
+                           const char *key, const char *preset)
 {
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-        if (slice_is(name, members[i])) {
-            return true;
-        }
-    }
-    return false;
+    struct document_place at = document_member(supervisor, key);
+    struct slice text = at.node == NULL ? slice_of(preset) : document_text(&at, 0, TEXT_BYTES);
+    return text.at == NULL ? NULL : document_copy(&at, a, text).at;
 }
 
-/* A member's text, copied; the preset when it is absent. NULL after a fault. */
-static const char *text_of(struct supervisor_settings_reader *r, const struct json *o,
-                           const char *member, const char *preset)
+static void take_seconds(const struct document_place *supervisor, const char *key, int64_t *value)
 {
-    const struct json *node = json_get(o, member);
-    struct slice text = node == NULL ? slice_of(preset) : node->text;
-    if (node != NULL &&
-        (node->type != JSON_STRING || memchr(node->text.at, '\0', node->text.len) != NULL)) {
-        fault(r, member, "expected a string, found a %s", json_type_name(node->type));
-        return NULL;
+    struct document_place at = document_member(supervisor, key);
+    if (at.node != NULL) {
+        document_integer(&at, "an integer", 1, POLL_MAX_S, value);
     }
-    if (text.at == NULL) {
-        fault(r, member, "missing");
-        return NULL;
-    }
-    struct slice copy = arena_copy(r->arena, text);
-    if (copy.at == NULL) {
-        fault(r, member, "out of memory");
-    }
-    return copy.at;
 }
 
-static int number_of(struct supervisor_settings_reader *r, const struct json *o, const char *member,
-                     int64_t preset, int64_t *value)
-{
-    const struct json *node = json_get(o, member);
-    char *end = NULL;
-    *value = preset;
-    if (node == NULL) {
-        return 0;
-    }
-    if (node->type == JSON_NUMBER && node->text.len < 8) {
-        *value = strtoll(node->text.at, &end, 10);
-    }
-    if (end == NULL || *end != '\0' || *value < 1 || *value > POLL_MAX_S) {
-        return fault(r, member, "expected an integer 1..%d", POLL_MAX_S);
-    }
-    return 0;
-}
-
-static int take_url(struct supervisor_settings_reader *r, const struct json *o,
-                    struct supervisor_settings *s)
+/* https://HOST:PORT; NULL after a fault. */
+static const char *url_of(const struct document_place *supervisor, struct arena *a)
 {
     struct parts p;
-    const char *text = text_of(r, o, "url", NULL);
-    if (text == NULL) {
-        return -1;
+    struct document_place at = document_member(supervisor, "url");
+    struct slice text = document_text(&at, 0, TEXT_BYTES);
+    if (text.at == NULL) {
+        return NULL;
     }
-    if (!is_printable(slice_of(text)) || split(text, &p) == -1 || !p.plain || !p.has_port ||
+    if (!is_printable(text) || split(text.at, &p) == -1 || !p.plain || !p.has_port ||
         strcmp(p.path, "/") != 0) {
-        return fault(r, "url", "expected https://HOST:PORT, found \"%.200s\"", text);
+        document_expected(&at, "https://HOST:PORT");
+        return NULL;
     }
-    s->url = arena_printf(r->arena, "https://%s:%s", p.host, p.port);
-    return s->url == NULL ? fault(r, "url", "out of memory") : 0;
+    char url[SUPERVISOR_URL_BYTES];
+    snprintf(url, sizeof url, "https://%s:%s", p.host, p.port);
+    return document_copy(&at, a, slice_of(url)).at;
 }
 
-static int take_path(struct supervisor_settings_reader *r, const struct json *o, const char *member,
-                     const char *preset, const char *url, const char **whole)
+/* The path behind a supervisor's URL, which is NULL when it is at fault. */
+static const char *path_of(const struct document_place *supervisor, struct arena *a,
+                           const char *key, const char *preset, const char *url)
 {
-    const char *path = text_of(r, o, member, preset);
+    struct document_place at = document_member(supervisor, key);
+    char whole[SUPERVISOR_URL_BYTES];
+    const char *path = text_of(supervisor, a, key, preset);
     if (path == NULL) {
-        return -1;
+        return NULL;
     }
-    if (path[0] != '/' || strlen(path) > 512 || strpbrk(path, "?#") != NULL ||
+    if (path[0] != '/' || strlen(path) > PATH_BYTES || strpbrk(path, "?#") != NULL ||
         !is_printable(slice_of(path))) {
-        return fault(r, member, "expected a path that begins with \"/\", found \"%.200s\"", path);
+        document_expected(&at, "a path of at most %d bytes that begins with \"/\"", PATH_BYTES);
+        return NULL;
     }
-    *whole = arena_printf(r->arena, "%s%s", url, path);
-    return *whole == NULL ? fault(r, member, "out of memory") : 0;
+    snprintf(whole, sizeof whole, "%s%s", url == NULL ? "" : url, path);
+    return document_copy(&at, a, slice_of(whole)).at;
 }
 
-static int take_files(struct supervisor_settings_reader *r, const struct json *o,
-                      const struct supervisor_files *files, struct supervisor_files *own)
+static const char *file_of(const struct document_place *supervisor, struct arena *a,
+                           const char *key, const char *preset)
 {
+    const char *file = text_of(supervisor, a, key, preset);
+    struct document_place at = document_member(supervisor, key);
+    if (file != NULL && at.node != NULL && tls_is_content(file)) {
+        document_expected(&at, "the name of a file");
+    }
+    return file;
+}
+
+static void take_files(const struct document_place *supervisor, struct arena *a,
+                       const struct supervisor_files *files, struct supervisor_files *own)
+{
+    const struct json *o = supervisor->node;
     const bool other_ca = json_get(o, "ca") != NULL;
     if ((json_get(o, "certificate") == NULL) != (json_get(o, "key") == NULL)) {
-        return fault(r, "", "expected `certificate` and `key` together, or neither");
+        document_fault(supervisor, "expected `certificate` and `key` together, or neither");
     }
-    own->certificate = text_of(r, o, "certificate", files->certificate);
-    own->key = own->certificate == NULL ? NULL : text_of(r, o, "key", files->key);
-    own->ca = own->key == NULL ? NULL : text_of(r, o, "ca", files->ca);
-    own->crl = own->ca == NULL ? NULL : text_of(r, o, "crl", other_ca ? "" : files->crl);
-    return own->crl == NULL ? -1 : 0;
+    own->certificate = file_of(supervisor, a, "certificate", files->certificate);
+    own->key = file_of(supervisor, a, "key", files->key);
+    own->ca = file_of(supervisor, a, "ca", files->ca);
+    own->crl = file_of(supervisor, a, "crl", other_ca ? "" : files->crl);
 }
 
-static int take_link_hosts(struct supervisor_settings_reader *r, const struct json *o,
+static void take_link_host(const struct document_place *at, struct arena *a,
                            struct supervisor_settings *s)
 {
-    const struct json *list = json_get(o, "link_hosts");
     char text[SUPERVISOR_URL_BYTES];
     struct parts p;
-    if (list == NULL) {
-        return 0;
+    struct slice host = document_text(at, 0, LINK_HOST_BYTES);
+    if (host.at == NULL) {
+        return;
     }
-    if (list->type != JSON_ARRAY || list->count > SUPERVISOR_LINKS_MAX) {
-        return fault(r, "link_hosts", "expected a list of at most %d strings",
-                     SUPERVISOR_LINKS_MAX);
+    snprintf(text, sizeof text, "https://%s", host.at);
+    if (!is_printable(host) || split(text, &p) == -1 || !p.plain || !p.has_port ||
+        !is_at(&p, host.at)) {
+        document_expected(at, "HOST:PORT");
+        return;
     }
-    for (const struct json *e = list->first; e != NULL; e = e->next) {
-        bool named = e->type == JSON_STRING && e->text.len < 300 && is_printable(e->text);
-        snprintf(text, sizeof text, "https://%.*s", named ? (int)e->text.len : 0, e->text.at);
-        if (!named || split(text, &p) == -1 || !p.plain || !p.has_port ||
-            !is_at(&p, text + strlen("https://"))) {
-            return fault(r, "link_hosts", "expected HOST:PORT, found \"%.*s\"",
-                         named ? (int)e->text.len : 0, e->text.at);
-        }
-        struct slice copy = arena_copy(r->arena, e->text);
-        if (copy.at == NULL) {
-            return fault(r, "link_hosts", "out of memory");
-        }
-        s->link_hosts[s->link_host_count++] = copy.at;
-    }
-    return 0;
+    s->link_hosts[s->link_host_count++] = document_copy(at, a, host).at;
 }
 
-static int take_supervisor(struct supervisor_settings_reader *r, const struct json *o,
-                           const struct supervisor_files *files, struct supervisor_settings *s)
+static void take_link_hosts(const struct document_place *supervisor, struct arena *a,
+                            struct supervisor_settings *s)
 {
-    if (o->type != JSON_OBJECT) {
-        return fault(r, "", "expected an object, found a %s", json_type_name(o->type));
+    struct document_place list = document_member(supervisor, "link_hosts");
+    if (list.node == NULL || !document_is_list(&list, SUPERVISOR_LINKS_MAX)) {
+        return;
     }
-    for (const struct json *m = o->first; m != NULL; m = m->next) {
-        if (!is_member(m->key)) {
-            return fault(r, "", "unknown member \"%.*s\"", SLICE_SHOWN(m->key, 80));
-        }
+    for (struct document_place e = document_first(&list); e.node != NULL; document_next(&e)) {
+        take_link_host(&e, a, s);
     }
-    s->option = arena_printf(r->arena, "mplane-gw.supervisors[%zu]", r->index);
-    if (s->option == NULL) {
-        return fault(r, "", "out of memory");
-    }
-    return take_url(r, o, s) == 0 &&
-                   take_path(r, o, "registration_path", "/register/capability", s->url,
-                             &s->registration_url) == 0 &&
-                   take_path(r, o, "specification_path", "/show/specification", s->url,
-                             &s->specification_url) == 0 &&
-                   take_path(r, o, "result_path", "/register/result", s->url, &s->result_url) ==
-                       0 &&
-                   take_files(r, o, files, &s->files) == 0 && take_link_hosts(r, o, s) == 0 &&
-                   number_of(r, o, "poll_s", 5, &s->poll_s) == 0 &&
-                   number_of(r, o, "expiry_s", 10, &s->expiry_s) == 0
-               ? 0
-               : -1;
 }
 
-static int take_list(struct supervisor_settings_reader *r, const struct json *list,
-                     const struct supervisor_files *files, struct supervisors_settings *s)
+static void take_supervisor(const struct document_place *at, struct arena *a,
+                            const struct supervisor_files *files, struct supervisor_settings *s)
 {
-    if (list->count > SUPERVISORS_MAX) {
-        snprintf(r->error, r->error_size, "supervisors: expected at most %d, found %u",
-                 SUPERVISORS_MAX, list->count);
-        return -1;
+    static const char *const keys[] = {"url",
+                                       "registration_path",
+                                       "specification_path",
+                                       "result_path",
+                                       "certificate",
+                                       "key",
+                                       "ca",
+                                       "crl",
+                                       "poll_s",
+                                       "expiry_s",
+                                       "link_hosts",
+                                       NULL};
+    if (!document_is_object_of(at, keys)) {
+        return;
     }
-    for (const struct json *o = list->first; o != NULL; o = o->next) {
-        if (take_supervisor(r, o, files, &s->supervisor[r->index]) == -1) {
-            return -1;
-        }
-        for (size_t i = 0; i < r->index; i++) {
-            if (strcasecmp(s->supervisor[i].url, s->supervisor[r->index].url) == 0) {
-                return fault(r, "url", "is that of supervisors[%zu], too", i);
-            }
-        }
-        s->count = ++r->index;
-    }
-    return 0;
+    s->option = document_place(at, a);
+    s->url = url_of(at, a);
+    s->registration_url = path_of(at, a, "registration_path", "/register/capability", s->url);
+    s->specification_url = path_of(at, a, "specification_path", "/show/specification", s->url);
+    s->result_url = path_of(at, a, "result_path", "/register/result", s->url);
+    take_files(at, a, files, &s->files);
+    take_link_hosts(at, a, s);
+    s->poll_s = 5;
+    s->expiry_s = 10;
+    take_seconds(at, "poll_s", &s->poll_s);
+    take_seconds(at, "expiry_s", &s->expiry_s);
 }
 
-struct supervisors_settings *supervisors_settings_read(const struct json *list,
-                                                       const struct supervisor_files *files,
-                                                       char *error, size_t error_size)
+/* Whether one before it has the same URL. */
+static void check_twice(const struct document_place *at, const struct supervisors_settings *s)
 {
+    const char *url = s->supervisor[at->index].url;
+    struct document_place url_at = document_member(at, "url");
+    for (uint32_t i = 0; url != NULL && i < at->index; i++) {
+        if (s->supervisor[i].url != NULL && strcasecmp(s->supervisor[i].url, url) == 0) {
+            document_fault(&url_at, "is that of supervisors[%" PRIu32 "], too", i);
+        }
+    }
+}
+
+static void take_list(const struct document_place *list, const struct supervisor_files *files,
+                      struct supervisors_settings *s)
+{
+    if (!document_is_list(list, SUPERVISORS_MAX)) {
+        return;
+    }
+    for (struct document_place o = document_first(list); o.node != NULL; document_next(&o)) {
+        take_supervisor(&o, s->arena, files, &s->supervisor[s->count++]);
+        check_twice(&o, s);
+    }
+}
+
+struct supervisors_settings *supervisors_settings_read(struct document *d, const struct json *list,
+                                                       const struct supervisor_files *files)
+{
+    struct document_place at = document_part(d, "mplane-gw.supervisors", list);
     struct supervisors_settings *s = calloc(1, sizeof *s);
+    uint32_t before = d->faults;
     if (s != NULL) {
         s->arena = arena_new(SETTINGS_BYTES);
     }
     if (s == NULL || s->arena == NULL) {
-        snprintf(error, error_size, "supervisors: out of memory");
-        supervisors_settings_free(&s);
-        return NULL;
+        document_fault(&at, "out of memory");
+    } else if (list != NULL) {
+        take_list(&at, files, s);
     }
-    struct supervisor_settings_reader r = {s->arena, 0, error, error_size};
-    if (list != NULL && take_list(&r, list, files, s) == -1) {
+    if (d->faults > before) {
         supervisors_settings_free(&s);
     }
     return s;

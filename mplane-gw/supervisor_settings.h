@@ -8,8 +8,7 @@
 
 #include <stdint.h>
 
-#include "common/arena.h"
-#include "common/json.h"
+#include "common/document.h"
 
 #define SUPERVISORS_MAX      8
 #define SUPERVISOR_LINKS_MAX 8
@@ -37,12 +36,11 @@ struct supervisors_settings {
 
 /*
  * Reads the list; NULL is an empty one. Files that a supervisor does not name are those given here;
- * when it names a `ca`, no `crl` goes with it unless it names one. All is copied. NULL on a fault:
- * error says where and what was expected. The caller owns the result.
+ * when it names a `ca`, no `crl` goes with it unless it names one. All is copied. NULL after each
+ * fault was told. The caller owns the result.
  */
-struct supervisors_settings *supervisors_settings_read(const struct json *list,
-                                                       const struct supervisor_files *files,
-                                                       char *error, size_t error_size);
+struct supervisors_settings *supervisors_settings_read(struct document *d, const struct json *list,
+                                                       const struct supervisor_files *files);
 void supervisors_settings_free(struct supervisors_settings **s);
 
 /* A copy with its texts in the arena. -1 when it is full. */

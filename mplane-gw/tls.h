@@ -18,6 +18,12 @@ struct tls_files {
     const char *crl;         /* PEM: one list from each CA, those in between included; "" none */
 };
 
+/* Whether what should be a file's name is what should be in the file. */
+static inline bool tls_is_content(const char *file)
+{
+    return strchr(file, '\n') != NULL || strncmp(file, "-----", 5) == 0;
+}
+
 /*
  * Whether these files could be used now: 0, or -1 after an error was logged. For who checks a
  * configuration without running it, and may not be allowed to read the key: then that is passed

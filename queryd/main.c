@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* queryd answers query messages from PostgreSQL. It never writes there. */
-#include <libpq-fe.h>
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdio.h>
 
 #include "common/bus.h"
 #include "common/daemon.h"
-#include "common/told.h"
+#include "common/pg/conninfo.h"
 #include "queryd/questions.h"
 #include "schemas/messages.h"
 
@@ -38,21 +38,15 @@ static const struct config_option options[] = {
      false, "messages that may wait in the socket, in each direction and per gateway"},
     CONFIG_END};
 
-static int check(const struct config_common *common, const void *given)
+static int check(struct document *d, const struct config_common *common, const void *given)
 {
     const struct queryd_settings *s = given;
     (void)common;
-    PQconninfoOption *parsed = PQconninfoParse(s->database, NULL);
-    PQconninfoFree(parsed);
-    if (parsed == NULL) {
-        /* Neither the string nor libpq's message is shown: there may be a password in it. */
-        told_fault("queryd.database: expected a libpq connection string");
-        return -1;
-    }
+    conninfo_check(d, "queryd.database", s->database);
     if (s->rows_default > s->rows_max) {
-        told_fault("queryd.rows_default: expected at most queryd.rows_max, %lld, found %lld",
-                   (long long)s->rows_max, (long long)s->rows_default);
-        return -1;
+        document_fault_in(d, "queryd.rows_default",
+                          "expected at most queryd.rows_max, %" PRId64 ", found %" PRId64,
+                          s->rows_max, s->rows_default);
     }
     return 0;
 }

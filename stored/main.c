@@ -9,6 +9,7 @@
 #include "common/daemon.h"
 #include "common/deadline.h"
 #include "common/log.h"
+#include "common/pg/conninfo.h"
 #include "common/told.h"
 #include "stored/announce.h"
 #include "stored/beside/classes.h"
@@ -604,33 +605,20 @@ static int take_types(void)
 
 /* ---- the skeleton's callbacks ---- */
 
-static int check(const struct config_common *common, const void *given)
+static int check(struct document *d, const struct config_common *common, const void *given)
 {
     const struct store_settings *s = given;
     struct record_types *types = read_types(common);
-    if (types == NULL) {
-        return -1;
-    }
+    int rc = types == NULL ? -1 : 0; /* it said why */
     record_types_free(&types);
-    PQconninfoOption *parsed = PQconninfoParse(s->database, NULL);
-    PQconninfoFree(parsed);
-    if (parsed == NULL) {
-        /* Neither the string nor libpq's message is shown: there may be a password in it. */
-        told_fault("stored.database: expected a libpq connection string");
-        return -1;
-    }
-    char fault[512];
+    conninfo_check(d, "stored.database", s->database);
     struct retention_rules rules;
-    if (retention_rules_read(s->retention, &rules, fault, sizeof fault) == -1) {
-        told_fault("stored.%s", fault);
-        return -1;
-    }
+    retention_rules_read(d, s->retention, &rules);
     if (s->grading_default[0] != '\0' && access(s->grading_default, R_OK) == -1) {
-        told_fault("stored.grading_default: expected a file that can be read, found \"%s\"",
-                   s->grading_default);
-        return -1;
+        document_expected_in(d, "stored.grading_default", s->grading_default,
+                             "a file that can be read");
     }
-    return 0;
+    return rc;
 }
 
 static int open_sockets(zloop_t *loop)
@@ -656,7 +644,6 @@ static int open_sockets(zloop_t *loop)
 static int start(zloop_t *loop)
 {
     struct store *s = &self.store;
-    char fault[512];
     self.loop = loop;
     deadline_init(&self.work, loop, on_work, NULL);
     deadline_init(&self.moment, loop, on_moment, NULL);
@@ -679,7 +666,7 @@ static int start(zloop_t *loop)
     s->days = days_new(s);
     if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
         s->fold == NULL || s->expiry == NULL || s->days == NULL || s->distances == NULL ||
-        retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1 ||
+        retention_rules_read(&(struct document){0}, settings.retention, &s->rules) == -1 ||
         s->rebuild == NULL || inbox_init(&self.inbox, &settings) == -1) {
         return -1;
     }
@@ -696,11 +683,9 @@ static int start(zloop_t *loop)
 static int reload(void)
 {
     struct store *s = &self.store;
-    char fault[512];
     int rc = take_types();
     pg_be_patient(settings.silence_s * 1000000, on_silence);
-    if (retention_rules_read(settings.retention, &s->rules, fault, sizeof fault) == -1) {
-        log_error("retention.refused", "error=\"%s\"", fault);
+    if (retention_rules_read(&(struct document){0}, settings.retention, &s->rules) == -1) {
         return -1;
     }
     if (pg_is_open(&s->pg) && s->retention.count > 0 && classes_load(s, daemon_clock_us()) == -1) {

@@ -2,7 +2,6 @@
 /* Classes and horizons. Must not read a clock or a database. */
 #include "stored/cache/retention.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,74 +9,37 @@
 
 /* ---- the option ---- */
 
-/* Whole days within the bound; -1. */
-static int32_t read_days(const struct json *value)
+static void read_rule(const struct document_place *at, struct retention_rules *rules)
 {
-    int32_t days = 0;
-    if (value->type != JSON_NUMBER || value->text.len == 0) {
-        return -1;
-    }
-    for (size_t i = 0; i < value->text.len; i++) {
-        char c = value->text.at[i];
-        if (c < '0' || c > '9') {
-            return -1;
+    int64_t days = 0;
+    if (at->key.len > LIMIT_DIMENSION_BYTES) {
+        document_fault(at, "expected a record type of at most %d bytes", LIMIT_DIMENSION_BYTES);
+    } else if (!document_integer(at, "whole days (0: for ever)", 0, RETENTION_DAYS, &days)) {
+        return;
+    } else if (slice_is(at->key, "*")) {
+        rules->rest_days = (int32_t)days;
+    } else if (rules->count == RETENTION_TYPES) {
+        document_fault(at, "expected at most %d record types beside \"*\"", RETENTION_TYPES);
+    } else {
+        struct retention_rule *rule = &rules->rule[rules->count++];
+        *rule = (struct retention_rule){.type_bytes = (uint16_t)at->key.len, .days = (int32_t)days};
+        if (at->key.len > 0) {
+            memcpy(rule->type, at->key.at, at->key.len);
         }
-        days = days * 10 + (c - '0');
-        if (days > RETENTION_DAYS) {
-            return -1;
-        }
     }
-    return days;
 }
 
-static int read_rule(const struct json *member, struct retention_rules *rules, char *error,
-                     size_t error_size)
+int retention_rules_read(struct document *d, const struct json *option,
+                         struct retention_rules *rules)
 {
-    int shown = (int)(member->key.len < 80 ? member->key.len : 80);
-    int32_t days = read_days(member);
-    if (days == -1) {
-        snprintf(error, error_size,
-                 "retention.%.*s: expected whole days, 0 (for ever) to %d, found %s%.*s", shown,
-                 member->key.at, RETENTION_DAYS,
-                 member->type == JSON_NUMBER ? "" : json_type_name(member->type),
-                 member->type == JSON_NUMBER && member->text.len < 40 ? (int)member->text.len : 0,
-                 member->text.at == NULL ? "" : member->text.at);
-        return -1;
-    }
-    if (slice_is(member->key, "*")) {
-        rules->rest_days = days;
-        return 0;
-    }
-    if (member->key.len > LIMIT_DIMENSION_BYTES) {
-        snprintf(error, error_size, "retention.%.*s...: a record type has at most %d bytes", shown,
-                 member->key.at, LIMIT_DIMENSION_BYTES);
-        return -1;
-    }
-    if (rules->count == RETENTION_TYPES) {
-        snprintf(error, error_size, "retention: expected at most %d record types beside \"*\"",
-                 RETENTION_TYPES);
-        return -1;
-    }
-    struct retention_rule *rule = &rules->rule[rules->count++];
-    rule->type_bytes = (uint16_t)member->key.len;
-    if (member->key.len > 0) {
-        memcpy(rule->type, member->key.at, member->key.len);
-    }
-    rule->days = days;
-    return 0;
-}
-
-int retention_rules_read(const struct json *option, struct retention_rules *rules, char *error,
-                         size_t error_size)
-{
+    struct document_place at = document_part(d, "stored.retention", option);
+    uint32_t before = d->faults;
     rules->count = 0;
     rules->rest_days = 0;
-    for (const struct json *m = option == NULL ? NULL : option->first; m != NULL; m = m->next) {
-        if (read_rule(m, rules, error, error_size) == -1) {
-            return -1;
-        }
+    for (struct document_place m = document_first(&at); m.node != NULL; document_next(&m)) {
+        read_rule(&m, rules);
     }
-    return 0;
+    return d->faults == before ? 0 : -1;
 }
 
 /* ---- classes ---- */

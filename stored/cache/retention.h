@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/json.h"
+#include "common/document.h"
 #include "common/message.h"
 
 #define RETENTION_TYPES   16  /* named in the option at once */
@@ -32,10 +32,9 @@ struct retention_rules {
     int32_t rest_days; /* "*": all other types */
 };
 
-/* From record types to days; NULL is the empty one. 0; -1 with what was expected where in `error`.
- */
-int retention_rules_read(const struct json *option, struct retention_rules *rules, char *error,
-                         size_t error_size);
+/* From record types to days; NULL is the empty one. 0, or -1 after each fault was told. */
+int retention_rules_read(struct document *d, const struct json *option,
+                         struct retention_rules *rules);
 
 struct retention_class {
     struct retention_rule rule; /* of class 0 only the days count */

@@ -311,9 +311,9 @@ def test_rules_are_checked(run):
     rules = [{"door": "tcp"}, {"sender": 3}, {"time_zone": "Europe/Atlantis"}, {"past_limit_s": -1}, {"longest_s": "1"}, {"x": 1}, 7]
     done = run("--check-config", senders=rules)
     assert done.returncode != 0
-    for i, what in enumerate(['.door: expected "udp", "https" or "file"', ".sender: expected a string, found number",
+    for i, what in enumerate(['.door: expected one of udp https file, found "tcp"', ".sender: expected a string, found 3",
                               '.time_zone: expected the name of a time zone', ".past_limit_s: expected an integer 0..",
-                              ".longest_s: expected an integer 1..", ".x: unknown option", ": expected an object, found number"]):
+                              ".longest_s: expected an integer 1..", ".x: unknown, expected one of door sender", ": expected an object, found 7"]):
         assert f"ingestd.senders[{i}]{what}" in done.stderr
 
 

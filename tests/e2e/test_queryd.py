@@ -569,7 +569,7 @@ def test_configuration_faults(tmp_path, build_dir):
         return p.returncode, p.stderr
     assert check(database="host=/tmp")[0] == 0
     code, said = check(database="password=secret nonsense=1")
-    assert code == 1 and said == "queryd.database: expected a libpq connection string\n"
+    assert code == 1 and said == f"{tmp_path}/config.json: queryd.database: expected a libpq connection string\n"
     assert check(database="", rows_default=200, rows_max=100)[0] == 1
 
 

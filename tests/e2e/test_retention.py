@@ -292,12 +292,12 @@ def test_killed_in_the_middle(make_stored):
 
 def test_what_the_option_may_be(make_stored):
     stored = make_stored(retention={"ping": 1}).start()
-    for wrong, said in (({"ping": -1}, "retention.ping: expected whole days, 0 (for ever) to 36500, found -1"),
-                        ({"OTT": "3"}, "retention.OTT: expected whole days, 0 (for ever) to 36500, found string"),
+    for wrong, said in (({"ping": -1}, "retention.ping: expected whole days (0: for ever) 0..36500, found -1"),
+                        ({"OTT": "3"}, 'retention.OTT: expected whole days (0: for ever) 0..36500, found "3"'),
                         ({"*": 1.5}, "retention.*: expected whole days"),
-                        ({"*": 36501}, "retention.*: expected whole days, 0 (for ever) to 36500, found 36501"),
-                        ({"x" * 1025: 1}, "a record type has at most 1024 bytes"),
-                        ({f"t{i}": 1 for i in range(17)}, "retention: expected at most 16 record types")):
+                        ({"*": 36501}, "retention.*: expected whole days (0: for ever) 0..36500, found 36501"),
+                        ({"x" * 1025: 1}, "expected a record type of at most 1024 bytes"),
+                        ({f"t{i}": 1 for i in range(17)}, "retention.t16: expected at most 16 record types")):
         stored.settings["retention"] = wrong
         stored.write_config()
         begin = len(stored.log())

@@ -33,8 +33,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct config_common common;
     struct fuzz_settings settings;
+    static const struct config_section section = {"stored", options, NULL};
     struct config *c = config_read_bytes("FILE", (struct slice){(const char *)data, size}, &common,
-                                         "stored", options, &settings);
+                                         &section, &settings);
     if (c != NULL) {
         assert(strlen(common.run_dir) + strlen(settings.database) <= size);
         assert(settings.flush_ms >= 1 && settings.flush_ms <= 10000);

@@ -11,6 +11,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void check_fault(void *context, const char *fault)
+{
+    (void)context;
+    if (strncmp(fault, "mplane-gw.supervisors", 21) != 0 || strlen(fault) >= DOCUMENT_FAULT_BYTES) {
+        abort();
+    }
+}
+
 static void follow(const struct supervisor_settings *s, struct slice link)
 {
     char url[SUPERVISOR_URL_BYTES];
@@ -37,8 +45,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             ? NULL
             : json_parse(a, (struct slice){(const char *)data, head}, &limits, error, sizeof error);
     if (list != NULL && list->type == JSON_ARRAY) {
-        struct supervisors_settings *s =
-            supervisors_settings_read(list, &files, error, sizeof error);
+        struct document d = {.tell = check_fault};
+        struct supervisors_settings *s = supervisors_settings_read(&d, list, &files);
+        if ((s == NULL) != (d.faults > 0)) {
+            abort();
+        }
         for (size_t i = 0; s != NULL && i < s->count; i++) {
             follow(&s->supervisor[i], end == NULL ? (struct slice){NULL, 0} : link);
         }

@@ -1,24 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Roles, authorisations, and what documents are refused. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+#include "tests/unit/faults.h"
 
 #include "mplane-gw/access.h"
 
-static char error[512];
+static struct faults told;
 
 static struct access *read_text(const char *text)
 {
     static const struct json_limits limits = {16, 10000, 4096, false};
     struct arena *a = arena_new(1 << 20);
-    const struct json *tree = json_parse(a, slice_of(text), &limits, error, sizeof error);
-    assert_non_null(tree);
-    error[0] = '\0';
-    struct access *access = access_read(tree, error, sizeof error);
+    struct document *d = faults_begin(&told);
+    struct document_place tree = document_parse(d, a, slice_of(text), &limits);
+    struct access *access = access_read(d, tree.node);
     arena_free(&a); /* all is copied */
     return access;
 }
@@ -79,7 +73,7 @@ static void test_star_is_everybody_with_an_identity(void **state)
 static void test_without_rules_all_is_denied(void **state)
 {
     (void)state;
-    struct access *a = access_read(NULL, error, sizeof error);
+    struct access *a = access_read(faults_begin(&told), NULL);
     assert_non_null(a);
     assert_int_equal(access_rules(a), 0);
     assert_false(allows(a, "org.example.ann", "Query"));
@@ -116,23 +110,40 @@ static void test_refused_documents(void **state)
     static const struct {
         const char *text, *says;
     } cases[] = {
-        {"[]", "access: expected an object"},
-        {"{\"role\": {}}", "access.role"},
-        {"{\"roles\": []}", "access.roles: expected an object"},
-        {"{\"roles\": {\"a\": \"b\"}}", "access.roles.a: expected a list"},
-        {"{\"roles\": {\"a\": [1]}}", "access.roles.a: expected strings"},
-        {"{\"roles\": {\"a\": [\"\"]}}", "access.roles.a: expected strings"},
-        {"{\"authorizations\": {\"Q\": [\"a\"]}}", "\"a\" is not in access.roles"},
-        {"{\"roles\": {\"b\": []}, \"authorizations\": {\"Q\": [\"a\"]}}",
-         "access.authorizations.Q"},
+        {"[]", "mplane-gw.access: expected an object, found array"},
+        {"{\"role\": {}}", "mplane-gw.access.role: unknown, expected one of roles authorizations"},
+        {"{\"roles\": []}", "mplane-gw.access.roles: expected an object, found array"},
+        {"{\"roles\": {\"a\": \"b\"}}", "mplane-gw.access.roles.a: expected a list, found \"b\""},
+        {"{\"roles\": {\"a\": [1]}}", "mplane-gw.access.roles.a[0]: expected a string, found 1"},
+        {"{\"roles\": {\"a\": [\"\"]}}",
+         "mplane-gw.access.roles.a[0]: expected a string of 1..1024 bytes, found 0"},
+        {"{\"roles\": {\"a\": [\"b\", \"x\\\\y\"]}}",
+         "mplane-gw.access.roles.a[1]: expected a pattern, found \"x\\y\""},
+        {"{\"roles\": {\"a\": []}, \"authorizations\": {\"x\\\\y\": [\"a\"]}}",
+         "mplane-gw.access.authorizations.x\\y: expected a pattern for a name"},
+        {"{\"authorizations\": {\"Q\": [\"a\"]}}",
+         "mplane-gw.access.authorizations.Q[0]: expected a role that is in access.roles, found "
+         "\"a\""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         assert_null(read_text(cases[i].text));
-        if (strstr(error, cases[i].says) == NULL) {
-            fail_msg("%s: \"%s\" does not say %s", cases[i].text, error, cases[i].says);
-        }
+        ASSERT_FAULTS(&told, cases[i].says);
     }
+}
+
+static void test_all_faults_at_once(void **state)
+{
+    (void)state;
+    assert_null(read_text("{\"rolls\": 1, \"roles\": {\"a\": 5, \"b\": [true, \"ann\", null]},"
+                          " \"authorizations\": {\"Q\": [\"b\", \"c\"], \"R\": {}}}"));
+    ASSERT_FAULTS(&told, "mplane-gw.access.rolls: unknown, expected one of roles authorizations",
+                  "mplane-gw.access.roles.a: expected a list, found 5",
+                  "mplane-gw.access.roles.b[0]: expected a string, found true",
+                  "mplane-gw.access.roles.b[2]: expected a string, found null",
+                  "mplane-gw.access.authorizations.Q[1]: expected a role that is in access.roles, "
+                  "found \"c\"",
+                  "mplane-gw.access.authorizations.R: expected a list, found object");
 }
 
 int main(void)
@@ -144,6 +155,7 @@ int main(void)
         cmocka_unit_test(test_without_rules_all_is_denied),
         cmocka_unit_test(test_globs),
         cmocka_unit_test(test_refused_documents),
+        cmocka_unit_test(test_all_faults_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

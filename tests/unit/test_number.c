@@ -235,6 +235,26 @@ static void approximations(void **state)
     assert_true(number_of("1e-999999").approximate < 1e-300);
 }
 
+static void integers(void **state)
+{
+    static const char *const none[] = {
+        "", "-", "+1", " 1", "1 ", "1.0", "1e1", "0x1", "--1", "1-", "9223372036854775808"};
+    int64_t n = 77;
+    (void)state;
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
+        assert_int_equal(number_integer(slice_of(none[i]), INT64_MIN, INT64_MAX, &n), -1);
+    }
+    assert_int_equal(number_integer(slice_of("5"), 6, 9, &n), -1);
+    assert_int_equal(number_integer(slice_of("10"), 6, 9, &n), -1);
+    assert_int_equal(n, 77);
+    assert_int_equal(number_integer(slice_of("9223372036854775807"), 0, INT64_MAX, &n), 0);
+    assert_true(n == INT64_MAX);
+    assert_int_equal(number_integer(slice_of("-9223372036854775808"), INT64_MIN, 0, &n), 0);
+    assert_true(n == INT64_MIN);
+    assert_int_equal(number_integer(slice_of("-0012"), -12, 0, &n), 0);
+    assert_int_equal(n, -12);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -243,6 +263,7 @@ int main(void)
         cmocka_unit_test(exponents_without_end),
         cmocka_unit_test(random_against_long_arithmetic),
         cmocka_unit_test(approximations),
+        cmocka_unit_test(integers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

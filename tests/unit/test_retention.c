@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stored/retention: the option, classes by type and day, horizons. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "tests/unit/faults.h"
 
 #include "stored/cache/retention.h"
 
 #define DAY_US INT64_C(86400000000)
 
-static int read_option(const char *text, struct retention_rules *rules, char error[200])
+static struct faults told;
+
+static int read_option(const char *text, struct retention_rules *rules)
 {
     static const struct json_limits limits = {4, 1000, 2000, false};
     struct arena *a = arena_new(1 << 20);
-    const struct json *option = json_parse(a, slice_of(text), &limits, error, 200);
-    assert_non_null(option);
-    int rc = retention_rules_read(option, rules, error, 200);
+    struct document *d = faults_begin(&told);
+    struct document_place option = document_parse(d, a, slice_of(text), &limits);
+    assert_non_null(option.node);
+    int rc = retention_rules_read(d, option.node, rules);
     arena_free(&a);
     return rc;
 }
@@ -26,29 +23,39 @@ static int read_option(const char *text, struct retention_rules *rules, char err
 static void option_is_read(void **state)
 {
     struct retention_rules rules;
-    char error[200] = "";
 
     (void)state;
-    assert_int_equal(retention_rules_read(NULL, &rules, error, sizeof error), 0);
+    assert_int_equal(retention_rules_read(faults_begin(&told), NULL, &rules), 0);
     assert_true(rules.count == 0 && rules.rest_days == 0);
-    assert_int_equal(read_option("{\"ping\": 30, \"*\": 400, \"\": 0}", &rules, error), 0);
+    assert_int_equal(read_option("{\"ping\": 30, \"*\": 400, \"\": 0}", &rules), 0);
     assert_true(rules.count == 2 && rules.rest_days == 400);
     assert_true(rules.rule[0].days == 30 && rules.rule[0].type_bytes == 4);
     assert_true(rules.rule[1].days == 0 && rules.rule[1].type_bytes == 0);
-    assert_int_equal(read_option("{\"a\": 36500}", &rules, error), 0);
-    assert_int_equal(read_option("{\"a\": 36501}", &rules, error), -1);
-    assert_non_null(
-        strstr(error, "retention.a: expected whole days, 0 (for ever) to 36500, found 36501"));
-    static const char *const wrong[] = {"{\"a\": -1}",
-                                        "{\"a\": 1e1}",
-                                        "{\"a\": 1.0}",
-                                        "{\"a\": \"1\"}",
-                                        "{\"a\": null}",
-                                        "{\"*\": []}",
-                                        "{\"a\": 99999999999999999999}"};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
-        assert_int_equal(read_option(wrong[i], &rules, error), -1);
-    }
+    assert_int_equal(read_option("{\"a\": 36500}", &rules), 0);
+}
+
+static void faults_are_all_told(void **state)
+{
+    struct retention_rules rules;
+
+    (void)state;
+    assert_int_equal(read_option("{\"a\": 36501, \"b\": -1, \"c\": 1e1, \"d\": 1.0, \"e\": \"1\", "
+                                 "\"f\": null, \"*\": [], \"g\": 99999999999999999999, \"h\": 7}",
+                                 &rules),
+                     -1);
+#define EXPECTED ": expected whole days (0: for ever) 0..36500, found "
+    ASSERT_FAULTS(&told, "stored.retention.a" EXPECTED "36501", "stored.retention.b" EXPECTED "-1",
+                  "stored.retention.c" EXPECTED "1e1", "stored.retention.d" EXPECTED "1.0",
+                  "stored.retention.e" EXPECTED "\"1\"", "stored.retention.f" EXPECTED "null",
+                  "stored.retention.*" EXPECTED "array",
+                  "stored.retention.g" EXPECTED "99999999999999999999");
+#undef EXPECTED
+    assert_int_equal(read_option("{\"a\": 1, \"b\": 1, \"c\": 1, \"d\": 1, \"e\": 1, \"f\": 1,"
+                                 " \"g\": 1, \"h\": 1, \"i\": 1, \"j\": 1, \"k\": 1, \"l\": 1,"
+                                 " \"m\": 1, \"n\": 1, \"o\": 1, \"p\": 1, \"*\": 1, \"q\": 1}",
+                                 &rules),
+                     -1);
+    ASSERT_FAULTS(&told, "stored.retention.q: expected at most 16 record types beside \"*\"");
 }
 
 static void class_by_type_and_day(void **state)
@@ -107,6 +114,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(option_is_read),
+        cmocka_unit_test(faults_are_all_told),
         cmocka_unit_test(class_by_type_and_day),
         cmocka_unit_test(horizons),
     };

@@ -1,31 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What holds for a sender: by rule, by option, by door. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "tests/unit/faults.h"
+
 #include <stdlib.h>
 
-#include <cmocka.h>
-
-#include "common/arena.h"
 #include "ingestd/sender_rules.h"
 
 #define DAY INT64_C(86400000000)
 
 static struct sender_rules *rules;
 
-static void read_rules(const char *text, struct sender_options options)
+static struct faults told;
+
+static void try_rules(const char *text, struct sender_options options)
 {
     const struct json_limits limits = {16, 1000, 1000, false};
-    char error[128];
     struct arena *a = arena_new(1 << 20);
-    const struct json *list = json_parse(a, slice_of(text), &limits, error, sizeof error);
-    assert_non_null(list);
+    struct document *d = faults_begin(&told);
+    struct document_place list = document_parse(d, a, slice_of(text), &limits);
+    assert_non_null(list.node);
     sender_rules_free(&rules);
-    rules = sender_rules_read(list, &options);
-    assert_non_null(rules);
+    rules = sender_rules_read(d, list.node, &options);
     arena_free(&a);
+}
+
+static void read_rules(const char *text, struct sender_options options)
+{
+    try_rules(text, options);
+    assert_non_null(rules);
 }
 
 static struct sender_limits limits_of(enum sender_door door, const char *sender)
@@ -101,12 +103,36 @@ static void test_rules_hold_before_options(void **state)
     sender_rules_free(&rules);
 }
 
+static void test_all_faults_at_once(void **state)
+{
+    (void)state;
+    try_rules("[{\"door\": \"tcp\", \"sender\": 3, \"time_zone\": \"Europe/Atlantis\"},"
+              " {\"past_limit_s\": -1, \"longest_s\": \"1\", \"x\": 1, \"days_per_day\": 3661}, 7,"
+              " {\"sender\": \"10.0.0.0/33\"}, {\"sender\": \"*\"}]",
+              (struct sender_options){-1, 300, -1});
+    assert_null(rules);
+    ASSERT_FAULTS(&told, "ingestd.senders[0].door: expected one of udp https file, found \"tcp\"",
+                  "ingestd.senders[0].sender: expected a string, found 3",
+                  "ingestd.senders[0].time_zone: expected the name of a time zone, as "
+                  "\"Europe/Madrid\", found \"Europe/Atlantis\"",
+                  "ingestd.senders[1].x: unknown, expected one of door sender time_zone "
+                  "past_limit_s future_limit_s longest_s records_per_s records_burst "
+                  "series_per_day days_per_day",
+                  "ingestd.senders[1].past_limit_s: expected an integer 0..31557600000, found -1",
+                  "ingestd.senders[1].longest_s: expected an integer 1..31557600000, found \"1\"",
+                  "ingestd.senders[1].days_per_day: expected an integer 0..3660, found 3661",
+                  "ingestd.senders[2]: expected an object, found 7",
+                  "ingestd.senders[3].sender: expected an address, a prefix or a pattern, found "
+                  "\"10.0.0.0/33\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_by_door),
         cmocka_unit_test(test_options_hold_at_all_doors),
         cmocka_unit_test(test_rules_hold_before_options),
+        cmocka_unit_test(test_all_faults_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When supervisors are polled and registered with, what waits for them, and where it may go. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
+#include "tests/unit/faults.h"
 
-#include <cmocka.h>
+#include <stdio.h>
 
 #include "mplane-gw/supervisor_outbox.h"
 #include "mplane-gw/supervisor_settings.h"
@@ -361,18 +357,17 @@ static void test_outbox_bounds(void **state)
 
 /* ---- settings and links ---- */
 
-static char error[512];
+static struct faults told;
 
 static struct supervisors_settings *read_text(const char *text)
 {
     static const struct json_limits limits = {16, 10000, 4096, false};
     static const struct supervisor_files files = {"c", "k", "a", "r"};
     struct arena *a = arena_new(1 << 20);
-    const struct json *tree = json_parse(a, slice_of(text), &limits, error, sizeof error);
-    assert_non_null(tree);
-    error[0] = '\0';
-    struct supervisors_settings *settings =
-        supervisors_settings_read(tree, &files, error, sizeof error);
+    struct document *d = faults_begin(&told);
+    struct document_place list = document_parse(d, a, slice_of(text), &limits);
+    assert_non_null(list.node);
+    struct supervisors_settings *settings = supervisors_settings_read(d, list.node, &files);
     arena_free(&a); /* all is copied */
     return settings;
 }
@@ -404,70 +399,91 @@ static void test_settings(void **state)
     assert_int_equal(b->link_host_count, 2);
     assert_string_equal(l->supervisor[2].files.crl, "R");
     supervisors_settings_free(&l);
-    l = supervisors_settings_read(NULL, NULL, error, sizeof error);
+    l = supervisors_settings_read(faults_begin(&told), NULL, NULL);
     assert_int_equal(l->count, 0);
     supervisors_settings_free(&l);
 }
 
+/* One fault, of that place. */
 static void refused(const char *text, const char *expected)
 {
+    char said[300];
+    snprintf(said, sizeof said, "mplane-gw.supervisors%s", expected);
     assert_null(read_text(text));
-    assert_string_equal(error, expected);
+    ASSERT_FAULTS(&told, said);
+}
+
+static void test_urls_refused(void **state)
+{
+    static const char *const urls[] = {
+        "http://h:1",    "https://h",        "https://h:1/path", "https://h:1?q", "https://h:1#f",
+        "https://:1",    "ftp://h:1",        "https://h:99999",  "https://h :1",  "",
+        "https://h:0x1", "https://h:1/../a", "https://[::1:1",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
+        char text[200], said[200];
+        snprintf(text, sizeof text, "[{\"url\": \"%s\"}]", urls[i]);
+        snprintf(said, sizeof said, "[0].url: expected https://HOST:PORT, found \"%s\"", urls[i]);
+        refused(text, said);
+    }
+}
+
+static void test_passwords_are_not_shown(void **state)
+{
+    (void)state;
+    refused("[{\"url\": \"https://u:s3cret@h:1\"}]",
+            "[0].url: expected https://HOST:PORT, found 20 bytes that may hold a password");
+    refused("[{\"url\": \"https://h:1\", \"link_hosts\": [\"u:s3cret@h:1\"]}]",
+            "[0].link_hosts[0]: expected HOST:PORT, found 12 bytes that may hold a password");
+    refused(
+        "[{\"url\": \"https://h:1\", \"result_path\": \"/r?token=s3cret\"}]",
+        "[0].result_path: expected a path of at most 512 bytes that begins with \"/\", found 15 "
+        "bytes that may hold a password");
+    refused("[{\"url\": \"https://h:1\", \"certificate\": \"c\", \"key\": \"-----BEGIN PRIVATE "
+            "KEY-----\\ns3cret\"}]",
+            "[0].key: expected the name of a file, found 34 bytes that may hold a password");
 }
 
 static void test_settings_refused(void **state)
 {
     (void)state;
-    refused("[1]", "supervisors[0]: expected an object, found a number");
-    refused("[{}]", "supervisors[0].url: missing");
-    refused("[{\"url\": 5}]", "supervisors[0].url: expected a string, found a number");
-    refused("[{\"url\": \"https://h:1\", \"x\": 5}]", "supervisors[0]: unknown member \"x\"");
-    static const char *const urls[] = {
-        "http://h:1",
-        "https://h",
-        "https://h:1/path",
-        "https://u@h:1",
-        "https://h:1?q",
-        "https://h:1#f",
-        "https://:1",
-        "https://h:99999",
-        "ftp://h:1",
-        "https://h :1",
-        "",
-        "https://h:0x1",
-        "https://u:p@h:1/",
-        "https://h:1/../a",
-        "https://[::1:1",
-    };
-    for (size_t i = 0; i < sizeof urls / sizeof urls[0]; i++) {
-        char text[200], said[200];
-        snprintf(text, sizeof text, "[{\"url\": \"%s\"}]", urls[i]);
-        snprintf(said, sizeof said, "supervisors[0].url: expected https://HOST:PORT, found \"%s\"",
-                 urls[i]);
-        refused(text, said);
-    }
+    refused("[1]", "[0]: expected an object, found 1");
+    refused("[{}]", "[0].url: expected a string, found nothing");
+    refused("[{\"url\": 5}]", "[0].url: expected a string, found 5");
+    refused("[{\"url\": \"https://h:1\", \"x\": 5}]",
+            "[0].x: unknown, expected one of url registration_path specification_path result_path "
+            "certificate key ca crl poll_s expiry_s link_hosts");
     refused("[{\"url\": \"https://h:1\"}, {\"url\": \"https://H:1/\"}]",
-            "supervisors[1].url: is that of supervisors[0], too");
+            "[1].url: is that of supervisors[0], too");
     refused("[{\"url\": \"https://h:1\", \"key\": \"k\"}]",
-            "supervisors[0]: expected `certificate` and `key` together, or neither");
+            "[0]: expected `certificate` and `key` together, or neither");
     refused("[{\"url\": \"https://h:1\", \"result_path\": \"r\"}]",
-            "supervisors[0].result_path: expected a path that begins with \"/\", found \"r\"");
-    refused("[{\"url\": \"https://h:1\", \"result_path\": \"/r?a=1\"}]",
-            "supervisors[0].result_path: expected a path that begins with \"/\", found \"/r?a=1\"");
+            "[0].result_path: expected a path of at most 512 bytes that begins with \"/\", found "
+            "\"r\"");
     refused("[{\"url\": \"https://h:1\", \"poll_s\": 0}]",
-            "supervisors[0].poll_s: expected an integer 1..3600");
+            "[0].poll_s: expected an integer 1..3600, found 0");
     refused("[{\"url\": \"https://h:1\", \"expiry_s\": 1.5}]",
-            "supervisors[0].expiry_s: expected an integer 1..3600");
+            "[0].expiry_s: expected an integer 1..3600, found 1.5");
     refused("[{\"url\": \"https://h:1\", \"link_hosts\": [\"h\"]}]",
-            "supervisors[0].link_hosts: expected HOST:PORT, found \"h\"");
+            "[0].link_hosts[0]: expected HOST:PORT, found \"h\"");
     refused("[{\"url\": \"https://h:1\", \"link_hosts\": [\"h:1/a\"]}]",
-            "supervisors[0].link_hosts: expected HOST:PORT, found \"h:1/a\"");
+            "[0].link_hosts[0]: expected HOST:PORT, found \"h:1/a\"");
     refused("[{\"url\": \"https://h:1\", \"link_hosts\": \"h:1\"}]",
-            "supervisors[0].link_hosts: expected a list of at most 8 strings");
+            "[0].link_hosts: expected a list, found \"h:1\"");
     refused("[{\"url\":\"https://h:1\"},{\"url\":\"https://h:2\"},{\"url\":\"https://h:3\"},"
             "{\"url\":\"https://h:4\"},{\"url\":\"https://h:5\"},{\"url\":\"https://h:6\"},"
             "{\"url\":\"https://h:7\"},{\"url\":\"https://h:8\"},{\"url\":\"https://h:9\"}]",
-            "supervisors: expected at most 8, found 9");
+            ": expected at most 8 elements, found 9");
+}
+
+static void test_all_faults_at_once(void **state)
+{
+    (void)state;
+    assert_null(
+        read_text("[{\"url\": 5, \"result_path\": \"r\", \"poll_s\": 0, \"link_hosts\": [1]},"
+                  " {\"url\": \"https://h:1\", \"uri\": 1}]"));
+    assert_int_equal(told.count, 5);
 }
 
 static void test_links(void **state)
@@ -548,6 +564,9 @@ int main(void)
         cmocka_unit_test(test_outbox_bounds),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_settings_refused),
+        cmocka_unit_test(test_urls_refused),
+        cmocka_unit_test(test_passwords_are_not_shown),
+        cmocka_unit_test(test_all_faults_at_once),
         cmocka_unit_test(test_links),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
