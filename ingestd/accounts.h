@@ -8,7 +8,7 @@
 
 #include "common/address.h"
 #include "common/message.h"
-#include "ingestd/result.h"
+#include "ingestd/result/result.h"
 
 /* Why a datagram is rejected: an enum result_reason, or this: its sender may not send. */
 #define ACCOUNT_SENDER_REFUSED RESULT_REASON_COUNT

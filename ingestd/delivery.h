@@ -10,7 +10,7 @@
 #include <czmq.h>
 
 #include "ingestd/intake.h"
-#include "ingestd/spool.h"
+#include "ingestd/spool/spool.h"
 
 struct delivery;
 

@@ -5,9 +5,9 @@
 
 #include "common/config.h"
 #include "common/counter.h"
-#include "ingestd/folder.h"
-#include "ingestd/result.h"
-#include "ingestd/spool.h"
+#include "ingestd/folder/folder.h"
+#include "ingestd/result/result.h"
+#include "ingestd/spool/spool.h"
 
 /* As the table in main.c fills them. */
 struct ingestd_settings {

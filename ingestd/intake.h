@@ -6,7 +6,7 @@
 
 #include "ingestd/batches.h"
 #include "ingestd/ingestd.h"
-#include "ingestd/udp.h"
+#include "ingestd/udp/udp.h"
 
 struct intake;
 

@@ -6,7 +6,7 @@
 #include "ingestd/ingestd.h"
 #include "ingestd/sender_rules.h"
 #include "ingestd/service.h"
-#include "ingestd/udp.h"
+#include "ingestd/udp/udp.h"
 
 struct ingestd_settings settings;
 uint64_t counters[COUNTER_COUNT];

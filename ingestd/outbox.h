@@ -7,7 +7,7 @@
 #ifndef EZREPO_INGESTD_OUTBOX_H
 #define EZREPO_INGESTD_OUTBOX_H
 
-#include "ingestd/spool.h"
+#include "ingestd/spool/spool.h"
 #include "ingestd/window.h"
 
 struct outbox;

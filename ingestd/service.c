@@ -15,15 +15,9 @@
 #include "common/daemon.h"
 #include "common/deadline.h"
 #include "common/log.h"
-#include "ingestd/batches.h"
-#include "ingestd/delivery.h"
-#include "ingestd/folder.h"
 #include "ingestd/ingestd.h"
-#include "ingestd/intake.h"
-#include "ingestd/keeper_watch.h"
-#include "ingestd/listeners.h"
-#include "ingestd/push.h"
-#include "ingestd/tally.h"
+#include "ingestd/service_parts.h"
+#include "ingestd/udp/listeners.h"
 
 #define BURSTS_AT_ONCE 4 /* of one socket; then others get their turn */
 
@@ -44,38 +38,10 @@
  * next ingestd goes on. */
 #define KEPT_READ_US 200000
 
-/* What is said and answered when another ingestd works with the same spool, see schemas/messages.h:
- * nothing more is taken then, and what is held goes on being pushed. */
-#define COPIED "another ingestd works with a copy of this spool"
-
 /* A spool that cannot be written is tried again after so long. */
 #define COMMIT_RETRY_US 1000000
 
-static struct {
-    zloop_t *loop;
-    struct udp *udp;
-    struct keeper *keeper;
-    struct tally *tally;
-    struct spool *spool;
-    struct spool_found found; /* in it, at the start */
-    struct outbox *outbox;
-    struct batches *batches;
-    struct intake *intake;
-    struct push *push;
-    struct delivery *delivery;
-    struct folder *folder;          /* NULL: no folder is looked into */
-    bool reading;                   /* the sockets are in the loop */
-    bool copied;                    /* see COPIED */
-    bool small_buffers;             /* of a socket: no spacing */
-    int64_t read_us[UDP_LISTENERS]; /* when each of them was last read */
-    bool blocked;                   /* a batch waits for a classifyd to take it */
-    struct deadline age, commit, care, sync;
-    struct keeper_watch keeper_watch;
-    int64_t committed_us;  /* when the last transaction was tried */
-    bool spool_failed;     /* by the last one */
-    int64_t drained_by_us; /* while draining */
-    bool kept;             /* while draining: others keep the sockets */
-} self;
+static struct service self;
 
 /* ---- the loop's view of the sockets ---- */
 
@@ -715,97 +681,16 @@ int service_reload(void)
     return intake_configure(self.intake, &settings) == -1 || types == NULL ? -1 : 0;
 }
 
-static void tell_sockets(void)
-{
-    static const char *const who[] = {
-        [KEEPER_NONE] = "nobody else", [KEEPER_SYSTEMD] = "systemd", [KEEPER_SOCKETD] = "socketd"};
-    daemon_note("sockets_kept_by", "%s", who[keeper_now(self.keeper)]);
-}
-
-static void tell_drop(void)
-{
-    if (self.folder == NULL) {
-        return;
-    }
-    char stays[FOLDER_TOLD_BYTES];
-    struct folder_counts taken = folder_counts(self.folder, stays);
-    counters[COUNT_FOLDER_DONE] = taken.done;
-    counters[COUNT_FOLDER_FAILED] = taken.failed;
-    counters[COUNT_FOLDER_RECORDS] = taken.records;
-    counters[COUNT_FOLDER_REFUSED] = taken.refused;
-    counters[COUNT_FOLDER_STUCK] = taken.stuck;
-    counters[COUNT_FOLDER_LEFT] = taken.left;
-    daemon_note("drop", "%s: %s%s", settings.drop_dir,
-                taken.looking ? "looked into" : "cannot be looked into",
-                taken.looking ? stays : "");
-}
-
-static void tell_spool(const struct outbox_state *held)
-{
-    struct spool_state spool = spool_state(self.spool);
-    if (self.copied) {
-        daemon_note("spool", "is a copy: " COPIED "; end one of both, then restart this one");
-    } else if (spool.failing) {
-        daemon_note("spool", "cannot write: %s", spool.fault);
-    } else if (spool.read_failing) {
-        daemon_note("spool", "cannot read: %s; a restart recovers what can be read", spool.fault);
-    } else if (spool.sync_failing) {
-        daemon_note("spool", "cannot sync: a power failure may lose what was received");
-    } else if (outbox_room(self.outbox) == OUTBOX_SPOOL_FULL) {
-        daemon_note("spool", "full: %" PRIu64 " bytes", held->spool_bytes);
-    } else {
-        daemon_note("spool", "%s%s", self.found.text[0] != '\0' ? "works; at the start: " : "works",
-                    self.found.text);
-    }
-    counters[COUNT_SPOOL_BYTES] = held->spool_bytes;
-    counters[COUNT_SPOOL_UNSPOOLED] = held->unspooled;
-    counters[COUNT_SPOOL_UNREADABLE] = held->unreadable;
-    counters[COUNT_SPOOL_COMMITS] = spool.commits;
-    counters[COUNT_SPOOL_SYNCS] = spool.syncs;
-    counters[COUNT_SPOOL_LOG_COPIES] = spool.log_copies;
-    counters[COUNT_SPOOL_LONGEST_SYNC_MS] = spool.longest_sync_us / 1000;
-    counters[COUNT_SPOOL_WRITE_ERRORS] = spool.write_errors;
-    counters[COUNT_SPOOL_RENEWED] = spool.renewed;
-    counters[COUNT_SPOOL_SYNC_ERRORS] = spool.sync_errors;
-    counters[COUNT_SPOOL_FOUND_BATCHES] = self.found.content.batches;
-    counters[COUNT_SPOOL_FOUND_RECORDS] = self.found.content.records;
-    counters[COUNT_SPOOL_MISSING] = self.found.missing;
-    counters[COUNT_SPOOL_ASIDE_KEPT] = self.found.aside.kept;
-    counters[COUNT_SPOOL_ASIDE_REMOVED] = self.found.aside.removed;
-    if (held->batches == 0 && !spool.failing) {
-        spool_shrink(self.spool);
-    }
-}
-
 void service_tick(void)
 {
     if (self.delivery == NULL) {
         return;
     }
     struct outbox_state held = outbox_state(self.outbox);
-    struct batches_counts made = batches_counts(self.batches);
-    struct push_counts pushed = push_counts(self.push);
-    int64_t lag_us = held.oldest_received_us == 0 ? 0 : daemon_now_us() - held.oldest_received_us;
-    counters[COUNT_KERNEL_DROPS] = udp_drops(self.udp);
-    counters[COUNT_BATCHES_CLOSED] = made.closed;
-    counters[COUNT_BATCHES_LOST] = made.lost;
-    counters[COUNT_RECORDS_LOST] = made.records_lost;
-    counters[COUNT_BATCHES_PUSHED] = pushed.pushed;
-    counters[COUNT_BATCHES_REPUSHED] = pushed.repushed;
-    counters[COUNT_BATCHES_ACKNOWLEDGED] = pushed.acknowledged;
-    counters[COUNT_RECORDS_ACKNOWLEDGED] = pushed.records_acknowledged;
-    counters[COUNT_ACKS_REFUSED] = pushed.acks_refused;
-    counters[COUNT_ACKS_OF_OTHERS] = pushed.acks_of_others;
-    counters[COUNT_DELIVERIES_WAITING] = delivery_waiting(self.delivery);
-    counters[COUNT_HELD_BATCHES] = held.batches;
-    counters[COUNT_HELD_RECORDS] = held.records;
-    counters[COUNT_HELD_REJECTS] = held.rejects;
-    counters[COUNT_MEMORY_BATCHES] = held.memory_batches;
-    counters[COUNT_MEMORY_BYTES] = held.memory_bytes;
-    counters[COUNT_LAG_MS] = lag_us > 0 ? (uint64_t)lag_us / 1000 : 0;
-    tell_sockets();
-    tell_drop();
-    tell_spool(&held);
+    service_tell(&self, &held);
+    if (held.batches == 0 && !spool_state(self.spool).failing) {
+        spool_shrink(self.spool);
+    }
     deadline_by(&self.care, 0);
 }
 

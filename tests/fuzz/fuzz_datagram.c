@@ -9,7 +9,7 @@
 
 #include "common/batch.h"
 #include "common/pattern.h"
-#include "ingestd/result.h"
+#include "ingestd/result/result.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

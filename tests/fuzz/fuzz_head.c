@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "ingestd/spool_head.h"
-#include "ingestd/spool_row.h"
+#include "ingestd/spool/spool_head.h"
+#include "ingestd/spool/spool_row.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

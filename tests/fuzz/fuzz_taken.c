@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ingestd/folder_memory.h"
+#include "ingestd/folder/folder_memory.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

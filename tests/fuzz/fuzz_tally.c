@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ingestd/tally.h"
+#include "ingestd/udp/tally.h"
 
 #define BEFORE_BYTES 48 /* format and boot */
 

@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "common/mplane/when.h"
-#include "ingestd/result.h"
+#include "ingestd/result/result.h"
 #include "tests/golden/mplane_vectors.h"
 
 static struct record_types *types;

@@ -11,7 +11,7 @@
 
 #include "common/mplane/when.h"
 #include "common/pattern.h"
-#include "ingestd/result.h"
+#include "ingestd/result/result.h"
 
 #define SECOND INT64_C(1000000)
 #define DAY    (86400 * SECOND)

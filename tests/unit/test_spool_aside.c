@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "ingestd/spool_aside.h"
+#include "ingestd/spool/spool_aside.h"
 #include "tests/unit/spool_folder.h"
 
 static void make(const char *name)

@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#include "ingestd/tally.h"
-#include "ingestd/udp.h"
+#include "ingestd/udp/tally.h"
+#include "ingestd/udp/udp.h"
 #include "tests/unit/spool_folder.h"
 
 static struct tally_found found;

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "ingestd/udp.h"
+#include "ingestd/udp/udp.h"
 
 static struct udp *udp;
 static struct sockaddr_in own; /* of its one socket */

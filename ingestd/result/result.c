@@ -1,0 +1,614 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* mPlane results into records. No clock, no sockets, no globals. */
+#include "ingestd/result/result_reader.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "common/mplane/when.h"
+#include "common/utf8.h"
+
+const char *result_reason_name(enum result_reason reason)
+{
+#define RESULT_REASON_NAME(constant, name, help) name,
+    static const char *const names[] = {RESULT_REASONS(RESULT_REASON_NAME)};
+#undef RESULT_REASON_NAME
+    return names[reason];
+}
+
+/* ---- refusing ---- */
+
+static void append_places(const struct result_reader *r, char *text, size_t size)
+{
+    size_t used = 0;
+    bool within = r->place != NULL && r->place->depth > 0;
+    text[0] = '\0';
+    if (r->document > 0) {
+        int n = snprintf(text, size, "document %" PRIu64 "%s", r->document, within ? ", " : "");
+        used = n > 0 ? (size_t)n : 0;
+    }
+    if (within) {
+        used += mplane_place_text(r->place, text + used, size - used);
+    }
+    if (used > 0 && used + 3 < size) {
+        memcpy(text + used, ": ", 3);
+    }
+}
+
+/* What was sent may be cut within a character or hold control characters: '?' for such a byte. */
+static void disarm(char *text)
+{
+    const char *end = text + strlen(text);
+    while (text < end) {
+        size_t length = utf8_character(text, end);
+        if (length == 0 || (unsigned char)*text < 0x20 || *text == 0x7f) {
+            *text = '?';
+            length = 1;
+        }
+        text += length;
+    }
+}
+
+int result_refuse(struct result_reader *r, enum result_reason reason, const char *format, ...)
+{
+    char text[LIMIT_TEXT_BYTES + 1];
+    append_places(r, text, LIMIT_TEXT_BYTES / 2);
+    size_t used = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + used, sizeof text - used, format, args);
+    va_end(args);
+    disarm(text);
+    struct refusal *refusal = arena_alloc(r->arena, sizeof *refusal);
+    struct slice detail =
+        refusal == NULL ? (struct slice){NULL, 0} : arena_copy(r->arena, slice_of(text));
+    if (detail.at == NULL) {
+        if (r->set->spare.detail != NULL) {
+            return -1; /* it says already that there was no room */
+        }
+        refusal = &r->set->spare;
+        reason = RESULT_MEMORY;
+        detail.at = "expected a message that takes less memory";
+    }
+    *refusal = (struct refusal){reason, detail.at, NULL};
+    *r->refusals_end = refusal;
+    r->refusals_end = &refusal->next;
+    return -1;
+}
+
+int result_refuse_memory(struct result_reader *r)
+{
+    return result_refuse(r, RESULT_MEMORY, "expected a message that takes less memory");
+}
+
+static int refuse_type(struct result_reader *r, const char *section, const char *expected,
+                       const struct json *found)
+{
+    return result_refuse(r, RESULT_FORM, "%s: expected %s, found %s", section, expected,
+                         found == NULL ? "nothing" : json_type_name(found->type));
+}
+
+static bool has_nul(const struct result_reader *r, struct slice s)
+{
+    return r->nuls && s.len > 0 && memchr(s.at, '\0', s.len) != NULL;
+}
+
+static bool is_absent(const struct json *node)
+{
+    return node == NULL || node->type == JSON_NULL;
+}
+
+/* ---- single sections ---- */
+
+/* A string that may be absent, which is "". */
+static int read_text(struct result_reader *r, const char *section, const struct json *node,
+                     size_t max, struct slice *text)
+{
+    *text = (struct slice){"", 0};
+    if (is_absent(node)) {
+        return 0;
+    }
+    if (node->type != JSON_STRING) {
+        return refuse_type(r, section, "a string", node);
+    }
+    if (node->text.len > max) {
+        return result_refuse(r, RESULT_LENGTH, "%s: expected at most %zu bytes, found %zu", section,
+                             max, node->text.len);
+    }
+    if (has_nul(r, node->text)) {
+        return result_refuse(r, RESULT_NUL, "%s: expected no U+0000", section);
+    }
+    *text = node->text;
+    return 0;
+}
+
+static int check_name(struct result_reader *r, const char *section, struct slice name)
+{
+    if (name.len == 0 || name.len > LIMIT_NAME_BYTES) {
+        return result_refuse(r, RESULT_COLUMNS, "%s: expected names of 1 to %d bytes, found %zu",
+                             section, LIMIT_NAME_BYTES, name.len);
+    }
+    if (has_nul(r, name)) {
+        return result_refuse(r, RESULT_NUL, "%s: expected no U+0000 in a name", section);
+    }
+    return 0;
+}
+
+static bool stands_among(struct slice name, const struct slice *names, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (slice_equal(names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `results`: the names of the columns; "time" is noted by its place and left out of the schema. */
+static int read_columns(struct result_reader *r, struct result_reading *g)
+{
+    const struct json *list = g->members->at[MPLANE_KEY_RESULTS];
+    if (list == NULL || list->type != JSON_ARRAY) {
+        return refuse_type(r, "results", "an array of names", list);
+    }
+    if (list->count > LIMIT_COLUMNS + 1) {
+        return result_refuse(r, RESULT_COLUMNS,
+                             "results: expected at most %d columns, found %" PRIu32, LIMIT_COLUMNS,
+                             list->count);
+    }
+    struct slice *names = arena_alloc(r->arena, list->count * sizeof *names);
+    if (names == NULL) {
+        return result_refuse_memory(r);
+    }
+    uint32_t count = 0, at = 0;
+    for (const struct json *n = list->first; n != NULL; n = n->next, at++) {
+        if (n->type != JSON_STRING) {
+            return refuse_type(r, "results", "names", n);
+        }
+        if (check_name(r, "results", n->text) == -1) {
+            return -1;
+        }
+        bool is_time = slice_is(n->text, "time");
+        if ((is_time && g->time_at != -1) || stands_among(n->text, names, count)) {
+            return result_refuse(r, RESULT_COLUMNS,
+                                 "results: expected each column once, found \"%.*s\" twice",
+                                 EXCERPT(n->text));
+        }
+        if (is_time) {
+            g->time_at = at;
+        } else {
+            names[count++] = n->text;
+        }
+    }
+    if (count > LIMIT_COLUMNS) {
+        return result_refuse(r, RESULT_COLUMNS,
+                             "results: expected at most %d columns, found %" PRIu32, LIMIT_COLUMNS,
+                             count);
+    }
+    g->schema.results = names;
+    g->schema.results_count = count;
+    return 0;
+}
+
+/*
+ * A value as records hold it: text as sent, no value for null, which the SDK writes "*"; and what
+ * it was.
+ */
+static int read_value(struct result_reader *r, const char *section, const struct json *node,
+                      struct slice *value, uint8_t *kind)
+{
+    *value = (struct slice){NULL, 0};
+    *kind = IDENTITY_NUMBER_OR_STRING;
+    switch (node->type) {
+    case JSON_NULL:
+        return 0;
+    case JSON_TRUE:
+        *value = slice_of("True");
+        *kind = IDENTITY_BOOLEAN;
+        return 0;
+    case JSON_FALSE:
+        *value = slice_of("False");
+        *kind = IDENTITY_BOOLEAN;
+        return 0;
+    case JSON_STRING:
+        if (node->text.len == 1 && node->text.at[0] == '*') {
+            return 0;
+        }
+        if (has_nul(r, node->text)) {
+            return result_refuse(r, RESULT_NUL, "%s: expected no U+0000 in a value", section);
+        }
+        *value = node->text;
+        break;
+    case JSON_NUMBER:
+        *value = node->text;
+        break;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        *value = json_text(r->arena, node);
+        *kind = IDENTITY_JSON;
+        if (value->at == NULL) {
+            return result_refuse_memory(r);
+        }
+        break;
+    }
+    if (value->len > LIMIT_VALUE_BYTES) {
+        return result_refuse(r, RESULT_LENGTH, "%s: expected values of at most %d bytes, found %zu",
+                             section, LIMIT_VALUE_BYTES, value->len);
+    }
+    return 0;
+}
+
+/* `parameters` or `metadata`: names into the schema, values to the end of the tail. */
+static int read_pairs(struct result_reader *r, struct result_reading *g, const char *section,
+                      const struct json *object, struct slice **names, uint32_t *count)
+{
+    *names = NULL;
+    *count = 0;
+    if (is_absent(object)) {
+        return 0;
+    }
+    if (object->count > LIMIT_COLUMNS) {
+        return result_refuse(r, RESULT_COLUMNS, "%s: expected at most %d, found %" PRIu32, section,
+                             LIMIT_COLUMNS, object->count);
+    }
+    uint8_t kind; /* enters nothing: neither is measured */
+    struct slice *name = arena_alloc(r->arena, object->count * sizeof *name);
+    if (name == NULL) {
+        return result_refuse_memory(r);
+    }
+    *names = name;
+    *count = object->count;
+    for (const struct json *m = object->first; m != NULL; m = m->next) {
+        if (check_name(r, section, m->key) == -1 ||
+            read_value(r, section, m, &g->tail[g->tail_count], &kind) == -1) {
+            return -1;
+        }
+        *name++ = m->key;
+        g->tail_count++;
+    }
+    return 0;
+}
+
+static int read_tail(struct result_reader *r, struct result_reading *g)
+{
+    const struct json *p = g->members->at[MPLANE_KEY_PARAMETERS],
+                      *m = g->members->at[MPLANE_KEY_METADATA];
+    if (!is_absent(p) && p->type != JSON_OBJECT) {
+        return refuse_type(r, "parameters", "an object", p);
+    }
+    if (!is_absent(m) && m->type != JSON_OBJECT) {
+        return refuse_type(r, "metadata", "an object", m);
+    }
+    size_t most = (is_absent(p) ? 0 : p->count) + (size_t)(is_absent(m) ? 0 : m->count);
+    g->tail = arena_alloc(r->arena, most * sizeof *g->tail);
+    if (g->tail == NULL) {
+        return result_refuse_memory(r);
+    }
+    if (read_pairs(r, g, "parameters", p, &g->schema.parameters, &g->schema.parameters_count) ==
+        -1) {
+        return -1;
+    }
+    return read_pairs(r, g, "metadata", m, &g->schema.metadata, &g->schema.metadata_count);
+}
+
+/* ---- times ---- */
+
+/* A time as it was read, which may be the local one of its sender. */
+static int64_t to_utc(const struct result_reader *r, int64_t us, bool local)
+{
+    return local && r->origin->zone != NULL
+               ? zone_to_utc(r->origin->zone, us, r->origin->now_us + r->limits->future_us)
+               : us;
+}
+
+/* `when`, once per result and only if a row has no time of its own. */
+static int read_when(struct result_reader *r, struct result_reading *g)
+{
+    const struct json *node = g->members->at[MPLANE_KEY_WHEN];
+    struct when when;
+    char error[160];
+    if (g->when_read) {
+        return 0;
+    }
+    if (is_absent(node) || node->type != JSON_STRING) {
+        return result_refuse(
+            r, RESULT_TIME,
+            "when: expected a string with an absolute time, as "
+            "\"2016-02-18 12:00:00\", found %s %.*s",
+            node == NULL ? "nothing" : json_type_name(node->type),
+            EXCERPT(is_absent(node) || node->type != JSON_NUMBER ? slice_of("") : node->text));
+    }
+    if (when_parse(node->text, &when, error, sizeof error) == -1) {
+        return result_refuse(r, RESULT_TIME, "when: %s in \"%.*s\"", error, EXCERPT(node->text));
+    }
+    if (!when_is_definite(&when) || when.repeat || when.cron.given) {
+        return result_refuse(r, RESULT_TIME,
+                             "when: expected an absolute time or range, found \"%.*s\"",
+                             EXCERPT(node->text));
+    }
+    g->when_start_us = to_utc(r, when.start_us, when.start_local);
+    g->when_end_us =
+        when.end == WHEN_AT ? to_utc(r, when.end_us, when.end_local) : g->when_start_us;
+    if (g->when_end_us < g->when_start_us) {
+        return result_refuse(r, RESULT_TIME, "when: an end before its start in \"%.*s\"",
+                             EXCERPT(node->text));
+    }
+    if (when.end != WHEN_AT && when.has_duration &&
+        __builtin_add_overflow(g->when_start_us, when.duration_us, &g->when_end_us)) {
+        return result_refuse(r, RESULT_FUTURE, "when: a duration that is too long in \"%.*s\"",
+                             EXCERPT(node->text));
+    }
+    g->when_read = true;
+    return 0;
+}
+
+/* "; that is OPTION; ADVICE" */
+static const char *limit_text(const struct result_reader *r, const char *of, char text[160])
+{
+    const char *advice = r->limits->advice;
+    snprintf(text, 160, "%s%s%s%s", of == NULL ? "" : "; the limit is ", of == NULL ? "" : of,
+             advice == NULL ? "" : "; ", advice == NULL ? "" : advice);
+    return text;
+}
+
+/* That a time does not end before it starts is seen to where it is parsed. */
+static int check_times(struct result_reader *r, const struct record_message *m)
+{
+    int64_t now = r->origin->now_us;
+    char text[WHEN_TEXT], limit[160];
+    if (m->t_start_us < now - r->limits->past_us) {
+        when_time_text(m->t_start_us, text);
+        return result_refuse(r, RESULT_PAST, "expected at most %" PRId64 " s ago, found %s%s",
+                             r->limits->past_us / 1000000, text,
+                             limit_text(r, r->limits->past_of, limit));
+    }
+    if (m->t_end_us > now + r->limits->future_us) {
+        when_time_text(m->t_end_us, text);
+        return result_refuse(r, RESULT_FUTURE, "expected at most %" PRId64 " s ahead, found %s",
+                             r->limits->future_us / 1000000, text);
+    }
+    if (r->limits->longest_us > 0 && m->t_end_us - m->t_start_us > r->limits->longest_us) {
+        return result_refuse(
+            r, RESULT_LONG, "expected at most %" PRId64 " s from start to end, found %" PRId64 "%s",
+            r->limits->longest_us / 1000000, (m->t_end_us - m->t_start_us) / 1000000,
+            limit_text(r, r->limits->longest_of, limit));
+    }
+    return 0;
+}
+
+/* The record's times: the row's own one, which is both, else those of `when`. */
+static int read_times(struct result_reader *r, struct result_reading *g, const struct json *time,
+                      struct record_message *m)
+{
+    if (time == NULL || time->type == JSON_NULL || json_is(time, "*")) {
+        if (read_when(r, g) == -1) {
+            return -1;
+        }
+        m->t_start_us = g->when_start_us;
+        m->t_end_us = g->when_end_us;
+        return check_times(r, m);
+    }
+    if (time->type != JSON_STRING) {
+        struct slice found =
+            time->text.at == NULL ? slice_of(json_type_name(time->type)) : time->text;
+        return result_refuse(r, RESULT_TIME,
+                             "resultvalues[%" PRIu64
+                             "]: expected a time as \"2016-02-18 12:00:00.000000\", found \"%.*s\"",
+                             m->row, EXCERPT(found));
+    }
+    char error[160];
+    bool local;
+    if (when_time_read(time->text, &m->t_start_us, &local, error, sizeof error) == -1) {
+        return result_refuse(r, RESULT_TIME, "resultvalues[%" PRIu64 "]: %s in \"%.*s\"", m->row,
+                             error, EXCERPT(time->text));
+    }
+    m->t_start_us = to_utc(r, m->t_start_us, local);
+    m->t_end_us = m->t_start_us;
+    return check_times(r, m);
+}
+
+/* ---- rows ---- */
+
+static int read_row(struct result_reader *r, struct result_reading *g, const struct json *row,
+                    struct record_message *m)
+{
+    uint32_t columns = g->schema.results_count + (g->time_at != -1 ? 1 : 0);
+    if (row->type != JSON_ARRAY) {
+        return refuse_type(r, "resultvalues", "rows that are arrays", row);
+    }
+    if (row->count > columns) {
+        return result_refuse(r, RESULT_ROW,
+                             "resultvalues[%" PRIu64 "]: expected at most %" PRIu32
+                             " values, found %" PRIu32,
+                             m->row, columns, row->count);
+    }
+    const struct json *time = NULL;
+    struct slice *value = m->values;
+    uint8_t *kind = g->kinds + m->row * g->schema.results_count;
+    int64_t at = 0;
+    for (const struct json *cell = row->first; cell != NULL; cell = cell->next, at++) {
+        if (at == g->time_at) {
+            time = cell;
+        } else if (read_value(r, "resultvalues", cell, value++, kind++) == -1) {
+            return -1;
+        }
+    }
+    while (value < m->values + g->schema.results_count) {
+        *value++ = (struct slice){NULL, 0};
+    }
+    if (g->tail_count > 0) {
+        memcpy(value, g->tail, g->tail_count * sizeof *value);
+    }
+    return read_times(r, g, time, m) == -1 ? -1 : result_read_row_hops(r, g, m);
+}
+
+/* What the rows will take beside their own values; counted before anything is allocated for them.
+ */
+static int check_expansion(struct result_reader *r, const struct result_reading *g, uint32_t rows)
+{
+    const struct record_message *c = &g->common;
+    size_t each = sizeof *c + c->values_count * sizeof *c->values + c->type.len + c->content.len +
+                  c->probe.len + c->source.len + c->dest.len + c->path.len + c->label.len;
+    for (uint32_t i = 0; i < g->tail_count; i++) {
+        each += g->tail[i].len;
+    }
+    for (uint32_t i = 0; i < c->hops_count; i++) {
+        each += c->hops[i].len + 1;
+    }
+    if (rows > r->limits->rows - r->rows) {
+        return result_refuse(r, RESULT_ROWS,
+                             "expected at most %" PRIu32 " rows in a message, found more",
+                             r->limits->rows);
+    }
+    if (each * rows > RESULT_EXPANSION_BYTES - r->expansion) {
+        return result_refuse(
+            r, RESULT_MEMORY,
+            "expected rows that come to at most %zu bytes with the parameters and metadata of "
+            "each, found more",
+            RESULT_EXPANSION_BYTES);
+    }
+    r->expansion += each * rows;
+    r->rows += rows;
+    return 0;
+}
+
+static int read_rows(struct result_reader *r, struct result_reading *g, struct result *result)
+{
+    const struct json *rows = g->members->at[MPLANE_KEY_RESULTVALUES];
+    result->schema = g->schema;
+    if (is_absent(rows)) {
+        return 0;
+    }
+    if (rows->type != JSON_ARRAY) {
+        return refuse_type(r, "resultvalues", "an array of rows", rows);
+    }
+    uint32_t values = g->schema.results_count + g->tail_count;
+    g->common.values_count = values;
+    if (check_expansion(r, g, rows->count) == -1) {
+        return -1;
+    }
+    struct slice *cells = arena_alloc(r->arena, (size_t)values * rows->count * sizeof *cells);
+    result->records = arena_alloc(r->arena, rows->count * sizeof *result->records);
+    g->kinds = arena_alloc(r->arena, (size_t)g->schema.results_count * rows->count);
+    if (cells == NULL || result->records == NULL || g->kinds == NULL) {
+        return result_refuse_memory(r);
+    }
+    for (const struct json *row = rows->first; row != NULL; row = row->next) {
+        struct record_message *m = &result->records[result->count];
+        *m = g->common;
+        m->row = result->count;
+        m->values = cells + (size_t)values * result->count;
+        if (read_row(r, g, row, m) == -1) {
+            return -1;
+        }
+        result->count++;
+    }
+    return result_identify(r, g, result);
+}
+
+/* ---- messages ---- */
+
+static int check_version(struct result_reader *r, const struct json *version)
+{
+    if (version == NULL || ((version->type == JSON_NUMBER || version->type == JSON_STRING) &&
+                            (slice_is(version->text, "0") || slice_is(version->text, "1")))) {
+        return 0;
+    }
+    struct slice found =
+        version->text.at == NULL ? slice_of(json_type_name(version->type)) : version->text;
+    return result_refuse(r, RESULT_VERSION, "version: expected 0 or 1, found %.*s", EXCERPT(found));
+}
+
+static int read_result(struct result_reader *r, const struct mplane_members *m)
+{
+    struct result_reading g = {.members = m, .time_at = -1};
+    struct slice verb;
+    if (m->at[MPLANE_KEY_RESULT]->type != JSON_STRING) {
+        return refuse_type(r, "result", "a verb", m->at[MPLANE_KEY_RESULT]);
+    }
+    if (check_version(r, m->at[MPLANE_KEY_VERSION]) == -1 ||
+        read_text(r, "result", m->at[MPLANE_KEY_RESULT], 64, &verb) == -1 ||
+        read_text(r, "label", m->at[MPLANE_KEY_LABEL], LIMIT_LABEL_BYTES, &g.common.label) == -1 ||
+        read_text(r, "registry", m->at[MPLANE_KEY_REGISTRY], LIMIT_TEXT_BYTES,
+                  &g.schema.registry) == -1 ||
+        read_columns(r, &g) == -1 || read_tail(r, &g) == -1 ||
+        result_read_dimensions(r, &g) == -1) {
+        return -1;
+    }
+    g.schema.verb = verb;
+    g.schema.format = slice_of("mplane");
+    struct result *result = arena_calloc(r->arena, 1, sizeof *result);
+    if (result == NULL) {
+        return result_refuse_memory(r);
+    }
+    if (read_rows(r, &g, result) == -1) {
+        return -1;
+    }
+    *r->results_end = result;
+    r->results_end = &result->next;
+    return 0;
+}
+
+/* Whether the messages in it are to be read; else it is refused. */
+static bool check_envelope(struct result_reader *r, const struct mplane_members *m)
+{
+    if (check_version(r, m->at[MPLANE_KEY_VERSION]) == -1) {
+        return false;
+    }
+    if (!mplane_can_open(m)) {
+        refuse_type(r, "contents", "an array of messages", m->at[MPLANE_KEY_CONTENTS]);
+        return false;
+    }
+    return true;
+}
+
+/* Exactly one key tells the kind; one that nobody uses is one, too. */
+static int check_kind(struct result_reader *r, const struct mplane_members *m)
+{
+    const struct json *unused = m->at[MPLANE_KEY_INDIRECTION];
+    uint32_t kinds = m->kinds + (unused == NULL ? 0 : 1);
+    if (m->message->type != JSON_OBJECT) {
+        return result_refuse(r, RESULT_MESSAGE, "expected an object, found %s",
+                             json_type_name(m->message->type));
+    }
+    if (kinds != 1) {
+        return result_refuse(
+            r, RESULT_MESSAGE,
+            "expected one key that tells the kind of message (\"result\", \"envelope\" or "
+            "\"exception\"), found %" PRIu32,
+            kinds);
+    }
+    if (unused == NULL &&
+        (m->kind == MPLANE_RESULT || m->kind == MPLANE_ENVELOPE || m->kind == MPLANE_EXCEPTION)) {
+        return 0;
+    }
+    return result_refuse(r, RESULT_KIND, "expected a result, found a message of the kind \"%s\"",
+                         unused == NULL ? mplane_kind_name(m->kind)
+                                        : mplane_key_name(MPLANE_KEY_INDIRECTION));
+}
+
+static enum mplane_step read_message(void *context, const struct mplane_members *m,
+                                     const struct mplane_place *place)
+{
+    struct result_reader *r = context;
+    r->place = place;
+    if (check_kind(r, m) == -1) {
+        return MPLANE_GO_ON;
+    }
+    if (m->kind == MPLANE_ENVELOPE) {
+        return check_envelope(r, m) ? MPLANE_OPEN : MPLANE_GO_ON;
+    }
+    if (m->kind == MPLANE_RESULT) {
+        read_result(r, m);
+    } else {
+        r->set->exceptions++;
+    }
+    return MPLANE_GO_ON;
+}
+
+void result_read_message(struct result_reader *r, const struct json *message)
+{
+    mplane_walk(message, read_message, r);
+    r->place = NULL;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All that ingestd owns while it runs; for the files of the loop, nobody else includes this. */
+#ifndef EZREPO_INGESTD_SERVICE_PARTS_H
+#define EZREPO_INGESTD_SERVICE_PARTS_H
+
+#include "common/deadline.h"
+#include "ingestd/batches.h"
+#include "ingestd/delivery.h"
+#include "ingestd/folder/folder.h"
+#include "ingestd/intake.h"
+#include "ingestd/push.h"
+#include "ingestd/service.h"
+#include "ingestd/udp/keeper_watch.h"
+#include "ingestd/udp/tally.h"
+
+/* What is said and answered when another ingestd works with the same spool, see schemas/messages.h:
+ * nothing more is taken then, and what is held goes on being pushed. */
+#define COPIED "another ingestd works with a copy of this spool"
+
+struct service {
+    zloop_t *loop;
+    struct udp *udp;
+    struct keeper *keeper;
+    struct tally *tally;
+    struct spool *spool;
+    struct spool_found found; /* in it, at the start */
+    struct outbox *outbox;
+    struct batches *batches;
+    struct intake *intake;
+    struct push *push;
+    struct delivery *delivery;
+    struct folder *folder;          /* NULL: no folder is looked into */
+    bool reading;                   /* the sockets are in the loop */
+    bool copied;                    /* see COPIED */
+    bool small_buffers;             /* of a socket: no spacing */
+    int64_t read_us[UDP_LISTENERS]; /* when each of them was last read */
+    bool blocked;                   /* a batch waits for a classifyd to take it */
+    struct deadline age, commit, care, sync;
+    struct keeper_watch keeper_watch;
+    int64_t committed_us;  /* when the last transaction was tried */
+    bool spool_failed;     /* by the last one */
+    int64_t drained_by_us; /* while draining */
+    bool kept;             /* while draining: others keep the sockets */
+};
+
+/* service_tell.c: brings counters and notes up to date. */
+void service_tell(const struct service *s, const struct outbox_state *held);
+
+#endif
