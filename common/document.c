@@ -311,7 +311,8 @@ bool document_is_object_of(const struct document_place *at, const char *const *k
     }
     for (struct document_place m = document_first(at); m.node != NULL; document_next(&m)) {
         if (find(m.key, keys) == -1) {
-            document_fault(&m, "unknown, expected one of %s", words(keys, room));
+            document_fault(&m, "unknown, expected %s%s", keys[1] == NULL ? "" : "one of ",
+                           words(keys, room));
         }
     }
     return true;

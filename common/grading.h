@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-#include "common/json.h"
+#include "common/document.h"
 #include "common/number.h"
 #include "common/pattern.h"
 
@@ -45,12 +45,13 @@ struct grading {
 /* An arena of this limit is enough for any document. */
 #define GRADING_ARENA_BYTES ((size_t)64 << 20)
 
-/* Faults found, at most 100 kept, each "grading[2].gradingRules[0].if[1].rel: expected one of ...".
+/* Faults found, at most DOCUMENT_FAULTS kept, each "grading[2].gradingRules[0].if[1].rel: expected
+ * one of ...".
  */
 struct grading_faults {
     uint32_t count; /* all of them, also those not kept */
     uint32_t kept;
-    const char *text[100];
+    const char *text[DOCUMENT_FAULTS];
 };
 
 /*

@@ -2,10 +2,12 @@
 /* The ROUTER socket: one question, one answer. */
 #include "stored/publish.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 
 #include "common/file.h"
+#include "common/grading.h"
 #include "common/log.h"
 #include "stored/adopt.h"
 #include "stored/asker.h"
@@ -154,6 +156,29 @@ static int publish_types(struct store *store)
     }
     arena_free(&a);
     return rc;
+}
+
+void publish_check(struct document *d, const char *file)
+{
+    static const char *const option = "stored.grading_default";
+    struct grading_faults faults = {0};
+    size_t size;
+    char *bytes = file_read(file, LIMIT_DOCUMENT_BYTES, &size);
+    struct arena *a = arena_new(GRADING_ARENA_BYTES);
+    if (bytes == NULL && errno == EFBIG) {
+        document_fault_in(d, option, "expected a file of at most %d bytes", LIMIT_DOCUMENT_BYTES);
+    } else if (bytes == NULL) {
+        document_expected_in(d, option, file, "a file that can be read");
+    } else if (a == NULL) {
+        document_fault_in(d, option, "out of memory");
+    } else {
+        grading_read(a, (struct slice){bytes, size}, &faults);
+    }
+    for (uint32_t i = 0; i < faults.kept; i++) {
+        document_fault_in(d, option, "%s: %s", file, faults.text[i]);
+    }
+    free(bytes);
+    arena_free(&a);
 }
 
 /* The default document; the caller frees it. NULL after it was logged why. */

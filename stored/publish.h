@@ -3,10 +3,14 @@
 #ifndef EZREPO_STORED_PUBLISH_H
 #define EZREPO_STORED_PUBLISH_H
 
+#include "common/document.h"
 #include "stored/store.h"
 
 /* Answers every request that is there; true when a new grading is in force. */
 bool publish_requests(struct store *store, zsock_t *socket);
+
+/* Whether the file that stored.grading_default names is a grading that could be published. */
+void publish_check(struct document *d, const char *file);
 
 /*
  * Publishes the default document as version 1 when the store has no grading: that of the setting,

@@ -49,6 +49,15 @@ def test_stored(check, tmp_path):
                 f'{check.file}: common.log_level: expected one of debug info warn error, found "loud"')
 
 
+def test_default_grading(check, tmp_path):
+    file = tmp_path / "grading.json"
+    file.write_text(json.dumps({"grading": [7, {"gradeName": "all", "appliesTo": {}, "gradingRules": [{"grade": 6}]}]}))
+    at = f"{check.file}: stored.grading_default: {file}: grading"
+    assert_told(check("stored", {"database": "", "grading_default": str(file), "flush_ms": 0}),
+                f"{check.file}: stored.flush_ms: ", at + "[0]: expected an object, found 7",
+                at + '[1].gradeName: "all" is what queries', at + "[1].gradingRules[0].grade: expected a grade 1..5, found 6")
+
+
 def test_queryd(check):
     at = f"{check.file}: queryd."
     said = check("queryd", {"database": f"postgresql://a:{SECRET}@[x", "rows_default": 200, "rows_max": 100, "waiting": []})

@@ -237,7 +237,7 @@ static void test_secrets_are_not_shown(void **state)
     }
     assert_string_equal(
         told.line[0], "option: expected an integer 0..1, found 28 bytes that may hold a password");
-    assert_string_equal(told.line[told.count - 1], "(not shown): unknown, expected one of a");
+    assert_string_equal(told.line[told.count - 1], "(not shown): unknown, expected a");
 }
 
 static void test_memory(void **state)
