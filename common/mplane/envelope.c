@@ -74,6 +74,9 @@ int mplane_walk(const struct json *message,
                                          const struct mplane_place *place),
                 void *context)
 {
-    struct message_walk w = {.meet = meet, .context = context};
+    struct message_walk w;
+    w.meet = meet;
+    w.context = context;
+    w.place.depth = 0;
     return walk(&w, message);
 }

@@ -29,6 +29,20 @@ const char *mplane_kind_name(enum mplane_kind kind)
     return mplane_key_name(mplane_kind_key(kind));
 }
 
+/* MPLANE_KEY_COUNT when it is none. The lengths are constants: each comparison is a few
+ * instructions.
+ */
+static enum mplane_key key_of(struct slice name)
+{
+#define MPLANE_KEY_IF(constant, text)                                                              \
+    if (name.len == sizeof text - 1 && memcmp(name.at, text, sizeof text - 1) == 0) {              \
+        return MPLANE_KEY_##constant;                                                              \
+    }
+    MPLANE_KEYS(MPLANE_KEY_IF)
+#undef MPLANE_KEY_IF
+    return MPLANE_KEY_COUNT;
+}
+
 void mplane_members_sort(const struct json *message, struct mplane_members *m)
 {
     *m = (struct mplane_members){.message = message};
@@ -36,12 +50,9 @@ void mplane_members_sort(const struct json *message, struct mplane_members *m)
         return;
     }
     for (const struct json *member = message->first; member != NULL; member = member->next) {
-        for (size_t i = 0; i < MPLANE_KEY_COUNT; i++) {
-            if (member->key.len == keys[i].len &&
-                memcmp(member->key.at, keys[i].at, keys[i].len) == 0) {
-                m->at[i] = member;
-                break;
-            }
+        enum mplane_key key = key_of(member->key);
+        if (key != MPLANE_KEY_COUNT) {
+            m->at[key] = member;
         }
     }
     for (size_t i = 0; i < MPLANE_KINDS; i++) {
