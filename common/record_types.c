@@ -6,8 +6,6 @@
 #include "common/record_types_table.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/pattern.h"
@@ -18,108 +16,40 @@
 #define GAP_DEFAULT_S 900
 #define SECONDS_MOST  31536000 /* a year */
 #define TYPES_MOST    1024     /* of all files together */
-#define FAULTS_SHOWN  20
 
 static const struct json_limits file_limits = {
     .depth = 8, .nodes = 65536, .string_bytes = 4096, .comments = true};
-
-static void fault(struct record_types *t, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void fault(struct record_types *t, const char *format, ...)
-{
-    if (t->faults++ >= FAULTS_SHOWN) {
-        return;
-    }
-    char text[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    told_fault("%s: %s", t->file, text);
-}
-
-static const char *found(const struct json *node)
-{
-    return node == NULL ? "nothing" : json_type_name(node->type);
-}
-
-/* Whether it is of the type, "an object" or "a list"; else a fault. */
-static bool expect(struct record_types *t, const char *place, const struct json *node,
-                   enum json_type type)
-{
-    if (node->type != type) {
-        fault(t, "%s: expected %s, found %s", place, type == JSON_OBJECT ? "an object" : "a list",
-              found(node));
-    }
-    return node->type == type;
-}
-
-/* Every key of the object must be among these; "comment" always is. */
-static void check_keys(struct record_types *t, const char *place, const struct json *object,
-                       const char *const *keys)
-{
-    for (const struct json *m = object->first; m != NULL; m = m->next) {
-        bool known = slice_is(m->key, "comment");
-        for (uint32_t i = 0; !known && keys[i] != NULL; i++) {
-            known = slice_is(m->key, keys[i]);
-        }
-        if (!known) {
-            fault(t, "%s: unknown key \"%.*s\"", place, (int)m->key.len, m->key.at);
-        }
-    }
-}
-
-/* A string of 1..max bytes; else a fault and the slice that is no value. */
-static struct slice read_name(struct record_types *t, const char *place, const struct json *node,
-                              size_t max)
-{
-    if (node == NULL || node->type != JSON_STRING || node->text.len == 0 || node->text.len > max ||
-        memchr(node->text.at, '\0', node->text.len) != NULL) {
-        fault(t, "%s: expected a string of 1..%zu bytes, found %s", place, max, found(node));
-        return (struct slice){NULL, 0};
-    }
-    return node->text;
-}
-
-/* Whole seconds, `least` or more, into *seconds; false when there are none, or after a fault. */
-static bool read_seconds(struct record_types *t, const char *place, const struct json *node,
-                         int64_t least, int64_t *seconds)
-{
-    if (node == NULL) {
-        return false;
-    }
-    int64_t n = 0;
-    bool good = node->type == JSON_NUMBER && node->text.len <= 8;
-    for (size_t i = 0; good && i < node->text.len; i++) {
-        good = node->text.at[i] >= '0' && node->text.at[i] <= '9';
-        n = n * 10 + (node->text.at[i] - '0');
-    }
-    if (!good || n < least || n > SECONDS_MOST) {
-        fault(t, "%s: expected whole seconds %" PRId64 "..%d, found %.*s", place, least,
-              SECONDS_MOST, (int)(node->type == JSON_NUMBER ? node->text.len : strlen(found(node))),
-              node->type == JSON_NUMBER ? node->text.at : found(node));
-        return false;
-    }
-    *seconds = n;
-    return true;
-}
-
-/* Where something stands, for messages; "?" when memory is out. */
-#define PLACE(t, ...) place_or((arena_printf((t)->arena, __VA_ARGS__)))
-
-static const char *place_or(const char *text)
-{
-    return text == NULL ? "?" : text;
-}
 
 static void *take(struct record_types *t, size_t count, size_t size)
 {
     void *p = arena_calloc(t->arena, count > 0 ? count : 1, size);
     if (p == NULL) {
-        fault(t, "out of memory");
+        document_fault_in(&t->document, "", "out of memory");
     }
     return p;
+}
+
+/* A list, which may be missing, and room for what is read of each of its elements; NULL after a
+ * fault, or when there is none. */
+static void *take_list(struct record_types *t, const struct document_place *at, size_t size)
+{
+    return at->node != NULL && document_is_list(at, file_limits.nodes)
+               ? take(t, at->node->count, size)
+               : NULL;
+}
+
+/* Whole seconds into *us, which stays when there are none; whether there are. */
+static bool read_seconds(const struct document_place *around, const char *key, int64_t least,
+                         int64_t *us)
+{
+    struct document_place at = document_member(around, key);
+    int64_t seconds = 0;
+    bool there =
+        at.node != NULL && document_integer(&at, "whole seconds", least, SECONDS_MOST, &seconds);
+    if (there) {
+        *us = seconds * 1000000;
+    }
+    return there;
 }
 
 /* What there was with `count` more elements in it, put in at an index; NULL when memory is out. */
@@ -147,109 +77,117 @@ static void note_first(struct name_patterns *names, struct slice pattern)
     }
 }
 
-/* A list of patterns; `what` they are of. */
-static void read_patterns(struct record_types *t, const char *place, const struct json *node,
-                          const char *what, struct name_patterns *names)
+/* At least one. */
+static void read_patterns(struct record_types *t, const struct document_place *at,
+                          struct name_patterns *names)
 {
-    if (node == NULL || node->type != JSON_ARRAY || node->count == 0) {
-        fault(t, "%s: expected a list of %s patterns, found %s", place, what, found(node));
+    if (!document_is_list(at, file_limits.nodes)) {
         return;
     }
-    names->patterns = take(t, node->count, sizeof *names->patterns);
+    if (at->node->count == 0) {
+        document_fault(at, "expected a pattern at least, found none");
+        return;
+    }
+    names->patterns = take(t, at->node->count, sizeof *names->patterns);
     if (names->patterns == NULL) {
         return;
     }
-    uint32_t i = 0;
-    for (const struct json *c = node->first; c != NULL; c = c->next, i++) {
-        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, i);
-        struct slice text = read_name(t, at, c, LIMIT_NAME_BYTES);
+    for (struct document_place c = document_first(at); c.node != NULL; document_next(&c)) {
+        struct slice text = document_text(&c, 1, LIMIT_NAME_BYTES);
         if (text.at == NULL) {
             continue;
         }
         note_first(names, text);
         if (pattern_compile(text, false, &names->patterns[names->count++]) == -1) {
-            fault(t, "%s: expected a pattern in UTF-8", at);
+            document_expected(&c, "a pattern in UTF-8, \\ in it only before *, ? and \\");
         }
     }
 }
 
-static void read_parameters(struct record_types *t, const char *place, const struct json *node,
+static void read_parameters(struct record_types *t, const struct document_place *at,
                             struct mapping *m)
 {
-    if (!expect(t, place, node, JSON_OBJECT)) {
+    if (!document_is_object(at)) {
         return;
     }
-    m->parameters = take(t, node->count, sizeof *m->parameters);
-    for (const struct json *p = node->first; p != NULL && m->parameters != NULL; p = p->next) {
-        const char *at = PLACE(t, "%s.%.*s", place, (int)p->key.len, p->key.at);
+    m->parameters = take(t, at->node->count, sizeof *m->parameters);
+    if (m->parameters == NULL) {
+        return;
+    }
+    for (struct document_place p = document_first(at); p.node != NULL; document_next(&p)) {
         struct parameter_rule *rule = &m->parameters[m->parameter_count++];
-        if (p->key.len == 0 || pattern_compile(p->key, false, &rule->name) == -1) {
-            fault(t, "%s: expected a parameter's name, or a pattern in UTF-8", at);
+        if (p.key.len == 0 || pattern_compile(p.key, false, &rule->name) == -1) {
+            document_fault(&p, "expected a parameter's name, or a pattern in UTF-8");
         }
-        read_patterns(t, at, p, "value", &rule->values);
+        read_patterns(t, &p, &rule->values);
     }
 }
 
 /* What it gives: a content or the parameter it stands in, or none. */
-static void read_content(struct record_types *t, const char *place, const struct json *node,
-                         struct mapping *m)
+static void read_content(struct record_types *t, const struct document_place *at, struct mapping *m)
 {
-    const struct json *content = json_get(node, "content");
-    const struct json *from = json_get(node, "content_from");
-    if (content != NULL && from != NULL) {
-        fault(t, "%s: expected either content or content_from, found both", place);
-    } else if (content != NULL) {
-        m->content = read_name(t, PLACE(t, "%s.content", place), content, LIMIT_DIMENSION_BYTES);
-    } else if (from != NULL) {
-        struct slice name = arena_copy(
-            t->arena, read_name(t, PLACE(t, "%s.content_from", place), from, LIMIT_NAME_BYTES));
-        m->content_from = name.at;
+    struct document_place content = document_member(at, "content");
+    struct document_place from = document_member(at, "content_from");
+    if (content.node != NULL && from.node != NULL) {
+        document_fault(at, "expected either content or content_from, found both");
+    } else if (content.node != NULL) {
+        m->content = document_text(&content, 1, LIMIT_DIMENSION_BYTES);
+    } else if (from.node != NULL) {
+        struct slice name = document_text(&from, 1, LIMIT_NAME_BYTES);
+        m->content_from = name.at == NULL ? NULL : document_copy(&from, t->arena, name).at;
         m->content = slice_of("");
     }
 }
 
-static void read_mapping(struct record_types *t, const char *place, const struct json *node,
-                         struct mapping *m)
+static void read_mapping(struct record_types *t, const struct document_place *at, struct mapping *m)
 {
     static const char *const keys[] = {"labels",  "columns",      "parameters", "type",
-                                       "content", "content_from", NULL};
-    if (!expect(t, place, node, JSON_OBJECT)) {
+                                       "content", "content_from", "comment",    NULL};
+    if (!document_is_object_of(at, keys)) {
         return;
     }
-    check_keys(t, place, node, keys);
-    const struct json *labels = json_get(node, "labels"), *columns = json_get(node, "columns");
-    const struct json *parameters = json_get(node, "parameters");
-    if (labels == NULL && columns == NULL && parameters == NULL) {
-        fault(t, "%s: expected labels, columns or parameters, found none", place);
+    struct document_place labels = document_member(at, "labels");
+    struct document_place columns = document_member(at, "columns");
+    struct document_place parameters = document_member(at, "parameters");
+    struct document_place type = document_member(at, "type");
+    if (labels.node == NULL && columns.node == NULL && parameters.node == NULL) {
+        document_fault(at, "expected labels, columns or parameters, found none");
     }
-    if (labels != NULL) {
-        read_patterns(t, PLACE(t, "%s.labels", place), labels, "label", &m->labels);
+    if (labels.node != NULL) {
+        read_patterns(t, &labels, &m->labels);
     }
-    if (columns != NULL) {
-        read_patterns(t, PLACE(t, "%s.columns", place), columns, "column", &m->columns);
+    if (columns.node != NULL) {
+        read_patterns(t, &columns, &m->columns);
     }
-    if (parameters != NULL) {
-        read_parameters(t, PLACE(t, "%s.parameters", place), parameters, m);
+    if (parameters.node != NULL) {
+        read_parameters(t, &parameters, m);
     }
-    m->type =
-        read_name(t, PLACE(t, "%s.type", place), json_get(node, "type"), LIMIT_DIMENSION_BYTES);
-    read_content(t, place, node, m);
+    m->type = document_text(&type, 1, LIMIT_DIMENSION_BYTES);
+    read_content(t, at, m);
+}
+
+/* Where it stands, for who reads it later. */
+static const char *place_of(struct record_types *t, const struct document_place *at, bool file)
+{
+    const char *place = document_place(at, t->arena);
+    const char *whole = file ? arena_printf(t->arena, "%s: %s", t->document.name, place) : place;
+    return whole == NULL ? "?" : whole;
 }
 
 /* Those of an own file go before what is delivered, behind those of the own files before it. */
-static void read_mappings(struct record_types *t, const struct json *node)
+static void read_mappings(struct record_types *t, const struct document_place *list)
 {
-    if (node == NULL || !expect(t, "mappings", node, JSON_ARRAY)) {
+    struct mapping *more = take_list(t, list, sizeof *more);
+    if (more == NULL) {
         return;
     }
-    struct mapping *more = take(t, node->count, sizeof *more);
-    uint32_t count = 0, at = t->own_mapping_count;
-    for (const struct json *m = node->first; m != NULL && more != NULL; m = m->next, count++) {
-        const char *place = PLACE(t, "mappings[%" PRIu32 "]", count);
-        more[count].place = t->own ? PLACE(t, "%s: %s", t->file, place) : place;
-        read_mapping(t, place, m, &more[count]);
+    for (struct document_place m = document_first(list); m.node != NULL; document_next(&m)) {
+        more[m.index].place = place_of(t, &m, t->own);
+        read_mapping(t, &m, &more[m.index]);
     }
-    struct mapping *all = join(t, t->mappings, t->mapping_count, at, more, count, sizeof *all);
+    uint32_t count = list->node->count;
+    struct mapping *all =
+        join(t, t->mappings, t->mapping_count, t->own_mapping_count, more, count, sizeof *all);
     if (all != NULL) {
         t->mappings = all;
         t->mapping_count += count;
@@ -257,128 +195,101 @@ static void read_mappings(struct record_types *t, const struct json *node)
     }
 }
 
-static void read_alias_list(struct record_types *t, const char *place, const struct json *node,
+static void read_alias_list(struct record_types *t, const struct document_place *at,
                             struct alias_list *list)
 {
-    list->metric = node->key;
-    if (node->key.len == 0 || node->key.len > LIMIT_NAME_BYTES) {
-        fault(t, "%s: expected a metric's name of 1..%d bytes", place, LIMIT_NAME_BYTES);
+    list->metric = at->key;
+    if (at->key.len == 0 || at->key.len > LIMIT_NAME_BYTES) {
+        document_fault(at, "expected a metric's name of 1..%d bytes", LIMIT_NAME_BYTES);
     }
-    if (node->type != JSON_ARRAY || node->count == 0) {
-        fault(t, "%s: expected a list of names, found %s", place, found(node));
-        return;
+    list->names = take_list(t, at, sizeof *list->names);
+    if (list->names != NULL && at->node->count == 0) {
+        document_fault(at, "expected a name at least, found none");
     }
-    list->names = take(t, node->count, sizeof *list->names);
-    for (const struct json *n = node->first; n != NULL && list->names != NULL; n = n->next) {
-        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, list->name_count);
-        struct slice name = read_name(t, at, n, LIMIT_NAME_BYTES);
+    for (struct document_place n = document_first(at); n.node != NULL && list->names != NULL;
+         document_next(&n)) {
+        struct slice name = document_text(&n, 1, LIMIT_NAME_BYTES);
         if (name.at != NULL && slice_equal(name, list->metric)) {
-            fault(t, "%s: a metric is not its own alias", at);
+            document_fault(&n, "a metric is not its own alias");
         }
         list->names[list->name_count++] = name;
     }
 }
 
 /* A list of names into *names; empty when it is none, after a fault. */
-static void read_names(struct record_types *t, const char *place, const struct json *node,
+static void read_names(struct record_types *t, const struct document_place *around, const char *key,
                        struct slice **names, uint32_t *count)
 {
-    if (node == NULL || node->type != JSON_ARRAY || node->count > LIMIT_COLUMNS) {
-        fault(t, "%s: expected a list of at most %d names, found %s", place, LIMIT_COLUMNS,
-              found(node));
-        return;
-    }
-    *names = take(t, node->count, sizeof **names);
-    for (const struct json *n = node->first; n != NULL && *names != NULL; n = n->next) {
-        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, *count);
-        (*names)[(*count)++] = read_name(t, at, n, LIMIT_NAME_BYTES);
+    struct document_place at = document_member(around, key);
+    *names = document_is_list(&at, LIMIT_COLUMNS) ? take(t, at.node->count, sizeof **names) : NULL;
+    for (struct document_place n = document_first(&at); n.node != NULL && *names != NULL;
+         document_next(&n)) {
+        (*names)[(*count)++] = document_text(&n, 1, LIMIT_NAME_BYTES);
     }
 }
 
-static void read_collects(struct record_types *t, const char *place, const struct json *node,
+static void read_collects(struct record_types *t, const struct document_place *at,
                           struct type_entry *entry)
 {
-    static const char *const keys[] = {"parameters", "results", NULL};
-    if (node == NULL || !expect(t, place, node, JSON_ARRAY)) {
-        return;
-    }
-    entry->collects = take(t, node->count, sizeof *entry->collects);
-    for (const struct json *n = node->first; n != NULL && entry->collects != NULL; n = n->next) {
-        struct record_types_collect *c = &entry->collects[entry->collect_count];
-        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, entry->collect_count++);
-        c->place = PLACE(t, "%s: %s", t->file, at);
-        if (!expect(t, at, n, JSON_OBJECT)) {
-            continue;
+    static const char *const keys[] = {"parameters", "results", "comment", NULL};
+    entry->collects = take_list(t, at, sizeof *entry->collects);
+    entry->collect_count = 0;
+    for (struct document_place n = document_first(at); n.node != NULL && entry->collects != NULL;
+         document_next(&n)) {
+        struct record_types_collect *c = &entry->collects[entry->collect_count++];
+        c->place = place_of(t, &n, true);
+        if (document_is_object_of(&n, keys)) {
+            read_names(t, &n, "parameters", &c->parameters, &c->parameter_count);
+            read_names(t, &n, "results", &c->results, &c->result_count);
         }
-        check_keys(t, at, n, keys);
-        read_names(t, PLACE(t, "%s.parameters", at), json_get(n, "parameters"), &c->parameters,
-                   &c->parameter_count);
-        read_names(t, PLACE(t, "%s.results", at), json_get(n, "results"), &c->results,
-                   &c->result_count);
     }
 }
 
-/* A bound or a sentinel: a JSON number or a string that is one. */
-static bool read_number(struct record_types *t, const char *place, const struct json *node,
-                        struct number *number)
+/* A bound, which may be missing; whether there is one. */
+static bool read_bound(const struct document_place *range, const char *key, struct number *number)
 {
-    bool is = (node->type == JSON_NUMBER || node->type == JSON_STRING) &&
-              number_parse(node->text, number) == 0;
-    if (!is) {
-        fault(t, "%s: expected a number, found %s", place, found(node));
-    }
-    return is;
+    struct document_place at = document_member(range, key);
+    return at.node != NULL && document_number(&at, number);
 }
 
-static void read_range(struct record_types *t, const char *place, const struct json *node,
+static void read_range(struct record_types *t, const struct document_place *at,
                        struct record_types_range *range)
 {
-    static const char *const keys[] = {"metrics", "min", "max", "never", NULL};
-    if (!expect(t, place, node, JSON_OBJECT)) {
+    static const char *const keys[] = {"metrics", "min", "max", "never", "comment", NULL};
+    if (!document_is_object_of(at, keys)) {
         return;
     }
-    check_keys(t, place, node, keys);
-    range->said = node;
-    read_patterns(t, PLACE(t, "%s.metrics", place), json_get(node, "metrics"), "metric",
-                  &range->metrics);
-    const struct json *least = json_get(node, "min"), *most = json_get(node, "max");
-    const struct json *never = json_get(node, "never");
-    range->has_least =
-        least != NULL && read_number(t, PLACE(t, "%s.min", place), least, &range->least);
-    range->has_most = most != NULL && read_number(t, PLACE(t, "%s.max", place), most, &range->most);
+    struct document_place metrics = document_member(at, "metrics");
+    struct document_place never = document_member(at, "never");
+    range->said = at->node;
+    read_patterns(t, &metrics, &range->metrics);
+    range->has_least = read_bound(at, "min", &range->least);
+    range->has_most = read_bound(at, "max", &range->most);
     if (range->has_least && range->has_most && number_compare(&range->least, &range->most) > 0) {
-        fault(t, "%s: expected min not above max", place);
+        document_fault(at, "expected min not above max");
     }
-    if (never == NULL || !expect(t, PLACE(t, "%s.never", place), never, JSON_ARRAY)) {
-        return;
-    }
-    range->never = take(t, never->count, sizeof *range->never);
-    for (const struct json *n = never->first; n != NULL && range->never != NULL; n = n->next) {
-        if (read_number(t, PLACE(t, "%s.never[%" PRIu32 "]", place, range->never_count), n,
-                        &range->never[range->never_count])) {
-            range->never_count++;
-        }
+    range->never = take_list(t, &never, sizeof *range->never);
+    for (struct document_place n = document_first(&never); n.node != NULL && range->never != NULL;
+         document_next(&n)) {
+        range->never_count += document_number(&n, &range->never[range->never_count]);
     }
 }
 
-static void read_ranges(struct record_types *t, const char *place, const struct json *node,
+static void read_ranges(struct record_types *t, const struct document_place *at,
                         struct value_ranges *ranges)
 {
-    if (node == NULL || !expect(t, place, node, JSON_ARRAY)) {
-        return;
-    }
-    ranges->range = take(t, node->count, sizeof *ranges->range);
-    for (const struct json *n = node->first; n != NULL && ranges->range != NULL; n = n->next) {
-        const char *at = PLACE(t, "%s[%" PRIu32 "]", place, ranges->count);
-        read_range(t, at, n, &ranges->range[ranges->count++]);
+    *ranges = (struct value_ranges){.range = take_list(t, at, sizeof *ranges->range)};
+    for (struct document_place n = document_first(at); n.node != NULL && ranges->range != NULL;
+         document_next(&n)) {
+        read_range(t, &n, &ranges->range[ranges->count++]);
     }
 }
 
 /* Those for all types: as with mappings, what is said in an own file goes first. */
-static void read_common_ranges(struct record_types *t, const struct json *node)
+static void read_common_ranges(struct record_types *t, const struct document_place *at)
 {
-    struct value_ranges more = {NULL, 0};
-    read_ranges(t, "valid", node, &more);
+    struct value_ranges more;
+    read_ranges(t, at, &more);
     struct record_types_range *all = join(t, t->valid.range, t->valid.count, t->own_valid_count,
                                           more.range, more.count, sizeof *all);
     if (all != NULL) {
@@ -390,35 +301,27 @@ static void read_common_ranges(struct record_types *t, const struct json *node)
 
 /* ---- types ---- */
 
-static void read_aliases(struct record_types *t, const char *place, const struct json *node,
+static void read_aliases(struct record_types *t, const struct document_place *at,
                          struct type_entry *entry)
 {
-    if (!expect(t, place, node, JSON_OBJECT)) {
+    if (!document_is_object(at)) {
         return;
     }
-    entry->aliases = take(t, node->count, sizeof *entry->aliases);
+    entry->aliases = take(t, at->node->count, sizeof *entry->aliases);
     entry->alias_count = 0;
-    entry->said_aliases = node;
-    for (const struct json *a = node->first; a != NULL && entry->aliases != NULL; a = a->next) {
-        const char *at = PLACE(t, "%s.%.*s", place, (int)a->key.len, a->key.at);
-        read_alias_list(t, at, a, &entry->aliases[entry->alias_count++]);
+    entry->said_aliases = at->node;
+    for (struct document_place a = document_first(at); a.node != NULL && entry->aliases != NULL;
+         document_next(&a)) {
+        read_alias_list(t, &a, &entry->aliases[entry->alias_count++]);
     }
 }
 
 /* An interval that is said later than a gap goes before it. */
-static void read_times(struct record_types *t, const char *place, const struct json *node,
+static void read_times(struct record_types *t, const struct document_place *at,
                        struct type_entry *entry)
 {
-    int64_t seconds;
-    bool interval = read_seconds(t, PLACE(t, "%s.interval_s", place), json_get(node, "interval_s"),
-                                 1, &seconds);
-    if (interval) {
-        entry->interval_us = seconds * 1000000;
-    }
-    bool gap = read_seconds(t, PLACE(t, "%s.gap_s", place), json_get(node, "gap_s"), 0, &seconds);
-    if (gap) {
-        entry->gap_us = seconds * 1000000;
-    }
+    bool interval = read_seconds(at, "interval_s", 1, &entry->interval_us);
+    bool gap = read_seconds(at, "gap_s", 0, &entry->gap_us);
     if (gap || interval) {
         entry->has_gap = gap;
         entry->own_gap = t->own;
@@ -426,34 +329,32 @@ static void read_times(struct record_types *t, const char *place, const struct j
 }
 
 /* What it says of a type goes, key by key, before what files before it say of that. */
-static void read_type(struct record_types *t, const struct json *node, struct type_entry *entry)
+static void read_type(struct record_types *t, const struct document_place *at,
+                      struct type_entry *entry)
 {
-    static const char *const keys[] = {"interval_s", "gap_s", "aliases", "valid", "collect", NULL};
-    const char *place = PLACE(t, "types.%.*s", (int)node->key.len, node->key.at);
-    entry->name = node->key;
-    if (node->key.len == 0 || node->key.len > LIMIT_DIMENSION_BYTES ||
-        memchr(node->key.at, '\0', node->key.len) != NULL) {
-        fault(t, "%s: expected a record type of 1..%d bytes", place, LIMIT_DIMENSION_BYTES);
+    static const char *const keys[] = {"interval_s", "gap_s",   "aliases", "valid",
+                                       "collect",    "comment", NULL};
+    entry->name = at->key;
+    if (at->key.len == 0 || at->key.len > LIMIT_DIMENSION_BYTES ||
+        memchr(at->key.at, '\0', at->key.len) != NULL) {
+        document_fault(at, "expected a record type of 1..%d bytes", LIMIT_DIMENSION_BYTES);
     }
-    if (!expect(t, place, node, JSON_OBJECT)) {
+    if (!document_is_object_of(at, keys)) {
         return;
     }
-    check_keys(t, place, node, keys);
-    read_times(t, place, node, entry);
-    const struct json *valid = json_get(node, "valid"), *collect = json_get(node, "collect");
-    const struct json *aliases = json_get(node, "aliases");
-    if (valid != NULL) {
-        entry->valid = (struct value_ranges){NULL, 0};
-        entry->said_valid = valid;
-        read_ranges(t, PLACE(t, "%s.valid", place), valid, &entry->valid);
+    struct document_place valid = document_member(at, "valid");
+    struct document_place collect = document_member(at, "collect");
+    struct document_place aliases = document_member(at, "aliases");
+    read_times(t, at, entry);
+    if (valid.node != NULL) {
+        entry->said_valid = valid.node;
+        read_ranges(t, &valid, &entry->valid);
     }
-    if (collect != NULL) {
-        entry->collects = NULL;
-        entry->collect_count = 0;
-        read_collects(t, PLACE(t, "%s.collect", place), collect, entry);
+    if (collect.node != NULL) {
+        read_collects(t, &collect, entry);
     }
-    if (aliases != NULL) {
-        read_aliases(t, PLACE(t, "%s.aliases", place), aliases, entry);
+    if (aliases.node != NULL) {
+        read_aliases(t, &aliases, entry);
     }
 }
 
@@ -468,12 +369,12 @@ static struct type_entry *entry_of(struct record_types *t, struct slice name)
     return &t->types[t->type_count++];
 }
 
-static void read_types(struct record_types *t, const struct json *node)
+static void read_types(struct record_types *t, const struct document_place *at)
 {
-    if (node == NULL || !expect(t, "types", node, JSON_OBJECT) || t->type_count > TYPES_MOST) {
+    if (at->node == NULL || !document_is_object(at) || t->type_count > TYPES_MOST) {
         return;
     }
-    struct type_entry *all = take(t, (size_t)t->type_count + node->count, sizeof *all);
+    struct type_entry *all = take(t, (size_t)t->type_count + at->node->count, sizeof *all);
     if (all == NULL) {
         return;
     }
@@ -481,12 +382,12 @@ static void read_types(struct record_types *t, const struct json *node)
         memcpy(all, t->types, t->type_count * sizeof *all);
     }
     t->types = all;
-    for (const struct json *m = node->first; m != NULL; m = m->next) {
-        read_type(t, m, entry_of(t, m->key));
+    for (struct document_place m = document_first(at); m.node != NULL; document_next(&m)) {
+        read_type(t, &m, entry_of(t, m.key));
     }
     if (t->type_count > TYPES_MOST) {
-        fault(t, "types: expected at most %d types in all files together, found %" PRIu32,
-              TYPES_MOST, t->type_count);
+        document_fault(at, "expected at most %d types in all files together, found %" PRIu32,
+                       TYPES_MOST, t->type_count);
     }
 }
 
@@ -579,7 +480,7 @@ static void keep_grading(struct record_types *t)
     }
     t->grading = all.count == 0 ? slice_of("") : json_text(t->arena, &all);
     if (t->grading.at == NULL) {
-        fault(t, "out of memory");
+        document_fault_in(&t->document, "", "out of memory");
     }
 }
 
@@ -587,29 +488,23 @@ static void keep_grading(struct record_types *t)
 
 static void read_source(struct record_types *t, const struct record_types_source *source, bool own)
 {
-    static const char *const keys[] = {"gap_s", "mappings", "valid", "types", NULL};
-    char error[256];
-    int64_t seconds;
-    t->file = source->name;
+    static const char *const keys[] = {"gap_s", "mappings", "valid", "types", "comment", NULL};
+    t->document.name = source->name;
     t->own = own;
-    const struct json *root =
-        json_parse(t->arena, source->bytes, &file_limits, error, sizeof error);
-    if (root == NULL) {
-        fault(t, "%s", error);
+    struct document_place whole =
+        document_parse(&t->document, t->arena, source->bytes, &file_limits);
+    if (whole.node == NULL || !document_is_object_of(&whole, keys)) {
         return;
     }
-    if (root->type != JSON_OBJECT) {
-        fault(t, "expected an object, found %s", found(root));
-        return;
-    }
-    check_keys(t, "the file", root, keys);
-    if (read_seconds(t, "gap_s", json_get(root, "gap_s"), 0, &seconds)) {
-        t->gap_us = seconds * 1000000;
+    struct document_place mappings = document_member(&whole, "mappings");
+    struct document_place valid = document_member(&whole, "valid");
+    struct document_place types = document_member(&whole, "types");
+    if (read_seconds(&whole, "gap_s", 0, &t->gap_us)) {
         t->own_gap = own;
     }
-    read_mappings(t, json_get(root, "mappings"));
-    read_common_ranges(t, json_get(root, "valid"));
-    read_types(t, json_get(root, "types"));
+    read_mappings(t, &mappings);
+    read_common_ranges(t, &valid);
+    read_types(t, &types);
 }
 
 struct record_types *record_types_read_sources(const struct record_types_source *sources,
@@ -628,15 +523,13 @@ struct record_types *record_types_read_sources(const struct record_types_source 
     for (uint32_t i = 0; i < count; i++) {
         read_source(t, &sources[i], i > 0);
     }
-    if (t->faults == 0) {
+    if (t->document.faults == 0) {
         settle_gaps(t);
         keep_grading(t);
     }
-    if (t->faults > FAULTS_SHOWN) {
-        told_fault("%s: and %" PRIu32 " more", t->file, t->faults - FAULTS_SHOWN);
-    }
-    t->file = NULL; /* the caller's; not needed any more */
-    if (t->faults > 0) {
+    bool good = document_end(&t->document) == 0;
+    t->document.name = NULL; /* the caller's; not needed any more */
+    if (!good) {
         record_types_free(&t);
     }
     return t;

@@ -121,26 +121,37 @@ static int read_own(struct files *f, const char *folder)
     }
     qsort(f->path + 1, f->count - 1, sizeof f->path[0], by_bytes);
     size_t left = RECORD_TYPES_BYTES;
+    int rc = 0;
     for (uint32_t i = 1; i < f->count; i++) {
-        if (read_one(f, i, left) == -1) {
-            return -1;
-        }
-        left -= f->size[i];
+        rc = read_one(f, i, left) == -1 ? -1 : rc;
+        left -= f->bytes[i] == NULL ? 0 : f->size[i];
     }
-    return 0;
+    return rc;
+}
+
+/* All of them; what cannot be read says nothing, so that the faults of the others are told too. */
+static struct record_types *read_all(const struct files *f)
+{
+    struct record_types_source sources[1 + RECORD_TYPES_FILES];
+    for (uint32_t i = 0; i < f->count; i++) {
+        struct slice bytes = {f->bytes[i], f->size[i]};
+        sources[i] =
+            (struct record_types_source){f->path[i], bytes.at == NULL ? slice_of("{}") : bytes};
+    }
+    return record_types_read_sources(sources, f->count);
 }
 
 struct record_types *record_types_read(const char *file, const char *own_dir)
 {
     struct files f = {.count = 0};
-    struct record_types_source sources[1 + RECORD_TYPES_FILES];
     struct record_types *t = NULL;
-    if (add_path(&f, "", file) == 0 && read_one(&f, 0, RECORD_TYPES_BYTES) == 0 &&
-        (own_dir[0] == '\0' || read_own(&f, own_dir) == 0)) {
-        for (uint32_t i = 0; i < f.count; i++) {
-            sources[i] = (struct record_types_source){f.path[i], {f.bytes[i], f.size[i]}};
+    if (add_path(&f, "", file) == 0) {
+        bool good = read_one(&f, 0, RECORD_TYPES_BYTES) == 0;
+        good = (own_dir[0] == '\0' || read_own(&f, own_dir) == 0) && good;
+        t = read_all(&f);
+        if (!good) {
+            record_types_free(&t);
         }
-        t = record_types_read_sources(sources, f.count);
     }
     release(&f);
     return t;

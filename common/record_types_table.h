@@ -3,7 +3,7 @@
 #ifndef EZREPO_RECORD_TYPES_TABLE_H
 #define EZREPO_RECORD_TYPES_TABLE_H
 
-#include "common/json.h"
+#include "common/document.h"
 #include "common/number.h"
 #include "common/pattern.h"
 #include "common/record_types.h"
@@ -69,10 +69,9 @@ struct type_entry {
 
 struct record_types {
     struct arena *arena;
-    const char *file; /* the one that is read now, for messages */
-    bool own;         /* it is none of those that are delivered */
-    uint32_t faults;
-    int64_t gap_us; /* of types that have none of their own */
+    struct document document; /* that is read now */
+    bool own;                 /* it is none of those that are delivered */
+    int64_t gap_us;           /* of types that have none of their own */
     bool own_gap;
     struct mapping *mappings; /* those of own files first, and so are the ranges */
     uint32_t mapping_count, own_mapping_count, own_valid_count;

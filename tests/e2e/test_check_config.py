@@ -112,8 +112,9 @@ def test_record_types(check, tmp_path, name):
     one, two = tmp_path / "record-types.d/a.json", tmp_path / "record-types.d/b.json"
     one.write_text(json.dumps({"gap_s": -1, "types": {"ping": {"gap": 5}}, "mappings": [7]}))
     two.write_text('{"types": ')
+    (tmp_path / "record-types.d/c.json").mkdir()
     said = check(name, {"nonsense": 1}, colour="red")
-    told = [f"{one}: gap_s: expected whole seconds 0..31536000, found -1", f"{one}: types.ping", f"{one}: mappings[0]: expected",
-            f"{two}: ", f"{check.file}: {name}.nonsense: unknown option", f"{check.file}: common.colour: unknown option"]
+    told = [f"{one}: gap_s: expected whole seconds 0..31536000, found -1", f"{one}: types.ping.gap: unknown, expected one of",
+            f"{one}: mappings[0]: expected", f"{two}: ends too early", f"{one.parent}/c.json: expected a file", f"{check.file}: {name}.nonsense: unknown option", f"{check.file}: common.colour: unknown option"]
     for text in told:
         assert any(line.startswith(text) for line in said), (text, said)

@@ -428,46 +428,47 @@ static void faults(void **state)
     (void)state;
     assert_fault("", "file: ");
     assert_fault("[]", "file: expected an object, found array");
-    assert_fault("{\"maps\": []}", "unknown key \"maps\"");
+    assert_fault("{\"maps\": []}",
+                 "file: maps: unknown, expected one of gap_s mappings valid types comment");
     assert_fault("{\"gap_s\": -1}", "gap_s: expected whole seconds 0..31536000, found -1");
-    assert_fault("{\"gap_s\": \"5\"}", "gap_s: expected whole seconds 0..31536000, found string");
+    assert_fault("{\"gap_s\": \"5\"}", "gap_s: expected whole seconds 0..31536000, found \"5\"");
     assert_fault("{\"gap_s\": 99999999}", "gap_s: expected");
     assert_fault("{\"mappings\": {}}", "mappings: expected a list, found object");
-    assert_fault("{\"mappings\": [1]}", "mappings[0]: expected an object, found number");
+    assert_fault("{\"mappings\": [1]}", "mappings[0]: expected an object, found 1");
     assert_fault("{\"mappings\": [{\"type\": \"t\"}]}",
                  "mappings[0]: expected labels, columns or parameters, found none");
     assert_fault("{\"mappings\": [{\"parameters\": [\"a\"], \"type\": \"t\"}]}",
                  "mappings[0].parameters: expected an object, found array");
     assert_fault("{\"mappings\": [{\"parameters\": {\"a\": \"b\"}, \"type\": \"t\"}]}",
-                 "mappings[0].parameters.a: expected a list of value patterns, found string");
-    assert_fault("{\"valid\": [{\"min\": 1}]}",
-                 "valid[0].metrics: expected a list of metric patterns, found nothing");
+                 "mappings[0].parameters.a: expected a list, found \"b\"");
+    assert_fault("{\"valid\": [{\"min\": 1}]}", "valid[0].metrics: expected a list, found nothing");
     assert_fault("{\"valid\": [{\"metrics\": [\"a\"], \"min\": \"x\"}]}",
-                 "valid[0].min: expected a number, found string");
+                 "valid[0].min: expected a number, found \"x\"");
     assert_fault("{\"valid\": [{\"metrics\": [\"a\"], \"min\": 2, \"max\": 1}]}",
                  "valid[0]: expected min not above max");
     assert_fault("{\"types\": {\"a\": {\"valid\": [{\"metrics\": [\"a\"], \"never\": 3}]}}}",
-                 "types.a.valid[0].never: expected a list, found number");
+                 "types.a.valid[0].never: expected a list, found 3");
     assert_fault("{\"mappings\": [{\"columns\": [\"a\"], \"type\": \"t\", \"content\": \"c\", "
                  "\"content_from\": \"d\"}]}",
                  "mappings[0]: expected either content or content_from, found both");
     assert_fault("{\"mappings\": [{\"columns\": [], \"type\": \"t\", \"content\": \"c\"}]}",
-                 "mappings[0].columns: expected a list of column patterns");
+                 "mappings[0].columns: expected a pattern at least, found none");
     assert_fault("{\"mappings\": [{\"columns\": [\"\"], \"type\": \"t\", \"content\": \"c\"}]}",
                  "mappings[0].columns[0]: expected a string of 1..256 bytes");
     assert_fault("{\"mappings\": [{\"columns\": [\"a\"], \"type\": 5, \"content\": \"c\"}]}",
-                 "mappings[0].type: expected a string of 1..1024 bytes, found number");
+                 "mappings[0].type: expected a string, found 5");
     assert_fault("{\"types\": []}", "types: expected an object, found array");
-    assert_fault("{\"types\": {\"ping\": {\"gap\": 3}}}", "types.ping: unknown key \"gap\"");
+    assert_fault("{\"types\": {\"ping\": {\"gap\": 3}}}",
+                 "types.ping.gap: unknown, expected one of interval_s");
     assert_fault("{\"types\": {\"ping\": {\"gap_s\": 1.5}}}", "types.ping.gap_s: expected");
     assert_fault("{\"types\": {\"ping\": {\"aliases\": {\"a\": \"b\"}}}}",
-                 "types.ping.aliases.a: expected a list of names, found string");
+                 "types.ping.aliases.a: expected a list, found \"b\"");
     assert_fault("{\"types\": {\"ping\": {\"aliases\": {\"a\": [\"a\"]}}}}",
                  "types.ping.aliases.a[0]: a metric is not its own alias");
     assert_fault("{\"types\": {\"ping\": {\"collect\": {}}}}",
                  "types.ping.collect: expected a list, found object");
     assert_fault("{\"types\": {\"ping\": {\"collect\": [{\"parameters\": [], \"columns\": []}]}}}",
-                 "types.ping.collect[0]: unknown key \"columns\"");
+                 "types.ping.collect[0].columns: unknown, expected one of parameters");
     assert_fault("{\"types\": {\"ping\": {\"collect\": [{\"parameters\": [5], \"results\": []}]}}}",
                  "types.ping.collect[0].parameters[0]: expected a string");
     assert_fault("{\"types\": {\"\": {}}}", "expected a record type of 1..1024 bytes");
@@ -491,7 +492,7 @@ static void faults_of_own_files(void **state)
     heard_end(&heard);
     assert_null(t);
     assert_heard(&heard, "1.json: ");
-    assert_heard(&heard, "2.json: the file: unknown key \"typos\"");
+    assert_heard(&heard, "2.json: typos: unknown, expected one of gap_s");
 }
 
 /* 64 objects of at most 1024 types each would be more than are looked through for each result. */
@@ -588,6 +589,22 @@ static void a_folder(void **state)
 static void all_faults_at_once(void **state)
 {
     (void)state;
+    refuse("{\"gap\": 1, \"mappings\": [{\"columns\": [\"\", 7], \"parameters\": {\"a\": []}, "
+           "\"content_from\": "
+           "5}], \"valid\": [{\"min\": \"x\"}], \"types\": {\"a\": {\"aliases\": {\"m\": []}, "
+           "\"collect\": [{}]}}}");
+    assert_string_equal(heard.text,
+                        "file: gap: unknown, expected one of gap_s mappings valid types comment\n"
+                        "file: mappings[0].columns[0]: expected a string of 1..256 bytes, found 0\n"
+                        "file: mappings[0].columns[1]: expected a string, found 7\n"
+                        "file: mappings[0].parameters.a: expected a pattern at least, found none\n"
+                        "file: mappings[0].type: expected a string, found nothing\n"
+                        "file: mappings[0].content_from: expected a string, found 5\n"
+                        "file: valid[0].metrics: expected a list, found nothing\n"
+                        "file: valid[0].min: expected a number, found \"x\"\n"
+                        "file: types.a.collect[0].parameters: expected a list, found nothing\n"
+                        "file: types.a.collect[0].results: expected a list, found nothing\n"
+                        "file: types.a.aliases.m: expected a name at least, found none\n");
     refuse("{\"gap_s\": null, \"mappings\": 5, \"types\": {\"ping\": 7}}");
     assert_heard(&heard, "file: gap_s: ");
     assert_heard(&heard, "file: mappings: ");
