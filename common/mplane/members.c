@@ -63,6 +63,12 @@ void mplane_members_sort(const struct json *message, struct mplane_members *m)
     }
 }
 
+bool mplane_version_is_known(const struct mplane_members *m)
+{
+    const struct json *version = m->at[MPLANE_KEY_VERSION];
+    return version == NULL || slice_is(version->text, "0") || slice_is(version->text, "1");
+}
+
 struct slice mplane_members_text(const struct mplane_members *m, enum mplane_key key)
 {
     const struct json *member = m->at[key];

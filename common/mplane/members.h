@@ -76,7 +76,42 @@ struct mplane_members {
  */
 void mplane_members_sort(const struct json *message, struct mplane_members *m);
 
+/* Whether such messages can be read: of version 0 or 1, as a number or a string, or of none. */
+bool mplane_version_is_known(const struct mplane_members *m);
+
 /* The text of a member that is a string; {NULL, 0} when there is no such member. */
 struct slice mplane_members_text(const struct mplane_members *m, enum mplane_key key);
+
+/*
+ * A value as text, which it is everywhere: a string or a number as it came, "True" or "False";
+ * {NULL, 0} for null, which programs also write as "*". False for arrays and objects, which are no
+ * values. Here since each cell of each datagram comes by.
+ */
+static inline bool mplane_value_text(const struct json *node, struct slice *text)
+{
+    *text = node->text;
+    switch (node->type) {
+    case JSON_STRING:
+        if (text->len == 1 && text->at[0] == '*') {
+            *text = (struct slice){NULL, 0};
+        }
+        return true;
+    case JSON_NUMBER:
+        return true;
+    case JSON_NULL:
+        *text = (struct slice){NULL, 0};
+        return true;
+    case JSON_TRUE:
+        *text = slice_of("True");
+        return true;
+    case JSON_FALSE:
+        *text = slice_of("False");
+        return true;
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        break;
+    }
+    return false;
+}
 
 #endif

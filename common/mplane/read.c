@@ -67,29 +67,13 @@ static size_t enter_name(struct message_reader *r, struct slice name)
     return enter(r, ".%.*s", SLICE_SHOWN(name, 80));
 }
 
-/* A value that is no list: its text, as the programs write it; {NULL, 0} for null. */
+/* A value that is no list. */
 static int scalar(struct message_reader *r, const struct json *node, struct slice *text)
 {
-    *text = (struct slice){NULL, 0};
-    switch (node->type) {
-    case JSON_STRING:
-    case JSON_NUMBER:
-        *text = node->text;
-        return 0;
-    case JSON_TRUE:
-        *text = slice_of("True");
-        return 0;
-    case JSON_FALSE:
-        *text = slice_of("False");
-        return 0;
-    case JSON_NULL:
-        return 0;
-    case JSON_ARRAY:
-    case JSON_OBJECT:
-        break;
-    }
-    return fault(r, "expected a string, number, boolean or null, found an %s",
-                 json_type_name(node->type));
+    return mplane_value_text(node, text)
+               ? 0
+               : fault(r, "expected a string, number, boolean or null, found an %s",
+                       json_type_name(node->type));
 }
 
 /* The type of the element named; a fault when it is none of the registry's. */
@@ -116,7 +100,6 @@ static int value(struct message_reader *r, enum primitive primitive, const struc
         return -1;
     }
     if (primitive == PRIMITIVE_NONE || text->at == NULL) {
-        *text = slice_is(*text, "*") ? (struct slice){NULL, 0} : *text;
         return 0;
     }
     if (value_parse(r->arena, primitive, *text, &v, error, sizeof error) == -1) {
@@ -182,7 +165,7 @@ static int section(struct message_reader *r, const struct mplane_members *from, 
 static int version(struct message_reader *r, const struct mplane_members *from)
 {
     const struct json *node = from->at[MPLANE_KEY_VERSION];
-    if (node == NULL || slice_is(node->text, "0") || slice_is(node->text, "1")) {
+    if (mplane_version_is_known(from)) {
         return 0;
     }
     enter(r, ".version");

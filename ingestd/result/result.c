@@ -198,39 +198,17 @@ static int read_columns(struct result_reader *r, struct result_reading *g)
 static int read_value(struct result_reader *r, const char *section, const struct json *node,
                       struct slice *value, uint8_t *kind)
 {
-    *value = (struct slice){NULL, 0};
     *kind = IDENTITY_NUMBER_OR_STRING;
-    switch (node->type) {
-    case JSON_NULL:
-        return 0;
-    case JSON_TRUE:
-        *value = slice_of("True");
-        *kind = IDENTITY_BOOLEAN;
-        return 0;
-    case JSON_FALSE:
-        *value = slice_of("False");
-        *kind = IDENTITY_BOOLEAN;
-        return 0;
-    case JSON_STRING:
-        if (node->text.len == 1 && node->text.at[0] == '*') {
-            return 0;
-        }
-        if (has_nul(r, node->text)) {
-            return result_refuse(r, RESULT_NUL, "%s: expected no U+0000 in a value", section);
-        }
-        *value = node->text;
-        break;
-    case JSON_NUMBER:
-        *value = node->text;
-        break;
-    case JSON_ARRAY:
-    case JSON_OBJECT:
-        *value = json_text(r->arena, node);
+    if (!mplane_value_text(node, value)) {
         *kind = IDENTITY_JSON;
+        *value = json_text(r->arena, node);
         if (value->at == NULL) {
             return result_refuse_memory(r);
         }
-        break;
+    } else if (node->type == JSON_TRUE || node->type == JSON_FALSE) {
+        *kind = IDENTITY_BOOLEAN;
+    } else if (has_nul(r, *value)) {
+        return result_refuse(r, RESULT_NUL, "%s: expected no U+0000 in a value", section);
     }
     if (value->len > LIMIT_VALUE_BYTES) {
         return result_refuse(r, RESULT_LENGTH, "%s: expected values of at most %d bytes, found %zu",
@@ -509,10 +487,10 @@ static int read_rows(struct result_reader *r, struct result_reading *g, struct r
 
 /* ---- messages ---- */
 
-static int check_version(struct result_reader *r, const struct json *version)
+static int check_version(struct result_reader *r, const struct mplane_members *m)
 {
-    if (version == NULL || ((version->type == JSON_NUMBER || version->type == JSON_STRING) &&
-                            (slice_is(version->text, "0") || slice_is(version->text, "1")))) {
+    const struct json *version = m->at[MPLANE_KEY_VERSION];
+    if (mplane_version_is_known(m)) {
         return 0;
     }
     struct slice found =
@@ -527,7 +505,7 @@ static int read_result(struct result_reader *r, const struct mplane_members *m)
     if (m->at[MPLANE_KEY_RESULT]->type != JSON_STRING) {
         return refuse_type(r, "result", "a verb", m->at[MPLANE_KEY_RESULT]);
     }
-    if (check_version(r, m->at[MPLANE_KEY_VERSION]) == -1 ||
+    if (check_version(r, m) == -1 ||
         read_text(r, "result", m->at[MPLANE_KEY_RESULT], 64, &verb) == -1 ||
         read_text(r, "label", m->at[MPLANE_KEY_LABEL], LIMIT_LABEL_BYTES, &g.common.label) == -1 ||
         read_text(r, "registry", m->at[MPLANE_KEY_REGISTRY], LIMIT_TEXT_BYTES,
@@ -553,7 +531,7 @@ static int read_result(struct result_reader *r, const struct mplane_members *m)
 /* Whether the messages in it are to be read; else it is refused. */
 static bool check_envelope(struct result_reader *r, const struct mplane_members *m)
 {
-    if (check_version(r, m->at[MPLANE_KEY_VERSION]) == -1) {
+    if (check_version(r, m) == -1) {
         return false;
     }
     if (!mplane_can_open(m)) {
