@@ -34,6 +34,15 @@ def test_help(command, build_dir):
     assert len(done.stdout.splitlines()) >= 3
 
 
+def test_what_scripts_ask_often_loads_little():
+    """Commands that become ezrepoctl take their time from it, not from modules that only others need."""
+    script = "import sys; sys.path.insert(0, sys.argv[1]); from ezrepo import main; print(*sys.modules)"
+    loaded = subprocess.run(["/usr/bin/python3", "-c", script, os.path.join(ROOT, "deploy", "lib")], capture_output=True,
+                            text=True, check=True).stdout.split()
+    assert "ezrepo.passed_on" in loaded
+    assert not {"ezrepo.cli", "ezrepo.supervisor", "ezrepo.pki", "http.client", "dataclasses", "ssl"} & set(loaded)
+
+
 @pytest.mark.parametrize("script", ["quickstart", "run-tests", "install-packages"])
 def test_help_of_scripts(script):
     done = subprocess.run([os.path.join(ROOT, "deploy", script), "--help"], capture_output=True, text=True,

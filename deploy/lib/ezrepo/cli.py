@@ -1,29 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of `ezrepo`: one function a command. Exit codes: 0 done, 1 failed, 2 wrong usage."""
+"""The command line of `ezrepo`: one function a command, but for those of passed_on.py."""
 import argparse
 import json
-import os
-import re
-import sys
 from typing import Any, Callable, List
 
-from . import initialise, ledger, lifecycle, lock, manager, output, pki, rejected, status, trust, uninstall, upgrade
-from .errors import Failure, Usage
-from .output import complain, say
-from .state import SUPERVISORD, SYSTEMD, State, default_directory, program, version
-
-PASSED_ON = {
-    "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line",
-    "query": "QueryByCriteria: how many records match, how many of them have the grade",
-    "periods": "the periods of steady quality that match, newest first",
-    "events": "the changes of grade that match, newest first",
-    "records": "the records that match, newest first",
-    "grading": "check FILE | get | set FILE | history: the grading in force",
-    "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
-             " the release before",
-    "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
-}
-NEED_NO_GATEWAY = ("send", "rebuild", "types")
+from . import initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall, upgrade
+from .errors import Usage
+from .output import say
+from .passed_on import first_udp, opened
+from .state import SUPERVISORD, SYSTEMD, State, default_directory, version
 
 Command = Callable[[State, argparse.Namespace], int]
 
@@ -166,75 +151,12 @@ def cmd_rejected_show(state: State, args: argparse.Namespace) -> int:
 
 
 def cmd_rejected_replay(state: State, args: argparse.Namespace) -> int:
-    return rejected.replay(state, args, "" if args.udp else _first_udp(state))
+    return rejected.replay(state, args, "" if args.udp else first_udp(state))
 
 
 # What writes in the state directory, or in what a running set has of it: one at a time.
 WRITING = (cmd_up, cmd_down, cmd_restart, cmd_reload, cmd_scale, cmd_pki_issue, cmd_pki_sign, cmd_pki_server,
            cmd_pki_revoke, cmd_upgrade_cluster)
-
-
-def _opened(directory: str) -> State:
-    """A Failure when there is no set, or when it is somebody's who could make root do what he wants."""
-    state = State(directory)
-    if state.exists:
-        trust.check(state.path("set.json"))
-        trust.check(state.config_file)
-    _ = state.settings
-    return state
-
-
-def gateway_arguments(state: State, client: str) -> List[str]:
-    """For ezrepoctl: where the gateway is and who we are."""
-    folder = state.path("pki", "clients")
-    files = {"--cert": os.path.join(folder, client + ".crt"),
-             "--key": os.path.join(folder, client + ".key"), "--ca": state.path("pki", "ca.crt")}
-    for path in files.values():
-        if not os.access(path, os.R_OK):
-            reason = "no permission to read it" if os.path.isdir(folder) and not os.access(
-                folder, os.X_OK) else "it is not there"
-            raise Failure(f"{path}: {reason}; --as NAME chooses another client certificate")
-    arguments = ["--url", state.option("mplane-gw", "public_url")]
-    for option, path in files.items():
-        arguments += [option, path]
-    return arguments
-
-
-def _first_udp(state: State) -> str:
-    listen = state.option("ingestd", "listen")
-    if not isinstance(listen, list) or not listen:
-        raise Failure(f"{state.config_file}: ingestd.listen names no address; give --udp HOST:PORT")
-    return re.sub(r"^0\.0\.0\.0:", "127.0.0.1:", re.sub(r"^\[::\]:", "[::1]:", str(listen[0])))
-
-
-def pass_on(command: str, arguments: List[str]) -> int:
-    """What ezrepoctl does, with the set's addresses and our certificate put in."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--state", default=default_directory())
-    parser.add_argument("--as", dest="client", default="admin", metavar="NAME")
-    own, rest = parser.parse_known_args(arguments)
-    call = [program("ezrepoctl"), command]
-    wants_help = "--help" in rest or "-h" in rest
-    if wants_help:
-        sys.stdout.write(f"ezrepo {command} [--state DIR] [--as NAME] ...\n"
-                         "  --state DIR  the set's directory (or EZREPO_STATE)\n"
-                         "  --as NAME    the client certificate pki/clients/NAME.crt (admin)\n"
-                         "The connection is taken from the set; all else is ezrepoctl's:\n\n")
-        sys.stdout.flush()
-    elif command == "send" and "--udp" not in rest:
-        call += ["--udp", _first_udp(_opened(own.state))]
-    elif command == "rebuild":
-        call += ["--run-dir", _opened(own.state).endpoint_folder("store")]
-    elif command == "types" and rest == ["check"]:
-        rest += _opened(own.state).record_types()
-    elif command == "types" and rest[:1] == ["adopt"]:
-        rest += ["--run-dir", _opened(own.state).endpoint_folder("store")]
-    elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
-        # `grading get`: the verb stays first, as ezrepoctl expects it.
-        if command == "grading":
-            call, rest = call + rest[:1], rest[1:]
-        call += gateway_arguments(_opened(own.state), own.client)
-    os.execv(call[0], call + rest)
 
 
 class _Version(argparse.Action):
@@ -293,7 +215,7 @@ def _parser() -> argparse.ArgumentParser:
                      help="remove the state directory, too: the private database, all certificates")
     _add_pki(add, commands)
     _add_rejected(add, commands)
-    for name, text in PASSED_ON.items():
+    for name, text in passed_on.COMMANDS.items():
         commands.add_parser(name, help=text, add_help=False)
     return parser
 
@@ -397,42 +319,15 @@ def _days(text: str) -> int:
     return int(text)
 
 
-def _command_at(arguments: List[str]) -> int:
-    """Where the command's name stands: behind a leading --state."""
-    at = 0
-    while at < len(arguments) and arguments[at].startswith("--state"):
-        at += 1 if "=" in arguments[at] else 2
-    return at
-
-
-def _run(arguments: List[str]) -> int:
-    at = _command_at(arguments)
-    if at < len(arguments) and arguments[at] in PASSED_ON:
-        return pass_on(arguments[at], arguments[:at] + arguments[at + 1:])
+def run(arguments: List[str], at: int) -> int:
+    """A command whose name stands there; its exit code."""
     args = _parser().parse_args(arguments)
     directory = getattr(args, "state", default_directory())
     if args.run in (cmd_init, cmd_uninstall):
         return int(args.run(State(directory), args))
-    state = _opened(directory)
+    state = opened(directory)
     if args.run not in WRITING:
         return int(args.run(state, args))
     with lock.held(state, " ".join(arguments[at:at + 2])):
         state.forget()  # another command may have changed them while we waited
         return int(args.run(state, args))
-
-
-def main(arguments: List[str]) -> int:
-    try:
-        code = _run(arguments)
-        if output.lost():
-            raise Failure(f"standard output: {output.lost()}; all was done but what it says")
-        return code
-    except Usage as fault:
-        complain(str(fault))
-        return 2
-    except Failure as fault:
-        complain(str(fault))
-        return 1
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return 1

@@ -3,10 +3,8 @@
 of a program, where everybody on the machine can read it.
 """
 import ctypes
-import ctypes.util
 import functools
-from dataclasses import dataclass
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from .errors import Failure
 
@@ -34,8 +32,7 @@ def _libpq() -> Any:
     return library
 
 
-@dataclass
-class Parted:
+class Parted(NamedTuple):
     """A connection string without its secrets, and these as environment variables."""
 
     text: str

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Commands that ezrepoctl does, with the set's addresses and our certificate put in. They are asked for again and again by
+scripts, so nothing is loaded here that only the others need.
+"""
+import argparse
+import os
+import re
+import sys
+from typing import List, NoReturn
+
+from . import trust
+from .errors import Failure
+from .state import State, default_directory, program
+
+COMMANDS = {
+    "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line",
+    "query": "QueryByCriteria: how many records match, how many of them have the grade",
+    "periods": "the periods of steady quality that match, newest first",
+    "events": "the changes of grade that match, newest first",
+    "records": "the records that match, newest first",
+    "grading": "check FILE | get | set FILE | history: the grading in force",
+    "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
+             " the release before",
+    "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
+}
+NEED_NO_GATEWAY = ("send", "rebuild", "types")
+
+
+def opened(directory: str) -> State:
+    """A Failure when there is no set, or when it is somebody's who could make root do what he wants."""
+    state = State(directory)
+    if state.exists:
+        trust.check(state.path("set.json"))
+        trust.check(state.config_file)
+    _ = state.settings
+    return state
+
+
+def _gateway_arguments(state: State, client: str) -> List[str]:
+    """For ezrepoctl: where the gateway is and who we are."""
+    folder = state.path("pki", "clients")
+    files = {"--cert": os.path.join(folder, client + ".crt"),
+             "--key": os.path.join(folder, client + ".key"), "--ca": state.path("pki", "ca.crt")}
+    for path in files.values():
+        if not os.access(path, os.R_OK):
+            reason = "no permission to read it" if os.path.isdir(folder) and not os.access(
+                folder, os.X_OK) else "it is not there"
+            raise Failure(f"{path}: {reason}; --as NAME chooses another client certificate")
+    arguments = ["--url", state.option("mplane-gw", "public_url")]
+    for option, path in files.items():
+        arguments += [option, path]
+    return arguments
+
+
+def first_udp(state: State) -> str:
+    listen = state.option("ingestd", "listen")
+    if not isinstance(listen, list) or not listen:
+        raise Failure(f"{state.config_file}: ingestd.listen names no address; give --udp HOST:PORT")
+    return re.sub(r"^0\.0\.0\.0:", "127.0.0.1:", re.sub(r"^\[::\]:", "[::1]:", str(listen[0])))
+
+
+def run(command: str, arguments: List[str]) -> NoReturn:
+    """Becomes ezrepoctl."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--state", default=default_directory())
+    parser.add_argument("--as", dest="client", default="admin", metavar="NAME")
+    own, rest = parser.parse_known_args(arguments)
+    call = [program("ezrepoctl"), command]
+    wants_help = "--help" in rest or "-h" in rest
+    if wants_help:
+        sys.stdout.write(f"ezrepo {command} [--state DIR] [--as NAME] ...\n"
+                         "  --state DIR  the set's directory (or EZREPO_STATE)\n"
+                         "  --as NAME    the client certificate pki/clients/NAME.crt (admin)\n"
+                         "The connection is taken from the set; all else is ezrepoctl's:\n\n")
+        sys.stdout.flush()
+    elif command == "send" and "--udp" not in rest:
+        call += ["--udp", first_udp(opened(own.state))]
+    elif command == "rebuild":
+        call += ["--run-dir", opened(own.state).endpoint_folder("store")]
+    elif command == "types" and rest == ["check"]:
+        rest += opened(own.state).record_types()
+    elif command == "types" and rest[:1] == ["adopt"]:
+        rest += ["--run-dir", opened(own.state).endpoint_folder("store")]
+    elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
+        # `grading get`: the verb stays first, as ezrepoctl expects it.
+        if command == "grading":
+            call, rest = call + rest[:1], rest[1:]
+        call += _gateway_arguments(opened(own.state), own.client)
+    os.execv(call[0], call + rest)
