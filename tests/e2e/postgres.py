@@ -15,6 +15,7 @@ import uuid
 from typing import Any, Iterator, List
 
 import psycopg2
+import initdb_copies
 from conftest import folder_of_sets, wait_for
 from processes import children, stand_still
 
@@ -38,11 +39,11 @@ class Cluster:
         self.options = ["fsync=off", "jit=off", *(["dynamic_shared_memory_type=mmap"] if durable else []), *options]
         self.free_databases: List[str] = []
         self._run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8", "--no-locale",
-                  "--no-sync")
+                  "--no-sync", programs=initdb_copies.postgresql() / "15/bin")
         self.start()
 
-    def _run(self, program: str, *arguments: str) -> None:
-        done = subprocess.run([*self.as_user, str(BIN / program), *arguments], cwd="/", text=True,
+    def _run(self, program: str, *arguments: str, programs: pathlib.Path = BIN) -> None:
+        done = subprocess.run([*self.as_user, str(programs / program), *arguments], cwd="/", text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         assert done.returncode == 0, f"{program}: {done.stdout}\n{self.log()[-2000:]}"
 

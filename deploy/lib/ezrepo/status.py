@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import textwrap
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import cluster, manager, supervisor
 from .errors import Failure
@@ -159,17 +159,22 @@ def advice(processes: List[Dict[str, Any]]) -> List[str]:
     return found
 
 
-def collect(state: State) -> Dict[str, Any]:
-    """Everything `ezrepo status --json` prints. What the processes say of themselves is told also when supervisord is
-    away or says nothing."""
+def look(state: State, names: List[str]) -> Tuple[Optional[manager.Manager], str, List[Dict[str, Any]]]:
+    """What runs the set, or why that says nothing, and each of these processes. What they say of themselves is told also
+    when supervisord is away or says nothing."""
     mute = ""
     running = None
     try:
         running = manager.connect(state, SUPERVISOR_SECONDS)
     except supervisor.Mute as failure:
         mute = str(failure)
-    infos = running.processes() if running else {name: _found(state, name) for name in state.process_names()}
-    processes = [process_status(state, name, infos.get(name)) for name in state.process_names()]
+    infos = running.processes() if running else {name: _found(state, name) for name in names}
+    return running, mute, [process_status(state, name, infos.get(name)) for name in names]
+
+
+def collect(state: State) -> Dict[str, Any]:
+    """Everything `ezrepo status --json` prints."""
+    running, mute, processes = look(state, state.process_names())
     found = troubles(processes)
     if running is None and any(p["pid"] for p in processes):
         found.insert(0, mute or "supervisord does not run: what ends is not started again; ezrepo up puts that right")
