@@ -15,6 +15,8 @@
 #include <utlist.h>
 
 #include "common/daemon.h"
+#include "common/http/inflate.h"
+#include "common/http/reply.h"
 #include "common/log.h"
 #include "common/quote.h"
 #include "mplane-gw/answer.h"
@@ -24,9 +26,7 @@
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/inflate.h"
 #include "mplane-gw/link.h"
-#include "mplane-gw/reply.h"
 
 /* Bodies that may wait on each side of the socket: they are large. */
 #define HIGH_WATER 64

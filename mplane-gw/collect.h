@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "mplane-gw/connections.h"
+#include "common/http/connections.h"
 
 /* Connects to ingestd on gateway.base. -1 after an error was logged. */
 int collect_start(void);

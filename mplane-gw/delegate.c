@@ -15,11 +15,11 @@
 #include <unistd.h>
 
 #include "common/daemon.h"
+#include "common/http/connections.h"
 #include "common/kept_file.h"
 #include "common/log.h"
 #include "common/quote.h"
 #include "mplane-gw/answer.h"
-#include "mplane-gw/connections.h"
 #include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
 
@@ -281,7 +281,7 @@ struct slice delegate_label(struct slice url_token, struct slice identity)
     const struct export *one = exports_find(exports, url_token, daemon_now_us());
     if (one == NULL || (one->grant.poster.len > 0 && !slice_equal(one->grant.poster, identity)) ||
         !access_allows(gateway.access, one->grant.owner, one->grant.label) ||
-        connections_revoked(one->grant.certificates)) {
+        connections_revoked(server_connections(gateway.server), one->grant.certificates)) {
         return (struct slice){NULL, 0};
     }
     return one->grant.label;

@@ -15,6 +15,7 @@
 #include <utlist.h>
 
 #include "common/daemon.h"
+#include "common/http/reply.h"
 #include "common/log.h"
 #include "common/mplane/envelope.h"
 #include "common/quote.h"
@@ -22,7 +23,6 @@
 #include "mplane-gw/ask.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/reply.h"
 
 /* A body up to this size is read for its token even when it is refused. */
 #define SMALL_BODY 65536
@@ -631,7 +631,8 @@ static void refuse_unread(struct exchange *x, int64_t wait_us)
         snprintf(text, sizeof text,
                  "too many requests: an identity may make %lld a second, and %lld at once; come "
                  "again in %ld s",
-                 (long long)s->requests_per_second, (long long)s->requests_burst, seconds);
+                 (long long)s->http.requests_per_second, (long long)s->http.requests_burst,
+                 seconds);
     }
     x->fallback = desk_fallback_token(x->arena, body);
     if (body.len <= SMALL_BODY) {

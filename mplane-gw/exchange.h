@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "mplane-gw/connections.h"
+#include "common/http/connections.h"
 
 /*
  * Takes the request over. With wait_us (see connection_charge) it is refused: after that time the

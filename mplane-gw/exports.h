@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
+#include "common/hash_table.h"
 #include "common/message.h"
 #include "common/mplane/token.h"
-#include "mplane-gw/hash_table.h"
 
 #define EXPORT_DIGEST_BYTES 32
 

@@ -9,38 +9,20 @@
 #include <event2/event.h>
 #include <stdint.h>
 
-#include "common/counter.h"
+#include "common/http/server.h"
 #include "common/mplane/registry.h"
 #include "mplane-gw/access.h"
 #include "mplane-gw/capabilities.h"
 #include "mplane-gw/settings.h"
 
 #define GATEWAY_COUNTERS(COUNTER, GAUGE)                                                           \
-    COUNTER(CONNECTIONS_ACCEPTED, "connections.accepted", "", "TLS connections accepted")          \
-    GAUGE(CONNECTIONS_OPEN, "connections.open", "", "connections, now")                            \
-    COUNTER(CONNECTIONS_EXPIRED, "connections.expired", "",                                        \
-            "connections closed because a phase took too long or the peer's certificate "          \
-            "ended")                                                                               \
-    COUNTER(CONNECTIONS_EVICTED, "connections.evicted", "", "connections closed to make room")     \
-    COUNTER(HANDSHAKES_FAILED, "handshakes.failed", "",                                            \
-            "no TLS, no or a wrong certificate, left before the end")                              \
+    HTTP_COUNTERS(COUNTER, GAUGE)                                                                  \
     COUNTER(REQUESTS, "requests", "", "HTTP requests")                                             \
     COUNTER(REQUESTS_REGISTRY, "requests.registry", "",                                            \
             "HTTP requests on the listener of the registry")                                       \
     COUNTER(MALFORMED, "malformed", "", "messages that could not be read")                         \
     COUNTER(DENIED, "denied", "", "requests for a capability that the identity may not use")       \
     COUNTER(LIMITED, "limited", "", "requests beyond what the identity may make in a while")       \
-    COUNTER(CONNECTIONS_REFUSED, "connections.refused", "",                                        \
-            "connections closed because the identity has too many that are busy")                  \
-    GAUGE(IDENTITIES, "identities", "", "identities with connections or requests, just now")       \
-    GAUGE(BODIES_BYTES, "bodies.bytes", "bytes", "what posted bodies take of their budget, now")   \
-    GAUGE(BODIES_WAITING, "bodies.waiting", "",                                                    \
-          "posted bodies that wait for room in their budget, now")                                 \
-    COUNTER(BODIES_HELD_BACK, "bodies.held_back", "",                                              \
-            "posted bodies that had to wait for room in their budget")                             \
-    GAUGE(REPLIES_BYTES, "replies.bytes", "bytes", "replies on their way, now")                    \
-    COUNTER(REPLIES_HELD_BACK, "replies.held_back", "",                                            \
-            "answers without room, so that there was a receipt")                                   \
     COUNTER(AUDIT_LEFT_OUT, "audit.left_out", "",                                                  \
             "lines of the audit log beyond audit_per_second, or that could not be written")        \
     COUNTER(ANSWERED_RESULT, "answered.result", "", "results sent in reply")                       \
@@ -98,6 +80,7 @@ struct gateway {
     struct gateway_settings settings;
     uint64_t counters[COUNTERS];
     struct event_base *base;
+    struct http_server *server;
     struct access *access;
     struct access *former[FORMER_ACCESS]; /* the rules in force before, the latest first; or NULL */
     struct registry *registry;            /* core and ours, to read messages by */

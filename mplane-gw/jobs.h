@@ -9,8 +9,8 @@
 
 #include <stddef.h>
 
+#include "common/hash_table.h"
 #include "common/mplane/rendered.h"
-#include "mplane-gw/hash_table.h"
 #include "mplane-gw/repeat.h"
 #include "mplane-gw/specification.h"
 

@@ -14,14 +14,13 @@
 #include "mplane-gw/ask.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/collect.h"
-#include "mplane-gw/connections.h"
 #include "mplane-gw/delegate.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/http.h"
 #include "mplane-gw/registry_listener.h"
 #include "mplane-gw/repeats.h"
+#include "mplane-gw/routes.h"
 #include "mplane-gw/settings.h"
 #include "mplane-gw/supervisors.h"
 
@@ -121,7 +120,7 @@ static int check_offer(const struct config_common *common, const struct gateway_
 /* A reload with files that are at fault is refused whole, options included. */
 static int check_running(const struct gateway_settings *s)
 {
-    SSL_CTX *made = connections_load(s);
+    SSL_CTX *made = routes_context(s);
     SSL_CTX_free(made);
     return supervisors_check(s) == -1 || made == NULL ? -1 : 0;
 }
@@ -148,8 +147,7 @@ static int prepare(void)
     return gateway.access != NULL &&
                    offer(daemon_common(), &gateway.settings, true, &gateway.registry,
                          gateway.registry_url, &gateway.capabilities) == 0 &&
-                   connections_prepare() == 0 && http_prepare() == 0 && registry_prepare() == 0 &&
-                   supervisors_prepare() == 0
+                   routes_prepare() == 0 && registry_prepare() == 0 && supervisors_prepare() == 0
                ? 0
                : -1;
 }
@@ -159,11 +157,12 @@ static int prepare(void)
 /* Answers are waited for until they have left; who is only connected gets a tenth of the time. */
 static bool is_drained(void)
 {
+    const struct connections *c = server_connections(gateway.server);
     int64_t waited_us = daemon_clock_us() - drain_since_us;
-    bool answered = exchanges_open() == 0 && collect_open() == 0 && connections_sending() == 0 &&
+    bool answered = exchanges_open() == 0 && collect_open() == 0 && connections_sending(c) == 0 &&
                     supervisors_drained();
     return waited_us > DRAIN_US ||
-           (answered && (connections_open() == 0 || waited_us > DRAIN_US / 10));
+           (answered && (connections_open(c) == 0 || waited_us > DRAIN_US / 10));
 }
 
 static void look_around(void)
@@ -194,7 +193,7 @@ static void on_second(evutil_socket_t fd, short what, void *unused)
 static void on_drain(evutil_socket_t fd, short what, void *unused)
 {
     (void)fd, (void)what, (void)unused;
-    connections_close_idle();
+    connections_close_idle(server_connections(gateway.server));
     look_around();
 }
 
@@ -236,7 +235,7 @@ static int run(void)
         return -1;
     }
     if (ask_start() == -1 || exchanges_start() == -1 || delegate_start() == -1 ||
-        collect_start() == -1 || repeats_start(desk_restore) == -1 || http_start() == -1 ||
+        collect_start() == -1 || repeats_start(desk_restore) == -1 || routes_start() == -1 ||
         registry_start() == -1 || supervisors_start() == -1) {
         return -1;
     }
@@ -258,7 +257,7 @@ static int run(void)
 static int reload(void)
 {
     struct access *a = load_access();
-    SSL_CTX *files = a == NULL ? NULL : connections_load(&gateway.settings);
+    SSL_CTX *files = a == NULL ? NULL : routes_context(&gateway.settings);
     ask_set_limits();
     if (files == NULL || offer_collects(daemon_common(), &gateway.settings, gateway.registry,
                                         gateway.capabilities) == -1) {
@@ -267,7 +266,7 @@ static int reload(void)
         return -1;
     }
     use_access(a);
-    connections_use(files);
+    connections_use(server_connections(gateway.server), files);
     return supervisors_reload();
 }
 
@@ -275,14 +274,14 @@ static void drain(void)
 {
     struct timeval soon = {0, 20000};
     drain_since_us = daemon_clock_us();
-    http_drain();
+    server_drain(gateway.server);
     supervisors_drain();
     event_add(drain_event, &soon);
 }
 
 static void tick(void)
 {
-    http_tick();
+    routes_tick();
     registry_tick();
     ask_tick();
     repeats_tick();
@@ -296,13 +295,12 @@ static void stop(void)
 {
     collect_stop();
     delegate_stop();
-    http_stop();
+    server_free(&gateway.server);
     registry_stop();
     supervisors_stop();
     exchanges_stop();
     repeats_stop();
     ask_stop();
-    connections_stop();
     capabilities_free(&gateway.capabilities);
     registry_free(&gateway.registry);
     access_free(&gateway.access);

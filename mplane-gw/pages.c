@@ -5,9 +5,9 @@
  */
 #include "mplane-gw/pages.h"
 
+#include "common/http/reply.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/reply.h"
 
 #define PAGE_BYTES (4 * 1024 * 1024)
 #define CAPABILITY "/capability"

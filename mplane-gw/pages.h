@@ -6,8 +6,8 @@
 #include <event2/http.h>
 #include <stdbool.h>
 
+#include "common/http/connections.h"
 #include "mplane-gw/audit.h"
-#include "mplane-gw/connections.h"
 
 /* Whether GET of this path means something. */
 bool pages_has(const char *path);

@@ -19,10 +19,10 @@
 
 #include "common/daemon.h"
 #include "common/file.h"
+#include "common/http/listen.h"
+#include "common/http/reply.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/listen.h"
-#include "mplane-gw/reply.h"
 
 #define FILE_BYTES      (4 * 1024 * 1024)
 #define CONNECTIONS_MAX 64
@@ -157,7 +157,7 @@ static void look_at_visitors(void)
 {
     struct visitor *v, *next;
     int64_t now_us = daemon_clock_us();
-    int64_t limit_us = gateway.settings.transfer_timeout_s * 1000000;
+    int64_t limit_us = gateway.settings.http.transfer_timeout_s * 1000000;
     DL_FOREACH_SAFE2(visitors, v, next, next)
     {
         if (has_left(v)) {

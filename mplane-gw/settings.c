@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/http/listen.h"
+#include "common/http/server.h"
+#include "common/http/tls.h"
 #include "mplane-gw/access.h"
-#include "mplane-gw/http.h"
-#include "mplane-gw/listen.h"
 #include "mplane-gw/supervisor_settings.h"
-#include "mplane-gw/tls.h"
 #include "schemas/messages.h"
 
 #define LABEL_PREFIX_BYTES 64
@@ -24,6 +24,9 @@
     {                                                                                              \
 #member, CONFIG_INTEGER, OFFSET(member), preset, min, max, reloadable, help                \
     }
+
+#define HTTP_NUMBER(member, preset, min, max, reloadable, help)                                    \
+    {#member, CONFIG_INTEGER, OFFSET(http.member), preset, min, max, reloadable, help},
 
 const struct config_option settings_options[] = {
     {"listen", CONFIG_STRINGS, OFFSET(listen), "[\"0.0.0.0:8890\"]", 0, 0, false,
@@ -75,16 +78,6 @@ const struct config_option settings_options[] = {
          "file that keeps repeated specifications over a restart; \"\" none"),
     NUMBER(answer_bytes, "16777216", 1048576, 67108864, true,
            "largest answer of queryd that is passed on, bytes"),
-    NUMBER(body_bytes, "4194304", 1024, 67108864, false, "largest body of a request, bytes"),
-    NUMBER(bodies_bytes, "33554432", 1024, 8589934592, true,
-           "memory for bodies that are being received, of all connections, beyond the first 64 KiB "
-           "of each; then larger ones are read one after the other, bytes"),
-    NUMBER(
-        replies_bytes, "67108864", 1048576, 8589934592, true,
-        "bytes of replies on their way, of all; beyond it there are receipts instead of answers"),
-    NUMBER(replies_bytes_per_identity, "16777216", 65536, 8589934592, true,
-           "those of one identity; a single answer may be larger"),
-    NUMBER(headers_bytes, "16384", 1024, 1048576, false, "largest header of a request, bytes"),
     NUMBER(post_bytes, "4194304", 1024, LIMIT_BODY_BYTES, true,
            "largest body of results that is posted, also when it has been inflated, bytes"),
     NUMBER(post_timeout_ms, "10000", 10, 600000, true,
@@ -100,24 +93,9 @@ const struct config_option settings_options[] = {
     NUMBER(exports_max, "4096", 0, 100000, true, "delegated export URLs of all"),
     NUMBER(exports_max_per_identity, "64", 0, 100000, true, "those that one identity asked for"),
     NUMBER(envelope_max, "64", 1, 10000, true, "messages in one envelope"),
-    NUMBER(handshake_timeout_s, "10", 1, 3600, true, "a TLS handshake takes at most, seconds"),
-    NUMBER(idle_timeout_s, "120", 1, 86400, true,
-           "a connection without a request is closed after, seconds"),
-    NUMBER(transfer_timeout_s, "60", 1, 86400, true,
-           "receiving a request or sending an answer takes at most, seconds"),
-    NUMBER(connections_max, "512", 1, 100000, true,
-           "open connections; beyond it the one idle the longest is closed"),
-    NUMBER(connections_max_per_identity, "64", 1, 100000, true,
-           "open connections of one identity; beyond it its own idle ones are closed, else the new "
-           "one"),
-    NUMBER(requests_per_second, "500", 0, 1000000, true,
-           "requests of one identity per second, each message of an envelope is one; 0 no limit"),
-    NUMBER(requests_burst, "2000", 1, 10000000, true,
-           "requests that an identity may make at once after a rest"),
-    NUMBER(request_bytes, "65536", 1024, 1073741824, true,
-           "so many bytes of a body or of its reply count as one more request"),
-    NUMBER(audit_per_second, "1000", 0, 1000000, true,
-           "lines of the audit log per second; what is beyond is counted"),
+    HTTP_OPTIONS(HTTP_NUMBER)
+        NUMBER(audit_per_second, "1000", 0, 1000000, true,
+               "lines of the audit log per second; what is beyond is counted"),
     CONFIG_END,
 };
 
@@ -167,9 +145,9 @@ static void check_listeners(struct document *d, const struct gateway_settings *s
 {
     static const char *const expected = "HOST:PORT, IPv6 in brackets";
     char host[LISTEN_HOST_SIZE], port[6], place[64];
-    if (s->listen.count == 0 || s->listen.count > HTTP_LISTENERS) {
+    if (s->listen.count == 0 || s->listen.count > SERVER_LISTENERS) {
         document_fault_in(d, "mplane-gw.listen", "expected 1 to %d addresses, found %zu",
-                          HTTP_LISTENERS, s->listen.count);
+                          SERVER_LISTENERS, s->listen.count);
     }
     for (size_t i = 0; i < s->listen.count; i++) {
         snprintf(place, sizeof place, "mplane-gw.listen[%zu]", i);

@@ -4,6 +4,7 @@
 #define EZREPO_GW_SETTINGS_H
 
 #include "common/config.h"
+#include "common/http/http_limits.h"
 
 #define URL_PATH_BYTES 512 /* of a request's path, of public_url's, the NUL included */
 
@@ -32,11 +33,6 @@ struct gateway_settings {
     int64_t repeat_bytes;
     const char *repeats_file;
     int64_t answer_bytes;
-    int64_t body_bytes;
-    int64_t bodies_bytes;
-    int64_t replies_bytes;
-    int64_t replies_bytes_per_identity;
-    int64_t headers_bytes;
     int64_t post_bytes;
     int64_t post_timeout_ms;
     int64_t posts_max;
@@ -47,14 +43,7 @@ struct gateway_settings {
     int64_t exports_max;
     int64_t exports_max_per_identity;
     int64_t envelope_max;
-    int64_t handshake_timeout_s;
-    int64_t idle_timeout_s;
-    int64_t transfer_timeout_s;
-    int64_t connections_max;
-    int64_t connections_max_per_identity;
-    int64_t requests_per_second;
-    int64_t requests_burst;
-    int64_t request_bytes;
+    struct http_limits http;
     int64_t audit_per_second;
 };
 

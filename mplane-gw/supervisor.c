@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "common/daemon.h"
+#include "common/http/tls.h"
 #include "common/log.h"
 #include "common/quote.h"
 #include "mplane-gw/gateway.h"
@@ -22,7 +23,6 @@
 #include "mplane-gw/supervisor_offer.h"
 #include "mplane-gw/supervisor_outbox.h"
 #include "mplane-gw/supervisor_state.h"
-#include "mplane-gw/tls.h"
 
 #define ENVELOPE_BYTES (1024 * 1024)
 #define SETTINGS_BYTES (64 * 1024)
@@ -216,8 +216,8 @@ static void talk(struct supervisor *v, enum supervisor_act act, const char *url,
                            .body = text,
                            .identity = text.at == NULL ? NULL : v->identity,
                            .tls = v->tls,
-                           .body_max =
-                               text.at == NULL ? (size_t)gateway.settings.body_bytes : NOTE_BYTES,
+                           .body_max = text.at == NULL ? (size_t)gateway.settings.http.body_bytes
+                                                       : NOTE_BYTES,
                            /* Beyond it all is uncertain anyway. */
                            .timeout_ms = (long)v->settings.expiry_s * 3000,
                            .done = on_talked,

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "common/http/tls.h"
 #include "common/log.h"
 #include "common/mplane/mplane_message.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/tls.h"
 
 #define HEADERS_MAX        ((size_t)64 * 1024)
 #define CONNECT_TIMEOUT_MS 10000L

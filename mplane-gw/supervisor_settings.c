@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "mplane-gw/tls.h"
+#include "common/http/tls.h"
 
 #define SETTINGS_BYTES  (1024 * 1024)
 #define POLL_MAX_S      3600

@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "mplane-gw/peer_identity.h"
+#include "common/http/peer_identity.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

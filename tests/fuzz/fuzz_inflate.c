@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "mplane-gw/inflate.h"
+#include "common/http/inflate.h"
 
 #define MOST_BYTES 4096
 

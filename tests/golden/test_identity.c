@@ -7,7 +7,7 @@
 
 #include <openssl/objects.h>
 
-#include "mplane-gw/peer_identity.h"
+#include "common/http/peer_identity.h"
 
 static void add(X509_NAME *name, struct slice attribute, struct slice value, bool same_set)
 {

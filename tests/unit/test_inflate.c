@@ -9,7 +9,7 @@
 #include <string.h>
 #include <zlib.h>
 
-#include "mplane-gw/inflate.h"
+#include "common/http/inflate.h"
 
 static char zipped[1 << 16];
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "mplane-gw/peers.h"
+#include "common/http/peers.h"
 
 #define SECOND INT64_C(1000000)
 #define START  (1000 * SECOND)

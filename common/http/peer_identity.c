@@ -3,7 +3,7 @@
  * Who a peer is. The subject is walked in the certificate's order; of each relative name (a set)
  * only the first attribute counts, because that is what the mPlane programs see.
  */
-#include "mplane-gw/peer_identity.h"
+#include "common/http/peer_identity.h"
 
 #include <openssl/crypto.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bodies with Content-Encoding: gzip. Pure: no clock, no sockets. */
-#ifndef EZREPO_GW_INFLATE_H
-#define EZREPO_GW_INFLATE_H
+#ifndef EZREPO_HTTP_INFLATE_H
+#define EZREPO_HTTP_INFLATE_H
 
 #include "common/arena.h"
 

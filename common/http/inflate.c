@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bounded inflation: room is taken as the text grows, and never more than the text may have. */
-#include "mplane-gw/inflate.h"
+#include "common/http/inflate.h"
 
 #include <limits.h>
 #include <stdint.h>

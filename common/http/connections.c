@@ -4,32 +4,46 @@
  * as long as evhttp's connection; to end one its socket is shut down, and evhttp frees it as it
  * frees one whose peer has left. Reads and writes no HTTP.
  */
-#include "mplane-gw/connections.h"
+#include "common/http/connections.h"
 
 #include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <utlist.h>
 
 #include "common/daemon.h"
+#include "common/http/bodies.h"
+#include "common/http/peers.h"
+#include "common/http/tls.h"
 #include "common/log.h"
 #include "common/quote.h"
-#include "mplane-gw/bodies.h"
-#include "mplane-gw/gateway.h"
-#include "mplane-gw/peers.h"
-#include "mplane-gw/tls.h"
 
 /* A connection this young is not closed to make room: it may be about to ask. */
 #define YOUNG_US 250000
 
 #define PEER_SIZE (INET6_ADDRSTRLEN + 16)
 
+struct connections {
+    const char *section;
+    const struct http_limits *limits;
+    SSL_CTX *context;
+    unsigned generation;      /* of the files that the context is from */
+    struct connection *first; /* utlist */
+    size_t open, ending;
+    struct peers *peers;
+    struct bodies bodies;
+    uint64_t counts[HTTP_COUNTER_COUNT];
+};
+
 struct connection {
     struct connection *next, *previous; /* utlist */
+    struct connections *of;             /* NULL: those are gone, it will be soon */
     SSL *ssl;                           /* its owner */
     enum connection_phase phase;
     int64_t since_us;    /* of the phase */
@@ -46,13 +60,37 @@ struct connection {
     char alert[64];
 };
 
-static SSL_CTX *context;
-static unsigned generation;
+/* Where an SSL object has its connection: OpenSSL gives it once to a process. */
 static int ssl_index = -1;
-static struct connection *connections;
-static size_t open_count, ending_count;
-static struct peers *peers;
-static struct log_limit failed_said, refused_said;
+
+/* Its SSL object stays, and what belongs to it. */
+static void leave(struct connection *c)
+{
+    struct connections *all = c->of;
+    DL_DELETE2(all->first, c, previous, next);
+    all->open--;
+    all->ending -= c->ending;
+    if (c->account != NULL) {
+        peer_gave(all->peers, c->account, c->sending);
+        peers_leave(c->account);
+        c->account = NULL;
+    }
+    bodies_leave(&c->body);
+    c->of = NULL;
+}
+
+static void tell_handshake(const struct connection *c)
+{
+    static struct log_limit said;
+    c->of->counts[HTTP_HANDSHAKES_FAILED]++;
+    if (log_allowed(&said, 10)) {
+        log_info("handshake.failed", "peer=%s reason=\"%s\"",
+                 c->peer[0] == '\0' ? "unknown" : c->peer,
+                 c->alert[0] != '\0' ? c->alert
+                 : c->ending         ? "took too long"
+                                     : "no TLS, or left before the end");
+    }
+}
 
 static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int index, long argl,
                         void *argp)
@@ -62,25 +100,12 @@ static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int i
     if (c == NULL) {
         return;
     }
-    if (c->phase == CONNECTION_HANDSHAKE) {
-        gateway_count(COUNT_HANDSHAKES_FAILED);
-        if (log_allowed(&failed_said, 10)) {
-            log_info("handshake.failed", "peer=%s reason=\"%s\"",
-                     c->peer[0] == '\0' ? "unknown" : c->peer,
-                     c->alert[0] != '\0' ? c->alert
-                     : c->ending         ? "took too long"
-                                         : "no TLS, or left before the end");
+    if (c->of != NULL) {
+        if (c->phase == CONNECTION_HANDSHAKE) {
+            tell_handshake(c);
         }
+        leave(c);
     }
-    DL_DELETE2(connections, c, previous, next);
-    open_count--;
-    ending_count -= c->ending;
-    gateway.counters[COUNT_CONNECTIONS_OPEN] = open_count;
-    if (c->account != NULL) {
-        peer_gave(peers, c->account, c->sending);
-        peers_leave(c->account);
-    }
-    bodies_leave(&c->body);
     free(c->identity);
     OPENSSL_free((char *)c->certificates.at);
     free(c);
@@ -104,7 +129,7 @@ static void end(struct connection *c)
 {
     if (!c->ending) {
         c->ending = true;
-        ending_count++;
+        c->of->ending++;
         shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
         bodies_end(&c->body);
     }
@@ -119,10 +144,11 @@ static bool is_waiting(const struct connection *c)
  * The next to go: idle or shaking hands before receiving, the longest first; none that is young.
  * With an account only one of this identity, which is idle.
  */
-static struct connection *choose_victim(int64_t now_us, const struct peer *account)
+static struct connection *choose_victim(const struct connections *all, int64_t now_us,
+                                        const struct peer *account)
 {
     struct connection *c, *victim = NULL;
-    DL_FOREACH2(connections, c, next)
+    DL_FOREACH2(all->first, c, next)
     {
         if (c->ending || now_us - c->since_us < YOUNG_US ||
             (!is_waiting(c) && c->phase != CONNECTION_RECEIVING) ||
@@ -137,40 +163,46 @@ static struct connection *choose_victim(int64_t now_us, const struct peer *accou
     return victim;
 }
 
+static void refuse(struct connection *c)
+{
+    static struct log_limit said;
+    c->of->counts[HTTP_CONNECTIONS_REFUSED]++;
+    if (log_allowed(&said, 5)) {
+        log_warn("connection.refused", "peer=%s identity=%s %s.connections_max_per_identity=%lld",
+                 c->peer, QUOTED(slice_of(c->identity)), c->of->section,
+                 (long long)c->of->limits->connections_max_per_identity);
+    }
+    end(c);
+}
+
 /* The peer is known: it has an account from now on, and only so many connections. */
 static void know(struct connection *c)
 {
+    struct connections *all = c->of;
     c->identity = tls_identity(c->ssl);
     c->certificates = tls_certificates(c->ssl);
     c->ends_us = tls_ends_us(c->ssl);
-    c->account = c->identity == NULL ? NULL : peers_enter(peers, c->identity);
+    c->account = c->identity == NULL ? NULL : peers_enter(all->peers, c->identity);
     if (c->account == NULL) {
         end(c);
         return;
     }
-    if (peer_connections(c->account) <= (size_t)gateway.settings.connections_max_per_identity) {
+    if (peer_connections(c->account) <= (size_t)all->limits->connections_max_per_identity) {
         return;
     }
-    struct connection *victim = choose_victim(daemon_clock_us(), c->account);
-    if (victim != NULL) {
-        gateway_count(COUNT_CONNECTIONS_EVICTED);
-        end(victim);
+    struct connection *victim = choose_victim(all, daemon_clock_us(), c->account);
+    if (victim == NULL) {
+        refuse(c);
         return;
     }
-    gateway_count(COUNT_CONNECTIONS_REFUSED);
-    if (log_allowed(&refused_said, 5)) {
-        log_warn("connection.refused",
-                 "peer=%s identity=%s mplane-gw.connections_max_per_identity=%lld", c->peer,
-                 QUOTED(slice_of(c->identity)),
-                 (long long)gateway.settings.connections_max_per_identity);
-    }
-    end(c);
+    all->counts[HTTP_CONNECTIONS_EVICTED]++;
+    end(victim);
 }
 
 static void on_ssl_info(const SSL *ssl, int where, int value)
 {
     struct connection *c = SSL_get_ex_data(ssl, ssl_index);
-    if (c == NULL || c->phase != CONNECTION_HANDSHAKE) {
+    if (c == NULL || c->of == NULL || c->phase != CONNECTION_HANDSHAKE) {
         return;
     }
     if ((where & SSL_CB_HANDSHAKE_START) != 0) {
@@ -188,110 +220,138 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
     }
 }
 
-SSL_CTX *connections_load(const struct gateway_settings *s)
+SSL_CTX *connections_context(const struct tls_files *files)
 {
-    struct tls_files files = {"mplane-gw", s->certificate, s->key, s->ca, s->crl};
-    SSL_CTX *made = tls_context(&files);
+    SSL_CTX *made = tls_context(files);
     if (made != NULL) {
         SSL_CTX_set_info_callback(made, on_ssl_info);
     }
     return made;
 }
 
-int connections_prepare(void)
+struct connections *connections_new(SSL_CTX *context, const char *section,
+                                    const struct http_limits *limits)
 {
-    ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
-    context = connections_load(&gateway.settings);
-    peers = peers_new();
-    if (peers == NULL || ssl_index == -1) {
-        log_error("connections.prepare", "error=\"out of memory\"");
-        return -1;
+    struct connections *all = calloc(1, sizeof *all);
+    if (ssl_index == -1) {
+        ssl_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, on_ssl_free);
     }
-    return context != NULL ? 0 : -1;
-}
-
-void connections_use(SSL_CTX *fresh)
-{
-    SSL_CTX_free(context);
-    context = fresh;
-    generation++;
-    connections_close_idle();
-}
-
-void connections_stop(void)
-{
-    SSL_CTX_free(context);
-    context = NULL;
-    /* libevent frees the last ones with its loop. */
-    struct connection *c;
-    DL_FOREACH2(connections, c, next)
-    {
-        c->account = NULL;
+    if (all == NULL || ssl_index == -1 || (all->peers = peers_new()) == NULL) {
+        log_error("connections.new", "error=\"out of memory\"");
+        SSL_CTX_free(context);
+        free(all);
+        return NULL;
     }
-    peers_free(&peers);
+    all->context = context;
+    all->section = section;
+    all->limits = limits;
+    all->bodies.limits = limits;
+    return all;
 }
 
-void connections_make_room(void)
+int connections_start(struct connections *all, struct event_base *base)
 {
-    size_t max = (size_t)gateway.settings.connections_max;
+    return bodies_start(&all->bodies, base);
+}
+
+void connections_use(struct connections *all, SSL_CTX *fresh)
+{
+    SSL_CTX_free(all->context);
+    all->context = fresh;
+    all->generation++;
+    connections_close_idle(all);
+}
+
+void connections_free(struct connections **all)
+{
+    struct connections *a = *all;
+    if (a == NULL) {
+        return;
+    }
+    while (a->first != NULL) {
+        leave(a->first);
+    }
+    bodies_stop(&a->bodies);
+    peers_free(&a->peers);
+    SSL_CTX_free(a->context);
+    free(a);
+    *all = NULL;
+}
+
+void connections_make_room(struct connections *all)
+{
+    size_t max = (size_t)all->limits->connections_max;
     size_t enough = max - max / 8; /* several at once, for whoever comes next */
     int64_t now_us = daemon_clock_us();
     struct connection *victim;
-    if (!connections_full()) {
+    if (!connections_full(all)) {
         return;
     }
-    while (open_count - ending_count >= enough && (victim = choose_victim(now_us, NULL)) != NULL) {
-        gateway_count(COUNT_CONNECTIONS_EVICTED);
+    while (all->open - all->ending >= enough &&
+           (victim = choose_victim(all, now_us, NULL)) != NULL) {
+        all->counts[HTTP_CONNECTIONS_EVICTED]++;
         end(victim);
     }
 }
 
-bool connections_full(void)
+bool connections_full(const struct connections *all)
 {
-    return open_count - ending_count >= (size_t)gateway.settings.connections_max;
+    return all->open - all->ending >= (size_t)all->limits->connections_max;
 }
 
-size_t connections_open(void)
+size_t connections_open(const struct connections *all)
 {
-    return open_count;
+    return all->open;
 }
 
-size_t connections_sending(void)
+size_t connections_sending(const struct connections *all)
 {
     size_t count = 0;
-    struct connection *c;
-    DL_FOREACH2(connections, c, next)
+    const struct connection *c;
+    DL_FOREACH2(all->first, c, next)
     {
         count += c->phase == CONNECTION_SENDING && !c->ending;
     }
     return count;
 }
 
-static struct connection *attach(SSL *ssl)
+const uint64_t *connections_counts(struct connections *all)
+{
+    all->counts[HTTP_CONNECTIONS_OPEN] = all->open;
+    all->counts[HTTP_IDENTITIES] = peers_count(all->peers);
+    all->counts[HTTP_BODIES_BYTES] = all->bodies.used;
+    all->counts[HTTP_BODIES_WAITING] = all->bodies.waiting;
+    all->counts[HTTP_BODIES_HELD_BACK] = all->bodies.held_back;
+    all->counts[HTTP_REPLIES_BYTES] = peers_sending(all->peers);
+    return all->counts;
+}
+
+static struct connection *attach(struct connections *all, SSL *ssl)
 {
     struct connection *c = calloc(1, sizeof *c);
     if (c == NULL || SSL_set_ex_data(ssl, ssl_index, c) != 1) {
         free(c);
         return NULL;
     }
+    c->of = all;
     c->ssl = ssl;
     c->phase = CONNECTION_HANDSHAKE;
     c->since_us = daemon_clock_us();
-    c->generation = generation;
-    DL_APPEND2(connections, c, previous, next);
-    open_count++;
-    gateway_count(COUNT_CONNECTIONS_ACCEPTED);
-    gateway.counters[COUNT_CONNECTIONS_OPEN] = open_count;
+    c->generation = all->generation;
+    DL_APPEND2(all->first, c, previous, next);
+    all->open++;
+    all->counts[HTTP_CONNECTIONS_ACCEPTED]++;
     return c;
 }
 
 /* NULL makes evhttp speak plain HTTP; connection_of() then finds no connection and all is refused.
  */
-struct bufferevent *connections_accept(struct event_base *base, void *unused)
+struct bufferevent *connections_accept(struct event_base *base, void *context)
 {
-    (void)unused;
-    SSL *ssl = SSL_new(context);
-    if (ssl == NULL || attach(ssl) == NULL) {
+    struct connections *all = context;
+    SSL *ssl = SSL_new(all->context);
+    struct connection *c = ssl == NULL ? NULL : attach(all, ssl);
+    if (c == NULL) {
         log_error("connection.new", "error=\"out of memory\"");
         SSL_free(ssl);
         return NULL;
@@ -304,8 +364,7 @@ struct bufferevent *connections_accept(struct event_base *base, void *unused)
         return NULL;
     }
     bufferevent_openssl_set_allow_dirty_shutdown(b, 1);
-    struct connection *c = SSL_get_ex_data(ssl, ssl_index);
-    if (bodies_watch(&c->body, b) == -1) {
+    if (bodies_watch(&all->bodies, &c->body, b) == -1) {
         log_error("connection.new", "error=\"out of memory\"");
         bufferevent_free(b);
         return NULL;
@@ -340,9 +399,9 @@ struct slice connection_certificates(const struct connection *c)
     return c->certificates;
 }
 
-bool connections_revoked(struct slice certificates)
+bool connections_revoked(const struct connections *all, struct slice certificates)
 {
-    return context != NULL && tls_revoked(context, certificates);
+    return tls_revoked(all->context, certificates);
 }
 
 const char *connection_identity(const struct connection *c)
@@ -357,27 +416,27 @@ const char *connection_peer(const struct connection *c)
 
 int64_t connection_charge(struct connection *c)
 {
-    return peer_charge(c->account, gateway.settings.requests_per_second,
-                       gateway.settings.requests_burst, daemon_clock_us());
+    const struct http_limits *l = c->of->limits;
+    return peer_charge(c->account, l->requests_per_second, l->requests_burst, daemon_clock_us());
 }
 
 void connection_charge_more(struct connection *c, int64_t messages)
 {
-    peer_charge_more(c->account, messages, gateway.settings.requests_per_second,
-                     gateway.settings.requests_burst);
+    const struct http_limits *l = c->of->limits;
+    peer_charge_more(c->account, messages, l->requests_per_second, l->requests_burst);
 }
 
 void connection_charge_bytes(struct connection *c, size_t bytes)
 {
-    connection_charge_more(c, (int64_t)bytes / gateway.settings.request_bytes);
+    connection_charge_more(c, (int64_t)bytes / c->of->limits->request_bytes);
 }
 
 bool connection_take_room(struct connection *c, size_t bytes)
 {
-    if (!peer_take_room(peers, c->account, bytes,
-                        (size_t)gateway.settings.replies_bytes_per_identity,
-                        (size_t)gateway.settings.replies_bytes)) {
-        gateway_count(COUNT_REPLIES_HELD_BACK);
+    const struct http_limits *l = c->of->limits;
+    if (!peer_take_room(c->of->peers, c->account, bytes, (size_t)l->replies_bytes_per_identity,
+                        (size_t)l->replies_bytes)) {
+        c->of->counts[HTTP_REPLIES_HELD_BACK]++;
         return false;
     }
     c->sending += bytes;
@@ -386,8 +445,9 @@ bool connection_take_room(struct connection *c, size_t bytes)
 
 bool connection_is_clogged(const struct connection *c)
 {
-    return peer_is_full(peers, c->account, (size_t)gateway.settings.replies_bytes_per_identity,
-                        (size_t)gateway.settings.replies_bytes);
+    const struct http_limits *l = c->of->limits;
+    return peer_is_full(c->of->peers, c->account, (size_t)l->replies_bytes_per_identity,
+                        (size_t)l->replies_bytes);
 }
 
 void connection_sends(struct evhttp_request *request, size_t bytes)
@@ -397,7 +457,7 @@ void connection_sends(struct evhttp_request *request, size_t bytes)
         return;
     }
     if (bytes > c->sending) {
-        peer_take(peers, c->account, bytes - c->sending);
+        peer_take(c->of->peers, c->account, bytes - c->sending);
         c->sending = bytes;
     }
     connection_charge_bytes(c, bytes);
@@ -410,12 +470,12 @@ uint64_t connection_last_turn(const struct connection *c)
 
 void connection_take_turn(struct connection *c)
 {
-    peer_take_turn(peers, c->account);
+    peer_take_turn(c->of->peers, c->account);
 }
 
 bool connection_is_last(const struct connection *c)
 {
-    return c->generation != generation || daemon_draining() || is_over(c);
+    return c->of == NULL || c->generation != c->of->generation || daemon_draining() || is_over(c);
 }
 
 static uint64_t bytes_read(const struct connection *c)
@@ -434,7 +494,7 @@ void connection_set_phase(struct connection *c, enum connection_phase phase)
     if (phase == CONNECTION_IDLE) {
         bodies_release(&c->body);
         if (c->account != NULL) {
-            peer_gave(peers, c->account, c->sending);
+            peer_gave(c->of->peers, c->account, c->sending);
             c->sending = 0;
         }
     }
@@ -450,16 +510,16 @@ void connection_drop_body(struct connection *c, struct evhttp_request *request)
 }
 
 /* After how many seconds a phase is over; 0: never. */
-static int64_t limit_s(enum connection_phase phase)
+static int64_t limit_s(const struct http_limits *limits, enum connection_phase phase)
 {
     switch (phase) {
     case CONNECTION_HANDSHAKE:
-        return gateway.settings.handshake_timeout_s;
+        return limits->handshake_timeout_s;
     case CONNECTION_IDLE:
-        return gateway.settings.idle_timeout_s;
+        return limits->idle_timeout_s;
     case CONNECTION_RECEIVING:
     case CONNECTION_SENDING:
-        return gateway.settings.transfer_timeout_s;
+        return limits->transfer_timeout_s;
     case CONNECTION_ANSWERING:
     default:
         return 0;
@@ -474,32 +534,28 @@ static void refresh(struct connection *c)
     }
 }
 
-void connections_sweep(void)
+void connections_sweep(struct connections *all)
 {
     int64_t now_us = daemon_clock_us();
     struct connection *c;
-    DL_FOREACH2(connections, c, next)
+    DL_FOREACH2(all->first, c, next)
     {
         refresh(c);
-        int64_t limit_us = limit_s(c->phase) * 1000000;
+        int64_t limit_us = limit_s(all->limits, c->phase) * 1000000;
         bool late = limit_us > 0 && now_us - c->since_us > limit_us;
         bool ended = is_over(c) && (is_waiting(c) || c->phase == CONNECTION_RECEIVING);
         if ((late || ended) && !c->ending) {
-            gateway_count(COUNT_CONNECTIONS_EXPIRED);
+            all->counts[HTTP_CONNECTIONS_EXPIRED]++;
             end(c);
         }
     }
-    peers_sweep(peers, gateway.settings.requests_per_second, now_us);
-    gateway.counters[COUNT_IDENTITIES] = peers_count(peers);
-    gateway.counters[COUNT_BODIES_BYTES] = bodies_bytes();
-    gateway.counters[COUNT_BODIES_WAITING] = bodies_waiting();
-    gateway.counters[COUNT_REPLIES_BYTES] = peers_sending(peers);
+    peers_sweep(all->peers, all->limits->requests_per_second, now_us);
 }
 
-void connections_close_idle(void)
+void connections_close_idle(struct connections *all)
 {
     struct connection *c;
-    DL_FOREACH2(connections, c, next)
+    DL_FOREACH2(all->first, c, next)
     {
         refresh(c);
         if (is_waiting(c)) {

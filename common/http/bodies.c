@@ -1,38 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading is stopped and taken up again at the bufferevents, where evhttp does not notice. */
-#include "mplane-gw/bodies.h"
+#include "common/http/bodies.h"
 
 #include <event2/buffer.h>
 #include <event2/event.h>
 #include <utlist.h>
 
+#include "common/http/http_limits.h"
 #include "common/log.h"
-#include "mplane-gw/gateway.h"
 
-static struct body *large_ones; /* in the order in which they became large */
-static size_t used, waiting_count;
-static struct event *resume_event;
-
-size_t bodies_bytes(void)
+static bool is_full(const struct bodies *all)
 {
-    return used;
-}
-
-size_t bodies_waiting(void)
-{
-    return waiting_count;
-}
-
-static bool is_full(void)
-{
-    return used > (size_t)gateway.settings.bodies_bytes;
+    return all->used > (size_t)all->limits->bodies_bytes;
 }
 
 /* Whether another large body is being read: if not, this one goes on, lest all wait for ever. */
 static bool another_is_read(const struct body *b)
 {
     const struct body *other;
-    DL_FOREACH2(large_ones, other, next)
+    DL_FOREACH2(b->of->large, other, next)
     {
         if (other != b && !other->waits && !other->whole) {
             return true;
@@ -48,13 +34,14 @@ static size_t beyond_small(size_t bytes)
 
 static void set_bytes(struct body *b, size_t bytes)
 {
+    struct bodies *all = b->of;
     bool large = bytes > BODIES_SMALL;
-    used = used - beyond_small(b->bytes) + beyond_small(bytes);
+    all->used = all->used - beyond_small(b->bytes) + beyond_small(bytes);
     b->bytes = bytes;
     if (large && !b->large) {
-        DL_APPEND2(large_ones, b, previous, next);
+        DL_APPEND2(all->large, b, previous, next);
     } else if (!large && b->large) {
-        DL_DELETE2(large_ones, b, previous, next);
+        DL_DELETE2(all->large, b, previous, next);
     }
     b->large = large;
 }
@@ -63,64 +50,67 @@ static void set_bytes(struct body *b, size_t bytes)
 static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info, void *context)
 {
     struct body *b = context;
-    size_t most = (size_t)(gateway.settings.body_bytes + gateway.settings.headers_bytes);
-    size_t bytes = b->bytes + info->n_added;
+    struct bodies *all = b->of;
     (void)input;
-    if (info->n_added == 0) {
+    if (all == NULL || info->n_added == 0) {
         return;
     }
+    size_t most = (size_t)(all->limits->body_bytes + all->limits->headers_bytes);
+    size_t bytes = b->bytes + info->n_added;
     set_bytes(b, bytes < most ? bytes : most);
-    if (b->large && is_full() && !b->waits && !b->whole && !b->ends && another_is_read(b)) {
+    if (b->large && is_full(all) && !b->waits && !b->whole && !b->ends && another_is_read(b)) {
         b->waits = true;
-        waiting_count++;
-        gateway_count(COUNT_BODIES_HELD_BACK);
+        all->waiting++;
+        all->held_back++;
         bufferevent_disable(b->bufferevent, EV_READ);
     }
 }
 
 /* Those that have waited for the longest go on: one at least, more while there is room. */
-static void on_resume(evutil_socket_t fd, short what, void *unused)
+static void on_resume(evutil_socket_t fd, short what, void *context)
 {
+    struct bodies *all = context;
     struct body *b, *next;
-    (void)fd, (void)what, (void)unused;
-    DL_FOREACH_SAFE2(large_ones, b, next, next)
+    (void)fd, (void)what;
+    DL_FOREACH_SAFE2(all->large, b, next, next)
     {
-        if (b->waits && (b->ends || !is_full() || !another_is_read(b))) {
+        if (b->waits && (b->ends || !is_full(all) || !another_is_read(b))) {
             b->waits = false;
-            waiting_count--;
+            all->waiting--;
             bufferevent_enable(b->bufferevent, EV_READ);
         }
     }
 }
 
 /* Not at once: reading another connection here would happen in the midst of this one's. */
-static void resume_soon(void)
+static void resume_soon(const struct bodies *all)
 {
-    if (waiting_count > 0) {
-        event_active(resume_event, EV_TIMEOUT, 0);
+    if (all != NULL && all->waiting > 0 && all->resume_event != NULL) {
+        event_active(all->resume_event, EV_TIMEOUT, 0);
     }
 }
 
-int bodies_start(struct event_base *base)
+int bodies_start(struct bodies *all, struct event_base *base)
 {
-    resume_event = event_new(base, -1, 0, on_resume, NULL);
-    if (resume_event == NULL) {
+    all->resume_event = event_new(base, -1, 0, on_resume, all);
+    if (all->resume_event == NULL) {
         log_error("bodies.start", "error=\"out of memory\"");
         return -1;
     }
     return 0;
 }
 
-void bodies_stop(void)
+void bodies_stop(struct bodies *all)
 {
-    if (resume_event != NULL) {
-        event_free(resume_event);
-        resume_event = NULL;
+    if (all->resume_event != NULL) {
+        event_free(all->resume_event);
+        all->resume_event = NULL;
     }
 }
 
-int bodies_watch(struct body *b, struct bufferevent *bufferevent)
+int bodies_watch(struct bodies *all, struct body *b, struct bufferevent *bufferevent)
 {
+    b->of = all;
     b->bufferevent = bufferevent;
     return evbuffer_add_cb(bufferevent_get_input(bufferevent), on_input, b) == NULL ? -1 : 0;
 }
@@ -128,25 +118,29 @@ int bodies_watch(struct body *b, struct bufferevent *bufferevent)
 void bodies_set_whole(struct body *b, bool whole)
 {
     b->whole = whole;
-    resume_soon();
+    resume_soon(b->of);
 }
 
 void bodies_release(struct body *b)
 {
     set_bytes(b, evbuffer_get_length(bufferevent_get_input(b->bufferevent)));
-    resume_soon();
+    resume_soon(b->of);
 }
 
 void bodies_end(struct body *b)
 {
     b->ends = true;
-    resume_soon();
+    resume_soon(b->of);
 }
 
 void bodies_leave(struct body *b)
 {
-    waiting_count -= b->waits;
+    if (b->of == NULL) {
+        return;
+    }
+    b->of->waiting -= b->waits;
     b->waits = false;
     set_bytes(b, 0);
-    resume_soon();
+    resume_soon(b->of);
+    b->of = NULL;
 }

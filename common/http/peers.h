@@ -4,8 +4,8 @@
  * bytes of answers on their way to it, and its turns. An identity stays known while it is connected
  * or its bucket is not full again. Pure: the present is given.
  */
-#ifndef EZREPO_GW_PEERS_H
-#define EZREPO_GW_PEERS_H
+#ifndef EZREPO_HTTP_PEERS_H
+#define EZREPO_HTTP_PEERS_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listening TCP sockets from "HOST:PORT" texts. */
-#ifndef EZREPO_GW_LISTEN_H
-#define EZREPO_GW_LISTEN_H
+#ifndef EZREPO_HTTP_LISTEN_H
+#define EZREPO_HTTP_LISTEN_H
 
 #define LISTEN_HOST_SIZE 256
 

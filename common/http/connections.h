@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The TLS connections of the gateway: made for evhttp, counted, and ended when they take too long.
- * Every connection has a phase; only one that is being answered may take its time.
+ * The TLS connections of a server: made for evhttp, counted, and ended when they take too long.
+ * Every connection has a phase; only one that is being answered may take its time. Limits are those
+ * of the server, and may change from one call to the next.
  */
-#ifndef EZREPO_GW_CONNECTIONS_H
-#define EZREPO_GW_CONNECTIONS_H
+#ifndef EZREPO_HTTP_CONNECTIONS_H
+#define EZREPO_HTTP_CONNECTIONS_H
 
 #include <event2/bufferevent.h>
 #include <event2/http.h>
@@ -13,7 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "mplane-gw/settings.h"
+#include "common/http/http_limits.h"
+#include "common/http/tls.h"
 
 enum connection_phase {
     CONNECTION_HANDSHAKE, /* TLS is being agreed on: handshake_timeout_s */
@@ -24,24 +26,34 @@ enum connection_phase {
 };
 
 struct connection;
-
-/* Loads certificates and key; -1 after an error was logged. */
-int connections_prepare(void);
+struct connections;
 
 /*
- * Loads those of these settings, without using them yet. NULL after an error was logged. The caller
- * owns the result: connections_use() takes it over, tls.h says how it is freed.
+ * What connections are made from (tls_context()) with these files. NULL after an error was logged.
+ * The caller owns it until it is handed on.
  */
-SSL_CTX *connections_load(const struct gateway_settings *s);
+SSL_CTX *connections_context(const struct tls_files *files);
 
 /*
- * From now on these files count. Connections that are idle are closed, the others after their
- * answer: who they are is judged by the new files.
+ * Connections made from this context, which is taken over also when memory is out (NULL, after that
+ * was logged). `section`: where the options stand, for messages; it and the limits outlive them.
  */
-void connections_use(SSL_CTX *fresh);
+struct connections *connections_new(SSL_CTX *context, const char *section,
+                                    const struct http_limits *limits);
+/* Those that are left over are freed by evhttp or its loop, after this. */
+void connections_free(struct connections **all);
 
-/* For evhttp_set_bevcb(). */
-struct bufferevent *connections_accept(struct event_base *base, void *unused);
+/* Before the first one is accepted. -1 after an error was logged. */
+int connections_start(struct connections *all, struct event_base *base);
+
+/*
+ * From now on this context counts, which is taken over. Connections that are idle are closed, the
+ * others after their answer: who they are is judged by the new files.
+ */
+void connections_use(struct connections *all, SSL_CTX *fresh);
+
+/* For evhttp_set_bevcb(); `all` are struct connections. NULL: memory is out. */
+struct bufferevent *connections_accept(struct event_base *base, void *all);
 
 /* The connection of a request; NULL when it has none with a known peer. */
 struct connection *connection_of(struct evhttp_request *request);
@@ -59,7 +71,7 @@ const char *connection_peer(const struct connection *c);
 struct slice connection_certificates(const struct connection *c);
 
 /* Whether one of these certificates is revoked by the lists in force now. */
-bool connections_revoked(struct slice certificates);
+bool connections_revoked(const struct connections *all, struct slice certificates);
 
 /*
  * Whether this identity may make another request now: 0, and it is counted; or after how many
@@ -96,19 +108,20 @@ void connection_set_phase(struct connection *c, enum connection_phase phase);
 bool connection_is_last(const struct connection *c);
 
 /* Once a second: ends what takes too long. */
-void connections_sweep(void);
+void connections_sweep(struct connections *all);
 
 /* Closes those that are idle or have not finished their handshake. */
-void connections_close_idle(void);
+void connections_close_idle(struct connections *all);
 
-size_t connections_open(void);
+size_t connections_open(const struct connections *all);
 /* How many have an answer on its way. */
-size_t connections_sending(void);
+size_t connections_sending(const struct connections *all);
 /* Whether there is no room for another. */
-bool connections_full(void);
+bool connections_full(const struct connections *all);
 /* When it is full: closes some, those idle for the longest first, but none that is answered. */
-void connections_make_room(void);
+void connections_make_room(struct connections *all);
 
-void connections_stop(void);
+/* HTTP_COUNTER_COUNT of them, as they are now. */
+const uint64_t *connections_counts(struct connections *all);
 
 #endif

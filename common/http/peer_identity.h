@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who a peer is: its certificate's subject as mPlane programs compute it. Pure. */
-#ifndef EZREPO_GW_PEER_IDENTITY_H
-#define EZREPO_GW_PEER_IDENTITY_H
+#ifndef EZREPO_HTTP_PEER_IDENTITY_H
+#define EZREPO_HTTP_PEER_IDENTITY_H
 
 #include <openssl/x509.h>
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of identities. No sockets, no clock. */
-#include "mplane-gw/peers.h"
+#include "common/http/peers.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "mplane-gw/hash_table.h"
+#include "common/hash_table.h"
 
 struct peer {
     char *identity;

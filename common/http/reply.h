@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP replies, the same for every door. */
-#ifndef EZREPO_GW_REPLY_H
-#define EZREPO_GW_REPLY_H
+#ifndef EZREPO_HTTP_REPLY_H
+#define EZREPO_HTTP_REPLY_H
 
 #include <event2/http.h>
 

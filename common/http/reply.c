@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HTTP replies over evhttp. */
-#include "mplane-gw/reply.h"
+#include "common/http/reply.h"
 
 #include <event2/buffer.h>
 #include <stdio.h>
 
+#include "common/http/connections.h"
 #include "common/log.h"
-#include "mplane-gw/connections.h"
 
 static void free_arena(const void *data, size_t size, void *context)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Listening sockets. Accepts nothing itself. */
-#include "mplane-gw/listen.h"
+#include "common/http/listen.h"
 
 #include <errno.h>
 #include <netdb.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Mutual TLS: the context that every connection is made from, and who the peer is. */
-#ifndef EZREPO_GW_TLS_H
-#define EZREPO_GW_TLS_H
+#ifndef EZREPO_HTTP_TLS_H
+#define EZREPO_HTTP_TLS_H
 
 #include <openssl/ssl.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenSSL's context for mutual TLS. Knows nothing of HTTP. */
-#include "mplane-gw/tls.h"
+#include "common/http/tls.h"
 
 #include <errno.h>
 #include <openssl/err.h>
@@ -13,9 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/http/peer_identity.h"
 #include "common/log.h"
 #include "common/quote.h"
-#include "mplane-gw/peer_identity.h"
 #include "schemas/messages.h"
 
 #define IDENTITY_ARENA_BYTES (256 * 1024)
