@@ -292,11 +292,12 @@ static int find(struct slice text, const char *const *list)
     return -1;
 }
 
-/* The words of a list, a blank between them. */
-static const char *words(const char *const *list, char room[DOCUMENT_FAULT_BYTES])
+/* "a", "one of a b" */
+static const char *one_of(const char *const *list, char room[DOCUMENT_FAULT_BYTES])
 {
     struct document_line t = {room, DOCUMENT_FAULT_BYTES, 0};
     room[0] = '\0';
+    put(&t, "%s", list[0] == NULL || list[1] == NULL ? "" : "one of ");
     for (int i = 0; list[i] != NULL; i++) {
         put(&t, "%s%s", i == 0 ? "" : " ", list[i]);
     }
@@ -311,8 +312,7 @@ bool document_is_object_of(const struct document_place *at, const char *const *k
     }
     for (struct document_place m = document_first(at); m.node != NULL; document_next(&m)) {
         if (find(m.key, keys) == -1) {
-            document_fault(&m, "unknown, expected %s%s", keys[1] == NULL ? "" : "one of ",
-                           words(keys, room));
+            document_fault(&m, "unknown, expected %s", one_of(keys, room));
         }
     }
     return true;
@@ -376,7 +376,7 @@ int document_choice(const struct document_place *at, const char *const *choices)
     bool text = at->node != NULL && at->node->type == JSON_STRING;
     int i = text ? find(at->node->text, choices) : -1;
     if (i == -1) {
-        document_expected(at, "one of %s", words(choices, room));
+        document_expected(at, "%s", one_of(choices, room));
     }
     return i;
 }

@@ -58,11 +58,12 @@ static struct documents {
 
 /* ---- the documents ---- */
 
-/* Adds the file to the registry; its bytes in the arena, no value after an error was logged. */
+/* Adds the file to the registry; its bytes in the arena, no value after it was told why. */
 static struct slice add_file(struct registry *r, struct arena *a, const char *schemas_dir,
                              const char *name)
 {
-    char path[1024], error[512] = "out of memory";
+    char path[1024];
+    struct document d = {.name = path};
     size_t size = 0;
     snprintf(path, sizeof path, "%s/mplane/%s", schemas_dir, name);
     char *bytes = file_read(path, FILE_BYTES, &size);
@@ -70,30 +71,27 @@ static struct slice add_file(struct registry *r, struct arena *a, const char *sc
         log_errno("registry.file", "file=%s bytes_max=%d", path, FILE_BYTES);
         return (struct slice){NULL, 0};
     }
-    struct slice document = arena_copy(a, (struct slice){bytes, size});
+    struct document_place whole = document_part(&d, NULL, NULL);
+    struct slice document = document_copy(&whole, a, (struct slice){bytes, size});
     free(bytes);
-    if (document.at == NULL || registry_add(r, document, error, sizeof error) == -1) {
-        log_error("registry.file", "file=%s error=\"%s\"", path, error);
-        return (struct slice){NULL, 0};
+    if (document.at != NULL && registry_add(r, &d, document) == -1) {
+        document.at = NULL;
     }
+    (void)document_end(&d);
     return document;
 }
 
-static int load(struct registry *r, struct documents *d, const char *schemas_dir, const char *url)
+static int load(struct registry *r, struct documents *out, const char *schemas_dir, const char *url)
 {
-    char error[512] = "";
-    d->core = add_file(r, d->arena, schemas_dir, "core.json");
+    struct document d = {.name = "ezrepo.json"};
+    out->core = add_file(r, out->arena, schemas_dir, "core.json");
     struct slice own =
-        d->core.at == NULL ? d->core : add_file(r, d->arena, schemas_dir, "ezrepo.json");
+        out->core.at == NULL ? out->core : add_file(r, out->arena, schemas_dir, "ezrepo.json");
     if (own.at == NULL) {
         return -1;
     }
-    d->own = registry_publish(d->arena, own, slice_of(url), error, sizeof error);
-    if (d->own.at == NULL) {
-        log_error("registry.publish", "error=\"%s\"", error);
-        return -1;
-    }
-    return 0;
+    out->own = registry_publish(out->arena, &d, own, slice_of(url));
+    return out->own.at == NULL ? -1 : 0;
 }
 
 int registry_load(const char *schemas_dir, const char *url, bool publish, struct registry **r)

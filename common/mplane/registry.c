@@ -2,12 +2,9 @@
 /* Element registries: names and primitive types, sorted by name. */
 #include "common/mplane/registry.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#include "common/json.h"
 
 /* Of one registry file. */
 #define REGISTRY_ELEMENTS 65536
@@ -100,84 +97,66 @@ enum primitive registry_primitive(const struct registry *r, struct slice element
     return found ? r->elements[at].primitive : PRIMITIVE_NONE;
 }
 
-/* Parses a registry file and looks at its head; NULL on a fault. */
-static const struct json *read_file(struct arena *a, struct slice bytes, char *error,
-                                    size_t error_size)
+/* Parses a registry file and looks at its head; its node is NULL after a fault. */
+static struct document_place read_file(struct document *d, struct arena *a, struct slice bytes)
 {
     static const struct json_limits limits = {8, 16 * REGISTRY_ELEMENTS, 65536, false};
-    const struct json *tree = json_parse(a, bytes, &limits, error, error_size);
-    if (tree == NULL) {
-        return NULL;
+    static const char *const formats[] = {"mplane-0", NULL};
+    uint32_t before = d->faults;
+    struct document_place whole = document_parse(d, a, bytes, &limits);
+    if (whole.node == NULL || !document_is_object(&whole)) {
+        return document_part(d, NULL, NULL);
     }
-    const struct json *uri = json_get(tree, "registry-uri");
-    const struct json *elements = json_get(tree, "elements");
-    if (!json_is(json_get(tree, "registry-format"), "mplane-0")) {
-        snprintf(error, error_size, "registry-format: expected \"mplane-0\"");
-        return NULL;
+    struct document_place format = document_member(&whole, "registry-format");
+    struct document_place uri = document_member(&whole, "registry-uri");
+    struct document_place elements = document_member(&whole, "elements");
+    document_choice(&format, formats);
+    document_text(&uri, 1, limits.string_bytes);
+    document_is_list(&elements, REGISTRY_ELEMENTS);
+    if (d->faults > before) {
+        whole.node = NULL;
     }
-    if (uri == NULL || uri->type != JSON_STRING || uri->text.len == 0) {
-        snprintf(error, error_size, "registry-uri: expected a URI");
-        return NULL;
-    }
-    if (elements == NULL || elements->type != JSON_ARRAY || elements->count > REGISTRY_ELEMENTS) {
-        snprintf(error, error_size, "elements: expected a list of at most %d", REGISTRY_ELEMENTS);
-        return NULL;
-    }
-    return tree;
+    return whole;
 }
 
-/* Every URI in "includes" must be known. */
-static int check_includes(const struct registry *r, const struct json *tree, char *error,
-                          size_t error_size)
+static bool is_known(const struct registry *r, const struct json *uri)
 {
-    const struct json *includes = json_get(tree, "includes");
-    if (includes == NULL) {
-        return 0;
-    }
-    if (includes->type != JSON_ARRAY) {
-        snprintf(error, error_size, "includes: expected a list of URIs");
-        return -1;
-    }
-    int at = 0;
-    for (const struct json *uri = includes->first; uri != NULL; uri = uri->next, at++) {
-        size_t i = 0;
-        while (i < r->uri_count && !slice_equal(r->uris[i], uri->text)) {
-            i++;
-        }
-        if (uri->type != JSON_STRING || i == r->uri_count) {
-            snprintf(error, error_size, "includes[%d]: expected the URI of a registry read before",
-                     at);
-            return -1;
+    for (size_t i = 0; uri->type == JSON_STRING && i < r->uri_count; i++) {
+        if (slice_equal(r->uris[i], uri->text)) {
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
-/* An element, or a comment, which is a string. */
-static int check_elements(const struct json *elements, char *error, size_t error_size)
+static void check_includes(const struct registry *r, const struct document_place *whole)
 {
-    int at = 0;
-    for (const struct json *e = elements->first; e != NULL; e = e->next, at++) {
-        const struct json *name = json_get(e, "name"), *prim = json_get(e, "prim");
-        if (e->type == JSON_STRING) {
+    struct document_place includes = document_member(whole, "includes");
+    if (includes.node == NULL || !document_is_list(&includes, REGISTRY_ELEMENTS)) {
+        return;
+    }
+    for (struct document_place u = document_first(&includes); u.node != NULL; document_next(&u)) {
+        if (!is_known(r, u.node)) {
+            document_expected(&u, "the URI of a registry read before");
+        }
+    }
+}
+
+/* Each is an element, or a comment, which is a string. */
+static void check_elements(const struct document_place *elements)
+{
+    for (struct document_place e = document_first(elements); e.node != NULL; document_next(&e)) {
+        if (e.node->type == JSON_STRING || !document_is_object(&e)) {
             continue;
         }
-        if (name == NULL || name->type != JSON_STRING || name->text.len == 0 ||
-            name->text.len > NAME_BYTES) {
-            snprintf(error, error_size, "elements[%d].name: expected a name of at most %d bytes",
-                     at, NAME_BYTES);
-            return -1;
-        }
-        if (prim == NULL || prim->type != JSON_STRING ||
-            primitive_parse(prim->text) == PRIMITIVE_NONE) {
-            snprintf(error, error_size,
-                     "elements[%d].prim: expected one of string natural real boolean time address "
-                     "url",
-                     at);
-            return -1;
+        struct document_place name = document_member(&e, "name"),
+                              prim = document_member(&e, "prim");
+        document_text(&name, 1, NAME_BYTES);
+        if (prim.node == NULL || prim.node->type != JSON_STRING ||
+            primitive_parse(prim.node->text) == PRIMITIVE_NONE) {
+            document_expected(&prim, "one of string natural real boolean time address url");
         }
     }
-    return 0;
 }
 
 /* Room for all that the file may bring, so that adding it cannot fail half-way. */
@@ -216,37 +195,43 @@ static int insert(struct registry *r, struct slice name, enum primitive primitiv
     return 0;
 }
 
-int registry_add(struct registry *r, struct slice bytes, char *error, size_t error_size)
+/* All that a file that is without faults brings; nothing, or -1. */
+static int add_all(struct registry *r, const struct json *tree)
 {
-    int status = -1;
-    struct arena *a = arena_new(64 * 1024 * 1024);
-    if (a == NULL) {
-        snprintf(error, error_size, "out of memory");
-        return -1;
-    }
-    const struct json *tree = read_file(a, bytes, error, error_size);
     const struct json *elements = json_get(tree, "elements");
-    if (tree == NULL || check_includes(r, tree, error, error_size) == -1 ||
-        check_elements(elements, error, error_size) == -1) {
-        goto done;
-    }
     struct slice uri = arena_copy(r->arena, json_get(tree, "registry-uri")->text);
     if (uri.at == NULL || reserve(r, r->count + elements->count) == -1) {
-        snprintf(error, error_size, "out of memory");
-        goto done;
+        return -1;
     }
     for (const struct json *e = elements->first; e != NULL; e = e->next) {
         if (e->type == JSON_OBJECT && insert(r, json_get(e, "name")->text,
                                              primitive_parse(json_get(e, "prim")->text)) == -1) {
-            snprintf(error, error_size, "out of memory");
-            goto done;
+            return -1;
         }
     }
     r->uris[r->uri_count++] = uri;
-    status = 0;
-done:
+    return 0;
+}
+
+int registry_add(struct registry *r, struct document *d, struct slice bytes)
+{
+    uint32_t before = d->faults;
+    struct arena *a = arena_new(64 * 1024 * 1024);
+    if (a == NULL) {
+        document_fault_in(d, "", "out of memory");
+        return -1;
+    }
+    struct document_place whole = read_file(d, a, bytes);
+    if (whole.node != NULL) {
+        struct document_place elements = document_member(&whole, "elements");
+        check_includes(r, &whole);
+        check_elements(&elements);
+    }
+    if (d->faults == before && add_all(r, whole.node) == -1) {
+        document_fault_in(d, "", "out of memory");
+    }
     arena_free(&a);
-    return status;
+    return d->faults == before ? 0 : -1;
 }
 
 /* Port and path of an http URL with a host, both as they are written; -1 for anything else. */
@@ -275,36 +260,42 @@ bool registry_same(struct slice a, struct slice b)
             slice_equal(port_a, port_b) && slice_equal(path_a, path_b));
 }
 
-struct slice registry_publish(struct arena *a, struct slice bytes, struct slice uri, char *error,
-                              size_t error_size)
+/* The same members, one of them with another text; NULL when memory is out. */
+static const struct json *with_uri(struct arena *a, const struct json *tree, struct slice uri)
 {
-    const struct slice none = {NULL, 0};
-    snprintf(error, error_size, "out of memory"); /* unless the file is at fault */
-    const struct json *tree = read_file(a, bytes, error, error_size);
-    struct json *head = tree == NULL ? NULL : arena_alloc(a, sizeof *head);
+    struct json *head = arena_alloc(a, sizeof *head);
     if (head == NULL) {
-        return none;
+        return NULL;
     }
     *head = *tree;
-    head->first = NULL;
-    /* The same members, one of them with another text. */
-    struct json *last = NULL;
+    const struct json **end = &head->first;
     for (const struct json *m = tree->first; m != NULL; m = m->next) {
         struct json *copy = arena_alloc(a, sizeof *copy);
         if (copy == NULL) {
-            return none;
+            return NULL;
         }
         *copy = *m;
         copy->next = NULL;
         if (slice_is(m->key, "registry-uri")) {
             copy->text = uri;
         }
-        if (last == NULL) {
-            head->first = copy;
-        } else {
-            last->next = copy;
-        }
-        last = copy;
+        *end = copy;
+        end = &copy->next;
     }
-    return json_text(a, head);
+    return head;
+}
+
+struct slice registry_publish(struct arena *a, struct document *d, struct slice bytes,
+                              struct slice uri)
+{
+    struct slice text = {NULL, 0};
+    struct document_place whole = read_file(d, a, bytes);
+    if (whole.node != NULL) {
+        const struct json *head = with_uri(a, whole.node, uri);
+        text = head == NULL ? text : json_text(a, head);
+    }
+    if (whole.node != NULL && text.at == NULL) {
+        document_fault_in(d, "", "out of memory");
+    }
+    return text;
 }

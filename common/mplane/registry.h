@@ -9,8 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "common/arena.h"
-#include "common/slice.h"
+#include "common/document.h"
 
 enum primitive {
     PRIMITIVE_NONE, /* no such element */
@@ -36,10 +35,10 @@ void registry_free(struct registry **r);
 /*
  * Adds a registry file ({"registry-format": "mplane-0", "registry-uri", "elements": [...]}). An
  * element that is known already keeps its first meaning, as in other mPlane programs; its URIs in
- * "includes" must have been added before. -1 on a fault: then nothing was added, and error says
- * what and where. The bytes are copied as far as they are needed.
+ * "includes" must have been added before. -1 after each fault was told; then nothing was added. The
+ * bytes are copied as far as they are needed.
  */
-int registry_add(struct registry *r, struct slice bytes, char *error, size_t error_size);
+int registry_add(struct registry *r, struct document *d, struct slice bytes);
 
 /* The primitive type of an element; PRIMITIVE_NONE when no registry has it. r may be NULL. */
 enum primitive registry_primitive(const struct registry *r, struct slice element);
@@ -56,9 +55,9 @@ bool registry_same(struct slice a, struct slice b);
 
 /*
  * The registry file with its "registry-uri" set to this URI, as JSON text in the arena, for serving
- * it; .at NULL on a fault, and error says what and where.
+ * it; .at NULL after a fault was told.
  */
-struct slice registry_publish(struct arena *a, struct slice bytes, struct slice uri, char *error,
-                              size_t error_size);
+struct slice registry_publish(struct arena *a, struct document *d, struct slice bytes,
+                              struct slice uri);
 
 #endif

@@ -118,3 +118,17 @@ def test_record_types(check, tmp_path, name):
             f"{one}: mappings[0]: expected", f"{two}: ends too early", f"{one.parent}/c.json: expected a file", f"{check.file}: {name}.nonsense: unknown option", f"{check.file}: common.colour: unknown option"]
     for text in told:
         assert any(line.startswith(text) for line in said), (text, said)
+
+
+def test_registries(check, tmp_path):
+    """Of the gateway; all that is wrong with the first one that is at fault."""
+    core = tmp_path / "schemas/mplane/core.json"
+    core.parent.mkdir(parents=True)
+    core.write_text(json.dumps({"registry-format": "mplane-0", "registry-uri": "u", "includes": ["v"],
+                                "elements": [{"name": 1, "prim": "int"}, 7]}))
+    options = {"public_url": "https://gateway.test:8890/", "certificate": "a", "key": "b", "ca": "c"}
+    said = check("mplane-gw", options, schemas_dir=str(tmp_path / "schemas"))
+    for fault in ('includes[0]: expected the URI of a registry read before, found "v"',
+                  "elements[0].name: expected a string, found 1", "elements[0].prim: expected one of string natural",
+                  "elements[1]: expected an object, found 7"):
+        assert any(line.startswith(f"{core}: {fault}") for line in said), said

@@ -361,7 +361,10 @@ def test_a_start_that_fails_is_told(make_gateway, tmp_path):
     core.write_bytes(b" " * (4194304 + 1))
     assert says % "File too large" in failed_start(one, schemas_dir=str(tmp_path))
     core.write_text('{"registry-format": "mplane-1"}')
-    assert f"registry.file file={core} error=\"registry-format: expected" in failed_start(one, schemas_dir=str(tmp_path))
+    said = failed_start(one, schemas_dir=str(tmp_path))
+    for fault in ('registry-format: expected mplane-0, found "mplane-1"', "registry-uri: expected a string, found nothing",
+                  "elements: expected a list, found nothing"):
+        assert f"{core}: {fault}" in said
 
 
 # ---- configuration ----

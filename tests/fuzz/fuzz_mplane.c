@@ -94,10 +94,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice bytes = {(const char *)data, size};
     if (registry == NULL) {
-        char error[200];
+        struct document d = {0};
         registry = registry_new();
-        if (registry == NULL ||
-            registry_add(registry, slice_of(registry_text), error, sizeof error) == -1) {
+        if (registry == NULL || registry_add(registry, &d, slice_of(registry_text)) == -1) {
             abort();
         }
     }

@@ -29,9 +29,8 @@ static void add_registry(const char *name)
     assert_non_null(f);
     size_t size = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
-    if (registry_add(registry, (struct slice){bytes, size}, error, sizeof error) == -1) {
-        fail_msg("%s: %s", name, error);
-    }
+    struct document d = {.name = name};
+    assert_int_equal(registry_add(registry, &d, (struct slice){bytes, size}), 0);
 }
 
 static int set_up(void **state)
