@@ -17,10 +17,11 @@
 #include "common/grow.h"
 #include "common/log.h"
 #include "common/message.h"
+#include "common/pg/pool.h"
 #include "common/utf8.h"
 #include "queryd/criteria.h"
-#include "queryd/pool.h"
 #include "queryd/turns.h"
+#include "schemas/store_version.h"
 
 #define IDENTITY_BYTES   255 /* ZeroMQ's routing ids are not longer */
 #define CRITERIA_BYTES   (256 * 1024)
@@ -224,8 +225,7 @@ static int on_row(void *owner, const PGresult *result)
     for (int i = 0; i < columns; i++) {
         struct slice text = {NULL, 0};
         if (!PQgetisnull(result, 0, i)) {
-            text.at = PQgetvalue(result, 0, i);
-            text.len = (size_t)PQgetlength(result, 0, i);
+            text = pg_cell_text(result, 0, i);
             text = text.len > LIMIT_DOCUMENT_BYTES ? (struct slice){NULL, 0}
                                                    : arena_copy(q->arena, text);
             if (text.at == NULL) {
@@ -553,14 +553,47 @@ static void on_deadline(void *context)
     }
 }
 
+/*
+ * The first thing a new connection is told, in one statement. jit costs more than it gives for
+ * short statements; with the preset cost of a random page a few series would be looked up by
+ * reading all; to start parallel workers takes longer than most questions.
+ */
+static const char session_sql[] =
+    "SELECT set_config('search_path', 'ezrepo', false), set_config('timezone', 'UTC', false),"
+    " set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false),"
+    " set_config('random_page_cost', '1.1', false),"
+    " set_config('parallel_setup_cost', '20000', false),"
+    /* So long a statement goes on whose connection was closed. */
+    " set_config('client_connection_check_interval', '100ms', false)";
+/* Then what store it leads to: statements are made for one version of it. */
+static const char version_sql[] = "SELECT coalesce(max(number), 0) FROM ezrepo.migration";
+
+/* The store has to be the one that the statements are made for. */
+static bool fits(int64_t version, char *why, size_t size)
+{
+    const char *hint = version < STORE_VERSION ? "stored brings it up to date when it starts"
+                                               : "it was made by a newer EZRepo";
+    if (version == -1) {
+        snprintf(why, size, "the store tells no version, expected %d: %s", STORE_VERSION, hint);
+    } else {
+        snprintf(why, size, "the store has version %lld, expected %d: %s", (long long)version,
+                 STORE_VERSION, hint);
+    }
+    return version == STORE_VERSION;
+}
+
 int questions_start(zloop_t *loop, zsock_t *socket, const struct queryd_settings *settings)
 {
-    static const struct pool_events events = {on_row, on_done, dispatch};
+    static const struct pool_kind kind = {.application = "ezrepo queryd",
+                                          .session = session_sql,
+                                          .look = version_sql,
+                                          .fits = fits,
+                                          .events = {on_row, on_done, dispatch}};
     self.loop = loop;
     self.socket = socket;
     self.settings = settings;
     deadline_init(&self.deadline, loop, on_deadline, NULL);
-    self.pool = pool_new(loop, settings->database, (unsigned)settings->connections, &events);
+    self.pool = pool_new(loop, settings->database, (unsigned)settings->connections, &kind);
     if (self.pool == NULL || zloop_reader(loop, socket, on_socket, NULL) == -1) {
         log_error("queries.start", "error=\"out of memory\"");
         return -1;

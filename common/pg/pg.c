@@ -24,24 +24,23 @@ static struct {
 
 /* ---- failures ---- */
 
-/* In one line, without the advice that libpq adds in lines of their own that begin with a tab. */
-static void keep_message(struct pg *pg, const char *text)
+void pg_one_line(char *to, size_t size, const char *text)
 {
     size_t n = 0;
-    for (; text != NULL && *text != '\0' && n + 1 < sizeof pg->message; text++) {
+    for (; text != NULL && *text != '\0' && n + 1 < size; text++) {
         while (text[0] == '\n' && text[1] == '\t') {
             text += 1 + strcspn(text + 1, "\n");
         }
         if (*text == '\0') {
             break;
         }
-        pg->message[n++] = *text == '\n' ? ' ' : *text;
+        to[n++] = *text == '\n' ? ' ' : *text;
     }
-    while (n > 0 && pg->message[n - 1] == ' ') {
+    while (n > 0 && to[n - 1] == ' ') {
         n--;
     }
-    pg->message[n] = '\0';
-    utf8_repair(pg->message, pg->message + n);
+    to[n] = '\0';
+    utf8_repair(to, to + n);
 }
 
 static void keep_state(struct pg *pg, const char *sqlstate)
@@ -59,7 +58,7 @@ int pg_failed(struct pg *pg, const PGresult *r)
     }
     const char *text = r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
     keep_state(pg, r == NULL ? NULL : PQresultErrorField(r, PG_DIAG_SQLSTATE));
-    keep_message(pg, text != NULL ? text : PQerrorMessage(pg->conn));
+    pg_one_line(pg->message, sizeof pg->message, text != NULL ? text : PQerrorMessage(pg->conn));
     bool away = PQstatus(pg->conn) != CONNECTION_OK || pg->meaning == PG_MEANS_READ_ONLY;
     pg->fault = away ? PG_AWAY : pg_refuses_data(pg->meaning) ? PG_DATA : PG_BUSY;
     return -1;

@@ -126,6 +126,10 @@ int pg_answered(struct pg *pg);
  * -1. */
 int pg_failed(struct pg *pg, const PGresult *r);
 
+/* What libpq says in one line, cut at a character: without the advice that it adds in lines of
+ * their own that begin with a tab. */
+void pg_one_line(char *to, size_t size, const char *text);
+
 /* COPY FROM STDIN in binary: begin, data (rows), end. Each 0 or -1; end reads every result there
  * is. */
 int pg_copy_begin(struct pg *pg, const char *statement);

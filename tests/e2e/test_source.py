@@ -103,6 +103,15 @@ def test_no_function_that_writes_past_its_end():
             assert not bad.search(file.read()), name
 
 
+def test_one_layer_talks_to_postgresql():
+    """Connections are made, and statements sent, in common/pg/ only."""
+    talks = re.compile(r"\bPQ(connect|send|exec|put|get(Result|CopyData)|consume|flush)\w*\(")
+    for name in files(".c", ".h"):
+        if not name.startswith("common/pg/"):
+            with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+                assert not talks.search(file.read()), name
+
+
 def test_hash_tables_do_not_end_the_process():
     """uthash calls exit() where memory is out, unless it is told not to before it is included."""
     for name in files(".c", ".h"):

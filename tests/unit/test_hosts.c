@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order in which servers are asked. */
-#include "queryd/hosts.h"
+#include "common/pg/hosts.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

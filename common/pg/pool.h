@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pool of read-only PostgreSQL connections inside a zloop: each runs one statement at a time,
- * none ever waits for the network. A lost connection is made anew, with growing pauses. Knows
- * nothing of messages or criteria.
+ * A pool of PostgreSQL connections inside a zloop: each runs one statement at a time, none ever
+ * waits for the network. A lost connection is made anew, with growing pauses.
  */
-#ifndef EZREPO_POOL_H
-#define EZREPO_POOL_H
+#ifndef EZREPO_COMMON_PG_POOL_H
+#define EZREPO_COMMON_PG_POOL_H
 
 #include <czmq.h>
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "common/pg/pg.h"
 
 struct pool;
 
@@ -31,10 +31,23 @@ struct pool_events {
     void (*changed)(void);
 };
 
+/* Whose connections they are; outlives the pool. */
+struct pool_kind {
+    const char *application; /* so PostgreSQL calls them */
+    const char *session;     /* the first thing each is told: one statement, rows or not */
+    /*
+     * Then what it is asked: one row with one number. Whether statements can be asked of a database
+     * that says this (-1: none; what is asked for is not there, or may not be read); if not, why.
+     */
+    const char *look;
+    bool (*fits)(int64_t number, char *why, size_t size);
+    struct pool_events events;
+};
+
 /* Begins to connect. conninfo must outlive the pool. NULL when memory is out. The caller owns it.
  */
 struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
-                      const struct pool_events *events);
+                      const struct pool_kind *kind);
 
 /* Closes all connections; done() is not called for what was running. */
 void pool_free(struct pool **pool);
@@ -52,7 +65,7 @@ void pool_cancel(struct pool *pool, const void *owner);
 
 /* No connection is there and the last attempt to make one failed. */
 bool pool_away(const struct pool *pool);
-/* That attempt failed since the store there is not of STORE_VERSION; pool_error() says so. */
+/* That attempt failed since the database there does not fit; pool_error() says why. */
 bool pool_unfit(const struct pool *pool);
 /* How many connections are there, how many of them run a statement. */
 unsigned pool_connected(const struct pool *pool);

@@ -3,7 +3,7 @@
  * Connections to PostgreSQL: connecting, session settings, one statement at a time, stopping it,
  * and coming back after a loss. All sockets are non-blocking readers of the loop.
  */
-#include "queryd/pool.h"
+#include "common/pg/pool.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,39 +13,22 @@
 #include "common/daemon.h"
 #include "common/deadline.h"
 #include "common/log.h"
-#include "common/pg/sqlstate.h"
-#include "common/utf8.h"
-#include "queryd/hosts.h"
-#include "schemas/store_version.h"
+#include "common/pg/hosts.h"
 
 #define HOST_US          INT64_C(3000000) /* to connect to one host; then the next one's turn comes */
 #define PAUSE_FIRST_US   INT64_C(200000) /* before the next attempt; doubles */
 #define PAUSE_LONGEST_US INT64_C(5000000)
-#define PAUSE_UNFIT_US   INT64_C(250000)  /* a store that is being made is there within moments */
+#define PAUSE_UNFIT_US   INT64_C(250000)  /* what is being made there is there within moments */
 #define GRACE_US         INT64_C(3000000) /* for the server to end a statement that it should have */
 #define ERROR_BYTES      256
 
-/*
- * The first thing a new connection is told, in one statement. jit costs more than it gives for
- * short statements; with the preset cost of a random page a few series would be looked up by
- * reading all; to start parallel workers takes longer than most questions.
- */
-static const char session_sql[] =
-    "SELECT set_config('search_path', 'ezrepo', false), set_config('timezone', 'UTC', false),"
-    " set_config('default_transaction_read_only', 'on', false), set_config('jit', 'off', false),"
-    " set_config('random_page_cost', '1.1', false),"
-    " set_config('parallel_setup_cost', '20000', false),"
-    /* So long a statement goes on whose connection was closed. */
-    " set_config('client_connection_check_interval', '100ms', false)";
-/* Then what store it leads to: statements are made for one version of it. */
-static const char version_sql[] = "SELECT coalesce(max(number), 0) FROM ezrepo.migration";
 static const char timeout_sql[] = "SELECT set_config('statement_timeout', $1, false)";
 
 enum state {
     AWAY,       /* waits until retry_us */
     CONNECTING, /* PQconnectPoll */
-    PREPARING,  /* session_sql is under way */
-    LOOKING,    /* version_sql is under way */
+    PREPARING,  /* the kind's session is under way */
+    LOOKING,    /* its look is under way */
     IDLE,
     SETTING, /* timeout_sql is under way, the owner's statement comes next */
     RUNNING  /* the owner's statement is under way */
@@ -62,7 +45,7 @@ struct pool_connection {
     char host[ERROR_BYTES]; /* that is being asked */
     int64_t timeout_ms;     /* the session's statement_timeout */
     bool stopped;           /* nobody wants the statement's rows any more */
-    int version;            /* of the store, as far as LOOKING has it; -1: it told none */
+    int64_t number;         /* that look gave; -1: none */
     enum pool_outcome outcome;
     char message[ERROR_BYTES];
     /* The statement. */
@@ -79,9 +62,9 @@ struct pool {
     const char *conninfo;
     struct hosts hosts;
     unsigned first_host; /* where an attempt to connect begins */
-    struct pool_events events;
+    const struct pool_kind *kind;
     bool failed; /* the last attempt to connect did */
-    bool unfit;  /* since the store is of another version */
+    bool unfit;  /* since the database does not fit */
     char error[ERROR_BYTES];
     uint64_t failures;
     struct log_limit said;
@@ -103,17 +86,6 @@ static void watch_time(struct pool_connection *c)
     if (due_us(c) != INT64_MAX) {
         deadline_by(&c->pool->deadline, due_us(c));
     }
-}
-
-/* One line of what libpq says, cut at a character. */
-static void copy_line(char *to, const char *text)
-{
-    size_t n = strcspn(text, "\n");
-    if (n >= ERROR_BYTES) {
-        n = utf8_cut(text, ERROR_BYTES - 1);
-    }
-    memcpy(to, text, n);
-    to[n] = '\0';
 }
 
 static void unwatch(struct pool_connection *c)
@@ -161,7 +133,7 @@ static void finish_statement(struct pool_connection *c, enum pool_outcome outcom
     char message[ERROR_BYTES];
     memcpy(message, c->message, sizeof message);
     c->owner = NULL;
-    c->pool->events.done(owner, outcome, message);
+    c->pool->kind->events.done(owner, outcome, message);
 }
 
 static void disconnect(struct pool_connection *c, int64_t retry_us)
@@ -179,12 +151,12 @@ static void leave(struct pool_connection *c, const char *why, bool unfit)
 {
     struct pool *pool = c->pool;
     bool statement = has_statement(c);
-    copy_line(pool->error, why);
-    copy_line(c->message, pool->error);
+    pg_one_line(pool->error, ERROR_BYTES, why);
+    pg_one_line(c->message, ERROR_BYTES, pool->error);
     if (log_allowed(&pool->said, 3)) {
         log_error(unfit ? "database.unfit" : "database.lost", "error=\"%s\"", pool->error);
     }
-    pool->failures += !unfit; /* a store that is not made yet is no error: the note tells of it */
+    pool->failures += !unfit; /* what is not made yet is no error: the note tells of it */
     pool->failed = true;
     pool->unfit = unfit;
     disconnect(c, daemon_clock_us() + (unfit ? PAUSE_UNFIT_US : c->pause_us));
@@ -194,28 +166,12 @@ static void leave(struct pool_connection *c, const char *why, bool unfit)
     if (statement) {
         finish_statement(c, POOL_UNAVAILABLE);
     }
-    pool->events.changed();
+    pool->kind->events.changed();
 }
 
 static void lose(struct pool_connection *c, const char *why)
 {
     leave(c, why, false);
-}
-
-/* The store is not the one that the statements are made for. */
-static void refuse(struct pool_connection *c)
-{
-    char why[ERROR_BYTES];
-    const char *hint = c->version < STORE_VERSION ? "stored brings it up to date when it starts"
-                                                  : "it was made by a newer EZRepo";
-    if (c->version == -1) {
-        snprintf(why, sizeof why, "the store tells no version, expected %d: %s", STORE_VERSION,
-                 hint);
-    } else {
-        snprintf(why, sizeof why, "the store has version %d, expected %d: %s", c->version,
-                 STORE_VERSION, hint);
-    }
-    leave(c, why, true);
 }
 
 static void on_notice(void *context, const char *message)
@@ -258,7 +214,7 @@ static void go_on_connecting(struct pool_connection *c)
         c->timeout_ms = -1;
         c->outcome = POOL_DONE;
         if (PQsetnonblocking(c->pg, 1) == -1 ||
-            PQsendQueryParams(c->pg, session_sql, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
+            PQsendQueryParams(c->pg, c->pool->kind->session, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
             flush_and_watch(c) == -1) {
             lose(c, PQerrorMessage(c->pg));
         }
@@ -286,7 +242,7 @@ static void begin_connecting(struct pool_connection *c)
                           "port",
                           NULL};
     const char *values[] = {
-        c->pool->conninfo, "UTF8", "ezrepo queryd", "3000", host, hostaddr, port, NULL};
+        c->pool->conninfo, "UTF8", c->pool->kind->application, "3000", host, hostaddr, port, NULL};
     c->state = CONNECTING;
     c->host[0] = '\0';
     c->tried = 0;
@@ -306,8 +262,8 @@ static void begin_connecting(struct pool_connection *c)
     }
 }
 
-/* Whether there is no store yet, or one so old that this is not in it or may not be read. */
-static bool is_no_store(enum pg_meaning meaning)
+/* Whether what is asked for is not there yet, or may not be read. */
+static bool is_not_there(enum pg_meaning meaning)
 {
     return meaning == PG_MEANS_MISSING || meaning == PG_MEANS_FORBIDDEN;
 }
@@ -319,8 +275,8 @@ static enum pool_outcome outcome_of(const char *state)
     if (meaning == PG_MEANS_STOPPED) {
         return POOL_TIMEOUT;
     }
-    return state == NULL || pg_may_pass(meaning) || is_no_store(meaning) ? POOL_UNAVAILABLE
-                                                                         : POOL_REFUSED;
+    return state == NULL || pg_may_pass(meaning) || is_not_there(meaning) ? POOL_UNAVAILABLE
+                                                                          : POOL_REFUSED;
 }
 
 /*
@@ -334,29 +290,29 @@ static void stop_statement(struct pool_connection *c)
     disconnect(c, 0);
     finish_statement(c, POOL_STOPPED);
     begin_connecting(c);
-    pool->events.changed();
+    pool->kind->events.changed();
 }
 
-static void take_version(struct pool_connection *c, const PGresult *result)
+static void take_number(struct pool_connection *c, const PGresult *result)
 {
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
-        c->version = atoi(PQgetvalue(result, 0, 0));
-    } else if (!is_no_store(pg_meaning_of(PQresultErrorField(result, PG_DIAG_SQLSTATE)))) {
+        c->number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    } else if (!is_not_there(pg_meaning_of(PQresultErrorField(result, PG_DIAG_SQLSTATE)))) {
         c->outcome = POOL_UNAVAILABLE;
-        copy_line(c->message, PQresultErrorMessage(result));
+        pg_one_line(c->message, ERROR_BYTES, PQresultErrorMessage(result));
     }
 }
 
 static void take_result(struct pool_connection *c, const PGresult *result)
 {
     if (c->state == LOOKING) {
-        take_version(c, result);
+        take_number(c, result);
         return;
     }
     switch (PQresultStatus(result)) {
     case PGRES_SINGLE_TUPLE:
         if (c->state == RUNNING && !c->stopped) {
-            c->stopped = c->pool->events.row(c->owner, result) == -1;
+            c->stopped = c->pool->kind->events.row(c->owner, result) == -1;
         }
         return;
     case PGRES_TUPLES_OK:
@@ -364,7 +320,7 @@ static void take_result(struct pool_connection *c, const PGresult *result)
     default: {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         c->outcome = outcome_of(state);
-        copy_line(c->message, PQresultErrorMessage(result));
+        pg_one_line(c->message, ERROR_BYTES, PQresultErrorMessage(result));
         if (c->outcome == POOL_REFUSED || c->outcome == POOL_UNAVAILABLE) {
             c->pool->failures++;
             if (log_allowed(&c->pool->said, 3)) {
@@ -401,8 +357,8 @@ static void send_statement(struct pool_connection *c)
 static void look(struct pool_connection *c)
 {
     c->state = LOOKING;
-    c->version = -1;
-    if (PQsendQueryParams(c->pg, version_sql, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
+    c->number = -1;
+    if (PQsendQueryParams(c->pg, c->pool->kind->look, 0, NULL, NULL, NULL, NULL, 0) == 0 ||
         flush_and_watch(c) == -1) {
         lose(c, PQerrorMessage(c->pg));
     }
@@ -411,15 +367,16 @@ static void look(struct pool_connection *c)
 /* The session is made: with it, or without it. */
 static void end_looking(struct pool_connection *c)
 {
-    if (c->version != STORE_VERSION) {
-        refuse(c);
+    char why[ERROR_BYTES];
+    if (!c->pool->kind->fits(c->number, why, sizeof why)) {
+        leave(c, why, true);
         return;
     }
     c->pause_us = PAUSE_FIRST_US;
     c->pool->failed = c->pool->unfit = false;
     c->state = IDLE;
     log_info("database.connected", "backend=%d", PQbackendPID(c->pg));
-    c->pool->events.changed();
+    c->pool->kind->events.changed();
 }
 
 /* All results of what was sent are there. */
@@ -448,7 +405,7 @@ static void end_statement(struct pool_connection *c)
     if (was == SETTING || was == RUNNING) {
         finish_statement(c, c->outcome);
     }
-    c->pool->events.changed();
+    c->pool->kind->events.changed();
 }
 
 static void go_on_reading(struct pool_connection *c)
@@ -526,7 +483,7 @@ static void on_deadline(void *context)
 }
 
 struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
-                      const struct pool_events *events)
+                      const struct pool_kind *kind)
 {
     struct pool *pool = calloc(1, sizeof *pool + connections * sizeof pool->connections[0]);
     if (pool == NULL) {
@@ -534,7 +491,7 @@ struct pool *pool_new(zloop_t *loop, const char *conninfo, unsigned connections,
     }
     pool->loop = loop;
     pool->conninfo = conninfo;
-    pool->events = *events;
+    pool->kind = kind;
     pool->count = connections;
     deadline_init(&pool->deadline, loop, on_deadline, pool);
     if (hosts_read(&pool->hosts, conninfo) == -1) {

@@ -3,8 +3,8 @@
  * The servers that a connection string names, so that another one can be asked first. libpq asks
  * them in order, and when nobody looks at the clock it waits for one that is frozen for ever. Pure.
  */
-#ifndef EZREPO_QUERYD_HOSTS_H
-#define EZREPO_QUERYD_HOSTS_H
+#ifndef EZREPO_COMMON_PG_HOSTS_H
+#define EZREPO_COMMON_PG_HOSTS_H
 
 /* As libpq has them: lists with commas; NULL: the string does not name any. */
 struct hosts {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists with commas. */
-#include "queryd/hosts.h"
+#include "common/pg/hosts.h"
 
 #include <libpq-fe.h>
 #include <stdlib.h>
