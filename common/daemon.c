@@ -25,6 +25,7 @@
 #include "common/json.h"
 #include "common/log.h"
 #include "common/notify.h"
+#include "common/number.h"
 #include "common/owner.h"
 #include "common/told.h"
 #include "common/utf8.h"
@@ -631,10 +632,8 @@ static int usage(const char *what)
 
 static int parse_instance(const char *text)
 {
-    char *end;
-    errno = 0;
-    unsigned long n = strtoul(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || n > 9999) {
+    int64_t n;
+    if (number_integer(slice_of(text), 0, 9999, &n) == -1) {
         return -1;
     }
     self.instance = (unsigned)n;

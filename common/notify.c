@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/number.h"
 
 static struct {
     int fd; /* 0: nobody asked */
@@ -53,13 +54,12 @@ static int read_name(const char *text)
 static int64_t read_watchdog(void)
 {
     const char *text = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
-    char *end;
-    if (text == NULL || (pid != NULL && strtoll(pid, NULL, 10) != (long long)getpid())) {
+    const int64_t own = getpid();
+    int64_t us = 0, of;
+    if (text == NULL || (pid != NULL && number_integer(slice_of(pid), own, own, &of) == -1)) {
         return 0;
     }
-    errno = 0;
-    long long us = strtoll(text, &end, 10);
-    return errno == 0 && end != text && *end == '\0' && us > 0 ? us : 0;
+    return number_integer(slice_of(text), 1, INT64_MAX, &us) == 0 ? us : 0;
 }
 
 void notify_start(void)

@@ -13,6 +13,8 @@
 /* 0001-01-01 and the end of 9999-12-31: what "YYYY-MM-DD" can hold. */
 #define TIME_MIN_US (-719162 * DAY_US)
 #define TIME_MAX_US (2932897 * DAY_US - 1)
+/* The longest duration there can be. */
+#define LONGEST_US (TIME_MAX_US - TIME_MIN_US)
 
 /* Text being read: each reader moves it past what it read, or leaves it alone. */
 struct when_cursor {
@@ -68,6 +70,12 @@ static inline bool cursor_take_number(struct when_cursor *c, int min, int max, i
 
 /* A unit of time, which makes a duration of the digits before it. */
 bool cursor_at_unit(const struct when_cursor *c);
+
+/*
+ * A number before each of some units of "wdhms" (weeks to seconds), in the order of `units`, each
+ * once and one at least; no letter may follow. 0, or -1 and the fault.
+ */
+int when_read_duration(struct when_cursor *c, const char *units, int64_t *us);
 
 /* Take the word, if it is next behind blanks and no letter or digit follows it; the sign, if it is
  * next behind blanks. */

@@ -25,6 +25,11 @@ int when_time_parse(struct slice text, int64_t *us);
 /* The same; whether no offset was given, so that it may be the local time of its sender; on -1 what
  * was expected and found, NUL-terminated. */
 int when_time_read(struct slice text, int64_t *us, bool *local, char *error, size_t error_size);
+/*
+ * A duration: "1w", "1d12h", "90m", "30s": weeks, days, hours, minutes and seconds, in this order,
+ * each once and one at least. 0; -1 also when it is longer than 9999 years.
+ */
+int when_duration_parse(struct slice text, int64_t *us);
 /* "YYYY-MM-DD HH:MM:SS.ffffff" */
 void when_time_text(int64_t us, char text[WHEN_TEXT]);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/number.h"
 #include "common/when_time.h"
 #include "ctl/ctl.h"
 #include "ctl/table.h"
@@ -122,48 +123,7 @@ int ctl_options(const struct ctl_command *command,
 
 int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value)
 {
-    char *end;
-    if (text[0] < '0' || text[0] > '9') {
-        return -1;
-    }
-    errno = 0;
-    long long n = strtoll(text, &end, 10);
-    if (errno != 0 || *end != '\0' || n < min || n > max) {
-        return -1;
-    }
-    *value = n;
-    return 0;
-}
-
-/* "1w", "1d12h", "90m", "30s": units descending, each once. -1 when it is none. */
-static int duration(const char *text, int64_t *us)
-{
-    static const struct {
-        char unit;
-        int64_t us;
-    } units[] = {{'w', INT64_C(604800000000)},
-                 {'d', INT64_C(86400000000)},
-                 {'h', INT64_C(3600000000)},
-                 {'m', 60000000},
-                 {'s', 1000000}};
-    const char *at = text;
-    *us = 0;
-    for (int i = 0; i < 5 && *at != '\0'; i++) {
-        size_t digits = strspn(at, "0123456789");
-        if (digits == 0 || digits > 9 || at[digits] != units[i].unit) {
-            continue;
-        }
-        int64_t n = 0;
-        for (size_t k = 0; k < digits; k++) {
-            n = n * 10 + (at[k] - '0');
-        }
-        if (n > 1000000) {
-            return -1;
-        }
-        *us += n * units[i].us;
-        at += digits + 1;
-    }
-    return *at == '\0' && at != text ? 0 : -1;
+    return text[0] == '-' ? -1 : number_integer(slice_of(text), min, max, value);
 }
 
 /* The beginning of a day (UTC) by its name. -1 when it is none. */
@@ -188,7 +148,7 @@ int ctl_time(const char *text, int64_t *us)
     if (named_day(text, now_us, us) == 0) {
         return 0;
     }
-    if (duration(text, us) == 0) {
+    if (when_duration_parse(slice_of(text), us) == 0) {
         *us = now_us - *us;
         return 0;
     }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/number.h"
 
 #define BACKLOG 256
 
@@ -33,17 +34,13 @@ int listen_split(const char *text, char host[LISTEN_HOST_SIZE], char port[6])
     } else if (memchr(text, ':', host_size) != NULL) {
         return -1; /* an IPv6 address without brackets */
     }
-    size_t digits = strlen(colon + 1);
-    if (digits == 0 || digits > 5 || strspn(colon + 1, "0123456789") != digits) {
-        return -1;
-    }
-    long number = strtol(colon + 1, NULL, 10);
-    if (number < 1 || number > 65535) {
+    int64_t number;
+    if (number_integer(slice_of(colon + 1), 1, 65535, &number) == -1) {
         return -1;
     }
     memcpy(host, from, host_size);
     host[host_size] = '\0';
-    snprintf(port, 6, "%ld", number);
+    snprintf(port, 6, "%u", (unsigned)number);
     return 0;
 }
 

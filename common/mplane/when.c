@@ -9,9 +9,8 @@
 
 #include "common/when_parts.h"
 
-/* "inf", as mPlane programs understand it; and the longest duration there can be. */
+/* "inf", as mPlane programs understand it. */
 #define INFINITE_US (100000 * DAY_US)
-#define LONGEST_US  (TIME_MAX_US - TIME_MIN_US)
 /* Some weekday falls on 29 February at least once in this many days. */
 #define CRON_DAYS 36600
 /* How "any hour" is written: 0,1,...,59. */
@@ -27,40 +26,12 @@ static int impossible(const struct when_cursor *c, const char *why)
 /* D: "[nd][nh][nm][ns]", in this order and at least one of them, or "inf". */
 static int read_duration(struct when_cursor *c, int64_t *us)
 {
-    static const struct {
-        char unit;
-        int64_t us;
-    } units[] = {{'d', DAY_US}, {'h', 3600 * SECOND_US}, {'m', 60 * SECOND_US}, {'s', SECOND_US}};
     cursor_skip_blanks(c);
-    const struct when_cursor begin = *c;
     if (cursor_take_word(c, "inf")) {
         *us = INFINITE_US;
         return 0;
     }
-    size_t unit = 0;
-    *us = 0;
-    while (cursor_at_digit(c)) {
-        int64_t n;
-        if (!cursor_take_number(c, 1, 12, &n)) {
-            return cursor_fault(&begin, "a shorter duration");
-        }
-        while (unit < 4 && (c->at == c->end || *c->at != units[unit].unit)) {
-            unit++;
-        }
-        if (unit == 4) {
-            return cursor_fault(&begin, "a duration, [nd][nh][nm][ns]");
-        }
-        if (n > (LONGEST_US - *us) / units[unit].us) {
-            return cursor_fault(&begin, "a shorter duration");
-        }
-        *us += n * units[unit++].us;
-        c->at++;
-    }
-    char next = c->at < c->end ? *c->at : ' ';
-    if (c->at == begin.at || (next >= 'a' && next <= 'z') || (next >= 'A' && next <= 'Z')) {
-        return cursor_fault(&begin, "a duration, [nd][nh][nm][ns]");
-    }
-    return 0;
+    return when_read_duration(c, "dhms", us);
 }
 
 /* T: past, now, future or an absolute time. */

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/number.h"
 
 #define FIRST_LISTEN_FD 3
 /* Who does not answer for so long may be standing still, and then nobody knows for how long. */
@@ -33,13 +35,8 @@ struct keeper {
 static long environment_number(const char *name)
 {
     const char *text = getenv(name);
-    if (text == NULL || *text < '0' || *text > '9') {
-        return -1;
-    }
-    char *end;
-    errno = 0;
-    long n = strtol(text, &end, 10);
-    return errno == 0 && *end == '\0' ? n : -1;
+    int64_t n;
+    return text != NULL && number_integer(slice_of(text), 0, INT_MAX, &n) == 0 ? (long)n : -1;
 }
 
 /* 0 and how many; -1 after an error was logged. */

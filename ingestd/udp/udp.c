@@ -14,6 +14,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/number.h"
 #include "common/sockets.h"
 
 /*
@@ -60,13 +61,10 @@ int udp_endpoint_parse(struct slice text, struct address *address, uint16_t *por
     if (address_parse(host, address) == -1 || address->family != (six ? 6 : 4)) {
         return -1;
     }
-    uint32_t number = 0;
-    const char *digit = colon + 1;
-    for (; digit < text.at + text.len && *digit >= '0' && *digit <= '9' && number <= 65535;
-         digit++) {
-        number = number * 10 + (uint32_t)(*digit - '0');
-    }
-    if (digit == colon + 1 || digit != text.at + text.len || number < 1 || number > 65535) {
+    const char *end = text.at + text.len;
+    int64_t number;
+    if (number_integer((struct slice){colon + 1, (size_t)(end - colon - 1)}, 1, 65535, &number) ==
+        -1) {
         return -1;
     }
     *port = (uint16_t)number;

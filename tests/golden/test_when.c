@@ -509,13 +509,45 @@ static void test_intervals(void **state)
     arena_free(&a);
 }
 
+/* Of the command line; scopes have the same but for weeks. */
+static void test_durations(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t seconds; /* -1: none */
+    } cases[] = {
+        {"30s", 30},      {"90m", 5400},
+        {"2h", 7200},     {"1d12h", 129600},
+        {"1w", 604800},   {"1w1d1h1m1s", 694861},
+        {"0s", 0},        {"", -1},
+        {"5", -1},        {"s", -1},
+        {"1h1d", -1},     {"1h1h", -1},
+        {"1s ", -1},      {" 1s", -1},
+        {"1h5", -1},      {"1sx", -1},
+        {"-1s", -1},      {"1.5h", -1},
+        {"1y", -1},       {"3650000d", 315360000000},
+        {"3660000d", -1}, {"1234567890123s", -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        int64_t us;
+        int rc = when_duration_parse(slice_of(cases[i].text), &us);
+        if (rc != (cases[i].seconds == -1 ? -1 : 0) ||
+            (rc == 0 && us != cases[i].seconds * 1000000)) {
+            fail_msg("%s: %d", cases[i].text, rc);
+        }
+    }
+    assert_int_equal(when_duration_parse((struct slice){NULL, 0}, &(int64_t){0}), -1);
+    assert_int_equal(when_duration_parse((struct slice){"1\0s", 3}, &(int64_t){0}), -1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scopes),    cmocka_unit_test(test_more_scopes),
         cmocka_unit_test(test_runs),      cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_times),     cmocka_unit_test(test_spellings),
-        cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_intervals), cmocka_unit_test(test_durations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
