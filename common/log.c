@@ -11,7 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "common/notify.h"
 #include "common/outlet.h"
 #include "common/told.h"
 
@@ -37,8 +36,8 @@ void log_start(const char *process, unsigned instance)
     process_instance = instance;
     outlet_start(&log_lines);
     outlet_start(&audit_lines);
-    to_journal[STDOUT_FILENO] = notify_is_journal(STDOUT_FILENO);
-    to_journal[STDERR_FILENO] = notify_is_journal(STDERR_FILENO);
+    to_journal[STDOUT_FILENO] = outlet_is_journal(STDOUT_FILENO);
+    to_journal[STDERR_FILENO] = outlet_is_journal(STDERR_FILENO);
 }
 
 void log_set_level(enum log_level level)

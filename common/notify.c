@@ -113,14 +113,3 @@ void notify_stopping(void)
 {
     send_text("STOPPING=1");
 }
-
-bool notify_is_journal(int fd)
-{
-    const char *text = getenv("JOURNAL_STREAM");
-    uintmax_t device, inode;
-    struct stat s;
-    char more;
-    return text != NULL &&
-           sscanf(text, "%" SCNuMAX ":%" SCNuMAX "%c", &device, &inode, &more) == 2 &&
-           fstat(fd, &s) == 0 && (uintmax_t)s.st_dev == device && (uintmax_t)s.st_ino == inode;
-}

@@ -23,7 +23,4 @@ void notify_alive(void);
 /* It is about to end. */
 void notify_stopping(void);
 
-/* Whether this descriptor (standard output or error) leads to systemd's journal: JOURNAL_STREAM. */
-bool notify_is_journal(int fd);
-
 #endif

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,4 +137,15 @@ int outlet_write(struct outlet *o, const char *line, size_t len)
         return -1;
     }
     return 0;
+}
+
+bool outlet_is_journal(int fd)
+{
+    const char *text = getenv("JOURNAL_STREAM");
+    uintmax_t device, inode;
+    struct stat s;
+    char more;
+    return text != NULL &&
+           sscanf(text, "%" SCNuMAX ":%" SCNuMAX "%c", &device, &inode, &more) == 2 &&
+           fstat(fd, &s) == 0 && (uintmax_t)s.st_dev == device && (uintmax_t)s.st_ino == inode;
 }

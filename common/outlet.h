@@ -32,4 +32,7 @@ int outlet_write(struct outlet *o, const char *line, size_t len);
 /* Writes what waits, as far as it is taken: true when nothing waits any more. */
 bool outlet_flush(struct outlet *o);
 
+/* Whether this descriptor (standard output or error) leads to systemd's journal: JOURNAL_STREAM. */
+bool outlet_is_journal(int fd);
+
 #endif

@@ -6,7 +6,7 @@
 #include "common/log.h"
 #include "stored/asker.h"
 #include "stored/beside/rebuild.h"
-#include "stored/publish.h"
+#include "stored/default_grading.h"
 
 static void answer(zsock_t *socket, struct slice peer, const struct adopted_message *m)
 {
@@ -53,7 +53,7 @@ static const char *adopt(struct store *s, struct adopted_message *m)
     if (gaps == 1) {
         rebuild_gaps_changed(s->rebuild);
     }
-    if (publish_adopt(s) != 0) {
+    if (default_grading_adopt(s) != 0) {
         return "the gaps are adopted, but the default grading could not be published: stored's log "
                "says why";
     }

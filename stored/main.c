@@ -18,6 +18,7 @@
 #include "stored/beside/rebuild.h"
 #include "stored/beside/seal.h"
 #include "stored/db/migrate.h"
+#include "stored/default_grading.h"
 #include "stored/flush/flush.h"
 #include "stored/inbox.h"
 #include "stored/publish.h"
@@ -205,7 +206,7 @@ static int load_store(void)
         return 1;
     }
     rebuild_look(s->rebuild);
-    return publish_default(s);
+    return default_grading_publish(s);
 }
 
 static void connect_database(void)
@@ -576,7 +577,7 @@ static int apply_types(void)
     if (changed == 1) {
         rebuild_gaps_changed(s->rebuild);
     }
-    if (changed == -1 || publish_default(s) != 0) {
+    if (changed == -1 || default_grading_publish(s) != 0) {
         log_error("record_types.taken", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
         pg_close(&s->pg);
         back_off();
@@ -614,7 +615,7 @@ static int check(struct document *d, const struct config_common *common, const v
     struct retention_rules rules;
     retention_rules_read(d, s->retention, &rules);
     if (s->grading_default[0] != '\0') {
-        publish_check(d, s->grading_default);
+        default_grading_check(d, s->grading_default);
     }
     return rc;
 }

@@ -9,24 +9,4 @@
 /* Answers every request that is there; true when a new grading is in force. */
 bool publish_requests(struct store *store, zsock_t *socket);
 
-/* Whether the file that stored.grading_default names is a grading that could be published. */
-void publish_check(struct document *d, const char *file);
-
-/*
- * Publishes the default document as version 1 when the store has no grading: that of the setting,
- * or the one in schemas_dir. Where there is one and what of the record types enters grading has
- * changed since, its document becomes the next version. Then looks, as below. 0; 1 when the
- * database failed; -1 when the document is no good (it was logged why).
- */
-int publish_default(struct store *store);
-
-/*
- * Sets store->old_default: nobody ever published a grading, and the document in force is not the
- * default of today. 0; 1 when the database failed.
- */
-int publish_look(struct store *store);
-
-/* Where it is so, the default of today becomes the next version. As publish_default(). */
-int publish_adopt(struct store *store);
-
 #endif

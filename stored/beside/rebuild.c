@@ -6,7 +6,6 @@
 #include "stored/beside/rebuild.h"
 
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdlib.h>
 
 #include "common/daemon.h"
@@ -62,25 +61,7 @@ void rebuild_free(struct rebuild **r)
     }
 }
 
-int rebuild_calendar(struct rebuild_job *job)
-{
-    return calendar_load(&job->store->calendar, &job->store->pg, daemon_clock_us());
-}
-
 /* ---- answers ---- */
-
-void rebuild_tell(struct rebuild_found *found, const char *format, ...)
-{
-    va_list args;
-    if (found->text_count == REBUILD_TEXTS) {
-        return;
-    }
-    char *text = found->texts[found->text_count++];
-    va_start(args, format);
-    vsnprintf(text, sizeof found->texts[0], format, args);
-    va_end(args);
-    utf8_repair(text, text + strlen(text));
-}
 
 static void send_message(zsock_t *socket, struct slice peer, const struct rebuilt_message *m)
 {
