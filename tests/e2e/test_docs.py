@@ -108,6 +108,14 @@ def test_glossary_is_true_of_the_tree():
                 assert os.path.exists(os.path.join(ROOT, name)), f"{row[0]}: {name}"
 
 
+def test_source_files_that_pages_name_are_there():
+    """Of docs/ and of the folders: `ingestd/udp/udp.c`, from the top or from the page's own folder."""
+    for page in documents():
+        folder = os.path.dirname(page)
+        for name in re.findall(r"`((?:[a-z-]+/)+\w+\.[ch])`", read(page)):
+            assert os.path.exists(os.path.join(ROOT, name)) or os.path.exists(os.path.join(ROOT, folder, name)), f"{page}: {name}"
+
+
 def test_readme_names_every_folder():
     folders = [f for f in os.listdir(ROOT) if os.path.isdir(os.path.join(ROOT, f))
                and not f.startswith((".", "_", "build", "state"))]
