@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "common/batch.h"
+#include "common/record_dimensions.h"
 
 /* Plans kept within a batch, each in the one place its schema and type hash to. */
 #define PLANS 64
@@ -22,8 +23,6 @@
 /* A batch's schemas and grades; one record's values. What the limits of the messages allow fits. */
 #define BATCH_MEMORY  (64 << 20)
 #define RECORD_MEMORY (1 << 20)
-
-enum dimension { CONTENT, PROBE, SOURCE, DEST, PATH, DIMENSIONS };
 
 struct condition {
     struct number limit;
@@ -46,7 +45,7 @@ struct check {
 struct block {
     uint32_t name;
     const struct pattern *type;
-    struct check checks[DIMENSIONS];
+    struct check checks[DIMENSION_COUNT];
     uint32_t check_count;
     struct grade_rule *rules;
     uint32_t rule_count;
@@ -111,11 +110,9 @@ static struct rule_totals count_all(const struct grading *g)
 
 static void compile_checks(struct block *to, const struct grading_block *from)
 {
-    const struct pattern *const patterns[DIMENSIONS] = {&from->content, &from->probe, &from->source,
-                                                        &from->dest, &from->path};
-    for (enum dimension d = 0; d < DIMENSIONS; d++) {
-        if (patterns[d]->kind != PATTERN_ANY) {
-            to->checks[to->check_count++] = (struct check){patterns[d], d};
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        if (d != DIMENSION_type && from->patterns[d].kind != PATTERN_ANY) {
+            to->checks[to->check_count++] = (struct check){&from->patterns[d], d};
         }
     }
 }
@@ -128,8 +125,10 @@ static void compile_blocks(struct grade_rules *r)
     for (uint32_t b = 0; b < r->grading->block_count; b++) {
         const struct grading_block *from = &r->grading->blocks[b];
         struct block *to = &r->blocks[b];
-        *to = (struct block){
-            .name = from->name, .type = &from->type, .rules = rule, .rule_count = from->rule_count};
+        *to = (struct block){.name = from->name,
+                             .type = &from->patterns[DIMENSION_type],
+                             .rules = rule,
+                             .rule_count = from->rule_count};
         compile_checks(to, from);
         for (uint32_t i = 0; i < from->rule_count; i++, rule++) {
             const struct grading_rule *source = &from->rules[i];
@@ -366,32 +365,11 @@ static const struct address *endpoint_address(struct endpoint *e, struct slice t
 
 static bool check_holds(const struct check *c, struct subject *s)
 {
-    const struct record_message *record = s->record;
-    struct slice text;
-    struct endpoint *endpoint = NULL;
-    switch (c->dimension) {
-    case CONTENT:
-        text = record->content;
-        break;
-    case PROBE:
-        text = record->probe;
-        break;
-    case SOURCE:
-        text = record->source;
-        endpoint = &s->source;
-        break;
-    case DEST:
-        text = record->dest;
-        endpoint = &s->dest;
-        break;
-    case PATH:
-    default:
-        text = record->path;
-        break;
-    }
+    struct slice text = *record_dimension(s->record, c->dimension);
     const struct address *address = NULL;
-    if (c->pattern->kind == PATTERN_PREFIX && endpoint != NULL) {
-        address = endpoint_address(endpoint, text);
+    if (c->pattern->kind == PATTERN_PREFIX) {
+        /* A prefix is compiled for these two only. */
+        address = endpoint_address(c->dimension == DIMENSION_source ? &s->source : &s->dest, text);
     }
     return pattern_matches_address(c->pattern, text, address);
 }

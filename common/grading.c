@@ -6,6 +6,7 @@
 #include "common/grading.h"
 
 #include "common/document.h"
+#include "common/record_dimensions.h"
 #include "schemas/messages.h"
 
 #define DOCUMENT_NODES 262144
@@ -112,21 +113,19 @@ static void read_pattern(struct grading_reader *r, const struct document_place *
 static void read_applies_to(struct grading_reader *r, const struct document_place *at,
                             struct grading_block *block)
 {
-    static const char *const keys[] = {"recordType", "recordContent", "recordProbe", "recordSource",
-                                       "recordDest", "recordPath",    NULL};
-    struct pattern *const patterns[] = {&block->type,   &block->content, &block->probe,
-                                        &block->source, &block->dest,    &block->path};
-    for (int i = 0; keys[i] != NULL; i++) {
-        (void)pattern_compile(slice_of("*"), false, patterns[i]);
+#define KEY(x, name, Name, addresses, help) "record" #Name,
+    static const char *const keys[] = {DIMENSIONS(KEY, ) NULL};
+#undef KEY
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        (void)pattern_compile(slice_of("*"), false, &block->patterns[d]);
     }
     if (!document_is_object_of(at, keys)) {
         return;
     }
-    for (int i = 0; keys[i] != NULL; i++) {
-        struct document_place text = document_member(at, keys[i]);
-        bool addresses = patterns[i] == &block->source || patterns[i] == &block->dest;
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        struct document_place text = document_member(at, keys[d]);
         if (text.node != NULL) {
-            read_pattern(r, &text, addresses, patterns[i]);
+            read_pattern(r, &text, dimension_rows[d].addresses, &block->patterns[d]);
         }
     }
 }

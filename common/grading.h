@@ -8,6 +8,7 @@
 #include "common/document.h"
 #include "common/number.h"
 #include "common/pattern.h"
+#include "schemas/dimensions.h"
 
 enum grading_relation { GRADING_LT, GRADING_LE, GRADING_GT, GRADING_GE, GRADING_EQ, GRADING_NE };
 
@@ -25,7 +26,7 @@ struct grading_rule {
 
 struct grading_block {
     uint32_t name; /* index into names */
-    struct pattern type, content, probe, source, dest, path;
+    struct pattern patterns[DIMENSION_COUNT];
     uint32_t rule_count;
     struct grading_rule *rules;
 };

@@ -15,7 +15,7 @@
 #define COLUMNS     64
 
 static struct {
-    const char *type, *content, *probe, *source, *dest, *path;
+    const char *dimensions[DIMENSION_COUNT];
     const char *grade, *range;
     const char *since, *until, *when;
     const char *limit, *after;
@@ -23,15 +23,12 @@ static struct {
     bool histogram, json;
 } given;
 
+#define DIMENSION_OPTION(x, name, Name, addresses, help)                                           \
+    {#name, "PATTERN", &given.dimensions[DIMENSION_##name], NULL, help},
+
 static const struct ctl_option criteria_options[] = {
-    {"type", "PATTERN", &given.type, NULL, "record type: *, or a glob such as GLIM*"},
-    {"content", "PATTERN", &given.content, NULL, "what was measured"},
-    {"probe", "PATTERN", &given.probe, NULL, "who measured"},
-    {"source", "PATTERN", &given.source, NULL,
-     "from where: a glob, an address, or a prefix 192.0.2.0/24"},
-    {"dest", "PATTERN", &given.dest, NULL, "to where, likewise"},
-    {"path", "PATTERN", &given.path, NULL, "network path"},
-    {"grade", "NAME", &given.grade, NULL, "grade name; all unless given"},
+    DIMENSIONS(DIMENSION_OPTION, ){"grade", "NAME", &given.grade, NULL,
+                                   "grade name; all unless given"},
     {"range", "LO..HI", &given.range, NULL,
      "grades within 0..5, 0 for none, or one; 1..5 unless given, of records 0..5"},
     {"since", "TIME", &given.since, NULL,
@@ -127,18 +124,20 @@ static int read_scope(struct arena *a, struct when *when)
     return 0;
 }
 
-#define VALUES 10
+#define VALUES (DIMENSION_COUNT + 4)
+
+#define DIMENSION_VALUE(x, name, Name, addresses, help)                                            \
+    {"record." #name, given.dimensions[DIMENSION_##name]},
 
 /* What was given, as parameters. 0, or the exit code after a complaint. */
 static int read_values(struct arena *a, struct mplane_value values[VALUES])
 {
     const char *range = given.range == NULL ? NULL : grade_range(a, given.range);
     const struct mplane_value all[VALUES] = {
-        {"record.type", given.type},   {"record.content", given.content},
-        {"record.probe", given.probe}, {"record.source", given.source},
-        {"record.dest", given.dest},   {"record.path", given.path},
-        {"select.grade", given.grade}, {"range.grade", range},
-        {"list.limit", given.limit},   {"list.after", given.after},
+        DIMENSIONS(DIMENSION_VALUE, ){"select.grade", given.grade},
+        {"range.grade", range},
+        {"list.limit", given.limit},
+        {"list.after", given.after},
     };
     int64_t limit;
     for (int i = 0; i < VALUES; i++) {

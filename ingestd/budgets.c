@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "common/hash.h"
+#include "common/record_dimensions.h"
 
 #define DAY_US     INT64_C(86400000000)
 #define SECOND_US  INT64_C(1000000)
@@ -132,10 +133,10 @@ static bool is_new_day(const struct spender *a, const struct sender_budget *budg
 
 static bool add_series(struct spender *a, const struct record_message *r)
 {
-    const struct slice parts[] = {r->type, r->content, r->probe, r->source, r->dest, r->path};
     uint64_t h = 0;
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        h = hash_bytes(h, parts[i].at, parts[i].len);
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        const struct slice *value = record_dimension(r, d);
+        h = hash_bytes(h, value->at, value->len);
     }
     uint64_t *word = &a->seen[(h & (a->bits - 1)) / 64], bit = UINT64_C(1) << (h & 63);
     if ((*word & bit) == 0) {

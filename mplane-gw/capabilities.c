@@ -9,10 +9,6 @@
 
 #define CAPABILITIES_BYTES (256 * 1024)
 
-/* The six dimensions of a record. */
-#define DIMENSIONS                                                                                 \
-    "record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"
-
 struct row {
     enum capability_kind kind;
     const char *label;
@@ -25,30 +21,30 @@ static const struct row rows[] = {
     {CAPABILITY_COUNT,
      "QueryByCriteria",
      "query",
-     {DIMENSIONS, "select.grade", "range.grade"},
+     {DIMENSION_ELEMENTS, "select.grade", "range.grade"},
      {"grade.name", "records.matched", "records.graded"}},
     {CAPABILITY_HISTOGRAM,
      "QueryHistogram",
      "query",
-     {DIMENSIONS, "select.grade"},
+     {DIMENSION_ELEMENTS, "select.grade"},
      {"grade.name", "grade.value", "grade.severity", "records.count"}},
     {CAPABILITY_PERIODS,
      "QueryPeriods",
      "query",
-     {DIMENSIONS, "select.grade", "range.grade", "list.limit", "list.after"},
-     {DIMENSIONS, "grade.name", "grade.value", "period.start", "period.end", "period.ended",
+     {DIMENSION_ELEMENTS, "select.grade", "range.grade", "list.limit", "list.after"},
+     {DIMENSION_ELEMENTS, "grade.name", "grade.value", "period.start", "period.end", "period.ended",
       "records.count", "list.cursor"}},
     {CAPABILITY_EVENTS,
      "QueryEvents",
      "query",
-     {DIMENSIONS, "select.grade", "range.grade", "list.limit", "list.after"},
-     {"time", DIMENSIONS, "grade.name", "grade.from", "grade.to", "event.retracted",
+     {DIMENSION_ELEMENTS, "select.grade", "range.grade", "list.limit", "list.after"},
+     {"time", DIMENSION_ELEMENTS, "grade.name", "grade.from", "grade.to", "event.retracted",
       "list.cursor"}},
     {CAPABILITY_RECORDS,
      "QueryRecords",
      "query",
-     {DIMENSIONS, "select.grade", "range.grade", "list.limit", "list.after"},
-     {"time", DIMENSIONS, "grade.name", "grade.value", "grading.version", "results.repo",
+     {DIMENSION_ELEMENTS, "select.grade", "range.grade", "list.limit", "list.after"},
+     {"time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "results.repo",
       "list.cursor"}},
     {CAPABILITY_ORIGINAL,
      "ezrepo",

@@ -6,22 +6,6 @@
 
 #include "common/pattern.h"
 
-struct dimension {
-    const char *element;
-    size_t offset; /* of the struct slice in a query_message */
-    bool addresses;
-};
-
-static const struct dimension dimensions[] = {
-    {"record.type", offsetof(struct query_message, type), false},
-    {"record.content", offsetof(struct query_message, content), false},
-    {"record.probe", offsetof(struct query_message, probe), false},
-    {"record.source", offsetof(struct query_message, source), true},
-    {"record.dest", offsetof(struct query_message, dest), true},
-    {"record.path", offsetof(struct query_message, path), false},
-};
-#define DIMENSION_COUNT (sizeof dimensions / sizeof dimensions[0])
-
 /* A parameter's text for a message: cut, so that a peer's megabyte does not come back. */
 #define SHOWN(s) SLICE_SHOWN(s, 100)
 
@@ -39,39 +23,38 @@ static struct slice value_of(const struct mplane_message *s, const char *name)
     return asterisks > 0 && asterisks == text.len ? (struct slice){NULL, 0} : text;
 }
 
-static int read_dimension(const struct mplane_message *s, const struct dimension *d,
-                          struct query_message *q, char *error, size_t error_size)
+/* A pattern out of the parameter of this name; without it any. */
+static int read_pattern(const struct mplane_message *s, const char *name, bool addresses,
+                        struct slice *to, char *error, size_t error_size)
 {
-    struct slice text = mplane_message_value(s, d->element);
+    struct slice text = mplane_message_value(s, name);
     struct pattern pattern;
     if (text.at == NULL) {
         text = slice_of("*");
     }
     if (text.len > LIMIT_DIMENSION_BYTES) {
-        snprintf(error, error_size, "parameters.%s: expected at most %d bytes, found %zu",
-                 d->element, LIMIT_DIMENSION_BYTES, text.len);
+        snprintf(error, error_size, "parameters.%s: expected at most %d bytes, found %zu", name,
+                 LIMIT_DIMENSION_BYTES, text.len);
         return -1;
     }
-    if (pattern_compile(text, d->addresses, &pattern) == -1) {
+    if (pattern_compile(text, addresses, &pattern) == -1) {
         snprintf(error, error_size,
                  "parameters.%s: malformed pattern \"%.*s\"; expected *, %sor a glob, in which \\ "
                  "stands only before *, ? and \\",
-                 d->element, SHOWN(text), d->addresses ? "an address, a prefix " : "a text ");
+                 name, SHOWN(text), addresses ? "an address, a prefix " : "a text ");
         return -1;
     }
-    *(struct slice *)((char *)q + d->offset) = text;
+    *to = text;
     return 0;
 }
 
 static int read_dimensions(const struct mplane_message *s, struct query_message *q, char *error,
                            size_t error_size)
 {
-    for (size_t i = 0; i < DIMENSION_COUNT; i++) {
-        if (read_dimension(s, &dimensions[i], q, error, error_size) == -1) {
-            return -1;
-        }
-    }
-    return 0;
+#define READ(x, name, Name, addresses, help)                                                       \
+    || read_pattern(s, "record." #name, addresses, &q->name, error, error_size) == -1
+    return false DIMENSIONS(READ, ) ? -1 : 0;
+#undef READ
 }
 
 /*
@@ -81,8 +64,7 @@ static int read_dimensions(const struct mplane_message *s, struct query_message 
 static int read_original(const struct mplane_message *s, struct query_message *q, char *error,
                          size_t error_size)
 {
-    static const struct dimension type = {"type.repo", offsetof(struct query_message, type), false};
-    if (read_dimension(s, &type, q, error, error_size) == -1) {
+    if (read_pattern(s, "type.repo", false, &q->type, error, error_size) == -1) {
         return -1;
     }
     if (slice_is(q->type, "ott")) {
@@ -286,9 +268,9 @@ static int read_publication(const struct mplane_message *s, struct gateway_quest
 /* Every field of a query has a value, also those that its kind does not look at. */
 static void preset(struct query_message *q)
 {
-    for (size_t i = 0; i < DIMENSION_COUNT; i++) {
-        *(struct slice *)((char *)q + dimensions[i].offset) = slice_of("*");
-    }
+#define ANY(x, name, Name, addresses, help) q->name = slice_of("*");
+    DIMENSIONS(ANY, )
+#undef ANY
     q->grade_name = slice_of("all");
     q->grade_low = 1;
     q->grade_high = 5;

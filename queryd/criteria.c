@@ -15,27 +15,26 @@
 #include <stdio.h>
 
 #include "common/pattern.h"
+#include "common/record_dimensions.h"
 #include "queryd/builder.h"
 
 #define TIME(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
 #define T_START      TIME("k.t")
 #define T_END        TIME("k.t_end")
 #define PUBLISHED    TIME("published_at")
-#define DIMENSIONS   "s.type, s.content, s.probe, s.source, s.dest, s.path"
+#define OF_SERIES    DIMENSION_SQL("s.")
 
 static const char *const count_columns[] = {"grade.name", "records.matched", "records.graded"};
 static const char *const histogram_columns[] = {"grade.name", "grade.value", "grade.severity",
                                                 "records.count"};
-#define DIMENSION_COLUMNS                                                                          \
-    "record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"
-static const char *const period_columns[] = {DIMENSION_COLUMNS, "grade.name", "grade.value",
-                                             "period.start",    "period.end", "period.ended",
-                                             "records.count",   "list.cursor"};
-static const char *const event_columns[] = {"time",       DIMENSION_COLUMNS, "grade.name",
-                                            "grade.from", "grade.to",        "event.retracted",
+static const char *const period_columns[] = {DIMENSION_ELEMENTS, "grade.name", "grade.value",
+                                             "period.start",     "period.end", "period.ended",
+                                             "records.count",    "list.cursor"};
+static const char *const event_columns[] = {"time",       DIMENSION_ELEMENTS, "grade.name",
+                                            "grade.from", "grade.to",         "event.retracted",
                                             "list.cursor"};
-static const char *const record_columns[] = {"time",        DIMENSION_COLUMNS, "grade.name",
-                                             "grade.value", "grading.version", "results.repo",
+static const char *const record_columns[] = {"time",        DIMENSION_ELEMENTS, "grade.name",
+                                             "grade.value", "grading.version",  "results.repo",
                                              "list.cursor"};
 static const char *const grading_columns[] = {"grading.version", "time", "grading.author",
                                               "grading.document"};
@@ -68,19 +67,10 @@ static void add_prefix(struct builder *b, const char *dimension, const struct pa
 /* Begins the statement: which series match. */
 static int add_matched(struct builder *b)
 {
-    const struct {
-        const char *name;
-        struct slice text;
-        bool addresses;
-    } dimensions[] = {
-        {"type", b->q->type, false},   {"content", b->q->content, false},
-        {"probe", b->q->probe, false}, {"source", b->q->source, true},
-        {"dest", b->q->dest, true},    {"path", b->q->path, false},
-    };
-    for (size_t i = 0; i < sizeof dimensions / sizeof dimensions[0]; i++) {
-        const char *name = dimensions[i].name;
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        const char *name = dimension_rows[d].name;
         struct pattern p;
-        if (pattern_compile(dimensions[i].text, dimensions[i].addresses, &p) == -1) {
+        if (pattern_compile(*query_dimension(b->q, d), dimension_rows[d].addresses, &p) == -1) {
             return fault(b,
                          "record.%s: expected a pattern in UTF-8 of at most %d bytes, \\ in it "
                          "only before *, ? and \\, and no prefix that cannot be",
@@ -100,12 +90,12 @@ static int add_matched(struct builder *b)
             int value =
                 exact ? builder_text(b, p.text) : builder_text(b, pattern_like(b->arena, &p));
             builder_add(b, "%s %s $%d", name, exact ? "=" : "LIKE", value);
-            if (i == 0) {
+            if (d == DIMENSION_type) {
                 b->type_operator = exact ? "=" : "LIKE";
                 b->type_value = value;
             }
         }
-        b->series_beyond_type = b->series_beyond_type || i > 0;
+        b->series_beyond_type = b->series_beyond_type || d != DIMENSION_type;
     }
     if (b->series) {
         builder_add(b, "), ");
@@ -223,7 +213,7 @@ static void build_periods(struct builder *b, int limit)
     int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
     SET_COLUMNS(b->c, period_columns);
     builder_add(b,
-                " SELECT " DIMENSIONS ", n.name, k.grade, " T_START ", " T_END
+                " SELECT " OF_SERIES ", n.name, k.grade, " T_START ", " T_END
                 ", coalesce(k.ended, ''), k.records, %s FROM newest_periods($%d::timestamptz,"
                 " $%d::timestamptz, %s, ARRAY(SELECT id FROM asked), $%d::int, $%d::int",
                 cursor_sql(QUERY_PERIODS), from, to, builder_series_array(b), b->low, b->high);
@@ -241,7 +231,7 @@ static void build_events(struct builder *b, int limit)
     SET_COLUMNS(b->c, event_columns);
     builder_add(
         b,
-        " SELECT " T_START ", " DIMENSIONS ", n.name, k.from_grade, k.to_grade,"
+        " SELECT " T_START ", " OF_SERIES ", n.name, k.from_grade, k.to_grade,"
         " CASE WHEN k.retracted_at IS NULL THEN 'False' ELSE 'True' END, %s FROM ("
         "SELECT e.id, e.series_id, e.grade_id, e.t, e.from_grade, e.to_grade, e.retracted_at"
         " FROM event e WHERE e.t >= $%d::timestamptz AND e.t < $%d::timestamptz"
@@ -284,7 +274,7 @@ static void build_records(struct builder *b, int limit)
 {
     SET_COLUMNS(b->c, record_columns);
     builder_add(b,
-                " SELECT " T_START ", " DIMENSIONS ", n.name, coalesce(k.grades[k.grade_id], 0), "
+                " SELECT " T_START ", " OF_SERIES ", n.name, coalesce(k.grades[k.grade_id], 0), "
                 "k.grading_version, %s, %s FROM newest_records(",
                 result_json, cursor_sql(QUERY_RECORDS));
     builder_records(b);
@@ -294,7 +284,7 @@ static void build_records(struct builder *b, int limit)
                 ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
                 " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
                 " CROSS JOIN LATERAL (SELECT whole_values(k.\"values\", " RESULTS
-                ", c.of_series, " DIMENSIONS ") AS \"values\") AS w"
+                ", c.of_series, " OF_SERIES ") AS \"values\") AS w"
                 " ORDER BY k.t DESC, k.series_id DESC, k.t_end DESC, k.key DESC, k.grade_id DESC",
                 limit);
 }

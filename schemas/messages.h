@@ -24,6 +24,8 @@
 #ifndef EZREPO_MESSAGES_H
 #define EZREPO_MESSAGES_H
 
+#include "schemas/dimensions.h"
+
 #define MESSAGE_VERSION 2
 
 /* Limits that several messages share. */
@@ -170,6 +172,9 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(blocks, UINT32_MAX)                                                                       \
     STRS(faults, 100, LIMIT_TEXT_BYTES) /* each "PLACE: REASON" */
 
+/* The six dimensions, as fields. */
+#define DIMENSION_FIELD(STR, name, Name, addresses, help) STR(name, LIMIT_DIMENSION_BYTES)
+
 enum query_kind {
     QUERY_COUNT,     /* QueryByCriteria */
     QUERY_HISTOGRAM, /* QueryHistogram */
@@ -185,12 +190,7 @@ enum query_kind {
 #define QUERY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
     UINT(id, UINT64_MAX) /* the asker's; unique among its queries under way */                     \
     UINT(kind, QUERY_KINDS - 1)                                                                    \
-    STR(type, LIMIT_DIMENSION_BYTES) /* six patterns; "*" is any */                                \
-    STR(content, LIMIT_DIMENSION_BYTES)                                                            \
-    STR(probe, LIMIT_DIMENSION_BYTES)                                                              \
-    STR(source, LIMIT_DIMENSION_BYTES)                                                             \
-    STR(dest, LIMIT_DIMENSION_BYTES)                                                               \
-    STR(path, LIMIT_DIMENSION_BYTES)                                                               \
+    DIMENSIONS(DIMENSION_FIELD, STR)  /* patterns; "*" is any */                                   \
     INT(from_us)                      /* [from, to) over t_start; INT64_MIN is past, */            \
     INT(to_us)                        /* INT64_MAX is future */                                    \
     UINT(instant, 1)                  /* 1: what covers from_us; to_us is not looked at */         \
@@ -243,12 +243,7 @@ enum answer_status {
  */
 #define RECORD_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
     UINT(schema, LIMIT_SCHEMAS - 1) /* index into the frame's schemas */                           \
-    STR(type, LIMIT_DIMENSION_BYTES)                                                               \
-    STR(content, LIMIT_DIMENSION_BYTES)                                                            \
-    STR(probe, LIMIT_DIMENSION_BYTES)                                                              \
-    STR(source, LIMIT_DIMENSION_BYTES)                                                             \
-    STR(dest, LIMIT_DIMENSION_BYTES)                                                               \
-    STR(path, LIMIT_DIMENSION_BYTES)                                                               \
+    DIMENSIONS(DIMENSION_FIELD, STR)                                                               \
     INT(t_start_us)                                                                                \
     INT(t_end_us)                                                                                  \
     UINT(row, INT32_MAX)                                                                           \

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "common/mplane/when.h"
+#include "common/record_dimensions.h"
 #include "common/utf8.h"
 
 const char *result_reason_name(enum result_reason reason)
@@ -361,8 +362,8 @@ static int read_row(struct result_reader *r, struct result_reading *g, const str
 static int check_expansion(struct result_reader *r, const struct result_reading *g, uint32_t rows)
 {
     const struct record_message *c = &g->common;
-    size_t each = sizeof *c + c->values_count * sizeof *c->values + c->type.len + c->content.len +
-                  c->probe.len + c->source.len + c->dest.len + c->path.len + c->label.len;
+    size_t each =
+        sizeof *c + c->values_count * sizeof *c->values + record_dimensions_bytes(c) + c->label.len;
     for (uint32_t i = 0; i < g->tail_count; i++) {
         each += g->tail[i].len;
     }

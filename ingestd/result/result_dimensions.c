@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "common/address.h"
+#include "common/record_dimensions.h"
 
 /* A parameter's value by name; no value when it is absent, null or "". */
 static struct slice parameter(const struct result_reading *g, const char *name)
@@ -143,20 +144,17 @@ static int read_path(struct result_reader *r, struct result_reading *g)
 
 static int check_lengths(struct result_reader *r, const struct record_message *c)
 {
-    const struct slice *all[] = {&c->type, &c->content, &c->probe, &c->source, &c->dest, &c->path};
-    static const char *const names[] = {"type", "content", "probe", "source", "dest", "path"};
-    size_t sum = 0;
-    for (size_t i = 0; i < 6; i++) {
-        if (all[i]->at == NULL) {
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        const struct slice *value = record_dimension(c, d);
+        if (value->at == NULL) {
             return result_refuse_memory(r);
         }
-        if (all[i]->len > LIMIT_DIMENSION_BYTES) {
-            return result_refuse(r, RESULT_LENGTH,
-                                 "record.%s: expected at most %d bytes, found %zu", names[i],
-                                 LIMIT_DIMENSION_BYTES, all[i]->len);
+        if (value->len > LIMIT_DIMENSION_BYTES) {
+            return result_refuse(r, RESULT_LENGTH, "%s: expected at most %d bytes, found %zu",
+                                 dimension_rows[d].element, LIMIT_DIMENSION_BYTES, value->len);
         }
-        sum += all[i]->len;
     }
+    size_t sum = record_dimensions_bytes(c);
     if (sum > LIMIT_DIMENSIONS_BYTES) {
         return result_refuse(r, RESULT_LENGTH,
                              "expected at most %d bytes of dimensions together, found %zu",

@@ -131,11 +131,10 @@ static int find_series(struct rebuild_series *s)
         return 1;
     }
     s->id = pg_cell_64(s->page, s->next, 0);
-    struct slice *dims[] = {&s->dims.type,   &s->dims.content, &s->dims.probe,
-                            &s->dims.source, &s->dims.dest,    &s->dims.path};
-    for (int d = 0; d < 6; d++) {
-        *dims[d] = pg_cell_text(s->page, s->next, d + 1);
-    }
+#define READ(x, name, Name, addresses, help)                                                       \
+    s->dims.name = pg_cell_text(s->page, s->next, DIMENSION_##name + 1);
+    DIMENSIONS(READ, )
+#undef READ
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "common/grow.h"
+#include "common/record_dimensions.h"
 
 /* ---- entries ---- */
 
@@ -163,7 +164,8 @@ struct interned *interned_schema(struct interned_cache *c, const struct schema_m
     for (uint32_t i = 0, next = 0; i < m->parameters_count + m->metadata_count; i++) {
         const char *dimension = "";
         if (next < said->count && said->candidate[next].place == m->results_count + i) {
-            dimension = (mask >> next & 1) != 0 ? said_name(said->candidate[next].dimension) : "";
+            dimension =
+                (mask >> next & 1) != 0 ? dimension_rows[said->candidate[next].dimension].name : "";
             next++;
         }
         put_text(&content, slice_of(dimension));

@@ -2,26 +2,21 @@
 /* Values that are dimensions, by their names first, then as text. */
 #include "stored/cache/said.h"
 
-static const char *const names[] = {"type", "content", "probe", "source", "dest", "path", ""};
+#include "common/record_dimensions.h"
 
 /* What ingestd makes dimensions of, the longer beginning of a name first. */
 static const struct {
     const char *beginning;
-    enum said_dimension dimension;
+    enum dimension dimension;
     bool whole; /* the name is this */
 } rules[] = {
-    {"source.", SAID_SOURCE, false},        {"destination.", SAID_DEST, false},
-    {"content.", SAID_CONTENT, false},      {"System_ID", SAID_PROBE, true},
-    {"record.probe", SAID_PROBE, true},     {"record.type", SAID_TYPE, true},
-    {"record.content", SAID_CONTENT, true}, {"record.path", SAID_PATH, true},
+    {"source.", DIMENSION_source, false},        {"destination.", DIMENSION_dest, false},
+    {"content.", DIMENSION_content, false},      {"System_ID", DIMENSION_probe, true},
+    {"record.probe", DIMENSION_probe, true},     {"record.type", DIMENSION_type, true},
+    {"record.content", DIMENSION_content, true}, {"record.path", DIMENSION_path, true},
 };
 
-const char *said_name(enum said_dimension dimension)
-{
-    return names[dimension];
-}
-
-enum said_dimension said_dimension(struct slice name)
+enum dimension said_dimension(struct slice name)
 {
     for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++) {
         if (rules[i].whole ? slice_is(name, rules[i].beginning)
@@ -29,15 +24,15 @@ enum said_dimension said_dimension(struct slice name)
             return rules[i].dimension;
         }
     }
-    return SAID_NOTHING;
+    return DIMENSION_COUNT;
 }
 
 static void add_candidates(struct said *said, const struct slice *list, uint32_t count,
                            uint32_t first)
 {
     for (uint32_t i = 0; i < count && said->count < SAID_MOST; i++) {
-        enum said_dimension dimension = said_dimension(list[i]);
-        if (dimension != SAID_NOTHING) {
+        enum dimension dimension = said_dimension(list[i]);
+        if (dimension != DIMENSION_COUNT) {
             said->candidate[said->count].place = (uint16_t)(first + i);
             said->candidate[said->count++].dimension = (uint8_t)dimension;
         }
@@ -53,13 +48,11 @@ void said_of_schema(const struct schema_message *s, struct said *said)
 
 uint32_t said_of_record(const struct said *said, const struct record_message *r)
 {
-    const struct slice *const dimensions[] = {&r->type,   &r->content, &r->probe,
-                                              &r->source, &r->dest,    &r->path};
     uint32_t mask = 0;
     for (uint32_t i = 0; i < said->count; i++) {
         const struct slice *value = &r->values[said->candidate[i].place];
-        bool is_said =
-            value->len > 0 && slice_equal(*value, *dimensions[said->candidate[i].dimension]);
+        bool is_said = value->len > 0 &&
+                       slice_equal(*value, *record_dimension(r, said->candidate[i].dimension));
         mask |= is_said ? UINT32_C(1) << i : 0;
     }
     return mask;

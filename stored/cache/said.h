@@ -13,16 +13,6 @@
 
 #define SAID_MOST 16
 
-enum said_dimension {
-    SAID_TYPE,
-    SAID_CONTENT,
-    SAID_PROBE,
-    SAID_SOURCE,
-    SAID_DEST,
-    SAID_PATH,
-    SAID_NOTHING
-};
-
 /* The values of a schema's records that may be left out, by their names; in order of place. */
 struct said {
     struct {
@@ -32,10 +22,8 @@ struct said {
     uint32_t count;
 };
 
-/* The dimension that a parameter or metadata of this name becomes; SAID_NOTHING: none. */
-enum said_dimension said_dimension(struct slice name);
-/* As it stands in schema.of_series: the name of the column of `series`. */
-const char *said_name(enum said_dimension dimension);
+/* The dimension that a parameter or metadata of this name becomes; DIMENSION_COUNT: none. */
+enum dimension said_dimension(struct slice name);
 
 /* Names must be values. */
 void said_of_schema(const struct schema_message *schema, struct said *said);

@@ -6,36 +6,36 @@
 
 #include "common/address.h"
 #include "common/grow.h"
+#include "common/record_dimensions.h"
 #include "stored/db/sql.h"
 #include "stored/db/sql_columns.h"
 #include "stored/periods/open_periods.h"
 #include "stored/periods/period_rows.h"
 
-#define DIMENSIONS 6
-#define LAST_US    INT64_C(253402300800000000) /* the year 10000 */
+#define LAST_US INT64_C(253402300800000000) /* the year 10000 */
 
 /* ---- the key ---- */
 
 static size_t make_key(const struct record_message *r,
-                       char key[DIMENSIONS * (2 + LIMIT_DIMENSION_BYTES)])
+                       char key[DIMENSION_COUNT * (2 + LIMIT_DIMENSION_BYTES)])
 {
-    const struct slice d[DIMENSIONS] = {r->type, r->content, r->probe, r->source, r->dest, r->path};
-    char *at = key + DIMENSIONS * 2;
-    for (int i = 0; i < DIMENSIONS; i++) {
-        uint16_t length = (uint16_t)d[i].len; /* the decoder holds it to LIMIT_DIMENSION_BYTES */
-        memcpy(key + 2 * i, &length, 2);
+    char *at = key + DIMENSION_COUNT * 2;
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        const struct slice *value = record_dimension(r, d);
+        uint16_t length = (uint16_t)value->len; /* the decoder holds it to LIMIT_DIMENSION_BYTES */
+        memcpy(key + 2 * d, &length, 2);
         if (length > 0) {
-            memcpy(at, d[i].at, length);
+            memcpy(at, value->at, length);
         }
         at += length;
     }
     return (size_t)(at - key);
 }
 
-static void split_key(const struct series *s, struct slice d[DIMENSIONS])
+static void split_key(const struct series *s, struct slice d[DIMENSION_COUNT])
 {
-    const char *at = s->key + DIMENSIONS * 2;
-    for (int i = 0; i < DIMENSIONS; i++) {
+    const char *at = s->key + DIMENSION_COUNT * 2;
+    for (int i = 0; i < DIMENSION_COUNT; i++) {
         uint16_t length;
         memcpy(&length, s->key + 2 * i, 2);
         d[i] = (struct slice){at, length};
@@ -45,9 +45,9 @@ static void split_key(const struct series *s, struct slice d[DIMENSIONS])
 
 struct slice series_type(const struct series *s)
 {
-    struct slice d[DIMENSIONS];
+    struct slice d[DIMENSION_COUNT];
     split_key(s, d);
-    return d[0];
+    return d[DIMENSION_type];
 }
 
 /* ---- entries ---- */
@@ -111,7 +111,7 @@ static struct series *add(struct series_cache *c, const char *key, size_t length
 
 struct series *series_get(struct series_cache *c, const struct record_message *r, uint64_t stamp)
 {
-    char key[DIMENSIONS * (2 + LIMIT_DIMENSION_BYTES)];
+    char key[DIMENSION_COUNT * (2 + LIMIT_DIMENSION_BYTES)];
     size_t length = make_key(r, key);
     unsigned hash = seeded_hash(key, length);
     struct series *s = NULL;
@@ -172,7 +172,7 @@ void series_forget_unseen(struct series_cache *c)
 
 void series_drop(struct series_cache *c, const struct record_message *r)
 {
-    char key[DIMENSIONS * (2 + LIMIT_DIMENSION_BYTES)];
+    char key[DIMENSION_COUNT * (2 + LIMIT_DIMENSION_BYTES)];
     size_t length = make_key(r, key);
     struct series *s = NULL;
     HASH_FIND_BYHASHVALUE(hh, c->table, key, length, seeded_hash(key, length), s);
@@ -229,13 +229,13 @@ static int find_ids(struct series_cache *c, struct pg *pg, struct pg_params *par
 {
     int found = 0;
     pg_params_begin(params);
-    for (int d = 0; d < DIMENSIONS; d++) {
+    for (int d = 0; d < DIMENSION_COUNT; d++) {
         pg_add_array(params, PG_TEXT);
     }
     for (uint32_t i = 0; i < c->unseen_count; i++) {
-        struct slice dims[DIMENSIONS];
+        struct slice dims[DIMENSION_COUNT];
         split_key(c->unseen[i], dims);
-        for (int d = 0; d < DIMENSIONS; d++) {
+        for (int d = 0; d < DIMENSION_COUNT; d++) {
             pg_put_bytes(params, d, dims[d]);
         }
     }
@@ -269,20 +269,20 @@ static void put_address(struct pg_params *params, int column, struct slice text)
 static int add_missing(struct series_cache *c, struct pg *pg, struct pg_params *params)
 {
     pg_params_begin(params);
-    for (int d = 0; d < DIMENSIONS + 2; d++) {
+    for (int d = 0; d < DIMENSION_COUNT + 2; d++) {
         pg_add_array(params, PG_TEXT);
     }
     for (uint32_t i = 0; i < c->unseen_count; i++) {
-        struct slice dims[DIMENSIONS];
+        struct slice dims[DIMENSION_COUNT];
         if (c->unseen[i]->id != 0) {
             continue;
         }
         split_key(c->unseen[i], dims);
-        for (int d = 0; d < DIMENSIONS; d++) {
+        for (int d = 0; d < DIMENSION_COUNT; d++) {
             pg_put_bytes(params, d, dims[d]);
         }
-        put_address(params, DIMENSIONS, dims[3]);
-        put_address(params, DIMENSIONS + 1, dims[4]);
+        put_address(params, DIMENSION_COUNT, dims[DIMENSION_source]);
+        put_address(params, DIMENSION_COUNT + 1, dims[DIMENSION_dest]);
     }
     return pg_run(pg, SQL_SERIES_ADD, params);
 }
@@ -430,10 +430,10 @@ int series_load(struct series_cache *c, struct pg *pg, struct pg_params *params,
         return -1;
     }
     for (uint32_t i = 0; i < c->unseen_count; i++) {
-        struct slice dims[DIMENSIONS];
+        struct slice dims[DIMENSION_COUNT];
         split_key(c->unseen[i], dims);
-        c->unseen[i]->gap_us = gaps_of(gaps, dims[0]);
-        c->unseen[i]->distances = distances_type(distances, dims[0]);
+        c->unseen[i]->gap_us = gaps_of(gaps, dims[DIMENSION_type]);
+        c->unseen[i]->distances = distances_type(distances, dims[DIMENSION_type]);
         c->unseen[i]->class = retention_of_type(retention, dims[0]);
         c->unseen[i]->loaded = true;
     }

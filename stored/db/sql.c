@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "schemas/dimensions.h"
 #include "stored/cache/retention.h"
 
 /* In the order in which copy.c writes them. */
@@ -96,20 +97,21 @@ const char sql_vacuum_entries[] = "VACUUM (TRUNCATE off) ezrepo.ledger_entry";
     " gone AS (DELETE FROM " table " WHERE id IN (SELECT id FROM unused) RETURNING id)"            \
     " SELECT count(*) FROM gone"
 
+#define OF_U DIMENSION_SQL("u.")
+
 static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SERIES_FIND] =
         "SELECT u.n, s.id"
         " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])"
-        " WITH ORDINALITY AS u (type, content, probe, source, dest, path, n)"
-        " JOIN series s USING (type, content, probe, source, dest, path)",
+        " WITH ORDINALITY AS u (" DIMENSION_COLUMNS ", n)"
+        " JOIN series s USING (" DIMENSION_COLUMNS ")",
 
     [SQL_SERIES_ADD] =
-        "INSERT INTO series (type, content, probe, source, dest, path, source_addr, dest_addr)"
-        " SELECT u.type, u.content, u.probe, u.source, u.dest, u.path,"
-        "        u.source_addr::inet, u.dest_addr::inet"
+        "INSERT INTO series (" DIMENSION_COLUMNS ", source_addr, dest_addr)"
+        " SELECT " OF_U ", u.source_addr::inet, u.dest_addr::inet"
         " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],"
         "             $7::text[], $8::text[])"
-        " AS u (type, content, probe, source, dest, path, source_addr, dest_addr)"
+        " AS u (" DIMENSION_COLUMNS ", source_addr, dest_addr)"
         " ON CONFLICT DO NOTHING",
 
     [SQL_SERIES_GREATEST] =

@@ -2,6 +2,8 @@
 /* The statements of a rebuild (rebuild_series.c, rebuild_hours.c). */
 #include "stored/db/sql_parts.h"
 
+#include "schemas/dimensions.h"
+
 #define DIFFERENCE                                                                                 \
     " CASE WHEN kept.n0 IS NULL THEN 0 WHEN said.n0 IS NULL THEN 1 ELSE 2 END AS how,"             \
     " coalesce(said.n0, 0) - coalesce(kept.n0, 0) AS d0,"                                          \
@@ -46,7 +48,7 @@
 static const char *const statements[SQL_STATEMENTS] = {
     [SQL_REBUILD_EXTENT] = "SELECT coalesce(max(id), 0), count(*) FROM series",
 
-    [SQL_REBUILD_SERIES] = "SELECT id, type, content, probe, source, dest, path FROM series"
+    [SQL_REBUILD_SERIES] = "SELECT id, " DIMENSION_COLUMNS " FROM series"
                            " WHERE id > $1::bigint AND id <= $2::bigint"
                            " ORDER BY id LIMIT $3::integer",
 
@@ -54,8 +56,7 @@ static const char *const statements[SQL_STATEMENTS] = {
                         " WHERE meanwhile = ($1::integer = 1)",
 
     [SQL_AGAIN_SERIES] =
-        "SELECT id, type, content, probe, source, dest, path"
-        " FROM series JOIN series_again ON series_id = id"
+        "SELECT id, " DIMENSION_COLUMNS " FROM series JOIN series_again ON series_id = id"
         " WHERE id > $1::bigint AND id <= $2::bigint AND meanwhile = ($4::integer = 1)"
         " ORDER BY id LIMIT $3::integer",
 

@@ -7,6 +7,7 @@
 
 #include "common/batch.h"
 #include "common/grow.h"
+#include "common/record_dimensions.h"
 #include "stored/db/text.h"
 #include "stored/flush/copy.h"
 #include "stored/flush/flush.h"
@@ -179,8 +180,7 @@ static const char *record_fault(const struct record_message *r)
     if (r->t_end_us < r->t_start_us) {
         return "t_end: before t_start";
     }
-    if (r->type.len + r->content.len + r->probe.len + r->source.len + r->dest.len + r->path.len >
-        LIMIT_DIMENSIONS_BYTES) {
+    if (record_dimensions_bytes(r) > LIMIT_DIMENSIONS_BYTES) {
         return "dimensions: longer than 2400 bytes together";
     }
     return NULL;

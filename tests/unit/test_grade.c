@@ -303,9 +303,12 @@ static void plain_grades(const struct bench *b, const struct schema_message *s,
     memset(grades, GRADE_NONE, LIMIT_GRADE_NAMES);
     for (uint32_t i = b->grading->block_count; i-- > 0;) {
         const struct grading_block *g = &b->grading->blocks[i];
-        if (!pattern_matches(&g->type, r->type) || !pattern_matches(&g->content, r->content) ||
-            !pattern_matches(&g->probe, r->probe) || !pattern_matches(&g->source, r->source) ||
-            !pattern_matches(&g->dest, r->dest) || !pattern_matches(&g->path, r->path)) {
+        if (!pattern_matches(&g->patterns[DIMENSION_type], r->type) ||
+            !pattern_matches(&g->patterns[DIMENSION_content], r->content) ||
+            !pattern_matches(&g->patterns[DIMENSION_probe], r->probe) ||
+            !pattern_matches(&g->patterns[DIMENSION_source], r->source) ||
+            !pattern_matches(&g->patterns[DIMENSION_dest], r->dest) ||
+            !pattern_matches(&g->patterns[DIMENSION_path], r->path)) {
             continue;
         }
         grades[g->name] = 0;

@@ -84,10 +84,11 @@ static void a_document(void **state)
     assert_true(slice_is(g->names[0], "b") && slice_is(g->names[1], "a"));
     assert_int_equal(g->block_count, 3);
     const struct grading_block *b = &g->blocks[0];
-    assert_int_equal(b->type.kind, PATTERN_GLOB);
-    assert_int_equal(b->source.kind, PATTERN_PREFIX);
-    assert_int_equal(b->content.kind, PATTERN_EXACT); /* an address only in source and dest */
-    assert_int_equal(b->path.kind, PATTERN_ANY);
+    assert_int_equal(b->patterns[DIMENSION_type].kind, PATTERN_GLOB);
+    assert_int_equal(b->patterns[DIMENSION_source].kind, PATTERN_PREFIX);
+    assert_int_equal(b->patterns[DIMENSION_content].kind,
+                     PATTERN_EXACT); /* an address only in source and dest */
+    assert_int_equal(b->patterns[DIMENSION_path].kind, PATTERN_ANY);
     assert_int_equal(b->rule_count, 2);
     assert_int_equal(b->rules[0].grade, 5);
     assert_int_equal(b->rules[0].condition_count, 1);
