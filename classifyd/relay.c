@@ -59,6 +59,7 @@ static struct {
     struct grade_scratch scratch;
     struct arena *header_arena;
     struct outgoing out;
+    bool draining;
 } self;
 
 static int on_batches(zloop_t *loop, zsock_t *reader, void *context);
@@ -451,9 +452,8 @@ static int on_drain_end(zloop_t *loop, int timer, void *context)
  */
 void relay_drain(void)
 {
-    static bool begun;
-    if (!begun) {
-        begun = true;
+    if (!self.draining) {
+        self.draining = true;
         int64_t patience = self.settings->drain_ms;
         zsock_set_linger(self.graded, (int)patience);
         if (self.batches != NULL && !self.out.waiting) {

@@ -490,14 +490,13 @@ static int on_acks(zloop_t *loop, zsock_t *socket, void *context)
 /* Whoever removes the files of the spool while they are in use: see spool_look(). */
 static void look_after_spool(void)
 {
-    static int64_t failed_us;
     int64_t now_us = daemon_clock_us();
-    if (failed_us != 0 && now_us - failed_us < COMMIT_RETRY_US) {
+    if (self.look_failed_us != 0 && now_us - self.look_failed_us < COMMIT_RETRY_US) {
         return;
     }
-    failed_us = 0;
+    self.look_failed_us = 0;
     if (spool_look(self.spool) == -1) {
-        failed_us = now_us;
+        self.look_failed_us = now_us;
         self.spool_failed = true;
         tally_unsure(self.tally);
         delivery_give_up(self.delivery);

@@ -37,10 +37,11 @@ struct service {
     bool blocked;                   /* a batch waits for a classifyd to take it */
     struct deadline age, commit, care, sync;
     struct keeper_watch keeper_watch;
-    int64_t committed_us;  /* when the last transaction was tried */
-    bool spool_failed;     /* by the last one */
-    int64_t drained_by_us; /* while draining */
-    bool kept;             /* while draining: others keep the sockets */
+    int64_t committed_us;   /* when the last transaction was tried */
+    int64_t look_failed_us; /* when looking after the spool failed; 0: it went well */
+    bool spool_failed;      /* by the last one */
+    int64_t drained_by_us;  /* while draining */
+    bool kept;              /* while draining: others keep the sockets */
 };
 
 /* service_tell.c: brings counters and notes up to date. */

@@ -88,6 +88,7 @@ static struct {
     struct deadline soon;   /* for what of that is answered soon */
     int64_t database_at_us; /* not before this is the database tried (again) */
     int64_t backoff_ms;
+    int64_t tell_copies_at_us;
     int64_t flush_at_us;   /* when the next transaction may begin although it is not full */
     int64_t away_since_us; /* of day; 0: it is there */
     int64_t received_at_us, drain_until_us;
@@ -303,11 +304,10 @@ static void set_next_flush(int64_t began_us, int64_t ended_us)
 /* As long as both are heard of, but not with each transaction. */
 static void tell_copies(int64_t clock_us)
 {
-    static int64_t told_us = -COPIES_TOLD_US;
-    if (self.flush->copy_count == 0 || clock_us - told_us < COPIES_TOLD_US) {
+    if (self.flush->copy_count == 0 || clock_us < self.tell_copies_at_us) {
         return;
     }
-    told_us = clock_us;
+    self.tell_copies_at_us = clock_us + COPIES_TOLD_US;
     for (uint32_t i = 0; i < self.flush->copy_count; i++) {
         announce_copy(self.announce, &self.flush->copies[i]);
     }
