@@ -27,8 +27,7 @@ static void tell_folder(const struct service *s)
     counters[COUNT_FOLDER_STUCK] = taken.stuck;
     counters[COUNT_FOLDER_LEFT] = taken.left;
     daemon_note("drop", "%s: %s%s", settings.drop_dir,
-                taken.looking ? "looked into" : "cannot be looked into",
-                taken.looking ? stays : "");
+                taken.looking ? "looked into" : "cannot be looked into", stays);
 }
 
 static void tell_spool(const struct service *s, const struct outbox_state *held)

@@ -63,6 +63,7 @@ struct folder {
     struct folder_memory *memory;
     bool reopen;      /* the folders, after this look */
     size_t left_seen; /* in this look */
+    bool left_ours;   /* the one that is told of has a name that is taken */
     char left_name[NAME_BYTES], left_why[128], stuck_name[NAME_BYTES], stuck_why[128];
     char buffer[READ_BYTES];
 };
@@ -94,6 +95,14 @@ static int open_within(struct folder *d, const char *name)
     return openat(d->folders.folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 }
 
+/* Until the next look is done, if there is one. */
+static void tell(struct folder *d, const char *before, const char *text)
+{
+    pthread_mutex_lock(&d->telling);
+    snprintf(d->told, sizeof d->told, "%s%s", before, text);
+    pthread_mutex_unlock(&d->telling);
+}
+
 /* Watching begins before the first look, so that nothing falls between. */
 static int open_folders(struct folder *d)
 {
@@ -109,9 +118,13 @@ static int open_folders(struct folder *d)
                               IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) != -1 &&
         (d->folders.done = open_within(d, "done")) != -1 &&
         (d->folders.failed = open_within(d, "failed")) != -1) {
+        tell(d, "", "");
         d->looking = true;
         return 0;
     }
+    int error = errno;
+    tell(d, ": ", strerror(error));
+    errno = error;
     if (log_allowed(&said, 1)) {
         log_errno("drop.folder", "ingestd.drop_dir=%s effect=\"no files are taken\"", d->path);
     }
@@ -278,9 +291,12 @@ static int read_all(struct folder *d, gzFile file, bool lines)
 
 /* ---- what is told of those that stay ---- */
 
+/* Told of is the first one; rather one that would be taken by its name. */
 static void note_left(struct folder *d, const char *name, const char *why)
 {
-    if (d->left_seen++ == 0) {
+    bool ours = is_ours(name);
+    if (d->left_seen++ == 0 || (ours && !d->left_ours)) {
+        d->left_ours = ours;
         show_name(name, d->left_name);
         snprintf(d->left_why, sizeof d->left_why, "%s", why);
     }
@@ -461,6 +477,7 @@ static int look(struct folder *d)
     const struct dirent *e;
     int rc = 0;
     d->left_seen = 0;
+    d->left_ours = false;
     while (rc != -1 && !d->stopping && (e = readdir(dir)) != NULL) {
         rc = is_looked_at(e->d_name) ? take_file(d, e->d_name) : 0;
         wait_ms = rc == 1 ? LOOK_SOON_MS : wait_ms;

@@ -39,7 +39,8 @@ void folder_stop(struct folder *d);
 /* No more answers are given to what it delivered. Waits for the thread, and frees. */
 void folder_free(struct folder **d);
 
-/* And in words what stays in the folder and why, as "; …", or "". */
+/* And in words what stays in the folder and why, as "; …", or why it cannot be looked into, as ":
+ * …"; or "". */
 struct folder_counts folder_counts(struct folder *d, char told[FOLDER_TOLD_BYTES]);
 
 #endif

@@ -119,7 +119,7 @@ def _note_troubles(process: Dict[str, Any]) -> List[str]:
             found.append(f"the spool {notes['spool']}; what is posted is answered 503 when it is not safe")
         if notes.get("intake", "reading") != "reading":
             found.append(f"datagrams are not read: {notes['intake']}")
-        if notes.get("drop", "").endswith("cannot be looked into") or process["counters"].get("drop.stuck"):
+        if ": cannot be looked into" in notes.get("drop", "") or process["counters"].get("drop.stuck"):
             found.append(f"the folder {notes['drop']}")
     if kind in ("stored", "queryd"):
         database = notes.get("database", "connected")
