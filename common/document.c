@@ -137,7 +137,7 @@ static void place_text(const struct document_place *at, char place[PLACE_BYTES])
     make_printable(place);
 }
 
-const char *document_place(const struct document_place *at, struct arena *a)
+const char *document_place_text(const struct document_place *at, struct arena *a)
 {
     char place[PLACE_BYTES];
     place_text(at, place);

@@ -112,7 +112,7 @@ void document_expected_in(struct document *d, const char *name, const char *text
 int document_end(const struct document *d);
 
 /* Where it stands, "types.ping.collect[2]", in the arena; "?" when memory is out. */
-const char *document_place(const struct document_place *at, struct arena *a);
+const char *document_place_text(const struct document_place *at, struct arena *a);
 
 #define DOCUMENT_SHOWN_ROOM 128
 

@@ -169,7 +169,7 @@ static void read_mapping(struct record_types *t, const struct document_place *at
 /* Where it stands, for who reads it later. */
 static const char *place_of(struct record_types *t, const struct document_place *at, bool file)
 {
-    const char *place = document_place(at, t->arena);
+    const char *place = document_place_text(at, t->arena);
     const char *whole = file ? arena_printf(t->arena, "%s: %s", t->document.name, place) : place;
     return whole == NULL ? "?" : whole;
 }

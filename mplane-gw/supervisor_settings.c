@@ -248,7 +248,7 @@ static void take_supervisor(const struct document_place *at, struct arena *a,
     if (!document_is_object_of(at, keys)) {
         return;
     }
-    s->option = document_place(at, a);
+    s->option = document_place_text(at, a);
     s->url = url_of(at, a);
     s->registration_url = path_of(at, a, "registration_path", "/register/capability", s->url);
     s->specification_url = path_of(at, a, "specification_path", "/show/specification", s->url);

@@ -130,7 +130,7 @@ static void test_parts_and_places(void **state)
     struct document_place second = document_first(&first);
     document_next(&second);
     struct document_place last = document_first(&second);
-    assert_string_equal(document_place(&last, arena), "stored.option.a[0][1].b c");
+    assert_string_equal(document_place_text(&last, arena), "stored.option.a[0][1].b c");
     document_fault_in(&told.document, "stored.other", "expected %d", 5);
     document_fault(&part, "x");
     struct document_place none = document_member(&last, "d"), deeper = document_member(&none, "e");
