@@ -2,6 +2,8 @@
 /* The gateway's two DEALER sockets in libevent's loop. Decides nothing about who may ask. */
 #include "mplane-gw/ask.h"
 
+#include <stdlib.h>
+
 #include "common/daemon.h"
 #include "common/log.h"
 #include "mplane-gw/answer.h"
@@ -16,22 +18,20 @@
 
 static void take_answer(const struct link *link, struct slice bytes);
 
-static struct link query_link = {
-    .endpoint = ENDPOINT_QUERY, .peer = "queryd", .take = take_answer, .high_water = HIGH_WATER};
-static struct link store_link = {
-    .endpoint = ENDPOINT_STORE, .peer = "stored", .take = take_answer, .high_water = HIGH_WATER};
-static struct jobs *jobs;
-static struct log_limit malformed_said, unanswered_said;
+struct asks {
+    struct link query, store;
+    struct jobs *jobs;
+};
 
-struct jobs *ask_jobs(void)
+struct jobs *ask_jobs(const struct gateway *g)
 {
-    return jobs;
+    return g->asks->jobs;
 }
 
 /* An answer's id, once the whole of it has been found to be in order. */
 static int read_id(const struct link *link, struct arena *a, struct slice bytes, uint64_t *id)
 {
-    if (link == &query_link) {
+    if (link == &link->gateway->asks->query) {
         struct answer_message m;
         if (answer_decode_all(bytes, a, &m) == -1) {
             return -1;
@@ -49,51 +49,70 @@ static int read_id(const struct link *link, struct arena *a, struct slice bytes,
 
 static void take_answer(const struct link *link, struct slice bytes)
 {
+    static struct log_limit said;
+    struct gateway *g = link->gateway;
+    struct jobs *jobs = g->asks->jobs;
     uint64_t id = 0;
     struct arena *a = arena_new((size_t)LIMIT_ANSWER_CELLS * 32);
     int faulty = a == NULL ? -1 : read_id(link, a, bytes, &id);
     arena_free(&a);
     if (faulty == -1) {
-        gateway_count(COUNT_ANSWERS_MALFORMED);
-        if (log_allowed(&malformed_said, 5)) {
+        gateway_count(g, COUNT_ANSWERS_MALFORMED);
+        if (log_allowed(&said, 5)) {
             log_error("answer.malformed", "peer=%s bytes=%zu", link->peer, bytes.len);
         }
         return;
     }
     struct job *job = jobs_by_id(jobs, id);
     if (job == NULL || job->state != JOB_RUNNING || job->repeat != NULL ||
-        job->question.publish != (link == &store_link)) {
-        gateway_count(COUNT_ANSWERS_LATE);
+        job->question.publish != (link == &g->asks->store)) {
+        gateway_count(g, COUNT_ANSWERS_LATE);
         return;
     }
-    if (bytes.len > (size_t)gateway.settings.answer_bytes) {
+    if (bytes.len > (size_t)g->settings.answer_bytes) {
         jobs_fail(jobs, job, ANSWER_OVERSIZED, daemon_clock_us());
         return;
     }
     jobs_answer(jobs, job, bytes, daemon_clock_us());
 }
 
-int ask_start(void)
+static struct link link_to(struct gateway *g, const char *endpoint, const char *peer)
 {
-    jobs = jobs_new();
-    if (jobs == NULL) {
+    return (struct link){.gateway = g,
+                         .endpoint = endpoint,
+                         .peer = peer,
+                         .take = take_answer,
+                         .high_water = HIGH_WATER};
+}
+
+int ask_start(struct gateway *g)
+{
+    struct asks *s = calloc(1, sizeof *s);
+    g->asks = s;
+    if (s == NULL || (s->jobs = jobs_new()) == NULL) {
         log_error("ask.start", "error=\"out of memory\"");
         return -1;
     }
-    ask_set_limits();
-    return link_open(&query_link) == 0 && link_open(&store_link) == 0 ? 0 : -1;
+    s->query = link_to(g, ENDPOINT_QUERY, "queryd");
+    s->store = link_to(g, ENDPOINT_STORE, "stored");
+    ask_set_limits(g);
+    return link_open(&s->query) == 0 && link_open(&s->store) == 0 ? 0 : -1;
 }
 
-void ask_stop(void)
+void ask_stop(struct gateway *g)
 {
-    link_close(&query_link);
-    link_close(&store_link);
-    jobs_free(&jobs);
+    if (g->asks != NULL) {
+        link_close(&g->asks->query);
+        link_close(&g->asks->store);
+        jobs_free(&g->asks->jobs);
+        free(g->asks);
+        g->asks = NULL;
+    }
 }
 
-void ask_set_limits(void)
+void ask_set_limits(struct gateway *g)
 {
-    const struct gateway_settings *s = &gateway.settings;
+    const struct gateway_settings *s = &g->settings;
     struct jobs_limits limits = {.jobs = (size_t)s->results_max,
                                  .per_identity = (size_t)s->results_max_per_identity,
                                  .bytes = (size_t)s->results_bytes,
@@ -102,26 +121,26 @@ void ask_set_limits(void)
                                  .repeats_per_identity = (size_t)s->repeats_max_per_identity,
                                  .runs = (size_t)s->repeat_runs,
                                  .run_bytes = (size_t)s->repeat_bytes};
-    jobs_set_limits(jobs, &limits);
+    jobs_set_limits(g->asks->jobs, &limits);
 }
 
-static int send_question(struct job *job)
+static int send_question(struct asks *s, struct job *job)
 {
     struct pack p;
     pack_init(&p);
     if (job->question.publish) {
         job->question.publication.id = job->id;
         publish_encode(&p, &job->question.publication);
-        return link_send_packed(&store_link, &p);
+        return link_send_packed(&s->store, &p);
     }
     job->question.query.id = job->id;
     query_encode(&p, &job->question.query);
-    return link_send_packed(&query_link, &p);
+    return link_send_packed(&s->query, &p);
 }
 
-const char *ask(struct job *job)
+const char *ask(struct gateway *g, struct job *job)
 {
-    const struct gateway_settings *s = &gateway.settings;
+    const struct gateway_settings *s = &g->settings;
     const char *why = NULL;
     bool publish = job->question.publish;
     job->question.query.asker = job->identity;
@@ -129,42 +148,42 @@ const char *ask(struct job *job)
     job->question.publication.author = job->identity;
     job->deadline_us = daemon_clock_us() + (publish ? s->store_timeout_ms * 1000
                                                     : s->query_timeout_ms * 1000 + GRACE_US);
-    if (jobs_add(jobs, job, &why) == -1) {
+    if (jobs_add(g->asks->jobs, job, &why) == -1) {
         job_free(job);
         return why;
     }
-    if (send_question(job) == -1) {
-        jobs_remove(jobs, job);
+    if (send_question(g->asks, job) == -1) {
+        jobs_remove(g->asks->jobs, job);
         return publish ? "stored takes no questions, ask again later"
                        : "queryd takes no questions, ask again later";
     }
-    gateway_count(publish ? COUNT_GRADINGS_SENT : COUNT_QUERIES_SENT);
+    gateway_count(g, publish ? COUNT_GRADINGS_SENT : COUNT_QUERIES_SENT);
     return NULL;
 }
 
-static void cancel(const struct job *job)
+static void cancel(struct gateway *g, const struct job *job)
 {
     struct pack p;
     pack_init(&p);
     struct cancel_message m = {.id = job->id};
     cancel_encode(&p, &m);
-    link_send_packed(&query_link, &p);
-    gateway_count(COUNT_QUERIES_CANCELLED);
+    link_send_packed(&g->asks->query, &p);
+    gateway_count(g, COUNT_QUERIES_CANCELLED);
 }
 
-void ask_leave(struct waiter *w)
+void ask_leave(struct gateway *g, struct waiter *w)
 {
     struct job *job = w->job;
     job_leave(w);
     if (job->waiters == NULL && !job->kept && !job->question.publish) {
         if (job->state == JOB_RUNNING) {
-            cancel(job);
+            cancel(g, job);
         }
-        jobs_remove(jobs, job);
+        jobs_remove(g->asks->jobs, job);
     }
 }
 
-int ask_interrupt(struct job *job, const char *reason)
+int ask_interrupt(struct gateway *g, struct job *job, const char *reason)
 {
     if (job->state != JOB_RUNNING) {
         return 0;
@@ -172,33 +191,36 @@ int ask_interrupt(struct job *job, const char *reason)
     if (job->question.publish) {
         return -1;
     }
-    cancel(job);
-    jobs_fail(jobs, job, reason, daemon_clock_us());
+    cancel(g, job);
+    jobs_fail(g->asks->jobs, job, reason, daemon_clock_us());
     return 0;
 }
 
-static void expire(struct job *job)
+static void expire(void *context, struct job *job)
 {
+    static struct log_limit said;
+    struct gateway *g = context;
     bool publish = job->question.publish;
-    gateway_count(COUNT_QUERIES_UNANSWERED);
-    if (log_allowed(&unanswered_said, 5)) {
+    gateway_count(g, COUNT_QUERIES_UNANSWERED);
+    if (log_allowed(&said, 5)) {
         log_warn("answer.missing", "peer=%s", publish ? "stored" : "queryd");
     }
     if (!publish) {
-        cancel(job);
+        cancel(g, job);
     }
-    jobs_fail(jobs, job,
+    jobs_fail(g->asks->jobs, job,
               publish ? "stored did not answer in time; whether the grading was published is not "
                         "known, GetGrading tells"
                       : "queryd did not answer in time, ask again later",
               daemon_clock_us());
 }
 
-void ask_tick(void)
+void ask_tick(struct gateway *g)
 {
-    jobs_sweep(jobs, daemon_clock_us(), expire);
-    link_drain(&query_link);
-    link_drain(&store_link);
-    gateway.counters[COUNT_JOBS_KNOWN] = jobs_count(jobs);
-    gateway.counters[COUNT_JOBS_BYTES] = jobs_bytes(jobs);
+    struct asks *s = g->asks;
+    jobs_sweep(s->jobs, daemon_clock_us(), expire, g);
+    link_drain(&s->query);
+    link_drain(&s->store);
+    g->counters[COUNT_JOBS_KNOWN] = jobs_count(s->jobs);
+    g->counters[COUNT_JOBS_BYTES] = jobs_bytes(s->jobs);
 }

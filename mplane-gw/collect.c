@@ -22,7 +22,7 @@
 #include "mplane-gw/answer.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/delegate.h"
-#include "mplane-gw/desk.h"
+#include "mplane-gw/desk_reply.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
@@ -52,6 +52,7 @@
 
 struct post {
     struct post *next, *previous; /* utlist */
+    struct gateway *gateway;
     struct evhttp_request *request;
     struct connection *connection;
     struct arena *arena;
@@ -64,25 +65,35 @@ struct post {
     bool under_way; /* in the list */
 };
 
+struct collection {
+    struct link ingest;
+    struct post *posts; /* that wait for ingestd */
+    size_t count, bytes;
+    uint64_t last_id;
+};
+
 static void take_answer(const struct link *link, struct slice bytes);
 
-static struct link ingest_link = {.endpoint = ENDPOINT_DELIVER,
-                                  .peer = "ingestd",
-                                  .take = take_answer,
-                                  .high_water = HIGH_WATER,
-                                  .only_present = true};
-static struct post *posts;
-static size_t post_count, post_bytes;
-static uint64_t last_id;
-
-int collect_start(void)
+int collect_start(struct gateway *g)
 {
-    return link_open(&ingest_link);
+    struct collection *s = calloc(1, sizeof *s);
+    g->collection = s;
+    if (s == NULL) {
+        log_error("collect.start", "error=\"out of memory\"");
+        return -1;
+    }
+    s->ingest = (struct link){.gateway = g,
+                              .endpoint = ENDPOINT_DELIVER,
+                              .peer = "ingestd",
+                              .take = take_answer,
+                              .high_water = HIGH_WATER,
+                              .only_present = true};
+    return link_open(&s->ingest);
 }
 
-size_t collect_open(void)
+size_t collect_open(const struct gateway *g)
 {
-    return post_count;
+    return g->collection->count;
 }
 
 /* The token in "/TOKEN/result"; no value when the path is another. */
@@ -102,34 +113,42 @@ bool collect_has(const char *path)
 
 static void post_free(struct post *p)
 {
+    struct gateway *g = p->gateway;
+    struct collection *s = g->collection;
     struct audit line = {.identity = connection_identity(p->connection),
                          .peer = connection_peer(p->connection),
                          .door = "result",
                          .verb = slice_of("POST"),
                          .outcome = p->outcome == NULL ? "abandoned" : p->outcome,
                          .begun_us = p->begun_us};
-    audit_write(&line);
+    audit_write(g, &line);
     if (p->timer != NULL) {
         event_free(p->timer);
     }
     if (p->under_way) {
-        DL_DELETE2(posts, p, previous, next);
-        post_count--;
-        post_bytes -= p->bytes;
-        gateway.counters[COUNT_POSTS_UNDER_WAY] = post_count;
+        DL_DELETE2(s->posts, p, previous, next);
+        s->count--;
+        s->bytes -= p->bytes;
+        g->counters[COUNT_POSTS_UNDER_WAY] = s->count;
     }
     arena_free(&p->arena);
     free(p);
 }
 
-void collect_stop(void)
+void collect_stop(struct gateway *g)
 {
+    struct collection *s = g->collection;
     struct post *p, *after;
-    DL_FOREACH_SAFE2(posts, p, after, next)
+    if (s == NULL) {
+        return;
+    }
+    DL_FOREACH_SAFE2(s->posts, p, after, next)
     {
         post_free(p);
     }
-    link_close(&ingest_link);
+    link_close(&s->ingest);
+    free(s);
+    g->collection = NULL;
 }
 
 /* ---- replies ---- */
@@ -151,8 +170,8 @@ static void reply_exception(struct post *p, int status, const char *text)
 {
     text = text == NULL ? "out of memory" : text;
     struct mplane_message e = answer_exception(p->arena, p->token, "%s", text);
-    struct slice body = mplane_message_write(p->arena, &e, gateway.registry);
-    gateway_count(COUNT_ANSWERED_EXCEPTION);
+    struct slice body = mplane_message_write(p->arena, &e, p->gateway->registry);
+    gateway_count(p->gateway, COUNT_ANSWERED_EXCEPTION);
     if (body.at == NULL) {
         reply(p, status, "text/plain", slice_of(text));
     } else {
@@ -164,7 +183,7 @@ static void reply_busy(struct post *p, const char *why)
 {
     static struct log_limit said;
     why = why == NULL ? "out of memory" : why;
-    gateway_count(COUNT_POSTS_BUSY);
+    gateway_count(p->gateway, COUNT_POSTS_BUSY);
     p->outcome = "busy";
     if (log_allowed(&said, 5)) {
         log_warn("post.busy", "peer=%s identity=%s reason=%s", connection_peer(p->connection),
@@ -176,24 +195,27 @@ static void reply_busy(struct post *p, const char *why)
 }
 
 /* Why a post is not taken, nor will be if it comes again. */
-struct post_fault {
+enum post_fault { POST_MALFORMED, POST_DENIED, POST_LIMITED, POST_REFUSED, POST_FAULTS };
+
+static const struct {
     enum gateway_counter counter;
     const char *outcome, *event, *field;
-    struct log_limit said;
+} post_faults[POST_FAULTS] = {
+    [POST_MALFORMED] = {COUNT_MALFORMED, "malformed", "post.malformed", "error"},
+    [POST_DENIED] = {COUNT_POSTS_DENIED, "denied", "post.denied", "error"},
+    [POST_LIMITED] = {COUNT_POSTS_LIMITED, "limited", "post.limited", "reason"},
+    [POST_REFUSED] = {COUNT_POSTS_REFUSED, "refused", "post.refused", "reason"},
 };
-static struct post_fault malformed = {COUNT_MALFORMED, "malformed", "post.malformed", "error", {0}};
-static struct post_fault denied = {COUNT_POSTS_DENIED, "denied", "post.denied", "error", {0}};
-static struct post_fault limited = {COUNT_POSTS_LIMITED, "limited", "post.limited", "reason", {0}};
-static struct post_fault refused = {COUNT_POSTS_REFUSED, "refused", "post.refused", "reason", {0}};
 
-static void reply_fault(struct post *p, struct post_fault *f, int status, const char *text)
+static void reply_fault(struct post *p, enum post_fault f, int status, const char *text)
 {
+    static struct log_limit said[POST_FAULTS];
     text = text == NULL ? "out of memory" : text;
-    gateway_count(f->counter);
-    p->outcome = f->outcome;
-    if (log_allowed(&f->said, 10)) {
-        log_info(f->event, "peer=%s identity=%s %s=%s", connection_peer(p->connection),
-                 QUOTED(slice_of(connection_identity(p->connection))), f->field,
+    gateway_count(p->gateway, post_faults[f].counter);
+    p->outcome = post_faults[f].outcome;
+    if (log_allowed(&said[f], 10)) {
+        log_info(post_faults[f].event, "peer=%s identity=%s %s=%s", connection_peer(p->connection),
+                 QUOTED(slice_of(connection_identity(p->connection))), post_faults[f].field,
                  QUOTED(slice_of(text)));
     }
     reply_exception(p, status, text);
@@ -214,7 +236,7 @@ static void reply_limited(struct post *p, const struct delivered_message *m)
     int64_t wait_us =
         slice_is(m->reason, BUDGET_RECORDS) ? RETRY_AFTER_US : DAY_US - now_us % DAY_US;
     reply_retry_after(p->request, wait_us);
-    reply_fault(p, &limited, HTTP_TOO_MANY,
+    reply_fault(p, POST_LIMITED, HTTP_TOO_MANY,
                 arena_printf(p->arena, "%s, post it again later: %.*s: %.*s",
                              m->records > 0 ? "not all is kept" : "not kept", (int)m->reason.len,
                              m->reason.at, (int)m->detail.len, m->detail.at));
@@ -225,9 +247,9 @@ static void reply_refused(struct post *p, const struct delivered_message *m)
     const char *text = arena_printf(p->arena, "%.*s: %.*s", (int)m->reason.len, m->reason.at,
                                     (int)m->detail.len, m->detail.at);
     if (slice_is(m->reason, "denied")) {
-        reply_fault(p, &denied, HTTP_FORBIDDEN, text);
+        reply_fault(p, POST_DENIED, HTTP_FORBIDDEN, text);
     } else {
-        reply_fault(p, &refused, HTTP_BADREQUEST, text);
+        reply_fault(p, POST_REFUSED, HTTP_BADREQUEST, text);
     }
 }
 
@@ -248,18 +270,18 @@ static const char *kept_text(struct post *p, const struct delivered_message *m)
 static void reply_kept(struct post *p, const struct delivered_message *m)
 {
     if (m->rejected == 0 && m->exceptions == 0 && m->records > 0) {
-        gateway_count(COUNT_POSTS_KEPT);
+        gateway_count(p->gateway, COUNT_POSTS_KEPT);
         p->outcome = "kept";
         reply(p, HTTP_OK, "text/html; charset=UTF-8", slice_of(""));
         return;
     }
     if (m->records == 0 && m->rejected == 0) {
-        reply_fault(p, &refused, HTTP_OK,
+        reply_fault(p, POST_REFUSED, HTTP_OK,
                     m->exceptions > 0 ? "nothing is kept: there is nothing to keep in an exception"
                                       : "nothing is kept: there is no result with rows in it");
         return;
     }
-    gateway_count(COUNT_POSTS_PARTLY_KEPT);
+    gateway_count(p->gateway, COUNT_POSTS_PARTLY_KEPT);
     p->outcome = "partly kept";
     const char *text = kept_text(p, m);
     reply_exception(p, HTTP_OK, text == NULL ? "kept but for some messages" : text);
@@ -267,21 +289,21 @@ static void reply_kept(struct post *p, const struct delivered_message *m)
 
 static void take_answer(const struct link *link, struct slice bytes)
 {
+    struct gateway *g = link->gateway;
     struct delivered_message m;
     struct post *p;
-    (void)link;
     if (delivered_decode_all(bytes, NULL, &m) == -1) {
-        gateway_count(COUNT_ANSWERS_MALFORMED);
+        gateway_count(g, COUNT_ANSWERS_MALFORMED);
         return;
     }
-    DL_FOREACH2(posts, p, next)
+    DL_FOREACH2(g->collection->posts, p, next)
     {
         if (p->id == m.id) {
             break;
         }
     }
     if (p == NULL) {
-        gateway_count(COUNT_ANSWERS_LATE);
+        gateway_count(g, COUNT_ANSWERS_LATE);
     } else if (m.outcome != DELIVERY_BUSY && is_beyond_budget(&m)) {
         reply_limited(p, &m);
     } else if (m.outcome == DELIVERY_KEPT) {
@@ -306,7 +328,7 @@ static void on_gone(struct bufferevent *b, short what, void *context)
     (void)b;
     if ((what & (BEV_EVENT_EOF | BEV_EVENT_ERROR)) != 0) {
         struct evhttp_connection *c = evhttp_request_get_connection(p->request);
-        gateway_count(COUNT_POSTS_ABANDONED);
+        gateway_count(p->gateway, COUNT_POSTS_ABANDONED);
         post_free(p);
         evhttp_connection_free(c); /* and with it the request */
     }
@@ -317,34 +339,37 @@ static void on_gone(struct bufferevent *b, short what, void *context)
 /* What the identity has under way; why nothing more may come, or NULL. */
 static const char *why_full(const struct post *p, size_t bytes)
 {
-    const struct gateway_settings *s = &gateway.settings;
+    const struct gateway_settings *s = &p->gateway->settings;
+    const struct collection *all = p->gateway->collection;
     const char *identity = connection_identity(p->connection);
     const struct post *other;
     int64_t own = 0;
-    DL_FOREACH2(posts, other, next)
+    DL_FOREACH2(all->posts, other, next)
     {
         own += strcmp(connection_identity(other->connection), identity) == 0;
     }
     return own >= s->posts_max_per_identity              ? "too many of your posts are under way"
-           : post_count >= (size_t)s->posts_max          ? "too many posts are under way"
-           : post_bytes + bytes > (size_t)s->posts_bytes ? "too many bytes are under way"
+           : all->count >= (size_t)s->posts_max          ? "too many posts are under way"
+           : all->bytes + bytes > (size_t)s->posts_bytes ? "too many bytes are under way"
                                                          : NULL;
 }
 
 static int wait_for_ingestd(struct post *p, size_t bytes)
 {
-    struct timeval t = gateway_timeval(gateway.settings.post_timeout_ms * 1000);
+    struct gateway *g = p->gateway;
+    struct collection *s = g->collection;
+    struct timeval t = gateway_timeval(g->settings.post_timeout_ms * 1000);
     struct bufferevent *b =
         evhttp_connection_get_bufferevent(evhttp_request_get_connection(p->request));
-    p->timer = evtimer_new(gateway.base, on_timeout, p);
+    p->timer = evtimer_new(g->base, on_timeout, p);
     if (p->timer == NULL || evtimer_add(p->timer, &t) == -1) {
         return -1;
     }
     p->bytes = bytes;
     p->under_way = true;
-    DL_APPEND2(posts, p, previous, next);
-    post_bytes += bytes;
-    gateway.counters[COUNT_POSTS_UNDER_WAY] = ++post_count;
+    DL_APPEND2(s->posts, p, previous, next);
+    s->bytes += bytes;
+    g->counters[COUNT_POSTS_UNDER_WAY] = ++s->count;
     bufferevent_setcb(b, NULL, NULL, on_gone, p);
     bufferevent_enable(b, EV_READ);
     return 0;
@@ -368,7 +393,7 @@ static void deliver(struct post *p, struct slice body, struct slice *allowed, ui
     pack_init(&head);
     deliver_encode(&head, &m);
     const struct slice frames[] = {pack_bytes(&head), body};
-    int sent = pack_ok(&head) ? link_send(&ingest_link, frames, 2) : -1;
+    int sent = pack_ok(&head) ? link_send(&p->gateway->collection->ingest, frames, 2) : -1;
     pack_release(&head);
     if (sent == -1) {
         reply_busy(p, "ingestd is not there, or takes nothing");
@@ -384,23 +409,23 @@ static int decode_body(struct post *p, struct arena *a, struct slice *body)
 {
     const struct evkeyvalq *headers = evhttp_request_get_input_headers(p->request);
     const char *encoding = evhttp_find_header(headers, "Content-Encoding");
-    size_t most = (size_t)gateway.settings.post_bytes;
+    size_t most = (size_t)p->gateway->settings.post_bytes;
     enum inflated result = INFLATED;
     if (encoding != NULL &&
         (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0)) {
         result = inflate_gzip(a, *body, most, body);
     } else if (encoding != NULL && strcasecmp(encoding, "identity") != 0) {
         evhttp_add_header(evhttp_request_get_output_headers(p->request), "Accept-Encoding", "gzip");
-        reply_fault(p, &malformed, HTTP_UNSUPPORTED_TYPE,
+        reply_fault(p, POST_MALFORMED, HTTP_UNSUPPORTED_TYPE,
                     "Content-Encoding: expected gzip, or none");
         return -1;
     }
     if (result == INFLATED_NO_MEMORY) {
         reply_busy(p, "out of memory");
     } else if (result == INFLATED_BROKEN) {
-        reply_fault(p, &malformed, HTTP_BADREQUEST, "the body is not gzip, or not all of it");
+        reply_fault(p, POST_MALFORMED, HTTP_BADREQUEST, "the body is not gzip, or not all of it");
     } else if (result == INFLATED_TOO_LARGE || body->len > most) {
-        reply_fault(p, &malformed, HTTP_ENTITYTOOLARGE,
+        reply_fault(p, POST_MALFORMED, HTTP_ENTITYTOOLARGE,
                     arena_printf(p->arena, "expected a body of at most %zu bytes%s", most,
                                  encoding == NULL ? "" : " when inflated"));
     } else {
@@ -410,12 +435,13 @@ static int decode_body(struct post *p, struct arena *a, struct slice *body)
 }
 
 /* The globs of labels whose records may be posted: how many. */
-static uint32_t find_allowed(struct slice url_token, struct slice identity, struct slice *allowed)
+static uint32_t find_allowed(const struct gateway *g, struct slice url_token, struct slice identity,
+                             struct slice *allowed)
 {
     if (url_token.at == NULL) {
-        return access_globs(gateway.access, identity, LABEL_COLLECT, allowed, LIMIT_ALLOWED);
+        return access_globs(g->access, identity, LABEL_COLLECT, allowed, LIMIT_ALLOWED);
     }
-    allowed[0] = delegate_label(url_token, identity);
+    allowed[0] = delegate_label(g, url_token, identity);
     return allowed[0].at == NULL ? 0 : 1;
 }
 
@@ -424,18 +450,19 @@ static void handle(struct post *p, struct arena *a, struct slice body, struct sl
     struct slice allowed[LIMIT_ALLOWED], identity = slice_of(connection_identity(p->connection));
     const char *type =
         evhttp_find_header(evhttp_request_get_input_headers(p->request), "Content-Type");
-    uint32_t count = find_allowed(url_token, identity, allowed);
+    uint32_t count = find_allowed(p->gateway, url_token, identity, allowed);
     p->token = desk_fallback_token(p->arena, body);
     if (count == 0 && url_token.at != NULL) {
         /* Not whether it never was one, is over, was revoked, or is another's. */
-        reply_fault(p, &denied, HTTP_FORBIDDEN, "this URL takes no results of yours");
+        reply_fault(p, POST_DENIED, HTTP_FORBIDDEN, "this URL takes no results of yours");
     } else if (count == 0) {
-        reply_fault(p, &denied, HTTP_FORBIDDEN,
+        reply_fault(p, POST_DENIED, HTTP_FORBIDDEN,
                     "not authorized to use any capability " LABEL_COLLECT "TYPE");
     } else if (identity.len > LIMIT_SENDER_BYTES - 6) {
-        reply_fault(p, &denied, HTTP_FORBIDDEN, "your identity is too long to be accounted for");
+        reply_fault(p, POST_DENIED, HTTP_FORBIDDEN,
+                    "your identity is too long to be accounted for");
     } else if (!exchange_accepts(type) && !exchange_type_is(type, NDJSON_TYPE)) {
-        reply_fault(p, &malformed, HTTP_BADREQUEST,
+        reply_fault(p, POST_MALFORMED, HTTP_BADREQUEST,
                     arena_printf(p->arena,
                                  "Content-Type: expected " MPLANE_CONTENT_TYPE ", found \"%.100s\"",
                                  type == NULL ? "" : type));
@@ -444,12 +471,13 @@ static void handle(struct post *p, struct arena *a, struct slice body, struct sl
     }
 }
 
-void collect_post(struct evhttp_request *request, struct connection *c, const char *path)
+void collect_post(struct gateway *g, struct evhttp_request *request, struct connection *c,
+                  const char *path)
 {
     struct evbuffer *input = evhttp_request_get_input_buffer(request);
     struct slice body = {(const char *)evbuffer_pullup(input, -1), evbuffer_get_length(input)};
     struct post *p = calloc(1, sizeof *p);
-    struct arena *inflated = arena_new(ARENA_BYTES + (size_t)gateway.settings.post_bytes);
+    struct arena *inflated = arena_new(ARENA_BYTES + (size_t)g->settings.post_bytes);
     if (p != NULL) {
         p->arena = arena_new(ARENA_BYTES);
     }
@@ -462,17 +490,19 @@ void collect_post(struct evhttp_request *request, struct connection *c, const ch
         reply_text(request, HTTP_SERVUNAVAIL, "out of memory, post it again later\n", true);
         return;
     }
+    p->gateway = g;
     p->request = request;
     p->connection = c;
-    p->id = ++last_id;
+    p->id = ++g->collection->last_id;
     p->begun_us = daemon_clock_us();
     connection_set_phase(c, CONNECTION_ANSWERING);
     handle(p, inflated, body.at == NULL ? slice_of("") : body, token_in(path));
     arena_free(&inflated);
 }
 
-void collect_tick(void)
+void collect_tick(struct gateway *g)
 {
-    daemon_note("ingestd", "%s", link_ready(&ingest_link) ? "takes posts" : "takes no posts");
-    link_drain(&ingest_link);
+    struct link *ingest = &g->collection->ingest;
+    daemon_note("ingestd", "%s", link_ready(ingest) ? "takes posts" : "takes no posts");
+    link_drain(ingest);
 }

@@ -12,20 +12,23 @@
 
 #include "common/http/connections.h"
 
-/* Connects to ingestd on gateway.base. -1 after an error was logged. */
-int collect_start(void);
-void collect_stop(void);
+struct gateway;
+
+/* Connects to ingestd, on the gateway's loop. -1 after an error was logged. */
+int collect_start(struct gateway *g);
+void collect_stop(struct gateway *g);
 
 /* Whether results can be posted to this path. */
 bool collect_has(const char *path);
 
 /* Takes the POST over. */
-void collect_post(struct evhttp_request *request, struct connection *c, const char *path);
+void collect_post(struct gateway *g, struct evhttp_request *request, struct connection *c,
+                  const char *path);
 
 /* How many wait for ingestd. */
-size_t collect_open(void);
+size_t collect_open(const struct gateway *g);
 
 /* Once a second. */
-void collect_tick(void);
+void collect_tick(struct gateway *g);
 
 #endif

@@ -29,24 +29,26 @@
 /* A file larger than this is not ours. */
 #define FILE_BYTES ((size_t)512 * 1024 * 1024)
 
-static struct exports *exports;
-static bool unwritten; /* the file does not say what is so */
+struct delegation {
+    struct exports *exports;
+    bool unwritten; /* the file does not say what is so */
+};
 
 /* ---- the file ---- */
 
 /* 0, or -1 after an error was logged; then delegate_tick() tries again. */
-static int save(void)
+static int save(const struct gateway *g)
 {
     static struct log_limit said;
     struct pack p;
     pack_init(&p);
-    exports_encode(exports, &p);
+    exports_encode(g->delegation->exports, &p);
     struct slice bytes = pack_bytes(&p);
-    const char *path = gateway.settings.exports_file;
+    const char *path = g->settings.exports_file;
     FILE *f = pack_ok(&p) ? kept_file_begin(path) : NULL;
     int rc =
         f == NULL ? -1 : kept_file_end(f, path, fwrite(bytes.at, 1, bytes.len, f) == bytes.len);
-    unwritten = rc == -1;
+    g->delegation->unwritten = rc == -1;
     if (rc == -1 && log_allowed(&said, 1)) {
         log_errno("exports.write", "file=%s", path);
     }
@@ -54,7 +56,7 @@ static int save(void)
     return rc;
 }
 
-static int read_file(const char *path)
+static int read_file(struct exports *exports, const char *path)
 {
     struct stat st;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -74,15 +76,16 @@ static int read_file(const char *path)
     return rc;
 }
 
-int delegate_start(void)
+int delegate_start(struct gateway *g)
 {
-    const char *path = gateway.settings.exports_file;
-    exports = exports_new();
-    if (exports == NULL) {
+    const char *path = g->settings.exports_file;
+    struct delegation *d = calloc(1, sizeof *d);
+    g->delegation = d;
+    if (d == NULL || (d->exports = exports_new()) == NULL) {
         log_error("exports.start", "error=\"out of memory\"");
         return -1;
     }
-    if (path[0] != '\0' && read_file(path) == -1) {
+    if (path[0] != '\0' && read_file(d->exports, path) == -1) {
         log_errno("exports.read",
                   "file=%s advice=\"move it away: then no delegated export URL holds any more\"",
                   path);
@@ -91,18 +94,23 @@ int delegate_start(void)
     return 0;
 }
 
-void delegate_stop(void)
+void delegate_stop(struct gateway *g)
 {
-    exports_free(&exports);
+    if (g->delegation != NULL) {
+        exports_free(&g->delegation->exports);
+        free(g->delegation);
+        g->delegation = NULL;
+    }
 }
 
-void delegate_tick(void)
+void delegate_tick(struct gateway *g)
 {
-    if ((exports_sweep(exports, daemon_now_us()) || unwritten) &&
-        gateway.settings.exports_file[0] != '\0') {
-        save();
+    struct delegation *d = g->delegation;
+    if ((exports_sweep(d->exports, daemon_now_us()) || d->unwritten) &&
+        g->settings.exports_file[0] != '\0') {
+        save(g);
     }
-    gateway.counters[COUNT_EXPORTS] = exports_count(exports);
+    g->counters[COUNT_EXPORTS] = exports_count(d->exports);
 }
 
 /* ---- giving ---- */
@@ -135,7 +143,7 @@ static void add_url(const struct desk_request *r, const struct export *one,
 {
     char url[1024];
     if (one->url_token[0] != '\0' &&
-        settings_collect_url(&gateway.settings, one->url_token, url, sizeof url) == 0) {
+        settings_collect_url(&r->gateway->settings, one->url_token, url, sizeof url) == 0) {
         reply->message.export = arena_copy(r->arena, slice_of(url));
     }
 }
@@ -166,7 +174,8 @@ static int make_token(char token[TOKEN_TEXT], unsigned char digest[EXPORT_DIGEST
 static const char *why_not(const struct desk_request *r, const struct mplane_message *m,
                            struct slice reply_token)
 {
-    const struct gateway_settings *s = &gateway.settings;
+    const struct gateway_settings *s = &r->gateway->settings;
+    const struct exports *exports = r->gateway->delegation->exports;
     return s->exports_file[0] == '\0' ? "no export URLs are given here (mplane-gw.exports_file)"
            : m->when.repeat           ? "when: expected no repetition"
            : exports_count(exports) >= (size_t)s->exports_max ? "too many export URLs are given"
@@ -182,6 +191,7 @@ static const char *why_not(const struct desk_request *r, const struct mplane_mes
 static struct export *give(const struct desk_request *r, const struct mplane_message *m,
                            const struct capability *k, struct desk_reply *reply)
 {
+    struct exports *exports = r->gateway->delegation->exports;
     unsigned char digest[EXPORT_DIGEST_BYTES];
     char token[TOKEN_TEXT];
     int64_t now_us = daemon_now_us();
@@ -203,7 +213,7 @@ static struct export *give(const struct desk_request *r, const struct mplane_mes
     if (make_token(token, digest) == 0) {
         one = exports_add(exports, &g);
     }
-    if (one != NULL && save() == -1) {
+    if (one != NULL && save(r->gateway) == -1) {
         exports_remove(exports, one);
         one = NULL;
     }
@@ -221,6 +231,7 @@ static struct export *give(const struct desk_request *r, const struct mplane_mes
 void delegate_specification(const struct desk_request *r, const struct mplane_message *m,
                             const struct capability *k, struct desk_reply *reply)
 {
+    struct exports *exports = r->gateway->delegation->exports;
     struct export *one = exports_of(exports, r->identity, reply->token);
     if (one != NULL && (one->url_token[0] == '\0' || !slice_equal(one->grant.label, k->label) ||
                         !slice_equal(one->grant.poster, poster_of(r, m)))) {
@@ -246,9 +257,10 @@ void delegate_specification(const struct desk_request *r, const struct mplane_me
 bool delegate_redemption(const struct desk_request *r, const struct mplane_message *m,
                          struct desk_reply *reply)
 {
+    struct exports *exports = r->gateway->delegation->exports;
     struct export *one = exports_of(exports, r->identity, reply->token);
     const struct capability *k =
-        one == NULL ? NULL : capabilities_by_label(gateway.capabilities, one->grant.label);
+        one == NULL ? NULL : capabilities_by_label(r->gateway->capabilities, one->grant.label);
     if (one == NULL) {
         return false;
     }
@@ -266,7 +278,7 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
     log_info("export.revoked", "peer=%s identity=%s capability=%s", r->peer, QUOTED(r->identity),
              QUOTED(one->grant.label));
     exports_remove(exports, one);
-    if (save() == -1) {
+    if (save(r->gateway) == -1) {
         desk_refuse(r, reply,
                     "revoked, but not for good: the file cannot be written; it is tried "
                     "again until it can");
@@ -276,12 +288,12 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
 
 /* ---- posting ---- */
 
-struct slice delegate_label(struct slice url_token, struct slice identity)
+struct slice delegate_label(const struct gateway *g, struct slice url_token, struct slice identity)
 {
-    const struct export *one = exports_find(exports, url_token, daemon_now_us());
+    const struct export *one = exports_find(g->delegation->exports, url_token, daemon_now_us());
     if (one == NULL || (one->grant.poster.len > 0 && !slice_equal(one->grant.poster, identity)) ||
-        !access_allows(gateway.access, one->grant.owner, one->grant.label) ||
-        connections_revoked(server_connections(gateway.server), one->grant.certificates)) {
+        !access_allows(g->access, one->grant.owner, one->grant.label) ||
+        connections_revoked(server_connections(g->server), one->grant.certificates)) {
         return (struct slice){NULL, 0};
     }
     return one->grant.label;

@@ -6,11 +6,11 @@
 #ifndef EZREPO_GW_DELEGATE_H
 #define EZREPO_GW_DELEGATE_H
 
-#include "mplane-gw/desk.h"
+#include "mplane-gw/desk_reply.h"
 
 /* Reads the file. -1 after an error was logged. */
-int delegate_start(void);
-void delegate_stop(void);
+int delegate_start(struct gateway *g);
+void delegate_stop(struct gateway *g);
 
 /* A specification that fulfils the Collect capability k, which the identity may use. */
 void delegate_specification(const struct desk_request *r, const struct mplane_message *m,
@@ -26,9 +26,9 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
  * value when there is none, whatever the reason: who asked for it was revoked, say. It lives as
  * long as nothing is revoked.
  */
-struct slice delegate_label(struct slice url_token, struct slice identity);
+struct slice delegate_label(const struct gateway *g, struct slice url_token, struct slice identity);
 
 /* Once a second. */
-void delegate_tick(void);
+void delegate_tick(struct gateway *g);
 
 #endif

@@ -5,8 +5,6 @@
  */
 #include "mplane-gw/desk.h"
 
-#include <openssl/evp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -15,7 +13,6 @@
 #include "common/quote.h"
 #include "mplane-gw/answer.h"
 #include "mplane-gw/ask.h"
-#include "mplane-gw/audit.h"
 #include "mplane-gw/delegate.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/repeats.h"
@@ -36,8 +33,6 @@
 /* What was made of a repeated specification's runs says until when it goes on: it gets old. */
 #define RENDERED_FRESH_US 10000000
 
-static struct log_limit denied_said, malformed_said;
-
 struct arena *desk_arena(void)
 {
     return arena_new(TREE_BYTES + JOB_BYTES);
@@ -48,88 +43,30 @@ size_t desk_tree_bytes(size_t body_bytes)
     return body_bytes < TREE_BYTES / TREE_FACTOR ? body_bytes * TREE_FACTOR : TREE_BYTES;
 }
 
-void desk_refuse(const struct desk_request *r, struct desk_reply *reply, const char *format, ...)
-{
-    char text[2 * ERROR_BYTES];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    reply->job = NULL;
-    reply->message = answer_exception(r->arena, reply->token, "%s%s", r->place, text);
-}
-
 static void refuse_malformed(const struct desk_request *r, struct desk_reply *reply,
                              const char *error)
 {
-    gateway_count(COUNT_MALFORMED);
+    static struct log_limit said;
+    gateway_count(r->gateway, COUNT_MALFORMED);
     reply->outcome = "malformed";
-    if (log_allowed(&malformed_said, 10)) {
+    if (log_allowed(&said, 10)) {
         log_info("request.malformed", "peer=%s identity=%s error=%s", r->peer, QUOTED(r->identity),
                  QUOTED(slice_of(error)));
     }
     desk_refuse(r, reply, "%s", error);
 }
 
-void desk_count(const struct mplane_message *reply)
-{
-    if (reply->kind == MPLANE_RESULT) {
-        gateway_count(COUNT_ANSWERED_RESULT);
-    } else if (reply->kind == MPLANE_RECEIPT) {
-        gateway_count(COUNT_ANSWERED_RECEIPT);
-    } else if (reply->kind == MPLANE_EXCEPTION) {
-        gateway_count(COUNT_ANSWERED_EXCEPTION);
-    } else if (reply->kind == MPLANE_ENVELOPE) {
-        gateway_count(COUNT_ANSWERED_ENVELOPE);
-    } else if (reply->kind == MPLANE_WITHDRAWAL) {
-        gateway_count(COUNT_ANSWERED_WITHDRAWAL);
-    }
-}
-
-void desk_audit(const struct desk_reply *reply, const char *identity, const char *peer,
-                const char *outcome, int64_t begun_us)
-{
-    struct audit line = {.identity = identity,
-                         .peer = peer,
-                         .door = reply->door,
-                         .verb = reply->verb,
-                         .label = reply->label,
-                         .token = reply->token,
-                         .outcome = outcome != NULL ? outcome
-                                    : reply->outcome != NULL
-                                        ? reply->outcome
-                                        : mplane_kind_name(reply->message.kind),
-                         .begun_us = begun_us,
-                         .rows = reply->message.row_count};
-    if (reply->capability != NULL) {
-        line.capability = reply->capability->label;
-    }
-    audit_write(&line);
-}
-
-struct slice desk_fallback_token(struct arena *a, struct slice bytes)
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    size_t size = 0;
-    char *text = arena_alloc(a, TOKEN_TEXT);
-    if (text == NULL ||
-        EVP_Q_digest(NULL, "SHA256", NULL, bytes.at, bytes.len, digest, &size) != 1) {
-        return slice_of("unreadable");
-    }
-    token_text(digest, text);
-    return slice_of(text);
-}
-
 bool desk_may_use(const struct desk_request *r, struct desk_reply *reply,
                   const struct capability *k)
 {
+    static struct log_limit said;
     reply->capability = k;
-    if (access_allows(gateway.access, r->identity, k->label)) {
+    if (access_allows(r->gateway->access, r->identity, k->label)) {
         return true;
     }
-    gateway_count(COUNT_DENIED);
+    gateway_count(r->gateway, COUNT_DENIED);
     reply->outcome = "denied";
-    if (log_allowed(&denied_said, 10)) {
+    if (log_allowed(&said, 10)) {
         log_info("request.denied", "peer=%s identity=%s capability=%.*s door=%s", r->peer,
                  QUOTED(r->identity), (int)k->label.len, k->label.at, reply->door);
     }
@@ -167,18 +104,19 @@ static int answer_of(struct arena *a, const struct job *job, const struct desk_r
 }
 
 /* Makes the text of the job's reply and has the job keep it. NULL: too large, or out of memory. */
-static struct rendered *make_rendered(struct job *job, const struct desk_reply *reply)
+static struct rendered *make_rendered(struct gateway *g, struct job *job,
+                                      const struct desk_reply *reply)
 {
-    size_t most = RENDERED_FACTOR * (size_t)gateway.settings.answer_bytes;
+    size_t most = RENDERED_FACTOR * (size_t)g->settings.answer_bytes;
     struct arena *a = arena_new(JOB_BYTES + most);
     struct rendered *made = NULL;
     struct mplane_message m;
     if (a != NULL && answer_of(a, job, reply, &m) == 0) {
-        made = rendered_new(a, &m, gateway.registry, most);
+        made = rendered_new(a, &m, g->registry, most);
     }
     arena_free(&a);
     if (made != NULL) {
-        jobs_render(ask_jobs(), job, made, daemon_clock_us());
+        jobs_render(ask_jobs(g), job, made, daemon_clock_us());
     }
     return made;
 }
@@ -194,7 +132,7 @@ static bool is_current(struct arena *a, const struct job *job, struct slice labe
                                     rendered_pieces(a, job->rendered, label, pieces) == 1));
 }
 
-static void render_answer(struct arena *a, struct desk_reply *reply)
+static void render_answer(struct gateway *g, struct arena *a, struct desk_reply *reply)
 {
     struct job *job = reply->job;
     reply->first = !job->delivered;
@@ -203,8 +141,8 @@ static void render_answer(struct arena *a, struct desk_reply *reply)
         reply->message = answer_exception(a, reply->token, "%s", job->failure);
         return;
     }
-    reply->rendered =
-        is_current(a, job, reply->label) ? rendered_hold(job->rendered) : make_rendered(job, reply);
+    reply->rendered = is_current(a, job, reply->label) ? rendered_hold(job->rendered)
+                                                       : make_rendered(g, job, reply);
     if (reply->rendered == NULL) {
         reply->message = answer_exception(a, reply->token, ANSWER_OVERSIZED);
         return;
@@ -214,14 +152,14 @@ static void render_answer(struct arena *a, struct desk_reply *reply)
     job->published = job->question.publish && reply->message.kind == MPLANE_RESULT;
 }
 
-void desk_render(struct arena *a, struct desk_reply *reply)
+void desk_render(struct gateway *g, struct arena *a, struct desk_reply *reply)
 {
     const struct job *job = reply->job;
     bool so_far = reply->redeemed && job->repeat != NULL && job->repeat->count > 0;
     if (job->state == JOB_RUNNING && !so_far) {
         desk_postpone(reply);
     } else {
-        render_answer(a, reply);
+        render_answer(g, a, reply);
     }
 }
 
@@ -312,14 +250,14 @@ static bool same_question(struct arena *a, const struct mplane_message *x,
 static int find_job(const struct desk_request *r, struct desk_reply *reply,
                     const struct mplane_message *m, struct job **job)
 {
-    *job = jobs_by_token(ask_jobs(), r->identity, reply->token);
+    *job = jobs_by_token(ask_jobs(r->gateway), r->identity, reply->token);
     if (*job == NULL) {
         return 0;
     }
     bool same = same_question(r->arena, m, (*job)->specification);
     bool used_up = (*job)->delivered && !((*job)->published && m->token.len > 0);
     if ((*job)->state != JOB_RUNNING && (used_up || !same)) {
-        jobs_remove(ask_jobs(), *job);
+        jobs_remove(ask_jobs(r->gateway), *job);
         *job = NULL;
         return 0;
     }
@@ -333,14 +271,15 @@ static int find_job(const struct desk_request *r, struct desk_reply *reply,
 static void handle_specification(const struct desk_request *r, const struct mplane_message *m,
                                  struct desk_reply *reply)
 {
+    struct gateway *g = r->gateway;
     char error[ERROR_BYTES] = "";
-    const struct capability *k = capabilities_match(gateway.capabilities, m, error, sizeof error);
+    const struct capability *k = capabilities_match(g->capabilities, m, error, sizeof error);
     if (k == NULL) {
         desk_refuse(r, reply, "%s", error);
         return;
     }
     if (!desk_may_use(r, reply, k)) {
-        if (gateway_could_use(r->identity, k->label)) {
+        if (gateway_could_use(g, r->identity, k->label)) {
             reply->message = answer_withdrawal(&k->message);
         }
         return;
@@ -352,7 +291,7 @@ static void handle_specification(const struct desk_request *r, const struct mpla
     }
     const struct mplane_message *whole = capabilities_complete(r->arena, k, m);
     snprintf(error, sizeof error, "out of memory");
-    if (whole == NULL || !mplane_message_fulfils(r->arena, whole, &k->message, gateway.registry,
+    if (whole == NULL || !mplane_message_fulfils(r->arena, whole, &k->message, g->registry,
                                                  daemon_now_us(), error, sizeof error)) {
         desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
         return;
@@ -373,7 +312,7 @@ static void handle_specification(const struct desk_request *r, const struct mpla
             desk_refuse(r, reply, "%.*s: %s", (int)k->label.len, k->label.at, error);
             return;
         }
-        const char *why = job->repeat != NULL ? repeats_add(job) : ask(job);
+        const char *why = job->repeat != NULL ? repeats_add(g, job) : ask(g, job);
         if (why != NULL) {
             desk_refuse(r, reply, "%s", why);
             return;
@@ -383,13 +322,13 @@ static void handle_specification(const struct desk_request *r, const struct mpla
 }
 
 /* The job of an entry; NULL and error. */
-static struct job *restore_job(struct arena *a, const struct repeats_entry *e, char *error,
-                               size_t size)
+static struct job *restore_job(const struct gateway *g, struct arena *a,
+                               const struct repeats_entry *e, char *error, size_t size)
 {
     const struct mplane_message *m =
-        mplane_message_read(a, e->specification, gateway.registry, error, size);
+        mplane_message_read(a, e->specification, g->registry, error, size);
     const struct capability *k =
-        m == NULL ? NULL : capabilities_match(gateway.capabilities, m, error, size);
+        m == NULL ? NULL : capabilities_match(g->capabilities, m, error, size);
     if (k == NULL) {
         return NULL;
     }
@@ -402,16 +341,16 @@ static struct job *restore_job(struct arena *a, const struct repeats_entry *e, c
 }
 
 /* Whether its identity may use the capability is looked at before each run. */
-int desk_restore(const struct repeats_entry *e, char *error, size_t error_size)
+int desk_restore(struct gateway *g, const struct repeats_entry *e, char *error, size_t error_size)
 {
     struct arena *a = arena_new(JOB_BYTES);
     snprintf(error, error_size, "out of memory");
-    struct job *job = a == NULL ? NULL : restore_job(a, e, error, error_size);
+    struct job *job = a == NULL ? NULL : restore_job(g, a, e, error, error_size);
     arena_free(&a);
     if (job == NULL) {
         return -1;
     }
-    const char *why = repeats_add(job);
+    const char *why = repeats_add(g, job);
     if (why != NULL) {
         snprintf(error, error_size, "%s", why);
         return -1;
@@ -424,7 +363,7 @@ int desk_restore(const struct repeats_entry *e, char *error, size_t error_size)
 /* The peer's own job of that token; NULL after a refusal, the same whoever else has such a job. */
 static struct job *own_job(const struct desk_request *r, struct desk_reply *reply)
 {
-    struct job *job = jobs_by_token(ask_jobs(), r->identity, reply->token);
+    struct job *job = jobs_by_token(ask_jobs(r->gateway), r->identity, reply->token);
     if (job == NULL) {
         desk_refuse(r, reply,
                     "unknown job: you have none of the token \"%.*s\", or it is no longer kept",
@@ -456,9 +395,9 @@ static void handle_interrupt(const struct desk_request *r, struct desk_reply *re
         /* A publication goes on; its reply is then a receipt. */
         reply_by(reply, job, false);
         if (job->repeat != NULL) {
-            repeats_interrupt(job);
+            repeats_interrupt(r->gateway, job);
         } else {
-            ask_interrupt(job, "interrupted before there was an answer");
+            ask_interrupt(r->gateway, job, "interrupted before there was an answer");
         }
     }
 }
@@ -491,7 +430,7 @@ void desk_handle(const struct desk_request *r, struct desk_reply *reply)
         reply->token = r->fallback;
     }
     const struct mplane_message *m =
-        mplane_message_read(r->arena, r->tree, gateway.registry, error, sizeof error);
+        mplane_message_read(r->arena, r->tree, r->gateway->registry, error, sizeof error);
     if (m == NULL) {
         refuse_malformed(r, reply, error);
         return;

@@ -58,6 +58,7 @@ struct item {
 
 struct exchange {
     struct exchange *next, *previous; /* utlist: of those with something to do */
+    struct gateway *gateway;
     struct evhttp_request *request;
     struct connection *connection;
     struct arena *arena;
@@ -77,34 +78,37 @@ struct exchange {
     int64_t begun_us;
 };
 
-static size_t open_count;
-static size_t judged_bytes; /* by all that are judged */
-static size_t held_bytes;   /* by all that wait */
-static struct exchange *queue;
-static struct event *turn_event;
+struct exchanges {
+    size_t open;
+    size_t judged; /* bytes, by all that are judged */
+    size_t held;   /* bytes, by all that wait */
+    struct exchange *queue;
+    struct event *turn;
+};
 
-size_t exchanges_open(void)
+size_t exchanges_open(const struct gateway *g)
 {
-    return open_count;
+    return g->exchanges->open;
 }
 
 /* ---- turns ---- */
 
 static void enqueue(struct exchange *x)
 {
+    struct exchanges *all = x->gateway->exchanges;
     const struct timeval now = {0, 0};
     if (!x->queued) {
         x->queued = true;
-        DL_APPEND2(queue, x, previous, next);
+        DL_APPEND2(all->queue, x, previous, next);
     }
-    evtimer_add(turn_event, &now);
+    evtimer_add(all->turn, &now);
 }
 
 static void dequeue(struct exchange *x)
 {
     if (x->queued) {
         x->queued = false;
-        DL_DELETE2(queue, x, previous, next);
+        DL_DELETE2(x->gateway->exchanges->queue, x, previous, next);
     }
 }
 
@@ -127,10 +131,10 @@ static bool is_before(const struct exchange *x, const struct exchange *y)
 }
 
 /* Of the bodies that take much memory only the one whose turn it is may begin, when it has room. */
-static struct exchange *choose(void)
+static struct exchange *choose(const struct exchanges *all)
 {
     struct exchange *x, *large = NULL, *chosen = NULL;
-    DL_FOREACH2(queue, x, next)
+    DL_FOREACH2(all->queue, x, next)
     {
         if (waits_for_room(x)) {
             large = is_before(x, large) ? x : large;
@@ -139,7 +143,7 @@ static struct exchange *choose(void)
         }
     }
     if (large != NULL && is_before(large, chosen) &&
-        (judged_bytes == 0 || judged_bytes + desk_tree_bytes(body_of(large).len) <= TREES_BYTES)) {
+        (all->judged == 0 || all->judged + desk_tree_bytes(body_of(large).len) <= TREES_BYTES)) {
         return large;
     }
     return chosen;
@@ -147,40 +151,43 @@ static struct exchange *choose(void)
 
 static void step(struct exchange *x);
 
-static void on_turn(evutil_socket_t fd, short what, void *unused)
+static void on_turn(evutil_socket_t fd, short what, void *context)
 {
+    struct exchanges *all = context;
     int64_t until_us = daemon_clock_us() + SLICE_US;
     const struct timeval now = {0, 0};
     struct exchange *x;
-    (void)fd, (void)what, (void)unused;
-    while ((x = choose()) != NULL) {
+    (void)fd, (void)what;
+    while ((x = choose(all)) != NULL) {
         connection_take_turn(x->connection);
         step(x);
         if (daemon_clock_us() >= until_us) {
             break;
         }
     }
-    if (queue != NULL) {
-        evtimer_add(turn_event, &now);
+    if (all->queue != NULL) {
+        evtimer_add(all->turn, &now);
     }
 }
 
-int exchanges_start(void)
+int exchanges_start(struct gateway *g)
 {
-    turn_event = evtimer_new(gateway.base, on_turn, NULL);
-    if (turn_event == NULL) {
+    struct exchanges *all = calloc(1, sizeof *all);
+    g->exchanges = all;
+    if (all == NULL || (all->turn = evtimer_new(g->base, on_turn, all)) == NULL) {
         log_error("exchanges.start", "error=\"out of memory\"");
         return -1;
     }
     return 0;
 }
 
-void exchanges_stop(void)
+void exchanges_stop(struct gateway *g)
 {
-    if (turn_event != NULL) {
-        event_free(turn_event);
-        turn_event = NULL;
+    if (g->exchanges != NULL && g->exchanges->turn != NULL) {
+        event_free(g->exchanges->turn);
     }
+    free(g->exchanges);
+    g->exchanges = NULL;
 }
 
 /* ---- the end ---- */
@@ -188,12 +195,13 @@ void exchanges_stop(void)
 /* What the tree takes counts as judged no longer. */
 static void leave_judgement(struct exchange *x)
 {
-    judged_bytes -= x->judged;
+    x->gateway->exchanges->judged -= x->judged;
     x->judged = 0;
 }
 
 static void exchange_free(struct exchange *x)
 {
+    struct exchanges *all = x->gateway->exchanges;
     if (x->timer != NULL) {
         event_free(x->timer);
     }
@@ -203,16 +211,16 @@ static void exchange_free(struct exchange *x)
     dequeue(x);
     leave_judgement(x);
     arena_free(&x->arena);
-    held_bytes -= x->held;
+    all->held -= x->held;
     free(x);
-    open_count--;
+    all->open--;
 }
 
 /* A line of the audit log for each message that was handled. */
 static void write_audit(const struct exchange *x)
 {
     for (size_t i = 0; i < x->handled; i++) {
-        desk_audit(&x->items[i].reply, connection_identity(x->connection),
+        desk_audit(x->gateway, &x->items[i].reply, connection_identity(x->connection),
                    connection_peer(x->connection),
                    x->items[i].state == ITEM_DONE ? NULL : "abandoned", x->begun_us);
     }
@@ -247,12 +255,13 @@ static int add_rendered(struct arena *a, struct evbuffer *out, struct rendered *
     return count == 0 ? -1 : 0;
 }
 
-static int add_message(struct arena *a, struct evbuffer *out, const struct mplane_message *m)
+static int add_message(struct exchange *x, struct evbuffer *out, const struct mplane_message *m)
 {
-    struct slice text = mplane_message_write(a, m, gateway.registry);
+    const struct registry *registry = x->gateway->registry;
+    struct slice text = mplane_message_write(x->arena, m, registry);
     if (text.at == NULL) {
         struct mplane_message large = mplane_exception(m->token, slice_of(ANSWER_OVERSIZED));
-        text = mplane_message_write(a, &large, gateway.registry);
+        text = mplane_message_write(x->arena, &large, registry);
     }
     return text.at == NULL ? -1 : evbuffer_add(out, text.at, text.len);
 }
@@ -261,11 +270,11 @@ static int add_items(struct exchange *x, struct evbuffer *out)
 {
     for (size_t i = 0; i < x->count; i++) {
         const struct desk_reply *r = &x->items[i].reply;
-        desk_count(&r->message);
+        desk_count(x->gateway, &r->message);
         if ((i > 0 && evbuffer_add(out, ",", 1) == -1) ||
             (x->is_envelope && evbuffer_add(out, "\n", 1) == -1) ||
             (r->rendered != NULL ? add_rendered(x->arena, out, r->rendered, r->label)
-                                 : add_message(x->arena, out, &r->message)) == -1) {
+                                 : add_message(x, out, &r->message)) == -1) {
             return -1;
         }
     }
@@ -279,7 +288,7 @@ static int add_envelope(struct exchange *x, struct evbuffer *out)
                                .verb = slice_of("message"),
                                .label = mplane_message_section(x->tree, "label"),
                                .token = mplane_message_token(x->tree)};
-    struct slice frame = mplane_message_write(x->arena, &e, gateway.registry);
+    struct slice frame = mplane_message_write(x->arena, &e, x->gateway->registry);
     const char *list = frame.at == NULL ? NULL : memchr(frame.at, '[', frame.len);
     if (list == NULL) {
         return -1;
@@ -351,7 +360,7 @@ static void abandon(struct exchange *x)
     write_audit(x);
     for (size_t i = 0; i < x->handled; i++) {
         if (x->items[i].state == ITEM_WAITING) {
-            ask_leave(&x->items[i].waiter);
+            ask_leave(x->gateway, &x->items[i].waiter);
         }
     }
     exchange_free(x);
@@ -381,8 +390,8 @@ static void watch_peer(struct exchange *x)
 
 static void start_timer(struct exchange *x)
 {
-    struct timeval t = gateway_timeval(gateway.settings.answer_timeout_ms * 1000);
-    x->timer = evtimer_new(gateway.base, on_timeout, x);
+    struct timeval t = gateway_timeval(x->gateway->settings.answer_timeout_ms * 1000);
+    x->timer = evtimer_new(x->gateway->base, on_timeout, x);
     if (x->timer == NULL || evtimer_add(x->timer, &t) == -1) {
         stop_waiting(x);
     }
@@ -391,10 +400,11 @@ static void start_timer(struct exchange *x)
 /* All messages are judged. What waits may not take more memory than answers may. */
 static void hold(struct exchange *x)
 {
+    struct exchanges *all = x->gateway->exchanges;
     leave_judgement(x);
     x->held = arena_used(x->arena);
-    held_bytes += x->held;
-    if (held_bytes > (size_t)gateway.settings.results_bytes) {
+    all->held += x->held;
+    if (all->held > (size_t)x->gateway->settings.results_bytes) {
         stop_waiting(x);
     }
 }
@@ -404,7 +414,7 @@ static void hold(struct exchange *x)
 /* What does not fit beside what is on its way already is kept: a receipt says so. */
 static void render(struct exchange *x, struct item *i)
 {
-    desk_render(x->arena, &i->reply);
+    desk_render(x->gateway, x->arena, &i->reply);
     if (i->reply.rendered != NULL && !connection_take_room(x->connection, i->reply.rendered->len)) {
         desk_postpone(&i->reply);
     }
@@ -426,7 +436,8 @@ static void render_answered(struct exchange *x)
 static void handle_message(struct exchange *x)
 {
     struct item *i = &x->items[x->handled];
-    struct desk_request r = {x->arena,
+    struct desk_request r = {x->gateway,
+                             x->arena,
                              slice_of(connection_identity(x->connection)),
                              connection_certificates(x->connection),
                              connection_peer(x->connection),
@@ -519,7 +530,7 @@ static enum mplane_step list_message(void *context, const struct mplane_members 
 static void refuse_body(struct exchange *x, struct slice token, const char *outcome,
                         const char *text)
 {
-    struct desk_request r = {.arena = x->arena, .place = ""};
+    struct desk_request r = {.gateway = x->gateway, .arena = x->arena, .place = ""};
     x->is_read = true;
     x->is_envelope = false;
     leave_judgement(x);
@@ -537,7 +548,7 @@ static void refuse_body(struct exchange *x, struct slice token, const char *outc
 static void refuse_malformed(struct exchange *x, struct slice token, const char *text)
 {
     static struct log_limit said;
-    gateway_count(COUNT_MALFORMED);
+    gateway_count(x->gateway, COUNT_MALFORMED);
     if (log_allowed(&said, 10)) {
         log_info("request.malformed", "peer=%s identity=%s error=%s",
                  connection_peer(x->connection),
@@ -577,11 +588,11 @@ static int check_body(struct exchange *x, struct slice body, long *count, char *
         snprintf(text, size, "expected an mPlane message as JSON: %s", error);
         return -1;
     }
-    *count = count_messages(x->tree, gateway.settings.envelope_max);
+    *count = count_messages(x->tree, x->gateway->settings.envelope_max);
     if (*count == -1) {
         snprintf(text, size,
                  "contents: expected a list of at most %lld messages, nested at most %d deep",
-                 (long long)gateway.settings.envelope_max, MPLANE_NESTING);
+                 (long long)x->gateway->settings.envelope_max, MPLANE_NESTING);
         return -1;
     }
     return 0;
@@ -592,7 +603,7 @@ static void read_body(struct exchange *x, struct slice body)
     char text[768] = "";
     long count = 0;
     x->judged = waits_for_room(x) ? desk_tree_bytes(body.len) : 0;
-    judged_bytes += x->judged;
+    x->gateway->exchanges->judged += x->judged;
     x->fallback = desk_fallback_token(x->arena, body);
     connection_charge_bytes(x->connection, body.len);
     if (check_body(x, body, &count, text, sizeof text) == -1) {
@@ -620,7 +631,7 @@ static void refuse_unread(struct exchange *x, int64_t wait_us)
     char text[256], error[512];
     struct slice body = body_of(x);
     long seconds = reply_retry_after(x->request, wait_us);
-    const struct gateway_settings *s = &gateway.settings;
+    const struct gateway_settings *s = &x->gateway->settings;
     if (connection_is_clogged(x->connection)) {
         snprintf(
             text, sizeof text,
@@ -642,7 +653,8 @@ static void refuse_unread(struct exchange *x, int64_t wait_us)
     finish(x);
 }
 
-void exchange_start(struct evhttp_request *request, struct connection *c, int64_t wait_us)
+void exchange_start(struct gateway *g, struct evhttp_request *request, struct connection *c,
+                    int64_t wait_us)
 {
     struct exchange *x = calloc(1, sizeof *x);
     if (x != NULL) {
@@ -653,7 +665,8 @@ void exchange_start(struct evhttp_request *request, struct connection *c, int64_
         reply_text(request, HTTP_SERVUNAVAIL, "out of memory, ask again later\n", true);
         return;
     }
-    open_count++;
+    g->exchanges->open++;
+    x->gateway = g;
     x->request = request;
     x->connection = c;
     x->begun_us = daemon_clock_us();

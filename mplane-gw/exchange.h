@@ -13,11 +13,14 @@
 
 #include "common/http/connections.h"
 
+struct gateway;
+
 /*
  * Takes the request over. With wait_us (see connection_charge) it is refused: after that time the
  * peer may come again.
  */
-void exchange_start(struct evhttp_request *request, struct connection *c, int64_t wait_us);
+void exchange_start(struct gateway *g, struct evhttp_request *request, struct connection *c,
+                    int64_t wait_us);
 
 /* Whether a Content-Type (NULL: none), its parameters left out, is the wanted one. */
 bool exchange_type_is(const char *type, const char *wanted);
@@ -25,11 +28,11 @@ bool exchange_type_is(const char *type, const char *wanted);
 /* Whether a body of this Content-Type (NULL: none) can be an mPlane message. */
 bool exchange_accepts(const char *type);
 
-/* On gateway.base. -1 after an error was logged. */
-int exchanges_start(void);
-void exchanges_stop(void);
+/* On the gateway's loop. -1 after an error was logged. */
+int exchanges_start(struct gateway *g);
+void exchanges_stop(struct gateway *g);
 
 /* How many are being judged or wait for an answer. */
-size_t exchanges_open(void);
+size_t exchanges_open(const struct gateway *g);
 
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the parts of the gateway share: its settings, its counters, its state. The pure parts
- * (access, capabilities, specification, answer) include none of this.
+ * A gateway: what its parts share (settings, counters, what is in force), and its parts, each known
+ * only to the file it belongs to. It is passed to whoever works for it, so that a process may have
+ * several. The pure parts (access, capabilities, specification, answer) include none of this.
  */
 #ifndef EZREPO_GATEWAY_H
 #define EZREPO_GATEWAY_H
@@ -77,7 +78,7 @@ enum gateway_counter { GATEWAY_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUN
 #define FORMER_ACCESS 8
 
 struct gateway {
-    struct gateway_settings settings;
+    struct gateway_settings settings; /* with settings.http where the server reads it: stays put */
     uint64_t counters[COUNTERS];
     struct event_base *base;
     struct http_server *server;
@@ -86,13 +87,22 @@ struct gateway {
     struct registry *registry;            /* core and ours, to read messages by */
     struct capabilities *capabilities;    /* what is offered */
     char registry_url[REGISTRY_URL_BYTES]; /* as clients know it */
+    /* NULL before they are started and after they were stopped. */
+    struct audit_log *audit;
+    struct asks *asks;
+    struct repetitions *repetitions;
+    struct exchanges *exchanges;
+    struct delegation *delegation;
+    struct collection *collection;
+    struct routes *routes;
+    struct registry_listener *registry_listener;
+    struct supervisors *supervisors;
+    struct supervisor_http *supervisor_http;
 };
 
-extern struct gateway gateway;
-
-static inline void gateway_count(enum gateway_counter counter)
+static inline void gateway_count(struct gateway *g, enum gateway_counter counter)
 {
-    gateway.counters[counter]++;
+    g->counters[counter]++;
 }
 
 /* For libevent's timers. */
@@ -101,7 +111,13 @@ static inline struct timeval gateway_timeval(int64_t us)
     return (struct timeval){us / 1000000, us % 1000000};
 }
 
+/*
+ * Puts other rules into force, which are taken over. Those that were go to the front of the former
+ * ones, unless they are the same; the oldest is forgotten.
+ */
+void gateway_use_access(struct gateway *g, struct access *a);
+
 /* Whether the identity could use the capability of this label once, since the gateway started. */
-bool gateway_could_use(struct slice identity, struct slice label);
+bool gateway_could_use(const struct gateway *g, struct slice identity, struct slice label);
 
 #endif

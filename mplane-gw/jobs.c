@@ -425,7 +425,8 @@ void jobs_end(struct jobs *j, struct job *job, int64_t now_us)
     tell(j, job, now_us);
 }
 
-void jobs_sweep(struct jobs *j, int64_t now_us, void (*expired)(struct job *job))
+void jobs_sweep(struct jobs *j, int64_t now_us, void (*expired)(void *context, struct job *job),
+                void *context)
 {
     struct job *job, *next;
     HASH_ITER(by_id, j->by_id, job, next)
@@ -434,7 +435,7 @@ void jobs_sweep(struct jobs *j, int64_t now_us, void (*expired)(struct job *job)
             continue;
         }
         if (job->state == JOB_RUNNING) {
-            expired(job);
+            expired(context, job);
         } else {
             jobs_remove(j, job);
         }

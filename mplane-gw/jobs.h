@@ -131,9 +131,10 @@ void job_leave(struct waiter *w);
 
 /*
  * Forgets answers whose time is over. Running jobs past their deadline are given to `expired`,
- * which fails them. Call it about once a second.
+ * with `context`, which fails them. Call it about once a second.
  */
-void jobs_sweep(struct jobs *j, int64_t now_us, void (*expired)(struct job *job));
+void jobs_sweep(struct jobs *j, int64_t now_us, void (*expired)(void *context, struct job *job),
+                void *context);
 
 /* Frees a job that jobs_add() has not taken over; NULL is fine. */
 void job_free(struct job *job);

@@ -20,7 +20,7 @@ void link_drain(struct link *link)
         if (got == 0 && m.count == 1) {
             link->take(link, m.frames[0]);
         } else {
-            gateway_count(COUNT_ANSWERS_MALFORMED);
+            gateway_count(link->gateway, COUNT_ANSWERS_MALFORMED);
         }
         if (got == 0) {
             bus_release(&m);
@@ -40,15 +40,16 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 int link_open(struct link *link)
 {
+    struct event_base *base = link->gateway->base;
     link->socket = link->only_present
                        ? bus_connect_present(ZMQ_DEALER, link->endpoint, link->high_water)
                        : bus_connect(ZMQ_DEALER, link->endpoint, link->high_water);
     if (link->socket == NULL) {
         return -1;
     }
-    link->event = event_new(gateway.base, (evutil_socket_t)zsock_fd(link->socket),
-                            EV_READ | EV_PERSIST, on_readable, link);
-    link->rest = evtimer_new(gateway.base, on_readable, link);
+    link->event = event_new(base, (evutil_socket_t)zsock_fd(link->socket), EV_READ | EV_PERSIST,
+                            on_readable, link);
+    link->rest = evtimer_new(base, on_readable, link);
     if (link->event == NULL || link->rest == NULL || event_add(link->event, NULL) == -1) {
         log_error("link.event", "peer=%s error=\"out of memory\"", link->peer);
         return -1;

@@ -8,7 +8,10 @@
 
 #include "common/pack.h"
 
+struct gateway;
+
 struct link {
+    struct gateway *gateway; /* whose it is */
     const char *endpoint;
     const char *peer;                                          /* the process, for the log */
     void (*take)(const struct link *link, struct slice bytes); /* an answer; of one frame */
@@ -19,7 +22,7 @@ struct link {
     struct event *rest; /* a timer: what there was no time for */
 };
 
-/* Connects on gateway.base. -1 after an error was logged. */
+/* Connects on the gateway's loop. -1 after an error was logged. */
 int link_open(struct link *link);
 void link_close(struct link *link);
 

@@ -31,9 +31,9 @@ static const char front_page[] =
     "that each capability names.</p>\n"
     "</body></html>\n";
 
-static bool may_use(const struct connection *c, const struct capability *k)
+static bool may_use(const struct gateway *g, const struct connection *c, const struct capability *k)
 {
-    return access_allows(gateway.access, slice_of(connection_identity(c)), k->label);
+    return access_allows(g->access, slice_of(connection_identity(c)), k->label);
 }
 
 static void out_of_memory(struct evhttp_request *request, struct arena **a)
@@ -42,10 +42,11 @@ static void out_of_memory(struct evhttp_request *request, struct arena **a)
     reply_text(request, HTTP_SERVUNAVAIL, "out of memory, ask again later\n", true);
 }
 
-static void send_message(struct evhttp_request *request, const struct connection *c,
-                         struct arena *a, const struct mplane_message *m)
+static void send_message(const struct gateway *g, struct evhttp_request *request,
+                         const struct connection *c, struct arena *a,
+                         const struct mplane_message *m)
 {
-    struct slice text = mplane_message_write(a, m, gateway.registry);
+    struct slice text = mplane_message_write(a, m, g->registry);
     if (text.at == NULL) {
         out_of_memory(request, &a);
         return;
@@ -54,13 +55,14 @@ static void send_message(struct evhttp_request *request, const struct connection
 }
 
 /* The list of links. */
-static void send_list(struct evhttp_request *request, const struct connection *c, struct arena *a)
+static void send_list(const struct gateway *g, struct evhttp_request *request,
+                      const struct connection *c, struct arena *a)
 {
     const char *page = "<!DOCTYPE html>\n<html><head><title>Capabilities</title></head><body>\n";
-    for (size_t i = 0; i < capabilities_count(gateway.capabilities) && page != NULL; i++) {
-        const struct capability *k = capabilities_at(gateway.capabilities, i);
+    for (size_t i = 0; i < capabilities_count(g->capabilities) && page != NULL; i++) {
+        const struct capability *k = capabilities_at(g->capabilities, i);
         /* SDK clients, who follow these links, cannot read an export. */
-        if (k->kind != CAPABILITY_COLLECT && may_use(c, k)) {
+        if (k->kind != CAPABILITY_COLLECT && may_use(g, c, k)) {
             page = arena_printf(a, "%s<a href='" CAPABILITY "/%.*s'>%.*s</a><br/>\n", page,
                                 (int)k->token.len, k->token.at, (int)k->label.len, k->label.at);
         }
@@ -73,10 +75,10 @@ static void send_list(struct evhttp_request *request, const struct connection *c
     reply_send_arena(request, HTTP_OK, "text/html", a, slice_of(page), connection_is_last(c));
 }
 
-static void send_envelope(struct evhttp_request *request, const struct connection *c,
-                          struct arena *a)
+static void send_envelope(const struct gateway *g, struct evhttp_request *request,
+                          const struct connection *c, struct arena *a)
 {
-    size_t count = capabilities_count(gateway.capabilities);
+    size_t count = capabilities_count(g->capabilities);
     struct mplane_message e = {.kind = MPLANE_ENVELOPE, .verb = slice_of("message")};
     e.contents = arena_calloc(a, count, sizeof *e.contents);
     if (e.contents == NULL) {
@@ -84,18 +86,19 @@ static void send_envelope(struct evhttp_request *request, const struct connectio
         return;
     }
     for (size_t i = 0; i < count; i++) {
-        const struct capability *k = capabilities_at(gateway.capabilities, i);
-        if (may_use(c, k)) {
+        const struct capability *k = capabilities_at(g->capabilities, i);
+        if (may_use(g, c, k)) {
             e.contents[e.content_count++] = k->message;
         }
     }
-    send_message(request, c, a, &e);
+    send_message(g, request, c, a, &e);
 }
 
-static void send_capability(struct evhttp_request *request, const struct connection *c,
-                            struct arena *a, struct slice token, struct audit *line)
+static void send_capability(struct gateway *g, struct evhttp_request *request,
+                            const struct connection *c, struct arena *a, struct slice token,
+                            struct audit *line)
 {
-    const struct capability *k = capabilities_by_token(gateway.capabilities, token);
+    const struct capability *k = capabilities_by_token(g->capabilities, token);
     if (k == NULL) {
         line->outcome = "unknown";
         arena_free(&a);
@@ -103,23 +106,24 @@ static void send_capability(struct evhttp_request *request, const struct connect
                    connection_is_last(c));
         return;
     }
-    struct desk_request r = {.arena = a,
+    struct desk_request r = {.gateway = g,
+                             .arena = a,
                              .identity = slice_of(connection_identity(c)),
                              .peer = connection_peer(c),
                              .place = ""};
     struct desk_reply reply = {.door = "page", .token = k->token};
     line->capability = k->label;
     if (desk_may_use(&r, &reply, k)) {
-        send_message(request, c, a, &k->message);
+        send_message(g, request, c, a, &k->message);
         return;
     }
     line->outcome = reply.outcome;
-    desk_count(&reply.message);
-    send_message(request, c, a, &reply.message);
+    desk_count(g, &reply.message);
+    send_message(g, request, c, a, &reply.message);
 }
 
-void pages_get(struct evhttp_request *request, const struct connection *c, const char *path,
-               struct audit *line)
+void pages_get(struct gateway *g, struct evhttp_request *request, const struct connection *c,
+               const char *path, struct audit *line)
 {
     struct arena *a = arena_new(PAGE_BYTES);
     line->door = "page";
@@ -131,12 +135,12 @@ void pages_get(struct evhttp_request *request, const struct connection *c, const
         reply_send(request, HTTP_OK, "text/html", slice_of(front_page), connection_is_last(c));
     } else if (strcmp(path, CAPABILITY) == 0) {
         line->door = "capabilities";
-        send_list(request, c, a);
+        send_list(g, request, c, a);
     } else if (strcmp(path, "/capabilities") == 0) {
         line->door = "capabilities";
-        send_envelope(request, c, a);
+        send_envelope(g, request, c, a);
     } else {
         line->door = "capability";
-        send_capability(request, c, a, slice_of(path + strlen(CAPABILITY "/")), line);
+        send_capability(g, request, c, a, slice_of(path + strlen(CAPABILITY "/")), line);
     }
 }

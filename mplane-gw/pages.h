@@ -13,7 +13,7 @@
 bool pages_has(const char *path);
 
 /* Answers a GET of such a path, and says in the line of the audit log what became of it. */
-void pages_get(struct evhttp_request *request, const struct connection *c, const char *path,
-               struct audit *line);
+void pages_get(struct gateway *g, struct evhttp_request *request, const struct connection *c,
+               const char *path, struct audit *line);
 
 #endif

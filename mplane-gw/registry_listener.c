@@ -44,17 +44,32 @@ struct visitor {
     bool ending;      /* it was told to go */
 };
 
-static int listening = -1;
-static struct evhttp *http;
-static struct evconnlistener *listener;
-static struct visitor *visitors;
-static unsigned visitor_count;
-
 /* What is served. */
-static struct documents {
+struct documents {
     struct arena *arena;
     struct slice core, own;
-} published;
+};
+
+struct registry_listener {
+    struct gateway *gateway; /* from its start on */
+    int socket;              /* -1: none, or the listener has it */
+    struct evhttp *http;
+    struct evconnlistener *listener;
+    struct visitor *visitors;
+    unsigned visitor_count;
+    struct documents published;
+};
+
+struct registry_listener *registry_listener_new(void)
+{
+    struct registry_listener *l = calloc(1, sizeof *l);
+    if (l == NULL) {
+        log_error("registry.start", "error=\"out of memory\"");
+        return NULL;
+    }
+    l->socket = -1;
+    return l;
+}
 
 /* ---- the documents ---- */
 
@@ -94,7 +109,8 @@ static int load(struct registry *r, struct documents *out, const char *schemas_d
     return out->own.at == NULL ? -1 : 0;
 }
 
-int registry_load(const char *schemas_dir, const char *url, bool publish, struct registry **r)
+int registry_load(const char *schemas_dir, const char *url, struct registry_listener *server,
+                  struct registry **r)
 {
     struct documents d = {.arena = arena_new(DOCUMENTS_BYTES)};
     *r = registry_new();
@@ -104,32 +120,32 @@ int registry_load(const char *schemas_dir, const char *url, bool publish, struct
         return -1;
     }
     int rc = load(*r, &d, schemas_dir, url);
-    if (rc == -1 || !publish) {
+    if (rc == -1 || server == NULL) {
         arena_free(&d.arena);
     } else {
-        published = d;
+        server->published = d;
     }
     return rc;
 }
 
 /* ---- the listener ---- */
 
-int registry_prepare(void)
+int registry_prepare(const struct gateway *g)
 {
-    const char *address = gateway.settings.registry_listen;
+    const char *address = g->settings.registry_listen;
     if (address[0] == '\0') {
         return 0;
     }
-    listening = listen_open("mplane-gw.registry_listen", address);
-    return listening == -1 ? -1 : 0;
+    g->registry_listener->socket = listen_open("mplane-gw.registry_listen", address);
+    return g->registry_listener->socket == -1 ? -1 : 0;
 }
 
-static void on_request(struct evhttp_request *request, void *unused)
+static void on_request(struct evhttp_request *request, void *context)
 {
+    const struct registry_listener *l = context;
     char buffer[128];
     const char *path = request_path(request, buffer, sizeof buffer);
-    (void)unused;
-    gateway_count(COUNT_REQUESTS_REGISTRY);
+    gateway_count(l->gateway, COUNT_REQUESTS_REGISTRY);
     if (path == NULL ||
         (strcmp(path, "/registry/ezrepo") != 0 && strcmp(path, "/registry/core") != 0)) {
         reply_text(request, HTTP_NOTFOUND, "There is only /registry/ezrepo and /registry/core.\n",
@@ -139,8 +155,8 @@ static void on_request(struct evhttp_request *request, void *unused)
         reply_text(request, HTTP_BADMETHOD, "Registries can only be read.\n", true);
     } else {
         bool core = strcmp(path, "/registry/core") == 0;
-        reply_send(request, HTTP_OK, "application/json", core ? published.core : published.own,
-                   true);
+        reply_send(request, HTTP_OK, "application/json",
+                   core ? l->published.core : l->published.own, true);
     }
 }
 
@@ -151,16 +167,16 @@ static bool has_left(const struct visitor *v)
     return on_event == NULL;
 }
 
-static void look_at_visitors(void)
+static void look_at_visitors(struct registry_listener *l)
 {
     struct visitor *v, *next;
     int64_t now_us = daemon_clock_us();
-    int64_t limit_us = gateway.settings.http.transfer_timeout_s * 1000000;
-    DL_FOREACH_SAFE2(visitors, v, next, next)
+    int64_t limit_us = l->gateway->settings.http.transfer_timeout_s * 1000000;
+    DL_FOREACH_SAFE2(l->visitors, v, next, next)
     {
         if (has_left(v)) {
-            DL_DELETE2(visitors, v, previous, next);
-            visitor_count--;
+            DL_DELETE2(l->visitors, v, previous, next);
+            l->visitor_count--;
             bufferevent_decref(v->socket);
             free(v);
         } else if (now_us - v->since_us > limit_us) {
@@ -183,11 +199,11 @@ static void find_address(struct visitor *v)
 }
 
 /* How many of those that stay are of this one's address. */
-static unsigned count_of(const struct visitor *v)
+static unsigned count_of(const struct registry_listener *l, const struct visitor *v)
 {
     const struct visitor *other;
     unsigned count = 0;
-    DL_FOREACH2(visitors, other, next)
+    DL_FOREACH2(l->visitors, other, next)
     {
         count += !other->ending && strcmp(other->address, v->address) == 0;
     }
@@ -195,18 +211,18 @@ static unsigned count_of(const struct visitor *v)
 }
 
 /* The oldest of the address that has the most goes, when that has many, or all have too many. */
-static bool send_one_away(void)
+static bool send_one_away(const struct registry_listener *l)
 {
     struct visitor *v, *choice = NULL;
     unsigned most = 0, staying = 0;
-    DL_FOREACH2(visitors, v, next)
+    DL_FOREACH2(l->visitors, v, next)
     {
         find_address(v);
         staying += !v->ending;
     }
-    DL_FOREACH2(visitors, v, next)
+    DL_FOREACH2(l->visitors, v, next)
     {
-        unsigned count = v->ending || v->address[0] == '\0' ? 0 : count_of(v);
+        unsigned count = v->ending || v->address[0] == '\0' ? 0 : count_of(l, v);
         if (count > most) {
             most = count;
             choice = v;
@@ -220,13 +236,13 @@ static bool send_one_away(void)
     return true;
 }
 
-static struct bufferevent *on_accept(struct event_base *base, void *unused)
+static struct bufferevent *on_accept(struct event_base *base, void *context)
 {
-    (void)unused;
+    struct registry_listener *l = context;
     struct visitor *v = calloc(1, sizeof *v);
     struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    look_at_visitors();
-    while (send_one_away()) {
+    look_at_visitors(l);
+    while (send_one_away(l)) {
     }
     if (v == NULL || b == NULL) {
         free(v);
@@ -237,10 +253,10 @@ static struct bufferevent *on_accept(struct event_base *base, void *unused)
     bufferevent_incref(b);
     v->socket = b;
     v->since_us = daemon_clock_us();
-    DL_APPEND2(visitors, v, previous, next);
+    DL_APPEND2(l->visitors, v, previous, next);
     /* Those that were told to go are there until evhttp has noticed. */
-    if (++visitor_count >= 2 * CONNECTIONS_MAX) {
-        evconnlistener_disable(listener);
+    if (++l->visitor_count >= 2 * CONNECTIONS_MAX) {
+        evconnlistener_disable(l->listener);
     }
     return b;
 }
@@ -256,48 +272,54 @@ static void on_accept_error(struct evconnlistener *failed, void *unused)
     evconnlistener_disable(failed);
 }
 
-void registry_tick(void)
+void registry_tick(const struct gateway *g)
 {
-    look_at_visitors();
-    if (listener != NULL && visitor_count < 2 * CONNECTIONS_MAX && !daemon_draining()) {
-        evconnlistener_enable(listener);
+    struct registry_listener *l = g->registry_listener;
+    look_at_visitors(l);
+    if (l->listener != NULL && l->visitor_count < 2 * CONNECTIONS_MAX && !daemon_draining()) {
+        evconnlistener_enable(l->listener);
     }
 }
 
-int registry_start(void)
+int registry_start(struct gateway *g)
 {
-    if (listening == -1) {
+    struct registry_listener *l = g->registry_listener;
+    l->gateway = g;
+    if (l->socket == -1) {
         return 0;
     }
-    http = evhttp_new(gateway.base);
-    if (http != NULL) {
-        evhttp_set_bevcb(http, on_accept, NULL);
-        evhttp_set_gencb(http, on_request, NULL);
-        evhttp_set_max_headers_size(http, HEADERS_BYTES);
-        evhttp_set_max_body_size(http, HEADERS_BYTES);
-        listener = evconnlistener_new(gateway.base, NULL, NULL,
-                                      LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, listening);
+    l->http = evhttp_new(g->base);
+    if (l->http != NULL) {
+        evhttp_set_bevcb(l->http, on_accept, l);
+        evhttp_set_gencb(l->http, on_request, l);
+        evhttp_set_max_headers_size(l->http, HEADERS_BYTES);
+        evhttp_set_max_body_size(l->http, HEADERS_BYTES);
+        l->listener = evconnlistener_new(
+            g->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, l->socket);
     }
-    if (listener == NULL || evhttp_bind_listener(http, listener) == NULL) {
+    if (l->listener == NULL || evhttp_bind_listener(l->http, l->listener) == NULL) {
         log_error("registry.start", "error=\"out of memory\"");
         return -1;
     }
-    evconnlistener_set_error_cb(listener, on_accept_error);
-    listening = -1; /* the listener's now */
+    evconnlistener_set_error_cb(l->listener, on_accept_error);
+    l->socket = -1; /* the listener's now */
     return 0;
 }
 
-void registry_stop(void)
+void registry_stop(struct gateway *g)
 {
-    if (http != NULL) {
-        listener = NULL;
-        evhttp_free(http); /* with its listener and connections */
-        http = NULL;
-        look_at_visitors();
+    struct registry_listener *l = g->registry_listener;
+    if (l == NULL) {
+        return;
     }
-    if (listening != -1) {
-        close(listening);
-        listening = -1;
+    if (l->http != NULL) {
+        evhttp_free(l->http); /* with its listener and connections */
+        look_at_visitors(l);
     }
-    arena_free(&published.arena);
+    if (l->socket != -1) {
+        close(l->socket);
+    }
+    arena_free(&l->published.arena);
+    free(l);
+    g->registry_listener = NULL;
 }

@@ -10,22 +10,29 @@
 
 #include "common/mplane/registry.h"
 
+struct gateway;
+struct registry_listener;
+
+/* One that serves nothing yet. NULL after an error was logged; registry_stop() frees it. */
+struct registry_listener *registry_listener_new(void);
+
 /* Opens the listening socket, when one is configured; -1 after an error was logged. */
-int registry_prepare(void);
+int registry_prepare(const struct gateway *g);
 
 /*
- * Reads the registries in schemas_dir/mplane; *r is then what the gateway reads messages by. With
- * `publish`, once, they are what is served, ours under `url`. -1 after an error was logged. The
- * caller owns *r, also then.
+ * Reads the registries in schemas_dir/mplane; *r is then what the gateway reads messages by. They
+ * are what `server` serves from then on, once, ours under `url`; NULL: nobody does. -1 after an
+ * error was logged. The caller owns *r, also then.
  */
-int registry_load(const char *schemas_dir, const char *url, bool publish, struct registry **r);
+int registry_load(const char *schemas_dir, const char *url, struct registry_listener *server,
+                  struct registry **r);
 
-/* Serves on gateway.base. -1 after an error was logged. */
-int registry_start(void);
+/* Serves on the gateway's loop. -1 after an error was logged. */
+int registry_start(struct gateway *g);
 
 /* Once a second: ends slow connections. */
-void registry_tick(void);
+void registry_tick(const struct gateway *g);
 
-void registry_stop(void);
+void registry_stop(struct gateway *g);
 
 #endif

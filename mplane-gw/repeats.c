@@ -28,23 +28,26 @@
 /* A repeated job that goes on, from its first run to its last. */
 struct repetition {
     struct waiter waiter; /* the first member: a waiter is its repetition */
+    struct gateway *gateway;
     struct job *job;
     struct job *run;                /* under way, or NULL */
     struct when when;               /* its scope */
     struct repetition *next, *prev; /* utlist */
 };
 
-static struct repetition *repetitions;
-static struct event *timer;
-static bool changed;     /* since the file was written */
-static int64_t moved_us; /* 0, or since when the times of next runs are newer than the file */
-static int (*restore_entry)(const struct repeats_entry *e, char *error, size_t error_size);
+struct repetitions {
+    struct repetition *first;
+    struct event *timer;
+    bool changed;     /* since the file was written */
+    int64_t moved_us; /* 0, or since when the times of next runs are newer than the file */
+    repeats_restore *restore;
+};
 
-static void set_timer(void)
+static void set_timer(const struct repetitions *s)
 {
     int64_t now_us = daemon_now_us(), wait_us = LONGEST_WAIT_US;
     const struct repetition *p;
-    DL_FOREACH(repetitions, p)
+    DL_FOREACH(s->first, p)
     {
         int64_t due_us = repeat_due_us(p->job->repeat);
         if (p->run == NULL && due_us < now_us + wait_us) {
@@ -52,7 +55,7 @@ static void set_timer(void)
         }
     }
     struct timeval t = gateway_timeval(wait_us);
-    evtimer_add(timer, &t);
+    evtimer_add(s->timer, &t);
 }
 
 /* ---- the end ---- */
@@ -60,32 +63,34 @@ static void set_timer(void)
 /* Out of the list; the job is as it is. */
 static void repetition_free(struct repetition *p)
 {
+    struct repetitions *s = p->gateway->repetitions;
     if (p->run != NULL) {
-        ask_leave(&p->waiter);
+        ask_leave(p->gateway, &p->waiter);
     }
-    DL_DELETE(repetitions, p);
+    DL_DELETE(s->first, p);
     free(p);
-    changed = true;
+    s->changed = true;
 }
 
-static struct repetition *repetition_of(const struct job *job)
+static struct repetition *repetition_of(const struct repetitions *s, const struct job *job)
 {
     struct repetition *p;
-    DL_SEARCH_SCALAR(repetitions, p, job, job);
+    DL_SEARCH_SCALAR(s->first, p, job, job);
     return p;
 }
 
 static void end(struct repetition *p)
 {
     struct job *job = p->job;
+    struct jobs *jobs = ask_jobs(p->gateway);
     repetition_free(p);
     repeat_end(job->repeat, daemon_now_us());
-    jobs_end(ask_jobs(), job, daemon_clock_us());
+    jobs_end(jobs, job, daemon_clock_us());
 }
 
-void repeats_interrupt(struct job *job)
+void repeats_interrupt(struct gateway *g, struct job *job)
 {
-    struct repetition *p = repetition_of(job);
+    struct repetition *p = repetition_of(g->repetitions, job);
     if (p != NULL) {
         end(p);
     }
@@ -96,7 +101,7 @@ void repeats_interrupt(struct job *job)
 /* The run of p->when is over: its answer (from malloc, taken over), or why there is none. */
 static void keep_run(struct repetition *p, char *bytes, size_t size, const char *failure)
 {
-    jobs_keep_run(ask_jobs(), p->job, &p->when, bytes, size, failure);
+    jobs_keep_run(ask_jobs(p->gateway), p->job, &p->when, bytes, size, failure);
     if (repeat_due_us(p->job->repeat) == WHEN_FUTURE) {
         end(p);
     }
@@ -106,12 +111,13 @@ static void keep_run(struct repetition *p, char *bytes, size_t size, const char 
 static void on_answered(struct waiter *w, struct job *run)
 {
     struct repetition *p = (struct repetition *)w;
+    struct gateway *g = p->gateway; /* which outlives the repetition */
     size_t size;
-    char *bytes = jobs_take_answer(ask_jobs(), run, &size);
+    char *bytes = jobs_take_answer(ask_jobs(g), run, &size);
     p->run = NULL;
-    jobs_remove(ask_jobs(), run);
+    jobs_remove(ask_jobs(g), run);
     keep_run(p, bytes, size, run->failure);
-    set_timer();
+    set_timer(g->repetitions);
 }
 
 /* The run of p->when. NULL after saying why there is none. */
@@ -143,15 +149,17 @@ static struct job *make_run(struct repetition *p, const char **why)
 
 static void start_run(struct repetition *p)
 {
+    struct gateway *g = p->gateway;
+    struct repetitions *s = g->repetitions;
     const char *why;
     int64_t now_us = daemon_now_us();
-    moved_us = moved_us == 0 ? daemon_clock_us() : moved_us;
-    gateway_count(COUNT_REPEATS_RUNS);
+    s->moved_us = s->moved_us == 0 ? daemon_clock_us() : s->moved_us;
+    gateway_count(g, COUNT_REPEATS_RUNS);
     if (repeat_take(p->job->repeat, now_us, &p->when)) {
-        gateway_count(COUNT_REPEATS_SKIPPED);
+        gateway_count(g, COUNT_REPEATS_SKIPPED);
     }
     struct job *run = make_run(p, &why);
-    if (run != NULL && (why = ask(run)) == NULL) {
+    if (run != NULL && (why = ask(g, run)) == NULL) {
         p->run = run;
         p->waiter.answered = on_answered;
         job_wait(run, &p->waiter);
@@ -163,24 +171,25 @@ static void start_run(struct repetition *p)
 /* Who may no longer use the capability gets no more runs of it, nor what there was. */
 static void withdraw(struct repetition *p)
 {
+    struct jobs *jobs = ask_jobs(p->gateway);
     struct job *job = p->job;
     log_info("repeat.withdrawn", "identity=%s capability=%.*s", QUOTED(job->identity),
              (int)job->capability->label.len, job->capability->label.at);
     repetition_free(p);
     repeat_end(job->repeat, daemon_now_us());
-    jobs_fail(ask_jobs(), job, "the capability was withdrawn", daemon_clock_us());
+    jobs_fail(jobs, job, "the capability was withdrawn", daemon_clock_us());
 }
 
-static void start_due(void)
+static void start_due(const struct gateway *g)
 {
     struct repetition *p, *next;
     int64_t now_us = daemon_now_us();
-    DL_FOREACH_SAFE(repetitions, p, next)
+    DL_FOREACH_SAFE(g->repetitions->first, p, next)
     {
         if (p->run != NULL || repeat_due_us(p->job->repeat) > now_us) {
             continue;
         }
-        if (access_allows(gateway.access, p->job->identity, p->job->capability->label)) {
+        if (access_allows(g->access, p->job->identity, p->job->capability->label)) {
             start_run(p);
         } else {
             withdraw(p);
@@ -188,17 +197,19 @@ static void start_due(void)
     }
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *unused)
+static void on_timer(evutil_socket_t fd, short what, void *context)
 {
-    (void)fd, (void)what, (void)unused;
+    const struct gateway *g = context;
+    (void)fd, (void)what;
     if (!daemon_draining()) {
-        start_due();
-        set_timer();
+        start_due(g);
+        set_timer(g->repetitions);
     }
 }
 
-const char *repeats_add(struct job *job)
+const char *repeats_add(struct gateway *g, struct job *job)
 {
+    struct repetitions *s = g->repetitions;
     const char *why = "out of memory";
     struct repetition *p = calloc(1, sizeof *p);
     job->deadline_us = INT64_MAX;
@@ -206,16 +217,17 @@ const char *repeats_add(struct job *job)
     if (large) {
         why = "the specification is too large to be repeated";
     }
-    if (large || p == NULL || jobs_add(ask_jobs(), job, &why) == -1) {
+    if (large || p == NULL || jobs_add(ask_jobs(g), job, &why) == -1) {
         free(p);
         job_free(job);
         return why;
     }
+    p->gateway = g;
     p->job = job;
     job->kept = true;
-    DL_APPEND(repetitions, p);
-    changed = true;
-    set_timer();
+    DL_APPEND(s->first, p);
+    s->changed = true;
+    set_timer(s);
     return NULL;
 }
 
@@ -230,7 +242,7 @@ static int write_entry(FILE *f, const struct repetition *p)
     m.token = job->token;
     m.label = job->label;
     struct slice text =
-        a == NULL ? (struct slice){NULL, 0} : mplane_message_write(a, &m, gateway.registry);
+        a == NULL ? (struct slice){NULL, 0} : mplane_message_write(a, &m, p->gateway->registry);
     if (text.at != NULL) {
         /* After a restart the run that is under way is asked for again. */
         int64_t next_us = p->run == NULL ? job->repeat->next_us : p->when.start_us;
@@ -241,17 +253,18 @@ static int write_entry(FILE *f, const struct repetition *p)
     return failed;
 }
 
-static void write_file(void)
+static void write_file(const struct gateway *g)
 {
+    struct repetitions *s = g->repetitions;
     static struct log_limit said;
-    const char *path = gateway.settings.repeats_file;
+    const char *path = g->settings.repeats_file;
     if (path[0] == '\0') {
         return;
     }
     FILE *f = kept_file_begin(path);
     bool failed = f == NULL;
     const struct repetition *p;
-    DL_FOREACH(repetitions, p)
+    DL_FOREACH(s->first, p)
     {
         failed = failed || write_entry(f, p) == -1;
     }
@@ -261,53 +274,57 @@ static void write_file(void)
     if (failed && log_allowed(&said, 1)) {
         log_errno("repeats.write", "file=%s", path);
     }
-    changed = failed;
-    moved_us = 0;
+    s->changed = failed;
+    s->moved_us = 0;
 }
 
-static void take_entry(const struct repeats_entry *e)
+static void take_entry(void *context, const struct repeats_entry *e)
 {
+    struct gateway *g = context;
     char error[512] = "";
-    if (restore_entry(e, error, sizeof error) == -1) {
+    if (g->repetitions->restore(g, e, error, sizeof error) == -1) {
         log_warn("repeat.not_taken_up", "identity=%s error=%s", QUOTED(e->identity),
                  QUOTED(slice_of(error)));
     }
 }
 
-int repeats_start(int (*restore)(const struct repeats_entry *e, char *error, size_t error_size))
+int repeats_start(struct gateway *g, repeats_restore *restore)
 {
-    timer = evtimer_new(gateway.base, on_timer, NULL);
-    if (timer == NULL) {
+    struct repetitions *s = calloc(1, sizeof *s);
+    g->repetitions = s;
+    if (s == NULL || (s->timer = evtimer_new(g->base, on_timer, g)) == NULL) {
         log_error("repeats.start", "error=\"out of memory\"");
         return -1;
     }
-    restore_entry = restore;
-    return gateway.settings.repeats_file[0] == '\0'
+    s->restore = restore;
+    return g->settings.repeats_file[0] == '\0'
                ? 0
-               : repeats_file_read(gateway.settings.repeats_file, take_entry);
+               : repeats_file_read(g->settings.repeats_file, take_entry, g);
 }
 
-void repeats_stop(void)
+void repeats_stop(struct gateway *g)
 {
-    if (timer == NULL) {
-        return;
+    struct repetitions *s = g->repetitions;
+    if (s != NULL && s->timer != NULL) {
+        write_file(g);
+        while (s->first != NULL) {
+            repetition_free(s->first);
+        }
+        event_free(s->timer);
     }
-    write_file();
-    while (repetitions != NULL) {
-        repetition_free(repetitions);
-    }
-    event_free(timer);
-    timer = NULL;
+    free(s);
+    g->repetitions = NULL;
 }
 
-void repeats_tick(void)
+void repeats_tick(struct gateway *g)
 {
-    if (changed || (moved_us != 0 && daemon_clock_us() - moved_us > STALE_US)) {
-        write_file();
+    struct repetitions *s = g->repetitions;
+    if (s->changed || (s->moved_us != 0 && daemon_clock_us() - s->moved_us > STALE_US)) {
+        write_file(g);
     }
-    on_timer(-1, 0, NULL);
+    on_timer(-1, 0, g);
     size_t known;
     struct repetition *p;
-    DL_COUNT(repetitions, p, known);
-    gateway.counters[COUNT_REPEATS_KNOWN] = known;
+    DL_COUNT(s->first, p, known);
+    g->counters[COUNT_REPEATS_KNOWN] = known;
 }

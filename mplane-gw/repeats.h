@@ -10,23 +10,29 @@
 #include "mplane-gw/jobs.h"
 #include "mplane-gw/repeats_file.h"
 
+struct gateway;
+
+/* Adds an entry of the file, or says why not: -1 and error. */
+typedef int repeats_restore(struct gateway *g, const struct repeats_entry *e, char *error,
+                            size_t error_size);
+
 /*
- * Starts the timer on gateway.base and takes up what repeats_file holds: each is given to
- * `restore`, which adds it or says why not. -1 after an error was logged; a damaged file is none.
+ * Starts the timer on the gateway's loop and takes up what repeats_file holds: each is given to
+ * `restore`. -1 after an error was logged; a damaged file is none.
  */
-int repeats_start(int (*restore)(const struct repeats_entry *e, char *error, size_t error_size));
+int repeats_start(struct gateway *g, repeats_restore *restore);
 
 /* Writes the file; the jobs stay. */
-void repeats_stop(void);
+void repeats_stop(struct gateway *g);
 
 /* Adds the job (see jobs_add), which has a repeat. NULL, or why not, for the peer; then the job was
  * freed. */
-const char *repeats_add(struct job *job);
+const char *repeats_add(struct gateway *g, struct job *job);
 
 /* No more runs: what there is, is the job's answer. */
-void repeats_interrupt(struct job *job);
+void repeats_interrupt(struct gateway *g, struct job *job);
 
 /* Once a second: clocks that were set, the file, gauges. */
-void repeats_tick(void);
+void repeats_tick(struct gateway *g);
 
 #endif

@@ -38,7 +38,7 @@ static int read_entry(struct arena *a, struct slice line, struct repeats_entry *
 }
 
 static void take_line(struct slice line, const char *path, unsigned number,
-                      void (*take)(const struct repeats_entry *e))
+                      void (*take)(void *context, const struct repeats_entry *e), void *context)
 {
     struct repeats_entry e;
     char error[300] = "out of memory";
@@ -47,12 +47,13 @@ static void take_line(struct slice line, const char *path, unsigned number,
         log_error("repeats.damaged", "file=%s line=%u error=%s", path, number,
                   QUOTED(slice_of(error)));
     } else {
-        take(&e);
+        take(context, &e);
     }
     arena_free(&a);
 }
 
-int repeats_file_read(const char *path, void (*take)(const struct repeats_entry *e))
+int repeats_file_read(const char *path, void (*take)(void *context, const struct repeats_entry *e),
+                      void *context)
 {
     FILE *f = fopen(path, "re");
     if (f == NULL && errno == ENOENT) {
@@ -68,7 +69,7 @@ int repeats_file_read(const char *path, void (*take)(const struct repeats_entry 
         return -1;
     }
     for (unsigned number = 1; fgets(line, LINE_BYTES, f) != NULL; number++) {
-        take_line(slice_of(line), path, number, take);
+        take_line(slice_of(line), path, number, take, context);
     }
     int failed = ferror(f);
     if (failed != 0) {

@@ -17,11 +17,12 @@ struct repeats_entry {
 };
 
 /*
- * Gives each entry of the file to `take`; what it points to lives until take returns. A file that
- * is not there has none. Lines that are no entries are logged and passed over. -1 after an error
- * was logged: the file cannot be read.
+ * Gives each entry of the file to `take`, with `context`; what it points to lives until take
+ * returns. A file that is not there has none. Lines that are no entries are logged and passed over.
+ * -1 after an error was logged: the file cannot be read.
  */
-int repeats_file_read(const char *path, void (*take)(const struct repeats_entry *e));
+int repeats_file_read(const char *path, void (*take)(void *context, const struct repeats_entry *e),
+                      void *context);
 
 /*
  * Adds an entry to a file that is being written (kept_file.h); of its specification the text, as

@@ -4,11 +4,13 @@
 
 #include <event2/http.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/daemon.h"
 #include "common/http/reply.h"
 #include "common/http/server.h"
+#include "common/log.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/audit_line.h"
 #include "mplane-gw/collect.h"
@@ -21,9 +23,12 @@
 /* Whose answers are on their way may come again after so long. */
 #define CLOGGED_US 1000000
 
-static char link_path[URL_PATH_BYTES] = "/"; /* of public_url, where clients of `link` post */
+struct routes {
+    struct server_kind kind;
+    char link_path[URL_PATH_BYTES]; /* of public_url, where clients of `link` post */
+};
 
-static bool takes_post(const char *path)
+static bool takes_post(const struct routes *r, const char *path)
 {
     static const char *const paths[] = {"/", "/capability", "/specification"};
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
@@ -31,7 +36,7 @@ static bool takes_post(const char *path)
             return true;
         }
     }
-    return strcmp(path, link_path) == 0;
+    return strcmp(path, r->link_path) == 0;
 }
 
 /* What is no mPlane message is told by the status; exchange.c tells those who post one. */
@@ -53,19 +58,20 @@ static void wrong_method(struct evhttp_request *request, const struct connection
 }
 
 /* The line's outcome is set, except where somebody else writes lines. */
-static void route(struct evhttp_request *request, struct connection *c, const char *path,
-                  struct audit *line)
+static void route(struct gateway *g, struct evhttp_request *request, struct connection *c,
+                  const char *path, struct audit *line)
 {
-    bool get = pages_has(path), collect = collect_has(path), post = takes_post(path);
+    bool get = pages_has(path), collect = collect_has(path);
+    bool post = takes_post(g->routes, path);
     enum evhttp_cmd_type method = evhttp_request_get_command(request);
     int64_t wait_us = connection_charge(c);
     if (wait_us == 0 && !collect && connection_is_clogged(c)) {
         wait_us = CLOGGED_US;
     }
-    gateway.counters[COUNT_LIMITED] += wait_us > 0;
+    g->counters[COUNT_LIMITED] += wait_us > 0;
     line->door = collect ? "result" : line->door;
     if (method == EVHTTP_REQ_POST && post) {
-        exchange_start(request, c, wait_us);
+        exchange_start(g, request, c, wait_us);
     } else if (wait_us > 0) {
         line->outcome = "limited";
         too_often(request, c, wait_us);
@@ -74,9 +80,9 @@ static void route(struct evhttp_request *request, struct connection *c, const ch
         reply_text(request, HTTP_NOTFOUND, "There is nothing here; see /capability.\n",
                    connection_is_last(c));
     } else if (method == EVHTTP_REQ_GET && get) {
-        pages_get(request, c, path, line);
+        pages_get(g, request, c, path, line);
     } else if (method == EVHTTP_REQ_POST && collect) {
-        collect_post(request, c, path);
+        collect_post(g, request, c, path);
     } else {
         line->outcome = "method";
         wrong_method(request, c, get, post || collect);
@@ -95,10 +101,11 @@ static const char *method_name(struct evhttp_request *request)
     }
 }
 
-static void asked(struct evhttp_request *request, struct connection *c)
+static void asked(void *context, struct evhttp_request *request, struct connection *c)
 {
+    struct gateway *g = context;
     char buffer[URL_PATH_BYTES], identity[AUDIT_VALUE_BYTES + 1], peer[80];
-    gateway_count(COUNT_REQUESTS);
+    gateway_count(g, COUNT_REQUESTS);
     const char *path = request_path(request, buffer, sizeof buffer);
     /* Replying may free the connection. */
     snprintf(identity, sizeof identity, "%s", connection_identity(c));
@@ -108,9 +115,9 @@ static void asked(struct evhttp_request *request, struct connection *c)
                          .door = "other",
                          .verb = slice_of(method_name(request)),
                          .begun_us = daemon_clock_us()};
-    route(request, c, path == NULL ? "" : path, &line);
+    route(g, request, c, path == NULL ? "" : path, &line);
     if (line.outcome != NULL) {
-        audit_write(&line);
+        audit_write(g, &line);
     }
 }
 
@@ -122,34 +129,48 @@ SSL_CTX *routes_context(const struct gateway_settings *s)
     return connections_context(&files);
 }
 
-int routes_prepare(void)
+int routes_prepare(struct gateway *g)
 {
-    static const struct server_kind kind = {
-        .section = "mplane-gw", .limits = &gateway.settings.http, .asked = asked};
-    SSL_CTX *context = routes_context(&gateway.settings);
-    gateway.server = context == NULL ? NULL : server_new(&kind, &gateway.settings.listen, context);
-    return gateway.server == NULL ? -1 : 0;
+    struct routes *r = calloc(1, sizeof *r);
+    g->routes = r;
+    if (r == NULL) {
+        log_error("routes.prepare", "error=\"out of memory\"");
+        return -1;
+    }
+    snprintf(r->link_path, sizeof r->link_path, "/");
+    r->kind = (struct server_kind){
+        .section = "mplane-gw", .limits = &g->settings.http, .asked = asked, .context = g};
+    SSL_CTX *context = routes_context(&g->settings);
+    g->server = context == NULL ? NULL : server_new(&r->kind, &g->settings.listen, context);
+    return g->server == NULL ? -1 : 0;
 }
 
-static void find_link_path(void)
+static void find_link_path(const struct gateway *g)
 {
-    struct evhttp_uri *uri = evhttp_uri_parse(gateway.settings.public_url);
-    uri_path(uri, link_path, sizeof link_path);
+    struct evhttp_uri *uri = evhttp_uri_parse(g->settings.public_url);
+    uri_path(uri, g->routes->link_path, sizeof g->routes->link_path);
     if (uri != NULL) {
         evhttp_uri_free(uri);
     }
 }
 
-int routes_start(void)
+int routes_start(struct gateway *g)
 {
-    find_link_path();
-    return server_start(gateway.server, gateway.base);
+    find_link_path(g);
+    return server_start(g->server, g->base);
 }
 
-void routes_tick(void)
+void routes_tick(struct gateway *g)
 {
-    struct connections *c = server_connections(gateway.server);
+    struct connections *c = server_connections(g->server);
     connections_sweep(c);
-    memcpy(&gateway.counters[COUNT_CONNECTIONS_ACCEPTED], connections_counts(c),
-           HTTP_COUNTER_COUNT * sizeof gateway.counters[0]);
+    memcpy(&g->counters[COUNT_CONNECTIONS_ACCEPTED], connections_counts(c),
+           HTTP_COUNTER_COUNT * sizeof g->counters[0]);
+}
+
+void routes_stop(struct gateway *g)
+{
+    server_free(&g->server);
+    free(g->routes);
+    g->routes = NULL;
 }

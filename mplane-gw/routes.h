@@ -9,13 +9,18 @@
 /* What the files of these settings say. NULL after an error was logged. The caller owns it. */
 SSL_CTX *routes_context(const struct gateway_settings *s);
 
-/* Makes gateway.server, whose sockets are open; -1 after an error was logged. */
-int routes_prepare(void);
+struct gateway;
 
-/* Accepts connections on gateway.base. -1 after an error was logged. */
-int routes_start(void);
+/* Makes the gateway's server, whose sockets are open; -1 after an error was logged. */
+int routes_prepare(struct gateway *g);
+
+/* Accepts connections on the gateway's loop. -1 after an error was logged. */
+int routes_start(struct gateway *g);
 
 /* Once a second: ends slow connections, takes over what the server counts. */
-void routes_tick(void);
+void routes_tick(struct gateway *g);
+
+/* Frees the server. */
+void routes_stop(struct gateway *g);
 
 #endif

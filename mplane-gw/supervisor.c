@@ -34,6 +34,7 @@
 #define SAY_US INT64_C(60000000)
 
 struct supervisor {
+    struct gateway *gateway;
     struct arena *arena; /* of the settings */
     struct supervisor_settings settings;
     SSL_CTX *tls;
@@ -85,7 +86,7 @@ static void went_wrong(struct supervisor *v, const char *what, const char *error
     int64_t now_us = daemon_clock_us();
     bool first = v->error[0] == '\0';
     v->errors++;
-    gateway_count(COUNT_SUPERVISORS_FAILED);
+    gateway_count(v->gateway, COUNT_SUPERVISORS_FAILED);
     snprintf(v->error, sizeof v->error, "%s: %.100s", what, error);
     if (first || now_us - v->said_us >= SAY_US) {
         log_warn("supervisor.failed", "supervisor=%s what=%s error=%s errors=%llu", v->settings.url,
@@ -141,7 +142,7 @@ static enum supervisor_outcome took_poll(struct supervisor *v, const struct http
     } else if (errands_take(&v->errands, reply->identity, reply->body, news) == -1) {
         went_wrong(v, "poll", news->error);
     } else {
-        gateway_count(COUNT_SUPERVISORS_POLLS);
+        gateway_count(v->gateway, COUNT_SUPERVISORS_POLLS);
         v->polled_at = daemon_now_us();
         went_well(v);
         return SUPERVISOR_OK;
@@ -212,19 +213,19 @@ static void fail_talk(struct supervisor *v, enum supervisor_act act, const char 
 /* Sends it; text.at NULL: a poll. */
 static void talk(struct supervisor *v, enum supervisor_act act, const char *url, struct slice text)
 {
-    struct http_order o = {.url = url,
-                           .body = text,
-                           .identity = text.at == NULL ? NULL : v->identity,
-                           .tls = v->tls,
-                           .body_max = text.at == NULL ? (size_t)gateway.settings.http.body_bytes
-                                                       : NOTE_BYTES,
-                           /* Beyond it all is uncertain anyway. */
-                           .timeout_ms = (long)v->settings.expiry_s * 3000,
-                           .done = on_talked,
-                           .context = v};
+    struct http_order o = {
+        .url = url,
+        .body = text,
+        .identity = text.at == NULL ? NULL : v->identity,
+        .tls = v->tls,
+        .body_max = text.at == NULL ? (size_t)v->gateway->settings.http.body_bytes : NOTE_BYTES,
+        /* Beyond it all is uncertain anyway. */
+        .timeout_ms = (long)v->settings.expiry_s * 3000,
+        .done = on_talked,
+        .context = v};
     v->act = act;
     v->begun_us = daemon_clock_us();
-    v->talk = supervisor_http_send(&o);
+    v->talk = supervisor_http_send(v->gateway, &o);
     if (v->talk == NULL) {
         fail_talk(v, act, "out of memory");
     }
@@ -238,7 +239,7 @@ static void register_offer(struct supervisor *v, enum supervisor_act act, struct
     v->offered = to;
     v->body = arena_new(ENVELOPE_BYTES);
     if (v->body != NULL) {
-        text = offer_envelope(v->body, from, to, gateway.capabilities, gateway.registry);
+        text = offer_envelope(v->body, from, to, v->gateway->capabilities, v->gateway->registry);
     }
     if (text.at == NULL) {
         fail_talk(v, act, "out of memory");
@@ -247,9 +248,15 @@ static void register_offer(struct supervisor *v, enum supervisor_act act, struct
     }
 }
 
+/* What its identity may use now; NULL: out of memory. */
+static struct offer *offer_of(const struct supervisor *v)
+{
+    return offer_new(v->gateway->capabilities, v->gateway->access, slice_of(v->identity));
+}
+
 static void register_all(struct supervisor *v)
 {
-    struct offer *to = offer_new(gateway.capabilities, gateway.access, slice_of(v->identity));
+    struct offer *to = offer_of(v);
     if (offer_count(to) > 0) {
         register_offer(v, SUPERVISOR_REGISTER, NULL, to);
         return;
@@ -260,7 +267,7 @@ static void register_all(struct supervisor *v)
 
 static void update(struct supervisor *v)
 {
-    struct offer *to = offer_new(gateway.capabilities, gateway.access, slice_of(v->identity));
+    struct offer *to = offer_of(v);
     if (to != NULL && offer_same(v->offer, to)) {
         offer_free(&to);
         int64_t now_us = daemon_clock_us();
@@ -320,7 +327,7 @@ static void on_posted(void *context, const struct http_reply *reply)
                                                                           : OUTBOX_WRONG;
     v->post = NULL;
     if (fate == OUTBOX_SENT) {
-        gateway_count(COUNT_SUPERVISORS_POSTED);
+        gateway_count(v->gateway, COUNT_SUPERVISORS_POSTED);
     } else {
         went_wrong(v, "post", reason(reply, text, sizeof text));
     }
@@ -334,7 +341,7 @@ static void post_next(struct supervisor *v)
         return;
     }
     struct outbox_message *m =
-        outbox_next(&v->outbox, gateway.settings.result_keep_s * 1000000, daemon_clock_us());
+        outbox_next(&v->outbox, v->gateway->settings.result_keep_s * 1000000, daemon_clock_us());
     if (m == NULL) {
         return;
     }
@@ -346,7 +353,7 @@ static void post_next(struct supervisor *v)
                            .timeout_ms = (long)v->settings.expiry_s * 3000,
                            .done = on_posted,
                            .context = v};
-    v->post = supervisor_http_send(&o);
+    v->post = supervisor_http_send(v->gateway, &o);
     if (v->post == NULL) {
         struct http_reply failed = {.error = "out of memory", .content_type = ""};
         on_posted(v, &failed);
@@ -356,7 +363,7 @@ static void post_next(struct supervisor *v)
 static void on_answer(void *context, const char *url, const char *identity, struct slice text)
 {
     struct supervisor *v = context;
-    outbox_add(&v->outbox, url, identity, text, (size_t)gateway.settings.results_bytes,
+    outbox_add(&v->outbox, url, identity, text, (size_t)v->gateway->settings.results_bytes,
                v->post != NULL, daemon_clock_us());
     wake(v);
 }
@@ -413,7 +420,7 @@ static int load(struct supervisor *v, const struct supervisor_settings *s, bool 
     return 0;
 }
 
-struct supervisor *supervisor_new(const struct supervisor_settings *s)
+struct supervisor *supervisor_new(struct gateway *g, const struct supervisor_settings *s)
 {
     struct supervisor *v = calloc(1, sizeof *v);
     bool renamed;
@@ -421,7 +428,9 @@ struct supervisor *supervisor_new(const struct supervisor_settings *s)
         free(v);
         return NULL;
     }
-    v->errands = (struct errands){.settings = &v->settings, .post = on_answer, .context = v};
+    v->gateway = g;
+    v->errands =
+        (struct errands){.gateway = g, .settings = &v->settings, .post = on_answer, .context = v};
     return v;
 }
 
@@ -429,7 +438,7 @@ int supervisor_start(struct supervisor *v)
 {
     supervisor_state_start(&v->state, v->settings.poll_s * 1000000, v->settings.expiry_s * 1000000,
                            daemon_clock_us());
-    v->wake = evtimer_new(gateway.base, on_wake, v);
+    v->wake = evtimer_new(v->gateway->base, on_wake, v);
     if (v->wake == NULL) {
         log_error("supervisor.start", "supervisor=%s error=\"out of memory\"", v->settings.url);
         return -1;

@@ -9,15 +9,16 @@
 #include "mplane-gw/supervisor_settings.h"
 
 struct supervisor;
+struct gateway;
 
 /*
- * Makes one, with a copy of the settings, and loads its certificates. NULL after an error was
- * logged. The caller owns it.
+ * Makes one of the gateway's, with a copy of the settings, and loads its certificates. NULL after
+ * an error was logged. The caller owns it.
  */
-struct supervisor *supervisor_new(const struct supervisor_settings *s);
+struct supervisor *supervisor_new(struct gateway *g, const struct supervisor_settings *s);
 void supervisor_free(struct supervisor **v);
 
-/* Begins to talk to it: on gateway.base, when supervisor_http_start() has been called. */
+/* Begins to talk to it: on the gateway's loop, when supervisor_http_start() has been called. */
 int supervisor_start(struct supervisor *v);
 
 /*

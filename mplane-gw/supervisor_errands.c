@@ -32,8 +32,6 @@ struct errand {
     int64_t begun_us;
 };
 
-static struct log_limit link_said, malformed_said;
-
 static void errand_free(struct errand *d)
 {
     if (d->listed) {
@@ -75,7 +73,7 @@ static struct slice write_reply(struct errand *d)
     struct slice pieces[RENDERED_PIECES];
     const struct rendered *r = d->reply.rendered;
     if (r == NULL) {
-        return mplane_message_write(d->arena, &d->reply.message, gateway.registry);
+        return mplane_message_write(d->arena, &d->reply.message, d->owner->gateway->registry);
     }
     unsigned count = rendered_pieces(d->arena, r, d->reply.label, pieces);
     struct slice text = {NULL, 0};
@@ -95,6 +93,7 @@ static struct slice write_reply(struct errand *d)
 /* A withdrawal is told where capabilities are registered; here it would be refused. */
 static void post(struct errand *d)
 {
+    struct gateway *g = d->owner->gateway;
     struct mplane_message *m = &d->reply.message;
     if (m->kind == MPLANE_ENVELOPE && d->reply.job->repeat->count == 0) {
         /* Programs that relay take each message out of an envelope: of an empty one nobody hears.
@@ -108,18 +107,18 @@ static void post(struct errand *d)
     struct slice text = write_reply(d);
     if (text.at == NULL) {
         *m = mplane_exception(d->reply.token, slice_of(ANSWER_OVERSIZED));
-        text = mplane_message_write(d->arena, m, gateway.registry);
+        text = mplane_message_write(d->arena, m, g->registry);
     }
     if (text.at != NULL) {
-        desk_count(m);
-        desk_audit(&d->reply, d->identity, d->owner->settings->url, NULL, d->begun_us);
+        desk_count(g, m);
+        desk_audit(g, &d->reply, d->identity, d->owner->settings->url, NULL, d->begun_us);
         d->owner->post(d->owner->context, d->url, d->elsewhere ? NULL : d->identity, text);
     }
 }
 
 static void refuse(struct errand *d, const char *place, const char *why)
 {
-    struct desk_request r = {.arena = d->arena, .place = place};
+    struct desk_request r = {.gateway = d->owner->gateway, .arena = d->arena, .place = place};
     desk_refuse(&r, &d->reply, "%s", why);
     post(d);
     errand_free(d);
@@ -129,7 +128,7 @@ static void on_answered(struct waiter *w, struct job *job)
 {
     struct errand *d = (struct errand *)w;
     (void)job;
-    desk_render(d->arena, &d->reply);
+    desk_render(d->owner->gateway, d->arena, &d->reply);
     post(d);
     errand_free(d);
 }
@@ -137,7 +136,7 @@ static void on_answered(struct waiter *w, struct job *job)
 /* Whoever asked is told that it will take longer. */
 static void post_receipt(struct errand *d)
 {
-    desk_render(d->arena, &d->reply);
+    desk_render(d->owner->gateway, d->arena, &d->reply);
     post(d);
 }
 
@@ -176,9 +175,9 @@ static void enlist(struct errand *d)
 static void wait_for_job(struct errand *d)
 {
     struct errands *e = d->owner;
-    struct timeval t = gateway_timeval(gateway.settings.answer_timeout_ms * 1000);
+    struct timeval t = gateway_timeval(e->gateway->settings.answer_timeout_ms * 1000);
     if (e->count >= ERRANDS_MAX || keep(d) == -1 ||
-        (d->timer = evtimer_new(gateway.base, on_slow, d)) == NULL) {
+        (d->timer = evtimer_new(e->gateway->base, on_slow, d)) == NULL) {
         job_release(d->reply.job);
         refuse(d, "", "too many questions of yours are under way");
         return;
@@ -205,6 +204,7 @@ static struct errand *find(const struct errands *e, struct slice token)
 
 static void find_url(struct errand *d, const struct json *tree, const struct errand *earlier)
 {
+    static struct log_limit said;
     if (earlier != NULL) {
         snprintf(d->url, sizeof d->url, "%s", earlier->url);
         d->elsewhere = earlier->elsewhere;
@@ -214,8 +214,8 @@ static void find_url(struct errand *d, const struct json *tree, const struct err
     enum supervisor_link where = supervisor_result_url(d->owner->settings, link, d->url);
     d->elsewhere = where == SUPERVISOR_LINK_ELSEWHERE;
     if (where == SUPERVISOR_LINK_REFUSED) {
-        gateway_count(COUNT_SUPERVISORS_LINKS_REFUSED);
-        if (log_allowed(&link_said, 5)) {
+        gateway_count(d->owner->gateway, COUNT_SUPERVISORS_LINKS_REFUSED);
+        if (log_allowed(&said, 5)) {
             log_warn("supervisor.link", "supervisor=%s link=%s effect=\"answered at %s\"",
                      d->owner->settings->url, QUOTED(link), d->url);
         }
@@ -243,7 +243,8 @@ static void take_message(struct errands *e, const char *identity, const struct j
     bool specification = json_get(tree, "specification") != NULL;
     find_url(d, tree, interrupt ? find(e, mplane_message_token(tree)) : NULL);
     struct slice text = json_text(d->arena, tree);
-    struct desk_request r = {d->arena,
+    struct desk_request r = {e->gateway,
+                             d->arena,
                              slice_of(d->identity),
                              (struct slice){NULL, 0},
                              e->settings->url,
@@ -259,7 +260,7 @@ static void take_message(struct errands *e, const char *identity, const struct j
     } else if (d->reply.job->state == JOB_RUNNING && specification) {
         wait_for_job(d);
     } else {
-        desk_render(d->arena, &d->reply);
+        desk_render(d->owner->gateway, d->arena, &d->reply);
         post(d);
         errand_free(d);
     }
@@ -293,8 +294,8 @@ struct taking {
 static void take(void *context, const struct json *message, const char *place)
 {
     struct taking *t = context;
-    gateway_count(COUNT_SUPERVISORS_MESSAGES);
-    if (++t->messages > (size_t)gateway.settings.envelope_max) {
+    gateway_count(t->errands->gateway, COUNT_SUPERVISORS_MESSAGES);
+    if (++t->messages > (size_t)t->errands->gateway->settings.envelope_max) {
         refuse_message(t->errands, t->identity, message, place,
                        "too many messages at once, ask again");
     } else {
@@ -305,6 +306,7 @@ static void take(void *context, const struct json *message, const char *place)
 int errands_take(struct errands *e, const char *identity, struct slice body,
                  struct errands_news *news)
 {
+    static struct log_limit said;
     struct taking taking = {e, identity, 0};
     struct supervisor_reply reply = {.now_us = daemon_now_us(), .take = take, .context = &taking};
     struct arena *a = desk_arena();
@@ -314,9 +316,9 @@ int errands_take(struct errands *e, const char *identity, struct slice body,
     news->has_callback = reply.has_callback;
     news->callback_us = reply.callback_us;
     for (size_t i = 0; i < reply.bad_callbacks; i++) {
-        gateway_count(COUNT_MALFORMED);
+        gateway_count(e->gateway, COUNT_MALFORMED);
     }
-    if (reply.bad_callbacks > 0 && log_allowed(&malformed_said, 10)) {
+    if (reply.bad_callbacks > 0 && log_allowed(&said, 10)) {
         log_info("supervisor.callback", "error=%s", QUOTED(slice_of(reply.error)));
     }
     arena_free(&a);
@@ -326,7 +328,7 @@ int errands_take(struct errands *e, const char *identity, struct slice body,
 void errands_adopt(struct errands *e, const char *identity)
 {
     struct job *job = NULL;
-    while ((job = jobs_next(ask_jobs(), job)) != NULL) {
+    while ((job = jobs_next(ask_jobs(e->gateway), job)) != NULL) {
         if (job->repeat == NULL || job->state != JOB_RUNNING || e->count >= ERRANDS_MAX ||
             !slice_is(job->identity, identity) || find(e, job->token) != NULL) {
             continue;
@@ -352,7 +354,7 @@ void errands_give_up(struct errands *e, const char *why)
     while (e->first != NULL) {
         struct errand *d = e->first;
         struct job *job = d->reply.job;
-        if (job->repeat != NULL && gateway.settings.repeats_file[0] != '\0') {
+        if (job->repeat != NULL && e->gateway->settings.repeats_file[0] != '\0') {
             errand_free(d);
             continue;
         }
@@ -366,7 +368,7 @@ void errands_drop(struct errands *e)
 {
     while (e->first != NULL) {
         struct errand *d = e->first;
-        ask_leave(&d->waiter);
+        ask_leave(e->gateway, &d->waiter);
         errand_free(d);
     }
 }

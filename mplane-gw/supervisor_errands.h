@@ -15,6 +15,7 @@
 struct errand;
 
 struct errands {
+    struct gateway *gateway;
     const struct supervisor_settings *settings;
     /* Where answers go; `identity` is who they are for, NULL whoever is at the URL. */
     void (*post)(void *context, const char *url, const char *identity, struct slice text);

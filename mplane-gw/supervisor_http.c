@@ -21,6 +21,7 @@
 
 struct http_request {
     struct http_request *next, *previous; /* utlist */
+    struct supervisor_http *owner;
     CURL *easy;
     struct curl_slist *headers;
     char *identity; /* the peer must have; NULL any */
@@ -35,9 +36,12 @@ struct http_request {
     void *context;
 };
 
-static CURLM *multi;
-static struct event *timer;
-static struct http_request *requests;
+struct supervisor_http {
+    struct event_base *base;
+    CURLM *multi; /* NULL: libcurl is not in use */
+    struct event *timer;
+    struct http_request *requests;
+};
 
 /* ---- one request, as libcurl sees it ---- */
 
@@ -169,12 +173,14 @@ static void request_free(struct http_request *r)
     free(r);
 }
 
-struct http_request *supervisor_http_send(const struct http_order *o)
+struct http_request *supervisor_http_send(const struct gateway *g, const struct http_order *o)
 {
+    struct supervisor_http *h = g->supervisor_http;
     struct http_request *r = calloc(1, sizeof *r);
     if (r == NULL) {
         return NULL;
     }
+    r->owner = h;
     r->easy = curl_easy_init();
     r->tls = SSL_CTX_up_ref(o->tls) == 1 ? o->tls : NULL;
     r->identity = o->identity == NULL ? NULL : strdup(o->identity);
@@ -183,18 +189,18 @@ struct http_request *supervisor_http_send(const struct http_order *o)
     r->context = o->context;
     if (r->easy == NULL || r->tls == NULL || (o->identity != NULL && r->identity == NULL) ||
         !set_security(r) || !set_transfer(r, o) || !set_body(r, o) ||
-        curl_multi_add_handle(multi, r->easy) != CURLM_OK) {
+        curl_multi_add_handle(h->multi, r->easy) != CURLM_OK) {
         request_free(r);
         return NULL;
     }
-    DL_APPEND2(requests, r, previous, next);
+    DL_APPEND2(h->requests, r, previous, next);
     return r;
 }
 
 void supervisor_http_cancel(struct http_request *r)
 {
-    curl_multi_remove_handle(multi, r->easy);
-    DL_DELETE2(requests, r, previous, next);
+    curl_multi_remove_handle(r->owner->multi, r->easy);
+    DL_DELETE2(r->owner->requests, r, previous, next);
     request_free(r);
 }
 
@@ -214,8 +220,8 @@ static void finish(struct http_request *r, CURLcode code)
                   : r->too_large        ? "the reply is too large"
                   : r->error[0] != '\0' ? r->error
                                         : curl_easy_strerror(code);
-    curl_multi_remove_handle(multi, r->easy);
-    DL_DELETE2(requests, r, previous, next);
+    curl_multi_remove_handle(r->owner->multi, r->easy);
+    DL_DELETE2(r->owner->requests, r, previous, next);
     r->done(r->context, &reply);
     request_free(r);
 }
@@ -223,11 +229,11 @@ static void finish(struct http_request *r, CURLcode code)
 /* ---- libcurl's sockets and timer in the loop ---- */
 
 /* What has come to its end. Only called from outside of libcurl. */
-static void collect(void)
+static void collect(struct supervisor_http *h)
 {
     CURLMsg *m;
     int left;
-    while (multi != NULL && (m = curl_multi_info_read(multi, &left)) != NULL) {
+    while ((m = curl_multi_info_read(h->multi, &left)) != NULL) {
         struct http_request *r = NULL;
         CURLcode code = m->data.result;
         if (m->msg == CURLMSG_DONE &&
@@ -237,27 +243,29 @@ static void collect(void)
     }
 }
 
-static void on_socket_ready(evutil_socket_t fd, short what, void *unused)
+static void on_socket_ready(evutil_socket_t fd, short what, void *context)
 {
+    struct supervisor_http *h = context;
     int running, mask = ((what & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
                         ((what & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
-    (void)unused;
-    curl_multi_socket_action(multi, fd, mask, &running);
-    collect();
+    curl_multi_socket_action(h->multi, fd, mask, &running);
+    collect(h);
 }
 
-static void on_timer(evutil_socket_t fd, short what, void *unused)
+static void on_timer(evutil_socket_t fd, short what, void *context)
 {
+    struct supervisor_http *h = context;
     int running;
-    (void)fd, (void)what, (void)unused;
-    curl_multi_socket_action(multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect();
+    (void)fd, (void)what;
+    curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    collect(h);
 }
 
 /* `event` is what curl_multi_assign() attached to the socket. */
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *unused, void *event)
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *event)
 {
-    (void)easy, (void)unused;
+    const struct supervisor_http *h = context;
+    (void)easy;
     if (event != NULL) {
         event_free(event);
         event = NULL;
@@ -265,47 +273,59 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *unused, void 
     if (what != CURL_POLL_REMOVE) {
         short wanted = (short)(((what & CURL_POLL_IN) != 0 ? EV_READ : 0) |
                                ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0) | EV_PERSIST);
-        event = event_new(gateway.base, fd, wanted, on_socket_ready, NULL);
+        event = event_new(h->base, fd, wanted, on_socket_ready, context);
         if (event == NULL || event_add(event, NULL) == -1) {
             log_error("supervisor.socket", "error=\"out of memory\"");
         }
     }
-    curl_multi_assign(multi, fd, event);
+    curl_multi_assign(h->multi, fd, event);
     return 0;
 }
 
-static int on_timeout_wanted(CURLM *m, long timeout_ms, void *unused)
+static int on_timeout_wanted(CURLM *m, long timeout_ms, void *context)
 {
+    const struct supervisor_http *h = context;
     struct timeval t = gateway_timeval(timeout_ms * 1000);
-    (void)m, (void)unused;
-    return timeout_ms < 0 ? event_del(timer) : event_add(timer, &t);
+    (void)m;
+    return timeout_ms < 0 ? event_del(h->timer) : event_add(h->timer, &t);
 }
 
-int supervisor_http_start(void)
+int supervisor_http_start(struct gateway *g)
 {
-    timer = evtimer_new(gateway.base, on_timer, NULL);
-    if (timer == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-        (multi = curl_multi_init()) == NULL ||
-        curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
-        curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted) != CURLM_OK) {
+    struct supervisor_http *h = calloc(1, sizeof *h);
+    g->supervisor_http = h;
+    if (h != NULL) {
+        h->base = g->base;
+        h->timer = evtimer_new(g->base, on_timer, h);
+    }
+    if (h == NULL || h->timer == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
+        (h->multi = curl_multi_init()) == NULL ||
+        curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
+        curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h) != CURLM_OK ||
+        curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted) != CURLM_OK ||
+        curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h) != CURLM_OK) {
         log_error("supervisor.start", "error=\"out of memory\"");
         return -1;
     }
     return 0;
 }
 
-void supervisor_http_stop(void)
+void supervisor_http_stop(struct gateway *g)
 {
-    while (requests != NULL) {
-        supervisor_http_cancel(requests);
+    struct supervisor_http *h = g->supervisor_http;
+    if (h == NULL) {
+        return;
     }
-    if (multi != NULL) {
-        curl_multi_cleanup(multi);
-        multi = NULL;
+    while (h->requests != NULL) {
+        supervisor_http_cancel(h->requests);
+    }
+    if (h->multi != NULL) {
+        curl_multi_cleanup(h->multi);
         curl_global_cleanup();
     }
-    if (timer != NULL) {
-        event_free(timer);
-        timer = NULL;
+    if (h->timer != NULL) {
+        event_free(h->timer);
     }
+    free(h);
+    g->supervisor_http = NULL;
 }

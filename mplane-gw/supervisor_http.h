@@ -33,18 +33,19 @@ struct http_order {
 };
 
 struct http_request;
+struct gateway;
 
-/* On gateway.base. -1 after an error was logged. */
-int supervisor_http_start(void);
+/* On the gateway's loop. -1 after an error was logged. */
+int supervisor_http_start(struct gateway *g);
 
 /* Ends what is under way without a word. */
-void supervisor_http_stop(void);
+void supervisor_http_stop(struct gateway *g);
 
 /*
  * Begins a request: all of the order is copied but the body, which stays until done() is called.
  * NULL when memory is out.
  */
-struct http_request *supervisor_http_send(const struct http_order *order);
+struct http_request *supervisor_http_send(const struct gateway *g, const struct http_order *order);
 
 /* Ends it; done() is not called. */
 void supervisor_http_cancel(struct http_request *request);

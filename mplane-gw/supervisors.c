@@ -3,6 +3,7 @@
 #include "mplane-gw/supervisors.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <strings.h>
 
 #include "common/daemon.h"
@@ -22,10 +23,13 @@ struct place {
     bool leaving;
 };
 
-static struct place places[PLACES];
-static uint64_t dropped_before; /* by those that are gone */
-static int64_t drained_at_us;   /* 0: not draining */
-static bool given_up;
+struct supervisors {
+    struct place places[PLACES];
+    uint64_t dropped_before; /* by those that are gone */
+    int64_t drained_at_us;   /* 0: not draining */
+    bool given_up;
+    size_t noted; /* lines of the status */
+};
 
 /* What was checked before; NULL after a fault all the same, such as no memory. */
 static struct supervisors_settings *read_settings(const struct gateway_settings *from)
@@ -33,35 +37,35 @@ static struct supervisors_settings *read_settings(const struct gateway_settings 
     return settings_supervisors(&(struct document){0}, from);
 }
 
-static void remove_at(struct place *p)
+static void remove_at(struct supervisors *all, struct place *p)
 {
     struct supervisor_report r;
     supervisor_report(p->supervisor, &r);
-    dropped_before += r.dropped;
+    all->dropped_before += r.dropped;
     supervisor_free(&p->supervisor);
     p->leaving = false;
 }
 
 /* When all are taken, who is being left has had its time. */
-static struct place *free_place(void)
+static struct place *free_place(struct supervisors *all)
 {
-    for (struct place *p = places; p < places + PLACES; p++) {
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         if (p->supervisor == NULL) {
             return p;
         }
     }
-    for (struct place *p = places; p < places + PLACES; p++) {
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         if (p->leaving) {
-            remove_at(p);
+            remove_at(all, p);
             return p;
         }
     }
     return NULL;
 }
 
-static struct place *find(const char *url)
+static struct place *find(struct supervisors *all, const char *url)
 {
-    for (struct place *p = places; p < places + PLACES; p++) {
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         if (p->supervisor != NULL && strcasecmp(supervisor_url(p->supervisor), url) == 0) {
             return p;
         }
@@ -69,33 +73,38 @@ static struct place *find(const char *url)
     return NULL;
 }
 
-static int add(const struct supervisor_settings *s)
+static int add(struct gateway *g, const struct supervisor_settings *s)
 {
-    struct place *p = free_place();
+    struct place *p = free_place(g->supervisors);
     if (p == NULL) {
         return -1; /* cannot be: there are twice as many as may be in the settings */
     }
-    p->supervisor = supervisor_new(s);
+    p->supervisor = supervisor_new(g, s);
     return p->supervisor == NULL ? -1 : 0;
 }
 
-int supervisors_prepare(void)
+int supervisors_prepare(struct gateway *g)
 {
-    struct supervisors_settings *s = read_settings(&gateway.settings);
+    g->supervisors = calloc(1, sizeof *g->supervisors);
+    if (g->supervisors == NULL) {
+        log_error("supervisors.prepare", "error=\"out of memory\"");
+        return -1;
+    }
+    struct supervisors_settings *s = read_settings(&g->settings);
     int result = s == NULL ? -1 : 0;
     for (size_t i = 0; result == 0 && i < s->count; i++) {
-        result = add(&s->supervisor[i]);
+        result = add(g, &s->supervisor[i]);
     }
     supervisors_settings_free(&s);
     return result;
 }
 
-int supervisors_check(const struct gateway_settings *from)
+int supervisors_check(struct gateway *g, const struct gateway_settings *from)
 {
     struct supervisors_settings *s = read_settings(from);
     int result = s == NULL ? -1 : 0;
     for (size_t i = 0; s != NULL && i < s->count; i++) {
-        struct supervisor *v = supervisor_new(&s->supervisor[i]);
+        struct supervisor *v = supervisor_new(g, &s->supervisor[i]);
         result = v == NULL ? -1 : result;
         supervisor_free(&v);
     }
@@ -103,12 +112,13 @@ int supervisors_check(const struct gateway_settings *from)
     return result;
 }
 
-int supervisors_start(void)
+int supervisors_start(struct gateway *g)
 {
-    if (supervisor_http_start() == -1) {
+    struct supervisors *all = g->supervisors;
+    if (supervisor_http_start(g) == -1) {
         return -1;
     }
-    for (struct place *p = places; p < places + PLACES; p++) {
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         if (p->supervisor != NULL && supervisor_start(p->supervisor) == -1) {
             return -1;
         }
@@ -116,23 +126,24 @@ int supervisors_start(void)
     return 0;
 }
 
-static int take(const struct supervisor_settings *s)
+static int take(struct gateway *g, const struct supervisor_settings *s)
 {
-    struct place *p = find(s->url);
+    struct supervisors *all = g->supervisors;
+    struct place *p = find(all, s->url);
     if (p != NULL) {
         p->leaving = false;
         return supervisor_configure(p->supervisor, s);
     }
-    if (add(s) == -1) {
+    if (add(g, s) == -1) {
         return -1;
     }
-    return supervisor_start(find(s->url)->supervisor);
+    return supervisor_start(find(all, s->url)->supervisor);
 }
 
 /* Takes leave of those that the settings no longer have. */
-static void leave_others(const struct supervisors_settings *s)
+static void leave_others(struct supervisors *all, const struct supervisors_settings *s)
 {
-    for (struct place *p = places; p < places + PLACES; p++) {
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         bool wanted = p->supervisor == NULL || p->leaving;
         for (size_t i = 0; i < s->count && !wanted; i++) {
             wanted = strcasecmp(supervisor_url(p->supervisor), s->supervisor[i].url) == 0;
@@ -144,17 +155,17 @@ static void leave_others(const struct supervisors_settings *s)
     }
 }
 
-int supervisors_reload(void)
+int supervisors_reload(struct gateway *g)
 {
-    struct supervisors_settings *s = read_settings(&gateway.settings);
+    struct supervisors_settings *s = read_settings(&g->settings);
     int result = 0;
-    if (s == NULL || drained_at_us != 0) {
+    if (s == NULL || g->supervisors->drained_at_us != 0) {
         supervisors_settings_free(&s);
         return -1;
     }
-    leave_others(s);
+    leave_others(g->supervisors, s);
     for (size_t i = 0; i < s->count; i++) {
-        if (take(&s->supervisor[i]) == -1) {
+        if (take(g, &s->supervisor[i]) == -1) {
             result = -1;
         }
     }
@@ -162,11 +173,11 @@ int supervisors_reload(void)
     return result;
 }
 
-static void remove_those_left(void)
+static void remove_those_left(struct supervisors *all)
 {
-    for (struct place *p = places; p < places + PLACES; p++) {
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         if (p->leaving && supervisor_has_left(p->supervisor)) {
-            remove_at(p);
+            remove_at(all, p);
         }
     }
 }
@@ -179,13 +190,13 @@ static void note(size_t number, const char *text)
     daemon_note(key, "%s", text);
 }
 
-void supervisors_tick(void)
+void supervisors_tick(struct gateway *g)
 {
-    static size_t noted;
+    struct supervisors *all = g->supervisors;
     uint64_t registered = 0, waiting = 0, dropped = 0;
     size_t number = 0;
-    remove_those_left();
-    for (struct place *p = places; p < places + PLACES; p++) {
+    remove_those_left(all);
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         struct supervisor_report r;
         if (p->supervisor == NULL) {
             continue;
@@ -198,53 +209,61 @@ void supervisors_tick(void)
             note(number++, r.text);
         }
     }
-    for (size_t i = number; i < noted; i++) {
+    for (size_t i = number; i < all->noted; i++) {
         note(i, "");
     }
-    noted = number;
-    gateway.counters[COUNT_SUPERVISORS_REGISTERED] = registered;
-    gateway.counters[COUNT_SUPERVISORS_WAITING] = waiting;
-    gateway.counters[COUNT_SUPERVISORS_DROPPED] = dropped_before + dropped;
+    all->noted = number;
+    g->counters[COUNT_SUPERVISORS_REGISTERED] = registered;
+    g->counters[COUNT_SUPERVISORS_WAITING] = waiting;
+    g->counters[COUNT_SUPERVISORS_DROPPED] = all->dropped_before + dropped;
 }
 
-void supervisors_drain(void)
+void supervisors_drain(struct gateway *g)
 {
-    drained_at_us = daemon_clock_us();
-    for (struct place *p = places; p < places + PLACES; p++) {
+    struct supervisors *all = g->supervisors;
+    all->drained_at_us = daemon_clock_us();
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         if (p->supervisor != NULL && !p->leaving) {
             supervisor_leave(p->supervisor, false);
         }
     }
 }
 
-static void give_up(void)
+static void give_up(struct supervisors *all)
 {
-    for (struct place *p = places; p < places + PLACES && !given_up; p++) {
+    for (struct place *p = all->places; p < all->places + PLACES && !all->given_up; p++) {
         if (p->supervisor != NULL) {
             supervisor_give_up(p->supervisor, "the gateway was stopped, ask again later");
         }
     }
-    given_up = true;
+    all->given_up = true;
 }
 
-bool supervisors_drained(void)
+bool supervisors_drained(const struct gateway *g)
 {
-    int64_t waited_us = daemon_clock_us() - drained_at_us;
-    int64_t patience_us = gateway.settings.answer_timeout_ms * 1000;
+    struct supervisors *all = g->supervisors;
+    int64_t waited_us = daemon_clock_us() - all->drained_at_us;
+    int64_t patience_us = g->settings.answer_timeout_ms * 1000;
     if (waited_us > patience_us) {
-        give_up();
+        give_up(all);
     }
-    bool all = true;
-    for (struct place *p = places; p < places + PLACES; p++) {
-        all = all && (p->supervisor == NULL || supervisor_has_left(p->supervisor));
+    bool left = true;
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
+        left = left && (p->supervisor == NULL || supervisor_has_left(p->supervisor));
     }
-    return all || waited_us > patience_us + LEAVE_US;
+    return left || waited_us > patience_us + LEAVE_US;
 }
 
-void supervisors_stop(void)
+void supervisors_stop(struct gateway *g)
 {
-    for (struct place *p = places; p < places + PLACES; p++) {
+    struct supervisors *all = g->supervisors;
+    if (all == NULL) {
+        return;
+    }
+    for (struct place *p = all->places; p < all->places + PLACES; p++) {
         supervisor_free(&p->supervisor);
     }
-    supervisor_http_stop();
+    free(all);
+    g->supervisors = NULL;
+    supervisor_http_stop(g);
 }

@@ -105,7 +105,7 @@ static void on_request(struct evhttp_request *request, void *context)
     }
     connection_set_phase(c, CONNECTION_SENDING);
     evhttp_request_set_on_complete_cb(request, on_sent, c);
-    s->kind->asked(request, c);
+    s->kind->asked(s->kind->context, request, c);
 }
 
 /* ---- listeners ---- */

@@ -22,7 +22,8 @@ struct server_kind {
      * who needs longer for the answer sets another one. It is answered, then or later, by one of
      * reply.h; answering may free the connection.
      */
-    void (*asked)(struct evhttp_request *request, struct connection *c);
+    void (*asked)(void *context, struct evhttp_request *request, struct connection *c);
+    void *context;
 };
 
 struct http_server;

@@ -75,6 +75,19 @@ def twice(places):
     return [f"{name}: {', '.join(sorted(found))}" for name, found in sorted(places.items()) if len(found) > 1]
 
 
+def test_the_gateway_has_no_circle():
+    """Who includes whom, a file and its header taken as one: a part can be read, and tested, without those above."""
+    left = {}
+    for name in files(".c", ".h", top=["mplane-gw"]):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+            included = re.findall(r'^#include "(mplane-gw/[^"]+)\.h"', file.read(), re.M)
+        left.setdefault(name[:-2], set()).update(i for i in included if i != name[:-2])
+    while lowest := [unit for unit, below in left.items() if not below & left.keys()]:
+        for unit in lowest:
+            del left[unit]
+    assert not left
+
+
 def test_modules_have_names_of_their_own():
     """So that a name in a comment, a log or a debugger means one file. X.c and X.h are one; each program has a main.c."""
     places = {}

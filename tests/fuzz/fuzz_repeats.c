@@ -12,17 +12,17 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static FILE *written; /* what is taken, once more */
-static size_t taken;
 
-static void take(const struct repeats_entry *e)
+static void take(void *context, const struct repeats_entry *e)
 {
+    size_t *taken = context;
     struct arena *a = arena_new((size_t)64 << 20);
     if (a == NULL || e->identity.at == NULL || e->specification == NULL ||
         (written != NULL && repeats_file_add(written, e, json_text(a, e->specification)) == -1)) {
         abort();
     }
     arena_free(&a);
-    taken++;
+    ++*taken;
 }
 
 /* How many entries bytes have, read as a file is. */
@@ -30,10 +30,10 @@ static size_t read_bytes(const void *bytes, size_t size)
 {
     char path[64];
     int fd = memfd_create("repeats", MFD_CLOEXEC);
-    taken = 0;
+    size_t taken = 0;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
     if (fd != -1 && write(fd, bytes, size) == (ssize_t)size &&
-        repeats_file_read(path, take) == -1) {
+        repeats_file_read(path, take, &taken) == -1) {
         abort();
     }
     close(fd);

@@ -63,13 +63,14 @@ static uint16_t free_port(void)
 
 /* ---- the servers ---- */
 
-static void say_one(struct evhttp_request *request, struct connection *c)
+static void say(void *context, struct evhttp_request *request, struct connection *c)
 {
-    reply_text(request, HTTP_OK, "one\n", connection_is_last(c));
+    reply_text(request, HTTP_OK, context, connection_is_last(c));
 }
 
-static void say_two(struct evhttp_request *request, struct connection *c)
+static void say_who(void *context, struct evhttp_request *request, struct connection *c)
 {
+    assert_null(context);
     reply_text(request, HTTP_OK, connection_identity(c), connection_is_last(c));
 }
 
@@ -86,8 +87,8 @@ static const struct http_limits limits = {.body_bytes = 65536,
                                           .requests_burst = 10,
                                           .request_bytes = 65536};
 
-static const struct server_kind kind_one = {"one", &limits, say_one};
-static const struct server_kind kind_two = {"two", &limits, say_two};
+static const struct server_kind kind_one = {"one", &limits, say, "one\n"};
+static const struct server_kind kind_two = {"two", &limits, say_who, NULL};
 
 static struct http_server *serve(const struct server_kind *kind, uint16_t port,
                                  struct event_base *base)

@@ -107,7 +107,7 @@ static void test_bytes_are_bounded(void **state)
         assert_true(jobs_bytes(j) <= 100000);
     }
     assert_int_equal(jobs_count(j), 2);
-    jobs_sweep(j, 1000000, NULL);
+    jobs_sweep(j, 1000000, NULL, NULL);
     assert_int_equal(jobs_count(j), 0);
     assert_int_equal(jobs_bytes(j), 0);
     jobs_free(&j);
@@ -251,28 +251,27 @@ static void test_waiters_are_told_once(void **state)
     jobs_free(&j);
 }
 
-static struct job *expired;
-
-static void on_expired(struct job *job)
+static void on_expired(void *context, struct job *job)
 {
-    expired = job;
+    struct job **expired = context;
+    *expired = job;
 }
 
 static void test_deadlines(void **state)
 {
     (void)state;
     struct jobs *j = table(10, 10, 1 << 20);
-    struct job *running = add(j, "ann", "1"), *over = add(j, "ann", "2");
+    struct job *running = add(j, "ann", "1"), *over = add(j, "ann", "2"), *expired = NULL;
     jobs_answer(j, over, slice_of("x"), 500);
-    jobs_sweep(j, 599, on_expired);
+    jobs_sweep(j, 599, on_expired, &expired);
     assert_int_equal(jobs_count(j), 2);
-    jobs_sweep(j, 600, on_expired);
+    jobs_sweep(j, 600, on_expired, &expired);
     assert_int_equal(jobs_count(j), 1);
     assert_null(expired);
-    jobs_sweep(j, 1000, on_expired);
+    jobs_sweep(j, 1000, on_expired, &expired);
     assert_ptr_equal(expired, running);
     jobs_fail(j, running, "late", 1000);
-    jobs_sweep(j, 1100, on_expired);
+    jobs_sweep(j, 1100, on_expired, &expired);
     assert_int_equal(jobs_count(j), 0);
     jobs_free(&j);
 }
@@ -419,7 +418,7 @@ static void test_repeated_ones_are_bounded(void **state)
     jobs_end(j, job, 0);
     assert_non_null(add_repeated(j, "cleo", "1", &why));
     /* What has ended is forgotten as every answer, what goes on is not. */
-    jobs_sweep(j, 1000, NULL);
+    jobs_sweep(j, 1000, NULL, NULL);
     assert_null(find(j, "ann", "1"));
     assert_int_equal(jobs_count(j), 3);
     jobs_free(&j);

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The only file that knows all parts of a gateway. */
+#include "mplane-gw/parts.h"
+
+#include "common/log.h"
+#include "common/told.h"
+#include "mplane-gw/ask.h"
+#include "mplane-gw/audit.h"
+#include "mplane-gw/collect.h"
+#include "mplane-gw/delegate.h"
+#include "mplane-gw/desk.h"
+#include "mplane-gw/exchange.h"
+#include "mplane-gw/registry_listener.h"
+#include "mplane-gw/repeats.h"
+#include "mplane-gw/routes.h"
+#include "mplane-gw/supervisors.h"
+
+/* Draining takes at most this long; what still waits then gets no answer. */
+#define DRAIN_US 10000000
+
+/* Who may do what, out of the settings; NULL after a fault was told. */
+static struct access *load_access(const struct gateway *g)
+{
+    struct access *a = access_read(&(struct document){0}, g->settings.access);
+    if (a != NULL && access_rules(a) == 0) {
+        log_warn("access.empty", "effect=\"nobody may use any capability\"");
+    }
+    return a;
+}
+
+/* What is collected: over HTTPS, and where probes can be told a URL, by UDP. -1: it was told why.
+ */
+static int offer_collects(const struct config_common *common, const struct gateway_settings *s,
+                          const struct registry *r, struct capabilities *c)
+{
+    char url[1024], error[512] = "";
+    const char *urls[] = {url, s->udp_url[0] == '\0' ? NULL : s->udp_url, NULL};
+    struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
+    int rc = types == NULL || settings_collect_url(s, "", url, sizeof url) == -1
+                 ? -1
+                 : capabilities_collect(c, types, urls, r, error, sizeof error);
+    if (error[0] != '\0') {
+        told_fault("%s", error);
+    }
+    record_types_free(&types);
+    return rc;
+}
+
+/*
+ * What is offered, and the registry it is told by, which the listener (unless NULL) serves; the
+ * caller owns both. -1: it was told why.
+ */
+static int offer(const struct config_common *common, const struct gateway_settings *s,
+                 struct registry_listener *l, struct registry **r, char url[REGISTRY_URL_BYTES],
+                 struct capabilities **c)
+{
+    char error[512] = "";
+    if (settings_registry_url(s, url, REGISTRY_URL_BYTES) == -1 ||
+        registry_load(common->schemas_dir, url, l, r) == -1) {
+        return -1;
+    }
+    *c = capabilities_new(url, s->public_url, s->label_prefix, *r, error, sizeof error);
+    if (*c == NULL) {
+        log_error("capabilities.build", "error=\"%s\"", error);
+        return -1;
+    }
+    return offer_collects(common, s, *r, *c);
+}
+
+static int check_offer(const struct config_common *common, const struct gateway_settings *s)
+{
+    char url[REGISTRY_URL_BYTES];
+    struct registry *r = NULL;
+    struct capabilities *c = NULL;
+    int rc = offer(common, s, NULL, &r, url, &c);
+    capabilities_free(&c);
+    registry_free(&r);
+    return rc;
+}
+
+static int check_running(struct gateway *g, const struct gateway_settings *s)
+{
+    SSL_CTX *made = routes_context(s);
+    SSL_CTX_free(made);
+    return supervisors_check(g, s) == -1 || made == NULL ? -1 : 0;
+}
+
+int parts_check(struct gateway *g, struct document *d, const struct config_common *common,
+                const struct gateway_settings *s)
+{
+    bool running = g->base != NULL;
+    int rc = settings_check(d, s, !running);
+    if (d->faults > 0) {
+        /* What is offered rests on options that are at fault; record types do not. */
+        struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
+        record_types_free(&types);
+        return -1;
+    }
+    if (check_offer(common, s) == -1) {
+        return -1;
+    }
+    return running ? check_running(g, s) : rc;
+}
+
+int parts_prepare(struct gateway *g, const struct config_common *common)
+{
+    g->access = load_access(g);
+    g->registry_listener = registry_listener_new();
+    return g->access != NULL && g->registry_listener != NULL &&
+                   offer(common, &g->settings, g->registry_listener, &g->registry, g->registry_url,
+                         &g->capabilities) == 0 &&
+                   routes_prepare(g) == 0 && registry_prepare(g) == 0 && supervisors_prepare(g) == 0
+               ? 0
+               : -1;
+}
+
+int parts_start(struct gateway *g)
+{
+    return audit_start(g) == -1 || ask_start(g) == -1 || exchanges_start(g) == -1 ||
+                   delegate_start(g) == -1 || collect_start(g) == -1 ||
+                   repeats_start(g, desk_restore) == -1 || routes_start(g) == -1 ||
+                   registry_start(g) == -1 || supervisors_start(g) == -1
+               ? -1
+               : 0;
+}
+
+int parts_reload(struct gateway *g, const struct config_common *common)
+{
+    struct access *a = load_access(g);
+    SSL_CTX *files = a == NULL ? NULL : routes_context(&g->settings);
+    ask_set_limits(g);
+    if (files == NULL || offer_collects(common, &g->settings, g->registry, g->capabilities) == -1) {
+        access_free(&a);
+        SSL_CTX_free(files);
+        return -1;
+    }
+    gateway_use_access(g, a);
+    connections_use(server_connections(g->server), files);
+    return supervisors_reload(g);
+}
+
+void parts_tick(struct gateway *g)
+{
+    routes_tick(g);
+    registry_tick(g);
+    ask_tick(g);
+    repeats_tick(g);
+    audit_tick(g);
+    collect_tick(g);
+    supervisors_tick(g);
+    delegate_tick(g);
+}
+
+/* ---- the end ---- */
+
+void parts_drain(struct gateway *g)
+{
+    server_drain(g->server);
+    supervisors_drain(g);
+}
+
+void parts_close_idle(const struct gateway *g)
+{
+    connections_close_idle(server_connections(g->server));
+}
+
+bool parts_drained(const struct gateway *g, int64_t waited_us)
+{
+    const struct connections *c = server_connections(g->server);
+    bool answered = exchanges_open(g) == 0 && collect_open(g) == 0 && connections_sending(c) == 0 &&
+                    supervisors_drained(g);
+    return waited_us > DRAIN_US ||
+           (answered && (connections_open(c) == 0 || waited_us > DRAIN_US / 10));
+}
+
+void parts_stop(struct gateway *g)
+{
+    collect_stop(g);
+    delegate_stop(g);
+    routes_stop(g);
+    registry_stop(g);
+    supervisors_stop(g);
+    exchanges_stop(g);
+    repeats_stop(g);
+    ask_stop(g);
+    audit_stop(g);
+    capabilities_free(&g->capabilities);
+    registry_free(&g->registry);
+    access_free(&g->access);
+    for (size_t i = 0; i < FORMER_ACCESS; i++) {
+        access_free(&g->former[i]);
+    }
+}
