@@ -11,11 +11,11 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/quote.h"
-#include "mplane-gw/answer.h"
-#include "mplane-gw/ask.h"
-#include "mplane-gw/delegate.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/repeats.h"
+#include "mplane-gw/jobs/answer.h"
+#include "mplane-gw/jobs/ask.h"
+#include "mplane-gw/jobs/repeats.h"
+#include "mplane-gw/posts/delegate.h"
 
 #define ERROR_BYTES 1024
 

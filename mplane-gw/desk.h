@@ -7,7 +7,7 @@
 #define EZREPO_GW_DESK_H
 
 #include "mplane-gw/desk_reply.h"
-#include "mplane-gw/repeats_file.h"
+#include "mplane-gw/jobs/repeats_file.h"
 
 void desk_handle(const struct desk_request *r, struct desk_reply *reply);
 

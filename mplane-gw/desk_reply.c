@@ -6,9 +6,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "mplane-gw/answer.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/jobs/answer.h"
 
 #define REFUSAL_BYTES 2048
 

@@ -6,7 +6,7 @@
 #ifndef EZREPO_GW_DESK_REPLY_H
 #define EZREPO_GW_DESK_REPLY_H
 
-#include "mplane-gw/jobs.h"
+#include "mplane-gw/jobs/jobs.h"
 
 struct gateway;
 

@@ -19,10 +19,10 @@
 #include "common/log.h"
 #include "common/mplane/envelope.h"
 #include "common/quote.h"
-#include "mplane-gw/answer.h"
-#include "mplane-gw/ask.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/jobs/answer.h"
+#include "mplane-gw/jobs/ask.h"
 
 /* A body up to this size is read for its token even when it is refused. */
 #define SMALL_BODY 65536

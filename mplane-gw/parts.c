@@ -4,16 +4,16 @@
 
 #include "common/log.h"
 #include "common/told.h"
-#include "mplane-gw/ask.h"
 #include "mplane-gw/audit.h"
-#include "mplane-gw/collect.h"
-#include "mplane-gw/delegate.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/exchange.h"
+#include "mplane-gw/jobs/ask.h"
+#include "mplane-gw/jobs/repeats.h"
+#include "mplane-gw/posts/collect.h"
+#include "mplane-gw/posts/delegate.h"
 #include "mplane-gw/registry_listener.h"
-#include "mplane-gw/repeats.h"
 #include "mplane-gw/routes.h"
-#include "mplane-gw/supervisors.h"
+#include "mplane-gw/supervisors/supervisors.h"
 
 /* Draining takes at most this long; what still waits then gets no answer. */
 #define DRAIN_US 10000000

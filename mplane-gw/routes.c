@@ -13,10 +13,10 @@
 #include "common/log.h"
 #include "mplane-gw/audit.h"
 #include "mplane-gw/audit_line.h"
-#include "mplane-gw/collect.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/pages.h"
+#include "mplane-gw/posts/collect.h"
 
 #define TOO_MANY_REQUESTS 429 /* RFC 6585; libevent has no name for it */
 

@@ -10,7 +10,7 @@
 #include "common/http/server.h"
 #include "common/http/tls.h"
 #include "mplane-gw/access.h"
-#include "mplane-gw/supervisor_settings.h"
+#include "mplane-gw/supervisors/supervisor_settings.h"
 #include "schemas/messages.h"
 
 #define LABEL_PREFIX_BYTES 64

@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "mplane-gw/exports.h"
+#include "mplane-gw/posts/exports.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "mplane-gw/repeats_file.h"
+#include "mplane-gw/jobs/repeats_file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 
 #include "common/mplane/envelope.h"
 #include "common/mplane/mplane_message.h"
-#include "mplane-gw/supervisor_reply.h"
+#include "mplane-gw/supervisors/supervisor_reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

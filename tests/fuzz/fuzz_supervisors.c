@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mplane-gw/supervisor_settings.h"
+#include "mplane-gw/supervisors/supervisor_settings.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "mplane-gw/answer.h"
+#include "mplane-gw/jobs/answer.h"
 
 #define URL    "http://gateway.test:8891/registry/ezrepo"
 #define LINK   "https://gateway.test:8890/"

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "mplane-gw/exports.h"
+#include "mplane-gw/posts/exports.h"
 
 static struct export *add(struct exports *e, const char *url_token, const char *owner,
                           const char *token, int64_t until_us)

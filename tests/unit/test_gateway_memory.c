@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "common/http/peers.h"
-#include "mplane-gw/exports.h"
-#include "mplane-gw/jobs.h"
+#include "mplane-gw/jobs/jobs.h"
+#include "mplane-gw/posts/exports.h"
 #include "scarce.h"
 
 #define MANY 300 /* the tables grow several times on the way */

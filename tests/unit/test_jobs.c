@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "mplane-gw/jobs.h"
+#include "mplane-gw/jobs/jobs.h"
 
 static struct jobs *table(size_t jobs, size_t per_identity, size_t bytes)
 {

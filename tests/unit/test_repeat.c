@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "mplane-gw/repeat.h"
+#include "mplane-gw/jobs/repeat.h"
 
 #define SECOND INT64_C(1000000)
 

@@ -4,9 +4,9 @@
 
 #include <stdio.h>
 
-#include "mplane-gw/supervisor_outbox.h"
-#include "mplane-gw/supervisor_settings.h"
-#include "mplane-gw/supervisor_state.h"
+#include "mplane-gw/supervisors/supervisor_outbox.h"
+#include "mplane-gw/supervisors/supervisor_settings.h"
+#include "mplane-gw/supervisors/supervisor_state.h"
 
 #define S      INT64_C(1000000)
 #define POLL   (5 * S)

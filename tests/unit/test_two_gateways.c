@@ -20,10 +20,10 @@
 #include "common/bus.h"
 #include "common/daemon.h"
 #include "common/log.h"
-#include "mplane-gw/ask.h"
-#include "mplane-gw/delegate.h"
 #include "mplane-gw/desk.h"
+#include "mplane-gw/jobs/ask.h"
 #include "mplane-gw/parts.h"
+#include "mplane-gw/posts/delegate.h"
 
 #define WAITS_US INT64_C(60000000)
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The list of supervisors, kept as the settings say. */
-#include "mplane-gw/supervisors.h"
+#include "mplane-gw/supervisors/supervisors.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/supervisor.h"
-#include "mplane-gw/supervisor_http.h"
+#include "mplane-gw/supervisors/supervisor.h"
+#include "mplane-gw/supervisors/supervisor_http.h"
 
 /* Those in the settings and those being left. */
 #define PLACES ((size_t)SUPERVISORS_MAX * 2)

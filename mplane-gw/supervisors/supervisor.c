@@ -4,7 +4,7 @@
  * are under way at a time. Believes nothing that comes back: sizes and times are bounded, and
  * whatever goes wrong is tried again later.
  */
-#include "mplane-gw/supervisor.h"
+#include "mplane-gw/supervisors/supervisor.h"
 
 #include <event2/event.h>
 #include <openssl/rand.h>
@@ -18,11 +18,11 @@
 #include "common/log.h"
 #include "common/quote.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/supervisor_errands.h"
-#include "mplane-gw/supervisor_http.h"
-#include "mplane-gw/supervisor_offer.h"
-#include "mplane-gw/supervisor_outbox.h"
-#include "mplane-gw/supervisor_state.h"
+#include "mplane-gw/supervisors/supervisor_errands.h"
+#include "mplane-gw/supervisors/supervisor_http.h"
+#include "mplane-gw/supervisors/supervisor_offer.h"
+#include "mplane-gw/supervisors/supervisor_outbox.h"
+#include "mplane-gw/supervisors/supervisor_state.h"
 
 #define ENVELOPE_BYTES (1024 * 1024)
 #define SETTINGS_BYTES (64 * 1024)

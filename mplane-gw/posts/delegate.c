@@ -4,7 +4,7 @@
  * use the capability, and the certificate by which it asked is not revoked. Whoever posts must
  * still have a certificate, and is accounted for.
  */
-#include "mplane-gw/delegate.h"
+#include "mplane-gw/posts/delegate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,9 +19,9 @@
 #include "common/kept_file.h"
 #include "common/log.h"
 #include "common/quote.h"
-#include "mplane-gw/answer.h"
-#include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/jobs/answer.h"
+#include "mplane-gw/posts/exports.h"
 
 /* For so long the same specification is answered with the same URL. */
 #define TOLD_US INT64_C(600000000)

@@ -11,8 +11,8 @@
 
 #include "common/hash_table.h"
 #include "common/mplane/rendered.h"
-#include "mplane-gw/repeat.h"
-#include "mplane-gw/specification.h"
+#include "mplane-gw/jobs/repeat.h"
+#include "mplane-gw/jobs/specification.h"
 
 struct jobs;
 struct job;

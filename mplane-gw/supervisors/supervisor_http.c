@@ -4,7 +4,7 @@
  * judged by the certificates and lists in force, and none is sent into a connection that the peer
  * is about to close. Redirects are not followed, proxies not asked.
  */
-#include "mplane-gw/supervisor_http.h"
+#include "mplane-gw/supervisors/supervisor_http.h"
 
 #include <curl/curl.h>
 #include <event2/event.h>

@@ -6,7 +6,7 @@
 #ifndef EZREPO_GW_ASK_H
 #define EZREPO_GW_ASK_H
 
-#include "mplane-gw/jobs.h"
+#include "mplane-gw/jobs/jobs.h"
 
 struct gateway;
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads and writes the file of repeated specifications; knows no jobs. */
-#include "mplane-gw/repeats_file.h"
+#include "mplane-gw/jobs/repeats_file.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -7,8 +7,8 @@
 #ifndef EZREPO_GW_REPEATS_H
 #define EZREPO_GW_REPEATS_H
 
-#include "mplane-gw/jobs.h"
-#include "mplane-gw/repeats_file.h"
+#include "mplane-gw/jobs/jobs.h"
+#include "mplane-gw/jobs/repeats_file.h"
 
 struct gateway;
 

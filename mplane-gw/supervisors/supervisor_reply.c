@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reply to a poll, taken apart. */
-#include "mplane-gw/supervisor_reply.h"
+#include "mplane-gw/supervisors/supervisor_reply.h"
 
 #include <stdio.h>
 

@@ -6,7 +6,7 @@
 #ifndef EZREPO_GW_SUPERVISOR_H
 #define EZREPO_GW_SUPERVISOR_H
 
-#include "mplane-gw/supervisor_settings.h"
+#include "mplane-gw/supervisors/supervisor_settings.h"
 
 struct supervisor;
 struct gateway;

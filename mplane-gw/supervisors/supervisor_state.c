@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When to poll and when to register. Knows neither sockets nor messages. */
-#include "mplane-gw/supervisor_state.h"
+#include "mplane-gw/supervisors/supervisor_state.h"
 
 #define SECOND_US       INT64_C(1000000)
 #define BACKOFF_MAX_S   60

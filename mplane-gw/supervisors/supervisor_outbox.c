@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A queue with bounds. Knows neither sockets nor what the messages mean. */
-#include "mplane-gw/supervisor_outbox.h"
+#include "mplane-gw/supervisors/supervisor_outbox.h"
 
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "mplane-gw/supervisor_state.h"
+#include "mplane-gw/supervisors/supervisor_state.h"
 
 static void message_free(struct outbox_message *m)
 {

@@ -3,7 +3,7 @@
  * The runs of repeated specifications in libevent's loop. A run is a job without a token of its
  * own: its question ends, times out and is cancelled like every other.
  */
-#include "mplane-gw/repeats.h"
+#include "mplane-gw/jobs/repeats.h"
 
 #include <stdlib.h>
 #include <utlist.h>
@@ -12,8 +12,8 @@
 #include "common/kept_file.h"
 #include "common/log.h"
 #include "common/quote.h"
-#include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/jobs/ask.h"
 
 /* The timer is set anew at least so often. */
 #define LONGEST_WAIT_US INT64_C(3600000000)

@@ -4,7 +4,7 @@
  * is only who is to be answered. Bounded by number and bytes, of one identity and in all: who comes
  * beyond that is told to come again.
  */
-#include "mplane-gw/collect.h"
+#include "mplane-gw/posts/collect.h"
 
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
@@ -19,14 +19,14 @@
 #include "common/http/reply.h"
 #include "common/log.h"
 #include "common/quote.h"
-#include "mplane-gw/answer.h"
 #include "mplane-gw/audit.h"
-#include "mplane-gw/delegate.h"
 #include "mplane-gw/desk_reply.h"
 #include "mplane-gw/exchange.h"
-#include "mplane-gw/exports.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/jobs/answer.h"
 #include "mplane-gw/link.h"
+#include "mplane-gw/posts/delegate.h"
+#include "mplane-gw/posts/exports.h"
 
 /* Bodies that may wait on each side of the socket: they are large. */
 #define HIGH_WATER 64

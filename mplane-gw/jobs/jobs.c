@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of jobs and its bounds. No sockets, no clock. */
-#include "mplane-gw/jobs.h"
+#include "mplane-gw/jobs/jobs.h"
 
 #include <stdlib.h>
 #include <utlist.h>

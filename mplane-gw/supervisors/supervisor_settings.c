@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading the list of supervisors, and judging links. No sockets, no clock, no globals. */
-#include "mplane-gw/supervisor_settings.h"
+#include "mplane-gw/supervisors/supervisor_settings.h"
 
 #include <curl/curl.h>
 #include <inttypes.h>

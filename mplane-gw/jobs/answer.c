@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results and exceptions out of the answers of queryd and stored. Pure. */
-#include "mplane-gw/answer.h"
+#include "mplane-gw/jobs/answer.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The times of a repeated specification and the list of its last runs. */
-#include "mplane-gw/repeat.h"
+#include "mplane-gw/jobs/repeat.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a specification's parameters and scope to a question. Pure: no clock, no sockets. */
-#include "mplane-gw/specification.h"
+#include "mplane-gw/jobs/specification.h"
 
 #include <stdio.h>
 

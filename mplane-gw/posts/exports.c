@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The table of delegated export URLs, found by the digests of their tokens. */
-#include "mplane-gw/exports.h"
+#include "mplane-gw/posts/exports.h"
 
 #include <openssl/evp.h>
 #include <stdlib.h>

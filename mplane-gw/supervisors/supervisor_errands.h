@@ -7,7 +7,7 @@
 #define EZREPO_GW_SUPERVISOR_ERRANDS_H
 
 #include "mplane-gw/desk.h"
-#include "mplane-gw/supervisor_settings.h"
+#include "mplane-gw/supervisors/supervisor_settings.h"
 
 /* So many answers are waited for at once for one supervisor. */
 #define ERRANDS_MAX 1024

@@ -3,7 +3,7 @@
  * The errands of a supervisor: one for each message it has sent. An errand ends with its answer
  * posted; until then it waits for its job as a client's connection does.
  */
-#include "mplane-gw/supervisor_errands.h"
+#include "mplane-gw/supervisors/supervisor_errands.h"
 
 #include <event2/event.h>
 #include <stdio.h>
@@ -13,10 +13,10 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/quote.h"
-#include "mplane-gw/answer.h"
-#include "mplane-gw/ask.h"
 #include "mplane-gw/gateway.h"
-#include "mplane-gw/supervisor_reply.h"
+#include "mplane-gw/jobs/answer.h"
+#include "mplane-gw/jobs/ask.h"
+#include "mplane-gw/supervisors/supervisor_reply.h"
 
 struct errand {
     struct waiter waiter; /* the first member: a waiter is its errand */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The gateway's two DEALER sockets in libevent's loop. Decides nothing about who may ask. */
-#include "mplane-gw/ask.h"
+#include "mplane-gw/jobs/ask.h"
 
 #include <stdlib.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
-#include "mplane-gw/answer.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/jobs/answer.h"
 #include "mplane-gw/link.h"
 
 /* Messages that may wait on each side of a socket. */

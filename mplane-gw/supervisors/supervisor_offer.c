@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a supervisor may ask for, as it was told. No clock, no sockets. */
-#include "mplane-gw/supervisor_offer.h"
+#include "mplane-gw/supervisors/supervisor_offer.h"
 
 #include <stdlib.h>
 
