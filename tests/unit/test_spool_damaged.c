@@ -3,6 +3,8 @@
  * Spools that were damaged: cut, overwritten, of another time, away. What can be read comes back;
  * what does not is reported, to the batch; no sequence is given twice.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -10,6 +12,17 @@
 
 #include "common/daemon.h"
 #include "tests/unit/spool_image.h"
+
+/* In place of the C library's: as large, but of holes. Some thousand spools are opened here, each
+ * with a reserve, and making room for these took half of the time. */
+int posix_fallocate(int fd, off_t at, off_t size)
+{
+    struct stat here;
+    if (fstat(fd, &here) == -1) {
+        return errno;
+    }
+    return here.st_size >= at + size || ftruncate(fd, at + size) == 0 ? 0 : errno;
+}
 
 /* Whether this offset is worth a try: every byte near the end and where frames or pages begin, some
  * in between. */
