@@ -260,6 +260,7 @@ class EzrepoSet:
         self.build = build
         self.state = state
         self.udp, self.https, self.registry = find_free_ports(3)
+        self.sessions: Dict[str, Any] = {}  # by role
         self.environment = {**os.environ, "EZREPO_BUILD": build, "EZREPO_STATE": state}
         self.environment.pop("PGHOST", None)
         self.made = self._init("--udp-port", str(self.udp), "--https-port", str(self.https),
@@ -375,15 +376,15 @@ class EzrepoSet:
 
     def sql(self, query: str, *values: Any, role: str = "ezrepo_store") -> List[Any]:
         """What the private cluster holds; tables without a schema are those of `ezrepo`."""
-        import psycopg2  # only where it is needed
+        from postgres import Sessions  # only where it is needed
+        return self.sessions.setdefault(role, Sessions(lambda: self._connect(role))).ask(query, values)
+
+    def _connect(self, role: str) -> Any:
+        import psycopg2
         connection = psycopg2.connect(host=f"{self.state}/postgres/socket", dbname="ezrepo", user=role,
                                       options="-c search_path=ezrepo")
-        try:
-            with connection, connection.cursor() as cursor:
-                cursor.execute(query, values or None)
-                return list(cursor.fetchall()) if cursor.description else []
-        finally:
-            connection.close()
+        connection.autocommit = True
+        return connection
 
     def periods_differ(self) -> List[Any]:
         """What the stored periods and events, and those computed from the records alone, do not share."""
@@ -424,6 +425,8 @@ class EzrepoSet:
 
     def close(self) -> None:
         """Down, whatever state it is in; then the logs are searched, and all is removed."""
+        for sessions in self.sessions.values():
+            sessions.close()
         done = self.cmd("down", check=False)
         logs = self.logs()
         shutil.rmtree(self.state, ignore_errors=True)
@@ -494,14 +497,21 @@ def ezrepo_set(make_set: Callable[..., EzrepoSet]) -> EzrepoSet:
 
 
 @contextlib.contextmanager
-def running_set(build: str, *init: str, **sections: Dict[str, Any]) -> Iterator[EzrepoSet]:
-    """A started set with these options, for a fixture that the tests of one file share. Who shares it leaves it running as
-    it was, and counts only what is his own: by addresses that he alone uses, or from what was there when he began."""
+def stopped_set(build: str, *init: str) -> Iterator[EzrepoSet]:
+    """A set that was made, for a fixture that the tests of one file share. Who shares one leaves it as it was, and counts
+    only what is his own: by names and addresses that he alone uses, or from what was there when he began."""
     with contextlib.ExitStack() as stack:
         parent = make_state_directory()
         stack.callback(shutil.rmtree, parent, ignore_errors=True)
         one = EzrepoSet(build, os.path.join(parent, "s"), *init)
         stack.callback(one.close)
+        yield one
+
+
+@contextlib.contextmanager
+def running_set(build: str, *init: str, **sections: Dict[str, Any]) -> Iterator[EzrepoSet]:
+    """The same, started, with these options."""
+    with stopped_set(build, *init) as one:
         one.configure(**sections)
         one.up()
         yield one

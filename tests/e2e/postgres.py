@@ -12,7 +12,7 @@ import signal
 import subprocess
 import tempfile
 import uuid
-from typing import Any, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Sequence
 
 import psycopg2
 import initdb_copies
@@ -20,6 +20,50 @@ from conftest import folder_of_sets, wait_for
 from processes import children, stand_still
 
 BIN = pathlib.Path("/usr/lib/postgresql/15/bin")
+
+
+class Sessions:
+    """Sessions of one database, each kept for the next statement: to begin one costs the server ten times what most
+    statements do, and who waits for something asks again and again. Nothing stays of a session after a failure."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self.connect = connect
+        self.free: List[Any] = []
+
+    @contextlib.contextmanager
+    def cursor(self) -> Iterator[Any]:
+        connection = self._kept() or self.connect()
+        try:
+            with connection.cursor() as cursor:
+                yield cursor
+        except BaseException:
+            connection.close()
+            raise
+        self.free.append(connection)
+
+    def _kept(self) -> Any:
+        """One that is still there: the server may have been stopped, or have ended it."""
+        while True:
+            try:
+                connection = self.free.pop()
+            except IndexError:
+                return None
+            try:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT 1")
+                return connection
+            except psycopg2.Error:
+                connection.close()
+
+    def ask(self, query: str, values: Sequence[Any] = ()) -> List[Any]:
+        """The rows of a statement in a transaction of its own, or of several."""
+        with self.cursor() as cursor:
+            cursor.execute(query, values or None)
+            return list(cursor.fetchall()) if cursor.description else []
+
+    def close(self) -> None:
+        while self.free:
+            self.free.pop().close()
 
 
 class Cluster:
@@ -38,6 +82,7 @@ class Cluster:
         os.chmod(self.folder, 0o755)
         self.options = ["fsync=off", "jit=off", *(["dynamic_shared_memory_type=mmap"] if durable else []), *options]
         self.free_databases: List[str] = []
+        self.sessions: Dict[str, Sessions] = {}
         self._run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8", "--no-locale",
                   "--no-sync", programs=initdb_copies.postgresql() / "15/bin")
         self.start()
@@ -100,6 +145,11 @@ class Cluster:
             cursor.execute("SET search_path = ezrepo, public; SET timezone = 'UTC'")
         return connection
 
+    def ask(self, database: str, query: str, values: Sequence[Any] = ()) -> List[Any]:
+        """The rows of a statement, in a session that is kept."""
+        sessions = self.sessions.setdefault(database, Sessions(lambda: self.connect(database)))
+        return sessions.ask(query, values)
+
     def execute(self, *statements: str, database: str = "postgres") -> None:
         """One after the other in a session of their own, each in a transaction of its own."""
         connection = self.connect(database)
@@ -123,6 +173,8 @@ class Cluster:
 
     def give_database(self, name: str) -> None:
         """Back, for another test."""
+        if name in self.sessions:
+            self.sessions.pop(name).close()
         self.free_databases.append(name)
 
     def log(self) -> str:
@@ -145,7 +197,8 @@ class Standby(Cluster):
     def __init__(self, primary: Cluster) -> None:  # pylint: disable=super-init-not-called
         self.folder = primary.folder + "b"
         self.data = os.path.join(self.folder, "data")
-        self.as_user, self.options, self.free_databases = primary.as_user, ["fsync=off"], []
+        self.as_user, self.options = primary.as_user, ["fsync=off"]
+        self.free_databases, self.sessions = [], {}
         os.mkdir(self.folder)
         if os.geteuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")

@@ -282,13 +282,7 @@ class Stored:
         return code
 
     def sql(self, query, *values):
-        connection = self.cluster.connect(self.database)
-        try:
-            with connection.cursor() as cursor:
-                cursor.execute(query, values or None)
-                return cursor.fetchall() if cursor.description else []
-        finally:
-            connection.close()
+        return self.cluster.ask(self.database, query, values)
 
     def close(self):
         for sender in self.senders:

@@ -129,9 +129,8 @@ def test_configuration_fault_is_told_before_anything_starts(make_set):
     assert not os.path.exists(one.state + "/supervisor/sock")
 
 
-def test_port_taken_is_told(make_set):
-    first, second = make_set(), make_set()
-    first.up()
+def test_port_taken_is_told(module_set, make_set):
+    first, second = module_set, make_set()
     second.configure(**{"mplane-gw": {"listen": [f"127.0.0.1:{first.https}"]}})
     done = second.cmd("up", check=False)
     assert done.returncode == 1
@@ -141,8 +140,8 @@ def test_port_taken_is_told(make_set):
     second.up()
 
 
-def test_life_of_a_set(ezrepo_set):
-    one = ezrepo_set
+def test_life_of_a_set(module_set):
+    one = module_set
     one.wait_for(lambda: one.status()["ok"])
     found = one.status()
     assert {p["name"] for p in found["processes"]} == {
@@ -182,17 +181,17 @@ def test_life_of_a_set(ezrepo_set):
     one.wait_for(lambda: one.status()["ok"])
 
 
-def test_processes_are_not_root(ezrepo_set):
+def test_processes_are_not_root(module_set):
     if os.geteuid() != 0:
         pytest.skip("only root can start processes as somebody else")
-    for process in ezrepo_set.status()["processes"]:
+    for process in module_set.status()["processes"]:
         with open(f"/proc/{process['pid']}/status", encoding="ascii") as file:
             ids = next(line for line in file if line.startswith("Uid:")).split()[1:]
         assert "0" not in ids, process["name"]
 
 
-def test_scale_leaves_the_others_alone(ezrepo_set):
-    one = ezrepo_set
+def test_scale_leaves_the_others_alone(module_set):
+    one = module_set
     before = {p["name"]: p["pid"] for p in one.status()["processes"]}
     one.cmd("scale", "classifyd", "3")
     three = {p["name"]: p["pid"] for p in one.status()["processes"]}
@@ -207,15 +206,15 @@ def test_scale_leaves_the_others_alone(ezrepo_set):
     assert one.cmd("scale", "stored", "2", check=False).returncode == 2
 
 
-def test_killed_process_is_started_again(ezrepo_set):
-    one = ezrepo_set
+def test_killed_process_is_started_again(module_set):
+    one = module_set
     pid = one.kill("classifyd-0", signal.SIGKILL)
     one.wait_for(lambda: one.status()["ok"] and one.pid("classifyd-0") != pid)
 
 
-def test_killed_supervisord(ezrepo_set):
+def test_killed_supervisord(module_set):
     """What it leaves running is found and stopped before a new one starts the same again."""
-    one = ezrepo_set
+    one = module_set
     before = one.status()
     starts = {p["pid"]: start_of(p["pid"]) for p in before["processes"]}
     assert None not in starts.values()
@@ -254,8 +253,8 @@ def test_what_was_left_ends_by_itself(make_set):
         assert first.wait(60) == 0
 
 
-def test_a_record_goes_all_the_way(ezrepo_set):
-    one = ezrepo_set
+def test_a_record_goes_all_the_way(module_set):
+    one = module_set
     now = time.time() - 60
     one.send([ping("192.0.2.7", f"{time_text(now + i)} ... {time_text(now + i + 0.5)}") for i in range(10)])
     one.wait_matched(10, "--dest", "192.0.2.0/24")

@@ -38,10 +38,10 @@ def opener(one):
     return urllib.request.build_opener(urllib.request.HTTPSHandler(context=context))
 
 
-def test_supervisord_that_stands_still_stops_nobody(ezrepo_set):
+def test_supervisord_that_stands_still_stops_nobody(module_set):
     """Its pipes fill, from 64 KiB of log lines on; PostgreSQL and the gateway answer all the same, the gateway writes every line
     once it is read again, and `status` tells what the processes say of themselves."""
-    one = ezrepo_set
+    one = module_set
     one.configure(**{"mplane-gw": {"audit_per_second": 10000, "requests_per_second": 10000, "requests_burst": 10000}})
     one.cmd("restart", "mplane-gw")
     one.wait_for(lambda: one.status()["ok"])
@@ -64,8 +64,8 @@ def test_supervisord_that_stands_still_stops_nobody(ezrepo_set):
     assert one.process("mplane-gw")["counters"]["audit.left_out"] == 0
 
 
-def test_status_when_supervisord_was_killed(ezrepo_set):
-    one = ezrepo_set
+def test_status_when_supervisord_was_killed(module_set):
+    one = module_set
     pid = one.status()["supervisor_pid"]
     os.kill(pid, signal.SIGKILL)
     one.wait_for(lambda: start_of(pid) is None)
@@ -130,9 +130,9 @@ def test_status_tells_files_that_cannot_be_moved_away(make_set):
     assert (drop / "done/a.json").exists()
 
 
-def test_stored_of_a_second_set_is_locked_out(make_set, ezrepo_set):
+def test_stored_of_a_second_set_is_locked_out(make_set, module_set):
     """It says so, and so does `status`."""
-    first = ezrepo_set
+    first = module_set
     second = make_set()
     second.configure(stored={"database": f"host={first.state}/postgres/socket dbname=ezrepo user=ezrepo_store"})
     second.cmd("up", "--outside")
@@ -141,8 +141,8 @@ def test_stored_of_a_second_set_is_locked_out(make_set, ezrepo_set):
     second.down()
 
 
-def test_a_copy_of_a_set_does_not_start_on_the_originals_folders(ezrepo_set, tmp_state):
-    one = ezrepo_set
+def test_a_copy_of_a_set_does_not_start_on_the_originals_folders(module_set, tmp_state):
+    one = module_set
     copy = tmp_state + "/copy"
     shutil.copytree(one.state, copy, ignore=shutil.ignore_patterns("postgres", "sock", "sockets", "run"))
     before = {p["name"]: p["pid"] for p in one.status()["processes"]}
@@ -202,9 +202,9 @@ while True:
 """
 
 
-def test_contracts_are_never_missing(make_set):
+def test_contracts_are_never_missing(module_set):
     """A process that is started while another command runs finds them, the ones or the others."""
-    one = make_set()
+    one = module_set
     watched = one.state + "/schemas/record-types.json"
     with subprocess.Popen(["/usr/bin/python3", "-c", LOOKER, watched], stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE) as looker:

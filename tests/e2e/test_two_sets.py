@@ -31,9 +31,8 @@ def test_side_by_side(make_set):
     assert first.matched() == 30
 
 
-def test_certificates_of_one_do_not_open_the_other(make_set):
-    first, second = make_set(), make_set()
-    first.up()
+def test_certificates_of_one_do_not_open_the_other(module_set, make_set):
+    first, second = module_set, make_set()
     folder = first.state + "/pki/clients"
     for kind in ("crt", "key"):
         with open(f"{second.state}/pki/clients/admin.{kind}", encoding="ascii") as theirs, \
@@ -57,10 +56,9 @@ def written(pid):
                 yield target
 
 
-def test_nothing_outside_the_state_directory(make_set):
+def test_nothing_outside_the_state_directory(module_set):
     """Every file a set's processes have open for writing is a socket, a device, or lies within."""
-    one = make_set()
-    one.up()
+    one = module_set
     one.send(results(3, "192.0.2.1"))
     one.wait_matched(3)
     found = one.status()
