@@ -2,7 +2,8 @@
 /*
  * A gateway: what its parts share (settings, counters, what is in force), and its parts, each known
  * only to the file it belongs to. It is passed to whoever works for it, so that a process may have
- * several. The pure parts (access, capabilities, specification, answer) include none of this.
+ * several; its parts point to it, so that it stays where it is. The pure parts (access,
+ * capabilities, specification, answer) include none of this.
  */
 #ifndef EZREPO_GATEWAY_H
 #define EZREPO_GATEWAY_H
@@ -78,7 +79,7 @@ enum gateway_counter { GATEWAY_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUN
 #define FORMER_ACCESS 8
 
 struct gateway {
-    struct gateway_settings settings; /* with settings.http where the server reads it: stays put */
+    struct gateway_settings settings;
     uint64_t counters[COUNTERS];
     struct event_base *base;
     struct http_server *server;

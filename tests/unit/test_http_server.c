@@ -8,18 +8,16 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
 #include <event2/event.h>
 
 #include "common/http/reply.h"
 #include "common/log.h"
+#include "tests/unit/tls_folder.h"
 
 #define WAITS_S 60
 
@@ -28,37 +26,17 @@ static char certificate[64], key[64];
 
 static int make_files(void **state)
 {
-    char command[512];
     (void)state;
-    if (mkdtemp(folder) == NULL) {
-        return -1;
-    }
+    int rc = tls_folder_make(folder);
     snprintf(certificate, sizeof certificate, "%s/certificate", folder);
     snprintf(key, sizeof key, "%s/key", folder);
-    snprintf(command, sizeof command,
-             "umask 077; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-             " -days 2 -subj /O=Test/CN=localhost -keyout %s -out %s 2>/dev/null",
-             key, certificate);
-    return system(command) == 0 ? 0 : -1;
+    return rc;
 }
 
 static int remove_files(void **state)
 {
     (void)state;
-    unlink(certificate);
-    unlink(key);
-    return rmdir(folder);
-}
-
-static uint16_t free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-    close(fd);
-    return ntohs(at.sin_port);
+    return tls_folder_remove(folder);
 }
 
 /* ---- the servers ---- */

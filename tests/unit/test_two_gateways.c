@@ -8,13 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
 
 #include "common/bus.h"
@@ -24,6 +20,7 @@
 #include "mplane-gw/jobs/ask.h"
 #include "mplane-gw/parts.h"
 #include "mplane-gw/posts/delegate.h"
+#include "tests/unit/tls_folder.h"
 
 #define WAITS_US INT64_C(60000000)
 
@@ -47,17 +44,6 @@ const struct config_common *__wrap_daemon_common(void);
 const struct config_common *__wrap_daemon_common(void)
 {
     return common_now;
-}
-
-static uint16_t free_port(void)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-    close(fd);
-    return ntohs(at.sin_port);
 }
 
 /* ---- the gateways ---- */
@@ -113,17 +99,10 @@ static void furnish(struct house *h, const char *name, int audit, const char *su
 
 static int set_up(void **state)
 {
-    char command[512], supervisor[64];
+    char supervisor[64];
     (void)state;
     arena = arena_new(64 << 20);
-    if (arena == NULL || mkdtemp(folder) == NULL) {
-        return -1;
-    }
-    snprintf(command, sizeof command,
-             "umask 077; openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
-             " -days 2 -subj /O=Test/CN=localhost -keyout %s/key -out %s/certificate 2>/dev/null",
-             folder, folder);
-    if (system(command) != 0) {
+    if (arena == NULL || tls_folder_make(folder) == -1) {
         return -1;
     }
     snprintf(supervisor, sizeof supervisor, "{\"url\": \"https://127.0.0.1:%u\"}", free_port());
@@ -134,7 +113,6 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-    char command[128];
     (void)state;
     for (size_t i = 0; i < 2; i++) {
         if (houses[i].gateway.base != NULL) {
@@ -144,8 +122,7 @@ static int tear_down(void **state)
     }
     arena_free(&arena);
     libevent_global_shutdown();
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    return system(command);
+    return tls_folder_remove(folder);
 }
 
 /* ---- what is asked ---- */
