@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands that ask by criteria: query, periods, events, records. */
+/* The commands that ask by criteria: ASKING_COMMANDS of schemas/capability_list.h. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "common/capability_rows.h"
 #include "common/mplane/when.h"
 #include "common/pattern.h"
 #include "ctl/mplane_client.h"
@@ -51,6 +52,8 @@ static const struct ctl_option listing_options[] = {
     {"limit", "N", &given.limit, NULL, "at most so many rows, 1 ... 10000"},
     {"after", "CURSOR", &given.after, NULL, "go on behind the row with this cursor"},
     {NULL, NULL, NULL, NULL, NULL}};
+
+static const struct ctl_option no_options[] = {{NULL, NULL, NULL, NULL, NULL}};
 
 /* ---- criteria ---- */
 
@@ -377,11 +380,33 @@ static int ask_and_print(struct arena *a, const char *label)
     return exit_code;
 }
 
-static int run(const struct ctl_command *self, const struct ctl_option *own, const char *label,
-               int argc, char **argv)
+/* What the command of this name asks. */
+static enum capability_kind asked_by(const char *name)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {criteria_options, own, mplane_options,
-                                                         NULL};
+#define COMMAND(NAME, its_name, summary)                                                           \
+    if (strcmp(name, its_name) == 0) {                                                             \
+        return CAPABILITY_##NAME;                                                                  \
+    }
+    ASKING_COMMANDS(COMMAND)
+#undef COMMAND
+    return CAPABILITY_COUNT;
+}
+
+/* The options that not every such command has. */
+static const struct ctl_option *own_options(enum capability_kind asked)
+{
+    if (asked == CAPABILITY_COUNT) {
+        return count_options;
+    }
+    return capability_row_asks(&capability_rows[asked], "list.limit") ? listing_options
+                                                                      : no_options;
+}
+
+int ctl_query(const struct ctl_command *self, int argc, char **argv)
+{
+    enum capability_kind asked = asked_by(self->name);
+    const struct ctl_option *const groups[CTL_GROUPS] = {criteria_options, own_options(asked),
+                                                         mplane_options, NULL};
     int count, exit_code;
     if (ctl_options(self, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
@@ -390,27 +415,8 @@ static int run(const struct ctl_command *self, const struct ctl_option *own, con
     if (a == NULL) {
         return ctl_failed("out of memory");
     }
-    exit_code = ask_and_print(a, given.histogram ? "QueryHistogram" : label);
+    asked = given.histogram ? CAPABILITY_HISTOGRAM : asked;
+    exit_code = ask_and_print(a, capability_rows[asked].label);
     arena_free(&a);
     return exit_code;
-}
-
-int ctl_query(const struct ctl_command *self, int argc, char **argv)
-{
-    return run(self, count_options, "QueryByCriteria", argc, argv);
-}
-
-int ctl_periods(const struct ctl_command *self, int argc, char **argv)
-{
-    return run(self, listing_options, "QueryPeriods", argc, argv);
-}
-
-int ctl_events(const struct ctl_command *self, int argc, char **argv)
-{
-    return run(self, listing_options, "QueryEvents", argc, argv);
-}
-
-int ctl_records(const struct ctl_command *self, int argc, char **argv)
-{
-    return run(self, listing_options, "QueryRecords", argc, argv);
 }

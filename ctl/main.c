@@ -7,21 +7,22 @@
 #include <unistd.h>
 
 #include "ctl/ctl.h"
+#include "schemas/capability_list.h"
+
+#define ASKING_COMMAND(NAME, name, summary) {name, "", summary, ctl_query},
 
 static const struct ctl_command commands[] = {
     {"send", "FILE|-",
      "Sends mPlane results as datagrams, one each, however they stand in the file.", ctl_send},
-    {"query", "", "Counts: how many records match, how many of them have a grade in the range.",
-     ctl_query},
-    {"periods", "", "Lists periods of steady quality that overlap the range, newest first.",
-     ctl_periods},
-    {"events", "", "Lists changes of quality, newest first.", ctl_events},
-    {"records", "", "Lists the records themselves, newest first.", ctl_records},
-    {"grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},
+    ASKING_COMMANDS(ASKING_COMMAND){
+        "grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},
     {"rebuild", "", "Computes periods, events and roll-ups from the records again.", ctl_rebuild},
     {"types", "VERB",
      "Checks files of record types; takes their gaps for a store of the release before.",
      ctl_types},
+    {"capabilities", "",
+     "Prints what may be asked as JSON: dimensions, queries, capabilities, and who asks here.",
+     ctl_capabilities},
     {"messages", "",
      "Prints the messages between the processes as JSON: names, numbers, fields and their types.",
      ctl_messages},
@@ -32,7 +33,7 @@ static void print_help(FILE *f)
 {
     fputs("Usage: ezrepoctl COMMAND [options]\n\nCommands:\n", f);
     for (size_t i = 0; i < COMMANDS; i++) {
-        fprintf(f, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(f, "  %-12s %s\n", commands[i].name, commands[i].summary);
     }
     fputs("\nezrepoctl COMMAND --help tells the options. Exit codes: 0 done, 1 failed, 2 wrong "
           "usage.\n",

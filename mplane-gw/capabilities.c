@@ -1,68 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of capabilities, and finding the one that a specification means. Pure. */
+/* Capabilities as messages, and finding the one that a specification means. Pure. */
 #include "mplane-gw/capabilities.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/capability_rows.h"
 #include "schemas/messages.h"
 
 #define CAPABILITIES_BYTES (256 * 1024)
-
-struct row {
-    enum capability_kind kind;
-    const char *label;
-    const char *verb;
-    const char *parameters[16];
-    const char *columns[16];
-};
-
-static const struct row rows[] = {
-    {CAPABILITY_COUNT,
-     "QueryByCriteria",
-     "query",
-     {DIMENSION_ELEMENTS, "select.grade", "range.grade"},
-     {"grade.name", "records.matched", "records.graded"}},
-    {CAPABILITY_HISTOGRAM,
-     "QueryHistogram",
-     "query",
-     {DIMENSION_ELEMENTS, "select.grade"},
-     {"grade.name", "grade.value", "grade.severity", "records.count"}},
-    {CAPABILITY_PERIODS,
-     "QueryPeriods",
-     "query",
-     {DIMENSION_ELEMENTS, "select.grade", "range.grade", "list.limit", "list.after"},
-     {DIMENSION_ELEMENTS, "grade.name", "grade.value", "period.start", "period.end", "period.ended",
-      "records.count", "list.cursor"}},
-    {CAPABILITY_EVENTS,
-     "QueryEvents",
-     "query",
-     {DIMENSION_ELEMENTS, "select.grade", "range.grade", "list.limit", "list.after"},
-     {"time", DIMENSION_ELEMENTS, "grade.name", "grade.from", "grade.to", "event.retracted",
-      "list.cursor"}},
-    {CAPABILITY_RECORDS,
-     "QueryRecords",
-     "query",
-     {DIMENSION_ELEMENTS, "select.grade", "range.grade", "list.limit", "list.after"},
-     {"time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "results.repo",
-      "list.cursor"}},
-    {CAPABILITY_ORIGINAL,
-     "ezrepo",
-     "query",
-     {"type.repo", "range.grade", "select.grade"},
-     {"results.repo", "overall.grade"}},
-    {CAPABILITY_GET_GRADING,
-     "GetGrading",
-     "query",
-     {"grading.version"},
-     {"grading.version", "time", "grading.author", "grading.document"}},
-    {CAPABILITY_SET_GRADING,
-     "SetGrading",
-     "store",
-     {"grading.document"},
-     {"grading.version", "grading.blocks"}},
-};
-#define ROWS (sizeof rows / sizeof rows[0])
 
 /* Of those that collect. */
 #define COLLECTS_MAX 256
@@ -104,11 +50,11 @@ void capabilities_free(struct capabilities **c)
     }
 }
 
-/* A row's names as slices, at most 16 in `to`. */
-static uint32_t take_names(const char *const names[16], struct slice to[16])
+/* A row's names as slices. */
+static uint32_t take_names(const char *const *names, struct slice to[CAPABILITY_NAMES])
 {
     uint32_t n = 0;
-    while (n < 16 && names[n] != NULL) {
+    while (names[n] != NULL) {
         to[n] = slice_of(names[n]);
         n++;
     }
@@ -209,13 +155,14 @@ static int build(const struct capabilities *c, struct part *p, const struct capa
     return check_elements(m, r, error, error_size);
 }
 
-static int build_row(struct capabilities *c, const struct row *row, const struct registry *r,
+static int build_row(struct capabilities *c, enum capability_kind kind, const struct registry *r,
                      char *error, size_t error_size)
 {
-    struct slice parameters[16], columns[16];
+    const struct capability_row *row = &capability_rows[kind];
+    struct slice parameters[CAPABILITY_NAMES], columns[CAPABILITY_NAMES];
     struct capability_names names = {.parameters = parameters, .columns = columns};
     struct capability given = {
-        .kind = row->kind, .message = {.verb = slice_of(row->verb), .label = slice_of(row->label)}};
+        .kind = kind, .message = {.verb = slice_of(row->verb), .label = slice_of(row->label)}};
     names.parameter_count = take_names(row->parameters, parameters);
     names.column_count = take_names(row->columns, columns);
     return build(c, &c->table, &given, &names, r, error, error_size);
@@ -226,7 +173,7 @@ struct capabilities *capabilities_new(const char *registry_url, const char *link
                                       size_t error_size)
 {
     struct capabilities *c = calloc(1, sizeof *c);
-    if (c == NULL || part_init(&c->table, ROWS) == -1) {
+    if (c == NULL || part_init(&c->table, CAPABILITY_COLLECT) == -1) {
         snprintf(error, error_size, "out of memory");
         capabilities_free(&c);
         return NULL;
@@ -234,8 +181,8 @@ struct capabilities *capabilities_new(const char *registry_url, const char *link
     c->registry_url = arena_copy(c->table.arena, slice_of(registry_url));
     c->link = arena_copy(c->table.arena, slice_of(link));
     c->prefix = arena_copy(c->table.arena, slice_of(prefix));
-    for (size_t i = 0; i < ROWS; i++) {
-        if (build_row(c, &rows[i], r, error, error_size) == -1) {
+    for (enum capability_kind kind = 0; kind < CAPABILITY_COLLECT; kind++) {
+        if (build_row(c, kind, r, error, error_size) == -1) {
             capabilities_free(&c);
             return NULL;
         }

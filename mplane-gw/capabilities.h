@@ -8,22 +8,10 @@
 #include "common/mplane/mplane_message.h"
 #include "common/mplane/token.h"
 #include "common/record_types.h"
-
-/* What a specification of the capability asks for. */
-enum capability_kind {
-    CAPABILITY_COUNT,
-    CAPABILITY_HISTOGRAM,
-    CAPABILITY_PERIODS,
-    CAPABILITY_EVENTS,
-    CAPABILITY_RECORDS,
-    CAPABILITY_ORIGINAL, /* the first EZRepo's "ezrepo": records by type, without paging */
-    CAPABILITY_GET_GRADING,
-    CAPABILITY_SET_GRADING,
-    CAPABILITY_COLLECT /* results of a record type are taken; not asked of queryd or stored */
-};
+#include "schemas/capability_list.h"
 
 struct capability {
-    enum capability_kind kind;
+    enum capability_kind kind; /* what a specification of it asks for */
     struct mplane_message message;
     struct slice label; /* without the prefix that the message's has: rules name it by this */
     struct slice token;

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/capability_rows.h"
 #include "common/pattern.h"
 #include "common/record_dimensions.h"
 #include "queryd/builder.h"
@@ -23,25 +24,6 @@
 #define T_END        TIME("k.t_end")
 #define PUBLISHED    TIME("published_at")
 #define OF_SERIES    DIMENSION_SQL("s.")
-
-static const char *const count_columns[] = {"grade.name", "records.matched", "records.graded"};
-static const char *const histogram_columns[] = {"grade.name", "grade.value", "grade.severity",
-                                                "records.count"};
-static const char *const period_columns[] = {DIMENSION_ELEMENTS, "grade.name", "grade.value",
-                                             "period.start",     "period.end", "period.ended",
-                                             "records.count",    "list.cursor"};
-static const char *const event_columns[] = {"time",       DIMENSION_ELEMENTS, "grade.name",
-                                            "grade.from", "grade.to",         "event.retracted",
-                                            "list.cursor"};
-static const char *const record_columns[] = {"time",        DIMENSION_ELEMENTS, "grade.name",
-                                             "grade.value", "grading.version",  "results.repo",
-                                             "list.cursor"};
-static const char *const grading_columns[] = {"grading.version", "time", "grading.author",
-                                              "grading.document"};
-static const char *const gradings_columns[] = {"grading.version", "time", "grading.author"};
-
-#define SET_COLUMNS(c, names)                                                                      \
-    ((c)->columns = (names), (c)->column_count = (uint32_t)(sizeof(names) / sizeof(names)[0]))
 
 static int fault(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
@@ -167,7 +149,6 @@ static void add_cursor_condition(struct builder *b, const char *columns)
 
 static void build_count(struct builder *b)
 {
-    SET_COLUMNS(b->c, count_columns);
     b->c->counts = true;
     builder_tally(b);
     builder_add(
@@ -180,7 +161,6 @@ static void build_count(struct builder *b)
 
 static void build_histogram(struct builder *b)
 {
-    SET_COLUMNS(b->c, histogram_columns);
     b->c->counts = true;
     builder_tally(b);
     builder_add(
@@ -191,15 +171,15 @@ static void build_histogram(struct builder *b)
            " GROUP BY a.id, a.name, v.grade ORDER BY a.id, v.grade");
 }
 
-/* By which newest_periods() and newest_records() go on after the cursor, whose key `end` is a time.
- */
-static void add_after(struct builder *b, unsigned end)
+/* By which newest_periods() and newest_records() go on after the cursor. */
+static void add_after(struct builder *b)
 {
+    enum query_kind kind = (enum query_kind)b->q->kind;
     /* Without a cursor, what is before the end of all time. */
     struct cursor after = b->has_cursor ? b->cursor : (struct cursor){.t_us = LAST_US};
     builder_add(b, ", $%d::timestamptz", builder_time(b, after.t_us));
-    for (unsigned i = 0; i < CURSOR_KEYS; i++) {
-        if (i == end) {
+    for (unsigned i = 0; i < cursor_key_count(kind); i++) {
+        if (cursor_key_is_time(kind, i)) {
             builder_add(b, ", $%d::timestamptz", builder_time(b, (int64_t)after.keys[i]));
         } else {
             builder_add(b, ", $%d::bigint", builder_number(b, after.keys[i]));
@@ -211,13 +191,12 @@ static void add_after(struct builder *b, unsigned end)
 static void build_periods(struct builder *b, int limit)
 {
     int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
-    SET_COLUMNS(b->c, period_columns);
     builder_add(b,
                 " SELECT " OF_SERIES ", n.name, k.grade, " T_START ", " T_END
                 ", coalesce(k.ended, ''), k.records, %s FROM newest_periods($%d::timestamptz,"
                 " $%d::timestamptz, %s, ARRAY(SELECT id FROM asked), $%d::int, $%d::int",
                 cursor_sql(QUERY_PERIODS), from, to, builder_series_array(b), b->low, b->high);
-    add_after(b, 2);
+    add_after(b);
     builder_add(b,
                 ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
                 " JOIN series s ON s.id = k.series_id ORDER BY k.t DESC, k.series_id DESC,"
@@ -228,7 +207,6 @@ static void build_periods(struct builder *b, int limit)
 static void build_events(struct builder *b, int limit)
 {
     int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
-    SET_COLUMNS(b->c, event_columns);
     builder_add(
         b,
         " SELECT " T_START ", " OF_SERIES ", n.name, k.from_grade, k.to_grade,"
@@ -272,14 +250,13 @@ static const char result_json[] =
 /* The newest rows; newest_records() finds the days that hold them (0011-identity.sql). */
 static void build_records(struct builder *b, int limit)
 {
-    SET_COLUMNS(b->c, record_columns);
     builder_add(b,
                 " SELECT " T_START ", " OF_SERIES ", n.name, coalesce(k.grades[k.grade_id], 0), "
                 "k.grading_version, %s, %s FROM newest_records(",
                 result_json, cursor_sql(QUERY_RECORDS));
     builder_records(b);
     builder_add(b, ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int", b->low, b->high);
-    add_after(b, 1);
+    add_after(b);
     builder_add(b,
                 ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
                 " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
@@ -291,7 +268,6 @@ static void build_records(struct builder *b, int limit)
 
 static void build_grading(struct builder *b)
 {
-    SET_COLUMNS(b->c, grading_columns);
     b->c->no_row = b->q->grading_version == 0
                        ? "grading.version: no grading has been published yet"
                        : "grading.version: there is no grading of this version";
@@ -304,7 +280,6 @@ static void build_grading(struct builder *b)
 
 static void build_gradings(struct builder *b, int limit)
 {
-    SET_COLUMNS(b->c, gradings_columns);
     builder_add(b,
                 "SELECT version, " PUBLISHED ", author FROM grading ORDER BY version DESC"
                 " LIMIT $%d::bigint",
@@ -337,8 +312,12 @@ static int build_criteria(struct builder *b, uint64_t rows)
     case QUERY_EVENTS:
         build_events(b, builder_number(b, rows));
         break;
-    default:
+    case QUERY_RECORDS:
         build_records(b, builder_number(b, rows));
+        break;
+    case QUERY_GRADING:
+    case QUERY_GRADINGS: /* these have no criteria */
+    case QUERY_KINDS:
         break;
     }
     return 0;
@@ -351,7 +330,10 @@ int criteria_build(struct arena *a, const struct query_message *q, uint32_t rows
     if (b == NULL) {
         return -2;
     }
-    *c = (struct criteria){0};
+    *c = (struct criteria){.columns = query_rows[q->kind].columns};
+    while (c->columns[c->column_count] != NULL) {
+        c->column_count++;
+    }
     b->arena = a;
     b->q = q;
     b->c = c;

@@ -7,37 +7,34 @@
 
 #define END_US UINT64_C(253402300799999999) /* the end of the year 9999 */
 
-/* How the cursor of each listing is made and what its keys may hold. */
+/* What a key of each kind may hold, and the SQL that makes it of a column of k. */
+enum key_kind { KEY_ID, KEY_GRADE, KEY_TIME, KEY_KINDS };
+static const uint64_t most[KEY_KINDS] = {INT64_MAX, INT16_MAX, END_US};
+#define SQL_ID(column)    ", k." #column
+#define SQL_GRADE(column) ", k." #column
+#define SQL_TIME(column)  ", " MICROSECONDS("k." #column)
+
+/* How the cursor of each kind of query is made. */
 static const struct cursor_layout {
-    enum query_kind kind;
-    char letter;
+    const char *letter; /* "": it is no listing */
     unsigned key_count;
-    uint64_t max[CURSOR_KEYS];
+    enum key_kind keys[CURSOR_KEYS + 1]; /* ends with KEY_KINDS */
     const char *sql;
 } layouts[] = {
-    {QUERY_PERIODS,
-     'p',
-     4,
-     {INT64_MAX, INT16_MAX, END_US, INT64_MAX},
-     "'p' || concat_ws('.', " MICROSECONDS("k.t") ", k.series_id, k.grade_id, " MICROSECONDS(
-         "k.start_end") ", k.start_key)"},
-    {QUERY_EVENTS, 'e', 1, {INT64_MAX}, "'e' || concat_ws('.', " MICROSECONDS("k.t") ", k.id)"},
-    {QUERY_RECORDS,
-     'r',
-     4,
-     {INT64_MAX, END_US, INT64_MAX, INT16_MAX},
-     "'r' || concat_ws('.', " MICROSECONDS("k.t") ", k.series_id, " MICROSECONDS(
-         "k.t_end") ", k.key, k.grade_id)"},
-};
+#define ONE(kind, column)      +1
+#define ITS_KIND(kind, column) KEY_##kind,
+#define ITS_SQL(kind, column)  SQL_##kind(column)
+#define LAYOUT(NAME, letter, KEYS)                                                                 \
+    {letter,                                                                                       \
+     0 KEYS(ONE),                                                                                  \
+     {KEYS(ITS_KIND) KEY_KINDS},                                                                   \
+     "'" letter "' || concat_ws('.', " MICROSECONDS("k.t") KEYS(ITS_SQL) ")"},
+    QUERIES(LAYOUT)};
 
+/* NULL for what lists nothing. */
 static const struct cursor_layout *layout_of(enum query_kind kind)
 {
-    for (size_t i = 0; i < sizeof layouts / sizeof layouts[0]; i++) {
-        if (layouts[i].kind == kind) {
-            return &layouts[i];
-        }
-    }
-    return NULL;
+    return kind < QUERY_KINDS && layouts[kind].letter[0] != '\0' ? &layouts[kind] : NULL;
 }
 
 /* Decimal digits without leading zeros, at most max; moves *text behind them. */
@@ -74,7 +71,7 @@ static int skip(struct slice *text, char c)
 int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor)
 {
     const struct cursor_layout *layout = layout_of(kind);
-    if (layout == NULL || skip(&text, layout->letter) == -1) {
+    if (layout == NULL || skip(&text, layout->letter[0]) == -1) {
         return -1;
     }
     struct cursor c = {.key_count = layout->key_count};
@@ -85,7 +82,8 @@ int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor)
     }
     c.t_us = negative ? -(int64_t)t : (int64_t)t;
     for (unsigned i = 0; i < layout->key_count; i++) {
-        if (skip(&text, '.') == -1 || parse_digits(&text, layout->max[i], &c.keys[i]) == -1) {
+        if (skip(&text, '.') == -1 ||
+            parse_digits(&text, most[layout->keys[i]], &c.keys[i]) == -1) {
             return -1;
         }
     }
@@ -100,4 +98,14 @@ const char *cursor_sql(enum query_kind kind)
 {
     const struct cursor_layout *layout = layout_of(kind);
     return layout == NULL ? NULL : layout->sql;
+}
+
+unsigned cursor_key_count(enum query_kind kind)
+{
+    return layouts[kind].key_count;
+}
+
+bool cursor_key_is_time(enum query_kind kind, unsigned key)
+{
+    return layouts[kind].keys[key] == KEY_TIME;
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * list.cursor: where a listing goes on. Opaque to who asks: a letter for the kind of listing, then
- * the keys of the last row seen, the time first, joined by dots ("e1455796800000000.12").
+ * the keys of the last row seen, the time first, joined by dots ("e1455796800000000.12"). Which
+ * keys follows from QUERIES in schemas/capability_list.h.
  */
 #ifndef EZREPO_CURSOR_H
 #define EZREPO_CURSOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/slice.h"
@@ -31,5 +33,9 @@ int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor)
  * keys hold); NULL for kinds that list nothing.
  */
 const char *cursor_sql(enum query_kind kind);
+
+/* How many keys stand behind the time, and whether that one, from 0, is a time. */
+unsigned cursor_key_count(enum query_kind kind);
+bool cursor_key_is_time(enum query_kind kind, unsigned key);
 
 #endif

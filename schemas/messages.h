@@ -24,6 +24,7 @@
 #ifndef EZREPO_MESSAGES_H
 #define EZREPO_MESSAGES_H
 
+#include "schemas/capability_list.h"
 #include "schemas/dimensions.h"
 
 #define MESSAGE_VERSION 2
@@ -174,17 +175,6 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
 
 /* The six dimensions, as fields. */
 #define DIMENSION_FIELD(STR, name, Name, addresses, help) STR(name, LIMIT_DIMENSION_BYTES)
-
-enum query_kind {
-    QUERY_COUNT,     /* QueryByCriteria */
-    QUERY_HISTOGRAM, /* QueryHistogram */
-    QUERY_PERIODS,
-    QUERY_EVENTS,
-    QUERY_RECORDS,
-    QUERY_GRADING,  /* GetGrading: only grading_version counts; 0 is the one in force */
-    QUERY_GRADINGS, /* all versions without their documents */
-    QUERY_KINDS
-};
 
 /* mplane-gw to queryd (DEALER to ROUTER). */
 #define QUERY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "common/capability_rows.h"
 #include "common/pattern.h"
 
 /* A parameter's text for a message: cut, so that a peer's megabyte does not come back. */
@@ -23,48 +24,54 @@ static struct slice value_of(const struct mplane_message *s, const char *name)
     return asterisks > 0 && asterisks == text.len ? (struct slice){NULL, 0} : text;
 }
 
-/* A pattern out of the parameter of this name; without it any. */
-static int read_pattern(const struct mplane_message *s, const char *name, bool addresses,
-                        struct slice *to, char *error, size_t error_size)
+/* What is read: a parameter of a specification, to become a part of the question. */
+struct reading {
+    const struct mplane_message *s;
+    enum capability_kind kind;
+    struct gateway_question *q;
+    char *error;
+    size_t error_size;
+};
+
+struct parameter_reader {
+    const char *element;
+    int (*read)(const struct reading *r, const struct parameter_reader *self);
+    size_t offset;  /* of a pattern: where it goes in a query_message */
+    bool addresses; /* it may be a prefix */
+};
+
+/* Without the parameter any. */
+static int read_pattern(const struct reading *r, const struct parameter_reader *self)
 {
-    struct slice text = mplane_message_value(s, name);
+    struct slice text = mplane_message_value(r->s, self->element);
     struct pattern pattern;
     if (text.at == NULL) {
         text = slice_of("*");
     }
     if (text.len > LIMIT_DIMENSION_BYTES) {
-        snprintf(error, error_size, "parameters.%s: expected at most %d bytes, found %zu", name,
-                 LIMIT_DIMENSION_BYTES, text.len);
+        snprintf(r->error, r->error_size, "parameters.%s: expected at most %d bytes, found %zu",
+                 self->element, LIMIT_DIMENSION_BYTES, text.len);
         return -1;
     }
-    if (pattern_compile(text, addresses, &pattern) == -1) {
-        snprintf(error, error_size,
+    if (pattern_compile(text, self->addresses, &pattern) == -1) {
+        snprintf(r->error, r->error_size,
                  "parameters.%s: malformed pattern \"%.*s\"; expected *, %sor a glob, in which \\ "
                  "stands only before *, ? and \\",
-                 name, SHOWN(text), addresses ? "an address, a prefix " : "a text ");
+                 self->element, SHOWN(text), self->addresses ? "an address, a prefix " : "a text ");
         return -1;
     }
-    *to = text;
+    *(struct slice *)((char *)&r->q->query + self->offset) = text;
     return 0;
-}
-
-static int read_dimensions(const struct mplane_message *s, struct query_message *q, char *error,
-                           size_t error_size)
-{
-#define READ(x, name, Name, addresses, help)                                                       \
-    || read_pattern(s, "record." #name, addresses, &q->name, error, error_size) == -1
-    return false DIMENSIONS(READ, ) ? -1 : 0;
-#undef READ
 }
 
 /*
  * The first EZRepo told the types ping and ott apart; the second is OTT today. Any other type, and
  * a pattern, says what it means.
  */
-static int read_original(const struct mplane_message *s, struct query_message *q, char *error,
-                         size_t error_size)
+static int read_original_type(const struct reading *r, const struct parameter_reader *self)
 {
-    if (read_pattern(s, "type.repo", false, &q->type, error, error_size) == -1) {
+    struct query_message *q = &r->q->query;
+    if (read_pattern(r, self) == -1) {
         return -1;
     }
     if (slice_is(q->type, "ott")) {
@@ -124,30 +131,35 @@ int grade_range_parse(struct slice text, uint64_t *low, uint64_t *high)
     return text.len == 0 && *low <= *high ? 0 : -1;
 }
 
-/* Without a range: all grades, and of records also those that have none. */
-static int read_grades(const struct mplane_message *s, enum capability_kind kind,
-                       struct query_message *q, char *error, size_t error_size)
+static int read_grade_name(const struct reading *r, const struct parameter_reader *self)
 {
-    struct slice range = value_of(s, "range.grade");
-    q->grade_name = value_of(s, "select.grade");
+    struct query_message *q = &r->q->query;
+    q->grade_name = value_of(r->s, self->element);
     if (q->grade_name.at == NULL) {
         q->grade_name = slice_of("all");
     }
     if (q->grade_name.len == 0 || q->grade_name.len > LIMIT_NAME_BYTES) {
-        snprintf(error, error_size,
-                 "parameters.select.grade: expected \"all\" or the name of a grade of at most %d "
-                 "bytes",
-                 LIMIT_NAME_BYTES);
+        snprintf(r->error, r->error_size,
+                 "parameters.%s: expected \"all\" or the name of a grade of at most %d bytes",
+                 self->element, LIMIT_NAME_BYTES);
         return -1;
     }
+    return 0;
+}
+
+/* Without a range: all grades, and of records also those that have none. */
+static int read_grade_range(const struct reading *r, const struct parameter_reader *self)
+{
+    struct query_message *q = &r->q->query;
+    struct slice range = value_of(r->s, self->element);
     if (grade_range_parse(range, &q->grade_low, &q->grade_high) == -1) {
-        snprintf(error, error_size,
-                 "parameters.range.grade: expected a range within 0 ... 5, such as \"3 ... 5\" or "
-                 "\"3\", found \"%.*s\"",
-                 SHOWN(range));
+        snprintf(r->error, r->error_size,
+                 "parameters.%s: expected a range within 0 ... 5, such as \"3 ... 5\" or \"3\", "
+                 "found \"%.*s\"",
+                 self->element, SHOWN(range));
         return -1;
     }
-    if (range.at == NULL && kind == CAPABILITY_RECORDS) {
+    if (range.at == NULL && r->kind == CAPABILITY_RECORDS) {
         q->grade_low = 0;
     }
     return 0;
@@ -157,10 +169,9 @@ static int read_grades(const struct mplane_message *s, enum capability_kind kind
 #define ALSO_ZERO ((uint64_t)UINT32_MAX + 1)
 
 /* A natural up to max; absent, null or ALSO_ZERO is 0. */
-static int read_natural(const struct mplane_message *s, const char *name, uint64_t max,
-                        uint64_t *value, char *error, size_t error_size)
+static int read_natural(const struct reading *r, const char *name, uint64_t max, uint64_t *value)
 {
-    struct slice text = mplane_message_value(s, name);
+    struct slice text = mplane_message_value(r->s, name);
     *value = 0;
     for (size_t i = 0; i < text.len; i++) {
         if (text.at[i] < '0' || text.at[i] > '9' || *value > UINT32_MAX) {
@@ -173,28 +184,85 @@ static int read_natural(const struct mplane_message *s, const char *name, uint64
         *value = 0;
     }
     if (*value > max) {
-        snprintf(error, error_size, "parameters.%s: expected a number 0 ... %llu, found \"%.*s\"",
-                 name, (unsigned long long)max, SHOWN(text));
+        snprintf(r->error, r->error_size,
+                 "parameters.%s: expected a number 0 ... %llu, found \"%.*s\"", name,
+                 (unsigned long long)max, SHOWN(text));
         return -1;
     }
     return 0;
 }
 
-static int read_paging(const struct mplane_message *s, struct query_message *q, char *error,
-                       size_t error_size)
+static int read_limit(const struct reading *r, const struct parameter_reader *self)
 {
-    if (read_natural(s, "list.limit", LIMIT_ANSWER_ROWS, &q->limit, error, error_size) == -1) {
-        return -1;
-    }
-    struct slice after = value_of(s, "list.after");
+    return read_natural(r, self->element, LIMIT_ANSWER_ROWS, &r->q->query.limit);
+}
+
+static int read_grading_version(const struct reading *r, const struct parameter_reader *self)
+{
+    return read_natural(r, self->element, UINT32_MAX, &r->q->query.grading_version);
+}
+
+static int read_after(const struct reading *r, const struct parameter_reader *self)
+{
+    struct slice after = value_of(r->s, self->element);
     if (after.len > LIMIT_TEXT_BYTES) {
-        snprintf(
-            error, error_size,
-            "parameters.list.after: expected the list.cursor of a row or \"\", found %zu bytes",
-            after.len);
+        snprintf(r->error, r->error_size,
+                 "parameters.%s: expected the list.cursor of a row or \"\", found %zu bytes",
+                 self->element, after.len);
         return -1;
     }
-    q->after = after.at == NULL ? slice_of("") : after;
+    r->q->query.after = after.at == NULL ? slice_of("") : after;
+    return 0;
+}
+
+static int read_document(const struct reading *r, const struct parameter_reader *self)
+{
+    struct slice document = mplane_message_value(r->s, self->element);
+    r->q->publish = true;
+    r->q->publication.document = document;
+    if (document.len == 0 || document.len > LIMIT_DOCUMENT_BYTES) {
+        snprintf(r->error, r->error_size,
+                 "parameters.%s: expected a grading document (JSON text) of 1 to %d bytes, found "
+                 "%zu",
+                 self->element, LIMIT_DOCUMENT_BYTES, document.len);
+        return -1;
+    }
+    return 0;
+}
+
+/* All parameters that capabilities have, in the order in which they are read. */
+#define DIMENSION_READER(x, name, Name, addresses, help)                                           \
+    {"record." #name, read_pattern, offsetof(struct query_message, name), addresses},
+static const struct parameter_reader readers[] = {
+    {"select.grade", read_grade_name, 0, false},
+    {"range.grade", read_grade_range, 0, false},
+    {"type.repo", read_original_type, offsetof(struct query_message, type), false},
+    DIMENSIONS(DIMENSION_READER, ){"list.limit", read_limit, 0, false},
+    {"list.after", read_after, 0, false},
+    {"grading.version", read_grading_version, 0, false},
+    {"grading.document", read_document, 0, false},
+};
+#define READERS (sizeof readers / sizeof readers[0])
+
+/* One that nobody reads would be a criterion that is passed over. */
+static int read_parameters(const struct reading *r, const struct capability_row *row)
+{
+    size_t declared = 0, found = 0;
+    for (size_t i = 0; i < READERS; i++) {
+        if (capability_row_asks(row, readers[i].element)) {
+            found++;
+            if (readers[i].read(r, &readers[i]) == -1) {
+                return -1;
+            }
+        }
+    }
+    while (row->parameters[declared] != NULL) {
+        declared++;
+    }
+    if (found != declared) {
+        snprintf(r->error, r->error_size, "%s: has parameters that cannot be read", row->label);
+        return -1;
+    }
     return 0;
 }
 
@@ -250,21 +318,6 @@ static int read_scope(const struct mplane_message *s, int64_t now_us, struct gat
     return 0;
 }
 
-static int read_publication(const struct mplane_message *s, struct gateway_question *q, char *error,
-                            size_t error_size)
-{
-    q->publish = true;
-    q->publication.document = mplane_message_value(s, "grading.document");
-    if (q->publication.document.len == 0 || q->publication.document.len > LIMIT_DOCUMENT_BYTES) {
-        snprintf(error, error_size,
-                 "parameters.grading.document: expected a grading document (JSON text) of 1 to %d "
-                 "bytes, found %zu",
-                 LIMIT_DOCUMENT_BYTES, q->publication.document.len);
-        return -1;
-    }
-    return 0;
-}
-
 /* Every field of a query has a value, also those that its kind does not look at. */
 static void preset(struct query_message *q)
 {
@@ -280,37 +333,13 @@ static void preset(struct query_message *q)
 int question_of(const struct mplane_message *specification, enum capability_kind kind,
                 int64_t now_us, struct gateway_question *q, char *error, size_t error_size)
 {
-    static const uint64_t query_kinds[] = {
-        [CAPABILITY_COUNT] = QUERY_COUNT,         [CAPABILITY_HISTOGRAM] = QUERY_HISTOGRAM,
-        [CAPABILITY_PERIODS] = QUERY_PERIODS,     [CAPABILITY_EVENTS] = QUERY_EVENTS,
-        [CAPABILITY_RECORDS] = QUERY_RECORDS,     [CAPABILITY_ORIGINAL] = QUERY_RECORDS,
-        [CAPABILITY_GET_GRADING] = QUERY_GRADING, [CAPABILITY_SET_GRADING] = QUERY_GRADING,
-    };
-    struct query_message *query = &q->query;
+    const struct capability_row *row = &capability_rows[kind];
+    const struct reading reading = {specification, kind, q, error, error_size};
     memset(q, 0, sizeof *q);
-    preset(query);
-    query->kind = query_kinds[kind];
+    preset(&q->query);
+    q->query.kind = row->query;
     if (read_scope(specification, now_us, q, error, error_size) == -1) {
         return -1;
     }
-    if (kind == CAPABILITY_SET_GRADING) {
-        return read_publication(specification, q, error, error_size);
-    }
-    if (kind == CAPABILITY_GET_GRADING) {
-        return read_natural(specification, "grading.version", UINT32_MAX, &query->grading_version,
-                            error, error_size);
-    }
-    if (read_grades(specification, kind, query, error, error_size) == -1) {
-        return -1;
-    }
-    if (kind == CAPABILITY_ORIGINAL) {
-        return read_original(specification, query, error, error_size);
-    }
-    if (read_dimensions(specification, query, error, error_size) == -1) {
-        return -1;
-    }
-    if (kind == CAPABILITY_COUNT || kind == CAPABILITY_HISTOGRAM) {
-        return 0;
-    }
-    return read_paging(specification, query, error, error_size);
+    return read_parameters(&reading, row);
 }

@@ -29,8 +29,8 @@ struct gateway_question {
 
 /*
  * Turns a specification that fulfils the capability into a question; id, timeout_ms and the author
- * are left to the caller. 0, or -1: error says which parameter is wrong and what was expected.
- * Texts point into the specification.
+ * are left to the caller; kind is none that collects. 0, or -1: error says which parameter is wrong
+ * and what was expected. Texts point into the specification.
  */
 int question_of(const struct mplane_message *specification, enum capability_kind kind,
                 int64_t now_us, struct gateway_question *q, char *error, size_t error_size);

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from conftest import ROOT, assert_clean, counters_now, find_free_ports, wait_for
 import messages
+from capabilities import DIMENSIONS, TABLE
 from messages import ANSWER, CANCEL, MESSAGE_VERSION, PUBLISH, PUBLISHED, QUERY
 from queries import INVALID, OK
 
@@ -34,27 +35,8 @@ MPLANE = "application/x-mplane+json"
 AUDIT_FIELD = r' ([a-z]+)=("(?:[^"\\]|\\.)*"|[0-9.]+)'
 AUDIT_LINE = r"\d{4}-\d\d-\d\dT[\d:.]+Z audit mplane-gw\[0\] (?:request|left_out)(?:" + AUDIT_FIELD + ")+"
 
-# As schemas/messages.h has them.
-DIMENSIONS = ["record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"]
-COUNT_COLUMNS = ["grade.name", "records.matched", "records.graded"]
-LISTING = DIMENSIONS + ["select.grade", "range.grade", "list.limit", "list.after"]
-
-# Every capability: its verb, parameters and columns.
-TABLE = {
-    "QueryByCriteria": ("query", DIMENSIONS + ["select.grade", "range.grade"], COUNT_COLUMNS),
-    "QueryHistogram": ("query", DIMENSIONS + ["select.grade"],
-                       ["grade.name", "grade.value", "grade.severity", "records.count"]),
-    "QueryPeriods": ("query", LISTING, DIMENSIONS + ["grade.name", "grade.value", "period.start", "period.end",
-                                                     "period.ended", "records.count", "list.cursor"]),
-    "QueryEvents": ("query", LISTING, ["time"] + DIMENSIONS + ["grade.name", "grade.from", "grade.to",
-                                                               "event.retracted", "list.cursor"]),
-    "QueryRecords": ("query", LISTING, ["time"] + DIMENSIONS + ["grade.name", "grade.value", "grading.version",
-                                                                "results.repo", "list.cursor"]),
-    "ezrepo": ("query", ["type.repo", "range.grade", "select.grade"], ["results.repo", "overall.grade"]),
-    "GetGrading": ("query", ["grading.version"],
-                   ["grading.version", "time", "grading.author", "grading.document"]),
-    "SetGrading": ("store", ["grading.document"], ["grading.version", "grading.blocks"]),
-}
+COUNT_COLUMNS = TABLE["QueryByCriteria"][2]
+LISTING = TABLE["QueryPeriods"][1]
 
 
 # ---- certificates ----

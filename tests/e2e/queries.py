@@ -11,10 +11,13 @@ import tempfile
 
 import msgpack
 import zmq
+from capabilities import DECLARED
 from conftest import ROOT, assert_clean, counters_now, wait_for
 from messages import ANSWER, MESSAGE_VERSION, QUERY, pack
 
-COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = range(7)
+_NUMBERS = {query["name"]: query["number"] for query in DECLARED["queries"]}
+COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = (
+    _NUMBERS[name] for name in ("COUNT", "HISTOGRAM", "PERIODS", "EVENTS", "RECORDS", "GRADING", "GRADINGS"))
 OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
 PAST, FUTURE = -2**63, 2**63 - 1
 

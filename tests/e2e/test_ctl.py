@@ -17,29 +17,12 @@ import threading
 import time
 
 import pytest
+from capabilities import DECLARED, DIMENSIONS, TABLE
 from conftest import ROOT, find_free_ports
 from gateways import Authority
 
-DIMENSIONS = ["record." + d for d in ("type", "content", "probe", "source", "dest", "path")]
 REGISTRY = "http://gateway.example:8444/registry/ezrepo"
-COLUMNS = {
-    "QueryByCriteria": ["grade.name", "records.matched", "records.graded"],
-    "QueryHistogram": ["grade.name", "grade.value", "grade.severity", "records.count"],
-    "QueryPeriods": [*DIMENSIONS, "grade.name", "grade.value", "period.start", "period.end", "period.ended",
-                     "records.count", "list.cursor"],
-    "QueryEvents": ["time", *DIMENSIONS, "grade.name", "grade.from", "grade.to", "event.retracted",
-                    "list.cursor"],
-    "QueryRecords": ["time", *DIMENSIONS, "grade.name", "grade.value", "grading.version", "results.repo",
-                     "list.cursor"],
-    "GetGrading": ["grading.version", "time", "grading.author", "grading.document"],
-    "SetGrading": ["grading.version", "grading.blocks"],
-}
-PARAMETERS = {
-    "QueryByCriteria": [*DIMENSIONS, "select.grade", "range.grade"],
-    "QueryHistogram": [*DIMENSIONS, "select.grade"],
-    "GetGrading": ["grading.version"],
-    "SetGrading": ["grading.document"],
-}
+COLUMNS = {label: columns for label, (_, _, columns) in TABLE.items() if label != "ezrepo"}
 
 
 @pytest.fixture(scope="module")
@@ -109,11 +92,10 @@ class Gateway:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def envelope(self):
-        listing = [*DIMENSIONS, "select.grade", "range.grade", "list.limit", "list.after"]
         return {"envelope": "message", "version": 1, "contents": [
             {"capability": "store" if label == "SetGrading" else "query", "version": 1, "label": label,
              "registry": REGISTRY, "when": "past ... future", "link": "https://localhost:1/",
-             "parameters": {p: "*" for p in PARAMETERS.get(label, listing)}, "results": COLUMNS[label]}
+             "parameters": {p: "*" for p in TABLE[label][1]}, "results": COLUMNS[label]}
             for label in self.labels]}
 
     def stop(self):
@@ -585,6 +567,28 @@ def test_messages(ctl):
     assert types == {"uint", "int", "str", "bin", "uuid", "strs", "uints"}
 
 
+# ---- the capabilities ----
+
+def test_capabilities(ctl):
+    """As schemas/capability_list.h declares them; each command that asks asks for one of them."""
+    with open(os.path.join(ROOT, "schemas", "capability_list.h"), encoding="utf-8") as file:
+        text = file.read()
+    names = re.findall(r"\bCAPABILITY\([A-Z_]+, (\"\w+\"), (\"\w+\"), QUERY_([A-Z]+)\)", text)
+    queries = {query["number"]: query["name"] for query in DECLARED["queries"]}
+    assert len(names) > 5 and [(f'"{c["label"]}"', f'"{c["verb"]}"', queries[c["query"]])
+                               for c in DECLARED["capabilities"]] == names
+    assert [query["name"] for query in DECLARED["queries"]] == re.findall(r"\bQUERY\(([A-Z]+), \"", text)
+    events = next(query for query in DECLARED["queries"] if query["name"] == "EVENTS")
+    assert events == {"name": "EVENTS", "number": 3, "cursor": "e", "columns": [
+        "time", *DIMENSIONS, "grade.name", "grade.from", "grade.to", "event.retracted", "list.cursor"]}
+    assert TABLE["SetGrading"] == ("store", ["grading.document"], ["grading.version", "grading.blocks"])
+    assert DIMENSIONS == ["record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"]
+    assert {command["name"]: command["label"] for command in DECLARED["commands"]}["periods"] == "QueryPeriods"
+    usage = subprocess.run([ctl, "--help"], capture_output=True, text=True, check=True).stdout
+    for command in DECLARED["commands"]:
+        assert command["label"] in TABLE and re.search(rf"^  {command['name']} ", usage, re.M)
+
+
 # ---- usage ----
 
 @pytest.mark.parametrize("words", [
@@ -597,7 +601,7 @@ def test_messages(ctl):
     ["query", "--histogram", "--range", "1..2"], ["query", "--limit", "5"], ["events", "--limit", "0"],
     ["events", "--limit", "10001"], ["query", "--type", b"\xff"], ["grading", "get", "x", "--url", "https://x:1/"],
     ["query", "--url", "http://localhost:1/", "--cert", "/x", "--key", "/x", "--ca", "/x"],
-    ["messages", "extra"], ["messages", "--json"],
+    ["messages", "extra"], ["messages", "--json"], ["capabilities", "extra"],
 ])
 def test_wrong_usage(ctl, words):
     done = subprocess.run([ctl, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -608,7 +612,7 @@ def test_wrong_usage(ctl, words):
 
 @pytest.mark.parametrize("words", [
     [], ["send"], ["query"], ["periods"], ["events"], ["records"], ["grading"], ["grading", "check"],
-    ["grading", "get"], ["grading", "set"], ["grading", "history"], ["messages"]])
+    ["grading", "get"], ["grading", "set"], ["grading", "history"], ["messages"], ["capabilities"]])
 def test_help(ctl, words):
     done = subprocess.run([ctl, *words, "--help"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -66,6 +66,36 @@ def test_every_counter_is_documented(build_dir, process):
         f"docs/counters.md should have of {process}:\n" + "\n".join(expected)
 
 
+def test_every_capability_is_documented(build_dir):
+    """Label, verb, parameters and columns, in the order of /capabilities."""
+    said = json.loads(subprocess.run([os.path.join(build_dir, "ctl", "ezrepoctl"), "capabilities"], capture_output=True,
+                                     check=True).stdout)
+    dimensions = [dimension["element"] for dimension in said["dimensions"]]
+
+    def shown(names):
+        text = " ".join(f"`{name}`" for name in names)
+        text = text.replace(" ".join(f"`{name}`" for name in dimensions), "the dimensions,")
+        return text.replace("`time` the", "`time`, the")
+
+    expected = [f"| `{c['label']}` | {c['verb']} | {shown(c['parameters'])} | {shown(c['columns'])} |"
+                for c in said["capabilities"]]
+    text = read("docs", "mplane.md")
+    [table] = re.findall(r"^\| label \| verb \|.*\n\|-.*\n((?:\|.*\n)*)", text, re.M)
+    assert table.splitlines() == expected, "docs/mplane.md should have:\n" + "\n".join(expected)
+    assert f"The dimensions are `{' '.join(dimensions)}`." in text
+    assert [name for c in said["capabilities"] for name in c["parameters"] if name not in dimensions
+            and f"\n| `{name}` | " not in text] == []
+
+
+def test_commands_that_ask_are_commands_of_ezrepo(build_dir):
+    """As the page of ctl/ has them, and the operator's command passes them on."""
+    said = json.loads(subprocess.run([os.path.join(build_dir, "ctl", "ezrepoctl"), "capabilities"], capture_output=True,
+                                     check=True).stdout)
+    usage = subprocess.run([os.path.join(ROOT, "deploy", "ezrepo"), "--help"], capture_output=True, text=True, check=True).stdout
+    for command in said["commands"]:
+        assert re.search(rf"^    {command['name']} ", usage, re.M) and f"`{command['name']}" in read("ctl", "README.md"), command
+
+
 def test_counters_become_metrics(build_dir):
     """What a monitoring system needs: names without dots that differ, kinds and units it knows, a line of help."""
     counters = [c for process in PROCESSES for c in counters_of(build_dir, process)]

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/capability_rows.h"
 #include "mplane-gw/jobs/answer.h"
 
 #define URL    "http://gateway.test:8891/registry/ezrepo"
@@ -101,7 +102,7 @@ static void set(struct mplane_message *m, const char *name, const char *value)
 static void test_every_capability_can_be_read(void **state)
 {
     (void)state;
-    assert_int_equal(capabilities_count(capabilities), 8);
+    assert_int_equal(capabilities_count(capabilities), CAPABILITY_COLLECT);
     for (size_t i = 0; i < capabilities_count(capabilities); i++) {
         const struct capability *c = capabilities_at(capabilities, i);
         struct slice text = mplane_message_write(arena, &c->message, registry);
@@ -207,6 +208,21 @@ static void ask(const struct mplane_message *m, const char *label, struct gatewa
 {
     if (question_of(m, by_label(label)->kind, NOW_US, q, error, sizeof error) == -1) {
         fail_msg("%s: %s", label, error);
+    }
+}
+
+/* "0" is a value that each of them may have. */
+static void test_every_parameter_is_read(void **state)
+{
+    struct gateway_question q;
+    (void)state;
+    for (size_t i = 0; i < CAPABILITY_COLLECT; i++) {
+        const char *label = capability_rows[i].label;
+        struct mplane_message m = specify(label, "now");
+        for (uint32_t k = 0; k < m.parameter_count; k++) {
+            m.parameters[k].values[0] = slice_of("0");
+        }
+        ask(&m, label, &q);
     }
 }
 
@@ -405,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_prefixed_labels),
         cmocka_unit_test(test_matching),
         cmocka_unit_test(test_grade_ranges),
+        cmocka_unit_test(test_every_parameter_is_read),
         cmocka_unit_test(test_questions),
         cmocka_unit_test(test_scopes_become_absolute),
         cmocka_unit_test(test_bad_values_are_named),

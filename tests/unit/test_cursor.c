@@ -4,9 +4,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "common/capability_rows.h"
 #include "queryd/cursor.h"
 
 static void good(enum query_kind kind, const char *text, int64_t t_us, unsigned count,
@@ -83,10 +85,20 @@ static void test_bad(void **state)
 static void test_only_listings_have_one(void **state)
 {
     (void)state;
+    char letters[QUERY_KINDS + 1] = "";
     for (int kind = 0; kind < QUERY_KINDS; kind++) {
-        bool lists = kind == QUERY_PERIODS || kind == QUERY_EVENTS || kind == QUERY_RECORDS;
+        const struct query_row *row = &query_rows[kind];
+        bool lists = false;
+        for (int i = 0; row->columns[i] != NULL; i++) {
+            lists = lists || strcmp(row->columns[i], "list.cursor") == 0;
+        }
         assert_int_equal(cursor_sql((enum query_kind)kind) != NULL, lists);
+        if (lists) { /* a letter of its own */
+            assert_true(strlen(row->letter) == 1 && strchr(letters, row->letter[0]) == NULL);
+            letters[strlen(letters)] = row->letter[0];
+        }
     }
+    assert_true(strlen(letters) >= 3);
 }
 
 int main(void)

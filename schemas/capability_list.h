@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What may be asked of the repository, declared once. From these lists follow what mplane-gw offers
+ * and how it reads a specification, what kinds of query there are between it and queryd, which
+ * columns queryd answers with and how its listings go on, the commands of ezrepoctl that ask, and
+ * what docs/mplane.md has to say. `ezrepoctl capabilities` prints them for what is not in C.
+ *
+ * For a new one: its names and rows here, a function for its statement in queryd/criteria.c, its
+ * row in docs/mplane.md. A parameter that no other has is read in mplane-gw/specification.c; an
+ * element that no other has goes into mplane/ezrepo.json.
+ *
+ * Of each NAME, as strings for an initialiser, in the order in which peers see them:
+ *   PARAMETERS_OF_NAME  elements that a specification gives values
+ *   COLUMNS_OF_NAME     elements of the rows of a result, or of queryd's answer
+ */
+#ifndef EZREPO_CAPABILITY_LIST_H
+#define EZREPO_CAPABILITY_LIST_H
+
+#include "schemas/dimensions.h"
+
+#define PARAMETERS_OF_CRITERIA DIMENSION_ELEMENTS, "select.grade", "range.grade"
+#define PARAMETERS_OF_LISTING  PARAMETERS_OF_CRITERIA, "list.limit", "list.after"
+
+#define PARAMETERS_OF_COUNT PARAMETERS_OF_CRITERIA
+#define COLUMNS_OF_COUNT    "grade.name", "records.matched", "records.graded"
+
+#define PARAMETERS_OF_HISTOGRAM DIMENSION_ELEMENTS, "select.grade"
+#define COLUMNS_OF_HISTOGRAM    "grade.name", "grade.value", "grade.severity", "records.count"
+
+#define PARAMETERS_OF_PERIODS PARAMETERS_OF_LISTING
+#define COLUMNS_OF_PERIODS                                                                         \
+    DIMENSION_ELEMENTS, "grade.name", "grade.value", "period.start", "period.end", "period.ended", \
+        "records.count", "list.cursor"
+
+#define PARAMETERS_OF_EVENTS PARAMETERS_OF_LISTING
+#define COLUMNS_OF_EVENTS                                                                          \
+    "time", DIMENSION_ELEMENTS, "grade.name", "grade.from", "grade.to", "event.retracted",         \
+        "list.cursor"
+
+#define PARAMETERS_OF_RECORDS PARAMETERS_OF_LISTING
+#define COLUMNS_OF_RECORDS                                                                         \
+    "time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "results.repo",    \
+        "list.cursor"
+
+/* The first EZRepo's: records by type, without paging. */
+#define PARAMETERS_OF_ORIGINAL "type.repo", "range.grade", "select.grade"
+#define COLUMNS_OF_ORIGINAL    "results.repo", "overall.grade"
+
+#define COLUMNS_OF_GRADING        "grading.version", "time", "grading.author", "grading.document"
+#define PARAMETERS_OF_GET_GRADING "grading.version"
+#define COLUMNS_OF_GET_GRADING    COLUMNS_OF_GRADING
+
+/* All versions without their documents; no capability asks for it. */
+#define COLUMNS_OF_GRADINGS "grading.version", "time", "grading.author"
+
+#define PARAMETERS_OF_SET_GRADING "grading.document"
+#define COLUMNS_OF_SET_GRADING    "grading.version", "grading.blocks"
+
+/*
+ * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append
+ * only. letter and KEYS are of a listing, newest first: with what its cursors begin, and by which
+ * columns of the statement its rows are in order behind their time k.t. KEY(kind, column):
+ *   ID     a number from 0
+ *   GRADE  a grade name's number
+ *   TIME   a time
+ */
+#define NO_KEYS(KEY)
+#define KEYS_OF_PERIODS(KEY)                                                                       \
+    KEY(ID, series_id) KEY(GRADE, grade_id) KEY(TIME, start_end) KEY(ID, start_key)
+#define KEYS_OF_EVENTS(KEY)  KEY(ID, id)
+#define KEYS_OF_RECORDS(KEY) KEY(ID, series_id) KEY(TIME, t_end) KEY(ID, key) KEY(GRADE, grade_id)
+
+#define QUERIES(QUERY)                                                                             \
+    QUERY(COUNT, "", NO_KEYS)                                                                      \
+    QUERY(HISTOGRAM, "", NO_KEYS)                                                                  \
+    QUERY(PERIODS, "p", KEYS_OF_PERIODS)                                                           \
+    QUERY(EVENTS, "e", KEYS_OF_EVENTS)                                                             \
+    QUERY(RECORDS, "r", KEYS_OF_RECORDS)                                                           \
+    QUERY(GRADING, "", NO_KEYS) /* only grading_version counts; 0 is the one in force */           \
+    QUERY(GRADINGS, "", NO_KEYS)
+
+#define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
+enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
+
+/*
+ * CAPABILITY(NAME, label, verb, query): what the gateway offers, in the order of /capabilities, and
+ * what queryd is asked then. What has the parameter grading.document goes to stored instead.
+ */
+#define CAPABILITIES(CAPABILITY)                                                                   \
+    CAPABILITY(COUNT, "QueryByCriteria", "query", QUERY_COUNT)                                     \
+    CAPABILITY(HISTOGRAM, "QueryHistogram", "query", QUERY_HISTOGRAM)                              \
+    CAPABILITY(PERIODS, "QueryPeriods", "query", QUERY_PERIODS)                                    \
+    CAPABILITY(EVENTS, "QueryEvents", "query", QUERY_EVENTS)                                       \
+    CAPABILITY(RECORDS, "QueryRecords", "query", QUERY_RECORDS)                                    \
+    CAPABILITY(ORIGINAL, "ezrepo", "query", QUERY_RECORDS)                                         \
+    CAPABILITY(GET_GRADING, "GetGrading", "query", QUERY_GRADING)                                  \
+    CAPABILITY(SET_GRADING, "SetGrading", "store", QUERY_GRADING)
+
+/* The last: results of a record type are taken; one of each type, made of the record types. */
+#define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,
+enum capability_kind { CAPABILITIES(CAPABILITY_KIND) CAPABILITY_COLLECT };
+
+/* COMMAND(NAME, name, summary): the commands of ezrepoctl that ask by criteria, and what for. */
+#define ASKING_COMMANDS(COMMAND)                                                                   \
+    COMMAND(COUNT, "query",                                                                        \
+            "Counts: how many records match, how many of them have a grade in the range.")         \
+    COMMAND(PERIODS, "periods",                                                                    \
+            "Lists periods of steady quality that overlap the range, newest first.")               \
+    COMMAND(EVENTS, "events", "Lists changes of quality, newest first.")                           \
+    COMMAND(RECORDS, "records", "Lists the records themselves, newest first.")
+
+#endif
