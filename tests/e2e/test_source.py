@@ -88,6 +88,14 @@ def test_the_gateway_has_no_circle():
     assert not left
 
 
+def test_the_gateway_is_passed():
+    """So that a process can have two: what one knows stands in its structs, not beside its functions."""
+    for name in files(".c", top=["mplane-gw"]):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+            kept = re.findall(r"^static (?!const)[^()\n]*$", file.read(), re.M)
+        assert kept == (["static struct {"] if name == "mplane-gw/main.c" else []), name
+
+
 def test_modules_have_names_of_their_own():
     """So that a name in a comment, a log or a debugger means one file. X.c and X.h are one; each program has a main.c."""
     places = {}
