@@ -172,11 +172,13 @@ def assert_clean(log: str) -> None:
 
 
 def wait_for(what: Callable[[], Any], seconds: float = 20, tell: Callable[[], str] = str, pause_s: float = 0.02) -> Any:
-    """Until what() is true; returns that. When it does not come about, the failure has what tell() says."""
-    end = time.monotonic() + seconds
+    """Until what() is true; returns that. When it does not come about, the failure has what tell() says. What takes long
+    is looked at less often, up to five pauses apart, since looking takes from what is waited for."""
+    begin = time.monotonic()
     while not (found := what()):
-        assert time.monotonic() < end, f"did not come about within {seconds} s\n{tell()}"
-        time.sleep(pause_s)
+        waited = time.monotonic() - begin
+        assert waited < seconds, f"did not come about within {seconds} s\n{tell()}"
+        time.sleep(min(max(pause_s, waited / 10), 5 * pause_s))
     return found
 
 

@@ -4,13 +4,15 @@ import json
 import os
 import subprocess
 
+import initdb_copies
 import pytest
 from conftest import ROOT
 
 
 def bench(build, name, *options):
+    environment = {**os.environ, "EZREPO_POSTGRESQL": str(initdb_copies.postgresql())}
     with subprocess.Popen([os.path.join(ROOT, "tests", "bench", name), "--build", build, "--json", *options],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment) as process:
         try:
             out, err = process.communicate(timeout=900)
         except subprocess.TimeoutExpired:
