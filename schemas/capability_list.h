@@ -6,8 +6,8 @@
  * what docs/mplane.md has to say. `ezrepoctl capabilities` prints them for what is not in C.
  *
  * For a new one: its names and rows here, a function for its statement in queryd/criteria.c, its
- * row in docs/mplane.md. A parameter that no other has is read in mplane-gw/specification.c; an
- * element that no other has goes into mplane/ezrepo.json.
+ * row in docs/mplane.md. A parameter that no other has is read in mplane-gw/jobs/specification.c;
+ * an element that no other has goes into mplane/ezrepo.json.
  *
  * Of each NAME, as strings for an initialiser, in the order in which peers see them:
  *   PARAMETERS_OF_NAME  elements that a specification gives values
