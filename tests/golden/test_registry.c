@@ -7,6 +7,18 @@
 
 static struct faults told;
 
+/* How many elements our document has. */
+static uint32_t ours_count(struct arena *a, struct slice bytes)
+{
+    static const struct json_limits limits = {8, 10000, 10000, false};
+    char error[200] = "";
+    const struct json *tree = json_parse(a, bytes, &limits, error, sizeof error);
+    assert_non_null(tree);
+    uint32_t count = (uint32_t)json_get(tree, "elements")->count;
+    assert_true(count > 40);
+    return count;
+}
+
 static void test_ours(void **state)
 {
     (void)state;
@@ -26,7 +38,7 @@ static void test_ours(void **state)
     assert_int_equal(registry_count(r), 113);
     assert_int_equal(registry_add(r, faults_begin(&told), bytes), 0);
     /* None of ours is called as one of the core's, which would go first. */
-    assert_int_equal(registry_count(r), 113 + 41);
+    assert_int_equal(registry_count(r), 113 + ours_count(a, bytes));
     for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++) {
         assert_int_equal(registry_primitive(r, slice_of(ours[i].element)), ours[i].primitive);
     }
@@ -77,13 +89,14 @@ static void test_publish(void **state)
     struct slice uri = slice_of("http://repo.example.org:8080/registry/ezrepo");
     char error[200] = "";
     struct document *d = faults_begin(&told);
-    struct slice text = registry_publish(a, d, vectors_bytes(a, SCHEMAS "ezrepo.json"), uri);
+    struct slice bytes = vectors_bytes(a, SCHEMAS "ezrepo.json");
+    struct slice text = registry_publish(a, d, bytes, uri);
     static const struct json_limits limits = {8, 10000, 10000, false};
     const struct json *tree = json_parse(a, text, &limits, error, sizeof error);
     const struct json *first = json_get(tree, "elements")->first;
     vectors_equal(json_get(tree, "registry-uri")->text, uri, uri);
     assert_true(json_is(json_get(first, "name"), "type.repo"));
-    assert_int_equal(json_get(tree, "elements")->count, 41);
+    assert_int_equal(json_get(tree, "elements")->count, ours_count(a, bytes));
     assert_int_equal(registry_add(r, d, text), 0);
     assert_null(registry_publish(a, d, slice_of("{}"), uri).at);
     registry_free(&r);
