@@ -20,10 +20,9 @@
 /* What is being read. The members that are not named are 0 at the beginning. */
 struct document {
     const char *name;                               /* the file's, before each place; NULL: none */
-    struct arena *arena;                            /* for document_take() and document_copy() */
-    void (*tell)(void *context, const char *fault); /* whoever keeps a fault copies it */
-    void *context;                                  /* NULL: tell is told_fault() */
-    uint32_t faults;                                /* found so far, all of them */
+    void (*tell)(void *context, const char *fault); /* NULL: told_fault(); who keeps it copies it */
+    void *context;
+    uint32_t faults; /* found so far, all of them */
 };
 
 /* A value in it and where it stands. */

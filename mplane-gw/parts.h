@@ -44,7 +44,8 @@ void parts_close_idle(const struct gateway *g);
  */
 bool parts_drained(const struct gateway *g, int64_t waited_us);
 
-/* Ends and frees all but the base. */
+/* Ends and frees all but the base, whose loop does not run any more: exchanges that wait are left
+ * as they are. */
 void parts_stop(struct gateway *g);
 
 #endif

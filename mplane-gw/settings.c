@@ -248,7 +248,7 @@ int settings_check(struct document *d, const struct gateway_settings *s, bool fi
     struct access *a = access_read(d, s->access);
     access_free(&a);
     const struct supervisor_files own = {s->certificate, s->key, s->ca, s->crl};
-    struct supervisors_settings *supervisors = supervisors_settings_read(d, s->supervisors, &own);
+    struct supervisors_settings *supervisors = settings_supervisors(d, s);
     if (files && named) {
         rc = check_files("mplane-gw", &own);
         for (size_t i = 0; supervisors != NULL && i < supervisors->count; i++) {

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* clang-format off */
 /*
  * The six dimensions that say of what a record is, declared once, in the order in which they stand
  * everywhere: in messages, in the store's table `series`, as parameters and columns of
@@ -9,8 +10,10 @@
  *   name       of the member and the column; the mPlane element is record.NAME
  *   Name       in grading documents: recordName
  *   addresses  whether its values may be addresses, so that a pattern may be a prefix; the store
- * has a column NAME_addr then help       for who asks by it, of the option --NAME
+ *              has a column NAME_addr then
+ *   help       for who asks by it, of the option --NAME
  */
+/* clang-format on */
 #ifndef EZREPO_DIMENSIONS_H
 #define EZREPO_DIMENSIONS_H
 

@@ -228,10 +228,14 @@ static void connect_database(void)
     int rc = load_store();
     self.loading = false;
     if (rc != 0) {
-        if (rc == -1) {
-            daemon_finished(1);
-        }
         pg_close(&s->pg);
+    }
+    if (rc == -1) { /* it was logged why */
+        daemon_note("database", "cannot be used as it is: the log says why");
+        daemon_finished(1);
+        return;
+    }
+    if (rc == 1) {
         back_off();
         return;
     }

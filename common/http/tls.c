@@ -308,7 +308,7 @@ int tls_check(const struct tls_files *files)
 
 SSL_CTX *tls_context(const struct tls_files *files)
 {
-    static const unsigned char session_context[] = "ezrepo mplane-gw";
+    static const unsigned char session_context[] = "ezrepo";
     ERR_clear_error();
     SSL_CTX *c = SSL_CTX_new(TLS_server_method());
     if (c == NULL || SSL_CTX_set_min_proto_version(c, TLS1_2_VERSION) != 1 ||

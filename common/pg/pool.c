@@ -152,7 +152,7 @@ static void leave(struct pool_connection *c, const char *why, bool unfit)
     struct pool *pool = c->pool;
     bool statement = has_statement(c);
     pg_one_line(pool->error, ERROR_BYTES, why);
-    pg_one_line(c->message, ERROR_BYTES, pool->error);
+    snprintf(c->message, sizeof c->message, "%s", pool->error);
     if (log_allowed(&pool->said, 3)) {
         log_error(unfit ? "database.unfit" : "database.lost", "error=\"%s\"", pool->error);
     }
@@ -293,13 +293,20 @@ static void stop_statement(struct pool_connection *c)
     pool->kind->events.changed();
 }
 
+/* Without the statement, a piece of which libpq would add: who asks may hear of it. */
+static void take_error(struct pool_connection *c, const PGresult *result)
+{
+    const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    pg_one_line(c->message, ERROR_BYTES, text != NULL ? text : PQresultErrorMessage(result));
+}
+
 static void take_number(struct pool_connection *c, const PGresult *result)
 {
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
         c->number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
     } else if (!is_not_there(pg_meaning_of(PQresultErrorField(result, PG_DIAG_SQLSTATE)))) {
         c->outcome = POOL_UNAVAILABLE;
-        pg_one_line(c->message, ERROR_BYTES, PQresultErrorMessage(result));
+        take_error(c, result);
     }
 }
 
@@ -320,7 +327,7 @@ static void take_result(struct pool_connection *c, const PGresult *result)
     default: {
         const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
         c->outcome = outcome_of(state);
-        pg_one_line(c->message, ERROR_BYTES, PQresultErrorMessage(result));
+        take_error(c, result);
         if (c->outcome == POOL_REFUSED || c->outcome == POOL_UNAVAILABLE) {
             c->pool->failures++;
             if (log_allowed(&c->pool->said, 3)) {

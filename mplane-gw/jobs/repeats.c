@@ -38,6 +38,7 @@ struct repetition {
 struct repetitions {
     struct repetition *first;
     struct event *timer;
+    bool is_read;     /* the file, at the start: else it is not written over */
     bool changed;     /* since the file was written */
     int64_t moved_us; /* 0, or since when the times of next runs are newer than the file */
     repeats_restore *restore;
@@ -297,16 +298,18 @@ int repeats_start(struct gateway *g, repeats_restore *restore)
         return -1;
     }
     s->restore = restore;
-    return g->settings.repeats_file[0] == '\0'
-               ? 0
-               : repeats_file_read(g->settings.repeats_file, take_entry, g);
+    s->is_read = g->settings.repeats_file[0] == '\0' ||
+                 repeats_file_read(g->settings.repeats_file, take_entry, g) == 0;
+    return s->is_read ? 0 : -1;
 }
 
 void repeats_stop(struct gateway *g)
 {
     struct repetitions *s = g->repetitions;
     if (s != NULL && s->timer != NULL) {
-        write_file(g);
+        if (s->is_read) {
+            write_file(g);
+        }
         while (s->first != NULL) {
             repetition_free(s->first);
         }

@@ -3,6 +3,7 @@
  * it. */
 #include "stored/cache/gradings.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/grow.h"
@@ -34,6 +35,7 @@ static int load_names(struct gradings *g, struct pg *pg)
             (g->name[id - 1] = strndup(name.at, name.len)) == NULL) {
             log_error("grading.names", "id=%d expected=\"rising numbers from 1 to %d\"", id,
                       GRADE_NAMES);
+            snprintf(pg->message, sizeof pg->message, "grade names cannot be read");
             rc = -1;
         } else {
             g->name_count = (uint16_t)id;

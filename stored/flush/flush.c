@@ -163,6 +163,7 @@ static void begin_attempt(struct flush *f)
     f->copy_count = 0;
     f->need_count = 0;
     f->result_of = NULL;
+    f->part = "calendar";
     f->counts = (struct flush_counts){0};
     f->store->stamp++;
     pg_begin_anew(&f->store->pg);

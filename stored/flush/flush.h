@@ -103,7 +103,7 @@ struct flush {
     struct bytes rows;
     struct rejects rejects;
     size_t whole_bytes;    /* of refused records, made into frames of their own */
-    const char *part;      /* the last one begun, as the log names it */
+    const char *part;      /* that is at work, as the log names it */
     struct arena *arena;   /* of one attempt */
     struct arena *scratch; /* of one record */
     struct period_writes *periods;

@@ -569,6 +569,9 @@ def test_messages(ctl):
 
 # ---- the capabilities ----
 
+SEVEN = list(enumerate(["COUNT", "HISTOGRAM", "PERIODS", "EVENTS", "RECORDS", "GRADING", "GRADINGS"]))
+
+
 def test_capabilities(ctl):
     """As schemas/capability_list.h declares them; each command that asks asks for one of them."""
     with open(os.path.join(ROOT, "schemas", "capability_list.h"), encoding="utf-8") as file:
@@ -578,6 +581,8 @@ def test_capabilities(ctl):
     assert len(names) > 5 and [(f'"{c["label"]}"', f'"{c["verb"]}"', queries[c["query"]])
                                for c in DECLARED["capabilities"]] == names
     assert [query["name"] for query in DECLARED["queries"]] == re.findall(r"\bQUERY\(([A-Z]+), \"", text)
+    # On the wire: never another number for one that is there.
+    assert [(query["number"], query["name"]) for query in DECLARED["queries"]][:7] == SEVEN
     events = next(query for query in DECLARED["queries"] if query["name"] == "EVENTS")
     assert events == {"name": "EVENTS", "number": 3, "cursor": "e", "columns": [
         "time", *DIMENSIONS, "grade.name", "grade.from", "grade.to", "event.retracted", "list.cursor"]}

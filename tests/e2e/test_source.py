@@ -92,8 +92,11 @@ def test_the_gateway_is_passed():
     """So that a process can have two: what one knows stands in its structs, not beside its functions."""
     for name in files(".c", top=["mplane-gw"]):
         with open(os.path.join(ROOT, name), encoding="utf-8") as file:
-            kept = re.findall(r"^static (?!const)[^()\n]*$", file.read(), re.M)
+            text = file.read()
+        kept = re.findall(r"^static (?!const)[^()\n]*$", text, re.M)
         assert kept == (["static struct {"] if name == "mplane-gw/main.c" else []), name
+        kept = re.findall(r"^(?!static|typedef|extern|struct \w+;)[a-zA-Z][\w ]*[ *]\w+(?: = [^()\n]*)?;$", text, re.M)
+        assert not kept, name
 
 
 def test_modules_have_names_of_their_own():
