@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -45,6 +46,20 @@ int store_link_receive(void *socket, int patience_ms, zmq_msg_t *bytes, struct s
     return 0;
 }
 
+/* The socket of one that ended stays, and ZeroMQ would wait for the next one. */
+static bool somebody_listens(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    bool refused = fd != -1 && connect(fd, (struct sockaddr *)&address, sizeof address) == -1 &&
+                   errno == ECONNREFUSED;
+    if (fd != -1) {
+        close(fd);
+    }
+    return !refused;
+}
+
 int store_link_open(struct store_link *link, const char *run_dir)
 {
     struct sockaddr_un address;
@@ -57,6 +72,9 @@ int store_link_open(struct store_link *link, const char *run_dir)
     snprintf(endpoint, sizeof endpoint, "%s/" ENDPOINT_STORE, run_dir);
     if (access(endpoint, W_OK) == -1) {
         return ctl_failed("%s: %s", endpoint, strerror(errno));
+    }
+    if (!somebody_listens(endpoint)) {
+        return ctl_failed("%s: stored does not run; `ezrepo status` tells more", endpoint);
     }
     snprintf(endpoint, sizeof endpoint, "ipc://%s/" ENDPOINT_STORE, run_dir);
     link->context = zmq_ctx_new();

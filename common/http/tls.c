@@ -273,21 +273,23 @@ static int load_crl(SSL_CTX *c, const struct tls_files *f)
 static int load_own(SSL_CTX *c, const struct tls_files *f, bool with_key)
 {
     SSL_CTX_set_default_passwd_cb(c, on_pass_phrase);
-    if (SSL_CTX_use_certificate_chain_file(c, f->certificate) != 1) {
-        return fail(f, "certificate", f->certificate);
-    }
+    int rc = SSL_CTX_use_certificate_chain_file(c, f->certificate) == 1
+                 ? 0
+                 : fail(f, "certificate", f->certificate);
     if (!with_key) {
-        return 0;
+        return rc;
     }
-    if (load_key(c, f) == -1) {
+    if (load_key(c, f) == -1 || rc == -1) {
         return -1;
     }
     return SSL_CTX_check_private_key(c) == 1 ? 0 : fail(f, "key", f->key);
 }
 
-static int load_files(SSL_CTX *c, const struct tls_files *f)
+/* All of them are looked at, whatever is wrong with one. */
+static int load_files(SSL_CTX *c, const struct tls_files *f, bool with_key)
 {
-    return load_own(c, f, true) == 0 && load_ca(c, f) == 0 && load_crl(c, f) == 0 ? 0 : -1;
+    int own = load_own(c, f, with_key), ca = load_ca(c, f), crl = load_crl(c, f);
+    return own == 0 && ca == 0 && crl == 0 ? 0 : -1;
 }
 
 int tls_check(const struct tls_files *files)
@@ -299,9 +301,7 @@ int tls_check(const struct tls_files *files)
         return -1;
     }
     bool may_read = access(files->key, R_OK) == 0 || (errno != EACCES && errno != EPERM);
-    int result =
-        load_own(c, files, may_read) == 0 && load_ca(c, files) == 0 && load_crl(c, files) == 0 ? 0
-                                                                                               : -1;
+    int result = load_files(c, files, may_read);
     SSL_CTX_free(c);
     return result;
 }
@@ -328,7 +328,7 @@ SSL_CTX *tls_context(const struct tls_files *files)
     /* Programs that only shake hands and leave would otherwise be sent what they never read. */
     SSL_CTX_set_num_tickets(c, 1);
     SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);
-    if (load_files(c, files) == -1) {
+    if (load_files(c, files, true) == -1) {
         SSL_CTX_free(c);
         return NULL;
     }
@@ -343,7 +343,7 @@ SSL_CTX *tls_client_context(const struct tls_files *files)
         log_error("tls.context", "error=\"%s\"", ssl_reason());
         return NULL;
     }
-    if (load_files(c, files) == -1) {
+    if (load_files(c, files, true) == -1) {
         SSL_CTX_free(c);
         return NULL;
     }

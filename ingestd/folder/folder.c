@@ -27,11 +27,11 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #include "common/log.h"
 #include "common/split.h"
 #include "common/utf8.h"
+#include "ingestd/folder/folder_bytes.h"
 #include "ingestd/folder/folder_memory.h"
 #include "ingestd/folder/folder_move.h"
 #include "ingestd/folder/folder_queue.h"
@@ -40,7 +40,6 @@
 #define STALLED_S      600  /* one of them that nothing was written to for so long is taken */
 #define LOOK_MS        5000
 #define LOOK_SOON_MS   500 /* something is not complete yet */
-#define READ_BYTES     ((size_t)64 * 1024)
 #define NAME_BYTES     256
 
 struct folder {
@@ -62,10 +61,11 @@ struct folder {
     struct folder_queue *queue;
     struct folder_memory *memory;
     bool reopen;      /* the folders, after this look */
+    bool found;       /* something in the file at hand */
     size_t left_seen; /* in this look */
     bool left_ours;   /* the one that is told of has a name that is taken */
     char left_name[NAME_BYTES], left_why[128], stuck_name[NAME_BYTES], stuck_why[128];
-    char buffer[READ_BYTES];
+    struct folder_bytes bytes;
 };
 
 /* ---- folders ---- */
@@ -112,18 +112,19 @@ static int open_folders(struct folder *d)
     }
     d->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     d->folders.folder = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (d->watch != -1 && d->folders.folder != -1 &&
+    bool watched =
+        d->watch != -1 && d->folders.folder != -1 &&
         inotify_add_watch(d->watch, d->path,
                           IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-                              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) != -1 &&
-        (d->folders.done = open_within(d, "done")) != -1 &&
+                              IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) != -1;
+    if (watched && (d->folders.done = open_within(d, "done")) != -1 &&
         (d->folders.failed = open_within(d, "failed")) != -1) {
         tell(d, "", "");
         d->looking = true;
         return 0;
     }
     int error = errno;
-    tell(d, ": ", strerror(error));
+    tell(d, watched ? ": done/ and failed/ in it: " : ": ", strerror(error));
     errno = error;
     if (log_allowed(&said, 1)) {
         log_errno("drop.folder", "ingestd.drop_dir=%s effect=\"no files are taken\"", d->path);
@@ -250,42 +251,54 @@ static void name_owner(uid_t uid, char *text, size_t size)
     }
 }
 
-/* The next bytes of the file: 0; -1 when they cannot be had, which is noted. */
-static int read_bytes(struct folder *d, gzFile file, struct slice *bytes)
+/* The next bytes of the file; none: it is over, or the rest cannot be had, which is noted. */
+static struct slice read_bytes(struct folder *d)
 {
-    int n = gzread(file, d->buffer, READ_BYTES), error = Z_OK;
-    const char *why = gzerror(file, &error);
-    if (n < 0 || (n == 0 && error != Z_OK && error != Z_STREAM_END)) {
-        folder_queue_refuse_rest(d->queue, error == Z_BUF_ERROR ? "the gzip ends too early" : why);
-        return -1;
+    struct slice bytes = {NULL, 0};
+    const char *why;
+    if (folder_bytes_next(&d->bytes, &bytes, &why) == -1) {
+        folder_queue_refuse_rest(d->queue, why);
+        bytes.len = 0;
     }
-    *bytes = (struct slice){d->buffer, (size_t)n};
-    return 0;
+    return bytes;
+}
+
+/* Sends what is in these bytes, the last ones or not. 0; -1: stopping. */
+static int read_documents(struct folder *d, struct split *split, struct slice *bytes, bool last,
+                          enum split_event *event)
+{
+    struct split_item item;
+    int rc = 0;
+    while (rc == 0 && ((*event = split_next(split, bytes, last, &item)) == SPLIT_ITEM ||
+                       *event == SPLIT_FAULT)) {
+        d->found = true;
+        if (*event == SPLIT_ITEM) {
+            rc = folder_queue_add(d->queue, &item);
+        } else {
+            folder_queue_refuse_passed(d->queue, &item);
+        }
+    }
+    return rc;
 }
 
 /* Sends all that is in it. 0, also when it is at fault, which is noted; -1: stopping. */
-static int read_all(struct folder *d, gzFile file, bool lines)
+static int read_all(struct folder *d, bool lines)
 {
     struct split *split = split_new(lines, LIMIT_BODY_BYTES);
     enum split_event event = SPLIT_MORE;
-    struct split_item item;
-    struct slice bytes;
-    bool readable = true;
+    bool nuls = false, last = false;
     int rc = split == NULL ? -1 : 0;
-    while (rc == 0 && event == SPLIT_MORE) {
-        readable = readable && read_bytes(d, file, &bytes) == 0;
-        bytes.len = readable ? bytes.len : 0;
-        bool last = bytes.len == 0;
-        while (rc == 0 && ((event = split_next(split, &bytes, last, &item)) == SPLIT_ITEM ||
-                           event == SPLIT_FAULT)) {
-            if (event == SPLIT_ITEM) {
-                rc = folder_queue_add(d->queue, &item);
-            } else {
-                folder_queue_refuse_passed(d->queue, &item);
-            }
-        }
+    d->found = false;
+    while (rc == 0 && event == SPLIT_MORE && !last) {
+        struct slice bytes = read_bytes(d);
+        last = bytes.len == 0;
+        nuls = nuls || (bytes.len > 0 && memchr(bytes.at, '\0', bytes.len) != NULL);
+        rc = read_documents(d, split, &bytes, last, &event);
     }
     split_free(&split);
+    if (rc == 0 && nuls && !d->found) { /* as a crash leaves a file */
+        folder_queue_refuse_rest(d->queue, "expected results, found nothing but U+0000");
+    }
     return event == SPLIT_NO_MEMORY ? -1 : rc;
 }
 
@@ -364,7 +377,7 @@ static void count_file(struct folder *d, const struct folder_tally *before,
 }
 
 /* Reads it and has it taken. 0; -1: stopping, and how far it is is remembered. */
-static int take_documents(struct folder *d, gzFile file, const char *name, const struct stat *was,
+static int take_documents(struct folder *d, const char *name, const struct stat *was,
                           const struct folder_remembered *known)
 {
     char shown[NAME_BYTES], owner[240];
@@ -373,7 +386,7 @@ static int take_documents(struct folder *d, gzFile file, const char *name, const
     show_name(name, shown);
     name_owner(was->st_uid, owner, sizeof owner);
     folder_queue_begin(d->queue, owner, shown, known == NULL ? NULL : &known->progress);
-    int rc = read_all(d, file, has_lines(name));
+    int rc = read_all(d, has_lines(name));
     if (rc == 0) {
         rc = folder_queue_end(d->queue);
     }
@@ -400,15 +413,9 @@ static int take_open_file(struct folder *d, int fd, const char *name, const stru
         note_left(d, name, "too many that are taken cannot be moved away");
         return 0;
     }
-    int copy = dup(fd);
-    gzFile file = copy == -1 ? NULL : gzdopen(copy, "rb");
-    if (file == NULL) {
-        close_fd(&copy);
-        return -1;
-    }
-    gzbuffer(file, READ_BYTES);
-    int rc = take_documents(d, file, name, was, known);
-    gzclose_r(file);
+    folder_bytes_begin(&d->bytes, fd);
+    int rc = take_documents(d, name, was, known);
+    folder_bytes_end(&d->bytes);
     if (rc == 0) {
         finish_file(d, fd, name, was, folder_queue_progress(d->queue));
     }

@@ -101,8 +101,8 @@ def test_files_of_the_gateway(check, tmp_path):
               "supervisors": [{"url": "https://host:1", "ca": str(tmp_path / "other")}]}
     said = check("mplane-gw", faulty)
     assert any(line.startswith(f"{check.file}: mplane-gw.access: expected an object, found array") for line in said), said
-    assert any("tls.file mplane-gw.certificate=" in line for line in said), said
-    assert any("tls.file mplane-gw.supervisors[0].certificate=" in line for line in said), said
+    for place in ("certificate", "key", "ca", "supervisors[0].certificate", "supervisors[0].key", "supervisors[0].ca"):
+        assert any(f"tls.file mplane-gw.{place}=" in line for line in said), (place, said)
 
 
 @pytest.mark.parametrize("name", ["ingestd", "classifyd", "stored", "mplane-gw"])

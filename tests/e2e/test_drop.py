@@ -54,6 +54,7 @@ FORMS = {"a.jsonl": lines("12"), "b.json": json.dumps([result(value="1"), result
          "c.json": json.dumps(envelope(result(value="1"), result(value="2")), indent=2).encode(), "d.jsonl.gz": gzip.compress(lines("12")),
          "e.json.gz": gzip.compress(lines("1")) + gzip.compress(lines("2")), "f.json": lines("12"),
          "g.jsonl": lines("12").rstrip() + b"\r\n\n", "h.ndjson": lines("12"), "i.JSON": b"\xef\xbb\xbf" + lines("12") + b"\0",
+         "p.json.gz": gzip.compress(lines("1")) + gzip.compress(lines("2")) + bytes(70000),
          "j.NDJSON.gz": gzip.compress(lines("12")), "k.json": b"[" + lines("1") + b"]\n[" + lines("2") + b"]", "ünd so\nweiter\xff.json".encode("latin-1"): lines("12")}
 
 
@@ -95,10 +96,14 @@ def test_what_is_wrong_stands_in_the_reason(drop):
     ("a.json", b"[" + lines("1") + b",", 2, "expected the end of the array, found the end; 0 bytes"),
     ("a.json", lines("1") + b"hello", 2, 'expected "{" where a document begins; 5 bytes'),
     ("a.jsonl.gz", gzip.compress(lines("1"))[:-9], None, "the gzip ends too early"),
+    ("a.jsonl.gz", gzip.compress(lines("1")) + b"\x1e" + gzip.compress(lines("2"))[1:], None, "what stands behind the gzip is none"),
+    ("a.jsonl.gz", gzip.compress(lines("1")) + b"\0\0x", None, "what stands behind the gzip is none"),
+    ("a.jsonl.gz", gzip.compress(lines("1"))[:-8] + bytes(8), None, "incorrect data check"),
     ("a.json", b"[" + b"x" * 10, 1, 'expected "{" where a document begins; 10 bytes'),
     ("a.jsonl", lines("1") + b"x" * (17 << 20), 2, "expected at most 16777216 bytes; 17825792 bytes passed over"),
     ("a.jsonl", lines("1") + b"x" * (5 << 20), 2, "length: expected at most 4194304 bytes, found 5242880"),
-], ids=range(7))
+    ("a.jsonl", bytes(1000), None, "expected results, found nothing but U+0000"),
+], ids=range(11))
 def test_faults_of_form(drop, name, data, line, why):
     ingestd = drop()
     put(ingestd, name, data)

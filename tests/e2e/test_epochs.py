@@ -141,6 +141,7 @@ def test_the_one_started_last_is_told_that_it_is_a_copy(stored):
     wait_for(lambda: sender.take_copies() == {copy[0]})
     stored.stop(signal.SIGKILL)
     stored.start()
+    sender.subscribe()  # what is told with one transaction is not told before
     sender.copies.clear()
     sender.epoch, sender.first = copy
     sender.sequence, sender.received_us = 2, None

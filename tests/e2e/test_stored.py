@@ -6,6 +6,7 @@ views that compute them from the records alone, sealed hours with a count of the
 """
 import contextlib
 import datetime
+import decimal
 import hashlib
 import json
 import os
@@ -714,6 +715,15 @@ def test_the_reading_role_reads_everything_and_writes_nothing(stored, cluster):
             cursor.execute(f"SELECT count(*) FROM {name}")
         cursor.execute("SELECT count(*) FROM measurement")
         assert cursor.fetchall() == [(3,)]
+        cursor.execute("SET search_path = public")
+        for name, in stored.sql("SELECT viewname FROM pg_views WHERE schemaname = 'ezrepo'"):
+            cursor.execute(f"SELECT * FROM ezrepo.{name} LIMIT 1")
+        cursor.execute("SELECT metric, mean FROM ezrepo.period_metric")
+        assert len(cursor.fetchall()) > 0
+        cursor.execute("SELECT ezrepo.as_number('12e-1'), ezrepo.record_digest('2026-01-01', NULL, ARRAY['a'], ARRAY['1'])"
+                       " = ezrepo.record_digest('2026-01-01', NULL, ARRAY['a'], ARRAY['1.0'])")
+        assert cursor.fetchall() == [(decimal.Decimal("1.2"), True)]
+        cursor.execute("SET search_path = ezrepo")
         for statement in ("INSERT INTO grade_name VALUES (9, 'x')", "DELETE FROM measurement", "DROP TABLE event"):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
                 cursor.execute(statement)

@@ -205,7 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("logs", cmd_logs, "the end of the logs of one process, or of all")
     sub.add_argument("process", nargs="?", default="")
     sub.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
-    sub.add_argument("-n", "--lines", type=int, default=20, metavar="N", help="how many lines (20)")
+    sub.add_argument("-n", "--lines", type=_natural, default=20, metavar="N", help="how many lines (20)")
     sub = add("upgrade-cluster", cmd_upgrade_cluster, "the private cluster by a newer PostgreSQL, while the set is down")
     sub.add_argument("--to", type=int, default=0, metavar="N", help="its major version (the newest one installed)")
     sub.add_argument("--check", action="store_true", help="only say whether it could be done")

@@ -226,6 +226,9 @@ def down(state: State) -> None:
 
 def _need_running(state: State) -> manager.Manager:
     running = manager.connect(state)
+    if running is None and any(status.pid_of_its_own(state, name) for name in state.process_names()):
+        raise Failure(f"nobody runs the processes of the set in {state.directory}, supervisord is gone; ezrepo up --state"
+                      f" {state.directory} stops and starts them")
     if running is None or not running.is_up():
         raise Failure(f"the set in {state.directory} is not running; start it: ezrepo up"
                       f" --state {state.directory}")

@@ -183,10 +183,11 @@ class Supervisor:
     def stop(self, name: str, for_good: bool = False) -> Optional[Dict[str, Any]]:
         """Stops it and waits. What supervisord says of its end; None when it did not run. Nothing but us starts it again,
         for_good or not."""
-        if self.processes()[name]["statename"] in ("STOPPED", "EXITED", "FATAL", "UNKNOWN"):
+        state = self.processes()[name]["statename"]
+        if state in ("STOPPED", "EXITED", "FATAL", "UNKNOWN"):
             return None
         self.call("stopProcess", name, True)
-        return self.processes()[name]
+        return None if state == "BACKOFF" else self.processes()[name]  # it had ended by itself
 
     def update(self) -> List[str]:
         """Reads its configuration again and adds the programs that are new; returns those that are gone."""
