@@ -220,6 +220,8 @@ def test_killed_supervisord(module_set):
     assert None not in starts.values()
     os.kill(before["supervisor_pid"], signal.SIGKILL)
     one.wait_for(lambda: start_of(before["supervisor_pid"]) is None)
+    done = one.cmd("restart", "queryd", check=False)
+    assert done.returncode == 1 and "supervisord is gone; ezrepo up" in done.stderr
     done = one.cmd("up")
     assert "left from before" in done.stdout
     one.wait_for(lambda: one.status()["ok"])

@@ -594,6 +594,17 @@ def test_capabilities(ctl):
         assert command["label"] in TABLE and re.search(rf"^  {command['name']} ", usage, re.M)
 
 
+# ---- stored ----
+
+@pytest.mark.parametrize("words", [["types", "adopt"], ["rebuild"]], ids=["adopt", "rebuild"])
+def test_a_stored_that_has_ended_is_not_waited_for(ctl, tmp_path, words):
+    """Its socket is there still."""
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tmp_path / "store"))
+    done = subprocess.run([ctl, *words, "--run-dir", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1 and "stored does not run; `ezrepo status` tells more" in done.stderr
+
+
 # ---- usage ----
 
 @pytest.mark.parametrize("words", [

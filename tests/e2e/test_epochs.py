@@ -448,7 +448,7 @@ def test_a_clone_beside_the_original(make_set, number):
         kept += posted(one, dests(6, 5))
         settled(one, kept)
         assert one.process("ingestd")["notes"]["intake"] == "reading"
-        assert one.process("stored")["counters"]["spools.copied"] == 1
+        one.wait_for(lambda: one.process("stored")["counters"]["spools.copied"] == 1)
         clone.end("ingestd", number)
         one.kill("ingestd", signal.SIGSTOP)
         clone.start("ingestd")
