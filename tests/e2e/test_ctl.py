@@ -611,11 +611,11 @@ def test_a_stored_that_has_ended_is_not_waited_for(ctl, tmp_path, words):
     [], ["nonsense"], ["query", "--nonsense"], ["query", "--type"], ["query", "extra"], ["grading"],
     ["grading", "nonsense"], ["grading", "check"], ["send"], ["send", "a", "b"], ["send", "--rate", "0", "-"],
     ["send", "--udp", "nowhere", "-"], ["send", "--udp", "localhost:99999", "-"], ["query"],
-    ["query", "--range", "0..5"], ["query", "--range", "5..1"], ["query", "--range", "1..2..3"],
-    ["query", "--since", "yesterday"], ["query", "--since", "5x"], ["query", "--when", "soon"],
+    ["query", "--range", "0..6"], ["query", "--range", "5..1"], ["query", "--range", "1..2..3"],
+    ["query", "--since", "yesteryear"], ["query", "--since", "5x"], ["query", "--when", "soon"],
     ["query", "--when", "now", "--since", "2h"], ["query", "--since", "1h", "--until", "2h"],
     ["query", "--histogram", "--range", "1..2"], ["query", "--limit", "5"], ["events", "--limit", "0"],
-    ["events", "--limit", "10001"], ["query", "--type", b"\xff"], ["grading", "get", "x", "--url", "https://x:1/"],
+    ["events", "--limit", "10001"], ["query", "--type", b"\xff"],
     ["query", "--url", "http://localhost:1/", "--cert", "/x", "--key", "/x", "--ca", "/x"],
     ["messages", "extra"], ["messages", "--json"], ["capabilities", "extra"],
 ])
@@ -624,6 +624,7 @@ def test_wrong_usage(ctl, words):
     assert done.returncode == 2
     assert done.stdout == ""
     assert done.stderr.startswith("ezrepoctl: " if words else "Usage: ")
+    assert "found no --" not in done.stderr or words == ["query"]  # each for its own reason
 
 
 @pytest.mark.parametrize("words", [
@@ -633,6 +634,12 @@ def test_help(ctl, words):
     done = subprocess.run([ctl, *words, "--help"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: ezrepoctl " + " ".join(words))
+
+
+def test_a_version_is_a_number(ctl, pki):
+    done = subprocess.run([ctl, "grading", "get", "x", "--url", "https://localhost:1/", "--cert", pki / "client.crt", "--key",
+                           pki / "client.key", "--ca", pki / "ca.crt"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, 'ezrepoctl: grading get: expected a version, found "x"\n')
 
 
 def test_files_that_are_not_there(ctl, pki):

@@ -198,6 +198,12 @@ def test_a_faulty_file_changes_nothing(build_dir, stored):
     assert not stored.reload()["refused"]
     settled(stored)
     assert periods(stored, "speedtest") == [(3, None)]
+    # What leaves open which type a result is of.
+    stored.say("c.json", {"mappings": [{"columns": ["x", "y"], "type": "a"}, {"columns": ["x", "z"], "type": "b"}]})
+    done = subprocess.run([os.path.join(build_dir, "ctl", "ezrepoctl"), "types", "check",
+                           os.path.join(stored.schemas, "record-types.json"), stored.own],
+                          capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1 and 'both look at the column "x": the first decides' in done.stdout + done.stderr
 
 
 def config_for_all(stored):
@@ -336,9 +342,10 @@ def test_a_set_with_record_types_of_its_own(make_set):
     folder = os.path.join(one.state, "record-types.d")
     assert os.listdir(folder) == ["README"]
     t = time.time() - 4 * 1800
-    one.send([speedtest(t)])
-    one.wait_matched(1)
+    one.send([speedtest(t - i * 1800) for i in range(5, -1, -1)])
+    one.wait_matched(6)
     assert one.sql("SELECT DISTINCT type FROM series") == [("mine",)]
+    one.wait_for(lambda: any('"mine" every 1800 s, gap 900 s' in text for text in one.status()["advice"]))
     own = os.path.join(folder, "speedtest.json")
     with open(own, "w", encoding="utf-8") as file:
         json.dump(SPEEDTESTS, file)

@@ -266,6 +266,14 @@ static void test_questions(void **state)
     assert_int_equal(q.query.grade_low, 3);
     assert_int_equal(q.query.grade_high, 3);
     assert_int_equal(q.query.limit, QUESTION_ORIGINAL_ROWS);
+    /* Records that have no grade are listed, unless grades are asked for. */
+    m = specify("QueryRecords", "2025-12-31 ... now");
+    ask(&m, "QueryRecords", &q);
+    assert_int_equal(q.query.grade_low, 0);
+    assert_int_equal(q.query.grade_high, 5);
+    m = specify("QueryPeriods", "2025-12-31 ... now");
+    ask(&m, "QueryPeriods", &q);
+    assert_int_equal(q.query.grade_low, 1);
     m = specify("GetGrading", "now");
     set(&m, "grading.version", "4294967295");
     ask(&m, "GetGrading", &q);
