@@ -16,9 +16,10 @@ struct unpack {
     const uint8_t *end;
 };
 
+/* data may be NULL when there are none. */
 static inline struct unpack unpack_bytes(const void *data, size_t size)
 {
-    return (struct unpack){data, (const uint8_t *)data + size};
+    return (struct unpack){data, size == 0 ? data : (const uint8_t *)data + size};
 }
 
 /* An array's header; refused when it claims more elements than max or than bytes are left. */
