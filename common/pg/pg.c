@@ -15,6 +15,7 @@
 #include "common/utf8.h"
 
 #define COPY_CHUNK ((size_t)256 * 1024)
+#define UNHURRIED  10   /* what goes on beside other work may take so many times as long */
 #define LOOK_MS    1000 /* so often is looked what libpq has: TLS may hold back what has come */
 
 static struct {
@@ -114,6 +115,15 @@ static int give_up(struct pg *pg, int64_t silence_us, bool asked)
                  (long long)(silence_us / 1000000));
     }
     return -1;
+}
+
+bool pg_has_been_silent(struct pg *pg, int64_t silence_us)
+{
+    if (patience.silence_us == 0 || silence_us < UNHURRIED * patience.silence_us) {
+        return false;
+    }
+    give_up(pg, silence_us, false);
+    return true;
 }
 
 /*

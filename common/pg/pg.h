@@ -54,6 +54,10 @@ struct pg {
  */
 void pg_be_patient(int64_t silence_us, bool (*told)(int64_t silence_us));
 
+/* What was sent and is not waited for has had no answer for so long: whether that is ten times as
+ * long as the patience with what is waited for; then it is given up as that is. */
+bool pg_has_been_silent(struct pg *pg, int64_t silence_us);
+
 /* 0; -1 with fault and message set and no connection left. Takes at most some seconds. *pg must
  * stay where it is while it is open; the statements must outlive it. */
 int pg_open(struct pg *pg, const struct pg_statements *statements, const char *database,

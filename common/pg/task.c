@@ -198,7 +198,8 @@ bool pg_task_go_on(struct pg_task *t, int64_t clock_us)
 {
     while (t->steps != NULL) {
         int answered = pg_answered(&t->pg);
-        if (answered == -1) {
+        if (answered == -1 ||
+            (answered == 0 && pg_has_been_silent(&t->pg, clock_us - t->asked_us))) {
             fail(t, t->steps[t->step].name, clock_us);
         }
         if (answered != 1 || !take_step(t, clock_us)) {

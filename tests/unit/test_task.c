@@ -315,6 +315,26 @@ static void test_giving_up(void **state)
     strike(&s);
 }
 
+/* As one that is frozen: the pause between two steps is the caller's clock. */
+static void test_a_server_that_says_nothing(void **state)
+{
+    static const struct pg_stand_in_answer answers[] = {{"drop it", SAYS_NOTHING, NULL}};
+    struct scene s;
+    (void)state;
+    set(&s, answers, COUNT(answers));
+    pg_be_patient(SECOND, NULL);
+    assert_true(pg_task_begin(&s.task, alone, 0, 1));
+    assert_false(pg_task_go_on(&s.task, 10 * SECOND));
+    assert_true(pg_task_is_under_way(&s.task));
+    assert_false(pg_task_go_on(&s.task, 10 * SECOND + 1));
+    assert_false(pg_task_is_under_way(&s.task));
+    assert_string_equal(s.task.pg.message, "the server has said nothing for 10 s");
+    assert_int_equal(s.task.pg.fault, PG_AWAY);
+    assert_false(pg_task_is_ready(&s.task, 10 * SECOND + 1));
+    pg_be_patient(0, NULL);
+    strike(&s);
+}
+
 static void test_nobody_there(void **state)
 {
     struct owner owner = {0};
@@ -343,6 +363,7 @@ int main(void)
         cmocka_unit_test(test_a_lock_is_waited_for),
         cmocka_unit_test(test_the_server_ends),
         cmocka_unit_test(test_giving_up),
+        cmocka_unit_test(test_a_server_that_says_nothing),
         cmocka_unit_test(test_nobody_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
