@@ -225,6 +225,9 @@ static void connect_database(void)
         return;
     }
     self.loading = true;
+    if (self.away_since_us != 0) {
+        daemon_note("database", "there again, and being read");
+    }
     int rc = load_store();
     self.loading = false;
     if (rc != 0) {

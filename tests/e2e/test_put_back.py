@@ -110,8 +110,9 @@ def test_what_was_graded_by_a_lost_version_is_graded_by_one_the_store_has(make_s
         with Load(one, 2000) as load:
             load.finish()
         one.wait_matched(2000)
+        before = status_now(lambda: one.process("stored"))["counters"]["database.connects"]
         back.keep()
-        one.wait_for(lambda: status_now(lambda: one.process("stored"))["notes"]["database"] == "connected")
+        one.wait_for(lambda: status_now(lambda: one.process("stored"))["counters"]["database.connects"] > before)
         back.publish(tmp_path / "lost.json", by_limit(20000, "overall", "lost"))
         one.wait_for(lambda: back.versions() == [2, 2])
         with held_up(one.pid("stored")):

@@ -95,10 +95,14 @@ def wait_until_running(state: State, names: List[str], seconds: float = UP_SECON
         time.sleep(0.1)
 
 
+AWAY_SECONDS = 2.0  # what the stored before left under way in the database ends within moments
+
+
 def wait_until_ready(state: State, seconds: float = supervisor.START_SECONDS) -> None:
     """Until there is a grading, and all who grade have it: before that questions are answered by "no grading yet". That
     somebody else's database is away is told, and no reason to wait; nor is a store that is being upgraded, for long."""
     end = time.monotonic() + seconds
+    patient = time.monotonic() + AWAY_SECONDS
     upgrading = False
     while True:
         running = manager.connect(state)
@@ -111,7 +115,7 @@ def wait_until_ready(state: State, seconds: float = supervisor.START_SECONDS) ->
             upgrading = True
             say(f"stored makes the store one of this release: {note}")
         away = note.startswith("away")
-        if away or time.monotonic() > end:
+        if time.monotonic() > (patient if away else end):
             say("not ready yet: " + ("until that is done questions are not answered; ezrepo status tells how far it is"
                                      if upgrading else "there is no grading" + (", the database is away" if away else "")))
             return
