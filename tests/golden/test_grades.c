@@ -229,49 +229,50 @@ static void vectors(void **state)
             "{\"overall\": " grade "}"                                                             \
     }
 
+static const char *const sdk_results[][2] = {
+    {"{\"type\": \"ping\", \"content\": \"ICMPECHO\", \"source\": \"127.0.0.1\", \"metrics\": "
+     "{\"delay.twoway.icmp.us.min\": \"20125\", \"delay.twoway.icmp.us.mean\": \"21125\", "
+     "\"delay.twoway.icmp.us.max\": \"22125\", \"delay.twoway.icmp.count\": \"3\"}}",
+     "{\"overall\": 4}"},
+    {"{\"type\": \"ping\", \"content\": \"ICMPECHO\", "
+     "\"metrics\": {\"delay.twoway.icmp.us\": \"20125\"}}",
+     "{\"overall\": 4}"},
+    {"{\"type\": \"OTT\", \"content\": \"http://example.net/a.m3u8\", \"metrics\": "
+     "{\"bandwidth.nominal.kbps\": \"720\", \"http.code.max\": \"200\", "
+     "\"qos.manifest\": \"100\", \"qos.content\": \"97\", \"qos.level\": \"98\"}}",
+     "{\"overall\": 5, \"bandWidth\": 5}"},
+    {"{\"type\": \"GLIMPSE\", \"content\": \"ICMPECHO\", "
+     "\"metrics\": {\"round_trip_avg\": 45.5, \"round_trip_max\": 149.999}}",
+     "{\"overall\": 3}"},
+    {"{\"type\": \"GLIMPSE\", \"content\": \"UDP\", \"metrics\": {\"rtt.ms.avg\": 1}}", "{}"},
+    {"{\"type\": \"ping\", \"metrics\": {\"delay.twoway.icmp.us\": null}}", "{\"overall\": 1}"},
+    /* Loss counts: the worse of what it and the delay say. */
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0", "5"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.019", "5"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.02", "4"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.05", "3"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.1", "2"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.25", "1"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.9", "1"),
+    LOST("ping", "delay.twoway.icmp.us", "55000", "loss.ratio", "0.02", "3"),
+    LOST("ping", "delay.twoway.icmp.us", "75000", "loss.ratio", "0.05", "2"),
+    LOST("ping", "delay.twoway.icmp.us", "99000", "loss.ratio", "0.1", "1"),
+    LOST("ping", "delay.twoway.icmp.us.mean", "0", "delay.twoway.icmp.count", "0", "1"),
+    LOST("ping", "delay.twoway.icmp.us.mean", "0", "packets.received", "0", "1"),
+    LOST("GLIMPSE", "round_trip_avg", "9", "round_trip_loss", "0.9", "1"),
+    LOST("GLIMPSE", "round_trip_avg", "9", "round_trip_loss", "0.1", "2"),
+    LOST("GLIMPSE", "rtt.ms.avg", "9", "loss.ratio", "0.0", "5"),
+    LOST("owamp", "delay.oneway.owamp.us", "900", "loss.ratio", "0", "5"),
+    LOST("owamp", "delay.oneway.owamp.us", "900", "loss.ratio", "0.06", "3"),
+    LOST("owamp", "delay.oneway.owamp.us.mean", "0", "delay.oneway.owamp.count", "0", "1"),
+    LOST("owamp", "delay.oneway.owamp.us", "35000", "x", "1", "2"),
+    {"{\"type\": \"ping\", \"metrics\": {\"loss.ratio\": \"1\"}}", "{\"overall\": 1}"},
+};
+
 /* Results of real mPlane components, as ingestd understands them, and their grades. */
 static void sdk_samples(void **state)
 {
     (void)state;
-    static const char *const samples[][2] = {
-        {"{\"type\": \"ping\", \"content\": \"ICMPECHO\", \"source\": \"127.0.0.1\", \"metrics\": "
-         "{\"delay.twoway.icmp.us.min\": \"20125\", \"delay.twoway.icmp.us.mean\": \"21125\", "
-         "\"delay.twoway.icmp.us.max\": \"22125\", \"delay.twoway.icmp.count\": \"3\"}}",
-         "{\"overall\": 4}"},
-        {"{\"type\": \"ping\", \"content\": \"ICMPECHO\", "
-         "\"metrics\": {\"delay.twoway.icmp.us\": \"20125\"}}",
-         "{\"overall\": 4}"},
-        {"{\"type\": \"OTT\", \"content\": \"http://example.net/a.m3u8\", \"metrics\": "
-         "{\"bandwidth.nominal.kbps\": \"720\", \"http.code.max\": \"200\", "
-         "\"qos.manifest\": \"100\", \"qos.content\": \"97\", \"qos.level\": \"98\"}}",
-         "{\"overall\": 5, \"bandWidth\": 5}"},
-        {"{\"type\": \"GLIMPSE\", \"content\": \"ICMPECHO\", "
-         "\"metrics\": {\"round_trip_avg\": 45.5, \"round_trip_max\": 149.999}}",
-         "{\"overall\": 3}"},
-        {"{\"type\": \"GLIMPSE\", \"content\": \"UDP\", \"metrics\": {\"rtt.ms.avg\": 1}}", "{}"},
-        {"{\"type\": \"ping\", \"metrics\": {\"delay.twoway.icmp.us\": null}}", "{\"overall\": 1}"},
-        /* Loss counts: the worse of what it and the delay say. */
-        LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0", "5"),
-        LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.019", "5"),
-        LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.02", "4"),
-        LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.05", "3"),
-        LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.1", "2"),
-        LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.25", "1"),
-        LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.9", "1"),
-        LOST("ping", "delay.twoway.icmp.us", "55000", "loss.ratio", "0.02", "3"),
-        LOST("ping", "delay.twoway.icmp.us", "75000", "loss.ratio", "0.05", "2"),
-        LOST("ping", "delay.twoway.icmp.us", "99000", "loss.ratio", "0.1", "1"),
-        LOST("ping", "delay.twoway.icmp.us.mean", "0", "delay.twoway.icmp.count", "0", "1"),
-        LOST("ping", "delay.twoway.icmp.us.mean", "0", "packets.received", "0", "1"),
-        LOST("GLIMPSE", "round_trip_avg", "9", "round_trip_loss", "0.9", "1"),
-        LOST("GLIMPSE", "round_trip_avg", "9", "round_trip_loss", "0.1", "2"),
-        LOST("GLIMPSE", "rtt.ms.avg", "9", "loss.ratio", "0.0", "5"),
-        LOST("owamp", "delay.oneway.owamp.us", "900", "loss.ratio", "0", "5"),
-        LOST("owamp", "delay.oneway.owamp.us", "900", "loss.ratio", "0.06", "3"),
-        LOST("owamp", "delay.oneway.owamp.us.mean", "0", "delay.oneway.owamp.count", "0", "1"),
-        LOST("owamp", "delay.oneway.owamp.us", "35000", "x", "1", "2"),
-        {"{\"type\": \"ping\", \"metrics\": {\"loss.ratio\": \"1\"}}", "{\"overall\": 1}"},
-    };
     struct arena *a = arena_new(4 << 20);
     assert_non_null(a);
     struct slice document = read_file(VECTORS "/../../schemas/grading/default.json");
@@ -279,14 +280,14 @@ static void sdk_samples(void **state)
     const struct grading *g;
     struct grade_rules *rules = rules_of(a, document, types, &g);
     assert_int_equal(g->name_count, 2);
-    for (size_t i = 0; i < sizeof samples / sizeof samples[0]; i++) {
+    for (size_t i = 0; i < sizeof sdk_results / sizeof sdk_results[0]; i++) {
         struct schema_message schema;
         struct record_message record;
         uint8_t grades[LIMIT_GRADE_NAMES];
-        record_of(a, parse(a, slice_of(samples[i][0])), &schema, &record);
+        record_of(a, parse(a, slice_of(sdk_results[i][0])), &schema, &record);
         grade_begin(rules, &schema);
         grade_record(rules, &record, grades);
-        assert_grades(g, grades, parse(a, slice_of(samples[i][1])), samples[i][0]);
+        assert_grades(g, grades, parse(a, slice_of(sdk_results[i][1])), sdk_results[i][0]);
     }
     grade_rules_free(&rules);
     record_types_free(&types);

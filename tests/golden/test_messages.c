@@ -206,57 +206,58 @@ static void test_unwritable(void **state)
     arena_free(&a);
 }
 
+static const char *const faults[][2] = {
+    {"[]", "expected a message, found array"},
+    {"{}", "expected exactly one of the keys"},
+    {"{\"result\":\"query\",\"receipt\":\"query\"}", "found 2"},
+    {"{\"specification\":5}", "specification: expected a string, found number"},
+    {"{\"specification\":\"query\"}", "when: expected the temporal scope"},
+    {"{\"specification\":\"query\",\"when\":\"past\"}", "when: impossible scope"},
+    {"{\"specification\":\"query\",\"when\":5}", "when: expected a string, found number"},
+    {"{\"specification\":\"query\",\"when\":\"now\",\"version\":2}",
+     "version: expected at most 1, found number 2"},
+    {"{\"specification\":\"query\",\"when\":\"now\",\"version\":{}}",
+     "version: expected at most 1, found object"},
+    {"{\"specification\":\"query\",\"when\":\"now\",\"parameters\":[]}",
+     "parameters: expected an object of at most 256, found array of 0"},
+    {"{\"specification\":\"query\",\"when\":\"now\",\"parameters\":{\"no.such\":\"1\"}}",
+     "parameters.no.such: no element of the name \"no.such\""},
+    {"{\"specification\":\"query\",\"when\":\"now\",\"parameters\":{\"source.port\":\"x\"}}",
+     "parameters.source.port: expected a natural number, found \"x\""},
+    {"{\"specification\":\"query\",\"when\":\"now\","
+     "\"parameters\":{\"source.port\":[\"1\",{}]}}",
+     "parameters.source.port[1]: expected a string, number, boolean or null, found an object"},
+    {"{\"capability\":\"query\",\"when\":\"now\",\"parameters\":{\"source.port\":[\"1\"]}}",
+     "parameters.source.port: expected a string, number, boolean or null, found an array"},
+    {"{\"capability\":\"query\",\"when\":\"now\",\"parameters\":{\"source.port\":\"1 .. 2\"}}",
+     "parameters.source.port: expected a natural number, found \"1 .. 2\""},
+    {"{\"specification\":\"query\",\"when\":\"now\",\"metadata\":{\"source.port\":{}}}",
+     "metadata.source.port: expected a string"},
+    {"{\"specification\":\"query\",\"when\":\"now\",\"results\":[5]}",
+     "results[0]: expected an element's name, found number"},
+    {"{\"specification\":\"query\",\"when\":\"now\",\"results\":[\"time\",\"time\"]}",
+     "results[1]: the column \"time\" stands twice"},
+    {"{\"result\":\"query\",\"when\":\"now\",\"results\":[\"time\"]}",
+     "when: expected an absolute scope"},
+    {"{\"result\":\"query\",\"when\":\"2016-01-01\",\"resultvalues\":[[]]}",
+     "resultvalues: there are no columns"},
+    {"{\"result\":\"query\",\"when\":\"2016-01-01\",\"results\":[\"time\"],"
+     "\"resultvalues\":[[\"now\"],[\"now\",\"1\"]]}",
+     "resultvalues[1]: expected an array of at most 1 values, found array of 2"},
+    {"{\"result\":\"query\",\"when\":\"2016-01-01\",\"results\":[\"time\"],"
+     "\"resultvalues\":[[\"tomorrow\"]]}",
+     "resultvalues[0][0]: expected a time"},
+    {"{\"redemption\":\"query\"}", "token: expected the token of what the redemption is for"},
+    {"{\"envelope\":\"message\"}", "contents: expected an array of messages, found nothing"},
+    {"{\"envelope\":\"message\",\"contents\":[{\"envelope\":\"x\",\"contents\":[5]}]}",
+     "contents[0].contents[0]: expected a message, found number"},
+    {"{\"exception\":\"t\",\"message\":5}", "message: expected a string, found number"},
+};
+
 /* What is not a message: the fault says where and what. */
 static void test_faults(void **state)
 {
     (void)state;
-    static const char *const faults[][2] = {
-        {"[]", "expected a message, found array"},
-        {"{}", "expected exactly one of the keys"},
-        {"{\"result\":\"query\",\"receipt\":\"query\"}", "found 2"},
-        {"{\"specification\":5}", "specification: expected a string, found number"},
-        {"{\"specification\":\"query\"}", "when: expected the temporal scope"},
-        {"{\"specification\":\"query\",\"when\":\"past\"}", "when: impossible scope"},
-        {"{\"specification\":\"query\",\"when\":5}", "when: expected a string, found number"},
-        {"{\"specification\":\"query\",\"when\":\"now\",\"version\":2}",
-         "version: expected at most 1, found number 2"},
-        {"{\"specification\":\"query\",\"when\":\"now\",\"version\":{}}",
-         "version: expected at most 1, found object"},
-        {"{\"specification\":\"query\",\"when\":\"now\",\"parameters\":[]}",
-         "parameters: expected an object of at most 256, found array of 0"},
-        {"{\"specification\":\"query\",\"when\":\"now\",\"parameters\":{\"no.such\":\"1\"}}",
-         "parameters.no.such: no element of the name \"no.such\""},
-        {"{\"specification\":\"query\",\"when\":\"now\",\"parameters\":{\"source.port\":\"x\"}}",
-         "parameters.source.port: expected a natural number, found \"x\""},
-        {"{\"specification\":\"query\",\"when\":\"now\","
-         "\"parameters\":{\"source.port\":[\"1\",{}]}}",
-         "parameters.source.port[1]: expected a string, number, boolean or null, found an object"},
-        {"{\"capability\":\"query\",\"when\":\"now\",\"parameters\":{\"source.port\":[\"1\"]}}",
-         "parameters.source.port: expected a string, number, boolean or null, found an array"},
-        {"{\"capability\":\"query\",\"when\":\"now\",\"parameters\":{\"source.port\":\"1 .. 2\"}}",
-         "parameters.source.port: expected a natural number, found \"1 .. 2\""},
-        {"{\"specification\":\"query\",\"when\":\"now\",\"metadata\":{\"source.port\":{}}}",
-         "metadata.source.port: expected a string"},
-        {"{\"specification\":\"query\",\"when\":\"now\",\"results\":[5]}",
-         "results[0]: expected an element's name, found number"},
-        {"{\"specification\":\"query\",\"when\":\"now\",\"results\":[\"time\",\"time\"]}",
-         "results[1]: the column \"time\" stands twice"},
-        {"{\"result\":\"query\",\"when\":\"now\",\"results\":[\"time\"]}",
-         "when: expected an absolute scope"},
-        {"{\"result\":\"query\",\"when\":\"2016-01-01\",\"resultvalues\":[[]]}",
-         "resultvalues: there are no columns"},
-        {"{\"result\":\"query\",\"when\":\"2016-01-01\",\"results\":[\"time\"],"
-         "\"resultvalues\":[[\"now\"],[\"now\",\"1\"]]}",
-         "resultvalues[1]: expected an array of at most 1 values, found array of 2"},
-        {"{\"result\":\"query\",\"when\":\"2016-01-01\",\"results\":[\"time\"],"
-         "\"resultvalues\":[[\"tomorrow\"]]}",
-         "resultvalues[0][0]: expected a time"},
-        {"{\"redemption\":\"query\"}", "token: expected the token of what the redemption is for"},
-        {"{\"envelope\":\"message\"}", "contents: expected an array of messages, found nothing"},
-        {"{\"envelope\":\"message\",\"contents\":[{\"envelope\":\"x\",\"contents\":[5]}]}",
-         "contents[0].contents[0]: expected a message, found number"},
-        {"{\"exception\":\"t\",\"message\":5}", "message: expected a string, found number"},
-    };
     struct arena *a = arena_new(16 << 20);
     struct registry *r = core_registry(a);
     char error[300];
@@ -388,6 +389,36 @@ static void test_token_of_unreadable(void **state)
     arena_free(&a);
 }
 
+static const struct {
+    const char *parameters, *results, *rest;
+    const char *reason; /* NULL: it does */
+} fulfil_cases[] = {
+    {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[1,\"2\"]",
+     "\"octets.ip\",\"time\"", "\"when\":\"past ... now\",\"registry\":\"r\"", NULL},
+    {"\"source.port\":\"5\",\"source.ip4\":null,\"destination.port\":[]", "\"time\",\"octets.ip\"",
+     "\"when\":\"now\",\"registry\":\"r\"", NULL},
+    {"\"source.port\":\"10\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]",
+     "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "source.port"},
+    {"\"source.port\":[\"5\"],\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]",
+     "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "expected one value"},
+    {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":\"1\"",
+     "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "expected a list"},
+    {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[\"3\"]",
+     "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "destination.port"},
+    {"\"source.port\":\"5\",\"destination.port\":[]", "\"time\",\"octets.ip\"",
+     "\"when\":\"now\",\"registry\":\"r\"", "a parameter is missing: source.ip4"},
+    {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[],"
+     "\"cpuload\":\"1\"",
+     "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "no such parameter: cpuload"},
+    {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]", "\"time\"",
+     "\"when\":\"now\",\"registry\":\"r\"", "a result column is missing: octets.ip"},
+    {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]",
+     "\"time\",\"octets.ip\",\"cpuload\"", "\"when\":\"now\",\"registry\":\"r\"",
+     "no such result column: cpuload"},
+    {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]",
+     "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"s\"", "registry is r"},
+};
+
 static void test_fulfils(void **state)
 {
     (void)state;
@@ -396,49 +427,19 @@ static void test_fulfils(void **state)
         "{\"capability\":\"query\",\"when\":\"past ... future\",\"registry\":\"r\",\"parameters\":"
         "{\"source.port\":\"1 ... 9\",\"source.ip4\":\"*\",\"destination.port\":\"[1,2]\"},"
         "\"results\":[\"time\",\"octets.ip\"]}";
-    static const struct {
-        const char *parameters, *results, *rest;
-        const char *reason; /* NULL: it does */
-    } cases[] = {
-        {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[1,\"2\"]",
-         "\"octets.ip\",\"time\"", "\"when\":\"past ... now\",\"registry\":\"r\"", NULL},
-        {"\"source.port\":\"5\",\"source.ip4\":null,\"destination.port\":[]",
-         "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", NULL},
-        {"\"source.port\":\"10\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]",
-         "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "source.port"},
-        {"\"source.port\":[\"5\"],\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]",
-         "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "expected one value"},
-        {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":\"1\"",
-         "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "expected a list"},
-        {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[\"3\"]",
-         "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"", "destination.port"},
-        {"\"source.port\":\"5\",\"destination.port\":[]", "\"time\",\"octets.ip\"",
-         "\"when\":\"now\",\"registry\":\"r\"", "a parameter is missing: source.ip4"},
-        {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[],"
-         "\"cpuload\":\"1\"",
-         "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"r\"",
-         "no such parameter: cpuload"},
-        {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]", "\"time\"",
-         "\"when\":\"now\",\"registry\":\"r\"", "a result column is missing: octets.ip"},
-        {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]",
-         "\"time\",\"octets.ip\",\"cpuload\"", "\"when\":\"now\",\"registry\":\"r\"",
-         "no such result column: cpuload"},
-        {"\"source.port\":\"5\",\"source.ip4\":\"192.0.2.1\",\"destination.port\":[]",
-         "\"time\",\"octets.ip\"", "\"when\":\"now\",\"registry\":\"s\"", "registry is r"},
-    };
     struct arena *a = arena_new(16 << 20);
     struct registry *r = core_registry(a);
     const struct mplane_message *offered =
         read_text(a, r, slice_of(capability), slice_of("capability"));
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof fulfil_cases / sizeof fulfil_cases[0]; i++) {
         char error[200] = "";
         struct slice text = slice_of(arena_printf(
             a, "{\"specification\":\"measure\",\"parameters\":{%s},\"results\":[%s],%s}",
-            cases[i].parameters, cases[i].results, cases[i].rest));
+            fulfil_cases[i].parameters, fulfil_cases[i].results, fulfil_cases[i].rest));
         const struct mplane_message *m = read_text(a, r, text, text);
         bool does = mplane_message_fulfils(a, m, offered, r, now_us, error, sizeof error);
-        if (does != (cases[i].reason == NULL) ||
-            (!does && strstr(error, cases[i].reason) == NULL)) {
+        if (does != (fulfil_cases[i].reason == NULL) ||
+            (!does && strstr(error, fulfil_cases[i].reason) == NULL)) {
             fail_msg("%.*s: \"%s\"", (int)text.len, text.at, error);
         }
     }
