@@ -686,8 +686,9 @@ void service_tick(void)
         return;
     }
     struct outbox_state held = outbox_state(self.outbox);
-    service_tell(&self, &held);
-    if (held.batches == 0 && !spool_state(self.spool).failing) {
+    struct spool_state spool = spool_state(self.spool);
+    service_tell(&self, &held, &spool);
+    if (held.batches == 0 && !spool.failing) {
         spool_shrink(self.spool);
     }
     deadline_by(&self.care, 0);

@@ -45,6 +45,7 @@ struct service {
 };
 
 /* service_tell.c: brings counters and notes up to date. */
-void service_tell(const struct service *s, const struct outbox_state *held);
+void service_tell(const struct service *s, const struct outbox_state *held,
+                  const struct spool_state *spool);
 
 #endif

@@ -30,16 +30,16 @@ static void tell_folder(const struct service *s)
                 taken.looking ? "looked into" : "cannot be looked into", stays);
 }
 
-static void tell_spool(const struct service *s, const struct outbox_state *held)
+static void tell_spool(const struct service *s, const struct outbox_state *held,
+                       const struct spool_state *spool)
 {
-    struct spool_state spool = spool_state(s->spool);
     if (s->copied) {
         daemon_note("spool", "is a copy: " COPIED "; end one of both, then restart this one");
-    } else if (spool.failing) {
-        daemon_note("spool", "cannot write: %s", spool.fault);
-    } else if (spool.read_failing) {
-        daemon_note("spool", "cannot read: %s; a restart recovers what can be read", spool.fault);
-    } else if (spool.sync_failing) {
+    } else if (spool->failing) {
+        daemon_note("spool", "cannot write: %s", spool->fault);
+    } else if (spool->read_failing) {
+        daemon_note("spool", "cannot read: %s; a restart recovers what can be read", spool->fault);
+    } else if (spool->sync_failing) {
         daemon_note("spool", "cannot sync: a power failure may lose what was received");
     } else if (outbox_room(s->outbox) == OUTBOX_SPOOL_FULL) {
         daemon_note("spool", "full: %" PRIu64 " bytes", held->spool_bytes);
@@ -50,13 +50,13 @@ static void tell_spool(const struct service *s, const struct outbox_state *held)
     counters[COUNT_SPOOL_BYTES] = held->spool_bytes;
     counters[COUNT_SPOOL_UNSPOOLED] = held->unspooled;
     counters[COUNT_SPOOL_UNREADABLE] = held->unreadable;
-    counters[COUNT_SPOOL_COMMITS] = spool.commits;
-    counters[COUNT_SPOOL_SYNCS] = spool.syncs;
-    counters[COUNT_SPOOL_LOG_COPIES] = spool.log_copies;
-    counters[COUNT_SPOOL_LONGEST_SYNC_MS] = spool.longest_sync_us / 1000;
-    counters[COUNT_SPOOL_WRITE_ERRORS] = spool.write_errors;
-    counters[COUNT_SPOOL_RENEWED] = spool.renewed;
-    counters[COUNT_SPOOL_SYNC_ERRORS] = spool.sync_errors;
+    counters[COUNT_SPOOL_COMMITS] = spool->commits;
+    counters[COUNT_SPOOL_SYNCS] = spool->syncs;
+    counters[COUNT_SPOOL_LOG_COPIES] = spool->log_copies;
+    counters[COUNT_SPOOL_LONGEST_SYNC_MS] = spool->longest_sync_us / 1000;
+    counters[COUNT_SPOOL_WRITE_ERRORS] = spool->write_errors;
+    counters[COUNT_SPOOL_RENEWED] = spool->renewed;
+    counters[COUNT_SPOOL_SYNC_ERRORS] = spool->sync_errors;
     counters[COUNT_SPOOL_FOUND_BATCHES] = s->found.content.batches;
     counters[COUNT_SPOOL_FOUND_RECORDS] = s->found.content.records;
     counters[COUNT_SPOOL_MISSING] = s->found.missing;
@@ -64,7 +64,8 @@ static void tell_spool(const struct service *s, const struct outbox_state *held)
     counters[COUNT_SPOOL_ASIDE_REMOVED] = s->found.aside.removed;
 }
 
-void service_tell(const struct service *s, const struct outbox_state *held)
+void service_tell(const struct service *s, const struct outbox_state *held,
+                  const struct spool_state *spool)
 {
     struct batches_counts made = batches_counts(s->batches);
     struct push_counts pushed = push_counts(s->push);
@@ -88,5 +89,5 @@ void service_tell(const struct service *s, const struct outbox_state *held)
     counters[COUNT_LAG_MS] = lag_us > 0 ? (uint64_t)lag_us / 1000 : 0;
     tell_sockets(s);
     tell_folder(s);
-    tell_spool(s, held);
+    tell_spool(s, held, spool);
 }

@@ -9,8 +9,8 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "common/daemon.h"
 #include "common/log.h"
 #include "common/utf8.h"
 
@@ -95,13 +95,6 @@ void pg_be_patient(int64_t silence_us, bool (*told)(int64_t silence_us))
     patience.told = told;
 }
 
-static int64_t clock_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 /* Nobody waits for the statement any more: what the server does with it is not known. */
 static int give_up(struct pg *pg, int64_t silence_us, bool asked)
 {
@@ -134,14 +127,14 @@ static int await(struct pg *pg, bool unsent, int64_t *heard_us)
 {
     struct pollfd socket = {.fd = PQsocket(pg->conn),
                             .events = (short)(unsent ? POLLIN | POLLOUT : POLLIN)};
-    int64_t now_us = clock_us();
+    int64_t now_us = daemon_clock_us();
     int64_t left_us = *heard_us + patience.silence_us - now_us;
     bool hurries = patience.silence_us > 0 && !pg->unhurried;
     int wait_ms = !hurries || left_us >= LOOK_MS * 1000 ? LOOK_MS
                   : left_us > 0                         ? (int)(left_us / 1000) + 1
                                                         : 0;
     int ready = poll(&socket, 1, wait_ms);
-    now_us = clock_us();
+    now_us = daemon_clock_us();
     if (ready > 0) {
         *heard_us = now_us;
         return 0;
@@ -159,7 +152,7 @@ static int await(struct pg *pg, bool unsent, int64_t *heard_us)
 /* Sends what libpq still holds. */
 static int send_all(struct pg *pg)
 {
-    int64_t heard_us = clock_us();
+    int64_t heard_us = daemon_clock_us();
     int unsent;
     while ((unsent = PQflush(pg->conn)) == 1) {
         if (await(pg, true, &heard_us) == -1) {
@@ -175,7 +168,7 @@ static int send_all(struct pg *pg)
 /* The next result; NULL: there is none, or the connection was given up. */
 static PGresult *next_result(struct pg *pg)
 {
-    int64_t heard_us = clock_us();
+    int64_t heard_us = daemon_clock_us();
     while (PQisBusy(pg->conn) == 1) {
         if (await(pg, false, &heard_us) == -1) {
             return NULL;

@@ -61,7 +61,6 @@ struct folder {
     struct folder_queue *queue;
     struct folder_memory *memory;
     bool reopen;      /* the folders, after this look */
-    bool found;       /* something in the file at hand */
     size_t left_seen; /* in this look */
     bool left_ours;   /* the one that is told of has a name that is taken */
     char left_name[NAME_BYTES], left_why[128], stuck_name[NAME_BYTES], stuck_why[128];
@@ -263,22 +262,14 @@ static struct slice read_bytes(struct folder *d)
     return bytes;
 }
 
-/* Sends what is in these bytes, the last ones or not. 0; -1: stopping. */
-static int read_documents(struct folder *d, struct split *split, struct slice *bytes, bool last,
-                          enum split_event *event)
+/* What was found in the file. 0; -1: stopping. */
+static int take_item(struct folder *d, enum split_event event, const struct split_item *item)
 {
-    struct split_item item;
-    int rc = 0;
-    while (rc == 0 && ((*event = split_next(split, bytes, last, &item)) == SPLIT_ITEM ||
-                       *event == SPLIT_FAULT)) {
-        d->found = true;
-        if (*event == SPLIT_ITEM) {
-            rc = folder_queue_add(d->queue, &item);
-        } else {
-            folder_queue_refuse_passed(d->queue, &item);
-        }
+    if (event == SPLIT_ITEM) {
+        return folder_queue_add(d->queue, item);
     }
-    return rc;
+    folder_queue_refuse_passed(d->queue, item);
+    return 0;
 }
 
 /* Sends all that is in it. 0, also when it is at fault, which is noted; -1: stopping. */
@@ -286,17 +277,21 @@ static int read_all(struct folder *d, bool lines)
 {
     struct split *split = split_new(lines, LIMIT_BODY_BYTES);
     enum split_event event = SPLIT_MORE;
-    bool nuls = false, last = false;
+    struct split_item item;
+    bool found = false, nuls = false, last = false;
     int rc = split == NULL ? -1 : 0;
-    d->found = false;
     while (rc == 0 && event == SPLIT_MORE && !last) {
         struct slice bytes = read_bytes(d);
         last = bytes.len == 0;
-        nuls = nuls || (bytes.len > 0 && memchr(bytes.at, '\0', bytes.len) != NULL);
-        rc = read_documents(d, split, &bytes, last, &event);
+        nuls = nuls || (!last && memchr(bytes.at, '\0', bytes.len) != NULL);
+        while (rc == 0 && ((event = split_next(split, &bytes, last, &item)) == SPLIT_ITEM ||
+                           event == SPLIT_FAULT)) {
+            found = true;
+            rc = take_item(d, event, &item);
+        }
     }
     split_free(&split);
-    if (rc == 0 && nuls && !d->found) { /* as a crash leaves a file */
+    if (rc == 0 && nuls && !found) { /* as a crash leaves a file */
         folder_queue_refuse_rest(d->queue, "expected results, found nothing but U+0000");
     }
     return event == SPLIT_NO_MEMORY ? -1 : rc;
