@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the readers of temporal scopes (mplane/when.c) and of times share. Nobody else includes it.
- */
+/* What the readers of temporal scopes (mplane/when.c), of times, and of other tools' times
+ * (formats/format_time.c) share. Nobody else includes it. */
 #ifndef EZREPO_WHEN_PARTS_H
 #define EZREPO_WHEN_PARTS_H
 
