@@ -28,6 +28,10 @@ struct json_builder {
     uint32_t nodes;
     struct slice key; /* of the member that comes next */
     const char *fault;
+    /* Only where there is a reach: */
+    const struct json_reach *reach[JSON_DEPTH]; /* of each that is open */
+    const struct json_reach *next_reach;        /* of the value that comes next; NULL: left out */
+    size_t left_out; /* arrays and objects that are open in one that is left out, and itself */
 };
 
 /* ---- building ---- */
@@ -76,6 +80,114 @@ static bool has_key_twice(const struct json *object)
         }
     }
     return false;
+}
+
+/* ---- keys that stand twice and are not refused ---- */
+
+struct json_member_at {
+    struct json *node;
+    uint32_t index;
+};
+
+static int member_order(const void *a, const void *b)
+{
+    const struct json_member_at *x = a, *y = b;
+    int order = slice_order(x->node->key, y->node->key);
+    return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+/* The tree is ours until it is handed out. */
+static struct json *ours(const struct json *node)
+{
+    return (struct json *)(uintptr_t)node;
+}
+
+static uint32_t sort_members(const struct json *object, struct json_member_at *sorted)
+{
+    uint32_t n = 0;
+    for (const struct json *m = object->first; m != NULL; m = m->next) {
+        sorted[n] = (struct json_member_at){ours(m), n};
+        n++;
+    }
+    qsort(sorted, n, sizeof sorted[0], member_order);
+    return n;
+}
+
+/* Takes those out of the object whose key stood before. Whether there are any. */
+static bool take_out_agains(struct json *object, const struct json_member_at *sorted, uint32_t n)
+{
+    bool again[JSON_MEMBERS] = {false}, any = false;
+    for (uint32_t i = 1; i < n; i++) {
+        if (slice_equal(sorted[i - 1].node->key, sorted[i].node->key)) {
+            again[sorted[i].index] = any = true;
+        }
+    }
+    const struct json **link = &object->first;
+    uint32_t i = 0;
+    for (const struct json *m = object->first; m != NULL; m = m->next) {
+        if (!again[i++]) {
+            *link = m;
+            link = &ours(m)->next;
+        } else {
+            object->count--;
+        }
+    }
+    *link = NULL;
+    return any;
+}
+
+/* The first gets the value of the last. */
+static void take_last(const struct json_member_at *same, uint32_t n)
+{
+    struct json *first = same[0].node;
+    const struct json *last = same[n - 1].node;
+    first->type = last->type;
+    first->count = last->count;
+    first->text = last->text;
+    first->first = last->first;
+}
+
+/* The first becomes the list of all. */
+static int make_list(struct arena *a, const struct json_member_at *same, uint32_t n)
+{
+    struct json *list = same[0].node, *element = arena_alloc(a, sizeof *element);
+    if (element == NULL) {
+        return -1;
+    }
+    *element = *list;
+    list->type = JSON_ARRAY;
+    list->count = n;
+    list->text = (struct slice){NULL, 0};
+    list->first = element;
+    for (uint32_t i = 1; i < n; i++) {
+        element->key = (struct slice){NULL, 0};
+        element->next = same[i].node;
+        element = same[i].node;
+    }
+    element->key = (struct slice){NULL, 0};
+    element->next = NULL;
+    return 0;
+}
+
+static int settle_duplicates(struct json_builder *b, struct json *object)
+{
+    struct json_member_at sorted[JSON_MEMBERS];
+    uint32_t n = sort_members(object, sorted);
+    if (!take_out_agains(object, sorted, n)) {
+        return 1;
+    }
+    for (uint32_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && slice_equal(sorted[i].node->key, sorted[end].node->key);) {
+            end++;
+        }
+        if (b->limits->duplicates == JSON_DUPLICATES_LAST) {
+            take_last(sorted + i, end - i);
+        } else if (b->limits->duplicates == JSON_DUPLICATES_LISTED && end - i > 1 &&
+                   make_list(b->arena, sorted + i, end - i) == -1) {
+            return fail(b, "needs more memory than allowed");
+        }
+    }
+    return 1;
 }
 
 static struct json *add(struct json_builder *b, enum json_type type)
@@ -156,7 +268,8 @@ static int on_key(void *context, const unsigned char *at, size_t len)
     if (b->key.at == NULL) {
         return fail(b, "needs more memory than allowed");
     }
-    return !has_key(b->open[b->depth - 1], b->key) || fail(b, TWICE);
+    return b->limits->duplicates != JSON_DUPLICATES_REFUSED ||
+           !has_key(b->open[b->depth - 1], b->key) || fail(b, TWICE);
 }
 
 static int open_node(struct json_builder *b, enum json_type type)
@@ -187,7 +300,10 @@ static int on_array(void *context)
 static int on_object_end(void *context)
 {
     struct json_builder *b = context;
-    const struct json *object = b->open[--b->depth];
+    struct json *object = b->open[--b->depth];
+    if (b->limits->duplicates != JSON_DUPLICATES_REFUSED) {
+        return settle_duplicates(b, object);
+    }
     return object->count <= FEW_MEMBERS || !has_key_twice(object) || fail(b, TWICE);
 }
 
@@ -209,12 +325,182 @@ static const yajl_callbacks callbacks = {
     .yajl_end_array = on_array_end,
 };
 
-/* yajl's own sentence, without the newlines it likes. */
-static void say_yajl_error(yajl_handle handle, struct slice bytes, size_t skipped, char *error,
-                           size_t error_size)
+/* ---- the same where not all is kept ---- */
+
+static const struct json_reach *reach_below(const struct json_reach *reach, const struct slice *key)
 {
-    size_t at = skipped + yajl_get_bytes_consumed(handle);
-    unsigned char *text = yajl_get_error(handle, 0, (const unsigned char *)bytes.at, bytes.len);
+    if (reach->whole) {
+        return reach;
+    }
+    const struct json_reach_member *m = key == NULL ? NULL : reach->members;
+    while (m != NULL && !slice_equal(m->key, *key)) {
+        m = m->next;
+    }
+    return m == NULL ? reach->any : m->reach;
+}
+
+/* Whether the value that comes next is kept. */
+static bool is_reached(struct json_builder *b)
+{
+    if (b->left_out > 0) {
+        return false;
+    }
+    if (b->depth == 0) {
+        b->next_reach = b->limits->reach;
+    } else if (b->open[b->depth - 1]->type == JSON_ARRAY) {
+        b->next_reach = reach_below(b->reach[b->depth - 1], NULL);
+    }
+    return b->next_reach != NULL;
+}
+
+static int on_reached_null(void *context)
+{
+    return !is_reached(context) || on_null(context);
+}
+
+static int on_reached_boolean(void *context, int value)
+{
+    return !is_reached(context) || on_boolean(context, value);
+}
+
+static int on_reached_number(void *context, const char *at, size_t len)
+{
+    return !is_reached(context) || on_number(context, at, len);
+}
+
+static int on_reached_string(void *context, const unsigned char *at, size_t len)
+{
+    return !is_reached(context) || on_string(context, at, len);
+}
+
+static int on_reached_key(void *context, const unsigned char *at, size_t len)
+{
+    struct json_builder *b = context;
+    const struct slice key = {(const char *)at, len};
+    if (b->left_out > 0) {
+        return 1;
+    }
+    b->next_reach = reach_below(b->reach[b->depth - 1], &key);
+    return b->next_reach == NULL || on_key(context, at, len);
+}
+
+static int open_reached(struct json_builder *b, enum json_type type)
+{
+    if (!is_reached(b)) {
+        b->left_out++;
+        return 1;
+    }
+    if (!open_node(b, type)) {
+        return 0;
+    }
+    b->reach[b->depth - 1] = b->next_reach;
+    return 1;
+}
+
+static int on_reached_object(void *context)
+{
+    return open_reached(context, JSON_OBJECT);
+}
+
+static int on_reached_array(void *context)
+{
+    return open_reached(context, JSON_ARRAY);
+}
+
+/* Whether what ends is left out. */
+static bool ends_left_out(struct json_builder *b)
+{
+    bool is = b->left_out > 0;
+    b->left_out -= is;
+    return is;
+}
+
+static int on_reached_object_end(void *context)
+{
+    return ends_left_out(context) || on_object_end(context);
+}
+
+static int on_reached_array_end(void *context)
+{
+    return ends_left_out(context) || on_array_end(context);
+}
+
+static const yajl_callbacks reached_callbacks = {
+    .yajl_null = on_reached_null,
+    .yajl_boolean = on_reached_boolean,
+    .yajl_number = on_reached_number,
+    .yajl_string = on_reached_string,
+    .yajl_start_map = on_reached_object,
+    .yajl_map_key = on_reached_key,
+    .yajl_end_map = on_reached_object_end,
+    .yajl_start_array = on_reached_array,
+    .yajl_end_array = on_reached_array_end,
+};
+
+/* ---- bytes into yajl ---- */
+
+/* The length of a "nan" or its like that begins at `at` and is a token; else 0. */
+static size_t no_number_length(struct slice bytes, size_t at)
+{
+    static const struct slice words[] = {SLICE("nan"), SLICE("NaN"), SLICE("inf"),
+                                         SLICE("Infinity")};
+    size_t sign = bytes.at[at] == '-';
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        size_t end = at + sign + words[i].len;
+        if (end <= bytes.len && memcmp(bytes.at + at + sign, words[i].at, words[i].len) == 0 &&
+            (at == 0 || memchr(" \t\r\n:[,", bytes.at[at - 1], 7) != NULL) &&
+            (end == bytes.len || memchr(" \t\r\n]},", bytes.at[end], 7) != NULL)) {
+            return end - at;
+        }
+    }
+    return 0;
+}
+
+/* What yajl has been given last, and where it stands: its errors speak of that. */
+struct json_fed {
+    struct slice bytes;
+    size_t offset;
+};
+
+static bool feed(yajl_handle handle, struct json_fed *fed, struct slice bytes, size_t offset)
+{
+    *fed = (struct json_fed){bytes, offset};
+    return yajl_parse(handle, (const unsigned char *)bytes.at, bytes.len) == yajl_status_ok;
+}
+
+/* The same with "null" for what is no number. */
+static bool feed_nulls(yajl_handle handle, struct json_fed *fed, struct slice bytes)
+{
+    bool string = false;
+    size_t from = 0;
+    for (size_t i = 0; i < bytes.len; i++) {
+        char c = bytes.at[i];
+        if (string && c == '\\') {
+            i++;
+        } else if (c == '"') {
+            string = !string;
+        }
+        size_t n = string || memchr("-nNiI", c, 5) == NULL ? 0 : no_number_length(bytes, i);
+        if (n == 0) {
+            continue;
+        }
+        if (!feed(handle, fed, (struct slice){bytes.at + from, i - from}, from) ||
+            !feed(handle, fed, slice_of("null"), i)) {
+            return false;
+        }
+        from = i + n;
+        i = from - 1;
+    }
+    return feed(handle, fed, (struct slice){bytes.at + from, bytes.len - from}, from);
+}
+
+/* yajl's own sentence, without the newlines it likes. */
+static void say_yajl_error(yajl_handle handle, const struct json_fed *fed, size_t skipped,
+                           char *error, size_t error_size)
+{
+    size_t at = skipped + fed->offset + yajl_get_bytes_consumed(handle);
+    unsigned char *text =
+        yajl_get_error(handle, 0, (const unsigned char *)fed->bytes.at, fed->bytes.len);
     const char *why = text == NULL ? "not JSON" : (const char *)text;
     int len = (int)strcspn(why, "\n");
     snprintf(error, error_size, "%.*s at byte %zu", len, why, at);
@@ -311,20 +597,22 @@ const struct json *json_parse(struct arena *a, struct slice bytes, const struct 
         bytes.len--;
     }
     struct json_builder b = {.arena = a, .limits = limits};
-    yajl_handle handle = yajl_alloc(&callbacks, NULL, &b);
+    struct json_fed fed;
+    yajl_handle handle =
+        yajl_alloc(limits->reach == NULL ? &callbacks : &reached_callbacks, NULL, &b);
     if (handle == NULL) {
         snprintf(error, error_size, "needs more memory than there is");
         return NULL;
     }
     yajl_config(handle, yajl_allow_comments, limits->comments ? 1 : 0);
-    bool parsed = yajl_parse(handle, (const unsigned char *)bytes.at, bytes.len) == yajl_status_ok;
+    bool parsed = limits->nan ? feed_nulls(handle, &fed, bytes) : feed(handle, &fed, bytes, 0);
     bool complete = parsed && yajl_complete_parse(handle) == yajl_status_ok; /* "1" ends only now */
     const struct json *result = NULL;
     if (b.fault != NULL) {
         snprintf(error, error_size, "%s at byte %zu", b.fault,
-                 mark + yajl_get_bytes_consumed(handle));
+                 mark + fed.offset + yajl_get_bytes_consumed(handle));
     } else if (!parsed) {
-        say_yajl_error(handle, bytes, mark, error, error_size);
+        say_yajl_error(handle, &fed, mark, error, error_size);
     } else if (!complete || b.root == NULL || b.depth != 0) {
         /* yajl would speak of a blank that it has put behind. */
         snprintf(error, error_size, "ends too early at byte %zu", mark + bytes.len);

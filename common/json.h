@@ -37,17 +37,47 @@ struct json {
 #define JSON_DEPTH   64
 #define JSON_MEMBERS 1024
 
+/*
+ * Which parts of a document are looked at, as a trie: what stands at a place is kept when a reach
+ * leads there. Of an array all elements are kept or none.
+ */
+struct json_reach {
+    bool whole;                   /* and all below, whatever the others say */
+    const struct json_reach *any; /* of each element, and of each member that has no name here;
+                                     NULL: they are not kept */
+    const struct json_reach_member *members; /* a list; each has what `any` has, too */
+};
+
+struct json_reach_member {
+    struct slice key;
+    const struct json_reach *reach;
+    const struct json_reach_member *next;
+};
+
+/* What becomes of a key that stands twice in one object. */
+enum json_duplicates {
+    JSON_DUPLICATES_REFUSED, /* its meaning would depend on the reader */
+    JSON_DUPLICATES_FIRST,   /* the first value stands */
+    JSON_DUPLICATES_LAST,    /* the last one, where the first stood */
+    JSON_DUPLICATES_LISTED   /* a list of them, where the first stood */
+};
+
 struct json_limits {
     uint32_t depth;        /* nesting of arrays and objects, at most JSON_DEPTH */
     uint32_t nodes;        /* values altogether */
     uint32_t string_bytes; /* of one string, key or number */
     bool comments;         /* slash-star and slash-slash comments are allowed */
+    bool nan;              /* nan, NaN, inf and Infinity, also with a '-' before them, are read as
+                              null; not together with comments */
+    enum json_duplicates duplicates;
+    const struct json_reach *reach; /* NULL: all is kept */
 };
 
 /*
  * Reads exactly one JSON value out of the bytes; a byte order mark before it and NULs behind it are
  * left out. The tree lives in the arena; strings are copied.
- * A key that stands twice in one object is refused: its meaning would depend on the reader.
+ * What is not reached is left out of its object or array; it has to be JSON all the same, but takes
+ * nothing of the arena, counts for no limit, and its key may stand twice.
  * NULL on a fault; then error holds, NUL-terminated, what was wrong and at which byte.
  */
 const struct json *json_parse(struct arena *a, struct slice bytes, const struct json_limits *limits,

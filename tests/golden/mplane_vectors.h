@@ -35,7 +35,8 @@ static inline struct slice vectors_bytes(struct arena *a, const char *name)
 
 static inline const struct json *vectors_json(struct arena *a, const char *name)
 {
-    static const struct json_limits limits = {32, 1 << 20, 1 << 20, false};
+    static const struct json_limits limits = {
+        .depth = 32, .nodes = 1 << 20, .string_bytes = 1 << 20};
     char error[200] = "";
     const struct json *tree = json_parse(a, vectors_bytes(a, name), &limits, error, sizeof error);
     if (tree == NULL) {
