@@ -61,6 +61,7 @@ struct slice ctl_read_file(struct arena *a, const char *file, size_t limit);
 /* The commands; each in the file of its name. */
 int ctl_send(const struct ctl_command *self, int argc, char **argv);
 int ctl_query(const struct ctl_command *self, int argc, char **argv); /* all that ask by criteria */
+int ctl_ask(const struct ctl_command *self, int argc, char **argv);
 int ctl_grading(const struct ctl_command *self, int argc, char **argv);
 int ctl_capabilities(const struct ctl_command *self, int argc, char **argv);
 int ctl_messages(const struct ctl_command *self, int argc, char **argv);

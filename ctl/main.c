@@ -15,7 +15,10 @@ static const struct ctl_command commands[] = {
     {"send", "FILE|-",
      "Sends mPlane results as datagrams, one each, however they stand in the file.", ctl_send},
     ASKING_COMMANDS(ASKING_COMMAND){
-        "grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},
+        "ask", "LABEL [NAME=VALUE...]",
+        "Asks any question by its label and prints each row as a JSON object on a line of its own.",
+        ctl_ask},
+    {"grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},
     {"rebuild", "", "Computes periods, events and roll-ups from the records again.", ctl_rebuild},
     {"types", "VERB",
      "Checks files of record types; takes their gaps for a store of the release before.",

@@ -56,6 +56,70 @@ int builder_time(struct builder *b, int64_t us)
     return builder_parameter(b, arena_printf(b->arena, "%s+00", text));
 }
 
+int builder_fault(struct builder *b, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(b->error, CRITERIA_ERROR, format, args);
+    va_end(args);
+    return -1;
+}
+
+int builder_range(struct builder *b)
+{
+    const struct query_message *q = b->q;
+    enum query_kind kind = (enum query_kind)q->kind;
+    b->from_us = q->from_us;
+    b->to_us = q->instant == 0 ? q->to_us : q->from_us < LAST_US ? q->from_us + 1 : q->from_us;
+    b->empty = q->instant == 0 && q->from_us >= q->to_us;
+    if (q->after.len > 0 && cursor_sql(kind) != NULL) {
+        if (cursor_parse(kind, q->after, &b->cursor) == -1) {
+            return builder_fault(b,
+                                 "list.after: expected the list.cursor of a row of such a listing");
+        }
+        b->has_cursor = true;
+        if (cursor_key(kind, 0) == CURSOR_TIME && b->cursor.keys[0] < b->to_us) {
+            b->to_us = b->cursor.keys[0] + 1;
+        }
+    }
+    return 0;
+}
+
+static void add_key(struct builder *b, enum cursor_key key, int64_t value, struct slice text)
+{
+    switch (key) {
+    case CURSOR_TIME:
+        builder_add(b, "$%d::timestamptz", builder_time(b, value));
+        break;
+    case CURSOR_TEXT:
+        builder_add(b, "$%d::text", builder_text(b, text));
+        break;
+    case CURSOR_ID:
+    case CURSOR_GRADE:
+    case CURSOR_NONE:
+        builder_add(b, "$%d::bigint", builder_number(b, (uint64_t)value));
+        break;
+    }
+}
+
+void builder_keys(struct builder *b, const struct cursor *cursor)
+{
+    enum query_kind kind = (enum query_kind)b->q->kind;
+    for (unsigned i = 0; cursor_key(kind, i) != CURSOR_NONE; i++) {
+        builder_add(b, "%s", i == 0 ? "" : ", ");
+        add_key(b, cursor_key(kind, i), cursor->keys[i], cursor->text);
+    }
+}
+
+void builder_after(struct builder *b, const char *columns, const char *operator)
+{
+    if (b->has_cursor) {
+        builder_add(b, " AND (%s) %s (", columns, operator);
+        builder_keys(b, &b->cursor);
+        builder_add(b, ")");
+    }
+}
+
 int64_t builder_floor(int64_t us, int64_t unit_us)
 {
     if (us < FIRST_US || us >= LAST_US) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A statement under construction: text, parameters, and what the parts of it need to know of each
- * other. For criteria.c and counting.c only.
+ * other. For criteria.c, counting.c and the builder_*.c only.
  */
 #ifndef EZREPO_QUERYD_BUILDER_H
 #define EZREPO_QUERYD_BUILDER_H
@@ -12,6 +12,10 @@
 #include "queryd/cursor.h"
 
 #define BUILDER_BYTES 8192
+
+/* A time of the store as answers have it. */
+#define TIME_TEXT(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
+
 /* 0001-01-01 and 10000-01-01: no record lies outside, and PostgreSQL's arithmetic never overflows
  * within. */
 #define FIRST_US INT64_C(-62135596800000000)
@@ -45,6 +49,22 @@ int builder_text(struct builder *b, struct slice text);
 int builder_number(struct builder *b, uint64_t value);
 int builder_time(struct builder *b, int64_t us); /* infinite outside of FIRST_US ... LAST_US */
 
+/* The question is at fault: printf's text is the error. -1. */
+int builder_fault(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * What the scope and the cursor say of the time: from_us, to_us, empty, cursor. A cursor also ends
+ * the range where its time comes first, so that newer hours are not read again. -1: no cursor of
+ * such a listing.
+ */
+int builder_range(struct builder *b);
+
+/* The keys of a cursor of this listing as new parameters, joined by commas. */
+void builder_keys(struct builder *b, const struct cursor *cursor);
+
+/* " AND (columns) OPERATOR (keys)": what comes after the cursor; nothing when there is none. */
+void builder_after(struct builder *b, const char *columns, const char *operator);
+
 /* us rounded down, or up, to whole units since 1970; what is infinite stays. */
 int64_t builder_floor(int64_t us, int64_t unit_us);
 int64_t builder_ceiling(int64_t us, int64_t unit_us);
@@ -69,5 +89,13 @@ void builder_records(struct builder *b);
  * grade_id and n0 to n5, records by grade. Several rows may have one grade_id.
  */
 void builder_tally(struct builder *b);
+
+/*
+ * builder_ledger.c: the whole statement of one of the kinds about the ledger, of at most so many
+ * rows. -1: the question is at fault.
+ */
+int builder_accounts(struct builder *b, uint64_t rows);
+int builder_losses(struct builder *b, uint64_t rows);
+int builder_faults(struct builder *b, uint64_t rows);
 
 #endif

@@ -1,40 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statements of the query engine: with counting.c, and cursor.c for list.cursor, all SQL that
- * queryd sends about the store. It must not paste what an asker wrote into a statement, and it does
- * no I/O.
+ * Statements of the query engine: with counting.c, builder_ledger.c, and cursor.c for list.cursor,
+ * all SQL that queryd sends about the store. It must not paste what an asker wrote into a
+ * statement, and it does no I/O.
  *
- * Shape of each: "matched" (the series, when any dimension is restricted), "asked" (the grade
- * names), then what is counted or listed. Records of days that are known only while the statement
- * runs are read by functions of the store, so that it is not planned for every partition. Counts
- * read as little as they can: counting.c says how.
+ * Shape of those with criteria: "matched" (the series, when any dimension is restricted), "asked"
+ * (the grade names), then what is counted or listed. Records of days that are known only while the
+ * statement runs are read by functions of the store, so that it is not planned for every partition.
+ * Counts read as little as they can: counting.c says how.
  */
 #include "queryd/criteria.h"
-
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "common/capability_rows.h"
 #include "common/pattern.h"
 #include "common/record_dimensions.h"
 #include "queryd/builder.h"
 
-#define TIME(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
-#define T_START      TIME("k.t")
-#define T_END        TIME("k.t_end")
-#define PUBLISHED    TIME("published_at")
-#define OF_SERIES    DIMENSION_SQL("s.")
-
-static int fault(struct builder *b, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fault(struct builder *b, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(b->error, CRITERIA_ERROR, format, args);
-    va_end(args);
-    return -1;
-}
+#define T_START   TIME_TEXT("k.t")
+#define T_END     TIME_TEXT("k.t_end")
+#define PUBLISHED TIME_TEXT("published_at")
+#define OF_SERIES DIMENSION_SQL("s.")
 
 static void add_prefix(struct builder *b, const char *dimension, const struct pattern *p)
 {
@@ -53,10 +38,11 @@ static int add_matched(struct builder *b)
         const char *name = dimension_rows[d].name;
         struct pattern p;
         if (pattern_compile(*query_dimension(b->q, d), dimension_rows[d].addresses, &p) == -1) {
-            return fault(b,
-                         "record.%s: expected a pattern in UTF-8 of at most %d bytes, \\ in it "
-                         "only before *, ? and \\, and no prefix that cannot be",
-                         name, LIMIT_DIMENSION_BYTES);
+            return builder_fault(
+                b,
+                "record.%s: expected a pattern in UTF-8 of at most %d bytes, \\ in it "
+                "only before *, ? and \\, and no prefix that cannot be",
+                name, LIMIT_DIMENSION_BYTES);
         }
         if (p.kind == PATTERN_ANY) {
             continue;
@@ -90,7 +76,7 @@ static int add_asked(struct builder *b)
 {
     const struct query_message *q = b->q;
     if (q->grade_name.len == 0 || !pattern_is_text(q->grade_name)) {
-        return fault(b, "select.grade: expected \"all\" or a grade name in UTF-8");
+        return builder_fault(b, "select.grade: expected \"all\" or a grade name in UTF-8");
     }
     builder_add(b, "asked AS (SELECT id, name FROM grade_name");
     if (!slice_is(q->grade_name, "all")) {
@@ -103,48 +89,12 @@ static int add_asked(struct builder *b)
         return 0;
     }
     if (q->grade_high > 5 || q->grade_low > q->grade_high) {
-        return fault(b, "range.grade: expected two grades within 0 ... 5, found %u ... %u",
-                     (unsigned)q->grade_low, (unsigned)q->grade_high);
+        return builder_fault(b, "range.grade: expected two grades within 0 ... 5, found %u ... %u",
+                             (unsigned)q->grade_low, (unsigned)q->grade_high);
     }
     b->low = builder_number(b, q->grade_low);
     b->high = builder_number(b, q->grade_high);
     return 0;
-}
-
-/* From where a listing goes on: its cursor also ends the range, so that newer hours are not read
- * again. */
-static int take_range(struct builder *b)
-{
-    const struct query_message *q = b->q;
-    b->from_us = q->from_us;
-    b->to_us = q->instant == 0 ? q->to_us : q->from_us < LAST_US ? q->from_us + 1 : q->from_us;
-    b->empty = q->instant == 0 && q->from_us >= q->to_us;
-    if (q->after.len > 0 && cursor_sql((enum query_kind)q->kind) != NULL) {
-        if (cursor_parse((enum query_kind)q->kind, q->after, &b->cursor) == -1 ||
-            b->cursor.t_us < FIRST_US || b->cursor.t_us >= LAST_US) {
-            return fault(b, "list.after: expected the list.cursor of a row of such a listing");
-        }
-        b->has_cursor = true;
-        if (b->cursor.t_us < b->to_us) {
-            b->to_us = b->cursor.t_us + 1;
-        }
-    }
-    return 0;
-}
-
-/* (columns) < the cursor's keys: what comes after it in a listing that is descending in all of
- * them. */
-static void add_cursor_condition(struct builder *b, const char *columns)
-{
-    if (!b->has_cursor) {
-        return;
-    }
-    int t = builder_time(b, b->cursor.t_us);
-    builder_add(b, " AND (%s) < ($%d::timestamptz", columns, t);
-    for (unsigned i = 0; i < b->cursor.key_count; i++) {
-        builder_add(b, ", $%d::bigint", builder_number(b, b->cursor.keys[i]));
-    }
-    builder_add(b, ")");
 }
 
 static void build_count(struct builder *b)
@@ -174,17 +124,10 @@ static void build_histogram(struct builder *b)
 /* By which newest_periods() and newest_records() go on after the cursor. */
 static void add_after(struct builder *b)
 {
-    enum query_kind kind = (enum query_kind)b->q->kind;
     /* Without a cursor, what is before the end of all time. */
-    struct cursor after = b->has_cursor ? b->cursor : (struct cursor){.t_us = LAST_US};
-    builder_add(b, ", $%d::timestamptz", builder_time(b, after.t_us));
-    for (unsigned i = 0; i < cursor_key_count(kind); i++) {
-        if (cursor_key_is_time(kind, i)) {
-            builder_add(b, ", $%d::timestamptz", builder_time(b, (int64_t)after.keys[i]));
-        } else {
-            builder_add(b, ", $%d::bigint", builder_number(b, after.keys[i]));
-        }
-    }
+    static const struct cursor end = {.keys = {LAST_US}};
+    builder_add(b, ", ");
+    builder_keys(b, b->has_cursor ? &b->cursor : &end);
 }
 
 /* newest_periods() also completes open ones from the records (0011-identity.sql). */
@@ -216,7 +159,7 @@ static void build_events(struct builder *b, int limit)
         " AND e.to_grade BETWEEN $%d::int AND $%d::int AND e.grade_id IN (SELECT id FROM asked)",
         cursor_sql(QUERY_EVENTS), from, to, b->low, b->high);
     builder_series(b, "e");
-    add_cursor_condition(b, "e.t, e.id");
+    builder_after(b, "e.t, e.id", "<");
     builder_add(b,
                 " ORDER BY e.t DESC, e.id DESC LIMIT $%d::bigint) k"
                 " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
@@ -292,14 +235,22 @@ static uint64_t row_limit(const struct query_message *q, uint32_t rows_default, 
     return rows < rows_max ? rows : rows_max;
 }
 
-/* All that has criteria: series, names, range. */
-static int build_criteria(struct builder *b, uint64_t rows)
+/* Begins what has criteria: series, names, range. */
+static int begin_criteria(struct builder *b)
 {
     builder_add(b, "WITH ");
-    if (add_matched(b) == -1 || add_asked(b) == -1 || take_range(b) == -1) {
+    return add_matched(b) == -1 || add_asked(b) == -1 || builder_range(b) == -1 ? -1 : 0;
+}
+
+/* The statement. -1: the question is at fault. */
+static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
+{
+    enum query_kind kind = (enum query_kind)b->q->kind;
+    bool has_criteria = kind <= QUERY_RECORDS; /* all the first ones have */
+    if (has_criteria && begin_criteria(b) == -1) {
         return -1;
     }
-    switch ((enum query_kind)b->q->kind) {
+    switch (kind) {
     case QUERY_COUNT:
         build_count(b);
         break;
@@ -316,7 +267,17 @@ static int build_criteria(struct builder *b, uint64_t rows)
         build_records(b, builder_number(b, rows));
         break;
     case QUERY_GRADING:
-    case QUERY_GRADINGS: /* these have no criteria */
+        build_grading(b);
+        break;
+    case QUERY_GRADINGS:
+        build_gradings(b, builder_number(b, rows));
+        break;
+    case QUERY_ACCOUNTS:
+        return builder_accounts(b, rows);
+    case QUERY_LOSSES:
+        return builder_losses(b, rows_max);
+    case QUERY_FAULTS:
+        return builder_faults(b, rows_max);
     case QUERY_KINDS:
         break;
     }
@@ -339,15 +300,7 @@ int criteria_build(struct arena *a, const struct query_message *q, uint32_t rows
     b->c = c;
     b->error = error;
     error[0] = '\0';
-    uint64_t rows = row_limit(q, rows_default, rows_max);
-    int result = 0;
-    if (q->kind == QUERY_GRADING) {
-        build_grading(b);
-    } else if (q->kind == QUERY_GRADINGS) {
-        build_gradings(b, builder_number(b, rows));
-    } else {
-        result = build_criteria(b, rows);
-    }
+    int result = build(b, row_limit(q, rows_default, rows_max), rows_max);
     c->sql = b->sql;
     return result == -1 ? -1 : b->failed ? -2 : 0;
 }

@@ -3,32 +3,34 @@
  */
 #include "queryd/cursor.h"
 
+#include "common/pattern.h"
+
 #define MICROSECONDS(time) "(extract(epoch FROM " time ") * 1000000)::bigint"
 
-#define END_US UINT64_C(253402300799999999) /* the end of the year 9999 */
-
 /* What a key of each kind may hold, and the SQL that makes it of a column of k. */
-enum key_kind { KEY_ID, KEY_GRADE, KEY_TIME, KEY_KINDS };
-static const uint64_t most[KEY_KINDS] = {INT64_MAX, INT16_MAX, END_US};
+static const struct {
+    int64_t least, most;
+} bounds[] = {
+    [CURSOR_ID] = {0, INT64_MAX},
+    [CURSOR_GRADE] = {0, INT16_MAX},
+    [CURSOR_TIME] = {INT64_C(-62135596800000000),
+                     INT64_C(253402300799999999)}, /* years 1 to 9999 */
+};
 #define SQL_ID(column)    ", k." #column
 #define SQL_GRADE(column) ", k." #column
 #define SQL_TIME(column)  ", " MICROSECONDS("k." #column)
+#define SQL_TEXT(column)  ", k." #column
 
 /* How the cursor of each kind of query is made. */
 static const struct cursor_layout {
-    const char *letter; /* "": it is no listing */
-    unsigned key_count;
-    enum key_kind keys[CURSOR_KEYS + 1]; /* ends with KEY_KINDS */
+    const char *letter;                    /* "": it is no listing */
+    enum cursor_key keys[CURSOR_KEYS + 1]; /* ends with CURSOR_NONE */
     const char *sql;
 } layouts[] = {
-#define ONE(kind, column)      +1
-#define ITS_KIND(kind, column) KEY_##kind,
+#define ITS_KIND(kind, column) CURSOR_##kind,
 #define ITS_SQL(kind, column)  SQL_##kind(column)
 #define LAYOUT(NAME, letter, KEYS)                                                                 \
-    {letter,                                                                                       \
-     0 KEYS(ONE),                                                                                  \
-     {KEYS(ITS_KIND) KEY_KINDS},                                                                   \
-     "'" letter "' || concat_ws('.', " MICROSECONDS("k.t") KEYS(ITS_SQL) ")"},
+    {letter, {KEYS(ITS_KIND) CURSOR_NONE}, "'" letter "' || concat_ws('.'" KEYS(ITS_SQL) ")"},
     QUERIES(LAYOUT)};
 
 /* NULL for what lists nothing. */
@@ -38,12 +40,12 @@ static const struct cursor_layout *layout_of(enum query_kind kind)
 }
 
 /* Decimal digits without leading zeros, at most max; moves *text behind them. */
-static int parse_digits(struct slice *text, uint64_t max, uint64_t *value)
+static int parse_digits(struct slice *text, int64_t max, int64_t *value)
 {
-    uint64_t n = 0;
+    int64_t n = 0;
     size_t i = 0;
     for (; i < text->len && text->at[i] >= '0' && text->at[i] <= '9'; i++) {
-        uint64_t digit = (uint64_t)(text->at[i] - '0');
+        int64_t digit = text->at[i] - '0';
         if ((i > 0 && n == 0) || n > (max - digit) / 10) {
             return -1;
         }
@@ -68,22 +70,39 @@ static int skip(struct slice *text, char c)
     return 0;
 }
 
+/* The number of a key of this kind; only times have a sign. */
+static int parse_number(struct slice *text, enum cursor_key key, int64_t *value)
+{
+    bool negative = bounds[key].least < 0 && skip(text, '-') == 0;
+    if (parse_digits(text, negative ? -bounds[key].least : bounds[key].most, value) == -1 ||
+        (negative && *value == 0)) {
+        return -1;
+    }
+    *value = negative ? -*value : *value;
+    return 0;
+}
+
+/* All that is left. */
+static int parse_text(struct slice *text, struct slice *value)
+{
+    *value = *text;
+    text->at += text->len;
+    text->len = 0;
+    return value->len > 0 && pattern_is_text(*value) ? 0 : -1;
+}
+
 int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor)
 {
     const struct cursor_layout *layout = layout_of(kind);
     if (layout == NULL || skip(&text, layout->letter[0]) == -1) {
         return -1;
     }
-    struct cursor c = {.key_count = layout->key_count};
-    bool negative = skip(&text, '-') == 0;
-    uint64_t t;
-    if (parse_digits(&text, INT64_MAX - 1, &t) == -1 || (negative && t == 0)) {
-        return -1;
-    }
-    c.t_us = negative ? -(int64_t)t : (int64_t)t;
-    for (unsigned i = 0; i < layout->key_count; i++) {
-        if (skip(&text, '.') == -1 ||
-            parse_digits(&text, most[layout->keys[i]], &c.keys[i]) == -1) {
+    struct cursor c = {.key_count = 0};
+    for (; layout->keys[c.key_count] != CURSOR_NONE; c.key_count++) {
+        enum cursor_key key = layout->keys[c.key_count];
+        if ((c.key_count > 0 && skip(&text, '.') == -1) ||
+            (key == CURSOR_TEXT ? parse_text(&text, &c.text)
+                                : parse_number(&text, key, &c.keys[c.key_count])) == -1) {
             return -1;
         }
     }
@@ -100,12 +119,7 @@ const char *cursor_sql(enum query_kind kind)
     return layout == NULL ? NULL : layout->sql;
 }
 
-unsigned cursor_key_count(enum query_kind kind)
+enum cursor_key cursor_key(enum query_kind kind, unsigned key)
 {
-    return layouts[kind].key_count;
-}
-
-bool cursor_key_is_time(enum query_kind kind, unsigned key)
-{
-    return layouts[kind].keys[key] == KEY_TIME;
+    return layouts[kind].keys[key];
 }

@@ -423,9 +423,10 @@ static void take_query(struct question *q, const struct query_message *m)
 {
     char error[CRITERIA_ERROR];
     const struct queryd_settings *s = self.settings;
+    int64_t most_ms = m->recount == 1 ? s->recount_timeout_ms : s->timeout_ms;
     int64_t timeout_ms = (int64_t)m->timeout_ms;
-    if (timeout_ms == 0 || timeout_ms > s->timeout_ms) {
-        timeout_ms = s->timeout_ms;
+    if (timeout_ms == 0 || timeout_ms > most_ms) {
+        timeout_ms = most_ms;
     }
     q->id = m->id;
     q->deadline_us = q->arrived_us + timeout_ms * 1000;

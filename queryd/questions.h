@@ -15,6 +15,7 @@ struct queryd_settings {
     const char *database;
     int64_t connections;
     int64_t timeout_ms;
+    int64_t recount_timeout_ms;
     int64_t rows_default;
     int64_t rows_max;
     int64_t waiting;

@@ -5,9 +5,11 @@
  * columns queryd answers with and how its listings go on, the commands of ezrepoctl that ask, and
  * what docs/mplane.md has to say. `ezrepoctl capabilities` prints them for what is not in C.
  *
- * For a new one: its names and rows here, a function for its statement in queryd/criteria.c, its
- * row in docs/mplane.md. A parameter that no other has is read in mplane-gw/jobs/specification.c;
- * an element that no other has goes into mplane/ezrepo.json.
+ * For a new one: its names and rows here, a function for its statement in queryd/criteria.c (or,
+ * where that is long, a file builder_NAME.c beside it), its row in docs/mplane.md. No two have the
+ * same parameters and columns: by these a specification says which one it means. A parameter that
+ * no other has is read in mplane-gw/jobs/specification.c; an element that no other has goes into
+ * mplane/ezrepo.json.
  *
  * Of each NAME, as strings for an initialiser, in the order in which peers see them:
  *   PARAMETERS_OF_NAME  elements that a specification gives values
@@ -57,18 +59,44 @@
 #define COLUMNS_OF_SET_GRADING    "grading.version", "grading.blocks"
 
 /*
+ * The ledger: who sent what, and what became of it; what belongs to no sender; what does not add
+ * up. Of hours of receipt that overlap the scope.
+ */
+#define PARAMETERS_OF_ACCOUNTS "ingestd.instance", "input.sender", "list.limit", "list.after"
+#define COLUMNS_OF_ACCOUNTS                                                                        \
+    "ingestd.instance", "input.sender", "ledger.hours", "ledger.first", "ledger.last",             \
+        "datagrams.count", "datagrams.accepted", "datagrams.exceptions", "datagrams.rejected",     \
+        "datagrams.reasons", "records.count", "records.stored", "records.samestart",               \
+        "records.duplicates", "records.rejected", "list.cursor"
+
+#define PARAMETERS_OF_LOSSES "ingestd.instance"
+#define COLUMNS_OF_LOSSES                                                                          \
+    "ingestd.instance", "datagrams.dropped", "datagrams.lost", "datagrams.maybelost",              \
+        "batches.missing"
+
+#define PARAMETERS_OF_FAULTS "ingestd.instance", "input.sender", "ledger.recount"
+#define COLUMNS_OF_FAULTS                                                                          \
+    "ledger.row", "ledger.hour", "ingestd.instance", "input.sender", "ledger.fault",               \
+        "ledger.expected", "ledger.found"
+
+/*
  * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append
- * only. letter and KEYS are of a listing, newest first: with what its cursors begin, and by which
- * columns of the statement its rows are in order behind their time k.t. KEY(kind, column):
+ * only. letter and KEYS are of a listing: with what its cursors begin, and by which columns k.* of
+ * the statement its rows are in order. A TIME that comes first also bounds the range: then the
+ * listing goes from the newest on. KEY(kind, column):
  *   ID     a number from 0
  *   GRADE  a grade name's number
  *   TIME   a time
+ *   TEXT   a text that is not empty; only as the last one
  */
 #define NO_KEYS(KEY)
 #define KEYS_OF_PERIODS(KEY)                                                                       \
+    KEY(TIME, t)                                                                                   \
     KEY(ID, series_id) KEY(GRADE, grade_id) KEY(TIME, start_end) KEY(ID, start_key)
-#define KEYS_OF_EVENTS(KEY)  KEY(ID, id)
-#define KEYS_OF_RECORDS(KEY) KEY(ID, series_id) KEY(TIME, t_end) KEY(ID, key) KEY(GRADE, grade_id)
+#define KEYS_OF_EVENTS(KEY) KEY(TIME, t) KEY(ID, id)
+#define KEYS_OF_RECORDS(KEY)                                                                       \
+    KEY(TIME, t) KEY(ID, series_id) KEY(TIME, t_end) KEY(ID, key) KEY(GRADE, grade_id)
+#define KEYS_OF_ACCOUNTS(KEY) KEY(TEXT, account)
 
 #define QUERIES(QUERY)                                                                             \
     QUERY(COUNT, "", NO_KEYS)                                                                      \
@@ -77,7 +105,10 @@
     QUERY(EVENTS, "e", KEYS_OF_EVENTS)                                                             \
     QUERY(RECORDS, "r", KEYS_OF_RECORDS)                                                           \
     QUERY(GRADING, "", NO_KEYS) /* only grading_version counts; 0 is the one in force */           \
-    QUERY(GRADINGS, "", NO_KEYS)
+    QUERY(GRADINGS, "", NO_KEYS)                                                                   \
+    QUERY(ACCOUNTS, "a", KEYS_OF_ACCOUNTS)                                                         \
+    QUERY(LOSSES, "", NO_KEYS)                                                                     \
+    QUERY(FAULTS, "", NO_KEYS)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -94,7 +125,10 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(RECORDS, "QueryRecords", "query", QUERY_RECORDS)                                    \
     CAPABILITY(ORIGINAL, "ezrepo", "query", QUERY_RECORDS)                                         \
     CAPABILITY(GET_GRADING, "GetGrading", "query", QUERY_GRADING)                                  \
-    CAPABILITY(SET_GRADING, "SetGrading", "store", QUERY_GRADING)
+    CAPABILITY(SET_GRADING, "SetGrading", "store", QUERY_GRADING)                                  \
+    CAPABILITY(ACCOUNTS, "LedgerAccounts", "query", QUERY_ACCOUNTS)                                \
+    CAPABILITY(LOSSES, "LedgerLosses", "query", QUERY_LOSSES)                                      \
+    CAPABILITY(FAULTS, "LedgerFaults", "query", QUERY_FAULTS)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

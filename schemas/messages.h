@@ -50,6 +50,7 @@
 #define LIMIT_CERTIFICATES     8192
 #define LIMIT_ANSWER_CELLS     200000
 #define LIMIT_ANSWER_ROWS      10000
+#define LIMIT_TIMEOUT_MS       3600000 /* of a question */
 
 /* By so many the release before skipped sequences where it could not know which it gave last. */
 #define SEQUENCE_LEAP (UINT64_C(1) << 32)
@@ -190,9 +191,12 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(limit, LIMIT_ANSWER_ROWS) /* rows of a listing; 0: queryd's default */                    \
     STR(after, LIMIT_TEXT_BYTES)   /* list.cursor of the last row seen, or "" */                   \
     UINT(grading_version, UINT32_MAX)                                                              \
-    UINT(timeout_ms, 3600000) /* 0: queryd's default */                                            \
+    UINT(timeout_ms, LIMIT_TIMEOUT_MS) /* 0: queryd's default */                                   \
     ADDED()                                                                                        \
-    STR(asker, LIMIT_TEXT_BYTES) /* the identity on whose behalf; "": not told */
+    STR(asker, LIMIT_TEXT_BYTES)    /* the identity on whose behalf; "": not told */               \
+    STR(instance, 36)               /* of the ledger: the ingestd's UUID; "": any */               \
+    STR(sender, LIMIT_SENDER_BYTES) /* of the ledger: whose account; "": any */                    \
+    UINT(recount, 1)                /* of its faults: all records are counted again */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)

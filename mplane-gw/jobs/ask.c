@@ -143,11 +143,13 @@ const char *ask(struct gateway *g, struct job *job)
     const struct gateway_settings *s = &g->settings;
     const char *why = NULL;
     bool publish = job->question.publish;
+    /* How long all records may be counted is for queryd to say. */
+    int64_t query_ms = job->question.query.recount ? LIMIT_TIMEOUT_MS : s->query_timeout_ms;
     job->question.query.asker = job->identity;
-    job->question.query.timeout_ms = (uint64_t)s->query_timeout_ms;
+    job->question.query.timeout_ms = (uint64_t)query_ms;
     job->question.publication.author = job->identity;
-    job->deadline_us = daemon_clock_us() + (publish ? s->store_timeout_ms * 1000
-                                                    : s->query_timeout_ms * 1000 + GRACE_US);
+    job->deadline_us =
+        daemon_clock_us() + (publish ? s->store_timeout_ms * 1000 : query_ms * 1000 + GRACE_US);
     if (jobs_add(g->asks->jobs, job, &why) == -1) {
         job_free(job);
         return why;

@@ -2,6 +2,7 @@
 /* From a specification's parameters and scope to a question. Pure: no clock, no sockets. */
 #include "mplane-gw/jobs/specification.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "common/capability_rows.h"
@@ -215,6 +216,58 @@ static int read_after(const struct reading *r, const struct parameter_reader *se
     return 0;
 }
 
+/* An empty text is none, too. */
+static int read_sender(const struct reading *r, const struct parameter_reader *self)
+{
+    struct slice text = value_of(r->s, self->element);
+    if (text.len > LIMIT_SENDER_BYTES) {
+        snprintf(r->error, r->error_size, "parameters.%s: expected at most %d bytes, found %zu",
+                 self->element, LIMIT_SENDER_BYTES, text.len);
+        return -1;
+    }
+    r->q->query.sender = text.at == NULL ? slice_of("") : text;
+    return 0;
+}
+
+/* Whether the text is 8-4-4-4-12 hexadecimal digits. */
+static bool is_uuid(struct slice text)
+{
+    static const char form[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+    bool same = text.len == sizeof form - 1;
+    for (size_t i = 0; same && i < text.len; i++) {
+        same = form[i] == 'x' ? isxdigit((unsigned char)text.at[i]) != 0 : text.at[i] == form[i];
+    }
+    return same;
+}
+
+static int read_instance(const struct reading *r, const struct parameter_reader *self)
+{
+    struct slice text = value_of(r->s, self->element);
+    if (text.len > 0 && !is_uuid(text)) {
+        snprintf(r->error, r->error_size,
+                 "parameters.%s: expected the UUID of an ingestd, found \"%.*s\"", self->element,
+                 SHOWN(text));
+        return -1;
+    }
+    r->q->query.instance = text.at == NULL ? slice_of("") : text;
+    return 0;
+}
+
+/* Without a value false. */
+static int read_recount(const struct reading *r, const struct parameter_reader *self)
+{
+    struct slice text = value_of(r->s, self->element);
+    bool yes = slice_is(text, "True") || slice_is(text, "true") || slice_is(text, "1");
+    bool no = slice_is(text, "False") || slice_is(text, "false") || slice_is(text, "0");
+    if (text.at != NULL && !yes && !no) {
+        snprintf(r->error, r->error_size, "parameters.%s: expected True or False, found \"%.*s\"",
+                 self->element, SHOWN(text));
+        return -1;
+    }
+    r->q->query.recount = yes;
+    return 0;
+}
+
 static int read_document(const struct reading *r, const struct parameter_reader *self)
 {
     struct slice document = mplane_message_value(r->s, self->element);
@@ -240,6 +293,9 @@ static const struct parameter_reader readers[] = {
     DIMENSIONS(DIMENSION_READER, ){"list.limit", read_limit, 0, false},
     {"list.after", read_after, 0, false},
     {"grading.version", read_grading_version, 0, false},
+    {"ingestd.instance", read_instance, 0, false},
+    {"input.sender", read_sender, 0, false},
+    {"ledger.recount", read_recount, 0, false},
     {"grading.document", read_document, 0, false},
 };
 #define READERS (sizeof readers / sizeof readers[0])
@@ -327,7 +383,7 @@ static void preset(struct query_message *q)
     q->grade_name = slice_of("all");
     q->grade_low = 1;
     q->grade_high = 5;
-    q->after = slice_of("");
+    q->after = q->instance = q->sender = slice_of("");
 }
 
 int question_of(const struct mplane_message *specification, enum capability_kind kind,

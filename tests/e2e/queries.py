@@ -16,8 +16,9 @@ from conftest import ROOT, assert_clean, counters_now, wait_for
 from messages import ANSWER, MESSAGE_VERSION, QUERY, pack
 
 _NUMBERS = {query["name"]: query["number"] for query in DECLARED["queries"]}
-COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS = (
-    _NUMBERS[name] for name in ("COUNT", "HISTOGRAM", "PERIODS", "EVENTS", "RECORDS", "GRADING", "GRADINGS"))
+COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS, ACCOUNTS, LOSSES, FAULTS = (
+    _NUMBERS[name] for name in ("COUNT", "HISTOGRAM", "PERIODS", "EVENTS", "RECORDS", "GRADING", "GRADINGS", "ACCOUNTS",
+                                "LOSSES", "FAULTS"))
 OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
 PAST, FUTURE = -2**63, 2**63 - 1
 
@@ -39,11 +40,12 @@ class Asker:
 
     def send(self, kind, type="*", content="*", probe="*", source="*", dest="*", path="*", since=PAST,
              until=FUTURE, instant=0, grade="all", low=1, high=5, limit=0, after="", version=0,
-             timeout=0, socket=None, asker=""):
+             timeout=0, socket=None, **more):
+        """more: fields behind these, by their names."""
         self.id += 1
         (socket or self.socket).send(pack(
             QUERY, self.id, kind, type, content, probe, source, dest, path, since, until, instant,
-            grade, low, high, limit, after, version, timeout, asker=asker))
+            grade, low, high, limit, after, version, timeout, **more))
         return self.id
 
     def receive(self, seconds=90, socket=None):

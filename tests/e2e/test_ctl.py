@@ -211,7 +211,8 @@ def test_events_show_nulls_as_dashes(run, gateway):
 
 @pytest.mark.parametrize("label, command", [
     ("QueryByCriteria", ["query"]), ("QueryHistogram", ["query", "--histogram"]), ("QueryPeriods", ["periods"]),
-    ("QueryEvents", ["events"]), ("QueryRecords", ["records"])])
+    ("QueryEvents", ["events"]), ("QueryRecords", ["records"]), ("LedgerAccounts", ["ask", "LedgerAccounts", "--rows", "3"]),
+    ("LedgerLosses", ["ask", "LedgerLosses"]), ("LedgerFaults", ["ask", "LedgerFaults"])])
 def test_json_has_the_types_of_the_registry(run, gateway, label, command):
     """Numbers are numbers, however long, and truth values truth values; what is none stays the text that it is."""
     with open(os.path.join(ROOT, "schemas", "mplane", "ezrepo.json"), encoding="utf-8") as file:
@@ -219,7 +220,8 @@ def test_json_has_the_types_of_the_registry(run, gateway, label, command):
     good = {"natural": "12345678901234567890123", "boolean": "True"}
     gateway.answers = [result(label, [[good.get(kinds.get(c), "1") for c in COLUMNS[label]],
                                       ["01" for _ in COLUMNS[label]], [None for _ in COLUMNS[label]]])]
-    first, second, third = [json.loads(line) for line in run(*command, "--json").stdout.splitlines()]
+    json_too = [] if command[0] == "ask" else ["--json"]
+    first, second, third = [json.loads(line) for line in run(*command, *json_too).stdout.splitlines()]
     assert first == {c: 12345678901234567890123 if kinds.get(c) == "natural" else True if kinds.get(c) == "boolean"
                      else "1" for c in COLUMNS[label]}
     assert set(second.values()) == {"01"} and set(third.values()) == {None}
@@ -379,6 +381,55 @@ def test_capability_that_is_not_offered(run, gateway):
     assert done.returncode == 1 and "does not offer us QueryEvents" in done.stderr
     gateway.answers = [result("QueryByCriteria", [])]
     assert run("query").returncode == 0
+
+
+# ---- any question ----
+
+def account(sender, cursor="c"):
+    return [cursor if c == "list.cursor" else sender if c == "input.sender" else "{}" if c == "datagrams.reasons" else "1"
+            for c in COLUMNS["LedgerAccounts"]]
+
+
+def asked(gateway):
+    return [m["message"]["parameters"] for m in gateway.received]
+
+
+def test_all_pages_of_a_listing(run, gateway):
+    """Until there is an empty one: how many rows a page has is the gateway's to say."""
+    gateway.answers = [result("LedgerAccounts", [account(str(i), f"a.{i}") for i in range(4)]),
+                       result("LedgerAccounts", [account("last", "a.last")]), result("LedgerAccounts", [])]
+    done = run("ask", "LedgerAccounts", "ingestd.instance=x=y", "--when", "2026-11-21 ... now")
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [row["input.sender"] for row in rows] == ["0", "1", "2", "3", "last"] and rows[0]["datagrams.count"] == 1
+    assert [p["list.after"] for p in asked(gateway)] == ["", "a.3", "a.last"]
+    assert {(p["list.limit"], p["ingestd.instance"], p["input.sender"]) for p in asked(gateway)} == {("5000", "x=y", "*")}
+    assert gateway.received[0]["message"]["when"].startswith("2026-11-21")
+
+
+def test_so_many_rows_of_a_listing(run, gateway):
+    gateway.answers = [result("LedgerAccounts", [account(str(i), f"a.{i}") for i in range(3)])] * 2
+    gateway.answers[1] = result("LedgerAccounts", [account(str(i), f"b.{i}") for i in range(3)])
+    done = run("ask", "--rows", "6", "LedgerAccounts")
+    assert done.returncode == 0 and len(done.stdout.splitlines()) == 6
+    assert [p["list.limit"] for p in asked(gateway)] == ["6", "3"]
+
+
+def test_pages_that_do_not_go_on(run, gateway):
+    for cursors in (["a", "a"], [None]):
+        gateway.answers = [result("LedgerAccounts", [account("x", cursor)]) for cursor in cursors]
+        done = run("ask", "LedgerAccounts")
+        assert done.returncode == 1 and "expected another list.cursor with each page" in done.stderr
+
+
+def test_a_question_that_lists_nothing(run, gateway):
+    gateway.answers = [result("LedgerFaults", [])]
+    done = run("ask", "LedgerFaults", "ledger.recount=True", "input.sender=")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert asked(gateway) == [{"ingestd.instance": "*", "input.sender": "", "ledger.recount": "True"}]
+    gateway.answers = [{"exception": "t", "message": "no\x1b such"}]
+    done = run("ask", "LedgerFaults")
+    assert done.returncode == 1 and done.stderr.startswith("ezrepoctl: no") and "\x1b" not in done.stderr
 
 
 # ---- the connection ----
@@ -618,6 +669,10 @@ def test_a_stored_that_has_ended_is_not_waited_for(ctl, tmp_path, words):
     ["events", "--limit", "10001"], ["query", "--type", b"\xff"],
     ["query", "--url", "http://localhost:1/", "--cert", "/x", "--key", "/x", "--ca", "/x"],
     ["messages", "extra"], ["messages", "--json"], ["capabilities", "extra"],
+    ["ask"], ["ask", "Nonsense"], ["ask", "SetGrading"], ["ask", "LedgerFaults", "nonsense"],
+    ["ask", "LedgerFaults", "record.dest=x"], ["ask", "LedgerAccounts", "list.after=x"], ["ask", "LedgerFaults", "--rows", "5"],
+    ["ask", "LedgerAccounts", "--rows", "0"], ["ask", "LedgerAccounts", "--when", "soon"],
+    ["ask", "LedgerAccounts", b"input.sender=\xff"], ["ask", "QueryByCriteria", *["record.type=x"] * 30],
 ])
 def test_wrong_usage(ctl, words):
     done = subprocess.run([ctl, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)
@@ -629,7 +684,7 @@ def test_wrong_usage(ctl, words):
 
 @pytest.mark.parametrize("words", [
     [], ["send"], ["query"], ["periods"], ["events"], ["records"], ["grading"], ["grading", "check"],
-    ["grading", "get"], ["grading", "set"], ["grading", "history"], ["messages"], ["capabilities"]])
+    ["grading", "get"], ["grading", "set"], ["grading", "history"], ["messages"], ["capabilities"], ["ask"]])
 def test_help(ctl, words):
     done = subprocess.run([ctl, *words, "--help"], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

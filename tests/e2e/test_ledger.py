@@ -14,6 +14,7 @@ import uuid
 import pytest
 
 from conftest import ping, queued_bytes, time_text, wait_for
+from ezrepo.state import State
 from messages import LOST, REJECT, pack
 from stores import (HOUR, NONE, SECOND, Record, account, accounts_frame, check_store, grades_frame, now_us, records_frame,
                     start_of_hour)
@@ -428,6 +429,7 @@ def test_the_ledger_of_a_set_closes(make_set):
     text = one.cmd("ledger", "--verify").stdout
     assert "the ledger closes, compared with the records" in text and "127.0.0.6" in text
     narrowing(one, found)
+    who_may_ask(one)
     tampering(one)
 
 
@@ -442,9 +444,33 @@ def narrowing(one, found):
     assert ledger(one, "--since", "2099-01-01 10:00")["ingestds"] == []
     assert ledger(one, "--sender", "x' OR true; DROP TABLE ezrepo.ledger; --")["ingestds"] == []
     assert ledger(one, "--sender", "\\")["ingestds"] == [] and by_sender(ledger(one)) == by_sender(found)
-    for wrong in (["--since", "yesteryear"], ["--until", "2026-13-01"], ["--instance", "x"]):
+    assert by_sender(ledger(one, "--since", "99999999w", "--until", "tomorrow")) == by_sender(found)
+    one.configure(queryd={"rows_default": 1, "rows_max": 2})  # pages of two
+    one.cmd("reload", "queryd")
+    one.wait_for(lambda: "config.reloaded" in one.cmd("logs", "queryd").stdout)
+    assert by_sender(ledger(one)) == by_sender(found)
+    for wrong in (["--since", "yesteryear"], ["--until", "2026-13-01"], ["--instance", "x"],
+                  ["--since", "today", "--until", "yesterday"]):
         done = one.cmd("ledger", *wrong, check=False)
         assert done.returncode == 2 and wrong[0] in done.stderr
+
+
+def who_may_ask(one):
+    """Who has the role for it; a set of a release before, whose rules do not know of it, says what is missing."""
+    one.cmd("pki", "issue", "ann", "--role", "reader")
+    one.wait_for(lambda: one.cmd("query", "--as", "ann", check=False).returncode == 0)
+    done = one.cmd("ledger", "--as", "ann", check=False)
+    assert done.returncode == 1 and "does not offer us LedgerAccounts" in done.stderr
+    done = one.cmd("ledger", "--as", "nobody-at-all", check=False)
+    assert done.returncode == 1 and "nobody-at-all.crt" in done.stderr
+    access = State(one.state).config()["mplane-gw"]["access"]
+    rules = access["authorizations"]
+    assert rules["Ledger*"] == ["admin"]
+    access["authorizations"] = {label: roles for label, roles in rules.items() if label != "Ledger*"}
+    one.configure(**{"mplane-gw": {"access": access}})
+    done = one.cmd("ledger", check=False)
+    assert done.returncode == 1 and 'add "Ledger*": ["admin"] to "authorizations"' in done.stderr
+    one.configure(**{"mplane-gw": {"access": {**access, "authorizations": rules}}})
 
 
 def tampering(one):

@@ -140,7 +140,7 @@ def test_passwords_are_not_among_arguments(make_set, tmp_path, tmp_state, form):
         text = form.format(port=port)
         one.configure(queryd={"database": text})
         (tmp_path / "store.txt").write_text(text + "\n")
-        for command in (["ledger"], ["rejected", "list"], ["rejected", "show", "1"],
+        for command in (["rejected", "list"], ["rejected", "show", "1"],
                         ["init", "--state", tmp_state + "/s", "--database", f"@{tmp_path}/store.txt", "--database-read",
                          f"@{tmp_path}/store.txt"]):
             with subprocess.Popen([sys.executable, EZREPO, *command], env=one.environment, stderr=subprocess.PIPE,

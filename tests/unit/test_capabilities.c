@@ -14,6 +14,7 @@
 
 #define URL    "http://gateway.test:8891/registry/ezrepo"
 #define LINK   "https://gateway.test:8890/"
+#define UUID   "0b6c7f1e-1f2d-4c3b-9A5f-0123456789ab"
 #define NOW_US INT64_C(1767225600000000) /* 2026-01-01 00:00:00 */
 
 static struct registry *registry;
@@ -220,7 +221,8 @@ static void test_every_parameter_is_read(void **state)
         const char *label = capability_rows[i].label;
         struct mplane_message m = specify(label, "now");
         for (uint32_t k = 0; k < m.parameter_count; k++) {
-            m.parameters[k].values[0] = slice_of("0");
+            bool uuid = slice_is(m.parameters[k].name, "ingestd.instance");
+            m.parameters[k].values[0] = slice_of(uuid ? UUID : "0");
         }
         ask(&m, label, &q);
     }
@@ -286,6 +288,57 @@ static void test_questions(void **state)
     set(&m, "grading.document", "{}");
     ask(&m, "SetGrading", &q);
     assert_true(q.publish && slice_is(q.publication.document, "{}"));
+}
+
+static void test_questions_about_the_ledger(void **state)
+{
+    struct gateway_question q;
+    (void)state;
+    struct mplane_message m = specify("LedgerAccounts", "2025-12-31 ... now");
+    set(&m, "ingestd.instance", UUID);
+    set(&m, "input.sender", "https:org.example.p1");
+    set(&m, "list.limit", "5");
+    ask(&m, "LedgerAccounts", &q);
+    assert_int_equal(q.query.kind, QUERY_ACCOUNTS);
+    assert_true(slice_is(q.query.instance, UUID));
+    assert_true(slice_is(q.query.sender, "https:org.example.p1"));
+    assert_int_equal(q.query.limit, 5);
+    m = specify("LedgerFaults", "past ... future"); /* "*" is any, and no recount */
+    ask(&m, "LedgerFaults", &q);
+    assert_int_equal(q.query.kind, QUERY_FAULTS);
+    assert_true(slice_is(q.query.instance, "") && slice_is(q.query.sender, ""));
+    assert_int_equal(q.query.recount, 0);
+    set(&m, "ledger.recount", "True");
+    set(&m, "ingestd.instance", "");
+    set(&m, "input.sender", "**");
+    ask(&m, "LedgerFaults", &q);
+    assert_int_equal(q.query.recount, 1);
+    assert_true(slice_is(q.query.instance, "") && slice_is(q.query.sender, ""));
+    set(&m, "ledger.recount", "False");
+    ask(&m, "LedgerFaults", &q);
+    assert_int_equal(q.query.recount, 0);
+
+    static const struct {
+        const char *parameter, *value;
+    } wrong[] = {
+        {"ledger.recount", "perhaps"},
+        {"ingestd.instance", "0b6c7f1e"},
+        {"ingestd.instance", "0b6c7f1e-1f2d-4c3b-9a5f-0123456789ag"},
+        {"ingestd.instance", "0b6c7f1e+1f2d-4c3b-9a5f-0123456789ab"},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        m = specify("LedgerFaults", "past ... future");
+        set(&m, wrong[i].parameter, wrong[i].value);
+        assert_int_equal(question_of(&m, CAPABILITY_FAULTS, 0, &q, error, sizeof error), -1);
+        assert_non_null(strstr(error, wrong[i].parameter));
+        assert_non_null(strstr(error, wrong[i].value));
+    }
+    char longest[LIMIT_SENDER_BYTES + 2] = "";
+    memset(longest, 'x', LIMIT_SENDER_BYTES + 1);
+    m = specify("LedgerFaults", "past ... future");
+    set(&m, "input.sender", longest);
+    assert_int_equal(question_of(&m, CAPABILITY_FAULTS, 0, &q, error, sizeof error), -1);
+    assert_string_equal(error, "parameters.input.sender: expected at most 256 bytes, found 257");
 }
 
 /* The scope of a result can be read by all: absolute, and not back to front. */
@@ -431,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_grade_ranges),
         cmocka_unit_test(test_every_parameter_is_read),
         cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_questions_about_the_ledger),
         cmocka_unit_test(test_scopes_become_absolute),
         cmocka_unit_test(test_bad_values_are_named),
         cmocka_unit_test(test_results),

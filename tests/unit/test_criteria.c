@@ -50,7 +50,9 @@ static struct query_message any(enum query_kind kind)
                                   .grade_name = slice_of("all"),
                                   .grade_low = 1,
                                   .grade_high = 5,
-                                  .after = slice_of("")};
+                                  .after = slice_of(""),
+                                  .instance = slice_of(""),
+                                  .sender = slice_of("")};
 }
 
 static int build(const struct query_message *q)
@@ -92,8 +94,11 @@ static void test_all_kinds_use_their_parameters(void **state)
     for (int kind = 0; kind < QUERY_KINDS; kind++) {
         char cursor[32] = "";
         if (cursor_sql((enum query_kind)kind) != NULL) {
-            unsigned keys = cursor_key_count((enum query_kind)kind);
-            snprintf(cursor, sizeof cursor, "%s5%.*s", query_rows[kind].letter, 2 * (int)keys,
+            unsigned keys = 0;
+            while (cursor_key((enum query_kind)kind, keys) != CURSOR_NONE) {
+                keys++;
+            }
+            snprintf(cursor, sizeof cursor, "%s5%.*s", query_rows[kind].letter, 2 * (int)keys - 2,
                      ".1.1.1.1");
         }
         for (int variant = 0; variant < 16; variant++) {
@@ -103,6 +108,9 @@ static void test_all_kinds_use_their_parameters(void **state)
             q.source = slice_of(variant & 4 ? "192.0.2.0/24" : "*");
             q.after = slice_of(variant & 8 ? cursor : "");
             q.grading_version = (uint64_t)(variant & 1);
+            q.recount = (uint64_t)(variant & 1);
+            q.sender = slice_of(variant & 2 ? "192.0.2.1" : "");
+            q.instance = slice_of(variant & 4 ? "0b6c" : "");
             assert_int_equal(build(&q), 0);
             check_parameters();
             assert_true(c.column_count >= 3);
@@ -275,6 +283,64 @@ static void test_cursor(void **state)
     assert_true(has_parameter("12"));
 }
 
+static void test_ledger(void **state)
+{
+    (void)state;
+    static const char evil[] = "'; DROP TABLE ledger; --";
+    struct query_message q = any(QUERY_ACCOUNTS);
+    q.from_us = NOON_US;
+    q.to_us = NOON_US + HOUR_US;
+    q.sender = q.instance = slice_of(evil);
+    q.after = slice_of("a0b6c.'; DROP");
+    q.limit = 77;
+    assert_int_equal(build(&q), 0);
+    assert_null(strstr(c.sql, "DROP"));
+    assert_true(has_parameter(evil) && has_parameter("0b6c.'; DROP") && has_parameter("77"));
+    assert_true(has_parameter("2016-02-18 12:00:00.000000+00"));
+    assert_true(has_parameter("2016-02-18 13:00:00.000000+00"));
+    assert_int_equal(times("(k.account) > ("), 1);
+    check_parameters();
+
+    q.to_us = q.from_us; /* nothing */
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("AND false"), 1);
+
+    q = any(QUERY_LOSSES);
+    q.sender = slice_of(evil); /* nobody knows whose they were */
+    assert_int_equal(build(&q), 0);
+    assert_false(has_parameter(evil));
+    assert_true(has_parameter("1000"));
+}
+
+/* Records are counted only when they are asked for, those of no row only when all is. */
+static void test_faults_of_the_ledger(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_FAULTS);
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("FROM measurement") + times("records of no row"), 0);
+    q.recount = 1;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("FROM measurement"), 1);
+    assert_int_equal(times("records of no row"), 1);
+    assert_true(has_parameter("1000"));
+    for (int part = 0; part < 5; part++) {
+        q = any(QUERY_FAULTS);
+        q.recount = 1;
+        q.from_us = part == 0 ? NOON_US : q.from_us;
+        q.to_us = part == 1 ? NOON_US : q.to_us;
+        q.sender = slice_of(part == 2 ? "x" : "");
+        q.instance = slice_of(part == 3 ? "x" : "");
+        if (part == 4) {
+            q.from_us = NOON_US;
+            q.instant = 1;
+        }
+        assert_int_equal(build(&q), 0);
+        assert_int_equal(times("FROM measurement"), 1);
+        assert_int_equal(times("records of no row"), 0);
+    }
+}
+
 static void refused(struct query_message q, const char *said)
 {
     assert_int_equal(build(&q), -1);
@@ -314,6 +380,13 @@ static void test_faults(void **state)
     refused(q, "list.after: expected the list.cursor of a row of such a listing");
     q.after = slice_of("e-99999999999999999.1"); /* before the year 1 */
     refused(q, "list.after: expected the list.cursor of a row of such a listing");
+
+    q = any(QUERY_ACCOUNTS);
+    q.sender = (struct slice){"a\0b", 3};
+    refused(q, "input.sender: expected a text in UTF-8 without NUL");
+    q = any(QUERY_LOSSES);
+    q.instance = (struct slice){"\xff", 1};
+    refused(q, "ingestd.instance: expected the UUID of an ingestd");
 }
 
 static void test_out_of_memory(void **state)
@@ -341,6 +414,8 @@ int main(void)
         cmocka_unit_test(test_totals),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_cursor),
+        cmocka_unit_test(test_ledger),
+        cmocka_unit_test(test_faults_of_the_ledger),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_out_of_memory),
     };

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -11,12 +12,13 @@
 #include "common/capability_rows.h"
 #include "queryd/cursor.h"
 
-static void good(enum query_kind kind, const char *text, int64_t t_us, unsigned count,
-                 const uint64_t *keys)
+#define FIRST INT64_C(-62135596800000000) /* the first and the last time there are */
+#define LAST  INT64_C(253402300799999999)
+
+static void good(enum query_kind kind, const char *text, unsigned count, const int64_t *keys)
 {
     struct cursor c;
     assert_int_equal(cursor_parse(kind, slice_of(text), &c), 0);
-    assert_int_equal(c.t_us, t_us);
     assert_int_equal(c.key_count, count);
     for (unsigned i = 0; i < count; i++) {
         assert_int_equal(c.keys[i], keys[i]);
@@ -26,13 +28,29 @@ static void good(enum query_kind kind, const char *text, int64_t t_us, unsigned 
 static void test_good(void **state)
 {
     (void)state;
-    good(QUERY_PERIODS, "p1455796800000000.12.3.1455796800000001.0", 1455796800000000, 4,
-         (const uint64_t[]){12, 3, 1455796800000001, 0});
-    good(QUERY_PERIODS, "p-1.9223372036854775807.32767.0.9223372036854775807", -1, 4,
-         (const uint64_t[]){INT64_MAX, 32767, 0, INT64_MAX});
-    good(QUERY_RECORDS, "r0.1.253402300799999999.9223372036854775807.32767", 0, 4,
-         (const uint64_t[]){1, 253402300799999999, INT64_MAX, 32767});
-    good(QUERY_EVENTS, "e9223372036854775806.7", INT64_MAX - 1, 1, (const uint64_t[]){7});
+    good(QUERY_PERIODS, "p1455796800000000.12.3.1455796800000001.0", 5,
+         (const int64_t[]){1455796800000000, 12, 3, 1455796800000001, 0});
+    good(QUERY_PERIODS, "p-1.9223372036854775807.32767.-7.9223372036854775807", 5,
+         (const int64_t[]){-1, INT64_MAX, 32767, -7, INT64_MAX});
+    good(QUERY_RECORDS, "r0.1.253402300799999999.9223372036854775807.32767", 5,
+         (const int64_t[]){0, 1, LAST, INT64_MAX, 32767});
+    good(QUERY_EVENTS, "e253402300799999999.7", 2, (const int64_t[]){LAST, 7});
+    good(QUERY_EVENTS, "e-62135596800000000.7", 2, (const int64_t[]){FIRST, 7});
+}
+
+/* All behind the letter, whatever it holds. */
+static void test_texts(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"x", "1.2", ".", "0b6c-1.(others)", "https:\xc3\xa9 *"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        char cursor[64];
+        struct cursor c;
+        snprintf(cursor, sizeof cursor, "a%s", texts[i]);
+        assert_int_equal(cursor_parse(QUERY_ACCOUNTS, slice_of(cursor), &c), 0);
+        assert_int_equal(c.key_count, 1);
+        assert_true(slice_is(c.text, texts[i]));
+    }
 }
 
 static void test_bad(void **state)
@@ -71,6 +89,11 @@ static void test_bad(void **state)
         {QUERY_EVENTS, "e1.2.3"},
         {QUERY_COUNT, "p1.2.3.4.5"},
         {QUERY_GRADINGS, "e1.2"},
+        {QUERY_EVENTS, "e253402300800000000.7"}, /* the year 10000 */
+        {QUERY_EVENTS, "e-62135596800000001.7"}, /* before the year 1 */
+        {QUERY_ACCOUNTS, "a"},
+        {QUERY_ACCOUNTS, "x1"},
+        {QUERY_ACCOUNTS, "a\xff"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct cursor c;
@@ -105,6 +128,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
+        cmocka_unit_test(test_texts),
         cmocka_unit_test(test_bad),
         cmocka_unit_test(test_only_listings_have_one),
     };

@@ -253,7 +253,14 @@ def _add_ledger(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--sender", metavar="ADDRESS", default="", help="from this sender only")
     sub.add_argument("--verify", action="store_true",
                      help="count the stored records again, all of them, and compare")
+    _add_as(sub)
     sub.add_argument("--json", action="store_true", help="everything, for programs")
+
+
+def _add_as(sub: argparse.ArgumentParser) -> None:
+    """Of what asks the gateway; as commands that are passed on have it."""
+    sub.add_argument("--as", dest="client", metavar="NAME", default="admin",
+                     help="the client certificate pki/clients/NAME.crt that asks (admin)")
 
 
 def _natural(text: str) -> int:

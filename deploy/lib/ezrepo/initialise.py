@@ -79,6 +79,8 @@ CONFIGURATION = """\
         "ezrepo": ["reader", "admin"],
         "GetGrading": ["reader", "admin"],
         "SetGrading": ["admin"],
+        // Who sent what, and what became of it.
+        "Ledger*": ["admin"],
         // Posting results over HTTPS: Collect-TYPE is one record type.
         "Collect-*": ["probe", "admin"]
       }}

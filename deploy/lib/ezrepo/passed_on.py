@@ -36,7 +36,7 @@ def opened(directory: str) -> State:
     return state
 
 
-def _gateway_arguments(state: State, client: str) -> List[str]:
+def gateway_arguments(state: State, client: str) -> List[str]:
     """For ezrepoctl: where the gateway is and who we are."""
     folder = state.path("pki", "clients")
     files = {"--cert": os.path.join(folder, client + ".crt"),
@@ -85,5 +85,5 @@ def run(command: str, arguments: List[str]) -> NoReturn:
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
             call, rest = call + rest[:1], rest[1:]
-        call += _gateway_arguments(opened(own.state), own.client)
+        call += gateway_arguments(opened(own.state), own.client)
     os.execv(call[0], call + rest)

@@ -16,10 +16,11 @@ from typing import Any, Dict, List, Tuple
 
 from . import cluster, messages
 from .errors import Failure, Usage
-from .ledger import shown, time_argument
+from .ledger import shown
 from .output import say
 from .state import State
 
+UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 DATAGRAM_BYTES = 65507
 RECORD_REASONS = ("database", "expired", "record")  # kept as a records frame of one record, by stored
 # Files may be older, and last longer; and a record that went into the spool may have come by any door.
@@ -38,6 +39,32 @@ ORDER BY id DESC LIMIT :'limit'::bigint;
 ONE = f"""
 SELECT json_build_object({COLUMNS}, 'head', encode(head, 'hex')) FROM rejected WHERE id = :'id'::bigint;
 """
+
+
+def time_argument(option: str, text: str, preset: str) -> str:
+    """As PostgreSQL reads it: a time in UTC, a day's name, or how long ago; the preset when nothing is given."""
+    if not text:
+        return preset
+    if re.fullmatch(r"(\d+[smhdw])+", text):
+        seconds = sum(int(n) * UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
+        try:
+            then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=seconds)
+        except OverflowError:
+            return "-infinity"
+        return then.isoformat()
+    days = {"yesterday": -1, "today": 0, "tomorrow": 1}
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if text in days:
+        return (now.replace(hour=0, minute=0, second=0, microsecond=0)
+                + datetime.timedelta(days=days[text])).isoformat()
+    if text == "now":
+        return now.isoformat()
+    try:
+        then = datetime.datetime.fromisoformat(re.sub(r"Z$", "+00:00", text.strip()))
+    except ValueError:
+        raise Usage(f'{option}: expected a time such as "2026-11-21 10:00", today, or how long ago, such as 2h;'
+                    f' found "{text}"') from None
+    return then.replace(tzinfo=then.tzinfo or datetime.timezone.utc).isoformat()
 
 
 # ---- a record as ingestd passed it on ----

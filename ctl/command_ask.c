@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command ask: any question of schemas/capability_list.h by its label, for programs. A listing
+ * is asked for page by page until all of it is there.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/capability_rows.h"
+#include "common/pattern.h"
+#include "ctl/mplane_client.h"
+#include "schemas/messages.h"
+
+#define ARENA_BYTES ((size_t)512 << 20)
+/* So many of the widest rows fit into an answer, whatever they hold. */
+#define PAGE_ROWS 5000
+
+static struct {
+    const char *when, *rows;
+} given = {.when = "past ... future"};
+
+static const struct ctl_option ask_options[] = {
+    {"when", "SCOPE", &given.when, NULL, "an mPlane scope; \"past ... future\" unless given"},
+    {"rows", "N", &given.rows, NULL, "of a listing at most so many; all unless given"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+/* One question, and how far it has come. */
+struct asking {
+    const struct capability_row *row;
+    struct when when;
+    struct mplane_value values[CAPABILITY_NAMES + 2]; /* the last two are the page's */
+    size_t given;
+    bool lists;
+    int64_t left;                      /* rows that are still wanted */
+    char cursor[LIMIT_TEXT_BYTES + 1]; /* of the last row seen, or "" */
+};
+
+static const struct capability_row *row_of(const char *label)
+{
+    for (size_t i = 0; i < CAPABILITY_COLLECT; i++) {
+        if (strcmp(capability_rows[i].label, label) == 0 &&
+            strcmp(capability_rows[i].verb, "query") == 0) {
+            return &capability_rows[i];
+        }
+    }
+    return NULL;
+}
+
+/* NAME=VALUE. 0, or the exit code after a complaint. */
+static int read_value(struct arena *a, struct asking *s, const char *word)
+{
+    const char *equals = strchr(word, '=');
+    const char *name = equals == NULL ? word : arena_printf(a, "%.*s", (int)(equals - word), word);
+    if (name == NULL) {
+        return ctl_failed("out of memory");
+    }
+    if (equals == NULL || !capability_row_asks(s->row, name) || strncmp(name, "list.", 5) == 0) {
+        return ctl_usage("%s: expected NAME=VALUE with the name of a parameter, found \"%s\"",
+                         s->row->label, word);
+    }
+    if (!pattern_is_text(slice_of(equals + 1))) {
+        return ctl_usage("%s: expected UTF-8", name);
+    }
+    s->values[s->given++] = (struct mplane_value){name, equals + 1};
+    return CTL_DONE;
+}
+
+/* What was given on the command line. 0, or the exit code after a complaint. */
+static int read_words(struct arena *a, struct asking *s, const char *const *words, int count)
+{
+    char error[200];
+    s->row = row_of(words[0]);
+    if (s->row == NULL) {
+        return ctl_usage("ask: there is no question \"%s\" (ezrepoctl capabilities has all)",
+                         words[0]);
+    }
+    s->lists = capability_row_asks(s->row, "list.after");
+    s->left = INT64_MAX;
+    if (given.rows != NULL && (!s->lists || ctl_number(given.rows, 1, INT64_MAX, &s->left) == -1)) {
+        return ctl_usage("--rows: expected a number of rows of a listing, found \"%s\"",
+                         given.rows);
+    }
+    if (when_parse(slice_of(given.when), &s->when, error, sizeof error) == -1) {
+        return ctl_usage("--when: %s", error);
+    }
+    for (int i = 1; i < count; i++) {
+        int exit_code = read_value(a, s, words[i]);
+        if (exit_code != CTL_DONE) {
+            return exit_code;
+        }
+    }
+    return CTL_DONE;
+}
+
+/* Goes on behind the last of these rows; false when there are no more. -1 after a complaint. */
+static int go_on(struct asking *s, const struct mplane_rows *rows)
+{
+    s->left -= rows->rows;
+    if (!s->lists || rows->rows == 0 || s->left <= 0) {
+        return false;
+    }
+    struct slice cursor = mplane_cell(rows, rows->rows - 1, "list.cursor");
+    if (cursor.at == NULL || cursor.len > LIMIT_TEXT_BYTES || slice_is(cursor, s->cursor)) {
+        ctl_failed("%s: expected another list.cursor with each page", s->row->label);
+        return -1;
+    }
+    snprintf(s->cursor, sizeof s->cursor, "%.*s", (int)cursor.len, cursor.at);
+    return true;
+}
+
+/* Asks for a page, or for all when it is no listing, and prints it. *more: whether to go on. */
+static int ask_page(struct arena *a, struct asking *s, bool *more)
+{
+    char limit[24];
+    struct mplane_rows rows;
+    int exit_code;
+    struct mplane_client *client = mplane_client_new(a, &exit_code);
+    if (client == NULL) {
+        return exit_code;
+    }
+    snprintf(limit, sizeof limit, "%" PRId64, s->left < PAGE_ROWS ? s->left : PAGE_ROWS);
+    s->values[s->given] = (struct mplane_value){"list.limit", limit};
+    s->values[s->given + 1] = (struct mplane_value){"list.after", s->cursor};
+    exit_code = CTL_FAILED;
+    const struct mplane_message *result =
+        mplane_ask(client, s->row->label, &s->when, s->values, s->given + (s->lists ? 2 : 0));
+    if (result != NULL && mplane_rows(a, result, &rows) == 0) {
+        int goes_on = go_on(s, &rows);
+        *more = goes_on == 1;
+        exit_code = goes_on == -1 ? CTL_FAILED : mplane_print_json(a, &rows);
+    }
+    mplane_client_free(&client);
+    return exit_code;
+}
+
+int ctl_ask(const struct ctl_command *self, int argc, char **argv)
+{
+    static struct asking asking;
+    const struct ctl_option *const groups[CTL_GROUPS] = {ask_options, mplane_options, NULL};
+    const char *words[CAPABILITY_NAMES + 1];
+    int count, exit_code;
+    if (ctl_options(self, groups, argc, argv, words, 1, CAPABILITY_NAMES + 1, &count, &exit_code) ==
+        -1) {
+        return exit_code;
+    }
+    struct arena *a = arena_new(ARENA_BYTES), *page = arena_new(ARENA_BYTES);
+    exit_code = a == NULL || page == NULL ? ctl_failed("out of memory")
+                                          : read_words(a, &asking, words, count);
+    for (bool more = exit_code == CTL_DONE; more && exit_code == CTL_DONE;) {
+        more = false;
+        exit_code = ask_page(page, &asking, &more);
+        arena_reset(page);
+    }
+    arena_free(&page);
+    arena_free(&a);
+    return exit_code;
+}
