@@ -747,12 +747,17 @@ struct slice json_text(struct arena *a, const struct json *node)
     return (struct slice){s.at, s.len};
 }
 
-void json_print_string(FILE *f, const char *text)
+void json_print_slice(FILE *f, struct slice text)
 {
     char escaped[ESCAPED_BYTES];
     putc('"', f);
-    for (; *text != '\0'; text++) {
-        fwrite(escaped, 1, escape(*text, escaped), f);
+    for (size_t i = 0; i < text.len; i++) {
+        fwrite(escaped, 1, escape(text.at[i], escaped), f);
     }
     putc('"', f);
+}
+
+void json_print_string(FILE *f, const char *text)
+{
+    json_print_slice(f, slice_of(text));
 }

@@ -100,5 +100,6 @@ struct slice json_text(struct arena *a, const struct json *node);
 
 /* The text as a JSON string, with its quotes. */
 void json_print_string(FILE *f, const char *text);
+void json_print_slice(FILE *f, struct slice text);
 
 #endif

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Values: what paths find, what expressions make of it. */
+#include "common/formats/evaluate.h"
+
+#include <stdarg.h>
+
+#include "common/address.h"
+
+/* ---- faults ---- */
+
+void evaluate_fault(struct evaluation *e, const char *place, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    if (e->fault != NULL) {
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    e->fault = arena_copy(e->arena, slice_of(text)).at;
+    e->fault = e->fault == NULL ? "more memory needed than allowed" : e->fault;
+    e->fault_place = place == NULL ? "" : place;
+}
+
+/* More than the document may cost. */
+static void fault_beyond(struct evaluation *e)
+{
+    if (!e->beyond) {
+        e->fault = NULL;
+        e->beyond = true;
+        evaluate_fault(e, NULL, "expected at most %llu values to look at",
+                       (unsigned long long)e->budget.most);
+    }
+}
+
+/* ---- values ---- */
+
+static const struct format_value no_value;
+
+struct format_value value_of_text(struct slice text)
+{
+    return (struct format_value){.kind = VALUE_TEXT, .text = text};
+}
+
+struct format_value value_of_exact(const struct exact *x)
+{
+    return (struct format_value){.kind = VALUE_EXACT, .number = *x};
+}
+
+struct format_value value_of_integer(int64_t n)
+{
+    return (struct format_value){.kind = VALUE_EXACT, .number = exact_of_integer(n)};
+}
+
+struct format_value value_of_node(const struct json *node)
+{
+    switch (node == NULL ? JSON_NULL : node->type) {
+    case JSON_NULL:
+        return no_value;
+    case JSON_TRUE:
+        return value_of_text(slice_of("1"));
+    case JSON_FALSE:
+        return value_of_text(slice_of("0"));
+    case JSON_NUMBER:
+    case JSON_STRING:
+        return value_of_text(node->text);
+    case JSON_ARRAY:
+    case JSON_OBJECT:
+        break;
+    }
+    return (struct format_value){.kind = VALUE_NODE, .node = node};
+}
+
+struct slice value_text(struct evaluation *e, const char *place, const struct format_value *v)
+{
+    struct slice none = {NULL, 0};
+    switch (v->kind) {
+    case VALUE_TEXT:
+        return v->text;
+    case VALUE_EXACT: {
+        struct slice text = exact_text(e->arena, &v->number);
+        if (text.at == NULL) {
+            evaluate_fault(e, place, "more memory needed than allowed");
+        }
+        return text;
+    }
+    case VALUE_NODE:
+        evaluate_fault(e, place, "expected a text or a number, found %s",
+                       v->node->type == JSON_ARRAY ? "a list" : "an object");
+        return none;
+    case VALUE_NONE:
+        break;
+    }
+    return none;
+}
+
+bool value_computed(struct evaluation *e, const char *place, int outcome)
+{
+    if (outcome == EXACT_BEYOND) {
+        evaluate_fault(e, place, "expected a number of fewer digits");
+    } else if (outcome == EXACT_NO_MEMORY) {
+        evaluate_fault(e, place, "more memory needed than allowed");
+    }
+    return outcome == EXACT_OK;
+}
+
+bool value_number(struct evaluation *e, const char *place, const struct format_value *v,
+                  struct exact *x)
+{
+    if (v->kind == VALUE_EXACT) {
+        *x = v->number;
+        return true;
+    }
+    return v->kind == VALUE_TEXT && value_computed(e, place, exact_of_text(e->arena, v->text, x));
+}
+
+/* ---- paths ---- */
+
+/* A variable or what is known of the delivery, as a node. */
+static const struct json *node_of_value(struct evaluation *e, const struct format_value *v)
+{
+    if (v->kind == VALUE_NODE || v->kind == VALUE_NONE) {
+        return v->kind == VALUE_NODE ? v->node : NULL;
+    }
+    struct json *node = arena_calloc(e->arena, 1, sizeof *node);
+    if (node == NULL) {
+        evaluate_fault(e, NULL, "more memory needed than allowed");
+        return NULL;
+    }
+    node->type = JSON_STRING;
+    node->text = value_text(e, NULL, v);
+    return node->text.at == NULL ? NULL : node;
+}
+
+static struct format_value of_context(const struct evaluation *e, struct slice name)
+{
+    for (uint32_t i = 0; i < e->context->count; i++) {
+        if (slice_equal(e->context->names[i], name)) {
+            return value_of_text(e->context->values[i]);
+        }
+    }
+    return no_value;
+}
+
+static const struct json *root_of(struct scope *s, const struct json_path *path)
+{
+    struct format_value v;
+    switch (path->root) {
+    case JSON_ROOT_DOCUMENT:
+        return s->document;
+    case JSON_ROOT_ELEMENT:
+        if (s->depth == 0) {
+            return s->document;
+        }
+        return path->level == JSON_LEVEL_INNERMOST ? s->elements[s->depth - 1]
+               : path->level < s->depth            ? s->elements[path->level]
+                                                   : NULL;
+    case JSON_ROOT_VARIABLE:
+        return node_of_value(s->evaluation, &s->variables[path->variable]);
+    case JSON_ROOT_CONTEXT:
+        v = of_context(s->evaluation, path->name);
+        return node_of_value(s->evaluation, &v);
+    }
+    return NULL;
+}
+
+/* Counts what is found on the way to who asked for it. */
+struct counted {
+    json_visit visit;
+    void *context;
+    bool found;
+};
+
+static bool count_visit(void *context, const struct json *node)
+{
+    struct counted *c = context;
+    c->found = c->found || node->type != JSON_NULL;
+    return c->visit(c->context, node);
+}
+
+static void walk_from(struct scope *s, const struct json *from, const struct json_path *path,
+                      json_visit visit, void *context)
+{
+    struct evaluation *e = s->evaluation;
+    struct counted counted = {visit, context, false};
+    if (from != NULL && e->fault == NULL) {
+        json_walk(from, path->steps, path->count, &e->budget, count_visit, &counted);
+    }
+    e->tried[path->number]++;
+    e->found[path->number] += counted.found;
+    if (e->budget.looked_at > e->budget.most) {
+        fault_beyond(e);
+    }
+}
+
+void evaluate_path(struct scope *s, const struct json_path *path, json_visit visit, void *context)
+{
+    walk_from(s, root_of(s, path), path, visit, context);
+}
+
+void evaluate_steps(struct scope *s, const struct json *from, const struct json_path *steps,
+                    json_visit visit, void *context)
+{
+    if (steps == NULL) {
+        visit(context, from);
+    } else {
+        walk_from(s, from, steps, visit, context);
+    }
+}
+
+static bool keep_first(void *context, const struct json *node)
+{
+    *(const struct json **)context = node;
+    return false;
+}
+
+const struct json *evaluate_first(struct scope *s, const struct json_path *path)
+{
+    const struct json *first = NULL;
+    evaluate_path(s, path, keep_first, &first);
+    return first;
+}
+
+const struct json *evaluate_step(struct scope *s, const struct json *from,
+                                 const struct json_path *steps)
+{
+    const struct json *first = NULL;
+    evaluate_steps(s, from, steps, keep_first, &first);
+    return first;
+}
+
+/* ---- expressions ---- */
+
+static bool keep_first_with_text(void *context, const struct json *node)
+{
+    if (node->type == JSON_NULL || (node->type == JSON_STRING && node->text.len == 0)) {
+        return true;
+    }
+    *(const struct json **)context = node;
+    return false;
+}
+
+static bool is_set(void *context, const struct json *node)
+{
+    *(bool *)context = node->type != JSON_NULL;
+    return !*(bool *)context;
+}
+
+/* A variable itself, as it was computed. */
+static const struct format_value *variable_of(const struct scope *s, const struct json_path *path)
+{
+    return path->root == JSON_ROOT_VARIABLE && path->count == 0 && !path->absent
+               ? &s->variables[path->variable]
+               : NULL;
+}
+
+static struct format_value of_absence(struct scope *s, const struct json_path *path)
+{
+    bool set = false;
+    evaluate_path(s, path, is_set, &set);
+    return value_of_integer(!set);
+}
+
+/* A path written as a text: its first value; an object is none. */
+static struct format_value of_path(struct scope *s, const struct json_path *path)
+{
+    const struct format_value *variable = variable_of(s, path);
+    struct evaluation *e = s->evaluation;
+    if (path->absent) {
+        return of_absence(s, path);
+    }
+    if (variable == NULL) {
+        struct format_value v = value_of_node(evaluate_first(s, path));
+        return v.kind == VALUE_NODE && v.node->type == JSON_OBJECT ? no_value : v;
+    }
+    e->tried[path->number]++;
+    e->found[path->number] += variable->kind != VALUE_NONE;
+    return variable->kind == VALUE_NODE && variable->node->type == JSON_OBJECT ? no_value
+                                                                               : *variable;
+}
+
+static struct format_value of_paths(struct scope *s, const struct expression *x)
+{
+    for (uint32_t i = 0; i < x->path_count && s->evaluation->fault == NULL; i++) {
+        const struct format_value *variable = variable_of(s, &x->paths[i]);
+        const struct json *node = NULL;
+        if (x->paths[i].absent) {
+            return of_absence(s, &x->paths[i]);
+        }
+        evaluate_path(s, &x->paths[i], keep_first_with_text, &node);
+        if (node != NULL) {
+            return variable != NULL ? *variable : value_of_node(node);
+        }
+    }
+    return no_value;
+}
+
+struct format_value evaluate_source(struct scope *s, const struct expression *x);
+
+struct format_value evaluate(struct scope *s, const struct expression *x)
+{
+    struct format_value v = no_value;
+    if (x == NULL || s->evaluation->fault != NULL) {
+        return v;
+    }
+    switch (x->source) {
+    case SOURCE_NONE:
+        break;
+    case SOURCE_CONSTANT:
+        v = x->constant;
+        break;
+    case SOURCE_PATH:
+        v = of_path(s, &x->paths[0]);
+        break;
+    case SOURCE_PATHS:
+        v = of_paths(s, x);
+        break;
+    case SOURCE_FIRST:
+    case SOURCE_TEXT:
+    case SOURCE_AGGREGATE:
+    case SOURCE_JOIN:
+    case SOURCE_HOPS:
+    case SOURCE_ADD:
+    case SOURCE_SUBTRACT:
+    case SOURCE_DIVIDE:
+    case SOURCE_HISTOGRAM:
+    case SOURCE_TEST:
+    case SOURCE_IF:
+        v = evaluate_source(s, x);
+        break;
+    }
+    return x->conversion == NULL || s->evaluation->fault != NULL ? v : evaluate_conversion(s, x, v);
+}

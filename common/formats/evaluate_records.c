@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Makes records of a document: rule by rule, element by element. */
+#include "common/address.h"
+#include "common/formats/evaluate.h"
+#include "common/record_dimensions.h"
+
+/* A document's records while they are made. */
+struct record_maker {
+    struct evaluation *evaluation;
+    struct format_outcome *outcome;
+    const struct record_rule *rule;
+    struct format_record *records;
+    uint32_t size;
+    const struct format_fault **faults_end;
+    uint32_t fault_count;
+};
+
+/* ---- what goes wrong ---- */
+
+/* What could not be made of an element; the next one begins anew. */
+static void keep_fault(struct record_maker *m)
+{
+    struct evaluation *e = m->evaluation;
+    struct format_fault *f = arena_alloc(e->arena, sizeof *f);
+    if (f == NULL || ++m->fault_count > e->limits->records) {
+        e->beyond = true;
+        return;
+    }
+    *f = (struct format_fault){e->fault_place, e->fault, NULL};
+    *m->faults_end = f;
+    m->faults_end = &f->next;
+    e->fault = e->fault_place = NULL;
+}
+
+/* ---- a record ---- */
+
+static struct format_record *next_record(struct record_maker *m)
+{
+    struct evaluation *e = m->evaluation;
+    if (m->outcome->count == e->limits->records) {
+        e->beyond = true;
+        evaluate_fault(e, m->rule->place, "expected at most %u records of one document",
+                       e->limits->records);
+        return NULL;
+    }
+    if (m->outcome->count == m->size) {
+        uint32_t size = m->size == 0 ? 4 : 4 * m->size;
+        struct format_record *records = arena_alloc(e->arena, size * sizeof *records);
+        if (records == NULL) {
+            e->beyond = true;
+            evaluate_fault(e, m->rule->place, "more memory needed than allowed");
+            return NULL;
+        }
+        if (m->size > 0) {
+            memcpy(records, m->records, m->outcome->count * sizeof *records);
+        }
+        m->outcome->records = m->records = records;
+        m->size = size;
+    }
+    return &m->records[m->outcome->count];
+}
+
+/* A host as records have it; probes keep the case of their names. */
+static struct slice canonical(struct arena *a, enum dimension d, struct slice text)
+{
+    return !dimension_rows[d].addresses ? text
+           : d == DIMENSION_probe       ? address_canonical(a, text)
+                                        : address_host(a, text);
+}
+
+static void make_dimensions(struct record_maker *m, struct scope *s, struct format_record *r)
+{
+    struct evaluation *e = m->evaluation;
+    for (enum dimension d = 0; d < DIMENSION_COUNT && e->fault == NULL; d++) {
+        const struct expression *x = m->rule->dimensions[d];
+        struct format_value v = evaluate(s, x);
+        struct slice text = x == NULL ? slice_of("") : value_text(e, x->place, &v);
+        r->dimensions[d] = text.at == NULL ? slice_of("") : canonical(e->arena, d, text);
+        if (r->dimensions[d].at == NULL) {
+            evaluate_fault(e, x->place, "more memory needed than allowed");
+        }
+    }
+}
+
+/* What stands where a time was expected, for a message. */
+static const char *shown(struct scope *s, const struct instant *t, char room[DOCUMENT_SHOWN_ROOM])
+{
+    struct format_value v =
+        t->value == NULL ? (struct format_value){.kind = VALUE_NONE} : evaluate(s, t->value);
+    struct slice text = v.kind == VALUE_NODE ? slice_of("a list or an object")
+                                             : value_text(s->evaluation, t->place, &v);
+    return text.at == NULL ? "nothing" : document_shown(text, room);
+}
+
+static void make_times(struct record_maker *m, struct scope *s, struct format_record *r)
+{
+    char room[DOCUMENT_SHOWN_ROOM];
+    const struct record_rule *rule = m->rule;
+    if (!evaluate_instant(s, rule->start, &r->start_us)) {
+        evaluate_fault(m->evaluation, rule->start->place,
+                       "expected the time of the start, found %s", shown(s, rule->start, room));
+        return;
+    }
+    if (rule->end == NULL || !evaluate_instant(s, rule->end, &r->end_us)) {
+        r->end_us = r->start_us;
+    }
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* The words of the text that the hops give. */
+static void make_hops(struct record_maker *m, struct scope *s, struct format_record *r)
+{
+    struct evaluation *e = m->evaluation;
+    struct format_value v = evaluate(s, m->rule->hops);
+    struct slice text =
+        m->rule->hops == NULL ? slice_of("") : value_text(e, m->rule->hops->place, &v);
+    struct slice *hops = arena_alloc(e->arena, (text.len / 2 + 1) * sizeof *hops);
+    if (hops == NULL) {
+        evaluate_fault(e, m->rule->place, "more memory needed than allowed");
+        return;
+    }
+    r->hops = hops;
+    for (size_t i = 0; i < text.len;) {
+        size_t end = i;
+        while (end < text.len && !is_blank(text.at[end])) {
+            end++;
+        }
+        if (end > i) {
+            hops[r->hop_count++] = (struct slice){text.at + i, end - i};
+        }
+        i = end + 1;
+    }
+}
+
+static void make_metrics(struct record_maker *m, struct scope *s, struct format_record *r)
+{
+    struct evaluation *e = m->evaluation;
+    const struct record_rule *rule = m->rule;
+    struct slice *names = arena_alloc(e->arena, (rule->metric_count + 1) * sizeof *names);
+    struct slice *values = arena_alloc(e->arena, (rule->metric_count + 1) * sizeof *values);
+    if (names == NULL || values == NULL) {
+        evaluate_fault(e, rule->place, "more memory needed than allowed");
+        return;
+    }
+    r->names = names;
+    r->values = values;
+    for (uint32_t i = 0; i < rule->metric_count && e->fault == NULL; i++) {
+        struct format_value v = evaluate(s, rule->metrics[i].value);
+        struct slice text = value_text(e, rule->metrics[i].value->place, &v);
+        if (text.at != NULL) {
+            names[r->metric_count] = rule->metrics[i].name;
+            values[r->metric_count++] = text;
+        }
+    }
+}
+
+/* The record of the element that the scope is at. */
+static void make_record(void *context, struct scope *s)
+{
+    struct record_maker *m = context;
+    struct evaluation *e = m->evaluation;
+    const struct record_rule *rule = m->rule;
+    if (e->mapping->variable_count > 0) { /* those of the element before are none of this one's */
+        memcpy(s->variables, e->remembered, e->mapping->variable_count * sizeof *s->variables);
+    }
+    if (e->fault == NULL && rule->condition != NULL && !evaluate_condition(s, rule->condition) &&
+        e->fault == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < rule->variable_count && e->fault == NULL; i++) {
+        s->variables[rule->variables[i].variable] = evaluate(s, rule->variables[i].value);
+    }
+    struct format_record *r = e->fault == NULL ? next_record(m) : NULL;
+    if (r != NULL) {
+        *r = (struct format_record){.start_us = 0};
+        make_dimensions(m, s, r);
+        make_times(m, s, r);
+        make_hops(m, s, r);
+        make_metrics(m, s, r);
+    }
+    if (e->fault == NULL) {
+        m->outcome->count++;
+    } else {
+        keep_fault(m);
+    }
+}
+
+/* ---- a document ---- */
+
+static void begin_scope(struct evaluation *e, const struct json *document,
+                        struct format_value *variables, struct scope *s)
+{
+    s->evaluation = e;
+    s->document = document;
+    s->depth = 0;
+    s->variables = variables;
+}
+
+static void follow_rules(struct record_maker *m, struct scope *s, struct format_value *own)
+{
+    struct evaluation *e = m->evaluation;
+    for (uint32_t i = 0; i < e->mapping->rule_count && !e->beyond; i++) {
+        m->rule = &e->mapping->rules[i];
+        s->variables = e->remembered; /* `when` and `each` know what is remembered, `let` does not
+                                         hold yet */
+        bool holds = m->rule->when == NULL || evaluate_condition(s, m->rule->when);
+        if (holds && e->fault == NULL) {
+            if (e->mapping->variable_count > 0) {
+                memcpy(own, e->remembered, e->mapping->variable_count * sizeof *own);
+            }
+            s->variables = own;
+            evaluate_elements(s, m->rule, make_record, m);
+        }
+        if (e->fault != NULL) {
+            keep_fault(m);
+        }
+    }
+}
+
+static bool any_holds(struct scope *s, const struct format_condition *const *conditions,
+                      uint32_t count)
+{
+    bool holds = false;
+    for (uint32_t i = 0; i < count && !holds; i++) {
+        holds = evaluate_condition(s, conditions[i]);
+    }
+    return holds;
+}
+
+/* Too much of it, or nothing that a rule takes: the document is a fault as a whole. */
+static void refuse_document(struct record_maker *m, struct scope *s)
+{
+    struct evaluation *e = m->evaluation;
+    if (e->beyond) {
+        m->outcome->count = 0;
+    } else if (m->outcome->count == 0 && m->fault_count == 0 &&
+               !any_holds(s, e->mapping->may_be_empty, e->mapping->may_be_empty_count)) {
+        evaluate_fault(e, NULL,
+                       "expected a document that one of the mapping's rules takes, or that "
+                       "it says to ignore; found none that holds");
+        keep_fault(m);
+    }
+}
+
+void evaluate_records(struct evaluation *e, const struct json *document,
+                      struct format_outcome *outcome)
+{
+    struct record_maker m = {.evaluation = e, .outcome = outcome, .faults_end = &outcome->faults};
+    struct scope s;
+    struct format_value *own = arena_calloc(e->arena, e->mapping->variable_count + 1, sizeof *own);
+    if (own == NULL) {
+        evaluate_fault(e, NULL, "more memory needed than allowed");
+        e->beyond = true;
+        keep_fault(&m);
+        return;
+    }
+    begin_scope(e, document, e->remembered, &s);
+    if (document->type >= JSON_ARRAY) {
+        follow_rules(&m, &s, own);
+    }
+    s.variables = e->remembered;
+    refuse_document(&m, &s);
+}

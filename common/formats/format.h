@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What tools write, read into records by a mapping: a file of JSON that says which parts of a
+ * document mean what (docs/write-a-format.md). Bytes go in, records and faults come out; nothing
+ * else is touched, so that each door, the operator's trial and a fuzzer all call the same. Pure.
+ */
+#ifndef EZREPO_FORMATS_FORMAT_H
+#define EZREPO_FORMATS_FORMAT_H
+
+#include <stdio.h>
+
+#include "common/document.h"
+#include "schemas/dimensions.h"
+
+#define FORMAT_BYTES         ((size_t)1 << 20) /* of a mapping */
+#define FORMAT_CONTEXT_NAMES 64                /* of one delivery */
+
+/* ---- mappings ---- */
+
+/* A mapping that was read and checked. It does not change: readings in any threads may share it. */
+struct format;
+
+/*
+ * Reads a mapping; `name` stands in messages. NULL after every fault in it was told to the
+ * document, each with its place. The caller owns the result.
+ */
+struct format *format_read(struct document *d, struct slice bytes);
+void format_free(struct format **f);
+
+/* ---- readings ---- */
+
+/* What is known of a delivery beside its bytes, as `#name` in the mapping: received (when, as
+ * `2026-11-28 13:30:11.000000`), sender, parameters of a request. */
+struct format_context {
+    uint32_t count;
+    struct slice names[FORMAT_CONTEXT_NAMES], values[FORMAT_CONTEXT_NAMES];
+};
+
+/* Adds a value, or replaces it. -1: there are too many. */
+int format_context_set(struct format_context *c, struct slice name, struct slice value);
+
+/* What one document may take; what is beyond costs the document. */
+struct format_limits {
+    size_t document_bytes; /* as it stands, what no path reaches included */
+    uint32_t line_bytes;   /* of formats that are read by lines */
+    uint32_t depth;        /* nesting of what is reached */
+    uint32_t values;       /* that are reached */
+    uint32_t string_bytes; /* of one text or number */
+    uint32_t records;      /* made of a document */
+    uint64_t looked_at;    /* values that paths go by */
+};
+
+struct format_record {
+    struct slice dimensions[DIMENSION_COUNT]; /* "" where there is none; hosts are canonical */
+    int64_t start_us, end_us;                 /* since 1970 UTC */
+    uint32_t hop_count, metric_count;
+    const struct slice *hops;  /* the mapping's mark for a gap, "-" as a rule, is among them */
+    const struct slice *names; /* of the metrics, in the mapping's order */
+    const struct slice *values;
+};
+
+/* Something that was not taken: an element of a document, a whole one, or what is none. */
+struct format_fault {
+    const char *place; /* in the mapping, of what could not be followed; "" where that is not it */
+    const char *why;   /* what was expected and found; UTF-8 without control characters */
+    const struct format_fault *next;
+};
+
+enum format_event {
+    FORMAT_MORE,     /* all bytes were taken: give the next */
+    FORMAT_DOCUMENT, /* a document was read; call again */
+    FORMAT_END,
+    FORMAT_NO_MEMORY /* it cannot go on */
+};
+
+/* What a document gave; in the arena. */
+struct format_outcome {
+    uint64_t number, line;  /* of the document, and of the line it begins in, from 1 */
+    struct slice bytes;     /* the document, until the next call */
+    bool ignored;           /* the mapping says that it is to be passed over */
+    uint64_t ignored_lines; /* before it, by a mapping of lines */
+    uint32_t count;
+    const struct format_record *records;
+    const struct format_fault *faults;
+};
+
+/* The reading of one file, request, datagram or stream: what is remembered goes from document to
+ * document. */
+struct format_reading;
+
+/* Of this context, which must outlive it as the format must. NULL when memory is out. The caller
+ * owns it. */
+struct format_reading *format_begin(const struct format *f, const struct format_context *context,
+                                    const struct format_limits *limits);
+void format_end(struct format_reading **r);
+
+/*
+ * Takes bytes, of which the rest stays in *bytes; with `last`, nothing follows them. What comes of
+ * a document is in the arena, which the caller resets when that is no longer needed. However the
+ * bytes are cut, the same comes of them.
+ */
+enum format_event format_next(struct format_reading *r, struct slice *bytes, bool last,
+                              struct arena *a, struct format_outcome *outcome);
+
+/*
+ * Calls tell for each path of the mapping of which nothing was found in this reading, with its
+ * place in the mapping; of those that were looked for at least once if `tried`, of the others if
+ * not.
+ */
+void format_untouched(const struct format_reading *r, bool tried,
+                      void (*tell)(void *context, const char *place, struct slice path),
+                      void *context);
+
+#endif

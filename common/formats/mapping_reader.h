@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files that read a mapping share. */
+#ifndef EZREPO_FORMATS_MAPPING_READER_H
+#define EZREPO_FORMATS_MAPPING_READER_H
+
+#include "common/formats/mapping.h"
+
+#define MAPPING_PATHS 8192 /* in one mapping */
+
+struct mapping_reader {
+    struct arena *arena;
+    struct format_mapping *mapping;
+    struct slice variables[MAPPING_VARIABLES];
+    bool variable_set[MAPPING_VARIABLES];           /* by let or remember */
+    const char *variable_places[MAPPING_VARIABLES]; /* where each was named first */
+    uint32_t depth; /* elements around what is read: of `each`, and of agg's */
+    struct slice paths[MAPPING_PATHS];
+    const char *path_places[MAPPING_PATHS];
+};
+
+/* All of these return NULL or -1 after a fault was told; a member that is not there reads as NULL
+ * without one where it may be missing. */
+
+/* A copy in the arena of what was read into a local. */
+void *mapping_keep(struct mapping_reader *r, const struct document_place *at, const void *from,
+                   size_t size);
+const char *mapping_place(struct mapping_reader *r, const struct document_place *at);
+
+/* The number of a variable by its name, a new one when it is new. -1: too many. `set`: it gets its
+ * value here. */
+int mapping_variable(struct mapping_reader *r, const struct document_place *at, struct slice name,
+                     bool set);
+
+/* A path, or steps alone, that stands there as a text. */
+int mapping_path(struct mapping_reader *r, const struct document_place *at, struct json_path *path);
+int mapping_path_of(struct mapping_reader *r, const struct document_place *at, struct slice text,
+                    struct json_path *path);
+int mapping_steps(struct mapping_reader *r, const struct document_place *at,
+                  struct json_path *path);
+const struct json_path *mapping_steps_kept(struct mapping_reader *r,
+                                           const struct document_place *at);
+
+/* A list of texts. */
+int mapping_texts(struct mapping_reader *r, const struct document_place *at,
+                  const struct slice **texts, uint32_t *count);
+
+/* A string, a number, true, false or null as it stands. */
+int mapping_constant(struct mapping_reader *r, const struct document_place *at,
+                     struct format_value *value);
+int mapping_exact(struct mapping_reader *r, const struct document_place *at, struct exact *number);
+
+const struct expression *mapping_expression(struct mapping_reader *r,
+                                            const struct document_place *at);
+/* Of a text: a path or a constant. */
+const struct expression *mapping_expression_of(struct mapping_reader *r,
+                                               const struct document_place *at, struct slice text);
+/* The members of an expression that say what is done with its value. 0, *conversion NULL for none.
+ */
+int mapping_conversion(struct mapping_reader *r, const struct document_place *at,
+                       const struct conversion **conversion);
+const struct format_condition *mapping_condition(struct mapping_reader *r,
+                                                 const struct document_place *at);
+/* A list of conditions. */
+int mapping_conditions(struct mapping_reader *r, const struct document_place *at,
+                       const struct format_condition *const **conditions, uint32_t *count);
+const struct instant *mapping_instant(struct mapping_reader *r, const struct document_place *at);
+int mapping_levels(struct mapping_reader *r, const struct document_place *at,
+                   struct record_rule *rule);
+
+/* The whole: 0 with r->mapping filled, or -1 after the faults were told. */
+int mapping_read(struct mapping_reader *r, const struct document_place *whole);
+
+/* ---- what follows from the whole ---- */
+
+/* Which parts of a document the mapping looks at. NULL: more memory is needed than there is. */
+const struct json_reach *mapping_reach(struct arena *a, const struct format_mapping *m);
+
+/* What is well formed and yet cannot be meant: rules never reached, names nobody sets, metrics
+ * without a unit. */
+void mapping_check(struct mapping_reader *r, const struct document_place *whole);
+
+#endif
