@@ -422,9 +422,11 @@ static bool is_repeated_in(const struct desk_request *r, const struct desk_reply
 void desk_handle(const struct desk_request *r, struct desk_reply *reply)
 {
     char error[ERROR_BYTES] = "", token[TOKEN_TEXT];
+    struct mplane_members members;
     memset(reply, 0, sizeof *reply);
     reply->door = "message";
-    reply->token = mplane_message_token(r->tree);
+    mplane_members_sort(r->tree, &members);
+    reply->token = mplane_members_text(&members, MPLANE_KEY_TOKEN);
     bool named = reply->token.len > 0;
     if (!named) {
         reply->token = r->fallback;

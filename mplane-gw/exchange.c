@@ -73,7 +73,7 @@ struct exchange {
     bool is_read; /* the body is a tree */
     bool is_late; /* nothing is waited for any longer */
     bool is_envelope;
-    const struct json *tree;
+    struct mplane_members body; /* none where it is no message or could not be read */
     struct slice fallback;
     int64_t begun_us;
 };
@@ -286,8 +286,8 @@ static int add_envelope(struct exchange *x, struct evbuffer *out)
 {
     struct mplane_message e = {.kind = MPLANE_ENVELOPE,
                                .verb = slice_of("message"),
-                               .label = mplane_message_section(x->tree, "label"),
-                               .token = mplane_message_token(x->tree)};
+                               .label = mplane_members_text(&x->body, MPLANE_KEY_LABEL),
+                               .token = mplane_members_text(&x->body, MPLANE_KEY_TOKEN)};
     struct slice frame = mplane_message_write(x->arena, &e, x->gateway->registry);
     const char *list = frame.at == NULL ? NULL : memchr(frame.at, '[', frame.len);
     if (list == NULL) {
@@ -577,18 +577,19 @@ static int check_body(struct exchange *x, struct slice body, long *count, char *
     char error[512] = "";
     const char *type =
         evhttp_find_header(evhttp_request_get_input_headers(x->request), "Content-Type");
-    x->tree = json_parse(x->arena, body, &mplane_limits, error, sizeof error);
+    const struct json *tree = json_parse(x->arena, body, &mplane_limits, error, sizeof error);
+    mplane_members_sort(tree, &x->body);
     connection_drop_body(x->connection, x->request); /* the tree has copies */
     if (!exchange_accepts(type)) {
         snprintf(text, size, "Content-Type: expected " MPLANE_CONTENT_TYPE ", found \"%.100s\"",
                  type == NULL ? "" : type);
         return -1;
     }
-    if (x->tree == NULL) {
+    if (tree == NULL) {
         snprintf(text, size, "expected an mPlane message as JSON: %s", error);
         return -1;
     }
-    *count = count_messages(x->tree, x->gateway->settings.envelope_max);
+    *count = count_messages(tree, x->gateway->settings.envelope_max);
     if (*count == -1) {
         snprintf(text, size,
                  "contents: expected a list of at most %lld messages, nested at most %d deep",
@@ -607,10 +608,10 @@ static void read_body(struct exchange *x, struct slice body)
     x->fallback = desk_fallback_token(x->arena, body);
     connection_charge_bytes(x->connection, body.len);
     if (check_body(x, body, &count, text, sizeof text) == -1) {
-        refuse_malformed(x, mplane_message_token(x->tree), text);
+        refuse_malformed(x, mplane_members_text(&x->body, MPLANE_KEY_TOKEN), text);
         return;
     }
-    x->is_envelope = json_get(x->tree, "envelope") != NULL;
+    x->is_envelope = x->body.at[MPLANE_KEY_ENVELOPE] != NULL;
     x->items = arena_calloc(x->arena, (size_t)count + 1, sizeof *x->items);
     x->earlier = arena_calloc(x->arena, (size_t)count + 1, sizeof *x->earlier);
     if (x->items == NULL || x->earlier == NULL) {
@@ -618,7 +619,7 @@ static void read_body(struct exchange *x, struct slice body)
         return;
     }
     connection_charge_more(x->connection, count - 1);
-    mplane_walk(x->tree, list_message, x);
+    mplane_walk(x->body.message, list_message, x);
     start_timer(x);
 }
 
@@ -647,9 +648,10 @@ static void refuse_unread(struct exchange *x, int64_t wait_us)
     }
     x->fallback = desk_fallback_token(x->arena, body);
     if (body.len <= SMALL_BODY) {
-        x->tree = json_parse(x->arena, body, &mplane_limits, error, sizeof error);
+        mplane_members_sort(json_parse(x->arena, body, &mplane_limits, error, sizeof error),
+                            &x->body);
     }
-    refuse_body(x, mplane_message_token(x->tree), "limited", text);
+    refuse_body(x, mplane_members_text(&x->body, MPLANE_KEY_TOKEN), "limited", text);
     finish(x);
 }
 

@@ -79,7 +79,11 @@ void mplane_members_sort(const struct json *message, struct mplane_members *m);
 /* Whether such messages can be read: of version 0 or 1, as a number or a string, or of none. */
 bool mplane_version_is_known(const struct mplane_members *m);
 
-/* The text of a member that is a string; {NULL, 0} when there is no such member. */
+/*
+ * The text of a member that is a string; {NULL, 0} when there is no such member. So a message has
+ * its token even if it cannot be read otherwise, for the exception that answers it: one without a
+ * token breaks the peer's list of measurements.
+ */
 struct slice mplane_members_text(const struct mplane_members *m, enum mplane_key key);
 
 /*

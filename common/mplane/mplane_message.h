@@ -63,16 +63,6 @@ const struct mplane_message *mplane_message_read(struct arena *a, const struct j
                                                  const struct registry *r, char *error,
                                                  size_t error_size);
 
-/* A section that is a string, of a message as it came; {NULL, 0} when there is none. */
-struct slice mplane_message_section(const struct json *tree, const char *key);
-
-/*
- * The token a message bears, even if it cannot be read otherwise; {NULL, 0} when there is none. For
- * the exception that answers it: an exception without a token breaks the peer's list of
- * measurements.
- */
-struct slice mplane_message_token(const struct json *tree);
-
 /*
  * The message as JSON in the arena: keys sorted, two blanks of indentation, ASCII only, no newline
  * at the end. The registry tells how a null cell is written: "*", for a time null. .at NULL when

@@ -493,14 +493,3 @@ const struct mplane_message *mplane_message_read(struct arena *a, const struct j
     }
     return message(&reader, tree, m) == -1 ? NULL : m;
 }
-
-struct slice mplane_message_section(const struct json *tree, const char *key)
-{
-    const struct json *node = json_get(tree, key);
-    return node != NULL && node->type == JSON_STRING ? node->text : (struct slice){NULL, 0};
-}
-
-struct slice mplane_message_token(const struct json *tree)
-{
-    return mplane_message_section(tree, "token");
-}

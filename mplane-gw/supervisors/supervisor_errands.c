@@ -202,7 +202,7 @@ static struct errand *find(const struct errands *e, struct slice token)
     return NULL;
 }
 
-static void find_url(struct errand *d, const struct json *tree, const struct errand *earlier)
+static void find_url(struct errand *d, const struct mplane_members *m, const struct errand *earlier)
 {
     static struct log_limit said;
     if (earlier != NULL) {
@@ -210,7 +210,7 @@ static void find_url(struct errand *d, const struct json *tree, const struct err
         d->elsewhere = earlier->elsewhere;
         return;
     }
-    struct slice link = mplane_message_section(tree, "link");
+    struct slice link = mplane_members_text(m, MPLANE_KEY_LINK);
     enum supervisor_link where = supervisor_result_url(d->owner->settings, link, d->url);
     d->elsewhere = where == SUPERVISOR_LINK_ELSEWHERE;
     if (where == SUPERVISOR_LINK_REFUSED) {
@@ -231,7 +231,7 @@ static bool is_answered_otherwise(const struct job *job, bool interrupt)
     return interrupt && job->state != JOB_RUNNING && job->delivered;
 }
 
-static void take_message(struct errands *e, const char *identity, const struct json *tree,
+static void take_message(struct errands *e, const char *identity, const struct mplane_members *m,
                          const char *place)
 {
     struct errand *d = errand_new(e, identity);
@@ -239,16 +239,16 @@ static void take_message(struct errands *e, const char *identity, const struct j
         log_error("supervisor.message", "error=\"out of memory\"");
         return;
     }
-    bool interrupt = json_get(tree, "interrupt") != NULL;
-    bool specification = json_get(tree, "specification") != NULL;
-    find_url(d, tree, interrupt ? find(e, mplane_message_token(tree)) : NULL);
-    struct slice text = json_text(d->arena, tree);
+    bool interrupt = m->at[MPLANE_KEY_INTERRUPT] != NULL;
+    bool specification = m->at[MPLANE_KEY_SPECIFICATION] != NULL;
+    find_url(d, m, interrupt ? find(e, mplane_members_text(m, MPLANE_KEY_TOKEN)) : NULL);
+    struct slice text = json_text(d->arena, m->message);
     struct desk_request r = {e->gateway,
                              d->arena,
                              slice_of(d->identity),
                              (struct slice){NULL, 0},
                              e->settings->url,
-                             tree,
+                             m->message,
                              desk_fallback_token(d->arena, text),
                              place};
     desk_handle(&r, &d->reply);
@@ -266,17 +266,17 @@ static void take_message(struct errands *e, const char *identity, const struct j
     }
 }
 
-static void refuse_message(struct errands *e, const char *identity, const struct json *tree,
+static void refuse_message(struct errands *e, const char *identity, const struct mplane_members *m,
                            const char *place, const char *why)
 {
     struct errand *d = errand_new(e, identity);
     if (d != NULL) {
-        find_url(d, tree, NULL);
+        find_url(d, m, NULL);
         d->reply.door = "message";
         d->reply.outcome = "limited";
-        d->reply.token = mplane_message_token(tree);
+        d->reply.token = mplane_members_text(m, MPLANE_KEY_TOKEN);
         if (d->reply.token.at == NULL) {
-            d->reply.token = desk_fallback_token(d->arena, json_text(d->arena, tree));
+            d->reply.token = desk_fallback_token(d->arena, json_text(d->arena, m->message));
         }
         refuse(d, place, why);
     }
@@ -291,15 +291,14 @@ struct taking {
 };
 
 /* Who is asked too much at once says so to what is too much. */
-static void take(void *context, const struct json *message, const char *place)
+static void take(void *context, const struct mplane_members *m, const char *place)
 {
     struct taking *t = context;
     gateway_count(t->errands->gateway, COUNT_SUPERVISORS_MESSAGES);
     if (++t->messages > (size_t)t->errands->gateway->settings.envelope_max) {
-        refuse_message(t->errands, t->identity, message, place,
-                       "too many messages at once, ask again");
+        refuse_message(t->errands, t->identity, m, place, "too many messages at once, ask again");
     } else {
-        take_message(t->errands, t->identity, message, place);
+        take_message(t->errands, t->identity, m, place);
     }
 }
 

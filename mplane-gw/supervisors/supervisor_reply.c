@@ -52,7 +52,7 @@ static enum mplane_step take_message(void *context, const struct mplane_members 
     if (is_callback(m)) {
         take_callback(m, w->reply);
     } else {
-        w->reply->take(w->reply->context, m->message, mplane_place_prefix(w->arena, place));
+        w->reply->take(w->reply->context, m, mplane_place_prefix(w->arena, place));
     }
     return MPLANE_GO_ON;
 }

@@ -6,13 +6,14 @@
 #ifndef EZREPO_GW_SUPERVISOR_REPLY_H
 #define EZREPO_GW_SUPERVISOR_REPLY_H
 
-#include "common/json.h"
+#include "common/mplane/members.h"
 
 struct supervisor_reply {
     int64_t now_us; /* given: what "now" in a callback is, since 1970 */
     /* Given: told of each message that asks something, in order; `place` is where it stands within
-     * the body, with a dot behind it, or "". Both live in the arena. */
-    void (*take)(void *context, const struct json *message, const char *place);
+     * the body, with a dot behind it, or "". The members are good until it returns, what they point
+     * at and the place live in the arena. */
+    void (*take)(void *context, const struct mplane_members *m, const char *place);
     void *context;
     bool has_callback;
     int64_t callback_us;  /* since 1970; of the last callback */

@@ -42,7 +42,6 @@ static const struct mplane_message *read_bytes(struct arena *a, struct slice byt
 {
     char error[200];
     const struct json *tree = json_parse(a, bytes, &mplane_limits, error, sizeof error);
-    mplane_message_token(tree);
     return tree == NULL ? NULL : mplane_message_read(a, tree, r, error, sizeof error);
 }
 

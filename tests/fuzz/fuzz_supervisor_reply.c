@@ -10,17 +10,17 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void take(void *context, const struct json *message, const char *place)
+static void take(void *context, const struct mplane_members *m, const char *place)
 {
     size_t *told = context, depth = 0;
     for (const char *p = place; (p = strstr(p, "contents[")) != NULL; p++) {
         depth++;
     }
-    if (message == NULL || depth > MPLANE_NESTING) {
+    if (m->message == NULL || depth > MPLANE_NESTING) {
         abort();
     }
-    (void)mplane_message_token(message);
-    (void)mplane_message_section(message, "link");
+    (void)mplane_members_text(m, MPLANE_KEY_TOKEN);
+    (void)mplane_members_text(m, MPLANE_KEY_LINK);
     ++*told;
 }
 
