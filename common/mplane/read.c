@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "common/mplane/constraint.h"
+#include "common/mplane/sections.h"
 #include "schemas/messages.h"
 
 /* What is being read, and where in it we are: "contents[1].parameters.source.ip4". */
@@ -62,6 +63,13 @@ static int full(struct message_reader *r)
     return fault(r, "the message is too large");
 }
 
+/* What is wrong with a section, at its place in the message. */
+static int section_fault(struct message_reader *r, const struct mplane_section_fault *f)
+{
+    enter(r, ".%s", f->place);
+    return f->wrong == MPLANE_SECTION_MEMORY ? full(r) : fault(r, "%s", f->what);
+}
+
 static size_t enter_name(struct message_reader *r, struct slice name)
 {
     return enter(r, ".%.*s", SLICE_SHOWN(name, 80));
@@ -80,9 +88,6 @@ static int scalar(struct message_reader *r, const struct json *node, struct slic
 static int primitive_of(struct message_reader *r, struct slice name, enum primitive *primitive)
 {
     *primitive = registry_primitive(r->registry, name);
-    if (name.len == 0 || name.len > LIMIT_NAME_BYTES) {
-        return fault(r, "expected an element's name of 1 to %d bytes", LIMIT_NAME_BYTES);
-    }
     if (r->registry != NULL && *primitive == PRIMITIVE_NONE) {
         return fault(r, "no element of the name \"%.*s\" in the registries", (int)name.len,
                      name.at);
@@ -143,22 +148,6 @@ static int text_section(struct message_reader *r, const struct mplane_members *f
         return fault(r, "expected a string, found %s", json_type_name(node->type));
     }
     *text = node->text;
-    return 0;
-}
-
-/* A section that is an object or array of a bounded size where it is. */
-static int section(struct message_reader *r, const struct mplane_members *from, enum mplane_key key,
-                   enum json_type type, uint32_t most, const struct json **node)
-{
-    *node = from->at[key];
-    if (*node == NULL) {
-        return 0;
-    }
-    if ((*node)->type != type || (*node)->count > most) {
-        enter(r, ".%s", mplane_key_name(key));
-        return fault(r, "expected an %s of at most %u, found %s of %u", json_type_name(type), most,
-                     json_type_name((*node)->type), (*node)->count);
-    }
     return 0;
 }
 
@@ -230,9 +219,10 @@ static int parameters(struct message_reader *r, const struct mplane_members *fro
                       struct mplane_message *m)
 {
     const struct json *node;
+    struct mplane_section_fault f;
     bool constrained = m->kind == MPLANE_CAPABILITY || m->kind == MPLANE_WITHDRAWAL;
-    if (section(r, from, MPLANE_KEY_PARAMETERS, JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
-        return -1;
+    if (mplane_section_pairs(from, MPLANE_KEY_PARAMETERS, &node, &f) == -1) {
+        return section_fault(r, &f);
     }
     if (node == NULL) {
         return 0;
@@ -257,8 +247,9 @@ static int metadata(struct message_reader *r, const struct mplane_members *from,
                     struct mplane_message *m)
 {
     const struct json *node;
-    if (section(r, from, MPLANE_KEY_METADATA, JSON_OBJECT, LIMIT_COLUMNS, &node) == -1) {
-        return -1;
+    struct mplane_section_fault f;
+    if (mplane_section_pairs(from, MPLANE_KEY_METADATA, &node, &f) == -1) {
+        return section_fault(r, &f);
     }
     if (node == NULL) {
         return 0;
@@ -287,33 +278,22 @@ static int metadata(struct message_reader *r, const struct mplane_members *from,
 static int columns(struct message_reader *r, const struct mplane_members *from,
                    struct mplane_message *m, enum primitive **types)
 {
-    const struct json *node;
-    *types = NULL;
-    if (section(r, from, MPLANE_KEY_RESULTS, JSON_ARRAY, LIMIT_COLUMNS, &node) == -1) {
-        return -1;
+    struct mplane_columns c;
+    struct mplane_section_fault f;
+    if (mplane_section_columns(r->arena, from, false, &c, &f) == -1) {
+        return section_fault(r, &f);
     }
-    if (node == NULL) {
-        return 0;
-    }
-    m->columns = arena_calloc(r->arena, (size_t)node->count + 1, sizeof *m->columns);
-    *types = arena_calloc(r->arena, (size_t)node->count + 1, sizeof **types);
-    if (m->columns == NULL || *types == NULL) {
+    m->columns = c.names;
+    m->column_count = c.count;
+    *types = arena_calloc(r->arena, (size_t)c.count + 1, sizeof **types);
+    if (*types == NULL) {
         return full(r);
     }
-    for (const struct json *e = node->first; e != NULL; e = e->next) {
-        size_t before = enter(r, ".results[%u]", m->column_count);
-        if (e->type != JSON_STRING) {
-            return fault(r, "expected an element's name, found %s", json_type_name(e->type));
-        }
-        if (primitive_of(r, e->text, &(*types)[m->column_count]) == -1) {
+    for (uint32_t i = 0; i < c.count; i++) {
+        size_t before = enter(r, ".results[%u]", i);
+        if (primitive_of(r, c.names[i], &(*types)[i]) == -1) {
             return -1;
         }
-        for (uint32_t i = 0; i < m->column_count; i++) {
-            if (slice_equal(m->columns[i], e->text)) {
-                return fault(r, "the column \"%.*s\" stands twice", (int)e->text.len, e->text.at);
-            }
-        }
-        m->columns[m->column_count++] = e->text;
         leave(r, before);
     }
     return 0;
@@ -323,10 +303,11 @@ static int columns(struct message_reader *r, const struct mplane_members *from,
 static int row(struct message_reader *r, const struct json *node, const struct mplane_message *m,
                const enum primitive *types, struct slice *cells)
 {
-    if (node->type != JSON_ARRAY || node->count > m->column_count) {
-        return fault(r, "expected an array of at most %u values, found %s of %u", m->column_count,
-                     json_type_name(node->type), node->count);
+    struct mplane_section_fault f;
+    if (mplane_section_row(node, m->row_count, m->column_count, &f) == -1) {
+        return section_fault(r, &f);
     }
+    size_t outer = enter(r, ".resultvalues[%u]", m->row_count);
     uint32_t i = 0;
     for (const struct json *e = node->first; e != NULL; e = e->next, i++) {
         size_t before = enter(r, "[%u]", i);
@@ -335,6 +316,7 @@ static int row(struct message_reader *r, const struct json *node, const struct m
         }
         leave(r, before);
     }
+    leave(r, outer);
     return 0;
 }
 
@@ -342,8 +324,9 @@ static int rows(struct message_reader *r, const struct mplane_members *from,
                 struct mplane_message *m, const enum primitive *types)
 {
     const struct json *node;
-    if (section(r, from, MPLANE_KEY_RESULTVALUES, JSON_ARRAY, UINT32_MAX, &node) == -1) {
-        return -1;
+    struct mplane_section_fault f;
+    if (mplane_section_rows(from, &node, &f) == -1) {
+        return section_fault(r, &f);
     }
     if (node == NULL || node->count == 0) {
         return 0;
@@ -356,12 +339,10 @@ static int rows(struct message_reader *r, const struct mplane_members *from,
         return full(r);
     }
     for (const struct json *e = node->first; e != NULL; e = e->next) {
-        size_t before = enter(r, ".resultvalues[%u]", m->row_count);
         if (row(r, e, m, types, m->cells + (size_t)m->row_count * m->column_count) == -1) {
             return -1;
         }
         m->row_count++;
-        leave(r, before);
     }
     return 0;
 }
@@ -411,15 +392,16 @@ static int message(struct message_reader *r, const struct json *tree, struct mpl
 static int envelope(struct message_reader *r, const struct mplane_members *from,
                     struct mplane_message *m)
 {
-    const struct json *contents;
+    const struct json *contents = from->at[MPLANE_KEY_CONTENTS];
     if (version(r, from) == -1 || text_section(r, from, MPLANE_KEY_TOKEN, &m->token) == -1 ||
         text_section(r, from, MPLANE_KEY_LABEL, &m->label) == -1 ||
-        text_section(r, from, MPLANE_KEY_REGISTRY, &m->registry) == -1 || scope(r, from, m) == -1 ||
-        section(r, from, MPLANE_KEY_CONTENTS, JSON_ARRAY, UINT32_MAX, &contents) == -1) {
+        text_section(r, from, MPLANE_KEY_REGISTRY, &m->registry) == -1 || scope(r, from, m) == -1) {
         return -1;
     }
-    if (contents == NULL) {
-        return fault(r, "contents: expected an array of messages, found nothing");
+    if (contents == NULL || contents->type != JSON_ARRAY) {
+        enter(r, ".%s", mplane_key_name(MPLANE_KEY_CONTENTS));
+        return fault(r, "expected an array of messages, found %s",
+                     contents == NULL ? "nothing" : json_type_name(contents->type));
     }
     m->contents = arena_calloc(r->arena, (size_t)contents->count + 1, sizeof *m->contents);
     if (m->contents == NULL) {

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/mplane/sections.h"
 #include "common/mplane/when.h"
 #include "common/record_dimensions.h"
 #include "common/utf8.h"
@@ -59,71 +60,46 @@ static int read_text(struct result_reader *r, const char *section, const struct 
     return 0;
 }
 
+/* Which reason a section's fault is. */
+static int refuse_section(struct result_reader *r, const struct mplane_section_fault *f)
+{
+    static const enum result_reason reasons[] = {
+        [MPLANE_SECTION_FORM] = RESULT_FORM,
+        [MPLANE_SECTION_NAMES] = RESULT_COLUMNS,
+        [MPLANE_SECTION_ROW] = RESULT_ROW,
+    };
+    return f->wrong == MPLANE_SECTION_MEMORY
+               ? result_refuse_memory(r)
+               : result_refuse(r, reasons[f->wrong], "%s: %s", f->place, f->what);
+}
+
 static int check_name(struct result_reader *r, const char *section, struct slice name)
 {
-    if (name.len == 0 || name.len > LIMIT_NAME_BYTES) {
-        return result_refuse(r, RESULT_COLUMNS, "%s: expected names of 1 to %d bytes, found %zu",
-                             section, LIMIT_NAME_BYTES, name.len);
-    }
-    if (has_nul(r, name)) {
-        return result_refuse(r, RESULT_NUL, "%s: expected no U+0000 in a name", section);
-    }
-    return 0;
+    return has_nul(r, name)
+               ? result_refuse(r, RESULT_NUL, "%s: expected no U+0000 in a name", section)
+               : 0;
 }
 
-static bool stands_among(struct slice name, const struct slice *names, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (slice_equal(names[i], name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* `results`: the names of the columns; "time" is noted by its place and left out of the schema. */
+/* `results`: "time" is noted by its place and left out of the schema. */
 static int read_columns(struct result_reader *r, struct result_reading *g)
 {
-    const struct json *list = g->members->at[MPLANE_KEY_RESULTS];
-    if (list == NULL || list->type != JSON_ARRAY) {
-        return refuse_type(r, "results", "an array of names", list);
+    struct mplane_columns c;
+    struct mplane_section_fault f;
+    if (mplane_section_columns(r->arena, g->members, true, &c, &f) == -1) {
+        return refuse_section(r, &f);
     }
-    if (list->count > LIMIT_COLUMNS + 1) {
-        return result_refuse(r, RESULT_COLUMNS,
-                             "results: expected at most %d columns, found %" PRIu32, LIMIT_COLUMNS,
-                             list->count);
-    }
-    struct slice *names = arena_alloc(r->arena, list->count * sizeof *names);
-    if (names == NULL) {
-        return result_refuse_memory(r);
-    }
-    uint32_t count = 0, at = 0;
-    for (const struct json *n = list->first; n != NULL; n = n->next, at++) {
-        if (n->type != JSON_STRING) {
-            return refuse_type(r, "results", "names", n);
-        }
-        if (check_name(r, "results", n->text) == -1) {
+    for (uint32_t i = 0; i < c.count && r->nuls; i++) {
+        if (check_name(r, "results", c.names[i]) == -1) {
             return -1;
         }
-        bool is_time = slice_is(n->text, "time");
-        if ((is_time && g->time_at != -1) || stands_among(n->text, names, count)) {
-            return result_refuse(r, RESULT_COLUMNS,
-                                 "results: expected each column once, found \"%.*s\" twice",
-                                 EXCERPT(n->text));
-        }
-        if (is_time) {
-            g->time_at = at;
-        } else {
-            names[count++] = n->text;
-        }
     }
-    if (count > LIMIT_COLUMNS) {
-        return result_refuse(r, RESULT_COLUMNS,
-                             "results: expected at most %d columns, found %" PRIu32, LIMIT_COLUMNS,
-                             count);
+    g->time_at = c.time_at;
+    if (c.time_at != -1) {
+        struct slice *time = c.names + c.time_at;
+        memmove(time, time + 1, (size_t)(c.names + c.count-- - (time + 1)) * sizeof *time);
     }
-    g->schema.results = names;
-    g->schema.results_count = count;
+    g->schema.results = c.names;
+    g->schema.results_count = c.count;
     return 0;
 }
 
@@ -159,12 +135,8 @@ static int read_pairs(struct result_reader *r, struct result_reading *g, const c
 {
     *names = NULL;
     *count = 0;
-    if (is_absent(object)) {
+    if (object == NULL) {
         return 0;
-    }
-    if (object->count > LIMIT_COLUMNS) {
-        return result_refuse(r, RESULT_COLUMNS, "%s: expected at most %d, found %" PRIu32, section,
-                             LIMIT_COLUMNS, object->count);
     }
     uint8_t kind; /* enters nothing: neither is measured */
     struct slice *name = arena_alloc(r->arena, object->count * sizeof *name);
@@ -186,15 +158,13 @@ static int read_pairs(struct result_reader *r, struct result_reading *g, const c
 
 static int read_tail(struct result_reader *r, struct result_reading *g)
 {
-    const struct json *p = g->members->at[MPLANE_KEY_PARAMETERS],
-                      *m = g->members->at[MPLANE_KEY_METADATA];
-    if (!is_absent(p) && p->type != JSON_OBJECT) {
-        return refuse_type(r, "parameters", "an object", p);
+    const struct json *p, *m;
+    struct mplane_section_fault f;
+    if (mplane_section_pairs(g->members, MPLANE_KEY_PARAMETERS, &p, &f) == -1 ||
+        mplane_section_pairs(g->members, MPLANE_KEY_METADATA, &m, &f) == -1) {
+        return refuse_section(r, &f);
     }
-    if (!is_absent(m) && m->type != JSON_OBJECT) {
-        return refuse_type(r, "metadata", "an object", m);
-    }
-    size_t most = (is_absent(p) ? 0 : p->count) + (size_t)(is_absent(m) ? 0 : m->count);
+    size_t most = (p == NULL ? 0 : p->count) + (size_t)(m == NULL ? 0 : m->count);
     g->tail = arena_alloc(r->arena, most * sizeof *g->tail);
     if (g->tail == NULL) {
         return result_refuse_memory(r);
@@ -328,14 +298,9 @@ static int read_row(struct result_reader *r, struct result_reading *g, const str
                     struct record_message *m)
 {
     uint32_t columns = g->schema.results_count + (g->time_at != -1 ? 1 : 0);
-    if (row->type != JSON_ARRAY) {
-        return refuse_type(r, "resultvalues", "rows that are arrays", row);
-    }
-    if (row->count > columns) {
-        return result_refuse(r, RESULT_ROW,
-                             "resultvalues[%" PRIu64 "]: expected at most %" PRIu32
-                             " values, found %" PRIu32,
-                             m->row, columns, row->count);
+    struct mplane_section_fault f;
+    if (mplane_section_row(row, m->row, columns, &f) == -1) {
+        return refuse_section(r, &f);
     }
     const struct json *time = NULL;
     struct slice *value = m->values;
@@ -389,13 +354,14 @@ static int check_expansion(struct result_reader *r, const struct result_reading 
 
 static int read_rows(struct result_reader *r, struct result_reading *g, struct result *result)
 {
-    const struct json *rows = g->members->at[MPLANE_KEY_RESULTVALUES];
+    const struct json *rows;
+    struct mplane_section_fault f;
     result->schema = g->schema;
-    if (is_absent(rows)) {
-        return 0;
+    if (mplane_section_rows(g->members, &rows, &f) == -1) {
+        return refuse_section(r, &f);
     }
-    if (rows->type != JSON_ARRAY) {
-        return refuse_type(r, "resultvalues", "an array of rows", rows);
+    if (rows == NULL) {
+        return 0;
     }
     uint32_t values = g->schema.results_count + g->tail_count;
     g->common.values_count = values;

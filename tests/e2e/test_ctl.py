@@ -358,8 +358,8 @@ def test_receipt_is_interrupted_in_the_end(run, gateway):
     ((200, b'{"result":"query","results":["a"]}'), "when: expected the temporal scope"),
     ((200, b'{"result":"query","resultvalues":[["1"]]}'), "resultvalues: there are no columns"),
     ((200, b'{"result":"query","results":["a"],"resultvalues":{"a":1}}'), "resultvalues: expected an array"),
-    ((200, b'{"result":"query","results":["a"],"resultvalues":[["1","2"]]}'), "resultvalues[0]: expected an array of at most 1"),
-    ((200, b'{"result":"query","results":["a"],"resultvalues":[7]}'), "resultvalues[0]: expected an array"),
+    ((200, b'{"result":"query","results":["a"],"resultvalues":[["1","2"]]}'), "resultvalues[0]: expected at most 1 values, found 2"),
+    ((200, b'{"result":"query","results":["a"],"resultvalues":[7]}'), "resultvalues: expected rows that are arrays"),
     ((200, b'{"result":"query","results":["a"],"resultvalues":[[[]]]}'), "resultvalues[0][0]: expected a string"),
     ((200, b'{"receipt":"query"}'), "token: expected"),
 ])
