@@ -8,7 +8,7 @@
 
 #include "common/pg/bytes.h"
 
-#define PG_PARAMS 12
+#define PG_PARAMS 16
 
 /* Microseconds since 1970 as PostgreSQL counts, from 2000-01-01. */
 #define PG_EPOCH_US INT64_C(946684800000000)

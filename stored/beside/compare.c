@@ -92,9 +92,7 @@ static int close_period(struct compare_walk *w, const struct period *is)
         return note_period(w, DIFFERENCE_MISSING, is, NULL);
     }
     w->stored++;
-    bool same = was->grade == is->grade && was->ended == is->ended &&
-                was->t_end_us == is->t_end_us && was->records == is->records;
-    return same ? 0 : note_period(w, DIFFERENCE_CHANGED, is, was);
+    return period_same(was, is) ? 0 : note_period(w, DIFFERENCE_CHANGED, is, was);
 }
 
 /* ---- events ---- */

@@ -167,9 +167,7 @@ static void take_start(struct starts *s, const PGresult *r, int row)
     int32_t which = pg_cell_32(r, row, STARTS_WHICH);
     struct period p = period_rows_get(r, row, STARTS_PERIOD);
     if (which == 0) {
-        s->head = (struct period_head){.records = (uint64_t)pg_cell_64(r, row, STARTS_DROPPED),
-                                       .until_us = pg_cell_time(r, row, STARTS_UNTIL),
-                                       .t_end_us = pg_cell_time(r, row, STARTS_DROPPED_END)};
+        s->head = period_rows_head(r, row, STARTS_DROPPED);
     }
     *(which == 0 || which == 1 ? &s->last[which] : &s->next) = p;
 }
@@ -186,11 +184,10 @@ static void begin_pair(struct compare *c, const struct starts *s, int64_t horizo
         return;
     }
     c->before = s->last[1];
-    if (s->head.records > 0) {
+    if (s->head.sum.records > 0) {
         c->now = *last;
         c->now.ended = PERIOD_OPEN;
-        c->now.records = s->head.records;
-        c->now.t_end_us = s->head.t_end_us;
+        c->now.sum = s->head.sum;
         c->from = (struct period_key){s->head.until_us, 0, -1};
     } else if (last->start.t_us >= horizon_us) {
         c->from = last->start;
@@ -216,7 +213,7 @@ static int find_starts(struct rebuild_series *s, int64_t from_us)
         return -1;
     }
     for (int i = 0; i < PQntuples(r);) {
-        struct starts starts = {.head = {.records = 0}};
+        struct starts starts = {.head = {.sum = PERIOD_SUM_NONE}};
         int16_t id = pg_cell_16(r, i, STARTS_GRADE_NAME);
         struct compare *c = pair_of(s, id);
         for (; i < PQntuples(r) && pg_cell_16(r, i, STARTS_GRADE_NAME) == id; i++) {
@@ -474,14 +471,13 @@ static int look_at_window(struct rebuild_series *s)
 static void period_text(const struct period *p, char *text, size_t size)
 {
     static const char *const ended[] = {"not ended", "ended by gap", "ended by grade"};
-    char until[WHEN_TEXT];
+    char sum[80];
     if (p->grade == 0) {
         snprintf(text, size, "none");
         return;
     }
-    when_time_text(p->t_end_us, until);
-    snprintf(text, size, "grade %u until %s, %llu records, %s", p->grade, until,
-             (unsigned long long)p->records, ended[p->ended]);
+    period_rows_say(&p->sum, sum, sizeof sum);
+    snprintf(text, size, "grade %u %s, %s", p->grade, sum, ended[p->ended]);
 }
 
 static void event_text(const struct period_event *e, char *text, size_t size)

@@ -353,11 +353,7 @@ static int note_open(struct series_cache *c, const PGresult *r)
         if (g == NULL) {
             return -1;
         }
-        g->open = (struct period){.start = period_rows_key(r, i, OPEN_START),
-                                  .grade = (uint8_t)pg_cell_16(r, i, OPEN_GRADE),
-                                  .t_end_us = pg_cell_time(r, i, OPEN_T_END),
-                                  .records = (uint64_t)pg_cell_64(r, i, OPEN_RECORDS),
-                                  .ended = PERIOD_OPEN};
+        g->open = period_rows_get(r, i, OPEN_PERIOD);
         g->through = period_rows_key(r, i, OPEN_THROUGH);
         g->written = (uint64_t)pg_cell_64(r, i, OPEN_WRITTEN);
     }

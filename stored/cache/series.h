@@ -18,7 +18,7 @@
 /* One grade name of one series. */
 struct series_grade {
     struct period open;        /* grade 0: no graded record yet */
-    uint64_t written;          /* open.records as the database has it */
+    uint64_t written;          /* open.sum.records as the database has it */
     struct period_key through; /* no record behind it is counted in the database's row */
     uint16_t grade_id;
     bool dirty; /* to be written although it neither began nor ended */

@@ -19,6 +19,14 @@
     "ledger_id, origin, grades, \"values\", label"
 #define COLUMNS "(" COLUMN_NAMES ")"
 
+/* Sums (period_records.h), by whose they are. */
+#define SUM_HERE     PERIOD_SUM_COLUMNS("")
+#define SUM_LATER    PERIOD_SUM_COLUMNS("later.")
+#define SUM_U        PERIOD_SUM_COLUMNS("u.")
+#define SUM_K        PERIOD_SUM_COLUMNS("k.")
+#define SUM_SETTLED  PERIOD_SUM_OF_BOTH("p.", "m.")
+#define SUM_REPLACED "(" SUM_HERE ") = (" PERIOD_SUM_COLUMNS("excluded.") ")"
+
 #define LEDGER_COUNTS                                                                              \
     "datagrams, accepted, exceptions, records, stored, duplicates, same_start, rejected"
 
@@ -127,9 +135,9 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     /* The graded records behind a key that is not before $6. */
     [SQL_SERIES_LATER] =
-        "SELECT u.n, later.t_end, later.records"
-        " FROM unnest(" KEY_ARRAYS ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
-        " CROSS JOIN LATERAL (SELECT max(m.t_end) AS t_end, count(*) AS records FROM measurement m"
+        "SELECT u.n, " SUM_LATER " FROM unnest(" KEY_ARRAYS
+        ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
+        " CROSS JOIN LATERAL (SELECT " PERIOD_SUM_OF_RECORDS " FROM measurement m"
         "   WHERE m.series_id = u.series_id AND m.t_start >= u.t AND m.t_start >= $6::timestamptz"
         "   AND (m.t_start, m.t_end, m.key) > (u.t, u.t_end, u.key)"
         "   AND m.grades[u.grade_id] > 0) AS later"
@@ -209,17 +217,15 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_PERIODS_NEAR] =
         "SELECT " PERIODS_NEAR_COLUMNS " FROM unnest(" KEY_ARRAYS
         ") WITH ORDINALITY AS u (series_id, grade_id, t, t_end, key, n)"
-        " CROSS JOIN LATERAL ((SELECT b.t_start, b.start_end, b.start_key, b.grade, b.t_end,"
-        "     b.records, b.ended, d.records AS dropped, d.until, d.t_end AS dropped_end"
+        " CROSS JOIN LATERAL ((SELECT b.*, d AS dropped"
         "   FROM (SELECT * FROM period WHERE series_id = u.series_id AND grade_id = "
         "u.grade_id"
         "         AND " PERIOD_START " < (u.t, u.t_end, u.key)"
         "         ORDER BY " PERIOD_LAST " LIMIT 1) AS b"
         "   LEFT JOIN period_dropped d USING (series_id, grade_id, t_start, start_end, "
         "start_key))"
-        "  UNION ALL (SELECT t_start, start_end, start_key, grade, t_end, records, ended, "
-        "NULL,"
-        "   NULL, NULL FROM period WHERE series_id = u.series_id AND grade_id = u.grade_id"
+        "  UNION ALL (SELECT *, NULL::period_dropped FROM period"
+        "   WHERE series_id = u.series_id AND grade_id = u.grade_id"
         "   AND " PERIOD_START " >= (u.t, u.t_end, u.key)"
         "   ORDER BY t_start, start_end, start_key LIMIT $6::integer)) AS p"
         " ORDER BY u.n, p.t_start, p.start_end, p.start_key",
@@ -258,33 +264,29 @@ static const char *const statements[SQL_STATEMENTS] = {
                        " FROM unnest($3::timestamptz[]) AS u (hour) JOIN grade_rollup USING (hour)"
                        " WHERE series_id = $1::bigint AND grade_id = $2::smallint",
 
-    /* The number of graded records behind a key that start before $6; the latest end of those that
-     * start from $7 on and before $8. */
-    [SQL_HEAD_RECORDS] = "SELECT (SELECT count(*) FROM measurement WHERE series_id = $1::bigint"
-                         "        AND t_start >= $3::timestamptz AND t_start < $6::timestamptz"
-                         "        AND (t_start, t_end, key)"
-                         "            > ($3::timestamptz, $4::timestamptz, $5::bigint)"
-                         "        AND grades[$2::smallint] > 0),"
-                         "       (SELECT max(t_end) FROM measurement WHERE series_id = $1::bigint"
-                         "        AND t_start >= $7::timestamptz AND t_start < $8::timestamptz"
-                         "        AND (t_start, t_end, key)"
-                         "            > ($3::timestamptz, $4::timestamptz, $5::bigint)"
-                         "        AND grades[$2::smallint] > 0)",
+    /* The sum of the graded records behind a key that start before $8, as far as it is not known.
+     */
+    [SQL_HEAD_RECORDS] =
+        "SELECT " PERIOD_SUM_OF_HEAD("FROM measurement WHERE series_id = $1::bigint"
+                                     " AND t_start >= $3::timestamptz AND t_start < $8::timestamptz"
+                                     " AND (t_start, t_end, key)"
+                                     "     > ($3::timestamptz, $4::timestamptz, $5::bigint)"
+                                     " AND grades[$2::smallint] > 0"),
 
     [SQL_PERIOD_PUT] =
-        "INSERT INTO period (series_id, grade_id, t_start, start_end, start_key, grade, t_end,"
-        "                    records, ended, through_t, through_end, through_key)"
-        " SELECT u.series_id, u.grade_id, u.t_start, u.start_end, u.start_key, u.grade, u.t_end,"
-        "        u.records, CASE u.ended WHEN 1 THEN 'gap' WHEN 2 THEN 'grade' END,"
-        "        u.through_t, u.through_end, u.through_key"
-        " FROM unnest(" KEY_ARRAYS ", $6::smallint[], $7::timestamptz[], $8::bigint[],"
-        "             $9::smallint[], $10::timestamptz[], $11::timestamptz[], $12::bigint[])"
-        " AS u (series_id, grade_id, t_start, start_end, start_key, grade, t_end, records, ended,"
-        "       through_t, through_end, through_key)"
+        "INSERT INTO period (series_id, grade_id, t_start, start_end, start_key, grade, ended,"
+        "                    through_t, through_end, through_key, " SUM_HERE ")"
+        " SELECT u.series_id, u.grade_id, u.t_start, u.start_end, u.start_key, u.grade,"
+        "        CASE u.ended WHEN 1 THEN 'gap' WHEN 2 THEN 'grade' END,"
+        "        u.through_t, u.through_end, u.through_key, " SUM_U " FROM unnest(" KEY_ARRAYS
+        ", $6::smallint[], $7::smallint[], $8::timestamptz[],"
+        "             $9::timestamptz[], $10::bigint[], " PERIOD_SUM_ARRAYS ")"
+        " AS u (series_id, grade_id, t_start, start_end, start_key, grade, ended, through_t,"
+        "       through_end, through_key, " SUM_HERE ")"
         " ON CONFLICT (series_id, grade_id, t_start, start_end, start_key) DO UPDATE SET"
-        "   grade = excluded.grade, t_end = excluded.t_end, records = excluded.records,"
-        "   ended = excluded.ended, through_t = excluded.through_t,"
-        "   through_end = excluded.through_end, through_key = excluded.through_key",
+        "   grade = excluded.grade, ended = excluded.ended, through_t = excluded.through_t,"
+        "   through_end = excluded.through_end, through_key = excluded.through_key,"
+        "   " SUM_REPLACED,
 
     [SQL_PERIOD_REMOVE] =
         "DELETE FROM period p"
@@ -503,14 +505,12 @@ static const char *const statements[SQL_STATEMENTS] = {
      */
     [SQL_PERIODS_SETTLE] =
         "INSERT INTO period_dropped AS d"
-        " (series_id, grade_id, t_start, start_end, start_key, until, records, t_end)"
+        " (series_id, grade_id, t_start, start_end, start_key, until, " SUM_HERE ")"
         " SELECT p.series_id, p.grade_id, p.t_start, p.start_end, p.start_key, p.horizon,"
-        "        p.records + m.records, greatest(p.t_end, m.t_end)"
+        "        " SUM_SETTLED
         " FROM (SELECT s.id AS series_id, g.id AS grade_id, h.horizon, last.t_start,"
         "              last.start_end, last.start_key,"
-        "              coalesce(k.until, last.t_start) AS from_t, coalesce(k.records, 0) AS "
-        "records,"
-        "              k.t_end"
+        "              coalesce(k.until, last.t_start) AS from_t, " SUM_K
         "       FROM (SELECT id, coalesce(u.horizon, $5::timestamptz) AS horizon FROM series"
         "             LEFT JOIN unnest($3::text[], $4::timestamptz[]) AS u (type, horizon) USING "
         "(type)"
@@ -522,7 +522,7 @@ static const char *const statements[SQL_STATEMENTS] = {
         "       LEFT JOIN period_dropped k ON k.series_id = s.id AND k.grade_id = g.id"
         "         AND k.t_start = last.t_start AND k.start_end = last.start_end"
         "         AND k.start_key = last.start_key) AS p"
-        " CROSS JOIN LATERAL (SELECT count(*) AS records, max(t_end) AS t_end FROM measurement"
+        " CROSS JOIN LATERAL (SELECT " PERIOD_SUM_OF_RECORDS " FROM measurement m"
         "   WHERE series_id = p.series_id AND t_start >= p.from_t AND t_start < p.horizon"
         "   AND t_start < $6::timestamptz"
         "   AND (t_start, t_end, key) >= (p.t_start, p.start_end, p.start_key)"
@@ -530,7 +530,7 @@ static const char *const statements[SQL_STATEMENTS] = {
         " WHERE m.records > 0"
         " ON CONFLICT (series_id, grade_id) DO UPDATE SET t_start = excluded.t_start,"
         " start_end = excluded.start_end, start_key = excluded.start_key, until = excluded.until,"
-        " records = excluded.records, t_end = excluded.t_end",
+        " " SUM_REPLACED,
 
     /* The oldest rows of hours before $1, at most $2 of them, and what belongs to them. */
     [SQL_LEDGER_REMOVE] =

@@ -7,27 +7,29 @@
 #ifndef EZREPO_STORED_SQL_COLUMNS_H
 #define EZREPO_STORED_SQL_COLUMNS_H
 
+#include "stored/periods/period_records.h"
+
 /* To be given to a list: for its text, and for its numbers. */
 #define COLUMN_FIRST(number, text, width)  text
 #define COLUMN_NEXT(number, text, width)   ", " text
 #define COLUMN_NUMBER(number, text, width) number, number##_LAST = number + (width)-1,
 
-/* Of a key, as period_rows_key() reads it, and of a period, as period_rows_get() does; `of` is ""
- * or an alias with a dot. */
+/* Of a key, as period_rows_key() reads it, of a period, as period_rows_get() does, and of a head in
+ * period_dropped, as period_rows_head() does; `of` is "" or an alias with a dot. */
 #define KEY_WIDTH    3
-#define PERIOD_WIDTH 7
+#define PERIOD_WIDTH (5 + PERIOD_SUM_WIDTH)
 #define PERIOD_COLUMNS(of)                                                                         \
-    of "t_start, " of "start_end, " of "start_key, " of "grade, " of "t_end, " of "records,"       \
-       " CASE " of "ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END"
+    of "t_start, " of "start_end, " of "start_key, " of "grade, CASE " of                          \
+       "ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END, " PERIOD_SUM_COLUMNS(of)
+
+#define HEAD_WIDTH       (1 + PERIOD_SUM_WIDTH)
+#define HEAD_COLUMNS(of) of "until, " PERIOD_SUM_COLUMNS(of)
 
 /* SQL_SERIES_OPEN. What its row of `period` knows of the records is in WRITTEN. */
 #define SERIES_OPEN_LIST(FIRST, NEXT)                                                              \
     FIRST(OPEN_SERIES, "series_id", 1)                                                             \
     NEXT(OPEN_GRADE_NAME, "grade_id", 1)                                                           \
-    NEXT(OPEN_START, "t_start, start_end, start_key", KEY_WIDTH)                                   \
-    NEXT(OPEN_GRADE, "k.grade", 1)                                                                 \
-    NEXT(OPEN_T_END, "k.t_end", 1)                                                                 \
-    NEXT(OPEN_RECORDS, "k.records", 1)                                                             \
+    NEXT(OPEN_PERIOD, PERIOD_COLUMNS("k."), PERIOD_WIDTH)                                          \
     NEXT(OPEN_THROUGH, "k.through_t, k.through_end, k.through_key", KEY_WIDTH)                     \
     NEXT(OPEN_WRITTEN, "p.records", 1)
 #define SERIES_OPEN_COLUMNS SERIES_OPEN_LIST(COLUMN_FIRST, COLUMN_NEXT)
@@ -88,13 +90,11 @@ enum { COPIES_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
 #define PERIODS_AROUND_COLUMNS PERIODS_AROUND_LIST(COLUMN_FIRST, COLUMN_NEXT)
 enum { PERIODS_AROUND_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
 
-/* SQL_PERIODS_NEAR: of the Nth key; the last three of the dropped records of one before it. */
+/* SQL_PERIODS_NEAR: of the Nth key; with the dropped records of one before it. */
 #define PERIODS_NEAR_LIST(FIRST, NEXT)                                                             \
     FIRST(NEAR_NTH, "u.n", 1)                                                                      \
     NEXT(NEAR_PERIOD, PERIOD_COLUMNS("p."), PERIOD_WIDTH)                                          \
-    NEXT(NEAR_DROPPED, "coalesce(p.dropped, 0::bigint)", 1)                                        \
-    NEXT(NEAR_UNTIL, "p.until", 1)                                                                 \
-    NEXT(NEAR_DROPPED_END, "p.dropped_end", 1)
+    NEXT(NEAR_DROPPED, HEAD_COLUMNS("(p.dropped)."), HEAD_WIDTH)
 #define PERIODS_NEAR_COLUMNS PERIODS_NEAR_LIST(COLUMN_FIRST, COLUMN_NEXT)
 enum { PERIODS_NEAR_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
 
@@ -104,9 +104,7 @@ enum { PERIODS_NEAR_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
     FIRST(STARTS_GRADE_NAME, "u.grade_id", 1)                                                      \
     NEXT(STARTS_WHICH, "p.which", 1)                                                               \
     NEXT(STARTS_PERIOD, PERIOD_COLUMNS("p."), PERIOD_WIDTH)                                        \
-    NEXT(STARTS_DROPPED, "coalesce(d.records, 0::bigint)", 1)                                      \
-    NEXT(STARTS_UNTIL, "d.until", 1)                                                               \
-    NEXT(STARTS_DROPPED_END, "d.t_end", 1)
+    NEXT(STARTS_DROPPED, HEAD_COLUMNS("d."), HEAD_WIDTH)
 #define REBUILD_STARTS_COLUMNS REBUILD_STARTS_LIST(COLUMN_FIRST, COLUMN_NEXT)
 enum { REBUILD_STARTS_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
 

@@ -27,7 +27,7 @@ static int step(struct period_writes *w, struct period_pair pair, struct series_
     struct period before;
     if (!period_step(&g->open, record, pair.series->gap_us, &before)) {
         bool due = period_key_compare(&record->key, &g->through) <= 0 ||
-                   g->open.records - g->written >= CHECKPOINT_RECORDS;
+                   g->open.sum.records - g->written >= CHECKPOINT_RECORDS;
         return due ? mark_dirty(w, pair, g) : 0;
     }
     struct period_event event = period_event(&before, &g->open);
@@ -116,7 +116,7 @@ int flush_checkpoint(struct store *store)
     for (struct series *s = store->series.newest; s != NULL && rc == 0; s = s->older) {
         for (uint16_t i = 0; i < s->grade_count && rc == 0; i++) {
             struct series_grade *g = &s->grades[i];
-            if (g->open.grade != 0 && g->open.records != g->written) {
+            if (g->open.grade != 0 && g->open.sum.records != g->written) {
                 rc = mark_dirty(w, (struct period_pair){s, g->grade_id}, g);
             }
         }

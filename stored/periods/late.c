@@ -156,7 +156,7 @@ static void replace_open(struct period_pair pair, const struct period *open)
     struct series_grade *g = series_grade_find(pair.series, pair.grade_id);
     if (g != NULL) {
         g->open = *open;
-        g->written = open->records;
+        g->written = open->sum.records;
         g->through = pair.series->greatest;
         g->again = true;
         pair.series->again = true;

@@ -49,7 +49,7 @@ static int64_t own_until_us(const struct period_pair *pair, const struct period 
         period_key_compare(&g->open.start, &period->start) == 0) { /* nor by this flush */
         return late_us;
     }
-    return earlier(late_us, earlier(g->through.t_us, period->t_end_us));
+    return earlier(late_us, earlier(g->through.t_us, period->sum.t_end_us));
 }
 
 /* The sealed hours from `first` on without a break, before the one of `until_us`. */
@@ -120,9 +120,8 @@ static int read_ends(struct store *store, const struct period_pair *pair,
     if (r == NULL) {
         return -1;
     }
-    int64_t t_end_us = pg_cell_time(r, 0, 1);
-    head->records += (uint64_t)pg_cell_64(r, 0, 0);
-    head->t_end_us = t_end_us > head->t_end_us ? t_end_us : head->t_end_us;
+    const struct period_sum sum = period_rows_sum(r, 0, 0);
+    period_sum_add(&head->sum, &sum);
     head->until_us = s->behind * HOUR_US;
     PQclear(r);
     return 0;
@@ -132,11 +131,11 @@ int head_extend(struct store *store, struct period_pair pair, const struct perio
                 const struct period_key *late, struct period_head *head)
 {
     const struct calendar *c = &store->calendar;
-    if (period->ended != PERIOD_OPEN && late->t_us > period->t_end_us) { /* all of it */
-        *head = (struct period_head){period->records, period->t_end_us + 1, period->t_end_us};
+    if (period->ended != PERIOD_OPEN && late->t_us > period->sum.t_end_us) { /* all of it */
+        *head = (struct period_head){period->sum, period->sum.t_end_us + 1};
         return 0;
     }
-    if (period->records < head->records + RECORDS_WORTH) {
+    if (period->sum.records < head->sum.records + RECORDS_WORTH) {
         return 0;
     }
     const struct period_key from = periods_repair_from(period, head);
@@ -151,6 +150,6 @@ int head_extend(struct store *store, struct period_pair pair, const struct perio
     if (rc != 1) {
         return rc;
     }
-    head->records += records;
+    head->sum.records += records;
     return read_ends(store, &pair, &from, reaching_us(c, from.t_us, last), &s, head);
 }

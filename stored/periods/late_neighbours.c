@@ -100,9 +100,7 @@ static void take_period(struct ahead *a, const PGresult *result, int row)
     struct period p = period_rows_get(result, row, NEAR_PERIOD);
     if (period_key_compare(&p.start, &a->of->late) < 0) {
         a->before = p;
-        a->head = (struct period_head){.records = (uint64_t)pg_cell_64(result, row, NEAR_DROPPED),
-                                       .until_us = pg_cell_time(result, row, NEAR_UNTIL),
-                                       .t_end_us = pg_cell_time(result, row, NEAR_DROPPED_END)};
+        a->head = period_rows_head(result, row, NEAR_DROPPED);
     } else if (a->period_count < PERIODS_AHEAD) {
         a->periods[a->period_count++] = p;
     }
@@ -135,11 +133,11 @@ static int read_periods(struct neighbours *n)
 static uint64_t records_around(const struct ahead *a)
 {
     const struct series_grade *g = series_grade_find(a->of->pair.series, a->of->pair.grade_id);
-    uint64_t records = a->before.records;
-    if (a->before.ended == PERIOD_OPEN && g != NULL && g->open.records > records) {
-        records = g->open.records;
+    uint64_t records = a->before.sum.records;
+    if (a->before.ended == PERIOD_OPEN && g != NULL && g->open.sum.records > records) {
+        records = g->open.sum.records;
     }
-    return records > a->head.records ? records - a->head.records : 0;
+    return records > a->head.sum.records ? records - a->head.sum.records : 0;
 }
 
 /* About how many records the walk will ask for. */

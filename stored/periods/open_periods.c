@@ -33,10 +33,8 @@ static int complete_some(const struct open_period *list, uint32_t count, int64_t
         for (; n < count && nth < pg_cell_64(r, row, 0); n++) {
             nth += list[n].through.t_us >= from_us && list[n].through.t_us < before_us;
         }
-        struct period *p = list[n - 1].period;
-        int64_t t_end_us = pg_cell_time(r, row, 1);
-        p->t_end_us = t_end_us > p->t_end_us ? t_end_us : p->t_end_us;
-        p->records += (uint64_t)pg_cell_64(r, row, 2);
+        const struct period_sum later = period_rows_sum(r, row, 1);
+        period_sum_add(&list[n - 1].period->sum, &later);
     }
     PQclear(r);
     return 0;

@@ -13,7 +13,7 @@
 struct open_period {
     int64_t series_id;
     uint16_t grade_id;
-    struct period_key through; /* t_end and records hold up to this record */
+    struct period_key through; /* its sum holds up to this record */
     struct period *period;
 };
 

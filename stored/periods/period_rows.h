@@ -24,7 +24,18 @@ void period_rows_alone(struct pg_params *p, int64_t series_id, uint16_t grade_id
  * `column`. */
 void period_rows_add_key(struct pg_params *p, const struct period_key *key);
 struct period_key period_rows_key(const PGresult *r, int row, int column);
-/* From the columns t_start, start_end, start_key, grade, t_end, records, and ended as a number. */
+
+/* From PERIOD_COLUMNS and HEAD_COLUMNS (db/sql_columns.h), and from PERIOD_SUM_COLUMNS. Where these
+ * are null there is no head, or a sum of no records. */
 struct period period_rows_get(const PGresult *r, int row, int column);
+struct period_head period_rows_head(const PGresult *r, int row, int column);
+struct period_sum period_rows_sum(const PGresult *r, int row, int column);
+
+/* Adds the columns of a list of sums, the first of which is `column` where one is put. */
+void period_rows_add_sums(struct pg_params *p);
+void period_rows_put_sum(struct pg_params *p, int column, const struct period_sum *sum);
+
+/* "until 2026-11-29 00:37:12.114541, 6 records" */
+void period_rows_say(const struct period_sum *sum, char *text, size_t size);
 
 #endif

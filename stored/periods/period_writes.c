@@ -100,16 +100,19 @@ static void put_key(struct pg_params *p, const struct period_pair *pair,
     period_rows_put(p, pair->series->id, pair->grade_id, key);
 }
 
+/* Where a period's sum begins, behind its key and what else there is of it. */
+#define SUM_AT (PERIOD_ROWS_COLUMNS + 5)
+_Static_assert(SUM_AT + PERIOD_SUM_WIDTH <= PG_PARAMS, "a statement's parameters hold a period");
+
 static void begin_periods(struct pg_params *p)
 {
     period_rows_begin(p);
     pg_add_array(p, PG_SMALLINT);
-    pg_add_array(p, PG_TIMESTAMPTZ);
-    pg_add_array(p, PG_BIGINT);
     pg_add_array(p, PG_SMALLINT);
     pg_add_array(p, PG_TIMESTAMPTZ);
     pg_add_array(p, PG_TIMESTAMPTZ);
     pg_add_array(p, PG_BIGINT);
+    period_rows_add_sums(p);
 }
 
 /* All records of the series are in it: it holds through the series' greatest key. */
@@ -118,12 +121,11 @@ static void put_period(struct pg_params *p, const struct period_pair *pair,
 {
     put_key(p, pair, &period->start);
     pg_put_16(p, 5, period->grade);
-    pg_put_time(p, 6, period->t_end_us);
-    pg_put_64(p, 7, (int64_t)period->records);
-    pg_put_16(p, 8, period->ended);
-    pg_put_time(p, 9, pair->series->greatest.t_us);
-    pg_put_time(p, 10, pair->series->greatest.end_us);
-    pg_put_64(p, 11, pair->series->greatest.key);
+    pg_put_16(p, 6, period->ended);
+    pg_put_time(p, 7, pair->series->greatest.t_us);
+    pg_put_time(p, 8, pair->series->greatest.end_us);
+    pg_put_64(p, 9, pair->series->greatest.key);
+    period_rows_put_sum(p, SUM_AT, &period->sum);
 }
 
 static int run_filled(struct store *store, enum sql_statement statement)
@@ -173,7 +175,7 @@ static int send_open(struct period_writes *w, struct store *store)
         g->dirty = false;
         if (!g->again && g->open.grade != 0) {
             put_period(&store->params, pair, &g->open);
-            g->written = g->open.records;
+            g->written = g->open.sum.records;
             g->through = pair->series->greatest;
         }
     }

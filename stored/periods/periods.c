@@ -38,28 +38,20 @@
 #define PAGE_RECORDS 512
 #define FEW_RECORDS  16 /* where one record often suffices */
 
-static int64_t later(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
 bool period_step(struct period *open, const struct period_record *record, int64_t gap_us,
                  struct period *before)
 {
-    bool gap = open->grade != 0 && record->key.t_us - open->t_end_us > gap_us;
+    bool gap = open->grade != 0 && record->key.t_us - open->sum.t_end_us > gap_us;
+    const struct period_sum sum = period_sum_of(record);
 
     if (open->grade == record->grade && !gap) {
-        open->t_end_us = later(open->t_end_us, record->t_end_us);
-        open->records++;
+        period_sum_add(&open->sum, &sum);
         return false;
     }
     *before = *open;
     before->ended = gap ? PERIOD_GAP : PERIOD_GRADE;
-    *open = (struct period){.start = record->key,
-                            .t_end_us = record->t_end_us,
-                            .records = 1,
-                            .grade = record->grade,
-                            .ended = PERIOD_OPEN};
+    *open = (struct period){
+        .start = record->key, .sum = sum, .grade = record->grade, .ended = PERIOD_OPEN};
     return true;
 }
 
@@ -85,27 +77,27 @@ bool period_takes_late(const struct period *open, const struct period_record *re
     if (period_key_compare(&record->key, &open->start) <= 0) {
         return false;
     }
-    return record->grade == open->grade || record->key.t_us > open->t_end_us;
+    return record->grade == open->grade || record->key.t_us > open->sum.t_end_us;
 }
 
 bool period_absorbs(struct period *ended, const struct period_key *next,
                     const struct period_record *record, int64_t gap_us)
 {
-    int64_t t_end_us = later(ended->t_end_us, record->t_end_us);
+    struct period_sum sum = period_sum_of(record);
 
     if (ended->ended == PERIOD_OPEN || record->grade != ended->grade ||
         period_key_compare(&record->key, &ended->start) <= 0 ||
         period_key_compare(&record->key, next) >= 0) {
         return false;
     }
-    if (record->key.t_us - ended->t_end_us > gap_us) {
+    if (record->key.t_us - ended->sum.t_end_us > gap_us) {
         return false;
     }
-    if (ended->ended == PERIOD_GAP && next->t_us - t_end_us <= gap_us) {
+    period_sum_add(&sum, &ended->sum);
+    if (ended->ended == PERIOD_GAP && next->t_us - sum.t_end_us <= gap_us) {
         return false;
     }
-    ended->t_end_us = t_end_us;
-    ended->records++;
+    ended->sum = sum;
     return true;
 }
 
@@ -149,13 +141,12 @@ struct walk {
     const struct period_key *late; /* those not gone over yet */
     uint32_t late_count;
     const struct period *open;
-    struct period before;  /* the stored period before `stored`, within the walk */
-    struct period stored;  /* the last one that starts at or before the record; grade 0: none */
-    struct period next;    /* the stored one after it; grade 0: none */
-    uint64_t gone_records; /* of `stored`, gone over, without the late ones, */
-    int64_t gone_end_us;   /* and the latest of their ends */
-    struct period now;     /* computed, not ended yet */
-    struct period same;    /* the stored period that starts where `now` does; grade 0: none */
+    struct period before;   /* the stored period before `stored`, within the walk */
+    struct period stored;   /* the last one that starts at or before the record; grade 0: none */
+    struct period next;     /* the stored one after it; grade 0: none */
+    struct period_sum gone; /* of `stored`, gone over, without the late ones */
+    struct period now;      /* computed, not ended yet */
+    struct period same;     /* the stored period that starts where `now` does; grade 0: none */
 };
 
 /* The stored one that starts next becomes `stored`. */
@@ -169,8 +160,7 @@ static int advance(struct walk *w)
     w->before = w->stored;
     w->stored = w->next;
     w->next = after;
-    w->gone_records = 0;
-    w->gone_end_us = INT64_MIN;
+    w->gone = PERIOD_SUM_NONE;
     return 0;
 }
 
@@ -199,16 +189,13 @@ static void count_gone(struct walk *w, const struct period_record *r)
         w->late_count--;
         return;
     }
-    w->gone_records++;
-    w->gone_end_us = later(w->gone_end_us, r->t_end_us);
+    const struct period_sum sum = period_sum_of(r);
+    period_sum_add(&w->gone, &sum);
 }
 
 static int emit(struct walk *w, const struct period *p)
 {
-    bool same = w->same.grade == p->grade && w->same.ended == p->ended &&
-                w->same.t_end_us == p->t_end_us && w->same.records == p->records;
-
-    return p->grade == 0 || same ? 0 : put(w->change, p);
+    return p->grade == 0 || period_same(&w->same, p) ? 0 : put(w->change, p);
 }
 
 /* `now` has begun behind `ended`; a stored one starts there, too, or not. */
@@ -263,16 +250,12 @@ static bool take_rest(struct walk *w)
     if (whole->grade != 0 && whole->ended == PERIOD_OPEN) { /* its row may not count all */
         whole = w->open;
     }
-    if (w->now.grade != whole->grade || w->now.t_end_us < w->gone_end_us ||
-        period_key_compare(&whole->start, &w->stored.start) != 0 ||
-        whole->records <= w->gone_records ||
+    if (w->now.grade != whole->grade || period_key_compare(&whole->start, &w->stored.start) != 0 ||
         (w->late_count > 0 &&
          (w->next.grade == 0 || period_key_compare(w->late, &w->next.start) < 0))) {
         return false;
     }
-    w->now.records += whole->records - w->gone_records;
-    w->now.t_end_us = later(w->now.t_end_us, whole->t_end_us);
-    return true;
+    return period_sum_add_rest(&w->now.sum, &whole->sum, &w->gone);
 }
 
 /* Keys are natural numbers: the record at `key` is the first one behind it. */
@@ -316,7 +299,7 @@ static int run(struct walk *w, struct period_key key)
 
 struct period_key periods_repair_from(const struct period *before, const struct period_head *head)
 {
-    if (head->records > 0) {
+    if (head->sum.records > 0) {
         return (struct period_key){head->until_us, 0, -1};
     }
     return right_before(&before->start);
@@ -327,7 +310,7 @@ struct period_key periods_repair_from(const struct period *before, const struct 
 static int start(struct walk *w, struct period_key *from)
 {
     struct period before;
-    struct period_head head = {.records = 0};
+    struct period_head head = {.sum = PERIOD_SUM_NONE};
     int found = w->source->before(w->source->context, w->late, &before, &head);
 
     if (found == 0) {
@@ -339,16 +322,14 @@ static int start(struct walk *w, struct period_key *from)
     }
     *from = periods_repair_from(&before, &head);
     w->next = before;
-    if (head.records > 0) { /* goes on from what they made of it */
+    if (head.sum.records > 0) { /* goes on from what they made of it */
         if (advance(w) == -1) {
             return -1;
         }
-        w->gone_records = head.records;
-        w->gone_end_us = head.t_end_us;
+        w->gone = head.sum;
         w->same = w->now = before;
         w->now.ended = PERIOD_OPEN;
-        w->now.records = head.records;
-        w->now.t_end_us = head.t_end_us;
+        w->now.sum = head.sum;
     }
     return 0;
 }

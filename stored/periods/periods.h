@@ -11,48 +11,22 @@
 #ifndef EZREPO_PERIODS_H
 #define EZREPO_PERIODS_H
 
-#include <stdbool.h>
-#include <stdint.h>
-
-/*
- * Where a record stands in its series: start and end, microseconds since 1970, then its number in
- * measurement.key: the digest of what was measured under the class, which is one and the same for
- * all records of a series with one start. A natural number, as is end_us: {t, 0, -1} lies before
- * all that starts at t.
- */
-struct period_key {
-    int64_t t_us;
-    int64_t end_us;
-    int64_t key;
-};
-
-/* Less than, equal to or greater than zero. */
-static inline int period_key_compare(const struct period_key *a, const struct period_key *b)
-{
-    if (a->t_us != b->t_us)
-        return a->t_us < b->t_us ? -1 : 1;
-    if (a->end_us != b->end_us)
-        return a->end_us < b->end_us ? -1 : 1;
-    return a->key == b->key ? 0 : a->key < b->key ? -1 : 1;
-}
-
-/* A graded record: grade is 1..5 and t_end_us >= key.t_us; others are not given to anything here.
- */
-struct period_record {
-    struct period_key key;
-    int64_t t_end_us;
-    uint8_t grade;
-};
+#include "stored/periods/period_records.h"
 
 enum period_ended { PERIOD_OPEN, PERIOD_GAP, PERIOD_GRADE };
 
 struct period {
     struct period_key start;
-    int64_t t_end_us; /* the latest of its records */
-    uint64_t records;
-    uint8_t grade; /* 0: no period at all */
-    uint8_t ended; /* enum period_ended */
+    struct period_sum sum; /* of its records */
+    uint8_t grade;         /* 0: no period at all */
+    uint8_t ended;         /* enum period_ended */
 };
+
+/* Whether they, which begin at the same record, are the same. */
+static inline bool period_same(const struct period *a, const struct period *b)
+{
+    return a->grade == b->grade && a->ended == b->ended && period_sum_equal(&a->sum, &b->sum);
+}
 
 struct period_event {
     struct period_key at;
@@ -85,9 +59,8 @@ bool period_absorbs(struct period *ended, const struct period_key *next,
 
 /* What is known of a period's first records, which are not read: they may not be there any more. */
 struct period_head {
-    uint64_t records; /* 0: nothing is known, all are to be read */
-    int64_t until_us; /* they start before it, and all others not */
-    int64_t t_end_us; /* the latest of them */
+    struct period_sum sum; /* of no records: nothing is known, all are to be read */
+    int64_t until_us;      /* they start before it, and all others not */
 };
 
 /* What is stored about one series and one grade name. Each returns -1 on an error. */

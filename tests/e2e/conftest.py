@@ -390,14 +390,13 @@ class EzrepoSet:
 
     def periods_differ(self) -> List[Any]:
         """What the stored periods and events, and those computed from the records alone, do not share."""
-        columns = "series_id, grade_id, t_start, start_end, start_key, grade, t_end, records, ended"
         events = "series_id, grade_id, t, t_end, key, from_grade, to_grade"
         return self.sql(f"""
             (SELECT 'stored only', p::text FROM
-                (SELECT {columns} FROM period_now EXCEPT SELECT {columns} FROM period_reference) p)
+                (SELECT * FROM period_now EXCEPT SELECT * FROM period_reference) p)
             UNION ALL
             (SELECT 'reference only', p::text FROM
-                (SELECT {columns} FROM period_reference EXCEPT SELECT {columns} FROM period_now) p)
+                (SELECT * FROM period_reference EXCEPT SELECT * FROM period_now) p)
             UNION ALL
             (SELECT 'event stored only', e::text FROM
                 (SELECT {events} FROM event WHERE retracted_at IS NULL

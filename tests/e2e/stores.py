@@ -297,7 +297,7 @@ class Stored:
 
 
 DIFFERENCE = "SELECT * FROM (({a}) EXCEPT ALL ({b})) x UNION ALL SELECT * FROM (({b}) EXCEPT ALL ({a})) y"
-PERIODS = "SELECT series_id, grade_id, t_start, start_end, start_key, grade, t_end, records, ended FROM "
+PERIODS = "SELECT * FROM "  # all columns: a new one is compared, too
 EVENTS = "SELECT series_id, grade_id, t, t_end, key, from_grade, to_grade FROM "
 COUNTED = ("grade_rollup", "grade_rollup_day", "grade_total")
 

@@ -74,7 +74,7 @@ static void damage(struct compared_store *s)
             break;
         case 1:
             if (p < s->period_count) {
-                s->periods[p].records++;
+                s->periods[p].sum.records++;
             }
             break;
         case 2:
@@ -178,7 +178,7 @@ static void put_right_period(struct compared_store *s, const struct difference *
     for (uint32_t i = 0; d->how != DIFFERENCE_MISSING; i++) {
         assert_true(i < s->period_count);
         if (period_key_compare(&s->periods[i].start, &was->start) == 0) {
-            assert_int_equal(s->periods[i].records, was->records);
+            assert_int_equal(s->periods[i].sum.records, was->sum.records);
             drop_period(s, i);
             break;
         }
@@ -208,8 +208,8 @@ static bool is_same(const struct compared_store *a, const struct compared_store 
     bool same = a->period_count == b->period_count && a->event_count == b->event_count;
     for (uint32_t i = 0; same && i < a->period_count; i++) {
         const struct period *x = &a->periods[i], *y = &b->periods[i];
-        same = period_key_compare(&x->start, &y->start) == 0 && x->t_end_us == y->t_end_us &&
-               x->records == y->records && x->grade == y->grade && x->ended == y->ended;
+        same = period_key_compare(&x->start, &y->start) == 0 &&
+               period_sum_equal(&x->sum, &y->sum) && x->grade == y->grade && x->ended == y->ended;
     }
     for (uint32_t i = 0; same && i < a->event_count; i++) {
         const struct period_event *x = &a->events[i], *y = &b->events[i];
@@ -261,9 +261,9 @@ static void what_lies_before_from_is_believed(void **state)
 {
     const struct period_record records[] = {
         {{10, 0}, 10, 5}, {{20, 0}, 20, 4}, {{30, 0}, 30, 4}, {{40, 0}, 40, 3}};
-    const struct period stored[] = {{{5, 0}, 9, 9, 1, PERIOD_GAP},
-                                    {{20, 0}, 30, 2, 4, PERIOD_GRADE},
-                                    {{40, 0}, 40, 1, 3, PERIOD_OPEN}};
+    const struct period stored[] = {{{5, 0}, {9, 9}, 1, PERIOD_GAP},
+                                    {{20, 0}, {30, 2}, 4, PERIOD_GRADE},
+                                    {{40, 0}, {40, 1}, 3, PERIOD_OPEN}};
     const struct period_event events[] = {{{3, 0}, 1, 1}, {{20, 0}, 5, 4}, {{40, 0}, 4, 3}};
     struct compare c = {.gap_us = GAP,
                         .from = {20, 0},

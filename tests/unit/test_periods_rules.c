@@ -26,8 +26,8 @@ static void first_record_opens(void **state)
     assert_true(period_step(&open, &r, GAP, &before));
     assert_int_equal(before.grade, 0);
     assert_int_equal(open.grade, 3);
-    assert_int_equal(open.records, 1);
-    assert_int_equal(open.t_end_us, 20);
+    assert_int_equal(open.sum.records, 1);
+    assert_int_equal(open.sum.t_end_us, 20);
     assert_int_equal(open.ended, PERIOD_OPEN);
     assert_int_equal(period_event(&before, &open).from, 0);
     assert_int_equal(period_event(NULL, &open).to, 3);
@@ -35,21 +35,21 @@ static void first_record_opens(void **state)
 
 static void gap_is_counted_from_the_latest_end(void **state)
 {
-    struct period open = {{0, 0}, 50, 2, 5, PERIOD_OPEN}, before;
+    struct period open = {{0, 0}, {50, 2}, 5, PERIOD_OPEN}, before;
     struct period_record within = record(150, 150, 5), beyond = record(251, 251, 5);
 
     (void)state;
     assert_false(period_step(&open, &within, GAP, &before)); /* exactly the gap is none */
-    assert_int_equal(open.records, 3);
+    assert_int_equal(open.sum.records, 3);
     assert_true(period_step(&open, &beyond, GAP, &before));
     assert_int_equal(before.ended, PERIOD_GAP);
-    assert_int_equal(before.t_end_us, 150);
+    assert_int_equal(before.sum.t_end_us, 150);
     assert_int_equal(period_event(&before, &open).from, 0);
 }
 
 static void gap_wins_over_grade(void **state)
 {
-    struct period open = {{0, 0}, 50, 2, 5, PERIOD_OPEN}, before;
+    struct period open = {{0, 0}, {50, 2}, 5, PERIOD_OPEN}, before;
     struct period_record near = record(60, 60, 2), far = record(161, 161, 4);
 
     (void)state;
@@ -63,17 +63,17 @@ static void gap_wins_over_grade(void **state)
 
 static void end_never_goes_back(void **state)
 {
-    struct period open = {{0, 0}, 90, 1, 5, PERIOD_OPEN}, before;
+    struct period open = {{0, 0}, {90, 1}, 5, PERIOD_OPEN}, before;
     struct period_record r = record(10, 20, 5);
 
     (void)state;
     assert_false(period_step(&open, &r, GAP, &before));
-    assert_int_equal(open.t_end_us, 90);
+    assert_int_equal(open.sum.t_end_us, 90);
 }
 
 static void late_for_the_open_period(void **state)
 {
-    struct period none = {.grade = 0}, open = {{100, 1}, 200, 5, 5, PERIOD_OPEN};
+    struct period none = {.grade = 0}, open = {{100, 1}, {200, 5}, 5, PERIOD_OPEN};
     struct period_record same = record(150, 150, 5), other = record(150, 150, 2);
     struct period_record before = record(99, 99, 5), after = record(201, 201, 2);
     struct period_record first = record(100, 100, 5);
@@ -89,8 +89,8 @@ static void late_for_the_open_period(void **state)
 
 static void absorbed_by_an_ended_period(void **state)
 {
-    const struct period by_grade = {{100, 0}, 200, 5, 5, PERIOD_GRADE};
-    const struct period by_gap = {{100, 0}, 200, 5, 5, PERIOD_GAP};
+    const struct period by_grade = {{100, 0}, {200, 5}, 5, PERIOD_GRADE};
+    const struct period by_gap = {{100, 0}, {200, 5}, 5, PERIOD_GAP};
     const struct period_key next = {310, 0};
     struct period p = by_grade;
     struct period_record inside = record(150, 250, 5), other = record(150, 150, 4);
@@ -99,15 +99,15 @@ static void absorbed_by_an_ended_period(void **state)
 
     (void)state;
     assert_true(period_absorbs(&p, &next, &inside, GAP));
-    assert_int_equal(p.records, 6);
-    assert_int_equal(p.t_end_us, 250);
+    assert_int_equal(p.sum.records, 6);
+    assert_int_equal(p.sum.t_end_us, 250);
     p = by_gap;
     assert_false(period_absorbs(&p, &next, &joins, GAP)); /* would close the gap */
     assert_false(period_absorbs(&p, &next, &other, GAP));
     assert_false(period_absorbs(&p, &next, &outside, GAP));
     assert_false(period_absorbs(&p, &next, &first, GAP));
-    assert_int_equal(p.records, 5);
-    assert_int_equal(p.t_end_us, 200);
+    assert_int_equal(p.sum.records, 5);
+    assert_int_equal(p.sum.t_end_us, 200);
     p = by_grade;
     assert_false(period_absorbs(&p, &next, &beyond, GAP)); /* a period of its own */
 }
@@ -119,8 +119,8 @@ static int long_period(void *context, const struct period_key *key, struct perio
                        struct period_head *head)
 {
     (void)context, (void)key;
-    *period = (struct period){{10, 0}, 290, 3, 5, PERIOD_OPEN};
-    *head = (struct period_head){.records = 2, .until_us = 200, .t_end_us = 220};
+    *period = (struct period){{10, 0}, {290, 3}, 5, PERIOD_OPEN};
+    *head = (struct period_head){.sum = {.t_end_us = 220, .records = 2}, .until_us = 200};
     return 1;
 }
 
@@ -148,16 +148,16 @@ static void goes_on_from_what_was_dropped(void **state)
 {
     struct periods_source source = {NULL, long_period, no_period, records_there};
     struct periods_change change;
-    struct period open = {{10, 0}, 290, 3, 5, PERIOD_OPEN};
+    struct period open = {{10, 0}, {290, 3}, 5, PERIOD_OPEN};
 
     (void)state;
     assert_int_equal(periods_repair(&source, GAP, &there[0].key, 1, &open, &change), 0);
     assert_int_equal(change.put_count, 3);
     const struct period *p = change.put;
-    assert_true(p[0].start.t_us == 10 && p[0].records == 2 && p[0].t_end_us == 220 &&
+    assert_true(p[0].start.t_us == 10 && p[0].sum.records == 2 && p[0].sum.t_end_us == 220 &&
                 p[0].ended == PERIOD_GRADE);
-    assert_true(p[1].start.t_us == 260 && p[1].records == 1 && p[1].ended == PERIOD_GRADE);
-    assert_true(p[2].start.t_us == 290 && p[2].records == 1 && p[2].grade == 5);
+    assert_true(p[1].start.t_us == 260 && p[1].sum.records == 1 && p[1].ended == PERIOD_GRADE);
+    assert_true(p[2].start.t_us == 290 && p[2].sum.records == 1 && p[2].grade == 5);
     assert_int_equal(change.told_count, 2);
     assert_int_equal(change.removed_count + change.retracted_count, 0);
     periods_change_release(&change);
