@@ -3,14 +3,15 @@
  * Bytes into documents, one at a time, as a format's "input" says (format_input.h). A document of
  * any decoder is a tree of common/json.h:
  *
- *   json        what stands there; documents one behind the other, one on each line, or the
- * elements of arrays at the top, as common/split.h tells them apart. What is neither an object nor
- * an array is a fault. lines       an object for each line that a pattern takes: its fields, as
- * strings; what is split is an array of strings blocks      such an object for each block; lines
- * that are gathered are an array of objects prometheus  {"samples": [{"name": "", "labels": {},
- * "value": 1, "ms": 1}, ...]}, one for the whole text, or for what ends with "# EOF"; "ms" only
- * where a time was written influx      {"name": "", "tags": {}, "fields": {}, "timestamp": 1} for
- * each line; "timestamp" only where it was written
+ *   json        what stands there. Documents stand one behind the other, one on each line, or in
+ *               arrays at the top: see common/split.h. What is no object or array is a fault.
+ *   lines       of each line that a pattern takes an object: its fields, as strings, and as arrays
+ *               of strings where they are split
+ *   blocks      of each block such an object; lines that are gathered are an array of objects
+ *   prometheus  {"samples": [{"name": "", "labels": {}, "value": 1, "ms": 1}, ...]} of the whole
+ *               text, or of what ends with "# EOF"; "ms" where a time was written
+ *   influx      {"name": "", "tags": {}, "fields": {}, "timestamp": 1} of each line; "timestamp"
+ *               where it was written
  *
  * Numbers keep their text (influx: without i and u behind it). "NaN" and "+Inf" of Prometheus are
  * JSON_NUMBER with that text; booleans of influx are strings as they were written.
@@ -28,7 +29,7 @@
 struct decode_limits {
     struct json_limits json; /* of each document; reach, duplicates and nan are not read */
     size_t document_bytes;   /* of a document as it stands, parts left out among them */
-    size_t line_bytes;       /* of a line (not json), without its end */
+    size_t line_bytes;       /* of a line (not json), a '\r' at its end among them */
 };
 
 struct decode;

@@ -14,6 +14,9 @@ static struct json *add(struct decode_tree *t, struct decode_branch *parent, str
     if (t->fault == NULL && ++t->nodes > t->limits->nodes) {
         decode_tree_fail(t, "more values than allowed");
     }
+    if (key.len > t->limits->string_bytes) {
+        decode_tree_fail(t, "a key longer than allowed");
+    }
     if (t->fault == NULL && parent != NULL && parent->node->type == JSON_OBJECT &&
         parent->node->count == JSON_MEMBERS) {
         decode_tree_fail(t, "an object with more members than allowed");

@@ -16,7 +16,8 @@
 #include "common/slice.h"
 
 struct line_window {
-    size_t line_bytes; /* of a line, a '\r' at its end among them; else all 0 at the beginning */
+    size_t line_bytes; /* the most a line may have, a '\r' at its end among them */
+    /* All of these are 0 at the beginning. */
     char *buffer;
     size_t size, used;
     size_t begin; /* what is kept begins there */

@@ -5,11 +5,11 @@
  * from the same of the next element alone, in one walk through the line. With "{a:int}-{b:int}"
  * and the line "12-34":
  *
- *                 1 2 - 3 4 end
- *     end                    x      (the whole line has to fit)
- *     {b:int}         x x x         at '-' too: it may be the sign
- *     -               x             only there is a '-', and behind it {b:int} can begin
- *     {a:int}     x x               digits, and a '-' at which the element above can begin
+ *              1 2 - 3 4 end
+ *     end                x      the whole line has to fit
+ *     {b:int}      x x x        at the '-', too: it may be a sign
+ *     -            x            {b:int} can begin behind it
+ *     {a:int}  x x              digits up to where a '-' can begin
  *
  * Then from left to right: each element takes as much as ends where the next one can begin; that it
  * can is known, so nothing is tried that has to be taken back. Each row is a set of bits.
@@ -291,12 +291,16 @@ struct slice text_pattern_field_name(const struct text_pattern *p, uint32_t i)
 
 /* ---- from right to left ---- */
 
-/* A line that is matched: a row of bits for each element, and one for what is behind the last. */
+/*
+ * A line that is matched: a row of bits for each element, one for what is behind the last, and one
+ * for the bytes that a character begins with, since no field ends within one.
+ */
 struct text_line {
     const char *at;
     size_t len;
     size_t words; /* of a row */
     uint64_t *rows;
+    const uint64_t *characters;
 };
 
 static size_t row_words(size_t line_bytes)
@@ -306,7 +310,7 @@ static size_t row_words(size_t line_bytes)
 
 size_t text_pattern_room(const struct text_pattern *p, size_t line_bytes)
 {
-    return (p->count + 1) * row_words(line_bytes);
+    return (p->count + 2) * row_words(line_bytes);
 }
 
 static bool has(const uint64_t *row, size_t i)
@@ -428,12 +432,28 @@ static void fill_row(const struct text_line *l, const struct text_pattern *p, ui
     } else {
         fill_run(l, e->kind, next, row);
     }
+    for (size_t w = 0; w < l->words; w++) {
+        row[w] &= l->characters[w];
+    }
+}
+
+static void fill_characters(const struct text_line *l, uint64_t *row)
+{
+    memset(row, 0, l->words * sizeof *row);
+    for (size_t i = 0; i < l->len; i++) {
+        if (((unsigned char)l->at[i] & 0xc0) != 0x80) {
+            set(row, i);
+        }
+    }
+    set(row, l->len);
 }
 
 static void fill_rows(const struct text_line *l, const struct text_pattern *p, bool whole)
 {
     uint64_t *end = row_of(l, p->count);
-    memset(end, whole ? 0 : 0xff, l->words * sizeof *end);
+    for (size_t w = 0; w < l->words; w++) {
+        end[w] = whole ? 0 : l->characters[w];
+    }
     set(end, l->len);
     for (uint32_t i = p->count; i-- > 0;) {
         fill_row(l, p, i);
@@ -526,7 +546,10 @@ bool text_pattern_match(const struct text_pattern *p, struct slice line, bool wh
     if (!may_fit(p, line)) {
         return false;
     }
-    const struct text_line l = {line.at, line.len, row_words(line.len), room};
+    struct text_line l = {.at = line.at, .len = line.len, .words = row_words(line.len)};
+    l.rows = room;
+    l.characters = row_of(&l, p->count + 1);
+    fill_characters(&l, row_of(&l, p->count + 1));
     fill_rows(&l, p, whole);
     if (!has(row_of(&l, 0), 0)) {
         return false;

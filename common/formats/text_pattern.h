@@ -10,16 +10,19 @@
  *
  * and anything else for itself. Kinds (of ASCII characters, but for word, host and rest):
  *
- *     name     letters, digits and '-', at least one        word     anything but white space, at
- * least one int      digits, at least one, '-' may stand before   num      the same of digits and
- * dots host     like word, without ( and )                   rest     anything, or nothing numbers
- * one or more num or a '-' alone, blanks and tabs between them
+ *     name     letters, digits and '-', at least one
+ *     word     anything but white space, at least one
+ *     host     like word, without ( and )
+ *     int      digits, at least one; '-' may stand before
+ *     num      digits and dots, at least one; '-' may stand before
+ *     numbers  one or more num or a '-' alone, blanks and tabs between them
+ *     rest     anything, or nothing
  *
  * How a line is matched, where it can be in several ways: from left to right each part in brackets
  * is taken if the pattern fits with it, and each field, and each blank, is as long as what follows
- * in the pattern allows. So a pattern means the same as a regular expression of greedy parts, but
- * nothing is tried twice: the time is that of (elements of the pattern) x (bytes of the line),
- * whatever both are. See text_pattern.c for how.
+ * in the pattern allows; none ends within a character of UTF-8. So a pattern means the same as a
+ * regular expression of greedy parts, but nothing is tried twice: the time is that of (elements of
+ * the pattern) x (bytes of the line), whatever both are. See text_pattern.c for how.
  */
 #ifndef EZREPO_FORMATS_TEXT_PATTERN_H
 #define EZREPO_FORMATS_TEXT_PATTERN_H

@@ -237,12 +237,13 @@ static void test_influx_limits(void **state)
 {
     (void)state;
     decoded_limits.json.nodes = 5;
-    decoded_limits.json.string_bytes = 4;
-    assert_decoded(INFLUX, "m f=1\nm f=1 2\nm f=12345\nm f=1,g=1\n",
+    decoded_limits.json.string_bytes = 9;
+    assert_decoded(INFLUX, "m f=1\nm f=1 2\nm f=1234567890\nm f=1,g=1\nm f234567890=1\n",
                    "1.1:{\"name\":\"m\",\"tags\":{},\"fields\":{\"f\":1}}\n"
                    "2.2!more values than allowed\n"
                    "3.3!a text longer than allowed\n"
-                   "4.4!more values than allowed\nend");
+                   "4.4!more values than allowed\n"
+                   "5.5!a key longer than allowed\nend");
     decoded_limits.json.nodes = 100000;
     decoded_limits.json.string_bytes = 1000;
 }

@@ -155,6 +155,8 @@ static void test_greed(void **state)
         {"{a:num}{b:num}{c:num}", "1.2.3", "a=1.2|b=.|c=3|"},
         {"{a:rest} {b:rest}", "x y  z", "a=x y |b=z|"},
         {"{a:rest}{b:rest}", "xy", "a=xy|b=|"},
+        {"{a}{b}", "x\xc3\xa9", "a=x|b=\xc3\xa9|"}, /* no character is cut */
+        {"{a}{b}", "\xf0\x9f\x98\x80", "no"},
         {"{a:numbers} {b:rest}", "1 2 - 3 x", "a=1 2 - 3|b=x|"},
         {"{a:numbers} {b:num}", "1 2 3", "a=1 2|b=3|"},
         {"{a:numbers}{b:num}", "1 23", "a=1 2|b=3|"},
@@ -204,6 +206,7 @@ static void test_beginnings(void **state)
         {"{a:numbers}", "1 2 x", "a=1 2|"},
         {"\\[{a:num}\\] ", "[1.5] x", "a=1.5|"},
         {"{a:rest}", "x y", "a=x y|"},
+        {"x\xc3", "x\xc3\xa9", "no"},
     };
     (void)state;
     match_all(examples, COUNT(examples), false);
