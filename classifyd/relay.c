@@ -8,9 +8,9 @@
 
 #include <inttypes.h>
 
-#include "classifyd/grade.h"
 #include "common/bus.h"
 #include "common/daemon.h"
+#include "common/grade.h"
 #include "common/log.h"
 
 /* Batches taken in one go before the loop looks at the other sockets. */

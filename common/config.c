@@ -22,11 +22,15 @@ const struct config_option config_common_options[] = {
     {"run_dir", CONFIG_STRING, offsetof(struct config_common, run_dir), NULL, 0, 0, false,
      "folder of the ZeroMQ sockets and status files; only the processes' user may enter it"},
     {"schemas_dir", CONFIG_STRING, offsetof(struct config_common, schemas_dir), "\"\"", 0, 0, false,
-     "folder of the contracts: sql/, mplane/, grading/, record-types.json; empty: the programs' "
+     "folder of the contracts: sql/, mplane/, grading/, formats/, record-types.json; empty: the "
+     "programs' "
      "own"},
     {"record_types_dir", CONFIG_STRING, offsetof(struct config_common, record_types_dir), "\"\"", 0,
      0, true,
      "folder of your own record types and gaps, NAME.json; empty: record-types.d beside the "
+     "configuration, if it is there"},
+    {"formats_dir", CONFIG_STRING, offsetof(struct config_common, formats_dir), "\"\"", 0, 0, true,
+     "folder of your own formats of what other tools write, NAME.json; empty: formats.d beside the "
      "configuration, if it is there"},
     {"user", CONFIG_STRING, offsetof(struct config_common, user), "\"\"", 0, 0, false,
      "user to become when started as root; %p in it is the name of the process, so that each has "
@@ -224,11 +228,11 @@ struct config *config_read_bytes(const char *file, struct slice bytes, struct co
 }
 
 /* Beside the configuration by the name it was given, also where that is a link; "" without it. */
-static const char *own_record_types(struct arena *arena, const char *file)
+static const char *own_folder(struct arena *arena, const char *file, const char *name)
 {
     const char *slash = strrchr(file, '/');
     int folder = slash == NULL ? 0 : (int)(slash - file) + 1;
-    char *path = arena_printf(arena, "%.*srecord-types.d", folder, file);
+    char *path = arena_printf(arena, "%.*s%s", folder, file, name);
     return path == NULL || access(path, F_OK) == 0 || errno != ENOENT ? path : "";
 }
 
@@ -239,9 +243,12 @@ static int take_places(struct config *c, const char *file, struct config_common 
         common->schemas_dir = place_of_schemas();
     }
     if (common->record_types_dir[0] == '\0') {
-        common->record_types_dir = own_record_types(c->arena, file);
+        common->record_types_dir = own_folder(c->arena, file, "record-types.d");
     }
-    if (common->record_types_dir == NULL) {
+    if (common->formats_dir[0] == '\0') {
+        common->formats_dir = own_folder(c->arena, file, "formats.d");
+    }
+    if (common->record_types_dir == NULL || common->formats_dir == NULL) {
         told_fault("%s: out of memory", file);
         return -1;
     }

@@ -45,9 +45,11 @@ struct config_option {
     }
 
 struct config_common {
-    const char *run_dir;          /* ZeroMQ's ipc sockets and status files; 0700 */
-    const char *schemas_dir;      /* the contracts: sql/, mplane/, record-types.json, grading/ */
+    const char *run_dir; /* ZeroMQ's ipc sockets and status files; 0700 */
+    const char
+        *schemas_dir; /* the contracts: sql/, mplane/, record-types.json, grading/, formats/ */
     const char *record_types_dir; /* the operator's own record types; "": there are none */
+    const char *formats_dir;      /* the operator's own formats; "": there are none */
     const char *user;             /* to become when started as root; "" stays */
     const char *log_level;
 };

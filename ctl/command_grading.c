@@ -27,8 +27,7 @@ static const struct ctl_option history_options[] = {
 
 static const struct when now = {.start = WHEN_AT_NOW};
 
-/* The document in the file, checked; NULL after each fault was named. */
-static const struct grading *read_grading(struct arena *a, const char *file, struct slice *document)
+const struct grading *ctl_read_grading(struct arena *a, const char *file, struct slice *document)
 {
     *document = ctl_read_file(a, file, LIMIT_DOCUMENT_BYTES);
     if (document->at == NULL) {
@@ -49,7 +48,7 @@ static int check(struct arena *a, struct mplane_client *client, const char *file
 {
     struct slice document;
     (void)client;
-    const struct grading *g = read_grading(a, file, &document);
+    const struct grading *g = ctl_read_grading(a, file, &document);
     if (g == NULL) {
         return CTL_FAILED;
     }
@@ -99,7 +98,7 @@ static int set(struct arena *a, struct mplane_client *client, const char *file)
 {
     struct slice document;
     struct mplane_rows rows;
-    if (read_grading(a, file, &document) == NULL) {
+    if (ctl_read_grading(a, file, &document) == NULL) {
         return CTL_FAILED;
     }
     const struct mplane_value values[] = {{"grading.document", document.at}};

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "common/arena.h"
+#include "common/grading.h"
 
 enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 
@@ -15,13 +16,21 @@ enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 int ctl_failed(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int ctl_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* One option: either a text or a flag. */
+/* What an option that may be given several times says, in order. */
+#define CTL_TEXTS 64
+struct ctl_texts {
+    const char *text[CTL_TEXTS];
+    int count;
+};
+
+/* One option: a text, a flag, or texts. */
 struct ctl_option {
     const char *name;     /* without the dashes; NULL ends a group */
     const char *argument; /* what stands for it in the help; NULL for a flag */
     const char **text;
     bool *flag;
     const char *help;
+    struct ctl_texts *texts;
 };
 
 struct ctl_command {
@@ -58,6 +67,12 @@ int ctl_time(const char *text, int64_t *us);
  */
 struct slice ctl_read_file(struct arena *a, const char *file, size_t limit);
 
+/*
+ * The grading document in a file ("-" is standard input), checked; its bytes go to *document. NULL
+ * after each fault was named in a complaint.
+ */
+const struct grading *ctl_read_grading(struct arena *a, const char *file, struct slice *document);
+
 /* The commands; each in the file of its name. */
 int ctl_send(const struct ctl_command *self, int argc, char **argv);
 int ctl_query(const struct ctl_command *self, int argc, char **argv); /* all that ask by criteria */
@@ -67,6 +82,8 @@ int ctl_capabilities(const struct ctl_command *self, int argc, char **argv);
 int ctl_messages(const struct ctl_command *self, int argc, char **argv);
 int ctl_rebuild(const struct ctl_command *self, int argc, char **argv);
 int ctl_types(const struct ctl_command *self, int argc, char **argv);
+int ctl_format(const struct ctl_command *self, int argc, char **argv);
+int ctl_format_try(const struct ctl_command *self, int argc, char **argv);  /* a verb of it */
 int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv); /* a verb of it */
 
 #endif

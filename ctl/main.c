@@ -23,6 +23,8 @@ static const struct ctl_command commands[] = {
     {"types", "VERB",
      "Checks files of record types; takes their gaps for a store of the release before.",
      ctl_types},
+    {"format", "VERB",
+     "Lists, shows and checks formats of other tools; tries one on what a tool wrote.", ctl_format},
     {"capabilities", "",
      "Prints what may be asked as JSON: dimensions, queries, capabilities, and who asks here.",
      ctl_capabilities},

@@ -78,6 +78,22 @@ static void fill_long_options(const struct ctl_option *const groups[CTL_GROUPS],
     long_options[n] = (struct option){0};
 }
 
+/* What getopt found. -1 after a complaint. */
+static int take_option(const struct ctl_option *o)
+{
+    if (o->argument == NULL) {
+        *o->flag = true;
+    } else if (o->texts == NULL) {
+        *o->text = optarg;
+    } else if (o->texts->count == CTL_TEXTS) {
+        ctl_usage("--%s: expected at most %d of them", o->name, CTL_TEXTS);
+        return -1;
+    } else {
+        o->texts->text[o->texts->count++] = optarg;
+    }
+    return 0;
+}
+
 int ctl_options(const struct ctl_command *command,
                 const struct ctl_option *const groups[CTL_GROUPS], int argc, char **argv,
                 const char **rest, int least, int most, int *count, int *exit_code)
@@ -101,11 +117,9 @@ int ctl_options(const struct ctl_command *command,
                           argv[optind - 1]);
             return -1;
         }
-        const struct ctl_option *o = ours[c - FIRST];
-        if (o->argument == NULL) {
-            *o->flag = true;
-        } else {
-            *o->text = optarg;
+        if (take_option(ours[c - FIRST]) == -1) {
+            *exit_code = CTL_USAGE;
+            return -1;
         }
     }
     *count = argc - optind;

@@ -67,6 +67,11 @@ void format_free(struct format **f)
     *f = NULL;
 }
 
+const struct format_mapping *format_mapping_of(const struct format *f)
+{
+    return &f->mapping;
+}
+
 int format_context_set(struct format_context *c, struct slice name, struct slice value)
 {
     uint32_t i = 0;
@@ -83,6 +88,14 @@ int format_context_set(struct format_context *c, struct slice name, struct slice
 }
 
 /* ---- readings ---- */
+
+const struct format_limits format_limits_of_files = {.document_bytes = 16 << 20,
+                                                     .line_bytes = 65536,
+                                                     .depth = 32,
+                                                     .values = 100000,
+                                                     .string_bytes = 65536,
+                                                     .records = 4096,
+                                                     .looked_at = 10000000};
 
 struct format_reading {
     const struct format *format;

@@ -27,6 +27,9 @@ struct format;
 struct format *format_read(struct document *d, struct slice bytes);
 void format_free(struct format **f);
 
+/* As it was read (mapping.h). */
+const struct format_mapping *format_mapping_of(const struct format *f);
+
 /* ---- readings ---- */
 
 /* What is known of a delivery beside its bytes, as `#name` in the mapping: received (when, as
@@ -49,6 +52,9 @@ struct format_limits {
     uint32_t records;      /* made of a document */
     uint64_t looked_at;    /* values that paths go by */
 };
+
+/* Of files, and of whatever else has no bound of its own. */
+extern const struct format_limits format_limits_of_files;
 
 struct format_record {
     struct slice dimensions[DIMENSION_COUNT]; /* "" where there is none; hosts are canonical */

@@ -4,6 +4,8 @@
 
 #include "common/record_dimensions.h"
 
+#define COMMENT 4096 /* bytes of that of the whole */
+
 /* ---- what all parts need ---- */
 
 void *mapping_keep(struct mapping_reader *r, const struct document_place *at, const void *from,
@@ -553,8 +555,10 @@ int mapping_read(struct mapping_reader *r, const struct document_place *whole)
     if (!document_is_object_of(whole, keys)) {
         return -1;
     }
+    struct document_place comment = document_member(whole, "comment");
     struct document_place input = document_member(whole, "input");
     struct document_place records = document_member(whole, "records");
+    r->mapping->comment = comment.node == NULL ? slice_of("") : document_text(&comment, 0, COMMENT);
     r->mapping->input = format_input_read(&input, r->arena);
     read_documents(r, whole);
     read_common(r, whole, &common);

@@ -245,6 +245,7 @@ struct forget_rule {
 };
 
 struct format_mapping {
+    struct slice comment; /* "" without */
     struct format_input *input;
     const struct json_reach *reach;
     const struct slice *variables; /* their names */

@@ -15,7 +15,7 @@ from processes import all_ended, start_of
 
 COMMANDS = ["init", "up", "down", "restart", "reload", "status", "scale", "logs", "upgrade-cluster", "uninstall", "pki",
             "pki issue", "pki sign", "pki revoke", "pki server", "pki list", "send", "query", "periods", "events", "records",
-            "grading", "ledger", "rebuild", "rejected", "rejected list", "rejected show", "rejected replay"]
+            "grading", "format", "ledger", "rebuild", "rejected", "rejected list", "rejected show", "rejected replay"]
 
 
 def run(*arguments, build=None, **environment):

@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "classifyd/grade.h"
+#include "common/grade.h"
 
 #define MAPPING                                                                                    \
     "{\"types\": {\"ping\": {\"aliases\": {\"delay.twoway.icmp.us\": "                             \

@@ -14,8 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "classifyd/grade.h"
 #include "common/batch.h"
+#include "common/grade.h"
 
 #define SETS  40
 #define CASES 480

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* classifyd/grade.h: edge cases, and many plans at once against a plain reading of the rules. */
+/* common/grade.h: edge cases, and many plans at once against a plain reading of the rules. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,8 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "classifyd/grade.h"
 #include "common/batch.h"
+#include "common/grade.h"
 
 /* What each test works with. */
 struct bench {

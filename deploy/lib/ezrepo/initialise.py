@@ -13,7 +13,7 @@ from typing import List, Optional, Tuple
 from . import accounts, cluster, connections, jsonc, lock, pki, trust
 from .errors import Failure, Usage
 from .state import (KINDS, MAX_CLASSIFYDS, SUPERVISORD, SYSTEMD, Account, State, check_directory, copy_schemas, current_user,
-                    make_directory, make_record_types, write_file)
+                    make_directory, make_own_folders, write_file)
 
 FORMAT = 1
 DEFAULT_USER = "ezrepo"
@@ -234,7 +234,7 @@ def _make_folders(state: State) -> None:
     make_directory(state.path("spool"), 0o700, state.account("ingestd"))
     make_directory(state.path("gateway"), 0o700, state.account("mplane-gw"))
     make_directory(state.path("log"), 0o750, None, None if state.each else state.group(""))
-    make_record_types(state)
+    make_own_folders(state)
 
 
 def _kept_apart(state: State, kind: str, text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any, Dict, List
 from . import accounts, cluster, manager, status, supervisor, systemd, trust
 from .errors import Failure, Usage
 from .output import say
-from .state import MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, make_record_types, program
+from .state import MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, make_own_folders, program
 
 UP_SECONDS = 90
 RELOAD_SECONDS = 60
@@ -41,16 +41,16 @@ def check_config(state: State) -> None:
 
 
 def _unreadable(state: State) -> List[str]:
-    """Own record types that others than root can change, and those that root can read and the processes could not, so
-    that they would not start again."""
-    folders = [folder for folder in state.record_types()[1:] if os.path.isdir(folder)]
+    """Own record types and formats that others than root can change, and those that root can read and the processes could
+    not, so that they would not start again."""
+    folders = [folder for folder in state.record_types()[1:] + state.formats() if os.path.isdir(folder)]
     if not folders or os.geteuid() != 0:
         return []
     own = [os.path.join(folder, name) for folder in folders for name in os.listdir(folder)
            if name.endswith(".json") and not name.startswith(".")]
     changeable = [found for path in folders + own for found in [trust.fault(path)] if found]
     if changeable:
-        return [f"record types: {found}" for found in changeable]
+        return [f"record types and formats: {found}" for found in changeable]
     account = state.account("classifyd")
     done = subprocess.run(["sh", "-c", 'for f; do test -r "$f" && { ! test -d "$f" || test -x "$f"; } || echo "$f"; done',
                            "sh", *folders, *own], capture_output=True, text=True, check=False, cwd="/", **account.run_options())
@@ -169,7 +169,7 @@ def up(state: State, outside: bool = False) -> None:
     check_places(state, outside)
     running = manager.connect(state)
     copy_schemas(state)
-    make_record_types(state)  # in a set that was made before there was one
+    make_own_folders(state)  # in a set that was made before there was one
     accounts.make_run_folders(state)
     check_config(state)
     if running is None:
@@ -271,7 +271,7 @@ def restart(state: State, process: str) -> None:
     running = _need_running(state)
     chosen = select(state, process)
     copy_schemas(state)
-    make_record_types(state)
+    make_own_folders(state)
     accounts.make_run_folders(state)
     check_config(state)
     anew = process == "" or running.name == SYSTEMD

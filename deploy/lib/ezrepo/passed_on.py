@@ -21,9 +21,10 @@ COMMANDS = {
     "grading": "check FILE | get | set FILE | history: the grading in force",
     "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
              " the release before",
+    "format": "list | show NAME | check FILE | try FORMAT [FILE]: formats of other tools, and what one makes of a file",
     "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
-NEED_NO_GATEWAY = ("send", "rebuild", "types")
+NEED_NO_GATEWAY = ("send", "rebuild", "types", "format")
 
 
 def opened(directory: str) -> State:
@@ -59,6 +60,22 @@ def first_udp(state: State) -> str:
     return re.sub(r"^0\.0\.0\.0:", "127.0.0.1:", re.sub(r"^\[::\]:", "[::1]:", str(listen[0])))
 
 
+def _format_arguments(directory: str, verb: str) -> List[str]:
+    """For ezrepoctl: where the set's formats are, and by what it grades; nothing where there is no set."""
+    if verb not in ("list", "show", "try") or not State(directory).exists:
+        return []
+    state = opened(directory)
+    arguments = ["--schemas", state.schemas_folder] if os.path.isdir(state.schemas_folder) else []
+    for folder in state.formats():
+        arguments += ["--own", folder]
+    if verb == "try":
+        for folder in state.record_types()[1:]:
+            arguments += ["--record-types", folder]
+        grading = str(state.config().get("stored", {}).get("grading_default") or "")
+        arguments += ["--grading", grading] if grading else []
+    return arguments
+
+
 def run(command: str, arguments: List[str]) -> NoReturn:
     """Becomes ezrepoctl."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -81,6 +98,8 @@ def run(command: str, arguments: List[str]) -> NoReturn:
         rest += opened(own.state).record_types()
     elif command == "types" and rest[:1] == ["adopt"]:
         rest += ["--run-dir", opened(own.state).endpoint_folder("store")]
+    elif command == "format" and rest:
+        call, rest = call + rest[:1] + _format_arguments(own.state, rest[0]), rest[1:]
     elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":

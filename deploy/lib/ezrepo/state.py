@@ -7,6 +7,7 @@
     run/          ZeroMQ's sockets, status files; the processes' own
     log/          one file a process, rotated by supervisord
     schemas/      the contracts, as of the last `up`
+    formats.d/       formats of the operator's own, likewise
     record-types.d/  record types and gaps of the operator's own; nothing here writes in it but `init`, once
     postgres/     the private cluster: data/, socket/
     supervisor/   supervisord's configuration, socket and process id; lock: see lock.py
@@ -258,6 +259,13 @@ class State:
             own = self.path("record-types.d")
         return [os.path.join(self.schemas_folder, "record-types.json")] + ([own] if own else [])
 
+    def formats(self) -> List[str]:
+        """The folder of own formats that the processes read, if there is one."""
+        own = str(self.config().get("common", {}).get("formats_dir") or "")
+        if not own and os.path.lexists(self.path("formats.d")):
+            own = self.path("formats.d")
+        return [own] if own else []
+
     def process_names(self) -> List[str]:
         """All processes of the set, in the order they are started."""
         first = ["postgres"] if self.private_cluster else []
@@ -331,13 +339,20 @@ No upgrade changes anything here. Then: ezrepo types check; ezrepo reload. As in
 """
 
 
-def make_record_types(state: State) -> None:
-    """The folder for those of the operator's own, where there is none yet."""
-    folder = state.path("record-types.d")
-    if os.path.lexists(folder):
-        return
-    make_directory(folder, 0o755)
-    write_file(os.path.join(folder, "README"), OWN_RECORD_TYPES, 0o644)
+OWN_FORMATS = """\
+Formats of your own, of what other tools write: files NAME.json, mappings as docs/write-a-format.md describes them. One goes
+before a delivered one of the same name. No upgrade changes anything here. What there is: ezrepo format list; whether one is
+good: ezrepo format check FILE; what it makes of what a tool wrote: ezrepo format try NAME FILE.
+"""
+
+
+def make_own_folders(state: State) -> None:
+    """The folders for record types and formats of the operator's own, where there are none yet."""
+    for name, text in (("record-types.d", OWN_RECORD_TYPES), ("formats.d", OWN_FORMATS)):
+        folder = state.path(name)
+        if not os.path.lexists(folder):
+            make_directory(folder, 0o755)
+            write_file(os.path.join(folder, "README"), text, 0o644)
 
 
 def write_file(path: str, text: str, mode: int, owner: Optional[Union[Account, Group]] = None) -> None:

@@ -6,7 +6,7 @@
  * of them turned into a number at most once. No names are compared and nothing is allocated per
  * record.
  */
-#include "classifyd/grade.h"
+#include "common/grade.h"
 
 #include <stdlib.h>
 

@@ -3,8 +3,8 @@
  * The rules of one grading version, compiled, and the grades they give. Pure: no clock, no sockets,
  * no globals. docs/semantics.md says what the grades are.
  */
-#ifndef EZREPO_CLASSIFYD_GRADE_H
-#define EZREPO_CLASSIFYD_GRADE_H
+#ifndef EZREPO_GRADE_H
+#define EZREPO_GRADE_H
 
 #include <stdint.h>
 

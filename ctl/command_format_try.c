@@ -1,0 +1,411 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command format try: what a format makes of a file, before anything is sent anywhere. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "common/formats/format_json.h"
+#include "common/json_files.h"
+#include "common/record_dimensions.h"
+#include "common/when_time.h"
+#include "ctl/format_options.h"
+#include "ctl/table.h"
+#include "ctl/trial_grades.h"
+
+#define PIECE_BYTES    65536
+#define DOCUMENT_BYTES ((size_t)512 << 20) /* memory for one document and its records */
+#define FAULT_BYTES    ((size_t)16 << 20)  /* for the faults that are told */
+#define FAULTS         1000                /* told; the others are counted */
+#define CONTEXT_BYTES  65536
+
+static struct {
+    struct ctl_texts context;
+    const char *received, *output, *grading, *record_types;
+} given = {.record_types = ""};
+
+static const struct ctl_option try_options[] = {
+    {"context", "NAME=VALUE", NULL, NULL,
+     "what the mapping asks for as #NAME; may be given several times", &given.context},
+    {"received", "TIME", &given.received, NULL,
+     "when it was received; the time the file was changed unless given"},
+    {"output", "FORM", &given.output, NULL, "text, or json: the records alone, as a list"},
+    {"grading", "FILE", &given.grading, NULL,
+     "grades by this document; the default one unless given"},
+    {"record-types", "DIR", &given.record_types, NULL, "folder of your own record types"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+/* What is tried, and what came of it. */
+struct trial {
+    const char *file;   /* the name it has in messages */
+    const char *format; /* likewise */
+    struct arena *kept; /* the context, and faults */
+    struct format_context context;
+    struct trial_grades *grades;
+    bool json;
+    FILE *report; /* where all but records goes */
+    uint64_t bytes, documents, ignored, ignored_lines, records, faults;
+    const char *fault[FAULTS]; /* a line each */
+};
+
+/* ---- what is known of the delivery ---- */
+
+static int set_context(struct trial *t, const char *name, size_t length, const char *value)
+{
+    struct slice copy = arena_copy(t->kept, (struct slice){name, length});
+    struct slice text = arena_copy(t->kept, slice_of(value));
+    if (copy.at == NULL || text.at == NULL || format_context_set(&t->context, copy, text) == -1) {
+        ctl_failed("--context: expected at most %d names, of %d bytes in all", FORMAT_CONTEXT_NAMES,
+                   CONTEXT_BYTES);
+        return CTL_FAILED;
+    }
+    return CTL_DONE;
+}
+
+/* When the file was changed; of what is no file, now. */
+static int64_t changed_us(FILE *f)
+{
+    struct stat s;
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    if (fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode)) {
+        t = s.st_mtim;
+    }
+    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
+
+static int fill_context(struct trial *t, FILE *in)
+{
+    char received[WHEN_TEXT];
+    int64_t us = changed_us(in);
+    if (given.received != NULL && ctl_time(given.received, &us) == -1) {
+        return ctl_usage("--received: expected a time, found \"%s\"", given.received);
+    }
+    when_time_text(us, received);
+    int code = set_context(t, "received", strlen("received"), received);
+    code = code != CTL_DONE ? code : set_context(t, "sender", strlen("sender"), "127.0.0.1");
+    if (code == CTL_DONE && in != stdin) {
+        const char *slash = strrchr(t->file, '/');
+        code = set_context(t, "document", strlen("document"), slash == NULL ? t->file : slash + 1);
+    }
+    for (int i = 0; i < given.context.count && code == CTL_DONE; i++) {
+        const char *text = given.context.text[i], *equals = strchr(text, '=');
+        if (equals == NULL || equals == text) {
+            return ctl_usage("--context: expected NAME=VALUE, found \"%s\"", text);
+        }
+        code = set_context(t, text, (size_t)(equals - text), equals + 1);
+    }
+    return code;
+}
+
+/* ---- records ---- */
+
+static void print_named(const char *name, int width, struct slice value)
+{
+    printf("%-*s  ", width, name);
+    table_safe(stdout, value);
+    putchar('\n');
+}
+
+static struct slice hops_text(struct arena *a, const struct format_record *r)
+{
+    const char *text = NULL;
+    for (uint32_t i = 0; i < r->hop_count; i++) {
+        text = arena_printf(a, "%s%s%.*s", text == NULL ? "" : text, text == NULL ? "" : " ",
+                            (int)r->hops[i].len, r->hops[i].at);
+    }
+    return slice_of(text);
+}
+
+/* A block of lines; dimensions without a value are left out, but for the destination's. */
+static void print_record(struct trial *t, struct arena *a, const struct format_outcome *o,
+                         const struct format_record *r)
+{
+    char time[WHEN_TEXT];
+    int width = 7;
+    for (uint32_t i = 0; i < r->metric_count; i++) {
+        width = (int)r->names[i].len > width ? (int)r->names[i].len : width;
+    }
+    printf("-- record %" PRIu64 ", of document %" PRIu64 " in line %" PRIu64 "\n", t->records,
+           o->number, o->line);
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        if (r->dimensions[d].len > 0) {
+            print_named(dimension_rows[d].name, width, r->dimensions[d]);
+        }
+    }
+    when_time_text(r->start_us, time);
+    print_named("start", width, slice_of(time));
+    if (r->end_us != r->start_us) {
+        when_time_text(r->end_us, time);
+        print_named("end", width, slice_of(time));
+    }
+    if (r->hop_count > 0) {
+        print_named("hops", width, hops_text(a, r));
+    }
+    for (uint32_t i = 0; i < r->metric_count; i++) {
+        print_named(arena_copy(a, r->names[i]).at, width, r->values[i]);
+    }
+    if (t->grades != NULL) {
+        struct slice grades = trial_grades_text(t->grades, a, r);
+        print_named("(grade)", width,
+                    grades.at == NULL ? slice_of("no block of the grading is about it") : grades);
+    }
+}
+
+static void take_record(struct trial *t, struct arena *a, const struct format_outcome *o,
+                        const struct format_record *r)
+{
+    t->records++;
+    if (t->json) {
+        fputs(t->records == 1 ? "[\n" : ",\n", stdout);
+        format_json_print(stdout, r);
+    } else {
+        print_record(t, a, o, r);
+    }
+}
+
+/* ---- faults ---- */
+
+static void keep_fault(struct trial *t, const struct format_outcome *o,
+                       const struct format_fault *fault)
+{
+    if (t->faults < FAULTS) {
+        t->fault[t->faults] =
+            arena_printf(t->kept, "%s: line %" PRIu64 ", document %" PRIu64 ": %s%s%s%s", t->file,
+                         o->line, o->number, fault->why, fault->place[0] == '\0' ? "" : " (by ",
+                         fault->place, fault->place[0] == '\0' ? "" : " of the mapping)");
+    }
+    t->faults++;
+}
+
+static void tell_faults(const struct trial *t)
+{
+    uint64_t told = t->faults < FAULTS ? t->faults : FAULTS;
+    for (uint64_t i = 0; i < told; i++) {
+        table_safe(t->report, slice_of(t->fault[i] == NULL ? "out of memory" : t->fault[i]));
+        fputc('\n', t->report);
+    }
+    if (t->faults > told) {
+        fprintf(t->report, "and %" PRIu64 " more\n", t->faults - told);
+    }
+}
+
+/* ---- reading ---- */
+
+static void take_outcome(struct trial *t, struct arena *a, const struct format_outcome *o)
+{
+    t->documents++;
+    t->ignored += o->ignored;
+    for (uint32_t i = 0; i < o->count; i++) {
+        take_record(t, a, o, &o->records[i]);
+    }
+    for (const struct format_fault *f = o->faults; f != NULL; f = f->next) {
+        keep_fault(t, o, f);
+    }
+}
+
+/* All that can be read of a piece. */
+static enum format_event read_piece(struct trial *t, struct format_reading *r, struct arena *a,
+                                    struct slice bytes, bool last)
+{
+    struct format_outcome o;
+    enum format_event event;
+    do {
+        event = format_next(r, &bytes, last, a, &o);
+        t->ignored_lines += o.ignored_lines;
+        if (event == FORMAT_DOCUMENT) {
+            take_outcome(t, a, &o);
+        }
+        arena_reset(a);
+    } while (event == FORMAT_DOCUMENT);
+    return event;
+}
+
+static int read_all(struct trial *t, struct format_reading *r, struct arena *a, FILE *in)
+{
+    char piece[PIECE_BYTES];
+    enum format_event event = FORMAT_MORE;
+    while (event == FORMAT_MORE) {
+        size_t n = fread(piece, 1, sizeof piece, in);
+        if (ferror(in) != 0) {
+            return ctl_failed("%s: cannot be read", t->file);
+        }
+        t->bytes += n;
+        event = read_piece(t, r, a, (struct slice){piece, n}, n < sizeof piece);
+    }
+    return event == FORMAT_END ? CTL_DONE : ctl_failed("out of memory");
+}
+
+/* ---- the report ---- */
+
+static void tell_path(void *context, const char *place, struct slice path)
+{
+    const struct trial *t = context;
+    fputs("  ", t->report);
+    table_safe(t->report, path);
+    fprintf(t->report, "  in %s\n", place);
+}
+
+/* Counts before they are told, for the heading. */
+static void count_path(void *context, const char *place, struct slice path)
+{
+    (void)place, (void)path;
+    ++*(uint32_t *)context;
+}
+
+static void tell_untouched(struct trial *t, const struct format_reading *r, bool tried,
+                           const char *heading)
+{
+    uint32_t count = 0;
+    format_untouched(r, tried, count_path, &count);
+    if (count > 0) {
+        fprintf(t->report, "%s\n", heading);
+        format_untouched(r, tried, tell_path, t);
+    }
+}
+
+/* "3 documents" */
+static void tell_count(const struct trial *t, uint64_t count, const char *what, const char *behind)
+{
+    fprintf(t->report, "%" PRIu64 " %s%s%s", count, what, count == 1 ? "" : "s", behind);
+}
+
+static void tell_summary(const struct trial *t)
+{
+    table_safe(t->report, slice_of(t->file));
+    fprintf(t->report, " by %s: ", t->format);
+    tell_count(t, t->documents, "document", ", ");
+    if (t->ignored > 0) {
+        fprintf(t->report, "%" PRIu64 " of them ignored, ", t->ignored);
+    }
+    if (t->ignored_lines > 0) {
+        tell_count(t, t->ignored_lines, "line", " ignored, ");
+    }
+    tell_count(t, t->records, "record", ", ");
+    tell_count(t, t->faults, "fault", "\n");
+    if (t->grades != NULL && t->records > 0) {
+        fprintf(t->report, "graded by %s; what the store grades by tells `ezrepo grading get`\n",
+                trial_grades_file(t->grades));
+    }
+}
+
+/* What it means that there was nothing. */
+static void tell_empty(const struct trial *t)
+{
+    table_safe(t->report, slice_of(t->file));
+    fputs(" is empty, which is no record. Many tools write nothing to standard output when they "
+          "could not measure, and why to standard error: look there, or add 2>&1 to the command "
+          "where the format reads it\n",
+          t->report);
+}
+
+static int run_trial(struct trial *t, const struct format *f, FILE *in)
+{
+    struct arena *a = arena_new(DOCUMENT_BYTES);
+    struct format_reading *r = format_begin(f, &t->context, &format_limits_of_files);
+    int code = a == NULL || r == NULL ? ctl_failed("out of memory") : read_all(t, r, a, in);
+    if (code == CTL_DONE) {
+        if (t->json) {
+            fputs(t->records == 0 ? "[]\n" : "\n]\n", stdout);
+        }
+        tell_faults(t);
+        if (t->bytes > 0) {
+            tell_untouched(t, r, true, "Paths that found nothing:");
+            tell_untouched(t, r, false, "Paths of rules that took no document:");
+            tell_summary(t);
+        } else {
+            tell_empty(t);
+        }
+        code = t->faults > 0 || t->bytes == 0 ? CTL_FAILED : CTL_DONE;
+    }
+    format_end(&r);
+    arena_free(&a);
+    return code;
+}
+
+/* ---- what is asked for ---- */
+
+/* A path has a '/' in it, or ends as files of mappings do. */
+static bool is_path(const char *format)
+{
+    size_t length = strlen(format);
+    return strchr(format, '/') != NULL || (length > 5 && strcmp(format + length - 5, ".json") == 0);
+}
+
+/* With the formats that were read for it; both are the caller's, and NULL where there is no need.
+ */
+static const struct format *find_format(const char *name, struct format **own,
+                                        struct format_files **all)
+{
+    if (is_path(name)) {
+        return *own = format_file_read(name);
+    }
+    *all = format_options_read();
+    const struct format_file *file = *all == NULL ? NULL : format_files_find(*all, slice_of(name));
+    if (*all != NULL && file == NULL) {
+        ctl_failed("there is no format \"%s\"; format list names those there are, and the path of "
+                   "a mapping has a / in it or ends with .json",
+                   name);
+    }
+    return file == NULL ? NULL : file->format;
+}
+
+static struct trial_grades *open_grades(void)
+{
+    char *delivered = json_files_path(format_options_schemas(), "grading/default.json");
+    const char *file = given.grading != NULL ? given.grading : delivered;
+    struct trial_grades *g =
+        file == NULL ? NULL : trial_grades_new(file, format_options_schemas(), given.record_types);
+    free(delivered);
+    return g;
+}
+
+static int try_file(struct trial *t, const struct format *f, const char *file)
+{
+    bool standard = strcmp(file, "-") == 0;
+    FILE *in = standard ? stdin : fopen(file, "rb");
+    t->file = standard ? "standard input" : file;
+    if (in == NULL) {
+        return ctl_failed("%s: %s", file, strerror(errno));
+    }
+    int code = fill_context(t, in);
+    if (code == CTL_DONE && !t->json) {
+        t->grades = open_grades();
+        code = t->grades == NULL ? CTL_FAILED : CTL_DONE;
+    }
+    if (code == CTL_DONE) {
+        code = run_trial(t, f, in);
+    }
+    if (!standard) {
+        fclose(in);
+    }
+    trial_grades_free(&t->grades);
+    return code;
+}
+
+int ctl_format_try(const struct ctl_command *self, int argc, char **argv)
+{
+    const struct ctl_option *const groups[CTL_GROUPS] = {try_options, format_options, NULL};
+    static struct trial t;
+    const char *rest[2] = {NULL, "-"};
+    int count, exit_code;
+    if (ctl_options(self, groups, argc, argv, rest, 1, 2, &count, &exit_code) == -1) {
+        return exit_code;
+    }
+    t.json = given.output != NULL && strcmp(given.output, "json") == 0;
+    if (given.output != NULL && !t.json && strcmp(given.output, "text") != 0) {
+        return ctl_usage("--output: expected text or json, found \"%s\"", given.output);
+    }
+    t.report = t.json ? stderr : stdout;
+    t.format = rest[0];
+    t.kept = arena_new(CONTEXT_BYTES + FAULT_BYTES);
+    struct format *own = NULL;
+    struct format_files *all = NULL;
+    const struct format *f = t.kept == NULL ? NULL : find_format(rest[0], &own, &all);
+    exit_code = f == NULL ? CTL_FAILED : try_file(&t, f, rest[1]);
+    format_free(&own);
+    format_files_free(&all);
+    arena_free(&t.kept);
+    return exit_code;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The grades that records would get by a grading document, without a store. */
+#ifndef EZREPO_CTL_TRIAL_GRADES_H
+#define EZREPO_CTL_TRIAL_GRADES_H
+
+#include "common/formats/format.h"
+
+struct trial_grades;
+
+/*
+ * By a grading document and the record types of these files (common/record_types.h). NULL after a
+ * complaint. The caller owns it.
+ */
+struct trial_grades *trial_grades_new(const char *grading_file, const char *schemas_dir,
+                                      const char *record_types_dir);
+void trial_grades_free(struct trial_grades **g);
+
+/* The file it grades by. */
+const char *trial_grades_file(const struct trial_grades *g);
+
+/* "overall 4, video ungraded", in the arena, of the blocks that are about such a record; .at NULL
+ * when there are none, or memory is out. */
+struct slice trial_grades_text(struct trial_grades *g, struct arena *a,
+                               const struct format_record *record);
+
+#endif

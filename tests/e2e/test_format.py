@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`ezrepoctl format` and `ezrepo format`: which formats there are, whether a mapping is good, what one makes of a file."""
+import json
+import os
+import subprocess
+
+import pytest
+from conftest import EZREPO, ROOT, stopped_set
+
+VECTORS = os.path.join(ROOT, "tests", "golden", "formats")
+
+MAPPING = {
+    "comment": "what a probe of our own writes",
+    "input": {"decoder": "json"},
+    "ignore": [{"eq": ["$.kind", "hello"]}],
+    "records": [{"when": {"has": "$.host"}, "type": "ping", "content": "ICMPECHO", "probe": "#site", "source": "#sender",
+                 "dest": "$.host", "start": {"first": [{"epoch": "$.at"}, {"time": "#received"}]},
+                 "metrics": {"delay.twoway.icmp.us.mean": {"path": "$.ms", "unit": ["ms", "us"]},
+                             "delay.twoway.icmp.us.max": {"path": "$.ms", "unit": ["ms", "us"]}, "name": "#document"}}]}
+
+
+@pytest.fixture(name="ctl")
+def make_ctl(build_dir):
+    """Runs it; returns exit code, standard output and error."""
+    def run(*arguments, text="", code=0):
+        done = subprocess.run([os.path.join(build_dir, "ctl", "ezrepoctl"), "format", *arguments], input=text.encode(),
+                              capture_output=True, check=False, timeout=120)
+        assert done.returncode == code, (arguments, done)
+        return done.stdout.decode(), done.stderr.decode()
+    return run
+
+
+@pytest.fixture(name="mapping")
+def write_mapping(tmp_path):
+    file = tmp_path / "own.json"
+    file.write_text(json.dumps(MAPPING))
+    return str(file)
+
+
+def blocks(printed):
+    """The records of a trial, each as what its lines say, and the lines behind them."""
+    found, behind = [], []
+    for line in printed.splitlines():
+        if line.startswith("-- record "):
+            found.append({"": line})
+        elif found and not behind and "  " in line and not line.startswith("  ") and ": " not in line:
+            name, _, value = line.partition("  ")
+            found[-1][name] = value.strip()
+        else:
+            behind.append(line)
+    return found, behind
+
+
+# ---- list, show, check ----
+
+def test_list_and_show(ctl, tmp_path):
+    own = tmp_path / "formats.d"
+    own.mkdir()
+    (own / "dig.json").write_text(json.dumps({**MAPPING, "comment": "mine goes before"}))
+    (own / "our-own.json").write_text("/* words */\n" + json.dumps(MAPPING))
+    delivered = [line.split()[0] for line in ctl("list")[0].splitlines()[1:]]
+    assert delivered == sorted(name[:-5] for name in os.listdir(os.path.join(ROOT, "schemas", "formats")))
+    lines = ctl("list", "--own", str(own))[0].splitlines()
+    assert lines[0].split() == ["format", "of", "input", "record", "types", "comment"]
+    rows = {line.split()[0]: line.split(None, 4)[1:] for line in lines[1:]}
+    assert sorted(rows) == sorted({*delivered, "our-own"})
+    assert rows["dig"] == ["you", "json", "ping", "mine goes before"]
+    assert rows["our-own"] == ["you", "json", "ping", "what a probe of our own writes"]
+    assert ctl("show", "our-own", "--own", str(own))[0] == (own / "our-own.json").read_text() + "\n"
+    with open(os.path.join(ROOT, "schemas", "formats", "dig.json"), encoding="utf-8") as file:
+        assert json.loads(ctl("show", "dig")[0]) == json.load(file)
+    assert 'there is no format "nonsense"' in ctl("show", "nonsense", code=1)[1]
+
+
+def test_a_folder_at_fault(ctl, tmp_path):
+    """All its faults, and nothing is listed."""
+    (tmp_path / "a.json").write_text('{"input": {"decoder": "json"}, "records": 7}')
+    (tmp_path / "b.json").write_text("{")
+    (tmp_path / "C.json").write_text(json.dumps(MAPPING))
+    out, err = ctl("list", "--own", str(tmp_path), code=1)
+    assert out == ""
+    for text in ("a.json: records: expected", "b.json: ends too early", "C.json: expected a name of 1 to 64 of a-z"):
+        assert f"{tmp_path}/{text}" in err
+    assert "expected the folder of your own formats" in ctl("list", "--own", str(tmp_path / "absent"), code=1)[1]
+
+
+def test_check(ctl, mapping, tmp_path):
+    assert ctl("check", mapping)[0].splitlines() == [
+        f"{mapping}: good", "  reads: json", "  rules: 1, with 10 paths", "  makes records of the types: ping",
+        "  asks of a delivery: site, sender, received, document"]
+    bad = tmp_path / "bad.json"
+    bad.write_text(json.dumps({**MAPPING, "records": [{**MAPPING["records"][0], "colour": "red", "metrics": {
+        "rtt.ms": {"path": "$.a", "unit": ["ms", "us"]}, "x": {"path": "a"}}}]}))
+    _, err = ctl("check", str(bad), code=1)
+    assert f"{bad}: records[0].colour: unknown, expected one of" in err
+    assert f"{bad}: records[0].metrics.x.path: " in err
+    assert "No such file" in ctl("check", str(tmp_path / "absent.json"), code=1)[1]
+
+
+# ---- try ----
+
+def test_try(ctl, mapping, tmp_path):
+    """Records, faults with their places, what found nothing, a summary."""
+    sample = tmp_path / "day.jsonl"
+    sample.write_text('{"host": "2001:DB8::1", "ms": 12.5, "at": 1764336611}\n{"kind": "hello"}\n{"ms": 1}\n'
+                      '{"host": "a\\u0007b", "ms": 2000}\n{"host": [1], "at": 1}\n{"host": "c", "ms": 900\n')
+    out, err = ctl("try", mapping, str(sample), "--context", "site=north", "--received", "2026-11-28T13:30:00Z", code=1)
+    assert err == ""
+    records, behind = blocks(out)
+    assert records == [
+        {"": "-- record 1, of document 1 in line 1", "type": "ping", "content": "ICMPECHO", "probe": "north",
+         "source": "127.0.0.1", "dest": "2001:db8::1", "start": "2025-11-28 13:30:11.000000",
+         "delay.twoway.icmp.us.mean": "12500",
+         "delay.twoway.icmp.us.max": "12500", "name": "day.jsonl", "(grade)": "overall 5"},
+        {"": "-- record 2, of document 4 in line 4", "type": "ping", "content": "ICMPECHO", "probe": "north",
+         "source": "127.0.0.1", "dest": "a\\x07b", "start": "2026-11-28 13:30:00.000000",
+         "delay.twoway.icmp.us.mean": "2000000", "delay.twoway.icmp.us.max": "2000000", "name": "day.jsonl", "(grade)": "overall 1"}]
+    at = f"{sample}: line "
+    assert behind[0].startswith(f"{at}3, document 3: expected a document that one of the mapping's rules takes")
+    assert behind[1].startswith(f"{at}5, document 5: ") and behind[1].endswith("(by records[0].dest of the mapping)")
+    assert behind[2].startswith(f"{at}6, document 6: ")
+    assert behind[-2:] == [
+        f"{sample} by {mapping}: 6 documents, 1 of them ignored, 2 records, 3 faults",
+        f"graded by {ROOT}/schemas/grading/default.json; what the store grades by tells `ezrepo grading get`"]
+
+
+def test_paths_that_found_nothing(ctl, tmp_path):
+    file = tmp_path / "own.json"
+    first = {**MAPPING["records"][0], "metrics": {"a": "$.a", "b": "$.b"}}
+    second = {**MAPPING["records"][0], "when": {"eq": ["$.kind", "second"]}, "metrics": {"c": "$.c"}}
+    file.write_text(json.dumps({**MAPPING, "records": [first, second]}))
+    _, behind = blocks(ctl("try", str(file), "--context", "site=x", "-", text='{"host": "h", "a": 1, "kind": "k", "at": 1}')[0])
+    assert behind[:2] == ["Paths that found nothing:", "  $.b  in records[0].metrics.b"]
+    at = behind.index("Paths of rules that took no document:")
+    assert "  $.c  in records[1].metrics.c" in behind[at:] and "  $.a  in records[0].metrics.a" not in behind
+    assert behind[-2] == f"standard input by {file}: 1 document, 1 record, 0 faults"
+
+
+@pytest.mark.parametrize("folder", ["dig-text", "iperf3-tcp", "blackbox-icmp", "telegraf-influx", "mtr"])
+def test_json_is_that_of_the_vectors(ctl, folder):
+    """Of each decoder but lines."""
+    path = os.path.join(VECTORS, folder)
+    sample, = [name for name in os.listdir(path) if name.startswith("sample.")]
+    context = {}
+    if os.path.exists(os.path.join(path, "context.json")):
+        with open(os.path.join(path, "context.json"), encoding="utf-8") as file:
+            context = json.load(file)
+    arguments = ["--received", context.get("received", "2026-11-28")]
+    for name, value in context.items():
+        arguments += ["--context", f"{name}={value}"]
+    out, _ = ctl("try", "--output", "json", *arguments, os.path.join(path, "mapping.json"), os.path.join(path, sample))
+    with open(os.path.join(path, "expected.json"), encoding="utf-8") as file:
+        assert json.loads(out) == json.load(file)
+
+
+def test_json_has_records_alone(ctl, mapping):
+    """What else there is to say is on standard error."""
+    out, err = ctl("try", mapping, "--output", "json", "--context", "site=x", text='{"host": "h", "at": 1}\n{"a": 1}\n', code=1)
+    assert [record["dest"] for record in json.loads(out)] == ["h"]
+    assert "standard input: line 2, document 2: expected a document" in err and "1 record, 1 fault\n" in err
+    assert ctl("try", mapping, "--output", "json", text="{}", code=1)[0] == "[]\n"
+
+
+def test_received_is_when_the_file_was_changed(ctl, mapping, tmp_path):
+    sample = tmp_path / "sample.json"
+    sample.write_text('{"host": "h", "ms": 1}')
+    os.utime(sample, ns=(0, 1764336611123456789))
+    out, _ = ctl("try", mapping, "--output", "json", str(sample))
+    assert json.loads(out)[0]["t_start"] == "2025-11-28 13:30:11.123456"
+
+
+def test_nothing_is_no_record(ctl, mapping):
+    """Most tools leave standard output empty when they could not measure: that is not passed over."""
+    out, _ = ctl("try", mapping, code=1)
+    assert out.startswith("standard input is empty, which is no record. ") and len(out.splitlines()) == 1
+
+
+def test_graded_by_another_document(ctl, mapping, tmp_path):
+    grading = tmp_path / "grading.json"
+    grading.write_text(json.dumps({"grading": [
+        {"gradeName": "mine", "appliesTo": {"recordType": "ping"}, "gradingRules": [
+            {"grade": 3, "if": [{"metric": "delay.twoway.icmp.us.mean", "rel": "<", "limit": 2000}]}]},
+        {"gradeName": "other", "appliesTo": {"recordType": "http"}, "gradingRules": []}]}))
+    out, _ = ctl("try", mapping, "--grading", str(grading), text='{"host": "h", "ms": 1} {"host": "h", "ms": 2}')
+    assert [record["(grade)"] for record in blocks(out)[0]] == ["mine 3", "mine ungraded"]
+    assert f"graded by {grading}; " in out
+    grading.write_text('{"grading": 7}')
+    assert "grading.json: grading: expected" in ctl("try", mapping, "--grading", str(grading), text="{}", code=1)[1]
+
+
+@pytest.mark.parametrize("arguments, says", [
+    ([], 'expected list, show, check or try, found ""'),
+    (["nonsense"], 'found "nonsense"'),
+    (["try"], "expected FORMAT [FILE], found 0 arguments"),
+    (["list", "x"], "expected no argument"),
+    (["check"], "expected FILE"),
+    (["try", "dig", "--output", "xml"], '--output: expected text or json, found "xml"'),
+    (["try", "dig", "--received", "noon"], '--received: expected a time, found "noon"'),
+    (["try", "dig", "--context", "=x"], '--context: expected NAME=VALUE, found "=x"'),
+    (["try", "dig", *(65 * ["--context", "a=b"])], "--context: expected at most 64 of them")])
+def test_wrong_usage(ctl, arguments, says):
+    assert says in ctl(*arguments, code=2)[1]
+
+
+def test_what_cannot_be_tried(ctl, mapping, tmp_path):
+    assert 'there is no format "nonsense"' in ctl("try", "nonsense", code=1)[1]
+    assert "absent: No such file" in ctl("try", mapping, str(tmp_path / "absent"), code=1)[1]
+    assert "cannot be read" in ctl("try", mapping, str(tmp_path), code=1)[1]
+    many = [argument for i in range(64) for argument in ("--context", f"n{i}=x")]
+    assert "expected at most 64 names" in ctl("try", mapping, *many, code=1)[1]
+
+
+# ---- ezrepo ----
+
+@pytest.fixture(name="one", scope="module")
+def make_set(build_dir):
+    with stopped_set(build_dir) as one:
+        yield one
+
+
+def ezrepo(state, build_dir, *arguments, text=""):
+    return subprocess.run([EZREPO, "--state", str(state), "format", *arguments], input=text, capture_output=True, text=True,
+                          check=False, timeout=120, env={**os.environ, "EZREPO_BUILD": build_dir})
+
+
+def test_without_a_set(tmp_path, build_dir, mapping):
+    done = ezrepo(tmp_path / "none", build_dir, "list")
+    assert done.returncode == 0 and "\ndig " in done.stdout
+    done = ezrepo(tmp_path / "none", build_dir, "try", mapping, text='{"host": "h", "at": 1}')
+    assert done.returncode == 0 and "graded by " in done.stdout
+
+
+def test_with_a_set_that_does_not_run(one, build_dir, mapping, tmp_path):
+    """Its own formats, its own record types and grading."""
+    folder = os.path.join(one.state, "formats.d")
+    assert os.listdir(folder) == ["README"]
+    own = os.path.join(folder, "our-own.json")
+    grading = tmp_path / "grading.json"
+    grading.write_text(json.dumps({"grading": [{"gradeName": "mine", "appliesTo": {}, "gradingRules": []}]}))
+    try:
+        with open(own, "w", encoding="utf-8") as file:
+            json.dump(MAPPING, file)
+        done = ezrepo(one.state, build_dir, "list")
+        assert done.returncode == 0 and "\nour-own " in done.stdout
+        done = ezrepo(one.state, build_dir, "try", "our-own", text='{"host": "h", "at": 1}')
+        assert done.returncode == 0 and f"graded by {one.state}/schemas/grading/default.json" in done.stdout
+        one.configure(stored={"grading_default": str(grading)})
+        done = ezrepo(one.state, build_dir, "try", "our-own", text='{"host": "h", "at": 1}')
+        assert done.returncode == 0 and "mine ungraded" in done.stdout and f"graded by {grading}" in done.stdout
+        with open(own, "w", encoding="utf-8") as file:
+            file.write("{")
+        done = ezrepo(one.state, build_dir, "list")
+        assert done.returncode == 1 and "formats.d/our-own.json: ends too early" in done.stderr
+    finally:
+        os.remove(own)
+        one.configure(stored={"grading_default": ""})
+    done = ezrepo(one.state, build_dir, "try", "--help")
+    assert done.returncode == 0 and "--context NAME=VALUE" in done.stdout
