@@ -2,17 +2,17 @@
 /*
  * formats/: each folder has what a tool wrote, the mapping that reads it, what is known of the
  * delivery beside it, and the records that must come of it, written by hand from the sample. All of
- * them, with the bytes at once and in pieces.
+ * them, with the bytes at once and in pieces; by that mapping, and by the format that is delivered
+ * for such a tool.
  */
 #include <dirent.h>
 #include <string.h>
 
-#include "common/formats/format.h"
+#include "common/formats/format_files.h"
 #include "common/record_dimensions.h"
 #include "common/when_time.h"
 #include "mplane_vectors.h"
 
-#define FOLDERS 55
 #define RECORDS 1024
 #define ARENA   ((size_t)64 << 20)
 
@@ -23,6 +23,68 @@ static const struct format_limits limits = {.document_bytes = 8 << 20,
                                             .string_bytes = 65536,
                                             .records = RECORDS,
                                             .looked_at = 10000000};
+
+/* The folders, in the byte order of their names, and the format that is delivered for each. */
+static const struct {
+    const char *name, *delivered;
+} folders[] = {
+    {"atlas-http", "atlas"},
+    {"atlas-ping", "atlas"},
+    {"atlas-traceroute", "atlas"},
+    {"blackbox", "blackbox"},
+    {"blackbox-dns", "blackbox"},
+    {"blackbox-dns-refused", "blackbox"},
+    {"blackbox-http-refused", "blackbox"},
+    {"blackbox-http-tls", "blackbox"},
+    {"blackbox-icmp", "blackbox"},
+    {"blackbox-icmp-fail", "blackbox"},
+    {"blackbox-tcp", "blackbox"},
+    {"blackbox-tcp-tls", "blackbox"},
+    {"collectd-real", "collectd"},
+    {"curl-json", "curl"},
+    {"dig-text", "dig"},
+    {"fping-json", "fping-json"},
+    {"fping-text", "fping-text"},
+    {"fping-text-real", "fping-text"},
+    {"glimpse", "glimpse"},
+    {"globalping", "globalping"},
+    {"iperf3-312-tcp", "iperf3"},
+    {"iperf3-312-udp", "iperf3"},
+    {"iperf3-error", "iperf3"},
+    {"iperf3-server-ignored", "iperf3"},
+    {"iperf3-stream", "iperf3-stream"},
+    {"iperf3-tcp", "iperf3"},
+    {"iperf3-udp", "iperf3"},
+    {"iputils-text", "iputils"},
+    {"iputils-text-real", "iputils"},
+    {"irtt", "irtt"},
+    {"irtt-real", "irtt"},
+    {"kdig-json", "kdig"},
+    {"lmap", "lmap"},
+    {"mtr", "mtr"},
+    {"mtr-095-loss", "mtr"},
+    {"mtr-095-real", "mtr"},
+    {"ndt7-server", "ndt7"},
+    {"ookla", "ookla"},
+    {"prometheus-query", "prometheus-query"},
+    {"prometheus-query-real", "prometheus-query"},
+    {"pscheduler-latencybg", "pscheduler"},
+    {"pscheduler-rtt", "pscheduler"},
+    {"pscheduler-throughput", "pscheduler"},
+    {"scamper-ping", "scamper"},
+    {"scamper-ping-real", "scamper"},
+    {"scamper-trace", "scamper"},
+    {"smokeping-lastupdate", "smokeping-lastupdate"},
+    {"speedtest-cli", "speedtest-cli"},
+    {"statsd", "statsd"},
+    {"telegraf-influx", "telegraf-influx"},
+    {"telegraf-json", "telegraf-json"},
+    {"traceroute-text", "traceroute-text"},
+    {"traceroute-text-ecmp", "traceroute-text"},
+    {"traceroute-text-lost", "traceroute-text"},
+    {"traceroute-text-mtu", "traceroute-text"},
+};
+#define FOLDERS (sizeof folders / sizeof folders[0])
 
 /* ---- a folder ---- */
 
@@ -35,11 +97,6 @@ struct sample_folder {
     const struct json *expected, *next; /* the record that comes next */
     uint32_t faults;
 };
-
-static void tell_fault(void *context, const char *fault)
-{
-    print_error("%s: %s\n", (const char *)context, fault);
-}
 
 static struct slice read_in(struct sample_folder *f, const char *name, bool needed)
 {
@@ -92,16 +149,11 @@ static void find_sample(struct sample_folder *f)
     assert_non_null(f->sample.at);
 }
 
+/* Without a format. */
 static void open_folder(struct sample_folder *f, const char *name)
 {
-    struct document d = {.name = "mapping.json", .tell = tell_fault};
     *f = (struct sample_folder){.name = name, .arena = arena_new(ARENA)};
-    d.context = (void *)(uintptr_t)name;
     assert_non_null(f->arena);
-    f->format = format_read(&d, read_in(f, "mapping.json", true));
-    if (f->format == NULL) {
-        fail_msg("%s: its mapping was not read", name);
-    }
     find_sample(f);
     const struct json *context = read_json(f, "context.json", false);
     for (const struct json *m = context == NULL ? NULL : context->first; m != NULL; m = m->next) {
@@ -203,37 +255,78 @@ static void read_sample(struct sample_folder *f, size_t piece)
     arena_free(&a);
 }
 
-static void read_folder(const char *name)
+/* By a mapping in a file; path from the folder of the vectors. */
+static void read_by(struct sample_folder *f, const char *path)
 {
-    struct sample_folder f;
-    open_folder(&f, name);
-    read_sample(&f, SIZE_MAX);
-    read_sample(&f, 1);
-    read_sample(&f, 61);
-    format_free(&f.format);
-    arena_free(&f.arena);
+    char whole[1024];
+    snprintf(whole, sizeof whole, "%s/%s", VECTORS, path);
+    f->format = format_file_read(whole);
+    if (f->format == NULL) {
+        fail_msg("%s: %s was not read", f->name, path);
+    }
+    read_sample(f, SIZE_MAX);
+    read_sample(f, 1);
+    read_sample(f, 61);
+    format_free(&f->format);
 }
+
+static void samples(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < FOLDERS; i++) {
+        struct sample_folder f;
+        char path[512];
+        open_folder(&f, folders[i].name);
+        snprintf(path, sizeof path, "formats/%s/mapping.json", folders[i].name);
+        read_by(&f, path);
+        snprintf(path, sizeof path, "../../schemas/formats/%s.json", folders[i].delivered);
+        read_by(&f, path);
+        arena_free(&f.arena);
+    }
+}
+
+/* ---- tables are whole ---- */
 
 static int is_folder(const struct dirent *e)
 {
     return e->d_name[0] != '.' && strchr(e->d_name, '.') == NULL;
 }
 
-static void samples(void **state)
+static void each_folder_is_in_the_table(void **state)
 {
     struct dirent **names;
     (void)state;
     int n = scandir(VECTORS "/formats", &names, is_folder, alphasort);
     assert_int_equal(n, FOLDERS);
     for (int i = 0; i < n; i++) {
-        read_folder(names[i]->d_name);
+        assert_string_equal(names[i]->d_name, folders[i].name);
         free(names[i]);
     }
     free(names);
 }
 
+static void each_delivered_format_has_a_sample(void **state)
+{
+    (void)state;
+    struct format_files *files = format_files_read(VECTORS "/../../schemas/formats", "");
+    assert_non_null(files);
+    for (uint32_t i = 0; i < format_files_count(files); i++) {
+        const char *name = format_files_at(files, i)->name;
+        size_t k = 0;
+        while (k < FOLDERS && strcmp(folders[k].delivered, name) != 0) {
+            k++;
+        }
+        if (k == FOLDERS) {
+            fail_msg("%s: expected a folder with a sample of it", name);
+        }
+    }
+    format_files_free(&files);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(samples)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_folder_is_in_the_table),
+                                       cmocka_unit_test(each_delivered_format_has_a_sample),
+                                       cmocka_unit_test(samples)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
