@@ -12,6 +12,7 @@
 /* As the table in main.c fills them. */
 struct ingestd_settings {
     struct config_strings listen;
+    const struct json *listeners; /* see udp/listener_list.h; NULL: none */
     struct config_strings allow;
     int64_t receive_buffer_bytes;
     int64_t batch_records, batch_age_ms;
@@ -24,6 +25,7 @@ struct ingestd_settings {
     int64_t max_depth, max_values, max_string_bytes, max_rows;
     int64_t body_bytes, body_values, body_rows;
     const char *drop_dir;
+    struct config_strings drop_formats;
     int64_t drop_settle_s;
 };
 extern struct ingestd_settings settings;

@@ -27,6 +27,8 @@
 struct intake {
     struct result_means means;
     struct record_types *types; /* of `means` */
+    struct format_files *formats;
+    const struct format_file *of_listener[UDP_LISTENERS]; /* NULL: mPlane's */
     struct batches *batches;
     struct arena *arena, *body_arena; /* for one datagram, one body */
     struct result_limits limits, body_limits;
@@ -62,6 +64,7 @@ void intake_free(struct intake **i)
     if (*i != NULL) {
         identity_free(&(*i)->means.identity);
         record_types_free(&(*i)->types);
+        format_files_free(&(*i)->formats);
         arena_free(&(*i)->arena);
         arena_free(&(*i)->body_arena);
         sender_rules_free(&(*i)->rules);
@@ -77,6 +80,16 @@ void intake_take_types(struct intake *i, struct record_types *types)
     record_types_free(&i->types);
     i->types = types;
     i->means.types = types;
+}
+
+void intake_take_formats(struct intake *i, struct format_files *formats,
+                         const struct listener_list *list)
+{
+    format_files_free(&i->formats);
+    i->formats = formats;
+    for (uint32_t k = 0; k < list->count; k++) {
+        i->of_listener[k] = format_files_find(formats, slice_of(list->at[k].format));
+    }
 }
 
 static int set_allowed(struct intake *i, const struct config_strings *allow)
@@ -135,6 +148,7 @@ struct received {
     struct sender sender; /* who is accountable */
     const char *from;     /* the same with the port, where there is one */
     struct slice place;   /* in front of each detail */
+    const char *format;   /* the same, before it; NULL: mPlane's */
     enum sender_door door;
     struct slice name;        /* of the sender at this door */
     struct sender_limits own; /* its limits */
@@ -160,7 +174,8 @@ static void refuse_input(struct intake *i, const struct received *r, const struc
     static struct log_limit said;
     char detail[LIMIT_TEXT_BYTES + 1];
     size_t most = (size_t)settings.reject_head_bytes;
-    snprintf(detail, sizeof detail, "%.*s%s%s", (int)r->place.len, r->place.at,
+    snprintf(detail, sizeof detail, "%s%s%.*s%s%s", r->format == NULL ? "" : r->format,
+             r->format == NULL ? "" : ": ", (int)r->place.len, r->place.at,
              r->place.len > 0 ? ": " : "", refusal->detail);
     counters[COUNT_REJECTED + refusal->reason]++;
     if (log_allowed(&said, 5)) {
@@ -328,6 +343,22 @@ static void name_sender(struct intake *i, const struct address *sender)
     }
 }
 
+static const struct format_context nothing_known;
+
+/* By a format (NULL: mPlane's), which is told with what is refused. */
+static void read_input(struct intake *i, struct received *r, const struct format_file *file,
+                       const struct format_context *context, const struct result_limits *limits,
+                       const struct result_origin *origin, struct result_set *set)
+{
+    if (file == NULL) {
+        result_read(r->arena, r->bytes, &i->means, limits, origin, set);
+        return;
+    }
+    const struct result_mapping mapping = {slice_of(file->name), file->format, context};
+    r->format = file->name;
+    result_read_mapped(r->arena, r->bytes, &mapping, &i->means, limits, origin, set);
+}
+
 void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us)
 {
     char from[ADDRESS_TEXT_SIZE + 16];
@@ -353,7 +384,7 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     sender_rules_limits(i->rules, r.door, r.name, &d->sender, &r.own);
     apply_limits(&r, &origin, &limits);
     arena_reset(i->arena);
-    result_read(i->arena, d->bytes, &i->means, &limits, &origin, &set);
+    read_input(i, &r, i->of_listener[d->listener], &nothing_known, &limits, &origin, &set);
     keep_within(i, &r, &set, now_us);
     if (set.refusals != NULL) {
         snprintf(from, sizeof from, "%s%s%s:%u", six ? "[" : "", i->sender_text, six ? "]" : "",
@@ -375,6 +406,28 @@ static uint32_t compile_allowed(const struct deliver_message *d, struct pattern 
         }
     }
     return count;
+}
+
+/* By the format that it is in; one that is not there is refused. */
+static void read_delivery(struct intake *i, struct received *r, const struct deliver_message *d,
+                          const struct result_limits *limits, const struct result_origin *origin,
+                          struct result_set *set)
+{
+    static struct refusal unknown;
+    struct format_context context = {.count = 0};
+    const struct format_file *file =
+        d->format.len == 0 ? NULL : format_files_find(i->formats, d->format);
+    if (d->format.len > 0 && file == NULL) {
+        const char *text = arena_printf(r->arena, "expected the name of a format, found \"%.*s\"",
+                                        (int)d->format.len, d->format.at);
+        unknown = (struct refusal){RESULT_FORMAT, text == NULL ? "no such format" : text, NULL};
+        set->refusals = &unknown;
+        return;
+    }
+    for (uint32_t k = 0; k < d->context_names_count && k < d->context_values_count; k++) {
+        format_context_set(&context, d->context_names[k], d->context_values[k]);
+    }
+    read_input(i, r, file, &context, limits, origin, set);
 }
 
 struct intake_outcome intake_delivery(struct intake *i, const struct deliver_message *d,
@@ -412,7 +465,7 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
         too_long.detail = text == NULL ? "expected fewer bytes" : text;
         set.refusals = &too_long;
     } else {
-        result_read(i->body_arena, body, &i->means, &limits, &origin, &set);
+        read_delivery(i, &r, d, &limits, &origin, &set);
         keep_within(i, &r, &set, now_us);
     }
     return take_set(i, &r, &set, now_us);

@@ -6,7 +6,8 @@
 
 #include "ingestd/batches.h"
 #include "ingestd/ingestd.h"
-#include "ingestd/udp/udp.h"
+#include "common/formats/format_files.h"
+#include "ingestd/udp/listener_list.h"
 
 struct intake;
 
@@ -16,6 +17,11 @@ struct intake *intake_new(struct batches *batches);
 /* From now on by these record types, which it owns; before anything is taken, and when others are.
  */
 void intake_take_types(struct intake *i, struct record_types *types);
+
+/* The same with the formats, which it owns, and by which of them datagrams of which listener are
+ * read; the list outlives it. */
+void intake_take_formats(struct intake *i, struct format_files *formats,
+                         const struct listener_list *list);
 
 void intake_free(struct intake **i);
 

@@ -3,10 +3,12 @@
 #include <stdio.h>
 
 #include "common/daemon.h"
+#include "common/formats/format_files.h"
+#include "ingestd/folder/folders.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/sender_rules.h"
 #include "ingestd/service.h"
-#include "ingestd/udp/udp.h"
+#include "ingestd/udp/listener_list.h"
 
 struct ingestd_settings settings;
 uint64_t counters[COUNTER_COUNT];
@@ -22,7 +24,9 @@ uint64_t counters[COUNTER_COUNT];
 
 static const struct config_option options[] = {
     {"listen", CONFIG_STRINGS, AT(listen), "[\"0.0.0.0:9900\", \"[::]:9900\"]", 0, 0, false,
-     "UDP endpoints, ADDRESS:PORT or [ADDRESS]:PORT, at most 16"},
+     "UDP endpoints, ADDRESS:PORT or [ADDRESS]:PORT, at most 16 with those of listeners"},
+    {"listeners", CONFIG_LIST, AT(listeners), NULL, 0, 0, false,
+     "UDP endpoints for what other tools write, each with its format"},
     {"allow", CONFIG_STRINGS, AT(allow), "[]", 0, 0, true,
      "addresses and prefixes that may send; none: everybody"},
     INTEGER(receive_buffer_bytes, "16777216", 65536, 1024 * MIB, false,
@@ -66,6 +70,8 @@ static const struct config_option options[] = {
     INTEGER(body_rows, "16384", 1, 1000000, true, "result rows in such a body"),
     {"drop_dir", CONFIG_STRING, AT(drop_dir), "\"\"", 0, 0, false,
      "folder whose files of results are taken in and moved to done/ or failed/ in it; \"\" none"},
+    {"drop_formats", CONFIG_STRINGS, AT(drop_formats), "[]", 0, 0, false,
+     "formats of other tools, each with a folder of its name in drop_dir, at most 64"},
     INTEGER(drop_settle_s, "2", 0, 86400, false,
             "a file there is complete when it was not changed for so long, seconds"),
     CONFIG_END};
@@ -76,21 +82,37 @@ static const struct counter_row counter_rows[] = {
     INGEST_COUNTERS(COUNTER_ROW, GAUGE_ROW) RESULT_REASONS(REJECTED_ROW)
         REJECTED_ROW(SENDER, "sender", "allow does not name the sender")};
 
-static void check_endpoints(struct document *d, const struct ingestd_settings *s)
+static bool is_format(void *formats, struct slice name)
+{
+    return formats == NULL || format_files_find(formats, name) != NULL;
+}
+
+static void check_drop_formats(struct document *d, const struct ingestd_settings *s,
+                               struct format_files *formats)
 {
     char place[64];
-    if (s->listen.count < 1 || s->listen.count > UDP_LISTENERS) {
-        document_fault_in(d, "ingestd.listen", "expected 1 to %d endpoints, found %zu",
-                          UDP_LISTENERS, s->listen.count);
+    if (s->drop_formats.count > FOLDERS_FORMATS) {
+        document_fault_in(d, "ingestd.drop_formats", "expected at most %d formats, found %zu",
+                          FOLDERS_FORMATS, s->drop_formats.count);
     }
-    for (size_t i = 0; i < s->listen.count; i++) {
-        struct address address;
-        uint16_t port;
-        snprintf(place, sizeof place, "ingestd.listen[%zu]", i);
-        if (udp_endpoint_parse(slice_of(s->listen.item[i]), &address, &port) == -1) {
-            document_expected_in(d, place, s->listen.item[i], "ADDRESS:PORT or [ADDRESS]:PORT");
+    if (s->drop_formats.count > 0 && s->drop_dir[0] == '\0') {
+        document_fault_in(d, "ingestd.drop_formats", "expected a folder in ingestd.drop_dir, too");
+    }
+    for (size_t i = 0; i < s->drop_formats.count; i++) {
+        snprintf(place, sizeof place, "ingestd.drop_formats[%zu]", i);
+        if (!is_format(formats, slice_of(s->drop_formats.item[i]))) {
+            document_expected_in(d, place, s->drop_formats.item[i], FORMAT_EXPECTED);
         }
     }
+}
+
+static void check_endpoints(struct document *d, const struct ingestd_settings *s,
+                            struct format_files *formats)
+{
+    char place[64];
+    struct listener_list list;
+    listener_list_read(d, &s->listen, s->listeners, is_format, formats, &list);
+    check_drop_formats(d, s, formats);
     for (size_t i = 0; i < s->allow.count; i++) {
         struct prefix prefix;
         snprintf(place, sizeof place, "ingestd.allow[%zu]", i);
@@ -103,13 +125,15 @@ static void check_endpoints(struct document *d, const struct ingestd_settings *s
 static int check(struct document *d, const struct config_common *common, const void *checked)
 {
     const struct ingestd_settings *s = checked;
-    check_endpoints(d, s);
+    struct format_files *formats = format_files_of(common->schemas_dir, common->formats_dir);
+    check_endpoints(d, s, formats);
     const struct sender_options all = {s->past_limit_s, s->future_limit_s, s->longest_s};
     struct sender_rules *rules = sender_rules_read(d, s->senders, &all);
     sender_rules_free(&rules);
     struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
-    int rc = types == NULL ? -1 : 0; /* it said why */
+    int rc = types == NULL || formats == NULL ? -1 : 0; /* they said why */
     record_types_free(&types);
+    format_files_free(&formats);
     return rc;
 }
 

@@ -445,7 +445,7 @@ void service_drain(void)
     self.kept = keeper_now(self.keeper) != KEEPER_NONE;
     self.drained_by_us = daemon_clock_us() + (self.kept ? KEPT_READ_US : settings.drain_ms * 1000);
     stop_reading("draining");
-    folder_stop(self.folder);
+    folders_stop(self.folders);
     if (!self.kept) {
         udp_refuse_new(self.udp);
     }
@@ -506,7 +506,7 @@ static void look_after_spool(void)
 static void care_for_sockets(void)
 {
     bool reading = self.reading;
-    if (listeners_care(self.udp, self.keeper) > 0 && reading) {
+    if (listeners_care(&self.listeners, self.udp, self.keeper) > 0 && reading) {
         stop_reading("reading"); /* and with the new ones */
         start_reading();
     }
@@ -547,15 +547,25 @@ static struct batches_limits batches_limits_of(const struct ingestd_settings *s)
                                    .rejects_per_second = (uint64_t)s->rejects_per_second};
 }
 
+/* Whether the formats are there was looked at when the configuration was checked. */
+static bool is_any(void *context, struct slice name)
+{
+    (void)context, (void)name;
+    return true;
+}
+
 int service_prepare(void)
 {
     int64_t smallest_buffer = 0;
+    struct document checked = {.name = "ingestd"}; /* before; nothing is told any more */
+    listener_list_read(&checked, &settings.listen, settings.listeners, is_any, NULL,
+                       &self.listeners);
     self.udp = udp_new();
     if (self.udp == NULL) {
         log_error("udp.memory", "error=\"out of memory\"");
         return -1;
     }
-    self.keeper = listeners_open(self.udp, &smallest_buffer);
+    self.keeper = listeners_open(&self.listeners, self.udp, &smallest_buffer);
     self.small_buffers = smallest_buffer < READ_BUFFER_BYTES;
     return self.keeper == NULL ? -1 : 0;
 }
@@ -615,9 +625,18 @@ static int open_spool(void)
     return 0;
 }
 
-static struct record_types *read_types(void)
+/* What there is in files beside the configuration: all of it, or -1 after it was said why. */
+static int read_files(struct record_types **types, struct format_files **formats)
 {
-    return record_types_of(daemon_common()->schemas_dir, daemon_common()->record_types_dir);
+    const struct config_common *common = daemon_common();
+    *types = record_types_of(common->schemas_dir, common->record_types_dir);
+    *formats = format_files_of(common->schemas_dir, common->formats_dir);
+    if (*types == NULL || *formats == NULL) {
+        record_types_free(types);
+        format_files_free(formats);
+        return -1;
+    }
+    return 0;
 }
 
 int service_start(zloop_t *loop)
@@ -630,9 +649,9 @@ int service_start(zloop_t *loop)
     deadline_init(&self.care, loop, on_care, NULL);
     deadline_init(&self.sync, loop, on_sync, NULL);
     keeper_watch_init(&self.keeper_watch, self.keeper, &self.care);
-    struct record_types *types = read_types();
-    if (types == NULL || open_spool() == -1) {
-        record_types_free(&types);
+    struct record_types *types;
+    struct format_files *formats;
+    if (open_spool() == -1 || read_files(&types, &formats) == -1) {
         return -1;
     }
     open_tally(&found);
@@ -643,9 +662,11 @@ int service_start(zloop_t *loop)
     if (self.intake == NULL || intake_configure(self.intake, &settings) == -1) {
         log_error("ingestd.memory", "error=\"out of memory\"");
         record_types_free(&types);
+        format_files_free(&formats);
         return -1;
     }
     intake_take_types(self.intake, types);
+    intake_take_formats(self.intake, formats, &self.listeners);
     self.push = push_new(self.outbox, self.found.instance);
     self.delivery = delivery_new(self.intake, self.batches, self.spool);
     if (self.push == NULL || self.delivery == NULL) {
@@ -660,8 +681,8 @@ int service_start(zloop_t *loop)
         return -1;
     }
     if (settings.drop_dir[0] != '\0' &&
-        (self.folder =
-             folder_start(settings.drop_dir, settings.spool_dir, settings.drop_settle_s)) == NULL) {
+        (self.folders = folders_start(settings.drop_dir, &settings.drop_formats, settings.spool_dir,
+                                      settings.drop_settle_s)) == NULL) {
         return -1;
     }
     start_reading();
@@ -673,11 +694,14 @@ int service_reload(void)
     struct batches_limits limits = batches_limits_of(&settings);
     batches_set_limits(self.batches, &limits);
     outbox_set_retry(self.outbox, settings.retry_ms * 1000);
-    struct record_types *types = read_types();
-    if (types != NULL) {
+    struct record_types *types;
+    struct format_files *formats;
+    int rc = read_files(&types, &formats);
+    if (rc == 0) {
         intake_take_types(self.intake, types);
+        intake_take_formats(self.intake, formats, &self.listeners);
     }
-    return intake_configure(self.intake, &settings) == -1 || types == NULL ? -1 : 0;
+    return intake_configure(self.intake, &settings) == -1 ? -1 : rc;
 }
 
 void service_tick(void)
@@ -696,7 +720,7 @@ void service_tick(void)
 
 void service_stop(void)
 {
-    folder_free(&self.folder);
+    folders_free(&self.folders);
     push_free(&self.push);
     delivery_free(&self.delivery);
     intake_free(&self.intake);

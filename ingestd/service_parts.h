@@ -6,7 +6,7 @@
 #include "common/deadline.h"
 #include "ingestd/batches.h"
 #include "ingestd/delivery.h"
-#include "ingestd/folder/folder.h"
+#include "ingestd/folder/folders.h"
 #include "ingestd/intake.h"
 #include "ingestd/push.h"
 #include "ingestd/service.h"
@@ -19,6 +19,7 @@
 
 struct service {
     zloop_t *loop;
+    struct listener_list listeners;
     struct udp *udp;
     struct keeper *keeper;
     struct tally *tally;
@@ -29,7 +30,7 @@ struct service {
     struct intake *intake;
     struct push *push;
     struct delivery *delivery;
-    struct folder *folder;          /* NULL: no folder is looked into */
+    struct folders *folders;        /* NULL: no folder is looked into */
     bool reading;                   /* the sockets are in the loop */
     bool copied;                    /* see COPIED */
     bool small_buffers;             /* of a socket: no spacing */

@@ -15,19 +15,16 @@ static void tell_sockets(const struct service *s)
 
 static void tell_folder(const struct service *s)
 {
-    if (s->folder == NULL) {
+    if (s->folders == NULL) {
         return;
     }
-    char stays[FOLDER_TOLD_BYTES];
-    struct folder_counts taken = folder_counts(s->folder, stays);
+    struct folder_counts taken = folders_tell(s->folders);
     counters[COUNT_FOLDER_DONE] = taken.done;
     counters[COUNT_FOLDER_FAILED] = taken.failed;
     counters[COUNT_FOLDER_RECORDS] = taken.records;
     counters[COUNT_FOLDER_REFUSED] = taken.refused;
     counters[COUNT_FOLDER_STUCK] = taken.stuck;
     counters[COUNT_FOLDER_LEFT] = taken.left;
-    daemon_note("drop", "%s: %s%s", settings.drop_dir,
-                taken.looking ? "looked into" : "cannot be looked into", stays);
 }
 
 static void tell_spool(const struct service *s, const struct outbox_state *held,

@@ -315,12 +315,14 @@ enum answer_status {
 
 #define LIMIT_BODY_BYTES 16777216 /* what is delivered at once */
 #define LIMIT_ALLOWED    256
+#define LIMIT_CONTEXT    32
 
 enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
 
 /*
  * mplane-gw, and the part of ingestd that reads files, to ingestd (DEALER to ROUTER): one mPlane
- * result or an envelope of them, which is the message's second frame. Only results are taken whose
+ * result or an envelope of them, or what another tool wrote in the format that is named, which is
+ * the message's second frame. Only results are taken whose
  * type's label, LABEL_COLLECT + type, one of the globs in `allowed` matches.
  */
 #define DELIVER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
@@ -330,7 +332,11 @@ enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
                                            owner; the probe of results that name none */           \
     STR(place, 512) /* in front of the detail of what is refused: "FILE:LINE", or "" */            \
     INT(received_us)                                                                               \
-    STRS(allowed, LIMIT_ALLOWED, LIMIT_DIMENSION_BYTES)
+    STRS(allowed, LIMIT_ALLOWED, LIMIT_DIMENSION_BYTES)                                            \
+    ADDED()                                                                                        \
+    STR(format, 64) /* of the body; "": mPlane's */                                                \
+    STRS(context_names, LIMIT_CONTEXT, 64) /* what is known beside the body, for the mapping */    \
+    STRS(context_values, LIMIT_CONTEXT, LIMIT_DIMENSION_BYTES) /* of each */
 
 enum delivery_outcome {
     DELIVERY_KEPT,    /* at least a part of it; that is on disk, and cannot be lost any more */

@@ -87,6 +87,16 @@ int format_context_set(struct format_context *c, struct slice name, struct slice
     return 0;
 }
 
+bool format_context_has(const struct format_context *c, struct slice name)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (slice_equal(c->names[i], name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- readings ---- */
 
 const struct format_limits format_limits_of_files = {.document_bytes = 16 << 20,

@@ -41,6 +41,7 @@ struct format_context {
 
 /* Adds a value, or replaces it. -1: there are too many. */
 int format_context_set(struct format_context *c, struct slice name, struct slice value);
+bool format_context_has(const struct format_context *c, struct slice name);
 
 /* What one document may take; what is beyond costs the document. */
 struct format_limits {

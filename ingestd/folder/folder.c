@@ -31,6 +31,7 @@
 #include "common/log.h"
 #include "common/split.h"
 #include "common/utf8.h"
+#include "common/when_time.h"
 #include "ingestd/folder/folder_bytes.h"
 #include "ingestd/folder/folder_memory.h"
 #include "ingestd/folder/folder_move.h"
@@ -42,9 +43,12 @@
 #define LOOK_SOON_MS   500 /* something is not complete yet */
 #define NAME_BYTES     256
 
+#define BODY_TEXT(number)    #number
+#define BODY_TEXT_OF(number) BODY_TEXT(number)
+#define BODY_BYTES_TEXT      BODY_TEXT_OF(LIMIT_BODY_BYTES)
+
 struct folder {
-    const char *path;
-    int64_t settle_s;
+    struct folder_settings settings;
     pthread_t thread;
     int wake; /* eventfd: stop */
     _Atomic bool stopping, over;
@@ -110,10 +114,10 @@ static int open_folders(struct folder *d)
         return 0;
     }
     d->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    d->folders.folder = open(d->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    d->folders.folder = open(d->settings.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     bool watched =
         d->watch != -1 && d->folders.folder != -1 &&
-        inotify_add_watch(d->watch, d->path,
+        inotify_add_watch(d->watch, d->settings.path,
                           IN_CREATE | IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
                               IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR) != -1;
     if (watched && (d->folders.done = open_within(d, "done")) != -1 &&
@@ -126,7 +130,8 @@ static int open_folders(struct folder *d)
     tell(d, watched ? ": done/ and failed/ in it: " : ": ", strerror(error));
     errno = error;
     if (log_allowed(&said, 1)) {
-        log_errno("drop.folder", "ingestd.drop_dir=%s effect=\"no files are taken\"", d->path);
+        log_errno("drop.folder", "ingestd.drop_dir=%s effect=\"no files are taken\"",
+                  d->settings.path);
     }
     close_folders(d);
     return -1;
@@ -209,14 +214,20 @@ static bool has_lines(const char *name)
     return has_ending(name, ".jsonl") || has_ending(name, ".ndjson");
 }
 
-static bool is_ours(const char *name)
+/* Files of a format may have any name. */
+static bool is_ours(const struct folder *d, const char *name)
 {
-    return has_ending(name, ".json") || has_lines(name);
+    return d->settings.format[0] != '\0' || has_ending(name, ".json") || has_lines(name);
 }
 
 /* rsync's temporary names begin with a dot. */
-static bool is_looked_at(const char *name)
+static bool is_looked_at(const struct folder *d, const char *name)
 {
+    for (size_t i = 0; i < d->settings.formats->count; i++) {
+        if (strcmp(name, d->settings.formats->item[i]) == 0) {
+            return false;
+        }
+    }
     return name[0] != '.' && strcmp(name, "done") != 0 && strcmp(name, "failed") != 0;
 }
 
@@ -297,12 +308,37 @@ static int read_all(struct folder *d, bool lines)
     return event == SPLIT_NO_MEMORY ? -1 : rc;
 }
 
+/*
+ * The same of a file in a format: what stands in it may be meant only together with what stood
+ * before, so that it is one document here.
+ */
+static int read_whole(struct folder *d)
+{
+    size_t size = LIMIT_BODY_BYTES + 1, len = 0;
+    char *at = malloc(size);
+    int rc = at == NULL ? -1 : 0;
+    struct slice bytes = {NULL, 0};
+    while (rc == 0 && len < size && (bytes = read_bytes(d)).len > 0) {
+        size_t n = bytes.len < size - len ? bytes.len : size - len;
+        memcpy(at + len, bytes.at, n);
+        len += n;
+    }
+    if (rc == 0 && len == size) {
+        folder_queue_refuse_rest(d->queue, "expected a file of fewer bytes than " BODY_BYTES_TEXT);
+    } else if (rc == 0) {
+        const struct split_item item = {.bytes = {at, len}, .line = 1, .number = 1};
+        rc = folder_queue_add(d->queue, &item);
+    }
+    free(at);
+    return rc;
+}
+
 /* ---- what is told of those that stay ---- */
 
 /* Told of is the first one; rather one that would be taken by its name. */
 static void note_left(struct folder *d, const char *name, const char *why)
 {
-    bool ours = is_ours(name);
+    bool ours = is_ours(d, name);
     if (d->left_seen++ == 0 || (ours && !d->left_ours)) {
         d->left_ours = ours;
         show_name(name, d->left_name);
@@ -332,7 +368,7 @@ static void tell_left(struct folder *d)
     d->stuck = stuck;
     d->left = d->left_seen;
     if (new &&text[0] != '\0') {
-        log_warn("drop.stays", "ingestd.drop_dir=%s found='%s'", d->path, text + 2);
+        log_warn("drop.stays", "ingestd.drop_dir=%s found='%s'", d->settings.path, text + 2);
     }
 }
 
@@ -375,13 +411,15 @@ static void count_file(struct folder *d, const struct folder_tally *before,
 static int take_documents(struct folder *d, const char *name, const struct stat *was,
                           const struct folder_remembered *known)
 {
-    char shown[NAME_BYTES], owner[240];
+    char shown[NAME_BYTES], owner[240], changed[WHEN_TEXT];
     const struct folder_tally before =
         known == NULL ? (struct folder_tally){0} : known->progress.tally;
     show_name(name, shown);
     name_owner(was->st_uid, owner, sizeof owner);
-    folder_queue_begin(d->queue, owner, shown, known == NULL ? NULL : &known->progress);
-    int rc = read_all(d, has_lines(name));
+    when_time_text((int64_t)was->st_mtim.tv_sec * 1000000 + was->st_mtim.tv_nsec / 1000, changed);
+    const struct folder_file file = {owner, shown, d->settings.format, changed};
+    folder_queue_begin(d->queue, &file, known == NULL ? NULL : &known->progress);
+    int rc = d->settings.format[0] == '\0' ? read_all(d, has_lines(name)) : read_whole(d);
     if (rc == 0) {
         rc = folder_queue_end(d->queue);
     }
@@ -423,17 +461,17 @@ static bool is_complete(const struct folder *d, const char *name, const struct s
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t quiet_s = now.tv_sec - st->st_ctim.tv_sec;
-    int64_t least_s = find_open(d, name) < d->open_count ? STALLED_S : d->settle_s;
+    int64_t least_s = find_open(d, name) < d->open_count ? STALLED_S : d->settings.settle_s;
     return quiet_s > least_s || (quiet_s == least_s && now.tv_nsec >= st->st_ctim.tv_nsec);
 }
 
 /* Why an entry of the folder is no file to be taken; NULL: it is. */
-static const char *why_not(const char *name, const struct stat *st)
+static const char *why_not(const struct folder *d, const char *name, const struct stat *st)
 {
     return !S_ISREG(st->st_mode) ? "expected a regular file"
-           : !is_ours(name) ? "expected a name that ends in .json, .jsonl or .ndjson, or these "
-                              "and .gz"
-                            : NULL;
+           : !is_ours(d, name) ? "expected a name that ends in .json, .jsonl or .ndjson, or these "
+                                 "and .gz"
+                               : NULL;
 }
 
 /* 1 when it is to be looked at again soon; -1: stopping, or in trouble. */
@@ -444,7 +482,7 @@ static int take_file(struct folder *d, const char *name)
     if (fstatat(d->folders.folder, name, &st, AT_SYMLINK_NOFOLLOW) == -1) {
         return 0; /* gone */
     }
-    const char *why = why_not(name, &st);
+    const char *why = why_not(d, name, &st);
     if (S_ISREG(st.st_mode) && !is_complete(d, name, &st)) {
         folder_memory_find(d->memory, &st); /* it is there still */
         return why == NULL ? 1 : 0;
@@ -481,7 +519,7 @@ static int look(struct folder *d)
     d->left_seen = 0;
     d->left_ours = false;
     while (rc != -1 && !d->stopping && (e = readdir(dir)) != NULL) {
-        rc = is_looked_at(e->d_name) ? take_file(d, e->d_name) : 0;
+        rc = is_looked_at(d, e->d_name) ? take_file(d, e->d_name) : 0;
         wait_ms = rc == 1 ? LOOK_SOON_MS : wait_ms;
     }
     closedir(dir);
@@ -529,14 +567,14 @@ static int start_thread(struct folder *d)
     return rc;
 }
 
-struct folder *folder_start(const char *folder, const char *memory_dir, int64_t settle_s)
+struct folder *folder_start(const struct folder_settings *s)
 {
     struct folder *d = calloc(1, sizeof *d);
     if (d != NULL) {
-        snprintf(d->memory_path, sizeof d->memory_path, "%s/drop.taken", memory_dir);
+        snprintf(d->memory_path, sizeof d->memory_path, "%s/drop.%s%staken", s->memory_dir,
+                 s->format, s->format[0] == '\0' ? "" : ".");
         pthread_mutex_init(&d->telling, NULL);
-        d->path = folder;
-        d->settle_s = settle_s;
+        d->settings = *s;
         d->folders = (struct folder_places){-1, -1, -1};
         d->watch = -1;
         d->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

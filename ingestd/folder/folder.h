@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/config.h"
+
 struct folder;
 
 #define FOLDER_COUNTERS(COUNTER, GAUGE)                                                            \
@@ -30,9 +32,17 @@ struct folder_counts {
 
 #define FOLDER_TOLD_BYTES 1024
 
-/* Starts the thread; in memory_dir it keeps what was taken of files that are still there. NULL
- * after an error was logged. */
-struct folder *folder_start(const char *folder, const char *memory_dir, int64_t settle_s);
+/* What outlives it. */
+struct folder_settings {
+    const char *path;
+    const char *memory_dir;               /* keeps what was taken of files that are still there */
+    const char *format;                   /* of its files; "": mPlane's */
+    const struct config_strings *formats; /* folders in it that are not its own matter */
+    int64_t settle_s;
+};
+
+/* Starts the thread. NULL after an error was logged. */
+struct folder *folder_start(const struct folder_settings *s);
 
 /* What is under way is left where it is: the next ingestd goes on with it. Does not wait. */
 void folder_stop(struct folder *d);

@@ -36,7 +36,7 @@ struct folder_queue {
     struct flight *flights;
     size_t count, bytes;
     uint64_t last_id;
-    const char *owner, *name;
+    struct folder_file file;
     uint64_t last;              /* number of the last document that was given */
     uint64_t faults_before;     /* parts passed over that are in the tally from before */
     struct folder_progress now; /* its `open` is found when it is asked for */
@@ -111,14 +111,13 @@ void folder_queue_free(struct folder_queue **q)
     *q = NULL;
 }
 
-void folder_queue_begin(struct folder_queue *q, const char *owner, const char *name,
+void folder_queue_begin(struct folder_queue *q, const struct folder_file *file,
                         const struct folder_progress *before)
 {
     while (q->flights != NULL) {
         forget(q, q->flights);
     }
-    q->owner = owner;
-    q->name = name;
+    q->file = *file;
     q->last = 0;
     q->now = before == NULL ? (struct folder_progress){.open = 1} : *before;
     q->faults_before = q->now.faults;
@@ -172,11 +171,18 @@ void folder_queue_refuse_rest(struct folder_queue *q, const char *why)
 static int send_flight(struct folder_queue *q, struct flight *f)
 {
     static struct slice everything = {"*", 1};
+    static struct slice names[] = {{"received", 8}, {"file", 4}};
+    struct slice values[] = {slice_of(q->file.changed), slice_of(q->file.name)};
     char place[512];
-    snprintf(place, sizeof place, "%s:%" PRIu64, q->name, f->line);
+    snprintf(place, sizeof place, "%s:%" PRIu64, q->file.name, f->line);
     struct deliver_message m = {.id = f->id,
                                 .door = DOOR_FILE,
-                                .sender = slice_of(q->owner),
+                                .sender = slice_of(q->file.owner),
+                                .format = slice_of(q->file.format),
+                                .context_names = names,
+                                .context_names_count = 2,
+                                .context_values = values,
+                                .context_values_count = 2,
                                 .place = slice_of(place),
                                 .received_us = daemon_now_us(),
                                 .allowed = &everything,

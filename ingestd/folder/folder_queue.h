@@ -36,9 +36,17 @@ struct folder_progress {
 struct folder_queue *folder_queue_new(bool (*stopping)(void *context), void *context);
 void folder_queue_free(struct folder_queue **q);
 
-/* Begins a file: the name of its owner, and its own for those who read what was refused. What was
- * taken of it before (NULL: nothing) is left out when it is given again. */
-void folder_queue_begin(struct folder_queue *q, const char *owner, const char *name,
+/* What is told of a file with each document. */
+struct folder_file {
+    const char *owner;   /* who is accountable */
+    const char *name;    /* for those who read what was refused */
+    const char *format;  /* "": mPlane's */
+    const char *changed; /* when; for formats, whose documents may have no time of their own */
+};
+
+/* Begins a file, whose texts must outlive what is under way. What was taken of it before (NULL:
+ * nothing) is left out when it is given again. */
+void folder_queue_begin(struct folder_queue *q, const struct folder_file *file,
                         const struct folder_progress *before);
 
 /* Sends a copy of the document, once there is room. -1: stopping. */

@@ -237,7 +237,7 @@ static const char *limit_text(const struct result_reader *r, const char *of, cha
 }
 
 /* That a time does not end before it starts is seen to where it is parsed. */
-static int check_times(struct result_reader *r, const struct record_message *m)
+int result_check_times(struct result_reader *r, const struct record_message *m)
 {
     int64_t now = r->origin->now_us;
     char text[WHEN_TEXT], limit[160];
@@ -271,7 +271,7 @@ static int read_times(struct result_reader *r, struct result_reading *g, const s
         }
         m->t_start_us = g->when_start_us;
         m->t_end_us = g->when_end_us;
-        return check_times(r, m);
+        return result_check_times(r, m);
     }
     if (time->type != JSON_STRING) {
         struct slice found =
@@ -289,7 +289,7 @@ static int read_times(struct result_reader *r, struct result_reading *g, const s
     }
     m->t_start_us = to_utc(r, m->t_start_us, local);
     m->t_end_us = m->t_start_us;
-    return check_times(r, m);
+    return result_check_times(r, m);
 }
 
 /* ---- rows ---- */

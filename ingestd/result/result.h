@@ -9,6 +9,7 @@
 #define EZREPO_INGESTD_RESULT_H
 
 #include "common/arena.h"
+#include "common/formats/format.h"
 #include "common/identity.h"
 #include "common/json.h"
 #include "common/message.h"
@@ -35,6 +36,7 @@
     REASON(FUTURE, "time.future", "an end after future_limit_s")                                   \
     REASON(LONG, "time.long", "from start to end longer than longest_s")                           \
     REASON(TYPE, "type", "neither columns nor label tell the record type")                         \
+    REASON(FORMAT, "format", "what the mapping of a format cannot read, or no rule of it takes")   \
     REASON(DENIED, "denied", "who delivers may not deliver this record type")                      \
     REASON(LENGTH, "length", "a dimension, a label or a value longer than allowed")                \
     REASON(NUL, "nul", "U+0000 in a string that would be stored")                                  \
@@ -111,6 +113,22 @@ struct result_set {
 void result_read(struct arena *a, struct slice bytes, const struct result_means *means,
                  const struct result_limits *limits, const struct result_origin *origin,
                  struct result_set *set);
+
+/* By what a format's documents are read. */
+struct result_mapping {
+    struct slice name; /* the format's, as records' schemas have it */
+    const struct format *format;
+    const struct format_context *context; /* what the door knows beside the bytes; `sender`, and
+                                             `received` where it is not there, are added */
+};
+
+/*
+ * The same of what another tool wrote. What the mapping cannot follow is refused, each element for
+ * itself; documents that it says to ignore count as exceptions do: nothing to store, nothing wrong.
+ */
+void result_read_mapped(struct arena *a, struct slice bytes, const struct result_mapping *mapping,
+                        const struct result_means *means, const struct result_limits *limits,
+                        const struct result_origin *origin, struct result_set *set);
 
 /*
  * Each row carries its result's parameters and metadata: what they come to, all rows of a message

@@ -142,7 +142,7 @@ static int read_path(struct result_reader *r, struct result_reading *g)
     return 0;
 }
 
-static int check_lengths(struct result_reader *r, const struct record_message *c)
+int result_check_lengths(struct result_reader *r, const struct record_message *c)
 {
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
         const struct slice *value = record_dimension(c, d);
@@ -164,7 +164,7 @@ static int check_lengths(struct result_reader *r, const struct record_message *c
 }
 
 /* Whether this type may come from there; its length is looked at before all of it is compared. */
-static int check_allowed(struct result_reader *r, struct slice type)
+int result_check_allowed(struct result_reader *r, struct slice type)
 {
     char label[sizeof LABEL_COLLECT + LIMIT_DIMENSION_BYTES];
     if (r->origin->allowed == NULL || type.len > LIMIT_DIMENSION_BYTES) {
@@ -183,7 +183,7 @@ static int check_allowed(struct result_reader *r, struct slice type)
 int result_read_dimensions(struct result_reader *r, struct result_reading *g)
 {
     struct record_message *c = &g->common;
-    if (read_type(r, g) == -1 || check_allowed(r, c->type) == -1) {
+    if (read_type(r, g) == -1 || result_check_allowed(r, c->type) == -1) {
         return -1;
     }
     struct slice probe = metadatum(g, "System_ID");
@@ -193,5 +193,5 @@ int result_read_dimensions(struct result_reader *r, struct result_reading *g)
     c->probe = address_canonical(r->arena, probe.at != NULL ? probe : r->origin->sender);
     c->source = address_host(r->arena, endpoint(g, "source."));
     c->dest = address_host(r->arena, endpoint(g, "destination."));
-    return read_path(r, g) == -1 ? -1 : check_lengths(r, c);
+    return read_path(r, g) == -1 ? -1 : result_check_lengths(r, c);
 }

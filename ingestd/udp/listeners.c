@@ -12,6 +12,7 @@
 #include "ingestd/ingestd.h"
 
 struct opening {
+    const struct listener_list *list;
     struct udp *udp;
     struct keeper *keeper;
     int kept[SOCKETS_MAX]; /* not taken over yet; -1: taken */
@@ -43,11 +44,11 @@ static int take_kept(struct opening *o, const char *endpoint)
     return -1;
 }
 
-/* Takes over those of `listen` that were kept; the others are marked in to_bind. */
+/* Takes over those of the list that were kept; the others are marked in to_bind. */
 static int adopt_kept(struct opening *o, bool *to_bind)
 {
-    for (size_t i = 0; i < settings.listen.count; i++) {
-        const char *endpoint = settings.listen.item[i];
+    for (uint32_t i = 0; i < o->list->count; i++) {
+        const char *endpoint = o->list->at[i].endpoint;
         int64_t effective;
         int fd = take_kept(o, endpoint);
         to_bind[i] = fd == -1;
@@ -56,6 +57,7 @@ static int adopt_kept(struct opening *o, bool *to_bind)
                 close(fd);
                 return -1;
             }
+            udp_set_listener(o->udp, i);
             note_buffer(o, endpoint, effective);
         } else if (keeper_gave(o->keeper) == KEEPER_SYSTEMD) {
             log_error("listen_fds.missing",
@@ -74,7 +76,7 @@ static void keep_sockets(const struct opening *o)
     keeper_keep(o->keeper, fds, udp_fds(o->udp, fds));
 }
 
-/* Those that `listen` does not name. They may stand in the way of others: of a wildcard address. */
+/* Those that the list does not name. They may stand in the way of others: of a wildcard address. */
 static int close_others(struct opening *o)
 {
     bool any = false, systemd = keeper_gave(o->keeper) == KEEPER_SYSTEMD;
@@ -101,8 +103,8 @@ static int close_others(struct opening *o)
 
 static int bind_others(struct opening *o, const bool *to_bind)
 {
-    for (size_t i = 0; i < settings.listen.count; i++) {
-        const char *endpoint = settings.listen.item[i];
+    for (uint32_t i = 0; i < o->list->count; i++) {
+        const char *endpoint = o->list->at[i].endpoint;
         int64_t effective = 0;
         int64_t wanted = settings.receive_buffer_bytes;
         int rc = !to_bind[i] ? 1
@@ -113,6 +115,7 @@ static int bind_others(struct opening *o, const bool *to_bind)
             return -1;
         }
         if (rc == 0) {
+            udp_set_listener(o->udp, i);
             note_buffer(o, endpoint, effective);
         }
     }
@@ -123,10 +126,11 @@ static int bind_others(struct opening *o, const bool *to_bind)
     return 0;
 }
 
-struct keeper *listeners_open(struct udp *udp, int64_t *smallest_buffer)
+struct keeper *listeners_open(const struct listener_list *list, struct udp *udp,
+                              int64_t *smallest_buffer)
 {
     bool to_bind[UDP_LISTENERS];
-    struct opening o = {.udp = udp, .smallest_buffer = INT64_MAX};
+    struct opening o = {.list = list, .udp = udp, .smallest_buffer = INT64_MAX};
     o.keeper = keeper_open(daemon_common(), o.kept, &o.kept_count);
     if (o.keeper == NULL || adopt_kept(&o, to_bind) == -1 || close_others(&o) == -1) {
         goto failed;
@@ -144,7 +148,7 @@ failed:
     return NULL;
 }
 
-size_t listeners_care(struct udp *udp, struct keeper *keeper)
+size_t listeners_care(const struct listener_list *list, struct udp *udp, struct keeper *keeper)
 {
     int fds[SOCKETS_MAX];
     int64_t effective;
@@ -152,10 +156,13 @@ size_t listeners_care(struct udp *udp, struct keeper *keeper)
     keeper_care(keeper, fds, &count);
     for (size_t i = 0; i < count; i++) {
         bool taken = false;
-        for (size_t k = 0; k < settings.listen.count && !taken; k++) {
-            const char *endpoint = settings.listen.item[k];
+        for (uint32_t k = 0; k < list->count && !taken; k++) {
+            const char *endpoint = list->at[k].endpoint;
             taken = udp_is_bound_to(fds[i], endpoint) && udp_count(udp) < UDP_LISTENERS &&
                     udp_adopt(udp, fds[i], endpoint, 0, &effective) == 0;
+            if (taken) {
+                udp_set_listener(udp, k);
+            }
         }
         if (taken) {
             udp_forget_drops(udp);

@@ -27,6 +27,7 @@
 struct udp_socket {
     int fd;
     uint32_t drops_seen; /* the kernel's counter, which wraps */
+    uint32_t listener;
 };
 
 struct udp {
@@ -42,6 +43,7 @@ struct udp {
     _Alignas(struct cmsghdr) char control[UDP_BURST][CMSG_SPACE(sizeof(uint32_t))];
     int filled, taken;
     int64_t received_us;
+    uint32_t listener; /* of what fills the ring */
 };
 
 int udp_endpoint_parse(struct slice text, struct address *address, uint16_t *port)
@@ -305,6 +307,11 @@ int udp_adopt(struct udp *u, int fd, const char *endpoint, int64_t buffer_bytes,
     return 0;
 }
 
+void udp_set_listener(struct udp *u, uint32_t listener)
+{
+    u->sockets[u->count - 1].listener = listener;
+}
+
 void udp_set_tally(struct udp *u, struct tally *tally, const uint64_t *drops, uint64_t drops_untold)
 {
     u->tally = tally;
@@ -422,6 +429,7 @@ int udp_receive(struct udp *u, size_t i)
         note_drops_of(u, s, &u->messages[n - 1].msg_hdr);
     }
     u->filled = n;
+    u->listener = s->listener;
     return n;
 }
 
@@ -432,7 +440,8 @@ bool udp_next(struct udp *u, struct udp_datagram *d)
     }
     int k = u->taken++;
     *d = (struct udp_datagram){.bytes = {u->vectors[k].iov_base, u->messages[k].msg_len},
-                               .received_us = u->received_us};
+                               .received_us = u->received_us,
+                               .listener = u->listener};
     const struct sockaddr_in6 *six = &u->senders[k];
     if (six->sin6_family == AF_INET6) {
         d->sender.family = 6;

@@ -24,6 +24,7 @@ struct udp_datagram {
     struct address sender;
     uint16_t port;
     int64_t received_us; /* since 1970 */
+    uint32_t listener;   /* as udp_set_listener() said of its socket */
 };
 
 /* "192.0.2.1:9900" or "[2001:db8::1]:9900": 0, or -1 when it is neither. */
@@ -56,6 +57,9 @@ bool udp_is_bound_to(int fd, const char *endpoint);
  */
 int udp_adopt(struct udp *u, int fd, const char *endpoint, int64_t buffer_bytes,
               int64_t *effective_bytes);
+
+/* Of the socket opened or adopted last: what its datagrams bear. 0 for who does not say. */
+void udp_set_listener(struct udp *u, uint32_t listener);
 
 /* Of the one adopted last: what the kernel dropped before is not told. */
 void udp_forget_drops(struct udp *u);

@@ -91,7 +91,7 @@ Wants={wants}
 WantedBy=multi-user.target
 """
 
-SOCKET_TEXT = """# The sockets outlive ingestd: what comes while it is restarted waits here. The addresses are those of ingestd.listen.
+SOCKET_TEXT = """# The sockets outlive ingestd: what comes while it is restarted waits here. The addresses are those of ingestd.listen and ingestd.listeners.
 [Unit]
 Description=EZRepo: UDP for results
 PartOf=ezrepo.target
@@ -154,7 +154,8 @@ def _postgres(state: State) -> str:
 
 
 def _socket(state: State) -> str:
-    listen = state.config().get("ingestd", {}).get("listen", ["0.0.0.0:9900", "[::]:9900"])
+    ingestd = state.config().get("ingestd", {})
+    listen = list(ingestd.get("listen", ["0.0.0.0:9900", "[::]:9900"])) + [x["listen"] for x in ingestd.get("listeners", [])]
     return SOCKET_TEXT.format(listen="".join(f"ListenDatagram={address}\n" for address in listen))
 
 

@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What other tools write, by a mapping, into the same results as mPlane's: records of a document
+ * whose metrics have the same names are one result, which is taken or refused whole. What the
+ * mapping cannot follow, and a record that may not be stored, costs that record alone.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "common/record_dimensions.h"
+#include "common/utf8.h"
+#include "common/when_time.h"
+#include "ingestd/result/result_reader.h"
+
+#define LOOKED_AT_EACH 32 /* values that paths may go by, for each that there may be */
+
+/* ---- what may not be stored ---- */
+
+static bool is_text(struct slice s)
+{
+    const char *end = s.at + s.len;
+    for (const char *at = s.at; at < end;) {
+        size_t length = utf8_character(at, end);
+        if (length == 0 || *at == '\0') {
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
+static int check_text(struct result_reader *r, const char *what, struct slice text, size_t most)
+{
+    if (text.len > most) {
+        return result_refuse(r, RESULT_LENGTH, "%s: expected at most %zu bytes, found %zu", what,
+                             most, text.len);
+    }
+    return is_text(text)
+               ? 0
+               : result_refuse(r, RESULT_NUL, "%s: expected text in UTF-8 without U+0000", what);
+}
+
+static int check_texts(struct result_reader *r, const struct format_record *f)
+{
+    char what[LIMIT_NAME_BYTES + 16];
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        if (check_text(r, dimension_rows[d].element, f->dimensions[d], LIMIT_DIMENSION_BYTES) ==
+            -1) {
+            return -1;
+        }
+    }
+    for (uint32_t i = 0; i < f->metric_count; i++) {
+        snprintf(what, sizeof what, "%.*s", (int)f->names[i].len, f->names[i].at);
+        if (check_text(r, what, f->values[i], LIMIT_VALUE_BYTES) == -1) {
+            return -1;
+        }
+    }
+    for (uint32_t i = 0; i < f->hop_count; i++) {
+        if (check_text(r, "hops", f->hops[i], LIMIT_NAME_BYTES) == -1) {
+            return -1;
+        }
+    }
+    return f->hop_count <= LIMIT_HOPS
+               ? 0
+               : result_refuse(r, RESULT_LENGTH, "hops: expected at most %d, found %" PRIu32,
+                               LIMIT_HOPS, f->hop_count);
+}
+
+/* ---- records ---- */
+
+/* A gap in a list of hops is one that did not answer. */
+static int take_hops(struct result_reader *r, const struct format_record *f,
+                     struct record_message *m)
+{
+    struct slice *hops = arena_alloc(r->arena, (f->hop_count + 1) * sizeof *hops);
+    if (hops == NULL) {
+        return result_refuse_memory(r);
+    }
+    for (uint32_t i = 0; i < f->hop_count; i++) {
+        hops[i] = slice_is(f->hops[i], "-") ? (struct slice){NULL, 0}
+                                            : address_host(r->arena, f->hops[i]);
+    }
+    m->hops = hops;
+    m->hops_count = f->hop_count;
+    return 0;
+}
+
+/* The record as others are; 0, or -1 after it was refused. */
+static int take_record(struct result_reader *r, const struct format_record *f,
+                       struct record_message *m)
+{
+    struct slice *values = arena_alloc(r->arena, (f->metric_count + 1) * sizeof *values);
+    *m = (struct record_message){.t_start_us = f->start_us,
+                                 .t_end_us = f->end_us,
+                                 .label = slice_of(""),
+                                 .type = f->dimensions[DIMENSION_type],
+                                 .content = f->dimensions[DIMENSION_content],
+                                 .probe = f->dimensions[DIMENSION_probe],
+                                 .source = f->dimensions[DIMENSION_source],
+                                 .dest = f->dimensions[DIMENSION_dest],
+                                 .path = f->dimensions[DIMENSION_path],
+                                 .values = values,
+                                 .values_count = f->metric_count};
+    if (values == NULL) {
+        return result_refuse_memory(r);
+    }
+    if (f->metric_count > 0) {
+        memcpy(values, f->values, f->metric_count * sizeof *values);
+    }
+    if (m->type.len == 0) {
+        return result_refuse(r, RESULT_TYPE,
+                             "expected the mapping to give a record type, found none");
+    }
+    if (m->t_end_us < m->t_start_us) {
+        char start[WHEN_TEXT], end[WHEN_TEXT];
+        when_time_text(m->t_start_us, start);
+        when_time_text(m->t_end_us, end);
+        return result_refuse(r, RESULT_TIME,
+                             "expected an end that is not before the start %s, found %s", start,
+                             end);
+    }
+    return check_texts(r, f) == -1 || result_check_lengths(r, m) == -1 ||
+                   result_check_allowed(r, m->type) == -1 || result_check_times(r, m) == -1 ||
+                   take_hops(r, f, m) == -1
+               ? -1
+               : 0;
+}
+
+/* ---- results ---- */
+
+static int order(const void *a, const void *b)
+{
+    const struct format_record *x = *(const struct format_record *const *)a;
+    const struct format_record *y = *(const struct format_record *const *)b;
+    if (x->metric_count != y->metric_count) {
+        return x->metric_count < y->metric_count ? -1 : 1;
+    }
+    for (uint32_t i = 0; i < x->metric_count; i++) {
+        int names = slice_order(x->names[i], y->names[i]);
+        if (names != 0) {
+            return names;
+        }
+    }
+    return 0;
+}
+
+/* As qsort() needs it: what is the same stays as it stood. */
+static int stable_order(const void *a, const void *b)
+{
+    const struct format_record *const *x = a, *const *y = b;
+    int names = order(a, b);
+    return names != 0 ? names : (*x > *y) - (*x < *y);
+}
+
+/* One result of records whose metrics have the same names. */
+static int take_result(struct result_reader *r, struct slice format,
+                       const struct format_record *const *records, uint32_t count)
+{
+    struct result *result = arena_calloc(r->arena, 1, sizeof *result);
+    struct result_reading g = {.time_at = -1};
+    uint32_t names = records[0]->metric_count;
+    struct record_message *made = arena_alloc(r->arena, count * sizeof *made);
+    g.schema = (struct schema_message){.verb = slice_of("measure"),
+                                       .registry = slice_of(""),
+                                       .format = format,
+                                       .results = (struct slice *)(uintptr_t)records[0]->names,
+                                       .results_count = names};
+    g.kinds =
+        arena_calloc(r->arena, (size_t)names * count + 1, 1); /* all IDENTITY_NUMBER_OR_STRING */
+    if (result == NULL || made == NULL || g.kinds == NULL) {
+        return result_refuse_memory(r);
+    }
+    result->schema = g.schema;
+    result->records = made;
+    for (uint32_t i = 0; i < count; i++) {
+        if (take_record(r, records[i], &made[result->count]) == 0) {
+            made[result->count].row = result->count;
+            result->count++;
+        }
+    }
+    if (result->count == 0 || result_identify(r, &g, result) == -1) {
+        return -1;
+    }
+    *r->results_end = result;
+    r->results_end = &result->next;
+    return 0;
+}
+
+static void take_records(struct result_reader *r, struct slice format,
+                         const struct format_outcome *o)
+{
+    const struct format_record **sorted = arena_alloc(r->arena, (o->count + 1) * sizeof *sorted);
+    if (sorted == NULL) {
+        result_refuse_memory(r);
+        return;
+    }
+    for (uint32_t i = 0; i < o->count; i++) {
+        sorted[i] = &o->records[i];
+    }
+    qsort(sorted, o->count, sizeof *sorted, stable_order);
+    for (uint32_t i = 0, n = 0; i < o->count; i = n) {
+        for (n = i + 1; n < o->count && order(&sorted[i], &sorted[n]) == 0; n++) {
+        }
+        take_result(r, format, sorted + i, n - i);
+    }
+}
+
+/* What one document gave. -1: there are too many. */
+static int take_outcome(struct result_reader *r, struct slice format,
+                        const struct format_outcome *o)
+{
+    r->document = o->number;
+    for (const struct format_fault *f = o->faults; f != NULL; f = f->next) {
+        result_refuse(r, RESULT_FORMAT, "line %" PRIu64 ": %s%s%s", o->line, f->place,
+                      f->place[0] == '\0' ? "" : ": ", f->why);
+    }
+    if (o->ignored) {
+        r->set->exceptions++;
+    }
+    if (o->count > r->limits->rows - r->rows) {
+        return result_refuse(r, RESULT_ROWS, "expected at most %" PRIu32 " records, found more",
+                             r->limits->rows);
+    }
+    r->rows += o->count;
+    take_records(r, format, o);
+    return 0;
+}
+
+static void read_all(struct result_reader *r, struct slice name, struct format_reading *reading,
+                     struct slice bytes)
+{
+    struct format_outcome o;
+    enum format_event event;
+    bool any = false;
+    while ((event = format_next(reading, &bytes, true, r->arena, &o)) == FORMAT_DOCUMENT) {
+        any = true;
+        if (take_outcome(r, name, &o) == -1) {
+            return;
+        }
+    }
+    r->document = 0;
+    if (event == FORMAT_NO_MEMORY) {
+        result_refuse_memory(r);
+    } else if (!any && o.ignored_lines == 0) {
+        result_refuse(r, RESULT_FORMAT, "expected something in the format %.*s, found nothing",
+                      (int)name.len, name.at);
+    }
+}
+
+void result_read_mapped(struct arena *a, struct slice bytes, const struct result_mapping *mapping,
+                        const struct result_means *means, const struct result_limits *limits,
+                        const struct result_origin *origin, struct result_set *set)
+{
+    char received[WHEN_TEXT];
+    struct format_context context = *mapping->context;
+    const struct format_limits format_limits = {.document_bytes = bytes.len + 1,
+                                                .line_bytes = limits->json.string_bytes,
+                                                .depth = limits->json.depth,
+                                                .values = limits->json.nodes,
+                                                .string_bytes = limits->json.string_bytes,
+                                                .records = limits->rows,
+                                                .looked_at =
+                                                    (uint64_t)LOOKED_AT_EACH * limits->json.nodes};
+    *set = (struct result_set){0};
+    struct result_reader r = {.arena = a,
+                              .means = means,
+                              .limits = limits,
+                              .origin = origin,
+                              .set = set,
+                              .results_end = &set->results,
+                              .refusals_end = &set->refusals};
+    when_time_text(origin->now_us, received);
+    struct format_reading *reading = NULL;
+    if (format_context_set(&context, slice_of("sender"), origin->sender) == 0 &&
+        (format_context_has(&context, slice_of("received")) ||
+         format_context_set(&context, slice_of("received"), slice_of(received)) == 0)) {
+        reading = format_begin(mapping->format, &context, &format_limits);
+    }
+    if (reading == NULL) {
+        result_refuse_memory(&r);
+        return;
+    }
+    read_all(&r, mapping->name, reading, bytes);
+    format_end(&reading);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ingestd/udp/listener_list.h"
+
+#include <stdio.h>
+
+static bool is_endpoint(struct slice text)
+{
+    struct address address;
+    uint16_t port;
+    return text.len < LISTENER_ENDPOINT_BYTES && udp_endpoint_parse(text, &address, &port) == 0;
+}
+
+static bool stands_among(const struct listener_list *list, const char *endpoint)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (strcmp(list->at[i].endpoint, endpoint) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One more, whose texts were looked at. */
+static void add(struct document *d, const char *place, struct listener_list *list,
+                struct slice endpoint, struct slice format)
+{
+    struct listener l;
+    snprintf(l.endpoint, sizeof l.endpoint, "%.*s", (int)endpoint.len, endpoint.at);
+    snprintf(l.format, sizeof l.format, "%.*s", (int)format.len, format.len == 0 ? "" : format.at);
+    if (list->count == UDP_LISTENERS) {
+        document_fault_in(d, place, "expected at most %d endpoints", UDP_LISTENERS);
+    } else if (stands_among(list, l.endpoint)) {
+        document_fault_in(d, place, "expected each endpoint once, found %s twice", l.endpoint);
+    } else {
+        list->at[list->count++] = l;
+    }
+}
+
+static void read_strings(struct document *d, const struct config_strings *listen,
+                         struct listener_list *list)
+{
+    char place[64];
+    for (size_t i = 0; i < listen->count; i++) {
+        snprintf(place, sizeof place, "ingestd.listen[%zu]", i);
+        if (is_endpoint(slice_of(listen->item[i]))) {
+            add(d, place, list, slice_of(listen->item[i]), slice_of(""));
+        } else {
+            document_expected_in(d, place, listen->item[i], "ADDRESS:PORT or [ADDRESS]:PORT");
+        }
+    }
+}
+
+static void read_listener(const struct document_place *at,
+                          bool (*is_format)(void *context, struct slice name), void *context,
+                          struct listener_list *list)
+{
+    static const char *const keys[] = {"listen", "format", NULL};
+    char place[64];
+    if (!document_is_object_of(at, keys)) {
+        return;
+    }
+    struct document_place listen_at = document_member(at, "listen");
+    struct document_place format_at = document_member(at, "format");
+    struct slice endpoint = document_text(&listen_at, 1, LISTENER_ENDPOINT_BYTES - 1);
+    struct slice format = document_text(&format_at, 1, LISTENER_FORMAT_BYTES - 1);
+    if (endpoint.at != NULL && !is_endpoint(endpoint)) {
+        document_expected(&listen_at, "ADDRESS:PORT or [ADDRESS]:PORT");
+    } else if (format.at != NULL && !is_format(context, format)) {
+        document_expected(&format_at, "%s", FORMAT_EXPECTED);
+    } else if (endpoint.at != NULL && format.at != NULL) {
+        snprintf(place, sizeof place, "ingestd.listeners[%u].listen", at->index);
+        add(at->document, place, list, endpoint, format);
+    }
+}
+
+int listener_list_read(struct document *d, const struct config_strings *listen,
+                       const struct json *listeners,
+                       bool (*is_format)(void *context, struct slice name), void *context,
+                       struct listener_list *list)
+{
+    uint32_t faults = d->faults;
+    list->count = 0;
+    read_strings(d, listen, list);
+    if (listeners != NULL) {
+        struct document_place all = document_part(d, "ingestd.listeners", listeners);
+        if (document_is_list(&all, UDP_LISTENERS)) {
+            for (struct document_place l = document_first(&all); l.node != NULL;
+                 document_next(&l)) {
+                read_listener(&l, is_format, context, list);
+            }
+        }
+    }
+    if (list->count == 0 && d->faults == faults) {
+        document_fault_in(d, "ingestd.listen",
+                          "expected at least one endpoint, here or in "
+                          "ingestd.listeners");
+    }
+    return d->faults == faults ? 0 : -1;
+}
