@@ -4,9 +4,9 @@
 #ifndef EZREPO_INGESTD_INTAKE_H
 #define EZREPO_INGESTD_INTAKE_H
 
+#include "common/formats/format_files.h"
 #include "ingestd/batches.h"
 #include "ingestd/ingestd.h"
-#include "common/formats/format_files.h"
 #include "ingestd/udp/listener_list.h"
 
 struct intake;

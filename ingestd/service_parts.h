@@ -30,7 +30,7 @@ struct service {
     struct intake *intake;
     struct push *push;
     struct delivery *delivery;
-    struct folders *folders;        /* NULL: no folder is looked into */
+    struct drop_folders *folders;   /* NULL: no folder is looked into */
     bool reading;                   /* the sockets are in the loop */
     bool copied;                    /* see COPIED */
     bool small_buffers;             /* of a socket: no spacing */

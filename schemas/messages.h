@@ -334,7 +334,7 @@ enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
     INT(received_us)                                                                               \
     STRS(allowed, LIMIT_ALLOWED, LIMIT_DIMENSION_BYTES)                                            \
     ADDED()                                                                                        \
-    STR(format, 64) /* of the body; "": mPlane's */                                                \
+    STR(format, 64)                        /* of the body; "": mPlane's */                         \
     STRS(context_names, LIMIT_CONTEXT, 64) /* what is known beside the body, for the mapping */    \
     STRS(context_values, LIMIT_CONTEXT, LIMIT_DIMENSION_BYTES) /* of each */
 

@@ -89,8 +89,9 @@ void evaluate_elements(struct scope *s, const struct record_rule *rule, evaluate
 
 /* ---- records ---- */
 
-/* Makes the records of a document by the mapping's rules, and tells what could not be made. */
+/* Makes the records of a document by the rules, and tells what could not be made. */
 void evaluate_records(struct evaluation *e, const struct json *document,
+                      const struct record_rule *rules, uint32_t count,
                       struct format_outcome *outcome);
 
 #endif

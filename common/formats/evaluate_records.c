@@ -200,11 +200,12 @@ static void begin_scope(struct evaluation *e, const struct json *document,
     s->variables = variables;
 }
 
-static void follow_rules(struct record_maker *m, struct scope *s, struct format_value *own)
+static void follow_rules(struct record_maker *m, const struct record_rule *rules, uint32_t count,
+                         struct scope *s, struct format_value *own)
 {
     struct evaluation *e = m->evaluation;
-    for (uint32_t i = 0; i < e->mapping->rule_count && !e->beyond; i++) {
-        m->rule = &e->mapping->rules[i];
+    for (uint32_t i = 0; i < count && !e->beyond; i++) {
+        m->rule = &rules[i];
         s->variables = e->remembered; /* `when` and `each` know what is remembered, `let` does not
                                          hold yet */
         bool holds = m->rule->when == NULL || evaluate_condition(s, m->rule->when);
@@ -247,6 +248,7 @@ static void refuse_document(struct record_maker *m, struct scope *s)
 }
 
 void evaluate_records(struct evaluation *e, const struct json *document,
+                      const struct record_rule *rules, uint32_t count,
                       struct format_outcome *outcome)
 {
     struct record_maker m = {.evaluation = e, .outcome = outcome, .faults_end = &outcome->faults};
@@ -260,7 +262,7 @@ void evaluate_records(struct evaluation *e, const struct json *document,
     }
     begin_scope(e, document, e->remembered, &s);
     if (document->type >= JSON_ARRAY) {
-        follow_rules(&m, &s, own);
+        follow_rules(&m, rules, count, &s, own);
     }
     s.variables = e->remembered;
     refuse_document(&m, &s);

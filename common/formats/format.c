@@ -112,7 +112,7 @@ struct format_reading {
     const struct format_context *context;
     struct format_limits limits;
     struct decode *decode;
-    uint64_t ignored_lines;
+    bool any;                        /* a document was, or a line that is ignored */
     uint32_t *tried, *found;         /* of each path */
     struct format_value *remembered; /* of each variable */
     struct arena **remembered_in;    /* of each; made when it is needed */
@@ -280,18 +280,23 @@ static void refuse(struct arena *a, const char *place, const char *why,
     }
 }
 
+static struct evaluation begin_evaluation(struct format_reading *r, struct arena *a)
+{
+    return (struct evaluation){.mapping = &r->format->mapping,
+                               .context = r->context,
+                               .limits = &r->limits,
+                               .arena = a,
+                               .budget = {0, r->limits.looked_at},
+                               .tried = r->tried,
+                               .found = r->found,
+                               .remembered = r->remembered};
+}
+
 static void read_document(struct format_reading *r, const struct json *document, struct arena *a,
                           struct format_outcome *outcome)
 {
     const struct format_mapping *m = &r->format->mapping;
-    struct evaluation e = {.mapping = m,
-                           .context = r->context,
-                           .limits = &r->limits,
-                           .arena = a,
-                           .budget = {0, r->limits.looked_at},
-                           .tried = r->tried,
-                           .found = r->found,
-                           .remembered = r->remembered};
+    struct evaluation e = begin_evaluation(r, a);
     struct scope s = {.evaluation = &e, .document = document, .variables = r->remembered};
     remember_all(r, &s);
     uint64_t forgotten = find_forgotten(m, &s);
@@ -299,13 +304,29 @@ static void read_document(struct format_reading *r, const struct json *document,
     if (e.fault != NULL) {
         refuse(a, e.fault_place, e.fault, outcome);
     } else if (!outcome->ignored) {
-        evaluate_records(&e, document, outcome);
+        evaluate_records(&e, document, m->rules, m->rule_count, outcome);
     }
     for (uint32_t i = 0; i < m->variable_count; i++) {
         if ((forgotten & UINT64_C(1) << i) != 0) {
             r->remembered[i] = (struct format_value){.kind = VALUE_NONE};
         }
     }
+}
+
+/* The end of bytes in which nothing was: that may say something, too. */
+static enum format_event end_reading(struct format_reading *r, struct arena *a,
+                                     struct format_outcome *outcome)
+{
+    static const struct json nothing = {.type = JSON_OBJECT};
+    const struct record_rule *empty = r->format->mapping.empty;
+    if (r->any || outcome->ignored_lines > 0 || empty == NULL) {
+        return FORMAT_END;
+    }
+    struct evaluation e = begin_evaluation(r, a);
+    r->any = true;
+    outcome->number = outcome->line = 1;
+    evaluate_records(&e, &nothing, empty, 1, outcome);
+    return FORMAT_DOCUMENT;
 }
 
 enum format_event format_next(struct format_reading *r, struct slice *bytes, bool last,
@@ -320,9 +341,10 @@ enum format_event format_next(struct format_reading *r, struct slice *bytes, boo
     outcome->ignored_lines = item.ignored;
     switch (event) {
     case DECODE_MORE:
+        r->any = r->any || item.ignored > 0;
         return FORMAT_MORE;
     case DECODE_END:
-        return FORMAT_END;
+        return end_reading(r, a, outcome);
     case DECODE_NO_MEMORY:
         return FORMAT_NO_MEMORY;
     case DECODE_FAULT:
@@ -332,6 +354,7 @@ enum format_event format_next(struct format_reading *r, struct slice *bytes, boo
         read_document(r, item.document, a, outcome);
         break;
     }
+    r->any = true;
     return FORMAT_DOCUMENT;
 }
 

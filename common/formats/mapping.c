@@ -422,6 +422,19 @@ static void read_rules(struct mapping_reader *r, const struct document_place *at
     }
 }
 
+/* `empty`: what it means that a tool wrote nothing. */
+static void read_empty(struct mapping_reader *r, const struct document_place *whole,
+                       const struct common_parts *common)
+{
+    struct document_place at = document_member(whole, "empty");
+    struct record_rule *rule =
+        at.node == NULL ? NULL : document_take(&at, r->arena, 1, sizeof *rule);
+    if (rule != NULL) {
+        read_rule(r, &at, common, rule);
+        r->mapping->empty = rule;
+    }
+}
+
 /* ---- what is remembered ---- */
 
 static void read_remember(struct mapping_reader *r, const struct document_place *at)
@@ -549,8 +562,9 @@ static void keep_names(struct mapping_reader *r, const struct document_place *wh
 
 int mapping_read(struct mapping_reader *r, const struct document_place *whole)
 {
-    static const char *const keys[] = {"input",    "remember",     "forget",  "ignore",  "let",
-                                       "defaults", "may_be_empty", "records", "comment", NULL};
+    static const char *const keys[] = {"input",    "remember",     "forget",  "ignore", "let",
+                                       "defaults", "may_be_empty", "records", "empty",  "comment",
+                                       NULL};
     struct common_parts common = {0};
     if (!document_is_object_of(whole, keys)) {
         return -1;
@@ -563,6 +577,7 @@ int mapping_read(struct mapping_reader *r, const struct document_place *whole)
     read_documents(r, whole);
     read_common(r, whole, &common);
     read_rules(r, &records, &common);
+    read_empty(r, whole, &common);
     keep_names(r, whole);
     if (whole->document->faults == 0) {
         mapping_check(r, whole);

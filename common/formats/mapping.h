@@ -261,6 +261,7 @@ struct format_mapping {
     uint32_t ignore_count, may_be_empty_count;
     const struct record_rule *rules;
     uint32_t rule_count;
+    const struct record_rule *empty; /* of what holds nothing at all; NULL: that is a fault */
 };
 
 #endif

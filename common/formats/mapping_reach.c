@@ -372,6 +372,9 @@ const struct json_reach *mapping_reach(struct arena *a, const struct format_mapp
     for (uint32_t i = 0; i < mapping->rule_count && !m.failed; i++) {
         reach_rule(&m, &mapping->rules[i]);
     }
+    if (mapping->empty != NULL && !m.failed) {
+        reach_rule(&m, mapping->empty);
+    }
     struct reach_set root = {&m.root, 1};
     const struct json_reach *reach = m.failed ? NULL : finish(&m, root);
     return m.failed ? NULL : reach;

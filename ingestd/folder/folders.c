@@ -8,7 +8,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 
-struct folders {
+struct drop_folders {
     struct folder *at[1 + FOLDERS_FORMATS];
     char path[1 + FOLDERS_FORMATS][PATH_MAX];
     char note[1 + FOLDERS_FORMATS][80]; /* its name */
@@ -16,8 +16,8 @@ struct folders {
 };
 
 /* One more; -1 after an error was logged. */
-static int start(struct folders *f, const char *memory_dir, const struct config_strings *formats,
-                 int64_t settle_s)
+static int start(struct drop_folders *f, const char *memory_dir,
+                 const struct config_strings *formats, int64_t settle_s)
 {
     static const struct config_strings none;
     struct folder_settings s = {.path = f->path[f->count],
@@ -29,10 +29,10 @@ static int start(struct folders *f, const char *memory_dir, const struct config_
     return f->at[f->count++] == NULL ? -1 : 0;
 }
 
-struct folders *folders_start(const char *folder, const struct config_strings *formats,
-                              const char *memory_dir, int64_t settle_s)
+struct drop_folders *folders_start(const char *folder, const struct config_strings *formats,
+                                   const char *memory_dir, int64_t settle_s)
 {
-    struct folders *f = calloc(1, sizeof *f);
+    struct drop_folders *f = calloc(1, sizeof *f);
     if (f == NULL) {
         log_error("drop.start", "error=\"out of memory\"");
         return NULL;
@@ -52,14 +52,14 @@ struct folders *folders_start(const char *folder, const struct config_strings *f
     return f;
 }
 
-void folders_stop(struct folders *f)
+void folders_stop(struct drop_folders *f)
 {
     for (size_t i = 0; f != NULL && i < f->count; i++) {
         folder_stop(f->at[i]);
     }
 }
 
-void folders_free(struct folders **f)
+void folders_free(struct drop_folders **f)
 {
     folders_stop(*f); /* all at once, before the first is waited for */
     for (size_t i = 0; *f != NULL && i < (*f)->count; i++) {
@@ -69,7 +69,7 @@ void folders_free(struct folders **f)
     *f = NULL;
 }
 
-struct folder_counts folders_tell(struct folders *f)
+struct folder_counts folders_tell(struct drop_folders *f)
 {
     struct folder_counts all = {.looking = true};
     char stays[FOLDER_TOLD_BYTES];

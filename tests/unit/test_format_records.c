@@ -52,6 +52,7 @@ static void read_all(const char *mapping, const char *bytes, const struct format
     struct format_reading *r = format_begin(f, &context, limits);
     struct slice rest = slice_of(bytes);
     struct format_outcome o;
+    out[0] = '\0';
     FILE *file = fmemopen(out, OUT_BYTES, "w");
     assert_true(a != NULL && r != NULL && file != NULL);
     while (format_next(r, &rest, true, a, &o) == FORMAT_DOCUMENT) {
@@ -290,6 +291,27 @@ static void what_is_remembered_goes_on_until_it_is_forgotten(void **state)
     assert_non_null(strstr(second, "\"metrics\": {}"));
 }
 
+/* A tool that writes nothing has failed, where the mapping says so and it is known at what. */
+static void nothing_can_say_something(void **state)
+{
+    static const char mapping[] =
+        "{\"input\": {\"decoder\": \"lines\", \"patterns\": [\"{a} {b}\"], \"ignore\": "
+        "[\"#{:rest}\"]}, \"defaults\": {\"type\": \"t\", \"start\": \"#received\"}, \"records\": "
+        "[{\"dest\": \"$.a\", \"metrics\": {}}], \"empty\": {\"when\": {\"has\": \"#received\"}, "
+        "\"dest\": \"none\", \"metrics\": {\"success\": 0}}}";
+    char out[OUT_BYTES];
+    (void)state;
+    read_all(mapping, "", &preset, out);
+    assert_int_equal(count_lines(out, "{"), 1);
+    assert_non_null(strstr(out, "\"dest\": \"none\""));
+    assert_non_null(strstr(out, "\"metrics\": {\"success\": \"0\"}"));
+    read_all(mapping, "#nothing\n", &preset, out);
+    assert_string_equal(out, "");
+    read_all(mapping, "x y\n", &preset, out);
+    assert_int_equal(count_lines(out, "{"), 1);
+    assert_null(strstr(out, "none"));
+}
+
 /* A rule's values do not stay for the next element. */
 static void values_of_let_are_the_elements_own(void **state)
 {
@@ -346,6 +368,7 @@ int main(void)
         cmocka_unit_test(limits_cost_the_document),
         cmocka_unit_test(what_is_not_looked_at_costs_nothing),
         cmocka_unit_test(what_is_remembered_goes_on_until_it_is_forgotten),
+        cmocka_unit_test(nothing_can_say_something),
         cmocka_unit_test(values_of_let_are_the_elements_own),
         cmocka_unit_test(paths_that_find_nothing_are_told),
     };
