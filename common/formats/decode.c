@@ -8,25 +8,35 @@
 
 /* ---- making one ---- */
 
-static size_t room_of(const struct format_input_patterns *patterns, size_t line_bytes, size_t most)
-{
-    for (uint32_t i = 0; i < patterns->count; i++) {
-        size_t words = text_pattern_room(patterns->at[i].pattern, line_bytes);
-        most = words > most ? words : most;
-    }
-    return most;
-}
-
-static int take_room(struct decode *d)
+/* The pattern of most elements, for which there is room enough for all. */
+static void find_widest(struct decode *d)
 {
     const struct format_input_patterns *const lists[] = {&d->in->lines, &d->in->begin, &d->in->end,
                                                          &d->in->ignore};
-    size_t words = 1;
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-        words = room_of(lists[i], d->limits.line_bytes, words);
+        for (uint32_t k = 0; k < lists[i]->count; k++) {
+            const struct text_pattern *p = lists[i]->at[k].pattern;
+            if (d->widest == NULL || text_pattern_room(p, 0) > text_pattern_room(d->widest, 0)) {
+                d->widest = p;
+            }
+        }
     }
-    d->room = calloc(words, sizeof *d->room);
-    return d->room == NULL ? -1 : 0;
+}
+
+/* Room to match a line of so many bytes. */
+static int make_room(struct decode *d, size_t line_bytes)
+{
+    size_t words = d->widest == NULL ? 0 : text_pattern_room(d->widest, line_bytes);
+    if (words <= d->room_words) {
+        return 0;
+    }
+    uint64_t *room = realloc(d->room, words * sizeof *room);
+    if (room == NULL) {
+        return -1;
+    }
+    d->room = room;
+    d->room_words = words;
+    return 0;
 }
 
 struct decode *decode_new(const struct format_input *in, const struct json_reach *reach,
@@ -42,10 +52,9 @@ struct decode *decode_new(const struct format_input *in, const struct json_reach
     d->limits.json.nan = in->nan;
     d->limits.json.duplicates = in->duplicates;
     d->window.line_bytes = limits->line_bytes;
-    if (in->decoder == FORMAT_JSON) {
-        d->split = split_new(false, limits->document_bytes);
-    }
-    if ((in->decoder == FORMAT_JSON && d->split == NULL) || take_room(d) == -1) {
+    find_widest(d);
+    d->split = in->decoder == FORMAT_JSON ? split_new(false, limits->document_bytes) : NULL;
+    if (in->decoder == FORMAT_JSON && d->split == NULL) {
         decode_free(&d);
     }
     return d;
@@ -98,36 +107,6 @@ enum decode_event decode_give(struct decode *d, const struct decode_tree *t,
     begin_item(d, line, bytes, item);
     item->document = document;
     return DECODE_DOCUMENT;
-}
-
-enum decode_event decode_line(struct decode *d, struct slice *bytes, bool last, struct slice *line,
-                              struct decode_item *item)
-{
-    struct line_window *w = &d->window;
-    enum line_event event = line_window_next(w, bytes, last, line);
-    if (event == LINE_NO_TEXT || event == LINE_TOO_LONG) {
-        d->number += d->state == DECODE_OUTSIDE;
-    }
-    switch (event) {
-    case LINE_READ:
-        return DECODE_DOCUMENT;
-    case LINE_NO_TEXT:
-        return decode_fault(d, w->line, *line, item, "expected a line of UTF-8 without NUL");
-    case LINE_TOO_LONG:
-        decode_fault(d, w->line, *line, item,
-                     "expected a line of at most %zu bytes, found %" PRIu64, w->line_bytes,
-                     w->passed);
-        item->passed = w->passed;
-        return DECODE_FAULT;
-    case LINE_END:
-        begin_item(d, w->line, *line, item);
-        return DECODE_END;
-    case LINE_MORE:
-        return DECODE_MORE;
-    case LINE_NO_MEMORY:
-    default:
-        return DECODE_NO_MEMORY;
-    }
 }
 
 /* ---- patterns ---- */
@@ -223,20 +202,80 @@ static enum decode_event decode_json_next(struct decode *d, struct slice *bytes,
     return item->document == NULL ? DECODE_FAULT : DECODE_DOCUMENT;
 }
 
+/* ---- lines ---- */
+
+/* A line that is none: it is of the document under way, if there is one. */
+static enum decode_event refuse_line(struct decode *d, const struct line_decoder *of,
+                                     enum line_event event, struct slice line,
+                                     struct decode_item *item)
+{
+    const struct line_window *w = &d->window;
+    if (d->state == DECODE_OUTSIDE && of->begin != NULL) {
+        of->begin(d);
+    } else if (d->state == DECODE_OUTSIDE) {
+        d->number++;
+    }
+    if (event == LINE_NO_TEXT) {
+        return decode_fault(d, w->line, line, item, "expected a line of UTF-8 without NUL");
+    }
+    decode_fault(d, w->line, line, item, "expected a line of at most %zu bytes, found %" PRIu64,
+                 w->line_bytes, w->passed);
+    item->passed = w->passed;
+    return DECODE_FAULT;
+}
+
+static enum decode_event end_lines(struct decode *d, const struct line_decoder *of, struct arena *a,
+                                   struct decode_item *item)
+{
+    if (d->state == DECODE_WITHIN) {
+        return of->end(d, a, item);
+    }
+    begin_item(d, d->window.line, (struct slice){NULL, 0}, item);
+    return DECODE_END;
+}
+
+static enum decode_event decode_lines_next(struct decode *d, const struct line_decoder *of,
+                                           struct slice *bytes, bool last, struct arena *a,
+                                           struct decode_item *item)
+{
+    enum decode_event event = DECODE_MORE;
+    struct slice line;
+    if (d->state == DECODE_CHECKING) {
+        return of->check(d, a, item);
+    }
+    while (event == DECODE_MORE) {
+        if (d->state != DECODE_WITHIN) {
+            line_window_let_go(&d->window, false);
+        }
+        enum line_event found = line_window_next(&d->window, bytes, last, &line);
+        switch (found) {
+        case LINE_READ:
+            event = make_room(d, line.len) == -1 ? DECODE_NO_MEMORY : of->take(d, line, a, item);
+            break;
+        case LINE_NO_TEXT:
+        case LINE_TOO_LONG:
+            return refuse_line(d, of, found, line, item);
+        case LINE_END:
+            return end_lines(d, of, a, item);
+        case LINE_MORE:
+            return DECODE_MORE;
+        case LINE_NO_MEMORY:
+        default:
+            return DECODE_NO_MEMORY;
+        }
+    }
+    return event;
+}
+
 enum decode_event decode_next(struct decode *d, struct slice *bytes, bool last, struct arena *a,
                               struct decode_item *item)
 {
-    switch (d->in->decoder) {
-    case FORMAT_LINES:
-        return decode_lines_next(d, bytes, last, a, item);
-    case FORMAT_BLOCKS:
-        return decode_blocks_next(d, bytes, last, a, item);
-    case FORMAT_PROMETHEUS:
-        return decode_prometheus_next(d, bytes, last, a, item);
-    case FORMAT_INFLUX:
-        return decode_influx_next(d, bytes, last, a, item);
-    case FORMAT_JSON:
-    default:
-        return decode_json_next(d, bytes, last, a, item);
-    }
+    static const struct line_decoder *const decoders[] = {[FORMAT_LINES] = &decoder_of_lines,
+                                                          [FORMAT_BLOCKS] = &decoder_of_blocks,
+                                                          [FORMAT_PROMETHEUS] =
+                                                              &decoder_of_prometheus,
+                                                          [FORMAT_INFLUX] = &decoder_of_influx};
+    return d->in->decoder == FORMAT_JSON
+               ? decode_json_next(d, bytes, last, a, item)
+               : decode_lines_next(d, decoders[d->in->decoder], bytes, last, a, item);
 }

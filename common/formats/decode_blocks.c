@@ -192,25 +192,9 @@ static enum decode_event take_any(struct decode *d, struct slice line, struct ar
     return DECODE_MORE;
 }
 
-enum decode_event decode_blocks_next(struct decode *d, struct slice *bytes, bool last,
-                                     struct arena *a, struct decode_item *item)
+static enum decode_event end_all(struct decode *d, struct arena *a, struct decode_item *item)
 {
-    struct slice line;
-    for (;;) {
-        if (d->state != DECODE_WITHIN) {
-            line_window_let_go(&d->window, false);
-        }
-        enum decode_event event = decode_line(d, bytes, last, &line, item);
-        if (event == DECODE_END && d->state == DECODE_WITHIN) {
-            d->ignored = item->ignored; /* it stood before the block, not before the end */
-            return end_block(d, true, a, item);
-        }
-        if (event == DECODE_DOCUMENT) {
-            event = take_any(d, line, a, item);
-            if (event == DECODE_MORE) {
-                continue;
-            }
-        }
-        return event;
-    }
+    return end_block(d, true, a, item);
 }
+
+const struct line_decoder decoder_of_blocks = {.take = take_any, .end = end_all};

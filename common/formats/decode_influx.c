@@ -264,19 +264,4 @@ static enum decode_event take_line(struct decode *d, struct slice line, struct a
     return decode_give(d, &r.tree, document, d->window.line, line, item);
 }
 
-enum decode_event decode_influx_next(struct decode *d, struct slice *bytes, bool last,
-                                     struct arena *a, struct decode_item *item)
-{
-    struct slice line;
-    for (;;) {
-        line_window_let_go(&d->window, false);
-        enum decode_event event = decode_line(d, bytes, last, &line, item);
-        if (event == DECODE_DOCUMENT) {
-            event = take_line(d, line, a, item);
-            if (event == DECODE_MORE) {
-                continue;
-            }
-        }
-        return event;
-    }
-}
+const struct line_decoder decoder_of_influx = {.take = take_line};

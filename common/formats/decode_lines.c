@@ -25,19 +25,4 @@ static enum decode_event take_line(struct decode *d, struct slice line, struct a
     return decode_give(d, &t, object.node, d->window.line, line, item);
 }
 
-enum decode_event decode_lines_next(struct decode *d, struct slice *bytes, bool last,
-                                    struct arena *a, struct decode_item *item)
-{
-    struct slice line;
-    for (;;) {
-        line_window_let_go(&d->window, false);
-        enum decode_event event = decode_line(d, bytes, last, &line, item);
-        if (event == DECODE_DOCUMENT) {
-            event = take_line(d, line, a, item);
-            if (event == DECODE_MORE) {
-                continue;
-            }
-        }
-        return event;
-    }
-}
+const struct line_decoder decoder_of_lines = {.take = take_line};

@@ -13,7 +13,9 @@ struct decode {
     struct decode_limits limits; /* for json with what the input says */
     struct split *split;         /* json; else lines: */
     struct line_window window;
-    uint64_t *room;   /* for patterns */
+    const struct text_pattern *widest;
+    uint64_t *room; /* to match with it */
+    size_t room_words;
     uint64_t number;  /* of the document handed out last, or under way */
     uint64_t ignored; /* lines, since the item before */
     /* A document of several lines: */
@@ -28,22 +30,26 @@ struct decode {
     const struct format_input_pattern *begin, *end;
 };
 
-/* Each reads lines until something has come of them, which is *item. */
-enum decode_event decode_lines_next(struct decode *d, struct slice *bytes, bool last,
-                                    struct arena *a, struct decode_item *item);
-enum decode_event decode_blocks_next(struct decode *d, struct slice *bytes, bool last,
-                                     struct arena *a, struct decode_item *item);
-enum decode_event decode_prometheus_next(struct decode *d, struct slice *bytes, bool last,
-                                         struct arena *a, struct decode_item *item);
-enum decode_event decode_influx_next(struct decode *d, struct slice *bytes, bool last,
-                                     struct arena *a, struct decode_item *item);
+/*
+ * A decoder of lines. Each function says what has come of it, which is *item, or DECODE_MORE for
+ * nothing yet. Lines are let go unless a document is DECODE_WITHIN.
+ */
+struct line_decoder {
+    /* The next line; it is text. */
+    enum decode_event (*take)(struct decode *d, struct slice line, struct arena *a,
+                              struct decode_item *item);
+    /* Only of documents of several lines: nothing follows the one under way. */
+    enum decode_event (*end)(struct decode *d, struct arena *a, struct decode_item *item);
+    /* Only of those that are DECODE_CHECKING: what was found next. */
+    enum decode_event (*check)(struct decode *d, struct arena *a, struct decode_item *item);
+    /* NULL, or a line that is no text begins a document. */
+    void (*begin)(struct decode *d);
+};
+
+extern const struct line_decoder decoder_of_lines, decoder_of_blocks, decoder_of_prometheus,
+    decoder_of_influx;
 
 /* ---- what comes of it ---- */
-
-/* The next line that is text. Else: the input's event, or DECODE_FAULT for a line that is none,
- * with *item. DECODE_DOCUMENT: it is there. */
-enum decode_event decode_line(struct decode *d, struct slice *bytes, bool last, struct slice *line,
-                              struct decode_item *item);
 
 struct decode_tree decode_tree_begin(const struct decode *d, struct arena *a);
 

@@ -358,6 +358,12 @@ static enum decode_event complete(struct decode *d, bool openmetrics, struct are
     return check(d, a, item);
 }
 
+static enum decode_event end_without_eof(struct decode *d, struct arena *a,
+                                         struct decode_item *item)
+{
+    return complete(d, false, a, item);
+}
+
 /* ---- lines into texts ---- */
 
 static void begin_text(struct decode *d)
@@ -365,6 +371,7 @@ static void begin_text(struct decode *d)
     line_window_let_go(&d->window, true);
     d->state = DECODE_WITHIN;
     d->line = d->window.line;
+    d->number++;
 }
 
 static enum decode_event take_line(struct decode *d, struct slice line, struct arena *a,
@@ -375,12 +382,13 @@ static enum decode_event take_line(struct decode *d, struct slice line, struct a
         d->state = ends ? DECODE_OUTSIDE : DECODE_TOO_LARGE;
         return DECODE_MORE;
     }
-    if (d->state == DECODE_OUTSIDE && !decode_is_blank(line)) {
-        d->number++;
+    if (d->state == DECODE_OUTSIDE && decode_is_blank(line)) {
+        return DECODE_MORE;
+    }
+    if (d->state == DECODE_OUTSIDE) {
         begin_text(d);
     }
-    if (d->state == DECODE_WITHIN &&
-        line_window_kept(&d->window, true).len > d->limits.document_bytes) {
+    if (line_window_kept(&d->window, true).len > d->limits.document_bytes) {
         d->state = ends ? DECODE_OUTSIDE : DECODE_TOO_LARGE;
         return decode_fault(d, d->line, (struct slice){NULL, 0}, item,
                             "expected a text of at most %zu bytes", d->limits.document_bytes);
@@ -388,28 +396,5 @@ static enum decode_event take_line(struct decode *d, struct slice line, struct a
     return ends ? complete(d, true, a, item) : DECODE_MORE;
 }
 
-enum decode_event decode_prometheus_next(struct decode *d, struct slice *bytes, bool last,
-                                         struct arena *a, struct decode_item *item)
-{
-    struct slice line;
-    if (d->state == DECODE_CHECKING) {
-        return check(d, a, item);
-    }
-    for (;;) {
-        if (d->state != DECODE_WITHIN) {
-            line_window_let_go(&d->window, false);
-        }
-        enum decode_event event = decode_line(d, bytes, last, &line, item);
-        if (event == DECODE_DOCUMENT) {
-            event = take_line(d, line, a, item);
-            if (event == DECODE_MORE) {
-                continue;
-            }
-        } else if (event == DECODE_FAULT && d->state == DECODE_OUTSIDE) {
-            begin_text(d); /* it is of the text that begins with it */
-        } else if (event == DECODE_END && d->state == DECODE_WITHIN) {
-            return complete(d, false, a, item);
-        }
-        return event;
-    }
-}
+const struct line_decoder decoder_of_prometheus = {
+    .take = take_line, .end = end_without_eof, .check = check, .begin = begin_text};

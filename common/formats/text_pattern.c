@@ -323,6 +323,17 @@ static void set(uint64_t *row, size_t i)
     row[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+/* Behind the last that is set before `end`; 0: there is none. Long lines have few in most rows. */
+static size_t behind_last(const uint64_t *row, size_t end)
+{
+    uint64_t word = end % 64 == 0 ? 0 : row[end / 64] & ((UINT64_C(1) << (end % 64)) - 1);
+    size_t w = end / 64;
+    while (word == 0 && w > 0) {
+        word = row[--w];
+    }
+    return word == 0 ? 0 : 64 * w + 64 - (size_t)__builtin_clzll(word);
+}
+
 static bool is_of(enum text_kind kind, char c)
 {
     switch (kind) {
@@ -352,9 +363,11 @@ static bool is_signed(enum text_kind kind)
 static void fill_literal(const struct text_line *l, struct slice literal, const uint64_t *next,
                          uint64_t *row)
 {
-    for (size_t i = literal.len; i <= l->len; i++) {
-        if (has(next, i) && memcmp(l->at + i - literal.len, literal.at, literal.len) == 0) {
-            set(row, i - literal.len);
+    for (size_t end = behind_last(next, l->len + 1); end > literal.len;
+         end = behind_last(next, end - 1)) {
+        size_t from = end - 1 - literal.len;
+        if (memcmp(l->at + from, literal.at, literal.len) == 0) {
+            set(row, from);
         }
     }
 }
@@ -365,6 +378,13 @@ static void fill_run(const struct text_line *l, enum text_kind kind, const uint6
 {
     bool fits = false; /* at the byte behind */
     for (size_t i = l->len; i-- > 0;) {
+        if (!fits) {
+            size_t end = behind_last(next, i + 2);
+            if (end < 2) {
+                return;
+            }
+            i = end - 2; /* nothing can end between there and here */
+        }
         bool signs = is_signed(kind) && l->at[i] == '-' && fits;
         fits = is_of(kind, l->at[i]) && (fits || has(next, i + 1));
         if (fits || signs) {
@@ -375,12 +395,10 @@ static void fill_run(const struct text_line *l, enum text_kind kind, const uint6
 
 static void fill_rest(const struct text_line *l, const uint64_t *next, uint64_t *row)
 {
-    bool fits = false;
-    for (size_t i = l->len + 1; i-- > 0;) {
-        fits = fits || has(next, i);
-        if (fits) {
-            set(row, i);
-        }
+    size_t end = behind_last(next, l->len + 1);
+    memset(row, 0xff, end / 64 * sizeof *row);
+    if (end % 64 > 0) {
+        row[end / 64] = (UINT64_C(1) << (end % 64)) - 1;
     }
 }
 
@@ -441,9 +459,7 @@ static void fill_characters(const struct text_line *l, uint64_t *row)
 {
     memset(row, 0, l->words * sizeof *row);
     for (size_t i = 0; i < l->len; i++) {
-        if (((unsigned char)l->at[i] & 0xc0) != 0x80) {
-            set(row, i);
-        }
+        row[i / 64] |= (uint64_t)(((unsigned char)l->at[i] & 0xc0) != 0x80) << (i % 64);
     }
     set(row, l->len);
 }
