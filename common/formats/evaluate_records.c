@@ -63,9 +63,9 @@ static struct format_record *next_record(struct record_maker *m)
 /* A host as records have it; probes keep the case of their names. */
 static struct slice canonical(struct arena *a, enum dimension d, struct slice text)
 {
-    return !dimension_rows[d].addresses ? text
-           : d == DIMENSION_probe       ? address_canonical(a, text)
-                                        : address_host(a, text);
+    return d == DIMENSION_probe          ? address_canonical(a, text)
+           : dimension_rows[d].addresses ? address_host(a, text)
+                                         : text;
 }
 
 static void make_dimensions(struct record_maker *m, struct scope *s, struct format_record *r)

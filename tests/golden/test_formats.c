@@ -48,6 +48,7 @@ static const struct {
     {"fping-text-real", "fping-text"},
     {"glimpse", "glimpse"},
     {"globalping", "globalping"},
+    {"httping-real", "httping"},
     {"iperf3-312-tcp", "iperf3"},
     {"iperf3-312-udp", "iperf3"},
     {"iperf3-error", "iperf3"},
@@ -60,11 +61,15 @@ static const struct {
     {"irtt", "irtt"},
     {"irtt-real", "irtt"},
     {"kdig-json", "kdig"},
+    {"librespeed", "librespeed"},
     {"lmap", "lmap"},
+    {"monitoring-plugins-real", "monitoring-plugins"},
     {"mtr", "mtr"},
     {"mtr-095-loss", "mtr"},
     {"mtr-095-real", "mtr"},
+    {"ndt7-client", "ndt7-client"},
     {"ndt7-server", "ndt7"},
+    {"networkquality", "networkquality"},
     {"ookla", "ookla"},
     {"prometheus-query", "prometheus-query"},
     {"prometheus-query-real", "prometheus-query"},
@@ -83,6 +88,7 @@ static const struct {
     {"traceroute-text-ecmp", "traceroute-text"},
     {"traceroute-text-lost", "traceroute-text"},
     {"traceroute-text-mtu", "traceroute-text"},
+    {"trippy", "trippy"},
 };
 #define FOLDERS (sizeof folders / sizeof folders[0])
 
