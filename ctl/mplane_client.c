@@ -457,14 +457,16 @@ struct slice mplane_cell(const struct mplane_rows *rows, uint32_t row, const cha
 
 /* What the registry has as numbers and truth values, of the columns that capabilities have. */
 static const char *const number_columns[] = {
-    "batches.missing",    "datagrams.accepted",   "datagrams.count",
-    "datagrams.dropped",  "datagrams.lost",       "datagrams.maybelost",
-    "datagrams.rejected", "datagrams.exceptions", "grade.from",
-    "grade.to",           "grade.value",          "grading.blocks",
-    "grading.version",    "ledger.expected",      "ledger.found",
-    "ledger.hours",       "ledger.row",           "records.count",
-    "records.graded",     "records.matched",      "records.duplicates",
-    "records.rejected",   "records.samestart",    "records.stored"};
+    "batch.item",           "batch.sequence",      "rejected.bytes",
+    "rejected.kept",        "rejected.number",     "batches.missing",
+    "datagrams.accepted",   "datagrams.count",     "datagrams.dropped",
+    "datagrams.lost",       "datagrams.maybelost", "datagrams.rejected",
+    "datagrams.exceptions", "grade.from",          "grade.to",
+    "grade.value",          "grading.blocks",      "grading.version",
+    "ledger.expected",      "ledger.found",        "ledger.hours",
+    "ledger.row",           "records.count",       "records.graded",
+    "records.matched",      "records.duplicates",  "records.rejected",
+    "records.samestart",    "records.stored"};
 static const char *const boolean_columns[] = {"event.retracted"};
 
 static bool is_among(const char *name, const char *const *names, size_t count)

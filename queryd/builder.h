@@ -98,4 +98,8 @@ int builder_accounts(struct builder *b, uint64_t rows);
 int builder_losses(struct builder *b, uint64_t rows);
 int builder_faults(struct builder *b, uint64_t rows);
 
+/* builder_rejected.c: the same of what was refused. */
+int builder_rejects(struct builder *b, uint64_t rows);
+void builder_reject(struct builder *b);
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Statements of the query engine: with counting.c, builder_ledger.c, and cursor.c for list.cursor,
+ * Statements of the query engine: with counting.c, the builder_*.c, and cursor.c for list.cursor,
  * all SQL that queryd sends about the store. It must not paste what an asker wrote into a
  * statement, and it does no I/O.
  *
@@ -278,6 +278,11 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         return builder_losses(b, rows_max);
     case QUERY_FAULTS:
         return builder_faults(b, rows_max);
+    case QUERY_REJECTS:
+        return builder_rejects(b, rows);
+    case QUERY_REJECT:
+        builder_reject(b);
+        break;
     case QUERY_KINDS:
         break;
     }

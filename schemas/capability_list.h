@@ -79,6 +79,18 @@
     "ledger.row", "ledger.hour", "ingestd.instance", "input.sender", "ledger.fault",               \
         "ledger.expected", "ledger.found"
 
+/* What was refused; and one of these with the bytes that are kept, in pieces one after the other.
+ */
+#define COLUMNS_OF_A_REJECT                                                                        \
+    "rejected.number", "time", "input.sender", "rejected.reason", "rejected.detail",               \
+        "rejected.bytes", "rejected.kept", "ingestd.instance", "batch.sequence", "batch.item"
+
+#define PARAMETERS_OF_REJECTS "input.sender", "rejected.reason", "list.limit", "list.after"
+#define COLUMNS_OF_REJECTS    COLUMNS_OF_A_REJECT, "list.cursor"
+
+#define PARAMETERS_OF_REJECT "rejected.number"
+#define COLUMNS_OF_REJECT    COLUMNS_OF_A_REJECT, "rejected.head"
+
 /*
  * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append
  * only. letter and KEYS are of a listing: with what its cursors begin, and by which columns k.* of
@@ -97,6 +109,7 @@
 #define KEYS_OF_RECORDS(KEY)                                                                       \
     KEY(TIME, t) KEY(ID, series_id) KEY(TIME, t_end) KEY(ID, key) KEY(GRADE, grade_id)
 #define KEYS_OF_ACCOUNTS(KEY) KEY(TEXT, account)
+#define KEYS_OF_REJECTS(KEY)  KEY(ID, id)
 
 #define QUERIES(QUERY)                                                                             \
     QUERY(COUNT, "", NO_KEYS)                                                                      \
@@ -108,7 +121,9 @@
     QUERY(GRADINGS, "", NO_KEYS)                                                                   \
     QUERY(ACCOUNTS, "a", KEYS_OF_ACCOUNTS)                                                         \
     QUERY(LOSSES, "", NO_KEYS)                                                                     \
-    QUERY(FAULTS, "", NO_KEYS)
+    QUERY(FAULTS, "", NO_KEYS)                                                                     \
+    QUERY(REJECTS, "j", KEYS_OF_REJECTS)                                                           \
+    QUERY(REJECT, "", NO_KEYS) /* only reject counts */
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -128,7 +143,9 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(SET_GRADING, "SetGrading", "store", QUERY_GRADING)                                  \
     CAPABILITY(ACCOUNTS, "LedgerAccounts", "query", QUERY_ACCOUNTS)                                \
     CAPABILITY(LOSSES, "LedgerLosses", "query", QUERY_LOSSES)                                      \
-    CAPABILITY(FAULTS, "LedgerFaults", "query", QUERY_FAULTS)
+    CAPABILITY(FAULTS, "LedgerFaults", "query", QUERY_FAULTS)                                      \
+    CAPABILITY(REJECTS, "RejectedList", "query", QUERY_REJECTS)                                    \
+    CAPABILITY(REJECT, "RejectedBytes", "query", QUERY_REJECT)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

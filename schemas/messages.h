@@ -43,6 +43,7 @@
 #define LIMIT_SENDERS          1024 /* accounted for in one batch */
 #define LIMIT_SENDER_BYTES     256
 #define LIMIT_REASONS          32 /* of refusal, of one sender in one batch */
+#define LIMIT_REJECT_REASON    64 /* a reason as a name */
 #define LIMIT_GRADE_NAMES      32 /* in one grading document */
 #define LIMIT_HOPS             256
 #define LIMIT_DIGEST           UINT64_C(0xffffffffffff) /* 48 bits */
@@ -104,7 +105,8 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(accepted, UINT64_MAX)                                                                     \
     UINT(exceptions, UINT64_MAX)                                                                   \
     UINT(records, UINT64_MAX)                                                                      \
-    STRS(reasons, LIMIT_REASONS, 64) /* names, as many as `rejected` has numbers */                \
+    STRS(reasons, LIMIT_REASONS,                                                                   \
+         LIMIT_REJECT_REASON) /* names, as many as `rejected` has numbers */                       \
     UINTS(rejected, LIMIT_REASONS)                                                                 \
     ADDED()                                                                                        \
     STR(door, 16) /* by which this came: "udp", "https", "file"; "": not told */
@@ -120,7 +122,7 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
 /* What ingestd refused: `head` is the beginning of the datagram, all of it when it has size_bytes.
  */
 #define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
-    STR(reason, 64) /* the counter's name without "rejected." */                                   \
+    STR(reason, LIMIT_REJECT_REASON) /* the counter's name without "rejected." */                  \
     STR(detail, LIMIT_TEXT_BYTES)                                                                  \
     STR(sender, LIMIT_SENDER_BYTES) /* an address with its port, or as in account */               \
     INT(received_us)                                                                               \
@@ -193,10 +195,12 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(grading_version, UINT32_MAX)                                                              \
     UINT(timeout_ms, LIMIT_TIMEOUT_MS) /* 0: queryd's default */                                   \
     ADDED()                                                                                        \
-    STR(asker, LIMIT_TEXT_BYTES)    /* the identity on whose behalf; "": not told */               \
-    STR(instance, 36)               /* of the ledger: the ingestd's UUID; "": any */               \
-    STR(sender, LIMIT_SENDER_BYTES) /* of the ledger: whose account; "": any */                    \
-    UINT(recount, 1)                /* of its faults: all records are counted again */
+    STR(asker, LIMIT_TEXT_BYTES)     /* the identity on whose behalf; "": not told */              \
+    STR(instance, 36)                /* of the ledger: the ingestd's UUID; "": any */              \
+    STR(sender, LIMIT_SENDER_BYTES)  /* of ledger and rejects: whose; "": any */                   \
+    UINT(recount, 1)                 /* of the ledger's faults: all records are counted again */   \
+    STR(reason, LIMIT_REJECT_REASON) /* of rejects; "": any */                                     \
+    UINT(reject, INT64_MAX)          /* the number of one */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)

@@ -37,8 +37,9 @@ struct reading {
 struct parameter_reader {
     const char *element;
     int (*read)(const struct reading *r, const struct parameter_reader *self);
-    size_t offset;  /* of a pattern: where it goes in a query_message */
+    size_t offset;  /* of a pattern or a text: where it goes in a query_message */
     bool addresses; /* it may be a prefix */
+    size_t most;    /* of a text: bytes */
 };
 
 /* Without the parameter any. */
@@ -169,19 +170,19 @@ static int read_grade_range(const struct reading *r, const struct parameter_read
 /* 0 in a spelling that no program takes for nothing and drops. */
 #define ALSO_ZERO ((uint64_t)UINT32_MAX + 1)
 
-/* A natural up to max; absent, null or ALSO_ZERO is 0. */
+/* A natural up to max; absent, null or, where that is less, ALSO_ZERO is 0. */
 static int read_natural(const struct reading *r, const char *name, uint64_t max, uint64_t *value)
 {
     struct slice text = mplane_message_value(r->s, name);
     *value = 0;
     for (size_t i = 0; i < text.len; i++) {
-        if (text.at[i] < '0' || text.at[i] > '9' || *value > UINT32_MAX) {
+        if (text.at[i] < '0' || text.at[i] > '9' || *value > INT64_MAX / 10) {
             *value = UINT64_MAX;
             break;
         }
         *value = *value * 10 + (uint64_t)(text.at[i] - '0');
     }
-    if (*value == ALSO_ZERO) {
+    if (*value == ALSO_ZERO && max < ALSO_ZERO) {
         *value = 0;
     }
     if (*value > max) {
@@ -196,6 +197,11 @@ static int read_natural(const struct reading *r, const char *name, uint64_t max,
 static int read_limit(const struct reading *r, const struct parameter_reader *self)
 {
     return read_natural(r, self->element, LIMIT_ANSWER_ROWS, &r->q->query.limit);
+}
+
+static int read_reject(const struct reading *r, const struct parameter_reader *self)
+{
+    return read_natural(r, self->element, INT64_MAX, &r->q->query.reject);
 }
 
 static int read_grading_version(const struct reading *r, const struct parameter_reader *self)
@@ -216,16 +222,16 @@ static int read_after(const struct reading *r, const struct parameter_reader *se
     return 0;
 }
 
-/* An empty text is none, too. */
-static int read_sender(const struct reading *r, const struct parameter_reader *self)
+/* A text that is compared. An empty one is none, too. */
+static int read_text(const struct reading *r, const struct parameter_reader *self)
 {
     struct slice text = value_of(r->s, self->element);
-    if (text.len > LIMIT_SENDER_BYTES) {
-        snprintf(r->error, r->error_size, "parameters.%s: expected at most %d bytes, found %zu",
-                 self->element, LIMIT_SENDER_BYTES, text.len);
+    if (text.len > self->most) {
+        snprintf(r->error, r->error_size, "parameters.%s: expected at most %zu bytes, found %zu",
+                 self->element, self->most, text.len);
         return -1;
     }
-    r->q->query.sender = text.at == NULL ? slice_of("") : text;
+    *(struct slice *)((char *)&r->q->query + self->offset) = text.at == NULL ? slice_of("") : text;
     return 0;
 }
 
@@ -284,19 +290,22 @@ static int read_document(const struct reading *r, const struct parameter_reader 
 }
 
 /* All parameters that capabilities have, in the order in which they are read. */
+#define FIELD(name) offsetof(struct query_message, name)
 #define DIMENSION_READER(x, name, Name, addresses, help)                                           \
-    {"record." #name, read_pattern, offsetof(struct query_message, name), addresses},
+    {"record." #name, read_pattern, FIELD(name), addresses, 0},
 static const struct parameter_reader readers[] = {
-    {"select.grade", read_grade_name, 0, false},
-    {"range.grade", read_grade_range, 0, false},
-    {"type.repo", read_original_type, offsetof(struct query_message, type), false},
-    DIMENSIONS(DIMENSION_READER, ){"list.limit", read_limit, 0, false},
-    {"list.after", read_after, 0, false},
-    {"grading.version", read_grading_version, 0, false},
-    {"ingestd.instance", read_instance, 0, false},
-    {"input.sender", read_sender, 0, false},
-    {"ledger.recount", read_recount, 0, false},
-    {"grading.document", read_document, 0, false},
+    {"select.grade", read_grade_name, 0, false, 0},
+    {"range.grade", read_grade_range, 0, false, 0},
+    {"type.repo", read_original_type, FIELD(type), false, 0},
+    DIMENSIONS(DIMENSION_READER, ){"list.limit", read_limit, 0, false, 0},
+    {"list.after", read_after, 0, false, 0},
+    {"grading.version", read_grading_version, 0, false, 0},
+    {"ingestd.instance", read_instance, 0, false, 0},
+    {"input.sender", read_text, FIELD(sender), false, LIMIT_SENDER_BYTES},
+    {"ledger.recount", read_recount, 0, false, 0},
+    {"rejected.reason", read_text, FIELD(reason), false, LIMIT_REJECT_REASON},
+    {"rejected.number", read_reject, 0, false, 0},
+    {"grading.document", read_document, 0, false, 0},
 };
 #define READERS (sizeof readers / sizeof readers[0])
 
@@ -383,7 +392,7 @@ static void preset(struct query_message *q)
     q->grade_name = slice_of("all");
     q->grade_low = 1;
     q->grade_high = 5;
-    q->after = q->instance = q->sender = slice_of("");
+    q->after = q->instance = q->sender = q->reason = slice_of("");
 }
 
 int question_of(const struct mplane_message *specification, enum capability_kind kind,

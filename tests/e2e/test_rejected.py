@@ -9,6 +9,7 @@ import msgpack
 import pytest
 from conftest import find_free_ports, ping, queued_bytes, time_text, wait_for
 from ezrepo import rejected
+from ezrepo.state import State
 from messages import RECORD, SCHEMA, of_release, pack
 from processes import memory_kib
 
@@ -59,6 +60,28 @@ def test_what_is_told(one):
     shown = one.cmd("rejected", "show", str(ansi["id"])).stdout
     assert "7b 22 1b 5b 33 31 6d" in shown and "\x1b" not in shown
     assert bytes.fromhex(json.loads(one.cmd("rejected", "show", "--json", str(ansi["id"])).stdout)["bytes"]) == escape
+
+
+def test_who_may_ask(one):
+    one.cmd("pki", "issue", "ann", "--role", "reader")
+    one.wait_for(lambda: one.cmd("query", "--as", "ann", check=False).returncode == 0)
+    for command in (["list"], ["show", "1"], ["replay", "1"]):
+        done = one.cmd("rejected", *command, "--as", "ann", check=False)
+        assert done.returncode == 1 and "does not offer us Rejected" in done.stderr + done.stdout
+    assert State(one.state).config()["mplane-gw"]["access"]["authorizations"]["Rejected*"] == ["admin"]
+
+
+def test_any_bytes(one):
+    """All values that a byte can have, as many as can be kept; texts that mPlane takes for null."""
+    data = (bytes(range(256)) * 256)[:65507]
+    (number,), = one.sql("INSERT INTO rejected (instance, sequence, item, received_at, sender, reason, detail, size_bytes,"
+                         " head, epoch) VALUES (gen_random_uuid(), 1, 0, '2026-11-21 10:00:00.25+00', '*', 'json', '*', %s, %s, 0)"
+                         " RETURNING id", len(data), data)
+    shown = json.loads(one.cmd("rejected", "show", "--json", str(number)).stdout)
+    assert bytes.fromhex(shown["bytes"]) == data and shown["kept_bytes"] == shown["size_bytes"] == len(data)
+    assert shown["received_at"] == "2026-11-21T10:00:00.25+00:00" and (shown["sender"], shown["detail"]) == ("*", "*")
+    row, = listed(one, "--sender", "*", "--limit", "1")
+    assert row == {name: value for name, value in shown.items() if name != "bytes"}
 
 
 def test_wrong_use(one):

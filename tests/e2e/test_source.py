@@ -34,6 +34,20 @@ def test_each_file_tells_its_licence():
             assert "SPDX-License-Identifier: Apache-2.0" in first[first[0].startswith("#!")], name
 
 
+def test_sql_in_python_is_about_clusters():
+    """What the store holds is queryd's to ask. Roles, databases and servers are the operator's command's: no table of ours."""
+    def read(name):
+        with open(os.path.join(ROOT, name), encoding="utf-8") as file:
+            return file.read()
+    sql = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|LOCK TABLE|GRANT|COPY)\b")
+    scripts = [name for name in files("", top=["deploy"]) if "." not in os.path.basename(name)]
+    assert [name for name in files(".py", top=["deploy"]) + scripts if sql.search(read(name))] == \
+        ["deploy/lib/ezrepo/cluster.py"]
+    ours = {table for name in files(".sql", top=["schemas"]) for table in re.findall(r"CREATE (?:TABLE|VIEW) (\w+)", read(name))}
+    named = re.findall(r"\b(?:FROM|JOIN|INTO|UPDATE|TABLE|ON) (?:ezrepo\.)?(\w+)", read("deploy/lib/ezrepo/cluster.py"))
+    assert len(ours) > 20 and "pg_roles" in named and not ours & set(named)
+
+
 def test_format():
     if shutil.which("clang-format") is None:
         pytest.skip("clang-format is not installed")

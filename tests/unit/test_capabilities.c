@@ -341,6 +341,39 @@ static void test_questions_about_the_ledger(void **state)
     assert_string_equal(error, "parameters.input.sender: expected at most 256 bytes, found 257");
 }
 
+static void test_questions_about_what_was_refused(void **state)
+{
+    struct gateway_question q;
+    (void)state;
+    struct mplane_message m = specify("RejectedList", "2025-12-31 ... now");
+    set(&m, "rejected.reason", "time.past");
+    set(&m, "list.after", "j7");
+    ask(&m, "RejectedList", &q);
+    assert_int_equal(q.query.kind, QUERY_REJECTS);
+    assert_true(slice_is(q.query.reason, "time.past") && slice_is(q.query.sender, ""));
+    assert_true(slice_is(q.query.after, "j7"));
+    m = specify("RejectedBytes", "now");
+    static const struct {
+        const char *text;
+        uint64_t number;
+    } numbers[] = {{"1", 1},
+                   {"4294967296", UINT64_C(1) << 32}, /* where paging has 0 */
+                   {"9223372036854775807", INT64_MAX}};
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        set(&m, "rejected.number", numbers[i].text);
+        ask(&m, "RejectedBytes", &q);
+        assert_int_equal(q.query.kind, QUERY_REJECT);
+        assert_int_equal(q.query.reject, numbers[i].number);
+    }
+    static const char *const wrong[] = {"9223372036854775808", "18446744073709551617", "-1", "x"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        set(&m, "rejected.number", wrong[i]);
+        assert_int_equal(question_of(&m, CAPABILITY_REJECT, 0, &q, error, sizeof error), -1);
+        assert_non_null(
+            strstr(error, "rejected.number: expected a number 0 ... 9223372036854775807"));
+    }
+}
+
 /* The scope of a result can be read by all: absolute, and not back to front. */
 static void test_scopes_become_absolute(void **state)
 {
@@ -485,6 +518,7 @@ int main(void)
         cmocka_unit_test(test_every_parameter_is_read),
         cmocka_unit_test(test_questions),
         cmocka_unit_test(test_questions_about_the_ledger),
+        cmocka_unit_test(test_questions_about_what_was_refused),
         cmocka_unit_test(test_scopes_become_absolute),
         cmocka_unit_test(test_bad_values_are_named),
         cmocka_unit_test(test_results),

@@ -52,7 +52,8 @@ static struct query_message any(enum query_kind kind)
                                   .grade_high = 5,
                                   .after = slice_of(""),
                                   .instance = slice_of(""),
-                                  .sender = slice_of("")};
+                                  .sender = slice_of(""),
+                                  .reason = slice_of("")};
 }
 
 static int build(const struct query_message *q)
@@ -111,6 +112,8 @@ static void test_all_kinds_use_their_parameters(void **state)
             q.recount = (uint64_t)(variant & 1);
             q.sender = slice_of(variant & 2 ? "192.0.2.1" : "");
             q.instance = slice_of(variant & 4 ? "0b6c" : "");
+            q.reason = slice_of(variant & 4 ? "json" : "");
+            q.reject = (uint64_t)variant;
             assert_int_equal(build(&q), 0);
             check_parameters();
             assert_true(c.column_count >= 3);
@@ -341,6 +344,27 @@ static void test_faults_of_the_ledger(void **state)
     }
 }
 
+static void test_rejects(void **state)
+{
+    (void)state;
+    static const char evil[] = "'; DROP TABLE rejected; --";
+    struct query_message q = any(QUERY_REJECTS);
+    q.from_us = NOON_US;
+    q.sender = q.reason = slice_of(evil);
+    q.after = slice_of("j4711");
+    assert_int_equal(build(&q), 0);
+    assert_null(strstr(c.sql, "DROP"));
+    assert_true(has_parameter(evil) && has_parameter("4711") && has_parameter("100"));
+    assert_true(has_parameter("2016-02-18 12:00:00.000000+00") && has_parameter("infinity"));
+    assert_int_equal(times("(k.id) < ("), 1);
+    check_parameters();
+
+    q = any(QUERY_REJECT);
+    q.reject = INT64_MAX;
+    assert_int_equal(build(&q), 0);
+    assert_true(has_parameter("9223372036854775807"));
+}
+
 static void refused(struct query_message q, const char *said)
 {
     assert_int_equal(build(&q), -1);
@@ -384,6 +408,12 @@ static void test_faults(void **state)
     q = any(QUERY_ACCOUNTS);
     q.sender = (struct slice){"a\0b", 3};
     refused(q, "input.sender: expected a text in UTF-8 without NUL");
+    q = any(QUERY_REJECTS);
+    q.sender = (struct slice){"\xff", 1};
+    refused(q, "input.sender: expected a text in UTF-8 without NUL");
+    q = any(QUERY_REJECTS);
+    q.reason = (struct slice){"a\0b", 3};
+    refused(q, "rejected.reason: expected a text in UTF-8 without NUL");
     q = any(QUERY_LOSSES);
     q.instance = (struct slice){"\xff", 1};
     refused(q, "ingestd.instance: expected the UUID of an ingestd");
@@ -416,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_cursor),
         cmocka_unit_test(test_ledger),
         cmocka_unit_test(test_faults_of_the_ledger),
+        cmocka_unit_test(test_rejects),
         cmocka_unit_test(test_faults),
         cmocka_unit_test(test_out_of_memory),
     };

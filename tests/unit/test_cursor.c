@@ -36,6 +36,7 @@ static void test_good(void **state)
          (const int64_t[]){0, 1, LAST, INT64_MAX, 32767});
     good(QUERY_EVENTS, "e253402300799999999.7", 2, (const int64_t[]){LAST, 7});
     good(QUERY_EVENTS, "e-62135596800000000.7", 2, (const int64_t[]){FIRST, 7});
+    good(QUERY_REJECTS, "j9223372036854775807", 1, (const int64_t[]){INT64_MAX});
 }
 
 /* All behind the letter, whatever it holds. */
@@ -91,6 +92,8 @@ static void test_bad(void **state)
         {QUERY_GRADINGS, "e1.2"},
         {QUERY_EVENTS, "e253402300800000000.7"}, /* the year 10000 */
         {QUERY_EVENTS, "e-62135596800000001.7"}, /* before the year 1 */
+        {QUERY_REJECTS, "j-1"},
+        {QUERY_REJECTS, "j9223372036854775808"},
         {QUERY_ACCOUNTS, "a"},
         {QUERY_ACCOUNTS, "x1"},
         {QUERY_ACCOUNTS, "a\xff"},

@@ -280,12 +280,15 @@ def _add_rejected(add: Callable[..., argparse.ArgumentParser], commands: Any) ->
     sub.add_argument("--sender", metavar="ADDRESS", default="", help="from this sender only, with or without the port")
     sub.add_argument("--limit", metavar="N", type=_natural, default=50, help="at most so many (50)")
     sub.add_argument("--json", action="store_true", help="an object a line, for programs")
+    _add_as(sub)
     sub = add("show", cmd_rejected_show, "all that is known of one, with the bytes that are kept", under)
     sub.add_argument("id", metavar="ID", type=_natural)
     sub.add_argument("--json", action="store_true", help="one object, for programs")
+    _add_as(sub)
     sub = add("replay", cmd_rejected_replay, "send again what is kept whole, by UDP from this machine's address, or as a file", under)
     sub.add_argument("ids", metavar="ID", type=_natural, nargs="+")
     sub.add_argument("--udp", metavar="HOST:PORT", default="", help="where to, instead of the set's first address")
+    _add_as(sub)
 
 
 def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:

@@ -6,14 +6,13 @@ known by user id (peer), never by a password. As root it runs as `postgres`, so 
 processes cannot touch its files. It must never do anything to a server it has not made.
 """
 import glob
-import json
 import os
 import subprocess
 import time
-from typing import Any, Dict, List, Optional
+from typing import Dict, List, Optional
 
 from . import connections
-from .errors import Failure, Usage
+from .errors import Failure
 from .state import Account, State, make_directory
 
 INSTALLED = "/usr/lib/postgresql"
@@ -242,28 +241,6 @@ def _ask(connection: str, own: Account, option: str, question: str) -> str:
                     secrets=to.environment).strip()
     except Failure as failure:
         raise Failure(f"{option}: {failure}") from None
-
-
-SNAPSHOT = """
-BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
-SET LOCAL search_path = ezrepo;
-SET LOCAL timezone = 'UTC';
-SET LOCAL jit = off;
-"""
-
-
-def query(state: State, script: str, variables: Dict[str, str]) -> List[Dict[str, Any]]:
-    """The JSON objects, one a line, that statements in one snapshot give to the role that only reads; :'name' in them
-    is quoted by psql, and named --name to whoever gave its value."""
-    for name, value in variables.items():
-        if "\0" in value:
-            raise Usage(f"--{name}: NUL cannot be part of it")
-    given = [word for name, value in variables.items() for word in ("-v", f"{name}={value}")]
-    to = connections.part(state.option("queryd", "database"), "queryd.database")
-    text = run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", *given,
-                 "-d", to.text, "-f", "-"], state.account("queryd"), SNAPSHOT + script + "COMMIT;\n",
-                to.environment)
-    return [json.loads(line) for line in text.splitlines() if line]
 
 
 def _client_directory() -> str:

@@ -79,8 +79,9 @@ CONFIGURATION = """\
         "ezrepo": ["reader", "admin"],
         "GetGrading": ["reader", "admin"],
         "SetGrading": ["admin"],
-        // Who sent what, and what became of it.
+        // Who sent what, and what became of it; what was refused, with its bytes.
         "Ledger*": ["admin"],
+        "Rejected*": ["admin"],
         // Posting results over HTTPS: Collect-TYPE is one record type.
         "Collect-*": ["probe", "admin"]
       }}

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ezrepo rejected`: what could not be accepted, and why; what is kept whole can be sent again.
 
-Asks the database as the role that only reads and writes nothing there: what is sent again goes to ingestd by UDP like
-anything else, or as a file if it may be too old for a datagram, and its row stays as the history of what was refused. Sent
-twice, it is a duplicate.
+Asks the gateway, and changes nothing there: what is sent again goes to ingestd by UDP like anything else, or as a file if
+it may be too old for a datagram, and its row stays as the history of what was refused. Sent twice, it is a duplicate.
 """
 import argparse
 import datetime
@@ -14,57 +13,20 @@ import secrets
 import socket
 from typing import Any, Dict, List, Tuple
 
-from . import cluster, messages
+from . import asking, messages
 from .errors import Failure, Usage
 from .ledger import shown
 from .output import say
 from .state import State
 
-UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 DATAGRAM_BYTES = 65507
 RECORD_REASONS = ("database", "expired", "record")  # kept as a records frame of one record, by stored
 # Files may be older, and last longer; and a record that went into the spool may have come by any door.
 FILE_REASONS = ("time.past", "time.long", *RECORD_REASONS)
-COLUMNS = """'id', id, 'received_at', received_at, 'sender', sender, 'reason', reason, 'detail', detail,
-    'size_bytes', size_bytes, 'kept_bytes', length(head), 'instance', instance, 'sequence', sequence, 'item', item"""
-
-LIST = f"""
-SELECT json_build_object({COLUMNS}) FROM rejected
-WHERE received_at >= :'since'::timestamptz AND (:'reason' = '' OR reason = :'reason')
-    AND (:'sender' = '' OR sender = :'sender' OR starts_with(sender, :'sender' || ':')
-         OR starts_with(sender, '[' || :'sender' || ']:'))
-ORDER BY id DESC LIMIT :'limit'::bigint;
-"""
-
-ONE = f"""
-SELECT json_build_object({COLUMNS}, 'head', encode(head, 'hex')) FROM rejected WHERE id = :'id'::bigint;
-"""
-
-
-def time_argument(option: str, text: str, preset: str) -> str:
-    """As PostgreSQL reads it: a time in UTC, a day's name, or how long ago; the preset when nothing is given."""
-    if not text:
-        return preset
-    if re.fullmatch(r"(\d+[smhdw])+", text):
-        seconds = sum(int(n) * UNITS[unit] for n, unit in re.findall(r"(\d+)([smhdw])", text))
-        try:
-            then = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=seconds)
-        except OverflowError:
-            return "-infinity"
-        return then.isoformat()
-    days = {"yesterday": -1, "today": 0, "tomorrow": 1}
-    now = datetime.datetime.now(datetime.timezone.utc)
-    if text in days:
-        return (now.replace(hour=0, minute=0, second=0, microsecond=0)
-                + datetime.timedelta(days=days[text])).isoformat()
-    if text == "now":
-        return now.isoformat()
-    try:
-        then = datetime.datetime.fromisoformat(re.sub(r"Z$", "+00:00", text.strip()))
-    except ValueError:
-        raise Usage(f'{option}: expected a time such as "2026-11-21 10:00", today, or how long ago, such as 2h;'
-                    f' found "{text}"') from None
-    return then.replace(tzinfo=then.tzinfo or datetime.timezone.utc).isoformat()
+# Names of the answer's columns in what is printed.
+COLUMNS = {"rejected.number": "id", "time": "received_at", "input.sender": "sender", "rejected.reason": "reason",
+           "rejected.detail": "detail", "rejected.bytes": "size_bytes", "rejected.kept": "kept_bytes",
+           "ingestd.instance": "instance", "batch.sequence": "sequence", "batch.item": "item"}
 
 
 # ---- a record as ingestd passed it on ----
@@ -151,11 +113,17 @@ def result_of(record: Dict[str, Any]) -> bytes:
 
 # ---- asking ----
 
-def _one(state: State, number: int) -> Dict[str, Any]:
-    rows = cluster.query(state, ONE, {"id": str(number)})
+def _renamed(answer: Dict[str, Any]) -> Dict[str, Any]:
+    """A row under the names that are printed. None of it is ever null: what mPlane takes for that was a "*"."""
+    row = {name: "*" if answer[column] is None else answer[column] for column, name in COLUMNS.items()}
+    return {**row, "received_at": asking.iso(row["received_at"])}
+
+
+def _one(state: State, client: str, number: int) -> Dict[str, Any]:
+    rows = asking.rows(state, client, "RejectedBytes", {"rejected.number": str(number)})
     if not rows:
         raise Failure(f"there is no {number} among what was rejected; only the newest is kept")
-    return {**rows[0], "head": bytes.fromhex(rows[0]["head"])}
+    return {**_renamed(rows[0]), "head": bytes.fromhex(rows[0]["rejected.head"])}
 
 
 def _is_whole(row: Dict[str, Any]) -> bool:
@@ -165,8 +133,9 @@ def _is_whole(row: Dict[str, Any]) -> bool:
 # ---- list ----
 
 def list_rows(state: State, args: argparse.Namespace) -> int:
-    rows = cluster.query(state, LIST, {"since": time_argument("--since", args.since, "-infinity"),
-                                       "reason": args.reason, "sender": args.sender, "limit": str(args.limit)})
+    criteria = {"input.sender": args.sender, "rejected.reason": args.reason}
+    rows = [_renamed(row) for row in asking.rows(state, args.client, "RejectedList", criteria, asking.scope(args.since),
+                                                 most=args.limit)]
     if args.json:
         for row in rows:
             say(json.dumps(row))
@@ -206,7 +175,7 @@ def _body(row: Dict[str, Any]) -> Tuple[str, Any]:
 
 
 def show_row(state: State, args: argparse.Namespace) -> int:
-    row = _one(state, args.id)
+    row = _one(state, args.client, args.id)
     how, body = _body(row)
     if args.json:
         told = body.hex() if how == "bytes" else body
@@ -292,7 +261,7 @@ def replay(state: State, args: argparse.Namespace, udp: str) -> int:
         sender.connect(address)
         for number in args.ids:
             try:
-                row = _one(state, number)
+                row = _one(state, args.client, number)
                 data = _datagram(row)
                 if folder and row["reason"] in FILE_REASONS:
                     _put(folder, number, data)
