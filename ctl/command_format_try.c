@@ -44,8 +44,9 @@ struct trial {
     struct format_context context;
     struct trial_grades *grades;
     bool json;
-    FILE *report; /* where all but records goes */
-    uint64_t bytes, documents, ignored, ignored_lines, records, faults;
+    bool something; /* other than white space */
+    FILE *report;   /* where all but records goes */
+    uint64_t documents, ignored, ignored_lines, records, faults;
     const char *fault[FAULTS]; /* a line each */
 };
 
@@ -87,7 +88,7 @@ static int fill_context(struct trial *t, FILE *in)
     code = code != CTL_DONE ? code : set_context(t, "sender", strlen("sender"), "127.0.0.1");
     if (code == CTL_DONE && in != stdin) {
         const char *slash = strrchr(t->file, '/');
-        code = set_context(t, "document", strlen("document"), slash == NULL ? t->file : slash + 1);
+        code = set_context(t, "file", strlen("file"), slash == NULL ? t->file : slash + 1);
     }
     for (int i = 0; i < given.context.count && code == CTL_DONE; i++) {
         const char *text = given.context.text[i], *equals = strchr(text, '=');
@@ -222,6 +223,15 @@ static enum format_event read_piece(struct trial *t, struct format_reading *r, s
     return event;
 }
 
+static bool is_blank(const char *bytes, size_t n)
+{
+    size_t i = 0;
+    while (i < n && strchr(" \t\r\n", bytes[i]) != NULL && bytes[i] != '\0') {
+        i++;
+    }
+    return i == n;
+}
+
 static int read_all(struct trial *t, struct format_reading *r, struct arena *a, FILE *in)
 {
     char piece[PIECE_BYTES];
@@ -231,7 +241,7 @@ static int read_all(struct trial *t, struct format_reading *r, struct arena *a, 
         if (ferror(in) != 0) {
             return ctl_failed("%s: cannot be read", t->file);
         }
-        t->bytes += n;
+        t->something = t->something || !is_blank(piece, n);
         event = read_piece(t, r, a, (struct slice){piece, n}, n < sizeof piece);
     }
     return event == FORMAT_END ? CTL_DONE : ctl_failed("out of memory");
@@ -239,9 +249,18 @@ static int read_all(struct trial *t, struct format_reading *r, struct arena *a, 
 
 /* ---- the report ---- */
 
+/* Of the rule for nothing at all: only looked for where there is nothing. */
+static bool is_of_empty(const char *place)
+{
+    return strncmp(place, "empty", strlen("empty")) == 0;
+}
+
 static void tell_path(void *context, const char *place, struct slice path)
 {
     const struct trial *t = context;
+    if (is_of_empty(place)) {
+        return;
+    }
     fputs("  ", t->report);
     table_safe(t->report, path);
     fprintf(t->report, "  in %s\n", place);
@@ -250,8 +269,8 @@ static void tell_path(void *context, const char *place, struct slice path)
 /* Counts before they are told, for the heading. */
 static void count_path(void *context, const char *place, struct slice path)
 {
-    (void)place, (void)path;
-    ++*(uint32_t *)context;
+    (void)path;
+    *(uint32_t *)context += !is_of_empty(place);
 }
 
 static void tell_untouched(struct trial *t, const struct format_reading *r, bool tried,
@@ -290,13 +309,13 @@ static void tell_summary(const struct trial *t)
     }
 }
 
-/* What it means that there was nothing. */
-static void tell_empty(const struct trial *t)
+/* What it means that there was nothing, and the mapping does not say so. */
+static void tell_nothing(const struct trial *t)
 {
     table_safe(t->report, slice_of(t->file));
-    fputs(" is empty, which is no record. Many tools write nothing to standard output when they "
-          "could not measure, and why to standard error: look there, or add 2>&1 to the command "
-          "where the format reads it\n",
+    fputs(" is empty, and the mapping does not say what that means (\"empty\"): no record. Many "
+          "tools write nothing to standard output when they could not measure, and why to standard "
+          "error: look there, or add 2>&1 to the command where the format reads it\n",
           t->report);
 }
 
@@ -310,14 +329,17 @@ static int run_trial(struct trial *t, const struct format *f, FILE *in)
             fputs(t->records == 0 ? "[]\n" : "\n]\n", stdout);
         }
         tell_faults(t);
-        if (t->bytes > 0) {
+        if (t->something) {
             tell_untouched(t, r, true, "Paths that found nothing:");
             tell_untouched(t, r, false, "Paths of rules that took no document:");
-            tell_summary(t);
-        } else {
-            tell_empty(t);
         }
-        code = t->faults > 0 || t->bytes == 0 ? CTL_FAILED : CTL_DONE;
+        bool nothing = t->documents == 0 && t->ignored_lines == 0;
+        if (nothing) {
+            tell_nothing(t);
+        } else {
+            tell_summary(t);
+        }
+        code = t->faults > 0 || nothing ? CTL_FAILED : CTL_DONE;
     }
     format_end(&r);
     arena_free(&a);

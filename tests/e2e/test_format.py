@@ -16,7 +16,7 @@ MAPPING = {
     "records": [{"when": {"has": "$.host"}, "type": "ping", "content": "ICMPECHO", "probe": "#site", "source": "#sender",
                  "dest": "$.host", "start": {"first": [{"epoch": "$.at"}, {"time": "#received"}]},
                  "metrics": {"delay.twoway.icmp.us.mean": {"path": "$.ms", "unit": ["ms", "us"]},
-                             "delay.twoway.icmp.us.max": {"path": "$.ms", "unit": ["ms", "us"]}, "name": "#document"}}]}
+                             "delay.twoway.icmp.us.max": {"path": "$.ms", "unit": ["ms", "us"]}, "name": "#file"}}]}
 
 
 @pytest.fixture(name="ctl")
@@ -87,7 +87,7 @@ def test_a_folder_at_fault(ctl, tmp_path):
 def test_check(ctl, mapping, tmp_path):
     assert ctl("check", mapping)[0].splitlines() == [
         f"{mapping}: good", "  reads: json", "  rules: 1, with 10 paths", "  makes records of the types: ping",
-        "  asks of a delivery: site, sender, received, document"]
+        "  asks of a delivery: site, sender, received, file"]
     bad = tmp_path / "bad.json"
     bad.write_text(json.dumps({**MAPPING, "records": [{**MAPPING["records"][0], "colour": "red", "metrics": {
         "rtt.ms": {"path": "$.a", "unit": ["ms", "us"]}, "x": {"path": "a"}}}]}))
@@ -171,8 +171,36 @@ def test_received_is_when_the_file_was_changed(ctl, mapping, tmp_path):
 
 def test_nothing_is_no_record(ctl, mapping):
     """Most tools leave standard output empty when they could not measure: that is not passed over."""
-    out, _ = ctl("try", mapping, code=1)
-    assert out.startswith("standard input is empty, which is no record. ") and len(out.splitlines()) == 1
+    for text in ("", "\n \n"):
+        out, _ = ctl("try", mapping, text=text, code=1)
+        assert out.startswith("standard input is empty, and the mapping does not say what that means") and len(out.splitlines()) == 1
+
+
+SILENT = {"curl": ("http", "h.example"), "dig": ("dns", ""), "fping-json": ("ping", "ICMPECHO"), "fping-text": ("ping", "ICMPECHO"),
+          "httping": ("http", "h.example"), "iputils": ("ping", "ICMPECHO"), "irtt": ("irtt", "UDP"), "kdig": ("dns", ""),
+          "librespeed": ("speedtest", "librespeed"), "mtr": ("mtr", ""), "ndt7-client": ("speedtest", "ndt7"),
+          "networkquality": ("speedtest", "networkQuality"), "ookla": ("speedtest", "ookla"),
+          "speedtest-cli": ("speedtest", "speedtest-cli"), "traceroute-text": ("traceroute", ""), "trippy": ("mtr", "trippy")}
+
+
+def delivered_with(member):
+    folder = os.path.join(ROOT, "schemas", "formats")
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            if member in json.load(file):
+                yield name[:-5]
+
+
+def test_tools_that_say_nothing(ctl):
+    """Of a failed measurement they are: a record, of what was to be measured."""
+    assert list(delivered_with("empty")) == sorted(SILENT)
+    for name, (kind, content) in SILENT.items():
+        out, _ = ctl("try", "--output", "json", "--received", "2026-11-28 13:30", "--context", "target=h.example", name)
+        assert json.loads(out) == [{"type": kind, "content": content, "probe": "127.0.0.1", "source": "", "dest": "h.example", "path": "",
+                                    "t_start": "2026-11-28 13:30:00.000000", "t_end": "2026-11-28 13:30:00.000000", "hops": [],
+                                    "metrics": {"success": "0"}}], name
+    out, _ = ctl("try", "dig", code=1)  # of what, nobody knows
+    assert "standard input: line 1, document 1: expected a document that one of the mapping's rules takes" in out
 
 
 def test_graded_by_another_document(ctl, mapping, tmp_path):
