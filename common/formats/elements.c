@@ -107,7 +107,7 @@ static void zip(struct iteration *i, const struct level *level)
 struct sample {
     struct slice key; /* labels and time that tell the object */
     uint32_t number;
-    struct slice name;
+    struct slice name; /* .at NULL: none; it has labels all the same */
     const struct json *labels, *value, *time;
     const struct sample *leader; /* the first of the same key */
     struct json *object;         /* of a leader, once it is made */
@@ -146,6 +146,15 @@ static int label_order(const void *a, const void *b)
                        (*(const struct json *const *)b)->key);
 }
 
+/* Of a sample, 5 and "5" are the same label, and the same time. */
+static struct json as_text(const struct json *node)
+{
+    struct json text = *node;
+    text.type = node->type == JSON_NUMBER ? JSON_STRING : node->type;
+    text.next = NULL;
+    return text;
+}
+
 /* The labels that are kept, by name, as an object. */
 static struct json *kept_labels(struct evaluation *e, const struct level *level,
                                 const struct json *labels)
@@ -164,7 +173,8 @@ static struct json *kept_labels(struct evaluation *e, const struct level *level,
     }
     qsort(sorted, n, sizeof *sorted, label_order);
     for (uint32_t i = 0; i < n; i++) {
-        set_member(e, object, sorted[i]->key, sorted[i]);
+        struct json label = as_text(sorted[i]);
+        set_member(e, object, sorted[i]->key, &label);
     }
     return object;
 }
@@ -177,8 +187,7 @@ static struct slice group_key(struct evaluation *e, const struct json *labels,
     both.first = &first;
     first.next = NULL;
     if (time != NULL) {
-        at = *time;
-        at.next = NULL;
+        at = as_text(time);
         first.next = &at;
         both.count = 2;
     }
@@ -189,19 +198,24 @@ static struct slice group_key(struct evaluation *e, const struct json *labels,
     return key;
 }
 
+/* A name, or a part of one. */
+static bool is_name(const struct json *node)
+{
+    return node != NULL && (node->type == JSON_STRING || node->type == JSON_NUMBER);
+}
+
 /* Its name, with the values of the labels that go into it. */
 static struct slice sample_name(struct evaluation *e, const struct level *level,
                                 const struct json *sample, const struct json *labels)
 {
     const struct json *name = json_get(sample, "name");
-    if (name == NULL || name->type != JSON_STRING || name->text.len == 0) {
+    if (!is_name(name) || name->text.len == 0) {
         name = json_get(labels, "__name__");
     }
-    struct slice text =
-        name == NULL || name->type != JSON_STRING ? (struct slice){NULL, 0} : name->text;
+    struct slice text = is_name(name) ? name->text : (struct slice){NULL, 0};
     for (uint32_t i = 0; text.at != NULL && i < level->into_name_count; i++) {
         const struct json *label = json_get(labels, level->into_name[i].at);
-        if (label != NULL && label->type == JSON_STRING) {
+        if (is_name(label)) {
             const char *longer = arena_printf(e->arena, "%.*s.%.*s", (int)text.len, text.at,
                                               (int)label->text.len, label->text.at);
             text = slice_of(longer);
@@ -222,7 +236,7 @@ static bool take_point(void *context, const struct json *point)
     if (g->level->has_time) {
         sample.time = evaluate_step(s, point, &g->level->time);
     }
-    if (sample.value == NULL || sample.name.at == NULL || e->beyond) {
+    if (sample.value == NULL || e->beyond) {
         return !e->beyond;
     }
     sample.labels = kept_labels(e, g->level, labels);
@@ -291,7 +305,7 @@ static void make_objects(struct evaluation *e, const struct grouping *g)
                 set_member(e, s->object, slice_of("time"), s->time);
             }
         }
-        if (!e->beyond) {
+        if (!e->beyond && s->name.at != NULL) {
             set_member(e, s->leader->object, s->name, s->value);
         }
     }

@@ -57,8 +57,9 @@ static struct format_value convert_text(struct evaluation *e, const struct expre
                                         struct format_value v)
 {
     const struct conversion *c = x->conversion;
-    if (c->after.at == NULL && c->before.at == NULL && c->between[0].at == NULL && !c->host &&
-        !c->number && c->prefix.at == NULL) {
+    bool makes_text = c->after.at != NULL || c->before.at != NULL || c->between[0].at != NULL ||
+                      c->host || c->prefix.at != NULL;
+    if (!makes_text && !c->number) {
         return v;
     }
     struct slice text = value_text(e, x->place, &v);
@@ -84,7 +85,7 @@ static struct format_value convert_text(struct evaluation *e, const struct expre
         text = slice_of(arena_printf(e->arena, "%.*s%.*s", (int)c->prefix.len, c->prefix.at,
                                      (int)text.len, text.at));
     }
-    return text.at == NULL ? no_value : value_of_text(text);
+    return text.at == NULL ? no_value : makes_text ? value_of_text(text) : v;
 }
 
 static bool is_null(struct evaluation *e, const struct conversion *c, const struct format_value *v)

@@ -312,8 +312,10 @@ static int64_t first_index(struct hop_list *list)
         return list->at[0].index;
     }
     struct format_value v = evaluate(list->scope, x->from);
-    if (value_number(e, x->place, &v, &n) && !exact_is_zero(&n)) {
-        value_computed(e, x->place, exact_floor(&n, &from));
+    if (value_number(e, x->place, &v, &n) && !exact_is_zero(&n) &&
+        value_computed(e, x->place, exact_floor(&n, &from)) && from < 0) {
+        struct exact whole = exact_of_integer(from);
+        from += exact_compare(&whole, &n) != 0; /* what is behind the point does not count */
     }
     return from;
 }
