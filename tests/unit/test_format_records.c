@@ -117,6 +117,8 @@ static const struct {
      "{\"a\": \"x=y z\"}", "<y"},
     {VALUE("{\"div\": [1, 0]}"), "{}", NULL},
     {VALUE("{\"div\": [\"$.a\", 3]}"), "{\"a\": 1}", "0.333333"},
+    {VALUE("{\"div\": [\"$.a\", 3], \"number\": true, \"times\": 1000}"), "{\"a\": 1}",
+     "333.333333"},
     {VALUE("{\"div\": [{\"div\": [\"$.a\", 3]}, {\"div\": [1, 3]}]}"), "{\"a\": 1}", "1"},
     {VALUE("{\"hist\": \"$.h\", \"stat\": \"p50\"}"), "{\"h\": {\"10\": 1, \"9.5\": 2, \"30\": 1}}",
      "9.5"},
@@ -135,6 +137,8 @@ static const struct {
     {VALUE("{\"hops\": \"$.h[*]\", \"index\": \".i\", \"value\": \".a\", \"from\": 1}"),
      "{\"h\": [{\"i\": 4, \"a\": \"d\"}, {\"i\": 2, \"a\": \"b\"}, {\"i\": 2, \"a\": \"z\"}]}",
      "- b - d"},
+    {VALUE("{\"hops\": \"$.h[*]\", \"value\": \".a\", \"from\": \"$.f\"}"),
+     "{\"f\": -1.5, \"h\": [{\"a\": \"b\"}]}", "- - b"},
 };
 
 static void values_are_made(void **state)
@@ -329,6 +333,29 @@ static void values_of_let_are_the_elements_own(void **state)
     assert_non_null(strstr(out, "{\"m\": \"13\"}"));
 }
 
+/* Samples with the same labels and time are one element; one without a name has its part in it. */
+static void samples_belong_to_their_labels(void **state)
+{
+    char out[OUT_BYTES];
+    (void)state;
+    read_all(
+        "{\"input\": {\"decoder\": \"json\"}, \"records\": [{\"each\": {\"group\": \"$.s[*]\", "
+        "\"value\": \".v\", \"time\": \".t\"}, \"type\": \"t\", \"probe\": \"@.labels.l\", "
+        "\"start\": {\"epoch\": \"@.time\"}, \"metrics\": {\"a\": \"@.a\", \"b\": \"@.7\"}}]}",
+        "{\"s\": [{\"labels\": {\"l\": \"5\"}, \"v\": 0, \"t\": 9}, "
+        "{\"name\": \"a\", \"labels\": {\"l\": \"2001:DB8::0\"}, \"v\": 1, \"t\": 1}, "
+        "{\"name\": \"a\", \"labels\": {\"l\": 5}, \"v\": 2, \"t\": \"9\"}, "
+        "{\"name\": 7, \"labels\": {\"l\": \"5\"}, \"v\": 3, \"t\": 9}]}",
+        &preset, out);
+    assert_int_equal(count_lines(out, "{"), 2);
+    char *second = strchr(out, '\n');
+    *second++ = '\0';
+    assert_non_null(strstr(out, "\"probe\": \"5\""));
+    assert_non_null(strstr(out, "\"metrics\": {\"a\": \"2\", \"b\": \"3\"}"));
+    assert_non_null(strstr(second, "\"probe\": \"2001:db8::\""));
+    assert_non_null(strstr(second, "\"metrics\": {\"a\": \"1\"}"));
+}
+
 static void note(void *context, const char *place, struct slice path)
 {
     char *out = context;
@@ -370,6 +397,7 @@ int main(void)
         cmocka_unit_test(what_is_remembered_goes_on_until_it_is_forgotten),
         cmocka_unit_test(nothing_can_say_something),
         cmocka_unit_test(values_of_let_are_the_elements_own),
+        cmocka_unit_test(samples_belong_to_their_labels),
         cmocka_unit_test(paths_that_find_nothing_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
