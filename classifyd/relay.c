@@ -385,7 +385,7 @@ static int on_announce(zloop_t *loop, zsock_t *reader, void *context)
 static struct record_types *read_types(void)
 {
     const struct config_common *common = daemon_common();
-    return record_types_of(common->schemas_dir, common->record_types_dir);
+    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
 }
 
 /* The grading in force goes on with those it was read with; mostly they came with it. */

@@ -486,21 +486,37 @@ static void keep_grading(struct record_types *t)
 
 /* ---- files ---- */
 
-static void read_source(struct record_types *t, const struct record_types_source *source, bool own)
+/* Of a mapping only what it says of record types. */
+static struct json_limits limits_of(const struct record_types_source *source)
+{
+    static const struct json_reach whole = {.whole = true};
+    static const struct json_reach_member types = {SLICE("types"), &whole, NULL};
+    static const struct json_reach of_mapping = {.members = &types};
+    struct json_limits limits = file_limits;
+    limits.reach = source->mapping ? &of_mapping : NULL;
+    return limits;
+}
+
+static void read_source(struct record_types *t, const struct record_types_source *source)
 {
     static const char *const keys[] = {"gap_s", "mappings", "valid", "types", "comment", NULL};
     t->document.name = source->name;
-    t->own = own;
-    struct document_place whole =
-        document_parse(&t->document, t->arena, source->bytes, &file_limits);
-    if (whole.node == NULL || !document_is_object_of(&whole, keys)) {
+    const struct json_limits limits = limits_of(source);
+    t->own = source->own;
+    struct document_place whole = document_parse(&t->document, t->arena, source->bytes, &limits);
+    if (whole.node == NULL ||
+        !(source->mapping ? document_is_object(&whole) : document_is_object_of(&whole, keys))) {
+        return;
+    }
+    struct document_place types = document_member(&whole, "types");
+    if (source->mapping) {
+        read_types(t, &types);
         return;
     }
     struct document_place mappings = document_member(&whole, "mappings");
     struct document_place valid = document_member(&whole, "valid");
-    struct document_place types = document_member(&whole, "types");
     if (read_seconds(&whole, "gap_s", 0, &t->gap_us)) {
-        t->own_gap = own;
+        t->own_gap = source->own;
     }
     read_mappings(t, &mappings);
     read_common_ranges(t, &valid);
@@ -521,7 +537,7 @@ struct record_types *record_types_read_sources(const struct record_types_source 
     t->arena = arena;
     t->gap_us = INT64_C(1000000) * GAP_DEFAULT_S;
     for (uint32_t i = 0; i < count; i++) {
-        read_source(t, &sources[i], i > 0);
+        read_source(t, &sources[i]);
     }
     if (t->document.faults == 0) {
         settle_gaps(t);
@@ -537,7 +553,7 @@ struct record_types *record_types_read_sources(const struct record_types_source 
 
 struct record_types *record_types_read_bytes(const char *name, struct slice bytes)
 {
-    const struct record_types_source one = {name, bytes};
+    const struct record_types_source one = {.name = name, .bytes = bytes};
     return record_types_read_sources(&one, 1);
 }
 

@@ -20,17 +20,21 @@ struct record_types;
 #define RECORD_TYPES_FILES 64        /* of the operator's own */
 #define RECORD_TYPES_BYTES (1 << 20) /* of one file, and of all own ones together */
 
+#define RECORD_TYPES_FORMATS 256 /* mappings of formats in each folder of them */
+
 /* A file, by the name it has in messages. */
 struct record_types_source {
     const char *name;
     struct slice bytes;
+    bool own;     /* the operator's, not what is delivered */
+    bool mapping; /* of a format: what it says of record types is its `types`, all else is not read
+                   */
 };
 
 /*
- * Reads and checks them together; NULL after each fault was told. The first is what is delivered,
- * the others are own files, in order: their mappings and ranges for all types go before what is
- * delivered; what one says of a type, or of the gap of all types that have none, goes before the
- * files before it, key by key. The caller owns the result.
+ * Reads and checks them together, in order; NULL after each fault was told. Mappings and ranges for
+ * all types of own files go before what is delivered; what one says of a type, or of the gap of all
+ * types that have none, goes before the files before it, key by key. The caller owns the result.
  */
 struct record_types *record_types_read_sources(const struct record_types_source *sources,
                                                uint32_t count);
@@ -44,8 +48,12 @@ void record_types_free(struct record_types **t);
  * no folder: "". NULL after each fault was told.
  */
 struct record_types *record_types_read(const char *file, const char *own_dir);
-/* With the one in the folder of the contracts. */
-struct record_types *record_types_of(const char *schemas_dir, const char *own_dir);
+/*
+ * All there is: the one in the folder of the contracts, what the formats there and the operator's
+ * own formats (no folder: "") say of record types, his own record types.
+ */
+struct record_types *record_types_of(const char *schemas_dir, const char *own_dir,
+                                     const char *own_formats_dir);
 
 /* ---- record_types_find.c ---- */
 

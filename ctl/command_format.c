@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command format: which formats there are, and whether a mapping is good. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/formats/format_about.h"
+#include "common/json_files.h"
 #include "common/place.h"
+#include "common/record_types.h"
 #include "ctl/format_options.h"
 #include "ctl/table.h"
 
@@ -22,6 +25,11 @@ const struct ctl_option format_options[] = {
 const char *format_options_schemas(void)
 {
     return schemas_dir == NULL ? place_of_schemas() : schemas_dir;
+}
+
+const char *format_options_own(void)
+{
+    return own_dir;
 }
 
 struct format_files *format_options_read(void)
@@ -106,6 +114,24 @@ static int show(const char *name)
 
 /* ---- check ---- */
 
+/* What it says of record types; false after the faults were told. */
+static bool types_are_good(const char *path)
+{
+    struct json_files_room room = {FORMAT_BYTES, FORMAT_BYTES, ""};
+    size_t size;
+    char *bytes = json_files_read(path, &room, &size);
+    if (bytes == NULL) {
+        return false;
+    }
+    const struct record_types_source source = {
+        .name = path, .bytes = {bytes, size}, .mapping = true};
+    struct record_types *t = record_types_read_sources(&source, 1);
+    bool good = t != NULL;
+    record_types_free(&t);
+    free(bytes);
+    return good;
+}
+
 static void print_names(const char *what, const struct slice *names, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -121,7 +147,8 @@ static int check(const char *path)
 {
     struct format_about about;
     struct format *f = format_file_read(path);
-    if (f == NULL) {
+    if (f == NULL || !types_are_good(path)) {
+        format_free(&f);
         return CTL_FAILED;
     }
     format_about(f, &about);

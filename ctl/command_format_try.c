@@ -377,8 +377,10 @@ static struct trial_grades *open_grades(void)
 {
     char *delivered = json_files_path(format_options_schemas(), "grading/default.json");
     const char *file = given.grading != NULL ? given.grading : delivered;
-    struct trial_grades *g =
-        file == NULL ? NULL : trial_grades_new(file, format_options_schemas(), given.record_types);
+    struct trial_grades *g = file == NULL
+                                 ? NULL
+                                 : trial_grades_new(file, format_options_schemas(),
+                                                    given.record_types, format_options_own());
     free(delivered);
     return g;
 }

@@ -12,6 +12,9 @@ extern const struct ctl_option format_options[];
 /* The folder of the contracts that was given, or the programs' own. */
 const char *format_options_schemas(void);
 
+/* The folder of one's own; "": none. */
+const char *format_options_own(void);
+
 /* The formats of these folders; NULL after all faults were told. The caller owns them. */
 struct format_files *format_options_read(void);
 

@@ -15,7 +15,7 @@ struct trial_grades {
 };
 
 struct trial_grades *trial_grades_new(const char *grading_file, const char *schemas_dir,
-                                      const char *record_types_dir)
+                                      const char *record_types_dir, const char *formats_dir)
 {
     struct trial_grades *g = calloc(1, sizeof *g);
     struct slice document;
@@ -24,7 +24,7 @@ struct trial_grades *trial_grades_new(const char *grading_file, const char *sche
         return NULL;
     }
     g->arena = arena_new(GRADING_ARENA_BYTES);
-    g->types = record_types_of(schemas_dir, record_types_dir);
+    g->types = record_types_of(schemas_dir, record_types_dir, formats_dir);
     if (g->arena != NULL && g->types != NULL) {
         g->file = arena_copy(g->arena, slice_of(grading_file)).at;
         g->grading = ctl_read_grading(g->arena, grading_file, &document);

@@ -12,7 +12,7 @@ struct trial_grades;
  * complaint. The caller owns it.
  */
 struct trial_grades *trial_grades_new(const char *grading_file, const char *schemas_dir,
-                                      const char *record_types_dir);
+                                      const char *record_types_dir, const char *formats_dir);
 void trial_grades_free(struct trial_grades **g);
 
 /* The file it grades by. */

@@ -35,7 +35,8 @@ static int offer_collects(const struct config_common *common, const struct gatew
 {
     char url[1024], error[512] = "";
     const char *urls[] = {url, s->udp_url[0] == '\0' ? NULL : s->udp_url, NULL};
-    struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
+    struct record_types *types =
+        record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
     int rc = types == NULL || settings_collect_url(s, "", url, sizeof url) == -1
                  ? -1
                  : capabilities_collect(c, types, urls, r, error, sizeof error);
@@ -92,7 +93,8 @@ int parts_check(struct gateway *g, struct document *d, const struct config_commo
     int rc = settings_check(d, s, !running);
     if (d->faults > 0) {
         /* What is offered rests on options that are at fault; record types do not. */
-        struct record_types *types = record_types_of(common->schemas_dir, common->record_types_dir);
+        struct record_types *types =
+            record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
         record_types_free(&types);
         return -1;
     }

@@ -571,7 +571,7 @@ static void on_moment(void *context)
 
 static struct record_types *read_types(const struct config_common *common)
 {
-    return record_types_of(common->schemas_dir, common->record_types_dir);
+    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
 }
 
 /* What follows from others. 0, or -1: the database; all of it is looked at again at the next

@@ -562,9 +562,9 @@ static void keep_names(struct mapping_reader *r, const struct document_place *wh
 
 int mapping_read(struct mapping_reader *r, const struct document_place *whole)
 {
-    static const char *const keys[] = {"input",    "remember",     "forget",  "ignore", "let",
-                                       "defaults", "may_be_empty", "records", "empty",  "comment",
-                                       NULL};
+    static const char *const keys[] = {"input", "remember", "forget",       "ignore",
+                                       "let",   "defaults", "may_be_empty", "records",
+                                       "empty", "types",    "comment",      NULL};
     struct common_parts common = {0};
     if (!document_is_object_of(whole, keys)) {
         return -1;

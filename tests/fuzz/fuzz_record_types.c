@@ -58,7 +58,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct slice bytes = {(const char *)data, size};
     const struct record_types_source sources[] = {
-        {"DELIVERED", slice_of(DELIVERED)}, {"FILE", bytes}, {"LAST", slice_of(LAST)}};
+        {.name = "DELIVERED", .bytes = slice_of(DELIVERED)},
+        {.name = "FILE", .bytes = bytes, .own = true},
+        {.name = "LAST", .bytes = slice_of(LAST), .own = true}};
     struct record_types *t = record_types_read_bytes("FILE", bytes);
     ask_all(t);
     record_types_free(&t);

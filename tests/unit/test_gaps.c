@@ -16,8 +16,9 @@ static const char delivered[] =
 
 static struct record_types *types_with(const char *own)
 {
-    const struct record_types_source sources[] = {{"delivered", slice_of(delivered)},
-                                                  {"own", slice_of(own)}};
+    const struct record_types_source sources[] = {
+        {.name = "delivered", .bytes = slice_of(delivered)},
+        {.name = "own", .bytes = slice_of(own), .own = true}};
     struct record_types *t = record_types_read_sources(sources, 2);
     assert_non_null(t);
     return t;

@@ -270,7 +270,9 @@ static void check(const char *bytes, uint32_t count, const char *expected)
 static struct record_types *with_own(const char *one, const char *two)
 {
     const struct record_types_source sources[] = {
-        {"shipped.json", slice_of(SHIPPED)}, {"1.json", slice_of(one)}, {"2.json", slice_of(two)}};
+        {.name = "shipped.json", .bytes = slice_of(SHIPPED)},
+        {.name = "1.json", .bytes = slice_of(one), .own = true},
+        {.name = "2.json", .bytes = slice_of(two), .own = true}};
     return record_types_read_sources(sources, 3);
 }
 
@@ -586,6 +588,49 @@ static void a_folder(void **state)
     assert_int_equal(system(command), 0);
 }
 
+#define MAPPING(types)                                                                             \
+    "{\"input\": {\"decoder\": \"json\"}, \"records\": [7], \"types\": " types "}"
+
+/* What mappings of formats say of record types, and nothing else of them. */
+static void mappings_of_formats(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/ezrt.XXXXXX", name[300], own[300], none[300];
+    assert_non_null(mkdtemp(folder));
+    snprintf(name, sizeof name, "%s/formats", folder);
+    snprintf(own, sizeof own, "%s/own", folder);
+    snprintf(none, sizeof none, "%s/none", folder);
+    assert_int_equal(mkdir(name, 0700) | mkdir(own, 0700) | mkdir(none, 0700), 0);
+    put(folder, "record-types.json", "{\"types\": {\"http\": {\"interval_s\": 10}}}");
+    put(name, "curl.json",
+        MAPPING("{\"http\": {\"aliases\": {\"a\": [\"b\"]}}, \"dns\": {\"gap_s\": 3}}"));
+    put(name, "dig.json", MAPPING("{\"dig\": {\"gap_s\": 4}}"));
+    put(own, "dig.json", MAPPING("{\"mine\": {\"gap_s\": 5}}"));
+    put(none, "x.json", "{\"types\": {\"dns\": {\"gap_s\": 6}}}");
+    struct record_types *t = record_types_of(folder, "", own);
+    const struct slice *aliases;
+    assert_non_null(t);
+    assert_gap(t, "http", 25000000, false);
+    assert_int_equal(record_types_aliases(t, slice_of("http"), slice_of("a"), &aliases), 1);
+    assert_gap(t, "dns", 3000000, false);
+    assert_gap(t, "mine", 5000000, true);
+    assert_gap(t, "dig", 900000000, false); /* one's own goes before, all of it */
+    record_types_free(&t);
+    t = record_types_of(folder, none, "");
+    assert_non_null(t);
+    assert_gap(t, "dig", 4000000, false);
+    assert_gap(t, "dns", 6000000, true); /* own record types go before any format */
+    record_types_free(&t);
+    put(own, "bad.json", MAPPING("{\"x\": {\"gap\": 1}}"));
+    heard_begin(&heard);
+    assert_null(record_types_of(folder, "", own));
+    heard_end(&heard);
+    assert_heard(&heard, "own/bad.json: types.x.gap: unknown, expected one of");
+    char command[64];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    assert_int_equal(system(command), 0);
+}
+
 static void all_faults_at_once(void **state)
 {
     (void)state;
@@ -626,6 +671,7 @@ int main(void)
         cmocka_unit_test(faults_of_own_files),
         cmocka_unit_test(too_many_types),
         cmocka_unit_test(a_folder),
+        cmocka_unit_test(mappings_of_formats),
         cmocka_unit_test(faults),
         cmocka_unit_test(all_faults_at_once),
     };
