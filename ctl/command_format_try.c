@@ -331,7 +331,7 @@ static int run_trial(struct trial *t, const struct format *f, FILE *in)
         tell_faults(t);
         if (t->something) {
             tell_untouched(t, r, true, "Paths that found nothing:");
-            tell_untouched(t, r, false, "Paths of rules that took no document:");
+            tell_untouched(t, r, false, "Paths that were not looked for:");
         }
         bool nothing = t->documents == 0 && t->ignored_lines == 0;
         if (nothing) {

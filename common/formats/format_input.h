@@ -10,7 +10,7 @@
  *     {"decoder": "influx"}
  *
  * Only decoder, patterns, begin and lines have to be there; begin and end are a pattern or a list
- * of them. The README of this folder says what each means.
+ * of them. docs/write-a-format.md says what each means.
  */
 #ifndef EZREPO_FORMATS_FORMAT_INPUT_H
 #define EZREPO_FORMATS_FORMAT_INPUT_H

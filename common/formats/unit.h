@@ -10,8 +10,8 @@ enum unit_kind { UNIT_TIME, UNIT_RATIO, UNIT_RATE, UNIT_SIZE };
 struct unit;
 
 /*
- * The unit of that name, spelled exactly so (README.md lists them); NULL where there is none. A
- * name whose meaning differs from tool to tool is none: kB and MB are 1000 or 1024.
+ * The unit of that name, spelled exactly so (docs/write-a-format.md lists them); NULL where there
+ * is none. A name whose meaning differs from tool to tool is none: kB and MB are 1000 or 1024.
  */
 const struct unit *unit_named(struct slice name);
 enum unit_kind unit_kind(const struct unit *u);

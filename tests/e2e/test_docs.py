@@ -66,6 +66,33 @@ def test_every_counter_is_documented(build_dir, process):
         f"docs/counters.md should have of {process}:\n" + "\n".join(expected)
 
 
+def names_in(cell):
+    """`a.b`, `.c` in a table: a.b, a.b.c."""
+    found = []
+    for name in re.findall(r"`([^`]+)`", cell):
+        if not name.startswith("."):
+            base = name
+        found.append(base + name if name.startswith(".") else name)
+    return found
+
+
+def test_every_format_is_documented():
+    """A heading for each that is delivered, in its list a row for each of its metrics, and no others."""
+    text = read("docs", "formats.md")
+    formats, metrics = {}, set()
+    for name in os.listdir(os.path.join(ROOT, "schemas", "formats")):
+        formats[name[:-5]] = mapping = json.loads(read("schemas", "formats", name))
+        for rule in mapping["records"] + [mapping.get("empty", {"metrics": {}})]:
+            metrics |= set(rule["metrics"])
+    assert sorted(re.findall(r"^### (.*)$", text, re.M)) == sorted(formats)
+    [table] = re.findall(r"^## Metrics$.*?((?:^\|[^\n]*\n)+)", text, re.M | re.S)
+    told = [name for row in table.splitlines()[2:] for name in names_in(row.split("|")[1])]
+    assert sorted(metrics - set(told)) == [] and sorted(set(told) - metrics) == []
+    for name in formats:
+        [section] = re.findall(rf"^### {name}$(.*?)(?=^##|\Z)", text, re.M | re.S)
+        assert len(section.split()) > 20, name
+
+
 def test_every_capability_is_documented(build_dir):
     """Label, verb, parameters and columns, in the order of /capabilities."""
     said = json.loads(subprocess.run([os.path.join(build_dir, "ctl", "ezrepoctl"), "capabilities"], capture_output=True,

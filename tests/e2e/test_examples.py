@@ -3,8 +3,8 @@
 
 A fenced block whose lines begin with `$ ` is a session: its commands are run in order, the sessions of a page in one
 shell and one folder, against one default set, and what is printed is compared with the block. What is changed in a
-command, and back in what it prints: the ports 9900, 8890 and 8891 are the set's, and so is /var/lib/ezrepo or
-/var/lib/ezrepo-quickstart. `ezrepo` is found by PATH, `deploy/ezrepo` by a link.
+command, and back in what it prints: the ports 9900, 8890 and 8891 are the set's, 9901 is a free one, and /var/lib/ezrepo or
+/var/lib/ezrepo-quickstart is the set's folder. `ezrepo` is found by PATH, `deploy/ezrepo` by a link.
 
 What is printed may differ in blanks and line ends, in times, tokens and UUIDs, and, but on the pages in EXACT, in numbers;
 `...` stands for anything. Where nothing is shown nothing is compared, but the command has to end with 0.
@@ -24,7 +24,7 @@ import time
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
-from conftest import EZREPO, ROOT, EzrepoSet, ping, time_text
+from conftest import EZREPO, ROOT, EzrepoSet, find_free_ports, ping, time_text
 
 from ezrepo import jsonc
 from ezrepo.errors import Failure
@@ -207,7 +207,8 @@ class Terminal:
         path = f"{os.path.dirname(EZREPO)}:{os.environ['PATH']}"
         self.shell = subprocess.Popen(["bash"], cwd=folder, env={**one.environment, "PATH": path}, text=True,
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-        self.pairs = [("9900", str(one.udp)), ("8890", str(one.https)), ("8891", str(one.registry))]
+        self.pairs = [("9900", str(one.udp)), ("8890", str(one.https)), ("8891", str(one.registry)),
+                      ("9901", str(find_free_ports(1)[0]))]
         self.run("set -o pipefail")
 
     def rewritten(self, command: str) -> str:
@@ -304,6 +305,7 @@ def test_settings(block, module_set, build_dir, tmp_path):
         return
     with open(f"{module_set.state}/ezrepo.json", encoding="utf-8") as written:
         settings, _ = jsonc.parse(written.read(), "ezrepo.json")
+    settings["common"]["formats_dir"] = f"{module_set.state}/formats.d"  # which the sessions may have put something into
     for section, options in in_sections(block).items():
         settings[section].update(options)
         file.write_text(json.dumps(settings))

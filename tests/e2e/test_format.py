@@ -131,7 +131,7 @@ def test_paths_that_found_nothing(ctl, tmp_path):
     file.write_text(json.dumps({**MAPPING, "records": [first, second]}))
     _, behind = blocks(ctl("try", str(file), "--context", "site=x", "-", text='{"host": "h", "a": 1, "kind": "k", "at": 1}')[0])
     assert behind[:2] == ["Paths that found nothing:", "  $.b  in records[0].metrics.b"]
-    at = behind.index("Paths of rules that took no document:")
+    at = behind.index("Paths that were not looked for:")
     assert "  $.c  in records[1].metrics.c" in behind[at:] and "  $.a  in records[0].metrics.a" not in behind
     assert behind[-2] == f"standard input by {file}: 1 document, 1 record, 0 faults"
 
