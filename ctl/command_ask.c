@@ -13,8 +13,9 @@
 #include "schemas/messages.h"
 
 #define ARENA_BYTES ((size_t)512 << 20)
-/* So many of the widest rows fit into an answer, whatever they hold. */
+/* So many of the widest rows fit into an answer, and so many of these into the arena. */
 #define PAGE_ROWS 5000
+#define PAGES     4
 
 static struct {
     const char *when, *rows;
@@ -32,6 +33,7 @@ struct asking {
     struct mplane_value values[CAPABILITY_NAMES + 2]; /* the last two are the page's */
     size_t given;
     bool lists;
+    char limit[24];                    /* of rows of the page */
     int64_t left;                      /* rows that are still wanted */
     char cursor[LIMIT_TEXT_BYTES + 1]; /* of the last row seen, or "" */
 };
@@ -110,25 +112,30 @@ static int go_on(struct asking *s, const struct mplane_rows *rows)
 }
 
 /* Asks for a page, or for all when it is no listing, and prints it. *more: whether to go on. */
-static int ask_page(struct arena *a, struct asking *s, bool *more)
+static int ask_page(struct arena *a, struct mplane_client *client, struct asking *s, bool *more)
 {
-    char limit[24];
     struct mplane_rows rows;
-    int exit_code;
-    struct mplane_client *client = mplane_client_new(a, &exit_code);
-    if (client == NULL) {
-        return exit_code;
-    }
-    snprintf(limit, sizeof limit, "%" PRId64, s->left < PAGE_ROWS ? s->left : PAGE_ROWS);
-    s->values[s->given] = (struct mplane_value){"list.limit", limit};
+    snprintf(s->limit, sizeof s->limit, "%" PRId64, s->left < PAGE_ROWS ? s->left : PAGE_ROWS);
+    s->values[s->given] = (struct mplane_value){"list.limit", s->limit};
     s->values[s->given + 1] = (struct mplane_value){"list.after", s->cursor};
-    exit_code = CTL_FAILED;
     const struct mplane_message *result =
         mplane_ask(client, s->row->label, &s->when, s->values, s->given + (s->lists ? 2 : 0));
-    if (result != NULL && mplane_rows(a, result, &rows) == 0) {
-        int goes_on = go_on(s, &rows);
-        *more = goes_on == 1;
-        exit_code = goes_on == -1 ? CTL_FAILED : mplane_print_json(a, &rows);
+    if (result == NULL || mplane_rows(a, result, &rows) == -1) {
+        return CTL_FAILED;
+    }
+    int goes_on = go_on(s, &rows);
+    *more = goes_on == 1;
+    return goes_on == -1 ? CTL_FAILED : mplane_print_json(a, &rows);
+}
+
+/* The next pages, over one connection. */
+static int ask_pages(struct arena *a, struct asking *s, bool *more)
+{
+    int exit_code;
+    struct mplane_client *client = mplane_client_new(a, &exit_code);
+    for (int i = 0; i < PAGES && *more && exit_code == CTL_DONE; i++) {
+        *more = false;
+        exit_code = ask_page(a, client, s, more);
     }
     mplane_client_free(&client);
     return exit_code;
@@ -144,15 +151,14 @@ int ctl_ask(const struct ctl_command *self, int argc, char **argv)
         -1) {
         return exit_code;
     }
-    struct arena *a = arena_new(ARENA_BYTES), *page = arena_new(ARENA_BYTES);
-    exit_code = a == NULL || page == NULL ? ctl_failed("out of memory")
-                                          : read_words(a, &asking, words, count);
-    for (bool more = exit_code == CTL_DONE; more && exit_code == CTL_DONE;) {
-        more = false;
-        exit_code = ask_page(page, &asking, &more);
-        arena_reset(page);
+    struct arena *a = arena_new(ARENA_BYTES), *pages = arena_new(ARENA_BYTES);
+    exit_code = a == NULL || pages == NULL ? ctl_failed("out of memory")
+                                           : read_words(a, &asking, words, count);
+    for (bool more = true; more && exit_code == CTL_DONE;) {
+        exit_code = ask_pages(pages, &asking, &more);
+        arena_reset(pages);
     }
-    arena_free(&page);
+    arena_free(&pages);
     arena_free(&a);
     return exit_code;
 }

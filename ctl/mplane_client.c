@@ -7,6 +7,7 @@
 
 #include <curl/curl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -322,9 +323,35 @@ static struct slice about_receipt(struct mplane_client *c, const struct mplane_m
     return mplane_message_write(c->arena, &m, NULL);
 }
 
-/* Redeems until there is something else than a receipt, or time is out. 0, or -1 after a complaint.
- */
-static int redeem(struct mplane_client *c, int64_t deadline_ms, struct mplane_members *m)
+/* While a receipt is redeemed: somebody wants no answer any more. */
+static const int breaking[] = {SIGINT, SIGTERM};
+#define BREAKING (sizeof breaking / sizeof breaking[0])
+static volatile sig_atomic_t broken_off;
+
+static void on_break(int number)
+{
+    (void)number;
+    broken_off = 1;
+}
+
+static void catch_breaks(struct sigaction before[BREAKING])
+{
+    struct sigaction action = {.sa_handler = on_break}; /* without SA_RESTART: pauses end */
+    for (size_t i = 0; i < BREAKING; i++) {
+        sigaction(breaking[i], &action, &before[i]);
+    }
+}
+
+static void leave_breaks(const struct sigaction before[BREAKING])
+{
+    for (size_t i = 0; i < BREAKING; i++) {
+        sigaction(breaking[i], &before[i], NULL);
+    }
+}
+
+/* Redeems until there is something else than a receipt. 0, or -1 after a complaint; then, if time
+ * is out or it was broken off, nobody works at the question any more. */
+static int redeem_until(struct mplane_client *c, int64_t deadline_ms, struct mplane_members *m)
 {
     useconds_t pause_us = PAUSE_FIRST_US;
     const struct mplane_message *receipt = read_message(c, m->message);
@@ -338,9 +365,10 @@ static int redeem(struct mplane_client *c, int64_t deadline_ms, struct mplane_me
         return -1;
     }
     while (is_kind(m, MPLANE_RECEIPT)) {
-        if (now_ms() >= deadline_ms) {
+        if (broken_off || now_ms() >= deadline_ms) {
             exchange(c, "/", interrupt, now_ms() + CONNECT_MS, m);
-            ctl_failed("no result within %s s: interrupted", mplane_connection.timeout);
+            ctl_failed(broken_off ? "interrupted" : "no result within %s s: interrupted",
+                       mplane_connection.timeout);
             return -1;
         }
         usleep(pause_us);
@@ -350,6 +378,20 @@ static int redeem(struct mplane_client *c, int64_t deadline_ms, struct mplane_me
         }
     }
     return 0;
+}
+
+/* The same; whoever breaks it off takes the question back. */
+static int redeem(struct mplane_client *c, int64_t deadline_ms, struct mplane_members *m)
+{
+    struct sigaction before[BREAKING];
+    catch_breaks(before);
+    int rc = redeem_until(c, deadline_ms, m);
+    leave_breaks(before);
+    if (rc == 0 && broken_off) {
+        ctl_failed("interrupted");
+        rc = -1;
+    }
+    return rc;
 }
 
 /* A capability that is looked for. */

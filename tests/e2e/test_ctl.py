@@ -8,6 +8,7 @@ import json
 import os
 import pty
 import re
+import signal
 import socket
 import ssl
 import struct
@@ -18,7 +19,7 @@ import time
 
 import pytest
 from capabilities import DECLARED, DIMENSIONS, TABLE
-from conftest import ROOT, find_free_ports
+from conftest import ROOT, find_free_ports, wait_for
 from gateways import Authority
 
 REGISTRY = "http://gateway.example:8444/registry/ezrepo"
@@ -384,6 +385,25 @@ def test_capability_that_is_not_offered(run, gateway):
     assert run("query").returncode == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_question_that_is_broken_off_is_taken_back(ctl, pki, gateway, number):
+    """Else somebody would count all records for nobody."""
+    def answer(message):
+        if "interrupt" in message:
+            return result("QueryByCriteria", [])
+        gateway.answers.append(answer)
+        return receipt()
+    gateway.answers = [answer]
+    words = [ctl, "query", "--url", f"https://localhost:{gateway.port}/", "--cert", str(pki / "client.crt"),
+             "--key", str(pki / "client.key"), "--ca", str(pki / "ca.crt")]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_for(lambda: any("redemption" in m["message"] for m in list(gateway.received)), 60)
+        process.send_signal(number)
+        said = process.communicate(timeout=60)
+    assert (process.returncode, *said) == (1, "", "ezrepoctl: interrupted\n")
+    assert gateway.received[-1]["message"]["interrupt"] == "query"
+
+
 # ---- any question ----
 
 def account(sender, cursor="c"):
@@ -406,6 +426,15 @@ def test_all_pages_of_a_listing(run, gateway):
     assert [p["list.after"] for p in asked(gateway)] == ["", "a.3", "a.last"]
     assert {(p["list.limit"], p["ingestd.instance"], p["input.sender"]) for p in asked(gateway)} == {("5000", "x=y", "*")}
     assert gateway.received[0]["message"]["when"].startswith("2026-11-21")
+
+
+def test_many_pages_of_a_listing(run, gateway):
+    """More than are asked for over one connection."""
+    gateway.answers = [result("LedgerAccounts", [account(str(i), f"a.{i}")]) for i in range(10)] + \
+        [result("LedgerAccounts", [])]
+    done = run("ask", "LedgerAccounts")
+    assert [json.loads(line)["input.sender"] for line in done.stdout.splitlines()] == [str(i) for i in range(10)]
+    assert [p["list.after"] for p in asked(gateway)] == ["", *(f"a.{i}" for i in range(10))]
 
 
 def test_so_many_rows_of_a_listing(run, gateway):
