@@ -10,6 +10,7 @@
 #include "common/json_files.h"
 #include "common/record_dimensions.h"
 #include "common/when_time.h"
+#include "ctl/format_given.h"
 #include "ctl/format_options.h"
 #include "ctl/table.h"
 #include "ctl/trial_grades.h"
@@ -21,15 +22,10 @@
 #define CONTEXT_BYTES  65536
 
 static struct {
-    struct ctl_texts context;
-    const char *received, *output, *grading, *record_types;
+    const char *output, *grading, *record_types;
 } given = {.record_types = ""};
 
 static const struct ctl_option try_options[] = {
-    {"context", "NAME=VALUE", NULL, NULL,
-     "what the mapping asks for as #NAME; may be given several times", &given.context},
-    {"received", "TIME", &given.received, NULL,
-     "when it was received; the time the file was changed unless given"},
     {"output", "FORM", &given.output, NULL, "text, or json: the records alone, as a list"},
     {"grading", "FILE", &given.grading, NULL,
      "grades by this document; the default one unless given"},
@@ -52,50 +48,12 @@ struct trial {
 
 /* ---- what is known of the delivery ---- */
 
-static int set_context(struct trial *t, const char *name, size_t length, const char *value)
-{
-    struct slice copy = arena_copy(t->kept, (struct slice){name, length});
-    struct slice text = arena_copy(t->kept, slice_of(value));
-    if (copy.at == NULL || text.at == NULL || format_context_set(&t->context, copy, text) == -1) {
-        ctl_failed("--context: expected at most %d names, of %d bytes in all", FORMAT_CONTEXT_NAMES,
-                   CONTEXT_BYTES);
-        return CTL_FAILED;
-    }
-    return CTL_DONE;
-}
-
-/* When the file was changed; of what is no file, now. */
-static int64_t changed_us(FILE *f)
-{
-    struct stat s;
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    if (fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode)) {
-        t = s.st_mtim;
-    }
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static int fill_context(struct trial *t, FILE *in)
 {
-    char received[WHEN_TEXT];
-    int64_t us = changed_us(in);
-    if (given.received != NULL && ctl_time(given.received, &us) == -1) {
-        return ctl_usage("--received: expected a time, found \"%s\"", given.received);
-    }
-    when_time_text(us, received);
-    int code = set_context(t, "received", strlen("received"), received);
-    code = code != CTL_DONE ? code : set_context(t, "sender", strlen("sender"), "127.0.0.1");
-    if (code == CTL_DONE && in != stdin) {
-        const char *slash = strrchr(t->file, '/');
-        code = set_context(t, "file", strlen("file"), slash == NULL ? t->file : slash + 1);
-    }
-    for (int i = 0; i < given.context.count && code == CTL_DONE; i++) {
-        const char *text = given.context.text[i], *equals = strchr(text, '=');
-        if (equals == NULL || equals == text) {
-            return ctl_usage("--context: expected NAME=VALUE, found \"%s\"", text);
-        }
-        code = set_context(t, text, (size_t)(equals - text), equals + 1);
+    int code = format_given_fill(t->kept, fileno(in), in == stdin ? "" : t->file, &t->context);
+    if (code == CTL_DONE && !format_context_has(&t->context, slice_of("sender")) &&
+        format_context_set(&t->context, slice_of("sender"), slice_of("127.0.0.1")) == -1) {
+        return ctl_failed("--context: expected at most %d names", FORMAT_CONTEXT_NAMES - 3);
     }
     return code;
 }
@@ -410,7 +368,8 @@ static int try_file(struct trial *t, const struct format *f, const char *file)
 
 int ctl_format_try(const struct ctl_command *self, int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {try_options, format_options, NULL};
+    const struct ctl_option *const groups[CTL_GROUPS] = {try_options, format_given_options,
+                                                         format_options, NULL};
     static struct trial t;
     const char *rest[2] = {NULL, "-"};
     int count, exit_code;

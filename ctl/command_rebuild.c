@@ -40,23 +40,23 @@ static void on_interrupt(int number)
 
 /* ---- asking ---- */
 
-static int send_request(void *socket, int64_t since_us)
+static int send_request(const struct store_link *link, int64_t since_us)
 {
     const struct rebuild_message m = {
         .id = REQUEST_ID, .verify = given.verify, .since_us = since_us};
     struct pack p;
     pack_init(&p);
     rebuild_encode(&p, &m);
-    return store_link_send(socket, &p);
+    return store_link_send(link->socket, &p);
 }
 
-static void send_cancel(void *socket)
+static void send_cancel(const struct store_link *link)
 {
     const struct cancel_message m = {.id = REQUEST_ID};
     struct pack p;
     pack_init(&p);
     cancel_encode(&p, &m);
-    (void)store_link_send(socket, &p);
+    (void)store_link_send(link->socket, &p);
 }
 
 static void show_progress(const struct rebuilt_message *m)
@@ -74,14 +74,15 @@ static void show_progress(const struct rebuilt_message *m)
  * Answers until the last one, which is decoded into *m with its texts in `bytes` and the arena. -1
  * after a complaint.
  */
-static int wait_for_end(void *socket, struct arena *a, zmq_msg_t *bytes, struct rebuilt_message *m)
+static int wait_for_end(const struct store_link *link, struct arena *a, zmq_msg_t *bytes,
+                        struct rebuilt_message *m)
 {
     bool given_up = false;
     for (;;) {
         struct slice frame;
-        int rc = store_link_receive(socket, SILENCE_MS, bytes, &frame);
+        int rc = store_link_receive(link, SILENCE_MS, bytes, &frame);
         if (interrupted && !given_up) {
-            send_cancel(socket);
+            send_cancel(link);
             given_up = true;
         }
         if (rc == -1) {
@@ -92,7 +93,7 @@ static int wait_for_end(void *socket, struct arena *a, zmq_msg_t *bytes, struct 
         }
         arena_reset(a);
         if (rebuilt_decode_all(frame, a, m) == -1) {
-            return store_link_strange();
+            return store_link_strange(link);
         }
         show_progress(m);
         if (m->finished) {
@@ -166,16 +167,16 @@ static void print_text(const struct rebuilt_message *m)
 
 /* ---- the command ---- */
 
-static int ask(void *socket, int64_t since_us)
+static int ask(const struct store_link *link, int64_t since_us)
 {
     int exit_code = CTL_FAILED;
     struct rebuilt_message m;
     zmq_msg_t bytes;
     struct arena *a = arena_new(ARENA_BYTES);
     zmq_msg_init(&bytes);
-    if (a == NULL || send_request(socket, since_us) == -1) {
+    if (a == NULL || send_request(link, since_us) == -1) {
         ctl_failed("%s", a == NULL ? "out of memory" : "stored cannot be asked");
-    } else if (wait_for_end(socket, a, &bytes, &m) == 0) {
+    } else if (wait_for_end(link, a, &bytes, &m) == 0) {
         if (given.json) {
             print_json(a, &m);
         } else if (m.status == ANSWER_OK || m.status == ANSWER_TIMEOUT) {
@@ -202,12 +203,12 @@ static void catch_interrupt(void)
 static int connect_and_ask(int64_t since_us)
 {
     struct store_link link;
-    int exit_code = store_link_open(&link, given.run_dir);
+    int exit_code = store_link_open(&link, given.run_dir, ENDPOINT_STORE, "stored");
     if (exit_code != CTL_DONE) {
         return exit_code;
     }
     catch_interrupt();
-    exit_code = ask(link.socket, since_us);
+    exit_code = ask(&link, since_us);
     store_link_close(&link);
     return exit_code;
 }

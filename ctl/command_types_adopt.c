@@ -98,7 +98,7 @@ static int print(struct arena *a, const struct adopted_message *m)
     return print_text(a, m);
 }
 
-static int ask(void *socket, struct arena *a, zmq_msg_t *bytes)
+static int ask(const struct store_link *link, struct arena *a, zmq_msg_t *bytes)
 {
     const struct adopt_message request = {.id = REQUEST_ID, .yes = given.yes};
     struct adopted_message m;
@@ -106,19 +106,19 @@ static int ask(void *socket, struct arena *a, zmq_msg_t *bytes)
     struct pack p;
     pack_init(&p);
     adopt_encode(&p, &request);
-    if (store_link_send(socket, &p) == -1) {
+    if (store_link_send(link->socket, &p) == -1) {
         return ctl_failed("stored cannot be asked");
     }
     int rc;
     do {
-        rc = store_link_receive(socket, PATIENCE_MS, bytes, &frame);
+        rc = store_link_receive(link, PATIENCE_MS, bytes, &frame);
     } while (rc == 1);
     if (rc == 0 && adopted_decode_all(frame, a, &m) == 0 && m.gaps_us_count == m.types_count &&
         m.become_us_count == m.types_count && m.series_count == m.types_count) {
         return print(a, &m);
     }
     if (rc == 0) {
-        (void)store_link_strange();
+        (void)store_link_strange(link);
     }
     return CTL_FAILED;
 }
@@ -136,13 +136,13 @@ int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv)
     if (given.run_dir == NULL) {
         return ctl_usage("types adopt: --run-dir is missing");
     }
-    exit_code = store_link_open(&link, given.run_dir);
+    exit_code = store_link_open(&link, given.run_dir, ENDPOINT_STORE, "stored");
     if (exit_code != CTL_DONE) {
         return exit_code;
     }
     struct arena *a = arena_new(ARENA_BYTES);
     zmq_msg_init(&bytes);
-    exit_code = a == NULL ? ctl_failed("out of memory") : ask(link.socket, a, &bytes);
+    exit_code = a == NULL ? ctl_failed("out of memory") : ask(&link, a, &bytes);
     zmq_msg_close(&bytes);
     arena_free(&a);
     store_link_close(&link);

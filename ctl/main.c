@@ -14,6 +14,9 @@
 static const struct ctl_command commands[] = {
     {"send", "FILE|-",
      "Sends mPlane results as datagrams, one each, however they stand in the file.", ctl_send},
+    {"deliver", "FORMAT FILE...|--follow",
+     "Delivers what another tool wrote, to the set on this machine, in the format that is named.",
+     ctl_deliver},
     ASKING_COMMANDS(ASKING_COMMAND){
         "ask", "LABEL [NAME=VALUE...]",
         "Asks any question by its label and prints each row as a JSON object on a line of its own.",

@@ -22,25 +22,26 @@ int store_link_send(void *socket, struct pack *p)
     return rc;
 }
 
-int store_link_strange(void)
+int store_link_strange(const struct store_link *link)
 {
-    ctl_failed("stored answered something else than expected; is it of another version?");
+    ctl_failed("%s answered something else than expected; is it of another version?", link->peer);
     return -1;
 }
 
-int store_link_receive(void *socket, int patience_ms, zmq_msg_t *bytes, struct slice *frame)
+int store_link_receive(const struct store_link *link, int patience_ms, zmq_msg_t *bytes,
+                       struct slice *frame)
 {
-    zmq_pollitem_t item = {.socket = socket, .events = ZMQ_POLLIN};
+    zmq_pollitem_t item = {.socket = link->socket, .events = ZMQ_POLLIN};
     int ready = zmq_poll(&item, 1, patience_ms);
     if (ready == -1 && errno == EINTR) {
         return 1;
     }
     if (ready <= 0) {
-        ctl_failed("stored does not answer; `ezrepo status` tells more");
+        ctl_failed("%s does not answer; `ezrepo status` tells more", link->peer);
         return -1;
     }
-    if (zmq_msg_recv(bytes, socket, ZMQ_DONTWAIT) == -1 || zmq_msg_more(bytes) != 0) {
-        return store_link_strange();
+    if (zmq_msg_recv(bytes, link->socket, ZMQ_DONTWAIT) == -1 || zmq_msg_more(bytes) != 0) {
+        return store_link_strange(link);
     }
     *frame = (struct slice){zmq_msg_data(bytes), zmq_msg_size(bytes)};
     return 0;
@@ -60,23 +61,24 @@ static bool somebody_listens(const char *path)
     return !refused;
 }
 
-int store_link_open(struct store_link *link, const char *run_dir)
+int store_link_open(struct store_link *link, const char *run_dir, const char *name,
+                    const char *peer)
 {
     struct sockaddr_un address;
-    char endpoint[sizeof address.sun_path + 16];
+    char endpoint[2 * sizeof address.sun_path + 16];
     int linger = 1000;
-    *link = (struct store_link){NULL, NULL};
-    if (strlen(run_dir) + sizeof "/" ENDPOINT_STORE > sizeof address.sun_path) {
+    *link = (struct store_link){NULL, NULL, peer};
+    if (strlen(run_dir) + strlen(name) + 2 > sizeof address.sun_path) {
         return ctl_usage("--run-dir: longer than a socket's path may be");
     }
-    snprintf(endpoint, sizeof endpoint, "%s/" ENDPOINT_STORE, run_dir);
+    snprintf(endpoint, sizeof endpoint, "%s/%s", run_dir, name);
     if (access(endpoint, W_OK) == -1) {
         return ctl_failed("%s: %s", endpoint, strerror(errno));
     }
     if (!somebody_listens(endpoint)) {
-        return ctl_failed("%s: stored does not run; `ezrepo status` tells more", endpoint);
+        return ctl_failed("%s: %s does not run; `ezrepo status` tells more", endpoint, peer);
     }
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/" ENDPOINT_STORE, run_dir);
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/%s", run_dir, name);
     link->context = zmq_ctx_new();
     link->socket = link->context == NULL ? NULL : zmq_socket(link->context, ZMQ_DEALER);
     if (link->socket == NULL ||
@@ -97,5 +99,5 @@ void store_link_close(struct store_link *link)
     if (link->context != NULL) {
         zmq_ctx_term(link->context);
     }
-    *link = (struct store_link){NULL, NULL};
+    *link = (struct store_link){NULL, NULL, NULL};
 }

@@ -319,7 +319,7 @@ enum answer_status {
 
 #define LIMIT_BODY_BYTES 16777216 /* what is delivered at once */
 #define LIMIT_ALLOWED    256
-#define LIMIT_CONTEXT    32
+#define LIMIT_CONTEXT    64
 
 enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
 

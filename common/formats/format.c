@@ -72,6 +72,11 @@ const struct format_mapping *format_mapping_of(const struct format *f)
     return &f->mapping;
 }
 
+bool format_remembers(const struct format *f)
+{
+    return f->mapping.remember_count > 0;
+}
+
 int format_context_set(struct format_context *c, struct slice name, struct slice value)
 {
     uint32_t i = 0;

@@ -27,6 +27,9 @@ struct format;
 struct format *format_read(struct document *d, struct slice bytes);
 void format_free(struct format **f);
 
+/* Whether a document is meant together with those before it: something is remembered. */
+bool format_remembers(const struct format *f);
+
 /* As it was read (mapping.h). */
 const struct format_mapping *format_mapping_of(const struct format *f);
 

@@ -13,7 +13,8 @@ from .errors import Failure
 from .state import State, default_directory, program
 
 COMMANDS = {
-    "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line",
+    "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line; or what another tool"
+            " wrote, to the set on this machine: --format FORMAT FILE...|--follow",
     "query": "QueryByCriteria: how many records match, how many of them have the grade",
     "periods": "the periods of steady quality that match, newest first",
     "events": "the changes of grade that match, newest first",
@@ -76,6 +77,26 @@ def _format_arguments(directory: str, verb: str) -> List[str]:
     return arguments
 
 
+def _format_of(arguments: List[str]) -> str:
+    """What --format names; "" without one."""
+    for i, text in enumerate(arguments):
+        if text == "--format":
+            return arguments[i + 1] if i + 1 < len(arguments) else ""
+        if text.startswith("--format="):
+            return text[len("--format="):]
+    return ""
+
+
+def _without_format(arguments: List[str]) -> List[str]:
+    left = []
+    skip = False
+    for text in arguments:
+        if not skip and text != "--format" and not text.startswith("--format="):
+            left.append(text)
+        skip = text == "--format"
+    return left
+
+
 def run(command: str, arguments: List[str]) -> NoReturn:
     """Becomes ezrepoctl."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -90,6 +111,11 @@ def run(command: str, arguments: List[str]) -> NoReturn:
                          "  --as NAME    the client certificate pki/clients/NAME.crt (admin)\n"
                          "The connection is taken from the set; all else is ezrepoctl's:\n\n")
         sys.stdout.flush()
+    elif command == "send" and _format_of(rest):
+        # What another tool wrote does not go by UDP: it is on disk when that is told.
+        name, rest = _format_of(rest), _without_format(rest)
+        state = opened(own.state)
+        call = [call[0], "deliver", name, "--run-dir", state.endpoint_folder("deliver")] + _format_arguments(own.state, "list")
     elif command == "send" and "--udp" not in rest:
         call += ["--udp", first_udp(opened(own.state))]
     elif command == "rebuild":

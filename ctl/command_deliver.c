@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The command deliver: what a tool wrote, in a format, to ingestd's own door on this machine. It is
+ * on disk when that is told.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/when_time.h"
+#include "ctl/format_given.h"
+#include "ctl/format_options.h"
+#include "ctl/store_link.h"
+
+#define ARENA_BYTES    ((size_t)64 << 20)
+#define BODY_BYTES     ((size_t)256 << 10) /* of what is followed: then it is delivered */
+#define BODY_MS        1000                /* the same, so long after its first document */
+#define DOCUMENT_BYTES ((size_t)8 << 20)
+#define PATIENCE_MS    30000
+#define BUSY_US        500000
+
+static struct {
+    const char *run_dir;
+    bool follow;
+} given;
+
+static const struct ctl_option deliver_options[] = {
+    {"run-dir", "DIR", &given.run_dir, NULL, "folder of the set's sockets", NULL},
+    {"follow", NULL, NULL, &given.follow,
+     "delivers each second what there is of standard input, until it ends", NULL},
+    {NULL, NULL, NULL, NULL, NULL, NULL}};
+
+struct delivering {
+    struct store_link link;
+    struct arena *arena; /* the context; bodies */
+    const struct format_file *file;
+    struct format_context context;
+    const char *owner;
+    uint64_t id, records, refused;
+    bool said_busy;
+};
+
+/* ---- one body ---- */
+
+static int send_body(struct delivering *d, struct slice body)
+{
+    static struct slice everything = {"*", 1};
+    struct pack p;
+    struct deliver_message m = {.id = d->id,
+                                .door = DOOR_FILE,
+                                .sender = slice_of(d->owner),
+                                .place = slice_of(""),
+                                .received_us = 0,
+                                .allowed = &everything,
+                                .allowed_count = 1,
+                                .format = slice_of(d->file->name),
+                                .context_names = d->context.names,
+                                .context_names_count = d->context.count,
+                                .context_values = d->context.values,
+                                .context_values_count = d->context.count};
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    m.received_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+    pack_init(&p);
+    deliver_encode(&p, &m);
+    struct slice head = pack_bytes(&p);
+    bool sent = pack_ok(&p) &&
+                zmq_send(d->link.socket, head.at, head.len, ZMQ_DONTWAIT | ZMQ_SNDMORE) != -1 &&
+                zmq_send(d->link.socket, body.at, body.len, ZMQ_DONTWAIT) != -1;
+    pack_release(&p);
+    return sent ? 0 : -1;
+}
+
+/* 0: answered; 1: it is busy; -1 after a complaint. */
+static int take_answer(struct delivering *d, struct slice frame)
+{
+    struct delivered_message m;
+    if (delivered_decode_all(frame, NULL, &m) == -1 || m.id != d->id) {
+        ctl_failed("ingestd answered something else than expected; is it of another version?");
+        return -1;
+    }
+    if (m.outcome == DELIVERY_BUSY) {
+        if (!d->said_busy) {
+            ctl_failed("ingestd cannot take it yet: %.*s; waiting", (int)m.reason.len, m.reason.at);
+        }
+        d->said_busy = true;
+        return 1;
+    }
+    d->records += m.records;
+    d->refused += m.rejected;
+    if (m.rejected > 0) {
+        ctl_failed("%" PRIu64 " refused; the first as %.*s: %.*s", m.rejected, (int)m.reason.len,
+                   m.reason.at, (int)m.detail.len, m.detail.at);
+    }
+    return 0;
+}
+
+/* 0, or -1 after a complaint. */
+static int deliver(struct delivering *d, struct slice body)
+{
+    int rc = 1;
+    while (rc == 1) {
+        zmq_msg_t bytes;
+        struct slice frame;
+        zmq_msg_init(&bytes);
+        d->id++;
+        rc = send_body(d, body) == -1 ? -1
+                                      : store_link_receive(&d->link, PATIENCE_MS, &bytes, &frame);
+        rc = rc == 0 ? take_answer(d, frame) : -1;
+        zmq_msg_close(&bytes);
+        if (rc == 1) {
+            usleep(BUSY_US);
+        }
+    }
+    return rc;
+}
+
+/* ---- a file, whole ---- */
+
+static int deliver_file(struct delivering *d, const char *name)
+{
+    bool standard = strcmp(name, "-") == 0;
+    int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        return ctl_failed("%s: %s", name, strerror(errno));
+    }
+    d->context.count = 0;
+    int code = format_given_fill(d->arena, fd, standard ? "" : name, &d->context);
+    if (!standard) {
+        close(fd);
+    }
+    if (code != CTL_DONE) {
+        return code;
+    }
+    struct slice body = ctl_read_file(d->arena, name, LIMIT_BODY_BYTES);
+    return body.at == NULL || deliver(d, body) == -1 ? CTL_FAILED : CTL_DONE;
+}
+
+/* ---- standard input, as it comes ---- */
+
+struct following {
+    struct delivering *d;
+    struct format_reading *reading;
+    struct arena *arena; /* of one document */
+    char *body;
+    size_t size, len;
+    int64_t begun_ms; /* when the first of what waits came */
+    bool any;
+};
+
+static int64_t clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* What waits; its time of receipt is now. */
+static int flush(struct following *f)
+{
+    struct slice body = {f->body == NULL ? "" : f->body, f->len};
+    arena_reset(f->d->arena);
+    f->d->context.count = 0;
+    f->len = 0;
+    f->any = true;
+    return format_given_fill(f->d->arena, STDIN_FILENO, "", &f->d->context) != CTL_DONE
+               ? -1
+               : deliver(f->d, body);
+}
+
+/* A document, or what is none and shall be refused where that is kept. */
+static int add(struct following *f, struct slice bytes)
+{
+    if (f->len == 0) {
+        f->begun_ms = clock_ms();
+    }
+    if (f->size - f->len < bytes.len + 1) {
+        size_t size = 2 * (f->len + bytes.len + 1);
+        char *body = realloc(f->body, size);
+        if (body == NULL) {
+            ctl_failed("out of memory");
+            return -1;
+        }
+        f->body = body;
+        f->size = size;
+    }
+    memcpy(f->body + f->len, bytes.at, bytes.len);
+    f->body[f->len + bytes.len] = '\n';
+    f->len += bytes.len + 1;
+    return f->len < BODY_BYTES ? 0 : flush(f);
+}
+
+static int take_bytes(struct following *f, struct slice bytes, bool last)
+{
+    struct format_outcome o;
+    enum format_event event;
+    int rc = 0;
+    while (rc == 0 &&
+           (event = format_next(f->reading, &bytes, last, f->arena, &o)) == FORMAT_DOCUMENT) {
+        if (o.bytes.len > 0) {
+            rc = add(f, o.bytes);
+        } else if (o.faults != NULL) {
+            f->d->refused++;
+            ctl_failed("line %" PRIu64 ": %s", o.line, o.faults->why);
+        }
+        arena_reset(f->arena);
+    }
+    return rc;
+}
+
+/* Until when it may be waited for more, milliseconds; -1: for ever. */
+static int patience(const struct following *f)
+{
+    int64_t left = f->begun_ms + BODY_MS - clock_ms();
+    return f->len == 0 ? -1 : left < 0 ? 0 : (int)left;
+}
+
+static int follow(struct following *f)
+{
+    static char buffer[65536];
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    ssize_t n = 1;
+    int rc = 0;
+    while (rc == 0 && n > 0) {
+        int ready = poll(&in, 1, patience(f));
+        if (ready == 0) {
+            rc = flush(f);
+            continue;
+        }
+        n = ready == -1 ? -1 : read(STDIN_FILENO, buffer, sizeof buffer);
+        if (n == -1 && errno != EINTR) {
+            ctl_failed("standard input: %s", strerror(errno));
+            rc = -1;
+        }
+        n = n == -1 && errno == EINTR ? 1 : n;
+        rc = rc == 0 && ready != -1
+                 ? take_bytes(f, (struct slice){buffer, n > 0 ? (size_t)n : 0}, n <= 0)
+                 : rc;
+    }
+    return rc == 0 && (f->len > 0 || !f->any) ? flush(f) : rc;
+}
+
+static int follow_input(struct delivering *d)
+{
+    static const struct format_limits limits = {.document_bytes = DOCUMENT_BYTES,
+                                                .line_bytes = 65507,
+                                                .depth = 64,
+                                                .values = 1000000,
+                                                .string_bytes = 65507,
+                                                .records = 1000000,
+                                                .looked_at = 100000000};
+    struct following f = {.d = d, .arena = arena_new(ARENA_BYTES)};
+    int rc = -1;
+    if (format_remembers(d->file->format)) {
+        ctl_failed("--follow: documents of the format %s are meant together; deliver them as one "
+                   "file",
+                   d->file->name);
+        goto end;
+    }
+    f.reading = format_begin(d->file->format, &d->context, &limits);
+    if (f.arena == NULL || f.reading == NULL) {
+        ctl_failed("out of memory");
+        goto end;
+    }
+    rc = follow(&f);
+end:
+    format_end(&f.reading);
+    arena_free(&f.arena);
+    free(f.body);
+    return rc == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+/* ---- the command ---- */
+
+static const char *user_name(void)
+{
+    const struct passwd *entry = getpwuid(getuid());
+    return entry == NULL ? "unknown" : entry->pw_name;
+}
+
+static int deliver_all(struct delivering *d, const char *const *files, int count)
+{
+    int code = store_link_open(&d->link, given.run_dir, ENDPOINT_DELIVER, "ingestd");
+    if (code != CTL_DONE) {
+        return code;
+    }
+    d->owner = user_name();
+    if (given.follow) {
+        code = follow_input(d);
+    }
+    for (int i = 0; !given.follow && i < count; i++) {
+        arena_reset(d->arena);
+        int one = deliver_file(d, files[i]);
+        code = one != CTL_DONE ? one : code;
+    }
+    store_link_close(&d->link);
+    printf("%" PRIu64 " records taken, %" PRIu64 " refused\n", d->records, d->refused);
+    return code != CTL_DONE ? code : d->refused > 0 ? CTL_FAILED : CTL_DONE;
+}
+
+int ctl_deliver(const struct ctl_command *self, int argc, char **argv)
+{
+    const struct ctl_option *const groups[CTL_GROUPS] = {deliver_options, format_options,
+                                                         format_given_options, NULL};
+    const char *words[1 + CTL_TEXTS];
+    struct delivering d = {.records = 0};
+    int count, code;
+    if (ctl_options(self, groups, argc, argv, words, 1, 1 + CTL_TEXTS, &count, &code) == -1) {
+        return code;
+    }
+    if (given.run_dir == NULL || given.follow != (count == 1)) {
+        return given.run_dir == NULL
+                   ? ctl_usage("deliver: expected --run-dir")
+                   : ctl_usage("deliver: expected files, or --follow for standard input");
+    }
+    struct format_files *formats = format_options_read();
+    d.file = formats == NULL ? NULL : format_files_find(formats, slice_of(words[0]));
+    d.arena = arena_new(ARENA_BYTES);
+    if (formats == NULL || d.arena == NULL) {
+        code = formats == NULL ? CTL_FAILED : ctl_failed("out of memory");
+    } else if (d.file == NULL) {
+        code = ctl_failed("there is no format \"%s\"; format list names those there are", words[0]);
+    } else {
+        code = deliver_all(&d, words + 1, count - 1);
+    }
+    arena_free(&d.arena);
+    format_files_free(&formats);
+    return code;
+}
