@@ -60,9 +60,10 @@ static int fill_context(struct trial *t, FILE *in)
 
 /* ---- records ---- */
 
-static void print_named(const char *name, int width, struct slice value)
+static void print_named(struct slice name, size_t width, struct slice value)
 {
-    printf("%-*s  ", width, name);
+    table_safe(stdout, name);
+    printf("%*s", (int)(width < name.len ? 2 : width - name.len + 2), "");
     table_safe(stdout, value);
     putchar('\n');
 }
@@ -77,37 +78,37 @@ static struct slice hops_text(struct arena *a, const struct format_record *r)
     return slice_of(text);
 }
 
-/* A block of lines; dimensions without a value are left out, but for the destination's. */
+/* A block of lines; dimensions without a value are left out. */
 static void print_record(struct trial *t, struct arena *a, const struct format_outcome *o,
                          const struct format_record *r)
 {
     char time[WHEN_TEXT];
-    int width = 7;
+    size_t width = strlen("content");
     for (uint32_t i = 0; i < r->metric_count; i++) {
-        width = (int)r->names[i].len > width ? (int)r->names[i].len : width;
+        width = r->names[i].len > width ? r->names[i].len : width;
     }
     printf("-- record %" PRIu64 ", of document %" PRIu64 " in line %" PRIu64 "\n", t->records,
            o->number, o->line);
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
         if (r->dimensions[d].len > 0) {
-            print_named(dimension_rows[d].name, width, r->dimensions[d]);
+            print_named(slice_of(dimension_rows[d].name), width, r->dimensions[d]);
         }
     }
     when_time_text(r->start_us, time);
-    print_named("start", width, slice_of(time));
+    print_named(slice_of("start"), width, slice_of(time));
     if (r->end_us != r->start_us) {
         when_time_text(r->end_us, time);
-        print_named("end", width, slice_of(time));
+        print_named(slice_of("end"), width, slice_of(time));
     }
     if (r->hop_count > 0) {
-        print_named("hops", width, hops_text(a, r));
+        print_named(slice_of("hops"), width, hops_text(a, r));
     }
     for (uint32_t i = 0; i < r->metric_count; i++) {
-        print_named(arena_copy(a, r->names[i]).at, width, r->values[i]);
+        print_named(r->names[i], width, r->values[i]);
     }
     if (t->grades != NULL) {
         struct slice grades = trial_grades_text(t->grades, a, r);
-        print_named("(grade)", width,
+        print_named(slice_of("(grade)"), width,
                     grades.at == NULL ? slice_of("no block of the grading is about it") : grades);
     }
 }
@@ -221,7 +222,9 @@ static void tell_path(void *context, const char *place, struct slice path)
     }
     fputs("  ", t->report);
     table_safe(t->report, path);
-    fprintf(t->report, "  in %s\n", place);
+    fputs("  in ", t->report);
+    table_safe(t->report, slice_of(place));
+    fputc('\n', t->report);
 }
 
 /* Counts before they are told, for the heading. */

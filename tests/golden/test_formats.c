@@ -84,6 +84,7 @@ static const struct {
     {"statsd", "statsd"},
     {"telegraf-influx", "telegraf-influx"},
     {"telegraf-json", "telegraf-json"},
+    {"traceroute-real", "traceroute"},
     {"traceroute-text", "traceroute-text"},
     {"traceroute-text-ecmp", "traceroute-text"},
     {"traceroute-text-lost", "traceroute-text"},

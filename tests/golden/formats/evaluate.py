@@ -135,7 +135,12 @@ def dec_blocks(text, opt):
                 raise Unmatched(line)
             continue
         for p in opt['lines']:
-            m = re.match(dissect(p), line)
+            into = p.get('into') if isinstance(p, dict) else None
+            m = re.match(dissect(p['pattern'] if isinstance(p, dict) else p), line)
+            if m and into:
+                cur.setdefault(into, []).append({k: v.split(opt['split'][k]) if k in opt.get('split', {}) else v
+                                                 for k, v in m.groupdict().items() if v is not None})
+                break
             if m:
                 for k, v in m.groupdict().items():
                     if v is None:

@@ -470,6 +470,8 @@ def change_expression(choose, writer, old):
 
 
 def change_pattern(choose, pattern):
+    if isinstance(pattern, dict):  # of lines that are gathered
+        return {**pattern, "pattern": change_pattern(choose, pattern["pattern"])}
     kind, fields = choose.random(), list(re.finditer(r"\{\w*(:\w+)?\}", pattern))
     if kind < 0.4 and fields:
         field = choose.choice(fields)
