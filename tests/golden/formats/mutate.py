@@ -245,8 +245,11 @@ class Format:
                 lines = lines[first:first + most]
             for _ in range(changes):
                 change_lines(choose, lines)
-            if self.mapping["input"]["decoder"] == "influx":  # of two blanks the evaluator makes an empty part
+            # of two blanks the evaluator makes an empty part, and labels with blanks around their "=" are none for it
+            if self.mapping["input"]["decoder"] == "influx":
                 lines = [re.sub(" {2,}", " ", line) for line in lines]
+            elif self.mapping["input"]["decoder"] == "prometheus":
+                lines = [re.sub(r'\s*=\s*"', '="', line) for line in lines]
             return "\n".join(lines) + choose.choice(["\n", "\n", "\n", "", "\n\n"])
         documents = fewer(choose, self.documents, self.named)
         for _ in range(changes):
