@@ -3,6 +3,10 @@
  * Records as periods see them: where each stands, and what is said of many of them together. All
  * that is known of a sum is here, in C and in SQL; period_rows.c takes it out of rows and into
  * them. Pure: no clock, no database, no globals.
+ *
+ * To say one thing more of them: here, in period_rows.c, and in a migration for period,
+ * period_dropped and the views over them. What cannot be told from hours of the roll-up costs late
+ * records in long periods the reading of all of them (PERIOD_SUM_OF_HEAD).
  */
 #ifndef EZREPO_PERIOD_RECORDS_H
 #define EZREPO_PERIOD_RECORDS_H

@@ -163,6 +163,22 @@ static void goes_on_from_what_was_dropped(void **state)
     periods_change_release(&change);
 }
 
+/* What is left of a whole without a part: only where that follows from the sums. */
+static void rest_of_a_sum(void **state)
+{
+    (void)state;
+    const struct period_sum whole = {.t_end_us = 90, .records = 10}, part = {50, 4};
+    struct period_sum s = {.t_end_us = 60, .records = 7}, before = {49, 7};
+    assert_true(period_sum_add_rest(&s, &whole, &part));
+    assert_true(s.t_end_us == 90 && s.records == 13);
+    assert_false(period_sum_add_rest(&before, &whole, &part)); /* 90 may be the part's */
+    assert_false(period_sum_add_rest(&s, &part, &part));
+    assert_true(before.records == 7 && s.records == 13);
+    struct period_sum none = PERIOD_SUM_NONE;
+    period_sum_add(&none, &whole);
+    assert_true(period_sum_equal(&none, &whole));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -173,6 +189,7 @@ int main(void)
         cmocka_unit_test(late_for_the_open_period),
         cmocka_unit_test(absorbed_by_an_ended_period),
         cmocka_unit_test(goes_on_from_what_was_dropped),
+        cmocka_unit_test(rest_of_a_sum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
