@@ -18,7 +18,7 @@ static const struct ctl_command commands[] = {
      "Delivers what another tool wrote, to the set on this machine, in the format that is named.",
      ctl_deliver},
     ASKING_COMMANDS(ASKING_COMMAND){
-        "ask", "LABEL [NAME=VALUE...]",
+        "ask", "LABEL [NAME=VALUE...] [+ LABEL...]",
         "Asks any question by its label and prints each row as a JSON object on a line of its own.",
         ctl_ask},
     {"grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},

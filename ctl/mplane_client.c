@@ -394,11 +394,18 @@ static int redeem(struct mplane_client *c, int64_t deadline_ms, struct mplane_me
     return rc;
 }
 
-/* A capability that is looked for. */
+/* A capability that is looked for: of this label, or the first that has something before it, as
+ * gateways do by which several sets are told apart. */
 struct wanted_capability {
     const char *label;
     const struct json *found;
 };
+
+static bool ends_with(struct slice text, const char *end)
+{
+    size_t n = strlen(end);
+    return text.len >= n && memcmp(text.at + text.len - n, end, n) == 0;
+}
 
 static enum mplane_step look_for_capability(void *context, const struct mplane_members *m,
                                             const struct mplane_place *place)
@@ -407,12 +414,15 @@ static enum mplane_step look_for_capability(void *context, const struct mplane_m
     if (mplane_opens(m, place)) {
         return MPLANE_OPEN;
     }
-    if (!is_kind(m, MPLANE_CAPABILITY) ||
-        !slice_is(mplane_members_text(m, MPLANE_KEY_LABEL), wanted->label)) {
+    struct slice label = mplane_members_text(m, MPLANE_KEY_LABEL);
+    if (!is_kind(m, MPLANE_CAPABILITY) || !ends_with(label, wanted->label)) {
         return MPLANE_GO_ON;
     }
-    wanted->found = m->message;
-    return MPLANE_STOP;
+    bool exact = slice_is(label, wanted->label);
+    if (exact || wanted->found == NULL) {
+        wanted->found = m->message;
+    }
+    return exact ? MPLANE_STOP : MPLANE_GO_ON;
 }
 
 /* NULL after a complaint. */

@@ -49,6 +49,7 @@ class Gateway:
         self.answers = []
         self.received = []
         self.labels = list(COLUMNS)
+        self.prefix = ""
         gateway = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -94,7 +95,7 @@ class Gateway:
 
     def envelope(self):
         return {"envelope": "message", "version": 1, "contents": [
-            {"capability": "store" if label == "SetGrading" else "query", "version": 1, "label": label,
+            {"capability": "store" if label == "SetGrading" else "query", "version": 1, "label": self.prefix + label,
              "registry": REGISTRY, "when": "past ... future", "link": "https://localhost:1/",
              "parameters": {p: "*" for p in TABLE[label][1]}, "results": COLUMNS[label]}
             for label in self.labels]}
@@ -428,6 +429,18 @@ def test_all_pages_of_a_listing(run, gateway):
     assert gateway.received[0]["message"]["when"].startswith("2026-11-21")
 
 
+def test_several_questions(run, gateway):
+    """Over one connection; their answers are told apart, also where one is empty."""
+    gateway.answers = [result("LedgerAccounts", [account("x")]), result("LedgerAccounts", []), result("LedgerLosses", []),
+                       result("LedgerFaults", [["1"] * len(COLUMNS["LedgerFaults"])])]
+    done = run("ask", "LedgerAccounts", "input.sender=x", "+", "LedgerLosses", "+", "LedgerFaults", "ledger.recount=True")
+    assert done.returncode == 0, done.stderr
+    account_row, *between, fault_row, last = done.stdout.split("\n")
+    assert json.loads(account_row)["input.sender"] == "x" and json.loads(fault_row)["ledger.row"] == 1
+    assert [*between, last] == ["", "", ""]
+    assert [sorted(p) for p in asked(gateway)][2:] == [["ingestd.instance"], ["ingestd.instance", "input.sender", "ledger.recount"]]
+
+
 def test_many_pages_of_a_listing(run, gateway):
     """More than are asked for over one connection."""
     gateway.answers = [result("LedgerAccounts", [account(str(i), f"a.{i}")]) for i in range(10)] + \
@@ -460,6 +473,20 @@ def test_a_question_that_lists_nothing(run, gateway):
     gateway.answers = [{"exception": "t", "message": "no\x1b such"}]
     done = run("ask", "LedgerFaults")
     assert done.returncode == 1 and done.stderr.startswith("ezrepoctl: no") and "\x1b" not in done.stderr
+
+
+def test_labels_with_something_before_them(run, gateway):
+    """Of a set that is told apart from others; one that has just the label goes before."""
+    gateway.prefix = "lab-1."
+    gateway.answers = [result("QueryByCriteria", [])]
+    assert run("query").returncode == 0
+    assert gateway.received[-1]["message"]["label"] == "lab-1.QueryByCriteria"
+    usual = gateway.envelope
+    gateway.envelope = lambda: {**usual(), "contents": usual()["contents"] + [
+        {**one, "label": one["label"].partition(".")[2]} for one in usual()["contents"]]}
+    gateway.answers = [result("QueryByCriteria", [])]
+    assert run("query").returncode == 0
+    assert gateway.received[-1]["message"]["label"] == "QueryByCriteria"
 
 
 # ---- the connection ----
@@ -702,7 +729,8 @@ def test_a_stored_that_has_ended_is_not_waited_for(ctl, tmp_path, words):
     ["ask"], ["ask", "Nonsense"], ["ask", "SetGrading"], ["ask", "LedgerFaults", "nonsense"],
     ["ask", "LedgerFaults", "record.dest=x"], ["ask", "LedgerAccounts", "list.after=x"], ["ask", "LedgerFaults", "--rows", "5"],
     ["ask", "LedgerAccounts", "--rows", "0"], ["ask", "LedgerAccounts", "--when", "soon"],
-    ["ask", "LedgerAccounts", b"input.sender=\xff"], ["ask", "QueryByCriteria", *["record.type=x"] * 30],
+    ["ask", "LedgerAccounts", b"input.sender=\xff"], ["ask", "+"], ["ask", "LedgerFaults", "+"],
+    ["ask", *["LedgerLosses", "+"] * 8, "LedgerLosses"], ["ask", "LedgerLosses", "+", "+", "LedgerLosses"], ["ask", "QueryByCriteria", *["record.type=x"] * 30],
 ])
 def test_wrong_usage(ctl, words):
     done = subprocess.run([ctl, *words], capture_output=True, text=True, stdin=subprocess.DEVNULL)

@@ -5,7 +5,7 @@ import fnmatch
 import json
 import re
 import subprocess
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 from .errors import Failure, Usage
 from .passed_on import gateway_arguments
@@ -62,6 +62,10 @@ def iso(text: Optional[str]) -> Optional[str]:
 
 # ---- asking ----
 
+# What is asked: the label of a capability, and criteria; those that are "" are left out.
+Question = Tuple[str, Dict[str, str]]
+
+
 def _check_offered(state: State, label: str) -> None:
     """That somebody may ask this: sets of releases before have no rule for what came since."""
     rules = state.config().get("mplane-gw", {}).get("access", {}).get("authorizations", {})
@@ -71,17 +75,24 @@ def _check_offered(state: State, label: str) -> None:
                       " \"authorizations\", then `ezrepo reload`")
 
 
-def rows(state: State, client: str, label: str, criteria: Dict[str, str], when: str = EVER,
-         most: int = 0, seconds: int = 0) -> List[Dict[str, Any]]:
-    """The rows that answer the question of this label, those of a listing all, or `most`. The client is whose certificate
-    asks; criteria that are "" are left out. Usage and Failure say what ezrepoctl said."""
-    _check_offered(state, label)
+def answers(state: State, client: str, questions: List[Question], when: str = EVER, most: int = 0,
+            seconds: int = 0) -> List[List[Dict[str, Any]]]:
+    """The rows that answer each of these questions, those of a listing all, or `most`. The client is whose certificate
+    asks. Usage and Failure say what ezrepoctl said."""
     call = [program("ezrepoctl"), "ask", "--when", when, *gateway_arguments(state, client)]
     call += ["--rows", str(most)] if most else []
     call += ["--timeout", str(seconds)] if seconds else []
-    call += [label, *(f"{name}={value}" for name, value in criteria.items() if value)]
+    for i, (label, criteria) in enumerate(questions):
+        _check_offered(state, label)
+        call += ["+"] * (i > 0) + [label, *(f"{name}={value}" for name, value in criteria.items() if value)]
     done = subprocess.run(call, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode != 0:
         said = re.sub("^ezrepoctl: ", "", done.stderr.strip(), flags=re.M)
         raise Usage(said) if done.returncode == 2 else Failure(said)
-    return [json.loads(line) for line in done.stdout.split("\n") if line]
+    found: List[List[Dict[str, Any]]] = [[]]
+    for line in done.stdout.split("\n")[:-1]:
+        if line:
+            found[-1].append(json.loads(line))
+        else:
+            found.append([])
+    return found

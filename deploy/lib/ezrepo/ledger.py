@@ -66,18 +66,19 @@ def collect(state: State, args: argparse.Namespace) -> Dict[str, Any]:
                                           "holes": 0, "in_flight": flying.get(name), "totals": dict.fromkeys(COUNTS, 0),
                                           "senders": []})
 
-    for row in asking.rows(state, args.client, "LedgerAccounts", chosen, when):
+    # What does not add up is found by one statement, that is of one moment.
+    accounts, losses, faults = asking.answers(state, args.client, [
+        ("LedgerAccounts", chosen), ("LedgerLosses", {"ingestd.instance": instance}),
+        ("LedgerFaults", {**chosen, "ledger.recount": "True" if args.verify else ""})], when,
+        seconds=asking.RECOUNT_SECONDS if args.verify else 0)
+    for row in accounts:
         own, account = ingestd(row["ingestd.instance"]), _renamed(row, ACCOUNT)
         for count in COUNTS:
             own["totals"][count] += account[count]
         own["senders"].append({**account, "reasons": json.loads(row["datagrams.reasons"])})
-    for row in asking.rows(state, args.client, "LedgerLosses", {"ingestd.instance": instance}, when):
+    for row in losses:
         ingestd(row["ingestd.instance"]).update(_renamed(row, LOSSES))
-    # In one statement, that is of one moment.
-    faults = [_renamed(row, FAULT) for row in asking.rows(
-        state, args.client, "LedgerFaults", {**chosen, "ledger.recount": "True" if args.verify else ""}, when,
-        seconds=asking.RECOUNT_SECONDS if args.verify else 0)]
-    return {"closes": not faults, "verified": args.verify, "faults": faults,
+    return {"closes": not faults, "verified": args.verify, "faults": [_renamed(row, FAULT) for row in faults],
             "ingestds": [ingestds[name] for name in sorted(ingestds)]}
 
 

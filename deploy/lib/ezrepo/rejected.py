@@ -120,7 +120,7 @@ def _renamed(answer: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _one(state: State, client: str, number: int) -> Dict[str, Any]:
-    rows = asking.rows(state, client, "RejectedBytes", {"rejected.number": str(number)})
+    rows, = asking.answers(state, client, [("RejectedBytes", {"rejected.number": str(number)})])
     if not rows:
         raise Failure(f"there is no {number} among what was rejected; only the newest is kept")
     return {**_renamed(rows[0]), "head": bytes.fromhex(rows[0]["rejected.head"])}
@@ -134,8 +134,8 @@ def _is_whole(row: Dict[str, Any]) -> bool:
 
 def list_rows(state: State, args: argparse.Namespace) -> int:
     criteria = {"input.sender": args.sender, "rejected.reason": args.reason}
-    rows = [_renamed(row) for row in asking.rows(state, args.client, "RejectedList", criteria, asking.scope(args.since),
-                                                 most=args.limit)]
+    found, = asking.answers(state, args.client, [("RejectedList", criteria)], asking.scope(args.since), most=args.limit)
+    rows = [_renamed(row) for row in found]
     if args.json:
         for row in rows:
             say(json.dumps(row))
