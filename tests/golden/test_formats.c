@@ -69,6 +69,7 @@ static const struct {
     {"mtr-095-real", "mtr"},
     {"ndt7-client", "ndt7-client"},
     {"ndt7-server", "ndt7"},
+    {"ndt7-server-upload", "ndt7"},
     {"networkquality", "networkquality"},
     {"ookla", "ookla"},
     {"prometheus-query", "prometheus-query"},
