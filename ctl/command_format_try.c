@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "common/formats/format_json.h"
 #include "common/json_files.h"
