@@ -3,9 +3,10 @@
 import json
 import os
 import subprocess
+import time
 
 import pytest
-from conftest import EZREPO, ROOT, stopped_set
+from conftest import EZREPO, ROOT, running_set, stopped_set, time_text
 
 VECTORS = os.path.join(ROOT, "tests", "golden", "formats")
 
@@ -284,3 +285,39 @@ def test_with_a_set_that_does_not_run(one, build_dir, mapping, tmp_path):
         one.configure(stored={"grading_default": ""})
     done = ezrepo(one.state, build_dir, "try", "--help")
     assert done.returncode == 0 and "--context NAME=VALUE" in done.stdout
+
+
+def test_a_set_that_runs_reads_them_at_a_reload(build_dir, tmp_path):
+    """A file at fault is named and changes nothing; one that others than root can write, or the processes cannot read, too."""
+    with running_set(build_dir) as one:
+        own = os.path.join(one.state, "formats.d", "our-own.json")
+        sample = tmp_path / "sample.json"
+
+        def write(mapping):
+            with open(own, "w", encoding="utf-8") as file:
+                file.write(json.dumps(mapping))
+
+        def send(dest):
+            sample.write_text(json.dumps({"host": dest, "ms": 1, "at": time_text(time.time())}))
+            assert one.cmd("send", "--format", "our-own", "--context", "site=lab", str(sample)).stdout .startswith("1 record")
+            one.wait_matched(1, "--dest", dest, "--probe", "lab")
+
+        rule = {**MAPPING["records"][0], "start": {"time": "$.at"}}
+        write({**MAPPING, "records": [rule]})
+        one.cmd("reload")
+        send("192.0.2.81")
+        write({**MAPPING, "records": [{**rule, "colour": "red"}]})
+        done = one.cmd("reload", check=False)
+        assert done.returncode == 1 and f"{own}: records[0].colour: unknown, expected one of" in done.stderr, done
+        write({**MAPPING, "records": [rule]})
+        send("192.0.2.82")
+        if os.geteuid() == 0:
+            os.chmod(own, 0o666)
+            done = one.cmd("reload", check=False)
+            assert done.returncode == 1 and f"{own} can be written by others than root" in done.stderr, done
+            os.chmod(own, 0o600)
+            done = one.cmd("restart", check=False)
+            assert done.returncode == 1 and "our-own.json: the processes' users" in done.stderr, done
+            os.chmod(own, 0o644)
+        one.cmd("reload")
+        send("192.0.2.83")
