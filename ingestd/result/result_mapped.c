@@ -29,34 +29,33 @@ static bool is_text(struct slice s)
     return true;
 }
 
-static int check_text(struct result_reader *r, const char *what, struct slice text, size_t most)
+static int check_text(struct result_reader *r, struct slice what, struct slice text, size_t most)
 {
     if (text.len > most) {
-        return result_refuse(r, RESULT_LENGTH, "%s: expected at most %zu bytes, found %zu", what,
-                             most, text.len);
+        return result_refuse(r, RESULT_LENGTH, "%.*s: expected at most %zu bytes, found %zu",
+                             (int)what.len, what.at, most, text.len);
     }
     return is_text(text)
                ? 0
-               : result_refuse(r, RESULT_NUL, "%s: expected text in UTF-8 without U+0000", what);
+               : result_refuse(r, RESULT_NUL, "%.*s: expected text in UTF-8 without U+0000",
+                               (int)what.len, what.at);
 }
 
 static int check_texts(struct result_reader *r, const struct format_record *f)
 {
-    char what[LIMIT_NAME_BYTES + 16];
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
-        if (check_text(r, dimension_rows[d].element, f->dimensions[d], LIMIT_DIMENSION_BYTES) ==
-            -1) {
+        if (check_text(r, slice_of(dimension_rows[d].element), f->dimensions[d],
+                       LIMIT_DIMENSION_BYTES) == -1) {
             return -1;
         }
     }
     for (uint32_t i = 0; i < f->metric_count; i++) {
-        snprintf(what, sizeof what, "%.*s", (int)f->names[i].len, f->names[i].at);
-        if (check_text(r, what, f->values[i], LIMIT_VALUE_BYTES) == -1) {
+        if (check_text(r, f->names[i], f->values[i], LIMIT_VALUE_BYTES) == -1) {
             return -1;
         }
     }
     for (uint32_t i = 0; i < f->hop_count; i++) {
-        if (check_text(r, "hops", f->hops[i], LIMIT_NAME_BYTES) == -1) {
+        if (check_text(r, slice_of("hops"), f->hops[i], LIMIT_NAME_BYTES) == -1) {
             return -1;
         }
     }
