@@ -13,6 +13,7 @@ from evaluate import STEP
 
 PATIENCE = 0.25    # seconds of a processor: what the evaluator needs longer for is left out
 MEMORY = 2 << 30
+HOPS = 256         # a record has no more
 
 
 def late(*_):
@@ -31,6 +32,22 @@ def text_of(value, text=evaluate.text):
     if isinstance(value, (list, dict)):
         raise TypeError("no text")
     return text(value)
+
+
+class Written(type):
+    """str, but of what has a text: a truth is 1 or 0 and not how Python shows it, so where that is written is a fault."""
+
+    def __instancecheck__(cls, value):
+        return isinstance(value, str)
+
+    def __call__(cls, value):
+        if isinstance(value, (bool, list, dict)):
+            raise TypeError("no text")
+        return str(value)
+
+
+class Text(metaclass=Written):
+    """evaluate.str"""
 
 
 class Steps:
@@ -74,6 +91,7 @@ def prepare():
     time.tzset()
     evaluate.dissect = functools.lru_cache(10000)(evaluate.dissect)
     evaluate.STEP, evaluate.re = Steps(), Expressions()
+    evaluate.str = Text
     evaluate.zip, evaluate.text, evaluate.dur = lists, text_of, strictly(DURATION, evaluate.dur)
     evaluate.email = types.SimpleNamespace(utils=types.SimpleNamespace(
         parsedate_to_datetime=strictly(MAIL, evaluate.email.utils.parsedate_to_datetime)))
@@ -116,14 +134,15 @@ def answer(mapping, text, context):
 
 
 def case(mapping, text, context):
-    """None: it takes too long."""
+    """None: it takes too long, or gives too much."""
     try:
         signal.setitimer(signal.ITIMER_VIRTUAL, PATIENCE)
         found = answer(mapping, text, context)
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
     except (Late, MemoryError):
         return None
-    for record in found["records"]:  # strftime() writes the year 1 as 1; a hop that is true is written as Python does
+    if any(len(record["hops"]) > HOPS for record in found["records"]):
+        return None
+    for record in found["records"]:  # strftime() writes the year 1 as 1
         record["t_start"], record["t_end"] = (record[t].zfill(26) for t in ("t_start", "t_end"))
-        record["hops"] = [{"True": "1", "False": "0"}.get(h, h) for h in record["hops"]]
     return {"sample": text, "context": context, **found}
