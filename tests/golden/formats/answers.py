@@ -85,12 +85,19 @@ def strictly(form, read):
     return reads
 
 
+def remembering(read):
+    """evaluate.num, which remembers the numbers of texts."""
+    of_text = functools.lru_cache(100000)(read)
+    return lambda value: of_text(str(value)) if isinstance(value, str) else read(value)
+
+
 def prepare():
     """What makes the evaluator quick enough: a pattern is compiled once. Dates without a zone are UTC for it, too."""
     os.environ["TZ"] = "UTC"
     time.tzset()
     evaluate.dissect = functools.lru_cache(10000)(evaluate.dissect)
     evaluate.STEP, evaluate.re = Steps(), Expressions()
+    evaluate.num = remembering(evaluate.num)
     evaluate.str = Text
     evaluate.zip, evaluate.text, evaluate.dur = lists, text_of, strictly(DURATION, evaluate.dur)
     evaluate.email = types.SimpleNamespace(utils=types.SimpleNamespace(
