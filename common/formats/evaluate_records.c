@@ -68,13 +68,32 @@ static struct slice canonical(struct arena *a, enum dimension d, struct slice te
                                          : text;
 }
 
+/*
+ * The text that an expression gives, .at NULL without one. It lasts as long as the record: what is
+ * remembered is overwritten by what is remembered next, while the reader still has this record.
+ */
+static struct slice lasting_text(struct record_maker *m, struct scope *s,
+                                 const struct expression *x)
+{
+    struct evaluation *e = m->evaluation;
+    struct format_value v = evaluate(s, x);
+    struct slice text = value_text(e, x->place, &v);
+    if (text.at == NULL || e->mapping->remember_count == 0) {
+        return text;
+    }
+    text = arena_copy(e->arena, text);
+    if (text.at == NULL) {
+        evaluate_fault(e, x->place, "more memory needed than allowed");
+    }
+    return text;
+}
+
 static void make_dimensions(struct record_maker *m, struct scope *s, struct format_record *r)
 {
     struct evaluation *e = m->evaluation;
     for (enum dimension d = 0; d < DIMENSION_COUNT && e->fault == NULL; d++) {
         const struct expression *x = m->rule->dimensions[d];
-        struct format_value v = evaluate(s, x);
-        struct slice text = x == NULL ? slice_of("") : value_text(e, x->place, &v);
+        struct slice text = x == NULL ? slice_of("") : lasting_text(m, s, x);
         r->dimensions[d] = text.at == NULL ? slice_of("") : canonical(e->arena, d, text);
         if (r->dimensions[d].at == NULL) {
             evaluate_fault(e, x->place, "more memory needed than allowed");
@@ -115,9 +134,7 @@ static bool is_blank(char c)
 static void make_hops(struct record_maker *m, struct scope *s, struct format_record *r)
 {
     struct evaluation *e = m->evaluation;
-    struct format_value v = evaluate(s, m->rule->hops);
-    struct slice text =
-        m->rule->hops == NULL ? slice_of("") : value_text(e, m->rule->hops->place, &v);
+    struct slice text = m->rule->hops == NULL ? slice_of("") : lasting_text(m, s, m->rule->hops);
     struct slice *hops = arena_alloc(e->arena, (text.len / 2 + 1) * sizeof *hops);
     if (hops == NULL) {
         evaluate_fault(e, m->rule->place, "more memory needed than allowed");
@@ -149,8 +166,7 @@ static void make_metrics(struct record_maker *m, struct scope *s, struct format_
     r->names = names;
     r->values = values;
     for (uint32_t i = 0; i < rule->metric_count && e->fault == NULL; i++) {
-        struct format_value v = evaluate(s, rule->metrics[i].value);
-        struct slice text = value_text(e, rule->metrics[i].value->place, &v);
+        struct slice text = lasting_text(m, s, rule->metrics[i].value);
         if (text.at != NULL) {
             names[r->metric_count] = rule->metrics[i].name;
             values[r->metric_count++] = text;

@@ -295,6 +295,33 @@ static void what_is_remembered_goes_on_until_it_is_forgotten(void **state)
     assert_non_null(strstr(second, "\"metrics\": {}"));
 }
 
+/* Who reads a file keeps the records of many documents, and remembering the next value leaves them
+ * as they are. */
+static void records_last_beyond_what_is_remembered_next(void **state)
+{
+    struct format *f = read_mapping(
+        "{\"input\": {\"decoder\": \"json\"}, \"remember\": [{\"path\": \"$.dst\", \"as\": "
+        "\"dst\"}], "
+        "\"records\": [{\"type\": \"t\", \"dest\": \"%dst\", \"hops\": \"%dst\", \"start\": "
+        "{\"epoch\": 0}, \"metrics\": {\"m\": \"%dst\"}}]}");
+    struct format_context context = {0};
+    struct arena *a = arena_new(1 << 20);
+    struct format_reading *r = format_begin(f, &context, &preset);
+    struct slice bytes = slice_of("{\"dst\": \"first\"} {\"dst\": \"other\"}");
+    struct format_outcome one, two;
+    (void)state;
+    assert_int_equal(format_next(r, &bytes, true, a, &one), FORMAT_DOCUMENT);
+    assert_int_equal(format_next(r, &bytes, true, a, &two), FORMAT_DOCUMENT);
+    assert_int_equal(one.count, 1);
+    assert_true(slice_equal(one.records[0].dimensions[DIMENSION_dest], slice_of("first")));
+    assert_true(slice_equal(one.records[0].values[0], slice_of("first")));
+    assert_true(slice_equal(one.records[0].hops[0], slice_of("first")));
+    assert_true(slice_equal(two.records[0].dimensions[DIMENSION_dest], slice_of("other")));
+    format_end(&r);
+    format_free(&f);
+    arena_free(&a);
+}
+
 /* A tool that writes nothing has failed, where the mapping says so and it is known at what. */
 static void nothing_can_say_something(void **state)
 {
@@ -395,6 +422,7 @@ int main(void)
         cmocka_unit_test(limits_cost_the_document),
         cmocka_unit_test(what_is_not_looked_at_costs_nothing),
         cmocka_unit_test(what_is_remembered_goes_on_until_it_is_forgotten),
+        cmocka_unit_test(records_last_beyond_what_is_remembered_next),
         cmocka_unit_test(nothing_can_say_something),
         cmocka_unit_test(values_of_let_are_the_elements_own),
         cmocka_unit_test(samples_belong_to_their_labels),
