@@ -67,6 +67,7 @@ static const struct {
     {"mtr", "mtr"},
     {"mtr-095-loss", "mtr"},
     {"mtr-095-real", "mtr"},
+    {"mtr-095-silent", "mtr"},
     {"ndt7-client", "ndt7-client"},
     {"ndt7-server", "ndt7"},
     {"ndt7-server-upload", "ndt7"},
