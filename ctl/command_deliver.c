@@ -20,7 +20,7 @@
 
 #define ARENA_BYTES    ((size_t)64 << 20)
 #define BODY_BYTES     ((size_t)256 << 10) /* of what is followed: then it is delivered */
-#define BODY_MS        1000                /* the same, so long after its first document */
+#define BODY_MS        200                 /* the same, so long after its first document */
 #define DOCUMENT_BYTES ((size_t)8 << 20)
 #define PATIENCE_MS    30000
 #define BUSY_US        500000
@@ -32,8 +32,8 @@ static struct {
 
 static const struct ctl_option deliver_options[] = {
     {"run-dir", "DIR", &given.run_dir, NULL, "folder of the set's sockets", NULL},
-    {"follow", NULL, NULL, &given.follow,
-     "delivers each second what there is of standard input, until it ends", NULL},
+    {"follow", NULL, NULL, &given.follow, "delivers standard input as it comes, until it ends",
+     NULL},
     {NULL, NULL, NULL, NULL, NULL, NULL}};
 
 struct delivering {
@@ -161,7 +161,8 @@ static int64_t clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* What waits; its time of receipt is now. */
+/* What waits; its time of receipt is now. So BODY_MS is well below the second that rounds of tools
+ * take: two that are alike and have no other time would be one record. */
 static int flush(struct following *f)
 {
     struct slice body = {f->body == NULL ? "" : f->body, f->len};
