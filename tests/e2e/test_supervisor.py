@@ -8,12 +8,12 @@ import time
 
 import pytest
 from conftest import find_free_ports
-from gateways import CLIENT, DIMENSIONS, SERVER, answered, registry_url, specification
+from gateways import CLIENT, DIMENSIONS, OPERATORS, SERVER, answered, registry_url, specification
 from messages import QUERY
 from supervisor import POLL, REGISTER, RESULT, Supervisor
 
 READ = ["GetGrading", "QueryByCriteria", "QueryEvents", "QueryHistogram", "QueryPeriods", "QueryRecords", "ezrepo"]
-ALL = sorted(READ + ["SetGrading"])
+ALL = sorted([*READ, *OPERATORS])
 
 
 def issue(authority, name, hosts=("127.0.0.1", "localhost"), usages=(SERVER, CLIENT), **more):
