@@ -42,7 +42,10 @@ NOT_RUN = {
     ("docs/benchmarks.md", "$ tests/bench/query"): "the same",
     ("docs/benchmarks.md", "$ tests/bench/memory"): "the same",
     ("docs/benchmarks.md", "$ tests/bench/gateway"): "the same",
+    ("docs/benchmarks.md", "$ tests/bench/formats"): "the same",
     ("docs/operations.md", "deploy/install-packages build run"): CHANGES,
+    ("docs/operations.md", "fping -q -c 10 -f hosts 2>&1 | ezrepo send --format fping-text -"):
+        "needs hosts of one's own; test_real_tools.py has some",
     ("docs/operations.md", "ezrepo init --state /var/lib/ezrepo --classifyd 2"): "the set of this test is made so",
     ("docs/operations.md", "2026-11-21T20:10:35.123456Z audit mplane-gw[0] request identity=\"org.example.ann\" "
                            "peer=\"192.0.2.7:40112\""): "a line of a log; test_gateway_access.py reads such lines",
