@@ -18,12 +18,11 @@
 #include "ctl/format_options.h"
 #include "ctl/store_link.h"
 
-#define ARENA_BYTES    ((size_t)64 << 20)
-#define BODY_BYTES     ((size_t)256 << 10) /* of what is followed: then it is delivered */
-#define BODY_MS        200                 /* the same, so long after its first document */
-#define DOCUMENT_BYTES ((size_t)8 << 20)
-#define PATIENCE_MS    30000
-#define BUSY_US        500000
+#define ARENA_BYTES ((size_t)64 << 20)
+#define BODY_BYTES  ((size_t)256 << 10) /* of what is followed: then it is delivered */
+#define BODY_MS     200                 /* the same, so long after its first document */
+#define PATIENCE_MS 30000
+#define BUSY_US     500000
 
 static struct {
     const char *run_dir;
@@ -39,12 +38,28 @@ static const struct ctl_option deliver_options[] = {
 struct delivering {
     struct store_link link;
     struct arena *arena; /* the context; bodies */
-    const struct format_file *file;
+    const struct format *format;
+    const char *format_name, *name; /* of what is delivered, for messages */
     struct format_context context;
     const char *owner;
     uint64_t id, records, refused;
     bool said_busy;
 };
+
+/* ---- what is known beside the bytes ---- */
+
+static int fill_context(struct delivering *d, int fd)
+{
+    int code = format_given_fill(d->arena, fd, fd == STDIN_FILENO ? "" : d->name, &d->context);
+    for (uint32_t i = 0; i < d->context.count && code == CTL_DONE; i++) {
+        if (d->context.values[i].len > LIMIT_DIMENSION_BYTES || d->context.names[i].len > 64) {
+            code = ctl_usage("--context: expected names of at most 64 bytes and values of at most "
+                             "%d",
+                             LIMIT_DIMENSION_BYTES);
+        }
+    }
+    return code;
+}
 
 /* ---- one body ---- */
 
@@ -59,7 +74,7 @@ static int send_body(struct delivering *d, struct slice body)
                                 .received_us = 0,
                                 .allowed = &everything,
                                 .allowed_count = 1,
-                                .format = slice_of(d->file->name),
+                                .format = slice_of(d->format_name),
                                 .context_names = d->context.names,
                                 .context_names_count = d->context.count,
                                 .context_values = d->context.values,
@@ -95,8 +110,8 @@ static int take_answer(struct delivering *d, struct slice frame)
     d->records += m.records;
     d->refused += m.rejected;
     if (m.rejected > 0) {
-        ctl_failed("%" PRIu64 " refused; the first as %.*s: %.*s", m.rejected, (int)m.reason.len,
-                   m.reason.at, (int)m.detail.len, m.detail.at);
+        ctl_failed("%s: %" PRIu64 " refused; the first as %.*s: %.*s", d->name, m.rejected,
+                   (int)m.reason.len, m.reason.at, (int)m.detail.len, m.detail.at);
     }
     return 0;
 }
@@ -121,37 +136,18 @@ static int deliver(struct delivering *d, struct slice body)
     return rc;
 }
 
-/* ---- a file, whole ---- */
+/* ---- documents, together ---- */
 
-static int deliver_file(struct delivering *d, const char *name)
-{
-    bool standard = strcmp(name, "-") == 0;
-    int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
-    if (fd == -1) {
-        return ctl_failed("%s: %s", name, strerror(errno));
-    }
-    d->context.count = 0;
-    int code = format_given_fill(d->arena, fd, standard ? "" : name, &d->context);
-    if (!standard) {
-        close(fd);
-    }
-    if (code != CTL_DONE) {
-        return code;
-    }
-    struct slice body = ctl_read_file(d->arena, name, LIMIT_BODY_BYTES);
-    return body.at == NULL || deliver(d, body) == -1 ? CTL_FAILED : CTL_DONE;
-}
-
-/* ---- standard input, as it comes ---- */
-
+/* What is read and not yet delivered: whole documents, one behind the other. */
 struct following {
     struct delivering *d;
     struct format_reading *reading;
     struct arena *arena; /* of one document */
+    int fd;
     char *body;
     size_t size, len;
     int64_t begun_ms; /* when the first of what waits came */
-    bool any;
+    bool any;         /* there was something but blanks */
 };
 
 static int64_t clock_ms(void)
@@ -161,18 +157,16 @@ static int64_t clock_ms(void)
     return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
-/* What waits; its time of receipt is now. So BODY_MS is well below the second that rounds of tools
- * take: two that are alike and have no other time would be one record. */
+/* What waits. What has no time of its own was measured when the file was changed, else now: so
+ * BODY_MS is well below the second that rounds of tools take; two that are alike would be one
+ * record. */
 static int flush(struct following *f)
 {
     struct slice body = {f->body == NULL ? "" : f->body, f->len};
     arena_reset(f->d->arena);
     f->d->context.count = 0;
     f->len = 0;
-    f->any = true;
-    return format_given_fill(f->d->arena, STDIN_FILENO, "", &f->d->context) != CTL_DONE
-               ? -1
-               : deliver(f->d, body);
+    return fill_context(f->d, f->fd) != CTL_DONE ? -1 : deliver(f->d, body);
 }
 
 /* A document, or what is none and shall be refused where that is kept. */
@@ -202,13 +196,16 @@ static int take_bytes(struct following *f, struct slice bytes, bool last)
     struct format_outcome o;
     enum format_event event;
     int rc = 0;
+    for (size_t i = 0; i < bytes.len && !f->any; i++) {
+        f->any = strchr(" \t\r\n", bytes.at[i]) == NULL;
+    }
     while (rc == 0 &&
            (event = format_next(f->reading, &bytes, last, f->arena, &o)) == FORMAT_DOCUMENT) {
         if (o.bytes.len > 0) {
             rc = add(f, o.bytes);
-        } else if (o.faults != NULL) {
+        } else if (o.faults != NULL && f->any) { /* else nothing is what it says something of */
             f->d->refused++;
-            ctl_failed("line %" PRIu64 ": %s", o.line, o.faults->why);
+            ctl_failed("%s: line %" PRIu64 ": %s", f->d->name, o.line, o.faults->why);
         }
         arena_reset(f->arena);
     }
@@ -222,10 +219,11 @@ static int patience(const struct following *f)
     return f->len == 0 ? -1 : left < 0 ? 0 : (int)left;
 }
 
-static int follow(struct following *f)
+/* Reads to the end; what waits for long is delivered meanwhile. */
+static int read_to_end(struct following *f)
 {
     static char buffer[65536];
-    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    struct pollfd in = {.fd = f->fd, .events = POLLIN};
     ssize_t n = 1;
     int rc = 0;
     while (rc == 0 && n > 0) {
@@ -234,47 +232,82 @@ static int follow(struct following *f)
             rc = flush(f);
             continue;
         }
-        n = ready == -1 ? -1 : read(STDIN_FILENO, buffer, sizeof buffer);
-        if (n == -1 && errno != EINTR) {
-            ctl_failed("standard input: %s", strerror(errno));
+        n = ready == -1 ? -1 : read(f->fd, buffer, sizeof buffer);
+        if (n == -1 && errno == EINTR) {
+            n = 1;
+            continue;
+        }
+        if (n == -1) {
+            ctl_failed("%s: %s", f->d->name, strerror(errno));
             rc = -1;
         }
-        n = n == -1 && errno == EINTR ? 1 : n;
-        rc = rc == 0 && ready != -1
-                 ? take_bytes(f, (struct slice){buffer, n > 0 ? (size_t)n : 0}, n <= 0)
-                 : rc;
+        rc = rc == 0 ? take_bytes(f, (struct slice){buffer, n > 0 ? (size_t)n : 0}, n <= 0) : rc;
     }
     return rc == 0 && (f->len > 0 || !f->any) ? flush(f) : rc;
 }
 
-static int follow_input(struct delivering *d)
+static int deliver_documents(struct delivering *d, int fd)
 {
-    static const struct format_limits limits = {.document_bytes = DOCUMENT_BYTES,
+    static const struct format_limits limits = {.document_bytes = LIMIT_BODY_BYTES,
                                                 .line_bytes = 65507,
                                                 .depth = 64,
                                                 .values = 1000000,
                                                 .string_bytes = 65507,
                                                 .records = 1000000,
                                                 .looked_at = 100000000};
-    struct following f = {.d = d, .arena = arena_new(ARENA_BYTES)};
+    static const struct format_context nothing;
+    struct following f = {.d = d, .fd = fd, .arena = arena_new(ARENA_BYTES)};
     int rc = -1;
-    if (format_remembers(d->file->format)) {
-        ctl_failed("--follow: documents of the format %s are meant together; deliver them as one "
-                   "file",
-                   d->file->name);
-        goto end;
-    }
-    f.reading = format_begin(d->file->format, &d->context, &limits);
+    f.reading = format_begin(d->format, &nothing, &limits);
     if (f.arena == NULL || f.reading == NULL) {
         ctl_failed("out of memory");
-        goto end;
+    } else {
+        rc = read_to_end(&f);
     }
-    rc = follow(&f);
-end:
     format_end(&f.reading);
     arena_free(&f.arena);
     free(f.body);
     return rc == 0 ? CTL_DONE : CTL_FAILED;
+}
+
+/* ---- a file ---- */
+
+/* Where documents are meant together all of it goes as one body. */
+static int deliver_whole(struct delivering *d, const char *name, int fd)
+{
+    arena_reset(d->arena);
+    d->context.count = 0;
+    int code = fill_context(d, fd);
+    if (code != CTL_DONE) {
+        return code;
+    }
+    struct slice body = ctl_read_file(d->arena, name, LIMIT_BODY_BYTES);
+    return body.at == NULL || deliver(d, body) == -1 ? CTL_FAILED : CTL_DONE;
+}
+
+static int deliver_file(struct delivering *d, const char *name)
+{
+    bool standard = strcmp(name, "-") == 0;
+    int fd = standard ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC);
+    d->name = standard ? "standard input" : name;
+    if (fd == -1) {
+        return ctl_failed("%s: %s", name, strerror(errno));
+    }
+    int code = format_remembers(d->format) ? deliver_whole(d, name, fd) : deliver_documents(d, fd);
+    if (!standard) {
+        close(fd);
+    }
+    return code;
+}
+
+static int follow(struct delivering *d)
+{
+    d->name = "standard input";
+    return format_remembers(d->format)
+               ? ctl_failed("--follow: documents of the format %s are meant together; deliver them "
+                            "as one file",
+                            d->format_name)
+               : deliver_documents(d, STDIN_FILENO);
 }
 
 /* ---- the command ---- */
@@ -293,15 +326,15 @@ static int deliver_all(struct delivering *d, const char *const *files, int count
     }
     d->owner = user_name();
     if (given.follow) {
-        code = follow_input(d);
+        code = follow(d);
     }
     for (int i = 0; !given.follow && i < count; i++) {
-        arena_reset(d->arena);
         int one = deliver_file(d, files[i]);
         code = one != CTL_DONE ? one : code;
     }
     store_link_close(&d->link);
-    printf("%" PRIu64 " records taken, %" PRIu64 " refused\n", d->records, d->refused);
+    printf("%" PRIu64 " record%s taken, %" PRIu64 " refused\n", d->records,
+           d->records == 1 ? "" : "s", d->refused);
     return code != CTL_DONE ? code : d->refused > 0 ? CTL_FAILED : CTL_DONE;
 }
 
@@ -318,19 +351,18 @@ int ctl_deliver(const struct ctl_command *self, int argc, char **argv)
     if (given.run_dir == NULL || given.follow != (count == 1)) {
         return given.run_dir == NULL
                    ? ctl_usage("deliver: expected --run-dir")
-                   : ctl_usage("deliver: expected files, or --follow for standard input");
+                   : ctl_usage("--format: expected files, or --follow for standard input");
     }
-    struct format_files *formats = format_options_read();
-    d.file = formats == NULL ? NULL : format_files_find(formats, slice_of(words[0]));
+    struct format *format = format_options_one(words[0]);
+    if (format == NULL || format_given_check(words[0], format) == -1) {
+        format_free(&format);
+        return CTL_FAILED;
+    }
+    d.format = format;
+    d.format_name = words[0];
     d.arena = arena_new(ARENA_BYTES);
-    if (formats == NULL || d.arena == NULL) {
-        code = formats == NULL ? CTL_FAILED : ctl_failed("out of memory");
-    } else if (d.file == NULL) {
-        code = ctl_failed("there is no format \"%s\"; format list names those there are", words[0]);
-    } else {
-        code = deliver_all(&d, words + 1, count - 1);
-    }
+    code = d.arena == NULL ? ctl_failed("out of memory") : deliver_all(&d, words + 1, count - 1);
     arena_free(&d.arena);
-    format_files_free(&formats);
+    format_free(&format);
     return code;
 }

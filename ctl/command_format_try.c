@@ -128,11 +128,15 @@ static void take_record(struct trial *t, struct arena *a, const struct format_ou
 static void keep_fault(struct trial *t, const struct format_outcome *o,
                        const struct format_fault *fault)
 {
+    char element[40] = "";
+    if (fault->element > 0) {
+        snprintf(element, sizeof element, ", element %" PRIu64, fault->element);
+    }
     if (t->faults < FAULTS) {
-        t->fault[t->faults] =
-            arena_printf(t->kept, "%s: line %" PRIu64 ", document %" PRIu64 ": %s%s%s%s", t->file,
-                         o->line, o->number, fault->why, fault->place[0] == '\0' ? "" : " (by ",
-                         fault->place, fault->place[0] == '\0' ? "" : " of the mapping)");
+        t->fault[t->faults] = arena_printf(
+            t->kept, "%s: line %" PRIu64 ", document %" PRIu64 "%s: %s%s%s%s", t->file, o->line,
+            o->number, element, fault->why, fault->place[0] == '\0' ? "" : " (by ", fault->place,
+            fault->place[0] == '\0' ? "" : " of the mapping)");
     }
     t->faults++;
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "common/formats/format_about.h"
 #include "common/when_time.h"
 
 static struct ctl_texts context;
@@ -63,4 +64,31 @@ int format_given_fill(struct arena *a, int fd, const char *file, struct format_c
         code = set_given(a, c, context.text[i]);
     }
     return code;
+}
+
+static bool asks_for(const struct format_about *about, struct slice name)
+{
+    for (uint32_t i = 0; i < about->context_count; i++) {
+        if (slice_equal(about->context[i], name)) {
+            return true;
+        }
+    }
+    return slice_is(name, "sender") || slice_is(name, "received") || slice_is(name, "file") ||
+           about->context_count == FORMAT_ABOUT_NAMES; /* there may be more */
+}
+
+int format_given_check(const char *name, const struct format *f)
+{
+    struct format_about about;
+    format_about(f, &about);
+    for (int i = 0; i < context.count; i++) {
+        const char *text = context.text[i], *equals = strchr(text, '=');
+        struct slice given = {text, equals == NULL ? 0 : (size_t)(equals - text)};
+        if (given.len > 0 && !asks_for(&about, given)) {
+            ctl_failed("--context: the format %s asks for no \"%.*s\"; format check tells for what",
+                       name, (int)given.len, given.at);
+            return -1;
+        }
+    }
+    return 0;
 }

@@ -16,4 +16,8 @@ extern const struct ctl_option format_given_options[];
  */
 int format_given_fill(struct arena *a, int fd, const char *file, struct format_context *c);
 
+/* Whether the mapping asks for what --context says, or a door knows it of itself. 0, or -1 after a
+ * complaint. */
+int format_given_check(const char *name, const struct format *f);
+
 #endif

@@ -15,6 +15,10 @@ const char *format_options_schemas(void);
 /* The folder of one's own; "": none. */
 const char *format_options_own(void);
 
+/* The format of that name alone, one's own before a delivered one; what is wrong with others is no
+ * matter. NULL after a complaint. The caller owns it. */
+struct format *format_options_one(const char *name);
+
 /* The formats of these folders; NULL after all faults were told. The caller owns them. */
 struct format_files *format_options_read(void);
 

@@ -16,6 +16,10 @@
 /* What is told to who sends what is too old. */
 #define ARCHIVES "archives are put in as files"
 
+/* Of a body in a format: its records are small, some as small as a line; arena and body_bytes bound
+ * them, too. */
+#define MAPPED_ROWS 100000
+
 /* Of one datagram or body: each of its rejects holds its first bytes, which may be 64 KiB. */
 #define REJECTS_KEPT 16
 
@@ -355,8 +359,12 @@ static void read_input(struct intake *i, struct received *r, const struct format
         return;
     }
     const struct result_mapping mapping = {slice_of(file->name), file->format, context};
+    struct result_limits own = *limits;
+    if (r->door != SENDER_UDP && own.rows < MAPPED_ROWS) {
+        own.rows = MAPPED_ROWS;
+    }
     r->format = file->name;
-    result_read_mapped(r->arena, r->bytes, &mapping, &i->means, limits, origin, set);
+    result_read_mapped(r->arena, r->bytes, &mapping, &i->means, &own, origin, set);
 }
 
 void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us)

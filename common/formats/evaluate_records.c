@@ -13,6 +13,7 @@ struct record_maker {
     uint32_t size;
     const struct format_fault **faults_end;
     uint32_t fault_count;
+    uint64_t element; /* of the rule, from 1; 0 before the first */
 };
 
 /* ---- what goes wrong ---- */
@@ -26,7 +27,7 @@ static void keep_fault(struct record_maker *m)
         e->beyond = true;
         return;
     }
-    *f = (struct format_fault){e->fault_place, e->fault, NULL};
+    *f = (struct format_fault){.place = e->fault_place, .element = m->element, .why = e->fault};
     *m->faults_end = f;
     m->faults_end = &f->next;
     e->fault = e->fault_place = NULL;
@@ -180,6 +181,7 @@ static void make_record(void *context, struct scope *s)
     struct record_maker *m = context;
     struct evaluation *e = m->evaluation;
     const struct record_rule *rule = m->rule;
+    m->element += rule->level_count > 0;
     if (e->mapping->variable_count > 0) { /* those of the element before are none of this one's */
         memcpy(s->variables, e->remembered, e->mapping->variable_count * sizeof *s->variables);
     }
@@ -222,6 +224,7 @@ static void follow_rules(struct record_maker *m, const struct record_rule *rules
     struct evaluation *e = m->evaluation;
     for (uint32_t i = 0; i < count && !e->beyond; i++) {
         m->rule = &rules[i];
+        m->element = 0;
         s->variables = e->remembered; /* `when` and `each` know what is remembered, `let` does not
                                          hold yet */
         bool holds = m->rule->when == NULL || evaluate_condition(s, m->rule->when);
@@ -252,6 +255,7 @@ static bool any_holds(struct scope *s, const struct format_condition *const *con
 static void refuse_document(struct record_maker *m, struct scope *s)
 {
     struct evaluation *e = m->evaluation;
+    m->element = 0; /* of the document itself */
     if (e->beyond) {
         m->outcome->count = 0;
     } else if (m->outcome->count == 0 && m->fault_count == 0 &&

@@ -274,13 +274,14 @@ static bool is_ignored(const struct format_mapping *m, struct scope *s)
 static void refuse(struct arena *a, const char *place, const char *why,
                    struct format_outcome *outcome)
 {
-    static const struct format_fault spare = {"", "more memory needed than allowed", NULL};
+    static const struct format_fault spare = {.place = "",
+                                              .why = "more memory needed than allowed"};
     struct format_fault *f = arena_alloc(a, sizeof *f);
     const char *text = arena_copy(a, slice_of(why)).at;
     outcome->count = 0;
     outcome->faults = &spare;
     if (f != NULL && text != NULL) {
-        *f = (struct format_fault){place, text, NULL};
+        *f = (struct format_fault){.place = place, .why = text};
         outcome->faults = f;
     }
 }

@@ -72,6 +72,7 @@ struct format_record {
 /* Something that was not taken: an element of a document, a whole one, or what is none. */
 struct format_fault {
     const char *place; /* in the mapping, of what could not be followed; "" where that is not it */
+    uint64_t element;  /* of those that the rule goes through, from 1; 0: it is none of them */
     const char *why;   /* what was expected and found; UTF-8 without control characters */
     const struct format_fault *next;
 };

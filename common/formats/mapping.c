@@ -307,6 +307,16 @@ static void read_let(struct mapping_reader *r, const struct document_place *at,
     read_variables(r, &let, variables, &rule->variable_count);
 }
 
+static bool is_name(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if ((unsigned char)name.at[i] < 0x20 || name.at[i] == 0x7f) {
+            return false;
+        }
+    }
+    return name.len > 0 && name.len <= LIMIT_NAME_BYTES;
+}
+
 static void read_metrics(struct mapping_reader *r, const struct document_place *at,
                          struct record_rule *rule)
 {
@@ -322,8 +332,10 @@ static void read_metrics(struct mapping_reader *r, const struct document_place *
     for (struct document_place m = document_first(at); metrics != NULL && m.node != NULL;
          document_next(&m)) {
         struct metric_rule *metric = &metrics[rule->metric_count++];
-        if (m.node->key.len == 0 || m.node->key.len > LIMIT_NAME_BYTES) {
-            document_fault(&m, "expected a metric's name of 1 to %d bytes", LIMIT_NAME_BYTES);
+        if (!is_name(m.node->key)) {
+            document_fault(&m,
+                           "expected a metric's name of 1 to %d bytes without control characters",
+                           LIMIT_NAME_BYTES);
         }
         metric->name = document_copy(&m, r->arena, m.node->key);
         metric->value = mapping_expression(r, &m);

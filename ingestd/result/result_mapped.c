@@ -5,6 +5,7 @@
  * mapping cannot follow, and a record that may not be stored, costs that record alone.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/record_dimensions.h"
@@ -210,14 +211,20 @@ static int take_outcome(struct result_reader *r, struct slice format,
 {
     r->document = o->number;
     for (const struct format_fault *f = o->faults; f != NULL; f = f->next) {
-        result_refuse(r, RESULT_FORMAT, "line %" PRIu64 ": %s%s%s", o->line, f->place,
+        char element[40] = "";
+        if (f->element > 0) {
+            snprintf(element, sizeof element, ", element %" PRIu64, f->element);
+        }
+        result_refuse(r, RESULT_FORMAT, "line %" PRIu64 "%s: %s%s%s", o->line, element, f->place,
                       f->place[0] == '\0' ? "" : ": ", f->why);
     }
     if (o->ignored) {
         r->set->exceptions++;
     }
     if (o->count > r->limits->rows - r->rows) {
-        return result_refuse(r, RESULT_ROWS, "expected at most %" PRIu32 " records, found more",
+        return result_refuse(r, RESULT_ROWS,
+                             "expected at most %" PRIu32
+                             " records at once, found more: nothing from here on is taken",
                              r->limits->rows);
     }
     r->rows += o->count;

@@ -105,7 +105,8 @@ class Doors:
     def send(self, format_name, text, records, **context):
         """By `ezrepo send`, which has to take so many records and refuse none."""
         given = [word for name, value in context.items() for word in ("--context", f"{name}={value}")]
-        assert self.one.cmd("send", "--format", format_name, *given, "-", text=text).stdout == f"{records} records taken, 0 refused\n"
+        assert self.one.cmd("send", "--format", format_name, *given, "-", text=text).stdout \
+            == f"{records} record{'s' * (records != 1)} taken, 0 refused\n"
 
     def put(self, format_name, text):
         """As a file, which has to be done."""

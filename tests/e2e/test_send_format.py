@@ -45,24 +45,24 @@ def test_a_file_and_standard_input(deliver, tmp_path):
     assert [(r["dest"], r["source"], r["values"]) for r in records] == [("192.0.2.1", "lab", ["1500"]), ("192.0.2.2", "lab", ["2000"])]
     assert {r["t_start_us"] for r in records} == {1795872611000000}
     done = deliver("-", "--received", "2026-11-28 13:00:00", text="rtt 192.0.2.3 1\n")
-    assert done.stdout == "1 records taken, 0 refused\n", done.stderr
+    assert done.stdout == "1 record taken, 0 refused\n", done.stderr
     assert deliver.ingestd.batch().records[0]["t_start_us"] == 1795870800000000
 
 
 def test_what_is_refused_is_told(deliver):
     done = deliver("-", text="rtt 192.0.2.1 1\nnonsense\nmore\n")
-    assert done.returncode == 1 and done.stdout == "1 records taken, 2 refused\n"
-    assert "2 refused; the first as format: document 2: line 2: expected " in done.stderr
+    assert done.returncode == 1 and done.stdout == "1 record taken, 2 refused\n"
+    assert "standard input: 2 refused; the first as format: document 2: line 2: expected " in done.stderr
     assert len(deliver.ingestd.batch().records) == 1
 
 
 def test_nothing_says_that_the_tool_failed(deliver):
     done = deliver("-", "--context", "target=192.0.2.9", text="")
-    assert (done.returncode, done.stdout) == (0, "1 records taken, 0 refused\n"), done.stderr
+    assert (done.returncode, done.stdout) == (0, "1 record taken, 0 refused\n"), done.stderr
     record, = deliver.ingestd.batch().records
     assert (record["dest"], record["values"]) == ("192.0.2.9", ["0"])
     done = deliver("-", text="")
-    assert done.returncode == 1 and "1 refused" in done.stdout
+    assert done.returncode == 1 and "0 records taken, 1 refused" in done.stdout
 
 
 def test_as_it_comes(deliver):
@@ -82,16 +82,32 @@ def test_as_it_comes(deliver):
     assert following.returncode == 1
 
 
+def test_a_file_of_more_records_than_a_body_may_have(deliver, tmp_path):
+    file = tmp_path / "many"
+    file.write_text("".join(f"rtt 192.0.{i >> 8 & 255}.{i & 255} {i}.5\n" for i in range(40000)))
+    done = deliver(str(file))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "40000 records taken, 0 refused\n", "")
+    deliver.ingestd.counters(accepted__records=40000, rejected__rows=0)
+
+
+def test_another_format_at_fault_is_no_matter(deliver, tmp_path):
+    (tmp_path / "formats.d/broken.json").write_text("{}")
+    assert deliver("-", text="rtt 192.0.2.1 1\n").stdout == "1 record taken, 0 refused\n"
+
+
 def test_documents_that_are_meant_together_are_not_followed(deliver):
     done = deliver("--follow", text="", name="kept")
     assert done.returncode == 1 and "documents of the format kept are meant together" in done.stderr
-    assert deliver("-", text="begin lab\nrtt 192.0.2.1 1\n", name="kept").stdout == "1 records taken, 0 refused\n"
+    assert deliver("-", text="begin lab\nrtt 192.0.2.1 1\n", name="kept").stdout == "1 record taken, 0 refused\n"
     assert deliver.ingestd.batch().records[0]["source"] == "lab"
 
 
 def test_wrong_usage(deliver, tmp_path):
     assert "there is no format \"none\"" in deliver("-", text="", name="none").stderr
     assert "expected files, or --follow" in deliver().stderr
+    long = deliver("-", "--context", f"site={'x' * 1100}", text="rtt 192.0.2.1 1\n")
+    assert long.returncode != 0 and "values of at most 1024" in long.stderr
+    assert 'the format rtt asks for no "sight"' in deliver("-", "--context", "sight=lab", text="").stderr
     assert "No such file" in deliver(str(tmp_path / "absent")).stderr
     assert "--context: expected NAME=VALUE" in deliver("-", "--context", "x", text="").stderr
     shutil.rmtree(deliver.ingestd.run_dir, ignore_errors=True)
@@ -107,7 +123,7 @@ def test_while_the_spool_is_full_it_waits(deliver):
             sending.stdin.close()
             assert sending.poll() is None
             ingestd.process.send_signal(18)
-            assert sending.stdout.read() == "1 records taken, 0 refused\n"
+            assert sending.stdout.read() == "1 record taken, 0 refused\n"
     finally:
         ingestd.process.send_signal(18)
     wait_for(lambda: ingestd.status()["counters"]["deliveries.kept"] == 1)

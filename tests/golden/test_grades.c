@@ -267,6 +267,14 @@ static const char *const sdk_results[][2] = {
     LOST("owamp", "delay.oneway.owamp.us.mean", "0", "delay.oneway.owamp.count", "0", "1"),
     LOST("owamp", "delay.oneway.owamp.us", "35000", "x", "1", "2"),
     {"{\"type\": \"ping\", \"metrics\": {\"loss.ratio\": \"1\"}}", "{\"overall\": 1}"},
+    /* What tools tell that measure no delay, or no greatest one. */
+    {"{\"type\": \"ping\", \"metrics\": {\"loss.ratio\": \"0\"}}", "{\"overall\": 5}"},
+    {"{\"type\": \"ping\", \"metrics\": {\"loss.ratio\": \"0.06\"}}", "{\"overall\": 3}"},
+    {"{\"type\": \"ping\", \"metrics\": {\"success\": \"1\"}}", "{\"overall\": 5}"},
+    {"{\"type\": \"ping\", \"metrics\": {\"success\": \"0\"}}", "{\"overall\": 1}"},
+    LOST("ping", "delay.twoway.icmp.us.mean", "3000", "loss.ratio", "0", "5"),
+    LOST("ping", "delay.twoway.icmp.us.min", "3000", "success", "1", "5"),
+    LOST("ping", "delay.twoway.icmp.us.mean", "300000", "success", "1", "1"),
 };
 
 /* Results of real mPlane components, as ingestd understands them, and their grades. */

@@ -138,6 +138,8 @@ static const struct {
      "records[0].each.zip: expected a path to"},
     {RULE("\"each\": {\"group\": \"$.a[*]\"}, \"metrics\": {}"), "records[0].each.value: expected"},
     {WHOLE("\"remember\": [{\"path\": \"$.a\"}]"), "remember[0].as: expected"},
+    {RULE("\"metrics\": {\"a\\u0000b\": \"$.a\"}"),
+     "records[0].metrics.a: expected a metric's name of 1 to 256 bytes without control"},
     /* rules that are never reached */
     {WHEN("{\"eq\": [1, 2]}"), "records[0].when: the rule is never reached"},
     {WHEN("{\"any\": []}"), "records[0].when: the rule is never reached"},

@@ -110,7 +110,15 @@ def run(command: str, arguments: List[str]) -> NoReturn:
                          "  --state DIR  the set's directory (or EZREPO_STATE)\n"
                          "  --as NAME    the client certificate pki/clients/NAME.crt (admin)\n"
                          "The connection is taken from the set; all else is ezrepoctl's:\n\n")
+        if command == "send":
+            sys.stdout.write("With --format FORMAT, to the set on this machine; `deliver` is ezrepoctl's word for it:\n\n")
         sys.stdout.flush()
+        if command == "send":
+            if os.spawnv(os.P_WAIT, call[0], [call[0], "deliver", "--help"]) != 0:
+                raise Failure(f"{call[0]}: deliver --help failed")
+            sys.stdout.write("\nWithout --format:\n\n")
+            sys.stdout.flush()
+            rest = ["--help"]
     elif command == "send" and _format_of(rest):
         # What another tool wrote does not go by UDP: it is on disk when that is told.
         name, rest = _format_of(rest), _without_format(rest)

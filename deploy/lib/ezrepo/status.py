@@ -119,8 +119,9 @@ def _note_troubles(process: Dict[str, Any]) -> List[str]:
             found.append(f"the spool {notes['spool']}; what is posted is answered 503 when it is not safe")
         if notes.get("intake", "reading") != "reading":
             found.append(f"datagrams are not read: {notes['intake']}")
-        if ": cannot be looked into" in notes.get("drop", "") or process["counters"].get("drop.stuck"):
-            found.append(f"the folder {notes['drop']}")
+        for name in sorted(n for n in notes if n == "drop" or n.startswith("drop.")):  # of a format: drop.FORMAT
+            if ": cannot be looked into" in notes[name] or " taken but not moved away" in notes[name]:
+                found.append(f"the folder {notes[name]}")
     if kind in ("stored", "queryd"):
         database = notes.get("database", "connected")
         if database.startswith(("away", "upgrad")) or (settled and database != "connected"):
