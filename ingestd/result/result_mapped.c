@@ -257,7 +257,7 @@ void result_read_mapped(struct arena *a, struct slice bytes, const struct result
                         const struct result_means *means, const struct result_limits *limits,
                         const struct result_origin *origin, struct result_set *set)
 {
-    char received[WHEN_TEXT];
+    char now[WHEN_TEXT];
     struct format_context context = *mapping->context;
     const struct format_limits format_limits = {.document_bytes = bytes.len + 1,
                                                 .line_bytes = limits->json.string_bytes,
@@ -275,11 +275,13 @@ void result_read_mapped(struct arena *a, struct slice bytes, const struct result
                               .set = set,
                               .results_end = &set->results,
                               .refusals_end = &set->refusals};
-    when_time_text(origin->now_us, received);
+    when_time_text(origin->now_us, now);
+    struct slice received = arena_copy(a, slice_of(now)); /* records may have it as a value */
     struct format_reading *reading = NULL;
-    if (format_context_set(&context, slice_of("sender"), origin->sender) == 0 &&
+    if (received.at != NULL &&
+        format_context_set(&context, slice_of("sender"), origin->sender) == 0 &&
         (format_context_has(&context, slice_of("received")) ||
-         format_context_set(&context, slice_of("received"), slice_of(received)) == 0)) {
+         format_context_set(&context, slice_of("received"), received) == 0)) {
         reading = format_begin(mapping->format, &context, &format_limits);
     }
     if (reading == NULL) {

@@ -71,6 +71,19 @@ def test_what_it_cannot_read_is_refused_with_its_place(make):
     ingestd.closes()
 
 
+def test_what_the_door_knows_may_be_a_value(make):
+    ingestd = make()
+    make.write("rtt", {**RTT, "records": [{**RTT["records"][0], "content": "#received", "metrics": {"at": "#received", "who": "#sender"}}]})
+    ingestd.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: "config.reloaded" in ingestd.log_text())
+    ingestd.say("rtt 192.0.2.1 1\nrtt 192.0.2.2 1\n")
+    records = ingestd.batch().records
+    assert len(records) == 2
+    for record in records:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}", record["content"]), record
+        assert record["values"] == [record["content"], "127.0.0.1"]
+
+
 def test_what_is_ignored_is_nothing_wrong(make):
     ingestd = make()
     ingestd.say("begin lab\n")
