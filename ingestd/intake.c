@@ -421,15 +421,16 @@ static void read_delivery(struct intake *i, struct received *r, const struct del
                           const struct result_limits *limits, const struct result_origin *origin,
                           struct result_set *set)
 {
-    static struct refusal unknown;
     struct format_context context = {.count = 0};
     const struct format_file *file =
         d->format.len == 0 ? NULL : format_files_find(i->formats, d->format);
     if (d->format.len > 0 && file == NULL) {
         const char *text = arena_printf(r->arena, "expected the name of a format, found \"%.*s\"",
                                         (int)d->format.len, d->format.at);
-        unknown = (struct refusal){RESULT_FORMAT, text == NULL ? "no such format" : text, NULL};
-        set->refusals = &unknown;
+        struct refusal *f = arena_alloc(r->arena, sizeof *f);
+        f = f == NULL ? &set->spare : f;
+        *f = (struct refusal){RESULT_FORMAT, text == NULL ? "no such format" : text, NULL};
+        set->refusals = f;
         return;
     }
     for (uint32_t k = 0; k < d->context_names_count && k < d->context_values_count; k++) {
