@@ -662,7 +662,7 @@ def test_configuration_is_checked(run, tmp_path):
             ({"listen": ["127.0.0.1:70000"]}, "ingestd.listen[0]"),
             ({"listen": ["127.0.0.1:"]}, "ingestd.listen[0]"),
             ({"listen": ["[127.0.0.1]:5"]}, "ingestd.listen[0]"),
-            ({"listen": []}, "ingestd.listen: expected 1 to 16 endpoints, found 0"),
+            ({"listen": []}, "ingestd.listen: expected at least one endpoint"),
             ({"allow": ["10.0.0.0/33"]}, "ingestd.allow[0]: expected an address or a prefix"),
             ({"batch_records": 0}, "ingestd.batch_records: expected"),
             ({"batch_age_ms": "5"}, "ingestd.batch_age_ms: expected")):
