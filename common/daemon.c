@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/notify.h"
@@ -109,21 +110,14 @@ int daemon_signal_fd(void)
     return self.signal_pipe[0];
 }
 
-static int64_t clock_us(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 int64_t daemon_now_us(void)
 {
-    return clock_us(CLOCK_REALTIME);
+    return clock_utc_us();
 }
 
 int64_t daemon_clock_us(void)
 {
-    return clock_us(CLOCK_MONOTONIC);
+    return clock_steady_us();
 }
 
 void daemon_note(const char *key, const char *format, ...)

@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/outlet.h"
 #include "common/told.h"
 
@@ -196,9 +197,7 @@ void log_flush(void)
 
 bool log_allowed(struct log_limit *limit, uint32_t burst)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    int64_t now_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    int64_t now_us = clock_steady_us();
     if (limit->window_us == 0 || now_us - limit->window_us >= 10000000) {
         uint32_t left_out = limit->left_out;
         *limit = (struct log_limit){.window_us = now_us};

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/number.h"
 
@@ -25,13 +26,6 @@ static struct {
     int64_t watchdog_us; /* 0: none */
     int64_t fed_us;
 } self;
-
-static int64_t clock_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* A path, or "@" and a name that is none; -1 when it is neither or does not fit. */
 static int read_name(const char *text)
@@ -72,7 +66,7 @@ void notify_start(void)
         } else {
             self.fd = fd;
             self.watchdog_us = read_watchdog();
-            self.fed_us = clock_us();
+            self.fed_us = clock_steady_us();
         }
     }
     unsetenv("NOTIFY_SOCKET");
@@ -96,12 +90,12 @@ static void send_text(const char *text)
 void notify_ready(void)
 {
     send_text("READY=1");
-    self.fed_us = clock_us();
+    self.fed_us = clock_steady_us();
 }
 
 void notify_alive(void)
 {
-    int64_t now_us = clock_us();
+    int64_t now_us = clock_steady_us();
     /* Twice as often as asked for, as sd_watchdog_enabled(3) advises. */
     if (self.watchdog_us > 0 && now_us - self.fed_us >= self.watchdog_us / 2 - 1000000) {
         self.fed_us = now_us;

@@ -20,8 +20,6 @@ struct record_types;
 #define RECORD_TYPES_FILES 64        /* of the operator's own */
 #define RECORD_TYPES_BYTES (1 << 20) /* of one file, and of all own ones together */
 
-#define RECORD_TYPES_FORMATS 256 /* mappings of formats in each folder of them */
-
 /* A file, by the name it has in messages. */
 struct record_types_source {
     const char *name;

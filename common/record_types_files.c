@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/json_files.h"
+#include "common/format_folders.h"
 #include "common/record_types.h"
 #include "common/told.h"
 
-#define SOURCES     (1 + RECORD_TYPES_FILES + 2 * RECORD_TYPES_FORMATS)
-#define ALL_FORMATS ((size_t)16 << 20) /* bytes of one folder's */
+#define SOURCES (1 + RECORD_TYPES_FILES + 2 * FORMAT_FILES)
 
 /* What is read, in this order. */
 struct record_types_texts {
@@ -56,49 +55,28 @@ static void add_own(struct record_types_texts *t, const char *folder)
     json_files_release(&own);
 }
 
-/* Whether one of the files has this one's name. */
-static bool has_name(const struct json_files *files, const char *path)
+/* The mappings of one of the folders of formats. */
+static void add_mappings(struct record_types_texts *t, const struct json_files *files, bool own)
 {
-    const char *name = strrchr(path, '/');
-    for (uint32_t i = 0; name != NULL && i < files->count; i++) {
-        const char *other = strrchr(files->path[i], '/');
-        if (other != NULL && strcmp(name, other) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* The mappings of a folder, but for those that one of `instead` goes before. */
-static void add_mappings(struct record_types_texts *t, const struct json_files *files, bool own,
-                         const struct json_files *instead)
-{
-    struct json_files_room all = {ALL_FORMATS, ALL_FORMATS, " in all files of the folder together"};
+    struct json_files_room all = format_folders_room();
     for (uint32_t i = 0; i < files->count; i++) {
-        if (!has_name(instead, files->path[i])) {
-            add(t, files->path[i], &all, own, true);
-        }
+        add(t, files->path[i], &all, own, true);
     }
 }
 
 static void add_formats(struct record_types_texts *t, const char *schemas_dir,
                         const char *own_formats_dir)
 {
-    struct json_files delivered = {.path = NULL}, own = {.path = NULL}, none = {.path = NULL};
+    struct format_folders formats;
     char *folder = json_files_path(schemas_dir, "formats");
-    t->good = folder != NULL &&
-              json_files_list(folder, "the folder of the delivered formats", RECORD_TYPES_FORMATS,
-                              &delivered) == 0 &&
-              t->good;
-    if (own_formats_dir[0] != '\0') {
-        t->good = json_files_list(own_formats_dir, "the folder of your own formats",
-                                  RECORD_TYPES_FORMATS, &own) == 0 &&
-                  t->good;
+    if (folder == NULL) {
+        t->good = false;
+        return;
     }
-    add_mappings(t, &delivered, false, &own);
-    add_mappings(t, &own, true, &none);
-    json_files_release(&delivered);
-    json_files_release(&own);
+    t->good = format_folders_list(folder, own_formats_dir, &formats) == 0 && t->good;
+    add_mappings(t, &formats.delivered, false);
+    add_mappings(t, &formats.own, true);
+    format_folders_release(&formats);
     free(folder);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A window over the bytes, from the begin of the document under way to what was given last. Each
- * candidate for a document is read up to its end or its fault; after a fault the window is looked
- * through once more from the byte behind its begin. A byte is read again only for candidates that
- * lie within each other, of which SPLIT_DEPTH bounds the number.
+ * A window over the bytes (byte_window.h), from the begin of the document under way to what was
+ * given last. Each candidate for a document is read up to its end or its fault; after a fault the
+ * window is looked through once more from the byte behind its begin. A byte is read again only for
+ * candidates that lie within each other, of which SPLIT_DEPTH bounds the number.
  */
 #include "common/split.h"
 
@@ -11,8 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The first room; it grows up to four times the largest document. */
-#define FIRST_ROOM ((size_t)4096)
+#include "common/byte_window.h"
 
 enum mode { BETWEEN, WITHIN, SEEKING };
 
@@ -29,8 +28,8 @@ struct spot {
 struct split {
     bool lines;
     size_t max_bytes;
-    char *buffer;
-    size_t size, begin, at, used; /* room; the document's begin; what is read; bytes there */
+    struct byte_window in; /* from the document's begin */
+    size_t at;             /* what is read of it */
     enum mode mode;
     struct spot spot, start; /* at `at`, at `begin` */
     uint64_t number, passed;
@@ -56,7 +55,7 @@ struct split *split_new(bool lines, size_t max_bytes)
 void split_free(struct split **s)
 {
     if (*s != NULL) {
-        free((*s)->buffer);
+        free((*s)->in.buffer);
         free(*s);
         *s = NULL;
     }
@@ -67,49 +66,11 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
 }
 
-/* ---- the window ---- */
-
-static int make_room(struct split *s)
-{
-    if (s->used < s->size) {
-        return 0;
-    }
-    if (s->begin > s->size / 2) {
-        memmove(s->buffer, s->buffer + s->begin, s->used - s->begin);
-        s->at -= s->begin;
-        s->used -= s->begin;
-        s->begin = 0;
-        return 0;
-    }
-    size_t larger = s->size == 0 ? FIRST_ROOM : 2 * s->size;
-    char *grown = realloc(s->buffer, larger);
-    if (grown == NULL) {
-        return -1;
-    }
-    s->buffer = grown;
-    s->size = larger;
-    return 0;
-}
-
-/* As many of the bytes as there is room for. */
-static int pull(struct split *s, struct slice *bytes)
-{
-    if (make_room(s) == -1) {
-        return -1;
-    }
-    size_t n = s->size - s->used < bytes->len ? s->size - s->used : bytes->len;
-    memcpy(s->buffer + s->used, bytes->at, n);
-    s->used += n;
-    bytes->at += n;
-    bytes->len -= n;
-    return 0;
-}
-
 /* Past the next byte. */
 static void step_over(struct split *s)
 {
     struct spot *p = &s->spot;
-    char c = s->buffer[s->at++];
+    char c = s->in.buffer[s->at++];
     if (c == '\n') {
         *p = (struct spot){
             .line = p->line + 1, .indenting = true, .lead = true, .before = p->before};
@@ -130,7 +91,7 @@ static void step_over(struct split *s)
 static void leave_out(struct split *s)
 {
     step_over(s);
-    s->begin = s->at;
+    s->in.begin = s->at;
 }
 
 /* ---- faults ---- */
@@ -142,7 +103,7 @@ static enum step give_up(struct split *s)
 {
     s->mode = SEEKING;
     s->spot = s->start;
-    s->at = s->begin;
+    s->at = s->in.begin;
     s->passed = 1;
     leave_out(s);
     return GO_ON;
@@ -306,9 +267,9 @@ static const char *plain_end(const char *at, const char *end, char *before)
 static void step_over_plain(struct split *s)
 {
     struct spot *p = &s->spot;
-    size_t left = s->max_bytes - (s->at - s->begin);
-    const char *at = s->buffer + s->at;
-    const char *end = left < s->used - s->at ? at + left : s->buffer + s->used;
+    size_t left = s->max_bytes - (s->at - s->in.begin);
+    const char *at = s->in.buffer + s->at;
+    const char *end = left < s->in.used - s->at ? at + left : s->in.buffer + s->in.used;
     while (at < end && (p->string ? !p->escaped : !p->indenting && !p->lead)) {
         at = p->string ? string_end(at, end) : plain_end(at, end, &p->before);
         if (at == end || *at != '"') {
@@ -318,7 +279,7 @@ static void step_over_plain(struct split *s)
         p->string = !p->string;
         at++;
     }
-    s->at = (size_t)(at - s->buffer);
+    s->at = (size_t)(at - s->in.buffer);
 }
 
 static enum step take_within(struct split *s, char c)
@@ -326,7 +287,7 @@ static enum step take_within(struct split *s, char c)
     if (s->lines && c == '\n') {
         return COMPLETE;
     }
-    if (s->at - s->begin == s->max_bytes) {
+    if (s->at - s->in.begin == s->max_bytes) {
         snprintf(s->why, sizeof s->why, "expected at most %zu bytes", s->max_bytes);
         return give_up(s);
     }
@@ -350,7 +311,7 @@ static enum step take_within(struct split *s, char c)
 
 static enum step take(struct split *s)
 {
-    char c = s->buffer[s->at];
+    char c = s->in.buffer[s->at];
     switch (s->mode) {
     case BETWEEN:
         return take_between(s, c);
@@ -367,14 +328,14 @@ static enum step take(struct split *s)
 static enum split_event give(struct split *s, struct split_item *item)
 {
     size_t end = s->at;
-    while (s->lines && is_blank(s->buffer[end - 1])) {
+    while (s->lines && is_blank(s->in.buffer[end - 1])) {
         end--;
     }
-    *item = (struct split_item){.bytes = {s->buffer + s->begin, end - s->begin},
+    *item = (struct split_item){.bytes = {s->in.buffer + s->in.begin, end - s->in.begin},
                                 .line = s->start.line,
                                 .number = s->number};
     s->mode = BETWEEN;
-    s->begin = s->at;
+    s->in.begin = s->at;
     return SPLIT_ITEM;
 }
 
@@ -416,16 +377,18 @@ enum split_event split_next(struct split *s, struct slice *bytes, bool last,
                             struct split_item *item)
 {
     for (;;) {
-        while (s->at < s->used) {
+        while (s->at < s->in.used) {
             enum step step = take(s);
             if (step != GO_ON) {
                 return step == COMPLETE ? give(s, item) : tell_fault(s, item);
             }
         }
         if (bytes->len > 0) {
-            if (pull(s, bytes) == -1) {
+            size_t moved;
+            if (byte_window_pull(&s->in, bytes, SIZE_MAX, &moved) == -1) {
                 return SPLIT_NO_MEMORY;
             }
+            s->at -= moved;
         } else if (!last) {
             return SPLIT_MORE;
         } else {

@@ -10,10 +10,9 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "common/when_time.h"
+#include "common/clock.h"
 #include "ctl/format_given.h"
 #include "ctl/format_options.h"
 #include "ctl/store_link.h"
@@ -63,6 +62,7 @@ static int fill_context(struct delivering *d, int fd)
 
 /* ---- one body ---- */
 
+/* 0, or -1 after a complaint. */
 static int send_body(struct delivering *d, struct slice body)
 {
     static struct slice everything = {"*", 1};
@@ -71,7 +71,7 @@ static int send_body(struct delivering *d, struct slice body)
                                 .door = DOOR_FILE,
                                 .sender = slice_of(d->owner),
                                 .place = slice_of(""),
-                                .received_us = 0,
+                                .received_us = clock_utc_us(),
                                 .allowed = &everything,
                                 .allowed_count = 1,
                                 .format = slice_of(d->format_name),
@@ -79,9 +79,6 @@ static int send_body(struct delivering *d, struct slice body)
                                 .context_names_count = d->context.count,
                                 .context_values = d->context.values,
                                 .context_values_count = d->context.count};
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    m.received_us = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
     pack_init(&p);
     deliver_encode(&p, &m);
     struct slice head = pack_bytes(&p);
@@ -89,6 +86,9 @@ static int send_body(struct delivering *d, struct slice body)
                 zmq_send(d->link.socket, head.at, head.len, ZMQ_DONTWAIT | ZMQ_SNDMORE) != -1 &&
                 zmq_send(d->link.socket, body.at, body.len, ZMQ_DONTWAIT) != -1;
     pack_release(&p);
+    if (!sent) {
+        ctl_failed("%s: it could not be sent to ingestd", d->name);
+    }
     return sent ? 0 : -1;
 }
 
@@ -97,8 +97,7 @@ static int take_answer(struct delivering *d, struct slice frame)
 {
     struct delivered_message m;
     if (delivered_decode_all(frame, NULL, &m) == -1 || m.id != d->id) {
-        ctl_failed("ingestd answered something else than expected; is it of another version?");
-        return -1;
+        return store_link_strange(&d->link);
     }
     if (m.outcome == DELIVERY_BUSY) {
         if (!d->said_busy) {
@@ -146,16 +145,9 @@ struct following {
     int fd;
     char *body;
     size_t size, len;
-    int64_t begun_ms; /* when the first of what waits came */
+    int64_t begun_us; /* when the first of what waits came */
     bool any;         /* there was something but blanks */
 };
-
-static int64_t clock_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* What waits. What has no time of its own was measured when the file was changed, else now: so
  * BODY_MS is well below the second that rounds of tools take; two that are alike would be one
@@ -173,7 +165,7 @@ static int flush(struct following *f)
 static int add(struct following *f, struct slice bytes)
 {
     if (f->len == 0) {
-        f->begun_ms = clock_ms();
+        f->begun_us = clock_steady_us();
     }
     if (f->size - f->len < bytes.len + 1) {
         size_t size = 2 * (f->len + bytes.len + 1);
@@ -215,7 +207,7 @@ static int take_bytes(struct following *f, struct slice bytes, bool last)
 /* Until when it may be waited for more, milliseconds; -1: for ever. */
 static int patience(const struct following *f)
 {
-    int64_t left = f->begun_ms + BODY_MS - clock_ms();
+    int64_t left = BODY_MS - (clock_steady_us() - f->begun_us) / 1000;
     return f->len == 0 ? -1 : left < 0 ? 0 : (int)left;
 }
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/formats/format_about.h"
 #include "common/json_files.h"
@@ -38,35 +37,23 @@ struct format_files *format_options_read(void)
     return format_files_of(format_options_schemas(), own_dir);
 }
 
-/* The file of that name in a folder, if it is there; else NULL, also after a complaint. */
-static char *path_in(const char *folder, const char *name)
-{
-    char file[FORMAT_NAME_BYTES + 8];
-    snprintf(file, sizeof file, "%s.json", name);
-    char *path = folder[0] == '\0' ? NULL : json_files_path(folder, file);
-    if (path != NULL && access(path, F_OK) == -1) {
-        free(path);
-        path = NULL;
-    }
-    return path;
-}
-
 struct format *format_options_one(const char *name)
 {
+    struct format_folders folders = {.own = {.path = NULL}};
     char *delivered = json_files_path(format_options_schemas(), "formats");
-    char *path = NULL;
+    const char *path = NULL;
     struct format *f = NULL;
-    if (delivered != NULL && format_name_is(slice_of(name))) {
-        path = path_in(own_dir, name);
-        path = path == NULL ? path_in(delivered, name) : path;
+    if (delivered != NULL && format_folders_list(delivered, own_dir, &folders) == 0) {
+        path = format_name_is(slice_of(name)) ? format_folders_find(&folders, name) : NULL;
+        if (path == NULL) {
+            ctl_failed("there is no format \"%s\"; format list names those there are", name);
+        }
     }
     if (path != NULL) {
         f = format_file_read(path);
-    } else {
-        ctl_failed("there is no format \"%s\"; format list names those there are", name);
     }
+    format_folders_release(&folders);
     free(delivered);
-    free(path);
     return f;
 }
 

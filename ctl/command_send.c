@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/mplane/members.h"
 #include "common/split.h"
 #include "ctl/ctl.h"
@@ -36,13 +37,6 @@ struct sending {
     int64_t started_us;
     uint64_t line, sent, faults;
 };
-
-static int64_t clock_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* A socket connected to HOST:PORT; -1 after a complaint, then *exit_code is set. */
 static int open_socket(const char *target, int *exit_code)
@@ -109,7 +103,7 @@ static bool check_document(struct sending *s, struct slice document)
 static void pace(const struct sending *s)
 {
     int64_t due_us = s->started_us + (int64_t)(s->sent * 1000000 / (uint64_t)s->rate);
-    int64_t early_us = due_us - clock_us();
+    int64_t early_us = due_us - clock_steady_us();
     if (early_us > 1000) {
         usleep((useconds_t)early_us);
     }
@@ -159,7 +153,7 @@ static void send_file(struct sending *s, int fd)
     static char buffer[DATAGRAM_BYTES];
     struct split *split = split_new(false, DATAGRAM_BYTES);
     int rc = split == NULL ? -1 : 0;
-    s->started_us = clock_us();
+    s->started_us = clock_steady_us();
     for (ssize_t n = 1; rc == 0 && n > 0;) {
         n = read(fd, buffer, sizeof buffer);
         if (n == -1) {

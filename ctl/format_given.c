@@ -2,8 +2,8 @@
 #include "ctl/format_given.h"
 
 #include <sys/stat.h>
-#include <time.h>
 
+#include "common/clock.h"
 #include "common/formats/format_about.h"
 #include "common/when_time.h"
 
@@ -30,12 +30,9 @@ static int set(struct arena *a, struct format_context *c, struct slice name, con
 static int64_t changed_us(int fd)
 {
     struct stat s;
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    if (fstat(fd, &s) == 0 && S_ISREG(s.st_mode)) {
-        t = s.st_mtim;
-    }
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    return fstat(fd, &s) == 0 && S_ISREG(s.st_mode)
+               ? (int64_t)s.st_mtim.tv_sec * 1000000 + s.st_mtim.tv_nsec / 1000
+               : clock_utc_us();
 }
 
 static int set_given(struct arena *a, struct format_context *c, const char *text)

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
 #include "common/mplane/envelope.h"
 
 #define ANSWER_BYTES   ((size_t)64 << 20)
@@ -170,9 +171,7 @@ void mplane_client_free(struct mplane_client **client)
 
 static int64_t now_ms(void)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+    return clock_steady_us() / 1000;
 }
 
 /* ---- messages ---- */

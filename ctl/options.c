@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/number.h"
 #include "common/when_time.h"
 #include "ctl/ctl.h"
@@ -156,9 +157,7 @@ static int named_day(const char *text, int64_t now_us, int64_t *us)
 
 int ctl_time(const char *text, int64_t *us)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    int64_t now_us = (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+    int64_t now_us = clock_utc_us();
     if (named_day(text, now_us, us) == 0) {
         return 0;
     }

@@ -416,6 +416,14 @@ static uint32_t compile_allowed(const struct deliver_message *d, struct pattern 
     return count;
 }
 
+/* A body of which nothing was read; `otherwise` is said where there is no memory for the detail. */
+static void refuse_whole(struct result_set *set, enum result_reason reason, const char *detail,
+                         const char *otherwise)
+{
+    set->spare = (struct refusal){reason, detail == NULL ? otherwise : detail, NULL};
+    set->refusals = &set->spare;
+}
+
 /* By the format that it is in; one that is not there is refused. */
 static void read_delivery(struct intake *i, struct received *r, const struct deliver_message *d,
                           const struct result_limits *limits, const struct result_origin *origin,
@@ -425,12 +433,10 @@ static void read_delivery(struct intake *i, struct received *r, const struct del
     const struct format_file *file =
         d->format.len == 0 ? NULL : format_files_find(i->formats, d->format);
     if (d->format.len > 0 && file == NULL) {
-        const char *text = arena_printf(r->arena, "expected the name of a format, found \"%.*s\"",
-                                        (int)d->format.len, d->format.at);
-        struct refusal *f = arena_alloc(r->arena, sizeof *f);
-        f = f == NULL ? &set->spare : f;
-        *f = (struct refusal){RESULT_FORMAT, text == NULL ? "no such format" : text, NULL};
-        set->refusals = f;
+        refuse_whole(set, RESULT_FORMAT,
+                     arena_printf(r->arena, "expected the name of a format, found \"%.*s\"",
+                                  (int)d->format.len, d->format.at),
+                     "no such format");
         return;
     }
     for (uint32_t k = 0; k < d->context_names_count && k < d->context_values_count; k++) {
@@ -449,7 +455,6 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     struct result_origin origin = {
         .sender = d->sender, .now_us = d->received_us, .allowed = allowed};
     struct result_set set = {0};
-    struct refusal too_long = {RESULT_LENGTH, "", NULL};
     origin.allowed_count = compile_allowed(d, allowed);
     snprintf(name, sizeof name, "%s:%.*s", sender_door_name(doors[d->door]), (int)d->sender.len,
              d->sender.at);
@@ -469,10 +474,10 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     counters[COUNT_RECEIVED_BYTES] += body.len;
     arena_reset(i->body_arena);
     if (body.len > (size_t)settings.body_bytes) {
-        const char *text = arena_printf(i->body_arena, "expected at most %zu bytes, found %zu",
-                                        (size_t)settings.body_bytes, body.len);
-        too_long.detail = text == NULL ? "expected fewer bytes" : text;
-        set.refusals = &too_long;
+        refuse_whole(&set, RESULT_LENGTH,
+                     arena_printf(i->body_arena, "expected at most %zu bytes, found %zu",
+                                  (size_t)settings.body_bytes, body.len),
+                     "expected fewer bytes");
     } else {
         read_delivery(i, &r, d, &limits, &origin, &set);
         keep_within(i, &r, &set, now_us);

@@ -16,7 +16,7 @@ static void next_level(struct iteration *i, const struct json *element);
 
 static void no_memory(struct evaluation *e)
 {
-    evaluate_fault(e, NULL, "more memory needed than allowed");
+    evaluate_fault_memory(e, NULL);
     e->beyond = true;
 }
 

@@ -4,8 +4,6 @@
 
 #include <stdarg.h>
 
-#include "common/address.h"
-
 /* ---- faults ---- */
 
 void evaluate_fault(struct evaluation *e, const char *place, const char *format, ...)
@@ -19,8 +17,13 @@ void evaluate_fault(struct evaluation *e, const char *place, const char *format,
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     e->fault = arena_copy(e->arena, slice_of(text)).at;
-    e->fault = e->fault == NULL ? "more memory needed than allowed" : e->fault;
+    e->fault = e->fault == NULL ? EVALUATE_MEMORY : e->fault;
     e->fault_place = place == NULL ? "" : place;
+}
+
+void evaluate_fault_memory(struct evaluation *e, const char *place)
+{
+    evaluate_fault(e, place, EVALUATE_MEMORY);
 }
 
 /* More than the document may cost. */
@@ -81,7 +84,7 @@ struct slice value_text(struct evaluation *e, const char *place, const struct fo
     case VALUE_EXACT: {
         struct slice text = exact_text(e->arena, &v->number);
         if (text.at == NULL) {
-            evaluate_fault(e, place, "more memory needed than allowed");
+            evaluate_fault_memory(e, place);
         }
         return text;
     }
@@ -100,7 +103,7 @@ bool value_computed(struct evaluation *e, const char *place, int outcome)
     if (outcome == EXACT_BEYOND) {
         evaluate_fault(e, place, "expected a number of fewer digits");
     } else if (outcome == EXACT_NO_MEMORY) {
-        evaluate_fault(e, place, "more memory needed than allowed");
+        evaluate_fault_memory(e, place);
     }
     return outcome == EXACT_OK;
 }
@@ -125,7 +128,7 @@ static const struct json *node_of_value(struct evaluation *e, const struct forma
     }
     struct json *node = arena_calloc(e->arena, 1, sizeof *node);
     if (node == NULL) {
-        evaluate_fault(e, NULL, "more memory needed than allowed");
+        evaluate_fault_memory(e, NULL);
         return NULL;
     }
     node->type = JSON_STRING;
@@ -241,12 +244,6 @@ static bool keep_first_with_text(void *context, const struct json *node)
     return false;
 }
 
-static bool is_set(void *context, const struct json *node)
-{
-    *(bool *)context = node->type != JSON_NULL;
-    return !*(bool *)context;
-}
-
 /* A variable itself, as it was computed. */
 static const struct format_value *variable_of(const struct scope *s, const struct json_path *path)
 {
@@ -255,11 +252,17 @@ static const struct format_value *variable_of(const struct scope *s, const struc
                : NULL;
 }
 
-static struct format_value of_absence(struct scope *s, const struct json_path *path)
+static bool is_set(void *context, const struct json *node)
+{
+    *(bool *)context = node->type != JSON_NULL;
+    return !*(bool *)context;
+}
+
+bool evaluate_has(struct scope *s, const struct json_path *path)
 {
     bool set = false;
     evaluate_path(s, path, is_set, &set);
-    return value_of_integer(!set);
+    return set != path->absent;
 }
 
 /* A path written as a text: its first value; an object is none. */
@@ -268,7 +271,7 @@ static struct format_value of_path(struct scope *s, const struct json_path *path
     const struct format_value *variable = variable_of(s, path);
     struct evaluation *e = s->evaluation;
     if (path->absent) {
-        return of_absence(s, path);
+        return value_of_integer(evaluate_has(s, path));
     }
     if (variable == NULL) {
         struct format_value v = value_of_node(evaluate_first(s, path));
@@ -286,7 +289,7 @@ static struct format_value of_paths(struct scope *s, const struct expression *x)
         const struct format_value *variable = variable_of(s, &x->paths[i]);
         const struct json *node = NULL;
         if (x->paths[i].absent) {
-            return of_absence(s, &x->paths[i]);
+            return value_of_integer(evaluate_has(s, &x->paths[i]));
         }
         evaluate_path(s, &x->paths[i], keep_first_with_text, &node);
         if (node != NULL) {
@@ -295,8 +298,6 @@ static struct format_value of_paths(struct scope *s, const struct expression *x)
     }
     return no_value;
 }
-
-struct format_value evaluate_source(struct scope *s, const struct expression *x);
 
 struct format_value evaluate(struct scope *s, const struct expression *x)
 {

@@ -6,6 +6,8 @@
 #include "common/formats/format.h"
 #include "common/formats/mapping.h"
 
+#define EVALUATE_MEMORY "more memory needed than allowed"
+
 /* A document being read. */
 struct evaluation {
     const struct format_mapping *mapping;
@@ -32,6 +34,9 @@ struct scope {
 /* Remembers the first fault; place may be NULL. */
 void evaluate_fault(struct evaluation *e, const char *place, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* The same: the document takes more memory than it may. */
+void evaluate_fault_memory(struct evaluation *e, const char *place);
 
 /* ---- values ---- */
 
@@ -71,6 +76,9 @@ void evaluate_steps(struct scope *s, const struct json *from, const struct json_
 const struct json *evaluate_first(struct scope *s, const struct json_path *path);
 const struct json *evaluate_step(struct scope *s, const struct json *from,
                                  const struct json_path *steps);
+
+/* Whether it has a value that is not null; of one with `~` before it whether it has none. */
+bool evaluate_has(struct scope *s, const struct json_path *path);
 
 /* ---- conditions, times ---- */
 

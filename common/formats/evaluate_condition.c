@@ -6,20 +6,6 @@
 
 /* ---- conditions ---- */
 
-static bool is_set(void *context, const struct json *node)
-{
-    bool *set = context;
-    *set = node->type != JSON_NULL;
-    return !*set;
-}
-
-static bool has(struct scope *s, const struct json_path *path)
-{
-    bool set = false;
-    evaluate_path(s, path, is_set, &set);
-    return set != path->absent;
-}
-
 struct wanted_text {
     struct slice text;
     bool found;
@@ -108,7 +94,7 @@ bool evaluate_condition(struct scope *s, const struct format_condition *c)
     case CONDITION_NOT:
         return !evaluate_condition(s, c->parts[0]);
     case CONDITION_HAS:
-        return has(s, c->path);
+        return evaluate_has(s, c->path);
     case CONDITION_CONTAINS:
         return contains(s, c);
     case CONDITION_IN:

@@ -49,7 +49,7 @@ static struct format_record *next_record(struct record_maker *m)
         struct format_record *records = arena_alloc(e->arena, size * sizeof *records);
         if (records == NULL) {
             e->beyond = true;
-            evaluate_fault(e, m->rule->place, "more memory needed than allowed");
+            evaluate_fault_memory(e, m->rule->place);
             return NULL;
         }
         if (m->size > 0) {
@@ -84,7 +84,7 @@ static struct slice lasting_text(struct record_maker *m, struct scope *s,
     }
     text = arena_copy(e->arena, text);
     if (text.at == NULL) {
-        evaluate_fault(e, x->place, "more memory needed than allowed");
+        evaluate_fault_memory(e, x->place);
     }
     return text;
 }
@@ -97,7 +97,7 @@ static void make_dimensions(struct record_maker *m, struct scope *s, struct form
         struct slice text = x == NULL ? slice_of("") : lasting_text(m, s, x);
         r->dimensions[d] = text.at == NULL ? slice_of("") : canonical(e->arena, d, text);
         if (r->dimensions[d].at == NULL) {
-            evaluate_fault(e, x->place, "more memory needed than allowed");
+            evaluate_fault_memory(e, x->place);
         }
     }
 }
@@ -138,7 +138,7 @@ static void make_hops(struct record_maker *m, struct scope *s, struct format_rec
     struct slice text = m->rule->hops == NULL ? slice_of("") : lasting_text(m, s, m->rule->hops);
     struct slice *hops = arena_alloc(e->arena, (text.len / 2 + 1) * sizeof *hops);
     if (hops == NULL) {
-        evaluate_fault(e, m->rule->place, "more memory needed than allowed");
+        evaluate_fault_memory(e, m->rule->place);
         return;
     }
     r->hops = hops;
@@ -161,7 +161,7 @@ static void make_metrics(struct record_maker *m, struct scope *s, struct format_
     struct slice *names = arena_alloc(e->arena, (rule->metric_count + 1) * sizeof *names);
     struct slice *values = arena_alloc(e->arena, (rule->metric_count + 1) * sizeof *values);
     if (names == NULL || values == NULL) {
-        evaluate_fault(e, rule->place, "more memory needed than allowed");
+        evaluate_fault_memory(e, rule->place);
         return;
     }
     r->names = names;
@@ -275,7 +275,7 @@ void evaluate_records(struct evaluation *e, const struct json *document,
     struct scope s;
     struct format_value *own = arena_calloc(e->arena, e->mapping->variable_count + 1, sizeof *own);
     if (own == NULL) {
-        evaluate_fault(e, NULL, "more memory needed than allowed");
+        evaluate_fault_memory(e, NULL);
         e->beyond = true;
         keep_fault(&m);
         return;

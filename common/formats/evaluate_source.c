@@ -22,7 +22,7 @@ static void add_number(struct evaluation *e, struct number_list *list, const str
         uint32_t size = list->size == 0 ? 16 : 2 * list->size;
         struct exact *at = arena_alloc(e->arena, size * sizeof *at);
         if (at == NULL) {
-            evaluate_fault(e, NULL, "more memory needed than allowed");
+            evaluate_fault_memory(e, NULL);
             return;
         }
         if (list->count > 0) {
@@ -170,7 +170,7 @@ static void put(struct joined *j, struct slice text)
         size_t size = 2 * (j->len + text.len) + 64;
         char *at = arena_alloc(e->arena, size);
         if (at == NULL) {
-            evaluate_fault(e, j->expression->place, "more memory needed than allowed");
+            evaluate_fault_memory(e, j->expression->place);
             return;
         }
         if (j->len > 0) {
@@ -366,7 +366,7 @@ static struct bucket *read_buckets(struct evaluation *e, const struct expression
     struct bucket *buckets = arena_alloc(e->arena, (node->count + 1) * sizeof *buckets);
     uint32_t n = 0;
     if (buckets == NULL) {
-        evaluate_fault(e, x->place, "more memory needed than allowed");
+        evaluate_fault_memory(e, x->place);
         return NULL;
     }
     for (const struct json *m = node->first; m != NULL; m = m->next) {

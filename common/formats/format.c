@@ -274,8 +274,7 @@ static bool is_ignored(const struct format_mapping *m, struct scope *s)
 static void refuse(struct arena *a, const char *place, const char *why,
                    struct format_outcome *outcome)
 {
-    static const struct format_fault spare = {.place = "",
-                                              .why = "more memory needed than allowed"};
+    static const struct format_fault spare = {.place = "", .why = EVALUATE_MEMORY};
     struct format_fault *f = arena_alloc(a, sizeof *f);
     const char *text = arena_copy(a, slice_of(why)).at;
     outcome->count = 0;

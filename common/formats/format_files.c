@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 
-#include "common/json_files.h"
 #include "common/told.h"
 
 struct format_files {
@@ -69,9 +68,6 @@ static int add(struct format_files *f, const char *path, bool own, struct json_f
                    FORMAT_NAME_BYTES);
         return -1;
     }
-    if (format_files_find(f, name) != NULL) { /* the operator's goes before */
-        return 0;
-    }
     if (f->count == FORMAT_FILES) {
         told_fault("%s: expected at most %d formats, found more", path, FORMAT_FILES);
         return -1;
@@ -89,19 +85,14 @@ static int add(struct format_files *f, const char *path, bool own, struct json_f
     return 0;
 }
 
-/* All of a folder; 0, or -1 after the faults of all its files were told. */
-static int add_folder(struct format_files *f, const char *folder, bool own)
+/* All files of a folder; 0, or -1 after the faults of all were told. */
+static int add_all(struct format_files *f, const struct json_files *files, bool own)
 {
-    struct json_files_room room = {FORMAT_FILES_BYTES, FORMAT_FILES_BYTES,
-                                   " in all files of the folder together"};
-    struct json_files list;
-    int rc = json_files_list(
-        folder, own ? "the folder of your own formats" : "the folder of the delivered formats",
-        FORMAT_FILES, &list);
-    for (uint32_t i = 0; i < list.count; i++) {
-        rc = add(f, list.path[i], own, &room) == -1 ? -1 : rc;
+    struct json_files_room room = format_folders_room();
+    int rc = 0;
+    for (uint32_t i = 0; i < files->count; i++) {
+        rc = add(f, files->path[i], own, &room) == -1 ? -1 : rc;
     }
-    json_files_release(&list);
     return rc;
 }
 
@@ -117,8 +108,12 @@ struct format_files *format_files_read(const char *delivered_dir, const char *ow
         told_fault("%s: out of memory", delivered_dir);
         return NULL;
     }
-    bool good = own_dir[0] == '\0' || add_folder(f, own_dir, true) == 0;
-    if (add_folder(f, delivered_dir, false) == -1 || !good) {
+    struct format_folders folders;
+    bool good = format_folders_list(delivered_dir, own_dir, &folders) == 0;
+    good = add_all(f, &folders.own, true) == 0 && good;
+    good = add_all(f, &folders.delivered, false) == 0 && good;
+    format_folders_release(&folders);
+    if (!good) {
         format_files_free(&f);
         return NULL;
     }

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Formats out of files: those that are delivered, schemas/formats/NAME.json, and the operator's own
- * in a folder. One of his goes before a delivered one of the same name. They are read as a set,
- * whole or not at all.
+ * in a folder, as common/format_folders.h lists them. They are read as a set, whole or not at all;
+ * there may be FORMAT_FILES of them.
  */
 #ifndef EZREPO_FORMATS_FORMAT_FILES_H
 #define EZREPO_FORMATS_FORMAT_FILES_H
 
+#include "common/format_folders.h"
 #include "common/formats/format.h"
 
-#define FORMAT_FILES       256                /* in each folder, and in all */
-#define FORMAT_FILES_BYTES ((size_t)16 << 20) /* of each folder's files together */
-#define FORMAT_NAME_BYTES  64
+#define FORMAT_NAME_BYTES 64
 
 /* The formats by their names. They do not change, as none of them does. */
 struct format_files;

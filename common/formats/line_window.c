@@ -5,57 +5,23 @@
 
 #include "common/pattern.h"
 
-#define FIRST_ROOM ((size_t)4096)
-#define PIECE      ((size_t)16384) /* at once: what is behind a line that is too long is moved */
+#define PIECE ((size_t)16384) /* at once: what is behind a line that is too long is moved */
 
 void line_window_free(struct line_window *w)
 {
-    free(w->buffer);
-    w->buffer = NULL;
-}
-
-/* ---- bytes into the window ---- */
-
-static void move_to_front(struct line_window *w)
-{
-    memmove(w->buffer, w->buffer + w->begin, w->used - w->begin);
-    w->start -= w->begin;
-    w->at -= w->begin;
-    w->seen -= w->begin;
-    w->used -= w->begin;
-    w->begin = 0;
-}
-
-static int make_room(struct line_window *w)
-{
-    if (w->used < w->size) {
-        return 0;
-    }
-    if (w->begin > w->size / 2) {
-        move_to_front(w);
-        return 0;
-    }
-    size_t larger = w->size == 0 ? FIRST_ROOM : 2 * w->size;
-    char *grown = realloc(w->buffer, larger);
-    if (grown == NULL) {
-        return -1;
-    }
-    w->buffer = grown;
-    w->size = larger;
-    return 0;
+    free(w->in.buffer);
+    w->in.buffer = NULL;
 }
 
 static int pull(struct line_window *w, struct slice *bytes)
 {
-    if (make_room(w) == -1) {
+    size_t moved;
+    if (byte_window_pull(&w->in, bytes, PIECE, &moved) == -1) {
         return -1;
     }
-    size_t n = w->size - w->used < bytes->len ? w->size - w->used : bytes->len;
-    n = n < PIECE ? n : PIECE;
-    memcpy(w->buffer + w->used, bytes->at, n);
-    w->used += n;
-    bytes->at += n;
-    bytes->len -= n;
+    w->start -= moved;
+    w->at -= moved;
+    w->seen -= moved;
     return 0;
 }
 
@@ -77,11 +43,11 @@ static struct slice line_of(const char *at, size_t len)
 static enum line_event take_line(struct line_window *w, size_t end, size_t next, struct slice *line)
 {
     static const char mark[] = "\xef\xbb\xbf";
-    if (w->line++ == 0 && end - w->at >= 3 && memcmp(w->buffer + w->at, mark, 3) == 0) {
+    if (w->line++ == 0 && end - w->at >= 3 && memcmp(w->in.buffer + w->at, mark, 3) == 0) {
         w->at += 3;
-        w->begin = w->at;
+        w->in.begin = w->at;
     }
-    *line = line_of(w->buffer + w->at, end - w->at);
+    *line = line_of(w->in.buffer + w->at, end - w->at);
     w->start = w->at;
     w->at = w->seen = next;
     return pattern_is_text(*line) ? LINE_READ : LINE_NO_TEXT;
@@ -92,8 +58,8 @@ static void pass_over(struct line_window *w, size_t end)
 {
     w->passed = (w->passing ? w->passed : 0) + (end - w->at);
     w->passing = true;
-    memmove(w->buffer + w->at, w->buffer + end, w->used - end);
-    w->used -= end - w->at;
+    memmove(w->in.buffer + w->at, w->in.buffer + end, w->in.used - end);
+    w->in.used -= end - w->at;
     w->seen = w->at;
 }
 
@@ -111,15 +77,15 @@ static enum line_event take_too_long(struct line_window *w, size_t next)
 static enum line_event find_line(struct line_window *w, bool last, struct slice *line)
 {
     const char *found =
-        w->used == w->seen ? NULL : memchr(w->buffer + w->seen, '\n', w->used - w->seen);
-    size_t end = found == NULL ? w->used : (size_t)(found - w->buffer);
+        w->in.used == w->seen ? NULL : memchr(w->in.buffer + w->seen, '\n', w->in.used - w->seen);
+    size_t end = found == NULL ? w->in.used : (size_t)(found - w->in.buffer);
     w->seen = end;
     if (w->passing || end - w->at > w->line_bytes) {
         pass_over(w, end);
         end = w->at;
     }
     size_t next = found == NULL ? end : end + 1;
-    if (found == NULL && (!last || (w->at == w->used && !w->passing))) {
+    if (found == NULL && (!last || (w->at == w->in.used && !w->passing))) {
         return last ? LINE_END : LINE_MORE;
     }
     return w->passing ? take_too_long(w, next) : take_line(w, end, next, line);
@@ -144,12 +110,12 @@ enum line_event line_window_next(struct line_window *w, struct slice *bytes, boo
 
 void line_window_let_go(struct line_window *w, bool kept)
 {
-    w->begin = kept ? w->start : w->at;
+    w->in.begin = kept ? w->start : w->at;
 }
 
 struct slice line_window_kept(const struct line_window *w, bool kept)
 {
-    return (struct slice){w->buffer + w->begin, (kept ? w->at : w->start) - w->begin};
+    return (struct slice){w->in.buffer + w->in.begin, (kept ? w->at : w->start) - w->in.begin};
 }
 
 bool line_window_again(struct slice *rest, struct slice *line)

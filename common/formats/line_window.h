@@ -13,18 +13,16 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/slice.h"
+#include "common/byte_window.h"
 
 struct line_window {
     size_t line_bytes; /* the most a line may have, a '\r' at its end among them */
     /* All of these are 0 at the beginning. */
-    char *buffer;
-    size_t size, used;
-    size_t begin; /* what is kept begins there */
-    size_t start; /* of the line read last */
-    size_t at;    /* of the next one */
-    size_t seen;  /* no line ends between `at` and here */
-    bool passing; /* the line under way is too long */
+    struct byte_window in; /* from the begin of what is kept */
+    size_t start;          /* of the line read last */
+    size_t at;             /* of the next one */
+    size_t seen;           /* no line ends between `at` and here */
+    bool passing;          /* the line under way is too long */
     /* Of the line read last: */
     uint64_t line;   /* its number, from 1 */
     uint64_t passed; /* LINE_TOO_LONG: how many bytes it had */

@@ -84,28 +84,18 @@ static const struct json *known_value(const struct facts *f, const struct json *
 
 static enum truth holds(const struct facts *f, const struct json *condition);
 
-static enum truth all_hold(const struct facts *f, const struct json *list)
+/* Of a list where one that is so decides: FALSE for all of them, TRUE for any. */
+static enum truth list_holds(const struct facts *f, const struct json *list, enum truth decisive)
 {
-    enum truth all = TRUTH_TRUE;
+    enum truth whole = negated(decisive);
     for (const struct json *c = list->first; c != NULL; c = c->next) {
         enum truth t = holds(f, c);
-        all = t == TRUTH_FALSE || all == TRUTH_FALSE ? TRUTH_FALSE
-              : t == TRUTH_UNKNOWN                   ? TRUTH_UNKNOWN
-                                                     : all;
+        if (t == decisive) {
+            return decisive;
+        }
+        whole = t == TRUTH_UNKNOWN ? t : whole;
     }
-    return all;
-}
-
-static enum truth any_holds(const struct facts *f, const struct json *list)
-{
-    enum truth any = TRUTH_FALSE;
-    for (const struct json *c = list->first; c != NULL; c = c->next) {
-        enum truth t = holds(f, c);
-        any = t == TRUTH_TRUE || any == TRUTH_TRUE ? TRUTH_TRUE
-              : t == TRUTH_UNKNOWN                 ? TRUTH_UNKNOWN
-                                                   : any;
-    }
-    return any;
+    return whole;
 }
 
 static enum truth equals(const struct facts *f, const struct json *list)
@@ -151,8 +141,8 @@ static enum truth holds(const struct facts *f, const struct json *condition)
             return TRUTH_FALSE;
         }
     }
-    return slice_is(of->key, "all")   ? all_hold(f, of)
-           : slice_is(of->key, "any") ? any_holds(f, of)
+    return slice_is(of->key, "all")   ? list_holds(f, of, TRUTH_FALSE)
+           : slice_is(of->key, "any") ? list_holds(f, of, TRUTH_TRUE)
            : slice_is(of->key, "not") ? negated(holds(f, of))
            : slice_is(of->key, "eq")  ? equals(f, of)
            : slice_is(of->key, "ne")  ? negated(equals(f, of))

@@ -98,17 +98,10 @@ void result_read(struct arena *a, struct slice bytes, const struct result_means 
                  const struct result_limits *limits, const struct result_origin *origin,
                  struct result_set *set)
 {
-    *set = (struct result_set){0};
-    struct result_reader r = {.arena = a,
-                              .means = means,
-                              .limits = limits,
-                              .origin = origin,
-                              .set = set,
-                              .results_end = &set->results,
-                              .refusals_end = &set->refusals,
-                              /* Most have no backslash at all, which is quickly seen. */
-                              .nuls = bytes.len > 0 && memchr(bytes.at, '\\', bytes.len) != NULL &&
-                                      memmem(bytes.at, bytes.len, "\\u0000", 6) != NULL};
+    struct result_reader r = result_reader_of(a, means, limits, origin, set);
+    /* Most have no backslash at all, which is quickly seen. */
+    r.nuls = bytes.len > 0 && memchr(bytes.at, '\\', bytes.len) != NULL &&
+             memmem(bytes.at, bytes.len, "\\u0000", 6) != NULL;
     char error[256];
     const struct json *message = json_parse(a, bytes, &limits->json, error, sizeof error);
     if (message != NULL && message->type == JSON_ARRAY) {

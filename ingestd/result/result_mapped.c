@@ -267,14 +267,7 @@ void result_read_mapped(struct arena *a, struct slice bytes, const struct result
                                                 .records = limits->rows,
                                                 .looked_at =
                                                     (uint64_t)LOOKED_AT_EACH * limits->json.nodes};
-    *set = (struct result_set){0};
-    struct result_reader r = {.arena = a,
-                              .means = means,
-                              .limits = limits,
-                              .origin = origin,
-                              .set = set,
-                              .results_end = &set->results,
-                              .refusals_end = &set->refusals};
+    struct result_reader r = result_reader_of(a, means, limits, origin, set);
     when_time_text(origin->now_us, now);
     struct slice received = arena_copy(a, slice_of(now)); /* records may have it as a value */
     struct format_reading *reading = NULL;

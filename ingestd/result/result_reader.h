@@ -22,6 +22,23 @@ struct result_reader {
     bool nuls;                        /* there may be U+0000 in strings */
 };
 
+/* One that has read nothing yet; the set is emptied. */
+static inline struct result_reader result_reader_of(struct arena *a,
+                                                    const struct result_means *means,
+                                                    const struct result_limits *limits,
+                                                    const struct result_origin *origin,
+                                                    struct result_set *set)
+{
+    *set = (struct result_set){0};
+    return (struct result_reader){.arena = a,
+                                  .means = means,
+                                  .limits = limits,
+                                  .origin = origin,
+                                  .set = set,
+                                  .results_end = &set->results,
+                                  .refusals_end = &set->refusals};
+}
+
 /* A result being read. */
 struct result_reading {
     const struct mplane_members *members;

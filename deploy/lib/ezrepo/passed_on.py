@@ -77,31 +77,13 @@ def _format_arguments(directory: str, verb: str) -> List[str]:
     return arguments
 
 
-def _format_of(arguments: List[str]) -> str:
-    """What --format names; "" without one."""
-    for i, text in enumerate(arguments):
-        if text == "--format":
-            return arguments[i + 1] if i + 1 < len(arguments) else ""
-        if text.startswith("--format="):
-            return text[len("--format="):]
-    return ""
-
-
-def _without_format(arguments: List[str]) -> List[str]:
-    left = []
-    skip = False
-    for text in arguments:
-        if not skip and text != "--format" and not text.startswith("--format="):
-            left.append(text)
-        skip = text == "--format"
-    return left
-
-
 def run(command: str, arguments: List[str]) -> NoReturn:
     """Becomes ezrepoctl."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument("--state", default=default_directory())
     parser.add_argument("--as", dest="client", default="admin", metavar="NAME")
+    if command == "send":
+        parser.add_argument("--format", dest="format_name")
     own, rest = parser.parse_known_args(arguments)
     call = [program("ezrepoctl"), command]
     wants_help = "--help" in rest or "-h" in rest
@@ -119,11 +101,10 @@ def run(command: str, arguments: List[str]) -> NoReturn:
             sys.stdout.write("\nWithout --format:\n\n")
             sys.stdout.flush()
             rest = ["--help"]
-    elif command == "send" and _format_of(rest):
+    elif command == "send" and own.format_name is not None:
         # What another tool wrote does not go by UDP: it is on disk when that is told.
-        name, rest = _format_of(rest), _without_format(rest)
-        state = opened(own.state)
-        call = [call[0], "deliver", name, "--run-dir", state.endpoint_folder("deliver")] + _format_arguments(own.state, "list")
+        folder = opened(own.state).endpoint_folder("deliver")
+        call = [call[0], "deliver", own.format_name, "--run-dir", folder] + _format_arguments(own.state, "list")
     elif command == "send" and "--udp" not in rest:
         call += ["--udp", first_udp(opened(own.state))]
     elif command == "rebuild":
