@@ -11,9 +11,9 @@
 #include <event2/event.h>
 #include <stdint.h>
 
+#include "common/access/access.h"
 #include "common/http/server.h"
 #include "common/mplane/registry.h"
-#include "mplane-gw/access.h"
 #include "mplane-gw/capabilities.h"
 #include "mplane-gw/settings.h"
 

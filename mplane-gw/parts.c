@@ -21,7 +21,8 @@
 /* Who may do what, out of the settings; NULL after a fault was told. */
 static struct access *load_access(const struct gateway *g)
 {
-    struct access *a = access_read(&(struct document){0}, g->settings.access);
+    struct access *a = access_read(&(struct document){0}, "mplane-gw.access", g->settings.access,
+                                   (struct slice){NULL, 0});
     if (a != NULL && access_rules(a) == 0) {
         log_warn("access.empty", "effect=\"nobody may use any capability\"");
     }

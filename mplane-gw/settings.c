@@ -6,10 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/access/access.h"
 #include "common/http/listen.h"
 #include "common/http/server.h"
 #include "common/http/tls.h"
-#include "mplane-gw/access.h"
 #include "mplane-gw/supervisors/supervisor_settings.h"
 #include "schemas/messages.h"
 
@@ -245,7 +245,7 @@ int settings_check(struct document *d, const struct gateway_settings *s, bool fi
     uint32_t before = d->faults;
     check_file_names(d, s);
     bool named = d->faults == before && s->certificate != NULL && s->key != NULL && s->ca != NULL;
-    struct access *a = access_read(d, s->access);
+    struct access *a = access_read(d, "mplane-gw.access", s->access, (struct slice){NULL, 0});
     access_free(&a);
     const struct supervisor_files own = {s->certificate, s->key, s->ca, s->crl};
     struct supervisors_settings *supervisors = settings_supervisors(d, s);

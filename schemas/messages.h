@@ -399,6 +399,69 @@ enum delivery_outcome {
     UINT(passed, UINT64_MAX)                                                                       \
     STR(reasons, LIMIT_REASON_BYTES)
 
+/*
+ * To stored, by ENDPOINT_ACCESS or ENDPOINT_KEYS: who may do what, if it is another document than
+ * the one of this version and digest. Asked twice a second.
+ */
+#define ACCESS_GET_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                           \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(version, INT64_MAX) /* 0: none is known */                                                \
+    UINT(digest, UINT64_MAX)
+
+/*
+ * stored's answer. The document, as common/access/README.md has it, is "" when it is the asker's
+ * already. By ENDPOINT_KEYS it has the secrets of keys. The digest is the first 8 bytes of SHA-256
+ * over the document with the secrets.
+ */
+#define ACCESS_STATE_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                         \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    UINT(version, INT64_MAX)                                                                       \
+    UINT(digest, UINT64_MAX)                                                                       \
+    STR(document, LIMIT_DOCUMENT_BYTES)
+
+/*
+ * ezrepoctl to stored: change who may do what. `changes` is a JSON list of {"kind", "name",
+ * "body"}, all of which is done or none: kind is "role", "authorization", "token" or "key", body
+ * what the document has under that name, or null: it goes. With "new": true it must not be there
+ * yet. With `base` nothing is done unless that is the version in force.
+ */
+#define ACCESS_CHANGE_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                        \
+    UINT(id, UINT64_MAX)                                                                           \
+    STR(author, LIMIT_TEXT_BYTES)                                                                  \
+    UINT(base, INT64_MAX) /* 0: whatever is in force */                                            \
+    STR(changes, LIMIT_DOCUMENT_BYTES)
+
+#define ACCESS_CHANGED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                       \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    UINT(version, INT64_MAX)            /* in force now */                                         \
+    UINT(moved, 1)                      /* it was not `base`, and nothing was done */              \
+    STRS(faults, 100, LIMIT_TEXT_BYTES) /* each "PLACE: REASON" */
+
+#define LIMIT_PAST 1000 /* changes told at once */
+
+/* ezrepoctl to stored: what was changed before version `before`, the newest first. */
+#define ACCESS_PAST_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                          \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(before, INT64_MAX) /* 0: the newest */                                                    \
+    UINT(count, LIMIT_PAST)
+
+/* A row each of several lists: what one change did to one name. */
+#define ACCESS_HISTORY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                       \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    UINTS(versions, LIMIT_PAST)                                                                    \
+    UINTS(changed_us, LIMIT_PAST)                                                                  \
+    STRS(authors, LIMIT_PAST, LIMIT_TEXT_BYTES)                                                    \
+    STRS(actions, LIMIT_PAST, 16) /* "added", "changed", "removed" */                              \
+    STRS(kinds, LIMIT_PAST, LIMIT_NAME_BYTES)                                                      \
+    STRS(names, LIMIT_PAST, LIMIT_DIMENSION_BYTES)                                                 \
+    STRS(bodies, LIMIT_PAST, LIMIT_DOCUMENT_BYTES) /* without secrets; nil: it went */
+
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
 #define MESSAGES(MESSAGE)                                                                          \
     MESSAGE(batch_header, BATCH_HEADER_FIELDS)                                                     \
@@ -424,7 +487,13 @@ enum delivery_outcome {
     MESSAGE(copy, COPY_FIELDS)                                                                     \
     MESSAGE(taken, TAKEN_FIELDS)                                                                   \
     MESSAGE(adopt, ADOPT_FIELDS)                                                                   \
-    MESSAGE(adopted, ADOPTED_FIELDS)
+    MESSAGE(adopted, ADOPTED_FIELDS)                                                               \
+    MESSAGE(access_get, ACCESS_GET_FIELDS)                                                         \
+    MESSAGE(access_state, ACCESS_STATE_FIELDS)                                                     \
+    MESSAGE(access_change, ACCESS_CHANGE_FIELDS)                                                   \
+    MESSAGE(access_changed, ACCESS_CHANGED_FIELDS)                                                 \
+    MESSAGE(access_past, ACCESS_PAST_FIELDS)                                                       \
+    MESSAGE(access_history, ACCESS_HISTORY_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -435,7 +504,9 @@ enum delivery_outcome {
 #define ENDPOINT_BATCHES  "batches"  /* ingestd binds PUSH, classifyds connect PULL */
 #define ENDPOINT_GRADED   "graded"   /* stored binds PULL, classifyds connect PUSH */
 #define ENDPOINT_ANNOUNCE "announce" /* stored binds XPUB; ingestd and classifyds connect SUB */
-#define ENDPOINT_STORE    "store" /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
+#define ENDPOINT_STORE    "store"  /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
+#define ENDPOINT_ACCESS   "access" /* stored binds ROUTER: access_get by who faces outsiders */
+#define ENDPOINT_KEYS     "keys"   /* the same, with secrets: by ingestd */
 #define ENDPOINT_DELIVER  "deliver" /* ingestd binds ROUTER, mplane-gw connects DEALER */
 #define ENDPOINT_QUERY    "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */
 

@@ -5,7 +5,7 @@
 #ifndef EZREPO_GW_SUPERVISOR_OFFER_H
 #define EZREPO_GW_SUPERVISOR_OFFER_H
 
-#include "mplane-gw/access.h"
+#include "common/access/access.h"
 #include "mplane-gw/capabilities.h"
 
 /* More capabilities than this are not registered. */

@@ -2,9 +2,10 @@
 /* Roles, authorisations, and what documents are refused. */
 #include "tests/unit/faults.h"
 
-#include "mplane-gw/access.h"
+#include "common/access/access.h"
 
 static struct faults told;
+static const struct slice nothing = {NULL, 0};
 
 static struct access *read_text(const char *text)
 {
@@ -12,7 +13,7 @@ static struct access *read_text(const char *text)
     struct arena *a = arena_new(1 << 20);
     struct document *d = faults_begin(&told);
     struct document_place tree = document_parse(d, a, slice_of(text), &limits);
-    struct access *access = access_read(d, tree.node);
+    struct access *access = access_read(d, "mplane-gw.access", tree.node, nothing);
     arena_free(&a); /* all is copied */
     return access;
 }
@@ -73,7 +74,7 @@ static void test_star_is_everybody_with_an_identity(void **state)
 static void test_without_rules_all_is_denied(void **state)
 {
     (void)state;
-    struct access *a = access_read(faults_begin(&told), NULL);
+    struct access *a = access_read(faults_begin(&told), "mplane-gw.access", NULL, nothing);
     assert_non_null(a);
     assert_int_equal(access_rules(a), 0);
     assert_false(allows(a, "org.example.ann", "Query"));

@@ -257,13 +257,15 @@ static void test_access(void **state)
                      "not authorized");
     assert_int_equal(one->counters[COUNT_DENIED], 0);
     assert_int_equal(two->counters[COUNT_DENIED], 1);
-    struct access *none = access_read(&(struct document){0}, NULL);
+    struct access *none =
+        access_read(&(struct document){0}, "access", NULL, (struct slice){NULL, 0});
     gateway_use_access(one, none);
     assert_true(gateway_could_use(one, slice_of("ann"), slice_of("GetGrading")));
     assert_false(gateway_could_use(two, slice_of("ann"), slice_of("QueryEvents")));
     struct desk_reply reply = ask_desk(one, &m);
     assert_int_equal(reply.message.kind, MPLANE_WITHDRAWAL);
-    gateway_use_access(one, access_read(&(struct document){0}, one->settings.access));
+    gateway_use_access(one, access_read(&(struct document){0}, "access", one->settings.access,
+                                        (struct slice){NULL, 0}));
     expect_job(one, m);
 }
 
