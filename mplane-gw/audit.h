@@ -25,14 +25,7 @@ struct audit {
     uint64_t rows;             /* of a result */
 };
 
-/* Before the first line. -1 after an error was logged. */
-int audit_start(struct gateway *g);
-void audit_stop(struct gateway *g);
-
 /* Writes the line; beyond settings.audit_per_second it is only counted. */
 void audit_write(struct gateway *g, const struct audit *a);
-
-/* Once a second: says how many lines were left out. Counted in "audit.left_out" as well. */
-void audit_tick(struct gateway *g);
 
 #endif

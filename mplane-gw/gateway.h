@@ -94,7 +94,7 @@ struct gateway {
     struct repetitions *repetitions;
     struct exchanges *exchanges;
     struct delegation *delegation;
-    struct collection *collection;
+    struct posts *posts;
     struct routes *routes;
     struct registry_listener *registry_listener;
     struct supervisors *supervisors;

@@ -2,9 +2,9 @@
 /* The only file that knows all parts of a gateway. */
 #include "mplane-gw/parts.h"
 
+#include "common/door/audit_log.h"
 #include "common/log.h"
 #include "common/told.h"
-#include "mplane-gw/audit.h"
 #include "mplane-gw/desk.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/jobs/ask.h"
@@ -119,10 +119,11 @@ int parts_prepare(struct gateway *g, const struct config_common *common)
 
 int parts_start(struct gateway *g)
 {
-    return audit_start(g) == -1 || ask_start(g) == -1 || exchanges_start(g) == -1 ||
-                   delegate_start(g) == -1 || collect_start(g) == -1 ||
-                   repeats_start(g, desk_restore) == -1 || routes_start(g) == -1 ||
-                   registry_start(g) == -1 || supervisors_start(g) == -1
+    return (g->audit = audit_log_new(&g->settings.audit_per_second,
+                                     &g->counters[COUNT_AUDIT_LEFT_OUT])) == NULL ||
+                   ask_start(g) == -1 || exchanges_start(g) == -1 || delegate_start(g) == -1 ||
+                   collect_start(g) == -1 || repeats_start(g, desk_restore) == -1 ||
+                   routes_start(g) == -1 || registry_start(g) == -1 || supervisors_start(g) == -1
                ? -1
                : 0;
 }
@@ -148,7 +149,7 @@ void parts_tick(struct gateway *g)
     registry_tick(g);
     ask_tick(g);
     repeats_tick(g);
-    audit_tick(g);
+    audit_log_tick(g->audit);
     collect_tick(g);
     supervisors_tick(g);
     delegate_tick(g);
@@ -186,7 +187,7 @@ void parts_stop(struct gateway *g)
     exchanges_stop(g);
     repeats_stop(g);
     ask_stop(g);
-    audit_stop(g);
+    audit_log_free(&g->audit);
     capabilities_free(&g->capabilities);
     registry_free(&g->registry);
     access_free(&g->access);

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "common/daemon.h"
+#include "common/door/audit_line.h"
 #include "common/http/reply.h"
 #include "common/http/server.h"
 #include "common/log.h"
 #include "mplane-gw/audit.h"
-#include "mplane-gw/audit_line.h"
 #include "mplane-gw/exchange.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/pages.h"

@@ -25,8 +25,14 @@
 #member, CONFIG_INTEGER, OFFSET(member), preset, min, max, reloadable, help                \
     }
 
+#define TLS_TEXT(member, preset, reloadable, help)                                                 \
+    {#member, CONFIG_STRING, OFFSET(member), preset, 0, 0, reloadable, help},
+
 #define HTTP_NUMBER(member, preset, min, max, reloadable, help)                                    \
     {#member, CONFIG_INTEGER, OFFSET(http.member), preset, min, max, reloadable, help},
+
+#define POSTS_NUMBER(member, preset, min, max, reloadable, help)                                   \
+    {#member, CONFIG_INTEGER, OFFSET(posts.member), preset, min, max, reloadable, help},
 
 const struct config_option settings_options[] = {
     {"listen", CONFIG_STRINGS, OFFSET(listen), "[\"0.0.0.0:8890\"]", 0, 0, false,
@@ -41,16 +47,9 @@ const struct config_option settings_options[] = {
         label_prefix, "\"\"", false,
         "stands before the label of each capability that peers see, so that a supervisor's clients "
         "can tell several sets apart; \"access\" does not name it"),
-    TEXT(certificate, NULL, true, "PEM file: our certificate and those between it and the CA"),
-    TEXT(key, NULL, true,
-         "PEM file: our private key, without a pass phrase; only its owner and group may have "
-         "access"),
-    TEXT(ca, NULL, true, "PEM file: the CAs whose certificates clients may have"),
-    TEXT(crl, "\"\"", true,
-         "PEM file: certificate revocation lists, one from each CA, those in between included; "
-         "\"\" none"),
-    {"access", CONFIG_OBJECT, OFFSET(access), NULL, 0, 0, true,
-     "who may do what: {roles: {ROLE: [IDENTITY]}, authorizations: {CAPABILITY: [ROLE]}}"},
+    TLS_OPTIONS(TLS_TEXT){
+        "access", CONFIG_OBJECT, OFFSET(access), NULL, 0, 0, true,
+        "who may do what: {roles: {ROLE: [IDENTITY]}, authorizations: {CAPABILITY: [ROLE]}}"},
     {"supervisors", CONFIG_LIST, OFFSET(supervisors), "[]", 0, 0, true,
      "supervisors to register with, at most 8: {url: https://HOST:PORT, ...}"},
     NUMBER(answer_timeout_ms, "2000", 1, 600000, true,
@@ -78,16 +77,9 @@ const struct config_option settings_options[] = {
          "file that keeps repeated specifications over a restart; \"\" none"),
     NUMBER(answer_bytes, "16777216", 1048576, 67108864, true,
            "largest answer of queryd that is passed on, bytes"),
-    NUMBER(post_bytes, "4194304", 1024, LIMIT_BODY_BYTES, true,
-           "largest body of results that is posted, also when it has been inflated, bytes"),
-    NUMBER(post_timeout_ms, "10000", 10, 600000, true,
-           "posted results that are not safely kept after so long are answered with 503"),
-    NUMBER(posts_max, "256", 1, 100000, true, "posted bodies under way to ingestd"),
-    NUMBER(posts_max_per_identity, "32", 1, 100000, true, "those of one identity"),
-    NUMBER(posts_bytes, "33554432", 1048576, 8589934592, true,
-           "bytes of the posted bodies under way; beyond it posts are answered with 503"),
-    TEXT(udp_url, "\"\"", false,
-         "udp://HOST:PORT by which probes reach ingestd, offered in capabilities; \"\" none"),
+    POSTS_OPTIONS(POSTS_NUMBER)
+        TEXT(udp_url, "\"\"", false,
+             "udp://HOST:PORT by which probes reach ingestd, offered in capabilities; \"\" none"),
     TEXT(exports_file, "\"\"", false,
          "file that keeps delegated export URLs, by digests of their tokens; \"\": there are none"),
     NUMBER(exports_max, "4096", 0, 100000, true, "delegated export URLs of all"),
@@ -143,18 +135,8 @@ int settings_registry_url(const struct gateway_settings *s, char *url, size_t si
 
 static void check_listeners(struct document *d, const struct gateway_settings *s)
 {
-    static const char *const expected = "HOST:PORT, IPv6 in brackets";
-    char host[LISTEN_HOST_SIZE], port[6], place[64];
-    if (s->listen.count == 0 || s->listen.count > SERVER_LISTENERS) {
-        document_fault_in(d, "mplane-gw.listen", "expected 1 to %d addresses, found %zu",
-                          SERVER_LISTENERS, s->listen.count);
-    }
-    for (size_t i = 0; i < s->listen.count; i++) {
-        snprintf(place, sizeof place, "mplane-gw.listen[%zu]", i);
-        if (listen_split(s->listen.item[i], host, port) == -1) {
-            document_expected_in(d, place, s->listen.item[i], expected);
-        }
-    }
+    char host[LISTEN_HOST_SIZE], port[6];
+    listen_check(d, "mplane-gw.listen", &s->listen);
     if (s->registry_listen[0] != '\0' && listen_split(s->registry_listen, host, port) == -1) {
         document_expected_in(d, "mplane-gw.registry_listen", s->registry_listen,
                              "HOST:PORT, IPv6 in brackets, or nothing");
@@ -215,24 +197,9 @@ static void check_prefix(struct document *d, const struct gateway_settings *s)
     }
 }
 
-static void check_file(struct document *d, const char *option, const char *file)
-{
-    if (file != NULL && tls_is_content(file)) {
-        document_expected_in(d, option, file, "the name of a file");
-    }
-}
-
-static void check_file_names(struct document *d, const struct gateway_settings *s)
-{
-    check_file(d, "mplane-gw.certificate", s->certificate);
-    check_file(d, "mplane-gw.key", s->key);
-    check_file(d, "mplane-gw.ca", s->ca);
-    check_file(d, "mplane-gw.crl", s->crl);
-}
-
 static int check_files(const char *option, const struct supervisor_files *f)
 {
-    const struct tls_files files = {option, f->certificate, f->key, f->ca, f->crl};
+    const struct tls_files files = {option, f->certificate, f->key, f->ca, f->crl, false};
     return tls_check(&files);
 }
 
@@ -242,15 +209,13 @@ int settings_check(struct document *d, const struct gateway_settings *s, bool fi
     check_listeners(d, s);
     check_urls(d, s);
     check_prefix(d, s);
-    uint32_t before = d->faults;
-    check_file_names(d, s);
-    bool named = d->faults == before && s->certificate != NULL && s->key != NULL && s->ca != NULL;
+    const struct tls_files own = {"mplane-gw", s->certificate, s->key, s->ca, s->crl, false};
+    bool named = tls_names_check(d, &own);
     struct access *a = access_read(d, "mplane-gw.access", s->access, (struct slice){NULL, 0});
     access_free(&a);
-    const struct supervisor_files own = {s->certificate, s->key, s->ca, s->crl};
     struct supervisors_settings *supervisors = settings_supervisors(d, s);
     if (files && named) {
-        rc = check_files("mplane-gw", &own);
+        rc = tls_check(&own);
         for (size_t i = 0; supervisors != NULL && i < supervisors->count; i++) {
             const struct supervisor_settings *v = &supervisors->supervisor[i];
             rc = check_files(v->option, &v->files) == -1 ? -1 : rc;

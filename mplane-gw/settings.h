@@ -4,6 +4,7 @@
 #define EZREPO_GW_SETTINGS_H
 
 #include "common/config.h"
+#include "common/door/posts.h"
 #include "common/http/http_limits.h"
 
 #define URL_PATH_BYTES 512 /* of a request's path, of public_url's, the NUL included */
@@ -33,11 +34,7 @@ struct gateway_settings {
     int64_t repeat_bytes;
     const char *repeats_file;
     int64_t answer_bytes;
-    int64_t post_bytes;
-    int64_t post_timeout_ms;
-    int64_t posts_max;
-    int64_t posts_max_per_identity;
-    int64_t posts_bytes;
+    struct posts_limits posts;
     const char *udp_url;
     const char *exports_file;
     int64_t exports_max;

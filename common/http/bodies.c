@@ -9,22 +9,27 @@
 #include "common/http/http_limits.h"
 #include "common/log.h"
 
-static bool is_full(const struct bodies *all)
-{
-    return all->used > (size_t)all->limits->bodies_bytes;
-}
-
-/* Whether another large body is being read: if not, this one goes on, lest all wait for ever. */
-static bool another_is_read(const struct body *b)
+/* Whether another large body, of this share unless NULL, is being read: if not, this one goes on,
+ * lest all wait for ever. */
+static bool another_is_read(const struct body *b, const size_t *share)
 {
     const struct body *other;
     DL_FOREACH2(b->of->large, other, next)
     {
-        if (other != b && !other->waits && !other->whole) {
+        if (other != b && !other->waits && !other->whole &&
+            (share == NULL || other->share == share)) {
             return true;
         }
     }
     return false;
+}
+
+static bool must_wait(const struct body *b)
+{
+    const struct bodies *all = b->of;
+    return (all->used > (size_t)all->limits->bodies_bytes && another_is_read(b, NULL)) ||
+           (b->share != NULL && *b->share > (size_t)all->limits->bodies_bytes_per_address &&
+            another_is_read(b, b->share));
 }
 
 static size_t beyond_small(size_t bytes)
@@ -37,6 +42,9 @@ static void set_bytes(struct body *b, size_t bytes)
     struct bodies *all = b->of;
     bool large = bytes > BODIES_SMALL;
     all->used = all->used - beyond_small(b->bytes) + beyond_small(bytes);
+    if (b->share != NULL) {
+        *b->share = *b->share - beyond_small(b->bytes) + beyond_small(bytes);
+    }
     b->bytes = bytes;
     if (large && !b->large) {
         DL_APPEND2(all->large, b, previous, next);
@@ -58,7 +66,7 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
     size_t most = (size_t)(all->limits->body_bytes + all->limits->headers_bytes);
     size_t bytes = b->bytes + info->n_added;
     set_bytes(b, bytes < most ? bytes : most);
-    if (b->large && is_full(all) && !b->waits && !b->whole && !b->ends && another_is_read(b)) {
+    if (b->large && !b->waits && !b->whole && !b->ends && must_wait(b)) {
         b->waits = true;
         all->waiting++;
         all->held_back++;
@@ -74,7 +82,7 @@ static void on_resume(evutil_socket_t fd, short what, void *context)
     (void)fd, (void)what;
     DL_FOREACH_SAFE2(all->large, b, next, next)
     {
-        if (b->waits && (b->ends || !is_full(all) || !another_is_read(b))) {
+        if (b->waits && (b->ends || !must_wait(b))) {
             b->waits = false;
             all->waiting--;
             bufferevent_enable(b->bufferevent, EV_READ);
@@ -121,6 +129,17 @@ void bodies_set_whole(struct body *b, bool whole)
     resume_soon(b->of);
 }
 
+void bodies_share(struct body *b, size_t *share)
+{
+    if (b->share != NULL) {
+        *b->share -= beyond_small(b->bytes);
+    }
+    b->share = share;
+    if (share != NULL) {
+        *share += beyond_small(b->bytes);
+    }
+}
+
 void bodies_release(struct body *b)
 {
     set_bytes(b, evbuffer_get_length(bufferevent_get_input(b->bufferevent)));
@@ -141,6 +160,7 @@ void bodies_leave(struct body *b)
     b->of->waiting -= b->waits;
     b->waits = false;
     set_bytes(b, 0);
+    b->share = NULL;
     resume_soon(b->of);
     b->of = NULL;
 }

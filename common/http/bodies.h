@@ -32,6 +32,7 @@ struct body {
     struct body *next, *previous; /* utlist; of those that hold more than BODIES_SMALL */
     struct bodies *of;
     struct bufferevent *bufferevent;
+    size_t *share; /* what all of one address hold, within bodies_bytes_per_address; or NULL */
     size_t bytes;
     bool large; /* in the list */
     bool waits; /* it is read no further */
@@ -50,6 +51,9 @@ int bodies_watch(struct bodies *all, struct body *b, struct bufferevent *buffere
 /* Whether the request is there as a whole: then others may be read, while its memory still counts.
  */
 void bodies_set_whole(struct body *b, bool whole);
+
+/* From now on it counts in this share, too; NULL: in none. The share outlives that. */
+void bodies_share(struct body *b, size_t *share);
 
 /* The request's bytes are no longer kept; what is there of the next one counts. */
 void bodies_release(struct body *b);

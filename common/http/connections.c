@@ -6,11 +6,11 @@
  */
 #include "common/http/connections.h"
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,47 +18,11 @@
 #include <utlist.h>
 
 #include "common/daemon.h"
-#include "common/http/bodies.h"
-#include "common/http/peers.h"
-#include "common/http/tls.h"
+#include "common/http/connection_parts.h"
 #include "common/log.h"
-#include "common/quote.h"
 
 /* A connection this young is not closed to make room: it may be about to ask. */
 #define YOUNG_US 250000
-
-#define PEER_SIZE (INET6_ADDRSTRLEN + 16)
-
-struct connections {
-    const char *section;
-    const struct http_limits *limits;
-    SSL_CTX *context;
-    unsigned generation;      /* of the files that the context is from */
-    struct connection *first; /* utlist */
-    size_t open, ending;
-    struct peers *peers;
-    struct bodies bodies;
-    uint64_t counts[HTTP_COUNTER_COUNT];
-};
-
-struct connection {
-    struct connection *next, *previous; /* utlist */
-    struct connections *of;             /* NULL: those are gone, it will be soon */
-    SSL *ssl;                           /* its owner */
-    enum connection_phase phase;
-    int64_t since_us;    /* of the phase */
-    uint64_t bytes_read; /* when the connection became idle */
-    unsigned generation; /* of the certificates it was judged by */
-    bool ending;         /* its socket was shut down */
-    char *identity;
-    struct slice certificates; /* its own */
-    int64_t ends_us;           /* since 1970: when the first of the peer's certificates ends */
-    struct peer *account;      /* of the identity; NULL before it is known */
-    size_t sending;            /* bytes of a reply, taken out of the account's room */
-    struct body body;
-    char peer[PEER_SIZE];
-    char alert[64];
-};
 
 /* Where an SSL object has its connection: OpenSSL gives it once to a process. */
 static int ssl_index = -1;
@@ -70,12 +34,11 @@ static void leave(struct connection *c)
     DL_DELETE2(all->first, c, previous, next);
     all->open--;
     all->ending -= c->ending;
+    bodies_leave(&c->body);
     if (c->account != NULL) {
         peer_gave(all->peers, c->account, c->sending);
-        peers_leave(c->account);
-        c->account = NULL;
     }
-    bodies_leave(&c->body);
+    connection_leave_account(c);
     c->of = NULL;
 }
 
@@ -111,6 +74,17 @@ static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int i
     free(c);
 }
 
+static struct address address_of(const struct sockaddr_storage *from)
+{
+    struct address address = {.family = from->ss_family == AF_INET6 ? 6 : 4};
+    if (address.family == 6) {
+        memcpy(address.bytes, &((const struct sockaddr_in6 *)from)->sin6_addr, 16);
+    } else {
+        memcpy(address.bytes, &((const struct sockaddr_in *)from)->sin_addr, 4);
+    }
+    return address;
+}
+
 static void note_peer(struct connection *c)
 {
     struct sockaddr_storage address;
@@ -121,11 +95,11 @@ static void note_peer(struct connection *c)
                     NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
         snprintf(c->peer, sizeof c->peer,
                  address.ss_family == AF_INET6 ? "[%.46s]:%.5s" : "%.46s:%.5s", host, port);
+        c->from = address_of(&address);
     }
 }
 
-/* Asks the connection to end. evhttp learns of it as of a peer that left. */
-static void end(struct connection *c)
+void connection_end(struct connection *c)
 {
     if (!c->ending) {
         c->ending = true;
@@ -144,8 +118,8 @@ static bool is_waiting(const struct connection *c)
  * The next to go: idle or shaking hands before receiving, the longest first; none that is young.
  * With an account only one of this identity, which is idle.
  */
-static struct connection *choose_victim(const struct connections *all, int64_t now_us,
-                                        const struct peer *account)
+struct connection *connection_victim(const struct connections *all, int64_t now_us,
+                                     const struct peer *account)
 {
     struct connection *c, *victim = NULL;
     DL_FOREACH2(all->first, c, next)
@@ -163,42 +137,6 @@ static struct connection *choose_victim(const struct connections *all, int64_t n
     return victim;
 }
 
-static void refuse(struct connection *c)
-{
-    static struct log_limit said;
-    c->of->counts[HTTP_CONNECTIONS_REFUSED]++;
-    if (log_allowed(&said, 5)) {
-        log_warn("connection.refused", "peer=%s identity=%s %s.connections_max_per_identity=%lld",
-                 c->peer, QUOTED(slice_of(c->identity)), c->of->section,
-                 (long long)c->of->limits->connections_max_per_identity);
-    }
-    end(c);
-}
-
-/* The peer is known: it has an account from now on, and only so many connections. */
-static void know(struct connection *c)
-{
-    struct connections *all = c->of;
-    c->identity = tls_identity(c->ssl);
-    c->certificates = tls_certificates(c->ssl);
-    c->ends_us = tls_ends_us(c->ssl);
-    c->account = c->identity == NULL ? NULL : peers_enter(all->peers, c->identity);
-    if (c->account == NULL) {
-        end(c);
-        return;
-    }
-    if (peer_connections(c->account) <= (size_t)all->limits->connections_max_per_identity) {
-        return;
-    }
-    struct connection *victim = choose_victim(all, daemon_clock_us(), c->account);
-    if (victim == NULL) {
-        refuse(c);
-        return;
-    }
-    all->counts[HTTP_CONNECTIONS_EVICTED]++;
-    end(victim);
-}
-
 static void on_ssl_info(const SSL *ssl, int where, int value)
 {
     struct connection *c = SSL_get_ex_data(ssl, ssl_index);
@@ -207,6 +145,7 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
     }
     if ((where & SSL_CB_HANDSHAKE_START) != 0) {
         note_peer(c);
+        connection_enter_address(c);
     }
     if ((where & SSL_CB_ALERT) != 0) {
         long verified = SSL_get_verify_result(ssl);
@@ -216,7 +155,7 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
     }
     if ((where & SSL_CB_HANDSHAKE_DONE) != 0) {
         connection_set_phase(c, CONNECTION_IDLE);
-        know(c);
+        connection_enter_account(c);
     }
 }
 
@@ -288,9 +227,9 @@ void connections_make_room(struct connections *all)
         return;
     }
     while (all->open - all->ending >= enough &&
-           (victim = choose_victim(all, now_us, NULL)) != NULL) {
+           (victim = connection_victim(all, now_us, NULL)) != NULL) {
         all->counts[HTTP_CONNECTIONS_EVICTED]++;
-        end(victim);
+        connection_end(victim);
     }
 }
 
@@ -406,71 +345,22 @@ bool connections_revoked(const struct connections *all, struct slice certificate
 
 const char *connection_identity(const struct connection *c)
 {
-    return c->identity;
+    return c->identity == NULL ? "" : c->identity;
+}
+
+bool connection_is_anonymous(const struct connection *c)
+{
+    return c->anonymous;
+}
+
+const struct address *connection_address(const struct connection *c)
+{
+    return c->from.family == 0 ? NULL : &c->from;
 }
 
 const char *connection_peer(const struct connection *c)
 {
     return c->peer;
-}
-
-int64_t connection_charge(struct connection *c)
-{
-    const struct http_limits *l = c->of->limits;
-    return peer_charge(c->account, l->requests_per_second, l->requests_burst, daemon_clock_us());
-}
-
-void connection_charge_more(struct connection *c, int64_t messages)
-{
-    const struct http_limits *l = c->of->limits;
-    peer_charge_more(c->account, messages, l->requests_per_second, l->requests_burst);
-}
-
-void connection_charge_bytes(struct connection *c, size_t bytes)
-{
-    connection_charge_more(c, (int64_t)bytes / c->of->limits->request_bytes);
-}
-
-bool connection_take_room(struct connection *c, size_t bytes)
-{
-    const struct http_limits *l = c->of->limits;
-    if (!peer_take_room(c->of->peers, c->account, bytes, (size_t)l->replies_bytes_per_identity,
-                        (size_t)l->replies_bytes)) {
-        c->of->counts[HTTP_REPLIES_HELD_BACK]++;
-        return false;
-    }
-    c->sending += bytes;
-    return true;
-}
-
-bool connection_is_clogged(const struct connection *c)
-{
-    const struct http_limits *l = c->of->limits;
-    return peer_is_full(c->of->peers, c->account, (size_t)l->replies_bytes_per_identity,
-                        (size_t)l->replies_bytes);
-}
-
-void connection_sends(struct evhttp_request *request, size_t bytes)
-{
-    struct connection *c = connection_of(request);
-    if (c == NULL) {
-        return;
-    }
-    if (bytes > c->sending) {
-        peer_take(c->of->peers, c->account, bytes - c->sending);
-        c->sending = bytes;
-    }
-    connection_charge_bytes(c, bytes);
-}
-
-uint64_t connection_last_turn(const struct connection *c)
-{
-    return peer_last_turn(c->account);
-}
-
-void connection_take_turn(struct connection *c)
-{
-    peer_take_turn(c->of->peers, c->account);
 }
 
 bool connection_is_last(const struct connection *c)
@@ -546,10 +436,10 @@ void connections_sweep(struct connections *all)
         bool ended = is_over(c) && (is_waiting(c) || c->phase == CONNECTION_RECEIVING);
         if ((late || ended) && !c->ending) {
             all->counts[HTTP_CONNECTIONS_EXPIRED]++;
-            end(c);
+            connection_end(c);
         }
     }
-    peers_sweep(all->peers, all->limits->requests_per_second, now_us);
+    peers_sweep(all->peers, now_us);
 }
 
 void connections_close_idle(struct connections *all)
@@ -559,7 +449,7 @@ void connections_close_idle(struct connections *all)
     {
         refresh(c);
         if (is_waiting(c)) {
-            end(c);
+            connection_end(c);
         }
     }
 }

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/address.h"
 #include "common/http/http_limits.h"
 #include "common/http/tls.h"
 
@@ -62,9 +63,25 @@ struct connection *connection_of(struct evhttp_request *request);
  */
 struct connection *connection_asks(struct evhttp_request *request);
 
-/* The peer's identity, not empty; and its address and port. */
+/* The peer's identity, "" of one without a certificate as long as nobody has said who it is; and
+ * its address and port. */
 const char *connection_identity(const struct connection *c);
 const char *connection_peer(const struct connection *c);
+
+/* Whether it came without a certificate: then who it is, is for each request to tell. */
+bool connection_is_anonymous(const struct connection *c);
+
+/* The address it comes from; NULL when that is not known. */
+const struct address *connection_address(const struct connection *c);
+
+/*
+ * Says who asks on a connection without a certificate, for this request: by which name of a token,
+ * which identity that is, and how many requests a second are its. The account is the token's then.
+ * NULL: nobody, the account is the address's. 0, or -1: memory is out, or it has too many
+ * connections.
+ */
+int connection_set_known(struct connection *c, const char *token, const char *identity,
+                         int64_t per_second);
 
 /* The peer's certificates, as tls_certificates() names them. They live as long as the connection.
  */
@@ -74,8 +91,9 @@ struct slice connection_certificates(const struct connection *c);
 bool connections_revoked(const struct connections *all, struct slice certificates);
 
 /*
- * Whether this identity may make another request now: 0, and it is counted; or after how many
- * microseconds it may. The second adds the messages of an envelope, beyond the first one.
+ * Whether this identity, token or address may make another request now: 0, and it is counted; or
+ * after how many microseconds it may. The second adds the messages of an envelope, beyond the first
+ * one.
  */
 int64_t connection_charge(struct connection *c);
 void connection_charge_more(struct connection *c, int64_t messages);

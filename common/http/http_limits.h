@@ -24,7 +24,24 @@ struct http_limits {
     int64_t requests_per_second;
     int64_t requests_burst;
     int64_t request_bytes;
+    /* Of a server whose peers may come without a certificate; 0 without a limit. */
+    int64_t connections_max_per_address;
+    int64_t bodies_bytes_per_address;
+    int64_t unknown_per_second;
+    int64_t unknown_burst;
 };
+
+/* What of it only such a server has. */
+#define HTTP_ADDRESS_OPTIONS(NUMBER)                                                               \
+    NUMBER(connections_max_per_address, "64", 1, 100000, true,                                     \
+           "open connections of one address (IPv6: of one /64) without a certificate")             \
+    NUMBER(bodies_bytes_per_address, "8388608", 1024, 8589934592, true,                            \
+           "of bodies_bytes, what the connections without a certificate of one address may hold, " \
+           "bytes")                                                                                \
+    NUMBER(unknown_per_second, "5", 1, 1000000, true,                                              \
+           "requests of one address per second with neither certificate nor a token that is good") \
+    NUMBER(unknown_burst, "100", 1, 10000000, true,                                                \
+           "of them, how many may come at once after a rest")
 
 /* The options that set them: NUMBER(member, preset, min, max, reloadable, help). */
 #define HTTP_OPTIONS(NUMBER)                                                                       \
@@ -63,10 +80,11 @@ struct http_limits {
             "ended")                                                                               \
     COUNTER(CONNECTIONS_EVICTED, "connections.evicted", "", "connections closed to make room")     \
     COUNTER(CONNECTIONS_REFUSED, "connections.refused", "",                                        \
-            "connections closed because the identity has too many that are busy")                  \
+            "connections closed because the identity or the address has too many that are busy")   \
     COUNTER(HANDSHAKES_FAILED, "handshakes.failed", "",                                            \
             "no TLS, no or a wrong certificate, left before the end")                              \
-    GAUGE(IDENTITIES, "identities", "", "identities with connections or requests, just now")       \
+    GAUGE(IDENTITIES, "identities", "",                                                            \
+          "identities, tokens and addresses with connections or requests, just now")               \
     GAUGE(BODIES_BYTES, "bodies.bytes", "bytes", "what posted bodies take of their budget, now")   \
     GAUGE(BODIES_WAITING, "bodies.waiting", "",                                                    \
           "posted bodies that wait for room in their budget, now")                                 \

@@ -44,6 +44,21 @@ int listen_split(const char *text, char host[LISTEN_HOST_SIZE], char port[6])
     return 0;
 }
 
+void listen_check(struct document *d, const char *option, const struct config_strings *listen)
+{
+    char host[LISTEN_HOST_SIZE], port[6], place[64];
+    if (listen->count == 0 || listen->count > SERVER_LISTENERS) {
+        document_fault_in(d, option, "expected 1 to %d addresses, found %zu", SERVER_LISTENERS,
+                          listen->count);
+    }
+    for (size_t i = 0; i < listen->count; i++) {
+        snprintf(place, sizeof place, "%s[%zu]", option, i);
+        if (listen_split(listen->item[i], host, port) == -1) {
+            document_expected_in(d, place, listen->item[i], "HOST:PORT, IPv6 in brackets");
+        }
+    }
+}
+
 static int open_address(const struct addrinfo *ai)
 {
     int one = 1;

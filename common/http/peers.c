@@ -14,6 +14,8 @@ struct peer {
     uint64_t last_turn; /* 0: none yet */
     double used; /* tokens taken and not given back; below zero never, above `burst` when it owes */
     int64_t since_us;
+    int64_t per_second; /* by which it was charged last */
+    size_t receiving;   /* bytes; its connections' */
     UT_hash_handle hh;
 };
 
@@ -81,16 +83,17 @@ size_t peer_connections(const struct peer *peer)
 }
 
 /* Gives back what time has given back. */
-static void refill(struct peer *peer, int64_t per_second, int64_t now_us)
+static void refill(struct peer *peer, int64_t now_us)
 {
-    double given = (double)(now_us - peer->since_us) / 1e6 * (double)per_second;
-    peer->used = per_second == 0 || given >= peer->used ? 0 : peer->used - given;
+    double given = (double)(now_us - peer->since_us) / 1e6 * (double)peer->per_second;
+    peer->used = peer->per_second == 0 || given >= peer->used ? 0 : peer->used - given;
     peer->since_us = now_us;
 }
 
 int64_t peer_charge(struct peer *peer, int64_t per_second, int64_t burst, int64_t now_us)
 {
-    refill(peer, per_second, now_us);
+    peer->per_second = per_second;
+    refill(peer, now_us);
     if (per_second == 0) {
         return 0;
     }
@@ -155,13 +158,18 @@ void peer_take_turn(struct peers *p, struct peer *peer)
     peer->last_turn = ++p->turns;
 }
 
-void peers_sweep(struct peers *p, int64_t per_second, int64_t now_us)
+size_t *peer_receiving(struct peer *peer)
+{
+    return &peer->receiving;
+}
+
+void peers_sweep(struct peers *p, int64_t now_us)
 {
     struct peer *peer, *next;
     HASH_ITER(hh, p->table, peer, next)
     {
         if (peer->connections == 0) {
-            refill(peer, per_second, now_us);
+            refill(peer, now_us);
             if (peer->used <= 0) {
                 forget(p, peer);
             }

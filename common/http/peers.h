@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each identity takes of the gateway: its connections, its requests by a token bucket, the
+ * What each identity takes of a server: its connections, its requests by a token bucket, the
  * bytes of answers on their way to it, and its turns. An identity stays known while it is connected
  * or its bucket is not full again. Pure: the present is given.
  */
@@ -62,8 +62,11 @@ size_t peers_sending(const struct peers *p);
 uint64_t peer_last_turn(const struct peer *peer);
 void peer_take_turn(struct peers *p, struct peer *peer);
 
+/* What it holds of bodies that are being received: whoever receives them counts there. */
+size_t *peer_receiving(struct peer *peer);
+
 /* Forgets who is not connected and owes nothing. Call it about once a second. */
-void peers_sweep(struct peers *p, int64_t per_second, int64_t now_us);
+void peers_sweep(struct peers *p, int64_t now_us);
 
 /* How many identities are known. */
 size_t peers_count(const struct peers *p);

@@ -9,9 +9,7 @@
 
 #include "common/config.h"
 #include "common/http/connections.h"
-
-/* Most addresses in `listen`. */
-#define SERVER_LISTENERS 16
+#include "common/http/listen.h"
 
 /* What a server is made with; all of it outlives the server, and the limits may change. */
 struct server_kind {

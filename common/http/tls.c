@@ -7,6 +7,7 @@
 #include <openssl/pkcs7.h>
 #include <openssl/x509_vfy.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -292,6 +293,27 @@ static int load_files(SSL_CTX *c, const struct tls_files *f, bool with_key)
     return own == 0 && ca == 0 && crl == 0 ? 0 : -1;
 }
 
+static bool name_check(struct document *d, const char *section, const char *member,
+                       const char *file)
+{
+    char option[64];
+    if (file == NULL || !tls_is_content(file)) {
+        return file != NULL;
+    }
+    snprintf(option, sizeof option, "%s.%s", section, member);
+    document_expected_in(d, option, file, "the name of a file");
+    return false;
+}
+
+bool tls_names_check(struct document *d, const struct tls_files *f)
+{
+    bool certificate = name_check(d, f->option, "certificate", f->certificate);
+    bool key = name_check(d, f->option, "key", f->key);
+    bool ca = name_check(d, f->option, "ca", f->ca);
+    bool crl = name_check(d, f->option, "crl", f->crl);
+    return certificate && key && ca && crl;
+}
+
 int tls_check(const struct tls_files *files)
 {
     ERR_clear_error();
@@ -327,7 +349,8 @@ SSL_CTX *tls_context(const struct tls_files *files)
     SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
     /* Programs that only shake hands and leave would otherwise be sent what they never read. */
     SSL_CTX_set_num_tickets(c, 1);
-    SSL_CTX_set_verify(c, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, on_verify);
+    SSL_CTX_set_verify(
+        c, SSL_VERIFY_PEER | (files->anonymous ? 0 : SSL_VERIFY_FAIL_IF_NO_PEER_CERT), on_verify);
     if (load_files(c, files, true) == -1) {
         SSL_CTX_free(c);
         return NULL;

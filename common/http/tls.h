@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "common/slice.h"
+#include "common/document.h"
 
 struct tls_files {
     const char *option;      /* for messages: where they are named, "mplane-gw" */
@@ -16,7 +16,25 @@ struct tls_files {
                               * may read it */
     const char *ca;          /* PEM: whose certificates peers may have */
     const char *crl;         /* PEM: one list from each CA, those in between included; "" none */
+    bool anonymous; /* a server's: peers may come without a certificate; one that is shown counts */
 };
+
+/* The options that name them: TEXT(member, preset, reloadable, help). */
+#define TLS_OPTIONS(TEXT)                                                                          \
+    TEXT(certificate, NULL, true, "PEM file: our certificate and those between it and the CA")     \
+    TEXT(key, NULL, true,                                                                          \
+         "PEM file: our private key, without a pass phrase; only its owner and group may have "    \
+         "access")                                                                                 \
+    TEXT(ca, NULL, true, "PEM file: the CAs whose certificates clients may have")                  \
+    TEXT(crl, "\"\"", true,                                                                        \
+         "PEM file: certificate revocation lists, one from each CA, those in between included; "   \
+         "\"\" none")
+
+/*
+ * Whether what is given for the files can be their names: faults go to d, under files->option.
+ * False also when one is not given at all (NULL), of which nothing is told here.
+ */
+bool tls_names_check(struct document *d, const struct tls_files *files);
 
 /* Whether what should be a file's name is what should be in the file. */
 static inline bool tls_is_content(const char *file)
@@ -33,7 +51,8 @@ int tls_check(const struct tls_files *files);
 
 /*
  * A context for servers: TLS 1.2 and 1.3, no renegotiation, and a peer without a certificate that
- * one of the CAs signed, and whose subject gives an identity, does not get through the handshake.
+ * one of the CAs signed, and whose subject gives an identity, does not get through the handshake;
+ * with files->anonymous one without any does.
  * NULL after an error was logged that names the file. The caller owns it: SSL_CTX_free().
  */
 SSL_CTX *tls_context(const struct tls_files *files);

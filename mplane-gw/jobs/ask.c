@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "common/daemon.h"
+#include "common/door/link.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/jobs/answer.h"
-#include "mplane-gw/link.h"
 
 /* Messages that may wait on each side of a socket. */
 #define HIGH_WATER 2000
@@ -31,7 +31,7 @@ struct jobs *ask_jobs(const struct gateway *g)
 /* An answer's id, once the whole of it has been found to be in order. */
 static int read_id(const struct link *link, struct arena *a, struct slice bytes, uint64_t *id)
 {
-    if (link == &link->gateway->asks->query) {
+    if (link == &((struct gateway *)link->context)->asks->query) {
         struct answer_message m;
         if (answer_decode_all(bytes, a, &m) == -1) {
             return -1;
@@ -50,7 +50,7 @@ static int read_id(const struct link *link, struct arena *a, struct slice bytes,
 static void take_answer(const struct link *link, struct slice bytes)
 {
     static struct log_limit said;
-    struct gateway *g = link->gateway;
+    struct gateway *g = link->context;
     struct jobs *jobs = g->asks->jobs;
     uint64_t id = 0;
     struct arena *a = arena_new((size_t)LIMIT_ANSWER_CELLS * 32);
@@ -78,10 +78,12 @@ static void take_answer(const struct link *link, struct slice bytes)
 
 static struct link link_to(struct gateway *g, const char *endpoint, const char *peer)
 {
-    return (struct link){.gateway = g,
+    return (struct link){.base = g->base,
+                         .context = g,
                          .endpoint = endpoint,
                          .peer = peer,
                          .take = take_answer,
+                         .malformed = &g->counters[COUNT_ANSWERS_MALFORMED],
                          .high_water = HIGH_WATER};
 }
 

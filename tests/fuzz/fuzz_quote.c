@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "mplane-gw/audit_line.h"
+#include "common/door/audit_line.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "mplane-gw/audit_line.h"
+#include "common/door/audit_line.h"
 
 static void test_fields(void **state)
 {

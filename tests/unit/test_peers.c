@@ -129,14 +129,14 @@ static void test_leaving_and_coming_back(void **state)
     assert_int_equal(peer_charge(one, 1, 1, START), 0);
     peers_leave(one);
     peers_leave(one);
-    peers_sweep(peers, 1, START + SECOND / 2);
+    peers_sweep(peers, START + SECOND / 2);
     assert_int_equal(peers_count(peers), 1);
     one = peers_enter(peers, "one");
     assert_true(peer_charge(one, 1, 1, START + SECOND / 2) > 0);
-    peers_sweep(peers, 1, START + 10 * SECOND);
+    peers_sweep(peers, START + 10 * SECOND);
     assert_int_equal(peers_count(peers), 1); /* connected */
     peers_leave(one);
-    peers_sweep(peers, 1, START + 10 * SECOND);
+    peers_sweep(peers, START + 10 * SECOND);
     assert_int_equal(peers_count(peers), 0);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A line of the audit log, field by field. Pure. */
-#ifndef EZREPO_GW_AUDIT_LINE_H
-#define EZREPO_GW_AUDIT_LINE_H
+#ifndef EZREPO_DOOR_AUDIT_LINE_H
+#define EZREPO_DOOR_AUDIT_LINE_H
 
 #include "common/quote.h"
 

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A DEALER socket to another process of the set, in libevent's loop. Understands no message. */
-#ifndef EZREPO_GW_LINK_H
-#define EZREPO_GW_LINK_H
+#ifndef EZREPO_DOOR_LINK_H
+#define EZREPO_DOOR_LINK_H
 
 #include <czmq.h>
 #include <event2/event.h>
 
 #include "common/pack.h"
 
-struct gateway;
-
 struct link {
-    struct gateway *gateway; /* whose it is */
+    struct event_base *base;
+    void *context; /* whose it is */
     const char *endpoint;
     const char *peer;                                          /* the process, for the log */
     void (*take)(const struct link *link, struct slice bytes); /* an answer; of one frame */
-    int high_water;    /* messages that may wait on each side */
-    bool only_present; /* nothing is queued for a peer that is not there */
+    uint64_t *malformed; /* counts messages that are no answers */
+    int high_water;      /* messages that may wait on each side */
+    bool only_present;   /* nothing is queued for a peer that is not there */
     zsock_t *socket;
     struct event *event;
     struct event *rest; /* a timer: what there was no time for */
 };
 
-/* Connects on the gateway's loop. -1 after an error was logged. */
+/* Connects on the loop. -1 after an error was logged. */
 int link_open(struct link *link);
 void link_close(struct link *link);
 

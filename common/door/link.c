@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* DEALER sockets in libevent's loop. */
-#include "mplane-gw/link.h"
+#include "common/door/link.h"
 
 #include "common/bus.h"
 #include "common/daemon.h"
 #include "common/log.h"
-#include "mplane-gw/gateway.h"
 
 #define SLICE_US 5000
 
@@ -20,7 +19,7 @@ void link_drain(struct link *link)
         if (got == 0 && m.count == 1) {
             link->take(link, m.frames[0]);
         } else {
-            gateway_count(link->gateway, COUNT_ANSWERS_MALFORMED);
+            ++*link->malformed;
         }
         if (got == 0) {
             bus_release(&m);
@@ -40,16 +39,15 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
 
 int link_open(struct link *link)
 {
-    struct event_base *base = link->gateway->base;
     link->socket = link->only_present
                        ? bus_connect_present(ZMQ_DEALER, link->endpoint, link->high_water)
                        : bus_connect(ZMQ_DEALER, link->endpoint, link->high_water);
     if (link->socket == NULL) {
         return -1;
     }
-    link->event = event_new(base, (evutil_socket_t)zsock_fd(link->socket), EV_READ | EV_PERSIST,
-                            on_readable, link);
-    link->rest = evtimer_new(base, on_readable, link);
+    link->event = event_new(link->base, (evutil_socket_t)zsock_fd(link->socket),
+                            EV_READ | EV_PERSIST, on_readable, link);
+    link->rest = evtimer_new(link->base, on_readable, link);
     if (link->event == NULL || link->rest == NULL || event_add(link->event, NULL) == -1) {
         log_error("link.event", "peer=%s error=\"out of memory\"", link->peer);
         return -1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A line's fields; the escaping is common/quote.c's. */
-#include "mplane-gw/audit_line.h"
+#include "common/door/audit_line.h"
 
 #include <stdio.h>
 

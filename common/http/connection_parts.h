@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files about connections know of one another; no other includes it. */
+#ifndef EZREPO_HTTP_CONNECTION_PARTS_H
+#define EZREPO_HTTP_CONNECTION_PARTS_H
+
+#include <netinet/in.h>
+
+#include "common/http/bodies.h"
+#include "common/http/connections.h"
+#include "common/http/peers.h"
+#include "common/http/tls.h"
+
+#define PEER_SIZE (INET6_ADDRSTRLEN + 16)
+
+struct connections {
+    const char *section;
+    const struct http_limits *limits;
+    SSL_CTX *context;
+    unsigned generation;      /* of the files that the context is from */
+    struct connection *first; /* utlist */
+    size_t open, ending;
+    struct peers *peers;
+    struct bodies bodies;
+    uint64_t counts[HTTP_COUNTER_COUNT];
+};
+
+struct connection {
+    struct connection *next, *previous; /* utlist */
+    struct connections *of;             /* NULL: those are gone, it will be soon */
+    SSL *ssl;                           /* its owner */
+    enum connection_phase phase;
+    int64_t since_us;    /* of the phase */
+    uint64_t bytes_read; /* when the connection became idle */
+    unsigned generation; /* of the certificates it was judged by */
+    bool ending;         /* its socket was shut down */
+    char *identity;
+    struct slice certificates; /* its own */
+    int64_t ends_us;           /* since 1970: when the first of the peer's certificates ends */
+    bool anonymous;            /* without a certificate */
+    struct peer *address;      /* of an anonymous one, and while it is not known what it is */
+    struct peer *account;      /* of the identity, token or address; NULL before it is known */
+    int64_t per_second;        /* of a token; else 0 */
+    struct address from;       /* of no family: not known */
+    size_t sending;            /* bytes of a reply, taken out of the account's room */
+    struct body body;
+    char peer[PEER_SIZE];
+    char alert[64];
+};
+
+/* Asks the connection to end. evhttp learns of it as of a peer that left. */
+void connection_end(struct connection *c);
+
+/*
+ * The next to go: idle or shaking hands before receiving, the longest first; none that is young.
+ * With an account only one of it, which is idle.
+ */
+struct connection *connection_victim(const struct connections *all, int64_t now_us,
+                                     const struct peer *account);
+
+/* Before it is known what the peer is: of one address there are only so many. */
+void connection_enter_address(struct connection *c);
+
+/* The handshake is over: whoever has a certificate has an account of its own from now on, and only
+ * so many connections. */
+void connection_enter_account(struct connection *c);
+
+/* Before it goes away. */
+void connection_leave_account(struct connection *c);
+
+#endif
