@@ -574,9 +574,9 @@ static void keep_names(struct mapping_reader *r, const struct document_place *wh
 
 int mapping_read(struct mapping_reader *r, const struct document_place *whole)
 {
-    static const char *const keys[] = {"input", "remember", "forget",       "ignore",
-                                       "let",   "defaults", "may_be_empty", "records",
-                                       "empty", "types",    "comment",      NULL};
+    static const char *const keys[] = {"input",    "remember",     "forget",  "ignore", "let",
+                                       "defaults", "may_be_empty", "records", "empty",  "types",
+                                       "comment",  "assemble",     NULL};
     struct common_parts common = {0};
     if (!document_is_object_of(whole, keys)) {
         return -1;
@@ -584,8 +584,10 @@ int mapping_read(struct mapping_reader *r, const struct document_place *whole)
     struct document_place comment = document_member(whole, "comment");
     struct document_place input = document_member(whole, "input");
     struct document_place records = document_member(whole, "records");
+    struct document_place assemble = document_member(whole, "assemble");
     r->mapping->comment = comment.node == NULL ? slice_of("") : document_text(&comment, 0, COMMENT);
     r->mapping->input = format_input_read(&input, r->arena);
+    r->mapping->assemble = assemble.node == NULL ? NULL : mapping_assemble(r, &assemble);
     read_documents(r, whole);
     read_common(r, whole, &common);
     read_rules(r, &records, &common);

@@ -12,10 +12,12 @@
 #include "common/formats/format_time.h"
 #include "common/formats/json_path.h"
 #include "common/formats/unit.h"
+#include "common/pattern.h"
 #include "schemas/dimensions.h"
 
 #define MAPPING_LEVELS    8    /* of `each` */
 #define MAPPING_VARIABLES 64   /* names of `let` and `remember` together */
+#define MAPPING_REQUIRED  32   /* metrics of `assemble` */
 #define MAPPING_LIST      1024 /* elements of any list in a mapping */
 
 /* ---- values ---- */
@@ -244,6 +246,18 @@ struct forget_rule {
     uint32_t variable_count;
 };
 
+/* How samples that come apart are put together, by who receives them so: `assemble`. */
+struct assemble_rule {
+    const struct slice *by; /* labels: samples that have them alike are of one group */
+    uint32_t by_count;
+    const struct slice *require;   /* metrics without which a group is not complete */
+    uint32_t require_count;        /* at most MAPPING_REQUIRED */
+    const struct pattern *metrics; /* globs: which are taken; none: all */
+    uint32_t metric_count;
+    struct slice count; /* a metric that tells how many others there are; "" without */
+    int64_t within_us;  /* after its first sample a group is closed, complete or not */
+};
+
 struct format_mapping {
     struct slice comment; /* "" without */
     struct format_input *input;
@@ -261,7 +275,8 @@ struct format_mapping {
     uint32_t ignore_count, may_be_empty_count;
     const struct record_rule *rules;
     uint32_t rule_count;
-    const struct record_rule *empty; /* of what holds nothing at all; NULL: that is a fault */
+    const struct assemble_rule *assemble; /* NULL: samples do not come apart */
+    const struct record_rule *empty;      /* of what holds nothing at all; NULL: that is a fault */
 };
 
 #endif

@@ -67,6 +67,10 @@ const struct instant *mapping_instant(struct mapping_reader *r, const struct doc
 int mapping_levels(struct mapping_reader *r, const struct document_place *at,
                    struct record_rule *rule);
 
+/* `assemble`, once the input is read; NULL after a fault was told. */
+const struct assemble_rule *mapping_assemble(struct mapping_reader *r,
+                                             const struct document_place *at);
+
 /* The whole: 0 with r->mapping filled, or -1 after the faults were told. */
 int mapping_read(struct mapping_reader *r, const struct document_place *whole);
 

@@ -78,6 +78,8 @@ static const struct {
     {"pscheduler-latencybg", "pscheduler"},
     {"pscheduler-rtt", "pscheduler"},
     {"pscheduler-throughput", "pscheduler"},
+    {"remote-blackbox", "prometheus-blackbox"},
+    {"remote-smokeping", "prometheus-smokeping"},
     {"scamper-ping", "scamper"},
     {"scamper-ping-real", "scamper"},
     {"scamper-trace", "scamper"},

@@ -43,6 +43,9 @@ static bool is_read(const char *mapping, struct told_faults *told)
 #define WHOLE(members)                                                                             \
     "{\"input\": {\"decoder\": \"json\"}, " members                                                \
     ", \"records\": [{\"type\": \"t\", \"start\": \"$.t\", \"metrics\": {}}]}"
+#define ASSEMBLE(members)                                                                          \
+    "{\"input\": {\"decoder\": \"prometheus\"}, \"assemble\": {" members                           \
+    "}, \"records\": [{\"type\": \"t\", \"start\": \"$.t\", \"metrics\": {}}]}"
 #define WHEN(condition) RULE("\"when\": " condition ", \"metrics\": {}")
 
 static const struct {
@@ -57,6 +60,23 @@ static const struct {
     {"{\"input\": {\"decoder\": \"json\"}, \"records\": []}",
      "records: expected at least one rule"},
     {WHOLE("\"recrods\": 1"), "recrods: "},
+    {WHOLE("\"assemble\": {\"by\": []}"), "assemble: expected it with the decoder prometheus only"},
+    {ASSEMBLE("\"by\": 1"), "assemble.by: expected a list"},
+    {ASSEMBLE("\"within_s\": 15"), "assemble.by: expected a list"},
+    {ASSEMBLE("\"by\": [\"a\", \"b.c\"]"), "assemble.by[1]: expected the name of a label, found"},
+    {ASSEMBLE("\"by\": [\"a\", \"a\"]"),
+     "assemble.by[1]: expected a label that does not stand there yet, found"},
+    {ASSEMBLE("\"by\": [], \"require\": [\"1a\"]"),
+     "assemble.require[0]: expected the name of a metric, found"},
+    {ASSEMBLE("\"by\": [], \"metrics\": [\"a\\\\b\"]"),
+     "assemble.metrics[0]: expected a glob of metrics, found"},
+    {ASSEMBLE("\"by\": [], \"metrics\": [\"a*\"], \"require\": [\"b\"]"),
+     "assemble.require[0]: expected a metric that one of `metrics` takes, found"},
+    {ASSEMBLE("\"by\": [], \"metrics\": [\"a*\"], \"count\": \"b\""),
+     "assemble.count: expected a metric that one of `metrics` takes, found"},
+    {ASSEMBLE("\"by\": [], \"count\": \"\""), "assemble.count: expected"},
+    {ASSEMBLE("\"by\": [], \"within_s\": 0"), "assemble.within_s: expected whole seconds"},
+    {ASSEMBLE("\"by\": [], \"within\": 1"), "assemble.within: "},
     {RULE("\"metric\": {}"), "records[0].metric: "},
     /* expressions */
     {METRIC("[]"), "records[0].metrics.m: expected a path"},

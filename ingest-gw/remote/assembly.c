@@ -1,0 +1,608 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One table of all groups by their keys. A group is in one of the lists of its state: open ones in
+ * the order in which their time is over, ready ones in the order in which they are delivered,
+ * closed ones in the order in which they are forgotten; what is being delivered is in none.
+ */
+#include "ingest-gw/remote/assembly.h"
+
+#include <openssl/sha.h>
+#include <stdlib.h>
+#include <utlist.h>
+
+#include "common/grow.h"
+#include "common/hash_table.h"
+#include "ingest-gw/remote/sample_text.h"
+
+#define FIRST_TEXT_BYTES 512
+
+struct assembly_row {
+    uint64_t number;
+    uint32_t groups; /* that have samples of it, and one more while it is taken */
+};
+
+enum assembly_state { ASSEMBLY_OPEN, ASSEMBLY_READY, ASSEMBLY_LEAVING, ASSEMBLY_CLOSED };
+
+struct assembled {
+    struct assembly_group group;       /* first: what others see of it */
+    struct assembled *next, *previous; /* utlist */
+    UT_hash_handle hh;
+    enum assembly_state state;
+    char *text; /* format, door and lines; what `group` has points into it */
+    size_t text_size, header_bytes, text_used;
+    struct assembly_mark *marks;
+    uint32_t marks_size;
+    struct assembly_row **rows;
+    uint32_t row_count, rows_size;
+    struct assembled *touched; /* by the request that is taken: the one before */
+    bool is_touched;
+    int64_t until_us; /* open: when its time is over; closed: when it was done */
+    uint64_t rule_version;
+    uint32_t seen;     /* of what the rule requires, a bit each */
+    uint32_t measured; /* samples that the scrape gave */
+    bool expects;      /* so many, as it says itself: */
+    double expected;
+};
+
+struct assembly {
+    struct assembly_limits limits;
+    struct assembled *table;
+    struct assembled *open, *ready, *closed;
+    struct assembly_counts counts;
+    char *key, *last_key; /* what the key is the digest of: of this sample, of the one before */
+    size_t key_used, key_size, last_used, last_size;
+    struct assembled *last; /* the group of the sample before; NULL: none */
+};
+
+struct assembly *assembly_new(const struct assembly_limits *limits)
+{
+    struct assembly *a = calloc(1, sizeof *a);
+    if (a != NULL) {
+        a->limits = *limits;
+    }
+    return a;
+}
+
+void assembly_set_limits(struct assembly *a, const struct assembly_limits *limits)
+{
+    a->limits = *limits;
+}
+
+struct assembly_counts assembly_counts(const struct assembly *a)
+{
+    return a->counts;
+}
+
+/* ---- a group's memory ---- */
+
+static size_t closed_bytes(const struct assembled *g)
+{
+    return sizeof *g + g->marks_size * sizeof *g->marks;
+}
+
+static size_t bytes_of(const struct assembled *g)
+{
+    return sizeof *g + g->text_size + g->marks_size * sizeof *g->marks;
+}
+
+static void let_go(struct assembled *g)
+{
+    free(g->text);
+    free(g->marks);
+    free(g->rows);
+    free(g);
+}
+
+void assembly_free(struct assembly **a)
+{
+    struct assembled *g, *after;
+    if (*a == NULL) {
+        return;
+    }
+    HASH_ITER(hh, (*a)->table, g, after)
+    {
+        HASH_DEL((*a)->table, g);
+        for (uint32_t i = 0; i < g->row_count; i++) {
+            if (--g->rows[i]->groups == 0) {
+                free(g->rows[i]);
+            }
+        }
+        let_go(g);
+    }
+    free((*a)->key);
+    free((*a)->last_key);
+    free(*a);
+    *a = NULL;
+}
+
+static int enter(struct assembly *a, struct assembled *g)
+{
+    HASH_ADD(hh, a->table, group.key, ASSEMBLY_KEY_BYTES, g);
+    return g->hh.tbl == NULL ? -1 : 0;
+}
+
+static struct assembled *find(struct assembly *a, const uint8_t key[ASSEMBLY_KEY_BYTES])
+{
+    struct assembled *g;
+    HASH_FIND(hh, a->table, key, ASSEMBLY_KEY_BYTES, g);
+    return g;
+}
+
+static void point_into_text(struct assembled *g)
+{
+    g->group.format.at = g->text;
+    g->group.door.at = g->text + g->group.format.len;
+    g->group.text = (struct slice){g->text + g->header_bytes, g->text_used - g->header_bytes};
+}
+
+/* Makes room for so many bytes more; the assembly's count follows. -1: memory is out. */
+static int make_room(struct assembly *a, struct assembled *g, size_t more)
+{
+    size_t size = g->text_size == 0 ? FIRST_TEXT_BYTES : g->text_size;
+    while (size < g->text_used + more) {
+        size *= 2;
+    }
+    if (size > g->text_size) {
+        char *text = realloc(g->text, size);
+        if (text == NULL) {
+            return -1;
+        }
+        a->counts.bytes += size - g->text_size;
+        g->text = text;
+        g->text_size = size;
+        point_into_text(g);
+    }
+    return 0;
+}
+
+/* ---- keys ---- */
+
+/* Lengths stand before texts, so that no two groups have the same bytes. -1: memory is out. */
+static int add_to_key(struct assembly *a, struct slice text)
+{
+    uint64_t length = text.len;
+    size_t size = a->key_size;
+    while (size < a->key_used + sizeof length + text.len) {
+        size = size == 0 ? FIRST_TEXT_BYTES : 2 * size;
+    }
+    if (size > a->key_size) {
+        char *key = realloc(a->key, size);
+        if (key == NULL) {
+            return -1;
+        }
+        a->key = key;
+        a->key_size = size;
+    }
+    memcpy(a->key + a->key_used, &length, sizeof length);
+    memcpy(a->key + a->key_used + sizeof length, text.at, text.len);
+    a->key_used += sizeof length + text.len;
+    return 0;
+}
+
+static int make_key(struct assembly *a, const struct assembly_door *d,
+                    const struct remote_sample *s)
+{
+    struct slice time = {(const char *)&s->time_ms, sizeof s->time_ms};
+    a->key_used = 0;
+    int rc = add_to_key(a, d->format) | add_to_key(a, d->door) | add_to_key(a, time);
+    for (uint32_t i = 0; i < d->rule->by_count && rc == 0; i++) {
+        rc = add_to_key(a, sample_label(s, d->rule->by[i]));
+    }
+    return rc;
+}
+
+/* Nearly always the next sample is of the same group. */
+static void keep_last(struct assembly *a, struct assembled *g)
+{
+    char *key = a->last_key;
+    size_t size = a->last_size;
+    a->last = g;
+    a->last_key = a->key;
+    a->last_size = a->key_size;
+    a->last_used = a->key_used;
+    a->key = key;
+    a->key_size = size;
+}
+
+static bool is_last(const struct assembly *a)
+{
+    return a->last != NULL && a->key_used == a->last_used &&
+           memcmp(a->key, a->last_key, a->key_used) == 0;
+}
+
+/* ---- groups ---- */
+
+/* As they are due; nearly always it is the last one. */
+static void put_in_open(struct assembly *a, struct assembled *g)
+{
+    struct assembled *before = a->open == NULL ? NULL : a->open->previous;
+    while (before != NULL && before->until_us > g->until_us) {
+        before = before == a->open ? NULL : before->previous;
+    }
+    if (before == NULL) {
+        DL_PREPEND2(a->open, g, previous, next);
+    } else {
+        DL_APPEND_ELEM2(a->open, before, g, previous, next);
+    }
+    a->counts.open++;
+}
+
+static void make_ready(struct assembly *a, struct assembled *g)
+{
+    DL_DELETE2(a->open, g, previous, next);
+    DL_APPEND2(a->ready, g, previous, next);
+    g->state = ASSEMBLY_READY;
+    a->counts.open--;
+    a->counts.ready++;
+}
+
+/* NULL: memory is out. */
+static struct assembled *make_group(struct assembly *a, const struct assembly_door *d,
+                                    const struct remote_sample *s, const uint8_t *key,
+                                    int64_t now_us)
+{
+    struct assembled *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        return NULL;
+    }
+    *g = (struct assembled){.group = {.format = d->format, .door = d->door, .time_ms = s->time_ms},
+                            .header_bytes = d->format.len + d->door.len,
+                            .until_us = now_us + d->rule->within_us,
+                            .rule_version = d->rule_version};
+    memcpy(g->group.key, key, ASSEMBLY_KEY_BYTES);
+    g->group.format.len = d->format.len;
+    g->text_used = g->header_bytes;
+    if (make_room(a, g, 0) == -1 || enter(a, g) == -1) {
+        a->counts.bytes -= g->text_size;
+        let_go(g);
+        return NULL;
+    }
+    memcpy(g->text, d->format.at, d->format.len);
+    memcpy(g->text + d->format.len, d->door.at, d->door.len);
+    a->counts.bytes += sizeof *g;
+    put_in_open(a, g);
+    return g;
+}
+
+/* The sample's group, made where there is none. NULL: memory is out. */
+static struct assembled *group_of(struct assembly *a, const struct assembly_door *d,
+                                  const struct remote_sample *s, int64_t now_us)
+{
+    uint8_t key[SHA256_DIGEST_LENGTH];
+    if (make_key(a, d, s) == -1) {
+        return NULL;
+    }
+    if (is_last(a)) {
+        return a->last;
+    }
+    SHA256((const uint8_t *)a->key, a->key_used, key);
+    struct assembled *g = find(a, key);
+    g = g == NULL ? make_group(a, d, s, key, now_us) : g;
+    keep_last(a, g);
+    return g;
+}
+
+/* ---- samples ---- */
+
+static bool takes(const struct assemble_rule *rule, struct slice metric)
+{
+    for (uint32_t i = 0; i < rule->metric_count; i++) {
+        if (pattern_matches(&rule->metrics[i], metric)) {
+            return sample_is_plain(metric);
+        }
+    }
+    return rule->metric_count == 0 && sample_is_plain(metric);
+}
+
+/* What Prometheus adds to each scrape by itself. */
+static bool is_of_scrape(struct slice metric)
+{
+    return slice_is(metric, "up") || slice_starts(metric, "scrape_");
+}
+
+static void count_sample(struct assembled *g, const struct assemble_rule *rule,
+                         const struct remote_sample *s)
+{
+    for (uint32_t i = 0; i < rule->require_count; i++) {
+        g->seen |= slice_equal(rule->require[i], s->metric) ? UINT32_C(1) << i : 0;
+    }
+    g->measured += is_of_scrape(s->metric) ? 0 : 1;
+    if (rule->count.len > 0 && slice_equal(rule->count, s->metric)) {
+        g->expects = true;
+        g->expected = s->value;
+    }
+}
+
+/* Without anything that is asked for, only time closes a group. */
+static bool is_complete(const struct assembled *g, const struct assembly_door *d)
+{
+    const struct assemble_rule *rule = d->rule;
+    uint32_t all = (uint32_t)((UINT64_C(1) << rule->require_count) - 1);
+    return g->rule_version == d->rule_version && g->seen == all &&
+           (rule->count.len > 0 ? g->expects && g->measured >= g->expected
+                                : rule->require_count > 0);
+}
+
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static const struct assembly_mark *mark_of(const struct assembled *g, uint64_t series)
+{
+    for (uint32_t i = 0; i < g->group.count; i++) {
+        if (g->marks[i].series == series) {
+            return &g->marks[i];
+        }
+    }
+    return NULL;
+}
+
+/* Into a group that does not have it and is open. -1: memory is out. */
+static int add_sample(struct assembly *a, struct assembled *g, const struct assembly_door *d,
+                      const struct remote_sample *s, uint64_t series)
+{
+    uint32_t before = g->marks_size;
+    struct assembly_mark *marks = grow(g->marks, g->group.count, &g->marks_size, sizeof *marks);
+    if (marks == NULL) {
+        return -1;
+    }
+    a->counts.bytes += (g->marks_size - before) * sizeof *marks;
+    g->marks = marks;
+    g->group.marks = marks;
+    if (make_room(a, g, sample_text_most(s)) == -1) {
+        return -1;
+    }
+    marks[g->group.count++] = (struct assembly_mark){series, bits_of(s->value)};
+    g->text_used += sample_text(s, g->text + g->text_used);
+    g->group.text.len = g->text_used - g->header_bytes;
+    count_sample(g, d->rule, s);
+    return 0;
+}
+
+/* The group needs the row until it is done. -1: memory is out. */
+static int hold_row(struct assembled *g, struct assembly_row *row)
+{
+    if (g->row_count > 0 && g->rows[g->row_count - 1] == row) {
+        return 0;
+    }
+    struct assembly_row **rows = grow(g->rows, g->row_count, &g->rows_size, sizeof(void *));
+    if (rows == NULL) {
+        return -1;
+    }
+    g->rows = rows;
+    rows[g->row_count++] = row;
+    row->groups++;
+    return 0;
+}
+
+/* ---- requests ---- */
+
+/* What is being taken. */
+struct assembly_request {
+    struct assembly *a;
+    const struct assembly_door *door;
+    struct assembly_row *row;
+    struct arena *arena;
+    struct assembly_taken *taken;
+    size_t late_size;
+    struct assembled *touched; /* groups with new samples, by their `touched` */
+};
+
+/* More of the late ones. -1: memory is out. */
+static int add_late(struct assembly_request *q, const struct remote_sample *s)
+{
+    struct slice *text = &q->taken->late_text;
+    size_t most = sample_text_most(s);
+    q->taken->late++;
+    if (text->len + most > q->late_size) {
+        size_t size = 2 * (text->len + most);
+        char *room = arena_alloc(q->arena, size);
+        if (room == NULL) {
+            return -1;
+        }
+        memcpy(room, text->len == 0 ? "" : text->at, text->len);
+        text->at = room;
+        q->late_size = size;
+    }
+    text->len += sample_text(s, (char *)(uintptr_t)text->at + text->len);
+    return 0;
+}
+
+static int take_one(struct assembly_request *q, const struct remote_sample *s, int64_t now_us)
+{
+    struct assembly_taken *taken = q->taken;
+    if (!takes(q->door->rule, s->metric)) {
+        taken->passed_over++;
+        return 0;
+    }
+    struct assembled *g = group_of(q->a, q->door, s, now_us);
+    if (g == NULL) {
+        return -1;
+    }
+    uint64_t series = sample_series(s);
+    const struct assembly_mark *mark = mark_of(g, series);
+    bool open = g->state == ASSEMBLY_OPEN;
+    if (g->state != ASSEMBLY_CLOSED && (mark != NULL || open) && hold_row(g, q->row) == -1) {
+        return -1;
+    }
+    if (mark != NULL && mark->value == bits_of(s->value)) {
+        taken->repeated++;
+        return 0;
+    }
+    if (mark != NULL || !open || g->group.count >= q->a->limits.group_samples) {
+        return add_late(q, s);
+    }
+    if (!g->is_touched) {
+        g->is_touched = true;
+        g->touched = q->touched;
+        q->touched = g;
+    }
+    taken->taken++;
+    return add_sample(q->a, g, q->door, s, series);
+}
+
+/* Only now: what stands behind the sample that completes a group belongs to it, too. */
+static void close_complete(struct assembly_request *q)
+{
+    for (struct assembled *g = q->touched; g != NULL; g = g->touched) {
+        g->is_touched = false;
+        if (is_complete(g, q->door)) {
+            g->group.complete = true;
+            make_ready(q->a, g);
+        }
+    }
+}
+
+bool assembly_has_room(const struct assembly *a, uint32_t samples, size_t bytes)
+{
+    size_t groups = a->counts.open + (size_t)a->counts.ready + samples;
+    /* Each sample may begin a group, and a text is given twice the room it needs. */
+    size_t most = samples * (sizeof(struct assembled) + FIRST_TEXT_BYTES) + 4 * bytes;
+    return groups <= a->limits.groups && a->counts.bytes + most <= a->limits.bytes;
+}
+
+int assembly_take(struct assembly *a, const struct assembly_door *door,
+                  const struct remote_request *request, uint64_t row, int64_t now_us,
+                  struct arena *arena, struct assembly_taken *taken)
+{
+    struct assembly_row *kept = malloc(sizeof *kept);
+    struct assembly_request q = {a, door, kept, arena, taken, 0, NULL};
+    *taken = (struct assembly_taken){.late_text = {"", 0}};
+    if (kept == NULL) {
+        return -1;
+    }
+    *kept = (struct assembly_row){row, 1};
+    int rc = 0;
+    for (uint32_t i = 0; i < request->count && rc == 0; i++) {
+        rc = take_one(&q, &request->samples[i], now_us);
+    }
+    close_complete(&q);
+    a->last = NULL;
+    taken->holds = --kept->groups > 0;
+    if (!taken->holds) {
+        free(kept);
+    }
+    return rc;
+}
+
+/* ---- time ---- */
+
+/* Of what is closed, the oldest. */
+static void forget_oldest(struct assembly *a)
+{
+    struct assembled *g = a->closed;
+    DL_DELETE2(a->closed, g, previous, next);
+    HASH_DEL(a->table, g);
+    a->counts.closed--;
+    a->counts.closed_bytes -= closed_bytes(g);
+    let_go(g);
+}
+
+void assembly_pass_time(struct assembly *a, int64_t now_us)
+{
+    while (a->open != NULL && a->open->until_us <= now_us) {
+        make_ready(a, a->open);
+    }
+    while (a->closed != NULL && (a->closed->until_us <= now_us - a->limits.remember_us ||
+                                 a->counts.closed_bytes > a->limits.closed_bytes)) {
+        forget_oldest(a);
+    }
+}
+
+int64_t assembly_due_us(const struct assembly *a)
+{
+    return a->open == NULL ? INT64_MAX : a->open->until_us;
+}
+
+void assembly_close_all(struct assembly *a)
+{
+    while (a->open != NULL) {
+        make_ready(a, a->open);
+    }
+}
+
+/* ---- delivery ---- */
+
+const struct assembly_group *assembly_next(struct assembly *a)
+{
+    struct assembled *g = a->ready;
+    if (g == NULL) {
+        return NULL;
+    }
+    DL_DELETE2(a->ready, g, previous, next);
+    g->state = ASSEMBLY_LEAVING;
+    return &g->group;
+}
+
+static struct assembled *leaving(struct assembly *a, const struct assembly_group *g)
+{
+    return find(a, g->key);
+}
+
+void assembly_again(struct assembly *a, const struct assembly_group *group)
+{
+    struct assembled *g = leaving(a, group);
+    DL_PREPEND2(a->ready, g, previous, next);
+    g->state = ASSEMBLY_READY;
+}
+
+/* Its marks are all that is kept of it. */
+static void reduce(struct assembly *a, struct assembled *g)
+{
+    a->counts.bytes -= bytes_of(g);
+    free(g->text);
+    free(g->rows);
+    g->text = NULL;
+    g->rows = NULL;
+    g->text_size = g->text_used = g->header_bytes = 0;
+    g->row_count = g->rows_size = 0;
+    g->group.format = g->group.door = g->group.text = (struct slice){"", 0};
+}
+
+static void put_in_closed(struct assembly *a, struct assembled *g, int64_t done_us)
+{
+    g->state = ASSEMBLY_CLOSED;
+    g->until_us = done_us;
+    DL_APPEND2(a->closed, g, previous, next);
+    a->counts.closed++;
+    a->counts.closed_bytes += closed_bytes(g);
+}
+
+void assembly_done(struct assembly *a, const struct assembly_group *group, int64_t now_us,
+                   void (*over)(void *context, uint64_t row), void *context)
+{
+    struct assembled *g = leaving(a, group);
+    for (uint32_t i = 0; i < g->row_count; i++) {
+        struct assembly_row *row = g->rows[i];
+        if (--row->groups == 0) {
+            over(context, row->number);
+            free(row);
+        }
+    }
+    a->counts.ready--;
+    reduce(a, g);
+    put_in_closed(a, g, now_us);
+}
+
+int assembly_remember(struct assembly *a, const uint8_t key[ASSEMBLY_KEY_BYTES],
+                      const struct assembly_mark *marks, uint32_t count, int64_t done_us)
+{
+    struct assembled *g = find(a, key) == NULL ? calloc(1, sizeof *g) : NULL;
+    if (g == NULL) {
+        return find(a, key) == NULL ? -1 : 0;
+    }
+    memcpy(g->group.key, key, ASSEMBLY_KEY_BYTES);
+    g->marks = malloc(count * sizeof *marks + 1);
+    if (g->marks == NULL || enter(a, g) == -1) {
+        let_go(g);
+        return -1;
+    }
+    memcpy(g->marks, marks, count * sizeof *marks);
+    g->group.marks = g->marks;
+    g->group.count = g->marks_size = count;
+    put_in_closed(a, g, done_us);
+    return 0;
+}
