@@ -14,6 +14,8 @@
 static const struct ctl_command commands[] = {
     {"send", "FILE|-",
      "Sends mPlane results as datagrams, one each, however they stand in the file.", ctl_send},
+    {"sign", "KEYFILE FILE...|--follow",
+     "Sends mPlane results, or what another tool wrote, as authenticated datagrams.", ctl_sign},
     {"deliver", "FORMAT FILE...|--follow",
      "Delivers what another tool wrote, to the set on this machine, in the format that is named.",
      ctl_deliver},

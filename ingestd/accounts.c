@@ -137,7 +137,8 @@ void accounts_encode(const struct accounts *a, struct pack *out)
                                     .reasons_count = count,
                                     .rejected = rejected,
                                     .rejected_count = count,
-                                    .door = slice_of(account->door)};
+                                    .door = slice_of(account->door),
+                                    .missing = account->missing};
         account_encode(out, &m);
     }
 }

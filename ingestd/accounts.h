@@ -19,6 +19,7 @@ struct sender {
     const char *door; /* by which it came, as in account; static. A name has only one. */
     struct address address;
     struct slice name;
+    bool answered; /* it is told what became of it, as who delivers is */
 };
 
 /* datagrams = accepted + exceptions + the sum of rejected. */
@@ -28,6 +29,7 @@ struct account {
     uint32_t name_bytes; /* 0: the sender is an address */
     uint64_t datagrams, accepted, exceptions;
     uint64_t records; /* in the batch these accounts go with */
+    int64_t missing;  /* sequences of a signed sender, see account in schemas/messages.h */
     uint64_t rejected[ACCOUNT_REASONS];
 };
 

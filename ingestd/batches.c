@@ -10,13 +10,17 @@
 /* Batches closed for what is in the next: in a second, and at once. */
 #define PARTINGS 200
 
+/* Of one sender in one batch: stored takes no more. */
+#define MISSING_MOST (INT64_C(1) << 40)
+
 struct open_batch {
     bool open;
     int64_t opened_us;   /* of the clock that never steps */
     int64_t received_us; /* since 1970 */
 };
 
-/* Datagrams up to one of them, and how many of these were delivered by senders with names. */
+/* Datagrams up to one of them, and how many of these were delivered by senders that are answered.
+ */
 struct told_count {
     uint64_t datagrams, delivered;
 };
@@ -267,7 +271,7 @@ void batches_datagram(struct batches *b, const struct sender *sender, enum datag
     b->sender = *sender;
     struct account *account = accounts_at(b->accounts, find_account(b));
     b->told.datagrams++;
-    b->told.delivered += sender->name.len > 0;
+    b->told.delivered += sender->answered;
     account->datagrams++;
     switch (fate) {
     case DATAGRAM_ACCEPTED:
@@ -281,6 +285,15 @@ void batches_datagram(struct batches *b, const struct sender *sender, enum datag
         break;
     }
     open_now(&b->reckoned, received_us, now_us);
+}
+
+void batches_missing(struct batches *b, int64_t missing)
+{
+    int64_t *sum = &accounts_at(b->accounts, find_account(b))->missing;
+    if (missing > 0 && *sum > MISSING_MOST - missing) {
+        missing = MISSING_MOST - *sum;
+    }
+    *sum += missing;
 }
 
 void batches_dropped(struct batches *b, uint64_t dropped, int64_t received_us, int64_t now_us)
@@ -321,7 +334,7 @@ int batches_add(struct batches *b, const struct schema_message *schema,
         b->records_from = b->told.datagrams - 1;
     }
     open_now(&b->records, received_us, now_us);
-    b->records_delivered += b->sender.name.len > 0;
+    b->records_delivered += b->sender.answered;
     if (batch_writer_count(b->writer) >= b->limits.records ||
         batch_writer_size(b->writer) >= BATCH_BYTES) {
         close_records(b);

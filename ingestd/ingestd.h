@@ -19,6 +19,7 @@ struct ingestd_settings {
     const char *spool_dir;
     int64_t spool_bytes, spool_sync_ms;
     int64_t window_bytes, retry_ms, drain_ms;
+    int64_t envelope_window_s;
     int64_t past_limit_s, future_limit_s, longest_s; /* the first and the last -1: by door */
     const struct json *senders;                      /* see sender_rules.h; NULL: none */
     int64_t rejects_per_second, reject_head_bytes;
@@ -51,6 +52,14 @@ extern struct ingestd_settings settings;
     COUNTER(ACCEPTED_RESULTS, "accepted.results", "", "results taken")                             \
     COUNTER(ACCEPTED_RECORDS, "accepted.records", "", "records taken")                             \
     COUNTER(EXCEPTIONS, "exceptions", "", "mPlane exceptions: there is nothing in them to keep")   \
+    COUNTER(ENVELOPES_TAKEN, "envelopes.taken", "",                                                \
+            "signed datagrams that were their sender's, and had not come before")                  \
+    COUNTER(ENVELOPES_SKIPPED, "envelopes.skipped", "",                                            \
+            "sequences of signed senders passed over by a later one")                              \
+    COUNTER(ENVELOPES_LATE, "envelopes.late", "",                                                  \
+            "of these, those that came all the same; what is left is missing")                     \
+    GAUGE(ENVELOPES_EPOCHS, "envelopes.epochs", "",                                                \
+          "epochs of signed senders that are known, now")                                          \
     COUNTER(DELIVERIES_KEPT, "deliveries.kept", "", "bodies answered: kept")                       \
     COUNTER(DELIVERIES_REFUSED, "deliveries.refused", "", "bodies answered: refused")              \
     COUNTER(DELIVERIES_BUSY, "deliveries.busy", "", "bodies answered: busy")                       \

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From a datagram or a body to records or to a reject. */
-#include "ingestd/intake.h"
+#include "ingestd/intake_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/log.h"
-#include "ingestd/budgets.h"
-#include "ingestd/sender_rules.h"
 
 /* A tree of the most values a body may have, its strings, its records. */
 #define BODY_ARENA_BYTES ((size_t)160 * 1024 * 1024)
@@ -27,23 +25,6 @@
 #define TOO_FAST_KEPT 1
 
 #define DAY_US INT64_C(86400000000)
-
-struct intake {
-    struct result_means means;
-    struct record_types *types; /* of `means` */
-    struct format_files *formats;
-    const struct format_file *of_listener[UDP_LISTENERS]; /* NULL: mPlane's */
-    struct batches *batches;
-    struct arena *arena, *body_arena; /* for one datagram, one body */
-    struct result_limits limits, body_limits;
-    struct sender_rules *rules;
-    struct budgets *budgets;
-    struct prefix *allowed;
-    size_t allowed_count; /* 0: everybody */
-    /* The text of the last sender: datagrams tend to come several from one. */
-    struct address sender;
-    char sender_text[ADDRESS_TEXT_SIZE];
-};
 
 struct intake *intake_new(struct batches *batches)
 {
@@ -73,6 +54,7 @@ void intake_free(struct intake **i)
         arena_free(&(*i)->body_arena);
         sender_rules_free(&(*i)->rules);
         budgets_free(&(*i)->budgets);
+        signed_door_free(&(*i)->door);
         free((*i)->allowed);
         free(*i);
         *i = NULL;
@@ -93,6 +75,26 @@ void intake_take_formats(struct intake *i, struct format_files *formats,
     i->formats = formats;
     for (uint32_t k = 0; k < list->count; k++) {
         i->of_listener[k] = format_files_find(formats, slice_of(list->at[k].format));
+        i->authenticated[k] = list->at[k].authenticated;
+    }
+}
+
+void intake_take_door(struct intake *i, struct signed_door *door)
+{
+    signed_door_free(&i->door);
+    i->door = door;
+}
+
+const struct signed_door *intake_door(const struct intake *i)
+{
+    return i->door;
+}
+
+void intake_take_access(struct intake *i, const struct access *access)
+{
+    i->access = access;
+    if (i->door != NULL) {
+        signed_door_forget(i->door);
     }
 }
 
@@ -145,20 +147,6 @@ static bool is_allowed(const struct intake *i, const struct address *sender)
     return i->allowed_count == 0;
 }
 
-/* What was received, whichever way. */
-struct received {
-    struct slice bytes;
-    int64_t received_us;
-    struct sender sender; /* who is accountable */
-    const char *from;     /* the same with the port, where there is one */
-    struct slice place;   /* in front of each detail */
-    const char *format;   /* the same, before it; NULL: mPlane's */
-    enum sender_door door;
-    struct slice name;        /* of the sender at this door */
-    struct sender_limits own; /* its limits */
-    struct arena *arena;      /* of what is read out of it */
-};
-
 /* What holds for the sender, beside what holds for all. */
 static void apply_limits(const struct received *r, struct result_origin *origin,
                          struct result_limits *limits)
@@ -172,12 +160,11 @@ static void apply_limits(const struct received *r, struct result_origin *origin,
     limits->advice = r->door == SENDER_FILE ? NULL : ARCHIVES;
 }
 
-static void refuse_input(struct intake *i, const struct received *r, const struct refusal *refusal,
-                         bool keep, int64_t now_us)
+void intake_refuse(struct intake *i, const struct received *r, const struct refusal *refusal,
+                   bool keep, int64_t now_us)
 {
     static struct log_limit said;
     char detail[LIMIT_TEXT_BYTES + 1];
-    size_t most = (size_t)settings.reject_head_bytes;
     snprintf(detail, sizeof detail, "%s%s%.*s%s%s", r->format == NULL ? "" : r->format,
              r->format == NULL ? "" : ": ", (int)r->place.len, r->place.at,
              r->place.len > 0 ? ": " : "", refusal->detail);
@@ -192,13 +179,13 @@ static void refuse_input(struct intake *i, const struct received *r, const struc
         .sender = slice_of(r->from),
         .received_us = r->received_us,
         .size_bytes = r->bytes.len,
-        .head = {r->bytes.at, r->bytes.len < most ? r->bytes.len : most},
+        .head = {r->bytes.at, r->bytes.len < r->head_most ? r->bytes.len : r->head_most},
     };
     int rc = keep ? batches_reject(i->batches, &reject, now_us) : 1;
     counters[rc == 0 ? COUNT_REJECTS_KEPT : COUNT_REJECTS_NOT_KEPT]++;
 }
 
-static void account(struct intake *i, const struct received *r, enum datagram_fate fate,
+void intake_account(struct intake *i, const struct received *r, enum datagram_fate fate,
                     uint32_t reason, int64_t now_us)
 {
     static const enum counter counter[] = {[DATAGRAM_ACCEPTED] = COUNT_DATAGRAMS_ACCEPTED,
@@ -309,11 +296,11 @@ static struct intake_outcome take_set(struct intake *i, const struct received *r
     counters[COUNT_EXCEPTIONS] += set->exceptions;
     if (set->results != NULL) {
         batches_of_old(i->batches, is_of_old(r, set), now_us);
-        account(i, r, DATAGRAM_ACCEPTED, 0, now_us);
+        intake_account(i, r, DATAGRAM_ACCEPTED, 0, now_us);
     } else if (set->refusals != NULL) {
-        account(i, r, DATAGRAM_REJECTED, set->refusals->reason, now_us);
+        intake_account(i, r, DATAGRAM_REJECTED, set->refusals->reason, now_us);
     } else {
-        account(i, r, DATAGRAM_EXCEPTION, 0, now_us);
+        intake_account(i, r, DATAGRAM_EXCEPTION, 0, now_us);
     }
     for (const struct result *one = set->results; one != NULL; one = one->next) {
         counters[COUNT_ACCEPTED_RESULTS]++;
@@ -327,7 +314,7 @@ static struct intake_outcome take_set(struct intake *i, const struct received *r
         }
     }
     for (const struct refusal *f = set->refusals; f != NULL; f = f->next) {
-        refuse_input(i, r, f, out.rejected < REJECTS_KEPT && may_be_kept(f), now_us);
+        intake_refuse(i, r, f, out.rejected < REJECTS_KEPT && may_be_kept(f), now_us);
         out.rejected++;
     }
     if (set->refusals != NULL) {
@@ -335,6 +322,17 @@ static struct intake_outcome take_set(struct intake *i, const struct received *r
         out.detail = set->refusals->detail;
     }
     return out;
+}
+
+uint32_t intake_allowed(const struct slice *globs, uint32_t globs_count, struct pattern *patterns)
+{
+    uint32_t count = 0;
+    for (uint32_t k = 0; k < globs_count; k++) {
+        if (globs[k].at != NULL && pattern_compile(globs[k], false, &patterns[count]) == 0) {
+            count++;
+        }
+    }
+    return count;
 }
 
 /* ---- datagrams ---- */
@@ -367,54 +365,65 @@ static void read_input(struct intake *i, struct received *r, const struct format
     result_read_mapped(r->arena, r->bytes, &mapping, &i->means, &own, origin, set);
 }
 
-void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us)
+void intake_name_origin(const struct intake *i, const struct udp_datagram *d,
+                        char from[ADDRESS_TEXT_SIZE + 16])
+{
+    bool six = d->sender.family == 6;
+    snprintf(from, ADDRESS_TEXT_SIZE + 16, "%s%s%s:%u", six ? "[" : "", i->sender_text,
+             six ? "]" : "", (unsigned)d->port);
+}
+
+void intake_take_content(struct intake *i, const struct udp_datagram *d, struct received *r,
+                         const struct format_context *context, struct result_origin *origin,
+                         char *from, int64_t now_us)
+{
+    struct result_limits limits = i->limits;
+    struct result_set set;
+    sender_rules_limits(i->rules, r->door, r->name, &d->sender, &r->own);
+    apply_limits(r, origin, &limits);
+    arena_reset(i->arena);
+    read_input(i, r, i->of_listener[d->listener], context, &limits, origin, &set);
+    keep_within(i, r, &set, now_us);
+    if (set.refusals != NULL && from != NULL) {
+        intake_name_origin(i, d, from);
+    }
+    take_set(i, r, &set, now_us);
+}
+
+static void take_unsigned(struct intake *i, const struct udp_datagram *d, struct received *r,
+                          int64_t now_us)
 {
     char from[ADDRESS_TEXT_SIZE + 16];
-    bool six = d->sender.family == 6;
+    struct result_origin origin = {.sender = slice_of(i->sender_text), .now_us = d->received_us};
+    r->from = from;
+    r->name = origin.sender;
+    intake_take_content(i, d, r, &nothing_known, &origin, from, now_us);
+}
+
+void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now_us)
+{
     struct received r = {.bytes = d->bytes,
                          .received_us = d->received_us,
-                         .sender = {.door = "udp", .address = d->sender},
-                         .from = from,
+                         .sender = {.door = sender_door_name(SENDER_UDP), .address = d->sender},
                          .door = SENDER_UDP,
+                         .head_most = (size_t)settings.reject_head_bytes,
                          .arena = i->arena};
     counters[COUNT_RECEIVED_DATAGRAMS]++;
     counters[COUNT_RECEIVED_BYTES] += d->bytes.len;
     if (!is_allowed(i, &d->sender)) {
         counters[COUNT_REJECTED_SENDER]++;
-        account(i, &r, DATAGRAM_REJECTED, ACCOUNT_SENDER_REFUSED, now_us);
+        intake_account(i, &r, DATAGRAM_REJECTED, ACCOUNT_SENDER_REFUSED, now_us);
         return;
     }
     name_sender(i, &d->sender);
-    struct result_origin origin = {.sender = slice_of(i->sender_text), .now_us = d->received_us};
-    struct result_limits limits = i->limits;
-    struct result_set set;
-    r.name = origin.sender;
-    sender_rules_limits(i->rules, r.door, r.name, &d->sender, &r.own);
-    apply_limits(&r, &origin, &limits);
-    arena_reset(i->arena);
-    read_input(i, &r, i->of_listener[d->listener], &nothing_known, &limits, &origin, &set);
-    keep_within(i, &r, &set, now_us);
-    if (set.refusals != NULL) {
-        snprintf(from, sizeof from, "%s%s%s:%u", six ? "[" : "", i->sender_text, six ? "]" : "",
-                 (unsigned)d->port);
+    if (i->authenticated[d->listener]) {
+        intake_take_signed(i, d, &r, now_us);
+    } else {
+        take_unsigned(i, d, &r, now_us);
     }
-    take_set(i, &r, &set, now_us);
 }
 
 /* ---- bodies ---- */
-
-/* The globs of record types that may come; one that is none matches nothing. */
-static uint32_t compile_allowed(const struct deliver_message *d, struct pattern *patterns)
-{
-    uint32_t count = 0;
-    for (uint32_t k = 0; k < d->allowed_count; k++) {
-        if (d->allowed[k].at != NULL &&
-            pattern_compile(d->allowed[k], false, &patterns[count]) == 0) {
-            count++;
-        }
-    }
-    return count;
-}
 
 /* A body of which nothing was read; `otherwise` is said where there is no memory for the detail. */
 static void refuse_whole(struct result_set *set, enum result_reason reason, const char *detail,
@@ -455,19 +464,21 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     struct result_origin origin = {
         .sender = d->sender, .now_us = d->received_us, .allowed = allowed};
     struct result_set set = {0};
-    origin.allowed_count = compile_allowed(d, allowed);
+    origin.allowed_count = intake_allowed(d->allowed, d->allowed_count, allowed);
     snprintf(name, sizeof name, "%s:%.*s", sender_door_name(doors[d->door]), (int)d->sender.len,
              d->sender.at);
     struct result_limits limits = i->body_limits;
-    struct received r = {
-        .bytes = body,
-        .received_us = d->received_us,
-        .sender = {.door = sender_door_name(doors[d->door]), .name = slice_of(name)},
-        .from = name,
-        .place = d->place,
-        .door = doors[d->door],
-        .name = d->sender,
-        .arena = i->body_arena};
+    struct received r = {.bytes = body,
+                         .received_us = d->received_us,
+                         .sender = {.door = sender_door_name(doors[d->door]),
+                                    .name = slice_of(name),
+                                    .answered = true},
+                         .from = name,
+                         .place = d->place,
+                         .door = doors[d->door],
+                         .name = d->sender,
+                         .head_most = (size_t)settings.reject_head_bytes,
+                         .arena = i->body_arena};
     sender_rules_limits(i->rules, r.door, r.name, NULL, &r.own);
     apply_limits(&r, &origin, &limits);
     counters[COUNT_RECEIVED_DATAGRAMS]++;

@@ -7,6 +7,7 @@
 #include "common/formats/format_files.h"
 #include "ingestd/batches.h"
 #include "ingestd/ingestd.h"
+#include "ingestd/signed/signed_door.h"
 #include "ingestd/udp/listener_list.h"
 
 struct intake;
@@ -22,6 +23,13 @@ void intake_take_types(struct intake *i, struct record_types *types);
  * read; the list outlives it. */
 void intake_take_formats(struct intake *i, struct format_files *formats,
                          const struct listener_list *list);
+
+/* What signed datagrams come through, which it owns. */
+void intake_take_door(struct intake *i, struct signed_door *door);
+const struct signed_door *intake_door(const struct intake *i);
+
+/* Which keys there are from now on; they outlive it, or what is said next. NULL: none yet. */
+void intake_take_access(struct intake *i, const struct access *access);
 
 void intake_free(struct intake **i);
 

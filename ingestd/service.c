@@ -639,6 +639,23 @@ static int read_files(struct record_types **types, struct format_files **formats
     return 0;
 }
 
+/* Where signed datagrams come through, if some listener takes them. -1 after an error was logged.
+ */
+static int open_door(void)
+{
+    if (!listener_list_has_authenticated(&self.listeners)) {
+        return 0;
+    }
+    struct signed_door *door =
+        signed_door_new(replay_memory_open(daemon_own_dir(), daemon_now_us()));
+    if (door == NULL) {
+        log_error("ingestd.memory", "error=\"out of memory\"");
+        return -1;
+    }
+    intake_take_door(self.intake, door);
+    return 0;
+}
+
 int service_start(zloop_t *loop)
 {
     struct batches_limits limits = batches_limits_of(&settings);
@@ -667,6 +684,9 @@ int service_start(zloop_t *loop)
     }
     intake_take_types(self.intake, types);
     intake_take_formats(self.intake, formats, &self.listeners);
+    if (open_door() == -1) {
+        return -1;
+    }
     self.push = push_new(self.outbox, self.found.instance);
     self.delivery = delivery_new(self.intake, self.batches, self.spool);
     if (self.push == NULL || self.delivery == NULL) {

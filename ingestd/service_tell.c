@@ -84,6 +84,10 @@ void service_tell(const struct service *s, const struct outbox_state *held,
     counters[COUNT_MEMORY_BATCHES] = held->memory_batches;
     counters[COUNT_MEMORY_BYTES] = held->memory_bytes;
     counters[COUNT_LAG_MS] = lag_us > 0 ? (uint64_t)lag_us / 1000 : 0;
+    if (intake_door(s->intake) != NULL) {
+        const struct replay_memory *known = signed_door_memory(intake_door(s->intake));
+        counters[COUNT_ENVELOPES_EPOCHS] = replay_memory_epochs(known);
+    }
     tell_sockets(s);
     tell_folder(s);
     tell_spool(s, held, spool);

@@ -96,8 +96,8 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
  * What one sender did since the batch before: datagrams = accepted + exceptions + the sum of
  * `rejected`. A datagram one of whose results was taken is accepted; one of which nothing was taken
  * is rejected for the first reason found, or an exception when it held nothing else. `records` of
- * it are in this batch. The sender is an address without its port, "https:IDENTITY" or
- * "file:OWNER"; what these delivered counts as a datagram each.
+ * it are in this batch. The sender is an address without its port, "udp:IDENTITY" where datagrams
+ * are signed, "https:IDENTITY" or "file:OWNER"; what these delivered counts as a datagram each.
  */
 #define ACCOUNT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     STR(sender, LIMIT_SENDER_BYTES) /* see above */                                                \
@@ -109,7 +109,9 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
          LIMIT_REJECT_REASON) /* names, as many as `rejected` has numbers */                       \
     UINTS(rejected, LIMIT_REASONS)                                                                 \
     ADDED()                                                                                        \
-    STR(door, 16) /* by which this came: "udp", "https", "file"; "": not told */
+    STR(door, 16) /* by which this came: "udp", "https", "file"; "": not told */                   \
+    INT(missing)  /* sequences of a signed sender that are missing from now on; those that came    \
+                     late are taken off, so it may be negative */
 
 /*
  * Told once, by the ingestd that follows one that was killed: datagrams that one had read and that

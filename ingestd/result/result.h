@@ -20,7 +20,7 @@
 /*
  * Why input is refused: REASON(constant, name, help). reject messages and accounts have the name; a
  * counter of it is made in ingestd.h. The budgets are more than a sender may have, which reading
- * does not know of: see budgets.h.
+ * does not know of: see budgets.h; nor of envelopes: see signed/signed_door.h.
  */
 #define RESULT_REASONS(REASON)                                                                     \
     REASON(JSON, "json", "not JSON, not UTF-8, or beyond the limits of JSON")                      \
@@ -40,6 +40,14 @@
     REASON(DENIED, "denied", "who delivers may not deliver this record type")                      \
     REASON(LENGTH, "length", "a dimension, a label or a value longer than allowed")                \
     REASON(NUL, "nul", "U+0000 in a string that would be stored")                                  \
+    REASON(ENVELOPE_FORM, "envelope.form",                                                         \
+           "no envelope of a signed datagram, or of a later version")                              \
+    REASON(ENVELOPE_KEY, "envelope.key",                                                           \
+           "a key that is unknown, has ended, or is another's place")                              \
+    REASON(ENVELOPE_MAC, "envelope.mac", "a code that is not the key's: forged, or changed")       \
+    REASON(ENVELOPE_REPLAY, "envelope.replay", "a signed datagram that came before, or may have")  \
+    REASON(ENVELOPE_TIME, "envelope.time",                                                         \
+           "signed farther than envelope_window_s from its receipt")                               \
     REASON(MEMORY, "memory", "more than one message may take")                                     \
     REASON(BUDGET_RECORDS, "budget.records", "more records than a sender may have in a second")    \
     REASON(BUDGET_SERIES, "budget.series", "more series than a sender may have in a day")          \

@@ -23,7 +23,9 @@ enum replay_verdict {
     REPLAY_NEWEST, /* it is taken, and the newest from now on */
     REPLAY_LATE,   /* it is taken: one that was passed over */
     REPLAY_SEEN,   /* it has come before */
-    REPLAY_OLD     /* so far behind the newest that this is not known */
+    REPLAY_OLD,    /* so far behind the newest that this is not known */
+    REPLAY_BEFORE, /* told by replay_memory.h alone: signed before what is known begins */
+    REPLAY_CROWDED /* the same: too many epochs at a time */
 };
 
 /* What a sequence is, 1 or greater; from now on it has come. */

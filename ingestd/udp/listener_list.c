@@ -22,9 +22,9 @@ static bool stands_among(const struct listener_list *list, const char *endpoint)
 
 /* One more, whose texts were looked at. */
 static void add(struct document *d, const char *place, struct listener_list *list,
-                struct slice endpoint, struct slice format)
+                struct slice endpoint, struct slice format, bool authenticated)
 {
-    struct listener l;
+    struct listener l = {.authenticated = authenticated};
     snprintf(l.endpoint, sizeof l.endpoint, "%.*s", (int)endpoint.len, endpoint.at);
     snprintf(l.format, sizeof l.format, "%.*s", (int)format.len, format.len == 0 ? "" : format.at);
     if (list->count == UDP_LISTENERS) {
@@ -43,33 +43,58 @@ static void read_strings(struct document *d, const struct config_strings *listen
     for (size_t i = 0; i < listen->count; i++) {
         snprintf(place, sizeof place, "ingestd.listen[%zu]", i);
         if (is_endpoint(slice_of(listen->item[i]))) {
-            add(d, place, list, slice_of(listen->item[i]), slice_of(""));
+            add(d, place, list, slice_of(listen->item[i]), slice_of(""), false);
         } else {
             document_expected_in(d, place, listen->item[i], "ADDRESS:PORT or [ADDRESS]:PORT");
         }
     }
 }
 
+/* Signed datagrams may be mPlane's: then no format is named. .at is NULL after a fault. */
+static struct slice read_format(const struct document_place *at, bool authenticated,
+                                bool (*is_format)(void *context, struct slice name), void *context)
+{
+    struct document_place format_at = document_member(at, "format");
+    if (authenticated && format_at.node == NULL) {
+        return slice_of("");
+    }
+    struct slice format = document_text(&format_at, 1, LISTENER_FORMAT_BYTES - 1);
+    if (format.at != NULL && !is_format(context, format)) {
+        document_expected(&format_at, "%s", FORMAT_EXPECTED);
+        return slice_of(NULL);
+    }
+    return format;
+}
+
+static bool read_authenticated(const struct document_place *at)
+{
+    struct document_place a = document_member(at, "authenticated");
+    if (a.node != NULL && a.node->type != JSON_TRUE && a.node->type != JSON_FALSE) {
+        document_expected(&a, "true or false");
+    }
+    return a.node != NULL && a.node->type == JSON_TRUE;
+}
+
 static void read_listener(const struct document_place *at,
                           bool (*is_format)(void *context, struct slice name), void *context,
                           struct listener_list *list)
 {
-    static const char *const keys[] = {"listen", "format", NULL};
+    static const char *const keys[] = {"listen", "format", "authenticated", NULL};
     char place[64];
     if (!document_is_object_of(at, keys)) {
         return;
     }
     struct document_place listen_at = document_member(at, "listen");
-    struct document_place format_at = document_member(at, "format");
     struct slice endpoint = document_text(&listen_at, 1, LISTENER_ENDPOINT_BYTES - 1);
-    struct slice format = document_text(&format_at, 1, LISTENER_FORMAT_BYTES - 1);
+    bool authenticated = read_authenticated(at);
     if (endpoint.at != NULL && !is_endpoint(endpoint)) {
         document_expected(&listen_at, "ADDRESS:PORT or [ADDRESS]:PORT");
-    } else if (format.at != NULL && !is_format(context, format)) {
-        document_expected(&format_at, "%s", FORMAT_EXPECTED);
-    } else if (endpoint.at != NULL && format.at != NULL) {
+        endpoint = slice_of(NULL);
+    }
+    struct slice format = read_format(at, authenticated, is_format, context);
+    if (endpoint.at != NULL && format.at != NULL) {
         snprintf(place, sizeof place, "ingestd.listeners[%u].listen", at->index);
-        add(at->document, place, list, endpoint, format);
+        add(at->document, place, list, endpoint, format, authenticated);
     }
 }
 
@@ -96,4 +121,14 @@ int listener_list_read(struct document *d, const struct config_strings *listen,
                           "ingestd.listeners");
     }
     return d->faults == faults ? 0 : -1;
+}
+
+bool listener_list_has_authenticated(const struct listener_list *list)
+{
+    for (uint32_t i = 0; i < list->count; i++) {
+        if (list->at[i].authenticated) {
+            return true;
+        }
+    }
+    return false;
 }

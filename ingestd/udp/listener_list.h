@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Which UDP sockets there are to be, and what comes by them: mPlane results by those of `listen`,
- * by those of `listeners` what a format says. Pure.
+ * by those of `listeners` what a format says, or signed datagrams. Pure.
  */
 #ifndef EZREPO_INGESTD_LISTENER_LIST_H
 #define EZREPO_INGESTD_LISTENER_LIST_H
@@ -18,6 +18,7 @@
 struct listener {
     char endpoint[LISTENER_ENDPOINT_BYTES];
     char format[LISTENER_FORMAT_BYTES]; /* ""; mPlane */
+    bool authenticated;                 /* takes nothing but envelopes: see signed/signed_door.h */
 };
 
 struct listener_list {
@@ -33,5 +34,8 @@ int listener_list_read(struct document *d, const struct config_strings *listen,
                        const struct json *listeners,
                        bool (*is_format)(void *context, struct slice name), void *context,
                        struct listener_list *list);
+
+/* Whether there is one that takes signed datagrams. */
+bool listener_list_has_authenticated(const struct listener_list *list);
 
 #endif

@@ -14,7 +14,8 @@ from .state import State, default_directory, program
 
 COMMANDS = {
     "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line; or what another tool"
-            " wrote, to the set on this machine: --format FORMAT FILE...|--follow",
+            " wrote, to the set on this machine: --format FORMAT FILE...|--follow; or either as signed datagrams, to any set:"
+            " --key KEYFILE --to HOST:PORT [--format FORMAT] FILE...|--follow",
     "query": "QueryByCriteria: how many records match, how many of them have the grade",
     "periods": "the periods of steady quality that match, newest first",
     "events": "the changes of grade that match, newest first",
@@ -77,6 +78,25 @@ def _format_arguments(directory: str, verb: str) -> List[str]:
     return arguments
 
 
+def _signed_to(directory: str, format_name: str) -> str:
+    """Where the set on this machine takes signed datagrams of this format; "": mPlane's."""
+    listeners = opened(directory).config().get("ingestd", {}).get("listeners", []) if State(directory).exists else []
+    for one in listeners if isinstance(listeners, list) else []:
+        if isinstance(one, dict) and one.get("authenticated") is True and one.get("format", "") == format_name:
+            return re.sub(r"^0\.0\.0\.0:", "127.0.0.1:", re.sub(r"^\[::\]:", "[::1]:", str(one.get("listen"))))
+    raise Failure("no listener of a set on this machine takes such signed datagrams; give --to HOST:PORT")
+
+
+def _signed(own: argparse.Namespace, rest: List[str]) -> List[str]:
+    """For ezrepoctl: a key, and what is signed with it, by a machine that need not have a set."""
+    arguments = ["sign", own.key_file]
+    if own.format_name is not None:
+        arguments += ["--format", own.format_name] + _format_arguments(own.state, "list")
+    if not any(word == "--to" or word.startswith("--to=") for word in rest):
+        arguments += ["--to", _signed_to(own.state, own.format_name or "")]
+    return arguments
+
+
 def run(command: str, arguments: List[str]) -> NoReturn:
     """Becomes ezrepoctl."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -84,6 +104,7 @@ def run(command: str, arguments: List[str]) -> NoReturn:
     parser.add_argument("--as", dest="client", default="admin", metavar="NAME")
     if command == "send":
         parser.add_argument("--format", dest="format_name")
+        parser.add_argument("--key", dest="key_file")
     own, rest = parser.parse_known_args(arguments)
     call = [program("ezrepoctl"), command]
     wants_help = "--help" in rest or "-h" in rest
@@ -96,11 +117,15 @@ def run(command: str, arguments: List[str]) -> NoReturn:
             sys.stdout.write("With --format FORMAT, to the set on this machine; `deliver` is ezrepoctl's word for it:\n\n")
         sys.stdout.flush()
         if command == "send":
-            if os.spawnv(os.P_WAIT, call[0], [call[0], "deliver", "--help"]) != 0:
-                raise Failure(f"{call[0]}: deliver --help failed")
-            sys.stdout.write("\nWithout --format:\n\n")
-            sys.stdout.flush()
+            for verb, then in (("deliver", "With --key KEYFILE, as signed datagrams; `sign` is ezrepoctl's word for it:"),
+                               ("sign", "With neither:")):
+                if os.spawnv(os.P_WAIT, call[0], [call[0], verb, "--help"]) != 0:
+                    raise Failure(f"{call[0]}: {verb} --help failed")
+                sys.stdout.write(f"\n{then}\n\n")
+                sys.stdout.flush()
             rest = ["--help"]
+    elif command == "send" and own.key_file is not None:
+        call = [call[0], *_signed(own, rest)]
     elif command == "send" and own.format_name is not None:
         # What another tool wrote does not go by UDP: it is on disk when that is told.
         folder = opened(own.state).endpoint_folder("deliver")
