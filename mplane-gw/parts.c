@@ -13,21 +13,11 @@
 #include "mplane-gw/posts/delegate.h"
 #include "mplane-gw/registry_listener.h"
 #include "mplane-gw/routes.h"
+#include "mplane-gw/rules.h"
 #include "mplane-gw/supervisors/supervisors.h"
 
 /* Draining takes at most this long; what still waits then gets no answer. */
 #define DRAIN_US 10000000
-
-/* Who may do what, out of the settings; NULL after a fault was told. */
-static struct access *load_access(const struct gateway *g)
-{
-    struct access *a = access_read(&(struct document){0}, "mplane-gw.access", g->settings.access,
-                                   (struct slice){NULL, 0});
-    if (a != NULL && access_rules(a) == 0) {
-        log_warn("access.empty", "effect=\"nobody may use any capability\"");
-    }
-    return a;
-}
 
 /* What is collected: over HTTPS, and where probes can be told a URL, by UDP. -1: it was told why.
  */
@@ -107,7 +97,7 @@ int parts_check(struct gateway *g, struct document *d, const struct config_commo
 
 int parts_prepare(struct gateway *g, const struct config_common *common)
 {
-    g->access = load_access(g);
+    g->access = rules_read(g);
     g->registry_listener = registry_listener_new();
     return g->access != NULL && g->registry_listener != NULL &&
                    offer(common, &g->settings, g->registry_listener, &g->registry, g->registry_url,
@@ -119,8 +109,9 @@ int parts_prepare(struct gateway *g, const struct config_common *common)
 
 int parts_start(struct gateway *g)
 {
-    return (g->audit = audit_log_new(&g->settings.audit_per_second,
-                                     &g->counters[COUNT_AUDIT_LEFT_OUT])) == NULL ||
+    return rules_start(g) == -1 ||
+                   (g->audit = audit_log_new(&g->settings.audit_per_second,
+                                             &g->counters[COUNT_AUDIT_LEFT_OUT])) == NULL ||
                    ask_start(g) == -1 || exchanges_start(g) == -1 || delegate_start(g) == -1 ||
                    collect_start(g) == -1 || repeats_start(g, desk_restore) == -1 ||
                    routes_start(g) == -1 || registry_start(g) == -1 || supervisors_start(g) == -1
@@ -130,7 +121,7 @@ int parts_start(struct gateway *g)
 
 int parts_reload(struct gateway *g, const struct config_common *common)
 {
-    struct access *a = load_access(g);
+    struct access *a = rules_read(g);
     SSL_CTX *files = a == NULL ? NULL : routes_context(&g->settings);
     ask_set_limits(g);
     if (files == NULL || offer_collects(common, &g->settings, g->registry, g->capabilities) == -1) {
@@ -145,6 +136,7 @@ int parts_reload(struct gateway *g, const struct config_common *common)
 
 void parts_tick(struct gateway *g)
 {
+    rules_tick(g);
     routes_tick(g);
     registry_tick(g);
     ask_tick(g);
@@ -188,6 +180,7 @@ void parts_stop(struct gateway *g)
     repeats_stop(g);
     ask_stop(g);
     audit_log_free(&g->audit);
+    rules_stop(g);
     capabilities_free(&g->capabilities);
     registry_free(&g->registry);
     access_free(&g->access);

@@ -402,9 +402,12 @@ enum delivery_outcome {
     STR(reasons, LIMIT_REASON_BYTES)
 
 /*
- * To stored, by ENDPOINT_ACCESS or ENDPOINT_KEYS: who may do what, if it is another document than
- * the one of this version and digest. Asked twice a second.
+ * To stored, by ENDPOINT_ACCESS or ENDPOINT_KEYS: who may do what, once that is another document
+ * than the one of this version and digest; ACCESS_HELD_MS later in any case. One question of an
+ * asker is held at a time.
  */
+#define ACCESS_HELD_MS 5000
+
 #define ACCESS_GET_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                           \
     UINT(id, UINT64_MAX)                                                                           \
     UINT(version, INT64_MAX) /* 0: none is known */                                                \
@@ -424,10 +427,10 @@ enum delivery_outcome {
     STR(document, LIMIT_DOCUMENT_BYTES)
 
 /*
- * ezrepoctl to stored: change who may do what. `changes` is a JSON list of {"kind", "name",
- * "body"}, all of which is done or none: kind is "role", "authorization", "token" or "key", body
- * what the document has under that name, or null: it goes. With "new": true it must not be there
- * yet. With `base` nothing is done unless that is the version in force.
+ * ezrepoctl to stored, by ENDPOINT_ADMIN: change who may do what. `changes` is a JSON list of
+ * {"kind", "name", "body"}, all of which is done or none: kind is "role", "authorization", "token"
+ * or "key", body what the document has under that name, or null: it goes. With "new": true it must
+ * not be there yet. With `base` nothing is done unless that is the version in force.
  */
 #define ACCESS_CHANGE_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                        \
     UINT(id, UINT64_MAX)                                                                           \
@@ -445,7 +448,8 @@ enum delivery_outcome {
 
 #define LIMIT_PAST 1000 /* changes told at once */
 
-/* ezrepoctl to stored: what was changed before version `before`, the newest first. */
+/* ezrepoctl to stored, by ENDPOINT_ADMIN: what was changed before version `before`, the newest
+ * first. */
 #define ACCESS_PAST_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                          \
     UINT(id, UINT64_MAX)                                                                           \
     UINT(before, INT64_MAX) /* 0: the newest */                                                    \
@@ -509,6 +513,7 @@ enum delivery_outcome {
 #define ENDPOINT_STORE    "store"  /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
 #define ENDPOINT_ACCESS   "access" /* stored binds ROUTER: access_get by who faces outsiders */
 #define ENDPOINT_KEYS     "keys"   /* the same, with secrets: by ingestd */
+#define ENDPOINT_ADMIN    "admin"  /* the same, and access_change, access_past: by ezrepoctl */
 #define ENDPOINT_DELIVER  "deliver" /* ingestd binds ROUTER, mplane-gw connects DEALER */
 #define ENDPOINT_QUERY    "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */
 

@@ -10,6 +10,7 @@
 #include "common/log.h"
 #include "common/pg/conninfo.h"
 #include "common/told.h"
+#include "stored/access/access_doors.h"
 #include "stored/announce.h"
 #include "stored/beside/classes.h"
 #include "stored/beside/days.h"
@@ -189,6 +190,7 @@ static int load_store(void)
     if (rc != 0) {
         return rc;
     }
+    access_table_release(&s->access);
     series_clear(&s->series);
     interned_clear(&s->schemas);
     interned_clear(&s->hops);
@@ -201,6 +203,7 @@ static int load_store(void)
         rebuild_gaps_changed(s->rebuild);
     }
     if (changed == -1 || gradings_load(&s->gradings, &s->pg, &s->params) == -1 ||
+        access_table_load(&s->access, &s->pg) == -1 ||
         calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
         classes_load(s, daemon_clock_us()) == -1 ||
         classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1 || rebuild_again(s) == -1) {
@@ -249,6 +252,7 @@ static void connect_database(void)
     log_info("database.connected", "grading=%u hours=%u", s->gradings.version,
              s->calendar.hour_count);
     announce_grading(self.announce, &s->gradings);
+    access_doors_tick(s->access_doors);
 }
 
 /* ---- batches ---- */
@@ -632,7 +636,9 @@ static int open_sockets(zloop_t *loop)
     self.graded = bus_bind(ZMQ_PULL, ENDPOINT_GRADED, (int)settings.high_water);
     self.announce = bus_bind(ZMQ_XPUB, ENDPOINT_ANNOUNCE, ANNOUNCE_HIGH_WATER);
     self.store_socket = bus_bind(ZMQ_ROUTER, ENDPOINT_STORE, (int)settings.high_water);
-    if (self.graded == NULL || self.announce == NULL || self.store_socket == NULL) {
+    self.store.access_doors = access_doors_new(&self.store, loop);
+    if (self.graded == NULL || self.announce == NULL || self.store_socket == NULL ||
+        self.store.access_doors == NULL) {
         return -1;
     }
     zsock_set_xpub_verbose(self.announce, 1);
@@ -710,6 +716,9 @@ static void tick(void)
         look_now();
     }
     announce_version(self.announce, &self.store.gradings);
+    if (self.store.access_doors != NULL) {
+        access_doors_tick(self.store.access_doors);
+    }
     if (self.inbox.order != NULL) {
         count_set(COUNT_REORDER_WAITING, order_waiting(self.inbox.order));
         count_set(COUNT_REORDER_SKIPPED, order_skipped(self.inbox.order));
@@ -718,6 +727,7 @@ static void tick(void)
     count_set(COUNT_DAYS_WAITING, self.inbox.aside_count);
     count_set(COUNT_SERIES, series_count(&self.store.series));
     count_set(COUNT_GRADING_VERSION, self.store.gradings.version);
+    count_set(COUNT_ACCESS_VERSION, self.store.access.version);
     if (self.away_since_us != 0 && !self.waiting && !self.loading) {
         note_away();
     }
@@ -747,6 +757,7 @@ static void stop(void)
     ledger_forget(&s->ledger);
     calendar_release(&s->calendar);
     gradings_release(&s->gradings);
+    access_table_release(&s->access);
     record_types_free(&s->types);
     gaps_release(&s->gaps);
     distances_free(&s->distances);
@@ -755,6 +766,7 @@ static void stop(void)
     zsock_destroy(&self.graded);
     zsock_destroy(&self.announce);
     zsock_destroy(&self.store_socket);
+    access_doors_free(&s->access_doors);
 }
 
 static const struct daemon stored = {

@@ -12,6 +12,7 @@
 #include "common/message.h"
 #include "common/pg/pg.h"
 #include "common/record_types.h"
+#include "stored/access/access_table.h"
 #include "stored/cache/arrival.h"
 #include "stored/cache/calendar.h"
 #include "stored/cache/gradings.h"
@@ -111,6 +112,9 @@ struct store_settings {
     COUNTER(EVENTS_RETRACTED, "events.retracted", "", "events proved wrong")                       \
     GAUGE(GRADING_VERSION, "grading.version", "", "the version in force; 0: none yet")             \
     COUNTER(GRADING_REFUSED, "grading.refused", "", "documents refused")                           \
+    COUNTER(ACCESS_CHANGES, "access.changes", "", "changes of who may do what")                    \
+    COUNTER(ACCESS_REFUSED, "access.refused", "", "such changes that were refused")                \
+    GAUGE(ACCESS_VERSION, "access.version", "", "of who may do what, in force; 0: not read")       \
     COUNTER(HOURS_SEALED, "hours.sealed", "", "hours counted into the roll-up of hours")           \
     COUNTER(DAYS_SEALED, "days.sealed", "", "how often sealed hours were added to their day")      \
     COUNTER(RETENTION_PARTITIONS, "retention.partitions", "", "partitions dropped")                \
@@ -152,6 +156,7 @@ struct rebuild;
 struct ledger_fold;
 struct expiry;
 struct days;
+struct access_doors;
 
 struct store {
     const struct store_settings *settings;
@@ -167,6 +172,8 @@ struct store {
     struct arrival arrival;
     struct calendar calendar;
     struct gradings gradings;
+    struct access_table access; /* who may do what */
+    struct access_doors *access_doors;
     struct ledger ledger;
     struct retention retention;
     struct retention_rules rules; /* the option, as it was read last */

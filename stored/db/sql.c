@@ -107,6 +107,13 @@ const char sql_vacuum_entries[] = "VACUUM (TRUNCATE off) ezrepo.ledger_entry";
 
 #define OF_U DIMENSION_SQL("u.")
 
+/* Of the entries of a kind, by name. */
+#define ACCESS_OBJECT(kind)                                                                        \
+    "coalesce(jsonb_object_agg(name, body) FILTER (WHERE kind = '" kind "'), '{}')"
+#define ACCESS_LIST(kind, more)                                                                    \
+    "coalesce(jsonb_agg(jsonb_build_object('name', name) || body" more " ORDER BY name)"           \
+    " FILTER (WHERE kind = '" kind "'), '[]')"
+
 static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SERIES_FIND] =
         "SELECT u.n, s.id"
@@ -545,6 +552,50 @@ static const char *const statements[SQL_STATEMENTS] = {
         "old))),"
         " gone AS (DELETE FROM ledger WHERE id IN (SELECT id FROM old) RETURNING id)"
         " SELECT count(*) FROM gone",
+
+    /* What common/access/README.md describes, without and with secrets. */
+    [SQL_ACCESS_DOCUMENT] =
+        "SELECT (SELECT coalesce(max(version), 1) FROM access_change),"
+        " (rest || jsonb_build_object('keys', keys))::text,"
+        " (rest || jsonb_build_object('keys', secret_keys))::text"
+        " FROM (SELECT jsonb_build_object("
+        "   'roles', " ACCESS_OBJECT(
+            "role") ","
+                    "   'authorizations', " ACCESS_OBJECT(
+                        "authorization") ","
+                                         "   'tokens', " ACCESS_LIST(
+                                             "token",
+                                             "") ") AS rest,"
+                                                 "   " ACCESS_LIST(
+                                                     "key",
+                                                     "") " AS keys,"
+                                                         "   " ACCESS_LIST(
+                                                             "key",
+                                                             " || jsonb_build_object('secret', "
+                                                             "secret)") " AS secret_keys"
+                                                                        " FROM access_entry) AS e",
+
+    /* Whether it was not there. A key that is changed without a secret keeps its own. */
+    [SQL_ACCESS_PUT] =
+        "INSERT INTO access_entry AS e (kind, name, body, secret)"
+        " SELECT kind, name, CASE WHEN has THEN body - 'secret' ELSE body END,"
+        "        CASE WHEN has THEN body ->> 'secret' END"
+        " FROM (SELECT $1::text AS kind, $2::text AS name, $3::text::jsonb AS body,"
+        "       $1::text = 'key' AND jsonb_typeof($3::text::jsonb) = 'object' AS has) AS u"
+        " ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body,"
+        " secret = coalesce(excluded.secret, e.secret) RETURNING xmax = 0",
+
+    [SQL_ACCESS_REMOVE] = "DELETE FROM access_entry WHERE kind = $1::text AND name = $2::text"
+                          " RETURNING false",
+
+    [SQL_ACCESS_NOTE] =
+        "INSERT INTO access_change (version, item, author, action, kind, name, body)"
+        " VALUES ($1::bigint, $2::integer, $3::text, $4::text, $5::text, $6::text,"
+        " (SELECT body FROM access_entry WHERE kind = $5::text AND name = $6::text))",
+
+    [SQL_ACCESS_PAST] = "SELECT version, changed_at, author, action, kind, name, body::text"
+                        " FROM access_change WHERE version < $1::bigint"
+                        " ORDER BY version DESC, item LIMIT $2::bigint",
 };
 
 /* Whether it reads `measurement`: a plan for all times would have all partitions there are. */

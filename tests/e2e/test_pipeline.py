@@ -290,7 +290,7 @@ def zmq_peers(one):
               msgpack.packb([1, 8, "x"]), msgpack.packb({"a": 1})]
     context = zmq.Context()
     for kind, endpoint in ((zmq.PUSH, "graded"), (zmq.DEALER, "store"), (zmq.DEALER, "query"),
-                           (zmq.SUB, "announce")):
+                           (zmq.DEALER, "access"), (zmq.DEALER, "admin"), (zmq.SUB, "announce")):
         s = context.socket(kind)
         s.setsockopt(zmq.LINGER, 60000)
         if kind == zmq.SUB:

@@ -17,7 +17,8 @@ KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw"]
 # Whose socket it is, and who besides may connect to it.
 ENDPOINTS = {"batches": ("ingestd", {"classifyd"}), "deliver": ("ingestd", {"mplane-gw"}),
              "graded": ("stored", {"classifyd"}), "announce": ("stored", {"ingestd", "classifyd"}),
-             "store": ("stored", {"mplane-gw"}), "query": ("queryd", {"mplane-gw"}), "sockets": ("socketd", {"ingestd"})}
+             "store": ("stored", {"mplane-gw"}), "access": ("stored", {"mplane-gw"}), "keys": ("stored", {"ingestd"}),
+             "admin": ("stored", set()), "query": ("queryd", {"mplane-gw"}), "sockets": ("socketd", {"ingestd"})}
 
 CONNECT = """
 import socket, sys

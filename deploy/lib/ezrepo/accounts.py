@@ -20,11 +20,15 @@ ENDPOINTS: Dict[str, Tuple[str, str]] = {
     "graded": ("stored", "classifyd"),
     "announce": ("stored", "announced"),
     "store": ("stored", "mplane-gw"),
+    "access": ("stored", "access"),
+    "keys": ("stored", "ingestd"),
+    "admin": ("stored", "stored"),  # for root, who may enter any
     "query": ("queryd", "mplane-gw"),
     "sockets": ("socketd", "ingestd"),
 }
 # Groups of more than one process.
-GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd"), "database": ("stored", "queryd")}
+GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd"), "database": ("stored", "queryd"),
+                                      "access": ("mplane-gw",)}
 NAME_BYTES = 32  # of a user at most; the longest of ours is this much longer than what it begins with
 LONGEST = max(len(name) + 1 for name in (*KINDS, *GROUPS))
 LOCKED_SECONDS = 30  # for others that change the system's users
@@ -62,18 +66,28 @@ def _make_user(name: str, groups: List[str]) -> None:
               "/nonexistent", "--shell", "/usr/sbin/nologin", name)
 
 
+def _missing_groups(prefix: str, kind: str) -> List[str]:
+    """Those that the user of this process ought to be in and is not."""
+    groups = [prefix] + [f"{prefix}-{group}" for group, members in GROUPS.items() if kind in members]
+    return [g for g in groups if f"{prefix}-{kind}" not in grp.getgrnam(g).gr_mem]
+
+
 def make(prefix: str) -> None:
-    """The users PREFIX-ingestd and so on, and their groups, as far as they are not there."""
+    """The users PREFIX-ingestd and so on, and their groups, as far as they are not there. Those of a release before get
+    what groups came since; a user that is in none of ours is somebody else's."""
     _make_group(prefix)
     for name in (*KINDS, *GROUPS):
         _make_group(f"{prefix}-{name}")
     for kind in KINDS:
-        groups = [prefix] + [f"{prefix}-{group}" for group, members in GROUPS.items() if kind in members]
-        _make_user(f"{prefix}-{kind}", groups)
-        missing = [g for g in groups if f"{prefix}-{kind}" not in grp.getgrnam(g).gr_mem]
+        user = f"{prefix}-{kind}"
+        _make_user(user, [prefix] + [f"{prefix}-{group}" for group, members in GROUPS.items() if kind in members])
+        missing = _missing_groups(prefix, kind)
+        if missing and prefix not in missing:
+            _call("usermod", "--append", "--groups", ",".join(missing), user)
+            missing = _missing_groups(prefix, kind)
         if missing:
-            raise Failure(f"the user {prefix}-{kind} is there, but not in the group {missing[0]}:"
-                          f" usermod --append --groups {','.join(missing)} {prefix}-{kind}")
+            raise Failure(f"the user {user} is there, but not in the group {missing[0]}:"
+                          f" usermod --append --groups {','.join(missing)} {user}")
 
 
 def _folder(path: str, mode: int, owner: Optional[Account] = None, group: Optional[Union[Account, Group]] = None) -> None:
@@ -93,6 +107,8 @@ def make_run_folders(state: State) -> None:
     for all, its processes make it themselves."""
     if not state.each:
         return
+    if os.geteuid() == 0:
+        make(str(state.settings["user"]))
     try:
         _folder(state.path("run"), 0o711)
         for kind in KINDS:
