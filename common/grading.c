@@ -173,25 +173,29 @@ static void read_block(struct grading_reader *r, const struct document_place *at
     }
 }
 
-static void read_document(struct grading_reader *r, const struct document_place *whole)
+static void read_blocks(struct grading_reader *r, const struct document_place *list)
 {
-    static const char *const keys[] = {"grading", NULL};
-    if (!document_is_object_of(whole, keys)) {
-        return;
-    }
-    struct document_place list = document_member(whole, "grading");
-    struct grading *g = document_take(whole, r->arena, 1, sizeof *g);
+    struct grading *g = document_take(list, r->arena, 1, sizeof *g);
     if (g == NULL) {
         return;
     }
     r->grading = g;
-    g->names = document_take(whole, r->arena, LIMIT_GRADE_NAMES, sizeof *g->names);
-    g->blocks = read_list(r, &list, GRADING_BLOCKS, sizeof *g->blocks);
+    g->names = document_take(list, r->arena, LIMIT_GRADE_NAMES, sizeof *g->names);
+    g->blocks = read_list(r, list, GRADING_BLOCKS, sizeof *g->blocks);
     if (g->names == NULL || g->blocks == NULL) {
         return;
     }
-    for (struct document_place n = document_first(&list); n.node != NULL; document_next(&n)) {
+    for (struct document_place n = document_first(list); n.node != NULL; document_next(&n)) {
         read_block(r, &n, &g->blocks[g->block_count++]);
+    }
+}
+
+static void read_document(struct grading_reader *r, const struct document_place *whole)
+{
+    static const char *const keys[] = {"grading", NULL};
+    if (document_is_object_of(whole, keys)) {
+        struct document_place list = document_member(whole, "grading");
+        read_blocks(r, &list);
     }
 }
 
@@ -224,4 +228,44 @@ const struct grading *grading_read_kept(struct arena *a, struct slice document,
                                         struct grading_faults *faults)
 {
     return read_bytes(a, document, true, faults);
+}
+
+/* ---- blocks of one type ---- */
+
+/* Whether the pattern matches the name and nothing else. */
+static bool is_name(struct slice pattern, struct slice name)
+{
+    size_t i = 0, n = 0;
+    for (; i < pattern.len && n < name.len; i++, n++) {
+        bool any = pattern.at[i] == '*' || pattern.at[i] == '?';
+        i += pattern.at[i] == '\\' && i + 1 < pattern.len;
+        if (any || pattern.at[i] != name.at[n]) {
+            return false;
+        }
+    }
+    return i == pattern.len && n == name.len;
+}
+
+void grading_check_blocks(struct arena *a, const struct document_place *list, struct slice type)
+{
+    struct grading_faults none = {0};
+    struct grading_reader r = {.arena = a, .faults = &none};
+    read_blocks(&r, list);
+    for (struct document_place b = document_first(list); b.node != NULL; document_next(&b)) {
+        struct document_place applies = document_member(&b, "appliesTo");
+        struct document_place named = document_member(&applies, "recordType");
+        if (applies.node != NULL && applies.node->type == JSON_OBJECT &&
+            (named.node == NULL || named.node->type != JSON_STRING ||
+             !is_name(named.node->text, type))) {
+            document_expected(&named, "the record type itself, %s", DOCUMENT_SHOWN(type));
+        }
+    }
+}
+
+enum grading_takes grading_takes(const struct grading_block *block, struct slice type)
+{
+    const struct pattern *p = &block->patterns[DIMENSION_type];
+    return is_name(p->text, type)     ? GRADING_BY_NAME
+           : pattern_matches(p, type) ? GRADING_BY_PATTERN
+                                      : GRADING_TAKES_NOT;
 }

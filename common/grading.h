@@ -71,4 +71,18 @@ const struct grading *grading_read(struct arena *a, struct slice document,
 const struct grading *grading_read_kept(struct arena *a, struct slice document,
                                         struct grading_faults *faults);
 
+/*
+ * Checks a list of blocks that stands elsewhere than in a document of its own, as it would be in
+ * one; each has to be for records of this type, by its name. Each fault is told with its place;
+ * what is read meanwhile is in the arena.
+ */
+void grading_check_blocks(struct arena *a, const struct document_place *list, struct slice type);
+
+/*
+ * Whether a block takes records of a type: GRADING_BY_NAME, when its pattern is the type's name, or
+ * GRADING_BY_PATTERN.
+ */
+enum grading_takes { GRADING_TAKES_NOT, GRADING_BY_NAME, GRADING_BY_PATTERN };
+enum grading_takes grading_takes(const struct grading_block *block, struct slice type);
+
 #endif

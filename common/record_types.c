@@ -18,7 +18,7 @@
 #define TYPES_MOST    1024     /* of all files together */
 
 static const struct json_limits file_limits = {
-    .depth = 8, .nodes = 65536, .string_bytes = 4096, .comments = true};
+    .depth = 16, .nodes = 65536, .string_bytes = 4096, .comments = true};
 
 static void *take(struct record_types *t, size_t count, size_t size)
 {
@@ -166,11 +166,10 @@ static void read_mapping(struct record_types *t, const struct document_place *at
     read_content(t, at, m);
 }
 
-/* Where it stands, for who reads it later. */
-static const char *place_of(struct record_types *t, const struct document_place *at, bool file)
+const char *record_types_place(struct record_types *t, const struct document_place *at)
 {
-    const char *place = document_place_text(at, t->arena);
-    const char *whole = file ? arena_printf(t->arena, "%s: %s", t->document.name, place) : place;
+    const char *whole =
+        arena_printf(t->arena, "%s: %s", t->document.name, document_place_text(at, t->arena));
     return whole == NULL ? "?" : whole;
 }
 
@@ -182,7 +181,8 @@ static void read_mappings(struct record_types *t, const struct document_place *l
         return;
     }
     for (struct document_place m = document_first(list); m.node != NULL; document_next(&m)) {
-        more[m.index].place = place_of(t, &m, t->own);
+        more[m.index].place =
+            t->own ? record_types_place(t, &m) : document_place_text(&m, t->arena);
         read_mapping(t, &m, &more[m.index]);
     }
     uint32_t count = list->node->count;
@@ -237,7 +237,7 @@ static void read_collects(struct record_types *t, const struct document_place *a
     for (struct document_place n = document_first(at); n.node != NULL && entry->collects != NULL;
          document_next(&n)) {
         struct record_types_collect *c = &entry->collects[entry->collect_count++];
-        c->place = place_of(t, &n, true);
+        c->place = record_types_place(t, &n);
         if (document_is_object_of(&n, keys)) {
             read_names(t, &n, "parameters", &c->parameters, &c->parameter_count);
             read_names(t, &n, "results", &c->results, &c->result_count);
@@ -332,8 +332,8 @@ static void read_times(struct record_types *t, const struct document_place *at,
 static void read_type(struct record_types *t, const struct document_place *at,
                       struct type_entry *entry)
 {
-    static const char *const keys[] = {"interval_s", "gap_s",   "aliases", "valid",
-                                       "collect",    "comment", NULL};
+    static const char *const keys[] = {"interval_s", "gap_s",   "aliases", "valid",   "collect",
+                                       "elements",   "grading", "source",  "comment", NULL};
     entry->name = at->key;
     if (at->key.len == 0 || at->key.len > LIMIT_DIMENSION_BYTES ||
         memchr(at->key.at, '\0', at->key.len) != NULL) {
@@ -356,6 +356,7 @@ static void read_type(struct record_types *t, const struct document_place *at,
     if (aliases.node != NULL) {
         read_aliases(t, &aliases, entry);
     }
+    record_types_read_start(t, at, entry);
 }
 
 /* The type of that name, one more when there is none; there is room. */
@@ -539,6 +540,7 @@ struct record_types *record_types_read_sources(const struct record_types_source 
     for (uint32_t i = 0; i < count; i++) {
         read_source(t, &sources[i]);
     }
+    record_types_check_elements(t);
     if (t->document.faults == 0) {
         settle_gaps(t);
         keep_grading(t);

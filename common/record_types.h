@@ -131,6 +131,29 @@ uint32_t record_types_collects(const struct record_types *t, uint32_t i,
                                const struct record_types_collect **collects);
 
 /*
+ * The elements that a type brings along for mPlane's registry: a list of objects with name, prim
+ * and perhaps desc; place is where they are said. NULL when it brings none. Live as long as t.
+ */
+struct json;
+const struct json *record_types_elements(const struct record_types *t, uint32_t i,
+                                         const char **place);
+
+/* Where something is said, "FILE: types.TYPE.grading", and where its limits are from; the second
+ * may have no .at. */
+struct record_types_said {
+    const char *place;
+    struct slice source;
+};
+
+/*
+ * The grading blocks that a type brings along, as they stand in a grading document: a list of one
+ * at least. They grade nothing before somebody publishes them. NULL when there are none, or no such
+ * type. Live as long as t.
+ */
+const struct json *record_types_blocks(const struct record_types *t, struct slice type,
+                                       struct record_types_said *said);
+
+/*
  * After this silence a period ends, microseconds: what is said of the type, 2.5 times its interval,
  * or what holds for all others, as for a type that is not named ("" is none).
  */

@@ -65,6 +65,10 @@ struct type_entry {
     const struct json *said_aliases, *said_valid; /* as they stand in their files; NULL: nothing */
     struct record_types_collect *collects;
     uint32_t collect_count;
+    const struct json *elements;             /* a list, as registries have them; NULL: none */
+    const struct json *blocks;               /* a list of a grading document's blocks; NULL: none */
+    const char *said_elements, *said_blocks; /* where, for messages */
+    struct slice source;                     /* of the blocks' limits */
 };
 
 struct record_types {
@@ -80,5 +84,18 @@ struct record_types {
     struct value_ranges valid; /* of types that say nothing else of a metric */
     struct slice grading;      /* record_types_grading() */
 };
+
+/*
+ * What stands under "elements", "grading" and "source" of a type, checked; what an entry had
+ * before of each that is there goes.
+ */
+void record_types_read_start(struct record_types *t, const struct document_place *at,
+                             struct type_entry *entry);
+
+/* That what several types call by one name is of one primitive type; faults are told. */
+void record_types_check_elements(struct record_types *t);
+
+/* Where it stands, "FILE: types.ping.collect[2]", in the arena; "?" when memory is out. */
+const char *record_types_place(struct record_types *t, const struct document_place *at);
 
 #endif

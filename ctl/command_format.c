@@ -118,13 +118,54 @@ static int print_file(const struct format_file *file)
     return text.at == NULL ? CTL_FAILED : CTL_DONE;
 }
 
+static void print_brought(FILE *out, const struct json *elements, const struct json *blocks)
+{
+    uint32_t e = elements == NULL ? 0 : elements->count, b = blocks == NULL ? 0 : blocks->count;
+    fprintf(out, ": %u element%s, %u grading block%s", e, e == 1 ? "" : "s", b, b == 1 ? "" : "s");
+}
+
+/* What a type brings along: on standard error, since the mapping alone is what was asked for. */
+static void print_type(const struct record_types *t, struct slice type)
+{
+    struct slice other;
+    const struct json *elements = NULL;
+    const char *place;
+    struct record_types_said said = {.place = ""};
+    for (uint32_t i = 0; record_types_each(t, i, &other) == 0; i++) {
+        elements = slice_equal(other, type) ? record_types_elements(t, i, &place) : elements;
+    }
+    const struct json *blocks = record_types_blocks(t, type, &said);
+    fputs("type ", stderr);
+    table_safe(stderr, type);
+    print_brought(stderr, elements, blocks);
+    if (blocks == NULL) {
+        fputc('\n', stderr);
+    } else {
+        fprintf(stderr, " to start with, by %s\n", said.place);
+    }
+}
+
+/* What is known of the types of its records, by whichever file. */
+static int print_types(const struct format_file *file)
+{
+    struct format_about about;
+    struct record_types *t = record_types_of(format_options_schemas(), "", own_dir);
+    format_about(file->format, &about);
+    for (uint32_t i = 0; t != NULL && i < about.type_count; i++) {
+        print_type(t, about.types[i]);
+    }
+    int code = t == NULL ? CTL_FAILED : CTL_DONE;
+    record_types_free(&t);
+    return code;
+}
+
 static int show(const char *name)
 {
     struct format_files *f = format_options_read();
     const struct format_file *file = f == NULL ? NULL : format_files_find(f, slice_of(name));
     int code = CTL_FAILED;
     if (file != NULL) {
-        code = print_file(file);
+        code = print_file(file) == CTL_DONE ? print_types(file) : CTL_FAILED;
     } else if (f != NULL) {
         ctl_failed("there is no format \"%s\"; format list names those there are", name);
     }
@@ -134,22 +175,35 @@ static int show(const char *name)
 
 /* ---- check ---- */
 
-/* What it says of record types; false after the faults were told. */
-static bool types_are_good(const char *path)
+/* What it says of record types; NULL after the faults were told. The caller owns it. */
+static struct record_types *types_said(const char *path)
 {
     struct json_files_room room = {FORMAT_BYTES, FORMAT_BYTES, ""};
     size_t size;
     char *bytes = json_files_read(path, &room, &size);
     if (bytes == NULL) {
-        return false;
+        return NULL;
     }
     const struct record_types_source source = {
         .name = path, .bytes = {bytes, size}, .mapping = true};
     struct record_types *t = record_types_read_sources(&source, 1);
-    bool good = t != NULL;
-    record_types_free(&t);
     free(bytes);
-    return good;
+    return t;
+}
+
+static void print_types_said(const struct record_types *t)
+{
+    struct slice type;
+    for (uint32_t i = 0; record_types_each(t, i, &type) == 0; i++) {
+        const char *place;
+        struct record_types_said said;
+        const struct json *elements = record_types_elements(t, i, &place);
+        const struct json *blocks = record_types_blocks(t, type, &said);
+        fputs("  says of the type ", stdout);
+        table_safe(stdout, type);
+        print_brought(stdout, elements, blocks);
+        putchar('\n');
+    }
 }
 
 static void print_names(const char *what, const struct slice *names, uint32_t count)
@@ -167,7 +221,8 @@ static int check(const char *path)
 {
     struct format_about about;
     struct format *f = format_file_read(path);
-    if (f == NULL || !types_are_good(path)) {
+    struct record_types *t = f == NULL ? NULL : types_said(path);
+    if (t == NULL) {
         format_free(&f);
         return CTL_FAILED;
     }
@@ -175,7 +230,9 @@ static int check(const char *path)
     printf("%s: good\n  reads: %s\n  rules: %u, with %u paths\n", path, about.decoder,
            about.rule_count, about.path_count);
     print_names("  makes records of the types: ", about.types, about.type_count);
+    print_types_said(t);
     print_names("  asks of a delivery: ", about.context, about.context_count);
+    record_types_free(&t);
     format_free(&f);
     return CTL_DONE;
 }
@@ -194,7 +251,11 @@ static const struct format_verb {
      format_options,
      0,
      list},
-    {{"format show", "NAME", "Prints the mapping of a format.", NULL}, format_options, 1, show},
+    {{"format show", "NAME",
+      "Prints the mapping of a format, and what its record types bring along.", NULL},
+     format_options,
+     1,
+     show},
     {{"format check", "FILE",
       "Checks a mapping: tells every fault with its place, or what it would read.", NULL},
      no_options,

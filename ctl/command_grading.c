@@ -166,6 +166,7 @@ static const struct verb {
     const struct ctl_option *options;
     bool gateway;
     int least, most; /* arguments */
+    /* NULL: by the command's own function. */
     int (*run)(struct arena *a, struct mplane_client *client, const char *argument);
 } verbs[] = {
     {{"grading check", "FILE|-",
@@ -195,6 +196,15 @@ static const struct verb {
      0,
      0,
      history},
+    {{"grading add-defaults", "TYPE...",
+      "Merges the grading blocks that record types bring along into the grading in force, shows "
+      "them, and publishes the document.",
+      ctl_grading_defaults},
+     NULL,
+     true,
+     0,
+     0,
+     NULL},
 };
 
 static int run_verb(const struct verb *v, int argc, char **argv)
@@ -203,6 +213,9 @@ static int run_verb(const struct verb *v, int argc, char **argv)
                                                          v->gateway ? mplane_options : NULL, NULL};
     const char *argument = NULL;
     int count, exit_code = CTL_DONE;
+    if (v->run == NULL) {
+        return v->command.run(&v->command, argc, argv);
+    }
     if (ctl_options(&v->command, groups, argc, argv, &argument, v->least, v->most, &count,
                     &exit_code) == -1) {
         return exit_code;
@@ -230,11 +243,11 @@ int ctl_grading(const struct ctl_command *self, int argc, char **argv)
     if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
         printf("Usage: ezrepoctl grading VERB [options]\n\n%s\n\nVerbs:\n", self->summary);
         for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-            printf("  %-8s %-10s %s\n", verbs[i].command.name + strlen("grading "),
+            printf("  %-12s %-10s %s\n", verbs[i].command.name + strlen("grading "),
                    verbs[i].command.arguments, verbs[i].command.summary);
         }
         return CTL_DONE;
     }
-    return ctl_usage("grading: expected check, get, set or history, found \"%s\"",
+    return ctl_usage("grading: expected check, get, set, history or add-defaults, found \"%s\"",
                      argc > 1 ? argv[1] : "");
 }

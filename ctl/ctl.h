@@ -85,7 +85,8 @@ int ctl_messages(const struct ctl_command *self, int argc, char **argv);
 int ctl_rebuild(const struct ctl_command *self, int argc, char **argv);
 int ctl_types(const struct ctl_command *self, int argc, char **argv);
 int ctl_format(const struct ctl_command *self, int argc, char **argv);
-int ctl_format_try(const struct ctl_command *self, int argc, char **argv);  /* a verb of it */
-int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv); /* a verb of it */
+int ctl_format_try(const struct ctl_command *self, int argc, char **argv);       /* a verb of it */
+int ctl_grading_defaults(const struct ctl_command *self, int argc, char **argv); /* a verb */
+int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv);      /* a verb of it */
 
 #endif

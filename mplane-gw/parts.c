@@ -21,34 +21,36 @@
 
 /* What is collected: over HTTPS, and where probes can be told a URL, by UDP. -1: it was told why.
  */
-static int offer_collects(const struct config_common *common, const struct gateway_settings *s,
+static int offer_collects(const struct record_types *types, const struct gateway_settings *s,
                           const struct registry *r, struct capabilities *c)
 {
     char url[1024], error[512] = "";
     const char *urls[] = {url, s->udp_url[0] == '\0' ? NULL : s->udp_url, NULL};
-    struct record_types *types =
-        record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
-    int rc = types == NULL || settings_collect_url(s, "", url, sizeof url) == -1
+    int rc = settings_collect_url(s, "", url, sizeof url) == -1
                  ? -1
                  : capabilities_collect(c, types, urls, r, error, sizeof error);
     if (error[0] != '\0') {
         told_fault("%s", error);
     }
-    record_types_free(&types);
     return rc;
+}
+
+static struct record_types *read_types(const struct config_common *common)
+{
+    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
 }
 
 /*
  * What is offered, and the registry it is told by, which the listener (unless NULL) serves; the
  * caller owns both. -1: it was told why.
  */
-static int offer(const struct config_common *common, const struct gateway_settings *s,
-                 struct registry_listener *l, struct registry **r, char url[REGISTRY_URL_BYTES],
-                 struct capabilities **c)
+static int offer_types(const struct config_common *common, const struct gateway_settings *s,
+                       const struct record_types *types, struct registry_listener *l,
+                       struct registry **r, char url[REGISTRY_URL_BYTES], struct capabilities **c)
 {
     char error[512] = "";
     if (settings_registry_url(s, url, REGISTRY_URL_BYTES) == -1 ||
-        registry_load(common->schemas_dir, url, l, r) == -1) {
+        registry_load(common->schemas_dir, url, types, l, r) == -1) {
         return -1;
     }
     *c = capabilities_new(url, s->public_url, s->label_prefix, *r, error, sizeof error);
@@ -56,7 +58,39 @@ static int offer(const struct config_common *common, const struct gateway_settin
         log_error("capabilities.build", "error=\"%s\"", error);
         return -1;
     }
-    return offer_collects(common, s, *r, *c);
+    return offer_collects(types, s, *r, *c);
+}
+
+static int offer(const struct config_common *common, const struct gateway_settings *s,
+                 struct registry_listener *l, struct registry **r, char url[REGISTRY_URL_BYTES],
+                 struct capabilities **c)
+{
+    struct record_types *types = read_types(common);
+    int rc = types == NULL ? -1 : offer_types(common, s, types, l, r, url, c);
+    record_types_free(&types);
+    return rc;
+}
+
+/* What record types say now, in capabilities and registry; -1: it was told why, and what was
+ * offered stays. */
+static int offer_again(struct gateway *g, const struct config_common *common)
+{
+    struct record_types *types = read_types(common);
+    struct registry *r = NULL, *served = NULL;
+    const char *url = g->registry_url;
+    int rc = types == NULL || registry_load(common->schemas_dir, url, types, NULL, &r) == -1
+                 ? -1
+                 : offer_collects(types, &g->settings, r, g->capabilities);
+    if (rc == 0 &&
+        registry_load(common->schemas_dir, url, types, g->registry_listener, &served) == 0) {
+        registry_free(&g->registry);
+        g->registry = r;
+        r = NULL;
+    }
+    registry_free(&served);
+    registry_free(&r);
+    record_types_free(&types);
+    return rc;
 }
 
 static int check_offer(const struct config_common *common, const struct gateway_settings *s)
@@ -84,8 +118,7 @@ int parts_check(struct gateway *g, struct document *d, const struct config_commo
     int rc = settings_check(d, s, !running);
     if (d->faults > 0) {
         /* What is offered rests on options that are at fault; record types do not. */
-        struct record_types *types =
-            record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
+        struct record_types *types = read_types(common);
         record_types_free(&types);
         return -1;
     }
@@ -124,7 +157,7 @@ int parts_reload(struct gateway *g, const struct config_common *common)
     struct access *a = rules_read(g);
     SSL_CTX *files = a == NULL ? NULL : routes_context(&g->settings);
     ask_set_limits(g);
-    if (files == NULL || offer_collects(common, &g->settings, g->registry, g->capabilities) == -1) {
+    if (files == NULL || offer_again(g, common) == -1) {
         access_free(&a);
         SSL_CTX_free(files);
         return -1;

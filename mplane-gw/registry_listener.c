@@ -96,21 +96,44 @@ static struct slice add_file(struct registry *r, struct arena *a, const char *sc
     return document;
 }
 
-static int load(struct registry *r, struct documents *out, const char *schemas_dir, const char *url)
+/* What the record types bring along, added, and as a list for who reads our registry; 0, or -1
+ * after it was told why. */
+static int add_types(struct registry *r, struct registry_more *more,
+                     const struct record_types *types)
+{
+    struct slice type;
+    for (uint32_t i = 0; record_types_each(types, i, &type) == 0; i++) {
+        struct document d = {.name = NULL};
+        const char *place = NULL;
+        const struct json *elements = record_types_elements(types, i, &place);
+        if (elements == NULL) {
+            continue;
+        }
+        d.name = place;
+        if (registry_add_elements(r, &d, elements, more) == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int load(struct registry *r, struct documents *out, const char *schemas_dir, const char *url,
+                const struct record_types *types)
 {
     struct document d = {.name = "ezrepo.json"};
+    struct registry_more more = {.arena = out->arena};
     out->core = add_file(r, out->arena, schemas_dir, "core.json");
     struct slice own =
         out->core.at == NULL ? out->core : add_file(r, out->arena, schemas_dir, "ezrepo.json");
-    if (own.at == NULL) {
+    if (own.at == NULL || add_types(r, &more, types) == -1) {
         return -1;
     }
-    out->own = registry_publish(out->arena, &d, own, slice_of(url));
+    out->own = registry_publish(out->arena, &d, own, slice_of(url), &more);
     return out->own.at == NULL ? -1 : 0;
 }
 
-int registry_load(const char *schemas_dir, const char *url, struct registry_listener *server,
-                  struct registry **r)
+int registry_load(const char *schemas_dir, const char *url, const struct record_types *types,
+                  struct registry_listener *server, struct registry **r)
 {
     struct documents d = {.arena = arena_new(DOCUMENTS_BYTES)};
     *r = registry_new();
@@ -119,10 +142,11 @@ int registry_load(const char *schemas_dir, const char *url, struct registry_list
         arena_free(&d.arena);
         return -1;
     }
-    int rc = load(*r, &d, schemas_dir, url);
+    int rc = load(*r, &d, schemas_dir, url, types);
     if (rc == -1 || server == NULL) {
         arena_free(&d.arena);
     } else {
+        arena_free(&server->published.arena);
         server->published = d;
     }
     return rc;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "common/mplane/registry.h"
+#include "common/record_types.h"
 
 struct gateway;
 struct registry_listener;
@@ -20,12 +21,14 @@ struct registry_listener *registry_listener_new(void);
 int registry_prepare(const struct gateway *g);
 
 /*
- * Reads the registries in schemas_dir/mplane; *r is then what the gateway reads messages by. They
- * are what `server` serves from then on, once, ours under `url`; NULL: nobody does. -1 after an
- * error was logged. The caller owns *r, also then.
+ * Reads the registries in schemas_dir/mplane, ours with the elements that record types bring along;
+ * *r is then what the gateway reads messages by. They are what `server` serves from then on, ours
+ * under `url`; NULL: nobody does. -1 after an error was logged, also where a type has another
+ * primitive type for an element that is known; then the server serves what it did. The caller owns
+ * *r, also then.
  */
-int registry_load(const char *schemas_dir, const char *url, struct registry_listener *server,
-                  struct registry **r);
+int registry_load(const char *schemas_dir, const char *url, const struct record_types *types,
+                  struct registry_listener *server, struct registry **r);
 
 /* Serves on the gateway's loop. -1 after an error was logged. */
 int registry_start(struct gateway *g);

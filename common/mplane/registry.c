@@ -260,24 +260,119 @@ bool registry_same(struct slice a, struct slice b)
             slice_equal(port_a, port_b) && slice_equal(path_a, path_b));
 }
 
-/* The same members, one of them with another text; NULL when memory is out. */
-static const struct json *with_uri(struct arena *a, const struct json *tree, struct slice uri)
+/* ---- elements from elsewhere ---- */
+
+static int publish_with(struct registry_more *more, const struct json *e)
 {
-    struct json *head = arena_alloc(a, sizeof *head);
+    static const char *const keys[] = {"name", "prim", "desc"};
+    struct json *copy = arena_calloc(more->arena, 1, sizeof *copy);
+    struct json *members = arena_calloc(more->arena, 3, sizeof *members);
+    if (copy == NULL || members == NULL) {
+        return -1;
+    }
+    *copy = (struct json){.type = JSON_OBJECT, .first = members};
+    for (size_t i = 0; i < 3; i++) {
+        const struct json *said = json_get(e, keys[i]);
+        if (said == NULL) {
+            break; /* desc, the last one */
+        }
+        members[i] = (struct json){.type = JSON_STRING,
+                                   .key = slice_of(keys[i]),
+                                   .text = arena_copy(more->arena, said->text)};
+        if (members[i].text.at == NULL) {
+            return -1;
+        }
+        copy->count++;
+    }
+    members[0].next = &members[1];
+    members[1].next = copy->count == 3 ? &members[2] : NULL;
+    if (more->last == NULL) {
+        more->first = copy;
+    } else {
+        more->last->next = copy;
+    }
+    more->last = copy;
+    more->count++;
+    return 0;
+}
+
+static int add_element(struct registry *r, const struct json *e, struct registry_more *more)
+{
+    return reserve(r, r->count + 1) == -1 ||
+                   insert(r, json_get(e, "name")->text,
+                          primitive_parse(json_get(e, "prim")->text)) == -1
+               ? -1
+               : publish_with(more, e);
+}
+
+int registry_add_elements(struct registry *r, struct document *d, const struct json *list,
+                          struct registry_more *more)
+{
+    uint32_t before = d->faults;
+    for (const struct json *e = list->first; e != NULL && d->faults - before < DOCUMENT_FAULTS;
+         e = e->next) {
+        struct slice name = json_get(e, "name")->text, prim = json_get(e, "prim")->text;
+        enum primitive known = registry_primitive(r, name);
+        if (known == PRIMITIVE_NONE && add_element(r, e, more) == -1) {
+            document_fault_in(d, "", "out of memory");
+            return -1;
+        }
+        if (known != PRIMITIVE_NONE && known != primitive_parse(prim)) {
+            document_fault_in(d, "", "the element %s is there with another primitive type than %s",
+                              DOCUMENT_SHOWN(name), DOCUMENT_SHOWN(prim));
+        }
+    }
+    return d->faults == before ? 0 : -1;
+}
+
+/* ---- to be served ---- */
+
+static struct json *copy_of(struct arena *a, const struct json *m)
+{
+    struct json *copy = arena_alloc(a, sizeof *copy);
+    if (copy != NULL) {
+        *copy = *m;
+        copy->next = NULL;
+    }
+    return copy;
+}
+
+/* The list with more behind it; -1 when memory is out. */
+static int extend(struct arena *a, struct json *list, const struct registry_more *more)
+{
+    const struct json **end = &list->first;
+    for (const struct json *e = list->first; e != NULL; e = e->next) {
+        struct json *copy = copy_of(a, e);
+        if (copy == NULL) {
+            return -1;
+        }
+        *end = copy;
+        end = &copy->next;
+    }
+    *end = more->first;
+    list->count += more->count;
+    return 0;
+}
+
+/* The same members, one of them with another text, one with more in it; NULL when memory is out. */
+static const struct json *published(struct arena *a, const struct json *tree, struct slice uri,
+                                    const struct registry_more *more)
+{
+    struct json *head = copy_of(a, tree);
     if (head == NULL) {
         return NULL;
     }
-    *head = *tree;
     const struct json **end = &head->first;
     for (const struct json *m = tree->first; m != NULL; m = m->next) {
-        struct json *copy = arena_alloc(a, sizeof *copy);
+        struct json *copy = copy_of(a, m);
         if (copy == NULL) {
             return NULL;
         }
-        *copy = *m;
-        copy->next = NULL;
         if (slice_is(m->key, "registry-uri")) {
             copy->text = uri;
+        }
+        if (slice_is(m->key, "elements") && extend(a, copy, more) == -1) {
+            return NULL;
         }
         *end = copy;
         end = &copy->next;
@@ -286,12 +381,12 @@ static const struct json *with_uri(struct arena *a, const struct json *tree, str
 }
 
 struct slice registry_publish(struct arena *a, struct document *d, struct slice bytes,
-                              struct slice uri)
+                              struct slice uri, const struct registry_more *more)
 {
     struct slice text = {NULL, 0};
     struct document_place whole = read_file(d, a, bytes);
     if (whole.node != NULL) {
-        const struct json *head = with_uri(a, whole.node, uri);
+        const struct json *head = published(a, whole.node, uri, more);
         text = head == NULL ? text : json_text(a, head);
     }
     if (whole.node != NULL && text.at == NULL) {

@@ -40,6 +40,23 @@ void registry_free(struct registry **r);
  */
 int registry_add(struct registry *r, struct document *d, struct slice bytes);
 
+/* Elements that came from elsewhere than a registry file, to be published with one. Begins with an
+ * arena and nothing else. */
+struct registry_more {
+    struct arena *arena;
+    const struct json *first; /* copies; each has name, prim and perhaps desc */
+    struct json *last;
+    uint32_t count;
+};
+
+/*
+ * Adds a list of elements whose form was checked, and those that were not known before to `more`.
+ * -1 after each of them that is known with another primitive type was told, or memory is out; some
+ * may have been added then.
+ */
+int registry_add_elements(struct registry *r, struct document *d, const struct json *list,
+                          struct registry_more *more);
+
 /* The primitive type of an element; PRIMITIVE_NONE when no registry has it. r may be NULL. */
 enum primitive registry_primitive(const struct registry *r, struct slice element);
 
@@ -54,10 +71,10 @@ size_t registry_count(const struct registry *r);
 bool registry_same(struct slice a, struct slice b);
 
 /*
- * The registry file with its "registry-uri" set to this URI, as JSON text in the arena, for serving
- * it; .at NULL after a fault was told.
+ * The registry file with its "registry-uri" set to this URI and `more` behind its elements, as JSON
+ * text in the arena, for serving it; .at NULL after a fault was told.
  */
 struct slice registry_publish(struct arena *a, struct document *d, struct slice bytes,
-                              struct slice uri);
+                              struct slice uri, const struct registry_more *more);
 
 #endif

@@ -67,7 +67,9 @@ def test_list_and_show(ctl, tmp_path):
     assert sorted(rows) == sorted({*delivered, "our-own"})
     assert rows["dig"] == ["you", "json", "ping", "mine goes before"]
     assert rows["our-own"] == ["you", "json", "ping", "what a probe of our own writes"]
-    assert ctl("show", "our-own", "--own", str(own))[0] == (own / "our-own.json").read_text() + "\n"
+    shown = ctl("show", "our-own", "--own", str(own))
+    assert shown[0] == (own / "our-own.json").read_text() + "\n"
+    assert shown[1].startswith("type ping: ") and shown[1].endswith(" elements, 0 grading blocks\n")
     with open(os.path.join(ROOT, "schemas", "formats", "dig.json"), encoding="utf-8") as file:
         assert json.loads(ctl("show", "dig")[0]) == json.load(file)
     assert 'there is no format "nonsense"' in ctl("show", "nonsense", code=1)[1]

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "common/json.h"
 #include "common/record_types.h"
 
 #define DELIVERED                                                                                  \
@@ -41,6 +42,23 @@ static void ask_type(const struct record_types *t, uint32_t i, struct slice type
     }
 }
 
+/* What it brings along has its parts. */
+static void ask_start(const struct record_types *t, uint32_t i, struct slice type)
+{
+    const char *place = NULL;
+    struct record_types_said said;
+    const struct json *elements = record_types_elements(t, i, &place);
+    for (const struct json *e = elements == NULL ? NULL : elements->first; e != NULL; e = e->next) {
+        if (json_get(e, "name") == NULL || json_get(e, "prim") == NULL || place == NULL) {
+            abort();
+        }
+    }
+    const struct json *blocks = record_types_blocks(t, type, &said);
+    if (blocks != NULL && (blocks->count == 0 || said.place == NULL)) {
+        abort();
+    }
+}
+
 static void ask_all(const struct record_types *t)
 {
     struct slice type;
@@ -50,6 +68,7 @@ static void ask_all(const struct record_types *t)
             abort();
         }
         ask_type(t, i, type);
+        ask_start(t, i, type);
     }
 }
 

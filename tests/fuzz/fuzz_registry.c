@@ -20,7 +20,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *a = arena_new(16 << 20);
     if (one != NULL && other != NULL && a != NULL && size <= 65536 &&
         registry_add(one, &d, bytes) == 0) {
-        struct slice published = registry_publish(a, &d, bytes, slice_of("http://x/"));
+        struct slice published = registry_publish(a, &d, bytes, slice_of("http://x/"),
+                                                  &(struct registry_more){.arena = a});
         if (published.at != NULL && registry_add(other, &d, published) == -1) {
             abort();
         }

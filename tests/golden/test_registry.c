@@ -80,17 +80,51 @@ static void test_same(void **state)
     }
 }
 
+/* What record types bring along: known once, published behind what is there; of one primitive. */
+static void test_more_elements(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(16 << 20);
+    struct registry *r = core_registry(a);
+    struct registry_more more = {.arena = a};
+    static const struct json_limits limits = {8, 100, 100, false};
+    char error[200] = "";
+    struct document *d = faults_begin(&told);
+    const struct json *list =
+        json_parse(a,
+                   slice_of("[{\"name\": \"loss.ratio\", \"prim\": \"real\", \"desc\": \"lost\"}, "
+                            "{\"name\": \"success\", \"prim\": \"natural\"}, "
+                            "{\"name\": \"source.ip4\", \"prim\": \"address\"}]"),
+                   &limits, error, sizeof error);
+    assert_int_equal(registry_add_elements(r, d, list, &more), 0);
+    assert_int_equal(registry_add_elements(r, d, list, &more), 0);
+    assert_int_equal(more.count, 2);
+    assert_int_equal(registry_primitive(r, slice_of("loss.ratio")), PRIMITIVE_REAL);
+    struct slice bytes = vectors_bytes(a, SCHEMAS "ezrepo.json");
+    struct slice text = registry_publish(a, d, bytes, slice_of("http://x/"), &more);
+    assert_non_null(strstr(text.at,
+                           ",{\"name\":\"loss.ratio\",\"prim\":\"real\",\"desc\":\"lost\"},"
+                           "{\"name\":\"success\",\"prim\":\"natural\"}]"));
+    list = json_parse(a, slice_of("[{\"name\": \"success\", \"prim\": \"boolean\"}]"), &limits,
+                      error, sizeof error);
+    assert_int_equal(registry_add_elements(r, d, list, &more), -1);
+    assert_int_equal(registry_primitive(r, slice_of("success")), PRIMITIVE_NATURAL);
+    registry_free(&r);
+    arena_free(&a);
+}
+
 /* Served under another URI: all else stays, and it can be read again. */
 static void test_publish(void **state)
 {
     (void)state;
     struct arena *a = arena_new(16 << 20);
     struct registry *r = core_registry(a);
+    const struct registry_more nothing = {.arena = a};
     struct slice uri = slice_of("http://repo.example.org:8080/registry/ezrepo");
     char error[200] = "";
     struct document *d = faults_begin(&told);
     struct slice bytes = vectors_bytes(a, SCHEMAS "ezrepo.json");
-    struct slice text = registry_publish(a, d, bytes, uri);
+    struct slice text = registry_publish(a, d, bytes, uri, &nothing);
     static const struct json_limits limits = {8, 10000, 10000, false};
     const struct json *tree = json_parse(a, text, &limits, error, sizeof error);
     const struct json *first = json_get(tree, "elements")->first;
@@ -98,7 +132,7 @@ static void test_publish(void **state)
     assert_true(json_is(json_get(first, "name"), "type.repo"));
     assert_int_equal(json_get(tree, "elements")->count, ours_count(a, bytes));
     assert_int_equal(registry_add(r, d, text), 0);
-    assert_null(registry_publish(a, d, slice_of("{}"), uri).at);
+    assert_null(registry_publish(a, d, slice_of("{}"), uri, &nothing).at);
     registry_free(&r);
     arena_free(&a);
 }
@@ -170,9 +204,9 @@ static void test_first_stands(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ours),         cmocka_unit_test(test_same),
-        cmocka_unit_test(test_publish),      cmocka_unit_test(test_faults),
-        cmocka_unit_test(test_first_stands),
+        cmocka_unit_test(test_ours),          cmocka_unit_test(test_same),
+        cmocka_unit_test(test_more_elements), cmocka_unit_test(test_publish),
+        cmocka_unit_test(test_faults),        cmocka_unit_test(test_first_stands),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "common/json.h"
 #include "common/record_types.h"
 
 static struct record_types *delivered(void)
@@ -591,6 +592,73 @@ static void a_folder(void **state)
 #define MAPPING(types)                                                                             \
     "{\"input\": {\"decoder\": \"json\"}, \"records\": [7], \"types\": " types "}"
 
+#define BLOCK(type)                                                                                \
+    "{\"gradeName\": \"overall\", \"appliesTo\": {\"recordType\": \"" type                         \
+    "\"}, \"gradingRules\": [{\"grade\": 5}]}"
+#define START(elements, blocks)                                                                    \
+    "{\"types\": {\"x\": {\"elements\": [" elements                                                \
+    "], \"source\": \"here\", \"grading\": [" blocks "]}}}"
+
+/* Elements and blocks that a type brings along; they do not enter grading. */
+static void what_a_type_brings_along(void **state)
+{
+    (void)state;
+    struct record_types_said said;
+    const char *place;
+    struct record_types *t = with_own(START("{\"name\": \"a.b\", \"prim\": \"real\"}", BLOCK("x")),
+                                      "{\"types\": {\"y\": {\"elements\": [{\"name\": \"a.b\", "
+                                      "\"prim\": \"real\", \"desc\": \"d\"}]}}}");
+    assert_non_null(t);
+    const struct json *blocks = record_types_blocks(t, slice_of("x"), &said);
+    assert_non_null(blocks);
+    assert_int_equal(blocks->count, 1);
+    assert_non_null(strstr(said.place, "1.json: types.x.grading"));
+    assert_true(slice_is(said.source, "here"));
+    assert_null(record_types_blocks(t, slice_of("y"), &said));
+    assert_null(record_types_blocks(t, slice_of("z"), &said));
+    struct slice type;
+    uint32_t brought = 0;
+    for (uint32_t i = 0; record_types_each(t, i, &type) == 0; i++) {
+        brought += record_types_elements(t, i, &place) != NULL;
+    }
+    assert_int_equal(brought, 2);
+    assert_null(strstr(record_types_grading(t).at, "overall"));
+    record_types_free(&t);
+    /* What is said later goes before, with what is beside it. */
+    t = with_own(START("", BLOCK("x")),
+                 "{\"types\": {\"x\": {\"grading\": [" BLOCK("x") ", " BLOCK("x") "]}}}");
+    assert_int_equal(record_types_blocks(t, slice_of("x"), &said)->count, 2);
+    assert_null(said.source.at);
+    record_types_free(&t);
+}
+
+static void faults_of_what_it_brings(void **state)
+{
+    (void)state;
+    assert_fault(START("{\"name\": \"a\"}", BLOCK("x")),
+                 "types.x.elements[0].prim: expected one of string natural real boolean time");
+    assert_fault(START("{\"name\": \"\", \"prim\": \"real\", \"unit\": 1}", BLOCK("x")),
+                 "types.x.elements[0].unit: unknown, expected one of name prim desc");
+    assert_fault(START("7", BLOCK("x")), "types.x.elements[0]: expected an object, found 7");
+    assert_fault(
+        START("{\"name\": \"a\", \"prim\": \"real\"}, {\"name\": \"a\", \"prim\": \"natural\"}",
+              BLOCK("x")),
+        "file: types: \"a\" is of \"real\" in file: types.x.elements, and of \"natural\" in");
+    assert_fault(START("", ""), "types.x.grading: expected a block at least, found none");
+    assert_fault(START("", BLOCK("*")),
+                 "types.x.grading[0].appliesTo.recordType: expected the record type itself, \"x\", "
+                 "found \"*\"");
+    assert_fault(START("", "{\"gradeName\": \"overall\", \"appliesTo\": {}, \"gradingRules\": []}"),
+                 "types.x.grading[0].appliesTo.recordType: expected the record type itself, \"x\", "
+                 "found nothing");
+    assert_fault(
+        START("", "{\"gradeName\": \"o\", \"appliesTo\": {\"recordType\": \"x\"}, "
+                  "\"gradingRules\": [{\"grade\": 6, \"if\": [{\"metric\": \"m\", \"rel\": \"=<\", "
+                  "\"limit\": 1}]}]}"),
+        "types.x.grading[0].gradingRules[0].if[0].rel: expected one of < <= > >= == !=");
+    assert_heard(&heard, "types.x.grading[0].gradingRules[0].grade: expected a grade 1..5");
+}
+
 /* What mappings of formats say of record types, and nothing else of them. */
 static void mappings_of_formats(void **state)
 {
@@ -672,6 +740,8 @@ int main(void)
         cmocka_unit_test(too_many_types),
         cmocka_unit_test(a_folder),
         cmocka_unit_test(mappings_of_formats),
+        cmocka_unit_test(what_a_type_brings_along),
+        cmocka_unit_test(faults_of_what_it_brings),
         cmocka_unit_test(faults),
         cmocka_unit_test(all_faults_at_once),
     };

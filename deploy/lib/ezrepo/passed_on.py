@@ -20,7 +20,8 @@ COMMANDS = {
     "periods": "the periods of steady quality that match, newest first",
     "events": "the changes of grade that match, newest first",
     "records": "the records that match, newest first",
-    "grading": "check FILE | get | set FILE | history: the grading in force",
+    "grading": "check FILE | get | set FILE | history | add-defaults TYPE...: the grading in force; blocks that record types bring"
+               " along",
     "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
              " the release before",
     "format": "list | show NAME | check FILE | try FORMAT [FILE]: formats of other tools, and what one makes of a file",
@@ -64,15 +65,16 @@ def first_udp(state: State) -> str:
 
 def _format_arguments(directory: str, verb: str) -> List[str]:
     """For ezrepoctl: where the set's formats are, and by what it grades; nothing where there is no set."""
-    if verb not in ("list", "show", "try") or not State(directory).exists:
+    if verb not in ("list", "show", "try", "add-defaults") or not State(directory).exists:
         return []
     state = opened(directory)
     arguments = ["--schemas", state.schemas_folder] if os.path.isdir(state.schemas_folder) else []
     for folder in state.formats():
         arguments += ["--own", folder]
-    if verb == "try":
+    if verb in ("try", "add-defaults"):
         for folder in state.record_types()[1:]:
             arguments += ["--record-types", folder]
+    if verb == "try":
         grading = str(state.config().get("stored", {}).get("grading_default") or "")
         arguments += ["--grading", grading] if grading else []
     return arguments
@@ -144,5 +146,6 @@ def run(command: str, arguments: List[str]) -> NoReturn:
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
             call, rest = call + rest[:1], rest[1:]
+            call += _format_arguments(own.state, call[-1]) if call[-1] == "add-defaults" else []
         call += gateway_arguments(opened(own.state), own.client)
     os.execv(call[0], call + rest)

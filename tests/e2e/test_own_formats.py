@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a format of one's own brings along for its record type: elements and a capability, grading blocks to start with, a gap
+that may change; in a set that runs."""
+import json
+import os
+import time
+import urllib.request
+
+import pytest
+from conftest import running_set, time_text, wait_for
+
+BLOCK = {"gradeName": "overall", "appliesTo": {"recordType": "sky"}, "gradingRules": [
+    {"grade": 1, "if": [{"metric": "loss.ratio", "rel": ">=", "limit": 0.25}]}, {"grade": 5}]}
+TYPE = {"gap_s": 100, "source": "as we say", "grading": [BLOCK],
+        "elements": [{"name": "sky.colour", "prim": "string", "desc": "what it looked like"}, {"name": "loss.ratio", "prim": "real"}],
+        "collect": [{"parameters": ["source.ip4"], "results": ["sky.colour", "loss.ratio"]}]}
+MAPPING = {"input": {"decoder": "json"}, "types": {"sky": TYPE},
+           "records": [{"type": "sky", "content": "", "probe": "$.probe", "dest": "$.dest", "start": {"time": "$.at"},
+                        "metrics": {"loss.ratio": "$.loss"}}]}
+
+
+@pytest.fixture(name="one", scope="module")
+def make_set(build_dir):
+    with running_set(build_dir) as one:
+        write(one, MAPPING)
+        one.cmd("reload")
+        yield one
+
+
+def write(one, mapping, name="sky"):
+    with open(os.path.join(one.state, "formats.d", name + ".json"), "w", encoding="utf-8") as file:
+        json.dump(mapping, file)
+
+
+def send(one, dest, starts, loss=0):
+    lines = "".join(json.dumps({"probe": "p", "dest": dest, "at": time_text(t), "loss": loss}) + "\n" for t in starts)
+    done = one.cmd("send", "--format", "sky", "-", text=lines)
+    assert done.stdout == f"{len(starts)} record{'s' * (len(starts) != 1)} taken, 0 refused\n", done
+    one.wait_matched(len(starts), "--type", "sky", "--dest", dest)
+
+
+def periods(one, dest):
+    return [(row["grade.value"], row["records.count"]) for row in one.rows("periods", "--type", "sky", "--dest", dest)]
+
+
+def test_the_registry_names_what_the_type_brings_along(one):
+    with urllib.request.urlopen(f"http://127.0.0.1:{one.registry}/registry/ezrepo", timeout=10) as answer:
+        elements = {e["name"]: e for e in json.load(answer)["elements"] if isinstance(e, dict)}
+    assert elements["sky.colour"] == {"name": "sky.colour", "prim": "string", "desc": "what it looked like"}
+    assert elements["rtt.us.mean"]["prim"] == "real"  # of a delivered one
+    write(one, {**MAPPING, "types": {"sky": {**TYPE, "elements": TYPE["elements"] + [{"name": "rtt.us", "prim": "string"}]}}})
+    done = one.cmd("reload", check=False)
+    assert done.returncode == 1 and 'types.sky.elements' in done.stderr and '"rtt.us"' in done.stderr, done
+    write(one, MAPPING)
+    one.cmd("reload")
+
+
+def test_blocks_to_start_with(one):
+    """Nothing is graded by them before they are merged; then all that comes is, and history has who did it."""
+    send(one, "192.0.2.1", [time.time()], 0.3)
+    assert periods(one, "192.0.2.1") == []
+    was = one.cmd("grading", "get").stdout
+    shown = one.cmd("grading", "add-defaults", "sky", "mtr", "--dry-run").stdout
+    assert '"recordType":"sky"' in shown and "@@ limits: as we say" in shown and "formats/mtr.json: types.mtr.grading" in shown
+    assert all(line[:2] in ("@@", "+ ") for line in shown.splitlines()[:-1])
+    assert shown.endswith("nothing was published; version 1 stays\n") and one.cmd("grading", "get").stdout == was
+    done = one.cmd("grading", "add-defaults", "sky")
+    assert done.stdout.endswith("published as version 2, 6 blocks\n"), done
+    now = one.cmd("grading", "get").stdout
+    assert json.loads(now) == {"grading": json.loads(was)["grading"] + [BLOCK]}
+    assert now.startswith(was.rstrip()[:-len("]\n}")].rstrip())  # all other bytes stay
+    assert "Clients.admin" in one.cmd("grading", "history", "--limit", "1").stdout
+    one.wait_for(lambda: one.process("classifyd-0")["notes"]["grading"].startswith("version 2"))
+    send(one, "192.0.2.2", [time.time()], 0.3)
+    assert periods(one, "192.0.2.2") == [(1, 1)]
+
+
+def test_blocks_that_are_there_stay_unless_they_are_to_go(one):
+    done = one.cmd("grading", "add-defaults", "ping", check=False)
+    assert done.returncode == 1 and 'has grading blocks for the type "ping"' in done.stderr and " mtr" in done.stderr, done
+    if json.loads(one.cmd("grading", "get").stdout)["grading"][-1] != BLOCK:
+        one.cmd("grading", "add-defaults", "sky")
+    done = one.cmd("grading", "add-defaults", "mtr", "sky", check=False)
+    assert done.returncode == 1 and 'grades the type "sky" already: grading[5], "overall", is for it; --replace' in done.stderr, done
+    was = one.cmd("grading", "get").stdout
+    done = one.cmd("grading", "add-defaults", "sky", "--replace")
+    assert "\n- {" in done.stdout and "\n+ {" in done.stdout and json.loads(one.cmd("grading", "get").stdout) == json.loads(was)
+
+
+def test_faults_of_blocks_are_named_at_a_reload(one):
+    write(one, {**MAPPING, "types": {"sky": {**TYPE, "grading": [{**BLOCK, "gradingRules": [{"grade": 7}]}]}}})
+    done = one.cmd("reload", check=False)
+    assert done.returncode == 1 and "sky.json: types.sky.grading[0].gradingRules[0].grade: expected a grade 1..5" in done.stderr, done
+    write(one, MAPPING)
+    one.cmd("reload")
+
+
+def test_a_changed_gap_is_followed_by_the_rebuild_it_needs(one):
+    if json.loads(one.cmd("grading", "get").stdout)["grading"][-1] != BLOCK:
+        one.cmd("grading", "add-defaults", "sky")
+    begin = time.time() - 3600
+    send(one, "192.0.2.3", [begin + 300 * i for i in range(4)])
+    assert periods(one, "192.0.2.3") == [(5, 1)] * 4
+    write(one, {**MAPPING, "types": {"sky": {**TYPE, "gap_s": 400}}})
+    one.cmd("reload")
+    wait_for(lambda: periods(one, "192.0.2.3") == [(5, 4)])
+    assert 'type="sky" was_ms=100000' in one.cmd("logs", "stored", "-n", "200").stdout
+    write(one, MAPPING)
+    one.cmd("reload")
+    wait_for(lambda: len(periods(one, "192.0.2.3")) == 4)
