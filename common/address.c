@@ -60,20 +60,23 @@ void address_text(const struct address *address, char text[ADDRESS_TEXT_SIZE])
     }
 }
 
-struct slice address_canonical(struct arena *a, struct slice s)
+/* The canonical text of what was parsed from s. */
+static struct slice canonical_text(struct arena *a, struct slice s, const struct address *address)
 {
-    struct address address;
-    if (address_parse(s, &address) == -1) {
-        return s;
-    }
-    if (address.family == 4) {
+    if (address->family == 4) {
         return s; /* inet_pton() takes no other form, such as one with leading zeros */
     }
     char text[ADDRESS_TEXT_SIZE];
-    address_text(&address, text);
+    address_text(address, text);
     struct slice canonical = slice_of(text);
     /* Nearly always it came in canonical form already: then nothing is copied. */
     return slice_equal(s, canonical) ? s : arena_copy(a, canonical);
+}
+
+struct slice address_canonical(struct arena *a, struct slice s)
+{
+    struct address address;
+    return address_parse(s, &address) == -1 ? s : canonical_text(a, s, &address);
 }
 
 /* ---- hosts ---- */
@@ -179,12 +182,12 @@ struct slice address_host(struct arena *a, struct slice s)
         s = inner;
     }
     if (address_parse(s, &address) == 0) {
-        return address_canonical(a, s);
+        return canonical_text(a, s, &address);
     }
     if (s.len > 1 && s.at[s.len - 1] == '.' && s.at[s.len - 2] != '.' && is_name(s)) {
         s.len--;
         if (address_parse(s, &address) == 0) {
-            return address_canonical(a, s);
+            return canonical_text(a, s, &address);
         }
     }
     return is_name(s) ? lower(a, s) : s;

@@ -1,18 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads in one go, one byte more than allowed at most. */
+/* Reads one byte more than allowed at most. */
 #include "common/file.h"
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* How much room to begin with: what the file has and a byte to see its end by; never 0. */
+static size_t first_room(FILE *f, size_t most)
+{
+    struct stat s;
+    bool known = fstat(fileno(f), &s) == 0 && S_ISREG(s.st_mode) && s.st_size >= 0;
+    return known && (uintmax_t)s.st_size < most ? (size_t)s.st_size + 1 : most + 1;
+}
+
 static char *read_and_close(FILE *f, size_t most, size_t *size)
 {
-    char *bytes = malloc(most + 1);
-    *size = bytes == NULL ? 0 : fread(bytes, 1, most + 1, f);
+    size_t room = first_room(f, most);
+    char *bytes = malloc(room);
+    *size = bytes == NULL ? 0 : fread(bytes, 1, room, f);
+    if (*size == room && room <= most) { /* it grew meanwhile */
+        char *larger = realloc(bytes, most + 1);
+        if (larger == NULL) {
+            free(bytes);
+        }
+        bytes = larger;
+        *size += bytes == NULL ? 0 : fread(bytes + room, 1, most + 1 - room, f);
+    }
     int error = bytes == NULL ? ENOMEM : ferror(f) != 0 ? errno : *size > most ? EFBIG : 0;
     fclose(f);
     if (error != 0) {

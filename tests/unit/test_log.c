@@ -17,11 +17,14 @@
 
 #define MOST_BYTES ((size_t)4 << 20)
 
+/* Line by line: under the sanitizers each strstr() looks at all that is left. */
 static size_t lines_of(const char *text, const char *with)
 {
     size_t n = 0;
-    for (const char *at = text; (at = strstr(at, with)) != NULL; at++) {
-        n++;
+    const char *end;
+    for (const char *at = text; (end = strchrnul(at, '\n')) > at;
+         at = *end == '\0' ? end : end + 1) {
+        n += memmem(at, (size_t)(end - at), with, strlen(with)) != NULL;
     }
     return n;
 }

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/daemon.h"
@@ -153,7 +152,8 @@ static void test_head_lost(void **state)
 static char durable_head[512];
 static size_t durable_head_size;
 
-/* In place of the C library's: what a head was synced as is what a power failure leaves of it. */
+/* In place of the C library's: what a head was synced as is what a power failure leaves of it. The
+ * disk is not waited for: here files are damaged by writing into them. */
 int fdatasync(int fd)
 {
     struct stat here, synced;
@@ -163,7 +163,12 @@ int fdatasync(int fd)
         here.st_dev == synced.st_dev) {
         durable_head_size = folder_read(folder, "spool.head", durable_head, sizeof durable_head);
     }
-    return (int)syscall(SYS_fdatasync, fd);
+    return fcntl(fd, F_GETFD) == -1 ? -1 : 0;
+}
+
+int fsync(int fd)
+{
+    return fcntl(fd, F_GETFD) == -1 ? -1 : 0;
 }
 
 /* A power failure: the head is of another boot and may be as old as the rest. */
