@@ -517,7 +517,7 @@ static const char *const number_columns[] = {
     "ledger.expected",      "ledger.found",        "ledger.hours",
     "ledger.row",           "records.count",       "records.graded",
     "records.matched",      "records.duplicates",  "records.rejected",
-    "records.samestart",    "records.stored"};
+    "records.samestart",    "records.stored",      "datagrams.missing"};
 static const char *const boolean_columns[] = {"event.retracted"};
 
 static bool is_among(const char *name, const char *const *names, size_t count)

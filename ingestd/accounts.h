@@ -19,7 +19,8 @@ struct sender {
     const char *door; /* by which it came, as in account; static. A name has only one. */
     struct address address;
     struct slice name;
-    bool answered; /* it is told what became of it, as who delivers is */
+    bool answered;   /* it is told what became of it, as who delivers is */
+    int64_t missing; /* with the datagram at hand: see account in schemas/messages.h */
 };
 
 /* datagrams = accepted + exceptions + the sum of rejected. */

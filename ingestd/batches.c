@@ -265,6 +265,12 @@ static uint32_t find_account(struct batches *b)
     return index;
 }
 
+static void add_missing(struct account *account, int64_t missing)
+{
+    bool too_many = missing > 0 && account->missing > MISSING_MOST - missing;
+    account->missing = too_many ? MISSING_MOST : account->missing + missing;
+}
+
 void batches_datagram(struct batches *b, const struct sender *sender, enum datagram_fate fate,
                       uint32_t reason, int64_t received_us, int64_t now_us)
 {
@@ -273,6 +279,7 @@ void batches_datagram(struct batches *b, const struct sender *sender, enum datag
     b->told.datagrams++;
     b->told.delivered += sender->answered;
     account->datagrams++;
+    add_missing(account, sender->missing);
     switch (fate) {
     case DATAGRAM_ACCEPTED:
         account->accepted++;
@@ -285,15 +292,6 @@ void batches_datagram(struct batches *b, const struct sender *sender, enum datag
         break;
     }
     open_now(&b->reckoned, received_us, now_us);
-}
-
-void batches_missing(struct batches *b, int64_t missing)
-{
-    int64_t *sum = &accounts_at(b->accounts, find_account(b))->missing;
-    if (missing > 0 && *sum > MISSING_MOST - missing) {
-        missing = MISSING_MOST - *sum;
-    }
-    *sum += missing;
 }
 
 void batches_dropped(struct batches *b, uint64_t dropped, int64_t received_us, int64_t now_us)

@@ -65,9 +65,6 @@ void batches_of_old(struct batches *b, bool old, int64_t now_us);
 void batches_datagram(struct batches *b, const struct sender *sender, enum datagram_fate fate,
                       uint32_t reason, int64_t received_us, int64_t now_us);
 
-/* So many sequences are missing before the datagram told last, or -1: it was one of them. */
-void batches_missing(struct batches *b, int64_t missing);
-
 /* How many datagrams the kernel has dropped in all: what is new of it goes with the next batch. */
 void batches_dropped(struct batches *b, uint64_t dropped, int64_t received_us, int64_t now_us);
 

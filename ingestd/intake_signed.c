@@ -26,12 +26,11 @@ static void refuse_signed(struct intake *i, const struct udp_datagram *d, struct
     intake_refuse(i, r, &refusal, log_allowed(&kept[a->reason], SIGNED_KEPT), now_us);
 }
 
-static void count_signed(struct intake *i, const struct signed_arrival *a)
+static void count_signed(const struct signed_arrival *a)
 {
     counters[COUNT_ENVELOPES_TAKEN]++;
     counters[a->missing < 0 ? COUNT_ENVELOPES_LATE : COUNT_ENVELOPES_SKIPPED] +=
         (uint64_t)(a->missing < 0 ? -a->missing : a->missing);
-    batches_missing(i->batches, a->missing);
 }
 
 void intake_take_signed(struct intake *i, const struct udp_datagram *d, struct received *r,
@@ -40,7 +39,7 @@ void intake_take_signed(struct intake *i, const struct udp_datagram *d, struct r
     struct signed_arrival a;
     char name[LIMIT_SENDER_BYTES + 1], time[WHEN_TEXT];
     struct pattern allowed[ACCESS_TYPES];
-    struct format_context context = {.count = 0};
+    struct format_context context;
     bool taken = signed_door_take(i->door, i->access, d->bytes, &d->sender, d->received_us,
                                   settings.envelope_window_s * 1000000, now_us, &a);
     if (a.known) {
@@ -48,9 +47,11 @@ void intake_take_signed(struct intake *i, const struct udp_datagram *d, struct r
                  SLICE_SHOWN(a.grant.identity, LIMIT_SENDER_BYTES));
         r->sender.name = slice_of(name);
         r->sender.address = (struct address){0};
+        r->sender.missing = a.missing;
         r->from = name;
         r->name = a.grant.identity;
         r->bytes = a.content;
+        count_signed(&a);
     }
     if (!taken) {
         refuse_signed(i, d, r, &a, now_us);
@@ -60,11 +61,11 @@ void intake_take_signed(struct intake *i, const struct udp_datagram *d, struct r
             .now_us = d->received_us,
             .allowed = allowed,
             .allowed_count = intake_allowed(a.grant.labels, a.grant.types_count, allowed)};
-        when_time_text(a.time_us, time);
-        format_context_set(&context, slice_of("received"), slice_of(time));
+        context.count = 0;
+        if (i->of_listener[d->listener] != NULL) { /* mPlane's knows no time but its own */
+            when_time_text(a.time_us, time);
+            format_context_set(&context, slice_of("received"), slice_of(time));
+        }
         intake_take_content(i, d, r, &context, &origin, NULL, now_us);
-    }
-    if (a.known) {
-        count_signed(i, &a);
     }
 }

@@ -639,6 +639,13 @@ static int read_files(struct record_types **types, struct format_files **formats
     return 0;
 }
 
+static int on_keys(zloop_t *loop, zsock_t *socket, void *context)
+{
+    (void)loop, (void)socket, (void)context;
+    known_keys_go_on(self.keys);
+    return 0;
+}
+
 /* Where signed datagrams come through, if some listener takes them. -1 after an error was logged.
  */
 static int open_door(void)
@@ -653,7 +660,9 @@ static int open_door(void)
         return -1;
     }
     intake_take_door(self.intake, door);
-    return 0;
+    self.keys = known_keys_new(self.intake);
+    return self.keys == NULL ? -1
+                             : zloop_reader(self.loop, known_keys_socket(self.keys), on_keys, NULL);
 }
 
 int service_start(zloop_t *loop)
@@ -731,6 +740,9 @@ void service_tick(void)
     }
     struct outbox_state held = outbox_state(self.outbox);
     struct spool_state spool = spool_state(self.spool);
+    if (self.keys != NULL) {
+        known_keys_go_on(self.keys);
+    }
     service_tell(&self, &held, &spool);
     if (held.batches == 0 && !spool.failing) {
         spool_shrink(self.spool);
@@ -743,6 +755,7 @@ void service_stop(void)
     folders_free(&self.folders);
     push_free(&self.push);
     delivery_free(&self.delivery);
+    known_keys_free(&self.keys);
     intake_free(&self.intake);
     batches_free(&self.batches);
     if (self.outbox != NULL) {

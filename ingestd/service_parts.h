@@ -10,6 +10,7 @@
 #include "ingestd/intake.h"
 #include "ingestd/push.h"
 #include "ingestd/service.h"
+#include "ingestd/signed/known_keys.h"
 #include "ingestd/udp/keeper_watch.h"
 #include "ingestd/udp/tally.h"
 
@@ -28,6 +29,7 @@ struct service {
     struct outbox *outbox;
     struct batches *batches;
     struct intake *intake;
+    struct known_keys *keys; /* NULL: no listener takes signed datagrams */
     struct push *push;
     struct delivery *delivery;
     struct drop_folders *folders;   /* NULL: no folder is looked into */

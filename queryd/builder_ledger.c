@@ -67,7 +67,7 @@ int builder_accounts(struct builder *b, uint64_t rows)
         " SELECT k.instance, k.sender, k.hours, " TIME_TEXT("k.first") ", " TIME_TEXT(
             "k.last") ", k.datagrams, k.accepted, k.exceptions, k.refused, coalesce(w.told::text, "
                       "'{}'),"
-                      " k.records, k.stored, k.same_start, k.duplicates, k.rejected, %s"
+                      " k.records, k.stored, k.same_start, k.duplicates, k.rejected, k.missing, %s"
                       " FROM (SELECT instance, sender, instance::text || '.' || sender COLLATE "
                       "\"C\" AS account,"
                       " count(*) AS hours, min(hour) AS first, max(hour) AS last, sum(datagrams) "
@@ -76,7 +76,8 @@ int builder_accounts(struct builder *b, uint64_t rows)
                       "refused,"
                       " sum(records) AS records, sum(stored) AS stored, sum(same_start) AS "
                       "same_start,"
-                      " sum(duplicates) AS duplicates, sum(rejected) AS rejected"
+                      " sum(duplicates) AS duplicates, sum(rejected) AS rejected,"
+                      " greatest(sum(missing), 0) AS missing"
                       " FROM chosen GROUP BY instance, sender) AS k"
                       " LEFT JOIN reasons w ON w.instance = k.instance AND w.sender = k.sender "
                       "WHERE true",

@@ -67,7 +67,7 @@
     "ingestd.instance", "input.sender", "ledger.hours", "ledger.first", "ledger.last",             \
         "datagrams.count", "datagrams.accepted", "datagrams.exceptions", "datagrams.rejected",     \
         "datagrams.reasons", "records.count", "records.stored", "records.samestart",               \
-        "records.duplicates", "records.rejected", "list.cursor"
+        "records.duplicates", "records.rejected", "datagrams.missing", "list.cursor"
 
 #define PARAMETERS_OF_LOSSES "ingestd.instance"
 #define COLUMNS_OF_LOSSES                                                                          \

@@ -20,6 +20,7 @@ enum ledger_count {
     LEDGER_DUPLICATES,
     LEDGER_SAME_START, /* a part of LEDGER_STORED */
     LEDGER_REJECTED,
+    LEDGER_MISSING, /* sequences of a signed sender; of an hour it may be negative */
     LEDGER_COUNTS
 };
 

@@ -28,7 +28,7 @@
 #define SUM_REPLACED "(" SUM_HERE ") = (" PERIOD_SUM_COLUMNS("excluded.") ")"
 
 #define LEDGER_COUNTS                                                                              \
-    "datagrams, accepted, exceptions, records, stored, duplicates, same_start, rejected"
+    "datagrams, accepted, exceptions, records, stored, duplicates, same_start, rejected, missing"
 
 static const char session[] = "SET search_path = ezrepo;"
                               "SET timezone = 'UTC';"
@@ -446,11 +446,11 @@ static const char *const statements[SQL_STATEMENTS] = {
         "  accepted = l.accepted + u.accepted, exceptions = l.exceptions + u.exceptions,"
         "  records = l.records + u.records, stored = l.stored + u.stored,"
         "  duplicates = l.duplicates + u.duplicates, same_start = l.same_start + u.same_start,"
-        "  rejected = l.rejected + u.rejected"
+        "  rejected = l.rejected + u.rejected, missing = l.missing + u.missing"
         " FROM (SELECT ledger_id, sum(datagrams) AS datagrams, sum(accepted) AS accepted,"
         "       sum(exceptions) AS exceptions, sum(records) AS records, sum(stored) AS stored,"
         "       sum(duplicates) AS duplicates, sum(same_start) AS same_start,"
-        "       sum(rejected) AS rejected"
+        "       sum(rejected) AS rejected, sum(missing) AS missing"
         "       FROM gone WHERE reason = '' GROUP BY ledger_id) AS u WHERE l.id = u.ledger_id",
 
     [SQL_MIGRATIONS] = "SELECT coalesce(max(number), 0) FROM migration",

@@ -167,7 +167,8 @@ static int settle(struct flush *f)
 static const char *account_fault(const struct account_message *a)
 {
     if (a->datagrams > MOST_OF_ONE_BATCH || a->accepted > MOST_OF_ONE_BATCH ||
-        a->exceptions > MOST_OF_ONE_BATCH || a->records > MOST_OF_ONE_BATCH) {
+        a->exceptions > MOST_OF_ONE_BATCH || a->records > MOST_OF_ONE_BATCH ||
+        a->missing > (int64_t)MOST_OF_ONE_BATCH || a->missing < -(int64_t)MOST_OF_ONE_BATCH) {
         return "accounts: a number no batch can come to";
     }
     if (a->reasons_count != a->rejected_count) {
@@ -271,6 +272,7 @@ static void add_account(const struct flush_batch *v, const struct flush_account 
     add[LEDGER_ACCEPTED] += a->told.accepted;
     add[LEDGER_EXCEPTIONS] += a->told.exceptions;
     add[LEDGER_RECORDS] += a->told.records;
+    add[LEDGER_MISSING] += (uint64_t)a->told.missing;
     add[LEDGER_REJECTED] += v->refused ? a->told.records : a->refused;
 }
 

@@ -4,7 +4,8 @@
  * order of time within each series, at a stated rate or as fast as the receiver takes them. What it
  * sends follows from the seed but for the times, which are the present, or with --step as if each
  * series were measured once in so many seconds until now. Of them --late per cent are minutes to
- * hours late, a fifth of these of another quality than their series has.
+ * hours late, a fifth of these of another quality than their series has. With --signed each is in
+ * the envelope of an authenticated datagram, by a key whose id and secret are bytes 1.
  *
  * "As fast as taken" keeps the receiver's socket queue (/proc/net/udp) below a bound, so that
  * nothing is dropped: an ingestd whose batches are not acknowledged stops reading, and this waits.
@@ -25,6 +26,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/signed_envelope.h"
+
 #define BURST         64
 #define MESSAGE_BYTES 700
 #define TIME_BYTES    26  /* "2026-11-21 20:10:35.123456" */
@@ -43,6 +46,7 @@ struct load {
     uint64_t late_percent, step_s;        /* step 0: all at present */
     uint64_t queue_bytes;
     uint64_t seed;
+    bool is_signed;
 };
 
 static uint64_t random_state;
@@ -240,6 +244,27 @@ static int send_burst(int fd, struct iovec *parts, unsigned count)
     return 0;
 }
 
+/* Those of a burst, each in an envelope. */
+static void sign_burst(struct iovec *parts, unsigned count)
+{
+    static char out[BURST][MESSAGE_BYTES + SIGNED_FRAME_BYTES];
+    static struct signed_key *key;
+    static struct signed_head head;
+    if (key == NULL) {
+        uint8_t secret[SIGNED_SECRET_BYTES];
+        memset(secret, 1, sizeof secret);
+        memset(head.key_id, 1, sizeof head.key_id);
+        key = signed_key_new(secret);
+        head.epoch = (uint64_t)now_us(CLOCK_REALTIME);
+    }
+    head.time_us = now_us(CLOCK_REALTIME);
+    for (unsigned i = 0; i < count && key != NULL; i++) {
+        struct slice content = {parts[i].iov_base, parts[i].iov_len};
+        head.sequence++;
+        parts[i] = (struct iovec){out[i], signed_write(key, &head, content, out[i])};
+    }
+}
+
 /* When record `n` of all was measured; the last one just now. */
 static int64_t measured_us(const struct load *load, int64_t began_us, uint64_t n)
 {
@@ -274,6 +299,9 @@ static int run(const struct load *load, int fd, unsigned port)
             next_record(s, us + i, late);
             parts[i] = (struct iovec){s->message, s->len};
             bytes += s->len;
+        }
+        if (load->is_signed) {
+            sign_burst(parts, count);
         }
         if (send_burst(fd, parts, count) == -1) {
             free(series);
@@ -311,7 +339,7 @@ static int open_socket(const struct load *load, unsigned *port)
 static int usage(void)
 {
     fputs("Usage: loadgen [--host ADDRESS] --port N [--series N] [--records N] [--rate N|max]\n"
-          "               [--late PERCENT] [--step SECONDS] [--queue BYTES] [--seed N]\n"
+          "               [--late PERCENT] [--step SECONDS] [--queue BYTES] [--seed N] [--signed]\n"
           "Sends mPlane ping results over UDP. --rate max sends as fast as the receiver on this\n"
           "machine takes them, keeping at most BYTES in its queue.\n",
           stderr);
@@ -333,12 +361,17 @@ int main(int argc, char **argv)
                         .records = 1000000,
                         .queue_bytes = 2000000,
                         .seed = 1};
-    static const struct option options[] = {
-        {"host", required_argument, NULL, 'h'},   {"port", required_argument, NULL, 'p'},
-        {"series", required_argument, NULL, 's'}, {"records", required_argument, NULL, 'n'},
-        {"rate", required_argument, NULL, 'r'},   {"queue", required_argument, NULL, 'q'},
-        {"late", required_argument, NULL, 'l'},   {"step", required_argument, NULL, 't'},
-        {"seed", required_argument, NULL, 'e'},   {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"host", required_argument, NULL, 'h'},
+                                            {"port", required_argument, NULL, 'p'},
+                                            {"series", required_argument, NULL, 's'},
+                                            {"records", required_argument, NULL, 'n'},
+                                            {"rate", required_argument, NULL, 'r'},
+                                            {"queue", required_argument, NULL, 'q'},
+                                            {"late", required_argument, NULL, 'l'},
+                                            {"step", required_argument, NULL, 't'},
+                                            {"seed", required_argument, NULL, 'e'},
+                                            {"signed", no_argument, NULL, 'i'},
+                                            {NULL, 0, NULL, 0}};
     int c;
     bool good = true;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -366,6 +399,9 @@ int main(int argc, char **argv)
             break;
         case 'q':
             good = good && number(optarg, &load.queue_bytes);
+            break;
+        case 'i':
+            load.is_signed = true;
             break;
         case 'e':
             good = good && number(optarg, &load.seed);

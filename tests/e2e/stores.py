@@ -71,10 +71,10 @@ def records_frame(records, schema=None):
                           [r.message() for r in records]], use_bin_type=True)
 
 
-def account(sender="192.0.2.9", datagrams=1, accepted=1, exceptions=0, records=0, **rejected):
+def account(sender="192.0.2.9", datagrams=1, accepted=1, exceptions=0, records=0, missing=0, **rejected):
     """rejected: datagrams by reason; a dot in a reason is written as two underscores."""
     return pack(ACCOUNT, sender, datagrams, accepted, exceptions, records,
-                [reason.replace("__", ".") for reason in rejected], list(rejected.values()))
+                [reason.replace("__", ".") for reason in rejected], list(rejected.values()), missing=missing)
 
 
 def accounts_frame(records):

@@ -75,6 +75,12 @@ def test_formats(build_dir):
     assert all(row["mplane_bytes"] >= min(row["bytes"] / row["records"], 400) for row in found.values())
 
 
+def test_envelope(build_dir):
+    found = bench(build_dir, "envelope", "--datagrams", "2000", "--rounds", "2")
+    assert found["datagrams"] == found["envelopes"] == 4000 and found["accepted"] + found["drops"] == 8000
+    assert found["us_plain"] > 0 and found["us_signed"] > 0
+
+
 BENCHMARKS = ["gateway", "latency", "memory", "pipeline", "query"]
 
 

@@ -75,11 +75,12 @@ def test_entries_are_summed_up(stored):
     sender.received_us = t
     for i in range(20):
         sender.commit([Record(t + i * SECOND, sender=k, series=k) for k in range(3)],
-                      accounts=b"".join(account(f"192.0.2.{k}", 2, 1, 0, 1, json=1) for k in range(3)))
+                      accounts=b"".join(account(f"192.0.2.{k}", 2, 1, 0, 1, missing=-1 if i % 2 else 3, json=1) for k in range(3)))
+    assert stored.sql("SELECT sum(missing)::int FROM ledger_now") == [(60,)]
     before, why = rows(stored), reasons(stored)
     stored.wait(lambda: stored.sql("SELECT count(*) FROM ledger_entry") == [(0,)])
     assert rows(stored) == before and reasons(stored) == why
-    assert stored.sql("SELECT sum(datagrams)::int, sum(stored)::int FROM ledger") == [(120, 60)]
+    assert stored.sql("SELECT sum(datagrams)::int, sum(stored)::int, sum(missing)::int FROM ledger") == [(120, 60, 60)]
     assert stored.sql("SELECT sum(datagrams)::int FROM ledger_rejected") == [(60,)]
     holder = stored.cluster.connect(stored.database)
     holder.cursor().execute("BEGIN; LOCK TABLE ledger IN SHARE MODE")  # nothing is summed up meanwhile

@@ -11,7 +11,7 @@ from queries import ACCOUNTS, FAULTS, FUTURE, INVALID, LOSSES, OK, PAST, TIMEOUT
 
 HOUR = 3_600_000_000
 T0 = 1_455_796_800_000_000  # 2016-02-18 12:00:00
-COUNTS = ["datagrams", "accepted", "exceptions", "records", "stored", "same_start", "duplicates", "rejected"]
+COUNTS = ["datagrams", "accepted", "exceptions", "records", "stored", "same_start", "duplicates", "rejected", "missing"]
 INSTANCES = [str(uuid.UUID(int=n)) for n in (7, 2**100, 2**127)]
 SENDERS = ["192.0.2.1", "2001:db8::1", "https:org.example.\u00e9", "(others)", "a.b", "~"]
 REASONS = ["json", "time.past"]
@@ -41,9 +41,10 @@ class Ledger:
         row = {"hour": hour, "instance": instance, "sender": sender, "reasons": reasons,
                **{name: rng.randrange(20) for name in ("accepted", "exceptions", "stored", "duplicates", "rejected")}}
         row["same_start"] = rng.randrange(row["stored"] + 1)
+        row["missing"] = rng.randrange(-5, 6)
         row["datagrams"] = row["accepted"] + row["exceptions"] + sum(reasons.values())
         row["records"] = row["stored"] + row["duplicates"] + row["rejected"]
-        summed = {name: rng.randrange(row[name] + 1) for name in COUNTS}
+        summed = {name: rng.randrange(max(row[name], 0) + 1) for name in COUNTS}
         sql.execute(f"INSERT INTO ledger (hour, instance, sender, {', '.join(COUNTS)}) VALUES (%s, %s, %s"
                     f"{', %s' * len(COUNTS)}) RETURNING id", (text_of(hour) + "+00", instance, sender,
                                                               *(summed[name] for name in COUNTS)))
@@ -79,7 +80,8 @@ class Ledger:
                     "datagrams.rejected": str(sum(reasons.values())), "datagrams.reasons": dict(reasons),
                     "records.count": total(rows, "records"), "records.stored": total(rows, "stored"),
                     "records.samestart": total(rows, "same_start"), "records.duplicates": total(rows, "duplicates"),
-                    "records.rejected": total(rows, "rejected")}
+                    "records.rejected": total(rows, "rejected"),
+                    "datagrams.missing": str(max(sum(row["missing"] for row in rows), 0))}
         return [account(key, found[key]) for key in sorted(found)]
 
 

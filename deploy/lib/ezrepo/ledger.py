@@ -14,13 +14,14 @@ from .state import State
 
 FAULTS_SHOWN = 50
 COUNTS = ("datagrams", "accepted", "exceptions", "rejected_datagrams", "records", "stored", "same_start",
-          "duplicates", "rejected_records")
+          "duplicates", "rejected_records", "missing")
 
 # Names of the answer's columns in what is printed.
 ACCOUNT = {"input.sender": "sender", "ledger.hours": "hours", "ledger.first": "first_hour", "ledger.last": "last_hour",
            "datagrams.count": "datagrams", "datagrams.accepted": "accepted", "datagrams.exceptions": "exceptions",
            "datagrams.rejected": "rejected_datagrams", "records.count": "records", "records.stored": "stored",
-           "records.samestart": "same_start", "records.duplicates": "duplicates", "records.rejected": "rejected_records"}
+           "records.samestart": "same_start", "records.duplicates": "duplicates", "records.rejected": "rejected_records",
+           "datagrams.missing": "missing"}
 LOSSES = {"datagrams.dropped": "dropped", "datagrams.lost": "lost", "datagrams.maybelost": "maybe_lost",
           "batches.missing": "holes"}
 FAULT = {"ledger.row": "ledger_id", "ledger.hour": "hour", "ingestd.instance": "instance", "input.sender": "sender",
@@ -85,7 +86,7 @@ def collect(state: State, args: argparse.Namespace) -> Dict[str, Any]:
 # ---- for people ----
 
 COLUMNS = [("SENDER", "sender"), ("DATAGRAMS", "datagrams"), ("ACCEPTED", "accepted"),
-           ("EXCEPTIONS", "exceptions"), ("REJECTED", "rejected_datagrams"), ("RECORDS", "records"),
+           ("EXCEPTIONS", "exceptions"), ("REJECTED", "rejected_datagrams"), ("MISSING", "missing"), ("RECORDS", "records"),
            ("STORED", "stored"), ("SAME START", "same_start"), ("DUPLICATES", "duplicates"), ("REJECTED LATER", "rejected_records")]
 
 
