@@ -84,6 +84,9 @@ int ctl_capabilities(const struct ctl_command *self, int argc, char **argv);
 int ctl_messages(const struct ctl_command *self, int argc, char **argv);
 int ctl_rebuild(const struct ctl_command *self, int argc, char **argv);
 int ctl_types(const struct ctl_command *self, int argc, char **argv);
+int ctl_access(const struct ctl_command *self, int argc, char **argv);
+int ctl_role(const struct ctl_command *self, int argc, char **argv);
+int ctl_token(const struct ctl_command *self, int argc, char **argv); /* token, key */
 int ctl_format(const struct ctl_command *self, int argc, char **argv);
 int ctl_format_try(const struct ctl_command *self, int argc, char **argv);       /* a verb of it */
 int ctl_grading_defaults(const struct ctl_command *self, int argc, char **argv); /* a verb */

@@ -1,10 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who may do what, as stored keeps it for all: a change is in force everywhere within a second, whole or not at all, and
 written down; while stored is away the last copy holds."""
+import base64
+import concurrent.futures
 import contextlib
+import datetime
+import hashlib
 import json
 import os
+import re
 import signal
+import subprocess
 import time
 
 import msgpack
@@ -221,3 +227,109 @@ def test_an_answer_waits_for_news(admin, store):
     told = fields(ACCESS_STATE, msgpack.unpackb(waiting.socket.recv(), raw=False))
     assert told["version"] == version and "org.example.nobody" in told["document"]
     waiting.socket.close()
+
+
+# ---- the operator's commands ----
+
+class Ctl:
+    """ezrepoctl at this stored."""
+
+    def __init__(self, build, stored):
+        self.program, self.run_dir = os.path.join(build, "ctl", "ezrepoctl"), stored.run_dir
+
+    def __call__(self, *words, code=0, **more):
+        done = subprocess.run([self.program, *words, "--run-dir", self.run_dir], capture_output=True, text=True, check=False, **more)
+        assert done.returncode == code, (words, done.stdout, done.stderr)
+        return done.stdout if code == 0 else done.stderr
+
+    def rows(self, *words):
+        return [json.loads(line) for line in self(*words, "--output", "json").splitlines()]
+
+
+@pytest.fixture
+def ctl(build_dir, store, admin):  # admin: the table is empty at the end
+    return Ctl(build_dir, store)
+
+
+def test_roles_by_command(gateway, ctl):
+    ctl("role", "add", "guests", "org.example.nobody", "org.example.g*", "org.example.nobody")
+    ctl("role", "allow", "guests", "Query*", "GetGrading")
+    wait_for(lambda: may_ask(gateway), 10)
+    assert ctl.rows("role", "list") == [
+        {"role": "guests", "identities": ["org.example.nobody", "org.example.g*"], "may": ["Query*", "GetGrading"]}]
+    assert ctl("role", "list").splitlines() == ["role    identities                         may",
+                                                "guests  org.example.nobody org.example.g*  Query* GetGrading"]
+    ctl("role", "deny", "guests", "GetGrading")
+    assert 'no identity org.example.x in the store' in ctl("role", "remove", "guests", "org.example.x", code=1)
+    ctl("role", "remove", "guests", "org.example.nobody")
+    wait_for(lambda: not may_ask(gateway), 10)
+    ctl("role", "remove", "guests")
+    assert json.loads(ctl("access", "show")) == {"roles": {}, "authorizations": {}, "tokens": [], "keys": []}
+    assert '"guests" is not in the store' in ctl("role", "remove", "guests", code=1)
+
+
+def test_a_token_is_printed_once(ctl, store):
+    token = ctl("token", "issue", "psched-1", "--type", "throughput", "--type", "trace*", "--from", "192.0.2.0/24", "--days", "2",
+                "--per-second", "5", "--identity", "org.example.p").strip()
+    assert re.fullmatch(r"ezr_[A-Za-z0-9_-]{43}", token)
+    row, = ctl.rows("token", "list")
+    until = row.pop("until")
+    assert row == {"name": "psched-1", "digest": hashlib.sha256(token.encode()).hexdigest(), "identity": "org.example.p",
+                   "types": ["throughput", "trace*"], "from": ["192.0.2.0/24"], "per_second": 5}
+    assert abs(datetime.datetime.fromisoformat(until).timestamp() - time.time() - 2 * 86400) < 60
+    dumped = str(store.sql("TABLE access_entry")) + str(store.sql("TABLE access_change")) + store.log()
+    assert token not in dumped and token[4:] not in dumped
+    assert 'there is one with the name "psched-1" already' in ctl("token", "issue", "psched-1", "--type", "*", "--from", "any", code=1)
+    ctl("token", "revoke", "psched-1")
+    assert ctl("token", "list", "--output", "csv") == "name,identity,types,from,until,per_second\n"
+    assert "none with the name" in ctl("token", "revoke", "psched-1", code=1)
+
+
+def test_a_key_is_a_file_of_ones_own(ctl, store, tmp_path):
+    file = tmp_path / "probe.key"
+    ctl("key", "issue", "probe", "--type", "*", "--from", "any", "--until", "2099-01-01", cwd=tmp_path)
+    assert file.stat().st_mode & 0o777 == 0o600
+    key = json.loads(file.read_text())
+    asker = Asker(store, "keys")
+    assert json.loads(asker.get()["document"])["keys"] == [
+        {"name": "probe", "identity": "probe", "types": ["*"], "until": "2099-01-01T00:00:00.000000Z", "id": key["id"],
+         "secret": key["secret"]}]
+    asker.socket.close()
+    assert len(base64.b64decode(key["secret"])) == 32
+    assert ctl.rows("key", "list") == [{"name": "probe", "id": key["id"], "identity": "probe", "types": ["*"],
+                                        "until": "2099-01-01T00:00:00.000000Z"}]
+    assert key["secret"] not in ctl("access", "history", "--output", "json") + ctl("access", "show") + store.log()
+    # What is refused leaves no file; one that is there stays.
+    assert "File exists" in ctl("key", "issue", "other", "--type", "*", "--from", "any", "--file", str(file), code=1)
+    ctl("key", "issue", "probe", "--type", "*", "--from", "any", "--file", str(tmp_path / "again"), code=1)
+    assert os.listdir(tmp_path) == ["probe.key"] and json.loads(file.read_text()) == key
+    ctl("key", "revoke", "probe")
+    assert ctl.rows("key", "list") == []
+
+
+def test_commands_at_once_lose_nothing(ctl):
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda i: ctl("role", "add", "many", f"org.example.i{i}"), range(24)))
+    row, = ctl.rows("role", "list")
+    assert sorted(row["identities"]) == sorted(f"org.example.i{i}" for i in range(24))
+    assert len(ctl.rows("access", "history", "--limit", "24")) == 24
+
+
+@pytest.mark.parametrize("words, says", [
+    (["token", "issue", "t", "--from", "any"], "--type is missing"),
+    (["key", "issue", "k", "--type", "*"], "--from is missing"),
+    (["token", "issue", "t", "--type", "*", "--from", "any", "--days", "0"], "--days: expected 1 to 36500"),
+    (["token", "issue", "t", "--type", "*", "--from", "any", "--until", "2001-01-01"], "--until: expected a time to come"),
+    (["token", "issue", "t", "--type", "*", "--from", "any", "--until", "2099-01-01", "--days", "1"], "expected one of them"),
+    (["token", "list", "--output", "xml"], "--output: expected table, vertical, json or csv"),
+    (["access", "history", "--limit", "0"], "--limit: expected 1 to 1000"), (["role", "add", "r"], "expected ROLE IDENTITY"),
+    (["token", "burn"], "expected issue, list or revoke"), (["role"], "expected list, add"), (["access"], "expected show")])
+def test_wrong_usage(ctl, words, says):
+    assert says in ctl(*words, code=2)
+
+
+def test_a_faulty_token_is_refused_with_every_fault(ctl):
+    said = ctl("token", "issue", "t", "--type", "a\\b", "--from", "192.0.2.0/33", "--from", "x", code=1)
+    assert [line.split(": expected ")[0] for line in said.splitlines()] == [
+        "ezrepoctl: tokens[0].types[0]", "ezrepoctl: tokens[0].from[0]", "ezrepoctl: tokens[0].from[1]",
+        "ezrepoctl: nothing was changed"]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """In a set that root made each process has a user of its own, and of all the set has it can read, and connect to, only
 what is its own. Asked of the kernel, as each of these users."""
+import json
 import os
 import pathlib
 import pwd
@@ -48,7 +49,7 @@ def account(kind):
 def as_user(kind, *words):
     """What it says and how it ends, run by the user of that process with the groups it has."""
     who = account(kind)
-    return subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", user=who.pw_uid, group=who.pw_gid,
+    return subprocess.run(words, capture_output=True, text=True, errors="replace", check=False, cwd="/", user=who.pw_uid, group=who.pw_gid,
                           extra_groups=os.getgrouplist(who.pw_name, who.pw_gid))
 
 
@@ -67,7 +68,7 @@ def owned_files(one):
     """What is in the state directory, and whose alone it is to read; None: nobody's but root's and PostgreSQL's."""
     return {"pki/server.key": "mplane-gw", "pki/ca.key": None, "pki/clients/admin.key": None, "spool/spool.sqlite": "ingestd",
             "spool/spool.head": "ingestd", "gateway": "mplane-gw", "spool": "ingestd", "log/stored.log": None,
-            "postgres/data/PG_VERSION": None, "supervisor/supervisord.conf": None,
+            "run/mplane-gw/mplane-gw.access": "mplane-gw", "postgres/data/PG_VERSION": None, "supervisor/supervisord.conf": None,
             **{f"run/{kind}/status/{kind}-0.json": kind for kind in KINDS}}
 
 
@@ -78,6 +79,16 @@ def test_each_reads_its_own_files_only(one):
         for kind in KINDS:
             read = as_user(kind, *(("ls", path) if os.path.isdir(path) else ("cat", path))).returncode == 0
             assert read == (kind == owner), f"{kind} {'reads' if read else 'cannot read'} {name}"
+
+
+def test_who_may_do_what_is_the_operators(one):
+    """Made by the command, in force at the gateway, in stored's log; and nobody else's process can change it."""
+    token = one.cmd("token", "issue", "t", "--type", "ping", "--from", "any").stdout.strip()
+    version = json.loads(one.cmd("access", "history", "--output", "json", "--limit", "1").stdout)["version"]
+    one.wait_for(lambda: one.process("mplane-gw")["notes"]["access"].startswith(f"version {version},"))
+    assert re.search(r'audit stored\[0\] access.changed version=2 author="[^"]+" action=added kind=token name="t"', one.logs()["stored.log"])
+    assert not any(token in log for log in one.logs().values())
+    one.cmd("token", "revoke", "t")
 
 
 def test_all_read_the_configuration_and_nobody_writes_it(one):

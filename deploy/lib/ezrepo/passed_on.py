@@ -25,9 +25,14 @@ COMMANDS = {
     "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
              " the release before",
     "format": "list | show NAME | check FILE | try FORMAT [FILE]: formats of other tools, and what one makes of a file",
+    "token": "issue NAME --type GLOB --from PREFIX | list | revoke NAME: bearer tokens, for what has no certificate",
+    "key": "issue NAME --type GLOB --from PREFIX | list | revoke NAME: keys for authenticated datagrams",
+    "role": "list | add ROLE IDENTITY... | remove ROLE [IDENTITY...] | allow ROLE LABEL... | deny ROLE LABEL...",
+    "access": "show | history: who may do what, and who changed it",
     "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
-NEED_NO_GATEWAY = ("send", "rebuild", "types", "format")
+ACCESS = ("token", "key", "role", "access")
+NEED_NO_GATEWAY = ("send", "rebuild", "types", "format", *ACCESS)
 
 
 def opened(directory: str) -> State:
@@ -134,6 +139,8 @@ def run(command: str, arguments: List[str]) -> NoReturn:
         call = [call[0], "deliver", own.format_name, "--run-dir", folder] + _format_arguments(own.state, "list")
     elif command == "send" and "--udp" not in rest:
         call += ["--udp", first_udp(opened(own.state))]
+    elif command in ACCESS and not wants_help:
+        rest += ["--run-dir", opened(own.state).endpoint_folder("admin")]
     elif command == "rebuild":
         call += ["--run-dir", opened(own.state).endpoint_folder("store")]
     elif command == "types" and rest == ["check"]:

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Messages there and back. */
+#include "ctl/access_link.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ARENA_BYTES ((size_t)256 << 20)
+#define PATIENCE_MS 60000
+
+static const struct json_limits limits = {.depth = 16, .nodes = 2000000, .string_bytes = 1 << 20};
+
+int access_link_open(struct access_link *l, const char *run_dir)
+{
+    *l = (struct access_link){.id = 0};
+    int exit_code = store_link_open(&l->link, run_dir, ENDPOINT_ADMIN, "stored");
+    if (exit_code != CTL_DONE) {
+        return exit_code;
+    }
+    zmq_msg_init(&l->bytes);
+    l->arena = arena_new(ARENA_BYTES);
+    if (l->arena == NULL) {
+        access_link_close(l);
+        return ctl_failed("out of memory");
+    }
+    return CTL_DONE;
+}
+
+void access_link_close(struct access_link *l)
+{
+    arena_free(&l->arena);
+    zmq_msg_close(&l->bytes);
+    store_link_close(&l->link);
+}
+
+/* Sends, and waits for the answer's bytes. -1 after a complaint. */
+static int ask(struct access_link *l, struct pack *p, struct slice *answer)
+{
+    int rc;
+    if (store_link_send(l->link.socket, p) == -1) {
+        ctl_failed("stored cannot be asked");
+        return -1;
+    }
+    do {
+        rc = store_link_receive(&l->link, PATIENCE_MS, &l->bytes, answer);
+    } while (rc == 1);
+    return rc;
+}
+
+static int unavailable(struct slice message)
+{
+    ctl_failed("%.*s", (int)message.len, message.at);
+    return -1;
+}
+
+const struct json *access_link_tree(struct access_link *l, struct slice text)
+{
+    char error[200];
+    const struct json *tree = json_parse(l->arena, text, &limits, error, sizeof error);
+    if (tree == NULL) {
+        ctl_failed("stored answered something else than expected: %s", error);
+    }
+    return tree;
+}
+
+const struct json *access_link_get(struct access_link *l, uint64_t *version)
+{
+    const struct access_get_message request = {.id = ++l->id};
+    struct access_state_message m;
+    struct slice answer;
+    struct pack p;
+    pack_init(&p);
+    access_get_encode(&p, &request);
+    if (ask(l, &p, &answer) == -1) {
+        return NULL;
+    }
+    if (access_state_decode_all(answer, l->arena, &m) == -1) {
+        (void)store_link_strange(&l->link);
+        return NULL;
+    }
+    if (m.status != ANSWER_OK) {
+        (void)unavailable(m.message);
+        return NULL;
+    }
+    *version = m.version;
+    return access_link_tree(l, m.document);
+}
+
+/* Who types this, for the history: behind sudo the one who called it. */
+static const char *author(void)
+{
+    const char *name = getuid() == 0 ? getenv("SUDO_USER") : NULL;
+    const struct passwd *entry = name == NULL ? getpwuid(getuid()) : NULL;
+    return name != NULL ? name : entry != NULL ? entry->pw_name : "unknown";
+}
+
+int access_link_change(struct access_link *l, uint64_t base, char *changes, bool *refused)
+{
+    const struct access_change_message request = {
+        .id = ++l->id, .author = slice_of(author()), .base = base, .changes = slice_of(changes)};
+    struct access_changed_message m;
+    struct slice answer;
+    struct pack p;
+    *refused = false;
+    pack_init(&p);
+    access_change_encode(&p, &request);
+    int rc = ask(l, &p, &answer);
+    free(changes);
+    if (rc == -1) {
+        return -1;
+    }
+    if (access_changed_decode_all(answer, l->arena, &m) == -1) {
+        return store_link_strange(&l->link);
+    }
+    *refused = m.status == ANSWER_INVALID;
+    if (m.status == ANSWER_OK || m.moved == 1) {
+        return (int)m.moved;
+    }
+    for (uint32_t i = 0; i < m.faults_count; i++) {
+        ctl_failed("%.*s", (int)m.faults[i].len, m.faults[i].at);
+    }
+    return unavailable(m.message);
+}
+
+int access_link_past(struct access_link *l, uint64_t before, uint64_t count,
+                     struct access_history_message *m)
+{
+    const struct access_past_message request = {.id = ++l->id, .before = before, .count = count};
+    struct slice answer;
+    struct pack p;
+    pack_init(&p);
+    access_past_encode(&p, &request);
+    if (ask(l, &p, &answer) == -1) {
+        return -1;
+    }
+    if (access_history_decode_all(answer, l->arena, m) == -1 ||
+        m->changed_us_count != m->versions_count || m->authors_count != m->versions_count ||
+        m->actions_count != m->versions_count || m->kinds_count != m->versions_count ||
+        m->names_count != m->versions_count || m->bodies_count != m->versions_count) {
+        return store_link_strange(&l->link);
+    }
+    return m->status == ANSWER_OK ? 0 : unavailable(m->message);
+}
