@@ -141,6 +141,17 @@ def test_while_stored_is_away_the_copy_holds(gateway, store, admin):
     wait_for(lambda: not may_ask(gateway), 10)
 
 
+def test_a_store_that_was_put_back_is_noticed(gateway, store, admin):
+    """The same version as before says something else."""
+    version = changed(admin, *READER)
+    wait_for(lambda: may_ask(gateway), 10)
+    store.stop()
+    store.sql("UPDATE access_entry SET body = '[]' WHERE kind = 'role'")
+    store.start()
+    wait_for(lambda: not may_ask(gateway), 10)
+    assert admin.get()["version"] == version
+
+
 def test_a_faulty_change_is_refused_with_every_fault(store, admin):
     version = admin.get()["version"]
     answer = admin.change({"kind": "token", "name": "a b", "body": {**TOKEN, "types": []}},

@@ -469,9 +469,15 @@ def who_may_ask(one):
     assert rules["Ledger*"] == ["admin"]
     access["authorizations"] = {label: roles for label, roles in rules.items() if label != "Ledger*"}
     one.configure(**{"mplane-gw": {"access": access}})
+    one.cmd("reload", "mplane-gw")
     done = one.cmd("ledger", check=False)
     assert done.returncode == 1 and 'add "Ledger*": ["admin"] to "authorizations"' in done.stderr
+    # By the store's rules he may as well as by those that are configured.
+    one.cmd("role", "add", "ledger", "org.ezrepo.EZRepo.Clients.admin")
+    one.cmd("role", "allow", "ledger", "Ledger*")
+    one.wait_for(lambda: one.cmd("ledger", check=False).returncode == 0)
     one.configure(**{"mplane-gw": {"access": {**access, "authorizations": rules}}})
+    one.cmd("reload", "mplane-gw")
 
 
 def tampering(one):

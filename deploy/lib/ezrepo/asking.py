@@ -67,12 +67,12 @@ Question = Tuple[str, Dict[str, str]]
 
 
 def _check_offered(state: State, label: str) -> None:
-    """That somebody may ask this: sets of releases before have no rule for what came since."""
+    """What was not offered: whether that is since sets of releases before have no rule for what came since."""
     rules = state.config().get("mplane-gw", {}).get("access", {}).get("authorizations", {})
     if not any(fnmatch.fnmatchcase(label, glob) for glob in rules):
         family = re.sub(r"(?<=[a-z])[A-Z].*", "*", label)
         raise Failure(f"{state.config_file}: mplane-gw.access lets nobody ask {label}: add \"{family}\": [\"admin\"] to"
-                      " \"authorizations\", then `ezrepo reload`")
+                      f" \"authorizations\", then `ezrepo reload`; or `ezrepo role allow admin '{family}'`")
 
 
 def answers(state: State, client: str, questions: List[Question], when: str = EVER, most: int = 0,
@@ -83,11 +83,13 @@ def answers(state: State, client: str, questions: List[Question], when: str = EV
     call += ["--rows", str(most)] if most else []
     call += ["--timeout", str(seconds)] if seconds else []
     for i, (label, criteria) in enumerate(questions):
-        _check_offered(state, label)
         call += ["+"] * (i > 0) + [label, *(f"{name}={value}" for name, value in criteria.items() if value)]
     done = subprocess.run(call, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode != 0:
         said = re.sub("^ezrepoctl: ", "", done.stderr.strip(), flags=re.M)
+        for label, _ in questions:
+            if said.endswith(f"does not offer us {label}"):
+                _check_offered(state, label)
         raise Usage(said) if done.returncode == 2 else Failure(said)
     found: List[List[Dict[str, Any]]] = [[]]
     for line in done.stdout.split("\n")[:-1]:
