@@ -484,7 +484,9 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     counters[COUNT_RECEIVED_DATAGRAMS]++;
     counters[COUNT_RECEIVED_BYTES] += body.len;
     arena_reset(i->body_arena);
-    if (body.len > (size_t)settings.body_bytes) {
+    if (d->late.len > 0) {
+        refuse_whole(&set, RESULT_LATE, arena_copy(i->body_arena, d->late).at, "too late");
+    } else if (body.len > (size_t)settings.body_bytes) {
         refuse_whole(&set, RESULT_LENGTH,
                      arena_printf(i->body_arena, "expected at most %zu bytes, found %zu",
                                   (size_t)settings.body_bytes, body.len),

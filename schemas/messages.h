@@ -342,7 +342,9 @@ enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
     ADDED()                                                                                        \
     STR(format, 64)                        /* of the body; "": mPlane's */                         \
     STRS(context_names, LIMIT_CONTEXT, 64) /* what is known beside the body, for the mapping */    \
-    STRS(context_values, LIMIT_CONTEXT, LIMIT_DIMENSION_BYTES) /* of each */
+    STRS(context_values, LIMIT_CONTEXT, LIMIT_DIMENSION_BYTES) /* of each */                       \
+    STR(late, LIMIT_TEXT_BYTES) /* why it is to be refused as `late` and kept as such; "": it is   \
+                                   to be read */
 
 enum delivery_outcome {
     DELIVERY_KEPT,    /* at least a part of it; that is on disk, and cannot be lost any more */

@@ -37,6 +37,7 @@
     REASON(LONG, "time.long", "from start to end longer than longest_s")                           \
     REASON(TYPE, "type", "neither columns nor label tell the record type")                         \
     REASON(FORMAT, "format", "what the mapping of a format cannot read, or no rule of it takes")   \
+    REASON(LATE, "late", "a part of what was complete before, or taken as it was")                 \
     REASON(DENIED, "denied", "who delivers may not deliver this record type")                      \
     REASON(LENGTH, "length", "a dimension, a label or a value longer than allowed")                \
     REASON(NUL, "nul", "U+0000 in a string that would be stored")                                  \

@@ -7,6 +7,8 @@
  *
  * bytes of the sample, records in it, CPU microseconds a record; bytes of the mPlane result beside
  * it, CPU microseconds for that. Usage: readload FORMATS_DIR VECTORS_DIR SECONDS NAME=FOLDER...
+ * A folder that begins with '@' holds requests of Prometheus remote write: uncompressing them and
+ * putting samples together is a part of it; BYTES are those of the body uncompressed.
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@
 
 #include "common/formats/format_files.h"
 #include "ingestd/result/result.h"
+#include "tests/bench/remote_load.h"
 
 #define ARENA   ((size_t)256 << 20)
 #define YEARS   (INT64_C(31557600000000) * 100)
@@ -112,7 +115,9 @@ static struct slice make_mplane(size_t bytes)
 
 struct timed_reading {
     struct slice bytes;
+    size_t size;                          /* of what is read, uncompressed */
     const struct result_mapping *mapping; /* NULL: mPlane */
+    const struct assemble_rule *rule;     /* NULL: it is no remote write */
     uint64_t records, rounds;
     double cpu_s;
 };
@@ -124,22 +129,32 @@ static double cpu_now(void)
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static void read_once(struct timed_reading *r)
+static void read_document(void *context, struct slice bytes)
 {
+    struct timed_reading *r = context;
     const struct result_origin origin = {.sender = slice_of("192.0.2.250"), .now_us = NOW};
     struct result_set set;
-    arena_reset(work);
     if (r->mapping == NULL) {
-        result_read(work, r->bytes, &means, &limits, &origin, &set);
+        result_read(work, bytes, &means, &limits, &origin, &set);
     } else {
-        result_read_mapped(work, r->bytes, r->mapping, &means, &limits, &origin, &set);
+        result_read_mapped(work, bytes, r->mapping, &means, &limits, &origin, &set);
     }
     if (set.refusals != NULL) {
         die("refused", set.refusals->detail);
     }
-    r->records = 0;
     for (const struct result *one = set.results; one != NULL; one = one->next) {
         r->records += one->count;
+    }
+}
+
+static void read_once(struct timed_reading *r)
+{
+    arena_reset(work);
+    r->records = 0;
+    if (r->rule == NULL) {
+        read_document(r, r->bytes);
+    } else if (remote_load_read(r->bytes, r->rule, work, read_document, r) == -1) {
+        die("remote write", "cannot be read");
     }
 }
 
@@ -173,18 +188,25 @@ static void compare(const struct format_files *formats, const char *vectors, dou
     if (file == NULL) {
         die(pair, "expected FORMAT=FOLDER");
     }
-    snprintf(folder, sizeof folder, "%s/%s", vectors, equals + 1);
+    bool remote = equals[1] == '@';
+    snprintf(folder, sizeof folder, "%s/%s", vectors, equals + (remote ? 2 : 1));
     read_context(folder, &context);
     const struct result_mapping mapping = {slice_of(file->name), file->format, &context};
-    struct timed_reading mapped = {.bytes = read_sample(folder), .mapping = &mapping};
+    struct timed_reading mapped = {.mapping = &mapping};
+    mapped.bytes = remote ? remote_load_body(folder, kept) : read_sample(folder);
+    mapped.size = remote ? remote_load_size(mapped.bytes) : mapped.bytes.len;
+    mapped.rule = remote ? format_mapping_of(file->format)->assemble : NULL;
+    if (mapped.bytes.at == NULL) {
+        die(folder, "cannot be read");
+    }
     read_once(&mapped);
-    struct timed_reading mplane = {.bytes = make_mplane(mapped.bytes.len / mapped.records)};
+    struct timed_reading mplane = {.bytes = make_mplane(mapped.size / mapped.records)};
     read_once(&mplane);
     for (int i = 0; i < ROUNDS; i++) {
         measure(&mapped, seconds / ROUNDS);
         measure(&mplane, seconds / ROUNDS);
     }
-    printf("%s %zu %llu %.3f %zu %.3f\n", file->name, mapped.bytes.len,
+    printf("%s %zu %llu %.3f %zu %.3f\n", file->name, mapped.size,
            (unsigned long long)mapped.records, us_a_record(&mapped), mplane.bytes.len,
            us_a_record(&mplane));
     fflush(stdout);
