@@ -14,7 +14,7 @@ import time
 import msgpack
 import pytest
 import zmq
-from conftest import ROOT, find_free_ports, wait_for
+from conftest import ROOT, find_free_ports, ping, time_text, wait_for
 from ingestds import Ingestd, result
 from messages import ACCESS_GET, ACCESS_STATE, fields, pack
 from test_listeners import RTT
@@ -299,6 +299,35 @@ def test_ezrepo_sends(signed, build_dir, tmp_path):
         sender.file = str(tmp_path / file)
         code, _, told = sign(str(tmp_path / "one"))
         assert code == 1 and complaint in told
+
+
+# ---- a whole set ----
+
+def test_from_a_key_to_the_ledger(make_set, sender_class, tmp_path):
+    """Issued, used, missed, copied, revoked: as an operator does it, and sees it."""
+    one = make_set()
+    (port,) = find_free_ports(1)
+    one.configure(ingestd={"listeners": [{"listen": f"127.0.0.1:{port}", "authenticated": True}]})
+    one.up()
+    file, copied = str(tmp_path / "lab.key"), str(tmp_path / "copied.key")
+    one.cmd("key", "issue", "lab", "--identity", "probe-7", "--type", "ping", "--from", "127.0.0.0/8", "--file", file)
+    (tmp_path / "results").write_text(json.dumps(ping("192.0.2.7", time_text(time.time()))))
+
+    def account():
+        found = {s["sender"]: s for i in json.loads(one.cmd("ledger", "--json").stdout)["ingestds"] for s in i["senders"]}
+        return found.get("udp:probe-7", {"accepted": 0}), found.get("127.0.0.1", {"reasons": {}})["reasons"]
+    one.wait_for(lambda: "sent" in one.cmd("send", "--key", file, str(tmp_path / "results")).stdout and account()[0]["accepted"] > 0)
+    assert one.sql("SELECT count(*)::int FROM measurement") == [(1,)]  # what came again is the same record
+    one.cmd("key", "issue", "again", "--identity", "probe-7", "--type", "ping", "--from", "127.0.0.0/8", "--file", copied)
+    sender = sender_class(copied, "127.0.0.1", port)
+    datagrams = [sender.sign(json.dumps(ping("192.0.2.8", time_text(time.time() + i))).encode(), time.time_ns() // 1000) for i in range(9)]
+    for datagram in (datagrams[i] for i in (0, 4, 2, 2)):
+        sender.socket.sendto(datagram, sender.address)
+    one.wait_for(lambda: account()[0].get("missing") == 2 and account()[1] == {"envelope.replay": 1})
+    assert "MISSING" in one.cmd("ledger").stdout
+    one.cmd("key", "revoke", "again")
+    one.wait_for(lambda: sender.socket.sendto(datagrams[8], sender.address) and account()[1].get("envelope.key", 0) > 0)
+    assert json.loads(one.cmd("ledger", "--verify", "--json").stdout)["closes"]
 
 
 @pytest.mark.parametrize("listener, expected", [
