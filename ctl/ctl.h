@@ -75,6 +75,7 @@ const struct grading *ctl_read_grading(struct arena *a, const char *file, struct
 
 /* The commands; each in the file of its name. */
 int ctl_deliver(const struct ctl_command *self, int argc, char **argv);
+int ctl_import(const struct ctl_command *self, int argc, char **argv);
 int ctl_send(const struct ctl_command *self, int argc, char **argv);
 int ctl_sign(const struct ctl_command *self, int argc, char **argv);
 int ctl_query(const struct ctl_command *self, int argc, char **argv); /* all that ask by criteria */

@@ -89,3 +89,15 @@ int format_given_check(const char *name, const struct format *f)
     }
     return 0;
 }
+
+const char *format_given_text(struct arena *a, const char *format)
+{
+    const char *text = arena_printf(a, "%s", format == NULL ? "" : format);
+    if (text != NULL && received != NULL) {
+        text = arena_printf(a, "%s received=%s", text, received);
+    }
+    for (int i = 0; i < context.count && text != NULL; i++) {
+        text = arena_printf(a, "%s %s", text, context.text[i]);
+    }
+    return text;
+}

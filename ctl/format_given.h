@@ -20,4 +20,8 @@ int format_given_fill(struct arena *a, int fd, const char *file, struct format_c
  * complaint. */
 int format_given_check(const char *name, const struct format *f);
 
+/* What was given, behind the name of the format ("" for NULL), as a text that is the same for the
+ * same; NULL when memory is out. */
+const char *format_given_text(struct arena *a, const char *format);
+
 #endif

@@ -19,6 +19,10 @@ static const struct ctl_command commands[] = {
     {"deliver", "FORMAT FILE...|--follow",
      "Delivers what another tool wrote, to the set on this machine, in the format that is named.",
      ctl_deliver},
+    {"import", "FILE|FOLDER...",
+     "Puts old results in, of any age and number, to the set on this machine; goes on where it "
+     "was.",
+     ctl_import},
     ASKING_COMMANDS(ASKING_COMMAND){
         "ask", "LABEL [NAME=VALUE...] [+ LABEL...]",
         "Asks any question by its label and prints each row as a JSON object on a line of its own.",

@@ -6,6 +6,7 @@
 #include "ingestd/delivery.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/bus.h"
@@ -25,6 +26,7 @@ struct waiting_delivery {
     char peer[PEER_BYTES];
     size_t peer_size;
     struct delivered_message answer; /* its texts stand behind this struct */
+    struct slice reasons;            /* the same; .at NULL: it is no import */
     uint64_t told;                   /* batches_told(), it included */
     uint64_t lost_before;            /* by the batches */
     uint64_t sync;                   /* 0 until it is committed */
@@ -97,8 +99,17 @@ size_t delivery_waiting(const struct delivery *d)
 
 /* ---- answers ---- */
 
-/* One that the peer is gone for, or that finds its queue full, is dropped: it will ask again. */
-static void send_answer(struct delivery *d, struct slice peer, const struct delivered_message *m)
+static void encode_imported(struct pack *p, const struct delivered_message *m, struct slice reasons)
+{
+    const struct imported_message i = {m->id,     m->outcome, m->records, m->rejected,
+                                       m->reason, m->detail,  reasons};
+    imported_encode(p, &i);
+}
+
+/* Reasons are of an import, else they have no .at.
+ * One that the peer is gone for, or that finds its queue full, is dropped: it will ask again. */
+static void send_answer(struct delivery *d, struct slice peer, const struct delivered_message *m,
+                        struct slice reasons)
 {
     static struct log_limit said;
     static const enum counter counter[] = {[DELIVERY_KEPT] = COUNT_DELIVERIES_KEPT,
@@ -106,7 +117,11 @@ static void send_answer(struct delivery *d, struct slice peer, const struct deli
                                            [DELIVERY_BUSY] = COUNT_DELIVERIES_BUSY};
     counters[counter[m->outcome]]++;
     pack_reset(&d->answer);
-    delivered_encode(&d->answer, m);
+    if (reasons.at == NULL) {
+        delivered_encode(&d->answer, m);
+    } else {
+        encode_imported(&d->answer, m, reasons);
+    }
     const struct slice frames[] = {peer, pack_bytes(&d->answer)};
     if ((!pack_ok(&d->answer) || bus_send(d->socket, frames, 2) != 0) && log_allowed(&said, 5)) {
         log_errno("delivery.answer", "id=%" PRIu64, m->id);
@@ -117,7 +132,7 @@ static void answer_busy(struct delivery *d, struct slice peer, uint64_t id, cons
 {
     struct delivered_message m = {
         .id = id, .outcome = DELIVERY_BUSY, .reason = slice_of(why), .detail = slice_of("")};
-    send_answer(d, peer, &m);
+    send_answer(d, peer, &m, (struct slice){NULL, 0});
 }
 
 static void answer_first(struct delivery *d, const char *busy)
@@ -125,7 +140,7 @@ static void answer_first(struct delivery *d, const char *busy)
     struct waiting_delivery *w = d->first;
     struct slice peer = {w->peer, w->peer_size};
     if (busy == NULL) {
-        send_answer(d, peer, &w->answer);
+        send_answer(d, peer, &w->answer, w->reasons);
     } else {
         answer_busy(d, peer, w->answer.id, busy);
     }
@@ -139,11 +154,27 @@ static uint64_t lost(const struct batches_counts *made)
     return made->lost + made->records_lost;
 }
 
+/* Reasons with how often, in a text of at most the room; those for which there is none are left
+ * out. */
+static struct slice reasons_text(const struct intake_outcome *out, char room[LIMIT_REASON_TEXT])
+{
+    size_t used = 0;
+    for (uint32_t i = 0; i < RESULT_REASON_COUNT && out->rejected > 0; i++) {
+        size_t left = LIMIT_REASON_TEXT - used;
+        if (out->of_reason[i] > 0) {
+            int n = snprintf(room + used, left, "%s%s %" PRIu32, used > 0 ? " " : "",
+                             result_reason_name((enum result_reason)i), out->of_reason[i]);
+            used += n > 0 && (size_t)n < left ? (size_t)n : 0;
+        }
+    }
+    return (struct slice){room, used};
+}
+
 /* Its answer waits for the disk. -1 when memory is out. */
 static int wait_for_disk(struct delivery *d, struct slice peer, const struct delivered_message *m,
-                         uint64_t lost_before)
+                         struct slice reasons, uint64_t lost_before)
 {
-    struct waiting_delivery *w = malloc(sizeof *w + m->reason.len + m->detail.len);
+    struct waiting_delivery *w = malloc(sizeof *w + m->reason.len + m->detail.len + reasons.len);
     if (w == NULL) {
         return -1;
     }
@@ -157,6 +188,10 @@ static int wait_for_disk(struct delivery *d, struct slice peer, const struct del
     memcpy(texts + m->reason.len, m->detail.at, m->detail.len);
     w->answer.reason.at = texts;
     w->answer.detail.at = texts + m->reason.len;
+    w->reasons = reasons;
+    if (reasons.at != NULL) {
+        w->reasons.at = memcpy(texts + m->reason.len + m->detail.len, reasons.at, reasons.len);
+    }
     *(d->last == NULL ? &d->first : &d->last->next) = w;
     d->last = w;
     d->uncommitted = d->uncommitted == NULL ? w : d->uncommitted;
@@ -170,6 +205,7 @@ static void take_body(struct delivery *d, struct slice peer, const struct delive
     struct batches_counts before = batches_counts(d->batches);
     struct intake_outcome out = intake_delivery(d->intake, m, body, now_us);
     struct slice detail = slice_of(out.detail);
+    char room[LIMIT_REASON_TEXT];
     bool refused = out.results == 0 && out.rejected > 0;
     struct delivered_message answer = {
         .id = m->id,
@@ -179,9 +215,10 @@ static void take_body(struct delivery *d, struct slice peer, const struct delive
         .reason = slice_of(out.reason),
         .detail = {detail.at, detail.len < LIMIT_TEXT_BYTES ? detail.len : LIMIT_TEXT_BYTES},
         .exceptions = out.exceptions};
+    struct slice reasons = m->import == 1 ? reasons_text(&out, room) : (struct slice){NULL, 0};
     if (out.records == 0) {
-        send_answer(d, peer, &answer); /* there is nothing to wait for */
-    } else if (wait_for_disk(d, peer, &answer, lost(&before)) == -1) {
+        send_answer(d, peer, &answer, reasons); /* there is nothing to wait for */
+    } else if (wait_for_disk(d, peer, &answer, reasons, lost(&before)) == -1) {
         answer_busy(d, peer, m->id, "out of memory");
     }
 }

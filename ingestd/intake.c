@@ -251,7 +251,7 @@ static void keep_within(struct intake *i, const struct received *r, struct resul
 {
     struct result **link = &set->results;
     bool begun = false;
-    while (*link != NULL) {
+    while (r->door != SENDER_IMPORT && *link != NULL) {
         const struct result *one = *link;
         enum budget_verdict verdict =
             budgets_take(i->budgets, r->door, r->name, &r->own.budget, one->records, one->count,
@@ -316,6 +316,7 @@ static struct intake_outcome take_set(struct intake *i, const struct received *r
     for (const struct refusal *f = set->refusals; f != NULL; f = f->next) {
         intake_refuse(i, r, f, out.rejected < REJECTS_KEPT && may_be_kept(f), now_us);
         out.rejected++;
+        out.of_reason[f->reason]++;
     }
     if (set->refusals != NULL) {
         out.reason = result_reason_name(set->refusals->reason);
@@ -459,26 +460,26 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
 {
     static const enum sender_door doors[] = {
         [DOOR_HTTPS] = SENDER_HTTPS, [DOOR_FILE] = SENDER_FILE};
+    enum sender_door door = d->import == 1 ? SENDER_IMPORT : doors[d->door];
     char name[LIMIT_SENDER_BYTES + 1];
     struct pattern allowed[LIMIT_ALLOWED];
     struct result_origin origin = {
         .sender = d->sender, .now_us = d->received_us, .allowed = allowed};
     struct result_set set = {0};
     origin.allowed_count = intake_allowed(d->allowed, d->allowed_count, allowed);
-    snprintf(name, sizeof name, "%s:%.*s", sender_door_name(doors[d->door]), (int)d->sender.len,
+    snprintf(name, sizeof name, "%s:%.*s", sender_door_name(door), (int)d->sender.len,
              d->sender.at);
     struct result_limits limits = i->body_limits;
-    struct received r = {.bytes = body,
-                         .received_us = d->received_us,
-                         .sender = {.door = sender_door_name(doors[d->door]),
-                                    .name = slice_of(name),
-                                    .answered = true},
-                         .from = name,
-                         .place = d->place,
-                         .door = doors[d->door],
-                         .name = d->sender,
-                         .head_most = (size_t)settings.reject_head_bytes,
-                         .arena = i->body_arena};
+    struct received r = {
+        .bytes = body,
+        .received_us = d->received_us,
+        .sender = {.door = sender_door_name(door), .name = slice_of(name), .answered = true},
+        .from = name,
+        .place = d->place,
+        .door = door,
+        .name = d->sender,
+        .head_most = (size_t)settings.reject_head_bytes,
+        .arena = i->body_arena};
     sender_rules_limits(i->rules, r.door, r.name, NULL, &r.own);
     apply_limits(&r, &origin, &limits);
     counters[COUNT_RECEIVED_DATAGRAMS]++;

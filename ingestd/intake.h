@@ -45,9 +45,10 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
 /* What became of a body. */
 struct intake_outcome {
     uint32_t results, records, exceptions;
-    uint32_t rejected;  /* results, or the body as a whole */
-    const char *reason; /* of the first that was rejected; "" without one */
-    const char *detail; /* the same; valid until the next datagram or body */
+    uint32_t rejected;                       /* results, or the body as a whole */
+    const char *reason;                      /* of the first that was rejected; "" without one */
+    const char *detail;                      /* the same; valid until the next datagram or body */
+    uint32_t of_reason[RESULT_REASON_COUNT]; /* how many of `rejected` */
 };
 
 /*

@@ -34,8 +34,14 @@ struct sender_rules {
     struct sender_rule rule[SENDER_RULES_MAX];
 };
 
-static const char *const door_names[] = {
-    [SENDER_UDP] = "udp", [SENDER_HTTPS] = "https", [SENDER_FILE] = "file", [SENDER_DOORS] = NULL};
+static const char *const door_names[] = {[SENDER_UDP] = "udp",
+                                         [SENDER_HTTPS] = "https",
+                                         [SENDER_FILE] = "file",
+                                         [SENDER_IMPORT] = "import"};
+
+/* That rules may name. */
+static const char *const rule_doors[] = {
+    [SENDER_UDP] = "udp", [SENDER_HTTPS] = "https", [SENDER_FILE] = "file", NULL};
 
 /*
  * Anybody may send a datagram, so it is to be of these days; a probe that posts may have been off
@@ -56,7 +62,11 @@ static const struct sender_limits presets[] = {
     [SENDER_FILE] = {.past_us = DAYS_US(400),
                      .longest_us = DAYS_US(31),
                      .past_of = "past_limit_s of the door file",
-                     .longest_of = "longest_s of the door file"}};
+                     .longest_of = "longest_s of the door file"},
+    [SENDER_IMPORT] = {.past_us = DAYS_US(36525),
+                       .longest_us = DAYS_US(400),
+                       .past_of = "a century",
+                       .longest_of = "what an import may have lasted"}};
 
 const char *sender_door_name(enum sender_door door)
 {
@@ -67,7 +77,7 @@ const char *sender_door_name(enum sender_door door)
 
 static void read_door(const struct document_place *at, struct sender_rule *rule)
 {
-    int door = document_choice(at, door_names);
+    int door = document_choice(at, rule_doors);
     if (door != -1) {
         rule->any_door = false;
         rule->door = (enum sender_door)door;
@@ -236,6 +246,9 @@ void sender_rules_limits(const struct sender_rules *r, enum sender_door door, st
     const struct sender_rule *rule = find_rule(r, door, sender, address);
     *limits = presets[door];
     limits->future_us = option_us(r->options.future_s);
+    if (door == SENDER_IMPORT) {
+        return;
+    }
     choose(&limits->past_us, &limits->past_of, option_us(r->options.past_s),
            "ingestd.past_limit_s");
     choose(&limits->longest_us, &limits->longest_of, option_us(r->options.longest_s),

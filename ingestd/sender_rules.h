@@ -12,9 +12,15 @@
 
 #define SENDER_RULES_MAX 256
 
-enum sender_door { SENDER_UDP, SENDER_HTTPS, SENDER_FILE, SENDER_DOORS };
+enum sender_door {
+    SENDER_UDP,
+    SENDER_HTTPS,
+    SENDER_FILE,
+    SENDER_DOORS, /* for which there are rules, options and budgets */
+    SENDER_IMPORT = SENDER_DOORS
+};
 
-/* "udp", "https", "file". */
+/* "udp", "https", "file", "import". */
 const char *sender_door_name(enum sender_door door);
 
 /* See budgets.h. 0: any. */
@@ -48,7 +54,11 @@ struct sender_rules *sender_rules_read(struct document *d, const struct json *li
                                        const struct sender_options *options);
 void sender_rules_free(struct sender_rules **r);
 
-/* What holds for an address (whose text is `sender`) by UDP, an identity by HTTPS, the owner of a
+/*
+ * What holds for an import: nothing but how far in the future it may lie, and how long it may have
+ * lasted. No rule is for it: who imports is on this machine, and means what he does.
+ *
+ * What holds for an address (whose text is `sender`) by UDP, an identity by HTTPS, the owner of a
  * file. */
 void sender_rules_limits(const struct sender_rules *r, enum sender_door door, struct slice sender,
                          const struct address *address, struct sender_limits *limits);

@@ -344,7 +344,11 @@ enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
     STRS(context_names, LIMIT_CONTEXT, 64) /* what is known beside the body, for the mapping */    \
     STRS(context_values, LIMIT_CONTEXT, LIMIT_DIMENSION_BYTES) /* of each */                       \
     STR(late, LIMIT_TEXT_BYTES) /* why it is to be refused as `late` and kept as such; "": it is   \
-                                   to be read */
+                                   to be read */                                                   \
+    UINT(import, 1) /* 1: of an archive: of any age, and nothing to be alarmed about. The store    \
+                       has "import" as the door of each record; the answer is `imported` */
+
+#define LIMIT_REASON_TEXT 2048
 
 enum delivery_outcome {
     DELIVERY_KEPT,    /* at least a part of it; that is on disk, and cannot be lost any more */
@@ -366,6 +370,17 @@ enum delivery_outcome {
     STR(detail, LIMIT_TEXT_BYTES)                                                                  \
     ADDED()                                                                                        \
     UINT(exceptions, UINT32_MAX) /* mPlane exceptions: there is nothing in them to keep */
+
+/* The same of an import, unless it is busy, which is told as above. */
+#define IMPORTED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                             \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(outcome, DELIVERY_OUTCOMES - 1)                                                           \
+    UINT(records, UINT32_MAX)                                                                      \
+    UINT(rejected, UINT32_MAX)                                                                     \
+    STR(reason, 64)                                                                                \
+    STR(detail, LIMIT_TEXT_BYTES)                                                                  \
+    STR(reasons, LIMIT_REASON_TEXT) /* of all that is refused, with how often: "json 1 format 12"  \
+                                     */
 
 /* A delegated export URL, as mplane-gw keeps it in a file. */
 #define GRANT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
@@ -501,7 +516,8 @@ enum delivery_outcome {
     MESSAGE(access_change, ACCESS_CHANGE_FIELDS)                                                   \
     MESSAGE(access_changed, ACCESS_CHANGED_FIELDS)                                                 \
     MESSAGE(access_past, ACCESS_PAST_FIELDS)                                                       \
-    MESSAGE(access_history, ACCESS_HISTORY_FIELDS)
+    MESSAGE(access_history, ACCESS_HISTORY_FIELDS)                                                 \
+    MESSAGE(imported, IMPORTED_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"

@@ -28,11 +28,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/file_bytes.h"
 #include "common/log.h"
 #include "common/split.h"
 #include "common/utf8.h"
 #include "common/when_time.h"
-#include "ingestd/folder/folder_bytes.h"
 #include "ingestd/folder/folder_memory.h"
 #include "ingestd/folder/folder_move.h"
 #include "ingestd/folder/folder_queue.h"
@@ -68,7 +68,7 @@ struct folder {
     size_t left_seen; /* in this look */
     bool left_ours;   /* the one that is told of has a name that is taken */
     char left_name[NAME_BYTES], left_why[128], stuck_name[NAME_BYTES], stuck_why[128];
-    struct folder_bytes bytes;
+    struct file_bytes bytes;
 };
 
 /* ---- folders ---- */
@@ -266,7 +266,7 @@ static struct slice read_bytes(struct folder *d)
 {
     struct slice bytes = {NULL, 0};
     const char *why;
-    if (folder_bytes_next(&d->bytes, &bytes, &why) == -1) {
+    if (file_bytes_next(&d->bytes, &bytes, &why) == -1) {
         folder_queue_refuse_rest(d->queue, why);
         bytes.len = 0;
     }
@@ -446,9 +446,9 @@ static int take_open_file(struct folder *d, int fd, const char *name, const stru
         note_left(d, name, "too many that are taken cannot be moved away");
         return 0;
     }
-    folder_bytes_begin(&d->bytes, fd);
+    file_bytes_begin(&d->bytes, fd);
     int rc = take_documents(d, name, was, known);
-    folder_bytes_end(&d->bytes);
+    file_bytes_end(&d->bytes);
     if (rc == 0) {
         finish_file(d, fd, name, was, folder_queue_progress(d->queue));
     }

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a format of one's own brings along for its record type: elements and a capability, grading blocks to start with, a gap
-that may change; in a set that runs."""
+that may change; and its archives; in a set that runs."""
+import gzip
 import json
 import os
+import signal
+import subprocess
 import time
 import urllib.request
 
 import pytest
 from conftest import running_set, time_text, wait_for
+from ingestds import result
 
 BLOCK = {"gradeName": "overall", "appliesTo": {"recordType": "sky"}, "gradingRules": [
     {"grade": 1, "if": [{"metric": "loss.ratio", "rel": ">=", "limit": 0.25}]}, {"grade": 5}]}
@@ -108,3 +112,78 @@ def test_a_changed_gap_is_followed_by_the_rebuild_it_needs(one):
     write(one, MAPPING)
     one.cmd("reload")
     wait_for(lambda: len(periods(one, "192.0.2.3")) == 4)
+
+
+# ---- archives ----
+
+def lines_of(dest, start, count, step=3600):
+    return "".join(json.dumps({"probe": "old", "dest": dest, "at": time_text(start + i * step), "loss": 0}) + "\n" for i in range(count))
+
+
+@pytest.fixture(name="archive")
+def make_archive(tmp_path):
+    """Two folders, one file in each gzip; of years ago."""
+    (tmp_path / "2009/12").mkdir(parents=True)
+    (tmp_path / "2009/.hidden").write_text("nonsense")
+    (tmp_path / "2009/12/a.json").write_text(lines_of("192.0.2.50", 1260000000, 30))
+    (tmp_path / "2009/b").write_bytes(gzip.compress(lines_of("192.0.2.51", 1261000000, 20).encode()))
+    return tmp_path / "2009"
+
+
+def test_old_results_go_in_once_and_are_marked(one, archive):
+    done = one.cmd("import", "--format", "sky", str(archive))
+    assert done.stdout.startswith("50 records taken, 0 refused\n2 files, 0 of them taken before; "), done
+    assert done.stdout.endswith("\n50 stored, 0 there already, 0 refused later\n") and done.stderr == ""
+    one.wait_matched(50, "--type", "sky", "--probe", "old")
+    assert one.sql("SELECT DISTINCT door, format FROM record WHERE probe = 'old'") == [("import", "sky")]
+    done = one.cmd("import", "--format", "sky", str(archive))
+    assert done.stdout.startswith("0 records taken, 0 refused\n2 files, 2 of them taken before; "), done
+    done = one.cmd("import", "--format", "sky", "--again", str(archive))
+    assert done.stdout.startswith("50 records taken") and done.stdout.endswith("\n0 stored, 50 there already, 0 refused later\n"), done
+    assert not one.periods_differ()
+
+
+def test_what_is_refused_is_told_by_reason_and_place(one, archive):
+    good = lines_of("192.0.2.52", 1262000000, 1)
+    (archive / "b").write_text(good + "\n" + '{"probe": "old", "dest": "h"}\n{"nonsense\n' + '{"probe": "x", "at": "2009-13-01"}\n')
+    done = one.cmd("import", "--format", "sky", str(archive / "b"), check=False)
+    assert done.returncode == 1 and done.stdout.startswith("1 record taken, 3 refused\n"), done
+    assert f"{archive}/b, from line " in done.stdout and "refused as format: 3, first " in done.stdout
+    with open(archive / "b", "wb") as file:
+        file.write(gzip.compress(good.encode())[:-4])
+    done = one.cmd("import", "--format", "sky", str(archive / "b"), check=False)
+    assert done.returncode == 1 and "refused as file: 1, first " in done.stdout, done
+    assert "No such file" in one.cmd("import", "--format", "sky", str(archive / "none"), check=False).stderr
+
+
+def test_mplane_results_and_what_retention_would_drop(one, archive):
+    (archive / "m").write_text("".join(json.dumps(result(f"2009-12-{day} 10:00:00 ... 2009-12-{day} 10:00:01")) for day in (21, 22)))
+    one.configure(stored={"retention": {"nothing": 30}})  # nobody reads it yet
+    try:
+        done = one.cmd("import", str(archive / "m"))
+    finally:
+        one.configure(stored={"retention": {}})
+    assert done.stdout.startswith("2 records taken, 0 refused\n1 file") and done.stdout.endswith("\n2 stored, 0 there already, 0 refused later\n")
+    assert "stored.retention keeps records of the type nothing for 30 days: those before " in done.stderr
+
+
+def test_whatever_is_killed_it_goes_on(one, tmp_path):
+    count = 60000
+    (tmp_path / "large").write_text("".join(lines_of(f"192.0.2.{128 + i}", 1263000000, count // 20, 30) for i in range(20)))
+    command = [one.command, "import", "--format", "sky", str(tmp_path / "large")]
+    journal = os.path.join(one.state, "import.jsonl")
+
+    def told():
+        with open(journal, encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("}\n") and "/large" in line]
+    with subprocess.Popen(command, env=one.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True) as first:
+        wait_for(told)
+        one.kill("ingestd")
+        os.killpg(first.pid, signal.SIGKILL)
+    one.wait_for(lambda: one.process("ingestd")["pid"])
+    one.cmd("up")
+    taken = told()[-1]
+    assert 0 < taken["parts"] <= count
+    done = one.cmd(*command[1:])
+    assert done.stdout.startswith(f"{count - taken['parts']} records taken, 0 refused\n"), (done, taken)
+    one.wait_matched(count, "--type", "sky", "--probe", "old", "--dest", "192.0.2.128/25")

@@ -16,6 +16,8 @@ COMMANDS = {
     "send": "send mPlane results to ingestd by UDP: [--udp HOST:PORT] FILE|-, one result a line; or what another tool"
             " wrote, to the set on this machine: --format FORMAT FILE...|--follow; or either as signed datagrams, to any set:"
             " --key KEYFILE --to HOST:PORT [--format FORMAT] FILE...|--follow",
+    "import": "old results, of any age and number, into the set on this machine: [--format FORMAT] FILE|FOLDER...; the same command"
+              " again goes on",
     "query": "QueryByCriteria: how many records match, how many of them have the grade",
     "periods": "the periods of steady quality that match, newest first",
     "events": "the changes of grade that match, newest first",
@@ -141,6 +143,11 @@ def run(command: str, arguments: List[str]) -> NoReturn:
         call += ["--udp", first_udp(opened(own.state))]
     elif command in ACCESS and not wants_help:
         rest += ["--run-dir", opened(own.state).endpoint_folder("admin")]
+    elif command == "import" and not wants_help:
+        from . import importing
+        state = opened(own.state)
+        call += ["--run-dir", state.endpoint_folder("deliver")] + _format_arguments(own.state, "list")
+        sys.exit(importing.run(state, own.client, call, rest))
     elif command == "rebuild":
         call += ["--run-dir", opened(own.state).endpoint_folder("store")]
     elif command == "types" and rest == ["check"]:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* zlib's own reader of files (gzread) passes over what stands behind a gzip without a word. */
-#include "ingestd/folder/folder_bytes.h"
+#include "common/file_bytes.h"
 
 #include <errno.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 #define GZIP_ONLY (16 + MAX_WBITS)
 
 /* More of the file behind what is not looked at yet. -1: errno says why. */
-static int read_more(struct folder_bytes *b)
+static int read_more(struct file_bytes *b)
 {
     size_t kept = b->stream.avail_in;
     memmove(b->read, b->stream.next_in, kept);
@@ -23,7 +23,7 @@ static int read_more(struct folder_bytes *b)
     return n == -1 ? -1 : 0;
 }
 
-void folder_bytes_begin(struct folder_bytes *b, int fd)
+void file_bytes_begin(struct file_bytes *b, int fd)
 {
     b->fd = fd;
     b->begun = b->gzip = b->within = b->over = b->padding = false;
@@ -31,7 +31,7 @@ void folder_bytes_begin(struct folder_bytes *b, int fd)
 }
 
 /* Whether it is gzip. -1: it cannot be read. */
-static int look_at_beginning(struct folder_bytes *b, const char **why)
+static int look_at_beginning(struct file_bytes *b, const char **why)
 {
     while (b->stream.avail_in < 2 && !b->over) {
         if (read_more(b) == -1) {
@@ -51,7 +51,7 @@ static int look_at_beginning(struct folder_bytes *b, const char **why)
     return 0;
 }
 
-void folder_bytes_end(struct folder_bytes *b)
+void file_bytes_end(struct file_bytes *b)
 {
     if (b->gzip) {
         inflateEnd(&b->stream);
@@ -60,7 +60,7 @@ void folder_bytes_end(struct folder_bytes *b)
 }
 
 /* Behind a member: 0 when another begins; 1 when all is over; -1: neither. */
-static int pass_padding(struct folder_bytes *b, const char **why)
+static int pass_padding(struct file_bytes *b, const char **why)
 {
     for (;;) {
         while (b->stream.avail_in > 0 && *b->stream.next_in == '\0') {
@@ -89,7 +89,7 @@ static int pass_padding(struct folder_bytes *b, const char **why)
 }
 
 /* Some bytes of the member, perhaps none yet. */
-static int inflate_some(struct folder_bytes *b, const char **why)
+static int inflate_some(struct file_bytes *b, const char **why)
 {
     if (b->stream.avail_in == 0 && !b->over && read_more(b) == -1) {
         *why = strerror(errno);
@@ -110,7 +110,7 @@ static int inflate_some(struct folder_bytes *b, const char **why)
     return -1;
 }
 
-static int next_of_gzip(struct folder_bytes *b, struct slice *bytes, const char **why)
+static int next_of_gzip(struct file_bytes *b, struct slice *bytes, const char **why)
 {
     int rc = 0;
     b->stream.next_out = (unsigned char *)b->text;
@@ -123,7 +123,7 @@ static int next_of_gzip(struct folder_bytes *b, struct slice *bytes, const char 
     return rc == -1 && bytes->len == 0 ? -1 : 0;
 }
 
-int folder_bytes_next(struct folder_bytes *b, struct slice *bytes, const char **why)
+int file_bytes_next(struct file_bytes *b, struct slice *bytes, const char **why)
 {
     *why = "it cannot be read";
     if (!b->begun && look_at_beginning(b, why) == -1) {
