@@ -209,7 +209,7 @@ static void note(const struct access_copy *c)
     } else {
         daemon_note("access", "version %llu, %lld s old%s", (unsigned long long)c->version, age_s,
                     c->refused ? "; a newer one cannot be used, the log says why"
-                    : away     ? "; stored is away, and it holds"
+                    : away     ? "; the store is away, and it holds"
                                : "");
     }
 }

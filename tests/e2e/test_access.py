@@ -130,13 +130,13 @@ def test_while_stored_is_away_the_copy_holds(gateway, store, admin):
         gateway.process.wait()
         gateway.start()
         gateway.wait(lambda: gateway.log().count("gateway.started") > started)
-        gateway.wait(lambda: "stored is away, and it holds" in note(gateway))
+        gateway.wait(lambda: "the store is away, and it holds" in note(gateway))
         assert 3600 <= int(note(gateway).split()[2]) < 3700, note(gateway)
         assert may_ask(gateway)
     finally:
         store.wait_for_no_session()
         store.start()
-    gateway.wait(lambda: "stored is away" not in note(gateway))
+    gateway.wait(lambda: "the store is away" not in note(gateway))
     changed(admin, {"kind": "role", "name": "reader", "body": []})
     wait_for(lambda: not may_ask(gateway), 10)
 
