@@ -16,7 +16,7 @@
 
 /* What may stand at the top of the file. Each process reads its own section and "common". */
 static const char *const sections[] = {"common", "ingestd",   "classifyd", "stored",
-                                       "queryd", "mplane-gw", NULL};
+                                       "queryd", "mplane-gw", "ingest-gw", NULL};
 
 const struct config_option config_common_options[] = {
     {"run_dir", CONFIG_STRING, offsetof(struct config_common, run_dir), NULL, 0, 0, false,

@@ -89,7 +89,7 @@ struct gateway {
     struct capabilities *capabilities;    /* what is offered */
     char registry_url[REGISTRY_URL_BYTES]; /* as clients know it */
     /* NULL before they are started and after they were stopped. */
-    struct rules *rules;
+    struct access_watch *rules;
     struct audit_log *audit;
     struct asks *asks;
     struct repetitions *repetitions;

@@ -326,10 +326,10 @@ enum answer_status {
 enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
 
 /*
- * mplane-gw, and the part of ingestd that reads files, to ingestd (DEALER to ROUTER): one mPlane
- * result or an envelope of them, or what another tool wrote in the format that is named, which is
- * the message's second frame. Only results are taken whose
- * type's label, LABEL_COLLECT + type, one of the globs in `allowed` matches.
+ * mplane-gw, ingest-gw, and the part of ingestd that reads files, to ingestd (DEALER to ROUTER):
+ * one mPlane result or an envelope of them, or what another tool wrote in the format that is named,
+ * which is the message's second frame. Only results are taken whose type's label, LABEL_COLLECT +
+ * type, one of the globs in `allowed` matches.
  */
 #define DELIVER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     UINT(id, UINT64_MAX) /* the deliverer's */                                                     \
@@ -532,7 +532,7 @@ enum delivery_outcome {
 #define ENDPOINT_ACCESS   "access" /* stored binds ROUTER: access_get by who faces outsiders */
 #define ENDPOINT_KEYS     "keys"   /* the same, with secrets: by ingestd */
 #define ENDPOINT_ADMIN    "admin"  /* the same, and access_change, access_past: by ezrepoctl */
-#define ENDPOINT_DELIVER  "deliver" /* ingestd binds ROUTER, mplane-gw connects DEALER */
+#define ENDPOINT_DELIVER  "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
 #define ENDPOINT_QUERY    "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */
 
 #endif

@@ -21,6 +21,11 @@
 /* Beside the body: what is said about it. */
 #define ARENA_BYTES ((size_t)64 * 1024)
 
+/* How the reasons begin for which ingestd refuses what is beyond the sender's budgets. */
+#define BUDGET         "budget."
+#define BUDGET_RECORDS BUDGET "records" /* by the second; the others are by the day */
+#define DAY_US         INT64_C(86400000000)
+
 #define HTTP_UNSUPPORTED_TYPE 415 /* libevent has no name for it */
 
 struct posts {
@@ -157,6 +162,15 @@ static void take_answer(const struct link *link, struct slice bytes)
     } else {
         p->kind->delivered(p, &m);
     }
+}
+
+int64_t posts_budget_wait_us(const struct delivered_message *m, int64_t now_us)
+{
+    if (m->rejected == 0 || m->reason.len <= strlen(BUDGET) ||
+        memcmp(m->reason.at, BUDGET, strlen(BUDGET)) != 0) {
+        return 0;
+    }
+    return slice_is(m->reason, BUDGET_RECORDS) ? POSTS_RETRY_US : DAY_US - now_us % DAY_US;
 }
 
 static void on_timeout(evutil_socket_t fd, short what, void *context)

@@ -115,6 +115,12 @@ struct arena *posts_body_arena(const struct posts *s);
  * answers. */
 void post_deliver(struct post *p, struct deliver_message *m, struct slice body);
 
+/*
+ * After how long somebody may deliver again of whom ingestd took not all, since it is more than is
+ * his in a second or a day; 0: that is not why, or nothing was refused.
+ */
+int64_t posts_budget_wait_us(const struct delivered_message *m, int64_t now_us);
+
 /* Forgets the post; its request gets this reply. The body may live in the post's arena. */
 void post_reply(struct post *p, int status, const char *content_type, struct slice body);
 

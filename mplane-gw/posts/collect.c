@@ -29,12 +29,6 @@
 #define HTTP_FORBIDDEN 403
 #define HTTP_TOO_MANY  429
 
-/* How the reasons begin for which ingestd refuses what is beyond the sender's budgets. */
-#define BUDGET         "budget."
-#define BUDGET_RECORDS BUDGET "records" /* by the second; the others are by the day */
-#define SECOND_US      INT64_C(1000000)
-#define DAY_US         (86400 * SECOND_US)
-
 /* What is known of a post, beside what posts.h says. */
 struct collect {
     struct gateway *gateway;
@@ -145,18 +139,9 @@ static void reply_fault(struct post *p, enum post_fault f, int status, const cha
 
 /* ---- what ingestd says ---- */
 
-static bool is_beyond_budget(const struct delivered_message *m)
-{
-    return m->rejected > 0 && m->reason.len > strlen(BUDGET) &&
-           memcmp(m->reason.at, BUDGET, strlen(BUDGET)) == 0;
-}
-
 /* More than who posts may have. What is kept of it is stored once, also when it comes again. */
-static void reply_limited(struct post *p, const struct delivered_message *m)
+static void reply_limited(struct post *p, const struct delivered_message *m, int64_t wait_us)
 {
-    int64_t now_us = daemon_now_us();
-    int64_t wait_us =
-        slice_is(m->reason, BUDGET_RECORDS) ? POSTS_RETRY_US : DAY_US - now_us % DAY_US;
     reply_retry_after(p->request, wait_us);
     reply_fault(p, POST_LIMITED, HTTP_TOO_MANY,
                 arena_printf(p->arena, "%s, post it again later: %.*s: %.*s",
@@ -211,8 +196,9 @@ static void reply_kept(struct post *p, const struct delivered_message *m)
 
 static void delivered(struct post *p, const struct delivered_message *m)
 {
-    if (is_beyond_budget(m)) {
-        reply_limited(p, m);
+    int64_t wait_us = posts_budget_wait_us(m, daemon_now_us());
+    if (wait_us > 0) {
+        reply_limited(p, m, wait_us);
     } else if (m->outcome == DELIVERY_KEPT) {
         reply_kept(p, m);
     } else {

@@ -261,12 +261,12 @@ class EzrepoSet:
     def __init__(self, build: str, state: str, *init: str) -> None:
         self.build = build
         self.state = state
-        self.udp, self.https, self.registry = find_free_ports(3)
+        self.udp, self.https, self.registry, self.ingest = find_free_ports(4)
         self.sessions: Dict[str, Any] = {}  # by role
         self.environment = {**os.environ, "EZREPO_BUILD": build, "EZREPO_STATE": state}
         self.environment.pop("PGHOST", None)
         self.made = self._init("--udp-port", str(self.udp), "--https-port", str(self.https),
-                               "--registry-port", str(self.registry), *init)
+                               "--registry-port", str(self.registry), "--ingest-port", str(self.ingest), *init)
 
     def cmd(self, *arguments: str, check: bool = True, text: Optional[str] = None,
             timeout: float = 180) -> "subprocess.CompletedProcess[str]":

@@ -14,11 +14,11 @@ from conftest import ping, time_text, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's sets have users of their own")
 
-KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw"]
+KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw"]
 # Whose socket it is, and who besides may connect to it.
-ENDPOINTS = {"batches": ("ingestd", {"classifyd"}), "deliver": ("ingestd", {"mplane-gw"}),
+ENDPOINTS = {"batches": ("ingestd", {"classifyd"}), "deliver": ("ingestd", {"mplane-gw", "ingest-gw"}),
              "graded": ("stored", {"classifyd"}), "announce": ("stored", {"ingestd", "classifyd"}),
-             "store": ("stored", {"mplane-gw"}), "access": ("stored", {"mplane-gw"}), "keys": ("stored", {"ingestd"}),
+             "store": ("stored", {"mplane-gw"}), "access": ("stored", {"mplane-gw", "ingest-gw"}), "keys": ("stored", {"ingestd"}),
              "admin": ("stored", set()), "query": ("queryd", {"mplane-gw"}), "sockets": ("socketd", {"ingestd"})}
 
 CONNECT = """
@@ -66,7 +66,7 @@ def test_each_process_runs_as_its_own_user(one):
 
 def owned_files(one):
     """What is in the state directory, and whose alone it is to read; None: nobody's but root's and PostgreSQL's."""
-    return {"pki/server.key": "mplane-gw", "pki/ca.key": None, "pki/clients/admin.key": None, "spool/spool.sqlite": "ingestd",
+    return {"pki/server.key": "mplane-gw", "pki/ingest.key": "ingest-gw", "pki/ca.key": None, "pki/clients/admin.key": None, "spool/spool.sqlite": "ingestd",
             "spool/spool.head": "ingestd", "gateway": "mplane-gw", "spool": "ingestd", "log/stored.log": None,
             "run/mplane-gw/mplane-gw.access": "mplane-gw", "postgres/data/PG_VERSION": None, "supervisor/supervisord.conf": None,
             **{f"run/{kind}/status/{kind}-0.json": kind for kind in KINDS}}

@@ -16,7 +16,7 @@ from .state import KINDS, Account, Group, State, make_directory
 # Of an endpoint (schemas/messages.h): whose socket it is, and whose group may connect.
 ENDPOINTS: Dict[str, Tuple[str, str]] = {
     "batches": ("ingestd", "classifyd"),
-    "deliver": ("ingestd", "mplane-gw"),
+    "deliver": ("ingestd", "delivering"),
     "graded": ("stored", "classifyd"),
     "announce": ("stored", "announced"),
     "store": ("stored", "mplane-gw"),
@@ -28,7 +28,8 @@ ENDPOINTS: Dict[str, Tuple[str, str]] = {
 }
 # Groups of more than one process.
 GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd"), "database": ("stored", "queryd"),
-                                      "access": ("mplane-gw",)}
+                                      "access": ("mplane-gw", "ingest-gw"),
+                                      "delivering": ("mplane-gw", "ingest-gw")}
 NAME_BYTES = 32  # of a user at most; the longest of ours is this much longer than what it begins with
 LONGEST = max(len(name) + 1 for name in (*KINDS, *GROUPS))
 LOCKED_SECONDS = 30  # for others that change the system's users
@@ -59,6 +60,7 @@ def _make_group(name: str) -> None:
 
 
 def _make_user(name: str, groups: List[str]) -> None:
+    """As it should be; one that is there stays as it is."""
     try:
         pwd.getpwnam(name)
     except KeyError:

@@ -2,9 +2,10 @@
 """The command line of `ezrepo`: one function a command, but for those of passed_on.py."""
 import argparse
 import json
+import os
 from typing import Any, Callable, List
 
-from . import initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall, upgrade
+from . import accounts, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall, upgrade
 from .errors import Usage
 from .output import say
 from .passed_on import first_udp, opened
@@ -17,6 +18,7 @@ def cmd_init(state: State, args: argparse.Namespace) -> int:
     initialise.init(state, initialise.Wanted(
         user=args.user, database=args.database, database_read=args.database_read,
         udp_port=args.udp_port, https_port=args.https_port, registry_port=args.registry_port,
+        ingest_port=args.ingest_port,
         listen=args.listen, names=args.name, classifyds=args.classifyd, manager=args.manager))
     say(f"made {state.directory}\n"
         f"  configuration  {state.config_file}\n"
@@ -85,13 +87,15 @@ def cmd_logs(state: State, args: argparse.Namespace) -> int:
 
 
 def _tell_gateway(state: State) -> int:
-    """Has a running gateway read its configuration, certificates and revocations, and says what came of it. 1 when it
-    refused them."""
+    """Has the servers that run read their configuration, certificates and revocations, and says what came of it. 1 when
+    one refused them."""
     running = manager.connect(state)
-    if running is None or not running.processes().get("mplane-gw", {}).get("pid"):
+    processes = running.processes() if running is not None else {}
+    names = [name for name in ("mplane-gw", "ingest-gw") if processes.get(name, {}).get("pid")]
+    if running is None or not names:
         return 0
-    lifecycle.wait_until_running(state, ["mplane-gw"])  # before that it would not know the signal
-    return 0 if lifecycle.read_again(state, running, "mplane-gw") else 1
+    lifecycle.wait_until_running(state, names)  # before that they would not know the signal
+    return 0 if all([lifecycle.read_again(state, running, name) for name in names]) else 1
 
 
 def _make_client(state: State, args: argparse.Namespace, request: str) -> int:
@@ -116,6 +120,9 @@ def cmd_pki_sign(state: State, args: argparse.Namespace) -> int:
 
 def cmd_pki_server(state: State, args: argparse.Namespace) -> int:
     pki.make_server(state, state.account("mplane-gw"), args.name, rename=args.new_identity)
+    if state.each and os.geteuid() == 0:
+        accounts.make(str(state.settings["user"]))
+    pki.make_ingest(state, state.account("ingest-gw"), args.name)
     say(f"certificate  {state.path('pki', 'server.crt')} for {', '.join(pki.server_names(args.name))}\n"
         f"identity     {pki.server_identity(state)}")
     return _tell_gateway(state)
@@ -234,6 +241,8 @@ def _add_init(sub: argparse.ArgumentParser) -> None:
                      help="the gateway, mutual TLS (8890)")
     sub.add_argument("--registry-port", type=int, default=8891, metavar="PORT",
                      help="the element registry, plain HTTP (8891)")
+    sub.add_argument("--ingest-port", type=int, default=8892, metavar="PORT",
+                     help="what tools write over HTTPS, with a certificate or a token (8892)")
     sub.add_argument("--listen", action="append", default=[], metavar="ADDR",
                      help="an address to listen on, more than once if wanted (127.0.0.1 and ::1)")
     sub.add_argument("--name", action="append", default=[], metavar="HOST",

@@ -48,6 +48,17 @@ CONFIGURATION = """\
     "database": {query}
   }},
 
+  "ingest-gw": {{
+    // HTTPS for tools of all kinds, with a client's certificate or a token (docs/formats.md).
+    "listen": {ingest},
+    "certificate": {ingest_certificate},
+    "key": {ingest_key},
+    "ca": {ca},
+    "crl": {crl},
+    // Whose certificates may deliver what: as below. Tokens: ezrepo token issue.
+    "access": {{"roles": {{"probe": []}}, "authorizations": {{"Collect-*": ["probe"]}}}}
+  }},
+
   "mplane-gw": {{
     // HTTPS with mutual TLS, and the plain-HTTP listener that serves nothing but the element registry.
     "listen": {https},
@@ -101,6 +112,7 @@ class Wanted:
     udp_port: int = 9900
     https_port: int = 8890
     registry_port: int = 8891
+    ingest_port: int = 8892
     listen: List[str] = field(default_factory=list)
     names: List[str] = field(default_factory=list)
     classifyds: int = 1
@@ -121,11 +133,11 @@ class Client:
 
 def _check(wanted: Wanted) -> None:
     for option, port in (("--udp-port", wanted.udp_port), ("--https-port", wanted.https_port),
-                         ("--registry-port", wanted.registry_port)):
+                         ("--registry-port", wanted.registry_port), ("--ingest-port", wanted.ingest_port)):
         if not 1 <= port <= 65535:
             raise Usage(f"{option} {port}: expected 1 to 65535")
-    if wanted.https_port == wanted.registry_port:
-        raise Usage("--https-port and --registry-port must differ")
+    if len({wanted.https_port, wanted.registry_port, wanted.ingest_port}) < 3:
+        raise Usage("--https-port, --registry-port and --ingest-port must differ")
     if not 1 <= wanted.classifyds <= MAX_CLASSIFYDS:
         raise Usage(f"--classifyd {wanted.classifyds}: expected 1 to {MAX_CLASSIFYDS}")
     if bool(wanted.database) != bool(wanted.database_read):
@@ -205,6 +217,8 @@ def configuration(state: State, wanted: Wanted) -> str:
         "store": wanted.database or cluster.conninfo(state, cluster.STORE_ROLE),
         "query": wanted.database_read or cluster.conninfo(state, cluster.QUERY_ROLE),
         "https": [_endpoint(a, wanted.https_port) for a in addresses],
+        "ingest": [_endpoint(a, wanted.ingest_port) for a in addresses],
+        "ingest_certificate": state.path("pki", "ingest.crt"), "ingest_key": state.path("pki", "ingest.key"),
         "registry": _endpoint(addresses[0], wanted.registry_port),
         "public_url": f"https://{_endpoint(host, wanted.https_port)}",
         "registry_url": f"http://{_endpoint(host, wanted.registry_port)}/registry/ezrepo",
@@ -264,6 +278,7 @@ def _make(state: State, wanted: Wanted) -> None:
     copy_schemas(state)
     pki.make_authority(state)
     pki.make_server(state, state.account("mplane-gw"), wanted.names)
+    pki.make_ingest(state, state.account("ingest-gw"), wanted.names)
     write_file(state.config_file, configuration(state, wanted), 0o640, state.group(""))
     add_client(state, Client("admin", "admin"))
     if state.private_cluster:

@@ -12,7 +12,7 @@ import secrets
 import socket
 import subprocess
 import time
-from typing import Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from . import issued
 from .errors import Failure, Usage
@@ -25,6 +25,7 @@ DEFAULT_DAYS = 825
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 HOST = re.compile(r"[A-Za-z0-9*][A-Za-z0-9.-]{0,252}")
 ORGANISATION = "EZRepo"
+INGEST_NAME = "ingest-"  # so begins what the door for tools is called
 
 
 def identity(name: str) -> str:
@@ -149,8 +150,9 @@ def _note_issued(state: State, certificate: str) -> None:
     _save_issued(state, load_issued(state) + [_facts(certificate)])
 
 
-def _current_server_serial(state: State) -> str:
-    return _facts(_read(state.path("pki", "server.crt"))).serial
+def _current_server_serials(state: State) -> Set[str]:
+    files = [state.path("pki", name) for name in ("server.crt", "ingest.crt")]
+    return {_facts(_read(file)).serial for file in files if file.endswith("server.crt") or os.path.exists(file)}
 
 
 def _revoke(state: State, certificates: List[Issued], chosen: List[Issued]) -> None:
@@ -189,7 +191,7 @@ def revoke_serial(state: State, serial: str) -> str:
         raise Failure(f"no certificate with the serial number {serial} was issued; ezrepo pki list has all that were")
     if chosen[0].revoked:
         raise Failure(f"the certificate with the serial number {serial} is revoked already")
-    if chosen[0].kind == SERVERS and chosen[0].serial == _current_server_serial(state):
+    if chosen[0].kind == SERVERS and chosen[0].serial in _current_server_serials(state):
         raise Failure("that is the certificate that the gateway shows; make another one first: ezrepo pki server")
     _revoke(state, certificates, chosen)
     return chosen[0].name
@@ -269,6 +271,24 @@ def _server_name(state: State) -> str:
 def server_identity(state: State) -> str:
     with _own_files():
         return f"org.ezrepo.{ORGANISATION}.{SERVERS}.{_server_name(state)}"
+
+
+def _ingest_name(state: State) -> str:
+    try:
+        return _facts(_read(state.path("pki", "ingest.crt"))).name
+    except FileNotFoundError:
+        return _fresh_server_name().replace("gateway-", INGEST_NAME, 1)
+
+
+def make_ingest(state: State, owner: Account, extra: List[str], days: int = DEFAULT_DAYS) -> None:
+    """The same for the door for tools, which asks nobody itself."""
+    key = state.path("pki", "ingest.key")
+    with _own_files():
+        write_file(key + ".fresh", _new_key(), 0o640, owner)
+        certificate = _sign(state, _request(key + ".fresh"), _subject(SERVERS, _ingest_name(state)),
+                            _extensions("serverAuth", _alternatives(server_names(extra))), days)
+        os.rename(key + ".fresh", key)
+        write_file(state.path("pki", "ingest.crt"), certificate, 0o644)
 
 
 def make_server(state: State, owner: Account, extra: List[str], days: int = DEFAULT_DAYS, rename: bool = False) -> None:
@@ -394,12 +414,13 @@ def list_all(state: State, roles: Dict[str, List[str]]) -> List[Dict[str, Any]]:
     certificates = load_issued(state)
     with _own_files():
         rows = _authority_rows(state)
-        current = {_current_server_serial(state)}
+        current = _current_server_serials(state)
         current |= {_facts(_read(state.path("pki", "clients", name + ".crt"))).serial for name in client_files(state)}
     order = sorted(certificates, key=lambda one: (one.kind == CLIENTS, one.name, issued.when(one.ends)))
     for one in order:
         client = one.kind == CLIENTS
-        row = _row(one.name if client else "(gateway)", "client" if client else "gateway", one,
+        server = "ingest-gw" if one.name.startswith(INGEST_NAME) else "gateway"
+        row = _row(one.name if client else f"({server})", "client" if client else server, one,
                    _state_of(one.ends, one.revoked, one.serial in current))
         if client and not one.revoked:
             row["roles"] = [role for role, members in roles.items() if identity(one.name) in members]

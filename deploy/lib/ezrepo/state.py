@@ -37,7 +37,7 @@ LONGEST_SOCKET = "/postgres/socket/.s.PGSQL.5432.lock"
 
 MAX_CLASSIFYDS = 64
 
-KINDS = ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw")  # of processes that are ours
+KINDS = ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw")  # of processes that are ours
 SUPERVISORD, SYSTEMD = "supervisord", "systemd"
 BOOTED = "/run/systemd/system"  # is there where systemd is what runs (sd_booted(3))
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
@@ -266,11 +266,17 @@ class State:
             own = self.path("formats.d")
         return [own] if own else []
 
+    @property
+    def has_ingest(self) -> bool:
+        """Whether there is a door for tools: a set that was made before there was one has no section for it."""
+        return "ingest-gw" in self.config()
+
     def process_names(self) -> List[str]:
         """All processes of the set, in the order they are started."""
         first = ["postgres"] if self.private_cluster else []
         keeper = ["socketd"] if self.manager == SUPERVISORD else []  # systemd keeps sockets itself
-        return (first + ["stored", "queryd", "mplane-gw"]
+        tools = ["ingest-gw"] if self.has_ingest else []
+        return (first + ["stored", "queryd", "mplane-gw"] + tools
                 + [f"classifyd-{i}" for i in range(self.classifyds)] + keeper + ["ingestd"])
 
 

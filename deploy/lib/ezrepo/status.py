@@ -128,7 +128,7 @@ def _note_troubles(process: Dict[str, Any]) -> List[str]:
             found.append(f"the database is {database}")
     if kind == "classifyd" and settled and notes.get("grading", "").startswith("none yet"):
         found.append(f"the grading is {notes['grading']}")
-    if kind == "mplane-gw" and settled and notes.get("ingestd") == "takes no posts":
+    if kind in ("mplane-gw", "ingest-gw") and settled and notes.get("ingestd") == "takes no posts":
         found.append("ingestd takes no posts: they are answered 503")
     if kind == "socketd" and settled and notes.get("ingestd") == "away":
         found.append("ingestd is away")

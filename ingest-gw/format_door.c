@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The name of a format, what is known beside a body, and the body. */
+#include "ingest-gw/format_door.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "ingest-gw/delivery_door.h"
+#include "ingest-gw/format_names.h"
+
+/* A form of several parts holds what was meant in one of them, in a wrapping that no format has. */
+static bool is_wrapped(struct evhttp_request *request)
+{
+    const char *type =
+        evhttp_find_header(evhttp_request_get_input_headers(request), "Content-Type");
+    return type != NULL && strncasecmp(type, "multipart/", strlen("multipart/")) == 0;
+}
+
+/* Whether it is said how long the body is. */
+static bool has_length(struct evhttp_request *request)
+{
+    const struct evkeyvalq *headers = evhttp_request_get_input_headers(request);
+    return evhttp_find_header(headers, "Content-Length") != NULL ||
+           evhttp_find_header(headers, "Transfer-Encoding") != NULL;
+}
+
+static void take_body(struct post *p, const struct door_request *r,
+                      const struct context_query *context)
+{
+    struct arena *a = posts_body_arena(r->gateway->posts);
+    const char *why = NULL;
+    struct slice body, format = slice_of(r->rest);
+    int fault = a == NULL ? 1 : post_body(p, a, &body, &why);
+    if (fault == 1) {
+        delivery_busy(p, "out of memory");
+    } else if (fault != 0) {
+        delivery_refuse(p, fault, "body", why);
+    } else {
+        delivery_send(p, r->guest, slice_is(format, FORMAT_MPLANE) ? slice_of("") : format, context,
+                      body);
+    }
+    arena_free(&a);
+}
+
+void format_door_post(const struct door_request *r)
+{
+    struct context_query context;
+    struct ingest *g = r->gateway;
+    struct post *p = delivery_begin(r, "ingest", r->rest, delivery_reply_json);
+    if (p == NULL) {
+        return;
+    }
+    const char *why = context_query_read(
+        p->arena, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->request)), &context);
+    if (!format_names_has(g->formats, slice_of(r->rest))) {
+        const char *names = format_names_text(g->formats, p->arena);
+        delivery_refuse(p, HTTP_NOTFOUND, "format",
+                        names == NULL
+                            ? NULL
+                            : arena_printf(p->arena, "there is no format \"%.64s\"; there are %s",
+                                           r->rest, names));
+    } else if (why != NULL) {
+        delivery_refuse(p, HTTP_BADREQUEST, "context",
+                        arena_printf(p->arena, "the parameters of the URL: %s", why));
+    } else if (is_wrapped(r->request)) {
+        delivery_refuse(p, INGEST_UNSUPPORTED_TYPE, "body",
+                        "Content-Type: expected the body itself, not a form of several parts");
+    } else if (!has_length(r->request)) {
+        delivery_refuse(p, INGEST_LENGTH_REQUIRED, "body",
+                        "expected Content-Length, also where the body is empty");
+    } else {
+        take_body(p, r, &context);
+    }
+}

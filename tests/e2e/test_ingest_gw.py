@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The door for tools: POST /ingest/FORMAT with a client's certificate, the real ingest-gw and ingestd."""
+import gzip
+import http.client
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+
+import pytest
+from conftest import wait_for
+from gateways import make_context
+from ingest_doors import FPING, running, together
+from ingestds import result
+
+
+@pytest.fixture(scope="module")
+def door(build_dir, tmp_path_factory):
+    with running(build_dir, tmp_path_factory.mktemp("i"), post_bytes=100000, body_bytes=200000, transfer_timeout_s=5,
+                 requests_per_second=0, unknown_per_second=1000, unknown_burst=100000) as one:
+        yield one
+
+
+def records_of(door, count):
+    return door.ingestd.collect(count, rejects=True)
+
+
+def test_a_body_is_kept(door):
+    status, headers, told = door.post("/ingest/fping-text?target=x")
+    assert (status, headers["Content-Type"], told) == (200, "application/json", {"records": 1, "refused": 0})
+    record, = records_of(door, 1)
+    assert (record["type"], record["dest"]) == ("ping", "192.0.2.1")
+    wait_for(lambda: 'identity="org.example.probe"' in door.audit() and 'format="fping-text" outcome="kept"' in door.audit())
+
+
+def test_mplane_is_a_format_like_others(door):
+    import json
+    assert door.post("/ingest/mplane", json.dumps(result(value="77")))[2]["records"] == 1
+    assert records_of(door, 1)[0]["values"][0] == "77"
+
+
+def test_what_is_known_beside_the_body(door):
+    """%XX and + are what they stand for; an empty body is a measurement that failed, where the mapping says so."""
+    assert door.post("/ingest/fping-text?target=a%2Fb+c%C3%A9&probe=p", "")[2] == {"records": 1, "refused": 0}
+    assert records_of(door, 1)[0]["dest"] == "a/b cé"
+    long = "&".join(f"n{i}=v" for i in range(57))
+    for query, why in (("a=1&a=2", "twice"), ("=1", "no name"), ("a=%00", "NUL"), ("a=%ff", "UTF-8"), ("a=%4", "hexadecimal"),
+                       ("n" * 65 + "=1", "too long"), ("a=" + "v" * 1025, "too long"), (long, "too many")):
+        status, _, told = door.post(f"/ingest/fping-text?{query}")
+        assert status == 400 and told["reason"] == "context" and why in told["detail"], (query, told)
+
+
+def test_what_is_refused_is_told(door):
+    status, _, told = door.post("/ingest/fping-text", "no such line\n")
+    assert status == 400 and told["records"] == 0 and told["refused"] == 1 and told["reason"] == "format", told
+    status, _, told = door.post("/ingest/fping-text", FPING + "no such line\n")
+    assert status == 200 and (told["records"], told["refused"]) == (1, 1) and "line 2" in told["detail"], told
+    records_of(door, 1)
+    status, _, told = door.post("/ingest/nothing")
+    assert status == 404 and "fping-text" in told["detail"] and "mplane" in told["detail"]
+    assert door.post("/ingest/fping-text/more")[0] == door.post("/")[0] == door.post("/ingest/")[0] == 404
+    status, headers, _ = door.ask("GET", "/ingest/fping-text")
+    assert (status, headers["Allow"]) == (405, "POST")
+    assert door.post("/ingest/fping-text", Content_Type="multipart/form-data; boundary=x")[0] == 415
+
+
+def test_bodies(door):
+    zipped = gzip.compress(FPING.encode())
+    assert door.post("/ingest/fping-text", zipped, Content_Encoding="gzip")[0] == 200
+    records_of(door, 1)
+    assert door.post("/ingest/fping-text", gzip.compress(b" " * 10_000_000), Content_Encoding="gzip")[0] == 413
+    assert door.post("/ingest/fping-text", b"x" * 150000)[0] == 413  # told by us
+    assert door.post("/ingest/fping-text", b"x" * 250000)[0] == 413  # by what reads requests
+    assert door.post("/ingest/fping-text", b"{}", Content_Encoding="gzip")[0] == 400
+    status, headers, _ = door.post("/ingest/fping-text", b"x", Content_Encoding="br")
+    assert (status, headers["Accept-Encoding"]) == (415, "gzip")
+    raw = door.connect("probe")
+    raw.putrequest("POST", "/ingest/fping-text")
+    raw.endheaders()
+    assert raw.getresponse().status == 411
+    raw.close()
+
+
+def test_who_may(door):
+    """No certificate: told what is missing; one of nobody's: denied; a wrong one: no handshake."""
+    status, headers, told = door.post("/ingest/fping-text", name=None)
+    assert (status, headers["WWW-Authenticate"], told["reason"]) == (401, 'Bearer realm="EZRepo"', "unknown")
+    status, headers, other = door.post("/ingest/nothing", name=None, Authorization="Bearer ezr_" + "x" * 43)
+    assert (status, other) == (401, told) and headers["WWW-Authenticate"].endswith('error="invalid_token"')
+    status, _, told = door.post("/ingest/fping-text", name="nobody")
+    assert (status, told["reason"]) == (403, "denied")
+    for name in ("stranger", "old"):
+        with pytest.raises((ssl.SSLError, OSError, http.client.HTTPException)):
+            door.post("/ingest/fping-text", name=name)
+    assert "ezr_" not in door.audit() + door.log()
+
+
+def test_curl(door):
+    """As it is written in the documentation."""
+    certificate, key = door.files["probe"][:2]
+    done = subprocess.run(["curl", "-sS", "--cacert", door.ca.file, "--cert", certificate, "--key", key, "--data-binary", "@-",
+                           f"https://127.0.0.1:{door.port}/ingest/fping-text?target=192.0.2.1"], input=FPING.encode(),
+                          capture_output=True, check=True)
+    assert done.stdout == b'{"records":1,"refused":0}\n', done
+    records_of(door, 1)
+
+
+def test_slow_peers_and_junk_keep_nobody(door):
+    context = make_context(door.ca.file)
+    silent = [socket.create_connection(("127.0.0.1", door.port), timeout=60) for _ in range(20)]
+    slow = []
+    for _ in range(10):
+        wrapped = context.wrap_socket(socket.create_connection(("127.0.0.1", door.port), timeout=60),
+                                      server_hostname="127.0.0.1")
+        wrapped.sendall(b"POST /ingest/fping-text HTTP/1.1\r\nContent-Length: 100000\r\n\r\nx")
+        slow.append(wrapped)
+    for junk in (b"\x00" * 100, b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01\xff\xff" + b"x" * 1000):
+        silent[0].sendall(junk) if junk[0] else silent[1].sendall(junk)
+    for junk in (b"\x00\r\n\r\n", b"POST /ingest/fping-text HTTP/9.9\r\n\r\n", b"POST " + b"a" * 30000):
+        wrapped = context.wrap_socket(socket.create_connection(("127.0.0.1", door.port), timeout=60),
+                                      server_hostname="127.0.0.1")
+        wrapped.sendall(junk)
+        slow.append(wrapped)
+    assert door.post("/ingest/fping-text")[0] == 200
+    records_of(door, 1)
+    for one in silent + slow:
+        one.close()
+
+
+def test_nothing_that_was_answered_is_lost(build_dir, tmp_path):
+    """ingestd and the door are killed while bodies come; what was told 200 is there, the rest may be posted again."""
+    with running(build_dir, tmp_path, ingestd={"batch_age_ms": 2000}, post_timeout_ms=2000) as door:
+        def bodies(first):
+            return {i: (lambda i=i: door.post("/ingest/fping-text", FPING.replace("192.0.2.1", f"192.0.2.{i}"))[0])
+                    for i in range(first, first + 8)}
+
+        def killed(victim, first):
+            waiting = threading.Thread(target=lambda: told.update(together(bodies(first))))
+            before = door.ingestd.status()["counters"]["received.datagrams"]
+            waiting.start()
+            wait_for(lambda: door.ingestd.status()["counters"]["received.datagrams"] >= before + 8)
+            victim()
+            waiting.join()
+        told = {}
+        killed(door.kill, 10)
+        assert not any(told[i] == 200 for i in range(10, 18))
+        os.truncate(door.folder / "log", 0)
+        door.start()
+        killed(lambda: (os.kill(door.ingestd.process.pid, signal.SIGKILL), door.ingestd.process.wait()), 20)
+        assert {told[i] for i in range(20, 28)} <= {503}
+        door.ingestd.kill()
+        door.start_ingestd(batch_age_ms=5)
+        door.wait_connected()
+        kept = together(bodies(30))
+        assert set(kept.values()) == {200}
+        door.ingestd.kill()
+        door.start_ingestd()
+        found = set()
+        while not {f"192.0.2.{i}" for i in range(30, 38)} <= found:
+            found |= {r["dest"] for r in door.ingestd.batch().records}
+
+
+def test_drains_and_reloads(build_dir, tmp_path):
+    with running(build_dir, tmp_path, ingestd={"batch_age_ms": 500}) as door:
+        door.options["access"]["authorizations"] = {"Collect-other": ["probe"]}
+        door.write_config()
+        os.kill(door.process.pid, signal.SIGHUP)
+        wait_for(lambda: door.status().get("reload", {}).get("number") == 1)
+        assert door.post("/ingest/fping-text")[0] == 403
+        door.options["key"] = "/nowhere"
+        door.write_config()
+        os.kill(door.process.pid, signal.SIGHUP)
+        wait_for(lambda: door.status().get("reload", {}).get("refused"))
+        assert door.post("/ingest/fping-text")[0] == 403
