@@ -46,8 +46,8 @@ void delivery_reply_json(struct post *p, int status, const struct ingest_answer 
     }
 }
 
-static void answer(struct post *p, int status, enum ingest_counter counter, const char *outcome,
-                   const struct ingest_answer *answer)
+void delivery_answer(struct post *p, int status, enum ingest_counter counter, const char *outcome,
+                     const struct ingest_answer *answer)
 {
     ingest_count(gateway_of(p), counter);
     about_of(p)->outcome = outcome;
@@ -63,8 +63,8 @@ void delivery_refuse(struct post *p, int status, const char *reason, const char 
     const struct ingest_answer a = {
         .refused = 1, .reason = slice_of(reason), .detail = slice_of(text)};
     tell(p, denied ? "post.denied" : "post.refused", &said, reason, text);
-    answer(p, status, denied ? COUNT_POSTS_DENIED : COUNT_POSTS_REFUSED,
-           denied ? "denied" : "refused", &a);
+    delivery_answer(p, status, denied ? COUNT_POSTS_DENIED : COUNT_POSTS_REFUSED,
+                    denied ? "denied" : "refused", &a);
 }
 
 void delivery_busy(struct post *p, const char *why)
@@ -76,7 +76,7 @@ void delivery_busy(struct post *p, const char *why)
                                     .detail = slice_of(text == NULL ? "out of memory" : text)};
     tell(p, "post.busy", &said, "busy", why);
     reply_retry_after(p->request, POSTS_RETRY_US);
-    answer(p, HTTP_SERVUNAVAIL, COUNT_POSTS_BUSY, "busy", &a);
+    delivery_answer(p, HTTP_SERVUNAVAIL, COUNT_POSTS_BUSY, "busy", &a);
 }
 
 /* ---- what ingestd says ---- */
@@ -100,15 +100,15 @@ static void delivered(struct post *p, const struct delivered_message *m)
     }
     if (wait_us > 0) {
         reply_retry_after(p->request, wait_us);
-        answer(p, INGEST_TOO_MANY, COUNT_POSTS_LIMITED, "limited", &a);
+        delivery_answer(p, INGEST_TOO_MANY, COUNT_POSTS_LIMITED, "limited", &a);
     } else if (m->outcome == DELIVERY_REFUSED && slice_is(m->reason, "denied")) {
-        answer(p, INGEST_FORBIDDEN, COUNT_POSTS_DENIED, "denied", &a);
+        delivery_answer(p, INGEST_FORBIDDEN, COUNT_POSTS_DENIED, "denied", &a);
     } else if (m->outcome == DELIVERY_REFUSED) {
-        answer(p, HTTP_BADREQUEST, COUNT_POSTS_REFUSED, "refused", &a);
+        delivery_answer(p, HTTP_BADREQUEST, COUNT_POSTS_REFUSED, "refused", &a);
     } else if (m->rejected > 0) {
-        answer(p, HTTP_OK, COUNT_POSTS_PARTLY_KEPT, "partly kept", &a);
+        delivery_answer(p, HTTP_OK, COUNT_POSTS_PARTLY_KEPT, "partly kept", &a);
     } else {
-        answer(p, HTTP_OK, COUNT_POSTS_KEPT, "kept", &a);
+        delivery_answer(p, HTTP_OK, COUNT_POSTS_KEPT, "kept", &a);
     }
 }
 

@@ -25,6 +25,7 @@ struct delivery_about {
     const char *outcome;
     uint64_t records;
     struct slice body; /* what the reply needs of it; or none */
+    const void *more;  /* what else the door keeps of it, in the post's arena */
 };
 
 /*
@@ -43,6 +44,10 @@ void delivery_busy(struct post *p, const char *why);
 /* Hands the body to ingestd in this format ("": mPlane's), for this guest, with what is known. */
 void delivery_send(struct post *p, const struct door_guest *guest, struct slice format,
                    const struct context_query *context, struct slice body);
+
+/* Answers with what became of it; it counts there, and is so called in the audit log. */
+void delivery_answer(struct post *p, int status, enum ingest_counter counter, const char *outcome,
+                     const struct ingest_answer *answer);
 
 /* Answers as POST /ingest/FORMAT does. */
 delivery_reply delivery_reply_json;

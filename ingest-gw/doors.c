@@ -11,6 +11,7 @@
 #include "ingest-gw/format_door.h"
 #include "ingest-gw/guest.h"
 #include "ingest-gw/ingest_answer.h"
+#include "ingest-gw/remote/remote_door.h"
 
 /*
  * A path that ends with "/" stands for all below it; what follows it is handed on. Without a door a
@@ -23,6 +24,7 @@ static const struct door {
     void (*take)(const struct door_request *r);
 } doors[] = {
     {"/ingest/", "POST", EVHTTP_REQ_POST, GUEST_BEARER, format_door_post},
+    {"/api/v1/write/", "POST", EVHTTP_REQ_POST, GUEST_BEARER, remote_door_post},
 };
 
 #define DOORS (sizeof doors / sizeof doors[0])

@@ -13,6 +13,7 @@
 #include "common/door/audit_log.h"
 #include "common/http/server.h"
 #include "ingest-gw/ingest_settings.h"
+#include "ingest-gw/remote/remote.h"
 
 #define INGEST_COUNTERS(COUNTER, GAUGE)                                                            \
     HTTP_COUNTERS(COUNTER, GAUGE)                                                                  \
@@ -38,7 +39,8 @@
     COUNTER(ANSWERS_MALFORMED, "answers.malformed", "",                                            \
             "answers of the other processes that could not be read")                               \
     COUNTER(AUDIT_LEFT_OUT, "audit.left_out", "",                                                  \
-            "lines of the audit log beyond audit_per_second, or that could not be written")
+            "lines of the audit log beyond audit_per_second, or that could not be written")        \
+    REMOTE_COUNTERS(COUNTER, GAUGE)
 
 enum ingest_counter { INGEST_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUNTERS };
 
@@ -60,6 +62,8 @@ struct ingest {
     struct format_names *formats;
     struct audit_log *audit;
     struct posts *posts;
+    struct format_files *mappings; /* NULL: there is no remote write */
+    struct remote *remote;         /* the same */
 };
 
 static inline void ingest_count(struct ingest *g, enum ingest_counter counter)

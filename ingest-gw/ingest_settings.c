@@ -14,11 +14,15 @@
     {#member, CONFIG_INTEGER, OFFSET(http.member), preset, min, max, reloadable, help},
 #define POSTS_NUMBER(member, preset, min, max, reloadable, help)                                   \
     {#member, CONFIG_INTEGER, OFFSET(posts.member), preset, min, max, reloadable, help},
+#define REMOTE_TEXT(member, preset, reloadable, help)                                              \
+    {#member, CONFIG_STRING, OFFSET(remote.member), preset, 0, 0, reloadable, help},
+#define REMOTE_NUMBER(member, preset, min, max, reloadable, help)                                  \
+    {#member, CONFIG_INTEGER, OFFSET(remote.member), preset, min, max, reloadable, help},
 
 const struct config_option ingest_options[] = {
     {"listen", CONFIG_STRINGS, OFFSET(listen), "[\"0.0.0.0:8892\"]", 0, 0, false,
      "addresses for HTTPS, HOST:PORT each, IPv6 in brackets"},
-    TLS_OPTIONS(TEXT){
+    REMOTE_OPTIONS(REMOTE_TEXT, REMOTE_NUMBER) TLS_OPTIONS(TEXT){
         "access", CONFIG_OBJECT, OFFSET(access), NULL, 0, 0, true,
         "who may deliver what, beside what the store has: {roles: {ROLE: [IDENTITY]}, "
         "authorizations: {Collect-TYPE: [ROLE]}}"},

@@ -7,6 +7,7 @@
 #include "common/door/posts.h"
 #include "common/http/http_limits.h"
 #include "common/http/tls.h"
+#include "ingest-gw/remote/remote.h"
 
 struct ingest_settings {
     struct config_strings listen;
@@ -18,6 +19,7 @@ struct ingest_settings {
     struct posts_limits posts;
     struct http_limits http;
     int64_t audit_per_second;
+    struct remote_settings remote;
 };
 
 extern const struct config_option ingest_options[];

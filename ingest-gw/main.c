@@ -7,9 +7,11 @@
 #include "common/door/access_watch.h"
 #include "common/door/event_loop.h"
 #include "common/door/posts.h"
+#include "common/formats/format_files.h"
 #include "common/log.h"
 #include "ingest-gw/doors.h"
 #include "ingest-gw/format_names.h"
+#include "ingest-gw/remote/remote_door.h"
 
 /* Draining takes at most this long; what still waits then gets no answer. */
 #define DRAIN_US 10000000
@@ -50,12 +52,26 @@ static int take_access(void *context, struct slice document)
     return 0;
 }
 
+/* What says how samples are put together; 0 with NULL where there is no remote write. */
+static int read_mappings(const struct ingest *g, struct format_files **mappings)
+{
+    const struct config_common *common = daemon_common();
+    *mappings = NULL;
+    if (g->settings.remote.remote_dir[0] == '\0') {
+        return 0;
+    }
+    *mappings = format_files_of(common->schemas_dir, common->formats_dir);
+    return *mappings == NULL ? -1 : 0;
+}
+
 static int prepare(void)
 {
     struct ingest *g = &self.gateway;
     g->access = read_access(g, (struct slice){NULL, 0});
     g->formats = format_names_read(daemon_common());
-    return g->access == NULL || g->formats == NULL ? -1 : doors_prepare(g);
+    return g->access == NULL || g->formats == NULL || read_mappings(g, &g->mappings) == -1
+               ? -1
+               : doors_prepare(g);
 }
 
 static int start_parts(struct ingest *g)
@@ -66,7 +82,8 @@ static int start_parts(struct ingest *g)
     g->watch = access_watch_new(g->base, "ingest-gw.access", take_access, g);
     g->audit = audit_log_new(&g->settings.audit_per_second, &g->counters[COUNT_AUDIT_LEFT_OUT]);
     g->posts = posts_new(g->base, &g->settings.posts, &counters);
-    return g->watch == NULL || g->audit == NULL || g->posts == NULL ? -1 : doors_start(g);
+    bool made = g->watch != NULL && g->audit != NULL && g->posts != NULL;
+    return !made || remote_door_open(g) == -1 ? -1 : doors_start(g);
 }
 
 /* ---- the loop ---- */
@@ -99,6 +116,16 @@ static int run(void)
     return event_loop_run(&self.loop);
 }
 
+static void use_mappings(struct ingest *g, struct format_files *mappings)
+{
+    struct format_files *before = g->mappings;
+    g->mappings = mappings;
+    if (g->remote != NULL) {
+        remote_take_formats(g->remote, mappings);
+    }
+    format_files_free(&before);
+}
+
 /* All of it, or nothing: who may come goes with the files that say who it is. */
 static int reload(void)
 {
@@ -106,16 +133,21 @@ static int reload(void)
     const struct tls_files files = ingest_files(&g->settings);
     struct access *access = read_access(g, access_watch_document(g->watch));
     struct format_names *formats = format_names_read(daemon_common());
-    SSL_CTX *context = access == NULL || formats == NULL ? NULL : connections_context(&files);
+    struct format_files *mappings;
+    int read = read_mappings(g, &mappings);
+    SSL_CTX *context =
+        access == NULL || formats == NULL || read == -1 ? NULL : connections_context(&files);
     if (context == NULL) {
         access_free(&access);
         format_names_free(&formats);
+        format_files_free(&mappings);
         return -1;
     }
     access_free(&g->access);
     format_names_free(&g->formats);
     g->access = access;
     g->formats = formats;
+    use_mappings(g, mappings);
     connections_use(server_connections(g->server), context);
     return 0;
 }
@@ -136,17 +168,22 @@ static void tick(void)
     access_watch_tick(g->watch);
     audit_log_tick(g->audit);
     posts_tick(g->posts);
+    if (g->remote != NULL) {
+        remote_tick(g->remote);
+    }
     daemon_note("ingestd", "%s", posts_ready(g->posts) ? "takes posts" : "takes no posts");
 }
 
 static void stop(void)
 {
     struct ingest *g = &self.gateway;
+    remote_free(&g->remote);
     posts_free(&g->posts);
     server_free(&g->server);
     access_watch_free(&g->watch);
     audit_log_free(&g->audit);
     format_names_free(&g->formats);
+    format_files_free(&g->mappings);
     access_free(&g->access);
     event_loop_close(&self.loop);
 }

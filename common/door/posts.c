@@ -139,21 +139,27 @@ void post_reply(struct post *p, int status, const char *content_type, struct sli
 
 /* ---- what ingestd says ---- */
 
+struct post *posts_find(const struct posts *s, uint64_t id)
+{
+    struct post *p;
+    DL_FOREACH2(s->first, p, next)
+    {
+        if (p->id == id) {
+            break;
+        }
+    }
+    return p;
+}
+
 static void take_answer(const struct link *link, struct slice bytes)
 {
     struct posts *s = link->context;
     struct delivered_message m;
-    struct post *p;
     if (delivered_decode_all(bytes, NULL, &m) == -1) {
         count_up(s->counters.answers_malformed);
         return;
     }
-    DL_FOREACH2(s->first, p, next)
-    {
-        if (p->id == m.id) {
-            break;
-        }
-    }
+    struct post *p = posts_find(s, m.id);
     if (p == NULL) {
         count_up(s->counters.answers_late);
     } else if (m.outcome == DELIVERY_BUSY) {
@@ -177,7 +183,7 @@ static void on_timeout(evutil_socket_t fd, short what, void *context)
 {
     struct post *p = context;
     (void)fd, (void)what;
-    p->kind->busy(p, "ingestd did not answer in time");
+    p->kind->busy(p, "it took too long");
 }
 
 /* The peer left. What it posted may be kept or not: it was told neither. */
@@ -285,7 +291,7 @@ static const char *why_full(const struct post *p, size_t bytes)
                                                                : NULL;
 }
 
-static int wait_for_ingestd(struct post *p, size_t bytes)
+static int wait_for_answer(struct post *p, size_t bytes)
 {
     struct posts *s = p->of;
     int64_t us = s->limits->post_timeout_ms * 1000;
@@ -324,9 +330,23 @@ void post_deliver(struct post *p, struct deliver_message *m, struct slice body)
     pack_release(&head);
     if (sent == -1) {
         p->kind->busy(p, "ingestd is not there, or takes nothing");
-    } else if (wait_for_ingestd(p, body.len) == -1) {
+    } else if (wait_for_answer(p, body.len) == -1) {
         p->kind->busy(p, "out of memory");
     } else {
         connection_drop_body(p->connection, p->request);
     }
+}
+
+int post_hold(struct post *p, size_t bytes)
+{
+    const char *full = why_full(p, bytes);
+    if (full == NULL && wait_for_answer(p, bytes) == -1) {
+        full = "out of memory";
+    }
+    if (full != NULL) {
+        p->kind->busy(p, full);
+        return -1;
+    }
+    connection_drop_body(p->connection, p->request);
+    return 0;
 }

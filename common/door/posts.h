@@ -116,6 +116,15 @@ struct arena *posts_body_arena(const struct posts *s);
 void post_deliver(struct post *p, struct deliver_message *m, struct slice body);
 
 /*
+ * It waits for something else than ingestd, which is looked for by the post's id; the kind is told
+ * when that takes too long, as with ingestd. 0, or -1 after it was answered that it cannot.
+ */
+int post_hold(struct post *p, size_t bytes);
+
+/* The post of this id that waits; NULL: it is gone. */
+struct post *posts_find(const struct posts *s, uint64_t id);
+
+/*
  * After how long somebody may deliver again of whom ingestd took not all, since it is more than is
  * his in a second or a day; 0: that is not why, or nothing was refused.
  */

@@ -55,6 +55,8 @@ CONFIGURATION = """\
     "key": {ingest_key},
     "ca": {ca},
     "crl": {crl},
+    // What came by Prometheus remote write and is not delivered yet.
+    "remote_dir": {remote},
     // Whose certificates may deliver what: as below. Tokens: ezrepo token issue.
     "access": {{"roles": {{"probe": []}}, "authorizations": {{"Collect-*": ["probe"]}}}}
   }},
@@ -209,7 +211,7 @@ def configuration(state: State, wanted: Wanted) -> str:
     addresses = wanted.listen or ["127.0.0.1", "::1"]
     host = _public_host(wanted)
     values = {
-        "run": state.path("run"), "spool": state.path("spool"),
+        "run": state.path("run"), "spool": state.path("spool"), "remote": state.path("remote"),
         # The programs' own are read where they are: units do not start programs that others cannot reach.
         "schemas": "" if wanted.manager == SYSTEMD else state.path("schemas"),
         "user": "" if os.geteuid() != 0 else state.settings["user"] + ("-%p" if state.each else ""),
@@ -247,6 +249,7 @@ def _make_folders(state: State) -> None:
     else:
         make_directory(state.path("run"), 0o700, state.account(""))
     make_directory(state.path("spool"), 0o700, state.account("ingestd"))
+    make_directory(state.path("remote"), 0o700, state.account("ingest-gw"))
     make_directory(state.path("gateway"), 0o700, state.account("mplane-gw"))
     make_directory(state.path("log"), 0o750, None, None if state.each else state.group(""))
     make_own_folders(state)

@@ -239,7 +239,7 @@ class State:
         config = self.config()
         places = [(f"{section}.{name}", str(config.get(section, {}).get(name, "")))
                   for section, name in (("common", "run_dir"), ("ingestd", "spool_dir"), ("mplane-gw", "repeats_file"),
-                                        ("mplane-gw", "exports_file"))]
+                                        ("mplane-gw", "exports_file"), ("ingest-gw", "remote_dir"))]
         if self.private_cluster:
             for section in ("stored", "queryd"):
                 given = connections.options(str(config.get(section, {}).get("database", ""))) or []

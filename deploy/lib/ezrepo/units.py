@@ -129,7 +129,8 @@ def _path(path: str) -> str:
 
 def _written(state: State, kind: str) -> List[str]:
     """Where a process writes: its own, and the sockets that others connect to."""
-    more = {"ingestd": [state.path("spool")], "mplane-gw": [state.path("gateway")]}.get(kind, [])
+    more = {"ingestd": [state.path("spool")], "mplane-gw": [state.path("gateway")],
+            "ingest-gw": [state.path("remote")]}.get(kind, [])
     ends = [state.endpoint_folder(name) for name, (owner, _) in accounts.ENDPOINTS.items() if owner == kind]
     return list(dict.fromkeys([state.own_folder(kind), *ends, *more]))
 
