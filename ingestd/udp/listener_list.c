@@ -10,14 +10,34 @@ static bool is_endpoint(struct slice text)
     return text.len < LISTENER_ENDPOINT_BYTES && udp_endpoint_parse(text, &address, &port) == 0;
 }
 
-static bool stands_among(const struct listener_list *list, const char *endpoint)
+static bool is_any(const struct address *a)
+{
+    static const uint8_t zeros[sizeof a->bytes];
+    return memcmp(a->bytes, zeros, sizeof zeros) == 0;
+}
+
+/* Whether one could not be bound beside the other: the same, or all addresses and one of them. */
+static bool rivals(const char *one, const char *other)
+{
+    struct address a, b;
+    uint16_t a_port, b_port;
+    if (udp_endpoint_parse(slice_of(one), &a, &a_port) == -1 ||
+        udp_endpoint_parse(slice_of(other), &b, &b_port) == -1) {
+        return false;
+    }
+    return a_port == b_port && a.family == b.family &&
+           (memcmp(a.bytes, b.bytes, sizeof a.bytes) == 0 || is_any(&a) || is_any(&b));
+}
+
+/* The one of the list that takes what comes to this endpoint; NULL when none does. */
+static const char *rival_of(const struct listener_list *list, const char *endpoint)
 {
     for (uint32_t i = 0; i < list->count; i++) {
-        if (strcmp(list->at[i].endpoint, endpoint) == 0) {
-            return true;
+        if (rivals(list->at[i].endpoint, endpoint)) {
+            return list->at[i].endpoint;
         }
     }
-    return false;
+    return NULL;
 }
 
 /* One more, whose texts were looked at. */
@@ -29,10 +49,14 @@ static void add(struct document *d, const char *place, struct listener_list *lis
     snprintf(l.format, sizeof l.format, "%.*s", (int)format.len, format.len == 0 ? "" : format.at);
     if (list->count == UDP_LISTENERS) {
         document_fault_in(d, place, "expected at most %d endpoints", UDP_LISTENERS);
-    } else if (stands_among(list, l.endpoint)) {
-        document_fault_in(d, place, "expected each endpoint once, found %s twice", l.endpoint);
-    } else {
+        return;
+    }
+    const char *rival = rival_of(list, l.endpoint);
+    if (rival == NULL) {
         list->at[list->count++] = l;
+    } else {
+        document_fault_in(d, place, "expected each endpoint once, found %s beside %s", l.endpoint,
+                          rival);
     }
 }
 

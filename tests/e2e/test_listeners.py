@@ -168,6 +168,7 @@ def test_what_the_configuration_says_of_listeners_is_checked(build_dir, tmp_path
          r'ingestd\.listeners\[0\]\.format: expected the name of a format.*found "rrt"'),
         ({"listeners": [{"listen": "127.0.0.1", "format": "rtt"}]}, r"ingestd\.listeners\[0\]\.listen: expected ADDRESS:PORT"),
         ({"listeners": [{"listen": "127.0.0.1:9900", "format": "rtt"}]}, r"ingestd\.listeners\[0\]\.listen: expected each endpoint once"),
+        ({"listeners": [{"listen": "0.0.0.0:9900", "format": "rtt"}]}, r"expected each endpoint once, found 0.0.0.0:9900 beside 127.0.0.1:9900"),
         ({"listeners": [{"format": "rtt"}]}, r"ingestd\.listeners\[0\]\.listen: expected"),
         ({"listeners": [{"listen": "127.0.0.1:9901"}]}, r"ingestd\.listeners\[0\]\.format: expected"),
         ({"listeners": [{"listen": "127.0.0.1:9901", "fmt": "rtt"}]}, r"ingestd\.listeners\[0\]\.fmt: unknown"),
