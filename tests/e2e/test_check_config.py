@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 
 import pytest
@@ -124,6 +125,8 @@ def test_registries(check, tmp_path):
     """Of the gateway; all that is wrong with the first one that is at fault."""
     core = tmp_path / "schemas/mplane/core.json"
     core.parent.mkdir(parents=True)
+    (tmp_path / "schemas/formats").mkdir()
+    shutil.copy(os.path.join(ROOT, "schemas/record-types.json"), tmp_path / "schemas")
     core.write_text(json.dumps({"registry-format": "mplane-0", "registry-uri": "u", "includes": ["v"],
                                 "elements": [{"name": 1, "prim": "int"}, 7]}))
     options = {"public_url": "https://gateway.test:8890/", "certificate": "a", "key": "b", "ca": "c"}

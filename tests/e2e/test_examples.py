@@ -43,6 +43,7 @@ NOT_RUN = {
     ("docs/benchmarks.md", "$ tests/bench/memory"): "the same",
     ("docs/benchmarks.md", "$ tests/bench/gateway"): "the same",
     ("docs/benchmarks.md", "$ tests/bench/formats"): "the same",
+    ("docs/benchmarks.md", "$ tests/bench/envelope --datagrams 40000"): "the same",
     ("docs/operations.md", "deploy/install-packages build run"): CHANGES,
     ("docs/operations.md", "fping -q -c 10 -f hosts 2>&1 | ezrepo send --format fping-text -"):
         "needs hosts of one's own; test_real_tools.py has some",
@@ -70,6 +71,8 @@ NOT_RUN = {
     ("docs/semantics.md", '{"valid": [{"metrics": ["loss.ratio", "*.loss.ratio"], "min": 0, "max": 1},'): "the same",
     ("docs/semantics.md", "grading[2].gradingRules[0].if[1].rel: expected one of < <= > >= == !=, found \"=<\""):
         "a message; test_grading.c has them",
+    ("docs/udp-envelope.md", "import base64, hashlib, hmac, json, socket, struct, sys, time"): "test_signed_datagrams.py runs it",
+    ("docs/udp-envelope.md", "["): "test_signed_datagrams.py and the golden test signed_envelope run them",
 }
 
 
