@@ -69,7 +69,7 @@ def test_gateway(build_dir):
 
 def test_formats(build_dir):
     found = bench(build_dir, "formats", "--seconds", "0.05")
-    assert len(found) == 6
+    assert len(found) == 7
     assert found["fping-text"]["records"] > 10 and found["iperf3"]["records"] == 1
     assert all(row["us_per_record"] > 0 and row["mplane_us"] > 0 and row["ratio"] > 0 for row in found.values())
     assert all(row["mplane_bytes"] >= min(row["bytes"] / row["records"], 400) for row in found.values())

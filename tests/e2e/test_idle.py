@@ -28,7 +28,7 @@ def test_an_idle_set_sleeps(ezrepo_set):
     one.send([ping("192.0.2.1", time_text(time.time() - 2))])
     one.wait_matched(1)
     pids = {process["name"]: int(process["pid"]) for process in one.status()["processes"] if process["name"] != "postgres"}
-    assert len(pids) == 6, pids
+    assert len(pids) == 7, pids
     told: Dict[str, float] = {}
 
     def is_quiet() -> bool:

@@ -55,7 +55,7 @@ CONFIGURATION = """\
     "key": {ingest_key},
     "ca": {ca},
     "crl": {crl},
-    // What came by Prometheus remote write and is not delivered yet.
+    // What Prometheus sent and is not delivered yet.
     "remote_dir": {remote},
     // Whose certificates may deliver what: as below. Tokens: ezrepo token issue.
     "access": {{"roles": {{"probe": []}}, "authorizations": {{"Collect-*": ["probe"]}}}}
