@@ -70,7 +70,9 @@ void delivery_refuse(struct post *p, int status, const char *reason, const char 
 void delivery_busy(struct post *p, const char *why)
 {
     static struct log_limit said;
-    const char *text = arena_printf(p->arena, "not kept, post it again later: %s", why);
+    const char *text = strcmp(why, DELIVERY_NOT_STORED) == 0
+                           ? DELIVERY_NOT_STORED ": post it again later, which does no harm"
+                           : arena_printf(p->arena, "not kept, post it again later: %s", why);
     const struct ingest_answer a = {.refused = 1,
                                     .reason = slice_of("busy"),
                                     .detail = slice_of(text == NULL ? "out of memory" : text)};
@@ -171,6 +173,10 @@ void delivery_send(struct post *p, const struct door_guest *guest, struct slice 
                                 .allowed = (struct slice *)(uintptr_t)guest->allowed,
                                 .allowed_count = guest->allowed_count,
                                 .format = format};
+    if (ingest_accepts_stored(&gateway_of(p)->settings)) {
+        /* So that ingestd is the first to say that it takes too long: it knows more. */
+        m.stored_within_ms = (uint64_t)(gateway_of(p)->settings.posts.post_timeout_ms * 9 / 10);
+    }
     if (context != NULL) {
         m.context_names = (struct slice *)(uintptr_t)context->names;
         m.context_values = (struct slice *)(uintptr_t)context->values;

@@ -16,6 +16,7 @@ struct ingest_settings {
     const char *ca;
     const char *crl;
     const struct json *access;
+    const char *accept;
     struct posts_limits posts;
     struct http_limits http;
     int64_t audit_per_second;
@@ -23,6 +24,9 @@ struct ingest_settings {
 };
 
 extern const struct config_option ingest_options[];
+
+/* Whether what is posted is answered only when it is stored. */
+bool ingest_accepts_stored(const struct ingest_settings *s);
 
 /* The files they name. */
 struct tls_files ingest_files(const struct ingest_settings *s);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Who delivers is answered in the order of delivery: what stands in the queue first is in a batch,
- * in the spool, and on disk first. Several share a transaction and a sync.
+ * in the spool, and on disk first. Several share a transaction and a sync. Those that are to be
+ * answered when stored has them then wait for the batches they are in, each for itself.
  */
 #include "ingestd/delivery.h"
 
@@ -10,11 +11,13 @@
 #include <stdlib.h>
 
 #include "common/bus.h"
+#include "common/daemon.h"
 #include "common/log.h"
 
 #define ANSWERS_WAIT  5000 /* in the socket: all of WAITING_MAX at once */
 #define BODIES_WAIT   64   /* the same; they are large */
 #define WAITING_MAX   4096
+#define STORED_MAX    1024                 /* that wait for stored */
 #define AT_ONCE       64                   /* messages; then others get their turn */
 #define BYTES_AT_ONCE ((size_t)256 * 1024) /* the same, in bytes of bodies */
 #define PEER_BYTES    64                   /* of ZeroMQ's name for a peer; it makes them of 5 */
@@ -30,20 +33,27 @@ struct waiting_delivery {
     uint64_t told;                   /* batches_told(), it included */
     uint64_t lost_before;            /* by the batches */
     uint64_t sync;                   /* 0 until it is committed */
+    int64_t stored_by_us;            /* by then stored has it; 0: nobody asks */
+    uint64_t from, before;           /* sequences of the batches that it is in */
+    uint64_t unreadable;             /* batches that were lost by then */
 };
 
 struct delivery {
     struct intake *intake;
     struct batches *batches;
     struct spool *spool;
+    const struct outbox *outbox;
     zsock_t *socket;
     struct arena *arena; /* for one message */
     struct pack answer;
     struct waiting_delivery *first, *last, *uncommitted;
-    size_t count;
+    struct waiting_delivery *storing; /* on disk, wait for stored */
+    size_t count, storing_count;
+    bool draining;
 };
 
-struct delivery *delivery_new(struct intake *intake, struct batches *batches, struct spool *spool)
+struct delivery *delivery_new(struct intake *intake, struct batches *batches, struct spool *spool,
+                              const struct outbox *outbox)
 {
     struct delivery *d = calloc(1, sizeof *d);
     if (d == NULL) {
@@ -53,6 +63,7 @@ struct delivery *delivery_new(struct intake *intake, struct batches *batches, st
     d->intake = intake;
     d->batches = batches;
     d->spool = spool;
+    d->outbox = outbox;
     pack_init(&d->answer);
     d->arena = arena_new(MESSAGE_BYTES);
     d->socket = bus_bind_queues(ZMQ_ROUTER, ENDPOINT_DELIVER, ANSWERS_WAIT, BODIES_WAIT);
@@ -62,14 +73,24 @@ struct delivery *delivery_new(struct intake *intake, struct batches *batches, st
     return d;
 }
 
-static void drop_first(struct delivery *d)
+/* Out of the queue; the caller owns it. */
+static struct waiting_delivery *take_first(struct delivery *d)
 {
     struct waiting_delivery *w = d->first;
     d->first = w->next;
     d->last = d->first == NULL ? NULL : d->last;
     d->uncommitted = d->uncommitted == w ? d->first : d->uncommitted;
     d->count--;
-    free(w);
+    return w;
+}
+
+/* The same of those that wait for stored, at this link. */
+static struct waiting_delivery *take_storing(struct delivery *d, struct waiting_delivery **link)
+{
+    struct waiting_delivery *w = *link;
+    *link = w->next;
+    d->storing_count--;
+    return w;
 }
 
 void delivery_free(struct delivery **d)
@@ -78,7 +99,10 @@ void delivery_free(struct delivery **d)
         return;
     }
     while ((*d)->first != NULL) {
-        drop_first(*d);
+        free(take_first(*d));
+    }
+    while ((*d)->storing != NULL) {
+        free(take_storing(*d, &(*d)->storing));
     }
     zsock_destroy(&(*d)->socket);
     arena_free(&(*d)->arena);
@@ -135,16 +159,28 @@ static void answer_busy(struct delivery *d, struct slice peer, uint64_t id, cons
     send_answer(d, peer, &m, (struct slice){NULL, 0});
 }
 
-static void answer_first(struct delivery *d, const char *busy)
+/* Answers it, and forgets it. */
+static void answer(struct delivery *d, struct waiting_delivery *w, const char *busy)
 {
-    struct waiting_delivery *w = d->first;
     struct slice peer = {w->peer, w->peer_size};
     if (busy == NULL) {
         send_answer(d, peer, &w->answer, w->reasons);
     } else {
         answer_busy(d, peer, w->answer.id, busy);
     }
-    drop_first(d);
+    free(w);
+}
+
+/* It is on disk: answered, or it goes on waiting, for stored. */
+static void is_on_disk(struct delivery *d, struct waiting_delivery *w)
+{
+    if (w->stored_by_us == 0 || d->draining) {
+        answer(d, w, w->stored_by_us == 0 ? NULL : DELIVERY_NOT_STORED);
+        return;
+    }
+    w->next = d->storing;
+    d->storing = w;
+    d->storing_count++;
 }
 
 /* ---- taking ---- */
@@ -172,7 +208,8 @@ static struct slice reasons_text(const struct intake_outcome *out, char room[LIM
 
 /* Its answer waits for the disk. -1 when memory is out. */
 static int wait_for_disk(struct delivery *d, struct slice peer, const struct delivered_message *m,
-                         struct slice reasons, uint64_t lost_before)
+                         struct slice reasons, uint64_t lost_before,
+                         const struct waiting_delivery *stored)
 {
     struct waiting_delivery *w = malloc(sizeof *w + m->reason.len + m->detail.len + reasons.len);
     if (w == NULL) {
@@ -181,7 +218,10 @@ static int wait_for_disk(struct delivery *d, struct slice peer, const struct del
     *w = (struct waiting_delivery){.answer = *m,
                                    .peer_size = peer.len,
                                    .told = batches_told(d->batches),
-                                   .lost_before = lost_before};
+                                   .lost_before = lost_before,
+                                   .stored_by_us = stored->stored_by_us,
+                                   .from = stored->from,
+                                   .unreadable = stored->unreadable};
     char *texts = (char *)(w + 1);
     memcpy(w->peer, peer.at, peer.len);
     memcpy(texts, m->reason.at, m->reason.len);
@@ -203,6 +243,10 @@ static void take_body(struct delivery *d, struct slice peer, const struct delive
                       struct slice body, int64_t now_us)
 {
     struct batches_counts before = batches_counts(d->batches);
+    const struct waiting_delivery stored = {
+        .stored_by_us = m->stored_within_ms == 0 ? 0 : now_us + (int64_t)m->stored_within_ms * 1000,
+        .from = outbox_next(d->outbox), /* of no lower number is the batch being filled */
+        .unreadable = outbox_state(d->outbox).unreadable};
     struct intake_outcome out = intake_delivery(d->intake, m, body, now_us);
     struct slice detail = slice_of(out.detail);
     char room[LIMIT_REASON_TEXT];
@@ -218,7 +262,7 @@ static void take_body(struct delivery *d, struct slice peer, const struct delive
     struct slice reasons = m->import == 1 ? reasons_text(&out, room) : (struct slice){NULL, 0};
     if (out.records == 0) {
         send_answer(d, peer, &answer, reasons); /* there is nothing to wait for */
-    } else if (wait_for_disk(d, peer, &answer, reasons, lost(&before)) == -1) {
+    } else if (wait_for_disk(d, peer, &answer, reasons, lost(&before), &stored) == -1) {
         answer_busy(d, peer, m->id, "out of memory");
     }
 }
@@ -233,7 +277,10 @@ static ssize_t take_message(struct delivery *d, const struct bus_message *m,
         deliver_decode_all(m->frames[1], d->arena, &deliver) == -1) {
         return -1;
     }
-    const char *why = d->count == WAITING_MAX ? "too many deliveries wait for the disk" : busy();
+    bool full = deliver.stored_within_ms > 0 && d->count + d->storing_count >= STORED_MAX;
+    const char *why = d->count == WAITING_MAX ? "too many deliveries wait for the disk"
+                      : full                  ? "too many deliveries wait to be stored"
+                                              : busy();
     if (why == NULL) {
         take_body(d, m->frames[0], &deliver, m->frames[2], now_us);
     } else {
@@ -274,6 +321,7 @@ void delivery_committed(struct delivery *d, const struct batches_counts *made)
     uint64_t sync = w != NULL && w->told <= made->datagrams ? spool_sync(d->spool) : 0;
     for (; w != NULL && w->told <= made->datagrams; w = w->next) {
         w->sync = sync;
+        w->before = outbox_next(d->outbox);
         /* Something was lost since it came; it may have been a part of it. */
         w->answer.outcome = lost(made) != w->lost_before ? DELIVERY_BUSY : w->answer.outcome;
     }
@@ -286,10 +334,42 @@ void delivery_synced(struct delivery *d)
     bool there = spool_is_there(d->spool);
     while (d->first != d->uncommitted &&
            (d->first->sync <= done.synced || d->first->sync <= done.failed)) {
-        answer_first(d, d->first->answer.outcome == DELIVERY_BUSY ? "out of memory"
-                        : d->first->sync <= done.failed           ? "the spool cannot be synced"
-                        : !there ? "the spool's files were removed or replaced"
-                                 : NULL);
+        struct waiting_delivery *w = take_first(d);
+        const char *busy = w->answer.outcome == DELIVERY_BUSY ? "out of memory"
+                           : w->sync <= done.failed           ? "the spool cannot be synced"
+                           : !there ? "the spool's files were removed or replaced"
+                                    : NULL;
+        if (busy == NULL) {
+            is_on_disk(d, w);
+        } else {
+            answer(d, w, busy);
+        }
+    }
+    delivery_stored(d, daemon_clock_us());
+}
+
+void delivery_stored(struct delivery *d, int64_t now_us)
+{
+    struct waiting_delivery **link = &d->storing;
+    uint64_t unreadable = d->storing == NULL ? 0 : outbox_state(d->outbox).unreadable;
+    while (*link != NULL) {
+        const struct waiting_delivery *w = *link;
+        bool sure = w->unreadable == unreadable; /* else one of its batches may have been lost */
+        if (sure && outbox_are_acknowledged(d->outbox, w->from, w->before)) {
+            answer(d, take_storing(d, link), NULL);
+        } else if (now_us >= w->stored_by_us || !sure) {
+            answer(d, take_storing(d, link), DELIVERY_NOT_STORED);
+        } else {
+            link = &(*link)->next;
+        }
+    }
+}
+
+void delivery_drain(struct delivery *d)
+{
+    d->draining = true;
+    while (d->storing != NULL) {
+        answer(d, take_storing(d, &d->storing), DELIVERY_NOT_STORED);
     }
 }
 
@@ -297,6 +377,6 @@ void delivery_give_up(struct delivery *d)
 {
     delivery_synced(d);
     while (d->first != NULL) {
-        answer_first(d, "the spool cannot be written");
+        answer(d, take_first(d), "the spool cannot be written");
     }
 }

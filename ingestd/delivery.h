@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The door for what is delivered and acknowledged: the socket "deliver", and the answers that wait
- * until what they tell of is on disk. Into which batches it goes is intake's matter; when batches
- * are committed, the service's.
+ * until what they tell of is on disk, or where that was asked for in the store. Into which batches
+ * it goes is intake's matter; when batches are committed, the service's.
  */
 #ifndef EZREPO_INGESTD_DELIVERY_H
 #define EZREPO_INGESTD_DELIVERY_H
@@ -15,7 +15,8 @@
 struct delivery;
 
 /* Binds "deliver". NULL after an error was logged. The others outlive it; the caller owns it. */
-struct delivery *delivery_new(struct intake *intake, struct batches *batches, struct spool *spool);
+struct delivery *delivery_new(struct intake *intake, struct batches *batches, struct spool *spool,
+                              const struct outbox *outbox);
 void delivery_free(struct delivery **d);
 
 zsock_t *delivery_socket(const struct delivery *d);
@@ -32,10 +33,16 @@ void delivery_committed(struct delivery *d, const struct batches_counts *made);
 /* There may be news of syncs: answers what is on disk. */
 void delivery_synced(struct delivery *d);
 
+/* There may be acknowledgements, or time has gone: answers those that waited for that. */
+void delivery_stored(struct delivery *d, int64_t now_us);
+
+/* Nobody waits for stored any more: whoever does is told that it is on disk only. */
+void delivery_drain(struct delivery *d);
+
 /* The spool cannot be written: whoever waits for that is told to come again. */
 void delivery_give_up(struct delivery *d);
 
-/* How many wait for their answer. */
+/* How many wait for the disk. */
 size_t delivery_waiting(const struct delivery *d);
 
 #endif

@@ -389,6 +389,20 @@ uint64_t outbox_settled_below(const struct outbox *o, const struct window_batch 
     return batch->epoch == o->epoch || oldest < o->doubtful ? oldest : o->doubtful;
 }
 
+bool outbox_are_acknowledged(const struct outbox *o, uint64_t from, uint64_t before)
+{
+    if (before > o->loaded) {
+        return false;
+    }
+    uint64_t oldest = window_oldest(o->window);
+    for (uint64_t sequence = from > oldest ? from : oldest; sequence < before; sequence++) {
+        if (window_find(o->window, sequence) != NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
 uint64_t outbox_next(const struct outbox *o)
 {
     return o->next;

@@ -81,6 +81,9 @@ uint64_t outbox_oldest(const struct outbox *o);
  */
 uint64_t outbox_settled_below(const struct outbox *o, const struct window_batch *batch);
 
+/* Whether all batches from this sequence up to before that one were added and are acknowledged. */
+bool outbox_are_acknowledged(const struct outbox *o, uint64_t from, uint64_t before);
+
 /* The sequence of the batch added next, and its epoch. */
 uint64_t outbox_next(const struct outbox *o);
 uint64_t outbox_epoch(const struct outbox *o);

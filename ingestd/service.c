@@ -446,6 +446,7 @@ void service_drain(void)
     self.drained_by_us = daemon_clock_us() + (self.kept ? KEPT_READ_US : settings.drain_ms * 1000);
     stop_reading("draining");
     folders_stop(self.folders);
+    delivery_drain(self.delivery);
     if (!self.kept) {
         udp_refuse_new(self.udp);
     }
@@ -482,6 +483,7 @@ static int on_acks(zloop_t *loop, zsock_t *socket, void *context)
 {
     (void)loop, (void)socket, (void)context;
     push_receive_acks(self.push);
+    delivery_stored(self.delivery, daemon_clock_us());
     look_for_copies();
     go_on();
     return 0;
@@ -519,6 +521,7 @@ static void on_care(void *context)
     int64_t now_us = daemon_clock_us();
     tell_drops();
     look_after_spool();
+    delivery_stored(self.delivery, now_us);
     if (!daemon_draining()) {
         care_for_sockets();
     }
@@ -697,7 +700,7 @@ int service_start(zloop_t *loop)
         return -1;
     }
     self.push = push_new(self.outbox, self.found.instance);
-    self.delivery = delivery_new(self.intake, self.batches, self.spool);
+    self.delivery = delivery_new(self.intake, self.batches, self.spool, self.outbox);
     if (self.push == NULL || self.delivery == NULL) {
         return -1;
     }

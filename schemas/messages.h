@@ -346,7 +346,9 @@ enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
     STR(late, LIMIT_TEXT_BYTES) /* why it is to be refused as `late` and kept as such; "": it is   \
                                    to be read */                                                   \
     UINT(import, 1) /* 1: of an archive: of any age, and nothing to be alarmed about. The store    \
-                       has "import" as the door of each record; the answer is `imported` */
+                       has "import" as the door of each record; the answer is `imported` */        \
+    UINT(stored_within_ms, LIMIT_TIMEOUT_MS) /* 0: answered when it is on disk; else when stored   \
+                                                has it, or, as busy, after so long */
 
 #define LIMIT_REASON_TEXT 2048
 
@@ -356,6 +358,9 @@ enum delivery_outcome {
     DELIVERY_BUSY,    /* it may or may not be kept: to be delivered again, later */
     DELIVERY_OUTCOMES
 };
+
+/* Why it is busy, of what is on disk. */
+#define DELIVERY_NOT_STORED "kept on disk, not yet stored"
 
 /*
  * ingestd to who delivered. What is refused of a body that is kept counts in `rejected`; reason and

@@ -11,12 +11,10 @@ import subprocess
 import sys
 import time
 
-import msgpack
 import pytest
-import zmq
 from conftest import ROOT, find_free_ports, ping, time_text, wait_for
 from ingestds import Ingestd, result
-from messages import ACCESS_GET, ACCESS_STATE, fields, pack
+from stored_access import StoredAccess
 from test_listeners import RTT
 
 
@@ -60,33 +58,20 @@ def test_the_sender_in_python_signs_as_the_vectors_say(page, sender_text, sender
 
 # ---- with an ingestd ----
 
-class Keys:
-    """stored's door for those who look at signatures: answers when there is another document than the asker has."""
+class Keys(StoredAccess):
+    """stored's door for those who look at signatures."""
 
     def __init__(self, context, run_dir):
-        self.socket = context.socket(zmq.ROUTER)
-        self.socket.bind(f"ipc://{run_dir}/keys")
-        self.keys, self.version, self.held = {}, 0, []
+        super().__init__(context, run_dir, "keys")
+        self.keys = {}
 
     def issue(self, name, identity, key_id, secret, **more):
         self.keys[name] = {"name": name, "identity": identity, "id": key_id,
                            "secret": base64.b64encode(secret).decode(), "types": ["*"], **more}
 
     def tell(self, told):
-        """The keys as they are now, to who asks, until `told` says that it has them."""
-        self.version += 1
-        document = json.dumps({"keys": list(self.keys.values())})
-
-        def seen():
-            while self.socket.poll(50):
-                peer, frame = self.socket.recv_multipart()
-                self.held.append((peer, fields(ACCESS_GET, msgpack.unpackb(frame))))
-            for peer, asked in list(self.held):
-                if asked["version"] != self.version:
-                    self.held.remove((peer, asked))
-                    self.socket.send_multipart([peer, pack(ACCESS_STATE, asked["id"], 0, "", self.version, self.version, document)])
-            return told()
-        wait_for(seen)
+        self.document = {"keys": list(self.keys.values())}
+        super().tell(told)
 
 
 class Signed(Ingestd):

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tokens at the door for tools: what one may, from where, until when, how often; what is told of it. The document is that of
+a stand-in for stored."""
+import base64
+import hashlib
+import secrets
+
+import pytest
+from conftest import wait_for
+from ingest_doors import FPING, running
+from stored_access import StoredAccess
+
+
+class Tokens:
+    """A door, and what stored keeps for it."""
+
+    def __init__(self, door):
+        self.door = door
+        self.stored = StoredAccess(door.ingestd.zmq, door.ingestd.run_dir, "access")
+        self.tokens = {}
+
+    def in_force(self):
+        self.stored.document = {"tokens": list(self.tokens.values())}
+        line = f"access.in_force version={self.stored.version + 1}"
+        self.stored.tell(lambda: line in self.door.log())
+
+    def issue(self, name, **more):
+        token = "ezr_" + base64.urlsafe_b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+        self.tokens[name] = {"name": name, "digest": hashlib.sha256(token.encode()).hexdigest(), "identity": f"id-{name}",
+                             "types": ["*"], **more}
+        self.in_force()
+        return token
+
+    def post(self, token, body=FPING, path="/ingest/fping-text"):
+        return self.door.post(path, body, name=None, Authorization=f"Bearer {token}")
+
+
+@pytest.fixture(scope="module")
+def tokens(build_dir, tmp_path_factory):
+    with running(build_dir, tmp_path_factory.mktemp("t"), unknown_per_second=1, unknown_burst=40) as door:
+        yield Tokens(door)
+
+
+def test_a_token_is_an_identity(tokens):
+    token = tokens.issue("all")
+    assert tokens.post(token)[2] == {"records": 1, "refused": 0}
+    record, = tokens.door.ingestd.collect(1)
+    assert record["dest"] == "192.0.2.1"
+    wait_for(lambda: 'identity="id-all" token="all"' in tokens.door.audit())
+    assert token not in tokens.door.audit() + tokens.door.log() and token[4:] not in tokens.door.audit() + tokens.door.log()
+
+
+def test_a_token_may_what_it_says(tokens):
+    for name, more, reason in (("types", {"types": ["mtr", "trace*"]}, None), ("elsewhere", {"from": ["192.0.2.0/24"]}, "elsewhere"),
+                               ("ended", {"until": "2026-01-01T00:00:00Z"}, "ended")):
+        status, _, told = tokens.post(tokens.issue(name, **more))
+        if reason is None:
+            assert (status, told["reason"]) == (403, "denied") and "Collect-ping" in told["detail"], told
+        else:
+            assert (status, told["detail"]) == (401, "expected a client's certificate, or a token that is good here"), told
+            wait_for(lambda name=name, reason=reason: f'reason={reason} token="{name}"' in tokens.door.log())
+    here = tokens.issue("here", **{"from": ["127.0.0.0/8"], "types": ["ping"], "until": "2099-01-01T00:00:00Z"})
+    assert tokens.post(here)[0] == 200
+    assert tokens.door.ingestd.collect(1, rejects=True)
+
+
+def test_what_is_revoked_is_over_also_on_a_kept_connection(tokens):
+    token = tokens.issue("gone")
+    connection = tokens.door.connect()
+
+    def status():
+        connection.request("POST", "/ingest/fping-text", FPING, {"Authorization": f"bearer {token}"})
+        response = connection.getresponse()
+        response.read()
+        return response.status
+    assert status() == 200
+    del tokens.tokens["gone"]
+    tokens.in_force()
+    assert status() == 401
+    connection.request("POST", "/ingest/fping-text", FPING)  # who was known a moment ago is so no longer
+    assert connection.getresponse().status == 401
+    connection.close()
+    tokens.door.ingestd.collect(1, rejects=True)
+
+
+def test_a_token_has_a_rate(tokens):
+    token = tokens.issue("slow", per_second=1)
+    told = [tokens.post(token) for _ in range(12)]
+    assert [status for status, _, _ in told[:10]] == [200] * 10 and 429 in [status for status, _, _ in told[10:]]
+    status, headers, told = next(t for t in told if t[0] == 429)
+    assert int(headers["Retry-After"]) >= 1 and told["reason"] == "limited"
+    tokens.door.ingestd.collect(1, rejects=True)
+
+
+def test_wrong_tokens_are_limited_by_address_and_keep_no_good_one(tokens):
+    good = tokens.issue("good")
+    statuses = [tokens.post("ezr_" + "x" * 43)[0] for _ in range(60)]
+    assert 401 in statuses and statuses[-1] == 429
+    status, headers, _ = tokens.post("not a token")
+    assert status == 429 and headers["Retry-After"]
+    assert tokens.post(good)[0] == 200
+    assert tokens.door.post("/ingest/fping-text", name="probe")[0] == 200
+
+
+def test_while_stored_is_away_the_last_copy_holds(tokens):
+    token = tokens.issue("kept")
+    tokens.stored.socket.close()
+    tokens.door.kill()
+    tokens.door.start()
+    assert tokens.post(token)[0] == 200
+    assert "version" in tokens.door.status()["notes"]["access"]
