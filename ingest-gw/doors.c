@@ -9,6 +9,7 @@
 #include "common/http/reply.h"
 #include "common/log.h"
 #include "ingest-gw/format_door.h"
+#include "ingest-gw/glimpse_door.h"
 #include "ingest-gw/guest.h"
 #include "ingest-gw/ingest_answer.h"
 #include "ingest-gw/remote/remote_door.h"
@@ -23,6 +24,7 @@ static const struct door {
     enum guest_scheme scheme;
     void (*take)(const struct door_request *r);
 } doors[] = {
+    {"/api/v1/report", "POST", EVHTTP_REQ_POST, GUEST_APIKEY, glimpse_door_post},
     {"/ingest/", "POST", EVHTTP_REQ_POST, GUEST_BEARER, format_door_post},
     {"/api/v1/write/", "POST", EVHTTP_REQ_POST, GUEST_BEARER, remote_door_post},
 };

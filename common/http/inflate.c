@@ -11,6 +11,7 @@
 
 /* What zlib is told for gzip, with the largest window. */
 #define GZIP_WINDOW (15 + 16)
+#define ZLIB_WINDOW 15
 
 /* One byte more than allowed is room enough to see that there is more. */
 static int make_room(char **text, size_t *size, size_t used, size_t max_bytes)
@@ -60,8 +61,8 @@ static enum inflated inflate_all(z_stream *z, size_t max_bytes, char **text, siz
     }
 }
 
-enum inflated inflate_gzip(struct arena *a, struct slice bytes, size_t max_bytes,
-                           struct slice *text)
+static enum inflated inflate_window(struct arena *a, struct slice bytes, size_t max_bytes,
+                                    int window, struct slice *text)
 {
     z_stream z = {0};
     char *buffer = NULL;
@@ -69,7 +70,7 @@ enum inflated inflate_gzip(struct arena *a, struct slice bytes, size_t max_bytes
     if (bytes.len > UINT_MAX || max_bytes >= UINT_MAX) {
         return INFLATED_TOO_LARGE;
     }
-    if (inflateInit2(&z, GZIP_WINDOW) != Z_OK) {
+    if (inflateInit2(&z, window) != Z_OK) {
         return INFLATED_NO_MEMORY;
     }
     z.next_in = (Bytef *)(uintptr_t)bytes.at;
@@ -83,4 +84,16 @@ enum inflated inflate_gzip(struct arena *a, struct slice bytes, size_t max_bytes
     }
     free(buffer);
     return result;
+}
+
+enum inflated inflate_gzip(struct arena *a, struct slice bytes, size_t max_bytes,
+                           struct slice *text)
+{
+    return inflate_window(a, bytes, max_bytes, GZIP_WINDOW, text);
+}
+
+enum inflated inflate_zlib(struct arena *a, struct slice bytes, size_t max_bytes,
+                           struct slice *text)
+{
+    return inflate_window(a, bytes, max_bytes, ZLIB_WINDOW, text);
 }

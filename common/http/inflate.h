@@ -14,4 +14,8 @@ enum inflated { INFLATED, INFLATED_TOO_LARGE, INFLATED_BROKEN, INFLATED_NO_MEMOR
 enum inflated inflate_gzip(struct arena *a, struct slice bytes, size_t max_bytes,
                            struct slice *text);
 
+/* The same for zlib (RFC 1950). */
+enum inflated inflate_zlib(struct arena *a, struct slice bytes, size_t max_bytes,
+                           struct slice *text);
+
 #endif

@@ -3,7 +3,9 @@
 a stand-in for stored."""
 import base64
 import hashlib
+import json
 import secrets
+import zlib
 
 import pytest
 from conftest import wait_for
@@ -102,8 +104,36 @@ def test_wrong_tokens_are_limited_by_address_and_keep_no_good_one(tokens):
     assert tokens.door.post("/ingest/fping-text", name="probe")[0] == 200
 
 
+def report(*tasks, results=None, wrap=True):
+    """As GLIMPSE's clients post it: the JSON, by zlib, in base64, in JSON."""
+    one = {"start_time": "2026-11-28T12:54:20", "end_time": "2026-11-28T12:54:25", "error": "",
+           "probe_result": {"round_trip_avg": 23.1, "round_trip_loss": 0.0, "destination_ip": "192.0.2.1"}}
+    text = json.dumps({"device_id": "d41d8cd9", "reports": [{"task_id": t, "results": results or [one]} for t in tasks]}).encode()
+    return json.dumps({"data": base64.b64encode(zlib.compress(text) if wrap else text).decode()})
+
+
+def test_glimpse_as_its_clients_have_it(tokens):
+    door = tokens.door
+    key = "ApiKey 0123abcd:" + tokens.issue("glimpse", types=["GLIMPSE"])
+    status, _, told = door.post("/api/v1/report/", report(17, 18), name=None, Authorization=key, Content_Type="application/json")
+    assert (status, told) == (200, {"tasks": [17, 18]})
+    found = []
+    while len(found) < 2:
+        found += [r for r in door.ingestd.collect(1, rejects=True) if r["type"] == "GLIMPSE"]
+    assert {(r["probe"], r["dest"]) for r in found} == {("d41d8cd9", "192.0.2.1")}
+    for body in ("", "{}", '{"data": 5}', '{"data": "=="}', '{"data": "abc"}', '{"data": "eJw="}', report(1, wrap=False),
+                 '{"data": "' + base64.b64encode(zlib.compress(b"[]")).decode() + '"}', report(1, results=[5])):
+        status, _, told = door.post("/api/v1/report/", body, name=None, Authorization=key)
+        assert status == 400 and told["error"], (body, told)
+    bomb = '{"data": "' + base64.b64encode(zlib.compress(b" " * 50_000_000)).decode() + '"}'
+    assert door.post("/api/v1/report/", bomb, name=None, Authorization=key)[0] == 400
+    assert door.post("/api/v1/report/", report(1), name=None, Authorization="ApiKey x:y")[0] in (401, 429)
+    assert door.post("/ingest/fping-text", name=None, Authorization=key)[0] in (401, 429)  # another scheme's
+
+
 def test_while_stored_is_away_the_last_copy_holds(tokens):
     token = tokens.issue("kept")
+    wait_for(lambda: b'"kept"' in (tokens.door.folder / "run/ingest-gw.access").read_bytes())
     tokens.stored.socket.close()
     tokens.door.kill()
     tokens.door.start()
