@@ -66,7 +66,7 @@ static int offer(const struct config_common *common, const struct gateway_settin
                  struct capabilities **c)
 {
     struct record_types *types = read_types(common);
-    int rc = types == NULL ? -1 : offer_types(common, s, types, l, r, url, c);
+    int rc = offer_types(common, s, types, l, r, url, c);
     record_types_free(&types);
     return rc;
 }

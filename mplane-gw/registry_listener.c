@@ -125,7 +125,7 @@ static int load(struct registry *r, struct documents *out, const char *schemas_d
     out->core = add_file(r, out->arena, schemas_dir, "core.json");
     struct slice own =
         out->core.at == NULL ? out->core : add_file(r, out->arena, schemas_dir, "ezrepo.json");
-    if (own.at == NULL || add_types(r, &more, types) == -1) {
+    if (own.at == NULL || types == NULL || add_types(r, &more, types) == -1) {
         return -1;
     }
     out->own = registry_publish(out->arena, &d, own, slice_of(url), &more);

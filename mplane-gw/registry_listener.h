@@ -24,8 +24,8 @@ int registry_prepare(const struct gateway *g);
  * Reads the registries in schemas_dir/mplane, ours with the elements that record types bring along;
  * *r is then what the gateway reads messages by. They are what `server` serves from then on, ours
  * under `url`; NULL: nobody does. -1 after an error was logged, also where a type has another
- * primitive type for an element that is known; then the server serves what it did. The caller owns
- * *r, also then.
+ * primitive type for an element that is known, or types is NULL, as they could not be read; then
+ * the server serves what it did. The caller owns *r, also then.
  */
 int registry_load(const char *schemas_dir, const char *url, const struct record_types *types,
                   struct registry_listener *server, struct registry **r);
