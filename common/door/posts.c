@@ -179,11 +179,18 @@ int64_t posts_budget_wait_us(const struct delivered_message *m, int64_t now_us)
     return slice_is(m->reason, BUDGET_RECORDS) ? POSTS_RETRY_US : DAY_US - now_us % DAY_US;
 }
 
-static void on_timeout(evutil_socket_t fd, short what, void *context)
+static void on_silence(evutil_socket_t fd, short what, void *context)
 {
     struct post *p = context;
     (void)fd, (void)what;
-    p->kind->busy(p, "it took too long");
+    p->kind->busy(p, "ingestd did not answer in time");
+}
+
+static void on_delay(evutil_socket_t fd, short what, void *context)
+{
+    struct post *p = context;
+    (void)fd, (void)what;
+    p->kind->busy(p, "it could not be written in time");
 }
 
 /* The peer left. What it posted may be kept or not: it was told neither. */
@@ -291,14 +298,14 @@ static const char *why_full(const struct post *p, size_t bytes)
                                                                : NULL;
 }
 
-static int wait_for_answer(struct post *p, size_t bytes)
+static int wait_for_answer(struct post *p, size_t bytes, event_callback_fn too_late)
 {
     struct posts *s = p->of;
     int64_t us = s->limits->post_timeout_ms * 1000;
     struct timeval t = {us / 1000000, us % 1000000};
     struct bufferevent *b =
         evhttp_connection_get_bufferevent(evhttp_request_get_connection(p->request));
-    p->timer = evtimer_new(s->ingest.base, on_timeout, p);
+    p->timer = evtimer_new(s->ingest.base, too_late, p);
     if (p->timer == NULL || evtimer_add(p->timer, &t) == -1) {
         return -1;
     }
@@ -330,7 +337,7 @@ void post_deliver(struct post *p, struct deliver_message *m, struct slice body)
     pack_release(&head);
     if (sent == -1) {
         p->kind->busy(p, "ingestd is not there, or takes nothing");
-    } else if (wait_for_answer(p, body.len) == -1) {
+    } else if (wait_for_answer(p, body.len, on_silence) == -1) {
         p->kind->busy(p, "out of memory");
     } else {
         connection_drop_body(p->connection, p->request);
@@ -340,7 +347,7 @@ void post_deliver(struct post *p, struct deliver_message *m, struct slice body)
 int post_hold(struct post *p, size_t bytes)
 {
     const char *full = why_full(p, bytes);
-    if (full == NULL && wait_for_answer(p, bytes) == -1) {
+    if (full == NULL && wait_for_answer(p, bytes, on_delay) == -1) {
         full = "out of memory";
     }
     if (full != NULL) {

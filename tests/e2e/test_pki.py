@@ -77,7 +77,8 @@ def test_issue(make_set):
     listed = one.cmd("pki", "list").stdout
     assert [line.split()[:3] for line in listed.splitlines()] == [
         ["NAME", "ROLES", "STATE"], ["(authority)", "-", "good"], ["(revocations)", "-", "good"],
-        ["(gateway)", "-", "good"], ["admin", "admin", "good"], ["alice", "reader", "good"], ["bob", "reader", "good"],
+        ["(gateway)", "-", "good"], ["(ingest-gw)", "-", "good"],
+        ["admin", "admin", "good"], ["alice", "reader", "good"], ["bob", "reader", "good"],
         ["probe-1.example.org", "-", "good"]]
 
 
