@@ -47,17 +47,17 @@ struct slice remote_load_body(const char *folder, struct arena *a)
     static const char *const names[] = {"req000.bin", "req003.bin", "req004.bin"};
     static Ezrepo__Remote__TimeSeries *series[MOST_SERIES];
     Ezrepo__Remote__WriteRequest all = EZREPO__REMOTE__WRITE_REQUEST__INIT;
+    Ezrepo__Remote__WriteRequest *read[3] = {NULL, NULL, NULL};
     struct slice none = {NULL, 0};
     all.timeseries = series;
     for (size_t i = 0; i < 3; i++) {
         struct slice message = read_message(folder, names[i], a);
-        Ezrepo__Remote__WriteRequest *one =
-            message.at == NULL ? NULL
-                               : ezrepo__remote__write_request__unpack(NULL, message.len,
-                                                                       (const uint8_t *)message.at);
-        for (size_t k = 0; one != NULL && k < one->n_timeseries; k++) {
-            if (is_probe(one->timeseries[k]) && all.n_timeseries < MOST_SERIES) {
-                series[all.n_timeseries++] = one->timeseries[k]; /* until the process ends */
+        read[i] = message.at == NULL ? NULL
+                                     : ezrepo__remote__write_request__unpack(
+                                           NULL, message.len, (const uint8_t *)message.at);
+        for (size_t k = 0; read[i] != NULL && k < read[i]->n_timeseries; k++) {
+            if (is_probe(read[i]->timeseries[k]) && all.n_timeseries < MOST_SERIES) {
+                series[all.n_timeseries++] = read[i]->timeseries[k];
             }
         }
     }
@@ -65,10 +65,18 @@ struct slice remote_load_body(const char *folder, struct arena *a)
     size_t size = snappy_max_compressed_length(packed);
     uint8_t *message = arena_alloc(a, packed + 1);
     char *body = arena_alloc(a, size);
-    if (message == NULL || body == NULL || all.n_timeseries == 0) {
+    bool good = message != NULL && body != NULL && all.n_timeseries > 0;
+    if (good) {
+        ezrepo__remote__write_request__pack(&all, message);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        if (read[i] != NULL) {
+            ezrepo__remote__write_request__free_unpacked(read[i], NULL);
+        }
+    }
+    if (!good) {
         return none;
     }
-    ezrepo__remote__write_request__pack(&all, message);
     return snappy_compress((const char *)message, packed, body, &size) == SNAPPY_OK
                ? (struct slice){body, size}
                : none;

@@ -78,6 +78,17 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         session.config.pluginmanager.register(Failures(terminal))
 
 
+# Files that take minutes: begun first, so that at the end no worker goes on alone with one of them.
+LONGEST = ["test_quickstart", "test_formats", "test_rebuild", "test_operator", "test_supervisor", "test_pki", "test_postgresql_away",
+           "test_epochs", "test_ledger", "test_systemd", "test_pipeline", "test_rejected", "test_upgrade", "test_stored",
+           "test_full_disk", "test_drop", "test_bench"]
+
+
+def pytest_collection_modifyitems(items: List[pytest.Item]) -> None:
+    order = {name: at for at, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+
+
 def pytest_sessionfinish() -> None:
     import initdb_copies  # what it imports is this file
     initdb_copies.remove()

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import pytest
 from conftest import ROOT, wait_for
@@ -22,6 +22,11 @@ BOOT_SECONDS = 60
 # Of this machine's own services none is wanted; of those that systemd brings, none that a container has no use for.
 UNWANTED = ["getty.target", "systemd-logind.service", "systemd-networkd-wait-online.service", "e2scrub_reap.service",
             "systemd-timesyncd.service", "apt-daily.timer", "systemd-firstboot.service"]
+
+
+def programs_in(tree: str) -> List[Tuple[str, str]]:
+    """Name and folder of each that there is in this tree: an earlier release has fewer."""
+    return [(name, folder) for name, folder in PROGRAMS.items() if os.path.isdir(os.path.join(tree, folder))]
 
 
 class Unbootable(Exception):
@@ -79,7 +84,7 @@ class Machine:
         fresh = target.with_name("ezrepo.new")
         shutil.copytree(os.path.join(tree, "deploy"), fresh / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(os.path.join(tree, "schemas"), fresh / "schemas")
-        for name, folder in PROGRAMS.items():
+        for name, folder in programs_in(tree):
             (fresh / "build" / folder).mkdir(parents=True, exist_ok=True)
             shutil.copy(os.path.join(build, folder, name), fresh / "build" / folder / name)
         # Where the programs look for the contracts when they do not run in the folder they were built in.
@@ -192,7 +197,7 @@ def earlier_release(commit: str) -> str:
     shutil.rmtree(EARLIER, ignore_errors=True)
     os.makedirs(tree)
     subprocess.run(["tar", "-x", "-C", tree], input=archive.stdout, check=True)
-    programs = [os.path.join(folder, name) for name, folder in PROGRAMS.items()]
+    programs = [os.path.join(folder, name) for name, folder in programs_in(tree)]
     for command in (["meson", "setup", build, tree, "--buildtype=plain"], ["ninja", "-C", build, *programs]):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

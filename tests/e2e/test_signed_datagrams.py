@@ -306,9 +306,15 @@ def test_from_a_key_to_the_ledger(make_set, sender_class, tmp_path):
     def account():
         found = {s["sender"]: s for i in json.loads(one.cmd("ledger", "--json").stdout)["ingestds"] for s in i["senders"]}
         return found.get("udp:probe-7", {"accepted": 0}), found.get("127.0.0.1", {"reasons": {}})["reasons"]
+
+    def is_in_force():
+        (newest,), = one.sql("SELECT max(version) FROM access_change")
+        return one.process("ingestd")["notes"]["access"].startswith(f"version {newest}, ")
+    one.wait_for(is_in_force)
     one.wait_for(lambda: "sent" in one.cmd("send", "--key", file, str(tmp_path / "results")).stdout and account()[0]["accepted"] > 0)
     assert one.sql("SELECT count(*)::int FROM measurement") == [(1,)]  # what came again is the same record
     one.cmd("key", "issue", "again", "--identity", "probe-7", "--type", "ping", "--from", "127.0.0.0/8", "--file", copied)
+    one.wait_for(is_in_force)
     sender = sender_class(copied, "127.0.0.1", port)
     datagrams = [sender.sign(json.dumps(ping("192.0.2.8", time_text(time.time() + i))).encode(), time.time_ns() // 1000) for i in range(9)]
     for datagram in (datagrams[i] for i in (0, 4, 2, 2)):
