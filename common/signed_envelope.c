@@ -7,6 +7,8 @@
 #include <openssl/evp.h>
 #include <stdlib.h>
 
+#include "common/network_order.h"
+
 #define VERSION     1
 #define SHA256_SIZE 32
 
@@ -76,22 +78,6 @@ static int compute(struct signed_key *k, const char *bytes, size_t size,
 
 /* ---- bytes ---- */
 
-static void put_64(char *at, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        at[i] = (char)(value >> (56 - 8 * i) & 0xff);
-    }
-}
-
-static uint64_t get_64(const char *at)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) {
-        value = value << 8 | (unsigned char)at[i];
-    }
-    return value;
-}
-
 size_t signed_write(struct signed_key *k, const struct signed_head *head, struct slice content,
                     char *out)
 {
@@ -104,9 +90,9 @@ size_t signed_write(struct signed_key *k, const struct signed_head *head, struct
     out[AT_VERSION] = VERSION;
     out[AT_FLAGS] = 0;
     memcpy(out + AT_KEY_ID, head->key_id, SIGNED_KEY_ID_BYTES);
-    put_64(out + AT_EPOCH, head->epoch);
-    put_64(out + AT_SEQUENCE, head->sequence);
-    put_64(out + AT_TIME, (uint64_t)head->time_us);
+    network_order_put(out + AT_EPOCH, head->epoch);
+    network_order_put(out + AT_SEQUENCE, head->sequence);
+    network_order_put(out + AT_TIME, (uint64_t)head->time_us);
     memcpy(out + AT_CONTENT, content.at, content.len);
     if (compute(k, out, end, code) == -1) {
         return 0;
@@ -128,9 +114,9 @@ const char *signed_read(struct slice datagram, struct signed_head *head, struct 
         return "expected an envelope of version 1 without flags, found another";
     }
     memcpy(head->key_id, at + AT_KEY_ID, SIGNED_KEY_ID_BYTES);
-    head->epoch = get_64(at + AT_EPOCH);
-    head->sequence = get_64(at + AT_SEQUENCE);
-    uint64_t time_us = get_64(at + AT_TIME);
+    head->epoch = network_order_get(at + AT_EPOCH);
+    head->sequence = network_order_get(at + AT_SEQUENCE);
+    uint64_t time_us = network_order_get(at + AT_TIME);
     if (head->sequence == 0 || head->sequence > SIGNED_SEQUENCE_MOST || time_us > INT64_MAX) {
         return "expected a sequence of 1 ... 2^48-1 and a time, found another number";
     }

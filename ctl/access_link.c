@@ -11,8 +11,11 @@
 
 static const struct json_limits limits = {.depth = 16, .nodes = 2000000, .string_bytes = 1 << 20};
 
-int access_link_open(struct access_link *l, const char *run_dir)
+int access_link_open(struct access_link *l, const struct ctl_command *command, const char *run_dir)
 {
+    if (run_dir == NULL) {
+        return ctl_usage("%s: --run-dir is missing", command->name);
+    }
     *l = (struct access_link){.id = 0};
     int exit_code = store_link_open(&l->link, run_dir, ENDPOINT_ADMIN, "stored");
     if (exit_code != CTL_DONE) {

@@ -108,10 +108,7 @@ static int run_verb(const struct ctl_command *command, const struct ctl_option *
     if (ctl_options(command, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
     }
-    if (given.run_dir == NULL) {
-        return ctl_usage("%s: --run-dir is missing", command->name);
-    }
-    exit_code = access_link_open(&l, given.run_dir);
+    exit_code = access_link_open(&l, command, given.run_dir);
     if (exit_code == CTL_DONE) {
         exit_code = verb(&l);
         access_link_close(&l);

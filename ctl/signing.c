@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "common/access/credential_text.h"
-#include "common/file.h"
 #include "common/json.h"
 #include "common/kept_file.h"
 

@@ -3,6 +3,8 @@
  * unnoticed. Not against forgers: who can write the file can do worse. */
 #include "ingestd/spool/spool_row.h"
 
+#include "common/network_order.h"
+
 #define SEED UINT64_C(0x243f6a8885a308d3)
 
 static uint64_t add_word(uint64_t sum, uint64_t word)
@@ -33,27 +35,11 @@ uint64_t spool_checksum(struct slice bytes)
     return add_bytes(SEED, bytes);
 }
 
-static void put_64(char *at, uint64_t value)
-{
-    for (int i = 0; i < 8; i++) {
-        at[i] = (char)(value >> (56 - 8 * i) & 0xff);
-    }
-}
-
-static uint64_t get_64(const char *at)
-{
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++) {
-        value = value << 8 | (uint8_t)at[i];
-    }
-    return value;
-}
-
 struct slice spool_row_name(const struct spool_row *row, char name[SPOOL_NAME_BYTES])
 {
     memcpy(name, row->instance, 16);
-    put_64(name + 16, row->batch.epoch);
-    put_64(name + 24, row->batch.epoch_first);
+    network_order_put(name + 16, row->batch.epoch);
+    network_order_put(name + 24, row->batch.epoch_first);
     return (struct slice){name, row->batch.epoch == 0 ? 16 : SPOOL_NAME_BYTES};
 }
 
@@ -63,8 +49,8 @@ int spool_row_take_name(struct spool_row *row, struct slice name)
         return -1;
     }
     memcpy(row->instance, name.at, 16);
-    row->batch.epoch = name.len == 16 ? 0 : get_64(name.at + 16);
-    row->batch.epoch_first = name.len == 16 ? 0 : get_64(name.at + 24);
+    row->batch.epoch = name.len == 16 ? 0 : network_order_get(name.at + 16);
+    row->batch.epoch_first = name.len == 16 ? 0 : network_order_get(name.at + 24);
     return (name.len == 16) == (row->batch.epoch == 0) &&
                    row->batch.epoch_first <= row->batch.sequence
                ? 0

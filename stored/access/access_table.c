@@ -5,6 +5,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 
+#include "common/network_order.h"
 #include "stored/db/sql.h"
 
 static int digest_of(struct access_table *t)
@@ -14,10 +15,7 @@ static int digest_of(struct access_table *t)
     if (EVP_Q_digest(NULL, "SHA256", NULL, t->whole.at, t->whole.len, sum, &size) != 1) {
         return -1;
     }
-    t->digest = 0;
-    for (int i = 0; i < 8; i++) {
-        t->digest = t->digest << 8 | sum[i];
-    }
+    t->digest = network_order_get(sum);
     return 0;
 }
 

@@ -354,6 +354,38 @@ static bool number(const char *text, uint64_t *value)
     return errno == 0 && end != text && *end == '\0';
 }
 
+/* One option; false: it is none, or its value is of no use. */
+static bool take_option(struct load *load, int option)
+{
+    switch (option) {
+    case 'h':
+        load->host = optarg;
+        return true;
+    case 'p':
+        load->port = optarg;
+        return true;
+    case 's':
+        return number(optarg, &load->series_count) && load->series_count > 0;
+    case 'n':
+        return number(optarg, &load->records);
+    case 'r':
+        return strcmp(optarg, "max") == 0 || number(optarg, &load->rate);
+    case 'l':
+        return number(optarg, &load->late_percent) && load->late_percent <= 100;
+    case 't':
+        return number(optarg, &load->step_s);
+    case 'q':
+        return number(optarg, &load->queue_bytes);
+    case 'i':
+        load->is_signed = true;
+        return true;
+    case 'e':
+        return number(optarg, &load->seed);
+    default:
+        return false;
+    }
+}
+
 int main(int argc, char **argv)
 {
     struct load load = {.host = "127.0.0.1",
@@ -375,40 +407,7 @@ int main(int argc, char **argv)
     int c;
     bool good = true;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        switch (c) {
-        case 'h':
-            load.host = optarg;
-            break;
-        case 'p':
-            load.port = optarg;
-            break;
-        case 's':
-            good = good && number(optarg, &load.series_count) && load.series_count > 0;
-            break;
-        case 'n':
-            good = good && number(optarg, &load.records);
-            break;
-        case 'r':
-            good = good && (strcmp(optarg, "max") == 0 || number(optarg, &load.rate));
-            break;
-        case 'l':
-            good = good && number(optarg, &load.late_percent) && load.late_percent <= 100;
-            break;
-        case 't':
-            good = good && number(optarg, &load.step_s);
-            break;
-        case 'q':
-            good = good && number(optarg, &load.queue_bytes);
-            break;
-        case 'i':
-            load.is_signed = true;
-            break;
-        case 'e':
-            good = good && number(optarg, &load.seed);
-            break;
-        default:
-            good = false;
-        }
+        good = take_option(&load, c) && good;
     }
     if (!good || load.port == NULL || optind != argc) {
         return usage();
