@@ -64,9 +64,15 @@ struct schema_plan {
 
 struct metric_value {
     uint64_t record; /* which it was read for; 0: none */
-    bool is_number;
+    enum grade_found found;
     struct number number;
 };
+
+/*
+ * What decides with a trace is what decides without one: all of it is made twice, and where the
+ * trace is a constant NULL nothing is left of it. With one, nothing ends early.
+ */
+#define TRACEABLE static inline __attribute__((always_inline))
 
 struct grade_rules {
     const struct grading *grading;
@@ -316,7 +322,7 @@ static bool plan_fits(const struct grade_rules *r, const struct schema_plan *p,
            slice_equal(p->type, record->type);
 }
 
-static struct schema_plan *find_plan(struct grade_rules *r, const struct record_message *record)
+TRACEABLE struct schema_plan *find_plan(struct grade_rules *r, const struct record_message *record)
 {
     if (r->last != NULL && plan_fits(r, r->last, record)) {
         return r->last;
@@ -363,7 +369,7 @@ static const struct address *endpoint_address(struct endpoint *e, struct slice t
     return e->is_address ? &e->address : NULL;
 }
 
-static bool check_holds(const struct check *c, struct subject *s)
+TRACEABLE bool check_holds(const struct check *c, struct subject *s)
 {
     struct slice text = *record_dimension(s->record, c->dimension);
     const struct address *address = NULL;
@@ -374,17 +380,18 @@ static bool check_holds(const struct check *c, struct subject *s)
     return pattern_matches_address(c->pattern, text, address);
 }
 
-static bool block_matches(const struct block *b, struct subject *s)
+/* The first dimension, after the type, whose pattern does not match; DIMENSION_COUNT: all do. */
+TRACEABLE enum dimension block_fails(const struct block *b, struct subject *s)
 {
     for (uint32_t i = 0; i < b->check_count; i++) {
         if (!check_holds(&b->checks[i], s)) {
-            return false;
+            return b->checks[i].dimension;
         }
     }
-    return true;
+    return DIMENSION_COUNT;
 }
 
-static bool relation_holds(enum grading_relation relation, int order)
+TRACEABLE bool relation_holds(enum grading_relation relation, int order)
 {
     switch (relation) {
     case GRADING_LT:
@@ -412,9 +419,12 @@ static const struct metric_value *value_at(struct grade_rules *r, const struct s
     const struct record_types_range *range = p->ranges[column];
     if (v->record != r->record) {
         v->record = r->record;
-        v->is_number = number_parse(record->values[column], &v->number) == 0;
-        if (v->is_number && range != NULL && !record_types_possible(range, &v->number)) {
-            v->is_number = false;
+        if (number_parse(record->values[column], &v->number) == -1) {
+            v->found = record->values[column].at == NULL ? GRADE_FOUND_NULL : GRADE_FOUND_NO_NUMBER;
+        } else if (range == NULL || record_types_possible(range, &v->number)) {
+            v->found = GRADE_FOUND_NUMBER;
+        } else {
+            v->found = GRADE_FOUND_IMPOSSIBLE;
             r->impossible++;
         }
     }
@@ -432,56 +442,123 @@ static void look_at_ranges(struct grade_rules *r, const struct schema_plan *p,
     }
 }
 
-static bool condition_holds(struct grade_rules *r, const struct schema_plan *p,
-                            const struct condition *c, const struct record_message *record)
+static void tell_condition(struct grade_rules *r, const struct schema_plan *p,
+                           const struct grade_condition_place *at, bool holds,
+                           const struct record_message *record, const struct grade_trace *trace)
+{
+    const struct block *b = &r->blocks[at->block];
+    uint16_t column = p->columns[b->rules[at->rule].conditions[at->condition].metric];
+    struct grade_condition_told told = {.at = *at, .holds = holds};
+    if (column != COLUMN_NONE) {
+        told.found = value_at(r, p, column, record)->found;
+        told.column = r->schemas[p->schema].results[column];
+        told.value = record->values[column];
+        told.range = p->ranges[column];
+    }
+    trace->condition(trace->context, &told);
+}
+
+TRACEABLE bool condition_holds(struct grade_rules *r, const struct schema_plan *p,
+                               const struct condition *c, const struct record_message *record)
 {
     uint16_t column = p->columns[c->metric];
     if (column == COLUMN_NONE) {
         return false;
     }
     const struct metric_value *v = value_at(r, p, column, record);
-    return v->is_number && relation_holds(c->relation, number_compare(&v->number, &c->limit));
+    return v->found == GRADE_FOUND_NUMBER &&
+           relation_holds(c->relation, number_compare(&v->number, &c->limit));
 }
 
-static bool rule_holds(struct grade_rules *r, const struct schema_plan *p,
-                       const struct grade_rule *rule, const struct record_message *record)
+TRACEABLE bool rule_holds(struct grade_rules *r, const struct schema_plan *p, uint32_t block,
+                          const struct grade_rule *rule, uint32_t number,
+                          const struct record_message *record, const struct grade_trace *trace)
 {
+    bool all = true;
     for (uint32_t i = 0; i < rule->condition_count; i++) {
-        if (!condition_holds(r, p, &rule->conditions[i], record)) {
+        bool holds = condition_holds(r, p, &rule->conditions[i], record);
+        if (trace != NULL) {
+            struct grade_condition_place at = {block, number, i};
+            tell_condition(r, p, &at, holds, record, trace);
+            all = all && holds;
+        } else if (!holds) {
             return false;
         }
     }
-    return true;
+    return all;
 }
 
-static uint8_t block_grade(struct grade_rules *r, const struct schema_plan *p,
-                           const struct block *b, const struct record_message *record)
+TRACEABLE uint8_t block_grade(struct grade_rules *r, const struct schema_plan *p, uint32_t block,
+                              const struct record_message *record, const struct grade_trace *trace)
 {
+    const struct block *b = &r->blocks[block];
+    uint8_t grade = 0;
     for (uint32_t i = 0; i < b->rule_count; i++) {
-        if (rule_holds(r, p, &b->rules[i], record)) {
+        bool holds = rule_holds(r, p, block, &b->rules[i], i, record, trace);
+        if (trace != NULL) {
+            trace->rule(trace->context, block, i, holds);
+            grade = holds && grade == 0 ? b->rules[i].grade : grade;
+        } else if (holds) {
             return b->rules[i].grade;
         }
     }
-    return 0;
+    return grade;
 }
 
-void grade_record(struct grade_rules *rules, const struct record_message *record, uint8_t *grades)
+/* Blocks from `next` to before `before` are not in the plan: their type does not match. */
+static void tell_types(const struct grade_rules *r, uint32_t next, uint32_t before,
+                       const uint8_t *grades, const struct grade_trace *trace)
+{
+    for (uint32_t i = next; i < before; i++) {
+        if (grades[r->blocks[i].name] == GRADE_NONE) {
+            trace->block(trace->context, i, DIMENSION_type);
+        }
+    }
+}
+
+TRACEABLE void grade(struct grade_rules *rules, const struct record_message *record,
+                     uint8_t *grades, const struct grade_trace *trace)
 {
     const struct schema_plan *p = find_plan(rules, record);
     struct subject subject = {.record = record};
     uint32_t name_count = rules->grading->name_count;
-    uint32_t missing = name_count;
+    uint32_t missing = name_count, next = 0;
 
     rules->record++;
     memset(grades, GRADE_NONE, name_count);
     for (uint32_t i = 0; i < p->block_count && missing > 0; i++) {
         const struct block *b = &rules->blocks[p->blocks[i]];
-        if (grades[b->name] == GRADE_NONE && block_matches(b, &subject)) {
-            grades[b->name] = block_grade(rules, p, b, record);
+        if (trace != NULL) {
+            tell_types(rules, next, p->blocks[i], grades, trace);
+            next = p->blocks[i] + 1;
+        }
+        if (grades[b->name] != GRADE_NONE) {
+            continue;
+        }
+        enum dimension failed = block_fails(b, &subject);
+        if (trace != NULL) {
+            trace->block(trace->context, p->blocks[i], failed);
+        }
+        if (failed == DIMENSION_COUNT) {
+            grades[b->name] = block_grade(rules, p, p->blocks[i], record, trace);
             missing--;
         }
     }
+    if (trace != NULL) {
+        tell_types(rules, next, rules->grading->block_count, grades, trace);
+    }
     look_at_ranges(rules, p, record);
+}
+
+void grade_record(struct grade_rules *rules, const struct record_message *record, uint8_t *grades)
+{
+    grade(rules, record, grades, NULL);
+}
+
+void grade_record_traced(struct grade_rules *rules, const struct record_message *record,
+                         uint8_t *grades, const struct grade_trace *trace)
+{
+    grade(rules, record, grades, trace);
 }
 
 /* ---- a batch ---- */

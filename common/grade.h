@@ -11,6 +11,7 @@
 #include "common/grading.h"
 #include "common/message.h"
 #include "common/record_types.h"
+#include "schemas/dimensions.h"
 
 struct grade_rules;
 
@@ -33,6 +34,48 @@ void grade_begin(struct grade_rules *rules, const struct schema_message *schemas
  * matched. The record must belong to the schemas given: its schema among them, its values as many.
  */
 void grade_record(struct grade_rules *rules, const struct record_message *record, uint8_t *grades);
+
+/* What a condition finds of its metric. */
+enum grade_found {
+    GRADE_FOUND_MISSING, /* the result has no such column, under no alias */
+    GRADE_FOUND_NULL,
+    GRADE_FOUND_NO_NUMBER,
+    GRADE_FOUND_IMPOSSIBLE, /* a number that cannot be, by the record types */
+    GRADE_FOUND_NUMBER
+};
+
+/* A condition by its place in the document: grading[block].gradingRules[rule].if[condition]. */
+struct grade_condition_place {
+    uint32_t block, rule, condition;
+};
+
+struct grade_condition_told {
+    struct grade_condition_place at;
+    enum grade_found found;
+    struct slice
+        column;         /* in which it was found: its own name or an alias; .at NULL when missing */
+    struct slice value; /* as it is in the record; .at NULL when missing or null */
+    const struct record_types_range *range; /* of values that can be; NULL: all can */
+    bool holds;
+};
+
+/*
+ * Who is told how a record is graded, in the order of the document. Of each grade name: the blocks
+ * up to the one that decides; of this one each rule after each of its conditions, those behind the
+ * one that gives the grade included. What is told lives as long as the record, its schemas and the
+ * rules do.
+ */
+struct grade_trace {
+    void *context;
+    /* `failed`: the first dimension whose pattern does not match; DIMENSION_COUNT: it decides. */
+    void (*block)(void *context, uint32_t block, enum dimension failed);
+    void (*condition)(void *context, const struct grade_condition_told *told);
+    void (*rule)(void *context, uint32_t block, uint32_t rule, bool holds);
+};
+
+/* The same by the same code, telling the trace why. */
+void grade_record_traced(struct grade_rules *rules, const struct record_message *record,
+                         uint8_t *grades, const struct grade_trace *trace);
 
 /* Memory for one batch at a time; what grade_batch() needs beside the rules. */
 struct grade_scratch {

@@ -105,6 +105,9 @@ const struct record_types_range *record_types_range(const struct record_types *t
                                                     struct slice metric);
 /* False when the value is outside of the range or stands for something that is no value. */
 bool record_types_possible(const struct record_types_range *range, const struct number *value);
+/* The range as it stands in its file: an object with metrics, min, max, never. */
+struct json;
+const struct json *record_types_range_said(const struct record_types_range *range);
 
 /*
  * What of the file enters grading, aliases and valid values, as a document of the same form: in it
@@ -134,7 +137,6 @@ uint32_t record_types_collects(const struct record_types *t, uint32_t i,
  * The elements that a type brings along for mPlane's registry: a list of objects with name, prim
  * and perhaps desc; place is where they are said. NULL when it brings none. Live as long as t.
  */
-struct json;
 const struct json *record_types_elements(const struct record_types *t, uint32_t i,
                                          const char **place);
 

@@ -222,6 +222,11 @@ bool record_types_possible(const struct record_types_range *range, const struct 
     return true;
 }
 
+const struct json *record_types_range_said(const struct record_types_range *range)
+{
+    return range->said;
+}
+
 struct slice record_types_grading(const struct record_types *t)
 {
     return t->grading;
