@@ -46,7 +46,10 @@ NOT_RUN = {
     ("docs/benchmarks.md", "$ tests/bench/envelope --datagrams 40000"): "the same",
     ("docs/formats.md", "curl --cacert ca.crt --cert probe-7.crt --key probe-7.key --data-binary @fping.txt "
                         "https://ezrepo.example:8892/ingest/fping-text"): "test_ingest_gw.py and test_ingest_tokens.py post so",
-    ("docs/formats.md", "global:"): "Prometheus's; test_remote_write.py has such a one",
+    ("docs/formats.md", "rrdtool lastupdate /var/lib/smokeping/Local/Router.rrd | ezrepo send --format smokeping-lastupdate "
+                        "--context target=192.0.2.1 -"): "needs SmokePing's files; test_real_tools.py has one",
+    **{("docs/formats.md", first): "test_real_senders.py runs it"
+       for first in ("global:", "groups:", "rule_files: [ezrepo.rules.yml]", 'Hostname "vp1"')},
     ("docs/operations.md", "deploy/install-packages build run"): CHANGES,
     ("docs/operations.md", "fping -q -c 10 -f hosts 2>&1 | ezrepo send --format fping-text -"):
         "needs hosts of one's own; test_real_tools.py has some",

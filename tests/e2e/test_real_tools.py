@@ -3,76 +3,64 @@
 
 What is asserted is what must be so of each record whatever the machine: whom it is about, what was sent and lost, and that
 times are above nothing. Each test has hosts of its own, and tells records apart by them."""
-import contextlib
-import datetime
-import itertools
 import json
 import os
 import shutil
-import socket
 import subprocess
 import urllib.parse
 
 import pytest
 from conftest import find_free_ports, make_state_directory, running_set, wait_for
+from labs import DEAD, ICMP, SERVER, Doors, block, made_lab
 from quickstart import hosts
 
-SERVER = "203.0.113.1"  # where our own servers listen, in the namespace that has the hosts
 CLOSED = 9  # a port where nobody does
-GOOD, DEAD = hosts.Condition(2, 1), hosts.Condition(2, 1, 100)
 PLUGINS = "/usr/lib/nagios/plugins"
 MODULES = {"icmp": {"prober": "icmp", "timeout": "2s", "icmp": {"preferred_ip_protocol": "ip4"}},
            "http": {"prober": "http", "timeout": "5s"}, "tcp": {"prober": "tcp", "timeout": "5s"},
            "dns": {"prober": "dns", "timeout": "5s",
                    "dns": {"query_name": "example.test", "query_type": "A", "preferred_ip_protocol": "ip4"}}}
-ICMP = "delay.twoway.icmp.us"
 
-
-class Lab:
-    """Hosts whose delay and loss we set, and a namespace in which tools reach them, and servers listen."""
-
-    def __init__(self, made, addresses, stack):
-        self.hosts, self._free, self._stack = made, iter(addresses), stack
-        subprocess.run([*made.command_prefix(), "ip", "address", "add", f"{SERVER}/32", "dev", "lo"], check=True)
-
-    def host(self, condition=GOOD):
-        """One that nobody else uses."""
-        address = next(self._free)
-        self.hosts.set(address, condition)
-        return address
-
-    def run(self, *command, both=False, ends=(0,)):
-        """What a tool writes to standard output; `both`: to standard error, too. It has to end with one of these codes."""
-        done = subprocess.run([*self.hosts.command_prefix(), *command], stdout=subprocess.PIPE, text=True, timeout=60,
-                              stderr=subprocess.STDOUT if both else subprocess.PIPE, check=False,
-                              env={**os.environ, "LC_ALL": "C", "RES_OPTIONS": "timeout:1 attempts:1"})
-        assert done.returncode in ends, f"{command} ended with {done.returncode}: {done.stdout}{done.stderr}"
-        return done.stdout
-
-    def serve(self, *command, port, udp=False, folder=None):
-        """Starts a server, until the tests of this file end, and waits until it listens."""
-        process = subprocess.Popen([*self.hosts.command_prefix(), *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                   cwd=folder, text=True)
-        self._stack.callback(process.wait)
-        self._stack.callback(process.kill)
-
-        def listens():
-            assert process.poll() is None, f"{command} ended: {process.stderr.read()}"
-            return self.run("ss", "-Hnul" if udp else "-Hntl", f"sport = {port}")
-        wait_for(listens, 60)
+SMOKEPING = """*** General ***
+owner = o
+contact = c@example.invalid
+mailhost = localhost
+sendmail = /bin/true
+cgiurl = http://example.invalid/
+imgurl = img
+imgcache = {folder}/img
+datadir = {folder}/data
+piddir = {folder}/pid
+smokemail = /etc/smokeping/smokemail
+tmail = /etc/smokeping/tmail
+*** Database ***
+step = 300
+pings = 5
+AVERAGE 0.5 1 10
+@include /etc/smokeping/config.d/Presentation
+*** Probes ***
++ FPing
+binary = /usr/bin/fping
+hostinterval = 0.05
+timeout = 0.4
+*** Targets ***
+probe = FPing
+menu = Top
+title = Top
++ Local
+menu = Local
+title = Local
+++ Router
+menu = Router
+title = Router
+host = {host}
+"""
 
 
 @pytest.fixture(scope="module", name="lab")
 def _lab(build_dir):
-    addresses = [f"198.51.100.{n}" for n in range(1, 31)]
-    if os.geteuid() != 0:
-        pytest.skip("ping, mtr, scamper and traceroute take root")
-    made = hosts.make(addresses, os.path.join(build_dir, "deploy", "tun_responder"))
-    if made is None:
-        pytest.skip("no hosts of our own here: neither network namespaces with netem nor a TUN device can be made")
-    with contextlib.ExitStack() as stack:
-        stack.callback(made.close)
-        yield Lab(made, addresses, stack)
+    with made_lab(build_dir) as lab:
+        yield lab
 
 
 @pytest.fixture(scope="module", name="web")
@@ -93,84 +81,6 @@ def _names(lab):
 
 
 FOLDERS = ["iperf3", "irtt", "scamper"]
-
-
-class Doors:
-    """One set, its doors for what tools write, and what it has of it."""
-
-    def __init__(self, one, drop, port):
-        self.one, self.drop, self.port = one, drop, port
-        self._files = itertools.count()
-
-    def send(self, format_name, text, records, **context):
-        """By `ezrepo send`, which has to take so many records and refuse none."""
-        given = [word for name, value in context.items() for word in ("--context", f"{name}={value}")]
-        assert self.one.cmd("send", "--format", format_name, *given, "-", text=text).stdout \
-            == f"{records} record{'s' * (records != 1)} taken, 0 refused\n"
-
-    def put(self, format_name, text):
-        """As a file, which has to be done."""
-        name = f"{next(self._files)}.out"
-        folder = os.path.join(self.drop, format_name)
-        with open(os.path.join(folder, f".{name}"), "w", encoding="utf-8") as file:
-            file.write(text)
-        os.rename(os.path.join(folder, f".{name}"), os.path.join(folder, name))
-        self.one.wait_for(lambda: not os.path.exists(os.path.join(folder, name)))
-        assert os.listdir(os.path.join(folder, "failed")) == []
-
-    def say(self, text):
-        """As a datagram to the listener for curl."""
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.sendto(text.encode(), ("127.0.0.1", self.port))
-
-    def records(self, count, record_type, **dimensions):
-        """The records of this type and these dimensions, once there are so many, by time and row."""
-        where = "".join(f" AND {name} = %s" for name in dimensions)
-
-        def found():
-            return self.one.sql(
-                f"""SELECT type, content, source, dest, t_start, t_end, addresses, results, "values" FROM measurement m
-                    JOIN series s ON s.id = series_id JOIN schema c ON c.id = schema_id LEFT JOIN hops h ON h.id = hops_id
-                    WHERE type = %s{where} ORDER BY t_start, row""", record_type, *dimensions.values())
-        self.one.wait_for(lambda: len(found()) >= count)
-        rows = found()
-        assert len(rows) == count, rows
-        now = datetime.datetime.now(datetime.timezone.utc)
-        for row in rows:  # measured just now, by whatever clock the tool has
-            assert datetime.timedelta(seconds=-5) < now - row[5] < datetime.timedelta(minutes=10) and row[4] <= row[5]
-        return [{"content": row[1], "source": row[2], "dest": row[3], "hops": row[6],
-                 **{name: number(value) for name, value in zip(row[7], row[8]) if value is not None}} for row in rows]
-
-    def record(self, record_type, **dimensions):
-        return self.records(1, record_type, **dimensions)[0]
-
-    def until_good(self, host, measure):
-        """Has it measured and delivered until the host is graded 5, which a busy machine may put off. The last record, and
-        how many there are."""
-        for count in range(1, 21):
-            measure()
-            record = self.records(count, "ping", dest=host)[-1]
-            if self.grades(1, host)[-1] == (5, False):
-                return record, count
-        pytest.fail(f"never good: {record}")
-
-    def count(self, dest):
-        return self.one.sql("SELECT count(*) FROM measurement m JOIN series s ON s.id = series_id WHERE dest = %s", dest)[0][0]
-
-    def grades(self, periods, dest):
-        """The grades of a destination's periods, the first first, and whether each has ended."""
-        def found():
-            return sorted((row["period.start"], int(row["grade.value"]), bool(row["period.ended"]))
-                          for row in self.one.rows("periods", "--grade", "overall", "--dest", dest))
-        self.one.wait_for(lambda: len(found()) >= periods)
-        return [row[1:] for row in found()]
-
-
-def number(text):
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 @pytest.fixture(scope="module", name="doors")
@@ -299,6 +209,31 @@ def test_monitoring_plugins(lab, doors, web):
                target="check.example")
     record = doors.record("http", dest="check.example")
     assert (record["success"], record["http.code"]) == (1, 200) and 0 < record["http.total.us"] and record["http.octets"] > 1000
+
+
+def test_smokeping(lab, doors, tmp_path):
+    """A round at a time, as its daemon would; what its file says of the newest."""
+    host = lab.host()
+    for folder in ("data", "img", "pid"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "config").write_text(SMOKEPING.format(folder=tmp_path, host=host))
+    told, ask = [], block("docs/formats.md", "smokeping-lastupdate").split(" | ")[0].split()
+    assert ask == ["rrdtool", "lastupdate", "/var/lib/smokeping/Local/Router.rrd"]
+
+    def measure():
+        def newer():  # its times are whole seconds
+            lab.run("smokeping", f"--config={tmp_path}/config", "--debug")
+            told.append(lab.run(*ask[:2], f"{tmp_path}/data/Local/Router.rrd"))
+            return told[-1] not in told[:-1]
+        wait_for(newer, 30)
+        doors.send("smokeping-lastupdate", told[-1], 1, target=host)
+    good, count = doors.until_good(host, measure)
+    assert (good["packets.sent"], good["packets.received"], good["loss.ratio"], good["content"]) == (5, 5, 0, "ICMPECHO")
+    assert 1000 < good[f"{ICMP}.min"] <= good[f"{ICMP}.50pct"] <= good[f"{ICMP}.max"] < 10e6
+    lab.hosts.set(host, DEAD)
+    measure()
+    check_lost(doors.records(count + 1, "ping", dest=host)[-1], ICMP, 5)
+    assert doors.grades(2, host)[-2:] == [(5, True), (1, False)]
 
 
 # ---- paths ----

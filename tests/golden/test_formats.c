@@ -79,6 +79,7 @@ static const struct {
     {"pscheduler-rtt", "pscheduler"},
     {"pscheduler-throughput", "pscheduler"},
     {"remote-blackbox", "prometheus-blackbox"},
+    {"remote-ping", "prometheus-ping"},
     {"remote-smokeping", "prometheus-smokeping"},
     {"scamper-ping", "scamper"},
     {"scamper-ping-real", "scamper"},
