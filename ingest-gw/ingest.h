@@ -23,7 +23,6 @@
             "of them, those beyond what their address may make in a while")                        \
     COUNTER(LIMITED, "limited", "",                                                                \
             "requests beyond what the identity or the token may make in a while")                  \
-    COUNTER(MALFORMED, "malformed", "", "requests that could not be read")                         \
     COUNTER(NOT_FOUND, "not_found", "", "requests for a path, a method or a format that is none")  \
     COUNTER(POSTS_KEPT, "posts.kept", "", "posted bodies of which all was kept")                   \
     COUNTER(POSTS_PARTLY_KEPT, "posts.partly_kept", "", "posted bodies of which a part was kept")  \

@@ -327,10 +327,16 @@ struct connection *connection_of(struct evhttp_request *request)
     return c != NULL && c->account != NULL ? c : NULL;
 }
 
+/* By lists that are newer than the connection: a part of its request was there already. */
+static bool was_revoked(const struct connection *c)
+{
+    return c->generation != c->of->generation && connections_revoked(c->of, c->certificates);
+}
+
 struct connection *connection_asks(struct evhttp_request *request)
 {
     struct connection *c = connection_of(request);
-    return c != NULL && is_over(c) ? NULL : c;
+    return c != NULL && (is_over(c) || was_revoked(c)) ? NULL : c;
 }
 
 struct slice connection_certificates(const struct connection *c)

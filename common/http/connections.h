@@ -59,8 +59,8 @@ struct bufferevent *connections_accept(struct event_base *base, void *all);
 /* The connection of a request; NULL when it has none with a known peer. */
 struct connection *connection_of(struct evhttp_request *request);
 
-/* The same for a request that has come; NULL also when the peer's certificate has ended: close it.
- */
+/* The same for a request that has come; NULL also when the peer's certificate has ended or was
+ * revoked since: close it. */
 struct connection *connection_asks(struct evhttp_request *request);
 
 /* The peer's identity, "" of one without a certificate as long as nobody has said who it is; and

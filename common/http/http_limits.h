@@ -83,6 +83,8 @@ struct http_limits {
             "connections closed because the identity or the address has too many that are busy")   \
     COUNTER(HANDSHAKES_FAILED, "handshakes.failed", "",                                            \
             "no TLS, no or a wrong certificate, left before the end")                              \
+    COUNTER(REQUESTS_MALFORMED, "requests.malformed", "",                                          \
+            "requests of which it is not certain where they end; their connections were closed")   \
     GAUGE(IDENTITIES, "identities", "",                                                            \
           "identities, tokens and addresses with connections or requests, just now")               \
     GAUGE(BODIES_BYTES, "bodies.bytes", "bytes", "what posted bodies take of their budget, now")   \

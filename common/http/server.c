@@ -11,7 +11,10 @@
 #include <utlist.h>
 
 #include "common/daemon.h"
+#include "common/http/connection_parts.h"
+#include "common/http/framing.h"
 #include "common/http/listen.h"
+#include "common/http/reply.h"
 #include "common/log.h"
 
 /* When there is no room, for so long nothing is accepted. */
@@ -95,6 +98,21 @@ static void on_sent(struct evhttp_request *request, void *context)
     connection_set_phase(context, CONNECTION_IDLE);
 }
 
+/* Before anybody looks at it: what comes behind it is not to be taken for a request. */
+static void refuse_framing(struct evhttp_request *request, struct connection *c)
+{
+    static struct log_limit said;
+    c->of->counts[HTTP_REQUESTS_MALFORMED]++;
+    if (log_allowed(&said, 5)) {
+        log_warn("request.malformed", "peer=%s error=\"not certain where it ends\"",
+                 connection_peer(c));
+    }
+    reply_text(request, HTTP_BADREQUEST,
+               "expected one Content-Length, a number, or Transfer-Encoding: chunked; a body only "
+               "with POST, PUT or PATCH; no blank before a colon\n",
+               true);
+}
+
 static void on_request(struct evhttp_request *request, void *context)
 {
     const struct http_server *s = context;
@@ -105,7 +123,11 @@ static void on_request(struct evhttp_request *request, void *context)
     }
     connection_set_phase(c, CONNECTION_SENDING);
     evhttp_request_set_on_complete_cb(request, on_sent, c);
-    s->kind->asked(s->kind->context, request, c);
+    if (framing_is_certain(request)) {
+        s->kind->asked(s->kind->context, request, c);
+    } else {
+        refuse_framing(request, c);
+    }
 }
 
 /* ---- listeners ---- */

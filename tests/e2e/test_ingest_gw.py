@@ -109,6 +109,26 @@ def test_curl(door):
     records_of(door, 1)
 
 
+def test_where_a_request_ends_is_certain(door):
+    """Else nothing is taken, and what comes behind it is not read as the next request."""
+    cases = [("POST {} HTTP/1.1\r\nTransfer-Encoding: gzip\r\n", FPING), ("POST {} HTTP/1.1\r\nContent-Length : 9\r\n", "GET / "),
+             ("POST {} HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
+             ("POST {} HTTP/1.1\r\nContent-Length: +1\r\n", "x"),
+             ("POST {} HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 18\r\n", "GET / HTTP/1.1\r\n\r\n"),
+             ("POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"),
+             ("GET {} HTTP/1.1\r\nContent-Length: 18\r\n", "GET / HTTP/1.1\r\n\r\n")]
+    before, context = door.counters(), make_context(door.ca.file, door.files["probe"])
+    for head, body in cases:
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", door.port), timeout=60),
+                                 server_hostname="127.0.0.1") as wrapped:
+            wrapped.sendall((head.format("/ingest/fping-text?target=x") + "\r\n" + body).encode())
+            told = b"".join(iter(lambda sock=wrapped: sock.recv(65536), b""))
+        assert told.startswith(b"HTTP/1.1 400 ") and told.count(b"HTTP/1.1") == 1, (head, told)
+    after = door.counters()
+    assert (after["requests"], after["posts.kept"]) == (before["requests"], before["posts.kept"])
+    assert after["requests.malformed"] - before["requests.malformed"] >= 6  # of one of them evhttp says it itself
+
+
 def test_slow_peers_and_junk_keep_nobody(door):
     context = make_context(door.ca.file)
     silent = [socket.create_connection(("127.0.0.1", door.port), timeout=60) for _ in range(20)]

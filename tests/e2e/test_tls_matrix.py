@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The matrix of mutual TLS at the gateway: whom no certificate, a bad one, or somebody else's token lets in; and that
 nothing leaks in any case."""
+import http.client
 import json
 import os
 import socket
@@ -123,12 +124,21 @@ def test_a_new_list_ends_sessions_that_live(make_gateway, version):
     assert idle.get("/")[0] == 200 and busy.get("/")[0] == 200 and other.get("/")[0] == 200
     session = idle.connection.sock.session
     raw = idle.connection.sock
+    half = one.client("reader", version).connection
+    half.putrequest("POST", "/")
+    half.putheader("Content-Length", "200000")
+    half.endheaders(b" " * 150000)
+    one.wait(lambda: one.counters()["bodies.bytes"] > 0)
     busy.connection.request("POST", "/", json.dumps(slow(one, "busy", token="b-1")), {"Content-Type": MPLANE})
     one.wait(lambda: one.queryd.of(QUERY))
     one.counters()  # whoever else was answered is idle
     write_crl(one, one.files["reader"][2])
     one.reload()
     assert closed_within(raw, 20)
+    # A request of which only a part was there is nobody's.
+    with pytest.raises((OSError, http.client.HTTPException)):
+        half.send(b" " * 50000)
+        half.getresponse()
     # What is being answered gets its answer, which is the last on its connection.
     question = one.queryd.of(QUERY)[-1]
     one.queryd.send(question, [10, question["id"], 0, "", ["grade.name", "records.matched", "records.graded"],
