@@ -22,11 +22,6 @@ static const struct ctl_option history_options[] = {
     {"before", "VERSION", &given.before, NULL, "those of versions before this one"},
     {NULL, NULL, NULL, NULL, NULL}};
 
-static const struct ctl_command show_command = {
-    "access show", "", "Prints the document in force as JSON, without secrets.", ctl_access};
-static const struct ctl_command history_command = {
-    "access history", "", "Lists who changed when who may do what, the newest first.", ctl_access};
-
 static void print_text(FILE *f, const char *member, struct slice text)
 {
     fprintf(f, ", \"%s\": ", member);
@@ -99,18 +94,31 @@ static int show(struct access_link *l)
     return CTL_DONE;
 }
 
-static int run_verb(const struct ctl_command *command, const struct ctl_option *options,
-                    int (*verb)(struct access_link *), int argc, char **argv)
+static const struct access_verb {
+    struct ctl_command command;
+    const struct ctl_option *options;
+    int (*run)(struct access_link *);
+} verbs[] = {
+    {{"access show", "", "Prints the document in force as JSON, without secrets.", ctl_access},
+     NULL,
+     show},
+    {{"access history", "", "Lists who changed when who may do what, the newest first.",
+      ctl_access},
+     history_options,
+     history},
+};
+
+static int run_verb(const struct access_verb *v, int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {place_options, options, NULL};
+    const struct ctl_option *const groups[CTL_GROUPS] = {place_options, v->options, NULL};
     struct access_link l;
     int count, exit_code;
-    if (ctl_options(command, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
+    if (ctl_options(&v->command, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
     }
-    exit_code = access_link_open(&l, command, given.run_dir);
+    exit_code = access_link_open(&l, &v->command, given.run_dir);
     if (exit_code == CTL_DONE) {
-        exit_code = verb(&l);
+        exit_code = v->run(&l);
         access_link_close(&l);
     }
     return exit_code;
@@ -118,16 +126,8 @@ static int run_verb(const struct ctl_command *command, const struct ctl_option *
 
 int ctl_access(const struct ctl_command *self, int argc, char **argv)
 {
-    const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "show") == 0) {
-        return run_verb(&show_command, NULL, show, argc - 1, argv + 1);
-    }
-    if (strcmp(verb, "history") == 0) {
-        return run_verb(&history_command, history_options, history, argc - 1, argv + 1);
-    }
-    if (strcmp(verb, "--help") == 0) {
-        printf("Usage: ezrepoctl access show|history\n\n%s\n", self->summary);
-        return CTL_DONE;
-    }
-    return ctl_usage("access: expected show or history, found \"%s\"", verb);
+    int exit_code;
+    const struct access_verb *v = ctl_verb(self, verbs, sizeof verbs / sizeof verbs[0],
+                                           sizeof verbs[0], argc, argv, &exit_code);
+    return v == NULL ? exit_code : run_verb(v, argc - 1, argv + 1);
 }

@@ -302,59 +302,54 @@ static int run_list(struct access_link *l, const char *kind, const char *name)
     return list(l, kind);
 }
 
-static const struct credential_verb {
-    const char *kind, *verb;
+struct credential_verb {
     struct ctl_command command;
     const struct ctl_option *options, *more;
     int names;
     int (*run)(struct access_link *l, const char *kind, const char *name);
-} verbs[] = {
-    {"token",
-     "issue",
-     {"token issue", "NAME", "Makes a bearer token and prints it, this once.", ctl_token},
+};
+
+#define VERBS 3
+
+static const struct credential_verb token_verbs[VERBS] = {
+    {{"token issue", "NAME", "Makes a bearer token and prints it, this once.", ctl_token},
      issue_options,
      NULL,
      1,
      run_issue},
-    {"token",
-     "list",
-     {"token list", "", "Lists tokens; none can be read again.", ctl_token},
+    {{"token list", "", "Lists tokens; none can be read again.", ctl_token},
      list_options,
      NULL,
      0,
      run_list},
-    {"token",
-     "revoke",
-     {"token revoke", "NAME", "Ends a token: within a second nobody takes it.", ctl_token},
-     NULL,
-     NULL,
-     1,
-     run_revoke},
-    {"key",
-     "issue",
-     {"key issue", "NAME", "Makes a key and writes it to a file that nobody else may read.",
-      ctl_token},
-     issue_options,
-     file_options,
-     1,
-     run_issue},
-    {"key",
-     "list",
-     {"key list", "", "Lists keys, without their secrets.", ctl_token},
-     list_options,
-     NULL,
-     0,
-     run_list},
-    {"key",
-     "revoke",
-     {"key revoke", "NAME", "Ends a key: within a second nobody takes it.", ctl_token},
+    {{"token revoke", "NAME", "Ends a token: within a second nobody takes it.", ctl_token},
      NULL,
      NULL,
      1,
      run_revoke},
 };
 
-static int run_verb(const struct credential_verb *v, int argc, char **argv)
+static const struct credential_verb key_verbs[VERBS] = {
+    {{"key issue", "NAME", "Makes a key and writes it to a file that nobody else may read.",
+      ctl_token},
+     issue_options,
+     file_options,
+     1,
+     run_issue},
+    {{"key list", "", "Lists keys, without their secrets.", ctl_token},
+     list_options,
+     NULL,
+     0,
+     run_list},
+    {{"key revoke", "NAME", "Ends a key: within a second nobody takes it.", ctl_token},
+     NULL,
+     NULL,
+     1,
+     run_revoke},
+};
+
+static int run_verb(const struct ctl_command *self, const struct credential_verb *v, int argc,
+                    char **argv)
 {
     const struct ctl_option *const groups[CTL_GROUPS] = {place_options, v->options,
                                                          v->options == NULL ? NULL : v->more, NULL};
@@ -367,7 +362,7 @@ static int run_verb(const struct credential_verb *v, int argc, char **argv)
     }
     exit_code = access_link_open(&l, &v->command, given.run_dir);
     if (exit_code == CTL_DONE) {
-        exit_code = v->run(&l, v->kind, name);
+        exit_code = v->run(&l, self->name, name);
         access_link_close(&l);
     }
     return exit_code;
@@ -375,14 +370,9 @@ static int run_verb(const struct credential_verb *v, int argc, char **argv)
 
 int ctl_token(const struct ctl_command *self, int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (strcmp(verbs[i].kind, self->name) == 0 && strcmp(verbs[i].verb, argv[1]) == 0) {
-            return run_verb(&verbs[i], argc - 1, argv + 1);
-        }
-    }
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        printf("Usage: ezrepoctl %s issue|list|revoke\n\n%s\n", self->name, self->summary);
-        return CTL_DONE;
-    }
-    return ctl_usage("%s: expected issue, list or revoke (--help tells more)", self->name);
+    const struct credential_verb *table = strcmp(self->name, "key") == 0 ? key_verbs : token_verbs;
+    int exit_code;
+    const struct credential_verb *v =
+        ctl_verb(self, table, VERBS, sizeof table[0], argc, argv, &exit_code);
+    return v == NULL ? exit_code : run_verb(self, v, argc - 1, argv + 1);
 }

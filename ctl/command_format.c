@@ -269,7 +269,6 @@ static const struct format_verb {
      0,
      NULL},
 };
-#define VERBS (sizeof verbs / sizeof verbs[0])
 
 static int run_verb(const struct format_verb *v, int argc, char **argv)
 {
@@ -288,19 +287,8 @@ static int run_verb(const struct format_verb *v, int argc, char **argv)
 
 int ctl_format(const struct ctl_command *self, int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < VERBS; i++) {
-        if (strcmp(argv[1], verbs[i].command.name + strlen("format ")) == 0) {
-            return run_verb(&verbs[i], argc - 1, argv + 1);
-        }
-    }
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        printf("Usage: ezrepoctl format VERB [options]\n\n%s\n\nVerbs:\n", self->summary);
-        for (size_t i = 0; i < VERBS; i++) {
-            printf("  %-6s %-14s %s\n", verbs[i].command.name + strlen("format "),
-                   verbs[i].command.arguments, verbs[i].command.summary);
-        }
-        return CTL_DONE;
-    }
-    return ctl_usage("format: expected list, show, check or try, found \"%s\"",
-                     argc > 1 ? argv[1] : "");
+    int exit_code;
+    const struct format_verb *v = ctl_verb(self, verbs, sizeof verbs / sizeof verbs[0],
+                                           sizeof verbs[0], argc, argv, &exit_code);
+    return v == NULL ? exit_code : run_verb(v, argc - 1, argv + 1);
 }

@@ -235,19 +235,8 @@ static int run_verb(const struct verb *v, int argc, char **argv)
 
 int ctl_grading(const struct ctl_command *self, int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (strcmp(argv[1], verbs[i].command.name + strlen("grading ")) == 0) {
-            return run_verb(&verbs[i], argc - 1, argv + 1);
-        }
-    }
-    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        printf("Usage: ezrepoctl grading VERB [options]\n\n%s\n\nVerbs:\n", self->summary);
-        for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++) {
-            printf("  %-12s %-10s %s\n", verbs[i].command.name + strlen("grading "),
-                   verbs[i].command.arguments, verbs[i].command.summary);
-        }
-        return CTL_DONE;
-    }
-    return ctl_usage("grading: expected check, get, set, history or add-defaults, found \"%s\"",
-                     argc > 1 ? argv[1] : "");
+    int exit_code;
+    const struct verb *v = ctl_verb(self, verbs, sizeof verbs / sizeof verbs[0], sizeof verbs[0],
+                                    argc, argv, &exit_code);
+    return v == NULL ? exit_code : run_verb(v, argc - 1, argv + 1);
 }

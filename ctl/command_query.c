@@ -39,8 +39,8 @@ static const struct ctl_option criteria_options[] = {
     {"columns", "NAME,...", &given.columns, NULL,
      "only these, in this order; dest is short for record.dest"},
     {"output", "FORM", &given.output, NULL,
-     "table; vertical: a line a value; json; unless given a table, vertical when that is too wide "
-     "for the terminal"},
+     "table; vertical: a line a value; json; csv; unless given a table, vertical when that is too "
+     "wide for the terminal"},
     {"json", NULL, NULL, &given.json, "--output json: each row as an object on a line of its own"},
     {NULL, NULL, NULL, NULL, NULL}};
 
@@ -228,6 +228,17 @@ static uint32_t choose_columns(const struct mplane_rows *r, uint32_t chosen[COLU
     return n;
 }
 
+/* For programs, which know their columns before they see them. */
+static uint32_t all_columns(const struct mplane_rows *r, uint32_t chosen[COLUMNS])
+{
+    uint32_t n = 0;
+    while (n < r->columns && n < COLUMNS) {
+        chosen[n] = n;
+        n++;
+    }
+    return n;
+}
+
 static void complain_about_column(const struct mplane_rows *r, struct slice name)
 {
     char known[1024] = "";
@@ -297,45 +308,38 @@ static size_t terminal_width(void)
     return size.ws_col == 0 ? 80 : size.ws_col;
 }
 
-/* 0, or -1 after a complaint. */
-static int check_output(void)
+/* The form that --output or --json asks for; -1 after a complaint, FOR_TERMINAL: none. */
+#define FOR_TERMINAL TABLE_FORMS
+static int asked_form(void)
 {
-    static const char *const forms[] = {"table", "vertical", "json"};
-    for (size_t i = 0; given.output != NULL && i < 3; i++) {
-        if (strcmp(given.output, forms[i]) == 0) {
-            given.json = given.json || i == 2;
-            return 0;
-        }
-    }
-    return given.output == NULL
-               ? 0
-               : (ctl_usage("--output: expected table, vertical or json, found \"%s\"",
-                            given.output),
-                  -1);
+    return given.output != NULL ? table_form(given.output) : given.json ? TABLE_JSON : FOR_TERMINAL;
 }
 
-static int print_rows(struct arena *a, const struct mplane_rows *r)
+static int print_rows(struct arena *a, const struct mplane_rows *r, int form)
 {
     uint32_t chosen[COLUMNS], count = 0;
     struct mplane_rows shown;
-    if (given.json && given.columns == NULL) {
+    bool for_people = form != TABLE_JSON && form != TABLE_CSV;
+    if (form == TABLE_JSON && given.columns == NULL) {
         return mplane_print_json(a, r);
     }
-    count = given.columns != NULL ? named_columns(r, chosen) : choose_columns(r, chosen);
+    count = given.columns != NULL ? named_columns(r, chosen)
+            : for_people          ? choose_columns(r, chosen)
+                                  : all_columns(r, chosen);
     if (given.columns != NULL && count == 0) {
         return CTL_USAGE;
     }
-    if (project(a, r, chosen, count, !given.json, &shown) == -1) {
+    if (project(a, r, chosen, count, for_people, &shown) == -1) {
         return CTL_FAILED;
     }
-    if (given.json) {
+    if (form == TABLE_JSON) {
         return mplane_print_json(a, &shown);
     }
-    bool vertical = given.output != NULL ? strcmp(given.output, "vertical") == 0
-                                         : table_width(shown.names, count, shown.cells,
-                                                       shown.rows) > terminal_width();
-    (vertical ? table_print_vertical : table_print)(stdout, shown.names, count, shown.cells,
-                                                    shown.rows);
+    if (form == FOR_TERMINAL) {
+        bool fits = table_width(shown.names, count, shown.cells, shown.rows) <= terminal_width();
+        form = fits ? TABLE_ALIGNED : TABLE_VERTICAL;
+    }
+    table_print_form(stdout, form, shown.names, count, shown.cells, shown.rows);
     return CTL_DONE;
 }
 
@@ -360,7 +364,8 @@ static int ask_and_print(struct arena *a, const char *label)
     struct mplane_value values[VALUES];
     struct mplane_rows rows;
     struct when when;
-    int exit_code = check_output() == -1 ? CTL_USAGE : read_values(a, values);
+    int form = asked_form();
+    int exit_code = form == -1 ? CTL_USAGE : read_values(a, values);
     if (exit_code != CTL_DONE || read_scope(a, &when) == -1) {
         return CTL_USAGE;
     }
@@ -371,8 +376,8 @@ static int ask_and_print(struct arena *a, const char *label)
     exit_code = CTL_FAILED;
     const struct mplane_message *result = mplane_ask(client, label, &when, values, VALUES);
     if (result != NULL && mplane_rows(a, result, &rows) == 0) {
-        exit_code = print_rows(a, &rows);
-        if (!given.json && exit_code == CTL_DONE) {
+        exit_code = print_rows(a, &rows, form);
+        if (form != TABLE_JSON && exit_code == CTL_DONE) {
             print_next(&rows);
         }
     }

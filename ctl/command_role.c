@@ -273,40 +273,34 @@ static int list(struct access_link *l)
 /* ---- verbs ---- */
 
 static const struct role_verb {
-    const char *verb;
     struct ctl_command command;
     const struct ctl_option *options;
     int least, most;
     void (*edit)(struct role_edit *);
 } verbs[] = {
-    {"list",
-     {"role list", "", "Lists the roles in the store: who has them, what they may use.", ctl_role},
+    {{"role list", "", "Lists the roles in the store: who has them, what they may use.", ctl_role},
      list_options,
      0,
      0,
      NULL},
-    {"add",
-     {"role add", "ROLE IDENTITY...", "Gives a role, which may be new, to identities.", ctl_role},
+    {{"role add", "ROLE IDENTITY...", "Gives a role, which may be new, to identities.", ctl_role},
      NULL,
      2,
      1 + WORDS,
      add},
-    {"remove",
-     {"role remove", "ROLE [IDENTITY...]", "Takes a role from identities, or away altogether.",
+    {{"role remove", "ROLE [IDENTITY...]", "Takes a role from identities, or away altogether.",
       ctl_role},
      NULL,
      1,
      1 + WORDS,
      take},
-    {"allow",
-     {"role allow", "ROLE LABEL...",
+    {{"role allow", "ROLE LABEL...",
       "Lets a role use capabilities, by their labels or globs on them.", ctl_role},
      NULL,
      2,
      1 + WORDS,
      allow},
-    {"deny",
-     {"role deny", "ROLE LABEL...", "Takes back what role allow let a role use.", ctl_role},
+    {{"role deny", "ROLE LABEL...", "Takes back what role allow let a role use.", ctl_role},
      NULL,
      2,
      1 + WORDS,
@@ -333,14 +327,8 @@ static int run_verb(const struct role_verb *v, int argc, char **argv)
 
 int ctl_role(const struct ctl_command *self, int argc, char **argv)
 {
-    for (size_t i = 0; argc > 1 && i < sizeof verbs / sizeof verbs[0]; i++) {
-        if (strcmp(verbs[i].verb, argv[1]) == 0) {
-            return run_verb(&verbs[i], argc - 1, argv + 1);
-        }
-    }
-    if (argc > 1 && strcmp(argv[1], "--help") == 0) {
-        printf("Usage: ezrepoctl role list|add|remove|allow|deny\n\n%s\n", self->summary);
-        return CTL_DONE;
-    }
-    return ctl_usage("role: expected list, add, remove, allow or deny (--help tells more)");
+    int exit_code;
+    const struct role_verb *v = ctl_verb(self, verbs, sizeof verbs / sizeof verbs[0],
+                                         sizeof verbs[0], argc, argv, &exit_code);
+    return v == NULL ? exit_code : run_verb(v, argc - 1, argv + 1);
 }

@@ -8,13 +8,6 @@
 
 static const struct ctl_option no_options[] = {{NULL, NULL, NULL, NULL, NULL}};
 
-static const struct ctl_command check_command = {
-    "types check", "FILE [DIR]",
-    "Checks a file of record types, and those in a folder of your own beside it: faults, mappings "
-    "that "
-    "are never reached or share columns.",
-    ctl_types};
-
 static int check(const char *file, const char *own_dir)
 {
     struct record_types *t = record_types_read(file, own_dir);
@@ -29,31 +22,32 @@ static int check(const char *file, const char *own_dir)
     return found == 0 ? CTL_DONE : CTL_FAILED;
 }
 
-static int run_check(int argc, char **argv)
+static int run_check(const struct ctl_command *self, int argc, char **argv)
 {
     const struct ctl_option *const groups[CTL_GROUPS] = {no_options, NULL};
     const char *rest[2] = {"", ""};
     int count, exit_code;
-    if (ctl_options(&check_command, groups, argc, argv, rest, 1, 2, &count, &exit_code) == -1) {
+    if (ctl_options(self, groups, argc, argv, rest, 1, 2, &count, &exit_code) == -1) {
         return exit_code;
     }
     return check(rest[0], count == 2 ? rest[1] : "");
 }
 
+static const struct ctl_command verbs[] = {
+    {"types check", "FILE [DIR]",
+     "Checks a file of record types, and those in a folder of your own beside it: faults, mappings "
+     "that are never reached or share columns.",
+     run_check},
+    {"types adopt", "",
+     "Shows the gaps of record types that the store keeps of the release before, and what they "
+     "become.",
+     ctl_types_adopt},
+};
+
 int ctl_types(const struct ctl_command *self, int argc, char **argv)
 {
-    const char *verb = argc > 1 ? argv[1] : "";
-    if (strcmp(verb, "check") == 0) {
-        return run_check(argc - 1, argv + 1);
-    }
-    if (strcmp(verb, "adopt") == 0) {
-        return ctl_types_adopt(self, argc - 1, argv + 1);
-    }
-    if (strcmp(verb, "--help") == 0 || strcmp(verb, "-h") == 0) {
-        printf("Usage: ezrepoctl types check FILE [DIR] | adopt --run-dir DIR [--yes] "
-               "[--json]\n\n%s\n",
-               self->summary);
-        return CTL_DONE;
-    }
-    return ctl_usage("types: expected check or adopt, found \"%s\"", verb);
+    int exit_code;
+    const struct ctl_command *v = ctl_verb(self, verbs, sizeof verbs / sizeof verbs[0],
+                                           sizeof verbs[0], argc, argv, &exit_code);
+    return v == NULL ? exit_code : v->run(v, argc - 1, argv + 1);
 }

@@ -23,11 +23,6 @@ static const struct ctl_option options[] = {
     {"json", NULL, NULL, &given.json, "the result as a JSON object"},
     {NULL, NULL, NULL, NULL, NULL}};
 
-static const struct ctl_command command = {"types adopt", "",
-                                           "Shows the gaps of record types that the store keeps of "
-                                           "the release before, and what they become.",
-                                           ctl_types_adopt};
-
 /* Seconds; a gap has whole ones or halves. */
 static const char *seconds(uint64_t us, char text[32])
 {
@@ -129,8 +124,7 @@ int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv)
     struct store_link link;
     zmq_msg_t bytes;
     int count, exit_code;
-    (void)self;
-    if (ctl_options(&command, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
+    if (ctl_options(self, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
     }
     if (given.run_dir == NULL) {

@@ -52,6 +52,14 @@ int ctl_options(const struct ctl_command *command,
                 const struct ctl_option *const groups[CTL_GROUPS], int argc, char **argv,
                 const char **rest, int least, int most, int *count, int *exit_code);
 
+/*
+ * Of a table whose elements, `size` bytes each, begin with a struct ctl_command ("format list"),
+ * the one whose verb argv[1] is; its arguments begin there. NULL when the command is over: help was
+ * printed, or a complaint; then *exit_code says how.
+ */
+const void *ctl_verb(const struct ctl_command *self, const void *verbs, size_t count, size_t size,
+                     int argc, char **argv, int *exit_code);
+
 /* Decimal digits within min..max; -1 when it is none. */
 int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value);
 

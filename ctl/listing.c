@@ -7,20 +7,6 @@
 
 #include "ctl/table.h"
 
-enum { FORM_TABLE, FORM_VERTICAL, FORM_JSON, FORM_CSV, FORMS };
-
-static const char *const forms[] = {"table", "vertical", "json", "csv"};
-
-static int form_of(const char *output)
-{
-    for (int i = 0; output != NULL && i < FORMS; i++) {
-        if (strcmp(output, forms[i]) == 0) {
-            return i;
-        }
-    }
-    return output == NULL ? FORM_TABLE : -1;
-}
-
 /* A list's elements, a blank between two. */
 static struct slice joined(struct arena *a, const struct json *list)
 {
@@ -54,46 +40,15 @@ static void print_json(struct arena *a, const struct json *list)
     }
 }
 
-/* As RFC 4180 has it. */
-static void print_csv_cell(struct slice cell, bool last)
-{
-    bool quoted = false;
-    for (size_t i = 0; i < cell.len; i++) {
-        quoted = quoted || strchr(",\"\r\n", cell.at[i]) != NULL;
-    }
-    if (quoted) {
-        putchar('"');
-    }
-    for (size_t i = 0; i < cell.len; i++) {
-        if (cell.at[i] == '"') {
-            putchar('"');
-        }
-        putchar(cell.at[i]);
-    }
-    fputs(quoted ? "\"" : "", stdout);
-    fputs(last ? "\r\n" : ",", stdout);
-}
-
-static void print_csv(const char *const *names, uint32_t columns, const struct slice *cells,
-                      uint32_t rows)
-{
-    for (uint32_t c = 0; c < columns; c++) {
-        print_csv_cell(slice_of(names[c]), c + 1 == columns);
-    }
-    for (uint32_t i = 0; i < rows * columns; i++) {
-        print_csv_cell(cells[i], (i + 1) % columns == 0);
-    }
-}
-
 int listing_print(struct arena *a, const char *output, const struct json *list,
                   const char *const *names)
 {
-    int form = form_of(output);
+    int form = output == NULL ? TABLE_ALIGNED : table_form(output);
     uint32_t columns = 0, at = 0;
     if (form == -1) {
-        return ctl_usage("--output: expected table, vertical, json or csv, found \"%s\"", output);
+        return CTL_USAGE;
     }
-    if (form == FORM_JSON) {
+    if (form == TABLE_JSON) {
         print_json(a, list);
         return CTL_DONE;
     }
@@ -109,11 +64,6 @@ int listing_print(struct arena *a, const char *output, const struct json *list,
             cells[at++] = cell_of(a, json_get(row, names[c]));
         }
     }
-    if (form == FORM_CSV) {
-        print_csv(names, columns, cells, list->count);
-    } else {
-        (form == FORM_TABLE ? table_print : table_print_vertical)(stdout, names, columns, cells,
-                                                                  list->count);
-    }
+    table_print_form(stdout, form, names, columns, cells, list->count);
     return CTL_DONE;
 }

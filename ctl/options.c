@@ -136,6 +136,57 @@ int ctl_options(const struct ctl_command *command,
     return 0;
 }
 
+/* Of the i-th verb of a table; its name behind the command's. */
+static const struct ctl_command *verb_at(const void *verbs, size_t i, size_t size)
+{
+    return (const struct ctl_command *)((const char *)verbs + i * size);
+}
+
+static const char *verb_name(const struct ctl_command *self, const struct ctl_command *verb)
+{
+    return verb->name + strlen(self->name) + 1;
+}
+
+static void print_verbs(const struct ctl_command *self, const void *verbs, size_t count,
+                        size_t size)
+{
+    printf("Usage: ezrepoctl %s VERB [options]\n\n%s\n\nVerbs:\n", self->name, self->summary);
+    for (size_t i = 0; i < count; i++) {
+        const struct ctl_command *v = verb_at(verbs, i, size);
+        char left[64];
+        snprintf(left, sizeof left, "%s %s", verb_name(self, v), v->arguments);
+        printf("  %-26s %s\n", left, v->summary);
+    }
+    fputs("\nVERB --help tells its options.\n", stdout);
+}
+
+const void *ctl_verb(const struct ctl_command *self, const void *verbs, size_t count, size_t size,
+                     int argc, char **argv, int *exit_code)
+{
+    char known[256] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *name = verb_name(self, verb_at(verbs, i, size));
+        if (argc > 1 && strcmp(argv[1], name) == 0) {
+            return verb_at(verbs, i, size);
+        }
+        int n = snprintf(known + used, sizeof known - used, "%s%s",
+                         i == 0           ? ""
+                         : i + 1 == count ? " or "
+                                          : ", ",
+                         name);
+        used = n < 0 || used + (size_t)n >= sizeof known ? used : used + (size_t)n;
+    }
+    if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        print_verbs(self, verbs, count, size);
+        *exit_code = CTL_DONE;
+    } else {
+        *exit_code = ctl_usage("%s: expected %s, found \"%s\" (--help tells more)", self->name,
+                               known, argc > 1 ? argv[1] : "");
+    }
+    return NULL;
+}
+
 int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value)
 {
     return text[0] == '-' ? -1 : number_integer(slice_of(text), min, max, value);

@@ -3,9 +3,11 @@
 #include "ctl/table.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "common/json.h"
 #include "common/utf8.h"
+#include "ctl/ctl.h"
 
 #define COLUMNS 64
 
@@ -124,6 +126,56 @@ void table_print_vertical(FILE *f, const char *const *headings, uint32_t columns
             print_cell(f, shown(cells[r * columns + c]), 0, true);
         }
     }
+}
+
+/* As RFC 4180 has it; a cell that is no value is empty. */
+static void print_csv_cell(FILE *f, struct slice cell, bool last)
+{
+    bool quoted = false;
+    for (size_t i = 0; i < cell.len; i++) {
+        quoted = quoted || strchr(",\"\r\n", cell.at[i]) != NULL;
+    }
+    fputs(quoted ? "\"" : "", f);
+    for (size_t i = 0; i < cell.len; i++) {
+        fputs(cell.at[i] == '"' ? "\"" : "", f);
+        fputc(cell.at[i], f);
+    }
+    fputs(quoted ? "\"" : "", f);
+    fputs(last ? "\r\n" : ",", f);
+}
+
+static void print_csv(FILE *f, const char *const *headings, uint32_t columns,
+                      const struct slice *cells, uint32_t rows)
+{
+    for (uint32_t c = 0; c < columns; c++) {
+        print_csv_cell(f, slice_of(headings[c]), c + 1 == columns);
+    }
+    for (uint32_t i = 0; i < rows * columns; i++) {
+        print_csv_cell(f, cells[i], (i + 1) % columns == 0);
+    }
+}
+
+int table_form(const char *name)
+{
+    static const char *const names[] = {[TABLE_ALIGNED] = "table",
+                                        [TABLE_VERTICAL] = "vertical",
+                                        [TABLE_JSON] = "json",
+                                        [TABLE_CSV] = "csv"};
+    for (int i = 0; i < TABLE_FORMS; i++) {
+        if (strcmp(name, names[i]) == 0) {
+            return i;
+        }
+    }
+    ctl_usage("--output: expected table, vertical, json or csv, found \"%s\"", name);
+    return -1;
+}
+
+void table_print_form(FILE *f, int form, const char *const *headings, uint32_t columns,
+                      const struct slice *cells, uint32_t rows)
+{
+    (form == TABLE_CSV        ? print_csv
+     : form == TABLE_VERTICAL ? table_print_vertical
+                              : table_print)(f, headings, columns, cells, rows);
 }
 
 void table_json_text(FILE *f, struct arena *a, struct slice text)

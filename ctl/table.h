@@ -29,6 +29,17 @@ size_t table_width(const char *const *headings, uint32_t columns, const struct s
 void table_print_vertical(FILE *f, const char *const *headings, uint32_t columns,
                           const struct slice *cells, uint32_t rows);
 
+/* What --output names. JSON is its command's own matter. */
+enum { TABLE_ALIGNED, TABLE_VERTICAL, TABLE_JSON, TABLE_CSV, TABLE_FORMS };
+
+/* One of these; -1 after a complaint. */
+int table_form(const char *name);
+
+/* The rows in that form, which is not TABLE_JSON. As CSV (RFC 4180) nothing is escaped for a
+ * terminal. */
+void table_print_form(FILE *f, int form, const char *const *headings, uint32_t columns,
+                      const struct slice *cells, uint32_t rows);
+
 /* A text as JSON, made in the arena; null when that is full. */
 void table_json_text(FILE *f, struct arena *a, struct slice text);
 

@@ -2,8 +2,10 @@
 """ezrepoctl against a stand-in of the gateway: what it sends, what it makes of each answer."""
 import calendar
 import contextlib
+import csv
 import fcntl
 import http.server
+import io
 import json
 import os
 import pty
@@ -269,7 +271,18 @@ def test_vertical(run, gateway):
     done = run("periods", "--output", "vertical", "--columns", "dest,period.ended")
     assert done.stdout == "".join(f"-- {n}\ndest          192.0.2.2\nperiod.ended  -\n" for n in (1, 2))
     done = run("periods", "--output", "nonsense")
-    assert done.returncode == 2 and 'expected table, vertical or json, found "nonsense"' in done.stderr
+    assert done.returncode == 2 and 'expected table, vertical, json or csv, found "nonsense"' in done.stderr
+
+
+def test_csv(run, gateway):
+    """RFC 4180: all columns under the registry's names, in a fixed order, also those that are empty; nothing escaped for a terminal."""
+    strange = ["pi,ng", 'say "x"', "line\nbreak", *PERIOD[3:]]
+    gateway.answers = [result("QueryPeriods", [PERIOD, strange])] * 2
+    header, *rows = list(csv.reader(io.StringIO(run("periods", "--output", "csv").stdout)))
+    assert header == COLUMNS["QueryPeriods"]
+    assert rows == [[cell or "" for cell in row] for row in (PERIOD, strange)]
+    done = run("periods", "--output", "csv", "--columns", "content,record.type")
+    assert done.stdout == 'record.content,record.type\nICMPECHO,ping\n"say ""x""","pi,ng"\n'
 
 
 def on_terminal(words, columns):

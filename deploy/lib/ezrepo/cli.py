@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, Callable, List
 
-from . import accounts, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall, upgrade
+from . import accounts, completion, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall, upgrade
 from .errors import Usage
 from .output import say
 from .passed_on import first_udp, opened
@@ -336,6 +336,13 @@ def _days(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 1 <= int(text) <= pki.CA_DAYS:
         raise argparse.ArgumentTypeError(f'expected 1 to {pki.CA_DAYS} days, found "{text}"')
     return int(text)
+
+
+def complete(words: List[str]) -> int:
+    """What may stand in the last place of a line that is being written, a line each: for completion/."""
+    for word in completion.complete(_parser(), words):
+        say(word)
+    return 0
 
 
 def run(arguments: List[str], at: int) -> int:

@@ -20,6 +20,8 @@ def _run(arguments: List[str]) -> int:
     if at < len(arguments) and arguments[at] in passed_on.COMMANDS:
         passed_on.run(arguments[at], arguments[:at] + arguments[at + 1:])
     from . import cli  # all the rest, which takes longer to load than ezrepoctl to answer
+    if arguments[:2] == ["complete", "--"]:
+        return cli.complete(arguments[2:])
     return cli.run(arguments, at)
 
 
