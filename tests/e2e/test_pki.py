@@ -361,6 +361,26 @@ def test_roles_while_running(module_set):
     assert "unheard-of.crt: it is not there" in refused(one, "unheard-of")
 
 
+def posted(one, name, port, path, content_type="text/plain"):
+    """The status of a post by this client."""
+    files = one.client_files(name)
+    return subprocess.run(["curl", "-sS", "-o", os.devnull, "-w", "%{http_code}", "--cacert", one.state + "/pki/ca.crt", "--cert",
+                           files["cert"], "--key", files["key"], "-H", f"Content-Type: {content_type}", "--data-binary",
+                           "192.0.2.1 is alive\n", f"https://127.0.0.1:{port}{path}"],
+                          check=True, capture_output=True, text=True).stdout
+
+
+def test_a_role_is_of_both_servers(module_set):
+    """Where each has one of that name; and it is told where."""
+    one = module_set
+    assert "role         reader at mplane-gw\n" in one.cmd("pki", "issue", "rita", "--role", "reader").stdout
+    assert posted(one, "rita", one.ingest, "/ingest/fping-text") == "403"
+    assert "role         probe at mplane-gw and ingest-gw\n" in one.cmd("pki", "issue", "prue", "--role", "probe").stdout
+    one.wait_for(lambda: posted(one, "prue", one.ingest, "/ingest/fping-text") == "200")
+    assert posted(one, "prue", one.https, "/result", "application/x-mplane+json") == "400"  # no mPlane, but may deliver
+    assert rows(one, "prue")[0]["roles"] == ["probe"]
+
+
 def test_server_certificate_renewed_while_running(module_set):
     one = module_set
     before = served(one)

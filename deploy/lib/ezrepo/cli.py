@@ -99,13 +99,13 @@ def _tell_gateway(state: State) -> int:
 
 
 def _make_client(state: State, args: argparse.Namespace, request: str) -> int:
-    identity = initialise.add_client(state, initialise.Client(
+    identity, servers = initialise.add_client(state, initialise.Client(
         args.name, args.role, args.renew, args.host, request, args.days))
     lines = [f"identity     {identity}", f"certificate  {state.path('pki', 'clients', args.name + '.crt')}"]
     if not request:
         lines.append(f"key          {state.path('pki', 'clients', args.name + '.key')}")
     if args.role is not None:
-        lines.append(f"role         {args.role}")
+        lines.append(f"role         {args.role} at {' and '.join(servers)}")
     say("\n".join(lines))
     return _tell_gateway(state) if args.role is not None else 0
 
@@ -143,8 +143,7 @@ def cmd_pki_revoke(state: State, args: argparse.Namespace) -> int:
 
 
 def cmd_pki_list(state: State, args: argparse.Namespace) -> int:
-    roles = state.config().get("mplane-gw", {}).get("access", {}).get("roles", {})
-    rows = pki.list_all(state, roles)
+    rows = pki.list_all(state, list(initialise.configured_roles(state.config()).values()))
     say(json.dumps(rows, indent=2) if args.json else pki.list_text(rows))
     return 0
 

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 from dataclasses import dataclass, field, replace
-from typing import List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import accounts, cluster, connections, jsonc, lock, pki, trust
 from .errors import Failure, Usage
@@ -57,7 +57,7 @@ CONFIGURATION = """\
     "crl": {crl},
     // What Prometheus sent and is not delivered yet.
     "remote_dir": {remote},
-    // Whose certificates may deliver what: as below. Tokens: ezrepo token issue.
+    // Whose certificates may deliver what ("ezrepo pki issue NAME --role probe" adds one). Tokens: "ezrepo token issue".
     "access": {{"roles": {{"probe": []}}, "authorizations": {{"Collect-*": ["probe"]}}}}
   }},
 
@@ -289,24 +289,41 @@ def _make(state: State, wanted: Wanted) -> None:
     state.save_settings(state.settings)
 
 
-def add_client(state: State, client: Client) -> str:
-    """Makes or signs a client's certificate and writes its identity into the role. Returns the identity."""
-    text = changed = state.config_text()
-    path = ("mplane-gw", "access", "roles")
-    if client.role is not None:
-        config, _ = jsonc.parse(text, state.config_file)
-        roles = config.get("mplane-gw", {}).get("access", {}).get("roles", {})
-        if client.role not in roles:
-            raise Usage(f'--role "{client.role}": {state.config_file} has no such role in mplane-gw.access.roles;'
-                        f" there are {', '.join(roles) or 'none'}")
-        changed = jsonc.append(text, state.config_file, path + (client.role,), pki.identity(client.name))
+SERVERS = ("mplane-gw", "ingest-gw")  # each has roles of its own in the configuration
+
+
+def configured_roles(config: Dict[str, Any]) -> Dict[str, Dict[str, List[str]]]:
+    """Of each server that is configured: its roles, and who has them."""
+    return {server: config[server].get("access", {}).get("roles", {}) for server in SERVERS if server in config}
+
+
+def _with_role(state: State, text: str, client: Client) -> Tuple[str, List[str]]:
+    """The configuration with the client's role given wherever there is one of that name; and at which servers that is."""
+    config, _ = jsonc.parse(text, state.config_file)
+    roles = configured_roles(config)
+    servers = [server for server, own in roles.items() if client.role in own]
+    if not servers:
+        known = dict.fromkeys(role for own in roles.values() for role in own)
+        raise Usage(f'--role "{client.role}": {state.config_file} has no such role in mplane-gw.access.roles or'
+                    f" ingest-gw.access.roles; there are {', '.join(known) or 'none'}."
+                    " One that is in the store: ezrepo role add")
+    for server in servers:
+        text = jsonc.append(text, state.config_file, (server, "access", "roles", client.role), pki.identity(client.name))
+    return text, servers
+
+
+def add_client(state: State, client: Client) -> Tuple[str, List[str]]:
+    """Makes or signs a client's certificate and writes its identity into the role, at each server that has it. Returns the
+    identity, and these servers."""
+    text = state.config_text()
+    changed, servers = (text, []) if client.role is None else _with_role(state, text, client)
     if client.request:
         pki.sign_client(state, client.name, client.request, client.renew, client.hosts, client.days)
     else:
         pki.issue_client(state, client.name, client.renew, client.hosts, client.days)
     if changed != text:
         write_file(os.path.realpath(state.config_file), changed, 0o640, state.group(""))
-    return pki.identity(client.name)
+    return pki.identity(client.name), servers
 
 
 def _make_folder(state: State) -> bool:

@@ -409,8 +409,9 @@ def _authority_rows(state: State) -> List[Dict[str, Any]]:
             _row("(revocations)", "revocations", revocations, _state_of(ends, "", True))]
 
 
-def list_all(state: State, roles: Dict[str, List[str]]) -> List[Dict[str, Any]]:
-    """The authority, its revocations, and every certificate it signed, those of each name by their ends."""
+def list_all(state: State, roles: List[Dict[str, List[str]]]) -> List[Dict[str, Any]]:
+    """The authority, its revocations, and every certificate it signed, those of each name by their ends. Roles as each
+    server has them."""
     certificates = load_issued(state)
     with _own_files():
         rows = _authority_rows(state)
@@ -423,7 +424,8 @@ def list_all(state: State, roles: Dict[str, List[str]]) -> List[Dict[str, Any]]:
         row = _row(one.name if client else f"({server})", "client" if client else server, one,
                    _state_of(one.ends, one.revoked, one.serial in current))
         if client and not one.revoked:
-            row["roles"] = [role for role, members in roles.items() if identity(one.name) in members]
+            row["roles"] = list(dict.fromkeys(role for own in roles for role, members in own.items()
+                                              if identity(one.name) in members))
         rows.append(row)
     return rows
 
