@@ -104,7 +104,7 @@ const struct format_condition *mapping_condition(struct mapping_reader *r,
 {
     struct format_condition c = {0};
     uint32_t faults = at->document->faults;
-    if (!document_is_object_of(at, kinds)) {
+    if (!document_is_object_of(at, kinds) || at->document->faults > faults) {
         return NULL;
     }
     if (at->node->count != 1) {

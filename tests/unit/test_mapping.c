@@ -114,6 +114,8 @@ static const struct {
     {METRIC("{\"text\": \"{a}\"}"), "records[0].metrics.m.text: expected a path between { and }"},
     {METRIC("{\"test\": {\"has\": \"$.a\", \"eq\": [1, 1]}}"),
      "records[0].metrics.m.test: expected one condition, found 2"},
+    {METRIC("{\"test\": {\"contians\": [\"$.a\", 1]}}"),
+     "records[0].metrics.m.test.contians: unknown, expected one of all any not has"},
     {METRIC("{\"if\": {\"has\": \"$.a\"}}"), "records[0].metrics.m.then: expected a value"},
     /* what is done with values */
     {METRIC("{\"path\": \"$.a\", \"unit\": [\"ms\"]}"),
