@@ -2,7 +2,6 @@
 /* Messages there and back. */
 #include "ctl/access_link.h"
 
-#include <pwd.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -11,11 +10,8 @@
 
 static const struct json_limits limits = {.depth = 16, .nodes = 2000000, .string_bytes = 1 << 20};
 
-int access_link_open(struct access_link *l, const struct ctl_command *command, const char *run_dir)
+int access_link_open(struct access_link *l, const char *run_dir)
 {
-    if (run_dir == NULL) {
-        return ctl_usage("%s: --run-dir is missing", command->name);
-    }
     *l = (struct access_link){.id = 0};
     int exit_code = store_link_open(&l->link, run_dir, ENDPOINT_ADMIN, "stored");
     if (exit_code != CTL_DONE) {
@@ -94,8 +90,7 @@ const struct json *access_link_get(struct access_link *l, uint64_t *version)
 static const char *author(void)
 {
     const char *name = getuid() == 0 ? getenv("SUDO_USER") : NULL;
-    const struct passwd *entry = name == NULL ? getpwuid(getuid()) : NULL;
-    return name != NULL ? name : entry != NULL ? entry->pw_name : "unknown";
+    return name != NULL ? name : ctl_user();
 }
 
 int access_link_change(struct access_link *l, uint64_t base, char *changes, bool *refused)

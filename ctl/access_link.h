@@ -16,7 +16,7 @@ struct access_link {
 
 /* CTL_DONE, or the exit code after a complaint, also where no run_dir was given to the command;
  * then there is nothing to close. */
-int access_link_open(struct access_link *l, const struct ctl_command *command, const char *run_dir);
+int access_link_open(struct access_link *l, const char *run_dir);
 void access_link_close(struct access_link *l);
 
 /* What is in force: the document's tree, and its version. NULL after a complaint. */

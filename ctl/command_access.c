@@ -116,7 +116,7 @@ static int run_verb(const struct access_verb *v, int argc, char **argv)
     if (ctl_options(&v->command, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
     }
-    exit_code = access_link_open(&l, &v->command, given.run_dir);
+    exit_code = access_link_open(&l, given.run_dir);
     if (exit_code == CTL_DONE) {
         exit_code = v->run(&l);
         access_link_close(&l);

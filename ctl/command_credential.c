@@ -360,7 +360,7 @@ static int run_verb(const struct ctl_command *self, const struct credential_verb
                     &exit_code) == -1) {
         return exit_code;
     }
-    exit_code = access_link_open(&l, &v->command, given.run_dir);
+    exit_code = access_link_open(&l, given.run_dir);
     if (exit_code == CTL_DONE) {
         exit_code = v->run(&l, self->name, name);
         access_link_close(&l);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -15,12 +14,14 @@
 #include "common/clock.h"
 #include "ctl/format_given.h"
 #include "ctl/format_options.h"
+#include "ctl/interrupt.h"
 #include "ctl/store_link.h"
 
 #define ARENA_BYTES ((size_t)64 << 20)
 #define BODY_BYTES  ((size_t)256 << 10) /* of what is followed: then it is delivered */
 #define BODY_MS     200                 /* the same, so long after its first document */
-#define PATIENCE_MS 30000
+#define AGAIN_MS    5000 /* without an answer: ingestd was started anew, or it was lost */
+#define TRIES       24
 #define BUSY_US     500000
 
 static struct {
@@ -49,15 +50,9 @@ struct delivering {
 
 static int fill_context(struct delivering *d, int fd)
 {
-    int code = format_given_fill(d->arena, fd, fd == STDIN_FILENO ? "" : d->name, &d->context);
-    for (uint32_t i = 0; i < d->context.count && code == CTL_DONE; i++) {
-        if (d->context.values[i].len > LIMIT_DIMENSION_BYTES || d->context.names[i].len > 64) {
-            code = ctl_usage("--context: expected names of at most 64 bytes and values of at most "
-                             "%d",
-                             LIMIT_DIMENSION_BYTES);
-        }
-    }
-    return code;
+    arena_reset(d->arena);
+    d->context.count = 0;
+    return format_given_fill(d->arena, fd, fd == STDIN_FILENO ? "" : d->name, &d->context);
 }
 
 /* ---- one body ---- */
@@ -92,19 +87,25 @@ static int send_body(struct delivering *d, struct slice body)
     return sent ? 0 : -1;
 }
 
-/* 0: answered; 1: it is busy; -1 after a complaint. */
-static int take_answer(struct delivering *d, struct slice frame)
+enum heard { HEARD_ANSWER, HEARD_BUSY, HEARD_OLD, HEARD_NOTHING, HEARD_FAULT };
+
+/* HEARD_FAULT after a complaint. */
+static enum heard take_answer(struct delivering *d, struct slice frame)
 {
     struct delivered_message m;
-    if (delivered_decode_all(frame, NULL, &m) == -1 || m.id != d->id) {
-        return store_link_strange(&d->link);
+    if (delivered_decode_all(frame, NULL, &m) == -1) {
+        (void)store_link_strange(&d->link);
+        return HEARD_FAULT;
+    }
+    if (m.id != d->id) {
+        return HEARD_OLD; /* of one that was sent again */
     }
     if (m.outcome == DELIVERY_BUSY) {
         if (!d->said_busy) {
             ctl_failed("ingestd cannot take it yet: %.*s; waiting", (int)m.reason.len, m.reason.at);
         }
         d->said_busy = true;
-        return 1;
+        return HEARD_BUSY;
     }
     d->records += m.records;
     d->refused += m.rejected;
@@ -112,27 +113,47 @@ static int take_answer(struct delivering *d, struct slice frame)
         ctl_failed("%s: %" PRIu64 " refused; the first as %.*s: %.*s", d->name, m.rejected,
                    (int)m.reason.len, m.reason.at, (int)m.detail.len, m.detail.at);
     }
-    return 0;
+    return HEARD_ANSWER;
 }
 
-/* 0, or -1 after a complaint. */
+/* What is heard of the body that was sent last. */
+static enum heard hear(struct delivering *d, bool last_time)
+{
+    zmq_pollitem_t item = {.socket = d->link.socket, .events = ZMQ_POLLIN};
+    enum heard heard = HEARD_OLD;
+    zmq_msg_t bytes;
+    struct slice frame;
+    zmq_msg_init(&bytes);
+    while (heard == HEARD_OLD) {
+        int ready = zmq_poll(&item, 1, AGAIN_MS);
+        if (ready == -1 && errno == EINTR) {
+            continue;
+        }
+        if (ready == 0 && !last_time) {
+            heard = HEARD_NOTHING;
+        } else if (store_link_receive(&d->link, 0, &bytes, &frame) != 0) {
+            heard = HEARD_FAULT;
+        } else {
+            heard = take_answer(d, frame);
+        }
+    }
+    zmq_msg_close(&bytes);
+    return heard;
+}
+
+/* Until it is answered; what is equal is stored once. 0, or -1 after a complaint. */
 static int deliver(struct delivering *d, struct slice body)
 {
-    int rc = 1;
-    while (rc == 1) {
-        zmq_msg_t bytes;
-        struct slice frame;
-        zmq_msg_init(&bytes);
+    enum heard heard = HEARD_NOTHING;
+    for (int tries = TRIES; heard == HEARD_NOTHING || heard == HEARD_BUSY;) {
         d->id++;
-        rc = send_body(d, body) == -1 ? -1
-                                      : store_link_receive(&d->link, PATIENCE_MS, &bytes, &frame);
-        rc = rc == 0 ? take_answer(d, frame) : -1;
-        zmq_msg_close(&bytes);
-        if (rc == 1) {
+        tries = heard == HEARD_BUSY ? TRIES : tries - 1;
+        heard = send_body(d, body) == -1 ? HEARD_FAULT : hear(d, tries == 0);
+        if (heard == HEARD_BUSY) {
             usleep(BUSY_US);
         }
     }
-    return rc;
+    return heard == HEARD_ANSWER ? 0 : -1;
 }
 
 /* ---- documents, together ---- */
@@ -155,15 +176,17 @@ struct following {
 static int flush(struct following *f)
 {
     struct slice body = {f->body == NULL ? "" : f->body, f->len};
-    arena_reset(f->d->arena);
-    f->d->context.count = 0;
     f->len = 0;
     return fill_context(f->d, f->fd) != CTL_DONE ? -1 : deliver(f->d, body);
 }
 
-/* A document, or what is none and shall be refused where that is kept. */
+/* A document, or what is none and shall be refused where that is kept. A large one goes by itself,
+ * lest those before it are refused with it. */
 static int add(struct following *f, struct slice bytes)
 {
+    if (f->len > 0 && f->len + bytes.len >= BODY_BYTES && flush(f) == -1) {
+        return -1;
+    }
     if (f->len == 0) {
         f->begun_us = clock_steady_us();
     }
@@ -240,7 +263,7 @@ static int read_to_end(struct following *f)
 
 static int deliver_documents(struct delivering *d, int fd)
 {
-    static const struct format_limits limits = {.document_bytes = LIMIT_BODY_BYTES,
+    static const struct format_limits limits = {.document_bytes = LIMIT_BODY_BYTES - 1,
                                                 .line_bytes = 65507,
                                                 .depth = 64,
                                                 .values = 1000000,
@@ -267,8 +290,6 @@ static int deliver_documents(struct delivering *d, int fd)
 /* Where documents are meant together all of it goes as one body. */
 static int deliver_whole(struct delivering *d, const char *name, int fd)
 {
-    arena_reset(d->arena);
-    d->context.count = 0;
     int code = fill_context(d, fd);
     if (code != CTL_DONE) {
         return code;
@@ -295,6 +316,7 @@ static int deliver_file(struct delivering *d, const char *name)
 static int follow(struct delivering *d)
 {
     d->name = "standard input";
+    interrupt_once_passes();
     return format_remembers(d->format)
                ? ctl_failed("--follow: documents of the format %s are meant together; deliver them "
                             "as one file",
@@ -304,19 +326,13 @@ static int follow(struct delivering *d)
 
 /* ---- the command ---- */
 
-static const char *user_name(void)
-{
-    const struct passwd *entry = getpwuid(getuid());
-    return entry == NULL ? "unknown" : entry->pw_name;
-}
-
 static int deliver_all(struct delivering *d, const char *const *files, int count)
 {
     int code = store_link_open(&d->link, given.run_dir, ENDPOINT_DELIVER, "ingestd");
     if (code != CTL_DONE) {
         return code;
     }
-    d->owner = user_name();
+    d->owner = ctl_user();
     if (given.follow) {
         code = follow(d);
     }
@@ -340,10 +356,8 @@ int ctl_deliver(const struct ctl_command *self, int argc, char **argv)
     if (ctl_options(self, groups, argc, argv, words, 1, 1 + CTL_TEXTS, &count, &code) == -1) {
         return code;
     }
-    if (given.run_dir == NULL || given.follow != (count == 1)) {
-        return given.run_dir == NULL
-                   ? ctl_usage("deliver: expected --run-dir")
-                   : ctl_usage("--format: expected files, or --follow for standard input");
+    if (given.follow != (count == 1)) {
+        return ctl_usage("--format: expected files, or --follow for standard input");
     }
     struct format *format = format_options_one(words[0]);
     if (format == NULL || format_given_check(words[0], format) == -1) {

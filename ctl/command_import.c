@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -119,15 +118,7 @@ static int fill_context(struct importing *i, int fd)
     if (i->format == NULL) {
         return CTL_DONE;
     }
-    int code = format_given_fill(i->arena, fd, i->file->path, &i->context);
-    for (uint32_t k = 0; k < i->context.count && code == CTL_DONE; k++) {
-        if (i->context.values[k].len > LIMIT_DIMENSION_BYTES || i->context.names[k].len > 64) {
-            code = ctl_usage("--context: expected names of at most 64 bytes and values of at most "
-                             "%d",
-                             LIMIT_DIMENSION_BYTES);
-        }
-    }
-    return code;
+    return format_given_fill(i->arena, fd, i->file->path, &i->context);
 }
 
 static int take_file(struct importing *i, int fd)
@@ -183,12 +174,6 @@ static int import_file(struct importing *i, const char *path)
 
 /* ---- the command ---- */
 
-static const char *user_name(void)
-{
-    const struct passwd *entry = getpwuid(getuid());
-    return entry == NULL ? "unknown" : entry->pw_name;
-}
-
 static int import_all(struct importing *i, const struct import_files *files)
 {
     i->window = import_bodies_window(i);
@@ -241,9 +226,6 @@ int ctl_import(const struct ctl_command *self, int argc, char **argv)
     if (ctl_options(self, groups, argc, argv, names, 1, CTL_TEXTS, &count, &code) == -1) {
         return code;
     }
-    if (given.run_dir == NULL) {
-        return ctl_usage("import: expected --run-dir");
-    }
     if (given.format != NULL) {
         format = format_options_one(given.format);
         if (format == NULL || format_given_check(given.format, format) == -1) {
@@ -253,7 +235,7 @@ int ctl_import(const struct ctl_command *self, int argc, char **argv)
     }
     i = (struct importing){.format = format,
                            .format_name = given.format == NULL ? "" : given.format,
-                           .owner = user_name(),
+                           .owner = ctl_user(),
                            .arena = arena_new(ARENA_BYTES)};
     code = i.arena == NULL ? ctl_failed("out of memory") : import_files(&i, names, count);
     arena_free(&i.arena);

@@ -221,9 +221,6 @@ int ctl_rebuild(const struct ctl_command *self, int argc, char **argv)
     if (ctl_options(self, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
     }
-    if (given.run_dir == NULL) {
-        return ctl_usage("rebuild: --run-dir is missing");
-    }
     if (given.since != NULL && ctl_time(given.since, &since_us) == -1) {
         return ctl_usage("--since: expected a time such as \"2026-11-21 10:00\", or how long ago, "
                          "such as 2h; found \"%s\"",

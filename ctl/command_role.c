@@ -317,7 +317,7 @@ static int run_verb(const struct role_verb *v, int argc, char **argv)
                     &exit_code) == -1) {
         return exit_code;
     }
-    exit_code = access_link_open(&l, &v->command, given.run_dir);
+    exit_code = access_link_open(&l, given.run_dir);
     if (exit_code == CTL_DONE) {
         exit_code = v->edit == NULL ? list(&l) : change(&l, &words, v->edit);
         access_link_close(&l);

@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/split.h"
 #include "ctl/format_options.h"
+#include "ctl/interrupt.h"
 #include "ctl/signing.h"
 #include "ctl/udp_sender.h"
 
@@ -182,6 +183,9 @@ static int send_files(struct sign_run *r, const char *const *files, int count)
     int code = udp_sender_open(&r->udp, "to", given.to, given.rate);
     if (code != CTL_DONE) {
         return code;
+    }
+    if (given.follow) {
+        interrupt_once_passes();
     }
     for (int i = 0; i < (given.follow ? 1 : count); i++) {
         send_file(r, given.follow ? standard : files[i]);

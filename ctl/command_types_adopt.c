@@ -127,9 +127,6 @@ int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv)
     if (ctl_options(self, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
     }
-    if (given.run_dir == NULL) {
-        return ctl_usage("types adopt: --run-dir is missing");
-    }
     exit_code = store_link_open(&link, given.run_dir, ENDPOINT_STORE, "stored");
     if (exit_code != CTL_DONE) {
         return exit_code;

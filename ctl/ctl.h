@@ -69,6 +69,9 @@ int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value);
  */
 int ctl_time(const char *text, int64_t *us);
 
+/* The name of the user who calls; "unknown" where nobody knows it. Good until the next call. */
+const char *ctl_user(void);
+
 /*
  * The whole file ("-" is standard input) in the arena, NUL-terminated; at most limit bytes. .at is
  * NULL after a complaint.

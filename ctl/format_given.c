@@ -6,6 +6,9 @@
 #include "common/clock.h"
 #include "common/formats/format_about.h"
 #include "common/when_time.h"
+#include "schemas/messages.h"
+
+#define CONTEXT_NAME_BYTES 64 /* as in `deliver` */
 
 static struct ctl_texts context;
 static const char *received;
@@ -20,6 +23,10 @@ const struct ctl_option format_given_options[] = {
 static int set(struct arena *a, struct format_context *c, struct slice name, const char *value)
 {
     struct slice copy = arena_copy(a, name), text = arena_copy(a, slice_of(value));
+    if (name.len > CONTEXT_NAME_BYTES || strlen(value) > LIMIT_DIMENSION_BYTES) {
+        return ctl_usage("--context: expected names of at most %d bytes and values of at most %d",
+                         CONTEXT_NAME_BYTES, LIMIT_DIMENSION_BYTES);
+    }
     return copy.at == NULL || text.at == NULL || format_context_set(c, copy, text) == -1
                ? ctl_failed("--context: expected at most %d names, and less in all",
                             FORMAT_CONTEXT_NAMES)

@@ -11,6 +11,7 @@
 #include "schemas/messages.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
+#define PART_BYTES  (LIMIT_BODY_BYTES - 1) /* with an end of line behind it, it is a body */
 
 struct import_cut {
     bool lines;
@@ -31,7 +32,7 @@ static struct decode *decode_of(const struct format_mapping *m)
 {
     static const struct decode_limits limits = {
         .json = {.depth = 64, .nodes = 10000000, .string_bytes = 65507},
-        .document_bytes = LIMIT_BODY_BYTES,
+        .document_bytes = PART_BYTES,
         .line_bytes = 65507};
     return decode_new(m->input, NULL, &limits);
 }
@@ -46,7 +47,7 @@ struct import_cut *import_cut_new(const struct format *f)
     }
     c->lines = decoder == FORMAT_LINES || decoder == FORMAT_INFLUX;
     if (decoder == FORMAT_JSON) {
-        c->split = split_new(false, LIMIT_BODY_BYTES);
+        c->split = split_new(false, PART_BYTES);
     } else if (!c->lines) {
         c->arena = arena_new(ARENA_BYTES);
         c->decode = decode_of(m);
@@ -76,7 +77,7 @@ void import_cut_free(struct import_cut **c)
 /* Bytes behind what is there of the line; one that is too long is not kept. -1: memory. */
 static int keep(struct import_cut *c, const char *at, size_t len)
 {
-    c->too_long = c->too_long || c->len + len > LIMIT_BODY_BYTES;
+    c->too_long = c->too_long || c->len + len > PART_BYTES;
     if (c->too_long || len == 0) {
         return 0;
     }
@@ -102,7 +103,7 @@ static enum import_cut_event end_line(struct import_cut *c, struct slice line,
     *part = (struct import_cut_part){line, c->number, c->number, NULL};
     if (fault) {
         part->bytes = (struct slice){"", 0};
-        part->why = "expected a line of at most 16 MiB";
+        part->why = "expected a line of less than 16 MiB";
     }
     c->too_long = false;
     c->len = 0;

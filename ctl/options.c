@@ -2,11 +2,13 @@
 /* Options by tables, with the help that follows from them; complaints; small readers. */
 #include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/number.h"
@@ -244,4 +246,10 @@ struct slice ctl_read_file(struct arena *a, const char *file, size_t limit)
     }
     bytes[n] = '\0';
     return (struct slice){bytes, n};
+}
+
+const char *ctl_user(void)
+{
+    const struct passwd *entry = getpwuid(getuid());
+    return entry == NULL ? "unknown" : entry->pw_name;
 }

@@ -68,6 +68,9 @@ int store_link_open(struct store_link *link, const char *run_dir, const char *na
     char endpoint[2 * sizeof address.sun_path + 16];
     int linger = 1000;
     *link = (struct store_link){NULL, NULL, peer};
+    if (run_dir == NULL) {
+        return ctl_usage("--run-dir is missing");
+    }
     if (strlen(run_dir) + strlen(name) + 2 > sizeof address.sun_path) {
         return ctl_usage("--run-dir: longer than a socket's path may be");
     }

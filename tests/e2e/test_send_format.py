@@ -4,8 +4,8 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
-import time
 
 import pytest
 from conftest import wait_for
@@ -22,6 +22,7 @@ def deliver(start, tmp_path, build_dir):
     plain["empty"] = {"when": {"has": "#target"}, "type": "ping", "content": "ICMPECHO", "dest": "#target", "start": "#received",
                       "metrics": {"success": 0}}
     (tmp_path / "formats.d/rtt.json").write_text(json.dumps(plain))
+    (tmp_path / "formats.d/json.json").write_text(json.dumps({"input": {"decoder": "json"}, "records": plain["records"]}))
     (tmp_path / "formats.d/kept.json").write_text(json.dumps(RTT))
     ingestd = start()
 
@@ -74,12 +75,31 @@ def test_as_it_comes(deliver):
             assert deliver.ingestd.batch().records[0]["dest"] == f"192.0.2.{i}"
         following.stdin.write("nonsense\nrtt 192.0.2.9")  # without the end of its line
         following.stdin.flush()
-        time.sleep(0)
         following.stdin.write(" 1")
         following.stdin.close()
         assert following.stdout.read() == "4 records taken, 1 refused\n"
         assert "the first as format: document 1: line 1: expected" in following.stderr.read()
     assert following.returncode == 1
+
+
+def test_what_comes_behind_the_first_interrupt_is_taken(deliver):
+    """Ctrl-C goes to the tool as well, which then says what became of it all."""
+    with subprocess.Popen(deliver.command("--follow"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as following:
+        following.stdin.write("rtt 192.0.2.1 1\n")
+        following.stdin.flush()
+        assert deliver.ingestd.batch().records[0]["dest"] == "192.0.2.1"
+        following.send_signal(signal.SIGINT)
+        following.stdin.write("rtt 192.0.2.2 2\n")
+        following.stdin.close()
+        assert following.stdout.read() == "2 records taken, 0 refused\n"
+    assert following.returncode == 0
+
+
+def test_a_large_document_costs_none_before_it(deliver):
+    """What it and they are together is more than a body may have."""
+    few, padding = '{"host": "192.0.2.1", "ms": 1, "pad": "%s"}' % ("x" * 60000), json.dumps(["x" * 60000] * 69)
+    done = deliver("-", text=f'{few}\n{few.replace("2.1", "2.2")}\n{{"host": "192.0.2.3", "ms": 3, "pad": {padding}}}', name="json")
+    assert done.stdout == "3 records taken, 0 refused\n", done.stderr
 
 
 def test_a_file_of_more_records_than_a_body_may_have(deliver, tmp_path):
@@ -114,16 +134,18 @@ def test_wrong_usage(deliver, tmp_path):
     assert "No such file" in deliver("-", text="").stderr
 
 
-def test_while_the_spool_is_full_it_waits(deliver):
-    ingestd = deliver.ingestd
-    ingestd.process.send_signal(19)  # SIGSTOP: nobody answers for a while
-    try:
-        with subprocess.Popen(deliver.command("-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sending:
-            sending.stdin.write("rtt 192.0.2.1 1\n")
-            sending.stdin.close()
-            assert sending.poll() is None
-            ingestd.process.send_signal(18)
-            assert sending.stdout.read() == "1 record taken, 0 refused\n"
-    finally:
-        ingestd.process.send_signal(18)
-    wait_for(lambda: ingestd.status()["counters"]["deliveries.kept"] == 1)
+def test_without_an_answer_it_is_sent_again(deliver, start):
+    """ingestd is killed with the body; who sends is stopped and goes on, as by Ctrl-Z, which interrupts what waits."""
+    deliver.ingestd.kill()
+    ingestd = start(batch_age_ms=10000)
+    with subprocess.Popen(deliver.command("-"), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as sending:
+        sending.stdin.write("rtt 192.0.2.1 1\n")
+        sending.stdin.close()
+        ingestd.counters(received__datagrams=1)
+        sending.send_signal(signal.SIGSTOP)
+        sending.send_signal(signal.SIGCONT)
+        ingestd.kill()
+        ingestd = start()
+        assert (sending.stdout.read(), sending.stderr.read()) == ("1 record taken, 0 refused\n", "")
+    assert ingestd.batch().records[0]["dest"] == "192.0.2.1"

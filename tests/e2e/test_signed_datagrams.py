@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -289,6 +290,21 @@ def test_ezrepo_sends(signed, build_dir, tmp_path):
         sender.file = str(tmp_path / file)
         code, _, told = sign(str(tmp_path / "one"))
         assert code == 1 and complaint in told
+
+
+def test_a_sequence_outlives_an_interrupt(signed, build_dir, tmp_path):
+    """Ctrl-C goes to the tool as well: what it says until its end is sent, and the sequence kept."""
+    kept = tmp_path / "sequence"
+    with subprocess.Popen([f"{build_dir}/ctl/ezrepoctl", "sign", signed.issue("lab").file, "--follow", "--sequence", str(kept),
+                           "--to", f"127.0.0.1:{signed.mplane}"], stdin=subprocess.PIPE, text=True) as following:
+        following.stdin.write(json.dumps(result()))
+        following.stdin.flush()
+        signed.records(1)
+        following.send_signal(signal.SIGINT)
+        following.stdin.write(json.dumps(result()))
+        following.stdin.close()
+    assert following.returncode == 0 and kept.read_text().split()[1] == "2"
+    signed.records(1)
 
 
 # ---- a whole set ----

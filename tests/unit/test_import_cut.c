@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "ctl/import_cut.h"
+#include "schemas/messages.h"
 
 #define LINES                                                                                      \
     "{\"input\": {\"decoder\": \"lines\", \"patterns\": [\"{a}\"]}, \"records\": [" RULE "]}"
@@ -91,12 +92,40 @@ static void blocks(void **state)
     assert_cut(PROMETHEUS, "a 1\nb 2\n", "1:1:a 1\nb 2\n|");
 }
 
+/* What becomes of a line of so many bytes. */
+static enum import_cut_event event_of_line(size_t size)
+{
+    struct document d = {.name = "mapping"};
+    struct format *f = format_read(&d, slice_of(LINES));
+    struct import_cut *c = import_cut_new(f);
+    struct import_cut_part part;
+    char *line = malloc(size);
+    struct slice bytes = {line, size}, none = slice_of("");
+    assert_non_null(line);
+    memset(line, 'x', size);
+    assert_int_equal(import_cut_next(c, &bytes, false, &part), IMPORT_CUT_MORE);
+    enum import_cut_event event = import_cut_next(c, &none, true, &part);
+    free(line);
+    import_cut_free(&c);
+    format_free(&f);
+    return event;
+}
+
+/* With an end of line behind it a part is a body that ingestd takes. */
+static void longest(void **state)
+{
+    (void)state;
+    assert_int_equal(event_of_line(LIMIT_BODY_BYTES - 1), IMPORT_CUT_PART);
+    assert_int_equal(event_of_line(LIMIT_BODY_BYTES), IMPORT_CUT_FAULT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(lines),
         cmocka_unit_test(documents),
         cmocka_unit_test(blocks),
+        cmocka_unit_test(longest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
