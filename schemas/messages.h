@@ -490,6 +490,15 @@ enum delivery_outcome {
     STRS(names, LIMIT_PAST, LIMIT_DIMENSION_BYTES)                                                 \
     STRS(bodies, LIMIT_PAST, LIMIT_DOCUMENT_BYTES) /* without secrets; nil: it went */
 
+/*
+ * stored to whoever holds questions about what comes, topic "arrived", after each COMMIT: the
+ * number of its last transaction that arrived, and whether the feed of changes has something new.
+ * Some may be lost.
+ */
+#define ARRIVED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
+    UINT(number, INT64_MAX)                                                                        \
+    UINT(told, 1)
+
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
 #define MESSAGES(MESSAGE)                                                                          \
     MESSAGE(batch_header, BATCH_HEADER_FIELDS)                                                     \
@@ -522,12 +531,14 @@ enum delivery_outcome {
     MESSAGE(access_changed, ACCESS_CHANGED_FIELDS)                                                 \
     MESSAGE(access_past, ACCESS_PAST_FIELDS)                                                       \
     MESSAGE(access_history, ACCESS_HISTORY_FIELDS)                                                 \
-    MESSAGE(imported, IMPORTED_FIELDS)
+    MESSAGE(imported, IMPORTED_FIELDS)                                                             \
+    MESSAGE(arrived, ARRIVED_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
 #define TOPIC_GRADING "grading"
 #define TOPIC_VERSION "version"
+#define TOPIC_ARRIVED "arrived"
 
 /* Endpoints: ipc sockets of these names in run_dir. */
 #define ENDPOINT_BATCHES  "batches"  /* ingestd binds PUSH, classifyds connect PULL */

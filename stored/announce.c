@@ -149,6 +149,21 @@ void announce_version(zsock_t *announce, const struct gradings *g)
     pack_release(&p);
 }
 
+void announce_arrived(zsock_t *announce, struct arrival *a)
+{
+    struct pack p;
+    if (!a->loaded || a->number == a->announced) {
+        return;
+    }
+    const struct arrived_message m = {.number = (uint64_t)a->number, .told = a->told};
+    pack_init(&p);
+    arrived_encode(&p, &m);
+    publish(announce, slice_of(TOPIC_ARRIVED), &p);
+    pack_release(&p);
+    a->announced = a->number;
+    a->told = false;
+}
+
 bool announce_subscriptions(zsock_t *announce)
 {
     struct bus_message m;

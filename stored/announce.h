@@ -5,6 +5,7 @@
 
 #include "common/bus.h"
 #include "common/message.h"
+#include "stored/cache/arrival.h"
 #include "stored/cache/gradings.h"
 #include "stored/order.h"
 
@@ -32,6 +33,9 @@ void announce_copy(zsock_t *announce, const struct stream_name *name);
 /* The grading in force to whoever subscribed to it; nothing while there is none. */
 void announce_grading(zsock_t *announce, const struct gradings *g);
 void announce_version(zsock_t *announce, const struct gradings *g);
+
+/* That a transaction was committed, unless it was told of; nothing else may be at hand. */
+void announce_arrived(zsock_t *announce, struct arrival *a);
 
 /* Takes what subscribers say; true when one of them is new to the topic "grading". */
 bool announce_subscriptions(zsock_t *announce);

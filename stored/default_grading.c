@@ -28,8 +28,8 @@ static int publish_types(struct store *store)
         document = arena_copy(a, (struct slice){g->document.at, g->document.len});
     }
     int rc = document.at == NULL ? 1 : 0;
-    if (rc == 0 && gradings_publish(g, &store->pg, &store->params, a, document, types,
-                                    slice_of("record types"), &result) == -1) {
+    if (rc == 0 && gradings_publish(g, &store->arrival, &store->pg, &store->params, a, document,
+                                    types, slice_of("record types"), &result) == -1) {
         log_error("grading.types", "error=\"%.*s\" effect=\"%s\"", (int)result.message.len,
                   result.message.at, "the types of the version in force stay");
         rc = result.status == ANSWER_INVALID ? 0 : 1;
@@ -84,7 +84,7 @@ static char *read_default(const struct store *store, size_t *size)
 static int publish_document(struct store *store, struct arena *a, struct slice document)
 {
     struct published_message result = {0};
-    if (gradings_publish(&store->gradings, &store->pg, &store->params, a, document,
+    if (gradings_publish(&store->gradings, &store->arrival, &store->pg, &store->params, a, document,
                          record_types_grading(store->types), slice_of("default"), &result) == 0) {
         return 0;
     }

@@ -60,6 +60,7 @@ static const struct config_option options[] = {
     OPTION(ledger_senders, "20000", 0, 10000000, true,
            "senders of an hour with a row of their own in the ledger"),
     OPTION(ledger_days, "400", 0, 36500, true, "days the ledger goes back; 0: for ever"),
+    OPTION(feed_days, "30", 0, 36500, true, "days the feed of changes goes back; 0: for ever"),
     {"retention", CONFIG_OBJECT, offsetof(struct store_settings, retention), "{}", 0, 0, true,
      "days records are kept, by record type, \"*\" all others; 0 or not named: for ever"},
     OPTION(max_series, "1000000", 1, 100000000, false, "series kept in memory"),
@@ -194,7 +195,7 @@ static int load_store(void)
     series_clear(&s->series);
     interned_clear(&s->schemas);
     interned_clear(&s->hops);
-    arrival_forget(&s->arrival);
+    arrival_connected(&s->arrival);
     ledger_forget(&s->ledger);
     s->ledger.entries = 1; /* there may be some from before */
     s->rejected_new = settings.rejected_rows;
@@ -425,6 +426,7 @@ static void work(void)
     if (at_us != INT64_MAX) {
         deadline_by(&self.work, at_us);
     }
+    announce_arrived(self.announce, &self.store.arrival);
 }
 
 /* ---- the other sockets ---- */
@@ -443,6 +445,7 @@ static int on_store(zloop_t *loop, zsock_t *reader, void *context)
     (void)loop, (void)context;
     if (publish_requests(&self.store, reader)) {
         announce_grading(self.announce, &self.store.gradings);
+        announce_arrived(self.announce, &self.store.arrival);
     }
     look_now(); /* a rebuild begins, or ends */
     return 0;
@@ -564,6 +567,7 @@ static void on_moment(void *context)
         busy = false;
     } else {
         go_on();
+        announce_arrived(self.announce, &self.store.arrival);
         busy = busy || is_under_way() || !pg_is_open(&self.store.pg);
     }
     if (busy) {

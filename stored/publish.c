@@ -44,8 +44,9 @@ static bool handle_publish(struct store *store, struct arena *a, zsock_t *socket
         return false;
     }
     result.id = m.id;
-    bool done = gradings_publish(&store->gradings, &store->pg, &store->params, a, m.document,
-                                 record_types_grading(store->types), m.author, &result) == 0;
+    bool done =
+        gradings_publish(&store->gradings, &store->arrival, &store->pg, &store->params, a,
+                         m.document, record_types_grading(store->types), m.author, &result) == 0;
     if (done) {
         store->old_default = false;
         log_info("grading.published", "version=%" PRIu64 " blocks=%" PRIu64 " author=\"%.*s\"",

@@ -32,6 +32,7 @@ struct store_settings {
     int64_t rejected_rows;
     int64_t ledger_senders;
     int64_t ledger_days;
+    int64_t feed_days;
     const struct json *retention;
     int64_t max_series, max_schemas;
     int64_t seal_after_s;
@@ -122,6 +123,7 @@ struct store_settings {
     COUNTER(SCHEMAS_REMOVED, "schemas.removed", "", "schemas that no record had any more")         \
     COUNTER(HOPS_REMOVED, "hops.removed", "", "lists of hops that no record had any more")         \
     COUNTER(LEDGER_REMOVED, "ledger.removed", "", "old rows of the ledger")                        \
+    COUNTER(FEED_REMOVED, "feed.removed", "", "old entries of the feed of changes")                \
     COUNTER(SPOOLS_COPIED, "spools.copied", "", "epochs of copies of a spool beside an original")  \
     COUNTER(DATABASE_ERRORS, "database.errors", "", "steps that failed, on any connection")        \
     COUNTER(DATABASE_CONNECTS, "database.connects", "", "connections made")

@@ -16,6 +16,7 @@
 
 #define SETTLE_SERIES   2000 /* in one statement: numbers, not all of which need to be there */
 #define LEDGER_ROWS     5000 /* removed by one statement */
+#define FEED_ENTRIES    20000
 #define LEDGER_EVERY_US (INT64_C(600) * 1000000)
 #define BACKOFF_US      INT64_C(30000000) /* after a failure */
 #define LOCK_FIRST_US   INT64_C(1000000) /* after a lock that was not had; then twice as long ... */
@@ -23,7 +24,7 @@
 
 static const char session[] = "SET lock_timeout = '100ms'";
 
-enum { DROP_EXTENT, DROP_SETTLE, DROP_PARTITION, DROP_LEDGER };
+enum { DROP_EXTENT, DROP_SETTLE, DROP_PARTITION, DROP_LEDGER, DROP_FEED };
 
 struct expiry {
     struct store *store;
@@ -35,6 +36,7 @@ struct expiry {
     int64_t series_id, last_series_id; /* settled up to; to be settled up to */
     int64_t now_us;                    /* time of day */
     int64_t ledger_us;                 /* of the clock: when the ledger is looked at again */
+    int64_t feed_us;                   /* the same of the feed of changes */
     bool dropped;                      /* a partition, since expiry_ended() said so */
 };
 
@@ -120,6 +122,13 @@ static void put_ledger(void *owner, struct pg_params *p)
     pg_add_32(p, LEDGER_ROWS);
 }
 
+static void put_feed(void *owner, struct pg_params *p)
+{
+    const struct expiry *d = owner;
+    pg_add_time(p, d->now_us - d->store->settings->feed_days * DAY_US);
+    pg_add_32(p, FEED_ENTRIES);
+}
+
 static const char *write_partition(void *owner)
 {
     struct expiry *d = owner;
@@ -187,6 +196,15 @@ static int ledger_is_shorter(void *owner, const PGresult *r, int64_t clock_us)
     return PG_OVER;
 }
 
+static int feed_is_shorter(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct expiry *d = owner;
+    int64_t entries = number_of(r);
+    count_add(COUNT_FEED_REMOVED, (uint64_t)entries);
+    d->feed_us = entries >= FEED_ENTRIES / 2 ? 0 : clock_us + LEDGER_EVERY_US;
+    return PG_OVER;
+}
+
 static const struct pg_step steps[] = {
     [DROP_EXTENT] = {.name = "extent",
                      .statement = SQL_REBUILD_EXTENT,
@@ -205,6 +223,11 @@ static const struct pg_step steps[] = {
                      .put = put_ledger,
                      .answer = PG_ANSWER_ROWS,
                      .done = ledger_is_shorter},
+    [DROP_FEED] = {.name = "feed",
+                   .statement = SQL_FEED_REMOVE,
+                   .put = put_feed,
+                   .answer = PG_ANSWER_ROWS,
+                   .done = feed_is_shorter},
 };
 
 static void failed(void *owner, const char *step, int64_t clock_us)
@@ -282,7 +305,10 @@ static int next_step(struct expiry *d, int64_t clock_us)
         }
         return same && d->last_series_id > 0 ? DROP_SETTLE : DROP_EXTENT;
     }
-    return d->store->settings->ledger_days > 0 && clock_us >= d->ledger_us ? DROP_LEDGER : PG_OVER;
+    const struct store_settings *s = d->store->settings;
+    return s->ledger_days > 0 && clock_us >= d->ledger_us ? DROP_LEDGER
+           : s->feed_days > 0 && clock_us >= d->feed_us   ? DROP_FEED
+                                                          : PG_OVER;
 }
 
 static void begin(struct expiry *d, int64_t clock_us)

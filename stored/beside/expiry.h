@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What is not kept any more goes, on a connection of its own and without waiting, so that flushes
- * go on meanwhile: partitions whose records all lie before the horizon of their class, and old rows
- * of the ledger.
+ * go on meanwhile: partitions whose records all lie before the horizon of their class, old rows of
+ * the ledger and old entries of the feed.
  */
 #ifndef EZREPO_STORED_EXPIRY_H
 #define EZREPO_STORED_EXPIRY_H

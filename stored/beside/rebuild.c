@@ -13,6 +13,7 @@
 #include "common/utf8.h"
 #include "stored/asker.h"
 #include "stored/beside/rebuild_work.h"
+#include "stored/feed.h"
 
 #define STEP_US     INT64_C(25000)    /* of each call; flushes have the rest */
 #define PROGRESS_US INT64_C(1000000)  /* how often the asker hears of it */
@@ -72,15 +73,6 @@ static void send_message(zsock_t *socket, struct slice peer, const struct rebuil
     asker_tell(socket, peer, &p, "rebuild.answer", &said);
 }
 
-static uint64_t sum(const struct rebuild_found *f)
-{
-    uint64_t n = 0;
-    for (int how = 0; how < 3; how++) {
-        n += f->periods[how] + f->events[how] + f->rollups[how];
-    }
-    return n;
-}
-
 static void answer(struct rebuild *r, enum answer_status status, const char *message, bool finished)
 {
     const struct rebuild_found *f = &r->job.found;
@@ -126,7 +118,7 @@ static void note(const struct rebuild *r)
     daemon_note("rebuild",
                 "%s: series %" PRIu64 " of %" PRIu64 ", hours %" PRIu64 ", %" PRIu64 " %s",
                 r->job.verify ? "verifying" : "repairing", f->series, f->series_all, f->hours,
-                sum(f), r->job.verify ? "differences" : "repaired");
+                rebuild_differences(f), r->job.verify ? "differences" : "repaired");
 }
 
 /* What nobody asked for; what is left of it is looked for at once, or after a pause. */
@@ -135,12 +127,25 @@ static void finish_again(struct rebuild *r, enum answer_status status, const cha
     const struct rebuild_found *f = &r->job.found;
     log_info("rebuild.again_done",
              "series=%" PRIu64 " records=%" PRIu64 " differences=%" PRIu64 " result=\"%s\"",
-             f->series, f->records, sum(f), message);
+             f->series, f->records, rebuild_differences(f), message);
     daemon_note("rebuild", "periods by other gaps: %" PRIu64 " series done; %.100s", f->series,
                 message);
     r->look = true;
     r->look_us = daemon_clock_us() + (status == ANSWER_OK ? 0 : AGAIN_US);
     r->phase = PHASE_NONE;
+}
+
+/* Where that fails it is told when what is left is looked for. */
+static void tell_feed(struct rebuild *r, const char *message)
+{
+    struct store *store = r->job.store;
+    if (r->job.verify ||
+        (pg_is_open(&store->pg) &&
+         feed_rebuild_ended(store, message, rebuild_differences(&r->job.found)) == 0)) {
+        return;
+    }
+    r->look = true;
+    r->look_us = daemon_clock_us() + AGAIN_US;
 }
 
 static void finish(struct rebuild *r, enum answer_status status, const char *message)
@@ -150,13 +155,14 @@ static void finish(struct rebuild *r, enum answer_status status, const char *mes
         finish_again(r, status, message);
         return;
     }
+    tell_feed(r, message);
     answer(r, status, message, true);
     log_info("rebuild.finished",
              "verify=%d series=%" PRIu64 " records=%" PRIu64 " hours=%" PRIu64
              " differences=%" PRIu64 " result=\"%s\"",
-             r->job.verify, f->series, f->records, f->hours, sum(f), message);
+             r->job.verify, f->series, f->records, f->hours, rebuild_differences(f), message);
     daemon_note("rebuild", "%s: %" PRIu64 " %s; %.100s", r->job.verify ? "verified" : "repaired",
-                sum(f), r->job.verify ? "differences" : "repaired", message);
+                rebuild_differences(f), r->job.verify ? "differences" : "repaired", message);
     rebuild_hours_end(r->hours);
     r->phase = PHASE_NONE;
 }
@@ -181,9 +187,9 @@ static void finish_all(struct rebuild *r)
         finish(r, ANSWER_TIMEOUT, text);
     } else {
         finish(r, ANSWER_OK,
-               sum(f) == 0     ? "identical"
-               : r->job.verify ? "not identical"
-                               : "repaired");
+               rebuild_differences(f) == 0 ? "identical"
+               : r->job.verify             ? "not identical"
+                                           : "repaired");
     }
 }
 
@@ -241,7 +247,8 @@ static int step(struct rebuild *r)
     int rc;
     switch (r->phase) {
     case PHASE_BEGIN:
-        if (rebuild_series_begin(r->series) == -1 || rebuild_hours_begin(r->hours) == -1) {
+        if ((!r->job.verify && feed_rebuild_begins(r->job.store, "asked for") == -1) ||
+            rebuild_series_begin(r->series) == -1 || rebuild_hours_begin(r->hours) == -1) {
             return -1;
         }
         r->phase = PHASE_HOURS;
@@ -305,7 +312,7 @@ static int begin_again(struct rebuild *r)
     r->look = count != 0;
     r->look_us = daemon_clock_us() + AGAIN_US;
     if (count <= 0) {
-        return (int)count;
+        return count == 0 ? feed_settle(store) : -1;
     }
     r->job = (struct rebuild_job){
         .store = store, .since_us = INT64_MIN, .again = true, .meanwhile = true};

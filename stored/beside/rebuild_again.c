@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "stored/beside/rebuild.h"
 #include "stored/beside/rebuild_work.h"
+#include "stored/feed.h"
 
 int64_t rebuild_again_count(struct store *store, bool meanwhile)
 {
@@ -45,10 +46,11 @@ int rebuild_again(struct store *store)
     }
     log_info("rebuild.again", "series=%lld", (long long)count);
     struct rebuild_series *s = rebuild_series_new(&job);
-    int rc = s == NULL ? -1 : do_all(s, &job, count);
+    int rc = s == NULL || feed_rebuild_begins(store, "upgrade") == -1 ? -1 : do_all(s, &job, count);
     rebuild_series_free(&s);
     if (rc == 0) {
         const struct rebuild_found *f = &job.found;
+        rc = feed_rebuild_ended(store, "repaired", rebuild_differences(f));
         log_info("rebuild.again_done", "series=%llu periods=%llu events=%llu ms=%lld",
                  (unsigned long long)f->series,
                  (unsigned long long)(f->periods[0] + f->periods[1] + f->periods[2]),

@@ -25,3 +25,12 @@ void rebuild_tell(struct rebuild_found *found, const char *format, ...)
     va_end(args);
     utf8_repair(text, text + strlen(text));
 }
+
+uint64_t rebuild_differences(const struct rebuild_found *found)
+{
+    uint64_t n = 0;
+    for (int how = 0; how < 3; how++) {
+        n += found->periods[how] + found->events[how] + found->rollups[how];
+    }
+    return n;
+}

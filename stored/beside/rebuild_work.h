@@ -31,6 +31,9 @@ struct rebuild_job {
 void rebuild_tell(struct rebuild_found *found, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* All differences that were found. */
+uint64_t rebuild_differences(const struct rebuild_found *found);
+
 /* How many series of that kind are in series_again; -1: the database. */
 int64_t rebuild_again_count(struct store *store, bool meanwhile);
 

@@ -7,12 +7,7 @@
 #include "common/grow.h"
 #include "stored/db/sql.h"
 
-/*
- * Numbers without a row between two rows of `arrival`, at most: what begins so many behind the last
- * row is greater than any number that was ever given.
- */
-#define NUMBERS_OF_ROW (INT64_C(1) << 20)
-#define US_PER_S       INT64_C(1000000)
+#define US_PER_S INT64_C(1000000)
 
 static int take_origin(struct arrival *a, int16_t id, struct slice door, struct slice format)
 {
@@ -34,8 +29,7 @@ static int load(struct arrival *a, struct pg *pg)
     if (r == NULL) {
         return -1;
     }
-    a->row = pg_cell_64(r, 0, 0);
-    a->number = a->row + NUMBERS_OF_ROW;
+    a->number = pg_cell_64(r, 0, 0);
     a->row_received_s = a->row_committed_s = -1;
     PQclear(r);
     r = pg_rows(pg, SQL_ORIGINS, NULL);
@@ -58,8 +52,16 @@ int arrival_begin(struct arrival *a, struct pg *pg)
         arrival_forget(a);
         return -1;
     }
+    a->marked = a->marked || a->marking; /* it was committed, else all would be forgotten */
+    a->marking = false;
     a->number++;
     return 0;
+}
+
+void arrival_connected(struct arrival *a)
+{
+    arrival_forget(a);
+    a->marked = false;
 }
 
 int16_t arrival_origin(struct arrival *a, struct slice door, struct slice format)
@@ -98,18 +100,28 @@ static int write_origins(struct arrival *a, struct pg *pg, struct pg_params *par
     return pg_run(pg, SQL_ORIGIN_ADD, params);
 }
 
+/* From here on the numbers are this connection's. */
+static int write_mark(struct arrival *a, struct pg *pg, struct pg_params *params)
+{
+    pg_params_begin(params);
+    pg_add_64(params, a->number);
+    a->marking = true;
+    return pg_run(pg, SQL_ARRIVAL_MARK, params);
+}
+
 int arrival_write(struct arrival *a, struct pg *pg, struct pg_params *params, int64_t received_us,
                   int64_t now_us)
 {
     int64_t received_s = received_us / US_PER_S, committed_s = now_us / US_PER_S;
-    if (write_origins(a, pg, params) == -1) {
+    if (write_origins(a, pg, params) == -1 || (!a->marked && write_mark(a, pg, params) == -1)) {
         return -1;
     }
-    if (received_s == a->row_received_s && committed_s == a->row_committed_s &&
-        a->number < a->row + NUMBERS_OF_ROW) {
-        return 0;
-    }
     pg_params_begin(params);
+    if (received_s == a->row_received_s && committed_s == a->row_committed_s) {
+        pg_add_64(params, a->row);
+        pg_add_64(params, a->number);
+        return pg_run(pg, SQL_ARRIVAL_MOVE, params);
+    }
     pg_add_64(params, a->number);
     pg_add_time(params, received_us);
     pg_add_time(params, now_us);
@@ -122,5 +134,5 @@ int arrival_write(struct arrival *a, struct pg *pg, struct pg_params *params, in
 void arrival_forget(struct arrival *a)
 {
     free(a->origins);
-    *a = (struct arrival){0};
+    *a = (struct arrival){.marked = a->marked, .told = a->told, .announced = a->announced};
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * When and how records came. Each transaction has a number, greater than those before it, which its
- * records carry: who follows what arrives asks for greater ones. Of the first in each second the
- * table `arrival` has the times. By which door and in what format a record came is a small number,
- * too (table `origin`).
+ * records and its entries of the feed carry: who follows asks for greater ones. Of the first in
+ * each second the table `arrival` has the times, and which number is the last. By which door and in
+ * what format a record came is a small number, too (table `origin`).
  */
 #ifndef EZREPO_STORED_ARRIVAL_H
 #define EZREPO_STORED_ARRIVAL_H
@@ -20,7 +20,11 @@ struct origin {
 
 struct arrival {
     bool loaded;
-    int64_t number;                          /* of the transaction at hand */
+    bool marked;    /* this connection has its row of `arrival_mark`; and, in the transaction at */
+    bool marking;   /* hand, wrote it */
+    int64_t number; /* of the transaction at hand */
+    bool told;      /* entries of the feed since who listens heard of a number last, */
+    int64_t announced;                       /* this one */
     int64_t row;                             /* the number of the newest row of `arrival`, */
     int64_t row_received_s, row_committed_s; /* and its times, seconds since 1970 */
     struct origin *origins;
@@ -30,6 +34,9 @@ struct arrival {
 
 /* Begins a transaction: it gets its number. 0, or -1: the database. */
 int arrival_begin(struct arrival *a, struct pg *pg);
+
+/* The connection is a new one. */
+void arrival_connected(struct arrival *a);
 
 /*
  * The number for this door and format, texts that PostgreSQL takes of at most ORIGIN_TEXT bytes; 0

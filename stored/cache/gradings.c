@@ -9,6 +9,7 @@
 #include "common/grow.h"
 #include "common/log.h"
 #include "stored/db/sql.h"
+#include "stored/feed.h"
 
 static void forget_names(struct gradings *g)
 {
@@ -226,9 +227,9 @@ static int add_names(const struct gradings *g, struct pg *pg, struct pg_params *
     return 0;
 }
 
-static int write_grading(const struct gradings *g, struct pg *pg, struct pg_params *params,
-                         struct arena *a, const struct grading *grading, struct slice document,
-                         struct slice types, struct slice author)
+static int write_grading(const struct gradings *g, struct arrival *arrival, struct pg *pg,
+                         struct pg_params *params, struct arena *a, const struct grading *grading,
+                         struct slice document, struct slice types, struct slice author)
 {
     int rc = pg_do(pg, "BEGIN");
     if (rc == 0) {
@@ -244,10 +245,14 @@ static int write_grading(const struct gradings *g, struct pg *pg, struct pg_para
         rc = pg_run(pg, SQL_GRADING_ADD, params);
     }
     if (rc == 0) {
+        rc = feed_tell_grading(arrival, pg, params, g->version + 1, author);
+    }
+    if (rc == 0) {
         rc = pg_commit(pg);
     }
     if (rc != 0) {
         pg_rollback(pg);
+        arrival_forget(arrival);
     }
     return rc;
 }
@@ -275,9 +280,9 @@ static int say(struct published_message *answer, enum answer_status status, cons
     return -1;
 }
 
-int gradings_publish(struct gradings *g, struct pg *pg, struct pg_params *params, struct arena *a,
-                     struct slice document, struct slice types, struct slice author,
-                     struct published_message *answer)
+int gradings_publish(struct gradings *g, struct arrival *arrival, struct pg *pg,
+                     struct pg_params *params, struct arena *a, struct slice document,
+                     struct slice types, struct slice author, struct published_message *answer)
 {
     struct grading_faults faults = {0};
     const struct grading *grading = grading_read(a, document, &faults);
@@ -288,7 +293,7 @@ int gradings_publish(struct gradings *g, struct pg *pg, struct pg_params *params
     if (!pg_is_open(pg)) {
         return say(answer, ANSWER_UNAVAILABLE, "the database is away");
     }
-    int rc = write_grading(g, pg, params, a, grading, document, types, author);
+    int rc = write_grading(g, arrival, pg, params, a, grading, document, types, author);
     if (rc == 1) {
         return say(answer, ANSWER_INVALID,
                    "grading: expected at most 1000 grade names in it and in what was ever graded");

@@ -6,6 +6,7 @@
 #include "common/grading.h"
 #include "common/message.h"
 #include "common/pg/pg.h"
+#include "stored/cache/arrival.h"
 
 #define GRADE_NAMES 1000 /* that have a number at one time; schemas/sql says so too */
 
@@ -42,15 +43,16 @@ uint16_t gradings_name(const struct gradings *g, struct slice name);
 const char *gradings_name_text(const struct gradings *g, int id);
 
 /*
- * Checks the document and makes it the next version, in a transaction of its own, together with
+ * Checks the document and makes it the next version, in a transaction of its own, together with its
+ * entry of the feed and
  * `types`, what of the record types enters grading (record_types_grading()). Where numbers for its
  * names run out, those of names are used again that no record has and neither it nor the version
  * before. Fills status,
  * message, version, blocks and faults of *answer; texts live in the arena. 0 when it was published,
  * else -1.
  */
-int gradings_publish(struct gradings *g, struct pg *pg, struct pg_params *params, struct arena *a,
-                     struct slice document, struct slice types, struct slice author,
-                     struct published_message *answer);
+int gradings_publish(struct gradings *g, struct arrival *arrival, struct pg *pg,
+                     struct pg_params *params, struct arena *a, struct slice document,
+                     struct slice types, struct slice author, struct published_message *answer);
 
 #endif

@@ -167,9 +167,11 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_HOPS_USE] = NOTE_USE("hops_use", "hops_id"),
     [SQL_HOPS_TRIM] = REMOVE_UNUSED("hops", "hops_use", "hops_id"),
 
-    [SQL_ARRIVAL_LAST] = "SELECT coalesce(max(number), 0) FROM arrival",
-    [SQL_ARRIVAL_ADD] = "INSERT INTO arrival (number, received_at, committed_at)"
-                        " VALUES ($1::bigint, $2::timestamptz, $3::timestamptz)",
+    [SQL_ARRIVAL_LAST] = "SELECT arrival_last()",
+    [SQL_ARRIVAL_ADD] = "INSERT INTO arrival (number, received_at, committed_at, last)"
+                        " VALUES ($1::bigint, $2::timestamptz, $3::timestamptz, $1::bigint)",
+    [SQL_ARRIVAL_MOVE] = "UPDATE arrival SET last = $2::bigint WHERE number = $1::bigint",
+    [SQL_ARRIVAL_MARK] = "INSERT INTO arrival_mark (first, mark) VALUES ($1::bigint, new_mark())",
     [SQL_ORIGINS] = "SELECT id, door, format FROM origin ORDER BY id",
     [SQL_ORIGIN_ADD] = "INSERT INTO origin (id, door, format)"
                        " SELECT * FROM unnest($1::smallint[], $2::text[], $3::text[])",
@@ -302,20 +304,18 @@ static const char *const statements[SQL_STATEMENTS] = {
         "   AND p.t_start = u.t_start AND p.start_end = u.start_end"
         "   AND p.start_key = u.start_key",
 
-    [SQL_EVENT_TELL] =
-        "INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade)"
-        " SELECT u.series_id, u.grade_id, u.t, u.t_end, u.key, nullif(u.from_grade, 0), u.to_grade"
-        " FROM unnest(" KEY_ARRAYS ", $6::smallint[], $7::smallint[])"
-        " AS u (series_id, grade_id, t, t_end, key, from_grade, to_grade)"
-        /* One holds there already where somebody else changed what is derived from records. */
-        " ON CONFLICT (series_id, grade_id, t, t_end, key) WHERE retracted_at IS NULL"
-        " DO UPDATE SET from_grade = EXCLUDED.from_grade, to_grade = EXCLUDED.to_grade",
+    [SQL_EVENT_TELL] = sql_event_tell,
+    [SQL_EVENT_TELL_FED] = sql_event_tell_fed,
+    [SQL_EVENT_RETRACT] = sql_event_retract,
+    [SQL_EVENT_RETRACT_FED] = sql_event_retract_fed,
 
-    [SQL_EVENT_RETRACT] =
-        "UPDATE event e SET retracted_at = clock_timestamp()"
-        " FROM unnest(" KEY_ARRAYS ") AS u (series_id, grade_id, t, t_end, key)"
-        " WHERE e.series_id = u.series_id AND e.grade_id = u.grade_id"
-        "   AND e.t = u.t AND e.t_end = u.t_end AND e.key = u.key AND e.retracted_at IS NULL",
+    [SQL_FEED_GRADING] = sql_feed_grading,
+    [SQL_FEED_DUE_GAPS] = sql_feed_due_gaps,
+    [SQL_FEED_DUE_REBUILD] = sql_feed_due_rebuild,
+    [SQL_FEED_DUE_REBUILT] = sql_feed_due_rebuilt,
+    [SQL_FEED_DUE_COUNT] = sql_feed_due_count,
+    [SQL_FEED_DUE_TELL] = sql_feed_due_tell,
+    [SQL_FEED_REMOVE] = sql_feed_remove,
 
     [SQL_ROLLUP_ADD] = "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"
                        " SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::smallint[],"

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Pieces of statements that sql.c and sql_rebuild.c share; nobody else includes this. */
+/* Pieces of statements that the sql*.c share; nobody else includes this. */
 #ifndef EZREPO_STORED_SQL_PARTS_H
 #define EZREPO_STORED_SQL_PARTS_H
 
 #include "stored/db/sql.h"
 #include "stored/db/sql_columns.h"
+
+/* sql_feed.c */
+extern const char sql_event_tell[], sql_event_tell_fed[], sql_event_retract[],
+    sql_event_retract_fed[], sql_feed_grading[], sql_feed_due_gaps[], sql_feed_due_rebuild[],
+    sql_feed_due_rebuilt[], sql_feed_due_count[], sql_feed_due_tell[], sql_feed_remove[];
 
 /* sql_batches.c */
 extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];

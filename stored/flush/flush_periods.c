@@ -92,6 +92,7 @@ int flush_periods(struct flush *f)
 {
     struct period_writes *w = f->periods;
     period_writes_clear(w);
+    w->fed = true;
     for (uint32_t i = 0; i < f->item_count; i++) {
         if (f->items[i].fate != ITEM_DUPLICATE && take_item(w, &f->items[i]) == -1) {
             return -1;

@@ -78,7 +78,8 @@ static int write_all(struct store *s, const struct gaps *g, bool forget)
         rc = pg_run(&s->pg, SQL_GAPS_AGAIN, &s->params);
         s->pg.unhurried = false;
     }
-    if (rc == -1 || pg_run(&s->pg, SQL_GAPS_PUT, &s->params) == -1 || pg_commit(&s->pg) == -1) {
+    if (rc == -1 || pg_run(&s->pg, SQL_FEED_DUE_GAPS, &s->params) == -1 ||
+        pg_run(&s->pg, SQL_GAPS_PUT, &s->params) == -1 || pg_commit(&s->pg) == -1) {
         pg_rollback(&s->pg);
         return -1;
     }

@@ -135,14 +135,42 @@ static int run_filled(struct store *store, enum sql_statement statement)
 
 /* ---- sending ---- */
 
-static int send_drops(struct store *store, enum sql_statement statement,
-                      const struct period_removal *drops, uint32_t count)
+/* Behind its keys: the number of the transaction, and how many entries it has before these. */
+static void add_entries(const struct period_writes *w, struct store *store, uint32_t before)
+{
+    if (w->fed) {
+        pg_add_64(&store->params, store->arrival.number);
+        pg_add_32(&store->params, (int32_t)before);
+    }
+}
+
+static int send_entries(const struct period_writes *w, struct store *store,
+                        enum sql_statement statement, enum sql_statement fed)
+{
+    if (pg_elements(&store->params, 0) == 0) {
+        return 0;
+    }
+    store->arrival.told = store->arrival.told || w->fed;
+    return pg_run(&store->pg, w->fed ? fed : statement, &store->params);
+}
+
+static int send_removed(const struct period_writes *w, struct store *store)
 {
     period_rows_begin(&store->params);
-    for (uint32_t i = 0; i < count; i++) {
-        put_key(&store->params, &drops[i].pair, &drops[i].key);
+    for (uint32_t i = 0; i < w->removed.count; i++) {
+        put_key(&store->params, &w->removed.at[i].pair, &w->removed.at[i].key);
     }
-    return run_filled(store, statement);
+    return run_filled(store, SQL_PERIOD_REMOVE);
+}
+
+static int send_retracted(const struct period_writes *w, struct store *store)
+{
+    period_rows_begin(&store->params);
+    add_entries(w, store, 0);
+    for (uint32_t i = 0; i < w->retracted.count; i++) {
+        put_key(&store->params, &w->retracted.at[i].pair, &w->retracted.at[i].key);
+    }
+    return send_entries(w, store, SQL_EVENT_RETRACT, SQL_EVENT_RETRACT_FED);
 }
 
 static int send_ended(const struct period_writes *w, struct store *store)
@@ -187,6 +215,7 @@ static int send_told(struct period_writes *w, struct store *store)
     period_rows_begin(&store->params);
     pg_add_array(&store->params, PG_SMALLINT);
     pg_add_array(&store->params, PG_SMALLINT);
+    add_entries(w, store, w->retracted.count);
     for (uint32_t i = 0; i < w->told.count; i++) {
         const struct period_tell *told = &w->told.at[i];
         if (void_by_now(&told->pair, told->repaired)) {
@@ -197,16 +226,14 @@ static int send_told(struct period_writes *w, struct store *store)
         pg_put_16(&store->params, 6, told->event.to);
         w->counts.opened++;
     }
-    return run_filled(store, SQL_EVENT_TELL);
+    return send_entries(w, store, SQL_EVENT_TELL, SQL_EVENT_TELL_FED);
 }
 
 int period_writes_send(struct period_writes *w, struct store *store)
 {
     w->counts.retracted += w->retracted.count;
-    if (send_drops(store, SQL_PERIOD_REMOVE, w->removed.at, w->removed.count) == -1 ||
-        send_ended(w, store) == -1 || send_open(w, store) == -1 ||
-        send_drops(store, SQL_EVENT_RETRACT, w->retracted.at, w->retracted.count) == -1 ||
-        send_told(w, store) == -1) {
+    if (send_removed(w, store) == -1 || send_ended(w, store) == -1 || send_open(w, store) == -1 ||
+        send_retracted(w, store) == -1 || send_told(w, store) == -1) {
         return -1;
     }
     return 0;

@@ -48,6 +48,7 @@ struct period_counts {
 };
 
 struct period_writes {
+    bool fed; /* each event is an entry of the feed, too: a rebuild is one as a whole */
     PERIOD_LIST(period_put) put;
     PERIOD_LIST(period_tell) told;
     PERIOD_LIST(period_removal) removed;
