@@ -72,7 +72,7 @@ int builder_range(struct builder *b)
     b->from_us = q->from_us;
     b->to_us = q->instant == 0 ? q->to_us : q->from_us < LAST_US ? q->from_us + 1 : q->from_us;
     b->empty = q->instant == 0 && q->from_us >= q->to_us;
-    if (q->after.len > 0 && cursor_sql(kind) != NULL) {
+    if (q->after.len > 0 && cursor_sql(kind) != NULL && !cursor_is_word(kind, q->after)) {
         if (cursor_parse(kind, q->after, &b->cursor) == -1) {
             return builder_fault(b,
                                  "list.after: expected the list.cursor of a row of such a listing");

@@ -102,4 +102,7 @@ int builder_faults(struct builder *b, uint64_t rows);
 int builder_rejects(struct builder *b, uint64_t rows);
 void builder_reject(struct builder *b);
 
+/* builder_changes.c: the same of the feed of changes, behind what begin_criteria() wrote. */
+int builder_changes(struct builder *b, uint64_t rows);
+
 #endif

@@ -246,7 +246,7 @@ static int begin_criteria(struct builder *b)
 static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
 {
     enum query_kind kind = (enum query_kind)b->q->kind;
-    bool has_criteria = kind <= QUERY_RECORDS; /* all the first ones have */
+    bool has_criteria = kind <= QUERY_RECORDS || kind == QUERY_CHANGES;
     if (has_criteria && begin_criteria(b) == -1) {
         return -1;
     }
@@ -283,6 +283,8 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
     case QUERY_REJECT:
         builder_reject(b);
         break;
+    case QUERY_CHANGES:
+        return builder_changes(b, rows);
     case QUERY_KINDS:
         break;
     }
@@ -296,7 +298,7 @@ int criteria_build(struct arena *a, const struct query_message *q, uint32_t rows
     if (b == NULL) {
         return -2;
     }
-    *c = (struct criteria){.columns = query_rows[q->kind].columns};
+    *c = (struct criteria){.columns = query_rows[q->kind].columns, .moving = -1};
     while (c->columns[c->column_count] != NULL) {
         c->column_count++;
     }

@@ -23,7 +23,9 @@ struct criteria {
     uint32_t column_count;
     /* Set when one grade name is asked for: no row may mean that there is no such name. */
     const char *grade_name;
-    bool counts;        /* a row per grade name, whatever the store holds */
+    bool counts; /* a row per grade name, whatever the store holds */
+    int moving;  /* place in `parameters` of arrival, n and mark of a cursor of the feed, which
+                    moves while the question is held; -1: it cannot be held */
     const char *no_row; /* the fault when no row comes; NULL when a listing may be empty */
 };
 

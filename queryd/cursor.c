@@ -113,6 +113,11 @@ int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor)
     return 0;
 }
 
+bool cursor_is_word(enum query_kind kind, struct slice text)
+{
+    return kind == QUERY_CHANGES && (slice_is(text, CURSOR_NOW) || slice_is(text, CURSOR_BEGIN));
+}
+
 const char *cursor_sql(enum query_kind kind)
 {
     const struct cursor_layout *layout = layout_of(kind);

@@ -30,6 +30,9 @@ struct cursor {
  */
 int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor);
 
+/* Of the feed of changes, which goes forward: a word that stands for a cursor. */
+bool cursor_is_word(enum query_kind kind, struct slice text);
+
 /*
  * The SQL expression that gives the cursor of a row from the columns of k that keys hold; NULL for
  * kinds that list nothing.

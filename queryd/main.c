@@ -10,10 +10,11 @@
 #include "queryd/questions.h"
 #include "schemas/messages.h"
 
-#define LINGER_MS 1000 /* answers on their way when the process ends */
+#define NEWS_HIGH_WATER 100
+#define LINGER_MS       1000 /* answers on their way when the process ends */
 
 static struct queryd_settings settings;
-static zsock_t *router;
+static zsock_t *router, *news;
 
 static const struct config_option options[] = {
     {"database", CONFIG_STRING, offsetof(struct queryd_settings, database), NULL, 0, 0, false,
@@ -36,6 +37,10 @@ static const struct config_option options[] = {
      1, 64, true, "of the connections, most that questions of one identity have at once"},
     {"asker_waiting", CONFIG_INTEGER, offsetof(struct queryd_settings, asker_waiting), "25", 1,
      10000, true, "of the questions that may wait, most of one identity"},
+    {"held", CONFIG_INTEGER, offsetof(struct queryd_settings, held), "2000", 0, 100000, true,
+     "questions that may be held until there is something to answer; more are answered at once"},
+    {"asker_held", CONFIG_INTEGER, offsetof(struct queryd_settings, asker_held), "500", 0, 100000,
+     true, "of these, most of one identity"},
     {"answer_bytes", CONFIG_INTEGER, offsetof(struct queryd_settings, answer_bytes), "16777216",
      65536, BUS_FRAME_BYTES / 2, true, "most bytes of one answer"},
     {"high_water", CONFIG_INTEGER, offsetof(struct queryd_settings, high_water), "1000", 1, 100000,
@@ -64,13 +69,19 @@ static int start(zloop_t *loop)
     zsock_set_linger(router, LINGER_MS);
     /* So that an answer to nobody is noticed and counted. */
     zsock_set_router_mandatory(router, 1);
-    return questions_start(loop, router, &settings);
+    news = bus_connect(ZMQ_SUB, ENDPOINT_ANNOUNCE, NEWS_HIGH_WATER);
+    if (news == NULL) {
+        return -1;
+    }
+    zsock_set_subscribe(news, TOPIC_ARRIVED);
+    return questions_start(loop, router, news, &settings);
 }
 
 static void stop(void)
 {
     questions_stop();
     zsock_destroy(&router);
+    zsock_destroy(&news);
 }
 
 static const struct daemon queryd = {.name = "queryd",

@@ -20,13 +20,17 @@
 #include "common/pg/pool.h"
 #include "common/utf8.h"
 #include "queryd/criteria.h"
+#include "queryd/cursor.h"
 #include "queryd/turns.h"
+#include "schemas/feed_kinds.h"
 #include "schemas/store_version.h"
 
 #define IDENTITY_BYTES   255 /* ZeroMQ's routing ids are not longer */
 #define CRITERIA_BYTES   (256 * 1024)
 #define DRAIN_US         INT64_C(5000000)
 #define RECEIVED_AT_ONCE 100
+#define HELD_LOOK_US     INT64_C(5000000) /* news that were lost are looked for so often */
+#define MOVING           3                /* keys of a cursor of the feed */
 
 const struct counter_row counter_rows[] = {QUESTION_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 uint64_t counters[COUNTERS];
@@ -43,7 +47,12 @@ struct question {
     struct criteria criteria;
     struct slice *cells; /* texts in the arena */
     uint32_t cell_count, cell_room;
-    bool cancelled; /* nobody waits for the answer any more */
+    int64_t held_until_us; /* may wait so long for something to answer; 0: is answered at once */
+    bool held; /* waits for it, and has no turn: its cells say that there is nothing yet */
+    bool due;  /* there may be something by now */
+    struct slice asker;
+    char moved[MOVING][24]; /* how far it has come meanwhile */
+    bool cancelled;         /* nobody waits for the answer any more */
     bool too_large;
     bool naming; /* the statement under way lists the grade names */
     bool name_found;
@@ -52,11 +61,13 @@ struct question {
 
 static struct {
     zloop_t *loop;
-    zsock_t *socket;
+    zsock_t *socket, *news; /* stored's: what was committed */
+    int64_t held_looked_us;
+    uint32_t held_count;
     const struct queryd_settings *settings;
     struct pool *pool;
     struct deadline deadline; /* for the first that waits too long, and the end of draining */
-    struct question *all;     /* that wait or run */
+    struct question *all;     /* that wait, run or are held */
     struct turns turns;
     bool dispatching;
     bool draining;
@@ -163,7 +174,9 @@ static void answer(struct question *q, enum answer_status status, const char *me
 static void leave(struct question *q)
 {
     DL_DELETE(self.all, q);
-    if (q->running) {
+    if (q->held) {
+        self.held_count--;
+    } else if (q->running) {
         turns_done(&self.turns, &q->turn);
     } else {
         turns_leave(&self.turns, &q->turn);
@@ -274,6 +287,86 @@ static bool run_next(void)
     return busy == 0;
 }
 
+/* ---- held ---- */
+
+static uint32_t held_of(struct slice asker)
+{
+    uint32_t n = 0;
+    struct question *q;
+    DL_FOREACH(self.all, q)
+    {
+        n += q->held && slice_equal(q->asker, asker) ? 1 : 0;
+    }
+    return n;
+}
+
+/* Its answer is but the last row, which says that there is nothing yet, and it may wait for it. */
+static bool may_be_held(const struct question *q)
+{
+    const struct queryd_settings *s = self.settings;
+    return q->criteria.moving >= 0 && q->cell_count == q->criteria.column_count &&
+           slice_is(q->cells[1], FEED_END) && !self.draining &&
+           daemon_clock_us() < q->held_until_us && self.held_count < (uint64_t)s->held &&
+           (q->asker.len == 0 || held_of(q->asker) < (uint64_t)s->asker_held);
+}
+
+/* It goes on behind all that its last row says was looked at. */
+static bool move_on(struct question *q)
+{
+    struct cursor cursor;
+    struct criteria *c = &q->criteria;
+    if (cursor_parse(QUERY_CHANGES, q->cells[q->cell_count - 1], &cursor) == -1) {
+        return false;
+    }
+    for (int i = 0; i < MOVING; i++) {
+        snprintf(q->moved[i], sizeof q->moved[i], "%" PRId64, cursor.keys[i]);
+        c->parameters[c->moving + i] = q->moved[i];
+    }
+    return true;
+}
+
+static void hold(struct question *q)
+{
+    turns_done(&self.turns, &q->turn);
+    q->running = q->due = false;
+    q->held = true;
+    self.held_count++;
+    counters[COUNT_HELD_EVER]++;
+    deadline_by(&self.deadline, q->held_until_us);
+}
+
+/* Something was committed, or may have been. */
+static void look_after_held(void)
+{
+    struct question *q;
+    self.held_looked_us = daemon_clock_us();
+    DL_FOREACH(self.all, q)
+    {
+        q->due = q->held;
+    }
+}
+
+/* Of those held that may have an answer, as many get into the queue as can be asked at once. */
+static void take_up_held(void)
+{
+    struct question *q, *next;
+    DL_FOREACH_SAFE(self.all, q, next)
+    {
+        if (self.turns.waiting_count >= (uint64_t)self.settings->connections) {
+            return;
+        }
+        if (q->held && q->due && turns_join(&self.turns, q->asker, &q->turn) == 0) {
+            q->held = q->due = false;
+            self.held_count--;
+            q->cell_count = 0;
+            q->deadline_us = daemon_clock_us() + self.settings->timeout_ms * 1000;
+            deadline_by(&self.deadline, q->deadline_us);
+            DL_DELETE(self.all, q); /* to the end: all have their turn */
+            DL_APPEND(self.all, q);
+        }
+    }
+}
+
 static void finish_draining(void)
 {
     if (self.draining && self.all == NULL) {
@@ -289,12 +382,14 @@ static void dispatch(void)
         return;
     }
     self.dispatching = true;
+    take_up_held();
     while (self.turns.waiting != NULL) {
         if (pool_away(self.pool)) {
             conclude_unavailable((struct question *)self.turns.waiting);
         } else if (pool_running(self.pool) == pool_connected(self.pool) || !run_next()) {
             break; /* and nobody's turn is used up while no connection is free */
         }
+        take_up_held();
     }
     self.dispatching = false;
     finish_draining();
@@ -339,6 +434,8 @@ static void on_rows(struct question *q)
         conclude_no_grading(q);
     } else if (q->cell_count == 0 && q->criteria.no_row != NULL) {
         conclude(q, ANSWER_INVALID, q->criteria.no_row);
+    } else if (may_be_held(q) && move_on(q)) {
+        hold(q);
     } else {
         conclude(q, ANSWER_OK, "");
     }
@@ -430,6 +527,8 @@ static void take_query(struct question *q, const struct query_message *m)
     }
     q->id = m->id;
     q->deadline_us = q->arrived_us + timeout_ms * 1000;
+    q->held_until_us = m->wait_ms == 0 ? 0 : q->arrived_us + (int64_t)m->wait_ms * 1000;
+    q->asker = arena_copy(q->arena, m->asker);
     int built = criteria_build(q->arena, m, (uint32_t)s->rows_default, (uint32_t)s->rows_max,
                                &q->criteria, error);
     if (built == -1) {
@@ -535,7 +634,11 @@ static void on_deadline(void *context)
         if (q->running) {
             continue; /* the pool sees to it */
         }
-        if (now >= q->deadline_us) {
+        if (q->held && now >= q->held_until_us) {
+            conclude(q, ANSWER_OK, "");
+        } else if (q->held) {
+            next_us = q->held_until_us < next_us ? q->held_until_us : next_us;
+        } else if (now >= q->deadline_us) {
             conclude(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
         } else {
             next_us = q->deadline_us < next_us ? q->deadline_us : next_us;
@@ -552,6 +655,29 @@ static void on_deadline(void *context)
     if (next_us != INT64_MAX) {
         deadline_by(&self.deadline, next_us);
     }
+}
+
+/* Of what stored published only the newest counts. */
+static int on_news(zloop_t *loop, zsock_t *socket, void *context)
+{
+    (void)loop;
+    (void)context;
+    struct bus_message m;
+    int received;
+    bool told = false;
+    while ((received = bus_receive(socket, &m)) != 1) {
+        struct arrived_message news;
+        if (received == 0) {
+            told = told || (m.count == 2 && arrived_decode_all(m.frames[1], NULL, &news) == 0 &&
+                            news.told == 1);
+            bus_release(&m);
+        }
+    }
+    if (told) {
+        look_after_held();
+        dispatch();
+    }
+    return 0;
 }
 
 /*
@@ -583,7 +709,8 @@ static bool fits(int64_t version, char *why, size_t size)
     return version == STORE_VERSION;
 }
 
-int questions_start(zloop_t *loop, zsock_t *socket, const struct queryd_settings *settings)
+int questions_start(zloop_t *loop, zsock_t *socket, zsock_t *news,
+                    const struct queryd_settings *settings)
 {
     static const struct pool_kind kind = {.application = "ezrepo queryd",
                                           .session = session_sql,
@@ -592,10 +719,12 @@ int questions_start(zloop_t *loop, zsock_t *socket, const struct queryd_settings
                                           .events = {on_row, on_done, dispatch}};
     self.loop = loop;
     self.socket = socket;
+    self.news = news;
     self.settings = settings;
     deadline_init(&self.deadline, loop, on_deadline, NULL);
     self.pool = pool_new(loop, settings->database, (unsigned)settings->connections, &kind);
-    if (self.pool == NULL || zloop_reader(loop, socket, on_socket, NULL) == -1) {
+    if (self.pool == NULL || zloop_reader(loop, socket, on_socket, NULL) == -1 ||
+        zloop_reader(loop, news, on_news, NULL) == -1) {
         log_error("queries.start", "error=\"out of memory\"");
         return -1;
     }
@@ -611,7 +740,9 @@ void questions_drain(void)
     deadline_by(&self.deadline, self.drain_until_us);
     DL_FOREACH_SAFE(self.all, q, next)
     {
-        if (!q->running) {
+        if (q->held) {
+            conclude(q, ANSWER_OK, "");
+        } else if (!q->running) {
             conclude(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
         }
     }
@@ -623,7 +754,12 @@ void questions_tick(void)
     if (self.pool == NULL) {
         return;
     }
+    if (daemon_clock_us() - self.held_looked_us >= HELD_LOOK_US && self.held_count > 0) {
+        look_after_held();
+        dispatch();
+    }
     counters[COUNT_WAITING] = self.turns.waiting_count;
+    counters[COUNT_HELD] = self.held_count;
     counters[COUNT_RUNNING] = pool_running(self.pool);
     counters[COUNT_CONNECTIONS] = pool_connected(self.pool);
     counters[COUNT_DATABASE_ERRORS] = pool_failures(self.pool);

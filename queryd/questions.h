@@ -20,6 +20,7 @@ struct queryd_settings {
     int64_t rows_max;
     int64_t waiting;
     int64_t asker_connections, asker_waiting; /* of one identity */
+    int64_t held, asker_held;                 /* questions that wait for something to answer */
     int64_t answer_bytes;
     int64_t high_water;
 };
@@ -37,6 +38,8 @@ struct queryd_settings {
     COUNTER(UNDELIVERABLE, "undeliverable", "", "answers whose asker was gone or took no more")    \
     COUNTER(ROWS, "rows", "", "rows in answers")                                                   \
     GAUGE(WAITING, "waiting", "", "questions that wait for a connection, now")                     \
+    COUNTER(HELD_EVER, "held.times", "", "how often a question was held: there was nothing yet")   \
+    GAUGE(HELD, "held", "", "questions that are held until there is something to answer, now")     \
     GAUGE(RUNNING, "running", "", "questions that the database works at, now")                     \
     GAUGE(MS_LAST, "query_ms.last", "milliseconds", "from question to answer, the last one")       \
     GAUGE(MS_MAX, "query_ms.max", "milliseconds",                                                  \
@@ -48,9 +51,10 @@ enum counter { QUESTION_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUNTERS };
 extern const struct counter_row counter_rows[COUNTERS];
 extern uint64_t counters[COUNTERS];
 
-/* Takes questions from the socket; settings and socket are the caller's and outlive this. -1: no
- * memory. */
-int questions_start(zloop_t *loop, zsock_t *socket, const struct queryd_settings *settings);
+/* Takes questions from the socket; news: a SUB socket for TOPIC_ARRIVED. Settings and sockets are
+ * the caller's and outlive this. -1: no memory. */
+int questions_start(zloop_t *loop, zsock_t *socket, zsock_t *news,
+                    const struct queryd_settings *settings);
 
 /* Takes nothing new: who waits is told so, who runs is answered; then calls daemon_finished(). */
 void questions_drain(void);

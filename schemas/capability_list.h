@@ -92,6 +92,18 @@
 #define COLUMNS_OF_REJECT    COLUMNS_OF_A_REJECT, "rejected.head"
 
 /*
+ * The feed of changes behind a cursor, the oldest entry first, and at the end a row with the cursor
+ * to go on with (schemas/feed_kinds.h). list.after may be CURSOR_NOW, which is also without one, or
+ * CURSOR_BEGIN, too.
+ */
+#define CURSOR_NOW            "now"   /* behind all there is */
+#define CURSOR_BEGIN          "begin" /* the first there is */
+#define PARAMETERS_OF_CHANGES PARAMETERS_OF_LISTING, "feed.kinds", "feed.wait"
+#define COLUMNS_OF_CHANGES                                                                         \
+    "time", "feed.kind", DIMENSION_ELEMENTS, "grade.name", "grade.from", "grade.to", "event.time", \
+        "event.number", "feed.detail", "list.cursor"
+
+/*
  * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append
  * only. letter and KEYS are of a listing: with what its cursors begin, and by which columns k.* of
  * the statement its rows are in order. A TIME that comes first also bounds the range: then the
@@ -110,6 +122,7 @@
     KEY(TIME, t) KEY(ID, series_id) KEY(TIME, t_end) KEY(ID, key) KEY(GRADE, grade_id)
 #define KEYS_OF_ACCOUNTS(KEY) KEY(TEXT, account)
 #define KEYS_OF_REJECTS(KEY)  KEY(ID, id)
+#define KEYS_OF_CHANGES(KEY)  KEY(ID, arrival) KEY(ID, n) KEY(ID, mark)
 
 #define QUERIES(QUERY)                                                                             \
     QUERY(COUNT, "", NO_KEYS)                                                                      \
@@ -123,7 +136,8 @@
     QUERY(LOSSES, "", NO_KEYS)                                                                     \
     QUERY(FAULTS, "", NO_KEYS)                                                                     \
     QUERY(REJECTS, "j", KEYS_OF_REJECTS)                                                           \
-    QUERY(REJECT, "", NO_KEYS) /* only reject counts */
+    QUERY(REJECT, "", NO_KEYS) /* only reject counts */                                            \
+    QUERY(CHANGES, "c", KEYS_OF_CHANGES)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -145,7 +159,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(LOSSES, "LedgerLosses", "query", QUERY_LOSSES)                                      \
     CAPABILITY(FAULTS, "LedgerFaults", "query", QUERY_FAULTS)                                      \
     CAPABILITY(REJECTS, "RejectedList", "query", QUERY_REJECTS)                                    \
-    CAPABILITY(REJECT, "RejectedBytes", "query", QUERY_REJECT)
+    CAPABILITY(REJECT, "RejectedBytes", "query", QUERY_REJECT)                                     \
+    CAPABILITY(CHANGES, "QueryChanges", "query", QUERY_CHANGES)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

@@ -52,6 +52,8 @@
 #define LIMIT_ANSWER_CELLS     200000
 #define LIMIT_ANSWER_ROWS      10000
 #define LIMIT_TIMEOUT_MS       3600000 /* of a question */
+#define LIMIT_WAIT_MS          60000   /* of one that is held */
+#define LIMIT_KINDS_BYTES      128
 
 /* By so many the release before skipped sequences where it could not know which it gave last. */
 #define SEQUENCE_LEAP (UINT64_C(1) << 32)
@@ -202,7 +204,9 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     STR(sender, LIMIT_SENDER_BYTES)  /* of ledger and rejects: whose; "": any */                   \
     UINT(recount, 1)                 /* of the ledger's faults: all records are counted again */   \
     STR(reason, LIMIT_REJECT_REASON) /* of rejects; "": any */                                     \
-    UINT(reject, INT64_MAX)          /* the number of one */
+    UINT(reject, INT64_MAX)          /* the number of one */                                       \
+    STR(kinds, LIMIT_KINDS_BYTES)    /* of the feed, a comma between two; "": any */               \
+    UINT(wait_ms, LIMIT_WAIT_MS)     /* an answer that has nothing yet is held so long for it */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)
@@ -541,14 +545,15 @@ enum delivery_outcome {
 #define TOPIC_ARRIVED "arrived"
 
 /* Endpoints: ipc sockets of these names in run_dir. */
-#define ENDPOINT_BATCHES  "batches"  /* ingestd binds PUSH, classifyds connect PULL */
-#define ENDPOINT_GRADED   "graded"   /* stored binds PULL, classifyds connect PUSH */
-#define ENDPOINT_ANNOUNCE "announce" /* stored binds XPUB; ingestd and classifyds connect SUB */
-#define ENDPOINT_STORE    "store"  /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
-#define ENDPOINT_ACCESS   "access" /* stored binds ROUTER: access_get by who faces outsiders */
-#define ENDPOINT_KEYS     "keys"   /* the same, with secrets: by ingestd */
-#define ENDPOINT_ADMIN    "admin"  /* the same, and access_change, access_past: by ezrepoctl */
-#define ENDPOINT_DELIVER  "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
-#define ENDPOINT_QUERY    "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */
+#define ENDPOINT_BATCHES "batches" /* ingestd binds PUSH, classifyds connect PULL */
+#define ENDPOINT_GRADED  "graded"  /* stored binds PULL, classifyds connect PUSH */
+#define ENDPOINT_ANNOUNCE                                                                          \
+    "announce"                   /* stored binds XPUB; ingestd, classifyds and queryd connect SUB */
+#define ENDPOINT_STORE   "store" /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
+#define ENDPOINT_ACCESS  "access"  /* stored binds ROUTER: access_get by who faces outsiders */
+#define ENDPOINT_KEYS    "keys"    /* the same, with secrets: by ingestd */
+#define ENDPOINT_ADMIN   "admin"   /* the same, and access_change, access_past: by ezrepoctl */
+#define ENDPOINT_DELIVER "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
+#define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */
 
 #endif

@@ -150,8 +150,9 @@ const char *ask(struct gateway *g, struct job *job)
     job->question.query.asker = job->identity;
     job->question.query.timeout_ms = (uint64_t)query_ms;
     job->question.publication.author = job->identity;
-    job->deadline_us =
-        daemon_clock_us() + (publish ? s->store_timeout_ms * 1000 : query_ms * 1000 + GRACE_US);
+    job->deadline_us = daemon_clock_us() +
+                       (publish ? s->store_timeout_ms * 1000 : query_ms * 1000 + GRACE_US) +
+                       (int64_t)job->question.query.wait_ms * 1000;
     if (jobs_add(g->asks->jobs, job, &why) == -1) {
         job_free(job);
         return why;

@@ -199,6 +199,11 @@ static int read_limit(const struct reading *r, const struct parameter_reader *se
     return read_natural(r, self->element, LIMIT_ANSWER_ROWS, &r->q->query.limit);
 }
 
+static int read_wait(const struct reading *r, const struct parameter_reader *self)
+{
+    return read_natural(r, self->element, LIMIT_WAIT_MS, &r->q->query.wait_ms);
+}
+
 static int read_reject(const struct reading *r, const struct parameter_reader *self)
 {
     return read_natural(r, self->element, INT64_MAX, &r->q->query.reject);
@@ -305,6 +310,8 @@ static const struct parameter_reader readers[] = {
     {"ledger.recount", read_recount, 0, false, 0},
     {"rejected.reason", read_text, FIELD(reason), false, LIMIT_REJECT_REASON},
     {"rejected.number", read_reject, 0, false, 0},
+    {"feed.kinds", read_text, FIELD(kinds), false, LIMIT_KINDS_BYTES},
+    {"feed.wait", read_wait, 0, false, 0},
     {"grading.document", read_document, 0, false, 0},
 };
 #define READERS (sizeof readers / sizeof readers[0])
@@ -392,7 +399,7 @@ static void preset(struct query_message *q)
     q->grade_name = slice_of("all");
     q->grade_low = 1;
     q->grade_high = 5;
-    q->after = q->instance = q->sender = q->reason = slice_of("");
+    q->after = q->instance = q->sender = q->reason = q->kinds = slice_of("");
 }
 
 int question_of(const struct mplane_message *specification, enum capability_kind kind,

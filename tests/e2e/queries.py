@@ -16,9 +16,9 @@ from conftest import ROOT, assert_clean, counters_now, wait_for
 from messages import ANSWER, MESSAGE_VERSION, QUERY, pack
 
 _NUMBERS = {query["name"]: query["number"] for query in DECLARED["queries"]}
-COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS, ACCOUNTS, LOSSES, FAULTS, REJECTS, REJECT = (
+COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS, ACCOUNTS, LOSSES, FAULTS, REJECTS, REJECT, CHANGES = (
     _NUMBERS[name] for name in ("COUNT", "HISTOGRAM", "PERIODS", "EVENTS", "RECORDS", "GRADING", "GRADINGS", "ACCOUNTS",
-                                "LOSSES", "FAULTS", "REJECTS", "REJECT"))
+                                "LOSSES", "FAULTS", "REJECTS", "REJECT", "CHANGES"))
 OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
 PAST, FUTURE = -2**63, 2**63 - 1
 
@@ -90,23 +90,24 @@ def prepare_store(sql):
 
 
 class Queryd(Asker):
-    """The process, with a run directory of its own, and an asker of it."""
+    """The process, with a run directory of its own unless one is given, and an asker of it."""
 
-    def __init__(self, build, database, **settings):
+    def __init__(self, build, database, run_dir=None, **settings):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="ezq"))
         settings = {"timeout_ms": 60000, **settings}
+        run_dir = pathlib.Path(run_dir or self.folder / "run")
         config = self.folder / "config.json"
         config.write_text(json.dumps({
-            "common": {"run_dir": str(self.folder / "run"), "schemas_dir": os.path.join(ROOT, "schemas"),
+            "common": {"run_dir": str(run_dir), "schemas_dir": os.path.join(ROOT, "schemas"),
                        "log_level": "debug"},
             "queryd": {"database": database, **settings}}))
         with open(self.folder / "log", "wb") as log:
             self.process = subprocess.Popen([f"{build}/queryd/queryd", "--config", str(config)], stdout=log, stderr=log)
-        super().__init__(self.folder / "run")
+        super().__init__(run_dir)
 
     def status(self):
         try:
-            return json.loads((self.folder / "run/status/queryd-0.json").read_text())
+            return json.loads((self.run_dir / "status/queryd-0.json").read_text())
         except FileNotFoundError:
             return {}
 
@@ -126,6 +127,15 @@ class Queryd(Asker):
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+
+    def kill(self):
+        """kill -9; it is closed then."""
+        self.process.kill()
+        self.process.wait()
+        log = self.log()
+        super().close()
+        shutil.rmtree(self.folder)
+        assert_clean(log)
 
     def close(self):
         """It has to end with 0."""

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's sets have
 KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw"]
 # Whose socket it is, and who besides may connect to it.
 ENDPOINTS = {"batches": ("ingestd", {"classifyd"}), "deliver": ("ingestd", {"mplane-gw", "ingest-gw"}),
-             "graded": ("stored", {"classifyd"}), "announce": ("stored", {"ingestd", "classifyd"}),
+             "graded": ("stored", {"classifyd"}), "announce": ("stored", {"ingestd", "classifyd", "queryd"}),
              "store": ("stored", {"mplane-gw"}), "access": ("stored", {"mplane-gw", "ingest-gw"}), "keys": ("stored", {"ingestd"}),
              "admin": ("stored", set()), "query": ("queryd", {"mplane-gw"}), "sockets": ("socketd", {"ingestd"})}
 

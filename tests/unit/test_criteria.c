@@ -114,6 +114,7 @@ static void test_all_kinds_use_their_parameters(void **state)
             q.instance = slice_of(variant & 4 ? "0b6c" : "");
             q.reason = slice_of(variant & 4 ? "json" : "");
             q.reject = (uint64_t)variant;
+            q.kinds = slice_of(variant & 2 ? "event,rebuild" : "");
             assert_int_equal(build(&q), 0);
             check_parameters();
             assert_true(c.column_count >= 3);

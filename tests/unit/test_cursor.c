@@ -37,6 +37,8 @@ static void test_good(void **state)
     good(QUERY_EVENTS, "e253402300799999999.7", 2, (const int64_t[]){LAST, 7});
     good(QUERY_EVENTS, "e-62135596800000000.7", 2, (const int64_t[]){FIRST, 7});
     good(QUERY_REJECTS, "j9223372036854775807", 1, (const int64_t[]){INT64_MAX});
+    good(QUERY_CHANGES, "c9223372036854775807.2147483647.0", 3,
+         (const int64_t[]){INT64_MAX, INT32_MAX, 0});
 }
 
 /* All behind the letter, whatever it holds. */
@@ -94,6 +96,12 @@ static void test_bad(void **state)
         {QUERY_EVENTS, "e-62135596800000001.7"}, /* before the year 1 */
         {QUERY_REJECTS, "j-1"},
         {QUERY_REJECTS, "j9223372036854775808"},
+        {QUERY_CHANGES, "c1.2"},
+        {QUERY_CHANGES, "c1.2.3.4"},
+        {QUERY_CHANGES, "c1.2.-3"},
+        {QUERY_CHANGES, "c1.2.9223372036854775808"},
+        {QUERY_CHANGES, "now"},
+        {QUERY_CHANGES, "e1.2"},
         {QUERY_ACCOUNTS, "a"},
         {QUERY_ACCOUNTS, "x1"},
         {QUERY_ACCOUNTS, "a\xff"},
@@ -106,6 +114,17 @@ static void test_bad(void **state)
     }
     struct cursor c;
     assert_int_equal(cursor_parse(QUERY_EVENTS, (struct slice){"e1.2\0", 5}, &c), -1);
+}
+
+static void test_words_in_place_of_a_cursor(void **state)
+{
+    (void)state;
+    assert_true(cursor_is_word(QUERY_CHANGES, slice_of("now")));
+    assert_true(cursor_is_word(QUERY_CHANGES, slice_of("begin")));
+    assert_false(cursor_is_word(QUERY_CHANGES, slice_of("")));
+    assert_false(cursor_is_word(QUERY_CHANGES, slice_of("beginning")));
+    assert_false(cursor_is_word(QUERY_CHANGES, slice_of("c1.2.3")));
+    assert_false(cursor_is_word(QUERY_EVENTS, slice_of("now")));
 }
 
 static void test_only_listings_have_one(void **state)
@@ -133,6 +152,7 @@ int main(void)
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_texts),
         cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_words_in_place_of_a_cursor),
         cmocka_unit_test(test_only_listings_have_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

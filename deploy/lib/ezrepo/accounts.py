@@ -27,7 +27,7 @@ ENDPOINTS: Dict[str, Tuple[str, str]] = {
     "sockets": ("socketd", "ingestd"),
 }
 # Groups of more than one process.
-GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd"), "database": ("stored", "queryd"),
+GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd", "queryd"), "database": ("stored", "queryd"),
                                       "access": ("mplane-gw", "ingest-gw"),
                                       "delivering": ("mplane-gw", "ingest-gw")}
 NAME_BYTES = 32  # of a user at most; the longest of ours is this much longer than what it begins with
