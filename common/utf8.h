@@ -3,6 +3,7 @@
 #ifndef EZREPO_UTF8_H
 #define EZREPO_UTF8_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,19 @@ static inline size_t utf8_character(const char *at, const char *end)
         }
     }
     return length;
+}
+
+/* Whether all of it is characters, none of them NUL: text that may be stored. */
+static inline bool utf8_is_text(const char *at, const char *end)
+{
+    while (at != end) {
+        size_t length = *at == '\0' ? 0 : utf8_character(at, end);
+        if (length == 0) {
+            return false;
+        }
+        at += length;
+    }
+    return true;
 }
 
 /*

@@ -14,20 +14,6 @@ static int hex_digit(char c)
                                   : -1;
 }
 
-/* Whether it is text that may be stored. */
-static bool is_text(struct slice s)
-{
-    const char *end = s.at + s.len;
-    for (const char *at = s.at; at < end;) {
-        size_t n = utf8_character(at, end);
-        if (n == 0 || *at == '\0') {
-            return false;
-        }
-        at += n;
-    }
-    return true;
-}
-
 static const char *const no_memory = "out of memory";
 
 /* What stands there, decoded; NULL, or what is wrong with it. */
@@ -52,9 +38,9 @@ static const char *decode(struct arena *a, struct slice raw, size_t most, struct
         to[text->len++] = (char)(16 * high + low);
         i += 2;
     }
-    return text->len > most ? "a name or a value is too long"
-           : is_text(*text) ? NULL
-                            : "expected UTF-8 without NUL";
+    return text->len > most                               ? "a name or a value is too long"
+           : utf8_is_text(text->at, text->at + text->len) ? NULL
+                                                          : "expected UTF-8 without NUL";
 }
 
 static bool has_name(const struct context_query *c, struct slice name)

@@ -23,6 +23,13 @@
 #define PEER_BYTES    64                   /* of ZeroMQ's name for a peer; it makes them of 5 */
 #define MESSAGE_BYTES ((size_t)1 << 20)
 
+/* What is to be known of a body, before it is taken, for waiting until stored has it. */
+struct awaited {
+    int64_t by_us;       /* by then stored has it; 0: nobody asks */
+    uint64_t from;       /* the first sequence of the batches that it is in, or one before */
+    uint64_t unreadable; /* batches that were lost by then */
+};
+
 /* A body that is in the batches. */
 struct waiting_delivery {
     struct waiting_delivery *next;
@@ -33,9 +40,8 @@ struct waiting_delivery {
     uint64_t told;                   /* batches_told(), it included */
     uint64_t lost_before;            /* by the batches */
     uint64_t sync;                   /* 0 until it is committed */
-    int64_t stored_by_us;            /* by then stored has it; 0: nobody asks */
-    uint64_t from, before;           /* sequences of the batches that it is in */
-    uint64_t unreadable;             /* batches that were lost by then */
+    struct awaited stored;
+    uint64_t before; /* the sequence behind those of its batches */
 };
 
 struct delivery {
@@ -174,8 +180,8 @@ static void answer(struct delivery *d, struct waiting_delivery *w, const char *b
 /* It is on disk: answered, or it goes on waiting, for stored. */
 static void is_on_disk(struct delivery *d, struct waiting_delivery *w)
 {
-    if (w->stored_by_us == 0 || d->draining) {
-        answer(d, w, w->stored_by_us == 0 ? NULL : DELIVERY_NOT_STORED);
+    if (w->stored.by_us == 0 || d->draining) {
+        answer(d, w, w->stored.by_us == 0 ? NULL : DELIVERY_NOT_STORED);
         return;
     }
     w->next = d->storing;
@@ -208,8 +214,7 @@ static struct slice reasons_text(const struct intake_outcome *out, char room[LIM
 
 /* Its answer waits for the disk. -1 when memory is out. */
 static int wait_for_disk(struct delivery *d, struct slice peer, const struct delivered_message *m,
-                         struct slice reasons, uint64_t lost_before,
-                         const struct waiting_delivery *stored)
+                         struct slice reasons, uint64_t lost_before, const struct awaited *stored)
 {
     struct waiting_delivery *w = malloc(sizeof *w + m->reason.len + m->detail.len + reasons.len);
     if (w == NULL) {
@@ -219,9 +224,7 @@ static int wait_for_disk(struct delivery *d, struct slice peer, const struct del
                                    .peer_size = peer.len,
                                    .told = batches_told(d->batches),
                                    .lost_before = lost_before,
-                                   .stored_by_us = stored->stored_by_us,
-                                   .from = stored->from,
-                                   .unreadable = stored->unreadable};
+                                   .stored = *stored};
     char *texts = (char *)(w + 1);
     memcpy(w->peer, peer.at, peer.len);
     memcpy(texts, m->reason.at, m->reason.len);
@@ -243,8 +246,8 @@ static void take_body(struct delivery *d, struct slice peer, const struct delive
                       struct slice body, int64_t now_us)
 {
     struct batches_counts before = batches_counts(d->batches);
-    const struct waiting_delivery stored = {
-        .stored_by_us = m->stored_within_ms == 0 ? 0 : now_us + (int64_t)m->stored_within_ms * 1000,
+    const struct awaited stored = {
+        .by_us = m->stored_within_ms == 0 ? 0 : now_us + (int64_t)m->stored_within_ms * 1000,
         .from = outbox_next(d->outbox), /* of no lower number is the batch being filled */
         .unreadable = outbox_state(d->outbox).unreadable};
     struct intake_outcome out = intake_delivery(d->intake, m, body, now_us);
@@ -354,10 +357,11 @@ void delivery_stored(struct delivery *d, int64_t now_us)
     uint64_t unreadable = d->storing == NULL ? 0 : outbox_state(d->outbox).unreadable;
     while (*link != NULL) {
         const struct waiting_delivery *w = *link;
-        bool sure = w->unreadable == unreadable; /* else one of its batches may have been lost */
-        if (sure && outbox_are_acknowledged(d->outbox, w->from, w->before)) {
+        bool sure =
+            w->stored.unreadable == unreadable; /* else one of its batches may have been lost */
+        if (sure && outbox_are_acknowledged(d->outbox, w->stored.from, w->before)) {
             answer(d, take_storing(d, link), NULL);
-        } else if (now_us >= w->stored_by_us || !sure) {
+        } else if (now_us >= w->stored.by_us || !sure) {
             answer(d, take_storing(d, link), DELIVERY_NOT_STORED);
         } else {
             link = &(*link)->next;

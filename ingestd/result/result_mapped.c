@@ -17,26 +17,13 @@
 
 /* ---- what may not be stored ---- */
 
-static bool is_text(struct slice s)
-{
-    const char *end = s.at + s.len;
-    for (const char *at = s.at; at < end;) {
-        size_t length = utf8_character(at, end);
-        if (length == 0 || *at == '\0') {
-            return false;
-        }
-        at += length;
-    }
-    return true;
-}
-
 static int check_text(struct result_reader *r, struct slice what, struct slice text, size_t most)
 {
     if (text.len > most) {
         return result_refuse(r, RESULT_LENGTH, "%.*s: expected at most %zu bytes, found %zu",
                              (int)what.len, what.at, most, text.len);
     }
-    return is_text(text)
+    return utf8_is_text(text.at, text.at + text.len)
                ? 0
                : result_refuse(r, RESULT_NUL, "%.*s: expected text in UTF-8 without U+0000",
                                (int)what.len, what.at);

@@ -177,7 +177,7 @@ def bootable_machine() -> Machine:
     return machine
 
 
-def programs_of(build: str) -> str:
+def build_without_sanitizers(build: str) -> str:
     """The build without sanitizers beside this one, if there is one: their leak check is what units forbid."""
     beside = os.path.join(ROOT, "build-gcc")
     return beside if os.path.exists(os.path.join(beside, "stored", "stored")) else build

@@ -20,7 +20,7 @@ import zmq
 from conftest import wait_for
 from gateways import Gateway, specification
 from messages import ACCESS_CHANGE, ACCESS_CHANGED, ACCESS_GET, ACCESS_HISTORY, ACCESS_PAST, ACCESS_STATE, fields, pack
-from queries import INVALID, OK
+from queries import INVALID, OK, UNAVAILABLE
 from stores import Stored
 
 READER = [{"kind": "role", "name": "reader", "body": ["org.example.nobody"]}]
@@ -138,7 +138,34 @@ def test_while_stored_is_away_the_copy_holds(gateway, store, admin):
         store.start()
     gateway.wait(lambda: "the store is away" not in note(gateway))
     changed(admin, {"kind": "role", "name": "reader", "body": []})
-    wait_for(lambda: not may_ask(gateway), 10)
+
+
+def test_while_the_database_is_away_the_copy_holds(gateway, store, cluster, admin):
+    """stored runs, and says that it does not know: that is no news of the document, whose age is told."""
+    version = changed(admin, *READER)
+    wait_for(lambda: may_ask(gateway), 10)
+    held = Asker(store, "access")
+    held.socket.send(pack(ACCESS_GET, 1, version, admin.get()["digest"]))
+    cluster.execute(f"ALTER DATABASE {store.database} ALLOW_CONNECTIONS false",
+                    f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{store.database}'")
+    try:
+        assert held.socket.poll(60000)
+        told = fields(ACCESS_STATE, msgpack.unpackb(held.socket.recv(), raw=False))
+        assert (told["status"], told["message"], told["document"]) == (UNAVAILABLE, "the database is away", "")
+        assert admin.get()["status"] == admin.change(*READER)["status"] == UNAVAILABLE
+        gateway.process.kill()
+        gateway.process.wait()
+        os.utime(f"{gateway.folder}/run/mplane-gw.access", (time.time() - 3600,) * 2)
+        started = gateway.log().count("gateway.started")
+        gateway.start()
+        gateway.wait(lambda: gateway.log().count("gateway.started") > started)
+        gateway.wait(lambda: "the store is away, and it holds" in note(gateway))
+        assert 3600 <= int(note(gateway).split()[2]) < 3700 and may_ask(gateway), note(gateway)
+    finally:
+        cluster.execute(f"ALTER DATABASE {store.database} ALLOW_CONNECTIONS true")
+        held.socket.close()
+    gateway.wait(lambda: "the store is away" not in note(gateway))
+    assert may_ask(gateway)
 
 
 def test_a_store_that_was_put_back_is_noticed(gateway, store, admin):

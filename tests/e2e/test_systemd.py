@@ -8,7 +8,7 @@ import time
 
 import pytest
 from conftest import ROOT, ping, time_text, wait_for
-from machines import TREE, bootable_machine, earlier_release, programs_of
+from machines import TREE, bootable_machine, build_without_sanitizers, earlier_release
 
 STATE = "/var/lib/ezrepo"
 # The last one whose units were copied from deploy/systemd.
@@ -19,7 +19,7 @@ SERVICES = ["postgres", "stored", "queryd", "mplane-gw", "ingest-gw", "classifyd
 @pytest.fixture
 def machine(build_dir):
     found = bootable_machine()
-    found.build = programs_of(build_dir)
+    found.build = build_without_sanitizers(build_dir)
     try:
         yield found
     finally:
