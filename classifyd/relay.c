@@ -10,7 +10,7 @@
 
 #include "common/bus.h"
 #include "common/daemon.h"
-#include "common/grade.h"
+#include "common/grade_edition.h"
 #include "common/log.h"
 
 /* Batches taken in one go before the loop looks at the other sockets. */
@@ -30,12 +30,9 @@ uint64_t relay_counters[RELAY_COUNTER_COUNT];
 /* One published version, compiled. It is its number and its digest: a store that was put back gives
  * a number again. */
 struct edition {
-    uint64_t version; /* 0: none */
-    uint64_t digest;  /* 0: not told, by a stored of the release before */
-    struct arena *arena;
-    const struct grading *grading;
-    struct record_types *types; /* what of them came with it; NULL: our own file's are used */
-    struct grade_rules *rules;
+    uint64_t version;              /* 0: none */
+    uint64_t digest;               /* 0: not told, by a stored of the release before */
+    struct grade_edition compiled; /* without record types of its own: by those of our files */
 };
 
 /* The batch on its way out: its frames as they came, but for the header, and the grades. */
@@ -170,7 +167,7 @@ static int grade_out(struct batch_header_message *header)
 {
     struct outgoing *o = &self.out;
     struct grade_counts counts = {0};
-    int rc = grade_batch(self.edition.rules, self.edition.version, self.edition.digest,
+    int rc = grade_batch(self.edition.compiled.rules, self.edition.version, self.edition.digest,
                          o->received.frames[1], header->count, &self.scratch, &o->grades, &counts);
     if (rc == -1) {
         refuse_batch("the records frame is not as the header says");
@@ -263,39 +260,16 @@ static int take_batches(void)
 
 /* ---- gradings ---- */
 
-static void edition_release(struct edition *e)
-{
-    grade_rules_free(&e->rules);
-    record_types_free(&e->types);
-    arena_free(&e->arena);
-    *e = (struct edition){0};
-}
-
 /* -1: said why; then the edition holds nothing. */
 static int edition_read(struct edition *e, const struct grading_message *m)
 {
-    struct grading_faults faults = {0};
-    *e = (struct edition){
-        .version = m->version, .digest = m->digest, .arena = arena_new(GRADING_ARENA_BYTES)};
-    if (e->arena != NULL) {
-        e->grading = grading_read_kept(e->arena, m->document, &faults);
-    }
-    bool told = m->types.len > 0;
-    if (e->grading != NULL && told) {
-        e->types = record_types_read_bytes("grading.types", m->types); /* says what is wrong */
-    }
-    if (e->grading != NULL && (e->types != NULL || !told)) {
-        e->rules = grade_rules_new(e->grading, told ? e->types : self.types);
-    }
-    if (e->rules != NULL) {
+    char why[300];
+    *e = (struct edition){.version = m->version, .digest = m->digest};
+    if (grade_edition_read(&e->compiled, m->document, m->types, self.types, why, sizeof why) == 0) {
         return 0;
     }
-    const char *why = e->grading != NULL && told && e->types == NULL ? "its record types"
-                      : faults.kept > 0                              ? faults.text[0]
-                                                                     : "out of memory";
-    log_error("grading.refused", "version=%" PRIu64 " faults=%" PRIu32 " first=\"%s\"", m->version,
-              faults.count, why);
-    edition_release(e);
+    log_error("grading.refused", "version=%" PRIu64 " error=\"%s\"", m->version, why);
+    *e = (struct edition){0};
     return -1;
 }
 
@@ -310,8 +284,8 @@ static void adopt(const struct grading_message *m)
         return;
     }
     log_info("grading.adopted", "version=%" PRIu64 " before=%" PRIu64 " blocks=%" PRIu32,
-             next.version, self.edition.version, next.grading->block_count);
-    edition_release(&self.edition);
+             next.version, self.edition.version, next.compiled.grading->block_count);
+    grade_edition_release(&self.edition.compiled);
     self.edition = next;
     self.other_since_us = 0;
     if (self.batches == NULL && !daemon_draining() && take_batches() == -1) {
@@ -395,8 +369,8 @@ int relay_reload(void)
     if (types == NULL) {
         return -1;
     }
-    if (self.edition.rules != NULL && self.edition.types == NULL) {
-        self.edition.types = self.types;
+    if (self.edition.compiled.rules != NULL && self.edition.compiled.types == NULL) {
+        self.edition.compiled.types = self.types;
     } else {
         record_types_free(&self.types);
     }
@@ -481,7 +455,7 @@ void relay_tick(void)
         daemon_note("grading", "none yet: no batches are taken");
     } else {
         daemon_note("grading", "version %" PRIu64 ", %" PRIu32 " blocks", self.edition.version,
-                    self.edition.grading->block_count);
+                    self.edition.compiled.grading->block_count);
     }
     daemon_note("stored", "%s", self.out.waiting ? "takes no batches" : "takes batches");
 }
@@ -494,7 +468,7 @@ void relay_stop(void)
     bus_release(&self.out.received);
     pack_release(&self.out.header);
     pack_release(&self.out.grades);
-    edition_release(&self.edition);
+    grade_edition_release(&self.edition.compiled);
     record_types_free(&self.types);
     grade_scratch_release(&self.scratch);
     arena_free(&self.header_arena);

@@ -517,7 +517,9 @@ static const char *const number_columns[] = {
     "ledger.expected",      "ledger.found",        "ledger.hours",
     "ledger.row",           "records.count",       "records.graded",
     "records.matched",      "records.duplicates",  "records.rejected",
-    "records.samestart",    "records.stored",      "datagrams.missing"};
+    "records.samestart",    "records.stored",      "datagrams.missing",
+    "why.series",
+};
 static const char *const boolean_columns[] = {"event.retracted"};
 
 static bool is_among(const char *name, const char *const *names, size_t count)

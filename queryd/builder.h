@@ -104,5 +104,7 @@ void builder_reject(struct builder *b);
 
 /* builder_changes.c: the same of the feed of changes, behind what begin_criteria() wrote. */
 int builder_changes(struct builder *b, uint64_t rows);
+/* builder_why.c: what an explanation is made of, behind "matched" and "asked". */
+void builder_why(struct builder *b);
 
 #endif

@@ -85,7 +85,7 @@ static int add_asked(struct builder *b)
         builder_add(b, " WHERE name = $%d", b->name);
     }
     builder_add(b, ")");
-    if (q->kind == QUERY_HISTOGRAM) {
+    if (q->kind == QUERY_HISTOGRAM || q->kind == QUERY_WHY) {
         return 0;
     }
     if (q->grade_high > 5 || q->grade_low > q->grade_high) {
@@ -246,7 +246,7 @@ static int begin_criteria(struct builder *b)
 static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
 {
     enum query_kind kind = (enum query_kind)b->q->kind;
-    bool has_criteria = kind <= QUERY_RECORDS || kind == QUERY_CHANGES;
+    bool has_criteria = kind <= QUERY_RECORDS || kind == QUERY_CHANGES || kind == QUERY_WHY;
     if (has_criteria && begin_criteria(b) == -1) {
         return -1;
     }
@@ -285,6 +285,9 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         break;
     case QUERY_CHANGES:
         return builder_changes(b, rows);
+    case QUERY_WHY:
+        builder_why(b);
+        break;
     case QUERY_KINDS:
         break;
     }

@@ -23,9 +23,10 @@ struct criteria {
     uint32_t column_count;
     /* Set when one grade name is asked for: no row may mean that there is no such name. */
     const char *grade_name;
-    bool counts; /* a row per grade name, whatever the store holds */
-    int moving;  /* place in `parameters` of arrival, n and mark of a cursor of the feed, which
-                    moves while the question is held; -1: it cannot be held */
+    int moving;    /* place in `parameters` of arrival, n and mark of a cursor of the feed, which
+                      moves while the question is held; -1: it cannot be held */
+    bool explains; /* the statement's rows are what why_new() reads, not yet the answer's */
+    bool counts;   /* a row per grade name, whatever the store holds */
     const char *no_row; /* the fault when no row comes; NULL when a listing may be empty */
 };
 

@@ -22,6 +22,7 @@
 #include "queryd/criteria.h"
 #include "queryd/cursor.h"
 #include "queryd/turns.h"
+#include "queryd/why/why.h"
 #include "schemas/feed_kinds.h"
 #include "schemas/store_version.h"
 
@@ -34,6 +35,13 @@
 
 const struct counter_row counter_rows[] = {QUESTION_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 uint64_t counters[COUNTERS];
+
+/* Which statement of a question is under way, or is next. */
+enum question_step {
+    STEP_ASK,
+    STEP_NAMES,   /* all grade names */
+    STEP_VERSIONS /* of the grading, by which records are graded again */
+};
 
 struct question {
     struct turn turn; /* comes first: a turn is its question's beginning */
@@ -54,7 +62,9 @@ struct question {
     char moved[MOVING][24]; /* how far it has come meanwhile */
     bool cancelled;         /* nobody waits for the answer any more */
     bool too_large;
-    bool naming; /* the statement under way lists the grade names */
+    enum question_step step;
+    struct why *why;          /* of one that explains: what was read so far */
+    const char *why_versions; /* that are to be read */
     bool name_found;
     char names[LIMIT_TEXT_BYTES / 2];
 };
@@ -69,6 +79,7 @@ static struct {
     struct deadline deadline; /* for the first that waits too long, and the end of draining */
     struct question *all;     /* that wait, run or are held */
     struct turns turns;
+    struct editions editions;
     bool dispatching;
     bool draining;
     int64_t drain_until_us;
@@ -224,16 +235,31 @@ static void take_name(struct question *q, const char *name)
     }
 }
 
+/* A version of the grading; what is kept of it is compiled. */
+static void take_version(struct question *q, const PGresult *result)
+{
+    struct slice columns[WHY_VERSION_COLUMNS];
+    for (int i = 0; i < WHY_VERSION_COLUMNS; i++) {
+        columns[i] = pg_cell_text(result, 0, i);
+    }
+    why_version(q->why, columns);
+}
+
 static int on_row(void *owner, const PGresult *result)
 {
     struct question *q = owner;
-    if (q->naming) {
+    if (q->step == STEP_NAMES) {
         take_name(q, PQgetvalue(result, 0, 0));
         return 0;
     }
+    if (q->step == STEP_VERSIONS) {
+        take_version(q, result);
+        return 0;
+    }
     int columns = PQnfields(result);
-    if (columns != (int)q->criteria.column_count) {
-        log_panic("query.columns", "expected=%u found=%d", q->criteria.column_count, columns);
+    uint32_t expected = q->criteria.explains ? WHY_COLUMNS : q->criteria.column_count;
+    if (columns != (int)expected) {
+        log_panic("query.columns", "expected=%u found=%d", expected, columns);
     }
     for (int i = 0; i < columns; i++) {
         struct slice text = {NULL, 0};
@@ -263,6 +289,20 @@ static void wait_again(struct question *q)
     deadline_by(&self.deadline, q->deadline_us);
 }
 
+static int run_step(struct question *q, int64_t left_ms)
+{
+    const struct criteria *c = &q->criteria;
+    switch (q->step) {
+    case STEP_NAMES:
+        return pool_run(self.pool, q, left_ms, CRITERIA_NAMES_SQL, NULL, 0);
+    case STEP_VERSIONS:
+        return pool_run(self.pool, q, left_ms, WHY_VERSIONS_SQL, &q->why_versions, 1);
+    case STEP_ASK:
+        break;
+    }
+    return pool_run(self.pool, q, left_ms, c->sql, c->parameters, c->parameter_count);
+}
+
 /* Gives the next in the queue to a free connection; false when nobody's turn is, or none is free.
  */
 static bool run_next(void)
@@ -271,16 +311,13 @@ static bool run_next(void)
     if (q == NULL) {
         return false;
     }
-    const struct criteria *c = &q->criteria;
     int64_t left_ms = (q->deadline_us - daemon_clock_us()) / 1000;
     q->running = true;
     if (left_ms <= 0) {
         conclude(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
         return true;
     }
-    int busy = q->naming
-                   ? pool_run(self.pool, q, left_ms, CRITERIA_NAMES_SQL, NULL, 0)
-                   : pool_run(self.pool, q, left_ms, c->sql, c->parameters, c->parameter_count);
+    int busy = run_step(q, left_ms);
     if (busy == 1) {
         wait_again(q);
     }
@@ -398,7 +435,7 @@ static void dispatch(void)
 /* No row came: whether there is such a grade name decides what that means. */
 static void look_up_names(struct question *q)
 {
-    q->naming = true;
+    q->step = STEP_NAMES;
     q->names[0] = '\0';
     wait_again(q);
 }
@@ -412,7 +449,7 @@ static void conclude_no_grading(struct question *q)
 static void on_names(struct question *q)
 {
     char text[LIMIT_TEXT_BYTES];
-    q->naming = false;
+    q->step = STEP_ASK;
     if (q->names[0] == '\0') {
         conclude_no_grading(q);
     } else if (!q->name_found) {
@@ -426,8 +463,57 @@ static void on_names(struct question *q)
     }
 }
 
+/* The answer to a question that explains; its cells are in the place of what was read. */
+static void conclude_why(struct question *q)
+{
+    uint32_t count = 0;
+    struct slice *cells = why_cells(q->why, &count);
+    free(q->cells);
+    q->cells = NULL;
+    q->cell_count = q->cell_room = 0;
+    for (uint32_t i = 0; cells != NULL && i < count; i++) {
+        cells = add_cell(q, cells[i]) == -1 ? NULL : cells;
+    }
+    if (cells == NULL) {
+        conclude(q, ANSWER_UNAVAILABLE, "out of memory");
+        return;
+    }
+    uint32_t faults = why_faults(q->why);
+    counters[COUNT_WHY_FAULTS] += faults;
+    if (faults > 0 && log_allowed(&self.said, 5)) {
+        log_error("why.grade",
+                  "records=%u error=\"graded again by the version that graded them "
+                  "they have another grade\"",
+                  faults);
+    }
+    conclude(q, ANSWER_OK, "");
+}
+
+/* What an explanation is made of is there: graded again, once all versions are. */
+static void on_facts(struct question *q)
+{
+    const char *error;
+    q->why = why_new(q->arena, &self.editions, q->cells, q->cell_count, &error);
+    if (q->why == NULL) {
+        log_error("why.facts", "error=\"%s\"", error);
+        conclude(q, ANSWER_UNAVAILABLE, error);
+        return;
+    }
+    q->why_versions = why_versions(q->why);
+    if (q->why_versions == NULL) {
+        conclude_why(q);
+        return;
+    }
+    q->step = STEP_VERSIONS;
+    wait_again(q);
+}
+
 static void on_rows(struct question *q)
 {
+    if (q->criteria.explains && q->cell_count > 0) {
+        on_facts(q);
+        return;
+    }
     if (q->cell_count == 0 && q->criteria.grade_name != NULL) {
         look_up_names(q);
     } else if (q->cell_count == 0 && q->criteria.counts) {
@@ -449,8 +535,10 @@ static void on_done(void *owner, enum pool_outcome outcome, const char *message)
         conclude(q, ANSWER_CANCELLED, "cancelled by who asked");
     } else if (q->too_large) {
         conclude(q, ANSWER_TOO_LARGE, too_large(text));
-    } else if (outcome == POOL_DONE && q->naming) {
+    } else if (outcome == POOL_DONE && q->step == STEP_NAMES) {
         on_names(q);
+    } else if (outcome == POOL_DONE && q->step == STEP_VERSIONS) {
+        conclude_why(q);
     } else if (outcome == POOL_DONE) {
         on_rows(q);
     } else if (outcome == POOL_TIMEOUT) {
@@ -780,4 +868,5 @@ void questions_stop(void)
         leave(q);
         question_free(q);
     }
+    editions_release(&self.editions);
 }

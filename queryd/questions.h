@@ -37,6 +37,8 @@ struct queryd_settings {
     COUNTER(CANCELLED, "cancelled", "", "answers to questions that were given up")                 \
     COUNTER(UNDELIVERABLE, "undeliverable", "", "answers whose asker was gone or took no more")    \
     COUNTER(ROWS, "rows", "", "rows in answers")                                                   \
+    COUNTER(WHY_FAULTS, "why.faults", "",                                                          \
+            "records that got another grade when they were graded again to say why")               \
     GAUGE(WAITING, "waiting", "", "questions that wait for a connection, now")                     \
     COUNTER(HELD_EVER, "held.times", "", "how often a question was held: there was nothing yet")   \
     GAUGE(HELD, "held", "", "questions that are held until there is something to answer, now")     \

@@ -44,6 +44,13 @@
     "time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "results.repo",    \
         "list.cursor"
 
+/* Why a series has the grade it has: a row for each grade name, or for each series that fits when
+ * it is not one. The document is JSON (docs/mplane.md). */
+#define PARAMETERS_OF_WHY DIMENSION_ELEMENTS, "select.grade"
+#define COLUMNS_OF_WHY                                                                             \
+    "time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "why.series",      \
+        "why.line", "why.document"
+
 /* The first EZRepo's: records by type, without paging. */
 #define PARAMETERS_OF_ORIGINAL "type.repo", "range.grade", "select.grade"
 #define COLUMNS_OF_ORIGINAL    "results.repo", "overall.grade"
@@ -137,7 +144,8 @@
     QUERY(FAULTS, "", NO_KEYS)                                                                     \
     QUERY(REJECTS, "j", KEYS_OF_REJECTS)                                                           \
     QUERY(REJECT, "", NO_KEYS) /* only reject counts */                                            \
-    QUERY(CHANGES, "c", KEYS_OF_CHANGES)
+    QUERY(CHANGES, "c", KEYS_OF_CHANGES)                                                           \
+    QUERY(WHY, "", NO_KEYS) /* of an instant what starts at or before it */
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -160,7 +168,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(FAULTS, "LedgerFaults", "query", QUERY_FAULTS)                                      \
     CAPABILITY(REJECTS, "RejectedList", "query", QUERY_REJECTS)                                    \
     CAPABILITY(REJECT, "RejectedBytes", "query", QUERY_REJECT)                                     \
-    CAPABILITY(CHANGES, "QueryChanges", "query", QUERY_CHANGES)
+    CAPABILITY(CHANGES, "QueryChanges", "query", QUERY_CHANGES)                                    \
+    CAPABILITY(WHY, "QueryWhy", "query", QUERY_WHY)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

@@ -18,7 +18,7 @@ RECOUNT_SECONDS = 3600  # the longest that ezrepoctl and queryd wait
 
 # ---- times ----
 
-def _moment(option: str, text: str, preset: str) -> str:
+def moment(option: str, text: str, preset: str) -> str:
     """A time in UTC, a day's name, or how long ago, as mPlane writes it; the preset when nothing is given."""
     if not text:
         return preset
@@ -45,7 +45,7 @@ def _moment(option: str, text: str, preset: str) -> str:
 
 def scope(since: str, until: str = "") -> str:
     """An mPlane scope from what --since and --until were given."""
-    start, end = _moment("--since", since, "past"), _moment("--until", until, "future")
+    start, end = moment("--since", since, "past"), moment("--until", until, "future")
     if "past" != start > end:
         raise Usage(f"--until: expected a time that is not before --since, {start}; found {end}")
     return f"{start} ... {end}"
@@ -62,8 +62,8 @@ def iso(text: Optional[str]) -> Optional[str]:
 
 # ---- asking ----
 
-# What is asked: the label of a capability, and criteria; those that are "" are left out.
-Question = Tuple[str, Dict[str, str]]
+# What is asked: the label of a capability, and criteria; those that are None are left out.
+Question = Tuple[str, Dict[str, Optional[str]]]
 
 
 def _check_offered(state: State, label: str) -> None:
@@ -83,7 +83,7 @@ def answers(state: State, client: str, questions: List[Question], when: str = EV
     call += ["--rows", str(most)] if most else []
     call += ["--timeout", str(seconds)] if seconds else []
     for i, (label, criteria) in enumerate(questions):
-        call += ["+"] * (i > 0) + [label, *(f"{name}={value}" for name, value in criteria.items() if value)]
+        call += ["+"] * (i > 0) + [label, *(f"{name}={value}" for name, value in criteria.items() if value is not None)]
     done = subprocess.run(call, capture_output=True, encoding="utf-8", errors="replace", check=False)
     if done.returncode != 0:
         said = re.sub("^ezrepoctl: ", "", done.stderr.strip(), flags=re.M)

@@ -5,7 +5,8 @@ import json
 import os
 from typing import Any, Callable, List
 
-from . import accounts, completion, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall, upgrade
+from . import (accounts, completion, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall,
+               upgrade, why)
 from .errors import Usage
 from .output import say
 from .passed_on import first_udp, opened
@@ -219,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     sub = add("uninstall", cmd_uninstall, "stop the set and put back what installing changed on this machine")
     sub.add_argument("--remove-state", action="store_true",
                      help="remove the state directory, too: the private database, all certificates")
+    _add_why(add("why", why.run, "why a series has the grade it has: what decided, value beside limit, since when"))
     _add_pki(add, commands)
     _add_rejected(add, commands)
     for name, text in passed_on.COMMANDS.items():
@@ -263,6 +265,16 @@ def _add_ledger(sub: argparse.ArgumentParser) -> None:
                      help="count the stored records again, all of them, and compare")
     _add_as(sub)
     sub.add_argument("--json", action="store_true", help="everything, for programs")
+
+
+def _add_why(sub: argparse.ArgumentParser) -> None:
+    for name in why.DIMENSIONS:
+        sub.add_argument(f"--{name}", metavar="PATTERN", default=None, help=f"the {name} of the one series that is meant")
+    sub.add_argument("--grade", metavar="NAME", default="all", help="grade name; all unless given")
+    sub.add_argument("--at", metavar="TIME", default="",
+                     help='by the last record then: "2026-11-21 10:00" (UTC), today, or how long ago: 2h, 1d12h (now)')
+    sub.add_argument("--output", choices=("text", "json"), default="text", help="json: an object a line, for programs")
+    _add_as(sub)
 
 
 def _add_as(sub: argparse.ArgumentParser) -> None:

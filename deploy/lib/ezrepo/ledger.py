@@ -58,7 +58,7 @@ def _in_flight(state: State) -> Dict[str, Dict[str, int]]:
 def collect(state: State, args: argparse.Namespace) -> Dict[str, Any]:
     """The ledger as one object; "closes" says whether every row of it does."""
     when, instance = asking.scope(args.since, args.until), _instance(args.instance)
-    chosen = {"ingestd.instance": instance, "input.sender": args.sender}
+    chosen: Dict[str, Optional[str]] = {"ingestd.instance": instance or None, "input.sender": args.sender or None}
     flying = _in_flight(state)
     ingestds: Dict[str, Dict[str, Any]] = {}
 
@@ -69,8 +69,8 @@ def collect(state: State, args: argparse.Namespace) -> Dict[str, Any]:
 
     # What does not add up is found by one statement, that is of one moment.
     accounts, losses, faults = asking.answers(state, args.client, [
-        ("LedgerAccounts", chosen), ("LedgerLosses", {"ingestd.instance": instance}),
-        ("LedgerFaults", {**chosen, "ledger.recount": "True" if args.verify else ""})], when,
+        ("LedgerAccounts", chosen), ("LedgerLosses", {"ingestd.instance": instance or None}),
+        ("LedgerFaults", {**chosen, "ledger.recount": "True" if args.verify else None})], when,
         seconds=asking.RECOUNT_SECONDS if args.verify else 0)
     for row in accounts:
         own, account = ingestd(row["ingestd.instance"]), _renamed(row, ACCOUNT)

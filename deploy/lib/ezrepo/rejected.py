@@ -11,7 +11,7 @@ import os
 import re
 import secrets
 import socket
-from typing import Any, Dict, List, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import asking, messages
 from .errors import Failure, Usage
@@ -133,7 +133,7 @@ def _is_whole(row: Dict[str, Any]) -> bool:
 # ---- list ----
 
 def list_rows(state: State, args: argparse.Namespace) -> int:
-    criteria = {"input.sender": args.sender, "rejected.reason": args.reason}
+    criteria: Dict[str, Optional[str]] = {"input.sender": args.sender or None, "rejected.reason": args.reason or None}
     found, = asking.answers(state, args.client, [("RejectedList", criteria)], asking.scope(args.since), most=args.limit)
     rows = [_renamed(row) for row in found]
     if args.json:

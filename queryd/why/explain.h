@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Why a record has a grade of one name: it is graded again, by the code that grades, with a trace.
+ * Pure. */
+#ifndef EZREPO_QUERYD_EXPLAIN_H
+#define EZREPO_QUERYD_EXPLAIN_H
+
+#include "queryd/why/editions.h"
+
+/* A record of the store as far as it enters grading, and its dimensions as a series has them. */
+struct explained_record {
+    const struct slice *dimensions; /* DIMENSION_COUNT */
+    const struct slice *names, *values;
+    uint32_t count;
+};
+
+#define EXPLAIN_SKIPPED 64  /* blocks told that do not match: those next to the one that decides */
+#define EXPLAIN_SHOWN   200 /* bytes told of a value, a pattern, a dimension */
+
+struct explanation {
+    uint8_t grade;       /* GRADE_NONE: no block matches, or the version has no such name */
+    const char *json;    /* members of an object, beginning with a comma; NULL: memory is out */
+    const char *because; /* what decided, in a line */
+};
+
+/* All of it is in the arena. */
+struct explanation explain(struct arena *a, struct kept_edition *edition, struct slice name,
+                           const struct explained_record *record);
+
+#endif
