@@ -15,14 +15,15 @@
 struct arena_block {
     struct arena_block *next; /* the one that was filled before this */
     size_t size;
-    size_t used;
     alignas(max_align_t) unsigned char bytes[];
 };
 
 struct arena {
+    unsigned char *at; /* what comes next, in the current block */
+    size_t room;       /* behind it in the block, and within the limit */
     struct arena_block *current;
     size_t limit;
-    size_t used;
+    size_t promised; /* used, and `room` */
 };
 
 struct arena *arena_new(size_t limit_bytes)
@@ -52,18 +53,27 @@ void arena_free(struct arena **a)
     }
 }
 
+/* Goes on at the begin of a block. */
+static void enter_block(struct arena *a, struct arena_block *b, size_t used)
+{
+    size_t left = a->limit - used;
+    a->current = b;
+    a->at = b->bytes;
+    a->room = b->size < left ? b->size : left / ALIGNMENT * ALIGNMENT;
+    a->promised = used + a->room;
+}
+
 void arena_reset(struct arena *a)
 {
     if (a->current != NULL) {
         /* The newest block is the largest so far: after a few rounds one block does. */
         blocks_free(a->current->next);
         a->current->next = NULL;
-        a->current->used = 0;
+        enter_block(a, a->current, 0);
     }
-    a->used = 0;
 }
 
-static struct arena_block *block_add(struct arena *a, size_t at_least)
+static int block_add(struct arena *a, size_t at_least)
 {
     size_t size = a->current == NULL ? FIRST_BLOCK_BYTES : a->current->size * 2;
     if (size > LARGEST_BLOCK) {
@@ -73,11 +83,12 @@ static struct arena_block *block_add(struct arena *a, size_t at_least)
         size = at_least;
     }
     struct arena_block *b = malloc(sizeof *b + size);
-    if (b != NULL) {
-        *b = (struct arena_block){.next = a->current, .size = size};
-        a->current = b;
+    if (b == NULL) {
+        return -1;
     }
-    return b;
+    *b = (struct arena_block){.next = a->current, .size = size};
+    enter_block(a, b, arena_used(a));
+    return 0;
 }
 
 void *arena_alloc(struct arena *a, size_t size)
@@ -86,19 +97,12 @@ void *arena_alloc(struct arena *a, size_t size)
         return NULL;
     }
     size_t rounded = size == 0 ? ALIGNMENT : (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    if (rounded > a->limit || a->used > a->limit - rounded) {
+    if (rounded > a->room && (rounded > a->limit - arena_used(a) || block_add(a, rounded) == -1)) {
         return NULL;
     }
-    struct arena_block *b = a->current;
-    if (b == NULL || b->size - b->used < rounded) {
-        b = block_add(a, rounded);
-        if (b == NULL) {
-            return NULL;
-        }
-    }
-    void *p = b->bytes + b->used;
-    b->used += rounded;
-    a->used += rounded;
+    void *p = a->at;
+    a->at += rounded;
+    a->room -= rounded;
     return p;
 }
 
@@ -145,5 +149,5 @@ char *arena_printf(struct arena *a, const char *format, ...)
 
 size_t arena_used(const struct arena *a)
 {
-    return a->used;
+    return a->promised - a->room;
 }

@@ -11,10 +11,9 @@
 
 #include "common/number.h"
 
-#define DIGEST_BYTES  6
-#define INTEGER_BYTES 20  /* of the longest, its sign included */
-#define FEW_NAMES     12  /* are in order before qsort_r() has begun */
-#define SHORT_BYTES   512 /* what is longer goes by the buffer */
+#define DIGEST_BYTES 6
+#define FEW_NAMES    12  /* are in order before qsort_r() has begun */
+#define SHORT_BYTES  512 /* what is longer goes by the buffer */
 
 struct identity {
     EVP_MD *sha256;
@@ -102,21 +101,6 @@ static char *write_bytes(char *at, struct slice s)
     return at + s.len;
 }
 
-static char *write_integer(char *at, int64_t number)
-{
-    char text[INTEGER_BYTES];
-    size_t first = sizeof text;
-    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
-    if (number < 0) {
-        *at++ = '-';
-    }
-    for (; rest > 9; rest /= 10) {
-        text[--first] = (char)('0' + rest % 10);
-    }
-    text[--first] = (char)('0' + rest);
-    return write_bytes(at, (struct slice){text + first, sizeof text - first});
-}
-
 static void put(struct identity *i, struct slice s)
 {
     if (s.len > SHORT_BYTES) {
@@ -130,9 +114,9 @@ static void put(struct identity *i, struct slice s)
 /* A sign, an integer, a sign; the first may be missing, '\0'. */
 static void put_integer(struct identity *i, char before, int64_t number, char after)
 {
-    char *at = room(i, INTEGER_BYTES + 2);
+    char *at = room(i, NUMBER_INTEGER_BYTES + 2);
     *at = before;
-    at = write_integer(at + (before != '\0'), number);
+    at = number_write(at + (before != '\0'), number);
     *at++ = after;
     written(i, at);
 }
@@ -147,9 +131,9 @@ static void put_bytes(struct identity *i, char before, struct slice s)
         return;
     }
     /* Nearly always: room is seen to once. */
-    char *at = room(i, SHORT_BYTES + INTEGER_BYTES + 3);
+    char *at = room(i, SHORT_BYTES + NUMBER_INTEGER_BYTES + 3);
     *at = before;
-    at = write_integer(at + (before != '\0'), (int64_t)s.len);
+    at = number_write(at + (before != '\0'), (int64_t)s.len);
     *at++ = ':';
     at = write_bytes(at, s);
     *at++ = ';';

@@ -196,12 +196,12 @@ static struct json *add(struct json_builder *b, enum json_type type)
         fail(b, "more values than allowed");
         return NULL;
     }
-    struct json *node = arena_calloc(b->arena, 1, sizeof *node);
+    struct json *node = arena_alloc(b->arena, sizeof *node);
     if (node == NULL) {
         fail(b, "needs more memory than allowed");
         return NULL;
     }
-    node->type = type;
+    *node = (struct json){.type = type};
     if (b->depth == 0) {
         b->root = node;
         return node;
@@ -258,18 +258,21 @@ static int on_string(void *context, const unsigned char *at, size_t len)
     return add_text(context, JSON_STRING, (const char *)at, len);
 }
 
+static int take_key(struct json_builder *b, struct slice key)
+{
+    b->key = key;
+    return b->limits->duplicates != JSON_DUPLICATES_REFUSED ||
+           !has_key(b->open[b->depth - 1], key) || fail(b, TWICE);
+}
+
 static int on_key(void *context, const unsigned char *at, size_t len)
 {
     struct json_builder *b = context;
     if (len > b->limits->string_bytes) {
         return fail(b, "a key longer than allowed");
     }
-    b->key = arena_copy(b->arena, (struct slice){(const char *)at, len});
-    if (b->key.at == NULL) {
-        return fail(b, "needs more memory than allowed");
-    }
-    return b->limits->duplicates != JSON_DUPLICATES_REFUSED ||
-           !has_key(b->open[b->depth - 1], b->key) || fail(b, TWICE);
+    struct slice key = arena_copy(b->arena, (struct slice){(const char *)at, len});
+    return key.at == NULL ? fail(b, "needs more memory than allowed") : take_key(b, key);
 }
 
 static int open_node(struct json_builder *b, enum json_type type)
@@ -327,16 +330,14 @@ static const yajl_callbacks callbacks = {
 
 /* ---- the same where not all is kept ---- */
 
-static const struct json_reach *reach_below(const struct json_reach *reach, const struct slice *key)
+/* The member that has a name of its own; NULL: it is one of any. */
+static const struct json_reach_member *reach_named(const struct json_reach *reach, struct slice key)
 {
-    if (reach->whole) {
-        return reach;
-    }
-    const struct json_reach_member *m = key == NULL ? NULL : reach->members;
-    while (m != NULL && !slice_equal(m->key, *key)) {
+    const struct json_reach_member *m = reach->members[key.len % JSON_REACH_LISTS];
+    while (m != NULL && !slice_equal(m->key, key)) {
         m = m->next;
     }
-    return m == NULL ? reach->any : m->reach;
+    return m;
 }
 
 /* Whether the value that comes next is kept. */
@@ -348,7 +349,8 @@ static bool is_reached(struct json_builder *b)
     if (b->depth == 0) {
         b->next_reach = b->limits->reach;
     } else if (b->open[b->depth - 1]->type == JSON_ARRAY) {
-        b->next_reach = reach_below(b->reach[b->depth - 1], NULL);
+        const struct json_reach *list = b->reach[b->depth - 1];
+        b->next_reach = list->whole ? list : list->any;
     }
     return b->next_reach != NULL;
 }
@@ -380,7 +382,13 @@ static int on_reached_key(void *context, const unsigned char *at, size_t len)
     if (b->left_out > 0) {
         return 1;
     }
-    b->next_reach = reach_below(b->reach[b->depth - 1], &key);
+    const struct json_reach *object = b->reach[b->depth - 1];
+    const struct json_reach_member *named = object->whole ? NULL : reach_named(object, key);
+    if (named != NULL && len <= b->limits->string_bytes) {
+        b->next_reach = named->reach;
+        return take_key(b, named->key); /* it outlives the tree */
+    }
+    b->next_reach = object->whole ? object : named != NULL ? named->reach : object->any;
     return b->next_reach == NULL || on_key(context, at, len);
 }
 
@@ -682,12 +690,24 @@ static size_t escape(char byte, char escaped[ESCAPED_BYTES])
     return quoted + 1u;
 }
 
+/* Whether a byte of a string is written as it is. */
+static bool is_written_as_is(char byte)
+{
+    return (unsigned char)byte >= 0x20 && byte != '"' && byte != '\\';
+}
+
 static void put_string(struct sink *s, struct slice text)
 {
     char escaped[ESCAPED_BYTES];
     put(s, "\"", 1);
-    for (size_t i = 0; i < text.len; i++) {
-        put(s, escaped, escape(text.at[i], escaped));
+    for (size_t i = 0, end; i < text.len; i = end) {
+        for (end = i; end < text.len && is_written_as_is(text.at[end]); end++) {
+        }
+        if (end > i) {
+            put(s, text.at + i, end - i);
+        } else {
+            put(s, escaped, escape(text.at[end++], escaped));
+        }
     }
     put(s, "\"", 1);
 }

@@ -37,6 +37,8 @@ struct json {
 #define JSON_DEPTH   64
 #define JSON_MEMBERS 1024
 
+#define JSON_REACH_LISTS 16
+
 /*
  * Which parts of a document are looked at, as a trie: what stands at a place is kept when a reach
  * leads there. Of an array all elements are kept or none.
@@ -45,7 +47,8 @@ struct json_reach {
     bool whole;                   /* and all below, whatever the others say */
     const struct json_reach *any; /* of each element, and of each member that has no name here;
                                      NULL: they are not kept */
-    const struct json_reach_member *members; /* a list; each has what `any` has, too */
+    /* Lists, by their keys' lengths modulo JSON_REACH_LISTS; each has what `any` has, too. */
+    const struct json_reach_member *members[JSON_REACH_LISTS];
 };
 
 struct json_reach_member {
@@ -75,10 +78,10 @@ struct json_limits {
 
 /*
  * Reads exactly one JSON value out of the bytes; a byte order mark before it and NULs behind it are
- * left out. The tree lives in the arena; strings are copied.
- * What is not reached is left out of its object or array; it has to be JSON all the same, but takes
- * nothing of the arena, counts for no limit, and its key may stand twice.
- * NULL on a fault; then error holds, NUL-terminated, what was wrong and at which byte.
+ * left out. The tree lives in the arena; strings are copied, but for keys that the reach names,
+ * which are its own. What is not reached is left out of its object or array; it has to be JSON all
+ * the same, but takes nothing of the arena, counts for no limit, and its key may stand twice. NULL
+ * on a fault; then error holds, NUL-terminated, what was wrong and at which byte.
  */
 const struct json *json_parse(struct arena *a, struct slice bytes, const struct json_limits *limits,
                               char *error, size_t error_size);

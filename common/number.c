@@ -254,3 +254,31 @@ int number_integer(struct slice text, int64_t least, int64_t most, int64_t *valu
     *value = n;
     return 0;
 }
+
+char *number_write_digits(char *at, int64_t number, size_t count)
+{
+    for (size_t i = count; i-- > 0; number /= 10) {
+        at[i] = (char)('0' + number % 10);
+    }
+    return at + count;
+}
+
+char *number_write(char *at, int64_t number)
+{
+    if (number >= 0 && number < 10) { /* most are: lengths, exponents */
+        *at = (char)('0' + number);
+        return at + 1;
+    }
+    char text[NUMBER_INTEGER_BYTES];
+    size_t first = sizeof text;
+    uint64_t rest = number < 0 ? -(uint64_t)number : (uint64_t)number;
+    if (number < 0) {
+        *at++ = '-';
+    }
+    for (; rest > 9; rest /= 10) {
+        text[--first] = (char)('0' + rest % 10);
+    }
+    text[--first] = (char)('0' + rest);
+    memcpy(at, text + first, sizeof text - first);
+    return at + (sizeof text - first);
+}

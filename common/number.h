@@ -50,6 +50,16 @@ int number_compare_exactly(const struct number *a, const struct number *b);
  */
 int number_integer(struct slice text, int64_t least, int64_t most, int64_t *value);
 
+/* What the longest of number_write() has. */
+#define NUMBER_INTEGER_BYTES 20
+
+/* Writes the digits, a '-' before them where it is negative, without a NUL behind; where they end.
+ */
+char *number_write(char *at, int64_t number);
+
+/* The same of one that is not negative, with so many digits: the last ones, or zeros before it. */
+char *number_write_digits(char *at, int64_t number, size_t count);
+
 static inline int number_compare(const struct number *a, const struct number *b)
 {
     if (a->exact && b->exact) {

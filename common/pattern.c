@@ -19,16 +19,7 @@ static size_t character_length(const char *at, const char *end)
 
 bool pattern_is_text(struct slice s)
 {
-    const char *at = s.at;
-    const char *end = at + s.len;
-    while (at < end) {
-        size_t length = *at == '\0' ? 0 : utf8_character(at, end);
-        if (length == 0) {
-            return false;
-        }
-        at += length;
-    }
-    return true;
+    return s.len == 0 || utf8_is_text(s.at, s.at + s.len);
 }
 
 static bool only_asterisks(struct slice text)

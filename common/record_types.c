@@ -492,7 +492,7 @@ static struct json_limits limits_of(const struct record_types_source *source)
 {
     static const struct json_reach whole = {.whole = true};
     static const struct json_reach_member types = {SLICE("types"), &whole, NULL};
-    static const struct json_reach of_mapping = {.members = &types};
+    static const struct json_reach of_mapping = {.members[5] = &types};
     struct json_limits limits = file_limits;
     limits.reach = source->mapping ? &of_mapping : NULL;
     return limits;

@@ -31,7 +31,7 @@ static inline struct slice slice_of(const char *s)
 static inline bool slice_equal(struct slice a, struct slice b)
 {
     return a.len == b.len && (a.at == NULL) == (b.at == NULL) &&
-           (a.len == 0 || memcmp(a.at, b.at, a.len) == 0);
+           (a.len == 0 || (*a.at == *b.at && memcmp(a.at, b.at, a.len) == 0));
 }
 
 /* Byte by byte, what begins the other first: less than, equal to or greater than 0. */

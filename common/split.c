@@ -7,6 +7,7 @@
  */
 #include "common/split.h"
 
+#include <endian.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,48 +239,58 @@ static enum step close_bracket(struct split *s, char c)
     return s->depth == 0 ? COMPLETE : GO_ON;
 }
 
-/* Where a string ends, or something in it has to be looked at. */
-static const char *string_end(const char *at, const char *end)
+/* A bit for each of eight bytes that is c, the lowest for the first. */
+static unsigned which_are(uint64_t bytes, char c)
 {
-    while (at < end && *at != '"' && *at != '\\' && *at != '\n') {
-        at++;
-    }
-    return at;
+    const uint64_t each = 0x0101010101010101, low = each * 0x7f;
+    uint64_t other = bytes ^ each * (unsigned char)c;
+    uint64_t equal = ~(((other & low) + low) | other | low); /* 0x80 in each that is */
+    return (unsigned)(equal * 0x0002040810204081 >> 56);
 }
 
-/* The same outside of one: a bracket, a quote, the end of the line; *before: the last byte on the
- * way there that is no blank. */
-static const char *plain_end(const char *at, const char *end, char *before)
+/*
+ * Of eight bytes, those within strings, and those that have to be looked at: escapes, ends of
+ * lines, and outside of strings brackets. The latter and _, Y, y and DEL are 0x7f with these bits;
+ * it does no harm to look at one too many.
+ */
+static unsigned look(uint64_t bytes, bool string, unsigned *within)
 {
-    static const bool stops[256] = {
-        ['"'] = true, ['{'] = true, ['}'] = true, ['['] = true, [']'] = true, ['\n'] = true};
-    for (; at < end && !stops[(unsigned char)*at]; at++) {
-        *before = is_blank(*at) ? *before : *at;
-    }
-    return at;
+    const uint64_t bits = 0x2626262626262626;
+    unsigned quotes = which_are(bytes, '"');
+    quotes ^= quotes << 1; /* how many are there up to each, odd or even */
+    quotes ^= quotes << 2;
+    quotes ^= quotes << 4;
+    *within = (string ? ~quotes : quotes) & 0xff;
+    return which_are(bytes, '\\') | which_are(bytes, '\n') |
+           (which_are(bytes | bits, 0x7f) & ~*within);
 }
 
 /*
  * Past what makes no difference within a document but for where it is: strings, and what stands
  * between brackets, once something has stood in the line that no document can begin behind. As
- * step_over() goes, byte by byte, only faster.
+ * step_over() goes, byte by byte, but eight of them at once.
  */
 static void step_over_plain(struct split *s)
 {
     struct spot *p = &s->spot;
     size_t left = s->max_bytes - (s->at - s->in.begin);
-    const char *at = s->in.buffer + s->at;
+    const char *begin = s->in.buffer + s->at, *at = begin;
     const char *end = left < s->in.used - s->at ? at + left : s->in.buffer + s->in.used;
-    while (at < end && (p->string ? !p->escaped : !p->indenting && !p->lead)) {
-        at = p->string ? string_end(at, end) : plain_end(at, end, &p->before);
-        if (at == end || *at != '"') {
-            break;
-        }
-        p->before = '"';
-        p->string = !p->string;
-        at++;
+    unsigned within, found = 0;
+    bool slowly = p->string ? p->escaped : p->indenting || p->lead;
+    while (found == 0 && !slowly && end - at >= 8) {
+        uint64_t bytes;
+        memcpy(&bytes, at, sizeof bytes);
+        found = look(le64toh(bytes), p->string, &within);
+        unsigned passed = found == 0 ? 8 : (unsigned)__builtin_ctz(found);
+        p->string = passed == 0 ? p->string : within >> (passed - 1) & 1;
+        at += passed;
     }
     s->at = (size_t)(at - s->in.buffer);
+    while (!p->string && at > begin && is_blank(at[-1])) {
+        at--;
+    }
+    p->before = at == begin ? p->before : p->string ? '"' : at[-1];
 }
 
 static enum step take_within(struct split *s, char c)

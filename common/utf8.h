@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /*
  * How many bytes, 1 to 4, the character that begins at `at` has; 0 when none does: a stray or
@@ -40,7 +41,15 @@ static inline size_t utf8_character(const char *at, const char *end)
 /* Whether all of it is characters, none of them NUL: text that may be stored. */
 static inline bool utf8_is_text(const char *at, const char *end)
 {
+    const uint64_t each = 0x0101010101010101, high = each * 0x80;
+    uint64_t bytes;
     while (at != end) {
+        /* Eight of ASCII at once: no high bit is set, and no byte is 0. */
+        if (end - at >= 8 && memcpy(&bytes, at, sizeof bytes) != NULL &&
+            ((bytes | ((bytes - each) & ~bytes)) & high) == 0) {
+            at += 8;
+            continue;
+        }
         size_t length = *at == '\0' ? 0 : utf8_character(at, end);
         if (length == 0) {
             return false;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Absolute times, as RFC 3339, ISO 8601, PostgreSQL and mPlane programs write them. */
+#include "common/number.h"
 #include "common/when_parts.h"
-
-#include <stdio.h>
-
 /* Days since 1970-01-01 of a date in the proleptic Gregorian calendar. */
 int64_t when_days_of(int64_t year, int64_t month, int64_t day)
 {
@@ -226,11 +224,19 @@ void when_time_text(int64_t us, char text[WHEN_TEXT])
     int64_t of_day = (t - TIME_MIN_US) % DAY_US;
     int64_t second = of_day / SECOND_US;
     when_date_of((t - of_day) / DAY_US, &year, &month, &day);
-    char whole[80] =
-        ""; /* room for whatever seven ints could be: the compiler cannot know their ranges */
-    snprintf(whole, sizeof whole, "%04d-%02d-%02d %02d:%02d:%02d.%06d", (int)year, (int)month,
-             (int)day, (int)(second / 3600), (int)(second / 60 % 60), (int)(second % 60),
-             (int)(of_day % SECOND_US));
-    memcpy(text, whole, WHEN_TEXT - 1);
-    text[WHEN_TEXT - 1] = '\0';
+    const struct {
+        int64_t value;
+        size_t digits;
+        char behind;
+    } parts[] = {{year, 4, '-'},
+                 {month, 2, '-'},
+                 {day, 2, ' '},
+                 {second / 3600, 2, ':'},
+                 {second / 60 % 60, 2, ':'},
+                 {second % 60, 2, '.'},
+                 {of_day % SECOND_US, 6, '\0'}};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        text = number_write_digits(text, parts[i].value, parts[i].digits);
+        *text++ = parts[i].behind;
+    }
 }

@@ -2,7 +2,8 @@
 /*
  * A text of Prometheus, as a document: the whole of it, or what ends with "# EOF", which is
  * OpenMetrics. Which of the two it is, and so what its times mean, is known at its end: only then
- * are its lines looked at, once for their faults, which are told one by one, and once for its tree.
+ * are its lines looked at. Where something is wrong they are looked at again, for their faults,
+ * which are told one by one, and for the tree of the others.
  */
 #include "common/formats/decode_parts.h"
 
@@ -302,7 +303,10 @@ static void add_sample(struct decode_tree *t, struct decode_branch *samples,
     }
 }
 
-static enum decode_event give_text(struct decode *d, struct arena *a, struct decode_item *item)
+/* The text as a document, of the lines that are not at fault. Unless these are `checked`, nothing
+ * is given yet where something is wrong: DECODE_MORE. */
+static enum decode_event give_text(struct decode *d, bool checked, struct arena *a,
+                                   struct decode_item *item)
 {
     static const struct slice none = {NULL, 0}, key = SLICE("samples");
     struct prometheus_sample sample;
@@ -311,10 +315,17 @@ static enum decode_event give_text(struct decode *d, struct arena *a, struct dec
     struct decode_branch samples = decode_tree_branch(&t, &whole, key, JSON_ARRAY);
     struct slice rest = d->text, line;
     while (t.fault == NULL && line_window_again(&rest, &line)) {
-        if (is_sample(line) && pattern_is_text(line) &&
-            read_sample(&line, d->openmetrics, &sample) == NULL) {
-            add_sample(&t, &samples, &sample, d->openmetrics);
+        if (!is_sample(line) || !pattern_is_text(line)) {
+            continue;
         }
+        if (read_sample(&line, d->openmetrics, &sample) == NULL) {
+            add_sample(&t, &samples, &sample, d->openmetrics);
+        } else if (!checked) {
+            return DECODE_MORE;
+        }
+    }
+    if (t.fault != NULL && !checked) {
+        return DECODE_MORE;
     }
     return decode_give(d, &t, whole.node, d->line, d->text, item);
 }
@@ -339,7 +350,7 @@ static enum decode_event check(struct decode *d, struct arena *a, struct decode_
         }
     }
     d->state = DECODE_OUTSIDE;
-    return give_text(d, a, item);
+    return give_text(d, true, a, item);
 }
 
 /* The text ends with the line read last. */
@@ -354,8 +365,9 @@ static enum decode_event complete(struct decode *d, bool openmetrics, struct are
         return decode_fault(d, d->line, d->text, item,
                             "expected \"# EOF\" in the last line of a text of OpenMetrics");
     }
-    d->state = DECODE_CHECKING;
-    return check(d, a, item);
+    enum decode_event event = give_text(d, false, a, item);
+    d->state = event == DECODE_MORE ? DECODE_CHECKING : DECODE_OUTSIDE;
+    return event == DECODE_MORE ? check(d, a, item) : event;
 }
 
 static enum decode_event end_without_eof(struct decode *d, struct arena *a,

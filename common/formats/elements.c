@@ -119,6 +119,7 @@ struct grouping {
     const struct level *level;
     const struct json *around; /* the sample whose points are gone through */
     struct sample *first, *last;
+    const struct json *labels; /* of the last, all of them */
     uint32_t count;
 };
 
@@ -204,6 +205,20 @@ static bool is_name(const struct json *node)
     return node != NULL && (node->type == JSON_STRING || node->type == JSON_NUMBER);
 }
 
+/* name.label, in the arena; .at NULL: memory is out. */
+static struct slice join(struct arena *a, struct slice name, struct slice label)
+{
+    size_t len = name.len + 1 + label.len;
+    char *joined = arena_alloc(a, len);
+    if (joined == NULL) {
+        return (struct slice){NULL, 0};
+    }
+    memcpy(joined, name.at, name.len);
+    joined[name.len] = '.';
+    memcpy(joined + name.len + 1, label.at, label.len);
+    return (struct slice){joined, len};
+}
+
 /* Its name, with the values of the labels that go into it. */
 static struct slice sample_name(struct evaluation *e, const struct level *level,
                                 const struct json *sample, const struct json *labels)
@@ -216,12 +231,60 @@ static struct slice sample_name(struct evaluation *e, const struct level *level,
     for (uint32_t i = 0; text.at != NULL && i < level->into_name_count; i++) {
         const struct json *label = json_get(labels, level->into_name[i].at);
         if (is_name(label)) {
-            const char *longer = arena_printf(e->arena, "%.*s.%.*s", (int)text.len, text.at,
-                                              (int)label->text.len, label->text.at);
-            text = slice_of(longer);
+            text = join(e->arena, text, label->text);
         }
     }
     return text;
+}
+
+/* ---- most samples have the labels and the time of the one before ---- */
+
+/* The first label that is kept, from here on; NULL: none. */
+static const struct json *next_kept(const struct level *level, const struct json *label)
+{
+    while (label != NULL && !is_kept(level, label->key)) {
+        label = label->next;
+    }
+    return label;
+}
+
+/* Whether both surely are the same label, or time. */
+static bool is_same(const struct json *a, const struct json *b)
+{
+    struct json x = as_text(a), y = as_text(b);
+    return x.type == y.type && x.type < JSON_ARRAY && slice_equal(x.text, y.text);
+}
+
+/* Whether what is kept of them surely is the same. */
+static bool are_same_labels(const struct level *level, const struct json *a, const struct json *b)
+{
+    if (a == b || a == NULL || b == NULL) {
+        return a == b;
+    }
+    const struct json *x = next_kept(level, a->first), *y = next_kept(level, b->first);
+    while (x != NULL && y != NULL && slice_equal(x->key, y->key) && is_same(x, y)) {
+        x = next_kept(level, x->next);
+        y = next_kept(level, y->next);
+    }
+    return x == NULL && y == NULL;
+}
+
+/* The labels that are kept, and the key; .key.at is NULL when memory is out. */
+static void find_group(struct grouping *g, const struct json *labels, struct sample *sample)
+{
+    struct evaluation *e = g->iteration->scope->evaluation;
+    const struct sample *last = g->last;
+    bool same = last != NULL && are_same_labels(g->level, labels, g->labels);
+    sample->labels = same ? last->labels : kept_labels(e, g->level, labels);
+    if (sample->labels == NULL) {
+        return;
+    }
+    if (same && (sample->time == NULL || last->time == NULL ? sample->time == last->time
+                                                            : is_same(sample->time, last->time))) {
+        sample->key = last->key;
+    } else {
+        sample->key = group_key(e, sample->labels, sample->time);
+    }
 }
 
 static bool take_point(void *context, const struct json *point)
@@ -239,8 +302,7 @@ static bool take_point(void *context, const struct json *point)
     if (sample.value == NULL || e->beyond) {
         return !e->beyond;
     }
-    sample.labels = kept_labels(e, g->level, labels);
-    sample.key = sample.labels == NULL ? slice_of(NULL) : group_key(e, sample.labels, sample.time);
+    find_group(g, labels, &sample);
     struct sample *kept = sample.key.at == NULL ? NULL : arena_alloc(e->arena, sizeof *kept);
     if (kept == NULL) {
         no_memory(e);
@@ -249,6 +311,7 @@ static bool take_point(void *context, const struct json *point)
     *kept = sample;
     *(g->last == NULL ? &g->first : &g->last->next) = kept;
     g->last = kept;
+    g->labels = labels;
     g->count++;
     return true;
 }
@@ -272,22 +335,28 @@ static int sample_order(const void *a, const void *b)
     return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
 }
 
-/* Finds the first sample of each key. */
+/* Finds the first sample of each key; what has the very key of the one before follows that. */
 static int find_leaders(struct evaluation *e, const struct grouping *g)
 {
     struct sample **sorted = arena_alloc(e->arena, (g->count + 1) * sizeof *sorted);
+    const struct sample *before = NULL;
     uint32_t n = 0;
     if (sorted == NULL) {
         no_memory(e);
         return -1;
     }
-    for (struct sample *s = g->first; s != NULL; s = s->next) {
-        sorted[n++] = s;
+    for (struct sample *s = g->first; s != NULL; before = s, s = s->next) {
+        if (before == NULL || before->key.at != s->key.at) {
+            sorted[n++] = s;
+        }
     }
     qsort(sorted, n, sizeof *sorted, sample_order);
     for (uint32_t i = 0; i < n; i++) {
         bool same = i > 0 && slice_equal(sorted[i]->key, sorted[i - 1]->key);
         sorted[i]->leader = same ? sorted[i - 1]->leader : sorted[i];
+    }
+    for (struct sample *s = g->first; s != NULL; before = s, s = s->next) {
+        s->leader = s->leader == NULL ? before->leader : s->leader;
     }
     return 0;
 }

@@ -182,19 +182,42 @@ static bool count_visit(void *context, const struct json *node)
     return c->visit(c->context, node);
 }
 
+static void count_walk(struct evaluation *e, const struct json_path *path, bool found)
+{
+    e->tried[path->number]++;
+    e->found[path->number] += found;
+    if (e->budget.looked_at > e->budget.most) {
+        fault_beyond(e);
+    }
+}
+
+/* The value of a path that has one at most. */
+static const struct json *walk_to(struct scope *s, const struct json *from,
+                                  const struct json_path *path)
+{
+    struct evaluation *e = s->evaluation;
+    const struct json *node =
+        e->fault != NULL ? NULL : json_walk_to(from, path->steps, path->count, &e->budget);
+    count_walk(e, path, node != NULL && node->type != JSON_NULL);
+    return node;
+}
+
 static void walk_from(struct scope *s, const struct json *from, const struct json_path *path,
                       json_visit visit, void *context)
 {
     struct evaluation *e = s->evaluation;
     struct counted counted = {visit, context, false};
+    if (!path->several) {
+        const struct json *node = walk_to(s, from, path);
+        if (node != NULL) {
+            visit(context, node);
+        }
+        return;
+    }
     if (from != NULL && e->fault == NULL) {
         json_walk(from, path->steps, path->count, &e->budget, count_visit, &counted);
     }
-    e->tried[path->number]++;
-    e->found[path->number] += counted.found;
-    if (e->budget.looked_at > e->budget.most) {
-        fault_beyond(e);
-    }
+    count_walk(e, path, counted.found);
 }
 
 void evaluate_path(struct scope *s, const struct json_path *path, json_visit visit, void *context)
@@ -218,19 +241,26 @@ static bool keep_first(void *context, const struct json *node)
     return false;
 }
 
-const struct json *evaluate_first(struct scope *s, const struct json_path *path)
+static const struct json *first_from(struct scope *s, const struct json *from,
+                                     const struct json_path *path)
 {
     const struct json *first = NULL;
-    evaluate_path(s, path, keep_first, &first);
+    if (!path->several) {
+        return walk_to(s, from, path);
+    }
+    walk_from(s, from, path, keep_first, &first);
     return first;
+}
+
+const struct json *evaluate_first(struct scope *s, const struct json_path *path)
+{
+    return first_from(s, root_of(s, path), path);
 }
 
 const struct json *evaluate_step(struct scope *s, const struct json *from,
                                  const struct json_path *steps)
 {
-    const struct json *first = NULL;
-    evaluate_steps(s, from, steps, keep_first, &first);
-    return first;
+    return steps == NULL ? from : first_from(s, from, steps);
 }
 
 /* ---- expressions ---- */
@@ -265,7 +295,13 @@ bool evaluate_has(struct scope *s, const struct json_path *path)
     return set != path->absent;
 }
 
-/* A path written as a text: its first value; an object is none. */
+/* The first value of a path written as a text; an object is none. */
+static struct format_value of_node_of_path(const struct json *node)
+{
+    struct format_value v = value_of_node(node);
+    return v.kind == VALUE_NODE && v.node->type == JSON_OBJECT ? no_value : v;
+}
+
 static struct format_value of_path(struct scope *s, const struct json_path *path)
 {
     const struct format_value *variable = variable_of(s, path);
@@ -274,8 +310,7 @@ static struct format_value of_path(struct scope *s, const struct json_path *path
         return value_of_integer(evaluate_has(s, path));
     }
     if (variable == NULL) {
-        struct format_value v = value_of_node(evaluate_first(s, path));
-        return v.kind == VALUE_NODE && v.node->type == JSON_OBJECT ? no_value : v;
+        return of_node_of_path(evaluate_first(s, path));
     }
     e->tried[path->number]++;
     e->found[path->number] += variable->kind != VALUE_NONE;
@@ -332,4 +367,21 @@ struct format_value evaluate(struct scope *s, const struct expression *x)
         break;
     }
     return x->conversion == NULL || s->evaluation->fault != NULL ? v : evaluate_conversion(s, x, v);
+}
+
+struct slice evaluate_text(struct scope *s, const struct expression *x)
+{
+    /* Mostly it is a text of the document as it stands: that becomes no value first. */
+    if (x->source == SOURCE_PATH && x->conversion == NULL &&
+        x->paths[0].root <= JSON_ROOT_ELEMENT && !x->paths[0].absent &&
+        s->evaluation->fault == NULL) {
+        const struct json *node = evaluate_first(s, &x->paths[0]);
+        if (node == NULL || node->type == JSON_NUMBER || node->type == JSON_STRING) {
+            return node == NULL ? (struct slice){NULL, 0} : node->text;
+        }
+        struct format_value v = of_node_of_path(node);
+        return value_text(s->evaluation, x->place, &v);
+    }
+    struct format_value v = evaluate(s, x);
+    return value_text(s->evaluation, x->place, &v);
 }

@@ -43,6 +43,9 @@ void evaluate_fault_memory(struct evaluation *e, const char *place);
 /* What an expression gives; NONE also after a fault. */
 struct format_value evaluate(struct scope *s, const struct expression *e);
 
+/* The same as text, as value_text() gives it. */
+struct slice evaluate_text(struct scope *s, const struct expression *e);
+
 /* The source of an expression, before anything is done with it. */
 struct format_value evaluate_source(struct scope *s, const struct expression *e);
 /* What is done with it. */

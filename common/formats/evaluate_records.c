@@ -77,8 +77,7 @@ static struct slice lasting_text(struct record_maker *m, struct scope *s,
                                  const struct expression *x)
 {
     struct evaluation *e = m->evaluation;
-    struct format_value v = evaluate(s, x);
-    struct slice text = value_text(e, x->place, &v);
+    struct slice text = evaluate_text(s, x);
     if (text.at == NULL || e->mapping->remember_count == 0) {
         return text;
     }

@@ -5,6 +5,7 @@
  */
 #include "common/formats/format_time.h"
 
+#include "common/number.h"
 #include "common/when_parts.h"
 
 /* Parts of a time as they stood; none has more digits than it is written with. */
@@ -21,14 +22,11 @@ struct time_parts {
 /* "YYYY-MM-DDTHH:MM:SS.ffffff+hhmm" */
 #define TIME_BYTES 31
 
-/* So many digits, and what stands before them. By hand, since each record has one or two times. */
+/* So many digits, and what stands before them. */
 static char *put_number(char *to, char before, int64_t value, size_t count)
 {
-    *to++ = before;
-    for (size_t i = count; i-- > 0; value /= 10) {
-        to[i] = (char)('0' + value % 10);
-    }
-    return to + count;
+    *to = before;
+    return number_write_digits(to + 1, value, count);
 }
 
 static int to_us(const struct time_parts *t, struct exact *us)

@@ -148,9 +148,11 @@ static int read_steps(struct path_reader *r, struct json_path *path)
             return -1;
         }
         steps[path->count] = (struct json_step){0};
-        if (read_step(r, &steps[path->count++]) == -1) {
+        if (read_step(r, &steps[path->count]) == -1) {
             return -1;
         }
+        path->several = path->several || steps[path->count].kind > JSON_STEP_INDEX;
+        path->count++;
     }
     if (path->count == 0) {
         return 0;
@@ -271,19 +273,23 @@ static bool is_selected(const struct json *element, const struct json_step *step
     return step->relation == JSON_LESS ? order < 0 : order > 0;
 }
 
-static const struct json *member(struct path_walk *w, const struct json *object, struct slice key)
+static const struct json *member(struct json_walk_budget *budget, const struct json *object,
+                                 struct slice key)
 {
     const struct json *m = object->type == JSON_OBJECT ? object->first : NULL;
+    uint64_t looked_at = 0;
     for (; m != NULL; m = m->next) {
-        w->budget->looked_at++;
+        looked_at++;
         if (slice_equal(m->key, key)) {
-            return m;
+            break;
         }
     }
-    return NULL;
+    budget->looked_at += looked_at;
+    return m;
 }
 
-static const struct json *element(struct path_walk *w, const struct json *list, int64_t index)
+static const struct json *element(struct json_walk_budget *budget, const struct json *list,
+                                  int64_t index)
 {
     if (list->type != JSON_ARRAY) {
         return NULL;
@@ -293,11 +299,19 @@ static const struct json *element(struct path_walk *w, const struct json *list, 
         return NULL;
     }
     const struct json *e = list->first;
-    w->budget->looked_at += (uint64_t)index;
+    budget->looked_at += (uint64_t)index;
     for (; index > 0; index--) {
         e = e->next;
     }
     return e;
+}
+
+/* By a step that leads to one value. */
+static const struct json *step_to(const struct json *node, const struct json_step *step,
+                                  struct json_walk_budget *budget)
+{
+    return step->kind == JSON_STEP_KEY ? member(budget, node, step->key)
+                                       : element(budget, node, step->index);
 }
 
 static bool walk(struct path_walk *w, const struct json *node, const struct json_step *step,
@@ -305,8 +319,7 @@ static bool walk(struct path_walk *w, const struct json *node, const struct json
 {
     /* Steps that lead to one value are gone here, those that lead to several by going deeper. */
     for (; count > 0 && step->kind <= JSON_STEP_INDEX; step++, count--) {
-        node = step->kind == JSON_STEP_KEY ? member(w, node, step->key)
-                                           : element(w, node, step->index);
+        node = step_to(node, step, w->budget);
         if (node == NULL) {
             return true;
         }
@@ -330,6 +343,16 @@ static bool walk(struct path_walk *w, const struct json *node, const struct json
         }
     }
     return true;
+}
+
+const struct json *json_walk_to(const struct json *from, const struct json_step *steps,
+                                uint32_t count, struct json_walk_budget *budget)
+{
+    for (; from != NULL && count > 0; steps++, count--) {
+        from = step_to(from, steps, budget);
+    }
+    budget->looked_at += from != NULL;
+    return budget->looked_at > budget->most ? NULL : from;
 }
 
 bool json_walk(const struct json *from, const struct json_step *steps, uint32_t count,

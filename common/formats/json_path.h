@@ -38,6 +38,7 @@ struct json_path {
     struct slice name; /* VARIABLE, CONTEXT */
     uint32_t variable; /* VARIABLE: which one; set by who knows them */
     uint32_t number;   /* among the mapping's paths */
+    bool several;      /* its steps may lead to more than one value */
     uint32_t count;
     const struct json_step *steps;
     struct slice text; /* as written */
@@ -68,5 +69,9 @@ typedef bool (*json_visit)(void *context, const struct json *node);
  */
 bool json_walk(const struct json *from, const struct json_step *steps, uint32_t count,
                struct json_walk_budget *budget, json_visit visit, void *context);
+
+/* The value that steps lead to which lead to one at most; NULL: it is not there. */
+const struct json *json_walk_to(const struct json *from, const struct json_step *steps,
+                                uint32_t count, struct json_walk_budget *budget);
 
 #endif

@@ -31,9 +31,11 @@ enum value_kind {
 
 struct format_value {
     enum value_kind kind;
-    struct slice text;
-    const struct json *node;
-    struct exact number;
+    union { /* by the kind */
+        struct slice text;
+        const struct json *node;
+        struct exact number;
+    };
 };
 
 /* ---- expressions ---- */

@@ -326,7 +326,8 @@ static void finish_members(struct reach_maker *m, struct reach_set set, struct j
 {
     for (uint32_t i = 0; i < set.count; i++) {
         for (const struct reach_member_node *n = set.nodes[i]->members; n != NULL; n = n->next) {
-            const struct json_reach_member *known = reach->members;
+            const struct json_reach_member **list = &reach->members[n->key.len % JSON_REACH_LISTS];
+            const struct json_reach_member *known = *list;
             while (known != NULL && !slice_equal(known->key, n->key)) {
                 known = known->next;
             }
@@ -336,8 +337,8 @@ static void finish_members(struct reach_maker *m, struct reach_set set, struct j
             if (member != NULL) {
                 member->key = n->key;
                 member->reach = finish(m, behind(m, set, &n->key));
-                member->next = reach->members;
-                reach->members = member;
+                member->next = *list;
+                *list = member;
             }
         }
     }

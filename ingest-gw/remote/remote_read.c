@@ -76,18 +76,7 @@ static enum remote_outcome unpack_message(struct slice bytes, struct arena *a,
 
 static bool is_label_text(struct slice text, uint32_t most)
 {
-    if (text.len == 0 || text.len > most || memchr(text.at, '\0', text.len) != NULL) {
-        return false;
-    }
-    const char *at = text.at, *end = text.at + text.len;
-    while (at != end) {
-        size_t length = utf8_character(at, end);
-        if (length == 0) {
-            return false;
-        }
-        at += length;
-    }
-    return true;
+    return text.len > 0 && text.len <= most && utf8_is_text(text.at, text.at + text.len);
 }
 
 static struct slice slice_of_bytes(ProtobufCBinaryData bytes)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ingest-gw/remote/sample_text.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/number.h"
+
 #define NUMBER_BYTES 32 /* of a value or a time, with what stands before it */
 #define WHOLE_MOST   1e15
+#define NANO_LEAST   1e-4 /* what is smaller has an exponent */
 
 static bool is_plain(struct slice name, bool colons)
 {
@@ -75,15 +77,42 @@ static char *put_labels(char *to, const struct remote_sample *s)
     return to;
 }
 
+/*
+ * A value with at most nine digits behind the point, as nearly all are that are no integers; NULL:
+ * it is none. Of at most 15 digits no other decimal is this double.
+ */
+static char *put_nano(char *to, double value)
+{
+    double magnitude = fabs(value), units = nearbyint(magnitude * 1e9);
+    if (!(magnitude >= NANO_LEAST) || units >= WHOLE_MOST || units / 1e9 != magnitude) {
+        return NULL;
+    }
+    int64_t whole = (int64_t)units / 1000000000, rest = (int64_t)units % 1000000000;
+    *to++ = ' ';
+    *to = '-';
+    to = number_write(to + (value < 0), whole);
+    *to++ = '.';
+    for (int64_t unit = 100000000; rest > 0; unit /= 10) {
+        *to++ = (char)('0' + rest / unit);
+        rest %= unit;
+    }
+    return to;
+}
+
 /* As few digits as give the same double again. */
 static char *put_value(char *to, double value)
 {
     int n = 0;
+    char *end;
     if (isnan(value) || isinf(value)) {
         return put(to, slice_of(isnan(value) ? " NaN" : value > 0 ? " +Inf" : " -Inf"));
     }
     if (value == floor(value) && fabs(value) < WHOLE_MOST && !(value == 0 && signbit(value))) {
-        return to + snprintf(to, NUMBER_BYTES, " %" PRId64, (int64_t)value);
+        *to = ' ';
+        return number_write(to + 1, (int64_t)value);
+    }
+    if ((end = put_nano(to, value)) != NULL) {
+        return end;
     }
     for (int digits = 15; digits <= 17; digits++) {
         n = snprintf(to, NUMBER_BYTES, " %.*g", digits, value);
@@ -97,7 +126,8 @@ static char *put_value(char *to, double value)
 size_t sample_text(const struct remote_sample *s, char *room)
 {
     char *to = put_value(put_labels(put(room, s->metric), s), s->value);
-    to += snprintf(to, NUMBER_BYTES, " %" PRId64, s->time_ms);
+    *to = ' ';
+    to = number_write(to + 1, s->time_ms);
     *to++ = '\n';
     return (size_t)(to - room);
 }

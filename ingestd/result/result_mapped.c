@@ -23,7 +23,7 @@ static int check_text(struct result_reader *r, struct slice what, struct slice t
         return result_refuse(r, RESULT_LENGTH, "%.*s: expected at most %zu bytes, found %zu",
                              (int)what.len, what.at, most, text.len);
     }
-    return utf8_is_text(text.at, text.at + text.len)
+    return text.len == 0 || utf8_is_text(text.at, text.at + text.len)
                ? 0
                : result_refuse(r, RESULT_NUL, "%.*s: expected text in UTF-8 without U+0000",
                                (int)what.len, what.at);

@@ -6,11 +6,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const struct json_reach whole = {.whole = true};
 static const struct json_reach_member c = {SLICE("c"), &whole, NULL};
-static const struct json_reach element = {.members = &c};
+static const struct json_reach element = {.members[1] = &c};
 static const struct json_reach list = {.any = &element};
 static const struct json_reach_member b = {SLICE("b"), &list, NULL};
 static const struct json_reach_member a = {SLICE("a"), &whole, &b};
-static const struct json_reach some = {.members = &a};
+static const struct json_reach some = {.members[1] = &a};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

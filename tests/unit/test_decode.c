@@ -33,7 +33,7 @@ static void test_json_reach(void **state)
 {
     static const struct json_reach whole = {.whole = true};
     static const struct json_reach_member a = {SLICE("a"), &whole, NULL};
-    static const struct json_reach some = {.members = &a};
+    static const struct json_reach some = {.members[1] = &a};
     static char text[3500];
     (void)state;
     decoded_limits.json.nodes = 3;

@@ -55,13 +55,13 @@ static const struct json_reach whole = {.whole = true};
 /* .a.b, .a.c, .list[*].x */
 static const struct json_reach_member c = {SLICE("c"), &whole, NULL};
 static const struct json_reach_member b = {SLICE("b"), &whole, &c};
-static const struct json_reach below_a = {.members = &b};
+static const struct json_reach below_a = {.members[1] = &b};
 static const struct json_reach_member x = {SLICE("x"), &whole, NULL};
-static const struct json_reach element = {.members = &x};
+static const struct json_reach element = {.members[1] = &x};
 static const struct json_reach below_list = {.any = &element};
 static const struct json_reach_member list = {SLICE("list"), &below_list, NULL};
-static const struct json_reach_member a = {SLICE("a"), &below_a, &list};
-static const struct json_reach some = {.members = &a};
+static const struct json_reach_member a = {SLICE("a"), &below_a, NULL};
+static const struct json_reach some = {.members[1] = &a, .members[4] = &list};
 
 static void test_reach(void **state)
 {
@@ -83,7 +83,7 @@ static void test_reach(void **state)
 static void test_reach_of_any(void **state)
 {
     static const struct json_reach_member named = {SLICE("n"), &whole, NULL};
-    static const struct json_reach any = {.any = &below_a, .members = &named};
+    static const struct json_reach any = {.any = &below_a, .members[1] = &named};
     const struct json_limits limits = limits_of(&any);
     (void)state;
     reads_as("{\"n\": {\"z\": 1}, \"o\": {\"z\": 1, \"b\": 2}}", &limits,
