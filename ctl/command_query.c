@@ -6,10 +6,8 @@
 #include <unistd.h>
 
 #include "common/capability_rows.h"
-#include "common/mplane/when.h"
 #include "common/pattern.h"
-#include "ctl/mplane_client.h"
-#include "ctl/table.h"
+#include "ctl/query_rows.h"
 #include "schemas/messages.h"
 
 #define ARENA_BYTES ((size_t)512 << 20)
@@ -27,7 +25,7 @@ static struct {
 #define DIMENSION_OPTION(x, name, Name, addresses, help)                                           \
     {#name, "PATTERN", &given.dimensions[DIMENSION_##name], NULL, help},
 
-static const struct ctl_option criteria_options[] = {
+const struct ctl_option criteria_options[] = {
     DIMENSIONS(DIMENSION_OPTION, ){"grade", "NAME", &given.grade, NULL,
                                    "grade name; all unless given"},
     {"range", "LO..HI", &given.range, NULL,
@@ -99,8 +97,12 @@ static const char *time_of(struct arena *a, const char *option, const char *text
     return arena_printf(a, "%s", buffer);
 }
 
-/* The scope. 0, or -1 after a complaint. */
-static int read_scope(struct arena *a, struct when *when)
+bool criteria_has_since(void)
+{
+    return given.since != NULL || given.when != NULL;
+}
+
+int criteria_scope(struct arena *a, struct when *when)
 {
     char error[200];
     if (given.when != NULL) {
@@ -127,23 +129,20 @@ static int read_scope(struct arena *a, struct when *when)
     return 0;
 }
 
-#define VALUES (DIMENSION_COUNT + 4)
-
 #define DIMENSION_VALUE(x, name, Name, addresses, help)                                            \
     {"record." #name, given.dimensions[DIMENSION_##name]},
 
-/* What was given, as parameters. 0, or the exit code after a complaint. */
-static int read_values(struct arena *a, struct mplane_value values[VALUES])
+int criteria_values(struct arena *a, struct mplane_value values[CRITERIA_VALUES])
 {
     const char *range = given.range == NULL ? NULL : grade_range(a, given.range);
-    const struct mplane_value all[VALUES] = {
+    const struct mplane_value all[CRITERIA_VALUES] = {
         DIMENSIONS(DIMENSION_VALUE, ){"select.grade", given.grade},
         {"range.grade", range},
         {"list.limit", given.limit},
         {"list.after", given.after},
     };
     int64_t limit;
-    for (int i = 0; i < VALUES; i++) {
+    for (int i = 0; i < CRITERIA_VALUES; i++) {
         values[i] = all[i];
         if (all[i].text != NULL && !pattern_is_text(slice_of(all[i].text))) {
             return ctl_usage("%s: expected UTF-8", all[i].name);
@@ -308,14 +307,12 @@ static size_t terminal_width(void)
     return size.ws_col == 0 ? 80 : size.ws_col;
 }
 
-/* The form that --output or --json asks for; -1 after a complaint, FOR_TERMINAL: none. */
-#define FOR_TERMINAL TABLE_FORMS
-static int asked_form(void)
+int criteria_form(void)
 {
     return given.output != NULL ? table_form(given.output) : given.json ? TABLE_JSON : FOR_TERMINAL;
 }
 
-static int print_rows(struct arena *a, const struct mplane_rows *r, int form)
+int criteria_print(struct arena *a, const struct mplane_rows *r, int form)
 {
     uint32_t chosen[COLUMNS], count = 0;
     struct mplane_rows shown;
@@ -361,12 +358,12 @@ static void print_next(const struct mplane_rows *r)
 
 static int ask_and_print(struct arena *a, const char *label)
 {
-    struct mplane_value values[VALUES];
+    struct mplane_value values[CRITERIA_VALUES];
     struct mplane_rows rows;
     struct when when;
-    int form = asked_form();
-    int exit_code = form == -1 ? CTL_USAGE : read_values(a, values);
-    if (exit_code != CTL_DONE || read_scope(a, &when) == -1) {
+    int form = criteria_form();
+    int exit_code = form == -1 ? CTL_USAGE : criteria_values(a, values);
+    if (exit_code != CTL_DONE || criteria_scope(a, &when) == -1) {
         return CTL_USAGE;
     }
     struct mplane_client *client = mplane_client_new(a, &exit_code);
@@ -374,9 +371,9 @@ static int ask_and_print(struct arena *a, const char *label)
         return exit_code;
     }
     exit_code = CTL_FAILED;
-    const struct mplane_message *result = mplane_ask(client, label, &when, values, VALUES);
+    const struct mplane_message *result = mplane_ask(client, label, &when, values, CRITERIA_VALUES);
     if (result != NULL && mplane_rows(a, result, &rows) == 0) {
-        exit_code = print_rows(a, &rows, form);
+        exit_code = criteria_print(a, &rows, form);
         if (form != TABLE_JSON && exit_code == CTL_DONE) {
             print_next(&rows);
         }

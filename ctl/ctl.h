@@ -90,6 +90,8 @@ int ctl_import(const struct ctl_command *self, int argc, char **argv);
 int ctl_send(const struct ctl_command *self, int argc, char **argv);
 int ctl_sign(const struct ctl_command *self, int argc, char **argv);
 int ctl_query(const struct ctl_command *self, int argc, char **argv); /* all that ask by criteria */
+int ctl_changes(const struct ctl_command *self, int argc, char **argv);
+int ctl_watch(const struct ctl_command *self, int argc, char **argv);
 int ctl_ask(const struct ctl_command *self, int argc, char **argv);
 int ctl_grading(const struct ctl_command *self, int argc, char **argv);
 int ctl_capabilities(const struct ctl_command *self, int argc, char **argv);

@@ -24,9 +24,15 @@ static const struct ctl_command commands[] = {
      "was.",
      ctl_import},
     ASKING_COMMANDS(ASKING_COMMAND){
-        "ask", "LABEL [NAME=VALUE...] [+ LABEL...]",
-        "Asks any question by its label and prints each row as a JSON object on a line of its own.",
-        ctl_ask},
+        "changes", "", "Lists what changed, in the order in which it was told, or follows it.",
+        ctl_changes},
+    {"watch", "FILE",
+     "Follows what changes from the cursor in a file on, which it keeps there; runs a command for "
+     "each.",
+     ctl_watch},
+    {"ask", "LABEL [NAME=VALUE...] [+ LABEL...]",
+     "Asks any question by its label and prints each row as a JSON object on a line of its own.",
+     ctl_ask},
     {"grading", "VERB", "Checks, fetches, publishes and lists grading documents.", ctl_grading},
     {"rebuild", "", "Computes periods, events and roll-ups from the records again.", ctl_rebuild},
     {"types", "VERB",

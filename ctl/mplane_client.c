@@ -567,20 +567,31 @@ static int add_member(struct arena *a, struct json *object, const char *key,
     return 0;
 }
 
+struct slice mplane_json_row(struct arena *a, const struct mplane_rows *rows, uint32_t row)
+{
+    struct json object = {.type = JSON_OBJECT};
+    struct slice line = {NULL, 0};
+    for (uint32_t c = rows->columns; c-- > 0;) {
+        struct slice cell = rows->cells[row * rows->columns + c];
+        struct json value = {.type = type_of(rows->names[c], cell), .text = cell};
+        if (add_member(a, &object, rows->names[c], &value) == -1) {
+            ctl_failed("out of memory");
+            return line;
+        }
+    }
+    line = json_text(a, &object);
+    if (line.at == NULL) {
+        ctl_failed("out of memory");
+    }
+    return line;
+}
+
 int mplane_print_json(struct arena *a, const struct mplane_rows *rows)
 {
     for (uint32_t r = 0; r < rows->rows; r++) {
-        struct json object = {.type = JSON_OBJECT};
-        for (uint32_t c = rows->columns; c-- > 0;) {
-            struct slice cell = rows->cells[r * rows->columns + c];
-            struct json value = {.type = type_of(rows->names[c], cell), .text = cell};
-            if (add_member(a, &object, rows->names[c], &value) == -1) {
-                return ctl_failed("out of memory");
-            }
-        }
-        struct slice line = json_text(a, &object);
+        struct slice line = mplane_json_row(a, rows, r);
         if (line.at == NULL) {
-            return ctl_failed("out of memory");
+            return CTL_FAILED;
         }
         fwrite(line.at, 1, line.len, stdout);
         putchar('\n');

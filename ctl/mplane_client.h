@@ -57,6 +57,9 @@ int mplane_rows(struct arena *a, const struct mplane_message *result, struct mpl
  */
 int mplane_print_json(struct arena *a, const struct mplane_rows *rows);
 
+/* The same of one row, without the end of the line; .at NULL after a complaint. */
+struct slice mplane_json_row(struct arena *a, const struct mplane_rows *rows, uint32_t row);
+
 /* The cell in that row of the column of that name; no value when there is no such column. */
 struct slice mplane_cell(const struct mplane_rows *rows, uint32_t row, const char *column);
 

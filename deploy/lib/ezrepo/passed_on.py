@@ -22,6 +22,8 @@ COMMANDS = {
     "periods": "the periods of steady quality that match, newest first",
     "events": "the changes of grade that match, newest first",
     "records": "the records that match, newest first",
+    "changes": "what changed, in the order in which it was told: [--since TIME|--cursor CURSOR] [--follow]",
+    "watch": "FILE [--exec CMD]: what changes, from the cursor in a file on, which is kept there",
     "grading": "check FILE | get | set FILE | history | add-defaults TYPE...: the grading in force; blocks that record types bring"
                " along",
     "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"

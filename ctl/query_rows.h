@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the commands that ask by criteria share: their options, and how rows are printed. */
+#ifndef EZREPO_QUERY_ROWS_H
+#define EZREPO_QUERY_ROWS_H
+
+#include "common/mplane/when.h"
+#include "ctl/mplane_client.h"
+#include "ctl/table.h"
+#include "schemas/dimensions.h"
+
+/* --type ... --json; who has them gives them to ctl_options(). */
+extern const struct ctl_option criteria_options[];
+
+/* What was given, as parameters: of dimensions and grades, limit and cursor. */
+#define CRITERIA_VALUES (DIMENSION_COUNT + 4)
+
+/* 0, or the exit code after a complaint. */
+int criteria_values(struct arena *a, struct mplane_value values[CRITERIA_VALUES]);
+
+/* The scope; 0, or -1 after a complaint. */
+int criteria_scope(struct arena *a, struct when *when);
+
+/* Whether it begins at a time. */
+bool criteria_has_since(void);
+
+/* The form that --output or --json asks for; -1 after a complaint. */
+#define FOR_TERMINAL TABLE_FORMS /* none */
+int criteria_form(void);
+
+/* The exit code. */
+int criteria_print(struct arena *a, const struct mplane_rows *rows, int form);
+
+#endif
