@@ -149,11 +149,11 @@ void announce_version(zsock_t *announce, const struct gradings *g)
     pack_release(&p);
 }
 
-void announce_arrived(zsock_t *announce, struct arrival *a)
+bool announce_arrived(zsock_t *announce, struct arrival *a)
 {
     struct pack p;
     if (!a->loaded || a->number == a->announced) {
-        return;
+        return false;
     }
     const struct arrived_message m = {.number = (uint64_t)a->number, .told = a->told};
     pack_init(&p);
@@ -162,6 +162,7 @@ void announce_arrived(zsock_t *announce, struct arrival *a)
     pack_release(&p);
     a->announced = a->number;
     a->told = false;
+    return m.told == 1;
 }
 
 bool announce_subscriptions(zsock_t *announce)

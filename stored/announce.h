@@ -34,8 +34,9 @@ void announce_copy(zsock_t *announce, const struct stream_name *name);
 void announce_grading(zsock_t *announce, const struct gradings *g);
 void announce_version(zsock_t *announce, const struct gradings *g);
 
-/* That a transaction was committed, unless it was told of; nothing else may be at hand. */
-void announce_arrived(zsock_t *announce, struct arrival *a);
+/* That a transaction was committed, unless it was told of; nothing else may be at hand. Whether the
+ * feed of changes has something new. */
+bool announce_arrived(zsock_t *announce, struct arrival *a);
 
 /* Takes what subscribers say; true when one of them is new to the topic "grading". */
 bool announce_subscriptions(zsock_t *announce);

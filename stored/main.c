@@ -15,6 +15,7 @@
 #include "stored/beside/classes.h"
 #include "stored/beside/days.h"
 #include "stored/beside/expiry.h"
+#include "stored/beside/feed_notify.h"
 #include "stored/beside/ledger_fold.h"
 #include "stored/beside/rebuild.h"
 #include "stored/beside/seal.h"
@@ -61,6 +62,8 @@ static const struct config_option options[] = {
            "senders of an hour with a row of their own in the ledger"),
     OPTION(ledger_days, "400", 0, 36500, true, "days the ledger goes back; 0: for ever"),
     OPTION(feed_days, "30", 0, 36500, true, "days the feed of changes goes back; 0: for ever"),
+    {"notify", CONFIG_BOOLEAN, offsetof(struct store_settings, notify), "false", 0, 0, true,
+     "whether who listens to ezrepo_feed by SQL is notified of what is new in the feed of changes"},
     {"retention", CONFIG_OBJECT, offsetof(struct store_settings, retention), "{}", 0, 0, true,
      "days records are kept, by record type, \"*\" all others; 0 or not named: for ever"},
     OPTION(max_series, "1000000", 1, 100000000, false, "series kept in memory"),
@@ -224,6 +227,7 @@ static void connect_database(void)
     expiry_close(s->expiry);
     days_close(s->days);
     ledger_fold_close(s->fold);
+    feed_notify_close(s->notify);
     if (pg_open(&s->pg, &sql_statements, settings.database, "ezrepo-stored") == -1) {
         back_off();
         return;
@@ -401,6 +405,15 @@ static bool flush_is_due(int64_t clock_us)
                                    self.drain_until_us != 0 || clock_us >= self.flush_at_us);
 }
 
+/* Who holds questions, and who listens by SQL. */
+static void tell_arrived(void)
+{
+    if (announce_arrived(self.announce, &self.store.arrival) && settings.notify) {
+        feed_notify_due(self.store.notify);
+        look_now();
+    }
+}
+
 /* Everything that can be done now is done; then the timer is set for what comes later. */
 static void work(void)
 {
@@ -426,7 +439,7 @@ static void work(void)
     if (at_us != INT64_MAX) {
         deadline_by(&self.work, at_us);
     }
-    announce_arrived(self.announce, &self.store.arrival);
+    tell_arrived();
 }
 
 /* ---- the other sockets ---- */
@@ -445,7 +458,7 @@ static int on_store(zloop_t *loop, zsock_t *reader, void *context)
     (void)loop, (void)context;
     if (publish_requests(&self.store, reader)) {
         announce_grading(self.announce, &self.store.gradings);
-        announce_arrived(self.announce, &self.store.arrival);
+        tell_arrived();
     }
     look_now(); /* a rebuild begins, or ends */
     return 0;
@@ -534,6 +547,7 @@ static void go_on(void)
         back_off();
     }
     ledger_fold_go_on(self.store.fold, daemon_clock_us());
+    feed_notify_go_on(self.store.notify, daemon_clock_us());
     if (database_is_ready(daemon_clock_us())) {
         keep_and_drop();
     }
@@ -549,7 +563,7 @@ static bool is_under_way(void)
     const struct store *s = &self.store;
     return seal_is_under_way(s->seal) || days_under_way(s->days) || self.inbox.aside_count > 0 ||
            rebuild_is_under_way(s->rebuild) || ledger_fold_is_under_way(s->fold) ||
-           expiry_is_under_way(s->expiry);
+           feed_notify_is_under_way(s->notify) || expiry_is_under_way(s->expiry);
 }
 
 /* What has ended just now may have a next step. The time that this takes is a part of the moment: a
@@ -567,7 +581,7 @@ static void on_moment(void *context)
         busy = false;
     } else {
         go_on();
-        announce_arrived(self.announce, &self.store.arrival);
+        tell_arrived();
         busy = busy || is_under_way() || !pg_is_open(&self.store.pg);
     }
     if (busy) {
@@ -678,10 +692,12 @@ static int start(zloop_t *loop)
     s->seal = seal_new(s);
     s->rebuild = rebuild_new(s);
     s->fold = ledger_fold_new(s);
+    s->notify = feed_notify_new(s);
     s->expiry = expiry_new(s);
     s->days = days_new(s);
     if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
-        s->fold == NULL || s->expiry == NULL || s->days == NULL || s->distances == NULL ||
+        s->fold == NULL || s->notify == NULL || s->expiry == NULL || s->days == NULL ||
+        s->distances == NULL ||
         retention_rules_read(&(struct document){0}, settings.retention, &s->rules) == -1 ||
         s->rebuild == NULL || inbox_init(&self.inbox, &settings) == -1) {
         return -1;
@@ -748,6 +764,7 @@ static void stop(void)
     days_free(&s->days);
     rebuild_free(&s->rebuild);
     ledger_fold_free(&s->fold);
+    feed_notify_free(&s->notify);
     flush_free(&self.flush);
     if (self.inbox.order != NULL) {
         inbox_release(&self.inbox);

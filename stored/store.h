@@ -33,6 +33,7 @@ struct store_settings {
     int64_t ledger_senders;
     int64_t ledger_days;
     int64_t feed_days;
+    bool notify;
     const struct json *retention;
     int64_t max_series, max_schemas;
     int64_t seal_after_s;
@@ -123,6 +124,7 @@ struct store_settings {
     COUNTER(SCHEMAS_REMOVED, "schemas.removed", "", "schemas that no record had any more")         \
     COUNTER(HOPS_REMOVED, "hops.removed", "", "lists of hops that no record had any more")         \
     COUNTER(LEDGER_REMOVED, "ledger.removed", "", "old rows of the ledger")                        \
+    COUNTER(FEED_NOTIFIED, "feed.notified", "", "notifications sent to who listens by SQL")        \
     COUNTER(FEED_REMOVED, "feed.removed", "", "old entries of the feed of changes")                \
     COUNTER(SPOOLS_COPIED, "spools.copied", "", "epochs of copies of a spool beside an original")  \
     COUNTER(DATABASE_ERRORS, "database.errors", "", "steps that failed, on any connection")        \
@@ -156,6 +158,7 @@ void batch_free(void *batch);
 struct seal;
 struct rebuild;
 struct ledger_fold;
+struct feed_notify;
 struct expiry;
 struct days;
 struct access_doors;
@@ -182,6 +185,7 @@ struct store {
     struct seal *seal;
     struct rebuild *rebuild;
     struct ledger_fold *fold;
+    struct feed_notify *notify;
     struct expiry *expiry;
     struct days *days;
     struct identity *identity; /* for records whose ingestd told no digest */

@@ -315,6 +315,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_FEED_DUE_REBUILT] = sql_feed_due_rebuilt,
     [SQL_FEED_DUE_COUNT] = sql_feed_due_count,
     [SQL_FEED_DUE_TELL] = sql_feed_due_tell,
+    [SQL_FEED_NOTIFY] = sql_feed_notify,
     [SQL_FEED_REMOVE] = sql_feed_remove,
 
     [SQL_ROLLUP_ADD] = "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"

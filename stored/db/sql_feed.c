@@ -70,6 +70,11 @@ const char sql_feed_due_tell[] = "WITH due AS (DELETE FROM feed_due WHERE " OF_K
           " INSERT INTO feed (arrival, n, kind, detail)"
           " SELECT $2::bigint, row_number() OVER (ORDER BY kind, subject), kind, detail FROM due";
 
+/* A cursor behind all there is, as list.cursor has it. */
+const char sql_feed_notify[] =
+    "SELECT pg_notify('ezrepo_feed', concat_ws('.', 'c' || a.last, 2147483647,"
+    " arrival_mark_of(a.last))) FROM (SELECT arrival_last() AS last) AS a";
+
 /* The oldest transactions' entries that were told before $1, of about $2 entries at most. */
 const char sql_feed_remove[] =
     "WITH oldest AS MATERIALIZED (SELECT arrival, told_at FROM feed ORDER BY arrival, n"

@@ -9,7 +9,8 @@
 /* sql_feed.c */
 extern const char sql_event_tell[], sql_event_tell_fed[], sql_event_retract[],
     sql_event_retract_fed[], sql_feed_grading[], sql_feed_due_gaps[], sql_feed_due_rebuild[],
-    sql_feed_due_rebuilt[], sql_feed_due_count[], sql_feed_due_tell[], sql_feed_remove[];
+    sql_feed_due_rebuilt[], sql_feed_due_count[], sql_feed_due_tell[], sql_feed_notify[],
+    sql_feed_remove[];
 
 /* sql_batches.c */
 extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];

@@ -280,6 +280,7 @@ def test_held_questions_are_bounded_and_end_with_queryd(stored, make_queryd):
     for socket in sockets:
         answer = queryd.receive(socket=socket)
         assert answer.status == OK and [row["feed.kind"] for row in answer.rows] == ["end"]
+    assert queryd.process.wait(60) == 0
 
 
 def test_news_that_are_lost_are_looked_for(stored, queryd):

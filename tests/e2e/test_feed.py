@@ -155,3 +155,26 @@ def test_old_entries_go_and_the_store_says_up_to_where(make_stored):
     stored.wait(lambda: stored.sql("SELECT DISTINCT arrival FROM feed ORDER BY arrival") == [(a,) for a in arrivals[-2:]])
     assert stored.sql("SELECT below FROM feed_cut") == [(arrivals[-3] + 1,)]
     stored.wait(lambda: stored.counter("feed.removed") == len(arrivals) - 2)
+
+
+def test_who_listens_is_told_after_commit_where_that_is_asked_for(make_stored):
+    stored = make_stored(notify=True).start()
+    sender, t = stored.sender(), now_us() - HOUR
+    listener = stored.cluster.connect(stored.database)
+    listener.cursor().execute("LISTEN ezrepo_feed")
+
+    def heard():
+        listener.poll()
+        return [n.payload for n in listener.notifies]
+    for i in range(3):
+        sender.commit([Record(t + i * SECOND, (5 - i % 2, NONE))])
+    stored.wait(lambda: heard() and heard()[-1] == ".".join(map(str, stored.sql(
+        "SELECT 'c' || arrival_last(), 2147483647, arrival_mark_of(arrival_last())")[0])))
+    assert stored.counter("feed.notified") >= 1
+    # A connection that fails holds up nothing.
+    stored.sql("CREATE OR REPLACE FUNCTION arrival_mark_of(number bigint) RETURNS bigint"
+               " LANGUAGE plpgsql AS $$BEGIN RAISE 'no'; END$$")
+    sender.commit([Record(t + 9 * SECOND, (1, NONE))])
+    stored.wait(lambda: "feed.notify" in stored.log())
+    sender.commit([Record(t + 10 * SECOND, (2, NONE))])
+    listener.close()
