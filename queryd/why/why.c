@@ -419,8 +419,7 @@ static struct slice document_of(struct why *w, const struct why_name *n, const c
 
 /* ---- the answer's cells, as COLUMNS_OF_WHY says ---- */
 
-static const char *const columns[] = {COLUMNS_OF_WHY};
-#define COLUMNS ((uint32_t)(sizeof columns / sizeof columns[0]))
+#define COLUMNS ((uint32_t)(sizeof((const char *[]){COLUMNS_OF_WHY}) / sizeof(char *)))
 
 static const char *fit_text(struct why *w)
 {
