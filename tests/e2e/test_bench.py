@@ -42,6 +42,13 @@ def test_query(build_dir):
     assert all(q["p50_ms"] <= q["p99_ms"] and q["plain_ms"] > 0 for q in questions.values())
 
 
+def test_why(build_dir):
+    found = bench(build_dir, "why", "--records", "6000", "--series", "200", "--questions", "4")
+    assert found["records"] == 6000 and found["periods"] > 200
+    assert [row["at"] for row in found["questions"]] == ["now", "any time"] and all(row["p50_ms"] > 0 for row in found["questions"])
+
+
+
 def test_latency(build_dir):
     found = bench(build_dir, "latency", "--records", "6000", "--series", "200", "--rate", "500", "--probes", "5")
     for state in ("idle", "half"):
