@@ -3,20 +3,23 @@
  * How many records match: each part of the range is taken from the coarsest counts that hold it
  * whole, in one statement, so that all of it is of one snapshot. Only what no count holds is read
  * from the records. With no criterion but the type, grade_total has days, hours and minutes of all
- * series; else grade_rollup_day and grade_rollup have days and hours of each series, as far as they
- * are sealed. Of a day of which the range has more than the half, the hours outside are taken off.
+ * series; else counts of each series have the hours that are sealed: rollup_month and rollup_day, a
+ * row with what a month's days, or a day's hours, have come to by the end of each, so that any span
+ * of them is the difference of two; and rollup_hour what is not in its day yet.
  *
- * On Thursday at 14:05 somebody asks about one dest, from Tuesday 10:30 to Thursday 13:20. All
- * hours before 13:00 are sealed, and in their days:
+ * On Thursday the 4th at 14:05 somebody asks about one dest, from Tuesday 10:30 to Thursday 13:20.
+ * All hours before 13:00 are sealed; Thursday's row has those before 12:00 by now:
  *
- *   Tuesday                          Wednesday         Thursday
- *   0            10:30 11          24                24             13  13:20
- *   |--- taken off ---|--------------|-----------------|--------------|
- *   |------------- a day ------------|----- a day -----|--- a day ----|
- *                 |rec|                                               |rec|
+ *   Tuesday the 2nd                  Wednesday         Thursday
+ *   0            10:30 11          24                24            12  13  13:20
+ *   |                 |--------------|-----------------|------------|---|
+ *   |                 |--- of day ---|--- of month ----|-- of day --|hour
+ *                 |rec|                                                 |rec|
  *
- *   + 3 days of grade_rollup_day: Thursday's holds what is sealed of it so far
- *   - 11 hours of grade_rollup: of Tuesday 13 hours are wanted, so 11 to take off are fewer to read
+ *   + Tuesday's row: all 24 hours less the first 11
+ *   + the month's row: the first 3 days less the first 2
+ *   + Thursday's row: its first 13 hours, as far as they are in it
+ *   + the hour of 12:00
  *   + the records of 50 minutes
  *
  * for each series that matches, instead of the records of two days. About all series of a type the
@@ -25,6 +28,7 @@
 #include "queryd/builder.h"
 
 #include <string.h>
+#include <time.h>
 
 #define MINUTE_US INT64_C(60000000)
 #define HOUR_US   (60 * MINUTE_US)
@@ -78,26 +82,47 @@ static bool is_empty(struct span s)
 
 /* ---- from counts ---- */
 
-/*
- * What the rows of counts `t` add up to; less: what they take off. A range from 0 on has all
- * records, those without a grade of the name, too, but for those with a higher one: these count
- * below nothing.
- */
-static void add_sums(struct builder *b, bool less)
+/* Which of its hours or days a row's lists are asked for: behind the first `from`, up to `to`. */
+struct places {
+    unsigned from, to;
+};
+
+/* What a row of counts `t` has of a grade: in a column, or in these places of a list. */
+static void add_column(struct builder *b, unsigned grade, const struct places *places)
 {
-    const char *sum = less ? "-sum" : "sum";
+    if (places == NULL) {
+        builder_add(b, "t.n%u", grade);
+    } else if (places->from == 0) {
+        builder_add(b, "coalesce(t.c%u[%u], 0)", grade, places->to);
+    } else {
+        builder_add(b, "(coalesce(t.c%u[%u], 0) - coalesce(t.c%u[%u], 0))", grade, places->to,
+                    grade, places->from);
+    }
+}
+
+/*
+ * What the rows of counts `t` add up to. A range from 0 on has all records, those without a grade
+ * of the name, too, but for those with a higher one: these count below nothing.
+ */
+static void add_sums(struct builder *b, const struct places *places)
+{
     if (is_histogram(b)) {
         for (unsigned grade = 0; grade <= 5; grade++) {
-            builder_add(b, "%s(t.n%u) AS n%u%s", sum, grade, grade, grade < 5 ? ", " : "");
+            builder_add(b, "sum(");
+            add_column(b, grade, places);
+            builder_add(b, ") AS n%u%s", grade, grade < 5 ? ", " : "");
         }
         return;
     }
     bool from_0 = b->q->grade_low == 0;
     uint64_t first = from_0 ? b->q->grade_high + 1 : b->q->grade_low;
     uint64_t last = from_0 ? 5 : b->q->grade_high;
-    builder_add(b, "%s(CASE t.grade_id WHEN 0 THEN t.n0 ELSE 0", sum);
+    builder_add(b, "sum(CASE t.grade_id WHEN 0 THEN ");
+    add_column(b, 0, places);
+    builder_add(b, " ELSE 0");
     for (uint64_t grade = first; grade <= last; grade++) {
-        builder_add(b, " %c t.n%u", from_0 ? '-' : '+', (unsigned)grade);
+        builder_add(b, " %c ", from_0 ? '-' : '+');
+        add_column(b, (unsigned)grade, places);
     }
     builder_add(b, " END) AS n");
 }
@@ -111,17 +136,17 @@ static void add_names(struct builder *b)
     }
 }
 
-static void begin_counts(struct builder *b, const char *table, bool less)
+static void begin_counts(struct builder *b, const char *table, const struct places *places)
 {
     builder_add(b, " UNION ALL SELECT t.grade_id, ");
-    add_sums(b, less);
+    add_sums(b, places);
     builder_add(b, " FROM %s t WHERE ", table);
 }
 
 /* Types are compared here, not series: all series of a type that matches do. */
 static void add_total(struct builder *b, const struct piece *piece)
 {
-    begin_counts(b, "grade_total", false);
+    begin_counts(b, "grade_total", NULL);
     builder_add(b, "t.unit = '%s' AND ", units[piece->unit].name);
     add_range(b, "t.start", piece->span);
     if (b->type_operator != NULL) {
@@ -166,71 +191,107 @@ static void make_plan(struct count_plan *plan, struct span range)
     }
 }
 
-/*
- * "ends": of the days that the range has not all hours of, those hours that are counted in the day.
- * "whole": those of these days that are taken as a whole nevertheless, since less of their hours
- * lie outside of the range than within.
- */
-static void add_ends(struct builder *b, struct span hours, struct span days)
-{
-    struct span all = {builder_floor(hours.from_us, DAY_US), builder_ceiling(hours.to_us, DAY_US)};
-    builder_add(b, ", ends AS (SELECT hour, date_trunc('day', hour, 'UTC') AS day, ");
-    add_range(b, "hour", hours);
-    builder_add(b, " AS within FROM measured_hour WHERE in_day AND ");
-    add_range(b, "hour", all);
-    if (!is_empty(days)) {
-        builder_add(b, " AND NOT (");
-        add_range(b, "hour", days);
-        builder_add(b, ")");
-    }
-    builder_add(b, "), whole AS (SELECT day FROM ends GROUP BY day"
-                   " HAVING count(*) FILTER (WHERE within) > count(*) FILTER (WHERE NOT within))");
-}
-
-/*
- * Rows of the series that match, of the times whose selection is appended next. These are found
- * first: as an array they are keys of the index, one by one, whether few series are asked for or
- * all. No lateral subquery: it would bar parallel workers.
- */
-static void begin_rollup(struct builder *b, const char *table, const char *time, bool less)
-{
-    begin_counts(b, table, less);
-    builder_add(b, "t.%s = ANY (ARRAY(", time);
-}
-
+/* All rows of the series that match, of the times that were selected before. */
 static void end_rollup(struct builder *b)
 {
-    builder_add(b, "))");
     builder_series(b, "t");
     add_names(b);
     builder_add(b, " GROUP BY t.grade_id");
 }
 
+/* The rows of one day, or month. */
+static void add_lists(struct builder *b, const char *unit, int64_t start_us, struct places places)
+{
+    begin_counts(b, unit, &places);
+    builder_add(b, "t.%s = $%d::timestamptz", unit + strlen("rollup_"), builder_time(b, start_us));
+    end_rollup(b);
+}
+
+/*
+ * Of a table's rows behind begin_counts() those whose `time` is what `column` says of such hours.
+ * The times are found first: as an array they are keys of the index, one by one, whether few series
+ * are asked for or all. No lateral subquery: it would bar parallel workers.
+ */
+static void add_found(struct builder *b, const char *time, const char *column, const char *which,
+                      struct span hours)
+{
+    builder_add(b, "t.%s = ANY (ARRAY(SELECT %s FROM measured_hour WHERE %s AND ", time, column,
+                which);
+    add_range(b, "hour", hours);
+    builder_add(b, "))");
+    end_rollup(b);
+}
+
+static unsigned hour_of_day(int64_t us)
+{
+    return (unsigned)((us - builder_floor(us, DAY_US)) / HOUR_US);
+}
+
+/* The first instant of the month it lies in; how many days of it are over. */
+static int64_t month_of(int64_t us, unsigned *days)
+{
+    struct tm tm;
+    time_t seconds = builder_floor(us, DAY_US) / 1000000;
+    gmtime_r(&seconds, &tm);
+    *days = (unsigned)tm.tm_mday - 1;
+    return us - *days * DAY_US;
+}
+
+static bool is_infinite(int64_t us)
+{
+    return us < FIRST_US || us >= LAST_US;
+}
+
+#define DAYS_OF_MONTH 31 /* places in a list: behind its last day a month has come to no more */
+
+/* Whole days: a span of one month, or what its ends have of two, and the months between. */
+static void add_days(struct builder *b, struct span days)
+{
+    unsigned from = 0, to = 0, over;
+    int64_t first_us = days.from_us, last_us = days.to_us;
+    if (!is_infinite(first_us)) {
+        first_us = month_of(first_us, &from);
+    }
+    if (!is_infinite(last_us)) {
+        last_us = month_of(last_us, &to);
+    }
+    if (first_us == last_us) {
+        add_lists(b, "rollup_month", first_us, (struct places){from, to});
+        return;
+    }
+    struct span between = {days.from_us, last_us};
+    if (from > 0) {
+        add_lists(b, "rollup_month", first_us, (struct places){from, DAYS_OF_MONTH});
+        between.from_us = month_of(first_us + (DAYS_OF_MONTH + 1) * DAY_US, &over);
+    }
+    if (to > 0) {
+        add_lists(b, "rollup_month", last_us, (struct places){0, to});
+    }
+    if (!is_empty(between)) {
+        begin_counts(b, "rollup_month", &(struct places){0, DAYS_OF_MONTH});
+        add_found(b, "month", "DISTINCT date_trunc('month', hour, 'UTC')", "in_day", between);
+    }
+}
+
 static void add_rollups(struct builder *b, struct span hours, struct span days)
 {
-    begin_rollup(b, "grade_rollup_day", "day", false);
-    builder_add(b, "SELECT day FROM whole");
-    if (!is_empty(days)) {
-        builder_add(b, " UNION ALL SELECT DISTINCT date_trunc('day', hour, 'UTC')"
-                       " FROM measured_hour WHERE in_day AND ");
-        add_range(b, "hour", days);
+    if (days.from_us > days.to_us) { /* within a day */
+        add_lists(b, "rollup_day", days.to_us,
+                  (struct places){hour_of_day(hours.from_us), hour_of_day(hours.to_us)});
+    } else {
+        if (hours.from_us < days.from_us) {
+            add_lists(b, "rollup_day", days.from_us - DAY_US,
+                      (struct places){hour_of_day(hours.from_us), 24});
+        }
+        if (!is_empty(days)) {
+            add_days(b, days);
+        }
+        if (hours.to_us > days.to_us) {
+            add_lists(b, "rollup_day", days.to_us, (struct places){0, hour_of_day(hours.to_us)});
+        }
     }
-    end_rollup(b);
-
-    begin_rollup(b, "grade_rollup", "hour", true);
-    builder_add(b, "SELECT hour FROM ends JOIN whole USING (day) WHERE NOT within");
-    end_rollup(b);
-
-    begin_rollup(b, "grade_rollup", "hour", false);
-    builder_add(b, "SELECT hour FROM measured_hour WHERE sealed AND ");
-    add_range(b, "hour", hours);
-    builder_add(b, " AND NOT (in_day AND (");
-    if (!is_empty(days)) {
-        add_range(b, "hour", days);
-        builder_add(b, " OR ");
-    }
-    builder_add(b, "date_trunc('day', hour, 'UTC') IN (SELECT day FROM whole)))");
-    end_rollup(b);
+    begin_counts(b, "rollup_hour", NULL);
+    add_found(b, "hour", "hour", "sealed AND NOT in_day", hours);
 }
 
 /* ---- from records ---- */
@@ -320,9 +381,6 @@ void builder_tally(struct builder *b)
         make_plan(&plan, range);
     }
     add_counted(b, totals, &plan, hours);
-    if (rollups) {
-        add_ends(b, hours, days);
-    }
     /* The first row names the columns; it counts nothing. */
     builder_add(b, is_histogram(b)
                        ? ", tally AS (SELECT 0 AS grade_id, 0 AS n0, 0 AS n1, 0 AS n2, 0 AS n3,"

@@ -193,27 +193,33 @@ static void put_rows(struct rebuild_hours *h, const PGresult *r)
     bool totals = h->check == CHECK_TOTAL_HOUR || h->check == CHECK_TOTAL_DAY;
     pg_params_begin(p);
     pg_add_array(p, PG_TIMESTAMPTZ);
-    pg_add_array(p, totals ? PG_TEXT : PG_BIGINT);
-    if (totals) {
-        pg_add_array(p, PG_TEXT);
-    }
+    int unit = totals || h->check == CHECK_HOUR ? pg_add_array(p, PG_TEXT) : 0;
+    int of = pg_add_array(p, totals ? PG_TEXT : PG_BIGINT);
     int deltas = 1 + pg_add_array(p, PG_SMALLINT);
     for (int grade = 0; grade < 6; grade++) {
         pg_add_array(p, PG_BIGINT);
     }
     for (int i = 0; i < PQntuples(r); i++) {
         pg_put_time(p, 0, pg_cell_time(r, i, COMPARED_START));
+        if (unit > 0) {
+            pg_put_bytes(p, unit, pg_cell_text(r, i, COMPARED_UNIT));
+        }
         if (totals) {
-            pg_put_bytes(p, 1, pg_cell_text(r, i, COMPARED_UNIT));
-            pg_put_bytes(p, 2, pg_cell_text(r, i, COMPARED_TYPE));
+            pg_put_bytes(p, of, pg_cell_text(r, i, COMPARED_TYPE));
         } else {
-            pg_put_64(p, 1, pg_cell_64(r, i, COMPARED_SERIES));
+            pg_put_64(p, of, pg_cell_64(r, i, COMPARED_SERIES));
         }
         pg_put_16(p, deltas - 1, pg_cell_16(r, i, COMPARED_GRADE_NAME));
         for (int grade = 0; grade < 6; grade++) {
             pg_put_64(p, deltas + grade, pg_cell_64(r, i, COMPARED_DELTAS + grade));
         }
     }
+}
+
+/* Whether an hour is in its day is to be known where it is added to. */
+static int settle_sealing(struct store *s)
+{
+    return s->calendar.sealing_hours == 0 ? 0 : calendar_settle(&s->calendar, &s->pg, &s->params);
 }
 
 /* Adds the differences and removes what holds nothing then, in one transaction. */
@@ -229,8 +235,11 @@ static int put_right(struct rebuild_hours *h, const PGresult *r)
                                                [CHECK_TOTAL_DAY] = SQL_REBUILD_TOTAL_TRIM};
     struct store *s = h->job->store;
     seal_abandon(s->seal); /* it holds rows of these tables while it waits for its turn */
+    if (pg_do(&s->pg, "BEGIN") == -1 || settle_sealing(s) == -1) {
+        return -1;
+    }
     put_rows(h, r);
-    if (pg_do(&s->pg, "BEGIN") == -1 || pg_run(&s->pg, adds[h->check], &s->params) == -1) {
+    if (pg_run(&s->pg, adds[h->check], &s->params) == -1) {
         return -1;
     }
     int64_t start = start_us(h);

@@ -3,7 +3,7 @@
  * One hour or day at a time: lock its rows, count, mark, pass the gate, commit; each a statement
  * sent without waiting for its answer. Only a COMMIT that says so makes it sealed in memory; in
  * every other case the calendar keeps it as "sealing", and the database is asked what it is. A day
- * is counted from its hours' rows, each hour soon after it was sealed itself.
+ * takes its hours' rows over, some hours at a time: each time all of its own rows are written anew.
  *
  * PostgreSQL may carry out a COMMIT after the stored that sent it was killed. So it is sent only by
  * who holds the gate, which a stored that starts passes before it reads what is sealed (migrate.c).
@@ -19,6 +19,8 @@
 #define QUIET_US   INT64_C(60000000) /* no record fell into the hour for as long */
 #define BACKOFF_US INT64_C(30000000) /* after a failure */
 #define SOON_US    INT64_C(100000)   /* a step of an hour with few records takes no longer */
+/* Times seal_after_s: then a day that is not over takes in what is sealed of it. */
+#define DAY_WAITS 36
 
 struct seal {
     struct store *store;
@@ -151,8 +153,16 @@ static bool find_hour(const struct seal *s, int64_t now_us, int64_t clock_us, in
     return false;
 }
 
-/* The first hour of the oldest day that has a sealed hour which is not in the day, and in whose
- * sealed hours no record fell for a while. False when there is none. */
+/* Whether a day takes in this sealed hour: the day is over, or the hour is for long. */
+static bool is_waited_for(const struct seal *s, const struct calendar_hour *h, int64_t now_us)
+{
+    return (h->hour / 24 + 1) * DAY_US <= now_us ||
+           (h->hour + 1) * HOUR_US + s->store->settings->seal_after_s * DAY_WAITS * 1000000 <=
+               now_us;
+}
+
+/* The first hour of the oldest day that is to take in sealed hours, and in whose sealed hours no
+ * record fell for a while. False when there is none. */
 static bool find_day(const struct seal *s, int64_t now_us, int64_t clock_us, int32_t *first)
 {
     const struct calendar *c = &s->store->calendar;
@@ -162,7 +172,7 @@ static bool find_day(const struct seal *s, int64_t now_us, int64_t clock_us, int
         for (n = 0; i + n < c->hour_count && c->hours[i + n].hour / 24 == day; n++) {
             const struct calendar_hour *h = &c->hours[i + n];
             due = due && (h->state < HOUR_SEALED || is_due(s, h, now_us, clock_us));
-            some = some || h->state == HOUR_SEALED;
+            some = some || (h->state == HOUR_SEALED && is_waited_for(s, h, now_us));
         }
         if (due && some) {
             *first = day * 24;

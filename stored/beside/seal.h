@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sealing: an hour that is over is counted into grade_rollup, and a day whose hours all are into
- * grade_rollup_day, on a connection of its own and without waiting, so that flushes go on
- * meanwhile.
+ * Sealing: an hour that is over is counted into rollup_hour, and goes from there into rollup_day
+ * and rollup_month once some have gathered or the day is over, on a connection of its own and
+ * without waiting, so that flushes go on meanwhile.
  */
 #ifndef EZREPO_STORED_SEAL_H
 #define EZREPO_STORED_SEAL_H

@@ -14,8 +14,8 @@
 enum hour_state {
     HOUR_NEW,    /* not in the database yet */
     HOUR_OPEN,   /* counted from its measurements */
-    HOUR_SEALED, /* counted in grade_rollup: whoever adds a record adds to that */
-    HOUR_IN_DAY  /* and in grade_rollup_day as well */
+    HOUR_SEALED, /* counted in rollup_hour: whoever adds a record adds to that */
+    HOUR_IN_DAY  /* in rollup_day and rollup_month instead */
 };
 
 struct calendar_hour {
@@ -105,6 +105,18 @@ static inline bool calendar_is_sealing(const struct calendar *c, const struct ca
 {
     return h->hour >= c->sealing && h->hour < c->sealing + c->sealing_hours &&
            (c->sealing_hours == 1 || h->state >= HOUR_SEALED);
+}
+
+/*
+ * Whether who adds records to the hour meets that counting: also at the rows of a month that a day
+ * is counted into (its hours are at most so many apart).
+ */
+#define MONTH_HOURS (31 * 24)
+static inline bool calendar_meets_sealing(const struct calendar *c, const struct calendar_hour *h)
+{
+    return calendar_is_sealing(c, h) ||
+           (c->sealing_hours > 1 && h->state == HOUR_IN_DAY && h->hour > c->sealing - MONTH_HOURS &&
+            h->hour < c->sealing + MONTH_HOURS);
 }
 
 /*

@@ -24,6 +24,7 @@ struct step {
 /* What is left, as a step "plan" tells, and the disk that is needed beside. */
 struct migration_plan {
     int64_t records, parts, largest_bytes, bytes, needed_bytes;
+    int64_t of_second; /* records, on a slow machine */
 };
 
 /* ---- the text ---- */
@@ -127,14 +128,15 @@ static int64_t free_bytes(struct pg *pg)
     return bytes;
 }
 
-/* Records of a second on a slow machine, and what is needed beside a part: its copy, the log. */
+/* Where a plan does not say how many records a second; what is needed beside a part: its copy, the
+ * log. */
 #define RECORDS_OF_S 8000
 #define MIB          INT64_C(1048576)
 #define SPARE_BYTES  (512 * MIB)
 
-static int64_t minutes_for(int64_t records)
+static int64_t minutes_for(const struct migration_plan *left)
 {
-    return records / RECORDS_OF_S / 60 + 1;
+    return left->records / left->of_second / 60 + 1;
 }
 
 /* Asked to end: what is done stays done, and the next start goes on. */
@@ -153,8 +155,8 @@ static void note_plan(const struct migration_plan *left)
     daemon_note("database",
                 "upgrading: %lld parts, about %lld records and %lld minutes left; %lld MiB of disk "
                 "needed beside the database",
-                (long long)left->parts, (long long)left->records,
-                (long long)minutes_for(left->records), (long long)(left->needed_bytes / MIB));
+                (long long)left->parts, (long long)left->records, (long long)minutes_for(left),
+                (long long)(left->needed_bytes / MIB));
 }
 
 /* Tells what is to come, and whether there is room for it. */
@@ -164,8 +166,9 @@ static int tell_plan(struct pg *pg, const char *text, const char *name, struct m
     if (r == NULL) {
         return -1;
     }
-    *plan = (struct migration_plan){number_at(r, 0), number_at(r, 1), number_at(r, 2),
-                                    number_at(r, 3), 0};
+    *plan = (struct migration_plan){
+        number_at(r, 0), number_at(r, 1), number_at(r, 2), number_at(r, 3), 0, RECORDS_OF_S};
+    plan->of_second = PQnfields(r) > 5 ? number_at(r, 5) : plan->of_second;
     plan->needed_bytes = plan->largest_bytes * 2 + number_at(r, 4) + SPARE_BYTES;
     PQclear(r);
     int64_t needed = plan->needed_bytes, found = free_bytes(pg);
@@ -175,9 +178,8 @@ static int tell_plan(struct pg *pg, const char *text, const char *name, struct m
     log_info("migration.plan",
              "name=%s records=%lld parts=%lld minutes=%lld bytes=%lld disk_needed_mib=%lld "
              "effect=\"records are converted part by part; until then no questions are answered\"",
-             name, (long long)plan->records, (long long)plan->parts,
-             (long long)minutes_for(plan->records), (long long)plan->bytes,
-             (long long)(needed / MIB));
+             name, (long long)plan->records, (long long)plan->parts, (long long)minutes_for(plan),
+             (long long)plan->bytes, (long long)(needed / MIB));
     if (found == -1 || found >= needed) {
         return 0;
     }

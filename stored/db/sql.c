@@ -27,6 +27,16 @@
 #define SUM_SETTLED  PERIOD_SUM_OF_BOTH("p.", "m.")
 #define SUM_REPLACED "(" SUM_HERE ") = (" PERIOD_SUM_COLUMNS("excluded.") ")"
 
+#define ROLLUP_ADDITIONS                                                                           \
+    "unnest($1::timestamptz[], $2::bigint[], $3::smallint[], $4::integer[], $5::integer[],"        \
+    " $6::integer[], $7::integer[], $8::integer[], $9::integer[])"
+
+/* What a day takes in, and what that is of its month. */
+#define HOURS_TAKEN WITHIN("h.hour", "day") " AND h.sealed AND NOT h.in_day"
+#define SUMS_TAKEN                                                                                 \
+    "(SELECT $1::timestamptz AS hour, series_id, grade_id," SUM_GRADES                             \
+    " FROM taken GROUP BY series_id, grade_id) AS sums"
+
 #define LEDGER_COUNTS                                                                              \
     "datagrams, accepted, exceptions, records, stored, duplicates, same_start, rejected, missing"
 
@@ -268,10 +278,21 @@ static const char *const statements[SQL_STATEMENTS] = {
         " ORDER BY u.n, m.t_start, m.t_end, m.key",
 
     /* Of one pair, in whole hours: graded records, and the last hour that has any. */
-    [SQL_HEAD_HOURS] = "SELECT coalesce(sum(n1 + n2 + n3 + n4 + n5), 0::bigint)::bigint,"
-                       "       max(hour) FILTER (WHERE n1 + n2 + n3 + n4 + n5 > 0)"
-                       " FROM unnest($3::timestamptz[]) AS u (hour) JOIN grade_rollup USING (hour)"
-                       " WHERE series_id = $1::bigint AND grade_id = $2::smallint",
+    [SQL_HEAD_HOURS] =
+        "WITH hours AS (SELECT * FROM unnest($3::timestamptz[]) AS u (hour)),"
+        " counted AS (SELECT hour, n1 + n2 + n3 + n4 + n5 AS n FROM rollup_hour "
+        "JOIN hours USING (hour)"
+        "   WHERE series_id = $1::bigint AND grade_id = $2::smallint"
+        "   UNION ALL SELECT hour, n1 + n2 + n3 + n4 + n5 FROM (SELECT "
+        "hour," COUNTS_AT_PLACE(
+            "place") "     FROM (SELECT hour, date_trunc('day', hour, 'UTC') AS "
+                     "day, " PLACE_OF("hour", "hour") " + 1 AS place FROM hours) AS h JOIN "
+                                                      "rollup_day USING (day)"
+                                                      "     WHERE series_id = $1::bigint "
+                                                      "AND grade_id = $2::smallint) AS d)"
+                                                      " SELECT coalesce(sum(n), 0)::bigint, "
+                                                      "max(hour) FILTER (WHERE n > 0) FROM "
+                                                      "counted",
 
     /* The sum of the graded records behind a key that start before $8, as far as it is not known.
      */
@@ -318,17 +339,13 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_FEED_NOTIFY] = sql_feed_notify,
     [SQL_FEED_REMOVE] = sql_feed_remove,
 
-    [SQL_ROLLUP_ADD] = "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"
-                       " SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::smallint[],"
-                       " $4::integer[], $5::integer[], $6::integer[], $7::integer[], $8::integer[],"
-                       " $9::integer[]) ON CONFLICT (hour, series_id, grade_id)"
-                       " DO UPDATE SET " ADD_COUNTS("grade_rollup"),
+    [SQL_ROLLUP_ADD] = "INSERT INTO rollup_hour AS r (hour, series_id, grade_id, " COUNTS ")"
+                       " SELECT * FROM " ROLLUP_ADDITIONS
+                       " ON CONFLICT (hour, series_id, grade_id) DO UPDATE SET " ADD_COUNTS("r"),
 
-    [SQL_ROLLUP_DAY_ADD] = "INSERT INTO grade_rollup_day (day, series_id, grade_id, " COUNTS ")"
-                           " SELECT * FROM unnest($1::timestamptz[], $2::bigint[], $3::smallint[],"
-                           " $4::integer[], $5::integer[], $6::integer[], $7::integer[],"
-                           " $8::integer[], $9::integer[]) ON CONFLICT (day, series_id, grade_id)"
-                           " DO UPDATE SET " ADD_COUNTS("grade_rollup_day"),
+    [SQL_ROLLUP_DAY_ADD] = "WITH added AS (SELECT * FROM " ROLLUP_ADDITIONS
+                           " AS a (hour, series_id, grade_id, " COUNTS ")),"
+                           " days AS (" ADD_TO_DAYS("added") ") " ADD_TO_MONTHS("added"),
 
     [SQL_TOTAL_ADD] = "INSERT INTO grade_total (unit, start, type, grade_id, " COUNTS ")"
                       " SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[],"
@@ -474,7 +491,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SEAL_LOCK] = "SELECT FROM measured_hour WHERE hour = $1::timestamptz AND NOT sealed"
                       " FOR UPDATE",
 
-    [SQL_SEAL_COUNT] = "INSERT INTO grade_rollup (hour, series_id, grade_id, " COUNTS ")"
+    [SQL_SEAL_COUNT] = "INSERT INTO rollup_hour (hour, series_id, grade_id, " COUNTS ")"
                        " SELECT $1::timestamptz, series_id, grade_id," COUNT_GRADES
                        " FROM record_grade WHERE " RECORDS_OF_HOUR
                        " GROUP BY series_id, grade_id ORDER BY series_id, grade_id",
@@ -485,13 +502,9 @@ static const char *const statements[SQL_STATEMENTS] = {
      */
     [SQL_SEAL_DAY_LOCK] = "SELECT FROM measured_hour WHERE " HOURS_OF_DAY " AND sealed FOR UPDATE",
 
-    [SQL_SEAL_DAY_COUNT] =
-        "INSERT INTO grade_rollup_day (day, series_id, grade_id, " COUNTS ")"
-        " SELECT $1::timestamptz, r.series_id, r.grade_id," SUM_GRADES
-        " FROM measured_hour h JOIN grade_rollup r USING (hour)"
-        " WHERE " HOURS_OF_DAY " AND h.sealed AND NOT h.in_day"
-        " GROUP BY r.series_id, r.grade_id ORDER BY r.series_id, r.grade_id"
-        " ON CONFLICT (day, series_id, grade_id) DO UPDATE SET " ADD_COUNTS("grade_rollup_day"),
+    [SQL_SEAL_DAY_COUNT] = "WITH taken AS (DELETE FROM rollup_hour r USING measured_hour h"
+                           "   WHERE " HOURS_TAKEN " AND r.hour = h.hour RETURNING r.*),"
+                           " days AS (" ADD_TO_DAYS("taken") ") " ADD_TO_MONTHS(SUMS_TAKEN),
 
     [SQL_SEAL_DAY_MARK] =
         "UPDATE measured_hour SET in_day = true WHERE " HOURS_OF_DAY " AND sealed AND NOT in_day",

@@ -37,6 +37,41 @@ extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
 #define SUM_GRADES                                                                                 \
     " sum(n0) AS n0, sum(n1) AS n1, sum(n2) AS n2, sum(n3) AS n3, sum(n4) AS n4, sum(n5) AS n5"
 
+/*
+ * Adds counts by hour, rows (hour, series_id, grade_id, n0 ... n5) of `from`, to the rows of their
+ * days and months, where the sums of all hours or days from theirs on become more.
+ */
+#define COUNTS_AT(size, slot)                                                                      \
+    " counts(" size ", " slot ", n0) FILTER (WHERE n0 <> 0),"                                      \
+    " counts(" size ", " slot ", n1) FILTER (WHERE n1 <> 0),"                                      \
+    " counts(" size ", " slot ", n2) FILTER (WHERE n2 <> 0),"                                      \
+    " counts(" size ", " slot ", n3) FILTER (WHERE n3 <> 0),"                                      \
+    " counts(" size ", " slot ", n4) FILTER (WHERE n4 <> 0),"                                      \
+    " counts(" size ", " slot ", n5) FILTER (WHERE n5 <> 0)"
+#define ADD_LISTS(table, unit, size, slot, from)                                                   \
+    "INSERT INTO " table " SELECT date_trunc('" unit                                               \
+    "', hour, 'UTC'), series_id, grade_id," COUNTS_AT(                                             \
+        size, slot) " FROM " from                                                                  \
+                    " GROUP BY 1, series_id, grade_id ORDER BY 1, series_id, grade_id"             \
+                    " ON CONFLICT (" unit ", series_id, grade_id) DO UPDATE SET"                   \
+                    " c0 = counts_plus(" table ".c0, excluded.c0), c1 = counts_plus(" table        \
+                    ".c1, excluded.c1),"                                                           \
+                    " c2 = counts_plus(" table ".c2, excluded.c2), c3 = counts_plus(" table        \
+                    ".c3, excluded.c3),"                                                           \
+                    " c4 = counts_plus(" table ".c4, excluded.c4), c5 = counts_plus(" table        \
+                    ".c5, excluded.c5)"
+#define PLACE_OF(unit, time) "extract(" unit " FROM " time " AT TIME ZONE 'UTC')::integer"
+#define ADD_TO_DAYS(from)                                                                          \
+    ADD_LISTS("rollup_day", "day", "24", PLACE_OF("hour", "hour") " + 1", from)
+#define ADD_TO_MONTHS(from) ADD_LISTS("rollup_month", "month", "31", PLACE_OF("day", "hour"), from)
+
+/* What such a row's lists count at place `at`, as n0 ... n5. */
+#define COUNT_AT(at, n) " coalesce(c" n "[" at "], 0) - coalesce(c" n "[" at " - 1], 0) AS n" n
+#define COUNTS_AT_PLACE(at)                                                                        \
+    COUNT_AT(at, "0")                                                                              \
+    "," COUNT_AT(at, "1") "," COUNT_AT(at, "2") "," COUNT_AT(at, "3") "," COUNT_AT(                \
+        at, "4") "," COUNT_AT(at, "5")
+
 /* Of the hour, or the day, that begins at $1. */
 #define WITHIN(column, span)                                                                       \
     column " >= $1::timestamptz AND " column " < $1::timestamptz + interval '1 " span "'"

@@ -43,7 +43,11 @@
     "INSERT INTO " table " (" keys ", " COUNTS ") SELECT * FROM unnest(" key_arrays ")"            \
     " ON CONFLICT (" keys ") DO UPDATE SET " ADD_COUNTS(table)
 
+#define ARE_SOME "(n0, n1, n2, n3, n4, n5) <> (0, 0, 0, 0, 0, 0)"
 #define ARE_ZERO " AND (n0, n1, n2, n3, n4, n5) = (0, 0, 0, 0, 0, 0)"
+#define LISTS_ARE_ZERO                                                                             \
+    " AND 0 = ALL (coalesce(c0, '{0}') || coalesce(c1, '{0}') || coalesce(c2, '{0}')"              \
+    " || coalesce(c3, '{0}') || coalesce(c4, '{0}') || coalesce(c5, '{0}'))"
 
 static const char *const statements[SQL_STATEMENTS] = {
     [SQL_REBUILD_EXTENT] = "SELECT coalesce(max(id), 0), count(*) FROM series",
@@ -118,25 +122,41 @@ static const char *const statements[SQL_STATEMENTS] = {
         "SELECT NOT EXISTS (SELECT FROM measured_hour WHERE hour = $1::timestamptz)"
         " AND EXISTS (SELECT FROM measurement WHERE " RECORDS_OF_HOUR ")",
 
+    /* Of a sealed hour the records are counted in its day, or by themselves, and nowhere else. */
     [SQL_REBUILD_HOUR] =
-        "WITH said AS (SELECT series_id, grade_id," COUNT_GRADES " FROM record_grade"
-        "   WHERE " RECORDS_OF_HOUR KEPT_SERIES
-        "   AND (SELECT sealed FROM measured_hour WHERE hour = $1::timestamptz)"
-        "   GROUP BY series_id, grade_id),"
-        " kept AS (SELECT * FROM grade_rollup WHERE hour = $1::timestamptz" KEPT_SERIES "),"
-        " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS unit,"
-        "   ''::text AS type, grade_id," DIFFERENCE
-        "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT ")" ROWS,
+        "WITH at AS (SELECT coalesce(bool_or(sealed), false) AS sealed,"
+        "   CASE WHEN bool_or(in_day) THEN 'day' ELSE 'hour' END AS unit"
+        "   FROM measured_hour WHERE hour = $1::timestamptz),"
+        " said AS (SELECT (SELECT unit FROM at) AS unit, series_id, grade_id," COUNT_GRADES
+        "   FROM record_grade WHERE " RECORDS_OF_HOUR KEPT_SERIES
+        "   AND (SELECT sealed FROM at) GROUP BY series_id, grade_id),"
+        " kept AS (SELECT 'hour' AS unit, series_id, grade_id, " COUNTS " FROM rollup_hour"
+        "   WHERE hour = $1::timestamptz" KEPT_SERIES
+        "   UNION ALL SELECT * FROM (SELECT 'day', series_id, grade_id," COUNTS_AT_PLACE(PLACE_OF(
+            "hour", "$1::timestamptz") " + 1") "     FROM rollup_day WHERE day = date_trunc('day', "
+                                               "$1::timestamptz, 'UTC')" KEPT_SERIES
+                                               "     ) AS d WHERE " ARE_SOME "),"
+                                               " different AS (SELECT $1::timestamptz AS start, "
+                                               "series_id, unit, ''::text AS type,"
+                                               "   grade_id," DIFFERENCE
+                                               "   FROM said FULL JOIN kept USING (unit, "
+                                               "series_id, grade_id)" WHERE_DIFFERENT ")" ROWS,
 
-    /* The day from its hours. */
+    /* The month's day from the day. */
     [SQL_REBUILD_DAY] =
-        "WITH said AS (SELECT series_id, grade_id," SUM_GRADES
-        "   FROM measured_hour JOIN grade_rollup USING (hour)"
-        "   WHERE " HOURS_OF_DAY " AND in_day GROUP BY series_id, grade_id),"
-        " kept AS (SELECT * FROM grade_rollup_day WHERE day = $1::timestamptz),"
-        " different AS (SELECT $1::timestamptz AS start, series_id, ''::text AS unit,"
-        "   ''::text AS type, grade_id," DIFFERENCE
-        "   FROM said FULL JOIN kept USING (series_id, grade_id)" WHERE_DIFFERENT ")" ROWS,
+        "WITH said AS (SELECT * FROM (SELECT series_id, grade_id, coalesce(c0[24], 0) AS n0,"
+        "     coalesce(c1[24], 0) AS n1, coalesce(c2[24], 0) AS n2, coalesce(c3[24], 0) AS n3,"
+        "     coalesce(c4[24], 0) AS n4, coalesce(c5[24], 0) AS n5"
+        "     FROM rollup_day WHERE day = $1::timestamptz) AS d WHERE " ARE_SOME "),"
+        " kept AS (SELECT * FROM (SELECT series_id, grade_id," COUNTS_AT_PLACE(
+            PLACE_OF("day", "$1::timestamptz")) "     FROM rollup_month WHERE month = "
+                                                "date_trunc('month', $1::timestamptz, 'UTC')) AS m"
+                                                "     WHERE " ARE_SOME "),"
+                                                " different AS (SELECT $1::timestamptz AS start, "
+                                                "series_id, ''::text AS unit,"
+                                                "   ''::text AS type, grade_id," DIFFERENCE
+                                                "   FROM said FULL JOIN kept USING (series_id, "
+                                                "grade_id)" WHERE_DIFFERENT ")" ROWS,
 
     /* The hour and its minutes from the records. */
     [SQL_REBUILD_TOTAL_HOUR] =
@@ -161,24 +181,40 @@ static const char *const statements[SQL_STATEMENTS] = {
         "   FROM said FULL JOIN kept USING (unit, start, type, grade_id)" WHERE_DIFFERENT ")" ROWS,
 
     /* Differences, not numbers: what a flush adds meanwhile stays right. */
+    /* What was found of an hour that has come into its day since then is added there. */
     [SQL_REBUILD_HOUR_ADD] =
-        ADD("grade_rollup", "hour, series_id, grade_id",
-            "$1::timestamptz[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],"
-            " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]"),
+        "WITH added AS (SELECT a.*, unit = 'hour' AND NOT coalesce(h.in_day, false) AS alone"
+        "   FROM unnest($1::timestamptz[], $2::text[], $3::bigint[], $4::smallint[], $5::bigint[],"
+        "               $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[])"
+        "   AS a (hour, unit, series_id, grade_id, " COUNTS ")"
+        "   LEFT JOIN measured_hour h USING (hour)),"
+        " days AS (" ADD_TO_DAYS(
+            "added WHERE NOT alone") ")"
+                                     " INSERT INTO rollup_hour AS r (hour, series_id, "
+                                     "grade_id, " COUNTS ")"
+                                     " SELECT hour, series_id, grade_id, " COUNTS
+                                     " FROM added WHERE alone"
+                                     " ON CONFLICT (hour, series_id, grade_id) DO UPDATE "
+                                     "SET " ADD_COUNTS("r"),
 
     [SQL_REBUILD_DAY_ADD] =
-        ADD("grade_rollup_day", "day, series_id, grade_id",
-            "$1::timestamptz[], $2::bigint[], $3::smallint[], $4::bigint[], $5::bigint[],"
-            " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[]"),
+        ADD_TO_MONTHS("unnest($1::timestamptz[], $2::bigint[], $3::smallint[], $4::bigint[],"
+                      "       $5::bigint[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[])"
+                      " AS a (hour, series_id, grade_id, " COUNTS ")"),
 
     [SQL_REBUILD_TOTAL_ADD] =
         ADD("grade_total", "start, unit, type, grade_id",
             "$1::timestamptz[], $2::text[], $3::text[], $4::smallint[], $5::bigint[],"
             " $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[]"),
 
-    [SQL_REBUILD_HOUR_TRIM] = "DELETE FROM grade_rollup WHERE hour = $1::timestamptz" ARE_ZERO,
+    [SQL_REBUILD_HOUR_TRIM] =
+        "WITH days AS (DELETE FROM rollup_day"
+        "   WHERE day = date_trunc('day', $1::timestamptz, 'UTC')" LISTS_ARE_ZERO ")"
+        " DELETE FROM rollup_hour WHERE hour = $1::timestamptz" ARE_ZERO,
 
-    [SQL_REBUILD_DAY_TRIM] = "DELETE FROM grade_rollup_day WHERE day = $1::timestamptz" ARE_ZERO,
+    [SQL_REBUILD_DAY_TRIM] =
+        "DELETE FROM rollup_month"
+        " WHERE month = date_trunc('month', $1::timestamptz, 'UTC')" LISTS_ARE_ZERO,
 
     [SQL_REBUILD_TOTAL_TRIM] = "DELETE FROM grade_total WHERE " TOTALS_OF_DAY ARE_ZERO,
 };

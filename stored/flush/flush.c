@@ -88,7 +88,7 @@ static int settle_sealing(struct flush *f)
     for (uint32_t i = 0; s->calendar.sealing_hours != 0 && i < f->item_count && !touched; i++) {
         const struct calendar_hour *h =
             calendar_find(&s->calendar, calendar_hour_of(f->items[i].key.t_us));
-        touched = h != NULL && calendar_is_sealing(&s->calendar, h);
+        touched = h != NULL && calendar_meets_sealing(&s->calendar, h);
     }
     if (!touched) {
         return 0;

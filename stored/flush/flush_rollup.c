@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A sealed hour is counted in grade_rollup, completely, and a sealed day in grade_rollup_day: a
- * record that falls into one adds to it in the same transaction.
+ * A sealed hour is counted in rollup_hour until it is in its day, then in the rows of its day and
+ * month (rollup_day, rollup_month): a record that falls into one adds to it in the same
+ * transaction.
  *
  * It is 13:11. Hours of today, and what a flush brings of series 7, graded under name 3:
  *
@@ -9,9 +10,9 @@
  *   state     in the day     sealed         open
  *   record    11:59, 5       12:10, 2       13:10, 4
  *
- *   grade_rollup       11:00   name 0: one more   name 3: one more of grade 5
- *                      12:00   name 0: one more   name 3: one more of grade 2
- *   grade_rollup_day   today   name 0: one more   name 3: one more of grade 5
+ *   rollup_hour    12:00        name 0: one more   name 3: one more of grade 2
+ *   rollup_day     today        name 0: one more   name 3: one more of grade 5, from hour 12 on
+ *   rollup_month   this month   name 0: one more   name 3: one more of grade 5, from today on
  *
  * Name 0 counts all records, graded or not. 12:10 is not added to the day: all of its hour will be,
  * when its turn comes. 13:10 is added nowhere: who asks counts open hours from the records, and
@@ -27,7 +28,7 @@
 
 struct addition {
     int64_t series_id;
-    int32_t hour; /* of a day: its first */
+    int32_t hour;
     uint16_t grade_id;
     uint8_t grade;
 };
@@ -73,7 +74,7 @@ static int add_item(struct additions *a, const struct flush_item *item, int32_t 
     return rc;
 }
 
-/* The records whose hour is at least in this state. */
+/* The records whose hour is in this state. */
 static int collect(const struct flush *f, struct additions *a, enum hour_state state)
 {
     const struct calendar *c = &f->store->calendar;
@@ -83,8 +84,8 @@ static int collect(const struct flush *f, struct additions *a, enum hour_state s
         if (h == NULL || h->hour != hour) {
             h = calendar_find(c, hour);
         }
-        if (h != NULL && h->state >= state && f->items[i].fate != ITEM_DUPLICATE &&
-            add_item(a, &f->items[i], state == HOUR_IN_DAY ? hour / 24 * 24 : hour) == -1) {
+        if (h != NULL && h->state == state && f->items[i].fate != ITEM_DUPLICATE &&
+            add_item(a, &f->items[i], hour) == -1) {
             return -1;
         }
     }

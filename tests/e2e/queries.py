@@ -89,6 +89,29 @@ def prepare_store(sql):
         sql.execute("INSERT INTO ezrepo.migration VALUES (%s, %s)", (number, file.name))
 
 
+def lists(size, place, counts):
+    return ", ".join(f"counts({size}, {place}, {counts.format(g)}) FILTER (WHERE {counts.format(g)} <> 0)" for g in range(6))
+
+
+PLACE = "extract({0} FROM {0} AT TIME ZONE 'UTC')::integer"
+# The months of what is in days.
+ROLLUP_MONTHS = ("INSERT INTO rollup_month SELECT date_trunc('month', day, 'UTC'), series_id, grade_id,"
+                 f" {lists(31, PLACE.format('day'), 'c{}[24]')} FROM rollup_day GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;")
+
+
+def rollup_days(counts):
+    """Statements that fill hours and days with what a table or view counts by hour, each as measured_hour says."""
+    return (f"INSERT INTO rollup_hour SELECT c.* FROM {counts} c JOIN measured_hour USING (hour) WHERE NOT in_day;"
+            " INSERT INTO rollup_day SELECT date_trunc('day', hour, 'UTC'), series_id, grade_id,"
+            f" {lists(24, PLACE.format('hour') + ' + 1', 'n{}')} FROM {counts} JOIN measured_hour USING (hour) WHERE in_day"
+            " GROUP BY 1, 2, 3 ORDER BY 1, 2, 3;")
+
+
+def rollups_of(counts):
+    """The same, and months: all that has to be there."""
+    return rollup_days(counts) + ROLLUP_MONTHS
+
+
 class Queryd(Asker):
     """The process, with a run directory of its own unless one is given, and an asker of it."""
 

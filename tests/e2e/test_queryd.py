@@ -13,7 +13,7 @@ import pytest
 from conftest import wait_for
 from messages import ANSWER, CANCEL, QUERY, listed, pack
 from queries import (CANCELLED, COUNT, EVENTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, OK, PAST, PERIODS, RECORDS,
-                     TIMEOUT, TOO_LARGE, UNAVAILABLE, Lock, prepare_store)
+                     TIMEOUT, TOO_LARGE, UNAVAILABLE, Lock, prepare_store, rollups_of)
 
 
 SECOND = 1_000_000
@@ -118,8 +118,7 @@ class Store:
                     " OR hour < '2016-02-18' AND (hour >= '2016-02-15' OR extract(day FROM hour)::int % 9 > 0)")
         sql.execute("UPDATE measured_hour SET in_day = true WHERE sealed AND (hour < '2016-02-17' OR"
                     " extract(hour FROM hour) BETWEEN 6 AND 12)")
-        for table in ("grade_rollup", "grade_rollup_day", "grade_total"):
-            sql.execute(f"INSERT INTO {table} SELECT * FROM {table}_reference")
+        sql.execute(rollups_of("grade_rollup_reference") + "INSERT INTO grade_total SELECT * FROM grade_total_reference")
         self.fill_periods(sql)
         sql.execute("ANALYZE")
 
@@ -240,19 +239,24 @@ def test_histogram_equals_plain_counting(queryd, store, seed):
 
 
 def test_counts_use_only_sealed_hours_of_the_rollup(queryd, cluster):
-    """An hour that is wholly inside and sealed is not read again; any other does not trust the roll-up."""
+    """An hour that is wholly inside and sealed is not read again, whichever row it is in; any other does not trust the roll-up."""
     sql = cluster.connect().cursor()
     before = int(queryd.rows(COUNT, probe="*1")[0]["records.matched"])
-    sql.execute("INSERT INTO grade_rollup SELECT h::timestamptz, 1, 0, n, 0, 0, 0, 0, 0 FROM (VALUES"
-                " ('2016-02-18 14:00+00', 1000), ('2016-02-18 13:00+00', 5000),"
-                " ('2016-02-18 12:00+00', 20000)) v (h, n)"
-                " ON CONFLICT (hour, series_id, grade_id) DO UPDATE SET n0 = grade_rollup.n0 + excluded.n0")
+    more = "INSERT INTO rollup_hour SELECT h::timestamptz, 1, 0, n, 0, 0, 0, 0, 0 FROM (VALUES {}) v (h, n)" \
+        " ON CONFLICT (hour, series_id, grade_id) DO UPDATE SET n0 = rollup_hour.n0 + excluded.n0"
+    sql.execute("SELECT sealed, in_day FROM measured_hour WHERE hour >= '2016-02-18 12:00+00' ORDER BY hour LIMIT 3")
+    assert sql.fetchall() == [(True, True), (False, False), (True, False)]
+    sql.execute(more.format("('2016-02-18 14:00+00', 1000), ('2016-02-18 13:00+00', 5000), ('2016-02-18 12:00+00', 20000)"))
+    sql.execute("INSERT INTO rollup_day SELECT '2016-02-18', 1, 0, counts(24, 13, 300000) ON CONFLICT (day, series_id, grade_id)"
+                " DO UPDATE SET c0 = counts_plus(rollup_day.c0, excluded.c0)")
     try:
-        assert int(queryd.rows(COUNT, probe="*1")[0]["records.matched"]) == before + 1000
+        day = {"probe": "*1", "since": T0 - 12 * HOUR + 1, "until": T0 + 12 * HOUR}
+        assert int(queryd.rows(COUNT, probe="*1")[0]["records.matched"]) == before + 1000, "all of the day is in its month"
+        assert 301000 <= int(queryd.rows(COUNT, **day)[0]["records.matched"]) < 302500
         cut = queryd.rows(COUNT, probe="*1", since=T0 + 2 * HOUR + 1, until=T0 + 3 * HOUR)[0]
         assert int(cut["records.matched"]) < 1000
     finally:
-        sql.execute("DELETE FROM grade_rollup; INSERT INTO grade_rollup SELECT * FROM grade_rollup_reference")
+        sql.execute("TRUNCATE rollup_hour, rollup_day, rollup_month;" + rollups_of("grade_rollup_reference"))
 
 
 def test_counts_over_all_series_come_from_the_totals(queryd, cluster):

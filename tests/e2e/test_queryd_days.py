@@ -79,7 +79,7 @@ def test_one_snapshot_however_many_days(queryd, cluster, kind, criteria):
     insert = ("INSERT INTO measurement SELECT series_id, t_start + interval '7 us', t_end + interval '7 us', key, 0,"
               " schema_id, 0, 5, grading_version, 0, 0, '{{5}}', '', \"values\", label FROM measurement"
               " WHERE series_id = 1 AND t_start >= '2016-02-18 {0}' AND t_start < '2016-02-18 {1}' LIMIT 1")
-    count = "UPDATE grade_rollup SET n0 = n0 + {} WHERE hour = '2016-02-18 14:00' AND series_id = 1 AND grade_id = 0"
+    count = "UPDATE rollup_hour SET n0 = n0 + {} WHERE hour = '2016-02-18 14:00' AND series_id = 1 AND grade_id = 0"
     try:
         sent = queryd.send(kind, **criteria)
         wait_for(waits, 60)

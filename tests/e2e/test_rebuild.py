@@ -161,17 +161,18 @@ DAMAGE = {
     "events from and to another grade": (
         "UPDATE event SET from_grade = coalesce(from_grade % 5 + 1, 1), to_grade = to_grade % 5 + 1"
         " WHERE retracted_at IS NULL AND series_id = 2", "events", "different", None),
-    "an hour's counts gone": ("DELETE FROM grade_rollup WHERE ctid IN " + SOME.format("grade_rollup", 1, 5), "rollups",
-                              "missing", None),
-    "an hour's counts changed": ("UPDATE grade_rollup SET n3 = n3 + 5, n0 = n0 + 1 WHERE ctid IN "
-                                 + SOME.format("grade_rollup", 4, 2), "rollups", "different", None),
-    "an hour's counts too many": ("INSERT INTO grade_rollup SELECT hour, 99, 1, 1, 2, 3, 4, 5, 6 FROM measured_hour"
-                                  " ORDER BY 1 LIMIT 2", "rollups", "surplus", None),
-    "a day's counts gone": ("DELETE FROM grade_rollup_day WHERE series_id = 2", "rollups", "missing", None),
-    "a day's counts changed": ("UPDATE grade_rollup_day SET n1 = n1 + 7 WHERE series_id = 3", "rollups", "different",
-                               None),
-    "a day's counts too many": ("INSERT INTO grade_rollup_day SELECT DISTINCT day, 99, 1, 0, 0, 0, 1, 0, 0"
-                                " FROM grade_rollup_day", "rollups", "surplus", None),
+    "hours' counts gone": ("DELETE FROM rollup_day WHERE series_id = 2", "rollups", "missing", None),
+    "an hour's counts changed": ("UPDATE rollup_day SET c3 = counts_add(c3, 24, (SELECT min(i) FROM generate_subscripts(c0, 1) i"
+                                 " WHERE c0[i] > 0), 5) WHERE grade_id = 0 AND series_id < 3", "rollups", "different", None),
+    "an hour's counts too many": ("INSERT INTO rollup_day (day, series_id, grade_id, c1) SELECT day, 99, 1, counts(24, 3, 7)"
+                                  " FROM (SELECT DISTINCT day FROM rollup_day) d GROUP BY day", "rollups", "surplus", None),
+    "a day's counts gone": ("DELETE FROM rollup_month WHERE series_id = 2", "rollups", "missing", None),
+    "a day's counts changed": ("UPDATE rollup_month m SET c1 = counts_add(c1, 31, (SELECT extract(day FROM min(day))::int"
+                               " FROM rollup_day WHERE (series_id, grade_id) = (m.series_id, m.grade_id) AND day >= m.month), 7)"
+                               " WHERE series_id = 3", "rollups", "different", None),
+    "a day's counts too many": ("INSERT INTO rollup_month (month, series_id, grade_id, c3) SELECT date_trunc('month', day, 'UTC'),"
+                                " 99, 1, counts(31, extract(day FROM day)::int, 1) FROM (SELECT DISTINCT day FROM rollup_day) d"
+                                " GROUP BY 1", "rollups", "surplus", None),
     "totals gone": ("DELETE FROM grade_total WHERE unit = 'minute'", "rollups", "missing", None),
     "totals changed": ("UPDATE grade_total SET n2 = n2 + 1 WHERE unit = 'day'", "rollups", "different", None),
     "totals too many": ("INSERT INTO grade_total SELECT unit, start, 'nosuch', 1, 0, 0, 0, 1, 0, 0 FROM grade_total"
@@ -244,9 +245,9 @@ def test_what_lies_before_since_is_believed(sealed):
     since = since[:19]
     stored.sql("UPDATE period SET t_end = t_end + '1 us' WHERE ended = 'gap' AND t_end < %s::timestamptz - interval '1 hour'",
                since)
-    stored.sql("UPDATE grade_rollup SET n5 = n5 + 1 WHERE hour < %s", since)
+    stored.sql("UPDATE rollup_day SET c5 = counts_add(c5, 24, extract(hour FROM first)::int + 1, 1) FROM (SELECT min(hour) AS first"
+               " FROM measured_hour) AS h WHERE day = date_trunc('day', first, 'UTC')")
     assert sealed.differs()["periods"]["different"] > 0
-    sealed.stored.sql("UPDATE grade_rollup_day SET n5 = n5")
     later = sealed("--verify", "--since", since)[1]
     assert later["periods"] == NOTHING and later["events"] == NOTHING
     assert later["rollups"]["missing"] == 0
@@ -445,7 +446,8 @@ def test_repair_while_records_arrive(build_dir, make_stored):
         for _ in range(6):
             for table, damage in (("period", "DELETE FROM period WHERE random() < 0.1 AND ended IS NOT NULL"),
                                   ("grade_total", "UPDATE grade_total SET n4 = n4 + 3 WHERE random() < 0.1"),
-                                  ("grade_rollup", "UPDATE grade_rollup SET n1 = n1 + 3 WHERE random() < 0.1")):
+                                  ("rollup_day", "UPDATE rollup_day SET c1 = counts_add(c1, 24, 1 + floor(random() * 24)::int, 3)"
+                                   " WHERE random() < 0.1")):
                 # Between two transactions of stored: row by row, each could wait for the other.
                 stored.sql(f"BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE; {damage}; COMMIT")
             again.repairs()
@@ -467,10 +469,10 @@ def test_late_records_meanwhile_that_rest_on_a_wrong_roll_up(build_dir, make_sto
     records += [Record(base + 5 * HOUR, end=base + 12 * HOUR), Record(base + 12 * HOUR)]
     sender.commit([Record(base - 24 * HOUR, series=1)] + records)
     seal(stored)
-    stored.sql("UPDATE grade_rollup SET n5 = n5 + 3 WHERE hour = to_timestamp(%s)", base // SECOND + 7200)
+    stored.sql("UPDATE rollup_day SET c5 = counts_add(c5, 24, 3, 3) WHERE day = to_timestamp(%s)", base // SECOND)
     again = Rebuild(build_dir, stored)
     with stored.cluster.connect(stored.database) as connection, connection.cursor() as cursor:
-        cursor.execute("LOCK TABLE grade_rollup_day IN ACCESS EXCLUSIVE MODE")  # it waits at the end of the day before
+        cursor.execute("LOCK TABLE rollup_month IN ACCESS EXCLUSIVE MODE")  # it waits at the end of the day before
         process = again.start()
         stored.wait(lambda: stored.sql("SELECT 1 FROM pg_stat_activity WHERE application_name = 'ezrepo-stored-rebuild'"
                                        " AND wait_event_type = 'Lock' AND datname = current_database()"))

@@ -209,7 +209,7 @@ def test_a_record_that_postgresql_refused(make_set):
     want = stored_records(one)
     assert len(want) == 5
     one.cmd("restart", "stored")
-    one.sql("TRUNCATE measurement, period, event, grade_rollup, grade_rollup_day, grade_total")
+    one.sql("TRUNCATE measurement, period, event, rollup_hour, rollup_day, rollup_month, grade_total")
     one.sql("ALTER TABLE measurement ADD CONSTRAINT none CHECK (label NOT LIKE 'poison%')")
     one.cmd("restart", "stored")
     send(one, *messages)

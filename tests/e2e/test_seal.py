@@ -46,7 +46,7 @@ SEALING = """
 BEGIN;
 SELECT FROM measured_hour WHERE NOT sealed FOR UPDATE;
 UPDATE measured_hour SET sealed = true;
-INSERT INTO grade_rollup (hour, series_id, grade_id, n0, n1, n2, n3, n4, n5)
+INSERT INTO rollup_hour (hour, series_id, grade_id, n0, n1, n2, n3, n4, n5)
     SELECT hour, series_id, grade_id, n0, n1, n2, n3, n4, n5 FROM grade_rollup_reference;
 LOCK TABLE writer IN SHARE ROW EXCLUSIVE MODE
 """
@@ -75,9 +75,9 @@ def test_a_sealing_that_commits_after_stored_was_killed(make_stored):
 def test_a_count_that_stored_did_not_live_to_see(held):
     """It cannot be committed any more, so the next one does not wait for its end."""
     stored, holder = held
-    stored.sql("CREATE TRIGGER hold AFTER INSERT ON grade_rollup FOR EACH STATEMENT EXECUTE FUNCTION hold()")
+    stored.sql("CREATE TRIGGER hold AFTER INSERT ON rollup_hour FOR EACH STATEMENT EXECUTE FUNCTION hold()")
     stored.sender().commit(records(0, 10))
-    wait_for_hold(stored, "INSERT INTO grade_rollup %")
+    wait_for_hold(stored, "INSERT INTO rollup_hour %")
     kill_and_start(stored)
     stored.wait(lambda: is_connected(stored))
     assert "become the one that writes" not in stored.log()

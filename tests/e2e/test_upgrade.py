@@ -201,7 +201,7 @@ def test_a_store_of_before_is_converted(build_dir, stored):
     before = Before(stored, 1)
     before.done()
     stored.start()
-    assert "migration.plan" in stored.log() and stored.log().count("migration.part") == DAYS + 1
+    assert "migration.plan" in stored.log() and stored.log().count("migration.part part=measurement_") == DAYS + 1
     check_converted(stored, before, before.records)
     check_store(stored)
     Rebuild(build_dir, stored).identical()
@@ -230,10 +230,10 @@ def test_killed_in_its_midst_it_goes_on(build_dir, stored):
     before.sql.execute("ROLLBACK")
     before.done()
     stored.wait_for_no_session()
-    done = stored.log().count("migration.part")
+    done = stored.log().count("migration.part part=measurement_")
     assert done == 3
     stored.start()
-    assert stored.log().count("migration.part") == DAYS + 1
+    assert stored.log().count("migration.part part=measurement_") == DAYS + 1
     check_converted(stored, before, before.records)
     check_store(stored)
     Rebuild(build_dir, stored).identical()
@@ -306,10 +306,43 @@ def test_a_stop_in_its_midst_breaks_it_off(build_dir, stored):
         assert stored.stop() == 0
     before.done()
     stored.wait_for_no_session()
-    assert stored.log().count("migration.part") < DAYS
+    assert stored.log().count("migration.part part=measurement_") < DAYS
     stored.start()
-    assert stored.log().count("migration.part") == DAYS + 1
+    assert stored.log().count("migration.part part=measurement_") == DAYS + 1
     check_converted(stored, before, before.records)
+    check_store(stored)
+    Rebuild(build_dir, stored).identical()
+
+
+# The third day's counts by hour wait for the test.
+HELD_UP = """
+    CREATE FUNCTION hold() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF (SELECT count(DISTINCT day) FROM ezrepo.rollup_day) = 2 THEN
+        PERFORM pg_advisory_lock(17); END IF; RETURN NULL; END';
+    CREATE FUNCTION held() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN IF to_regclass(''ezrepo.rollup_day'') IS NOT NULL
+        AND to_regclass(''ezrepo.rollup_month'') IS NULL THEN
+        CREATE TRIGGER hold BEFORE INSERT ON ezrepo.rollup_day EXECUTE FUNCTION ezrepo.hold(); END IF; END';
+    CREATE EVENT TRIGGER held ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION held();
+    SELECT pg_advisory_lock(17)"""
+
+
+def test_counts_are_converted_day_by_day(build_dir, stored):
+    """Killed in its midst it goes on where it was."""
+    before = Before(stored, 9, 300)
+    counted = stored.sql("SELECT * FROM grade_rollup ORDER BY 1, 2, 3"), stored.sql("SELECT * FROM grade_rollup_day ORDER BY 1, 2, 3")
+    before.sql.execute(HELD_UP)
+    stored.start(wait=False)
+    stored.wait(lambda: stored.sql("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted") != [])
+    stored.stop(signal.SIGKILL)
+    before.sql.execute("SELECT pg_advisory_unlock_all(); DROP EVENT TRIGGER held")
+    stored.wait_for_no_session()
+    before.sql.execute("DROP TRIGGER hold ON rollup_day")
+    before.done()
+    assert stored.sql("SELECT count(DISTINCT day) FROM rollup_day") == [(2,)]
+    stored.start()
+    assert [stored.log().count(f"migration.part part=rollup_{unit}_") for unit in ("day", "month")] == [5, 1]
+    assert stored.sql("SELECT count(*) FROM pg_class WHERE relname LIKE 'rollup_before%'") == [(0,)]
+    assert counted == (stored.sql("SELECT * FROM grade_rollup ORDER BY 1, 2, 3"),
+                       stored.sql("SELECT * FROM grade_rollup_day ORDER BY 1, 2, 3"))
     check_store(stored)
     Rebuild(build_dir, stored).identical()
 

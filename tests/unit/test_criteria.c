@@ -194,29 +194,73 @@ static void test_ranges(void **state)
     assert_true(has_parameter("2016-02-18 14:00:00.000005+00"));
     assert_true(has_parameter("2016-02-18 14:00:00.000000+00"));
     assert_true(has_parameter("2016-02-18 00:00:00.000000+00")); /* the day it lies in */
+    assert_int_equal(times("FROM rollup_hour t"), 1);
+    assert_int_equal(times("FROM rollup_day t"), 1);
+    assert_int_equal(times("FROM rollup_month t"), 0);
+    assert_non_null(strstr(c.sql, "(coalesce(t.c0[14], 0) - coalesce(t.c0[13], 0))"));
+
+    q.to_us = NOON_US + 12 * HOUR_US; /* up to the end of the day */
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("FROM rollup_day t"), 1);
+    assert_non_null(strstr(c.sql, "(coalesce(t.c0[24], 0) - coalesce(t.c0[13], 0))"));
+
+    q.to_us = NOON_US + 13 * HOUR_US; /* and into the next one */
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("FROM rollup_day t"), 2);
     assert_true(has_parameter("2016-02-19 00:00:00.000000+00"));
-    assert_int_equal(times("FROM grade_rollup t"), 2); /* hours within, and those to take off */
-    assert_int_equal(times("FROM grade_rollup_day t"), 1);
-    assert_int_equal(times("-sum("), 1);
+    assert_non_null(strstr(c.sql, "coalesce(t.c0[1], 0)"));
 
     q.to_us = NOON_US + HOUR_US; /* no hour is whole in it */
     assert_int_equal(build(&q), 0);
-    assert_int_equal(times("grade_rollup"), 0);
+    assert_int_equal(times("rollup_"), 0);
 
     q.from_us = -1; /* hours go downward also before 1970 */
     assert_int_equal(build(&q), 0);
     assert_true(has_parameter("1969-12-31 23:00:00.000000+00"));
     assert_true(has_parameter("1970-01-01 00:00:00.000000+00"));
-    assert_non_null(strstr(c.sql, "grade_rollup_day"));
+    assert_non_null(strstr(c.sql, "rollup_month"));
 
     q.to_us = q.from_us;
     assert_int_equal(build(&q), 0);
-    assert_int_equal(times("FROM measurement") + times("grade_rollup"), 0);
+    assert_int_equal(times("FROM measurement") + times("rollup_"), 0);
 
     q.from_us = INT64_MIN + 1; /* years that PostgreSQL does not have */
     q.to_us = INT64_MAX - 1;
     assert_int_equal(build(&q), 0);
     assert_true(has_parameter("-infinity") && has_parameter("infinity"));
+}
+
+/* Whole days are taken from their months: of one the difference of two places, of several all but
+ * for the ends. */
+static void test_months(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_HISTOGRAM);
+    q.probe = slice_of("p1");
+    q.from_us = NOON_US; /* 2016-02-18 */
+    q.to_us = NOON_US + 72 * HOUR_US;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("FROM rollup_day t"), 2);
+    assert_int_equal(times("FROM rollup_month t"), 1);
+    assert_true(has_parameter("2016-02-01 00:00:00.000000+00"));
+    assert_non_null(strstr(c.sql, "(coalesce(t.c5[20], 0) - coalesce(t.c5[18], 0))"));
+    assert_non_null(strstr(c.sql, "(coalesce(t.c5[24], 0) - coalesce(t.c5[12], 0))"));
+
+    q.to_us = NOON_US + 24 * 60 * HOUR_US; /* up to 2016-04-18 */
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("FROM rollup_month t"), 3);
+    assert_true(has_parameter("2016-03-01 00:00:00.000000+00")); /* those between, from here ... */
+    assert_true(has_parameter("2016-04-01 00:00:00.000000+00")); /* ... to here, and of this one */
+    assert_non_null(strstr(c.sql, "(coalesce(t.c5[31], 0) - coalesce(t.c5[18], 0))"));
+    assert_non_null(strstr(c.sql, "sum(coalesce(t.c5[17], 0))"));
+    check_parameters();
+
+    q.from_us = NOON_US - 12 * HOUR_US - 17 * 24 * HOUR_US; /* of a whole month no more */
+    q.to_us = q.from_us + 29 * 24 * HOUR_US;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("FROM rollup_day t"), 0);
+    assert_int_equal(times("FROM rollup_month t"), 1);
+    assert_non_null(strstr(c.sql, "sum(coalesce(t.c5[31], 0))"));
 }
 
 /* With no criterion but the type: days, then hours and minutes at both ends, then parts of minutes.
@@ -442,6 +486,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_pasted),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_months),
         cmocka_unit_test(test_totals),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_cursor),
