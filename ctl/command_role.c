@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command role: who has one, what it may use. What somebody else changed meanwhile is read
- * anew.
+/* The command role: who has one, what it may use, to which series it is bound. What somebody else
+ * changed meanwhile is read anew.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "ctl/access_link.h"
 #include "ctl/listing.h"
+#include "ctl/role_criteria.h"
 
 #define TRIES 20
 #define WORDS 64
 
 static struct {
     const char *run_dir, *output;
+    struct ctl_texts sees, delivers;
 } given;
 
 static const struct ctl_option place_options[] = {
@@ -20,6 +22,14 @@ static const struct ctl_option place_options[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option list_options[] = {LISTING_OPTION(given.output),
                                                  {NULL, NULL, NULL, NULL, NULL}};
+
+static const struct ctl_option bound_options[] = {
+    {"sees", "CRITERIA", NULL, NULL,
+     "series it may see, dest=192.0.2.0/24,type=ping; several times; \"all\": no bound",
+     &given.sees},
+    {"delivers", "CRITERIA", NULL, NULL, "series it may deliver records of, likewise",
+     &given.delivers},
+    {NULL, NULL, NULL, NULL, NULL}};
 
 /* What was typed behind the verb: a role, and identities or labels. */
 struct role_words {
@@ -31,6 +41,7 @@ struct role_words {
 struct role_edit {
     const struct json *document;
     const struct role_words *words;
+    struct arena *arena;
     FILE *f;
     uint32_t count;
     bool refused; /* it was told why */
@@ -65,6 +76,17 @@ static void begin_change(struct role_edit *e, const char *kind, struct slice nam
     fputs(", \"body\": ", e->f);
 }
 
+/* The identities of a role: it is a list of them, or an object with one. */
+static const struct json *identities_of(const struct json *role)
+{
+    return role != NULL && role->type == JSON_OBJECT ? json_get(role, "identities") : role;
+}
+
+static const struct json *bound_of(const struct json *role, const char *member)
+{
+    return role != NULL && role->type == JSON_OBJECT ? json_get(role, member) : NULL;
+}
+
 /* The list without some words, or with some more. */
 static void put_list(struct role_edit *e, const struct json *list, const char *const *without,
                      int without_count, const char *const *with, int with_count)
@@ -85,7 +107,7 @@ static void put_list(struct role_edit *e, const struct json *list, const char *c
             between = ", ";
         }
     }
-    fputs("]}", e->f);
+    fputc(']', e->f);
 }
 
 static const struct json *role_of(const struct role_edit *e)
@@ -93,10 +115,51 @@ static const struct json *role_of(const struct role_edit *e)
     return json_get(json_get(e->document, "roles"), e->words->word[0]);
 }
 
+/* What was given takes the place of what there is; "all" of that: no bound. */
+static bool will_be_bound(const struct ctl_texts *texts, const struct json *kept)
+{
+    bool all = texts->count == 1 && strcmp(texts->text[0], "all") == 0;
+    return !all && (texts->count > 0 || kept != NULL);
+}
+
+static void put_bound(struct role_edit *e, const char *member, const struct ctl_texts *texts,
+                      const struct json *kept)
+{
+    struct slice text = {NULL, 0};
+    if (!will_be_bound(texts, kept)) {
+        return;
+    }
+    fprintf(e->f, ", \"%s\": ", member);
+    if (texts->count == 0) {
+        text = json_text(e->arena, kept);
+        fprintf(e->f, "%.*s", (int)text.len, text.at == NULL ? "" : text.at);
+        return;
+    }
+    for (int i = 0; i < texts->count; i++) {
+        fputs(i == 0 ? "[" : ", ", e->f);
+        e->refused = role_criteria_read(e->f, member, texts->text[i]) == -1 || e->refused;
+    }
+    fputc(']', e->f);
+}
+
+/* The role with its identities without some, or with some more, and what binds it. */
+static void put_role(struct role_edit *e, const char *const *without, int without_count,
+                     const char *const *with, int with_count)
+{
+    const struct json *role = role_of(e), *sees = bound_of(role, "sees"),
+                      *delivers = bound_of(role, "delivers");
+    bool bound = will_be_bound(&given.sees, sees) || will_be_bound(&given.delivers, delivers);
+    begin_change(e, "role", slice_of(e->words->word[0]));
+    fputs(bound ? "{\"identities\": " : "", e->f);
+    put_list(e, identities_of(role), without, without_count, with, with_count);
+    put_bound(e, "sees", &given.sees, sees);
+    put_bound(e, "delivers", &given.delivers, delivers);
+    fputs(bound ? "}}" : "}", e->f);
+}
+
 static void add(struct role_edit *e)
 {
-    begin_change(e, "role", slice_of(e->words->word[0]));
-    put_list(e, role_of(e), NULL, 0, e->words->word + 1, e->words->count - 1);
+    put_role(e, NULL, 0, e->words->word + 1, e->words->count - 1);
 }
 
 /* An authorisation without the role; of nobody it goes. */
@@ -107,6 +170,7 @@ static void take_label(struct role_edit *e, const struct json *roles)
         fputs("null}", e->f);
     } else {
         put_list(e, roles, e->words->word, 1, NULL, 0);
+        fputc('}', e->f);
     }
 }
 
@@ -133,12 +197,11 @@ static void refuse(struct role_edit *e, const char *what, const char *name)
 static void take_identities(struct role_edit *e)
 {
     for (int i = 1; i < e->words->count; i++) {
-        if (!list_has(role_of(e), e->words->word[i])) {
+        if (!list_has(identities_of(role_of(e)), e->words->word[i])) {
             refuse(e, "has no identity", e->words->word[i]);
         }
     }
-    begin_change(e, "role", slice_of(e->words->word[0]));
-    put_list(e, role_of(e), e->words->word + 1, e->words->count - 1, NULL, 0);
+    put_role(e, e->words->word + 1, e->words->count - 1, NULL, 0);
 }
 
 static void take(struct role_edit *e)
@@ -163,6 +226,7 @@ static void allow(struct role_edit *e)
     for (int i = 1; i < e->words->count; i++) {
         begin_change(e, "authorization", slice_of(e->words->word[i]));
         put_list(e, json_get(authorizations, e->words->word[i]), NULL, 0, e->words->word, 1);
+        fputc('}', e->f);
     }
 }
 
@@ -180,12 +244,12 @@ static void deny(struct role_edit *e)
 }
 
 /* The changes as JSON; NULL after a complaint. The caller frees it. */
-static char *write_changes(const struct json *document, const struct role_words *words,
-                           void (*edit)(struct role_edit *))
+static char *write_changes(struct arena *a, const struct json *document,
+                           const struct role_words *words, void (*edit)(struct role_edit *))
 {
     char *text = NULL;
     size_t size;
-    struct role_edit e = {document, words, open_memstream(&text, &size), 0, false};
+    struct role_edit e = {document, words, a, open_memstream(&text, &size), 0, false};
     if (e.f == NULL) {
         ctl_failed("out of memory");
         return NULL;
@@ -211,7 +275,7 @@ static int change(struct access_link *l, const struct role_words *words,
         uint64_t version;
         bool refused;
         const struct json *document = access_link_get(l, &version);
-        char *changes = document == NULL ? NULL : write_changes(document, words, edit);
+        char *changes = document == NULL ? NULL : write_changes(l->arena, document, words, edit);
         int rc = changes == NULL ? -1 : access_link_change(l, version, changes, &refused);
         if (rc != 1) {
             return rc == 0 ? CTL_DONE : CTL_FAILED;
@@ -223,14 +287,31 @@ static int change(struct access_link *l, const struct role_words *words,
 
 /* ---- the list ---- */
 
+/* As it is typed. */
+static void print_bound(FILE *f, const char *member, const struct json *role)
+{
+    const struct json *list = bound_of(role, member);
+    if (list == NULL) {
+        return; /* shown as "-" */
+    }
+    fprintf(f, ", \"%s\": [", member);
+    for (const struct json *c = list->first; c != NULL; c = c->next) {
+        fputs(c == list->first ? "" : ", ", f);
+        role_criteria_show(f, c);
+    }
+    fputc(']', f);
+}
+
 static void print_role(FILE *f, const struct json *role, const struct json *authorizations)
 {
     const char *between = "";
     fputs("{\"role\": ", f);
     json_print_slice(f, role->key);
     fputs(", \"identities\": [", f);
-    for (const struct json *i = role->first; i != NULL; i = i->next) {
-        fputs(i == role->first ? "" : ", ", f);
+    const struct json *identities = identities_of(role);
+    for (const struct json *i = identities == NULL ? NULL : identities->first; i != NULL;
+         i = i->next) {
+        fputs(i == identities->first ? "" : ", ", f);
         json_print_slice(f, i->text);
     }
     fputs("], \"may\": [", f);
@@ -243,12 +324,15 @@ static void print_role(FILE *f, const struct json *role, const struct json *auth
             }
         }
     }
-    fputs("]}", f);
+    fputc(']', f);
+    print_bound(f, "sees", role);
+    print_bound(f, "delivers", role);
+    fputc('}', f);
 }
 
 static int list(struct access_link *l)
 {
-    static const char *const names[] = {"role", "identities", "may", NULL};
+    static const char *const names[] = {"role", "identities", "may", "sees", "delivers", NULL};
     uint64_t version;
     char *text = NULL;
     size_t size;
@@ -278,14 +362,20 @@ static const struct role_verb {
     int least, most;
     void (*edit)(struct role_edit *);
 } verbs[] = {
-    {{"role list", "", "Lists the roles in the store: who has them, what they may use.", ctl_role},
+    {{"role list", "",
+      "Lists the roles in the store: who has them, what they may use, which series they are bound "
+      "to.",
+      ctl_role},
      list_options,
      0,
      0,
      NULL},
-    {{"role add", "ROLE IDENTITY...", "Gives a role, which may be new, to identities.", ctl_role},
-     NULL,
-     2,
+    {{"role add", "ROLE [IDENTITY...]",
+      "Gives a role, which may be new, to identities; with --sees or --delivers it is bound to "
+      "series from now on.",
+      ctl_role},
+     bound_options,
+     1,
      1 + WORDS,
      add},
     {{"role remove", "ROLE [IDENTITY...]", "Takes a role from identities, or away altogether.",
@@ -316,6 +406,9 @@ static int run_verb(const struct role_verb *v, int argc, char **argv)
     if (ctl_options(&v->command, groups, argc, argv, words.word, v->least, v->most, &words.count,
                     &exit_code) == -1) {
         return exit_code;
+    }
+    if (v->edit == add && words.count == 1 && given.sees.count + given.delivers.count == 0) {
+        return ctl_usage("role add: expected an identity, --sees or --delivers");
     }
     exit_code = access_link_open(&l, given.run_dir);
     if (exit_code == CTL_DONE) {

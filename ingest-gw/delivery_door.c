@@ -103,7 +103,7 @@ static void delivered(struct post *p, const struct delivered_message *m)
     if (wait_us > 0) {
         reply_retry_after(p->request, wait_us);
         delivery_answer(p, INGEST_TOO_MANY, COUNT_POSTS_LIMITED, "limited", &a);
-    } else if (m->outcome == DELIVERY_REFUSED && slice_is(m->reason, "denied")) {
+    } else if (m->outcome == DELIVERY_REFUSED && slice_starts(m->reason, "denied")) {
         delivery_answer(p, INGEST_FORBIDDEN, COUNT_POSTS_DENIED, "denied", &a);
     } else if (m->outcome == DELIVERY_REFUSED) {
         delivery_answer(p, HTTP_BADREQUEST, COUNT_POSTS_REFUSED, "refused", &a);
@@ -151,9 +151,8 @@ struct post *delivery_begin(const struct door_request *r, const char *door, cons
     d->door = door;
     d->format = kept_text(p, format);
     d->token = r->guest->token == NULL ? NULL : kept_text(p, r->guest->token);
-    if (r->guest->allowed_count == 0) {
-        delivery_refuse(p, INGEST_FORBIDDEN, "denied",
-                        "not authorized to use any capability " LABEL_COLLECT "TYPE");
+    if (r->guest->denied != NULL) {
+        delivery_refuse(p, INGEST_FORBIDDEN, "denied", r->guest->denied);
         return NULL;
     }
     if (strlen(r->guest->identity) > LIMIT_SENDER_BYTES - 6) {
@@ -172,6 +171,8 @@ void delivery_send(struct post *p, const struct door_guest *guest, struct slice 
                                 .place = slice_of(""),
                                 .allowed = (struct slice *)(uintptr_t)guest->allowed,
                                 .allowed_count = guest->allowed_count,
+                                .delivers = (struct slice *)(uintptr_t)guest->delivers,
+                                .delivers_count = guest->delivers_count,
                                 .format = format};
     if (ingest_accepts_stored(&gateway_of(p)->settings)) {
         /* So that ingestd is the first to say that it takes too long: it knows more. */

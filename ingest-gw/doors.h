@@ -15,8 +15,11 @@
 struct door_guest {
     const char *identity;
     const char *token;           /* its name; NULL: it is a certificate */
+    const char *denied;          /* why he may deliver nothing; NULL: he may */
     const struct slice *allowed; /* globs on labels LABEL_COLLECT + TYPE */
     uint32_t allowed_count;
+    const struct slice *delivers; /* what binds him, as `deliver` takes it */
+    uint32_t delivers_count;
 };
 
 /* A request that has come to a door. */

@@ -15,7 +15,7 @@ enum guest_scheme {
 struct guest_found {
     struct door_guest guest;
     char token[ACCESS_NAME_BYTES + 1];
-    struct slice labels[LIMIT_ALLOWED];
+    struct slice labels[LIMIT_ALLOWED], rows[LIMIT_DELIVERS * DELIVERS_ROW];
     bool known;      /* else guest has nothing but an identity of "" */
     bool tried;      /* a token was shown, and is not good */
     int64_t wait_us; /* it has asked too much, and may again after so long */

@@ -466,7 +466,10 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     struct result_origin origin = {
         .sender = d->sender, .now_us = d->received_us, .allowed = allowed};
     struct result_set set = {0};
+    struct series_bound *bound =
+        d->delivers_count == 0 ? NULL : series_bound_new(d->delivers, d->delivers_count);
     origin.allowed_count = intake_allowed(d->allowed, d->allowed_count, allowed);
+    origin.bound = bound;
     snprintf(name, sizeof name, "%s:%.*s", sender_door_name(door), (int)d->sender.len,
              d->sender.at);
     struct result_limits limits = i->body_limits;
@@ -487,6 +490,8 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     arena_reset(i->body_arena);
     if (d->late.len > 0) {
         refuse_whole(&set, RESULT_LATE, arena_copy(i->body_arena, d->late).at, "too late");
+    } else if (d->delivers_count > 0 && bound == NULL) {
+        refuse_whole(&set, RESULT_MEMORY, NULL, "no memory for what binds who delivers");
     } else if (body.len > (size_t)settings.body_bytes) {
         refuse_whole(&set, RESULT_LENGTH,
                      arena_printf(i->body_arena, "expected at most %zu bytes, found %zu",
@@ -496,5 +501,6 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
         read_delivery(i, &r, d, &limits, &origin, &set);
         keep_within(i, &r, &set, now_us);
     }
+    series_bound_free(&bound);
     return take_set(i, &r, &set, now_us);
 }

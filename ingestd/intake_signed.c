@@ -60,7 +60,8 @@ void intake_take_signed(struct intake *i, const struct udp_datagram *d, struct r
             .sender = a.grant.identity,
             .now_us = d->received_us,
             .allowed = allowed,
-            .allowed_count = intake_allowed(a.grant.labels, a.grant.types_count, allowed)};
+            .allowed_count = intake_allowed(a.grant.labels, a.grant.types_count, allowed),
+            .bound = a.bound};
         context.count = 0;
         if (i->of_listener[d->listener] != NULL) { /* mPlane's knows no time but its own */
             when_time_text(a.time_us, time);

@@ -243,6 +243,23 @@ int capabilities_collect(struct capabilities *c, const struct record_types *type
     return rc;
 }
 
+const char *capability_denied(const struct capability *c, const struct access *a,
+                              struct slice identity)
+{
+    struct slice patterns[LIMIT_SEES * DIMENSION_COUNT];
+    if (!access_allows(a, identity, c->label)) {
+        return "";
+    }
+    if (!access_is_bound(a) || c->kind == CAPABILITY_COLLECT) {
+        return NULL;
+    }
+    int sees = access_sees(a, identity, c->label, patterns);
+    return sees == -1 ? ": your roles are bound to more criteria than can be asked for"
+           : sees > 0 && !QUERY_HAS_CRITERIA(capability_rows[c->kind].query)
+               ? ": it is about all series, and your roles are bound to some"
+               : NULL;
+}
+
 size_t capabilities_count(const struct capabilities *c)
 {
     return c->table.count + c->collects.count;

@@ -5,6 +5,7 @@
 #ifndef EZREPO_GW_CAPABILITIES_H
 #define EZREPO_GW_CAPABILITIES_H
 
+#include "common/access/access.h"
 #include "common/mplane/mplane_message.h"
 #include "common/mplane/token.h"
 #include "common/record_types.h"
@@ -16,6 +17,13 @@ struct capability {
     struct slice label; /* without the prefix that the message's has: rules name it by this */
     struct slice token;
 };
+
+/*
+ * NULL: this identity may use it by these rules; else why not: "" where no role of it may, words
+ * where one may but is bound to series, and what the capability tells or changes is not of series.
+ */
+const char *capability_denied(const struct capability *c, const struct access *a,
+                              struct slice identity);
 
 struct capabilities;
 

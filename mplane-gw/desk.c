@@ -61,7 +61,8 @@ bool desk_may_use(const struct desk_request *r, struct desk_reply *reply,
 {
     static struct log_limit said;
     reply->capability = k;
-    if (access_allows(r->gateway->access, r->identity, k->label)) {
+    const char *why = capability_denied(k, r->gateway->access, r->identity);
+    if (why == NULL) {
         return true;
     }
     gateway_count(r->gateway, COUNT_DENIED);
@@ -70,8 +71,8 @@ bool desk_may_use(const struct desk_request *r, struct desk_reply *reply,
         log_info("request.denied", "peer=%s identity=%s capability=%.*s door=%s", r->peer,
                  QUOTED(r->identity), (int)k->label.len, k->label.at, reply->door);
     }
-    desk_refuse(r, reply, "not authorized to use the capability %.*s", (int)k->label.len,
-                k->label.at);
+    desk_refuse(r, reply, "not authorized to use the capability %.*s%s", (int)k->label.len,
+                k->label.at, why);
     return false;
 }
 
@@ -255,7 +256,9 @@ static int find_job(const struct desk_request *r, struct desk_reply *reply,
         return 0;
     }
     bool same = same_question(r->arena, m, (*job)->specification);
-    bool used_up = (*job)->delivered && !((*job)->published && m->token.len > 0);
+    bool other =
+        !sight_is(r->gateway->access, r->identity, (*job)->capability->label, (*job)->sight);
+    bool used_up = other || ((*job)->delivered && !((*job)->published && m->token.len > 0));
     if ((*job)->state != JOB_RUNNING && (used_up || !same)) {
         jobs_remove(ask_jobs(r->gateway), *job);
         *job = NULL;
@@ -279,7 +282,9 @@ static void handle_specification(const struct desk_request *r, const struct mpla
         return;
     }
     if (!desk_may_use(r, reply, k)) {
-        if (gateway_could_use(g, r->identity, k->label)) {
+        /* Who is only bound is told so. */
+        if (!access_allows(g->access, r->identity, k->label) &&
+            gateway_could_use(g, r->identity, k->label)) {
             reply->message = answer_withdrawal(&k->message);
         }
         return;
@@ -371,6 +376,13 @@ static struct job *own_job(const struct desk_request *r, struct desk_reply *repl
         return NULL;
     }
     if (!desk_may_use(r, reply, job->capability)) {
+        return NULL;
+    }
+    if (!sight_is(r->gateway->access, r->identity, job->capability->label, job->sight)) {
+        if (job->state != JOB_RUNNING) {
+            jobs_remove(ask_jobs(r->gateway), job);
+        }
+        desk_refuse(r, reply, "what you may see was changed since this was asked, ask again");
         return NULL;
     }
     if (reply->label.at == NULL) {

@@ -33,7 +33,7 @@ static const char front_page[] =
 
 static bool may_use(const struct gateway *g, const struct connection *c, const struct capability *k)
 {
-    return access_allows(g->access, slice_of(connection_identity(c)), k->label);
+    return capability_denied(k, g->access, slice_of(connection_identity(c))) == NULL;
 }
 
 static void out_of_memory(struct evhttp_request *request, struct arena **a)

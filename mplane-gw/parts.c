@@ -162,7 +162,7 @@ int parts_reload(struct gateway *g, const struct config_common *common)
         SSL_CTX_free(files);
         return -1;
     }
-    gateway_use_access(g, a);
+    rules_use(g, a);
     connections_use(server_connections(g->server), files);
     return supervisors_reload(g);
 }

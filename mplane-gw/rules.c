@@ -5,6 +5,8 @@
 #include "common/door/access_watch.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
+#include "mplane-gw/jobs/ask.h"
+#include "mplane-gw/jobs/repeats.h"
 #include "mplane-gw/supervisors/supervisors.h"
 
 static struct access *read_rules(const struct gateway *g, struct slice stored)
@@ -17,6 +19,15 @@ struct access *rules_read(const struct gateway *g)
     return read_rules(g, access_watch_document(g->rules));
 }
 
+void rules_use(struct gateway *g, struct access *a)
+{
+    gateway_use_access(g, a);
+    if (g->asks != NULL && g->repetitions != NULL) {
+        ask_follow_access(g);
+        repeats_follow_access(g);
+    }
+}
+
 /* Other rules: supervisors, once there are any, learn what they may use by them. */
 static int take(void *context, struct slice document)
 {
@@ -25,7 +36,7 @@ static int take(void *context, struct slice document)
     if (a == NULL) {
         return -1;
     }
-    gateway_use_access(g, a);
+    rules_use(g, a);
     if (g->supervisors != NULL && g->rules != NULL) {
         (void)supervisors_reload(g);
     }

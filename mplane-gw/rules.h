@@ -10,6 +10,10 @@ struct access;
  * them. */
 struct access *rules_read(const struct gateway *g);
 
+/* Puts others into force, which are taken over; what was asked by those before is looked at by
+ * these. */
+void rules_use(struct gateway *g, struct access *a);
+
 /* Puts the last copy that is on disk into force, and asks stored for its own from now on. -1 after
  * an error was logged. */
 int rules_start(struct gateway *g);

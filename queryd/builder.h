@@ -11,7 +11,7 @@
 #include "queryd/criteria.h"
 #include "queryd/cursor.h"
 
-#define BUILDER_BYTES 8192
+#define BUILDER_BYTES 65536
 
 /* A time of the store as answers have it. */
 #define TIME_TEXT(column) "to_char(" column ", 'YYYY-MM-DD HH24:MI:SS.US')"
@@ -31,6 +31,7 @@ struct builder {
     bool failed;               /* memory, or BUILDER_BYTES: both are no fault of the question's */
     bool series;               /* "matched" restricts the series */
     bool series_beyond_type;   /* by more than their type */
+    bool bound;                /* who asks may not see all of them */
     const char *type_operator; /* how the type is compared with parameter type_value; NULL: any */
     int type_value;            /* parameter numbers; 0 when not used */
     bool empty;                /* the range holds nothing */
@@ -68,6 +69,13 @@ void builder_after(struct builder *b, const char *columns, const char *operator)
 /* us rounded down, or up, to whole units since 1970; what is infinite stays. */
 int64_t builder_floor(int64_t us, int64_t unit_us);
 int64_t builder_ceiling(int64_t us, int64_t unit_us);
+
+/*
+ * builder_series.c: begins the statement with "matched AS (...), ", the series that match and that
+ * who asks may see; nothing when those are all. Sets `series` and what follows from it. -1: the
+ * question is at fault.
+ */
+int builder_matched(struct builder *b);
 
 /* The condition on the column series_id of `alias`, beginning with AND; nothing when all match. */
 void builder_series(struct builder *b, const char *alias);

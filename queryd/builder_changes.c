@@ -82,7 +82,7 @@ static void add_given(struct builder *b)
                 at[0], at[0], at[0], at[2], at[0], at[1]);
 }
 
-/* Entries of no series are for who restricts nothing, or names their kind. */
+/* Entries of no series are for who may see all, and restricts nothing or names their kind. */
 static void add_conditions(struct builder *b)
 {
     const struct query_message *q = b->q;
@@ -92,8 +92,9 @@ static void add_conditions(struct builder *b)
                 "f.told_at >= $%d::timestamptz AND f.told_at < $%d::timestamptz AND"
                 " (%s OR (f.grade_id IN (SELECT id FROM asked) AND f.to_grade BETWEEN $%d::int AND"
                 " $%d::int",
-                from, to, restricts && q->kinds.len == 0 ? "false" : "f.series_id IS NULL", b->low,
-                b->high);
+                from, to,
+                b->bound || (restricts && q->kinds.len == 0) ? "false" : "f.series_id IS NULL",
+                b->low, b->high);
     builder_series(b, "f");
     builder_add(b, "))");
     if (q->kinds.len > 0) {

@@ -13,63 +13,12 @@
 
 #include "common/capability_rows.h"
 #include "common/pattern.h"
-#include "common/record_dimensions.h"
 #include "queryd/builder.h"
 
 #define T_START   TIME_TEXT("k.t")
 #define T_END     TIME_TEXT("k.t_end")
 #define PUBLISHED TIME_TEXT("published_at")
 #define OF_SERIES DIMENSION_SQL("s.")
-
-static void add_prefix(struct builder *b, const char *dimension, const struct pattern *p)
-{
-    char address[ADDRESS_TEXT_SIZE];
-    address_text(&p->prefix.address, address);
-    int prefix = builder_parameter(b, arena_printf(b->arena, "%s/%u", address, p->prefix.bits));
-    int text = builder_text(b, p->text);
-    builder_add(b, "(%s_addr <<= $%d::inet OR (%s_addr IS NULL AND %s = $%d))", dimension, prefix,
-                dimension, dimension, text);
-}
-
-/* Begins the statement: which series match. */
-static int add_matched(struct builder *b)
-{
-    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
-        const char *name = dimension_rows[d].name;
-        struct pattern p;
-        if (pattern_compile(*query_dimension(b->q, d), dimension_rows[d].addresses, &p) == -1) {
-            return builder_fault(
-                b,
-                "record.%s: expected a pattern in UTF-8 of at most %d bytes, \\ in it "
-                "only before *, ? and \\, and no prefix that cannot be",
-                name, LIMIT_DIMENSION_BYTES);
-        }
-        if (p.kind == PATTERN_ANY) {
-            continue;
-        }
-        builder_add(b, "%s",
-                    b->series ? " AND "
-                              : "matched AS NOT MATERIALIZED (SELECT id FROM series WHERE ");
-        b->series = true;
-        if (p.kind == PATTERN_PREFIX) {
-            add_prefix(b, name, &p);
-        } else {
-            bool exact = p.kind == PATTERN_EXACT;
-            int value =
-                exact ? builder_text(b, p.text) : builder_text(b, pattern_like(b->arena, &p));
-            builder_add(b, "%s %s $%d", name, exact ? "=" : "LIKE", value);
-            if (d == DIMENSION_type) {
-                b->type_operator = exact ? "=" : "LIKE";
-                b->type_value = value;
-            }
-        }
-        b->series_beyond_type = b->series_beyond_type || d != DIMENSION_type;
-    }
-    if (b->series) {
-        builder_add(b, "), ");
-    }
-    return 0;
-}
 
 /* Which grade names, and what grades of theirs. */
 static int add_asked(struct builder *b)
@@ -239,16 +188,19 @@ static uint64_t row_limit(const struct query_message *q, uint32_t rows_default, 
 static int begin_criteria(struct builder *b)
 {
     builder_add(b, "WITH ");
-    return add_matched(b) == -1 || add_asked(b) == -1 || builder_range(b) == -1 ? -1 : 0;
+    return builder_matched(b) == -1 || add_asked(b) == -1 || builder_range(b) == -1 ? -1 : 0;
 }
 
 /* The statement. -1: the question is at fault. */
 static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
 {
     enum query_kind kind = (enum query_kind)b->q->kind;
-    bool has_criteria = kind <= QUERY_RECORDS || kind == QUERY_CHANGES || kind == QUERY_WHY;
+    bool has_criteria = QUERY_HAS_CRITERIA(kind) || kind == QUERY_WHY;
     if (has_criteria && begin_criteria(b) == -1) {
         return -1;
+    }
+    if (!QUERY_HAS_CRITERIA(kind) && b->q->sees_count > 0) {
+        return builder_fault(b, "this tells of all series, and your roles are bound to some");
     }
     switch (kind) {
     case QUERY_COUNT:

@@ -12,7 +12,8 @@
 #include "common/arena.h"
 #include "common/message.h"
 
-#define CRITERIA_PARAMETERS 32
+/* A prefix takes two; the bound of who asks, and 32 of the question itself. */
+#define CRITERIA_PARAMETERS (32 + 2 * LIMIT_SEES * DIMENSION_COUNT)
 #define CRITERIA_ERROR      512
 
 struct criteria {

@@ -150,6 +150,10 @@
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
 
+/* Whether its answer can be cut to some series. Those of the first ones can, and of the feed; what
+ * explains a grade shows the grading, which is about all. */
+#define QUERY_HAS_CRITERIA(kind) ((kind) <= QUERY_RECORDS || (kind) == QUERY_CHANGES)
+
 /*
  * CAPABILITY(NAME, label, verb, query): what the gateway offers, in the order of /capabilities, and
  * what queryd is asked then. What has the parameter grading.document goes to stored instead.

@@ -54,6 +54,7 @@
 #define LIMIT_TIMEOUT_MS       3600000 /* of a question */
 #define LIMIT_WAIT_MS          60000   /* of one that is held */
 #define LIMIT_KINDS_BYTES      128
+#define LIMIT_SEES             64 /* criteria of who asks */
 
 /* By so many the release before skipped sequences where it could not know which it gave last. */
 #define SEQUENCE_LEAP (UINT64_C(1) << 32)
@@ -206,7 +207,10 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     STR(reason, LIMIT_REJECT_REASON) /* of rejects; "": any */                                     \
     UINT(reject, INT64_MAX)          /* the number of one */                                       \
     STR(kinds, LIMIT_KINDS_BYTES)    /* of the feed, a comma between two; "": any */               \
-    UINT(wait_ms, LIMIT_WAIT_MS)     /* an answer that has nothing yet is held so long for it */
+    UINT(wait_ms, LIMIT_WAIT_MS)     /* an answer that has nothing yet is held so long for it */   \
+    STRS(sees, LIMIT_SEES *DIMENSION_COUNT,                                                        \
+         LIMIT_DIMENSION_BYTES) /* the series that who asks may see: criteria of as many patterns  \
+                                   as there are dimensions, one of which they fit; none: all */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)
@@ -325,6 +329,8 @@ enum answer_status {
 
 #define LIMIT_BODY_BYTES 16777216 /* what is delivered at once */
 #define LIMIT_ALLOWED    256
+#define LIMIT_DELIVERS   256
+#define DELIVERS_ROW     (1 + DIMENSION_COUNT)
 #define LIMIT_CONTEXT    64
 
 enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
@@ -352,7 +358,10 @@ enum delivery_door { DOOR_HTTPS, DOOR_FILE, DELIVERY_DOORS };
     UINT(import, 1) /* 1: of an archive: of any age, and nothing to be alarmed about. The store    \
                        has "import" as the door of each record; the answer is `imported` */        \
     UINT(stored_within_ms, LIMIT_TIMEOUT_MS) /* 0: answered when it is on disk; else when stored   \
-                                                has it, or, as busy, after so long */
+                                                has it, or, as busy, after so long */              \
+    STRS(delivers, LIMIT_DELIVERS *DELIVERS_ROW,                                                   \
+         LIMIT_DIMENSION_BYTES) /* rows of a glob on labels and a pattern for each dimension, one  \
+                                   of which a record has to fit; none: all do */
 
 #define LIMIT_REASON_TEXT 2048
 

@@ -32,7 +32,7 @@ void access_free(struct access **a)
 static int64_t role_number(struct access *a, const struct document_place *at, struct slice name)
 {
     for (uint32_t i = 0; i < a->role_count; i++) {
-        if (slice_equal(a->role_name[i], name)) {
+        if (slice_equal(a->role[i].name, name)) {
             return i;
         }
     }
@@ -40,7 +40,7 @@ static int64_t role_number(struct access *a, const struct document_place *at, st
     if (kept.at == NULL || a->role_count == ACCESS_ROLES) {
         return -1;
     }
-    a->role_name[a->role_count] = kept;
+    a->role[a->role_count].name = kept;
     return a->role_count++;
 }
 
@@ -70,6 +70,12 @@ static void add_rule(struct access *a, struct access_rules *rules, const struct 
     }
 }
 
+/* Of a role that is an object its identities; their node is NULL when it names none. */
+static struct document_place identities_of(const struct document_place *role)
+{
+    return role->node->type == JSON_OBJECT ? document_member(role, "identities") : *role;
+}
+
 /* Whether it is an object whose lists have no more elements than there may be rules. False: a fault
  * was told. */
 static bool is_bounded(const struct document_place *object)
@@ -78,8 +84,9 @@ static bool is_bounded(const struct document_place *object)
     if (!document_is_object(object)) {
         return false;
     }
-    for (const struct json *list = object->node->first; list != NULL; list = list->next) {
-        count += list->count;
+    for (struct document_place m = document_first(object); m.node != NULL; document_next(&m)) {
+        struct document_place list = identities_of(&m);
+        count += list.node == NULL ? 0 : list.node->count;
     }
     if (count > ACCESS_RULES) {
         document_fault(object, "expected at most %d rules, found %zu", ACCESS_RULES, count);
@@ -88,8 +95,8 @@ static bool is_bounded(const struct document_place *object)
     return true;
 }
 
-/* role -> [identity]: the rule's pattern is the list's element, its role the list's key. */
-static void read_role(struct access *a, const struct document_place *list)
+/* The rule's pattern is the list's element. */
+static void read_identities(struct access *a, const struct document_place *list, struct slice role)
 {
     if (!document_is_list(list, ACCESS_RULES)) {
         return;
@@ -97,7 +104,25 @@ static void read_role(struct access *a, const struct document_place *list)
     for (struct document_place e = document_first(list); e.node != NULL; document_next(&e)) {
         struct slice identity = document_text(&e, 1, LIMIT_DIMENSION_BYTES);
         if (identity.at != NULL) {
-            add_rule(a, &a->roles, &e, identity, list->key);
+            add_rule(a, &a->roles, &e, identity, role);
+        }
+    }
+}
+
+/* role -> [identity], or an object that has such a list, and what binds the role. */
+static void read_role(struct access *a, const struct document_place *at)
+{
+    static const char *const keys[] = {"identities", "sees", "delivers", NULL};
+    if (at->node->type != JSON_OBJECT) {
+        read_identities(a, at, at->key);
+    } else if (document_is_object_of(at, keys)) {
+        struct document_place list = identities_of(at);
+        int64_t number = role_number(a, at, at->key);
+        if (list.node != NULL) {
+            read_identities(a, &list, at->key);
+        }
+        if (number != -1) {
+            role_bounds_read(a, &a->role[number], at);
         }
     }
 }
@@ -219,12 +244,7 @@ struct access *access_read(struct document *d, const char *option, const struct 
 
 /* ---- asking ---- */
 
-/* The roles of one identity. */
-struct role_set {
-    bool has[ACCESS_ROLES];
-};
-
-static void find_roles(const struct access *a, struct slice identity, struct role_set *set)
+void access_find_roles(const struct access *a, struct slice identity, struct role_set *set)
 {
     memset(set->has, 0, a->role_count * sizeof set->has[0]);
     for (uint32_t i = 0; i < a->roles.count; i++) {
@@ -241,7 +261,7 @@ bool access_allows(const struct access *a, struct slice identity, struct slice l
     if (identity.len == 0) {
         return false;
     }
-    find_roles(a, identity, &set);
+    access_find_roles(a, identity, &set);
     for (uint32_t i = 0; i < a->authorizations.count; i++) {
         const struct access_rule *r = &a->authorizations.rule[i];
         if (set.has[r->role] && pattern_matches(&r->pattern, label)) {
@@ -252,7 +272,7 @@ bool access_allows(const struct access *a, struct slice identity, struct slice l
 }
 
 /* Whether the glob's text up to its first wildcard and the head agree as far as both go. */
-static bool could_match(struct slice glob, const char *head)
+bool access_could_match(struct slice glob, const char *head)
 {
     for (size_t i = 0; i < glob.len && head[i] != '\0'; i++) {
         if (glob.at[i] == '*' || glob.at[i] == '?') {
@@ -273,10 +293,10 @@ uint32_t access_globs(const struct access *a, struct slice identity, const char 
     if (identity.len == 0) {
         return 0;
     }
-    find_roles(a, identity, &set);
+    access_find_roles(a, identity, &set);
     for (uint32_t i = 0; i < a->authorizations.count && count < max; i++) {
         const struct access_rule *r = &a->authorizations.rule[i];
-        if (set.has[r->role] && could_match(r->pattern.text, head)) {
+        if (set.has[r->role] && access_could_match(r->pattern.text, head)) {
             globs[count++] = r->pattern.text;
         }
     }

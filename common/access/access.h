@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who may do what. Identities have roles, roles may use capabilities; what no rule allows is
- * denied. Tokens and keys stand for an identity that may deliver some types of records, from some
- * addresses, until some time. All of it comes from two documents together: a process's own
- * configuration, and what stored keeps for all of them. Pure; no clock, no sockets.
+ * Who may do what. Identities have roles, roles may use capabilities, all of them or as far as some
+ * series go; what no rule allows is denied. Tokens and keys stand for an identity that may deliver
+ * some types of records, from some addresses, until some time. All of it comes from two documents
+ * together: a process's own configuration, and what stored keeps for all of them. Pure; no clock,
+ * no sockets.
  */
 #ifndef EZREPO_ACCESS_H
 #define EZREPO_ACCESS_H
 
 #include "common/address.h"
 #include "common/document.h"
+#include "schemas/messages.h"
 
+#define ACCESS_CRITERIA    16    /* in one list of a role */
 #define ACCESS_RULES       10000 /* of one kind in one document, and tokens, and keys */
 #define ACCESS_TYPES       64    /* globs of one token or key; its prefixes as well */
 #define ACCESS_NAME_BYTES  128   /* of a token or key */
@@ -23,13 +26,15 @@
 struct access;
 
 /*
- * Reads what is configured, an option of this name: {"roles": {ROLE: [IDENTITY, ...]},
+ * Reads what is configured, an option of this name: {"roles": {ROLE: [IDENTITY, ...], or
+ * {"identities": [IDENTITY, ...], "sees": [CRITERIA, ...], "delivers": [CRITERIA, ...]}},
  * "authorizations": {LABEL: [ROLE, ...]}}, or NULL; and what is stored, JSON text, or .at NULL: the
  * same and "tokens" and "keys", as common/access/README.md has them. An identity and a capability's
  * label are exact or globs (common/pattern.h); a role in "authorizations" must stand in "roles" of
- * the same document. A role of one name is one role, wherever its identities stand. Everything is
- * copied. NULL after each fault was told; of what is stored by places that begin with a member's
- * name. The caller owns the result.
+ * the same document. A role of one name is one role, wherever its identities and criteria stand.
+ * CRITERIA are patterns by dimension, {"dest": "192.0.2.0/24"}. Everything is copied. NULL after
+ * each fault was told; of what is stored by places that begin with a member's name. The caller owns
+ * the result.
  */
 struct access *access_read(struct document *d, const char *option, const struct json *configured,
                            struct slice stored);
@@ -44,6 +49,29 @@ bool access_allows(const struct access *a, struct slice identity, struct slice l
  */
 uint32_t access_globs(const struct access *a, struct slice identity, const char *head,
                       struct slice *globs, uint32_t max);
+
+/*
+ * Which series this identity may see by the capability of this label: how many criteria, each
+ * DIMENSION_COUNT patterns for a series in `patterns`, one of which it has to fit. Of the roles by
+ * which it may use the capability it is the union; 0: one of these sees all. -1: it may not use it,
+ * or there are more than LIMIT_SEES, so that it cannot be asked. The patterns live as long as the
+ * rules.
+ */
+int access_sees(const struct access *a, struct slice identity, struct slice label,
+                struct slice patterns[LIMIT_SEES * DIMENSION_COUNT]);
+
+/*
+ * Of which series this identity may deliver records: how many rows of `delivers` as the message
+ * deliver has them; 0: of all. -1: there are more than LIMIT_DELIVERS. Of the roles that may
+ * deliver a type it is the union; one of these without criteria delivers all of that type. A token
+ * or key (`credential`) has its types of itself: then the criteria of all roles count. The rows
+ * live as long as the rules.
+ */
+int access_delivers(const struct access *a, struct slice identity, bool credential,
+                    struct slice rows[LIMIT_DELIVERS * DELIVERS_ROW]);
+
+/* Whether any role is bound to series. */
+bool access_is_bound(const struct access *a);
 
 /* Whether both were read from the same texts. */
 bool access_equal(const struct access *a, const struct access *b);

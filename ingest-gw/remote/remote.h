@@ -104,8 +104,8 @@ struct remote_reply {
 
 /*
  * Takes a body of remote write. `head` says for whom and with what context its groups are delivered
- * (format, sender, allowed, context), and by its id who sent it is told. Memory for reading it
- * comes from the arena.
+ * (format, sender, allowed, delivers, context), and by its id who sent it is told. Memory for
+ * reading it comes from the arena.
  */
 enum remote_answer remote_take(struct remote *r, const struct deliver_message *head,
                                struct slice body, size_t most_bytes, struct arena *a,

@@ -8,6 +8,7 @@
 #ifndef EZREPO_INGESTD_RESULT_H
 #define EZREPO_INGESTD_RESULT_H
 
+#include "common/access/series_bound.h"
 #include "common/arena.h"
 #include "common/formats/format.h"
 #include "common/identity.h"
@@ -39,6 +40,7 @@
     REASON(FORMAT, "format", "what the mapping of a format cannot read, or no rule of it takes")   \
     REASON(LATE, "late", "a part of what was complete before, or taken as it was")                 \
     REASON(DENIED, "denied", "who delivers may not deliver this record type")                      \
+    REASON(DENIED_SERIES, "denied.series", "who delivers may not deliver records of this series")  \
     REASON(LENGTH, "length", "a dimension, a label or a value longer than allowed")                \
     REASON(NUL, "nul", "U+0000 in a string that would be stored")                                  \
     REASON(ENVELOPE_FORM, "envelope.form",                                                         \
@@ -84,6 +86,7 @@ struct result_origin {
     /* Globs, one of which LABEL_COLLECT + the record type must match; NULL: any type. */
     const struct pattern *allowed;
     uint32_t allowed_count;
+    const struct series_bound *bound; /* what the record must fit besides; NULL: any series */
 };
 
 /*

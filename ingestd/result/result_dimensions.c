@@ -163,27 +163,49 @@ int result_check_lengths(struct result_reader *r, const struct record_message *c
     return 0;
 }
 
-/* Whether this type may come from there; its length is looked at before all of it is compared. */
-int result_check_allowed(struct result_reader *r, struct slice type)
+static bool is_type_allowed(const struct result_origin *o, struct slice label)
 {
-    char label[sizeof LABEL_COLLECT + LIMIT_DIMENSION_BYTES];
-    if (r->origin->allowed == NULL || type.len > LIMIT_DIMENSION_BYTES) {
-        return 0;
-    }
-    int n = snprintf(label, sizeof label, LABEL_COLLECT "%.*s", (int)type.len, type.at);
-    for (uint32_t i = 0; i < r->origin->allowed_count; i++) {
-        if (pattern_matches(&r->origin->allowed[i], (struct slice){label, (size_t)n})) {
-            return 0;
+    for (uint32_t i = 0; i < o->allowed_count; i++) {
+        if (pattern_matches(&o->allowed[i], label)) {
+            return true;
         }
     }
-    return result_refuse(r, RESULT_DENIED, "not authorized to use the capability %.*s",
-                         EXCERPT(slice_of(label)));
+    return o->allowed == NULL;
+}
+
+static int refuse_series(struct result_reader *r, const struct record_message *c)
+{
+    char text[6 * (RESULT_EXCERPT_BYTES + 16)];
+    size_t used = 0;
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        const struct slice *value = record_dimension(c, d);
+        if (value->len > 0) {
+            int n = snprintf(text + used, sizeof text - used, "%s%s \"%.*s\"", used > 0 ? ", " : "",
+                             dimension_rows[d].name, EXCERPT(*value));
+            used += n > 0 ? (size_t)n : 0;
+        }
+    }
+    return result_refuse(r, RESULT_DENIED_SERIES, "not authorized to deliver records of %s", text);
+}
+
+/* All lengths were looked at before. */
+int result_check_allowed(struct result_reader *r, const struct record_message *c)
+{
+    char text[sizeof LABEL_COLLECT + LIMIT_DIMENSION_BYTES];
+    const struct result_origin *o = r->origin;
+    int n = snprintf(text, sizeof text, LABEL_COLLECT "%.*s", (int)c->type.len, c->type.at);
+    struct slice label = {text, (size_t)n};
+    if (!is_type_allowed(o, label)) {
+        return result_refuse(r, RESULT_DENIED, "not authorized to use the capability %.*s",
+                             EXCERPT(label));
+    }
+    return o->bound == NULL || series_bound_fits(o->bound, label, c) ? 0 : refuse_series(r, c);
 }
 
 int result_read_dimensions(struct result_reader *r, struct result_reading *g)
 {
     struct record_message *c = &g->common;
-    if (read_type(r, g) == -1 || result_check_allowed(r, c->type) == -1) {
+    if (read_type(r, g) == -1) {
         return -1;
     }
     struct slice probe = metadatum(g, "System_ID");
@@ -193,5 +215,6 @@ int result_read_dimensions(struct result_reader *r, struct result_reading *g)
     c->probe = address_canonical(r->arena, probe.at != NULL ? probe : r->origin->sender);
     c->source = address_host(r->arena, endpoint(g, "source."));
     c->dest = address_host(r->arena, endpoint(g, "destination."));
-    return read_path(r, g) == -1 ? -1 : result_check_lengths(r, c);
+    return read_path(r, g) == -1 || result_check_lengths(r, c) == -1 ? -1
+                                                                     : result_check_allowed(r, c);
 }

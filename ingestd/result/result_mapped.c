@@ -107,7 +107,7 @@ static int take_record(struct result_reader *r, const struct format_record *f,
                              end);
     }
     return check_texts(r, f) == -1 || result_check_lengths(r, m) == -1 ||
-                   result_check_allowed(r, m->type) == -1 || result_check_times(r, m) == -1 ||
+                   result_check_allowed(r, m) == -1 || result_check_times(r, m) == -1 ||
                    take_hops(r, f, m) == -1
                ? -1
                : 0;

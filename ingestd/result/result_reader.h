@@ -83,10 +83,13 @@ int result_read_hops(struct result_reader *r, struct slice value, struct result_
 int result_read_row_hops(struct result_reader *r, const struct result_reading *g,
                          struct record_message *m);
 
-/* Whether the record's times, its dimensions and its type may be. 0, or -1 after a refusal. */
+/*
+ * Whether the record's times and its dimensions may be, and its series may come from there. 0, or
+ * -1 after a refusal.
+ */
 int result_check_times(struct result_reader *r, const struct record_message *m);
 int result_check_lengths(struct result_reader *r, const struct record_message *c);
-int result_check_allowed(struct result_reader *r, struct slice type);
+int result_check_allowed(struct result_reader *r, const struct record_message *c);
 
 /* Digests of a result's records, and their order. 0, or -1 after a refusal. */
 int result_identify(struct result_reader *r, const struct result_reading *g, struct result *result);

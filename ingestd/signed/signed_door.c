@@ -18,7 +18,8 @@ struct ready_key {
     UT_hash_handle hh;
     uint8_t id[ACCESS_KEY_ID];
     struct signed_key *key;
-    uint64_t allowance; /* millionths of a datagram */
+    struct series_bound *bound; /* NULL: none */
+    uint64_t allowance;         /* millionths of a datagram */
     int64_t filled_us;
 };
 
@@ -46,6 +47,7 @@ const struct replay_memory *signed_door_memory(const struct signed_door *d)
 static void free_ready(struct ready_key *k)
 {
     signed_key_free(&k->key);
+    series_bound_free(&k->bound);
     free(k);
 }
 
@@ -69,16 +71,30 @@ void signed_door_free(struct signed_door **d)
     }
 }
 
+/* What the roles of the key's owner bind it to. -1 when memory is out. */
+static int find_bound(const struct access *access, struct slice identity, struct series_bound **b)
+{
+    struct slice rows[LIMIT_DELIVERS * DELIVERS_ROW];
+    int count = access_delivers(access, identity, true, rows);
+    if (count == 0) {
+        return 0;
+    }
+    /* Of more than there may be: a bound that nothing fits. */
+    *b = series_bound_new(rows, count == -1 ? 0 : (uint32_t)count * DELIVERS_ROW);
+    return *b == NULL ? -1 : 0;
+}
+
 /* NULL when memory is out. */
-static struct ready_key *make_ready(struct signed_door *d, const uint8_t *id, struct slice secret)
+static struct ready_key *make_ready(struct signed_door *d, const struct access *access,
+                                    const uint8_t *id, const struct access_grant *grant)
 {
     struct ready_key *k = calloc(1, sizeof *k);
     if (k == NULL) {
         return NULL;
     }
     memcpy(k->id, id, sizeof k->id);
-    k->key = signed_key_new((const uint8_t *)secret.at);
-    if (k->key != NULL) {
+    k->key = signed_key_new((const uint8_t *)grant->secret.at);
+    if (k->key != NULL && find_bound(access, grant->identity, &k->bound) == 0) {
         HASH_ADD(hh, d->table, id, sizeof k->id, k);
     }
     if (k->key == NULL || k->hh.tbl == NULL) {
@@ -138,7 +154,7 @@ static bool check_key(struct signed_door *d, const struct access *access,
     }
     HASH_FIND(hh, d->table, head->key_id, ACCESS_KEY_ID, *ready);
     if (*ready == NULL) {
-        *ready = make_ready(d, head->key_id, a->grant.secret);
+        *ready = make_ready(d, access, head->key_id, &a->grant);
     }
     return *ready != NULL || refuse(a, RESULT_MEMORY, "no memory for a key");
 }
@@ -220,6 +236,7 @@ bool signed_door_take(struct signed_door *d, const struct access *access, struct
         return false;
     }
     a->known = true;
+    a->bound = ready->bound;
     a->time_us = head.time_us;
     return check_rate(ready, now_us, a);
 }

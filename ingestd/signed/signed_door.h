@@ -25,12 +25,13 @@ void signed_door_forget(struct signed_door *d);
 #define SIGNED_DETAIL_BYTES 256
 
 struct signed_arrival {
-    bool known;                /* it is of the key's owner, and has not come before */
-    struct access_grant grant; /* of the key; only if so, as are the next */
-    struct slice content;      /* part of the datagram */
-    int64_t time_us;           /* when it was signed, since 1970 */
-    int64_t missing;           /* see replay_memory_take() */
-    enum result_reason reason; /* why it is refused; known or not */
+    bool known;                       /* it is of the key's owner, and has not come before */
+    struct access_grant grant;        /* of the key; only if so, as are the next */
+    const struct series_bound *bound; /* of its owner's roles; NULL: none. Until the next call */
+    struct slice content;             /* part of the datagram */
+    int64_t time_us;                  /* when it was signed, since 1970 */
+    int64_t missing;                  /* see replay_memory_take() */
+    enum result_reason reason;        /* why it is refused; known or not */
     char detail[SIGNED_DETAIL_BYTES];
 };
 

@@ -140,11 +140,29 @@ static int send_question(struct asks *s, struct job *job)
     return link_send_packed(&s->query, &p);
 }
 
+/* With the series that who asks may see now. */
+static int send_in_sight(struct asks *s, struct job *job, struct sight *sight)
+{
+    struct query_message *q = &job->question.query;
+    q->sees = sight->patterns;
+    q->sees_count = sight->count;
+    int rc = send_question(s, job);
+    q->sees = NULL;
+    q->sees_count = 0;
+    return rc;
+}
+
 const char *ask(struct gateway *g, struct job *job)
 {
     const struct gateway_settings *s = &g->settings;
     const char *why = NULL;
+    struct sight sight;
     bool publish = job->question.publish;
+    if (sight_find(g->access, job->identity, job->capability->label, &sight) == -1) {
+        job_free(job);
+        return "what your roles may see cannot be asked for";
+    }
+    memcpy(job->sight, sight.mark, sizeof job->sight);
     /* How long all records may be counted is for queryd to say. */
     int64_t query_ms = job->question.query.recount ? LIMIT_TIMEOUT_MS : s->query_timeout_ms;
     job->question.query.asker = job->identity;
@@ -157,7 +175,7 @@ const char *ask(struct gateway *g, struct job *job)
         job_free(job);
         return why;
     }
-    if (send_question(g->asks, job) == -1) {
+    if (send_in_sight(g->asks, job, &sight) == -1) {
         jobs_remove(g->asks->jobs, job);
         return publish ? "stored takes no questions, ask again later"
                        : "queryd takes no questions, ask again later";
@@ -199,6 +217,19 @@ int ask_interrupt(struct gateway *g, struct job *job, const char *reason)
     cancel(g, job);
     jobs_fail(g->asks->jobs, job, reason, daemon_clock_us());
     return 0;
+}
+
+void ask_follow_access(struct gateway *g)
+{
+    struct job *job, *next;
+    for (job = jobs_next(g->asks->jobs, NULL); job != NULL; job = next) {
+        next = jobs_next(g->asks->jobs, job);
+        if (job->state == JOB_RUNNING && job->repeat == NULL && !job->is_run &&
+            access_allows(g->access, job->identity, job->capability->label) &&
+            !sight_is(g->access, job->identity, job->capability->label, job->sight)) {
+            ask_interrupt(g, job, "what you may see was changed meanwhile, ask again");
+        }
+    }
 }
 
 static void expire(void *context, struct job *job)

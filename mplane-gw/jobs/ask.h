@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Questions to queryd and stored over ZeroMQ, and their answers to the jobs. What may be asked by
- * whom is decided elsewhere.
+ * whom is decided elsewhere; here a question is told of which series its answer may be.
  */
 #ifndef EZREPO_GW_ASK_H
 #define EZREPO_GW_ASK_H
@@ -35,6 +35,12 @@ void ask_leave(struct gateway *g, struct waiter *w);
 /* The job ends with this (constant) reason; queryd is told. A publication cannot be taken back: -1.
  */
 int ask_interrupt(struct gateway *g, struct job *job, const char *reason);
+
+/*
+ * Other rules are in force: what is under way for who may see other series now fails; he asks
+ * again. What is answered already is looked at when it is asked for.
+ */
+void ask_follow_access(struct gateway *g);
 
 /* Once a second: deadlines, gauges. */
 void ask_tick(struct gateway *g);

@@ -418,6 +418,14 @@ void jobs_keep_run(struct jobs *j, struct job *job, const struct when *when, cha
     }
 }
 
+void jobs_forget_runs(struct jobs *j, struct job *job)
+{
+    unrender(j, job);
+    while (job->repeat->count > 0) {
+        forget_run(j, job);
+    }
+}
+
 void jobs_end(struct jobs *j, struct job *job, int64_t now_us)
 {
     unrender(j, job);

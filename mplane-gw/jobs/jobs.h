@@ -12,6 +12,7 @@
 #include "common/hash_table.h"
 #include "common/mplane/rendered.h"
 #include "mplane-gw/jobs/repeat.h"
+#include "mplane-gw/jobs/sight.h"
 #include "mplane-gw/jobs/specification.h"
 
 struct jobs;
@@ -32,8 +33,9 @@ struct job {
     const struct capability *capability;
     struct slice identity, token, label;
     struct gateway_question question;
-    struct repeat *repeat; /* a repeated specification: runs until its end; else NULL */
-    bool is_run;           /* of a repeated specification: found by its id only, has no arena */
+    unsigned char sight[SIGHT_BYTES]; /* the series its answer tells of (sight.h) */
+    struct repeat *repeat;            /* a repeated specification: runs until its end; else NULL */
+    bool is_run; /* of a repeated specification: found by its id only, has no arena */
     uint64_t id;
     enum job_state state;
     bool kept;           /* somebody has a receipt: it is not over when all waiters leave */
@@ -122,6 +124,9 @@ void jobs_render(struct jobs *j, struct job *job, struct rendered *rendered, int
  */
 void jobs_keep_run(struct jobs *j, struct job *job, const struct when *when, char *bytes,
                    size_t size, const char *failure);
+
+/* Forgets all runs of this repeated job, and what was made of them. */
+void jobs_forget_runs(struct jobs *j, struct job *job);
 
 /* A repeated job is over: its runs are its answer from now on; waiters are told. */
 void jobs_end(struct jobs *j, struct job *job, int64_t now_us);

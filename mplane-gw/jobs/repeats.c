@@ -181,6 +181,37 @@ static void withdraw(struct repetition *p)
     jobs_fail(jobs, job, "the capability was withdrawn", daemon_clock_us());
 }
 
+/* From now on for the series that its identity may see now. */
+static void see_others(struct repetition *p, const struct sight *sight)
+{
+    struct gateway *g = p->gateway;
+    bool running = p->run != NULL;
+    if (running) {
+        ask_leave(g, &p->waiter);
+        p->run = NULL;
+    }
+    jobs_forget_runs(ask_jobs(g), p->job);
+    memcpy(p->job->sight, sight->mark, sizeof p->job->sight);
+    if (running) {
+        keep_run(p, NULL, 0, "what you may see was changed meanwhile");
+    }
+}
+
+void repeats_follow_access(struct gateway *g)
+{
+    struct repetition *p, *next;
+    DL_FOREACH_SAFE(g->repetitions->first, p, next)
+    {
+        struct sight sight;
+        const struct job *job = p->job;
+        if (sight_find(g->access, job->identity, job->capability->label, &sight) == 0 &&
+            memcmp(sight.mark, job->sight, sizeof sight.mark) != 0) {
+            see_others(p, &sight);
+        }
+    }
+    set_timer(g->repetitions);
+}
+
 static void start_due(const struct gateway *g)
 {
     struct repetition *p, *next;
@@ -190,7 +221,7 @@ static void start_due(const struct gateway *g)
         if (p->run != NULL || repeat_due_us(p->job->repeat) > now_us) {
             continue;
         }
-        if (access_allows(g->access, p->job->identity, p->job->capability->label)) {
+        if (capability_denied(p->job->capability, g->access, p->job->identity) == NULL) {
             start_run(p);
         } else {
             withdraw(p);
@@ -222,6 +253,10 @@ const char *repeats_add(struct gateway *g, struct job *job)
         free(p);
         job_free(job);
         return why;
+    }
+    struct sight sight;
+    if (sight_find(g->access, job->identity, job->capability->label, &sight) == 0) {
+        memcpy(job->sight, sight.mark, sizeof job->sight);
     }
     p->gateway = g;
     p->job = job;

@@ -32,6 +32,12 @@ const char *repeats_add(struct gateway *g, struct job *job);
 /* No more runs: what there is, is the job's answer. */
 void repeats_interrupt(struct gateway *g, struct job *job);
 
+/*
+ * Other rules are in force: runs for who may see other series now are forgotten, the one under way
+ * has failed, and those to come are cut to these.
+ */
+void repeats_follow_access(struct gateway *g);
+
 /* Once a second: clocks that were set, the file, gauges. */
 void repeats_tick(struct gateway *g);
 

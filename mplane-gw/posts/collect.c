@@ -153,7 +153,7 @@ static void reply_refused(struct post *p, const struct delivered_message *m)
 {
     const char *text = arena_printf(p->arena, "%.*s: %.*s", (int)m->reason.len, m->reason.at,
                                     (int)m->detail.len, m->detail.at);
-    if (slice_is(m->reason, "denied")) {
+    if (slice_starts(m->reason, "denied")) {
         reply_fault(p, POST_DENIED, HTTP_FORBIDDEN, text);
     } else {
         reply_fault(p, POST_REFUSED, HTTP_BADREQUEST, text);
@@ -222,42 +222,59 @@ static const struct post_kind collected = {delivered, reply_busy, ended};
 
 /* ---- taking ---- */
 
-static void deliver(struct post *p, struct slice body, struct slice *allowed, uint32_t count)
+/* What may be posted: types, and of them the series. */
+struct collect_rights {
+    struct slice allowed[LIMIT_ALLOWED], delivers[LIMIT_DELIVERS * DELIVERS_ROW];
+    uint32_t allowed_count;
+    int rows; /* of delivers; -1: too many */
+};
+
+static void deliver(struct post *p, struct slice body, struct collect_rights *rights)
 {
     struct deliver_message m = {.door = DOOR_HTTPS,
                                 .sender = slice_of(connection_identity(p->connection)),
                                 .place = slice_of(""),
-                                .allowed = allowed,
-                                .allowed_count = count};
+                                .allowed = rights->allowed,
+                                .allowed_count = rights->allowed_count,
+                                .delivers = rights->delivers,
+                                .delivers_count = (uint32_t)rights->rows * DELIVERS_ROW};
     post_deliver(p, &m, body);
 }
 
-/* The globs of labels whose records may be posted: how many. */
-static uint32_t find_allowed(const struct gateway *g, struct slice url_token, struct slice identity,
-                             struct slice *allowed)
+/* By an export URL what its owner may of that label. */
+static void find_rights(const struct gateway *g, struct slice url_token, struct slice identity,
+                        struct collect_rights *rights)
 {
+    struct slice owner = identity;
     if (url_token.at == NULL) {
-        return access_globs(g->access, identity, LABEL_COLLECT, allowed, LIMIT_ALLOWED);
+        rights->allowed_count =
+            access_globs(g->access, identity, LABEL_COLLECT, rights->allowed, LIMIT_ALLOWED);
+    } else {
+        rights->allowed[0] = delegate_label(g, url_token, identity, &owner);
+        rights->allowed_count = rights->allowed[0].at == NULL ? 0 : 1;
     }
-    allowed[0] = delegate_label(g, url_token, identity);
-    return allowed[0].at == NULL ? 0 : 1;
+    rights->rows = access_delivers(g->access, owner, false, rights->delivers);
 }
 
 static void handle(struct post *p, struct arena *a, struct slice url_token)
 {
-    struct slice allowed[LIMIT_ALLOWED], body;
+    struct collect_rights rights;
+    struct slice body;
     struct slice identity = slice_of(connection_identity(p->connection));
     const char *why = NULL, *type = evhttp_find_header(evhttp_request_get_input_headers(p->request),
                                                        "Content-Type");
-    uint32_t count = find_allowed(gateway_of(p), url_token, identity, allowed);
+    find_rights(gateway_of(p), url_token, identity, &rights);
     int fault = post_body(p, a, &body, &why);
     collect_of(p)->token = desk_fallback_token(p->arena, body);
-    if (count == 0 && url_token.at != NULL) {
+    if (rights.allowed_count == 0 && url_token.at != NULL) {
         /* Not whether it never was one, is over, was revoked, or is another's. */
         reply_fault(p, POST_DENIED, HTTP_FORBIDDEN, "this URL takes no results of yours");
-    } else if (count == 0) {
+    } else if (rights.allowed_count == 0) {
         reply_fault(p, POST_DENIED, HTTP_FORBIDDEN,
                     "not authorized to use any capability " LABEL_COLLECT "TYPE");
+    } else if (rights.rows == -1) {
+        reply_fault(p, POST_DENIED, HTTP_FORBIDDEN,
+                    "your roles are bound to more criteria than can be looked at");
     } else if (identity.len > LIMIT_SENDER_BYTES - 6) {
         reply_fault(p, POST_DENIED, HTTP_FORBIDDEN,
                     "your identity is too long to be accounted for");
@@ -271,7 +288,7 @@ static void handle(struct post *p, struct arena *a, struct slice url_token)
     } else if (fault != 0) {
         reply_fault(p, POST_MALFORMED, fault, why);
     } else {
-        deliver(p, body, allowed, count);
+        deliver(p, body, &rights);
     }
 }
 

@@ -288,7 +288,8 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
 
 /* ---- posting ---- */
 
-struct slice delegate_label(const struct gateway *g, struct slice url_token, struct slice identity)
+struct slice delegate_label(const struct gateway *g, struct slice url_token, struct slice identity,
+                            struct slice *owner)
 {
     const struct export *one = exports_find(g->delegation->exports, url_token, daemon_now_us());
     if (one == NULL || (one->grant.poster.len > 0 && !slice_equal(one->grant.poster, identity)) ||
@@ -296,5 +297,6 @@ struct slice delegate_label(const struct gateway *g, struct slice url_token, str
         connections_revoked(server_connections(g->server), one->grant.certificates)) {
         return (struct slice){NULL, 0};
     }
+    *owner = one->grant.owner;
     return one->grant.label;
 }

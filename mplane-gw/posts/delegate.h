@@ -23,10 +23,11 @@ bool delegate_redemption(const struct desk_request *r, const struct mplane_messa
 
 /*
  * The label of the capability for which this identity may post to the URL of this token now; no
- * value when there is none, whatever the reason: who asked for it was revoked, say. It lives as
- * long as nothing is revoked.
+ * value when there is none, whatever the reason: who asked for it was revoked, say. *owner: the
+ * identity that asked for it, whose right it is. Both live as long as nothing is revoked.
  */
-struct slice delegate_label(const struct gateway *g, struct slice url_token, struct slice identity);
+struct slice delegate_label(const struct gateway *g, struct slice url_token, struct slice identity,
+                            struct slice *owner);
 
 /* Once a second. */
 void delegate_tick(struct gateway *g);

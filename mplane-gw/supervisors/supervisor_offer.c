@@ -48,7 +48,7 @@ struct offer *offer_new(const struct capabilities *c, const struct access *a, st
     }
     for (size_t i = 0; i < capabilities_count(c) && o->count < OFFER_MAX; i++) {
         const struct capability *k = capabilities_at(c, i);
-        if (k->kind != CAPABILITY_COLLECT && access_allows(a, identity, k->label) &&
+        if (k->kind != CAPABILITY_COLLECT && capability_denied(k, a, identity) == NULL &&
             add(o, &k->message) == -1) {
             offer_free(&o);
             return NULL;

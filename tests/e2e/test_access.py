@@ -295,8 +295,8 @@ def test_roles_by_command(gateway, ctl):
     wait_for(lambda: may_ask(gateway), 10)
     assert ctl.rows("role", "list") == [
         {"role": "guests", "identities": ["org.example.nobody", "org.example.g*"], "may": ["Query*", "GetGrading"]}]
-    assert ctl("role", "list").splitlines() == ["role    identities                         may",
-                                                "guests  org.example.nobody org.example.g*  Query* GetGrading"]
+    assert ctl("role", "list").splitlines() == ["role    identities                         may                sees  delivers",
+                                                "guests  org.example.nobody org.example.g*  Query* GetGrading  -     -"]
     ctl("role", "deny", "guests", "GetGrading")
     assert 'no identity org.example.x in the store' in ctl("role", "remove", "guests", "org.example.x", code=1)
     ctl("role", "remove", "guests", "org.example.nobody")
@@ -304,6 +304,32 @@ def test_roles_by_command(gateway, ctl):
     ctl("role", "remove", "guests")
     assert json.loads(ctl("access", "show")) == {"roles": {}, "authorizations": {}, "tokens": [], "keys": []}
     assert '"guests" is not in the store' in ctl("role", "remove", "guests", code=1)
+
+
+def test_roles_are_bound_by_command(ctl):
+    """Each list that is given takes the place of the one there was; identities come and go without it."""
+    def bound():
+        row, = ctl.rows("role", "list")
+        return row["identities"], row.get("sees"), row.get("delivers")
+
+    ctl("role", "add", "acme", "ann", "--sees", "dest=192.0.2.0/24,type=ping", "--sees", r"path=a\,b", "--delivers", "probe=a*")
+    assert bound() == (["ann"], ["dest=192.0.2.0/24,type=ping", r"path=a\,b"], ["probe=a*"])
+    assert json.loads(ctl("access", "show"))["roles"]["acme"] == {
+        "identities": ["ann"], "sees": [{"dest": "192.0.2.0/24", "type": "ping"}, {"path": "a,b"}], "delivers": [{"probe": "a*"}]}
+    ctl("role", "add", "acme", "bob")
+    ctl("role", "remove", "acme", "ann")
+    assert bound() == (["bob"], ["dest=192.0.2.0/24,type=ping", r"path=a\,b"], ["probe=a*"])
+    ctl("role", "add", "acme", "--sees", "dest=", "--delivers", "all")
+    assert bound() == (["bob"], ["dest="], None)
+    ctl("role", "add", "acme", "--sees", "all")
+    assert json.loads(ctl("access", "show"))["roles"]["acme"] == ["bob"]
+    for text in ("", "dest", "to=x", "dest=x,type", "dest=x,dest=y", "all,dest=x"):
+        assert "--sees: expected DIMENSION=PATTERN" in ctl("role", "add", "acme", "--sees", text, code=1), text
+    assert 'roles.acme.sees[1].dest: expected an address, a prefix or a pattern, found "10.0.0.0/33"' in ctl(
+        "role", "add", "acme", "--sees", "type=ping", "--sees", "dest=10.0.0.0/33", code=1)
+    assert "expected at most 16 elements" in ctl("role", "add", "acme", *["--sees", "type=ping"] * 17, code=1)
+    assert "expected an identity, --sees or --delivers" in ctl("role", "add", "acme", code=2)
+    assert bound() == (["bob"], None, None)
 
 
 def test_a_token_is_printed_once(ctl, store):
@@ -360,7 +386,7 @@ def test_commands_at_once_lose_nothing(ctl):
     (["token", "issue", "t", "--type", "*", "--from", "any", "--until", "2001-01-01"], "--until: expected a time to come"),
     (["token", "issue", "t", "--type", "*", "--from", "any", "--until", "2099-01-01", "--days", "1"], "expected one of them"),
     (["token", "list", "--output", "xml"], "--output: expected table, vertical, json or csv"),
-    (["access", "history", "--limit", "0"], "--limit: expected 1 to 1000"), (["role", "add", "r"], "expected ROLE IDENTITY"),
+    (["access", "history", "--limit", "0"], "--limit: expected 1 to 1000"), (["role", "add", "r"], "expected an identity, --sees or --delivers"),
     (["token", "burn"], "expected issue, list or revoke"), (["role"], "expected list, add"), (["access"], "expected show")])
 def test_wrong_usage(ctl, words, says):
     assert says in ctl(*words, code=2)

@@ -19,10 +19,11 @@ class Tokens:
     def __init__(self, door):
         self.door = door
         self.stored = StoredAccess(door.ingestd.zmq, door.ingestd.run_dir, "access")
-        self.tokens = {}
+        self.tokens, self.roles, self.authorizations = {}, {}, {}
 
     def in_force(self):
-        self.stored.document = {"tokens": list(self.tokens.values())}
+        self.stored.document = {"tokens": list(self.tokens.values()), "roles": self.roles,
+                                "authorizations": self.authorizations}
         line = f"access.in_force version={self.stored.version + 1}"
         self.stored.tell(lambda: line in self.door.log())
 
@@ -129,6 +130,33 @@ def test_glimpse_as_its_clients_have_it(tokens):
     assert door.post("/api/v1/report/", bomb, name=None, Authorization=key)[0] == 400
     assert door.post("/api/v1/report/", report(1), name=None, Authorization="ApiKey x:y")[0] in (401, 429)
     assert door.post("/ingest/fping-text", name=None, Authorization=key)[0] in (401, 429)  # another scheme's
+
+
+def test_what_binds_its_identity_binds_it(tokens):
+    """Each record is looked at by itself; by a certificate it is the same."""
+    bound, free = tokens.issue("bound"), tokens.issue("free")
+    both = FPING + FPING.replace("192.0.2.1", "198.51.100.1")
+    series = [{"dest": "192.0.2.0/24", "type": "p?ng"}]
+    tokens.roles = {"acme": {"identities": ["id-bound"], "delivers": series}, "probe": {"delivers": series}}
+    tokens.in_force()
+    for answer in (tokens.post(bound, both), tokens.door.post("/ingest/fping-text", both)):
+        assert (answer[0], answer[2]["records"], answer[2]["refused"]) == (200, 1, 1), answer
+        assert answer[2]["reason"] == "denied.series"
+    rejected = []
+    while len(rejected) < 2:
+        batch = tokens.door.ingestd.batch()
+        tokens.door.ingestd.acknowledge(batch.sequence)
+        rejected += [r for r in batch.rejects if r["reason"] == "denied.series"] if batch.kind == 1 else []
+    assert {r["sender"] for r in rejected} == {"https:id-bound", "https:org.example.probe"}
+    assert all(r["detail"].startswith("fping-text: ") and 'of type "ping"' in r["detail"] and 'dest "198.51.100.1"' in r["detail"]
+               for r in rejected), rejected
+    refused = tokens.post(bound, FPING.replace("192.0.2.1", "198.51.100.1"))
+    assert (refused[0], refused[2]["reason"]) == (403, "denied.series")
+    assert tokens.post(free, both)[2] == {"records": 2, "refused": 0}
+    # Of another role that may deliver any series of the type he may, too.
+    tokens.roles["probe"], tokens.authorizations = ["id-bound"], {"Collect-p*": ["probe"]}
+    tokens.in_force()
+    assert tokens.post(bound, both)[2] == {"records": 2, "refused": 0}
 
 
 def test_while_stored_is_away_the_last_copy_holds(tokens):

@@ -12,8 +12,9 @@ import msgpack
 import pytest
 from conftest import wait_for
 from messages import ANSWER, CANCEL, QUERY, listed, pack
-from queries import (CANCELLED, COUNT, EVENTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, OK, PAST, PERIODS, RECORDS,
-                     TIMEOUT, TOO_LARGE, UNAVAILABLE, Lock, prepare_store, rollups_of)
+from queries import (ACCOUNTS, CANCELLED, COUNT, EVENTS, FAULTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, LOSSES, OK, PAST,
+                     PERIODS, RECORDS, REJECT, REJECTS, TIMEOUT, TOO_LARGE, UNAVAILABLE, Lock, prepare_store,
+                     rollups_of)
 
 
 SECOND = 1_000_000
@@ -26,6 +27,7 @@ COLUMNS = {
 }
 
 
+DIMENSIONS = ["type", "content", "probe", "source", "dest", "path"]
 SERIES = [  # type, content, probe, source, dest, path
     ("GLIMPSE", "UDP", "p1", "192.0.2.1", "198.51.100.7", ""),
     ("GLIMPSE", "UDP", "p2", "192.0.2.200", "198.51.101.7", "lte"),
@@ -161,10 +163,20 @@ def matches(pattern, value, addresses):
     return glob(pattern, value)
 
 
+def fits(patterns, series):
+    """patterns by dimension"""
+    return all(matches(patterns.get(d, "*"), v, d in ("source", "dest")) for d, v in zip(DIMENSIONS, series))
+
+
+def series_of(criteria):
+    """The ids of those that match and that who asks may see."""
+    sees = criteria.get("sees", [])
+    rows = [dict(zip(DIMENSIONS, sees[i:i + 6])) for i in range(0, len(sees), 6)] or [{}]
+    return {i for i, s in enumerate(SERIES, 1) if fits(criteria, s) and any(fits(row, s) for row in rows)}
+
+
 def matching(store, criteria):
-    dims = ["type", "content", "probe", "source", "dest", "path"]
-    ids = [i + 1 for i, s in enumerate(SERIES)
-           if all(matches(criteria.get(d, "*"), v, d in ("source", "dest")) for d, v in zip(dims, s))]
+    ids = series_of(criteria)
     since, until = criteria.get("since", PAST), criteria.get("until", FUTURE)
     for m in store.records:
         inside = m["t"] <= since <= m["t_end"] if criteria.get("instant") else since <= m["t"] < until
@@ -181,8 +193,8 @@ def names_of(criteria):
     return NAMES if criteria.get("grade", "all") == "all" else [criteria["grade"]]
 
 
-def random_criteria(r):
-    c = {}
+def random_patterns(r, most):
+    """For up to so many dimensions."""
     choices = {
         "type": ["*", "**", "GLIMPSE", "p?ng", "*T*", "none", "glimpse"],
         "content": ["*", "UDP", "ICMP*", "http://*/a", "?DP", r"http://x.example/\?a", "http://x.example/?a"],
@@ -192,8 +204,14 @@ def random_criteria(r):
         "dest": ["*", "198.51.100.0/23", "2001:db8::/33", "192.0.2.0/24", "", "?*"],
         "path": ["*", "", "a%b", "a?b", "a_b", "α/?", "lte"],
     }
-    for d in r.sample(sorted(choices), r.choice([0, 1, 1, 2])):
-        c[d] = r.choice(choices[d])
+    return {d: r.choice(choices[d]) for d in r.sample(sorted(choices), r.choice(most))}
+
+
+def random_criteria(r):
+    c = random_patterns(r, [0, 1, 1, 2])
+    if r.random() < 0.5:  # who asks is bound
+        rows = [random_patterns(r, [1, 1, 2, 3]) for _ in range(r.choice([1, 1, 2, 16]))]
+        c["sees"] = [row.get(d, "*") for row in rows for d in DIMENSIONS]
     edges = [PAST, FUTURE, T0, T0 + HOUR, T0 + 2 * HOUR, T0 + HOUR + 1, T0 + 90 * 60 * SECOND,
              T0 - 26 * HOUR, T0 + 4 * HOUR - 1, T0 + 7 * 60 * SECOND, T0 - 12 * HOUR, T0 - 36 * HOUR,
              T0 + 12 * HOUR, T0 - 60 * HOUR, T0 - 37 * HOUR + 1, T0 + 3 * 60 * SECOND + 1, T0 + 30 * HOUR - 1,
@@ -299,6 +317,36 @@ def test_faults_are_named(queryd, criteria, place):
     assert answer.message.startswith(place + ": expected")
 
 
+# ---- who may not see all ----
+
+def test_a_bound_by_type_is_no_question_by_type(queryd, store):
+    """The counts of whole types are not read for it, also where it binds nothing but types."""
+    for sees in (["ping", "*", "*", "*", "*", "*"], ["*", "*", "*", "*", "192.0.2.0/24", "*"]):
+        for c in ({"sees": sees}, {"sees": sees, "type": "*T*"}, {"sees": sees, "type": "GLIMPSE"}):
+            assert int(queryd.rows(COUNT, **c)[0]["records.matched"]) == len(list(matching(store, c))), c
+
+
+def test_what_is_not_of_series_is_refused_to_who_is_bound(queryd):
+    sees = ["ping", "*", "*", "*", "*", "*"]
+    for kind in (GRADING, GRADINGS, ACCOUNTS, LOSSES, FAULTS, REJECTS, REJECT):
+        answer = queryd.ask(kind, sees=sees)
+        assert (answer.status, answer.rows) == (INVALID, [])
+        assert answer.message == "this tells of all series, and your roles are bound to some"
+
+
+@pytest.mark.parametrize("sees", [["ping"], ["*"] * 5 + ["a\\b"], ["*"] * 4 + ["10.0.0.0/33", "*"], ["*"] * 5 + [None]])
+def test_a_bound_that_is_none_shows_nothing(queryd, sees):
+    answer = queryd.ask(COUNT, sees=sees)
+    assert (answer.status, answer.message) == (INVALID, "sees: expected criteria of 6 patterns each")
+
+
+def test_the_largest_bound(queryd, store):
+    """Of as many criteria as a question may have, each with a pattern for each dimension."""
+    rows = [["G*", "*U*", "p?", f"192.0.{i}.0/24", f"198.51.{i}.0/24", "?*"] for i in range(64)]
+    c = {"sees": sum(rows, []), "source": "192.0.0.0/8", "dest": "198.51.0.0/16", "probe": "p*"}
+    assert queryd.rows(COUNT, **c)[0]["records.matched"] == str(len(list(matching(store, c))))
+
+
 # ---- listings ----
 
 def text_of(us):
@@ -355,9 +403,7 @@ def test_results_are_the_measurements_as_json(queryd, store):
 def test_periods_equal_the_reference_page_by_page(queryd, store, cluster, seed):
     r = random.Random(seed)
     c = random_criteria(r)
-    ids = sorted({i + 1 for i, s in enumerate(SERIES) if all(
-        matches(c.get(d, "*"), v, d in ("source", "dest"))
-        for d, v in zip(["type", "content", "probe", "source", "dest", "path"], s))})
+    ids = series_of(c)
     sql = cluster.connect().cursor()
     sql.execute("SELECT series_id, grade_id, (extract(epoch FROM t_start) * 1000000)::bigint,"
                 " grade, (extract(epoch FROM t_end) * 1000000)::bigint, records, ended"
@@ -379,9 +425,7 @@ def test_periods_equal_the_reference_page_by_page(queryd, store, cluster, seed):
 def test_events_equal_plain_selection_page_by_page(queryd, store, cluster, seed):
     r = random.Random(seed)
     c = random_criteria(r)
-    ids = {i + 1 for i, s in enumerate(SERIES) if all(
-        matches(c.get(d, "*"), v, d in ("source", "dest"))
-        for d, v in zip(["type", "content", "probe", "source", "dest", "path"], s))}
+    ids = series_of(c)
     sql = cluster.connect().cursor()
     sql.execute("SELECT (extract(epoch FROM t) * 1000000)::bigint, series_id, grade_id, from_grade, to_grade,"
                 " retracted_at IS NOT NULL FROM event ORDER BY t DESC, id DESC")

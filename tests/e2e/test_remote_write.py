@@ -15,6 +15,7 @@ import time
 import pytest
 from conftest import find_free_ports, wait_for
 from ingest_doors import running
+from stored_access import StoredAccess
 
 PATH = "/api/v1/write/prometheus-blackbox"
 HEADERS = {"Content_Encoding": "snappy", "Content_Type": "application/x-protobuf", "X_Prometheus_Remote_Write_Version": "0.1.0"}
@@ -95,6 +96,31 @@ def test_a_scrape_in_two_requests_is_a_record(door):
     assert reject["head"].decode() == (f'probe_success{{instance="192.0.2.1",job="b",module="icmp"}} 0 {at}\n'
                                        f'probe_icmp_reply_hop_limit{{instance="192.0.2.1",job="b",module="icmp"}} 9 {at}\n')
     wait_for(lambda: door.counters()["remote.late"] == door.counters()["remote.repeated"] == 2)
+
+
+def test_who_is_bound_to_series(door):
+    """It is on disk and answered before it is known what it is of; then it is refused."""
+    stored = StoredAccess(door.ingestd.zmq, door.ingestd.run_dir, "access")
+
+    def bind(roles):
+        stored.document = {"roles": roles}
+        line = f"access.in_force version={stored.version + 1}"
+        stored.tell(lambda: line in door.log())
+
+    bind({"probe": {"delivers": [{"dest": "192.0.2.0/24"}]}})
+    at = now_ms()
+    for target in ("198.51.100.1", "192.0.2.1"):
+        assert write(door, body(at, target, **FIRST, **SECOND)) == (204, "")
+    batches = [door.ingestd.batch() for _ in range(2)]
+    door.ingestd.acknowledge(*(b.sequence for b in batches))
+    assert sorted(b.kind for b in batches) == [0, 1]
+    for b in batches:
+        if b.kind == 1:
+            assert [r["reason"] for r in b.rejects] == ["denied.series"] and '198.51.100.1' in b.rejects[0]["detail"]
+        else:
+            assert [r["dest"] for r in b.records] == ["192.0.2.1"]
+    bind({})
+    stored.socket.close()
 
 
 def test_what_is_against_the_specification(door):

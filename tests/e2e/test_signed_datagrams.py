@@ -64,14 +64,14 @@ class Keys(StoredAccess):
 
     def __init__(self, context, run_dir):
         super().__init__(context, run_dir, "keys")
-        self.keys = {}
+        self.keys, self.roles = {}, {}
 
     def issue(self, name, identity, key_id, secret, **more):
         self.keys[name] = {"name": name, "identity": identity, "id": key_id,
                            "secret": base64.b64encode(secret).decode(), "types": ["*"], **more}
 
     def tell(self, told):
-        self.document = {"keys": list(self.keys.values())}
+        self.document = {"keys": list(self.keys.values()), "roles": self.roles}
         super().tell(told)
 
 
@@ -207,6 +207,23 @@ def test_nothing_else_is_taken(signed):
     signed.say(sender, "rtt 192.0.2.1 1")
     while signed.refused()[0]["reason"] != "denied":  # after the one that was kept of what came again
         pass
+
+
+def test_what_binds_its_owner_binds_a_key(signed):
+    bound, free = signed.issue("bound"), signed.issue("free")
+    signed.keys.roles = {"acme": {"identities": ["boun?"], "delivers": [{"dest": "192.0.2.0/24"}, {"probe": "x"}]}}
+    signed.in_force()
+    for sender in (bound, free):
+        signed.say(sender, "rtt 192.0.2.1 1\nrtt 198.51.100.1 2\n")
+    assert sorted((r["probe"], r["dest"]) for r in signed.records(3)) == [
+        ("bound", "192.0.2.1"), ("free", "192.0.2.1"), ("free", "198.51.100.1")]
+    reject, = signed.refused()
+    assert (reject["reason"], reject["sender"]) == ("denied.series", "udp:bound")
+    assert reject["detail"].endswith('type "ping", content "ICMPECHO", probe "bound", dest "198.51.100.1"')
+    signed.keys.roles = {}
+    signed.in_force()
+    signed.say(bound, "rtt 198.51.100.1 2\n")
+    assert signed.records()[0]["dest"] == "198.51.100.1"
 
 
 def test_keys_that_end_and_come(signed):

@@ -32,6 +32,13 @@ static void ask(const struct access *a)
     check(access_globs(a, slice_of("org.example.ann"), "Collect-", globs, 4) <= 4);
     check(!access_allows(a, slice_of(""), slice_of("Query")));
     (void)access_allows(a, slice_of("org.example.ann"), slice_of("QueryPeriods"));
+    struct slice patterns[LIMIT_SEES * DIMENSION_COUNT], rows[LIMIT_DELIVERS * DELIVERS_ROW];
+    int seen = access_sees(a, slice_of("org.example.ann"), slice_of("QueryPeriods"), patterns);
+    check(seen <= LIMIT_SEES &&
+          (seen >= 0 || access_is_bound(a) ||
+           !access_allows(a, slice_of("org.example.ann"), slice_of("QueryPeriods"))));
+    check(access_delivers(a, slice_of("org.example.ann"), false, rows) <= LIMIT_DELIVERS);
+    check(access_delivers(a, slice_of("org.example.ann"), true, rows) <= LIMIT_DELIVERS);
     check(access_token(a, token, &peer, 0, &g) == (g.reason == NULL));
     check(access_key(a, id, &peer, 0, &g) == (g.reason == NULL));
     check(g.name.at == NULL || (g.types_count > 0 && g.identity.len > 0));

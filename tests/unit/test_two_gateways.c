@@ -280,8 +280,10 @@ static void test_exports(void **state)
     const char *result = memmem(reply.message.export.at, reply.message.export.len, "/result", 7);
     assert_non_null(result);
     struct slice token = {result - (TOKEN_TEXT - 1), TOKEN_TEXT - 1};
-    assert_true(slice_is(delegate_label(one, token, slice_of("ann")), "Collect-ping"));
-    assert_null(delegate_label(two, token, slice_of("ann")).at);
+    struct slice owner = {NULL, 0};
+    assert_null(delegate_label(two, token, slice_of("ann"), &owner).at);
+    assert_true(slice_is(delegate_label(one, token, slice_of("ann"), &owner), "Collect-ping"));
+    assert_true(owner.len > 0);
     parts_tick(one);
     parts_tick(two);
     assert_int_equal(one->counters[COUNT_EXPORTS], 1);

@@ -31,7 +31,8 @@ COMMANDS = {
     "format": "list | show NAME | check FILE | try FORMAT [FILE]: formats of other tools, and what one makes of a file",
     "token": "issue NAME --type GLOB --from PREFIX | list | revoke NAME: bearer tokens, for what has no certificate",
     "key": "issue NAME --type GLOB --from PREFIX | list | revoke NAME: keys for authenticated datagrams",
-    "role": "list | add ROLE IDENTITY... | remove ROLE [IDENTITY...] | allow ROLE LABEL... | deny ROLE LABEL...",
+    "role": "list | add ROLE [IDENTITY...] [--sees CRITERIA] [--delivers CRITERIA] |"
+            " remove ROLE [IDENTITY...] | allow ROLE LABEL... | deny ROLE LABEL...",
     "access": "show | history: who may do what, and who changed it",
     "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
