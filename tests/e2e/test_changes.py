@@ -222,6 +222,9 @@ def test_criteria_kinds_and_limits(stored, queryd):
     assert asked(probe="probe0", low=1, high=2) == [("event", "probe0", "overall", a, b) for a, b in (("4", "2"), ("5", "1"))]
     assert asked(probe="nobody") == [] and asked(probe="nobody", kinds="grading,rebuild") == everything[:1]
     assert asked(kinds="retraction") == []
+    # Who may not see all series is told of none that he may not see, and of nothing that is of no series.
+    assert asked(sees=["*", "*", "nobody", "*", "*", "*"], kinds="grading,rebuild,event") == []
+    assert asked(sees=["*", "*", "?*", "*", "*", "*"]) == everything[1:]
     assert asked(since=now_us() + HOUR) == [] and asked(since=now_us() - HOUR) == everything
     grading, = [json.loads(row["feed.detail"]) for row in queryd.rows(CHANGES, after="begin", kinds="grading")[:-1]]
     assert grading == {"version": 1, "author": "default"}
