@@ -12,12 +12,14 @@
 
 static struct ctl_texts context;
 static const char *received;
+static bool any;
 
 const struct ctl_option format_given_options[] = {
     {"context", "NAME=VALUE", NULL, NULL,
      "what the mapping asks for as #NAME; may be given several times", &context},
     {"received", "TIME", &received, NULL,
      "when it was received; the time the file was changed unless given"},
+    {"any-context", NULL, NULL, &any, "takes also what the mapping does not ask for", NULL},
     {NULL, NULL, NULL, NULL, NULL}};
 
 static int set(struct arena *a, struct format_context *c, struct slice name, const char *value)
@@ -85,7 +87,7 @@ int format_given_check(const char *name, const struct format *f)
 {
     struct format_about about;
     format_about(f, &about);
-    for (int i = 0; i < context.count; i++) {
+    for (int i = 0; i < context.count && !any; i++) {
         const char *text = context.text[i], *equals = strchr(text, '=');
         struct slice given = {text, equals == NULL ? 0 : (size_t)(equals - text)};
         if (given.len > 0 && !asks_for(&about, given)) {

@@ -10,9 +10,7 @@
 
 #include "common/arena.h"
 #include "common/config.h"
-
-/* What is read without a mapping. */
-#define FORMAT_MPLANE "mplane"
+#include "schemas/messages.h"
 
 struct format_names;
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/log.h"
+#include "ingestd/reject_context.h"
 
 /* A tree of the most values a body may have, its strings, its records. */
 #define BODY_ARENA_BYTES ((size_t)160 * 1024 * 1024)
@@ -180,6 +181,9 @@ void intake_refuse(struct intake *i, const struct received *r, const struct refu
         .received_us = r->received_us,
         .size_bytes = r->bytes.len,
         .head = {r->bytes.at, r->bytes.len < r->head_most ? r->bytes.len : r->head_most},
+        .door = slice_of(r->sender.door),
+        .format = r->as,
+        .context = r->context == NULL ? slice_of("") : reject_context(r->arena, r->context),
     };
     int rc = keep ? batches_reject(i->batches, &reject, now_us) : 1;
     counters[rc == 0 ? COUNT_REJECTS_KEPT : COUNT_REJECTS_NOT_KEPT]++;
@@ -353,6 +357,8 @@ static void read_input(struct intake *i, struct received *r, const struct format
                        const struct format_context *context, const struct result_limits *limits,
                        const struct result_origin *origin, struct result_set *set)
 {
+    r->as = slice_of(file == NULL ? FORMAT_MPLANE : file->name);
+    r->context = context;
     if (file == NULL) {
         result_read(r->arena, r->bytes, &i->means, limits, origin, set);
         return;
@@ -406,6 +412,7 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     struct received r = {.bytes = d->bytes,
                          .received_us = d->received_us,
                          .sender = {.door = sender_door_name(SENDER_UDP), .address = d->sender},
+                         .as = slice_of(""),
                          .door = SENDER_UDP,
                          .head_most = (size_t)settings.reject_head_bytes,
                          .arena = i->arena};
@@ -439,7 +446,6 @@ static void read_delivery(struct intake *i, struct received *r, const struct del
                           const struct result_limits *limits, const struct result_origin *origin,
                           struct result_set *set)
 {
-    struct format_context context = {.count = 0};
     const struct format_file *file =
         d->format.len == 0 ? NULL : format_files_find(i->formats, d->format);
     if (d->format.len > 0 && file == NULL) {
@@ -449,10 +455,20 @@ static void read_delivery(struct intake *i, struct received *r, const struct del
                      "no such format");
         return;
     }
+    read_input(i, r, file, r->context, limits, origin, set);
+}
+
+/* What is known beside a body. Who may deliver files may also say whose they were. */
+static void read_context(const struct deliver_message *d, struct format_context *context,
+                         struct result_origin *origin)
+{
+    context->count = 0;
     for (uint32_t k = 0; k < d->context_names_count && k < d->context_values_count; k++) {
-        format_context_set(&context, d->context_names[k], d->context_values[k]);
+        format_context_set(context, d->context_names[k], d->context_values[k]);
+        if (d->door == DOOR_FILE && slice_is(d->context_names[k], "sender")) {
+            origin->sender = d->context_values[k];
+        }
     }
-    read_input(i, r, file, &context, limits, origin, set);
 }
 
 struct intake_outcome intake_delivery(struct intake *i, const struct deliver_message *d,
@@ -468,6 +484,8 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
     struct result_set set = {0};
     struct series_bound *bound =
         d->delivers_count == 0 ? NULL : series_bound_new(d->delivers, d->delivers_count);
+    struct format_context context;
+    read_context(d, &context, &origin);
     origin.allowed_count = intake_allowed(d->allowed, d->allowed_count, allowed);
     origin.bound = bound;
     snprintf(name, sizeof name, "%s:%.*s", sender_door_name(door), (int)d->sender.len,
@@ -479,6 +497,8 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
         .sender = {.door = sender_door_name(door), .name = slice_of(name), .answered = true},
         .from = name,
         .place = d->place,
+        .as = d->format.len > 0 ? d->format : slice_of(FORMAT_MPLANE),
+        .context = &context,
         .door = door,
         .name = d->sender,
         .head_most = (size_t)settings.reject_head_bytes,

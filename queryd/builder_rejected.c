@@ -9,7 +9,8 @@ _Static_assert(2 * LIMIT_REJECT_HEAD <= LIMIT_DOCUMENT_BYTES, "what is kept is n
 
 #define COLUMNS                                                                                    \
     "k.id, " TIME_TEXT("k.received_at") ", k.sender, k.reason, k.detail, k.size_bytes,"            \
-                                        " length(k.head), k.instance, k.sequence, k.item"
+                                        " length(k.head), k.instance, k.sequence, k.item,"         \
+                                        " k.door, k.format, k.context"
 
 /* Of UDP senders with or without the port. */
 static void add_sender(struct builder *b)

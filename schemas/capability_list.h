@@ -90,7 +90,8 @@
  */
 #define COLUMNS_OF_A_REJECT                                                                        \
     "rejected.number", "time", "input.sender", "rejected.reason", "rejected.detail",               \
-        "rejected.bytes", "rejected.kept", "ingestd.instance", "batch.sequence", "batch.item"
+        "rejected.bytes", "rejected.kept", "ingestd.instance", "batch.sequence", "batch.item",     \
+        "input.door", "input.format", "input.context"
 
 #define PARAMETERS_OF_REJECTS "input.sender", "rejected.reason", "list.limit", "list.after"
 #define COLUMNS_OF_REJECTS    COLUMNS_OF_A_REJECT, "list.cursor"

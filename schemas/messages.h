@@ -43,6 +43,7 @@
 #define LIMIT_SENDERS          1024 /* accounted for in one batch */
 #define LIMIT_SENDER_BYTES     256
 #define LIMIT_REASONS          32 /* of refusal, of one sender in one batch */
+#define LIMIT_REJECT_CONTEXT   4096
 #define LIMIT_REJECT_REASON    64 /* a reason as a name */
 #define LIMIT_GRADE_NAMES      32 /* in one grading document */
 #define LIMIT_HOPS             256
@@ -124,6 +125,9 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(datagrams, UINT64_MAX)                                                                    \
     UINT(maybe_more, UINT64_MAX) /* up to so many: it was killed in the midst of reading */
 
+/* The format of what is read without a mapping. */
+#define FORMAT_MPLANE "mplane"
+
 /* What ingestd refused: `head` is the beginning of the datagram, all of it when it has size_bytes.
  */
 #define REJECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
@@ -132,7 +136,11 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     STR(sender, LIMIT_SENDER_BYTES) /* an address with its port, or as in account */               \
     INT(received_us)                                                                               \
     UINT(size_bytes, UINT32_MAX) /* of the whole datagram */                                       \
-    BIN(head, LIMIT_REJECT_HEAD)
+    BIN(head, LIMIT_REJECT_HEAD)                                                                   \
+    ADDED()                                                                                        \
+    STR(door, 16)   /* as in account */                                                            \
+    STR(format, 64) /* what it was taken for, as in schema; "": not told, or not known */          \
+    STR(context, LIMIT_REJECT_CONTEXT) /* what was known beside it, name=value&... as in URLs */
 
 /* stored to an ingestd, after COMMIT; published under the topic "ack" + the instance's 16 bytes. */
 #define ACK_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                  \
@@ -245,7 +253,7 @@ enum answer_status {
     STRS(parameters, LIMIT_COLUMNS, LIMIT_NAME_BYTES)                                              \
     STRS(metadata, LIMIT_COLUMNS, LIMIT_NAME_BYTES)                                                \
     ADDED()                                                                                        \
-    STR(format, 64) /* what the record was read from: "mplane"; "": not told */
+    STR(format, 64) /* what the record was read from: FORMAT_MPLANE or a name; "": not told */
 
 /* Values are text as sent ("True"/"False" for JSON's booleans, JSON text for lists), nil for null.
  */

@@ -417,7 +417,7 @@ static int read_result(struct result_reader *r, const struct mplane_members *m)
         return -1;
     }
     g.schema.verb = verb;
-    g.schema.format = slice_of("mplane");
+    g.schema.format = slice_of(FORMAT_MPLANE);
     struct result *result = arena_calloc(r->arena, 1, sizeof *result);
     if (result == NULL) {
         return result_refuse_memory(r);

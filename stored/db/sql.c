@@ -355,13 +355,14 @@ static const char *const statements[SQL_STATEMENTS] = {
 
     [SQL_REJECT] =
         "INSERT INTO rejected (instance, sequence, item, received_at, sender, reason, detail,"
-        "                      size_bytes, head, epoch)"
+        "                      size_bytes, head, epoch, door, format, context)"
         " SELECT u.instance, u.sequence::numeric, u.item, u.received_at, u.sender, u.reason,"
-        "        u.detail, u.size_bytes, u.head, u.epoch"
+        "        u.detail, u.size_bytes, u.head, u.epoch, u.door, u.format, u.context"
         " FROM unnest($1::uuid[], $2::text[], $3::integer[], $4::timestamptz[], $5::text[],"
-        "             $6::text[], $7::text[], $8::bigint[], $9::bytea[], $10::bigint[])"
+        "             $6::text[], $7::text[], $8::bigint[], $9::bytea[], $10::bigint[],"
+        "             $11::text[], $12::text[], $13::text[])"
         " AS u (instance, sequence, item, received_at, sender, reason, detail, size_bytes, head,"
-        "       epoch)"
+        "       epoch, door, format, context)"
         " ON CONFLICT DO NOTHING",
 
     [SQL_REJECT_TRIM] = "DELETE FROM rejected WHERE id <="

@@ -27,16 +27,10 @@ static struct flush_item *add_item(struct flush *f)
     return &f->items[f->item_count++];
 }
 
-/* Of what was size_bytes long, `head` is kept, or the beginning of it. */
-static int refuse(struct flush *f, const struct batch *b, uint32_t item, struct slice sender,
-                  const char *reason, const char *detail, size_t size_bytes, struct slice head)
+/* Of its head is kept what may be. */
+static int refuse(struct flush *f, const struct batch *b, uint32_t item, struct reject_message what)
 {
-    struct reject_message what = {.reason = slice_of(reason),
-                                  .detail = slice_of(detail),
-                                  .sender = sender,
-                                  .received_us = b->header.received_us,
-                                  .size_bytes = size_bytes,
-                                  .head = head};
+    what.received_us = b->header.received_us;
     if (what.head.len > LIMIT_REJECT_HEAD) {
         what.head.len = LIMIT_REJECT_HEAD;
     }
@@ -50,7 +44,15 @@ static int refuse_batch(struct flush *f, struct flush_batch *v, const char *deta
     f->counts.malformed++;
     v->refused = true;
     const struct slice frame = b->message.frames[1];
-    return refuse(f, b, UINT16_MAX, slice_of(""), "batch", detail, frame.len, frame);
+    return refuse(f, b, UINT16_MAX,
+                  (struct reject_message){.reason = slice_of("batch"),
+                                          .detail = slice_of(detail),
+                                          .sender = slice_of(""),
+                                          .size_bytes = frame.len,
+                                          .head = frame,
+                                          .door = slice_of(""),
+                                          .format = slice_of(""),
+                                          .context = slice_of("")});
 }
 
 /*
@@ -90,8 +92,16 @@ static int refuse_record(struct flush *f, const struct flush_batch *v,
     if (whole.at == NULL) {
         whole = slice_of("");
     }
-    return refuse(f, v->batch, reader->record_next - 1, v->accounts[r->sender].told.sender, reason,
-                  detail, whole.len > 0 ? whole.len : bytes.len, whole);
+    const struct account_message *account = &v->accounts[r->sender].told;
+    return refuse(f, v->batch, reader->record_next - 1,
+                  (struct reject_message){.reason = slice_of(reason),
+                                          .detail = slice_of(detail),
+                                          .sender = account->sender,
+                                          .size_bytes = whole.len > 0 ? whole.len : bytes.len,
+                                          .head = whole,
+                                          .door = account->door,
+                                          .format = reader->schemas[r->schema].format,
+                                          .context = slice_of("")});
 }
 
 /* ---- frames ---- */

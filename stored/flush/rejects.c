@@ -48,6 +48,9 @@ static void put_row(struct pg_params *p, const struct reject_row *row, struct ar
     pg_put_64(p, 7, (int64_t)row->what.size_bytes);
     pg_put_bytes(p, 8, row->what.head);
     pg_put_64(p, 9, (int64_t)row->header->epoch);
+    pg_put_bytes(p, 10, text_valid(a, row->what.door));
+    pg_put_bytes(p, 11, text_valid(a, row->what.format));
+    pg_put_bytes(p, 12, text_valid(a, row->what.context));
 }
 
 static int trim(struct store *store, uint32_t added)
@@ -65,7 +68,8 @@ static int trim(struct store *store, uint32_t added)
 int rejects_write(const struct rejects *r, struct store *store, struct arena *a)
 {
     static const enum pg_type types[] = {PG_UUID, PG_TEXT, PG_INTEGER, PG_TIMESTAMPTZ, PG_TEXT,
-                                         PG_TEXT, PG_TEXT, PG_BIGINT,  PG_BYTEA,       PG_BIGINT};
+                                         PG_TEXT, PG_TEXT, PG_BIGINT,  PG_BYTEA,       PG_BIGINT,
+                                         PG_TEXT, PG_TEXT, PG_TEXT};
     if (r->count == 0) {
         return 0;
     }

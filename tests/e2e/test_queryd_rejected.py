@@ -24,9 +24,11 @@ def store(cluster):
         head = rng.randbytes([0, 1, 10, 2048, LONGEST][i % 5])
         row = {"sequence": 2**64 - 1 - i, "item": i % 3, "us": T0 + i * STEP, "sender": SENDERS[i % len(SENDERS)],
                "reason": ["json", "time.past", "*"][i % 3], "detail": f"expected '\u00e9', found \x1b {i}",
-               "size": len(head) + i % 2, "head": head}
+               "size": len(head) + i % 2, "head": head, "door": ["udp", "https", ""][i % 3],
+               "format": ["mplane", "dig", ""][i % 3], "context": ["", "target=a%20b"][i % 2]}
         sql.execute("INSERT INTO rejected (instance, sequence, item, received_at, sender, reason, detail, size_bytes, head,"
-                    " epoch) VALUES (%s, %s, %s, 'epoch'::timestamptz + %s * interval '1 us', %s, %s, %s, %s, %s, 0)"
+                    " door, format, context, epoch) VALUES (%s, %s, %s, 'epoch'::timestamptz + %s * interval '1 us', %s, %s, %s, %s, %s,"
+                    " %s, %s, %s, 0)"
                     " RETURNING id", (INSTANCE, *row.values()))
         rows.append({"id": sql.fetchone()[0], **row})
     return rows[::-1]
@@ -56,6 +58,7 @@ def test_lists_equal_plain_selection_page_by_page(queryd, store, criteria, count
             "rejected.number": str(row["id"]), "time": 0, "input.sender": row["sender"], "rejected.reason": row["reason"],
             "rejected.detail": row["detail"], "rejected.bytes": str(row["size"]), "rejected.kept": str(len(row["head"])),
             "ingestd.instance": INSTANCE, "batch.sequence": str(row["sequence"]), "batch.item": str(row["item"]),
+            "input.door": row["door"], "input.format": row["format"], "input.context": row["context"],
             "list.cursor": 0}
     if found and not criteria:
         assert found[-1]["time"] == "2016-02-18 12:00:00.000000"

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import subprocess
 import time
 
 import msgpack
@@ -45,12 +46,13 @@ def test_what_is_told(one):
     assert {r["sender"] for r in rows} == {sender}
     assert sorted(r["size_bytes"] for r in rows) == sorted([1, len(escape), 3, len(json.dumps(old))])
     assert all(r["kept_bytes"] == r["size_bytes"] for r in rows)
+    assert all((r["door"], r["format"], r["context"]) == ("udp", "mplane", "") for r in rows)
     assert len(listed(one, "--reason", "time.past", "--sender", "127.0.0.1")) == 1
     assert listed(one, "--sender", "127.0.0") == [] and listed(one, "--since", "2099-01-01") == []
     assert len(listed(one, "--sender", sender, "--limit", "2")) == 2
     assert listed(one, "--reason", "x'; DROP TABLE rejected; --") == []
     text = one.cmd("rejected", "list", "--sender", sender).stdout
-    assert text.splitlines()[0].split() == ["ID", "RECEIVED", "SENDER", "REASON", "BYTES", "DETAIL"]
+    assert text.splitlines()[0].split() == ["ID", "RECEIVED", "SENDER", "FORMAT", "REASON", "BYTES", "DETAIL"]
     assert len(text.splitlines()) == 5 and "\x1b" not in text
     whole = next(r for r in rows if r["reason"] == "time.past")
     shown = one.cmd("rejected", "show", str(whole["id"])).stdout
@@ -96,6 +98,44 @@ def test_wrong_use(one):
     assert done.returncode == 2 and done.stderr
     done = one.cmd("rejected", "replay", "999999999", check=False)
     assert done.returncode == 1 and "999999999  not sent: there is no" in done.stdout
+
+
+def test_what_a_tool_wrote_is_sent_again_as_what_it_was(make_set):
+    """In its format, with what was known beside it, as if it came from whom it came."""
+    one = make_set()
+    udp, = find_free_ports(1)
+    one.cmd("pki", "issue", "prue", "--role", "probe")
+    one.configure(ingestd={"past_limit_s": 3600, "listeners": [{"listen": f"127.0.0.1:{udp}", "format": "iputils"}]})
+    one.up()
+    stamp = int(time.time()) - 7200
+    files = one.client_files("prue")
+    posted = subprocess.run(
+        ["curl", "-sS", "--cacert", files["ca"], "--cert", files["cert"], "--key", files["key"], "--data-binary", "@-",
+         f"https://127.0.0.1:{one.ingest}/ingest/smokeping-lastupdate?target=192.0.2.7&note=a%20b%26c"], check=True, text=True,
+        capture_output=True, input=f" uptime loss median ping1 ping2\n\n{stamp}: U 0 6.8e-05 5.1e-05 7.2e-05\n").stdout
+    assert json.loads(posted)["reason"] == "time.past", posted
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(f"PING 192.0.2.8 (192.0.2.8) 56(84) bytes of data.\n[{stamp}.5] 64 bytes from 192.0.2.8: icmp_seq=1 ttl=64 time=9.1 ms\n"
+                 "\n--- 192.0.2.8 ping statistics ---\n1 packets transmitted, 1 received, 0% packet loss, time 0ms\n"
+                 "rtt min/avg/max/mdev = 9.100/9.100/9.100/0.000 ms\n".encode(), ("127.0.0.1", udp))
+    rows = {row["format"]: row for row in wait_listed(one, 2)}
+    told = rows["smokeping-lastupdate"]
+    assert (told["door"], told["context"]) == ("https", "target=192.0.2.7&note=a%20b%26c")
+    assert (rows["iputils"]["door"], rows["iputils"]["context"]) == ("udp", "")
+    one.configure(ingestd={"past_limit_s": 86400})
+    one.cmd("reload")
+    one.wait_for(lambda: "config.reloaded" in one.cmd("logs", "ingestd").stdout)
+    done = one.cmd("rejected", "replay", *(str(row["id"]) for row in rows.values()))
+    assert done.stdout.count(": 1 record taken, 0 refused\n") == 2, done.stdout
+    one.wait_matched(2)
+    assert sorted(one.sql("SELECT dest, probe, format FROM record")) == [
+        ("192.0.2.7", told["sender"].removeprefix("https:"), "smokeping-lastupdate"), ("192.0.2.8", "127.0.0.1", "iputils")]
+    # What is no better now is refused again, and says why.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.sendto(b"nothing of a ping", ("127.0.0.1", udp))
+    again = wait_listed(one, 1, "--reason", "format")[0]
+    done = one.cmd("rejected", "replay", str(again["id"]), check=False)
+    assert done.returncode == 1 and f"{again['id']}  not sent: 0 records taken, 1 refused; line 1: expected a document" in done.stdout
 
 
 def test_what_was_refused_for_its_time_is_taken_later(make_set):

@@ -71,7 +71,10 @@ static int add_reject(struct batches *b, int64_t now_us)
                                     .sender = slice_of("192.0.2.1:5"),
                                     .received_us = 1000 + now_us,
                                     .size_bytes = 2,
-                                    .head = slice_of("{}")};
+                                    .head = slice_of("{}"),
+                                    .door = slice_of("udp"),
+                                    .format = slice_of("fping-text"),
+                                    .context = slice_of("target=a%20b")};
     return batches_reject(b, &reject, now_us);
 }
 

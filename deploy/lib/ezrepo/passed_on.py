@@ -90,6 +90,12 @@ def _format_arguments(directory: str, verb: str) -> List[str]:
     return arguments
 
 
+def deliverer(directory: str) -> List[str]:
+    """Of the command that delivers what another tool wrote to the set on this machine all but the format and the files."""
+    return [program("ezrepoctl"), "deliver", "--run-dir", opened(directory).endpoint_folder("deliver"),
+            *_format_arguments(directory, "list")]
+
+
 def _signed_to(directory: str, format_name: str) -> str:
     """Where the set on this machine takes signed datagrams of this format; "": mPlane's."""
     listeners = opened(directory).config().get("ingestd", {}).get("listeners", []) if State(directory).exists else []
@@ -140,8 +146,7 @@ def run(command: str, arguments: List[str]) -> NoReturn:
         call = [call[0], *_signed(own, rest)]
     elif command == "send" and own.format_name is not None:
         # What another tool wrote does not go by UDP: it is on disk when that is told.
-        folder = opened(own.state).endpoint_folder("deliver")
-        call = [call[0], "deliver", own.format_name, "--run-dir", folder] + _format_arguments(own.state, "list")
+        call = [*deliverer(own.state), own.format_name]
     elif command == "send" and "--udp" not in rest:
         call += ["--udp", first_udp(opened(own.state))]
     elif command in ACCESS and not wants_help:

@@ -2,7 +2,8 @@
 """`ezrepo rejected`: what could not be accepted, and why; what is kept whole can be sent again.
 
 Asks the gateway, and changes nothing there: what is sent again goes to ingestd by UDP like anything else, or as a file if
-it may be too old for a datagram, and its row stays as the history of what was refused. Sent twice, it is a duplicate.
+it may be too old for a datagram; what came in another tool's format to ingestd's own door, as what it was. Its row stays as
+the history of what was refused. Sent twice, it is a duplicate.
 """
 import argparse
 import datetime
@@ -11,9 +12,11 @@ import os
 import re
 import secrets
 import socket
+import subprocess
+import urllib.parse
 from typing import Any, Dict, List, Optional, Tuple
 
-from . import asking, messages
+from . import asking, messages, passed_on
 from .errors import Failure, Usage
 from .ledger import shown
 from .output import say
@@ -26,7 +29,9 @@ FILE_REASONS = ("time.past", "time.long", *RECORD_REASONS)
 # Names of the answer's columns in what is printed.
 COLUMNS = {"rejected.number": "id", "time": "received_at", "input.sender": "sender", "rejected.reason": "reason",
            "rejected.detail": "detail", "rejected.bytes": "size_bytes", "rejected.kept": "kept_bytes",
-           "ingestd.instance": "instance", "batch.sequence": "sequence", "batch.item": "item"}
+           "ingestd.instance": "instance", "batch.sequence": "sequence", "batch.item": "item", "input.door": "door",
+           "input.format": "format", "input.context": "context"}
+MPLANE = ("mplane", "")  # formats of what needs no mapping; "": it is not known
 
 
 # ---- a record as ingestd passed it on ----
@@ -140,13 +145,13 @@ def list_rows(state: State, args: argparse.Namespace) -> int:
         for row in rows:
             say(json.dumps(row))
         return 0
-    lines = [("ID", "RECEIVED", "SENDER", "REASON", "BYTES", "DETAIL")]
-    lines += [(str(r["id"]), r["received_at"][:19].replace("T", " "), shown(r["sender"]), shown(r["reason"]),
+    lines = [("ID", "RECEIVED", "SENDER", "FORMAT", "REASON", "BYTES", "DETAIL")]
+    lines += [(str(r["id"]), r["received_at"][:19].replace("T", " "), shown(r["sender"]), shown(r["format"]) or "-", shown(r["reason"]),
                str(r["size_bytes"]) if _is_whole(r) else f"{r['kept_bytes']} of {r['size_bytes']}",
                shown(r["detail"])) for r in rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(5)]
+    widths = [max(len(line[i]) for line in lines) for i in range(6)]
     for line in lines:
-        say("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[5]]).rstrip())
+        say("  ".join([*(cell.ljust(width) for cell, width in zip(line, widths)), line[6]]).rstrip())
     return 0
 
 
@@ -181,7 +186,7 @@ def show_row(state: State, args: argparse.Namespace) -> int:
         told = body.hex() if how == "bytes" else body
         say(json.dumps({**{k: v for k, v in row.items() if k != "head"}, how: told}))
         return 0
-    for name in ("id", "received_at", "sender", "reason", "detail", "instance", "sequence", "item"):
+    for name in ("id", "received_at", "sender", "door", "format", "context", "reason", "detail", "instance", "sequence", "item"):
         say(f"{name:<12} {shown(row[name])}")
     say(f"{'kept':<12} {row['kept_bytes']} of {row['size_bytes']} bytes")
     say("")
@@ -194,23 +199,27 @@ def show_row(state: State, args: argparse.Namespace) -> int:
 
 # ---- replay ----
 
-def _datagram(row: Dict[str, Any]) -> bytes:
-    """What to send; ValueError when it cannot be known."""
+def _whole(row: Dict[str, Any]) -> bytes:
+    """What came; ValueError when not all of it is kept, or it came from nobody."""
     if row["reason"] == "batch":
         raise ValueError("it is a batch that could not be read, nothing that a probe sent")
-    is_record = row["reason"] in RECORD_REASONS
     if not _is_whole(row):
         raise ValueError(f"only {row['kept_bytes']} of its {row['size_bytes']} bytes are kept"
-                         + ("" if is_record else " (ingestd.reject_head_bytes)"))
-    data = row["head"]
-    if is_record:
+                         + ("" if row["reason"] in RECORD_REASONS else " (ingestd.reject_head_bytes)"))
+    return bytes(row["head"])
+
+
+def _datagram(row: Dict[str, Any]) -> bytes:
+    """What to send; ValueError when it cannot be known."""
+    data = _whole(row)
+    if row["reason"] in RECORD_REASONS:
         try:
             data = result_of(unpack_record(data))
         except (TypeError, OverflowError) as fault:
             raise ValueError(f"it is no record that can be read: {fault}") from None
     if len(data) > DATAGRAM_BYTES:
         raise ValueError("it is longer than a datagram")
-    return bytes(data)
+    return data
 
 
 def _address(text: str) -> Tuple[str, int]:
@@ -249,6 +258,35 @@ def _warning(row: Dict[str, Any], args: argparse.Namespace) -> str:
         if row["reason"] in FILE_REASONS and not args.udp else ""
 
 
+def _is_mapped(row: Dict[str, Any]) -> bool:
+    """Whether it is read by a format's mapping, if it is to be what it was."""
+    return row["format"] not in MPLANE and row["reason"] not in (*RECORD_REASONS, "batch")
+
+
+def _who(row: Dict[str, Any]) -> str:
+    """What the mapping knew as #sender: without the door before it, or the port behind it."""
+    sender = str(row["sender"])
+    if sender.startswith(f"{row['door']}:"):
+        return sender[len(row["door"]) + 1:]
+    return sender.rpartition(":")[0].strip("[]") if row["door"] == "udp" else sender
+
+
+def _deliver(state: State, row: Dict[str, Any]) -> str:
+    """In its format, with what was known beside it and as of then; what became of it. ValueError where it is refused again."""
+    known = {"sender": _who(row), **dict(urllib.parse.parse_qsl(row["context"], keep_blank_values=True))}
+    arguments = ["--any-context", "--received", known.pop("received", row["received_at"])]
+    for name, value in known.items():
+        arguments += ["--context", f"{name}={value}"]
+    done = subprocess.run([*passed_on.deliverer(state.directory), row["format"], "-", *arguments], input=_whole(row), check=False,
+                          capture_output=True)
+    told = done.stdout.decode("utf-8", "replace").strip()
+    if done.returncode != 0:
+        why = [line.removeprefix("ezrepoctl: ").removeprefix("standard input: ")
+               for line in done.stderr.decode("utf-8", "replace").splitlines()]
+        raise ValueError("; ".join([*([told] if told else []), *why]))
+    return f"sent as {row['format']}: {told}"
+
+
 def replay(state: State, args: argparse.Namespace, udp: str) -> int:
     host, port = _address(args.udp or udp)
     folder = _folder(state, args)
@@ -262,6 +300,9 @@ def replay(state: State, args: argparse.Namespace, udp: str) -> int:
         for number in args.ids:
             try:
                 row = _one(state, args.client, number)
+                if _is_mapped(row) and not args.udp:
+                    say(f"{number}  {_deliver(state, row)}")
+                    continue
                 data = _datagram(row)
                 if folder and row["reason"] in FILE_REASONS:
                     _put(folder, number, data)
