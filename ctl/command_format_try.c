@@ -12,6 +12,7 @@
 #include "ctl/format_options.h"
 #include "ctl/table.h"
 #include "ctl/trial_grades.h"
+#include "ctl/trial_limits.h"
 
 #define PIECE_BYTES    65536
 #define DOCUMENT_BYTES ((size_t)512 << 20) /* memory for one document and its records */
@@ -39,8 +40,9 @@ struct trial {
     struct trial_grades *grades;
     bool json;
     bool something; /* other than white space */
-    FILE *report;   /* where all but records goes */
-    uint64_t documents, ignored, ignored_lines, records, faults;
+    struct trial_limits limits;
+    FILE *report; /* where all but records goes */
+    uint64_t bytes, documents, ignored, ignored_lines, records, faults;
     const char *fault[FAULTS]; /* a line each */
 };
 
@@ -203,6 +205,7 @@ static int read_all(struct trial *t, struct format_reading *r, struct arena *a, 
             return ctl_failed("%s: cannot be read", t->file);
         }
         t->something = t->something || !is_blank(piece, n);
+        t->bytes += n;
         event = read_piece(t, r, a, (struct slice){piece, n}, n < sizeof piece);
     }
     return event == FORMAT_END ? CTL_DONE : ctl_failed("out of memory");
@@ -282,16 +285,38 @@ static void tell_nothing(const struct trial *t)
           t->report);
 }
 
+/* What is more than a door takes at once: a fault where it can only come at once. */
+static void look_at_sizes(struct trial *t, bool whole)
+{
+    const struct trial_limits *l = &t->limits;
+    const struct {
+        uint64_t found, most;
+        const char *what, *of;
+    } sizes[] = {{t->bytes, l->bytes, "bytes", l->bytes_of},
+                 {t->records, l->records, "records", l->records_of}};
+    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+        if (sizes[i].found <= sizes[i].most) {
+            continue;
+        }
+        t->faults += whole;
+        table_safe(t->report, slice_of(t->file));
+        fprintf(t->report, ": expected at most %" PRIu64 " %s at once (%s), found %" PRIu64 "%s\n",
+                sizes[i].most, sizes[i].what, sizes[i].of, sizes[i].found,
+                whole ? "" : "; ezrepo send and ezrepo import deliver it in parts");
+    }
+}
+
 static int run_trial(struct trial *t, const struct format *f, FILE *in)
 {
     struct arena *a = arena_new(DOCUMENT_BYTES);
-    struct format_reading *r = format_begin(f, &t->context, &format_limits_of_files);
+    struct format_reading *r = format_begin(f, &t->context, &t->limits.of_document);
     int code = a == NULL || r == NULL ? ctl_failed("out of memory") : read_all(t, r, a, in);
     if (code == CTL_DONE) {
         if (t->json) {
             fputs(t->records == 0 ? "[]\n" : "\n]\n", stdout);
         }
         tell_faults(t);
+        look_at_sizes(t, t->limits.datagram || format_remembers(f));
         if (t->something) {
             tell_untouched(t, r, true, "Paths that found nothing:");
             tell_untouched(t, r, false, "Paths that were not looked for:");
@@ -373,13 +398,16 @@ static int try_file(struct trial *t, const struct format *f, const char *file)
 
 int ctl_format_try(const struct ctl_command *self, int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {try_options, format_given_options,
-                                                         format_options, NULL};
+    const struct ctl_option *const groups[CTL_GROUPS] = {
+        try_options, format_given_options, trial_limits_options, format_options, NULL};
     static struct trial t;
     const char *rest[2] = {NULL, "-"};
     int count, exit_code;
     if (ctl_options(self, groups, argc, argv, rest, 1, 2, &count, &exit_code) == -1) {
         return exit_code;
+    }
+    if (trial_limits_read(&t.limits) == -1) {
+        return CTL_USAGE;
     }
     t.json = given.output != NULL && strcmp(given.output, "json") == 0;
     if (given.output != NULL && !t.json && strcmp(given.output, "text") != 0) {

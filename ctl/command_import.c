@@ -94,9 +94,10 @@ static int read_whole(struct importing *i, int fd)
     do {
         rc = next_bytes(i, fd, &bytes);
         if (rc == 0 && i->len + bytes.len > LIMIT_BODY_BYTES) {
-            import_report_refused(&i->report, slice_of("length"), 1, i->file->path,
-                                  slice_of("expected at most 16 MiB where documents are meant "
-                                           "together"));
+            import_report_refused(
+                &i->report, slice_of("length"), 1, i->file->path,
+                slice_of("expected at most ingestd.body_bytes, and never more than 16 "
+                         "MiB, where documents are meant together"));
             rc = -1;
         }
         if (rc == 0 && bytes.len > 0 && import_bodies_append(i, bytes) == -1) {

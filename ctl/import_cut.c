@@ -103,7 +103,7 @@ static enum import_cut_event end_line(struct import_cut *c, struct slice line,
     *part = (struct import_cut_part){line, c->number, c->number, NULL};
     if (fault) {
         part->bytes = (struct slice){"", 0};
-        part->why = "expected a line of less than 16 MiB";
+        part->why = "expected a line of at most ingestd.body_bytes, and less than 16 MiB";
     }
     c->too_long = false;
     c->len = 0;

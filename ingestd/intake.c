@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/ingest_limits.h"
 #include "common/log.h"
 #include "ingestd/reject_context.h"
 
@@ -14,10 +15,6 @@
 
 /* What is told to who sends what is too old. */
 #define ARCHIVES "archives are put in as files"
-
-/* Of a body in a format: its records are small, some as small as a line; arena and body_bytes bound
- * them, too. */
-#define MAPPED_ROWS 100000
 
 /* Of one datagram or body: each of its rejects holds its first bytes, which may be 64 KiB. */
 #define REJECTS_KEPT 16
@@ -365,8 +362,8 @@ static void read_input(struct intake *i, struct received *r, const struct format
     }
     const struct result_mapping mapping = {slice_of(file->name), file->format, context};
     struct result_limits own = *limits;
-    if (r->door != SENDER_UDP && own.rows < MAPPED_ROWS) {
-        own.rows = MAPPED_ROWS;
+    if (r->door != SENDER_UDP && own.rows < INGEST_MAPPED_ROWS) {
+        own.rows = INGEST_MAPPED_ROWS;
     }
     r->format = file->name;
     result_read_mapped(r->arena, r->bytes, &mapping, &i->means, &own, origin, set);
@@ -514,7 +511,9 @@ struct intake_outcome intake_delivery(struct intake *i, const struct deliver_mes
         refuse_whole(&set, RESULT_MEMORY, NULL, "no memory for what binds who delivers");
     } else if (body.len > (size_t)settings.body_bytes) {
         refuse_whole(&set, RESULT_LENGTH,
-                     arena_printf(i->body_arena, "expected at most %zu bytes, found %zu",
+                     arena_printf(i->body_arena,
+                                  "expected at most %zu bytes, found %zu; the limit is "
+                                  "ingestd.body_bytes",
                                   (size_t)settings.body_bytes, body.len),
                      "expected fewer bytes");
     } else {

@@ -4,6 +4,7 @@
 
 #include "common/daemon.h"
 #include "common/formats/format_files.h"
+#include "common/ingest_limits.h"
 #include "ingestd/folder/folders.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/sender_rules.h"
@@ -21,6 +22,10 @@ uint64_t counters[COUNTER_COUNT];
     {                                                                                              \
 #name, CONFIG_INTEGER, AT(name), preset, min, max, reloadable, help                        \
     }
+
+#define STRINGIFY(number) #number
+#define LIMIT_ROW(name, preset, least, most, help)                                                 \
+    INTEGER(name, STRINGIFY(preset), least, most, true, help),
 
 static const struct config_option options[] = {
     {"listen", CONFIG_STRINGS, AT(listen), "[\"0.0.0.0:9900\", \"[::]:9900\"]", 0, 0, false,
@@ -61,17 +66,9 @@ static const struct config_option options[] = {
             "refused inputs handed on to be kept, per second; beyond it they are only counted"),
     INTEGER(reject_head_bytes, "2048", 0, LIMIT_REJECT_HEAD, true,
             "first bytes kept of a refused datagram; what is kept whole can be replayed"),
-    INTEGER(max_depth, "16", 2, JSON_DEPTH, true, "nesting of arrays and objects in a datagram"),
-    INTEGER(max_values, "32768", 16, 1000000, true, "JSON values in a datagram"),
-    INTEGER(max_string_bytes, "65507", 16, LIMIT_VALUE_BYTES, true,
-            "length of one string or number in a datagram"),
-    INTEGER(max_rows, "2048", 1, 65536, true, "result rows in a datagram"),
-    INTEGER(body_bytes, "4194304", 1024, LIMIT_BODY_BYTES, true,
-            "bytes of a body that is delivered over HTTPS, or of a result in a file"),
-    INTEGER(body_values, "1000000", 16, 1000000, true, "JSON values in such a body"),
-    INTEGER(body_rows, "16384", 1, 1000000, true, "result rows in such a body"),
-    {"drop_dir", CONFIG_STRING, AT(drop_dir), "\"\"", 0, 0, false,
-     "folder whose files of results are taken in and moved to done/ or failed/ in it; \"\" none"},
+    INGEST_LIMITS(LIMIT_ROW){"drop_dir", CONFIG_STRING, AT(drop_dir), "\"\"", 0, 0, false,
+                             "folder whose files of results are taken in and moved to done/ or "
+                             "failed/ in it; \"\" none"},
     {"drop_formats", CONFIG_STRINGS, AT(drop_formats), "[]", 0, 0, false,
      "formats of other tools, each with a folder of its name in drop_dir, at most 64"},
     INTEGER(drop_settle_s, "2", 0, 86400, false,

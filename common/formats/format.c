@@ -104,14 +104,6 @@ bool format_context_has(const struct format_context *c, struct slice name)
 
 /* ---- readings ---- */
 
-const struct format_limits format_limits_of_files = {.document_bytes = 16 << 20,
-                                                     .line_bytes = 65536,
-                                                     .depth = 32,
-                                                     .values = 100000,
-                                                     .string_bytes = 65536,
-                                                     .records = 4096,
-                                                     .looked_at = 10000000};
-
 struct format_reading {
     const struct format *format;
     const struct format_context *context;

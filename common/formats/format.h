@@ -57,9 +57,6 @@ struct format_limits {
     uint64_t looked_at;    /* values that paths go by */
 };
 
-/* Of files, and of whatever else has no bound of its own. */
-extern const struct format_limits format_limits_of_files;
-
 struct format_record {
     struct slice dimensions[DIMENSION_COUNT]; /* "" where there is none; hosts are canonical */
     int64_t start_us, end_us;                 /* since 1970 UTC */

@@ -324,7 +324,10 @@ static int read_whole(struct folder *d)
         len += n;
     }
     if (rc == 0 && len == size) {
-        folder_queue_refuse_rest(d->queue, "expected a file of fewer bytes than " BODY_BYTES_TEXT);
+        folder_queue_refuse_rest(
+            d->queue,
+            "expected a file of at most ingestd.body_bytes, and never more than " BODY_BYTES_TEXT
+            " bytes");
     } else if (rc == 0) {
         const struct split_item item = {.bytes = {at, len}, .line = 1, .number = 1};
         rc = folder_queue_add(d->queue, &item);

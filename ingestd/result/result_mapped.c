@@ -8,12 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/ingest_limits.h"
 #include "common/record_dimensions.h"
 #include "common/utf8.h"
 #include "common/when_time.h"
 #include "ingestd/result/result_reader.h"
-
-#define LOOKED_AT_EACH 32 /* values that paths may go by, for each that there may be */
 
 /* ---- what may not be stored ---- */
 
@@ -253,7 +252,7 @@ void result_read_mapped(struct arena *a, struct slice bytes, const struct result
                                                 .string_bytes = limits->json.string_bytes,
                                                 .records = limits->rows,
                                                 .looked_at =
-                                                    (uint64_t)LOOKED_AT_EACH * limits->json.nodes};
+                                                    (uint64_t)INGEST_LOOKED_AT_EACH * limits->json.nodes};
     struct result_reader r = result_reader_of(a, means, limits, origin, set);
     when_time_text(origin->now_us, now);
     struct slice received = arena_copy(a, slice_of(now)); /* records may have it as a value */

@@ -93,6 +93,19 @@ def test_every_format_is_documented():
         assert len(section.split()) > 20, name
 
 
+def test_every_metric_of_a_format_is_an_element():
+    """Of the gateway's registry, so that capabilities can name them."""
+    known, used = set(), set()
+    for name in os.listdir(os.path.join(ROOT, "schemas", "mplane")):
+        known |= {element["name"] for element in json.loads(read("schemas", "mplane", name))["elements"]}
+    mappings = [json.loads(read("schemas", "formats", name)) for name in os.listdir(os.path.join(ROOT, "schemas", "formats"))]
+    for types in [json.loads(read("schemas", "record-types.json"))["types"], *(m.get("types", {}) for m in mappings)]:
+        known |= {element["name"] for one in types.values() for element in one.get("elements", [])}
+    for mapping in mappings:
+        used |= {name for rule in mapping["records"] + [mapping.get("empty", {"metrics": {}})] for name in rule["metrics"]}
+    assert sorted(used - known) == []
+
+
 def test_every_capability_is_documented(build_dir):
     """Label, verb, parameters and columns, in the order of /capabilities."""
     said = json.loads(subprocess.run([os.path.join(build_dir, "ctl", "ezrepoctl"), "capabilities"], capture_output=True,

@@ -52,6 +52,26 @@ def blocks(printed):
     return found, behind
 
 
+# ---- what the doors take ----
+
+def test_what_a_door_would_refuse(ctl, mapping, tmp_path):
+    """What is too much at once: told with the limit that is in force; a fault where it can only come at once."""
+    one = '{"host": "192.0.2.1", "at": 1, "ms": 5}\n'
+    file = tmp_path / "many"
+    file.write_text(one * 2000)
+    assert "at once" not in ctl("try", mapping, str(file))[0]
+    told = ctl("try", mapping, "--limit", "body_bytes=70000", str(file))[0]
+    assert f"{file}: expected at most 70000 bytes at once (ingestd.body_bytes), found {len(one) * 2000}; ezrepo send and" in told
+    told = ctl("try", mapping, "--datagram", "--limit", "max_rows=1999", str(file), code=1)[0]
+    assert f"at most 65507 bytes at once (what a datagram can hold), found {len(one) * 2000}\n" in told
+    assert "at most 1999 records at once (ingestd.max_rows), found 2000\n" in told and ", 2 faults\n" in told
+    file.write_text('{"host": "' + "x" * 100 + '", "at": 1, "ms": 5}')
+    assert ", 1 record, 0 faults\n" in ctl("try", mapping, str(file))[0]
+    assert ", 0 records, 1 fault\n" in ctl("try", mapping, "--limit", "max_string_bytes=99", str(file), code=1)[0]
+    for wrong in ("body_bytes", "body_bytes=x", "nonsense=5", "body_bytes=0"):
+        assert f'found "{wrong}"' in ctl("try", mapping, "--limit", wrong, str(file), code=2)[1]
+
+
 # ---- list, show, check ----
 
 def test_list_and_show(ctl, tmp_path):

@@ -87,6 +87,9 @@ def _format_arguments(directory: str, verb: str) -> List[str]:
     if verb == "try":
         grading = str(state.config().get("stored", {}).get("grading_default") or "")
         arguments += ["--grading", grading] if grading else []
+        for name, value in state.config().get("ingestd", {}).items():
+            if name.startswith(("max_", "body_")) and isinstance(value, int):
+                arguments += ["--limit", f"{name}={value}"]
     return arguments
 
 
