@@ -31,11 +31,11 @@ struct intake {
 struct received {
     struct slice bytes;
     int64_t received_us;
-    struct sender sender; /* who is accountable */
-    const char *from;     /* the same with the port, where there is one */
-    struct slice place;   /* in front of each detail */
-    const char *format;   /* the same, before it; NULL: mPlane's */
-    struct slice as;      /* what it is taken for, as in the message reject */
+    struct sender sender;                 /* who is accountable */
+    const char *from;                     /* the same with the port, where there is one */
+    struct slice place;                   /* in front of each detail */
+    const char *format;                   /* the same, before it; NULL: mPlane's */
+    struct slice as;                      /* what it is taken for, as in the message reject */
     const struct format_context *context; /* what is known beside it; NULL: nothing */
     enum sender_door door;
     struct slice name;        /* of the sender at this door */

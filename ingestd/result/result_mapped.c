@@ -251,8 +251,8 @@ void result_read_mapped(struct arena *a, struct slice bytes, const struct result
                                                 .values = limits->json.nodes,
                                                 .string_bytes = limits->json.string_bytes,
                                                 .records = limits->rows,
-                                                .looked_at =
-                                                    (uint64_t)INGEST_LOOKED_AT_EACH * limits->json.nodes};
+                                                .looked_at = (uint64_t)INGEST_LOOKED_AT_EACH *
+                                                             limits->json.nodes};
     struct result_reader r = result_reader_of(a, means, limits, origin, set);
     when_time_text(origin->now_us, now);
     struct slice received = arena_copy(a, slice_of(now)); /* records may have it as a value */
