@@ -42,23 +42,37 @@ static struct json *new_object(struct evaluation *e)
     return object;
 }
 
-/* Sets a member to what a node is; the last of a name stands. */
+/* Appends a member behind the last; the new one, NULL when memory is out. */
+static struct json *append_member(struct evaluation *e, struct json *object, struct json *last,
+                                  struct slice key, const struct json *value)
+{
+    struct json *m = arena_alloc(e->arena, sizeof *m);
+    if (m == NULL) {
+        no_memory(e);
+        return NULL;
+    }
+    *m = *value;
+    m->key = key;
+    m->next = NULL;
+    *(last == NULL ? &object->first : &last->next) = m;
+    object->count++;
+    return m;
+}
+
+/* Sets a member of an object of few to what a node is; the last of a name stands. */
 static void set_member(struct evaluation *e, struct json *object, struct slice key,
                        const struct json *value)
 {
     struct json *m = (struct json *)(uintptr_t)object->first, *last = NULL;
+    uint64_t passed = 0;
     for (; m != NULL && !slice_equal(m->key, key); m = (struct json *)(uintptr_t)m->next) {
         last = m;
-        e->budget.looked_at++;
+        passed++;
     }
+    evaluate_spend(e, passed);
     if (m == NULL) {
-        m = arena_calloc(e->arena, 1, sizeof *m);
-        if (m == NULL) {
-            no_memory(e);
-            return;
-        }
-        *(last == NULL ? &object->first : &last->next) = m;
-        object->count++;
+        append_member(e, object, last, key, value);
+        return;
     }
     const struct json *next = m->next;
     *m = *value;
@@ -109,8 +123,9 @@ struct sample {
     uint32_t number;
     struct slice name; /* .at NULL: none; it has labels all the same */
     const struct json *labels, *value, *time;
-    const struct sample *leader; /* the first of the same key */
-    struct json *object;         /* of a leader, once it is made */
+    const struct json *stands; /* of the first of its name in its object: the last one's value */
+    struct sample *leader;     /* the first of the same key */
+    struct json *object, *end; /* of a leader, once it is made: with its last member */
     struct sample *next;
 };
 
@@ -173,11 +188,11 @@ static struct json *kept_labels(struct evaluation *e, const struct level *level,
         }
     }
     qsort(sorted, n, sizeof *sorted, label_order);
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n && !e->beyond; i++) {
         struct json label = as_text(sorted[i]);
         set_member(e, object, sorted[i]->key, &label);
     }
-    return object;
+    return e->beyond ? NULL : object;
 }
 
 /* Labels and time in a text that is the same for the same of both. */
@@ -361,21 +376,66 @@ static int find_leaders(struct evaluation *e, const struct grouping *g)
     return 0;
 }
 
+static int name_order(const void *a, const void *b)
+{
+    const struct sample *x = *(const struct sample *const *)a;
+    const struct sample *y = *(const struct sample *const *)b;
+    int order = (x->leader->number > y->leader->number) - (x->leader->number < y->leader->number);
+    order = order != 0 ? order : slice_order(x->name, y->name);
+    return order != 0 ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+/* Finds of each object the first sample of each name, and the value that stands there. */
+static int find_names(struct evaluation *e, const struct grouping *g)
+{
+    struct sample **sorted = arena_alloc(e->arena, (g->count + 1) * sizeof *sorted);
+    struct sample *first = NULL;
+    uint32_t n = 0;
+    if (sorted == NULL) {
+        no_memory(e);
+        return -1;
+    }
+    for (struct sample *s = g->first; s != NULL; s = s->next) {
+        if (s->name.at != NULL) {
+            sorted[n++] = s;
+        }
+    }
+    qsort(sorted, n, sizeof *sorted, name_order);
+    for (uint32_t i = 0; i < n; i++) {
+        bool same = first != NULL && first->leader == sorted[i]->leader &&
+                    slice_equal(first->name, sorted[i]->name);
+        first = same ? first : sorted[i];
+        first->stands = sorted[i]->value;
+    }
+    return 0;
+}
+
+static void begin_object(struct evaluation *e, struct sample *leader)
+{
+    leader->object = new_object(e);
+    if (leader->object != NULL) {
+        leader->end = append_member(e, leader->object, NULL, slice_of("labels"), leader->labels);
+    }
+    if (leader->end != NULL && leader->time != NULL) {
+        leader->end = append_member(e, leader->object, leader->end, slice_of("time"), leader->time);
+    }
+}
+
 /* {"labels": {...}, "time": ..., and each sample's value under its name}. */
 static void make_objects(struct evaluation *e, const struct grouping *g)
 {
     for (struct sample *s = g->first; s != NULL && !e->beyond; s = s->next) {
-        if (s->leader == s) {
-            s->object = new_object(e);
-            if (s->object != NULL) {
-                set_member(e, s->object, slice_of("labels"), s->labels);
-            }
-            if (s->object != NULL && s->time != NULL) {
-                set_member(e, s->object, slice_of("time"), s->time);
-            }
+        struct sample *leader = s->leader;
+        if (leader == s) {
+            begin_object(e, s);
         }
-        if (!e->beyond && s->name.at != NULL) {
-            set_member(e, s->leader->object, s->name, s->value);
+        if (e->beyond || s->stands == NULL) {
+            continue;
+        }
+        if (slice_is(s->name, "labels") || (slice_is(s->name, "time") && leader->time != NULL)) {
+            set_member(e, leader->object, s->name, s->stands); /* one of the first two */
+        } else {
+            leader->end = append_member(e, leader->object, leader->end, s->name, s->stands);
         }
     }
 }
@@ -385,7 +445,7 @@ static void group(struct iteration *i, const struct level *level)
     struct evaluation *e = i->scope->evaluation;
     struct grouping g = {.iteration = i, .level = level};
     evaluate_path(i->scope, &level->path, take_sample, &g);
-    if (e->beyond || find_leaders(e, &g) == -1) {
+    if (e->beyond || find_leaders(e, &g) == -1 || find_names(e, &g) == -1) {
         return;
     }
     make_objects(e, &g);

@@ -37,6 +37,14 @@ static void fault_beyond(struct evaluation *e)
     }
 }
 
+void evaluate_spend(struct evaluation *e, uint64_t values)
+{
+    e->budget.looked_at += values;
+    if (e->budget.looked_at > e->budget.most) {
+        fault_beyond(e);
+    }
+}
+
 /* ---- values ---- */
 
 static const struct format_value no_value;
@@ -186,9 +194,7 @@ static void count_walk(struct evaluation *e, const struct json_path *path, bool 
 {
     e->tried[path->number]++;
     e->found[path->number] += found;
-    if (e->budget.looked_at > e->budget.most) {
-        fault_beyond(e);
-    }
+    evaluate_spend(e, 0);
 }
 
 /* The value of a path that has one at most. */

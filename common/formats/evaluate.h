@@ -38,6 +38,9 @@ void evaluate_fault(struct evaluation *e, const char *place, const char *format,
 /* The same: the document takes more memory than it may. */
 void evaluate_fault_memory(struct evaluation *e, const char *place);
 
+/* Counts values that were looked at; beyond the limit it is a fault that costs the document. */
+void evaluate_spend(struct evaluation *e, uint64_t values);
+
 /* ---- values ---- */
 
 /* What an expression gives; NONE also after a fault. */

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -383,6 +384,33 @@ static void samples_belong_to_their_labels(void **state)
     assert_non_null(strstr(second, "\"metrics\": {\"a\": \"1\"}"));
 }
 
+/* However many names an object has, each costs about the same; the last value of a name stands. */
+static void many_names_in_an_object_are_cheap(void **state)
+{
+    char out[OUT_BYTES], *bytes = NULL;
+    size_t size;
+    struct format_limits limits = preset;
+    FILE *f = open_memstream(&bytes, &size);
+    (void)state;
+    assert_non_null(f);
+    fputs("{\"s\": [", f);
+    for (int i = 0; i < 3000; i++) {
+        fprintf(f, "{\"name\": \"n%d\", \"v\": %d}, ", i % 2000, i);
+    }
+    fputs("{\"name\": \"labels\", \"v\": 1}, {\"name\": \"time\", \"v\": 2}]}", f);
+    fclose(f);
+    limits.looked_at = 50000;
+    read_all("{\"input\": {\"decoder\": \"json\"}, \"records\": [{\"each\": {\"group\": "
+             "\"$.s[*]\", \"value\": \".v\"}, \"type\": \"t\", \"start\": \"#received\", "
+             "\"metrics\": {\"a\": \"@.n7\", \"b\": \"@.n1999\", \"c\": \"@.labels\", \"d\": "
+             "\"@.time\"}}]}",
+             bytes, &limits, out);
+    free(bytes);
+    assert_int_equal(count_lines(out, "{"), 1);
+    assert_non_null(
+        strstr(out, "\"metrics\": {\"a\": \"2007\", \"b\": \"1999\", \"c\": \"1\", \"d\": \"2\"}"));
+}
+
 static void note(void *context, const char *place, struct slice path)
 {
     char *out = context;
@@ -426,6 +454,7 @@ int main(void)
         cmocka_unit_test(nothing_can_say_something),
         cmocka_unit_test(values_of_let_are_the_elements_own),
         cmocka_unit_test(samples_belong_to_their_labels),
+        cmocka_unit_test(many_names_in_an_object_are_cheap),
         cmocka_unit_test(paths_that_find_nothing_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
