@@ -38,6 +38,7 @@ int byte_window_pull(struct byte_window *w, struct slice *bytes, size_t most, si
     n = n < most ? n : most;
     memcpy(w->buffer + w->used, bytes->at, n);
     w->used += n;
+    w->pulled += n;
     bytes->at += n;
     bytes->len -= n;
     return 0;

@@ -7,15 +7,17 @@
 #define EZREPO_BYTE_WINDOW_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "common/slice.h"
 
 /* All 0 at the beginning. */
 struct byte_window {
-    char *buffer; /* freed by who has it */
-    size_t size;  /* room */
-    size_t begin; /* what is before may go; set by who has it */
-    size_t used;  /* bytes there */
+    char *buffer;    /* freed by who has it */
+    size_t size;     /* room */
+    size_t begin;    /* what is before may go; set by who has it */
+    size_t used;     /* bytes there */
+    uint64_t pulled; /* bytes that have come, in all */
 };
 
 /*

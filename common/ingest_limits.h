@@ -22,9 +22,6 @@
  * bound them, too. */
 #define INGEST_MAPPED_ROWS 100000
 
-/* Values that a mapping's paths may go by, for each that there may be. */
-#define INGEST_LOOKED_AT_EACH 32
-
 #define INGEST_DATAGRAM_BYTES 65507
 
 #endif

@@ -336,6 +336,11 @@ static enum step take(struct split *s)
 
 /* ---- what comes of it ---- */
 
+static uint64_t bytes_read(const struct split *s)
+{
+    return s->in.pulled - (s->in.used - s->at);
+}
+
 static enum split_event give(struct split *s, struct split_item *item)
 {
     size_t end = s->at;
@@ -344,7 +349,8 @@ static enum split_event give(struct split *s, struct split_item *item)
     }
     *item = (struct split_item){.bytes = {s->in.buffer + s->in.begin, end - s->in.begin},
                                 .line = s->start.line,
-                                .number = s->number};
+                                .number = s->number,
+                                .end = bytes_read(s)};
     s->mode = BETWEEN;
     s->in.begin = s->at;
     return SPLIT_ITEM;
@@ -353,7 +359,7 @@ static enum split_event give(struct split *s, struct split_item *item)
 static enum split_event tell_fault(struct split *s, struct split_item *item)
 {
     *item = (struct split_item){
-        .line = s->start.line, .number = s->number, .passed = s->passed, .why = ""};
+        .line = s->start.line, .number = s->number, .end = bytes_read(s), .passed = s->passed};
     memcpy(item->why, s->why, sizeof item->why);
     return SPLIT_FAULT;
 }

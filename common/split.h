@@ -43,6 +43,7 @@ struct split_item {
     struct slice bytes; /* the document, until the next call */
     uint64_t line;      /* in which it begins, from 1 */
     uint64_t number;    /* the how-manieth it is, from 1; those at fault count */
+    uint64_t end;       /* bytes up to its end, from the first that were given */
     /* SPLIT_FAULT */
     uint64_t passed;            /* bytes passed over; may be 0 */
     char why[SPLIT_FAULT_TEXT]; /* what was expected and found */

@@ -269,7 +269,7 @@ static int deliver_documents(struct delivering *d, int fd)
                                                 .values = 1000000,
                                                 .string_bytes = 65507,
                                                 .records = 1000000,
-                                                .looked_at = 100000000};
+                                                .looked_at = FORMAT_LOOKED_AT};
     static const struct format_context nothing;
     struct following f = {.d = d, .fd = fd, .arena = arena_new(ARENA_BYTES)};
     int rc = -1;

@@ -130,7 +130,7 @@ static void send_each(struct sign_run *r, int fd)
                                                 .values = 1000000,
                                                 .string_bytes = SIGNED_CONTENT_BYTES,
                                                 .records = 1000000,
-                                                .looked_at = 100000000};
+                                                .looked_at = FORMAT_LOOKED_AT};
     struct split *split = r->format == NULL ? split_new(false, SIGNED_CONTENT_BYTES) : NULL;
     struct format_reading *reading =
         r->format == NULL ? NULL : format_begin(r->format, &nothing, &limits);

@@ -71,13 +71,12 @@ int trial_limits_read(struct trial_limits *l)
                                                       : "ingestd.body_rows",
                                .datagram = datagram};
     int64_t values = datagram ? v.max_values : v.body_values;
-    l->of_document =
-        (struct format_limits){.document_bytes = l->bytes + 1,
-                               .line_bytes = (uint32_t)v.max_string_bytes,
-                               .depth = (uint32_t)v.max_depth,
-                               .values = (uint32_t)values,
-                               .string_bytes = (uint32_t)v.max_string_bytes,
-                               .records = (uint32_t)l->records,
-                               .looked_at = (uint64_t)(INGEST_LOOKED_AT_EACH * values)};
+    l->of_document = (struct format_limits){.document_bytes = l->bytes + 1,
+                                            .line_bytes = (uint32_t)v.max_string_bytes,
+                                            .depth = (uint32_t)v.max_depth,
+                                            .values = (uint32_t)values,
+                                            .string_bytes = (uint32_t)v.max_string_bytes,
+                                            .records = (uint32_t)l->records,
+                                            .looked_at = FORMAT_LOOKED_AT};
     return 0;
 }

@@ -278,6 +278,7 @@ int post_body(struct post *p, struct arena *a, struct slice *body, const char **
     if (result == INFLATED && body->len > most) {
         result = INFLATED_TOO_LARGE;
     }
+    connection_charge_bytes(p->connection, result == INFLATED_TOO_LARGE ? most : body->len);
     return body_fault(p, result, most, encoding != NULL, why);
 }
 

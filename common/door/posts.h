@@ -104,7 +104,8 @@ struct post *post_new(struct posts *s, const struct post_kind *kind, struct evht
 
 /*
  * Reads the body of the request, inflated where it has to be, in the arena `a`, of at most
- * post_bytes. 0; 1: memory is out; else the HTTP status, and why in the post's arena.
+ * post_bytes; what it has then is charged for. 0; 1: memory is out; else the HTTP status, and why
+ * in the post's arena.
  */
 int post_body(struct post *p, struct arena *a, struct slice *body, const char **why);
 

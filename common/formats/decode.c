@@ -78,6 +78,7 @@ static void begin_item(struct decode *d, uint64_t line, struct slice bytes,
 {
     *item = (struct decode_item){
         .number = d->number, .line = line, .bytes = bytes, .ignored = d->ignored};
+    item->end = line_window_read(&d->window);
     d->ignored = 0;
 }
 
@@ -192,6 +193,7 @@ static enum decode_event decode_json_next(struct decode *d, struct slice *bytes,
     }
     item->number = found.number;
     item->line = found.line;
+    item->end = found.end;
     if (event == SPLIT_FAULT) {
         item->passed = found.passed;
         snprintf(item->why, sizeof item->why, "%s", found.why);

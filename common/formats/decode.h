@@ -57,6 +57,8 @@ struct decode_item {
     uint64_t line;               /* in which it begins, from 1 */
     struct slice bytes;          /* as they stood, until the next call; none when they are not kept:
                                     where json's brackets are in disorder, or it is too long */
+    uint64_t end;                /* bytes up to its end, from the first that were given; of a block
+                                    that the next one ends, the first line of that included */
     uint64_t passed;             /* bytes passed over that are not in `bytes` */
     uint64_t ignored; /* lines that `ignore` took, before it or among it; also with DECODE_END */
     char why[DECODE_FAULT_TEXT]; /* what was expected and found */

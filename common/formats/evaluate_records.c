@@ -13,6 +13,7 @@ struct record_maker {
     uint32_t size;
     const struct format_fault **faults_end;
     uint32_t fault_count;
+    bool given_up;    /* after FORMAT_FAULTS of them; what was made is kept */
     uint64_t element; /* of the rule, from 1; 0 before the first */
 };
 
@@ -21,11 +22,19 @@ struct record_maker {
 /* What could not be made of an element; the next one begins anew. */
 static void keep_fault(struct record_maker *m)
 {
+    static const struct format_fault spare = {.place = "", .why = EVALUATE_MEMORY};
     struct evaluation *e = m->evaluation;
     struct format_fault *f = arena_alloc(e->arena, sizeof *f);
-    if (f == NULL || ++m->fault_count > e->limits->records) {
+    if (f == NULL || m->given_up) {
+        *m->faults_end = f == NULL ? &spare : NULL;
         e->beyond = true;
         return;
+    }
+    if (++m->fault_count > FORMAT_FAULTS && !e->beyond) {
+        e->fault = NULL;
+        evaluate_fault(e, NULL, "expected at most %d faults, found more: the rest is not read",
+                       FORMAT_FAULTS);
+        e->beyond = m->given_up = true;
     }
     *f = (struct format_fault){.place = e->fault_place, .element = m->element, .why = e->fault};
     *m->faults_end = f;
@@ -255,7 +264,7 @@ static void refuse_document(struct record_maker *m, struct scope *s)
 {
     struct evaluation *e = m->evaluation;
     m->element = 0; /* of the document itself */
-    if (e->beyond) {
+    if (e->beyond && !m->given_up) {
         m->outcome->count = 0;
     } else if (m->outcome->count == 0 && m->fault_count == 0 &&
                !any_holds(s, e->mapping->may_be_empty, e->mapping->may_be_empty_count)) {

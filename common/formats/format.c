@@ -334,6 +334,7 @@ enum format_event format_next(struct format_reading *r, struct slice *bytes, boo
     enum decode_event event = decode_next(r->decode, bytes, last, a, &item);
     outcome->number = item.number;
     outcome->line = item.line;
+    outcome->end = item.end;
     outcome->bytes = item.bytes;
     outcome->ignored_lines = item.ignored;
     switch (event) {

@@ -14,6 +14,10 @@
 
 #define FORMAT_BYTES         ((size_t)1 << 20) /* of a mapping */
 #define FORMAT_CONTEXT_NAMES 64                /* of one delivery */
+#define FORMAT_FAULTS        1000 /* of one document; what is behind them is not read */
+
+/* Values that paths go by in one document, at all doors: see docs/write-a-format.md, Limits. */
+#define FORMAT_LOOKED_AT UINT64_C(500000)
 
 /* ---- mappings ---- */
 
@@ -84,6 +88,7 @@ enum format_event {
 /* What a document gave; in the arena. */
 struct format_outcome {
     uint64_t number, line;  /* of the document, and of the line it begins in, from 1 */
+    uint64_t end;           /* bytes up to its end, from the first that were given (decode.h) */
     struct slice bytes;     /* the document, until the next call */
     bool ignored;           /* the mapping says that it is to be passed over */
     uint64_t ignored_lines; /* before it, by a mapping of lines */

@@ -106,6 +106,11 @@ enum line_event line_window_next(struct line_window *w, struct slice *bytes, boo
     }
 }
 
+uint64_t line_window_read(const struct line_window *w)
+{
+    return w->in.pulled - (w->in.used - w->at);
+}
+
 /* ---- what is kept ---- */
 
 void line_window_let_go(struct line_window *w, bool kept)

@@ -43,6 +43,9 @@ enum line_event {
 enum line_event line_window_next(struct line_window *w, struct slice *bytes, bool last,
                                  struct slice *line);
 
+/* Bytes up to the end of the line read last, from the first that were given. */
+uint64_t line_window_read(const struct line_window *w);
+
 /* Lets go what was read, but not the line read last if it is `kept`. */
 void line_window_let_go(struct line_window *w, bool kept);
 

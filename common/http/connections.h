@@ -98,7 +98,8 @@ bool connections_revoked(const struct connections *all, struct slice certificate
 int64_t connection_charge(struct connection *c);
 void connection_charge_more(struct connection *c, int64_t messages);
 
-/* Charges for bytes of a body or a reply, of which request_bytes count as a request. */
+/* Charges for bytes of a body (uncompressed) or a reply, of which request_bytes count as a request.
+ */
 void connection_charge_bytes(struct connection *c, size_t bytes);
 
 /*

@@ -70,7 +70,7 @@ struct http_limits {
     NUMBER(requests_burst, "2000", 1, 10000000, true,                                              \
            "requests that an identity may make at once after a rest")                              \
     NUMBER(request_bytes, "65536", 1024, 1073741824, true,                                         \
-           "so many bytes of a body or of its reply count as one more request")
+           "so many bytes of a body, uncompressed, or of its reply count as one more request")
 
 #define HTTP_COUNTERS(COUNTER, GAUGE)                                                              \
     COUNTER(CONNECTIONS_ACCEPTED, "connections.accepted", "", "TLS connections accepted")          \

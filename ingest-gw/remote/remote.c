@@ -302,6 +302,7 @@ enum remote_answer remote_take(struct remote *r, const struct deliver_message *h
     *reply = (struct remote_reply){.why = ""};
     enum remote_outcome outcome = remote_read(body, &limits, a, &request);
     reply->why = request.why;
+    reply->bytes = request.bytes;
     switch (outcome) {
     case REMOTE_MALFORMED:
         return REMOTE_REFUSED;

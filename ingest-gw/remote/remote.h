@@ -100,6 +100,7 @@ struct remote_reply {
     uint32_t invalid; /* samples that are not kept: they would be refused again */
     const char *why;  /* in the arena: of all but WAITS and DONE, and of what is invalid */
     uint32_t samples; /* taken */
+    size_t bytes;     /* of the body, uncompressed */
 };
 
 /*

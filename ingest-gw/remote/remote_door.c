@@ -153,6 +153,7 @@ static void take_body(struct post *p, const struct door_request *r,
     body.at = body.at == NULL ? "" : body.at;
     enum remote_answer answer =
         a == NULL ? REMOTE_BUSY : remote_take(g->remote, &head, body, most, a, &reply);
+    connection_charge_bytes(r->connection, reply.bytes);
     answer_read(p, answer, &reply, body.len);
     arena_free(&a);
 }

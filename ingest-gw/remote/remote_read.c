@@ -217,6 +217,7 @@ enum remote_outcome remote_read(struct slice body, const struct remote_limits *l
     struct slice bytes = {NULL, 0};
     *request = (struct remote_request){.why = ""};
     enum remote_outcome outcome = uncompress(body, limits, a, &bytes, &request->why);
+    request->bytes = bytes.len;
     if (outcome == REMOTE_READ) {
         outcome = unpack_message(bytes, a, &message, &request->why);
     }

@@ -35,6 +35,7 @@ struct remote_sample {
 struct remote_request {
     const struct remote_sample *samples; /* in the request's order */
     uint32_t count;
+    size_t bytes;     /* that it has uncompressed, as far as it could be */
     uint32_t stale;   /* marks for staleness, which are no values */
     uint32_t invalid; /* samples against the specification: not in the list */
     const char *why;  /* of the first of those, in the arena; "" without one */

@@ -38,6 +38,7 @@
     REASON(LONG, "time.long", "from start to end longer than longest_s")                           \
     REASON(TYPE, "type", "neither columns nor label tell the record type")                         \
     REASON(FORMAT, "format", "what the mapping of a format cannot read, or no rule of it takes")   \
+    REASON(FAULTS, "faults", "the rest of a message of another tool's with too many faults")       \
     REASON(LATE, "late", "a part of what was complete before, or taken as it was")                 \
     REASON(DENIED, "denied", "who delivers may not deliver this record type")                      \
     REASON(DENIED_SERIES, "denied.series", "who delivers may not deliver records of this series")  \
@@ -137,10 +138,27 @@ struct result_mapping {
 /*
  * The same of what another tool wrote. What the mapping cannot follow is refused, each element for
  * itself; documents that it says to ignore count as exceptions do: nothing to store, nothing wrong.
+ * After FORMAT_FAULTS of these the next ends the reading (RESULT_FAULTS), as do too many records
+ * and memory that is out: it is told from which line on nothing is taken, and how many bytes.
  */
 void result_read_mapped(struct arena *a, struct slice bytes, const struct result_mapping *mapping,
                         const struct result_means *means, const struct result_limits *limits,
                         const struct result_origin *origin, struct result_set *set);
+
+/*
+ * The same step by step, for who has others to serve meanwhile: a step is a document of it at most,
+ * or some kilobytes. The reading lives in the arena; all that it is given must outlive it, and the
+ * set must stay where it is. NULL: memory is out, which stands in the set.
+ */
+struct result_mapped;
+struct result_mapped *
+result_mapped_begin(struct arena *a, struct slice bytes, const struct result_mapping *mapping,
+                    const struct result_means *means, const struct result_limits *limits,
+                    const struct result_origin *origin, struct result_set *set);
+/* A step. False: the set is complete, and the reading has ended. */
+bool result_mapped_go_on(struct result_mapped *m);
+/* Ends one that is not to go on; what it gave stays. */
+void result_mapped_end(struct result_mapped *m);
 
 /*
  * Each row carries its result's parameters and metadata: what they come to, all rows of a message

@@ -14,6 +14,9 @@
 #include "common/when_time.h"
 #include "ingestd/result/result_reader.h"
 
+#define PIECE          ((size_t)8192) /* of the bytes at once, for lines that are passed over */
+#define GIVEN_UP_BYTES 192            /* of a text */
+
 /* ---- what may not be stored ---- */
 
 static int check_text(struct result_reader *r, struct slice what, struct slice text, size_t most)
@@ -191,82 +194,186 @@ static void take_records(struct result_reader *r, struct slice format,
     }
 }
 
-/* What one document gave. -1: there are too many. */
-static int take_outcome(struct result_reader *r, struct slice format,
-                        const struct format_outcome *o)
+/* ---- reading ---- */
+
+struct result_mapped {
+    struct result_reader reader;
+    struct slice name; /* of the format */
+    struct format_context context;
+    struct format_reading *reading; /* NULL once nothing more is read */
+    struct slice all, rest;         /* of it, what was not handed to the format */
+    uint64_t end;                   /* of the documents taken so far, in bytes */
+    uint32_t faults;                /* of the format */
+    bool any;
+    char *why; /* GIVEN_UP_BYTES, while the arena has room */
+};
+
+static void put_first(struct result_set *set, struct refusal *f)
 {
-    r->document = o->number;
+    struct refusal **link = &set->refusals;
+    while (*link != f) {
+        link = &(*link)->next;
+    }
+    *link = f->next;
+    f->next = set->refusals;
+    set->refusals = f;
+}
+
+/* Nothing from this line on is taken, which is told first of all, with how much that is; also where
+ * no memory is left for it. */
+static bool give_up(struct result_mapped *m, enum result_reason reason, uint64_t line,
+                    const char *expected)
+{
+    struct result_set *set = m->reader.set;
+    struct refusal **last = m->reader.refusals_end, *told = &set->spare;
+    snprintf(m->why, GIVEN_UP_BYTES,
+             "%s: nothing from line %" PRIu64 " on is taken, %" PRIu64 " of %zu bytes", expected,
+             line, (uint64_t)m->all.len - m->end, m->all.len);
+    m->reader.document = 0;
+    if (set->spare.detail == NULL) {
+        result_refuse(&m->reader, reason, "%s", m->why);
+        told = *last;
+    }
+    if (told == &set->spare) {
+        told->detail = m->why;
+    }
+    put_first(set, told);
+    format_end(&m->reading);
+    return false;
+}
+
+static void refuse_faults(struct result_mapped *m, const struct format_outcome *o)
+{
     for (const struct format_fault *f = o->faults; f != NULL; f = f->next) {
         char element[40] = "";
         if (f->element > 0) {
             snprintf(element, sizeof element, ", element %" PRIu64, f->element);
         }
-        result_refuse(r, RESULT_FORMAT, "line %" PRIu64 "%s: %s%s%s", o->line, element, f->place,
-                      f->place[0] == '\0' ? "" : ": ", f->why);
+        result_refuse(&m->reader, RESULT_FORMAT, "line %" PRIu64 "%s: %s%s%s", o->line, element,
+                      f->place, f->place[0] == '\0' ? "" : ": ", f->why);
+        m->faults++;
     }
-    if (o->ignored) {
-        r->set->exceptions++;
-    }
-    if (o->count > r->limits->rows - r->rows) {
-        return result_refuse(r, RESULT_ROWS,
-                             "expected at most %" PRIu32
-                             " records at once, found more: nothing from here on is taken",
-                             r->limits->rows);
-    }
-    r->rows += o->count;
-    take_records(r, format, o);
-    return 0;
 }
 
-static void read_all(struct result_reader *r, struct slice name, struct format_reading *reading,
-                     struct slice bytes)
+/* What one document gave. False: nothing from it on is taken. */
+static bool take_outcome(struct result_mapped *m, const struct format_outcome *o)
 {
-    struct format_outcome o;
-    enum format_event event;
-    bool any = false;
-    while ((event = format_next(reading, &bytes, true, r->arena, &o)) == FORMAT_DOCUMENT) {
-        any = true;
-        if (take_outcome(r, name, &o) == -1) {
-            return;
-        }
+    struct result_reader *r = &m->reader;
+    struct result **before = r->results_end;
+    char expected[80];
+    if (o->faults != NULL && m->faults >= FORMAT_FAULTS) {
+        snprintf(expected, sizeof expected, "expected at most %d faults, found more",
+                 FORMAT_FAULTS);
+        return give_up(m, RESULT_FAULTS, o->line, expected);
     }
+    if (o->count > r->limits->rows - r->rows) {
+        snprintf(expected, sizeof expected, "expected at most %" PRIu32 " records, found more",
+                 r->limits->rows);
+        return give_up(m, RESULT_ROWS, o->line, expected);
+    }
+    r->document = o->number;
+    refuse_faults(m, o);
+    take_records(r, m->name, o);
+    if (r->set->spare.detail != NULL) {
+        *before = NULL;
+        r->results_end = before;
+        return give_up(m, RESULT_MEMORY, o->line, RESULT_TAKES_LESS_MEMORY);
+    }
+    r->set->exceptions += o->ignored;
+    r->rows += o->count;
+    m->end = o->end;
+    m->any = true;
+    return true;
+}
+
+static bool end_reading(struct result_mapped *m, enum format_event event, uint64_t ignored_lines)
+{
+    struct result_reader *r = &m->reader;
     r->document = 0;
     if (event == FORMAT_NO_MEMORY) {
         result_refuse_memory(r);
-    } else if (!any && o.ignored_lines == 0) {
+    } else if (!m->any && ignored_lines == 0) {
         result_refuse(r, RESULT_FORMAT, "expected something in the format %.*s, found nothing",
-                      (int)name.len, name.at);
+                      (int)m->name.len, m->name.at);
     }
+    format_end(&m->reading);
+    return false;
+}
+
+bool result_mapped_go_on(struct result_mapped *m)
+{
+    struct format_outcome o;
+    if (m->reading == NULL) {
+        return false;
+    }
+    struct slice piece = {m->rest.at, m->rest.len < PIECE ? m->rest.len : PIECE};
+    size_t given = piece.len;
+    enum format_event event =
+        format_next(m->reading, &piece, given == m->rest.len, m->reader.arena, &o);
+    m->rest.at += given - piece.len;
+    m->rest.len -= given - piece.len;
+    return event == FORMAT_MORE       ? true
+           : event == FORMAT_DOCUMENT ? take_outcome(m, &o)
+                                      : end_reading(m, event, o.ignored_lines);
+}
+
+/* Its reading; NULL when memory is out. */
+static struct format_reading *begin_reading(struct result_mapped *m, const struct format *format)
+{
+    const struct result_reader *r = &m->reader;
+    const struct result_limits *l = r->limits;
+    const struct format_limits limits = {.document_bytes = m->all.len + 1,
+                                         .line_bytes = l->json.string_bytes,
+                                         .depth = l->json.depth,
+                                         .values = l->json.nodes,
+                                         .string_bytes = l->json.string_bytes,
+                                         .records = l->rows,
+                                         .looked_at = FORMAT_LOOKED_AT};
+    char now[WHEN_TEXT];
+    when_time_text(r->origin->now_us, now);
+    struct slice received =
+        arena_copy(r->arena, slice_of(now)); /* records may have it as a value */
+    return received.at != NULL &&
+                   format_context_set(&m->context, slice_of("sender"), r->origin->sender) == 0 &&
+                   (format_context_has(&m->context, slice_of("received")) ||
+                    format_context_set(&m->context, slice_of("received"), received) == 0)
+               ? format_begin(format, &m->context, &limits)
+               : NULL;
+}
+
+struct result_mapped *
+result_mapped_begin(struct arena *a, struct slice bytes, const struct result_mapping *mapping,
+                    const struct result_means *means, const struct result_limits *limits,
+                    const struct result_origin *origin, struct result_set *set)
+{
+    struct result_reader r = result_reader_of(a, means, limits, origin, set);
+    struct result_mapped *m = arena_calloc(a, 1, sizeof *m);
+    if (m != NULL) {
+        *m = (struct result_mapped){.reader = r,
+                                    .name = mapping->name,
+                                    .context = *mapping->context,
+                                    .all = bytes,
+                                    .rest = bytes,
+                                    .why = arena_alloc(a, GIVEN_UP_BYTES)};
+        m->reading = m->why == NULL ? NULL : begin_reading(m, mapping->format);
+    }
+    if (m == NULL || m->reading == NULL) {
+        result_refuse_memory(&r);
+        return NULL;
+    }
+    return m;
+}
+
+void result_mapped_end(struct result_mapped *m)
+{
+    format_end(&m->reading);
 }
 
 void result_read_mapped(struct arena *a, struct slice bytes, const struct result_mapping *mapping,
                         const struct result_means *means, const struct result_limits *limits,
                         const struct result_origin *origin, struct result_set *set)
 {
-    char now[WHEN_TEXT];
-    struct format_context context = *mapping->context;
-    const struct format_limits format_limits = {.document_bytes = bytes.len + 1,
-                                                .line_bytes = limits->json.string_bytes,
-                                                .depth = limits->json.depth,
-                                                .values = limits->json.nodes,
-                                                .string_bytes = limits->json.string_bytes,
-                                                .records = limits->rows,
-                                                .looked_at = (uint64_t)INGEST_LOOKED_AT_EACH *
-                                                             limits->json.nodes};
-    struct result_reader r = result_reader_of(a, means, limits, origin, set);
-    when_time_text(origin->now_us, now);
-    struct slice received = arena_copy(a, slice_of(now)); /* records may have it as a value */
-    struct format_reading *reading = NULL;
-    if (received.at != NULL &&
-        format_context_set(&context, slice_of("sender"), origin->sender) == 0 &&
-        (format_context_has(&context, slice_of("received")) ||
-         format_context_set(&context, slice_of("received"), received) == 0)) {
-        reading = format_begin(mapping->format, &context, &format_limits);
+    struct result_mapped *m = result_mapped_begin(a, bytes, mapping, means, limits, origin, set);
+    while (m != NULL && result_mapped_go_on(m)) {
     }
-    if (reading == NULL) {
-        result_refuse_memory(&r);
-        return;
-    }
-    read_all(&r, mapping->name, reading, bytes);
-    format_end(&reading);
 }

@@ -61,6 +61,8 @@ int result_refuse(struct result_reader *r, enum result_reason reason, const char
     __attribute__((format(printf, 3, 4)));
 int result_refuse_memory(struct result_reader *r);
 
+#define RESULT_TAKES_LESS_MEMORY "expected a message that takes less memory"
+
 /* A message, with those within it. */
 void result_read_message(struct result_reader *r, const struct json *message);
 

@@ -58,7 +58,7 @@ int result_refuse(struct result_reader *r, enum result_reason reason, const char
         }
         refusal = &r->set->spare;
         reason = RESULT_MEMORY;
-        detail.at = "expected a message that takes less memory";
+        detail.at = RESULT_TAKES_LESS_MEMORY;
     }
     *refusal = (struct refusal){reason, detail.at, NULL};
     *r->refusals_end = refusal;
@@ -68,5 +68,5 @@ int result_refuse(struct result_reader *r, enum result_reason reason, const char
 
 int result_refuse_memory(struct result_reader *r)
 {
-    return result_refuse(r, RESULT_MEMORY, "expected a message that takes less memory");
+    return result_refuse(r, RESULT_MEMORY, RESULT_TAKES_LESS_MEMORY);
 }

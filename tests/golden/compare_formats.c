@@ -28,7 +28,7 @@ static const struct format_limits limits = {.document_bytes = 8 << 20,
                                             .values = 100000,
                                             .string_bytes = 65536,
                                             .records = 100000,
-                                            .looked_at = 10000000};
+                                            .looked_at = FORMAT_LOOKED_AT};
 
 struct comparison {
     bool tell;

@@ -22,7 +22,7 @@ static const struct format_limits limits = {.document_bytes = 8 << 20,
                                             .values = 100000,
                                             .string_bytes = 65536,
                                             .records = RECORDS,
-                                            .looked_at = 10000000};
+                                            .looked_at = FORMAT_LOOKED_AT};
 
 /* The folders, in the byte order of their names, and the format that is delivered for each. */
 static const struct {
