@@ -25,32 +25,34 @@ const char sql_batch_take[] =
     "        lost, maybe_lost)),"                                                                  \
     " stream AS (SELECT instance, shard, epoch, greatest(max(first), 1) AS first,"                 \
     "   greatest(max(oldest), max(first), 1) AS oldest, max(oldest) >= max(first) AS ends,"        \
-    "   max(sequence) AS newest, max(hour) AS hour, max(received) AS received"                     \
+    "   max(sequence) AS newest, max(hour) AS hour, max(received) AS received,"                    \
+    "   least(min(received), now()) AS since"                                                      \
     "  FROM told GROUP BY instance, shard, epoch),"                                                \
     " known AS (SELECT t.*, s.number IS NOT NULL AS is_known, s.ended_hour, s.refused,"            \
-    "   coalesce(s.number, 9223372036854775807) AS number,"                                        \
+    "   coalesce(s.number, 9223372036854775807) AS number, least(s.begun, t.since) AS begun,"      \
     "   coalesce(s.oldest, t.first) AS was, coalesce(s.counted, t.first) AS counted"               \
     "  FROM stream t LEFT JOIN batch_stream s"                                                     \
     "  ON (s.instance, s.shard, s.epoch) = (t.instance, t.shard, t.epoch)),"                       \
-    " begun AS (INSERT INTO batch_stream (instance, shard, epoch, first, oldest, counted)"         \
-    "  SELECT instance, shard, epoch, first, oldest, oldest FROM known WHERE NOT is_known"         \
-    "  RETURNING epoch),"                                                                          \
-    " moved AS (UPDATE batch_stream s SET oldest = k.oldest,"                                      \
-    "   counted = greatest(k.counted, k.oldest), used = now()"                                     \
+    " begun AS (INSERT INTO batch_stream (instance, shard, epoch, first, oldest, counted, begun)"  \
+    "  SELECT instance, shard, epoch, first, oldest, oldest, begun FROM known"                     \
+    "  WHERE NOT is_known ORDER BY begun RETURNING epoch),"                                        \
+    " moved AS (UPDATE batch_stream s SET oldest = greatest(s.oldest, k.oldest),"                  \
+    "   counted = greatest(k.counted, k.oldest), begun = k.begun, used = now()"                    \
     "  FROM known k WHERE (s.instance, s.shard, s.epoch) = (k.instance, k.shard, k.epoch)"         \
-    "  AND k.was < k.oldest),"                                                                     \
+    "  AND (k.was < k.oldest OR k.begun < s.begun)),"                                              \
     " gone AS (DELETE FROM batch_done d USING stream t"                                            \
     "  WHERE (d.instance, d.shard, d.epoch) = (t.instance, t.shard, t.epoch)"                      \
     "  AND d.sequence < t.oldest RETURNING d.instance, d.shard, d.epoch, d.sequence),"
 
 /* Streams that began before those, and have ended: see sql_batch_settle. */
 #define STREAMS_ENDED                                                                              \
-    " before AS (SELECT DISTINCT ON (s.number) s.*, k.hour, greatest(s.oldest, coalesce("          \
-    "    (SELECT n.first FROM batch_stream n WHERE n.instance = s.instance"                        \
-    "     AND n.shard = s.shard AND n.number > s.number ORDER BY n.number LIMIT 1),"               \
-    "    k.first)) AS upto"                                                                        \
+    " begins AS (SELECT instance, shard, epoch, first, begun FROM batch_stream"                    \
+    "  UNION ALL SELECT instance, shard, epoch, first, begun FROM known),"                         \
+    " before AS (SELECT DISTINCT ON (s.number) s.*, k.hour, greatest(s.oldest,"                    \
+    "    (SELECT min(n.first) FROM begins n WHERE (n.instance, n.shard) = (s.instance, s.shard)"   \
+    "     AND n.epoch <> s.epoch AND (n.begun > s.begun OR n.first > s.first))) AS upto"           \
     "  FROM known k JOIN batch_stream s ON s.instance = k.instance AND s.shard = k.shard"          \
-    "   AND s.number < k.number AND s.ended_hour IS NULL"                                          \
+    "   AND s.begun < k.begun AND s.ended_hour IS NULL"                                            \
     "  WHERE k.ends AND NOT EXISTS (SELECT FROM stream t"                                          \
     "   WHERE (t.instance, t.shard, t.epoch) = (s.instance, s.shard, s.epoch))),"                  \
     " ending AS (SELECT b.*, greatest((greatest(b.upto - b.counted, 0)"                            \
@@ -96,19 +98,25 @@ const char sql_batch_take[] =
 
 /*
  * What is below the oldest is settled; what of it never came is a hole. When all before an epoch is
- * acknowledged, the streams that began before it have ended: where the next one began. What is
+ * acknowledged, the streams that began before it have ended: where a later one began. What is
  * missing in one of these is a hole, too, but may come yet, from another copy of the spool: so the
  * stream stays as it is, and what comes is no hole any more. The release before skipped
  * SEQUENCE_LEAP sequences at times, and of those of a spool that was put back only a part may be
  * left: so holes are counted modulo that, and not below 0.
  *
+ * A stream began when the first batch that is known of it was received. In which order they came
+ * here says little: after the database was away, batches of several starts wait with classifyds.
+ *
  * Returned are the epochs of copies: a batch of an epoch that began before has a sequence from this
- * one's first on, and was received after this one began.
+ * one's first on, and was received after this one began. Of one spool that goes on from start to
+ * start none has, unless a clock was set back: so what began before must also have come here
+ * before, or have begun with no higher sequence.
  */
 const char sql_batch_settle[] = STREAMS_TOLD STREAMS_ENDED STREAMS_COUNTED
     " SELECT " COPIES_COLUMNS " FROM known k"
     " JOIN batch_stream n ON n.instance = k.instance AND n.shard = k.shard"
-    "  AND n.number > k.number AND k.newest >= n.first AND k.received > n.begun"
+    "  AND n.begun > k.begun AND k.newest >= n.first AND k.received > n.begun"
+    "  AND (n.number > k.number OR n.first >= k.first)"
     " WHERE k.epoch <> 0"
     " UNION SELECT instance, shard, epoch, 1 FROM known WHERE refused";
 

@@ -118,6 +118,44 @@ def test_a_spool_of_the_release_before_that_skipped_sequences(stored):
     assert stored.sql("SELECT count(*) FROM measurement") == [(103,)]
 
 
+@pytest.mark.parametrize("order", [(3, 0, 2, 1), (3, 2, 1, 0), (1, 3, 0, 2)])
+def test_epochs_that_come_in_another_order(stored, order):
+    """Three starts of one ingestd were killed while the database was away, a fourth runs, and what they sent waits with
+    several classifyds: these are no copies, nothing is missing, and what is missing of one is told, not more."""
+    sender, t, began = stored.sender(), now_us(), now_us() - 60 * SECOND
+    received, kept = {}, []
+    for epoch in range(4):
+        sender.restart()
+        kept.append([sender.batch([Record(t + (4 * epoch + i) * SECOND)]) for i in range(4)])
+        received.update({s: began + s * SECOND for s in kept[epoch]})
+
+    def send(*sequences):
+        for sequence in sequences:
+            sender.received_us = received.get(sequence)
+            sender.send(sequence)
+            sender.take_acks(60, sender.pending.keys() - {sequence})
+            assert sequence not in sender.pending
+    for epoch in order:
+        send(*kept[epoch][:2])
+    never = kept[1].pop()
+    lost = sender.pending.pop(never)
+    for epoch in order:
+        if epoch != 3:
+            send(*kept[epoch][2:])
+    send(*kept[3][2:])
+    for i in range(4):  # the fourth goes on
+        send(sender.batch([Record(t + (20 + i) * SECOND)]))
+    assert holes(stored) == 1
+    sender.restart()
+    send(sender.batch([Record(t + 30 * SECOND)]), sender.batch([Record(t + 31 * SECOND)]))
+    assert holes(stored) == 1
+    sender.pending[never] = lost
+    send(never)
+    assert holes(stored) == 0 and stored.sql("SELECT count(*) FROM measurement") == [(22,)]
+    assert not sender.take_copies() and stored.counter("spools.copied") == 0
+    assert stored.sql("SELECT count(*) FROM batch_stream WHERE refused") == [(0,)]
+
+
 def test_the_one_started_last_is_told_that_it_is_a_copy(stored):
     sender, t = stored.sender(), now_us()
     sender.restart()
