@@ -51,6 +51,7 @@ NOT_RUN = {
     **{("docs/formats.md", first): "test_real_senders.py runs it"
        for first in ("global:", "groups:", "rule_files: [ezrepo.rules.yml]", 'Hostname "vp1"')},
     ("docs/operations.md", "deploy/install-packages build run"): CHANGES,
+    ("docs/operations.md", "source deploy/completion/ezrepo.bash"): "test_completion.py has it complete",
     ("docs/operations.md", "fping -q -c 10 -f hosts 2>&1 | ezrepo send --format fping-text -"):
         "needs hosts of one's own; test_real_tools.py has some",
     ("docs/operations.md", "ezrepo init --state /var/lib/ezrepo --classifyd 2"): "the set of this test is made so",

@@ -3,7 +3,7 @@
  * formats/: each folder has what a tool wrote, the mapping that reads it, what is known of the
  * delivery beside it, and the records that must come of it, written by hand from the sample. All of
  * them, with the bytes at once and in pieces; by that mapping, and by the format that is delivered
- * for such a tool.
+ * for such a tool. Where that one differs on purpose, a table says so.
  */
 #include <dirent.h>
 #include <string.h>
@@ -98,12 +98,51 @@ static const struct {
 };
 #define FOLDERS (sizeof folders / sizeof folders[0])
 
+/*
+ * What the delivered formats give another text in: where a failure does not know what the success
+ * does, neither has it, so that both are of one series (test_format_series.c).
+ */
+static const struct {
+    const char *folder, *dimension, *vector, *delivered;
+} differences[] = {
+    {"curl-json", "source", "192.0.2.2", ""}, /* not known of a connection that failed */
+    {"curl-json", "source", "2001:db8:1::2", ""},
+    {"dig-text", "content", "", "www.example.net. A"},          /* the command line has it */
+    {"globalping", "dest", "198.51.100.58", "www.example.net"}, /* what was asked for */
+    /* With #target: what is given, as a refused connection has nothing else. */
+    {"iperf3-312-tcp", "probe", "192.0.2.2", "192.0.2.250"},
+    {"iperf3-312-tcp", "probe", "2001:db8:1::2", "192.0.2.250"},
+    {"iperf3-312-tcp", "source", "192.0.2.2", ""},
+    {"iperf3-312-tcp", "source", "2001:db8:1::2", ""},
+    {"iperf3-312-tcp", "dest", "192.0.2.2", ""},
+    {"iperf3-312-tcp", "dest", "2001:db8:3::10", "203.0.113.10"},
+    {"iperf3-312-udp", "probe", "192.0.2.2", "192.0.2.250"},
+    {"iperf3-312-udp", "source", "192.0.2.2", ""},
+    {"iperf3-312-udp", "dest", "192.0.2.2", ""},
+    {"iperf3-error", "content", "", "TCP"},
+    {"iperf3-server-ignored", "probe", "192.0.2.2", "192.0.2.250"},
+    {"iperf3-server-ignored", "source", "192.0.2.2", ""},
+    {"iperf3-stream", "content", "", "TCP"},
+    {"iperf3-stream", "probe", "192.0.2.2", "192.0.2.250"},
+    {"iperf3-stream", "source", "192.0.2.2", ""},
+    {"iperf3-stream", "dest", "192.0.2.2", ""},
+    {"ndt7-client", "probe", "192.0.2.196", "192.0.2.250"},
+    {"ndt7-client", "probe", "2001:db8::196", "192.0.2.250"},
+    {"ndt7-client", "source", "192.0.2.196", ""},
+    {"ndt7-client", "source", "2001:db8::196", ""},
+    {"ndt7-client", "dest", "198.51.100.139", "ndt-mlab1-xyz01.example.net"},
+    {"ndt7-client", "dest", "2001:db8:1::139", "ndt-mlab1-xyz01.example.net"},
+};
+#define DIFFERENCES (sizeof differences / sizeof differences[0])
+static bool met[DIFFERENCES];
+
 /* ---- a folder ---- */
 
 struct sample_folder {
     const char *name;
     struct arena *arena;
     struct format *format;
+    bool delivered; /* it is the one that is delivered */
     struct slice sample;
     struct format_context context;
     const struct json *expected, *next; /* the record that comes next */
@@ -187,6 +226,23 @@ static void same(const struct sample_folder *f, const char *what, struct slice f
     }
 }
 
+static void same_dimension(const struct sample_folder *f, enum dimension d, struct slice found,
+                           const struct json *expected)
+{
+    const char *name = dimension_rows[d].name;
+    for (size_t i = 0; f->delivered && i < DIFFERENCES; i++) {
+        if (strcmp(differences[i].folder, f->name) == 0 &&
+            strcmp(differences[i].dimension, name) == 0 &&
+            json_is(expected, differences[i].vector)) {
+            struct json other = {.type = JSON_STRING, .text = slice_of(differences[i].delivered)};
+            met[i] = true;
+            same(f, name, found, &other);
+            return;
+        }
+    }
+    same(f, name, found, expected);
+}
+
 static void same_time(const struct sample_folder *f, const char *what, int64_t us,
                       const struct json *expected)
 {
@@ -199,7 +255,7 @@ static void same_record(const struct sample_folder *f, const struct format_recor
                         const struct json *e)
 {
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
-        same(f, dimension_rows[d].name, r->dimensions[d], json_get(e, dimension_rows[d].name));
+        same_dimension(f, d, r->dimensions[d], json_get(e, dimension_rows[d].name));
     }
     same_time(f, "t_start", r->start_us, json_get(e, "t_start"));
     same_time(f, "t_end", r->end_us, json_get(e, "t_end"));
@@ -292,8 +348,15 @@ static void samples(void **state)
         snprintf(path, sizeof path, "formats/%s/mapping.json", folders[i].name);
         read_by(&f, path);
         snprintf(path, sizeof path, "../../schemas/formats/%s.json", folders[i].delivered);
+        f.delivered = true;
         read_by(&f, path);
         arena_free(&f.arena);
+    }
+    for (size_t i = 0; i < DIFFERENCES; i++) {
+        if (!met[i]) {
+            fail_msg("%s: %s is no more \"%s\"", differences[i].folder, differences[i].dimension,
+                     differences[i].vector);
+        }
     }
 }
 
