@@ -231,7 +231,7 @@ def test_malformed_input_is_kept_with_its_reason(start):
     counters = ingestd.counters(**counts, accepted__records=0, rejects__kept=len(sent))
     # No reason is without an example; what is not allowed has tests of its own.
     names = {n[len("rejected."):] for n in counters if n.startswith("rejected.")}
-    assert names == set(MALFORMED) | {"sender", "denied", "denied.series", "format", "late"} | {"budget.records", "budget.series", "budget.days"} | \
+    assert names == set(MALFORMED) | {"sender", "denied", "denied.series", "format", "faults", "late"} | {"budget.records", "budget.series", "budget.days"} | \
         {"envelope." + reason for reason in ("form", "key", "mac", "replay", "time")}
     ingestd.closes()
     for reason, messages in MALFORMED.items():
