@@ -31,7 +31,8 @@ struct connection {
     enum connection_phase phase;
     int64_t since_us;    /* of the phase */
     uint64_t bytes_read; /* when the connection became idle */
-    unsigned generation; /* of the certificates it was judged by */
+    unsigned generation; /* of the lists of revoked certificates it was judged by */
+    bool stale;          /* what it stands on, a certificate or an authority, was exchanged */
     bool ending;         /* its socket was shut down */
     char *identity;
     struct slice certificates; /* its own */

@@ -11,9 +11,11 @@
 #include <event2/event.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utlist.h>
 
@@ -193,14 +195,6 @@ int connections_start(struct connections *all, struct event_base *base)
     return bodies_start(&all->bodies, base);
 }
 
-void connections_use(struct connections *all, SSL_CTX *fresh)
-{
-    SSL_CTX_free(all->context);
-    all->context = fresh;
-    all->generation++;
-    connections_close_idle(all);
-}
-
 void connections_free(struct connections **all)
 {
     struct connections *a = *all;
@@ -327,16 +321,25 @@ struct connection *connection_of(struct evhttp_request *request)
     return c != NULL && c->account != NULL ? c : NULL;
 }
 
-/* By lists that are newer than the connection: a part of its request was there already. */
-static bool was_revoked(const struct connection *c)
+/* By lists that are newer than the connection. */
+static bool was_revoked(struct connection *c)
 {
-    return c->generation != c->of->generation && connections_revoked(c->of, c->certificates);
+    if (c->generation != c->of->generation && !connections_revoked(c->of, c->certificates)) {
+        c->generation = c->of->generation;
+    }
+    return c->generation != c->of->generation;
+}
+
+/* Its authority is none any more. */
+static bool is_distrusted(const struct connection *c)
+{
+    return c->stale && !c->anonymous && !tls_trusts(c->of->context, c->ssl);
 }
 
 struct connection *connection_asks(struct evhttp_request *request)
 {
     struct connection *c = connection_of(request);
-    return c != NULL && (is_over(c) || was_revoked(c)) ? NULL : c;
+    return c != NULL && (is_over(c) || was_revoked(c) || is_distrusted(c)) ? NULL : c;
 }
 
 struct slice connection_certificates(const struct connection *c)
@@ -371,7 +374,7 @@ const char *connection_peer(const struct connection *c)
 
 bool connection_is_last(const struct connection *c)
 {
-    return c->of == NULL || c->generation != c->of->generation || daemon_draining() || is_over(c);
+    return c->of == NULL || c->stale || daemon_draining() || is_over(c);
 }
 
 static uint64_t bytes_read(const struct connection *c)
@@ -430,6 +433,47 @@ static void refresh(struct connection *c)
     }
 }
 
+/* Whether nothing of a request has come, not even to the system. */
+static bool is_idle(struct connection *c)
+{
+    int waiting = 0;
+    refresh(c);
+    return c->phase == CONNECTION_IDLE && !c->ending &&
+           (ioctl(SSL_get_fd(c->ssl), FIONREAD, &waiting) == -1 || waiting == 0);
+}
+
+/* The peer of an idle one is told that it ends (RFC 8446, 6.1), so that nothing looks cut off. */
+static void end_idle(struct connection *c)
+{
+    SSL_shutdown(c->ssl);
+    ERR_clear_error();
+    connection_end(c);
+}
+
+/* Whether it still stands on what it was made with. */
+static bool stands(const struct connection *c, bool same_certificate, bool same_authorities)
+{
+    return same_certificate &&
+           (same_authorities || c->anonymous || tls_trusts(c->of->context, c->ssl));
+}
+
+void connections_use(struct connections *all, SSL_CTX *fresh)
+{
+    bool same_certificate = tls_same_certificate(all->context, fresh);
+    bool same_authorities = tls_same_authorities(all->context, fresh);
+    struct connection *c;
+    SSL_CTX_free(all->context);
+    all->context = fresh;
+    all->generation++;
+    DL_FOREACH2(all->first, c, next)
+    {
+        c->stale = c->stale || !stands(c, same_certificate, same_authorities);
+        if ((c->stale || was_revoked(c)) && is_idle(c)) {
+            end_idle(c);
+        }
+    }
+}
+
 void connections_sweep(struct connections *all)
 {
     int64_t now_us = daemon_clock_us();
@@ -442,7 +486,11 @@ void connections_sweep(struct connections *all)
         bool ended = is_over(c) && (is_waiting(c) || c->phase == CONNECTION_RECEIVING);
         if ((late || ended) && !c->ending) {
             all->counts[HTTP_CONNECTIONS_EXPIRED]++;
-            connection_end(c);
+            if (c->phase == CONNECTION_IDLE) {
+                end_idle(c);
+            } else {
+                connection_end(c);
+            }
         }
     }
     peers_sweep(all->peers, now_us);
@@ -453,8 +501,9 @@ void connections_close_idle(struct connections *all)
     struct connection *c;
     DL_FOREACH2(all->first, c, next)
     {
-        refresh(c);
-        if (is_waiting(c)) {
+        if (is_idle(c)) {
+            end_idle(c);
+        } else if (c->phase == CONNECTION_HANDSHAKE) {
             connection_end(c);
         }
     }

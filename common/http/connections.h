@@ -48,8 +48,9 @@ void connections_free(struct connections **all);
 int connections_start(struct connections *all, struct event_base *base);
 
 /*
- * From now on this context counts, which is taken over. Connections that are idle are closed, the
- * others after their answer: who they are is judged by the new files.
+ * From now on this context counts, which is taken over. A connection goes on, whatever it is at;
+ * but where its own certificate or the peer's authority was exchanged it is closed, at once when it
+ * is idle, else after its answer. What the peer was revoked by is looked at with each request.
  */
 void connections_use(struct connections *all, SSL_CTX *fresh);
 
@@ -60,7 +61,7 @@ struct bufferevent *connections_accept(struct event_base *base, void *all);
 struct connection *connection_of(struct evhttp_request *request);
 
 /* The same for a request that has come; NULL also when the peer's certificate has ended or was
- * revoked since: close it. */
+ * revoked since, or its authority is no more one of ours: close it. */
 struct connection *connection_asks(struct evhttp_request *request);
 
 /* The peer's identity, "" of one without a certificate as long as nobody has said who it is; and

@@ -153,6 +153,55 @@ bool tls_revoked(SSL_CTX *c, struct slice certificates)
     return revoked;
 }
 
+bool tls_same_certificate(SSL_CTX *a, SSL_CTX *b)
+{
+    return X509_cmp(SSL_CTX_get0_certificate(a), SSL_CTX_get0_certificate(b)) == 0;
+}
+
+static bool has_authority(X509_STORE *store, const X509 *ca)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(store);
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        const X509 *one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        if (one != NULL && X509_cmp(one, ca) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_authorities(X509_STORE *store, X509_STORE *of)
+{
+    STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(of);
+    for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+        const X509 *one = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+        if (one != NULL && !has_authority(store, one)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool tls_same_authorities(SSL_CTX *a, SSL_CTX *b)
+{
+    X509_STORE *x = SSL_CTX_get_cert_store(a), *y = SSL_CTX_get_cert_store(b);
+    return has_authorities(x, y) && has_authorities(y, x);
+}
+
+bool tls_trusts(SSL_CTX *c, const SSL *ssl)
+{
+    X509 *peer = SSL_get0_peer_certificate(ssl);
+    X509_STORE_CTX *judging = peer == NULL ? NULL : X509_STORE_CTX_new();
+    bool trusted = judging != NULL &&
+                   X509_STORE_CTX_init(judging, SSL_CTX_get_cert_store(c), peer,
+                                       SSL_get_peer_cert_chain(ssl)) == 1 &&
+                   X509_STORE_CTX_set_default(judging, "ssl_client") == 1 &&
+                   X509_verify_cert(judging) == 1;
+    X509_STORE_CTX_free(judging);
+    ERR_clear_error();
+    return trusted;
+}
+
 char *tls_identity(const SSL *ssl)
 {
     return subject_identity(SSL_get0_peer_certificate(ssl));

@@ -83,6 +83,15 @@ struct slice tls_certificates(const SSL *ssl);
 /* Whether one of these is on a revocation list of this context. */
 bool tls_revoked(SSL_CTX *c, struct slice certificates);
 
+/* Whether two contexts of tls_context() have the same certificate of their own; and whether each
+ * has the authorities of the other. */
+bool tls_same_certificate(SSL_CTX *a, SSL_CTX *b);
+bool tls_same_authorities(SSL_CTX *a, SSL_CTX *b);
+
+/* Whether the peer's certificate, which it has shown, would be taken by this context; false also
+ * when it has shown none, or memory is out. */
+bool tls_trusts(SSL_CTX *c, const SSL *ssl);
+
 /*
  * The identity of the peer's certificate as a C string from malloc, which the caller owns; NULL
  * when there is none.

@@ -230,12 +230,49 @@ def test_broken_certificate_at_sighup_keeps_serving(make_gateway):
     assert "result" in one.client().post(specification(one))
 
 
+def kept_open(one, name="reader"):
+    """After a request; the end of the stream is an error unless the gateway says so by close_notify."""
+    context = make_context(one.ca.file, one.files[name])
+    kept = context.wrap_socket(socket.create_connection(("127.0.0.1", one.port), timeout=60),
+                               server_hostname="127.0.0.1", suppress_ragged_eofs=False)
+    return asked_again(kept)
+
+
+def asked_again(kept):
+    kept.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+    told = b""
+    while b"</html>" not in told:
+        more = kept.recv(65536)
+        assert more, "closed"
+        told += more
+    assert told.startswith(b"HTTP/1.1 200 "), told
+    return kept
+
+
 def test_new_certificate_at_sighup(make_gateway):
+    """What stands on the former one is closed, so that its peer knows; what changed nothing closes nothing."""
     one = make_gateway()
-    old = opened(one).getpeercert()["serialNumber"]
+    kept = kept_open(one)
+    old = kept.getpeercert()["serialNumber"]
+    one.reload()
+    asked_again(kept)
     one.ca.issue("gateway", GATEWAY_HOSTS)
     one.reload()
+    assert kept.recv(100) == b""
     assert opened(one).getpeercert()["serialNumber"] != old
+
+
+def test_an_authority_less_at_sighup(make_gateway):
+    """Who stands on it is closed, and nobody else; the rest is as for who never had one."""
+    one = make_gateway()
+    gone, stays = kept_open(one, "cousin"), kept_open(one)
+    with open(one.options["ca"], "wb") as file, open(one.ca.file, "rb") as ours:
+        file.write(ours.read())
+    one.reload()
+    assert gone.recv(100) == b""
+    asked_again(stays)
+    with pytest.raises((OSError, ssl.SSLError)):
+        kept_open(one, "cousin")
 
 
 def test_access_follows_sighup_also_on_open_connections(make_gateway):

@@ -201,6 +201,41 @@ def test_drains_and_reloads(build_dir, tmp_path):
         assert door.post("/ingest/fping-text")[0] == 403
 
 
+def test_a_reload_cuts_nobody(build_dir, tmp_path):
+    """Kept connections are kept over it, posts are answered, handshakes are finished."""
+    with running(build_dir, tmp_path, requests_per_second=0) as door:
+        over = threading.Event()
+
+        def keeps():
+            connection, statuses, sockets = door.connect("probe"), set(), set()
+            while not over.is_set():
+                connection.request("POST", "/ingest/fping-text", FPING)
+                response = connection.getresponse()
+                response.read()
+                statuses.add(response.status)
+                sockets.add(connection.sock)
+            connection.close()
+            return statuses, len(sockets)
+
+        def comes_anew():
+            statuses = set()
+            while not over.is_set():
+                statuses.add(door.post("/ingest/fping-text")[0])
+            return statuses, 1
+        told = {}
+        posting = threading.Thread(target=lambda: told.update(together({1: keeps, 2: keeps, 3: keeps, 4: comes_anew})))
+        posting.start()
+        for number in range(1, 16):
+            posts = door.audit().count('"kept"')
+            wait_for(lambda posts=posts: door.audit().count('"kept"') > posts + 3 or not posting.is_alive())
+            os.kill(door.process.pid, signal.SIGHUP)
+            wait_for(lambda number=number: door.log().count("config.reloaded") == number)
+        over.set()
+        posting.join()
+        assert told == dict.fromkeys(range(1, 5), ({200}, 1)), told
+        assert "abandoned" not in door.audit()
+
+
 def test_answered_when_it_is_stored(build_dir, tmp_path):
     """With accept: store. Meanwhile it is on disk; after a while that is said, and that it should come again."""
     with running(build_dir, tmp_path, accept="store", post_timeout_ms=1000) as door:
