@@ -112,6 +112,17 @@ int bus_send(zsock_t *socket, const struct slice *frames, int count)
     return 0;
 }
 
+void bus_move(struct bus_message *to, struct bus_message *from)
+{
+    for (int i = 0; i < from->count; i++) {
+        zmq_msg_init(&to->parts[i]);
+        zmq_msg_move(&to->parts[i], &from->parts[i]);
+        to->frames[i] = (struct slice){zmq_msg_data(&to->parts[i]), zmq_msg_size(&to->parts[i])};
+    }
+    to->count = from->count;
+    bus_release(from);
+}
+
 void bus_release(struct bus_message *m)
 {
     for (int i = 0; i < m->count; i++) {

@@ -43,5 +43,7 @@ struct bus_message {
  */
 int bus_receive(zsock_t *socket, struct bus_message *m);
 void bus_release(struct bus_message *m);
+/* What `from` has is in `to` then; from is as if it had been released. */
+void bus_move(struct bus_message *to, struct bus_message *from);
 
 #endif

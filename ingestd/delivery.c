@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who delivers is answered in the order of delivery: what stands in the queue first is in a batch,
- * in the spool, and on disk first. Several share a transaction and a sync. Those that are to be
- * answered when stored has them then wait for the batches they are in, each for itself.
+ * What is delivered is read by turns (body_turns.h). Who delivered is answered in the order in
+ * which that was taken: what stands in the queue first is in a batch, in the spool, and on disk
+ * first. Several share a transaction and a sync. Those that are to be answered when stored has them
+ * then wait for the batches they are in, each for itself.
  */
 #include "ingestd/delivery.h"
 
@@ -13,14 +14,16 @@
 #include "common/bus.h"
 #include "common/daemon.h"
 #include "common/log.h"
+#include "ingestd/body_turns.h"
 
 #define ANSWERS_WAIT  5000 /* in the socket: all of WAITING_MAX at once */
 #define BODIES_WAIT   64   /* the same; they are large */
 #define WAITING_MAX   4096
-#define STORED_MAX    1024                 /* that wait for stored */
-#define AT_ONCE       64                   /* messages; then others get their turn */
-#define BYTES_AT_ONCE ((size_t)256 * 1024) /* the same, in bytes of bodies */
-#define PEER_BYTES    64                   /* of ZeroMQ's name for a peer; it makes them of 5 */
+#define STORED_MAX    1024 /* that wait for stored */
+#define AT_ONCE       64   /* messages; then others get their turn */
+#define SLICE_US      2000 /* so long one body is read */
+#define WORK_US       4000 /* and all, until others get their turn */
+#define PEER_BYTES    64   /* of ZeroMQ's name for a peer; it makes them of 5 */
 #define MESSAGE_BYTES ((size_t)1 << 20)
 
 /* What is to be known of a body, before it is taken, for waiting until stored has it. */
@@ -49,6 +52,7 @@ struct delivery {
     struct batches *batches;
     struct spool *spool;
     const struct outbox *outbox;
+    struct body_turns *bodies; /* that are not taken yet */
     zsock_t *socket;
     struct arena *arena; /* for one message */
     struct pack answer;
@@ -72,8 +76,9 @@ struct delivery *delivery_new(struct intake *intake, struct batches *batches, st
     d->outbox = outbox;
     pack_init(&d->answer);
     d->arena = arena_new(MESSAGE_BYTES);
+    d->bodies = body_turns_new(intake);
     d->socket = bus_bind_queues(ZMQ_ROUTER, ENDPOINT_DELIVER, ANSWERS_WAIT, BODIES_WAIT);
-    if (d->arena == NULL || d->socket == NULL) {
+    if (d->arena == NULL || d->bodies == NULL || d->socket == NULL) {
         delivery_free(&d);
     }
     return d;
@@ -110,6 +115,7 @@ void delivery_free(struct delivery **d)
     while ((*d)->storing != NULL) {
         free(take_storing(*d, &(*d)->storing));
     }
+    body_turns_free(&(*d)->bodies);
     zsock_destroy(&(*d)->socket);
     arena_free(&(*d)->arena);
     pack_release(&(*d)->answer);
@@ -125,6 +131,11 @@ zsock_t *delivery_socket(const struct delivery *d)
 size_t delivery_waiting(const struct delivery *d)
 {
     return d->count;
+}
+
+size_t delivery_unread(const struct delivery *d)
+{
+    return body_turns_count(d->bodies);
 }
 
 /* ---- answers ---- */
@@ -242,15 +253,16 @@ static int wait_for_disk(struct delivery *d, struct slice peer, const struct del
     return 0;
 }
 
-static void take_body(struct delivery *d, struct slice peer, const struct deliver_message *m,
-                      struct slice body, int64_t now_us)
+static void take_body(struct delivery *d, const struct delivered_body *b, int64_t now_us)
 {
+    const struct deliver_message *m = &b->about;
+    struct slice peer = b->message.frames[0];
     struct batches_counts before = batches_counts(d->batches);
     const struct awaited stored = {
-        .by_us = m->stored_within_ms == 0 ? 0 : now_us + (int64_t)m->stored_within_ms * 1000,
+        .by_us = m->stored_within_ms == 0 ? 0 : b->came_us + (int64_t)m->stored_within_ms * 1000,
         .from = outbox_next(d->outbox), /* of no lower number is the batch being filled */
         .unreadable = outbox_state(d->outbox).unreadable};
-    struct intake_outcome out = intake_delivery(d->intake, m, body, now_us);
+    struct intake_outcome out = intake_body_take(d->intake, b->reading, now_us);
     struct slice detail = slice_of(out.detail);
     char room[LIMIT_REASON_TEXT];
     bool refused = out.results == 0 && out.rejected > 0;
@@ -270,50 +282,76 @@ static void take_body(struct delivery *d, struct slice peer, const struct delive
     }
 }
 
-/* The bytes of its body; -1 when it is no delivery. */
-static ssize_t take_message(struct delivery *d, const struct bus_message *m,
-                            const char *(*busy)(void), int64_t now_us)
+/* Why nothing that is to be stored within so long can be taken; NULL when it can. */
+static const char *why_not(const struct delivery *d, uint64_t stored_within_ms,
+                           const char *(*busy)(void))
 {
-    struct deliver_message deliver;
-    arena_reset(d->arena);
-    if (m->count != 3 || m->frames[0].len > PEER_BYTES || m->frames[2].len > LIMIT_BODY_BYTES ||
-        deliver_decode_all(m->frames[1], d->arena, &deliver) == -1) {
-        return -1;
-    }
-    bool full = deliver.stored_within_ms > 0 && d->count + d->storing_count >= STORED_MAX;
-    const char *why = d->count == WAITING_MAX ? "too many deliveries wait for the disk"
-                      : full                  ? "too many deliveries wait to be stored"
-                                              : busy();
-    if (why == NULL) {
-        take_body(d, m->frames[0], &deliver, m->frames[2], now_us);
-    } else {
-        answer_busy(d, m->frames[0], deliver.id, why);
-    }
-    return (ssize_t)m->frames[2].len;
+    bool full = stored_within_ms > 0 && d->count + d->storing_count >= STORED_MAX;
+    return d->count == WAITING_MAX ? "too many deliveries wait for the disk"
+           : full                  ? "too many deliveries wait to be stored"
+                                   : busy();
 }
 
-void delivery_receive(struct delivery *d, const char *(*busy)(void), int64_t now_us)
+void delivery_work(struct delivery *d, const char *(*busy)(void))
+{
+    int64_t now_us = daemon_clock_us(), until_us = now_us + WORK_US;
+    struct delivered_body *b;
+    while (now_us < until_us && (b = body_turns_next(d->bodies)) != NULL) {
+        const char *why = why_not(d, b->stored_within_ms, busy);
+        int rc = why != NULL ? -1 : body_turns_read(d->bodies, b, now_us + SLICE_US);
+        now_us = daemon_clock_us();
+        if (rc == 1) {
+            take_body(d, b, now_us);
+        } else if (rc == -1) {
+            answer_busy(d, b->message.frames[0], b->id, why == NULL ? "out of memory" : why);
+        }
+        if (rc != 0) {
+            body_turns_done(d->bodies, &b);
+        }
+    }
+}
+
+/* Into its sender's queue. -1: it is no delivery. */
+static int take_message(struct delivery *d, struct bus_message *m, int64_t now_us)
+{
+    struct deliver_message about;
+    arena_reset(d->arena);
+    if (m->count != 3 || m->frames[0].len > PEER_BYTES || m->frames[2].len > LIMIT_BODY_BYTES ||
+        deliver_decode_all(m->frames[1], d->arena, &about) == -1) {
+        return -1;
+    }
+    const char *why = body_turns_add(d->bodies, m, &about, now_us);
+    if (why != NULL) {
+        answer_busy(d, m->frames[0], about.id, why);
+    }
+    return 0;
+}
+
+void delivery_receive(struct delivery *d)
 {
     static struct log_limit said;
-    size_t bytes = 0;
-    for (int i = 0; i < AT_ONCE && bytes < BYTES_AT_ONCE; i++) {
+    int64_t now_us = daemon_clock_us();
+    for (int i = 0; i < AT_ONCE && body_turns_have_room(d->bodies); i++) {
         struct bus_message m;
         int rc = bus_receive(d->socket, &m);
         if (rc == 1) {
             return;
         }
-        ssize_t taken = rc == -1 ? -1 : take_message(d, &m, busy, now_us);
-        if (taken == -1) {
+        if (rc == -1 || take_message(d, &m, now_us) == -1) {
             counters[COUNT_DELIVERIES_MALFORMED]++;
             if (log_allowed(&said, 3)) {
                 log_warn("delivery.malformed", "expected=\"a deliver message and a body\"");
             }
         }
-        bytes += taken > 0 ? (size_t)taken : 0;
         if (rc == 0) {
             bus_release(&m);
         }
     }
+}
+
+void delivery_restart(struct delivery *d)
+{
+    body_turns_restart(d->bodies);
 }
 
 /* ---- what became of them ---- */
@@ -371,7 +409,12 @@ void delivery_stored(struct delivery *d, int64_t now_us)
 
 void delivery_drain(struct delivery *d)
 {
+    struct delivered_body *b;
     d->draining = true;
+    while ((b = body_turns_next(d->bodies)) != NULL) {
+        answer_busy(d, b->message.frames[0], b->id, "ingestd is being stopped");
+        body_turns_done(d->bodies, &b);
+    }
     while (d->storing != NULL) {
         answer(d, take_storing(d, &d->storing), DELIVERY_NOT_STORED);
     }

@@ -21,11 +21,19 @@ void delivery_free(struct delivery **d);
 
 zsock_t *delivery_socket(const struct delivery *d);
 
+/* Some of what is there becomes one of those that wait to be read. */
+void delivery_receive(struct delivery *d);
+
 /*
- * Takes some of what is there, or answers that it cannot be taken for this reason (NULL: it can),
- * which is asked anew before each.
+ * Reads them by turns of who sent them, for some milliseconds, and takes those that are read; or
+ * answers that they cannot be taken for this reason (NULL: they can), which is asked anew before
+ * each.
  */
-void delivery_receive(struct delivery *d, const char *(*busy)(void), int64_t now_us);
+void delivery_work(struct delivery *d, const char *(*busy)(void));
+
+/* What bodies are read by (record types, formats, settings) becomes another: begins anew those that
+ * are under way. */
+void delivery_restart(struct delivery *d);
 
 /* A transaction has ended well; these were the counts of the batches before it. */
 void delivery_committed(struct delivery *d, const struct batches_counts *made);
@@ -36,13 +44,15 @@ void delivery_synced(struct delivery *d);
 /* There may be acknowledgements, or time has gone: answers those that waited for that. */
 void delivery_stored(struct delivery *d, int64_t now_us);
 
-/* Nobody waits for stored any more: whoever does is told that it is on disk only. */
+/* Nobody waits for stored any more: whoever does is told that it is on disk only. What is not read
+ * is not taken. */
 void delivery_drain(struct delivery *d);
 
 /* The spool cannot be written: whoever waits for that is told to come again. */
 void delivery_give_up(struct delivery *d);
 
-/* How many wait for the disk. */
+/* How many wait for the disk, and to be read. */
 size_t delivery_waiting(const struct delivery *d);
+size_t delivery_unread(const struct delivery *d);
 
 #endif

@@ -66,6 +66,7 @@ extern struct ingestd_settings settings;
     COUNTER(DELIVERIES_MALFORMED, "deliveries.malformed", "",                                      \
             "messages at the door of bodies that were none")                                       \
     GAUGE(DELIVERIES_WAITING, "deliveries.waiting", "", "bodies that wait for the disk, now")      \
+    GAUGE(DELIVERIES_UNREAD, "deliveries.unread", "", "bodies that wait to be read, now")          \
     FOLDER_COUNTERS(COUNTER, GAUGE)                                                                \
     COUNTER(REJECTS_KEPT, "rejects.kept", "", "refusals handed on to be kept")                     \
     COUNTER(REJECTS_NOT_KEPT, "rejects.not_kept", "",                                              \

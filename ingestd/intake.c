@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* From a datagram or a body to records or to a reject. */
+/* From a datagram to records or to a reject; what is the same for bodies. */
 #include "ingestd/intake_parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/ingest_limits.h"
 #include "common/log.h"
 #include "ingestd/reject_context.h"
-
-/* A tree of the most values a body may have, its strings, its records. */
-#define BODY_ARENA_BYTES ((size_t)160 * 1024 * 1024)
 
 /* What is told to who sends what is too old. */
 #define ARCHIVES "archives are put in as files"
@@ -33,10 +29,8 @@ struct intake *intake_new(struct batches *batches)
     i->means = (struct result_means){NULL, identity_new()};
     i->batches = batches;
     i->arena = arena_new(RESULT_ARENA_BYTES);
-    i->body_arena = arena_new(BODY_ARENA_BYTES);
     i->budgets = budgets_new();
-    if (i->means.identity == NULL || i->budgets == NULL || i->arena == NULL ||
-        i->body_arena == NULL) {
+    if (i->means.identity == NULL || i->budgets == NULL || i->arena == NULL) {
         intake_free(&i);
     }
     return i;
@@ -49,7 +43,6 @@ void intake_free(struct intake **i)
         record_types_free(&(*i)->types);
         format_files_free(&(*i)->formats);
         arena_free(&(*i)->arena);
-        arena_free(&(*i)->body_arena);
         sender_rules_free(&(*i)->rules);
         budgets_free(&(*i)->budgets);
         signed_door_free(&(*i)->door);
@@ -145,8 +138,7 @@ static bool is_allowed(const struct intake *i, const struct address *sender)
     return i->allowed_count == 0;
 }
 
-/* What holds for the sender, beside what holds for all. */
-static void apply_limits(const struct received *r, struct result_origin *origin,
+void intake_apply_limits(const struct received *r, struct result_origin *origin,
                          struct result_limits *limits)
 {
     origin->zone = r->own.zone;
@@ -246,8 +238,7 @@ static void refuse_beyond(const struct received *r, struct result_set *set,
     set->refusals = f;
 }
 
-/* Results that are beyond what their sender may have are refused. */
-static void keep_within(struct intake *i, const struct received *r, struct result_set *set,
+void intake_keep_within(struct intake *i, const struct received *r, struct result_set *set,
                         int64_t now_us)
 {
     struct result **link = &set->results;
@@ -289,8 +280,7 @@ static bool is_of_old(const struct received *r, const struct result_set *set)
     return false;
 }
 
-/* What was read out of it: accounted for, and into the batches. */
-static struct intake_outcome take_set(struct intake *i, const struct received *r,
+struct intake_outcome intake_take_set(struct intake *i, const struct received *r,
                                       const struct result_set *set, int64_t now_us)
 {
     struct intake_outcome out = {.exceptions = set->exceptions, .reason = "", .detail = ""};
@@ -350,9 +340,9 @@ static void name_sender(struct intake *i, const struct address *sender)
 static const struct format_context nothing_known;
 
 /* By a format (NULL: mPlane's), which is told with what is refused. */
-static void read_input(struct intake *i, struct received *r, const struct format_file *file,
-                       const struct format_context *context, const struct result_limits *limits,
-                       const struct result_origin *origin, struct result_set *set)
+static void read_datagram(struct intake *i, struct received *r, const struct format_file *file,
+                          const struct format_context *context, const struct result_limits *limits,
+                          const struct result_origin *origin, struct result_set *set)
 {
     r->as = slice_of(file == NULL ? FORMAT_MPLANE : file->name);
     r->context = context;
@@ -361,12 +351,8 @@ static void read_input(struct intake *i, struct received *r, const struct format
         return;
     }
     const struct result_mapping mapping = {slice_of(file->name), file->format, context};
-    struct result_limits own = *limits;
-    if (r->door != SENDER_UDP && own.rows < INGEST_MAPPED_ROWS) {
-        own.rows = INGEST_MAPPED_ROWS;
-    }
     r->format = file->name;
-    result_read_mapped(r->arena, r->bytes, &mapping, &i->means, &own, origin, set);
+    result_read_mapped(r->arena, r->bytes, &mapping, &i->means, limits, origin, set);
 }
 
 void intake_name_origin(const struct intake *i, const struct udp_datagram *d,
@@ -384,14 +370,14 @@ void intake_take_content(struct intake *i, const struct udp_datagram *d, struct 
     struct result_limits limits = i->limits;
     struct result_set set;
     sender_rules_limits(i->rules, r->door, r->name, &d->sender, &r->own);
-    apply_limits(r, origin, &limits);
+    intake_apply_limits(r, origin, &limits);
     arena_reset(i->arena);
-    read_input(i, r, i->of_listener[d->listener], context, &limits, origin, &set);
-    keep_within(i, r, &set, now_us);
+    read_datagram(i, r, i->of_listener[d->listener], context, &limits, origin, &set);
+    intake_keep_within(i, r, &set, now_us);
     if (set.refusals != NULL && from != NULL) {
         intake_name_origin(i, d, from);
     }
-    take_set(i, r, &set, now_us);
+    intake_take_set(i, r, &set, now_us);
 }
 
 static void take_unsigned(struct intake *i, const struct udp_datagram *d, struct received *r,
@@ -426,100 +412,4 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
     } else {
         take_unsigned(i, d, &r, now_us);
     }
-}
-
-/* ---- bodies ---- */
-
-/* A body of which nothing was read; `otherwise` is said where there is no memory for the detail. */
-static void refuse_whole(struct result_set *set, enum result_reason reason, const char *detail,
-                         const char *otherwise)
-{
-    set->spare = (struct refusal){reason, detail == NULL ? otherwise : detail, NULL};
-    set->refusals = &set->spare;
-}
-
-/* By the format that it is in; one that is not there is refused. */
-static void read_delivery(struct intake *i, struct received *r, const struct deliver_message *d,
-                          const struct result_limits *limits, const struct result_origin *origin,
-                          struct result_set *set)
-{
-    const struct format_file *file =
-        d->format.len == 0 ? NULL : format_files_find(i->formats, d->format);
-    if (d->format.len > 0 && file == NULL) {
-        refuse_whole(set, RESULT_FORMAT,
-                     arena_printf(r->arena, "expected the name of a format, found \"%.*s\"",
-                                  (int)d->format.len, d->format.at),
-                     "no such format");
-        return;
-    }
-    read_input(i, r, file, r->context, limits, origin, set);
-}
-
-/* What is known beside a body. Who may deliver files may also say whose they were. */
-static void read_context(const struct deliver_message *d, struct format_context *context,
-                         struct result_origin *origin)
-{
-    context->count = 0;
-    for (uint32_t k = 0; k < d->context_names_count && k < d->context_values_count; k++) {
-        format_context_set(context, d->context_names[k], d->context_values[k]);
-        if (d->door == DOOR_FILE && slice_is(d->context_names[k], "sender")) {
-            origin->sender = d->context_values[k];
-        }
-    }
-}
-
-struct intake_outcome intake_delivery(struct intake *i, const struct deliver_message *d,
-                                      struct slice body, int64_t now_us)
-{
-    static const enum sender_door doors[] = {
-        [DOOR_HTTPS] = SENDER_HTTPS, [DOOR_FILE] = SENDER_FILE};
-    enum sender_door door = d->import == 1 ? SENDER_IMPORT : doors[d->door];
-    char name[LIMIT_SENDER_BYTES + 1];
-    struct pattern allowed[LIMIT_ALLOWED];
-    struct result_origin origin = {
-        .sender = d->sender, .now_us = d->received_us, .allowed = allowed};
-    struct result_set set = {0};
-    struct series_bound *bound =
-        d->delivers_count == 0 ? NULL : series_bound_new(d->delivers, d->delivers_count);
-    struct format_context context;
-    read_context(d, &context, &origin);
-    origin.allowed_count = intake_allowed(d->allowed, d->allowed_count, allowed);
-    origin.bound = bound;
-    snprintf(name, sizeof name, "%s:%.*s", sender_door_name(door), (int)d->sender.len,
-             d->sender.at);
-    struct result_limits limits = i->body_limits;
-    struct received r = {
-        .bytes = body,
-        .received_us = d->received_us,
-        .sender = {.door = sender_door_name(door), .name = slice_of(name), .answered = true},
-        .from = name,
-        .place = d->place,
-        .as = d->format.len > 0 ? d->format : slice_of(FORMAT_MPLANE),
-        .context = &context,
-        .door = door,
-        .name = d->sender,
-        .head_most = (size_t)settings.reject_head_bytes,
-        .arena = i->body_arena};
-    sender_rules_limits(i->rules, r.door, r.name, NULL, &r.own);
-    apply_limits(&r, &origin, &limits);
-    counters[COUNT_RECEIVED_DATAGRAMS]++;
-    counters[COUNT_RECEIVED_BYTES] += body.len;
-    arena_reset(i->body_arena);
-    if (d->late.len > 0) {
-        refuse_whole(&set, RESULT_LATE, arena_copy(i->body_arena, d->late).at, "too late");
-    } else if (d->delivers_count > 0 && bound == NULL) {
-        refuse_whole(&set, RESULT_MEMORY, NULL, "no memory for what binds who delivers");
-    } else if (body.len > (size_t)settings.body_bytes) {
-        refuse_whole(&set, RESULT_LENGTH,
-                     arena_printf(i->body_arena,
-                                  "expected at most %zu bytes, found %zu; the limit is "
-                                  "ingestd.body_bytes",
-                                  (size_t)settings.body_bytes, body.len),
-                     "expected fewer bytes");
-    } else {
-        read_delivery(i, &r, d, &limits, &origin, &set);
-        keep_within(i, &r, &set, now_us);
-    }
-    series_bound_free(&bound);
-    return take_set(i, &r, &set, now_us);
 }

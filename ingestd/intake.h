@@ -47,15 +47,36 @@ struct intake_outcome {
     uint32_t results, records, exceptions;
     uint32_t rejected;                       /* results, or the body as a whole */
     const char *reason;                      /* of the first that was rejected; "" without one */
-    const char *detail;                      /* the same; valid until the next datagram or body */
+    const char *detail;                      /* the same; valid as long as what it was read from */
     uint32_t of_reason[RESULT_REASON_COUNT]; /* how many of `rejected` */
 };
 
+/* Room for intake_name(). */
+#define INTAKE_NAME_BYTES (LIMIT_SENDER_BYTES + 1)
+
+/* Who is accountable for what is delivered: its door and sender, in the room. */
+struct slice intake_name(const struct deliver_message *d, char room[INTAKE_NAME_BYTES]);
+
 /*
- * Handles one body: it counts and is accounted for as a datagram is, under the name of its door and
- * its sender.
+ * Begins to read a body, which lives in the arena with what comes of it; what is given must outlive
+ * it, and the record types, the formats and the settings must stay as they are. NULL: memory is
+ * out.
  */
-struct intake_outcome intake_delivery(struct intake *i, const struct deliver_message *d,
-                                      struct slice body, int64_t now_us);
+struct intake_body;
+struct intake_body *intake_body_begin(struct intake *i, const struct deliver_message *d,
+                                      struct slice body, struct arena *a);
+
+/* Reads a document of it, or some kilobytes; what is mPlane's is read already. False: that was all.
+ */
+bool intake_body_go_on(struct intake_body *b);
+
+/* It is not needed any more, read to its end or not. */
+void intake_body_end(struct intake_body *b);
+
+/*
+ * Takes a body that was read to its end: it counts and is accounted for as a datagram is, under the
+ * name of its door and its sender.
+ */
+struct intake_outcome intake_body_take(struct intake *i, struct intake_body *b, int64_t now_us);
 
 #endif

@@ -16,7 +16,7 @@ struct intake {
     struct signed_door *door; /* NULL: no listener is authenticated */
     const struct access *access;
     struct batches *batches;
-    struct arena *arena, *body_arena; /* for one datagram, one body */
+    struct arena *arena; /* for one datagram */
     struct result_limits limits, body_limits;
     struct sender_rules *rules;
     struct budgets *budgets;
@@ -51,6 +51,18 @@ void intake_account(struct intake *i, const struct received *r, enum datagram_fa
 /* Counts and logs something refused, and hands it on if `keep` and the rate allow. */
 void intake_refuse(struct intake *i, const struct received *r, const struct refusal *refusal,
                    bool keep, int64_t now_us);
+
+/* What holds for the sender, beside what holds for all. */
+void intake_apply_limits(const struct received *r, struct result_origin *origin,
+                         struct result_limits *limits);
+
+/* Results that are beyond what their sender may have are refused. */
+void intake_keep_within(struct intake *i, const struct received *r, struct result_set *set,
+                        int64_t now_us);
+
+/* What was read out of it: accounted for, and into the batches. */
+struct intake_outcome intake_take_set(struct intake *i, const struct received *r,
+                                      const struct result_set *set, int64_t now_us);
 
 /* The address that the datagram came from, with its port. */
 void intake_name_origin(const struct intake *i, const struct udp_datagram *d,

@@ -19,7 +19,9 @@
 #include "ingestd/service_parts.h"
 #include "ingestd/udp/listeners.h"
 
-#define BURSTS_AT_ONCE 4 /* of one socket; then others get their turn */
+/* Of one socket; then others get their turn. */
+#define BURSTS_AT_ONCE 4
+#define READ_US        10000
 
 /* How often retries, and what else is due, is looked after; while there is nothing to be done, once
  * a second. */
@@ -191,20 +193,23 @@ static enum outbox_room make_room(void)
     return outbox_room(self.outbox);
 }
 
-/* Takes what stands in the ring. False: the outbox became full; the rest of the ring waits. */
-static bool take_ring(void)
+/* Takes what stands in the ring, until this time has come. False: the outbox became full; the rest
+ * of the ring waits. */
+static bool take_ring(int64_t until_us)
 {
     struct udp_datagram d;
     int64_t now_us = daemon_clock_us();
-    for (;;) {
+    while (now_us < until_us) {
         if (outbox_room(self.outbox) != OUTBOX_OPEN) {
             return false;
         }
         if (!udp_next(self.udp, &d)) {
-            return true;
+            break;
         }
         intake_datagram(self.intake, &d, now_us);
+        now_us = daemon_clock_us();
     }
+    return true;
 }
 
 static void note_full(void)
@@ -222,6 +227,14 @@ static void note_full(void)
     stop_reading(what);
 }
 
+/* With what is left in the ring, and of bodies, after others had their turn. */
+static void go_on_soon(void)
+{
+    if ((self.reading && udp_waiting(self.udp) > 0) || delivery_unread(self.delivery) > 0) {
+        deadline_by(&self.more, daemon_clock_us());
+    }
+}
+
 /*
  * Sleeping here is shorter than what a full ring takes, which others in the loop wait for as well.
  * Of several sockets that are ready only the first sleeps: the others were read as long ago.
@@ -229,7 +242,7 @@ static void note_full(void)
 static void space_reading(size_t i)
 {
     int64_t passed_us = daemon_clock_us() - self.read_us[i];
-    if (passed_us < READ_SPACING_US && !self.small_buffers) {
+    if (passed_us < READ_SPACING_US && !self.small_buffers && delivery_unread(self.delivery) == 0) {
         struct timespec rest = {.tv_nsec = (READ_SPACING_US - passed_us) * 1000};
         nanosleep(&rest, NULL);
     }
@@ -241,16 +254,18 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
     (void)loop, (void)item;
     size_t i = (size_t)(uintptr_t)context;
     space_reading(i);
-    for (int burst = 0; burst < BURSTS_AT_ONCE && self.reading; burst++) {
-        int n = udp_receive(self.udp, i);
-        counters[COUNT_RECEIVED_BURSTS] += n > 0 ? 1 : 0;
-        if (!take_ring()) {
+    int64_t until_us = daemon_clock_us() + READ_US;
+    int n = UDP_BURST;
+    for (int burst = 0; burst < BURSTS_AT_ONCE && n == UDP_BURST && self.reading; burst++) {
+        if (udp_waiting(self.udp) == 0) {
+            n = udp_receive(self.udp, i);
+            counters[COUNT_RECEIVED_BURSTS] += n > 0 ? 1 : 0;
+        }
+        if (!take_ring(until_us)) {
             note_full();
         }
-        if (n < UDP_BURST) {
-            break;
-        }
     }
+    go_on_soon();
     close_old_batches();
     return 0;
 }
@@ -271,14 +286,31 @@ static const char *why_busy(void)
                                         : NULL;
 }
 
-static int on_deliveries(zloop_t *loop, zsock_t *socket, void *context)
+/* For a while; what is left is gone on with soon. */
+static void read_bodies(void)
 {
-    (void)loop, (void)socket, (void)context;
-    delivery_receive(self.delivery, why_busy, daemon_clock_us());
+    delivery_work(self.delivery, why_busy);
+    go_on_soon();
     if (!daemon_draining()) {
         close_old_batches();
     }
+}
+
+static int on_deliveries(zloop_t *loop, zsock_t *socket, void *context)
+{
+    (void)loop, (void)socket, (void)context;
+    delivery_receive(self.delivery);
+    read_bodies();
     return 0;
+}
+
+static void on_more(void *context)
+{
+    (void)context;
+    if (self.reading && udp_waiting(self.udp) > 0 && !take_ring(daemon_clock_us() + READ_US)) {
+        note_full();
+    }
+    read_bodies();
 }
 
 /* ---- draining ---- */
@@ -301,7 +333,7 @@ static bool all_read(void)
 /* As take_ring(), but memory is made free at once: nothing else waits for the loop. */
 static bool take_ring_draining(void)
 {
-    while (!take_ring()) {
+    while (!take_ring(INT64_MAX)) {
         if (make_room() != OUTBOX_OPEN) {
             return false;
         }
@@ -427,8 +459,9 @@ static void go_on(void)
         return;
     }
     if (!self.reading && !self.copied && outbox_has_room(self.outbox)) {
-        if (take_ring()) {
+        if (take_ring(daemon_clock_us() + READ_US)) {
             start_reading();
+            go_on_soon();
         }
     }
     close_old_batches();
@@ -677,6 +710,7 @@ int service_start(zloop_t *loop)
     deadline_init(&self.commit, loop, on_commit, NULL);
     deadline_init(&self.care, loop, on_care, NULL);
     deadline_init(&self.sync, loop, on_sync, NULL);
+    deadline_init(&self.more, loop, on_more, NULL);
     keeper_watch_init(&self.keeper_watch, self.keeper, &self.care);
     struct record_types *types;
     struct format_files *formats;
@@ -729,6 +763,7 @@ int service_reload(void)
     struct record_types *types;
     struct format_files *formats;
     int rc = read_files(&types, &formats);
+    delivery_restart(self.delivery);
     if (rc == 0) {
         intake_take_types(self.intake, types);
         intake_take_formats(self.intake, formats, &self.listeners);

@@ -39,6 +39,7 @@ struct service {
     int64_t read_us[UDP_LISTENERS]; /* when each of them was last read */
     bool blocked;                   /* a batch waits for a classifyd to take it */
     struct deadline age, commit, care, sync;
+    struct deadline more; /* there are bodies to be read, or datagrams in the ring */
     struct keeper_watch keeper_watch;
     int64_t committed_us;   /* when the last transaction was tried */
     int64_t look_failed_us; /* when looking after the spool failed; 0: it went well */

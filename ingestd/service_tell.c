@@ -78,6 +78,7 @@ void service_tell(const struct service *s, const struct outbox_state *held,
     counters[COUNT_ACKS_REFUSED] = pushed.acks_refused;
     counters[COUNT_ACKS_OF_OTHERS] = pushed.acks_of_others;
     counters[COUNT_DELIVERIES_WAITING] = delivery_waiting(s->delivery);
+    counters[COUNT_DELIVERIES_UNREAD] = delivery_unread(s->delivery);
     counters[COUNT_HELD_BATCHES] = held->batches;
     counters[COUNT_HELD_RECORDS] = held->records;
     counters[COUNT_HELD_REJECTS] = held->rejects;

@@ -289,11 +289,16 @@ static const char *why_full(const struct post *p, size_t bytes)
     const char *identity = connection_identity(p->connection);
     const struct post *other;
     int64_t own = 0;
+    size_t own_bytes = 0;
     DL_FOREACH2(s->first, other, next)
     {
-        own += strcmp(connection_identity(other->connection), identity) == 0;
+        bool is_own = strcmp(connection_identity(other->connection), identity) == 0;
+        own += is_own;
+        own_bytes += is_own ? other->bytes : 0;
     }
+    bool share = own > 0 && own_bytes + bytes > (size_t)s->limits->posts_bytes / 2;
     return own >= s->limits->posts_max_per_identity   ? "too many of your posts are under way"
+           : share                                    ? "too many of your bytes are under way"
            : s->count >= (size_t)s->limits->posts_max ? "too many posts are under way"
            : s->bytes + bytes > (size_t)s->limits->posts_bytes ? "too many bytes are under way"
                                                                : NULL;

@@ -34,8 +34,10 @@ struct posts_limits {
            "posted results that are not safely kept after so long are answered with 503")          \
     NUMBER(posts_max, "256", 1, 100000, true, "posted bodies under way to ingestd")                \
     NUMBER(posts_max_per_identity, "32", 1, 100000, true, "those of one identity")                 \
-    NUMBER(posts_bytes, "33554432", 1048576, 8589934592, true,                                     \
-           "bytes of the posted bodies under way; beyond it posts are answered with 503")
+    NUMBER(                                                                                        \
+        posts_bytes, "33554432", 1048576, 8589934592, true,                                        \
+        "bytes of the posted bodies under way, of one identity half as many; beyond it posts are " \
+        "answered with 503")
 
 /* Where it is counted what becomes of posts, each NULL or not. */
 struct posts_counters {

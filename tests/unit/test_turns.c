@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who is next in queryd's queue. */
-#include "queryd/turns.h"
+/* Who is next. */
+#include "common/turns.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,6 +107,32 @@ static void who_waits_once_more_goes_first(void **state)
     finish(0, 1);
 }
 
+/* A long one takes its turn among the others' until it is done, and what its asker has waits. */
+static void who_is_not_done_waits_for_the_next_turn(void **state)
+{
+    (void)state;
+    t.running_most = 1;
+    join(0, "a", 0);
+    join(1, "a", 0);
+    join(2, "b", 0);
+    join(3, "b", 0);
+    next_is(0);
+    turns_again(&t, &q[0]);
+    next_is(2);
+    turns_done(&t, &q[2]);
+    next_is(0);
+    turns_again(&t, &q[0]);
+    join(4, "c", 0);
+    next_is(3);
+    turns_done(&t, &q[3]);
+    next_is(4);
+    turns_done(&t, &q[4]);
+    next_is(0);
+    turns_done(&t, &q[0]);
+    next_is(1);
+    finish(1, 1);
+}
+
 static void who_tells_no_name_has_no_share(void **state)
 {
     (void)state;
@@ -126,6 +152,7 @@ int main(void)
         cmocka_unit_test_setup(nobody_has_more_than_a_share, begin),
         cmocka_unit_test_setup(who_always_asks_one_does_not_go_before_who_waits, begin),
         cmocka_unit_test_setup(who_waits_once_more_goes_first, begin),
+        cmocka_unit_test_setup(who_is_not_done_waits_for_the_next_turn, begin),
         cmocka_unit_test_setup(who_tells_no_name_has_no_share, begin),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Who is next: questions that wait for a connection, by who asks. Askers take turns, each has at
- * most a share of the connections and of the queue, and of one asker's questions the first is
- * first. An asker that tells no name ("") is somebody of this host, and has no share. Pure.
+ * Who is next: questions that wait for a connection, bodies that wait to be read, by who asks.
+ * Askers take turns, each has at most a share of what runs and of the queue, and of one asker's
+ * questions the first is first. An asker that tells no name ("") is somebody of this host, and has
+ * no share. Pure.
  */
-#ifndef EZREPO_QUERYD_TURNS_H
-#define EZREPO_QUERYD_TURNS_H
+#ifndef EZREPO_TURNS_H
+#define EZREPO_TURNS_H
 
 #include <stdint.h>
 
@@ -38,6 +39,9 @@ struct turn *turns_next(struct turns *t);
 
 /* One that runs waits once more, before all others: its turn was not used up. */
 void turns_back(struct turns *t, struct turn *turn);
+
+/* One that runs has used its turn up, and is not done: it waits for its asker's next turn. */
+void turns_again(struct turns *t, struct turn *turn);
 
 /* One that waits goes, unanswered. */
 void turns_leave(struct turns *t, struct turn *turn);

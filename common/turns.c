@@ -4,7 +4,7 @@
  * is next. One that comes anew goes behind those that wait already, but for the one that had the
  * newest turn: so who always asks one question at a time does not go before all who wait.
  */
-#include "queryd/turns.h"
+#include "common/turns.h"
 
 #include <stdbool.h>
 #include <stdlib.h>
@@ -102,13 +102,18 @@ struct turn *turns_next(struct turns *t)
     return found;
 }
 
-void turns_back(struct turns *t, struct turn *turn)
+void turns_again(struct turns *t, struct turn *turn)
 {
     turn->asker->running--;
     turn->asker->waiting++;
-    turn->asker->turn = 0;
-    DL_PREPEND(t->waiting, turn);
+    DL_PREPEND(t->waiting, turn); /* before what else its asker has */
     t->waiting_count++;
+}
+
+void turns_back(struct turns *t, struct turn *turn)
+{
+    turn->asker->turn = 0;
+    turns_again(t, turn);
 }
 
 void turns_leave(struct turns *t, struct turn *turn)
