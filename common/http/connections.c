@@ -116,9 +116,30 @@ static bool is_waiting(const struct connection *c)
     return c->phase == CONNECTION_HANDSHAKE || c->phase == CONNECTION_IDLE;
 }
 
+static bool may_go(const struct connection *c, int64_t now_us, const struct peer *account)
+{
+    bool receives = c->phase == CONNECTION_RECEIVING;
+    if (c->ending || now_us - c->since_us < YOUNG_US || (!is_waiting(c) && !receives)) {
+        return false;
+    }
+    return account == NULL || (c->account == account && (!receives || c->account == c->address));
+}
+
+/* Of those that receive the slowest goes first: who sends a byte now and then keeps nobody out. */
+static bool goes_before(const struct connection *c, const struct connection *other, int64_t now_us)
+{
+    if (is_waiting(c) != is_waiting(other)) {
+        return is_waiting(c);
+    }
+    uint64_t had = (uint64_t)c->body.bytes * (uint64_t)(now_us - other->since_us);
+    uint64_t other_had = (uint64_t)other->body.bytes * (uint64_t)(now_us - c->since_us);
+    return is_waiting(c) || had == other_had ? c->since_us < other->since_us : had < other_had;
+}
+
 /*
- * The next to go: idle or shaking hands before receiving, the longest first; none that is young.
- * With an account only one of this identity, which is idle.
+ * The next to go: idle or shaking hands, the longest first, before receiving, the slowest first;
+ * none that is young. With an account only one of this identity, which is idle, or of this address,
+ * of which nobody knows yet who it is.
  */
 struct connection *connection_victim(const struct connections *all, int64_t now_us,
                                      const struct peer *account)
@@ -126,13 +147,7 @@ struct connection *connection_victim(const struct connections *all, int64_t now_
     struct connection *c, *victim = NULL;
     DL_FOREACH2(all->first, c, next)
     {
-        if (c->ending || now_us - c->since_us < YOUNG_US ||
-            (!is_waiting(c) && c->phase != CONNECTION_RECEIVING) ||
-            (account != NULL && (c->account != account || !is_waiting(c)))) {
-            continue;
-        }
-        if (victim == NULL || is_waiting(c) > is_waiting(victim) ||
-            (is_waiting(c) == is_waiting(victim) && c->since_us < victim->since_us)) {
+        if (may_go(c, now_us, account) && (victim == NULL || goes_before(c, victim, now_us))) {
             victim = c;
         }
     }

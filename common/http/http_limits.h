@@ -34,7 +34,8 @@ struct http_limits {
 /* What of it only such a server has. */
 #define HTTP_ADDRESS_OPTIONS(NUMBER)                                                               \
     NUMBER(connections_max_per_address, "64", 1, 100000, true,                                     \
-           "open connections of one address (IPv6: of one /64) without a certificate")             \
+           "open connections of one address (IPv6: of one /64) without a certificate; beyond it "  \
+           "one that is idle is closed, else the slowest to send its request")                     \
     NUMBER(bodies_bytes_per_address, "8388608", 1024, 8589934592, true,                            \
            "of bodies_bytes, what the connections without a certificate of one address may hold, " \
            "bytes")                                                                                \

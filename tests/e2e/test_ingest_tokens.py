@@ -2,13 +2,18 @@
 """Tokens at the door for tools: what one may, from where, until when, how often; what is told of it. The document is that of
 a stand-in for stored."""
 import base64
+import contextlib
 import hashlib
+import http.client
 import json
 import secrets
+import socket
+import ssl
 import zlib
 
 import pytest
 from conftest import wait_for
+from gateways import make_context
 from ingest_doors import FPING, running
 from stored_access import StoredAccess
 
@@ -167,3 +172,34 @@ def test_while_stored_is_away_the_last_copy_holds(tokens):
     tokens.door.start()
     assert tokens.post(token)[0] == 200
     assert "version" in tokens.door.status()["notes"]["access"]
+
+
+def is_closed(connection):
+    connection.setblocking(False)
+    try:
+        return connection.recv(1) == b""
+    except ssl.SSLWantReadError:
+        return False
+    except OSError:
+        return True
+
+
+def test_strangers_who_send_slowly_keep_no_token_out(build_dir, tmp_path):
+    """They have all connections of their address, each with a request that never ends: the slowest of them goes."""
+    with running(build_dir, tmp_path, connections_max_per_address=4) as door, contextlib.ExitStack() as stack:
+        tokens = Tokens(door)
+        token = tokens.issue("good")
+        strangers = []
+        for _ in range(4):
+            raw = stack.enter_context(socket.create_connection(("127.0.0.1", door.port), timeout=60))
+            strangers.append(stack.enter_context(make_context(door.ca.file).wrap_socket(raw, server_hostname="127.0.0.1")))
+            strangers[-1].sendall(b"POST /ingest/fping-text HTTP/1.1\r\nX: ")
+        strangers[1].sendall(b"x" * 2000)
+
+        def answered():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                return tokens.post(token)[0] == 200
+        wait_for(answered)  # a connection of less than a quarter of a second is never closed for another
+        gone = [i for i, one in enumerate(strangers) if is_closed(one)]
+        assert gone and 1 not in gone
+        door.ingestd.collect(1)
