@@ -187,6 +187,14 @@ static int write_all(struct outbox *o)
     return rc == 0 ? spool_commit(o->spool, outbox_oldest(o), o->next) : rc;
 }
 
+/* What is in memory only needs none of what the files hold. */
+static int write_anew(struct outbox *o)
+{
+    uint64_t oldest = outbox_oldest(o), next = o->told > oldest ? o->told : oldest;
+    return oldest >= o->written && spool_begin_anew(o->spool, oldest, next) == 0 ? write_all(o)
+                                                                                 : -1;
+}
+
 /* ---- filling the window ---- */
 
 /* Pending batches follow those in the window when no others stand between. Unwritten ones only
@@ -283,6 +291,7 @@ int outbox_commit(struct outbox *o)
     int rc = 0;
     if (outbox_has_new(o) || o->acknowledged) {
         rc = write_all(o);
+        rc = rc == -1 ? write_anew(o) : rc;
         o->failing = rc == -1;
         if (rc == 0) {
             o->written = o->next;

@@ -529,8 +529,11 @@ static void look_after_spool(void)
     if (self.look_failed_us != 0 && now_us - self.look_failed_us < COMMIT_RETRY_US) {
         return;
     }
+    bool failed = self.look_failed_us != 0;
     self.look_failed_us = 0;
-    if (spool_look(self.spool) == -1) {
+    if (spool_look(self.spool) == 0) {
+        self.committed_us = failed ? 0 : self.committed_us; /* a commit is tried at once */
+    } else {
         self.look_failed_us = now_us;
         self.spool_failed = true;
         tally_unsure(self.tally);

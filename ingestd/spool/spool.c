@@ -316,6 +316,26 @@ int spool_tell(struct spool *s, uint64_t oldest, uint64_t next)
     return rc;
 }
 
+int spool_begin_anew(struct spool *s, uint64_t oldest, uint64_t next)
+{
+    /* The head first: that nothing is in the files any more is no loss. */
+    if (s->gone || spool_head_is_frozen(s->head_fd) || spool_tell(s, oldest, next) == -1) {
+        return -1;
+    }
+    int rc = spool_start_empty(s->dir, &s->file, s->fault);
+    if (rc == 1) {
+        return -1;
+    }
+    log_warn("spool.emptied",
+             "rows=%" PRIu64 " reason=\"it could not be written, and all in it is stored\"",
+             s->rows);
+    spool_keeper_reopen(s->keeper);
+    s->rows = s->payload_bytes = 0;
+    s->waits_for_room = rc == -1;
+    remember_files(s);
+    return rc;
+}
+
 void spool_release(struct spool *s, uint64_t bytes)
 {
     s->payload_bytes -= bytes < s->payload_bytes ? bytes : s->payload_bytes;

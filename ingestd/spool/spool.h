@@ -74,6 +74,12 @@ int spool_mark(struct spool *s, uint64_t sequence, bool is_new);
 int spool_remove_below(struct spool *s, uint64_t sequence);
 int spool_commit(struct spool *s, uint64_t oldest, uint64_t next);
 
+/*
+ * When the spool cannot be written and all that its files hold is acknowledged: begins with new
+ * ones, where that gives room back. 0: the transaction can be tried again. -1: all is as it was.
+ */
+int spool_begin_anew(struct spool *s, uint64_t oldest, uint64_t next);
+
 /* That so many bytes of frames need not be kept any more: acknowledged, or found damaged. */
 void spool_release(struct spool *s, uint64_t bytes);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "ingestd/spool/spool_salvage.h"
 
@@ -218,6 +219,7 @@ void spool_file_close(struct spool_file **f, bool keep_log)
     for (int i = 0; i < STATEMENT_COUNT; i++) {
         sqlite3_finalize((*f)->statement[i]);
     }
+    keep_log = keep_log || !spool_file_has_room_for_log((*f)->db);
     sqlite3_db_config((*f)->db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, keep_log ? 1 : 0, NULL);
     sqlite3_close((*f)->db);
     free(*f);
@@ -455,23 +457,33 @@ uint64_t spool_file_log_bytes(const struct spool_file *f)
     return f->log_bytes;
 }
 
-static sqlite3_int64 pragma_number(struct spool_file *f, const char *sql)
+static sqlite3_int64 pragma_number(sqlite3 *db, const char *sql)
 {
     sqlite3_stmt *s = NULL;
     sqlite3_int64 value = 0;
-    if (sqlite3_prepare_v2(f->db, sql, -1, &s, NULL) == SQLITE_OK &&
-        sqlite3_step(s) == SQLITE_ROW) {
+    if (sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
         value = sqlite3_column_int64(s, 0);
     }
     sqlite3_finalize(s);
     return value;
 }
 
+bool spool_file_has_room_for_log(sqlite3 *db)
+{
+    const char *path = sqlite3_db_filename(db, "main");
+    sqlite3_int64 bytes = pragma_number(db, "PRAGMA page_count") * SPOOL_PAGE_BYTES;
+    struct stat st;
+    struct statvfs disk;
+    return path == NULL || stat(path, &st) == -1 || statvfs(path, &disk) == -1 ||
+           bytes <= st.st_size ||
+           (uint64_t)(bytes - st.st_size) <= (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
 /* VACUUM copies what is used: only where that is little. A failure leaves the file as it was. */
 void spool_file_shrink(struct spool_file *f)
 {
-    sqlite3_int64 pages = pragma_number(f, "PRAGMA page_count");
-    sqlite3_int64 unused = pragma_number(f, "PRAGMA freelist_count");
+    sqlite3_int64 pages = pragma_number(f->db, "PRAGMA page_count");
+    sqlite3_int64 unused = pragma_number(f->db, "PRAGMA freelist_count");
     if (unused * SPOOL_PAGE_BYTES > UNUSED_BYTES && (pages - unused) * SPOOL_PAGE_BYTES < 1048576) {
         sqlite3_exec(f->db, "VACUUM", NULL, NULL, NULL);
     }

@@ -52,7 +52,8 @@ enum spool_way {
 struct spool_file *spool_file_open(const char *file, enum spool_way way, enum spool_result *result,
                                    char fault[200]);
 
-/* Closes it; keep_log leaves all files as they are, for another look at them. */
+/* Closes it; keep_log leaves all files as they are, for another look at them. So does a log that
+ * there is no room for in the file. */
 void spool_file_close(struct spool_file **f, bool keep_log);
 
 /* What went wrong last. */
@@ -90,6 +91,12 @@ void spool_file_copy_itself(struct spool_file *f);
 
 /* Bytes of the write-ahead log written since it was begun. */
 uint64_t spool_file_log_bytes(const struct spool_file *f);
+
+/*
+ * Whether there is room for the log of this connection's file to be copied into it. Where there is
+ * not, a copy would take what is left and leave the log as long as it was.
+ */
+bool spool_file_has_room_for_log(sqlite3 *db);
 
 /* Gives room that is not used back to the file system, when it is much. */
 void spool_file_shrink(struct spool_file *f);

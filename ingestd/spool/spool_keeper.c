@@ -18,6 +18,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "ingestd/spool/spool_file.h"
 
 #define PATIENCE_MS 2000 /* for a commit that is under way */
 
@@ -74,8 +75,12 @@ static int sync_log(struct spool_keeper *k)
     return log->pMethods->xSync(log, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
 }
 
+/* SQLITE_BUSY: not as a whole; it will be asked for again. */
 static int copy_log(struct spool_keeper *k)
 {
+    if (!spool_file_has_room_for_log(k->db)) {
+        return SQLITE_BUSY;
+    }
     int rc = sqlite3_wal_checkpoint_v2(k->db, "main", SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
     if (rc == SQLITE_OK) {
         rc = sqlite3_wal_checkpoint_v2(k->db, "main", SQLITE_CHECKPOINT_RESTART, NULL, NULL);
@@ -100,8 +105,9 @@ static void work(struct spool_keeper *k, bool copy, uint64_t request)
     copy = copy || k->broken;
     if (rc == SQLITE_OK && copy) {
         rc = copy_log(k);
-        k->broken = k->broken && rc != SQLITE_OK;
-        rc = rc == SQLITE_BUSY ? SQLITE_OK : rc; /* it will be asked for again */
+        copy = rc == SQLITE_OK;
+        k->broken = k->broken && !copy;
+        rc = rc == SQLITE_BUSY ? SQLITE_OK : rc;
     }
     if (rc != SQLITE_OK && log_allowed(&said, 2)) {
         log_error("spool.sync",
@@ -128,13 +134,13 @@ static void *keep(void *context)
     struct spool_keeper *k = context;
     pthread_mutex_lock(&k->mutex);
     for (;;) {
-        while (!k->sync && !k->copy && !k->quit) {
+        while (!k->sync && !k->copy && !k->reopen && !k->quit) {
             pthread_cond_wait(&k->wake, &k->mutex);
         }
-        if (!k->sync && !k->copy) {
+        if (!k->sync && !k->copy && !k->reopen) {
             break; /* all that was asked for is done */
         }
-        bool copy = k->copy, reopen = k->reopen;
+        bool sync = k->sync, copy = k->copy, reopen = k->reopen;
         uint64_t request = k->asked;
         k->sync = k->copy = k->reopen = false;
         pthread_mutex_unlock(&k->mutex);
@@ -142,7 +148,9 @@ static void *keep(void *context)
             close_file(k);
             k->broken = false; /* what could not be synced was copied into the new one */
         }
-        work(k, copy, request);
+        if (sync || copy) {
+            work(k, copy, request);
+        }
         pthread_mutex_lock(&k->mutex);
     }
     pthread_mutex_unlock(&k->mutex);
@@ -231,6 +239,7 @@ void spool_keeper_reopen(struct spool_keeper *k)
 {
     pthread_mutex_lock(&k->mutex);
     k->reopen = true;
+    pthread_cond_signal(&k->wake);
     pthread_mutex_unlock(&k->mutex);
 }
 

@@ -35,10 +35,10 @@ void spool_keeper_free(struct spool_keeper **k);
 uint64_t spool_keeper_sync(struct spool_keeper *k);
 uint64_t spool_keeper_copy(struct spool_keeper *k);
 
-/* Readable when there is news of requests; spool_keeper_synced() takes them. */
-/* There is another file under the name from now on. */
+/* There is another file under the name from now on; the one before is closed at once. */
 void spool_keeper_reopen(struct spool_keeper *k);
 
+/* Readable when there is news of requests; spool_keeper_synced() takes them. */
 int spool_keeper_fd(const struct spool_keeper *k);
 
 /* Requests up to `failed` were not all fulfilled; of those after it, all up to `synced` were. */

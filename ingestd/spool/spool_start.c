@@ -679,6 +679,26 @@ int spool_start_anew(const char *dir, struct spool_file **file, char fault[200])
     return *file == NULL ? -1 : 0;
 }
 
+/* The file goes first: SQLite discards a log without one. */
+int spool_start_empty(const char *dir, struct spool_file **file, char fault[200])
+{
+    enum spool_result result;
+    if (size_of(dir, "") + size_of(dir, "-wal") < RESERVE_BYTES || is_frozen(dir)) {
+        return 1;
+    }
+    remove_file(dir, "");
+    remove_file(dir, "-wal");
+    remove_file(dir, "-shm");
+    spool_file_close(file, true);
+    *file = open_file(dir, &result, fault);
+    if (*file == NULL) {
+        return -1;
+    }
+    (void)sync_folder(dir);
+    (void)keep_reserve(dir);
+    return 0;
+}
+
 int spool_start_head(const char *dir)
 {
     char path[SPOOL_PATH_BYTES];

@@ -48,6 +48,14 @@ int spool_gain_room(const char *dir, struct spool_file **file, char fault[200]);
  */
 int spool_start_anew(const char *dir, struct spool_file **file, char fault[200]);
 
+/*
+ * Removes a spool of which nothing is needed any more, and makes a new one in its place: where the
+ * disk is full, its log cannot be copied into its file, and so neither can get smaller. 0: the new
+ * one is open. 1: nothing would be gained, since the spool is small; all is as it was. -1, with
+ * fault[200]: the old one is gone, and *file is NULL. What else has it open is to be told.
+ */
+int spool_start_empty(const char *dir, struct spool_file **file, char fault[200]);
+
 /* Opens the head of a spool anew: the descriptor, or -1 after an error was logged. */
 int spool_start_head(const char *dir);
 

@@ -243,6 +243,68 @@ def test_what_could_not_be_written_is_no_damage(start, small_disk, how, room):
     assert not re.search(r"spool\.(unwritten|missing|damaged|leap)", third.log_text())
 
 
+@pytest.mark.parametrize("starts", [[], ["killed", "terminated", "killed"]], ids=["running", "started again"])
+def test_a_disk_that_the_spool_itself_filled(start, small_disk, starts):
+    """Its log takes all there is, and cannot be copied into its file for want of room. Once all that is in it is stored, it
+    is written again, by itself, also after starts on the full disk, and as often as it happens."""
+    options = {"batch_records": 1, "drain_ms": 100, "window_bytes": 1 << 20, "spool_dir": str(small_disk / "spool")}
+    ingestd, kept, large = start(**options), [], {"metadata": {f"filler {i}": "x" * 20000 for i in range(8)}}
+
+    def fill():
+        """Until bodies cannot be kept any more."""
+        while (answer := gateway.deliver(result(value=str(len(kept)), **large))).outcome == KEPT:
+            kept.append(str(len(kept)))
+        assert answer.outcome == BUSY
+        ingestd.note("spool", "cannot write: database or disk is full")
+
+    def enlarge(mebibytes):
+        subprocess.run(["mount", "-o", f"remount,size={mebibytes}m", small_disk], check=True)
+
+    def store():
+        """What comes, until nothing is held."""
+        found = set()
+        while ingestd.status()["counters"].get("held.batches") != 0:
+            while not ingestd.quiet(0):
+                batch = ingestd.take(20)
+                found |= {r["values"][0] for r in batch.records} if batch.kind == 0 else set()
+                ingestd.acknowledge(batch.sequence)
+        return found
+    gateway = Gateway(ingestd)
+    fill()
+    assert len(kept) > 20 and (small_disk / "spool/spool.sqlite-wal").stat().st_size > 4 << 20
+    if not starts:  # given more room, it goes on
+        enlarge(18)
+        ingestd.note("spool", "works")
+        before = len(kept)
+        fill()
+        assert len(kept) > before + 20
+    for how in starts:
+        if how == "killed":
+            ingestd.kill()
+        else:
+            enlarge(15)  # not by enough for the log
+            ingestd.terminate()
+            ingestd.close()
+        ingestd = start(**options)
+        gateway = Gateway(ingestd)
+        ingestd.counters(spool__found__batches=len(kept))
+    assert (small_disk / "spool/spool.sqlite").stat().st_size < 1 << 20, "a part of the log is copied in vain"
+    assert store() >= set(kept)
+    ingestd.note("spool", "works")
+    assert "spool.emptied" in ingestd.log_text()
+    kept.clear()
+    fill()  # as much as before
+    assert len(kept) > 20
+    assert store() >= set(kept)
+    ingestd.note("spool", "works")
+    assert gateway.deliver(result(value="last")).outcome == KEPT
+    ingestd.kill()
+    again = start(**options)
+    assert again.instance == ingestd.instance and "last" in {r["values"][0] for r in again.collect(1)}
+    again.counters(spool__missing=0)
+    assert not re.search(r"spool\.(unwritten|missing|damaged|leap)", again.log_text())
+
+
 # ---- files that go away while they are in use ----
 
 def gone(how, spool, aside):
