@@ -6,24 +6,26 @@
 
 #include "common/utf8.h"
 
+#define PIECE 17 /* four bytes as \xHH, and a NUL */
+
 /* One character, or a byte that is none, as it is written; how many bytes of the text it was. */
-static size_t escape(const char *at, const char *end, char out[8])
+static size_t escape(const char *at, const char *end, char out[PIECE])
 {
     size_t length = utf8_character(at, end);
-    unsigned char c = (unsigned char)at[0];
-    /* U+0080 to U+009F are control characters as well. */
-    bool control = length == 2 && utf8_code(at, length) < 0xa0;
-    if (length == 0 || c < 0x20 || c == 0x7f || control) {
-        snprintf(out, 8, "\\x%02x", c);
-        return 1;
+    if (length > 0 && utf8_is_shown(utf8_code(at, length))) {
+        snprintf(out, PIECE, "%s%.*s", at[0] == '"' || at[0] == '\\' ? "\\" : "", (int)length, at);
+        return length;
     }
-    snprintf(out, 8, "%s%.*s", c == '"' || c == '\\' ? "\\" : "", (int)length, at);
+    length = length == 0 ? 1 : length;
+    for (size_t i = 0; i < length; i++) {
+        snprintf(out + 4 * i, PIECE - 4 * i, "\\x%02x", (unsigned char)at[i]);
+    }
     return length;
 }
 
 const char *quote(struct slice text, char room[QUOTE_ROOM])
 {
-    char piece[8];
+    char piece[PIECE];
     size_t used = 0, done = 0;
     char *to = room + 1;
     while (done < text.len) {

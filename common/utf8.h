@@ -99,4 +99,15 @@ static inline uint32_t utf8_code(const char *at, size_t length)
     return code;
 }
 
+/*
+ * Whether a character is shown where it stands: no control character, none that changes the
+ * direction of others, that joins or parts without being seen, or that ends a line.
+ */
+static inline bool utf8_is_shown(uint32_t code)
+{
+    return code >= 0x20 && !(code >= 0x7f && code <= 0x9f) && code != 0x061c &&
+           !(code >= 0x200b && code <= 0x200f) && !(code >= 0x2028 && code <= 0x202e) &&
+           !(code >= 0x2060 && code <= 0x206f) && code != 0xfeff;
+}
+
 #endif

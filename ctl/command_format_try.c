@@ -279,6 +279,12 @@ static void tell_summary(const struct trial *t)
 static void tell_nothing(const struct trial *t)
 {
     table_safe(t->report, slice_of(t->file));
+    if (t->something) {
+        fputs(" has bytes, and no document in them for the mapping's input (of blocks: no line that "
+              "a pattern of input.begin fits): no record\n",
+              t->report);
+        return;
+    }
     fputs(" is empty, and the mapping does not say what that means (\"empty\"): no record. Many "
           "tools write nothing to standard output when they could not measure, and why to standard "
           "error: look there, or add 2>&1 to the command where the format reads it\n",

@@ -11,19 +11,12 @@
 
 #define COLUMNS 64
 
-/* The character at s and its length; -1 and 1 when the bytes are not UTF-8. */
-static int32_t character(struct slice s, size_t *length)
+/* Whether it begins with a character that is shown; *length: of it, or 1. */
+static bool harmless(struct slice s, size_t *length)
 {
     size_t found = utf8_character(s.at, s.at + s.len);
     *length = found == 0 ? 1 : found;
-    return found == 0 ? -1 : (int32_t)utf8_code(s.at, found);
-}
-
-static bool harmless(int32_t point)
-{
-    return point >= 0x20 && !(point >= 0x7f && point <= 0x9f) && point != 0x061c &&
-           !(point >= 0x200b && point <= 0x200f) && !(point >= 0x2028 && point <= 0x202e) &&
-           !(point >= 0x2060 && point <= 0x206f) && point != 0xfeff;
+    return found != 0 && utf8_is_shown(utf8_code(s.at, found));
 }
 
 /* Writes the text unless f is NULL; how many places it takes. */
@@ -31,8 +24,7 @@ static size_t write_safe(FILE *f, struct slice text)
 {
     size_t places = 0, length;
     while (text.len > 0) {
-        int32_t point = character(text, &length);
-        if (harmless(point)) {
+        if (harmless(text, &length)) {
             places++;
             if (f != NULL) {
                 fwrite(text.at, 1, length, f);

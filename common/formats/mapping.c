@@ -71,6 +71,11 @@ int mapping_path_of(struct mapping_reader *r, const struct document_place *at, s
     int variable =
         path->root == JSON_ROOT_VARIABLE ? mapping_variable(r, at, path->name, false) : 0;
     path->variable = (uint32_t)variable;
+    if (variable != -1 && path->root == JSON_ROOT_VARIABLE && r->variable_awaited[variable]) {
+        document_fault(at, "expected a name that is computed before this one, found %s",
+                       DOCUMENT_SHOWN(path->name));
+        return -1;
+    }
     return variable == -1 ? -1 : 0;
 }
 
@@ -131,6 +136,16 @@ int mapping_exact(struct mapping_reader *r, const struct document_place *at, str
     return 0;
 }
 
+struct slice mapping_constant_text(struct mapping_reader *r, const struct document_place *at,
+                                   struct slice text)
+{
+    if (text.len > 0 && memchr(text.at, '\0', text.len) != NULL) {
+        document_fault(at, "expected a text without a NUL in it");
+        return (struct slice){NULL, 0};
+    }
+    return document_copy(at, r->arena, text);
+}
+
 int mapping_constant(struct mapping_reader *r, const struct document_place *at,
                      struct format_value *value)
 {
@@ -147,7 +162,8 @@ int mapping_constant(struct mapping_reader *r, const struct document_place *at,
         value->kind = VALUE_TEXT;
         value->text = at->node->type == JSON_TRUE    ? slice_of("1")
                       : at->node->type == JSON_FALSE ? slice_of("0")
-                                                     : document_copy(at, r->arena, at->node->text);
+                                                     : mapping_constant_text(r, at, at->node->text);
+        return value->text.at == NULL ? -1 : 0;
     }
     return 0;
 }
@@ -275,7 +291,16 @@ static void read_variables(struct mapping_reader *r, const struct document_place
 {
     for (struct document_place m = document_first(at); m.node != NULL; document_next(&m)) {
         int variable = mapping_variable(r, &m, m.node->key, true);
+        if (variable != -1) {
+            r->variable_awaited[variable] = !r->variable_remembered[variable];
+        }
+    }
+    for (struct document_place m = document_first(at); m.node != NULL; document_next(&m)) {
+        int variable = mapping_variable(r, &m, m.node->key, true);
         const struct expression *value = mapping_expression(r, &m);
+        if (variable != -1) {
+            r->variable_awaited[variable] = false;
+        }
         uint32_t i = 0;
         while (i < *count && variables[i].variable != (uint32_t)variable) {
             i++;
@@ -469,6 +494,9 @@ static void read_remember(struct mapping_reader *r, const struct document_place 
         struct slice name = document_text(&as, 1, LIMIT_NAME_BYTES);
         int variable = name.at == NULL ? -1 : mapping_variable(r, &as, name, true);
         rule->variable = (uint32_t)variable;
+        if (variable != -1) {
+            r->variable_remembered[variable] = true;
+        }
         rule->when = when.node == NULL ? NULL : mapping_condition(r, &when);
         mapping_path(r, &path, &rule->path);
     }

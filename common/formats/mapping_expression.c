@@ -353,7 +353,7 @@ const struct expression *mapping_expression_of(struct mapping_reader *r,
     struct json_path path;
     if (!json_path_is(text)) {
         e.constant =
-            (struct format_value){.kind = VALUE_TEXT, .text = document_copy(at, r->arena, text)};
+            (struct format_value){.kind = VALUE_TEXT, .text = mapping_constant_text(r, at, text)};
         return e.constant.text.at == NULL ? NULL : mapping_keep(r, at, &e, sizeof e);
     }
     if (mapping_path_of(r, at, text, &path) == -1) {

@@ -12,6 +12,8 @@ struct mapping_reader {
     struct format_mapping *mapping;
     struct slice variables[MAPPING_VARIABLES];
     bool variable_set[MAPPING_VARIABLES];           /* by let or remember */
+    bool variable_remembered[MAPPING_VARIABLES];    /* by remember, before anything is computed */
+    bool variable_awaited[MAPPING_VARIABLES];       /* of the `let` being read: not computed yet */
     const char *variable_places[MAPPING_VARIABLES]; /* where each was named first */
     uint32_t depth; /* elements around what is read: of `each`, and of agg's */
     struct slice paths[MAPPING_PATHS];
@@ -30,6 +32,10 @@ const char *mapping_place(struct mapping_reader *r, const struct document_place 
  * value here. */
 int mapping_variable(struct mapping_reader *r, const struct document_place *at, struct slice name,
                      bool set);
+
+/* A constant text, copied; .at is NULL after a fault: it has a NUL in it, or memory is out. */
+struct slice mapping_constant_text(struct mapping_reader *r, const struct document_place *at,
+                                   struct slice text);
 
 /* A path, or steps alone, that stands there as a text. */
 int mapping_path(struct mapping_reader *r, const struct document_place *at, struct json_path *path);

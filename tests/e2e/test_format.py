@@ -199,6 +199,12 @@ def test_nothing_is_no_record(ctl, mapping):
         assert out.startswith("standard input is empty, and the mapping does not say what that means") and len(out.splitlines()) == 1
 
 
+def test_what_no_block_begins_in_is_not_empty(ctl, tmp_path):
+    (tmp_path / "blocks.json").write_text(json.dumps({**MAPPING, "input": {"decoder": "blocks", "begin": "host {host}", "lines": []}}))
+    out, _ = ctl("try", str(tmp_path / "blocks.json"), text="; something else\n", code=1)
+    assert "\nstandard input has bytes, and no document in them" in out and "is empty" not in out
+
+
 SILENT = {"curl": ("http", "h.example"), "dig": ("dns", ""), "fping-json": ("ping", "ICMPECHO"), "fping-text": ("ping", "ICMPECHO"),
           "httping": ("http", "h.example"), "iputils": ("ping", "ICMPECHO"), "irtt": ("irtt", "UDP"), "kdig": ("dns", ""),
           "librespeed": ("speedtest", "librespeed"), "mtr": ("mtr", ""), "ndt7-client": ("speedtest", "ndt7"),

@@ -11,6 +11,7 @@ import urllib.request
 
 import pytest
 from conftest import running_set, time_text, wait_for
+from ezrepo import importing
 from ingestds import result
 
 BLOCK = {"gradeName": "overall", "appliesTo": {"recordType": "sky"}, "gradingRules": [
@@ -154,6 +155,11 @@ def test_what_is_refused_is_told_by_reason_and_place(one, archive):
     done = one.cmd("import", "--format", "sky", str(archive / "b"), check=False)
     assert done.returncode == 1 and "refused as file: 1, first " in done.stdout, done
     assert "No such file" in one.cmd("import", "--format", "sky", str(archive / "none"), check=False).stderr
+
+
+def test_a_user_without_a_name_is_called_as_ezrepoctl_calls_him(monkeypatch):
+    monkeypatch.setattr(os, "getuid", lambda: 3999999999)
+    assert importing.sender() == "import:unknown"
 
 
 def test_mplane_results_and_what_retention_would_drop(one, archive):

@@ -53,6 +53,17 @@ static const struct {
     const char *told; /* one of the lines, or its beginning */
 } faults[] = {
     {"[]", "expected an object"},
+    {WHOLE("\"let\": {\"a\": \"%b\", \"b\": \"%a\"}"),
+     "let.a: expected a name that is computed before this one, found \"b\""},
+    {WHOLE("\"let\": {\"a\": {\"first\": [\"$.x\", \"%a\"]}}"),
+     "let.a.first[1]: expected a name that"},
+    {RULE("\"let\": {\"b\": {\"text\": \"{%c}\"}, \"c\": 1}, \"metrics\": {}"),
+     "records[0].let.b.text: expected a name that"},
+    {"{\"input\": {\"decoder\": \"json\"}, \"records\": [{\"type\": \"a\\u0000b\", \"start\": "
+     "\"$.t\", \"metrics\": {}}]}",
+     "records[0].type: expected a text without a NUL in it"},
+    {METRIC("{\"path\": \"$.a\", \"default\": \"x\\u0000\"}"),
+     "records[0].metrics.m.default: expected a"},
     {"{", "document: ends too early"},
     {"{}", "input: expected"},
     {"{\"input\": {\"decoder\": \"yaml\"}, \"records\": []}", "input.decoder: expected one of"},
@@ -232,6 +243,9 @@ static void what_is_meant_is_read(void **state)
         WHEN("{\"not\": {\"any\": []}}"),
         METRIC("null"),
         METRIC("{\"default\": 1}"),
+        WHOLE("\"remember\": [{\"path\": \"$.x\", \"as\": \"b\"}], \"let\": {\"a\": \"%b\", \"b\": "
+              "\"%a\"}"),
+        WHOLE("\"let\": {\"a\": 1, \"b\": \"%a\"}"),
         METRIC("{\"const\": \"$.5\"}"),
         METRIC("\"~$.a\""),
         RULE("\"metrics\": {\"round_trip_loss\": \"$.a\", \"delay.count\": \"$.b\"}"),

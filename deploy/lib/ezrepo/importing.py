@@ -27,11 +27,18 @@ def _tell_retention(state: State) -> None:
         complain(f"stored.retention keeps {what} for {days} days: those before {begin} will be refused as expired")
 
 
+def sender() -> str:
+    """Whose imports these are in the ledger, as ezrepoctl says it to ingestd."""
+    try:
+        return "import:" + pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user that has no name
+        return "import:unknown"
+
+
 def _counts(state: State, client: str) -> Optional[Dict[str, int]]:
     """What the ledger says of imports by this user; None where it cannot be asked."""
-    sender = "import:" + pwd.getpwuid(os.getuid()).pw_name
     try:
-        rows, = asking.answers(state, client, [("LedgerAccounts", {"input.sender": sender})])
+        rows, = asking.answers(state, client, [("LedgerAccounts", {"input.sender": sender()})])
     except (Failure, Usage) as error:
         complain(f"what the store made of it cannot be told: {error}")
         return None
