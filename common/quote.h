@@ -13,8 +13,8 @@
 
 /*
  * The text in quotes, written to room, which is returned. Quotes and backslashes in it get a
- * backslash; what is no UTF-8, or not shown where it stands (utf8_is_shown()), is written as \xHH. What takes more than
- * QUOTE_BYTES is cut and ends with "...".
+ * backslash; what is no UTF-8, or not shown where it stands (utf8_is_shown()), is written as \xHH.
+ * What takes more than QUOTE_BYTES is cut and ends with "...".
  */
 const char *quote(struct slice text, char room[QUOTE_ROOM]);
 

@@ -68,7 +68,9 @@ static int read_until(char text[WHEN_TEXT])
         return -1;
     }
     if (given.until != NULL && when_time_parse(slice_of(given.until), &until_us) == -1) {
-        ctl_usage("--until: expected a time, found \"%s\"", given.until);
+        ctl_usage("--until: expected a time, such as 2027-01-31 (--days N counts from now), found "
+                  "\"%s\"",
+                  given.until);
         return -1;
     }
     until_us = given.days != NULL ? now_us + days * DAY_US : until_us;

@@ -280,9 +280,10 @@ static void tell_nothing(const struct trial *t)
 {
     table_safe(t->report, slice_of(t->file));
     if (t->something) {
-        fputs(" has bytes, and no document in them for the mapping's input (of blocks: no line that "
-              "a pattern of input.begin fits): no record\n",
-              t->report);
+        fputs(
+            " has bytes, and no document in them for the mapping's input (of blocks: no line that "
+            "a pattern of input.begin fits): no record\n",
+            t->report);
         return;
     }
     fputs(" is empty, and the mapping does not say what that means (\"empty\"): no record. Many "

@@ -72,25 +72,12 @@ int format_given_fill(struct arena *a, int fd, const char *file, struct format_c
     return code;
 }
 
-static bool asks_for(const struct format_about *about, struct slice name)
-{
-    for (uint32_t i = 0; i < about->context_count; i++) {
-        if (slice_equal(about->context[i], name)) {
-            return true;
-        }
-    }
-    return slice_is(name, "sender") || slice_is(name, "received") || slice_is(name, "file") ||
-           about->context_count == FORMAT_ABOUT_NAMES; /* there may be more */
-}
-
 int format_given_check(const char *name, const struct format *f)
 {
-    struct format_about about;
-    format_about(f, &about);
     for (int i = 0; i < context.count && !any; i++) {
         const char *text = context.text[i], *equals = strchr(text, '=');
         struct slice given = {text, equals == NULL ? 0 : (size_t)(equals - text)};
-        if (given.len > 0 && !asks_for(&about, given)) {
+        if (given.len > 0 && !format_asks(f, given)) {
             ctl_failed("--context: the format %s asks for no \"%.*s\"; format check tells for what",
                        name, (int)given.len, given.at);
             return -1;

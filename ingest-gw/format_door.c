@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "common/formats/format_about.h"
+#include "common/formats/format_files.h"
 #include "ingest-gw/delivery_door.h"
 #include "ingest-gw/format_names.h"
 
@@ -42,6 +44,23 @@ static void take_body(struct post *p, const struct door_request *r,
     arena_free(&a);
 }
 
+const char *format_door_parameters(const struct door_request *r, struct arena *a,
+                                   struct context_query *context)
+{
+    const struct format_file *f =
+        format_files_find(r->gateway->mappings, slice_of(r->rest)); /* NULL: mPlane's own */
+    const char *why = context_query_read(
+        a, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->request)), context);
+    for (uint32_t i = 0; why == NULL && i < context->count; i++) {
+        if (f == NULL || !format_asks(f->format, context->names[i])) {
+            why = arena_printf(a, "the format %.64s asks for no \"%.*s\"", r->rest,
+                               (int)context->names[i].len, context->names[i].at);
+            why = why == NULL ? "out of memory" : why;
+        }
+    }
+    return why;
+}
+
 void format_door_post(const struct door_request *r)
 {
     struct context_query context;
@@ -50,8 +69,7 @@ void format_door_post(const struct door_request *r)
     if (p == NULL) {
         return;
     }
-    const char *why = context_query_read(
-        p->arena, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->request)), &context);
+    const char *why = format_door_parameters(r, p->arena, &context);
     if (!format_names_has(g->formats, slice_of(r->rest))) {
         const char *names = format_names_text(g->formats, p->arena);
         delivery_refuse(p, HTTP_NOTFOUND, "format",

@@ -61,8 +61,8 @@ struct ingest {
     struct format_names *formats;
     struct audit_log *audit;
     struct posts *posts;
-    struct format_files *mappings; /* NULL: there is no remote write */
-    struct remote *remote;         /* the same */
+    struct format_files *mappings;
+    struct remote *remote; /* the same */
 };
 
 static inline void ingest_count(struct ingest *g, enum ingest_counter counter)

@@ -52,16 +52,11 @@ static int take_access(void *context, struct slice document)
     return 0;
 }
 
-/* What says how samples are put together; 0 with NULL where there is no remote write. */
-static int read_mappings(const struct ingest *g, struct format_files **mappings)
+/* What says what a delivery may tell, and how samples are put together. */
+static struct format_files *read_mappings(void)
 {
     const struct config_common *common = daemon_common();
-    *mappings = NULL;
-    if (g->settings.remote.remote_dir[0] == '\0') {
-        return 0;
-    }
-    *mappings = format_files_of(common->schemas_dir, common->formats_dir);
-    return *mappings == NULL ? -1 : 0;
+    return format_files_of(common->schemas_dir, common->formats_dir);
 }
 
 static int prepare(void)
@@ -69,9 +64,8 @@ static int prepare(void)
     struct ingest *g = &self.gateway;
     g->access = read_access(g, (struct slice){NULL, 0});
     g->formats = format_names_read(daemon_common());
-    return g->access == NULL || g->formats == NULL || read_mappings(g, &g->mappings) == -1
-               ? -1
-               : doors_prepare(g);
+    g->mappings = read_mappings();
+    return g->access == NULL || g->formats == NULL || g->mappings == NULL ? -1 : doors_prepare(g);
 }
 
 static int start_parts(struct ingest *g)
@@ -133,10 +127,9 @@ static int reload(void)
     const struct tls_files files = ingest_files(&g->settings);
     struct access *access = read_access(g, access_watch_document(g->watch));
     struct format_names *formats = format_names_read(daemon_common());
-    struct format_files *mappings;
-    int read = read_mappings(g, &mappings);
+    struct format_files *mappings = read_mappings();
     SSL_CTX *context =
-        access == NULL || formats == NULL || read == -1 ? NULL : connections_context(&files);
+        access == NULL || formats == NULL || mappings == NULL ? NULL : connections_context(&files);
     if (context == NULL) {
         access_free(&access);
         format_names_free(&formats);

@@ -47,17 +47,17 @@ static void add_types(struct format_about *about, const struct expression *e)
     }
 }
 
-/* "#name.steps", perhaps with ~ before it. */
-static void add_context(struct format_about *about, struct slice path)
+/* Of "#name.steps", perhaps with ~ before it; .at NULL: another path. */
+static struct slice context_name(struct slice path)
 {
     size_t from = path.len > 0 && path.at[0] == '~' ? 1 : 0, end = from + 1;
     if (path.len <= from || path.at[from] != '#') {
-        return;
+        return (struct slice){NULL, 0};
     }
     while (end < path.len && path.at[end] != '.' && path.at[end] != '[') {
         end++;
     }
-    add(about->context, &about->context_count, (struct slice){path.at + from + 1, end - from - 1});
+    return (struct slice){path.at + from + 1, end - from - 1};
 }
 
 void format_about(const struct format *f, struct format_about *about)
@@ -71,6 +71,20 @@ void format_about(const struct format *f, struct format_about *about)
         add_types(about, m->rules[i].dimensions[DIMENSION_type]);
     }
     for (uint32_t i = 0; i < m->path_count; i++) {
-        add_context(about, m->paths[i]);
+        struct slice name = context_name(m->paths[i]);
+        if (name.at != NULL) {
+            add(about->context, &about->context_count, name);
+        }
     }
+}
+
+bool format_asks(const struct format *f, struct slice name)
+{
+    const struct format_mapping *m = format_mapping_of(f);
+    bool asked = slice_is(name, "sender") || slice_is(name, "received") || slice_is(name, "file");
+    for (uint32_t i = 0; i < m->path_count && !asked; i++) {
+        struct slice one = context_name(m->paths[i]);
+        asked = one.at != NULL && slice_equal(one, name);
+    }
+    return asked;
 }

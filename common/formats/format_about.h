@@ -22,4 +22,8 @@ struct format_about {
 /* Texts live as long as the format. */
 void format_about(const struct format *f, struct format_about *about);
 
+/* Whether it asks of a delivery what has this name; what each door knows by itself (sender,
+ * received, file) counts as asked for. */
+bool format_asks(const struct format *f, struct slice name);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "common/http/reply.h"
 #include "ingest-gw/delivery_door.h"
+#include "ingest-gw/format_door.h"
 #include "ingest-gw/remote/remote.h"
 
 #define ARENA_TIMES 8 /* what is made of a body, to what it is uncompressed */
@@ -166,8 +167,7 @@ void remote_door_post(const struct door_request *r)
     if (p == NULL) {
         return;
     }
-    const char *why = context_query_read(
-        p->arena, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->request)), &context);
+    const char *why = format_door_parameters(r, p->arena, &context);
     const char *kind = fault_of_kind(r);
     if (g->remote == NULL) {
         delivery_refuse(p, HTTP_NOTFOUND, "path",

@@ -49,7 +49,7 @@ def test_what_is_known_beside_the_body(door):
     assert records_of(door, 1)[0]["dest"] == "a/b cé"
     long = "&".join(f"n{i}=v" for i in range(57))
     for query, why in (("a=1&a=2", "twice"), ("=1", "no name"), ("a=%00", "NUL"), ("a=%ff", "UTF-8"), ("a=%4", "hexadecimal"),
-                       ("n" * 65 + "=1", "too long"), ("a=" + "v" * 1025, "too long"), (long, "too many")):
+                       ("prob=x", 'asks for no "prob"'), ("n" * 65 + "=1", "too long"), ("a=" + "v" * 1025, "too long"), (long, "too many")):
         status, _, told = door.post(f"/ingest/fping-text?{query}")
         assert status == 400 and told["reason"] == "context" and why in told["detail"], (query, told)
 

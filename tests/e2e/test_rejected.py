@@ -111,7 +111,7 @@ def test_what_a_tool_wrote_is_sent_again_as_what_it_was(make_set):
     files = one.client_files("prue")
     posted = subprocess.run(
         ["curl", "-sS", "--cacert", files["ca"], "--cert", files["cert"], "--key", files["key"], "--data-binary", "@-",
-         f"https://127.0.0.1:{one.ingest}/ingest/smokeping-lastupdate?target=192.0.2.7&note=a%20b%26c"], check=True, text=True,
+         f"https://127.0.0.1:{one.ingest}/ingest/smokeping-lastupdate?target=192.0.2.7&probe=a%20b%26c"], check=True, text=True,
         capture_output=True, input=f" uptime loss median ping1 ping2\n\n{stamp}: U 0 6.8e-05 5.1e-05 7.2e-05\n").stdout
     assert json.loads(posted)["reason"] == "time.past", posted
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
@@ -120,7 +120,7 @@ def test_what_a_tool_wrote_is_sent_again_as_what_it_was(make_set):
                  "rtt min/avg/max/mdev = 9.100/9.100/9.100/0.000 ms\n".encode(), ("127.0.0.1", udp))
     rows = {row["format"]: row for row in wait_listed(one, 2)}
     told = rows["smokeping-lastupdate"]
-    assert (told["door"], told["context"]) == ("https", "target=192.0.2.7&note=a%20b%26c")
+    assert (told["door"], told["context"]) == ("https", "target=192.0.2.7&probe=a%20b%26c")
     assert (rows["iputils"]["door"], rows["iputils"]["context"]) == ("udp", "")
     one.configure(ingestd={"past_limit_s": 86400})
     one.cmd("reload")
@@ -129,7 +129,7 @@ def test_what_a_tool_wrote_is_sent_again_as_what_it_was(make_set):
     assert done.stdout.count(": 1 record taken, 0 refused\n") == 2, done.stdout
     one.wait_matched(2)
     assert sorted(one.sql("SELECT dest, probe, format FROM record")) == [
-        ("192.0.2.7", told["sender"].removeprefix("https:"), "smokeping-lastupdate"), ("192.0.2.8", "127.0.0.1", "iputils")]
+        ("192.0.2.7", "a b&c", "smokeping-lastupdate"), ("192.0.2.8", "127.0.0.1", "iputils")]
     # What is no better now is refused again, and says why.
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.sendto(b"nothing of a ping", ("127.0.0.1", udp))

@@ -138,7 +138,7 @@ def cmd_pki_revoke(state: State, args: argparse.Namespace) -> int:
     else:
         count = pki.revoke_client(state, args.name)
         said = (f"revoked {args.name} ({count} certificate{'' if count == 1 else 's'});"
-                f" its identity keeps the roles it has in {state.config_file}")
+                f" its identity keeps the roles it has, in {state.config_file} or in the store (ezrepo role list)")
     say(said)
     return _tell_gateway(state)
 
