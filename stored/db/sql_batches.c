@@ -114,7 +114,7 @@ const char sql_batch_take[] =
  */
 const char sql_batch_settle[] = STREAMS_TOLD STREAMS_ENDED STREAMS_COUNTED
     " SELECT " COPIES_COLUMNS " FROM known k"
-    " JOIN batch_stream n ON n.instance = k.instance AND n.shard = k.shard"
+    " JOIN batch_stream n ON n.instance = k.instance AND n.shard = k.shard AND n.epoch <> k.epoch"
     "  AND n.begun > k.begun AND k.newest >= n.first AND k.received > n.begun"
     "  AND (n.number > k.number OR n.first >= k.first)"
     " WHERE k.epoch <> 0"
