@@ -5,10 +5,13 @@
 
 #include <netinet/in.h>
 
+#include "common/arena.h"
 #include "common/http/bodies.h"
 #include "common/http/connections.h"
 #include "common/http/peers.h"
 #include "common/http/tls.h"
+
+#define REFUSAL_BYTES ((size_t)32 * 1024) /* of an arena for one */
 
 #define PEER_SIZE (INET6_ADDRSTRLEN + 16)
 
@@ -21,6 +24,8 @@ struct connections {
     size_t open, ending;
     struct peers *peers;
     struct bodies bodies;
+    const char *(*refusal)(struct arena *a, int status); /* as of server_kind */
+    struct event *spoken_event; /* evhttp has answered by itself, on some connections */
     uint64_t counts[HTTP_COUNTER_COUNT];
 };
 
@@ -34,6 +39,7 @@ struct connection {
     unsigned generation; /* of the lists of revoked certificates it was judged by */
     bool stale;          /* what it stands on, a certificate or an authority, was exchanged */
     bool ending;         /* its socket was shut down */
+    bool spoken;         /* evhttp answers by itself what is no request */
     char *identity;
     struct slice certificates; /* its own */
     int64_t ends_us;           /* since 1970: when the first of the peer's certificates ends */

@@ -23,6 +23,12 @@ void reply_send_buffer(struct evhttp_request *request, int status, const char *c
     if (last) {
         evhttp_add_header(headers, "Connection", "close");
     }
+    if (evhttp_request_get_command(request) == EVHTTP_REQ_HEAD) { /* RFC 9110, 9.3.2: no body */
+        char length[24];
+        snprintf(length, sizeof length, "%zu", evbuffer_get_length(buffer));
+        evhttp_add_header(headers, "Content-Length", length);
+        evbuffer_drain(buffer, evbuffer_get_length(buffer));
+    }
     connection_sends(request, evbuffer_get_length(buffer));
     evhttp_send_reply(request, status, NULL, buffer);
     evbuffer_free(buffer);

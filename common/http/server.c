@@ -78,6 +78,7 @@ struct http_server *server_new(const struct server_kind *kind, const struct conf
     }
     s->kind = kind;
     s->connections = c;
+    c->refusal = kind->refusal;
     LL_PREPEND(servers, s);
     if (open_sockets(s, listen) == -1) {
         server_free(&s);
@@ -107,6 +108,14 @@ static void refuse_framing(struct evhttp_request *request, struct connection *c)
         log_warn("request.malformed", "peer=%s error=\"not certain where it ends\"",
                  connection_peer(c));
     }
+    struct arena *a = c->of->refusal == NULL ? NULL : arena_new(REFUSAL_BYTES);
+    const char *told = a == NULL ? NULL : c->of->refusal(a, HTTP_BADREQUEST);
+    if (told != NULL) {
+        reply_send(request, HTTP_BADREQUEST, "application/json", slice_of(told), true);
+        arena_free(&a);
+        return;
+    }
+    arena_free(&a);
     reply_text(request, HTTP_BADREQUEST,
                "expected one Content-Length, a number, or Transfer-Encoding: chunked; a body only "
                "with POST, PUT or PATCH; no blank before a colon\n",

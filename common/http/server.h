@@ -7,6 +7,7 @@
 #ifndef EZREPO_HTTP_SERVER_H
 #define EZREPO_HTTP_SERVER_H
 
+#include "common/arena.h"
 #include "common/config.h"
 #include "common/http/connections.h"
 #include "common/http/listen.h"
@@ -22,6 +23,9 @@ struct server_kind {
      */
     void (*asked)(void *context, struct evhttp_request *request, struct connection *c);
     void *context;
+    /* The body of an answer to what is no request, as JSON in the arena, by status; NULL: memory is
+     * out. Without this member it is a text, or HTML of evhttp's. */
+    const char *(*refusal)(struct arena *a, int status);
 };
 
 struct http_server;

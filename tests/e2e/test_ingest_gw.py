@@ -65,6 +65,11 @@ def test_what_is_refused_is_told(door):
     assert door.post("/ingest/fping-text/more")[0] == door.post("/")[0] == door.post("/ingest/")[0] == 404
     status, headers, _ = door.ask("GET", "/ingest/fping-text")
     assert (status, headers["Allow"]) == (405, "POST")
+    with make_context(door.ca.file, door.files["probe"]).wrap_socket(socket.create_connection(("127.0.0.1", door.port), timeout=60),
+                                           server_hostname="127.0.0.1") as wrapped:
+        wrapped.sendall(b"HEAD /ingest/fping-text HTTP/1.1\r\nConnection: close\r\n\r\n")
+        told = b"".join(iter(lambda: wrapped.recv(65536), b""))
+    assert told.startswith(b"HTTP/1.1 405 ") and told.endswith(b"\r\n\r\n") and told.count(b"\r\n\r\n") == 1, told
     assert door.post("/ingest/fping-text", Content_Type="multipart/form-data; boundary=x")[0] == 415
 
 
@@ -74,7 +79,8 @@ def test_bodies(door):
     records_of(door, 1)
     assert door.post("/ingest/fping-text", gzip.compress(b" " * 10_000_000), Content_Encoding="gzip")[0] == 413
     assert door.post("/ingest/fping-text", b"x" * 150000)[0] == 413  # told by us
-    assert door.post("/ingest/fping-text", b"x" * 250000)[0] == 413  # by what reads requests
+    status, _, told = door.post("/ingest/fping-text", b"x" * 250000)  # by what reads requests
+    assert (status, told["reason"], told["refused"]) == (413, "body", 1)
     assert door.post("/ingest/fping-text", b"{}", Content_Encoding="gzip")[0] == 400
     status, headers, _ = door.post("/ingest/fping-text", b"x", Content_Encoding="br")
     assert (status, headers["Accept-Encoding"]) == (415, "gzip")
@@ -114,6 +120,8 @@ def test_where_a_request_ends_is_certain(door):
     cases = [("POST {} HTTP/1.1\r\nTransfer-Encoding: gzip\r\n", FPING), ("POST {} HTTP/1.1\r\nContent-Length : 9\r\n", "GET / "),
              ("POST {} HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
              ("POST {} HTTP/1.1\r\nContent-Length: +1\r\n", "x"),
+             ("POST {} HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Encoding: identity\r\nContent-Length: 1\r\n", "x"),
+             ("POST {} HTTP/1.1\r\nno header\r\n", ""),
              ("POST {} HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 18\r\n", "GET / HTTP/1.1\r\n\r\n"),
              ("POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"),
              ("GET {} HTTP/1.1\r\nContent-Length: 18\r\n", "GET / HTTP/1.1\r\n\r\n")]
@@ -123,7 +131,8 @@ def test_where_a_request_ends_is_certain(door):
                                  server_hostname="127.0.0.1") as wrapped:
             wrapped.sendall((head.format("/ingest/fping-text?target=x") + "\r\n" + body).encode())
             told = b"".join(iter(lambda sock=wrapped: sock.recv(65536), b""))
-        assert told.startswith(b"HTTP/1.1 400 ") and told.count(b"HTTP/1.1") == 1, (head, told)
+        assert told.startswith(b"HTTP/1.1 400 ") and told.count(b"HTTP/1.1 4") == 1, (head, told)
+        assert json.loads(told.partition(b"\r\n\r\n")[2])["reason"] == "request", (head, told)
     after = door.counters()
     assert (after["requests"], after["posts.kept"]) == (before["requests"], before["posts.kept"])
     assert after["requests.malformed"] - before["requests.malformed"] >= 6  # of one of them evhttp says it itself
