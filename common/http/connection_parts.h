@@ -8,6 +8,7 @@
 #include "common/arena.h"
 #include "common/http/bodies.h"
 #include "common/http/connections.h"
+#include "common/http/framing.h"
 #include "common/http/peers.h"
 #include "common/http/tls.h"
 
@@ -34,12 +35,13 @@ struct connection {
     struct connections *of;             /* NULL: those are gone, it will be soon */
     SSL *ssl;                           /* its owner */
     enum connection_phase phase;
-    int64_t since_us;    /* of the phase */
-    uint64_t bytes_read; /* when the connection became idle */
-    unsigned generation; /* of the lists of revoked certificates it was judged by */
-    bool stale;          /* what it stands on, a certificate or an authority, was exchanged */
-    bool ending;         /* its socket was shut down */
-    bool spoken;         /* evhttp answers by itself what is no request */
+    int64_t since_us;       /* of the phase */
+    uint64_t bytes_read;    /* when the connection became idle */
+    unsigned generation;    /* of the lists of revoked certificates it was judged by */
+    bool stale;             /* what it stands on, a certificate or an authority, was exchanged */
+    bool ending;            /* its socket was shut down */
+    bool spoken;            /* evhttp answers by itself what is no request */
+    enum framing_head head; /* of the request that is coming */
     char *identity;
     struct slice certificates; /* its own */
     int64_t ends_us;           /* since 1970: when the first of the peer's certificates ends */
@@ -56,6 +58,15 @@ struct connection {
 
 /* Asks the connection to end. evhttp learns of it as of a peer that left. */
 void connection_end(struct connection *c);
+
+/* The same of one with nothing under way: its peer is told (RFC 8446, 6.1), so that nothing looks
+ * cut off. */
+void connection_end_idle(struct connection *c);
+
+/* Answers to what is no request (refusals.c). Before the first connection, after an error was
+ * logged -1; and for each, whose body is watched already, -1: no memory. */
+int refusals_start(struct connections *all, struct event_base *base);
+int refusals_watch(struct connection *c);
 
 /*
  * The next to go: idle or shaking hands before receiving, the longest first; none that is young.

@@ -205,65 +205,9 @@ struct connections *connections_new(SSL_CTX *context, const char *section,
     return all;
 }
 
-/* ---- what evhttp answers by itself ---- */
-
-/* What nobody asked for is there to be sent. */
-static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *context)
-{
-    struct connection *c = context;
-    (void)output;
-    bool ours = c->phase == CONNECTION_ANSWERING || c->phase == CONNECTION_SENDING;
-    if (info->n_added > 0 && !ours && c->of != NULL && c->of->refusal != NULL) {
-        c->spoken = true;
-        event_active(c->of->spoken_event, EV_TIMEOUT, 0);
-    }
-}
-
-/* Its page of HTML becomes what our answers are; "100 Continue" stays. */
-static void retell(struct connection *c, struct arena *a)
-{
-    struct evbuffer *output = bufferevent_get_output(c->body.bufferevent);
-    char head[64] = "", reason[48];
-    int status;
-    evbuffer_copyout(output, head, sizeof head - 1);
-    if (sscanf(head, "HTTP/1.%*d %d %47[^\r\n]", &status, reason) != 2 || status < 400) {
-        return;
-    }
-    const char *told = c->of->refusal(a, status);
-    if (told != NULL && evbuffer_drain(output, evbuffer_get_length(output)) == 0) {
-        evbuffer_add_printf(output,
-                            "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-                            "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
-                            status, reason, strlen(told), told);
-    }
-}
-
-/* Before anything of it is sent: the loop has not looked since whether it can be. */
-static void on_spoken(evutil_socket_t fd, short what, void *context)
-{
-    struct connections *all = context;
-    struct arena *a = arena_new(REFUSAL_BYTES);
-    struct connection *c;
-    (void)fd, (void)what;
-    DL_FOREACH2(all->first, c, next)
-    {
-        if (c->spoken && a != NULL) {
-            retell(c, a);
-            arena_reset(a);
-        }
-        c->spoken = false;
-    }
-    arena_free(&a);
-}
-
 int connections_start(struct connections *all, struct event_base *base)
 {
-    all->spoken_event = event_new(base, -1, 0, on_spoken, all);
-    if (all->spoken_event == NULL) {
-        log_error("connections.start", "error=\"out of memory\"");
-        return -1;
-    }
-    return bodies_start(&all->bodies, base);
+    return refusals_start(all, base) == -1 ? -1 : bodies_start(&all->bodies, base);
 }
 
 void connections_free(struct connections **all)
@@ -371,8 +315,7 @@ struct bufferevent *connections_accept(struct event_base *base, void *context)
         return NULL;
     }
     bufferevent_openssl_set_allow_dirty_shutdown(b, 1);
-    if (bodies_watch(&all->bodies, &c->body, b) == -1 ||
-        evbuffer_add_cb(bufferevent_get_output(b), on_output, c) == NULL) {
+    if (bodies_watch(&all->bodies, &c->body, b) == -1 || refusals_watch(c) == -1) {
         log_error("connection.new", "error=\"out of memory\"");
         bufferevent_free(b);
         return NULL;
@@ -517,8 +460,7 @@ static bool is_idle(struct connection *c)
            (ioctl(SSL_get_fd(c->ssl), FIONREAD, &waiting) == -1 || waiting == 0);
 }
 
-/* The peer of an idle one is told that it ends (RFC 8446, 6.1), so that nothing looks cut off. */
-static void end_idle(struct connection *c)
+void connection_end_idle(struct connection *c)
 {
     SSL_shutdown(c->ssl);
     ERR_clear_error();
@@ -544,7 +486,7 @@ void connections_use(struct connections *all, SSL_CTX *fresh)
     {
         c->stale = c->stale || !stands(c, same_certificate, same_authorities);
         if ((c->stale || was_revoked(c)) && is_idle(c)) {
-            end_idle(c);
+            connection_end_idle(c);
         }
     }
 }
@@ -562,7 +504,7 @@ void connections_sweep(struct connections *all)
         if ((late || ended) && !c->ending) {
             all->counts[HTTP_CONNECTIONS_EXPIRED]++;
             if (c->phase == CONNECTION_IDLE) {
-                end_idle(c);
+                connection_end_idle(c);
             } else {
                 connection_end(c);
             }
@@ -577,7 +519,7 @@ void connections_close_idle(struct connections *all)
     DL_FOREACH2(all->first, c, next)
     {
         if (is_idle(c)) {
-            end_idle(c);
+            connection_end_idle(c);
         } else if (c->phase == CONNECTION_HANDSHAKE) {
             connection_end(c);
         }

@@ -45,3 +45,43 @@ bool framing_is_certain(struct evhttp_request *request)
     return coding == NULL ? length == NULL || is_number(length)
                           : length == NULL && strcasecmp(coding, "chunked") == 0;
 }
+
+/* The next line, without its end; .at NULL: none, or the blank one behind the headers. */
+static struct slice next_line(struct slice *rest)
+{
+    const char *end = memchr(rest->at, '\n', rest->len);
+    size_t n = end == NULL ? rest->len : (size_t)(end - rest->at);
+    struct slice line = {rest->at, n};
+    rest->at += end == NULL ? n : n + 1;
+    rest->len -= end == NULL ? n : n + 1;
+    line.len -= line.len > 0 && line.at[line.len - 1] == '\r';
+    return line.len == 0 ? (struct slice){NULL, 0} : line;
+}
+
+/* Whether it is a Content-Length beyond `most`, also one that no integer holds. */
+static bool is_endless(struct slice line, uint64_t most)
+{
+    static const char name[] = "Content-Length:";
+    uint64_t length = 0;
+    if (line.len < sizeof name - 1 || strncasecmp(line.at, name, sizeof name - 1) != 0) {
+        return false;
+    }
+    for (size_t i = sizeof name - 1; i < line.len && length <= most; i++) {
+        bool digit = line.at[i] >= '0' && line.at[i] <= '9';
+        length = digit ? 10 * length + (uint64_t)(line.at[i] - '0') : length;
+    }
+    return length > most;
+}
+
+enum framing_head framing_look(struct slice bytes, uint64_t most)
+{
+    for (struct slice line = next_line(&bytes); line.at != NULL; line = next_line(&bytes)) {
+        if (memchr(line.at, '\0', line.len) != NULL) {
+            return FRAMING_NUL;
+        }
+        if (is_endless(line, most)) {
+            return FRAMING_ENDLESS;
+        }
+    }
+    return FRAMING_GOOD;
+}

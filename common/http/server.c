@@ -132,7 +132,7 @@ static void on_request(struct evhttp_request *request, void *context)
     }
     connection_set_phase(c, CONNECTION_SENDING);
     evhttp_request_set_on_complete_cb(request, on_sent, c);
-    if (framing_is_certain(request)) {
+    if (c->head == FRAMING_GOOD && framing_is_certain(request)) {
         s->kind->asked(s->kind->context, request, c);
     } else {
         refuse_framing(request, c);

@@ -121,7 +121,7 @@ def test_where_a_request_ends_is_certain(door):
              ("POST {} HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n", "0\r\n\r\n"),
              ("POST {} HTTP/1.1\r\nContent-Length: +1\r\n", "x"),
              ("POST {} HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Encoding: identity\r\nContent-Length: 1\r\n", "x"),
-             ("POST {} HTTP/1.1\r\nno header\r\n", ""),
+             ("POST {} HTTP/1.1\r\nno header\r\n", ""), ("POST {} HTTP/1.1\r\nX: a\0b\r\nContent-Length: 1\r\n", "x"),
              ("POST {} HTTP/1.1\r\nContent-Length: 0\r\nContent-Length: 18\r\n", "GET / HTTP/1.1\r\n\r\n"),
              ("POST {} HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 5\r\n", "0\r\n\r\n"),
              ("GET {} HTTP/1.1\r\nContent-Length: 18\r\n", "GET / HTTP/1.1\r\n\r\n")]
@@ -133,6 +133,12 @@ def test_where_a_request_ends_is_certain(door):
             told = b"".join(iter(lambda sock=wrapped: sock.recv(65536), b""))
         assert told.startswith(b"HTTP/1.1 400 ") and told.count(b"HTTP/1.1 4") == 1, (head, told)
         assert json.loads(told.partition(b"\r\n\r\n")[2])["reason"] == "request", (head, told)
+    for head, body in (("Content-Length: 99999999999999999999\r\n", "x"), ("Transfer-Encoding: chunked\r\n", "zz\r\n")):
+        with context.wrap_socket(socket.create_connection(("127.0.0.1", door.port), timeout=60),
+                                 server_hostname="127.0.0.1") as wrapped:
+            wrapped.sendall(f"POST /ingest/fping-text HTTP/1.1\r\n{head}\r\n{body}".encode())
+            told = b"".join(iter(lambda sock=wrapped: sock.recv(65536), b""))
+        assert told.startswith(b"HTTP/1.1 413 ") and json.loads(told.partition(b"\r\n\r\n")[2])["reason"] == "body", (head, told)
     after = door.counters()
     assert (after["requests"], after["posts.kept"]) == (before["requests"], before["posts.kept"])
     assert after["requests.malformed"] - before["requests.malformed"] >= 6  # of one of them evhttp says it itself

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What evhttp answers by itself, since nobody is asked: that becomes what our answers are. And what
+ * it would not notice at the beginning of a request.
+ */
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <event2/event.h>
+#include <stdio.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "common/http/connection_parts.h"
+#include "common/log.h"
+
+/* What nobody asked for is there to be sent. */
+static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *info, void *context)
+{
+    struct connection *c = context;
+    (void)output;
+    bool ours = c->phase == CONNECTION_ANSWERING || c->phase == CONNECTION_SENDING;
+    if (info->n_added > 0 && !ours && c->of != NULL && c->of->refusal != NULL) {
+        c->spoken = true;
+        event_active(c->of->spoken_event, EV_TIMEOUT, 0);
+    }
+}
+
+/* Its page of HTML becomes what our answers are; "100 Continue" stays. */
+static void retell(struct connection *c, struct arena *a)
+{
+    struct evbuffer *output = bufferevent_get_output(c->body.bufferevent);
+    char head[64] = "", reason[48];
+    int status;
+    evbuffer_copyout(output, head, sizeof head - 1);
+    if (sscanf(head, "HTTP/1.%*d %d %47[^\r\n]", &status, reason) != 2 || status < 400) {
+        return;
+    }
+    const char *told = c->of->refusal(a, status);
+    if (told != NULL && evbuffer_drain(output, evbuffer_get_length(output)) == 0) {
+        evbuffer_add_printf(output,
+                            "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
+                            "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                            status, reason, strlen(told), told);
+    }
+}
+
+/* A body of so many times the greatest that is taken is not waited for. */
+#define ENDLESS 64
+
+/* The first bytes of a request, before evhttp reads them. */
+static void on_head(struct evbuffer *input, const struct evbuffer_cb_info *info, void *context)
+{
+    struct connection *c = context;
+    struct evbuffer_iovec first;
+    if (info->n_added == 0 || c->of == NULL || c->account == NULL || c->body.bytes > 0 ||
+        evbuffer_peek(input, -1, NULL, &first, 1) < 1) {
+        return;
+    }
+    c->head = framing_look((struct slice){first.iov_base, first.iov_len},
+                           ENDLESS * (uint64_t)c->of->limits->body_bytes);
+    if (c->head == FRAMING_ENDLESS) {
+        event_active(c->of->spoken_event, EV_TIMEOUT, 0);
+    }
+}
+
+/* evhttp would read all of the body first; nothing of an answer is under way. */
+static void refuse_endless(struct connection *c, struct arena *a)
+{
+    bool json = a != NULL && c->of->refusal != NULL;
+    const char *told = json ? c->of->refusal(a, HTTP_ENTITYTOOLARGE) : "the body is too large\n";
+    const char *answer =
+        a == NULL || told == NULL
+            ? NULL
+            : arena_printf(a,
+                           "HTTP/1.1 413 Request Entity Too Large\r\nContent-Type: %s\r\n"
+                           "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+                           json ? "application/json" : "text/plain", strlen(told), told);
+    if (answer != NULL) {
+        SSL_write(c->ssl, answer, (int)strlen(answer));
+    }
+    connection_end_idle(c);
+}
+
+/* Before anything of it is sent: the loop has not looked since whether it can be. */
+static void on_spoken(evutil_socket_t fd, short what, void *context)
+{
+    struct connections *all = context;
+    struct arena *a = arena_new(REFUSAL_BYTES);
+    struct connection *c;
+    (void)fd, (void)what;
+    DL_FOREACH2(all->first, c, next)
+    {
+        if (c->head == FRAMING_ENDLESS && !c->ending) {
+            refuse_endless(c, a);
+        } else if (c->spoken && a != NULL) {
+            retell(c, a);
+        }
+        c->spoken = false;
+        if (a != NULL) {
+            arena_reset(a);
+        }
+    }
+    arena_free(&a);
+}
+
+int refusals_start(struct connections *all, struct event_base *base)
+{
+    all->spoken_event = event_new(base, -1, 0, on_spoken, all);
+    if (all->spoken_event == NULL) {
+        log_error("connections.start", "error=\"out of memory\"");
+        return -1;
+    }
+    return 0;
+}
+
+int refusals_watch(struct connection *c)
+{
+    struct bufferevent *b = c->body.bufferevent;
+    return evbuffer_add_cb(bufferevent_get_output(b), on_output, c) == NULL ||
+                   evbuffer_add_cb(bufferevent_get_input(b), on_head, c) == NULL
+               ? -1
+               : 0;
+}
