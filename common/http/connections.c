@@ -485,7 +485,7 @@ void connections_use(struct connections *all, SSL_CTX *fresh)
     DL_FOREACH2(all->first, c, next)
     {
         c->stale = c->stale || !stands(c, same_certificate, same_authorities);
-        if ((c->stale || was_revoked(c)) && is_idle(c)) {
+        if (is_idle(c) && (c->stale || was_revoked(c))) { /* who shakes hands is nobody yet */
             connection_end_idle(c);
         }
     }

@@ -138,10 +138,13 @@ static bool is_listed(X509_STORE *store, PKCS7_ISSUER_AND_SERIAL *name)
 
 bool tls_revoked(SSL_CTX *c, struct slice certificates)
 {
+    if (certificates.len == 0) {
+        return false;
+    }
     const unsigned char *at = (const unsigned char *)certificates.at;
     const unsigned char *end = at + certificates.len;
     bool revoked = false;
-    while (certificates.len > 0 && at < end && !revoked) {
+    while (at < end && !revoked) {
         PKCS7_ISSUER_AND_SERIAL *name = d2i_PKCS7_ISSUER_AND_SERIAL(NULL, &at, end - at);
         if (name == NULL) {
             ERR_clear_error();
