@@ -484,8 +484,10 @@ void connections_use(struct connections *all, SSL_CTX *fresh)
     all->generation++;
     DL_FOREACH2(all->first, c, next)
     {
-        c->stale = c->stale || !stands(c, same_certificate, same_authorities);
-        if (is_idle(c) && (c->stale || was_revoked(c))) { /* who shakes hands is nobody yet */
+        bool known = c->account != NULL; /* who shakes hands is nobody yet */
+        c->stale =
+            c->stale || !stands(c, same_certificate, same_authorities) || (known && was_revoked(c));
+        if (is_idle(c) && c->stale) {
             connection_end_idle(c);
         }
     }
