@@ -72,7 +72,6 @@ static void set_value(struct feed_reader *f, const char *name, const char *text)
 /* 0, or the exit code after a complaint. */
 static int begin(struct arena *a, struct feed_reader *f)
 {
-    int64_t limit;
     int exit_code = criteria_values(a, f->values);
     f->values[CRITERIA_VALUES] = (struct mplane_value){"feed.kinds", given.kinds};
     f->values[CRITERIA_VALUES + 1] = (struct mplane_value){"feed.wait", NULL};
@@ -80,9 +79,8 @@ static int begin(struct arena *a, struct feed_reader *f)
     if (exit_code != CTL_DONE || f->form == -1 || criteria_scope(a, &f->when) == -1) {
         return CTL_USAGE;
     }
-    if (given.limit != NULL && ctl_number(given.limit, 1, LIMIT_ANSWER_ROWS, &limit) == -1) {
-        return ctl_usage("--limit: expected 1 ... %d, found \"%s\"", LIMIT_ANSWER_ROWS,
-                         given.limit);
+    if (criteria_limit(given.limit) == -1) {
+        return CTL_USAGE;
     }
     if ((given.kinds != NULL && !pattern_is_text(slice_of(given.kinds))) ||
         (given.cursor != NULL && !pattern_is_text(slice_of(given.cursor)))) {
@@ -161,13 +159,7 @@ static int print_line(struct arena *a, const struct feed_reader *f, const struct
 {
     static const char *const dimensions[] = {DIMENSION_ELEMENTS};
     if (f->form == TABLE_JSON) {
-        struct slice line = mplane_json_row(a, rows, row);
-        if (line.at == NULL) {
-            return CTL_FAILED;
-        }
-        fwrite(line.at, 1, line.len, stdout);
-        putchar('\n');
-        return CTL_DONE;
+        return mplane_print_json_row(a, rows, row);
     }
     print_cell(rows, row, "time", "");
     print_cell(rows, row, "feed.kind", "  ");

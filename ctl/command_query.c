@@ -10,8 +10,9 @@
 #include "ctl/query_rows.h"
 #include "schemas/messages.h"
 
-#define ARENA_BYTES ((size_t)512 << 20)
-#define COLUMNS     64
+#define ARENA_BYTES  ((size_t)512 << 20)
+#define LIMIT_PRESET 100 /* rows of a listing */
+#define COLUMNS      64
 
 static struct {
     const char *dimensions[DIMENSION_COUNT];
@@ -132,6 +133,16 @@ int criteria_scope(struct arena *a, struct when *when)
 #define DIMENSION_VALUE(x, name, Name, addresses, help)                                            \
     {"record." #name, given.dimensions[DIMENSION_##name]},
 
+int64_t criteria_limit(const char *text)
+{
+    int64_t limit = LIMIT_PRESET;
+    if (text != NULL && ctl_number(text, 1, LIMIT_ANSWER_ROWS, &limit) == -1) {
+        ctl_usage("--limit: expected 1 ... %d, found \"%s\"", LIMIT_ANSWER_ROWS, text);
+        return -1;
+    }
+    return limit;
+}
+
 int criteria_values(struct arena *a, struct mplane_value values[CRITERIA_VALUES])
 {
     const char *range = given.range == NULL ? NULL : grade_range(a, given.range);
@@ -141,7 +152,6 @@ int criteria_values(struct arena *a, struct mplane_value values[CRITERIA_VALUES]
         {"list.limit", given.limit},
         {"list.after", given.after},
     };
-    int64_t limit;
     for (int i = 0; i < CRITERIA_VALUES; i++) {
         values[i] = all[i];
         if (all[i].text != NULL && !pattern_is_text(slice_of(all[i].text))) {
@@ -155,11 +165,7 @@ int criteria_values(struct arena *a, struct mplane_value values[CRITERIA_VALUES]
     if (given.range != NULL && given.histogram) {
         return ctl_usage("--histogram: has all grades, so it excludes --range");
     }
-    if (given.limit != NULL && ctl_number(given.limit, 1, LIMIT_ANSWER_ROWS, &limit) == -1) {
-        return ctl_usage("--limit: expected 1 ... %d, found \"%s\"", LIMIT_ANSWER_ROWS,
-                         given.limit);
-    }
-    return CTL_DONE;
+    return criteria_limit(given.limit) == -1 ? CTL_USAGE : CTL_DONE;
 }
 
 /* ---- tables ---- */
@@ -345,11 +351,7 @@ static void print_next(const struct mplane_rows *r)
 {
     struct slice cursor =
         r->rows == 0 ? (struct slice){NULL, 0} : mplane_cell(r, r->rows - 1, "list.cursor");
-    int64_t limit = 100;
-    if (given.limit != NULL) {
-        ctl_number(given.limit, 1, LIMIT_ANSWER_ROWS, &limit);
-    }
-    if (cursor.at != NULL && r->rows >= limit) {
+    if (cursor.at != NULL && r->rows >= criteria_limit(given.limit)) {
         fputs("There may be more: --after ", stderr);
         table_safe(stderr, cursor);
         fputc('\n', stderr);

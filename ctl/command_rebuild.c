@@ -111,11 +111,11 @@ static uint64_t differences(const struct rebuilt_message *m)
            m->rollups_different;
 }
 
-static void print_json(struct arena *a, const struct rebuilt_message *m)
+static void print_json(const struct rebuilt_message *m)
 {
     printf("{\"verify\": %s, \"status\": %" PRIu64 ", \"message\": ",
            given.verify ? "true" : "false", m->status);
-    table_json_text(stdout, a, m->message);
+    json_print_slice(stdout, m->message);
     printf(", \"identical\": %s", m->status == ANSWER_OK && differences(m) == 0 ? "true" : "false");
     printf(", \"series\": %" PRIu64 ", \"records\": %" PRIu64 ", \"hours\": %" PRIu64, m->series,
            m->records, m->hours);
@@ -133,7 +133,7 @@ static void print_json(struct arena *a, const struct rebuilt_message *m)
     fputs(", \"first\": [", stdout);
     for (uint32_t i = 0; i < m->first_count; i++) {
         fputs(i == 0 ? "" : ", ", stdout);
-        table_json_text(stdout, a, m->first[i]);
+        json_print_slice(stdout, m->first[i]);
     }
     puts("]}");
 }
@@ -178,7 +178,7 @@ static int ask(const struct store_link *link, int64_t since_us)
         ctl_failed("%s", a == NULL ? "out of memory" : "stored cannot be asked");
     } else if (wait_for_end(link, a, &bytes, &m) == 0) {
         if (given.json) {
-            print_json(a, &m);
+            print_json(&m);
         } else if (m.status == ANSWER_OK || m.status == ANSWER_TIMEOUT) {
             print_text(&m);
         } else {

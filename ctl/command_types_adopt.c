@@ -34,13 +34,13 @@ static const char *seconds(uint64_t us, char text[32])
     return text;
 }
 
-static void print_json(struct arena *a, const struct adopted_message *m)
+static void print_json(const struct adopted_message *m)
 {
     char now[32], then[32];
     printf("{\"adopted\": %s, \"types\": [", given.yes ? "true" : "false");
     for (uint32_t i = 0; i < m->types_count; i++) {
         fputs(i == 0 ? "{\"type\": " : ", {\"type\": ", stdout);
-        table_json_text(stdout, a, m->types[i]);
+        json_print_slice(stdout, m->types[i]);
         printf(", \"gap_s\": %s, \"becomes_s\": %s, \"series\": %" PRIu64 "}",
                seconds(m->gaps_us[i], now), seconds(m->become_us[i], then), m->series[i]);
     }
@@ -87,7 +87,7 @@ static int print(struct arena *a, const struct adopted_message *m)
         return ctl_failed("%.*s", (int)m->message.len, m->message.at);
     }
     if (given.json) {
-        print_json(a, m);
+        print_json(m);
         return CTL_DONE;
     }
     return print_text(a, m);

@@ -586,15 +586,22 @@ struct slice mplane_json_row(struct arena *a, const struct mplane_rows *rows, ui
     return line;
 }
 
+int mplane_print_json_row(struct arena *a, const struct mplane_rows *rows, uint32_t row)
+{
+    struct slice line = mplane_json_row(a, rows, row);
+    if (line.at == NULL) {
+        return CTL_FAILED;
+    }
+    fwrite(line.at, 1, line.len, stdout);
+    putchar('\n');
+    return CTL_DONE;
+}
+
 int mplane_print_json(struct arena *a, const struct mplane_rows *rows)
 {
-    for (uint32_t r = 0; r < rows->rows; r++) {
-        struct slice line = mplane_json_row(a, rows, r);
-        if (line.at == NULL) {
-            return CTL_FAILED;
-        }
-        fwrite(line.at, 1, line.len, stdout);
-        putchar('\n');
+    int exit_code = CTL_DONE;
+    for (uint32_t r = 0; r < rows->rows && exit_code == CTL_DONE; r++) {
+        exit_code = mplane_print_json_row(a, rows, r);
     }
-    return CTL_DONE;
+    return exit_code;
 }

@@ -57,6 +57,9 @@ int mplane_rows(struct arena *a, const struct mplane_message *result, struct mpl
  */
 int mplane_print_json(struct arena *a, const struct mplane_rows *rows);
 
+/* The same of one row. */
+int mplane_print_json_row(struct arena *a, const struct mplane_rows *rows, uint32_t row);
+
 /* The same of one row, without the end of the line; .at NULL after a complaint. */
 struct slice mplane_json_row(struct arena *a, const struct mplane_rows *rows, uint32_t row);
 

@@ -17,6 +17,9 @@ extern const struct ctl_option criteria_options[];
 /* 0, or the exit code after a complaint. */
 int criteria_values(struct arena *a, struct mplane_value values[CRITERIA_VALUES]);
 
+/* The rows that --limit asks for; NULL: as many as there are without. -1 after a complaint. */
+int64_t criteria_limit(const char *text);
+
 /* The scope; 0, or -1 after a complaint. */
 int criteria_scope(struct arena *a, struct when *when);
 

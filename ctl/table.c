@@ -5,7 +5,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "common/json.h"
 #include "common/utf8.h"
 #include "ctl/ctl.h"
 
@@ -168,11 +167,4 @@ void table_print_form(FILE *f, int form, const char *const *headings, uint32_t c
     (form == TABLE_CSV        ? print_csv
      : form == TABLE_VERTICAL ? table_print_vertical
                               : table_print)(f, headings, columns, cells, rows);
-}
-
-void table_json_text(FILE *f, struct arena *a, struct slice text)
-{
-    const struct json string = {.type = JSON_STRING, .text = text};
-    struct slice json = json_text(a, &string);
-    fputs(json.at == NULL ? "null" : json.at, f);
 }

@@ -40,7 +40,4 @@ int table_form(const char *name);
 void table_print_form(FILE *f, int form, const char *const *headings, uint32_t columns,
                       const struct slice *cells, uint32_t rows);
 
-/* A text as JSON, made in the arena; null when that is full. */
-void table_json_text(FILE *f, struct arena *a, struct slice text);
-
 #endif

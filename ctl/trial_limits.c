@@ -2,9 +2,6 @@
 /* The limits of ingestd's doors, for who tries. */
 #include "ctl/trial_limits.h"
 
-#include <errno.h>
-#include <stdlib.h>
-
 #include "common/ingest_limits.h"
 
 static struct ctl_texts changed;
@@ -37,16 +34,11 @@ static int change(struct values *v, const char *text)
     const char *equals = strchr(text, '=');
     int64_t *value =
         equals == NULL ? NULL : value_of(v, (struct slice){text, (size_t)(equals - text)});
-    char *end = NULL;
-    errno = 0;
-    long long number = value == NULL ? 0 : strtoll(equals + 1, &end, 10);
-    if (value == NULL || errno != 0 || end == equals + 1 || *end != '\0' || number < 1 ||
-        number > LIMIT_BODY_BYTES) {
+    if (value == NULL || ctl_number(equals + 1, 1, LIMIT_BODY_BYTES, value) == -1) {
         ctl_usage("--limit: expected a limit of ingestd's such as body_bytes=4194304, found \"%s\"",
                   text);
         return -1;
     }
-    *value = number;
     return 0;
 }
 

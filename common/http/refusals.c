@@ -25,6 +25,16 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     }
 }
 
+/* All of an answer, the last on its connection, in the arena; NULL when memory is out. */
+static const char *whole_answer(struct arena *a, int status, const char *reason, const char *type,
+                                const char *body)
+{
+    return arena_printf(a,
+                        "HTTP/1.1 %d %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\n"
+                        "Connection: close\r\n\r\n%s",
+                        status, reason, type, strlen(body), body);
+}
+
 /* Its page of HTML becomes what our answers are; "100 Continue" stays. */
 static void retell(struct connection *c, struct arena *a)
 {
@@ -36,11 +46,10 @@ static void retell(struct connection *c, struct arena *a)
         return;
     }
     const char *told = c->of->refusal(a, status);
-    if (told != NULL && evbuffer_drain(output, evbuffer_get_length(output)) == 0) {
-        evbuffer_add_printf(output,
-                            "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\n"
-                            "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
-                            status, reason, strlen(told), told);
+    const char *answer =
+        told == NULL ? NULL : whole_answer(a, status, reason, "application/json", told);
+    if (answer != NULL && evbuffer_drain(output, evbuffer_get_length(output)) == 0) {
+        evbuffer_add(output, answer, strlen(answer));
     }
 }
 
@@ -68,13 +77,10 @@ static void refuse_endless(struct connection *c, struct arena *a)
 {
     bool json = a != NULL && c->of->refusal != NULL;
     const char *told = json ? c->of->refusal(a, HTTP_ENTITYTOOLARGE) : "the body is too large\n";
-    const char *answer =
-        a == NULL || told == NULL
-            ? NULL
-            : arena_printf(a,
-                           "HTTP/1.1 413 Request Entity Too Large\r\nContent-Type: %s\r\n"
-                           "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
-                           json ? "application/json" : "text/plain", strlen(told), told);
+    const char *answer = a == NULL || told == NULL
+                             ? NULL
+                             : whole_answer(a, HTTP_ENTITYTOOLARGE, "Request Entity Too Large",
+                                            json ? "application/json" : "text/plain", told);
     if (answer != NULL) {
         SSL_write(c->ssl, answer, (int)strlen(answer));
     }

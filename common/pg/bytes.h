@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "common/network_order.h"
 #include "common/slice.h"
 
 struct bytes {
@@ -36,38 +37,31 @@ void bytes_put_64(struct bytes *b, uint64_t v);
 /* Writes in network order at a place that is there. */
 static inline void bytes_set_16(char *at, uint16_t v)
 {
-    uint16_t n = __builtin_bswap16(v);
+    uint16_t n = htobe16(v);
     memcpy(at, &n, sizeof n);
 }
 
 static inline void bytes_set_32(char *at, uint32_t v)
 {
-    uint32_t n = __builtin_bswap32(v);
+    uint32_t n = htobe32(v);
     memcpy(at, &n, sizeof n);
 }
 
 static inline void bytes_set_64(char *at, uint64_t v)
 {
-    uint64_t n = __builtin_bswap64(v);
-    memcpy(at, &n, sizeof n);
+    network_order_put(at, v);
 }
 
 static inline uint32_t bytes_get_32(const char *at)
 {
     uint32_t n;
     memcpy(&n, at, sizeof n);
-    return __builtin_bswap32(n);
+    return be32toh(n);
 }
 
 static inline uint64_t bytes_get_64(const char *at)
 {
-    uint64_t n;
-    memcpy(&n, at, sizeof n);
-    return __builtin_bswap64(n);
+    return network_order_get(at);
 }
-
-#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "bytes.h swaps as little-endian machines need it"
-#endif
 
 #endif
