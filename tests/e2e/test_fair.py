@@ -94,13 +94,17 @@ def test_a_reload_begins_what_is_under_way_anew(door):
 
 
 def test_many_heavy_datagrams_leave_posts_their_turn(door):
-    """Each of 65,000 bytes and 32,500 lines that are none."""
-    received = door.ingestd.counters()["received.datagrams"]
+    """Each of 65,000 bytes and 32,500 lines that are none. How many the kernel has room for is the machine's affair."""
+    before = door.ingestd.counters()
+
+    def since(name):
+        return door.ingestd.counters()[name] - before[name]
+
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         for i in range(100):
             udp.sendto(b"a\n" * 32500, door.udp)
             if i % 20 == 0:
                 assert post(door, gzip.compress(FPING.encode())) == (200, {"records": 1, "refused": 0})
-    wait_for(lambda: door.ingestd.counters()["received.datagrams"] == received + 105)
-    assert door.ingestd.counters()["rejected.faults"] == 101  # and the body's above
+    wait_for(lambda: since("received.datagrams") + since("kernel.drops") == 105, 60, lambda: str(door.ingestd.counters()))
+    assert since("rejected.faults") == since("received.datagrams") - 5 >= 5
     door.ingestd.collect(5, rejects=True)
