@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Questions that are held until there is something to answer. */
+#include "queryd/held.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <utlist.h>
+
+#include "common/daemon.h"
+#include "queryd/cursor.h"
+#include "schemas/feed_kinds.h"
+
+#define LOOK_US INT64_C(5000000) /* news that were lost are looked for so often */
+
+static uint32_t held_of(const struct query_engine *engine, struct slice asker)
+{
+    uint32_t n = 0;
+    struct question *q;
+    DL_FOREACH(engine->all, q)
+    {
+        n += q->held && slice_equal(q->asker, asker) ? 1 : 0;
+    }
+    return n;
+}
+
+/* Its answer is but the last row, which says that there is nothing yet, and it may wait for it. */
+static bool may_be_held(const struct question *q)
+{
+    const struct query_engine *engine = q->engine;
+    const struct queryd_settings *s = engine->settings;
+    return q->criteria.moving >= 0 && q->cell_count == q->criteria.column_count &&
+           slice_is(q->cells[1], FEED_END) && !engine->draining &&
+           daemon_clock_us() < q->held_until_us && engine->held_count < (uint64_t)s->held &&
+           (q->asker.len == 0 || held_of(engine, q->asker) < (uint64_t)s->asker_held);
+}
+
+/* It goes on behind all that its last row says was looked at. */
+static bool move_on(struct question *q)
+{
+    struct cursor cursor;
+    struct criteria *c = &q->criteria;
+    if (cursor_parse(QUERY_CHANGES, q->cells[q->cell_count - 1], &cursor) == -1) {
+        return false;
+    }
+    for (int i = 0; i < QUESTION_MOVING; i++) {
+        snprintf(q->moved[i], sizeof q->moved[i], "%" PRId64, cursor.keys[i]);
+        c->parameters[c->moving + i] = q->moved[i];
+    }
+    return true;
+}
+
+static void hold(struct question *q)
+{
+    turns_done(&q->engine->turns, &q->turn);
+    q->running = q->due = false;
+    q->held = true;
+    q->engine->held_count++;
+    counters[COUNT_HELD_EVER]++;
+    deadline_by(&q->engine->deadline, q->held_until_us);
+}
+
+bool held_keep(struct question *q)
+{
+    if (!may_be_held(q) || !move_on(q)) {
+        return false;
+    }
+    hold(q);
+    return true;
+}
+
+void held_look(struct query_engine *engine)
+{
+    struct question *q;
+    engine->held_looked_us = daemon_clock_us();
+    DL_FOREACH(engine->all, q)
+    {
+        q->due = q->held;
+    }
+}
+
+bool held_look_again(struct query_engine *engine)
+{
+    if (engine->held_count == 0 || daemon_clock_us() - engine->held_looked_us < LOOK_US) {
+        return false;
+    }
+    held_look(engine);
+    return true;
+}
+
+void held_take_up(struct query_engine *engine)
+{
+    struct question *q, *next;
+    DL_FOREACH_SAFE(engine->all, q, next)
+    {
+        if (engine->turns.waiting_count >= (uint64_t)engine->settings->connections) {
+            return;
+        }
+        if (q->held && q->due && turns_join(&engine->turns, q->asker, &q->turn) == 0) {
+            q->held = q->due = false;
+            engine->held_count--;
+            q->cell_count = 0;
+            q->deadline_us = daemon_clock_us() + engine->settings->timeout_ms * 1000;
+            deadline_by(&engine->deadline, q->deadline_us);
+            DL_DELETE(engine->all, q); /* to the end: all have their turn */
+            DL_APPEND(engine->all, q);
+        }
+    }
+}
