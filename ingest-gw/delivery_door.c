@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/quote.h"
 #include "common/utf8.h"
+#include "common/when_time.h"
 
 static struct delivery_about *about_of(const struct post *p)
 {
@@ -83,6 +84,28 @@ void delivery_busy(struct post *p, const char *why)
 
 /* ---- what ingestd says ---- */
 
+/* What had no time of its own has the one that mappings know as #received: as RFC 3339 has it. */
+static void add_time(struct post *p, const struct delivered_message *m, struct ingest_answer *a)
+{
+    const char *given = about_of(p)->time;
+    char now[WHEN_TEXT];
+    when_time_text(p->received_us, now);
+    const char *text = given == NULL ? now : given;
+    const char *time = arena_printf(p->arena, "%.10sT%sZ", text, text + 11);
+    a->undated = m->undated;
+    a->time = slice_of(time == NULL ? "" : time);
+    a->time_given = given != NULL;
+}
+
+static void keep_time(struct post *p, const struct context_query *context)
+{
+    for (uint32_t i = 0; i < context->count; i++) {
+        if (slice_is(context->names[i], "received")) {
+            about_of(p)->time = context->values[i].at; /* as when_time_text() has it */
+        }
+    }
+}
+
 static void delivered(struct post *p, const struct delivered_message *m)
 {
     static struct log_limit said;
@@ -94,6 +117,9 @@ static void delivered(struct post *p, const struct delivered_message *m)
                               .detail = arena_copy(p->arena, m->detail)};
     a.reason = a.reason.at == NULL ? slice_of("") : a.reason;
     a.detail = a.detail.at == NULL ? slice_of("") : a.detail;
+    if (m->undated > 0) {
+        add_time(p, m, &a);
+    }
     utf8_repair((char *)(uintptr_t)a.detail.at, a.detail.at + a.detail.len); /* it may be cut */
     if (m->rejected > 0) {
         tell(p, "post.rejected", &said,
@@ -179,6 +205,7 @@ void delivery_send(struct post *p, const struct door_guest *guest, struct slice 
         m.stored_within_ms = (uint64_t)(gateway_of(p)->settings.posts.post_timeout_ms * 9 / 10);
     }
     if (context != NULL) {
+        keep_time(p, context);
         m.context_names = (struct slice *)(uintptr_t)context->names;
         m.context_values = (struct slice *)(uintptr_t)context->values;
         m.context_names_count = m.context_values_count = context->count;

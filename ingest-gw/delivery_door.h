@@ -23,6 +23,7 @@ struct delivery_about {
     const char *format; /* the same */
     const char *token;  /* of the guest; or NULL */
     const char *outcome;
+    const char *time; /* that was given for what has none; NULL: none was */
     uint64_t records;
     struct slice body; /* what the reply needs of it; or none */
     const void *more;  /* what else the door keeps of it, in the post's arena */

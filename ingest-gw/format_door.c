@@ -7,6 +7,7 @@
 
 #include "common/formats/format_about.h"
 #include "common/formats/format_files.h"
+#include "common/when_time.h"
 #include "ingest-gw/delivery_door.h"
 #include "ingest-gw/format_names.h"
 
@@ -44,6 +45,33 @@ static void take_body(struct post *p, const struct door_request *r,
     arena_free(&a);
 }
 
+/* ?time=, which mappings know as #received, however it is written. NULL, or what is wrong. */
+static const char *read_time(struct arena *a, struct context_query *context, uint32_t i)
+{
+    char why[160], text[WHEN_TEXT];
+    int64_t us;
+    bool local;
+    if (when_time_read(context->values[i], &us, &local, why, sizeof why) == -1) {
+        const char *told =
+            arena_printf(a, "%.*s: %s", (int)context->names[i].len, context->names[i].at, why);
+        return told == NULL ? "out of memory" : told;
+    }
+    for (uint32_t k = 0; k < context->count; k++) {
+        if (k != i && slice_is(context->names[k], "received")) {
+            return "time and received are the same: expected one of them";
+        }
+    }
+    when_time_text(us, text);
+    context->names[i] = slice_of("received");
+    context->values[i] = arena_copy(a, slice_of(text));
+    return context->values[i].at == NULL ? "out of memory" : NULL;
+}
+
+static bool is_time(struct slice name)
+{
+    return slice_is(name, "time") || slice_is(name, "received");
+}
+
 const char *format_door_parameters(const struct door_request *r, struct arena *a,
                                    struct context_query *context)
 {
@@ -52,7 +80,9 @@ const char *format_door_parameters(const struct door_request *r, struct arena *a
     const char *why = context_query_read(
         a, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->request)), context);
     for (uint32_t i = 0; why == NULL && i < context->count; i++) {
-        if (f == NULL || !format_asks(f->format, context->names[i])) {
+        if (f != NULL && is_time(context->names[i])) {
+            why = read_time(a, context, i);
+        } else if (f == NULL || !format_asks(f->format, context->names[i])) {
             why = arena_printf(a, "the format %.64s asks for no \"%.*s\"", r->rest,
                                (int)context->names[i].len, context->names[i].at);
             why = why == NULL ? "out of memory" : why;

@@ -30,17 +30,16 @@ static struct slice token_of(struct evhttp_request *request, enum guest_scheme s
     return token;
 }
 
-/* What his roles bind his deliveries to. */
-static void find_bound(const struct ingest *g, bool credential, struct guest_found *found)
+/* Of so many labels, -1 of too many: what his roles bind his deliveries to. */
+static void find_bound(const struct ingest *g, bool credential, int labels,
+                       struct guest_found *found)
 {
     struct door_guest *guest = &found->guest;
+    guest->allowed_count = labels == -1 ? 0 : (uint32_t)labels;
     int rows = access_delivers(g->access, slice_of(guest->identity), credential, found->rows);
     guest->delivers = found->rows;
     guest->delivers_count = rows == -1 ? 0 : (uint32_t)rows * DELIVERS_ROW;
-    guest->denied = guest->allowed_count == 0
-                        ? "not authorized to use any capability " LABEL_COLLECT "TYPE"
-                    : rows == -1 ? "your roles are bound to more criteria than can be looked at"
-                                 : NULL;
+    guest->denied = access_denied(labels, rows);
 }
 
 static void know_certificate(struct ingest *g, struct connection *c, struct guest_found *found)
@@ -48,9 +47,10 @@ static void know_certificate(struct ingest *g, struct connection *c, struct gues
     found->known = true;
     found->guest.identity = connection_identity(c);
     found->guest.allowed = found->labels;
-    found->guest.allowed_count = access_globs(g->access, slice_of(found->guest.identity),
-                                              LABEL_COLLECT, found->labels, LIMIT_ALLOWED);
-    find_bound(g, false, found);
+    find_bound(g, false,
+               access_globs(g->access, slice_of(found->guest.identity), LABEL_COLLECT,
+                            found->labels, LIMIT_ALLOWED),
+               found);
 }
 
 /* For whoever looks after tokens: the name is known only when there is such a one. */
@@ -84,9 +84,8 @@ static bool know_token(struct ingest *g, struct slice token, struct connection *
     }
     found->guest = (struct door_guest){.identity = connection_identity(c),
                                        .token = found->token,
-                                       .allowed = grant.labels,
-                                       .allowed_count = grant.types_count};
-    find_bound(g, true, found);
+                                       .allowed = grant.labels};
+    find_bound(g, true, (int)grant.types_count, found);
     return true;
 }
 

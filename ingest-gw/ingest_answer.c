@@ -12,8 +12,8 @@
 #define ARENA_BYTES ((size_t)32 * 1024)
 
 struct members {
-    struct json node[5];
-    char numbers[3][24];
+    struct json node[8];
+    char numbers[4][24];
     uint32_t count;
 };
 
@@ -40,6 +40,11 @@ struct slice ingest_answer_text(struct arena *a, const struct ingest_answer *ans
     add_number(&m, "refused", answer->refused);
     if (answer->ignored > 0) {
         add_number(&m, "ignored", answer->ignored);
+    }
+    if (answer->undated > 0) {
+        add_number(&m, "undated", answer->undated);
+        add(&m, "time", JSON_STRING, answer->time);
+        add(&m, "time_from", JSON_STRING, slice_of(answer->time_given ? "request" : "receipt"));
     }
     if (answer->reason.len > 0) {
         add(&m, "reason", JSON_STRING, answer->reason);

@@ -13,12 +13,16 @@ struct ingest_answer {
     uint64_t records;            /* kept */
     uint64_t refused;            /* parts of the body, or all of it */
     uint64_t ignored;            /* parts that hold nothing to keep */
+    uint64_t undated;            /* records without a time of their own: they have this one */
+    struct slice time;           /* by RFC 3339 */
+    bool time_given;             /* by who posts; else it is when the body came */
     struct slice reason, detail; /* of the first that was refused; without bytes: none */
 };
 
 /*
- * {"records": N, "refused": M, "ignored": K, "reason": ..., "detail": ...}, of which the last three
- * are only there when there is something; a line. In the arena; without bytes: memory is out.
+ * {"records": N, "refused": M, "ignored": K, "undated": U, "time": ..., "time_from": ...,
+ * "reason": ..., "detail": ...}, of which all but the first two are only there when there is
+ * something; a line. In the arena; without bytes: memory is out.
  */
 struct slice ingest_answer_text(struct arena *a, const struct ingest_answer *answer);
 

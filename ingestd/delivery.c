@@ -273,7 +273,8 @@ static void take_body(struct delivery *d, const struct delivered_body *b, int64_
         .rejected = out.rejected,
         .reason = slice_of(out.reason),
         .detail = {detail.at, detail.len < LIMIT_TEXT_BYTES ? detail.len : LIMIT_TEXT_BYTES},
-        .exceptions = out.exceptions};
+        .exceptions = out.exceptions,
+        .undated = out.undated};
     struct slice reasons = m->import == 1 ? reasons_text(&out, room) : (struct slice){NULL, 0};
     if (out.records == 0) {
         send_answer(d, peer, &answer, reasons); /* there is nothing to wait for */

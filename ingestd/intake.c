@@ -283,7 +283,8 @@ static bool is_of_old(const struct received *r, const struct result_set *set)
 struct intake_outcome intake_take_set(struct intake *i, const struct received *r,
                                       const struct result_set *set, int64_t now_us)
 {
-    struct intake_outcome out = {.exceptions = set->exceptions, .reason = "", .detail = ""};
+    struct intake_outcome out = {
+        .exceptions = set->exceptions, .undated = set->undated, .reason = "", .detail = ""};
     counters[COUNT_EXCEPTIONS] += set->exceptions;
     if (set->results != NULL) {
         batches_of_old(i->batches, is_of_old(r, set), now_us);

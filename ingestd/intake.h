@@ -45,6 +45,7 @@ void intake_datagram(struct intake *i, const struct udp_datagram *d, int64_t now
 /* What became of a body. */
 struct intake_outcome {
     uint32_t results, records, exceptions;
+    uint32_t undated;                        /* records whose time is that of the delivery */
     uint32_t rejected;                       /* results, or the body as a whole */
     const char *reason;                      /* of the first that was rejected; "" without one */
     const char *detail;                      /* the same; valid as long as what it was read from */

@@ -395,7 +395,8 @@ enum delivery_outcome {
     STR(reason, 64)            /* as in reject; why it is busy */                                  \
     STR(detail, LIMIT_TEXT_BYTES)                                                                  \
     ADDED()                                                                                        \
-    UINT(exceptions, UINT32_MAX) /* mPlane exceptions: there is nothing in them to keep */
+    UINT(exceptions, UINT32_MAX) /* mPlane exceptions: there is nothing in them to keep */         \
+    UINT(undated, UINT32_MAX)    /* records that have no time but the delivery's */
 
 /* The same of an import, unless it is busy, which is told as above. */
 #define IMPORTED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                             \

@@ -285,8 +285,8 @@ bool access_could_match(struct slice glob, const char *head)
     return glob.len > strlen(head) || memchr(glob.at, '*', glob.len) != NULL;
 }
 
-uint32_t access_globs(const struct access *a, struct slice identity, const char *head,
-                      struct slice *globs, uint32_t max)
+int access_globs(const struct access *a, struct slice identity, const char *head,
+                 struct slice *globs, uint32_t max)
 {
     struct role_set set;
     uint32_t count = 0;
@@ -294,13 +294,25 @@ uint32_t access_globs(const struct access *a, struct slice identity, const char 
         return 0;
     }
     access_find_roles(a, identity, &set);
-    for (uint32_t i = 0; i < a->authorizations.count && count < max; i++) {
+    for (uint32_t i = 0; i < a->authorizations.count; i++) {
         const struct access_rule *r = &a->authorizations.rule[i];
         if (set.has[r->role] && access_could_match(r->pattern.text, head)) {
+            if (count == max) {
+                return -1;
+            }
             globs[count++] = r->pattern.text;
         }
     }
-    return count;
+    return (int)count;
+}
+
+const char *access_denied(int globs, int rows)
+{
+    return globs == 0    ? "not authorized to use any capability " LABEL_COLLECT "TYPE"
+           : globs == -1 ? "your roles may use more capabilities " LABEL_COLLECT
+                           "TYPE than can be looked at: allow fewer, or some by a glob"
+           : rows == -1  ? "your roles are bound to more criteria than can be looked at"
+                         : NULL;
 }
 
 bool access_equal(const struct access *a, const struct access *b)

@@ -44,11 +44,11 @@ void access_free(struct access **a);
 bool access_allows(const struct access *a, struct slice identity, struct slice label);
 
 /*
- * The globs on labels that this identity may use and that could match one that starts with `head`,
- * up to `max` of them: how many. They live as long as the rules.
+ * The globs on labels that this identity may use and that could match one that starts with `head`:
+ * how many; -1: there are more than `max`. They live as long as the rules.
  */
-uint32_t access_globs(const struct access *a, struct slice identity, const char *head,
-                      struct slice *globs, uint32_t max);
+int access_globs(const struct access *a, struct slice identity, const char *head,
+                 struct slice *globs, uint32_t max);
 
 /*
  * Which series this identity may see by the capability of this label: how many criteria, each
@@ -72,6 +72,10 @@ int access_delivers(const struct access *a, struct slice identity, bool credenti
 
 /* Whether any role is bound to series. */
 bool access_is_bound(const struct access *a);
+
+/* Why one may deliver nothing who has so many of these (access_globs() by LABEL_COLLECT,
+ * access_delivers()), for him to read; NULL: he may. */
+const char *access_denied(int globs, int rows);
 
 /* Whether both were read from the same texts. */
 bool access_equal(const struct access *a, const struct access *b);

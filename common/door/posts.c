@@ -335,7 +335,7 @@ void post_deliver(struct post *p, struct deliver_message *m, struct slice body)
         return;
     }
     m->id = p->id;
-    m->received_us = daemon_now_us();
+    m->received_us = p->received_us = daemon_now_us();
     pack_init(&head);
     deliver_encode(&head, m);
     const struct slice frames[] = {pack_bytes(&head), body};

@@ -70,6 +70,7 @@ struct post {
     struct connection *connection;
     struct arena *arena; /* for what is said about it */
     int64_t begun_us;
+    int64_t received_us; /* since 1970: when ingestd was given it, which is its time of receipt */
     struct event *timer;
     uint64_t id;
     size_t bytes;   /* of the body */

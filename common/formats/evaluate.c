@@ -171,6 +171,7 @@ static const struct json *root_of(struct scope *s, const struct json_path *path)
         return node_of_value(s->evaluation, &s->variables[path->variable]);
     case JSON_ROOT_CONTEXT:
         v = of_context(s->evaluation, path->name);
+        s->evaluation->of_receipt |= slice_is(path->name, "received");
         return node_of_value(s->evaluation, &v);
     }
     return NULL;

@@ -20,6 +20,7 @@ struct evaluation {
     /* the first fault since it was cleared */
     const char *fault, *fault_place;
     bool beyond; /* it costs the document, not the element */
+    bool of_receipt; /* #received was used since it was cleared */
 };
 
 /* Where an expression stands: the document, the elements around it, what was computed before. */

@@ -124,7 +124,10 @@ static void make_times(struct record_maker *m, struct scope *s, struct format_re
 {
     char room[DOCUMENT_SHOWN_ROOM];
     const struct record_rule *rule = m->rule;
-    if (!evaluate_instant(s, rule->start, &r->start_us)) {
+    m->evaluation->of_receipt = false;
+    bool found = evaluate_instant(s, rule->start, &r->start_us);
+    r->undated = m->evaluation->of_receipt;
+    if (!found) {
         evaluate_fault(m->evaluation, rule->start->place,
                        "expected the time of the start, found %s", shown(s, rule->start, room));
         return;

@@ -64,6 +64,7 @@ struct format_limits {
 struct format_record {
     struct slice dimensions[DIMENSION_COUNT]; /* "" where there is none; hosts are canonical */
     int64_t start_us, end_us;                 /* since 1970 UTC */
+    bool undated;                             /* its start is #received */
     uint32_t hop_count, metric_count;
     const struct slice *hops;  /* the mapping's mark for a gap, "-" as a rule, is among them */
     const struct slice *names; /* of the metrics, in the mapping's order */

@@ -114,6 +114,7 @@ struct result_set {
     struct result *results;
     struct refusal *refusals;
     uint32_t exceptions;  /* mPlane exceptions: nothing to store, nothing wrong */
+    uint32_t undated;     /* records that have no time but the one the mapping knows as #received */
     struct refusal spare; /* for when the arena has no room left for one */
 };
 

@@ -161,8 +161,10 @@ static int take_result(struct result_reader *r, struct slice format,
     }
     result->schema = g.schema;
     result->records = made;
+    uint32_t undated = 0;
     for (uint32_t i = 0; i < count; i++) {
         if (take_record(r, records[i], &made[result->count]) == 0) {
+            undated += records[i]->undated;
             made[result->count].row = result->count;
             result->count++;
         }
@@ -170,6 +172,7 @@ static int take_result(struct result_reader *r, struct slice format,
     if (result->count == 0 || result_identify(r, &g, result) == -1) {
         return -1;
     }
+    r->set->undated += undated;
     *r->results_end = result;
     r->results_end = &result->next;
     return 0;

@@ -225,8 +225,8 @@ static const struct post_kind collected = {delivered, reply_busy, ended};
 /* What may be posted: types, and of them the series. */
 struct collect_rights {
     struct slice allowed[LIMIT_ALLOWED], delivers[LIMIT_DELIVERS * DELIVERS_ROW];
-    uint32_t allowed_count;
-    int rows; /* of delivers; -1: too many */
+    int globs; /* of allowed; -1: too many */
+    int rows;  /* of delivers; the same */
 };
 
 static void deliver(struct post *p, struct slice body, struct collect_rights *rights)
@@ -235,7 +235,7 @@ static void deliver(struct post *p, struct slice body, struct collect_rights *ri
                                 .sender = slice_of(connection_identity(p->connection)),
                                 .place = slice_of(""),
                                 .allowed = rights->allowed,
-                                .allowed_count = rights->allowed_count,
+                                .allowed_count = (uint32_t)rights->globs,
                                 .delivers = rights->delivers,
                                 .delivers_count = (uint32_t)rights->rows * DELIVERS_ROW};
     post_deliver(p, &m, body);
@@ -247,11 +247,11 @@ static void find_rights(const struct gateway *g, struct slice url_token, struct 
 {
     struct slice owner = identity;
     if (url_token.at == NULL) {
-        rights->allowed_count =
+        rights->globs =
             access_globs(g->access, identity, LABEL_COLLECT, rights->allowed, LIMIT_ALLOWED);
     } else {
         rights->allowed[0] = delegate_label(g, url_token, identity, &owner);
-        rights->allowed_count = rights->allowed[0].at == NULL ? 0 : 1;
+        rights->globs = rights->allowed[0].at == NULL ? 0 : 1;
     }
     rights->rows = access_delivers(g->access, owner, false, rights->delivers);
 }
@@ -266,15 +266,12 @@ static void handle(struct post *p, struct arena *a, struct slice url_token)
     find_rights(gateway_of(p), url_token, identity, &rights);
     int fault = post_body(p, a, &body, &why);
     collect_of(p)->token = desk_fallback_token(p->arena, body);
-    if (rights.allowed_count == 0 && url_token.at != NULL) {
+    const char *denied = access_denied(rights.globs, rights.rows);
+    if (rights.globs == 0 && url_token.at != NULL) {
         /* Not whether it never was one, is over, was revoked, or is another's. */
         reply_fault(p, POST_DENIED, HTTP_FORBIDDEN, "this URL takes no results of yours");
-    } else if (rights.allowed_count == 0) {
-        reply_fault(p, POST_DENIED, HTTP_FORBIDDEN,
-                    "not authorized to use any capability " LABEL_COLLECT "TYPE");
-    } else if (rights.rows == -1) {
-        reply_fault(p, POST_DENIED, HTTP_FORBIDDEN,
-                    "your roles are bound to more criteria than can be looked at");
+    } else if (denied != NULL) {
+        reply_fault(p, POST_DENIED, HTTP_FORBIDDEN, denied);
     } else if (identity.len > LIMIT_SENDER_BYTES - 6) {
         reply_fault(p, POST_DENIED, HTTP_FORBIDDEN,
                     "your identity is too long to be accounted for");

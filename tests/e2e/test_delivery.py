@@ -19,7 +19,7 @@ from processes import held_up
 
 HTTPS, FILE = 0, 1
 KEPT, REFUSED, BUSY = range(3)
-Answer = collections.namedtuple("Answer", "id outcome records rejected reason detail exceptions", defaults=(0,))
+Answer = collections.namedtuple("Answer", "id outcome records rejected reason detail exceptions undated", defaults=(0, 0))
 
 
 class Gateway:

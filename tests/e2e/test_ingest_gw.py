@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The door for tools: POST /ingest/FORMAT with a client's certificate, the real ingest-gw and ingestd."""
+import calendar
 import contextlib
+import datetime
 import gzip
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -12,9 +15,9 @@ import subprocess
 import threading
 
 import pytest
-from conftest import wait_for
+from conftest import ROOT, wait_for
 from gateways import make_context
-from ingest_doors import FPING, running, together
+from ingest_doors import FPING, running, together, without_time
 from ingestds import result
 
 
@@ -31,7 +34,7 @@ def records_of(door, count):
 
 def test_a_body_is_kept(door):
     status, headers, told = door.post("/ingest/fping-text?target=x")
-    assert (status, headers["Content-Type"], told) == (200, "application/json", {"records": 1, "refused": 0})
+    assert (status, headers["Content-Type"], without_time(told)) == (200, "application/json", {"records": 1, "refused": 0})
     record, = records_of(door, 1)
     assert (record["type"], record["dest"]) == ("ping", "192.0.2.1")
     wait_for(lambda: 'identity="org.example.probe"' in door.audit() and 'format="fping-text" outcome="kept"' in door.audit())
@@ -45,13 +48,38 @@ def test_mplane_is_a_format_like_others(door):
 
 def test_what_is_known_beside_the_body(door):
     """%XX and + are what they stand for; an empty body is a measurement that failed, where the mapping says so."""
-    assert door.post("/ingest/fping-text?target=a%2Fb+c%C3%A9&probe=p", "")[2] == {"records": 1, "refused": 0}
+    assert without_time(door.post("/ingest/fping-text?target=a%2Fb+c%C3%A9&probe=p", "")[2]) == {"records": 1, "refused": 0}
     assert records_of(door, 1)[0]["dest"] == "a/b cé"
     long = "&".join(f"n{i}=v" for i in range(57))
     for query, why in (("a=1&a=2", "twice"), ("=1", "no name"), ("a=%00", "NUL"), ("a=%ff", "UTF-8"), ("a=%4", "hexadecimal"),
                        ("prob=x", 'asks for no "prob"'), ("n" * 65 + "=1", "too long"), ("a=" + "v" * 1025, "too long"), (long, "too many")):
         status, _, told = door.post(f"/ingest/fping-text?{query}")
         assert status == 400 and told["reason"] == "context" and why in told["detail"], (query, told)
+
+
+def test_what_has_no_time_has_that_of_the_request(door):
+    """Else that of receipt; the answer tells which, so that it can be posted again as the same."""
+    def us(time):
+        return int(calendar.timegm(datetime.datetime.fromisoformat(time[:-1]).timetuple())) * 1000000 + int(time[-7:-1])
+
+    _, _, told = door.post("/ingest/fping-text", FPING + "no such line\n")
+    assert (told["undated"], told["time_from"], told["refused"]) == (1, "receipt", 1)
+    record, = records_of(door, 1)
+    assert us(told["time"]) == record["t_start_us"]
+    for given, time in (("2026-11-28T13:30:11.5%2B01:00", "2026-11-28T12:30:11.500000Z"), (told["time"], told["time"])):
+        again = door.post(f"/ingest/fping-text?time={given}")[2]
+        assert (again["undated"], again["time"], again["time_from"]) == (1, time, "request")
+        seen, = records_of(door, 1)
+        assert us(time) == seen["t_start_us"]
+    assert seen["digest"] == record["digest"]
+    for query, why in (("time=yesterday", "time: at byte 0: expected"), ("time=", "time: "), ("received=1", "received: "),
+                       ("time=2026-11-28&received=2026-11-28", "expected one of them")):
+        status, _, told = door.post(f"/ingest/fping-text?{query}")
+        assert status == 400 and told["reason"] == "context" and why in told["detail"], (query, told)
+    with open(os.path.join(ROOT, "tests", "golden", "formats", "irtt", "sample.json"), encoding="utf-8") as sample:
+        told = door.post("/ingest/irtt?time=2026-11-28", sample.read())[2]
+    assert told == {"records": 1, "refused": 0}  # it has a time of its own
+    records_of(door, 1)
 
 
 def test_what_is_refused_is_told(door):
@@ -111,7 +139,7 @@ def test_curl(door):
     done = subprocess.run(["curl", "-sS", "--cacert", door.ca.file, "--cert", certificate, "--key", key, "--data-binary", "@-",
                            f"https://127.0.0.1:{door.port}/ingest/fping-text?target=192.0.2.1"], input=FPING.encode(),
                           capture_output=True, check=True)
-    assert done.stdout == b'{"records":1,"refused":0}\n', done
+    assert re.fullmatch(rb'\{"records":1,"refused":0,"undated":1,"time":"[-0-9]{10}T[0-9:]{8}\.[0-9]{6}Z","time_from":"receipt"\}\n', done.stdout), done
     records_of(door, 1)
 
 
@@ -265,7 +293,7 @@ def test_answered_when_it_is_stored(build_dir, tmp_path):
         assert not told
         ingestd.acknowledge(second.sequence)  # its own; the one before is nothing to it
         waiting.join()
-        assert told["late"][0] == 200 and told["late"][2] == {"records": 1, "refused": 0}
+        assert told["late"][0] == 200 and without_time(told["late"][2]) == {"records": 1, "refused": 0}
         ingestd.acknowledge(first.sequence)
         waiting = threading.Thread(target=lambda: told.update(together({"stopped": lambda: door.post("/ingest/fping-text")})))
         waiting.start()
