@@ -10,39 +10,8 @@
 #include <stdlib.h>
 #include <utlist.h>
 
-#include "common/grow.h"
-#include "common/hash_table.h"
+#include "ingest-gw/remote/assembled.h"
 #include "ingest-gw/remote/sample_text.h"
-
-#define FIRST_TEXT_BYTES 512
-
-struct assembly_row {
-    uint64_t number;
-    uint32_t groups; /* that have samples of it, and one more while it is taken */
-};
-
-enum assembly_state { ASSEMBLY_OPEN, ASSEMBLY_READY, ASSEMBLY_LEAVING, ASSEMBLY_CLOSED };
-
-struct assembled {
-    struct assembly_group group;       /* first: what others see of it */
-    struct assembled *next, *previous; /* utlist */
-    UT_hash_handle hh;
-    enum assembly_state state;
-    char *text; /* format, door and lines; what `group` has points into it */
-    size_t text_size, header_bytes, text_used;
-    struct assembly_mark *marks;
-    uint32_t marks_size;
-    struct assembly_row **rows;
-    uint32_t row_count, rows_size;
-    struct assembled *touched; /* by the request that is taken: the one before */
-    bool is_touched;
-    int64_t until_us; /* open: when its time is over; closed: when it was done */
-    uint64_t rule_version;
-    uint32_t seen;     /* of what the rule requires, a bit each */
-    uint32_t measured; /* samples that the scrape gave */
-    bool expects;      /* so many, as it says itself: */
-    double expected;
-};
 
 struct assembly {
     struct assembly_limits limits;
@@ -73,26 +42,6 @@ struct assembly_counts assembly_counts(const struct assembly *a)
     return a->counts;
 }
 
-/* ---- a group's memory ---- */
-
-static size_t closed_bytes(const struct assembled *g)
-{
-    return sizeof *g + g->marks_size * sizeof *g->marks;
-}
-
-static size_t bytes_of(const struct assembled *g)
-{
-    return sizeof *g + g->text_size + g->marks_size * sizeof *g->marks;
-}
-
-static void let_go(struct assembled *g)
-{
-    free(g->text);
-    free(g->marks);
-    free(g->rows);
-    free(g);
-}
-
 void assembly_free(struct assembly **a)
 {
     struct assembled *g, *after;
@@ -107,7 +56,7 @@ void assembly_free(struct assembly **a)
                 free(g->rows[i]);
             }
         }
-        let_go(g);
+        assembled_free(g);
     }
     free((*a)->key);
     free((*a)->last_key);
@@ -128,33 +77,6 @@ static struct assembled *find(struct assembly *a, const uint8_t key[ASSEMBLY_KEY
     return g;
 }
 
-static void point_into_text(struct assembled *g)
-{
-    g->group.format.at = g->text;
-    g->group.door.at = g->text + g->group.format.len;
-    g->group.text = (struct slice){g->text + g->header_bytes, g->text_used - g->header_bytes};
-}
-
-/* Makes room for so many bytes more; the assembly's count follows. -1: memory is out. */
-static int make_room(struct assembly *a, struct assembled *g, size_t more)
-{
-    size_t size = g->text_size == 0 ? FIRST_TEXT_BYTES : g->text_size;
-    while (size < g->text_used + more) {
-        size *= 2;
-    }
-    if (size > g->text_size) {
-        char *text = realloc(g->text, size);
-        if (text == NULL) {
-            return -1;
-        }
-        a->counts.bytes += size - g->text_size;
-        g->text = text;
-        g->text_size = size;
-        point_into_text(g);
-    }
-    return 0;
-}
-
 /* ---- keys ---- */
 
 /* Lengths stand before texts, so that no two groups have the same bytes. -1: memory is out. */
@@ -163,7 +85,7 @@ static int add_to_key(struct assembly *a, struct slice text)
     uint64_t length = text.len;
     size_t size = a->key_size;
     while (size < a->key_used + sizeof length + text.len) {
-        size = size == 0 ? FIRST_TEXT_BYTES : 2 * size;
+        size = size == 0 ? ASSEMBLED_FIRST_BYTES : 2 * size;
     }
     if (size > a->key_size) {
         char *key = realloc(a->key, size);
@@ -252,9 +174,9 @@ static struct assembled *make_group(struct assembly *a, const struct assembly_do
     memcpy(g->group.key, key, ASSEMBLY_KEY_BYTES);
     g->group.format.len = d->format.len;
     g->text_used = g->header_bytes;
-    if (make_room(a, g, 0) == -1 || enter(a, g) == -1) {
+    if (assembled_make_room(g, 0, &a->counts.bytes) == -1 || enter(a, g) == -1) {
         a->counts.bytes -= g->text_size;
-        let_go(g);
+        assembled_free(g);
         return NULL;
     }
     memcpy(g->text, d->format.at, d->format.len);
@@ -292,90 +214,6 @@ static bool takes(const struct assemble_rule *rule, struct slice metric)
         }
     }
     return rule->metric_count == 0 && sample_is_plain(metric);
-}
-
-/* What Prometheus adds to each scrape by itself. */
-static bool is_of_scrape(struct slice metric)
-{
-    return slice_is(metric, "up") || slice_starts(metric, "scrape_");
-}
-
-static void count_sample(struct assembled *g, const struct assemble_rule *rule,
-                         const struct remote_sample *s)
-{
-    for (uint32_t i = 0; i < rule->require_count; i++) {
-        g->seen |= slice_equal(rule->require[i], s->metric) ? UINT32_C(1) << i : 0;
-    }
-    g->measured += is_of_scrape(s->metric) ? 0 : 1;
-    if (rule->count.len > 0 && slice_equal(rule->count, s->metric)) {
-        g->expects = true;
-        g->expected = s->value;
-    }
-}
-
-/* Without anything that is asked for, only time closes a group. */
-static bool is_complete(const struct assembled *g, const struct assembly_door *d)
-{
-    const struct assemble_rule *rule = d->rule;
-    uint32_t all = (uint32_t)((UINT64_C(1) << rule->require_count) - 1);
-    return g->rule_version == d->rule_version && g->seen == all &&
-           (rule->count.len > 0 ? g->expects && g->measured >= g->expected
-                                : rule->require_count > 0);
-}
-
-static uint64_t bits_of(double value)
-{
-    uint64_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    return bits;
-}
-
-static const struct assembly_mark *mark_of(const struct assembled *g, uint64_t series)
-{
-    for (uint32_t i = 0; i < g->group.count; i++) {
-        if (g->marks[i].series == series) {
-            return &g->marks[i];
-        }
-    }
-    return NULL;
-}
-
-/* Into a group that does not have it and is open. -1: memory is out. */
-static int add_sample(struct assembly *a, struct assembled *g, const struct assembly_door *d,
-                      const struct remote_sample *s, uint64_t series)
-{
-    uint32_t before = g->marks_size;
-    struct assembly_mark *marks = grow(g->marks, g->group.count, &g->marks_size, sizeof *marks);
-    if (marks == NULL) {
-        return -1;
-    }
-    a->counts.bytes += (g->marks_size - before) * sizeof *marks;
-    g->marks = marks;
-    g->group.marks = marks;
-    if (make_room(a, g, sample_text_most(s)) == -1) {
-        return -1;
-    }
-    marks[g->group.count++] = (struct assembly_mark){series, bits_of(s->value)};
-    g->text_used += sample_text(s, g->text + g->text_used);
-    g->group.text.len = g->text_used - g->header_bytes;
-    count_sample(g, d->rule, s);
-    return 0;
-}
-
-/* The group needs the row until it is done. -1: memory is out. */
-static int hold_row(struct assembled *g, struct assembly_row *row)
-{
-    if (g->row_count > 0 && g->rows[g->row_count - 1] == row) {
-        return 0;
-    }
-    struct assembly_row **rows = grow(g->rows, g->row_count, &g->rows_size, sizeof(void *));
-    if (rows == NULL) {
-        return -1;
-    }
-    g->rows = rows;
-    rows[g->row_count++] = row;
-    row->groups++;
-    return 0;
 }
 
 /* ---- requests ---- */
@@ -423,12 +261,13 @@ static int take_one(struct assembly_request *q, const struct remote_sample *s, i
         return -1;
     }
     uint64_t series = sample_series(s);
-    const struct assembly_mark *mark = mark_of(g, series);
+    const struct assembly_mark *mark = assembled_mark(g, series);
     bool open = g->state == ASSEMBLY_OPEN;
-    if (g->state != ASSEMBLY_CLOSED && (mark != NULL || open) && hold_row(g, q->row) == -1) {
+    if (g->state != ASSEMBLY_CLOSED && (mark != NULL || open) &&
+        assembled_hold_row(g, q->row) == -1) {
         return -1;
     }
-    if (mark != NULL && mark->value == bits_of(s->value)) {
+    if (mark != NULL && mark->value == assembled_bits(s->value)) {
         taken->repeated++;
         return 0;
     }
@@ -441,7 +280,7 @@ static int take_one(struct assembly_request *q, const struct remote_sample *s, i
         q->touched = g;
     }
     taken->taken++;
-    return add_sample(q->a, g, q->door, s, series);
+    return assembled_add(g, q->door->rule, s, series, &q->a->counts.bytes);
 }
 
 /* Only now: what stands behind the sample that completes a group belongs to it, too. */
@@ -449,7 +288,7 @@ static void close_complete(struct assembly_request *q)
 {
     for (struct assembled *g = q->touched; g != NULL; g = g->touched) {
         g->is_touched = false;
-        if (is_complete(g, q->door)) {
+        if (assembled_is_complete(g, q->door)) {
             g->group.complete = true;
             make_ready(q->a, g);
         }
@@ -460,7 +299,7 @@ bool assembly_has_room(const struct assembly *a, uint32_t samples, size_t bytes)
 {
     size_t groups = a->counts.open + (size_t)a->counts.ready + samples;
     /* Each sample may begin a group, and a text is given twice the room it needs. */
-    size_t most = samples * (sizeof(struct assembled) + FIRST_TEXT_BYTES) + 4 * bytes;
+    size_t most = samples * (sizeof(struct assembled) + ASSEMBLED_FIRST_BYTES) + 4 * bytes;
     return groups <= a->limits.groups && a->counts.bytes + most <= a->limits.bytes;
 }
 
@@ -497,8 +336,8 @@ static void forget_oldest(struct assembly *a)
     DL_DELETE2(a->closed, g, previous, next);
     HASH_DEL(a->table, g);
     a->counts.closed--;
-    a->counts.closed_bytes -= closed_bytes(g);
-    let_go(g);
+    a->counts.closed_bytes -= assembled_closed_bytes(g);
+    assembled_free(g);
 }
 
 void assembly_pass_time(struct assembly *a, int64_t now_us)
@@ -509,6 +348,15 @@ void assembly_pass_time(struct assembly *a, int64_t now_us)
     while (a->closed != NULL && (a->closed->until_us <= now_us - a->limits.remember_us ||
                                  a->counts.closed_bytes > a->limits.closed_bytes)) {
         forget_oldest(a);
+    }
+}
+
+void assembly_wait_longer(struct assembly *a, int64_t us)
+{
+    struct assembled *g;
+    DL_FOREACH2(a->open, g, next)
+    {
+        g->until_us += us;
     }
 }
 
@@ -549,26 +397,13 @@ void assembly_again(struct assembly *a, const struct assembly_group *group)
     g->state = ASSEMBLY_READY;
 }
 
-/* Its marks are all that is kept of it. */
-static void reduce(struct assembly *a, struct assembled *g)
-{
-    a->counts.bytes -= bytes_of(g);
-    free(g->text);
-    free(g->rows);
-    g->text = NULL;
-    g->rows = NULL;
-    g->text_size = g->text_used = g->header_bytes = 0;
-    g->row_count = g->rows_size = 0;
-    g->group.format = g->group.door = g->group.text = (struct slice){"", 0};
-}
-
 static void put_in_closed(struct assembly *a, struct assembled *g, int64_t done_us)
 {
     g->state = ASSEMBLY_CLOSED;
     g->until_us = done_us;
     DL_APPEND2(a->closed, g, previous, next);
     a->counts.closed++;
-    a->counts.closed_bytes += closed_bytes(g);
+    a->counts.closed_bytes += assembled_closed_bytes(g);
 }
 
 void assembly_done(struct assembly *a, const struct assembly_group *group, int64_t now_us,
@@ -583,7 +418,8 @@ void assembly_done(struct assembly *a, const struct assembly_group *group, int64
         }
     }
     a->counts.ready--;
-    reduce(a, g);
+    a->counts.bytes -= assembled_bytes(g);
+    assembled_reduce(g);
     put_in_closed(a, g, now_us);
 }
 
@@ -597,7 +433,7 @@ int assembly_remember(struct assembly *a, const uint8_t key[ASSEMBLY_KEY_BYTES],
     memcpy(g->group.key, key, ASSEMBLY_KEY_BYTES);
     g->marks = malloc(count * sizeof *marks + 1);
     if (g->marks == NULL || enter(a, g) == -1) {
-        let_go(g);
+        assembled_free(g);
         return -1;
     }
     memcpy(g->marks, marks, count * sizeof *marks);

@@ -85,6 +85,9 @@ int assembly_take(struct assembly *a, const struct assembly_door *door,
 /* Closes groups whose time is over, and forgets what was closed long ago. */
 void assembly_pass_time(struct assembly *a, int64_t now_us);
 
+/* What is open stays so for longer by this time. */
+void assembly_wait_longer(struct assembly *a, int64_t us);
+
 /* When assembly_pass_time() has to be called next; INT64_MAX: no group is open. */
 int64_t assembly_due_us(const struct assembly *a);
 

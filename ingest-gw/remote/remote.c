@@ -46,6 +46,7 @@ struct remote {
     uint32_t waiting_first, waiting_count, waiting_size;
     uint64_t *spent; /* rows found at the start that nobody needs */
     uint32_t spent_count, spent_size;
+    int64_t kept_us; /* when the last request came that the journal had at the start; 0: none */
     int64_t forget_us;
     uint64_t malformed;
 };
@@ -253,8 +254,10 @@ static enum remote_answer take_request(struct remote *r, const struct assembly_d
 {
     struct assembly_taken taken;
     uint64_t row = remote_journal_next_row(r->journal);
+    int64_t now_us = daemon_clock_us();
+    assembly_pass_time(r->assembly, now_us); /* as at a start, when the journal is read */
     if (reserve_waiting(r) == -1 ||
-        assembly_take(r->assembly, door, request, row, daemon_clock_us(), a, &taken) == -1 ||
+        assembly_take(r->assembly, door, request, row, now_us, a, &taken) == -1 ||
         keep_request(r, door, body, row, taken.holds) == -1) {
         return busy(reply, "out of memory");
     }
@@ -318,12 +321,17 @@ enum remote_answer remote_take(struct remote *r, const struct deliver_message *h
 
 /* ---- what the journal has at a start ---- */
 
+/* A time since 1970 by the clock that never steps. */
+static int64_t steady_us(int64_t us)
+{
+    return daemon_clock_us() - (daemon_now_us() - us);
+}
+
 static int take_mark(void *context, const uint8_t key[ASSEMBLY_KEY_BYTES],
                      const struct assembly_mark *marks, uint32_t how_many, int64_t done_us)
 {
     struct remote *r = context;
-    int64_t ago_us = daemon_now_us() - done_us;
-    return assembly_remember(r->assembly, key, marks, how_many, daemon_clock_us() - ago_us);
+    return assembly_remember(r->assembly, key, marks, how_many, steady_us(done_us));
 }
 
 /* Such a row can be removed, once the journal is open. -1: memory is out. */
@@ -338,6 +346,8 @@ static int note_spent(struct remote *r, uint64_t row)
     return 0;
 }
 
+/* At the time at which it came, so that groups that were closed before it are, whose delivery may
+ * have no mark: what it has of them is late again. */
 static int take_row(struct remote *r, const struct journal_request *row,
                     const struct assemble_rule *rule, struct arena *a)
 {
@@ -350,7 +360,9 @@ static int take_row(struct remote *r, const struct journal_request *row,
                   QUOTED(slice_of(request.why)));
         return 0;
     }
-    if (assembly_take(r->assembly, &door, &request, row->row, daemon_clock_us(), a, &taken) == -1) {
+    r->kept_us = steady_us(row->received_us);
+    assembly_pass_time(r->assembly, r->kept_us);
+    if (assembly_take(r->assembly, &door, &request, row->row, r->kept_us, a, &taken) == -1) {
         return -1;
     }
     return taken.holds ? 0 : note_spent(r, row->row);
@@ -423,6 +435,9 @@ struct remote *remote_new(struct event_base *base, const struct remote_settings 
     if (open_parts(r, base) == -1) {
         remote_free(&r);
         return NULL;
+    }
+    if (r->kept_us != 0) { /* since then nothing could come that a group still waits for */
+        assembly_wait_longer(r->assembly, daemon_clock_us() - r->kept_us);
     }
     remove_spent(r);
     send_ready(r);

@@ -271,6 +271,32 @@ static void test_remembered(void **state)
     assert_int_equal(assembly_counts(assembly).open, 0);
 }
 
+/* As requests came, so they come again out of the journal: what was late then is late now, also
+ * where no mark tells that its group was delivered. */
+static void test_a_journal_that_is_read(void **state)
+{
+    for (int again = 0; again < 2; again++) {
+        box_sample(&box, "a{instance=x}", 1, 5);
+        take(1, 0);
+        assembly_pass_time(assembly, 16 * SECOND);
+        box_sample(&box, "b{instance=x}", 1, 5);
+        box_sample(&box, "a{instance=x}", 1, 6);
+        take(2, 16 * SECOND);
+        assert_int_equal(taken.late, 1);
+        assert_int_equal(taken.taken, 1);
+        delivered("a{instance=\"x\"} 1 5\n", false, 16 * SECOND);
+        assert_string_equal(rows_over, "1 ");
+        if (again == 0) {
+            tear_down(state);
+            set_up(state);
+        }
+    }
+    assembly_wait_longer(assembly, 100 * SECOND);
+    assert_int_equal(assembly_due_us(assembly), (16 + 15 + 100) * SECOND);
+    assembly_pass_time(assembly, 130 * SECOND);
+    delivered(NULL, false, 0);
+}
+
 static void test_room(void **state)
 {
     (void)state;
@@ -303,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_rules_that_changed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_delivered_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_remembered, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_journal_that_is_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_room, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
