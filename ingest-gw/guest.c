@@ -82,9 +82,8 @@ static bool know_token(struct ingest *g, struct slice token, struct connection *
     if (connection_set_known(c, found->token, identity, (int64_t)grant.per_second) == -1) {
         found->wait_us = 1000000; /* it has too many connections */
     }
-    found->guest = (struct door_guest){.identity = connection_identity(c),
-                                       .token = found->token,
-                                       .allowed = grant.labels};
+    found->guest = (struct door_guest){
+        .identity = connection_identity(c), .token = found->token, .allowed = grant.labels};
     find_bound(g, true, (int)grant.types_count, found);
     return true;
 }

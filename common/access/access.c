@@ -311,8 +311,8 @@ const char *access_denied(int globs, int rows)
     return globs == 0    ? "not authorized to use any capability " LABEL_COLLECT "TYPE"
            : globs == -1 ? "your roles may use more capabilities " LABEL_COLLECT
                            "TYPE than can be looked at: allow fewer, or some by a glob"
-           : rows == -1  ? "your roles are bound to more criteria than can be looked at"
-                         : NULL;
+           : rows == -1 ? "your roles are bound to more criteria than can be looked at"
+                        : NULL;
 }
 
 bool access_equal(const struct access *a, const struct access *b)

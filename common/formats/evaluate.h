@@ -19,7 +19,7 @@ struct evaluation {
     struct format_value *remembered; /* of each variable */
     /* the first fault since it was cleared */
     const char *fault, *fault_place;
-    bool beyond; /* it costs the document, not the element */
+    bool beyond;     /* it costs the document, not the element */
     bool of_receipt; /* #received was used since it was cleared */
 };
 
