@@ -163,6 +163,9 @@ int64_t record_types_gap_us(const struct record_types *t, struct slice type);
 /* Whether that is said in an own file. */
 bool record_types_gap_is_own(const struct record_types *t, struct slice type);
 
+/* How often it is measured, microseconds; 0: nothing is said of that, or there is no such type. */
+int64_t record_types_interval_us(const struct record_types *t, struct slice type);
+
 /* The types that are named: i from 0; -1 past the last. */
 int record_types_each(const struct record_types *t, uint32_t i, struct slice *type);
 

@@ -179,6 +179,12 @@ bool record_types_gap_is_own(const struct record_types *t, struct slice type)
     return entry == NULL ? t->own_gap : entry->own_gap;
 }
 
+int64_t record_types_interval_us(const struct record_types *t, struct slice type)
+{
+    const struct type_entry *entry = find_type(t, type);
+    return entry == NULL ? 0 : entry->interval_us;
+}
+
 int record_types_each(const struct record_types *t, uint32_t i, struct slice *type)
 {
     if (i >= t->type_count) {

@@ -24,6 +24,7 @@
 #include "stored/flush/flush.h"
 #include "stored/inbox.h"
 #include "stored/publish.h"
+#include "stored/silence/intervals.h"
 
 #define BACKOFF_FIRST_MS    100
 #define BACKOFF_MOST_MS     5000
@@ -206,7 +207,8 @@ static int load_store(void)
     if (changed == 1) {
         rebuild_gaps_changed(s->rebuild);
     }
-    if (changed == -1 || gradings_load(&s->gradings, &s->pg, &s->params) == -1 ||
+    if (changed == -1 || intervals_settle(s) == -1 ||
+        gradings_load(&s->gradings, &s->pg, &s->params) == -1 ||
         access_table_load(&s->access, &s->pg) == -1 ||
         calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
         classes_load(s, daemon_clock_us()) == -1 ||
@@ -606,7 +608,7 @@ static int apply_types(void)
     if (changed == 1) {
         rebuild_gaps_changed(s->rebuild);
     }
-    if (changed == -1 || default_grading_publish(s) != 0) {
+    if (changed == -1 || intervals_settle(s) == -1 || default_grading_publish(s) != 0) {
         log_error("record_types.taken", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
         pg_close(&s->pg);
         back_off();

@@ -430,6 +430,7 @@ static const char *const statements[SQL_STATEMENTS] = {
      * Under sql_writer_lock: this session becomes the one that writes, unless the one that is
      * lives. That of another role is seen, but not when it began.
      */
+    [SQL_INTERVALS_PUT] = sql_intervals_put,
     [SQL_WRITER_TAKE] =
         "INSERT INTO writer AS w (pid, role, began) SELECT pid, usesysid, backend_start"
         " FROM pg_stat_activity WHERE pid = pg_backend_pid()"

@@ -72,6 +72,7 @@ enum sql_statement {
     SQL_GAPS_PUT,
     SQL_GAPS_FORGET,
     SQL_GAPS_SERIES,
+    SQL_INTERVALS_PUT,
     SQL_WRITER_TAKE,
     SQL_BATCH_TAKE,
     SQL_BATCH_AGAIN,

@@ -12,6 +12,9 @@ extern const char sql_event_tell[], sql_event_tell_fed[], sql_event_retract[],
     sql_feed_due_rebuilt[], sql_feed_due_count[], sql_feed_due_tell[], sql_feed_notify[],
     sql_feed_remove[];
 
+/* sql_silence.c */
+extern const char sql_intervals_put[];
+
 /* sql_batches.c */
 extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
 
