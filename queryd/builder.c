@@ -159,3 +159,28 @@ void builder_records(struct builder *b)
     builder_add(b, "$%d::timestamptz, $%d::timestamptz, $%d::timestamptz, %s", since, until,
                 reaching, builder_series_array(b));
 }
+
+#define COLUMNS_PRESET 600
+#define RANGE_DAYS     3660 /* so that columns are counted in 64 bits */
+#define DAY_US         INT64_C(86400000000)
+
+int builder_cut(struct builder *b, struct builder_cut *cut)
+{
+    const struct query_message *q = b->q;
+    uint64_t columns = q->range_columns == 0 ? COLUMNS_PRESET : q->range_columns;
+    if (q->instant == 1 || q->from_us < FIRST_US || q->to_us >= LAST_US) {
+        return builder_fault(b, "when: expected a range with a beginning and an end");
+    }
+    if (q->to_us <= q->from_us || q->to_us - q->from_us > RANGE_DAYS * DAY_US) {
+        return builder_fault(b, "when: expected a range of more than 0 and at most %d days",
+                             RANGE_DAYS);
+    }
+    if ((uint64_t)(q->to_us - q->from_us) < columns) {
+        return builder_fault(b, "range.columns: expected columns of a microsecond or more");
+    }
+    cut->from = builder_time(b, q->from_us);
+    cut->to = builder_time(b, q->to_us);
+    cut->columns = builder_number(b, columns);
+    cut->length = builder_number(b, (uint64_t)(q->to_us - q->from_us));
+    return 0;
+}

@@ -94,7 +94,9 @@ void builder_records(struct builder *b);
  * counting.c: appends ", tally AS (...)". For a count, tally has grade_id and n: the records under
  * grade_id 0, and those whose grade of that name is within the range; when that begins with 0 these
  * are what is to be added to all records, those of higher grades below nothing. For a histogram
- * grade_id and n0 to n5, records by grade. Several rows may have one grade_id.
+ * grade_id and n0 to n5, records by grade. Several rows may have one grade_id. For a grid
+ * series_id, n and n1 to n5: all records, and those with each grade of the one name asked for;
+ * several rows may be of one series, and one is of none.
  */
 void builder_tally(struct builder *b);
 
@@ -109,6 +111,23 @@ int builder_faults(struct builder *b, uint64_t rows);
 /* builder_rejected.c: the same of what was refused. */
 int builder_rejects(struct builder *b, uint64_t rows);
 void builder_reject(struct builder *b);
+
+/* A range that is cut into columns: the numbers of its parameters. */
+struct builder_cut {
+    int from, to, columns;
+    int length; /* microseconds */
+};
+
+/* From the scope and range_columns. -1: the question is at fault. */
+int builder_cut(struct builder *b, struct builder_cut *cut);
+
+/*
+ * builder_timeline.c, builder_grid.c, builder_buckets.c: the whole statement behind what
+ * begin_criteria() wrote. -1: the question is at fault.
+ */
+int builder_timeline(struct builder *b, uint64_t rows);
+int builder_grid(struct builder *b);
+int builder_buckets(struct builder *b);
 
 /* builder_changes.c: the same of the feed of changes, behind what begin_criteria() wrote. */
 int builder_changes(struct builder *b, uint64_t rows);

@@ -63,6 +63,12 @@ static bool is_histogram(const struct builder *b)
     return b->q->kind == QUERY_HISTOGRAM;
 }
 
+/* Each series by itself: nothing is summed up here. */
+static bool is_by_series(const struct builder *b)
+{
+    return b->q->kind == QUERY_GRID;
+}
+
 /* "alias.t_start >= $n AND alias.t_start < $m", over any column. */
 static void add_range(struct builder *b, const char *column, struct span s)
 {
@@ -106,6 +112,17 @@ static void add_column(struct builder *b, unsigned grade, const struct places *p
  */
 static void add_sums(struct builder *b, const struct places *places)
 {
+    if (is_by_series(b)) {
+        builder_add(b, "CASE t.grade_id WHEN 0 THEN ");
+        add_column(b, 0, places);
+        builder_add(b, " ELSE 0 END AS n");
+        for (unsigned grade = 1; grade <= 5; grade++) {
+            builder_add(b, ", ");
+            add_column(b, grade, places);
+            builder_add(b, " AS n%u", grade);
+        }
+        return;
+    }
     if (is_histogram(b)) {
         for (unsigned grade = 0; grade <= 5; grade++) {
             builder_add(b, "sum(");
@@ -138,7 +155,7 @@ static void add_names(struct builder *b)
 
 static void begin_counts(struct builder *b, const char *table, const struct places *places)
 {
-    builder_add(b, " UNION ALL SELECT t.grade_id, ");
+    builder_add(b, " UNION ALL SELECT t.%s, ", is_by_series(b) ? "series_id" : "grade_id");
     add_sums(b, places);
     builder_add(b, " FROM %s t WHERE ", table);
 }
@@ -196,7 +213,9 @@ static void end_rollup(struct builder *b)
 {
     builder_series(b, "t");
     add_names(b);
-    builder_add(b, " GROUP BY t.grade_id");
+    if (!is_by_series(b)) {
+        builder_add(b, " GROUP BY t.grade_id");
+    }
 }
 
 /* The rows of one day, or month. */
@@ -315,8 +334,8 @@ static void add_counted_spans(struct builder *b, const struct span *spans, unsig
 static void add_counted_hours(struct builder *b, struct span hours)
 {
     struct span touched = {builder_floor(b->from_us, HOUR_US), b->to_us};
-    builder_add(b, "SELECT grades, records FROM counted_records(ARRAY(SELECT hour FROM"
-                   " measured_hour WHERE ");
+    builder_add(b, "SELECT * FROM %s(ARRAY(SELECT hour FROM measured_hour WHERE ",
+                is_by_series(b) ? "counted_by_series" : "counted_records");
     if (b->q->instant == 1) {
         int at = builder_time(b, b->from_us);
         builder_add(b, "hour <= $%d::timestamptz AND reach >= $%d::timestamptz", at, at);
@@ -330,13 +349,17 @@ static void add_counted_hours(struct builder *b, struct span hours)
     }
     builder_add(b, "), ");
     builder_records(b);
-    builder_add(b, ")");
+    builder_add(b, is_by_series(b) ? ", (SELECT id FROM asked))" : ")");
 }
 
 /* From "counted", records by all their grades, to tally's columns. */
 static void add_counted_sums(struct builder *b)
 {
     bool from_0 = b->q->grade_low == 0;
+    if (is_by_series(b)) {
+        builder_add(b, " UNION ALL SELECT * FROM counted");
+        return;
+    }
     if (is_histogram(b)) {
         builder_add(b, " UNION ALL SELECT g.grade_id, ");
         for (unsigned grade = 0; grade <= 5; grade++) {
@@ -361,12 +384,22 @@ static void add_counted(struct builder *b, bool totals, const struct count_plan 
     builder_add(b, ", counted AS (");
     if (totals && plan->rest_count > 0) {
         add_counted_spans(b, plan->rest, plan->rest_count);
-    } else if (totals || b->empty) {
+    } else if (totals || (b->empty && !is_by_series(b))) {
         builder_add(b, "SELECT NULL::smallint[] AS grades, 0::bigint AS records WHERE false");
     } else {
         add_counted_hours(b, hours);
     }
     builder_add(b, ")");
+}
+
+/* The first row of "tally" names the columns; it counts nothing. */
+static const char *first_row(const struct builder *b)
+{
+    return is_by_series(b)   ? "SELECT 0::bigint AS series_id, 0::bigint AS n, 0::bigint AS n1,"
+                               " 0::bigint AS n2, 0::bigint AS n3, 0::bigint AS n4, 0::bigint AS n5"
+           : is_histogram(b) ? "SELECT 0 AS grade_id, 0 AS n0, 0 AS n1, 0 AS n2, 0 AS n3, 0 AS n4,"
+                               " 0 AS n5"
+                             : "SELECT 0 AS grade_id, 0 AS n";
 }
 
 void builder_tally(struct builder *b)
@@ -375,17 +408,13 @@ void builder_tally(struct builder *b)
     struct span range = {b->from_us, b->to_us};
     struct span hours = whole(range, HOUR_US), days = whole(range, DAY_US);
     bool instant = b->q->instant == 1;
-    bool totals = !instant && !b->series_beyond_type;
+    bool totals = !instant && !b->series_beyond_type && !is_by_series(b);
     bool rollups = !instant && !totals && !b->empty && !is_empty(hours);
     if (totals && !b->empty) {
         make_plan(&plan, range);
     }
     add_counted(b, totals, &plan, hours);
-    /* The first row names the columns; it counts nothing. */
-    builder_add(b, is_histogram(b)
-                       ? ", tally AS (SELECT 0 AS grade_id, 0 AS n0, 0 AS n1, 0 AS n2, 0 AS n3,"
-                         " 0 AS n4, 0 AS n5"
-                       : ", tally AS (SELECT 0 AS grade_id, 0 AS n");
+    builder_add(b, ", tally AS (%s", first_row(b));
     add_counted_sums(b);
     for (unsigned i = 0; i < plan.piece_count; i++) {
         add_total(b, &plan.pieces[i]);

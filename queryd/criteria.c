@@ -34,7 +34,8 @@ static int add_asked(struct builder *b)
         builder_add(b, " WHERE name = $%d", b->name);
     }
     builder_add(b, ")");
-    if (q->kind == QUERY_HISTOGRAM || q->kind == QUERY_WHY) {
+    if (q->kind == QUERY_HISTOGRAM || q->kind == QUERY_WHY || q->kind == QUERY_TIMELINE ||
+        q->kind == QUERY_GRID || q->kind == QUERY_BUCKETS) {
         return 0;
     }
     if (q->grade_high > 5 || q->grade_low > q->grade_high) {
@@ -240,6 +241,12 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
     case QUERY_WHY:
         builder_why(b);
         break;
+    case QUERY_TIMELINE:
+        return builder_timeline(b, rows);
+    case QUERY_GRID:
+        return builder_grid(b);
+    case QUERY_BUCKETS:
+        return builder_buckets(b);
     case QUERY_KINDS:
         break;
     }

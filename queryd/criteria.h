@@ -28,7 +28,9 @@ struct criteria {
                       moves while the question is held; -1: it cannot be held */
     bool explains; /* the statement's rows are what why_new() reads, not yet the answer's */
     bool counts;   /* a row per grade name, whatever the store holds */
-    const char *no_row; /* the fault when no row comes; NULL when a listing may be empty */
+    const char *too_much;   /* the fault when this cell of the first row is null; or NULL */
+    uint32_t too_much_cell; /* its place, from 0 */
+    const char *no_row;     /* the fault when no row comes; NULL when a listing may be empty */
 };
 
 /*

@@ -105,7 +105,10 @@ static void on_rows(struct question *q)
         on_facts(q);
         return;
     }
-    if (q->cell_count == 0 && q->criteria.grade_name != NULL) {
+    if (q->cell_count > 0 && q->criteria.too_much != NULL &&
+        q->cells[q->criteria.too_much_cell].at == NULL) {
+        engine_conclude(q, ANSWER_INVALID, q->criteria.too_much);
+    } else if (q->cell_count == 0 && q->criteria.grade_name != NULL) {
         look_up_names(q);
     } else if (q->cell_count == 0 && q->criteria.counts) {
         conclude_no_grading(q);

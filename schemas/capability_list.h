@@ -51,6 +51,26 @@
     "time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "why.series",      \
         "why.line", "why.document"
 
+/*
+ * For pages that draw (docs/mplane.md has the documents): lanes with at most one mark a column of
+ * the range; dimension by dimension, the first row all together, then one for each value of the
+ * one; a metric's values, a row for each column of the range that has some.
+ */
+#define PARAMETERS_OF_TIMELINE                                                                     \
+    DIMENSION_ELEMENTS, "select.grade", "range.columns", "list.limit", "list.after"
+#define COLUMNS_OF_TIMELINE DIMENSION_ELEMENTS, "grade.name", "timeline.marks", "list.cursor"
+
+#define PARAMETERS_OF_GRID                                                                         \
+    DIMENSION_ELEMENTS, "select.grade", "range.grade", "grid.rows", "grid.columns"
+#define COLUMNS_OF_GRID                                                                            \
+    "grid.row", "grade.worst", "grade.last", "records.matched", "records.rated", "records.graded", \
+        "grade.share", "grid.cells", "grid.left"
+
+#define PARAMETERS_OF_BUCKETS DIMENSION_ELEMENTS, "metric.name", "range.columns"
+#define COLUMNS_OF_BUCKETS                                                                         \
+    "time", "metric.min", "metric.mean", "metric.max", "values.count", "metric.unit",              \
+        "metric.least", "metric.most"
+
 /* The first EZRepo's: records by type, without paging. */
 #define PARAMETERS_OF_ORIGINAL "type.repo", "range.grade", "select.grade"
 #define COLUMNS_OF_ORIGINAL    "results.repo", "overall.grade"
@@ -131,6 +151,7 @@
 #define KEYS_OF_ACCOUNTS(KEY) KEY(TEXT, account)
 #define KEYS_OF_REJECTS(KEY)  KEY(ID, id)
 #define KEYS_OF_CHANGES(KEY)  KEY(ID, arrival) KEY(ID, n) KEY(ID, mark)
+#define KEYS_OF_TIMELINE(KEY) KEY(ID, series_id) KEY(GRADE, grade_id)
 
 #define QUERIES(QUERY)                                                                             \
     QUERY(COUNT, "", NO_KEYS)                                                                      \
@@ -146,14 +167,19 @@
     QUERY(REJECTS, "j", KEYS_OF_REJECTS)                                                           \
     QUERY(REJECT, "", NO_KEYS) /* only reject counts */                                            \
     QUERY(CHANGES, "c", KEYS_OF_CHANGES)                                                           \
-    QUERY(WHY, "", NO_KEYS) /* of an instant what starts at or before it */
+    QUERY(WHY, "", NO_KEYS) /* of an instant what starts at or before it */                        \
+    QUERY(TIMELINE, "t", KEYS_OF_TIMELINE)                                                         \
+    QUERY(GRID, "", NO_KEYS)                                                                       \
+    QUERY(BUCKETS, "", NO_KEYS)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
 
 /* Whether its answer can be cut to some series. Those of the first ones can, and of the feed; what
  * explains a grade shows the grading, which is about all. */
-#define QUERY_HAS_CRITERIA(kind) ((kind) <= QUERY_RECORDS || (kind) == QUERY_CHANGES)
+#define QUERY_HAS_CRITERIA(kind)                                                                   \
+    ((kind) <= QUERY_RECORDS || (kind) == QUERY_CHANGES || (kind) == QUERY_TIMELINE ||             \
+     (kind) == QUERY_GRID || (kind) == QUERY_BUCKETS)
 
 /*
  * CAPABILITY(NAME, label, verb, query): what the gateway offers, in the order of /capabilities, and
@@ -174,7 +200,10 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(REJECTS, "RejectedList", "query", QUERY_REJECTS)                                    \
     CAPABILITY(REJECT, "RejectedBytes", "query", QUERY_REJECT)                                     \
     CAPABILITY(CHANGES, "QueryChanges", "query", QUERY_CHANGES)                                    \
-    CAPABILITY(WHY, "QueryWhy", "query", QUERY_WHY)
+    CAPABILITY(WHY, "QueryWhy", "query", QUERY_WHY)                                                \
+    CAPABILITY(TIMELINE, "QueryTimeline", "query", QUERY_TIMELINE)                                 \
+    CAPABILITY(GRID, "QueryGrid", "query", QUERY_GRID)                                             \
+    CAPABILITY(BUCKETS, "QueryBuckets", "query", QUERY_BUCKETS)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

@@ -56,6 +56,8 @@
 #define LIMIT_WAIT_MS          60000   /* of one that is held */
 #define LIMIT_KINDS_BYTES      128
 #define LIMIT_SEES             64 /* criteria of who asks */
+#define LIMIT_RANGE_COLUMNS    4096
+#define LIMIT_DIMENSION_NAME   16 /* "dest", without record. */
 
 /* By so many the release before skipped sequences where it could not know which it gave last. */
 #define SEQUENCE_LEAP (UINT64_C(1) << 32)
@@ -218,7 +220,11 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(wait_ms, LIMIT_WAIT_MS)     /* an answer that has nothing yet is held so long for it */   \
     STRS(sees, LIMIT_SEES *DIMENSION_COUNT,                                                        \
          LIMIT_DIMENSION_BYTES) /* the series that who asks may see: criteria of as many patterns  \
-                                   as there are dimensions, one of which they fit; none: all */
+                                   as there are dimensions, one of which they fit; none: all */    \
+    UINT(range_columns, LIMIT_RANGE_COLUMNS) /* the range is cut into so many; 0: queryd's 600 */  \
+    STR(grid_rows, LIMIT_DIMENSION_NAME)     /* of a grid: a dimension */                          \
+    STR(grid_columns, LIMIT_DIMENSION_NAME)  /* likewise */                                        \
+    STR(metric, LIMIT_NAME_BYTES)            /* of buckets */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)

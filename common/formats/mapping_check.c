@@ -219,36 +219,15 @@ static void check_rule(struct mapping_reader *r, const struct document_place *ru
 
 /* ---- metrics and their units ---- */
 
-/* Words of names that tell a unit, as it is called where values are converted. */
-static const char *const unit_words[][2] = {
-    {"s", "s"},         {"ms", "ms"},           {"us", "us"},     {"ns", "ns"},
-    {"ratio", "ratio"}, {"percent", "percent"}, {"bps", "bps"},   {"kbps", "kbps"},
-    {"mbps", "Mbps"},   {"octets", "B"},        {"bytes", "B"},   {"count", NULL},
-    {"pps", NULL},      {"index", NULL},        {"seconds", "s"},
-};
-
 /* Words of what has a unit: a number of it says nothing without. */
 static const char *const quantity_words[] = {
     "delay", "rtt", "latency", "jitter", "ipdv", "duration", "throughput", "bandwidth", "loss"};
-
-/* The next word of a name, up to one of the separators. */
-static struct slice next_word(struct slice *rest, const char *separators)
-{
-    struct slice word = {rest->at, 0};
-    while (word.len < rest->len && strchr(separators, word.at[word.len]) == NULL) {
-        word.len++;
-    }
-    size_t taken = word.len < rest->len ? word.len + 1 : word.len;
-    rest->at += taken;
-    rest->len -= taken;
-    return word;
-}
 
 /* Whether the name is of something that has a unit. Names with underscores are those of old. */
 static bool wants_unit(struct slice name)
 {
     while (name.len > 0) {
-        struct slice word = next_word(&name, ".");
+        struct slice word = unit_next_word(&name, ".");
         for (size_t i = 0; i < sizeof quantity_words / sizeof quantity_words[0]; i++) {
             if (slice_is(word, quantity_words[i])) {
                 return true;
@@ -258,28 +237,11 @@ static bool wants_unit(struct slice name)
     return false;
 }
 
-/* Whether the name tells a unit; *unit as it is called, NULL where nothing is converted to it. */
-static bool tells_unit(struct slice name, const char **unit)
-{
-    bool told = false;
-    *unit = NULL;
-    while (name.len > 0) {
-        struct slice word = next_word(&name, "._");
-        for (size_t i = 0; i < sizeof unit_words / sizeof unit_words[0]; i++) {
-            if (slice_is(word, unit_words[i][0])) {
-                told = true;
-                *unit = unit_words[i][1];
-            }
-        }
-    }
-    return told;
-}
-
 static void check_metrics(const struct document_place *metrics)
 {
     for (struct document_place m = document_first(metrics); m.node != NULL; document_next(&m)) {
         const char *unit;
-        bool told = tells_unit(m.node->key, &unit);
+        bool told = unit_in_name(m.node->key, &unit);
         const struct json *conversion = json_get(m.node, "unit");
         const struct json *to =
             conversion == NULL || conversion->first == NULL ? NULL : conversion->first->next;

@@ -2,6 +2,8 @@
 /* Units as a table, and durations. */
 #include "common/formats/unit.h"
 
+#include <string.h>
+
 /* What a unit is worth in the first of its kind: whole x 10^exponent. */
 struct unit {
     struct slice name;
@@ -65,6 +67,42 @@ const struct unit *unit_named(struct slice name)
         }
     }
     return NULL;
+}
+
+/* Words of names that tell a unit, as it is called where values are converted. */
+static const char *const unit_words[][2] = {
+    {"s", "s"},         {"ms", "ms"},           {"us", "us"},     {"ns", "ns"},
+    {"ratio", "ratio"}, {"percent", "percent"}, {"bps", "bps"},   {"kbps", "kbps"},
+    {"mbps", "Mbps"},   {"octets", "B"},        {"bytes", "B"},   {"count", NULL},
+    {"pps", NULL},      {"index", NULL},        {"seconds", "s"},
+};
+
+struct slice unit_next_word(struct slice *rest, const char *separators)
+{
+    struct slice word = {rest->at, 0};
+    while (word.len < rest->len && strchr(separators, word.at[word.len]) == NULL) {
+        word.len++;
+    }
+    size_t taken = word.len < rest->len ? word.len + 1 : word.len;
+    rest->at += taken;
+    rest->len -= taken;
+    return word;
+}
+
+bool unit_in_name(struct slice name, const char **unit)
+{
+    bool told = false;
+    *unit = NULL;
+    while (name.len > 0) {
+        struct slice word = unit_next_word(&name, "._");
+        for (size_t i = 0; i < sizeof unit_words / sizeof unit_words[0]; i++) {
+            if (slice_is(word, unit_words[i][0])) {
+                told = true;
+                *unit = unit_words[i][1];
+            }
+        }
+    }
+    return told;
 }
 
 enum unit_kind unit_kind(const struct unit *u)

@@ -3,6 +3,8 @@
 #ifndef EZREPO_UNIT_H
 #define EZREPO_UNIT_H
 
+#include <stdbool.h>
+
 #include "common/formats/exact.h"
 
 enum unit_kind { UNIT_TIME, UNIT_RATIO, UNIT_RATE, UNIT_SIZE };
@@ -17,6 +19,15 @@ const struct unit *unit_named(struct slice name);
 enum unit_kind unit_kind(const struct unit *u);
 /* "time", "ratio", "rate", "size" */
 const char *unit_kind_name(enum unit_kind kind);
+
+/*
+ * Whether a metric's name tells its unit, as delay.twoway.icmp.us.mean does by one of its words;
+ * *unit: as it is called, of several the last, NULL where the name has none that is converted to.
+ */
+bool unit_in_name(struct slice name, const char **unit);
+
+/* The next word of a name, up to one of the separators; taken off *rest with it. */
+struct slice unit_next_word(struct slice *rest, const char *separators);
 
 /* z = x, a number of `from`s, as a number of `to`s, which are of the same kind. As exact_mul(). */
 int unit_convert(struct arena *a, const struct exact *x, const struct unit *from,

@@ -149,7 +149,7 @@ static int read_grade_name(const struct reading *r, const struct parameter_reade
     return 0;
 }
 
-/* Without a range: all grades, and of records also those that have none. */
+/* Without a range: all grades, and of records also those that have none; of a grid the bad ones. */
 static int read_grade_range(const struct reading *r, const struct parameter_reader *self)
 {
     struct query_message *q = &r->q->query;
@@ -163,6 +163,8 @@ static int read_grade_range(const struct reading *r, const struct parameter_read
     }
     if (range.at == NULL && r->kind == CAPABILITY_RECORDS) {
         q->grade_low = 0;
+    } else if (range.at == NULL && r->kind == CAPABILITY_GRID) {
+        q->grade_high = 2;
     }
     return 0;
 }
@@ -192,6 +194,11 @@ static int read_natural(const struct reading *r, const char *name, uint64_t max,
         return -1;
     }
     return 0;
+}
+
+static int read_range_columns(const struct reading *r, const struct parameter_reader *self)
+{
+    return read_natural(r, self->element, LIMIT_RANGE_COLUMNS, &r->q->query.range_columns);
 }
 
 static int read_limit(const struct reading *r, const struct parameter_reader *self)
@@ -312,6 +319,10 @@ static const struct parameter_reader readers[] = {
     {"rejected.number", read_reject, 0, false, 0},
     {"feed.kinds", read_text, FIELD(kinds), false, LIMIT_KINDS_BYTES},
     {"feed.wait", read_wait, 0, false, 0},
+    {"range.columns", read_range_columns, 0, false, 0},
+    {"grid.rows", read_text, FIELD(grid_rows), false, LIMIT_DIMENSION_NAME},
+    {"grid.columns", read_text, FIELD(grid_columns), false, LIMIT_DIMENSION_NAME},
+    {"metric.name", read_text, FIELD(metric), false, LIMIT_NAME_BYTES},
     {"grading.document", read_document, 0, false, 0},
 };
 #define READERS (sizeof readers / sizeof readers[0])
@@ -400,6 +411,7 @@ static void preset(struct query_message *q)
     q->grade_low = 1;
     q->grade_high = 5;
     q->after = q->instance = q->sender = q->reason = q->kinds = slice_of("");
+    q->grid_rows = q->grid_columns = q->metric = slice_of("");
 }
 
 int question_of(const struct mplane_message *specification, enum capability_kind kind,

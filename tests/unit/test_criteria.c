@@ -53,7 +53,10 @@ static struct query_message any(enum query_kind kind)
                                   .after = slice_of(""),
                                   .instance = slice_of(""),
                                   .sender = slice_of(""),
-                                  .reason = slice_of("")};
+                                  .reason = slice_of(""),
+                                  .grid_rows = slice_of(""),
+                                  .grid_columns = slice_of(""),
+                                  .metric = slice_of("")};
 }
 
 static int build(const struct query_message *q)
@@ -89,6 +92,18 @@ static void check_parameters(void)
     }
 }
 
+/* What those that draw refuse to do without. */
+static void ask_for_a_shape(struct query_message *q)
+{
+    q->instant = 0;
+    q->from_us = NOON_US;
+    q->to_us = NOON_US + 30 * HOUR_US;
+    q->metric = slice_of("rtt.ms.avg");
+    q->grid_rows = slice_of("source");
+    q->grid_columns = slice_of("dest");
+    q->grade_name = slice_of(q->kind == QUERY_GRID ? "overall" : "all");
+}
+
 static void test_all_kinds_use_their_parameters(void **state)
 {
     (void)state;
@@ -115,6 +130,9 @@ static void test_all_kinds_use_their_parameters(void **state)
             q.reason = slice_of(variant & 4 ? "json" : "");
             q.reject = (uint64_t)variant;
             q.kinds = slice_of(variant & 2 ? "event,rebuild" : "");
+            if (kind == QUERY_TIMELINE || kind == QUERY_GRID || kind == QUERY_BUCKETS) {
+                ask_for_a_shape(&q);
+            }
             assert_int_equal(build(&q), 0);
             check_parameters();
             assert_true(c.column_count >= 3);

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The statement about a grid: the values of one dimension by those of another, of each pair how
+ * many records there are and how good (docs/semantics.md, "Grids"). Each series is counted as
+ * counting.c counts; which grade it had last follows from its periods, so no record is read for
+ * that. No I/O.
+ */
+#include "common/record_dimensions.h"
+#include "queryd/builder.h"
+
+#define SERIES_MOST "100000"
+#define VALUES_MOST "200" /* of rows, and of columns */
+#define LEFT_SHOWN  "20"  /* names of those that are left out */
+
+#define MATCHED_CELL 3 /* in a row of the answer */
+
+/* The dimension of that name. -1: there is none. */
+static int dimension_of(struct builder *b, const char *parameter, struct slice name)
+{
+    for (int d = 0; d < DIMENSION_COUNT; d++) {
+        if (slice_is(name, dimension_rows[d].name)) {
+            return d;
+        }
+    }
+#define NAMED(x, name, Name, addresses, help) " " #name
+    return builder_fault(b, "%s: expected one of" DIMENSIONS(NAMED, ) ", found \"%.*s\"", parameter,
+                         (int)name.len, name.at);
+#undef NAMED
+}
+
+/* `counted`: a row for each series that has records, with its values and its last grade. */
+static void add_counted(struct builder *b, const char *row, const char *column)
+{
+    int to = builder_time(b, b->to_us);
+    builder_add(b,
+                ", fitting AS MATERIALIZED (SELECT count(*) > " SERIES_MOST " AS too_many FROM"
+                " (SELECT FROM %s LIMIT " SERIES_MOST " + 1) AS f),"
+                " summed AS MATERIALIZED (SELECT series_id, sum(n) AS n, sum(n1) AS n1,"
+                " sum(n2) AS n2, sum(n3) AS n3, sum(n4) AS n4, sum(n5) AS n5 FROM tally"
+                " WHERE NOT (SELECT too_many FROM fitting) GROUP BY series_id HAVING sum(n) > 0),"
+                " counted_series AS MATERIALIZED (SELECT s.%s AS r, s.%s AS c, t.*,"
+                " CASE WHEN t.n1 + t.n2 + t.n3 + t.n4 + t.n5 > 0 THEN (SELECT p.grade FROM period p"
+                " WHERE p.series_id = t.series_id AND p.grade_id = (SELECT id FROM asked)"
+                " AND p.t_start < $%d::timestamptz ORDER BY p.t_start DESC, p.start_end DESC,"
+                " p.start_key DESC LIMIT 1) END AS last FROM summed t"
+                " JOIN series s ON s.id = t.series_id)",
+                b->series ? "matched" : "series", row, column, to);
+}
+
+/* "n1 + n2": those in the range of grades. */
+static void add_in_range(struct builder *b)
+{
+    for (uint64_t grade = b->q->grade_low; grade <= b->q->grade_high; grade++) {
+        builder_add(b, "%sn%u", grade == b->q->grade_low ? "" : " + ", (unsigned)grade);
+    }
+}
+
+/*
+ * `cell`: sums of pairs, of rows (c_all), of columns (r_all) and of everything; r_place and c_place
+ * among the rows and columns, those with the most records first.
+ */
+static void add_cells(struct builder *b)
+{
+    builder_add(b, ", summed_up AS MATERIALIZED (SELECT r, c, grouping(r) = 1 AS r_all,"
+                   " grouping(c) = 1 AS c_all, CASE WHEN sum(n1) > 0 THEN 1 WHEN sum(n2) > 0 THEN 2"
+                   " WHEN sum(n3) > 0 THEN 3 WHEN sum(n4) > 0 THEN 4 WHEN sum(n5) > 0 THEN 5 END"
+                   " AS worst, min(last) AS last, sum(n) AS matched,"
+                   " sum(n1 + n2 + n3 + n4 + n5) AS rated, sum(");
+    add_in_range(b);
+    builder_add(b, ") AS graded FROM counted_series GROUP BY CUBE (r, c)),"
+                   " shared AS (SELECT *, round(graded / nullif(rated, 0), 4) AS share"
+                   " FROM summed_up),"
+                   " row_place AS MATERIALIZED (SELECT *, row_number() OVER"
+                   " (ORDER BY matched DESC, r) AS place FROM shared WHERE c_all AND NOT r_all),"
+                   " column_place AS MATERIALIZED (SELECT *, row_number() OVER"
+                   " (ORDER BY matched DESC, c) AS place FROM shared WHERE r_all AND NOT c_all)");
+}
+
+/* Of a row `k` the members that each cell has. */
+#define CELL_MEMBERS                                                                               \
+    "'\"worst\":' || coalesce(k.worst::text, 'null') || ',\"last\":' ||"                           \
+    " coalesce(k.last::text, 'null') || ',\"matched\":' || k.matched || ',\"rated\":' ||"          \
+    " k.rated || ',\"graded\":' || k.graded || ',\"share\":' || coalesce(k.share::text, 'null')"   \
+    " || '}'"
+
+/* How many values there are beyond those shown, and the first of them. */
+#define LEFT_OUT(table, value)                                                                     \
+    "json_build_object('count', (SELECT greatest(count(*) - " VALUES_MOST ", 0) FROM " table       \
+    "), 'values', (SELECT coalesce(json_agg(" value " ORDER BY place), '[]') FROM " table          \
+    " WHERE place > " VALUES_MOST " AND place <= " VALUES_MOST " + " LEFT_SHOWN "))"
+
+/* All together with the columns, then the rows with their cells. */
+static void add_rows(struct builder *b)
+{
+    builder_add(
+        b,
+        " SELECT r, worst, last, matched, rated, graded, share, cells, out FROM ("
+        "SELECT 0 AS place, NULL AS r, k.worst, k.last,"
+        " CASE WHEN NOT f.too_many THEN coalesce(k.matched, 0) END AS matched, coalesce(k.rated, "
+        "0) AS rated,"
+        " coalesce(k.graded, 0) AS graded, k.share,"
+        " (SELECT '[' || coalesce(string_agg('{\"value\":' || to_json(k.c) || ',' || " CELL_MEMBERS
+        ", ',' ORDER BY k.place), '') || ']' FROM column_place k WHERE k.place <= " VALUES_MOST
+        ") AS cells, json_build_object('rows', " LEFT_OUT(
+            "row_place",
+            "r") ", 'columns', " LEFT_OUT("column_place",
+                                          "c") ")::text AS out FROM asked CROSS JOIN fitting f"
+                                               " LEFT JOIN shared k ON k.r_all AND k.c_all"
+                                               " UNION ALL SELECT p.place, p.r, p.worst, p.last, "
+                                               "p.matched, p.rated, p.graded, p.share,"
+                                               " '[' || coalesce(w.cells, '') || ']', NULL FROM "
+                                               "row_place p CROSS JOIN asked LEFT JOIN ("
+                                               "SELECT k.r, string_agg('{\"column\":' || q.place - "
+                                               "1 || ',' || " CELL_MEMBERS
+                                               ", ',' ORDER BY q.place) AS cells FROM shared k "
+                                               "JOIN column_place q ON q.c = k.c"
+                                               " WHERE NOT k.r_all AND NOT k.c_all AND q.place "
+                                               "<= " VALUES_MOST " GROUP BY k.r) AS w"
+                                               " ON w.r = p.r WHERE p.place <= " VALUES_MOST
+                                               ") AS k ORDER BY place");
+}
+
+int builder_grid(struct builder *b)
+{
+    int row = dimension_of(b, "grid.rows", b->q->grid_rows);
+    int column = row == -1 ? -1 : dimension_of(b, "grid.columns", b->q->grid_columns);
+    if (column == -1) {
+        return -1;
+    }
+    if (row == column) {
+        return builder_fault(b, "grid.columns: expected another dimension than that of grid.rows");
+    }
+    if (b->name == 0) {
+        return builder_fault(b, "select.grade: expected the name of one grade, which a grid is of");
+    }
+    if (b->q->grade_low < 1 || b->q->grade_high > 5 || b->q->grade_low > b->q->grade_high) {
+        return builder_fault(b, "range.grade: expected two grades within 1 ... 5, found %u ... %u",
+                             (unsigned)b->q->grade_low, (unsigned)b->q->grade_high);
+    }
+    if (b->q->instant == 1) {
+        return builder_fault(b, "when: expected a range");
+    }
+    b->c->too_much = "record.*: expected criteria that at most " SERIES_MOST " series fit";
+    b->c->too_much_cell = MATCHED_CELL;
+    builder_tally(b);
+    add_counted(b, dimension_rows[row].name, dimension_rows[column].name);
+    add_cells(b);
+    add_rows(b);
+    return 0;
+}
