@@ -75,7 +75,7 @@ static int start_parts(struct ingest *g)
         &g->counters[COUNT_ANSWERS_LATE], &g->counters[COUNT_ANSWERS_MALFORMED]};
     g->watch = access_watch_new(g->base, "ingest-gw.access", take_access, g);
     g->audit = audit_log_new(&g->settings.audit_per_second, &g->counters[COUNT_AUDIT_LEFT_OUT]);
-    g->posts = posts_new(g->base, &g->settings.posts, &counters);
+    g->posts = posts_new(g->base, "ingest-gw", &g->settings.posts, &counters);
     bool made = g->watch != NULL && g->audit != NULL && g->posts != NULL;
     return !made || remote_door_open(g) == -1 ? -1 : doors_start(g);
 }

@@ -23,6 +23,8 @@ struct body_turns {
     struct intake *intake;
     struct turns turns;
     struct delivered_body *reading; /* in the order in which they were begun */
+    uint64_t mark;                  /* how often they were marked */
+    size_t marked;                  /* that are not done */
     size_t bytes;                   /* of all bodies */
     size_t reading_bytes;           /* of what is read of them */
     struct arena *spare[ARENAS_KEPT];
@@ -65,6 +67,17 @@ size_t body_turns_count(const struct body_turns *t)
     return t->turns.waiting_count;
 }
 
+void body_turns_mark(struct body_turns *t)
+{
+    t->mark++;
+    t->marked = body_turns_count(t);
+}
+
+size_t body_turns_marked(const struct body_turns *t)
+{
+    return t->marked;
+}
+
 /* ---- waiting ---- */
 
 static struct slice bytes_of(const struct delivered_body *b)
@@ -86,6 +99,7 @@ const char *body_turns_add(struct body_turns *t, struct bus_message *m,
     b->id = about->id;
     b->stored_within_ms = about->stored_within_ms;
     b->came_us = now_us;
+    b->mark = t->mark;
     t->bytes += bytes_of(b).len;
     return NULL;
 }
@@ -161,6 +175,7 @@ void body_turns_done(struct body_turns *t, struct delivered_body **done)
 {
     struct delivered_body *b = *done;
     turns_done(&t->turns, &b->turn);
+    t->marked -= b->mark < t->mark ? 1 : 0;
     t->bytes -= bytes_of(b).len;
     leave(t, b);
     bus_release(&b->message);

@@ -22,6 +22,7 @@ struct delivered_body {
     struct deliver_message about;       /* once it is being read */
     uint64_t id, stored_within_ms;      /* of what is told */
     int64_t came_us;                    /* of the clock that never steps */
+    uint64_t mark;                      /* how often they had been marked when it came */
     struct arena *arena;                /* once it is being read; what comes of it is there */
     struct intake_body *reading;        /* NULL: not begun */
     size_t counted;                     /* of the arena */
@@ -34,6 +35,10 @@ void body_turns_free(struct body_turns **t);
 /* Whether one more may be added, and how many there are. */
 bool body_turns_have_room(const struct body_turns *t);
 size_t body_turns_count(const struct body_turns *t);
+
+/* Those that are there now are marked; how many of these are not done. */
+void body_turns_mark(struct body_turns *t);
+size_t body_turns_marked(const struct body_turns *t);
 
 /* The end of its sender's queue. The message is owned from then on. NULL, or why it cannot be. */
 const char *body_turns_add(struct body_turns *t, struct bus_message *m,

@@ -52,6 +52,8 @@ struct delivery {
     struct batches *batches;
     struct spool *spool;
     const struct outbox *outbox;
+    struct presence *presence;
+    int64_t heard_us;          /* see delivery_heard_us() */
     struct body_turns *bodies; /* that are not taken yet */
     zsock_t *socket;
     struct arena *arena; /* for one message */
@@ -63,7 +65,7 @@ struct delivery {
 };
 
 struct delivery *delivery_new(struct intake *intake, struct batches *batches, struct spool *spool,
-                              const struct outbox *outbox)
+                              const struct outbox *outbox, struct presence *presence)
 {
     struct delivery *d = calloc(1, sizeof *d);
     if (d == NULL) {
@@ -74,6 +76,8 @@ struct delivery *delivery_new(struct intake *intake, struct batches *batches, st
     d->batches = batches;
     d->spool = spool;
     d->outbox = outbox;
+    d->presence = presence;
+    d->heard_us = daemon_now_us();
     pack_init(&d->answer);
     d->arena = arena_new(MESSAGE_BYTES);
     d->bodies = body_turns_new(intake);
@@ -126,6 +130,21 @@ void delivery_free(struct delivery **d)
 zsock_t *delivery_socket(const struct delivery *d)
 {
     return d->socket;
+}
+
+int64_t delivery_heard_us(const struct delivery *d)
+{
+    return d->heard_us;
+}
+
+void delivery_mark(struct delivery *d)
+{
+    body_turns_mark(d->bodies);
+}
+
+size_t delivery_marked(const struct delivery *d)
+{
+    return body_turns_marked(d->bodies);
 }
 
 size_t delivery_waiting(const struct delivery *d)
@@ -312,11 +331,23 @@ void delivery_work(struct delivery *d, const char *(*busy)(void))
     }
 }
 
+/* A gateway's sign of life. -1: it is none. */
+static int take_life(struct delivery *d, struct slice bytes)
+{
+    struct life_message m;
+    return life_decode_all(bytes, d->arena, &m) == -1 || slice_is(m.process, "ingestd")
+               ? -1
+               : presence_sign(d->presence, m.process, m.now_us, m.since_us);
+}
+
 /* Into its sender's queue. -1: it is no delivery. */
 static int take_message(struct delivery *d, struct bus_message *m, int64_t now_us)
 {
     struct deliver_message about;
     arena_reset(d->arena);
+    if (m->count == 2) {
+        return take_life(d, m->frames[1]);
+    }
     if (m->count != 3 || m->frames[0].len > PEER_BYTES || m->frames[2].len > LIMIT_BODY_BYTES ||
         deliver_decode_all(m->frames[1], d->arena, &about) == -1) {
         return -1;
@@ -336,6 +367,7 @@ void delivery_receive(struct delivery *d)
         struct bus_message m;
         int rc = bus_receive(d->socket, &m);
         if (rc == 1) {
+            d->heard_us = daemon_now_us();
             return;
         }
         if (rc == -1 || take_message(d, &m, now_us) == -1) {

@@ -9,14 +9,16 @@
 
 #include <czmq.h>
 
+#include "common/presence.h"
 #include "ingestd/intake.h"
 #include "ingestd/spool/spool.h"
 
 struct delivery;
 
-/* Binds "deliver". NULL after an error was logged. The others outlive it; the caller owns it. */
+/* Binds "deliver"; signs of life that come by it go into `presence`. NULL after an error was
+ * logged. The others outlive it; the caller owns it. */
 struct delivery *delivery_new(struct intake *intake, struct batches *batches, struct spool *spool,
-                              const struct outbox *outbox);
+                              const struct outbox *outbox, struct presence *presence);
 void delivery_free(struct delivery **d);
 
 zsock_t *delivery_socket(const struct delivery *d);
@@ -50,6 +52,16 @@ void delivery_drain(struct delivery *d);
 
 /* The spool cannot be written: whoever waits for that is told to come again. */
 void delivery_give_up(struct delivery *d);
+
+/*
+ * When the queue was last found empty, microseconds since 1970: the signs of life that came before
+ * are taken.
+ */
+int64_t delivery_heard_us(const struct delivery *d);
+
+/* Those that wait to be read now are marked; how many of these still do. */
+void delivery_mark(struct delivery *d);
+size_t delivery_marked(const struct delivery *d);
 
 /* How many wait for the disk, and to be read. */
 size_t delivery_waiting(const struct delivery *d);

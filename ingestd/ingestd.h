@@ -92,6 +92,11 @@ extern struct ingestd_settings settings;
     COUNTER(INTAKE_STOPPED, "intake.stopped", "",                                                  \
             "how often reading stopped because spool or memory was full")                          \
     SPOOL_COUNTERS(COUNTER, GAUGE)                                                                 \
+    COUNTER(SIGNS_SENT, "signs.sent", "", "signs of life sent to stored")                          \
+    COUNTER(SIGNS_UNWRITTEN, "signs.unwritten", "",                                                \
+            "signs of life that could not be written into their file")                             \
+    GAUGE(SIGNS_LAG_MS, "signs.lag_ms", "milliseconds",                                            \
+          "how long ago the moment was up to which all that was received is stored; 0: none yet")  \
     GAUGE(LAG_MS, "lag_ms", "milliseconds", "age of the oldest batch in memory, now")
 
 #define REJECTED_CONSTANT(constant, name, help) COUNT_REJECTED_##constant,

@@ -15,6 +15,7 @@
 #include "common/daemon.h"
 #include "common/deadline.h"
 #include "common/log.h"
+#include "common/uuid_text.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/service_parts.h"
 #include "ingestd/udp/listeners.h"
@@ -159,6 +160,7 @@ static void tell_drops(void)
 
 static void close_old_batches(void)
 {
+    signs_go_on(&self);
     int64_t now_us = daemon_clock_us();
     int64_t due_in_us = batches_close_old(self.batches, now_us);
     if (due_in_us >= 0) {
@@ -259,6 +261,9 @@ static int on_datagrams(zloop_t *loop, zmq_pollitem_t *item, void *context)
     for (int burst = 0; burst < BURSTS_AT_ONCE && n == UDP_BURST && self.reading; burst++) {
         if (udp_waiting(self.udp) == 0) {
             n = udp_receive(self.udp, i);
+            if (n >= 0 && n < UDP_BURST) {
+                settled_emptied(&self.settled, i);
+            }
             counters[COUNT_RECEIVED_BURSTS] += n > 0 ? 1 : 0;
         }
         if (!take_ring(until_us)) {
@@ -654,7 +659,7 @@ static int open_spool(void)
         log_error("ingestd.memory", "error=\"out of memory\"");
         return -1;
     }
-    spool_uuid_text(self.found.instance, text);
+    uuid_text(self.found.instance, text);
     daemon_note("instance", "%s", text);
     log_info("spool.opened",
              "instance=%s next=%" PRIu64 " batches=%" PRIu64 " records=%" PRIu64
@@ -737,8 +742,9 @@ int service_start(zloop_t *loop)
         return -1;
     }
     self.push = push_new(self.outbox, self.found.instance);
-    self.delivery = delivery_new(self.intake, self.batches, self.spool, self.outbox);
-    if (self.push == NULL || self.delivery == NULL) {
+    self.delivery =
+        delivery_new(self.intake, self.batches, self.spool, self.outbox, &self.presence);
+    if (self.push == NULL || self.delivery == NULL || signs_start(&self) == -1) {
         return -1;
     }
     tell_lost(&found);
@@ -785,6 +791,9 @@ void service_tick(void)
         known_keys_go_on(self.keys);
     }
     service_tell(&self, &held, &spool);
+    delivery_receive(self.delivery); /* signs of others, before this one's */
+    go_on_soon();
+    signs_tick(&self);
     if (held.batches == 0 && !spool.failing) {
         spool_shrink(self.spool);
     }
@@ -794,6 +803,7 @@ void service_tick(void)
 void service_stop(void)
 {
     folders_free(&self.folders);
+    signs_stop(&self);
     push_free(&self.push);
     delivery_free(&self.delivery);
     known_keys_free(&self.keys);

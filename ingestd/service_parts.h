@@ -4,6 +4,8 @@
 #define EZREPO_INGESTD_SERVICE_PARTS_H
 
 #include "common/deadline.h"
+#include "common/life.h"
+#include "common/presence.h"
 #include "ingestd/batches.h"
 #include "ingestd/delivery.h"
 #include "ingestd/folder/folders.h"
@@ -11,6 +13,8 @@
 #include "ingestd/push.h"
 #include "ingestd/service.h"
 #include "ingestd/signed/known_keys.h"
+#include "ingestd/signs/presence_file.h"
+#include "ingestd/signs/settled.h"
 #include "ingestd/udp/keeper_watch.h"
 #include "ingestd/udp/tally.h"
 
@@ -46,7 +50,25 @@ struct service {
     bool spool_failed;      /* by the last one */
     int64_t drained_by_us;  /* while draining */
     bool kept;              /* while draining: others keep the sockets */
+    struct life life;       /* of this process */
+    struct presence presence;
+    struct presence_file *signs_file; /* NULL: it cannot be had */
+    zsock_t *signs;                   /* to stored */
+    struct pack sign;
+    struct settled settled;
 };
+
+/*
+ * service_signs.c. At the start, once the spool is open: who was there before. -1 after an error
+ * was logged.
+ */
+int signs_start(struct service *s);
+/* The last sign; nothing is received any more. */
+void signs_stop(struct service *s);
+/* Each second: a sign of life. */
+void signs_tick(struct service *s);
+/* After something was read, delivered, or acknowledged. */
+void signs_go_on(struct service *s);
 
 /* service_tell.c: brings counters and notes up to date. */
 void service_tell(const struct service *s, const struct outbox_state *held,

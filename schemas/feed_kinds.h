@@ -12,10 +12,16 @@
 #define FEED_GRADING "grading" /* a version was published */
 #define FEED_GAP     "gap"     /* a record type has another gap, and its periods are made by it */
 #define FEED_REBUILD "rebuild" /* derived tables were made again, whatever that changed */
+#define FEED_ABSENCE                                                                               \
+    "absence"                    /* a process on the way in is not heard of; silence is not judged \
+                                  */
+#define FEED_PRESENCE "presence" /* it is back, and what it missed */
 
 /* KIND(name): all of them, in this order. */
 #define FEED_KINDS(KIND)                                                                           \
-    KIND(FEED_EVENT) KIND(FEED_RETRACTION) KIND(FEED_GRADING) KIND(FEED_GAP) KIND(FEED_REBUILD)
+    KIND(FEED_EVENT)                                                                               \
+    KIND(FEED_RETRACTION)                                                                          \
+    KIND(FEED_GRADING) KIND(FEED_GAP) KIND(FEED_REBUILD) KIND(FEED_ABSENCE) KIND(FEED_PRESENCE)
 
 /*
  * The last row of each answer about the feed, or about records in the order of arrival, is none of

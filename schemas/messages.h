@@ -527,6 +527,36 @@ enum delivery_outcome {
     UINT(number, INT64_MAX)                                                                        \
     UINT(told, 1)
 
+#define LIMIT_PROCESSES     8 /* on the way in, those that an ingestd knows, itself included */
+#define LIMIT_PROCESS_BYTES 32
+#define LIMIT_ABSENCES      64 /* of all of them */
+
+/*
+ * mplane-gw, ingest-gw to ingestd, each second, by the way of deliveries: it is there. What was
+ * posted to it before went before this message. Times are its clock's, microseconds since 1970.
+ */
+#define LIFE_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                 \
+    STR(process, LIMIT_PROCESS_BYTES) /* its name */                                               \
+    INT(now_us)                                                                                    \
+    INT(since_us) /* it has been there since then, without a break */
+
+/*
+ * ingestd to stored, each second, neither kept nor acknowledged: who of the processes on the way in
+ * was there when. The first of them is ingestd itself. Also what it keeps in a file of its own, for
+ * its next start.
+ */
+#define SIGNS_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
+    UUID(instance)                                                                                 \
+    INT(now_us)                                                                                    \
+    INT(heard_us) /* what others had told by then of themselves is in here */                      \
+    INT(until_us) /* all that it received until then is acknowledged by stored; INT64_MIN: nothing \
+                     is known yet */                                                               \
+    STRS(processes, LIMIT_PROCESSES, LIMIT_PROCESS_BYTES)                                          \
+    UINTS(last_us, LIMIT_PROCESSES) /* the last sign of life of each */                            \
+    UINTS(absent, LIMIT_ABSENCES)   /* the newest absences: whose, its place in `processes`; */    \
+    UINTS(from_us, LIMIT_ABSENCES)  /* the last sign before, */                                    \
+    UINTS(to_us, LIMIT_ABSENCES)    /* and the first one after */
+
 /* MESSAGE(name, FIELDS): the order gives the numbers; append only. */
 #define MESSAGES(MESSAGE)                                                                          \
     MESSAGE(batch_header, BATCH_HEADER_FIELDS)                                                     \
@@ -560,7 +590,9 @@ enum delivery_outcome {
     MESSAGE(access_past, ACCESS_PAST_FIELDS)                                                       \
     MESSAGE(access_history, ACCESS_HISTORY_FIELDS)                                                 \
     MESSAGE(imported, IMPORTED_FIELDS)                                                             \
-    MESSAGE(arrived, ARRIVED_FIELDS)
+    MESSAGE(arrived, ARRIVED_FIELDS)                                                               \
+    MESSAGE(life, LIFE_FIELDS)                                                                     \
+    MESSAGE(signs, SIGNS_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -578,6 +610,7 @@ enum delivery_outcome {
 #define ENDPOINT_KEYS    "keys"    /* the same, with secrets: by ingestd */
 #define ENDPOINT_ADMIN   "admin"   /* the same, and access_change, access_past: by ezrepoctl */
 #define ENDPOINT_DELIVER "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
+#define ENDPOINT_SIGNS   "signs"   /* stored binds PULL, ingestd connects PUSH */
 #define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */
 
 #endif

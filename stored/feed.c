@@ -44,29 +44,37 @@ static int64_t count_due(struct store *store, const char *kind)
     return count;
 }
 
-static int tell_due(struct store *store, const char *kind)
+int feed_begin(struct store *store)
 {
-    struct pg *pg = &store->pg;
-    int64_t count = count_due(store, kind);
-    if (count <= 0) {
-        return (int)count;
-    }
-    int rc = pg_do(pg, "BEGIN");
-    if (rc == 0) {
-        rc = take_number(&store->arrival, pg, &store->params);
-    }
-    if (rc == 0) {
-        pg_params_begin(&store->params);
-        pg_add_bytes(&store->params, slice_of(kind));
-        pg_add_64(&store->params, store->arrival.number);
-        rc = pg_run(pg, SQL_FEED_DUE_TELL, &store->params);
-    }
-    if (rc == -1 || pg_commit(pg) == -1) {
-        pg_rollback(pg);
+    return pg_do(&store->pg, "BEGIN") == -1
+               ? -1
+               : take_number(&store->arrival, &store->pg, &store->params);
+}
+
+int feed_end(struct store *store, int rc)
+{
+    if (rc == -1 || pg_commit(&store->pg) == -1) {
+        pg_rollback(&store->pg);
         arrival_forget(&store->arrival);
         return -1;
     }
     return 0;
+}
+
+static int tell_due(struct store *store, const char *kind)
+{
+    int64_t count = count_due(store, kind);
+    if (count <= 0) {
+        return (int)count;
+    }
+    int rc = feed_begin(store);
+    if (rc == 0) {
+        pg_params_begin(&store->params);
+        pg_add_bytes(&store->params, slice_of(kind));
+        pg_add_64(&store->params, store->arrival.number);
+        rc = pg_run(&store->pg, SQL_FEED_DUE_TELL, &store->params);
+    }
+    return feed_end(store, rc);
 }
 
 int feed_rebuild_ended(struct store *store, const char *result, uint64_t differences)

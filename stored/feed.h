@@ -14,6 +14,14 @@
 int feed_tell_grading(struct arrival *a, struct pg *pg, struct pg_params *params, uint32_t version,
                       struct slice author);
 
+/*
+ * Begins a transaction that has a number, for entries that somebody else adds to it; and ends it:
+ * commits, or where rc is -1 rolls back. 0, or -1: the database, and nothing of it is there, or
+ * that is not known.
+ */
+int feed_begin(struct store *store);
+int feed_end(struct store *store, int rc);
+
 /* A rebuild begins; `reason` is a constant. 0, or -1: the database. */
 int feed_rebuild_begins(struct store *store, const char *reason);
 

@@ -25,6 +25,7 @@
 #include "stored/inbox.h"
 #include "stored/publish.h"
 #include "stored/silence/intervals.h"
+#include "stored/silence/signs.h"
 
 #define BACKOFF_FIRST_MS    100
 #define BACKOFF_MOST_MS     5000
@@ -33,6 +34,7 @@
 #define SOON_US             INT64_C(2000)
 #define COPIES_TOLD_US      INT64_C(1000000)
 #define ANNOUNCE_HIGH_WATER 1000
+#define SIGNS_HIGH_WATER    1000
 #define LINGER_MS           1000 /* acknowledgements and answers on their way when it ends */
 
 uint64_t store_counters[STORE_COUNTER_COUNT];
@@ -83,7 +85,7 @@ static const struct config_option options[] = {
 
 static struct {
     zloop_t *loop;
-    zsock_t *graded, *announce, *store_socket;
+    zsock_t *graded, *announce, *store_socket, *signs;
     struct store store;
     struct flush *flush;
     struct inbox inbox;
@@ -200,6 +202,7 @@ static int load_store(void)
     interned_clear(&s->schemas);
     interned_clear(&s->hops);
     arrival_connected(&s->arrival);
+    signs_connected();
     ledger_forget(&s->ledger);
     s->ledger.entries = 1; /* there may be some from before */
     s->rejected_new = settings.rejected_rows;
@@ -466,6 +469,23 @@ static int on_store(zloop_t *loop, zsock_t *reader, void *context)
     return 0;
 }
 
+static int on_signs(zloop_t *loop, zsock_t *reader, void *context)
+{
+    (void)loop, (void)context;
+    signs_receive(reader, daemon_clock_us());
+    return 0;
+}
+
+/* Who is there, and who is not: what waits in the socket is heard first. */
+static void look_for_signs(void)
+{
+    int64_t clock_us = daemon_clock_us();
+    signs_receive(self.signs, clock_us);
+    if (signs_go_on(&self.store, daemon_now_us(), clock_us) == -1) {
+        back_off();
+    }
+}
+
 /* ---- draining ---- */
 
 static void go_on_draining(void)
@@ -547,6 +567,9 @@ static void go_on(void)
     if (database_is_ready(daemon_clock_us()) &&
         rebuild_go_on(self.store.rebuild, daemon_clock_us()) == -1) {
         back_off();
+    }
+    if (database_is_ready(daemon_clock_us())) {
+        look_for_signs();
     }
     ledger_fold_go_on(self.store.fold, daemon_clock_us());
     feed_notify_go_on(self.store.notify, daemon_clock_us());
@@ -656,9 +679,10 @@ static int open_sockets(zloop_t *loop)
     self.graded = bus_bind(ZMQ_PULL, ENDPOINT_GRADED, (int)settings.high_water);
     self.announce = bus_bind(ZMQ_XPUB, ENDPOINT_ANNOUNCE, ANNOUNCE_HIGH_WATER);
     self.store_socket = bus_bind(ZMQ_ROUTER, ENDPOINT_STORE, (int)settings.high_water);
+    self.signs = bus_bind(ZMQ_PULL, ENDPOINT_SIGNS, SIGNS_HIGH_WATER);
     self.store.access_doors = access_doors_new(&self.store, loop);
     if (self.graded == NULL || self.announce == NULL || self.store_socket == NULL ||
-        self.store.access_doors == NULL) {
+        self.signs == NULL || self.store.access_doors == NULL) {
         return -1;
     }
     zsock_set_xpub_verbose(self.announce, 1);
@@ -666,6 +690,7 @@ static int open_sockets(zloop_t *loop)
     zsock_set_linger(self.store_socket, LINGER_MS);
     if (zloop_reader(loop, self.graded, on_graded, NULL) == -1 ||
         zloop_reader(loop, self.announce, on_announce, NULL) == -1 ||
+        zloop_reader(loop, self.signs, on_signs, NULL) == -1 ||
         zloop_reader(loop, self.store_socket, on_store, NULL) == -1) {
         log_error("stored.loop", "error=\"memory is out\"");
         return -1;
@@ -745,6 +770,7 @@ static void tick(void)
         count_set(COUNT_REORDER_WAITING, order_waiting(self.inbox.order));
         count_set(COUNT_REORDER_SKIPPED, order_skipped(self.inbox.order));
     }
+    signs_tell(daemon_clock_us());
     count_set(COUNT_BUFFERED_BYTES, self.inbox.bytes);
     count_set(COUNT_DAYS_WAITING, self.inbox.aside_count);
     count_set(COUNT_SERIES, series_count(&self.store.series));
@@ -789,6 +815,7 @@ static void stop(void)
     zsock_destroy(&self.graded);
     zsock_destroy(&self.announce);
     zsock_destroy(&self.store_socket);
+    zsock_destroy(&self.signs);
     access_doors_free(&s->access_doors);
 }
 

@@ -126,6 +126,11 @@ struct store_settings {
     COUNTER(LEDGER_REMOVED, "ledger.removed", "", "old rows of the ledger")                        \
     COUNTER(FEED_NOTIFIED, "feed.notified", "", "notifications sent to who listens by SQL")        \
     COUNTER(FEED_REMOVED, "feed.removed", "", "old entries of the feed of changes")                \
+    COUNTER(SIGNS_RECEIVED, "signs.received", "", "signs of life of ingestds")                     \
+    COUNTER(SIGNS_MALFORMED, "signs.malformed", "", "messages in their place that were none")      \
+    GAUGE(SIGNS_INGESTDS, "signs.ingestds", "", "ingestds that are present, now")                  \
+    GAUGE(SIGNS_ABSENT, "signs.absent", "", "processes on the way in that are absent, now")        \
+    COUNTER(SIGNS_ABSENCES, "signs.absences", "", "absences told")                                 \
     COUNTER(SPOOLS_COPIED, "spools.copied", "", "epochs of copies of a spool beside an original")  \
     COUNTER(DATABASE_ERRORS, "database.errors", "", "steps that failed, on any connection")        \
     COUNTER(DATABASE_CONNECTS, "database.connects", "", "connections made")

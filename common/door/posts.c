@@ -13,6 +13,7 @@
 #include "common/door/link.h"
 #include "common/http/inflate.h"
 #include "common/http/reply.h"
+#include "common/life.h"
 #include "common/log.h"
 
 /* Bodies that may wait on each side of the socket: they are large. */
@@ -30,6 +31,8 @@
 
 struct posts {
     struct link ingest;
+    const char *process;
+    struct life life;
     const struct posts_limits *limits;
     struct posts_counters counters;
     struct post *first; /* that wait for ingestd */
@@ -46,14 +49,15 @@ static void count_up(uint64_t *counter)
 
 static void take_answer(const struct link *link, struct slice bytes);
 
-struct posts *posts_new(struct event_base *base, const struct posts_limits *limits,
-                        const struct posts_counters *counters)
+struct posts *posts_new(struct event_base *base, const char *process,
+                        const struct posts_limits *limits, const struct posts_counters *counters)
 {
     struct posts *s = calloc(1, sizeof *s);
     if (s == NULL) {
         log_error("posts.start", "error=\"out of memory\"");
         return NULL;
     }
+    s->process = process;
     s->limits = limits;
     s->counters = *counters;
     s->ingest = (struct link){.base = base,
@@ -80,8 +84,21 @@ bool posts_ready(const struct posts *s)
     return link_ready(&s->ingest);
 }
 
+/* Behind what was posted before. Where ingestd takes nothing it hears later that we were here. */
+static void give_sign(struct posts *s)
+{
+    struct pack p;
+    life_sign(&s->life, daemon_now_us());
+    const struct life_message m = {
+        .process = slice_of(s->process), .now_us = s->life.last_us, .since_us = s->life.since_us};
+    pack_init(&p);
+    life_encode(&p, &m);
+    (void)link_send_packed(&s->ingest, &p);
+}
+
 void posts_tick(struct posts *s)
 {
+    give_sign(s);
     link_drain(&s->ingest);
 }
 

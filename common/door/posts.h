@@ -81,18 +81,18 @@ struct post {
 #define POSTS_RETRY_US 2000000
 
 /*
- * Connects to ingestd, on the loop. Limits may change where they are; limits and base outlive it.
- * NULL after an error was logged. The caller owns it.
+ * Connects to ingestd, on the loop; `process` is who tells it of its life. Limits may change where
+ * they are; limits and base outlive it. NULL after an error was logged. The caller owns it.
  */
-struct posts *posts_new(struct event_base *base, const struct posts_limits *limits,
-                        const struct posts_counters *counters);
+struct posts *posts_new(struct event_base *base, const char *process,
+                        const struct posts_limits *limits, const struct posts_counters *counters);
 /* Forgets those that wait; nobody is answered any more. */
 void posts_free(struct posts **s);
 
 /* How many wait for ingestd. */
 size_t posts_open(const struct posts *s);
 
-/* Once a second. */
+/* Once a second: tells ingestd that this process is there. */
 void posts_tick(struct posts *s);
 
 /* Whether ingestd would take something now. */

@@ -12,6 +12,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/uuid_text.h"
 #include "ingestd/spool/spool_row.h"
 
 #define HEAD_BYTES 320
@@ -58,14 +59,6 @@ int spool_head_melt(const char *file, int fd)
     return again;
 }
 
-void spool_uuid_text(const uint8_t uuid[16], char text[37])
-{
-    char *at = text;
-    for (int i = 0; i < 16; i++) {
-        at += snprintf(at, 4, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", uuid[i]);
-    }
-}
-
 static int read_uuid(const char *text, uint8_t uuid[16])
 {
     for (int i = 0; i < 16; i++) {
@@ -84,7 +77,7 @@ static int read_uuid(const char *text, uint8_t uuid[16])
 static size_t format_head(const struct spool_head *head, char text[HEAD_BYTES])
 {
     char uuid[37];
-    spool_uuid_text(head->instance, uuid);
+    uuid_text(head->instance, uuid);
     int n = snprintf(text, HEAD_BYTES,
                      "ezrepo spool head 2\ninstance %s\noldest %020" PRIu64 "\nnext   %020" PRIu64
                      "\nwritten %020" PRIu64 "\nclosed %d\ntime %020" PRId64 "\nboot %s\n",

@@ -48,7 +48,4 @@ int spool_head_write(int fd, struct spool_head *head);
 /* What was written lasts whatever happens to the machine: 0, or -1 (errno). */
 int spool_head_sync(int fd);
 
-/* "8c2f0c5e-....", for logs and files. */
-void spool_uuid_text(const uint8_t uuid[16], char text[37]);
-
 #endif

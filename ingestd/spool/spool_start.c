@@ -40,6 +40,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "common/uuid_text.h"
 #include "ingestd/spool/spool_aside.h"
 #include "ingestd/spool/spool_salvage.h"
 
@@ -287,7 +288,7 @@ static void report_missing(const char *dir, const char *damaged, const char *why
     }
     if (g.report != NULL) {
         char uuid[37];
-        spool_uuid_text(found->content.instance, uuid);
+        uuid_text(found->content.instance, uuid);
         fprintf(g.report,
                 "The spool was damaged: %s.\n%s"
                 "Recovered, to be pushed again: %" PRIu64 " batches with %" PRIu64

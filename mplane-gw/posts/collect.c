@@ -41,7 +41,7 @@ int collect_start(struct gateway *g)
     const struct posts_counters counters = {
         &g->counters[COUNT_POSTS_UNDER_WAY], &g->counters[COUNT_POSTS_ABANDONED],
         &g->counters[COUNT_ANSWERS_LATE], &g->counters[COUNT_ANSWERS_MALFORMED]};
-    g->posts = posts_new(g->base, &g->settings.posts, &counters);
+    g->posts = posts_new(g->base, "mplane-gw", &g->settings.posts, &counters);
     return g->posts == NULL ? -1 : 0;
 }
 

@@ -13,10 +13,12 @@
 
 #include "common/log.h"
 #include "common/pg/task.h"
+#include "stored/silence/signs.h"
 
 #define SETTLE_SERIES   2000 /* in one statement: numbers, not all of which need to be there */
 #define LEDGER_ROWS     5000 /* removed by one statement */
 #define FEED_ENTRIES    20000
+#define ABSENCES        100000 /* kept; ingestds tell those of the last days again and again */
 #define LEDGER_EVERY_US (INT64_C(600) * 1000000)
 #define BACKOFF_US      INT64_C(30000000) /* after a failure */
 #define LOCK_FIRST_US   INT64_C(1000000) /* after a lock that was not had; then twice as long ... */
@@ -24,7 +26,7 @@
 
 static const char session[] = "SET lock_timeout = '100ms'";
 
-enum { DROP_EXTENT, DROP_SETTLE, DROP_PARTITION, DROP_LEDGER, DROP_FEED };
+enum { DROP_EXTENT, DROP_SETTLE, DROP_PARTITION, DROP_LEDGER, DROP_FEED, DROP_ABSENCES };
 
 struct expiry {
     struct store *store;
@@ -37,6 +39,7 @@ struct expiry {
     int64_t now_us;                    /* time of day */
     int64_t ledger_us;                 /* of the clock: when the ledger is looked at again */
     int64_t feed_us;                   /* the same of the feed of changes */
+    int64_t absences_us;               /* and of absences */
     bool dropped;                      /* a partition, since expiry_ended() said so */
 };
 
@@ -129,6 +132,21 @@ static void put_feed(void *owner, struct pg_params *p)
     pg_add_32(p, FEED_ENTRIES);
 }
 
+/* From when on records are kept of any class, 1970 where of some all are; but not later than what
+ * ingestds still tell. */
+static void put_absences(void *owner, struct pg_params *p)
+{
+    const struct expiry *d = owner;
+    const struct retention *r = &d->store->retention;
+    int64_t from_us = d->now_us - SIGNS_GIVEN_UP_US - DAY_US;
+    for (uint32_t class = 0; class < r->count; class ++) {
+        int64_t us = retention_horizon_us(r, class);
+        from_us = us < from_us ? us : from_us;
+    }
+    pg_add_time(p, from_us < 0 ? 0 : from_us);
+    pg_add_32(p, ABSENCES);
+}
+
 static const char *write_partition(void *owner)
 {
     struct expiry *d = owner;
@@ -205,6 +223,14 @@ static int feed_is_shorter(void *owner, const PGresult *r, int64_t clock_us)
     return PG_OVER;
 }
 
+static int absences_are_fewer(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct expiry *d = owner;
+    (void)r;
+    d->absences_us = clock_us + LEDGER_EVERY_US;
+    return PG_OVER;
+}
+
 static const struct pg_step steps[] = {
     [DROP_EXTENT] = {.name = "extent",
                      .statement = SQL_REBUILD_EXTENT,
@@ -228,6 +254,11 @@ static const struct pg_step steps[] = {
                    .put = put_feed,
                    .answer = PG_ANSWER_ROWS,
                    .done = feed_is_shorter},
+    [DROP_ABSENCES] = {.name = "absences",
+                       .statement = SQL_ABSENCE_REMOVE,
+                       .put = put_absences,
+                       .answer = PG_ANSWER_ROWS,
+                       .done = absences_are_fewer},
 };
 
 static void failed(void *owner, const char *step, int64_t clock_us)
@@ -308,6 +339,7 @@ static int next_step(struct expiry *d, int64_t clock_us)
     const struct store_settings *s = d->store->settings;
     return s->ledger_days > 0 && clock_us >= d->ledger_us ? DROP_LEDGER
            : s->feed_days > 0 && clock_us >= d->feed_us   ? DROP_FEED
+           : clock_us >= d->absences_us                   ? DROP_ABSENCES
                                                           : PG_OVER;
 }
 

@@ -338,6 +338,12 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_FEED_DUE_TELL] = sql_feed_due_tell,
     [SQL_FEED_NOTIFY] = sql_feed_notify,
     [SQL_FEED_REMOVE] = sql_feed_remove,
+    [SQL_SIGNS] = sql_signs,
+    [SQL_SIGN_KEEP] = sql_sign_keep,
+    [SQL_SIGN_NEWS] = sql_sign_news,
+    [SQL_SIGN_TELL] = sql_sign_tell,
+    [SQL_SIGN_GIVE_UP] = sql_sign_give_up,
+    [SQL_ABSENCE_REMOVE] = sql_absence_remove,
 
     [SQL_ROLLUP_ADD] = "INSERT INTO rollup_hour AS r (hour, series_id, grade_id, " COUNTS ")"
                        " SELECT * FROM " ROLLUP_ADDITIONS

@@ -15,6 +15,10 @@ extern const char sql_event_tell[], sql_event_tell_fed[], sql_event_retract[],
 /* sql_silence.c */
 extern const char sql_intervals_put[];
 
+/* sql_signs.c */
+extern const char sql_signs[], sql_sign_keep[], sql_sign_news[], sql_sign_tell[],
+    sql_sign_give_up[], sql_absence_remove[];
+
 /* sql_batches.c */
 extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
 

@@ -18,6 +18,7 @@ ENDPOINTS: Dict[str, Tuple[str, str]] = {
     "batches": ("ingestd", "classifyd"),
     "deliver": ("ingestd", "delivering"),
     "graded": ("stored", "classifyd"),
+    "signs": ("stored", "ingestd"),
     "announce": ("stored", "announced"),
     "store": ("stored", "mplane-gw"),
     "access": ("stored", "access"),

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Signs of life: what ingestd tells of itself and of the gateways, and what stored makes of it, each with stand-ins for the
+other."""
+import os
+import signal
+import time
+import uuid
+
+import msgpack
+import zmq
+from conftest import wait_for
+from ingestds import result
+from messages import LIFE, SIGNS, fields, pack
+from stores import SECOND, now_us
+
+ENTRIES = "SELECT kind, detail FROM feed WHERE kind IN ('absence', 'presence') ORDER BY arrival, n"
+ABSENCES = ("SELECT ingestd, process, (extract(epoch FROM t_from) * 1000000)::bigint, (extract(epoch FROM t_to) * 1000000)::bigint"
+            " FROM absence ORDER BY t_from, process")
+
+
+# ---- stored ----
+
+class Teller:
+    """What an ingestd is to stored."""
+
+    def __init__(self, stored):
+        self.instance = uuid.uuid4()
+        self.name = str(self.instance)
+        self.context = zmq.Context()
+        self.socket = self.context.socket(zmq.PUSH)
+        self.socket.linger = 0
+        self.socket.connect(f"ipc://{stored.run_dir}/signs")
+        self.missed = []  # of (process, from, to), as places among the processes
+        self.gateway_us = None  # its last sign; None: now
+
+    def tell(self):
+        now = now_us()
+        names, last = ["ingestd", "mplane-gw"], [now, self.gateway_us or now]
+        whose, begin, end = (list(column) for column in zip(*self.missed)) if self.missed else ([], [], [])
+        self.socket.send(pack(SIGNS, self.instance.bytes, now, now, now - SECOND, names, last, whose, begin, end))
+
+    def close(self):
+        self.context.destroy(linger=0)
+
+
+def go_on(seconds, *tellers):
+    for _ in range(round(seconds * 4)):
+        for teller in tellers:
+            teller.tell()
+        time.sleep(0.25)
+
+
+def test_absences_are_told_once(make_stored):
+    stored = make_stored().start()
+    one, other = Teller(stored), Teller(stored)
+    go_on(1, one, other)
+    stored.wait(lambda: "all present" in stored.note("signs"))
+    assert stored.counter("signs.ingestds") == 2
+    # The other one cannot be heard, nor the gateway of this one; stored is killed meanwhile.
+    one.gateway_us = now_us()
+    go_on(6.5, one)
+    entries = stored.sql(ENTRIES)
+    assert sorted((kind, detail["ingestd"], detail["process"]) for kind, detail in entries) == \
+        sorted([("absence", one.name, "mplane-gw"), ("absence", other.name, "ingestd")])
+    assert all(set(detail) == {"ingestd", "process", "since"} for _, detail in entries)
+    assert "absent: " in stored.note("signs")
+    stored.stop(signal.SIGKILL)
+    stored.start()
+    go_on(1.5, one)
+    assert stored.sql(ENTRIES) == entries
+    # The other one was there all the time; the gateway was not.
+    now = now_us()
+    one.missed, one.gateway_us = [(1, one.gateway_us, now)], None
+    go_on(1, one, other)
+    told = stored.sql(ENTRIES)[2:]
+    assert sorted((kind, detail["process"], "from" in detail) for kind, detail in told) == \
+        [("presence", "ingestd", False), ("presence", "mplane-gw", True)]
+    assert stored.sql(ABSENCES) == [(one.name, "mplane-gw", *one.missed[0][1:])]
+    # Who starts anew within five seconds was not told, and missed something all the same: told once, whoever is killed.
+    one.missed.append((0, now - 3 * SECOND, now - SECOND))
+    go_on(1, one, other)
+    stored.stop(signal.SIGKILL)
+    stored.start()
+    go_on(1, one, other)
+    told = stored.sql(ENTRIES)[4:]
+    assert [(kind, detail["process"], detail["ingestd"]) for kind, detail in told] == [("presence", "ingestd", one.name)]
+    assert len(stored.sql(ABSENCES)) == 2
+    for teller in (one, other):
+        teller.close()
+
+
+def test_stored_that_stands_still_takes_nobody_for_absent(make_stored):
+    stored = make_stored().start()
+    one = Teller(stored)
+    go_on(1, one)
+    os.kill(stored.process.pid, signal.SIGSTOP)
+    go_on(6.5, one)
+    os.kill(stored.process.pid, signal.SIGCONT)
+    go_on(1, one)
+    assert stored.sql(ENTRIES) == [] and stored.counter("signs.received") > 20
+    one.socket.send(b"nothing")
+    stored.wait(lambda: stored.counter("signs.malformed") == 1)
+    one.close()
+
+
+# ---- ingestd ----
+
+class Heard:
+    """Who hears ingestd's signs."""
+
+    def __init__(self, ingestd):
+        self.socket = ingestd.zmq.socket(zmq.PULL)
+        self.socket.bind(f"ipc://{ingestd.run_dir}/signs")
+
+    def newest(self):
+        """What came last, once the next has come."""
+        assert self.socket.poll(10000)
+        while self.socket.poll(0):
+            sign = self.socket.recv()
+        return fields(SIGNS, msgpack.unpackb(sign))
+
+    def until(self, what):
+        found = []
+        wait_for(lambda: found.append(self.newest()) or what(found[-1]), 20, lambda: str(found[-1:]))
+        return found[-1]
+
+
+def absences(sign):
+    return [(sign["processes"][i], begin, end) for i, begin, end in zip(sign["absent"], sign["from_us"], sign["to_us"])]
+
+
+def test_what_is_not_acknowledged_holds_the_moment_up(start):
+    ingestd = start()
+    heard = Heard(ingestd)
+    first = heard.until(lambda sign: sign["until_us"] > 0)
+    assert first["processes"] == ["ingestd"] and not first["absent"] and first["instance"] == ingestd.instance
+    ingestd.send(result())
+    before = now_us()
+    batch = ingestd.batch()
+    held = heard.until(lambda sign: sign["now_us"] > before + 2.5 * SECOND)
+    assert held["until_us"] <= before
+    ingestd.acknowledge(batch.sequence)
+    heard.until(lambda sign: sign["until_us"] > before + 2.5 * SECOND)
+
+
+def test_ingestd_tells_when_it_was_not_there(start):
+    ingestd = start()
+    heard = Heard(ingestd)
+    last = heard.newest()["now_us"]
+    ingestd.kill()
+    heard.socket.close()
+    time.sleep(1)
+    again = start()
+    heard = Heard(again)
+    sign = heard.newest()
+    (who, begin, end), = absences(sign)
+    assert who == "ingestd" and last <= begin < last + 2 * SECOND and begin + SECOND // 2 < end <= sign["now_us"]
+    # A gateway tells of itself by the way of deliveries.
+    gateway = again.zmq.socket(zmq.DEALER)
+    gateway.connect(f"ipc://{again.run_dir}/deliver")
+    now = now_us()
+    gateway.send(pack(LIFE, "ingest-gw", now, now - 9 * SECOND))
+    gateway.send(pack(LIFE, "ingest-gw", now + 3, now + 2))
+    gateway.send(pack(LIFE, "ingestd", now, now))  # it is not
+    sign = heard.until(lambda sign: len(sign["processes"]) == 2)
+    assert absences(sign)[1:] == [("ingest-gw", now, now + 2)] and sign["last_us"][1] == now + 3
+    # One that is silent holds the moment up until it counts as absent.
+    sign = heard.until(lambda sign: sign["now_us"] > now + 3 * SECOND)
+    assert sign["until_us"] <= now + 3
+    heard.until(lambda sign: sign["until_us"] > now + 3)
+    # Who stands still was not there either.
+    os.kill(again.process.pid, signal.SIGSTOP)
+    stopped = now_us()
+    time.sleep(6)
+    os.kill(again.process.pid, signal.SIGCONT)
+    sign = heard.until(lambda sign: len(sign["absent"]) == 3)
+    own = [(begin, end) for who, begin, end in absences(sign) if who == "ingestd"]
+    assert len(own) == 2 and own[1][0] <= stopped and own[1][1] > stopped + 5 * SECOND
+    assert "signs.break" in again.log_text()
+    # All of it is there at the next start.
+    again.kill()
+    heard.socket.close()
+    third = start()
+    heard = Heard(third)
+    sign = heard.newest()
+    assert [(begin, end) for who, begin, end in absences(sign) if who == "ingestd"][:2] == own and len(sign["absent"]) == 4
