@@ -28,25 +28,6 @@ static int dimension_of(struct builder *b, const char *parameter, struct slice n
 #undef NAMED
 }
 
-/* `counted`: a row for each series that has records, with its values and its last grade. */
-static void add_counted(struct builder *b, const char *row, const char *column)
-{
-    int to = builder_time(b, b->to_us);
-    builder_add(b,
-                ", fitting AS MATERIALIZED (SELECT count(*) > " SERIES_MOST " AS too_many FROM"
-                " (SELECT FROM %s LIMIT " SERIES_MOST " + 1) AS f),"
-                " summed AS MATERIALIZED (SELECT series_id, sum(n) AS n, sum(n1) AS n1,"
-                " sum(n2) AS n2, sum(n3) AS n3, sum(n4) AS n4, sum(n5) AS n5 FROM tally"
-                " WHERE NOT (SELECT too_many FROM fitting) GROUP BY series_id HAVING sum(n) > 0),"
-                " counted_series AS MATERIALIZED (SELECT s.%s AS r, s.%s AS c, t.*,"
-                " CASE WHEN t.n1 + t.n2 + t.n3 + t.n4 + t.n5 > 0 THEN (SELECT p.grade FROM period p"
-                " WHERE p.series_id = t.series_id AND p.grade_id = (SELECT id FROM asked)"
-                " AND p.t_start < $%d::timestamptz ORDER BY p.t_start DESC, p.start_end DESC,"
-                " p.start_key DESC LIMIT 1) END AS last FROM summed t"
-                " JOIN series s ON s.id = t.series_id)",
-                b->series ? "matched" : "series", row, column, to);
-}
-
 /* "n1 + n2": those in the range of grades. */
 static void add_in_range(struct builder *b)
 {
@@ -56,24 +37,54 @@ static void add_in_range(struct builder *b)
 }
 
 /*
- * `cell`: sums of pairs, of rows (c_all), of columns (r_all) and of everything; r_place and c_place
- * among the rows and columns, those with the most records first.
+ * `summed`: a row for each series that has records. Sums are made as float8, which is exact up to
+ * 2^53 records and costs a part of numeric.
  */
-static void add_cells(struct builder *b)
+static void add_sums(struct builder *b)
 {
-    builder_add(b, ", summed_up AS MATERIALIZED (SELECT r, c, grouping(r) = 1 AS r_all,"
-                   " grouping(c) = 1 AS c_all, CASE WHEN sum(n1) > 0 THEN 1 WHEN sum(n2) > 0 THEN 2"
-                   " WHEN sum(n3) > 0 THEN 3 WHEN sum(n4) > 0 THEN 4 WHEN sum(n5) > 0 THEN 5 END"
-                   " AS worst, min(last) AS last, sum(n) AS matched,"
-                   " sum(n1 + n2 + n3 + n4 + n5) AS rated, sum(");
+    builder_add(b,
+                ", fitting AS MATERIALIZED (SELECT count(*) > " SERIES_MOST " AS too_many FROM"
+                " (SELECT FROM %s LIMIT " SERIES_MOST " + 1) AS f),"
+                " summed AS MATERIALIZED (SELECT series_id, sum(n::float8) AS n,"
+                " sum((n1 + n2 + n3 + n4 + n5)::float8) AS rated, sum((",
+                b->series ? "matched" : "series");
     add_in_range(b);
-    builder_add(b, ") AS graded FROM counted_series GROUP BY CUBE (r, c)),"
-                   " shared AS (SELECT *, round(graded / nullif(rated, 0), 4) AS share"
-                   " FROM summed_up),"
-                   " row_place AS MATERIALIZED (SELECT *, row_number() OVER"
-                   " (ORDER BY matched DESC, r) AS place FROM shared WHERE c_all AND NOT r_all),"
+    builder_add(b, ")::float8) AS graded, min(CASE WHEN n1 > 0 THEN 1 WHEN n2 > 0 THEN 2"
+                   " WHEN n3 > 0 THEN 3 WHEN n4 > 0 THEN 4 WHEN n5 > 0 THEN 5 END) AS worst"
+                   " FROM tally WHERE NOT (SELECT too_many FROM fitting) GROUP BY series_id"
+                   " HAVING sum(n::float8) > 0)");
+}
+
+/*
+ * `cell`: of pairs, of rows (c_all), of columns (r_all) and of everything. A series' last grade is
+ * that of its last period that begins before the end: one that has a graded record in the range has
+ * such a period, and the last of these records is in it.
+ */
+static void add_cells(struct builder *b, const char *row, const char *column)
+{
+    int to = builder_time(b, b->to_us);
+    builder_add(b,
+                ", last_graded AS MATERIALIZED (SELECT s.%s AS r, s.%s AS c, t.*,"
+                " CASE WHEN t.rated > 0 THEN (SELECT p.grade FROM period p"
+                " WHERE p.series_id = t.series_id AND p.grade_id = (SELECT id FROM asked)"
+                " AND p.t_start < $%d::timestamptz ORDER BY p.t_start DESC, p.start_end DESC,"
+                " p.start_key DESC LIMIT 1) END AS last FROM summed t"
+                " JOIN series s ON s.id = t.series_id),"
+                " cell AS MATERIALIZED (SELECT *, round(graded::numeric / nullif(rated, 0), 4)"
+                " AS share FROM (SELECT r, c, grouping(r) = 1 AS r_all, grouping(c) = 1 AS c_all,"
+                " min(worst) AS worst, min(last) AS last, sum(n)::bigint AS matched,"
+                " sum(rated)::bigint AS rated, sum(graded)::bigint AS graded FROM last_graded"
+                " GROUP BY CUBE (r, c)) AS g)",
+                row, column, to);
+}
+
+/* Places among the rows and the columns, from 1: those with the most records first. */
+static void add_places(struct builder *b)
+{
+    builder_add(b, ", row_place AS MATERIALIZED (SELECT *, row_number() OVER"
+                   " (ORDER BY matched DESC, r) AS place FROM cell WHERE c_all AND NOT r_all),"
                    " column_place AS MATERIALIZED (SELECT *, row_number() OVER"
-                   " (ORDER BY matched DESC, c) AS place FROM shared WHERE r_all AND NOT c_all)");
+                   " (ORDER BY matched DESC, c) AS place FROM cell WHERE r_all AND NOT c_all)");
 }
 
 /* Of a row `k` the members that each cell has. */
@@ -89,35 +100,30 @@ static void add_cells(struct builder *b)
     "), 'values', (SELECT coalesce(json_agg(" value " ORDER BY place), '[]') FROM " table          \
     " WHERE place > " VALUES_MOST " AND place <= " VALUES_MOST " + " LEFT_SHOWN "))"
 
+#define ROWS_LEFT    LEFT_OUT("row_place", "r")
+#define COLUMNS_LEFT LEFT_OUT("column_place", "c")
+
 /* All together with the columns, then the rows with their cells. */
 static void add_rows(struct builder *b)
 {
+    builder_add(b, " SELECT r, worst, last, matched, rated, graded, share, cells, out FROM ("
+                   "SELECT 0 AS place, NULL AS r, k.worst, k.last,"
+                   " CASE WHEN NOT f.too_many THEN coalesce(k.matched, 0) END AS matched,"
+                   " coalesce(k.rated, 0) AS rated, coalesce(k.graded, 0) AS graded, k.share,"
+                   " (SELECT '[' || coalesce(string_agg('{\"value\":' || to_json(k.c) || ','"
+                   " || " CELL_MEMBERS ", ',' ORDER BY k.place), '') || ']' FROM column_place k"
+                   " WHERE k.place <= " VALUES_MOST ") AS cells,"
+                   " json_build_object('rows', " ROWS_LEFT ", 'columns', " COLUMNS_LEFT
+                   ")::text AS out"
+                   " FROM asked CROSS JOIN fitting f LEFT JOIN cell k ON k.r_all AND k.c_all");
     builder_add(
-        b,
-        " SELECT r, worst, last, matched, rated, graded, share, cells, out FROM ("
-        "SELECT 0 AS place, NULL AS r, k.worst, k.last,"
-        " CASE WHEN NOT f.too_many THEN coalesce(k.matched, 0) END AS matched, coalesce(k.rated, "
-        "0) AS rated,"
-        " coalesce(k.graded, 0) AS graded, k.share,"
-        " (SELECT '[' || coalesce(string_agg('{\"value\":' || to_json(k.c) || ',' || " CELL_MEMBERS
-        ", ',' ORDER BY k.place), '') || ']' FROM column_place k WHERE k.place <= " VALUES_MOST
-        ") AS cells, json_build_object('rows', " LEFT_OUT(
-            "row_place",
-            "r") ", 'columns', " LEFT_OUT("column_place",
-                                          "c") ")::text AS out FROM asked CROSS JOIN fitting f"
-                                               " LEFT JOIN shared k ON k.r_all AND k.c_all"
-                                               " UNION ALL SELECT p.place, p.r, p.worst, p.last, "
-                                               "p.matched, p.rated, p.graded, p.share,"
-                                               " '[' || coalesce(w.cells, '') || ']', NULL FROM "
-                                               "row_place p CROSS JOIN asked LEFT JOIN ("
-                                               "SELECT k.r, string_agg('{\"column\":' || q.place - "
-                                               "1 || ',' || " CELL_MEMBERS
-                                               ", ',' ORDER BY q.place) AS cells FROM shared k "
-                                               "JOIN column_place q ON q.c = k.c"
-                                               " WHERE NOT k.r_all AND NOT k.c_all AND q.place "
-                                               "<= " VALUES_MOST " GROUP BY k.r) AS w"
-                                               " ON w.r = p.r WHERE p.place <= " VALUES_MOST
-                                               ") AS k ORDER BY place");
+        b, " UNION ALL SELECT p.place, p.r, p.worst, p.last, p.matched, p.rated, p.graded, p.share,"
+           " '[' || coalesce(w.cells, '') || ']', NULL FROM row_place p CROSS JOIN asked"
+           " LEFT JOIN (SELECT k.r, string_agg('{\"column\":' || q.place - 1 || ','"
+           " || " CELL_MEMBERS ", ',' ORDER BY q.place) AS cells FROM cell k"
+           " JOIN column_place q ON q.c = k.c WHERE NOT k.r_all AND NOT k.c_all"
+           " AND q.place <= " VALUES_MOST " GROUP BY k.r) AS w ON w.r = p.r"
+           " WHERE p.place <= " VALUES_MOST ") AS k ORDER BY place");
 }
 
 int builder_grid(struct builder *b)
@@ -143,8 +149,9 @@ int builder_grid(struct builder *b)
     b->c->too_much = "record.*: expected criteria that at most " SERIES_MOST " series fit";
     b->c->too_much_cell = MATCHED_CELL;
     builder_tally(b);
-    add_counted(b, dimension_rows[row].name, dimension_rows[column].name);
-    add_cells(b);
+    add_sums(b);
+    add_cells(b, dimension_rows[row].name, dimension_rows[column].name);
+    add_places(b);
     add_rows(b);
     return 0;
 }
