@@ -103,6 +103,27 @@ bool criteria_has_since(void)
     return given.since != NULL || given.when != NULL;
 }
 
+bool criteria_has_columns(void)
+{
+    return given.columns != NULL;
+}
+
+void criteria_preset_grade(const char *name)
+{
+    given.grade = given.grade == NULL ? name : given.grade;
+}
+
+int criteria_bounded(const struct ctl_command *self)
+{
+    if (!criteria_has_since()) {
+        return ctl_usage("%s: expected --since TIME", self->name);
+    }
+    if (given.when == NULL && given.until == NULL) {
+        given.until = "now";
+    }
+    return CTL_DONE;
+}
+
 int criteria_scope(struct arena *a, struct when *when)
 {
     char error[200];
@@ -303,8 +324,7 @@ static int project(struct arena *a, const struct mplane_rows *r, const uint32_t 
     return 0;
 }
 
-/* Of the terminal that is written to; SIZE_MAX when it is none. */
-static size_t terminal_width(void)
+size_t criteria_terminal_width(void)
 {
     struct winsize size;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == -1) {
@@ -339,48 +359,63 @@ int criteria_print(struct arena *a, const struct mplane_rows *r, int form)
         return mplane_print_json(a, &shown);
     }
     if (form == FOR_TERMINAL) {
-        bool fits = table_width(shown.names, count, shown.cells, shown.rows) <= terminal_width();
+        bool fits =
+            table_width(shown.names, count, shown.cells, shown.rows) <= criteria_terminal_width();
         form = fits ? TABLE_ALIGNED : TABLE_VERTICAL;
     }
     table_print_form(stdout, form, shown.names, count, shown.cells, shown.rows);
     return CTL_DONE;
 }
 
-/* There may be more: how to get it. */
-static void print_next(const struct mplane_rows *r)
+void criteria_print_next(const struct mplane_rows *r, const char *limit)
 {
     struct slice cursor =
         r->rows == 0 ? (struct slice){NULL, 0} : mplane_cell(r, r->rows - 1, "list.cursor");
-    if (cursor.at != NULL && r->rows >= criteria_limit(given.limit)) {
+    if (cursor.at != NULL && r->rows >= criteria_limit(limit)) {
         fputs("There may be more: --after ", stderr);
         table_safe(stderr, cursor);
         fputc('\n', stderr);
     }
 }
 
-static int ask_and_print(struct arena *a, const char *label)
+int criteria_ask(struct arena *a, const char *label, const struct mplane_value *more, size_t count,
+                 struct mplane_rows *rows)
 {
-    struct mplane_value values[CRITERIA_VALUES];
-    struct mplane_rows rows;
+    struct mplane_value values[CRITERIA_VALUES + CRITERIA_MORE];
     struct when when;
-    int form = criteria_form();
-    int exit_code = form == -1 ? CTL_USAGE : criteria_values(a, values);
+    int exit_code = criteria_values(a, values + count);
     if (exit_code != CTL_DONE || criteria_scope(a, &when) == -1) {
         return CTL_USAGE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (more[i].text != NULL && !pattern_is_text(slice_of(more[i].text))) {
+            return ctl_usage("%s: expected UTF-8", more[i].name);
+        }
+        values[i] = more[i]; /* of one name the first counts */
     }
     struct mplane_client *client = mplane_client_new(a, &exit_code);
     if (client == NULL) {
         return exit_code;
     }
-    exit_code = CTL_FAILED;
-    const struct mplane_message *result = mplane_ask(client, label, &when, values, CRITERIA_VALUES);
-    if (result != NULL && mplane_rows(a, result, &rows) == 0) {
-        exit_code = criteria_print(a, &rows, form);
-        if (form != TABLE_JSON && exit_code == CTL_DONE) {
-            print_next(&rows);
-        }
-    }
+    const struct mplane_message *result =
+        mplane_ask(client, label, &when, values, CRITERIA_VALUES + count);
+    exit_code = result != NULL && mplane_rows(a, result, rows) == 0 ? CTL_DONE : CTL_FAILED;
     mplane_client_free(&client);
+    return exit_code;
+}
+
+static int ask_and_print(struct arena *a, const char *label)
+{
+    struct mplane_rows rows;
+    int form = criteria_form();
+    int exit_code = form == -1 ? CTL_USAGE : criteria_ask(a, label, NULL, 0, &rows);
+    if (exit_code != CTL_DONE) {
+        return exit_code;
+    }
+    exit_code = criteria_print(a, &rows, form);
+    if (form != TABLE_JSON && exit_code == CTL_DONE) {
+        criteria_print_next(&rows, given.limit);
+    }
     return exit_code;
 }
 

@@ -90,6 +90,9 @@ int ctl_import(const struct ctl_command *self, int argc, char **argv);
 int ctl_send(const struct ctl_command *self, int argc, char **argv);
 int ctl_sign(const struct ctl_command *self, int argc, char **argv);
 int ctl_query(const struct ctl_command *self, int argc, char **argv); /* all that ask by criteria */
+int ctl_timeline(const struct ctl_command *self, int argc, char **argv);
+int ctl_grid(const struct ctl_command *self, int argc, char **argv);
+int ctl_buckets(const struct ctl_command *self, int argc, char **argv);
 int ctl_changes(const struct ctl_command *self, int argc, char **argv);
 int ctl_watch(const struct ctl_command *self, int argc, char **argv);
 int ctl_ask(const struct ctl_command *self, int argc, char **argv);

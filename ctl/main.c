@@ -26,6 +26,11 @@ static const struct ctl_command commands[] = {
     ASKING_COMMANDS(ASKING_COMMAND){
         "changes", "", "Lists what changed, in the order in which it was told, or follows it.",
         ctl_changes},
+    {"timeline", "", "Draws periods of steady quality, a line for each series and grade name.",
+     ctl_timeline},
+    {"grid", "", "Draws how good it is from where to where, or by two other dimensions.", ctl_grid},
+    {"buckets", "", "Lists the least, mean and greatest value of a metric by parts of the range.",
+     ctl_buckets},
     {"watch", "FILE",
      "Follows what changes from the cursor in a file on, which it keeps there; runs a command for "
      "each.",

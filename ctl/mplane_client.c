@@ -482,7 +482,7 @@ int mplane_rows(struct arena *a, const struct mplane_message *result, struct mpl
     }
     *rows = (struct mplane_rows){result->column_count, result->row_count,
                                  arena_calloc(a, result->column_count + 1u, sizeof *rows->names),
-                                 result->cells};
+                                 result->cells, result->when};
     for (uint32_t c = 0; rows->names != NULL && c < rows->columns; c++) {
         rows->names[c] = arena_copy(a, result->columns[c]).at;
         if (rows->names[c] == NULL) {
@@ -518,7 +518,8 @@ static const char *const number_columns[] = {
     "ledger.row",           "records.count",       "records.graded",
     "records.matched",      "records.duplicates",  "records.rejected",
     "records.samestart",    "records.stored",      "datagrams.missing",
-    "why.series",
+    "why.series",           "grade.last",          "grade.worst",
+    "grade.share",          "records.rated",       "values.count",
 };
 static const char *const boolean_columns[] = {"event.retracted"};
 

@@ -47,6 +47,7 @@ struct mplane_rows {
     uint32_t columns, rows;
     const char **names;  /* of the columns, NUL-terminated */
     struct slice *cells; /* .at NULL: null, also where it was written as "*" */
+    struct when when;    /* of the result: absolute */
 };
 
 /* The cells are the result's. -1 after a complaint: there are no columns, or memory is out. */

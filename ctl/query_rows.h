@@ -30,6 +30,32 @@ bool criteria_has_since(void);
 #define FOR_TERMINAL TABLE_FORMS /* none */
 int criteria_form(void);
 
+/*
+ * Asks the capability of this label by what was given, and by `more` of its parameters, at most
+ * CRITERIA_MORE. CTL_DONE with the rows in the arena, or the exit code after a complaint.
+ */
+#define CRITERIA_MORE 8
+int criteria_ask(struct arena *a, const char *label, const struct mplane_value *more, size_t count,
+                 struct mplane_rows *rows);
+
+/* Whether --columns is given. */
+bool criteria_has_columns(void);
+
+/*
+ * Without an end the range goes up to now: for what needs one. CTL_DONE, or the exit code after the
+ * complaint that it needs a beginning, too.
+ */
+int criteria_bounded(const struct ctl_command *self);
+
+/* --grade, where it is not given. */
+void criteria_preset_grade(const char *name);
+
+/* How many places a line of the terminal that is written to has; SIZE_MAX when it is none. */
+size_t criteria_terminal_width(void);
+
+/* Says how to get what comes behind these rows, where there are as many as --limit said. */
+void criteria_print_next(const struct mplane_rows *rows, const char *limit);
+
 /* The exit code. */
 int criteria_print(struct arena *a, const struct mplane_rows *rows, int form);
 

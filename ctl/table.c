@@ -50,15 +50,19 @@ static struct slice shown(struct slice cell)
     return cell.at == NULL ? slice_of("-") : cell;
 }
 
-/* The last column is not padded: no line ends with blanks. */
-static void print_cell(FILE *f, struct slice cell, size_t width, bool last)
+/* Behind a cell. The last column is not padded: no line ends with blanks. */
+static void print_blanks(FILE *f, size_t places, size_t width, bool last)
 {
-    size_t places = write_safe(f, cell);
     if (last) {
         fputc('\n', f);
     } else {
         fprintf(f, "%*s", (int)(width - places + 2), "");
     }
+}
+
+static void print_cell(FILE *f, struct slice cell, size_t width, bool last)
+{
+    print_blanks(f, write_safe(f, cell), width, last);
 }
 
 /* How wide each column is; the sum of them with the blanks between. */
@@ -84,8 +88,9 @@ size_t table_width(const char *const *headings, uint32_t columns, const struct s
     return measure(headings, columns > COLUMNS ? COLUMNS : columns, cells, rows, widths);
 }
 
-void table_print(FILE *f, const char *const *headings, uint32_t columns, const struct slice *cells,
-                 uint32_t rows)
+void table_print_painted(FILE *f, const char *const *headings, uint32_t columns,
+                         const struct slice *cells, uint32_t rows, uint32_t from,
+                         void (*paint)(FILE *f, struct slice cell))
 {
     size_t widths[COLUMNS];
     if (columns > COLUMNS) {
@@ -97,9 +102,21 @@ void table_print(FILE *f, const char *const *headings, uint32_t columns, const s
     }
     for (uint32_t r = 0; r < rows; r++) {
         for (uint32_t c = 0; c < columns; c++) {
-            print_cell(f, shown(cells[r * columns + c]), widths[c], c + 1 == columns);
+            struct slice cell = shown(cells[r * columns + c]);
+            if (c >= from) {
+                paint(f, cell);
+                print_blanks(f, cell.len, widths[c], c + 1 == columns);
+            } else {
+                print_cell(f, cell, widths[c], c + 1 == columns);
+            }
         }
     }
+}
+
+void table_print(FILE *f, const char *const *headings, uint32_t columns, const struct slice *cells,
+                 uint32_t rows)
+{
+    table_print_painted(f, headings, columns, cells, rows, UINT32_MAX, NULL);
 }
 
 void table_print_vertical(FILE *f, const char *const *headings, uint32_t columns,

@@ -208,7 +208,7 @@ def test_what_may_differ(shown, printed, exact, expected):
 
 def is_question(command: str) -> bool:
     """Whether it can be asked again, until what was sent before is stored, or ready."""
-    return re.match(r"(deploy/)?ezrepo (query|periods|events|records|why|status|ledger)\b", command) is not None \
+    return re.match(r"(deploy/)?ezrepo (query|periods|events|records|timeline|grid|buckets|why|status|ledger)\b", command) is not None \
         or '"redemption"' in command
 
 
