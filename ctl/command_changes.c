@@ -30,7 +30,8 @@ static struct {
 #define KINDS_OPTION                                                                               \
     {                                                                                              \
         "kinds", "KIND,...", &given.kinds, NULL,                                                   \
-            "only these: event, retraction, grading, gap, rebuild"                                 \
+            "only these: event, retraction, silence, return, retired, absence, presence, "         \
+            "grading, gap, rebuild"                                                                \
     }
 
 static const struct ctl_option changes_options[] = {

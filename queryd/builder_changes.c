@@ -82,19 +82,31 @@ static void add_given(struct builder *b)
                 at[0], at[0], at[0], at[2], at[0], at[1]);
 }
 
-/* Entries of no series are for who may see all, and restricts nothing or names their kind. */
+/*
+ * Entries of no series are for who may see all, and restricts nothing or names their kind; those of
+ * a probe for who may see one of its series. Without a grade are also silences.
+ */
 static void add_conditions(struct builder *b)
 {
     const struct query_message *q = b->q;
-    bool restricts = b->series || b->name != 0 || q->grade_low > 1 || q->grade_high < 5;
+    bool named = q->kinds.len > 0;
+    bool graded = b->name != 0 || q->grade_low > 1 || q->grade_high < 5;
+    bool restricts = b->series || graded;
+    const char *ungraded = graded && !named ? "false" : "f.grade_id IS NULL";
     int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
     builder_add(b,
                 "f.told_at >= $%d::timestamptz AND f.told_at < $%d::timestamptz AND"
-                " (%s OR (f.grade_id IN (SELECT id FROM asked) AND f.to_grade BETWEEN $%d::int AND"
-                " $%d::int",
+                " (%s OR (f.probe IS NOT NULL AND %s%s) OR (f.series_id IS NOT NULL AND (%s OR"
+                " (f.grade_id IN (SELECT id FROM asked) AND f.to_grade BETWEEN $%d::int AND"
+                " $%d::int))",
                 from, to,
-                b->bound || (restricts && q->kinds.len == 0) ? "false" : "f.series_id IS NULL",
-                b->low, b->high);
+                b->bound || (restricts && !named) ? "false"
+                                                  : "(f.series_id IS NULL AND f.probe IS NULL)",
+                ungraded,
+                b->series ? " AND EXISTS (SELECT FROM series p JOIN matched USING (id) WHERE"
+                            " p.probe = f.probe)"
+                          : "",
+                ungraded, b->low, b->high);
     builder_series(b, "f");
     builder_add(b, "))");
     if (q->kinds.len > 0) {
@@ -138,20 +150,23 @@ int builder_changes(struct builder *b, uint64_t rows)
     add_given(b);
     add_page(b, rows);
     builder_add(b,
-                " SELECT " TIME_TEXT("k.told_at") ", k.kind, " DIMENSION_SQL(
-                    "s.") ", g.name,"
-                          " k.from_grade, k.to_grade, " TIME_TEXT(
-                              "k.t") ", k.event_id, k.detail::text, %s"
-                                     " FROM (SELECT f.*, arrival_mark_of(f.arrival) AS mark FROM ("
-                                     "SELECT arrival, n, false AS behind, told_at, kind, "
-                                     "series_id, grade_id, from_grade,"
-                                     " to_grade, t, event_id, detail FROM page UNION ALL SELECT "
-                                     "arrival, n, true,"
-                                     " NULL, kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM "
-                                     "reached) AS f) AS k"
-                                     " LEFT JOIN series s ON s.id = k.series_id"
-                                     " LEFT JOIN grade_name g ON g.id = k.grade_id%s"
-                                     " ORDER BY k.behind, k.arrival, k.n",
+                " SELECT " TIME_TEXT(
+                    "k.told_at") ", k.kind, s.type, s.content,"
+                                 " coalesce(s.probe, k.probe), s.source, s.dest, s.path, g.name, "
+                                 "k.from_grade,"
+                                 " k.to_grade, " TIME_TEXT(
+                                     "k.t") ", k.event_id, k.detail::text, %s"
+                                            " FROM (SELECT f.*, arrival_mark_of(f.arrival) AS mark "
+                                            "FROM (SELECT arrival, n,"
+                                            " false AS behind, told_at, kind, series_id, grade_id, "
+                                            "from_grade, to_grade, t,"
+                                            " event_id, detail, probe FROM page UNION ALL SELECT "
+                                            "arrival, n, true, NULL, kind,"
+                                            " NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM "
+                                            "reached) AS f) AS k"
+                                            " LEFT JOIN series s ON s.id = k.series_id"
+                                            " LEFT JOIN grade_name g ON g.id = k.grade_id%s"
+                                            " ORDER BY k.behind, k.arrival, k.n",
                 cursor_sql(QUERY_CHANGES), b->name != 0 ? " WHERE EXISTS (SELECT FROM asked)" : "");
     return 0;
 }

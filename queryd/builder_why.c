@@ -141,7 +141,7 @@ static void add_since(struct builder *b)
 
 void builder_why(struct builder *b)
 {
-    b->c->explainer = &why_explainer;
+    b->c->explains = true;
     add_series(b);
     add_places(b);
     add_series_facts(b);

@@ -8,7 +8,10 @@
 
 #define FEED_EVENT "event" /* a period began */
 #define FEED_RETRACTION                                                                            \
-    "retraction"               /* an event does not hold: late records changed what was told */
+    "retraction" /* an event, or a silence, does not hold: late records changed what was told */
+#define FEED_SILENCE "silence" /* a series or a probe is silent */
+#define FEED_RETURN  "return"  /* it is not any more */
+#define FEED_RETIRED "retired" /* it is since so long that nobody expects it any more */
 #define FEED_GRADING "grading" /* a version was published */
 #define FEED_GAP     "gap"     /* a record type has another gap, and its periods are made by it */
 #define FEED_REBUILD "rebuild" /* derived tables were made again, whatever that changed */
@@ -21,7 +24,10 @@
 #define FEED_KINDS(KIND)                                                                           \
     KIND(FEED_EVENT)                                                                               \
     KIND(FEED_RETRACTION)                                                                          \
-    KIND(FEED_GRADING) KIND(FEED_GAP) KIND(FEED_REBUILD) KIND(FEED_ABSENCE) KIND(FEED_PRESENCE)
+    KIND(FEED_GRADING)                                                                             \
+    KIND(FEED_GAP)                                                                                 \
+    KIND(FEED_REBUILD)                                                                             \
+    KIND(FEED_ABSENCE) KIND(FEED_PRESENCE) KIND(FEED_SILENCE) KIND(FEED_RETURN) KIND(FEED_RETIRED)
 
 /*
  * The last row of each answer about the feed, or about records in the order of arrival, is none of

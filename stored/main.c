@@ -26,6 +26,7 @@
 #include "stored/publish.h"
 #include "stored/silence/intervals.h"
 #include "stored/silence/signs.h"
+#include "stored/silence/silence.h"
 
 #define BACKOFF_FIRST_MS    100
 #define BACKOFF_MOST_MS     5000
@@ -215,7 +216,8 @@ static int load_store(void)
         access_table_load(&s->access, &s->pg) == -1 ||
         calendar_load(&s->calendar, &s->pg, daemon_clock_us()) == -1 ||
         classes_load(s, daemon_clock_us()) == -1 ||
-        classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1 || rebuild_again(s) == -1) {
+        classes_go_on(s, daemon_now_us(), daemon_clock_us()) == -1 || rebuild_again(s) == -1 ||
+        silence_connected(s->silence) == -1) {
         return 1;
     }
     rebuild_look(s->rebuild);
@@ -571,6 +573,11 @@ static void go_on(void)
     if (database_is_ready(daemon_clock_us())) {
         look_for_signs();
     }
+    if (database_is_ready(daemon_clock_us()) && silence_go_on(self.store.silence) == -1) {
+        log_error("silence.step", "sqlstate=%s error=\"%s\"", self.store.pg.sqlstate,
+                  self.store.pg.message);
+        back_off();
+    }
     ledger_fold_go_on(self.store.fold, daemon_clock_us());
     feed_notify_go_on(self.store.notify, daemon_clock_us());
     if (database_is_ready(daemon_clock_us())) {
@@ -588,7 +595,8 @@ static bool is_under_way(void)
     const struct store *s = &self.store;
     return seal_is_under_way(s->seal) || days_under_way(s->days) || self.inbox.aside_count > 0 ||
            rebuild_is_under_way(s->rebuild) || ledger_fold_is_under_way(s->fold) ||
-           feed_notify_is_under_way(s->notify) || expiry_is_under_way(s->expiry);
+           feed_notify_is_under_way(s->notify) || expiry_is_under_way(s->expiry) ||
+           silence_is_under_way(s->silence);
 }
 
 /* What has ended just now may have a next step. The time that this takes is a part of the moment: a
@@ -631,7 +639,11 @@ static int apply_types(void)
     if (changed == 1) {
         rebuild_gaps_changed(s->rebuild);
     }
-    if (changed == -1 || intervals_settle(s) == -1 || default_grading_publish(s) != 0) {
+    int intervals = changed == -1 ? -1 : intervals_settle(s);
+    if (intervals == 1) {
+        silence_doubt_all(s->silence);
+    }
+    if (intervals == -1 || default_grading_publish(s) != 0) {
         log_error("record_types.taken", "sqlstate=%s error=\"%s\"", s->pg.sqlstate, s->pg.message);
         pg_close(&s->pg);
         back_off();
@@ -722,9 +734,10 @@ static int start(zloop_t *loop)
     s->notify = feed_notify_new(s);
     s->expiry = expiry_new(s);
     s->days = days_new(s);
+    s->silence = silence_new(s);
     if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
         s->fold == NULL || s->notify == NULL || s->expiry == NULL || s->days == NULL ||
-        s->distances == NULL ||
+        s->silence == NULL || s->distances == NULL ||
         retention_rules_read(&(struct document){0}, settings.retention, &s->rules) == -1 ||
         s->rebuild == NULL || inbox_init(&self.inbox, &settings) == -1) {
         return -1;
@@ -779,6 +792,9 @@ static void tick(void)
     if (self.away_since_us != 0 && !self.waiting && !self.loading) {
         note_away();
     }
+    if (self.store.silence != NULL) {
+        silence_count(self.store.silence);
+    }
     if (self.store.distances != NULL) {
         gaps_tell(&self.store);
     }
@@ -790,6 +806,7 @@ static void stop(void)
     seal_free(&s->seal);
     expiry_free(&s->expiry);
     days_free(&s->days);
+    silence_free(&s->silence);
     rebuild_free(&s->rebuild);
     ledger_fold_free(&s->fold);
     feed_notify_free(&s->notify);

@@ -97,6 +97,7 @@ struct store_settings {
     COUNTER(FLUSH_PERIODS_US, "flush.periods_us", "microseconds", "flushes: periods and events")   \
     COUNTER(FLUSH_TOTALS_US, "flush.totals_us", "microseconds",                                    \
             "flushes: counts over all series of a type")                                           \
+    COUNTER(FLUSH_SILENCE_US, "flush.silence_us", "microseconds", "flushes: silences that end")    \
     COUNTER(FLUSH_REJECTED_US, "flush.rejected_us", "microseconds", "flushes: the table rejected") \
     COUNTER(FLUSH_LEDGER_US, "flush.ledger_us", "microseconds", "flushes: entries of the ledger")  \
     COUNTER(FLUSH_COMMIT_US, "flush.commit_us", "microseconds", "flushes: COMMIT")                 \
@@ -131,6 +132,16 @@ struct store_settings {
     GAUGE(SIGNS_INGESTDS, "signs.ingestds", "", "ingestds that are present, now")                  \
     GAUGE(SIGNS_ABSENT, "signs.absent", "", "processes on the way in that are absent, now")        \
     COUNTER(SIGNS_ABSENCES, "signs.absences", "", "absences told")                                 \
+    COUNTER(SILENCES_TOLD, "silences.told", "", "silences of series and probes told")              \
+    COUNTER(SILENCES_RETURNED, "silences.returned", "", "silences that ended told")                \
+    COUNTER(SILENCES_RETRACTED, "silences.retracted", "", "silences proved wrong")                 \
+    COUNTER(SILENCES_RETIRED, "silences.retired", "", "silences so long that nobody expects more") \
+    COUNTER(SILENCES_LOOKED, "silences.looked", "", "series and probes looked at in the store")    \
+    COUNTER(SILENCES_REMOVED, "silences.removed", "", "old silences, removed with the feed")       \
+    GAUGE(SILENCE_AS_OF, "silence.as_of", "",                                                      \
+          "as of when silence is judged, seconds since 1970; 0: it is not known yet, or some are " \
+          "due")                                                                                   \
+    GAUGE(SILENCE_SUBJECTS, "silence.subjects", "", "series and probes that may fall silent, now") \
     COUNTER(SPOOLS_COPIED, "spools.copied", "", "epochs of copies of a spool beside an original")  \
     COUNTER(DATABASE_ERRORS, "database.errors", "", "steps that failed, on any connection")        \
     COUNTER(DATABASE_CONNECTS, "database.connects", "", "connections made")
@@ -167,6 +178,7 @@ struct feed_notify;
 struct expiry;
 struct days;
 struct access_doors;
+struct silence;
 
 struct store {
     const struct store_settings *settings;
@@ -192,6 +204,7 @@ struct store {
     struct ledger_fold *fold;
     struct feed_notify *notify;
     struct expiry *expiry;
+    struct silence *silence;
     struct days *days;
     struct identity *identity; /* for records whose ingestd told no digest */
     uint64_t stamp;            /* of the flush at hand */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "common/json.h"
+#include "common/log.h"
 #include "common/number.h"
 #include "common/record_dimensions.h"
 #include "common/when_time.h"
@@ -158,8 +159,8 @@ static void find_places(struct why *w)
     }
 }
 
-static void *begin(struct arena *a, struct editions *editions, const struct slice *cells,
-                   uint32_t cell_count, const char **error)
+struct why *why_new(struct arena *a, struct editions *editions, const struct slice *cells,
+                    uint32_t cell_count, const char **error)
 {
     static const struct json_limits limits = {
         .depth = 8, .nodes = 4 * LIMIT_COLUMNS + 1000, .string_bytes = LIMIT_DOCUMENT_BYTES};
@@ -194,9 +195,8 @@ static void *begin(struct arena *a, struct editions *editions, const struct slic
     return w->no_memory ? NULL : w;
 }
 
-static const char *versions(void *explained)
+const char *why_versions(struct why *w)
 {
-    struct why *w = explained;
     const char *list = NULL;
     uint64_t last = 0;
     for (uint32_t i = 0; i < w->name_count * (uint32_t)WHY_PARTS; i++) {
@@ -206,21 +206,27 @@ static const char *versions(void *explained)
             continue;
         }
         last = p->record->version; /* what stands twice in the list is one row all the same */
-        list = explainer_list(w->arena, list, last);
+        list = list == NULL ? arena_printf(w->arena, "{%" PRIu64, last)
+                            : arena_printf(w->arena, "%s,%" PRIu64, list, last);
         if (list == NULL) {
             w->no_memory = true;
             return NULL;
         }
     }
-    return explainer_listed(w->arena, list);
+    return list == NULL ? NULL : arena_printf(w->arena, "%s}", list);
 }
 
-static void version(void *explained, const struct slice columns[EXPLAINER_VERSION_COLUMNS])
+void why_version(struct why *w, const struct slice columns[WHY_VERSION_COLUMNS])
 {
-    struct why *w = explained;
-    if (explainer_keep(w->editions, columns)) {
-        explain_all(w);
+    char why[300];
+    int64_t version = 0;
+    number_integer(columns[0], 0, INT64_MAX, &version);
+    if (editions_add(w->editions, (uint64_t)version, columns[1], columns[2], columns[3], why,
+                     sizeof why) == NULL) {
+        log_error("why.grading", "version=%" PRId64 " error=\"%s\"", version, why);
+        return;
     }
+    explain_all(w);
 }
 
 /* ---- what is told ---- */
@@ -242,9 +248,8 @@ static bool agrees(const struct why_name *n, const struct why_place *p)
     return p->told.grade == stored_grade(n, p->record);
 }
 
-static uint32_t faults_of(const void *explained)
+uint32_t why_faults(const struct why *w)
 {
-    const struct why *w = explained;
     uint32_t faults = 0;
     for (uint32_t i = 0; i < w->name_count * (uint32_t)WHY_PARTS; i++) {
         const struct why_name *n = &w->names[i / WHY_PARTS];
@@ -453,25 +458,24 @@ static struct slice *put_name(struct why *w, struct slice *cell, const struct wh
     return after;
 }
 
-static struct slice *cells_of(void *explained, uint32_t *count)
+struct slice *why_cells(struct why *w, uint32_t *count)
 {
-    struct why *w = explained;
-    bool has_record = w->record_count > 0;
-    uint32_t rows = has_record ? w->name_count : w->series_count;
+    bool explained = w->record_count > 0;
+    uint32_t rows = explained ? w->name_count : w->series_count;
     struct slice *cells = arena_calloc(w->arena, (size_t)rows * COLUMNS + 1, sizeof *cells);
     struct slice *cell = cells;
     const char *line = NULL;
     if (cells == NULL) {
         return NULL;
     }
-    if (!has_record && rows > 0) {
+    if (!explained && rows > 0) {
         line = integer_of(w->series[0], "fit") == 1
                    ? "this series has no record in the time that is asked for"
                    : arena_printf(w->arena, "one of %s series that fit: say which", fit_text(w));
         w->no_memory = w->no_memory || line == NULL;
     }
     for (uint32_t i = 0; i < rows && !w->no_memory; i++) {
-        if (has_record) {
+        if (explained) {
             cell = put_name(w, cell, &w->names[i]);
         } else {
             cell = put_series(w, cell, w->series[i]);
@@ -481,5 +485,3 @@ static struct slice *cells_of(void *explained, uint32_t *count)
     *count = rows * COLUMNS;
     return w->no_memory ? NULL : cells;
 }
-
-const struct explainer why_explainer = {WHY_COLUMNS, begin, versions, version, cells_of, faults_of};

@@ -26,7 +26,15 @@
 
 static const char session[] = "SET lock_timeout = '100ms'";
 
-enum { DROP_EXTENT, DROP_SETTLE, DROP_PARTITION, DROP_LEDGER, DROP_FEED, DROP_ABSENCES };
+enum {
+    DROP_EXTENT,
+    DROP_SETTLE,
+    DROP_PARTITION,
+    DROP_LEDGER,
+    DROP_FEED,
+    DROP_ABSENCES,
+    DROP_SILENCE
+};
 
 struct expiry {
     struct store *store;
@@ -40,6 +48,7 @@ struct expiry {
     int64_t ledger_us;                 /* of the clock: when the ledger is looked at again */
     int64_t feed_us;                   /* the same of the feed of changes */
     int64_t absences_us;               /* and of absences */
+    int64_t silence_us;                /* the same of silences that were told */
     bool dropped;                      /* a partition, since expiry_ended() said so */
 };
 
@@ -231,6 +240,15 @@ static int absences_are_fewer(void *owner, const PGresult *r, int64_t clock_us)
     return PG_OVER;
 }
 
+static int silences_are_fewer(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct expiry *d = owner;
+    int64_t rows = number_of(r);
+    count_add(COUNT_SILENCES_REMOVED, (uint64_t)rows);
+    d->silence_us = rows >= FEED_ENTRIES / 2 ? 0 : clock_us + LEDGER_EVERY_US;
+    return PG_OVER;
+}
+
 static const struct pg_step steps[] = {
     [DROP_EXTENT] = {.name = "extent",
                      .statement = SQL_REBUILD_EXTENT,
@@ -259,6 +277,11 @@ static const struct pg_step steps[] = {
                        .put = put_absences,
                        .answer = PG_ANSWER_ROWS,
                        .done = absences_are_fewer},
+    [DROP_SILENCE] = {.name = "silence",
+                      .statement = SQL_SILENCE_REMOVE,
+                      .put = put_feed,
+                      .answer = PG_ANSWER_ROWS,
+                      .done = silences_are_fewer},
 };
 
 static void failed(void *owner, const char *step, int64_t clock_us)
@@ -337,10 +360,11 @@ static int next_step(struct expiry *d, int64_t clock_us)
         return same && d->last_series_id > 0 ? DROP_SETTLE : DROP_EXTENT;
     }
     const struct store_settings *s = d->store->settings;
-    return s->ledger_days > 0 && clock_us >= d->ledger_us ? DROP_LEDGER
-           : s->feed_days > 0 && clock_us >= d->feed_us   ? DROP_FEED
-           : clock_us >= d->absences_us                   ? DROP_ABSENCES
-                                                          : PG_OVER;
+    return s->ledger_days > 0 && clock_us >= d->ledger_us  ? DROP_LEDGER
+           : s->feed_days > 0 && clock_us >= d->feed_us    ? DROP_FEED
+           : clock_us >= d->absences_us                    ? DROP_ABSENCES
+           : s->feed_days > 0 && clock_us >= d->silence_us ? DROP_SILENCE
+                                                           : PG_OVER;
 }
 
 static void begin(struct expiry *d, int64_t clock_us)

@@ -43,11 +43,16 @@ static void split_key(const struct series *s, struct slice d[DIMENSION_COUNT])
     }
 }
 
-struct slice series_type(const struct series *s)
+struct slice series_dimension(const struct series *s, enum dimension dimension)
 {
     struct slice d[DIMENSION_COUNT];
     split_key(s, d);
-    return d[DIMENSION_type];
+    return d[dimension];
+}
+
+struct slice series_type(const struct series *s)
+{
+    return series_dimension(s, DIMENSION_type);
 }
 
 /* ---- entries ---- */

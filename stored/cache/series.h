@@ -86,7 +86,8 @@ void series_drop(struct series_cache *c, const struct record_message *r);
 /* After a flush: forgets the least recently used beyond the bound, never those of this flush. */
 void series_trim(struct series_cache *c, uint64_t stamp);
 
-/* The record type of the series; in the entry. */
+/* One of its dimensions, its record type; in the entry. */
+struct slice series_dimension(const struct series *s, enum dimension dimension);
 struct slice series_type(const struct series *s);
 
 uint32_t series_count(const struct series_cache *c);

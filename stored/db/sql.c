@@ -437,6 +437,17 @@ static const char *const statements[SQL_STATEMENTS] = {
      * lives. That of another role is seen, but not when it began.
      */
     [SQL_INTERVALS_PUT] = sql_intervals_put,
+    [SQL_SILENCE_TOLD] = sql_silence_told,
+    [SQL_SILENCE_TOLD_OF] = sql_silence_told_of,
+    [SQL_SILENCE_SERIES] = sql_silence_series,
+    [SQL_SILENCE_STATES] = sql_silence_states,
+    [SQL_SILENCE_PROBE] = sql_silence_probe,
+    [SQL_SILENCE_TELL] = sql_silence_tell,
+    [SQL_SILENCE_RETIRE] = sql_silence_retire,
+    [SQL_SILENCE_RETURN] = sql_silence_return,
+    [SQL_SILENCE_AGAIN_ADD] = sql_silence_again_add,
+    [SQL_SILENCE_AGAIN] = sql_silence_again,
+    [SQL_SILENCE_REMOVE] = sql_silence_remove,
     [SQL_WRITER_TAKE] =
         "INSERT INTO writer AS w (pid, role, began) SELECT pid, usesysid, backend_start"
         " FROM pg_stat_activity WHERE pid = pg_backend_pid()"
@@ -631,6 +642,7 @@ static bool reads_records(unsigned statement)
     case SQL_RECORDS_NEAR:
     case SQL_HEAD_RECORDS:
     case SQL_REBUILD_RECORDS:
+    case SQL_SILENCE_SERIES:
         return true;
     default:
         return false;

@@ -13,7 +13,10 @@ extern const char sql_event_tell[], sql_event_tell_fed[], sql_event_retract[],
     sql_feed_remove[];
 
 /* sql_silence.c */
-extern const char sql_intervals_put[];
+extern const char sql_intervals_put[], sql_silence_told[], sql_silence_told_of[],
+    sql_silence_series[], sql_silence_states[], sql_silence_probe[], sql_silence_tell[],
+    sql_silence_retire[], sql_silence_return[], sql_silence_again_add[], sql_silence_again[],
+    sql_silence_remove[];
 
 /* sql_signs.c */
 extern const char sql_signs[], sql_sign_keep[], sql_sign_news[], sql_sign_tell[],

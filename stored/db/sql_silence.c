@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The SQL about silences that are told (schemas/sql/0022-silence.sql). */
+#include "schemas/feed_kinds.h"
 #include "stored/db/sql_parts.h"
 
 /* How many are others than they were. $1, $2: all there are to be. */
@@ -12,3 +13,129 @@ const char sql_intervals_put[] =
     "  ON CONFLICT (type) DO UPDATE SET interval_us = excluded.interval_us"
     "  WHERE r.interval_us <> excluded.interval_us RETURNING 1)"
     " SELECT (SELECT count(*) FROM gone) + (SELECT count(*) FROM put)";
+
+/* ---- what was told ---- */
+
+#define TOLD                                                                                       \
+    "SELECT coalesce(series_id, 0), probe,"                                                        \
+    " max(greatest(as_of, silent_until - interval '1 microsecond')),"                              \
+    " coalesce(max(number) FILTER (WHERE silent_until IS NULL), 0),"                               \
+    " max(retire_at) FILTER (WHERE silent_until IS NULL),"                                         \
+    " coalesce(bool_or(retired IS NOT NULL) FILTER (WHERE silent_until IS NULL), false),"          \
+    " max(silent_until)"                                                                           \
+    " FROM silence WHERE retracted IS NULL"
+#define TOLD_EACH " GROUP BY series_id, probe"
+
+const char sql_silence_told[] = TOLD TOLD_EACH;
+/* Of series $1 and probes $2. */
+const char sql_silence_told_of[] =
+    TOLD " AND (series_id = ANY ($1::bigint[]) OR (series_id IS NULL AND probe = ANY "
+         "($2::text[])))" TOLD_EACH;
+
+/* The series behind $1, at most $2, with the last start within [$3, $4], and its end. */
+const char sql_silence_series[] =
+    "SELECT s.id, s.probe, r.t_start, r.t_end FROM"
+    " (SELECT id, probe FROM series WHERE id > $1::bigint ORDER BY id LIMIT $2::bigint) AS s"
+    " LEFT JOIN LATERAL (SELECT m.t_start, m.t_end FROM measurement m WHERE m.series_id = s.id"
+    "  AND m.t_start >= $3::timestamptz AND m.t_start <= $4::timestamptz"
+    "  ORDER BY m.t_start DESC LIMIT 1) AS r ON true ORDER BY s.id";
+
+/* ---- what is so ---- */
+
+#define STATE "last, last_start, e, d, holds, low, silent_from, told_from, retire_at, ingestd, door"
+
+const char sql_silence_states[] =
+    "SELECT series_id, " STATE " FROM silence_states($1::bigint[], $2::timestamptz, false)";
+const char sql_silence_probe[] =
+    "SELECT series_id, " STATE " FROM silence_of_probe($1::text, $2::timestamptz)";
+
+/* ---- telling ---- */
+
+#define UTC(time) "to_char(" time " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+/* What an entry of the feed says of a row of `silence`. */
+#define DETAIL                                                                                     \
+    "jsonb_build_object('silence', number, 'last', " UTC("last_end") ", 'as_of', " UTC(            \
+        "as_of") ","                                                                               \
+                 " 'expected_s', expected_us / 1e6, 'delay_s', delay_us / 1e6)"
+#define FEED_COLUMNS "feed (arrival, n, kind, series_id, probe, t, detail)"
+#define WHOSE        "series_id, CASE WHEN series_id IS NULL THEN probe END"
+/* The nth entry of the transaction $1, behind those that it has. */
+#define NTH                                                                                        \
+    "(SELECT coalesce(max(n), 0) FROM feed WHERE arrival = $1::bigint)"                            \
+    " + row_number() OVER (ORDER BY number)"
+
+/* All of one instant, $2: their numbers. */
+const char sql_silence_tell[] =
+    "WITH told AS (INSERT INTO silence (series_id, probe, silent_from, last_end, expected_us,"
+    "  delay_us, retire_at, as_of, told)"
+    " SELECT nullif(u.series_id, 0), u.probe, u.silent_from, u.last_end, u.e, u.d, u.retire_at,"
+    "  $2::timestamptz, $1::bigint"
+    " FROM unnest($3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::bigint[],"
+    "  $8::bigint[], $9::timestamptz[]) AS u (series_id, probe, silent_from, last_end, e, d,"
+    "  retire_at) RETURNING *),"
+    " fed AS (INSERT INTO " FEED_COLUMNS " SELECT $1::bigint, " NTH ", '" FEED_SILENCE "', " WHOSE
+    ", silent_from, " DETAIL " FROM told)"
+    " SELECT coalesce(series_id, 0), probe, number FROM told";
+
+const char sql_silence_retire[] =
+    "WITH gone AS (UPDATE silence SET retired = $1::bigint WHERE number = ANY ($2::bigint[])"
+    "  AND retired IS NULL AND silent_until IS NULL AND retracted IS NULL RETURNING *)"
+    " INSERT INTO " FEED_COLUMNS " SELECT $1::bigint, " NTH ", '" FEED_RETIRED "', " WHOSE
+    ", retire_at, " DETAIL " FROM gone";
+
+const char sql_silence_return[] =
+    "WITH back AS (UPDATE silence s SET silent_until = u.t, ended = $1::bigint"
+    "  FROM unnest($2::bigint[], $3::timestamptz[]) AS u (number, t)"
+    "  WHERE s.number = u.number AND s.silent_until IS NULL AND s.retracted IS NULL RETURNING s.*)"
+    " INSERT INTO " FEED_COLUMNS " SELECT $1::bigint, " NTH ", '" FEED_RETURN "', " WHOSE
+    ", silent_until, " DETAIL " FROM back";
+
+const char sql_silence_again_add[] =
+    "INSERT INTO silence_again AS a (series_id, probe, since)"
+    " SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[])"
+    " ON CONFLICT (series_id, probe) DO UPDATE SET since = least(a.since, excluded.since)";
+
+/*
+ * Told silences of $2 series and probes are judged again, each as of the instant it was told: what
+ * was silent then stands, as it is by what is known now, else it is retracted. Whose they were. Of
+ * those whose records are gone nothing changes.
+ */
+#define OF_A_ROW "number, series_id, probe, last_end, as_of, expected_us, delay_us"
+#define JUDGED   "i.number, j.last, j.e, j.d, j.silent_from, j.retire_at"
+const char sql_silence_again[] =
+    "WITH due AS MATERIALIZED (SELECT * FROM silence_again ORDER BY since, series_id, probe"
+    "  LIMIT $2::bigint),"
+    " judged AS MATERIALIZED (SELECT " JUDGED
+    ", next_start(ARRAY[i.series_id], i.as_of) AS next, i.ended IS NULL AS open"
+    "  FROM due a JOIN silence i ON i.series_id = a.series_id AND i.retracted IS NULL"
+    "   AND a.since < coalesce(i.silent_until, 'infinity')"
+    "  CROSS JOIN LATERAL silence_states(ARRAY[i.series_id], i.as_of, false) AS j"
+    " UNION ALL SELECT " JUDGED
+    ", next_start((SELECT array_agg(id) FROM series WHERE probe = i.probe), i.as_of),"
+    "   i.ended IS NULL"
+    "  FROM due a JOIN silence i ON i.series_id IS NULL AND a.series_id = 0 AND i.probe = a.probe"
+    "   AND i.retracted IS NULL AND a.since < coalesce(i.silent_until, 'infinity')"
+    "  CROSS JOIN LATERAL silence_of_probe(i.probe, i.as_of) AS j),"
+    " wrong AS (UPDATE silence i SET retracted = $1::bigint FROM judged j WHERE i.number = j.number"
+    "  AND (j.silent_from IS NULL OR j.silent_from > i.as_of) RETURNING i.*),"
+    " right_so AS (UPDATE silence i SET silent_from = j.silent_from, last_end = j.last,"
+    "   expected_us = j.e, delay_us = j.d, retire_at = j.retire_at,"
+    "   silent_until = coalesce(j.next, i.silent_until),"
+    "   ended = CASE WHEN j.next IS NULL THEN i.ended ELSE coalesce(i.ended, $1::bigint) END"
+    "  FROM judged j WHERE i.number = j.number AND j.silent_from <= i.as_of"
+    "  RETURNING i.*, j.open AND j.next IS NOT NULL AS returns),"
+    " fed AS (INSERT INTO " FEED_COLUMNS " SELECT $1::bigint, " NTH ", kind, " WHOSE ", t, " DETAIL
+    " FROM (SELECT " OF_A_ROW ", '" FEED_RETRACTION "' AS kind, silent_from AS t"
+    "   FROM wrong UNION ALL SELECT " OF_A_ROW ", '" FEED_RETURN "', silent_until FROM right_so"
+    "   WHERE returns) AS u RETURNING kind),"
+    " done AS (DELETE FROM silence_again a USING due d"
+    "  WHERE a.series_id = d.series_id AND a.probe = d.probe RETURNING a.series_id, a.probe)"
+    " SELECT series_id, probe, (SELECT count(*) FROM wrong), (SELECT count(*) FROM right_so WHERE"
+    " returns) FROM done";
+
+/* What ended, or does not hold, and was told, before $1. */
+const char sql_silence_remove[] =
+    "WITH old AS (SELECT number FROM silence WHERE as_of < $1::timestamptz"
+    "  AND (silent_until < $1::timestamptz OR retracted IS NOT NULL) LIMIT $2::integer),"
+    " gone AS (DELETE FROM silence WHERE number IN (SELECT number FROM old) RETURNING 1)"
+    " SELECT count(*) FROM gone";

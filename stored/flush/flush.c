@@ -50,6 +50,7 @@ void flush_free(struct flush **f)
     free((*f)->needs);
     free((*f)->items);
     free((*f)->result);
+    free((*f)->heard);
     free(*f);
     *f = NULL;
 }
@@ -127,6 +128,7 @@ static const struct flush_part {
     {"rollup", flush_rollup, COUNT_FLUSH_ROLLUP_US, .own = true},
     {"periods", flush_periods, COUNT_FLUSH_PERIODS_US, .own = true},
     {"totals", flush_totals, COUNT_FLUSH_TOTALS_US, .own = true},
+    {"silence", flush_silence, COUNT_FLUSH_SILENCE_US, .own = true, .for_good = true},
     {"rejected", write_rejects, COUNT_FLUSH_REJECTED_US},
     {"ledger", flush_ledger, COUNT_FLUSH_LEDGER_US, .for_good = true},
     {"commit", commit, COUNT_FLUSH_COMMIT_US, .for_good = true},
@@ -244,6 +246,7 @@ static int attempt(struct flush *f, bool trial, uint32_t from, uint32_t to)
     ledger_trim(&s->ledger);
     count_attempt(f);
     tell_rebuild(f);
+    flush_silence_committed(f);
     return 0;
 }
 

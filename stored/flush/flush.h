@@ -70,6 +70,13 @@ struct flush_batch {
     struct lost_message lost; /* what it says an ingestd lost */
 };
 
+/* One of whom silences were told, and records of it. */
+struct flush_heard {
+    struct silence_subject *subject;
+    int64_t before_us; /* the earliest that may change what was told; and */
+    int64_t after_us;  /* the earliest of the others. INT64_MAX: none */
+};
+
 /* A record PostgreSQL refuses, by its number over all batches of the flush. */
 struct flush_poison {
     uint32_t at;
@@ -92,6 +99,7 @@ struct flush_counts {
 #define FLUSH_COPIES 16
 
 struct period_writes;
+struct silence_subject;
 
 struct flush {
     struct store *store;
@@ -120,6 +128,8 @@ struct flush {
     struct stream_name copies[FLUSH_COPIES]; /* whose ingestds are to be told, see `copy` in
                                                 schemas/messages.h */
     uint32_t copy_count;
+    struct flush_heard *heard; /* of whom silences were told (flush_silence.c) */
+    uint32_t heard_count, heard_size;
     struct flush_row *result; /* the rows of a result so far (flush_digest.c) */
     uint32_t result_count, result_size;
     const struct flush_batch *result_of;
@@ -174,6 +184,11 @@ int flush_rollup(struct flush *f);
 
 /* flush_periods.c: periods and events after the records and the roll-up. 0, or -1. */
 int flush_periods(struct flush *f);
+
+/* flush_silence.c: silences that the records end, and those they may prove wrong. 0, or -1. */
+int flush_silence(struct flush *f);
+/* After COMMIT: who was heard of. */
+void flush_silence_committed(struct flush *f);
 
 /* flush_totals.c: adds the records to the counts over all series of a type. 0, or -1. */
 int flush_totals(struct flush *f);
