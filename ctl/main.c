@@ -24,8 +24,12 @@ static const struct ctl_command commands[] = {
      "was.",
      ctl_import},
     ASKING_COMMANDS(ASKING_COMMAND){
-        "changes", "", "Lists what changed, in the order in which it was told, or follows it.",
-        ctl_changes},
+        "facets", "[DIMENSION]",
+        "Lists the values of a dimension, or some of each, among the series that match, the most "
+        "frequent first: how many series and records there are, how many series are bad now.",
+        ctl_facets},
+    {"changes", "", "Lists what changed, in the order in which it was told, or follows it.",
+     ctl_changes},
     {"timeline", "", "Draws periods of steady quality, a line for each series and grade name.",
      ctl_timeline},
     {"grid", "", "Draws how good it is from where to where, or by two other dimensions.", ctl_grid},

@@ -520,6 +520,7 @@ static const char *const number_columns[] = {
     "records.samestart",    "records.stored",      "datagrams.missing",
     "why.series",           "grade.last",          "grade.worst",
     "grade.share",          "records.rated",       "values.count",
+    "series.number",        "series.count",        "series.bad",
 };
 static const char *const boolean_columns[] = {"event.retracted"};
 

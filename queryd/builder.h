@@ -77,6 +77,10 @@ int64_t builder_ceiling(int64_t us, int64_t unit_us);
  */
 int builder_matched(struct builder *b);
 
+/* The dimension of that name, which a parameter gives. -1: there is none, and the question is at
+ * fault. */
+int builder_dimension(struct builder *b, const char *parameter, struct slice name);
+
 /* The condition on the column series_id of `alias`, beginning with AND; nothing when all match. */
 void builder_series(struct builder *b, const char *alias);
 
@@ -131,6 +135,22 @@ int builder_buckets(struct builder *b);
 
 /* builder_changes.c: the same of the feed of changes, behind what begin_criteria() wrote. */
 int builder_changes(struct builder *b, uint64_t rows);
+/*
+ * builder_which.c: the same of series as they are now, and of the values of their dimensions.
+ * builder_about_now(): -1 when the scope is another than all there is. builder_fitting() appends
+ * ", fitting AS MATERIALIZED (" with the series that match, without the end, so that more
+ * conditions may follow; builder_states() ", states AS (...)", what states_at() gives of an array
+ * of series.
+ */
+int builder_which(struct builder *b, uint64_t rows);
+int builder_facets(struct builder *b, uint64_t rows);
+int builder_about_now(struct builder *b);
+void builder_fitting(struct builder *b);
+void builder_states(struct builder *b, bool in_range, const char *of_series);
+
+/* builder_now.c: the same of what is bad now. */
+int builder_now(struct builder *b, uint64_t rows);
+
 /* builder_why.c: what an explanation is made of, behind "matched" and "asked". */
 void builder_why(struct builder *b);
 

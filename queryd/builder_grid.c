@@ -14,20 +14,6 @@
 
 #define MATCHED_CELL 3 /* in a row of the answer */
 
-/* The dimension of that name. -1: there is none. */
-static int dimension_of(struct builder *b, const char *parameter, struct slice name)
-{
-    for (int d = 0; d < DIMENSION_COUNT; d++) {
-        if (slice_is(name, dimension_rows[d].name)) {
-            return d;
-        }
-    }
-#define NAMED(x, name, Name, addresses, help) " " #name
-    return builder_fault(b, "%s: expected one of" DIMENSIONS(NAMED, ) ", found \"%.*s\"", parameter,
-                         (int)name.len, name.at);
-#undef NAMED
-}
-
 /* "n1 + n2": those in the range of grades. */
 static void add_in_range(struct builder *b)
 {
@@ -128,8 +114,8 @@ static void add_rows(struct builder *b)
 
 int builder_grid(struct builder *b)
 {
-    int row = dimension_of(b, "grid.rows", b->q->grid_rows);
-    int column = row == -1 ? -1 : dimension_of(b, "grid.columns", b->q->grid_columns);
+    int row = builder_dimension(b, "grid.rows", b->q->grid_rows);
+    int column = row == -1 ? -1 : builder_dimension(b, "grid.columns", b->q->grid_columns);
     if (column == -1) {
         return -1;
     }

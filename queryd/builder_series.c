@@ -144,3 +144,16 @@ int builder_matched(struct builder *b)
     }
     return 0;
 }
+
+int builder_dimension(struct builder *b, const char *parameter, struct slice name)
+{
+    for (int d = 0; d < DIMENSION_COUNT; d++) {
+        if (slice_is(name, dimension_rows[d].name)) {
+            return d;
+        }
+    }
+#define NAMED(x, name, Name, addresses, help) " " #name
+    return builder_fault(b, "%s: expected one of" DIMENSIONS(NAMED, ) ", found \"%.*s\"", parameter,
+                         (int)name.len, name.at);
+#undef NAMED
+}

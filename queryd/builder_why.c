@@ -141,7 +141,7 @@ static void add_since(struct builder *b)
 
 void builder_why(struct builder *b)
 {
-    b->c->explains = true;
+    b->c->explainer = &why_explainer;
     add_series(b);
     add_places(b);
     add_series_facts(b);

@@ -247,6 +247,12 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         return builder_grid(b);
     case QUERY_BUCKETS:
         return builder_buckets(b);
+    case QUERY_SERIES:
+        return builder_which(b, rows);
+    case QUERY_FACETS:
+        return builder_facets(b, rows);
+    case QUERY_NOW:
+        return builder_now(b, rows);
     case QUERY_KINDS:
         break;
     }

@@ -16,6 +16,8 @@
 #define CRITERIA_PARAMETERS (32 + 2 * LIMIT_SEES * DIMENSION_COUNT)
 #define CRITERIA_ERROR      512
 
+struct explainer;
+
 struct criteria {
     const char *sql;                                 /* in the arena */
     const char *parameters[CRITERIA_PARAMETERS + 1]; /* text, in the arena; $1 is the first */
@@ -24,10 +26,11 @@ struct criteria {
     uint32_t column_count;
     /* Set when one grade name is asked for: no row may mean that there is no such name. */
     const char *grade_name;
-    int moving;    /* place in `parameters` of arrival, n and mark of a cursor of the feed, which
-                      moves while the question is held; -1: it cannot be held */
-    bool explains; /* the statement's rows are what why_new() reads, not yet the answer's */
-    bool counts;   /* a row per grade name, whatever the store holds */
+    int moving; /* place in `parameters` of arrival, n and mark of a cursor of the feed, which
+                   moves while the question is held; -1: it cannot be held */
+    const struct explainer
+        *explainer;         /* the answer follows from the rows by it; NULL: it is they */
+    bool counts;            /* a row per grade name, whatever the store holds */
     const char *too_much;   /* the fault when this cell of the first row is null; or NULL */
     uint32_t too_much_cell; /* its place, from 0 */
     const char *no_row;     /* the fault when no row comes; NULL when a listing may be empty */

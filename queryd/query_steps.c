@@ -16,7 +16,7 @@ int query_steps_run(struct question *q, int64_t left_ms)
     case STEP_NAMES:
         return pool_run(q->engine->pool, q, left_ms, CRITERIA_NAMES_SQL, NULL, 0);
     case STEP_VERSIONS:
-        return pool_run(q->engine->pool, q, left_ms, WHY_VERSIONS_SQL, &q->why_versions, 1);
+        return pool_run(q->engine->pool, q, left_ms, EXPLAINER_VERSIONS_SQL, &q->versions, 1);
     case STEP_ASK:
         break;
     }
@@ -55,10 +55,10 @@ static void on_names(struct question *q)
 }
 
 /* The answer to a question that explains; its cells are in the place of what was read. */
-static void conclude_why(struct question *q)
+static void conclude_explained(struct question *q)
 {
     uint32_t count = 0;
-    struct slice *cells = why_cells(q->why, &count);
+    struct slice *cells = q->criteria.explainer->cells(q->explained, &count);
     free(q->cells);
     q->cells = NULL;
     q->cell_count = q->cell_room = 0;
@@ -69,7 +69,7 @@ static void conclude_why(struct question *q)
         engine_conclude(q, ANSWER_UNAVAILABLE, "out of memory");
         return;
     }
-    uint32_t faults = why_faults(q->why);
+    uint32_t faults = q->criteria.explainer->faults(q->explained);
     counters[COUNT_WHY_FAULTS] += faults;
     if (faults > 0 && log_allowed(&q->engine->said, 5)) {
         log_error("why.grade",
@@ -84,15 +84,17 @@ static void conclude_why(struct question *q)
 static void on_facts(struct question *q)
 {
     const char *error;
-    q->why = why_new(q->arena, &q->engine->editions, q->cells, q->cell_count, &error);
-    if (q->why == NULL) {
+    const struct explainer *explainer = q->criteria.explainer;
+    q->explained =
+        explainer->begin(q->arena, &q->engine->editions, q->cells, q->cell_count, &error);
+    if (q->explained == NULL) {
         log_error("why.facts", "error=\"%s\"", error);
         engine_conclude(q, ANSWER_UNAVAILABLE, error);
         return;
     }
-    q->why_versions = why_versions(q->why);
-    if (q->why_versions == NULL) {
-        conclude_why(q);
+    q->versions = explainer->versions(q->explained);
+    if (q->versions == NULL) {
+        conclude_explained(q);
         return;
     }
     q->step = STEP_VERSIONS;
@@ -101,7 +103,7 @@ static void on_facts(struct question *q)
 
 static void on_rows(struct question *q)
 {
-    if (q->criteria.explains && q->cell_count > 0) {
+    if (q->criteria.explainer != NULL && q->cell_count > 0) {
         on_facts(q);
         return;
     }
@@ -130,7 +132,7 @@ void query_steps_done(void *owner, enum pool_outcome outcome, const char *messag
     } else if (outcome == POOL_DONE && q->step == STEP_NAMES) {
         on_names(q);
     } else if (outcome == POOL_DONE && q->step == STEP_VERSIONS) {
-        conclude_why(q);
+        conclude_explained(q);
     } else if (outcome == POOL_DONE) {
         on_rows(q);
     } else if (outcome == POOL_TIMEOUT) {

@@ -68,11 +68,11 @@ static void take_name(struct question *q, const char *name)
 /* A version of the grading; what is kept of it is compiled. */
 static void take_version(struct question *q, const PGresult *result)
 {
-    struct slice columns[WHY_VERSION_COLUMNS];
-    for (int i = 0; i < WHY_VERSION_COLUMNS; i++) {
+    struct slice columns[EXPLAINER_VERSION_COLUMNS];
+    for (int i = 0; i < EXPLAINER_VERSION_COLUMNS; i++) {
         columns[i] = pg_cell_text(result, 0, i);
     }
-    why_version(q->why, columns);
+    q->criteria.explainer->version(q->explained, columns);
 }
 
 int question_row(void *owner, const PGresult *result)
@@ -87,7 +87,8 @@ int question_row(void *owner, const PGresult *result)
         return 0;
     }
     int columns = PQnfields(result);
-    uint32_t expected = q->criteria.explains ? WHY_COLUMNS : q->criteria.column_count;
+    const struct explainer *explainer = q->criteria.explainer;
+    uint32_t expected = explainer != NULL ? explainer->columns : q->criteria.column_count;
     if (columns != (int)expected) {
         log_panic("query.columns", "expected=%u found=%d", expected, columns);
     }

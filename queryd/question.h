@@ -14,7 +14,7 @@
 #include "common/message.h"
 #include "common/turns.h"
 #include "queryd/criteria.h"
-#include "queryd/why/why.h"
+#include "queryd/why/explainer.h"
 
 #define QUESTION_IDENTITY 255 /* ZeroMQ's routing ids are not longer */
 #define QUESTION_MOVING   3   /* keys of a cursor of the feed */
@@ -49,8 +49,8 @@ struct question {
     bool cancelled;                  /* nobody waits for the answer any more */
     bool too_large;
     enum question_step step;
-    struct why *why;          /* of one that explains: what was read so far */
-    const char *why_versions; /* that are to be read */
+    void *explained;      /* of one that explains: its explainer's, what was read so far */
+    const char *versions; /* of the grading, that are to be read */
     bool name_found;
     char names[LIMIT_TEXT_BYTES / 2];
 };

@@ -132,6 +132,25 @@
         "event.number", "feed.detail", "list.cursor"
 
 /*
+ * What is so now, of the scope past ... future only (docs/semantics.md, "Now"). The series that
+ * fit, a row for each of their grade names asked for; values of a dimension among them, the most
+ * frequent first; and what is bad, explained by groups, what changed last, and how many are how.
+ */
+#define PARAMETERS_OF_SERIES PARAMETERS_OF_LISTING
+#define COLUMNS_OF_SERIES                                                                          \
+    DIMENSION_ELEMENTS, "series.number", "grade.name", "grade.value", "series.state",              \
+        "period.start", "series.first", "series.last", "records.count", "list.cursor"
+
+#define PARAMETERS_OF_FACETS PARAMETERS_OF_CRITERIA, "facet.dimension", "facet.begins", "list.limit"
+#define COLUMNS_OF_FACETS                                                                          \
+    "facet.dimension", "facet.value", "series.count", "series.bad", "records.count"
+
+#define PARAMETERS_OF_NOW PARAMETERS_OF_CRITERIA, "now.changed", "now.each", "list.limit"
+#define COLUMNS_OF_NOW                                                                             \
+    "now.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grade.from", "period.start",     \
+        "series.count", "series.bad", "now.line"
+
+/*
  * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append
  * only. letter and KEYS are of a listing: with what its cursors begin, and by which columns k.* of
  * the statement its rows are in order. A TIME that comes first also bounds the range: then the
@@ -153,6 +172,8 @@
 #define KEYS_OF_CHANGES(KEY)  KEY(ID, arrival) KEY(ID, n) KEY(ID, mark)
 #define KEYS_OF_TIMELINE(KEY) KEY(ID, series_id) KEY(GRADE, grade_id)
 
+#define KEYS_OF_SERIES(KEY) KEY(ID, id) KEY(GRADE, grade_id)
+
 #define QUERIES(QUERY)                                                                             \
     QUERY(COUNT, "", NO_KEYS)                                                                      \
     QUERY(HISTOGRAM, "", NO_KEYS)                                                                  \
@@ -170,16 +191,18 @@
     QUERY(WHY, "", NO_KEYS) /* of an instant what starts at or before it */                        \
     QUERY(TIMELINE, "t", KEYS_OF_TIMELINE)                                                         \
     QUERY(GRID, "", NO_KEYS)                                                                       \
-    QUERY(BUCKETS, "", NO_KEYS)
+    QUERY(BUCKETS, "", NO_KEYS)                                                                    \
+    QUERY(SERIES, "s", KEYS_OF_SERIES)                                                             \
+    QUERY(FACETS, "", NO_KEYS)                                                                     \
+    QUERY(NOW, "", NO_KEYS)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
 
-/* Whether its answer can be cut to some series. Those of the first ones can, and of the feed; what
- * explains a grade shows the grading, which is about all. */
+/* Whether its answer can be cut to some series. Those of the first ones can, of the feed, and of
+ * those behind WHY; what explains a grade shows the grading, which is about all. */
 #define QUERY_HAS_CRITERIA(kind)                                                                   \
-    ((kind) <= QUERY_RECORDS || (kind) == QUERY_CHANGES || (kind) == QUERY_TIMELINE ||             \
-     (kind) == QUERY_GRID || (kind) == QUERY_BUCKETS)
+    ((kind) <= QUERY_RECORDS || (kind) == QUERY_CHANGES || (kind) > QUERY_WHY)
 
 /*
  * CAPABILITY(NAME, label, verb, query): what the gateway offers, in the order of /capabilities, and
@@ -203,7 +226,10 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(WHY, "QueryWhy", "query", QUERY_WHY)                                                \
     CAPABILITY(TIMELINE, "QueryTimeline", "query", QUERY_TIMELINE)                                 \
     CAPABILITY(GRID, "QueryGrid", "query", QUERY_GRID)                                             \
-    CAPABILITY(BUCKETS, "QueryBuckets", "query", QUERY_BUCKETS)
+    CAPABILITY(BUCKETS, "QueryBuckets", "query", QUERY_BUCKETS)                                    \
+    CAPABILITY(SERIES, "QuerySeries", "query", QUERY_SERIES)                                       \
+    CAPABILITY(FACETS, "QueryFacets", "query", QUERY_FACETS)                                       \
+    CAPABILITY(NOW, "QueryNow", "query", QUERY_NOW)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,
@@ -216,6 +242,8 @@ enum capability_kind { CAPABILITIES(CAPABILITY_KIND) CAPABILITY_COLLECT };
     COMMAND(PERIODS, "periods",                                                                    \
             "Lists periods of steady quality that overlap the range, newest first.")               \
     COMMAND(EVENTS, "events", "Lists changes of quality, newest first.")                           \
-    COMMAND(RECORDS, "records", "Lists the records themselves, newest first.")
+    COMMAND(RECORDS, "records", "Lists the records themselves, newest first.")                     \
+    COMMAND(SERIES, "series",                                                                      \
+            "Lists the series that match, what grade each has now, and since when.")
 
 #endif

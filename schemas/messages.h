@@ -54,6 +54,7 @@
 #define LIMIT_ANSWER_ROWS      10000
 #define LIMIT_TIMEOUT_MS       3600000 /* of a question */
 #define LIMIT_WAIT_MS          60000   /* of one that is held */
+#define LIMIT_CHANGED_S        2678400 /* how long ago something changed lately: 31 days */
 #define LIMIT_KINDS_BYTES      128
 #define LIMIT_SEES             64 /* criteria of who asks */
 #define LIMIT_RANGE_COLUMNS    4096
@@ -224,7 +225,11 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     UINT(range_columns, LIMIT_RANGE_COLUMNS) /* the range is cut into so many; 0: queryd's 600 */  \
     STR(grid_rows, LIMIT_DIMENSION_NAME)     /* of a grid: a dimension */                          \
     STR(grid_columns, LIMIT_DIMENSION_NAME)  /* likewise */                                        \
-    STR(metric, LIMIT_NAME_BYTES)            /* of buckets */
+    STR(metric, LIMIT_NAME_BYTES)            /* of buckets */                                      \
+    STR(facet, LIMIT_DIMENSION_NAME)         /* of facets: the dimension; "", "all": each */       \
+    STR(begins, LIMIT_DIMENSION_BYTES) /* of facets: what their values begin with; "": any */      \
+    UINT(changed_s, LIMIT_CHANGED_S)   /* of now: also what became otherwise so lately */          \
+    UINT(each, 1)                      /* of now: series one by one, not in groups */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)

@@ -149,7 +149,8 @@ static int read_grade_name(const struct reading *r, const struct parameter_reade
     return 0;
 }
 
-/* Without a range: all grades, and of records also those that have none; of a grid the bad ones. */
+/* Without a range: all grades, of records and series also those that have none; of a grid and of
+ * what is bad now the two worst. */
 static int read_grade_range(const struct reading *r, const struct parameter_reader *self)
 {
     struct query_message *q = &r->q->query;
@@ -161,9 +162,10 @@ static int read_grade_range(const struct reading *r, const struct parameter_read
                  self->element, SHOWN(range));
         return -1;
     }
-    if (range.at == NULL && r->kind == CAPABILITY_RECORDS) {
+    if (range.at == NULL && (r->kind == CAPABILITY_RECORDS || r->kind == CAPABILITY_SERIES)) {
         q->grade_low = 0;
-    } else if (range.at == NULL && r->kind == CAPABILITY_GRID) {
+    } else if (range.at == NULL && (r->kind == CAPABILITY_GRID || r->kind == CAPABILITY_FACETS ||
+                                    r->kind == CAPABILITY_NOW)) {
         q->grade_high = 2;
     }
     return 0;
@@ -209,6 +211,11 @@ static int read_limit(const struct reading *r, const struct parameter_reader *se
 static int read_wait(const struct reading *r, const struct parameter_reader *self)
 {
     return read_natural(r, self->element, LIMIT_WAIT_MS, &r->q->query.wait_ms);
+}
+
+static int read_changed(const struct reading *r, const struct parameter_reader *self)
+{
+    return read_natural(r, self->element, LIMIT_CHANGED_S, &r->q->query.changed_s);
 }
 
 static int read_reject(const struct reading *r, const struct parameter_reader *self)
@@ -272,18 +279,28 @@ static int read_instance(const struct reading *r, const struct parameter_reader 
 }
 
 /* Without a value false. */
-static int read_recount(const struct reading *r, const struct parameter_reader *self)
+static int read_boolean(const struct reading *r, const char *name, uint64_t *value)
 {
-    struct slice text = value_of(r->s, self->element);
+    struct slice text = value_of(r->s, name);
     bool yes = slice_is(text, "True") || slice_is(text, "true") || slice_is(text, "1");
     bool no = slice_is(text, "False") || slice_is(text, "false") || slice_is(text, "0");
     if (text.at != NULL && !yes && !no) {
         snprintf(r->error, r->error_size, "parameters.%s: expected True or False, found \"%.*s\"",
-                 self->element, SHOWN(text));
+                 name, SHOWN(text));
         return -1;
     }
-    r->q->query.recount = yes;
+    *value = yes;
     return 0;
+}
+
+static int read_recount(const struct reading *r, const struct parameter_reader *self)
+{
+    return read_boolean(r, self->element, &r->q->query.recount);
+}
+
+static int read_each(const struct reading *r, const struct parameter_reader *self)
+{
+    return read_boolean(r, self->element, &r->q->query.each);
 }
 
 static int read_document(const struct reading *r, const struct parameter_reader *self)
@@ -323,6 +340,10 @@ static const struct parameter_reader readers[] = {
     {"grid.rows", read_text, FIELD(grid_rows), false, LIMIT_DIMENSION_NAME},
     {"grid.columns", read_text, FIELD(grid_columns), false, LIMIT_DIMENSION_NAME},
     {"metric.name", read_text, FIELD(metric), false, LIMIT_NAME_BYTES},
+    {"facet.dimension", read_text, FIELD(facet), false, LIMIT_DIMENSION_NAME},
+    {"now.changed", read_changed, 0, false, 0},
+    {"now.each", read_each, 0, false, 0},
+    {"facet.begins", read_text, FIELD(begins), false, LIMIT_DIMENSION_BYTES},
     {"grading.document", read_document, 0, false, 0},
 };
 #define READERS (sizeof readers / sizeof readers[0])
@@ -412,6 +433,7 @@ static void preset(struct query_message *q)
     q->grade_high = 5;
     q->after = q->instance = q->sender = q->reason = q->kinds = slice_of("");
     q->grid_rows = q->grid_columns = q->metric = slice_of("");
+    q->after = q->instance = q->sender = q->reason = q->kinds = q->begins = q->facet = slice_of("");
 }
 
 int question_of(const struct mplane_message *specification, enum capability_kind kind,

@@ -360,26 +360,42 @@ static const char *told(const struct explaining *x)
     return kept;
 }
 
-struct explanation explain(struct arena *a, struct kept_edition *edition, struct slice name,
-                           const struct explained_record *record)
+/* The record graded again, and how; NULL when memory is out. */
+static struct explaining *graded_again(struct arena *a, struct kept_edition *edition,
+                                       struct slice name, const struct explained_record *record,
+                                       uint8_t *grade)
 {
     const struct grading *grading = edition->compiled.grading;
     uint8_t grades[LIMIT_GRADE_NAMES];
     struct explaining *x = arena_calloc(a, 1, sizeof *x);
-    struct explanation e = {.grade = GRADE_NONE};
+    *grade = GRADE_NONE;
     if (x == NULL) {
-        return e;
+        return NULL;
     }
     *x = (struct explaining){.arena = a, .grading = grading, .record = record};
     while (x->name < grading->name_count && !slice_equal(grading->names[x->name], name)) {
         x->name++;
     }
     grade_again(x, edition, grades);
-    if (x->no_memory) {
-        return e;
+    *grade = x->no_memory || x->name == grading->name_count ? GRADE_NONE : grades[x->name];
+    return x->no_memory ? NULL : x;
+}
+
+struct explanation explain(struct arena *a, struct kept_edition *edition, struct slice name,
+                           const struct explained_record *record)
+{
+    struct explanation e = {.grade = GRADE_NONE};
+    struct explaining *x = graded_again(a, edition, name, record, &e.grade);
+    if (x != NULL) {
+        e.json = told(x);
+        e.because = because(x);
     }
-    e.grade = x->name == grading->name_count ? GRADE_NONE : grades[x->name];
-    e.json = told(x);
-    e.because = because(x);
     return e;
+}
+
+const char *explain_line(struct arena *a, struct kept_edition *edition, struct slice name,
+                         const struct explained_record *record, uint8_t *grade)
+{
+    struct explaining *x = graded_again(a, edition, name, record, grade);
+    return x == NULL ? NULL : because(x);
 }

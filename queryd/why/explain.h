@@ -26,4 +26,8 @@ struct explanation {
 struct explanation explain(struct arena *a, struct kept_edition *edition, struct slice name,
                            const struct explained_record *record);
 
+/* Only what decided, and the grade; NULL when memory is out. */
+const char *explain_line(struct arena *a, struct kept_edition *edition, struct slice name,
+                         const struct explained_record *record, uint8_t *grade);
+
 #endif

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "common/json.h"
-#include "common/log.h"
 #include "common/number.h"
 #include "common/record_dimensions.h"
 #include "common/when_time.h"
@@ -159,8 +158,8 @@ static void find_places(struct why *w)
     }
 }
 
-struct why *why_new(struct arena *a, struct editions *editions, const struct slice *cells,
-                    uint32_t cell_count, const char **error)
+static void *begin(struct arena *a, struct editions *editions, const struct slice *cells,
+                   uint32_t cell_count, const char **error)
 {
     static const struct json_limits limits = {
         .depth = 8, .nodes = 4 * LIMIT_COLUMNS + 1000, .string_bytes = LIMIT_DOCUMENT_BYTES};
@@ -195,8 +194,9 @@ struct why *why_new(struct arena *a, struct editions *editions, const struct sli
     return w->no_memory ? NULL : w;
 }
 
-const char *why_versions(struct why *w)
+static const char *versions(void *explained)
 {
+    struct why *w = explained;
     const char *list = NULL;
     uint64_t last = 0;
     for (uint32_t i = 0; i < w->name_count * (uint32_t)WHY_PARTS; i++) {
@@ -206,27 +206,21 @@ const char *why_versions(struct why *w)
             continue;
         }
         last = p->record->version; /* what stands twice in the list is one row all the same */
-        list = list == NULL ? arena_printf(w->arena, "{%" PRIu64, last)
-                            : arena_printf(w->arena, "%s,%" PRIu64, list, last);
+        list = explainer_list(w->arena, list, last);
         if (list == NULL) {
             w->no_memory = true;
             return NULL;
         }
     }
-    return list == NULL ? NULL : arena_printf(w->arena, "%s}", list);
+    return explainer_listed(w->arena, list);
 }
 
-void why_version(struct why *w, const struct slice columns[WHY_VERSION_COLUMNS])
+static void version(void *explained, const struct slice columns[EXPLAINER_VERSION_COLUMNS])
 {
-    char why[300];
-    int64_t version = 0;
-    number_integer(columns[0], 0, INT64_MAX, &version);
-    if (editions_add(w->editions, (uint64_t)version, columns[1], columns[2], columns[3], why,
-                     sizeof why) == NULL) {
-        log_error("why.grading", "version=%" PRId64 " error=\"%s\"", version, why);
-        return;
+    struct why *w = explained;
+    if (explainer_keep(w->editions, columns)) {
+        explain_all(w);
     }
-    explain_all(w);
 }
 
 /* ---- what is told ---- */
@@ -248,8 +242,9 @@ static bool agrees(const struct why_name *n, const struct why_place *p)
     return p->told.grade == stored_grade(n, p->record);
 }
 
-uint32_t why_faults(const struct why *w)
+static uint32_t faults_of(const void *explained)
 {
+    const struct why *w = explained;
     uint32_t faults = 0;
     for (uint32_t i = 0; i < w->name_count * (uint32_t)WHY_PARTS; i++) {
         const struct why_name *n = &w->names[i / WHY_PARTS];
@@ -458,24 +453,25 @@ static struct slice *put_name(struct why *w, struct slice *cell, const struct wh
     return after;
 }
 
-struct slice *why_cells(struct why *w, uint32_t *count)
+static struct slice *cells_of(void *explained, uint32_t *count)
 {
-    bool explained = w->record_count > 0;
-    uint32_t rows = explained ? w->name_count : w->series_count;
+    struct why *w = explained;
+    bool has_record = w->record_count > 0;
+    uint32_t rows = has_record ? w->name_count : w->series_count;
     struct slice *cells = arena_calloc(w->arena, (size_t)rows * COLUMNS + 1, sizeof *cells);
     struct slice *cell = cells;
     const char *line = NULL;
     if (cells == NULL) {
         return NULL;
     }
-    if (!explained && rows > 0) {
+    if (!has_record && rows > 0) {
         line = integer_of(w->series[0], "fit") == 1
                    ? "this series has no record in the time that is asked for"
                    : arena_printf(w->arena, "one of %s series that fit: say which", fit_text(w));
         w->no_memory = w->no_memory || line == NULL;
     }
     for (uint32_t i = 0; i < rows && !w->no_memory; i++) {
-        if (explained) {
+        if (has_record) {
             cell = put_name(w, cell, &w->names[i]);
         } else {
             cell = put_series(w, cell, w->series[i]);
@@ -485,3 +481,5 @@ struct slice *why_cells(struct why *w, uint32_t *count)
     *count = rows * COLUMNS;
     return w->no_memory ? NULL : cells;
 }
+
+const struct explainer why_explainer = {WHY_COLUMNS, begin, versions, version, cells_of, faults_of};

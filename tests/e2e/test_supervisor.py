@@ -12,7 +12,7 @@ from gateways import CLIENT, DIMENSIONS, OPERATORS, SERVER, answered, registry_u
 from messages import QUERY
 from supervisor import POLL, REGISTER, RESULT, Supervisor
 
-READ = ["GetGrading", "QueryByCriteria", "QueryChanges", "QueryEvents", "QueryHistogram", "QueryPeriods", "QueryRecords", "QueryWhy", "ezrepo"]
+READ = ["GetGrading", "QueryByCriteria", "QueryChanges", "QueryEvents", "QueryFacets", "QueryHistogram", "QueryNow", "QueryPeriods", "QueryRecords", "QuerySeries", "QueryWhy", "ezrepo"]
 ALL = sorted([*READ, *OPERATORS])
 
 

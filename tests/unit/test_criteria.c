@@ -56,7 +56,9 @@ static struct query_message any(enum query_kind kind)
                                   .reason = slice_of(""),
                                   .grid_rows = slice_of(""),
                                   .grid_columns = slice_of(""),
-                                  .metric = slice_of("")};
+                                  .metric = slice_of(""),
+                                  .facet = slice_of(""),
+                                  .begins = slice_of("")};
 }
 
 static int build(const struct query_message *q)
@@ -132,6 +134,14 @@ static void test_all_kinds_use_their_parameters(void **state)
             q.kinds = slice_of(variant & 2 ? "event,rebuild" : "");
             if (kind == QUERY_TIMELINE || kind == QUERY_GRID || kind == QUERY_BUCKETS) {
                 ask_for_a_shape(&q);
+            }
+            if (kind == QUERY_SERIES || kind == QUERY_FACETS || kind == QUERY_NOW) {
+                q.instant = 0; /* these are about now */
+                q.from_us = INT64_MIN;
+                q.to_us = INT64_MAX;
+                q.facet = slice_of(variant & 4 ? "dest" : "");
+                q.begins = slice_of(variant & 8 ? "a" : "");
+                q.each = (uint64_t)(variant & 4);
             }
             assert_int_equal(build(&q), 0);
             check_parameters();

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Statements about series as they are now: which there are, and the values of their dimensions.
+ * What "now" is of a series and a grade name is decided by states_at() of the store, in the same
+ * snapshot (docs/semantics.md, "Now"). No I/O.
+ */
+#include "common/record_dimensions.h"
+#include "queryd/builder.h"
+
+#define SHORT_FACETS 5 /* values of each dimension when all of them are asked for */
+
+int builder_about_now(struct builder *b)
+{
+    if (b->q->instant == 1 || b->q->from_us > FIRST_US || b->q->to_us < LAST_US) {
+        return builder_fault(b, "when: expected past ... future, since this is about now");
+    }
+    return 0;
+}
+
+void builder_states(struct builder *b, bool in_range, const char *of_series)
+{
+    builder_add(b, ", states AS MATERIALIZED (SELECT * FROM states_at(now(), ARRAY(SELECT id FROM"
+                   " asked), ");
+    if (in_range) {
+        builder_add(b, "$%d::int, $%d::int", b->low, b->high);
+    } else {
+        builder_add(b, "1, 5");
+    }
+    builder_add(b, ", %s))", of_series);
+}
+
+void builder_fitting(struct builder *b)
+{
+    builder_add(b, ", fitting AS MATERIALIZED (SELECT s.* FROM series s WHERE %s",
+                b->name == 0 ? "true" : "EXISTS (SELECT FROM asked)");
+    if (b->series) {
+        builder_add(b, " AND s.id IN (SELECT id FROM matched)");
+    }
+}
+
+/* ---- which series there are ---- */
+
+/*
+ * The rows of `page`: of each series one for each name it has a state of, or one without a name. Of
+ * a range that has all, no more series are looked at than there can be rows.
+ */
+static void add_page(struct builder *b, int limit)
+{
+    bool all = b->q->grade_low == 0 && b->q->grade_high == 5;
+    builder_fitting(b);
+    if (b->has_cursor) {
+        builder_add(b, " AND s.id >= $%d::bigint", builder_number(b, (uint64_t)b->cursor.keys[0]));
+    }
+    if (all) { /* one more: that of the cursor may have no rows left */
+        builder_add(b, " ORDER BY s.id LIMIT $%d::bigint + 1", limit);
+    }
+    builder_add(b, ")");
+    builder_states(b, false, "ARRAY(SELECT id FROM fitting)");
+    builder_add(b,
+                ", page AS MATERIALIZED (SELECT * FROM (SELECT f.*,"
+                " coalesce(t.grade_id, 0) AS grade_id, t.grade, t.since, CASE WHEN t.present THEN"
+                " 'present' WHEN t.series_id IS NOT NULL THEN 'over' ELSE 'ungraded' END AS state"
+                " FROM fitting f LEFT JOIN states t ON t.series_id = f.id) AS k WHERE"
+                " CASE WHEN k.state = 'present' THEN k.grade ELSE 0 END BETWEEN $%d::int"
+                " AND $%d::int",
+                b->low, b->high);
+    builder_after(b, "k.id, k.grade_id", ">");
+    builder_add(b, " ORDER BY k.id, k.grade_id LIMIT $%d::bigint)", limit);
+}
+
+int builder_which(struct builder *b, uint64_t rows)
+{
+    if (builder_about_now(b) == -1) {
+        return -1;
+    }
+    add_page(b, builder_number(b, rows));
+    builder_add(
+        b,
+        ", listed AS MATERIALIZED (SELECT ARRAY(SELECT DISTINCT id FROM page) AS ids)"
+        " SELECT " DIMENSION_SQL(
+            "k.") ", k.id, n.name, k.grade, k.state,"
+                  " " TIME_TEXT("k.since") ", " TIME_TEXT("e.first") ", " TIME_TEXT(
+                      "e.last") ", coalesce(c.records, 0), %s FROM page k LEFT JOIN grade_name n "
+                                "ON n.id = k.grade_id"
+                                " LEFT JOIN (SELECT e.* FROM listed, ends_of(listed.ids) e) AS e"
+                                " ON e.series_id = k.id"
+                                " LEFT JOIN (SELECT c.* FROM listed, records_of(listed.ids) c) AS c"
+                                " ON c.series_id = k.id ORDER BY k.id, k.grade_id",
+        cursor_sql(QUERY_SERIES));
+    return 0;
+}
+
+/* ---- values of dimensions ---- */
+
+static void add_values(struct builder *b, enum dimension d, int begins, int limit)
+{
+    const char *name = dimension_rows[d].name;
+    builder_add(b,
+                "(SELECT %d AS place, '%s' AS dimension, f.%s AS value, count(*) AS series,"
+                " count(*) FILTER (WHERE f.bad) AS bad, sum(f.records) AS records FROM facts f",
+                (int)d, name, name);
+    if (begins != 0) {
+        builder_add(b, " WHERE starts_with(f.%s, $%d)", name, begins);
+    }
+    builder_add(b,
+                " GROUP BY f.%s ORDER BY count(*) DESC, sum(f.records) DESC, f.%s LIMIT"
+                " $%d::bigint)",
+                name, name, limit);
+}
+
+int builder_facets(struct builder *b, uint64_t rows)
+{
+    const struct query_message *q = b->q;
+    bool all = q->facet.len == 0 || slice_is(q->facet, "all");
+    int only = all ? -1 : builder_dimension(b, "facet.dimension", q->facet);
+    if ((!all && only == -1) || builder_about_now(b) == -1) {
+        return -1;
+    }
+    int limit = builder_number(b, all && q->limit == 0 ? SHORT_FACETS : rows);
+    int begins = q->begins.len == 0 ? 0 : builder_text(b, q->begins);
+    builder_fitting(b);
+    builder_add(b, ")");
+    builder_states(b, true, builder_series_array(b));
+    builder_add(b,
+                ", facts AS MATERIALIZED (SELECT f.*, coalesce(c.records, 0) AS records,"
+                " w.series_id IS NOT NULL AS bad FROM fitting f LEFT JOIN records_of(%s) c"
+                " ON c.series_id = f.id LEFT JOIN (SELECT DISTINCT series_id FROM states"
+                " WHERE present) AS w ON w.series_id = f.id)"
+                " SELECT dimension, value, series, bad, records FROM (",
+                builder_series_array(b));
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        if (all || only == (int)d) {
+            builder_add(b, "%s", all && d > 0 ? " UNION ALL " : "");
+            add_values(b, d, begins, limit);
+        }
+    }
+    builder_add(b, ") AS v ORDER BY place, series DESC, records DESC, value");
+    return 0;
+}

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is so now: series, facets and what is bad, against a slow reading of the semantics over all records; with late data, gaps,
+records that run for long, several grade names, series without grades, and askers who may not see all."""
+import collections
+import fnmatch
+import random
+import time
+
+import pytest
+from queries import FACETS, INVALID, NOW, OK, SERIES, Queryd
+from stores import HOUR, NAMES, NONE, SECOND, Record, check_store, naive_periods, now_us
+
+DIMENSIONS = ("type", "content", "probe", "source", "dest", "path")
+GAPS = {"ping": 300, "slow": 7200, "quick": 60, "odd": 300}
+OWN = {"gap_s": 300, "types": {t: {"gap_s": gap} for t, gap in GAPS.items() if t != "odd"}}
+MARGIN = 120 * SECOND  # nothing is decided by the time that a test takes
+
+
+@pytest.fixture
+def stored(make_stored):
+    return make_stored(own=OWN).start()
+
+
+@pytest.fixture
+def queryd(build_dir, stored):
+    made = Queryd(build_dir, stored.settings["database"], run_dir=stored.run_dir)
+    yield made
+    made.close()
+
+
+# ---- a slow reading ----
+
+class World:
+    """All records that were stored, and what is so by them."""
+
+    def __init__(self, now):
+        self.now, self.first = now, {}
+
+    def take(self, records):
+        for r in records:
+            self.first.setdefault(r.key(), r)
+
+    def series(self):
+        found = collections.defaultdict(list)
+        for r in self.first.values():
+            found[r.dims].append(r)
+        return found
+
+    def states(self, records, index):
+        """Of one series and name: the newest period's grade, start, and whether it is present; None: there is none."""
+        gap = GAPS[records[0].dims[0]] * SECOND
+        periods = naive_periods([(r.t, r.end, r.row, r.grades[index]) for r in records], gap)
+        if not periods:
+            return None
+        grade, start, _, end, _, ended = periods[-1]
+        assert ended is None
+        return grade, start, end + gap >= self.now
+
+    def rows(self, criteria=(), names=(0, 1), low=0, high=5):
+        """What QuerySeries has to say, in no order; criteria: of any of these all patterns fit."""
+        for dims, records in self.series().items():
+            if criteria and not any(fits(dims, one) for one in criteria):
+                continue
+            states = [(NAMES[i], *s) for i in names if (s := self.states(records, i)) is not None] or [(None, None, None, None)]
+            starts = [r.t for r in records]
+            for name, grade, since, present in states:
+                if low <= (grade if present else 0) <= high:
+                    yield (*dims, name, grade and str(grade), "ungraded" if name is None else "present" if present else "over",
+                           since and time_text(since), time_text(min(starts)), time_text(max(starts)), str(len(records)))
+
+    def facets(self, d, criteria=(), low=1, high=2):
+        """Of a dimension: value -> how many series, how many of them bad, how many records."""
+        found = collections.defaultdict(lambda: [0, 0, 0])
+        for dims, records in self.series().items():
+            if criteria and not any(fits(dims, one) for one in criteria):
+                continue
+            states = [self.states(records, i) for i in range(2)]
+            found[dims[d]][0] += 1
+            found[dims[d]][1] += any(s is not None and s[2] and low <= s[0] <= high for s in states)
+            found[dims[d]][2] += len(records)
+        return {value: tuple(map(str, counts)) for value, counts in found.items()}
+
+
+class BadNow:
+    """What QueryNow has to say of a world, by the text of the semantics: of each name by itself."""
+
+    ORDER = ("dest", "source", "probe", "path", "content", "type")
+
+    def __init__(self, world, criteria, low, high, each, changed_s):
+        self.totals, self.groups, self.single, self.changed = collections.Counter(), {}, set(), set()
+        series = {d: r for d, r in world.series().items() if not criteria or any(fits(d, one) for one in criteria)}
+        for i, name in enumerate(NAMES):
+            states = {dims: world.states(records, i) for dims, records in series.items()}
+            present = {dims: s for dims, s in states.items() if s and s[2]}
+            for s in states.values():
+                self.totals[(name, "ungraded" if s is None else "total" if s[2] else "over", s[0] if s and s[2] else None)] += 1
+            bad = {dims for dims, s in present.items() if low <= s[0] <= high}
+            groups = {} if each else self.explaining(present, bad)
+            members = collections.defaultdict(set)
+            for dims in bad:
+                mine = [(-b, at, value) for (at, value), (b, _) in groups.items() if at == 0 or dims[self.place(at)] == value]
+                members[min(mine)[1:] if mine else None].add(dims)
+            for key, those in members.items():
+                if key is None or len(those) < 3:
+                    self.single |= {(name, *d, present[d][0], present[d][1]) for d in those}
+                else:
+                    shared = tuple(next(iter({d[n] for d in those})) if len({d[n] for d in those}) == 1 else None for n in range(6))
+                    self.groups[(name, *key)] = (shared, min(present[d][0] for d in those), min(present[d][1] for d in those), *groups[key])
+            self.changed |= {(name, *d, s[0], s[1]) for d, s in present.items()
+                             if d not in bad and s[1] > world.now - changed_s * SECOND}
+
+    def place(self, at):
+        return DIMENSIONS.index(self.ORDER[at - 1])
+
+    def explaining(self, present, bad):
+        found = {}
+        keys = {(0, "")} | {(at, d[self.place(at)]) for d in bad for at in range(1, 7) if d[self.place(at)] != ""}
+        for at, value in keys:
+            its = {d for d in present if at == 0 or d[self.place(at)] == value}
+            others = present.keys() - its
+            if len(its & bad) >= 3 and len(its & bad) >= 0.9 * len(its) and len(others & bad) <= 0.5 * len(others):
+                found[at, value] = (len(its & bad), len(its))
+        return found
+
+
+def check_now(queryd, world, criteria, low, high, each=0, changed_s=0):
+    rows = queryd.rows(NOW, low=low, high=high, limit=1000, each=each, changed_s=changed_s, sees=sees(criteria))
+    by_kind = collections.defaultdict(list)
+    for r in rows:
+        by_kind[r["now.kind"]].append(r)
+    assert [r["now.kind"] for r in rows if r["now.kind"] in ("total", "over", "ungraded")] == \
+        [r["now.kind"] for r in rows][:sum(len(by_kind[k]) for k in ("total", "over", "ungraded"))]
+    want = BadNow(world, criteria, low, high, each, changed_s)
+    assert {(r["grade.name"], r["now.kind"], r["grade.value"] and int(r["grade.value"])): int(r["series.count"])
+            for kind in ("total", "over", "ungraded") for r in by_kind[kind]} == want.totals
+
+    def dims(r):
+        return tuple(r["record." + d] for d in DIMENSIONS)
+
+    def state(r):
+        return int(r["grade.value"]), r["period.start"]
+    assert sorted((r["grade.name"], *dims(r), *state(r)) for r in by_kind["series"]) == \
+        sorted((*one[:-1], time_text(one[-1])) for one in want.single)
+    assert sorted((r["grade.name"], *dims(r), *state(r)) for r in by_kind["changed"]) == \
+        sorted((*one[:-1], time_text(one[-1])) for one in want.changed)
+    assert sorted((r["grade.name"], r["now.line"], dims(r), *state(r), r["series.bad"], r["series.count"]) for r in by_kind["group"]) == \
+        sorted((name, f"{BadNow.ORDER[at - 1] + ' ' + value if at else 'all of them'}: {b} of {n} series", shared, grade, time_text(since),
+                str(b), str(n)) for (name, at, value), (shared, grade, since, b, n) in want.groups.items())
+    listed = [r for r in rows if r["now.kind"] in ("group", "series")]
+    keys = [(int(r["grade.value"]), r["now.kind"], -int(r["series.bad"] or 0)) for r in listed]
+    assert keys == sorted(keys)
+    return want
+
+
+def time_text(us):
+    """As queryd writes it."""
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S', time.gmtime(us // SECOND))}.{us % SECOND:06}"
+
+
+def fits(dims, criteria):
+    return all(fnmatch.fnmatchcase(dims[DIMENSIONS.index(name)], pattern) for name, pattern in criteria.items())
+
+
+def some_dims(rng):
+    return (rng.choice(list(GAPS)), rng.choice(["", "ICMPECHO"]), f"probe{rng.randrange(4)}", f"192.0.2.{rng.randrange(3)}",
+            rng.choice(["a.example", "b.example", "192.0.2.200"]), rng.choice(["", "up"]))
+
+
+def some_records(rng, dims, now, number):
+    """Of one series: some measure on to now, some ceased; few are of a grade that changes much, some are graded by nothing."""
+    until = now - rng.choice([0, 0, 0, 400, 3000, 30000, 90000]) * SECOND
+    step = rng.choice([20, 50, 200, 1500]) * SECOND
+    kind, grade, records = rng.randrange(5), rng.randrange(1, 6), []
+    for i in range(rng.randrange(1, 30)):
+        t = until - i * step - rng.randrange(step)
+        end = t + (rng.randrange(4000 * SECOND) if rng.random() < 0.1 else rng.randrange(3 * SECOND))
+        if abs(end + GAPS[dims[0]] * SECOND - now) < MARGIN:
+            continue
+        grade = rng.randrange(0, 6) if rng.random() < 0.2 else grade
+        grades = {0: (NONE, NONE), 1: (0, NONE), 2: (grade, rng.randrange(6))}.get(kind, (grade, NONE))
+        records.append(Record(t, grades, end=end, row=number * 100 + i, dims=dims))
+    return records
+
+
+# ---- tests ----
+
+def all_series(queryd, limit, **criteria):
+    """Page by page, but for what the store numbers as it likes."""
+    rows, after = [], ""
+    while True:
+        page = queryd.rows(SERIES, **{"low": 0, **criteria}, limit=limit, after=after)
+        rows += page
+        if len(page) < limit:
+            return [tuple(v for k, v in row.items() if k not in ("series.number", "list.cursor")) for row in rows]
+        after = page[-1]["list.cursor"]
+
+
+def sees(criteria):
+    return [one.get(name, "*") for one in criteria for name in DIMENSIONS]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_series_and_facets_are_what_the_records_say(stored, queryd, seed):
+    rng = random.Random(seed)
+    world, sender = World(now_us()), stored.sender()
+    every = [r for i, dims in enumerate(dict.fromkeys(some_dims(rng) for _ in range(60))) for r in some_records(rng, dims, world.now, i)]
+    every += [Record(world.now - 40 * 24 * HOUR, (3, NONE), row=9999, dims=some_dims(rng))]
+    rng.shuffle(every)  # nearly all come late
+    third = len(every) // 3
+    for part in (every[:third], every[third:2 * third], every[2 * third:]):
+        sender.commit(part)
+        world.take(part)
+        for criteria in ([], [{"probe": "probe1"}], [{"type": "ping", "dest": "*.example"}, {"source": "192.0.2.1"}], [{"type": "none"}]):
+            assert sorted(all_series(queryd, rng.choice([3, 17, 1000]), sees=sees(criteria)), key=repr) == \
+                sorted(world.rows(criteria), key=repr)
+            for d, name in enumerate(DIMENSIONS):
+                rows = queryd.rows(FACETS, facet=name, high=2, limit=1000, sees=sees(criteria))
+                assert {r["facet.value"]: (r["series.count"], r["series.bad"], r["records.count"]) for r in rows} == world.facets(d, criteria)
+                assert {r["facet.dimension"] for r in rows} <= {name}
+                keys = [(-int(r["series.count"]), -int(r["records.count"]), r["facet.value"].encode()) for r in rows]
+                assert keys == sorted(keys)
+        assert sorted(all_series(queryd, 5, low=1, high=3, grade="overall", probe="probe?"), key=repr) == \
+            sorted(world.rows([{"probe": "probe?"}], names=[0], low=1, high=3), key=repr)
+    check_store(stored)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_now_is_what_the_records_say(stored, queryd, seed):
+    """Some destinations, a source, a path fail for all or nearly all; the rest fails at random."""
+    rng = random.Random(seed)
+    world, sender, seen = World(now_us()), stored.sender(), collections.Counter()
+    dims = list(dict.fromkeys(some_dims(rng) for _ in range(120)))
+    broken = [rng.sample(range(6), 1)[0] for _ in range(2)]
+    broken = [(d, rng.choice(dims)[d]) for d in broken]
+    every = []
+    for i, d in enumerate(dims):
+        failing = any(d[n] == value for n, value in broken) and rng.random() < 0.97
+        for r in some_records(rng, d, world.now, i):
+            if failing and r.grades[0] not in (NONE, 0) and r.t > world.now - 2 * HOUR:
+                r.grades = (rng.randrange(1, 3), r.grades[1])
+            every.append(r)
+    rng.shuffle(every)
+    half = len(every) // 2
+    for part in (every[:half], every[half:]):
+        sender.commit(part)
+        world.take(part)
+        for criteria in ([], [{"probe": "probe1"}], [{"dest": "*.example"}, {"path": "up"}]):
+            for low, high, each, changed_s in ((1, 2, 0, 0), (1, 3, 0, 3600), (1, 2, 1, 600), (5, 5, 0, 0)):
+                found = check_now(queryd, world, criteria, low, high, each, changed_s)
+                seen.update(groups=len(found.groups), single=len(found.single), changed=len(found.changed))
+    assert all(seen[what] > 0 for what in ("groups", "single", "changed"))
+
+
+def test_facets_are_cut(stored, queryd):
+    now = now_us()
+    stored.sender().commit([Record(now, (1, NONE), row=i, dims=("ping", "", f"probe{i % 7}", "", f"d{i}", "")) for i in range(20)])
+    rows = queryd.rows(FACETS, high=2)  # of each dimension a few
+    assert collections.Counter(r["facet.dimension"] for r in rows) == \
+        {"type": 1, "content": 1, "probe": 5, "source": 1, "dest": 5, "path": 1}
+    rows = queryd.rows(FACETS, facet="dest", begins="d1", limit=4, high=2)
+    assert [r["facet.value"] for r in rows] == ["d1", "d10", "d11", "d12"]
+    assert {(r["series.count"], r["series.bad"], r["records.count"]) for r in rows} == {("1", "1", "1")}
+    assert queryd.rows(FACETS, facet="dest", begins="%") == []
+    assert queryd.ask(FACETS, facet="dst").message == "facet.dimension: expected one of type content probe source dest path, found \"dst\""
+
+
+@pytest.mark.parametrize("kind", [SERIES, FACETS, NOW])
+def test_now_is_now(stored, queryd, kind):
+    stored.sender().commit([Record(now_us())])
+    assert queryd.ask(kind, since=1).message == "when: expected past ... future, since this is about now"
+    assert queryd.ask(kind, since=1, instant=1).status == INVALID
+    answer = queryd.ask(kind, grade="nosuch")
+    assert answer.status == INVALID and answer.message.startswith("select.grade: expected \"all\" or one of: ")
+    assert queryd.ask(kind, grade="overall").status == OK
