@@ -29,15 +29,17 @@ static void options_but(const struct criteria_but *but, struct ctl_option kept[O
     kept[n] = (struct ctl_option){NULL, NULL, NULL, NULL, NULL};
 }
 
-int criteria_command(const struct ctl_command *self, const struct ctl_option *own,
-                     const struct criteria_but *but, bool bounded, int (*command)(struct arena *a),
-                     int argc, char **argv)
+/* word NULL: it takes none. */
+static int run(const struct ctl_command *self, const struct ctl_option *own,
+               const struct criteria_but *but, bool bounded, int (*command)(struct arena *a),
+               const char **word, int argc, char **argv)
 {
     struct ctl_option criteria[OPTIONS];
     const struct ctl_option *const groups[CTL_GROUPS] = {criteria, own, mplane_options, NULL};
     int count, exit_code;
     options_but(but, criteria);
-    if (ctl_options(self, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
+    if (ctl_options(self, groups, argc, argv, word, 0, word == NULL ? 0 : 1, &count, &exit_code) ==
+        -1) {
         return exit_code;
     }
     exit_code = bounded ? criteria_bounded(self) : CTL_DONE;
@@ -48,4 +50,18 @@ int criteria_command(const struct ctl_command *self, const struct ctl_option *ow
     exit_code = a == NULL ? ctl_failed("out of memory") : command(a);
     arena_free(&a);
     return exit_code;
+}
+
+int criteria_command(const struct ctl_command *self, const struct ctl_option *own,
+                     const struct criteria_but *but, bool bounded, int (*command)(struct arena *a),
+                     int argc, char **argv)
+{
+    return run(self, own, but, bounded, command, NULL, argc, argv);
+}
+
+int criteria_command_word(const struct ctl_command *self, const struct ctl_option *own,
+                          const struct criteria_but *but, int (*command)(struct arena *a),
+                          const char **word, int argc, char **argv)
+{
+    return run(self, own, but, false, command, word, argc, argv);
 }

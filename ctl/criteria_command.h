@@ -19,6 +19,11 @@ int criteria_command(const struct ctl_command *self, const struct ctl_option *ow
                      const struct criteria_but *but, bool bounded, int (*command)(struct arena *a),
                      int argc, char **argv);
 
+/* The same of one that may be given a word, and needs no --since. */
+int criteria_command_word(const struct ctl_command *self, const struct ctl_option *own,
+                          const struct criteria_but *but, int (*command)(struct arena *a),
+                          const char **word, int argc, char **argv);
+
 /* Whether an answer is drawn: neither a form nor columns were asked for. */
 bool criteria_is_drawn(int form);
 

@@ -93,7 +93,9 @@ int ctl_query(const struct ctl_command *self, int argc, char **argv); /* all tha
 int ctl_timeline(const struct ctl_command *self, int argc, char **argv);
 int ctl_grid(const struct ctl_command *self, int argc, char **argv);
 int ctl_buckets(const struct ctl_command *self, int argc, char **argv);
+int ctl_series(const struct ctl_command *self, int argc, char **argv);
 int ctl_facets(const struct ctl_command *self, int argc, char **argv);
+int ctl_now(const struct ctl_command *self, int argc, char **argv);
 int ctl_changes(const struct ctl_command *self, int argc, char **argv);
 int ctl_watch(const struct ctl_command *self, int argc, char **argv);
 int ctl_ask(const struct ctl_command *self, int argc, char **argv);

@@ -24,10 +24,15 @@ static const struct ctl_command commands[] = {
      "was.",
      ctl_import},
     ASKING_COMMANDS(ASKING_COMMAND){
-        "facets", "[DIMENSION]",
-        "Lists the values of a dimension, or some of each, among the series that match, the most "
-        "frequent first: how many series and records there are, how many series are bad now.",
-        ctl_facets},
+        "now", "",
+        "Tells what is bad now, and why: the worst first, in groups that one dimension explains.",
+        ctl_now},
+    {"series", "", "Lists the series that match, what grade each has now, and since when.",
+     ctl_series},
+    {"facets", "[DIMENSION]",
+     "Lists the values of a dimension, or some of each, among the series that match, the most "
+     "frequent first: how many series and records there are, how many series are bad now.",
+     ctl_facets},
     {"changes", "", "Lists what changed, in the order in which it was told, or follows it.",
      ctl_changes},
     {"timeline", "", "Draws periods of steady quality, a line for each series and grade name.",

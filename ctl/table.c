@@ -89,7 +89,7 @@ size_t table_width(const char *const *headings, uint32_t columns, const struct s
 }
 
 void table_print_painted(FILE *f, const char *const *headings, uint32_t columns,
-                         const struct slice *cells, uint32_t rows, uint32_t from,
+                         const struct slice *cells, uint32_t rows, uint32_t painted,
                          void (*paint)(FILE *f, struct slice cell))
 {
     size_t widths[COLUMNS];
@@ -103,7 +103,7 @@ void table_print_painted(FILE *f, const char *const *headings, uint32_t columns,
     for (uint32_t r = 0; r < rows; r++) {
         for (uint32_t c = 0; c < columns; c++) {
             struct slice cell = shown(cells[r * columns + c]);
-            if (c >= from) {
+            if (c == painted) {
                 paint(f, cell);
                 print_blanks(f, cell.len, widths[c], c + 1 == columns);
             } else {

@@ -22,11 +22,11 @@ void table_print(FILE *f, const char *const *headings, uint32_t columns, const s
                  uint32_t rows);
 
 /*
- * The same, with colour: cells of the columns from that one on are written by `paint`, which writes
- * as many places as they have bytes.
+ * The same, with colour: cells of one column are written by `paint`, which writes as many places as
+ * they have bytes.
  */
 void table_print_painted(FILE *f, const char *const *headings, uint32_t columns,
-                         const struct slice *cells, uint32_t rows, uint32_t from,
+                         const struct slice *cells, uint32_t rows, uint32_t painted,
                          void (*paint)(FILE *f, struct slice cell));
 
 /* How many places the longest line of that table has. */

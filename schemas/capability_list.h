@@ -242,8 +242,6 @@ enum capability_kind { CAPABILITIES(CAPABILITY_KIND) CAPABILITY_COLLECT };
     COMMAND(PERIODS, "periods",                                                                    \
             "Lists periods of steady quality that overlap the range, newest first.")               \
     COMMAND(EVENTS, "events", "Lists changes of quality, newest first.")                           \
-    COMMAND(RECORDS, "records", "Lists the records themselves, newest first.")                     \
-    COMMAND(SERIES, "series",                                                                      \
-            "Lists the series that match, what grade each has now, and since when.")
+    COMMAND(RECORDS, "records", "Lists the records themselves, newest first.")
 
 #endif

@@ -3,11 +3,15 @@
 records that run for long, several grade names, series without grades, and askers who may not see all."""
 import collections
 import fnmatch
+import json
+import os
 import random
+import re
 import time
 
 import pytest
-from queries import FACETS, INVALID, NOW, OK, SERIES, Queryd
+from conftest import ping
+from queries import FACETS, INVALID, NOW, OK, SERIES, Asker, Queryd
 from stores import HOUR, NAMES, NONE, SECOND, Record, check_store, naive_periods, now_us
 
 DIMENSIONS = ("type", "content", "probe", "source", "dest", "path")
@@ -249,6 +253,37 @@ def test_now_is_what_the_records_say(stored, queryd, seed):
                 found = check_now(queryd, world, criteria, low, high, each, changed_s)
                 seen.update(groups=len(found.groups), single=len(found.single), changed=len(found.changed))
     assert all(seen[what] > 0 for what in ("groups", "single", "changed"))
+
+
+def test_it_says_why(module_set):
+    """By the pipeline, as the commands print it: a host that is bad for all, one that is bad for one, others that are good."""
+    one, now = module_set, now_us()
+    for probe in ("a", "b", "c", "d"):
+        one.send([ping(dest, time_text(now - 60 * i * SECOND), 72500 if dest == "192.0.2.7" or (dest, probe) == ("192.0.2.8", "a") and i < 3 else 9000,
+                       probe) for i in range(5, -1, -1) for dest in ("192.0.2.6", "192.0.2.7", "192.0.2.8", "192.0.2.9")])
+    one.wait_matched(96, "--type", "ping")
+    rows = [json.loads(line) for line in one.cmd("now", "--type", "ping", "--grade", "overall", "--json").stdout.splitlines()]
+    assert [(r["now.kind"], r["grade.value"], r["series.count"], r["series.bad"]) for r in rows] == \
+        [("total", 2, 5, None), ("total", 5, 11, None), ("group", 2, 4, 4), ("series", 2, None, None)]
+    group, single = rows[2:]
+    assert group["now.line"] == "dest 192.0.2.7: 4 of 4 series" and (group["record.dest"], group["record.probe"]) == ("192.0.2.7", None)
+    assert (single["record.dest"], single["record.probe"], single["grade.from"]) == ("192.0.2.8", "a", 5)
+    why = json.loads(one.cmd("why", "--dest", "192.0.2.8", "--probe", "a", "--grade", "overall", "--output", "json").stdout)
+    assert "72500 is not < 60000" in single["now.line"] and single["now.line"] in why["line"]
+    text = one.cmd("now", "--type", "ping", "--grade", "overall", "--changed", "1h").stdout.splitlines()
+    assert text[0] == "overall: 5 major, 11 normal" and text[1].split() == ["grade", "name", "since", "what", "why"]
+    assert re.fullmatch(r"2 +overall +\S+ \S+ +dest 192.0.2.7: 4 of 4 series *", text[2])
+    assert re.search(r"^2 .*probe a, .* to 192.0.2.8 \(was 5\) +delay", text[3]) and len(text) == 2 + 2 + 11
+    assert len(one.cmd("now", "--type", "ping", "--each", "--grade", "overall").stdout.splitlines()) == 2 + 5
+    table = one.cmd("series", "--dest", "192.0.2.8", "--range", "1..2", "--columns", "probe,grade.value,series.state,records.count").stdout
+    assert table.splitlines()[1].split() == ["a", "2", "present", "6"]
+    facets = one.cmd("facets", "dest", "--type", "ping", "--output", "csv").stdout.splitlines()
+    assert facets[1:] == ["dest,192.0.2.6,4,0,24", "dest,192.0.2.7,4,4,24", "dest,192.0.2.8,4,1,24", "dest,192.0.2.9,4,0,24"]
+    asker = Asker(os.path.dirname(one.endpoint("query")))
+    bound = asker.rows(NOW, grade="overall", high=2, sees=sees([{"probe": "a"}]))
+    assert [(r["now.kind"], r["record.dest"], r["now.line"]) for r in bound if r["now.kind"] == "series"] == \
+        [("series", dest, None) for dest in ("192.0.2.8", "192.0.2.7")]
+    asker.close()
 
 
 def test_facets_are_cut(stored, queryd):

@@ -25,6 +25,7 @@ COMMANDS = {
     "timeline": "--since TIME: periods as a line of grades for each series that matches",
     "grid": "[--rows source] [--columns dest]: how good it is from where to where, or by two other dimensions",
     "buckets": "--metric NAME --since TIME: least, mean and greatest value of a metric by parts of the range",
+    "now": "what is bad now, and why: [--range 1..2] [--changed 1h] [--each]; the worst first, in groups that one dimension explains",
     "series": "the series that match, which grade each has now, and since when",
     "facets": "[DIMENSION]: the values of a dimension, or some of each, among the series that match, the most frequent first",
     "changes": "what changed, in the order in which it was told: [--since TIME|--cursor CURSOR] [--follow]",

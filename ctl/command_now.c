@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The commands about now: which series there are, values of their dimensions, and what is bad. */
+#include <stdio.h>
+#include <string.h>
+
+#include "common/utf8.h"
+#include "common/when_time.h"
+#include "ctl/criteria_command.h"
+#include "ctl/drawing.h"
+#include "schemas/dimensions.h"
+
+#define SECOND_US 1000000
+#define WHY_LEAST 30 /* places: with less the table is left to the terminal to break */
+
+static struct {
+    const char *word; /* of facets: the dimension */
+    const char *begins, *limit, *after, *changed;
+    bool each;
+} given;
+
+/* There is no other time than now. */
+#define NO_TIMES                                                                                   \
+    {"since", NULL}, {"until", NULL},                                                              \
+    {                                                                                              \
+        "when", NULL                                                                               \
+    }
+#define BAD_RANGE                                                                                  \
+    {                                                                                              \
+        "range", "bad grades: within 1..5, or one; 1..2 unless given"                              \
+    }
+static const struct criteria_but series_but[] = {
+    {"range", "only series that have such a grade now, 0 for none, or one; 0..5 unless given"},
+    NO_TIMES,
+    {NULL, NULL}};
+static const struct criteria_but bad_but[] = {BAD_RANGE, NO_TIMES, {NULL, NULL}};
+
+static const struct ctl_option series_options[] = {
+    {"limit", "N", &given.limit, NULL, "at most so many rows, 1 ... 10000"},
+    {"after", "CURSOR", &given.after, NULL, "go on behind the row with this cursor"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static const struct ctl_option facets_options[] = {
+    {"begins", "TEXT", &given.begins, NULL, "only values that begin with it"},
+    {"limit", "N", &given.limit, NULL,
+     "at most so many values of each dimension; unless given 100, of all dimensions 5"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+static const struct ctl_option now_options[] = {
+    {"changed", "1h", &given.changed, NULL, "also what became otherwise within this time"},
+    {"each", NULL, NULL, &given.each, "each series by itself, no groups"},
+    {"limit", "N", &given.limit, NULL, "at most so many rows of what is bad, and of what changed"},
+    {NULL, NULL, NULL, NULL, NULL}};
+
+/* ---- series, facets ---- */
+
+/* Asks and prints; .rows of *rows are there when it is CTL_DONE. */
+static int ask(struct arena *a, const char *label, const struct mplane_value *more, size_t count,
+               struct mplane_rows *rows)
+{
+    return criteria_form() == -1 || criteria_limit(given.limit) == -1
+               ? CTL_USAGE
+               : criteria_ask(a, label, more, count, rows);
+}
+
+static int series(struct arena *a)
+{
+    struct mplane_rows rows;
+    const struct mplane_value more[] = {{"list.limit", given.limit}, {"list.after", given.after}};
+    int exit_code = ask(a, "QuerySeries", more, sizeof more / sizeof *more, &rows);
+    if (exit_code == CTL_DONE) {
+        exit_code = criteria_print(a, &rows, criteria_form());
+    }
+    if (exit_code == CTL_DONE && criteria_form() != TABLE_JSON) {
+        criteria_print_next(&rows, given.limit);
+    }
+    return exit_code;
+}
+
+static int facets(struct arena *a)
+{
+    struct mplane_rows rows;
+    const struct mplane_value more[] = {{"facet.dimension", given.word},
+                                        {"facet.begins", given.begins},
+                                        {"list.limit", given.limit}};
+    int exit_code = ask(a, "QueryFacets", more, sizeof more / sizeof *more, &rows);
+    return exit_code == CTL_DONE ? criteria_print(a, &rows, criteria_form()) : exit_code;
+}
+
+/* ---- now, for people ---- */
+
+static struct slice cell(const struct mplane_rows *r, uint32_t row, const char *column)
+{
+    struct slice text = mplane_cell(r, row, column);
+    return text.at == NULL ? slice_of("") : text;
+}
+
+static bool is_total(struct slice kind)
+{
+    return slice_is(kind, "total") || slice_is(kind, "over") || slice_is(kind, "ungraded");
+}
+
+/* "overall: 3 critical, 412 normal, 12 over", a line a name. The first row that is no total. */
+static uint32_t print_totals(const struct mplane_rows *r)
+{
+    static const char *const severities[] = {"critical", "major", "minor", "warning", "normal"};
+    struct slice name = {NULL, 0};
+    uint32_t row = 0;
+    for (; row < r->rows && is_total(cell(r, row, "now.kind")); row++) {
+        struct slice its = cell(r, row, "grade.name"), grade = cell(r, row, "grade.value");
+        struct slice kind = cell(r, row, "now.kind"), count = cell(r, row, "series.count");
+        if (name.at == NULL || !slice_equal(name, its)) {
+            fputs(row == 0 ? "" : "\n", stdout);
+            table_safe(stdout, its);
+            fputs(": ", stdout);
+        } else {
+            fputs(", ", stdout);
+        }
+        name = its;
+        table_safe(stdout, count);
+        fputc(' ', stdout);
+        bool has_grade = grade.len == 1 && grade.at[0] >= '1' && grade.at[0] <= '5';
+        table_safe(stdout, has_grade ? slice_of(severities[grade.at[0] - '1']) : kind);
+    }
+    fputs(row == 0 ? "" : "\n", stdout);
+    return row;
+}
+
+/* "ping ICMPECHO, probe vm, 192.0.2.1 to 192.0.2.7, path up"; what is empty is left out. */
+static const char *series_text(struct arena *a, const struct mplane_rows *r, uint32_t row)
+{
+    static const char *const parts[DIMENSION_COUNT][2] = {
+        {"record.type", ""},     {"record.content", " "}, {"record.probe", ", probe "},
+        {"record.source", ", "}, {"record.dest", " to "}, {"record.path", ", path "}};
+    const char *text = "";
+    for (int i = 0; i < DIMENSION_COUNT && text != NULL; i++) {
+        struct slice value = cell(r, row, parts[i][0]);
+        if (value.len > 0) {
+            text = arena_printf(a, "%s%s%.*s", text, parts[i][1], (int)value.len, value.at);
+        }
+    }
+    return text;
+}
+
+static const char *what_text(struct arena *a, const struct mplane_rows *r, uint32_t row)
+{
+    struct slice kind = cell(r, row, "now.kind"), line = cell(r, row, "now.line");
+    struct slice from = cell(r, row, "grade.from");
+    if (slice_is(kind, "group")) {
+        return arena_printf(a, "%.*s", (int)line.len, line.at);
+    }
+    const char *text = series_text(a, r, row);
+    return text == NULL || from.len == 0
+               ? text
+               : arena_printf(a, "%s (was %.*s)", text, (int)from.len, from.at);
+}
+
+enum { CELL_GRADE, CELL_NAME, CELL_SINCE, CELL_WHAT, CELL_WHY, CELLS };
+static const char *const headings[CELLS] = {"grade", "name", "since", "what", "why"};
+
+/* So much of why that a line fits the terminal. */
+static void cut_why(struct slice *cells, uint32_t rows)
+{
+    size_t most = 0, terminal = criteria_terminal_width();
+    for (uint32_t i = 0; i < rows; i++) {
+        const struct slice *c = cells + (size_t)i * CELLS;
+        size_t width = table_width(headings, CELL_WHY, c, 1);
+        most = width > most ? width : most;
+    }
+    size_t left = terminal > most + 2 ? terminal - most - 2 : 0;
+    for (uint32_t i = 0; i < rows && left >= WHY_LEAST; i++) {
+        struct slice *why = &cells[(size_t)i * CELLS + CELL_WHY];
+        why->len = why->len > left ? utf8_cut(why->at, left) : why->len;
+    }
+}
+
+static int print_now(struct arena *a, const struct mplane_rows *r)
+{
+    uint32_t first = print_totals(r), rows = r->rows - first;
+    struct slice *cells = arena_calloc(a, (size_t)rows * CELLS + 1, sizeof *cells);
+    if (cells == NULL) {
+        return ctl_failed("out of memory");
+    }
+    for (uint32_t i = 0; i < rows; i++) {
+        uint32_t row = first + i;
+        struct slice *c = cells + (size_t)i * CELLS, since = cell(r, row, "period.start");
+        const char *what = what_text(a, r, row);
+        if (what == NULL) {
+            return ctl_failed("out of memory");
+        }
+        bool group = slice_is(cell(r, row, "now.kind"), "group");
+        c[CELL_GRADE] = cell(r, row, "grade.value");
+        c[CELL_NAME] = cell(r, row, "grade.name");
+        c[CELL_SINCE] = (struct slice){since.at, since.len > 19 ? 19 : since.len}; /* seconds */
+        c[CELL_WHAT] = slice_of(what);
+        c[CELL_WHY] = group ? slice_of("") : cell(r, row, "now.line");
+    }
+    cut_why(cells, rows);
+    if (rows > 0) {
+        table_print_painted(stdout, headings, CELLS, cells, rows, CELL_GRADE, drawing_paint);
+    }
+    return CTL_DONE;
+}
+
+static int now(struct arena *a)
+{
+    struct mplane_rows rows;
+    int64_t us = 0;
+    if (given.changed != NULL && when_duration_parse(slice_of(given.changed), &us) == -1) {
+        return ctl_usage("--changed: expected how long, as 1h or 1d12h, found \"%s\"",
+                         given.changed);
+    }
+    const struct mplane_value more[] = {
+        {"now.changed",
+         us == 0 ? NULL : arena_printf(a, "%lld", (long long)((us + SECOND_US - 1) / SECOND_US))},
+        {"now.each", given.each ? "True" : NULL},
+        {"list.limit", given.limit}};
+    int exit_code = ask(a, "QueryNow", more, sizeof more / sizeof *more, &rows);
+    return exit_code != CTL_DONE                ? exit_code
+           : criteria_is_drawn(criteria_form()) ? print_now(a, &rows)
+                                                : criteria_print(a, &rows, criteria_form());
+}
+
+/* ---- commands ---- */
+
+int ctl_series(const struct ctl_command *self, int argc, char **argv)
+{
+    return criteria_command(self, series_options, series_but, false, series, argc, argv);
+}
+
+int ctl_facets(const struct ctl_command *self, int argc, char **argv)
+{
+    return criteria_command_word(self, facets_options, bad_but, facets, &given.word, argc, argv);
+}
+
+int ctl_now(const struct ctl_command *self, int argc, char **argv)
+{
+    return criteria_command(self, now_options, bad_but, false, now, argc, argv);
+}
