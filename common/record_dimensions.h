@@ -38,6 +38,14 @@ static inline const struct slice *query_dimension(const struct query_message *q,
     return (const struct slice *)(const void *)((const char *)q + offsets[d]);
 }
 
+/* That of a window of maintenance. */
+static inline const struct slice *maintain_dimension(const struct maintain_message *m,
+                                                     enum dimension d)
+{
+    static const size_t offsets[] = {DIMENSIONS(DIMENSION_OFFSET, struct maintain_message)};
+    return (const struct slice *)(const void *)((const char *)m + offsets[d]);
+}
+
 /* How many bytes a record's dimensions have together. */
 static inline size_t record_dimensions_bytes(const struct record_message *r)
 {

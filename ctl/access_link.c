@@ -140,3 +140,21 @@ int access_link_past(struct access_link *l, uint64_t before, uint64_t count,
     }
     return m->status == ANSWER_OK ? 0 : unavailable(m->message);
 }
+
+int access_link_maintain(struct access_link *l, struct maintain_message *m, const char *by,
+                         struct maintained_message *done)
+{
+    struct slice answer;
+    struct pack p;
+    m->id = ++l->id;
+    m->author = slice_of(by != NULL ? by : author());
+    pack_init(&p);
+    maintain_encode(&p, m);
+    if (ask(l, &p, &answer) == -1) {
+        return -1;
+    }
+    if (maintained_decode_all(answer, l->arena, done) == -1) {
+        return store_link_strange(&l->link);
+    }
+    return done->status == ANSWER_OK ? 0 : unavailable(done->message);
+}

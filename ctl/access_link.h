@@ -33,6 +33,11 @@ int access_link_change(struct access_link *l, uint64_t base, char *changes, bool
 int access_link_past(struct access_link *l, uint64_t before, uint64_t count,
                      struct access_history_message *m);
 
+/* Windows of maintenance: asks m, on behalf of who types this unless there is an author. -1 after a
+ * complaint. */
+int access_link_maintain(struct access_link *l, struct maintain_message *m, const char *by,
+                         struct maintained_message *answer);
+
 /* The JSON text as a tree in the link's arena; NULL after a complaint. */
 const struct json *access_link_tree(struct access_link *l, struct slice text);
 

@@ -57,6 +57,8 @@ static const struct ctl_command commands[] = {
     {"token", "VERB", "Issues, lists and revokes bearer tokens.", ctl_token},
     {"key", "VERB", "Issues, lists and revokes keys for authenticated datagrams.", ctl_token},
     {"role", "VERB", "Says who has which role, and what roles may use.", ctl_role},
+    {"maintenance", "VERB", "Makes known when somebody works on what is measured.",
+     ctl_maintenance},
     {"access", "VERB", "Shows who may do what, and who changed it.", ctl_access},
     {"capabilities", "",
      "Prints what may be asked as JSON: dimensions, queries, capabilities, and who asks here.",

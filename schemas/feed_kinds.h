@@ -16,9 +16,10 @@
 #define FEED_GAP     "gap"     /* a record type has another gap, and its periods are made by it */
 #define FEED_REBUILD "rebuild" /* derived tables were made again, whatever that changed */
 #define FEED_ABSENCE                                                                               \
-    "absence"                    /* a process on the way in is not heard of; silence is not judged \
-                                  */
-#define FEED_PRESENCE "presence" /* it is back, and what it missed */
+    "absence" /* a process on the way in is not heard of; silence is not judged                    \
+               */
+#define FEED_PRESENCE    "presence"    /* it is back, and what it missed */
+#define FEED_MAINTENANCE "maintenance" /* a window is known, begins, ends */
 
 /* KIND(name): all of them, in this order. */
 #define FEED_KINDS(KIND)                                                                           \
@@ -27,7 +28,9 @@
     KIND(FEED_GRADING)                                                                             \
     KIND(FEED_GAP)                                                                                 \
     KIND(FEED_REBUILD)                                                                             \
-    KIND(FEED_ABSENCE) KIND(FEED_PRESENCE) KIND(FEED_SILENCE) KIND(FEED_RETURN) KIND(FEED_RETIRED)
+    KIND(FEED_ABSENCE)                                                                             \
+    KIND(FEED_PRESENCE)                                                                            \
+    KIND(FEED_SILENCE) KIND(FEED_RETURN) KIND(FEED_RETIRED) KIND(FEED_MAINTENANCE)
 
 /*
  * The last row of each answer about the feed, or about records in the order of arrival, is none of

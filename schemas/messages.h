@@ -532,6 +532,29 @@ enum delivery_outcome {
     UINT(number, INT64_MAX)                                                                        \
     UINT(told, 1)
 
+enum maintain_what { MAINTAIN_LIST, MAINTAIN_ADD, MAINTAIN_END, MAINTAIN_WHATS };
+
+/*
+ * ezrepoctl to stored, by ENDPOINT_ADMIN: windows of maintenance. A new one has patterns, as those
+ * of a query, from, to, and a reason; of one that ends now the number counts.
+ */
+#define MAINTAIN_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                             \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(what, MAINTAIN_WHATS - 1)                                                                 \
+    STR(author, LIMIT_TEXT_BYTES)                                                                  \
+    UINT(number, INT64_MAX) /* of a list: those before it; 0: the newest */                        \
+    DIMENSIONS(DIMENSION_FIELD, STR)                                                               \
+    INT(from_us)                                                                                   \
+    INT(to_us)                                                                                     \
+    STR(reason, LIMIT_TEXT_BYTES)
+
+#define MAINTAINED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                           \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    UINT(number, INT64_MAX)            /* of the one that was made or ended */                     \
+    STR(windows, LIMIT_DOCUMENT_BYTES) /* a JSON list of objects, the newest first */
+
 #define LIMIT_PROCESSES     8 /* on the way in, those that an ingestd knows, itself included */
 #define LIMIT_PROCESS_BYTES 32
 #define LIMIT_ABSENCES      64 /* of all of them */
@@ -597,7 +620,9 @@ enum delivery_outcome {
     MESSAGE(imported, IMPORTED_FIELDS)                                                             \
     MESSAGE(arrived, ARRIVED_FIELDS)                                                               \
     MESSAGE(life, LIFE_FIELDS)                                                                     \
-    MESSAGE(signs, SIGNS_FIELDS)
+    MESSAGE(signs, SIGNS_FIELDS)                                                                   \
+    MESSAGE(maintain, MAINTAIN_FIELDS)                                                             \
+    MESSAGE(maintained, MAINTAINED_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -611,9 +636,9 @@ enum delivery_outcome {
 #define ENDPOINT_ANNOUNCE                                                                          \
     "announce"                   /* stored binds XPUB; ingestd, classifyds and queryd connect SUB */
 #define ENDPOINT_STORE   "store" /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
-#define ENDPOINT_ACCESS  "access"  /* stored binds ROUTER: access_get by who faces outsiders */
-#define ENDPOINT_KEYS    "keys"    /* the same, with secrets: by ingestd */
-#define ENDPOINT_ADMIN   "admin"   /* the same, and access_change, access_past: by ezrepoctl */
+#define ENDPOINT_ACCESS  "access" /* stored binds ROUTER: access_get by who faces outsiders */
+#define ENDPOINT_KEYS    "keys"   /* the same, with secrets: by ingestd */
+#define ENDPOINT_ADMIN   "admin"  /* the same, access_change, access_past, maintain: by ezrepoctl */
 #define ENDPOINT_DELIVER "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
 #define ENDPOINT_SIGNS   "signs"   /* stored binds PULL, ingestd connects PUSH */
 #define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */

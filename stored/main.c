@@ -23,6 +23,7 @@
 #include "stored/default_grading.h"
 #include "stored/flush/flush.h"
 #include "stored/inbox.h"
+#include "stored/maintenance.h"
 #include "stored/publish.h"
 #include "stored/silence/intervals.h"
 #include "stored/silence/signs.h"
@@ -204,6 +205,7 @@ static int load_store(void)
     interned_clear(&s->hops);
     arrival_connected(&s->arrival);
     signs_connected();
+    maintenance_connected(s);
     ledger_forget(&s->ledger);
     s->ledger.entries = 1; /* there may be some from before */
     s->rejected_new = settings.rejected_rows;
@@ -478,12 +480,14 @@ static int on_signs(zloop_t *loop, zsock_t *reader, void *context)
     return 0;
 }
 
-/* Who is there, and who is not: what waits in the socket is heard first. */
-static void look_for_signs(void)
+/* Who is there, and who is not: what waits in the socket is heard first. Then windows of
+ * maintenance that begin or end. */
+static void tell_the_rest(void)
 {
     int64_t clock_us = daemon_clock_us();
     signs_receive(self.signs, clock_us);
-    if (signs_go_on(&self.store, daemon_now_us(), clock_us) == -1) {
+    if (signs_go_on(&self.store, daemon_now_us(), clock_us) == -1 ||
+        maintenance_go_on(&self.store, daemon_now_us()) == -1) {
         back_off();
     }
 }
@@ -571,7 +575,7 @@ static void go_on(void)
         back_off();
     }
     if (database_is_ready(daemon_clock_us())) {
-        look_for_signs();
+        tell_the_rest();
     }
     if (database_is_ready(daemon_clock_us()) && silence_go_on(self.store.silence) == -1) {
         log_error("silence.step", "sqlstate=%s error=\"%s\"", self.store.pg.sqlstate,

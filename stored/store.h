@@ -206,10 +206,11 @@ struct store {
     struct expiry *expiry;
     struct silence *silence;
     struct days *days;
-    struct identity *identity; /* for records whose ingestd told no digest */
-    uint64_t stamp;            /* of the flush at hand */
-    uint32_t staged_type;      /* PostgreSQL's number of the type that sql_staged makes */
-    int64_t rejected_new;      /* rows put into `rejected` since it was last trimmed */
+    struct identity *identity;  /* for records whose ingestd told no digest */
+    uint64_t stamp;             /* of the flush at hand */
+    uint32_t staged_type;       /* PostgreSQL's number of the type that sql_staged makes */
+    int64_t maintenance_due_us; /* when a window begins or ends next; INT64_MIN: to be found out */
+    int64_t rejected_new;       /* rows put into `rejected` since it was last trimmed */
 };
 
 #endif

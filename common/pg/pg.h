@@ -14,7 +14,7 @@
 #include "common/pg/params.h"
 #include "common/pg/sqlstate.h"
 
-#define PG_STATEMENTS 160
+#define PG_STATEMENTS 192
 
 /* What the last failure means for who asked. */
 enum pg_fault {

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "stored/access/access_change.h"
 #include "stored/asker.h"
+#include "stored/maintenance.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
 #define REQUESTS_ONCE 8 /* then the records have their turn */
@@ -152,6 +153,20 @@ static void handle_past(struct access_doors *d, struct arena *a, struct slice pe
     PQclear(rows);
 }
 
+static void handle_maintain(struct access_doors *d, struct arena *a, struct slice peer,
+                            const struct maintain_message *m)
+{
+    static struct log_limit said;
+    struct maintained_message answer = {.id = m->id};
+    PGresult *rows = NULL;
+    struct pack p;
+    maintenance_do(d->store, a, m, &answer, &rows);
+    pack_init(&p);
+    maintained_encode(&p, &answer);
+    asker_tell(d->socket[DOOR_ADMIN], peer, &p, "maintenance.answer", &said);
+    PQclear(rows);
+}
+
 /* ---- questions ---- */
 
 static void handle(struct access_doors *d, int door, struct arena *a,
@@ -161,6 +176,7 @@ static void handle(struct access_doors *d, int door, struct arena *a,
     struct access_get_message get;
     struct access_change_message change;
     struct access_past_message past;
+    struct maintain_message maintain;
     bool admin = door == DOOR_ADMIN;
     struct slice peer = request->frames[0];
     int number = request->count == 2 ? message_number(request->frames[1]) : -1;
@@ -172,6 +188,9 @@ static void handle(struct access_doors *d, int door, struct arena *a,
     } else if (admin && number == MESSAGE_access_past &&
                access_past_decode_all(request->frames[1], a, &past) == 0) {
         handle_past(d, a, peer, &past);
+    } else if (admin && number == MESSAGE_maintain &&
+               maintain_decode_all(request->frames[1], a, &maintain) == 0) {
+        handle_maintain(d, a, peer, &maintain);
     } else if (log_allowed(&said, 5)) {
         log_warn("access.request", "endpoint=%s error=\"not a message for it\"", endpoints[door]);
     }

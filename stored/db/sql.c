@@ -344,6 +344,11 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SIGN_TELL] = sql_sign_tell,
     [SQL_SIGN_GIVE_UP] = sql_sign_give_up,
     [SQL_ABSENCE_REMOVE] = sql_absence_remove,
+    [SQL_MAINTENANCE_ADD] = sql_maintenance_add,
+    [SQL_MAINTENANCE_END] = sql_maintenance_end,
+    [SQL_MAINTENANCE_LIST] = sql_maintenance_list,
+    [SQL_MAINTENANCE_DUE] = sql_maintenance_due,
+    [SQL_MAINTENANCE_TELL] = sql_maintenance_tell,
 
     [SQL_ROLLUP_ADD] = "INSERT INTO rollup_hour AS r (hour, series_id, grade_id, " COUNTS ")"
                        " SELECT * FROM " ROLLUP_ADDITIONS

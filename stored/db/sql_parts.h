@@ -22,6 +22,10 @@ extern const char sql_intervals_put[], sql_silence_told[], sql_silence_told_of[]
 extern const char sql_signs[], sql_sign_keep[], sql_sign_news[], sql_sign_tell[],
     sql_sign_give_up[], sql_absence_remove[];
 
+/* sql_maintenance.c */
+extern const char sql_maintenance_add[], sql_maintenance_end[], sql_maintenance_list[],
+    sql_maintenance_due[], sql_maintenance_tell[];
+
 /* sql_batches.c */
 extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
 

@@ -39,10 +39,11 @@ COMMANDS = {
     "key": "issue NAME --type GLOB --from PREFIX | list | revoke NAME: keys for authenticated datagrams",
     "role": "list | add ROLE [IDENTITY...] [--sees CRITERIA] [--delivers CRITERIA] |"
             " remove ROLE [IDENTITY...] | allow ROLE LABEL... | deny ROLE LABEL...",
+    "maintenance": "list | add [--dest PATTERN ...] --to TIME --reason TEXT | end NUMBER: when somebody works on what is measured",
     "access": "show | history: who may do what, and who changed it",
     "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
-ACCESS = ("token", "key", "role", "access")
+ACCESS = ("token", "key", "role", "access", "maintenance")
 NEED_NO_GATEWAY = ("send", "rebuild", "types", "format", *ACCESS)
 
 
