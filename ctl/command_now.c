@@ -96,7 +96,8 @@ static struct slice cell(const struct mplane_rows *r, uint32_t row, const char *
 
 static bool is_total(struct slice kind)
 {
-    return slice_is(kind, "total") || slice_is(kind, "over") || slice_is(kind, "ungraded");
+    return slice_is(kind, "total") || slice_is(kind, "over") || slice_is(kind, "ungraded") ||
+           slice_is(kind, "silent");
 }
 
 /* "overall: 3 critical, 412 normal, 12 over", a line a name. The first row that is no total. */
@@ -111,7 +112,7 @@ static uint32_t print_totals(const struct mplane_rows *r)
         if (name.at == NULL || !slice_equal(name, its)) {
             fputs(row == 0 ? "" : "\n", stdout);
             table_safe(stdout, its);
-            fputs(": ", stdout);
+            fputs(its.len > 0 ? ": " : "", stdout); /* what is silent is so by all names */
         } else {
             fputs(", ", stdout);
         }
@@ -149,6 +150,12 @@ static const char *what_text(struct arena *a, const struct mplane_rows *r, uint3
         return arena_printf(a, "%.*s", (int)line.len, line.at);
     }
     const char *text = series_text(a, r, row);
+    if (text != NULL && slice_is(kind, "silence")) {
+        struct slice count = cell(r, row, "series.count");
+        return count.len == 0 ? arena_printf(a, "silent: %s", text)
+                              : arena_printf(a, "silent%s, %.*s series", text, (int)count.len,
+                                             count.at); /* of a probe nothing else is told */
+    }
     return text == NULL || from.len == 0
                ? text
                : arena_printf(a, "%s (was %.*s)", text, (int)from.len, from.at);
@@ -182,14 +189,16 @@ static int print_now(struct arena *a, const struct mplane_rows *r)
     }
     for (uint32_t i = 0; i < rows; i++) {
         uint32_t row = first + i;
-        struct slice *c = cells + (size_t)i * CELLS, since = cell(r, row, "period.start");
+        struct slice *c = cells + (size_t)i * CELLS;
+        bool silence = slice_is(cell(r, row, "now.kind"), "silence");
+        struct slice since = cell(r, row, silence ? "silent.since" : "period.start");
         const char *what = what_text(a, r, row);
         if (what == NULL) {
             return ctl_failed("out of memory");
         }
         bool group = slice_is(cell(r, row, "now.kind"), "group");
-        c[CELL_GRADE] = cell(r, row, "grade.value");
-        c[CELL_NAME] = cell(r, row, "grade.name");
+        c[CELL_GRADE] = mplane_cell(r, row, "grade.value");
+        c[CELL_NAME] = mplane_cell(r, row, "grade.name");
         c[CELL_SINCE] = (struct slice){since.at, since.len > 19 ? 19 : since.len}; /* seconds */
         c[CELL_WHAT] = slice_of(what);
         c[CELL_WHY] = group ? slice_of("") : cell(r, row, "now.line");

@@ -145,6 +145,7 @@ int builder_changes(struct builder *b, uint64_t rows);
 int builder_which(struct builder *b, uint64_t rows);
 int builder_facets(struct builder *b, uint64_t rows);
 int builder_about_now(struct builder *b);
+void builder_silent(struct builder *b);
 void builder_fitting(struct builder *b);
 void builder_states(struct builder *b, bool in_range, const char *of_series);
 

@@ -4,8 +4,8 @@
  * is bad, the worst first, as groups that a value of one dimension explains and as single series;
  * what changed lately and is not bad. docs/semantics.md, "Now", has the rules. No I/O.
  *
- *   states -> bad -> candidates (values that 3 bad ones share) -> groups (those that explain)
- *                 -> assigned (each bad one to its greatest group) -> shown (groups of 3) + single
+ *   states -> bad -> assigned (each bad one to its greatest group) -> shown (groups of 3) + single
+ *          -> shares (of each value, how many are bad) -> groups (those that explain)
  *
  * Of the single ones that are listed the last record comes along, for their lines
  * (queryd/why/now_lines.c).
@@ -25,79 +25,84 @@ static const char *name_at(unsigned place)
     return dimension_rows[explaining[place - 1]].name;
 }
 
-/* `bad`, and how many pairs of each name are present, and how many of these bad. */
 static void add_bad(struct builder *b)
 {
     builder_add(b,
                 ", bad AS MATERIALIZED (SELECT t.*, " DIMENSION_SQL(
                     "s.") " FROM states t JOIN series s ON s.id = t.series_id WHERE t.present"
-                          " AND t.grade BETWEEN $%d::int AND $%d::int)"
-                          ", sizes AS MATERIALIZED (SELECT grade_id, count(*) AS series,"
-                          " count(*) FILTER (WHERE grade BETWEEN $%d::int AND $%d::int) AS bad"
-                          " FROM states WHERE present GROUP BY grade_id)",
-                b->low, b->high, b->low, b->high);
+                          " AND t.grade BETWEEN $%d::int AND $%d::int)",
+                b->low, b->high);
 }
 
 /*
- * Place 0 is all there is, the others are the dimensions. `known` is not read where there is no
- * candidate.
+ * How many pairs that are present have each value, and how many of these are bad: all values in one
+ * pass, place 0 is all there is, the others are the dimensions. Where too few are bad nothing is
+ * read.
  */
-static void add_candidates(struct builder *b)
+static void add_shares(struct builder *b)
 {
-    builder_add(b, ", candidates AS MATERIALIZED (SELECT grade_id, 0 AS place, '' AS value, bad"
-                   " FROM sizes WHERE bad >= " LEAST);
+    builder_add(b, ", shares AS MATERIALIZED (SELECT t.grade_id, CASE GROUPING(");
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
-        const char *name = name_at(i);
-        builder_add(b,
-                    " UNION ALL SELECT grade_id, %u, %s, count(*) FROM bad WHERE %s <> ''"
-                    " GROUP BY grade_id, %s HAVING count(*) >= " LEAST,
-                    i, name, name, name);
+        builder_add(b, "%ss.%s", i == 1 ? "" : ", ", name_at(i));
     }
-    builder_add(b, "), known AS MATERIALIZED (SELECT t.grade_id, " DIMENSION_SQL(
-                       "s.") " FROM states t JOIN series s ON s.id = t.series_id WHERE t.present"
-                             " AND EXISTS (SELECT FROM candidates WHERE place > 0))");
-}
-
-/* Those of whose pairs nine of ten are bad, and of all others at most half. */
-static void add_groups(struct builder *b)
-{
-    builder_add(b, ", counted AS (SELECT grade_id, 0 AS place, '' AS value, series FROM sizes");
+    builder_add(b, ")");
+    for (unsigned i = 1; i <= DIMENSION_COUNT; i++) { /* a bit for each, the first is the highest */
+        unsigned all = (1U << DIMENSION_COUNT) - 1;
+        builder_add(b, " WHEN %u THEN %u", all & ~(1U << (DIMENSION_COUNT - i)), i);
+    }
+    builder_add(b, " ELSE 0 END AS place, coalesce(");
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
-        const char *name = name_at(i);
-        builder_add(b,
-                    " UNION ALL SELECT grade_id, %u, %s, count(*) FROM known"
-                    " WHERE (grade_id, %s) IN (SELECT grade_id, value FROM candidates"
-                    " WHERE place = %u) GROUP BY grade_id, %s",
-                    i, name, name, i, name);
+        builder_add(b, "s.%s, ", name_at(i));
+    }
+    builder_add(b,
+                "'') AS value, count(*) AS series, count(*) FILTER (WHERE t.grade BETWEEN $%d::int"
+                " AND $%d::int) AS bad FROM states t JOIN series s ON s.id = t.series_id"
+                " WHERE t.present AND (SELECT count(*) FROM bad) >= " LEAST
+                " GROUP BY GROUPING SETS ((t.grade_id)",
+                b->low, b->high);
+    for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
+        builder_add(b, ", (t.grade_id, s.%s)", name_at(i));
     }
     builder_add(
-        b,
-        "), groups AS MATERIALIZED (SELECT c.*, n.series FROM candidates c"
-        " JOIN counted n USING (grade_id, place, value) JOIN sizes z USING (grade_id)"
-        " WHERE c.bad * 10 >= n.series * 9 AND (z.bad - c.bad) * 2 <= z.series - n.series%s)",
-        b->q->each == 1 ? " AND false" : "");
+        b, ") HAVING count(*) FILTER (WHERE t.grade BETWEEN $%d::int AND $%d::int) >= " LEAST ")",
+        b->low, b->high);
 }
 
-/* Each bad pair with the place of its group: that with the most bad ones, the first of equals. */
+/* Values that explain; of each place the numbers of bad ones by name and value, to be looked up. */
+static void add_groups(struct builder *b)
+{
+    builder_add(b,
+                ", groups AS MATERIALIZED (SELECT v.* FROM shares v JOIN shares z"
+                " ON z.grade_id = v.grade_id AND z.place = 0 WHERE (v.place = 0 OR v.value <> '')"
+                " AND v.bad * 10 >= v.series * 9 AND (z.bad - v.bad) * 2 <= z.series - v.series%s),"
+                " maps AS MATERIALIZED (SELECT place, jsonb_object_agg(grade_id || ' ' || value,"
+                " bad) AS map FROM groups GROUP BY place)",
+                b->q->each == 1 ? " AND false" : "");
+}
+
+/*
+ * Each bad pair with the place of its group: that with the most bad ones, the first of equals. They
+ * are looked up in maps, since PostgreSQL expects too few of both to join them well.
+ */
 static void add_assigned(struct builder *b)
 {
-    builder_add(b, ", assigned AS MATERIALIZED (SELECT b.*, a.place FROM bad b");
+    builder_add(b, ", assigned AS MATERIALIZED (SELECT b.*, CASE greatest(");
     for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
-        builder_add(b, " LEFT JOIN groups g%u ON g%u.grade_id = b.grade_id AND g%u.place = %u", i,
-                    i, i, i);
-        if (i > 0) {
-            builder_add(b, " AND g%u.value = b.%s", i, name_at(i));
-        }
-    }
-    builder_add(b, " CROSS JOIN LATERAL (SELECT CASE greatest(");
-    for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
-        builder_add(b, "%sg%u.bad", i == 0 ? "" : ", ", i);
+        builder_add(b, "%sg%u", i == 0 ? "" : ", ", i);
     }
     builder_add(b, ")");
     for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
-        builder_add(b, " WHEN g%u.bad THEN %u", i, i);
+        builder_add(b, " WHEN g%u THEN %u", i, i);
     }
-    builder_add(b, " END AS place) AS a)");
+    builder_add(b, " END AS place FROM (SELECT b.*");
+    for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
+        const char *map = "SELECT map FROM maps WHERE place =";
+        builder_add(b,
+                    ", CASE WHEN EXISTS (%s %u) THEN ((%s %u) ->> (grade_id || ' ' || %s))::bigint"
+                    " END AS g%u",
+                    map, i, map, i, i == 0 ? "''" : name_at(i), i);
+    }
+    builder_add(b, " FROM bad b) AS b)");
 }
 
 /* Groups that have enough left, with what all of them share, and who is in none of them. */
@@ -107,9 +112,12 @@ static void add_shown(struct builder *b)
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
         builder_add(b, " WHEN %u THEN %s", i, name_at(i));
     }
-    builder_add(b,
-                " END AS value FROM assigned), shown AS MATERIALIZED (SELECT m.grade_id, m.place,"
-                " m.value, min(m.grade) AS grade, min(m.since) AS since");
+    builder_add(b, " END AS value, CASE place WHEN 0 THEN 'all of them'");
+    for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
+        builder_add(b, " WHEN %u THEN '%s ' || %s", i, name_at(i), name_at(i));
+    }
+    builder_add(b, " END AS said FROM assigned), shown AS MATERIALIZED (SELECT m.grade_id, m.place,"
+                   " m.value, min(m.said) AS said, min(m.grade) AS grade, min(m.since) AS since");
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
         const char *name = dimension_rows[d].name;
         builder_add(b, ", CASE WHEN min(m.%s) = max(m.%s) THEN min(m.%s) END AS %s", name, name,
@@ -121,27 +129,26 @@ static void add_shown(struct builder *b)
                 " LEFT JOIN shown s USING (grade_id, place, value) WHERE s.grade_id IS NULL)");
 }
 
-/* "dest 192.0.2.9: 37 of 37 series" */
-#define GROUP_LINE                                                                                 \
-    "CASE s.place WHEN 0 THEN 'all of them' ELSE (ARRAY['dest', 'source', 'probe', 'path',"        \
-    " 'content', 'type'])[s.place] || ' ' || s.value END || ': ' || g.bad || ' of ' || g.series"   \
-    " || ' series'"
+/* The worst first, groups before series, those of the most bad ones first, what is so since last.
+ */
+#define LISTED_ORDER                                                                               \
+    "l.grade, l.kind, l.bad DESC NULLS LAST, l.since DESC, l.grade_id, l.place, l.value,"          \
+    " l.series_id"
 
-/* What is listed, each kind in its order: `k` in the answer. */
+/* What is bad and what changed, as much of it as there may be rows. */
 static void add_listed(struct builder *b, int limit)
 {
     builder_add(
-        b,
-        ", listed AS MATERIALIZED (SELECT * FROM (SELECT 'group' AS kind, " DIMENSION_SQL(
-            "s.") ", s.grade_id, s.grade, s.since, g.series, g.bad, s.place, s.value, 0 AS "
-                  "series_id,"
-                  " NULL::timestamptz AS since_end, NULL::bigint AS since_key, " GROUP_LINE
-                  " AS line FROM shown s JOIN groups g USING (grade_id, place, value)"
-                  " UNION ALL SELECT 'series', " DIMENSION_COLUMNS
-                  ", grade_id, grade, since, NULL, NULL, NULL, NULL, series_id, since_end,"
-                  " since_key, NULL FROM single) AS l ORDER BY grade, kind, bad DESC NULLS LAST,"
-                  " since DESC, grade_id, place, value, series_id LIMIT $%d::bigint)",
-        limit);
+        b, ", listed AS MATERIALIZED (SELECT * FROM (SELECT 'group' AS kind, " DIMENSION_SQL("s."));
+    builder_add(b, ", s.grade_id, s.grade, s.since, g.series, g.bad, s.place, s.value,"
+                   " 0 AS series_id, NULL::timestamptz AS since_end, NULL::bigint AS since_key,"
+                   " s.said || ': ' || g.bad || ' of ' || g.series || ' series' AS line"
+                   " FROM shown s JOIN groups g USING (grade_id, place, value)"
+                   " UNION ALL SELECT 'series', " DIMENSION_COLUMNS);
+    builder_add(b,
+                ", grade_id, grade, since, NULL, NULL, NULL, NULL, series_id, since_end,"
+                " since_key, NULL FROM single) AS l ORDER BY " LISTED_ORDER " LIMIT $%d::bigint)",
+                limit);
     builder_add(b,
                 ", changed AS MATERIALIZED (SELECT t.* FROM states t WHERE t.present AND NOT"
                 " t.grade BETWEEN $%d::int AND $%d::int AND t.since > now() - $%d::bigint *"
@@ -165,66 +172,89 @@ static void add_facts(struct builder *b)
                 b->bound ? " AND false" : "");
 }
 
-/* How many pairs are how: a row for each grade, for those that are over, and those without one. */
-static void add_totals(struct builder *b)
+/* ---- the rows of the answer ---- */
+
+#define NO_DIMENSIONS ", NULL, NULL, NULL, NULL, NULL, NULL"
+#define NO_RECORD     ", NULL::text, NULL::text, NULL::text, NULL::text, NULL::text"
+
+/* The columns of `k`: what the rows are in order by, what the answer has, what goes with it. */
+#define ROW_COLUMNS                                                                                \
+    "part, row, kind, " DIMENSION_COLUMNS ", grade_id, grade, since, silent, series, bad,"         \
+    " series_id, since_end, since_key, line, record_grade, version, published, names, \"values\""
+
+/* How many pairs are how: a row for each grade, for those that are over, and those without one; and
+ * how many series are silent. */
+static void add_total_rows(struct builder *b)
 {
-    builder_add(
-        b, ", totals AS (SELECT 'total' AS kind, grade_id, grade, count(*) AS series FROM states"
-           " WHERE present GROUP BY grade_id, grade UNION ALL"
-           " SELECT 'over', grade_id, NULL, count(*) FROM states WHERE NOT present"
-           " GROUP BY grade_id UNION ALL SELECT 'ungraded', a.id, NULL, (SELECT count(*)"
-           " FROM fitting) - (SELECT count(*) FROM states t WHERE t.grade_id = a.id)"
-           " FROM asked a)");
+    builder_add(b, ", totals AS (SELECT 'total' AS kind, 1 AS place, grade_id, grade,"
+                   " count(*) AS series FROM states WHERE present GROUP BY grade_id, grade"
+                   " UNION ALL SELECT 'over', 2, grade_id, NULL, count(*) FROM states"
+                   " WHERE NOT present GROUP BY grade_id"
+                   " UNION ALL SELECT 'ungraded', 3, a.id, NULL, (SELECT count(*) FROM fitting) -"
+                   " (SELECT count(*) FROM states t WHERE t.grade_id = a.id) FROM asked a"
+                   " UNION ALL SELECT 'silent', 4, NULL, NULL, count(*) FROM silent)");
+    builder_add(b, " , k (" ROW_COLUMNS ") AS (SELECT 1, row_number() OVER (ORDER BY grade_id,"
+                   " place, grade), kind" NO_DIMENSIONS ", grade_id, grade, NULL::timestamptz,"
+                   " NULL::timestamptz, series, NULL::bigint, 0, NULL::timestamptz, NULL::bigint,"
+                   " NULL::text" NO_RECORD " FROM totals WHERE series > 0");
 }
 
-#define NO_DIMENSIONS "NULL, NULL, NULL, NULL, NULL, NULL"
-#define NO_FACTS      "NULL::text, NULL::text, NULL::text, NULL::text, NULL::text"
-
-static void add_answer(struct builder *b)
+static void add_bad_rows(struct builder *b)
 {
+    builder_add(b, " UNION ALL SELECT 2, row_number() OVER (ORDER BY " LISTED_ORDER
+                   "), l.kind, " DIMENSION_SQL("l."));
     builder_add(
         b,
-        " SELECT k.kind, " DIMENSION_SQL("k.") ", n.name, k.grade, e.from_grade, " TIME_TEXT(
-            "k.since") ", k.series, k.bad, k.line, k.record_grade, k.version, k.published, k.names,"
-                       " k.\"values\" FROM (SELECT 1 AS part, row_number() OVER (ORDER BY grade_id,"
-                       " kind = 'ungraded', kind = 'over', grade) AS row, kind, " NO_DIMENSIONS
-                       ", grade_id, grade, NULL::timestamptz, series, NULL::bigint, 0,"
-                       " NULL::timestamptz, NULL::bigint, NULL::text, " NO_FACTS
-                       " FROM totals WHERE series > 0 UNION ALL SELECT 2, row_number() OVER ("
-                       "ORDER BY l.grade, kind, bad DESC NULLS LAST, l.since DESC, grade_id, place,"
-                       " value, series_id), l.kind, " DIMENSION_SQL(
-                           "l.") ", grade_id, l.grade,"
-                                 " l.since, l.series, l.bad, series_id, l.since_end, l.since_key,"
-                                 " l.line, f.grade::text, f.grading_version::text, " TIME_TEXT(
-                                     "f.published_at") ","
-                                                       " f.names, f.\"values\" FROM listed l LEFT "
-                                                       "JOIN facts f"
-                                                       " USING (series_id, grade_id) UNION ALL"
-                                                       " SELECT 3, row_number() OVER (ORDER BY "
-                                                       "c.since DESC, c.grade_id,"
-                                                       " c.series_id), 'changed', " DIMENSION_SQL(
-                                                           "s.") ", c.grade_id, c.grade,"
-                                                                 " c.since, NULL, NULL, "
-                                                                 "c.series_id, c.since_end, "
-                                                                 "c.since_key, NULL, " NO_FACTS
-                                                                 " FROM changed c JOIN series s ON "
-                                                                 "s.id = c.series_id) AS k (part, "
-                                                                 "row, kind, " DIMENSION_COLUMNS
-                                                                 ", grade_id, grade, since, "
-                                                                 "series, bad, series_id,"
-                                                                 " since_end, since_key, line, "
-                                                                 "record_grade, version, "
-                                                                 "published, names,"
-                                                                 " \"values\") JOIN grade_name n "
-                                                                 "ON n.id = k.grade_id LEFT JOIN "
-                                                                 "event e"
-                                                                 " ON e.series_id = k.series_id "
-                                                                 "AND e.grade_id = k.grade_id AND "
-                                                                 "e.t = k.since"
-                                                                 " AND e.t_end = k.since_end AND "
-                                                                 "e.key = k.since_key"
-                                                                 " AND e.retracted_at IS NULL "
-                                                                 "ORDER BY k.part, k.row");
+        ", l.grade_id, l.grade, l.since, i.since, l.series, l.bad, l.series_id,"
+        " l.since_end, l.since_key, l.line, f.grade::text, f.grading_version::text,"
+        " " TIME_TEXT(
+            "f.published_at") ", f.names, f.\"values\" FROM listed l"
+                              " LEFT JOIN silent i ON i.series_id = l.series_id LEFT JOIN facts f"
+                              " ON f.series_id = l.series_id AND f.grade_id = l.grade_id");
+}
+
+/* Probes, and series that are silent though their probe is not. */
+static void add_silent_rows(struct builder *b, int limit)
+{
+    builder_add(b,
+                " UNION ALL (SELECT 3, row_number() OVER (ORDER BY r.since DESC, r.probe,"
+                " r.series_id), r.* FROM (SELECT 'silence', NULL, NULL, f.probe AS probe, NULL,"
+                " NULL, NULL, NULL::smallint, NULL::smallint, NULL::timestamptz,"
+                " min(i.of_probe) AS since, count(*), NULL::bigint, 0 AS series_id,"
+                " NULL::timestamptz, NULL::bigint, NULL::text" NO_RECORD
+                " FROM silent i JOIN fitting f ON f.id = i.series_id WHERE i.of_probe IS NOT NULL"
+                " GROUP BY f.probe");
+    builder_add(b, " UNION ALL SELECT 'silence', " DIMENSION_SQL("f."));
+    builder_add(b,
+                ", NULL, NULL, NULL, i.since, NULL, NULL, i.series_id, NULL, NULL, NULL" NO_RECORD
+                " FROM silent i JOIN fitting f ON f.id = i.series_id WHERE i.of_probe IS NULL) AS r"
+                " ORDER BY r.since DESC, r.probe, r.series_id LIMIT $%d::bigint)",
+                limit);
+}
+
+static void add_changed_rows(struct builder *b)
+{
+    builder_add(b, " UNION ALL SELECT 4, row_number() OVER (ORDER BY c.since DESC, c.grade_id,"
+                   " c.series_id), 'changed', " DIMENSION_SQL("s."));
+    builder_add(b, ", c.grade_id, c.grade, c.since, i.since, NULL, NULL, c.series_id, c.since_end,"
+                   " c.since_key, NULL" NO_RECORD " FROM changed c JOIN series s"
+                   " ON s.id = c.series_id LEFT JOIN silent i ON i.series_id = c.series_id)");
+}
+
+/* From which grade a pair came the event at the start of its period says. */
+static void add_answer(struct builder *b)
+{
+    builder_add(b, " SELECT k.kind, " DIMENSION_SQL("k."));
+    builder_add(b, ", n.name, k.grade, e.from_grade, " TIME_TEXT("k.since"));
+    builder_add(
+        b, ", " TIME_TEXT(
+               "k.silent") ", k.series, k.bad, k.line, k.record_grade,"
+                           " k.version, k.published, k.names, k.\"values\" FROM k"
+                           " LEFT JOIN grade_name n ON n.id = k.grade_id"
+                           " LEFT JOIN event e ON e.series_id = k.series_id AND e.grade_id = "
+                           "k.grade_id"
+                           " AND e.t = k.since AND e.t_end = k.since_end AND e.key = k.since_key"
+                           " AND e.retracted_at IS NULL ORDER BY k.part, k.row");
 }
 
 int builder_now(struct builder *b, uint64_t rows)
@@ -237,18 +267,23 @@ int builder_now(struct builder *b, uint64_t rows)
                              "range.grade: expected grades within 1 ... 5, since what has none is"
                              " not bad");
     }
+    int limit = builder_number(b, rows);
     b->c->explainer = &now_explainer;
     builder_fitting(b);
     builder_add(b, ")");
     builder_states(b, false, builder_series_array(b));
     add_bad(b);
-    add_candidates(b);
+    add_shares(b);
     add_groups(b);
     add_assigned(b);
     add_shown(b);
-    add_listed(b, builder_number(b, rows));
+    builder_silent(b);
+    add_listed(b, limit);
     add_facts(b);
-    add_totals(b);
+    add_total_rows(b);
+    add_bad_rows(b);
+    add_silent_rows(b, limit);
+    add_changed_rows(b);
     add_answer(b);
     return 0;
 }

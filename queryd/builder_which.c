@@ -7,6 +7,9 @@
 #include "common/record_dimensions.h"
 #include "queryd/builder.h"
 
+/* A row of `silence` that was told and holds, of what is still expected. */
+#define SILENT_NOW "l.silent_until IS NULL AND l.retracted IS NULL AND l.retired IS NULL"
+
 #define SHORT_FACETS 5 /* values of each dimension when all of them are asked for */
 
 int builder_about_now(struct builder *b)
@@ -36,6 +39,18 @@ void builder_fitting(struct builder *b)
     if (b->series) {
         builder_add(b, " AND s.id IN (SELECT id FROM matched)");
     }
+}
+
+void builder_silent(struct builder *b)
+{
+    builder_add(b, ", silent AS MATERIALIZED (SELECT u.id AS series_id, min(u.since) AS since,"
+                   " min(u.since) FILTER (WHERE u.of_probe) AS of_probe FROM (SELECT f.id, "
+                   "l.silent_from AS since,"
+                   " false AS of_probe FROM silence l JOIN fitting f ON f.id = l.series_id"
+                   " WHERE l.series_id IS NOT NULL AND " SILENT_NOW
+                   " UNION ALL SELECT f.id, l.silent_from, true FROM silence l JOIN fitting f"
+                   " ON f.probe = l.probe WHERE l.series_id IS NULL AND " SILENT_NOW
+                   ") AS u GROUP BY u.id)");
 }
 
 /* ---- which series there are ---- */
@@ -74,18 +89,24 @@ int builder_which(struct builder *b, uint64_t rows)
         return -1;
     }
     add_page(b, builder_number(b, rows));
+    builder_silent(b);
     builder_add(
         b,
         ", listed AS MATERIALIZED (SELECT ARRAY(SELECT DISTINCT id FROM page) AS ids)"
         " SELECT " DIMENSION_SQL(
             "k.") ", k.id, n.name, k.grade, k.state,"
-                  " " TIME_TEXT("k.since") ", " TIME_TEXT("e.first") ", " TIME_TEXT(
-                      "e.last") ", coalesce(c.records, 0), %s FROM page k LEFT JOIN grade_name n "
-                                "ON n.id = k.grade_id"
-                                " LEFT JOIN (SELECT e.* FROM listed, ends_of(listed.ids) e) AS e"
-                                " ON e.series_id = k.id"
-                                " LEFT JOIN (SELECT c.* FROM listed, records_of(listed.ids) c) AS c"
-                                " ON c.series_id = k.id ORDER BY k.id, k.grade_id",
+                  " " TIME_TEXT("k.since") ", " TIME_TEXT("i.since") ", " TIME_TEXT(
+                      "e.first") ", " TIME_TEXT("e.last") ", coalesce(c.records, 0), %s FROM page "
+                                                          "k LEFT JOIN grade_name n "
+                                                          "ON n.id = k.grade_id"
+                                                          " LEFT JOIN (SELECT e.* FROM listed, "
+                                                          "ends_of(listed.ids) e) AS e"
+                                                          " ON e.series_id = k.id LEFT JOIN silent "
+                                                          "i ON i.series_id = k.id"
+                                                          " LEFT JOIN (SELECT c.* FROM listed, "
+                                                          "records_of(listed.ids) c) AS c"
+                                                          " ON c.series_id = k.id ORDER BY k.id, "
+                                                          "k.grade_id",
         cursor_sql(QUERY_SERIES));
     return 0;
 }

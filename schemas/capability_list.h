@@ -139,7 +139,8 @@
 #define PARAMETERS_OF_SERIES PARAMETERS_OF_LISTING
 #define COLUMNS_OF_SERIES                                                                          \
     DIMENSION_ELEMENTS, "series.number", "grade.name", "grade.value", "series.state",              \
-        "period.start", "series.first", "series.last", "records.count", "list.cursor"
+        "period.start", "silent.since", "series.first", "series.last", "records.count",            \
+        "list.cursor"
 
 #define PARAMETERS_OF_FACETS PARAMETERS_OF_CRITERIA, "facet.dimension", "facet.begins", "list.limit"
 #define COLUMNS_OF_FACETS                                                                          \
@@ -148,7 +149,7 @@
 #define PARAMETERS_OF_NOW PARAMETERS_OF_CRITERIA, "now.changed", "now.each", "list.limit"
 #define COLUMNS_OF_NOW                                                                             \
     "now.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grade.from", "period.start",     \
-        "series.count", "series.bad", "now.line"
+        "silent.since", "series.count", "series.bad", "now.line"
 
 /*
  * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append

@@ -195,7 +195,7 @@ def all_series(queryd, limit, **criteria):
         page = queryd.rows(SERIES, **{"low": 0, **criteria}, limit=limit, after=after)
         rows += page
         if len(page) < limit:
-            return [tuple(v for k, v in row.items() if k not in ("series.number", "list.cursor")) for row in rows]
+            return [tuple(v for k, v in row.items() if k not in ("series.number", "silent.since", "list.cursor")) for row in rows]
         after = page[-1]["list.cursor"]
 
 
@@ -284,6 +284,37 @@ def test_it_says_why(module_set):
     assert [(r["now.kind"], r["record.dest"], r["now.line"]) for r in bound if r["now.kind"] == "series"] == \
         [("series", dest, None) for dest in ("192.0.2.8", "192.0.2.7")]
     asker.close()
+
+
+def test_what_is_silent_is_told(stored, queryd):
+    """Series 0 by itself, those of probe1 with it; what has ended, is retracted or retired is not."""
+    now = now_us() // SECOND * SECOND
+    dims = [("ping", "", f"probe{i // 2}", "", f"d{i}", "") for i in range(10)]
+    stored.sender().commit([Record(now, (1 if i == 3 else 5, NONE), row=i, dims=d) for i, d in enumerate(dims)])
+    numbers = dict(stored.sql("SELECT dest, id FROM series"))
+
+    def told(series, probe, minutes, **more):
+        columns = {"series_id": series, "probe": probe, "silent_from": time_text(now - 60 * minutes * SECOND), **more}
+        both = {"last_end": "now", "retire_at": "now", "as_of": "now", "expected_us": 1, "delay_us": 0, "told": 1, **columns}
+        stored.sql(f"INSERT INTO silence ({', '.join(both)}) VALUES ({', '.join(['%s'] * len(both))}) RETURNING number", *both.values())
+    told(numbers["d0"], "probe0", 10)
+    told(None, "probe1", 5)
+    told(numbers["d2"], "probe1", 20)  # before its probe
+    told(numbers["d4"], "probe2", 1, silent_until="now")
+    told(numbers["d5"], "probe2", 1, retracted=7)
+    told(numbers["d6"], "probe3", 1, retired=7)
+    told(None, "probe4", 1, silent_until="now")
+    rows = queryd.rows(NOW, high=2, grade="overall", changed_s=60)
+    assert [(r["now.kind"], r["series.count"]) for r in rows if r["grade.name"] is None] == \
+        [("silent", "3"), ("silence", "2"), ("silence", None)]
+    probe, series = (r for r in rows if r["now.kind"] == "silence")
+    assert (probe["record.probe"], probe["record.dest"], probe["silent.since"]) == ("probe1", None, time_text(now - 300 * SECOND))
+    assert (series["record.probe"], series["record.dest"], series["silent.since"]) == ("probe0", "d0", time_text(now - 600 * SECOND))
+    since = {r["record.dest"]: r["silent.since"] for r in queryd.rows(SERIES, low=0)}
+    assert since == {**{d[4]: None for d in dims}, "d0": time_text(now - 600 * SECOND), "d2": time_text(now - 1200 * SECOND),
+                     "d3": time_text(now - 300 * SECOND)}
+    assert {r["record.dest"]: r["silent.since"] for r in rows if r["now.kind"] in ("series", "changed")} == since
+    assert [r["now.kind"] for r in queryd.rows(NOW, high=2, sees=sees([{"dest": "d7"}]))] == ["total", "ungraded"]
 
 
 def test_facets_are_cut(stored, queryd):
