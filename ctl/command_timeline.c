@@ -99,8 +99,9 @@ static int lay_out(struct arena *a, const struct mplane_rows *r, int64_t columns
             l->cells[i * l->columns + c] = r->cells[i * r->columns + names[c]];
         }
     }
-    l->name_places = table_width(l->headings, l->columns, l->cells, r->rows) -
-                     (strlen(l->headings[n]) > 1 ? strlen(l->headings[n]) : 1);
+    /* Nothing is drawn yet, so the last column is as wide as its heading. */
+    l->name_places =
+        table_width(l->headings, l->columns, l->cells, r->rows) - strlen(l->headings[n]);
     for (uint32_t i = 0; i < r->rows; i++) {
         const char *drawn = drawing_lane(a, mplane_cell(r, i, "timeline.marks"), (uint32_t)columns);
         if (drawn == NULL) {

@@ -24,10 +24,8 @@ const char *drawing_row(struct arena *a, struct slice cells, uint32_t columns);
 /* A JSON text that the gateway sent; NULL when it is none. */
 const struct json *drawing_json(struct arena *a, struct slice text);
 
-/*
- * Writes it, the grades in it in colours unless standard output is no terminal or NO_COLOR is set:
- * the background of a grade alone goes over the whole cell of a character.
- */
+/* Writes it, each grade in it on a background of its colour unless standard output is no terminal
+ * or NO_COLOR is set. */
 void drawing_paint(FILE *f, struct slice text);
 
 #endif

@@ -49,19 +49,22 @@ static void add_sums(struct builder *b)
 static void add_cells(struct builder *b, const char *row, const char *column)
 {
     int to = builder_time(b, b->to_us);
+    /* All that fit are read at once: to look up those that have records would take longer. */
     builder_add(b,
-                ", last_graded AS MATERIALIZED (SELECT s.%s AS r, s.%s AS c, t.*,"
+                ", last_graded AS MATERIALIZED (SELECT s.r, s.c, t.*,"
                 " CASE WHEN t.rated > 0 THEN (SELECT p.grade FROM period p"
                 " WHERE p.series_id = t.series_id AND p.grade_id = (SELECT id FROM asked)"
                 " AND p.t_start < $%d::timestamptz ORDER BY p.t_start DESC, p.start_end DESC,"
                 " p.start_key DESC LIMIT 1) END AS last FROM summed t"
-                " JOIN series s ON s.id = t.series_id),"
+                " JOIN (SELECT id, %s AS r, %s AS c FROM series%s OFFSET 0) AS s"
+                " ON s.id = t.series_id),",
+                to, row, column, b->series ? " WHERE id IN (SELECT id FROM matched)" : "");
+    builder_add(b,
                 " cell AS MATERIALIZED (SELECT *, round(graded::numeric / nullif(rated, 0), 4)"
                 " AS share FROM (SELECT r, c, grouping(r) = 1 AS r_all, grouping(c) = 1 AS c_all,"
                 " min(worst) AS worst, min(last) AS last, sum(n)::bigint AS matched,"
                 " sum(rated)::bigint AS rated, sum(graded)::bigint AS graded FROM last_graded"
-                " GROUP BY CUBE (r, c)) AS g)",
-                row, column, to);
+                " GROUP BY CUBE (r, c)) AS g)");
 }
 
 /* Places among the rows and the columns, from 1: those with the most records first. */

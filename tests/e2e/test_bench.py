@@ -49,6 +49,15 @@ def test_why(build_dir):
 
 
 
+def test_now(build_dir):
+    """The answers are compared with the records."""
+    found = bench(build_dir, "now", "--records", "12000", "--series", "200", "--questions", "4", "--verified", "2")
+    assert found["records"] == 12000 and len(found["questions"]) == 8
+    assert all(0 < q["p50_ms"] <= q["p95_ms"] and q["plain_ms"] > 0 for q in found["questions"])
+    rows = {q["question"]: q["rows"] for q in found["questions"]}
+    assert rows["timeline, 200 series, 30 days"] > 100 and rows["buckets, one series, 30 days"] > 30
+
+
 def test_latency(build_dir):
     found = bench(build_dir, "latency", "--records", "6000", "--series", "200", "--rate", "500", "--probes", "5")
     for state in ("idle", "half"):

@@ -315,3 +315,45 @@ RANGE = {"since": T0, "until": T0 + DAY}
 def test_faults_are_named(queryd, kind, given, message):
     answer = queryd.ask(kind, **given)
     assert (answer.status, answer.message) == (INVALID, message)
+
+
+# ---- how much is looked at ----
+
+def test_more_series_than_a_grid_looks_at(queryd, cluster):
+    sql = cluster.connect().cursor()
+    sql.execute("INSERT INTO series (type, content, probe, source, dest, path) SELECT '', '', 'many', g::text, '', ''"
+                " FROM generate_series(1, 100000) AS g")
+    asked = {"probe": "many", "grid_rows": "source", "grid_columns": "dest", "grade": "overall", "high": 2}
+    try:
+        assert [row["records.matched"] for row in queryd.rows(GRID, **asked)] == ["0"]
+        sql.execute("INSERT INTO series (type, content, probe, source, dest, path) VALUES ('', '', 'many', 'one more', '', '')")
+        answer = queryd.ask(GRID, **asked)
+        assert (answer.status, answer.message) == (INVALID, "record.*: expected criteria that at most 100000 series fit")
+    finally:
+        sql.execute("DELETE FROM series WHERE probe = 'many'")
+
+
+def test_more_records_than_buckets_look_at(cluster, store):
+    sql = cluster.connect().cursor()
+    reached = sum(m["series"] == 1 for m in store.values)
+    for most, parts in ((reached, False), (reached - 1, True)):
+        sql.execute("SELECT part IS NULL FROM metric_buckets('{1}', 'rtt.ms', 'epoch'::timestamptz + %s * interval '1 us',"
+                    " 'epoch'::timestamptz + %s * interval '1 us', 10, %s) ORDER BY 1 DESC LIMIT 1", (ORIGIN, ORIGIN + 30 * DAY, most))
+        assert sql.fetchall() == [(parts,)]
+
+
+def test_values_beyond_a_grid_are_counted_and_named(queryd, cluster):
+    """Of rows and columns those with the most records are shown; sums are of all."""
+    sql = cluster.connect().cursor()
+    sql.execute("INSERT INTO series (type, content, probe, source, dest, path) SELECT '', '', 'wide', 's', lpad(g::text, 3, '0'), ''"
+                " FROM generate_series(1, 230) AS g")
+    sql.execute("INSERT INTO measurement SELECT s.id, v.t, v.t, 1, 0, 1, 0, 0, 1, 0, 0, '{5}', '', '{}', '' FROM series s, LATERAL"
+                " (SELECT '2016-02-22 10:00:00+00'::timestamptz + n * interval '1 s' AS t FROM generate_series(1, 1 + (s.dest = '230')::int) AS n)"
+                " AS v WHERE s.probe = 'wide'")
+    sql.execute("INSERT INTO measured_hour (hour) VALUES ('2016-02-22 10:00+00')")
+    first, row = queryd.rows(GRID, probe="wide", grid_rows="source", grid_columns="dest", grade="overall", high=2)
+    columns = [c["value"] for c in json.loads(first["grid.cells"])]
+    assert columns == ["230", *(f"{g:03}" for g in range(1, 200))]
+    assert json.loads(first["grid.left"]) == {"rows": {"count": 0, "values": []},
+                                              "columns": {"count": 30, "values": [f"{g:03}" for g in range(200, 220)]}}
+    assert (first["records.matched"], row["records.matched"], len(json.loads(row["grid.cells"]))) == ("231", "231", 200)

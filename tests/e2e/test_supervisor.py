@@ -12,7 +12,8 @@ from gateways import CLIENT, DIMENSIONS, OPERATORS, SERVER, answered, registry_u
 from messages import QUERY
 from supervisor import POLL, REGISTER, RESULT, Supervisor
 
-READ = ["GetGrading", "QueryByCriteria", "QueryChanges", "QueryEvents", "QueryFacets", "QueryHistogram", "QueryNow", "QueryPeriods", "QueryRecords", "QuerySeries", "QueryWhy", "ezrepo"]
+READ = ["GetGrading", "QueryBuckets", "QueryByCriteria", "QueryChanges", "QueryEvents", "QueryFacets",
+        "QueryGrid", "QueryHistogram", "QueryNow", "QueryPeriods", "QueryRecords", "QuerySeries", "QueryTimeline", "QueryWhy", "ezrepo"]
 ALL = sorted([*READ, *OPERATORS])
 
 
