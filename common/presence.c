@@ -7,6 +7,8 @@
 
 #include "common/life.h"
 
+#define END_US UINT64_C(253402300800000000) /* the year 10000: what databases take */
+
 void presence_init(struct presence *p, const char *keeper)
 {
     *p = (struct presence){.count = 1};
@@ -129,7 +131,7 @@ void presence_tell(const struct presence *p, struct presence_lists *lists, struc
 
 static bool is_time(uint64_t us)
 {
-    return us > 0 && us <= INT64_MAX;
+    return us > 0 && us < END_US;
 }
 
 static int read_processes(struct presence *p, const struct signs_message *m)

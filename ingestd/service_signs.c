@@ -70,28 +70,36 @@ void signs_stop(struct service *s)
 
 /* ---- up to when all is stored ---- */
 
+/* A socket that has nothing in it now was found empty; so was one that is closed. */
+static void look_at_sockets(struct service *s)
+{
+    struct pollfd fds[UDP_LISTENERS];
+    size_t count = udp_count(s->udp);
+    for (size_t i = 0; i < count; i++) {
+        fds[i] = (struct pollfd){.fd = udp_fd(s->udp, i), .events = POLLIN};
+    }
+    bool looked = poll(fds, count, 0) != -1;
+    for (size_t i = 0; i < count && looked; i++) {
+        if (fds[i].revents == 0) {
+            settled_emptied(&s->settled, i);
+        }
+    }
+}
+
 /*
  * The moment is now, but not later than the last sign of a gateway that is present: what was posted
  * to it before has come here.
  */
 static void follow(struct service *s, int64_t now_us)
 {
-    struct pollfd fds[UDP_LISTENERS];
-    size_t count = udp_count(s->udp);
     int64_t gateways_us = presence_earliest(&s->presence, delivery_heard_us(s->delivery));
-    if (!settled_begin(&s->settled, gateways_us < now_us ? gateways_us : now_us)) {
-        return;
-    }
-    delivery_mark(s->delivery);
-    for (size_t i = 0; i < count; i++) {
-        fds[i] = (struct pollfd){.fd = udp_fd(s->udp, i), .events = POLLIN};
-    }
-    int rc = poll(fds, count, 0);
-    for (size_t i = 0; i < count; i++) {
-        if (rc == -1 || fds[i].revents != 0) {
+    if (settled_begin(&s->settled, gateways_us < now_us ? gateways_us : now_us)) {
+        delivery_mark(s->delivery);
+        for (size_t i = 0; i < udp_count(s->udp); i++) {
             settled_unread(&s->settled, i);
         }
     }
+    look_at_sockets(s);
 }
 
 void signs_go_on(struct service *s)
@@ -117,18 +125,26 @@ static void write_sign(struct service *s)
     }
 }
 
+static void live(struct service *s, int64_t now_us)
+{
+    const struct life before = s->life;
+    life_sign(&s->life, now_us);
+    if (before.last_us != 0 && now_us < before.last_us) {
+        log_warn("signs.clock", "ms=%" PRId64 " reason=\"the clock was put back\"",
+                 (before.last_us - now_us) / 1000);
+    } else if (before.last_us != 0 && s->life.since_us != before.since_us) {
+        log_warn("signs.break",
+                 "ms=%" PRId64 " reason=\"this process stood still, or the clock was "
+                 "put forward\"",
+                 (now_us - before.last_us) / 1000);
+    }
+}
+
 void signs_tick(struct service *s)
 {
     struct presence_lists lists;
     int64_t now_us = daemon_now_us();
-    int64_t since_us = s->life.since_us;
-    life_sign(&s->life, now_us);
-    if (since_us != 0 && s->life.since_us > since_us) {
-        log_warn("signs.break",
-                 "ms=%" PRId64 " reason=\"this process stood still, or the clock was "
-                 "put forward\"",
-                 (s->life.since_us - s->presence.process[0].last_us) / 1000);
-    }
+    live(s, now_us);
     presence_sign(&s->presence, slice_of(SELF), now_us, s->life.since_us);
     presence_forget(&s->presence, now_us);
     if (!daemon_draining()) {
@@ -148,6 +164,6 @@ void signs_tick(struct service *s)
         write_sign(s);
         counters[COUNT_SIGNS_SENT] += bus_send(s->signs, &frame, 1) == 0 ? 1 : 0;
     }
-    counters[COUNT_SIGNS_LAG_MS] =
-        m.until_us == INT64_MIN ? 0 : (uint64_t)(now_us - m.until_us) / 1000;
+    bool known = m.until_us != INT64_MIN && m.until_us < now_us;
+    counters[COUNT_SIGNS_LAG_MS] = known ? (uint64_t)(now_us - m.until_us) / 1000 : 0;
 }

@@ -112,6 +112,9 @@ static void test_a_message_says_all_of_it(void **state)
     assert_int_equal(presence_read(&again, "ingestd", &m), 0);
     assert_memory_equal(&p.process, &again.process, sizeof p.process[0] * 2);
     assert_int_equal(again.count, 2);
+    lists.to_us[0] = UINT64_C(253402300800000000);
+    assert_int_equal(presence_read(&again, "ingestd", &m), -1);
+    lists.to_us[0] = lists.from_us[0] + 1;
     lists.absent[0] = 2;
     assert_int_equal(presence_read(&again, "ingestd", &m), -1);
     lists.absent[0] = 0;
