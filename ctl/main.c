@@ -35,6 +35,8 @@ static const struct ctl_command commands[] = {
      ctl_facets},
     {"changes", "", "Lists what changed, in the order in which it was told, or follows it.",
      ctl_changes},
+    {"silent", "", "Lists series and probes of which records are missing, and since when.",
+     ctl_silent},
     {"timeline", "", "Draws periods of steady quality, a line for each series and grade name.",
      ctl_timeline},
     {"grid", "", "Draws how good it is from where to where, or by two other dimensions.", ctl_grid},

@@ -133,6 +133,9 @@ int builder_timeline(struct builder *b, uint64_t rows);
 int builder_grid(struct builder *b);
 int builder_buckets(struct builder *b);
 
+/* builder_silences.c: the same of silences that have not ended. */
+int builder_silences(struct builder *b, uint64_t rows);
+
 /* builder_changes.c: the same of the feed of changes, behind what begin_criteria() wrote. */
 int builder_changes(struct builder *b, uint64_t rows);
 /*

@@ -35,7 +35,7 @@ static int add_asked(struct builder *b)
     }
     builder_add(b, ")");
     if (q->kind == QUERY_HISTOGRAM || q->kind == QUERY_WHY || q->kind == QUERY_TIMELINE ||
-        q->kind == QUERY_GRID || q->kind == QUERY_BUCKETS) {
+        q->kind == QUERY_GRID || q->kind == QUERY_BUCKETS || q->kind == QUERY_SILENT) {
         return 0;
     }
     if (q->grade_high > 5 || q->grade_low > q->grade_high) {
@@ -253,6 +253,8 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         return builder_facets(b, rows);
     case QUERY_NOW:
         return builder_now(b, rows);
+    case QUERY_SILENT:
+        return builder_silences(b, rows);
     case QUERY_KINDS:
         break;
     }

@@ -152,6 +152,15 @@
         "silent.since", "series.count", "series.bad", "now.line"
 
 /*
+ * Silences that were told and have not ended, of series and of probes; of a probe nothing but
+ * record.probe is told, and how many series it has.
+ */
+#define PARAMETERS_OF_SILENT DIMENSION_ELEMENTS, "silence.retired", "list.limit", "list.after"
+#define COLUMNS_OF_SILENT                                                                          \
+    "silent.since", DIMENSION_ELEMENTS, "series.count", "silence.number", "silence.last",          \
+        "silence.expected", "silence.delay", "silence.told", "silence.retired", "list.cursor"
+
+/*
  * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append
  * only. letter and KEYS are of a listing: with what its cursors begin, and by which columns k.* of
  * the statement its rows are in order. A TIME that comes first also bounds the range: then the
@@ -175,6 +184,8 @@
 
 #define KEYS_OF_SERIES(KEY) KEY(ID, id) KEY(GRADE, grade_id)
 
+#define KEYS_OF_SILENT(KEY) KEY(TIME, t) KEY(ID, number)
+
 #define QUERIES(QUERY)                                                                             \
     QUERY(COUNT, "", NO_KEYS)                                                                      \
     QUERY(HISTOGRAM, "", NO_KEYS)                                                                  \
@@ -195,7 +206,8 @@
     QUERY(BUCKETS, "", NO_KEYS)                                                                    \
     QUERY(SERIES, "s", KEYS_OF_SERIES)                                                             \
     QUERY(FACETS, "", NO_KEYS)                                                                     \
-    QUERY(NOW, "", NO_KEYS)
+    QUERY(NOW, "", NO_KEYS)                                                                        \
+    QUERY(SILENT, "q", KEYS_OF_SILENT)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -230,7 +242,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(BUCKETS, "QueryBuckets", "query", QUERY_BUCKETS)                                    \
     CAPABILITY(SERIES, "QuerySeries", "query", QUERY_SERIES)                                       \
     CAPABILITY(FACETS, "QueryFacets", "query", QUERY_FACETS)                                       \
-    CAPABILITY(NOW, "QueryNow", "query", QUERY_NOW)
+    CAPABILITY(NOW, "QueryNow", "query", QUERY_NOW)                                                \
+    CAPABILITY(SILENT, "QuerySilent", "query", QUERY_SILENT)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

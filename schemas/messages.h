@@ -229,7 +229,8 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     STR(facet, LIMIT_DIMENSION_NAME)         /* of facets: the dimension; "", "all": each */       \
     STR(begins, LIMIT_DIMENSION_BYTES) /* of facets: what their values begin with; "": any */      \
     UINT(changed_s, LIMIT_CHANGED_S)   /* of now: also what became otherwise so lately */          \
-    UINT(each, 1)                      /* of now: series one by one, not in groups */
+    UINT(each, 1)                      /* of now: series one by one, not in groups */              \
+    UINT(retired, 1)                   /* of silences: those that nobody expects any more, too */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)

@@ -16,10 +16,10 @@ from conftest import ROOT, assert_clean, counters_now, wait_for
 from messages import ANSWER, MESSAGE_VERSION, QUERY, pack
 
 _NUMBERS = {query["name"]: query["number"] for query in DECLARED["queries"]}
-COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS, ACCOUNTS, LOSSES, FAULTS, REJECTS, REJECT, CHANGES, WHY, TIMELINE, GRID, BUCKETS, SERIES, FACETS, NOW = (
+COUNT, HISTOGRAM, PERIODS, EVENTS, RECORDS, GRADING, GRADINGS, ACCOUNTS, LOSSES, FAULTS, REJECTS, REJECT, CHANGES, WHY, TIMELINE, GRID, BUCKETS, SERIES, FACETS, NOW, SILENT = (
     _NUMBERS[name] for name in ("COUNT", "HISTOGRAM", "PERIODS", "EVENTS", "RECORDS", "GRADING", "GRADINGS", "ACCOUNTS",
                                 "LOSSES", "FAULTS", "REJECTS", "REJECT", "CHANGES", "WHY", "TIMELINE", "GRID", "BUCKETS",
-                                "SERIES", "FACETS", "NOW"))
+                                "SERIES", "FACETS", "NOW", "SILENT"))
 OK, INVALID, TIMEOUT, UNAVAILABLE, TOO_LARGE, CANCELLED = range(6)
 PAST, FUTURE = -2**63, 2**63 - 1
 

@@ -13,7 +13,8 @@ from messages import QUERY
 from supervisor import POLL, REGISTER, RESULT, Supervisor
 
 READ = ["GetGrading", "QueryBuckets", "QueryByCriteria", "QueryChanges", "QueryEvents", "QueryFacets",
-        "QueryGrid", "QueryHistogram", "QueryNow", "QueryPeriods", "QueryRecords", "QuerySeries", "QueryTimeline", "QueryWhy", "ezrepo"]
+        "QueryGrid", "QueryHistogram", "QueryNow", "QueryPeriods", "QueryRecords", "QuerySeries", "QuerySilent", "QueryTimeline",
+        "QueryWhy", "ezrepo"]
 ALL = sorted([*READ, *OPERATORS])
 
 
@@ -555,7 +556,7 @@ def test_capabilities_taken_away_and_given_back(lab):
         one.ask(specification(lab.gateway, "QueryEvents-1", token="gone", columns=["time", *DIMENSIONS, "grade.name",
                               "grade.from", "grade.to", "event.retracted", "list.cursor"],
                               parameters={"list.limit": "1", "list.after": "*"}))
-    lab.wait(lambda: one.labels() == ["GetGrading", "QueryByCriteria", "QueryHistogram", "ezrepo"])
+    lab.wait(lambda: one.labels() == ["GetGrading", "QueryBuckets", "QueryByCriteria", "QueryHistogram", "ezrepo"])
     assert "withdrawn" in lab.answer(one, "gone", "exception")["message"]
     rules["Query*"] = rules["QueryByCriteria"]
     lab.gateway.write_config()

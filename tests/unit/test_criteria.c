@@ -135,7 +135,8 @@ static void test_all_kinds_use_their_parameters(void **state)
             if (kind == QUERY_TIMELINE || kind == QUERY_GRID || kind == QUERY_BUCKETS) {
                 ask_for_a_shape(&q);
             }
-            if (kind == QUERY_SERIES || kind == QUERY_FACETS || kind == QUERY_NOW) {
+            if (kind == QUERY_SERIES || kind == QUERY_FACETS || kind == QUERY_NOW ||
+                kind == QUERY_SILENT) {
                 q.instant = 0; /* these are about now */
                 q.from_us = INT64_MIN;
                 q.to_us = INT64_MAX;
