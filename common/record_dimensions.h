@@ -46,6 +46,12 @@ static inline const struct slice *maintain_dimension(const struct maintain_messa
     return (const struct slice *)(const void *)((const char *)m + offsets[d]);
 }
 
+static inline const struct slice *expect_dimension(const struct expect_message *m, enum dimension d)
+{
+    static const size_t offsets[] = {DIMENSIONS(DIMENSION_OFFSET, struct expect_message)};
+    return (const struct slice *)(const void *)((const char *)m + offsets[d]);
+}
+
 /* How many bytes a record's dimensions have together. */
 static inline size_t record_dimensions_bytes(const struct record_message *r)
 {

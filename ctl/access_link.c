@@ -158,3 +158,21 @@ int access_link_maintain(struct access_link *l, struct maintain_message *m, cons
     }
     return done->status == ANSWER_OK ? 0 : unavailable(done->message);
 }
+
+int access_link_expect(struct access_link *l, struct expect_message *m, const char *by,
+                       struct expected_message *done)
+{
+    struct slice answer;
+    struct pack p;
+    m->id = ++l->id;
+    m->author = slice_of(by != NULL ? by : author());
+    pack_init(&p);
+    expect_encode(&p, m);
+    if (ask(l, &p, &answer) == -1) {
+        return -1;
+    }
+    if (expected_decode_all(answer, l->arena, done) == -1) {
+        return store_link_strange(&l->link);
+    }
+    return done->status == ANSWER_OK ? 0 : unavailable(done->message);
+}

@@ -38,6 +38,10 @@ int access_link_past(struct access_link *l, uint64_t before, uint64_t count,
 int access_link_maintain(struct access_link *l, struct maintain_message *m, const char *by,
                          struct maintained_message *answer);
 
+/* The same of the list of expected series. */
+int access_link_expect(struct access_link *l, struct expect_message *m, const char *by,
+                       struct expected_message *answer);
+
 /* The JSON text as a tree in the link's arena; NULL after a complaint. */
 const struct json *access_link_tree(struct access_link *l, struct slice text);
 

@@ -107,6 +107,7 @@ int ctl_rebuild(const struct ctl_command *self, int argc, char **argv);
 int ctl_types(const struct ctl_command *self, int argc, char **argv);
 int ctl_access(const struct ctl_command *self, int argc, char **argv);
 int ctl_maintenance(const struct ctl_command *self, int argc, char **argv);
+int ctl_expect(const struct ctl_command *self, int argc, char **argv);
 int ctl_role(const struct ctl_command *self, int argc, char **argv);
 int ctl_token(const struct ctl_command *self, int argc, char **argv); /* token, key */
 int ctl_format(const struct ctl_command *self, int argc, char **argv);

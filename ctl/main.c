@@ -59,6 +59,7 @@ static const struct ctl_command commands[] = {
     {"token", "VERB", "Issues, lists and revokes bearer tokens.", ctl_token},
     {"key", "VERB", "Issues, lists and revokes keys for authenticated datagrams.", ctl_token},
     {"role", "VERB", "Says who has which role, and what roles may use.", ctl_role},
+    {"expect", "VERB", "Says which series are expected how often.", ctl_expect},
     {"maintenance", "VERB", "Makes known when somebody works on what is measured.",
      ctl_maintenance},
     {"access", "VERB", "Shows who may do what, and who changed it.", ctl_access},

@@ -556,6 +556,31 @@ enum maintain_what { MAINTAIN_LIST, MAINTAIN_ADD, MAINTAIN_END, MAINTAIN_WHATS }
     UINT(number, INT64_MAX)            /* of the one that was made or ended */                     \
     STR(windows, LIMIT_DOCUMENT_BYTES) /* a JSON list of objects, the newest first */
 
+enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
+
+#define LIMIT_EXPECTED_US UINT64_C(316224000000000) /* ten years */
+
+/*
+ * ezrepoctl to stored, by ENDPOINT_ADMIN: the list of expected series. A new entry has patterns, as
+ * those of a query, and how often their series are expected; of one that goes the number counts.
+ */
+#define EXPECT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(what, EXPECT_WHATS - 1)                                                                   \
+    STR(author, LIMIT_TEXT_BYTES)                                                                  \
+    UINT(number, INT64_MAX) /* of a list: those before it; 0: the newest */                        \
+    DIMENSIONS(DIMENSION_FIELD, STR)                                                               \
+    UINT(every_us, LIMIT_EXPECTED_US)                                                              \
+    INT(delay_us)  /* -1: as it is seen */                                                         \
+    INT(retire_us) /* -1: what holds for all */
+
+#define EXPECTED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                             \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    UINT(number, INT64_MAX)            /* of the one that was added or removed */                  \
+    STR(entries, LIMIT_DOCUMENT_BYTES) /* a JSON list of objects, the newest first */
+
 #define LIMIT_PROCESSES     8 /* on the way in, those that an ingestd knows, itself included */
 #define LIMIT_PROCESS_BYTES 32
 #define LIMIT_ABSENCES      64 /* of all of them */
@@ -623,7 +648,9 @@ enum maintain_what { MAINTAIN_LIST, MAINTAIN_ADD, MAINTAIN_END, MAINTAIN_WHATS }
     MESSAGE(life, LIFE_FIELDS)                                                                     \
     MESSAGE(signs, SIGNS_FIELDS)                                                                   \
     MESSAGE(maintain, MAINTAIN_FIELDS)                                                             \
-    MESSAGE(maintained, MAINTAINED_FIELDS)
+    MESSAGE(maintained, MAINTAINED_FIELDS)                                                         \
+    MESSAGE(expect, EXPECT_FIELDS)                                                                 \
+    MESSAGE(expected, EXPECTED_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -636,10 +663,11 @@ enum maintain_what { MAINTAIN_LIST, MAINTAIN_ADD, MAINTAIN_END, MAINTAIN_WHATS }
 #define ENDPOINT_GRADED  "graded"  /* stored binds PULL, classifyds connect PUSH */
 #define ENDPOINT_ANNOUNCE                                                                          \
     "announce"                   /* stored binds XPUB; ingestd, classifyds and queryd connect SUB */
-#define ENDPOINT_STORE   "store" /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
-#define ENDPOINT_ACCESS  "access" /* stored binds ROUTER: access_get by who faces outsiders */
-#define ENDPOINT_KEYS    "keys"   /* the same, with secrets: by ingestd */
-#define ENDPOINT_ADMIN   "admin"  /* the same, access_change, access_past, maintain: by ezrepoctl */
+#define ENDPOINT_STORE  "store"  /* stored binds ROUTER, mplane-gw and ezrepoctl connect DEALER */
+#define ENDPOINT_ACCESS "access" /* stored binds ROUTER: access_get by who faces outsiders */
+#define ENDPOINT_KEYS   "keys"   /* the same, with secrets: by ingestd */
+#define ENDPOINT_ADMIN                                                                             \
+    "admin" /* the same, access_change, access_past, maintain, expect: by ezrepoctl */
 #define ENDPOINT_DELIVER "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
 #define ENDPOINT_SIGNS   "signs"   /* stored binds PULL, ingestd connects PUSH */
 #define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */

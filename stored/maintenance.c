@@ -9,6 +9,7 @@
 #include "common/pattern.h"
 #include "common/quote.h"
 #include "common/record_dimensions.h"
+#include "stored/db/pattern_params.h"
 #include "stored/feed.h"
 
 #define LISTED 1000
@@ -33,30 +34,14 @@ static void say_failure(struct store *s, struct maintained_message *answer)
                                : "the database failed; the list tells whether it was done");
 }
 
-/* Patterns, as written and as SQL takes them; the prefixes as texts. Why they are none, or NULL. */
 static const char *put_patterns(struct arena *a, const struct maintain_message *m,
                                 struct pg_params *p)
 {
-    struct slice prefix[DIMENSION_COUNT] = {{NULL, 0}};
-    int texts = pg_add_array(p, PG_TEXT), likes = pg_add_array(p, PG_TEXT);
+    struct slice texts[DIMENSION_COUNT];
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
-        struct pattern pattern;
-        char address[ADDRESS_TEXT_SIZE];
-        if (pattern_compile(*maintain_dimension(m, d), dimension_rows[d].addresses, &pattern) ==
-            -1) {
-            return arena_printf(a, "%s: expected a pattern", dimension_rows[d].name);
-        }
-        pg_put_bytes(p, texts, pattern.text);
-        pg_put_bytes(p, likes, pattern_like(a, &pattern));
-        if (pattern.kind == PATTERN_PREFIX) {
-            address_text(&pattern.prefix.address, address);
-            const char *text = arena_printf(a, "%s/%u", address, pattern.prefix.bits);
-            prefix[d] = slice_of(text == NULL ? "" : text);
-        }
+        texts[d] = *maintain_dimension(m, d);
     }
-    pg_add_bytes(p, prefix[DIMENSION_source]);
-    pg_add_bytes(p, prefix[DIMENSION_dest]);
-    return NULL;
+    return pattern_params_put(p, a, texts);
 }
 
 static const char *fault_of(const struct maintain_message *m)

@@ -9,6 +9,7 @@
 #include "stored/access/access_change.h"
 #include "stored/asker.h"
 #include "stored/maintenance.h"
+#include "stored/silence/expected.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
 #define REQUESTS_ONCE 8 /* then the records have their turn */
@@ -167,6 +168,20 @@ static void handle_maintain(struct access_doors *d, struct arena *a, struct slic
     PQclear(rows);
 }
 
+static void handle_expect(struct access_doors *d, struct arena *a, struct slice peer,
+                          const struct expect_message *m)
+{
+    static struct log_limit said;
+    struct expected_message answer = {.id = m->id};
+    PGresult *rows = NULL;
+    struct pack p;
+    expected_do(d->store, a, m, &answer, &rows);
+    pack_init(&p);
+    expected_encode(&p, &answer);
+    asker_tell(d->socket[DOOR_ADMIN], peer, &p, "expected.answer", &said);
+    PQclear(rows);
+}
+
 /* ---- questions ---- */
 
 static void handle(struct access_doors *d, int door, struct arena *a,
@@ -177,6 +192,7 @@ static void handle(struct access_doors *d, int door, struct arena *a,
     struct access_change_message change;
     struct access_past_message past;
     struct maintain_message maintain;
+    struct expect_message expect;
     bool admin = door == DOOR_ADMIN;
     struct slice peer = request->frames[0];
     int number = request->count == 2 ? message_number(request->frames[1]) : -1;
@@ -191,6 +207,9 @@ static void handle(struct access_doors *d, int door, struct arena *a,
     } else if (admin && number == MESSAGE_maintain &&
                maintain_decode_all(request->frames[1], a, &maintain) == 0) {
         handle_maintain(d, a, peer, &maintain);
+    } else if (admin && number == MESSAGE_expect &&
+               expect_decode_all(request->frames[1], a, &expect) == 0) {
+        handle_expect(d, a, peer, &expect);
     } else if (log_allowed(&said, 5)) {
         log_warn("access.request", "endpoint=%s error=\"not a message for it\"", endpoints[door]);
     }

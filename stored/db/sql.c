@@ -453,6 +453,12 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SILENCE_AGAIN_ADD] = sql_silence_again_add,
     [SQL_SILENCE_AGAIN] = sql_silence_again,
     [SQL_SILENCE_REMOVE] = sql_silence_remove,
+    [SQL_EXPECTED_ADD] = sql_expected_add,
+    [SQL_EXPECTED_REMOVE] = sql_expected_remove,
+    [SQL_EXPECTED_LIST] = sql_expected_list,
+    [SQL_EXPECTED_AGAIN] = sql_expected_again,
+    [SQL_EXPECTED_SERIES] = sql_expected_series,
+    [SQL_EXPECTED_LEAST] = sql_expected_least,
     [SQL_WRITER_TAKE] =
         "INSERT INTO writer AS w (pid, role, began) SELECT pid, usesysid, backend_start"
         " FROM pg_stat_activity WHERE pid = pg_backend_pid()"

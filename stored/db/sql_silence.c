@@ -139,3 +139,68 @@ const char sql_silence_remove[] =
     "  AND (silent_until < $1::timestamptz OR retracted IS NOT NULL) LIMIT $2::integer),"
     " gone AS (DELETE FROM silence WHERE number IN (SELECT number FROM old) RETURNING 1)"
     " SELECT count(*) FROM gone";
+
+/* ---- the list of expected series ---- */
+
+const char sql_expected_add[] =
+    "INSERT INTO expected (type, content, probe, source, dest, path, likes, source_prefix,"
+    "  dest_prefix, every_us, delay_us, retire_us, author)"
+    " VALUES (($1::text[])[1], ($1::text[])[2], ($1::text[])[3], ($1::text[])[4], ($1::text[])[5],"
+    "  ($1::text[])[6], $2::text[], $3::text::inet, $4::text::inet, $5::bigint,"
+    "  nullif($6::bigint, -1), nullif($7::bigint, -1), $8::text) RETURNING number";
+
+const char sql_expected_remove[] =
+    "UPDATE expected SET removed_by = $2::text, removed_at = clock_timestamp()"
+    " WHERE number = $1::bigint AND removed_at IS NULL RETURNING number";
+
+#define SECONDS(us) "round(" us " / 1000000.0, 6)::double precision"
+
+/* The newest before $1, at most $2, as one document of at most so many bytes. */
+const char sql_expected_list[] =
+    "SELECT coalesce(jsonb_agg(object ORDER BY number DESC) FILTER (WHERE bytes < 900000), '[]')"
+    "::text FROM (SELECT number, object, sum(length(object::text)) OVER (ORDER BY number DESC)"
+    "  AS bytes FROM (SELECT number, jsonb_build_object('number', number, 'criteria',"
+    "   jsonb_strip_nulls(jsonb_build_object('type', nullif(type, '*'), 'content',"
+    "    nullif(content, '*'), 'probe', nullif(probe, '*'), 'source', nullif(source, '*'),"
+    "    'dest', nullif(dest, '*'), 'path', nullif(path, '*'))),"
+    "   'every_s', " SECONDS("every_us") ", 'delay_s', " SECONDS(
+        "delay_us") ","
+                    "   'retire_after_s', " SECONDS("retire_us") ", 'author', author, "
+                                                                 "'added', " UTC(
+                                                                     "added_at") ") AS object"
+                                                                                 "   FROM expected "
+                                                                                 "WHERE removed_at "
+                                                                                 "IS NULL AND "
+                                                                                 "number <"
+                                                                                 " $1::bigint "
+                                                                                 "ORDER BY number "
+                                                                                 "DESC LIMIT "
+                                                                                 "$2::integer) AS "
+                                                                                 "e) AS "
+                                                                                 "b";
+
+/* Whether the entry e is for the series s. */
+#define IS_FOR                                                                                     \
+    "s.type LIKE e.likes[1] AND s.content LIKE e.likes[2] AND s.probe LIKE e.likes[3]"             \
+    " AND s.path LIKE e.likes[6]"                                                                  \
+    " AND CASE WHEN e.source_prefix IS NULL THEN s.source LIKE e.likes[4]"                         \
+    "  WHEN s.source_addr IS NULL THEN s.source = e.source"                                        \
+    "  ELSE s.source_addr <<= e.source_prefix END"                                                 \
+    " AND CASE WHEN e.dest_prefix IS NULL THEN s.dest LIKE e.likes[5]"                             \
+    "  WHEN s.dest_addr IS NULL THEN s.dest = e.dest ELSE s.dest_addr <<= e.dest_prefix END"
+
+const char sql_expected_series[] =
+    "SELECT s.id FROM expected e JOIN series s ON " IS_FOR " WHERE e.number = $1::bigint";
+
+const char sql_expected_again[] =
+    "INSERT INTO silence_again AS a (series_id, probe, since)"
+    " SELECT coalesce(i.series_id, 0), CASE WHEN i.series_id IS NULL THEN i.probe ELSE '' END,"
+    "  i.as_of FROM silence i LEFT JOIN series s ON s.id = i.series_id"
+    " JOIN expected e ON e.number = $1::bigint"
+    " WHERE i.silent_until IS NULL AND i.retracted IS NULL AND (i.series_id IS NULL OR (" IS_FOR
+    "))"
+    " ON CONFLICT (series_id, probe) DO UPDATE SET since = least(a.since, excluded.since)";
+
+const char sql_expected_least[] =
+    "SELECT least(60000000, coalesce(min(every_us), 60000000)) FROM expected"
+    " WHERE removed_at IS NULL";

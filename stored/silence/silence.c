@@ -10,6 +10,7 @@
 
 #include "common/daemon.h"
 #include "common/log.h"
+#include "stored/silence/expected.h"
 #include "stored/silence/signs.h"
 #include "stored/silence/silence_tell.h"
 
@@ -98,6 +99,11 @@ int silence_connected(struct silence *s)
     if (take_all_told(s, pg_rows(&s->store->pg, SQL_SILENCE_TOLD, NULL)) == -1) {
         return -1;
     }
+    int64_t least_s = expected_least_s(s->store);
+    if (least_s == -1) {
+        return -1;
+    }
+    s->all.least_s = (uint32_t)least_s;
     s->connected = s->loading = s->again = true;
     s->load_after = 0;
     return 0;
@@ -375,9 +381,41 @@ static int look(struct silence *s, int64_t until_us)
 
 /* ---- when ---- */
 
+static void look_again(struct silence *s, struct silence_subject *subject)
+{
+    subject_doubted(&s->all, subject);
+    if (subject->silence == 0) {
+        subjects_hurry(&s->all, subject);
+    }
+}
+
 void silence_doubt_all(struct silence *s)
 {
     s->connected = false; /* read again with what goes on next */
+}
+
+void silence_expected_changed(struct silence *s, const PGresult *series)
+{
+    struct probe *p, *next;
+    int64_t least_s = expected_least_s(s->store);
+    if (least_s == -1) {
+        s->connected = false;
+        return;
+    }
+    s->again = true;
+    s->all.least_s = (uint32_t)least_s;
+    for (int i = 0; i < PQntuples(series); i++) {
+        struct silence_subject *subject = subjects_find(&s->all, pg_cell_64(series, i, 0));
+        if (subject != NULL) {
+            look_again(s, subject);
+        }
+    }
+    HASH_ITER(hh, s->all.probes, p, next)
+    {
+        p->known = false;
+        look_again(s, &p->subject);
+        subjects_let_go(&s->all, p);
+    }
 }
 
 int silence_go_on(struct silence *s)

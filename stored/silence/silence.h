@@ -32,6 +32,10 @@ int silence_connected(struct silence *s);
 /* Others are expected otherwise: all that is known of e holds no more. */
 void silence_doubt_all(struct silence *s);
 
+/* An entry of the list of expected series is new, or gone: these series are looked at again, and
+ * all probes. */
+void silence_expected_changed(struct silence *s, const PGresult *series);
+
 /* Called now and then while the database is there, between flushes. 0, or -1: the database. */
 int silence_go_on(struct silence *s);
 bool silence_is_under_way(const struct silence *s);

@@ -4,8 +4,10 @@ the records and the signs of life say: silence is judged as of these."""
 import collections
 import datetime
 import json
+import os
 import random
 import signal
+import subprocess
 import uuid
 
 import pytest
@@ -334,3 +336,40 @@ def test_what_late_records_prove_wrong_is_retracted_also_behind_a_kill(quiet):
     entry, = judged.stored.sql("SELECT detail ->> 'silence' FROM feed WHERE kind = 'retraction' AND probe = 'a'")
     assert judged.stored.sql("SELECT number::text FROM silence WHERE probe = 'a'") == [entry]
     assert judged.stored.sql("TABLE silence_again") == []
+
+
+def test_the_operator_says_how_often_series_are_expected(build_dir, quiet):
+    judged, base = quiet
+
+    def expect(*arguments, code=0):
+        done = subprocess.run([os.path.join(build_dir, "ctl", "ezrepoctl"), "expect", *arguments, "--run-dir", judged.stored.run_dir],
+                              capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, done.stderr
+        return done.stdout
+
+    def of_probe():
+        return judged.stored.sql("SELECT retracted IS NOT NULL FROM silence WHERE probe = 'a' ORDER BY number")
+    assert of_probe() == [(False,)]
+    # Expected each hour it was not silent at the instant it was told; as it was before it is told again.
+    number = expect("add", "--probe", "a", "--every", "1h", "--delay", "5m", "--author", "me").strip()
+    judged.settle()
+    assert of_probe() == [(True,)]
+    entry, = [json.loads(line) for line in expect("list", "--output", "json").splitlines()]
+    assert (entry["criteria"], entry["every_s"], entry["delay_s"], entry["retire_after_s"], entry["author"]) == \
+        ({"probe": "a"}, 3600, 300, None, "me")
+    judged.model.until = base + 29 * MINUTE + US + 185 * MINUTE - US
+    judged.settle()
+    assert of_probe() == [(True,)]
+    judged.model.until += US
+    judged.settle()
+    assert of_probe() == [(True,), (False,)]
+    assert judged.stored.sql("SELECT expected_us, delay_us FROM silence WHERE probe = 'a' AND retracted IS NULL") == [
+        (3600 * US, 300 * US)]
+    expect("remove", number)
+    judged.settle()
+    assert expect("list", "--output", "json") == ""
+    assert judged.stored.sql("SELECT author, removed_by IS NOT NULL FROM expected") == [("me", True)]
+    assert judged.stored.sql("SELECT expected_us FROM silence WHERE probe = 'a' AND retracted IS NULL") == [(60 * US,)]
+    expect("remove", number, code=1)
+    expect("add", "--dest", "10.0.0.0/33", "--every", "1h", code=1)
+    expect("add", "--every", "never", code=2)

@@ -40,11 +40,12 @@ COMMANDS = {
     "key": "issue NAME --type GLOB --from PREFIX | list | revoke NAME: keys for authenticated datagrams",
     "role": "list | add ROLE [IDENTITY...] [--sees CRITERIA] [--delivers CRITERIA] |"
             " remove ROLE [IDENTITY...] | allow ROLE LABEL... | deny ROLE LABEL...",
+    "expect": "list | add [--dest PATTERN ...] --every DURATION [--delay DURATION] | remove NUMBER: which series are expected how often",
     "maintenance": "list | add [--dest PATTERN ...] --to TIME --reason TEXT | end NUMBER: when somebody works on what is measured",
     "access": "show | history: who may do what, and who changed it",
     "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
-ACCESS = ("token", "key", "role", "access", "maintenance")
+ACCESS = ("token", "key", "role", "access", "maintenance", "expect")
 NEED_NO_GATEWAY = ("send", "rebuild", "types", "format", *ACCESS)
 
 
