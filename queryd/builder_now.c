@@ -2,7 +2,8 @@
 /*
  * The statement about what is bad now. Rows, in this order: how many pairs are in which state; what
  * is bad, the worst first, as groups that a value of one dimension explains and as single series;
- * what changed lately and is not bad. docs/semantics.md, "Now", has the rules. No I/O.
+ * what is silent; what changed lately and is not bad. docs/semantics.md, "Now", has the rules. No
+ * I/O.
  *
  *   states -> bad -> assigned (each bad one to its greatest group) -> shown (groups of 3) + single
  *          -> shares (of each value, how many are bad) -> groups (those that explain)
