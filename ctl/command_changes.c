@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The commands changes and watch: the feed of changes, once, followed, or from a kept cursor on. */
+/* The commands changes, arrivals and watch: the feed of changes, or records as they arrive, once,
+ * followed, or from a kept cursor on. */
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@
 
 static struct {
     const char *cursor, *kinds, *limit, *exec;
-    bool follow;
+    bool follow, records;
 } given;
 
 #define KINDS_OPTION                                                                               \
@@ -34,17 +35,25 @@ static struct {
             "grading, gap, rebuild"                                                                \
     }
 
+#define FOLLOW_OPTIONS(first)                                                                      \
+    {"cursor", "CURSOR", &given.cursor, NULL,                                                      \
+     "go on behind it; without it from --since on, else from the first " first " there is"},       \
+        {"limit", "N", &given.limit, NULL, "at most so many, 1 ... 10000"},                        \
+    {                                                                                              \
+        "follow", NULL, NULL, &given.follow,                                                       \
+            "go on with what comes, a line each; without --cursor and --since from now on"         \
+    }
+
 static const struct ctl_option changes_options[] = {
-    KINDS_OPTION,
-    {"cursor", "CURSOR", &given.cursor, NULL,
-     "go on behind it; without it from --since on, else from the first entry there is"},
-    {"limit", "N", &given.limit, NULL, "at most so many, 1 ... 10000"},
-    {"follow", NULL, NULL, &given.follow,
-     "go on with what comes, a line each; without --cursor and --since from now on"},
-    {NULL, NULL, NULL, NULL, NULL}};
+    KINDS_OPTION, FOLLOW_OPTIONS("entry"), {NULL, NULL, NULL, NULL, NULL}};
+
+static const struct ctl_option arrivals_options[] = {FOLLOW_OPTIONS("record"),
+                                                     {NULL, NULL, NULL, NULL, NULL}};
 
 static const struct ctl_option watch_options[] = {
     KINDS_OPTION,
+    {"records", NULL, NULL, &given.records,
+     "each record in the order of arrival, instead of what changes"},
     {"exec", "CMD", &given.exec, NULL,
      "a shell command for each entry, which it gets as JSON on standard input; the cursor is kept "
      "once it ended with 0"},
@@ -74,14 +83,17 @@ static void set_value(struct feed_reader *f, const char *name, const char *text)
 static int begin(struct arena *a, struct feed_reader *f)
 {
     int exit_code = criteria_values(a, f->values);
-    f->values[CRITERIA_VALUES] = (struct mplane_value){"feed.kinds", given.kinds};
-    f->values[CRITERIA_VALUES + 1] = (struct mplane_value){"feed.wait", NULL};
+    f->values[CRITERIA_VALUES] = (struct mplane_value){"feed.wait", NULL};
+    f->values[CRITERIA_VALUES + 1] = (struct mplane_value){"feed.kinds", given.kinds};
     f->form = criteria_form();
     if (exit_code != CTL_DONE || f->form == -1 || criteria_scope(a, &f->when) == -1) {
         return CTL_USAGE;
     }
     if (criteria_limit(given.limit) == -1) {
         return CTL_USAGE;
+    }
+    if (given.records && given.kinds != NULL) {
+        return ctl_usage("--kinds: expected without --records");
     }
     if ((given.kinds != NULL && !pattern_is_text(slice_of(given.kinds))) ||
         (given.cursor != NULL && !pattern_is_text(slice_of(given.cursor)))) {
@@ -103,7 +115,8 @@ static int ask(struct arena *a, struct feed_reader *f, const char *wait_ms,
     set_value(f, "list.after", f->cursor);
     set_value(f, "feed.wait", wait_ms);
     const struct mplane_message *result =
-        mplane_ask(client, "QueryChanges", &f->when, f->values, VALUES);
+        mplane_ask(client, given.records ? "QueryArrivals" : "QueryChanges", &f->when, f->values,
+                   given.records ? VALUES - 1 : VALUES);
     exit_code = result != NULL && mplane_rows(a, result, rows) == 0 ? CTL_DONE : CTL_FAILED;
     mplane_client_free(&client);
     if (exit_code == CTL_DONE && rows->rows == 0) {
@@ -135,10 +148,10 @@ static bool is_lost(struct slice kind)
 
 static int complain_lost(const struct feed_reader *f, struct slice kind)
 {
-    return ctl_failed("--cursor: %s; what was derived from earlier entries is to be read anew, and "
-                      "to be followed from the first there is: --cursor %s",
+    return ctl_failed("--cursor: %s; what was derived from what came earlier is to be read anew, "
+                      "and to be followed from the first there is: --cursor %s",
                       slice_is(kind, FEED_CUT)
-                          ? "entries behind it are not kept any more"
+                          ? "what is behind it is not kept any more"
                           : "it is of a store that was put back or taken over since",
                       f->cursor);
 }
@@ -170,8 +183,10 @@ static int print_line(struct arena *a, const struct feed_reader *f, const struct
     print_cell(rows, row, "grade.name", "  ");
     print_cell(rows, row, "grade.from", " ");
     print_cell(rows, row, "grade.to", " -> ");
+    print_cell(rows, row, "grade.value", " ");
     print_cell(rows, row, "event.time", "  at ");
     print_cell(rows, row, "feed.detail", "  ");
+    print_cell(rows, row, "results.repo", "  ");
     putchar('\n');
     return CTL_DONE;
 }
@@ -285,6 +300,9 @@ static int follow(struct feed_reader *f)
         if (exit_code != CTL_DONE) {
             return exit_code;
         }
+        if (mplane_broken_off() != 0) {
+            raise(mplane_broken_off()); /* as if it had not waited for an answer */
+        }
         if (asked != CTL_DONE) {
             pause_for(pause_s);
         }
@@ -298,18 +316,21 @@ static int follow(struct feed_reader *f)
 static int list_once(struct arena *a, struct feed_reader *f)
 {
     struct mplane_rows rows;
-    int exit_code = ask(a, f, NULL, &rows);
-    if (exit_code != CTL_DONE) {
-        return exit_code;
-    }
-    struct slice kind = last_kind(&rows);
-    move_to(f, &rows, rows.rows - 1);
+    struct slice kind;
+    do { /* one answer is of so many entries that were looked at; none of them may match */
+        int asked = ask(a, f, NULL, &rows);
+        if (asked != CTL_DONE) {
+            return asked;
+        }
+        kind = last_kind(&rows);
+        move_to(f, &rows, rows.rows - 1);
+    } while (rows.rows == 1 && slice_is(kind, FEED_MORE));
     if (is_lost(kind)) {
         return complain_lost(f, kind);
     }
     rows.rows -=
         f->form == TABLE_JSON ? 0 : 1; /* for programs the row that has the cursor is there */
-    exit_code = criteria_print(a, &rows, f->form);
+    int exit_code = criteria_print(a, &rows, f->form);
     if (exit_code == CTL_DONE && f->form != TABLE_JSON) {
         fprintf(stderr, "%s--cursor %s\n",
                 slice_is(kind, FEED_MORE) ? "There is more: " : "What comes then: ", f->cursor);
@@ -371,10 +392,9 @@ static int watch(struct arena *a, const char *file)
     return exit_code == CTL_DONE ? follow(&f) : exit_code;
 }
 
-int ctl_changes(const struct ctl_command *self, int argc, char **argv)
+static int list_or_follow(const struct ctl_command *self, const struct ctl_option *const *groups,
+                          int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {criteria_options, changes_options,
-                                                         mplane_options, NULL};
     int count, exit_code;
     if (ctl_options(self, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
@@ -383,6 +403,21 @@ int ctl_changes(const struct ctl_command *self, int argc, char **argv)
     exit_code = a == NULL ? ctl_failed("out of memory") : changes(a);
     arena_free(&a);
     return exit_code;
+}
+
+int ctl_changes(const struct ctl_command *self, int argc, char **argv)
+{
+    const struct ctl_option *const groups[CTL_GROUPS] = {criteria_options, changes_options,
+                                                         mplane_options, NULL};
+    return list_or_follow(self, groups, argc, argv);
+}
+
+int ctl_arrivals(const struct ctl_command *self, int argc, char **argv)
+{
+    const struct ctl_option *const groups[CTL_GROUPS] = {criteria_options, arrivals_options,
+                                                         mplane_options, NULL};
+    given.records = true;
+    return list_or_follow(self, groups, argc, argv);
 }
 
 int ctl_watch(const struct ctl_command *self, int argc, char **argv)

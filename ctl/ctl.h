@@ -98,6 +98,7 @@ int ctl_facets(const struct ctl_command *self, int argc, char **argv);
 int ctl_now(const struct ctl_command *self, int argc, char **argv);
 int ctl_silent(const struct ctl_command *self, int argc, char **argv);
 int ctl_changes(const struct ctl_command *self, int argc, char **argv);
+int ctl_arrivals(const struct ctl_command *self, int argc, char **argv);
 int ctl_watch(const struct ctl_command *self, int argc, char **argv);
 int ctl_ask(const struct ctl_command *self, int argc, char **argv);
 int ctl_grading(const struct ctl_command *self, int argc, char **argv);

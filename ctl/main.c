@@ -42,6 +42,8 @@ static const struct ctl_command commands[] = {
     {"grid", "", "Draws how good it is from where to where, or by two other dimensions.", ctl_grid},
     {"buckets", "", "Lists the least, mean and greatest value of a metric by parts of the range.",
      ctl_buckets},
+    {"arrivals", "", "Lists records in the order in which they arrived, or follows them.",
+     ctl_arrivals},
     {"watch", "FILE",
      "Follows what changes from the cursor in a file on, which it keeps there; runs a command for "
      "each.",

@@ -325,12 +325,16 @@ static struct slice about_receipt(struct mplane_client *c, const struct mplane_m
 /* While a receipt is redeemed: somebody wants no answer any more. */
 static const int breaking[] = {SIGINT, SIGTERM};
 #define BREAKING (sizeof breaking / sizeof breaking[0])
-static volatile sig_atomic_t broken_off;
+static volatile sig_atomic_t broken_off; /* by this signal; 0: by none */
 
 static void on_break(int number)
 {
-    (void)number;
-    broken_off = 1;
+    broken_off = number;
+}
+
+int mplane_broken_off(void)
+{
+    return broken_off;
 }
 
 static void catch_breaks(struct sigaction before[BREAKING])

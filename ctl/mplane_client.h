@@ -42,6 +42,9 @@ const struct mplane_message *mplane_ask(struct mplane_client *client, const char
                                         const struct when *when, const struct mplane_value *values,
                                         size_t count);
 
+/* The signal by which somebody wanted no answer any more to what was asked last; 0: none. */
+int mplane_broken_off(void);
+
 /* The rows of a result as cells, row by row, in the order of its columns. */
 struct mplane_rows {
     uint32_t columns, rows;

@@ -71,8 +71,11 @@ void delivery_refuse(struct post *p, int status, const char *reason, const char 
 void delivery_busy(struct post *p, const char *why)
 {
     static struct log_limit said;
-    const char *text = strcmp(why, DELIVERY_NOT_STORED) == 0
-                           ? DELIVERY_NOT_STORED ": post it again later, which does no harm"
+    const char *text = strcmp(why, DELIVERY_NOT_STORED) == 0 ? DELIVERY_NOT_STORED
+                           ": post it again later, which does no harm"
+                       : strcmp(why, POSTS_UNKNOWN) == 0
+                           ? POSTS_UNKNOWN ", so it is not known whether it is kept: post it again "
+                                           "later, which does no harm to what has a time of its own"
                            : arena_printf(p->arena, "not kept, post it again later: %s", why);
     const struct ingest_answer a = {.refused = 1,
                                     .reason = slice_of("busy"),

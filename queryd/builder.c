@@ -184,3 +184,21 @@ int builder_cut(struct builder *b, struct builder_cut *cut)
     cut->length = builder_number(b, (uint64_t)(q->to_us - q->from_us));
     return 0;
 }
+
+void builder_go_on(struct builder *b)
+{
+    /* Without a cursor, what is before the end of all time. */
+    static const struct cursor end = {.keys = {LAST_US}};
+    builder_add(b, ", ");
+    builder_keys(b, b->has_cursor ? &b->cursor : &end);
+}
+
+void builder_cursor(struct builder *b, int at[], unsigned count)
+{
+    int64_t word = slice_is(b->q->after, CURSOR_BEGIN) ? CURSOR_FROM_BEGIN : CURSOR_FROM_NOW;
+    b->c->moving = b->c->parameter_count;
+    for (unsigned i = 0; i < count; i++) {
+        int64_t key = b->has_cursor ? b->cursor.keys[i] : i == 0 ? word : 0;
+        at[i] = builder_parameter(b, arena_printf(b->arena, "%" PRId64, key));
+    }
+}

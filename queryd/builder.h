@@ -66,6 +66,16 @@ void builder_keys(struct builder *b, const struct cursor *cursor);
 /* " AND (columns) OPERATOR (keys)": what comes after the cursor; nothing when there is none. */
 void builder_after(struct builder *b, const char *columns, const char *operator);
 
+/* By which newest_periods() and newest_records() go on after the cursor. */
+void builder_go_on(struct builder *b);
+
+/* In place of the first key of a cursor that goes forward. */
+enum { CURSOR_FROM_NOW = -1, CURSOR_FROM_BEGIN = -2 };
+
+/* The keys of a cursor that goes forward as new parameters, which may be replaced while the
+ * question is held; the first is one of the above where a word stands for a cursor. */
+void builder_cursor(struct builder *b, int at[], unsigned count);
+
 /* us rounded down, or up, to whole units since 1970; what is infinite stays. */
 int64_t builder_floor(int64_t us, int64_t unit_us);
 int64_t builder_ceiling(int64_t us, int64_t unit_us);
@@ -155,6 +165,10 @@ void builder_states(struct builder *b, bool in_range, const char *of_series);
 /* builder_now.c: the same of what is bad now. */
 int builder_now(struct builder *b, uint64_t rows);
 
+/* builder_listed.c: the same of records, behind "matched" and "asked": the newest first, or in the
+ * order of arrival. */
+void builder_newest(struct builder *b, int limit);
+void builder_arrivals(struct builder *b, uint64_t rows);
 /* builder_why.c: what an explanation is made of, behind "matched" and "asked". */
 void builder_why(struct builder *b);
 

@@ -14,9 +14,6 @@
 #define LOOKED "20000"      /* entries that one statement looks at */
 #define ALL_OF "2147483647" /* an n behind all entries of a transaction */
 
-/* In place of a cursor's arrival. */
-enum { FROM_NOW = -1, FROM_BEGIN = -2 };
-
 static bool is_kind(struct slice text)
 {
 #define SAME(kind)                                                                                 \
@@ -47,24 +44,12 @@ static int check_kinds(struct builder *b)
     return 0;
 }
 
-/* The cursor as three parameters, which are replaced while the question is held. */
-static void add_cursor(struct builder *b, int at[3])
-{
-    const int64_t *keys = b->cursor.keys;
-    int64_t word = slice_is(b->q->after, CURSOR_BEGIN) ? FROM_BEGIN : FROM_NOW;
-    b->c->moving = b->c->parameter_count;
-    at[0] =
-        builder_parameter(b, arena_printf(b->arena, "%" PRId64, b->has_cursor ? keys[0] : word));
-    at[1] = builder_number(b, b->has_cursor ? (uint64_t)keys[1] : 0);
-    at[2] = builder_number(b, b->has_cursor ? (uint64_t)keys[2] : 0);
-}
-
 /* `given`: behind which entry, and whether there is a way from there. */
 static void add_given(struct builder *b)
 {
     int at[3];
     int from = builder_time(b, b->from_us);
-    add_cursor(b, at);
+    builder_cursor(b, at, 3);
     /* Without a cursor, but from a time on: what was told in the minutes before is looked at, too,
      * since the clocks of stored and of the database may differ. */
     builder_add(b,

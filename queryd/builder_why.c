@@ -11,8 +11,9 @@
 #define START     TIME_TEXT("m.t_start")
 #define END       TIME_TEXT("m.t_end")
 #define PUBLISHED TIME_TEXT("g.published_at")
-#define RECEIVED  TIME_TEXT("a.received_at")
-#define COMMITTED TIME_TEXT("a.committed_at")
+/* Those of the first transaction of a second stand for all of it. */
+#define RECEIVED  "to_char(a.received_at, 'YYYY-MM-DD HH24:MI:SS')"
+#define COMMITTED "to_char(a.committed_at, 'YYYY-MM-DD HH24:MI:SS')"
 #define BEGAN     TIME_TEXT("n.t_start")
 #define REACHES   TIME_TEXT("greatest(n.t_end, more.t_end)")
 #define NEXT      TIME_TEXT("n.next_t")

@@ -71,15 +71,6 @@ static void build_histogram(struct builder *b)
            " GROUP BY a.id, a.name, v.grade ORDER BY a.id, v.grade");
 }
 
-/* By which newest_periods() and newest_records() go on after the cursor. */
-static void add_after(struct builder *b)
-{
-    /* Without a cursor, what is before the end of all time. */
-    static const struct cursor end = {.keys = {LAST_US}};
-    builder_add(b, ", ");
-    builder_keys(b, b->has_cursor ? &b->cursor : &end);
-}
-
 /* newest_periods() also completes open ones from the records (0011-identity.sql). */
 static void build_periods(struct builder *b, int limit)
 {
@@ -89,7 +80,7 @@ static void build_periods(struct builder *b, int limit)
                 ", coalesce(k.ended, ''), k.records, %s FROM newest_periods($%d::timestamptz,"
                 " $%d::timestamptz, %s, ARRAY(SELECT id FROM asked), $%d::int, $%d::int",
                 cursor_sql(QUERY_PERIODS), from, to, builder_series_array(b), b->low, b->high);
-    add_after(b);
+    builder_go_on(b);
     builder_add(b,
                 ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
                 " JOIN series s ON s.id = k.series_id ORDER BY k.t DESC, k.series_id DESC,"
@@ -114,48 +105,6 @@ static void build_events(struct builder *b, int limit)
                 " ORDER BY e.t DESC, e.id DESC LIMIT $%d::bigint) k"
                 " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
                 " ORDER BY k.t DESC, k.id DESC",
-                limit);
-}
-
-/* A JSON object of the names and the values from `from` on: {"name":"text",...}. */
-#define JSON_OBJECT(names, from)                                                                   \
-    "'{' || coalesce((SELECT string_agg(to_json(u.name) || ':' || "                                \
-    "coalesce(to_json(u.value)::text, 'null'), ',' ORDER BY u.place) FROM unnest(" names           \
-    ", w.\"values\"[" from " + 1:" from " + cardinality(" names                                    \
-    ")]) WITH ORDINALITY AS u (name, value, place)), '') || '}'"
-
-/* The parts of a measurement: values are results, then parameters, then metadata. */
-#define RESULTS    "cardinality(c.results)"
-#define BOTH       RESULTS " + cardinality(c.parameters)"
-#define SCOPE      T_START " || CASE WHEN k.t_end > k.t THEN ' ... ' || " T_END " ELSE '' END"
-#define PARAMETERS JSON_OBJECT("c.parameters", RESULTS)
-#define METADATA   JSON_OBJECT("c.metadata", BOTH)
-
-/* The measurement as the mPlane result it was: compact JSON whatever the values hold. */
-static const char result_json[] =
-    "'{\"result\":' || to_json(c.verb)"
-    " || ',\"version\":1,\"registry\":' || to_json(c.registry)"
-    " || ',\"label\":' || to_json(k.label)"
-    " || ',\"when\":\"' || " SCOPE " || '\",\"parameters\":' || " PARAMETERS
-    " || ',\"metadata\":' || " METADATA " || ',\"results\":' || array_to_json(c.results)"
-    " || ',\"resultvalues\":[' || array_to_json(k.\"values\"[1:" RESULTS "]) || ']}'";
-
-/* The newest rows; newest_records() finds the days that hold them (0011-identity.sql). */
-static void build_records(struct builder *b, int limit)
-{
-    builder_add(b,
-                " SELECT " T_START ", " OF_SERIES ", n.name, coalesce(k.grades[k.grade_id], 0), "
-                "k.grading_version, %s, %s FROM newest_records(",
-                result_json, cursor_sql(QUERY_RECORDS));
-    builder_records(b);
-    builder_add(b, ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int", b->low, b->high);
-    add_after(b);
-    builder_add(b,
-                ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
-                " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
-                " CROSS JOIN LATERAL (SELECT whole_values(k.\"values\", " RESULTS
-                ", c.of_series, " OF_SERIES ") AS \"values\") AS w"
-                " ORDER BY k.t DESC, k.series_id DESC, k.t_end DESC, k.key DESC, k.grade_id DESC",
                 limit);
 }
 
@@ -217,7 +166,7 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         build_events(b, builder_number(b, rows));
         break;
     case QUERY_RECORDS:
-        build_records(b, builder_number(b, rows));
+        builder_newest(b, builder_number(b, rows));
         break;
     case QUERY_GRADING:
         build_grading(b);
@@ -255,6 +204,9 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         return builder_now(b, rows);
     case QUERY_SILENT:
         return builder_silences(b, rows);
+    case QUERY_ARRIVALS:
+        builder_arrivals(b, rows);
+        break;
     case QUERY_KINDS:
         break;
     }
@@ -268,7 +220,8 @@ int criteria_build(struct arena *a, const struct query_message *q, uint32_t rows
     if (b == NULL) {
         return -2;
     }
-    *c = (struct criteria){.columns = query_rows[q->kind].columns, .moving = -1};
+    *c = (struct criteria){
+        .kind = (enum query_kind)q->kind, .columns = query_rows[q->kind].columns, .moving = -1};
     while (c->columns[c->column_count] != NULL) {
         c->column_count++;
     }

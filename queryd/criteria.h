@@ -24,10 +24,11 @@ struct criteria {
     int parameter_count;
     const char *const *columns; /* of the answer, as many as the statement gives; constant */
     uint32_t column_count;
+    enum query_kind kind;
     /* Set when one grade name is asked for: no row may mean that there is no such name. */
     const char *grade_name;
-    int moving; /* place in `parameters` of arrival, n and mark of a cursor of the feed, which
-                   moves while the question is held; -1: it cannot be held */
+    int moving; /* place in `parameters` of a cursor's keys, which move while the question is held;
+                   -1: it cannot be held */
     const struct explainer
         *explainer;         /* the answer follows from the rows by it; NULL: it is they */
     bool counts;            /* a row per grade name, whatever the store holds */

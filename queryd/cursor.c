@@ -115,7 +115,8 @@ int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor)
 
 bool cursor_is_word(enum query_kind kind, struct slice text)
 {
-    return kind == QUERY_CHANGES && (slice_is(text, CURSOR_NOW) || slice_is(text, CURSOR_BEGIN));
+    return (kind == QUERY_CHANGES || kind == QUERY_ARRIVALS) &&
+           (slice_is(text, CURSOR_NOW) || slice_is(text, CURSOR_BEGIN));
 }
 
 const char *cursor_sql(enum query_kind kind)

@@ -13,7 +13,7 @@
 #include "common/slice.h"
 #include "schemas/messages.h"
 
-#define CURSOR_KEYS 5
+#define CURSOR_KEYS 6
 
 enum cursor_key { CURSOR_ID, CURSOR_GRADE, CURSOR_TIME, CURSOR_TEXT, CURSOR_NONE };
 
@@ -30,7 +30,7 @@ struct cursor {
  */
 int cursor_parse(enum query_kind kind, struct slice text, struct cursor *cursor);
 
-/* Of the feed of changes, which goes forward: a word that stands for a cursor. */
+/* Of the feed of changes, and of arrivals, which go forward: a word that stands for a cursor. */
 bool cursor_is_word(enum query_kind kind, struct slice text);
 
 /*

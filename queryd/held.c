@@ -39,12 +39,12 @@ static bool move_on(struct question *q)
 {
     struct cursor cursor;
     struct criteria *c = &q->criteria;
-    if (cursor_parse(QUERY_CHANGES, q->cells[q->cell_count - 1], &cursor) == -1) {
+    if (cursor_parse(c->kind, q->cells[q->cell_count - 1], &cursor) == -1) {
         return false;
     }
-    for (int i = 0; i < QUESTION_MOVING; i++) {
+    for (unsigned i = 0; i < cursor.key_count; i++) {
         snprintf(q->moved[i], sizeof q->moved[i], "%" PRId64, cursor.keys[i]);
-        c->parameters[c->moving + i] = q->moved[i];
+        c->parameters[c->moving + (int)i] = q->moved[i];
     }
     return true;
 }
@@ -68,13 +68,13 @@ bool held_keep(struct question *q)
     return true;
 }
 
-void held_look(struct query_engine *engine)
+void held_look(struct query_engine *engine, bool told)
 {
     struct question *q;
-    engine->held_looked_us = daemon_clock_us();
+    engine->held_looked_us = told ? daemon_clock_us() : engine->held_looked_us;
     DL_FOREACH(engine->all, q)
     {
-        q->due = q->held;
+        q->due = q->due || (q->held && (told || q->criteria.kind == QUERY_ARRIVALS));
     }
 }
 
@@ -83,7 +83,7 @@ bool held_look_again(struct query_engine *engine)
     if (engine->held_count == 0 || daemon_clock_us() - engine->held_looked_us < LOOK_US) {
         return false;
     }
-    held_look(engine);
+    held_look(engine, true);
     return true;
 }
 

@@ -12,8 +12,9 @@
  * wait for it; else false. */
 bool held_keep(struct question *q);
 
-/* Something was committed, or may have been: all that are held are due. */
-void held_look(struct query_engine *engine);
+/* Something was committed, or may have been, and told or not: those are due that may have an answer
+ * now. */
+void held_look(struct query_engine *engine, bool told);
 /* The same, of news that may have been lost: true when it was the time for it. */
 bool held_look_again(struct query_engine *engine);
 

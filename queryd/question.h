@@ -14,10 +14,10 @@
 #include "common/message.h"
 #include "common/turns.h"
 #include "queryd/criteria.h"
+#include "queryd/cursor.h"
 #include "queryd/why/explainer.h"
 
 #define QUESTION_IDENTITY 255 /* ZeroMQ's routing ids are not longer */
-#define QUESTION_MOVING   3   /* keys of a cursor of the feed */
 
 struct query_engine;
 
@@ -45,8 +45,8 @@ struct question {
     bool held; /* waits for it, and has no turn: its cells say that there is nothing yet */
     bool due;  /* there may be something by now */
     struct slice asker;
-    char moved[QUESTION_MOVING][24]; /* how far it has come meanwhile */
-    bool cancelled;                  /* nobody waits for the answer any more */
+    char moved[CURSOR_KEYS][24]; /* how far it has come meanwhile */
+    bool cancelled;              /* nobody waits for the answer any more */
     bool too_large;
     enum question_step step;
     void *explained;      /* of one that explains: its explainer's, what was read so far */

@@ -222,17 +222,18 @@ static int on_news(zloop_t *loop, zsock_t *socket, void *context)
     (void)context;
     struct bus_message m;
     int received;
-    bool told = false;
+    bool any = false, told = false;
     while ((received = bus_receive(socket, &m)) != 1) {
         struct arrived_message news;
         if (received == 0) {
-            told = told || (m.count == 2 && arrived_decode_all(m.frames[1], NULL, &news) == 0 &&
-                            news.told == 1);
+            bool good = m.count == 2 && arrived_decode_all(m.frames[1], NULL, &news) == 0;
+            any = any || good;
+            told = told || (good && news.told == 1);
             bus_release(&m);
         }
     }
-    if (told) {
-        held_look(&self);
+    if (any) {
+        held_look(&self, told);
         dispatch();
     }
     return 0;

@@ -161,6 +161,15 @@
         "silence.expected", "silence.delay", "silence.told", "silence.retired", "list.cursor"
 
 /*
+ * The records behind a cursor in the order in which they arrived, each once; the same cursors and
+ * last row.
+ */
+#define PARAMETERS_OF_ARRIVALS PARAMETERS_OF_LISTING, "feed.wait"
+#define COLUMNS_OF_ARRIVALS                                                                        \
+    "time", "feed.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version",       \
+        "results.repo", "list.cursor"
+
+/*
  * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append
  * only. letter and KEYS are of a listing: with what its cursors begin, and by which columns k.* of
  * the statement its rows are in order. A TIME that comes first also bounds the range: then the
@@ -181,6 +190,8 @@
 #define KEYS_OF_REJECTS(KEY)  KEY(ID, id)
 #define KEYS_OF_CHANGES(KEY)  KEY(ID, arrival) KEY(ID, n) KEY(ID, mark)
 #define KEYS_OF_TIMELINE(KEY) KEY(ID, series_id) KEY(GRADE, grade_id)
+#define KEYS_OF_ARRIVALS(KEY)                                                                      \
+    KEY(ID, arrival) KEY(ID, series_id) KEY(TIME, t) KEY(ID, key) KEY(GRADE, grade_id) KEY(ID, mark)
 
 #define KEYS_OF_SERIES(KEY) KEY(ID, id) KEY(GRADE, grade_id)
 
@@ -207,7 +218,8 @@
     QUERY(SERIES, "s", KEYS_OF_SERIES)                                                             \
     QUERY(FACETS, "", NO_KEYS)                                                                     \
     QUERY(NOW, "", NO_KEYS)                                                                        \
-    QUERY(SILENT, "q", KEYS_OF_SILENT)
+    QUERY(SILENT, "q", KEYS_OF_SILENT)                                                             \
+    QUERY(ARRIVALS, "n", KEYS_OF_ARRIVALS)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -243,7 +255,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(SERIES, "QuerySeries", "query", QUERY_SERIES)                                       \
     CAPABILITY(FACETS, "QueryFacets", "query", QUERY_FACETS)                                       \
     CAPABILITY(NOW, "QueryNow", "query", QUERY_NOW)                                                \
-    CAPABILITY(SILENT, "QuerySilent", "query", QUERY_SILENT)
+    CAPABILITY(SILENT, "QuerySilent", "query", QUERY_SILENT)                                       \
+    CAPABILITY(ARRIVALS, "QueryArrivals", "query", QUERY_ARRIVALS)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

@@ -36,8 +36,9 @@
  * The last row of each answer about the feed, or about records in the order of arrival, is none of
  * them: it has nothing but its kind and the cursor to go on with.
  */
-#define FEED_MORE "more" /* there is more behind it already */
-#define FEED_END  "end"  /* that is all there is by now */
+#define FEED_RECORD "record" /* of those a record in the order of arrival is */
+#define FEED_MORE   "more"   /* there is more behind it already */
+#define FEED_END    "end"    /* that is all there is by now */
 #define FEED_HISTORY                                                                               \
     "history"          /* the cursor given is of a store that this one is not the same as          \
                         */

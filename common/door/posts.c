@@ -200,7 +200,7 @@ static void on_silence(evutil_socket_t fd, short what, void *context)
 {
     struct post *p = context;
     (void)fd, (void)what;
-    p->kind->busy(p, "ingestd did not answer in time");
+    p->kind->busy(p, POSTS_UNKNOWN);
 }
 
 static void on_delay(evutil_socket_t fd, short what, void *context)

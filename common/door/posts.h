@@ -77,6 +77,9 @@ struct post {
     bool under_way; /* ingestd has it */
 };
 
+/* Why it is busy where that is all that is known: what was posted may be kept. */
+#define POSTS_UNKNOWN "ingestd did not answer in time"
+
 /* After so long whoever was told "busy" may come again. */
 #define POSTS_RETRY_US 2000000
 

@@ -113,6 +113,9 @@ static void make_dimensions(struct record_maker *m, struct scope *s, struct form
 /* What stands where a time was expected, for a message. */
 static const char *shown(struct scope *s, const struct instant *t, char room[DOCUMENT_SHOWN_ROOM])
 {
+    while (t->alternative_count > 0) { /* the last that was tried */
+        t = t->alternatives[t->alternative_count - 1];
+    }
     struct format_value v =
         t->value == NULL ? (struct format_value){.kind = VALUE_NONE} : evaluate(s, t->value);
     struct slice text = v.kind == VALUE_NODE ? slice_of("a list or an object")

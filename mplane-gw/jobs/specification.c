@@ -162,7 +162,8 @@ static int read_grade_range(const struct reading *r, const struct parameter_read
                  self->element, SHOWN(range));
         return -1;
     }
-    if (range.at == NULL && (r->kind == CAPABILITY_RECORDS || r->kind == CAPABILITY_SERIES)) {
+    if (range.at == NULL && (r->kind == CAPABILITY_RECORDS || r->kind == CAPABILITY_SERIES ||
+                             r->kind == CAPABILITY_ARRIVALS)) {
         q->grade_low = 0;
     } else if (range.at == NULL && (r->kind == CAPABILITY_GRID || r->kind == CAPABILITY_FACETS ||
                                     r->kind == CAPABILITY_NOW)) {

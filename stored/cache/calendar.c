@@ -8,6 +8,8 @@
 #include "stored/db/sql.h"
 #include "stored/db/sql_columns.h"
 
+#define ARRIVALS_AT_ONCE 64
+
 uint32_t calendar_place(const struct calendar *c, int32_t hour)
 {
     uint32_t low = 0, high = c->hour_count;
@@ -134,17 +136,28 @@ bool calendar_is_sealed(const struct calendar *c, int32_t day)
     return true;
 }
 
+/* The end of the numbers such as this one, which few of them move. */
+static int64_t arrivals_end(int64_t arrival)
+{
+    return (arrival / ARRIVALS_AT_ONCE + 1) * ARRIVALS_AT_ONCE;
+}
+
 struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int32_t reach,
-                                     int64_t clock_us)
+                                     int64_t arrival, int64_t clock_us)
 {
     struct calendar_hour *h = calendar_find(c, hour);
     if (h == NULL) {
         h = insert_hour(c, hour, HOUR_NEW, clock_us);
+        if (h != NULL) {
+            h->arrived_from = arrival;
+        }
     }
     if (h != NULL) {
         h->touched_us = clock_us;
-        h->moved = h->moved || h->state == HOUR_NEW || reach > h->reach;
+        h->moved =
+            h->moved || h->state == HOUR_NEW || reach > h->reach || arrival >= h->arrived_until;
         h->reach = reach > h->reach ? reach : h->reach;
+        h->arrived_until = arrival >= h->arrived_until ? arrivals_end(arrival) : h->arrived_until;
         c->stale = c->stale || h->moved;
     }
     return h;
@@ -215,6 +228,8 @@ int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us)
         rc = h == NULL ? -1 : 0;
         if (h != NULL) {
             int64_t reach_us = pg_cell_time(r, i, HOURS_REACH);
+            h->arrived_from = pg_cell_64(r, i, HOURS_FROM);
+            h->arrived_until = pg_cell_64(r, i, HOURS_UNTIL);
             h->reach = reach_us < INT32_MAX * HOUR_US ? calendar_hour_of(reach_us) - 1 : INT32_MAX;
         }
     }
@@ -264,11 +279,14 @@ int calendar_write(struct calendar *c, struct pg *pg, struct pg_params *params)
     pg_params_begin(params);
     int hours = pg_add_array(params, PG_TIMESTAMPTZ);
     int reaches = pg_add_array(params, PG_TIMESTAMPTZ);
+    int from = pg_add_array(params, PG_BIGINT), until = pg_add_array(params, PG_BIGINT);
     for (uint32_t i = 0; i < c->hour_count; i++) {
         struct calendar_hour *h = &c->hours[i];
         if (h->moved) {
             pg_put_time(params, hours, h->hour * HOUR_US);
             pg_put_time(params, reaches, (h->reach + INT64_C(1)) * HOUR_US);
+            pg_put_64(params, from, h->arrived_from);
+            pg_put_64(params, until, h->arrived_until);
             h->state = h->state == HOUR_NEW ? HOUR_OPEN : h->state;
             h->moved = false;
         }

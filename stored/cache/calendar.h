@@ -22,8 +22,10 @@ struct calendar_hour {
     int32_t hour;  /* since 1970 */
     int32_t reach; /* the hour in which the last of its records ends; INT32_MAX: not known */
     uint8_t state;
-    bool moved;         /* reach is not in the database yet */
-    int64_t touched_us; /* of a steady clock: when a record last fell into it */
+    bool moved;                          /* what is below or above is not in the database yet */
+    int64_t arrived_from, arrived_until; /* the numbers of the transactions that brought its records
+                                            are within; the end is rounded up */
+    int64_t touched_us;                  /* of a steady clock: when a record last fell into it */
 };
 
 /* A day's partition (SQL_WHOLE_DAY), or one of a class in it. */
@@ -58,11 +60,12 @@ int calendar_load(struct calendar *c, struct pg *pg, int64_t clock_us);
 void calendar_release(struct calendar *c);
 
 /*
- * A record starts in the hour and ends in the hour `reach`. The hour's entry, made (HOUR_NEW) when
+ * A record that the transaction of this number brings starts in the hour and ends in the hour
+ * `reach`. The hour's entry, made (HOUR_NEW) when
  * it is not there. NULL when memory is out. Valid until the next call.
  */
 struct calendar_hour *calendar_touch(struct calendar *c, int32_t hour, int32_t reach,
-                                     int64_t clock_us);
+                                     int64_t arrival, int64_t clock_us);
 
 /* Where the first of `hours` stands that is not before this one. */
 uint32_t calendar_place(const struct calendar *c, int32_t hour);

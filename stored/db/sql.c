@@ -193,9 +193,11 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_HOURS] = "SELECT " HOURS_COLUMNS " FROM measured_hour",
 
     [SQL_HOURS_ADD] =
-        "INSERT INTO measured_hour AS h (hour, reach)"
-        " SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[])"
-        " ON CONFLICT (hour) DO UPDATE SET reach = excluded.reach WHERE h.reach < excluded.reach",
+        "INSERT INTO measured_hour AS h (hour, reach, arrived_from, arrived_until)"
+        " SELECT * FROM unnest($1::timestamptz[], $2::timestamptz[], $3::bigint[], $4::bigint[])"
+        " ON CONFLICT (hour) DO UPDATE SET reach = greatest(h.reach, excluded.reach),"
+        " arrived_from = least(h.arrived_from, excluded.arrived_from),"
+        " arrived_until = greatest(h.arrived_until, excluded.arrived_until)",
 
     [SQL_HOUR_LIST] = "INSERT INTO measured_hour (hour) VALUES ($1::timestamptz)"
                       " ON CONFLICT DO NOTHING",
@@ -717,6 +719,11 @@ int sql_partition(int32_t day, int32_t class, char text[SQL_PARTITION_BYTES])
     return 0;
 }
 
+/* Of the day twice. */
+#define WITHIN_DAY                                                                                 \
+    "hour >= 'epoch'::timestamptz + %" PRId32 " * interval '24 hours'"                             \
+    " AND hour < 'epoch'::timestamptz + (%" PRId32 " + 1) * interval '24 hours'"
+
 void sql_partition_drop(int32_t day, int32_t class, char text[SQL_PARTITION_BYTES])
 {
     char name[SQL_NAME_BYTES];
@@ -729,10 +736,13 @@ void sql_partition_drop(int32_t day, int32_t class, char text[SQL_PARTITION_BYTE
         text, SQL_PARTITION_BYTES,
         "WITH counted AS (SELECT ledger_id, count(*) AS n FROM %s GROUP BY ledger_id),"
         " noted AS (INSERT INTO ledger_dropped (ledger_id, records)"
-        "           SELECT c.ledger_id, c.n FROM counted c JOIN ledger l ON l.id = c.ledger_id)"
+        "           SELECT c.ledger_id, c.n FROM counted c JOIN ledger l ON l.id = c.ledger_id),"
+        " cut AS (UPDATE arrival_cut SET below = greatest(below, ("
+        "            SELECT max(least(arrived_until, arrival_last() + 1)) FROM measured_hour"
+        "            WHERE " WITHIN_DAY ")))"
         " SELECT coalesce(sum(n), 0)::bigint FROM counted;"
         "DROP TABLE %s",
-        name, name);
+        name, day, day, name);
 }
 
 int sql_partition_parse(const char *name, int32_t *day, int32_t *class)

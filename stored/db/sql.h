@@ -177,7 +177,7 @@ extern const char sql_vacuum_entries[];
  */
 #define SQL_WHOLE_DAY       (-1)
 #define SQL_NAME_BYTES      64
-#define SQL_PARTITION_BYTES 800
+#define SQL_PARTITION_BYTES 1200
 
 /* Makes it, as two statements: attaching takes no lock that readers wait for. -1 outside of the
  * years 1970 to 9999. */

@@ -48,7 +48,9 @@ enum { ROLE_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
     FIRST(HOURS_HOUR, "hour", 1)                                                                   \
     NEXT(HOURS_SEALED, "sealed", 1)                                                                \
     NEXT(HOURS_IN_DAY, "in_day", 1)                                                                \
-    NEXT(HOURS_REACH, "reach", 1)
+    NEXT(HOURS_REACH, "reach", 1)                                                                  \
+    NEXT(HOURS_FROM, "arrived_from", 1)                                                            \
+    NEXT(HOURS_UNTIL, "arrived_until", 1)
 #define HOURS_COLUMNS HOURS_LIST(COLUMN_FIRST, COLUMN_NEXT)
 enum { HOURS_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
 

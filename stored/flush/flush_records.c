@@ -82,7 +82,8 @@ static int touch_hours(struct flush *f)
         if (hour == last && reach == last_reach) {
             continue;
         }
-        if (calendar_touch(&f->store->calendar, hour, reach, f->clock_us) == NULL) {
+        if (calendar_touch(&f->store->calendar, hour, reach, f->store->arrival.number,
+                           f->clock_us) == NULL) {
             return -1;
         }
         last = hour;

@@ -81,6 +81,38 @@ def test_changes_followed(module_set, told):
     process.communicate()
 
 
+def test_one_signal_ends_what_follows(module_set, told, tmp_path):
+    """Also while it waits for an answer that is held."""
+    told.change(GOOD)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        following = start(module_set, "changes", "--dest", told.dest, "--follow")
+        time.sleep(4)  # beyond what is waited for before there is a receipt
+        following.send_signal(number)
+        following.communicate(timeout=30)
+        assert following.returncode in (-number, 128 + number, 1)
+
+
+def test_records_as_they_arrive(module_set, told, tmp_path):
+    """Once, followed, and a command for each."""
+    told.change(GOOD, BAD)
+    rows = module_set.rows("arrivals", "--dest", told.dest, "--grade", "overall")
+    assert [row["feed.kind"] for row in rows] == ["record", "record", "end"]
+    first, *_ = module_set.rows("arrivals", "--dest", told.dest, "--grade", "overall", "--limit", "1")
+    assert module_set.rows("arrivals", "--dest", told.dest, "--grade", "overall", "--cursor", first["list.cursor"]) == rows[1:]
+    assert json.loads(rows[0]["results.repo"])["result"] == "measure"
+    done = module_set.cmd("watch", str(tmp_path / "at"), "--records", "--kinds", "event", "--exec", "true", check=False)
+    assert done.returncode == 2 and "--kinds: expected without --records" in done.stderr
+    watching = start(module_set, "watch", str(tmp_path / "at"), "--records", "--dest", told.dest, "--grade", "overall", "--exec",
+                     f"cat >>{tmp_path}/got")
+    wait_for((tmp_path / "at").exists)
+    told.change(GOOD)
+    wait_for(lambda: (tmp_path / "got").exists() and "\n" in (tmp_path / "got").read_text())
+    watching.kill()
+    watching.communicate()
+    got, = [json.loads(line) for line in (tmp_path / "got").read_text().splitlines()]
+    assert got["feed.kind"] == "record" and got["grade.value"] == 5
+
+
 def test_watch_goes_on_from_its_file(module_set, told, tmp_path):
     told.change(GOOD, BAD)
     file, out = tmp_path / "cursor", tmp_path / "out"

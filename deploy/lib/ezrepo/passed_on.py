@@ -30,7 +30,8 @@ COMMANDS = {
     "series": "the series that match, which grade each has now, and since when",
     "facets": "[DIMENSION]: the values of a dimension, or some of each, among the series that match, the most frequent first",
     "changes": "what changed, in the order in which it was told: [--since TIME|--cursor CURSOR] [--follow]",
-    "watch": "FILE [--exec CMD]: what changes, from the cursor in a file on, which is kept there",
+    "arrivals": "the records that match, in the order in which they arrived: [--since TIME|--cursor CURSOR] [--follow]",
+    "watch": "FILE [--exec CMD] [--records]: what changes, or records, from the cursor in a file on, which is kept there",
     "grading": "check FILE | get | set FILE | history | add-defaults TYPE...: the grading in force; blocks that record types bring"
                " along",
     "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
