@@ -117,7 +117,7 @@ static void test_all_kinds_use_their_parameters(void **state)
                 keys++;
             }
             snprintf(cursor, sizeof cursor, "%s5%.*s", query_rows[kind].letter, 2 * (int)keys - 2,
-                     ".1.1.1.1");
+                     ".1.1.1.1.1");
         }
         for (int variant = 0; variant < 16; variant++) {
             struct query_message q = any((enum query_kind)kind);
