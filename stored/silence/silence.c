@@ -16,9 +16,9 @@
 
 #define US_PER_S      INT64_C(1000000)
 #define MINUTE_US     (60 * US_PER_S)
-#define PORTION_FIRST 16
+#define PORTION_LEAST 64 /* less save little: to plan a statement takes as long */
 #define PORTION_MOST  1024
-#define PORTION_US    INT64_C(10000) /* that a portion is to take */
+#define PORTION_US    INT64_C(25000) /* that a portion is to take */
 #define LOAD_SERIES   2000
 #define LOAD_DAYS     1 /* before the newest: who was not heard of for longer is looked at */
 #define RETRY_US      (5 * US_PER_S)
@@ -28,7 +28,7 @@ struct silence *silence_new(struct store *store)
     struct silence *s = calloc(1, sizeof *s);
     if (s != NULL) {
         s->store = store;
-        s->portion = PORTION_FIRST;
+        s->portion = PORTION_LEAST;
         subjects_clear(&s->all);
     }
     return s;
@@ -371,7 +371,7 @@ static int look(struct silence *s, int64_t until_us)
     }
     count_add(COUNT_SILENCES_LOOKED, l.count + (probe != NULL));
     int64_t took_us = daemon_clock_us() - began_us;
-    if (took_us > PORTION_US && s->portion > 1) {
+    if (took_us > PORTION_US && s->portion > PORTION_LEAST) {
         s->portion /= 2;
     } else if (took_us < PORTION_US / 2 && s->portion < PORTION_MOST && s->more) {
         s->portion *= 2;

@@ -2,8 +2,8 @@
 /*
  * Who may fall silent: series, and probes as one series made of all their records. Of each is known
  * before when it cannot be told silent, however few that takes: a record moves that on, and only
- * who reaches it is looked at in the store, which knows exactly. So 1,000,000 series cost about 100
- * bytes each, and a record a look into a table. Pure.
+ * who reaches it is looked at in the store, which knows exactly. So a series costs
+ * some 170 bytes, and a record a look into a table. Pure.
  *
  *   told not before   L + 3 e       L: the latest end that was heard of
  *                                   e: as it was seen last, as long as no distance that makes it
