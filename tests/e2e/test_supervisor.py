@@ -556,7 +556,7 @@ def test_capabilities_taken_away_and_given_back(lab):
         one.ask(specification(lab.gateway, "QueryEvents-1", token="gone", columns=["time", *DIMENSIONS, "grade.name",
                               "grade.from", "grade.to", "event.retracted", "list.cursor"],
                               parameters={"list.limit": "1", "list.after": "*"}))
-    lab.wait(lambda: one.labels() == ["GetGrading", "QueryBuckets", "QueryByCriteria", "QueryHistogram", "ezrepo"])
+    lab.wait(lambda: one.labels() == ["GetGrading", "QueryByCriteria", "QueryHistogram", "ezrepo"])
     assert "withdrawn" in lab.answer(one, "gone", "exception")["message"]
     rules["Query*"] = rules["QueryByCriteria"]
     lab.gateway.write_config()
