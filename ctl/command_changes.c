@@ -32,7 +32,7 @@ static struct {
     {                                                                                              \
         "kinds", "KIND,...", &given.kinds, NULL,                                                   \
             "only these: event, retraction, silence, return, retired, absence, presence, "         \
-            "grading, gap, rebuild"                                                                \
+            "grading, gap, rebuild, maintenance"                                                   \
     }
 
 #define FOLLOW_OPTIONS(first)                                                                      \

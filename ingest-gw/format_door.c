@@ -67,9 +67,9 @@ static const char *read_time(struct arena *a, struct context_query *context, uin
     return context->values[i].at == NULL ? "out of memory" : NULL;
 }
 
-static bool is_time(struct slice name)
+static bool is_time(const struct format *f, struct slice name)
 {
-    return slice_is(name, "time") || slice_is(name, "received");
+    return slice_is(name, "received") || (slice_is(name, "time") && !format_asks(f, name));
 }
 
 const char *format_door_parameters(const struct door_request *r, struct arena *a,
@@ -80,7 +80,7 @@ const char *format_door_parameters(const struct door_request *r, struct arena *a
     const char *why = context_query_read(
         a, evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->request)), context);
     for (uint32_t i = 0; why == NULL && i < context->count; i++) {
-        if (f != NULL && is_time(context->names[i])) {
+        if (f != NULL && is_time(f->format, context->names[i])) {
             why = read_time(a, context, i);
         } else if (f == NULL || !format_asks(f->format, context->names[i])) {
             why = arena_printf(a, "the format %.64s asks for no \"%.*s\"", r->rest,

@@ -67,9 +67,16 @@ static void add_key(struct builder *b, const int at[], int key, const char *name
                     const char *of_word)
 {
     bool time = cursor_key(QUERY_ARRIVALS, (unsigned)key) == CURSOR_TIME;
-    builder_add(b, ", CASE WHEN $%d::bigint < 0 THEN %s ELSE %s$%d::bigint%s END AS %s", at[0],
-                of_word, time ? "'epoch'::timestamptz + " : "", at[key],
-                time ? " * interval '1 microsecond'" : "", name);
+    builder_add(b, ", CASE WHEN $%d::bigint < 0 THEN %s ELSE ", at[0], of_word);
+    if (time) { /* seconds and their rest, each exact as a float8 */
+        builder_add(b,
+                    "to_timestamp($%d::bigint / 1000000)"
+                    " + ($%d::bigint %% 1000000) * interval '1 microsecond'",
+                    at[key], at[key]);
+    } else {
+        builder_add(b, "$%d::bigint", at[key]);
+    }
+    builder_add(b, " END AS %s", name);
 }
 
 /* `given`: behind which record, and whether there is a way from there (builder_changes.c). */
@@ -104,21 +111,29 @@ static void add_page(struct builder *b, uint64_t rows)
     builder_add(b,
                 ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int, g.arrival, g.series_id, g.t,"
                 " g.key, g.grade_id, here.last, $%d::bigint) AS f WHERE g.lost = ''),"
-                " page AS MATERIALIZED (SELECT * FROM found WHERE series_id IS NOT NULL"
-                " ORDER BY arrival, series_id, t, key, grade_id LIMIT $%d::bigint),",
+                /* A day that was dropped meanwhile is gone from what was found, but from the
+                 * snapshot its note is missing. */
+                " cut AS MATERIALIZED (SELECT arrival_cut_now() AS below FROM"
+                " (SELECT count(*) FROM found) AS after_that),"
+                " judged AS MATERIALIZED (SELECT c.below, CASE WHEN g.lost = '' AND"
+                " (g.arrival, g.series_id) < (c.below - 1, " MOST_ID ") THEN '" FEED_CUT
+                "' ELSE g.lost END AS lost FROM given g CROSS JOIN cut c),"
+                " page AS MATERIALIZED (SELECT f.* FROM found f JOIN judged j ON j.lost = ''"
+                " WHERE series_id IS NOT NULL ORDER BY arrival, series_id, t, key, grade_id LIMIT "
+                "$%d::bigint),",
                 b->low, b->high, limit, limit);
     builder_add(
         b,
         " size AS MATERIALIZED (SELECT (SELECT count(*) FROM page) = $%d::bigint AS full_page),"
         " reached AS ("
         "SELECT lost AS kind, greatest(below - 1, 0) AS arrival, " BEHIND
-        " FROM given, here WHERE lost <> ''"
+        " FROM judged WHERE lost <> ''"
         " UNION ALL (SELECT '" FEED_MORE "', arrival, series_id, t, key, grade_id FROM page, size"
         " WHERE full_page ORDER BY arrival DESC, series_id DESC, t DESC, key DESC, grade_id DESC "
         "LIMIT 1)"
         " UNION ALL SELECT CASE WHEN f.arrival < last THEN '" FEED_MORE "' ELSE '" FEED_END
-        "' END, f.arrival, " BEHIND " FROM found f, here, size"
-        " WHERE f.series_id IS NULL AND NOT full_page)",
+        "' END, f.arrival, " BEHIND " FROM found f, here, size, judged"
+        " WHERE lost = '' AND f.series_id IS NULL AND NOT full_page)",
         limit);
 }
 

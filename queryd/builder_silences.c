@@ -30,7 +30,7 @@ int builder_silences(struct builder *b, uint64_t rows)
                     "k.t") ", s.type, s.content, k.probe, s.source, s.dest, s.path,"
                            " CASE WHEN k.series_id IS NULL THEN (SELECT count(*) FROM series p "
                            "WHERE p.probe ="
-                           " k.probe) ELSE 1 END, k.number, " TIME_TEXT(
+                           " k.probe%s) ELSE 1 END, k.number, " TIME_TEXT(
                                "k.last_end") ","
                                              " trim_scale(k.expected_us / 1000000.0), "
                                              "trim_scale(k.delay_us / 1000000.0), " TIME_TEXT(
@@ -40,6 +40,7 @@ int builder_silences(struct builder *b, uint64_t rows)
                                                             " FROM page k LEFT JOIN series s ON "
                                                             "s.id = k.series_id"
                                                             " ORDER BY k.t DESC, k.number DESC",
-                limit, cursor_sql(QUERY_SILENT));
+                limit, b->bound ? " AND p.id IN (SELECT id FROM matched)" : "",
+                cursor_sql(QUERY_SILENT));
     return 0;
 }

@@ -4,6 +4,7 @@
  * What "now" is of a series and a grade name is decided by states_at() of the store, in the same
  * snapshot (docs/semantics.md, "Now"). No I/O.
  */
+#include "common/pattern.h"
 #include "common/record_dimensions.h"
 #include "queryd/builder.h"
 
@@ -136,6 +137,14 @@ int builder_facets(struct builder *b, uint64_t rows)
     int only = all ? -1 : builder_dimension(b, "facet.dimension", q->facet);
     if ((!all && only == -1) || builder_about_now(b) == -1) {
         return -1;
+    }
+    if (q->grade_low == 0) {
+        return builder_fault(b,
+                             "range.grade: expected grades within 1 ... 5, since what has none is "
+                             "not bad");
+    }
+    if (!pattern_is_text(q->begins)) {
+        return builder_fault(b, "facet.begins: expected UTF-8 without NUL");
     }
     int limit = builder_number(b, all && q->limit == 0 ? SHORT_FACETS : rows);
     int begins = q->begins.len == 0 ? 0 : builder_text(b, q->begins);

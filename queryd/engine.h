@@ -22,6 +22,8 @@ struct query_engine {
     struct question *all;     /* that wait, run or are held */
     struct turns turns;
     int64_t held_looked_us;
+    int64_t records_due_us;   /* when those that follow records are looked at; 0: nothing came */
+    uint64_t news, told_news; /* how often something was committed; and told in the feed */
     uint32_t held_count;
     struct editions editions;
     bool dispatching;

@@ -12,10 +12,15 @@
  * wait for it; else false. */
 bool held_keep(struct question *q);
 
-/* Something was committed, or may have been, and told or not: those are due that may have an answer
- * now. */
-void held_look(struct query_engine *engine, bool told);
-/* The same, of news that may have been lost: true when it was the time for it. */
+/* Its statement begins: news from now on are not in its answer. */
+void held_begins(struct question *q);
+
+/* Something was committed, and told or not: those are due that may have an answer now, those that
+ * follow records within a fifth of a second. */
+void held_news(struct query_engine *engine, bool told);
+/* These, once it is the time for them. When that is next; INT64_MAX: nothing came. */
+int64_t held_look_at_records(struct query_engine *engine, int64_t now_us);
+/* All, since news may have been lost: true when it was the time for it. */
 bool held_look_again(struct query_engine *engine);
 
 /* Of those due as many get into the queue as can be asked at once. */

@@ -42,8 +42,10 @@ struct question {
     struct slice *cells; /* texts in the arena */
     uint32_t cell_count, cell_room;
     int64_t held_until_us; /* may wait so long for something to answer; 0: is answered at once */
-    bool held; /* waits for it, and has no turn: its cells say that there is nothing yet */
-    bool due;  /* there may be something by now */
+    bool held;      /* waits for it, and has no turn: its cells say that there is nothing yet */
+    bool due;       /* there may be something by now */
+    uint32_t looks; /* how often it was held */
+    uint64_t news_known; /* that there were when its statement began */
     struct slice asker;
     char moved[CURSOR_KEYS][24]; /* how far it has come meanwhile */
     bool cancelled;              /* nobody waits for the answer any more */

@@ -37,6 +37,7 @@ static bool run_next(void)
         engine_conclude(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
         return true;
     }
+    held_begins(q);
     int busy = query_steps_run(q, left_ms);
     if (busy == 1) {
         engine_wait_again(q);
@@ -185,7 +186,8 @@ static int on_socket(zloop_t *loop, zsock_t *socket, void *context)
 static void on_deadline(void *context)
 {
     (void)context;
-    int64_t now = daemon_clock_us(), next_us = INT64_MAX;
+    int64_t now = daemon_clock_us();
+    int64_t next_us = held_look_at_records(&self, now);
     struct question *q, *next;
     DL_FOREACH_SAFE(self.all, q, next)
     {
@@ -213,6 +215,7 @@ static void on_deadline(void *context)
     if (next_us != INT64_MAX) {
         deadline_by(&self.deadline, next_us);
     }
+    dispatch();
 }
 
 /* Of what stored published only the newest counts. */
@@ -233,7 +236,7 @@ static int on_news(zloop_t *loop, zsock_t *socket, void *context)
         }
     }
     if (any) {
-        held_look(&self, told);
+        held_news(&self, told);
         dispatch();
     }
     return 0;

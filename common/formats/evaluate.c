@@ -168,6 +168,7 @@ static const struct json *root_of(struct scope *s, const struct json_path *path)
                : path->level < s->depth            ? s->elements[path->level]
                                                    : NULL;
     case JSON_ROOT_VARIABLE:
+        s->evaluation->of_receipt |= s->variables[path->variable].of_receipt;
         return node_of_value(s->evaluation, &s->variables[path->variable]);
     case JSON_ROOT_CONTEXT:
         v = of_context(s->evaluation, path->name);

@@ -150,6 +150,7 @@ bool evaluate_instant(struct scope *s, const struct instant *t, int64_t *us)
             if (evaluate_instant(s, t->alternatives[i], us)) {
                 return true;
             }
+            e->of_receipt = false; /* it gave no time */
         }
         return false;
     }

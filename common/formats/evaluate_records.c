@@ -204,7 +204,10 @@ static void make_record(void *context, struct scope *s)
         return;
     }
     for (uint32_t i = 0; i < rule->variable_count && e->fault == NULL; i++) {
-        s->variables[rule->variables[i].variable] = evaluate(s, rule->variables[i].value);
+        e->of_receipt = false;
+        struct format_value v = evaluate(s, rule->variables[i].value);
+        v.of_receipt = e->of_receipt;
+        s->variables[rule->variables[i].variable] = v;
     }
     struct format_record *r = e->fault == NULL ? next_record(m) : NULL;
     if (r != NULL) {

@@ -31,7 +31,8 @@ enum value_kind {
 
 struct format_value {
     enum value_kind kind;
-    union { /* by the kind */
+    bool of_receipt; /* #received was used for it */
+    union {          /* by the kind */
         struct slice text;
         const struct json *node;
         struct exact number;

@@ -438,7 +438,6 @@ static void preset(struct query_message *q)
     q->grade_name = slice_of("all");
     q->grade_low = 1;
     q->grade_high = 5;
-    q->after = q->instance = q->sender = q->reason = q->kinds = slice_of("");
     q->grid_rows = q->grid_columns = q->metric = slice_of("");
     q->after = q->instance = q->sender = q->reason = q->kinds = q->begins = q->facet = slice_of("");
 }

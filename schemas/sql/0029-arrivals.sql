@@ -17,23 +17,31 @@ CREATE TABLE arrival_cut (
 );
 INSERT INTO arrival_cut (below) VALUES (0);
 
+-- As it is at this moment, whatever the snapshot of the statement is.
+CREATE FUNCTION arrival_cut_now() RETURNS bigint LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    RETURN (SELECT below FROM ezrepo.arrival_cut);
+END $$;
+
 -- Records and grade names, as newest_records() has them, in the order of (arrival, series_id, t, key, grade_id), the
 -- first `enough` at least that come after (after_arrival, after_series, after_t, after_key, after_name), of
 -- transactions up to `until_arrival`; then a row with nothing but `arrival`: up to which transaction all are there. It
--- looks at 64 transactions first, then at twice as many each time, while there are not enough, for a second at most.
+-- looks at 16 transactions first, then at up to twice as many each time, at most 256, fewer where that took long, while
+-- there are not enough, for a second or so. Partitions that were never analysed would be read by their primary keys.
 CREATE FUNCTION arrived_records(since timestamptz, until timestamptz, reaching timestamptz, of_series bigint[],
                                 names smallint[], low int, high int, after_arrival bigint, after_series bigint,
                                 after_t timestamptz, after_key bigint, after_name bigint, until_arrival bigint, enough bigint)
 RETURNS TABLE (arrival bigint, series_id bigint, t timestamptz, key bigint, grade_id smallint, t_end timestamptz,
                schema_id bigint, grading_version integer, origin smallint, hops_id bigint, grades smallint[],
                "values" text[], label text)
-LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 AS $$
+LANGUAGE plpgsql STABLE PARALLEL RESTRICTED ROWS 100 SET enable_seqscan = off SET enable_indexscan = off AS $$
 DECLARE
     give_up timestamptz := clock_timestamp() + interval '1 second';
+    began timestamptz;
     first bigint := after_arrival;
     last bigint;
     reached bigint := until_arrival;
-    width bigint := 64;
+    width bigint := 16;
     found_rows bigint;
     got bigint;
     span record;
@@ -45,6 +53,7 @@ BEGIN
           AND h.arrived_until > first;
         EXIT WHEN first IS NULL OR first > until_arrival;
         last := least(until_arrival, first + width - 1);
+        began := clock_timestamp();
         got := 0;
         FOR span IN SELECT min(h.hour) AS first_hour, max(h.hour) + interval '1 hour' AS after_hour FROM measured_hour h
                     WHERE h.hour >= date_trunc('hour', since, 'UTC') AND h.hour < until AND h.reach >= reaching
@@ -70,7 +79,8 @@ BEGIN
         EXIT WHEN enough <= 0 OR last = until_arrival OR clock_timestamp() > give_up;
         reached := until_arrival;
         first := last + 1;
-        width := least(2 * width, 1 << 30);
+        width := CASE WHEN clock_timestamp() - began > interval '100 milliseconds' THEN greatest(width / 2, 1)
+                      ELSE least(2 * width, 256) END;
     END LOOP;
     arrival := reached;
     RETURN NEXT;

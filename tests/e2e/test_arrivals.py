@@ -3,6 +3,7 @@
 import json
 import random
 import signal
+import threading
 import time
 
 import pytest
@@ -184,3 +185,33 @@ def test_hours_say_which_transactions_brought_their_records(stored, queryd):
                       " WHERE m.arrival < h.arrived_from OR m.arrival >= h.arrived_until") == [(0,)]
     assert stored.sql("SELECT bool_and(arrived_until <= arrival_last() + 64) FROM measured_hour") == [(True,)]
     assert Follower(grade="overall").catch_up(queryd, 9).seen == arrived(stored)
+
+
+def test_a_day_that_goes_while_a_statement_runs_is_noticed(stored):
+    """Its snapshot is older than the note that the day is gone; what it reads of the day is not."""
+    found = []
+
+    def ask():
+        with stored.cluster.connect(stored.database) as one, one.cursor() as cursor:
+            cursor.execute("SELECT c.below, n.now FROM arrival_cut c CROSS JOIN LATERAL (SELECT pg_sleep(3), arrival_cut_now() AS now) AS n")
+            found.append(cursor.fetchone())
+    asking = threading.Thread(target=ask)
+    asking.start()
+    stored.wait(lambda: stored.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == [(1,)])
+    stored.sql("UPDATE arrival_cut SET below = 7")
+    asking.join()
+    assert found == [(0, 7)]
+
+
+def test_few_pages_are_read_of_days_that_were_never_analysed(stored):
+    stored.sender().commit([Record(now_us() - HOUR + i * 1000, series=i % 50) for i in range(2000)])
+    stored.sql("INSERT INTO measurement SELECT series_id, t_start + n * interval '1 us', t_end + n * interval '1 us', key, arrival + n, schema_id, hops_id,"
+               " row, grading_version, ledger_id, origin, grades, stands, \"values\", label FROM measurement CROSS JOIN generate_series(1, 50) AS n (n)")
+    settings = stored.sql("SELECT proconfig FROM pg_proc WHERE proname = 'arrived_records'")[0][0]
+    with stored.cluster.connect(stored.database) as one, one.cursor() as cursor:
+        for setting in settings:
+            cursor.execute(f"SET {setting}")
+        cursor.execute("EXPLAIN SELECT * FROM ezrepo.measurement WHERE t_start >= now() - interval '1 day' AND t_start < now()"
+                       " AND arrival >= 3 AND arrival <= 3 ORDER BY arrival, series_id, t_start, key LIMIT 10")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    assert "arrival_idx" in plan, plan
