@@ -148,7 +148,7 @@ def test_the_part_of_a_flush_that_fails_is_named(stored):
     check_store(stored)
     assert stored.sql("SELECT count(*) FROM measurement") == [(2,)]
     parts = {name: value for name, value in counters_now(stored.status).items() if name.startswith("flush.")}
-    assert len(parts) == 14 and parts["flush.commit_us"] > 0 and parts["flush.records_us"] > 0
+    assert len(parts) == 15 and parts["flush.commit_us"] > 0 and parts["flush.records_us"] > 0
 
 
 def test_hops_door_and_format(stored):
