@@ -51,12 +51,24 @@ static void add_absence(struct presence_process *process, int64_t from_us, int64
 {
     struct presence_absence *a = process->absences;
     if (process->count == PRESENCE_ABSENCES) {
-        a[0].from_us = a[1].from_us < a[0].from_us ? a[1].from_us : a[0].from_us;
-        a[0].to_us = a[1].to_us > a[0].to_us ? a[1].to_us : a[0].to_us;
-        memmove(&a[1], &a[2], (PRESENCE_ABSENCES - 2) * sizeof *a);
+        memmove(&a[0], &a[1], (PRESENCE_ABSENCES - 1) * sizeof *a);
         process->count--;
     }
     a[process->count++] = (struct presence_absence){from_us, to_us};
+}
+
+/* Who is there now was not absent later: a clock that was put forward said so, and is back. */
+static void cut_absences(struct presence_process *process, int64_t now_us)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < process->count; i++) {
+        struct presence_absence a = process->absences[i];
+        a.to_us = a.to_us > now_us ? now_us : a.to_us;
+        if (a.from_us < a.to_us) {
+            process->absences[kept++] = a;
+        }
+    }
+    process->count = kept;
 }
 
 int presence_sign(struct presence *p, struct slice name, int64_t now_us, int64_t since_us)
@@ -65,6 +77,7 @@ int presence_sign(struct presence *p, struct slice name, int64_t now_us, int64_t
         return -1;
     }
     struct presence_process *process = find(p, name);
+    cut_absences(process, now_us);
     if (process->last_us != 0 && since_us > process->last_us) {
         add_absence(process, process->last_us, since_us);
     }
@@ -129,7 +142,7 @@ void presence_tell(const struct presence *p, struct presence_lists *lists, struc
     m->absent_count = m->from_us_count = m->to_us_count = absences;
 }
 
-static bool is_time(uint64_t us)
+bool presence_is_time(uint64_t us)
 {
     return us > 0 && us < END_US;
 }
@@ -141,7 +154,8 @@ static int read_processes(struct presence *p, const struct signs_message *m)
         return -1;
     }
     for (uint32_t i = 0; i < m->processes_count; i++) {
-        if (m->processes[i].at == NULL || !is_name(m->processes[i]) || !is_time(m->last_us[i]) ||
+        if (m->processes[i].at == NULL || !is_name(m->processes[i]) ||
+            !presence_is_time(m->last_us[i]) ||
             (i > 0 && find(p, m->processes[i]) != &p->process[i])) {
             return -1;
         }
@@ -156,8 +170,9 @@ static int read_absences(struct presence *p, const struct signs_message *m)
         return -1;
     }
     for (uint32_t i = 0; i < m->absent_count; i++) {
-        if (m->absent[i] >= p->count || !is_time(m->from_us[i]) || !is_time(m->to_us[i]) ||
-            m->from_us[i] >= m->to_us[i] || p->process[m->absent[i]].count == PRESENCE_ABSENCES) {
+        if (m->absent[i] >= p->count || !presence_is_time(m->from_us[i]) ||
+            !presence_is_time(m->to_us[i]) || m->from_us[i] >= m->to_us[i] ||
+            p->process[m->absent[i]].count == PRESENCE_ABSENCES) {
             return -1;
         }
         add_absence(&p->process[m->absent[i]], (int64_t)m->from_us[i], (int64_t)m->to_us[i]);

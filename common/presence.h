@@ -10,7 +10,9 @@
 
 #include "common/message.h"
 
-/* Of one process; when there are more, the two oldest become one that covers both. */
+/* Of one process; when there are more, the one known for longest is dropped: who heard it has it in
+ * its store, unless it was away for all of the others. One made of two would be false in between.
+ */
 #define PRESENCE_ABSENCES (LIMIT_ABSENCES / LIMIT_PROCESSES)
 
 /* After so long without a sign a process is not waited for any more, and an absence is history. */
@@ -37,8 +39,9 @@ void presence_init(struct presence *p, const char *keeper);
 
 /*
  * A sign of this process: it is there now, and has been since then. When it was not there between
- * its sign before and `since_us`, that is an absence; one without a sign before had none. 0; -1: it
- * is none that can be, and is passed over.
+ * its sign before and `since_us`, that is an absence; one without a sign before had none. Of those
+ * known what lies behind now goes: a clock was put forward, and is back. 0; -1: it is none that can
+ * be, and is passed over.
  */
 int presence_sign(struct presence *p, struct slice name, int64_t now_us, int64_t since_us);
 
@@ -48,6 +51,9 @@ void presence_forget(struct presence *p, int64_t now_us);
 /* As of `heard_us`, by when the signs that came were taken: the earliest last sign of the processes
  * that are not absent, its keeper left out; INT64_MAX when there is none. */
 int64_t presence_earliest(const struct presence *p, int64_t heard_us);
+
+/* Whether this is one, of the years 1970 to 9999. */
+bool presence_is_time(uint64_t us);
 
 /* As fields of the message, whose lists are in `lists`. */
 struct presence_lists {

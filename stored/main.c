@@ -580,7 +580,11 @@ static void go_on(void)
     if (database_is_ready(daemon_clock_us()) && silence_go_on(self.store.silence) == -1) {
         log_error("silence.step", "sqlstate=%s error=\"%s\"", self.store.pg.sqlstate,
                   self.store.pg.message);
-        back_off();
+        if (pg_is_open(&self.store.pg) && self.store.pg.fault != PG_AWAY) {
+            count_add(COUNT_DATABASE_ERRORS, 1); /* its own: flushes go on */
+        } else {
+            back_off();
+        }
     }
     ledger_fold_go_on(self.store.fold, daemon_clock_us());
     feed_notify_go_on(self.store.notify, daemon_clock_us());

@@ -284,9 +284,9 @@ LANGUAGE sql STABLE PARALLEL RESTRICTED ROWS 1 AS $$
     CROSS JOIN LATERAL silence_states(its.ids, as_of, true) AS s WHERE its.ids IS NOT NULL
 $$;
 
--- When the first record after an instant starts, of all of these; NULL: there is none. Days that hold some are looked at from
--- that on, in spans twice as long each.
-CREATE FUNCTION next_start(of_series bigint[], behind timestamptz) RETURNS timestamptz
+-- When the first record after an instant starts, of all of these, at `until` at the latest; NULL: there is none. Days that hold
+-- some are looked at from that on, in spans twice as long each.
+CREATE FUNCTION next_start(of_series bigint[], behind timestamptz, until timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql STABLE PARALLEL RESTRICTED AS $$
 DECLARE
     days integer := 1;
@@ -296,14 +296,15 @@ DECLARE
     first timestamptz;
 BEGIN
     LOOP
-        SELECT min(h.hour) INTO hour FROM measured_hour h WHERE h.hour >= date_trunc('hour', span_start, 'UTC');
+        SELECT min(h.hour) INTO hour FROM measured_hour h
+        WHERE h.hour >= date_trunc('hour', span_start, 'UTC') AND h.hour <= until;
         EXIT WHEN hour IS NULL;
         span_start := greatest(span_start, hour);
         span_end := date_trunc('day', span_start, 'UTC') + days * interval '24 hours';
         EXECUTE 'SELECT min(f.t) FROM unnest($1) AS o (id) CROSS JOIN LATERAL (SELECT m.t_start AS t FROM measurement m'
-                '  WHERE m.series_id = o.id AND m.t_start > $2 AND m.t_start >= $3 AND m.t_start < $4'
+                '  WHERE m.series_id = o.id AND m.t_start > $2 AND m.t_start >= $3 AND m.t_start < $4 AND m.t_start <= $5'
                 '  ORDER BY m.t_start LIMIT 1) AS f'
-            INTO first USING of_series, behind, span_start, span_end;
+            INTO first USING of_series, behind, span_start, span_end, until;
         EXIT WHEN first IS NOT NULL;
         span_start := span_end;
         days := least(2 * days, 16);

@@ -9,10 +9,16 @@
 const char sql_signs[] = "SELECT ingestd, process, last_sign, absent_since IS NOT NULL FROM sign"
                          " ORDER BY last_sign DESC LIMIT $1::integer";
 
+/* Of $1 the last signs. Who gave one was not absent behind it: a clock was wrong. */
 const char sql_sign_keep[] =
-    "INSERT INTO sign AS s (ingestd, process, last_sign)"
-    " SELECT $1::text, process, last_sign FROM unnest($2::text[], $3::timestamptz[])"
-    " AS u (process, last_sign)"
+    "WITH told AS MATERIALIZED (SELECT process, last_sign"
+    "  FROM unnest($2::text[], $3::timestamptz[]) AS u (process, last_sign)),"
+    " gone AS (DELETE FROM absence a USING told t WHERE a.ingestd = $1::text"
+    "  AND a.process = t.process AND a.t_from >= t.last_sign),"
+    " cut AS (UPDATE absence a SET t_to = t.last_sign FROM told t WHERE a.ingestd = $1::text"
+    "  AND a.process = t.process AND a.t_from < t.last_sign AND a.t_to > t.last_sign)"
+    " INSERT INTO sign AS s (ingestd, process, last_sign)"
+    " SELECT $1::text, process, last_sign FROM told"
     " ON CONFLICT (ingestd, process) DO UPDATE SET last_sign = excluded.last_sign"
     " WHERE s.absent_since IS NULL";
 

@@ -98,7 +98,8 @@ const char sql_silence_again_add[] =
 /*
  * Told silences of $2 series and probes are judged again, each as of the instant it was told: what
  * was silent then stands, as it is by what is known now, else it is retracted. Whose they were. Of
- * those whose records are gone nothing changes.
+ * those whose records are gone nothing changes. A record that starts behind $3 ends none: its clock
+ * is wrong.
  */
 #define OF_A_ROW "number, series_id, probe, last_end, as_of, expected_us, delay_us"
 #define JUDGED   "i.number, j.last, j.e, j.d, j.silent_from, j.retire_at"
@@ -106,13 +107,13 @@ const char sql_silence_again[] =
     "WITH due AS MATERIALIZED (SELECT * FROM silence_again ORDER BY since, series_id, probe"
     "  LIMIT $2::bigint),"
     " judged AS MATERIALIZED (SELECT " JUDGED
-    ", next_start(ARRAY[i.series_id], i.as_of) AS next, i.ended IS NULL AS open"
+    ", next_start(ARRAY[i.series_id], i.as_of, $3::timestamptz) AS next, i.ended IS NULL AS open"
     "  FROM due a JOIN silence i ON i.series_id = a.series_id AND i.retracted IS NULL"
     "   AND a.since < coalesce(i.silent_until, 'infinity')"
     "  CROSS JOIN LATERAL silence_states(ARRAY[i.series_id], i.as_of, false) AS j"
     " UNION ALL SELECT " JUDGED
-    ", next_start((SELECT array_agg(id) FROM series WHERE probe = i.probe), i.as_of),"
-    "   i.ended IS NULL"
+    ", next_start((SELECT array_agg(id) FROM series WHERE probe = i.probe), i.as_of,"
+    "   $3::timestamptz), i.ended IS NULL"
     "  FROM due a JOIN silence i ON i.series_id IS NULL AND a.series_id = 0 AND i.probe = a.probe"
     "   AND i.retracted IS NULL AND a.since < coalesce(i.silent_until, 'infinity')"
     "  CROSS JOIN LATERAL silence_of_probe(i.probe, i.as_of) AS j),"

@@ -115,7 +115,7 @@ static const struct flush_part {
     int (*run)(struct flush *f);
     enum store_counter time_us;
     bool own;      /* writes what no sender made, so that its failure is no record's fault */
-    bool for_good; /* left out by a trial */
+    bool for_good; /* a trial ends before the first of these: all of them are last */
 } parts[] = {
     {"begin", begin, COUNT_FLUSH_BEGIN_US},
     {"take", flush_take, COUNT_FLUSH_TAKE_US},
@@ -128,8 +128,8 @@ static const struct flush_part {
     {"rollup", flush_rollup, COUNT_FLUSH_ROLLUP_US, .own = true},
     {"periods", flush_periods, COUNT_FLUSH_PERIODS_US, .own = true},
     {"totals", flush_totals, COUNT_FLUSH_TOTALS_US, .own = true},
-    {"silence", flush_silence, COUNT_FLUSH_SILENCE_US, .own = true, .for_good = true},
     {"rejected", write_rejects, COUNT_FLUSH_REJECTED_US},
+    {"silence", flush_silence, COUNT_FLUSH_SILENCE_US, .own = true, .for_good = true},
     {"ledger", flush_ledger, COUNT_FLUSH_LEDGER_US, .for_good = true},
     {"commit", commit, COUNT_FLUSH_COMMIT_US, .for_good = true},
 };

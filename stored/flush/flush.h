@@ -128,6 +128,7 @@ struct flush {
     struct stream_name copies[FLUSH_COPIES]; /* whose ingestds are to be told, see `copy` in
                                                 schemas/messages.h */
     uint32_t copy_count;
+    int64_t heard_at_us;       /* now, when who was heard of is noted (flush_silence.c) */
     struct flush_heard *heard; /* of whom silences were told (flush_silence.c) */
     uint32_t heard_count, heard_size;
     struct flush_row *result; /* the rows of a result so far (flush_digest.c) */

@@ -38,18 +38,18 @@ static int note_start(struct flush *f, struct silence_subject *s, int64_t start_
 }
 
 /* Duplicates are nothing new. */
-static bool counts(const struct flush_item *item, int64_t now_us)
+static bool counts(const struct flush *f, const struct flush_item *item)
 {
-    return item->fate != ITEM_DUPLICATE && item->key.t_us <= now_us + SUBJECT_AHEAD_US;
+    return item->fate != ITEM_DUPLICATE && item->key.t_us <= f->heard_at_us + SUBJECT_AHEAD_US;
 }
 
 static int note_all(struct flush *f)
 {
     struct subjects *all = &f->store->silence->all;
-    int64_t now_us = daemon_now_us();
+    f->heard_at_us = daemon_now_us();
     for (uint32_t i = 0; i < f->item_count; i++) {
         const struct flush_item *item = &f->items[i];
-        if (!counts(item, now_us)) {
+        if (!counts(f, item)) {
             continue;
         }
         struct silence_subject *s =
@@ -139,7 +139,6 @@ static void hear(struct subjects *all, struct silence_subject *s, const struct f
 void flush_silence_committed(struct flush *f)
 {
     struct silence *silence = f->store->silence;
-    int64_t now_us = daemon_now_us();
     for (uint32_t i = 0; i < f->heard_count; i++) {
         silence->again = silence->again || f->heard[i].before_us != INT64_MAX;
         if (returns(&f->heard[i])) {
@@ -150,7 +149,7 @@ void flush_silence_committed(struct flush *f)
     for (uint32_t i = 0; i < f->item_count; i++) {
         const struct flush_item *item = &f->items[i];
         struct silence_subject *s =
-            counts(item, now_us) ? subjects_find(&silence->all, item->series->id) : NULL;
+            counts(f, item) ? subjects_find(&silence->all, item->series->id) : NULL;
         if (s != NULL) {
             hear(&silence->all, s, item);
             if (s->probe != NULL) {

@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "stored/feed.h"
 #include "stored/silence/signs_known.h"
+#include "stored/silence/silence.h"
 #include "stored/store.h"
 
 /* Who looks less often than this stood still. */
@@ -26,7 +27,8 @@ static struct {
 
 int64_t signs_until_us(void)
 {
-    return signs_known_until(&self.known, daemon_clock_us());
+    int64_t until_us = signs_known_until(&self.known, daemon_clock_us()), now_us = daemon_now_us();
+    return until_us > now_us ? now_us : until_us;
 }
 
 bool signs_absent(struct slice ingestd, struct slice door)
@@ -41,7 +43,7 @@ void signs_receive(zsock_t *socket, int64_t clock_us)
     int rc;
     while ((rc = bus_receive(socket, &m)) != 1) {
         if (rc == -1 || m.count != 1 ||
-            signs_known_take(&self.known, m.frames[0], clock_us) == -1) {
+            signs_known_take(&self.known, m.frames[0], daemon_now_us(), clock_us) == -1) {
             count_add(COUNT_SIGNS_MALFORMED, 1);
             if (log_allowed(&said, 5)) {
                 log_warn("signs.malformed", "expected=\"a sign of life of an ingestd\"");
@@ -172,8 +174,13 @@ static int keep(struct store *s, struct signs_ingestd *g, int64_t clock_us)
         pg_put_bytes(&s->params, names, slice_of(g->process[i].as.name));
         pg_put_time(&s->params, last, g->process[i].as.last_us);
     }
+    bool is_back = g->keep_us == SIGNS_KEEP_NOW;
     g->keep_us = clock_us + KEEP_US;
-    return pg_run(&s->pg, SQL_SIGN_KEEP, &s->params);
+    int rc = pg_run(&s->pg, SQL_SIGN_KEEP, &s->params);
+    if (rc == 0 && is_back) {
+        silence_doubt_all(s->silence); /* what an absence to come put off is due earlier */
+    }
+    return rc;
 }
 
 /* ---- who is not waited for any more ---- */
@@ -286,7 +293,7 @@ void signs_tell(int64_t clock_us)
     }
     count_set(COUNT_SIGNS_INGESTDS, present);
     count_set(COUNT_SIGNS_ABSENT, count);
-    int64_t until_us = signs_known_until(k, clock_us);
+    int64_t until_us = signs_until_us();
     char until[TIME_BYTES] = "not known yet";
     if (until_us != INT64_MIN) {
         time_text(until_us, until);

@@ -21,8 +21,9 @@
 
 /*
  * All that any present ingestd received until then (microseconds since 1970) is committed: silence
- * is judged as of this time, never later. INT64_MIN while nothing is known yet, since no sign came
- * since the start, or an ingestd has just begun. It may go back when an ingestd comes back that
+ * is judged as of this time, never later; nor later than now. INT64_MIN while nothing is known yet,
+ * since no sign came since the start, an ingestd has just begun, or one that the store knows was
+ * not heard yet and does not count as absent. It may go back when an ingestd comes back that
  * could not be heard and has much to hand on.
  */
 int64_t signs_until_us(void);

@@ -75,7 +75,28 @@ static void take_process(struct signs_ingestd *g, const struct presence_process 
     p->as = *told;
 }
 
-int signs_known_take(struct signs_known *k, struct slice message, int64_t clock_us)
+/* Whether what it says of itself can be; what else it says of times to come is left out. */
+static bool is_of_now(struct signs_message *m, struct presence *told, int64_t ahead_us)
+{
+    if (!presence_is_time((uint64_t)m->heard_us) || m->heard_us > ahead_us ||
+        (m->until_us != INT64_MIN && !presence_is_time((uint64_t)m->until_us))) {
+        return false;
+    }
+    m->until_us = m->until_us > ahead_us ? INT64_MIN : m->until_us;
+    for (uint32_t i = 0; i < told->count; i++) {
+        struct presence_process *p = &told->process[i];
+        uint32_t kept = 0;
+        for (uint32_t n = 0; n < p->count; n++) {
+            if (p->absences[n].to_us <= ahead_us) {
+                p->absences[kept++] = p->absences[n];
+            }
+        }
+        p->count = kept;
+    }
+    return true;
+}
+
+int signs_known_take(struct signs_known *k, struct slice message, int64_t now_us, int64_t clock_us)
 {
     struct signs_message m;
     struct presence told;
@@ -85,7 +106,7 @@ int signs_known_take(struct signs_known *k, struct slice message, int64_t clock_
                  ? -1
                  : presence_read(&told, SIGNS_KEEPER, &m);
     arena_free(&a);
-    if (rc == -1) {
+    if (rc == -1 || !is_of_now(&m, &told, now_us + SIGNS_AHEAD_US)) {
         return -1;
     }
     uuid_text(m.instance, instance);
@@ -94,6 +115,9 @@ int signs_known_take(struct signs_known *k, struct slice message, int64_t clock_
     g->arrived_us = clock_us;
     g->heard_us = m.heard_us;
     g->until_us = m.until_us;
+    if (told.process[0].last_us < g->process[0].as.last_us) {
+        g->keep_us = SIGNS_KEEP_NOW; /* its clock is put back */
+    }
     for (uint32_t i = 0; i < told.count; i++) {
         take_process(g, &told.process[i]);
     }
@@ -140,9 +164,11 @@ int64_t signs_known_until(struct signs_known *k, int64_t clock_us)
     int64_t until_us = INT64_MAX;
     for (uint32_t i = 0; i < k->count; i++) {
         const struct signs_ingestd *g = &k->at[i];
-        if (g->heard && !is_away(g, clock_us) && g->until_us < until_us) {
-            until_us = g->until_us;
+        if (is_away(g, clock_us) || (!g->heard && g->process[0].told_absent)) {
+            continue;
         }
+        int64_t its_us = g->heard ? g->until_us : INT64_MIN; /* it may come yet */
+        until_us = its_us < until_us ? its_us : until_us;
     }
     if (until_us != INT64_MAX) {
         k->last_until_us = until_us;

@@ -6,7 +6,9 @@
 #include "common/presence.h"
 #include "common/uuid_text.h"
 
-#define SIGNS_KEEPER "ingestd"
+#define SIGNS_KEEPER   "ingestd"
+#define SIGNS_KEEP_NOW INT64_MIN          /* a keep_us: its clock was put back */
+#define SIGNS_AHEAD_US INT64_C(300000000) /* a time so much later than now is a wrong clock's */
 #define SIGNS_INGESTDS                                                                             \
     64 /* beyond these the one that was last heard of longest ago is forgotten                     \
         */
@@ -33,8 +35,8 @@ struct signs_known {
     int64_t last_until_us; /* what signs_known_until() said last */
 };
 
-/* 0; -1: the message is not well formed. */
-int signs_known_take(struct signs_known *k, struct slice message, int64_t clock_us);
+/* By now. 0; -1: the message is not well formed, or of no time that can be. */
+int signs_known_take(struct signs_known *k, struct slice message, int64_t now_us, int64_t clock_us);
 
 /* One that the store knows, with its last sign. */
 void signs_known_add(struct signs_known *k, struct slice instance, struct slice process,

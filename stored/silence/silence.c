@@ -89,20 +89,24 @@ int silence_read_told(struct silence *s, struct silence_subject *const *subjects
             pg_put_bytes(p, probes, subject_probe_name(subjects[i]));
         }
     }
-    return take_all_told(s, pg_rows(&s->store->pg, SQL_SILENCE_TOLD_OF, p));
+    PGresult *r = pg_rows(&s->store->pg, SQL_SILENCE_TOLD_OF, p);
+    for (uint32_t i = 0; i < count && r != NULL; i++) {
+        subjects[i]->silence = 0;
+        subjects[i]->told_us = INT64_MIN;
+    }
+    return take_all_told(s, r);
 }
 
 int silence_connected(struct silence *s)
 {
     s->connected = false;
-    subjects_clear(&s->all);
-    if (take_all_told(s, pg_rows(&s->store->pg, SQL_SILENCE_TOLD, NULL)) == -1) {
-        return -1;
-    }
     int64_t least_s = expected_least_s(s->store);
-    if (least_s == -1) {
-        return -1;
+    PGresult *r = least_s == -1 ? NULL : pg_rows(&s->store->pg, SQL_SILENCE_TOLD, NULL);
+    if (r == NULL) {
+        return -1; /* what is known serves the flushes until then */
     }
+    subjects_clear(&s->all);
+    take_all_told(s, r);
     s->all.least_s = (uint32_t)least_s;
     s->connected = s->loading = s->again = true;
     s->load_after = 0;
@@ -418,7 +422,7 @@ void silence_expected_changed(struct silence *s, const PGresult *series)
     }
 }
 
-int silence_go_on(struct silence *s)
+static int go_on(struct silence *s)
 {
     int64_t until_us = signs_until_us();
     if (s->all.failed) {
@@ -440,16 +444,34 @@ int silence_go_on(struct silence *s)
     return s->loading ? load_series(s, until_us) : look(s, until_us);
 }
 
+static bool has_more(const struct silence *s)
+{
+    return s->again || s->loading || s->more || !s->connected;
+}
+
+int silence_go_on(struct silence *s)
+{
+    int64_t clock_us = daemon_clock_us();
+    if (clock_us < s->retry_us) {
+        return 0;
+    }
+    int rc = go_on(s);
+    if (rc == -1) { /* what became of it is not known */
+        s->connected = false;
+        s->retry_us = clock_us + RETRY_US;
+    }
+    return rc;
+}
+
 bool silence_is_under_way(const struct silence *s)
 {
-    return signs_until_us() != INT64_MIN && (s->again || s->loading || s->more || !s->connected);
+    return signs_until_us() != INT64_MIN && has_more(s) && daemon_clock_us() >= s->retry_us;
 }
 
 void silence_count(const struct silence *s)
 {
     int64_t until_us = signs_until_us();
-    bool due = until_us < 0 || silence_is_under_way(s) ||
-               (s->all.queued > 0 && s->all.queue[0].us <= until_us);
+    bool due = until_us < 0 || has_more(s) || (s->all.queued > 0 && s->all.queue[0].us <= until_us);
     count_set(COUNT_SILENCE_AS_OF, due ? 0 : (uint64_t)(until_us / US_PER_S));
     count_set(COUNT_SILENCE_SUBJECTS, s->all.series_count + HASH_COUNT(s->all.probes));
 }

@@ -16,6 +16,7 @@ struct silence {
     bool connected; /* what was told is known */
     bool loading;   /* the series behind load_after are not known yet */
     int64_t load_after;
+    int64_t retry_us; /* after a failure nothing goes on before, of the steady clock */
     bool again;       /* there are rows in silence_again */
     bool more;        /* some that are due were not looked at yet */
     uint32_t portion; /* of subjects, as many as take a few milliseconds */
@@ -36,14 +37,16 @@ void silence_doubt_all(struct silence *s);
  * all probes. */
 void silence_expected_changed(struct silence *s, const PGresult *series);
 
-/* Called now and then while the database is there, between flushes. 0, or -1: the database. */
+/* Called now and then while the database is there, between flushes. 0, or -1: the database; then
+ * all is read again, some seconds later. */
 int silence_go_on(struct silence *s);
 bool silence_is_under_way(const struct silence *s);
 
 /* Brings the gauges up to date. */
 void silence_count(const struct silence *s);
 
-/* What is told of a subject, as the database has it now. 0, or -1: the database. */
+/* What is told of a subject, as the database has it now. 0, or -1: the database; it is as it was.
+ */
 int silence_read_told(struct silence *s, struct silence_subject *const *subjects, uint32_t count);
 
 #endif

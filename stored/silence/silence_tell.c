@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "common/daemon.h"
 #include "stored/feed.h"
 
 #define AGAIN_ROWS 16 /* judged again in one statement */
@@ -134,8 +135,6 @@ static int note_judged(struct silence *s, const PGresult *r)
         struct silence_subject *subject = subject_of(s, r, i);
         if (subject != NULL) {
             subjects[count++] = subject;
-            subject->silence = 0;
-            subject->told_us = INT64_MIN;
             subjects_hurry(&s->all, subject);
         }
     }
@@ -144,7 +143,7 @@ static int note_judged(struct silence *s, const PGresult *r)
         count_add(COUNT_SILENCES_RETURNED, (uint64_t)pg_cell_64(r, 0, 3));
     }
     int rc = silence_read_told(s, subjects, count);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count && rc == 0; i++) {
         if (subjects[i]->series_id == 0 && subjects[i]->silence == 0) {
             subjects[i]->probe->known = false;
             subjects_let_go(&s->all, subjects[i]->probe);
@@ -162,6 +161,7 @@ int silence_judge_again(struct silence *s)
         pg_params_begin(&store->params);
         pg_add_64(&store->params, store->arrival.number);
         pg_add_64(&store->params, AGAIN_ROWS);
+        pg_add_time(&store->params, daemon_now_us() + SUBJECT_AHEAD_US);
         r = pg_rows(&store->pg, SQL_SILENCE_AGAIN, &store->params);
         rc = r == NULL ? -1 : 0;
     }

@@ -103,6 +103,24 @@ def test_stored_that_stands_still_takes_nobody_for_absent(make_stored):
     one.close()
 
 
+def test_a_clock_that_was_put_forward_leaves_no_absence_to_come(make_stored):
+    stored = make_stored().start()
+    one, year = Teller(stored), 365 * 86400 * SECOND
+    now = now_us()
+    for process, begin, end in (("ingestd", now - 9 * SECOND, now + year), ("mplane-gw", now + year, now + 2 * year)):
+        stored.sql("INSERT INTO absence VALUES (%s, %s, to_timestamp(0) + %s * interval '1 microsecond',"
+                   " to_timestamp(0) + %s * interval '1 microsecond')", one.name, process, begin, end)
+    one.missed = [(1, now - SECOND, now + year)]
+    go_on(1.5, one)
+    (ingestd, process, begin, end), = stored.sql(ABSENCES)
+    assert (ingestd, process, begin) == (one.name, "ingestd", now - 9 * SECOND) and now <= end <= now_us()
+    assert stored.sql(ENTRIES) == [] and stored.counter("signs.malformed") == 0
+    later = now + year
+    one.socket.send(pack(SIGNS, one.instance.bytes, later, later, later, ["ingestd"], [later], [], [], []))
+    stored.wait(lambda: stored.counter("signs.malformed") == 1)
+    one.close()
+
+
 # ---- ingestd ----
 
 class Heard:

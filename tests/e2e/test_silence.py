@@ -57,7 +57,8 @@ class Model:
         self.entries.append((kind, *subject, t))
 
     def commit(self, records):
-        """records: of one transaction, (series, probe, type, Heard)."""
+        """records: of one transaction, (series, probe, type, Heard). Those of a wrong clock are not heard."""
+        records = [r for r in records if r[3].start <= now_us() + 5 * MINUTE]
         starts = {}
         for number, probe, kind, heard in records:
             for subject in [(number, "")] + ([(0, probe)] if probe else []):
@@ -336,6 +337,29 @@ def test_what_late_records_prove_wrong_is_retracted_also_behind_a_kill(quiet):
     entry, = judged.stored.sql("SELECT detail ->> 'silence' FROM feed WHERE kind = 'retraction' AND probe = 'a'")
     assert judged.stored.sql("SELECT number::text FROM silence WHERE probe = 'a'") == [entry]
     assert judged.stored.sql("TABLE silence_again") == []
+
+
+def test_a_record_of_a_wrong_clock_ends_no_silence_that_is_judged_again(quiet):
+    judged, base = quiet
+    judged.commit(regular("1", "a", now_us() + 60 * MINUTE, 1), base + 40 * MINUTE)
+    judged.commit(regular("1", "a", base + 5 * MINUTE + 10 * US, 1), base + 40 * MINUTE)
+    judged.check()
+    assert judged.stored.sql("SELECT silent_until, retracted FROM silence WHERE probe = 'a'") == [(None, None)]
+
+
+def test_what_fails_is_tried_again_and_holds_no_flush_up(quiet):
+    judged, base = quiet
+    judged.stored.sql("CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'no'; END$$")
+    judged.stored.sql("CREATE TRIGGER refuse BEFORE UPDATE ON silence FOR EACH ROW EXECUTE FUNCTION refuse()")
+    judged.commit([*regular("1", "a", base + 30 * MINUTE, 10), *regular("2", "a", base + 30 * MINUTE, 10)], base + 40 * MINUTE,
+                  settle=False)
+    judged.stored.wait(lambda: judged.stored.counter("database.errors") > 0)
+    judged.commit(regular("3", "b", base + 40 * MINUTE, 1), base + 40 * MINUTE + 2 * US, settle=False)
+    assert judged.stored.counter("silence.as_of") == 0 and "away" not in judged.stored.note("database")
+    judged.stored.sql("DROP TRIGGER refuse ON silence")
+    judged.settle()
+    judged.check()
+    assert judged.stored.sql("SELECT retracted IS NOT NULL FROM silence WHERE probe = 'a'") == [(True,)]
 
 
 def test_the_operator_says_how_often_series_are_expected(build_dir, quiet):

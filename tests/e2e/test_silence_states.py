@@ -86,6 +86,8 @@ def test_states_are_what_the_definition_says(make_stored, seed):
             have_probe = stored.sql(STATES + "silence_of_probe(%s, to_timestamp(0) + %s * interval '1 microsecond')", probe, instant)
             assert rows(have_probe) == ([as_row(want_probe)] if want_probe else [])
             behind = [r.start for all_of in its.values() for r in all_of if r.start > instant]
+            until = rng.choice([base + 100 * DAY, *behind, *(start - 1 for start in behind)])
             next_start, = stored.sql("SELECT next_start((SELECT array_agg(id) FROM series WHERE probe = %s), to_timestamp(0)"
-                                     " + %s * interval '1 microsecond')", probe, instant)[0]
-            assert (next_start and microseconds(next_start)) == min(behind, default=None)
+                                     " + %s * interval '1 microsecond', to_timestamp(0) + %s * interval '1 microsecond')",
+                                     probe, instant, until)[0]
+            assert (next_start and microseconds(next_start)) == min((start for start in behind if start <= until), default=None)

@@ -35,14 +35,14 @@ static int end(void **state)
 static const char *const uuids[] = {A, B};
 
 /* At `clock` the ingestd 0 or 1 tells that it has all until `until`; its gateway told last then. */
-static void tell(int which, int64_t clock, int64_t until, int64_t gateway, int64_t missed_from,
-                 int64_t missed_to)
+static void tell_as(int which, int64_t clock, int64_t heard, int64_t until, int64_t gateway,
+                    int64_t missed_from, int64_t missed_to, int expected)
 {
     struct slice names[] = {slice_of("ingestd"), slice_of("mplane-gw")};
     uint64_t last[] = {(uint64_t)clock, (uint64_t)gateway}, absent[] = {0},
              from[] = {(uint64_t)missed_from}, to[] = {(uint64_t)missed_to};
     struct signs_message m = {.now_us = clock,
-                              .heard_us = clock,
+                              .heard_us = heard,
                               .until_us = until,
                               .processes = names,
                               .processes_count = gateway == 0 ? 1 : 2,
@@ -56,8 +56,14 @@ static void tell(int which, int64_t clock, int64_t until, int64_t gateway, int64
     struct pack p;
     pack_init(&p);
     signs_encode(&p, &m);
-    assert_int_equal(signs_known_take(k, pack_bytes(&p), clock), 0);
+    assert_int_equal(signs_known_take(k, pack_bytes(&p), clock, clock), expected);
     pack_release(&p);
+}
+
+static void tell(int which, int64_t clock, int64_t until, int64_t gateway, int64_t missed_from,
+                 int64_t missed_to)
+{
+    tell_as(which, clock, clock, until, gateway, missed_from, missed_to, 0);
 }
 
 static bool misses(int which, const char *door, int64_t clock)
@@ -133,6 +139,41 @@ static void test_who_is_known_from_the_store(void **state)
     assert_string_equal(k->at[0].instance, B);
 }
 
+static void test_nothing_is_known_before_all_are_heard_or_absent(void **state)
+{
+    (void)state;
+    signs_known_add(k, slice_of(A), slice_of("ingestd"), S(50), true, S(100));
+    tell(1, S(100), S(99), 0, 0, 0);
+    assert_int_equal(signs_known_until(k, S(100)), S(99));
+    signs_known_add(k, slice_of("another"), slice_of("ingestd"), S(99), false, S(100));
+    assert_int_equal(signs_known_until(k, S(100)), INT64_MIN);
+    tell(1, S(105) + 1, S(99), 0, 0, 0);
+    assert_int_equal(signs_known_until(k, S(105) + 1), S(99));
+}
+
+static void test_times_that_are_none(void **state)
+{
+    (void)state;
+    const int64_t never[] = {
+        INT64_MIN, -1, 0, S(100) + SIGNS_AHEAD_US + 1, INT64_C(253402300800000000), INT64_MAX};
+    for (size_t i = 0; i < sizeof never / sizeof never[0]; i++) {
+        tell_as(0, S(100), never[i], S(99), 0, 0, 0, -1);
+    }
+    tell_as(0, S(100), S(100), 0, 0, 0, 0, -1);
+    tell_as(0, S(100), S(100), INT64_MAX, 0, 0, 0, -1);
+    assert_int_equal(k->count, 0);
+    /* A clock was put forward for a moment. */
+    tell(0, S(100), S(100) + SIGNS_AHEAD_US + 1, 0, S(99), S(100) + SIGNS_AHEAD_US + 1);
+    assert_int_equal(signs_known_until(k, S(100)), INT64_MIN);
+    assert_int_equal(k->at[0].process[0].as.count, 0);
+    k->at[0].keep_us = S(160);
+    tell(0, S(101), S(100), 0, S(99), S(100));
+    assert_int_equal(k->at[0].process[0].as.count, 1);
+    assert_int_equal(k->at[0].keep_us, S(160));
+    tell(0, S(91), S(90), 0, 0, 0);
+    assert_int_equal(k->at[0].keep_us, SIGNS_KEEP_NOW);
+}
+
 static void test_more_than_there_can_be(void **state)
 {
     (void)state;
@@ -143,7 +184,7 @@ static void test_more_than_there_can_be(void **state)
     }
     assert_int_equal(k->count, SIGNS_INGESTDS);
     assert_string_equal(k->at[2].instance, "number 66");
-    assert_int_equal(signs_known_take(k, slice_of("nothing"), S(1)), -1);
+    assert_int_equal(signs_known_take(k, slice_of("nothing"), S(1), S(1)), -1);
 }
 
 int main(void)
@@ -154,6 +195,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_was_missed_is_noted_before_it_counts_as_present,
                                         begin, end),
         cmocka_unit_test_setup_teardown(test_who_is_known_from_the_store, begin, end),
+        cmocka_unit_test_setup_teardown(test_nothing_is_known_before_all_are_heard_or_absent, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(test_times_that_are_none, begin, end),
         cmocka_unit_test_setup_teardown(test_more_than_there_can_be, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
