@@ -525,8 +525,9 @@ static const char *const number_columns[] = {
     "why.series",           "grade.last",          "grade.worst",
     "grade.share",          "records.rated",       "values.count",
     "series.number",        "series.count",        "series.bad",
+    "silence.number",
 };
-static const char *const boolean_columns[] = {"event.retracted"};
+static const char *const boolean_columns[] = {"event.retracted", "silence.retired"};
 
 static bool is_among(const char *name, const char *const *names, size_t count)
 {

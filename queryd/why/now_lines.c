@@ -11,6 +11,8 @@
 #include "queryd/why/explain.h"
 #include "schemas/capability_list.h"
 
+#define SCRATCH_BYTES ((size_t)8 << 20) /* for one line */
+
 #define COLUMNS ((uint32_t)(sizeof((const char *[]){COLUMNS_OF_NOW}) / sizeof(char *)))
 enum fact { FACT_GRADE, FACT_VERSION, FACT_PUBLISHED, FACT_NAMES, FACT_VALUES, FACTS };
 
@@ -66,26 +68,30 @@ static int read_texts(struct arena *a, struct slice json, struct slice **texts, 
     return 0;
 }
 
-static void explain_row(struct now_lines *n, struct kept_edition *edition, uint32_t row)
+/* What is needed for its line is in `scratch`. */
+static void explain_row(struct now_lines *n, struct kept_edition *edition, uint32_t row,
+                        struct arena *scratch)
 {
     const struct slice *cells = row_at(n, row);
     struct slice *names = NULL, *values = NULL;
     uint32_t name_count = 0, value_count = 0;
     uint8_t grade = GRADE_NONE;
-    if (read_texts(n->arena, cells[COLUMNS + FACT_NAMES], &names, &name_count) == -1 ||
-        read_texts(n->arena, cells[COLUMNS + FACT_VALUES], &values, &value_count) == -1) {
+    if (read_texts(scratch, cells[COLUMNS + FACT_NAMES], &names, &name_count) == -1 ||
+        read_texts(scratch, cells[COLUMNS + FACT_VALUES], &values, &value_count) == -1) {
         n->no_memory = true;
         return;
     }
     struct explained_record record = {cells + FIRST_DIMENSION, names, values,
                                       name_count < value_count ? name_count : value_count};
-    const char *line = explain_line(n->arena, edition, cells[GRADE_NAME], &record, &grade);
+    const char *line = explain_line(scratch, edition, cells[GRADE_NAME], &record, &grade);
     struct slice stored = cells[COLUMNS + FACT_GRADE];
     bool agrees = stored.len == 1 && stored.at[0] - '0' == grade;
     if (line != NULL && !agrees && edition->types_kept) {
         n->faults++;
         line = arena_printf(n->arena, "FAULT: by version %" PRIu64 " it has another grade: %s",
                             version_of(cells), line);
+    } else if (line != NULL) {
+        line = arena_printf(n->arena, "%s", line);
     }
     n->lines[row] = line;
     n->no_memory = n->no_memory || line == NULL;
@@ -94,15 +100,19 @@ static void explain_row(struct now_lines *n, struct kept_edition *edition, uint3
 /* What can be explained by the versions that are at hand. */
 static void explain_all(struct now_lines *n)
 {
+    struct arena *scratch = arena_new(SCRATCH_BYTES);
+    n->no_memory = n->no_memory || scratch == NULL;
     for (uint32_t i = 0; i < n->rows && !n->no_memory; i++) {
         const struct slice *row = row_at(n, i);
         struct kept_edition *edition = is_open(n, i) ? editions_find(n->editions, version_of(row),
                                                                      row[COLUMNS + FACT_PUBLISHED])
                                                      : NULL;
         if (edition != NULL) {
-            explain_row(n, edition, i);
+            explain_row(n, edition, i, scratch);
+            arena_reset(scratch);
         }
     }
+    arena_free(&scratch);
 }
 
 static void *begin(struct arena *a, struct editions *editions, const struct slice *cells,
