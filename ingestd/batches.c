@@ -135,7 +135,7 @@ static void hand_over(struct batches *b, struct window_batch *batch, bool with_a
     log_error("batch.lost", "items=%u reason=\"out of memory\"", (unsigned)batch->count);
 }
 
-void batches_close_records(struct batches *b)
+static void close_records(struct batches *b)
 {
     if (!b->records.open) {
         return;
@@ -173,7 +173,7 @@ static void close_rejects(struct batches *b)
 static void close_accounts(struct batches *b)
 {
     if (b->records.open) {
-        batches_close_records(b);
+        close_records(b);
     } else {
         close_rejects(b);
     }
@@ -181,7 +181,7 @@ static void close_accounts(struct batches *b)
 
 void batches_close_all(struct batches *b)
 {
-    batches_close_records(b);
+    close_records(b);
     if (b->rejects.open || b->reckoned.open) {
         close_rejects(b);
     }
@@ -190,7 +190,7 @@ void batches_close_all(struct batches *b)
 void batches_close_rest(struct batches *b)
 {
     if (b->records.open && b->records_from < b->handed_over.datagrams) {
-        batches_close_records(b);
+        close_records(b);
     }
 }
 
@@ -213,7 +213,7 @@ static int64_t until_next(const struct batches *b, int64_t now_us)
 int64_t batches_close_old(struct batches *b, int64_t now_us)
 {
     if (b->records.open && now_us - b->records.opened_us >= b->limits.age_us) {
-        batches_close_records(b);
+        close_records(b);
     }
     if (b->rejects.open && now_us - b->rejects.opened_us >= b->limits.age_us) {
         close_rejects(b);
@@ -245,7 +245,7 @@ static bool take_allowance(struct allowance *a, uint64_t per_second, int64_t now
 void batches_of_old(struct batches *b, bool old, int64_t now_us)
 {
     if (b->records.open && b->old != old && take_allowance(&b->to_part, PARTINGS, now_us)) {
-        batches_close_records(b);
+        close_records(b);
     }
     b->old = old;
 }
@@ -318,7 +318,7 @@ int batches_add(struct batches *b, const struct schema_message *schema,
     record->sender = account;
     int rc = batch_writer_add(b->writer, schema, record);
     if (rc == 1) {
-        batches_close_records(b);
+        close_records(b);
         record->sender = account = find_account(b);
         rc = batch_writer_add(b->writer, schema, record);
     }
@@ -335,7 +335,7 @@ int batches_add(struct batches *b, const struct schema_message *schema,
     b->records_delivered += b->sender.answered;
     if (batch_writer_count(b->writer) >= b->limits.records ||
         batch_writer_size(b->writer) >= BATCH_BYTES) {
-        batches_close_records(b);
+        close_records(b);
     }
     return 0;
 }

@@ -88,8 +88,6 @@ int batches_reject(struct batches *b, const struct reject_message *reject, int64
  */
 int64_t batches_close_old(struct batches *b, int64_t now_us);
 void batches_close_all(struct batches *b);
-/* Only the batch of records, whose accounts go with it. */
-void batches_close_records(struct batches *b);
 
 /*
  * Closes the batch that holds the rest of a datagram accounted for in a closed one: between

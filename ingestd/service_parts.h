@@ -56,6 +56,8 @@ struct service {
     zsock_t *signs;                   /* to stored */
     struct pack sign;
     struct settled settled;
+    bool settling; /* what was read is to be in batches that are closed: so many datagrams */
+    uint64_t settling_told;
 };
 
 /*

@@ -94,6 +94,7 @@ static void follow(struct service *s, int64_t now_us)
 {
     int64_t gateways_us = presence_earliest(&s->presence, delivery_heard_us(s->delivery));
     if (settled_begin(&s->settled, gateways_us < now_us ? gateways_us : now_us)) {
+        s->settling = false;
         delivery_mark(s->delivery);
         for (size_t i = 0; i < udp_count(s->udp); i++) {
             settled_unread(&s->settled, i);
@@ -106,8 +107,14 @@ void signs_go_on(struct service *s)
 {
     if (settled_is_read(&s->settled) && udp_waiting(s->udp) == 0 &&
         delivery_marked(s->delivery) == 0) {
-        batches_close_records(s->batches);
-        settled_in_batches(&s->settled, outbox_next(s->outbox));
+        if (!s->settling) {
+            s->settling = true;
+            s->settling_told = batches_told(s->batches);
+        }
+        if (batches_counts(s->batches).datagrams >= s->settling_told) {
+            s->settling = false;
+            settled_in_batches(&s->settled, outbox_next(s->outbox));
+        }
     }
     settled_acknowledged(&s->settled, outbox_oldest(s->outbox));
 }
