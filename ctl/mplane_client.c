@@ -342,6 +342,9 @@ static void catch_breaks(struct sigaction before[BREAKING])
     struct sigaction action = {.sa_handler = on_break}; /* without SA_RESTART: pauses end */
     for (size_t i = 0; i < BREAKING; i++) {
         sigaction(breaking[i], &action, &before[i]);
+        if (before[i].sa_handler == SIG_IGN) { /* as who started us wants it */
+            sigaction(breaking[i], &before[i], NULL);
+        }
     }
 }
 

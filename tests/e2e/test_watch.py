@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ezrepo changes` and `ezrepo watch`: the feed once, followed, and from a kept cursor on, whatever is killed."""
+import contextlib
 import csv
 import io
 import json
@@ -37,6 +38,16 @@ GOOD, BAD = 1000, 900000
 @pytest.fixture
 def told(module_set, request):
     return Told(module_set, f"198.51.100.{1 + [item.name for item in request.session.items].index(request.node.name) % 250}")
+
+
+@contextlib.contextmanager
+def not_ignored(number):
+    """What is started here gets the signal, also where a shell that runs the tests aside has it ignored."""
+    before = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 def start(one, *arguments):
@@ -81,11 +92,12 @@ def test_changes_followed(module_set, told):
     process.communicate()
 
 
-def test_one_signal_ends_what_follows(module_set, told, tmp_path):
+def test_one_signal_ends_what_follows(module_set, told):
     """Also while it waits for an answer that is held."""
     told.change(GOOD)
     for number in (signal.SIGTERM, signal.SIGINT):
-        following = start(module_set, "changes", "--dest", told.dest, "--follow")
+        with not_ignored(number):
+            following = start(module_set, "changes", "--dest", told.dest, "--follow")
         time.sleep(4)  # beyond what is waited for before there is a receipt
         following.send_signal(number)
         following.communicate(timeout=30)
