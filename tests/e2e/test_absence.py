@@ -72,7 +72,7 @@ def test_who_was_killed_was_absent_and_who_cannot_go_on_is_not(ezrepo_set):
         return [process for process, in one.sql("SELECT process FROM absence ORDER BY t_from")]
 
     one.wait_for(lambda: "all present" in notes() and "not known" not in notes())
-    assert one.sql("SELECT array_agg(process ORDER BY process) FROM sign") == [(["ingest-gw", "ingestd", "mplane-gw"],)]
+    one.wait_for(lambda: one.sql("SELECT array_agg(process ORDER BY process) FROM sign") == [(["ingest-gw", "ingestd", "mplane-gw"],)])
     stopped = [process["pid"] for process in one.processes(lambda name: name.startswith("classifyd"))]
     for pid in stopped:
         os.kill(pid, signal.SIGSTOP)
