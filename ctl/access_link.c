@@ -2,8 +2,12 @@
 /* Messages there and back. */
 #include "ctl/access_link.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "ctl/listing.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define PATIENCE_MS 60000
@@ -175,4 +179,16 @@ int access_link_expect(struct access_link *l, struct expect_message *m, const ch
         return store_link_strange(&l->link);
     }
     return done->status == ANSWER_OK ? 0 : unavailable(done->message);
+}
+
+int access_link_print(struct access_link *l, bool listed, struct slice entries, uint64_t number,
+                      const char *output, const char *const *columns)
+{
+    const struct json *rows = access_link_tree(l, entries);
+    if (!listed) {
+        printf("%" PRIu64 "\n", number);
+    }
+    return rows == NULL ? CTL_FAILED
+           : listed     ? listing_print(l->arena, output, rows, columns)
+                        : CTL_DONE;
 }

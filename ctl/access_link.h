@@ -42,6 +42,11 @@ int access_link_maintain(struct access_link *l, struct maintain_message *m, cons
 int access_link_expect(struct access_link *l, struct expect_message *m, const char *by,
                        struct expected_message *answer);
 
+/* Prints what either answers: the entries where they were asked for, by these columns; else the
+ * number of the one that was changed. The exit code. */
+int access_link_print(struct access_link *l, bool listed, struct slice entries, uint64_t number,
+                      const char *output, const char *const *columns);
+
 /* The JSON text as a tree in the link's arena; NULL after a complaint. */
 const struct json *access_link_tree(struct access_link *l, struct slice text);
 

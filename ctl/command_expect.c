@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command expect: how often series are expected, where what is seen of them says it wrongly. */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "common/when_time.h"
 #include "ctl/access_link.h"
 #include "ctl/listing.h"
@@ -94,16 +91,10 @@ static int run(struct expect_message *m)
     if (exit_code != CTL_DONE) {
         return exit_code;
     }
-    exit_code = CTL_FAILED;
-    if (access_link_expect(&l, m, given.author, &answer) == 0) {
-        const struct json *rows = access_link_tree(&l, answer.entries);
-        exit_code = rows == NULL             ? CTL_FAILED
-                    : m->what == EXPECT_LIST ? listing_print(l.arena, given.output, rows, names)
-                                             : CTL_DONE;
-        if (m->what != EXPECT_LIST) {
-            printf("%" PRIu64 "\n", answer.number);
-        }
-    }
+    exit_code = access_link_expect(&l, m, given.author, &answer) == 0
+                    ? access_link_print(&l, m->what == EXPECT_LIST, answer.entries, answer.number,
+                                        given.output, names)
+                    : CTL_FAILED;
     access_link_close(&l);
     return exit_code;
 }

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command maintenance: windows in which somebody works on what is measured. */
-#include <inttypes.h>
-#include <stdio.h>
-
 #include "common/clock.h"
 #include "common/when_time.h"
 #include "ctl/access_link.h"
@@ -116,16 +113,10 @@ static int run(struct maintain_message *m)
     if (exit_code != CTL_DONE) {
         return exit_code;
     }
-    exit_code = CTL_FAILED;
-    if (access_link_maintain(&l, m, given.author, &answer) == 0) {
-        const struct json *rows = access_link_tree(&l, answer.windows);
-        exit_code = rows == NULL               ? CTL_FAILED
-                    : m->what == MAINTAIN_LIST ? listing_print(l.arena, given.output, rows, names)
-                                               : CTL_DONE;
-        if (m->what != MAINTAIN_LIST) {
-            printf("%" PRIu64 "\n", answer.number);
-        }
-    }
+    exit_code = access_link_maintain(&l, m, given.author, &answer) == 0
+                    ? access_link_print(&l, m->what == MAINTAIN_LIST, answer.windows, answer.number,
+                                        given.output, names)
+                    : CTL_FAILED;
     access_link_close(&l);
     return exit_code;
 }

@@ -67,13 +67,8 @@ static int series(struct arena *a)
     struct mplane_rows rows;
     const struct mplane_value more[] = {{"list.limit", given.limit}, {"list.after", given.after}};
     int exit_code = ask(a, "QuerySeries", more, sizeof more / sizeof *more, &rows);
-    if (exit_code == CTL_DONE) {
-        exit_code = criteria_print(a, &rows, criteria_form());
-    }
-    if (exit_code == CTL_DONE && criteria_form() != TABLE_JSON) {
-        criteria_print_next(&rows, given.limit);
-    }
-    return exit_code;
+    return exit_code == CTL_DONE ? criteria_print_page(a, &rows, criteria_form(), given.limit)
+                                 : exit_code;
 }
 
 static int facets(struct arena *a)

@@ -378,6 +378,16 @@ void criteria_print_next(const struct mplane_rows *r, const char *limit)
     }
 }
 
+int criteria_print_page(struct arena *a, const struct mplane_rows *rows, int form,
+                        const char *limit)
+{
+    int exit_code = criteria_print(a, rows, form);
+    if (form != TABLE_JSON && exit_code == CTL_DONE) {
+        criteria_print_next(rows, limit);
+    }
+    return exit_code;
+}
+
 int criteria_ask(struct arena *a, const char *label, const struct mplane_value *more, size_t count,
                  struct mplane_rows *rows)
 {
@@ -412,11 +422,7 @@ static int ask_and_print(struct arena *a, const char *label)
     if (exit_code != CTL_DONE) {
         return exit_code;
     }
-    exit_code = criteria_print(a, &rows, form);
-    if (form != TABLE_JSON && exit_code == CTL_DONE) {
-        criteria_print_next(&rows, given.limit);
-    }
-    return exit_code;
+    return criteria_print_page(a, &rows, form, given.limit);
 }
 
 /* What the command of this name asks. */

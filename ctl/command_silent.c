@@ -28,14 +28,7 @@ static int silent(struct arena *a)
         return CTL_USAGE;
     }
     int exit_code = criteria_ask(a, "QuerySilent", more, sizeof more / sizeof *more, &rows);
-    if (exit_code != CTL_DONE) {
-        return exit_code;
-    }
-    exit_code = criteria_print(a, &rows, form);
-    if (form != TABLE_JSON && exit_code == CTL_DONE) {
-        criteria_print_next(&rows, given.limit);
-    }
-    return exit_code;
+    return exit_code == CTL_DONE ? criteria_print_page(a, &rows, form, given.limit) : exit_code;
 }
 
 int ctl_silent(const struct ctl_command *self, int argc, char **argv)

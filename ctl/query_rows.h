@@ -53,10 +53,14 @@ void criteria_preset_grade(const char *name);
 /* How many places a line of the terminal that is written to has; SIZE_MAX when it is none. */
 size_t criteria_terminal_width(void);
 
+/* The exit code. */
+int criteria_print(struct arena *a, const struct mplane_rows *rows, int form);
+
 /* Says how to get what comes behind these rows, where there are as many as --limit said. */
 void criteria_print_next(const struct mplane_rows *rows, const char *limit);
 
-/* The exit code. */
-int criteria_print(struct arena *a, const struct mplane_rows *rows, int form);
+/* Both, the second but for programs. The exit code. */
+int criteria_print_page(struct arena *a, const struct mplane_rows *rows, int form,
+                        const char *limit);
 
 #endif

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 #include "common/when_time.h"
+#include "schemas/feed_kinds.h"
 
 void builder_add(struct builder *b, const char *format, ...)
 {
@@ -201,4 +202,14 @@ void builder_cursor(struct builder *b, int at[], unsigned count)
         int64_t key = b->has_cursor ? b->cursor.keys[i] : i == 0 ? word : 0;
         at[i] = builder_parameter(b, arena_printf(b->arena, "%" PRId64, key));
     }
+}
+
+void builder_lost(struct builder *b, const int at[], int mark, const char *behind)
+{
+    builder_add(b,
+                ", CASE WHEN $%d::bigint < 0 THEN '' WHEN $%d::bigint > last"
+                " OR arrival_mark_of($%d::bigint) <> $%d::bigint THEN '" FEED_HISTORY "'"
+                " WHEN ($%d::bigint, $%d::bigint) < (below - 1, %s) THEN '" FEED_CUT
+                "' ELSE '' END AS lost FROM here)",
+                at[0], at[0], at[0], mark, at[0], at[1], behind);
 }

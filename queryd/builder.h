@@ -76,6 +76,14 @@ enum { CURSOR_FROM_NOW = -1, CURSOR_FROM_BEGIN = -2 };
  * question is held; the first is one of the above where a word stands for a cursor. */
 void builder_cursor(struct builder *b, int at[], unsigned count);
 
+/*
+ * Of such a cursor the column `lost`, behind `here`, which has the store's `last` arrival and
+ * `below` which entries may be gone: FEED_HISTORY, FEED_CUT, or '' where there is a way from it.
+ * The first parameters at `at` are its arrival and the key after it, of which `behind` is the
+ * greatest.
+ */
+void builder_lost(struct builder *b, const int at[], int mark, const char *behind);
+
 /* us rounded down, or up, to whole units since 1970; what is infinite stays. */
 int64_t builder_floor(int64_t us, int64_t unit_us);
 int64_t builder_ceiling(int64_t us, int64_t unit_us);

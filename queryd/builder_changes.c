@@ -57,14 +57,9 @@ static void add_given(struct builder *b)
                 " given AS MATERIALIZED (SELECT CASE $%d::bigint WHEN -1 THEN last WHEN -2 THEN"
                 " greatest(below - 1, (SELECT max(number) FROM arrival WHERE committed_at <"
                 " $%d::timestamptz - interval '5 minutes')) ELSE $%d::bigint END AS arrival,"
-                " CASE WHEN $%d::bigint < 0 THEN " ALL_OF " ELSE $%d::bigint END AS n,",
+                " CASE WHEN $%d::bigint < 0 THEN " ALL_OF " ELSE $%d::bigint END AS n",
                 at[0], from, at[0], at[0], at[1]);
-    builder_add(b,
-                " CASE WHEN $%d::bigint < 0 THEN '' WHEN $%d::bigint > last"
-                " OR arrival_mark_of($%d::bigint) <> $%d::bigint THEN '" FEED_HISTORY "'"
-                " WHEN ($%d::bigint, $%d::bigint) < (below - 1, " ALL_OF ") THEN '" FEED_CUT "'"
-                " ELSE '' END AS lost FROM here)",
-                at[0], at[0], at[0], at[2], at[0], at[1]);
+    builder_lost(b, at, at[2], ALL_OF);
 }
 
 /*

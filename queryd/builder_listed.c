@@ -93,12 +93,7 @@ static void add_given(struct builder *b)
     add_key(b, at, 2, "t", MOST_TIME);
     add_key(b, at, 3, "key", MOST_ID);
     add_key(b, at, 4, "grade_id", MOST_NAME);
-    builder_add(b,
-                ", CASE WHEN $%d::bigint < 0 THEN '' WHEN $%d::bigint > last"
-                " OR arrival_mark_of($%d::bigint) <> $%d::bigint THEN '" FEED_HISTORY "'"
-                " WHEN ($%d::bigint, $%d::bigint) < (below - 1, " MOST_ID ") THEN '" FEED_CUT
-                "' ELSE '' END AS lost FROM here)",
-                at[0], at[0], at[0], at[5], at[0], at[1]);
+    builder_lost(b, at, at[5], MOST_ID);
 }
 
 /* `page`, and `reached`: how far that leads. */

@@ -141,16 +141,23 @@ static int begin_criteria(struct builder *b)
     return builder_matched(b) == -1 || add_asked(b) == -1 || builder_range(b) == -1 ? -1 : 0;
 }
 
+/* The same where it has some; what cannot be cut to series is for who may see all. */
+static int begin(struct builder *b, enum query_kind kind)
+{
+    if ((QUERY_HAS_CRITERIA(kind) || kind == QUERY_WHY) && begin_criteria(b) == -1) {
+        return -1;
+    }
+    return !QUERY_HAS_CRITERIA(kind) && b->q->sees_count > 0
+               ? builder_fault(b, "this tells of all series, and your roles are bound to some")
+               : 0;
+}
+
 /* The statement. -1: the question is at fault. */
 static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
 {
     enum query_kind kind = (enum query_kind)b->q->kind;
-    bool has_criteria = QUERY_HAS_CRITERIA(kind) || kind == QUERY_WHY;
-    if (has_criteria && begin_criteria(b) == -1) {
+    if (begin(b, kind) == -1) {
         return -1;
-    }
-    if (!QUERY_HAS_CRITERIA(kind) && b->q->sees_count > 0) {
-        return builder_fault(b, "this tells of all series, and your roles are bound to some");
     }
     switch (kind) {
     case QUERY_COUNT:
