@@ -69,11 +69,13 @@ class Sessions:
 class Cluster:
     """Made and started by the constructor; `remove` ends it, whatever state it is in."""
 
-    def __init__(self, *options: str, durable: bool = False) -> None:
+    def __init__(self, *options: str, durable: bool = False, kept: str = "") -> None:
         """`options`: settings as NAME=VALUE. durable: for tests that kill the server; with shared memory in files of its
         folder, since what is in /dev/shm would outlive it. What a killed server wrote the kernel has, without fsync, too:
-        so no test waits for a slow disk."""
-        self.folder = tempfile.mkdtemp(prefix="ezp", dir=folder_of_sets())
+        so no test waits for a slow disk. kept: a folder, made unless it is there, that outlives this one, with what is in it."""
+        self.kept = bool(kept)
+        self.folder = os.path.abspath(kept) if kept else tempfile.mkdtemp(prefix="ezp", dir=folder_of_sets())
+        os.makedirs(self.folder, exist_ok=True)
         self.data = os.path.join(self.folder, "data")
         self.as_user: List[str] = []
         if os.geteuid() == 0:
@@ -83,8 +85,9 @@ class Cluster:
         self.options = ["fsync=off", "jit=off", *(["dynamic_shared_memory_type=mmap"] if durable else []), *options]
         self.free_databases: List[str] = []
         self.sessions: Dict[str, Sessions] = {}
-        self._run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8", "--no-locale",
-                  "--no-sync", programs=initdb_copies.postgresql() / "15/bin")
+        if not os.path.exists(self.data):
+            self._run("initdb", "-D", self.data, "-U", "ezrepo", "-A", "trust", "-E", "UTF8", "--no-locale",
+                      "--no-sync", programs=initdb_copies.postgresql() / "15/bin")
         self.start()
 
     def _run(self, program: str, *arguments: str, programs: pathlib.Path = BIN) -> None:
@@ -182,6 +185,10 @@ class Cluster:
         return pathlib.Path(path).read_text(errors="replace") if os.path.exists(path) else ""
 
     def remove(self) -> None:
+        """Of one that is kept only the server."""
+        if self.kept:
+            self.stop()
+            return
         try:
             if self.is_running():
                 self.stop("immediate")
@@ -195,6 +202,7 @@ class Standby(Cluster):
     """A copy of another cluster that follows it."""
 
     def __init__(self, primary: Cluster) -> None:  # pylint: disable=super-init-not-called
+        self.kept = False
         self.folder = primary.folder + "b"
         self.data = os.path.join(self.folder, "data")
         self.as_user, self.options = primary.as_user, ["fsync=off"]

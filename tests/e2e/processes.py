@@ -54,6 +54,16 @@ def children(pid: int) -> List[int]:
         return []
 
 
+def fine_cpu_seconds(pid: int) -> float:
+    """As cpu_seconds, to the nanosecond, of the threads that run."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            with open(f"/proc/{pid}/task/{task}/schedstat", encoding="ascii") as file:
+                total += int(file.read().split()[0])
+    return total / 1e9
+
+
 def cpu_seconds(pid: int, with_ended_children: bool = False) -> float:
     """Processor time so far. An OSError when it has gone: it must not be taken for one that costs nothing."""
     return sum(int(n) for n in stat_fields(pid)[11:15 if with_ended_children else 13]) / os.sysconf("SC_CLK_TCK")

@@ -86,7 +86,14 @@ def prepare_store(sql):
                 "CREATE SCHEMA ezrepo; GRANT USAGE ON SCHEMA ezrepo TO ezrepo_read;"
                 "CREATE TABLE ezrepo.migration (number integer PRIMARY KEY, name text NOT NULL);"
                 "GRANT SELECT ON ezrepo.migration TO ezrepo_read")
-    for number, file in enumerate(sorted(pathlib.Path(ROOT, "schemas", "sql").glob("*.sql")), 1):
+    migrate_store(sql)
+
+
+def migrate_store(sql):
+    """The migrations that it has not."""
+    sql.execute("SELECT count(*) FROM ezrepo.migration")
+    [(there,)] = sql.fetchall()
+    for number, file in list(enumerate(sorted(pathlib.Path(ROOT, "schemas", "sql").glob("*.sql")), 1))[there:]:
         sql.execute(file.read_text())
         sql.execute("INSERT INTO ezrepo.migration VALUES (%s, %s)", (number, file.name))
 
