@@ -160,14 +160,14 @@ int builder_changes(struct builder *b, uint64_t rows);
  * builder_which.c: the same of series as they are now, and of the values of their dimensions.
  * builder_about_now(): -1 when the scope is another than all there is. builder_fitting() appends
  * ", fitting AS MATERIALIZED (" with the series that match, without the end, so that more
- * conditions may follow; builder_states() ", states AS (...)", what states_at() gives of an array
- * of series.
+ * conditions may follow; not materialized where `how` is "NOT ". builder_states() appends
+ * ", states AS (...)", what states_at() gives of an array of series.
  */
 int builder_which(struct builder *b, uint64_t rows);
 int builder_facets(struct builder *b, uint64_t rows);
 int builder_about_now(struct builder *b);
 void builder_silent(struct builder *b);
-void builder_fitting(struct builder *b);
+void builder_fitting(struct builder *b, const char *how);
 void builder_states(struct builder *b, bool in_range, const char *of_series);
 
 /* builder_now.c: the same of what is bad now. */

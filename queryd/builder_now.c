@@ -6,7 +6,9 @@
  * I/O.
  *
  *   states -> bad -> assigned (each bad one to its greatest group) -> shown (groups of 3) + single
- *          -> shares (of each value, how many are bad) -> groups (those that explain)
+ *          -> kinds (how many are how)
+ *   bad    -> candidates (values of many) -> shares (how many of them are good) -> groups (those
+ *             that explain)
  *
  * Of the single ones that are listed the last record comes along, for their lines
  * (queryd/why/now_lines.c).
@@ -26,68 +28,109 @@ static const char *name_at(unsigned place)
     return dimension_rows[explaining[place - 1]].name;
 }
 
+/* How many pairs are how; of each name how many are present, and how many of these are bad. */
+static void add_kinds(struct builder *b)
+{
+    builder_add(b,
+                ", kinds AS MATERIALIZED (SELECT grade_id, grade, present, count(*) AS series"
+                " FROM states GROUP BY 1, 2, 3), whole AS MATERIALIZED (SELECT grade_id,"
+                " sum(series)::bigint AS series, coalesce(sum(series) FILTER (WHERE grade BETWEEN"
+                " $%d::int AND $%d::int), 0)::bigint AS bad FROM kinds WHERE present GROUP BY 1)",
+                b->low, b->high);
+}
+
+/* A condition that PostgreSQL expects half of all to fit: with two of columns it expects few. */
+#define PRESENT_AND "CASE WHEN t.present THEN %s t.grade BETWEEN $%d::int AND $%d::int END"
+
 static void add_bad(struct builder *b)
 {
     builder_add(b,
                 ", bad AS MATERIALIZED (SELECT t.*, " DIMENSION_SQL(
-                    "s.") " FROM states t JOIN series s ON s.id = t.series_id WHERE t.present"
-                          " AND t.grade BETWEEN $%d::int AND $%d::int)",
-                b->low, b->high);
+                    "s.") " FROM states t JOIN series s ON s.id = t.series_id WHERE " PRESENT_AND
+                          ")",
+                "", b->low, b->high);
 }
 
-/*
- * How many pairs that are present have each value, and how many of these are bad: all values in one
- * pass, place 0 is all there is, the others are the dimensions. Where too few are bad nothing is
- * read.
- */
-static void add_shares(struct builder *b)
+/* The columns name, place and value of what is grouped by add_values(); a place is a dimension. */
+static void add_place(struct builder *b)
 {
-    builder_add(b, ", shares AS MATERIALIZED (SELECT t.grade_id, CASE GROUPING(");
+    builder_add(b, "grade_id, CASE GROUPING(");
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
-        builder_add(b, "%ss.%s", i == 1 ? "" : ", ", name_at(i));
+        builder_add(b, "%s%s", i == 1 ? "" : ", ", name_at(i));
     }
     builder_add(b, ")");
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) { /* a bit for each, the first is the highest */
         unsigned all = (1U << DIMENSION_COUNT) - 1;
         builder_add(b, " WHEN %u THEN %u", all & ~(1U << (DIMENSION_COUNT - i)), i);
     }
-    builder_add(b, " ELSE 0 END AS place, coalesce(");
+    builder_add(b, " END AS place, coalesce(");
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
-        builder_add(b, "s.%s, ", name_at(i));
+        builder_add(b, "%s%s", i == 1 ? "" : ", ", name_at(i));
     }
-    builder_add(b,
-                "'') AS value, count(*) AS series, count(*) FILTER (WHERE t.grade BETWEEN $%d::int"
-                " AND $%d::int) AS bad FROM states t JOIN series s ON s.id = t.series_id"
-                " WHERE t.present AND (SELECT count(*) FROM bad) >= " LEAST
-                " GROUP BY GROUPING SETS ((t.grade_id)",
-                b->low, b->high);
-    for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
-        builder_add(b, ", (t.grade_id, s.%s)", name_at(i));
-    }
-    builder_add(
-        b, ") HAVING count(*) FILTER (WHERE t.grade BETWEEN $%d::int AND $%d::int) >= " LEAST ")",
-        b->low, b->high);
+    builder_add(b, ") AS value");
 }
 
-/* Values that explain; of each place the numbers of bad ones by name and value, to be looked up. */
-static void add_groups(struct builder *b)
+/* All values of all dimensions in one pass. */
+static void add_values(struct builder *b)
 {
+    builder_add(b, " GROUP BY GROUPING SETS (");
+    for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
+        builder_add(b, "%s(grade_id, %s)", i == 1 ? "" : ", ", name_at(i));
+    }
+    builder_add(b, ")");
+}
+
+/* Values of which enough are bad, and so many that few enough of the others may be. */
+static void add_candidates(struct builder *b)
+{
+    builder_add(b, ", bads AS MATERIALIZED (SELECT ");
+    add_place(b);
+    builder_add(b, ", count(*) AS bad FROM bad");
+    add_values(b);
     builder_add(b,
-                ", groups AS MATERIALIZED (SELECT v.* FROM shares v JOIN shares z"
-                " ON z.grade_id = v.grade_id AND z.place = 0 WHERE (v.place = 0 OR v.value <> '')"
-                " AND v.bad * 10 >= v.series * 9 AND (z.bad - v.bad) * 2 <= z.series - v.series%s),"
-                " maps AS MATERIALIZED (SELECT place, jsonb_object_agg(grade_id || ' ' || value,"
-                " bad) AS map FROM groups GROUP BY place)",
+                " HAVING count(*) >= " LEAST "), candidates AS MATERIALIZED (SELECT v.* FROM bads v"
+                " JOIN whole z USING (grade_id) WHERE v.value <> ''"
+                " AND (z.bad - v.bad) * 2 <= z.series - v.bad%s)",
                 b->q->each == 1 ? " AND false" : "");
 }
 
-/*
- * Each bad pair with the place of its group: that with the most bad ones, the first of equals. They
- * are looked up in maps, since PostgreSQL expects too few of both to join them well.
- */
+/* How many of their series are good: of dimensions that have none nothing is looked at. */
+static void add_shares(struct builder *b)
+{
+    builder_add(b, ", shares AS MATERIALIZED (SELECT ");
+    add_place(b);
+    builder_add(b, ", count(*) AS good FROM (SELECT t.grade_id");
+    for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
+        builder_add(b,
+                    ", CASE WHEN (SELECT true FROM candidates WHERE place = %u LIMIT 1)"
+                    " THEN s.%s END AS %s",
+                    i, name_at(i), name_at(i));
+    }
+    builder_add(b,
+                " FROM states t JOIN series s ON s.id = t.series_id WHERE " PRESENT_AND
+                " AND (SELECT true FROM candidates LIMIT 1) OFFSET 0) AS t",
+                "NOT", b->low, b->high);
+    add_values(b);
+    builder_add(b, ")");
+}
+
+/* Values that explain; place 0 is all there is. */
+static void add_groups(struct builder *b)
+{
+    builder_add(b,
+                ", groups AS MATERIALIZED (SELECT v.* FROM (SELECT c.grade_id, c.place, c.value,"
+                " c.bad + coalesce(t.good, 0) AS series, c.bad FROM candidates c"
+                " LEFT JOIN shares t USING (grade_id, place, value)"
+                " UNION ALL SELECT grade_id, 0, '', series, bad FROM whole WHERE bad >= " LEAST
+                "%s) AS v JOIN whole z USING (grade_id) WHERE v.bad * 10 >= v.series * 9"
+                " AND (z.bad - v.bad) * 2 <= z.series - v.series)",
+                b->q->each == 1 ? " AND false" : "");
+}
+
+/* Each bad pair with the place of its group: that with the most bad ones, the first of equals. */
 static void add_assigned(struct builder *b)
 {
-    builder_add(b, ", assigned AS MATERIALIZED (SELECT b.*, CASE greatest(");
+    builder_add(b, ", assigned AS NOT MATERIALIZED (SELECT b.*, CASE greatest(");
     for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
         builder_add(b, "%sg%u", i == 0 ? "" : ", ", i);
     }
@@ -97,37 +140,40 @@ static void add_assigned(struct builder *b)
     }
     builder_add(b, " END AS place FROM (SELECT b.*");
     for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
-        const char *map = "SELECT map FROM maps WHERE place =";
-        builder_add(b,
-                    ", CASE WHEN EXISTS (%s %u) THEN ((%s %u) ->> (grade_id || ' ' || %s))::bigint"
-                    " END AS g%u",
-                    map, i, map, i, i == 0 ? "''" : name_at(i), i);
+        builder_add(b, ", g%u.bad AS g%u", i, i);
     }
-    builder_add(b, " FROM bad b) AS b)");
+    builder_add(b, " FROM bad b");
+    for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
+        builder_add(b,
+                    " LEFT JOIN groups g%u ON g%u.place = %u AND g%u.grade_id = b.grade_id"
+                    " AND g%u.value = %s%s",
+                    i, i, i, i, i, i == 0 ? "" : "b.", i == 0 ? "''" : name_at(i));
+    }
+    builder_add(b, " OFFSET 0) AS b)");
 }
 
 /* Groups that have enough left, with what all of them share, and who is in none of them. */
 static void add_shown(struct builder *b)
 {
-    builder_add(b, ", members AS (SELECT *, CASE place WHEN 0 THEN ''");
+    builder_add(b, ", members AS MATERIALIZED (SELECT *, CASE place WHEN 0 THEN ''");
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
         builder_add(b, " WHEN %u THEN %s", i, name_at(i));
     }
-    builder_add(b, " END AS value, CASE place WHEN 0 THEN 'all of them'");
+    builder_add(b, " END AS value FROM assigned), shown AS MATERIALIZED (SELECT m.grade_id,"
+                   " m.place, m.value, CASE m.place WHEN 0 THEN 'all of them'");
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
-        builder_add(b, " WHEN %u THEN '%s ' || %s", i, name_at(i), name_at(i));
+        builder_add(b, " WHEN %u THEN '%s ' || m.value", i, name_at(i));
     }
-    builder_add(b, " END AS said FROM assigned), shown AS MATERIALIZED (SELECT m.grade_id, m.place,"
-                   " m.value, min(m.said) AS said, min(m.grade) AS grade, min(m.since) AS since");
+    builder_add(b, " END AS said, min(m.grade) AS grade, min(m.since) AS since");
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
         const char *name = dimension_rows[d].name;
         builder_add(b, ", CASE WHEN min(m.%s) = max(m.%s) THEN min(m.%s) END AS %s", name, name,
                     name, name);
     }
-    builder_add(b,
-                " FROM members m WHERE m.place IS NOT NULL GROUP BY 1, 2, 3"
-                " HAVING count(*) >= " LEAST "), single AS MATERIALIZED (SELECT m.* FROM members m"
-                " LEFT JOIN shown s USING (grade_id, place, value) WHERE s.grade_id IS NULL)");
+    builder_add(b, " FROM members m WHERE m.place IS NOT NULL GROUP BY 1, 2, 3"
+                   " HAVING count(*) >= " LEAST "), single AS NOT MATERIALIZED (SELECT m.* FROM"
+                   " members m LEFT JOIN shown s USING (grade_id, place, value)"
+                   " WHERE s.grade_id IS NULL)");
 }
 
 /* The worst first, groups before series, those of the most bad ones first, what is so since last.
@@ -187,13 +233,13 @@ static void add_facts(struct builder *b)
  * how many series are silent. */
 static void add_total_rows(struct builder *b)
 {
-    builder_add(b, ", totals AS (SELECT 'total' AS kind, 1 AS place, grade_id, grade,"
-                   " count(*) AS series FROM states WHERE present GROUP BY grade_id, grade"
-                   " UNION ALL SELECT 'over', 2, grade_id, NULL, count(*) FROM states"
+    builder_add(b, ", totals AS (SELECT 'total' AS kind, 1 AS place, grade_id, grade, series"
+                   " FROM kinds WHERE present"
+                   " UNION ALL SELECT 'over', 2, grade_id, NULL, sum(series)::bigint FROM kinds"
                    " WHERE NOT present GROUP BY grade_id"
                    " UNION ALL SELECT 'ungraded', 3, a.id, NULL, (SELECT count(*) FROM fitting) -"
-                   " (SELECT count(*) FROM states t WHERE t.grade_id = a.id) FROM asked a"
-                   " UNION ALL SELECT 'silent', 4, NULL, NULL, count(*) FROM silent)");
+                   " coalesce((SELECT sum(series) FROM kinds t WHERE t.grade_id = a.id), 0)::bigint"
+                   " FROM asked a UNION ALL SELECT 'silent', 4, NULL, NULL, count(*) FROM silent)");
     builder_add(b, " , k (" ROW_COLUMNS ") AS (SELECT 1, row_number() OVER (ORDER BY grade_id,"
                    " place, grade), kind" NO_DIMENSIONS ", grade_id, grade, NULL::timestamptz,"
                    " NULL::timestamptz, series, NULL::bigint, 0, NULL::timestamptz, NULL::bigint,"
@@ -247,15 +293,16 @@ static void add_answer(struct builder *b)
 {
     builder_add(b, " SELECT k.kind, " DIMENSION_SQL("k."));
     builder_add(b, ", n.name, k.grade, e.from_grade, " TIME_TEXT("k.since"));
-    builder_add(
-        b, ", " TIME_TEXT(
-               "k.silent") ", k.series, k.bad, k.line, k.record_grade,"
-                           " k.version, k.published, k.names, k.\"values\" FROM k"
-                           " LEFT JOIN grade_name n ON n.id = k.grade_id"
-                           " LEFT JOIN event e ON e.series_id = k.series_id AND e.grade_id = "
-                           "k.grade_id"
-                           " AND e.t = k.since AND e.t_end = k.since_end AND e.key = k.since_key"
-                           " AND e.retracted_at IS NULL ORDER BY k.part, k.row");
+    builder_add(b,
+                ", " TIME_TEXT(
+                    "k.silent") ", k.series, k.bad, k.line, k.record_grade,"
+                                " k.version, k.published, k.names, k.\"values\" FROM k"
+                                " LEFT JOIN grade_name n ON n.id = k.grade_id"
+                                " LEFT JOIN event e ON e.series_id = k.series_id AND e.grade_id = "
+                                "k.grade_id"
+                                " AND e.t = CASE WHEN k.since_key IS NOT NULL THEN k.since END"
+                                " AND e.t_end = k.since_end AND e.key = k.since_key"
+                                " AND e.retracted_at IS NULL ORDER BY k.part, k.row");
 }
 
 int builder_now(struct builder *b, uint64_t rows)
@@ -270,10 +317,12 @@ int builder_now(struct builder *b, uint64_t rows)
     }
     int limit = builder_number(b, rows);
     b->c->explainer = &now_explainer;
-    builder_fitting(b);
+    builder_fitting(b, "NOT ");
     builder_add(b, ")");
     builder_states(b, false, builder_series_array(b));
+    add_kinds(b);
     add_bad(b);
+    add_candidates(b);
     add_shares(b);
     add_groups(b);
     add_assigned(b);

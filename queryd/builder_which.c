@@ -33,9 +33,9 @@ void builder_states(struct builder *b, bool in_range, const char *of_series)
     builder_add(b, ", %s))", of_series);
 }
 
-void builder_fitting(struct builder *b)
+void builder_fitting(struct builder *b, const char *how)
 {
-    builder_add(b, ", fitting AS MATERIALIZED (SELECT s.* FROM series s WHERE %s",
+    builder_add(b, ", fitting AS %sMATERIALIZED (SELECT s.* FROM series s WHERE %s", how,
                 b->name == 0 ? "true" : "EXISTS (SELECT FROM asked)");
     if (b->series) {
         builder_add(b, " AND s.id IN (SELECT id FROM matched)");
@@ -63,7 +63,7 @@ void builder_silent(struct builder *b)
 static void add_page(struct builder *b, int limit)
 {
     bool all = b->q->grade_low == 0 && b->q->grade_high == 5;
-    builder_fitting(b);
+    builder_fitting(b, "");
     if (b->has_cursor) {
         builder_add(b, " AND s.id >= $%d::bigint", builder_number(b, (uint64_t)b->cursor.keys[0]));
     }
@@ -148,7 +148,7 @@ int builder_facets(struct builder *b, uint64_t rows)
     }
     int limit = builder_number(b, all && q->limit == 0 ? SHORT_FACETS : rows);
     int begins = q->begins.len == 0 ? 0 : builder_text(b, q->begins);
-    builder_fitting(b);
+    builder_fitting(b, "");
     builder_add(b, ")");
     builder_states(b, true, builder_series_array(b));
     builder_add(b,
