@@ -1,48 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The plain-HTTP listener. Every connection gets one answer and few seconds; there are few of them,
- * and fewer of one address: whoever has many loses the oldest for the next that comes.
- * It shares nothing with the HTTPS side but the loop.
- */
+/* The two documents, and which of them is asked for. */
 #include "mplane-gw/registry_listener.h"
 
-#include <event2/bufferevent.h>
-#include <event2/http.h>
-#include <event2/listener.h>
-#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
-#include <utlist.h>
 
-#include "common/daemon.h"
 #include "common/file.h"
-#include "common/http/listen.h"
+#include "common/http/plain_listener.h"
 #include "common/http/reply.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
 
-#define FILE_BYTES      (4 * 1024 * 1024)
-#define CONNECTIONS_MAX 64
-#define OF_ONE_ADDRESS  16
-#define HEADERS_BYTES   8192
+#define FILE_BYTES (4 * 1024 * 1024)
 
 /* Both files, and ours as it is read and written to be published. */
 #define DOCUMENTS_BYTES (4 * (size_t)FILE_BYTES)
-
-/*
- * evhttp does not tell when it has done with a connection. A visitor therefore holds a reference to
- * its bufferevent, and looks whether evhttp has taken its callbacks off.
- */
-struct visitor {
-    struct visitor *next, *previous; /* utlist */
-    struct bufferevent *socket;
-    int64_t since_us;
-    char address[64]; /* "" before it is known */
-    bool ending;      /* it was told to go */
-};
 
 /* What is served. */
 struct documents {
@@ -51,12 +24,9 @@ struct documents {
 };
 
 struct registry_listener {
-    struct gateway *gateway; /* from its start on */
-    int socket;              /* -1: none, or the listener has it */
-    struct evhttp *http;
-    struct evconnlistener *listener;
-    struct visitor *visitors;
-    unsigned visitor_count;
+    struct gateway *gateway; /* from registry_prepare() on */
+    struct plain_kind kind;
+    struct plain_listener *http; /* NULL: none is configured */
     struct documents published;
 };
 
@@ -67,7 +37,6 @@ struct registry_listener *registry_listener_new(void)
         log_error("registry.start", "error=\"out of memory\"");
         return NULL;
     }
-    l->socket = -1;
     return l;
 }
 
@@ -154,17 +123,7 @@ int registry_load(const char *schemas_dir, const char *url, const struct record_
 
 /* ---- the listener ---- */
 
-int registry_prepare(const struct gateway *g)
-{
-    const char *address = g->settings.registry_listen;
-    if (address[0] == '\0') {
-        return 0;
-    }
-    g->registry_listener->socket = listen_open("mplane-gw.registry_listen", address);
-    return g->registry_listener->socket == -1 ? -1 : 0;
-}
-
-static void on_request(struct evhttp_request *request, void *context)
+static void on_request(void *context, struct evhttp_request *request)
 {
     const struct registry_listener *l = context;
     char buffer[128];
@@ -184,150 +143,31 @@ static void on_request(struct evhttp_request *request, void *context)
     }
 }
 
-static bool has_left(const struct visitor *v)
-{
-    bufferevent_event_cb on_event;
-    bufferevent_getcb(v->socket, NULL, NULL, &on_event, NULL);
-    return on_event == NULL;
-}
-
-static void look_at_visitors(struct registry_listener *l)
-{
-    struct visitor *v, *next;
-    int64_t now_us = daemon_clock_us();
-    int64_t limit_us = l->gateway->settings.http.transfer_timeout_s * 1000000;
-    DL_FOREACH_SAFE2(l->visitors, v, next, next)
-    {
-        if (has_left(v)) {
-            DL_DELETE2(l->visitors, v, previous, next);
-            l->visitor_count--;
-            bufferevent_decref(v->socket);
-            free(v);
-        } else if (now_us - v->since_us > limit_us) {
-            shutdown(bufferevent_getfd(v->socket), SHUT_RDWR);
-        }
-    }
-}
-
-/* evhttp gives a connection its descriptor after it has accepted it. */
-static void find_address(struct visitor *v)
-{
-    struct sockaddr_storage from;
-    socklen_t size = sizeof from;
-    int fd = bufferevent_getfd(v->socket);
-    if (v->address[0] == '\0' && fd != -1 &&
-        getpeername(fd, (struct sockaddr *)&from, &size) == 0) {
-        getnameinfo((struct sockaddr *)&from, size, v->address, sizeof v->address, NULL, 0,
-                    NI_NUMERICHOST);
-    }
-}
-
-/* How many of those that stay are of this one's address. */
-static unsigned count_of(const struct registry_listener *l, const struct visitor *v)
-{
-    const struct visitor *other;
-    unsigned count = 0;
-    DL_FOREACH2(l->visitors, other, next)
-    {
-        count += !other->ending && strcmp(other->address, v->address) == 0;
-    }
-    return count;
-}
-
-/* The oldest of the address that has the most goes, when that has many, or all have too many. */
-static bool send_one_away(const struct registry_listener *l)
-{
-    struct visitor *v, *choice = NULL;
-    unsigned most = 0, staying = 0;
-    DL_FOREACH2(l->visitors, v, next)
-    {
-        find_address(v);
-        staying += !v->ending;
-    }
-    DL_FOREACH2(l->visitors, v, next)
-    {
-        unsigned count = v->ending || v->address[0] == '\0' ? 0 : count_of(l, v);
-        if (count > most) {
-            most = count;
-            choice = v;
-        }
-    }
-    if (choice == NULL || (most < OF_ONE_ADDRESS && staying < CONNECTIONS_MAX)) {
-        return false;
-    }
-    choice->ending = true;
-    shutdown(bufferevent_getfd(choice->socket), SHUT_RDWR);
-    return true;
-}
-
-static struct bufferevent *on_accept(struct event_base *base, void *context)
-{
-    struct registry_listener *l = context;
-    struct visitor *v = calloc(1, sizeof *v);
-    struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
-    look_at_visitors(l);
-    while (send_one_away(l)) {
-    }
-    if (v == NULL || b == NULL) {
-        free(v);
-        return b; /* NULL makes evhttp try by itself; a visitor less is watched */
-    }
-    /* Also between evhttp's leaving it and our noticing, no more than this is read. */
-    bufferevent_setwatermark(b, EV_READ, 0, (size_t)2 * HEADERS_BYTES);
-    bufferevent_incref(b);
-    v->socket = b;
-    v->since_us = daemon_clock_us();
-    DL_APPEND2(l->visitors, v, previous, next);
-    /* Those that were told to go are there until evhttp has noticed. */
-    if (++l->visitor_count >= 2 * CONNECTIONS_MAX) {
-        evconnlistener_disable(l->listener);
-    }
-    return b;
-}
-
-/* Out of descriptors, say: registry_tick() tries again instead of the loop at once. */
-static void on_accept_error(struct evconnlistener *failed, void *unused)
-{
-    static struct log_limit said;
-    (void)unused;
-    if (log_allowed(&said, 1)) {
-        log_errno("registry.accept", "effect=\"waiting for room\"");
-    }
-    evconnlistener_disable(failed);
-}
-
-void registry_tick(const struct gateway *g)
+int registry_prepare(struct gateway *g)
 {
     struct registry_listener *l = g->registry_listener;
-    look_at_visitors(l);
-    if (l->listener != NULL && l->visitor_count < 2 * CONNECTIONS_MAX && !daemon_draining()) {
-        evconnlistener_enable(l->listener);
+    const char *address = g->settings.registry_listen;
+    if (address[0] == '\0') {
+        return 0;
     }
+    l->gateway = g;
+    l->kind = (struct plain_kind){"mplane-gw.registry_listen", &g->settings.http.transfer_timeout_s,
+                                  on_request, l};
+    l->http = plain_listener_new(&l->kind, address);
+    return l->http == NULL ? -1 : 0;
 }
 
 int registry_start(struct gateway *g)
 {
-    struct registry_listener *l = g->registry_listener;
-    l->gateway = g;
-    if (l->socket == -1) {
-        return 0;
+    struct plain_listener *http = g->registry_listener->http;
+    return http == NULL ? 0 : plain_listener_start(http, g->base);
+}
+
+void registry_tick(const struct gateway *g)
+{
+    if (g->registry_listener->http != NULL) {
+        plain_listener_tick(g->registry_listener->http);
     }
-    l->http = evhttp_new(g->base);
-    if (l->http != NULL) {
-        evhttp_set_bevcb(l->http, on_accept, l);
-        evhttp_set_gencb(l->http, on_request, l);
-        evhttp_set_max_headers_size(l->http, HEADERS_BYTES);
-        evhttp_set_max_body_size(l->http, HEADERS_BYTES);
-        l->listener = evconnlistener_new(
-            g->base, NULL, NULL, LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, l->socket);
-    }
-    if (l->listener == NULL || evhttp_bind_listener(l->http, l->listener) == NULL) {
-        log_error("registry.start", "error=\"out of memory\"");
-        return -1;
-    }
-    evconnlistener_set_error_cb(l->listener, on_accept_error);
-    l->socket = -1; /* the listener's now */
-    return 0;
 }
 
 void registry_stop(struct gateway *g)
@@ -336,13 +176,7 @@ void registry_stop(struct gateway *g)
     if (l == NULL) {
         return;
     }
-    if (l->http != NULL) {
-        evhttp_free(l->http); /* with its listener and connections */
-        look_at_visitors(l);
-    }
-    if (l->socket != -1) {
-        close(l->socket);
-    }
+    plain_listener_free(&l->http);
     arena_free(&l->published.arena);
     free(l);
     g->registry_listener = NULL;

@@ -18,7 +18,7 @@ struct registry_listener;
 struct registry_listener *registry_listener_new(void);
 
 /* Opens the listening socket, when one is configured; -1 after an error was logged. */
-int registry_prepare(const struct gateway *g);
+int registry_prepare(struct gateway *g);
 
 /*
  * Reads the registries in schemas_dir/mplane, ours with the elements that record types bring along;
