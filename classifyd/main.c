@@ -40,6 +40,7 @@ int main(int argc, char **argv)
         .settings = &settings,
         .settings_size = sizeof settings,
         .counter_rows = relay_counter_rows,
+        .counter_families = relay_counter_families,
         .counters = relay_counters,
         .counter_count = RELAY_COUNTER_COUNT,
         .several = true,

@@ -24,6 +24,8 @@
 
 #define LINES_IN_TEN_SECONDS 5
 
+const struct counter_family relay_counter_families[] = {
+    {"grades.", "grade", "grades given, over all names; 0 is ungraded"}, {NULL, NULL, NULL}};
 const struct counter_row relay_counter_rows[] = {RELAY_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 uint64_t relay_counters[RELAY_COUNTER_COUNT];
 
@@ -452,7 +454,7 @@ void relay_tick(void)
 {
     relay_counters[COUNT_GRADING_VERSION] = self.edition.version;
     if (self.edition.version == 0) {
-        daemon_note("grading", "none yet: no batches are taken");
+        daemon_trouble("grading", daemon_is_settled(), "none yet: no batches are taken");
     } else {
         daemon_note("grading", "version %" PRIu64 ", %" PRIu32 " blocks", self.edition.version,
                     self.edition.compiled.grading->block_count);

@@ -42,6 +42,7 @@ struct relay_settings {
 
 enum relay_counter { RELAY_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) RELAY_COUNTER_COUNT };
 
+extern const struct counter_family relay_counter_families[];
 extern const struct counter_row relay_counter_rows[RELAY_COUNTER_COUNT];
 extern uint64_t relay_counters[RELAY_COUNTER_COUNT];
 

@@ -55,6 +55,9 @@ struct config_common {
 };
 extern const struct config_option config_common_options[];
 
+/* The processes' names, which are those of their sections; the last is NULL. */
+extern const char *const *const config_processes;
+
 /* What one reading of the file gave; strings in the settings live as long as it. */
 struct config;
 

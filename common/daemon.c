@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <grp.h>
-#include <inttypes.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -23,23 +22,16 @@
 #include <unistd.h>
 
 #include "common/clock.h"
-#include "common/json.h"
 #include "common/log.h"
 #include "common/notify.h"
 #include "common/number.h"
 #include "common/owner.h"
+#include "common/status.h"
 #include "common/told.h"
-#include "common/utf8.h"
 
-#define NOTES              16
-#define NOTE_BYTES         200
+#define SETTLED_US         10000000 /* after its start a process may look for others so long */
 #define LOOP_INTERRUPTIONS 100000
 #define READINGS           2 /* of the configuration that live: the one at the start, the newest */
-
-struct note {
-    char key[32];
-    char text[NOTE_BYTES];
-};
 
 static struct {
     const struct daemon *daemon;
@@ -53,13 +45,13 @@ static struct {
     bool draining, finished;
     int exit_code;
     int64_t started_us;
-    int64_t told_us; /* what the status tells was so then or later */
+    int64_t begun_us; /* the same by the clock that never steps */
+    int64_t told_us;  /* what the status tells was so then or later */
     struct {
         unsigned number; /* how many there were */
         bool refused;    /* the last one, or a part of it */
         struct told told;
     } reload;
-    struct note notes[NOTES];
 } self = {.signal_pipe = {-1, -1}};
 
 /* ---- what processes ask ---- */
@@ -122,102 +114,47 @@ int64_t daemon_clock_us(void)
 
 void daemon_note(const char *key, const char *format, ...)
 {
-    struct note *n = self.notes;
-    while (n < self.notes + NOTES && n->key[0] != '\0' && strcmp(n->key, key) != 0) {
-        n++;
-    }
-    if (n == self.notes + NOTES) {
-        return;
-    }
-    snprintf(n->key, sizeof n->key, "%s", key);
     va_list args;
     va_start(args, format);
-    vsnprintf(n->text, sizeof n->text, format, args);
+    status_note(key, false, format, args);
     va_end(args);
-    utf8_repair(n->text, n->text + strlen(n->text));
+}
+
+void daemon_trouble(const char *key, bool is_one, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    status_note(key, is_one, format, args);
+    va_end(args);
+}
+
+bool daemon_is_settled(void)
+{
+    return daemon_clock_us() - self.begun_us > SETTLED_US;
 }
 
 /* ---- the status file ---- */
 
-/* What every process counts, behind its own counters. */
-static const struct counter_row log_row = {
-    "log.left_out", COUNTER_GROWS, "",
-    "lines left out of the log, since nobody read what was there"};
-
-static void print_time(FILE *f, const char *key, int64_t us)
+static struct status_about about(void)
 {
-    time_t seconds = (time_t)(us / 1000000);
-    struct tm utc;
-    char text[32];
-    gmtime_r(&seconds, &utc);
-    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &utc);
-    fprintf(f, "  \"%s\": \"%s.%06dZ\",\n", key, text, (int)(us % 1000000));
+    const char *state = self.finished ? "stopped" : self.draining ? "draining" : "running";
+    return (struct status_about){.daemon = self.daemon,
+                                 .own_dir = self.own_dir,
+                                 .instance = self.instance,
+                                 .state = state,
+                                 .started_us = self.started_us,
+                                 .told_us = self.told_us,
+                                 .reloads = self.reload.number,
+                                 .refused = self.reload.refused,
+                                 .told = &self.reload.told};
 }
 
-/* Who asked for it waits until the number has changed. */
-static void print_reload(FILE *f)
-{
-    size_t count = self.reload.told.count;
-    fprintf(f, "  \"reload\": {\"number\": %u, \"refused\": %s, \"lines\": %zu, \"said\": [",
-            self.reload.number, self.reload.refused ? "true" : "false", count);
-    for (size_t i = 0; i < count && i < TOLD_LINES; i++) {
-        fputs(i == 0 ? "\n    " : ",\n    ", f);
-        json_print_string(f, self.reload.told.line[i]);
-    }
-    fputs("]},\n", f);
-}
-
-static void print_status(FILE *f)
-{
-    const struct daemon *d = self.daemon;
-    fprintf(f, "{\n  \"process\": \"%s\",\n  \"instance\": %u,\n  \"pid\": %ld,\n", d->name,
-            self.instance, (long)getpid());
-    fprintf(f, "  \"version\": \"%s\",\n  \"state\": \"%s\",\n", EZREPO_VERSION,
-            self.finished   ? "stopped"
-            : self.draining ? "draining"
-                            : "running");
-    print_time(f, "started_at", self.started_us);
-    print_time(f, "updated_at", self.told_us);
-    fputs("  \"notes\": {", f);
-    for (size_t i = 0; i < NOTES && self.notes[i].key[0] != '\0'; i++) {
-        fputs(i == 0 ? "\n    " : ",\n    ", f);
-        json_print_string(f, self.notes[i].key);
-        fputs(": ", f);
-        json_print_string(f, self.notes[i].text);
-    }
-    fputs("\n  },\n", f);
-    print_reload(f);
-    fputs("  \"gauges\": ", f);
-    counter_print_gauges(f, d->counter_rows, d->counter_count);
-    fputs(",\n  \"counters\": {", f);
-    for (size_t i = 0; i < d->counter_count; i++) {
-        fprintf(f, "\n    \"%s\": %" PRIu64 ",", d->counter_rows[i].name, d->counters[i]);
-    }
-    fprintf(f, "\n    \"%s\": %" PRIu64, log_row.name, log_left_out());
-    fputs("\n  }\n}\n", f);
-}
-
-/* Replaced in one step, so that a reader always sees a whole one. Whoever writes it lives. */
+/* Whoever writes it lives. */
 static void write_status(void)
 {
-    static struct log_limit said;
-    char path[600], temporary[620];
-    snprintf(path, sizeof path, "%s/status/%s-%u.json", self.own_dir, self.daemon->name,
-             self.instance);
-    snprintf(temporary, sizeof temporary, "%s.new", path);
+    const struct status_about words = about();
     notify_alive();
-    FILE *f = fopen(temporary, "w");
-    if (f != NULL) {
-        print_status(f);
-        bool failed = ferror(f) != 0;
-        failed = fclose(f) != 0 || failed;
-        if (!failed && rename(temporary, path) == 0) {
-            return;
-        }
-    }
-    if (log_allowed(&said, 1)) {
-        log_errno("status.write", "file=%s", path);
-    }
+    status_write(&words);
 }
 
 void daemon_tick(void)
@@ -389,10 +326,12 @@ static int open_folder(int at, const char *name, uid_t uid, gid_t gid)
 {
     struct stat s;
     int fd = -1;
-    if (mkdirat(at, name, 0700) == 0 || errno == EEXIST) {
+    bool made = mkdirat(at, name, 0700) == 0;
+    if (made || errno == EEXIST) {
         fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     }
-    if (fd != -1 && geteuid() == 0 && uid != 0 && fchown(fd, uid, gid) == -1) {
+    /* One that was there may be for a group to read, as who made it wanted. */
+    if (fd != -1 && geteuid() == 0 && uid != 0 && fchown(fd, uid, made ? gid : (gid_t)-1) == -1) {
         close(fd);
         fd = -1;
     }
@@ -400,9 +339,10 @@ static int open_folder(int at, const char *name, uid_t uid, gid_t gid)
         log_errno("daemon.folder", "run_dir=%s folder=%s", self.own_dir, name);
         return -1;
     }
-    if (fstat(fd, &s) == -1 || (s.st_mode & 077) != 0) {
+    if (fstat(fd, &s) == -1 || (s.st_mode & 027) != 0) {
         log_error("daemon.folder",
-                  "run_dir=%s folder=%s expected=\"a folder that only its owner may enter (0700)\"",
+                  "run_dir=%s folder=%s expected=\"a folder that only its owner may write, and at "
+                  "most its group enter (0700, 0750)\"",
                   self.own_dir, name);
         close(fd);
         return -1;
@@ -530,6 +470,9 @@ static int start(void)
         return -1;
     }
     self.started_us = daemon_now_us();
+    self.begun_us = daemon_clock_us();
+    const struct status_about words = about();
+    status_write_counters(&words);
     if (d->run == NULL) {
         self.loop = zloop_new();
         if (self.loop == NULL) {
@@ -608,15 +551,6 @@ static void print_options(const char *section, const struct config_option *optio
     }
 }
 
-static void print_counters(void)
-{
-    const struct daemon *d = self.daemon;
-    for (size_t i = 0; i < d->counter_count; i++) {
-        counter_print(stdout, d->name, &d->counter_rows[i]);
-    }
-    counter_print(stdout, d->name, &log_row);
-}
-
 static int usage(const char *what)
 {
     fprintf(stderr, "%s: %s\n", self.daemon->name, what);
@@ -661,7 +595,7 @@ static int parse_command_line(int argc, char **argv, bool *check_only)
             print_options(self.daemon->name, self.daemon->options);
             return 0;
         case 'n':
-            print_counters();
+            status_print_counters(stdout, self.daemon);
             return 0;
         case 'v':
             printf("%s %s\n", self.daemon->name, EZREPO_VERSION);

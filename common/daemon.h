@@ -16,6 +16,7 @@
 
 #include "common/config.h"
 #include "common/counter.h"
+#include "common/histogram.h"
 
 struct daemon {
     const char *name;
@@ -26,6 +27,10 @@ struct daemon {
     const struct counter_row *counter_rows;
     uint64_t *counters; /* a value for each row: counted up, or set by tick() */
     size_t counter_count;
+    const struct counter_family *counter_families; /* NULL: none */
+    const struct counter_row *histogram_rows;
+    struct histogram *histograms; /* one for each of these rows */
+    size_t histogram_count;
     bool several; /* of this kind may share a run_dir, each with an --instance of its own */
 
     /*
@@ -64,6 +69,17 @@ const char *daemon_own_dir(void);
 
 /* A short text shown in the status ("database" = "connected"); at most 16 keys, 200 bytes each. */
 void daemon_note(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * The same of what may be a trouble: something that keeps the process, now, from doing what it is
+ * for. It makes the set ill (`ezrepo status`, webd); its key is a label of monitoring, so one of
+ * few.
+ */
+void daemon_trouble(const char *key, bool is_one, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* Whether it has run for so long that what it needs should be there. */
+bool daemon_is_settled(void);
 
 /* Drained, or something is wrong for good: leave the loop with this exit code. The loop is woken up
  * for it, whoever calls this. */

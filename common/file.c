@@ -3,6 +3,7 @@
 #include "common/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -65,4 +66,20 @@ char *file_read_own(const char *path, size_t most, size_t *size)
         return NULL;
     }
     return f == NULL ? NULL : read_and_close(f, most, size);
+}
+
+char *file_read_foreign(const char *path, size_t most, size_t *size)
+{
+    struct stat s;
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    bool regular = fd != -1 && fstat(fd, &s) == 0 && S_ISREG(s.st_mode);
+    FILE *f = regular ? fdopen(fd, "rb") : NULL;
+    if (f == NULL) {
+        if (fd != -1) {
+            close(fd);
+            errno = regular ? errno : EINVAL;
+        }
+        return NULL;
+    }
+    return read_and_close(f, most, size);
 }

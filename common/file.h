@@ -18,4 +18,10 @@ char *file_read(const char *path, size_t most, size_t *size);
  */
 char *file_read_own(const char *path, size_t most, size_t *size);
 
+/*
+ * The same for a file in a folder that is somebody else's: no link is followed, and nothing is
+ * waited for; EINVAL when it is no regular file.
+ */
+char *file_read_foreign(const char *path, size_t most, size_t *size);
+
 #endif

@@ -178,4 +178,5 @@ void doors_tick(struct ingest *g)
     connections_sweep(c);
     memcpy(&g->counters[COUNT_CONNECTIONS_ACCEPTED], connections_counts(c),
            HTTP_COUNTER_COUNT * sizeof g->counters[0]);
+    memcpy(g->durations, connections_durations(c), sizeof g->durations);
 }

@@ -53,6 +53,7 @@ enum ingest_counter { INGEST_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUNTE
 struct ingest {
     struct ingest_settings settings;
     uint64_t counters[COUNTERS];
+    struct histogram durations[HTTP_DURATIONS];
     struct event_base *base;
     struct server_kind kind;
     struct http_server *server;

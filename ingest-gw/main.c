@@ -22,6 +22,9 @@ static struct {
     struct event_loop loop;
 } self;
 
+static const struct counter_row histogram_rows[] = {HTTP_HISTOGRAMS(HISTOGRAM_ROW)};
+static const struct counter_family counter_families[] = {{"posts.", "outcome", "posted bodies"},
+                                                         {NULL, NULL, NULL}};
 static const struct counter_row counter_rows[] = {INGEST_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 
 static int check(struct document *d, const struct config_common *common, const void *settings)
@@ -164,7 +167,9 @@ static void tick(void)
     if (g->remote != NULL) {
         remote_tick(g->remote);
     }
-    daemon_note("ingestd", "%s", posts_ready(g->posts) ? "takes posts" : "takes no posts");
+    bool ready = posts_ready(g->posts);
+    daemon_trouble("ingestd", !ready && daemon_is_settled(), "%s",
+                   ready ? "takes posts" : "takes no posts: they are answered 503");
 }
 
 static void stop(void)
@@ -189,6 +194,10 @@ static const struct daemon ingest_gw = {
     .settings = &self.gateway.settings,
     .settings_size = sizeof self.gateway.settings,
     .counter_rows = counter_rows,
+    .counter_families = counter_families,
+    .histogram_rows = histogram_rows,
+    .histograms = self.gateway.durations,
+    .histogram_count = HTTP_DURATIONS,
     .counters = self.gateway.counters,
     .counter_count = COUNTERS,
     .check = check,

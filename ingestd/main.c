@@ -77,6 +77,9 @@ static const struct config_option options[] = {
 
 #define REJECTED_ROW(constant, name, help)                                                         \
     COUNTER_ROW(REJECTED_##constant, "rejected." name, "", "refused: " help)
+static const struct counter_family counter_families[] = {
+    {"rejected.", "reason", "what was refused"}, {NULL, NULL, NULL}};
+
 static const struct counter_row counter_rows[] = {
     INGEST_COUNTERS(COUNTER_ROW, GAUGE_ROW) RESULT_REASONS(REJECTED_ROW)
         REJECTED_ROW(SENDER, "sender", "allow does not name the sender")};
@@ -144,6 +147,7 @@ static const struct daemon ingestd = {
     .settings = &settings,
     .settings_size = sizeof settings,
     .counter_rows = counter_rows,
+    .counter_families = counter_families,
     .counters = counters,
     .counter_count = COUNTER_COUNT,
     .check = check,

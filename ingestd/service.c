@@ -73,7 +73,7 @@ static void stop_reading(const char *why)
         }
     }
     self.reading = false;
-    daemon_note("intake", "%s", why);
+    daemon_trouble("intake", true, "%s", why);
 }
 
 static void set_blocked(bool blocked)

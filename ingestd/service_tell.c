@@ -31,15 +31,17 @@ static void tell_spool(const struct service *s, const struct outbox_state *held,
                        const struct spool_state *spool)
 {
     if (s->copied) {
-        daemon_note("spool", "is a copy: " COPIED "; end one of both, then restart this one");
+        daemon_trouble("spool", true,
+                       "is a copy: " COPIED "; end one of both, then restart this one");
     } else if (spool->failing) {
-        daemon_note("spool", "cannot write: %s", spool->fault);
+        daemon_trouble("spool", true, "cannot write: %s", spool->fault);
     } else if (spool->read_failing) {
-        daemon_note("spool", "cannot read: %s; a restart recovers what can be read", spool->fault);
+        daemon_trouble("spool", true, "cannot read: %s; a restart recovers what can be read",
+                       spool->fault);
     } else if (spool->sync_failing) {
-        daemon_note("spool", "cannot sync: a power failure may lose what was received");
+        daemon_trouble("spool", true, "cannot sync: a power failure may lose what was received");
     } else if (outbox_room(s->outbox) == OUTBOX_SPOOL_FULL) {
-        daemon_note("spool", "full: %" PRIu64 " bytes", held->spool_bytes);
+        daemon_trouble("spool", true, "full: %" PRIu64 " bytes", held->spool_bytes);
     } else {
         daemon_note("spool", "%s%s", s->found.text[0] != '\0' ? "works; at the start: " : "works",
                     s->found.text);

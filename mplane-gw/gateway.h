@@ -81,6 +81,7 @@ enum gateway_counter { GATEWAY_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUN
 struct gateway {
     struct gateway_settings settings;
     uint64_t counters[COUNTERS];
+    struct histogram durations[HTTP_DURATIONS];
     struct event_base *base;
     struct http_server *server;
     struct access *access;

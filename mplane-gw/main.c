@@ -14,6 +14,11 @@ static struct {
     struct event_loop loop;
 } self;
 
+static const struct counter_row histogram_rows[] = {HTTP_HISTOGRAMS(HISTOGRAM_ROW)};
+static const struct counter_family counter_families[] = {
+    {"answered.", "message", "messages sent in reply"},
+    {"posts.", "outcome", "posted bodies"},
+    {NULL, NULL, NULL}};
 static const struct counter_row counter_rows[] = {GATEWAY_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 
 static int check(struct document *d, const struct config_common *common, const void *settings)
@@ -84,6 +89,10 @@ static const struct daemon mplane_gw = {
     .settings = &self.gateway.settings,
     .settings_size = sizeof self.gateway.settings,
     .counter_rows = counter_rows,
+    .counter_families = counter_families,
+    .histogram_rows = histogram_rows,
+    .histograms = self.gateway.durations,
+    .histogram_count = HTTP_DURATIONS,
     .counters = self.gateway.counters,
     .counter_count = COUNTERS,
     .check = check,

@@ -166,6 +166,7 @@ void routes_tick(struct gateway *g)
     connections_sweep(c);
     memcpy(&g->counters[COUNT_CONNECTIONS_ACCEPTED], connections_counts(c),
            HTTP_COUNTER_COUNT * sizeof g->counters[0]);
+    memcpy(g->durations, connections_durations(c), sizeof g->durations);
 }
 
 void routes_stop(struct gateway *g)

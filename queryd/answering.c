@@ -84,10 +84,13 @@ void answer_question(struct question *q, enum answer_status status, const char *
         a.cells_count = q->cell_count;
         counters[COUNT_ROWS] += q->cell_count / q->criteria.column_count;
     }
-    int64_t ms = (daemon_clock_us() - q->arrived_us) / 1000;
+    int64_t us = daemon_clock_us() - q->arrived_us, ms = us / 1000;
     counters[COUNT_MS_LAST] = (uint64_t)ms;
     if ((uint64_t)ms > counters[COUNT_MS_MAX]) {
         counters[COUNT_MS_MAX] = (uint64_t)ms;
+    }
+    if (q->held_until_us == 0) {
+        histogram_add(&durations[DURATION_ANSWER], us);
     }
     log_debug("query.answered", "id=%" PRIu64 " status=%d ms=%" PRId64, q->id, (int)status, ms);
     send_answer(q, &a);

@@ -20,6 +20,8 @@
 
 const struct counter_row counter_rows[] = {QUESTION_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 uint64_t counters[COUNTERS];
+const struct counter_row histogram_rows[] = {QUESTION_HISTOGRAMS(HISTOGRAM_ROW)};
+struct histogram durations[QUESTION_DURATIONS];
 
 static struct query_engine self;
 
@@ -294,10 +296,12 @@ void questions_tick(void)
     counters[COUNT_CONNECTIONS] = pool_connected(self.pool);
     counters[COUNT_DATABASE_ERRORS] = pool_failures(self.pool);
     if (pool_away(self.pool)) {
-        daemon_note("database", "%s%s",
-                    pool_unfit(self.pool) ? "" : "away: ", pool_error(self.pool));
+        daemon_trouble("database", true, "%s%s",
+                       pool_unfit(self.pool) ? "" : "away: ", pool_error(self.pool));
     } else {
-        daemon_note("database", pool_connected(self.pool) > 0 ? "connected" : "connecting");
+        bool connected = pool_connected(self.pool) > 0;
+        daemon_trouble("database", !connected && daemon_is_settled(), "%s",
+                       connected ? "connected" : "connecting");
     }
 }
 

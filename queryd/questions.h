@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "common/counter.h"
+#include "common/histogram.h"
 
 struct queryd_settings {
     const char *database;
@@ -48,6 +49,14 @@ struct queryd_settings {
           "from question to answer, the longest since the start")                                  \
     GAUGE(CONNECTIONS, "database.connections", "", "connections to PostgreSQL, now")               \
     COUNTER(DATABASE_ERRORS, "database.errors", "", "connections lost, statements refused")
+
+#define QUESTION_HISTOGRAMS(HISTOGRAM)                                                             \
+    HISTOGRAM(ANSWER, "query.duration",                                                            \
+              "from question to answer, of those that were not to wait until there is something")
+
+enum question_duration { QUESTION_HISTOGRAMS(HISTOGRAM_CONSTANT) QUESTION_DURATIONS };
+extern const struct counter_row histogram_rows[QUESTION_DURATIONS];
+extern struct histogram durations[QUESTION_DURATIONS];
 
 enum counter { QUESTION_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUNTERS };
 extern const struct counter_row counter_rows[COUNTERS];

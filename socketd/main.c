@@ -220,7 +220,8 @@ static int start(zloop_t *loop)
 static void tick(void)
 {
     counters[COUNT_HELD] = self.count;
-    daemon_note("ingestd", "%s", anybody_there() ? "connected" : "away");
+    bool there = anybody_there();
+    daemon_trouble("ingestd", !there && daemon_is_settled(), "%s", there ? "connected" : "away");
 }
 
 static void stop(void)

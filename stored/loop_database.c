@@ -26,9 +26,9 @@
 
 void loop_note_away(const struct loop *self)
 {
-    daemon_note("database", "away for %lld s: %.170s",
-                (long long)((daemon_now_us() - self->away_since_us) / 1000000),
-                self->store.pg.message);
+    daemon_trouble("database", true, "away for %lld s: %.170s",
+                   (long long)((daemon_now_us() - self->away_since_us) / 1000000),
+                   self->store.pg.message);
 }
 
 bool loop_silent(struct loop *self, int64_t silence_us)
@@ -36,7 +36,7 @@ bool loop_silent(struct loop *self, int64_t silence_us)
     bool tells = self->away_since_us == 0 && !self->loading;
     self->waiting = true;
     if (tells) {
-        daemon_note("database", "silent for %lld s", (long long)(silence_us / 1000000));
+        daemon_trouble("database", true, "silent for %lld s", (long long)(silence_us / 1000000));
     }
     daemon_tick();
     self->waiting = false;
@@ -128,7 +128,7 @@ void loop_connect(struct loop *self)
     }
     self->loading = true;
     if (self->away_since_us != 0) {
-        daemon_note("database", "there again, and being read");
+        daemon_trouble("database", daemon_is_settled(), "there again, and being read");
     }
     int rc = load_store(self);
     self->loading = false;
@@ -136,7 +136,7 @@ void loop_connect(struct loop *self)
         pg_close(&s->pg);
     }
     if (rc == -1) { /* it was logged why */
-        daemon_note("database", "cannot be used as it is: the log says why");
+        daemon_trouble("database", true, "cannot be used as it is: the log says why");
         daemon_finished(1);
         return;
     }

@@ -108,7 +108,9 @@ static bool flush_portion(struct loop *self)
     count_add(COUNT_FLUSHES, 1);
     int64_t lag_us = daemon_now_us() - oldest_us;
     count_set(COUNT_LAG_MS, lag_us < 0 ? 0 : (uint64_t)lag_us / 1000);
-    count_set(COUNT_FLUSH_MS, (uint64_t)(daemon_clock_us() - began_us) / 1000);
+    int64_t took_us = daemon_clock_us() - began_us;
+    count_set(COUNT_FLUSH_LAST_MS, (uint64_t)took_us / 1000);
+    histogram_add(&store_durations[DURATION_FLUSH], took_us);
     count_set(COUNT_FLUSH_RECORDS, records);
     if (self->away_since_us != 0) {
         loop_note_connected(self);

@@ -11,6 +11,10 @@
 
 uint64_t store_counters[STORE_COUNTER_COUNT];
 
+static const struct counter_family counter_families[] = {
+    {"flush.", "part", "transactions that wrote batches: time of their parts"}, {NULL, NULL, NULL}};
+struct histogram store_durations[STORE_DURATIONS];
+static const struct counter_row histogram_rows[] = {STORE_HISTOGRAMS(HISTOGRAM_ROW)};
 static const struct counter_row counter_rows[] = {STORE_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 
 static struct store_settings settings;
@@ -83,6 +87,10 @@ static const struct daemon stored = {
     .settings = &settings,
     .settings_size = sizeof settings,
     .counter_rows = counter_rows,
+    .counter_families = counter_families,
+    .histogram_rows = histogram_rows,
+    .histograms = store_durations,
+    .histogram_count = STORE_DURATIONS,
     .counters = store_counters,
     .counter_count = STORE_COUNTER_COUNT,
     .check = check,

@@ -8,6 +8,7 @@
 
 #include "common/bus.h"
 #include "common/counter.h"
+#include "common/histogram.h"
 #include "common/identity.h"
 #include "common/message.h"
 #include "common/pg/pg.h"
@@ -75,7 +76,7 @@ struct store_settings {
     COUNTER(REJECTED_EXPIRED, "rejected.expired", "",                                              \
             "records of time whose records were dropped; they are in the table rejected")          \
     COUNTER(FLUSHES, "flushes", "", "transactions that wrote batches")                             \
-    GAUGE(FLUSH_MS, "flush_ms", "milliseconds",                                                    \
+    GAUGE(FLUSH_LAST_MS, "flush_last_ms", "milliseconds",                                          \
           "how long the last transaction that wrote batches took")                                 \
     GAUGE(FLUSH_RECORDS, "flush_records", "",                                                      \
           "records in the last transaction that wrote batches")                                    \
@@ -105,8 +106,8 @@ struct store_settings {
           "from the arrival of the oldest datagram of the last transaction until its "             \
           "commit")                                                                                \
     GAUGE(BUFFERED_BYTES, "buffered_bytes", "bytes", "batches held, now")                          \
-    COUNTER(DAYS_MADE, "days.made", "", "partitions made for records that waited for them")        \
-    GAUGE(DAYS_WAITING, "days.waiting", "", "batches that wait for partitions, now")               \
+    COUNTER(DAYS_MADE, "partitions.made", "", "partitions made for records that waited for them")  \
+    GAUGE(DAYS_WAITING, "partitions.waiting", "", "batches that wait for partitions, now")         \
     GAUGE(SERIES, "series", "", "series in memory, now")                                           \
     COUNTER(PERIODS_OPENED, "periods.opened", "", "periods begun")                                 \
     COUNTER(PERIODS_ENDED, "periods.ended", "", "periods ended in order")                          \
@@ -118,8 +119,8 @@ struct store_settings {
     COUNTER(ACCESS_CHANGES, "access.changes", "", "changes of who may do what")                    \
     COUNTER(ACCESS_REFUSED, "access.refused", "", "such changes that were refused")                \
     GAUGE(ACCESS_VERSION, "access.version", "", "of who may do what, in force; 0: not read")       \
-    COUNTER(HOURS_SEALED, "hours.sealed", "", "hours counted into the roll-up of hours")           \
-    COUNTER(DAYS_SEALED, "days.sealed", "", "how often sealed hours were added to their day")      \
+    COUNTER(HOURS_SEALED, "sealed.hourly", "", "hours counted into the roll-up of hours")          \
+    COUNTER(DAYS_SEALED, "sealed.daily", "", "how often sealed hours were added to their day")     \
     COUNTER(RETENTION_PARTITIONS, "retention.partitions", "", "partitions dropped")                \
     COUNTER(RETENTION_RECORDS, "retention.records", "", "records in partitions dropped")           \
     COUNTER(SCHEMAS_REMOVED, "schemas.removed", "", "schemas that no record had any more")         \
@@ -138,7 +139,7 @@ struct store_settings {
     COUNTER(SILENCES_RETIRED, "silences.retired", "", "silences so long that nobody expects more") \
     COUNTER(SILENCES_LOOKED, "silences.looked", "", "series and probes looked at in the store")    \
     COUNTER(SILENCES_REMOVED, "silences.removed", "", "old silences, removed with the feed")       \
-    GAUGE(SILENCE_AS_OF, "silence.as_of", "",                                                      \
+    GAUGE(SILENCE_AS_OF, "silence.as_of", "timestamp",                                             \
           "as of when silence is judged, seconds since 1970; 0: it is not known yet, or some are " \
           "due")                                                                                   \
     GAUGE(SILENCE_SUBJECTS, "silence.subjects", "", "series and probes that may fall silent, now") \
@@ -146,9 +147,14 @@ struct store_settings {
     COUNTER(DATABASE_ERRORS, "database.errors", "", "steps that failed, on any connection")        \
     COUNTER(DATABASE_CONNECTS, "database.connects", "", "connections made")
 
+#define STORE_HISTOGRAMS(HISTOGRAM)                                                                \
+    HISTOGRAM(FLUSH, "flush.duration", "transactions that wrote batches")
+
+enum store_duration { STORE_HISTOGRAMS(HISTOGRAM_CONSTANT) STORE_DURATIONS };
 enum store_counter { STORE_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) STORE_COUNTER_COUNT };
 
 extern uint64_t store_counters[STORE_COUNTER_COUNT];
+extern struct histogram store_durations[STORE_DURATIONS];
 
 static inline void count_add(enum store_counter counter, uint64_t n)
 {

@@ -28,6 +28,7 @@ struct connections {
     const char *(*refusal)(struct arena *a, int status); /* as of server_kind */
     struct event *spoken_event; /* evhttp has answered by itself, on some connections */
     uint64_t counts[HTTP_COUNTER_COUNT];
+    struct histogram durations[HTTP_DURATIONS];
 };
 
 struct connection {
@@ -36,6 +37,7 @@ struct connection {
     SSL *ssl;                           /* its owner */
     enum connection_phase phase;
     int64_t since_us;       /* of the phase */
+    int64_t asked_us;       /* when its request had come */
     uint64_t bytes_read;    /* when the connection became idle */
     unsigned generation;    /* of the lists of revoked certificates it was judged by */
     bool stale;             /* what it stands on, a certificate or an authority, was exchanged */

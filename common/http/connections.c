@@ -277,6 +277,11 @@ const uint64_t *connections_counts(struct connections *all)
     return all->counts;
 }
 
+const struct histogram *connections_durations(const struct connections *all)
+{
+    return all->durations;
+}
+
 static struct connection *attach(struct connections *all, SSL *ssl)
 {
     struct connection *c = calloc(1, sizeof *c);
@@ -417,6 +422,20 @@ void connection_set_phase(struct connection *c, enum connection_phase phase)
     }
     /* While we answer, little is read of what the peer goes on sending. */
     bufferevent_setwatermark(c->body.bufferevent, EV_READ, 0, ours ? BODIES_SMALL : 0);
+}
+
+void connection_begins_answer(struct connection *c)
+{
+    c->asked_us = daemon_clock_us();
+    connection_set_phase(c, CONNECTION_SENDING);
+}
+
+void connection_ends_answer(struct connection *c)
+{
+    if (c->of != NULL) {
+        histogram_add(&c->of->durations[DURATION_REQUEST], daemon_clock_us() - c->asked_us);
+    }
+    connection_set_phase(c, CONNECTION_IDLE);
 }
 
 void connection_drop_body(struct connection *c, struct evhttp_request *request)

@@ -141,7 +141,12 @@ bool connections_full(const struct connections *all);
 /* When it is full: closes some, those idle for the longest first, but none that is answered. */
 void connections_make_room(struct connections *all);
 
-/* HTTP_COUNTER_COUNT of them, as they are now. */
+/* HTTP_COUNTER_COUNT of them, as they are now; HTTP_DURATIONS. */
 const uint64_t *connections_counts(struct connections *all);
+const struct histogram *connections_durations(const struct connections *all);
+
+/* A request has come, or its reply has left: how long that took is counted. */
+void connection_begins_answer(struct connection *c);
+void connection_ends_answer(struct connection *c);
 
 #endif

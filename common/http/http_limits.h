@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/counter.h"
+#include "common/histogram.h"
 
 struct http_limits {
     int64_t body_bytes;
@@ -96,6 +97,12 @@ struct http_limits {
     GAUGE(REPLIES_BYTES, "replies.bytes", "bytes", "replies on their way, now")                    \
     COUNTER(REPLIES_HELD_BACK, "replies.held_back", "",                                            \
             "answers without room, so that there was a receipt")
+
+#define HTTP_HISTOGRAMS(HISTOGRAM)                                                                 \
+    HISTOGRAM(REQUEST, "request.duration", "from a request that has come until its reply has left")
+
+/* In the order of the list, as those of a process that has it. */
+enum http_duration { HTTP_HISTOGRAMS(HISTOGRAM_CONSTANT) HTTP_DURATIONS };
 
 #define HTTP_CONSTANT(constant, name, unit, help) HTTP_##constant,
 /* In the order of the list, as those of a process that begins its own list with it. */

@@ -96,7 +96,7 @@ struct connections *server_connections(const struct http_server *s)
 static void on_sent(struct evhttp_request *request, void *context)
 {
     (void)request;
-    connection_set_phase(context, CONNECTION_IDLE);
+    connection_ends_answer(context);
 }
 
 /* Before anybody looks at it: what comes behind it is not to be taken for a request. */
@@ -130,7 +130,7 @@ static void on_request(struct evhttp_request *request, void *context)
         evhttp_connection_free(evhttp_request_get_connection(request));
         return;
     }
-    connection_set_phase(c, CONNECTION_SENDING);
+    connection_begins_answer(c);
     evhttp_request_set_on_complete_cb(request, on_sent, c);
     if (c->head == FRAMING_GOOD && framing_is_certain(request)) {
         s->kind->asked(s->kind->context, request, c);

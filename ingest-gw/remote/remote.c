@@ -474,7 +474,8 @@ static void tell_state(struct remote *r)
     r->counters[AT_REMOTE_BYTES] = now.bytes;
     r->counters[AT_REMOTE_COMMITS] = journal.commits;
     r->counters[AT_REMOTE_COMMIT_FAILURES] = journal.failures;
-    daemon_note("remote", "%s", journal.failing ? "the journal cannot be written" : "open");
+    daemon_trouble("remote", journal.failing, "%s",
+                   journal.failing ? "the journal cannot be written" : "open");
 }
 
 void remote_tick(struct remote *r)

@@ -82,8 +82,8 @@ struct folder_counts folders_tell(struct drop_folders *f)
         all.stuck += one.stuck;
         all.left += one.left;
         all.looking = all.looking && one.looking;
-        daemon_note(f->note[i], "%s: %s%s", f->path[i],
-                    one.looking ? "looked into" : "cannot be looked into", stays);
+        daemon_trouble(f->note[i], !one.looking || one.stuck > 0, "%s: %s%s", f->path[i],
+                       one.looking ? "looked into" : "cannot be looked into", stays);
     }
     return all;
 }

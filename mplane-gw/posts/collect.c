@@ -308,6 +308,8 @@ void collect_post(struct gateway *g, struct evhttp_request *request, struct conn
 
 void collect_tick(struct gateway *g)
 {
-    daemon_note("ingestd", "%s", posts_ready(g->posts) ? "takes posts" : "takes no posts");
+    bool ready = posts_ready(g->posts);
+    daemon_trouble("ingestd", !ready && daemon_is_settled(), "%s",
+                   ready ? "takes posts" : "takes no posts: they are answered 503");
     posts_tick(g->posts);
 }

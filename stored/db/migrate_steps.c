@@ -152,11 +152,12 @@ static bool is_broken_off(struct pg *pg)
 
 static void note_plan(const struct migration_plan *left)
 {
-    daemon_note("database",
-                "upgrading: %lld parts, about %lld records and %lld minutes left; %lld MiB of disk "
-                "needed beside the database",
-                (long long)left->parts, (long long)left->records, (long long)minutes_for(left),
-                (long long)(left->needed_bytes / MIB));
+    daemon_trouble(
+        "database", true,
+        "upgrading: %lld parts, about %lld records and %lld minutes left; %lld MiB of disk "
+        "needed beside the database",
+        (long long)left->parts, (long long)left->records, (long long)minutes_for(left),
+        (long long)(left->needed_bytes / MIB));
 }
 
 /* Tells what is to come, and whether there is room for it. */
@@ -183,8 +184,9 @@ static int tell_plan(struct pg *pg, const char *text, const char *name, struct m
     if (found == -1 || found >= needed) {
         return 0;
     }
-    daemon_note("database", "upgrade waits: %lld MiB of disk needed beside the database, %lld free",
-                (long long)(needed / MIB), (long long)(found / MIB));
+    daemon_trouble("database", true,
+                   "upgrade waits: %lld MiB of disk needed beside the database, %lld free",
+                   (long long)(needed / MIB), (long long)(found / MIB));
     log_error("migration.disk",
               "name=%s needed_mib=%lld free_mib=%lld effect=\"not begun; tried again\"", name,
               (long long)(needed / MIB), (long long)(found / MIB));

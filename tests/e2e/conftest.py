@@ -272,12 +272,13 @@ class EzrepoSet:
     def __init__(self, build: str, state: str, *init: str) -> None:
         self.build = build
         self.state = state
-        self.udp, self.https, self.registry, self.ingest = find_free_ports(4)
+        self.udp, self.https, self.registry, self.ingest, self.metrics = find_free_ports(5)
         self.sessions: Dict[str, Any] = {}  # by role
         self.environment = {**os.environ, "EZREPO_BUILD": build, "EZREPO_STATE": state}
         self.environment.pop("PGHOST", None)
         self.made = self._init("--udp-port", str(self.udp), "--https-port", str(self.https),
-                               "--registry-port", str(self.registry), "--ingest-port", str(self.ingest), *init)
+                               "--registry-port", str(self.registry), "--ingest-port", str(self.ingest),
+                               "--metrics-port", str(self.metrics), *init)
 
     def cmd(self, *arguments: str, check: bool = True, text: Optional[str] = None,
             timeout: float = 180) -> "subprocess.CompletedProcess[str]":

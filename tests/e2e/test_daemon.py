@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, assert_clean, check_grown, wait_for
 from processes import held_up
 
-PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw"]
+PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd"]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_faults_of_the_configuration_are_all_told(run, name, tmp_path):
     done = run(name, "--config", str(file), "--check-config")
     assert done.returncode == 1
     for fault in ("common.schemas_dir: expected a string, found 5", "common.colour: unknown option",
-                  "shop: unknown, expected one of common ingestd classifyd stored queryd mplane-gw ingest-gw", f"{name}.nonsense: unknown option",
+                  "shop: unknown, expected one of common ingestd socketd classifyd stored queryd mplane-gw ingest-gw webd", f"{name}.nonsense: unknown option",
                   "common.run_dir: expected a string, found nothing"):
         assert f"{file}: {fault}" in done.stderr, done.stderr
     done = run(name, "--config", str(tmp_path / "absent"), "--check-config")
@@ -103,7 +103,9 @@ def test_status_file(classifyd, run):
     assert first["notes"]["grading"].startswith("none yet")  # the first one is as whole as those that follow
     counters = [json.loads(line) for line in run("classifyd", "--counters").stdout.splitlines()]
     assert list(first["counters"]) == [c["name"] for c in counters]
-    assert first["gauges"] == [c["name"] for c in counters if c["kind"] == "gauge"] == ["grading.version"]
+    assert first["gauges"] == [c["name"] for c in counters if c["kind"] == "gauge"] == ["grading.version", "process.memory_bytes"]
+    assert first["name"] == "classifyd-3" and first["troubles"] == []
+    assert file.with_suffix(".counters").read_text() == run("classifyd", "--counters").stdout
     wait_for(lambda: json.loads(file.read_text())["updated_at"] > first["updated_at"])
     assert (folder / "run").stat().st_mode & 0o777 == 0o700
 

@@ -61,7 +61,7 @@ def name_of(t, kind):
 def test_today_and_tomorrow_are_there_beforehand(stored):
     assert partitions(stored) == {name_of(now_us() + n * DAY, 0) for n in (0, 1)}
     stored.sender().commit(present(3, 0))
-    assert stored.counter("days.made") == 0
+    assert stored.counter("partitions.made") == 0
 
 
 def test_others_do_not_wait(stored, hold):
@@ -70,7 +70,7 @@ def test_others_do_not_wait(stored, hold):
     with hold(stored):
         waiting = sender.batch(old(40))
         sender.send(waiting)
-        stored.wait(lambda: stored.counter("days.waiting") == 1)
+        stored.wait(lambda: stored.counter("partitions.waiting") == 1)
         for i in range(20):
             sender.send(sender.batch(present(5, i)))
         sender.take_acks(but={waiting})
@@ -82,7 +82,7 @@ def test_others_do_not_wait(stored, hold):
     first, = stored.sql("SELECT max(arrival) < (SELECT max(arrival) FROM measurement) FROM measurement"
                         " WHERE t_start > now() - interval '1 day'")
     assert first == (True,)
-    assert stored.counter("days.waiting") == 0 and stored.counter("days.made") == 2 * 40
+    assert stored.counter("partitions.waiting") == 0 and stored.counter("partitions.made") == 2 * 40
     assert stored.counter("duplicates") == stored.counter("rejected.kept") == 0
     check_store(stored)
 
@@ -93,7 +93,7 @@ def test_what_waited_for_a_day_is_written_before_what_came_later(make_stored, ho
     first, = old(1)
     with hold(stored):
         sender.send(sender.batch([first]))
-        stored.wait(lambda: stored.counter("days.waiting") == 1)
+        stored.wait(lambda: stored.counter("partitions.waiting") == 1)
         other.commit(present(1, 1))  # the next transaction begins three seconds later
         sender.send(sender.batch([Record(first.t + SECOND, (4, NONE))]))
     sender.settle(again_s=10)
@@ -111,7 +111,7 @@ def test_a_day_that_cannot_be_made_keeps_no_other_from_being_made(stored):
     rest = [sender.batch(others[i:i + 5]) for i in range(0, len(others), 5)]
     sender.send(waiting, *rest)
     stored.wait(lambda: stored.sql("SELECT count(*) FROM measurement") == [(len(others),)])
-    assert set(sender.pending) - set(rest) == {waiting} and stored.counter("days.waiting") >= 1
+    assert set(sender.pending) - set(rest) == {waiting} and stored.counter("partitions.waiting") >= 1
     stored.sql(f"DROP TABLE ezrepo.{in_its_place}")
     stored.stop()
     stored.start()
@@ -131,7 +131,7 @@ def test_what_waits_is_bounded(make_stored, hold):
             sender.send(later)
             sender.take_acks(but=set(waiting))
             assert set(sender.pending) == set(waiting)
-        assert 0 < stored.counter("days.waiting") < 12 and stored.counter("buffered_bytes") <= 262144
+        assert 0 < stored.counter("partitions.waiting") < 12 and stored.counter("buffered_bytes") <= 262144
     sender.settle(again_s=2)
     assert stored.sql("SELECT count(*) FROM measurement") == [(12 * 4 + 3 * 5,)]
     check_store(stored)
@@ -155,7 +155,7 @@ def test_killed_while_days_are_made(stored, hold):
                 wanted += len(records)
                 sender.send(sender.batch(records))
             if turn % 2:
-                stored.wait(lambda: stored.counter("days.waiting") == 3)
+                stored.wait(lambda: stored.counter("partitions.waiting") == 3)
             else:
                 time.sleep(rng.random())
             stored.process.kill()
@@ -170,7 +170,7 @@ def test_the_database_goes_while_days_are_made(stored, hold):
     sender = stored.sender()
     with hold(stored):
         sender.send(sender.batch(old(30)))
-        stored.wait(lambda: stored.counter("days.waiting") == 1)
+        stored.wait(lambda: stored.counter("partitions.waiting") == 1)
         stored.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'ezrepo-stored%'"
                    " AND datname = current_database()")
         stored.wait(lambda: stored.counter("database.connects") >= 2)
@@ -194,7 +194,7 @@ def test_a_day_that_is_dropped_meanwhile(stored, hold):
     sender = stored.sender()
     with hold(stored):
         sender.send(sender.batch(old(5, 50)))
-        stored.wait(lambda: stored.counter("days.waiting") == 1)
+        stored.wait(lambda: stored.counter("partitions.waiting") == 1)
         stored.settings["retention"] = {"*": 20}
         stored.write_config()
         stored.process.send_signal(signal.SIGHUP)
@@ -210,7 +210,7 @@ def test_many_old_hours_are_sealed(make_stored):
     stored = make_stored(seal_after_s=1).start()
     records = [Record(r.t + h * HOUR, (5, NONE)) for r in old(20, 3) for h in range(12)]
     stored.sender().commit(records)
-    stored.wait(lambda: stored.counter("hours.sealed") >= len(records) and stored.counter("days.sealed") >= 20, 240)
+    stored.wait(lambda: stored.counter("sealed.hourly") >= len(records) and stored.counter("sealed.daily") >= 20, 240)
     check_store(stored)
 
 
@@ -243,7 +243,7 @@ def test_a_datagram_for_each_day_of_a_year(one):
         with open(file + ".part", "w", encoding="utf-8") as f:
             f.writelines(json.dumps(line) + "\n" for line in year)
         os.rename(file + ".part", file)
-        one.wait_for(lambda: one.process("stored")["counters"]["days.waiting"] > 0)
+        one.wait_for(lambda: one.process("stored")["counters"]["partitions.waiting"] > 0)
         one.send([ping(f"192.0.2.{i}", time_text(time.time()), label="today") for i in range(50)])
         one.wait_for(lambda: one.sql("SELECT count(*) FROM measurement WHERE label = 'today'") == [(50,)])
         assert one.sql("SELECT count(*) FROM measurement WHERE label = 'year'") == [(5,)]

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw"]
+PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd"]
 
 
 def read(*path):
@@ -141,14 +141,19 @@ def test_counters_become_metrics(build_dir):
     counters = [c for process in PROCESSES for c in counters_of(build_dir, process)]
     assert len(counters) > 150
     for counter in counters:
-        assert list(counter) == ["name", "kind", "unit", "metric", "help"]
+        assert list(counter)[:7] == ["name", "kind", "unit", "help", "metric", "labels", "metric_help"]
         assert re.fullmatch(r"[a-z][a-z0-9]*([._][a-z0-9]+)*", counter["name"]), counter
-        assert counter["kind"] in ("counter", "gauge") and counter["unit"] in ("", "bytes", "milliseconds", "microseconds"), counter
+        assert counter["kind"] in ("counter", "gauge", "histogram"), counter
+        assert counter["unit"] in ("", "bytes", "milliseconds", "microseconds", "timestamp"), counter
         assert re.fullmatch(r"ezrepo_[a-z0-9_]+", counter["metric"]), counter
         assert counter["metric"].endswith("_total") == (counter["kind"] == "counter"), counter
+        assert ("seconds" in counter["metric"]) == (counter["unit"] in ("milliseconds", "microseconds", "timestamp")), counter
         assert re.fullmatch(r"\S[^\n|]{3,}\S", counter["help"]), counter
-    metrics = [c["metric"] for c in counters]
-    assert sorted(set(metrics)) == sorted(metrics)
+    for process in PROCESSES:
+        samples = [(c["metric"], tuple(c["labels"].items())) for c in counters_of(build_dir, process)]
+        assert sorted(set(samples)) == sorted(samples)
+    about = {(c["metric"], c["kind"], c["metric_help"]) for c in counters}
+    assert len({metric for metric, _, _ in about}) == len(about)  # also where several processes have it
 
 
 @pytest.mark.parametrize("folder", [*PROCESSES, "ctl", "common", "schemas", "tests", "deploy"])

@@ -89,9 +89,9 @@ def test_status_tells_what_the_processes_cannot_do(ezrepo_set):
     # The database is away.
     lock_out(one)
     one.send([ping("192.0.2.7", time_text(time.time() - 60))])
-    one.wait_for(lambda: any(text.startswith("stored: the database is away") for text in one.status()["troubles"]))
+    one.wait_for(lambda: any(text.startswith("stored: database: away") for text in one.status()["troubles"]))
     done = one.cmd("status", check=False)
-    assert done.returncode == 1 and "! stored: the database is away" in done.stdout
+    assert done.returncode == 1 and "! stored: database: away" in done.stdout
     one.sql("ALTER ROLE ezrepo_store LOGIN", role="postgres")
     one.wait_for(lambda: one.status()["ok"])
     # The spool has no room.
@@ -102,7 +102,7 @@ def test_status_tells_what_the_processes_cannot_do(ezrepo_set):
 
     def is_full():
         one.send(results)
-        return any(text.startswith("ingestd: the spool full") for text in one.status()["troubles"])
+        return any(text.startswith("ingestd: spool: full") for text in one.status()["troubles"])
     one.wait_for(is_full)
     assert one.cmd("status", check=False).returncode == 1
     one.sql("ALTER ROLE ezrepo_store LOGIN", role="postgres")

@@ -117,7 +117,7 @@ def test_counts_are_exact_whatever_is_sealed(pair, seed):
     check_answers(queryd, list(known.values()), rng, base, 20)
     check_store(stored)
     assert stored.sql("SELECT count(DISTINCT day) >= 3 FROM grade_rollup_day") == [(True,)]
-    stored.wait(lambda: stored.counter("days.sealed") >= 3)
+    stored.wait(lambda: stored.counter("sealed.daily") >= 3)
 
 
 def test_a_day_takes_in_hours_that_came_into_being_later(pair):

@@ -12,7 +12,7 @@ from conftest import ROOT
 from ezrepo import cluster, units
 from ezrepo.state import State
 
-FOLDERS = ["common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "ctl", "deploy", "schemas", "tests"]
+FOLDERS = ["common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "ctl", "deploy", "schemas", "tests"]
 
 
 def files(*endings, top=FOLDERS):
@@ -96,7 +96,7 @@ def test_headers_are_guarded():
 
 
 def test_no_process_includes_another():
-    processes = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "ctl"]
+    processes = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "ctl"]
     for process in processes + ["common"]:
         for name in files(".c", ".h"):
             if not name.startswith(process + "/"):

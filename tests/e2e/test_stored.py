@@ -483,7 +483,7 @@ def test_sealed_hours_are_counted_completely(make_stored):
     sender.commit(records)  # late ones and duplicates into sealed hours, and an hour that is not
     check_store(stored)
     stored.wait(lambda: stored.sql("SELECT count(*), bool_and(sealed) FROM measured_hour") == [(4, True)])
-    stored.wait(lambda: stored.counter("hours.sealed") == 4)
+    stored.wait(lambda: stored.counter("sealed.hourly") == 4)
     check_store(stored)
     assert stored.sql("SELECT sum(n0)::int FROM grade_rollup WHERE grade_id = 0") == \
         [(len({r.key() for r in records}),)]

@@ -375,7 +375,7 @@ def test_the_operator_is_told_beforehand(make_set):
     assert "until that is done questions are not answered" in said
     assert one.sql("SELECT pg_has_role('ezrepo_store', 'pg_read_all_settings', 'USAGE')") == [(True,)]
     status = one.cmd("status", check=False)
-    assert status.returncode == 1 and "! stored: the database is upgrading: " in status.stdout
+    assert status.returncode == 1 and "! stored: database: upgrading: " in status.stdout
     assert "stored stopped" in one.cmd("down").stdout  # or it would have said that this was not clean
     said = one.cmd("up").stdout
     assert "stored makes the store one of this release: upgrading: " in said

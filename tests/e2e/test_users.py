@@ -14,7 +14,7 @@ from conftest import ping, time_text, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's sets have users of their own")
 
-KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw"]
+KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd"]
 # Whose socket it is, and who besides may connect to it.
 ENDPOINTS = {"batches": ("ingestd", {"classifyd"}), "deliver": ("ingestd", {"mplane-gw", "ingest-gw"}),
              "graded": ("stored", {"classifyd"}), "announce": ("stored", {"ingestd", "classifyd", "queryd"}),
@@ -78,7 +78,8 @@ def test_each_reads_its_own_files_only(one):
         assert os.path.exists(path), path
         for kind in KINDS:
             read = as_user(kind, *(("ls", path) if os.path.isdir(path) else ("cat", path))).returncode == 0
-            assert read == (kind == owner), f"{kind} {'reads' if read else 'cannot read'} {name}"
+            readers = {owner} | ({"webd"} if "/status/" in name else set())
+            assert read == (kind in readers), f"{kind} {'reads' if read else 'cannot read'} {name}"
 
 
 def test_who_may_do_what_is_the_operators(one):

@@ -30,7 +30,8 @@ ENDPOINTS: Dict[str, Tuple[str, str]] = {
 # Groups of more than one process.
 GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd", "queryd"), "database": ("stored", "queryd"),
                                       "access": ("mplane-gw", "ingest-gw"),
-                                      "delivering": ("mplane-gw", "ingest-gw")}
+                                      "delivering": ("mplane-gw", "ingest-gw"),
+                                      "status": ("webd",)}
 NAME_BYTES = 32  # of a user at most; the longest of ours is this much longer than what it begins with
 LONGEST = max(len(name) + 1 for name in (*KINDS, *GROUPS))
 LOCKED_SECONDS = 30  # for others that change the system's users
@@ -114,8 +115,11 @@ def make_run_folders(state: State) -> None:
         make(str(state.settings["user"]))
     try:
         _folder(state.path("run"), 0o711)
+        readers = state.group("status")
         for kind in KINDS:
-            _folder(state.path("run", kind), 0o700, state.account(kind))
+            _folder(state.path("run", kind), 0o710, state.account(kind), readers)
+            # A file made there is the group's.
+            _folder(state.path("run", kind, "status"), 0o2750, state.account(kind), readers)
         for endpoint, (owner, group) in ENDPOINTS.items():
             # A socket made there is the group's.
             _folder(state.path("run", endpoint), 0o2710, state.account(owner), state.group(group))

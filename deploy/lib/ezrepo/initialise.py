@@ -61,6 +61,11 @@ CONFIGURATION = """\
     "access": {{"roles": {{"probe": []}}, "authorizations": {{"Collect-*": ["probe"]}}}}
   }},
 
+  "webd": {{
+    // How the set does, over plain HTTP: /metrics for Prometheus, /healthz, /readyz.
+    "metrics_listen": {metrics}
+  }},
+
   "mplane-gw": {{
     // HTTPS with mutual TLS, and the plain-HTTP listener that serves nothing but the element registry.
     "listen": {https},
@@ -115,6 +120,7 @@ class Wanted:
     https_port: int = 8890
     registry_port: int = 8891
     ingest_port: int = 8892
+    metrics_port: int = 8893
     listen: List[str] = field(default_factory=list)
     names: List[str] = field(default_factory=list)
     classifyds: int = 1
@@ -135,11 +141,12 @@ class Client:
 
 def _check(wanted: Wanted) -> None:
     for option, port in (("--udp-port", wanted.udp_port), ("--https-port", wanted.https_port),
-                         ("--registry-port", wanted.registry_port), ("--ingest-port", wanted.ingest_port)):
+                         ("--registry-port", wanted.registry_port), ("--ingest-port", wanted.ingest_port),
+                         ("--metrics-port", wanted.metrics_port)):
         if not 1 <= port <= 65535:
             raise Usage(f"{option} {port}: expected 1 to 65535")
-    if len({wanted.https_port, wanted.registry_port, wanted.ingest_port}) < 3:
-        raise Usage("--https-port, --registry-port and --ingest-port must differ")
+    if len({wanted.https_port, wanted.registry_port, wanted.ingest_port, wanted.metrics_port}) < 4:
+        raise Usage("--https-port, --registry-port, --ingest-port and --metrics-port must differ")
     if not 1 <= wanted.classifyds <= MAX_CLASSIFYDS:
         raise Usage(f"--classifyd {wanted.classifyds}: expected 1 to {MAX_CLASSIFYDS}")
     if bool(wanted.database) != bool(wanted.database_read):
@@ -222,6 +229,7 @@ def configuration(state: State, wanted: Wanted) -> str:
         "ingest": [_endpoint(a, wanted.ingest_port) for a in addresses],
         "ingest_certificate": state.path("pki", "ingest.crt"), "ingest_key": state.path("pki", "ingest.key"),
         "registry": _endpoint(addresses[0], wanted.registry_port),
+        "metrics": _endpoint("127.0.0.1", wanted.metrics_port),
         "public_url": f"https://{_endpoint(host, wanted.https_port)}",
         "registry_url": f"http://{_endpoint(host, wanted.registry_port)}/registry/ezrepo",
         "certificate": state.path("pki", "server.crt"), "key": state.path("pki", "server.key"),

@@ -13,7 +13,6 @@ from .state import State, instance_of, kind_of, version
 
 STALE_SECONDS = 5.0
 SUPERVISOR_SECONDS = 5.0  # to answer; what the processes say themselves is shown in any case
-READY_SECONDS = 10  # after its start a process may still be looking for others
 STATUS_BYTES = 1 << 20
 
 
@@ -88,7 +87,7 @@ def process_status(state: State, name: str, info: Optional[Dict[str, Any]]) -> D
     result: Dict[str, Any] = {"name": name, "process": kind_of(name), "instance": instance_of(name),
                               "supervised": supervised, "pid": info["pid"] if info else 0,
                               "uptime_s": info["now"] - info["start"] if info and info["pid"] else 0,
-                              "notes": {}, "counters": {}}
+                              "notes": {}, "troubles": [], "counters": {}}
     if supervised in ("FATAL", "BACKOFF"):
         result["state"] = "failed"
     elif not result["pid"] or supervised in ("STOPPED", "EXITED", "UNKNOWN"):
@@ -101,38 +100,11 @@ def process_status(state: State, name: str, info: Optional[Dict[str, Any]]) -> D
             result["state"] = "starting"
         else:
             result["state"] = words["state"] if words["age_s"] <= STALE_SECONDS else "silent"
-            result.update({k: words[k] for k in ("version", "updated_at", "notes", "counters")
+            result.update({k: words[k] for k in ("version", "updated_at", "notes", "troubles", "counters")
                            if k in words})
     if result["state"] == "starting" and result["uptime_s"] > 3 * STALE_SECONDS:
         result["state"] = "silent"
     return result
-
-
-def _note_troubles(process: Dict[str, Any]) -> List[str]:
-    """What a process that runs says it cannot do."""
-    notes = {name: str(text) for name, text in process["notes"].items()}
-    settled = process["uptime_s"] > READY_SECONDS
-    kind = process["process"]
-    found = []
-    if kind == "ingestd":
-        if not notes.get("spool", "works").startswith("works"):
-            found.append(f"the spool {notes['spool']}; what is posted is answered 503 when it is not safe")
-        if notes.get("intake", "reading") != "reading":
-            found.append(f"datagrams are not read: {notes['intake']}")
-        for name in sorted(n for n in notes if n == "drop" or n.startswith("drop.")):  # of a format: drop.FORMAT
-            if ": cannot be looked into" in notes[name] or " taken but not moved away" in notes[name]:
-                found.append(f"the folder {notes[name]}")
-    if kind in ("stored", "queryd"):
-        database = notes.get("database", "connected")
-        if database.startswith(("away", "upgrad")) or (settled and database != "connected"):
-            found.append(f"the database is {database}")
-    if kind == "classifyd" and settled and notes.get("grading", "").startswith("none yet"):
-        found.append(f"the grading is {notes['grading']}")
-    if kind in ("mplane-gw", "ingest-gw") and settled and notes.get("ingestd") == "takes no posts":
-        found.append("ingestd takes no posts: they are answered 503")
-    if kind == "socketd" and settled and notes.get("ingestd") == "away":
-        found.append("ingestd is away")
-    return found
 
 
 def troubles(processes: List[Dict[str, Any]]) -> List[str]:
@@ -141,7 +113,7 @@ def troubles(processes: List[Dict[str, Any]]) -> List[str]:
     for process in processes:
         if process["state"] != "running":
             found.append(f"{process['name']} is {process['state']}")
-        found += [f"{process['name']}: {text}" for text in _note_troubles(process)]
+        found += [f"{process['name']}: {key}: {process['notes'].get(key, '')}" for key in process["troubles"]]
     return found
 
 
@@ -221,7 +193,10 @@ def table(status: Dict[str, Any]) -> str:
 
 
 def remove_status_file(state: State, process: str) -> None:
-    try:
-        os.unlink(status_file(state, process))
-    except FileNotFoundError:
-        pass
+    """And what its counters are."""
+    name = status_file(state, process)
+    for file in (name, name[:-len("json")] + "counters"):
+        try:
+            os.unlink(file)
+        except FileNotFoundError:
+            pass
