@@ -9,32 +9,32 @@
 #include "common/number.h"
 
 /* A line, and which metric it is of. */
-struct sample {
+struct exposed_sample {
     const char *metric, *type, *help;
     const char *line;
     size_t place; /* among all, as they were gathered */
 };
 
-struct samples {
+struct exposition {
     struct arena *arena;
-    struct sample *at;
+    struct exposed_sample *at;
     size_t count, room;
     bool failed; /* memory is out */
 };
 
-static void add(struct samples *s, const char *metric, const char *type, const char *help,
+static void add(struct exposition *s, const char *metric, const char *type, const char *help,
                 const char *line)
 {
     if (s->count == s->room) {
         size_t room = s->room == 0 ? 1024 : 2 * s->room;
-        struct sample *larger = realloc(s->at, room * sizeof *larger);
+        struct exposed_sample *larger = realloc(s->at, room * sizeof *larger);
         s->failed = s->failed || larger == NULL;
         s->at = larger == NULL ? s->at : larger;
         s->room = larger == NULL ? s->room : room;
     }
     s->failed = s->failed || metric == NULL || help == NULL || line == NULL;
     if (!s->failed) {
-        s->at[s->count] = (struct sample){metric, type, help, line, s->count};
+        s->at[s->count] = (struct exposed_sample){metric, type, help, line, s->count};
         s->count++;
     }
 }
@@ -42,7 +42,7 @@ static void add(struct samples *s, const char *metric, const char *type, const c
 /* ---- texts ---- */
 
 /* With a backslash before what has a meaning within quotes, or in a help text. */
-static const char *escaped(struct samples *s, struct slice text)
+static const char *escaped(struct exposition *s, struct slice text)
 {
     char *out = arena_alloc(s->arena, 2 * text.len + 1);
     char *to = out;
@@ -61,7 +61,7 @@ static const char *escaped(struct samples *s, struct slice text)
     return out;
 }
 
-static const char *text_of(struct samples *s, const struct json *object, const char *key)
+static const char *text_of(struct exposition *s, const struct json *object, const char *key)
 {
     const struct json *text = json_get(object, key);
     return text == NULL || text->type != JSON_STRING
@@ -70,7 +70,7 @@ static const char *text_of(struct samples *s, const struct json *object, const c
 }
 
 /* A count in this unit in the base unit, exactly: 2500 microseconds are 0.0025 seconds. */
-static const char *in_base_unit(struct samples *s, uint64_t value, const char *unit)
+static const char *in_base_unit(struct exposition *s, uint64_t value, const char *unit)
 {
     int digits = strcmp(unit, "microseconds") == 0 ? 6 : strcmp(unit, "milliseconds") == 0 ? 3 : 0;
     uint64_t parts = digits == 6 ? 1000000 : digits == 3 ? 1000 : 1;
@@ -98,7 +98,7 @@ static bool read_count(const struct json *node, uint64_t *value)
 }
 
 /* process="stored",reason="json" */
-static const char *labels_of(struct samples *s, const struct process_status *p,
+static const char *labels_of(struct exposition *s, const struct process_status *p,
                              const struct json *row)
 {
     const struct json *labels = json_get(row, "labels");
@@ -113,8 +113,8 @@ static const char *labels_of(struct samples *s, const struct process_status *p,
 
 /* ---- what they count ---- */
 
-static void add_histogram(struct samples *s, const struct process_status *p, const struct json *row,
-                          const char *metric, const char *help)
+static void add_histogram(struct exposition *s, const struct process_status *p,
+                          const struct json *row, const char *metric, const char *help)
 {
     const struct json *bounds = json_get(row, "bounds_us"), *name = json_get(row, "name");
     const struct json *all = json_get(p->says, "histograms");
@@ -145,8 +145,8 @@ static void add_histogram(struct samples *s, const struct process_status *p, con
         arena_printf(s->arena, "%s_count{%s} %" PRIu64, metric, labels, upto));
 }
 
-static void add_counter(struct samples *s, const struct process_status *p, const struct json *row,
-                        const char *metric, const char *help)
+static void add_counter(struct exposition *s, const struct process_status *p,
+                        const struct json *row, const char *metric, const char *help)
 {
     const struct json *name = json_get(row, "name"), *counters = json_get(p->says, "counters");
     const struct json *c = counters == NULL || name == NULL ? NULL : counters->first;
@@ -162,7 +162,7 @@ static void add_counter(struct samples *s, const struct process_status *p, const
     }
 }
 
-static void add_row(struct samples *s, const struct process_status *p, const struct json *row)
+static void add_row(struct exposition *s, const struct process_status *p, const struct json *row)
 {
     const struct json *about = json_get(row, "metric_help");
     const char *metric = text_of(s, row, "metric");
@@ -179,7 +179,7 @@ static void add_row(struct samples *s, const struct process_status *p, const str
 
 /* ---- what is told of them ---- */
 
-static void add_process(struct samples *s, const struct process_statuses *all,
+static void add_process(struct exposition *s, const struct process_statuses *all,
                         const struct process_status *p)
 {
     const char *name = escaped(s, slice_of(p->name));
@@ -208,14 +208,14 @@ static void add_process(struct samples *s, const struct process_statuses *all,
 
 static int by_metric(const void *a, const void *b)
 {
-    const struct sample *one = a, *other = b;
+    const struct exposed_sample *one = a, *other = b;
     int order = strcmp(one->metric, other->metric);
     return order != 0 ? order : one->place < other->place ? -1 : 1;
 }
 
 int exposition_write(FILE *f, struct arena *a, const struct process_statuses *all, bool healthy)
 {
-    struct samples s = {.arena = a};
+    struct exposition s = {.arena = a};
     const char *before = "";
     add(&s, "ezrepo_healthy", "gauge", "1: all processes run, and none has a trouble",
         healthy ? "ezrepo_healthy 1" : "ezrepo_healthy 0");
@@ -226,7 +226,7 @@ int exposition_write(FILE *f, struct arena *a, const struct process_statuses *al
         qsort(s.at, s.count, sizeof *s.at, by_metric);
     }
     for (size_t i = 0; i < s.count && !s.failed; i++) {
-        const struct sample *one = &s.at[i];
+        const struct exposed_sample *one = &s.at[i];
         if (strcmp(before, one->metric) != 0) {
             fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", one->metric, one->help, one->metric,
                     one->type);

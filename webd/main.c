@@ -84,7 +84,7 @@ static int write_readiness(FILE *f, struct arena *a, const struct process_status
     return 0;
 }
 
-static const struct page {
+static const struct web_page {
     const char *path;
     const char *type;
     answer *write;
@@ -92,7 +92,7 @@ static const struct page {
              {"/healthz", "text/plain; charset=utf-8", write_health},
              {"/readyz", "text/plain; charset=utf-8", write_readiness}};
 
-static void answer_page(struct evhttp_request *request, const struct page *page)
+static void answer_page(struct evhttp_request *request, const struct web_page *page)
 {
     struct arena *a = arena_new(ARENA_BYTES);
     struct process_statuses all;
@@ -122,7 +122,7 @@ static void on_request(void *context, struct evhttp_request *request)
     enum evhttp_cmd_type command = evhttp_request_get_command(request);
     (void)context;
     counters[COUNT_REQUESTS]++;
-    const struct page *page = pages, *end = pages + sizeof pages / sizeof *pages;
+    const struct web_page *page = pages, *end = pages + sizeof pages / sizeof *pages;
     while (page < end && (path == NULL || strcmp(path, page->path) != 0)) {
         page++;
     }

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a set says of itself over HTTP: metrics as promtool and a real Prometheus take them, health by making things ill."""
+import contextlib
+import json
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import pytest
+from conftest import find_free_ports, ping, time_text, wait_for
+
+SAMPLE = re.compile(r'(ezrepo_[a-z0-9_]+)(?:\{([^}]*)\})? (\d+(?:\.\d+)?)')
+
+
+@pytest.fixture(scope="module", name="one")
+def _one(module_set):
+    now = time.time()
+    module_set.send([ping("192.0.2.1", time_text(now - i)) for i in range(20)])
+    module_set.wait_matched(20)
+    module_set.wait_for(lambda: samples(module_set)[("ezrepo_queryd_query_duration_seconds_count", 'process="queryd"')] > 0
+                        and samples(module_set)[("ezrepo_stored_committed_records_total", 'process="stored"')] == 20)
+    return module_set
+
+
+def get(one, path, method="GET"):
+    """Status, body, headers."""
+    request = urllib.request.Request(f"http://127.0.0.1:{one.metrics}{path}", method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read().decode(), answer.headers
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode(), error.headers
+
+
+def samples(one):
+    """Of each metric and its labels the value."""
+    status, text, headers = get(one, "/metrics")
+    assert status == 200 and headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    found = [SAMPLE.fullmatch(line) for line in text.splitlines() if not line.startswith("#")]
+    assert all(found)
+    values = {(m[1], m[2] or ""): float(m[3]) for m in found}
+    assert len(values) == len(found)  # none is there twice
+    return values
+
+
+def test_promtool_finds_nothing(one):
+    done = subprocess.run(["promtool", "check", "metrics"], input=get(one, "/metrics")[1], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_all_that_is_counted_is_there(one, build_dir):
+    values = samples(one)
+    for process in one.status()["processes"]:
+        if process["name"] == "postgres":
+            continue
+        kind = process["process"]
+        assert values[("ezrepo_up", f'process="{process["name"]}"')] == 1
+        rows = subprocess.run([os.path.join(build_dir, kind, kind), "--counters"], capture_output=True, text=True, check=True).stdout
+        for row in map(json.loads, rows.splitlines()):
+            labels = "".join(f',{name}="{value}"' for name, value in row["labels"].items())
+            metric = row["metric"] + ("_count" if row["kind"] == "histogram" else "")
+            assert (metric, f'process="{process["name"]}"{labels}') in values, row
+    assert values[("ezrepo_stored_committed_records_total", 'process="stored"')] == 20
+    assert values[("ezrepo_classifyd_grades_total", 'process="classifyd-0",grade="5"')] > 0
+    flushes = values[("ezrepo_stored_flushes_total", 'process="stored"')]
+    assert values[("ezrepo_stored_flush_duration_seconds_count", 'process="stored"')] == flushes > 0
+    assert values[("ezrepo_stored_flush_duration_seconds_bucket", 'process="stored",le="+Inf"')] == flushes
+    assert 0 < values[("ezrepo_stored_flush_duration_seconds_sum", 'process="stored"')] < 60 * flushes
+    assert values[("ezrepo_queryd_query_duration_seconds_count", 'process="queryd"')] > 0
+    assert values[("ezrepo_mplane_gw_request_duration_seconds_count", 'process="mplane-gw"')] > 0
+    started = values[("ezrepo_process_start_time_seconds", 'process="stored"')]
+    assert time.time() - 3600 < started < time.time()
+    assert values[("ezrepo_process_memory_bytes", 'process="stored"')] > 1 << 20
+
+
+def test_prometheus_scrapes_it(one, tmp_path):
+    port, = find_free_ports(1)
+    (tmp_path / "prometheus.yml").write_text(json.dumps({"scrape_configs": [{
+        "job_name": "ezrepo", "scrape_interval": "1s", "static_configs": [{"targets": [f"127.0.0.1:{one.metrics}"]}]}]}))
+
+    def asked(query):
+        url = f"http://127.0.0.1:{port}/api/v1/query?" + urllib.parse.urlencode({"query": query})
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:
+            return {r["metric"].get("process", ""): r["value"][1] for r in json.load(answer)["data"]["result"]}
+        return {}
+    with open(tmp_path / "log", "w", encoding="utf-8") as log, subprocess.Popen(
+            ["prometheus", "--config.file=prometheus.yml", "--storage.tsdb.path=data", f"--web.listen-address=127.0.0.1:{port}"],
+            cwd=tmp_path, stdout=log, stderr=log) as prometheus:
+        try:
+            wait_for(lambda: asked("ezrepo_up"), 60, lambda: (tmp_path / "log").read_text()[-2000:])
+            names = {p["name"] for p in one.status()["processes"]} - {"postgres"}
+            assert asked("ezrepo_up") == dict.fromkeys(names, "1") and asked("up") == {"": "1"}
+            assert asked("ezrepo_stored_committed_records_total") == {"stored": "20"}
+            assert asked("histogram_quantile(0.9, ezrepo_stored_flush_duration_seconds_bucket)").keys() == {"stored"}
+        finally:
+            prometheus.terminate()
+
+
+def test_paths_and_methods(one):
+    assert get(one, "/healthz")[:2] == get(one, "/readyz")[:2] == (200, "ok\n")
+    assert get(one, "/")[0] == get(one, "/metrics/x")[0] == 404
+    status, _, headers = get(one, "/metrics", "POST")
+    assert status == 405 and headers["Allow"] == "GET, HEAD"
+    status, text, headers = get(one, "/metrics", "HEAD")
+    assert status == 200 and text == "" and int(headers["Content-Length"]) > 10000
+
+
+def test_who_says_nothing_keeps_nobody_waiting(one):
+    with contextlib.ExitStack() as stack:
+        for _ in range(200):
+            s = stack.enter_context(socket.create_connection(("127.0.0.1", one.metrics), 10))
+            s.sendall(b"GET /metr")
+        assert get(one, "/healthz")[0] == 200
+
+
+@contextlib.contextmanager
+def standing_still(one, name):
+    pid = one.pid(name)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("name, ready", [("classifyd-0", False), ("ingest-gw", True)])
+def test_a_process_that_stands_still(one, name, ready):
+    with standing_still(one, name):
+        one.wait_for(lambda: get(one, "/healthz")[0] == 503)
+        assert re.fullmatch(rf"ill\n{name} has said nothing for \d+ s\n", get(one, "/healthz")[1])
+        assert get(one, "/readyz")[0] == (200 if ready else 503)
+        values = samples(one)
+        assert values[("ezrepo_up", f'process="{name}"')] == 0 and values[("ezrepo_healthy", "")] == 0
+    one.wait_for(lambda: get(one, "/healthz")[:2] == (200, "ok\n"))
+
+
+def test_the_database_is_away(one):
+    """Both processes that need it say so, as `status` has it."""
+    one.sql("ALTER ROLE ezrepo_store NOLOGIN", role="postgres")
+    one.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'ezrepo_store'", role="postgres")
+    one.send([ping("192.0.2.7", time_text(time.time()))])
+    one.wait_for(lambda: get(one, "/readyz")[0] == 503)
+    status, text, _ = get(one, "/healthz")
+    assert status == 503 and re.search(r"^stored: database: away for \d+ s: ", text, re.M)
+    assert samples(one)[("ezrepo_trouble", 'process="stored",about="database"')] == 1
+    assert any(line.startswith("stored: database: away") for line in one.status()["troubles"])
+    one.sql("ALTER ROLE ezrepo_store LOGIN", role="postgres")
+    one.wait_for(lambda: get(one, "/healthz")[:2] == (200, "ok\n"))
+    assert ("ezrepo_trouble", 'process="stored",about="database"') not in samples(one)
+
+
+def test_files_that_are_no_status(one):
+    """A process that was taken over writes what it likes into its own folder: the others are told all the same."""
+    folder = pathlib.Path(next(pathlib.Path(one.state, "run").rglob("classifyd-0.json"))).parent
+    secret = pathlib.Path(one.state, "secret")
+    secret.write_text('{"name": "secret"}')
+    os.mkfifo(folder / "classifyd-7.json", 0o644)
+    (folder / "classifyd-8.json").symlink_to(secret)
+    (folder / "classifyd-9.json").write_bytes(b"\xff" * (1 << 20))
+    (folder / "classifyd-10.json").write_text('{"name": "classifyd-10", "process": "classifyd"}')
+    (folder / "classifyd-x.json").write_text("{}")
+    for file in folder.glob("classifyd-*.json"):
+        if not file.is_symlink():
+            file.chmod(0o644)
+    try:
+        values = samples(one)
+        names = {labels for metric, labels in values if metric == "ezrepo_up"}
+        assert 'process="classifyd-0"' in names and not any(f"classifyd-{n}" in name for name in names for n in (7, 8, 9, 10))
+        assert get(one, "/healthz")[0] == 200
+        assert "status.read" in one.logs()["webd.log"]
+    finally:
+        for file in [*folder.glob("classifyd-[1-9]*.json"), folder / "classifyd-x.json", secret]:
+            file.unlink()
+
+
+def test_without_webd_nothing_else_stops(one):
+    os.kill(one.pid("webd"), signal.SIGKILL)
+    one.send([ping("192.0.2.8", time_text(time.time()))])
+    one.wait_for(lambda: get_or_none(one) == (200, "ok\n"))
+    assert one.status()["ok"]
+
+
+def get_or_none(one):
+    try:
+        return get(one, "/healthz")[:2]
+    except OSError:
+        return None
