@@ -56,6 +56,7 @@ NOT_RUN = {
     ("docs/operations.md", "source deploy/completion/ezrepo.bash"): "test_completion.py has it complete",
     ("docs/operations.md", "fping -q -c 10 -f hosts 2>&1 | ezrepo send --format fping-text -"):
         "needs hosts of one's own; test_real_tools.py has some",
+    ("docs/operations.md", "scrape_configs:"): "test_webd.py runs a Prometheus so",
     ("docs/operations.md", "ezrepo init --state /var/lib/ezrepo --classifyd 2"): "the set of this test is made so",
     ("docs/operations.md", "2026-11-21T20:10:35.123456Z audit mplane-gw[0] request identity=\"org.example.ann\" "
                            "peer=\"192.0.2.7:40112\""): "a line of a log; test_gateway_access.py reads such lines",
@@ -226,6 +227,7 @@ class Terminal:
         self.shell = subprocess.Popen(["bash"], cwd=folder, env={**one.environment, "PATH": path}, text=True,
                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         self.pairs = [("9900", str(one.udp)), ("8890", str(one.https)), ("8891", str(one.registry)),
+                      ("8893", str(one.metrics)),
                       ("9901", str(find_free_ports(1)[0]))]
         self.run("set -o pipefail")
 
