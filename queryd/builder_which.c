@@ -114,20 +114,44 @@ int builder_which(struct builder *b, uint64_t rows)
 
 /* ---- values of dimensions ---- */
 
-static void add_values(struct builder *b, enum dimension d, int begins, int limit)
+/* Of one dimension records are counted by its values at once, of all of them by series first. */
+static void add_values(struct builder *b, enum dimension d, bool all, int begins, int limit)
 {
     const char *name = dimension_rows[d].name;
     builder_add(b,
-                "(SELECT %d AS place, '%s' AS dimension, f.%s AS value, count(*) AS series,"
-                " count(*) FILTER (WHERE f.bad) AS bad, sum(f.records) AS records FROM facts f",
-                (int)d, name, name);
+                "(SELECT %d AS place, '%s' AS dimension, v.value, v.series, v.bad,"
+                " coalesce(%s.records, 0) AS records FROM (SELECT f.%s AS value, count(*) AS"
+                " series, count(*) FILTER (WHERE f.bad) AS bad%s FROM facts f",
+                (int)d, name, all ? "v" : "r", name, all ? ", sum(f.records) AS records" : "");
     if (begins != 0) {
         builder_add(b, " WHERE starts_with(f.%s, $%d)", name, begins);
     }
+    builder_add(b, " GROUP BY f.%s) AS v", name);
+    if (!all) {
+        builder_add(b, " LEFT JOIN records_of_values('%s', %s) r ON r.value = v.value", name,
+                    builder_series_array(b));
+    }
+    builder_add(b, " ORDER BY series DESC, records DESC, v.value LIMIT $%d::bigint)", limit);
+}
+
+/* Of each series whether it is bad, and where all dimensions are asked for, how many records it
+ * has. */
+static void add_facts(struct builder *b, bool all)
+{
+    const char *how = all ? "" : "NOT ";
+    builder_fitting(b, how);
+    builder_add(b, ")");
+    builder_states(b, true, builder_series_array(b));
     builder_add(b,
-                " GROUP BY f.%s ORDER BY count(*) DESC, sum(f.records) DESC, f.%s LIMIT"
-                " $%d::bigint)",
-                name, name, limit);
+                ", facts AS %sMATERIALIZED (SELECT f.*, w.series_id IS NOT NULL AS bad%s"
+                " FROM fitting f LEFT JOIN (SELECT DISTINCT series_id FROM states WHERE present)"
+                " AS w ON w.series_id = f.id",
+                how, all ? ", c.records" : "");
+    if (all) {
+        builder_add(b, " LEFT JOIN records_of(%s) c ON c.series_id = f.id",
+                    builder_series_array(b));
+    }
+    builder_add(b, ")");
 }
 
 int builder_facets(struct builder *b, uint64_t rows)
@@ -148,20 +172,12 @@ int builder_facets(struct builder *b, uint64_t rows)
     }
     int limit = builder_number(b, all && q->limit == 0 ? SHORT_FACETS : rows);
     int begins = q->begins.len == 0 ? 0 : builder_text(b, q->begins);
-    builder_fitting(b, "");
-    builder_add(b, ")");
-    builder_states(b, true, builder_series_array(b));
-    builder_add(b,
-                ", facts AS MATERIALIZED (SELECT f.*, coalesce(c.records, 0) AS records,"
-                " w.series_id IS NOT NULL AS bad FROM fitting f LEFT JOIN records_of(%s) c"
-                " ON c.series_id = f.id LEFT JOIN (SELECT DISTINCT series_id FROM states"
-                " WHERE present) AS w ON w.series_id = f.id)"
-                " SELECT dimension, value, series, bad, records FROM (",
-                builder_series_array(b));
+    add_facts(b, all);
+    builder_add(b, " SELECT dimension, value, series, bad, records FROM (");
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
         if (all || only == (int)d) {
             builder_add(b, "%s", all && d > 0 ? " UNION ALL " : "");
-            add_values(b, d, begins, limit);
+            add_values(b, d, all, begins, limit);
         }
     }
     builder_add(b, ") AS v ORDER BY place, series DESC, records DESC, value");
