@@ -71,9 +71,10 @@ static void cut_absences(struct presence_process *process, int64_t now_us)
     process->count = kept;
 }
 
-int presence_sign(struct presence *p, struct slice name, int64_t now_us, int64_t since_us)
+int presence_sign(struct presence *p, struct slice name, int64_t now_us, int64_t since_us,
+                  int64_t until_us)
 {
-    if (!is_name(name) || now_us <= 0 || since_us <= 0 || since_us > now_us) {
+    if (!is_name(name) || now_us <= 0 || since_us <= 0 || until_us <= 0 || since_us > now_us) {
         return -1;
     }
     struct presence_process *process = find(p, name);
@@ -82,6 +83,7 @@ int presence_sign(struct presence *p, struct slice name, int64_t now_us, int64_t
         add_absence(process, process->last_us, since_us);
     }
     process->last_us = now_us;
+    process->until_us = until_us < now_us ? until_us : now_us;
     return 0;
 }
 
@@ -112,9 +114,9 @@ int64_t presence_earliest(const struct presence *p, int64_t heard_us)
 {
     int64_t earliest_us = INT64_MAX;
     for (uint32_t i = 1; i < p->count; i++) {
-        int64_t last_us = p->process[i].last_us;
-        if (heard_us - last_us <= LIFE_BREAK_US && last_us < earliest_us) {
-            earliest_us = last_us;
+        const struct presence_process *process = &p->process[i];
+        if (heard_us - process->last_us <= LIFE_BREAK_US && process->until_us < earliest_us) {
+            earliest_us = process->until_us;
         }
     }
     return earliest_us;
@@ -160,6 +162,7 @@ static int read_processes(struct presence *p, const struct signs_message *m)
             return -1;
         }
         p->process[i].last_us = (int64_t)m->last_us[i];
+        p->process[i].until_us = INT64_MIN;
     }
     return 0;
 }

@@ -25,6 +25,7 @@ struct presence_absence {
 struct presence_process {
     char name[LIMIT_PROCESS_BYTES + 1];
     int64_t last_us;
+    int64_t until_us; /* all that came to it until then was handed on; INT64_MIN: not told yet */
     struct presence_absence absences[PRESENCE_ABSENCES]; /* as they came to be known */
     uint32_t count;
 };
@@ -38,18 +39,21 @@ struct presence {
 void presence_init(struct presence *p, const char *keeper);
 
 /*
- * A sign of this process: it is there now, and has been since then. When it was not there between
+ * A sign of this process: it is there now, has been since `since_us`, and has handed on all that
+ * came until `until_us`. When it was not there between
  * its sign before and `since_us`, that is an absence; one without a sign before had none. Of those
  * known what lies behind now goes: a clock was put forward, and is back. 0; -1: it is none that can
  * be, and is passed over.
  */
-int presence_sign(struct presence *p, struct slice name, int64_t now_us, int64_t since_us);
+int presence_sign(struct presence *p, struct slice name, int64_t now_us, int64_t since_us,
+                  int64_t until_us);
 
 /* Forgets what is older than PRESENCE_KEPT_US. */
 void presence_forget(struct presence *p, int64_t now_us);
 
-/* As of `heard_us`, by when the signs that came were taken: the earliest last sign of the processes
- * that are not absent, its keeper left out; INT64_MAX when there is none. */
+/* As of `heard_us`, by when the signs that came were taken: until when all was handed on that came
+ * to the processes that are not absent, its keeper left out; INT64_MAX when there is none,
+ * INT64_MIN where one of them has not told yet. */
 int64_t presence_earliest(const struct presence *p, int64_t heard_us);
 
 /* Whether this is one, of the years 1970 to 9999. */

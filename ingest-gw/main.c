@@ -163,10 +163,10 @@ static void tick(void)
     doors_tick(g);
     access_watch_tick(g->watch);
     audit_log_tick(g->audit);
-    posts_tick(g->posts);
     if (g->remote != NULL) {
         remote_tick(g->remote);
     }
+    posts_tick(g->posts, g->remote == NULL ? INT64_MAX : remote_until_us(g->remote));
     bool ready = posts_ready(g->posts);
     daemon_trouble("ingestd", !ready && daemon_is_settled(), "%s",
                    ready ? "takes posts" : "takes no posts: they are answered 503");

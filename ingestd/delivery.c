@@ -337,7 +337,8 @@ static int take_life(struct delivery *d, struct slice bytes)
     struct life_message m;
     return life_decode_all(bytes, d->arena, &m) == -1 || slice_is(m.process, "ingestd")
                ? -1
-               : presence_sign(d->presence, m.process, m.now_us, m.since_us);
+               : presence_sign(d->presence, m.process, m.now_us, m.since_us,
+                               m.until_us == 0 ? m.now_us : m.until_us);
 }
 
 /* Into its sender's queue. -1: it is no delivery. */

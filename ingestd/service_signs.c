@@ -87,8 +87,8 @@ static void look_at_sockets(struct service *s)
 }
 
 /*
- * The moment is now, but not later than the last sign of a gateway that is present: what was posted
- * to it before has come here.
+ * The moment is now, but not later than until when the gateways that are present handed on what
+ * came to them.
  */
 static void follow(struct service *s, int64_t now_us)
 {
@@ -152,7 +152,7 @@ void signs_tick(struct service *s)
     struct presence_lists lists;
     int64_t now_us = daemon_now_us();
     live(s, now_us);
-    presence_sign(&s->presence, slice_of(SELF), now_us, s->life.since_us);
+    presence_sign(&s->presence, slice_of(SELF), now_us, s->life.since_us, now_us);
     presence_forget(&s->presence, now_us);
     if (!daemon_draining()) {
         signs_go_on(s);

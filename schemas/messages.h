@@ -587,12 +587,15 @@ enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
 
 /*
  * mplane-gw, ingest-gw to ingestd, each second, by the way of deliveries: it is there. What was
- * posted to it before went before this message. Times are its clock's, microseconds since 1970.
+ * posted to it before went before this message, or it is said what did. Times are its clock's,
+ * microseconds since 1970.
  */
 #define LIFE_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                 \
     STR(process, LIMIT_PROCESS_BYTES) /* its name */                                               \
     INT(now_us)                                                                                    \
-    INT(since_us) /* it has been there since then, without a break */
+    INT(since_us) /* it has been there since then, without a break */                              \
+    ADDED()                                                                                        \
+    INT(until_us) /* all that came to it until then was handed on; 0: what came until now_us */
 
 /*
  * ingestd to stored, each second, neither kept nor acknowledged: who of the processes on the way in

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/told.h"
 #include "stored/access/access_doors.h"
+#include "stored/beside/beside.h"
 #include "stored/beside/classes.h"
 #include "stored/beside/days.h"
 #include "stored/beside/expiry.h"
@@ -231,13 +232,9 @@ void loop_tick(void)
 void loop_stop(void)
 {
     struct store *s = &self.store;
-    seal_free(&s->seal);
-    expiry_free(&s->expiry);
-    days_free(&s->days);
-    silence_free(&s->silence);
+    silence_forget(s->silence);
     rebuild_free(&s->rebuild);
-    ledger_fold_free(&s->fold);
-    feed_notify_free(&s->notify);
+    beside_free_all(s);
     flush_free(&self.flush);
     if (self.inbox.order != NULL) {
         inbox_release(&self.inbox);

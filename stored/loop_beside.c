@@ -2,6 +2,7 @@
 /* What goes on between the flushes and on other connections: when it is looked after. */
 #include "common/daemon.h"
 #include "common/log.h"
+#include "stored/beside/beside.h"
 #include "stored/beside/classes.h"
 #include "stored/beside/days.h"
 #include "stored/beside/expiry.h"
@@ -137,10 +138,8 @@ static void go_on(struct loop *self)
 static bool is_under_way(const struct loop *self)
 {
     const struct store *s = &self->store;
-    return seal_is_under_way(s->seal) || days_under_way(s->days) || self->inbox.aside_count > 0 ||
-           rebuild_is_under_way(s->rebuild) || ledger_fold_is_under_way(s->fold) ||
-           feed_notify_is_under_way(s->notify) || expiry_is_under_way(s->expiry) ||
-           silence_is_under_way(s->silence);
+    return beside_any_is_under_way(s) || self->inbox.aside_count > 0 ||
+           rebuild_is_under_way(s->rebuild) || silence_is_under_way(s->silence);
 }
 
 /* What has ended just now may have a next step. The time that this takes is a part of the moment: a

@@ -6,13 +6,9 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "stored/access/access_doors.h"
+#include "stored/beside/beside.h"
 #include "stored/beside/classes.h"
-#include "stored/beside/days.h"
-#include "stored/beside/expiry.h"
-#include "stored/beside/feed_notify.h"
-#include "stored/beside/ledger_fold.h"
 #include "stored/beside/rebuild.h"
-#include "stored/beside/seal.h"
 #include "stored/db/migrate.h"
 #include "stored/default_grading.h"
 #include "stored/loop_parts.h"
@@ -117,11 +113,7 @@ void loop_connect(struct loop *self)
     if (daemon_clock_us() < self->database_at_us) {
         return;
     }
-    seal_close(s->seal);
-    expiry_close(s->expiry);
-    days_close(s->days);
-    ledger_fold_close(s->fold);
-    feed_notify_close(s->notify);
+    beside_close_all(s);
     if (pg_open(&s->pg, &sql_statements, s->settings->database, "ezrepo-stored") == -1) {
         loop_back_off(self);
         return;

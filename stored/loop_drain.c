@@ -3,10 +3,9 @@
  * periods. */
 #include "common/daemon.h"
 #include "common/log.h"
+#include "stored/beside/beside.h"
 #include "stored/beside/days.h"
-#include "stored/beside/expiry.h"
 #include "stored/beside/rebuild.h"
-#include "stored/beside/seal.h"
 #include "stored/loop_parts.h"
 
 #define DRAIN_QUIET_US INT64_C(250000) /* nothing arrived for as long: nothing is on its way */
@@ -29,9 +28,7 @@ void loop_go_on_draining(struct loop *self)
             log_warn("drain.unfinished", "batches=%u effect=\"not acknowledged, so pushed again\"",
                      unwritten);
         }
-        seal_close(self->store.seal);
-        expiry_close(self->store.expiry);
-        days_close(self->store.days);
+        beside_close_all(&self->store);
         if (pg_is_open(&self->store.pg) && flush_checkpoint(&self->store) == -1) {
             log_warn("drain.checkpoint", "error=\"%s\"", self->store.pg.message);
         }

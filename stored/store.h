@@ -177,6 +177,7 @@ struct batch {
 
 void batch_free(void *batch);
 
+struct beside;
 struct seal;
 struct rebuild;
 struct ledger_fold;
@@ -205,6 +206,7 @@ struct store {
     struct ledger ledger;
     struct retention retention;
     struct retention_rules rules; /* the option, as it was read last */
+    struct beside *beside;        /* all that work on connections of their own */
     struct seal *seal;
     struct rebuild *rebuild;
     struct ledger_fold *fold;

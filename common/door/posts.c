@@ -85,20 +85,23 @@ bool posts_ready(const struct posts *s)
 }
 
 /* Behind what was posted before. Where ingestd takes nothing it hears later that we were here. */
-static void give_sign(struct posts *s)
+static void give_sign(struct posts *s, int64_t until_us)
 {
     struct pack p;
     life_sign(&s->life, daemon_now_us());
-    const struct life_message m = {
-        .process = slice_of(s->process), .now_us = s->life.last_us, .since_us = s->life.since_us};
+    const struct life_message m = {.process = slice_of(s->process),
+                                   .now_us = s->life.last_us,
+                                   .since_us = s->life.since_us,
+                                   .until_us =
+                                       until_us < s->life.last_us ? until_us : s->life.last_us};
     pack_init(&p);
     life_encode(&p, &m);
     (void)link_send_packed(&s->ingest, &p);
 }
 
-void posts_tick(struct posts *s)
+void posts_tick(struct posts *s, int64_t until_us)
 {
-    give_sign(s);
+    give_sign(s, until_us);
     link_drain(&s->ingest);
 }
 

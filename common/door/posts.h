@@ -95,8 +95,9 @@ void posts_free(struct posts **s);
 /* How many wait for ingestd. */
 size_t posts_open(const struct posts *s);
 
-/* Once a second: tells ingestd that this process is there. */
-void posts_tick(struct posts *s);
+/* Once a second: tells ingestd that this process is there, and that all that came until then
+ * (microseconds since 1970; INT64_MAX: until now) was handed on. */
+void posts_tick(struct posts *s, int64_t until_us);
 
 /* Whether ingestd would take something now. */
 bool posts_ready(const struct posts *s);

@@ -14,6 +14,8 @@
 
 /* A request in the journal, until all groups with samples of it are done. */
 struct assembly_row {
+    struct assembly_row *next, *previous; /* utlist; as they came */
+    int64_t came_us;
     uint64_t number;
     uint32_t groups; /* that have samples of it, and one more while it is taken */
 };

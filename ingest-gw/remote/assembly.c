@@ -17,6 +17,7 @@ struct assembly {
     struct assembly_limits limits;
     struct assembled *table;
     struct assembled *open, *ready, *closed;
+    struct assembly_row *rows;
     struct assembly_counts counts;
     char *key, *last_key; /* what the key is the digest of: of this sample, of the one before */
     size_t key_used, key_size, last_used, last_size;
@@ -42,6 +43,17 @@ struct assembly_counts assembly_counts(const struct assembly *a)
     return a->counts;
 }
 
+static void free_row(struct assembly *a, struct assembly_row *row)
+{
+    DL_DELETE2(a->rows, row, previous, next);
+    free(row);
+}
+
+int64_t assembly_oldest_us(const struct assembly *a)
+{
+    return a->rows == NULL ? INT64_MAX : a->rows->came_us;
+}
+
 void assembly_free(struct assembly **a)
 {
     struct assembled *g, *after;
@@ -53,7 +65,7 @@ void assembly_free(struct assembly **a)
         HASH_DEL((*a)->table, g);
         for (uint32_t i = 0; i < g->row_count; i++) {
             if (--g->rows[i]->groups == 0) {
-                free(g->rows[i]);
+                free_row(*a, g->rows[i]);
             }
         }
         assembled_free(g);
@@ -313,7 +325,8 @@ int assembly_take(struct assembly *a, const struct assembly_door *door,
     if (kept == NULL) {
         return -1;
     }
-    *kept = (struct assembly_row){row, 1};
+    *kept = (struct assembly_row){.came_us = now_us, .number = row, .groups = 1};
+    DL_APPEND2(a->rows, kept, previous, next);
     int rc = 0;
     for (uint32_t i = 0; i < request->count && rc == 0; i++) {
         rc = take_one(&q, &request->samples[i], now_us);
@@ -322,7 +335,7 @@ int assembly_take(struct assembly *a, const struct assembly_door *door,
     a->last = NULL;
     taken->holds = --kept->groups > 0;
     if (!taken->holds) {
-        free(kept);
+        free_row(a, kept);
     }
     return rc;
 }
@@ -414,7 +427,7 @@ void assembly_done(struct assembly *a, const struct assembly_group *group, int64
         struct assembly_row *row = g->rows[i];
         if (--row->groups == 0) {
             over(context, row->number);
-            free(row);
+            free_row(a, row);
         }
     }
     a->counts.ready--;

@@ -91,6 +91,9 @@ void assembly_wait_longer(struct assembly *a, int64_t us);
 /* When assembly_pass_time() has to be called next; INT64_MAX: no group is open. */
 int64_t assembly_due_us(const struct assembly *a);
 
+/* When the oldest request came that a group which is not done has samples of; INT64_MAX: none. */
+int64_t assembly_oldest_us(const struct assembly *a);
+
 /* Closes all that is open, whatever is missing. */
 void assembly_close_all(struct assembly *a);
 

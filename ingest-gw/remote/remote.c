@@ -387,6 +387,13 @@ static int take_kept(void *context, const struct journal_request *row)
 
 /* ---- its life ---- */
 
+int64_t remote_until_us(const struct remote *r)
+{
+    int64_t oldest_us = assembly_oldest_us(r->assembly);
+    return oldest_us == INT64_MAX ? INT64_MAX
+                                  : daemon_now_us() - (daemon_clock_us() - oldest_us) - 1;
+}
+
 static int open_parts(struct remote *r, struct event_base *base)
 {
     const struct assembly_limits limits = assembly_limits_of(r);

@@ -84,6 +84,10 @@ void remote_take_formats(struct remote *r, const struct format_files *formats);
 /* Once a second. */
 void remote_tick(struct remote *r);
 
+/* All that came until then (microseconds since 1970; INT64_MAX: until now) was handed on: no group
+ * waits that has a sample of it. */
+int64_t remote_until_us(const struct remote *r);
+
 /* What is assembled of this format; NULL: nothing is. */
 const struct assemble_rule *remote_rule(const struct remote *r, struct slice format);
 

@@ -311,5 +311,5 @@ void collect_tick(struct gateway *g)
     bool ready = posts_ready(g->posts);
     daemon_trouble("ingestd", !ready && daemon_is_settled(), "%s",
                    ready ? "takes posts" : "takes no posts: they are answered 503");
-    posts_tick(g->posts);
+    posts_tick(g->posts, INT64_MAX);
 }

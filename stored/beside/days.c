@@ -6,10 +6,8 @@
  */
 #include "stored/beside/days.h"
 
-#include <stdlib.h>
-
 #include "common/log.h"
-#include "common/pg/task.h"
+#include "stored/beside/beside.h"
 
 #define BACKOFF_US   INT64_C(1000000) /* after a failure */
 #define PASS_OVER_US INT64_C(600000000)
@@ -23,8 +21,7 @@ struct passed {
 };
 
 struct days {
-    struct store *store;
-    struct pg_task task;
+    struct beside beside;
     struct passed passed[PASSED_MOST]; /* a ring */
     uint32_t passed_next, alone;
     struct calendar_part first; /* of those under way, which are `asked` */
@@ -47,13 +44,13 @@ static int made(void *owner, const PGresult *r, int64_t clock_us)
     struct days *d = owner;
     (void)r;
     for (uint32_t i = 0; i < d->count; i++) {
-        if (calendar_add(&d->store->calendar, d->parts[i]) == -1) {
-            d->store->calendar.stale = true; /* memory; it is read again */
+        if (calendar_add(&d->beside.store->calendar, d->parts[i]) == -1) {
+            d->beside.store->calendar.stale = true; /* memory; it is read again */
         }
     }
     count_add(COUNT_DAYS_MADE, d->count);
     log_info("days.made", "partitions=%u ms=%lld", d->count,
-             (long long)((clock_us - d->task.began_us) / 1000));
+             (long long)((clock_us - d->beside.task.began_us) / 1000));
     return PG_OVER;
 }
 
@@ -64,14 +61,14 @@ static void note_failure(struct days *d, const char *sqlstate, const char *error
     log_error("days.failed", "partitions=%u sqlstate=%s error=\"%.200s\" effect=\"tried again\"",
               d->count, sqlstate, error);
     count_add(COUNT_DATABASE_ERRORS, 1);
-    d->store->calendar.stale = true;
+    d->beside.store->calendar.stale = true;
 }
 
 /* Where PostgreSQL refuses it, the others are not to wait for the one at fault. */
 static void failed(void *owner, const char *step, int64_t clock_us)
 {
     struct days *d = owner;
-    const struct pg *pg = &d->task.pg;
+    const struct pg *pg = &d->beside.task.pg;
     bool refused = step != pg_step_connect && pg->fault != PG_AWAY;
     note_failure(d, pg->sqlstate, pg->message);
     if (!refused || !pg_stands_in_the_way(pg->meaning)) {
@@ -90,7 +87,7 @@ static void given_up(void *owner, int step)
 {
     struct days *d = owner;
     (void)step;
-    d->store->calendar.stale = true; /* whether they are there only the database knows */
+    d->beside.store->calendar.stale = true; /* whether they are there only the database knows */
 }
 
 static const struct pg_task_kind kind = {.application = "ezrepo-stored-days",
@@ -102,32 +99,12 @@ static const struct pg_task_kind kind = {.application = "ezrepo-stored-days",
 
 struct days *days_new(struct store *store)
 {
-    struct days *d = calloc(1, sizeof *d);
-    if (d != NULL) {
-        d->store = store;
-        pg_task_init(&d->task, &kind, &sql_statements, store->settings->database, &store->params,
-                     d);
-    }
-    return d;
-}
-
-void days_close(struct days *d)
-{
-    pg_task_close(&d->task);
-}
-
-void days_free(struct days **d)
-{
-    if (*d != NULL) {
-        days_close(*d);
-        free(*d);
-        *d = NULL;
-    }
+    return beside_new(store, sizeof(struct days), &kind);
 }
 
 bool days_under_way(const struct days *d)
 {
-    return pg_task_is_under_way(&d->task);
+    return pg_task_is_under_way(&d->beside.task);
 }
 
 bool days_passes_over(const struct days *d, struct calendar_part part, int64_t clock_us)
@@ -148,7 +125,7 @@ static bool is_listed(const struct days *d, int32_t day, int32_t class)
             return true;
         }
     }
-    return calendar_has(&d->store->calendar, day, class);
+    return calendar_has(&d->beside.store->calendar, day, class);
 }
 
 /* Behind what the text makes already; -1 when it is of no day that can be. */
@@ -169,7 +146,7 @@ static int add(struct days *d, int32_t day, int32_t class)
 
 void days_make(struct days *d, const struct calendar_part *parts, uint32_t count, int64_t clock_us)
 {
-    if (!pg_task_is_ready(&d->task, clock_us)) {
+    if (!pg_task_is_ready(&d->beside.task, clock_us)) {
         return;
     }
     d->count = 0;
@@ -181,16 +158,16 @@ void days_make(struct days *d, const struct calendar_part *parts, uint32_t count
         if (add(d, parts[i].day, SQL_WHOLE_DAY) == -1 ||
             add(d, parts[i].day, parts[i].class) == -1) {
             note_failure(d, "", "a day out of bounds");
-            pg_task_back_off(&d->task, clock_us);
+            pg_task_back_off(&d->beside.task, clock_us);
             return;
         }
     }
     if (d->count > 0) {
-        pg_task_begin(&d->task, steps, 0, clock_us);
+        pg_task_begin(&d->beside.task, steps, 0, clock_us);
     }
 }
 
 bool days_go_on(struct days *d, int64_t clock_us)
 {
-    return pg_task_go_on(&d->task, clock_us);
+    return pg_task_go_on(&d->beside.task, clock_us);
 }

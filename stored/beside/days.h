@@ -14,10 +14,6 @@
 struct days;
 
 struct days *days_new(struct store *store);
-void days_free(struct days **d);
-
-/* Ends the connection; what is under way is given up, if the server has not done it already. */
-void days_close(struct days *d);
 
 /* Whether some are being made: then nobody else must make any. */
 bool days_under_way(const struct days *d);

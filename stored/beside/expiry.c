@@ -9,10 +9,8 @@
  */
 #include "stored/beside/expiry.h"
 
-#include <stdlib.h>
-
 #include "common/log.h"
-#include "common/pg/task.h"
+#include "stored/beside/beside.h"
 #include "stored/silence/signs.h"
 
 #define SETTLE_SERIES   2000 /* in one statement: numbers, not all of which need to be there */
@@ -37,8 +35,7 @@ enum {
 };
 
 struct expiry {
-    struct store *store;
-    struct pg_task task;
+    struct beside beside;
     struct calendar_part part; /* being dropped */
     char text[SQL_PARTITION_BYTES];
     int32_t settled[RETENTION_CLASSES]; /* horizons up to which periods are settled */
@@ -56,17 +53,17 @@ struct expiry {
 
 static bool is_gone(const struct expiry *d, const struct calendar_part *part)
 {
-    const struct retention *r = &d->store->retention;
+    const struct retention *r = &d->beside.store->retention;
     return part->class >= 0 && part->class < (int32_t)r->count &&
            part->day < r->class[part->class].horizon_day &&
-           calendar_is_sealed(&d->store->calendar, part->day);
+           calendar_is_sealed(&d->beside.store->calendar, part->day);
 }
 
 /* A day that has no partitions any more, nor ever will have. */
 static bool is_empty_day(const struct expiry *d, uint32_t i)
 {
-    const struct calendar_parts *parts = &d->store->calendar.parts;
-    const struct retention *r = &d->store->retention;
+    const struct calendar_parts *parts = &d->beside.store->calendar.parts;
+    const struct retention *r = &d->beside.store->retention;
     for (uint32_t class = 0; class < r->count; class ++) {
         if (parts->at[i].day >= r->class[class].horizon_day) {
             return false;
@@ -79,7 +76,7 @@ static bool is_empty_day(const struct expiry *d, uint32_t i)
 /* The oldest partition to be dropped. False when there is none. */
 static bool find_part(struct expiry *d)
 {
-    const struct calendar_parts *parts = &d->store->calendar.parts;
+    const struct calendar_parts *parts = &d->beside.store->calendar.parts;
     for (uint32_t i = 0; i < parts->count; i++) {
         if (is_gone(d, &parts->at[i]) || is_empty_day(d, i)) {
             d->part = parts->at[i];
@@ -91,7 +88,7 @@ static bool find_part(struct expiry *d)
 
 static bool is_settled(const struct expiry *d)
 {
-    const struct retention *r = &d->store->retention;
+    const struct retention *r = &d->beside.store->retention;
     for (uint32_t class = 0; class < r->count; class ++) {
         if (d->settled[class] != r->class[class].horizon_day) {
             return false;
@@ -124,20 +121,20 @@ static void put_series(void *owner, struct pg_params *p)
     const struct expiry *d = owner;
     pg_add_64(p, d->series_id);
     pg_add_64(p, d->series_id + SETTLE_SERIES);
-    put_horizons(&d->store->retention, p);
+    put_horizons(&d->beside.store->retention, p);
 }
 
 static void put_ledger(void *owner, struct pg_params *p)
 {
     const struct expiry *d = owner;
-    pg_add_time(p, d->now_us - d->store->settings->ledger_days * DAY_US);
+    pg_add_time(p, d->now_us - d->beside.store->settings->ledger_days * DAY_US);
     pg_add_32(p, LEDGER_ROWS);
 }
 
 static void put_feed(void *owner, struct pg_params *p)
 {
     const struct expiry *d = owner;
-    pg_add_time(p, d->now_us - d->store->settings->feed_days * DAY_US);
+    pg_add_time(p, d->now_us - d->beside.store->settings->feed_days * DAY_US);
     pg_add_32(p, FEED_ENTRIES);
 }
 
@@ -146,7 +143,7 @@ static void put_feed(void *owner, struct pg_params *p)
 static void put_absences(void *owner, struct pg_params *p)
 {
     const struct expiry *d = owner;
-    const struct retention *r = &d->store->retention;
+    const struct retention *r = &d->beside.store->retention;
     int64_t from_us = d->now_us - SIGNS_GIVEN_UP_US - DAY_US;
     for (uint32_t class = 0; class < r->count; class ++) {
         int64_t us = retention_horizon_us(r, class);
@@ -203,14 +200,14 @@ static int dropped(void *owner, const PGresult *r, int64_t clock_us)
     char name[SQL_NAME_BYTES];
     int64_t records = number_of(r);
     sql_partition_name(d->part.day, d->part.class, name);
-    calendar_remove(&d->store->calendar, d->part.day, d->part.class);
+    calendar_remove(&d->beside.store->calendar, d->part.day, d->part.class);
     d->dropped = true;
     if (d->part.class != SQL_WHOLE_DAY) {
         count_add(COUNT_RETENTION_PARTITIONS, 1);
         count_add(COUNT_RETENTION_RECORDS, (uint64_t)records);
     }
     log_info("retention.dropped", "partition=%s records=%lld ms=%lld", name, (long long)records,
-             (long long)((clock_us - d->task.began_us) / 1000));
+             (long long)((clock_us - d->beside.task.began_us) / 1000));
     return PG_OVER;
 }
 
@@ -288,9 +285,7 @@ static void failed(void *owner, const char *step, int64_t clock_us)
 {
     const struct expiry *d = owner;
     (void)clock_us;
-    log_error("retention.failed", "step=%s sqlstate=%s error=\"%.200s\"", step, d->task.pg.sqlstate,
-              d->task.pg.message);
-    count_add(COUNT_DATABASE_ERRORS, 1);
+    beside_log(&d->beside, "retention.failed", step);
 }
 
 /* Somebody holds a lock: nothing was changed, and the same is tried again later. */
@@ -304,7 +299,7 @@ static void given_up(void *owner, int step)
 {
     struct expiry *d = owner;
     if (step == DROP_PARTITION) {
-        d->store->calendar.stale = true; /* whether it is there only the database knows */
+        d->beside.store->calendar.stale = true; /* whether it is there only the database knows */
     }
 }
 
@@ -321,27 +316,7 @@ static const struct pg_task_kind kind = {.application = "ezrepo-stored-expiry",
 
 struct expiry *expiry_new(struct store *store)
 {
-    struct expiry *d = calloc(1, sizeof *d);
-    if (d != NULL) {
-        d->store = store;
-        pg_task_init(&d->task, &kind, &sql_statements, store->settings->database, &store->params,
-                     d);
-    }
-    return d;
-}
-
-void expiry_close(struct expiry *d)
-{
-    pg_task_close(&d->task);
-}
-
-void expiry_free(struct expiry **d)
-{
-    if (*d != NULL) {
-        expiry_close(*d);
-        free(*d);
-        *d = NULL;
-    }
+    return beside_new(store, sizeof(struct expiry), &kind);
 }
 
 /* The step to be taken next, or PG_OVER when nothing is due. */
@@ -352,14 +327,14 @@ static int next_step(struct expiry *d, int64_t clock_us)
             return DROP_PARTITION;
         }
         bool same = true;
-        for (uint32_t class = 0; class < d->store->retention.count; class ++) {
-            int32_t horizon = d->store->retention.class[class].horizon_day;
+        for (uint32_t class = 0; class < d->beside.store->retention.count; class ++) {
+            int32_t horizon = d->beside.store->retention.class[class].horizon_day;
             same = same && d->settling[class] == horizon;
             d->settling[class] = horizon;
         }
         return same && d->last_series_id > 0 ? DROP_SETTLE : DROP_EXTENT;
     }
-    const struct store_settings *s = d->store->settings;
+    const struct store_settings *s = d->beside.store->settings;
     return s->ledger_days > 0 && clock_us >= d->ledger_us  ? DROP_LEDGER
            : s->feed_days > 0 && clock_us >= d->feed_us    ? DROP_FEED
            : clock_us >= d->absences_us                    ? DROP_ABSENCES
@@ -369,8 +344,9 @@ static int next_step(struct expiry *d, int64_t clock_us)
 
 static void begin(struct expiry *d, int64_t clock_us)
 {
-    struct store *s = d->store;
-    if (!pg_task_is_ready(&d->task, clock_us) || !pg_is_open(&s->pg) || s->retention.count == 0) {
+    struct store *s = d->beside.store;
+    if (!pg_task_is_ready(&d->beside.task, clock_us) || !pg_is_open(&s->pg) ||
+        s->retention.count == 0) {
         return;
     }
     if (s->calendar.stale && calendar_load(&s->calendar, &s->pg, clock_us) == -1) {
@@ -378,7 +354,7 @@ static void begin(struct expiry *d, int64_t clock_us)
     }
     int step = next_step(d, clock_us);
     if (step != PG_OVER) {
-        pg_task_begin(&d->task, steps, step, clock_us);
+        pg_task_begin(&d->beside.task, steps, step, clock_us);
     }
 }
 
@@ -386,17 +362,12 @@ void expiry_go_on(struct expiry *d, int64_t now_us, int64_t clock_us)
 {
     d->now_us = now_us;
     begin(d, clock_us);
-    pg_task_go_on(&d->task, clock_us);
-}
-
-bool expiry_is_under_way(const struct expiry *d)
-{
-    return pg_task_is_under_way(&d->task);
+    pg_task_go_on(&d->beside.task, clock_us);
 }
 
 bool expiry_ended(struct expiry *d)
 {
-    if (!d->dropped || pg_task_is_under_way(&d->task) || find_part(d)) {
+    if (!d->dropped || pg_task_is_under_way(&d->beside.task) || find_part(d)) {
         return false;
     }
     d->dropped = false;

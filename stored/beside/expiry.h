@@ -11,9 +11,8 @@
 
 struct expiry;
 
-/* The caller owns it. NULL when memory is out. */
+/* One of what is beside the flushes (beside.h). NULL when memory is out. */
 struct expiry *expiry_new(struct store *store);
-void expiry_free(struct expiry **d);
 
 /*
  * Called now and then while the database is there: goes on with what is under way as far as that
@@ -21,12 +20,6 @@ void expiry_free(struct expiry **d);
  * time of day; clock_us: a steady clock.
  */
 void expiry_go_on(struct expiry *d, int64_t now_us, int64_t clock_us);
-
-/* Whether something is under way; when it has ended the next may be due. */
-bool expiry_is_under_way(const struct expiry *d);
-
-/* Gives up what is under way and closes the connection. */
-void expiry_close(struct expiry *d);
 
 /* Once after partitions were dropped, when none is left to be dropped: true. */
 bool expiry_ended(struct expiry *d);

@@ -11,20 +11,13 @@
 
 struct feed_notify;
 
-/* The caller owns it. NULL when memory is out. */
+/* One of what is beside the flushes (beside.h). NULL when memory is out. */
 struct feed_notify *feed_notify_new(struct store *store);
-void feed_notify_free(struct feed_notify **n);
 
 /* There is something new. */
 void feed_notify_due(struct feed_notify *n);
 
 /* Called now and then while the database is there; the first connecting may take some seconds. */
 void feed_notify_go_on(struct feed_notify *n, int64_t clock_us);
-
-/* Whether somebody is being told. */
-bool feed_notify_is_under_way(const struct feed_notify *n);
-
-/* Gives up and closes the connection. */
-void feed_notify_close(struct feed_notify *n);
 
 #endif

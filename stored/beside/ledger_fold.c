@@ -6,10 +6,8 @@
  */
 #include "stored/beside/ledger_fold.h"
 
-#include <stdlib.h>
-
 #include "common/log.h"
-#include "common/pg/task.h"
+#include "stored/beside/beside.h"
 
 #define EVERY_US       INT64_C(10000000)
 #define ENTRIES_MOST   500000 /* then it is time at once */
@@ -17,8 +15,7 @@
 #define BACKOFF_US     INT64_C(30000000)
 
 struct ledger_fold {
-    struct store *store;
-    struct pg_task task;
+    struct beside beside;
     uint64_t entries; /* being summed up, about */
     int64_t again_us; /* when it is time again, unless there are many entries */
 };
@@ -51,10 +48,8 @@ static void failed(void *owner, const char *step, int64_t clock_us)
 {
     struct ledger_fold *fold = owner;
     (void)clock_us;
-    log_error("ledger.sum", "step=%s sqlstate=%s error=\"%.200s\"", step, fold->task.pg.sqlstate,
-              fold->task.pg.message);
-    count_add(COUNT_DATABASE_ERRORS, 1);
-    fold->store->ledger.entries += fold->entries;
+    beside_log(&fold->beside, "ledger.sum", step);
+    fold->beside.store->ledger.entries += fold->entries;
 }
 
 static const struct pg_task_kind kind = {
@@ -64,43 +59,18 @@ static const struct pg_task_kind kind = {
 
 struct ledger_fold *ledger_fold_new(struct store *store)
 {
-    struct ledger_fold *fold = calloc(1, sizeof *fold);
-    if (fold != NULL) {
-        fold->store = store;
-        pg_task_init(&fold->task, &kind, &sql_statements, store->settings->database, &store->params,
-                     fold);
-    }
-    return fold;
-}
-
-void ledger_fold_close(struct ledger_fold *fold)
-{
-    pg_task_close(&fold->task);
-}
-
-void ledger_fold_free(struct ledger_fold **fold)
-{
-    if (*fold != NULL) {
-        ledger_fold_close(*fold);
-        free(*fold);
-        *fold = NULL;
-    }
-}
-
-bool ledger_fold_is_under_way(const struct ledger_fold *fold)
-{
-    return pg_task_is_under_way(&fold->task);
+    return beside_new(store, sizeof(struct ledger_fold), &kind);
 }
 
 void ledger_fold_go_on(struct ledger_fold *fold, int64_t clock_us)
 {
-    struct ledger *ledger = &fold->store->ledger;
+    struct ledger *ledger = &fold->beside.store->ledger;
     bool due = clock_us >= fold->again_us || ledger->entries >= ENTRIES_MOST;
-    if (ledger->entries > 0 && due && pg_task_is_ready(&fold->task, clock_us)) {
+    if (ledger->entries > 0 && due && pg_task_is_ready(&fold->beside.task, clock_us)) {
         fold->entries = ledger->entries;
         ledger->entries = 0;
         fold->again_us = clock_us + EVERY_US;
-        pg_task_begin(&fold->task, steps, FOLD_SUM, clock_us);
+        pg_task_begin(&fold->beside.task, steps, FOLD_SUM, clock_us);
     }
-    pg_task_go_on(&fold->task, clock_us);
+    pg_task_go_on(&fold->beside.task, clock_us);
 }

@@ -10,17 +10,10 @@
 
 struct ledger_fold;
 
-/* The caller owns it. NULL when memory is out. */
+/* One of what is beside the flushes (beside.h). NULL when memory is out. */
 struct ledger_fold *ledger_fold_new(struct store *store);
-void ledger_fold_free(struct ledger_fold **fold);
 
 /* Called now and then while the database is there; the first connecting may take some seconds. */
 void ledger_fold_go_on(struct ledger_fold *fold, int64_t clock_us);
-
-/* Whether entries are being summed up. */
-bool ledger_fold_is_under_way(const struct ledger_fold *fold);
-
-/* Gives up and closes the connection. */
-void ledger_fold_close(struct ledger_fold *fold);
 
 #endif

@@ -11,10 +11,8 @@
  */
 #include "stored/beside/seal.h"
 
-#include <stdlib.h>
-
 #include "common/log.h"
-#include "common/pg/task.h"
+#include "stored/beside/beside.h"
 
 #define QUIET_US   INT64_C(60000000) /* no record fell into the hour for as long */
 #define BACKOFF_US INT64_C(30000000) /* after a failure */
@@ -23,8 +21,7 @@
 #define DAY_WAITS 36
 
 struct seal {
-    struct store *store;
-    struct pg_task task;
+    struct beside beside;
 };
 
 /* ---- the steps ---- */
@@ -34,7 +31,7 @@ enum { SEAL_BEGIN, SEAL_LOCK, SEAL_COUNT, SEAL_MARK, SEAL_GATE, SEAL_COMMIT };
 static void put_start(void *owner, struct pg_params *p)
 {
     const struct seal *s = owner;
-    pg_add_time(p, s->store->calendar.sealing * HOUR_US);
+    pg_add_time(p, s->beside.store->calendar.sealing * HOUR_US);
 }
 
 /* No rows: there is nothing to be counted (any more). */
@@ -47,7 +44,7 @@ static int locked(void *owner, const PGresult *r, int64_t clock_us)
 static int sealed(void *owner, const PGresult *r, int64_t clock_us)
 {
     struct seal *s = owner;
-    struct calendar *c = &s->store->calendar;
+    struct calendar *c = &s->beside.store->calendar;
     bool day = c->sealing_hours != 1;
     (void)r;
     for (uint32_t i = 0; i < c->hour_count; i++) {
@@ -57,7 +54,7 @@ static int sealed(void *owner, const PGresult *r, int64_t clock_us)
         }
     }
     log_info(day ? "day.sealed" : "hour.sealed", "hour=%d ms=%lld", c->sealing,
-             (long long)((clock_us - s->task.began_us) / 1000));
+             (long long)((clock_us - s->beside.task.began_us) / 1000));
     c->sealing = c->sealing_hours = 0;
     count_add(day ? COUNT_DAYS_SEALED : COUNT_HOURS_SEALED, 1);
     return PG_OVER;
@@ -86,10 +83,7 @@ static void failed(void *owner, const char *step, int64_t clock_us)
 {
     const struct seal *s = owner;
     (void)clock_us;
-    log_error(step == pg_step_connect ? "seal.connect" : "seal.failed",
-              "step=%s sqlstate=%s error=\"%.200s\"", step, s->task.pg.sqlstate,
-              s->task.pg.message);
-    count_add(COUNT_DATABASE_ERRORS, 1);
+    beside_log(&s->beside, step == pg_step_connect ? "seal.connect" : "seal.failed", step);
 }
 
 static const struct pg_task_kind kind = {
@@ -99,32 +93,12 @@ static const struct pg_task_kind kind = {
 
 struct seal *seal_new(struct store *store)
 {
-    struct seal *s = calloc(1, sizeof *s);
-    if (s != NULL) {
-        s->store = store;
-        pg_task_init(&s->task, &kind, &sql_statements, store->settings->database, &store->params,
-                     s);
-    }
-    return s;
-}
-
-void seal_free(struct seal **s)
-{
-    if (*s != NULL) {
-        seal_close(*s);
-        free(*s);
-        *s = NULL;
-    }
+    return beside_new(store, sizeof(struct seal), &kind);
 }
 
 void seal_abandon(struct seal *s)
 {
-    pg_task_abandon(&s->task);
-}
-
-void seal_close(struct seal *s)
-{
-    pg_task_close(&s->task);
+    pg_task_abandon(&s->beside.task);
 }
 
 /* ---- the next one ---- */
@@ -134,7 +108,7 @@ static bool is_due(const struct seal *s, const struct calendar_hour *h, int64_t 
                    int64_t clock_us)
 {
     int64_t end_us = (h->hour + 1) * HOUR_US;
-    int64_t after_us = s->store->settings->seal_after_s * 1000000;
+    int64_t after_us = s->beside.store->settings->seal_after_s * 1000000;
     int64_t quiet_us = after_us < QUIET_US ? after_us : QUIET_US;
     return end_us + after_us <= now_us && clock_us - h->touched_us >= quiet_us;
 }
@@ -142,7 +116,7 @@ static bool is_due(const struct seal *s, const struct calendar_hour *h, int64_t 
 /* The oldest hour that is due and not sealed. False when there is none. */
 static bool find_hour(const struct seal *s, int64_t now_us, int64_t clock_us, int32_t *first)
 {
-    const struct calendar *c = &s->store->calendar;
+    const struct calendar *c = &s->beside.store->calendar;
     for (uint32_t i = 0; i < c->hour_count; i++) {
         const struct calendar_hour *h = &c->hours[i];
         if (h->state == HOUR_OPEN && is_due(s, h, now_us, clock_us)) {
@@ -157,7 +131,8 @@ static bool find_hour(const struct seal *s, int64_t now_us, int64_t clock_us, in
 static bool is_waited_for(const struct seal *s, const struct calendar_hour *h, int64_t now_us)
 {
     return (h->hour / 24 + 1) * DAY_US <= now_us ||
-           (h->hour + 1) * HOUR_US + s->store->settings->seal_after_s * DAY_WAITS * 1000000 <=
+           (h->hour + 1) * HOUR_US +
+                   s->beside.store->settings->seal_after_s * DAY_WAITS * 1000000 <=
                now_us;
 }
 
@@ -165,7 +140,7 @@ static bool is_waited_for(const struct seal *s, const struct calendar_hour *h, i
  * record fell for a while. False when there is none. */
 static bool find_day(const struct seal *s, int64_t now_us, int64_t clock_us, int32_t *first)
 {
-    const struct calendar *c = &s->store->calendar;
+    const struct calendar *c = &s->beside.store->calendar;
     for (uint32_t i = 0, n; i < c->hour_count; i += n) {
         int32_t day = c->hours[i].hour / 24;
         bool due = true, some = false;
@@ -184,12 +159,14 @@ static bool find_day(const struct seal *s, int64_t now_us, int64_t clock_us, int
 
 static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
 {
-    struct calendar *c = &s->store->calendar;
+    struct calendar *c = &s->beside.store->calendar;
     int32_t first = 0, hours = 1;
-    if (!pg_task_is_ready(&s->task, clock_us) || c->stale || !pg_is_open(&s->store->pg)) {
+    if (!pg_task_is_ready(&s->beside.task, clock_us) || c->stale ||
+        !pg_is_open(&s->beside.store->pg)) {
         return;
     }
-    if (c->sealing_hours != 0 && calendar_settle(c, &s->store->pg, &s->store->params) == -1) {
+    if (c->sealing_hours != 0 &&
+        calendar_settle(c, &s->beside.store->pg, &s->beside.store->params) == -1) {
         return;
     }
     if (!find_hour(s, now_us, clock_us, &first)) {
@@ -198,7 +175,7 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
             return;
         }
     }
-    if (pg_task_begin(&s->task, hours == 1 ? hour_steps : day_steps, SEAL_BEGIN, clock_us)) {
+    if (pg_task_begin(&s->beside.task, hours == 1 ? hour_steps : day_steps, SEAL_BEGIN, clock_us)) {
         c->sealing = first;
         c->sealing_hours = hours;
     }
@@ -207,17 +184,12 @@ static void begin(struct seal *s, int64_t now_us, int64_t clock_us)
 void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us)
 {
     begin(s, now_us, clock_us);
-    if (pg_task_go_on(&s->task, clock_us)) {
+    if (pg_task_go_on(&s->beside.task, clock_us)) {
         begin(s, now_us, clock_us); /* the next, if there is one */
     }
 }
 
-bool seal_is_under_way(const struct seal *s)
-{
-    return pg_task_is_under_way(&s->task);
-}
-
 bool seal_is_quick(const struct seal *s, int64_t clock_us)
 {
-    return pg_task_is_under_way(&s->task) && clock_us - s->task.asked_us < SOON_US;
+    return pg_task_is_under_way(&s->beside.task) && clock_us - s->beside.task.asked_us < SOON_US;
 }

@@ -11,9 +11,8 @@
 
 struct seal;
 
-/* The caller owns it. NULL when memory is out. */
+/* One of what is beside the flushes (beside.h). NULL when memory is out. */
 struct seal *seal_new(struct store *store);
-void seal_free(struct seal **s);
 
 /*
  * Called now and then while the database is there: goes on with the hour or day at hand as far as
@@ -23,16 +22,10 @@ void seal_free(struct seal **s);
  */
 void seal_go_on(struct seal *s, int64_t now_us, int64_t clock_us);
 
-/* Whether an hour or day is at hand. */
-bool seal_is_under_way(const struct seal *s);
-
 /* Whether an answer is to be expected within milliseconds, as of an hour with few records. */
 bool seal_is_quick(const struct seal *s, int64_t clock_us);
 
 /* Gives up what is at hand, if any, and waits until the server has heard of it. */
 void seal_abandon(struct seal *s);
-
-/* Gives up and closes the connection. */
-void seal_close(struct seal *s);
 
 #endif

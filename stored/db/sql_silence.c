@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SQL about silences that are told (schemas/sql/0022-silence.sql). */
+/* The SQL about silences that are told (schemas/sql/0022-silence.sql, 0031-judged-again.sql). */
 #include "schemas/feed_kinds.h"
 #include "stored/db/sql_parts.h"
 
@@ -42,7 +42,9 @@ const char sql_silence_series[] =
 
 /* ---- what is so ---- */
 
-#define STATE "last, last_start, e, d, holds, low, silent_from, told_from, retire_at, ingestd, door"
+#define STATE                                                                                      \
+    "last, last_start, e, d, holds, low, silent_from, told_from, retire_at, ingestd, door, "       \
+    "seen_from"
 
 const char sql_silence_states[] =
     "SELECT series_id, " STATE " FROM silence_states($1::bigint[], $2::timestamptz, false)";
@@ -67,12 +69,12 @@ const char sql_silence_probe[] =
 /* All of one instant, $2: their numbers. */
 const char sql_silence_tell[] =
     "WITH told AS (INSERT INTO silence (series_id, probe, silent_from, last_end, expected_us,"
-    "  delay_us, retire_at, as_of, told)"
+    "  delay_us, retire_at, as_of, told, seen_from)"
     " SELECT nullif(u.series_id, 0), u.probe, u.silent_from, u.last_end, u.e, u.d, u.retire_at,"
-    "  $2::timestamptz, $1::bigint"
+    "  $2::timestamptz, $1::bigint, u.seen_from"
     " FROM unnest($3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::bigint[],"
-    "  $8::bigint[], $9::timestamptz[]) AS u (series_id, probe, silent_from, last_end, e, d,"
-    "  retire_at) RETURNING *),"
+    "  $8::bigint[], $9::timestamptz[], $10::timestamptz[]) AS u (series_id, probe, silent_from,"
+    "  last_end, e, d, retire_at, seen_from) RETURNING *),"
     " fed AS (INSERT INTO " FEED_COLUMNS " SELECT $1::bigint, " NTH ", '" FEED_SILENCE "', " WHOSE
     ", silent_from, " DETAIL " FROM told)"
     " SELECT coalesce(series_id, 0), probe, number FROM told";
@@ -90,49 +92,96 @@ const char sql_silence_return[] =
     " INSERT INTO " FEED_COLUMNS " SELECT $1::bigint, " NTH ", '" FEED_RETURN "', " WHOSE
     ", silent_until, " DETAIL " FROM back";
 
+/* One more note, or another number for the one that is there. */
+#define NOTE(which)                                                                                \
+    "INSERT INTO silence_again AS a (series_id, probe, since) " which                              \
+    " ON CONFLICT (series_id, probe, (judged > 0)) DO UPDATE"                                      \
+    " SET since = least(a.since, excluded.since), asked = excluded.asked"
+
 const char sql_silence_again_add[] =
-    "INSERT INTO silence_again AS a (series_id, probe, since)"
-    " SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[])"
-    " ON CONFLICT (series_id, probe) DO UPDATE SET since = least(a.since, excluded.since)";
+    NOTE("SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[])");
+
+/* Of whom something was told behind the beginnings, $1, of absences up to $2, and was heard of last
+ * before their ends. */
+const char sql_silence_again_absent[] =
+    NOTE("SELECT coalesce(i.series_id, 0), CASE WHEN i.series_id IS NULL THEN i.probe ELSE '' END,"
+         "  min(i.as_of) FROM silence i"
+         " JOIN unnest($1::timestamptz[], $2::timestamptz[]) AS u (t_from, t_to)"
+         "  ON i.as_of > u.t_from AND i.last_end < u.t_to"
+         " WHERE i.retracted IS NULL GROUP BY 1, 2");
+
+/* A row of `silence` i that a note a is about, of those behind the number that are judged. */
+#define IS_OF(a, judged)                                                                           \
+    "(i.series_id = " a ".series_id OR (i.series_id IS NULL AND i.probe = " a ".probe))"           \
+    " AND i.number > " judged " AND i.retracted IS NULL"                                           \
+    " AND " a ".since < coalesce(i.silent_until, 'infinity')"
 
 /*
- * Told silences of $2 series and probes are judged again, each as of the instant it was told: what
- * was silent then stands, as it is by what is known now, else it is retracted. Whose they were. Of
- * those whose records are gone nothing changes. A record that starts behind $3 ends none: its clock
- * is wrong.
+ * Told silences are judged again, at most $1, each as of the instant it was told: as it is by what
+ * is known now. Those that were begun come first, then what was noted longest ago. Of those whose
+ * records are gone, or some of those that mattered, nothing is known. A record that starts behind
+ * $2 ends none: its clock is wrong.
+ */
+const char sql_silence_again[] =
+    "WITH due AS MATERIALIZED (SELECT a.* FROM silence_again a WHERE a.judged > 0"
+    "   OR NOT EXISTS (SELECT FROM silence_again b WHERE b.series_id = a.series_id"
+    "    AND b.probe = a.probe AND b.judged > 0)"
+    "  ORDER BY a.judged = 0, a.asked LIMIT $1::integer),"
+    " of AS MATERIALIZED (SELECT a.*, i.number, i.as_of, i.seen_from FROM due a"
+    "  LEFT JOIN LATERAL (SELECT * FROM silence i WHERE " IS_OF(
+        "a",
+        "a.judged") "   ORDER BY i.number LIMIT $1::integer) AS i ON true"
+                    "  ORDER BY a.judged = 0, a.asked, i.number LIMIT $1::integer)"
+                    " SELECT o.series_id, o.probe, o.since, o.asked, o.judged, o.number, o.as_of,"
+                    "  j.last IS NOT NULL AND (j.listed OR o.seen_from IS NULL"
+                    "   OR NOT may_be_dropped(o.series_id, o.probe, o.seen_from)),"
+                    "  j.last, j.e, j.d, j.silent_from, j.retire_at,"
+                    "  next_start_of(o.series_id, o.probe, o.as_of, $2::timestamptz)"
+                    " FROM of o LEFT JOIN LATERAL silence_of(o.series_id, o.probe, o.as_of) AS j"
+                    "  ON o.number IS NOT NULL ORDER BY o.judged = 0, o.asked, o.number";
+
+/*
+ * What follows, by the number of each: 1 it is retracted; 2 it stands, as it is said here; 3 the
+ * same, and it has ended. What was noted is done, unless it was noted anew since it was asked, or
+ * silences of it are left; then it goes on behind these. Whose they were.
  */
 #define OF_A_ROW "number, series_id, probe, last_end, as_of, expected_us, delay_us"
-#define JUDGED   "i.number, j.last, j.e, j.d, j.silent_from, j.retire_at"
-const char sql_silence_again[] =
-    "WITH due AS MATERIALIZED (SELECT * FROM silence_again ORDER BY since, series_id, probe"
-    "  LIMIT $2::bigint),"
-    " judged AS MATERIALIZED (SELECT " JUDGED
-    ", next_start(ARRAY[i.series_id], i.as_of, $3::timestamptz) AS next, i.ended IS NULL AS open"
-    "  FROM due a JOIN silence i ON i.series_id = a.series_id AND i.retracted IS NULL"
-    "   AND a.since < coalesce(i.silent_until, 'infinity')"
-    "  CROSS JOIN LATERAL silence_states(ARRAY[i.series_id], i.as_of, false) AS j"
-    " UNION ALL SELECT " JUDGED
-    ", next_start((SELECT array_agg(id) FROM series WHERE probe = i.probe), i.as_of,"
-    "   $3::timestamptz), i.ended IS NULL"
-    "  FROM due a JOIN silence i ON i.series_id IS NULL AND a.series_id = 0 AND i.probe = a.probe"
-    "   AND i.retracted IS NULL AND a.since < coalesce(i.silent_until, 'infinity')"
-    "  CROSS JOIN LATERAL silence_of_probe(i.probe, i.as_of) AS j),"
-    " wrong AS (UPDATE silence i SET retracted = $1::bigint FROM judged j WHERE i.number = j.number"
-    "  AND (j.silent_from IS NULL OR j.silent_from > i.as_of) RETURNING i.*),"
-    " right_so AS (UPDATE silence i SET silent_from = j.silent_from, last_end = j.last,"
-    "   expected_us = j.e, delay_us = j.d, retire_at = j.retire_at,"
-    "   silent_until = coalesce(j.next, i.silent_until),"
-    "   ended = CASE WHEN j.next IS NULL THEN i.ended ELSE coalesce(i.ended, $1::bigint) END"
-    "  FROM judged j WHERE i.number = j.number AND j.silent_from <= i.as_of"
-    "  RETURNING i.*, j.open AND j.next IS NOT NULL AS returns),"
+#define JUDGED_COLUMNS                                                                             \
+    "series_id, probe, since, asked, judged, number, verdict, last, e, d, silent_from, retire_at," \
+    " next"
+#define IS_ITS_NOTE                                                                                \
+    "a.series_id = r.series_id AND a.probe = r.probe AND (a.judged > 0) = (r.judged > 0)"
+const char sql_silence_judged[] =
+    "WITH u AS MATERIALIZED (SELECT * FROM unnest($2::bigint[], $3::text[], $4::timestamptz[],"
+    "  $5::bigint[], $6::bigint[], $7::bigint[], $8::smallint[], $9::timestamptz[], $10::bigint[],"
+    "  $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[])"
+    "  AS u (" JUDGED_COLUMNS ")),"
+    " wrong AS (UPDATE silence i SET retracted = $1::bigint FROM u WHERE i.number = u.number"
+    "  AND u.verdict = 1 AND i.retracted IS NULL RETURNING i.*),"
+    " right_so AS (UPDATE silence i SET silent_from = u.silent_from, last_end = u.last,"
+    "   expected_us = u.e, delay_us = u.d, retire_at = u.retire_at,"
+    "   silent_until = CASE WHEN u.verdict = 3 THEN least(i.silent_until, u.next)"
+    "    ELSE i.silent_until END,"
+    "   ended = CASE WHEN u.verdict = 3 THEN coalesce(i.ended, $1::bigint) ELSE i.ended END"
+    "  FROM u WHERE i.number = u.number AND u.verdict >= 2 AND i.retracted IS NULL"
+    "  RETURNING i.*, coalesce(i.ended = $1::bigint, false) AS returns),"
     " fed AS (INSERT INTO " FEED_COLUMNS " SELECT $1::bigint, " NTH ", kind, " WHOSE ", t, " DETAIL
     " FROM (SELECT " OF_A_ROW ", '" FEED_RETRACTION "' AS kind, silent_from AS t"
     "   FROM wrong UNION ALL SELECT " OF_A_ROW ", '" FEED_RETURN "', silent_until FROM right_so"
     "   WHERE returns) AS u RETURNING kind),"
-    " done AS (DELETE FROM silence_again a USING due d"
-    "  WHERE a.series_id = d.series_id AND a.probe = d.probe RETURNING a.series_id, a.probe)"
-    " SELECT series_id, probe, (SELECT count(*) FROM wrong), (SELECT count(*) FROM right_so WHERE"
-    " returns) FROM done";
+    " r AS MATERIALIZED (SELECT k.*, EXISTS (SELECT FROM silence i WHERE " IS_OF(
+        "k", "k.last") ") AS rest"
+                       "  FROM (SELECT series_id, probe, since, asked, judged, max(number) AS last "
+                       "FROM u"
+                       "   GROUP BY 1, 2, 3, 4, 5) AS k),"
+                       " begun AS (INSERT INTO silence_again (series_id, probe, since, judged)"
+                       "  SELECT series_id, probe, since, last FROM r WHERE rest AND judged = 0),"
+                       " goes_on AS (UPDATE silence_again a SET judged = r.last FROM r "
+                       "WHERE " IS_ITS_NOTE "  AND r.rest AND r.judged > 0),"
+                       " done AS (DELETE FROM silence_again a USING r WHERE " IS_ITS_NOTE
+                       "  AND a.asked = r.asked AND NOT (r.rest AND r.judged > 0))"
+                       " SELECT DISTINCT series_id, probe, (SELECT count(*) FROM wrong),"
+                       "  (SELECT count(*) FROM right_so WHERE returns) FROM r";
 
 /* What ended, or does not hold, and was told, before $1. */
 const char sql_silence_remove[] =
@@ -180,27 +229,15 @@ const char sql_expected_list[] =
                                                                                  "e) AS "
                                                                                  "b";
 
-/* Whether the entry e is for the series s. */
-#define IS_FOR                                                                                     \
-    "s.type LIKE e.likes[1] AND s.content LIKE e.likes[2] AND s.probe LIKE e.likes[3]"             \
-    " AND s.path LIKE e.likes[6]"                                                                  \
-    " AND CASE WHEN e.source_prefix IS NULL THEN s.source LIKE e.likes[4]"                         \
-    "  WHEN s.source_addr IS NULL THEN s.source = e.source"                                        \
-    "  ELSE s.source_addr <<= e.source_prefix END"                                                 \
-    " AND CASE WHEN e.dest_prefix IS NULL THEN s.dest LIKE e.likes[5]"                             \
-    "  WHEN s.dest_addr IS NULL THEN s.dest = e.dest ELSE s.dest_addr <<= e.dest_prefix END"
-
 const char sql_expected_series[] =
-    "SELECT s.id FROM expected e JOIN series s ON " IS_FOR " WHERE e.number = $1::bigint";
+    "SELECT s.id FROM expected e JOIN series s ON is_expected_by(s, e) WHERE e.number = $1::bigint";
 
 const char sql_expected_again[] =
-    "INSERT INTO silence_again AS a (series_id, probe, since)"
-    " SELECT coalesce(i.series_id, 0), CASE WHEN i.series_id IS NULL THEN i.probe ELSE '' END,"
-    "  i.as_of FROM silence i LEFT JOIN series s ON s.id = i.series_id"
-    " JOIN expected e ON e.number = $1::bigint"
-    " WHERE i.silent_until IS NULL AND i.retracted IS NULL AND (i.series_id IS NULL OR (" IS_FOR
-    "))"
-    " ON CONFLICT (series_id, probe) DO UPDATE SET since = least(a.since, excluded.since)";
+    NOTE("SELECT coalesce(i.series_id, 0), CASE WHEN i.series_id IS NULL THEN i.probe ELSE '' END,"
+         "  i.as_of FROM silence i LEFT JOIN series s ON s.id = i.series_id"
+         " JOIN expected e ON e.number = $1::bigint"
+         " WHERE i.silent_until IS NULL AND i.retracted IS NULL"
+         "  AND (i.series_id IS NULL OR is_expected_by(s, e))");
 
 const char sql_expected_least[] =
     "SELECT least(60000000, coalesce(min(every_us), 60000000)) FROM expected"

@@ -134,13 +134,26 @@ static int write_process(struct store *s, const struct signs_ingestd *g,
     return pg_run(&s->pg, SQL_SIGN_TELL, &s->params);
 }
 
+/* What was told without knowing of its absences is judged again. */
+static int judge_again(struct store *s, const struct signs_process *p)
+{
+    pg_params_begin(&s->params);
+    add_absences(&s->params, &p->as);
+    return pg_run(&s->pg, SQL_SILENCE_AGAIN_ABSENT, &s->params);
+}
+
+/* news: some of its absences are. */
 static int tell(struct store *s, const struct signs_ingestd *g, struct signs_process *p,
-                bool absent)
+                bool absent, bool news)
 {
     int rc = feed_begin(s);
     rc = rc == 0 ? write_process(s, g, p, absent) : -1;
+    rc = rc == 0 && news ? judge_again(s, p) : rc;
     if (feed_end(s, rc) == -1) {
         return -1;
+    }
+    if (news) {
+        silence_absence_known(s->silence);
     }
     if (absent != p->told_absent) {
         log_warn(absent ? "signs.absence" : "signs.presence", "process=%s ingestd=%s", p->as.name,
@@ -159,7 +172,7 @@ static int look_at(struct store *s, struct signs_ingestd *g, uint32_t i, int64_t
     if (!p->noted && look_for_news(s, g, p, &news) == -1) {
         return -1;
     }
-    return news || absent != p->told_absent ? tell(s, g, p, absent) : 0;
+    return news || absent != p->told_absent ? tell(s, g, p, absent, news) : 0;
 }
 
 static int keep(struct store *s, struct signs_ingestd *g, int64_t clock_us)

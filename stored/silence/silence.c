@@ -1,47 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Who is due is looked at in the store, some in one statement, and then told, or due later. A
- * series is told once its probe has been heard of since it fell silent, or cannot be silent: before
- * that it may be the probe that is.
- */
+/* What is asked when: what was told, what was noted to be judged again, the series there are, those
+ * that are due. One question at a time. */
 #include "stored/silence/silence.h"
-
-#include <stdlib.h>
 
 #include "common/daemon.h"
 #include "common/log.h"
 #include "stored/silence/expected.h"
 #include "stored/silence/signs.h"
-#include "stored/silence/silence_tell.h"
+#include "stored/silence/silence_again.h"
+#include "stored/silence/silence_look.h"
 
 #define US_PER_S      INT64_C(1000000)
-#define MINUTE_US     (60 * US_PER_S)
-#define PORTION_LEAST 64 /* less save little: to plan a statement takes as long */
-#define PORTION_MOST  1024
-#define PORTION_US    INT64_C(25000) /* that a portion is to take */
+#define PORTION_LEAST 64              /* less save little: to plan a statement takes as long */
+#define PORTION_US    INT64_C(250000) /* that a portion is to take */
 #define LOAD_SERIES   2000
 #define LOAD_DAYS     1 /* before the newest: who was not heard of for longer is looked at */
 #define RETRY_US      (5 * US_PER_S)
-
-struct silence *silence_new(struct store *store)
-{
-    struct silence *s = calloc(1, sizeof *s);
-    if (s != NULL) {
-        s->store = store;
-        s->portion = PORTION_LEAST;
-        subjects_clear(&s->all);
-    }
-    return s;
-}
-
-void silence_free(struct silence **s)
-{
-    if (*s != NULL) {
-        subjects_clear(&(*s)->all);
-        free(*s);
-        *s = NULL;
-    }
-}
 
 /* ---- what was told ---- */
 
@@ -79,7 +53,7 @@ static int take_all_told(struct silence *s, PGresult *r)
 
 int silence_read_told(struct silence *s, struct silence_subject *const *subjects, uint32_t count)
 {
-    struct pg_params *p = &s->store->params;
+    struct pg_params *p = &s->beside.store->params;
     pg_params_begin(p);
     int series = pg_add_array(p, PG_BIGINT), probes = pg_add_array(p, PG_TEXT);
     for (uint32_t i = 0; i < count; i++) {
@@ -89,10 +63,13 @@ int silence_read_told(struct silence *s, struct silence_subject *const *subjects
             pg_put_bytes(p, probes, subject_probe_name(subjects[i]));
         }
     }
-    PGresult *r = pg_rows(&s->store->pg, SQL_SILENCE_TOLD_OF, p);
+    PGresult *r = pg_rows(&s->beside.store->pg, SQL_SILENCE_TOLD_OF, p);
     for (uint32_t i = 0; i < count && r != NULL; i++) {
         subjects[i]->silence = 0;
         subjects[i]->told_us = INT64_MIN;
+        if (subjects[i]->series_id == 0) {
+            subjects[i]->probe->returned_us = INT64_MIN;
+        }
     }
     return take_all_told(s, r);
 }
@@ -100,11 +77,12 @@ int silence_read_told(struct silence *s, struct silence_subject *const *subjects
 int silence_connected(struct silence *s)
 {
     s->connected = false;
-    int64_t least_s = expected_least_s(s->store);
-    PGresult *r = least_s == -1 ? NULL : pg_rows(&s->store->pg, SQL_SILENCE_TOLD, NULL);
+    int64_t least_s = expected_least_s(s->beside.store);
+    PGresult *r = least_s == -1 ? NULL : pg_rows(&s->beside.store->pg, SQL_SILENCE_TOLD, NULL);
     if (r == NULL) {
         return -1; /* what is known serves the flushes until then */
     }
+    pg_task_abandon(&s->beside.task); /* it is about those that are forgotten now */
     subjects_clear(&s->all);
     take_all_told(s, r);
     s->all.least_s = (uint32_t)least_s;
@@ -142,245 +120,127 @@ static void take_series(struct silence *s, const PGresult *r, int i)
 }
 
 /* Some more, with their last start of the newest days: who has none is looked at. */
-static int load_series(struct silence *s, int64_t until_us)
+static void put_series(void *owner, struct pg_params *p)
 {
-    struct store *store = s->store;
-    int64_t day_us = until_us / DAY_US * DAY_US;
-    pg_params_begin(&store->params);
-    pg_add_64(&store->params, s->load_after);
-    pg_add_64(&store->params, LOAD_SERIES);
-    pg_add_time(&store->params, day_us - LOAD_DAYS * DAY_US);
-    pg_add_time(&store->params, daemon_now_us() + SUBJECT_AHEAD_US);
-    PGresult *r = pg_rows(&store->pg, SQL_SILENCE_SERIES, &store->params);
-    if (r == NULL) {
-        return -1;
-    }
+    const struct silence *s = owner;
+    int64_t day_us = s->look.as_of_us / DAY_US * DAY_US;
+    pg_add_64(p, s->load_after);
+    pg_add_64(p, LOAD_SERIES);
+    pg_add_time(p, day_us - LOAD_DAYS * DAY_US);
+    pg_add_time(p, daemon_now_us() + SUBJECT_AHEAD_US);
+}
+
+static int series_read(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct silence *s = owner;
     int rows = PQntuples(r);
+    (void)clock_us;
     for (int i = 0; i < rows; i++) {
         take_series(s, r, i);
     }
     s->load_after = rows == 0 ? s->load_after : pg_cell_64(r, rows - 1, 0);
     s->loading = rows == LOAD_SERIES;
-    PQclear(r);
-    return 0;
+    return PG_OVER;
 }
 
-/* ---- looking ---- */
+/* ---- the questions ---- */
 
-/* Those of a portion. */
-struct look {
-    int64_t as_of_us;
-    struct silence_subject *subjects[PORTION_MOST]; /* series */
-    uint32_t count;
-    struct silence_subject *retire[PORTION_MOST];
-    uint32_t retire_count;
-    struct silence_state tell[PORTION_MOST];
-    uint32_t tell_count;
-};
-
-static uint32_t seconds_of(int64_t us)
+static int judged_again(void *owner, const PGresult *r, int64_t clock_us)
 {
-    int64_t s = us / US_PER_S;
-    return s <= 0 ? 0 : s >= SUBJECT_NEVER ? SUBJECT_NEVER - 1 : (uint32_t)s;
+    struct silence *s = owner;
+    (void)clock_us;
+    s->failed = silence_judged_again(s, r) == -1;
+    return PG_OVER;
 }
 
-static void learn(const struct silence_state *state)
+/* A portion is to take about so long. */
+static void size_portion(struct silence *s, int64_t took_us)
 {
-    struct silence_subject *subject = state->subject;
-    bool never = state->e_us == 0;
-    int8_t holds = state->holds == 32 ? SUBJECT_LISTED : (int8_t)state->holds;
-    if (state->last_us > subject->last_us) {
-        subject->last_us = state->last_us;
-    }
-    subject_seen(subject, never ? SUBJECT_NEVER : seconds_of(state->e_us),
-                 seconds_of(state->low_us), holds, (int32_t)(state->last_start_us / MINUTE_US));
-    if (subject->series_id == 0) {
-        subject->probe->known = subject->last_us == state->last_us;
-        subject->probe->from_us = never ? INT64_MAX : state->silent_from_us;
-    }
-}
-
-/* Whether a series that is silent is told now; else it is due later. */
-static bool is_its_own(struct silence *s, const struct silence_state *state, int64_t as_of_us)
-{
-    struct probe *p = state->subject->probe;
-    if (p == NULL || state->subject->series_id == 0) {
-        return true;
-    }
-    if (p->subject.silence != 0) {
-        subjects_schedule(&s->all, state->subject, INT64_MAX);
-        subjects_wait(&s->all, state->subject);
-        return false;
-    }
-    if (p->subject.last_us >= state->silent_from_us || (p->known && p->from_us == INT64_MAX)) {
-        return true;
-    }
-    if (!p->known) { /* the probe first */
-        subjects_hurry(&s->all, &p->subject);
-        subjects_schedule(&s->all, state->subject, as_of_us);
-        return false;
-    }
-    subjects_schedule(&s->all, state->subject, p->from_us <= as_of_us ? INT64_MAX : p->from_us);
-    subjects_wait(&s->all, state->subject);
-    return false;
-}
-
-/* Not before e after its probe was back, and d later. */
-static int64_t told_from(const struct silence_state *state)
-{
-    const struct probe *p = state->subject->probe;
-    int64_t us = state->told_from_us;
-    if (p != NULL && state->subject->series_id != 0 && p->returned_us != INT64_MIN) {
-        int64_t after_us = p->returned_us + state->e_us + state->d_us;
-        us = after_us > us ? after_us : us;
-    }
-    return us;
-}
-
-/* What becomes of one that was looked at. */
-static void decide(struct silence *s, struct look *l, struct silence_state state)
-{
-    struct silence_subject *subject = state.subject;
-    int64_t heard_us = subject->last_us; /* that starts later is not in the state */
-    learn(&state);
-    if (state.e_us == 0) {
-        subjects_schedule(&s->all, subject,
-                          heard_us > state.last_us ? heard_us + 3 * s->all.least_s * US_PER_S
-                                                   : INT64_MAX);
-        return;
-    }
-    int64_t from_us = told_from(&state);
-    if (from_us == INT64_MAX || signs_absent(state.ingestd, state.door)) {
-        subjects_schedule(&s->all, subject, l->as_of_us + RETRY_US);
-    } else if (from_us > l->as_of_us) {
-        subjects_schedule(&s->all, subject, from_us);
-    } else if (heard_us > state.last_us) { /* it starts later: the end is known already */
-        subjects_schedule(&s->all, subject, heard_us + 3 * s->all.least_s * US_PER_S);
-    } else if (state.retire_at_us <= l->as_of_us) {
-        subjects_schedule(&s->all, subject, INT64_MAX); /* nobody expects it, and nobody did */
-    } else if (is_its_own(s, &state, l->as_of_us)) {
-        l->tell[l->tell_count++] = state;
-    }
-}
-
-static void decide_all(struct silence *s, struct look *l, const PGresult *r)
-{
-    for (int i = 0; i < PQntuples(r); i++) {
-        struct silence_state state = silence_state_of(r, i);
-        state.subject = subjects_find(&s->all, pg_cell_64(r, i, 0));
-        if (state.subject != NULL) {
-            decide(s, l, state);
-        }
-    }
-}
-
-static int look_at_series(struct silence *s, struct look *l)
-{
-    struct pg_params *p = &s->store->params;
-    if (l->count == 0) {
-        return 0;
-    }
-    pg_params_begin(p);
-    int ids = pg_add_array(p, PG_BIGINT);
-    for (uint32_t i = 0; i < l->count; i++) {
-        pg_put_64(p, ids, l->subjects[i]->series_id);
-        l->subjects[i]->due_us = INT64_MAX; /* those without a record */
-    }
-    pg_add_time(p, l->as_of_us);
-    PGresult *r = pg_rows(&s->store->pg, SQL_SILENCE_STATES, p);
-    if (r == NULL) {
-        return -1;
-    }
-    decide_all(s, l, r);
-    int rc = silence_tell(s, l->tell, l->tell_count, l->as_of_us);
-    PQclear(r);
-    return rc;
-}
-
-static int look_at_probe(struct silence *s, struct look *l, struct silence_subject *subject)
-{
-    struct pg_params *p = &s->store->params;
-    pg_params_begin(p);
-    pg_add_bytes(p, subject_probe_name(subject));
-    pg_add_time(p, l->as_of_us);
-    PGresult *r = pg_rows(&s->store->pg, SQL_SILENCE_PROBE, p);
-    if (r == NULL) {
-        return -1;
-    }
-    subject->due_us = INT64_MAX;
-    l->tell_count = 0;
-    if (PQntuples(r) > 0) {
-        struct silence_state state = silence_state_of(r, 0);
-        state.subject = subject;
-        decide(s, l, state);
-    } else {
-        subject->probe->known = true;
-        subject->probe->from_us = INT64_MAX;
-    }
-    int rc = silence_tell(s, l->tell, l->tell_count, l->as_of_us);
-    l->tell_count = 0;
-    PQclear(r);
-    return rc;
-}
-
-/* Takes those that are due; a probe, which costs as much as many series, ends the portion. */
-static struct silence_subject *take_due(struct silence *s, struct look *l)
-{
-    struct silence_subject *subject = NULL;
-    s->more = true;
-    while (l->count < s->portion && l->retire_count < s->portion) {
-        subject = subjects_due(&s->all, l->as_of_us);
-        if (subject == NULL) {
-            s->more = false;
-            return NULL;
-        }
-        if (subject->silence != 0 && !subject->retired) {
-            l->retire[l->retire_count++] = subject;
-        } else if (subject->silence == 0 && subject->series_id == 0) {
-            return subject;
-        } else if (subject->silence == 0) {
-            l->subjects[l->count++] = subject;
-        }
-    }
-    return NULL;
-}
-
-/* After a failure: as if they had not been taken. */
-static void give_back(struct silence *s, struct look *l, struct silence_subject *probe)
-{
-    for (uint32_t i = 0; i < l->count; i++) {
-        subjects_hurry(&s->all, l->subjects[i]);
-    }
-    for (uint32_t i = 0; i < l->retire_count; i++) {
-        subjects_hurry(&s->all, l->retire[i]);
-    }
-    if (probe != NULL) {
-        subjects_hurry(&s->all, probe);
-    }
-}
-
-static int look(struct silence *s, int64_t until_us)
-{
-    static struct look l; /* large, and of one thread */
-    l.as_of_us = until_us;
-    l.count = l.retire_count = l.tell_count = 0;
-    int64_t began_us = daemon_clock_us();
-    struct silence_subject *probe = take_due(s, &l);
-    int rc = probe == NULL ? 0 : look_at_probe(s, &l, probe);
-    rc = rc == 0 ? look_at_series(s, &l) : rc;
-    rc = rc == 0 ? silence_retire(s, l.retire, l.retire_count) : rc;
-    if (rc == -1) {
-        give_back(s, &l, probe);
-        return -1;
-    }
-    count_add(COUNT_SILENCES_LOOKED, l.count + (probe != NULL));
-    int64_t took_us = daemon_clock_us() - began_us;
     if (took_us > PORTION_US && s->portion > PORTION_LEAST) {
         s->portion /= 2;
-    } else if (took_us < PORTION_US / 2 && s->portion < PORTION_MOST && s->more) {
+    } else if (took_us < PORTION_US / 2 && s->portion < SILENCE_PORTION_MOST && s->more) {
         s->portion *= 2;
     }
-    return 0;
+}
+
+enum { ASK_AGAIN, ASK_SERIES, ASK_PROBE_STATE, ASK_STATES };
+
+static int probe_looked_at(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct silence *s = owner;
+    (void)clock_us;
+    s->failed = silence_looked_at_probe(s, r) == -1;
+    return s->failed || s->look.count == 0 ? PG_OVER : ASK_STATES;
+}
+
+static int series_looked_at(void *owner, const PGresult *r, int64_t clock_us)
+{
+    struct silence *s = owner;
+    s->failed = silence_looked_at_series(s, r) == -1;
+    size_portion(s, clock_us - s->beside.task.asked_us);
+    return PG_OVER;
+}
+
+static const struct pg_step steps[] = {
+    [ASK_AGAIN] = {.name = "again",
+                   .statement = SQL_SILENCE_AGAIN,
+                   .put = silence_put_again,
+                   .answer = PG_ANSWER_ROWS,
+                   .done = judged_again},
+    [ASK_SERIES] = {.name = "series",
+                    .statement = SQL_SILENCE_SERIES,
+                    .put = put_series,
+                    .answer = PG_ANSWER_ROWS,
+                    .done = series_read},
+    [ASK_PROBE_STATE] = {.name = "probe",
+                         .statement = SQL_SILENCE_PROBE,
+                         .put = silence_look_put_probe,
+                         .answer = PG_ANSWER_ROWS,
+                         .done = probe_looked_at},
+    [ASK_STATES] = {.name = "states",
+                    .statement = SQL_SILENCE_STATES,
+                    .put = silence_look_put_series,
+                    .answer = PG_ANSWER_ROWS,
+                    .done = series_looked_at},
+};
+
+/* Nothing of it was told. */
+static void given_up(void *owner, int step)
+{
+    struct silence *s = owner;
+    silence_look_give_back(s);
+    s->again = s->again || step == ASK_AGAIN;
+}
+
+static void failed(void *owner, const char *step, int64_t clock_us)
+{
+    struct silence *s = owner;
+    (void)clock_us;
+    silence_look_give_back(s); /* where there was no connection nothing was given up */
+    beside_log(&s->beside, "silence.step", step);
+}
+
+static const struct pg_task_kind kind = {.application = "ezrepo-stored-silence",
+                                         .backoff_us = RETRY_US,
+                                         .failed = failed,
+                                         .given_up = given_up};
+
+struct silence *silence_new(struct store *store)
+{
+    struct silence *s = beside_new(store, sizeof *s, &kind);
+    if (s != NULL) {
+        s->portion = PORTION_LEAST;
+        subjects_clear(&s->all);
+    }
+    return s;
+}
+
+void silence_forget(struct silence *s)
+{
+    if (s != NULL) {
+        pg_task_abandon(&s->beside.task);
+        subjects_clear(&s->all);
+    }
 }
 
 /* ---- when ---- */
@@ -401,7 +261,8 @@ void silence_doubt_all(struct silence *s)
 void silence_expected_changed(struct silence *s, const PGresult *series)
 {
     struct probe *p, *next;
-    int64_t least_s = expected_least_s(s->store);
+    pg_task_abandon(&s->beside.task); /* its answer would be by the old list */
+    int64_t least_s = expected_least_s(s->beside.store);
     if (least_s == -1) {
         s->connected = false;
         return;
@@ -422,7 +283,30 @@ void silence_expected_changed(struct silence *s, const PGresult *series)
     }
 }
 
-static int go_on(struct silence *s)
+void silence_absence_known(struct silence *s)
+{
+    pg_task_abandon(&s->beside.task); /* its answer may not know of it */
+    s->again = true;
+}
+
+/* What those that are noted are asked about takes turns with all else, and takes a quarter of the
+ * time at most. */
+static bool again_is_due(const struct silence *s, int64_t clock_us)
+{
+    return s->again && clock_us >= s->again_from_us;
+}
+
+static void begin_again(struct silence *s, int64_t clock_us)
+{
+    s->judged = true;
+    s->again = false; /* what is noted from here on is asked about next */
+    if (!pg_task_begin(&s->beside.task, steps, ASK_AGAIN, clock_us)) {
+        s->again = true;
+    }
+}
+
+/* Asks what is to be asked next, if anything is. 0, or -1: the database. */
+static int begin(struct silence *s, int64_t clock_us)
 {
     int64_t until_us = signs_until_us();
     if (s->all.failed) {
@@ -438,24 +322,51 @@ static int go_on(struct silence *s)
     if (until_us == INT64_MIN) {
         return 0;
     }
-    if (s->again && silence_judge_again(s) == -1) {
+    if (again_is_due(s, clock_us) && !s->judged) {
+        begin_again(s, clock_us);
+        return 0;
+    }
+    s->judged = false;
+    if (s->loading) {
+        s->look.as_of_us = until_us;
+        pg_task_begin(&s->beside.task, steps, ASK_SERIES, clock_us);
+        return 0;
+    }
+    if (silence_take_due(s, until_us) == -1) {
+        silence_look_give_back(s);
         return -1;
     }
-    return s->loading ? load_series(s, until_us) : look(s, until_us);
+    if (!silence_look_is_empty(&s->look)) {
+        pg_task_begin(&s->beside.task, steps, s->look.probe != NULL ? ASK_PROBE_STATE : ASK_STATES,
+                      clock_us);
+    } else if (again_is_due(s, clock_us)) {
+        begin_again(s, clock_us);
+    }
+    return 0;
 }
 
 static bool has_more(const struct silence *s)
 {
-    return s->again || s->loading || s->more || !s->connected;
+    return s->again || s->loading || s->more || !s->connected || beside_is_under_way(&s->beside);
+}
+
+/* What followed from an answer may have failed. */
+static int go_on(struct silence *s, int64_t clock_us)
+{
+    pg_task_go_on(&s->beside.task, clock_us);
+    if (s->failed) {
+        s->failed = false;
+        return -1;
+    }
+    return clock_us < s->retry_us || !pg_task_is_ready(&s->beside.task, clock_us)
+               ? 0
+               : begin(s, clock_us);
 }
 
 int silence_go_on(struct silence *s)
 {
     int64_t clock_us = daemon_clock_us();
-    if (clock_us < s->retry_us) {
-        return 0;
-    }
-    int rc = go_on(s);
+    int rc = go_on(s, clock_us);
     if (rc == -1) { /* what became of it is not known */
         s->connected = false;
         s->retry_us = clock_us + RETRY_US;
@@ -465,7 +376,9 @@ int silence_go_on(struct silence *s)
 
 bool silence_is_under_way(const struct silence *s)
 {
-    return signs_until_us() != INT64_MIN && has_more(s) && daemon_clock_us() >= s->retry_us;
+    int64_t clock_us = daemon_clock_us();
+    return signs_until_us() != INT64_MIN && has_more(s) && clock_us >= s->retry_us &&
+           clock_us >= s->beside.task.again_us;
 }
 
 void silence_count(const struct silence *s)

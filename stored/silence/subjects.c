@@ -193,7 +193,7 @@ struct silence_subject *subjects_due(struct subjects *all, int64_t until_us)
 
 /* ---- what is known of e ---- */
 
-static int64_t not_before(const struct silence_subject *s)
+int64_t subject_not_before(const struct silence_subject *s)
 {
     uint32_t e_s = s->holds >= 0 ? s->e_s : s->low_s;
     bool never = e_s == SUBJECT_NEVER || s->last_us == INT64_MIN;
@@ -211,6 +211,7 @@ void subject_doubted(const struct subjects *all, struct silence_subject *s)
 {
     s->low_s = all->least_s;
     s->holds = -1;
+    s->doubted = true;
 }
 
 void subjects_heard(struct subjects *all, struct silence_subject *s, int64_t start_us,
@@ -224,16 +225,17 @@ void subjects_heard(struct subjects *all, struct silence_subject *s, int64_t sta
             subject_doubted(all, s); /* it lies between others: a distance becomes two */
         }
     }
+    s->heard = true;
     s->minute = minute > s->minute ? minute : s->minute;
     s->last_us = end_us > s->last_us ? end_us : s->last_us;
     s->last_us = s->last_us > LATE_US ? LATE_US : s->last_us;
     if (s->silence == 0) {
-        subjects_schedule(all, s, not_before(s));
+        subjects_schedule(all, s, subject_not_before(s));
     }
 }
 
-void subject_seen(struct silence_subject *s, uint32_t e_s, uint32_t low_s, int8_t holds,
-                  int32_t minute)
+void subject_seen(const struct subjects *all, struct silence_subject *s, uint32_t e_s,
+                  uint32_t low_s, int8_t holds, int32_t minute)
 {
     /* What starts later than it was looked at as of is not in this: it is heard of, not seen. */
     bool heard_more = s->minute > minute;
@@ -241,6 +243,9 @@ void subject_seen(struct silence_subject *s, uint32_t e_s, uint32_t low_s, int8_
     s->low_s = heard_more && holds != SUBJECT_LISTED && low_s > 60 ? 60 : low_s;
     s->holds = heard_more && holds != SUBJECT_LISTED ? -1 : holds;
     s->minute = heard_more ? s->minute : minute;
+    if (s->doubted) { /* meanwhile: it may not have been seen */
+        subject_doubted(all, s);
+    }
 }
 
 /* ---- series and their probe ---- */

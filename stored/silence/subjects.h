@@ -39,6 +39,8 @@ struct silence_subject {
     int8_t holds;        /* how many more distances e_s outlives; -1: low_s is what holds */
     bool waits;          /* for its probe */
     bool retired;        /* the silence that has not ended is */
+    bool heard;          /* since the look that is under way began: a record came; */
+    bool doubted;        /* nothing that was known of e held any more */
 };
 
 struct probe {
@@ -94,8 +96,10 @@ void subjects_heard(struct subjects *all, struct silence_subject *s, int64_t sta
 
 /* What the store says of it: e and least distance in seconds, how long e holds; the minute of its
  * latest start. */
-void subject_seen(struct silence_subject *s, uint32_t e_s, uint32_t low_s, int8_t holds,
-                  int32_t minute);
+void subject_seen(const struct subjects *all, struct silence_subject *s, uint32_t e_s,
+                  uint32_t low_s, int8_t holds, int32_t minute);
+/* It cannot be told before, by what is known of it; INT64_MAX: never. */
+int64_t subject_not_before(const struct silence_subject *s);
 /* What is known of e holds no more. */
 void subject_doubted(const struct subjects *all, struct silence_subject *s);
 

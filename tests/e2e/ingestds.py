@@ -13,7 +13,7 @@ import time
 import msgpack
 import zmq
 from conftest import ROOT, assert_clean, check_grown, clock, find_free_ports, tells_since, wait_for
-from messages import ACCOUNT, ACK, BATCH_HEADER, LOST, RECORD, REJECT, SCHEMA, fields, pack
+from messages import ACCOUNT, ACK, BATCH_HEADER, LOST, RECORD, REJECT, SCHEMA, SIGNS, fields, pack
 
 HUNDRED_YEARS = 100 * 366 * 86400
 
@@ -288,3 +288,23 @@ def fill_disk(file):
     with contextlib.suppress(OSError), file.open("wb", buffering=0) as f:
         while f.write(bytes(4096)):
             pass
+
+
+class Heard:
+    """Who hears ingestd's signs."""
+
+    def __init__(self, ingestd):
+        self.socket = ingestd.zmq.socket(zmq.PULL)
+        self.socket.bind(f"ipc://{ingestd.run_dir}/signs")
+
+    def newest(self):
+        """What came last, once the next has come."""
+        assert self.socket.poll(10000)
+        while self.socket.poll(0):
+            sign = self.socket.recv()
+        return fields(SIGNS, msgpack.unpackb(sign))
+
+    def until(self, what):
+        found = []
+        wait_for(lambda: found.append(self.newest()) or what(found[-1]), 20, lambda: str(found[-1:]))
+        return found[-1]

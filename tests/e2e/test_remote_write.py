@@ -15,7 +15,10 @@ import time
 import pytest
 from conftest import find_free_ports, wait_for
 from ingest_doors import running
+from ingestds import Heard
+from silences import US
 from stored_access import StoredAccess
+from stores import now_us
 
 PATH = "/api/v1/write/prometheus-blackbox"
 HEADERS = {"Content_Encoding": "snappy", "Content_Type": "application/x-protobuf", "X_Prometheus_Remote_Write_Version": "0.1.0"}
@@ -96,6 +99,19 @@ def test_a_scrape_in_two_requests_is_a_record(door):
     assert reject["head"].decode() == (f'probe_success{{instance="192.0.2.1",job="b",module="icmp"}} 0 {at}\n'
                                        f'probe_icmp_reply_hop_limit{{instance="192.0.2.1",job="b",module="icmp"}} 9 {at}\n')
     wait_for(lambda: door.counters()["remote.late"] == door.counters()["remote.repeated"] == 2)
+
+
+def test_what_waits_for_the_rest_of_its_group_is_not_stored(door):
+    """Up to when all is stored that came: not while a part of it is in the journal."""
+    heard, at = Heard(door.ingestd), now_ms()
+    assert write(door, body(at, "192.0.2.9", **FIRST)) == (204, "")
+    answered = now_us()
+    held = heard.until(lambda sign: sign["now_us"] > answered + 2.5 * US)
+    assert 0 < held["until_us"] <= answered
+    assert write(door, body(at, "192.0.2.9", **SECOND)) == (204, "")
+    assert door.ingestd.collect(1)[0]["dest"] == "192.0.2.9"
+    heard.until(lambda sign: sign["until_us"] > answered + 2.5 * US)
+    heard.socket.close()
 
 
 def test_who_is_bound_to_series(door):

@@ -6,11 +6,10 @@ import signal
 import time
 import uuid
 
-import msgpack
 import zmq
 from conftest import wait_for
-from ingestds import result
-from messages import LIFE, SIGNS, fields, pack
+from ingestds import Heard, result
+from messages import LIFE, SIGNS, pack
 from stores import SECOND, now_us
 
 ENTRIES = "SELECT kind, detail FROM feed WHERE kind IN ('absence', 'presence') ORDER BY arrival, n"
@@ -122,26 +121,6 @@ def test_a_clock_that_was_put_forward_leaves_no_absence_to_come(make_stored):
 
 
 # ---- ingestd ----
-
-class Heard:
-    """Who hears ingestd's signs."""
-
-    def __init__(self, ingestd):
-        self.socket = ingestd.zmq.socket(zmq.PULL)
-        self.socket.bind(f"ipc://{ingestd.run_dir}/signs")
-
-    def newest(self):
-        """What came last, once the next has come."""
-        assert self.socket.poll(10000)
-        while self.socket.poll(0):
-            sign = self.socket.recv()
-        return fields(SIGNS, msgpack.unpackb(sign))
-
-    def until(self, what):
-        found = []
-        wait_for(lambda: found.append(self.newest()) or what(found[-1]), 20, lambda: str(found[-1:]))
-        return found[-1]
-
 
 def absences(sign):
     return [(sign["processes"][i], begin, end) for i, begin, end in zip(sign["absent"], sign["from_us"], sign["to_us"])]

@@ -109,6 +109,7 @@ static void test_one_request(void **state)
     delivered("a{instance=\"y\",job=\"j\"} 1 5\n", false, 15 * SECOND);
     assert_string_equal(rows_over, "1 ");
     assert_int_equal(assembly_due_us(assembly), INT64_MAX);
+    assert_int_equal(assembly_oldest_us(assembly), INT64_MAX);
     assert_int_equal(assembly_counts(assembly).bytes, 0);
 }
 
@@ -121,9 +122,11 @@ static void test_several_requests(void **state)
     take(2, 1);
     box_sample(&box, "probe_success{instance=x}", 1, 5);
     take(3, 2);
+    assert_int_equal(assembly_oldest_us(assembly), 0);
     delivered("a{instance=\"x\"} 1 5\nprobe_success{instance=\"x\"} 1 5\n", true, 3);
     delivered(NULL, false, 0);
     assert_string_equal(rows_over, "1 3 ");
+    assert_int_equal(assembly_oldest_us(assembly), 1);
 }
 
 static void test_as_many_as_the_scrape_says(void **state)

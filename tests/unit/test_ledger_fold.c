@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/log.h"
+#include "stored/beside/beside.h"
 #include "stored/beside/ledger_fold.h"
 
 #define SECOND INT64_C(1000000)
@@ -26,7 +27,7 @@ static void test_backs_off_however_many_entries(void **state)
     }
     assert_in_range(store_counters[COUNT_DATABASE_ERRORS], 2, 6);
     assert_int_equal(store.ledger.entries, 1000000);
-    ledger_fold_free(&fold);
+    beside_free_all(&store);
 }
 
 int main(void)

@@ -37,7 +37,7 @@ static void test_a_life_breaks_where_nothing_was_told(void **state)
 
 static void sign(struct presence *p, const char *name, int64_t now_us, int64_t since_us)
 {
-    assert_int_equal(presence_sign(p, slice_of(name), now_us, since_us), 0);
+    assert_int_equal(presence_sign(p, slice_of(name), now_us, since_us, now_us), 0);
 }
 
 static void assert_absence(const struct presence_process *p, uint32_t i, int64_t from, int64_t to)
@@ -66,12 +66,18 @@ static void test_absences(void **state)
     sign(&p, "mplane-gw", S(22), S(21));
     assert_int_equal(p.process[1].count, 1); /* nor was it absent later than now */
     assert_absence(&p.process[1], 0, S(20), S(21));
-    assert_int_equal(presence_sign(&p, slice_of("Nobody"), S(1), S(1)), -1);
-    assert_int_equal(presence_sign(&p, slice_of(""), S(1), S(1)), -1);
-    assert_int_equal(presence_sign(&p, slice_of("a"), S(1), S(2)), -1);
+    assert_int_equal(presence_sign(&p, slice_of("Nobody"), S(1), S(1), S(1)), -1);
+    assert_int_equal(presence_sign(&p, slice_of(""), S(1), S(1), S(1)), -1);
+    assert_int_equal(presence_sign(&p, slice_of("a"), S(1), S(2), S(1)), -1);
+    assert_int_equal(presence_sign(&p, slice_of("a"), S(1), S(1), 0), -1);
     assert_int_equal(p.count, 2);
     assert_int_equal(presence_earliest(&p, S(25)), S(22));
     assert_int_equal(presence_earliest(&p, S(28)), INT64_MAX);
+    /* What it has not handed on yet came later than this. */
+    assert_int_equal(presence_sign(&p, slice_of("mplane-gw"), S(30), S(21), S(15)), 0);
+    assert_int_equal(presence_earliest(&p, S(31)), S(15));
+    assert_int_equal(presence_sign(&p, slice_of("mplane-gw"), S(31), S(21), S(40)), 0);
+    assert_int_equal(presence_earliest(&p, S(31)), S(31));
 }
 
 static void test_a_clock_that_is_put_forward_and_back(void **state)
@@ -126,6 +132,11 @@ static void test_a_message_says_all_of_it(void **state)
     }
     presence_tell(&p, &lists, &m);
     assert_int_equal(presence_read(&again, "ingestd", &m), 0);
+    for (uint32_t i = 0; i < 2; i++) { /* but for what it handed on, which it tells anew */
+        assert_int_equal(again.process[i].until_us, INT64_MIN);
+        again.process[i].until_us = p.process[i].until_us;
+    }
+    assert_int_equal(presence_earliest(&again, S(80)), S(80));
     assert_memory_equal(&p.process, &again.process, sizeof p.process[0] * 2);
     assert_int_equal(again.count, 2);
     lists.to_us[0] = UINT64_C(253402300800000000);
