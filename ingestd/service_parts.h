@@ -56,6 +56,8 @@ struct service {
     zsock_t *signs;                   /* to stored */
     struct pack sign;
     struct settled settled;
+    uint64_t acknowledged; /* batches that stored has, when that last changed */
+    int64_t acknowledged_us;
     bool settling; /* what was read is to be in batches that are closed: so many datagrams */
     uint64_t settling_told;
 };
@@ -73,7 +75,7 @@ void signs_tick(struct service *s);
 void signs_go_on(struct service *s);
 
 /* service_tell.c: brings counters and notes up to date. */
-void service_tell(const struct service *s, const struct outbox_state *held,
+void service_tell(struct service *s, const struct outbox_state *held,
                   const struct spool_state *spool);
 
 #endif

@@ -6,6 +6,9 @@
 #include "ingestd/ingestd.h"
 #include "ingestd/service_parts.h"
 
+/* Longer than a stored that is restarted takes. */
+#define NOT_STORED_US 30000000
+
 static void tell_sockets(const struct service *s)
 {
     static const char *const who[] = {
@@ -27,6 +30,28 @@ static void tell_folder(const struct service *s)
     counters[COUNT_FOLDER_LEFT] = taken.left;
 }
 
+/* That what comes is not stored: whoever is away, it is noticed here. */
+static void tell_store(struct service *s, const struct outbox_state *held, uint64_t acknowledged)
+{
+    int64_t now_us = daemon_clock_us();
+    if (acknowledged != s->acknowledged || held->batches == 0) {
+        s->acknowledged = acknowledged;
+        s->acknowledged_us = now_us;
+    }
+    int64_t waited_us = now_us - s->acknowledged_us;
+    if (waited_us > NOT_STORED_US) {
+        daemon_trouble("store", true, "nothing is stored for %lld s, %" PRIu64 " records wait",
+                       (long long)(waited_us / 1000000), held->records);
+    } else {
+        daemon_note("store", "takes what comes");
+    }
+}
+
+static bool is_filling(const struct outbox_state *held)
+{
+    return held->spool_bytes > (uint64_t)settings.spool_bytes / 4 * 3;
+}
+
 static void tell_spool(const struct service *s, const struct outbox_state *held,
                        const struct spool_state *spool)
 {
@@ -42,6 +67,9 @@ static void tell_spool(const struct service *s, const struct outbox_state *held,
         daemon_trouble("spool", true, "cannot sync: a power failure may lose what was received");
     } else if (outbox_room(s->outbox) == OUTBOX_SPOOL_FULL) {
         daemon_trouble("spool", true, "full: %" PRIu64 " bytes", held->spool_bytes);
+    } else if (is_filling(held)) {
+        daemon_trouble("spool", true, "filling: %" PRIu64 " of %" PRId64 " bytes",
+                       held->spool_bytes, settings.spool_bytes);
     } else {
         daemon_note("spool", "%s%s", s->found.text[0] != '\0' ? "works; at the start: " : "works",
                     s->found.text);
@@ -63,7 +91,7 @@ static void tell_spool(const struct service *s, const struct outbox_state *held,
     counters[COUNT_SPOOL_ASIDE_REMOVED] = s->found.aside.removed;
 }
 
-void service_tell(const struct service *s, const struct outbox_state *held,
+void service_tell(struct service *s, const struct outbox_state *held,
                   const struct spool_state *spool)
 {
     struct batches_counts made = batches_counts(s->batches);
@@ -94,4 +122,5 @@ void service_tell(const struct service *s, const struct outbox_state *held,
     tell_sockets(s);
     tell_folder(s);
     tell_spool(s, held, spool);
+    tell_store(s, held, pushed.acknowledged);
 }

@@ -11,6 +11,7 @@
 #include "common/http/framing.h"
 #include "common/http/peers.h"
 #include "common/http/tls.h"
+#include "common/http/tls_term.h"
 
 #define REFUSAL_BYTES ((size_t)32 * 1024) /* of an arena for one */
 
@@ -20,7 +21,8 @@ struct connections {
     const char *section;
     const struct http_limits *limits;
     SSL_CTX *context;
-    unsigned generation;      /* of the files that the context is from */
+    struct tls_term term;     /* until when the context is good */
+    unsigned generation;      /* of the files that it is from */
     struct connection *first; /* utlist */
     size_t open, ending;
     struct peers *peers;

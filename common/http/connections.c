@@ -22,9 +22,13 @@
 #include "common/daemon.h"
 #include "common/http/connection_parts.h"
 #include "common/log.h"
+#include "common/when_time.h"
 
 /* A connection this young is not closed to make room: it may be about to ask. */
 #define YOUNG_US 250000
+
+/* How long before its end it is a trouble. */
+#define TERM_TOLD_US (INT64_C(14) * 86400 * 1000000)
 
 /* Where an SSL object has its connection: OpenSSL gives it once to a process. */
 static int ssl_index = -1;
@@ -199,6 +203,7 @@ struct connections *connections_new(SSL_CTX *context, const char *section,
         return NULL;
     }
     all->context = context;
+    all->term = tls_term(context);
     all->section = section;
     all->limits = limits;
     all->bodies.limits = limits;
@@ -268,6 +273,8 @@ size_t connections_sending(const struct connections *all)
 
 const uint64_t *connections_counts(struct connections *all)
 {
+    all->counts[HTTP_CERTIFICATE_ENDS] =
+        all->term.ends_us == INT64_MAX ? 0 : (uint64_t)(all->term.ends_us / 1000000);
     all->counts[HTTP_CONNECTIONS_OPEN] = all->open;
     all->counts[HTTP_IDENTITIES] = peers_count(all->peers);
     all->counts[HTTP_BODIES_BYTES] = all->bodies.used;
@@ -500,6 +507,7 @@ void connections_use(struct connections *all, SSL_CTX *fresh)
     struct connection *c;
     SSL_CTX_free(all->context);
     all->context = fresh;
+    all->term = tls_term(fresh);
     all->generation++;
     DL_FOREACH2(all->first, c, next)
     {
@@ -510,6 +518,20 @@ void connections_use(struct connections *all, SSL_CTX *fresh)
             connection_end_idle(c);
         }
     }
+}
+
+/* Who has to renew it learns it before, not by everybody being turned away. */
+static void tell_term(const struct connections *all)
+{
+    int64_t left_us = all->term.ends_us - daemon_now_us();
+    char when[WHEN_TEXT];
+    if (all->term.ends_us == INT64_MAX) {
+        daemon_note("certificates", "good, without an end");
+        return;
+    }
+    when_time_text(all->term.ends_us, when);
+    daemon_trouble("certificates", left_us < TERM_TOLD_US, "%s %s on %.10s", all->term.what,
+                   left_us < 0 ? "ended" : "ends", when);
 }
 
 void connections_sweep(struct connections *all)
@@ -532,6 +554,7 @@ void connections_sweep(struct connections *all)
         }
     }
     peers_sweep(all->peers, now_us);
+    tell_term(all);
 }
 
 void connections_close_idle(struct connections *all)

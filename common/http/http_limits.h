@@ -94,6 +94,8 @@ struct http_limits {
           "posted bodies that wait for room in their budget, now")                                 \
     COUNTER(BODIES_HELD_BACK, "bodies.held_back", "",                                              \
             "posted bodies that had to wait for room in their budget")                             \
+    GAUGE(CERTIFICATE_ENDS, "certificate.ends", "timestamp",                                       \
+          "when the first ends of our certificate, the authorities and the revocation lists")      \
     GAUGE(REPLIES_BYTES, "replies.bytes", "bytes", "replies on their way, now")                    \
     COUNTER(REPLIES_HELD_BACK, "replies.held_back", "",                                            \
             "answers without room, so that there was a receipt")

@@ -15,6 +15,8 @@ import urllib.request
 
 import pytest
 from conftest import find_free_ports, ping, time_text, wait_for
+from ezrepo import pki
+from ezrepo import state as states
 
 SAMPLE = re.compile(r'(ezrepo_[a-z0-9_]+)(?:\{([^}]*)\})? (\d+(?:\.\d+)?)')
 
@@ -24,8 +26,11 @@ def _one(module_set):
     now = time.time()
     module_set.send([ping("192.0.2.1", time_text(now - i)) for i in range(20)])
     module_set.wait_matched(20)
-    module_set.wait_for(lambda: samples(module_set)[("ezrepo_queryd_query_duration_seconds_count", 'process="queryd"')] > 0
-                        and samples(module_set)[("ezrepo_stored_committed_records_total", 'process="stored"')] == 20)
+    # Each process says it once a second.
+    counted = [("ezrepo_queryd_query_duration_seconds_count", 'process="queryd"'), ("ezrepo_stored_committed_records_total", 'process="stored"'),
+               ("ezrepo_mplane_gw_request_duration_seconds_count", 'process="mplane-gw"'),
+               ("ezrepo_classifyd_grades_total", 'process="classifyd-0",grade="5"')]
+    module_set.wait_for(lambda: all(samples(module_set)[one] > 0 for one in counted))
     return module_set
 
 
@@ -151,9 +156,51 @@ def test_the_database_is_away(one):
     assert status == 503 and re.search(r"^stored: database: away for \d+ s: ", text, re.M)
     assert samples(one)[("ezrepo_trouble", 'process="stored",about="database"')] == 1
     assert any(line.startswith("stored: database: away") for line in one.status()["troubles"])
+    done = check(one)
+    assert done.returncode == 2 and done.stdout.startswith("EZREPO CRITICAL: stored: database: away for ")
+    one.wait_for(lambda: re.search(r"^ingestd: store: nothing is stored for \d+ s, 1 records wait$", get(one, "/healthz")[1], re.M))
+    done = check(one)
+    assert done.returncode == 2 and done.stdout.startswith("EZREPO CRITICAL: 2 troubles | ") and len(done.stdout.splitlines()) == 3
     one.sql("ALTER ROLE ezrepo_store LOGIN", role="postgres")
     one.wait_for(lambda: get(one, "/healthz")[:2] == (200, "ok\n"))
     assert ("ezrepo_trouble", 'process="stored",about="database"') not in samples(one)
+
+
+def test_a_certificate_that_ends_soon(one):
+    state = states.State(one.state)
+    pki.make_server(state, state.account("mplane-gw"), [], days=5)
+    one.cmd("reload", "mplane-gw")
+    one.wait_for(lambda: re.fullmatch(r"ill\nmplane-gw: certificates: the certificate ends on 20\d\d-\d\d-\d\d\n", get(one, "/healthz")[1]))
+    assert get(one, "/readyz")[0] == 200
+    ends = samples(one)[("ezrepo_mplane_gw_certificate_ends_timestamp_seconds", 'process="mplane-gw"')]
+    assert 4 * 86400 < ends - time.time() < 6 * 86400
+    done = check(one)
+    assert done.returncode == 1 and done.stdout.startswith("EZREPO WARNING: mplane-gw: certificates: ")
+    one.cmd("pki", "server")
+    one.wait_for(lambda: get(one, "/healthz")[0] == 200)
+
+
+def check(one, *options):
+    """As somebody who may do nothing."""
+    words = [one.command, "check", "--url", f"http://127.0.0.1:{one.metrics}", *options]
+    nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
+    return subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", **nobody)
+
+
+def test_check(one):
+    done = check(one)
+    assert (done.returncode, done.stderr) == (0, "")
+    line, figures = done.stdout.rstrip("\n").split(" | ")
+    assert line == "EZREPO OK: all processes do what they are for"
+    data = dict(figure.split("=") for figure in figures.split())
+    assert set(data) == {"processes", "lag", "stored", "spool", "waiting", "rejected", "dropped", "lost"}
+    assert data["processes"] == str(len(one.status()["processes"]) - 1) and re.fullmatch(r"\d+c", data["stored"])
+    assert one.cmd("check").stdout.startswith("EZREPO OK: ")  # finds webd by itself
+    done = check(one, "--url", f"http://127.0.0.1:{find_free_ports(1)[0]}")
+    assert done.returncode == 2 and done.stdout.startswith("EZREPO CRITICAL: webd does not answer: ")
+    done = check(one, "--url", f"http://127.0.0.1:{one.registry}")
+    assert done.returncode == 3 and "is no webd" in done.stdout
+    assert check(one, "--url", "nonsense").returncode == 3
 
 
 def test_files_that_are_no_status(one):

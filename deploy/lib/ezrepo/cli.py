@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, Callable, List
 
-from . import (accounts, completion, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall,
+from . import (accounts, check, completion, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall,
                upgrade, why)
 from .errors import Usage
 from .output import say
@@ -60,6 +60,12 @@ def cmd_status(state: State, args: argparse.Namespace) -> int:
     found = status.collect(state)
     say(json.dumps(found, indent=2) if args.json else status.table(found))
     return 0 if found["ok"] else 1
+
+
+def cmd_check(state: State, args: argparse.Namespace) -> int:
+    code, lines = check.look(args.url.rstrip("/") or check.address(state))
+    say(check.text(code, lines))
+    return code
 
 
 def cmd_ledger(state: State, args: argparse.Namespace) -> int:
@@ -205,6 +211,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("process", nargs="?", default="")
     sub = add("status", cmd_status, "what runs and what it counted; exit code 1 unless all is running")
     sub.add_argument("--json", action="store_true", help="everything, for programs")
+    sub = add("check", cmd_check, "how the set does, for Nagios and its kin: a line, performance data, exit code 0 to 3; needs no root")
+    sub.add_argument("--url", metavar="URL", default="", help=f"where webd is ({check.PRESET}, or as configured)")
     _add_ledger(add("ledger", cmd_ledger, "what came in, from whom, what became of it; exit code 1 unless it adds up"))
     sub = add("scale", cmd_scale, "change how many classifyds there are, also while running")
     sub.add_argument("process", metavar="classifyd")
@@ -362,7 +370,7 @@ def run(arguments: List[str], at: int) -> int:
     """A command whose name stands there; its exit code."""
     args = _parser().parse_args(arguments)
     directory = getattr(args, "state", default_directory())
-    if args.run in (cmd_init, cmd_uninstall):
+    if args.run in (cmd_init, cmd_uninstall, cmd_check):
         return int(args.run(State(directory), args))
     state = opened(directory)
     if args.run not in WRITING:
