@@ -26,7 +26,8 @@ struct status_about {
 };
 
 /* Of daemon_note() and daemon_trouble(). */
-void status_note(const char *key, bool is_trouble, const char *format, va_list args);
+void status_note(const char *key, bool is_trouble, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 
 /* Replaces the file in one step, so that a reader always sees a whole one. */
 void status_write(const struct status_about *about);

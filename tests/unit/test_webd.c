@@ -158,8 +158,8 @@ static void test_what_is_no_status(void **state)
         "[]",
         "{\"name\": \"x\"}",
         "{\"name\": \"x\", \"process\": \"x\", \"started_at\": \"2025-11-29T23:00:00Z\"}",
-        "{\"name\": \"x\", \"process\": \"x\", \"started_at\": \"2025-11-29T23:00:00Z\", "
-        "\"updated_at\": 5}"};
+        ("{\"name\": \"x\", \"process\": \"x\", \"started_at\": \"2025-11-29T23:00:00Z\", "
+         "\"updated_at\": 5}")};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         assert_int_equal(process_status_read(arena, slice_of(texts[i]), slice_of(""), &p), -1);
     }
