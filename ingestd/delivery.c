@@ -304,20 +304,20 @@ static void take_body(struct delivery *d, const struct delivered_body *b, int64_
 
 /* Why nothing that is to be stored within so long can be taken; NULL when it can. */
 static const char *why_not(const struct delivery *d, uint64_t stored_within_ms,
-                           const char *(*busy)(void))
+                           const char *(*busy)(void *context), void *context)
 {
     bool full = stored_within_ms > 0 && d->count + d->storing_count >= STORED_MAX;
     return d->count == WAITING_MAX ? "too many deliveries wait for the disk"
            : full                  ? "too many deliveries wait to be stored"
-                                   : busy();
+                                   : busy(context);
 }
 
-void delivery_work(struct delivery *d, const char *(*busy)(void))
+void delivery_work(struct delivery *d, const char *(*busy)(void *context), void *context)
 {
     int64_t now_us = daemon_clock_us(), until_us = now_us + WORK_US;
     struct delivered_body *b;
     while (now_us < until_us && (b = body_turns_next(d->bodies)) != NULL) {
-        const char *why = why_not(d, b->stored_within_ms, busy);
+        const char *why = why_not(d, b->stored_within_ms, busy, context);
         int rc = why != NULL ? -1 : body_turns_read(d->bodies, b, now_us + SLICE_US);
         now_us = daemon_clock_us();
         if (rc == 1) {

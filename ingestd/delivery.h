@@ -31,7 +31,7 @@ void delivery_receive(struct delivery *d);
  * answers that they cannot be taken for this reason (NULL: they can), which is asked anew before
  * each.
  */
-void delivery_work(struct delivery *d, const char *(*busy)(void));
+void delivery_work(struct delivery *d, const char *(*busy)(void *context), void *context);
 
 /* What bodies are read by (record types, formats, settings) becomes another: begins anew those that
  * are under way. */

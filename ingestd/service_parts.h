@@ -22,6 +22,19 @@
  * nothing more is taken then, and what is held goes on being pushed. */
 #define COPIED "another ingestd works with a copy of this spool"
 
+/* How often retries, and what else is due, is looked after; while there is nothing to be done, once
+ * a second. */
+#define CARE_US INT64_C(100000)
+
+/* A spool that cannot be written is tried again after so long. */
+#define COMMIT_RETRY_US 1000000
+
+/* What the loop knows of a socket that it reads. */
+struct socket_reader {
+    struct service *service;
+    size_t i; /* its number */
+};
+
 struct service {
     zloop_t *loop;
     struct listener_list listeners;
@@ -36,10 +49,11 @@ struct service {
     struct known_keys *keys; /* NULL: no listener takes signed datagrams */
     struct push *push;
     struct delivery *delivery;
-    struct drop_folders *folders;   /* NULL: no folder is looked into */
-    bool reading;                   /* the sockets are in the loop */
-    bool copied;                    /* see COPIED */
-    bool small_buffers;             /* of a socket: no spacing */
+    struct drop_folders *folders; /* NULL: no folder is looked into */
+    bool reading;                 /* the sockets are in the loop */
+    bool copied;                  /* see COPIED */
+    bool small_buffers;           /* of a socket: no spacing */
+    struct socket_reader readers[UDP_LISTENERS];
     int64_t read_us[UDP_LISTENERS]; /* when each of them was last read */
     bool blocked;                   /* a batch waits for a classifyd to take it */
     struct deadline age, commit, care, sync;
@@ -62,10 +76,48 @@ struct service {
     uint64_t settling_told;
 };
 
-/*
- * service_signs.c. At the start, once the spool is open: who was there before. -1 after an error
- * was logged.
- */
+/* ---- service_read.c ---- */
+
+/* The sockets are in the loop; or are left alone, for the reason that the note `intake` says. */
+void service_start_reading(struct service *s);
+void service_stop_reading(struct service *s, const char *why);
+/* Takes what stands in the ring, until this time has come. False: the outbox became full; the rest
+ * of the ring waits. */
+bool service_take_ring(struct service *s, int64_t until_us);
+/* With what is left in the ring, and of bodies, after others had their turn. */
+void service_go_on_soon(struct service *s);
+/* What waited for room in the outbox goes on, if there is some. */
+void service_read_on(struct service *s);
+int service_on_deliveries(zloop_t *loop, zsock_t *socket, void *context);
+void service_on_more(void *context);
+
+/* ---- service_commit.c ---- */
+
+/* Whether there is more to look after each CARE_US than what may happen to files and sockets. */
+bool service_has_work(const struct service *s);
+/* To whoever takes them. */
+void service_push(struct service *s);
+/* Into the spool, now; within a moment; or at once after a silence, else together with what else is
+ * closed within COMMIT_SPACING_US. */
+void service_commit(struct service *s);
+void service_commit_soon(struct service *s);
+void service_commit_due(struct service *s);
+/* Has what fills the memory written now, if it can be; what is still in the way of more. */
+enum outbox_room service_make_room(struct service *s);
+/* What the kernel dropped goes with a batch, too. */
+void service_tell_drops(struct service *s);
+/* Batches that are old enough are closed; then all that is closed goes its way. */
+void service_close_old(struct service *s);
+void service_on_age(void *context);
+
+/* ---- service_drain.c ---- */
+
+void service_begin_draining(struct service *s);
+void service_go_on_draining(struct service *s);
+
+/* ---- service_signs.c ---- */
+
+/* At the start, once the spool is open: who was there before. -1 after an error was logged. */
 int signs_start(struct service *s);
 /* The last sign; nothing is received any more. */
 void signs_stop(struct service *s);
@@ -74,7 +126,9 @@ void signs_tick(struct service *s);
 /* After something was read, delivered, or acknowledged. */
 void signs_go_on(struct service *s);
 
-/* service_tell.c: brings counters and notes up to date. */
+/* ---- service_tell.c ---- */
+
+/* Brings counters and notes up to date. */
 void service_tell(struct service *s, const struct outbox_state *held,
                   const struct spool_state *spool);
 
