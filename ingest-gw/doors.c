@@ -140,17 +140,19 @@ static void asked(void *context, struct evhttp_request *request, struct connecti
 /* ---- the server ---- */
 
 /* What is no request, or has a body that is too large to be read. */
-static const char *refusal(struct arena *a, int status)
+static const char *refusal(struct arena *a, int status, const char *what)
 {
     const bool large = status == HTTP_ENTITYTOOLARGE;
     const struct ingest_answer answer = {
         .refused = 1,
         .reason = slice_of(large ? "body" : "request"),
         .detail = slice_of(
-            large ? "the body is too large, or its chunks are none"
-                  : "expected a request of HTTP/1.1, of which it is certain where it ends: headers "
-                    "with a name and a colon, one Content-Length, a number, or "
-                    "Transfer-Encoding: chunked; one Content-Encoding; a body only with POST")};
+            what != NULL ? what
+            : large
+                ? "the body is too large"
+                : "expected a request of HTTP/1.1, of which it is certain where it ends: headers "
+                  "with a name and a colon, one Content-Length, a number, or "
+                  "Transfer-Encoding: chunked; one Content-Encoding; a body only with POST")};
     return ingest_answer_text(a, &answer).at;
 }
 

@@ -7,6 +7,7 @@
 
 #include "common/arena.h"
 #include "common/http/bodies.h"
+#include "common/http/chunks.h"
 #include "common/http/connections.h"
 #include "common/http/framing.h"
 #include "common/http/peers.h"
@@ -27,7 +28,7 @@ struct connections {
     size_t open, ending;
     struct peers *peers;
     struct bodies bodies;
-    const char *(*refusal)(struct arena *a, int status); /* as of server_kind */
+    const char *(*refusal)(struct arena *a, int status, const char *what); /* as of server_kind */
     struct event *spoken_event; /* evhttp has answered by itself, on some connections */
     uint64_t counts[HTTP_COUNTER_COUNT];
     struct histogram durations[HTTP_DURATIONS];
@@ -46,6 +47,7 @@ struct connection {
     bool ending;            /* its socket was shut down */
     bool spoken;            /* evhttp answers by itself what is no request */
     enum framing_head head; /* of the request that is coming */
+    struct chunks chunks;   /* likewise */
     char *identity;
     struct slice certificates; /* its own */
     int64_t ends_us;           /* since 1970: when the first of the peer's certificates ends */

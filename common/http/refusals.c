@@ -19,7 +19,8 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     struct connection *c = context;
     (void)output;
     bool ours = c->phase == CONNECTION_ANSWERING || c->phase == CONNECTION_SENDING;
-    if (info->n_added > 0 && !ours && c->of != NULL && c->of->refusal != NULL) {
+    bool told = c->of != NULL && (c->of->refusal != NULL || c->chunks.state == CHUNKS_MALFORMED);
+    if (info->n_added > 0 && !ours && told) {
         c->spoken = true;
         event_active(c->of->spoken_event, EV_TIMEOUT, 0);
     }
@@ -35,6 +36,23 @@ static const char *whole_answer(struct arena *a, int status, const char *reason,
                         status, reason, type, strlen(body), body);
 }
 
+static const char *json_answer(struct arena *a, int status, const char *reason, const char *told)
+{
+    return told == NULL ? NULL : whole_answer(a, status, reason, "application/json", told);
+}
+
+/* Of these evhttp says that they are too large. */
+static const char *refuse_chunks(struct connection *c, struct arena *a)
+{
+    char fault[CHUNKS_FAULT];
+    c->of->counts[HTTP_REQUESTS_MALFORMED]++;
+    chunks_fault(&c->chunks, fault);
+    return c->of->refusal == NULL ? whole_answer(a, HTTP_BADREQUEST, "Bad Request", "text/plain",
+                                                 arena_printf(a, "%s\n", fault))
+                                  : json_answer(a, HTTP_BADREQUEST, "Bad Request",
+                                                c->of->refusal(a, HTTP_BADREQUEST, fault));
+}
+
 /* Its page of HTML becomes what our answers are; "100 Continue" stays. */
 static void retell(struct connection *c, struct arena *a)
 {
@@ -45,9 +63,9 @@ static void retell(struct connection *c, struct arena *a)
     if (sscanf(head, "HTTP/1.%*d %d %47[^\r\n]", &status, reason) != 2 || status < 400) {
         return;
     }
-    const char *told = c->of->refusal(a, status);
-    const char *answer =
-        told == NULL ? NULL : whole_answer(a, status, reason, "application/json", told);
+    const char *answer = c->chunks.state == CHUNKS_MALFORMED
+                             ? refuse_chunks(c, a)
+                             : json_answer(a, status, reason, c->of->refusal(a, status, NULL));
     if (answer != NULL && evbuffer_drain(output, evbuffer_get_length(output)) == 0) {
         evbuffer_add(output, answer, strlen(answer));
     }
@@ -56,11 +74,32 @@ static void retell(struct connection *c, struct arena *a)
 /* A body of so many times the greatest that is taken is not waited for. */
 #define ENDLESS 64
 
+/* What has come of a request, as long as it says something of chunks. */
+static void look_at_chunks(struct connection *c, struct evbuffer *input, size_t added)
+{
+    struct evbuffer_iovec part;
+    struct evbuffer_ptr at;
+    if (c->body.bytes == 0) {
+        c->chunks = (struct chunks){.state = CHUNKS_HEAD};
+    }
+    while (added > 0 && c->chunks.state < CHUNKS_OVER &&
+           evbuffer_ptr_set(input, &at, evbuffer_get_length(input) - added, EVBUFFER_PTR_SET) ==
+               0 &&
+           evbuffer_peek(input, -1, &at, &part, 1) >= 1) {
+        size_t len = part.iov_len < added ? part.iov_len : added;
+        chunks_look(&c->chunks, (struct slice){part.iov_base, len});
+        added -= len;
+    }
+}
+
 /* The first bytes of a request, before evhttp reads them. */
 static void on_head(struct evbuffer *input, const struct evbuffer_cb_info *info, void *context)
 {
     struct connection *c = context;
     struct evbuffer_iovec first;
+    if (info->n_added > 0 && c->of != NULL) {
+        look_at_chunks(c, input, info->n_added);
+    }
     if (info->n_added == 0 || c->of == NULL || c->account == NULL || c->body.bytes > 0 ||
         evbuffer_peek(input, -1, NULL, &first, 1) < 1) {
         return;
@@ -76,7 +115,8 @@ static void on_head(struct evbuffer *input, const struct evbuffer_cb_info *info,
 static void refuse_endless(struct connection *c, struct arena *a)
 {
     bool json = a != NULL && c->of->refusal != NULL;
-    const char *told = json ? c->of->refusal(a, HTTP_ENTITYTOOLARGE) : "the body is too large\n";
+    const char *told =
+        json ? c->of->refusal(a, HTTP_ENTITYTOOLARGE, NULL) : "the body is too large\n";
     const char *answer = a == NULL || told == NULL
                              ? NULL
                              : whole_answer(a, HTTP_ENTITYTOOLARGE, "Request Entity Too Large",

@@ -108,8 +108,10 @@ static void refuse_framing(struct evhttp_request *request, struct connection *c)
         log_warn("request.malformed", "peer=%s error=\"not certain where it ends\"",
                  connection_peer(c));
     }
+    char fault[CHUNKS_FAULT];
+    const char *what = chunks_fault(&c->chunks, fault)[0] == '\0' ? NULL : fault;
     struct arena *a = c->of->refusal == NULL ? NULL : arena_new(REFUSAL_BYTES);
-    const char *told = a == NULL ? NULL : c->of->refusal(a, HTTP_BADREQUEST);
+    const char *told = a == NULL ? NULL : c->of->refusal(a, HTTP_BADREQUEST, what);
     if (told != NULL) {
         reply_send(request, HTTP_BADREQUEST, "application/json", slice_of(told), true);
         arena_free(&a);
@@ -132,7 +134,8 @@ static void on_request(struct evhttp_request *request, void *context)
     }
     connection_begins_answer(c);
     evhttp_request_set_on_complete_cb(request, on_sent, c);
-    if (c->head == FRAMING_GOOD && framing_is_certain(request)) {
+    if (c->head == FRAMING_GOOD && c->chunks.state != CHUNKS_MALFORMED &&
+        framing_is_certain(request)) {
         s->kind->asked(s->kind->context, request, c);
     } else {
         refuse_framing(request, c);

@@ -23,9 +23,10 @@ struct server_kind {
      */
     void (*asked)(void *context, struct evhttp_request *request, struct connection *c);
     void *context;
-    /* The body of an answer to what is no request, as JSON in the arena, by status; NULL: memory is
-     * out. Without this member it is a text, or HTML of evhttp's. */
-    const char *(*refusal)(struct arena *a, int status);
+    /* The body of an answer to what is no request, as JSON in the arena, by status; `what` was
+     * expected and found, NULL: one of all that it may be. NULL: memory is out. Without this member
+     * it is a text, or HTML of evhttp's. */
+    const char *(*refusal)(struct arena *a, int status, const char *what);
 };
 
 struct http_server;

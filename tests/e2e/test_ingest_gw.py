@@ -161,7 +161,8 @@ def test_where_a_request_ends_is_certain(door):
             told = b"".join(iter(lambda sock=wrapped: sock.recv(65536), b""))
         assert told.startswith(b"HTTP/1.1 400 ") and told.count(b"HTTP/1.1 4") == 1, (head, told)
         assert json.loads(told.partition(b"\r\n\r\n")[2])["reason"] == "request", (head, told)
-    for head, body in (("Content-Length: 99999999999999999999\r\n", "x"), ("Transfer-Encoding: chunked\r\n", "zz\r\n")):
+    for head, body in (("Content-Length: 99999999999999999999\r\n", "x"), ("Transfer-Encoding: chunked\r\n", "fffffffffff\r\n"),
+                       ("Transfer-Encoding: chunked\r\n", "fffffffffffffffffffff\r\n")):
         with context.wrap_socket(socket.create_connection(("127.0.0.1", door.port), timeout=60),
                                  server_hostname="127.0.0.1") as wrapped:
             wrapped.sendall(f"POST /ingest/fping-text HTTP/1.1\r\n{head}\r\n{body}".encode())
@@ -170,6 +171,49 @@ def test_where_a_request_ends_is_certain(door):
     after = door.counters()
     assert (after["requests"], after["posts.kept"]) == (before["requests"], before["posts.kept"])
     assert after["requests.malformed"] - before["requests.malformed"] >= 6  # of one of them evhttp says it itself
+
+
+def test_a_body_that_was_cut_is_one_refusal(door):
+    """Whatever stands in it: no part of a document is one. What stood before it is kept."""
+    whole = json.dumps([{"target": "192.0.2.1", "hops": [{"hop": n, "rtt": [{"ms": n}, {"ms": n + 1}]} for n in range(9)]}])
+    for text, kept in ((whole[:-9], 0), (json.dumps({"xs": [{"a": 1}, {"b": 2}]}, indent=0)[:-4], 0)):
+        told = door.post("/ingest/globalping", text)[2]
+        assert (told["records"], told["refused"], told["reason"]) == (kept, 1, "format") and "found the end in line" in told["detail"], told
+
+
+CHUNKED = "POST /ingest/fping-text?target=192.0.2.1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize("body, found", [
+    ("zz\r\n", '"zz" as the size of chunk 1'), (f"{len(FPING):x}\r\n{FPING}\r\n-1\r\n", '"-1" as the size of chunk 2'),
+    ("3;a=b\r\nabc\r\n0\r\n\r\n", '"3;a=b" as the size of chunk 1'),
+    (f"{len(FPING):x}\r\n{FPING}0\r\n\r\n", '"0" behind the bytes of chunk 1')])  # evhttp takes that
+def test_malformed_chunks(door, body, found):
+    """They are what is wrong, not their size; and nothing of them is taken."""
+    before, context = door.counters(), make_context(door.ca.file, door.files["probe"])
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", door.port), timeout=60), server_hostname="127.0.0.1") as wrapped:
+        wrapped.sendall((CHUNKED + body).encode())
+        told = b"".join(iter(lambda: wrapped.recv(65536), b""))
+    answer = json.loads(told.partition(b"\r\n\r\n")[2])
+    assert told.startswith(b"HTTP/1.1 400 ") and answer["reason"] == "request", told
+    assert answer["detail"].startswith("expected chunks as RFC 9112, 7.1 has them: ") and answer["detail"].endswith(f"found {found}")
+    after = door.counters()
+    assert after["requests.malformed"] == before["requests.malformed"] + 1 and after["posts.kept"] == before["posts.kept"]
+
+
+def test_chunks_one_after_the_other(door):
+    """Good ones are taken, on a connection that is kept, also cut anywhere."""
+    context, before = make_context(door.ca.file, door.files["probe"]), door.counters()
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", door.port), timeout=60), server_hostname="127.0.0.1") as wrapped:
+        for _ in range(3):
+            text = CHUNKED + "".join(f"{len(part):X}\r\n{part}\r\n" for part in (FPING[:20], FPING[20:])) + "0\r\n\r\n"
+            for at in range(0, len(text), 7):
+                wrapped.sendall(text[at:at + 7].encode())
+            told = b""
+            while not told.endswith(b"}\n"):
+                told += wrapped.recv(65536)
+            assert told.startswith(b"HTTP/1.1 200 ") and b'"records":1' in told, told
+    assert door.counters()["posts.kept"] == before["posts.kept"] + 3
 
 
 def test_slow_peers_and_junk_keep_nobody(door):
