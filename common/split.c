@@ -39,6 +39,9 @@ struct split {
     uint32_t mark;             /* bytes of a byte order mark */
     bool array;                /* one is open around the documents */
     bool lost;                 /* something was passed over: its closers may be left */
+    bool whole;                /* see split_whole() */
+    bool cut;                  /* the end of the bytes stands within a document: told once, */
+    bool told;                 /* and what is passed over now is of that */
     char why[SPLIT_FAULT_TEXT];
 };
 
@@ -51,6 +54,11 @@ struct split *split_new(bool lines, size_t max_bytes)
         s->spot = (struct spot){.line = 1, .indenting = true, .lead = true};
     }
     return s;
+}
+
+void split_whole(struct split *s)
+{
+    s->whole = true;
 }
 
 void split_free(struct split **s)
@@ -110,7 +118,7 @@ static enum step give_up(struct split *s)
     return GO_ON;
 }
 
-static enum step give_up_unclosed(struct split *s, const char *found)
+static void tell_unclosed(struct split *s, const char *found)
 {
     if (s->spot.string) {
         snprintf(s->why, sizeof s->why, "expected the end of a string, found %s in line %" PRIu64,
@@ -119,7 +127,27 @@ static enum step give_up_unclosed(struct split *s, const char *found)
         snprintf(s->why, sizeof s->why, "expected \"%c\", found %s in line %" PRIu64,
                  s->closers[s->depth - 1], found, s->spot.line);
     }
+}
+
+static enum step give_up_unclosed(struct split *s, const char *found)
+{
+    tell_unclosed(s, found);
     return give_up(s);
+}
+
+/* The bytes end within it. What stands behind its first byte is a part of it, or looked through. */
+static void give_up_cut(struct split *s)
+{
+    s->told = s->cut;
+    s->cut = true;
+    tell_unclosed(s, "the end");
+    if (!s->whole) {
+        give_up(s);
+        return;
+    }
+    s->mode = SEEKING;
+    s->passed = s->at - s->in.begin;
+    s->in.begin = s->at;
 }
 
 /* Something that is no document stands between them. */
@@ -372,13 +400,13 @@ static enum split_event finish(struct split *s, struct split_item *item)
         return give(s, item);
     }
     if (s->mode == WITHIN) {
-        give_up_unclosed(s, "the end");
+        give_up_cut(s);
         return SPLIT_MORE;
     }
     if (s->mode == SEEKING) {
         s->mode = BETWEEN;
         s->lost = true;
-        return tell_fault(s, item);
+        return s->told ? SPLIT_END : tell_fault(s, item);
     }
     if (s->array && !s->lost) {
         s->array = false;
@@ -396,7 +424,9 @@ enum split_event split_next(struct split *s, struct slice *bytes, bool last,
     for (;;) {
         while (s->at < s->in.used) {
             enum step step = take(s);
-            if (step != GO_ON) {
+            if (step == FAULT && s->told) {
+                s->told = false;
+            } else if (step != GO_ON) {
                 return step == COMPLETE ? give(s, item) : tell_fault(s, item);
             }
         }

@@ -12,6 +12,8 @@
  * brackets and commas stand before in its line, which is indented no further than the line of the
  * one passed over. What was read already is looked through again for that, so that a document
  * without its end takes none of those behind it along.
+ *
+ * Where the bytes end within a document, that is one fault, however many others it is within.
  */
 #ifndef EZREPO_SPLIT_H
 #define EZREPO_SPLIT_H
@@ -30,6 +32,10 @@ struct split;
  * memory is out. The caller owns it. */
 struct split *split_new(bool lines, size_t max_bytes);
 void split_free(struct split **s);
+
+/* Of formats whose documents are more than their parts: where the bytes end within one, what stands
+ * in it is no document either. To be said before the first bytes. */
+void split_whole(struct split *s);
 
 enum split_event {
     SPLIT_MORE,  /* all bytes were taken: give the next */

@@ -48,6 +48,9 @@ struct import_cut *import_cut_new(const struct format *f)
     c->lines = decoder == FORMAT_LINES || decoder == FORMAT_INFLUX;
     if (decoder == FORMAT_JSON) {
         c->split = split_new(false, PART_BYTES);
+        if (f != NULL && c->split != NULL) {
+            split_whole(c->split);
+        }
     } else if (!c->lines) {
         c->arena = arena_new(ARENA_BYTES);
         c->decode = decode_of(m);

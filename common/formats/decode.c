@@ -56,6 +56,8 @@ struct decode *decode_new(const struct format_input *in, const struct json_reach
     d->split = in->decoder == FORMAT_JSON ? split_new(false, limits->document_bytes) : NULL;
     if (in->decoder == FORMAT_JSON && d->split == NULL) {
         decode_free(&d);
+    } else if (d->split != NULL) {
+        split_whole(d->split);
     }
     return d;
 }

@@ -49,9 +49,12 @@ static void digest_item(struct outcome *o, const struct split_item *item, bool l
     digest_bytes(o, (struct slice){(const char *)numbers, sizeof numbers});
 }
 
-static struct outcome split(struct slice file, bool lines, size_t step)
+static struct outcome split(struct slice file, bool lines, bool whole, size_t step)
 {
     struct split *s = split_new(lines, MOST_BYTES);
+    if (whole) {
+        split_whole(s);
+    }
     enum split_event event = SPLIT_MORE;
     struct split_item item;
     struct outcome o = {.digest = 14695981039346656037u};
@@ -77,7 +80,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     struct slice file = {(const char *)data + 1, size - 1};
-    bool lines = data[0] % 2 == 1;
-    require(split(file, lines, SIZE_MAX).digest == split(file, lines, 1 + data[0] / 2).digest);
+    bool lines = data[0] % 2 == 1, whole = data[0] >= 128;
+    require(split(file, lines, whole, SIZE_MAX).digest ==
+            split(file, lines, whole, 1 + data[0] / 2).digest);
     return 0;
 }

@@ -12,6 +12,8 @@
 
 #include "common/split.h"
 
+static bool whole; /* split() says split_whole() */
+
 /* What comes of the text given `step` bytes at a time: "LINE:DOCUMENT|" or "LINE!WHY;PASSED|" each,
  * then "end". */
 static void split(char *out, size_t size, struct slice text, bool lines, size_t max, size_t step)
@@ -21,6 +23,9 @@ static void split(char *out, size_t size, struct slice text, bool lines, size_t 
     enum split_event event = SPLIT_MORE;
     struct split_item i;
     assert_non_null(s);
+    if (whole) {
+        split_whole(s);
+    }
     while (event == SPLIT_MORE) {
         size_t n = text.len - at < step ? text.len - at : step;
         struct slice bytes = {text.at + at, n};
@@ -119,6 +124,41 @@ static void test_examples(void **state)
     }
 }
 
+/* Bytes that end within a document: one fault. What stands in it is looked through, or is a part of
+ * it. */
+static void test_cut(void **state)
+{
+    static const struct {
+        const char *text, *parts, *whole;
+    } cut[] = {
+        {"{\"a\": [{}, {\"b\": 1}, {\"c\"",
+         "1!expected \"}\", found the end in line 1;7|1:{}|1:{\"b\": 1}|end",
+         "1!expected \"}\", found the end in line 1;25|end"},
+        {"{}[{\"a\": [{\"b\": [{}", "1:{}|1!expected \"]\", found the end in line 1;7|1:{}|end",
+         "1:{}|1!expected \"]\", found the end in line 1;16|end"},
+        {"{\"a\": [\n{},\n{},\n", "1!expected \"]\", found the end in line 4;8|2:{}|3:{}|end",
+         "1!expected \"]\", found the end in line 4;16|end"},
+        {"{\"a\": \"b\n{\"c\": \"d",
+         "1!expected the end of a string, found its line's in line 1;9|2!expected the end of a "
+         "string, found the end in line 2;8|end",
+         "1!expected the end of a string, found its line's in line 1;9|2!expected the end of a "
+         "string, found the end in line 2;8|end"},
+    };
+    char out[1000];
+    (void)state;
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        for (size_t step = 1; step < 40; step++) {
+            whole = false;
+            split(out, sizeof out, slice_of(cut[i].text), false, 50, step);
+            assert_string_equal(out, cut[i].parts);
+            whole = true;
+            split(out, sizeof out, slice_of(cut[i].text), false, 50, step);
+            assert_string_equal(out, cut[i].whole);
+        }
+    }
+    whole = false;
+}
+
 /* As senders in C end their strings. */
 static void test_nuls(void **state)
 {
@@ -170,6 +210,7 @@ static void test_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_examples), cmocka_unit_test(test_nuls),
-                                       cmocka_unit_test(test_depth), cmocka_unit_test(test_many)};
+                                       cmocka_unit_test(test_depth), cmocka_unit_test(test_cut),
+                                       cmocka_unit_test(test_many)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
