@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/formats/format_about.h"
+#include "common/formats/mapping.h"
 #include "common/json_files.h"
 #include "common/place.h"
 #include "common/record_types.h"
@@ -217,6 +218,18 @@ static void print_names(const char *what, const struct slice *names, uint32_t co
     }
 }
 
+/* What is no fault, and perhaps not meant. */
+static void print_doubts(const struct format_mapping *m)
+{
+    for (uint32_t i = 0; i < m->doubt_count; i++) {
+        fputs("  doubtful: ", stdout);
+        table_safe(stdout, slice_of(m->doubts[i].place));
+        fputs(": \"", stdout);
+        table_safe(stdout, m->doubts[i].text);
+        puts("\" stays as it is written: no path in it is followed, as {\"text\": ...} would");
+    }
+}
+
 static int check(const char *path)
 {
     struct format_about about;
@@ -232,6 +245,7 @@ static int check(const char *path)
     print_names("  makes records of the types: ", about.types, about.type_count);
     print_types_said(t);
     print_names("  asks of a delivery: ", about.context, about.context_count);
+    print_doubts(format_mapping_of(f));
     record_types_free(&t);
     format_free(&f);
     return CTL_DONE;

@@ -10,9 +10,11 @@
 #include "common/when_time.h"
 #include "ctl/format_given.h"
 #include "ctl/format_options.h"
+#include "ctl/mplane_client.h"
 #include "ctl/table.h"
 #include "ctl/trial_grades.h"
 #include "ctl/trial_limits.h"
+#include "ctl/trial_remarks.h"
 
 #define PIECE_BYTES    65536
 #define DOCUMENT_BYTES ((size_t)512 << 20) /* memory for one document and its records */
@@ -21,13 +23,16 @@
 #define CONTEXT_BYTES  65536
 
 static struct {
-    const char *output, *grading, *record_types;
+    const char *output, *grading, *grading_default, *record_types;
 } given = {.record_types = ""};
 
 static const struct ctl_option try_options[] = {
     {"output", "FORM", &given.output, NULL, "text, or json: the records alone, as a list"},
     {"grading", "FILE", &given.grading, NULL,
-     "grades by this document; the default one unless given"},
+     "grades by this document; by the grading in force, with --url and what goes with it, else by "
+     "the default one, unless given"},
+    {"grading-default", "FILE", &given.grading_default, NULL,
+     "the default one; the one that is delivered unless given"},
     {"record-types", "DIR", &given.record_types, NULL, "folder of your own record types"},
     {NULL, NULL, NULL, NULL, NULL}};
 
@@ -44,6 +49,7 @@ struct trial {
     FILE *report; /* where all but records goes */
     uint64_t bytes, documents, ignored, ignored_lines, records, faults;
     const char *fault[FAULTS]; /* a line each */
+    struct trial_remarks remarks;
 };
 
 /* ---- what is known of the delivery ---- */
@@ -159,6 +165,7 @@ static void tell_faults(const struct trial *t)
 
 static void take_outcome(struct trial *t, struct arena *a, const struct format_outcome *o)
 {
+    uint64_t before = t->records;
     t->documents++;
     t->ignored += o->ignored;
     for (uint32_t i = 0; i < o->count; i++) {
@@ -167,6 +174,7 @@ static void take_outcome(struct trial *t, struct arena *a, const struct format_o
     for (const struct format_fault *f = o->faults; f != NULL; f = f->next) {
         keep_fault(t, o, f);
     }
+    trial_remarks_keep(&t->remarks, t->kept, o->remarks, before + 1);
 }
 
 /* All that can be read of a piece. */
@@ -270,8 +278,7 @@ static void tell_summary(const struct trial *t)
     tell_count(t, t->records, "record", ", ");
     tell_count(t, t->faults, "fault", "\n");
     if (t->grades != NULL && t->records > 0) {
-        fprintf(t->report, "graded by %s; what the store grades by tells `ezrepo grading get`\n",
-                trial_grades_file(t->grades));
+        fprintf(t->report, "graded by %s\n", trial_grades_whose(t->grades));
     }
 }
 
@@ -317,12 +324,16 @@ static int run_trial(struct trial *t, const struct format *f, FILE *in)
 {
     struct arena *a = arena_new(DOCUMENT_BYTES);
     struct format_reading *r = format_begin(f, &t->context, &t->limits.of_document);
+    if (r != NULL) {
+        format_remark_on(r);
+    }
     int code = a == NULL || r == NULL ? ctl_failed("out of memory") : read_all(t, r, a, in);
     if (code == CTL_DONE) {
         if (t->json) {
             fputs(t->records == 0 ? "[]\n" : "\n]\n", stdout);
         }
         tell_faults(t);
+        trial_remarks_tell(&t->remarks, t->report);
         look_at_sizes(t, t->limits.datagram || format_remembers(f));
         if (t->something) {
             tell_untouched(t, r, true, "Paths that found nothing:");
@@ -371,10 +382,13 @@ static const struct format *find_format(const char *name, struct format **own,
 static struct trial_grades *open_grades(void)
 {
     char *delivered = json_files_path(format_options_schemas(), "grading/default.json");
-    const char *file = given.grading != NULL ? given.grading : delivered;
-    struct trial_grades *g = file == NULL
+    const struct trial_grading from = {
+        .file = given.grading,
+        .ask = mplane_connection.url != NULL,
+        .otherwise = given.grading_default != NULL ? given.grading_default : delivered};
+    struct trial_grades *g = delivered == NULL
                                  ? NULL
-                                 : trial_grades_new(file, format_options_schemas(),
+                                 : trial_grades_new(&from, format_options_schemas(),
                                                     given.record_types, format_options_own());
     free(delivered);
     return g;
@@ -405,8 +419,9 @@ static int try_file(struct trial *t, const struct format *f, const char *file)
 
 int ctl_format_try(const struct ctl_command *self, int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {
-        try_options, format_given_options, trial_limits_options, format_options, NULL};
+    const struct ctl_option *const groups[CTL_GROUPS] = {try_options,          format_given_options,
+                                                         trial_limits_options, format_options,
+                                                         mplane_options,       NULL};
     static struct trial t;
     const char *rest[2] = {NULL, "-"};
     int count, exit_code;

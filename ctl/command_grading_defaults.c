@@ -8,6 +8,7 @@
 
 #include "common/record_types.h"
 #include "ctl/format_options.h"
+#include "ctl/grading_in_force.h"
 #include "ctl/grading_merge.h"
 #include "ctl/mplane_client.h"
 #include "ctl/table.h"
@@ -35,9 +36,7 @@ static const struct ctl_option options[] = {
 struct adding {
     struct arena *arena;
     struct record_types *types;
-    struct slice document;
-    const struct grading *grading;
-    uint64_t version; /* in force when it was fetched */
+    struct grading_in_force of; /* its version was in force when it was fetched */
 };
 
 /* ---- the blocks ---- */
@@ -70,54 +69,19 @@ static const struct json *blocks_of(const struct record_types *t, const char *ty
 
 /* ---- the document ---- */
 
-/* The document of these bytes is what is worked on; -1 after each fault was named. */
-static int take_document(struct adding *w, struct slice document)
-{
-    struct grading_faults faults;
-    w->document = document;
-    w->grading = grading_read(w->arena, document, &faults);
-    for (uint32_t i = 0; w->grading == NULL && i < faults.kept; i++) {
-        ctl_failed("the grading in force: %s", faults.text[i]);
-    }
-    return w->grading == NULL ? -1 : 0;
-}
-
-static int fetch(struct adding *w, struct mplane_client *client)
-{
-    static const struct when now = {.start = WHEN_AT_NOW};
-    const struct mplane_value values[] = {{"grading.version", "0"}};
-    struct mplane_rows rows;
-    int64_t version = 0;
-    const struct mplane_message *result = mplane_ask(client, "GetGrading", &now, values, 1);
-    if (result == NULL || mplane_rows(w->arena, result, &rows) == -1) {
-        return -1;
-    }
-    struct slice document = mplane_cell(&rows, 0, "grading.document");
-    struct slice text = mplane_cell(&rows, 0, "grading.version");
-    text = text.at == NULL ? text : arena_copy(w->arena, text);
-    document = document.at == NULL ? document : arena_copy(w->arena, document);
-    if (rows.rows == 0 || text.at == NULL || document.at == NULL ||
-        ctl_number(text.at, 1, UINT32_MAX, &version) == -1) {
-        ctl_failed("expected a grading with its version");
-        return -1;
-    }
-    w->version = (uint64_t)version;
-    return take_document(w, document);
-}
-
 /* -1 after a complaint: there are blocks that take the type already. */
 static int check_free(const struct adding *w, const char *type)
 {
-    int64_t taken = grading_merge_taken(w->grading, slice_of(type));
+    int64_t taken = grading_merge_taken(w->of.grading, slice_of(type));
     if (taken == -1 || given.replace) {
         return 0;
     }
-    const struct grading_block *block = &w->grading->blocks[taken];
-    struct slice name = w->grading->names[block->name];
+    const struct grading_block *block = &w->of.grading->blocks[taken];
+    struct slice name = w->of.grading->names[block->name];
     bool by_name = grading_takes(block, slice_of(type)) == GRADING_BY_NAME;
     ctl_failed("version %llu grades the type \"%s\" already: grading[%lld], \"%.*s\", is for it%s; "
                "--replace puts %s",
-               (unsigned long long)w->version, type, (long long)taken, (int)name.len, name.at,
+               (unsigned long long)w->of.version, type, (long long)taken, (int)name.len, name.at,
                by_name ? "" : " by a pattern",
                by_name ? "the new blocks in the place of those" : "the new blocks before that");
     return -1;
@@ -131,7 +95,7 @@ static int add_type(struct adding *w, const char *type)
         return -1;
     }
     struct grading_merge m =
-        grading_merge_blocks(w->arena, w->document, w->grading, slice_of(type), blocks);
+        grading_merge_blocks(w->arena, w->of.document, w->of.grading, slice_of(type), blocks);
     if (m.document.at == NULL) {
         ctl_failed("out of memory");
         return -1;
@@ -144,7 +108,7 @@ static int add_type(struct adding *w, const char *type)
         putchar('\n');
     }
     grading_merge_print(&m, stdout);
-    return take_document(w, m.document);
+    return grading_in_force_read(w->arena, m.document, &w->of);
 }
 
 /* ---- published ---- */
@@ -152,7 +116,7 @@ static int add_type(struct adding *w, const char *type)
 static int publish(struct adding *w, struct mplane_client *client)
 {
     static const struct when now = {.start = WHEN_AT_NOW};
-    const struct mplane_value values[] = {{"grading.document", w->document.at}};
+    const struct mplane_value values[] = {{"grading.document", w->of.document.at}};
     struct mplane_rows rows;
     int64_t version = 0;
     const struct mplane_message *result = mplane_ask(client, "SetGrading", &now, values, 1);
@@ -164,8 +128,9 @@ static int publish(struct adding *w, struct mplane_client *client)
     if (text.at == NULL || ctl_number(text.at, 1, UINT32_MAX, &version) == -1) {
         return ctl_failed("expected the version that was published");
     }
-    printf("published as version %lld, %u blocks\n", (long long)version, w->grading->block_count);
-    if ((uint64_t)version != w->version + 1) {
+    printf("published as version %lld, %u blocks\n", (long long)version,
+           w->of.grading->block_count);
+    if ((uint64_t)version != w->of.version + 1) {
         return ctl_failed(
             "version %lld was published by somebody else meanwhile, and is not in it: "
             "look at grading history",
@@ -177,7 +142,7 @@ static int publish(struct adding *w, struct mplane_client *client)
 static int add_all(struct adding *w, struct mplane_client *client, const char *const *types,
                    int count)
 {
-    if (fetch(w, client) == -1) {
+    if (grading_in_force(w->arena, client, &w->of) == -1) {
         return CTL_FAILED;
     }
     for (int i = 0; i < count; i++) {
@@ -185,12 +150,12 @@ static int add_all(struct adding *w, struct mplane_client *client, const char *c
             return CTL_FAILED;
         }
     }
-    if (w->document.len > LIMIT_DOCUMENT_BYTES) {
+    if (w->of.document.len > LIMIT_DOCUMENT_BYTES) {
         return ctl_failed("expected a document of at most %d bytes, found %zu",
-                          LIMIT_DOCUMENT_BYTES, w->document.len);
+                          LIMIT_DOCUMENT_BYTES, w->of.document.len);
     }
     if (given.dry_run) {
-        printf("nothing was published; version %llu stays\n", (unsigned long long)w->version);
+        printf("nothing was published; version %llu stays\n", (unsigned long long)w->of.version);
         return CTL_DONE;
     }
     return publish(w, client);

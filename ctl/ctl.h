@@ -40,7 +40,7 @@ struct ctl_command {
     int (*run)(const struct ctl_command *self, int argc, char **argv);
 };
 
-#define CTL_GROUPS 5
+#define CTL_GROUPS 6
 
 /*
  * Reads the options of the groups (the last group is NULL) out of argv, whose first element is the

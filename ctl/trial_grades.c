@@ -5,20 +5,51 @@
 
 #include "common/grade.h"
 #include "ctl/ctl.h"
+#include "ctl/grading_in_force.h"
 
 struct trial_grades {
-    const char *file;
+    const char *whose;
     struct arena *arena;
     struct record_types *types;
     const struct grading *grading;
     struct grade_rules *rules;
 };
 
-struct trial_grades *trial_grades_new(const char *grading_file, const char *schemas_dir,
+/* By the one in force. -1 where the gateway does not tell, which it was complained about. */
+static int ask(struct trial_grades *g)
+{
+    struct grading_in_force of;
+    int code;
+    struct mplane_client *client = mplane_client_new(g->arena, &code);
+    int rc = client == NULL ? -1 : grading_in_force(g->arena, client, &of);
+    mplane_client_free(&client);
+    if (rc == 0) {
+        g->grading = of.grading;
+        g->whose = arena_printf(g->arena, "version %llu, the grading in force",
+                                (unsigned long long)of.version);
+    }
+    return rc;
+}
+
+static void read_grading(struct trial_grades *g, const struct trial_grading *from)
+{
+    struct slice document;
+    if (from->file != NULL) {
+        g->grading = ctl_read_grading(g->arena, from->file, &document);
+        g->whose = arena_copy(g->arena, slice_of(from->file)).at;
+    } else if (!from->ask || ask(g) == -1) {
+        g->grading = ctl_read_grading(g->arena, from->otherwise, &document);
+        g->whose = arena_printf(
+            g->arena, "%s%s", from->otherwise,
+            from->ask ? ", since the set does not tell the grading in force"
+                      : "; what the store of a set grades by tells `ezrepo grading get`");
+    }
+}
+
+struct trial_grades *trial_grades_new(const struct trial_grading *from, const char *schemas_dir,
                                       const char *record_types_dir, const char *formats_dir)
 {
     struct trial_grades *g = calloc(1, sizeof *g);
-    struct slice document;
     if (g == NULL) {
         ctl_failed("out of memory");
         return NULL;
@@ -26,10 +57,9 @@ struct trial_grades *trial_grades_new(const char *grading_file, const char *sche
     g->arena = arena_new(GRADING_ARENA_BYTES);
     g->types = record_types_of(schemas_dir, record_types_dir, formats_dir);
     if (g->arena != NULL && g->types != NULL) {
-        g->file = arena_copy(g->arena, slice_of(grading_file)).at;
-        g->grading = ctl_read_grading(g->arena, grading_file, &document);
+        read_grading(g, from);
     }
-    if (g->file != NULL && g->grading != NULL) {
+    if (g->whose != NULL && g->grading != NULL) {
         g->rules = grade_rules_new(g->grading, g->types);
     }
     if (g->rules == NULL) {
@@ -49,9 +79,9 @@ void trial_grades_free(struct trial_grades **g)
     }
 }
 
-const char *trial_grades_file(const struct trial_grades *g)
+const char *trial_grades_whose(const struct trial_grades *g)
 {
-    return g->file;
+    return g->whose;
 }
 
 struct slice trial_grades_text(struct trial_grades *g, struct arena *a,

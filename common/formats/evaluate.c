@@ -126,6 +126,51 @@ bool value_number(struct evaluation *e, const char *place, const struct format_v
     return v->kind == VALUE_TEXT && value_computed(e, place, exact_of_text(e->arena, v->text, x));
 }
 
+/* ---- remarks ---- */
+
+/* The path that led to what an expression found, as it is written; "": none of its own. */
+static struct slice path_written(const struct evaluation *e, const struct expression *x)
+{
+    struct slice text = slice_of("");
+    if (x->source != SOURCE_PATH && x->source != SOURCE_PATHS && x->source != SOURCE_AGGREGATE) {
+        return text;
+    }
+    for (uint32_t i = 0; i < x->path_count && text.at != NULL; i++) {
+        struct slice path = e->mapping->paths[x->paths[i].number];
+        text = slice_of(arena_printf(e->arena, "%.*s%s%.*s", (int)text.len, text.at,
+                                     i == 0 ? "" : " or ", (int)path.len, path.at));
+    }
+    return text;
+}
+
+void evaluate_remark(struct scope *s, const struct expression *x, const char *expected,
+                     const struct format_value *v)
+{
+    struct evaluation *e = s->evaluation;
+    if (!e->remarking || e->remark != NULL || e->fault != NULL || v->kind == VALUE_NONE) {
+        return;
+    }
+    struct slice text = v->kind == VALUE_NODE ? slice_of("") : value_text(e, x->place, v);
+    const char *why =
+        arena_printf(e->arena, "expected %s, found %s", expected,
+                     v->kind != VALUE_NODE ? DOCUMENT_SHOWN(text) : json_type_name(v->node->type));
+    struct format_remark *r = arena_alloc(e->arena, sizeof *r);
+    if (r != NULL && why != NULL) {
+        *r = (struct format_remark){.place = x->place, .path = path_written(e, x), .why = why};
+        e->remark = r;
+    }
+}
+
+bool value_wanted(struct scope *s, const struct expression *x, const struct format_value *v,
+                  struct exact *n)
+{
+    bool found = value_number(s->evaluation, x->place, v, n);
+    if (!found) {
+        evaluate_remark(s, x, "a number", v);
+    }
+    return found;
+}
+
 /* ---- paths ---- */
 
 /* A variable or what is known of the delivery, as a node. */

@@ -19,8 +19,10 @@ struct evaluation {
     struct format_value *remembered; /* of each variable */
     /* the first fault since it was cleared */
     const char *fault, *fault_place;
-    bool beyond;     /* it costs the document, not the element */
-    bool of_receipt; /* #received was used since it was cleared */
+    bool beyond;                  /* it costs the document, not the element */
+    bool remarking;               /* remarks are wanted */
+    struct format_remark *remark; /* the first since it was cleared; NULL: none */
+    bool of_receipt;              /* #received was used since it was cleared */
 };
 
 /* Where an expression stands: the document, the elements around it, what was computed before. */
@@ -68,6 +70,14 @@ struct slice value_text(struct evaluation *e, const char *place, const struct fo
 /* As number: whether it is one. One beyond what is computed with is a fault. */
 bool value_number(struct evaluation *e, const char *place, const struct format_value *v,
                   struct exact *x);
+
+/* The same where a metric wants one: of something else that is there there is a remark. */
+bool value_wanted(struct scope *s, const struct expression *x, const struct format_value *v,
+                  struct exact *n);
+
+/* A remark on what an expression found, `expected` in words; it is none where nothing is there. */
+void evaluate_remark(struct scope *s, const struct expression *x, const char *expected,
+                     const struct format_value *v);
 
 /* Whether an operation gave a number; tells the fault where it could not be made. */
 bool value_computed(struct evaluation *e, const char *place, int outcome);

@@ -116,6 +116,7 @@ static const struct unit *unit_of(struct scope *s, const struct expression *x)
             return c->unit_names[i].unit;
         }
     }
+    evaluate_remark(s, c->unit_by, "a unit that \"units\" has", &v);
     return NULL;
 }
 
@@ -125,52 +126,54 @@ static struct format_value convert_unit(struct scope *s, const struct expression
     struct evaluation *e = s->evaluation;
     const struct unit *from = unit_of(s, x);
     struct exact n;
-    return from != NULL && value_number(e, x->place, &v, &n) &&
+    return from != NULL && value_wanted(s, x, &v, &n) &&
                    value_computed(e, x->place,
                                   unit_convert(e->arena, &n, from, x->conversion->unit_to, &n))
                ? value_of_exact(&n)
                : no_value;
 }
 
-static struct format_value convert_duration(struct evaluation *e, const struct expression *x,
+static struct format_value convert_duration(struct scope *s, const struct expression *x,
                                             struct format_value v)
 {
+    struct evaluation *e = s->evaluation;
     struct slice text = value_text(e, x->place, &v);
     struct exact n;
-    return text.at != NULL && value_computed(e, x->place, unit_duration(e->arena, text, &n))
-               ? value_of_exact(&n)
-               : no_value;
+    int outcome = text.at == NULL ? EXACT_NO_NUMBER : unit_duration(e->arena, text, &n);
+    if (outcome == EXACT_NO_NUMBER) {
+        evaluate_remark(s, x, "a duration as ISO 8601 writes it", &v);
+    }
+    return value_computed(e, x->place, outcome) ? value_of_exact(&n) : no_value;
 }
 
-static struct format_value multiply(struct evaluation *e, const struct expression *x,
+static struct format_value multiply(struct scope *s, const struct expression *x,
                                     struct format_value v)
 {
+    struct evaluation *e = s->evaluation;
     struct exact n;
-    return value_number(e, x->place, &v, &n) &&
+    return value_wanted(s, x, &v, &n) &&
                    value_computed(e, x->place, exact_mul(e->arena, &n, &x->conversion->times, &n))
                ? value_of_exact(&n)
                : no_value;
 }
 
 /* A number out of the range is none; one within keeps its text. */
-static struct format_value keep_valid(struct evaluation *e, const struct expression *x,
+static struct format_value keep_valid(struct scope *s, const struct expression *x,
                                       struct format_value v)
 {
     const struct mapping_range *range = &x->conversion->valid;
     struct exact n;
-    return !value_number(e, x->place, &v, &n) ||
-                   (range->has_low && exact_compare(&n, &range->low) < 0) ||
+    return !value_wanted(s, x, &v, &n) || (range->has_low && exact_compare(&n, &range->low) < 0) ||
                    (range->has_high && exact_compare(&n, &range->high) > 0)
                ? no_value
                : v;
 }
 
-static struct format_value clamp(struct evaluation *e, const struct expression *x,
-                                 struct format_value v)
+static struct format_value clamp(struct scope *s, const struct expression *x, struct format_value v)
 {
     const struct mapping_range *range = &x->conversion->clamp;
     struct exact n;
-    if (!value_number(e, x->place, &v, &n)) {
+    if (!value_wanted(s, x, &v, &n)) {
         return no_value;
     }
     if (range->has_low && exact_compare(&n, &range->low) < 0) {
@@ -206,19 +209,19 @@ struct format_value evaluate_conversion(struct scope *s, const struct expression
         v = no_value;
     }
     if (v.kind != VALUE_NONE && c->duration) {
-        v = convert_duration(e, x, v);
+        v = convert_duration(s, x, v);
     }
     if (v.kind != VALUE_NONE && c->unit_to != NULL) {
         v = convert_unit(s, x, v);
     }
     if (v.kind != VALUE_NONE && c->has_times) {
-        v = multiply(e, x, v);
+        v = multiply(s, x, v);
     }
     if (v.kind != VALUE_NONE && c->has_valid) {
-        v = keep_valid(e, x, v);
+        v = keep_valid(s, x, v);
     }
     if (v.kind != VALUE_NONE && c->has_clamp) {
-        v = clamp(e, x, v);
+        v = clamp(s, x, v);
     }
     if (v.kind != VALUE_NONE && c->has_map) {
         v = map(e, x, v);

@@ -12,6 +12,7 @@ struct record_maker {
     struct format_record *records;
     uint32_t size;
     const struct format_fault **faults_end;
+    const struct format_remark **remarks_end;
     uint32_t fault_count;
     bool given_up;    /* after FORMAT_FAULTS of them; what was made is kept */
     uint64_t element; /* of the rule, from 1; 0 before the first */
@@ -40,6 +41,18 @@ static void keep_fault(struct record_maker *m)
     *m->faults_end = f;
     m->faults_end = &f->next;
     e->fault = e->fault_place = NULL;
+}
+
+/* Of the record at hand, if there is one since it was asked for last. */
+static void keep_remark(struct record_maker *m)
+{
+    struct format_remark *r = m->evaluation->remark;
+    if (r != NULL) {
+        r->record = m->outcome->count;
+        *m->remarks_end = r;
+        m->remarks_end = &r->next;
+    }
+    m->evaluation->remark = NULL;
 }
 
 /* ---- a record ---- */
@@ -168,6 +181,18 @@ static void make_hops(struct record_maker *m, struct scope *s, struct format_rec
     }
 }
 
+/* A text under a name that tells a unit stays one: no grading compares it. */
+static void remark_on_text(struct scope *s, const struct metric_rule *metric, struct slice text)
+{
+    const char *unit;
+    struct number number;
+    struct format_value v = value_of_text(text);
+    if (s->evaluation->remarking && unit_in_name(metric->name, &unit) && unit != NULL &&
+        number_parse(text, &number) == -1) {
+        evaluate_remark(s, metric->value, "a number, since its name tells a unit", &v);
+    }
+}
+
 static void make_metrics(struct record_maker *m, struct scope *s, struct format_record *r)
 {
     struct evaluation *e = m->evaluation;
@@ -181,11 +206,15 @@ static void make_metrics(struct record_maker *m, struct scope *s, struct format_
     r->names = names;
     r->values = values;
     for (uint32_t i = 0; i < rule->metric_count && e->fault == NULL; i++) {
+        e->remark = NULL;
         struct slice text = lasting_text(m, s, rule->metrics[i].value);
         if (text.at != NULL) {
+            e->remark = NULL;
+            remark_on_text(s, &rule->metrics[i], text);
             names[r->metric_count] = rule->metrics[i].name;
             values[r->metric_count++] = text;
         }
+        keep_remark(m);
     }
 }
 
@@ -195,6 +224,7 @@ static void make_record(void *context, struct scope *s)
     struct record_maker *m = context;
     struct evaluation *e = m->evaluation;
     const struct record_rule *rule = m->rule;
+    const struct format_remark **remarks_end = m->remarks_end;
     m->element += rule->level_count > 0;
     if (e->mapping->variable_count > 0) { /* those of the element before are none of this one's */
         memcpy(s->variables, e->remembered, e->mapping->variable_count * sizeof *s->variables);
@@ -205,7 +235,11 @@ static void make_record(void *context, struct scope *s)
     }
     for (uint32_t i = 0; i < rule->variable_count && e->fault == NULL; i++) {
         e->of_receipt = false;
+        e->remark = NULL;
         struct format_value v = evaluate(s, rule->variables[i].value);
+        if (v.kind == VALUE_NONE) {
+            keep_remark(m);
+        }
         v.of_receipt = e->of_receipt;
         s->variables[rule->variables[i].variable] = v;
     }
@@ -221,6 +255,8 @@ static void make_record(void *context, struct scope *s)
         m->outcome->count++;
     } else {
         keep_fault(m);
+        *remarks_end = NULL;
+        m->remarks_end = remarks_end;
     }
 }
 
@@ -275,6 +311,7 @@ static void refuse_document(struct record_maker *m, struct scope *s)
     m->element = 0; /* of the document itself */
     if (e->beyond && !m->given_up) {
         m->outcome->count = 0;
+        m->outcome->remarks = NULL;
     } else if (m->outcome->count == 0 && m->fault_count == 0 &&
                !any_holds(s, e->mapping->may_be_empty, e->mapping->may_be_empty_count)) {
         evaluate_fault(e, NULL,
@@ -288,7 +325,10 @@ void evaluate_records(struct evaluation *e, const struct json *document,
                       const struct record_rule *rules, uint32_t count,
                       struct format_outcome *outcome)
 {
-    struct record_maker m = {.evaluation = e, .outcome = outcome, .faults_end = &outcome->faults};
+    struct record_maker m = {.evaluation = e,
+                             .outcome = outcome,
+                             .faults_end = &outcome->faults,
+                             .remarks_end = &outcome->remarks};
     struct scope s;
     struct format_value *own = arena_calloc(e->arena, e->mapping->variable_count + 1, sizeof *own);
     if (own == NULL) {

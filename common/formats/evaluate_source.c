@@ -59,7 +59,7 @@ static bool take_value(void *context, const struct json *node)
     struct format_value v = value_of_node(node);
     struct exact n;
     g->length++;
-    if (x->aggregate == AGGREGATE_LENGTH || !value_number(e, x->place, &v, &n)) {
+    if (x->aggregate == AGGREGATE_LENGTH || !value_wanted(g->scope, x, &v, &n)) {
         return e->fault == NULL;
     }
     if (g->count++ == 0) {
@@ -464,7 +464,7 @@ static struct format_value compute(struct scope *s, const struct expression *x)
     struct evaluation *e = s->evaluation;
     struct format_value left = evaluate(s, x->parts[0]), right = evaluate(s, x->parts[1]);
     struct exact a, b;
-    if (!value_number(e, x->place, &left, &a) || !value_number(e, x->place, &right, &b)) {
+    if (!value_wanted(s, x->parts[0], &left, &a) || !value_wanted(s, x->parts[1], &right, &b)) {
         return no_value;
     }
     int outcome = x->source == SOURCE_ADD        ? exact_add(e->arena, &a, &b, &a)

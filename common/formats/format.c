@@ -109,11 +109,17 @@ struct format_reading {
     const struct format_context *context;
     struct format_limits limits;
     struct decode *decode;
+    bool remarking;
     bool any;                        /* a document was, or a line that is ignored */
     uint32_t *tried, *found;         /* of each path */
     struct format_value *remembered; /* of each variable */
     struct arena **remembered_in;    /* of each; made when it is needed */
 };
+
+void format_remark_on(struct format_reading *r)
+{
+    r->remarking = true;
+}
 
 static struct decode *new_decode(const struct format *f, const struct format_limits *l)
 {
@@ -286,7 +292,8 @@ static struct evaluation begin_evaluation(struct format_reading *r, struct arena
                                .budget = {0, r->limits.looked_at},
                                .tried = r->tried,
                                .found = r->found,
-                               .remembered = r->remembered};
+                               .remembered = r->remembered,
+                               .remarking = r->remarking};
 }
 
 static void read_document(struct format_reading *r, const struct json *document, struct arena *a,

@@ -34,6 +34,15 @@ void format_free(struct format **f);
 /* Whether a document is meant together with those before it: something is remembered. */
 bool format_remembers(const struct format *f);
 
+#define FORMAT_DOUBTS 64 /* of one mapping; there may be more */
+
+/* A constant that seems to be meant otherwise: a text or a name with a path written in it, which
+ * nobody follows. Legal all the same. */
+struct format_doubt {
+    const char *place; /* in the mapping */
+    struct slice text;
+};
+
 /* As it was read (mapping.h). */
 const struct format_mapping *format_mapping_of(const struct format *f);
 
@@ -79,6 +88,16 @@ struct format_fault {
     const struct format_fault *next;
 };
 
+/* Why a metric has no value although something stands there, or one that is no number: no fault,
+ * since that may be meant. */
+struct format_remark {
+    const char *place; /* in the mapping */
+    struct slice path; /* that led there; "": not one alone */
+    uint32_t record;   /* of the document's, from 0 */
+    const char *why;   /* what was expected and found; UTF-8 without control characters */
+    const struct format_remark *next;
+};
+
 enum format_event {
     FORMAT_MORE,     /* all bytes were taken: give the next */
     FORMAT_DOCUMENT, /* a document was read; call again */
@@ -96,6 +115,7 @@ struct format_outcome {
     uint32_t count;
     const struct format_record *records;
     const struct format_fault *faults;
+    const struct format_remark *remarks; /* see format_remark_on() */
 };
 
 /* The reading of one file, request, datagram or stream: what is remembered goes from document to
@@ -107,6 +127,9 @@ struct format_reading;
 struct format_reading *format_begin(const struct format *f, const struct format_context *context,
                                     const struct format_limits *limits);
 void format_end(struct format_reading **r);
+
+/* From now on there are remarks: one at most for each metric and name of `let` of a record. */
+void format_remark_on(struct format_reading *r);
 
 /*
  * Takes bytes, of which the rest stays in *bytes; with `last`, nothing follows them. What comes of

@@ -363,6 +363,7 @@ static void read_metrics(struct mapping_reader *r, const struct document_place *
                            LIMIT_NAME_BYTES);
         }
         metric->name = document_copy(&m, r->arena, m.node->key);
+        mapping_doubt(r, &m, m.node->key);
         metric->value = mapping_expression(r, &m);
     }
 }

@@ -8,6 +8,7 @@
 #define EZREPO_FORMATS_MAPPING_H
 
 #include "common/formats/exact.h"
+#include "common/formats/format.h"
 #include "common/formats/format_input.h"
 #include "common/formats/format_time.h"
 #include "common/formats/json_path.h"
@@ -279,7 +280,9 @@ struct format_mapping {
     const struct record_rule *rules;
     uint32_t rule_count;
     const struct assemble_rule *assemble; /* NULL: samples do not come apart */
-    const struct record_rule *empty;      /* of what holds nothing at all; NULL: that is a fault */
+    const struct format_doubt *doubts;
+    uint32_t doubt_count;
+    const struct record_rule *empty; /* of what holds nothing at all; NULL: that is a fault */
 };
 
 #endif

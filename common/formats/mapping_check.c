@@ -2,6 +2,7 @@
 /*
  * Looks at a mapping that is well formed for what cannot be meant: rules that never make a record,
  * names that nobody sets, metrics whose unit is not known or is another one than the name says.
+ * What may be meant, paths in constants, is no fault but a doubt.
  *
  * Whether a rule can be reached is asked with what has to be so where its `when` holds, its facts:
  * the parts of an "all", each true; where a part says that a path equals a constant, that value. If
@@ -255,6 +256,37 @@ static void check_metrics(const struct document_place *metrics)
             document_fault(&m, "its name tells the unit %s, its value is converted to %s", unit,
                            DOCUMENT_SHOWN(to->text));
         }
+    }
+}
+
+/* ---- paths where nobody follows them ---- */
+
+/* As "{$.host}-v4", or "host $.host". */
+static bool has_path(struct slice text)
+{
+    for (size_t i = 0; i + 1 < text.len; i++) {
+        struct slice two = {text.at + i, 2};
+        if (slice_is(two, "$.") || slice_is(two, "@.") ||
+            (two.at[0] == '{' && memchr("$@%#~", two.at[1], 5) != NULL)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void mapping_doubt(struct mapping_reader *r, const struct document_place *at, struct slice text)
+{
+    struct format_mapping *m = r->mapping;
+    if (!has_path(text) || m->doubt_count == FORMAT_DOUBTS) {
+        return;
+    }
+    if (r->doubts == NULL) {
+        m->doubts = r->doubts = document_take(at, r->arena, FORMAT_DOUBTS, sizeof *r->doubts);
+    }
+    const char *place = mapping_place(r, at);
+    if (r->doubts != NULL && place != NULL) {
+        r->doubts[m->doubt_count++] =
+            (struct format_doubt){place, document_copy(at, r->arena, text)};
     }
 }
 

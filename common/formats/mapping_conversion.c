@@ -140,6 +140,7 @@ static void read_map(struct mapping_reader *r, const struct document_place *at,
          document_next(&m)) {
         entries[c->map_count].key = document_copy(&m, r->arena, m.node->key);
         mapping_constant(r, &m, &entries[c->map_count++].value);
+        mapping_doubt(r, &m, m.node->text);
     }
 }
 
@@ -151,6 +152,7 @@ static void read_map_rest(struct mapping_reader *r, const struct document_place 
     if (otherwise.node != NULL) {
         c->has_map_else = true;
         mapping_constant(r, &otherwise, &c->map_else);
+        mapping_doubt(r, &otherwise, otherwise.node->text);
     }
     if (c->strict && c->has_map_else) {
         document_fault(at, "\"strict\" and \"else\" contradict each other");
@@ -163,10 +165,12 @@ static void read_texts(struct mapping_reader *r, const struct document_place *at
                        struct conversion *c)
 {
     struct document_place between = document_member(at, "between");
+    struct document_place prefix = document_member(at, "prefix");
     struct document_place nulls = document_member(at, "null");
     c->after = read_text(r, at, "after");
     c->before = read_text(r, at, "before");
     c->prefix = read_text(r, at, "prefix");
+    mapping_doubt(r, &prefix, c->prefix);
     c->host = read_flag(at, "host");
     c->number = read_flag(at, "number");
     c->duration = read_flag(at, "duration");

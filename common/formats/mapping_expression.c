@@ -352,6 +352,7 @@ const struct expression *mapping_expression_of(struct mapping_reader *r,
     struct expression e = {.source = SOURCE_CONSTANT, .place = mapping_place(r, at)};
     struct json_path path;
     if (!json_path_is(text)) {
+        mapping_doubt(r, at, text);
         e.constant =
             (struct format_value){.kind = VALUE_TEXT, .text = mapping_constant_text(r, at, text)};
         return e.constant.text.at == NULL ? NULL : mapping_keep(r, at, &e, sizeof e);

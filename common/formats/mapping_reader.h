@@ -15,6 +15,7 @@ struct mapping_reader {
     bool variable_remembered[MAPPING_VARIABLES];    /* by remember, before anything is computed */
     bool variable_awaited[MAPPING_VARIABLES];       /* of the `let` being read: not computed yet */
     const char *variable_places[MAPPING_VARIABLES]; /* where each was named first */
+    struct format_doubt *doubts;                    /* FORMAT_DOUBTS, once there is one */
     uint32_t depth; /* elements around what is read: of `each`, and of agg's */
     struct slice paths[MAPPING_PATHS];
     const char *path_places[MAPPING_PATHS];
@@ -36,6 +37,9 @@ int mapping_variable(struct mapping_reader *r, const struct document_place *at, 
 /* A constant text, copied; .at is NULL after a fault: it has a NUL in it, or memory is out. */
 struct slice mapping_constant_text(struct mapping_reader *r, const struct document_place *at,
                                    struct slice text);
+
+/* Whether a path seems to be written in a constant: remembered as a doubt. */
+void mapping_doubt(struct mapping_reader *r, const struct document_place *at, struct slice text);
 
 /* A path, or steps alone, that stands there as a text. */
 int mapping_path(struct mapping_reader *r, const struct document_place *at, struct json_path *path);

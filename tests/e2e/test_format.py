@@ -120,6 +120,21 @@ def test_check(ctl, mapping, tmp_path):
     assert "No such file" in ctl("check", str(tmp_path / "absent.json"), code=1)[1]
 
 
+def test_paths_in_constants_are_doubtful(ctl, tmp_path):
+    """A path that is written where nobody follows it is told with its place; it is no fault, and `const` says that it is meant."""
+    file = tmp_path / "own.json"
+    rule = {**MAPPING["records"][0], "content": "{$.kind}", "source": {"const": "{$.kind}"}, "path": {"text": "{$.a}-{$.b}"},
+            "dest": {"path": "$.host", "prefix": "{#site}/", "map": {"x": "$.y", "mail": "me@example.org", "z": 7}},
+            "metrics": {"hop.{$.n}.us": "$.us", "as.path": {"join": "$.as[*]", "each": "AS{@}"}}}
+    file.write_text(json.dumps({**MAPPING, "records": [rule]}))
+    lines = [line for line in ctl("check", str(file))[0].splitlines() if "doubtful" in line]
+    assert [line.split(" stays as it is written: ")[0] for line in lines] == [
+        '  doubtful: records[0].content: "{$.kind}"', '  doubtful: records[0].dest.prefix: "{#site}/"',
+        '  doubtful: records[0].dest.map.x: "$.y"', '  doubtful: records[0].metrics.hop.{$.n}.us: "hop.{$.n}.us"']
+    for name in sorted(os.listdir(os.path.join(ROOT, "schemas", "formats"))):
+        assert "doubtful" not in ctl("check", os.path.join(ROOT, "schemas", "formats", name))[0], name
+
+
 # ---- try ----
 
 def test_try(ctl, mapping, tmp_path):
@@ -144,7 +159,7 @@ def test_try(ctl, mapping, tmp_path):
     assert behind[2].startswith(f"{at}6, document 6: ")
     assert behind[-2:] == [
         f"{sample} by {mapping}: 6 documents, 1 of them ignored, 2 records, 3 faults",
-        f"graded by {ROOT}/schemas/grading/default.json; what the store grades by tells `ezrepo grading get`"]
+        f"graded by {ROOT}/schemas/grading/default.json; what the store of a set grades by tells `ezrepo grading get`"]
 
 
 def test_paths_that_found_nothing(ctl, tmp_path):
@@ -157,6 +172,42 @@ def test_paths_that_found_nothing(ctl, tmp_path):
     at = behind.index("Paths that were not looked for:")
     assert "  $.c  in records[1].metrics.c" in behind[at:] and "  $.a  in records[0].metrics.a" not in behind
     assert behind[-2] == f"standard input by {file}: 1 document, 1 record, 0 faults"
+
+
+def test_values_that_no_metric_can_take(ctl, tmp_path):
+    """Where something stands and is no number: which path, which value, in which record. No fault, and the records stay."""
+    file, sample = tmp_path / "own.json", tmp_path / "sample.json"
+    us = {"unit": ["ms", "us"]}
+    rule = {**MAPPING["records"][0], "when": {"has": "$.c"}, "each": "$.c[*]", "dest": "@.h", "let": {"twice": {"path": "@.n", "times": 2}}, "metrics": {
+        "delay.twoway.icmp.us.mean": {"path": "@.ms", **us}, "delay.twoway.icmp.us.max": "@.top", "lost": {"sub": ["@.n", "@.m"]},
+        "rtt.us.mean": {"agg": "mean", "of": "@.all[*]"}, "rtt.us.min": {"path": ["@.p", "@.q"], "duration": True, "times": 1000000},
+        "rtt.us.max": {"path": "@.len", "unit": ["@.in", "us"], "units": {"seconds": "s"}}, "known": {"path": "@.ms", "number": True},
+        "else": {"path": "@.ms", **us, "default": 0}, "word": "@.top", "void": {"path": "@.ms", "null": ["fast"], **us},
+        "double": "%twice"}}
+    file.write_text(json.dumps({**MAPPING, "records": [rule]}))
+    good = {"h": "a", "ms": 1, "top": 9, "n": 5, "m": 4, "all": [1, "*", 3], "p": "PT1S", "len": 2, "in": "seconds"}
+    bad = {"h": "b", "ms": "fast", "top": "9ms", "n": 5, "m": "four", "all": ["*"], "q": "1s", "len": 2, "in": "furlongs"}
+    text = json.dumps({"at": 1, "c": [good, bad]}) + json.dumps({"at": 2, "c": [{**bad, "h": ["none"]}, {**good, "ms": "slow", "n": "x"}]})
+    sample.write_text(text)
+    out, _ = ctl("try", str(file), "--context", "site=x", str(sample), code=1)
+    records, _ = blocks(out)
+    assert [len(record) for record in records] == [19, 12, 14] and records[1]["delay.twoway.icmp.us.max"] == "9ms"
+    lines = out.splitlines()
+    at = lines.index("Values that are none for a metric, which is left out or stays a text:")
+    metrics = "records[0].metrics."
+    assert lines[at + 1:at + 9] == [
+        f'  @.ms  in {metrics}delay.twoway.icmp.us.mean: expected a number, found "fast", in record 2, and the like in 1 more',
+        f'  @.top  in {metrics}delay.twoway.icmp.us.max: expected a number, since its name tells a unit, found "9ms", in record 2',
+        f'  @.m  in {metrics}lost.sub[1]: expected a number, found "four", in record 2',
+        f'  @.all[*]  in {metrics}rtt.us.mean: expected a number, found "*", in record 2',
+        f'  @.p or @.q  in {metrics}rtt.us.min: expected a duration as ISO 8601 writes it, found "1s", in record 2',
+        f'  @.in  in {metrics}rtt.us.max.unit[0]: expected a unit that "units" has, found "furlongs", in record 2',
+        '  @.n  in records[0].let.twice: expected a number, found "x", in record 3',
+        f'  @.n  in {metrics}lost.sub[0]: expected a number, found "x", in record 3']
+    assert f'  @.ms  in {metrics}void: expected a number, found "slow", in record 3' in lines
+    assert lines[-2] == f"{sample} by {file}: 2 documents, 3 records, 1 fault"
+    out, err = ctl("try", str(file), "--output", "json", str(sample), code=1)
+    assert len(json.loads(out)) == 3 and "Values that are none" in err
 
 
 @pytest.mark.parametrize("folder", ["dig-text", "iperf3-tcp", "blackbox-icmp", "telegraf-influx", "mtr"])
@@ -240,7 +291,7 @@ def test_graded_by_another_document(ctl, mapping, tmp_path):
         {"gradeName": "other", "appliesTo": {"recordType": "http"}, "gradingRules": []}]}))
     out, _ = ctl("try", mapping, "--grading", str(grading), text='{"host": "h", "ms": 1} {"host": "h", "ms": 2}')
     assert [record["(grade)"] for record in blocks(out)[0]] == ["mine 3", "mine ungraded"]
-    assert f"graded by {grading}; " in out
+    assert out.endswith(f"graded by {grading}\n")
     grading.write_text('{"grading": 7}')
     assert "grading.json: grading: expected" in ctl("try", mapping, "--grading", str(grading), text="{}", code=1)[1]
 
@@ -300,7 +351,11 @@ def test_with_a_set_that_does_not_run(one, build_dir, mapping, tmp_path):
         done = ezrepo(one.state, build_dir, "list")
         assert done.returncode == 0 and "\nour-own " in done.stdout
         done = ezrepo(one.state, build_dir, "try", "our-own", text='{"host": "h", "at": 1}')
-        assert done.returncode == 0 and f"graded by {one.state}/schemas/grading/default.json" in done.stdout
+        assert done.returncode == 0 and done.stdout.endswith(
+            f"graded by {one.state}/schemas/grading/default.json, since the set does not tell the grading in force\n"), done
+        assert "GetGrading" in done.stderr or "connect" in done.stderr
+        done = ezrepo(one.state, build_dir, "try", "our-own", "--output", "json", text='{"host": "h", "at": 1}')
+        assert done.returncode == 0 and "connect" not in done.stderr
         one.configure(stored={"grading_default": str(grading)})
         done = ezrepo(one.state, build_dir, "try", "our-own", text='{"host": "h", "at": 1}')
         assert done.returncode == 0 and "mine ungraded" in done.stdout and f"graded by {grading}" in done.stdout
@@ -349,3 +404,25 @@ def test_a_set_that_runs_reads_them_at_a_reload(build_dir, tmp_path):
             os.chmod(own, 0o644)
         one.cmd("reload")
         send("192.0.2.83")
+
+
+def test_a_set_that_runs_grades_by_what_is_in_force(build_dir, tmp_path):
+    """A trial says which grading that is, by its version; another one can be named."""
+    def grading(name, limit):
+        file = tmp_path / f"{name}.json"
+        file.write_text(json.dumps({"grading": [{"gradeName": name, "appliesTo": {"recordType": "ping"}, "gradingRules": [
+            {"grade": 3, "if": [{"metric": "delay.twoway.icmp.us.mean", "rel": "<", "limit": limit}]}]}]}))
+        return str(file)
+
+    with running_set(build_dir) as one:
+        (tmp_path / "own.json").write_text(json.dumps(MAPPING))
+        sample = tmp_path / "sample.json"
+        sample.write_text('{"host": "h", "ms": 1, "at": 1}')
+        trial = ["format", "try", str(tmp_path / "own.json"), str(sample)]
+        assert one.cmd(*trial).stdout.endswith("graded by version 1, the grading in force\n")
+        one.cmd("grading", "set", grading("mine", 2000))
+        out = one.cmd(*trial).stdout
+        assert blocks(out)[0][0]["(grade)"] == "mine 3" and out.endswith("graded by version 2, the grading in force\n")
+        other = grading("other", 500)
+        out = one.cmd(*trial, "--grading", other).stdout
+        assert blocks(out)[0][0]["(grade)"] == "other ungraded" and out.endswith(f"graded by {other}\n")

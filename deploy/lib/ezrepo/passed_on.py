@@ -96,11 +96,22 @@ def _format_arguments(directory: str, verb: str) -> List[str]:
             arguments += ["--record-types", folder]
     if verb == "try":
         grading = str(state.config().get("stored", {}).get("grading_default") or "")
-        arguments += ["--grading", grading] if grading else []
+        arguments += ["--grading-default", grading] if grading else []
         for name, value in state.config().get("ingestd", {}).items():
             if name.startswith(("max_", "body_")) and isinstance(value, int):
                 arguments += ["--limit", f"{name}={value}"]
     return arguments
+
+
+def _in_force(own: argparse.Namespace, rest: List[str]) -> List[str]:
+    """For ezrepoctl's trial of a format: of whom it learns the grading in force; nothing where there is no set, or who asks
+    may not ask it."""
+    if rest[0] != "try" or not State(own.state).exists:
+        return []
+    try:
+        return [*gateway_arguments(opened(own.state), own.client), "--timeout", "10"]
+    except Failure:
+        return []
 
 
 def deliverer(directory: str) -> List[str]:
@@ -176,7 +187,7 @@ def run(command: str, arguments: List[str]) -> NoReturn:
     elif command == "types" and rest[:1] == ["adopt"]:
         rest += ["--run-dir", opened(own.state).endpoint_folder("store")]
     elif command == "format" and rest:
-        call, rest = call + rest[:1] + _format_arguments(own.state, rest[0]), rest[1:]
+        call, rest = call + rest[:1] + _format_arguments(own.state, rest[0]) + _in_force(own, rest), rest[1:]
     elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
