@@ -156,6 +156,13 @@ def test_counters_become_metrics(build_dir):
     assert len({metric for metric, _, _ in about}) == len(about)  # also where several processes have it
 
 
+def test_tests_that_are_named_can_be_run(build_dir):
+    """`meson test -C BUILD NAME` in the tests' page names a test."""
+    named = re.findall(r"meson test -C BUILD (\w+)`", read("tests", "README.md"))
+    listed = subprocess.run(["meson", "test", "-C", build_dir, "--no-rebuild", "--list"], capture_output=True, text=True, check=True).stdout
+    assert len(named) >= 3 and not set(named) - {line.rpartition(" / ")[2] for line in listed.splitlines()}
+
+
 @pytest.mark.parametrize("folder", [*PROCESSES, "ctl", "common", "schemas", "tests", "deploy"])
 def test_folder_has_a_page(folder):
     text = read(folder, "README.md")
