@@ -38,7 +38,8 @@ static bool is_of_a_word(char c)
  */
 static bool has_credentials(struct slice text)
 {
-    for (size_t i = 0; i < text.len; i++) {
+    bool path = slice_starts(text, "@.") || slice_starts(text, "@["); /* of a mapping */
+    for (size_t i = path; i < text.len; i++) {
         if (text.at[i] == '@' || (text.at[i] == '=' && i > 0 && is_of_a_word(text.at[i - 1]))) {
             return true;
         }

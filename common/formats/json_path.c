@@ -235,6 +235,12 @@ int json_steps_read(const struct document_place *at, struct arena *a, struct sli
                     struct json_path *path)
 {
     struct path_reader r = {.at = at, .arena = a};
+    if (json_path_is(text)) {
+        document_fault(at,
+                       "expected steps from each element, such as .rtt or [0], found a path, %s",
+                       DOCUMENT_SHOWN(text));
+        return -1;
+    }
     return begin(&r, text, path) == -1 ? -1 : read_steps(&r, path);
 }
 

@@ -104,6 +104,9 @@ static const struct {
     {METRIC("\"$.a[?b~3]\""), "records[0].metrics.m: expected one of < > = !="},
     {METRIC("\"$.a[?b<x]\""), "records[0].metrics.m: expected a number behind < and >"},
     {METRIC("\"$a\""), "records[0].metrics.m: expected .key or ["},
+    {METRIC("{\"agg\": \"min\", \"of\": \"$.a[*]\", \"value\": \"@.b\"}"),
+     "metrics.m.value: expected steps from each element, such as .rtt or [0], found a path, "
+     "\"@.b\""},
     {METRIC("\"%\""), "records[0].metrics.m: expected a name"},
     {METRIC("\"%nobody\""),
      "records[0].metrics.m: expected a name that let or remember sets, found \"nobody\""},
