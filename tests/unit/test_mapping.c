@@ -105,7 +105,8 @@ static const struct {
     {METRIC("\"$.a[?b<x]\""), "records[0].metrics.m: expected a number behind < and >"},
     {METRIC("\"$a\""), "records[0].metrics.m: expected .key or ["},
     {METRIC("{\"agg\": \"min\", \"of\": \"$.a[*]\", \"value\": \"@.b\"}"),
-     "metrics.m.value: expected steps from each element, such as .rtt or [0], found a path, "
+     "records[0].metrics.m.value: expected steps from each element, such as .rtt or [0], found a "
+     "path, "
      "\"@.b\""},
     {METRIC("\"%\""), "records[0].metrics.m: expected a name"},
     {METRIC("\"%nobody\""),
