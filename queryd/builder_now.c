@@ -114,7 +114,8 @@ static void add_shares(struct builder *b)
     builder_add(b, ")");
 }
 
-/* Values that explain; place 0 is all there is. */
+/* Values that explain; place 0 is all there is. Of each place the numbers of bad ones by name and
+ * value, to be looked up. */
 static void add_groups(struct builder *b)
 {
     builder_add(b,
@@ -123,11 +124,17 @@ static void add_groups(struct builder *b)
                 " LEFT JOIN shares t USING (grade_id, place, value)"
                 " UNION ALL SELECT grade_id, 0, '', series, bad FROM whole WHERE bad >= " LEAST
                 "%s) AS v JOIN whole z USING (grade_id) WHERE v.bad * 10 >= v.series * 9"
-                " AND (z.bad - v.bad) * 2 <= z.series - v.series)",
+                " AND (z.bad - v.bad) * 2 <= z.series - v.series),"
+                " maps AS MATERIALIZED (SELECT place, jsonb_object_agg(grade_id || ' ' || value,"
+                " bad) AS map FROM groups GROUP BY place)",
                 b->q->each == 1 ? " AND false" : "");
 }
 
-/* Each bad pair with the place of its group: that with the most bad ones, the first of equals. */
+/*
+ * Each bad pair with the place of its group: that with the most bad ones, the first of equals. They
+ * are looked up in maps: to join seven dimensions, most of which have no group, takes longer.
+ * OFFSET has each looked up once.
+ */
 static void add_assigned(struct builder *b)
 {
     builder_add(b, ", assigned AS NOT MATERIALIZED (SELECT b.*, CASE greatest(");
@@ -140,16 +147,13 @@ static void add_assigned(struct builder *b)
     }
     builder_add(b, " END AS place FROM (SELECT b.*");
     for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
-        builder_add(b, ", g%u.bad AS g%u", i, i);
-    }
-    builder_add(b, " FROM bad b");
-    for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
+        const char *map = "SELECT map FROM maps WHERE place =";
         builder_add(b,
-                    " LEFT JOIN groups g%u ON g%u.place = %u AND g%u.grade_id = b.grade_id"
-                    " AND g%u.value = %s%s",
-                    i, i, i, i, i, i == 0 ? "" : "b.", i == 0 ? "''" : name_at(i));
+                    ", CASE WHEN EXISTS (%s %u) THEN ((%s %u) ->> (grade_id || ' ' || %s))::bigint"
+                    " END AS g%u",
+                    map, i, map, i, i == 0 ? "''" : name_at(i), i);
     }
-    builder_add(b, " OFFSET 0) AS b)");
+    builder_add(b, " FROM bad b OFFSET 0) AS b)");
 }
 
 /* Groups that have enough left, with what all of them share, and who is in none of them. */

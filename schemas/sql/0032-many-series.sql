@@ -27,3 +27,4 @@ BEGIN
             USING greatest(since, span.first), least(until, span.after), reaching, of_series;
     END LOOP;
 END $$;
+ALTER FUNCTION counted_records SET search_path = ezrepo; -- as 0014-any-search-path.sql has it

@@ -723,6 +723,10 @@ def test_the_reading_role_reads_everything_and_writes_nothing(stored, cluster):
         cursor.execute("SELECT ezrepo.as_number('12e-1'), ezrepo.record_digest('2026-01-01', NULL, ARRAY['a'], ARRAY['1'])"
                        " = ezrepo.record_digest('2026-01-01', NULL, ARRAY['a'], ARRAY['1.0'])")
         assert cursor.fetchall() == [(decimal.Decimal("1.2"), True)]
+        for of_series in ("NULL", "ARRAY(SELECT id FROM ezrepo.series)"):
+            cursor.execute("SELECT sum(records) FROM ezrepo.counted_records(ARRAY(SELECT hour FROM ezrepo.measured_hour),"
+                           f" '-infinity', 'infinity', '-infinity', {of_series})")
+            assert cursor.fetchall() == [(3,)]
         cursor.execute("SET search_path = ezrepo")
         for statement in ("INSERT INTO grade_name VALUES (9, 'x')", "DELETE FROM measurement", "DROP TABLE event"):
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
