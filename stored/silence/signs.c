@@ -162,6 +162,9 @@ static int tell(struct store *s, const struct signs_ingestd *g, struct signs_pro
     }
     p->told_absent = absent;
     p->noted = true;
+    if (!absent) {
+        silence_door_open(s->silence);
+    }
     return 0;
 }
 
@@ -237,6 +240,7 @@ static int give_up(struct store *s, int64_t now_us)
         return -1;
     }
     forget_given_up(now_us, false);
+    silence_door_open(s->silence);
     return 0;
 }
 

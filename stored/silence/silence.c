@@ -289,6 +289,11 @@ void silence_absence_known(struct silence *s)
     s->again = true;
 }
 
+void silence_door_open(struct silence *s)
+{
+    subjects_hurry_put_off(&s->all);
+}
+
 /* What those that are noted are asked about takes turns with all else, and takes a quarter of the
  * time at most. */
 static bool again_is_due(const struct silence *s, int64_t clock_us)

@@ -71,6 +71,9 @@ void silence_expected_changed(struct silence *s, const PGresult *series);
 /* An absence came to be known, and silences that it may prove wrong are in silence_again. */
 void silence_absence_known(struct silence *s);
 
+/* Somebody is there again, or is not waited for any more: who was put off is looked at. */
+void silence_door_open(struct silence *s);
+
 /* Called now and then while the database is there, between flushes. 0, or -1: the database; then
  * all is read again, some seconds later. */
 int silence_go_on(struct silence *s);

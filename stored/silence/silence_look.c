@@ -11,7 +11,6 @@
 
 #define US_PER_S  INT64_C(1000000)
 #define MINUTE_US (60 * US_PER_S)
-#define WAIT_US   (5 * US_PER_S) /* while something is absent */
 
 static uint32_t seconds_of(int64_t us)
 {
@@ -99,7 +98,7 @@ static void decide(struct silence *s, struct silence_look *l, struct silence_sta
     }
     int64_t from_us = told_from(&state);
     if (from_us == INT64_MAX || signs_absent(state.ingestd, state.door)) {
-        subjects_schedule(&s->all, subject, l->as_of_us + WAIT_US);
+        subjects_put_off(&s->all, subject, l->as_of_us);
     } else if (from_us > l->as_of_us) {
         subjects_schedule(&s->all, subject, from_us < bound_us ? from_us : bound_us);
     } else if (is_later) { /* the end is known already */

@@ -13,6 +13,9 @@
 #define NO_MINUTE   INT32_MIN
 #define LATE_US     (INT64_MAX / 4)
 
+#define PUT_OFF_US   (5 * US_PER_S)
+#define PUT_OFF_MOST 7 /* ten minutes */
+
 /* Numbers of series are dense enough for pages of them. */
 struct subject_page {
     UT_hash_handle hh;
@@ -173,6 +176,36 @@ void subjects_hurry(struct subjects *all, struct silence_subject *s)
     subjects_schedule(all, s, INT64_MIN);
 }
 
+void subjects_put_off(struct subjects *all, struct silence_subject *s, int64_t as_of_us)
+{
+    subjects_schedule(all, s, as_of_us + (PUT_OFF_US << s->put_off));
+    s->put_off = (uint8_t)(s->put_off + (s->put_off < PUT_OFF_MOST));
+}
+
+static void hurry_put_off(struct subjects *all, struct silence_subject *s)
+{
+    if (s->put_off > 0 && s->silence == 0) {
+        subjects_hurry(all, s);
+    }
+    s->put_off = 0;
+}
+
+void subjects_hurry_put_off(struct subjects *all)
+{
+    struct subject_page *page, *next_page;
+    struct probe *p, *next_probe;
+    HASH_ITER(hh, all->pages, page, next_page)
+    {
+        for (uint32_t i = 0; i < PAGE_SERIES; i++) {
+            hurry_put_off(all, &page->series[i]);
+        }
+    }
+    HASH_ITER(hh, all->probes, p, next_probe)
+    {
+        hurry_put_off(all, &p->subject);
+    }
+}
+
 /* Of several places of one the earliest holds; who became due later meanwhile goes back. */
 struct silence_subject *subjects_due(struct subjects *all, int64_t until_us)
 {
@@ -226,6 +259,7 @@ void subjects_heard(struct subjects *all, struct silence_subject *s, int64_t sta
         }
     }
     s->heard = true;
+    s->put_off = 0;
     s->minute = minute > s->minute ? minute : s->minute;
     s->last_us = end_us > s->last_us ? end_us : s->last_us;
     s->last_us = s->last_us > LATE_US ? LATE_US : s->last_us;

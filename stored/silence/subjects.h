@@ -37,6 +37,7 @@ struct silence_subject {
     uint32_t e_s, low_s; /* seconds, rounded down: see above */
     uint32_t noted;      /* its place in what a flush notes, from 1 on; 0: none */
     int8_t holds;        /* how many more distances e_s outlives; -1: low_s is what holds */
+    uint8_t put_off;     /* so often since it was heard of, as its door was closed */
     bool waits;          /* for its probe */
     bool retired;        /* the silence that has not ended is */
     bool heard;          /* since the look that is under way began: a record came; */
@@ -107,6 +108,11 @@ void subject_doubted(const struct subjects *all, struct silence_subject *s);
 void subjects_schedule(struct subjects *all, struct silence_subject *s, int64_t due_us);
 /* The same at once, before all others. */
 void subjects_hurry(struct subjects *all, struct silence_subject *s);
+
+/* Its door is closed as of then: it is looked at again some time later, twice as long each time. */
+void subjects_put_off(struct subjects *all, struct silence_subject *s, int64_t as_of_us);
+/* Doors may be open again: all that were put off are looked at. */
+void subjects_hurry_put_off(struct subjects *all);
 
 /* The next that is due by then, out of the queue, to be scheduled again; NULL: none is. */
 struct silence_subject *subjects_due(struct subjects *all, int64_t until_us);

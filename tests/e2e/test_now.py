@@ -203,7 +203,7 @@ def sees(criteria):
     return [one.get(name, "*") for one in criteria for name in DIMENSIONS]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_series_and_facets_are_what_the_records_say(stored, queryd, seed):
     rng = random.Random(seed)
     world, sender = World(now_us()), stored.sender()
@@ -228,7 +228,7 @@ def test_series_and_facets_are_what_the_records_say(stored, queryd, seed):
     check_store(stored)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_now_is_what_the_records_say(stored, queryd, seed):
     """Some destinations, a source, a path fail for all or nearly all; the rest fails at random."""
     rng = random.Random(seed)
@@ -330,11 +330,11 @@ def test_facets_are_cut(stored, queryd):
     assert queryd.ask(FACETS, facet="dst").message == "facet.dimension: expected one of type content probe source dest path, found \"dst\""
 
 
-@pytest.mark.parametrize("kind", [SERIES, FACETS, NOW])
-def test_now_is_now(stored, queryd, kind):
+def test_now_is_now(stored, queryd):
     stored.sender().commit([Record(now_us())])
-    assert queryd.ask(kind, since=1).message == "when: expected past ... future, since this is about now"
-    assert queryd.ask(kind, since=1, instant=1).status == INVALID
-    answer = queryd.ask(kind, grade="nosuch")
-    assert answer.status == INVALID and answer.message.startswith("select.grade: expected \"all\" or one of: ")
-    assert queryd.ask(kind, grade="overall").status == OK
+    for kind in (SERIES, FACETS, NOW):
+        assert queryd.ask(kind, since=1).message == "when: expected past ... future, since this is about now"
+        assert queryd.ask(kind, since=1, instant=1).status == INVALID
+        answer = queryd.ask(kind, grade="nosuch")
+        assert answer.status == INVALID and answer.message.startswith("select.grade: expected \"all\" or one of: ")
+        assert queryd.ask(kind, grade="overall").status == OK

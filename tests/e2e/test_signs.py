@@ -42,64 +42,55 @@ class Teller:
         self.context.destroy(linger=0)
 
 
-def go_on(seconds, *tellers):
-    for _ in range(round(seconds * 4)):
+def tell_until(stored, what, *tellers):
+    """These are heard of until it is so."""
+    def is_so():
         for teller in tellers:
             teller.tell()
-        time.sleep(0.25)
+        return what()
+    stored.wait(is_so)
+
+
+def all_heard(stored, *tellers, least=2):
+    """Whatever follows from what they say is told by now: the note is written behind it."""
+    tell_until(stored, lambda: stored.counter("signs.received") >= least, *tellers)
+    tell_until(stored, lambda: stored.note("signs"), *tellers)
 
 
 def test_absences_are_told_once(make_stored):
     stored = make_stored().start()
     one, other = Teller(stored), Teller(stored)
-    go_on(1, one, other)
-    stored.wait(lambda: "all present" in stored.note("signs"))
-    assert stored.counter("signs.ingestds") == 2
+    tell_until(stored, lambda: "all present" in stored.note("signs") and stored.counter("signs.ingestds") == 2, one, other)
     # The other one cannot be heard, nor the gateway of this one; stored is killed meanwhile.
     one.gateway_us = now_us()
-    go_on(6.5, one)
+    tell_until(stored, lambda: len(stored.sql(ENTRIES)) == 2, one)
     entries = stored.sql(ENTRIES)
     assert sorted((kind, detail["ingestd"], detail["process"]) for kind, detail in entries) == \
         sorted([("absence", one.name, "mplane-gw"), ("absence", other.name, "ingestd")])
     assert all(set(detail) == {"ingestd", "process", "since"} for _, detail in entries)
-    assert "absent: " in stored.note("signs")
     stored.stop(signal.SIGKILL)
     stored.start()
-    go_on(1.5, one)
-    assert stored.sql(ENTRIES) == entries
+    tell_until(stored, lambda: stored.counter("signs.absent") == 2, one)
+    assert stored.sql(ENTRIES) == entries and "absent: " in stored.note("signs")
     # The other one was there all the time; the gateway was not.
     now = now_us()
     one.missed, one.gateway_us = [(1, one.gateway_us, now)], None
-    go_on(1, one, other)
+    tell_until(stored, lambda: len(stored.sql(ENTRIES)) == 4, one, other)
     told = stored.sql(ENTRIES)[2:]
     assert sorted((kind, detail["process"], "from" in detail) for kind, detail in told) == \
         [("presence", "ingestd", False), ("presence", "mplane-gw", True)]
     assert stored.sql(ABSENCES) == [(one.name, "mplane-gw", *one.missed[0][1:])]
     # Who starts anew within five seconds was not told, and missed something all the same: told once, whoever is killed.
     one.missed.append((0, now - 3 * SECOND, now - SECOND))
-    go_on(1, one, other)
+    tell_until(stored, lambda: len(stored.sql(ENTRIES)) == 5, one, other)
     stored.stop(signal.SIGKILL)
     stored.start()
-    go_on(1, one, other)
+    all_heard(stored, one, other, least=4)
     told = stored.sql(ENTRIES)[4:]
     assert [(kind, detail["process"], detail["ingestd"]) for kind, detail in told] == [("presence", "ingestd", one.name)]
     assert len(stored.sql(ABSENCES)) == 2
     for teller in (one, other):
         teller.close()
-
-
-def test_stored_that_stands_still_takes_nobody_for_absent(make_stored):
-    stored = make_stored().start()
-    one = Teller(stored)
-    go_on(1, one)
-    os.kill(stored.process.pid, signal.SIGSTOP)
-    go_on(6.5, one)
-    os.kill(stored.process.pid, signal.SIGCONT)
-    go_on(1, one)
-    assert stored.sql(ENTRIES) == [] and stored.counter("signs.received") > 20
-    one.socket.send(b"nothing")
-    stored.wait(lambda: stored.counter("signs.malformed") == 1)
-    one.close()
 
 
 def test_a_clock_that_was_put_forward_leaves_no_absence_to_come(make_stored):
@@ -110,7 +101,7 @@ def test_a_clock_that_was_put_forward_leaves_no_absence_to_come(make_stored):
         stored.sql("INSERT INTO absence VALUES (%s, %s, to_timestamp(0) + %s * interval '1 microsecond',"
                    " to_timestamp(0) + %s * interval '1 microsecond')", one.name, process, begin, end)
     one.missed = [(1, now - SECOND, now + year)]
-    go_on(1.5, one)
+    all_heard(stored, one)
     (ingestd, process, begin, end), = stored.sql(ABSENCES)
     assert (ingestd, process, begin) == (one.name, "ingestd", now - 9 * SECOND) and now <= end <= now_us()
     assert stored.sql(ENTRIES) == [] and stored.counter("signs.malformed") == 0
@@ -134,13 +125,13 @@ def test_what_is_not_acknowledged_holds_the_moment_up(start):
     ingestd.send(result())
     before = now_us()
     batch = ingestd.batch()
-    held = heard.until(lambda sign: sign["now_us"] > before + 2.5 * SECOND)
+    held = heard.until(lambda sign: sign["now_us"] > before + 1.5 * SECOND)
     assert held["until_us"] <= before
     ingestd.acknowledge(batch.sequence)
-    heard.until(lambda sign: sign["until_us"] > before + 2.5 * SECOND)
+    heard.until(lambda sign: sign["until_us"] > before + 1.5 * SECOND)
 
 
-def test_ingestd_tells_when_it_was_not_there(start):
+def test_who_was_not_there_and_who_stood_still(start, make_stored):
     ingestd = start()
     heard = Heard(ingestd)
     last = heard.newest()["now_us"]
@@ -162,18 +153,30 @@ def test_ingestd_tells_when_it_was_not_there(start):
     sign = heard.until(lambda sign: len(sign["processes"]) == 2)
     assert absences(sign)[1:] == [("ingest-gw", now, now + 2)] and sign["last_us"][1] == now + 3
     # One that is silent holds the moment up until it counts as absent.
-    sign = heard.until(lambda sign: sign["now_us"] > now + 3 * SECOND)
+    sign = heard.until(lambda sign: sign["now_us"] > now + 1.5 * SECOND)
     assert sign["until_us"] <= now + 3
-    heard.until(lambda sign: sign["until_us"] > now + 3)
-    # Who stands still was not there either.
-    os.kill(again.process.pid, signal.SIGSTOP)
+    # Who stands still was not there; stored that does takes nobody for absent.
+    stored = make_stored().start()
+    one = Teller(stored)
+    all_heard(stored, one)
+    for process in (again.process, stored.process):
+        os.kill(process.pid, signal.SIGSTOP)
     stopped = now_us()
-    time.sleep(6)
-    os.kill(again.process.pid, signal.SIGCONT)
+    time.sleep(5.5)
+    for _ in range(20):
+        one.tell()
+    for process in (again.process, stored.process):
+        os.kill(process.pid, signal.SIGCONT)
+    all_heard(stored, one, least=20)
+    assert stored.sql(ENTRIES) == []
+    one.socket.send(b"nothing")
+    stored.wait(lambda: stored.counter("signs.malformed") == 1)
+    one.close()
     sign = heard.until(lambda sign: len(sign["absent"]) == 3)
     own = [(begin, end) for who, begin, end in absences(sign) if who == "ingestd"]
     assert len(own) == 2 and own[1][0] <= stopped and own[1][1] > stopped + 5 * SECOND
     assert "signs.break" in again.log_text()
+    heard.until(lambda sign: sign["until_us"] > now + 3)
     # All of it is there at the next start.
     again.kill()
     heard.socket.close()

@@ -84,6 +84,27 @@ def test_an_absence_that_becomes_known_later_proves_it_wrong(quiet):
     assert microseconds(since) == base + 40 * MINUTE + US
 
 
+def test_who_comes_by_a_closed_door_is_looked_at_seldom(quiet):
+    judged, base = quiet
+
+    def tell(gateway_s):
+        now = now_us()
+        judged.push.send(pack(SIGNS, judged.sender.instance, now, now, judged.model.until, ["ingestd", "mplane-gw"],
+                              [now, now - gateway_s * US], [], [], []))
+
+    def settle(until):
+        judged.model.until = until
+        judged.stored.wait(lambda: tell(9) or judged.sign() or judged.stored.counter("silence.as_of") == until // US)
+    judged.stored.wait(lambda: tell(9) or judged.stored.counter("signs.absent") == 1)
+    looked = judged.stored.counter("silences.looked")
+    for i in range(9):  # put off for 5, 10, 20, 40 s, the probe b and its series, and a's
+        settle(base + 50 * MINUTE + i * 6 * US)
+    assert judged.stored.counter("silences.looked") - looked <= 12
+    assert judged.stored.sql("SELECT 1 FROM feed WHERE probe = 'b'") == []
+    # It is there again: at once.
+    judged.stored.wait(lambda: tell(0) or judged.sign() or judged.stored.sql("SELECT kind FROM feed WHERE probe = 'b'") == [("silence",)])
+
+
 def test_what_was_dropped_proves_nothing_wrong(make_judged):
     """Of the records by which it was told some are gone: by those that are left it would not be expected at all."""
     judged = make_judged()
