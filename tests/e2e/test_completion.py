@@ -21,7 +21,7 @@ def _said(build_dir):
 
 
 @pytest.mark.parametrize("words, expected", [
-    (["r"], {"records", "rejected", "reload", "restart", "role", "rebuild"}),
+    (["r"], {"reader", "records", "rejected", "reload", "restart", "role", "rebuild"}),
     (["--state", "/x", "que"], {"query"}),
     (["role", "a"], {"add", "allow"}),
     (["pki", "s"], {"sign", "server"}),

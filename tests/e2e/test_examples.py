@@ -56,6 +56,7 @@ NOT_RUN = {
     ("docs/operations.md", "source deploy/completion/ezrepo.bash"): "test_completion.py has it complete",
     ("docs/operations.md", "fping -q -c 10 -f hosts 2>&1 | ezrepo send --format fping-text -"):
         "needs hosts of one's own; test_real_tools.py has some",
+    ("docs/sql.md", "ezrepo reader add grafana"): "needs Grafana; test_sql.py adds another reader",
     ("docs/operations.md", "scrape_configs:"): "test_webd.py runs a Prometheus so",
     ("docs/operations.md", "ezrepo init --state /var/lib/ezrepo --classifyd 2"): "the set of this test is made so",
     ("docs/operations.md", "2026-11-21T20:10:35.123456Z audit mplane-gw[0] request identity=\"org.example.ann\" "
@@ -210,8 +211,8 @@ def test_what_may_differ(shown, printed, exact, expected):
 
 def is_question(command: str) -> bool:
     """Whether it can be asked again, until what was sent before is stored, or ready."""
-    return re.match(r"(deploy/)?ezrepo (query|periods|events|records|timeline|grid|buckets|why|status|ledger)\b", command) is not None \
-        or '"redemption"' in command
+    return re.match(r"(deploy/)?ezrepo (query|periods|events|records|timeline|grid|buckets|why|status|check|sql|ledger)\b", command) is not None \
+        or '"redemption"' in command or "/healthz" in command
 
 
 class Terminal:
@@ -300,7 +301,7 @@ def as_a_host_turns_bad(one: EzrepoSet) -> None:
 
 
 PREPARED: Dict[str, Callable[[EzrepoSet], None]] = {"README.md": as_the_quickstart_measures,
-                                                    "docs/operations.md": as_a_host_turns_bad}
+                                                    "docs/operations.md": as_a_host_turns_bad, "docs/sql.md": as_a_host_turns_bad}
 
 
 @pytest.mark.parametrize("page", SESSIONS)

@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, Callable, List
 
-from . import (accounts, check, completion, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, rejected, status, uninstall,
+from . import (accounts, check, completion, initialise, ledger, lifecycle, lock, manager, output, passed_on, pki, readers, rejected, status, uninstall,
                upgrade, why)
 from .errors import Usage
 from .output import say
@@ -93,6 +93,26 @@ def cmd_logs(state: State, args: argparse.Namespace) -> int:
     return lifecycle.show_logs(state, args.process, args.lines, args.follow)
 
 
+def cmd_sql(state: State, args: argparse.Namespace) -> int:
+    return readers.psql(state, args.words)
+
+
+def cmd_reader_add(state: State, args: argparse.Namespace) -> int:
+    say(readers.add(state, args.user))
+    return 0
+
+
+def cmd_reader_remove(state: State, args: argparse.Namespace) -> int:
+    readers.remove(state, args.user)
+    return 0
+
+
+def cmd_reader_list(state: State, _: argparse.Namespace) -> int:
+    for user in readers.listed(state):
+        say(user)
+    return 0
+
+
 def _tell_gateway(state: State) -> int:
     """Has the servers that run read their configuration, certificates and revocations, and says what came of it. 1 when
     one refused them."""
@@ -168,7 +188,7 @@ def cmd_rejected_replay(state: State, args: argparse.Namespace) -> int:
 
 
 # What writes in the state directory, or in what a running set has of it: one at a time.
-WRITING = (cmd_up, cmd_down, cmd_restart, cmd_reload, cmd_scale, cmd_pki_issue, cmd_pki_sign, cmd_pki_server,
+WRITING = (cmd_reader_add, cmd_reader_remove, cmd_up, cmd_down, cmd_restart, cmd_reload, cmd_scale, cmd_pki_issue, cmd_pki_sign, cmd_pki_server,
            cmd_pki_revoke, cmd_upgrade_cluster)
 
 
@@ -221,6 +241,8 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("process", nargs="?", default="")
     sub.add_argument("-f", "--follow", action="store_true", help="go on as they grow")
     sub.add_argument("-n", "--lines", type=_natural, default=20, metavar="N", help="how many lines (20)")
+    add("sql", cmd_sql, "psql on the store, as the role that reads; what stands behind it is psql's")
+    _add_reader(add, commands)
     sub = add("upgrade-cluster", cmd_upgrade_cluster, "the private cluster by a newer PostgreSQL, while the set is down")
     sub.add_argument("--to", type=int, default=0, metavar="N", help="its major version (the newest one installed)")
     sub.add_argument("--check", action="store_true", help="only say whether it could be done")
@@ -321,6 +343,17 @@ def _add_rejected(add: Callable[..., argparse.ArgumentParser], commands: Any) ->
     _add_as(sub)
 
 
+def _add_reader(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
+    group = commands.add_parser("reader", help="users of this machine that may read the store by SQL, as Grafana's: add, list, remove",
+                                description="Users of this machine that may read the store by SQL.")
+    under = group.add_subparsers(dest="reader_command", metavar="COMMAND", required=True)
+    sub = add("add", cmd_reader_add, "let a user read", under)
+    sub.add_argument("user", metavar="USER")
+    add("list", cmd_reader_list, "who may", under)
+    sub = add("remove", cmd_reader_remove, "let a user read no more", under)
+    sub.add_argument("user", metavar="USER")
+
+
 def _add_pki(add: Callable[..., argparse.ArgumentParser], commands: Any) -> None:
     group = commands.add_parser("pki", help="certificates: issue, sign, revoke, server, list",
                                 description="The set's own certificate authority.")
@@ -366,9 +399,20 @@ def complete(words: List[str]) -> int:
     return 0
 
 
+def _with_words_apart(arguments: List[str], at: int) -> argparse.Namespace:
+    """Of `sql`, behind whose own options all is psql's, options as well."""
+    end = at + 1
+    while end < len(arguments) and arguments[end].startswith("--state"):
+        end += 1 if "=" in arguments[end] else 2
+    own = end < len(arguments) and arguments[end] in ("-h", "--help")
+    args = _parser().parse_args(arguments[:end + 1] if own else arguments[:end])
+    args.words = arguments[end:]
+    return args
+
+
 def run(arguments: List[str], at: int) -> int:
     """A command whose name stands there; its exit code."""
-    args = _parser().parse_args(arguments)
+    args = _with_words_apart(arguments, at) if arguments[at:at + 1] == ["sql"] else _parser().parse_args(arguments)
     directory = getattr(args, "state", default_directory())
     if args.run in (cmd_init, cmd_uninstall, cmd_check):
         return int(args.run(State(directory), args))

@@ -22,6 +22,7 @@ ADMIN = "postgres"
 STORE_ROLE = "ezrepo_store"  # owns the database, writes
 QUERY_ROLE = "ezrepo_query"  # reads, as a member of READ_ROLE
 READ_ROLE = "ezrepo_read"
+READER_ROLE = "ezrepo_reader"  # of other users of the machine that may read, all of them
 
 ROLES = f"""
 CREATE ROLE {READ_ROLE} NOLOGIN;
@@ -41,6 +42,18 @@ REVOKE EXECUTE ON FUNCTION lo_creat(integer), lo_create(oid), lo_from_bytea(oid,
 # PostgreSQL leaves out of its log what cannot be written at once, but only where writing does not wait: supervisord's
 # pipe, the journal's socket do.
 UNWAITING = "import os, sys; os.set_blocking(1, False); os.set_blocking(2, False); os.execv(sys.argv[1], sys.argv[1:])"
+
+# Its search path finds the views and what they call.
+READER = f"""
+DO $$ BEGIN
+    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{READER_ROLE}') THEN
+        CREATE ROLE {READER_ROLE} LOGIN CONNECTION LIMIT 20 IN ROLE {READ_ROLE};
+    END IF;
+END $$;
+ALTER ROLE {READER_ROLE} SET default_transaction_read_only = on;
+ALTER ROLE {READER_ROLE} SET statement_timeout = '60s';
+ALTER ROLE {READER_ROLE} SET search_path = ezrepo;
+"""
 
 SETTINGS = """
 # Written by "ezrepo init"; from here on this file is yours.
@@ -188,12 +201,30 @@ def create(state: State) -> None:
 def let_store_see(state: State) -> None:
     """Where the cluster's files are, so that stored sees whether there is room for an upgrade of the store. Clusters of
     releases before did not; one whose settings are somebody's own may not take it, which is no reason not to start."""
-    account = cluster_account(state.account("stored"))
     try:
-        run([f"{_client_directory()}/psql", "-X", "-q", "-w", "-h", socket_directory(state), "-U", ADMIN, "-d", "postgres",
-             "-c", f"GRANT pg_read_all_settings TO {STORE_ROLE}"], account)
+        ask_admin(state, f"GRANT pg_read_all_settings TO {STORE_ROLE}")
     except Failure:
         pass
+
+
+def ask_admin(state: State, text: str) -> str:
+    """What the private cluster answers its administrator."""
+    return run([f"{_client_directory()}/psql", "-X", "-q", "-A", "-t", "-w", "-v", "ON_ERROR_STOP=1", "-h", socket_directory(state), "-U", ADMIN,
+                "-d", DATABASE, "-f", "-"], cluster_account(state.account("stored")), text)
+
+
+def make_reader(state: State) -> None:
+    ask_admin(state, READER)
+
+
+def end_readers(state: State) -> None:
+    """Connections that readers have: who still is one connects again."""
+    ask_admin(state, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{READER_ROLE}'")
+
+
+def reload(state: State) -> None:
+    """Who may be whom is read again."""
+    ask_admin(state, "SELECT pg_reload_conf()")
 
 
 def accepts(state: State) -> bool:
