@@ -2,12 +2,8 @@
 /* Messages there and back. */
 #include "ctl/access_link.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-#include "ctl/listing.h"
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define PATIENCE_MS 60000
@@ -37,8 +33,7 @@ void access_link_close(struct access_link *l)
     store_link_close(&l->link);
 }
 
-/* Sends, and waits for the answer's bytes. -1 after a complaint. */
-static int ask(struct access_link *l, struct pack *p, struct slice *answer)
+int access_link_ask(struct access_link *l, struct pack *p, struct slice *answer)
 {
     int rc;
     if (store_link_send(l->link.socket, p) == -1) {
@@ -75,7 +70,7 @@ const struct json *access_link_get(struct access_link *l, uint64_t *version)
     struct pack p;
     pack_init(&p);
     access_get_encode(&p, &request);
-    if (ask(l, &p, &answer) == -1) {
+    if (access_link_ask(l, &p, &answer) == -1) {
         return NULL;
     }
     if (access_state_decode_all(answer, l->arena, &m) == -1) {
@@ -90,8 +85,7 @@ const struct json *access_link_get(struct access_link *l, uint64_t *version)
     return access_link_tree(l, m.document);
 }
 
-/* Who types this, for the history: behind sudo the one who called it. */
-static const char *author(void)
+const char *access_link_author(void)
 {
     const char *name = getuid() == 0 ? getenv("SUDO_USER") : NULL;
     return name != NULL ? name : ctl_user();
@@ -99,15 +93,17 @@ static const char *author(void)
 
 int access_link_change(struct access_link *l, uint64_t base, char *changes, bool *refused)
 {
-    const struct access_change_message request = {
-        .id = ++l->id, .author = slice_of(author()), .base = base, .changes = slice_of(changes)};
+    const struct access_change_message request = {.id = ++l->id,
+                                                  .author = slice_of(access_link_author()),
+                                                  .base = base,
+                                                  .changes = slice_of(changes)};
     struct access_changed_message m;
     struct slice answer;
     struct pack p;
     *refused = false;
     pack_init(&p);
     access_change_encode(&p, &request);
-    int rc = ask(l, &p, &answer);
+    int rc = access_link_ask(l, &p, &answer);
     free(changes);
     if (rc == -1) {
         return -1;
@@ -133,7 +129,7 @@ int access_link_past(struct access_link *l, uint64_t before, uint64_t count,
     struct pack p;
     pack_init(&p);
     access_past_encode(&p, &request);
-    if (ask(l, &p, &answer) == -1) {
+    if (access_link_ask(l, &p, &answer) == -1) {
         return -1;
     }
     if (access_history_decode_all(answer, l->arena, m) == -1 ||
@@ -143,52 +139,4 @@ int access_link_past(struct access_link *l, uint64_t before, uint64_t count,
         return store_link_strange(&l->link);
     }
     return m->status == ANSWER_OK ? 0 : unavailable(m->message);
-}
-
-int access_link_maintain(struct access_link *l, struct maintain_message *m, const char *by,
-                         struct maintained_message *done)
-{
-    struct slice answer;
-    struct pack p;
-    m->id = ++l->id;
-    m->author = slice_of(by != NULL ? by : author());
-    pack_init(&p);
-    maintain_encode(&p, m);
-    if (ask(l, &p, &answer) == -1) {
-        return -1;
-    }
-    if (maintained_decode_all(answer, l->arena, done) == -1) {
-        return store_link_strange(&l->link);
-    }
-    return done->status == ANSWER_OK ? 0 : unavailable(done->message);
-}
-
-int access_link_expect(struct access_link *l, struct expect_message *m, const char *by,
-                       struct expected_message *done)
-{
-    struct slice answer;
-    struct pack p;
-    m->id = ++l->id;
-    m->author = slice_of(by != NULL ? by : author());
-    pack_init(&p);
-    expect_encode(&p, m);
-    if (ask(l, &p, &answer) == -1) {
-        return -1;
-    }
-    if (expected_decode_all(answer, l->arena, done) == -1) {
-        return store_link_strange(&l->link);
-    }
-    return done->status == ANSWER_OK ? 0 : unavailable(done->message);
-}
-
-int access_link_print(struct access_link *l, bool listed, struct slice entries, uint64_t number,
-                      const char *output, const char *const *columns)
-{
-    const struct json *rows = access_link_tree(l, entries);
-    if (!listed) {
-        printf("%" PRIu64 "\n", number);
-    }
-    return rows == NULL ? CTL_FAILED
-           : listed     ? listing_print(l->arena, output, rows, columns)
-                        : CTL_DONE;
 }

@@ -33,19 +33,12 @@ int access_link_change(struct access_link *l, uint64_t base, char *changes, bool
 int access_link_past(struct access_link *l, uint64_t before, uint64_t count,
                      struct access_history_message *m);
 
-/* Windows of maintenance: asks m, on behalf of who types this unless there is an author. -1 after a
- * complaint. */
-int access_link_maintain(struct access_link *l, struct maintain_message *m, const char *by,
-                         struct maintained_message *answer);
+/* Sends what was packed, which is released, and waits for the answer's bytes, which live until the
+ * next one. -1 after a complaint. */
+int access_link_ask(struct access_link *l, struct pack *p, struct slice *answer);
 
-/* The same of the list of expected series. */
-int access_link_expect(struct access_link *l, struct expect_message *m, const char *by,
-                       struct expected_message *answer);
-
-/* Prints what either answers: the entries where they were asked for, by these columns; else the
- * number of the one that was changed. The exit code. */
-int access_link_print(struct access_link *l, bool listed, struct slice entries, uint64_t number,
-                      const char *output, const char *const *columns);
+/* Who types this, for the history: behind sudo the one who called it. */
+const char *access_link_author(void);
 
 /* The JSON text as a tree in the link's arena; NULL after a complaint. */
 const struct json *access_link_tree(struct access_link *l, struct slice text);

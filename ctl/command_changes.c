@@ -186,6 +186,7 @@ static int print_line(struct arena *a, const struct feed_reader *f, const struct
     print_cell(rows, row, "grade.value", " ");
     print_cell(rows, row, "event.time", "  at ");
     print_cell(rows, row, "feed.detail", "  ");
+    print_cell(rows, row, COLUMN_MARK, "  in maintenance ");
     print_cell(rows, row, "results.repo", "  ");
     putchar('\n');
     return CTL_DONE;

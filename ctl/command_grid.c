@@ -4,6 +4,7 @@
 
 #include "ctl/criteria_command.h"
 #include "ctl/drawing.h"
+#include "schemas/capability_list.h"
 
 static struct {
     const char *rows, *columns;
@@ -26,9 +27,10 @@ static const char *shown(struct arena *a, struct slice cell)
     return cell.at == NULL ? "" : arena_printf(a, "%.*s", (int)cell.len, cell.at);
 }
 
-/* Columns of the table of rows and of that of columns. */
-#define ROW_CELLS    8
-#define COLUMN_CELLS 8
+/* Columns of the table of rows and of that of columns, with maintenance at the end of each where
+ * there is some; what is drawn stands behind it. */
+#define ROW_CELLS    9
+#define COLUMN_CELLS 9
 
 /* "2.5 %"; "" where there is no share. */
 static struct slice percent(struct arena *a, struct slice share)
@@ -45,20 +47,29 @@ static struct slice text_of(const struct json *object, const char *name)
     return node == NULL || node->type == JSON_NULL ? (struct slice){NULL, 0} : node->text;
 }
 
+#define SHARE 6 /* the place of the share in a row */
+
+/* Whether anything lies in maintenance: then something of all together does. */
+static bool is_marked(const struct mplane_rows *r)
+{
+    return r->rows > 0 && mplane_cell(r, 0, COLUMN_MARK).at != NULL;
+}
+
 static int print_rows(struct arena *a, const struct mplane_rows *r, const struct json *columns)
 {
-    const char *const headings[ROW_CELLS] = {given.rows, "worst", "last",  "records",
-                                             "rated",    "bad",   "share", given.columns};
-    static const char *const names[ROW_CELLS - 2] = {"grid.row",      "grade.worst",
-                                                     "grade.last",    "records.matched",
-                                                     "records.rated", "records.graded"};
+    const char *headings[ROW_CELLS] = {given.rows, "worst", "last",  "records",
+                                       "rated",    "bad",   "share", MARK_HEADING};
+    static const char *const names[] = {"grid.row",        "grade.worst",   "grade.last",
+                                        "records.matched", "records.rated", "records.graded"};
     struct slice *cells = arena_calloc(a, (size_t)r->rows * ROW_CELLS + 1, sizeof *cells);
+    uint32_t width = is_marked(r) ? ROW_CELLS : ROW_CELLS - 1;
     if (cells == NULL) {
         return ctl_failed("out of memory");
     }
+    headings[width - 1] = given.columns;
     for (uint32_t i = 0; i < r->rows; i++) {
-        struct slice *row = cells + (size_t)i * ROW_CELLS;
-        for (int c = 0; c < ROW_CELLS - 2; c++) {
+        struct slice *row = cells + (size_t)i * width;
+        for (int c = 0; c < SHARE; c++) {
             row[c] = mplane_cell(r, i, names[c]);
         }
         const char *drawn =
@@ -67,35 +78,38 @@ static int print_rows(struct arena *a, const struct mplane_rows *r, const struct
             return ctl_failed("expected cells of %u columns", columns->count);
         }
         row[0] = i == 0 ? slice_of("(all)") : row[0];
-        row[ROW_CELLS - 2] = percent(a, mplane_cell(r, i, "grade.share"));
-        row[ROW_CELLS - 1] = slice_of(drawn);
+        row[SHARE] = percent(a, mplane_cell(r, i, "grade.share"));
+        row[SHARE + 1] = mplane_cell(r, i, COLUMN_MARK);
+        row[width - 1] = slice_of(drawn);
     }
-    table_print_painted(stdout, headings, ROW_CELLS, cells, r->rows, ROW_CELLS - 1, drawing_paint);
+    table_print_painted(stdout, headings, width, cells, r->rows, width - 1, drawing_paint);
     return CTL_DONE;
 }
 
-static int print_columns(struct arena *a, const struct json *columns)
+static int print_columns(struct arena *a, const struct json *columns, bool marked)
 {
-    const char *const headings[COLUMN_CELLS] = {"column",  given.columns, "worst", "last",
-                                                "records", "rated",       "bad",   "share"};
-    static const char *const names[COLUMN_CELLS - 2] = {"value",   "worst", "last",
-                                                        "matched", "rated", "graded"};
+    const char *const headings[COLUMN_CELLS] = {
+        "column", given.columns, "worst", "last", "records", "rated", "bad", "share", MARK_HEADING};
+    static const char *const names[] = {"value", "worst", "last", "matched", "rated", "graded"};
     struct slice *cells = arena_calloc(a, (size_t)columns->count * COLUMN_CELLS + 1, sizeof *cells);
-    uint32_t i = 0;
+    uint32_t i = 0, width = marked ? COLUMN_CELLS : COLUMN_CELLS - 1;
     for (const struct json *c = columns->first; cells != NULL && c != NULL; c = c->next, i++) {
-        struct slice *row = cells + (size_t)i * COLUMN_CELLS;
+        struct slice *row = cells + (size_t)i * width;
         const char *place = arena_printf(a, "%u", i + 1);
         row[0] = slice_of(place == NULL ? "" : place);
-        for (int n = 0; n < COLUMN_CELLS - 2; n++) {
+        for (int n = 0; n < SHARE; n++) {
             row[n + 1] = text_of(c, names[n]);
         }
-        row[COLUMN_CELLS - 1] = percent(a, text_of(c, "share"));
+        row[SHARE + 1] = percent(a, text_of(c, "share"));
+        if (marked) {
+            row[SHARE + 2] = text_of(c, "maintenance");
+        }
     }
     if (cells == NULL) {
         return ctl_failed("out of memory");
     }
     putchar('\n');
-    table_print(stdout, headings, COLUMN_CELLS, cells, i);
+    table_print(stdout, headings, width, cells, i);
     return CTL_DONE;
 }
 
@@ -131,7 +145,7 @@ static int grid(struct arena *a)
     }
     exit_code = print_rows(a, &rows, columns);
     if (exit_code == CTL_DONE) {
-        exit_code = print_columns(a, columns);
+        exit_code = print_columns(a, columns, is_marked(&rows));
         tell_left(a, &rows);
     }
     return exit_code;

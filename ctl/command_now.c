@@ -7,7 +7,7 @@
 #include "common/when_time.h"
 #include "ctl/criteria_command.h"
 #include "ctl/drawing.h"
-#include "schemas/dimensions.h"
+#include "schemas/capability_list.h"
 
 #define SECOND_US 1000000
 #define WHY_LEAST 30 /* places: with less the table is left to the terminal to break */
@@ -92,7 +92,7 @@ static struct slice cell(const struct mplane_rows *r, uint32_t row, const char *
 static bool is_total(struct slice kind)
 {
     return slice_is(kind, "total") || slice_is(kind, "over") || slice_is(kind, "ungraded") ||
-           slice_is(kind, "silent");
+           slice_is(kind, "maintained") || slice_is(kind, "silent");
 }
 
 /* "overall: 3 critical, 412 normal, 12 over", a line a name. The first row that is no total. */
@@ -115,7 +115,9 @@ static uint32_t print_totals(const struct mplane_rows *r)
         table_safe(stdout, count);
         fputc(' ', stdout);
         bool has_grade = grade.len == 1 && grade.at[0] >= '1' && grade.at[0] <= '5';
-        table_safe(stdout, has_grade ? slice_of(severities[grade.at[0] - '1']) : kind);
+        table_safe(stdout, has_grade                      ? slice_of(severities[grade.at[0] - '1'])
+                           : slice_is(kind, "maintained") ? slice_of("in maintenance")
+                                                          : kind);
     }
     fputs(row == 0 ? "" : "\n", stdout);
     return row;
@@ -137,13 +139,26 @@ static const char *series_text(struct arena *a, const struct mplane_rows *r, uin
     return text;
 }
 
-static const char *what_text(struct arena *a, const struct mplane_rows *r, uint32_t row)
+/* What a group is told by: its line; of maintenance what is bad in it, as far as that is one. */
+static const char *group_text(struct arena *a, const struct mplane_rows *r, uint32_t row)
 {
-    struct slice kind = cell(r, row, "now.kind"), line = cell(r, row, "now.line");
-    struct slice from = cell(r, row, "grade.from");
-    if (slice_is(kind, "group")) {
-        return arena_printf(a, "%.*s", (int)line.len, line.at);
-    }
+    struct slice line = cell(r, row, "now.line");
+    bool one = slice_is(cell(r, row, "series.bad"), "1");
+    const char *shared = one ? series_text(a, r, row) : "";
+    return shared == NULL
+               ? NULL
+               : arena_printf(a, "%.*s%s%s", (int)line.len, line.at, one ? ": " : "", shared);
+}
+
+static bool is_group(const struct mplane_rows *r, uint32_t row)
+{
+    struct slice kind = cell(r, row, "now.kind");
+    return slice_is(kind, "group") || slice_is(kind, "maintenance");
+}
+
+static const char *single_text(struct arena *a, const struct mplane_rows *r, uint32_t row)
+{
+    struct slice kind = cell(r, row, "now.kind"), from = cell(r, row, "grade.from");
     const char *text = series_text(a, r, row);
     if (text != NULL && slice_is(kind, "silence")) {
         struct slice count = cell(r, row, "series.count");
@@ -154,6 +169,15 @@ static const char *what_text(struct arena *a, const struct mplane_rows *r, uint3
     return text == NULL || from.len == 0
                ? text
                : arena_printf(a, "%s (was %.*s)", text, (int)from.len, from.at);
+}
+
+static const char *what_text(struct arena *a, const struct mplane_rows *r, uint32_t row)
+{
+    struct slice windows = cell(r, row, COLUMN_MARK);
+    const char *text = is_group(r, row) ? group_text(a, r, row) : single_text(a, r, row);
+    return text == NULL || is_group(r, row) || windows.len == 0
+               ? text
+               : arena_printf(a, "%s, in maintenance %.*s", text, (int)windows.len, windows.at);
 }
 
 enum { CELL_GRADE, CELL_NAME, CELL_SINCE, CELL_WHAT, CELL_WHY, CELLS };
@@ -191,12 +215,11 @@ static int print_now(struct arena *a, const struct mplane_rows *r)
         if (what == NULL) {
             return ctl_failed("out of memory");
         }
-        bool group = slice_is(cell(r, row, "now.kind"), "group");
         c[CELL_GRADE] = mplane_cell(r, row, "grade.value");
         c[CELL_NAME] = mplane_cell(r, row, "grade.name");
         c[CELL_SINCE] = (struct slice){since.at, since.len > 19 ? 19 : since.len}; /* seconds */
         c[CELL_WHAT] = slice_of(what);
-        c[CELL_WHY] = group ? slice_of("") : cell(r, row, "now.line");
+        c[CELL_WHY] = is_group(r, row) ? slice_of("") : cell(r, row, "now.line");
     }
     cut_why(cells, rows);
     if (rows > 0) {

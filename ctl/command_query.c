@@ -191,7 +191,7 @@ int criteria_values(struct arena *a, struct mplane_value values[CRITERIA_VALUES]
 
 /* ---- tables ---- */
 
-static bool is_empty(const struct mplane_rows *r, uint32_t column)
+bool criteria_is_empty(const struct mplane_rows *r, uint32_t column)
 {
     for (uint32_t i = 0; i < r->rows; i++) {
         if (r->cells[i * r->columns + column].len > 0) {
@@ -229,22 +229,23 @@ static const char *heading_of(const char *name)
 {
     return strncmp(name, "record.", 7) == 0    ? name + 7
            : strcmp(name, "results.repo") == 0 ? "measured"
+           : strcmp(name, COLUMN_MARK) == 0    ? MARK_HEADING
                                                : name;
 }
 
 /*
- * Which columns a table shows, unless they are named: dimensions not when they are empty
- * throughout, the measurement last, no cursors.
+ * Which columns a table shows, unless they are named: dimensions and maintenance not when they are
+ * empty throughout, the measurement last, no cursors.
  */
 static uint32_t choose_columns(const struct mplane_rows *r, uint32_t chosen[COLUMNS])
 {
     uint32_t n = 0, repo = UINT32_MAX;
     for (uint32_t c = 0; c < r->columns && n < COLUMNS - 1; c++) {
         const char *name = r->names[c];
-        bool dimension = strncmp(name, "record.", 7) == 0;
+        bool optional = strncmp(name, "record.", 7) == 0 || strcmp(name, COLUMN_MARK) == 0;
         if (strcmp(name, "results.repo") == 0) {
             repo = c;
-        } else if (strcmp(name, "list.cursor") != 0 && !(dimension && is_empty(r, c))) {
+        } else if (strcmp(name, "list.cursor") != 0 && !(optional && criteria_is_empty(r, c))) {
             chosen[n++] = c;
         }
     }

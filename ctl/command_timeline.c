@@ -4,12 +4,13 @@
 
 #include "ctl/criteria_command.h"
 #include "ctl/drawing.h"
+#include "schemas/capability_list.h"
 #include "schemas/messages.h"
 
 #define WIDTH_PRESET 60 /* columns of a range, where there is no terminal */
 #define WIDTH_LEAST  20
 #define LABEL_GUESS  50 /* places that the names of lanes take, before they are known */
-#define LABELS       (DIMENSION_COUNT + 1)
+#define LABELS       (DIMENSION_COUNT + 2)
 
 static struct {
     const char *width, *limit, *after, *metric;
@@ -51,11 +52,9 @@ static uint32_t name_columns(const struct mplane_rows *r, uint32_t of[LABELS])
     uint32_t n = 0;
     for (uint32_t c = 0; c < r->columns && n < LABELS; c++) {
         bool there = strcmp(r->names[c], "grade.name") == 0;
-        bool dimension = strncmp(r->names[c], "record.", strlen("record.")) == 0;
-        for (uint32_t i = 0; dimension && !there && i < r->rows; i++) {
-            there = r->cells[i * r->columns + c].len > 0;
-        }
-        if (there) {
+        bool optional = strncmp(r->names[c], "record.", strlen("record.")) == 0 ||
+                        strcmp(r->names[c], COLUMN_MARK) == 0;
+        if (there || (optional && !criteria_is_empty(r, c))) {
             of[n++] = c;
         }
     }
@@ -88,7 +87,9 @@ static int lay_out(struct arena *a, const struct mplane_rows *r, int64_t columns
     l->cells = arena_calloc(a, (size_t)r->rows * l->columns + 1, sizeof *l->cells);
     for (uint32_t c = 0; c < n; c++) {
         const char *name = r->names[names[c]];
-        l->headings[c] = strcmp(name, "grade.name") == 0 ? "grade" : strchr(name, '.') + 1;
+        l->headings[c] = strcmp(name, "grade.name") == 0  ? "grade"
+                         : strcmp(name, COLUMN_MARK) == 0 ? MARK_HEADING
+                                                          : strchr(name, '.') + 1;
     }
     l->headings[n] = column_length(a, r, columns);
     if (l->cells == NULL || l->headings[n] == NULL) {

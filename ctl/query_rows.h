@@ -53,6 +53,12 @@ void criteria_preset_grade(const char *name);
 /* How many places a line of the terminal that is written to has; SIZE_MAX when it is none. */
 size_t criteria_terminal_width(void);
 
+/* Of COLUMN_MARK in tables, which show it where there is something in it. */
+#define MARK_HEADING "maintenance"
+
+/* Whether a column of an answer has nothing but nulls and empty texts. */
+bool criteria_is_empty(const struct mplane_rows *rows, uint32_t column);
+
 /* The exit code. */
 int criteria_print(struct arena *a, const struct mplane_rows *rows, int form);
 

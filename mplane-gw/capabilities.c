@@ -306,11 +306,30 @@ static void differ(struct name_difference *d, const char *what, struct slice nam
     }
 }
 
-/* What 0 or nothing says as well: the newest, the usual number, the beginning. */
+/* What 0 or nothing says as well: the newest, the usual number, the beginning; and a column that
+ * came when there were programs that ask without it. */
 static bool may_be_absent(struct slice name)
 {
     return slice_is(name, "grading.version") || slice_is(name, "list.limit") ||
-           slice_is(name, "list.after");
+           slice_is(name, "list.after") || slice_is(name, COLUMN_MARK);
+}
+
+/* With the result columns that it leaves out. -1: memory. */
+static int complete_columns(struct arena *a, const struct mplane_message *offer,
+                            struct mplane_message *m)
+{
+    const struct slice *given = m->columns;
+    m->columns = arena_calloc(a, (size_t)m->column_count + offer->column_count + 1, sizeof *given);
+    if (m->columns == NULL) {
+        return -1;
+    }
+    memcpy(m->columns, given, m->column_count * sizeof *given);
+    for (uint32_t i = 0; i < offer->column_count; i++) {
+        if (may_be_absent(offer->columns[i]) && mplane_message_column(m, offer->columns[i]) == -1) {
+            m->columns[m->column_count++] = offer->columns[i];
+        }
+    }
+    return 0;
 }
 
 const struct mplane_message *capabilities_complete(struct arena *a, const struct capability *c,
@@ -325,6 +344,9 @@ const struct mplane_message *capabilities_complete(struct arena *a, const struct
         return NULL;
     }
     *m = *specification;
+    if (complete_columns(a, offer, m) == -1) {
+        return NULL;
+    }
     m->parameters = all;
     for (uint32_t i = 0; i < specification->parameter_count; i++) {
         all[i] = specification->parameters[i];
@@ -343,7 +365,7 @@ static struct name_difference compare(const struct mplane_message *s,
                                       const struct mplane_message *c)
 {
     struct name_difference d = {0, "", {"", 0}};
-    uint32_t absent = 0;
+    uint32_t absent = 0, absent_columns = 0;
     for (uint32_t i = 0; i < c->parameter_count; i++) {
         bool there = mplane_message_parameter(s, c->parameters[i].name) != NULL;
         absent += !there && may_be_absent(c->parameters[i].name);
@@ -357,7 +379,9 @@ static struct name_difference compare(const struct mplane_message *s,
         }
     }
     for (uint32_t i = 0; i < c->column_count; i++) {
-        if (mplane_message_column(s, c->columns[i]) == -1) {
+        bool there = mplane_message_column(s, c->columns[i]) != -1;
+        absent_columns += !there && may_be_absent(c->columns[i]);
+        if (!there && !may_be_absent(c->columns[i])) {
             differ(&d, "the result column is missing:", c->columns[i]);
         }
     }
@@ -366,8 +390,8 @@ static struct name_difference compare(const struct mplane_message *s,
             differ(&d, "it has no result column", s->columns[i]);
         }
     }
-    if (d.count == 0 &&
-        (s->parameter_count + absent != c->parameter_count || s->column_count != c->column_count)) {
+    if (d.count == 0 && (s->parameter_count + absent != c->parameter_count ||
+                         s->column_count + absent_columns != c->column_count)) {
         differ(&d, "a name stands twice in", c->label);
     }
     return d;

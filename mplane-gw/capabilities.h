@@ -58,16 +58,16 @@ const struct capability *capabilities_by_token(const struct capabilities *c, str
 
 /*
  * The specification with null for each parameter that it may leave out and does: paging and the
- * version of a grading, whose other value, 0, some supervisors drop. In the arena; NULL when that
- * is full.
+ * version of a grading, whose other value, 0, some supervisors drop; and with the result columns it
+ * leaves out. In the arena; NULL when that is full.
  */
 const struct mplane_message *capabilities_complete(struct arena *a, const struct capability *c,
                                                    const struct mplane_message *specification);
 
 /*
- * The one whose schema (parameter names, but for those that may be absent, and result columns) the
- * specification has; NULL when there is none, and error says what the nearest one has otherwise.
- * Values, scope and registry are not looked at: mplane_message_fulfils() does.
+ * The one whose schema (names of parameters and result columns, but for those that may be absent)
+ * the specification has; NULL when there is none, and error says what the nearest one has
+ * otherwise. Values, scope and registry are not looked at: mplane_message_fulfils() does.
  */
 const struct capability *capabilities_match(const struct capabilities *c,
                                             const struct mplane_message *specification, char *error,

@@ -151,6 +151,38 @@ int builder_timeline(struct builder *b, uint64_t rows);
 int builder_grid(struct builder *b);
 int builder_buckets(struct builder *b);
 
+/*
+ * builder_marks.c: in which windows of maintenance what is told lies. Each of these appends
+ * ", NAME AS MATERIALIZED (...)": `windows` those that overlap a time (SQL), the question's range
+ * as far as it is over, or the times of a table's rows; `held` which of the series `among` (a
+ * SELECT of numbers; NULL: that match) are in which of them, with all columns of the series;
+ * `touching` those in which one of the series that match is, all of them or one more than are
+ * shown.
+ */
+void builder_windows(struct builder *b, const char *since, const char *until);
+void builder_windows_in_range(struct builder *b);
+void builder_windows_of(struct builder *b, const char *table, const char *since, const char *until);
+void builder_held(struct builder *b, const char *among);
+void builder_touching(struct builder *b, bool all);
+
+/* Whether the series `s` fits the window `w.m`. */
+#define WINDOW_FITS                                                                                \
+    "patterns_fit((w.m).likes, (w.m).source, (w.m).source_prefix, (w.m).dest, (w.m).dest_prefix, " \
+    "s)"
+
+/* As a column: of a row about series `s` and a time, both ends of it included; of all `touching`.
+ * Where there are no windows nothing is looked at. */
+#define MARK_OF_ROW(since, until)                                                                  \
+    "CASE WHEN EXISTS (SELECT FROM windows) THEN maintenance_numbers(ARRAY(SELECT (w.m).number"    \
+    " FROM windows w WHERE (w.m).t_from <= " until " AND (w.m).t_until > " since                   \
+    " AND " WINDOW_FITS ")) END"
+#define MARK_OF_ALL                                                                                \
+    "CASE WHEN EXISTS (SELECT FROM touching) THEN"                                                 \
+    " maintenance_numbers(ARRAY(SELECT (m).number FROM touching)) END"
+
+/* The whole statement about the windows, behind what begin_criteria() wrote. */
+void builder_maintenance(struct builder *b, uint64_t rows);
+
 /* builder_silences.c: the same of silences that have not ended. */
 int builder_silences(struct builder *b, uint64_t rows);
 

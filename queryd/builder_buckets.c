@@ -17,6 +17,20 @@
     "(SELECT CASE WHEN count(DISTINCT coalesce(r.range ->> '" key "', '')) = 1 THEN"               \
     " min(r.range ->> '" key "') END FROM ranges r)"
 
+/* When a column of the range begins. */
+#define BEGINS(part)                                                                               \
+    "$%d::timestamptz + ((" part ") * $%d::bigint + $%d::bigint - 1) / $%d::bigint"                \
+    " * interval '1 us'"
+#define BEGIN BEGINS("part")
+#define NEXT  BEGINS("part + 1")
+#define TIME  TIME_TEXT(BEGIN)
+#define LEAST AGREED("min")
+#define MOST  AGREED("max")
+#define MARK                                                                                       \
+    "CASE WHEN EXISTS (SELECT FROM touching) THEN maintenance_numbers(ARRAY(SELECT (h.m).number"   \
+    " FROM touching h WHERE (h.m).t_from < " NEXT " AND (h.m).t_until > " BEGIN ")) END"
+#define BEGIN_PARAMETERS(cut) (cut).from, (cut).length, (cut).columns, (cut).columns
+
 /* `ranges`: of the metric's own name, one for each type that matches. */
 static void add_ranges(struct builder *b, int metric)
 {
@@ -41,6 +55,8 @@ int builder_buckets(struct builder *b)
     b->c->too_much =
         "when: expected criteria and a range with at most " RECORDS_MOST " records, found more";
     add_ranges(b, metric);
+    builder_windows_in_range(b);
+    builder_touching(b, true);
     const char *of = b->series ? "matched" : "series";
     /* The mean is rounded in whole numbers, half away from 0: nothing is rounded twice. */
     builder_add(
@@ -51,14 +67,11 @@ int builder_buckets(struct builder *b)
         ") GROUP BY part) SELECT ",
         of, metric, cut.from, cut.to, cut.columns);
     builder_add(b,
-                TIME_TEXT("$%d::timestamptz + (part * $%d::bigint + $%d::bigint - 1) / $%d::bigint"
-                          " * interval '1 us'") ", trim_scale(low),"
-                                                " trim_scale(sign(sum) * div(2 * abs(sum) * ('1e' "
-                                                "|| digits)::numeric + n, 2 * n)"
-                                                " * ('1e-' || digits)::numeric), trim_scale(high), "
-                                                "n, $%d::text, " AGREED("min") ", " AGREED(
-                                                    "max") " FROM bucket ORDER BY part NULLS FIRST",
-                cut.from, cut.length, cut.columns, cut.columns,
-                builder_text(b, slice_of(unit == NULL ? "" : unit)));
+                TIME
+                ", trim_scale(low), trim_scale(sign(sum) * div(2 * abs(sum) * ('1e' ||"
+                " digits)::numeric + n, 2 * n) * ('1e-' || digits)::numeric), trim_scale(high), n,"
+                " $%d::text, " LEAST ", " MOST ", " MARK " FROM bucket ORDER BY part NULLS FIRST",
+                BEGIN_PARAMETERS(cut), builder_text(b, slice_of(unit == NULL ? "" : unit)),
+                BEGIN_PARAMETERS(cut), BEGIN_PARAMETERS(cut));
     return 0;
 }

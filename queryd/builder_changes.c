@@ -14,6 +14,10 @@
 #define LOOKED "20000"      /* entries that one statement looks at */
 #define ALL_OF "2147483647" /* an n behind all entries of a transaction */
 
+#define TOLD TIME_TEXT("k.told_at")
+#define AT   TIME_TEXT("k.t")
+#define MARK MARK_OF_ROW("coalesce(k.t, k.told_at)", "coalesce(k.t, k.told_at)")
+
 static bool is_kind(struct slice text)
 {
 #define SAME(kind)                                                                                 \
@@ -129,24 +133,17 @@ int builder_changes(struct builder *b, uint64_t rows)
     }
     add_given(b);
     add_page(b, rows);
-    builder_add(b,
-                " SELECT " TIME_TEXT(
-                    "k.told_at") ", k.kind, s.type, s.content,"
-                                 " coalesce(s.probe, k.probe), s.source, s.dest, s.path, g.name, "
-                                 "k.from_grade,"
-                                 " k.to_grade, " TIME_TEXT(
-                                     "k.t") ", k.event_id, k.detail::text, %s"
-                                            " FROM (SELECT f.*, arrival_mark_of(f.arrival) AS mark "
-                                            "FROM (SELECT arrival, n,"
-                                            " false AS behind, told_at, kind, series_id, grade_id, "
-                                            "from_grade, to_grade, t,"
-                                            " event_id, detail, probe FROM page UNION ALL SELECT "
-                                            "arrival, n, true, NULL, kind,"
-                                            " NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM "
-                                            "reached) AS f) AS k"
-                                            " LEFT JOIN series s ON s.id = k.series_id"
-                                            " LEFT JOIN grade_name g ON g.id = k.grade_id%s"
-                                            " ORDER BY k.behind, k.arrival, k.n",
-                cursor_sql(QUERY_CHANGES), b->name != 0 ? " WHERE EXISTS (SELECT FROM asked)" : "");
+    builder_windows_of(b, "page", "coalesce(t, told_at)", "coalesce(t, told_at)");
+    builder_add(
+        b,
+        " SELECT " TOLD ", k.kind, s.type, s.content, coalesce(s.probe, k.probe), s.source,"
+        " s.dest, s.path, g.name, k.from_grade, k.to_grade, " AT ", k.event_id, k.detail::text,"
+        " " MARK ", %s FROM (SELECT f.*, arrival_mark_of(f.arrival) AS mark FROM (SELECT arrival,"
+        " n, false AS behind, told_at, kind, series_id, grade_id, from_grade, to_grade, t,"
+        " event_id, detail, probe FROM page UNION ALL SELECT arrival, n, true, NULL, kind, NULL,"
+        " NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM reached) AS f) AS k"
+        " LEFT JOIN series s ON s.id = k.series_id LEFT JOIN grade_name g ON g.id = k.grade_id%s"
+        " ORDER BY k.behind, k.arrival, k.n",
+        cursor_sql(QUERY_CHANGES), b->name != 0 ? " WHERE EXISTS (SELECT FROM asked)" : "");
     return 0;
 }

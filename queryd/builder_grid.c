@@ -41,6 +41,17 @@ static void add_sums(struct builder *b)
                    " HAVING sum(n::float8) > 0)");
 }
 
+/* `marked`: of each cell in which windows of maintenance that overlap the range its series are. */
+static void add_marked(struct builder *b)
+{
+    builder_windows_in_range(b);
+    builder_held(b, "SELECT series_id FROM summed");
+    builder_add(b, ", marked AS MATERIALIZED (SELECT r, c, grouping(r) = 1 AS r_all,"
+                   " grouping(c) = 1 AS c_all, maintenance_numbers(array_agg(h.number)) AS windows"
+                   " FROM held h JOIN last_graded t ON t.series_id = h.id GROUP BY CUBE (r, c)"
+                   " HAVING count(*) > 0)");
+}
+
 /*
  * `cell`: of pairs, of rows (c_all), of columns (r_all) and of everything. A series' last grade is
  * that of its last period that begins before the end: one that has a graded record in the range has
@@ -57,14 +68,18 @@ static void add_cells(struct builder *b, const char *row, const char *column)
                 " AND p.t_start < $%d::timestamptz ORDER BY p.t_start DESC, p.start_end DESC,"
                 " p.start_key DESC LIMIT 1) END AS last FROM summed t"
                 " JOIN (SELECT id, %s AS r, %s AS c FROM series%s OFFSET 0) AS s"
-                " ON s.id = t.series_id),",
+                " ON s.id = t.series_id)",
                 to, row, column, b->series ? " WHERE id IN (SELECT id FROM matched)" : "");
+    add_marked(b);
     builder_add(b,
-                " cell AS MATERIALIZED (SELECT *, round(graded::numeric / nullif(rated, 0), 4)"
+                ", sums AS (SELECT *, round(graded::numeric / nullif(rated, 0), 4)"
                 " AS share FROM (SELECT r, c, grouping(r) = 1 AS r_all, grouping(c) = 1 AS c_all,"
                 " min(worst) AS worst, min(last) AS last, sum(n)::bigint AS matched,"
                 " sum(rated)::bigint AS rated, sum(graded)::bigint AS graded FROM last_graded"
-                " GROUP BY CUBE (r, c)) AS g)");
+                " GROUP BY CUBE (r, c)) AS g),"
+                " cell AS MATERIALIZED (SELECT u.*, m.windows FROM sums u LEFT JOIN marked m"
+                " ON m.r_all = u.r_all AND m.c_all = u.c_all AND coalesce(m.r, '') ="
+                " coalesce(u.r, '') AND coalesce(m.c, '') = coalesce(u.c, ''))");
 }
 
 /* Places among the rows and the columns, from 1: those with the most records first. */
@@ -81,7 +96,7 @@ static void add_places(struct builder *b)
     "'\"worst\":' || coalesce(k.worst::text, 'null') || ',\"last\":' ||"                           \
     " coalesce(k.last::text, 'null') || ',\"matched\":' || k.matched || ',\"rated\":' ||"          \
     " k.rated || ',\"graded\":' || k.graded || ',\"share\":' || coalesce(k.share::text, 'null')"   \
-    " || '}'"
+    " || ',\"maintenance\":' || coalesce('\"' || k.windows || '\"', 'null') || '}'"
 
 /* How many values there are beyond those shown, and the first of them. */
 #define LEFT_OUT(table, value)                                                                     \
@@ -95,19 +110,19 @@ static void add_places(struct builder *b)
 /* All together with the columns, then the rows with their cells. */
 static void add_rows(struct builder *b)
 {
-    builder_add(b, " SELECT r, worst, last, matched, rated, graded, share, cells, out FROM ("
-                   "SELECT 0 AS place, NULL AS r, k.worst, k.last,"
-                   " CASE WHEN NOT f.too_many THEN coalesce(k.matched, 0) END AS matched,"
-                   " coalesce(k.rated, 0) AS rated, coalesce(k.graded, 0) AS graded, k.share,"
-                   " (SELECT '[' || coalesce(string_agg('{\"value\":' || to_json(k.c) || ','"
-                   " || " CELL_MEMBERS ", ',' ORDER BY k.place), '') || ']' FROM column_place k"
-                   " WHERE k.place <= " VALUES_MOST ") AS cells,"
-                   " json_build_object('rows', " ROWS_LEFT ", 'columns', " COLUMNS_LEFT
-                   ")::text AS out"
-                   " FROM asked CROSS JOIN fitting f LEFT JOIN cell k ON k.r_all AND k.c_all");
+    builder_add(
+        b, " SELECT r, worst, last, matched, rated, graded, share, windows, cells, out FROM ("
+           "SELECT 0 AS place, NULL AS r, k.worst, k.last,"
+           " CASE WHEN NOT f.too_many THEN coalesce(k.matched, 0) END AS matched,"
+           " coalesce(k.rated, 0) AS rated, coalesce(k.graded, 0) AS graded, k.share,"
+           " k.windows, (SELECT '[' || coalesce(string_agg('{\"value\":' || to_json(k.c) || ','"
+           " || " CELL_MEMBERS ", ',' ORDER BY k.place), '') || ']' FROM column_place k"
+           " WHERE k.place <= " VALUES_MOST ") AS cells,"
+           " json_build_object('rows', " ROWS_LEFT ", 'columns', " COLUMNS_LEFT ")::text AS out"
+           " FROM asked CROSS JOIN fitting f LEFT JOIN cell k ON k.r_all AND k.c_all");
     builder_add(
         b, " UNION ALL SELECT p.place, p.r, p.worst, p.last, p.matched, p.rated, p.graded, p.share,"
-           " '[' || coalesce(w.cells, '') || ']', NULL FROM row_place p CROSS JOIN asked"
+           " p.windows, '[' || coalesce(w.cells, '') || ']', NULL FROM row_place p CROSS JOIN asked"
            " LEFT JOIN (SELECT k.r, string_agg('{\"column\":' || q.place - 1 || ','"
            " || " CELL_MEMBERS ", ',' ORDER BY q.place) AS cells FROM cell k"
            " JOIN column_place q ON q.c = k.c WHERE NOT k.r_all AND NOT k.c_all"

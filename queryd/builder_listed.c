@@ -10,6 +10,7 @@
 #define T_START   TIME_TEXT("k.t")
 #define T_END     TIME_TEXT("k.t_end")
 #define OF_SERIES DIMENSION_SQL("s.")
+#define MARK      MARK_OF_ROW("k.t", "k.t_end")
 
 /* A JSON object of the names and the values from `from` on: {"name":"text",...}. */
 #define JSON_OBJECT(names, from)                                                                   \
@@ -37,20 +38,21 @@ static const char result_json[] =
 /* newest_records() finds the days that hold them (0011-identity.sql). */
 void builder_newest(struct builder *b, int limit)
 {
-    builder_add(b,
-                " SELECT " T_START ", " OF_SERIES ", n.name, coalesce(k.grades[k.grade_id], 0), "
-                "k.grading_version, %s, %s FROM newest_records(",
-                result_json, cursor_sql(QUERY_RECORDS));
+    builder_add(b, ", page AS MATERIALIZED (SELECT * FROM newest_records(");
     builder_records(b);
     builder_add(b, ", ARRAY(SELECT id FROM asked), $%d::int, $%d::int", b->low, b->high);
     builder_go_on(b);
+    builder_add(b, ", $%d::bigint))", limit);
+    builder_windows_of(b, "page", "t", "t_end");
     builder_add(b,
-                ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
-                " JOIN series s ON s.id = k.series_id JOIN schema c ON c.id = k.schema_id"
+                " SELECT " T_START ", " OF_SERIES ", n.name, coalesce(k.grades[k.grade_id], 0), "
+                "k.grading_version, %s, " MARK ", %s FROM page k"
+                " JOIN asked n ON n.id = k.grade_id JOIN series s ON s.id = k.series_id"
+                " JOIN schema c ON c.id = k.schema_id"
                 " CROSS JOIN LATERAL (SELECT whole_values(k.\"values\", " RESULTS
-                ", c.of_series, " OF_SERIES ") AS \"values\") AS w"
-                " ORDER BY k.t DESC, k.series_id DESC, k.t_end DESC, k.key DESC, k.grade_id DESC",
-                limit);
+                ", c.of_series, " OF_SERIES ") AS \"values\") AS w ORDER BY k.t DESC,"
+                " k.series_id DESC, k.t_end DESC, k.key DESC, k.grade_id DESC",
+                result_json, cursor_sql(QUERY_RECORDS));
 }
 
 /* ---- in the order of arrival ---- */
@@ -136,11 +138,12 @@ void builder_arrivals(struct builder *b, uint64_t rows)
 {
     add_given(b);
     add_page(b, rows);
+    builder_windows_of(b, "page", "t", "t_end");
     builder_add(b,
                 ", shown AS (SELECT false AS behind, row_number() OVER (ORDER BY k.arrival,"
                 " k.series_id, k.t, k.key, k.grade_id) AS place, " T_START ", '" FEED_RECORD
                 "', " OF_SERIES ", n.name, coalesce(k.grades[k.grade_id], 0), k.grading_version,"
-                " %s, %s FROM (SELECT *, arrival_mark_of(arrival) AS mark FROM page) AS k"
+                " %s, " MARK ", %s FROM (SELECT *, arrival_mark_of(arrival) AS mark FROM page) AS k"
                 " JOIN asked n ON n.id = k.grade_id JOIN series s ON s.id = k.series_id"
                 " JOIN schema c ON c.id = k.schema_id",
                 result_json, cursor_sql(QUERY_ARRIVALS));
@@ -149,10 +152,10 @@ void builder_arrivals(struct builder *b, uint64_t rows)
         " CROSS JOIN LATERAL (SELECT whole_values(k.\"values\", " RESULTS
         ", c.of_series, " OF_SERIES ") AS \"values\") AS w"
         " UNION ALL SELECT true, 0, NULL, k.kind, NULL, NULL, NULL, NULL, NULL, NULL, NULL,"
-        " NULL, NULL, NULL, %s FROM (SELECT *, arrival_mark_of(arrival) AS mark FROM reached"
+        " NULL, NULL, NULL, NULL, %s FROM (SELECT *, arrival_mark_of(arrival) AS mark FROM reached"
         " AS r (kind, arrival, series_id, t, key, grade_id)) AS k%s)"
-        " SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13"
+        " SELECT c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11, c12, c13, c14"
         " FROM shown AS s (behind, place, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11,"
-        " c12, c13) ORDER BY behind, place",
+        " c12, c13, c14) ORDER BY behind, place",
         cursor_sql(QUERY_ARRIVALS), b->name != 0 ? " WHERE EXISTS (SELECT FROM asked)" : "");
 }

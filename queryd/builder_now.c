@@ -10,6 +10,9 @@
  *   bad    -> candidates (values of many) -> shares (how many of them are good) -> groups (those
  *             that explain)
  *
+ * What is in maintenance explains nothing and is explained by nothing else: it makes a group for
+ * each window, of whatever size, behind all others.
+ *
  * Of the single ones that are listed the last record comes along, for their lines
  * (queryd/why/now_lines.c).
  */
@@ -17,7 +20,8 @@
 #include "queryd/builder.h"
 #include "queryd/why/now_lines.h"
 
-#define LEAST "3" /* bad ones that make a group */
+#define LEAST     "3" /* bad ones that make a group */
+#define OF_WINDOW "7" /* the place of a window of maintenance, behind those of the dimensions */
 
 /* By which dimension equal groups are told: the first that is the same. */
 static const enum dimension explaining[] = {DIMENSION_dest, DIMENSION_source,  DIMENSION_probe,
@@ -28,14 +32,34 @@ static const char *name_at(unsigned place)
     return dimension_rows[explaining[place - 1]].name;
 }
 
-/* How many pairs are how; of each name how many are present, and how many of these are bad. */
+/*
+ * `maintained`: which series are in maintenance, by all windows and by the newest of them;
+ * `worked_on`: of each of these, how many pairs are in it, and how many of them are bad.
+ */
+static void add_maintained(struct builder *b)
+{
+    builder_windows(b, "now()", "now()");
+    builder_held(b, NULL);
+    builder_add(b,
+                ", maintained AS MATERIALIZED (SELECT id AS series_id, max(number) AS newest,"
+                " maintenance_numbers(array_agg(number)) AS windows FROM held GROUP BY id),"
+                " worked_on AS MATERIALIZED (SELECT t.grade_id, m.newest, count(*) AS series,"
+                " count(*) FILTER (WHERE t.grade BETWEEN $%d::int AND $%d::int) AS bad"
+                " FROM maintained m JOIN states t USING (series_id) WHERE t.present GROUP BY 1, 2)",
+                b->low, b->high);
+}
+
+/* How many pairs are how; of each name how many are present and in no maintenance, and how many of
+ * these are bad. */
 static void add_kinds(struct builder *b)
 {
     builder_add(b,
                 ", kinds AS MATERIALIZED (SELECT grade_id, grade, present, count(*) AS series"
                 " FROM states GROUP BY 1, 2, 3), whole AS MATERIALIZED (SELECT grade_id,"
-                " sum(series)::bigint AS series, coalesce(sum(series) FILTER (WHERE grade BETWEEN"
-                " $%d::int AND $%d::int), 0)::bigint AS bad FROM kinds WHERE present GROUP BY 1)",
+                " sum(series)::bigint AS series, sum(bad)::bigint AS bad FROM (SELECT grade_id,"
+                " series, CASE WHEN grade BETWEEN $%d::int AND $%d::int THEN series ELSE 0 END AS"
+                " bad FROM kinds WHERE present UNION ALL SELECT grade_id, -series, -bad"
+                " FROM worked_on) AS k GROUP BY 1)",
                 b->low, b->high);
 }
 
@@ -46,7 +70,8 @@ static void add_bad(struct builder *b)
 {
     builder_add(b,
                 ", bad AS MATERIALIZED (SELECT t.*, " DIMENSION_SQL(
-                    "s.") " FROM states t JOIN series s ON s.id = t.series_id WHERE " PRESENT_AND
+                    "s.") ", m.newest, m.windows FROM states t JOIN series s ON s.id = t.series_id"
+                          " LEFT JOIN maintained m ON m.series_id = t.series_id WHERE " PRESENT_AND
                           ")",
                 "", b->low, b->high);
 }
@@ -85,7 +110,7 @@ static void add_candidates(struct builder *b)
 {
     builder_add(b, ", bads AS MATERIALIZED (SELECT ");
     add_place(b);
-    builder_add(b, ", count(*) AS bad FROM bad");
+    builder_add(b, ", count(*) AS bad FROM bad WHERE newest IS NULL");
     add_values(b);
     builder_add(b,
                 " HAVING count(*) >= " LEAST "), candidates AS MATERIALIZED (SELECT v.* FROM bads v"
@@ -108,7 +133,8 @@ static void add_shares(struct builder *b)
     }
     builder_add(b,
                 " FROM states t JOIN series s ON s.id = t.series_id WHERE " PRESENT_AND
-                " AND (SELECT true FROM candidates LIMIT 1) OFFSET 0) AS t",
+                " AND (SELECT true FROM candidates LIMIT 1)"
+                " AND t.series_id NOT IN (SELECT series_id FROM maintained) OFFSET 0) AS t",
                 "NOT", b->low, b->high);
     add_values(b);
     builder_add(b, ")");
@@ -124,10 +150,12 @@ static void add_groups(struct builder *b)
                 " LEFT JOIN shares t USING (grade_id, place, value)"
                 " UNION ALL SELECT grade_id, 0, '', series, bad FROM whole WHERE bad >= " LEAST
                 "%s) AS v JOIN whole z USING (grade_id) WHERE v.bad * 10 >= v.series * 9"
-                " AND (z.bad - v.bad) * 2 <= z.series - v.series),"
+                " AND (z.bad - v.bad) * 2 <= z.series - v.series"
+                " UNION ALL SELECT grade_id, " OF_WINDOW ", newest::text, series, bad"
+                " FROM worked_on%s),"
                 " maps AS MATERIALIZED (SELECT place, jsonb_object_agg(grade_id || ' ' || value,"
                 " bad) AS map FROM groups GROUP BY place)",
-                b->q->each == 1 ? " AND false" : "");
+                b->q->each == 1 ? " AND false" : "", b->q->each == 1 ? " WHERE false" : "");
 }
 
 /*
@@ -137,7 +165,10 @@ static void add_groups(struct builder *b)
  */
 static void add_assigned(struct builder *b)
 {
-    builder_add(b, ", assigned AS NOT MATERIALIZED (SELECT b.*, CASE greatest(");
+    builder_add(b,
+                ", assigned AS NOT MATERIALIZED (SELECT b.*, CASE WHEN newest IS NOT NULL THEN %s"
+                " ELSE CASE greatest(",
+                b->q->each == 1 ? "NULL" : OF_WINDOW);
     for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
         builder_add(b, "%sg%u", i == 0 ? "" : ", ", i);
     }
@@ -145,7 +176,7 @@ static void add_assigned(struct builder *b)
     for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
         builder_add(b, " WHEN g%u THEN %u", i, i);
     }
-    builder_add(b, " END AS place FROM (SELECT b.*");
+    builder_add(b, " END END AS place FROM (SELECT b.*");
     for (unsigned i = 0; i <= DIMENSION_COUNT; i++) {
         const char *map = "SELECT map FROM maps WHERE place =";
         builder_add(b,
@@ -163,42 +194,51 @@ static void add_shown(struct builder *b)
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
         builder_add(b, " WHEN %u THEN %s", i, name_at(i));
     }
-    builder_add(b, " END AS value FROM assigned), shown AS MATERIALIZED (SELECT m.grade_id,"
-                   " m.place, m.value, CASE m.place WHEN 0 THEN 'all of them'");
+    builder_add(
+        b,
+        " ELSE newest::text END AS value FROM assigned), shown AS MATERIALIZED (SELECT m.grade_id,"
+        " m.place, m.value, CASE m.place WHEN 0 THEN 'all of them'");
     for (unsigned i = 1; i <= DIMENSION_COUNT; i++) {
         builder_add(b, " WHEN %u THEN '%s ' || m.value", i, name_at(i));
     }
-    builder_add(b, " END AS said, min(m.grade) AS grade, min(m.since) AS since");
+    builder_add(b, " ELSE (SELECT 'maintenance ' || m.value || ' until ' || to_char((w.m).t_until,"
+                   " 'YYYY-MM-DD HH24:MI:SS') || ' (' || (w.m).reason || ')' FROM windows w"
+                   " WHERE (w.m).number::text = m.value) END AS said, min(m.grade) AS grade, "
+                   "min(m.since) AS since");
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
         const char *name = dimension_rows[d].name;
         builder_add(b, ", CASE WHEN min(m.%s) = max(m.%s) THEN min(m.%s) END AS %s", name, name,
                     name, name);
     }
     builder_add(b, " FROM members m WHERE m.place IS NOT NULL GROUP BY 1, 2, 3"
-                   " HAVING count(*) >= " LEAST "), single AS NOT MATERIALIZED (SELECT m.* FROM"
+                   " HAVING count(*) >= " LEAST " OR m.place = " OF_WINDOW
+                   "), single AS NOT MATERIALIZED (SELECT m.* FROM"
                    " members m LEFT JOIN shown s USING (grade_id, place, value)"
                    " WHERE s.grade_id IS NULL)");
 }
 
-/* The worst first, groups before series, those of the most bad ones first, what is so since last.
- */
+/* What is in maintenance last; the worst first, groups before series, those of the most bad ones
+ * first, what is so since last. */
 #define LISTED_ORDER                                                                               \
-    "l.grade, l.kind, l.bad DESC NULLS LAST, l.since DESC, l.grade_id, l.place, l.value,"          \
+    "l.windows IS NOT NULL, l.grade, l.kind, l.bad DESC NULLS LAST, l.since DESC, l.grade_id, "    \
+    "l.place, l.value,"                                                                            \
     " l.series_id"
 
 /* What is bad and what changed, as much of it as there may be rows. */
 static void add_listed(struct builder *b, int limit)
 {
-    builder_add(
-        b, ", listed AS MATERIALIZED (SELECT * FROM (SELECT 'group' AS kind, " DIMENSION_SQL("s."));
+    builder_add(b, ", listed AS MATERIALIZED (SELECT * FROM (SELECT CASE s.place WHEN " OF_WINDOW
+                   " THEN 'maintenance' ELSE 'group' END AS kind, " DIMENSION_SQL("s."));
     builder_add(b, ", s.grade_id, s.grade, s.since, g.series, g.bad, s.place, s.value,"
                    " 0 AS series_id, NULL::timestamptz AS since_end, NULL::bigint AS since_key,"
+                   " CASE s.place WHEN " OF_WINDOW " THEN s.value END AS windows,"
                    " s.said || ': ' || g.bad || ' of ' || g.series || ' series' AS line"
                    " FROM shown s JOIN groups g USING (grade_id, place, value)"
                    " UNION ALL SELECT 'series', " DIMENSION_COLUMNS);
     builder_add(b,
                 ", grade_id, grade, since, NULL, NULL, NULL, NULL, series_id, since_end,"
-                " since_key, NULL FROM single) AS l ORDER BY " LISTED_ORDER " LIMIT $%d::bigint)",
+                " since_key, windows, NULL FROM single) AS l ORDER BY " LISTED_ORDER
+                " LIMIT $%d::bigint)",
                 limit);
     builder_add(b,
                 ", changed AS MATERIALIZED (SELECT t.* FROM states t WHERE t.present AND NOT"
@@ -231,23 +271,27 @@ static void add_facts(struct builder *b)
 /* The columns of `k`: what the rows are in order by, what the answer has, what goes with it. */
 #define ROW_COLUMNS                                                                                \
     "part, row, kind, " DIMENSION_COLUMNS ", grade_id, grade, since, silent, series, bad,"         \
-    " series_id, since_end, since_key, line, record_grade, version, published, names, \"values\""
+    " series_id, since_end, since_key, windows, line, record_grade, version, published, names, "   \
+    "\"values\""
 
-/* How many pairs are how: a row for each grade, for those that are over, and those without one; and
- * how many series are silent. */
+/* How many pairs are how: a row for each grade, for those that are over, those without one, and
+ * those that are bad but in maintenance; and how many series are silent. */
 static void add_total_rows(struct builder *b)
 {
-    builder_add(b, ", totals AS (SELECT 'total' AS kind, 1 AS place, grade_id, grade, series"
-                   " FROM kinds WHERE present"
-                   " UNION ALL SELECT 'over', 2, grade_id, NULL, sum(series)::bigint FROM kinds"
-                   " WHERE NOT present GROUP BY grade_id"
-                   " UNION ALL SELECT 'ungraded', 3, a.id, NULL, (SELECT count(*) FROM fitting) -"
-                   " coalesce((SELECT sum(series) FROM kinds t WHERE t.grade_id = a.id), 0)::bigint"
-                   " FROM asked a UNION ALL SELECT 'silent', 4, NULL, NULL, count(*) FROM silent)");
+    builder_add(b,
+                ", totals AS (SELECT 'total' AS kind, 1 AS place, grade_id, grade, series"
+                " FROM kinds WHERE present"
+                " UNION ALL SELECT 'over', 2, grade_id, NULL, sum(series)::bigint FROM kinds"
+                " WHERE NOT present GROUP BY grade_id"
+                " UNION ALL SELECT 'ungraded', 3, a.id, NULL, (SELECT count(*) FROM fitting) -"
+                " coalesce((SELECT sum(series) FROM kinds t WHERE t.grade_id = a.id), 0)::bigint"
+                " FROM asked a UNION ALL SELECT 'maintained', 4, grade_id, NULL, sum(bad)::bigint"
+                " FROM worked_on GROUP BY grade_id"
+                " UNION ALL SELECT 'silent', 5, NULL, NULL, count(*) FROM silent)");
     builder_add(b, " , k (" ROW_COLUMNS ") AS (SELECT 1, row_number() OVER (ORDER BY grade_id,"
                    " place, grade), kind" NO_DIMENSIONS ", grade_id, grade, NULL::timestamptz,"
                    " NULL::timestamptz, series, NULL::bigint, 0, NULL::timestamptz, NULL::bigint,"
-                   " NULL::text" NO_RECORD " FROM totals WHERE series > 0");
+                   " NULL::text, NULL::text" NO_RECORD " FROM totals WHERE series > 0");
 }
 
 static void add_bad_rows(struct builder *b)
@@ -257,29 +301,37 @@ static void add_bad_rows(struct builder *b)
     builder_add(
         b,
         ", l.grade_id, l.grade, l.since, i.since, l.series, l.bad, l.series_id,"
-        " l.since_end, l.since_key, l.line, f.grade::text, f.grading_version::text,"
+        " l.since_end, l.since_key, l.windows, l.line, f.grade::text, f.grading_version::text,"
         " " TIME_TEXT(
             "f.published_at") ", f.names, f.\"values\" FROM listed l"
                               " LEFT JOIN silent i ON i.series_id = l.series_id LEFT JOIN facts f"
                               " ON f.series_id = l.series_id AND f.grade_id = l.grade_id");
 }
 
-/* Probes, and series that are silent though their probe is not. */
+/* Of a probe in which windows its silent series are. */
+#define PROBE_MARK                                                                                 \
+    "CASE WHEN EXISTS (SELECT FROM held) THEN (SELECT maintenance_numbers(array_agg(h.number))"    \
+    " FROM held h WHERE h.probe = f.probe AND h.id IN (SELECT series_id FROM silent)) END"
+
+#define SILENT_ORDER "r.windows IS NOT NULL, r.since DESC, r.probe, r.series_id"
+
+/* Probes, and series that are silent though their probe is not; what is in maintenance last. */
 static void add_silent_rows(struct builder *b, int limit)
 {
     builder_add(b,
-                " UNION ALL (SELECT 3, row_number() OVER (ORDER BY r.since DESC, r.probe,"
-                " r.series_id), r.* FROM (SELECT 'silence', NULL, NULL, f.probe AS probe, NULL,"
+                " UNION ALL (SELECT 3, row_number() OVER (ORDER BY " SILENT_ORDER
+                "), r.* FROM (SELECT 'silence', NULL, NULL, f.probe AS probe, NULL,"
                 " NULL, NULL, NULL::smallint, NULL::smallint, NULL::timestamptz,"
                 " min(i.of_probe) AS since, count(*), NULL::bigint, 0 AS series_id,"
-                " NULL::timestamptz, NULL::bigint, NULL::text" NO_RECORD
+                " NULL::timestamptz, NULL::bigint, " PROBE_MARK " AS windows, NULL::text" NO_RECORD
                 " FROM silent i JOIN fitting f ON f.id = i.series_id WHERE i.of_probe IS NOT NULL"
                 " GROUP BY f.probe");
     builder_add(b, " UNION ALL SELECT 'silence', " DIMENSION_SQL("f."));
     builder_add(b,
-                ", NULL, NULL, NULL, i.since, NULL, NULL, i.series_id, NULL, NULL, NULL" NO_RECORD
-                " FROM silent i JOIN fitting f ON f.id = i.series_id WHERE i.of_probe IS NULL) AS r"
-                " ORDER BY r.since DESC, r.probe, r.series_id LIMIT $%d::bigint)",
+                ", NULL, NULL, NULL, i.since, NULL, NULL, i.series_id, NULL, NULL, m.windows,"
+                " NULL" NO_RECORD " FROM silent i JOIN fitting f ON f.id = i.series_id"
+                " LEFT JOIN maintained m ON m.series_id = i.series_id WHERE i.of_probe IS NULL)"
+                " AS r ORDER BY " SILENT_ORDER " LIMIT $%d::bigint)",
                 limit);
 }
 
@@ -288,8 +340,9 @@ static void add_changed_rows(struct builder *b)
     builder_add(b, " UNION ALL SELECT 4, row_number() OVER (ORDER BY c.since DESC, c.grade_id,"
                    " c.series_id), 'changed', " DIMENSION_SQL("s."));
     builder_add(b, ", c.grade_id, c.grade, c.since, i.since, NULL, NULL, c.series_id, c.since_end,"
-                   " c.since_key, NULL" NO_RECORD " FROM changed c JOIN series s"
-                   " ON s.id = c.series_id LEFT JOIN silent i ON i.series_id = c.series_id)");
+                   " c.since_key, m.windows, NULL" NO_RECORD " FROM changed c JOIN series s"
+                   " ON s.id = c.series_id LEFT JOIN silent i ON i.series_id = c.series_id"
+                   " LEFT JOIN maintained m ON m.series_id = c.series_id)");
 }
 
 /* From which grade a pair came the event at the start of its period says. */
@@ -299,7 +352,7 @@ static void add_answer(struct builder *b)
     builder_add(b, ", n.name, k.grade, e.from_grade, " TIME_TEXT("k.since"));
     builder_add(b,
                 ", " TIME_TEXT(
-                    "k.silent") ", k.series, k.bad, k.line, k.record_grade,"
+                    "k.silent") ", k.series, k.bad, k.windows, k.line, k.record_grade,"
                                 " k.version, k.published, k.names, k.\"values\" FROM k"
                                 " LEFT JOIN grade_name n ON n.id = k.grade_id"
                                 " LEFT JOIN event e ON e.series_id = k.series_id AND e.grade_id = "
@@ -324,6 +377,7 @@ int builder_now(struct builder *b, uint64_t rows)
     builder_fitting(b, "NOT ");
     builder_add(b, ")");
     builder_states(b, false, builder_series_array(b));
+    add_maintained(b);
     add_kinds(b);
     add_bad(b);
     add_candidates(b);

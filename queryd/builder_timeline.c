@@ -19,6 +19,7 @@
 #define OF_SERIES DIMENSION_SQL("k.")
 #define IN_ORDER  DIMENSION_SQL("s.")
 #define OF_LANE   "p.series_id = l.series_id AND p.grade_id = l.grade_id"
+#define HELD_MARK "h.t_from <= m.t_end AND h.t_until > m.t_start"
 
 /*
  * The page. A lane is there when it has a period that begins before the range ends; that is looked
@@ -122,6 +123,19 @@ static void add_undone(struct builder *b, const struct builder_cut *cut)
         COLUMN_PARAMETERS(cut), cut->from, cut->to);
 }
 
+/* `marked`: in which windows of maintenance that overlap the range what a mark is of lies, from its
+ * start to its end. */
+static void add_marked(struct builder *b)
+{
+    builder_windows_in_range(b);
+    builder_held(b, "SELECT series_id FROM lane");
+    builder_add(b, ", marked AS (SELECT m.place, m.first, array_agg(h.number) AS numbers"
+                   " FROM held h JOIN lane l ON l.series_id = h.id JOIN mark m ON m.place = l.place"
+                   " AND " HELD_MARK " GROUP BY 1, 2),"
+                   " marked_lane AS (SELECT h.id, array_agg(h.number) AS numbers FROM held h"
+                   " GROUP BY 1)");
+}
+
 /* Of a row `m` as JSON. */
 #define START "'\"' || " TIME_TEXT("m.t_start") " || '\"'"
 #define END   "'\"' || " TIME_TEXT("m.t_end") " || '\"'"
@@ -129,7 +143,8 @@ static void add_undone(struct builder *b, const struct builder_cut *cut)
     "'{\"first\":' || m.first || ',\"last\":' || m.last || ',\"grade\":' || m.grade"               \
     " || ',\"start\":' || " START " || ',\"end\":' || " END " || ',\"ended\":\"' || m.ended"       \
     " || '\",\"records\":' || m.records || ',\"periods\":' || m.periods || ',\"retracted\":'"      \
-    " || coalesce(u.n, 0) || '}'"
+    " || coalesce(u.n, 0) || ',\"maintenance\":' || CASE WHEN h.numbers IS NULL THEN 'null'"       \
+    " ELSE '\"' || maintenance_numbers(h.numbers) || '\"' END || '}'"
 
 int builder_timeline(struct builder *b, uint64_t rows)
 {
@@ -142,12 +157,16 @@ int builder_timeline(struct builder *b, uint64_t rows)
     add_drawn(b, &cut);
     add_marks(b);
     add_undone(b, &cut);
+    add_marked(b);
     builder_add(b,
-                " SELECT " OF_SERIES ", k.grade_name, '[' || coalesce(t.marks, '') || ']', %s"
+                " SELECT " OF_SERIES ", k.grade_name, '[' || coalesce(t.marks, '') || ']',"
+                " CASE WHEN h.numbers IS NOT NULL THEN maintenance_numbers(h.numbers) END, %s"
                 " FROM lane k LEFT JOIN (SELECT m.place, string_agg(" JSON_MARK
                 ", ',' ORDER BY m.first) AS marks FROM mark m LEFT JOIN undone u"
-                " ON u.place = m.place AND u.first = m.first GROUP BY m.place) AS t"
-                " ON t.place = k.place ORDER BY k.place",
+                " ON u.place = m.place AND u.first = m.first LEFT JOIN marked h"
+                " ON h.place = m.place AND h.first = m.first GROUP BY m.place) AS t"
+                " ON t.place = k.place LEFT JOIN marked_lane h ON h.id = k.series_id"
+                " ORDER BY k.place",
                 cursor_sql(QUERY_TIMELINE));
     return 0;
 }

@@ -11,6 +11,14 @@
 /* A row of `silence` that was told and holds, of what is still expected. */
 #define SILENT_NOW "l.silent_until IS NULL AND l.retracted IS NULL AND l.retired IS NULL"
 
+/* Of a row of a page. */
+#define OF_SERIES DIMENSION_SQL("k.")
+#define SINCE     TIME_TEXT("k.since")
+#define SILENT    TIME_TEXT("i.since")
+#define FIRST     TIME_TEXT("e.first")
+#define LAST      TIME_TEXT("e.last")
+#define MARK      MARK_OF_ROW("now()", "now()")
+
 #define SHORT_FACETS 5 /* values of each dimension when all of them are asked for */
 
 int builder_about_now(struct builder *b)
@@ -91,23 +99,17 @@ int builder_which(struct builder *b, uint64_t rows)
     }
     add_page(b, builder_number(b, rows));
     builder_silent(b);
+    builder_windows(b, "now()", "now()");
     builder_add(
         b,
         ", listed AS MATERIALIZED (SELECT ARRAY(SELECT DISTINCT id FROM page) AS ids)"
-        " SELECT " DIMENSION_SQL(
-            "k.") ", k.id, n.name, k.grade, k.state,"
-                  " " TIME_TEXT("k.since") ", " TIME_TEXT("i.since") ", " TIME_TEXT(
-                      "e.first") ", " TIME_TEXT("e.last") ", coalesce(c.records, 0), %s FROM page "
-                                                          "k LEFT JOIN grade_name n "
-                                                          "ON n.id = k.grade_id"
-                                                          " LEFT JOIN (SELECT e.* FROM listed, "
-                                                          "ends_of(listed.ids) e) AS e"
-                                                          " ON e.series_id = k.id LEFT JOIN silent "
-                                                          "i ON i.series_id = k.id"
-                                                          " LEFT JOIN (SELECT c.* FROM listed, "
-                                                          "records_of(listed.ids) c) AS c"
-                                                          " ON c.series_id = k.id ORDER BY k.id, "
-                                                          "k.grade_id",
+        " SELECT " OF_SERIES ", k.id, n.name, k.grade, k.state, " SINCE ", " SILENT ", " FIRST
+        ", " LAST ", coalesce(c.records, 0), " MARK ", %s FROM page k JOIN series s ON s.id = k.id"
+        " LEFT JOIN grade_name n ON n.id = k.grade_id"
+        " LEFT JOIN (SELECT e.* FROM listed, ends_of(listed.ids) e) AS e ON e.series_id = k.id"
+        " LEFT JOIN silent i ON i.series_id = k.id"
+        " LEFT JOIN (SELECT c.* FROM listed, records_of(listed.ids) c) AS c ON c.series_id = k.id"
+        " ORDER BY k.id, k.grade_id",
         cursor_sql(QUERY_SERIES));
     return 0;
 }
@@ -154,6 +156,17 @@ static void add_facts(struct builder *b, bool all)
     builder_add(b, ")");
 }
 
+/* In which windows series with the value are now. */
+static void add_mark_of_value(struct builder *b)
+{
+    builder_add(b, "CASE WHEN EXISTS (SELECT FROM held) THEN (SELECT"
+                   " maintenance_numbers(array_agg(h.number)) FROM held h WHERE CASE v.dimension");
+    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
+        builder_add(b, " WHEN '%s' THEN h.%s", dimension_rows[d].name, dimension_rows[d].name);
+    }
+    builder_add(b, " END = v.value) END");
+}
+
 int builder_facets(struct builder *b, uint64_t rows)
 {
     const struct query_message *q = b->q;
@@ -173,7 +186,11 @@ int builder_facets(struct builder *b, uint64_t rows)
     int limit = builder_number(b, all && q->limit == 0 ? SHORT_FACETS : rows);
     int begins = q->begins.len == 0 ? 0 : builder_text(b, q->begins);
     add_facts(b, all);
-    builder_add(b, " SELECT dimension, value, series, bad, records FROM (");
+    builder_windows(b, "now()", "now()");
+    builder_held(b, NULL);
+    builder_add(b, " SELECT dimension, value, series, bad, records, ");
+    add_mark_of_value(b);
+    builder_add(b, " FROM (");
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
         if (all || only == (int)d) {
             builder_add(b, "%s", all && d > 0 ? " UNION ALL " : "");

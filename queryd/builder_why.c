@@ -21,6 +21,7 @@
 #define TOLD      TIME_TEXT("e.told_at")
 #define RETRACTED TIME_TEXT("e.retracted_at")
 #define GAP       "extract(epoch FROM gap.gap)"
+#define MARK      MARK_OF_ROW("m.t_start", "m.t_end")
 #define AFTER     "extract(epoch FROM n.next_t - n.t_end)"
 
 /* Which series fit, and the one if it is one. */
@@ -55,6 +56,7 @@ static void add_places(struct builder *b)
                 " > (p.t_start, p.start_end, p.start_key)"
                 " ORDER BY p2.t_start, p2.start_end, p2.start_key LIMIT 1) AS n ON true)",
                 from, to);
+    builder_windows(b, "'-infinity'", "'infinity'"); /* its records may lie far apart */
 }
 
 /* As an object of their dimensions, and how many fit. */
@@ -84,7 +86,8 @@ static void add_record_facts(struct builder *b)
         " 'version', m.grading_version, 'author', g.author, 'published', " PUBLISHED
         ", 'names', c.results, 'values', m.\"values\"[1:cardinality(c.results)], 'door', o.door,"
         " 'format', o.format, 'received', " RECEIVED ", 'committed', " COMMITTED
-        ", 'ingestd', l.instance, 'hops', cardinality(h.addresses), 'latest', EXISTS (SELECT"
+        ", 'ingestd', l.instance, 'maintenance', " MARK
+        ", 'hops', cardinality(h.addresses), 'latest', EXISTS (SELECT"
         " FROM latest y WHERE y.t_start = m.t_start AND y.key = m.key), 'grades', (SELECT"
         " json_object_agg(n.name, u.grade) FROM unnest(m.grades) WITH ORDINALITY AS u (grade, id)"
         " JOIN grade_name n ON n.id = u.id))");
@@ -92,6 +95,7 @@ static void add_record_facts(struct builder *b)
                    " CROSS JOIN LATERAL record_at(n.series_id, n.t_start, n.start_key) m"
                    " UNION SELECT m.* FROM named n"
                    " CROSS JOIN LATERAL record_at(n.series_id, n.next_t, n.next_key) m) AS m"
+                   " JOIN series s ON s.id = m.series_id"
                    " JOIN schema c ON c.id = m.schema_id JOIN origin o ON o.id = m.origin"
                    " LEFT JOIN grading g ON g.version = m.grading_version"
                    " LEFT JOIN hops h ON h.id = m.hops_id LEFT JOIN ledger l ON l.id = m.ledger_id"

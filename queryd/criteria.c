@@ -20,6 +20,9 @@
 #define PUBLISHED TIME_TEXT("published_at")
 #define OF_SERIES DIMENSION_SQL("s.")
 
+#define MARK_OF_PERIOD MARK_OF_ROW("k.t", "k.t_end")
+#define MARK_OF_EVENT  MARK_OF_ROW("k.t", "k.t")
+
 /* Which grade names, and what grades of theirs. */
 static int add_asked(struct builder *b)
 {
@@ -35,7 +38,8 @@ static int add_asked(struct builder *b)
     }
     builder_add(b, ")");
     if (q->kind == QUERY_HISTOGRAM || q->kind == QUERY_WHY || q->kind == QUERY_TIMELINE ||
-        q->kind == QUERY_GRID || q->kind == QUERY_BUCKETS || q->kind == QUERY_SILENT) {
+        q->kind == QUERY_GRID || q->kind == QUERY_BUCKETS || q->kind == QUERY_SILENT ||
+        q->kind == QUERY_MAINTENANCE) {
         return 0;
     }
     if (q->grade_high > 5 || q->grade_low > q->grade_high) {
@@ -47,26 +51,35 @@ static int add_asked(struct builder *b)
     return 0;
 }
 
-static void build_count(struct builder *b)
+/* What a count counts from, and which windows that may lie in. */
+static void begin_count(struct builder *b)
 {
     b->c->counts = true;
+    builder_windows_in_range(b);
+    builder_touching(b, false);
     builder_tally(b);
+}
+
+static void build_count(struct builder *b)
+{
+    begin_count(b);
     builder_add(
         b,
         ", matched_records AS (SELECT coalesce(sum(n), 0) AS n FROM tally WHERE grade_id = 0)"
-        " SELECT a.name, m.n, %scoalesce(sum(t.n), 0) FROM asked a CROSS JOIN matched_records m"
+        " SELECT a.name, m.n, %scoalesce(sum(t.n), 0), " MARK_OF_ALL
+        " FROM asked a CROSS JOIN matched_records m"
         " LEFT JOIN tally t ON t.grade_id = a.id GROUP BY a.id, a.name, m.n ORDER BY a.id",
         b->q->grade_low == 0 ? "m.n + " : "");
 }
 
 static void build_histogram(struct builder *b)
 {
-    b->c->counts = true;
-    builder_tally(b);
+    begin_count(b);
     builder_add(
         b, "SELECT a.name, v.grade, (ARRAY['ungraded', 'critical', 'major', 'minor', 'warning',"
            " 'normal'])[v.grade + 1], coalesce(sum((ARRAY[t.n0, t.n1, t.n2, t.n3, t.n4, t.n5])"
-           "[v.grade + 1]), 0) FROM asked a CROSS JOIN generate_series(0, 5) AS v (grade)"
+           "[v.grade + 1]), 0), " MARK_OF_ALL
+           " FROM asked a CROSS JOIN generate_series(0, 5) AS v (grade)"
            " LEFT JOIN tally t ON t.grade_id = a.id"
            " GROUP BY a.id, a.name, v.grade ORDER BY a.id, v.grade");
 }
@@ -76,16 +89,20 @@ static void build_periods(struct builder *b, int limit)
 {
     int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
     builder_add(b,
-                " SELECT " OF_SERIES ", n.name, k.grade, " T_START ", " T_END
-                ", coalesce(k.ended, ''), k.records, %s FROM newest_periods($%d::timestamptz,"
+                ", page AS MATERIALIZED (SELECT * FROM newest_periods($%d::timestamptz,"
                 " $%d::timestamptz, %s, ARRAY(SELECT id FROM asked), $%d::int, $%d::int",
-                cursor_sql(QUERY_PERIODS), from, to, builder_series_array(b), b->low, b->high);
+                from, to, builder_series_array(b), b->low, b->high);
     builder_go_on(b);
-    builder_add(b,
-                ", $%d::bigint) k JOIN asked n ON n.id = k.grade_id"
-                " JOIN series s ON s.id = k.series_id ORDER BY k.t DESC, k.series_id DESC,"
-                " k.grade_id DESC, k.start_end DESC, k.start_key DESC",
-                limit);
+    builder_add(b, ", $%d::bigint))", limit);
+    builder_windows_of(b, "page", "t", "t_end");
+    builder_add(
+        b,
+        " SELECT " OF_SERIES ", n.name, k.grade, " T_START ", " T_END
+        ", coalesce(k.ended, ''), k.records, " MARK_OF_PERIOD
+        ", %s FROM page k JOIN asked n ON n.id = k.grade_id JOIN series s ON s.id = k.series_id"
+        " ORDER BY k.t DESC, k.series_id DESC, k.grade_id DESC, k.start_end DESC,"
+        " k.start_key DESC",
+        cursor_sql(QUERY_PERIODS));
 }
 
 static void build_events(struct builder *b, int limit)
@@ -93,19 +110,21 @@ static void build_events(struct builder *b, int limit)
     int from = builder_time(b, b->from_us), to = builder_time(b, b->to_us);
     builder_add(
         b,
-        " SELECT " T_START ", " OF_SERIES ", n.name, k.from_grade, k.to_grade,"
-        " CASE WHEN k.retracted_at IS NULL THEN 'False' ELSE 'True' END, %s FROM ("
+        ", page AS MATERIALIZED ("
         "SELECT e.id, e.series_id, e.grade_id, e.t, e.from_grade, e.to_grade, e.retracted_at"
         " FROM event e WHERE e.t >= $%d::timestamptz AND e.t < $%d::timestamptz"
         " AND e.to_grade BETWEEN $%d::int AND $%d::int AND e.grade_id IN (SELECT id FROM asked)",
-        cursor_sql(QUERY_EVENTS), from, to, b->low, b->high);
+        from, to, b->low, b->high);
     builder_series(b, "e");
     builder_after(b, "e.t, e.id", "<");
+    builder_add(b, " ORDER BY e.t DESC, e.id DESC LIMIT $%d::bigint)", limit);
+    builder_windows_of(b, "page", "t", "t");
     builder_add(b,
-                " ORDER BY e.t DESC, e.id DESC LIMIT $%d::bigint) k"
-                " JOIN series s ON s.id = k.series_id JOIN grade_name n ON n.id = k.grade_id"
-                " ORDER BY k.t DESC, k.id DESC",
-                limit);
+                " SELECT " T_START ", " OF_SERIES ", n.name, k.from_grade, k.to_grade,"
+                " CASE WHEN k.retracted_at IS NULL THEN 'False' ELSE 'True' END, " MARK_OF_EVENT
+                ", %s FROM page k JOIN series s ON s.id = k.series_id"
+                " JOIN grade_name n ON n.id = k.grade_id ORDER BY k.t DESC, k.id DESC",
+                cursor_sql(QUERY_EVENTS));
 }
 
 static void build_grading(struct builder *b)
@@ -213,6 +232,9 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         return builder_silences(b, rows);
     case QUERY_ARRIVALS:
         builder_arrivals(b, rows);
+        break;
+    case QUERY_MAINTENANCE:
+        builder_maintenance(b, rows);
         break;
     case QUERY_KINDS:
         break;

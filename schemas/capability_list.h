@@ -23,33 +23,38 @@
 #define PARAMETERS_OF_CRITERIA DIMENSION_ELEMENTS, "select.grade", "range.grade"
 #define PARAMETERS_OF_LISTING  PARAMETERS_OF_CRITERIA, "list.limit", "list.after"
 
+/* In which windows of maintenance what a row tells of lies (docs/semantics.md, "Maintenance"). A
+ * specification may leave it out. */
+#define COLUMN_MARK "maintenance.windows"
+
 #define PARAMETERS_OF_COUNT PARAMETERS_OF_CRITERIA
-#define COLUMNS_OF_COUNT    "grade.name", "records.matched", "records.graded"
+#define COLUMNS_OF_COUNT    "grade.name", "records.matched", "records.graded", COLUMN_MARK
 
 #define PARAMETERS_OF_HISTOGRAM DIMENSION_ELEMENTS, "select.grade"
-#define COLUMNS_OF_HISTOGRAM    "grade.name", "grade.value", "grade.severity", "records.count"
+#define COLUMNS_OF_HISTOGRAM                                                                       \
+    "grade.name", "grade.value", "grade.severity", "records.count", COLUMN_MARK
 
 #define PARAMETERS_OF_PERIODS PARAMETERS_OF_LISTING
 #define COLUMNS_OF_PERIODS                                                                         \
     DIMENSION_ELEMENTS, "grade.name", "grade.value", "period.start", "period.end", "period.ended", \
-        "records.count", "list.cursor"
+        "records.count", COLUMN_MARK, "list.cursor"
 
 #define PARAMETERS_OF_EVENTS PARAMETERS_OF_LISTING
 #define COLUMNS_OF_EVENTS                                                                          \
     "time", DIMENSION_ELEMENTS, "grade.name", "grade.from", "grade.to", "event.retracted",         \
-        "list.cursor"
+        COLUMN_MARK, "list.cursor"
 
 #define PARAMETERS_OF_RECORDS PARAMETERS_OF_LISTING
 #define COLUMNS_OF_RECORDS                                                                         \
     "time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "results.repo",    \
-        "list.cursor"
+        COLUMN_MARK, "list.cursor"
 
 /* Why a series has the grade it has: a row for each grade name, or for each series that fits when
  * it is not one. The document is JSON (docs/mplane.md). */
 #define PARAMETERS_OF_WHY DIMENSION_ELEMENTS, "select.grade"
 #define COLUMNS_OF_WHY                                                                             \
-    "time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "why.series",      \
-        "why.line", "why.document"
+    "time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", COLUMN_MARK,       \
+        "why.series", "why.line", "why.document"
 
 /*
  * For pages that draw (docs/mplane.md has the documents): lanes with at most one mark a column of
@@ -58,18 +63,19 @@
  */
 #define PARAMETERS_OF_TIMELINE                                                                     \
     DIMENSION_ELEMENTS, "select.grade", "range.columns", "list.limit", "list.after"
-#define COLUMNS_OF_TIMELINE DIMENSION_ELEMENTS, "grade.name", "timeline.marks", "list.cursor"
+#define COLUMNS_OF_TIMELINE                                                                        \
+    DIMENSION_ELEMENTS, "grade.name", "timeline.marks", COLUMN_MARK, "list.cursor"
 
 #define PARAMETERS_OF_GRID                                                                         \
     DIMENSION_ELEMENTS, "select.grade", "range.grade", "grid.rows", "grid.columns"
 #define COLUMNS_OF_GRID                                                                            \
     "grid.row", "grade.worst", "grade.last", "records.matched", "records.rated", "records.graded", \
-        "grade.share", "grid.cells", "grid.left"
+        "grade.share", COLUMN_MARK, "grid.cells", "grid.left"
 
 #define PARAMETERS_OF_BUCKETS DIMENSION_ELEMENTS, "metric.name", "range.columns"
 #define COLUMNS_OF_BUCKETS                                                                         \
     "time", "metric.min", "metric.mean", "metric.max", "values.count", "metric.unit",              \
-        "metric.least", "metric.most"
+        "metric.least", "metric.most", COLUMN_MARK
 
 /* The first EZRepo's: records by type, without paging. */
 #define PARAMETERS_OF_ORIGINAL "type.repo", "range.grade", "select.grade"
@@ -129,7 +135,7 @@
 #define PARAMETERS_OF_CHANGES PARAMETERS_OF_LISTING, "feed.kinds", "feed.wait"
 #define COLUMNS_OF_CHANGES                                                                         \
     "time", "feed.kind", DIMENSION_ELEMENTS, "grade.name", "grade.from", "grade.to", "event.time", \
-        "event.number", "feed.detail", "list.cursor"
+        "event.number", "feed.detail", COLUMN_MARK, "list.cursor"
 
 /*
  * What is so now, of the scope past ... future only (docs/semantics.md, "Now"). The series that
@@ -140,16 +146,16 @@
 #define COLUMNS_OF_SERIES                                                                          \
     DIMENSION_ELEMENTS, "series.number", "grade.name", "grade.value", "series.state",              \
         "period.start", "silent.since", "series.first", "series.last", "records.count",            \
-        "list.cursor"
+        COLUMN_MARK, "list.cursor"
 
 #define PARAMETERS_OF_FACETS PARAMETERS_OF_CRITERIA, "facet.dimension", "facet.begins", "list.limit"
 #define COLUMNS_OF_FACETS                                                                          \
-    "facet.dimension", "facet.value", "series.count", "series.bad", "records.count"
+    "facet.dimension", "facet.value", "series.count", "series.bad", "records.count", COLUMN_MARK
 
 #define PARAMETERS_OF_NOW PARAMETERS_OF_CRITERIA, "now.changed", "now.each", "list.limit"
 #define COLUMNS_OF_NOW                                                                             \
     "now.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grade.from", "period.start",     \
-        "silent.since", "series.count", "series.bad", "now.line"
+        "silent.since", "series.count", "series.bad", COLUMN_MARK, "now.line"
 
 /*
  * Silences that were told and have not ended, of series and of probes; of a probe nothing but
@@ -158,7 +164,8 @@
 #define PARAMETERS_OF_SILENT DIMENSION_ELEMENTS, "silence.retired", "list.limit", "list.after"
 #define COLUMNS_OF_SILENT                                                                          \
     "silent.since", DIMENSION_ELEMENTS, "series.count", "silence.number", "silence.last",          \
-        "silence.expected", "silence.delay", "silence.told", "silence.retired", "list.cursor"
+        "silence.expected", "silence.delay", "silence.told", "silence.retired", COLUMN_MARK,       \
+        "list.cursor"
 
 /*
  * The records behind a cursor in the order in which they arrived, each once; the same cursors and
@@ -167,7 +174,18 @@
 #define PARAMETERS_OF_ARRIVALS PARAMETERS_OF_LISTING, "feed.wait"
 #define COLUMNS_OF_ARRIVALS                                                                        \
     "time", "feed.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version",       \
-        "results.repo", "list.cursor"
+        "results.repo", COLUMN_MARK, "list.cursor"
+
+/*
+ * Windows of maintenance that touch the scope, the newest first: of those that restrict, by
+ * criteria or by what they may see, the windows in which a series that fits lies. The dimensions
+ * are their patterns.
+ */
+#define PARAMETERS_OF_MAINTENANCE DIMENSION_ELEMENTS, "list.limit", "list.after"
+#define COLUMNS_OF_MAINTENANCE                                                                     \
+    "maintenance.number", DIMENSION_ELEMENTS, "maintenance.state", "maintenance.from",             \
+        "maintenance.to", "maintenance.ended", "maintenance.reason", "maintenance.author",         \
+        "maintenance.endedby", "maintenance.made", "list.cursor"
 
 /*
  * QUERY(NAME, letter, KEYS): what queryd can be asked, QUERY_NAME in the message query; append
@@ -197,6 +215,8 @@
 
 #define KEYS_OF_SILENT(KEY) KEY(TIME, t) KEY(ID, number)
 
+#define KEYS_OF_MAINTENANCE(KEY) KEY(ID, number)
+
 #define QUERIES(QUERY)                                                                             \
     QUERY(COUNT, "", NO_KEYS)                                                                      \
     QUERY(HISTOGRAM, "", NO_KEYS)                                                                  \
@@ -219,7 +239,8 @@
     QUERY(FACETS, "", NO_KEYS)                                                                     \
     QUERY(NOW, "", NO_KEYS)                                                                        \
     QUERY(SILENT, "q", KEYS_OF_SILENT)                                                             \
-    QUERY(ARRIVALS, "n", KEYS_OF_ARRIVALS)
+    QUERY(ARRIVALS, "n", KEYS_OF_ARRIVALS)                                                         \
+    QUERY(MAINTENANCE, "m", KEYS_OF_MAINTENANCE)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -256,7 +277,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(FACETS, "QueryFacets", "query", QUERY_FACETS)                                       \
     CAPABILITY(NOW, "QueryNow", "query", QUERY_NOW)                                                \
     CAPABILITY(SILENT, "QuerySilent", "query", QUERY_SILENT)                                       \
-    CAPABILITY(ARRIVALS, "QueryArrivals", "query", QUERY_ARRIVALS)
+    CAPABILITY(ARRIVALS, "QueryArrivals", "query", QUERY_ARRIVALS)                                 \
+    CAPABILITY(MAINTENANCE, "QueryMaintenance", "query", QUERY_MAINTENANCE)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

@@ -73,6 +73,8 @@ static struct slice answer_column(struct slice column)
     return slice_is(column, "overall.grade") ? slice_of("grade.value") : column;
 }
 
+#define NOWHERE UINT32_MAX /* null: a queryd of before does not tell it */
+
 /* Where each column of the reply stands in the answer; -1 when one is not there. */
 static int map_columns(const struct mplane_message *reply, const struct answer_message *answer,
                        uint32_t *from)
@@ -83,10 +85,10 @@ static int map_columns(const struct mplane_message *reply, const struct answer_m
         while (j < answer->columns_count && !slice_equal(answer->columns[j], name)) {
             j++;
         }
-        if (j == answer->columns_count) {
+        if (j == answer->columns_count && !slice_is(name, COLUMN_MARK)) {
             return -1;
         }
-        from[i] = j;
+        from[i] = j == answer->columns_count ? NOWHERE : j;
     }
     return 0;
 }
@@ -113,7 +115,8 @@ static int fill_rows(struct arena *a, const struct answer_message *answer,
     for (uint32_t row = 0; row < reply->row_count; row++) {
         for (uint32_t i = 0; i < reply->column_count; i++) {
             reply->cells[(size_t)row * reply->column_count + i] =
-                answer->cells[(size_t)row * width + from[i]];
+                from[i] == NOWHERE ? (struct slice){NULL, 0}
+                                   : answer->cells[(size_t)row * width + from[i]];
         }
     }
     return 0;

@@ -275,9 +275,9 @@ static void put_facts(FILE *f, struct arena *a, const struct json *facts, const 
 
 static void put_place(FILE *f, const struct why *w, const struct why_name *n, enum why_part part)
 {
-    static const char *const keys[] = {"start",  "end",      "digest",    "row",       "label",
-                                       "hops",   "version",  "author",    "published", "door",
-                                       "format", "received", "committed", "ingestd",   NULL};
+    static const char *const keys[] = {
+        "start",     "end",  "digest", "row",      "label",     "hops",    "version",     "author",
+        "published", "door", "format", "received", "committed", "ingestd", "maintenance", NULL};
     const struct why_place *p = &n->places[part];
     if (p->record == NULL) {
         fputs("null", f);
@@ -444,12 +444,13 @@ static struct slice *put_name(struct why *w, struct slice *cell, const struct wh
     const char *line = line_of(w, n);
     struct slice *after = put_series(w, cell, w->series[0]);
     cell[0] = r->start;
-    after[-6] = n->name;
-    after[-5] = grade > 5 ? (struct slice){NULL, 0} : slice_of(arena_printf(w->arena, "%u", grade));
-    after[-4] = text_of(r->facts, "version");
+    after[-7] = n->name;
+    after[-6] = grade > 5 ? (struct slice){NULL, 0} : slice_of(arena_printf(w->arena, "%u", grade));
+    after[-5] = text_of(r->facts, "version");
+    after[-4] = text_of(r->facts, "maintenance");
     after[-2] = slice_of(line);
     after[-1] = line == NULL ? (struct slice){NULL, 0} : document_of(w, n, line);
-    w->no_memory = w->no_memory || after[-1].at == NULL || (grade <= 5 && after[-5].at == NULL);
+    w->no_memory = w->no_memory || after[-1].at == NULL || (grade <= 5 && after[-6].at == NULL);
     return after;
 }
 

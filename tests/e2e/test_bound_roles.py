@@ -6,7 +6,7 @@ import json
 import pytest
 import zmq
 from conftest import wait_for
-from gateways import Gateway, all_questions, answered, ask_without_waiting, listing, redeem, slow, specification
+from gateways import COUNT_COLUMNS, Gateway, all_questions, answered, ask_without_waiting, listing, redeem, slow, specification
 from capabilities import TABLE
 from ingestds import result
 from messages import CANCEL, QUERY
@@ -89,10 +89,10 @@ def test_a_change_ends_what_is_under_way(bound):
     bound.gateway.wait(lambda: [c["id"] for c in bound.gateway.queryd.of(CANCEL)] == [question["id"]])
     # Its answer comes too late, and is nobody's; the admin, who is not bound, still waits for his.
     late = bound.gateway.counters()["answers.late"]
-    bound.gateway.queryd.send(question, answered(question, TABLE["QueryByCriteria"][2], [["overall", "1", "1"]]))
+    bound.gateway.queryd.send(question, answered(question, COUNT_COLUMNS, [["overall", "1", "1"]]))
     bound.gateway.counted("answers.late", late + 1)
     waits = bound.gateway.queryd.of(QUERY)[-1]
-    bound.gateway.queryd.send(waits, answered(waits, TABLE["QueryByCriteria"][2], [["overall", "1", "1"]]))
+    bound.gateway.queryd.send(waits, answered(waits, COUNT_COLUMNS, [["overall", "1", "1"]]))
     assert json.loads(other.connection.getresponse().read())["result"] == "query"
 
 

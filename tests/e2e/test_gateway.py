@@ -263,7 +263,7 @@ def test_scopes(gateway):
 
 def test_listing_question_and_null_times(gateway):
     columns = TABLE["QueryEvents"][2]
-    row = [None, *"abcdef", "overall", None, "4", "False", "cursor-1"]
+    row = [None, *"abcdef", "overall", None, "4", "False", None, "cursor-1"]
     seen = {}
 
     def events(message):
@@ -273,7 +273,7 @@ def test_listing_question_and_null_times(gateway):
     with gateway.queryd.answering(events):
         reply = gateway.client().post(listing(gateway, "QueryEvents", columns,
                                               **{"list.limit": "25", "list.after": "cursor-0"}))
-    assert reply["resultvalues"] == [[None, *"abcdef", "overall", "*", "4", "False", "cursor-1"]]
+    assert reply["resultvalues"] == [[None, *"abcdef", "overall", "*", "4", "False", "*", "cursor-1"]]
     assert (seen["kind"], seen["limit"], seen["after"]) == (3, 25, "cursor-0")
 
 
@@ -563,7 +563,7 @@ def test_answers_are_forgotten_in_time(make_gateway):
 def test_answer_too_large_is_an_exception(make_gateway):
     one = make_gateway(answer_bytes=1048576)
     columns = TABLE["QueryRecords"][2]
-    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 20000, "c"]
+    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 20000, None, "c"]
     one.queryd.answer = lambda m: answered(m, columns, [row] * (40 if m["limit"] == 40 else 60))
     client = one.client()
     reply = client.post(listing(one, "QueryRecords", columns, **{"list.limit": "60"}))

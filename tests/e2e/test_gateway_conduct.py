@@ -142,7 +142,7 @@ def test_slow_peers_are_ended_and_others_are_not_held_up(make_gateway):
 def test_reader_that_does_not_take_its_answer(make_gateway):
     one = make_gateway(transfer_timeout_s=2)
     columns = TABLE["QueryRecords"][2]
-    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 50000, "c"]
+    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 50000, None, "c"]
     one.queryd.answer = lambda m: answered(m, columns, [row] * 200)
     lazy = opened(one)
     body = json.dumps(listing(one, "QueryRecords", columns))
@@ -337,7 +337,7 @@ def test_sigterm_lets_an_answer_arrive_whole(make_gateway):
     """Also a large one that is ready late and read slowly."""
     one = make_gateway()
     columns = TABLE["QueryRecords"][2]
-    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 50000, "c"]
+    row = ["2026-01-01 00:00:00.000000", *"abcdef", "overall", "1", "1", "x" * 50000, None, "c"]
     one.queryd.answer = lambda m: None
     reader = opened(one)
     body = json.dumps(listing(one, "QueryRecords", columns))

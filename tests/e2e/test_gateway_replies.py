@@ -23,7 +23,7 @@ def large(gateway, token, probe="large"):
 def many_rows(message):
     if message["number"] == QUERY and message["probe"] in ("large", "huge"):
         text = "x" * (10 if message["probe"] == "large" else 200)
-        row = ["2026-01-01 00:00:00.000000", *[text] * 6, "overall", "5", "1", "{}", "c"]
+        row = ["2026-01-01 00:00:00.000000", *[text] * 6, "overall", "5", "1", "{}", None, "c"]
         return answered(message, COLUMNS, [row] * ROWS)
     return counts(message)
 

@@ -11,6 +11,7 @@ import time
 
 import pytest
 from conftest import ping
+from maintenance import OfStored, Windows, mark
 from queries import FACETS, INVALID, NOW, OK, SERIES, Asker, Queryd
 from stores import HOUR, NAMES, NONE, SECOND, Record, check_store, naive_periods, now_us
 
@@ -38,7 +39,7 @@ class World:
     """All records that were stored, and what is so by them."""
 
     def __init__(self, now):
-        self.now, self.first = now, {}
+        self.now, self.first, self.windows = now, {}, Windows()
 
     def take(self, records):
         for r in records:
@@ -70,11 +71,11 @@ class World:
             for name, grade, since, present in states:
                 if low <= (grade if present else 0) <= high:
                     yield (*dims, name, grade and str(grade), "ungraded" if name is None else "present" if present else "over",
-                           since and time_text(since), time_text(min(starts)), time_text(max(starts)), str(len(records)))
+                           since and time_text(since), time_text(min(starts)), time_text(max(starts)), str(len(records)), self.mark(dims))
 
     def facets(self, d, criteria=(), low=1, high=2):
-        """Of a dimension: value -> how many series, how many of them bad, how many records."""
-        found = collections.defaultdict(lambda: [0, 0, 0])
+        """Of a dimension: value -> how many series, how many of them bad, how many records, in which windows they are."""
+        found = collections.defaultdict(lambda: [0, 0, 0, []])
         for dims, records in self.series().items():
             if criteria and not any(fits(dims, one) for one in criteria):
                 continue
@@ -82,7 +83,18 @@ class World:
             found[dims[d]][0] += 1
             found[dims[d]][1] += any(s is not None and s[2] and low <= s[0] <= high for s in states)
             found[dims[d]][2] += len(records)
-        return {value: tuple(map(str, counts)) for value, counts in found.items()}
+            found[dims[d]][3] += self.windows.of(dims, self.now, self.now)
+        return {value: (*map(str, counts[:3]), mark(counts[3])) for value, counts in found.items()}
+
+    def mark(self, dims):
+        return self.windows.mark(dims, self.now, self.now)
+
+    def some_windows(self, sql, rng, count):
+        """In force, over and to come."""
+        for _ in range(count):
+            patterns = tuple(p if rng.random() < 0.4 else "*" for p in some_dims(rng))
+            since = self.now + rng.choice([-30, -10, -2, 1]) * HOUR
+            self.windows.insert(sql, patterns, since, since + rng.choice([1, 20, 40]) * HOUR)
 
 
 class BadNow:
@@ -92,6 +104,7 @@ class BadNow:
 
     def __init__(self, world, criteria, low, high, each, changed_s):
         self.totals, self.groups, self.single, self.changed = collections.Counter(), {}, set(), set()
+        self.maintained = {}
         series = {d: r for d, r in world.series().items() if not criteria or any(fits(d, one) for one in criteria)}
         for i, name in enumerate(NAMES):
             states = {dims: world.states(records, i) for dims, records in series.items()}
@@ -99,6 +112,17 @@ class BadNow:
             for s in states.values():
                 self.totals[(name, "ungraded" if s is None else "total" if s[2] else "over", s[0] if s and s[2] else None)] += 1
             bad = {dims for dims, s in present.items() if low <= s[0] <= high}
+            self.changed |= {(name, *d, world.mark(d), s[0], s[1]) for d, s in present.items()
+                             if d not in bad and s[1] > world.now - changed_s * SECOND}
+            held = {d: max(world.windows.of(d, world.now, world.now)) for d in present if world.mark(d)}
+            if bad & held.keys():
+                self.totals[(name, "maintained", None)] = len(bad & held.keys())
+            for d in bad & held.keys() if each else ():
+                self.single.add((name, *d, world.mark(d), present[d][0], present[d][1]))
+            for number in set() if each else {held[d] for d in bad if d in held}:
+                its = {d for d in held if held[d] == number}
+                self.maintained[name, number] = (*told(its & bad, present), len(its & bad), len(its))
+            present, bad = {d: s for d, s in present.items() if d not in held}, bad - held.keys()
             groups = {} if each else self.explaining(present, bad)
             members = collections.defaultdict(set)
             for dims in bad:
@@ -106,12 +130,9 @@ class BadNow:
                 members[min(mine)[1:] if mine else None].add(dims)
             for key, those in members.items():
                 if key is None or len(those) < 3:
-                    self.single |= {(name, *d, present[d][0], present[d][1]) for d in those}
+                    self.single |= {(name, *d, None, present[d][0], present[d][1]) for d in those}
                 else:
-                    shared = tuple(next(iter({d[n] for d in those})) if len({d[n] for d in those}) == 1 else None for n in range(6))
-                    self.groups[(name, *key)] = (shared, min(present[d][0] for d in those), min(present[d][1] for d in those), *groups[key])
-            self.changed |= {(name, *d, s[0], s[1]) for d, s in present.items()
-                             if d not in bad and s[1] > world.now - changed_s * SECOND}
+                    self.groups[(name, *key)] = (*told(those, present), *groups[key])
 
     def place(self, at):
         return DIMENSIONS.index(self.ORDER[at - 1])
@@ -127,31 +148,42 @@ class BadNow:
         return found
 
 
+def told(those, present):
+    """Of a group: what all have in common, the worst grade, since when."""
+    shared = tuple(next(iter({d[n] for d in those})) if len({d[n] for d in those}) == 1 else None for n in range(6))
+    return shared, min(present[d][0] for d in those), min(present[d][1] for d in those)
+
+
+TOTALS = ("total", "over", "ungraded", "maintained")
+
+
 def check_now(queryd, world, criteria, low, high, each=0, changed_s=0):
     rows = queryd.rows(NOW, low=low, high=high, limit=1000, each=each, changed_s=changed_s, sees=sees(criteria))
     by_kind = collections.defaultdict(list)
     for r in rows:
         by_kind[r["now.kind"]].append(r)
-    assert [r["now.kind"] for r in rows if r["now.kind"] in ("total", "over", "ungraded")] == \
-        [r["now.kind"] for r in rows][:sum(len(by_kind[k]) for k in ("total", "over", "ungraded"))]
+    assert [r["now.kind"] for r in rows if r["now.kind"] in TOTALS] == [r["now.kind"] for r in rows][:sum(len(by_kind[k]) for k in TOTALS)]
     want = BadNow(world, criteria, low, high, each, changed_s)
     assert {(r["grade.name"], r["now.kind"], r["grade.value"] and int(r["grade.value"])): int(r["series.count"])
-            for kind in ("total", "over", "ungraded") for r in by_kind[kind]} == want.totals
+            for kind in TOTALS for r in by_kind[kind]} == want.totals
 
     def dims(r):
         return tuple(r["record." + d] for d in DIMENSIONS)
 
     def state(r):
         return int(r["grade.value"]), r["period.start"]
-    assert sorted((r["grade.name"], *dims(r), *state(r)) for r in by_kind["series"]) == \
-        sorted((*one[:-1], time_text(one[-1])) for one in want.single)
-    assert sorted((r["grade.name"], *dims(r), *state(r)) for r in by_kind["changed"]) == \
-        sorted((*one[:-1], time_text(one[-1])) for one in want.changed)
+    for kind, expected in (("series", want.single), ("changed", want.changed)):
+        assert sorted(((r["grade.name"], *dims(r), r["maintenance.windows"], *state(r)) for r in by_kind[kind]), key=repr) == \
+            sorted(((*one[:-1], time_text(one[-1])) for one in expected), key=repr)
+    assert {(r["grade.name"], int(r["maintenance.windows"])): (dims(r), *state(r), r["series.bad"], r["series.count"]) for r in by_kind["maintenance"]} == \
+        {key: (shared, grade, time_text(since), str(b), str(n)) for key, (shared, grade, since, b, n) in want.maintained.items()}
+    for r in by_kind["maintenance"]:
+        assert re.fullmatch(rf"maintenance {r['maintenance.windows']} until \S+ \S+ \(works\): {r['series.bad']} of {r['series.count']} series", r["now.line"])
     assert sorted((r["grade.name"], r["now.line"], dims(r), *state(r), r["series.bad"], r["series.count"]) for r in by_kind["group"]) == \
         sorted((name, f"{BadNow.ORDER[at - 1] + ' ' + value if at else 'all of them'}: {b} of {n} series", shared, grade, time_text(since),
                 str(b), str(n)) for (name, at, value), (shared, grade, since, b, n) in want.groups.items())
-    listed = [r for r in rows if r["now.kind"] in ("group", "series")]
-    keys = [(int(r["grade.value"]), r["now.kind"], -int(r["series.bad"] or 0)) for r in listed]
+    listed = [r for r in rows if r["now.kind"] in ("group", "maintenance", "series")]
+    keys = [(r["maintenance.windows"] is not None, int(r["grade.value"]), r["now.kind"], -int(r["series.bad"] or 0)) for r in listed]
     assert keys == sorted(keys)
     return want
 
@@ -214,12 +246,13 @@ def test_series_and_facets_are_what_the_records_say(stored, queryd, seed):
     for part in (every[:third], every[third:2 * third], every[2 * third:]):
         sender.commit(part)
         world.take(part)
+        world.some_windows(OfStored(stored), rng, 2)
         for criteria in ([], [{"probe": "probe1"}], [{"type": "ping", "dest": "*.example"}, {"source": "192.0.2.1"}], [{"type": "none"}]):
             assert sorted(all_series(queryd, rng.choice([3, 17, 1000]), sees=sees(criteria)), key=repr) == \
                 sorted(world.rows(criteria), key=repr)
             for d, name in enumerate(DIMENSIONS):
                 rows = queryd.rows(FACETS, facet=name, high=2, limit=1000, sees=sees(criteria))
-                assert {r["facet.value"]: (r["series.count"], r["series.bad"], r["records.count"]) for r in rows} == world.facets(d, criteria)
+                assert {r["facet.value"]: (r["series.count"], r["series.bad"], r["records.count"], r["maintenance.windows"]) for r in rows} == world.facets(d, criteria)
                 assert {r["facet.dimension"] for r in rows} <= {name}
                 keys = [(-int(r["series.count"]), -int(r["records.count"]), r["facet.value"].encode()) for r in rows]
                 assert keys == sorted(keys)
@@ -248,11 +281,12 @@ def test_now_is_what_the_records_say(stored, queryd, seed):
     for part in (every[:half], every[half:]):
         sender.commit(part)
         world.take(part)
+        world.some_windows(OfStored(stored), rng, 3)
         for criteria in ([], [{"probe": "probe1"}], [{"dest": "*.example"}, {"path": "up"}]):
             for low, high, each, changed_s in ((1, 2, 0, 0), (1, 3, 0, 3600), (1, 2, 1, 600), (5, 5, 0, 0)):
                 found = check_now(queryd, world, criteria, low, high, each, changed_s)
-                seen.update(groups=len(found.groups), single=len(found.single), changed=len(found.changed))
-    assert all(seen[what] > 0 for what in ("groups", "single", "changed"))
+                seen.update(groups=len(found.groups), single=len(found.single), changed=len(found.changed), maintained=len(found.maintained))
+    assert all(seen[what] > 0 for what in ("groups", "single", "changed", "maintained"))
 
 
 def test_it_says_why(module_set):
@@ -278,12 +312,44 @@ def test_it_says_why(module_set):
     table = one.cmd("series", "--dest", "192.0.2.8", "--range", "1..2", "--columns", "probe,grade.value,series.state,records.count").stdout
     assert table.splitlines()[1].split() == ["a", "2", "present", "6"]
     facets = one.cmd("facets", "dest", "--type", "ping", "--output", "csv").stdout.splitlines()
-    assert facets[1:] == ["dest,192.0.2.6,4,0,24", "dest,192.0.2.7,4,4,24", "dest,192.0.2.8,4,1,24", "dest,192.0.2.9,4,0,24"]
+    assert facets[1:] == ["dest,192.0.2.6,4,0,24,", "dest,192.0.2.7,4,4,24,", "dest,192.0.2.8,4,1,24,", "dest,192.0.2.9,4,0,24,"]
     asker = Asker(os.path.dirname(one.endpoint("query")))
     bound = asker.rows(NOW, grade="overall", high=2, sees=sees([{"probe": "a"}]))
     assert [(r["now.kind"], r["record.dest"], r["now.line"]) for r in bound if r["now.kind"] == "series"] == \
         [("series", dest, None) for dest in ("192.0.2.8", "192.0.2.7")]
     asker.close()
+
+
+def test_what_is_in_maintenance_is_told_apart(module_set):
+    """What the commands print; the tables have a column for it where there is something in it."""
+    one, now = module_set, now_us()
+    ping_of = ("--type", "ping", "--grade", "overall")
+    for probe in ("m1", "m2"):
+        one.send([ping(dest, time_text(now - 60 * i * SECOND), 72500, probe) for i in range(3) for dest in ("192.0.2.17", "192.0.2.18")])
+    one.wait_matched(12, "--probe", "m?")
+    before = one.cmd("now", *ping_of, "--probe", "m?").stdout.splitlines()
+    assert before[0] == "overall: 4 major" and "maintenance" not in one.cmd("series", *ping_of, "--probe", "m?").stdout
+    number = one.cmd("maintenance", "add", "--dest", "192.0.2.17", "--probe", "m?", "--from", time_text(now - HOUR), "--for", "2h",
+                     "--reason", "new line cards").stdout.strip()
+    alone = one.cmd("maintenance", "add", "--dest", "192.0.2.18", "--probe", "m1", "--for", "1h", "--reason", "a fan").stdout.strip()
+    text = one.cmd("now", *ping_of, "--probe", "m?").stdout.splitlines()
+    assert text[0] == "overall: 4 major, 3 in maintenance"
+    assert re.search(r"probe m2, .* to 192.0.2.18 +delay", text[2])  # what is bad though nobody works on it comes first
+    assert re.search(rf"maintenance {number} until \S+ \S+ \(new line cards\): 2 of 2 series *$", text[3])
+    assert re.search(rf"maintenance {alone} until \S+ \S+ \(a fan\): 1 of 1 series: .*probe m1, .* to 192.0.2.18 *$", text[4]) and len(text) == 5
+    each = one.cmd("now", *ping_of, "--probe", "m?", "--each").stdout.splitlines()
+    assert sum("in maintenance" in line for line in each[3:]) == 3 and len(each) == 6
+    assert "in maintenance" not in each[2]
+    for command in (["series"], ["query"], ["periods"], ["events"], ["records"], ["facets", "dest"], ["timeline", "--since", "1h"],
+                    ["grid", "--rows", "probe", "--since", "1h"], ["buckets", "--metric", "delay.twoway.icmp.us", "--since", "1h"], ["changes", "--since", "1h"]):
+        criteria = [] if command[0] == "buckets" else ["--grade", "overall"]
+        told = one.cmd(*command, *criteria, "--dest", "192.0.2.17").stdout.splitlines()
+        heads = [line for line in told if "maintenance" in line.split()]
+        assert heads and any(number in line.split() for line in told), command
+        told = one.cmd(*command, *criteria, "--dest", "192.0.2.18", "--probe", "m2").stdout
+        assert "maintenance" not in told, command
+    why = one.cmd("why", "--dest", "192.0.2.17", "--probe", "m1", "--grade", "overall").stdout
+    assert f", in maintenance {number}" in why
 
 
 def test_what_is_silent_is_told(stored, queryd):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """queryd against a real PostgreSQL: fabricated rows, answers compared with plain SQL or plain Python."""
+import datetime
 import ipaddress
 import json
 import random
@@ -11,10 +12,12 @@ import time
 import msgpack
 import pytest
 from conftest import wait_for
+from maintenance import some_windows
 from messages import ANSWER, CANCEL, QUERY, listed, pack
 from queries import (ACCOUNTS, CANCELLED, COUNT, EVENTS, FAULTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, LOSSES, OK, PAST,
                      PERIODS, RECORDS, REJECT, REJECTS, TIMEOUT, TOO_LARGE, UNAVAILABLE, Lock, prepare_store,
                      rollups_of)
+from stores import now_us
 
 
 SECOND = 1_000_000
@@ -22,8 +25,8 @@ HOUR = 3600 * SECOND
 DAY = 24 * HOUR
 T0 = 1_455_796_800 * SECOND  # 2016-02-18 12:00:00
 COLUMNS = {
-    COUNT: ["grade.name", "records.matched", "records.graded"],
-    HISTOGRAM: ["grade.name", "grade.value", "grade.severity", "records.count"],
+    COUNT: ["grade.name", "records.matched", "records.graded", "maintenance.windows"],
+    HISTOGRAM: ["grade.name", "grade.value", "grade.severity", "records.count", "maintenance.windows"],
 }
 
 
@@ -84,6 +87,10 @@ class Store:
             sql.execute("INSERT INTO grading VALUES (%s, %s, 0, 'me', '2016-02-18 12:00:00.25+00')",
                         (version, document))
         self.fill(sql)
+        self.windows = some_windows(sql, self.random, list(PATTERNS.values()), [T0 + n * HOUR for n in range(-90, 30)] + [T0 + 2000 * DAY], 30)
+        for _ in range(25):  # more than are told
+            self.windows.insert(sql, ("ping", *5 * "*"), T0 + HOUR, T0 + HOUR + 1)
+        self.windows.insert(sql, 6 * "*", 2000 * 365 * DAY, 2001 * 365 * DAY)  # to come
 
     def fill(self, sql):
         r = self.random
@@ -184,6 +191,14 @@ def matching(store, criteria):
             yield m
 
 
+def marked(store, criteria):
+    """In which windows something that is counted may lie."""
+    since, until = criteria.get("since", PAST), criteria.get("until", FUTURE)
+    until = since + 1 if criteria.get("instant") else until
+    series = [SERIES[i - 1] for i in series_of(criteria)] if since < until else []
+    return store.windows.mark_any(series, since, min(until - 1, now_us()))
+
+
 def grade_of(m, name):
     i = NAMES.index(name)
     return m["grades"][i] if i < len(m["grades"]) else None
@@ -191,6 +206,12 @@ def grade_of(m, name):
 
 def names_of(criteria):
     return NAMES if criteria.get("grade", "all") == "all" else [criteria["grade"]]
+
+
+PATTERNS = {
+    "type": ["GLIMPSE", "p?ng", "*T*", "none"], "content": ["UDP", "ICMP*", "?DP"], "probe": ["p1", "p_1", "p%1", "p?1"],
+    "source": ["192.0.2.0/24", "0.0.0.0/0", "::/0", "192.0.2.1", "host.*"], "dest": ["198.51.100.0/23", "2001:db8::/33", "192.0.2.0/24", ""],
+    "path": ["", "a%b", "α/?"]}
 
 
 def random_patterns(r, most):
@@ -237,7 +258,7 @@ def test_counts_equal_plain_counting(queryd, store, seed):
     c = random_criteria(random.Random(seed))
     records = list(matching(store, c))
     expected = [{"grade.name": n, "records.matched": str(len(records)), "records.graded":
-                 str(sum(1 for m in records if c["low"] <= (grade_of(m, n) or 0) <= c["high"]))}
+                 str(sum(1 for m in records if c["low"] <= (grade_of(m, n) or 0) <= c["high"])), "maintenance.windows": marked(store, c)}
                 for n in names_of(c)]
     answer = queryd.ask(COUNT, **c)
     assert answer.status == OK, answer.message
@@ -251,7 +272,7 @@ def test_histogram_equals_plain_counting(queryd, store, seed):
     records = list(matching(store, c))
     severities = ["ungraded", "critical", "major", "minor", "warning", "normal"]
     expected = [{"grade.name": n, "grade.value": str(g), "grade.severity": severities[g],
-                 "records.count": str(sum(1 for m in records if grade_of(m, n) == g))}
+                 "records.count": str(sum(1 for m in records if grade_of(m, n) == g)), "maintenance.windows": marked(store, c)}
                 for n in names_of(c) for g in range(6)]
     assert queryd.rows(HISTOGRAM, **c) == expected, c
 
@@ -349,8 +370,11 @@ def test_the_largest_bound(queryd, store):
 
 # ---- listings ----
 
+def us_of(text):
+    return round(datetime.datetime.fromisoformat(text + "+00:00").timestamp() * SECOND)
+
+
 def text_of(us):
-    import datetime
     t = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=us)
     return t.strftime("%Y-%m-%d %H:%M:%S.%f")
 
@@ -374,12 +398,13 @@ def test_records_equal_plain_selection_page_by_page(queryd, store, seed):
     for m in matching(store, c):
         for n in names_of(c):
             if c["low"] <= (grade_of(m, n) or 0) <= c["high"]:
-                expected.append((m["t"], m["series"], m["t_end"], m["key"], NAMES.index(n) + 1))
+                windows = store.windows.mark(SERIES[m["series"] - 1], m["t"], m["t_end"])
+                expected.append((m["t"], m["series"], m["t_end"], m["key"], NAMES.index(n) + 1, windows))
     expected.sort(reverse=True)
     found = pages(queryd, RECORDS, r.choice([1000, 1000, 97, 400]), **c)
     assert [(f["time"], tuple(f["record." + d] for d in ("type", "content", "probe", "source", "dest",
-                                                         "path")), f["grade.name"]) for f in found] == \
-        [(text_of(t), SERIES[s - 1], NAMES[n - 1]) for t, s, end, key, n in expected]
+                                                         "path")), f["grade.name"], f["maintenance.windows"]) for f in found] == \
+        [(text_of(t), SERIES[s - 1], NAMES[n - 1], windows) for t, s, end, key, n, windows in expected]
     assert len({f["list.cursor"] for f in found}) == len(found)
 
 
@@ -416,7 +441,7 @@ def test_periods_equal_the_reference_page_by_page(queryd, store, cluster, seed):
             since < until and start < until and end >= since
         if series in ids and inside and NAMES[name - 1] in names_of(c) and c["low"] <= grade <= c["high"]:
             expected.append((*SERIES[series - 1], NAMES[name - 1], str(grade), text_of(start),
-                             text_of(end), ended or "", str(records)))
+                             text_of(end), ended or "", str(records), store.windows.mark(SERIES[series - 1], start, end)))
     found = pages(queryd, PERIODS, r.choice([10000, 7, 50]), **c)
     assert [tuple(f.values())[:-1] for f in found] == expected, c
 
@@ -435,7 +460,7 @@ def test_events_equal_plain_selection_page_by_page(queryd, store, cluster, seed)
         inside = t == since if c.get("instant") else since <= t < until
         if series in ids and inside and NAMES[name - 1] in names_of(c) and c["low"] <= new <= c["high"]:
             expected.append((text_of(t), *SERIES[series - 1], NAMES[name - 1],
-                             None if old is None else str(old), str(new), str(retracted)))
+                             None if old is None else str(old), str(new), str(retracted), store.windows.mark(SERIES[series - 1], t, t)))
     found = pages(queryd, EVENTS, r.choice([10000, 9]), **c)
     assert [tuple(f.values())[:-1] for f in found] == expected, c
 

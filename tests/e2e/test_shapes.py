@@ -9,9 +9,11 @@ from decimal import Decimal
 from fractions import Fraction
 
 import pytest
+from maintenance import mark
 from queries import (BUCKETS, FUTURE, GRID, INVALID, PAST, TIMELINE, Queryd, prepare_store)
+from stores import now_us
 from test_queryd import (DAY, DIMENSIONS, HOUR, NAMES, SECOND, SERIES, T0, Store, grade_of, matching, names_of, pages,
-                         random_patterns, series_of, text_of)
+                         random_patterns, series_of, text_of, us_of)
 
 GAP = 300 * SECOND
 
@@ -129,13 +131,19 @@ def test_a_timeline_is_that_of_the_records(queryd, store, cluster, seed):
         sql.execute("SELECT (extract(epoch FROM t) * 1000000)::bigint FROM event WHERE retracted_at IS NOT NULL"
                     " AND series_id = %s AND grade_id = %s", (SERIES.index(series) + 1, number + 1))
         places = [(t - c["since"]) * columns // (c["until"] - c["since"]) for t, in sql.fetchall() if c["since"] <= t < c["until"]]
+        last = min(c["until"] - 1, now_us())
+        assert row["maintenance.windows"] == store.windows.mark(series, c["since"], last)
+        inside = store.windows.of(series, c["since"], last)
+        for m in marks:
+            assert m["maintenance"] == mark(n for n in store.windows.of(series, us_of(m["start"]), us_of(m["end"])) if n in inside)
         assert [m["retracted"] for m in marks] == [sum(m["first"] <= p <= m["last"] for p in places) for m in marks]
 
 
 # ---- grids ----
 
-def expected_cell(records, name, low, high):
+def expected_cell(store, c, records, name):
     """Of records of one cell, or of several."""
+    low, high = c["low"], c["high"]
     grades = [g for m in records if (g := grade_of(m, name) or 0) > 0]
     last = {}
     for m in sorted(records, key=lambda m: (m["t"], m["t_end"], m["key"])):
@@ -144,14 +152,15 @@ def expected_cell(records, name, low, high):
     graded = sum(low <= g <= high for g in grades)
     share = None if not grades else (Decimal(2 * 10**4 * graded + len(grades)) / (2 * len(grades))).to_integral_value("ROUND_FLOOR") / 10**4
     return {"worst": min(grades, default=None), "last": min(last.values(), default=None), "matched": len(records),
-            "rated": len(grades), "graded": graded, "share": share}
+            "rated": len(grades), "graded": graded, "share": share,
+            "maintenance": store.windows.mark_any({SERIES[m["series"] - 1] for m in records}, c["since"], min(c["until"] - 1, now_us()))}
 
 
 def told_cell(row):
     """The cell that a row of the answer is of, all together."""
     values = [row[n] for n in ("grade.worst", "grade.last", "records.matched", "records.rated", "records.graded")]
     return {**dict(zip(("worst", "last", "matched", "rated", "graded"), (None if v is None else int(v) for v in values))),
-            "share": None if row["grade.share"] is None else Decimal(row["grade.share"])}
+            "share": None if row["grade.share"] is None else Decimal(row["grade.share"]), "maintenance": row["maintenance.windows"]}
 
 
 def by_value(records, dimension):
@@ -176,16 +185,16 @@ def test_a_grid_is_that_of_the_records(queryd, store, seed):
     first, *rest = queryd.rows(GRID, grid_rows=rows, grid_columns=columns, **c)
     records = [*matching(store, c), *matching(types.SimpleNamespace(records=store.values), c)]
     of_row, of_column = by_value(records, rows), by_value(records, columns)
-    assert first["grid.row"] is None and told_cell(first) == expected_cell(records, name, c["low"], c["high"])
+    assert first["grid.row"] is None and told_cell(first) == expected_cell(store, c, records, name)
     assert json.loads(first["grid.cells"], parse_float=Decimal) == \
-        [{"value": v, **expected_cell(own, name, c["low"], c["high"])} for v, own in of_column.items()]
+        [{"value": v, **expected_cell(store, c, own, name)} for v, own in of_column.items()]
     assert json.loads(first["grid.left"]) == {k: {"count": 0, "values": []} for k in ("rows", "columns")}
     assert [row["grid.row"] for row in rest] == list(of_row)
     for row, own in zip(rest, of_row.values()):
-        assert told_cell(row) == expected_cell(own, name, c["low"], c["high"]) and row["grid.left"] is None
+        assert told_cell(row) == expected_cell(store, c, own, name) and row["grid.left"] is None
         cells = by_value(own, columns)
         assert json.loads(row["grid.cells"], parse_float=Decimal) == \
-            [{"column": i, **expected_cell(cells[v], name, c["low"], c["high"])} for i, v in enumerate(of_column) if v in cells]
+            [{"column": i, **expected_cell(store, c, cells[v], name)} for i, v in enumerate(of_column) if v in cells]
 
 
 # ---- buckets ----
@@ -213,6 +222,10 @@ def make_metrics(store, sql):
     sql.execute("DO $$ DECLARE d date; BEGIN FOR d IN SELECT generate_series('2016-04-08'::date, '2016-04-30'::date, '1 day') LOOP"
                 " EXECUTE format('CREATE TABLE measurement_%s PARTITION OF measurement FOR VALUES FROM (%L) TO (%L)',"
                 " to_char(d, 'YYYYMMDD'), d, d + 1); END LOOP; END $$")
+    for _ in range(10):
+        at = ORIGIN + r.randrange(30 * DAY)
+        store.windows.insert(sql, (*r.choices(["*", "*", "GLIMPSE"], k=1), "*", r.choice(["*", "p1", "p?1"]), "*", "*", "*"),
+                             at, at + r.choice([1, 3, 50]) * HOUR)
     store.values = []
     for n in range(1500):
         which = r.randrange(len(RESULTS))
@@ -275,11 +288,15 @@ def test_buckets_are_those_of_the_records(queryd, store, seed):
     for m in store.values:
         if m["series"] in ids and since <= m["t"] < until and (number := value_of(m, metric)) is not None:
             found.setdefault((m["t"] - since) * columns // (until - since), []).append(number)
-    expected = [(text_of(since + -(-part * (until - since) // columns)), min(v), rounded(sum(v) / len(v), max(map(digits_of, v)) + 3),
-                 max(v), len(v)) for part, v in sorted(found.items())]
+    def begins(part):
+        return since + -(-part * (until - since) // columns)
+
+    expected = [(text_of(begins(part)), min(v), rounded(sum(v) / len(v), max(map(digits_of, v)) + 3),
+                 max(v), len(v),
+                 store.windows.mark_any([SERIES[i - 1] for i in ids], begins(part), begins(part + 1) - 1)) for part, v in sorted(found.items())]
     rows = queryd.rows(BUCKETS, since=since, until=until, metric=metric, range_columns=columns, **c)
-    assert [(row["time"], *(Fraction(row["metric." + n]) for n in ("min", "mean", "max")), int(row["values.count"]))
-            for row in rows] == expected
+    assert [(row["time"], *(Fraction(row["metric." + n]) for n in ("min", "mean", "max")), int(row["values.count"]),
+             row["maintenance.windows"]) for row in rows] == expected
     unit = {"rtt.ms": "ms", "rtt.ms.avg": "ms", "loss.ratio": "ratio"}.get(metric, "")
     limits = ("0", "100") if metric.startswith("rtt") else (None, None)
     assert all((row["metric.unit"], row["metric.least"], row["metric.most"]) == (unit, *limits) for row in rows)

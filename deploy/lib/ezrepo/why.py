@@ -84,7 +84,8 @@ def _grade(value: Optional[int]) -> str:
 
 def _record(record: Dict[str, Any]) -> str:
     return (f"{_time(record['start'])} to {_time(record['end'])}, {_grade(record['grade'])}"
-            f" by version {record['version']}")
+            f" by version {record['version']}"
+            f"{', in maintenance ' + record['maintenance'] if record['maintenance'] else ''}")
 
 
 def _came(record: Dict[str, Any]) -> str:
