@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libcurl's multi interface in libevent's loop. A connection serves one request: every request is
- * judged by the certificates and lists in force, and none is sent into a connection that the peer
- * is about to close. Redirects are not followed, proxies not asked.
+ * By libcurl in libevent's loop. A connection serves one request: every request is judged by the
+ * certificates and lists in force, and none is sent into a connection that the peer is about to
+ * close. Redirects are not followed, proxies not asked.
  */
 #include "mplane-gw/supervisors/supervisor_http.h"
 
-#include <curl/curl.h>
-#include <event2/event.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <utlist.h>
 
+#include "common/door/curl_loop.h"
 #include "common/http/tls.h"
 #include "common/log.h"
 #include "common/mplane/mplane_message.h"
@@ -22,7 +22,7 @@
 struct http_request {
     struct http_request *next, *previous; /* utlist */
     struct supervisor_http *owner;
-    CURL *easy;
+    struct curl_transfer transfer;
     struct curl_slist *headers;
     char *identity; /* the peer must have; NULL any */
     char *peer;     /* has */
@@ -37,9 +37,7 @@ struct http_request {
 };
 
 struct supervisor_http {
-    struct event_base *base;
-    CURLM *multi; /* NULL: libcurl is not in use */
-    struct event *timer;
+    struct curl_loop loop;
     struct http_request *requests;
 };
 
@@ -58,8 +56,9 @@ static int on_connected(void *context, char *peer, char *own, int peer_port, int
     struct http_request *r = context;
     struct curl_tlssessioninfo *session = NULL;
     (void)peer, (void)own, (void)peer_port, (void)own_port;
-    if (curl_easy_getinfo(r->easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK || session == NULL ||
-        session->backend != CURLSSLBACKEND_OPENSSL || session->internals == NULL) {
+    if (curl_easy_getinfo(r->transfer.easy, CURLINFO_TLS_SSL_PTR, &session) != CURLE_OK ||
+        session == NULL || session->backend != CURLSSLBACKEND_OPENSSL ||
+        session->internals == NULL) {
         return CURL_PREREQFUNC_ABORT;
     }
     free(r->peer);
@@ -112,7 +111,7 @@ static int add_header(struct http_request *r, const char *line)
 /* The options that say who may be talked to, and how. */
 static bool set_security(struct http_request *r)
 {
-    CURL *e = r->easy;
+    CURL *e = r->transfer.easy;
     return curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https") == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK &&
@@ -135,7 +134,7 @@ static bool set_security(struct http_request *r)
 
 static bool set_transfer(struct http_request *r, const struct http_order *o)
 {
-    CURL *e = r->easy;
+    CURL *e = r->transfer.easy;
     return curl_easy_setopt(e, CURLOPT_URL, o->url) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
@@ -147,8 +146,7 @@ static bool set_transfer(struct http_request *r, const struct http_order *o)
            curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_HEADERDATA, r) == CURLE_OK &&
            curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_WRITEDATA, r) == CURLE_OK &&
-           curl_easy_setopt(e, CURLOPT_PRIVATE, r) == CURLE_OK;
+           curl_easy_setopt(e, CURLOPT_WRITEDATA, r) == CURLE_OK;
 }
 
 static bool set_body(struct http_request *r, const struct http_order *o)
@@ -156,21 +154,44 @@ static bool set_body(struct http_request *r, const struct http_order *o)
     return o->body.at == NULL ||
            (add_header(r, "Content-Type: " MPLANE_CONTENT_TYPE) == 0 &&
             add_header(r, "Expect:") == 0 &&
-            curl_easy_setopt(r->easy, CURLOPT_HTTPHEADER, r->headers) == CURLE_OK &&
-            curl_easy_setopt(r->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)o->body.len) ==
-                CURLE_OK &&
-            curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, o->body.at) == CURLE_OK);
+            curl_easy_setopt(r->transfer.easy, CURLOPT_HTTPHEADER, r->headers) == CURLE_OK &&
+            curl_easy_setopt(r->transfer.easy, CURLOPT_POSTFIELDSIZE_LARGE,
+                             (curl_off_t)o->body.len) == CURLE_OK &&
+            curl_easy_setopt(r->transfer.easy, CURLOPT_POSTFIELDS, o->body.at) == CURLE_OK);
 }
 
 static void request_free(struct http_request *r)
 {
-    curl_easy_cleanup(r->easy);
+    curl_easy_cleanup(r->transfer.easy);
     curl_slist_free_all(r->headers);
     SSL_CTX_free(r->tls);
     free(r->identity);
     free(r->peer);
     free(r->bytes);
     free(r);
+}
+
+static void finish(struct curl_transfer *transfer, CURLcode code)
+{
+    struct http_request *r = (void *)((char *)transfer - offsetof(struct http_request, transfer));
+    char *type = NULL;
+    struct http_reply reply = {.sent = r->sent, .content_type = "", .identity = r->peer};
+    if (code == CURLE_OK) {
+        curl_easy_getinfo(r->transfer.easy, CURLINFO_RESPONSE_CODE, &reply.status);
+        if (curl_easy_getinfo(r->transfer.easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK &&
+            type != NULL) {
+            reply.content_type = type;
+        }
+        reply.body = (struct slice){r->bytes == NULL ? "" : r->bytes, r->size};
+    }
+    reply.error = code == CURLE_OK      ? ""
+                  : r->other_peer       ? "another identity than before answers there"
+                  : r->too_large        ? "the reply is too large"
+                  : r->error[0] != '\0' ? r->error
+                                        : curl_easy_strerror(code);
+    DL_DELETE2(r->owner->requests, r, previous, next);
+    r->done(r->context, &reply);
+    request_free(r);
 }
 
 struct http_request *supervisor_http_send(const struct gateway *g, const struct http_order *o)
@@ -181,15 +202,16 @@ struct http_request *supervisor_http_send(const struct gateway *g, const struct 
         return NULL;
     }
     r->owner = h;
-    r->easy = curl_easy_init();
+    r->transfer.easy = curl_easy_init();
     r->tls = SSL_CTX_up_ref(o->tls) == 1 ? o->tls : NULL;
     r->identity = o->identity == NULL ? NULL : strdup(o->identity);
     r->body_max = o->body_max;
+    r->transfer.done = finish;
     r->done = o->done;
     r->context = o->context;
-    if (r->easy == NULL || r->tls == NULL || (o->identity != NULL && r->identity == NULL) ||
-        !set_security(r) || !set_transfer(r, o) || !set_body(r, o) ||
-        curl_multi_add_handle(h->multi, r->easy) != CURLM_OK) {
+    if (r->transfer.easy == NULL || r->tls == NULL ||
+        (o->identity != NULL && r->identity == NULL) || !set_security(r) || !set_transfer(r, o) ||
+        !set_body(r, o) || curl_loop_begin(&h->loop, &r->transfer) == -1) {
         request_free(r);
         return NULL;
     }
@@ -199,115 +221,20 @@ struct http_request *supervisor_http_send(const struct gateway *g, const struct 
 
 void supervisor_http_cancel(struct http_request *r)
 {
-    curl_multi_remove_handle(r->owner->multi, r->easy);
+    curl_loop_end(&r->owner->loop, &r->transfer);
     DL_DELETE2(r->owner->requests, r, previous, next);
     request_free(r);
-}
-
-static void finish(struct http_request *r, CURLcode code)
-{
-    char *type = NULL;
-    struct http_reply reply = {.sent = r->sent, .content_type = "", .identity = r->peer};
-    if (code == CURLE_OK) {
-        curl_easy_getinfo(r->easy, CURLINFO_RESPONSE_CODE, &reply.status);
-        if (curl_easy_getinfo(r->easy, CURLINFO_CONTENT_TYPE, &type) == CURLE_OK && type != NULL) {
-            reply.content_type = type;
-        }
-        reply.body = (struct slice){r->bytes == NULL ? "" : r->bytes, r->size};
-    }
-    reply.error = code == CURLE_OK      ? ""
-                  : r->other_peer       ? "another identity than before answers there"
-                  : r->too_large        ? "the reply is too large"
-                  : r->error[0] != '\0' ? r->error
-                                        : curl_easy_strerror(code);
-    curl_multi_remove_handle(r->owner->multi, r->easy);
-    DL_DELETE2(r->owner->requests, r, previous, next);
-    r->done(r->context, &reply);
-    request_free(r);
-}
-
-/* ---- libcurl's sockets and timer in the loop ---- */
-
-/* What has come to its end. Only called from outside of libcurl. */
-static void collect(struct supervisor_http *h)
-{
-    CURLMsg *m;
-    int left;
-    while ((m = curl_multi_info_read(h->multi, &left)) != NULL) {
-        struct http_request *r = NULL;
-        CURLcode code = m->data.result;
-        if (m->msg == CURLMSG_DONE &&
-            curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &r) == CURLE_OK && r != NULL) {
-            finish(r, code);
-        }
-    }
-}
-
-static void on_socket_ready(evutil_socket_t fd, short what, void *context)
-{
-    struct supervisor_http *h = context;
-    int running, mask = ((what & EV_READ) != 0 ? CURL_CSELECT_IN : 0) |
-                        ((what & EV_WRITE) != 0 ? CURL_CSELECT_OUT : 0);
-    curl_multi_socket_action(h->multi, fd, mask, &running);
-    collect(h);
-}
-
-static void on_timer(evutil_socket_t fd, short what, void *context)
-{
-    struct supervisor_http *h = context;
-    int running;
-    (void)fd, (void)what;
-    curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    collect(h);
-}
-
-/* `event` is what curl_multi_assign() attached to the socket. */
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *event)
-{
-    const struct supervisor_http *h = context;
-    (void)easy;
-    if (event != NULL) {
-        event_free(event);
-        event = NULL;
-    }
-    if (what != CURL_POLL_REMOVE) {
-        short wanted = (short)(((what & CURL_POLL_IN) != 0 ? EV_READ : 0) |
-                               ((what & CURL_POLL_OUT) != 0 ? EV_WRITE : 0) | EV_PERSIST);
-        event = event_new(h->base, fd, wanted, on_socket_ready, context);
-        if (event == NULL || event_add(event, NULL) == -1) {
-            log_error("supervisor.socket", "error=\"out of memory\"");
-        }
-    }
-    curl_multi_assign(h->multi, fd, event);
-    return 0;
-}
-
-static int on_timeout_wanted(CURLM *m, long timeout_ms, void *context)
-{
-    const struct supervisor_http *h = context;
-    struct timeval t = gateway_timeval(timeout_ms * 1000);
-    (void)m;
-    return timeout_ms < 0 ? event_del(h->timer) : event_add(h->timer, &t);
 }
 
 int supervisor_http_start(struct gateway *g)
 {
     struct supervisor_http *h = calloc(1, sizeof *h);
     g->supervisor_http = h;
-    if (h != NULL) {
-        h->base = g->base;
-        h->timer = evtimer_new(g->base, on_timer, h);
-    }
-    if (h == NULL || h->timer == NULL || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
-        (h->multi = curl_multi_init()) == NULL ||
-        curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket) != CURLM_OK ||
-        curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h) != CURLM_OK ||
-        curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timeout_wanted) != CURLM_OK ||
-        curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h) != CURLM_OK) {
+    if (h == NULL) {
         log_error("supervisor.start", "error=\"out of memory\"");
         return -1;
     }
-    return 0;
+    return curl_loop_open(&h->loop, g->base);
 }
 
 void supervisor_http_stop(struct gateway *g)
@@ -319,13 +246,7 @@ void supervisor_http_stop(struct gateway *g)
     while (h->requests != NULL) {
         supervisor_http_cancel(h->requests);
     }
-    if (h->multi != NULL) {
-        curl_multi_cleanup(h->multi);
-        curl_global_cleanup();
-    }
-    if (h->timer != NULL) {
-        event_free(h->timer);
-    }
+    curl_loop_close(&h->loop);
     free(h);
     g->supervisor_http = NULL;
 }
