@@ -96,6 +96,7 @@ int ctl_buckets(const struct ctl_command *self, int argc, char **argv);
 int ctl_series(const struct ctl_command *self, int argc, char **argv);
 int ctl_facets(const struct ctl_command *self, int argc, char **argv);
 int ctl_now(const struct ctl_command *self, int argc, char **argv);
+int ctl_alerts(const struct ctl_command *self, int argc, char **argv);
 int ctl_silent(const struct ctl_command *self, int argc, char **argv);
 int ctl_changes(const struct ctl_command *self, int argc, char **argv);
 int ctl_arrivals(const struct ctl_command *self, int argc, char **argv);

@@ -37,6 +37,10 @@ static const struct ctl_command commands[] = {
      ctl_changes},
     {"silent", "", "Lists series and probes of which records are missing, and since when.",
      ctl_silent},
+    {"alerts", "",
+     "Lists alerts that fire, or all that were told: of what, since when, to whom, and what came "
+     "back.",
+     ctl_alerts},
     {"timeline", "", "Draws periods of steady quality, a line for each series and grade name.",
      ctl_timeline},
     {"grid", "", "Draws how good it is from where to where, or by two other dimensions.", ctl_grid},

@@ -205,6 +205,10 @@ void builder_states(struct builder *b, bool in_range, const char *of_series);
 /* builder_now.c: the same of what is bad now. */
 int builder_now(struct builder *b, uint64_t rows);
 
+/* builder_alerts.c: the same of what is to be told, and of what was. */
+int builder_telling(struct builder *b, uint64_t rows);
+int builder_alerts(struct builder *b, uint64_t rows);
+
 /* builder_listed.c: the same of records, behind "matched" and "asked": the newest first, or in the
  * order of arrival. */
 void builder_newest(struct builder *b, int limit);

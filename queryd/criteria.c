@@ -39,7 +39,7 @@ static int add_asked(struct builder *b)
     builder_add(b, ")");
     if (q->kind == QUERY_HISTOGRAM || q->kind == QUERY_WHY || q->kind == QUERY_TIMELINE ||
         q->kind == QUERY_GRID || q->kind == QUERY_BUCKETS || q->kind == QUERY_SILENT ||
-        q->kind == QUERY_MAINTENANCE) {
+        q->kind == QUERY_MAINTENANCE || q->kind == QUERY_ALERTS) {
         return 0;
     }
     if (q->grade_high > 5 || q->grade_low > q->grade_high) {
@@ -236,6 +236,10 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
     case QUERY_MAINTENANCE:
         builder_maintenance(b, rows);
         break;
+    case QUERY_TELLING:
+        return builder_telling(b, rows);
+    case QUERY_ALERTS:
+        return builder_alerts(b, rows);
     case QUERY_KINDS:
         break;
     }

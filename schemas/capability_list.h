@@ -168,6 +168,21 @@
         "list.cursor"
 
 /*
+ * What is bad, or silent, now and not in maintenance, since when, the longest first: for alertd, no
+ * capability asks for it. Of a row that is a `probe` only record.probe is told; what stands in
+ * now.line follows from the last record as of NOW; time is when its version was published.
+ */
+#define COLUMNS_OF_TELLING                                                                         \
+    "now.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "series.number", "period.start",  \
+        "series.last", "series.count", "grading.version", "time", "now.line"
+
+/* Alerts that were told and fire, or all; of which series, or probe. The document is JSON. */
+#define PARAMETERS_OF_ALERTS DIMENSION_ELEMENTS, "alert.ended", "list.limit", "list.after"
+#define COLUMNS_OF_ALERTS                                                                          \
+    "alert.fired", DIMENSION_ELEMENTS, "alert.route", "grade.name", "alert.since", "alert.over",   \
+        "alert.id", "alert.key", "series.number", "alert.document", "list.cursor"
+
+/*
  * The records behind a cursor in the order in which they arrived, each once; the same cursors and
  * last row.
  */
@@ -217,6 +232,8 @@
 
 #define KEYS_OF_MAINTENANCE(KEY) KEY(ID, number)
 
+#define KEYS_OF_ALERTS(KEY) KEY(TIME, t) KEY(ID, number)
+
 #define QUERIES(QUERY)                                                                             \
     QUERY(COUNT, "", NO_KEYS)                                                                      \
     QUERY(HISTOGRAM, "", NO_KEYS)                                                                  \
@@ -240,7 +257,9 @@
     QUERY(NOW, "", NO_KEYS)                                                                        \
     QUERY(SILENT, "q", KEYS_OF_SILENT)                                                             \
     QUERY(ARRIVALS, "n", KEYS_OF_ARRIVALS)                                                         \
-    QUERY(MAINTENANCE, "m", KEYS_OF_MAINTENANCE)
+    QUERY(MAINTENANCE, "m", KEYS_OF_MAINTENANCE)                                                   \
+    QUERY(TELLING, "", NO_KEYS)                                                                    \
+    QUERY(ALERTS, "w", KEYS_OF_ALERTS)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -278,7 +297,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(NOW, "QueryNow", "query", QUERY_NOW)                                                \
     CAPABILITY(SILENT, "QuerySilent", "query", QUERY_SILENT)                                       \
     CAPABILITY(ARRIVALS, "QueryArrivals", "query", QUERY_ARRIVALS)                                 \
-    CAPABILITY(MAINTENANCE, "QueryMaintenance", "query", QUERY_MAINTENANCE)
+    CAPABILITY(MAINTENANCE, "QueryMaintenance", "query", QUERY_MAINTENANCE)                        \
+    CAPABILITY(ALERTS, "QueryAlerts", "query", QUERY_ALERTS)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

@@ -195,7 +195,11 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
 /* The six dimensions, as fields. */
 #define DIMENSION_FIELD(STR, name, Name, addresses, help) STR(name, LIMIT_DIMENSION_BYTES)
 
-/* mplane-gw to queryd (DEALER to ROUTER). */
+/* Those that fire; all; those whose end some receiver does not know yet, or that fire: for alertd.
+ */
+enum alerts_range { ALERTS_FIRING, ALERTS_ALL, ALERTS_UNSETTLED, ALERTS_RANGES };
+
+/* mplane-gw, alertd to queryd (DEALER to ROUTER). */
 #define QUERY_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                \
     UINT(id, UINT64_MAX) /* the asker's; unique among its queries under way */                     \
     UINT(kind, QUERY_KINDS - 1)                                                                    \
@@ -230,7 +234,9 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     STR(begins, LIMIT_DIMENSION_BYTES) /* of facets: what their values begin with; "": any */      \
     UINT(changed_s, LIMIT_CHANGED_S)   /* of now: also what became otherwise so lately */          \
     UINT(each, 1)                      /* of now: series one by one, not in groups */              \
-    UINT(retired, 1)                   /* of silences: those that nobody expects any more, too */
+    UINT(retired, 1)                   /* of silences: those that nobody expects any more, too */  \
+    UINT(silences, 1)                  /* of what is to be told: silences, not grades */           \
+    UINT(ended, ALERTS_RANGES - 1)     /* which alerts */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)
@@ -581,6 +587,20 @@ enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
     UINT(number, INT64_MAX)            /* of the one that was added or removed */                  \
     STR(entries, LIMIT_DOCUMENT_BYTES) /* a JSON list of objects, the newest first */
 
+/*
+ * alertd to stored, by ENDPOINT_ALERTS: how some of its alerts are now, each once. `alerts` is a
+ * JSON list of objects, of each all of its row (schemas/sql/0035-alerts.sql): id, key, route,
+ * series, probe, grade, since, fired, resolved, settled, said.
+ */
+#define ALERTS_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                               \
+    UINT(id, UINT64_MAX)                                                                           \
+    STR(alerts, LIMIT_DOCUMENT_BYTES)
+
+#define ALERTS_KEPT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                          \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1) /* of what is not ANSWER_OK nothing is kept */               \
+    STR(message, LIMIT_TEXT_BYTES)
+
 #define LIMIT_PROCESSES     8 /* on the way in, those that an ingestd knows, itself included */
 #define LIMIT_PROCESS_BYTES 32
 #define LIMIT_ABSENCES      64 /* of all of them */
@@ -653,7 +673,9 @@ enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
     MESSAGE(maintain, MAINTAIN_FIELDS)                                                             \
     MESSAGE(maintained, MAINTAINED_FIELDS)                                                         \
     MESSAGE(expect, EXPECT_FIELDS)                                                                 \
-    MESSAGE(expected, EXPECTED_FIELDS)
+    MESSAGE(expected, EXPECTED_FIELDS)                                                             \
+    MESSAGE(alerts, ALERTS_FIELDS)                                                                 \
+    MESSAGE(alerts_kept, ALERTS_KEPT_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -673,6 +695,7 @@ enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
     "admin" /* the same, access_change, access_past, maintain, expect: by ezrepoctl */
 #define ENDPOINT_DELIVER "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
 #define ENDPOINT_SIGNS   "signs"   /* stored binds PULL, ingestd connects PUSH */
-#define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER, mplane-gw connects DEALER */
+#define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER; mplane-gw, alertd connect DEALER */
+#define ENDPOINT_ALERTS  "alerts"  /* stored binds ROUTER, alertd connects DEALER */
 
 #endif

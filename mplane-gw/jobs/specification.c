@@ -309,6 +309,11 @@ static int read_retired(const struct reading *r, const struct parameter_reader *
     return read_boolean(r, self->element, &r->q->query.retired);
 }
 
+static int read_ended(const struct reading *r, const struct parameter_reader *self)
+{
+    return read_boolean(r, self->element, &r->q->query.ended);
+}
+
 static int read_document(const struct reading *r, const struct parameter_reader *self)
 {
     struct slice document = mplane_message_value(r->s, self->element);
@@ -351,6 +356,7 @@ static const struct parameter_reader readers[] = {
     {"now.each", read_each, 0, false, 0},
     {"facet.begins", read_text, FIELD(begins), false, LIMIT_DIMENSION_BYTES},
     {"silence.retired", read_retired, 0, false, 0},
+    {"alert.ended", read_ended, 0, false, 0},
     {"grading.document", read_document, 0, false, 0},
 };
 #define READERS (sizeof readers / sizeof readers[0])

@@ -14,6 +14,11 @@
 #define SCRATCH_BYTES ((size_t)8 << 20) /* for one line */
 
 #define COLUMNS ((uint32_t)(sizeof((const char *[]){COLUMNS_OF_NOW}) / sizeof(char *)))
+/* The rows of what alertd asks for are explained likewise. */
+_Static_assert(sizeof((const char *[]){COLUMNS_OF_TELLING}) ==
+                   sizeof((const char *[]){COLUMNS_OF_NOW}),
+               "the same columns before the record, the line last");
+
 enum fact { FACT_GRADE, FACT_VERSION, FACT_PUBLISHED, FACT_NAMES, FACT_VALUES, FACTS };
 
 /* Where these stand in a row. */

@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "stored/access/access_change.h"
 #include "stored/asker.h"
+#include "stored/kept_alerts.h"
 #include "stored/maintenance.h"
 #include "stored/silence/expected.h"
 
@@ -18,7 +19,7 @@
 #define PEER_BYTES    255
 #define LINGER_MS     1000
 
-enum { DOOR_ACCESS, DOOR_KEYS, DOOR_ADMIN, ACCESS_DOORS };
+enum { DOOR_ACCESS, DOOR_KEYS, DOOR_ADMIN, DOOR_ALERTS, ACCESS_DOORS };
 
 /* A question that waits. */
 struct held {
@@ -37,7 +38,8 @@ struct access_doors {
     struct held held[HELD];
 };
 
-static const char *const endpoints[] = {ENDPOINT_ACCESS, ENDPOINT_KEYS, ENDPOINT_ADMIN};
+static const char *const endpoints[] = {ENDPOINT_ACCESS, ENDPOINT_KEYS, ENDPOINT_ADMIN,
+                                        ENDPOINT_ALERTS};
 
 /* ---- answers ---- */
 
@@ -182,6 +184,19 @@ static void handle_expect(struct access_doors *d, struct arena *a, struct slice 
     PQclear(rows);
 }
 
+/* ---- what only alertd says ---- */
+
+static void handle_alerts(struct access_doors *d, struct slice peer, const struct alerts_message *m)
+{
+    static struct log_limit said;
+    struct alerts_kept_message answer = {.id = m->id};
+    struct pack p;
+    kept_alerts_put(d->store, m, &answer);
+    pack_init(&p);
+    alerts_kept_encode(&p, &answer);
+    asker_tell(d->socket[DOOR_ALERTS], peer, &p, "alerts.answer", &said);
+}
+
 /* ---- questions ---- */
 
 static void handle(struct access_doors *d, int door, struct arena *a,
@@ -193,10 +208,15 @@ static void handle(struct access_doors *d, int door, struct arena *a,
     struct access_past_message past;
     struct maintain_message maintain;
     struct expect_message expect;
+    struct alerts_message alerts;
     bool admin = door == DOOR_ADMIN;
     struct slice peer = request->frames[0];
     int number = request->count == 2 ? message_number(request->frames[1]) : -1;
-    if (number == MESSAGE_access_get && access_get_decode_all(request->frames[1], a, &get) == 0) {
+    if (door == DOOR_ALERTS && number == MESSAGE_alerts &&
+        alerts_decode_all(request->frames[1], a, &alerts) == 0) {
+        handle_alerts(d, peer, &alerts);
+    } else if (door != DOOR_ALERTS && number == MESSAGE_access_get &&
+               access_get_decode_all(request->frames[1], a, &get) == 0) {
         handle_get(d, door, peer, &get);
     } else if (admin && number == MESSAGE_access_change &&
                access_change_decode_all(request->frames[1], a, &change) == 0) {

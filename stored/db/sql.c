@@ -346,6 +346,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SIGN_TELL] = sql_sign_tell,
     [SQL_SIGN_GIVE_UP] = sql_sign_give_up,
     [SQL_ABSENCE_REMOVE] = sql_absence_remove,
+    [SQL_ALERTS_PUT] = sql_alerts_put,
     [SQL_MAINTENANCE_ADD] = sql_maintenance_add,
     [SQL_MAINTENANCE_END] = sql_maintenance_end,
     [SQL_MAINTENANCE_LIST] = sql_maintenance_list,

@@ -28,6 +28,9 @@ extern const char sql_signs[], sql_sign_keep[], sql_sign_news[], sql_sign_tell[]
 extern const char sql_maintenance_add[], sql_maintenance_end[], sql_maintenance_list[],
     sql_maintenance_due[], sql_maintenance_tell[];
 
+/* sql_alerts.c */
+extern const char sql_alerts_put[];
+
 /* sql_batches.c */
 extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];
 

@@ -220,7 +220,7 @@ def test_events_show_nulls_as_dashes(run, gateway):
     ("LedgerLosses", ["ask", "LedgerLosses"]), ("LedgerFaults", ["ask", "LedgerFaults"]),
     ("RejectedList", ["ask", "RejectedList", "--rows", "3"]), ("RejectedBytes", ["ask", "RejectedBytes", "rejected.number=1"]),
     ("QueryWhy", ["ask", "QueryWhy"]), ("QuerySeries", ["series"]), ("QueryFacets", ["facets", "dest"]), ("QueryNow", ["now"]),
-    ("QuerySilent", ["silent"])])
+    ("QuerySilent", ["silent"]), ("QueryAlerts", ["alerts"])])
 def test_json_has_the_types_of_the_registry(run, gateway, label, command):
     """Numbers are numbers, however long, and truth values truth values; what is none stays the text that it is."""
     with open(os.path.join(ROOT, "schemas", "mplane", "ezrepo.json"), encoding="utf-8") as file:

@@ -14,12 +14,12 @@ from conftest import ping, time_text, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's sets have users of their own")
 
-KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd"]
+KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd"]
 # Whose socket it is, and who besides may connect to it.
 ENDPOINTS = {"batches": ("ingestd", {"classifyd"}), "deliver": ("ingestd", {"mplane-gw", "ingest-gw"}),
              "graded": ("stored", {"classifyd"}), "announce": ("stored", {"ingestd", "classifyd", "queryd"}),
              "store": ("stored", {"mplane-gw"}), "access": ("stored", {"mplane-gw", "ingest-gw"}), "keys": ("stored", {"ingestd"}),
-             "admin": ("stored", set()), "query": ("queryd", {"mplane-gw"}), "sockets": ("socketd", {"ingestd"})}
+             "admin": ("stored", set()), "query": ("queryd", {"mplane-gw", "alertd"}), "alerts": ("stored", {"alertd"}), "sockets": ("socketd", {"ingestd"})}
 
 CONNECT = """
 import socket, sys

@@ -21,16 +21,18 @@ ENDPOINTS: Dict[str, Tuple[str, str]] = {
     "signs": ("stored", "ingestd"),
     "announce": ("stored", "announced"),
     "store": ("stored", "mplane-gw"),
+    "alerts": ("stored", "alertd"),
     "access": ("stored", "access"),
     "keys": ("stored", "ingestd"),
     "admin": ("stored", "stored"),  # for root, who may enter any
-    "query": ("queryd", "mplane-gw"),
+    "query": ("queryd", "asking"),
     "sockets": ("socketd", "ingestd"),
 }
 # Groups of more than one process.
 GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd", "queryd"), "database": ("stored", "queryd"),
                                       "access": ("mplane-gw", "ingest-gw"),
                                       "delivering": ("mplane-gw", "ingest-gw"),
+                                      "asking": ("mplane-gw", "alertd"),
                                       "status": ("webd",)}
 NAME_BYTES = 32  # of a user at most; the longest of ours is this much longer than what it begins with
 LONGEST = max(len(name) + 1 for name in (*KINDS, *GROUPS))

@@ -66,6 +66,12 @@ CONFIGURATION = """\
     "metrics_listen": {metrics}
   }},
 
+  "alertd": {{
+    // Whom to tell what is bad or silent, and of what.
+    "alertmanagers": [],
+    "routes": []
+  }},
+
   "mplane-gw": {{
     // HTTPS with mutual TLS, and the plain-HTTP listener that serves nothing but the element registry.
     "listen": {https},

@@ -23,14 +23,14 @@ LOG_LINES = 15
 def stop_order(state: State) -> List[str]:
     """socketd first, so that ingestd knows it is the last one to read; it drains into classifyds, they into
     stored; PostgreSQL goes last."""
-    place = {"socketd": -1, "ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "ingest-gw": 3, "webd": 3, "queryd": 4, "postgres": 5}
+    place = {"socketd": -1, "ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "ingest-gw": 3, "webd": 3, "alertd": 3, "queryd": 4, "postgres": 5}
     return sorted(state.process_names(), key=lambda name: (place[kind_of(name)], name))
 
 
 def check_config(state: State) -> None:
     """Asks every process whether it accepts the configuration, before anything is started."""
     faults = []
-    more = (["ingest-gw"] if state.has_ingest else []) + (["webd"] if state.has_web else [])
+    more = (["ingest-gw"] if state.has_ingest else []) + (["webd"] if state.has_web else []) + (["alertd"] if state.has_alerts else [])
     for name in ["socketd", "ingestd", "classifyd", "stored", "queryd", "mplane-gw", *more]:
         done = subprocess.run([program(name), "--config", state.config_file, "--check-config"],
                               capture_output=True, text=True, check=False, cwd="/")

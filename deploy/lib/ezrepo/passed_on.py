@@ -23,6 +23,7 @@ COMMANDS = {
     "events": "the changes of grade that match, newest first",
     "records": "the records that match, newest first",
     "silent": "the series and probes of which records are missing, and since when: [--retired]",
+    "alerts": "alerts that fire, to whom they were told, and what came back: [--all]",
     "timeline": "--since TIME: periods as a line of grades for each series that matches",
     "grid": "[--rows source] [--columns dest]: how good it is from where to where, or by two other dimensions",
     "buckets": "--metric NAME --since TIME: least, mean and greatest value of a metric by parts of the range",

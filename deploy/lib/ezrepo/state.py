@@ -37,7 +37,7 @@ LONGEST_SOCKET = "/postgres/socket/.s.PGSQL.5432.lock"
 
 MAX_CLASSIFYDS = 64
 
-KINDS = ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd")  # of processes that are ours
+KINDS = ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd")  # of processes that are ours
 SUPERVISORD, SYSTEMD = "supervisord", "systemd"
 BOOTED = "/run/systemd/system"  # is there where systemd is what runs (sd_booted(3))
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
@@ -276,12 +276,17 @@ class State:
         """Whether there are metrics: the same of a set that was made before there were."""
         return "webd" in self.config()
 
+    @property
+    def has_alerts(self) -> bool:
+        """Whether people are told: the same of a set that was made before they were."""
+        return "alertd" in self.config()
+
     def process_names(self) -> List[str]:
         """All processes of the set, in the order they are started."""
         first = ["postgres"] if self.private_cluster else []
         keeper = ["socketd"] if self.manager == SUPERVISORD else []  # systemd keeps sockets itself
         tools = ["ingest-gw"] if self.has_ingest else []
-        web = ["webd"] if self.has_web else []
+        web = (["webd"] if self.has_web else []) + (["alertd"] if self.has_alerts else [])
         return (first + ["stored", "queryd", "mplane-gw"] + tools + web
                 + [f"classifyd-{i}" for i in range(self.classifyds)] + keeper + ["ingestd"])
 

@@ -59,6 +59,8 @@ KINDS: Dict[str, Kind] = {
     "ingest-gw": Kind("HTTPS for tools", "network-online.target ezrepo-ingestd.service", "AF_UNIX AF_INET AF_INET6",
                       "LimitNOFILE=524288\n"),
     "webd": Kind("metrics and health over HTTP", "network-online.target", "AF_UNIX AF_INET AF_INET6"),
+    "alertd": Kind("tells people what is bad", "network-online.target ezrepo-queryd.service ezrepo-stored.service",
+                   "AF_UNIX AF_INET AF_INET6"),
     "classifyd": Kind("grades records (number %i)", "ezrepo-stored.service", "AF_UNIX"),
     "ingestd": Kind("takes results by UDP", f"network-online.target ezrepo-stored.service {SOCKET}",
                     "AF_UNIX AF_INET AF_INET6"),

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is bad or silent becomes alerts of a real Alertmanager: what is active there is what is bad here, whatever is killed."""
+import json
+import subprocess
+import time
+
+import pytest
+from conftest import find_free_ports, ping, time_text, wait_for
+
+ROUTES = [{"name": "PingBad", "criteria": {"type": "ping"}, "range": [1, 2], "labels": {"severity": "page"},
+           "annotations": {"runbook": "https://runbooks.example/ping"}},
+          {"name": "PingBadLong", "criteria": {"dest": "192.0.2.0/24"}, "range": [1, 2], "for_s": 3600}]
+BAD, GOOD = 900000, 5000  # microseconds there and back
+
+
+class Alertmanager:
+    """Debian's, on a port of its own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.port, = find_free_ports(1)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = None
+        (folder / "alertmanager.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
+
+    def start(self):
+        with open(self.folder / "alertmanager.log", "a", encoding="utf-8") as log:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                ["prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address=",
+                 f"--web.listen-address=127.0.0.1:{self.port}"], cwd=self.folder, stdout=log, stderr=log)
+        wait_for(lambda: self.amtool("alert", "query") is not None, 60)
+        return self
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def amtool(self, *words):
+        done = subprocess.run(["amtool", f"--alertmanager.url={self.url}", "-o", "json", *words], capture_output=True, text=True,
+                              check=False, timeout=30)
+        return json.loads(done.stdout) if done.returncode == 0 else None
+
+    def active(self):
+        """Of each alert but the watchdog its labels; and the whole of it."""
+        return {tuple(sorted(a["labels"].items())): a for a in self.amtool("alert", "query") or []
+                if a["labels"]["alertname"] != "EzrepoWatchdog"}
+
+    def dests(self, route="PingBad"):
+        return sorted(dict(labels)["dest"] for labels in self.active() if dict(labels)["alertname"] == route)
+
+
+@pytest.fixture(scope="module", name="both")
+def _both(module_set, tmp_path_factory):
+    manager = Alertmanager(tmp_path_factory.mktemp("alertmanager")).start()
+    module_set.configure(alertd={"alertmanagers": [manager.url], "routes": ROUTES, "resend_s": 1, "look_s": 1, "labels": {"set": "test"},
+                                 "page_url": "https://ezrepo.example/series"})
+    module_set.cmd("restart", "alertd")
+    try:
+        yield module_set, manager
+    finally:
+        manager.kill()
+
+
+def send(one, dest, delay_us, *ago_s):
+    now = time.time()
+    one.send([ping(dest, time_text(now - ago), delay_us) for ago in ago_s])
+
+
+def bad(one):
+    return sorted({r["record.dest"] for r in one.rows("now", "--each", "--range", "1..2") if r["now.kind"] == "series"})
+
+
+def agrees(one, manager):
+    return manager.dests() == bad(one)
+
+
+def test_what_is_bad_fires_and_is_over(both):
+    one, manager = both
+    send(one, "192.0.2.1", BAD, 3, 2, 1)
+    send(one, "192.0.2.2", GOOD, 3, 2, 1)
+    wait_for(lambda: manager.dests() == ["192.0.2.1"], 30, manager.active)
+    (labels, alert), = manager.active().items()
+    labels = dict(labels)
+    assert labels.items() >= {"alertname": "PingBad", "grade": "overall", "type": "ping", "dest": "192.0.2.1", "severity": "page",
+                              "set": "test"}.items() and "" not in labels.values()
+    notes = alert["annotations"]
+    assert notes["runbook"] == "https://runbooks.example/ping" and "is not" in notes["why"] and notes["grading_version"] == "1"
+    assert notes["link"].startswith("https://ezrepo.example/series?type=ping&") and alert["generatorURL"] == notes["link"]
+    row, = one.rows("alerts")
+    assert (row["alert.route"], row["record.dest"], row["grade.name"], row["alert.over"]) == ("PingBad", "192.0.2.1", "overall", None)
+    wait_for(lambda: json.loads(one.rows("alerts")[0]["alert.document"])["receivers"].get(manager.url, {}).get("answer") == "200")
+    assert json.loads(one.rows("alerts")[0]["alert.document"])["labels"] == labels
+    send(one, "192.0.2.1", GOOD, 0)
+    wait_for(lambda: manager.dests() == [], 30, manager.active)
+    assert one.rows("alerts") == []
+    row, = one.rows("alerts", "--all")
+    assert row["alert.over"] is not None and f"{manager.url}: 200" in one.cmd("alerts", "--all").stdout
+
+
+def test_the_watchdog_fires(both):
+    _, manager = both
+    assert [a["labels"] for a in manager.amtool("alert", "query", "EzrepoWatchdog")] == [{"alertname": "EzrepoWatchdog", "set": "test"}]
+
+
+def test_late_data_resolve_what_they_prove_wrong(both):
+    one, manager = both
+    send(one, "192.0.2.3", BAD, 2)
+    wait_for(lambda: "192.0.2.3" in manager.dests())
+    before = manager.active()
+    send(one, "192.0.2.3", BAD, 8, 5)  # it began earlier: the same alert, with other evidence
+    wait_for(lambda: manager.active() and next(iter(manager.active().values()))["annotations"]["since"] <
+             next(iter(before.values()))["annotations"]["since"])
+    assert {k: a["startsAt"] for k, a in manager.active().items()} == {k: a["startsAt"] for k, a in before.items()}
+    send(one, "192.0.2.3", GOOD, 1)  # late, and behind all the others
+    wait_for(lambda: manager.dests() == [])
+    assert len([r for r in one.rows("alerts", "--all") if r["record.dest"] == "192.0.2.3"]) == 1
+
+
+def test_kills(both):
+    one, manager = both
+    send(one, "192.0.2.4", BAD, 2)
+    send(one, "192.0.2.5", BAD, 2)
+    wait_for(lambda: manager.dests() == ["192.0.2.4", "192.0.2.5"])
+    starts = {k: a["startsAt"] for k, a in manager.active().items()}
+    one.kill("alertd")
+    manager.kill()
+    send(one, "192.0.2.4", GOOD, 0)
+    send(one, "192.0.2.6", BAD, 0)
+    manager.start()
+    wait_for(lambda: manager.dests() == ["192.0.2.5", "192.0.2.6"], 60, manager.active)
+    assert next(a["startsAt"] for k, a in manager.active().items() if dict(k)["dest"] == "192.0.2.5") == \
+        next(s for k, s in starts.items() if dict(k)["dest"] == "192.0.2.5")
+    rows = [r["record.dest"] for r in one.rows("alerts", "--all")]
+    assert rows.count("192.0.2.5") == 1 and rows.count("192.0.2.4") == 1 and agrees(one, manager)
+    one.kill("stored")
+    send(one, "192.0.2.5", GOOD, 0)
+    send(one, "192.0.2.6", GOOD, 0)
+    wait_for(lambda: manager.dests() == [] and one.rows("alerts") == [], 60, manager.active)
+
+
+def test_maintenance_and_old_data_do_not_fire(both):
+    one, manager = both
+    number = one.cmd("maintenance", "add", "--dest", "192.0.2.7", "--to", "tomorrow", "--reason", "works").stdout.strip()
+    send(one, "192.0.2.7", BAD, 2, 1)
+    send(one, "192.0.2.8", BAD, 86400)
+    send(one, "192.0.2.9", BAD, 1)
+    wait_for(lambda: manager.dests() == ["192.0.2.9"])
+    one.cmd("maintenance", "end", number)
+    wait_for(lambda: manager.dests() == ["192.0.2.7", "192.0.2.9"])
+    send(one, "192.0.2.7", GOOD, 0)
+    send(one, "192.0.2.9", GOOD, 0)
+    wait_for(lambda: manager.dests() == [])
+
+
+def test_routes_are_read_anew(both):
+    one, manager = both
+    send(one, "192.0.2.10", BAD, 1)
+    wait_for(lambda: manager.dests() == ["192.0.2.10"])
+    one.configure(alertd={"routes": [{"name": "Other", "range": [1, 2], "criteria": {"dest": "192.0.2.10"}}]})
+    one.cmd("reload")
+    wait_for(lambda: manager.dests() == [] and manager.dests("Other") == ["192.0.2.10"])
+    one.configure(alertd={"routes": ROUTES})
+    one.cmd("reload")
+    wait_for(lambda: manager.dests() == ["192.0.2.10"] and manager.dests("Other") == [])
+    send(one, "192.0.2.10", GOOD, 0)
+    wait_for(lambda: manager.dests() == [])
