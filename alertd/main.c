@@ -17,7 +17,7 @@
 #define RECEIVERS_MAX  16
 #define STORED_WAIT_US INT64_C(5000000) /* then what was told before is asked for all the same */
 #define DRAIN_US       INT64_C(3000000)
-#define WATCHDOG       "EzrepoWatchdog"
+#define WATCHDOG       "EzrepoAlertdWatchdog"
 
 static const struct counter_row counter_rows[] = {ALERT_COUNTERS(COUNTER_ROW, GAUGE_ROW)};
 uint64_t counters[COUNTERS];

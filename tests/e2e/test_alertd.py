@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is bad or silent becomes alerts of a real Alertmanager: what is active there is what is bad here, whatever is killed."""
 import json
+import os
+import shutil
 import subprocess
 import time
 
 import pytest
-from conftest import find_free_ports, ping, time_text, wait_for
+from conftest import ROOT, find_free_ports, ping, time_text, wait_for
 
 ROUTES = [{"name": "PingBad", "criteria": {"type": "ping"}, "range": [1, 2], "labels": {"severity": "page"},
            "annotations": {"runbook": "https://runbooks.example/ping"}},
@@ -43,7 +45,7 @@ class Alertmanager:
     def active(self):
         """Of each alert but the watchdog its labels; and the whole of it."""
         return {tuple(sorted(a["labels"].items())): a for a in self.amtool("alert", "query") or []
-                if a["labels"]["alertname"] != "EzrepoWatchdog"}
+                if a["labels"]["alertname"] != "EzrepoAlertdWatchdog"}
 
     def dests(self, route="PingBad"):
         return sorted(dict(labels)["dest"] for labels in self.active() if dict(labels)["alertname"] == route)
@@ -99,7 +101,7 @@ def test_what_is_bad_fires_and_is_over(both):
 
 def test_the_watchdog_fires(both):
     _, manager = both
-    assert [a["labels"] for a in manager.amtool("alert", "query", "EzrepoWatchdog")] == [{"alertname": "EzrepoWatchdog", "set": "test"}]
+    assert [a["labels"] for a in manager.amtool("alert", "query", "EzrepoAlertdWatchdog")] == [{"alertname": "EzrepoAlertdWatchdog", "set": "test"}]
 
 
 def test_late_data_resolve_what_they_prove_wrong(both):
@@ -164,3 +166,30 @@ def test_routes_are_read_anew(both):
     wait_for(lambda: manager.dests() == ["192.0.2.10"] and manager.dests("Other") == [])
     send(one, "192.0.2.10", GOOD, 0)
     wait_for(lambda: manager.dests() == [])
+
+
+def test_the_delivered_configuration():
+    """As amtool takes it; whom it goes to."""
+    folder = os.path.join(ROOT, "deploy", "alertmanager")
+    manager = os.path.join(folder, "alertmanager.yml")
+    done = subprocess.run(["amtool", "check-config", manager], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    for labels, receiver in ((["alertname=EzrepoAlertdWatchdog", "set=lab"], "outside"), (["alertname=PingBad", "severity=page"], "people"),
+                             (["alertname=ProbeSilent", "severity=ticket"], "people")):
+        found = subprocess.run(["amtool", "config", "routes", "test", f"--config.file={manager}", *labels], capture_output=True, text=True,
+                               check=True).stdout
+        assert found.strip() == receiver
+
+
+def test_a_silent_probe_hides_its_series(tmp_path):
+    """By the delivered configuration, on a real Alertmanager: an alert of the probe as a whole, as alertd makes its labels."""
+    manager = Alertmanager(tmp_path)
+    shutil.copy(os.path.join(ROOT, "deploy", "alertmanager", "alertmanager.yml"), tmp_path)
+    manager.start()
+    try:
+        for labels in (["alertname=ProbeSilent", "probe=vm"], ["alertname=PingBad", "probe=vm", "type=ping"],
+                       ["alertname=PingBad", "probe=other", "type=ping"]):
+            subprocess.run(["amtool", f"--alertmanager.url={manager.url}", "alert", "add", *labels], check=True)
+        wait_for(lambda: sorted(a["labels"]["probe"] for a in manager.amtool("alert", "query", "--inhibited") or []) == ["vm"])
+    finally:
+        manager.kill()

@@ -231,7 +231,7 @@ static void test_routes_that_are_no_more(void **state)
     struct alert_subject s = bad("a", NOW, NOW);
     alerts_init(&t, 0, "");
     look(&t, r, NOW, &s, 1);
-    assert_non_null(alerts_own(&t, r, "EzrepoWatchdog", slice_of(""), "always", NOW, NOW));
+    assert_non_null(alerts_own(&t, r, "EzrepoAlertdWatchdog", slice_of(""), "always", NOW, NOW));
     assert_int_equal(HASH_COUNT(t.by_key), 2);
     alerts_round(&t, others, NOW + SECOND, NOW);
     assert_int_equal(HASH_COUNT(t.by_key), 1);
