@@ -299,6 +299,21 @@ static void take_look(struct looks *l, const struct answer_message *m)
     go_on(l);
 }
 
+/* Such as by a grade name that no grading had yet: nothing is bad by it, and the others go on. */
+static void take_refusal(struct looks *l, struct slice text)
+{
+    static struct log_limit said;
+    const struct route *r = &l->d->routes->route[l->route];
+    if (log_allowed(&said, 3)) {
+        log_warn("route.refused", "name=%.*s error=\"%.*s\"", SLICE_SHOWN(r->name, 64),
+                 SLICE_SHOWN(text, 200));
+    }
+    alerts_look(&l->d->alerts, r);
+    alerts_looked(&l->d->alerts, r, daemon_now_us(), daemon_clock_us());
+    l->route++;
+    go_on(l);
+}
+
 /* COLUMNS_OF_ALERTS */
 static void adopt(struct looks *l, const struct slice *cell, const char *const *receivers)
 {
@@ -362,6 +377,8 @@ static void take_answer(struct looks *l, int asker, const struct answer_message 
 {
     if (asker == ASKER_FEED) {
         take_feed(l, m);
+    } else if (m->status == ANSWER_INVALID && l->in_round) {
+        take_refusal(l, m->message);
     } else if (m->status != ANSWER_OK) {
         fail_round(l, "queryd cannot answer", m->message);
     } else if (!l->adopted) {
