@@ -12,6 +12,7 @@
 #include "common/log.h"
 #include "common/message.h"
 #include "common/quote.h"
+#include "common/utf8.h"
 #include "common/uuid_text.h"
 
 #define DOCUMENT_ARENA_BYTES ((size_t)4 << 20)
@@ -353,9 +354,11 @@ void alert_taken(struct alert *a, unsigned receiver, uint64_t change, bool taken
                  const char *answer, int64_t now_us, int64_t clock_us)
 {
     struct alert_receipt *r = &a->receipt[receiver];
-    a->noted = a->noted || strncmp(r->answer, answer, ALERT_ANSWER_BYTES - 1) != 0 ||
-               (taken && r->change != change);
-    snprintf(r->answer, sizeof r->answer, "%s", answer);
+    char text[ALERT_ANSWER_BYTES]; /* of an outsider, and cut anywhere */
+    snprintf(text, sizeof text, "%s", answer);
+    utf8_repair(text, text + strlen(text));
+    a->noted = a->noted || strcmp(r->answer, text) != 0 || (taken && r->change != change);
+    memcpy(r->answer, text, sizeof text);
     r->sent_us = now_us;
     if (taken) {
         r->change = change;

@@ -15,6 +15,7 @@
 #include "common/daemon.h"
 #include "common/door/curl_loop.h"
 #include "common/log.h"
+#include "common/utf8.h"
 
 #define PATH          "/api/v2/alerts"
 #define URL_BYTES     1024
@@ -189,6 +190,7 @@ static void judge(struct receiver *r, CURLcode code, long status)
         snprintf(r->why, sizeof r->why, "%.*s", WHY_BYTES - 1,
                  r->error[0] != '\0' ? r->error : curl_easy_strerror(code));
     }
+    utf8_repair(r->why, r->why + strlen(r->why));
     if (log_allowed(&said, 5)) {
         log_warn("receiver.failed", "url=%s error=\"%s\"", r->url, r->why);
     }

@@ -264,7 +264,11 @@ static void test_what_was_told_is_known_again(void **state)
     alerts_init(&next, 2, "");
     look(&t, r, NOW, &s, 1);
     alert_taken(t.all, 0, t.all->change, true, "200", NOW, NOW);
-    alert_taken(t.all, 1, t.all->change, false, "503", NOW, NOW);
+    alert_taken(t.all, 1, t.all->change, false, "503 \xff\xc3", NOW, NOW);
+    assert_string_equal(t.all->receipt[1].answer, "503 ??");
+    t.all->noted = false;
+    alert_taken(t.all, 1, t.all->change, false, "503 \xff\xc3", NOW, NOW);
+    assert_false(t.all->noted); /* it says the same again */
     char *text = stored(t.all, receivers, 2);
     const struct json *row = json_of(text);
     const struct alert_row told = {.id = json_get(row, "id")->text,
