@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command maintenance: windows in which somebody works on what is measured. */
+#include <string.h>
+
 #include "common/clock.h"
 #include "common/when_time.h"
 #include "ctl/operator_list.h"
@@ -20,8 +22,10 @@ static int read_times(void)
 {
     int64_t lasts_us;
     given.from_us = clock_utc_us();
-    if (given.from != NULL && ctl_time(given.from, &given.from_us) == -1) {
-        ctl_usage("--from: expected a time, found \"%s\"", given.from);
+    if (given.from != NULL && strcmp(given.from, "now") != 0 &&
+        ctl_time(given.from, &given.from_us) == -1) {
+        ctl_usage("--from: expected now, or a time such as \"2026-11-21 10:00\", found \"%s\"",
+                  given.from);
         return -1;
     }
     if ((given.to == NULL) == (given.lasts == NULL)) {
@@ -29,7 +33,7 @@ static int read_times(void)
         return -1;
     }
     if (given.to != NULL && ctl_time(given.to, &given.to_us) == -1) {
-        ctl_usage("--to: expected a time, found \"%s\"", given.to);
+        ctl_usage("--to: expected a time such as \"2026-11-21 10:00\", found \"%s\"", given.to);
         return -1;
     }
     if (given.lasts != NULL) {

@@ -222,6 +222,9 @@ static int print_now(struct arena *a, const struct mplane_rows *r)
         c[CELL_WHY] = is_group(r, row) ? slice_of("") : cell(r, row, "now.line");
     }
     cut_why(cells, rows);
+    if (r->rows == 0) {
+        puts("No series fits.");
+    }
     if (rows > 0) {
         table_print_painted(stdout, headings, CELLS, cells, rows, CELL_GRADE, drawing_paint);
     }

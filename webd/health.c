@@ -51,13 +51,24 @@ static void write_away(FILE *f, const struct process_statuses *all, const struct
     }
 }
 
+/* Whether another one of its kind does its work. */
+static bool is_one_of_several(const struct process_statuses *all, const struct process_status *p)
+{
+    for (size_t i = 0; i < all->count; i++) {
+        if (slice_equal(all->at[i].process, p->process) && process_is_running(all, &all->at[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static unsigned of_process(FILE *f, const struct process_statuses *all,
                            const struct process_status *p, bool ready)
 {
     unsigned count = 0;
     if (!process_is_running(all, p)) {
         /* One that was stopped, and that others can do without, was taken out of the set. */
-        bool needed = is_needed(p->process);
+        bool needed = is_needed(p->process) && !(ready && is_one_of_several(all, p));
         bool counts = needed || (!ready && !slice_is(process_text(p, "state"), "stopped"));
         if (counts && f != NULL) {
             write_away(f, all, p);

@@ -58,7 +58,8 @@ const char sql_silence_probe[] =
 #define DETAIL                                                                                     \
     "jsonb_build_object('silence', number, 'last', " UTC("last_end") ", 'as_of', " UTC(            \
         "as_of") ","                                                                               \
-                 " 'expected_s', expected_us / 1e6, 'delay_s', delay_us / 1e6)"
+                 " 'expected_s', trim_scale(expected_us / 1e6), 'delay_s', trim_scale(delay_us / " \
+                 "1e6))"
 #define FEED_COLUMNS "feed (arrival, n, kind, series_id, probe, t, detail)"
 #define WHOSE        "series_id, CASE WHEN series_id IS NULL THEN probe END"
 /* The nth entry of the transaction $1, behind those that it has. */

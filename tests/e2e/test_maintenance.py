@@ -83,7 +83,7 @@ def test_windows_are_told_once_whoever_is_killed(build_dir, make_stored):
     stored = make_stored().start()
     operator = Operator(build_dir, stored)
     now = datetime.datetime.now(datetime.timezone.utc)
-    first = operator.add("--dest", "192.0.2.0/24", "--for", "1h", "--reason", 'new "line" cards', "--author", "somebody")
+    first = operator.add("--dest", "192.0.2.0/24", "--from", "now", "--for", "1h", "--reason", 'new "line" cards', "--author", "somebody")
     second = operator.add("--from", text(now + datetime.timedelta(seconds=8)), "--for", "1h", "--reason", "later")
     third = operator.add("--from", text(now + datetime.timedelta(hours=2)), "--to", text(now + datetime.timedelta(hours=3)), "--reason", "much later")
     stored.wait(lambda: len(stored.sql(STATES)) == 4)

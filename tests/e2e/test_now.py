@@ -309,6 +309,7 @@ def test_it_says_why(module_set):
     assert re.fullmatch(r"2 +overall +\S+ \S+ +dest 192.0.2.7: 4 of 4 series *", text[2])
     assert re.search(r"^2 .*probe a, .* to 192.0.2.8 \(was 5\) +delay", text[3]) and len(text) == 2 + 2 + 11
     assert len(one.cmd("now", "--type", "ping", "--each", "--grade", "overall").stdout.splitlines()) == 2 + 5
+    assert one.cmd("now", "--probe", "nobody").stdout == "No series fits.\n"  # which is not that all is good
     table = one.cmd("series", "--dest", "192.0.2.8", "--range", "1..2", "--columns", "probe,grade.value,series.state,records.count").stdout
     assert table.splitlines()[1].split() == ["a", "2", "present", "6"]
     facets = one.cmd("facets", "dest", "--type", "ping", "--output", "csv").stdout.splitlines()

@@ -201,6 +201,10 @@ def test_check(one):
     done = check(one, "--url", f"http://127.0.0.1:{one.registry}")
     assert done.returncode == 3 and "is no webd" in done.stdout
     assert check(one, "--url", "nonsense").returncode == 3
+    if os.geteuid() == 0:  # who may not read where webd is takes the preset, and is no alarm when that is wrong
+        done = subprocess.run([one.command, "check"], capture_output=True, text=True, check=False, cwd="/", env=one.environment,
+                              user="nobody", group="nogroup", extra_groups=[])
+        assert done.returncode == 3 and "ezrepo.json cannot be read, which says where it is: give --url" in done.stdout
 
 
 def test_files_that_are_no_status(one):

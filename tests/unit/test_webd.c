@@ -207,9 +207,12 @@ static void test_ill(void **state)
         ill(false, "socketd has said nothing for 10 s\nstored: database: away for 4 s\nstored: "
                    "drop: stuck\nclassifyd-1 is draining\nqueryd is stopped\n"),
         5);
-    /* Records are taken all the same, and what stands in a folder is nobody's question. */
-    assert_int_equal(ill(true, "stored: database: away for 4 s\nclassifyd-1 is draining\nqueryd "
-                               "is stopped\n"),
+    /* Records are taken all the same, and graded by others; what stands in a folder is nobody's
+     * question. */
+    assert_int_equal(ill(true, "stored: database: away for 4 s\n"), 1);
+    all.at[1].updated_us -= 60000000; /* the other classifyd */
+    assert_int_equal(ill(true, "classifyd has said nothing for 61 s\nstored: database: away for 4 "
+                               "s\nclassifyd-1 is draining\n"),
                      3);
 }
 

@@ -3,6 +3,7 @@
 what is wrong, and the exit code. Asks webd, so that it needs neither root nor the state directory.
 """
 import http.client
+import os
 import re
 import urllib.error
 import urllib.request
@@ -26,12 +27,16 @@ SAMPLE = re.compile(r"^(ezrepo_[a-z0-9_]+)(?:\{[^}]*\})? ([0-9.]+)$", re.M)
 
 
 def address(state: State) -> str:
-    """webd's, as far as it is known: who may not read the configuration takes the preset."""
+    """webd's, by the configuration; the preset where there is no set, or nobody else than its processes may read that."""
     try:
         listen = str(state.config().get("webd", {}).get("metrics_listen", ""))
     except Failure:
-        listen = ""
+        return PRESET
     return f"http://{listen}" if listen else PRESET
+
+
+def is_readable(state: State) -> bool:
+    return os.access(state.config_file, os.R_OK)
 
 
 def _get(url: str) -> Tuple[int, str]:

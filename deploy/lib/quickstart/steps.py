@@ -74,10 +74,10 @@ def measure_and_send(state: str, rounds: int, own: Optional[hosts.Hosts]) -> int
 
 
 def wait_until_counted(state: str, since: str, sent: int) -> float:
-    """Asks until the counts say that everything sent is there. Seconds it took."""
+    """Asks until the counts say that everything sent is there, of what this machine measured: others may send, too. Seconds it took."""
     begin = time.monotonic()
     while True:
-        answer = ezrepo("query", "--state", state, "--type", "ping", "--since", since, "--json", capture=True)
+        answer = ezrepo("query", "--state", state, "--type", "ping", "--probe", socket.gethostname(), "--since", since, "--json", capture=True)
         found = max((int(json.loads(row)["records.matched"]) for row in answer.splitlines()), default=0)
         if found == sent:
             return time.monotonic() - begin
