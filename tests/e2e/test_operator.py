@@ -124,7 +124,7 @@ def test_status_tells_files_that_cannot_be_moved_away(make_set):
     os.rename(drop / ".a.new", drop / "a.json")
     one.wait_for(lambda: any('1 taken but not moved away, such as "a.json"' in text for text in one.status()["troubles"]))
     done = one.cmd("status", check=False)
-    assert done.returncode == 1 and f"! ingestd: the folder {drop}: " in done.stdout
+    assert done.returncode == 1 and f"! ingestd: drop: {drop}: " in done.stdout
     drop.chmod(0o777)
     one.wait_for(lambda: one.status()["ok"])
     assert (drop / "done/a.json").exists()

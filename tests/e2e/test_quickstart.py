@@ -29,13 +29,17 @@ def _state(tmp_state):
         subprocess.run([EZREPO, "down", "--state", state], check=True, capture_output=True, timeout=120)
 
 
+def free_ports():
+    options = ("--udp-port", "--https-port", "--registry-port", "--ingest-port", "--metrics-port")
+    return [word for option, port in zip(options, find_free_ports(5)) for word in (option, str(port))]
+
+
 def sent(output):
     return int(re.search(r"sent (\d+) results; all of them counted", output)[1])
 
 
 def test_twice(state):
-    udp, https, registry = map(str, find_free_ports(3))
-    first = quickstart(state, "--udp-port", udp, "--https-port", https, "--registry-port", registry)
+    first = quickstart(state, *free_ports())
     own = "hosts of our own (" in first
     assert sent(first) == ROUNDS * 4 * (5 if own else 2)
     assert "127.0.0.1" in first and "How to go on" in first and "How to stop" in first
@@ -53,9 +57,7 @@ def test_twice(state):
 
 
 def test_stopped_set_starts_again(state, build_dir):
-    udp, https, registry = map(str, find_free_ports(3))
-    quickstart(state, "--hosts", "none", "--udp-port", udp, "--https-port", https, "--registry-port", registry,
-               build=build_dir)
+    quickstart(state, "--hosts", "none", *free_ports(), build=build_dir)
     subprocess.run([EZREPO, "down", "--state", state], check=True, capture_output=True, timeout=120)
     output = quickstart(state, "--hosts", "none", build=build_dir)
     assert float(re.search(r"ready after ([0-9.]+) s", output)[1]) < 200
