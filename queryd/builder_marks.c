@@ -19,7 +19,8 @@ void builder_windows(struct builder *b, const char *since, const char *until)
 void builder_windows_in_range(struct builder *b)
 {
     char since[64], until[64];
-    int64_t last_us = b->to_us >= LAST_US ? b->to_us : b->to_us - 1;
+    bool endless = b->to_us >= LAST_US || b->to_us <= FIRST_US;
+    int64_t last_us = endless ? b->to_us : b->to_us - 1;
     snprintf(since, sizeof since, "$%d::timestamptz", builder_time(b, b->from_us));
     snprintf(until, sizeof until, "least(now(), $%d::timestamptz)", builder_time(b, last_us));
     builder_windows(b, since, until);

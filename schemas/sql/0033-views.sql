@@ -58,3 +58,6 @@ FROM (SELECT date_trunc('day', hour, 'UTC') AS day, hour, series_id, grade_id, n
 JOIN series s ON s.id = c.series_id JOIN grade_name g ON g.id = c.grade_id
 WHERE c.n0 + c.n1 + c.n2 + c.n3 + c.n4 + c.n5 > 0;
 COMMENT ON VIEW v_grid IS 'a row a series, grade name and hour that has records: how many have which grade';
+
+-- What the views call finds what it uses by whoever asks, as 0014-any-search-path.sql has it.
+ALTER FUNCTION states_at SET search_path = ezrepo;

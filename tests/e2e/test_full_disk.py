@@ -313,7 +313,8 @@ def gone(how, spool, aside):
         for name in ("spool.sqlite", "spool.sqlite-wal", "spool.sqlite-shm", "spool.head"):
             (spool / name).unlink()
     elif how == "folder":
-        shutil.rmtree(spool)
+        while spool.exists():  # a file may be made in it meanwhile
+            shutil.rmtree(spool, ignore_errors=True)
     elif how == "moved":
         spool.rename(aside)
     elif how == "replaced":

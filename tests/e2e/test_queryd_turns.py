@@ -33,7 +33,7 @@ def test_a_store_without_a_grading_is_not_ready(cluster, make_queryd):
         assert (answer.status, answer.message) == (UNAVAILABLE, "the store has no grading yet")
     assert q.ask(GRADING).message == "grading.version: no grading has been published yet"
     publish(cluster)
-    assert q.rows(COUNT) == [{"grade.name": "overall", "records.matched": "0", "records.graded": "0"}]
+    assert q.rows(COUNT) == [{"grade.name": "overall", "records.matched": "0", "records.graded": "0", "maintenance.windows": None}]
     assert q.ask(COUNT, grade="overal").status == INVALID
 
 

@@ -76,7 +76,7 @@ def plain(records, c):
         matches(c.get(d, "*"), v, d in ("source", "dest")) for d, v in zip(DIMENSIONS, r.dims))]
     names = NAMES if c.get("grade", "all") == "all" else [c["grade"]]
     counts = [{"grade.name": n, "records.matched": str(len(chosen)), "records.graded": str(sum(
-        1 for r in chosen if c["low"] <= r.grades[NAMES.index(n)] <= c["high"]))} for n in names]
+        1 for r in chosen if c["low"] <= r.grades[NAMES.index(n)] <= c["high"])), "maintenance.windows": None} for n in names]
     histogram = [(n, str(g), str(sum(1 for r in chosen if r.grades[NAMES.index(n)] == g)))
                  for n in names for g in range(6)]
     return counts, histogram
@@ -199,7 +199,7 @@ def test_many_minutes_and_types_in_one_transaction(pair):
                       dims=(f"t{i % 97}", "", "", "", "", "")) for i in range(6000)]
     sender.commit(records)
     assert queryd.rows(COUNT, grade="overall", low=2, high=3)[0] == {
-        "grade.name": "overall", "records.matched": "6000", "records.graded": "2000"}
+        "grade.name": "overall", "records.matched": "6000", "records.graded": "2000", "maintenance.windows": None}
     assert queryd.rows(COUNT, type="t7?")[0]["records.matched"] == str(sum(1 for r in records if r.dims[0] in
                                                                            [f"t7{d}" for d in range(10)]))
     assert stored.sql("TABLE grade_total EXCEPT TABLE grade_total_reference") == []
