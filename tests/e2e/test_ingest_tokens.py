@@ -9,6 +9,7 @@ import json
 import secrets
 import socket
 import ssl
+import time
 import zlib
 
 import pytest
@@ -102,10 +103,11 @@ def test_a_token_has_a_rate(tokens):
 
 def test_wrong_tokens_are_limited_by_address_and_keep_no_good_one(tokens):
     good = tokens.issue("good")
-    statuses = [tokens.post("ezr_" + "x" * 43)[0] for _ in range(60)]
-    assert 401 in statuses and statuses[-1] == 429
-    status, headers, _ = tokens.post("not a token")
-    assert status == 429 and headers["Retry-After"]
+    assert tokens.post("ezr_" + "x" * 43)[0] == 401
+    end = time.monotonic() + 60  # each second some more are answered so: it takes as many as come faster
+    while (answer := tokens.post("ezr_" + "x" * 43))[0] == 401 and time.monotonic() < end:
+        pass
+    assert answer[0] == 429 and answer[1]["Retry-After"]
     assert tokens.post(good)[0] == 200
     assert tokens.door.post("/ingest/fping-text", name="probe")[0] == 200
 

@@ -91,6 +91,34 @@ def remembering(read):
     return lambda value: of_text(str(value)) if isinstance(value, str) else read(value)
 
 
+class Digits(type):
+    """int takes digits with underscores between them, as no format does."""
+
+    def __instancecheck__(cls, value):
+        return isinstance(value, int)
+
+    def __call__(cls, value):
+        if isinstance(value, str) and "_" in value:
+            raise ValueError(f"{value[:40]} is no whole number")
+        return int(value)
+
+
+class Whole(metaclass=Digits):
+    """evaluate.int"""
+
+
+BLANK_IN_QUOTES = re.compile(r'^[^\n]*="[^"\n]* ', re.M)
+
+
+def apart_at_blanks(read):
+    """Of the evaluator's influx, which takes a line apart at blanks within quotes, too."""
+    def strict(text, options):
+        if BLANK_IN_QUOTES.search(text):
+            raise ValueError("a blank in quotes")
+        return read(text, options)
+    return strict
+
+
 def prepare():
     """What makes the evaluator quick enough: a pattern is compiled once. Dates without a zone are UTC for it, too."""
     os.environ["TZ"] = "UTC"
@@ -98,7 +126,8 @@ def prepare():
     evaluate.dissect = functools.lru_cache(10000)(evaluate.dissect)
     evaluate.STEP, evaluate.re = Steps(), Expressions()
     evaluate.num = remembering(evaluate.num)
-    evaluate.str = Text
+    evaluate.str, evaluate.int = Text, Whole
+    evaluate.DEC["influx"] = apart_at_blanks(evaluate.DEC["influx"])
     evaluate.zip, evaluate.text, evaluate.dur = lists, text_of, strictly(DURATION, evaluate.dur)
     evaluate.email = types.SimpleNamespace(utils=types.SimpleNamespace(
         parsedate_to_datetime=strictly(MAIL, evaluate.email.utils.parsedate_to_datetime)))
