@@ -46,9 +46,9 @@ struct looks {
     bool adopted;                   /* it is known */
     char told_cursor[CURSOR_BYTES]; /* how far it is */
     bool in_round, due;
-    uint32_t route;              /* of the round, the one that is asked about */
-    int64_t round_us, ended_us;  /* when the round began, and the last whole one ended */
-    int64_t started_us, next_us; /* not before */
+    uint32_t route;             /* of the round, the one that is asked about */
+    int64_t round_us, ended_us; /* when the round began, and the last whole one ended */
+    int64_t next_us;            /* not before */
     int64_t feed_next_us;
     bool limited[ROUTES_MAX]; /* more was bad than a route may tell, at the last look */
 };
@@ -420,7 +420,7 @@ struct looks *looks_new(struct alertd *d, void (*changed)(struct alertd *d))
     }
     l->d = d;
     l->changed = changed;
-    l->started_us = l->ended_us = daemon_clock_us();
+    l->ended_us = daemon_clock_us();
     l->timer = evtimer_new(d->base, on_timer, l);
     l->link = (struct link){.base = d->base,
                             .context = l,

@@ -163,14 +163,9 @@ static bool drained(int64_t waited_us)
     return alert_keeper_is_idle(self.keeper) || waited_us > DRAIN_US;
 }
 
-static void close_idle(void)
-{
-}
-
 static int run(void)
 {
     loop.drained = drained;
-    loop.close_idle = close_idle;
     if (event_loop_open(&loop) == -1) {
         return -1;
     }

@@ -633,18 +633,22 @@ const struct json *json_parse(struct arena *a, struct slice bytes, const struct 
 
 /* ---- reading ---- */
 
-const struct json *json_get(const struct json *object, const char *key)
+const struct json *json_find(const struct json *object, struct slice key)
 {
     if (object == NULL || object->type != JSON_OBJECT) {
         return NULL;
     }
-    struct slice wanted = slice_of(key);
     for (const struct json *m = object->first; m != NULL; m = m->next) {
-        if (slice_equal(m->key, wanted)) {
+        if (slice_equal(m->key, key)) {
             return m;
         }
     }
     return NULL;
+}
+
+const struct json *json_get(const struct json *object, const char *key)
+{
+    return json_find(object, slice_of(key));
 }
 
 bool json_is(const struct json *node, const char *text)

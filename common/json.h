@@ -88,6 +88,7 @@ const struct json *json_parse(struct arena *a, struct slice bytes, const struct 
 
 /* A member by name; NULL when object is NULL, not an object, or has none of that name. */
 const struct json *json_get(const struct json *object, const char *key);
+const struct json *json_find(const struct json *object, struct slice key);
 
 /* Whether the node is there and a string with exactly this text. */
 bool json_is(const struct json *node, const char *text);

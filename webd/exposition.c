@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/number.h"
+#include "common/grow.h"
 
 /* A line, and which metric it is of. */
 struct exposed_sample {
@@ -18,21 +18,16 @@ struct exposed_sample {
 struct exposition {
     struct arena *arena;
     struct exposed_sample *at;
-    size_t count, room;
+    uint32_t count, room;
     bool failed; /* memory is out */
 };
 
 static void add(struct exposition *s, const char *metric, const char *type, const char *help,
                 const char *line)
 {
-    if (s->count == s->room) {
-        size_t room = s->room == 0 ? 1024 : 2 * s->room;
-        struct exposed_sample *larger = realloc(s->at, room * sizeof *larger);
-        s->failed = s->failed || larger == NULL;
-        s->at = larger == NULL ? s->at : larger;
-        s->room = larger == NULL ? s->room : room;
-    }
-    s->failed = s->failed || metric == NULL || help == NULL || line == NULL;
+    struct exposed_sample *at = grow(s->at, s->count, &s->room, sizeof *at);
+    s->at = at == NULL ? s->at : at;
+    s->failed = s->failed || at == NULL || metric == NULL || help == NULL || line == NULL;
     if (!s->failed) {
         s->at[s->count] = (struct exposed_sample){metric, type, help, line, s->count};
         s->count++;
@@ -113,15 +108,19 @@ static const char *labels_of(struct exposition *s, const struct process_status *
 
 /* ---- what they count ---- */
 
+/* What it has of this row in a list of its own; NULL: nothing. */
+static const struct json *said_of(const struct process_status *p, const char *list,
+                                  const struct json *row)
+{
+    const struct json *name = json_get(row, "name");
+    return name == NULL ? NULL : json_find(json_get(p->says, list), name->text);
+}
+
 static void add_histogram(struct exposition *s, const struct process_status *p,
                           const struct json *row, const char *metric, const char *help)
 {
-    const struct json *bounds = json_get(row, "bounds_us"), *name = json_get(row, "name");
-    const struct json *all = json_get(p->says, "histograms");
-    const struct json *h = all == NULL || name == NULL ? NULL : all->first;
-    while (h != NULL && !slice_equal(h->key, name->text)) {
-        h = h->next;
-    }
+    const struct json *bounds = json_get(row, "bounds_us");
+    const struct json *h = said_of(p, "histograms", row);
     const struct json *counts = json_get(h, "counts");
     const struct json *bound = bounds == NULL ? NULL : bounds->first;
     const char *labels = labels_of(s, p, row);
@@ -148,14 +147,10 @@ static void add_histogram(struct exposition *s, const struct process_status *p,
 static void add_counter(struct exposition *s, const struct process_status *p,
                         const struct json *row, const char *metric, const char *help)
 {
-    const struct json *name = json_get(row, "name"), *counters = json_get(p->says, "counters");
-    const struct json *c = counters == NULL || name == NULL ? NULL : counters->first;
+    const struct json *c = said_of(p, "counters", row);
     const char *unit = text_of(s, row, "unit"), *kind = text_of(s, row, "kind");
     const char *labels = labels_of(s, p, row);
     uint64_t value = 0;
-    while (c != NULL && !slice_equal(c->key, name->text)) {
-        c = c->next;
-    }
     if (read_count(c, &value) && unit != NULL && kind != NULL && labels != NULL) {
         add(s, metric, kind, help,
             arena_printf(s->arena, "%s{%s} %s", metric, labels, in_base_unit(s, value, unit)));

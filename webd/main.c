@@ -164,14 +164,9 @@ static bool drained(int64_t waited_us)
     return true;
 }
 
-static void close_idle(void)
-{
-}
-
 static int run(void)
 {
     self.loop.drained = drained;
-    self.loop.close_idle = close_idle;
     if (event_loop_open(&self.loop) == -1 ||
         plain_listener_start(self.listener, self.loop.base) == -1) {
         return -1;

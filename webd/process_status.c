@@ -70,10 +70,6 @@ const struct json *process_troubles(const struct process_status *p)
 
 struct slice process_note(const struct process_status *p, struct slice name)
 {
-    const struct json *notes = json_get(p->says, "notes");
-    const struct json *note = notes != NULL && notes->type == JSON_OBJECT ? notes->first : NULL;
-    while (note != NULL && !slice_equal(note->key, name)) {
-        note = note->next;
-    }
+    const struct json *note = json_find(json_get(p->says, "notes"), name);
     return note != NULL && note->type == JSON_STRING ? note->text : slice_of("");
 }

@@ -34,7 +34,9 @@ static void on_drain(evutil_socket_t fd, short what, void *loop)
 {
     struct event_loop *l = loop;
     (void)fd, (void)what;
-    l->close_idle();
+    if (l->close_idle != NULL) {
+        l->close_idle();
+    }
     look_around(l);
 }
 

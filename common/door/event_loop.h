@@ -13,7 +13,7 @@
 struct event_loop {
     /* Whether all that waited is answered, or draining has taken long enough. */
     bool (*drained)(int64_t waited_us);
-    /* While draining: what was busy becomes idle at any moment. */
+    /* While draining: what was busy becomes idle at any moment. NULL: nothing is to be closed. */
     void (*close_idle)(void);
     /* The rest is event_loop.c's. */
     struct event_base *base;

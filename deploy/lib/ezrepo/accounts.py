@@ -44,7 +44,8 @@ def check_prefix(prefix: str) -> None:
         raise Usage(f'"{prefix}": expected at most {NAME_BYTES - LONGEST} characters, since users and groups begin with it')
 
 
-def _call(*words: str) -> None:
+def change(*words: str) -> None:
+    """Has a program change the system's users or groups."""
     end = time.monotonic() + LOCKED_SECONDS
     while True:
         done = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -60,7 +61,7 @@ def _make_group(name: str) -> None:
     try:
         grp.getgrnam(name)
     except KeyError:
-        _call("groupadd", "--system", name)
+        change("groupadd", "--system", name)
 
 
 def _make_user(name: str, groups: List[str]) -> None:
@@ -68,7 +69,7 @@ def _make_user(name: str, groups: List[str]) -> None:
     try:
         pwd.getpwnam(name)
     except KeyError:
-        _call("useradd", "--system", "--gid", name, "--groups", ",".join(groups), "--no-create-home", "--home-dir",
+        change("useradd", "--system", "--gid", name, "--groups", ",".join(groups), "--no-create-home", "--home-dir",
               "/nonexistent", "--shell", "/usr/sbin/nologin", name)
 
 
@@ -89,7 +90,7 @@ def make(prefix: str) -> None:
         _make_user(user, [prefix] + [f"{prefix}-{group}" for group, members in GROUPS.items() if kind in members])
         missing = _missing_groups(prefix, kind)
         if missing and prefix not in missing:
-            _call("usermod", "--append", "--groups", ",".join(missing), user)
+            change("usermod", "--append", "--groups", ",".join(missing), user)
             missing = _missing_groups(prefix, kind)
         if missing:
             raise Failure(f"the user {user} is there, but not in the group {missing[0]}:"

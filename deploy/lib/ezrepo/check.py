@@ -3,7 +3,6 @@
 what is wrong, and the exit code. Asks webd, so that it needs neither root nor the state directory.
 """
 import http.client
-import os
 import re
 import urllib.error
 import urllib.request
@@ -26,17 +25,13 @@ PERFORMANCE = (("processes", "ezrepo_up", ""), ("lag", "ezrepo_stored_lag_second
 SAMPLE = re.compile(r"^(ezrepo_[a-z0-9_]+)(?:\{[^}]*\})? ([0-9.]+)$", re.M)
 
 
-def address(state: State) -> str:
-    """webd's, by the configuration; the preset where there is no set, or nobody else than its processes may read that."""
+def address(state: State) -> Tuple[str, str]:
+    """webd's, and why that is only the preset where the configuration cannot be read, as by others than its processes."""
     try:
         listen = str(state.config().get("webd", {}).get("metrics_listen", ""))
     except Failure:
-        return PRESET
-    return f"http://{listen}" if listen else PRESET
-
-
-def is_readable(state: State) -> bool:
-    return os.access(state.config_file, os.R_OK)
+        return PRESET, f"{state.config_file} cannot be read, which says where it is: give --url"
+    return (f"http://{listen}" if listen else PRESET), ""
 
 
 def _get(url: str) -> Tuple[int, str]:
@@ -54,14 +49,15 @@ def _performance(text: str) -> str:
     return " ".join(f"{label}={sums[metric]:.10g}{unit}" for label, metric, unit in PERFORMANCE if metric in sums)
 
 
-def look(url: str) -> Tuple[int, List[str]]:
-    """The exit code and the lines."""
+def look(url: str, guessed: str) -> Tuple[int, List[str]]:
+    """The exit code and the lines; `guessed`: why it is not certain that webd is there, "" when it is."""
     try:
         health, said = _get(f"{url}/healthz")
         ready, _ = _get(f"{url}/readyz")
         _, metrics = _get(f"{url}/metrics")
     except (OSError, http.client.HTTPException) as error:
-        return CRITICAL, [f"webd does not answer: {url}: {getattr(error, 'reason', None) or error}"]
+        said = f"webd does not answer: {url}: {getattr(error, 'reason', None) or error}"
+        return (UNKNOWN, [f"{said}; {guessed}"]) if guessed else (CRITICAL, [said])
     except ValueError as error:
         return UNKNOWN, [f"{url}: {error}"]
     if {health, ready} - {200, 503} or said.split("\n", 1)[0] not in ("ok", "ill"):

@@ -63,9 +63,8 @@ def cmd_status(state: State, args: argparse.Namespace) -> int:
 
 
 def cmd_check(state: State, args: argparse.Namespace) -> int:
-    code, lines = check.look(args.url.rstrip("/") or check.address(state))
-    if code == check.CRITICAL and not args.url and lines[0].startswith("webd does not answer") and not check.is_readable(state):
-        code, lines = check.UNKNOWN, [f"{lines[0]}; {state.config_file} cannot be read, which says where it is: give --url"]
+    url, guessed = (args.url.rstrip("/"), "") if args.url else check.address(state)
+    code, lines = check.look(url, guessed)
     say(check.text(code, lines))
     return code
 

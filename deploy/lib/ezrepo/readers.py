@@ -6,10 +6,9 @@ import grp
 import os
 import pwd
 import re
-import subprocess
 from typing import List
 
-from . import cluster, connections
+from . import accounts, cluster, connections
 from .errors import Failure, Usage
 from .state import State
 
@@ -61,12 +60,6 @@ def _write_ident(state: State, text: str) -> None:
     cluster.reload(state)
 
 
-def _change_group(command: List[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise Failure(f"{' '.join(command)}: {done.stderr.strip()}")
-
-
 def _group(state: State) -> str:
     """Who is in it may enter the socket's folder."""
     return grp.getgrgid(state.group("database").gid).gr_name
@@ -83,7 +76,7 @@ def add(state: State, user: str) -> str:
     cluster.make_reader(state)
     if user not in listed(state):
         _write_ident(state, _ident(state).rstrip("\n") + f"\n{_line(user)}\n")
-    _change_group(["usermod", "--append", "--groups", _group(state), user])
+    accounts.change("usermod", "--append", "--groups", _group(state), user)
     return (f"{user} may read the store: host={cluster.socket_directory(state)} dbname={cluster.DATABASE} user={cluster.READER_ROLE}\n"
             f"What runs as {user} has to be started again, so that it is in the group {_group(state)}.")
 
@@ -94,5 +87,5 @@ def remove(state: State, user: str) -> None:
         raise Failure(f'"{user}" is no reader; there are: {", ".join(listed(state)) or "none"}')
     _write_ident(state, "".join(line for line in _ident(state).splitlines(True) if line.strip() != _line(user)))
     if user in grp.getgrnam(_group(state)).gr_mem:
-        _change_group(["gpasswd", "--delete", user, _group(state)])
+        accounts.change("gpasswd", "--delete", user, _group(state))
     cluster.end_readers(state)
