@@ -66,7 +66,7 @@ static void write_alerts(struct alert_keeper *k, FILE *f)
         }
         if (is_wanted(a)) {
             fputs(k->count > 0 ? "," : "", f);
-            alert_print_store(f, a, k->d->settings.alertmanagers.item, k->d->alerts.receivers);
+            alert_print_store(f, a, k->d->targets->names, k->d->alerts.receivers);
             a->noted = false;
             a->busy++;
             k->sent[k->count].alert = a;

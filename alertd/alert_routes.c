@@ -6,7 +6,8 @@
 #include <stdlib.h>
 
 #include "common/pattern.h"
-#include "common/record_dimensions.h"
+#include "common/record_criteria.h"
+#include "schemas/messages.h"
 
 #define ARENA_BYTES ((size_t)8 << 20)
 #define LONGEST_S   INT64_C(31536000)
@@ -67,29 +68,6 @@ static void read_pairs(const struct document_place *at, struct arena *a, bool la
     }
     for (struct document_place m = document_first(at); m.node != NULL; document_next(&m)) {
         read_pair(&m, a, labels, pairs);
-    }
-}
-
-static void read_criteria(const struct document_place *at, struct arena *a, struct route *r)
-{
-    static const char *const keys[] = {
-#define DIMENSION_KEY(x, name, Name, addresses, help) #name,
-        DIMENSIONS(DIMENSION_KEY, ) NULL};
-    if (at->node != NULL && !document_is_object_of(at, keys)) {
-        return;
-    }
-    for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
-        struct document_place m = document_member(at, dimension_rows[d].name);
-        struct slice text = slice_of("*");
-        struct pattern p;
-        if (m.node != NULL) {
-            text = document_text(&m, 0, LIMIT_DIMENSION_BYTES);
-        }
-        if (text.at != NULL && pattern_compile(text, dimension_rows[d].addresses, &p) == -1) {
-            document_expected(&m, "a pattern");
-        } else if (text.at != NULL) {
-            r->criteria[d] = document_copy(at, a, text);
-        }
     }
 }
 
@@ -166,8 +144,8 @@ static void read_name(const struct document_place *at, struct arena *a,
 static void read_route(const struct document_place *at, struct alert_routes *all)
 {
     static const char *const keys[] = {
-        "name",           "of",    "criteria", "grade",       "range", "for_s",
-        "at_most_late_s", "limit", "labels",   "annotations", NULL};
+        "name",  "of",    "criteria", "grade",       "range",     "for_s", "at_most_late_s",
+        "limit", "hours", "labels",   "annotations", "time_zone", NULL};
     struct route *r = &all->route[all->count];
     if (!document_is_object_of(at, keys)) {
         return;
@@ -177,11 +155,12 @@ static void read_route(const struct document_place *at, struct alert_routes *all
     struct document_place annotations = document_member(at, "annotations");
     read_name(at, all->arena, all, r);
     read_subject(at, all->arena, r);
-    read_criteria(&criteria, all->arena, r);
+    record_criteria_read(&criteria, all->arena, r->criteria);
     r->limit = 1000;
     read_integer(at, "for_s", "whole seconds", 0, LONGEST_S, &r->for_s);
     read_integer(at, "at_most_late_s", "whole seconds", 0, LONGEST_S, &r->at_most_late_s);
     read_integer(at, "limit", "a number", 1, ROUTE_LIMIT_MAX, &r->limit);
+    r->hours = week_hours_read(at, all->arena, all->zones);
     read_pairs(&labels, all->arena, true, &r->labels);
     read_pairs(&annotations, all->arena, false, &r->annotations);
     all->count++;
@@ -208,8 +187,9 @@ struct alert_routes *alert_routes_read(struct document *d, const struct json *li
     uint32_t before = d->faults;
     if (r != NULL) {
         r->arena = arena_new(ARENA_BYTES);
+        r->zones = r->arena == NULL ? NULL : zones_new(r->arena);
     }
-    if (r == NULL || r->arena == NULL) {
+    if (r == NULL || r->zones == NULL) {
         document_fault_in(d, "alertd.routes", "out of memory");
     } else {
         read_all(d, list, labels, r);

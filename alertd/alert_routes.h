@@ -4,6 +4,7 @@
 #define EZREPO_ALERTD_ALERT_ROUTES_H
 
 #include "common/document.h"
+#include "common/week_hours.h"
 #include "schemas/dimensions.h"
 
 #define ROUTES_MAX 64
@@ -19,7 +20,7 @@ struct route_pairs {
     uint32_t count;
     struct {
         struct slice name, value;
-    } pair[ROUTE_PAIRS];
+    } pair[ROUTE_PAIRS + 1]; /* the last for that of a test */
 };
 
 struct route {
@@ -29,13 +30,15 @@ struct route {
     struct slice grade;                     /* a grade name, or "all" */
     int64_t low, high;                      /* grades that are bad */
     int64_t for_s;                          /* it is bad for so long before it fires */
-    int64_t at_most_late_s; /* none begins to fire whose last record is older; 0: of any age */
-    int64_t limit;          /* alerts at a time */
+    int64_t at_most_late_s;   /* none begins to fire whose last record is older; 0: of any age */
+    int64_t limit;            /* alerts at a time */
+    struct week_hours *hours; /* outside of which none fires; NULL: there are none */
     struct route_pairs labels, annotations;
 };
 
 struct alert_routes {
     struct arena *arena;
+    struct zones *zones;       /* of the routes' hours */
     struct route_pairs labels; /* of every alert */
     uint32_t count;
     struct route route[ROUTES_MAX];

@@ -71,7 +71,7 @@ static bool has_pair(const struct route_pairs *pairs, const char *name)
     return false;
 }
 
-/* Those that none of `before` replaces. */
+/* Those that none of `instead` replaces. */
 static void print_pairs(FILE *f, bool *first, const struct route_pairs *pairs,
                         const struct route_pairs *instead)
 {
@@ -291,6 +291,9 @@ static void print_time(FILE *f, const char *name, int64_t us)
     print_text(f, name, text);
 }
 
+const char *const alert_known_names[] = {
+    [ALERT_NOTHING] = "nothing", [ALERT_FIRES] = "that it fires", [ALERT_ALL] = "all"};
+
 /* What each receiver was told last: how it was then, and what came back. */
 static void print_receipts(FILE *f, const struct alert *alert, const char *const *receivers,
                            unsigned count)
@@ -302,10 +305,7 @@ static void print_receipts(FILE *f, const struct alert *alert, const char *const
         if (r->answer[0] != '\0') {
             fputs(before, f);
             json_print_string(f, receivers[i]);
-            fprintf(f, ":{\"taken\":\"%s\"",
-                    r->change == 0               ? "nothing"
-                    : r->change == alert->change ? "all"
-                                                 : "that it fires");
+            fprintf(f, ":{\"taken\":\"%s\"", alert_known_names[alert_known(alert, i)]);
             print_text(f, "answer", r->answer);
             print_time(f, "sent", r->sent_us);
             fputc('}', f);

@@ -30,6 +30,9 @@ char *alert_own_annotations(const char *summary);
 /* An element of what is POSTed to /api/v2/alerts; what fires ends by itself then. */
 void alert_print_alertmanager(FILE *f, const struct alert *alert, int64_t ends_us);
 
+/* By enum alert_known, as the store has them. */
+extern const char *const alert_known_names[];
+
 /* An element of an alerts message (schemas/messages.h). */
 void alert_print_store(FILE *f, const struct alert *alert, const char *const *receivers,
                        unsigned count);

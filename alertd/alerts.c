@@ -35,13 +35,34 @@ static void alert_free(struct alert *a)
     free(a);
 }
 
+static struct alert *newest_of(const struct alerts *t, const char *key)
+{
+    struct alert *a = NULL;
+    HASH_FIND(hh, t->by_key, key, strlen(key), a);
+    return a;
+}
+
+static struct alert *find(const struct alerts *t, const char *key)
+{
+    struct alert *a = newest_of(t, key);
+    return a != NULL && a->resolved_us == 0 ? a : NULL;
+}
+
 static void forget(struct alerts *t, struct alert *a)
 {
-    if (a->resolved_us == 0) {
+    if (a->newer != NULL) {
+        a->newer->older = a->older;
+    } else if (a->hh.tbl != NULL) {
         HASH_DEL(t->by_key, a);
-    } else {
-        t->ended--;
     }
+    if (a->older != NULL) {
+        a->older->newer = a->newer;
+        if (a->newer == NULL) {
+            HASH_ADD_KEYPTR(hh, t->by_key, a->older->key, strlen(a->older->key), a->older);
+        }
+    }
+    t->ended -= a->resolved_us != 0;
+    t->firing -= a->resolved_us == 0;
     DL_DELETE2(t->all, a, previous, next);
     alert_free(a);
 }
@@ -66,14 +87,40 @@ static bool is_whole(const struct alert *a)
            a->labels != NULL && a->annotations != NULL && a->link != NULL && a->receipt != NULL;
 }
 
-/* In the table, or NULL: memory is out. */
-static struct alert *add(struct alerts *t, struct alert *a)
+/* The newest of its key, in the table; false: memory is out. */
+static bool put_first(struct alerts *t, struct alert *a)
+{
+    struct alert *before = newest_of(t, a->key);
+    HASH_ADD_KEYPTR(hh, t->by_key, a->key, strlen(a->key), a);
+    if (a->hh.tbl != NULL && before != NULL) {
+        HASH_DEL(t->by_key, before);
+        before->newer = a;
+        a->older = before;
+    }
+    return a->hh.tbl != NULL;
+}
+
+/* Behind those of its key that are there, which fired later. */
+static bool put_last(struct alerts *t, struct alert *a)
+{
+    struct alert *after = newest_of(t, a->key);
+    if (after == NULL) {
+        return put_first(t, a);
+    }
+    while (after->older != NULL) {
+        after = after->older;
+    }
+    after->older = a;
+    a->newer = after;
+    return true;
+}
+
+/* In the table, the newest or the oldest of all, a test before what waits; or NULL: memory is
+ * out. */
+static struct alert *add(struct alerts *t, struct alert *a, bool newest)
 {
     static struct log_limit said;
-    if (is_whole(a) && a->resolved_us == 0) {
-        HASH_ADD_KEYPTR(hh, t->by_key, a->key, strlen(a->key), a);
-    }
-    if (!is_whole(a) || (a->resolved_us == 0 && a->hh.tbl == NULL)) {
+    if (!is_whole(a) || !(newest ? put_first(t, a) : put_last(t, a))) {
         if (log_allowed(&said, 1)) {
             log_error("alert.fire", "error=\"out of memory\"");
         }
@@ -81,14 +128,12 @@ static struct alert *add(struct alerts *t, struct alert *a)
         return NULL;
     }
     t->ended += a->resolved_us != 0;
-    DL_APPEND2(t->all, a, previous, next);
-    return a;
-}
-
-static struct alert *find(const struct alerts *t, const char *key)
-{
-    struct alert *a = NULL;
-    HASH_FIND(hh, t->by_key, key, strlen(key), a);
+    t->firing += a->resolved_us == 0;
+    if (newest && !a->is_test) {
+        DL_APPEND2(t->all, a, previous, next);
+    } else {
+        DL_PREPEND2(t->all, a, previous, next);
+    }
     return a;
 }
 
@@ -98,14 +143,10 @@ static void changes(struct alerts *t, struct alert *a, int64_t clock_us)
     a->changed_clock_us = clock_us;
 }
 
-/* Ends of the same key are no news any more to who is told by labels. */
-static void replace_ended(struct alerts *t, const char *key)
+static void fires(struct alerts *t, struct alert *a, int64_t clock_us)
 {
-    struct alert *a;
-    DL_FOREACH2(t->all, a, next)
-    {
-        a->replaced = a->replaced || (a->resolved_us != 0 && strcmp(a->key, key) == 0);
-    }
+    changes(t, a, clock_us);
+    a->fired_change = a->change;
 }
 
 static void make_id(char id[37])
@@ -147,10 +188,9 @@ static void fire(struct alerts *t, const struct alert_routes *routes, const stru
     a->link = alert_link(t->page_url, s);
     a->labels = alert_labels(routes, route, s);
     a->annotations = a->link == NULL ? NULL : alert_annotations(route, s, a->link);
-    replace_ended(t, key);
-    a = add(t, a);
+    a = add(t, a, true);
     if (a != NULL) {
-        changes(t, a, clock_us);
+        fires(t, a, clock_us);
         t->fired_ever++;
         log_info("alert.fires", "id=%s labels=%s", a->id, QUOTED(slice_of(a->labels)));
     }
@@ -158,39 +198,101 @@ static void fire(struct alerts *t, const struct alert_routes *routes, const stru
 
 void alerts_end(struct alerts *t, struct alert *a, int64_t now_us, int64_t clock_us)
 {
-    HASH_DEL(t->by_key, a);
     a->resolved_us = now_us > a->fired_us ? now_us : a->fired_us + 1000;
     t->ended++;
+    t->firing--;
     t->resolved_ever++;
     changes(t, a, clock_us);
     log_info("alert.over", "id=%s labels=%s", a->id, QUOTED(slice_of(a->labels)));
 }
 
+/* A key that no series has. */
+static char *own_key(const char *name, struct slice route)
+{
+    const struct alert_subject none = {.grade_name = {name, strlen(name)}};
+    return alert_key(route, &none);
+}
+
+/* The key is the alert's. NULL: memory is out. */
+static struct alert *begin_own(const struct alerts *t, char *key, const char *summary,
+                               int64_t now_us)
+{
+    struct alert *a = begin(t, now_us, now_us);
+    if (a == NULL) {
+        free(key);
+    } else {
+        a->is_own = true;
+        a->settled = true;
+        a->key = key;
+        a->grade_name = strdup("");
+        a->probe = strdup("");
+        a->link = strdup("");
+        a->annotations = alert_own_annotations(summary);
+    }
+    return a;
+}
+
+static struct alert *fire_own(struct alerts *t, struct alert *a, int64_t clock_us)
+{
+    a = a == NULL ? NULL : add(t, a, true);
+    if (a != NULL) {
+        fires(t, a, clock_us);
+    }
+    return a;
+}
+
 struct alert *alerts_own(struct alerts *t, const struct alert_routes *routes, const char *name,
                          struct slice route, const char *summary, int64_t now_us, int64_t clock_us)
 {
-    const struct alert_subject none = {.grade_name = {name, strlen(name)}};
-    char *key = alert_key(route, &none);
+    char *key = own_key(name, route);
     struct alert *a = key == NULL ? NULL : find(t, key);
-    if (key == NULL || a != NULL || (a = begin(t, now_us, now_us)) == NULL) {
+    if (a != NULL) {
         free(key);
         return a;
     }
-    a->is_own = true;
-    a->settled = true;
-    a->key = key;
-    a->route = strdup("");
-    a->grade_name = strdup("");
-    a->probe = strdup("");
-    a->link = strdup("");
-    a->labels = alert_own_labels(routes, name, route);
-    a->annotations = alert_own_annotations(summary);
-    replace_ended(t, key);
-    a = add(t, a);
+    a = begin_own(t, key, summary, now_us);
     if (a != NULL) {
-        changes(t, a, clock_us);
+        a->route = strdup("");
+        a->labels = alert_own_labels(routes, name, route);
     }
-    return a;
+    return fire_own(t, a, clock_us);
+}
+
+/* A route like this one, whose alerts have test="true" whatever else they have. */
+static struct route as_test(const struct route *route)
+{
+    static const struct route none = {.name = SLICE("EzrepoTest")};
+    struct route r = route == NULL ? none : *route;
+    uint32_t i = 0;
+    while (i < r.labels.count && !slice_is(r.labels.pair[i].name, "test")) {
+        i++;
+    }
+    r.labels.count += i == r.labels.count;
+    r.labels.pair[i].name = slice_of("test");
+    r.labels.pair[i].value = slice_of("true");
+    return r;
+}
+
+struct alert *alerts_test(struct alerts *t, const struct alert_routes *routes,
+                          const struct route *route, int64_t now_us, int64_t clock_us)
+{
+    static const struct alert_subject none = {.grade_name = SLICE("")};
+    const struct route r = as_test(route);
+    struct alert *a =
+        begin_own(t, own_key("EzrepoTest", r.name), "a test: ezrepo alert test", now_us);
+    if (a != NULL) {
+        a->is_test = true;
+        a->route = route == NULL ? strdup("") : text_of(r.name);
+        a->labels = alert_labels(routes, &r, &none);
+    }
+    return fire_own(t, a, clock_us);
+}
+
+void alerts_test_end(struct alerts *t, struct alert *a)
+{
+    for (unsigned i = 0; i < t->receivers; i++) {
+        a->receipt[i].change = a->change;
+    }
 }
 
 /* ---- looks ---- */
@@ -270,7 +372,7 @@ void alerts_looked(struct alerts *t, const struct route *route, int64_t now_us, 
     struct alert *a;
     DL_FOREACH2(t->all, a, next)
     {
-        if (a->resolved_us == 0 && !a->seen && slice_is(route->name, a->route)) {
+        if (a->resolved_us == 0 && !a->seen && !a->is_own && slice_is(route->name, a->route)) {
             alerts_end(t, a, now_us, clock_us);
         }
     }
@@ -291,9 +393,10 @@ static void read_receipts(struct alert *a, const struct json *document,
 {
     for (unsigned i = 0; i < count; i++) {
         const struct json *r = json_get(json_get(document, "receivers"), receivers[i]);
-        if (json_is(json_get(r, "taken"), "all")) {
+        bool all = json_is(json_get(r, "taken"), alert_known_names[ALERT_ALL]);
+        if (all || json_is(json_get(r, "taken"), alert_known_names[ALERT_FIRES])) {
             const struct json *answer = json_get(r, "answer");
-            a->receipt[i].change = a->change;
+            a->receipt[i].change = all ? a->change : a->fired_change;
             snprintf(a->receipt[i].answer, ALERT_ANSWER_BYTES, "%.*s",
                      answer == NULL ? 0 : (int)answer->text.len,
                      answer == NULL ? "" : answer->text.at);
@@ -308,7 +411,6 @@ static void settle_with(struct alerts *t, struct alert *a, int64_t clock_us)
     struct alert *other = find(t, a->key);
     if (a->resolved_us == 0 && other != NULL) {
         a->resolved_us = a->fired_us + 1000;
-        a->replaced = true;
         a->kept = 0;
         changes(t, a, clock_us);
     }
@@ -336,19 +438,28 @@ int alerts_adopt(struct alerts *t, const struct alert_row *row, const char *cons
         a->labels = member_text(arena, document, "labels");
         a->annotations = member_text(arena, document, "annotations");
         a->link = text_of(link == NULL ? slice_of("") : link->text);
-        changes(t, a, clock_us);
+        fires(t, a, clock_us);
+        if (a->resolved_us != 0) {
+            changes(t, a, clock_us);
+        }
         a->kept = a->change;
         if (is_whole(a)) {
             read_receipts(a, document, receivers, t->receivers);
             settle_with(t, a, clock_us);
         }
-        a = add(t, a);
+        a = add(t, a, false);
     }
     arena_free(&arena);
     return a != NULL ? 0 : -1;
 }
 
 /* ---- what receivers took ---- */
+
+enum alert_known alert_known(const struct alert *a, unsigned receiver)
+{
+    uint64_t change = a->receipt[receiver].change;
+    return change == a->change ? ALERT_ALL : change == 0 ? ALERT_NOTHING : ALERT_FIRES;
+}
 
 void alert_taken(struct alert *a, unsigned receiver, uint64_t change, bool taken,
                  const char *answer, int64_t now_us, int64_t clock_us)
@@ -363,13 +474,15 @@ void alert_taken(struct alert *a, unsigned receiver, uint64_t change, bool taken
     if (taken) {
         r->change = change;
         r->sent_clock_us = clock_us;
+        r->alone = false;
+        r->wait_us = 0;
     }
 }
 
 static bool is_told(const struct alerts *t, const struct alert *a)
 {
     for (unsigned i = 0; i < t->receivers; i++) {
-        if (a->receipt[i].change != a->change) {
+        if (alert_known(a, i) != ALERT_ALL) {
             return false;
         }
     }
@@ -389,10 +502,11 @@ void alerts_forget(struct alerts *t, int64_t now_us)
         bool late = over_us > ALERT_KEEP_US || t->ended > ALERTS_ENDED;
         if (!a->settled && (told || late)) {
             a->settled = a->noted = true;
+            t->given_up += !told;
         }
         bool kept = a->is_own || (a->kept == a->change && !a->noted);
         if (a->busy == 0 && a->settled && (kept || late) &&
-            (over_us > ALERT_SETTLE_US || a->replaced || late)) {
+            (over_us > ALERT_SETTLE_US || a->newer != NULL || late)) {
             forget(t, a);
         }
     }

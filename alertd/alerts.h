@@ -17,6 +17,9 @@
 #define ALERT_KEEP_US INT64_C(86400000000) /* and for so long to who does not take it */
 #define ALERTS_ENDED  20000                /* at most; the oldest are forgotten then */
 
+/* How much of an alert a receiver took. */
+enum alert_known { ALERT_NOTHING, ALERT_FIRES, ALERT_ALL };
+
 /* A row of an answer: a series, or a probe, that is bad or silent. */
 struct alert_subject {
     struct slice dimensions[DIMENSION_COUNT]; /* .at NULL: it has none */
@@ -35,10 +38,14 @@ struct alert_receipt {
     int64_t sent_clock_us; /* when that was, by the clock; 0: not since the start */
     int64_t sent_us;
     char answer[ALERT_ANSWER_BYTES]; /* what came back; "": nothing was sent */
+    bool alone;                      /* was in a request that was refused: is told by itself */
+    int64_t wait_us;        /* was refused by itself, and passed over so long; 0: was not */
+    int64_t again_clock_us; /* until then */
 };
 
 struct alert {
-    UT_hash_handle hh; /* by key, while it fires */
+    UT_hash_handle hh;           /* by key: the newest of it */
+    struct alert *newer, *older; /* of the same key; an older one is over */
     struct alert *next, *previous;
     char id[37];
     char *key; /* JSON: ["ROUTE","GRADE NAME",the dimensions] */
@@ -47,14 +54,15 @@ struct alert {
     char *labels, *annotations; /* JSON objects */
     char *link;                 /* "" : none */
     int64_t since_us, fired_us;
-    int64_t resolved_us; /* 0: it fires */
-    uint64_t change;     /* grows when it fires, and when it is over */
+    int64_t resolved_us;   /* 0: it fires */
+    uint64_t fired_change; /* such a one, of when it fired */
+    uint64_t change;       /* grows when it fires, and when it is over */
     int64_t changed_clock_us;
     uint64_t kept;                 /* the change that the store has */
     bool noted;                    /* of what is told of it something else is to be kept */
     bool settled;                  /* over, and told to all */
-    bool replaced;                 /* over, and another of its key fired since */
-    bool is_own;                   /* of no route: not kept, and ended by nobody */
+    bool is_own;                   /* ours: not kept, and ended by nobody */
+    bool is_test;                  /* such a one that everybody is told of */
     bool seen;                     /* in this look */
     unsigned busy;                 /* requests that have it */
     struct alert_receipt *receipt; /* of each receiver */
@@ -62,13 +70,15 @@ struct alert {
 
 struct alerts {
     struct alert *by_key;
-    struct alert *all; /* utlist, in the order in which they fired */
+    struct alert *all; /* utlist, in the order in which they fired, but for tests */
+    uint32_t firing;
     unsigned receivers;
     const char *page_url; /* "": alerts have no link */
     uint64_t last_change;
     uint32_t ended; /* that are not forgotten */
     uint64_t fired_ever, resolved_ever;
-    int64_t due_us; /* the next that will have been bad for long enough; INT64_MAX: none */
+    uint64_t given_up; /* not told to all */
+    int64_t due_us;    /* the next that will have been bad for long enough; INT64_MAX: none */
 };
 
 /* The text is kept by the table's owner as long as the table. */
@@ -82,7 +92,7 @@ void alerts_round(struct alerts *t, const struct alert_routes *routes, int64_t n
 
 /*
  * A look at one route: begins; a subject that was found; ends: what fires of it and was not found
- * is over. A look that found more than it may show (`cut`) ends nothing.
+ * is over.
  */
 void alerts_look(struct alerts *t, const struct route *route);
 void alerts_found(struct alerts *t, const struct alert_routes *routes, const struct route *route,
@@ -95,7 +105,14 @@ struct alert *alerts_own(struct alerts *t, const struct alert_routes *routes, co
                          struct slice route, const char *summary, int64_t now_us, int64_t clock_us);
 void alerts_end(struct alerts *t, struct alert *alert, int64_t now_us, int64_t clock_us);
 
-/* What was told by the alertd before: a row of the store. 0; -1: memory is out, or it is none. */
+/* The same of an alert that is a test, as those of a route, or of none (NULL). The second is when
+ * everybody knows, or need not: nothing more of it is told. */
+struct alert *alerts_test(struct alerts *t, const struct alert_routes *routes,
+                          const struct route *route, int64_t now_us, int64_t clock_us);
+void alerts_test_end(struct alerts *t, struct alert *alert);
+
+/* What was told by the alertd before: a row of the store, which has them the newest first. 0; -1:
+ * memory is out, or it is none. */
 struct alert_row {
     struct slice id, key, route, grade_name, probe, document;
     int64_t series, since_us, fired_us, resolved_us;
@@ -105,6 +122,9 @@ int alerts_adopt(struct alerts *t, const struct alert_row *row, const char *cons
 
 /* Forgets what is over and told. */
 void alerts_forget(struct alerts *t, int64_t now_us);
+
+/* What a receiver is known to have taken. */
+enum alert_known alert_known(const struct alert *alert, unsigned receiver);
 
 /* Of an alert in a message: what a receiver took, or did not. */
 void alert_taken(struct alert *alert, unsigned receiver, uint64_t change, bool taken,

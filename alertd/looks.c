@@ -5,14 +5,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/bus.h"
+#include "common/answer_rows.h"
 #include "common/daemon.h"
-#include "common/door/link.h"
+#include "common/door/query_link.h"
 #include "common/log.h"
 #include "common/message.h"
-#include "common/number.h"
+#include "common/question_about_all.h"
 #include "common/record_dimensions.h"
-#include "common/when_time.h"
 #include "schemas/feed_kinds.h"
 
 #define HIGH_WATER   16
@@ -57,34 +56,13 @@ struct looks {
 
 static struct query_message question_of(enum query_kind kind)
 {
-    struct slice any = slice_of("*");
-    return (struct query_message){.kind = kind,
-#define ANY(x, name, Name, addresses, help) .name = any,
-                                  DIMENSIONS(ANY, ).from_us = INT64_MIN,
-                                  .to_us = INT64_MAX,
-                                  .grade_name = slice_of("all"),
-                                  .grade_high = 5,
-                                  .after = slice_of(""),
-                                  .timeout_ms = TIMEOUT_MS,
-                                  .asker = slice_of("alertd"),
-                                  .instance = slice_of(""),
-                                  .sender = slice_of(""),
-                                  .reason = slice_of(""),
-                                  .kinds = slice_of(""),
-                                  .grid_rows = slice_of(""),
-                                  .grid_columns = slice_of(""),
-                                  .metric = slice_of(""),
-                                  .facet = slice_of(""),
-                                  .begins = slice_of("")};
+    return question_about_all(kind, "alertd", TIMEOUT_MS);
 }
 
 static int ask(struct looks *l, int asker, struct query_message *q)
 {
-    struct pack p;
     q->id = ++l->last_id;
-    pack_init(&p);
-    query_encode(&p, q);
-    if (link_send_packed(&l->link, &p) == -1) {
+    if (query_link_ask(&l->link, q) == -1) {
         return -1;
     }
     l->asked[asker] = (struct asked){q->id, daemon_clock_us() + GRACE_US +
@@ -156,10 +134,44 @@ static void end_round(struct looks *l)
     l->changed(l->d);
 }
 
-/* Of the route under way, or the end. */
+/* That there is more than a route may tell is told itself. */
+static void tell_limit(struct looks *l, const struct route *r, bool cut)
+{
+    struct alerts *t = &l->d->alerts;
+    char text[200];
+    int64_t now_us = daemon_now_us(), clock_us = daemon_clock_us();
+    snprintf(text, sizeof text,
+             "more is bad than the %" PRId64 " alerts that the route %.*s may have at a time",
+             r->limit, SLICE_SHOWN(r->name, 64));
+    struct alert *a =
+        alerts_own(t, l->d->routes, "EzrepoAlertLimit", r->name, text, now_us, clock_us);
+    if (a != NULL && !cut) {
+        alerts_end(t, a, now_us, clock_us);
+    }
+}
+
+/* Of the route under way nothing fires. */
+static void pass(struct looks *l)
+{
+    const struct route *r = &l->d->routes->route[l->route];
+    alerts_look(&l->d->alerts, r);
+    alerts_looked(&l->d->alerts, r, daemon_now_us(), daemon_clock_us());
+    if (l->limited[l->route]) {
+        tell_limit(l, r, false);
+        l->limited[l->route] = false;
+    }
+    l->route++;
+}
+
+/* The next route that has its hours, or the end. */
 static void go_on(struct looks *l)
 {
-    if (l->route < l->d->routes->count) {
+    const struct alert_routes *routes = l->d->routes;
+    while (l->route < routes->count &&
+           !week_hours_have(routes->route[l->route].hours, daemon_now_us())) {
+        pass(l);
+    }
+    if (l->route < routes->count) {
         ask_route(l);
     } else {
         end_round(l);
@@ -219,67 +231,26 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 
 /* ---- answers ---- */
 
-static int64_t time_of(struct slice cell, int64_t otherwise)
-{
-    int64_t us = otherwise;
-    return cell.at == NULL || when_time_parse(cell, &us) == -1 ? otherwise : us;
-}
-
-static int64_t number_of(struct slice cell)
-{
-    int64_t value = 0;
-    if (cell.at != NULL) {
-        number_integer(cell, 0, INT64_MAX, &value);
-    }
-    return value;
-}
-
-static const struct slice *row_at(const struct answer_message *m, uint32_t row)
-{
-    return m->cells + (size_t)row * m->columns_count;
-}
-
-static uint32_t rows_of(const struct answer_message *m)
-{
-    return m->columns_count == 0 ? 0 : m->cells_count / m->columns_count;
-}
-
 /* COLUMNS_OF_TELLING */
 static struct alert_subject subject_of(const struct slice *cell)
 {
     struct alert_subject s = {.grade_name = cell[7].at == NULL ? slice_of("") : cell[7],
-                              .grade = number_of(cell[8]),
-                              .series = number_of(cell[9]),
-                              .since_us = time_of(cell[10], 0),
-                              .last_us = time_of(cell[11], INT64_MIN),
-                              .count = number_of(cell[12]),
+                              .grade = answer_number(cell[8]),
+                              .series = answer_number(cell[9]),
+                              .since_us = answer_time(cell[10], 0),
+                              .last_us = answer_time(cell[11], INT64_MIN),
+                              .count = answer_number(cell[12]),
                               .version = cell[13],
                               .line = cell[15]};
     memcpy(s.dimensions, cell + 1, sizeof s.dimensions);
     return s;
 }
 
-/* That there is more than a route may tell is told itself. */
-static void tell_limit(struct looks *l, const struct route *r, bool cut)
-{
-    struct alerts *t = &l->d->alerts;
-    char text[200];
-    int64_t now_us = daemon_now_us(), clock_us = daemon_clock_us();
-    snprintf(text, sizeof text,
-             "more is bad than the %" PRId64 " alerts that the route %.*s may have at a time",
-             r->limit, SLICE_SHOWN(r->name, 64));
-    struct alert *a =
-        alerts_own(t, l->d->routes, "EzrepoAlertLimit", r->name, text, now_us, clock_us);
-    if (a != NULL && !cut) {
-        alerts_end(t, a, now_us, clock_us);
-    }
-}
-
 static void take_look(struct looks *l, const struct answer_message *m)
 {
     const struct route *r = &l->d->routes->route[l->route];
     struct alerts *t = &l->d->alerts;
-    uint32_t rows = rows_of(m), shown = rows < (uint32_t)r->limit ? rows : (uint32_t)r->limit;
+    uint32_t rows = answer_rows(m), shown = rows < (uint32_t)r->limit ? rows : (uint32_t)r->limit;
     bool cut = rows > shown;
     if (m->columns_count != 16) {
         fail_round(l, "queryd answers with other columns", slice_of(""));
@@ -287,7 +258,7 @@ static void take_look(struct looks *l, const struct answer_message *m)
     }
     alerts_look(t, r);
     for (uint32_t i = 0; i < shown; i++) {
-        struct alert_subject s = subject_of(row_at(m, i));
+        struct alert_subject s = subject_of(answer_row(m, i));
         alerts_found(t, l->d->routes, r, &s, daemon_now_us(), daemon_clock_us());
     }
     alerts_looked(t, r, daemon_now_us(), daemon_clock_us());
@@ -308,24 +279,22 @@ static void take_refusal(struct looks *l, struct slice text)
         log_warn("route.refused", "name=%.*s error=\"%.*s\"", SLICE_SHOWN(r->name, 64),
                  SLICE_SHOWN(text, 200));
     }
-    alerts_look(&l->d->alerts, r);
-    alerts_looked(&l->d->alerts, r, daemon_now_us(), daemon_clock_us());
-    l->route++;
+    pass(l);
     go_on(l);
 }
 
 /* COLUMNS_OF_ALERTS */
 static void adopt(struct looks *l, const struct slice *cell, const char *const *receivers)
 {
-    struct alert_row row = {.fired_us = time_of(cell[0], 0),
+    struct alert_row row = {.fired_us = answer_time(cell[0], 0),
                             .probe = cell[3],
                             .route = cell[7],
                             .grade_name = cell[8],
-                            .since_us = time_of(cell[9], 0),
-                            .resolved_us = time_of(cell[10], 0),
+                            .since_us = answer_time(cell[9], 0),
+                            .resolved_us = answer_time(cell[10], 0),
                             .id = cell[11],
                             .key = cell[12],
-                            .series = number_of(cell[13]),
+                            .series = answer_number(cell[13]),
                             .document = cell[14]};
     if (row.key.at == NULL || row.document.at == NULL ||
         alerts_adopt(&l->d->alerts, &row, receivers, daemon_clock_us()) == -1) {
@@ -335,21 +304,21 @@ static void adopt(struct looks *l, const struct slice *cell, const char *const *
 
 static void take_told(struct looks *l, const struct answer_message *m)
 {
-    uint32_t rows = rows_of(m);
+    uint32_t rows = answer_rows(m);
     if (m->columns_count != 16) {
         fail_round(l, "queryd answers with other columns", slice_of(""));
         return;
     }
     for (uint32_t i = 0; i < rows; i++) {
-        const struct slice *cell = row_at(m, i);
-        adopt(l, cell, l->d->settings.alertmanagers.item);
+        const struct slice *cell = answer_row(m, i);
+        adopt(l, cell, l->d->targets->names);
         snprintf(l->told_cursor, sizeof l->told_cursor, "%.*s", (int)cell[15].len,
                  cell[15].at == NULL ? "" : cell[15].at);
     }
     if (rows < PAGE_ROWS) {
         l->adopted = true;
         l->due = true;
-        log_info("alerts.known", "firing=%u ended=%u", HASH_COUNT(l->d->alerts.by_key),
+        log_info("alerts.known", "firing=%u ended=%u", (unsigned)l->d->alerts.firing,
                  (unsigned)l->d->alerts.ended);
     }
     look_around(l);
@@ -357,13 +326,13 @@ static void take_told(struct looks *l, const struct answer_message *m)
 
 static void take_feed(struct looks *l, const struct answer_message *m)
 {
-    uint32_t rows = rows_of(m);
+    uint32_t rows = answer_rows(m);
     if (rows == 0 || m->status != ANSWER_OK) {
         l->feed_next_us = daemon_clock_us() + AGAIN_US;
         l->feed_cursor[0] = '\0'; /* what was missed is looked for */
         l->due = true;
     } else {
-        const struct slice *last = row_at(m, rows - 1);
+        const struct slice *last = answer_row(m, rows - 1);
         struct slice cursor = last[m->columns_count - 1];
         snprintf(l->feed_cursor, sizeof l->feed_cursor, "%.*s", (int)cursor.len,
                  cursor.at == NULL ? "" : cursor.at);
@@ -422,15 +391,9 @@ struct looks *looks_new(struct alertd *d, void (*changed)(struct alertd *d))
     l->changed = changed;
     l->ended_us = daemon_clock_us();
     l->timer = evtimer_new(d->base, on_timer, l);
-    l->link = (struct link){.base = d->base,
-                            .context = l,
-                            .endpoint = ENDPOINT_QUERY,
-                            .peer = "queryd",
-                            .take = on_answer,
-                            .malformed = &counters[COUNT_MALFORMED],
-                            .high_water = HIGH_WATER,
-                            .only_present = true};
-    if (l->timer == NULL || link_open(&l->link) == -1) {
+    if (query_link_open(&l->link, d->base, l, on_answer, &counters[COUNT_MALFORMED], HIGH_WATER) ==
+            -1 ||
+        l->timer == NULL) {
         looks_free(&l);
     }
     return l;

@@ -26,3 +26,14 @@ bool capability_row_asks(const struct capability_row *row, const char *parameter
     }
     return false;
 }
+
+bool capability_column_was_added(struct slice column)
+{
+    static const char *const added[] = {COLUMN_MARK, COLUMN_COMMENT, COLUMNS_ADDED_TO_NOW};
+    for (size_t i = 0; i < sizeof added / sizeof *added; i++) {
+        if (slice_is(column, added[i])) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "common/slice.h"
 #include "schemas/capability_list.h"
 
 /* Parameters, or columns, that one has at most; behind the last stands NULL. */
@@ -28,5 +29,9 @@ extern const struct query_row query_rows[QUERY_KINDS];
 
 /* Whether it has a parameter of this name. */
 bool capability_row_asks(const struct capability_row *row, const char *parameter);
+
+/* Whether it is a column that came when there were programs that ask without it: a specification
+ * may leave it out, and a queryd of before answers without it, which is null. */
+bool capability_column_was_added(struct slice column);
 
 #endif

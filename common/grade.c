@@ -26,7 +26,8 @@
 
 struct condition {
     struct number limit;
-    uint32_t metric; /* index into a plan's columns */
+    const struct number *leave; /* NULL: none */
+    uint32_t metric;            /* index into a plan's columns */
     enum grading_relation relation;
 };
 
@@ -47,8 +48,11 @@ struct block {
     const struct pattern *type;
     struct check checks[DIMENSION_COUNT];
     uint32_t check_count;
+    const struct week_hours *during; /* NULL: always */
     struct grade_rule *rules;
     uint32_t rule_count;
+    uint8_t leaves; /* grades that have a `leave` in one of their rules, as STEADY_STANDS */
+    uint16_t terms; /* the place of its own among all, from 1; 0: none */
 };
 
 struct schema_plan {
@@ -82,6 +86,7 @@ struct grade_rules {
     struct condition *conditions;
     struct slice *metrics; /* distinct */
     uint32_t metric_count;
+    bool leaves; /* some block has one */
 
     const struct schema_message *schemas; /* of the batch */
     uint64_t batch;                       /* counts up */
@@ -133,15 +138,22 @@ static void compile_blocks(struct grade_rules *r)
         struct block *to = &r->blocks[b];
         *to = (struct block){.name = from->name,
                              .type = &from->patterns[DIMENSION_type],
+                             .during = from->during,
                              .rules = rule,
                              .rule_count = from->rule_count};
         compile_checks(to, from);
+        to->terms = (uint16_t)from->terms;
         for (uint32_t i = 0; i < from->rule_count; i++, rule++) {
             const struct grading_rule *source = &from->rules[i];
             *rule = (struct grade_rule){condition, source->condition_count, source->grade};
             for (uint32_t c = 0; c < source->condition_count; c++, condition++) {
                 condition->limit = source->conditions[c].limit;
                 condition->relation = source->conditions[c].relation;
+                if (source->conditions[c].has_leave) {
+                    condition->leave = &source->conditions[c].leave;
+                    to->leaves |= (uint8_t)STEADY_STANDS(source->grade);
+                    r->leaves = true;
+                }
             }
         }
     }
@@ -380,15 +392,16 @@ TRACEABLE bool check_holds(const struct check *c, struct subject *s)
     return pattern_matches_address(c->pattern, text, address);
 }
 
-/* The first dimension, after the type, whose pattern does not match; DIMENSION_COUNT: all do. */
-TRACEABLE enum dimension block_fails(const struct block *b, struct subject *s)
+/* The first dimension, after the type, whose pattern does not match; or as a trace is told. */
+TRACEABLE int block_fails(const struct block *b, struct subject *s)
 {
     for (uint32_t i = 0; i < b->check_count; i++) {
         if (!check_holds(&b->checks[i], s)) {
-            return b->checks[i].dimension;
+            return (int)b->checks[i].dimension;
         }
     }
-    return DIMENSION_COUNT;
+    bool has = b->during == NULL || week_hours_have(b->during, s->record->t_start_us);
+    return has ? GRADE_DECIDES : GRADE_OUT_OF_HOURS;
 }
 
 TRACEABLE bool relation_holds(enum grading_relation relation, int order)
@@ -505,6 +518,50 @@ TRACEABLE uint8_t block_grade(struct grade_rules *r, const struct schema_plan *p
     return grade;
 }
 
+/* ---- steadiness ---- */
+
+/* Whether the rule holds with each `leave` in the place of its limit. */
+static bool rule_stands(struct grade_rules *r, const struct schema_plan *p,
+                        const struct grade_rule *rule, const struct record_message *record)
+{
+    for (uint32_t i = 0; i < rule->condition_count; i++) {
+        struct condition c = rule->conditions[i];
+        if (c.leave != NULL) {
+            c.limit = *c.leave;
+        }
+        if (!condition_holds(r, p, &c, record)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Whether the first rule that holds, those of this grade with their `leave`, is one of them. */
+static bool lets_stand(struct grade_rules *r, const struct schema_plan *p, const struct block *b,
+                       uint8_t grade, const struct record_message *record)
+{
+    for (uint32_t i = 0; i < b->rule_count; i++) {
+        const struct grade_rule *rule = &b->rules[i];
+        if (rule->grade == grade ? rule_stands(r, p, rule, record)
+                                 : rule_holds(r, p, 0, rule, i, record, NULL)) {
+            return rule->grade == grade;
+        }
+    }
+    return false;
+}
+
+static uint16_t steadiness(struct grade_rules *r, const struct schema_plan *p,
+                           const struct block *b, uint8_t own, const struct record_message *record)
+{
+    uint16_t bits = (uint16_t)(b->terms << 5);
+    for (uint8_t k = 1; k <= 5 && b->leaves != 0; k++) {
+        if (k != own && (b->leaves & STEADY_STANDS(k)) != 0 && lets_stand(r, p, b, k, record)) {
+            bits = (uint16_t)(bits | STEADY_STANDS(k));
+        }
+    }
+    return bits;
+}
+
 /* Blocks from `next` to before `before` are not in the plan: their type does not match. */
 static void tell_types(const struct grade_rules *r, uint32_t next, uint32_t before,
                        const uint8_t *grades, const struct grade_trace *trace)
@@ -517,7 +574,7 @@ static void tell_types(const struct grade_rules *r, uint32_t next, uint32_t befo
 }
 
 TRACEABLE void grade(struct grade_rules *rules, const struct record_message *record,
-                     uint8_t *grades, const struct grade_trace *trace)
+                     uint8_t *grades, uint16_t *steady, const struct grade_trace *trace)
 {
     const struct schema_plan *p = find_plan(rules, record);
     struct subject subject = {.record = record};
@@ -535,12 +592,15 @@ TRACEABLE void grade(struct grade_rules *rules, const struct record_message *rec
         if (grades[b->name] != GRADE_NONE) {
             continue;
         }
-        enum dimension failed = block_fails(b, &subject);
+        int failed = block_fails(b, &subject);
         if (trace != NULL) {
             trace->block(trace->context, p->blocks[i], failed);
         }
-        if (failed == DIMENSION_COUNT) {
+        if (failed == GRADE_DECIDES) {
             grades[b->name] = block_grade(rules, p, p->blocks[i], record, trace);
+            if (steady != NULL) {
+                steady[b->name] = steadiness(rules, p, b, grades[b->name], record);
+            }
             missing--;
         }
     }
@@ -552,13 +612,20 @@ TRACEABLE void grade(struct grade_rules *rules, const struct record_message *rec
 
 void grade_record(struct grade_rules *rules, const struct record_message *record, uint8_t *grades)
 {
-    grade(rules, record, grades, NULL);
+    grade(rules, record, grades, NULL, NULL);
+}
+
+void grade_record_steady(struct grade_rules *rules, const struct record_message *record,
+                         uint8_t *grades, uint16_t *steady)
+{
+    memset(steady, 0, rules->grading->name_count * sizeof *steady);
+    grade(rules, record, grades, steady, NULL);
 }
 
 void grade_record_traced(struct grade_rules *rules, const struct record_message *record,
                          uint8_t *grades, const struct grade_trace *trace)
 {
-    grade(rules, record, grades, trace);
+    grade(rules, record, grades, NULL, trace);
 }
 
 /* ---- a batch ---- */
@@ -589,6 +656,40 @@ static void count_grades(struct grade_counts *counts, const uint8_t *grades, siz
     }
 }
 
+/* Steadiness of a whole batch, two bytes each; .at NULL: memory. */
+static struct slice steady_bytes(struct grade_scratch *scratch, const uint16_t *steady, size_t size)
+{
+    char *bytes = arena_alloc(scratch->batch, 2 * size + 1);
+    bool any = false;
+    for (size_t i = 0; bytes != NULL && i < size; i++) {
+        bytes[2 * i] = (char)(steady[i] >> 8);
+        bytes[2 * i + 1] = (char)(steady[i] & 0xff);
+        any = any || steady[i] != 0;
+    }
+    return (struct slice){bytes, any ? 2 * size : 0};
+}
+
+/* All records: -1 when the frame is not well formed. `steady` NULL: nobody asks. */
+static int grade_all(struct grade_rules *rules, struct batch_reader *reader,
+                     struct grade_scratch *scratch, uint8_t *grades, uint16_t *steady)
+{
+    uint32_t names = grade_name_count(rules);
+    struct record_message record;
+    int rc;
+    grade_begin(rules, reader->schemas);
+    while ((rc = batch_reader_next(reader, scratch->record, &record)) == 1) {
+        if (steady == NULL) {
+            grade_record(rules, &record, grades);
+        } else {
+            grade_record_steady(rules, &record, grades, steady);
+            steady += names;
+        }
+        grades += names;
+        arena_reset(scratch->record);
+    }
+    return rc;
+}
+
 int grade_batch(struct grade_rules *rules, uint64_t version, uint64_t digest, struct slice frame,
                 uint64_t count, struct grade_scratch *scratch, struct pack *out,
                 struct grade_counts *counts)
@@ -601,28 +702,26 @@ int grade_batch(struct grade_rules *rules, uint64_t version, uint64_t digest, st
     }
     uint32_t names = grade_name_count(rules);
     size_t size = (size_t)count * names;
+    bool asked = rules->leaves || rules->grading->term_count > 0;
     uint8_t *grades = arena_alloc(scratch->batch, size + 1);
-    if (grades == NULL) {
+    uint16_t *steady = asked ? arena_calloc(scratch->batch, size + 1, sizeof *steady) : NULL;
+    if (grades == NULL || (asked && steady == NULL)) {
         return 1;
     }
-    grade_begin(rules, reader.schemas);
     uint64_t impossible_before = rules->impossible;
-    struct record_message record;
-    uint8_t *next = grades;
-    int rc;
-    while ((rc = batch_reader_next(&reader, scratch->record, &record)) == 1) {
-        grade_record(rules, &record, next);
-        next += names;
-        arena_reset(scratch->record);
-    }
-    if (rc == -1) {
+    if (grade_all(rules, &reader, scratch, grades, steady) == -1) {
         return -1;
+    }
+    struct slice bytes = asked ? steady_bytes(scratch, steady, size) : (struct slice){"", 0};
+    if (bytes.at == NULL) {
+        return 1;
     }
     struct grades_message message = {.grading_version = version,
                                      .names = rules->grading->names,
                                      .names_count = names,
                                      .grades = {(const char *)grades, size},
-                                     .digest = digest};
+                                     .digest = digest,
+                                     .steady = bytes};
     grades_encode(out, &message);
     if (!pack_ok(out)) {
         return 1;

@@ -35,6 +35,11 @@ void grade_begin(struct grade_rules *rules, const struct schema_message *schemas
  */
 void grade_record(struct grade_rules *rules, const struct record_message *record, uint8_t *grades);
 
+/* The same, and of each name its steadiness as a grades message has it: 0, where its block says
+ * nothing of that. */
+void grade_record_steady(struct grade_rules *rules, const struct record_message *record,
+                         uint8_t *grades, uint16_t *steady);
+
 /* What a condition finds of its metric. */
 enum grade_found {
     GRADE_FOUND_MISSING, /* the result has no such column, under no alias */
@@ -59,6 +64,10 @@ struct grade_condition_told {
     bool holds;
 };
 
+/* Of a block: it decides; its patterns match, but the record does not start during its hours. */
+#define GRADE_DECIDES      ((int)DIMENSION_COUNT)
+#define GRADE_OUT_OF_HOURS ((int)DIMENSION_COUNT + 1)
+
 /*
  * Who is told how a record is graded, in the order of the document. Of each grade name: the blocks
  * up to the one that decides; of this one each rule after each of its conditions, those behind the
@@ -67,8 +76,8 @@ struct grade_condition_told {
  */
 struct grade_trace {
     void *context;
-    /* `failed`: the first dimension whose pattern does not match; DIMENSION_COUNT: it decides. */
-    void (*block)(void *context, uint32_t block, enum dimension failed);
+    /* `failed`: the first dimension whose pattern does not match, or one of the two above. */
+    void (*block)(void *context, uint32_t block, int failed);
     void (*condition)(void *context, const struct grade_condition_told *told);
     void (*rule)(void *context, uint32_t block, uint32_t rule, bool holds);
 };

@@ -19,10 +19,10 @@ int grade_edition_read(struct grade_edition *e, struct slice document, struct sl
     bool kept = types.len > 0;
     *e = (struct grade_edition){.arena = arena_new(GRADING_ARENA_BYTES)};
     if (e->arena != NULL) {
-        e->grading = grading_read_kept(e->arena, document, &faults);
+        e->grading = grading_read_kept(e->arena, document, types, &faults);
     }
     if (e->grading != NULL && kept) {
-        e->types = record_types_read_bytes("grading.types", types); /* says what is wrong */
+        e->types = record_types_read_kept(types); /* says what is wrong */
     }
     if (e->grading != NULL && (e->types != NULL || !kept)) {
         e->rules = grade_rules_new(e->grading, kept ? e->types : others);

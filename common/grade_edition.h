@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A version of the grading, read and compiled: its document, and what of the record types is kept
- * with it. */
+/* A version of the grading, read and compiled: its document, and what is kept with it, of the
+ * record types and of time zones. */
 #ifndef EZREPO_GRADE_EDITION_H
 #define EZREPO_GRADE_EDITION_H
 

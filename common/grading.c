@@ -6,6 +6,7 @@
 #include "common/grading.h"
 
 #include "common/document.h"
+#include "common/grading_steady.h"
 #include "common/record_dimensions.h"
 #include "schemas/messages.h"
 
@@ -20,6 +21,7 @@ struct grading_reader {
     struct arena *arena;
     struct grading_faults *faults;
     struct grading *grading;
+    struct zones *zones;
     bool kept; /* published before: see pattern_compile_kept() */
 };
 
@@ -39,7 +41,7 @@ static void *read_list(struct grading_reader *r, const struct document_place *at
 
 static void read_condition(const struct document_place *at, struct grading_condition *condition)
 {
-    static const char *const keys[] = {"metric", "rel", "limit", NULL};
+    static const char *const keys[] = {"metric", "rel", "limit", "leave", NULL};
     if (!document_is_object_of(at, keys)) {
         return;
     }
@@ -49,7 +51,11 @@ static void read_condition(const struct document_place *at, struct grading_condi
     condition->metric = document_text(&metric, 1, LIMIT_NAME_BYTES);
     int i = document_choice(&relation, relations);
     condition->relation = i == -1 ? GRADING_LT : (enum grading_relation)i;
-    document_number(&limit, &condition->limit);
+    bool known = document_number(&limit, &condition->limit) && i != -1;
+    struct document_place leave = document_member(at, "leave");
+    if (leave.node != NULL) {
+        grading_leave_read(&leave, known, condition);
+    }
 }
 
 /* 1..5, or a fault and 0. It may be written as any number is, "5.0" too. */
@@ -110,11 +116,29 @@ static void read_pattern(struct grading_reader *r, const struct document_place *
     }
 }
 
+static void read_during(struct grading_reader *r, const struct document_place *at,
+                        struct grading_block *block)
+{
+    static const char *const keys[] = {"hours", "time_zone", NULL};
+    uint32_t before = at->document->faults, first, second;
+    if (!document_is_object_of(at, keys)) {
+        return;
+    }
+    struct document_place hours = document_member(at, "hours");
+    block->during_said = at->node;
+    block->during = week_hours_read(at, r->arena, r->zones);
+    if (hours.node == NULL && at->document->faults == before) {
+        document_expected(&hours, "hours");
+    } else if (block->during != NULL && week_hours_overlap(block->during, &first, &second)) {
+        document_fault(&hours, "[%u] and [%u] overlap", first, second);
+    }
+}
+
 static void read_applies_to(struct grading_reader *r, const struct document_place *at,
                             struct grading_block *block)
 {
 #define KEY(x, name, Name, addresses, help) "record" #Name,
-    static const char *const keys[] = {DIMENSIONS(KEY, ) NULL};
+    static const char *const keys[] = {DIMENSIONS(KEY, ) "during", NULL};
 #undef KEY
     for (enum dimension d = 0; d < DIMENSION_COUNT; d++) {
         (void)pattern_compile(slice_of("*"), false, &block->patterns[d]);
@@ -127,6 +151,10 @@ static void read_applies_to(struct grading_reader *r, const struct document_plac
         if (text.node != NULL) {
             read_pattern(r, &text, dimension_rows[d].addresses, &block->patterns[d]);
         }
+    }
+    struct document_place during = document_member(at, "during");
+    if (during.node != NULL) {
+        read_during(r, &during, block);
     }
 }
 
@@ -150,7 +178,8 @@ static uint32_t name_index(struct grading *g, const struct document_place *at, s
 static void read_block(struct grading_reader *r, const struct document_place *at,
                        struct grading_block *block)
 {
-    static const char *const keys[] = {"gradeName", "appliesTo", "gradingRules", NULL};
+    static const char *const keys[] = {"gradeName", "appliesTo", "gradingRules",
+                                       "hold",      "flap",      NULL};
     if (!document_is_object_of(at, keys)) {
         return;
     }
@@ -164,6 +193,7 @@ static void read_block(struct grading_reader *r, const struct document_place *at
         block->name = name_index(r->grading, &name_at, name);
     }
     read_applies_to(r, &applies, block);
+    grading_steady_read(at, r->grading, block);
     block->rules = read_list(r, &rules, GRADING_RULES, sizeof *block->rules);
     if (block->rules == NULL) {
         return;
@@ -180,9 +210,14 @@ static void read_blocks(struct grading_reader *r, const struct document_place *l
         return;
     }
     r->grading = g;
+    g->zones = r->zones;
     g->names = document_take(list, r->arena, LIMIT_GRADE_NAMES, sizeof *g->names);
     g->blocks = read_list(r, list, GRADING_BLOCKS, sizeof *g->blocks);
     if (g->names == NULL || g->blocks == NULL) {
+        return;
+    }
+    g->terms = document_take(list, r->arena, list->node->count + (size_t)1, sizeof *g->terms);
+    if (g->terms == NULL) {
         return;
     }
     for (struct document_place n = document_first(list); n.node != NULL; document_next(&n)) {
@@ -199,15 +234,24 @@ static void read_document(struct grading_reader *r, const struct document_place 
     }
 }
 
-static const struct grading *read_bytes(struct arena *a, struct slice bytes, bool kept,
+/* kept.at NULL: the document is not published yet. */
+static const struct grading *read_bytes(struct arena *a, struct slice bytes, struct slice kept,
                                         struct grading_faults *faults)
 {
-    struct grading_reader r = {.arena = a, .faults = faults, .kept = kept};
+    struct zones *zones = kept.at == NULL ? zones_new(a) : zones_of_kept(a, kept);
+    struct grading_reader r = {
+        .arena = a, .faults = faults, .zones = zones, .kept = kept.at != NULL};
     struct document d = {.tell = keep_fault, .context = &r};
+    const char *nul = kept.at == NULL && bytes.len > 0 ? memchr(bytes.at, '\0', bytes.len) : NULL;
     *faults = (struct grading_faults){0};
-    if (bytes.len > LIMIT_DOCUMENT_BYTES) {
+    if (zones == NULL) {
+        document_fault_in(&d, "document", "out of memory");
+    } else if (bytes.len > LIMIT_DOCUMENT_BYTES) {
         document_fault_in(&d, "document", "expected at most %d bytes, found %zu",
                           LIMIT_DOCUMENT_BYTES, bytes.len);
+    } else if (nul != NULL) { /* JSON as C programs send it ends so; no text in the store does */
+        document_fault_in(&d, "document", "expected JSON without NUL, found one at byte %td",
+                          nul - bytes.at + 1);
     } else {
         struct document_place whole = document_parse(&d, a, bytes, &document_limits);
         if (whole.node != NULL) {
@@ -221,13 +265,13 @@ static const struct grading *read_bytes(struct arena *a, struct slice bytes, boo
 const struct grading *grading_read(struct arena *a, struct slice document,
                                    struct grading_faults *faults)
 {
-    return read_bytes(a, document, false, faults);
+    return read_bytes(a, document, (struct slice){NULL, 0}, faults);
 }
 
-const struct grading *grading_read_kept(struct arena *a, struct slice document,
+const struct grading *grading_read_kept(struct arena *a, struct slice document, struct slice kept,
                                         struct grading_faults *faults)
 {
-    return read_bytes(a, document, true, faults);
+    return read_bytes(a, document, kept.at == NULL ? slice_of("") : kept, faults);
 }
 
 /* ---- blocks of one type ---- */
@@ -249,7 +293,11 @@ static bool is_name(struct slice pattern, struct slice name)
 void grading_check_blocks(struct arena *a, const struct document_place *list, struct slice type)
 {
     struct grading_faults none = {0};
-    struct grading_reader r = {.arena = a, .faults = &none};
+    struct grading_reader r = {.arena = a, .faults = &none, .zones = zones_new(a)};
+    if (r.zones == NULL) {
+        document_fault(list, "out of memory");
+        return;
+    }
     read_blocks(&r, list);
     for (struct document_place b = document_first(list); b.node != NULL; document_next(&b)) {
         struct document_place applies = document_member(&b, "appliesTo");

@@ -9,4 +9,7 @@
  */
 const char *place_of_schemas(void);
 
+/* The files of the page (web/); likewise. */
+const char *place_of_web(void);
+
 #endif

@@ -27,6 +27,7 @@ struct record_types_source {
     bool own;     /* the operator's, not what is delivered */
     bool mapping; /* of a format: what it says of record types is its `types`, all else is not read
                    */
+    bool kept;    /* with a version of the grading: its `zones` are zones.h's, and not read here */
 };
 
 /*
@@ -37,6 +38,8 @@ struct record_types_source {
 struct record_types *record_types_read_sources(const struct record_types_source *sources,
                                                uint32_t count);
 struct record_types *record_types_read_bytes(const char *name, struct slice bytes);
+/* What is kept with a version of the grading. */
+struct record_types *record_types_read_kept(struct slice bytes);
 void record_types_free(struct record_types **t);
 
 /* ---- record_types_files.c ---- */
@@ -105,6 +108,9 @@ const struct record_types_range *record_types_range(const struct record_types *t
                                                     struct slice metric);
 /* False when the value is outside of the range or stands for something that is no value. */
 bool record_types_possible(const struct record_types_range *range, const struct number *value);
+/* Its least and greatest value; NULL where it has none. They live as long as what it is of. */
+const struct number *record_types_range_least(const struct record_types_range *range);
+const struct number *record_types_range_most(const struct record_types_range *range);
 /* The range as it stands in its file: an object with metrics, min, max, never. */
 struct json;
 const struct json *record_types_range_said(const struct record_types_range *range);

@@ -228,6 +228,16 @@ bool record_types_possible(const struct record_types_range *range, const struct 
     return true;
 }
 
+const struct number *record_types_range_least(const struct record_types_range *range)
+{
+    return range->has_least ? &range->least : NULL;
+}
+
+const struct number *record_types_range_most(const struct record_types_range *range)
+{
+    return range->has_most ? &range->most : NULL;
+}
+
 const struct json *record_types_range_said(const struct record_types_range *range)
 {
     return range->said;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The status file: notes, counters. */
+/* The status file: notes, counters, what is foreseen. */
 #include "common/status.h"
 
 #include <inttypes.h>
@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/foreseen.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/utf8.h"
@@ -171,6 +172,7 @@ static void print_status(FILE *f, const struct status_about *about)
     print_time(f, "updated_at", about->told_us);
     print_notes(f);
     print_troubles(f);
+    foreseen_print(f);
     print_reload(f, about);
     print_counters(f, d);
     print_histograms(f, d);

@@ -6,14 +6,27 @@
 #include <unistd.h>
 
 #define ARENA_BYTES ((size_t)256 << 20)
-#define PATIENCE_MS 60000
+
+static struct {
+    const char *run_dir, *timeout;
+} given = {.timeout = "60"};
+
+const struct ctl_option access_link_options[] = {
+    {"run-dir", "DIR", &given.run_dir, NULL, "where stored's socket is"},
+    {"timeout", "SECONDS", &given.timeout, NULL,
+     "longest time to wait for an answer; 60 unless given"},
+    {NULL, NULL, NULL, NULL, NULL}};
 
 static const struct json_limits limits = {.depth = 16, .nodes = 2000000, .string_bytes = 1 << 20};
 
-int access_link_open(struct access_link *l, const char *run_dir)
+int access_link_open(struct access_link *l)
 {
-    *l = (struct access_link){.id = 0};
-    int exit_code = store_link_open(&l->link, run_dir, ENDPOINT_ADMIN, "stored");
+    int64_t seconds;
+    if (ctl_timeout(given.timeout, &seconds) == -1) {
+        return CTL_USAGE;
+    }
+    *l = (struct access_link){.patience_ms = (int)seconds * 1000};
+    int exit_code = store_link_open(&l->link, given.run_dir, ENDPOINT_ADMIN, "stored");
     if (exit_code != CTL_DONE) {
         return exit_code;
     }
@@ -35,15 +48,7 @@ void access_link_close(struct access_link *l)
 
 int access_link_ask(struct access_link *l, struct pack *p, struct slice *answer)
 {
-    int rc;
-    if (store_link_send(l->link.socket, p) == -1) {
-        ctl_failed("stored cannot be asked");
-        return -1;
-    }
-    do {
-        rc = store_link_receive(&l->link, PATIENCE_MS, &l->bytes, answer);
-    } while (rc == 1);
-    return rc;
+    return store_link_ask(&l->link, p, l->patience_ms, &l->bytes, answer);
 }
 
 static int unavailable(struct slice message)

@@ -11,12 +11,17 @@ struct access_link {
     struct store_link link;
     struct arena *arena; /* for all that is read; gone with the link */
     zmq_msg_t bytes;     /* of the last answer */
+    int patience_ms;     /* for each answer */
     uint64_t id;
 };
 
-/* CTL_DONE, or the exit code after a complaint, also where no run_dir was given to the command;
- * then there is nothing to close. */
-int access_link_open(struct access_link *l, const char *run_dir);
+/* Where stored's socket is, and how long its answers are waited for; who has them gives them to
+ * ctl_options(). */
+extern const struct ctl_option access_link_options[];
+
+/* By these options. CTL_DONE, or the exit code after a complaint; then there is nothing to close.
+ */
+int access_link_open(struct access_link *l);
 void access_link_close(struct access_link *l);
 
 /* What is in force: the document's tree, and its version. NULL after a complaint. */

@@ -10,12 +10,9 @@
 #define LIMIT_DEFAULT 20
 
 static struct {
-    const char *run_dir, *output, *limit, *before;
+    const char *output, *limit, *before;
 } given;
 
-static const struct ctl_option place_options[] = {
-    {"run-dir", "DIR", &given.run_dir, NULL, "where stored's socket is"},
-    {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option history_options[] = {
     LISTING_OPTION(given.output),
     {"limit", "N", &given.limit, NULL, "at most so many changes; 20 unless given"},
@@ -110,13 +107,13 @@ static const struct access_verb {
 
 static int run_verb(const struct access_verb *v, int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {place_options, v->options, NULL};
+    const struct ctl_option *const groups[CTL_GROUPS] = {access_link_options, v->options, NULL};
     struct access_link l;
     int count, exit_code;
     if (ctl_options(&v->command, groups, argc, argv, NULL, 0, 0, &count, &exit_code) == -1) {
         return exit_code;
     }
-    exit_code = access_link_open(&l, given.run_dir);
+    exit_code = access_link_open(&l);
     if (exit_code == CTL_DONE) {
         exit_code = v->run(&l);
         access_link_close(&l);

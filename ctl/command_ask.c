@@ -167,7 +167,7 @@ static int ask_page(struct session *session, struct asking *s, bool *more)
     const struct mplane_message *result =
         mplane_ask(client, s->row->label, &s->when, s->values, s->given + (s->lists ? 2 : 0));
     if (result == NULL || mplane_rows(session->arena, result, &rows) == -1) {
-        return CTL_FAILED;
+        return result == NULL ? mplane_refused(client) : CTL_FAILED;
     }
     int goes_on = go_on(s, &rows);
     *more = goes_on == 1;

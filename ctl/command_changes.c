@@ -117,7 +117,15 @@ static int ask(struct arena *a, struct feed_reader *f, const char *wait_ms,
     const struct mplane_message *result =
         mplane_ask(client, given.records ? "QueryArrivals" : "QueryChanges", &f->when, f->values,
                    given.records ? VALUES - 1 : VALUES);
-    exit_code = result != NULL && mplane_rows(a, result, rows) == 0 ? CTL_DONE : CTL_FAILED;
+    exit_code = result == NULL                      ? mplane_refused(client)
+                : mplane_rows(a, result, rows) == 0 ? CTL_DONE
+                                                    : CTL_FAILED;
+    if (exit_code == CTL_USAGE && f->file != NULL && mplane_blames(client, "list.after")) {
+        exit_code =
+            ctl_failed("%s: expected the cursor that watch keeps there, with --records that "
+                       "of records; found \"%s\"",
+                       f->file, f->cursor);
+    }
     mplane_client_free(&client);
     if (exit_code == CTL_DONE && rows->rows == 0) {
         return ctl_failed("expected a result that ends with a cursor");
@@ -305,6 +313,7 @@ static int follow(struct feed_reader *f)
             raise(mplane_broken_off()); /* as if it had not waited for an answer */
         }
         if (asked != CTL_DONE) {
+            ctl_failed("goes on by itself: asks again in %u s", pause_s);
             pause_for(pause_s);
         }
         pause_s = asked == CTL_DONE ? 1 : longer(pause_s);
@@ -377,7 +386,7 @@ static int read_cursor(struct feed_reader *f)
     free(text);
     return f->cursor[0] != '\0' && pattern_is_text(slice_of(f->cursor))
                ? CTL_DONE
-               : ctl_failed("%s: expected a cursor", f->file);
+               : ctl_failed("%s: expected the cursor that watch keeps there", f->file);
 }
 
 static int watch(struct arena *a, const char *file)
@@ -386,6 +395,10 @@ static int watch(struct arena *a, const char *file)
     int exit_code = begin(a, &f);
     if (exit_code == CTL_DONE && f.form != FOR_TERMINAL && f.form != TABLE_JSON) {
         exit_code = ctl_usage("--output: expected json or none");
+    }
+    if (exit_code == CTL_DONE && given.exec != NULL &&
+        given.exec[strspn(given.exec, " \t\n")] == '\0') {
+        exit_code = ctl_usage("--exec: expected a shell command, found none");
     }
     if (exit_code == CTL_DONE) {
         exit_code = read_cursor(&f);

@@ -20,13 +20,10 @@
 #define DAY_US    INT64_C(86400000000)
 
 static struct {
-    const char *run_dir, *identity, *until, *days, *per_second, *file, *output;
-    struct ctl_texts types, from;
+    const char *identity, *until, *days, *per_second, *file, *output;
+    struct ctl_texts types, asks, from;
 } given;
 
-static const struct ctl_option place_options[] = {
-    {"run-dir", "DIR", &given.run_dir, NULL, "where stored's socket is"},
-    {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option list_options[] = {LISTING_OPTION(given.output),
                                                  {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option issue_options[] = {
@@ -37,6 +34,11 @@ static const struct ctl_option issue_options[] = {
     {"until", "TIME", &given.until, NULL, "when it ends (UTC unless it has an offset)"},
     {"days", "N", &given.days, NULL, "or in how many days; without both it has no end"},
     {"per-second", "N", &given.per_second, NULL, "requests or datagrams a second"},
+    {NULL, NULL, NULL, NULL, NULL}};
+static const struct ctl_option ask_options[] = {
+    {"ask", "GLOB", NULL, NULL,
+     "questions that may be asked, such as \"Query*\", as far as its identity may; several times",
+     &given.asks},
     {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option file_options[] = {
     {"file", "FILE", &given.file, NULL, "where the key is written; NAME.key unless given"},
@@ -82,11 +84,13 @@ static int read_until(char text[WHEN_TEXT])
     return 0;
 }
 
-static int check_asked(const char *verb)
+/* `missing`: what says what it may. */
+static int check_asked(const char *verb, const char *missing)
 {
     int64_t rate;
-    if (given.types.count == 0 || given.from.count == 0) {
-        ctl_usage("%s: %s is missing", verb, given.types.count == 0 ? "--type" : "--from");
+    bool may_nothing = given.types.count == 0 && given.asks.count == 0;
+    if (may_nothing || given.from.count == 0) {
+        ctl_usage("%s: %s is missing", verb, may_nothing ? missing : "--from");
         return -1;
     }
     if (given.per_second != NULL &&
@@ -118,7 +122,12 @@ static void print_common(FILE *f, const char *name, const char *until)
 {
     fputs(", \"identity\": ", f);
     json_print_string(f, given.identity != NULL ? given.identity : name);
-    print_texts(f, "types", &given.types);
+    if (given.types.count > 0) {
+        print_texts(f, "types", &given.types);
+    }
+    if (given.asks.count > 0) {
+        print_texts(f, "asks", &given.asks);
+    }
     if (!is_from_anywhere()) {
         print_texts(f, "from", &given.from);
     }
@@ -256,8 +265,8 @@ static int issue_key(struct access_link *l, const char *name, const char *until)
 
 static int list(struct access_link *l, const char *kind)
 {
-    static const char *const tokens[] = {"name",  "identity",   "types", "from",
-                                         "until", "per_second", NULL};
+    static const char *const tokens[] = {"name", "identity", "types",      "asks",
+                                         "from", "until",    "per_second", NULL};
     static const char *const keys[] = {"name", "id",    "identity",   "types",
                                        "from", "until", "per_second", NULL};
     bool key = strcmp(kind, "key") == 0;
@@ -292,10 +301,11 @@ static int run_revoke(struct access_link *l, const char *kind, const char *name)
 static int run_issue(struct access_link *l, const char *kind, const char *name)
 {
     char until[WHEN_TEXT];
-    if (check_asked("issue") == -1 || read_until(until) == -1) {
+    bool key = strcmp(kind, "key") == 0;
+    if (check_asked("issue", key ? "--type" : "--type or --ask") == -1 || read_until(until) == -1) {
         return CTL_USAGE;
     }
-    return strcmp(kind, "key") == 0 ? issue_key(l, name, until) : issue_token(l, name, until);
+    return key ? issue_key(l, name, until) : issue_token(l, name, until);
 }
 
 static int run_list(struct access_link *l, const char *kind, const char *name)
@@ -316,7 +326,7 @@ struct credential_verb {
 static const struct credential_verb token_verbs[VERBS] = {
     {{"token issue", "NAME", "Makes a bearer token and prints it, this once.", ctl_token},
      issue_options,
-     NULL,
+     ask_options,
      1,
      run_issue},
     {{"token list", "", "Lists tokens; none can be read again.", ctl_token},
@@ -353,7 +363,7 @@ static const struct credential_verb key_verbs[VERBS] = {
 static int run_verb(const struct ctl_command *self, const struct credential_verb *v, int argc,
                     char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {place_options, v->options,
+    const struct ctl_option *const groups[CTL_GROUPS] = {access_link_options, v->options,
                                                          v->options == NULL ? NULL : v->more, NULL};
     struct access_link l;
     const char *name = NULL;
@@ -362,7 +372,7 @@ static int run_verb(const struct ctl_command *self, const struct credential_verb
                     &exit_code) == -1) {
         return exit_code;
     }
-    exit_code = access_link_open(&l, given.run_dir);
+    exit_code = access_link_open(&l);
     if (exit_code == CTL_DONE) {
         exit_code = v->run(&l, self->name, name);
         access_link_close(&l);

@@ -3,16 +3,21 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/grading.h"
+#include "common/grading_lint.h"
+#include "ctl/format_options.h"
+#include "ctl/grading_difference.h"
 #include "ctl/mplane_client.h"
 #include "ctl/table.h"
 #include "schemas/messages.h"
 
 #define ARENA_BYTES     ((size_t)512 << 20)
-#define HISTORY_DEFAULT 20
+#define HISTORY_DEFAULT "20"
+#define HISTORY_COLUMNS 4
+#define WORDS_MOST      2  /* behind a verb */
+#define LABEL_SIZE      40 /* of a version */
 
 static struct {
-    const char *limit;
+    const char *limit, *comment, *record_types;
     bool json;
 } given;
 
@@ -20,8 +25,20 @@ static const struct ctl_option no_options[] = {{NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option json_options[] = {
     {"json", NULL, NULL, &given.json, "as JSON objects, each on a line of its own"},
     {NULL, NULL, NULL, NULL, NULL}};
+static const struct ctl_option check_options[] = {
+    {"record-types", "DIR", &given.record_types, NULL,
+     "folder of your own record types; none unless given"},
+    {NULL, NULL, NULL, NULL, NULL}};
+static const struct ctl_option set_options[] = {
+    {"comment", "TEXT", &given.comment, NULL, "what is kept with the version: why it is"},
+    {NULL, NULL, NULL, NULL, NULL}};
+static const struct ctl_option rollback_options[] = {
+    {"comment", "TEXT", &given.comment, NULL,
+     "what is kept with the new version, instead of where it is from"},
+    {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option history_options[] = {
-    {"limit", "N", &given.limit, NULL, "at most so many versions; 20 unless given"},
+    {"limit", "N", &given.limit, NULL,
+     "at most so many versions; " HISTORY_DEFAULT " unless given"},
     {"json", NULL, NULL, &given.json, "as JSON objects, each on a line of its own"},
     {NULL, NULL, NULL, NULL, NULL}};
 
@@ -44,16 +61,43 @@ const struct grading *ctl_read_grading(struct arena *a, const char *file, struct
     return g;
 }
 
-static int check(struct arena *a, struct mplane_client *client, const char *file)
+static void tell_warning(void *context, const char *text)
+{
+    (void)context;
+    fputs("warning: ", stdout);
+    table_safe(stdout, slice_of(text));
+    putchar('\n');
+}
+
+static int check(struct arena *a, struct mplane_client *client, const char *const words[])
 {
     struct slice document;
+    const char *file = words[0];
     (void)client;
     const struct grading *g = ctl_read_grading(a, file, &document);
-    if (g == NULL) {
+    struct record_types *types =
+        g == NULL ? NULL
+                  : record_types_of(format_options_schemas(),
+                                    given.record_types == NULL ? "" : given.record_types,
+                                    format_options_own());
+    if (types == NULL) {
         return CTL_FAILED;
     }
     printf("%s: good, %u blocks, %u grade names\n", file, g->block_count, g->name_count);
+    grading_lint(g, types, tell_warning, NULL);
+    record_types_free(&types);
     return CTL_DONE;
+}
+
+/* Whether a word, where it stands (NULL: it does not), is a version; complains. */
+static bool is_version(const char *verb, const char *word)
+{
+    int64_t number;
+    if (word != NULL && ctl_number(word, 1, UINT32_MAX, &number) == -1) {
+        ctl_usage("grading %s: expected a version, found \"%s\"", verb, word);
+        return false;
+    }
+    return true;
 }
 
 /* The rows of GetGrading for a version, 0 the one in force. -1 after a complaint. */
@@ -72,14 +116,13 @@ static int fetch(struct arena *a, struct mplane_client *client, const char *vers
     return 0;
 }
 
-static int get(struct arena *a, struct mplane_client *client, const char *version)
+static int get(struct arena *a, struct mplane_client *client, const char *const words[])
 {
     struct mplane_rows rows;
-    int64_t number;
-    if (version != NULL && ctl_number(version, 1, UINT32_MAX, &number) == -1) {
-        return ctl_usage("grading get: expected a version, found \"%s\"", version);
+    if (!is_version("get", words[0])) {
+        return CTL_USAGE;
     }
-    if (fetch(a, client, version == NULL ? "0" : version, &rows) == -1) {
+    if (fetch(a, client, words[0] == NULL ? "0" : words[0], &rows) == -1) {
         return CTL_FAILED;
     }
     if (given.json) {
@@ -94,15 +137,15 @@ static int get(struct arena *a, struct mplane_client *client, const char *versio
     return CTL_DONE;
 }
 
-static int set(struct arena *a, struct mplane_client *client, const char *file)
+/* comment NULL: none. */
+static int publish(struct arena *a, struct mplane_client *client, const char *document,
+                   const char *comment)
 {
-    struct slice document;
     struct mplane_rows rows;
-    if (ctl_read_grading(a, file, &document) == NULL) {
-        return CTL_FAILED;
-    }
-    const struct mplane_value values[] = {{"grading.document", document.at}};
-    const struct mplane_message *result = mplane_ask(client, "SetGrading", &now, values, 1);
+    const struct mplane_value values[] = {{"grading.document", document},
+                                          {"grading.comment", comment}};
+    const struct mplane_message *result =
+        mplane_ask(client, "SetGrading", &now, values, comment == NULL ? 1 : 2);
     if (result == NULL || mplane_rows(a, result, &rows) == -1) {
         return CTL_FAILED;
     }
@@ -114,50 +157,101 @@ static int set(struct arena *a, struct mplane_client *client, const char *file)
     return CTL_DONE;
 }
 
-/* Fetches versions from the one in force downward; how many, -1 after a complaint. */
-static int64_t walk(struct arena *a, struct mplane_client *client, int64_t limit,
-                    struct slice (*cells)[3])
+static int set(struct arena *a, struct mplane_client *client, const char *const words[])
 {
-    char version[24] = "0";
-    int64_t n = 0, number = 1;
-    for (; n < limit && number > 0; n++) {
-        struct mplane_rows rows;
-        if (fetch(a, client, version, &rows) == -1) {
-            return -1;
-        }
-        struct slice found = mplane_cell(&rows, 0, "grading.version");
-        struct slice text = found.at == NULL ? found : arena_copy(a, found);
-        if (text.at == NULL || ctl_number(text.at, 1, UINT32_MAX, &number) == -1) {
-            ctl_failed("expected a grading with its version");
-            return -1;
-        }
-        cells[n][0] = text;
-        cells[n][1] = mplane_cell(&rows, 0, "time");
-        cells[n][2] = mplane_cell(&rows, 0, "grading.author");
-        number--; /* versions have no holes */
-        snprintf(version, sizeof version, "%lld", (long long)number);
-    }
-    return n;
+    struct slice document;
+    return ctl_read_grading(a, words[0], &document) == NULL
+               ? CTL_FAILED
+               : publish(a, client, document.at, given.comment);
 }
 
-static int history(struct arena *a, struct mplane_client *client, const char *none)
+/* Who rolls back again gets what was before: a version is never changed. */
+static int rollback(struct arena *a, struct mplane_client *client, const char *const words[])
 {
-    static const char *headings[] = {"grading.version", "time", "grading.author"};
-    int64_t limit = HISTORY_DEFAULT;
-    (void)none;
-    if (given.limit != NULL && ctl_number(given.limit, 1, 10000, &limit) == -1) {
-        return ctl_usage("--limit: expected 1 ... 10000, found \"%s\"", given.limit);
+    struct mplane_rows rows;
+    char comment[64];
+    if (!is_version("rollback", words[0])) {
+        return CTL_USAGE;
     }
-    struct slice(*cells)[3] = arena_calloc(a, (size_t)limit, sizeof *cells);
-    int64_t n = cells == NULL ? -1 : walk(a, client, limit, cells);
-    if (n == -1) {
+    if (fetch(a, client, words[0], &rows) == -1) {
         return CTL_FAILED;
     }
-    struct mplane_rows rows = {3, (uint32_t)n, headings, cells[0]};
-    if (given.json) {
-        return mplane_print_json(a, &rows);
+    snprintf(comment, sizeof comment, "rolled back to version %s", words[0]);
+    struct slice document = mplane_cell(&rows, 0, "grading.document");
+    const char *text = arena_copy(a, document).at; /* ends with a NUL */
+    return text == NULL ? ctl_failed("out of memory")
+                        : publish(a, client, text, given.comment == NULL ? comment : given.comment);
+}
+
+/* One version of the two; of the one in force the label tells which that is. -1 after a complaint.
+ */
+static int fetch_text(struct arena *a, struct mplane_client *client, const char *version,
+                      char label[LABEL_SIZE], struct grading_edition_text *edition)
+{
+    struct mplane_rows rows;
+    if (fetch(a, client, version == NULL ? "0" : version, &rows) == -1) {
+        return -1;
     }
-    table_print(stdout, headings, 3, cells[0], (uint32_t)n);
+    struct slice number = mplane_cell(&rows, 0, "grading.version");
+    snprintf(label, LABEL_SIZE, "version %.*s", (int)number.len, number.at);
+    *edition = (struct grading_edition_text){mplane_cell(&rows, 0, "grading.document"), label};
+    return 0;
+}
+
+static int diff(struct arena *a, struct mplane_client *client, const char *const words[])
+{
+    char labels[2][LABEL_SIZE];
+    struct grading_edition_text editions[2];
+    for (int i = 0; i < 2; i++) {
+        if (!is_version("diff", words[i])) {
+            return CTL_USAGE;
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        if (fetch_text(a, client, words[i], labels[i], &editions[i]) == -1) {
+            return CTL_FAILED;
+        }
+    }
+    return grading_difference(a, &editions[0], &editions[1]) == -1 ? CTL_FAILED : CTL_DONE;
+}
+
+/* The columns of QueryGradings that are shown. -1 after a complaint. */
+static int narrow(struct arena *a, const struct mplane_rows *all, struct mplane_rows *shown)
+{
+    static const char *headings[HISTORY_COLUMNS] = {"grading.version", "time", "grading.author",
+                                                    "grading.comment"};
+    struct slice *cells = arena_calloc(a, ((size_t)all->rows + 1) * HISTORY_COLUMNS, sizeof *cells);
+    if (cells == NULL) {
+        ctl_failed("out of memory");
+        return -1;
+    }
+    for (uint32_t r = 0; r < all->rows; r++) {
+        for (uint32_t c = 0; c < HISTORY_COLUMNS; c++) {
+            cells[r * HISTORY_COLUMNS + c] = mplane_cell(all, r, headings[c]);
+        }
+    }
+    *shown = (struct mplane_rows){HISTORY_COLUMNS, all->rows, headings, cells, all->when};
+    return 0;
+}
+
+static int history(struct arena *a, struct mplane_client *client, const char *const words[])
+{
+    int64_t limit = 0;
+    struct mplane_rows rows, shown;
+    const char *text = given.limit == NULL ? HISTORY_DEFAULT : given.limit;
+    const struct mplane_value values[] = {{"list.limit", text}};
+    (void)words;
+    if (ctl_number(text, 1, LIMIT_ANSWER_ROWS, &limit) == -1) {
+        return ctl_usage("--limit: expected 1 ... %d, found \"%s\"", LIMIT_ANSWER_ROWS, text);
+    }
+    const struct mplane_message *result = mplane_ask(client, "QueryGradings", &now, values, 1);
+    if (result == NULL || mplane_rows(a, result, &rows) == -1 || narrow(a, &rows, &shown) == -1) {
+        return CTL_FAILED;
+    }
+    if (given.json) {
+        return mplane_print_json(a, &shown);
+    }
+    table_print(stdout, shown.names, HISTORY_COLUMNS, shown.cells, shown.rows);
     return CTL_DONE;
 }
 
@@ -167,11 +261,12 @@ static const struct verb {
     bool gateway;
     int least, most; /* arguments */
     /* NULL: by the command's own function. */
-    int (*run)(struct arena *a, struct mplane_client *client, const char *argument);
+    int (*run)(struct arena *a, struct mplane_client *client, const char *const words[]);
 } verbs[] = {
     {{"grading check", "FILE|-",
-      "Checks a grading document here and names every fault by its place.", NULL},
-     no_options,
+      "Checks a grading document here and names every fault by its place, and what has no effect.",
+      NULL},
+     check_options,
      false,
      1,
      1,
@@ -185,11 +280,25 @@ static const struct verb {
      get},
     {{"grading set", "FILE|-",
       "Publishes a grading document; it is in force for what arrives then.", NULL},
-     no_options,
+     set_options,
      true,
      1,
      1,
      set},
+    {{"grading diff", "VERSION [VERSION]",
+      "Shows what a version has otherwise than another, or than the one in force.", NULL},
+     no_options,
+     true,
+     1,
+     2,
+     diff},
+    {{"grading rollback", "VERSION", "Publishes the document of a version again, as a new version.",
+      NULL},
+     rollback_options,
+     true,
+     1,
+     1,
+     rollback},
     {{"grading history", "", "Lists the versions that were published, newest first.", NULL},
      history_options,
      true,
@@ -209,14 +318,14 @@ static const struct verb {
 
 static int run_verb(const struct verb *v, int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {v->options,
-                                                         v->gateway ? mplane_options : NULL, NULL};
-    const char *argument = NULL;
+    const struct ctl_option *const groups[CTL_GROUPS] = {
+        v->options, v->gateway ? mplane_options : format_options, NULL};
+    const char *words[WORDS_MOST] = {NULL};
     int count, exit_code = CTL_DONE;
     if (v->run == NULL) {
         return v->command.run(&v->command, argc, argv);
     }
-    if (ctl_options(&v->command, groups, argc, argv, &argument, v->least, v->most, &count,
+    if (ctl_options(&v->command, groups, argc, argv, words, v->least, v->most, &count,
                     &exit_code) == -1) {
         return exit_code;
     }
@@ -226,7 +335,7 @@ static int run_verb(const struct verb *v, int argc, char **argv)
     }
     struct mplane_client *client = v->gateway ? mplane_client_new(a, &exit_code) : NULL;
     if (exit_code == CTL_DONE) {
-        exit_code = v->run(a, client, argument);
+        exit_code = v->run(a, client, words);
     }
     mplane_client_free(&client);
     arena_free(&a);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/utf8.h"
 #include "common/when_time.h"
 #include "ctl/criteria_command.h"
@@ -10,7 +11,8 @@
 #include "schemas/capability_list.h"
 
 #define SECOND_US 1000000
-#define WHY_LEAST 30 /* places: with less the table is left to the terminal to break */
+#define WHY_LEAST 30 /* places: with less, what and why have lines of their own */
+#define NO_SERIES "No series fits."
 
 static struct {
     const char *word; /* of facets: the dimension */
@@ -57,6 +59,7 @@ static const struct ctl_option now_options[] = {
 static int ask(struct arena *a, const char *label, const struct mplane_value *more, size_t count,
                struct mplane_rows *rows)
 {
+    criteria_say_none(NO_SERIES);
     return criteria_form() == -1 || criteria_limit(given.limit) == -1
                ? CTL_USAGE
                : criteria_ask(a, label, more, count, rows);
@@ -95,32 +98,46 @@ static bool is_total(struct slice kind)
            slice_is(kind, "maintained") || slice_is(kind, "silent");
 }
 
-/* "overall: 3 critical, 412 normal, 12 over", a line a name. The first row that is no total. */
-static uint32_t print_totals(const struct mplane_rows *r)
+static struct slice total_word(struct slice kind, struct slice grade)
 {
     static const char *const severities[] = {"critical", "major", "minor", "warning", "normal"};
-    struct slice name = {NULL, 0};
-    uint32_t row = 0;
-    for (; row < r->rows && is_total(cell(r, row, "now.kind")); row++) {
-        struct slice its = cell(r, row, "grade.name"), grade = cell(r, row, "grade.value");
-        struct slice kind = cell(r, row, "now.kind"), count = cell(r, row, "series.count");
-        if (name.at == NULL || !slice_equal(name, its)) {
-            fputs(row == 0 ? "" : "\n", stdout);
-            table_safe(stdout, its);
-            fputs(its.len > 0 ? ": " : "", stdout); /* what is silent is so by all names */
-        } else {
-            fputs(", ", stdout);
-        }
-        name = its;
-        table_safe(stdout, count);
-        fputc(' ', stdout);
-        bool has_grade = grade.len == 1 && grade.at[0] >= '1' && grade.at[0] <= '5';
-        table_safe(stdout, has_grade                      ? slice_of(severities[grade.at[0] - '1'])
-                           : slice_is(kind, "maintained") ? slice_of("in maintenance")
-                                                          : kind);
+    bool has_grade = grade.len == 1 && grade.at[0] >= '1' && grade.at[0] <= '5';
+    return has_grade                      ? slice_of(severities[grade.at[0] - '1'])
+           : slice_is(kind, "maintained") ? slice_of("in maintenance")
+                                          : kind;
+}
+
+/* "overall: 3 critical, 412 normal, 12 over": all totals of a name, from this row on, which moves
+ * behind them. What is silent is so by all names. NULL: no memory. */
+static const char *totals_text(struct arena *a, const struct mplane_rows *r, uint32_t *row)
+{
+    struct slice name = cell(r, *row, "grade.name");
+    const char *between = name.len > 0 ? ": " : "";
+    const char *text = arena_printf(a, "%.*s", (int)name.len, name.at);
+    while (text != NULL && *row < r->rows && is_total(cell(r, *row, "now.kind")) &&
+           slice_equal(name, cell(r, *row, "grade.name"))) {
+        struct slice count = cell(r, *row, "series.count");
+        struct slice word = total_word(cell(r, *row, "now.kind"), cell(r, *row, "grade.value"));
+        text = arena_printf(a, "%s%s%.*s %.*s", text, between, (int)count.len, count.at,
+                            (int)word.len, word.at);
+        between = ", ";
+        (*row)++;
     }
-    fputs(row == 0 ? "" : "\n", stdout);
-    return row;
+    return text;
+}
+
+/* A line a name, if it fits; *row: the first that is no total. -1 after a complaint. */
+static int print_totals(struct arena *a, const struct mplane_rows *r, uint32_t *row)
+{
+    for (*row = 0; *row < r->rows && is_total(cell(r, *row, "now.kind"));) {
+        const char *text = totals_text(a, r, row);
+        if (text == NULL) {
+            ctl_failed("out of memory");
+            return -1;
+        }
+        table_wrap(stdout, slice_of(text), 2, criteria_terminal_width());
+    }
+    return 0;
 }
 
 /* "ping ICMPECHO, probe vm, 192.0.2.1 to 192.0.2.7, path up"; what is empty is left out. */
@@ -171,10 +188,21 @@ static const char *single_text(struct arena *a, const struct mplane_rows *r, uin
                : arena_printf(a, "%s (was %.*s)", text, (int)from.len, from.at);
 }
 
+/* Whether the time, as answers have it, is to come. */
+static bool is_ahead(struct slice time)
+{
+    char now[WHEN_TEXT];
+    when_time_text(clock_utc_us() + SECOND_US, now);
+    return time.len > 0 && slice_order(time, slice_of(now)) > 0;
+}
+
 static const char *what_text(struct arena *a, const struct mplane_rows *r, uint32_t row)
 {
     struct slice windows = cell(r, row, COLUMN_MARK);
     const char *text = is_group(r, row) ? group_text(a, r, row) : single_text(a, r, row);
+    if (text != NULL && is_ahead(cell(r, row, "period.start"))) {
+        text = arena_printf(a, "%s, whose clock is ahead", text);
+    }
     return text == NULL || is_group(r, row) || windows.len == 0
                ? text
                : arena_printf(a, "%s, in maintenance %.*s", text, (int)windows.len, windows.at);
@@ -183,25 +211,56 @@ static const char *what_text(struct arena *a, const struct mplane_rows *r, uint3
 enum { CELL_GRADE, CELL_NAME, CELL_SINCE, CELL_WHAT, CELL_WHY, CELLS };
 static const char *const headings[CELLS] = {"grade", "name", "since", "what", "why"};
 
-/* So much of why that a line fits the terminal. */
-static void cut_why(struct slice *cells, uint32_t rows)
+/* So much of why that a line fits the terminal; false: there is no room for enough of it. */
+static bool cut_why(struct slice *cells, uint32_t rows)
 {
-    size_t most = 0, terminal = criteria_terminal_width();
+    size_t most = 0, longest = 0, terminal = criteria_terminal_width();
     for (uint32_t i = 0; i < rows; i++) {
         const struct slice *c = cells + (size_t)i * CELLS;
-        size_t width = table_width(headings, CELL_WHY, c, 1);
+        size_t width = table_width(headings, CELL_WHY, c, 1), why = c[CELL_WHY].len;
         most = width > most ? width : most;
+        longest = why > longest ? why : longest;
     }
     size_t left = terminal > most + 2 ? terminal - most - 2 : 0;
     for (uint32_t i = 0; i < rows && left >= WHY_LEAST; i++) {
         struct slice *why = &cells[(size_t)i * CELLS + CELL_WHY];
         why->len = why->len > left ? utf8_cut(why->at, left) : why->len;
     }
+    return left >= WHY_LEAST || (left >= strlen(headings[CELL_WHY]) && left >= longest);
+}
+
+/* Of each row its grade, name and time, and under them what and why. */
+static int print_narrow(struct arena *a, const struct slice *cells, uint32_t rows)
+{
+    size_t width = criteria_terminal_width();
+    for (uint32_t i = 0; i < rows; i++) {
+        const struct slice *c = cells + (size_t)i * CELLS;
+        const char *head = arena_printf(
+            a, "%.*s%s%.*s", SLICE_SHOWN(c[CELL_NAME], c[CELL_NAME].len),
+            c[CELL_NAME].len > 0 ? "  " : "", SLICE_SHOWN(c[CELL_SINCE], c[CELL_SINCE].len));
+        if (head == NULL) {
+            return ctl_failed("out of memory");
+        }
+        drawing_paint(stdout, c[CELL_GRADE].at == NULL ? slice_of("-") : c[CELL_GRADE]);
+        fputs("  ", stdout);
+        table_wrap(stdout, slice_of(head), 3, width);
+        fputs("   ", stdout);
+        table_wrap(stdout, c[CELL_WHAT], 3, width);
+        if (c[CELL_WHY].len > 0) {
+            fputs("   ", stdout);
+            table_wrap(stdout, c[CELL_WHY], 3, width);
+        }
+    }
+    return CTL_DONE;
 }
 
 static int print_now(struct arena *a, const struct mplane_rows *r)
 {
-    uint32_t first = print_totals(r), rows = r->rows - first;
+    uint32_t first;
+    if (print_totals(a, r, &first) == -1) {
+        return CTL_FAILED;
+    }
+    uint32_t rows = r->rows - first;
     struct slice *cells = arena_calloc(a, (size_t)rows * CELLS + 1, sizeof *cells);
     if (cells == NULL) {
         return ctl_failed("out of memory");
@@ -221,9 +280,12 @@ static int print_now(struct arena *a, const struct mplane_rows *r)
         c[CELL_WHAT] = slice_of(what);
         c[CELL_WHY] = is_group(r, row) ? slice_of("") : cell(r, row, "now.line");
     }
-    cut_why(cells, rows);
+    bool fits = cut_why(cells, rows);
     if (r->rows == 0) {
-        puts("No series fits.");
+        puts(NO_SERIES);
+    }
+    if (!fits) {
+        return print_narrow(a, cells, rows);
     }
     if (rows > 0) {
         table_print_painted(stdout, headings, CELLS, cells, rows, CELL_GRADE, drawing_paint);

@@ -23,6 +23,8 @@ static struct {
     bool histogram, json;
 } given;
 
+static const char *none = "Nothing fits.";
+
 #define DIMENSION_OPTION(x, name, Name, addresses, help)                                           \
     {#name, "PATTERN", &given.dimensions[DIMENSION_##name], NULL, help},
 
@@ -113,6 +115,11 @@ void criteria_preset_grade(const char *name)
     given.grade = given.grade == NULL ? name : given.grade;
 }
 
+void criteria_say_none(const char *words)
+{
+    none = words;
+}
+
 int criteria_bounded(const struct ctl_command *self)
 {
     if (!criteria_has_since()) {
@@ -180,7 +187,8 @@ int criteria_values(struct arena *a, struct mplane_value values[CRITERIA_VALUES]
         }
     }
     if (given.range != NULL && range == NULL) {
-        return ctl_usage("--range: expected LO..HI or one grade within 0..5, found \"%s\"",
+        return ctl_usage("--range: expected two grades, as 1..2, or one, as 3: of 1, critical, to "
+                         "5, normal, or 0, none; found \"%s\"",
                          given.range);
     }
     if (given.range != NULL && given.histogram) {
@@ -359,6 +367,10 @@ int criteria_print(struct arena *a, const struct mplane_rows *r, int form)
     if (form == TABLE_JSON) {
         return mplane_print_json(a, &shown);
     }
+    if (for_people && shown.rows == 0) {
+        puts(none);
+        return CTL_DONE;
+    }
     if (form == FOR_TERMINAL) {
         bool fits =
             table_width(shown.names, count, shown.cells, shown.rows) <= criteria_terminal_width();
@@ -410,7 +422,9 @@ int criteria_ask(struct arena *a, const char *label, const struct mplane_value *
     }
     const struct mplane_message *result =
         mplane_ask(client, label, &when, values, CRITERIA_VALUES + count);
-    exit_code = result != NULL && mplane_rows(a, result, rows) == 0 ? CTL_DONE : CTL_FAILED;
+    exit_code = result == NULL                      ? mplane_refused(client)
+                : mplane_rows(a, result, rows) == 0 ? CTL_DONE
+                                                    : CTL_FAILED;
     mplane_client_free(&client);
     return exit_code;
 }

@@ -13,13 +13,10 @@
 #define WORDS 64
 
 static struct {
-    const char *run_dir, *output;
+    const char *output;
     struct ctl_texts sees, delivers;
 } given;
 
-static const struct ctl_option place_options[] = {
-    {"run-dir", "DIR", &given.run_dir, NULL, "where stored's socket is"},
-    {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option list_options[] = {LISTING_OPTION(given.output),
                                                  {NULL, NULL, NULL, NULL, NULL}};
 
@@ -399,7 +396,7 @@ static const struct role_verb {
 
 static int run_verb(const struct role_verb *v, int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {place_options, v->options, NULL};
+    const struct ctl_option *const groups[CTL_GROUPS] = {access_link_options, v->options, NULL};
     struct role_words words = {.count = 0};
     struct access_link l;
     int exit_code;
@@ -410,7 +407,7 @@ static int run_verb(const struct role_verb *v, int argc, char **argv)
     if (v->edit == add && words.count == 1 && given.sees.count + given.delivers.count == 0) {
         return ctl_usage("role add: expected an identity, --sees or --delivers");
     }
-    exit_code = access_link_open(&l, given.run_dir);
+    exit_code = access_link_open(&l);
     if (exit_code == CTL_DONE) {
         exit_code = v->edit == NULL ? list(&l) : change(&l, &words, v->edit);
         access_link_close(&l);

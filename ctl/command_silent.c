@@ -24,6 +24,7 @@ static int silent(struct arena *a)
                                         {"list.limit", given.limit},
                                         {"list.after", given.after}};
     int form = criteria_form();
+    criteria_say_none("Nothing that fits is silent.");
     if (form == -1 || criteria_limit(given.limit) == -1) {
         return CTL_USAGE;
     }

@@ -41,9 +41,8 @@ static int64_t columns_beside(size_t places)
         return WIDTH_PRESET;
     }
     size_t left = terminal > places ? terminal - places : 0;
-    return left < WIDTH_LEAST           ? WIDTH_LEAST
-           : left > LIMIT_RANGE_COLUMNS ? LIMIT_RANGE_COLUMNS
-                                        : (int64_t)left;
+    left = left < WIDTH_LEAST ? terminal : left; /* lanes are drawn under their names then */
+    return left > LIMIT_RANGE_COLUMNS ? LIMIT_RANGE_COLUMNS : (int64_t)left;
 }
 
 /* The names of lanes: which columns of the rows they are. How many. */
@@ -113,6 +112,55 @@ static int lay_out(struct arena *a, const struct mplane_rows *r, int64_t columns
     return 0;
 }
 
+/* The cells of a lane's name, or the headings of all, in a line; NULL: no memory. */
+static const char *joined(struct arena *a, const struct slice *cells, uint32_t count)
+{
+    const char *text = "";
+    for (uint32_t c = 0; c < count && text != NULL; c++) {
+        if (cells[c].len > 0) {
+            text = arena_printf(a, "%s%s%.*s", text, text[0] == '\0' ? "" : "  ", (int)cells[c].len,
+                                cells[c].at);
+        }
+    }
+    return text;
+}
+
+/* Each lane under its name. */
+static int print_narrow(struct arena *a, const struct lanes *l, uint32_t rows, size_t width)
+{
+    struct slice headings[LABELS + 1];
+    for (uint32_t c = 0; c < l->columns; c++) {
+        headings[c] = slice_of(l->headings[c]);
+    }
+    const char *name = joined(a, headings, l->columns);
+    table_wrap(stdout, slice_of(name), 0, width);
+    for (uint32_t i = 0; i < rows && name != NULL; i++) {
+        const struct slice *lane = l->cells + (size_t)i * l->columns;
+        name = joined(a, lane, l->columns - 1);
+        table_wrap(stdout, slice_of(name), 0, width);
+        drawing_paint(stdout, lane[l->columns - 1]);
+        putchar('\n');
+    }
+    return name == NULL ? ctl_failed("out of memory") : CTL_DONE;
+}
+
+static int print_lanes(struct arena *a, const struct mplane_rows *r, const struct lanes *l)
+{
+    size_t width = criteria_terminal_width();
+    char since[WHEN_TEXT], until[WHEN_TEXT];
+    when_time_text(r->when.start_us, since);
+    when_time_text(r->when.end_us, until);
+    const char *head =
+        arena_printf(a, "%s ... %s: grades 1 critical to 5 normal, . nothing", since, until);
+    table_wrap(stdout, slice_of(head), 0, width);
+    if (table_width(l->headings, l->columns, l->cells, r->rows) > width) {
+        return print_narrow(a, l, r->rows, width);
+    }
+    table_print_painted(stdout, l->headings, l->columns, l->cells, r->rows, l->columns - 1,
+                        drawing_paint);
+    return CTL_DONE;
+}
+
 static int ask_timeline(struct arena *a, int64_t columns, struct mplane_rows *rows)
 {
     const struct mplane_value more[] = {
@@ -144,14 +192,9 @@ static int draw_timeline(struct arena *a, int64_t columns)
         columns = best;
         fits = true;
     }
-    char since[WHEN_TEXT], until[WHEN_TEXT];
-    when_time_text(rows.when.start_us, since);
-    when_time_text(rows.when.end_us, until);
-    printf("%s ... %s: grades 1 critical to 5 normal, . nothing\n", since, until);
-    table_print_painted(stdout, lanes.headings, lanes.columns, lanes.cells, rows.rows,
-                        lanes.columns - 1, drawing_paint);
+    int exit_code = print_lanes(a, &rows, &lanes);
     criteria_print_next(&rows, given.limit);
-    return CTL_DONE;
+    return exit_code;
 }
 
 static int width_given(int64_t preset, int64_t *width)

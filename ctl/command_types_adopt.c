@@ -101,13 +101,7 @@ static int ask(const struct store_link *link, struct arena *a, zmq_msg_t *bytes)
     struct pack p;
     pack_init(&p);
     adopt_encode(&p, &request);
-    if (store_link_send(link->socket, &p) == -1) {
-        return ctl_failed("stored cannot be asked");
-    }
-    int rc;
-    do {
-        rc = store_link_receive(link, PATIENCE_MS, bytes, &frame);
-    } while (rc == 1);
+    int rc = store_link_ask(link, &p, PATIENCE_MS, bytes, &frame);
     if (rc == 0 && adopted_decode_all(frame, a, &m) == 0 && m.gaps_us_count == m.types_count &&
         m.become_us_count == m.types_count && m.series_count == m.types_count) {
         return print(a, &m);

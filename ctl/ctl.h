@@ -63,6 +63,9 @@ const void *ctl_verb(const struct ctl_command *self, const void *verbs, size_t c
 /* Decimal digits within min..max; -1 when it is none. */
 int ctl_number(const char *text, int64_t min, int64_t max, int64_t *value);
 
+/* What --timeout says, 1 ... 3600 seconds; -1 after a complaint. */
+int ctl_timeout(const char *text, int64_t *seconds);
+
 /*
  * A time (UTC unless it has an offset), the beginning of a day by its name: "today", "yesterday",
  * "tomorrow", or how long ago: "1d12h", "90m"; microseconds since 1970. -1 when it is none.
@@ -96,6 +99,7 @@ int ctl_buckets(const struct ctl_command *self, int argc, char **argv);
 int ctl_series(const struct ctl_command *self, int argc, char **argv);
 int ctl_facets(const struct ctl_command *self, int argc, char **argv);
 int ctl_now(const struct ctl_command *self, int argc, char **argv);
+int ctl_alert(const struct ctl_command *self, int argc, char **argv);
 int ctl_alerts(const struct ctl_command *self, int argc, char **argv);
 int ctl_silent(const struct ctl_command *self, int argc, char **argv);
 int ctl_changes(const struct ctl_command *self, int argc, char **argv);
@@ -111,7 +115,8 @@ int ctl_access(const struct ctl_command *self, int argc, char **argv);
 int ctl_maintenance(const struct ctl_command *self, int argc, char **argv);
 int ctl_expect(const struct ctl_command *self, int argc, char **argv);
 int ctl_role(const struct ctl_command *self, int argc, char **argv);
-int ctl_token(const struct ctl_command *self, int argc, char **argv); /* token, key */
+int ctl_people(const struct ctl_command *self, int argc, char **argv); /* user */
+int ctl_token(const struct ctl_command *self, int argc, char **argv);  /* token, key */
 int ctl_format(const struct ctl_command *self, int argc, char **argv);
 int ctl_format_try(const struct ctl_command *self, int argc, char **argv);       /* a verb of it */
 int ctl_grading_defaults(const struct ctl_command *self, int argc, char **argv); /* a verb */

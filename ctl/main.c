@@ -41,6 +41,7 @@ static const struct ctl_command commands[] = {
      "Lists alerts that fire, or all that were told: of what, since when, to whom, and what came "
      "back.",
      ctl_alerts},
+    {"alert", "VERB", "Has receivers told of an alert that is a test.", ctl_alert},
     {"timeline", "", "Draws periods of steady quality, a line for each series and grade name.",
      ctl_timeline},
     {"grid", "", "Draws how good it is from where to where, or by two other dimensions.", ctl_grid},
@@ -65,6 +66,8 @@ static const struct ctl_command commands[] = {
     {"token", "VERB", "Issues, lists and revokes bearer tokens.", ctl_token},
     {"key", "VERB", "Issues, lists and revokes keys for authenticated datagrams.", ctl_token},
     {"role", "VERB", "Says who has which role, and what roles may use.", ctl_role},
+    {"user", "VERB", "Says who can log in with a password, and gives links that log in once.",
+     ctl_people},
     {"expect", "VERB", "Says which series are expected how often.", ctl_expect},
     {"maintenance", "VERB", "Makes known when somebody works on what is measured.",
      ctl_maintenance},

@@ -16,6 +16,7 @@
 
 #include "common/clock.h"
 #include "common/mplane/envelope.h"
+#include "common/mplane/exception_text.h"
 
 #define ANSWER_BYTES   ((size_t)64 << 20)
 #define CONNECT_MS     5000L
@@ -47,6 +48,8 @@ struct mplane_client {
     char *bytes;                     /* of the answer being received */
     size_t length, room;
     char curl_error[CURL_ERROR_SIZE];
+    const char *label;   /* of what was asked last */
+    struct slice blamed; /* what the exception says of a specification that is at fault; or none */
 };
 
 /* ---- the connection ---- */
@@ -84,8 +87,8 @@ static int check_connection(struct mplane_client *c)
                          : m->key == NULL         ? "key"
                                                   : "ca");
     }
-    if (ctl_number(m->timeout, 1, 3600, &seconds) == -1) {
-        return ctl_usage("--timeout: expected 1 ... 3600 seconds, found \"%s\"", m->timeout);
+    if (ctl_timeout(m->timeout, &seconds) == -1) {
+        return CTL_USAGE;
     }
     c->timeout_ms = seconds * 1000;
     size_t n = strlen(m->url);
@@ -207,11 +210,29 @@ static bool is_kind(const struct mplane_members *m, enum mplane_kind kind)
     return m->at[mplane_kind_key(kind)] != NULL;
 }
 
-static void complain_status(const struct mplane_client *c, long status,
-                            const struct mplane_members *m)
+static struct slice behind(struct slice text, const char *prefix)
+{
+    size_t n = slice_starts(text, prefix) ? strlen(prefix) : 0;
+    return (struct slice){text.at + n, text.len - n};
+}
+
+/* An exception has nothing but its text, which says where a specification is at fault; whoever
+ * answers it says so in general, too. */
+static void note_blame(struct mplane_client *c, struct slice text)
+{
+    struct slice rest = behind(text, MPLANE_AT_FAULT);
+    bool at_fault = rest.len < text.len;
+    rest = behind(behind(rest, at_fault ? "" : c->label), ": ");
+    at_fault = at_fault || slice_starts(rest, "parameters.") || slice_starts(rest, "when:");
+    c->blamed = at_fault ? behind(rest, "parameters.") : (struct slice){NULL, 0};
+}
+
+static void complain_status(struct mplane_client *c, long status, const struct mplane_members *m)
 {
     if (is_kind(m, MPLANE_EXCEPTION)) {
-        ctl_failed("%.*s", SLICE_SHOWN(mplane_members_text(m, MPLANE_KEY_MESSAGE), INT_MAX));
+        struct slice text = mplane_members_text(m, MPLANE_KEY_MESSAGE);
+        note_blame(c, text.at == NULL ? slice_of("") : text);
+        ctl_failed("%.*s", SLICE_SHOWN(text, INT_MAX));
     } else {
         ctl_failed("%s: expected an mPlane message, found HTTP status %ld", c->url, status);
     }
@@ -455,6 +476,8 @@ const struct mplane_message *mplane_ask(struct mplane_client *client, const char
                                         const struct when *when, const struct mplane_value *values,
                                         size_t count)
 {
+    client->label = label;
+    client->blamed = (struct slice){NULL, 0};
     const struct mplane_message *capability = find_capability(client, label);
     struct mplane_members answer;
     if (capability == NULL) {
@@ -477,6 +500,18 @@ const struct mplane_message *mplane_ask(struct mplane_client *client, const char
         return NULL;
     }
     return read_message(client, answer.message);
+}
+
+int mplane_refused(const struct mplane_client *client)
+{
+    return client->blamed.at != NULL ? CTL_USAGE : CTL_FAILED;
+}
+
+bool mplane_blames(const struct mplane_client *client, const char *parameter)
+{
+    size_t n = strlen(parameter);
+    return slice_starts(client->blamed, parameter) && client->blamed.len > n &&
+           client->blamed.at[n] == ':';
 }
 
 /* ---- results ---- */
@@ -528,9 +563,9 @@ static const char *const number_columns[] = {
     "why.series",           "grade.last",          "grade.worst",
     "grade.share",          "records.rated",       "values.count",
     "series.number",        "series.count",        "series.bad",
-    "silence.number",
+    "silence.number",       "now.wants",
 };
-static const char *const boolean_columns[] = {"event.retracted", "silence.retired"};
+static const char *const boolean_columns[] = {"event.retracted", "silence.retired", "now.holds"};
 
 static bool is_among(const char *name, const char *const *names, size_t count)
 {

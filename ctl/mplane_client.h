@@ -42,6 +42,13 @@ const struct mplane_message *mplane_ask(struct mplane_client *client, const char
                                         const struct when *when, const struct mplane_value *values,
                                         size_t count);
 
+/* The exit code of a question that had no result: CTL_USAGE where it was refused for what it says.
+ */
+int mplane_refused(const struct mplane_client *client);
+
+/* Whether it was refused for what it says of this parameter. */
+bool mplane_blames(const struct mplane_client *client, const char *parameter);
+
 /* The signal by which somebody wanted no answer any more to what was asked last; 0: none. */
 int mplane_broken_off(void);
 

@@ -13,13 +13,10 @@ _Static_assert(MAINTAIN_LIST == (int)OPERATOR_LIST && MAINTAIN_ADD == (int)OPERA
                "the messages have the verbs under the same numbers");
 
 static struct {
-    const char *run_dir, *output, *before, *author;
+    const char *output, *before, *author;
     const char *dimensions[DIMENSION_COUNT];
 } given;
 
-static const struct ctl_option place_options[] = {
-    {"run-dir", "DIR", &given.run_dir, NULL, "where stored's socket is"},
-    {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option list_options[] = {
     LISTING_OPTION(given.output),
     {"before", "NUMBER", &given.before, NULL, "entries before this one"},
@@ -40,9 +37,9 @@ static int read_options(const struct operator_list *list, const struct ctl_comma
                         int *exit_code)
 {
     const struct ctl_option *const groups[OPERATOR_VERBS][CTL_GROUPS] = {
-        [OPERATOR_LIST] = {place_options, list_options, NULL},
-        [OPERATOR_ADD] = {place_options, pattern_options, list->entry, author_options, NULL},
-        [OPERATOR_TAKE] = {place_options, author_options, NULL}};
+        [OPERATOR_LIST] = {access_link_options, list_options, NULL},
+        [OPERATOR_ADD] = {access_link_options, pattern_options, list->entry, author_options, NULL},
+        [OPERATOR_TAKE] = {access_link_options, author_options, NULL}};
     int words = kind == OPERATOR_TAKE ? 1 : 0, count;
     return ctl_options(verb, groups[kind], argc, argv, word, words, words, &count, exit_code);
 }
@@ -90,14 +87,18 @@ static int ask(const struct operator_list *list, struct access_link *l, struct o
     pack_init(&p);
     list->encode(&p, r);
     if (access_link_ask(l, &p, &bytes) == -1) {
-        return CTL_FAILED;
+        return r->verb == OPERATOR_LIST
+                   ? CTL_FAILED
+                   : ctl_failed("what was asked for may be done all the same: `ezrepo %s` tells",
+                                list->verbs[OPERATOR_LIST].name);
     }
     if (list->decode(bytes, l->arena, &answer) == -1) {
         (void)store_link_strange(&l->link);
         return CTL_FAILED;
     }
-    return answer.status == ANSWER_OK
-               ? print(list, l, r->verb, &answer)
+    return answer.status == ANSWER_OK ? print(list, l, r->verb, &answer)
+           : answer.status == ANSWER_INVALID
+               ? ctl_usage("%.*s", (int)answer.message.len, answer.message.at)
                : ctl_failed("%.*s", (int)answer.message.len, answer.message.at);
 }
 
@@ -118,7 +119,7 @@ int operator_list_command(const struct operator_list *list, const struct ctl_com
     if (read_request(list, verb, word, &r) == -1) {
         return CTL_USAGE;
     }
-    exit_code = access_link_open(&l, given.run_dir);
+    exit_code = access_link_open(&l);
     if (exit_code == CTL_DONE) {
         exit_code = ask(list, &l, &r);
         access_link_close(&l);

@@ -208,6 +208,15 @@ static int named_day(const char *text, int64_t now_us, int64_t *us)
     return -1;
 }
 
+int ctl_timeout(const char *text, int64_t *seconds)
+{
+    if (ctl_number(text, 1, 3600, seconds) == -1) {
+        ctl_usage("--timeout: expected 1 ... 3600 seconds, found \"%s\"", text);
+        return -1;
+    }
+    return 0;
+}
+
 int ctl_time(const char *text, int64_t *us)
 {
     int64_t now_us = clock_utc_us();

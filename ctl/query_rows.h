@@ -59,6 +59,9 @@ size_t criteria_terminal_width(void);
 /* Whether a column of an answer has nothing but nulls and empty texts. */
 bool criteria_is_empty(const struct mplane_rows *rows, uint32_t column);
 
+/* What is said instead of a table without a row; "Nothing fits." unless this says else. */
+void criteria_say_none(const char *words);
+
 /* The exit code. */
 int criteria_print(struct arena *a, const struct mplane_rows *rows, int form);
 

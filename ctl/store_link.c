@@ -22,6 +22,20 @@ int store_link_send(void *socket, struct pack *p)
     return rc;
 }
 
+int store_link_ask(const struct store_link *link, struct pack *p, int patience_ms, zmq_msg_t *bytes,
+                   struct slice *frame)
+{
+    int rc;
+    if (store_link_send(link->socket, p) == -1) {
+        ctl_failed("%s cannot be asked", link->peer);
+        return -1;
+    }
+    do {
+        rc = store_link_receive(link, patience_ms, bytes, frame);
+    } while (rc == 1);
+    return rc;
+}
+
 int store_link_strange(const struct store_link *link)
 {
     ctl_failed("%s answered something else than expected; is it of another version?", link->peer);
@@ -37,7 +51,8 @@ int store_link_receive(const struct store_link *link, int patience_ms, zmq_msg_t
         return 1;
     }
     if (ready <= 0) {
-        ctl_failed("%s does not answer; `ezrepo status` tells more", link->peer);
+        ctl_failed("%s did not answer within %d s; `ezrepo status` tells more", link->peer,
+                   patience_ms / 1000);
         return -1;
     }
     if (zmq_msg_recv(bytes, link->socket, ZMQ_DONTWAIT) == -1 || zmq_msg_more(bytes) != 0) {

@@ -29,6 +29,11 @@ int store_link_send(void *socket, struct pack *p);
 int store_link_receive(const struct store_link *link, int patience_ms, zmq_msg_t *bytes,
                        struct slice *frame);
 
+/* Sends a question and releases it, and waits so long for the answer, whatever signals come: 0, or
+ * -1 after a complaint. */
+int store_link_ask(const struct store_link *link, struct pack *p, int patience_ms, zmq_msg_t *bytes,
+                   struct slice *frame);
+
 /* What is no answer of a process of this version: a complaint, -1. */
 int store_link_strange(const struct store_link *link);
 

@@ -45,6 +45,42 @@ void table_safe(FILE *f, struct slice text)
     write_safe(f, text);
 }
 
+/* How much of it fits into so many places, at least a character. */
+static size_t fitting(struct slice text, size_t places)
+{
+    size_t taken = 0, length;
+    for (struct slice left = text; left.len > 0; left.at += length, left.len -= length) {
+        taken += harmless(left, &length) ? 1 : 4 * length;
+        if (taken > places && left.len < text.len) {
+            return text.len - left.len;
+        }
+    }
+    return text.len;
+}
+
+void table_wrap(FILE *f, struct slice text, size_t indent, size_t width)
+{
+    size_t places = width > indent ? width - indent : 1;
+    for (bool first = true; first || text.len > 0; first = false) {
+        size_t line = fitting(text, places), end = line;
+        while (line < text.len && end > 0 && text.at[end] != ' ') {
+            end--;
+        }
+        line = end > 0 ? end : line;
+        for (end = line; end > 0 && text.at[end - 1] == ' ';) {
+            end--;
+        }
+        fprintf(f, "%*s", first ? 0 : (int)indent, "");
+        write_safe(f, (struct slice){text.at, end});
+        fputc('\n', f);
+        while (line < text.len && text.at[line] == ' ') {
+            line++;
+        }
+        text.at += line;
+        text.len -= line;
+    }
+}
+
 static struct slice shown(struct slice cell)
 {
     return cell.at == NULL ? slice_of("-") : cell;

@@ -29,6 +29,13 @@ void table_print_painted(FILE *f, const char *const *headings, uint32_t columns,
                          const struct slice *cells, uint32_t rows, uint32_t painted,
                          void (*paint)(FILE *f, struct slice cell));
 
+/*
+ * Writes the text in lines of at most `width` places, broken at blanks where there are some. What
+ * stands before it has taken `indent` places of the first line; the others begin with as many
+ * blanks.
+ */
+void table_wrap(FILE *f, struct slice text, size_t indent, size_t width);
+
 /* How many places the longest line of that table has. */
 size_t table_width(const char *const *headings, uint32_t columns, const struct slice *cells,
                    uint32_t rows);

@@ -91,7 +91,8 @@ struct slice trial_grades_text(struct trial_grades *g, struct arena *a,
     const struct schema_message schema = {.results = (struct slice *)(uintptr_t)record->names,
                                           .results_count = record->metric_count};
     struct record_message message = {.values = (struct slice *)(uintptr_t)record->values,
-                                     .values_count = record->metric_count};
+                                     .values_count = record->metric_count,
+                                     .t_start_us = record->start_us};
     const char *text = NULL;
 #define TAKE_DIMENSION(x, name, Name, addresses, help)                                             \
     message.name = record->dimensions[DIMENSION_##name];

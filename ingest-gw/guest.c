@@ -2,32 +2,20 @@
 /* Certificates and tokens into who asks. Answers nothing. */
 #include "ingest-gw/guest.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-#include "common/daemon.h"
-#include "common/log.h"
-#include "common/quote.h"
+#include "common/door/token_guest.h"
+#include "common/http/reply.h"
 
 /* The token in the header; .at NULL: there is none of this scheme. */
 static struct slice token_of(struct evhttp_request *request, enum guest_scheme scheme)
 {
     static const char *const names[] = {[GUEST_BEARER] = "Bearer", [GUEST_APIKEY] = "ApiKey"};
-    const struct slice none = {NULL, 0};
-    size_t n = strlen(names[scheme]);
-    const char *text =
-        evhttp_find_header(evhttp_request_get_input_headers(request), "Authorization");
-    if (text == NULL || strncasecmp(text, names[scheme], n) != 0 || text[n] != ' ') {
-        return none;
-    }
-    text += n + strspn(text + n, " ");
-    const char *colon = scheme == GUEST_APIKEY ? strrchr(text, ':') : NULL;
-    struct slice token = slice_of(colon == NULL ? text : colon + 1);
-    while (token.len > 0 && token.at[token.len - 1] == ' ') {
-        token.len--;
-    }
-    return token;
+    struct slice token = request_credentials(request, names[scheme]);
+    const char *colon =
+        scheme == GUEST_APIKEY && token.len > 0 ? memrchr(token.at, ':', token.len) : NULL;
+    return colon == NULL ? token
+                         : (struct slice){colon + 1, token.len - (size_t)(colon + 1 - token.at)};
 }
 
 /* Of so many labels, -1 of too many: what his roles bind his deliveries to. */
@@ -53,34 +41,14 @@ static void know_certificate(struct ingest *g, struct connection *c, struct gues
                found);
 }
 
-/* For whoever looks after tokens: the name is known only when there is such a one. */
-static void tell_refused(const struct connection *c, const struct access_grant *grant)
-{
-    static struct log_limit said;
-    if (log_allowed(&said, 10)) {
-        log_info("token.refused", "peer=%s reason=%s token=%s", connection_peer(c), grant->reason,
-                 QUOTED(grant->name.at == NULL ? slice_of("") : grant->name));
-    }
-}
-
 static bool know_token(struct ingest *g, struct slice token, struct connection *c,
                        struct guest_found *found)
 {
     struct access_grant grant;
-    char identity[LIMIT_SENDER_BYTES + 1];
-    const struct address *from = connection_address(c);
     found->tried = token.at != NULL;
-    if (token.at == NULL || from == NULL) {
+    if (!token_guest_find(g->access, token, c, &grant, found->token, sizeof found->token,
+                          &found->wait_us)) {
         return false;
-    }
-    if (!access_token(g->access, token, from, daemon_now_us(), &grant)) {
-        tell_refused(c, &grant);
-        return false;
-    }
-    snprintf(found->token, sizeof found->token, "%.*s", (int)grant.name.len, grant.name.at);
-    snprintf(identity, sizeof identity, "%.*s", (int)grant.identity.len, grant.identity.at);
-    if (connection_set_known(c, found->token, identity, (int64_t)grant.per_second) == -1) {
-        found->wait_us = 1000000; /* it has too many connections */
     }
     found->guest = (struct door_guest){
         .identity = connection_identity(c), .token = found->token, .allowed = grant.labels};

@@ -34,6 +34,8 @@
     COUNTER(POSTS_ABANDONED, "posts.abandoned", "",                                                \
             "posted bodies whose sender left before the answer")                                   \
     GAUGE(POSTS_UNDER_WAY, "posts.under_way", "", "posted bodies that wait for ingestd, now")      \
+    GAUGE(POSTS_READY, "ingestd.ready", "",                                                        \
+          "1 while ingestd takes posts: before that they are answered 503")                        \
     COUNTER(ANSWERS_LATE, "answers.late", "", "answers that nobody waits for any more")            \
     COUNTER(ANSWERS_MALFORMED, "answers.malformed", "",                                            \
             "answers of the other processes that could not be read")                               \

@@ -74,8 +74,9 @@ static int prepare(void)
 static int start_parts(struct ingest *g)
 {
     const struct posts_counters counters = {
-        &g->counters[COUNT_POSTS_UNDER_WAY], &g->counters[COUNT_POSTS_ABANDONED],
-        &g->counters[COUNT_ANSWERS_LATE], &g->counters[COUNT_ANSWERS_MALFORMED]};
+        &g->counters[COUNT_POSTS_UNDER_WAY], &g->counters[COUNT_POSTS_READY],
+        &g->counters[COUNT_POSTS_ABANDONED], &g->counters[COUNT_ANSWERS_LATE],
+        &g->counters[COUNT_ANSWERS_MALFORMED]};
     g->watch = access_watch_new(g->base, "ingest-gw.access", take_access, g);
     g->audit = audit_log_new(&g->settings.audit_per_second, &g->counters[COUNT_AUDIT_LEFT_OUT]);
     g->posts = posts_new(g->base, "ingest-gw", &g->settings.posts, &counters);
@@ -167,9 +168,6 @@ static void tick(void)
         remote_tick(g->remote);
     }
     posts_tick(g->posts, g->remote == NULL ? INT64_MAX : remote_until_us(g->remote));
-    bool ready = posts_ready(g->posts);
-    daemon_trouble("ingestd", !ready && daemon_is_settled(), "%s",
-                   ready ? "takes posts" : "takes no posts: they are answered 503");
 }
 
 static void stop(void)

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What ingestd tells of itself: counters that others have, notes. */
 #include <inttypes.h>
+#include <sys/statvfs.h>
 
 #include "common/daemon.h"
+#include "common/foreseen.h"
 #include "ingestd/ingestd.h"
 #include "ingestd/service_parts.h"
 
@@ -52,6 +54,18 @@ static bool is_filling(const struct outbox_state *held)
     return held->spool_bytes > (uint64_t)settings.spool_bytes / 4 * 3;
 }
 
+/* Of what it may have, or of its disk where that has less. */
+static void tell_room(const struct outbox_state *held)
+{
+    uint64_t all = (uint64_t)settings.spool_bytes;
+    uint64_t left = held->spool_bytes < all ? all - held->spool_bytes : 0;
+    struct statvfs disk;
+    if (statvfs(settings.spool_dir, &disk) == 0) {
+        uint64_t free_bytes = (uint64_t)disk.f_bavail * disk.f_frsize;
+        foreseen_tell_room("spool", daemon_clock_us(), all, left < free_bytes ? left : free_bytes);
+    }
+}
+
 static void tell_spool(const struct service *s, const struct outbox_state *held,
                        const struct spool_state *spool)
 {
@@ -74,6 +88,7 @@ static void tell_spool(const struct service *s, const struct outbox_state *held,
         daemon_note("spool", "%s%s", s->found.text[0] != '\0' ? "works; at the start: " : "works",
                     s->found.text);
     }
+    tell_room(held);
     counters[COUNT_SPOOL_BYTES] = held->spool_bytes;
     counters[COUNT_SPOOL_UNSPOOLED] = held->unspooled;
     counters[COUNT_SPOOL_UNREADABLE] = held->unreadable;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/asking/sight.h"
 #include "common/capability_rows.h"
 #include "schemas/messages.h"
 
@@ -246,18 +247,7 @@ int capabilities_collect(struct capabilities *c, const struct record_types *type
 const char *capability_denied(const struct capability *c, const struct access *a,
                               struct slice identity)
 {
-    struct slice patterns[LIMIT_SEES * DIMENSION_COUNT];
-    if (!access_allows(a, identity, c->label)) {
-        return "";
-    }
-    if (!access_is_bound(a) || c->kind == CAPABILITY_COLLECT) {
-        return NULL;
-    }
-    int sees = access_sees(a, identity, c->label, patterns);
-    return sees == -1 ? ": your roles are bound to more criteria than can be asked for"
-           : sees > 0 && !QUERY_HAS_CRITERIA(capability_rows[c->kind].query)
-               ? ": it is about all series, and your roles are bound to some"
-               : NULL;
+    return sight_denied(a, identity, c->kind, c->label);
 }
 
 size_t capabilities_count(const struct capabilities *c)
@@ -306,12 +296,12 @@ static void differ(struct name_difference *d, const char *what, struct slice nam
     }
 }
 
-/* What 0 or nothing says as well: the newest, the usual number, the beginning; and a column that
- * came when there were programs that ask without it. */
+/* What 0 or nothing says as well: the newest, the usual number, the beginning, no comment; and a
+ * column that came when there were programs that ask without it. */
 static bool may_be_absent(struct slice name)
 {
     return slice_is(name, "grading.version") || slice_is(name, "list.limit") ||
-           slice_is(name, "list.after") || slice_is(name, COLUMN_MARK);
+           slice_is(name, "list.after") || capability_column_was_added(name);
 }
 
 /* With the result columns that it leaves out. -1: memory. */

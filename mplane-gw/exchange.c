@@ -8,7 +8,6 @@
 #include "mplane-gw/exchange.h"
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -379,15 +378,6 @@ static void on_gone(struct bufferevent *b, short what, void *context)
     evhttp_connection_free(c); /* and with it the request */
 }
 
-/* evhttp takes the callbacks back when the reply is sent. */
-static void watch_peer(struct exchange *x)
-{
-    struct bufferevent *b =
-        evhttp_connection_get_bufferevent(evhttp_request_get_connection(x->request));
-    bufferevent_setcb(b, NULL, NULL, on_gone, x);
-    bufferevent_enable(b, EV_READ);
-}
-
 static void start_timer(struct exchange *x)
 {
     struct timeval t = gateway_timeval(x->gateway->settings.answer_timeout_ms * 1000);
@@ -676,7 +666,7 @@ void exchange_start(struct gateway *g, struct evhttp_request *request, struct co
     if (wait_us > 0) {
         refuse_unread(x, wait_us);
     } else {
-        watch_peer(x);
+        connection_answers_later(x->connection, on_gone, x);
         enqueue(x);
     }
 }

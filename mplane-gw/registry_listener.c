@@ -6,16 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/file.h"
 #include "common/http/plain_listener.h"
 #include "common/http/reply.h"
 #include "common/log.h"
+#include "common/mplane/registry_files.h"
 #include "mplane-gw/gateway.h"
 
-#define FILE_BYTES (4 * 1024 * 1024)
-
 /* Both files, and ours as it is read and written to be published. */
-#define DOCUMENTS_BYTES (4 * (size_t)FILE_BYTES)
+#define DOCUMENTS_BYTES (4 * (size_t)REGISTRY_FILE_BYTES)
 
 /* What is served. */
 struct documents {
@@ -41,29 +39,6 @@ struct registry_listener *registry_listener_new(void)
 }
 
 /* ---- the documents ---- */
-
-/* Adds the file to the registry; its bytes in the arena, no value after it was told why. */
-static struct slice add_file(struct registry *r, struct arena *a, const char *schemas_dir,
-                             const char *name)
-{
-    char path[1024];
-    struct document d = {.name = path};
-    size_t size = 0;
-    snprintf(path, sizeof path, "%s/mplane/%s", schemas_dir, name);
-    char *bytes = file_read(path, FILE_BYTES, &size);
-    if (bytes == NULL) {
-        log_errno("registry.file", "file=%s bytes_max=%d", path, FILE_BYTES);
-        return (struct slice){NULL, 0};
-    }
-    struct document_place whole = document_part(&d, NULL, NULL);
-    struct slice document = document_copy(&whole, a, (struct slice){bytes, size});
-    free(bytes);
-    if (document.at != NULL && registry_add(r, &d, document) == -1) {
-        document.at = NULL;
-    }
-    (void)document_end(&d);
-    return document;
-}
 
 /* What the record types bring along, added, and as a list for who reads our registry; 0, or -1
  * after it was told why. */
@@ -91,9 +66,10 @@ static int load(struct registry *r, struct documents *out, const char *schemas_d
 {
     struct document d = {.name = "ezrepo.json"};
     struct registry_more more = {.arena = out->arena};
-    out->core = add_file(r, out->arena, schemas_dir, "core.json");
-    struct slice own =
-        out->core.at == NULL ? out->core : add_file(r, out->arena, schemas_dir, "ezrepo.json");
+    out->core = registry_add_file(r, out->arena, schemas_dir, "core.json");
+    struct slice own = out->core.at == NULL
+                           ? out->core
+                           : registry_add_file(r, out->arena, schemas_dir, "ezrepo.json");
     if (own.at == NULL || types == NULL || add_types(r, &more, types) == -1) {
         return -1;
     }

@@ -196,6 +196,7 @@ int builder_changes(struct builder *b, uint64_t rows);
  * ", states AS (...)", what states_at() gives of an array of series.
  */
 int builder_which(struct builder *b, uint64_t rows);
+int builder_exported(struct builder *b, uint64_t rows);
 int builder_facets(struct builder *b, uint64_t rows);
 int builder_about_now(struct builder *b);
 void builder_silent(struct builder *b);

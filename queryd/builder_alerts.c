@@ -6,9 +6,6 @@
 #include "queryd/builder.h"
 #include "queryd/why/now_lines.h"
 
-/* Columns that an explained row has behind those of the answer. */
-#define NO_RECORD ", NULL, NULL, NULL, NULL, NULL"
-
 /* Bad pairs that are not in maintenance, the longest bad first. */
 static void add_bad(struct builder *b, int limit)
 {
@@ -26,38 +23,23 @@ static void add_grades(struct builder *b, int limit)
 {
     add_bad(b, limit);
     builder_add(b, " SELECT 'series', " DIMENSION_SQL("s."));
-    builder_add(
-        b,
-        ", n.name, t.grade, t.series_id, " TIME_TEXT("t.since") ", " TIME_TEXT(
-            "e.last") ", 1,"
-                      " f.grading_version, " TIME_TEXT(
-                          "g.published_at") ", NULL, f.grade::text, f.grading_version::text,"
-                                            " " TIME_TEXT(
-                                                "g.published_at") ", "
-                                                                  "array_to_json(c.results)::text,"
-                                                                  " array_to_json(f.\"values\"[1:"
-                                                                  "cardinality(c.results)])"
-                                                                  "::text"
-                                                                  " FROM told t JOIN series s ON "
-                                                                  "s.id = t.series_id JOIN "
-                                                                  "asked n ON n.id = t.grade_id"
-                                                                  " LEFT JOIN (SELECT e.* FROM "
-                                                                  "listed, "
-                                                                  "ends_of(listed.ids) e) AS e"
-                                                                  " ON e.series_id = t.series_id"
-                                                                  " LEFT JOIN (SELECT f.* FROM "
-                                                                  "listed, "
-                                                                  "last_graded(listed.ids, "
-                                                                  "listed.names, listed.since) f)"
-                                                                  " AS f ON f.series_id = "
-                                                                  "t.series_id AND f.grade_id = "
-                                                                  "t.grade_id"
-                                                                  " LEFT JOIN schema c ON c.id = "
-                                                                  "f.schema_id"
-                                                                  " LEFT JOIN grading g ON "
-                                                                  "g.version = f.grading_version"
-                                                                  " ORDER BY t.since, t.series_id, "
-                                                                  "t.grade_id");
+    builder_add(b, ", n.name, t.grade, t.series_id, " TIME_TEXT("t.since"));
+    builder_add(b, ", " TIME_TEXT("e.last") ", 1, f.grading_version");
+    builder_add(b, ", " TIME_TEXT("g.published_at") ", NULL");
+    builder_add(b, ", f.grade::text, f.grading_version::text, " TIME_TEXT("g.published_at"));
+    builder_add(b, ", array_to_json(c.results)::text,"
+                   " array_to_json(f.\"values\"[1:cardinality(c.results)])::text");
+    builder_add(b, ", " TIME_TEXT("f.t_start"));
+    builder_add(b, " FROM told t JOIN series s ON s.id = t.series_id"
+                   " JOIN asked n ON n.id = t.grade_id"
+                   " LEFT JOIN (SELECT e.* FROM listed, ends_of(listed.ids) e) AS e"
+                   " ON e.series_id = t.series_id"
+                   " LEFT JOIN (SELECT f.* FROM listed,"
+                   " last_graded(listed.ids, listed.names, listed.since) f) AS f"
+                   " ON f.series_id = t.series_id AND f.grade_id = t.grade_id"
+                   " LEFT JOIN schema c ON c.id = f.schema_id"
+                   " LEFT JOIN grading g ON g.version = f.grading_version"
+                   " ORDER BY t.since, t.series_id, t.grade_id");
 }
 
 /* Of a probe: one of its series fits, and is not in maintenance. */
@@ -69,7 +51,7 @@ static void add_silences(struct builder *b, int limit)
            " " TIME_TEXT("l.silent_from") ", " TIME_TEXT(
                "l.last_end") ","
                              " CASE WHEN l.series_id IS NULL THEN (SELECT count(*) FROM series p"
-                             " WHERE p.probe = l.probe) ELSE 1 END, NULL, NULL, NULL" NO_RECORD
+                             " WHERE p.probe = l.probe) ELSE 1 END, NULL, NULL, NULL" NOW_NO_FACTS
                              " FROM silence l LEFT JOIN series s ON s.id = l.series_id"
                              " WHERE l.silent_until IS NULL AND l.retracted IS NULL AND l.retired "
                              "IS NULL AND"
@@ -87,7 +69,7 @@ int builder_telling(struct builder *b, uint64_t rows)
         return -1;
     }
     int limit = builder_number(b, rows);
-    b->c->explainer = &now_explainer;
+    b->c->explainer = &telling_explainer;
     if (b->q->silences == 1) {
         add_silences(b, limit);
     } else {

@@ -101,9 +101,9 @@ void builder_maintenance(struct builder *b, uint64_t rows)
     }
     builder_add(b, " LIMIT $%d::bigint) SELECT k.number, ", builder_number(b, rows));
     add_patterns(b);
-    builder_add(b, "CASE WHEN k.t_until <= k.t_from OR k.t_until <= now() THEN 'over'"
-                   " WHEN k.t_from <= now() THEN 'in force' ELSE 'to come' END, " BEGINS ", " ENDS
-                   ", " ENDED ", k.reason");
+    builder_add(b, "CASE WHEN k.t_until <= k.t_from THEN 'never began'"
+                   " WHEN k.t_until <= now() THEN 'over' WHEN k.t_from <= now() THEN 'in force' "
+                   "ELSE 'to come' END, " BEGINS ", " ENDS ", " ENDED ", k.reason");
     builder_add(b, ", %s, " MADE ", %s FROM page k ORDER BY k.number DESC",
                 b->bound ? "NULL, NULL" : "k.author, k.ended_by", cursor_sql(QUERY_MAINTENANCE));
 }

@@ -254,7 +254,8 @@ static void add_facts(struct builder *b)
     builder_add(b,
                 ", facts AS MATERIALIZED (SELECT f.series_id, f.grade_id, f.grade,"
                 " f.grading_version, g.published_at, array_to_json(c.results)::text AS names,"
-                " array_to_json(f.\"values\"[1:cardinality(c.results)])::text AS \"values\""
+                " array_to_json(f.\"values\"[1:cardinality(c.results)])::text AS \"values\","
+                " f.t_start"
                 " FROM (SELECT array_agg(series_id) AS ids, array_agg(grade_id) AS names,"
                 " array_agg(since) AS since FROM listed WHERE kind = 'series'%s) AS l"
                 " CROSS JOIN LATERAL last_graded(l.ids, l.names, l.since) f"
@@ -266,13 +267,12 @@ static void add_facts(struct builder *b)
 /* ---- the rows of the answer ---- */
 
 #define NO_DIMENSIONS ", NULL, NULL, NULL, NULL, NULL, NULL"
-#define NO_RECORD     ", NULL::text, NULL::text, NULL::text, NULL::text, NULL::text"
 
 /* The columns of `k`: what the rows are in order by, what the answer has, what goes with it. */
 #define ROW_COLUMNS                                                                                \
     "part, row, kind, " DIMENSION_COLUMNS ", grade_id, grade, since, silent, series, bad,"         \
-    " series_id, since_end, since_key, windows, line, record_grade, version, published, names, "   \
-    "\"values\""
+    " series_id, since_end, since_key, windows, line, every, record_grade, version, published,"    \
+    " names, \"values\", started"
 
 /* How many pairs are how: a row for each grade, for those that are over, those without one, and
  * those that are bad but in maintenance; and how many series are silent. */
@@ -291,21 +291,25 @@ static void add_total_rows(struct builder *b)
     builder_add(b, " , k (" ROW_COLUMNS ") AS (SELECT 1, row_number() OVER (ORDER BY grade_id,"
                    " place, grade), kind" NO_DIMENSIONS ", grade_id, grade, NULL::timestamptz,"
                    " NULL::timestamptz, series, NULL::bigint, 0, NULL::timestamptz, NULL::bigint,"
-                   " NULL::text, NULL::text" NO_RECORD " FROM totals WHERE series > 0");
+                   " NULL::text, NULL::text, NULL::numeric" NOW_NO_FACTS
+                   " FROM totals WHERE series > 0");
 }
+
+/* Of a series that is silent, by itself or with its probe. */
+#define EVERY "coalesce(i.every, i.every_of_probe)"
 
 static void add_bad_rows(struct builder *b)
 {
     builder_add(b, " UNION ALL SELECT 2, row_number() OVER (ORDER BY " LISTED_ORDER
                    "), l.kind, " DIMENSION_SQL("l."));
     builder_add(
-        b,
-        ", l.grade_id, l.grade, l.since, i.since, l.series, l.bad, l.series_id,"
-        " l.since_end, l.since_key, l.windows, l.line, f.grade::text, f.grading_version::text,"
-        " " TIME_TEXT(
-            "f.published_at") ", f.names, f.\"values\" FROM listed l"
-                              " LEFT JOIN silent i ON i.series_id = l.series_id LEFT JOIN facts f"
-                              " ON f.series_id = l.series_id AND f.grade_id = l.grade_id");
+        b, ", l.grade_id, l.grade, l.since, i.since, l.series, l.bad, l.series_id,"
+           " l.since_end, l.since_key, l.windows, l.line, " EVERY ", f.grade::text,"
+           " f.grading_version::text,"
+           " " TIME_TEXT("f.published_at") ", f.names, f.\"values\", " TIME_TEXT(
+               "f.t_start") " FROM listed l"
+                            " LEFT JOIN silent i ON i.series_id = l.series_id LEFT JOIN facts f"
+                            " ON f.series_id = l.series_id AND f.grade_id = l.grade_id");
 }
 
 /* Of a probe in which windows its silent series are. */
@@ -323,13 +327,14 @@ static void add_silent_rows(struct builder *b, int limit)
                 "), r.* FROM (SELECT 'silence', NULL, NULL, f.probe AS probe, NULL,"
                 " NULL, NULL, NULL::smallint, NULL::smallint, NULL::timestamptz,"
                 " min(i.of_probe) AS since, count(*), NULL::bigint, 0 AS series_id,"
-                " NULL::timestamptz, NULL::bigint, " PROBE_MARK " AS windows, NULL::text" NO_RECORD
+                " NULL::timestamptz, NULL::bigint, " PROBE_MARK " AS windows, NULL::text,"
+                " min(i.every_of_probe)" NOW_NO_FACTS
                 " FROM silent i JOIN fitting f ON f.id = i.series_id WHERE i.of_probe IS NOT NULL"
                 " GROUP BY f.probe");
     builder_add(b, " UNION ALL SELECT 'silence', " DIMENSION_SQL("f."));
     builder_add(b,
                 ", NULL, NULL, NULL, i.since, NULL, NULL, i.series_id, NULL, NULL, m.windows,"
-                " NULL" NO_RECORD " FROM silent i JOIN fitting f ON f.id = i.series_id"
+                " NULL, i.every" NOW_NO_FACTS " FROM silent i JOIN fitting f ON f.id = i.series_id"
                 " LEFT JOIN maintained m ON m.series_id = i.series_id WHERE i.of_probe IS NULL)"
                 " AS r ORDER BY " SILENT_ORDER " LIMIT $%d::bigint)",
                 limit);
@@ -339,10 +344,11 @@ static void add_changed_rows(struct builder *b)
 {
     builder_add(b, " UNION ALL SELECT 4, row_number() OVER (ORDER BY c.since DESC, c.grade_id,"
                    " c.series_id), 'changed', " DIMENSION_SQL("s."));
-    builder_add(b, ", c.grade_id, c.grade, c.since, i.since, NULL, NULL, c.series_id, c.since_end,"
-                   " c.since_key, m.windows, NULL" NO_RECORD " FROM changed c JOIN series s"
-                   " ON s.id = c.series_id LEFT JOIN silent i ON i.series_id = c.series_id"
-                   " LEFT JOIN maintained m ON m.series_id = c.series_id)");
+    builder_add(b,
+                ", c.grade_id, c.grade, c.since, i.since, NULL, NULL, c.series_id, c.since_end,"
+                " c.since_key, m.windows, NULL, " EVERY NOW_NO_FACTS " FROM changed c JOIN series s"
+                " ON s.id = c.series_id LEFT JOIN silent i ON i.series_id = c.series_id"
+                " LEFT JOIN maintained m ON m.series_id = c.series_id)");
 }
 
 /* From which grade a pair came the event at the start of its period says. */
@@ -352,8 +358,9 @@ static void add_answer(struct builder *b)
     builder_add(b, ", n.name, k.grade, e.from_grade, " TIME_TEXT("k.since"));
     builder_add(b,
                 ", " TIME_TEXT(
-                    "k.silent") ", k.series, k.bad, k.windows, k.line, k.record_grade,"
-                                " k.version, k.published, k.names, k.\"values\" FROM k"
+                    "k.silent") ", k.series, k.bad, k.windows, k.line, k.every,"
+                                " k.record_grade,"
+                                " k.version, k.published, k.names, k.\"values\", k.started FROM k"
                                 " LEFT JOIN grade_name n ON n.id = k.grade_id"
                                 " LEFT JOIN event e ON e.series_id = k.series_id AND e.grade_id = "
                                 "k.grade_id"

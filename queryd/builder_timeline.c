@@ -74,16 +74,16 @@ static void add_spans(struct builder *b, const struct builder_cut *cut)
 /* `drawn`: those that reach into the range, with the first and the last column that they cover. */
 static void add_drawn(struct builder *b, const struct builder_cut *cut)
 {
-    builder_add(b,
-                " reaching AS (SELECT *, greatest(t_start, $%d::timestamptz) AS since,"
-                " least(CASE WHEN ended = 'grade' THEN coalesce(next_t, 'infinity') - interval"
-                " '1 us' ELSE t_end END, $%d::timestamptz - interval '1 us') AS until FROM span),"
-                " columned AS (SELECT *, " FIRST " AS first, " LAST " AS last FROM reaching"
-                " WHERE t_start >= $%d::timestamptz OR until >= $%d::timestamptz),"
-                " drawn AS (SELECT *, lead(first) OVER (PARTITION BY place ORDER BY t_start,"
-                " start_end, start_key) AS next_first FROM columned)",
-                cut->from, cut->to, COLUMN_PARAMETERS(cut), COLUMN_PARAMETERS(cut), cut->from,
-                cut->from);
+    builder_add(
+        b,
+        " reaching AS (SELECT *, greatest(t_start, $%d::timestamptz) AS since,"
+        " least(CASE WHEN ended IN ('grade', 'steady') THEN coalesce(next_t, 'infinity') - interval"
+        " '1 us' ELSE t_end END, $%d::timestamptz - interval '1 us') AS until FROM span),"
+        " columned AS (SELECT *, " FIRST " AS first, " LAST " AS last FROM reaching"
+        " WHERE t_start >= $%d::timestamptz OR until >= $%d::timestamptz),"
+        " drawn AS (SELECT *, lead(first) OVER (PARTITION BY place ORDER BY t_start,"
+        " start_end, start_key) AS next_first FROM columned)",
+        cut->from, cut->to, COLUMN_PARAMETERS(cut), COLUMN_PARAMETERS(cut), cut->from, cut->from);
 }
 
 /*

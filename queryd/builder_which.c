@@ -52,14 +52,18 @@ void builder_fitting(struct builder *b, const char *how)
 
 void builder_silent(struct builder *b)
 {
-    builder_add(b, ", silent AS MATERIALIZED (SELECT u.id AS series_id, min(u.since) AS since,"
-                   " min(u.since) FILTER (WHERE u.of_probe) AS of_probe FROM (SELECT f.id, "
-                   "l.silent_from AS since,"
-                   " false AS of_probe FROM silence l JOIN fitting f ON f.id = l.series_id"
-                   " WHERE l.series_id IS NOT NULL AND " SILENT_NOW
-                   " UNION ALL SELECT f.id, l.silent_from, true FROM silence l JOIN fitting f"
-                   " ON f.probe = l.probe WHERE l.series_id IS NULL AND " SILENT_NOW
-                   ") AS u GROUP BY u.id)");
+    builder_add(b,
+                ", silent AS MATERIALIZED (SELECT u.id AS series_id, min(u.since) AS since,"
+                " min(u.since) FILTER (WHERE u.of_probe) AS of_probe,"
+                " min(u.every) FILTER (WHERE NOT u.of_probe) AS every,"
+                " min(u.every) FILTER (WHERE u.of_probe) AS every_of_probe FROM (SELECT f.id,"
+                " l.silent_from AS since, trim_scale(l.expected_us / 1000000.0) AS every,"
+                " false AS of_probe FROM silence l JOIN fitting f ON f.id = l.series_id"
+                " WHERE l.series_id IS NOT NULL AND " SILENT_NOW
+                " UNION ALL SELECT f.id, l.silent_from, trim_scale(l.expected_us / 1000000.0), true"
+                " FROM silence l JOIN fitting f"
+                " ON f.probe = l.probe WHERE l.series_id IS NULL AND " SILENT_NOW
+                ") AS u GROUP BY u.id)");
 }
 
 /* ---- which series there are ---- */
@@ -92,25 +96,64 @@ static void add_page(struct builder *b, int limit)
     builder_add(b, " ORDER BY k.id, k.grade_id LIMIT $%d::bigint)", limit);
 }
 
-int builder_which(struct builder *b, uint64_t rows)
+/* The page, the silences of its series, and `listed`: their numbers. */
+static int begin_page(struct builder *b, uint64_t rows)
 {
     if (builder_about_now(b) == -1) {
         return -1;
     }
     add_page(b, builder_number(b, rows));
     builder_silent(b);
+    builder_add(b, ", listed AS MATERIALIZED (SELECT ARRAY(SELECT DISTINCT id FROM page) AS ids)");
+    return 0;
+}
+
+/* What is told of each of its rows, and where from. */
+#define OF_PAGE OF_SERIES ", k.id, n.name, k.grade, k.state, " SINCE ", " SILENT
+#define FROM_PAGE                                                                                  \
+    " FROM page k JOIN series s ON s.id = k.id LEFT JOIN grade_name n ON n.id = k.grade_id"        \
+    " LEFT JOIN (SELECT e.* FROM listed, ends_of(listed.ids) e) AS e ON e.series_id = k.id"        \
+    " LEFT JOIN silent i ON i.series_id = k.id"
+#define PAGE_ORDER " ORDER BY k.id, k.grade_id"
+
+int builder_which(struct builder *b, uint64_t rows)
+{
+    if (begin_page(b, rows) == -1) {
+        return -1;
+    }
     builder_windows(b, "now()", "now()");
-    builder_add(
-        b,
-        ", listed AS MATERIALIZED (SELECT ARRAY(SELECT DISTINCT id FROM page) AS ids)"
-        " SELECT " OF_SERIES ", k.id, n.name, k.grade, k.state, " SINCE ", " SILENT ", " FIRST
-        ", " LAST ", coalesce(c.records, 0), " MARK ", %s FROM page k JOIN series s ON s.id = k.id"
-        " LEFT JOIN grade_name n ON n.id = k.grade_id"
-        " LEFT JOIN (SELECT e.* FROM listed, ends_of(listed.ids) e) AS e ON e.series_id = k.id"
-        " LEFT JOIN silent i ON i.series_id = k.id"
-        " LEFT JOIN (SELECT c.* FROM listed, records_of(listed.ids) c) AS c ON c.series_id = k.id"
-        " ORDER BY k.id, k.grade_id",
-        cursor_sql(QUERY_SERIES));
+    builder_add(b,
+                " SELECT " OF_PAGE ", " FIRST ", " LAST ", coalesce(c.records, 0), " MARK
+                ", %s" FROM_PAGE " LEFT JOIN (SELECT c.* FROM listed, records_of(listed.ids) c) AS "
+                "c ON c.series_id = k.id" PAGE_ORDER,
+                cursor_sql(QUERY_SERIES));
+    return 0;
+}
+
+/* The last record is looked for where metrics are asked for only. */
+int builder_exported(struct builder *b, uint64_t rows)
+{
+    if (begin_page(b, rows) == -1) {
+        return -1;
+    }
+    builder_add(b, ", named (name) AS (VALUES (NULL::text)");
+    for (uint32_t i = 0; i < b->q->metrics_count; i++) {
+        if (!pattern_is_text(b->q->metrics[i])) {
+            return builder_fault(b, "metrics: expected names of metrics in UTF-8");
+        }
+        builder_add(b, ", ($%d)", builder_text(b, b->q->metrics[i]));
+    }
+    builder_add(b,
+                "), lasts AS MATERIALIZED (SELECT u.id, (SELECT jsonb_object_agg(n.name, v.value)"
+                " FROM unnest(c.results, m.\"values\"[1:cardinality(c.results)]) AS v (name, value)"
+                " JOIN named n ON n.name = v.name WHERE v.value IS NOT NULL) AS metrics"
+                " FROM listed, unnest(listed.ids) AS u (id) CROSS JOIN LATERAL last_record(u.id,"
+                " '-infinity', 'infinity') AS m JOIN schema c ON c.id = m.schema_id WHERE %s)",
+                b->q->metrics_count > 0 ? "true" : "false");
+    builder_add(b,
+                " SELECT " OF_PAGE ", " LAST ", m.metrics::text, %s" FROM_PAGE
+                " LEFT JOIN lasts m ON m.id = k.id" PAGE_ORDER,
+                cursor_sql(QUERY_EXPORTED));
     return 0;
 }
 

@@ -45,7 +45,7 @@ static void add_places(struct builder *b)
                 " last_record(one.id, $%d::timestamptz, $%d::timestamptz) m),"
                 " named AS MATERIALIZED (SELECT l.series_id, a.id AS grade_id, a.name,"
                 " p.t_start, p.start_end, p.start_key, p.grade AS of_grade,"
-                " p.ended, p.t_end, p.records, p.through_t, p.through_end, p.through_key,"
+                " p.ended, p.flap, p.t_end, p.records, p.through_t, p.through_end, p.through_key,"
                 " n.t_start AS next_t, n.start_end AS next_end, n.start_key AS next_key"
                 " FROM latest l CROSS JOIN asked a LEFT JOIN LATERAL (SELECT p.* FROM period p"
                 " WHERE p.series_id = l.series_id AND p.grade_id = a.id"
@@ -105,13 +105,15 @@ static void add_record_facts(struct builder *b)
 
 static void add_period_facts(struct builder *b)
 {
-    builder_add(b, " UNION ALL SELECT 3, 'name', json_build_object('name', n.name, 'gap_s', " GAP
-                   ", 'gap_type', gap.type, 'period', CASE WHEN n.t_start IS NOT NULL"
-                   " THEN json_build_object('start', " BEGAN
-                   ", 'key', n.start_key::text, 'grade', n.of_grade, 'end', " REACHES
-                   ", 'records', n.records + coalesce(more.records, 0), 'ended', n.ended) END,"
-                   " 'next', CASE WHEN n.next_t IS NOT NULL THEN json_build_object('start', " NEXT
-                   ", 'key', n.next_key::text, 'after_s', " AFTER ") END");
+    builder_add(
+        b,
+        " UNION ALL SELECT 3, 'name', json_build_object('name', n.name, 'gap_s', " GAP
+        ", 'gap_type', gap.type, 'period', CASE WHEN n.t_start IS NOT NULL"
+        " THEN json_build_object('start', " BEGAN
+        ", 'key', n.start_key::text, 'grade', n.of_grade, 'end', " REACHES
+        ", 'records', n.records + coalesce(more.records, 0), 'ended', n.ended, 'flap', n.flap) END,"
+        " 'next', CASE WHEN n.next_t IS NOT NULL THEN json_build_object('start', " NEXT
+        ", 'key', n.next_key::text, 'after_s', " AFTER ") END");
 }
 
 /* The one at the period's start, and those within it that hold no more. */

@@ -39,7 +39,8 @@ static int add_asked(struct builder *b)
     builder_add(b, ")");
     if (q->kind == QUERY_HISTOGRAM || q->kind == QUERY_WHY || q->kind == QUERY_TIMELINE ||
         q->kind == QUERY_GRID || q->kind == QUERY_BUCKETS || q->kind == QUERY_SILENT ||
-        q->kind == QUERY_MAINTENANCE || q->kind == QUERY_ALERTS) {
+        q->kind == QUERY_MAINTENANCE || q->kind == QUERY_ALERTS ||
+        (q->kind == QUERY_TELLING && q->silences == 1)) {
         return 0;
     }
     if (q->grade_high > 5 || q->grade_low > q->grade_high) {
@@ -132,19 +133,25 @@ static void build_grading(struct builder *b)
     b->c->no_row = b->q->grading_version == 0
                        ? "grading.version: no grading has been published yet"
                        : "grading.version: there is no grading of this version";
-    builder_add(b, "SELECT version, " PUBLISHED ", author, document FROM grading");
+    builder_add(b, "SELECT version, " PUBLISHED ", author, document, comment FROM grading");
     if (b->q->grading_version != 0) {
         builder_add(b, " WHERE version = $%d::bigint", builder_number(b, b->q->grading_version));
     }
     builder_add(b, " ORDER BY version DESC LIMIT 1");
 }
 
-static void build_gradings(struct builder *b, int limit)
+static int build_gradings(struct builder *b, uint64_t rows)
 {
+    if (builder_range(b) == -1) {
+        return -1;
+    }
     builder_add(b,
-                "SELECT version, " PUBLISHED ", author FROM grading ORDER BY version DESC"
-                " LIMIT $%d::bigint",
-                limit);
+                "SELECT k.version, " PUBLISHED ", k.author, k.comment, k.blocks, %s FROM grading k"
+                " WHERE true",
+                cursor_sql(QUERY_GRADINGS));
+    builder_after(b, "k.version", "<");
+    builder_add(b, " ORDER BY k.version DESC LIMIT $%d::bigint", builder_number(b, rows));
+    return 0;
 }
 
 static uint64_t row_limit(const struct query_message *q, uint32_t rows_default, uint32_t rows_max)
@@ -171,14 +178,60 @@ static int begin(struct builder *b, enum query_kind kind)
                : 0;
 }
 
+/* About what came in: the ledger, and what was refused. */
+static int build_intake(struct builder *b, uint64_t rows, uint64_t rows_max)
+{
+    switch (b->c->kind) {
+    case QUERY_ACCOUNTS:
+        return builder_accounts(b, rows);
+    case QUERY_LOSSES:
+        return builder_losses(b, rows_max);
+    case QUERY_FAULTS:
+        return builder_faults(b, rows_max);
+    case QUERY_REJECTS:
+        return builder_rejects(b, rows);
+    default:
+        builder_reject(b);
+        return 0;
+    }
+}
+
+/* About what is so now, and what is told of it. */
+static int build_now(struct builder *b, uint64_t rows)
+{
+    switch (b->c->kind) {
+    case QUERY_SERIES:
+        return builder_which(b, rows);
+    case QUERY_EXPORTED:
+        return builder_exported(b, rows);
+    case QUERY_FACETS:
+        return builder_facets(b, rows);
+    case QUERY_NOW:
+        return builder_now(b, rows);
+    case QUERY_SILENT:
+        return builder_silences(b, rows);
+    case QUERY_TELLING:
+        return builder_telling(b, rows);
+    default:
+        return builder_alerts(b, rows);
+    }
+}
+
+/* What pages draw; likewise. */
+static int build_picture(struct builder *b, uint64_t rows)
+{
+    return b->c->kind == QUERY_TIMELINE ? builder_timeline(b, rows)
+           : b->c->kind == QUERY_GRID   ? builder_grid(b)
+                                        : builder_buckets(b);
+}
+
 /* The statement. -1: the question is at fault. */
 static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
 {
-    enum query_kind kind = (enum query_kind)b->q->kind;
-    if (begin(b, kind) == -1) {
+    if (begin(b, b->c->kind) == -1) {
         return -1;
     }
-    switch (kind) {
+    switch (b->c->kind) {
     case QUERY_COUNT:
         build_count(b);
         break;
@@ -198,48 +251,36 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         build_grading(b);
         break;
     case QUERY_GRADINGS:
-        build_gradings(b, builder_number(b, rows));
-        break;
-    case QUERY_ACCOUNTS:
-        return builder_accounts(b, rows);
-    case QUERY_LOSSES:
-        return builder_losses(b, rows_max);
-    case QUERY_FAULTS:
-        return builder_faults(b, rows_max);
-    case QUERY_REJECTS:
-        return builder_rejects(b, rows);
-    case QUERY_REJECT:
-        builder_reject(b);
-        break;
+        return build_gradings(b, rows);
     case QUERY_CHANGES:
         return builder_changes(b, rows);
+    case QUERY_ARRIVALS:
+        builder_arrivals(b, rows);
+        break;
     case QUERY_WHY:
         builder_why(b);
         break;
     case QUERY_TIMELINE:
-        return builder_timeline(b, rows);
     case QUERY_GRID:
-        return builder_grid(b);
     case QUERY_BUCKETS:
-        return builder_buckets(b);
-    case QUERY_SERIES:
-        return builder_which(b, rows);
-    case QUERY_FACETS:
-        return builder_facets(b, rows);
-    case QUERY_NOW:
-        return builder_now(b, rows);
-    case QUERY_SILENT:
-        return builder_silences(b, rows);
-    case QUERY_ARRIVALS:
-        builder_arrivals(b, rows);
-        break;
+        return build_picture(b, rows);
     case QUERY_MAINTENANCE:
         builder_maintenance(b, rows);
         break;
+    case QUERY_ACCOUNTS:
+    case QUERY_LOSSES:
+    case QUERY_FAULTS:
+    case QUERY_REJECTS:
+    case QUERY_REJECT:
+        return build_intake(b, rows, rows_max);
+    case QUERY_SERIES:
+    case QUERY_EXPORTED:
+    case QUERY_FACETS:
+    case QUERY_NOW:
+    case QUERY_SILENT:
     case QUERY_TELLING:
-        return builder_telling(b, rows);
     case QUERY_ALERTS:
-        return builder_alerts(b, rows);
+        return build_now(b, rows);
     case QUERY_KINDS:
         break;
     }

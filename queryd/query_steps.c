@@ -65,6 +65,11 @@ static void conclude_explained(struct question *q)
     for (uint32_t i = 0; cells != NULL && i < count; i++) {
         cells = question_add_cell(q, cells[i]) == -1 ? NULL : cells;
     }
+    if (count > LIMIT_ANSWER_CELLS) {
+        char text[200];
+        engine_conclude(q, ANSWER_TOO_LARGE, answer_too_large(q->engine, text));
+        return;
+    }
     if (cells == NULL) {
         engine_conclude(q, ANSWER_UNAVAILABLE, "out of memory");
         return;

@@ -8,7 +8,7 @@
  * For a new one: its names and rows here, a function for its statement in queryd/criteria.c (or,
  * where that is long, a file builder_NAME.c beside it), its row in docs/mplane.md. No two have the
  * same parameters and columns: by these a specification says which one it means. A parameter that
- * no other has is read in mplane-gw/jobs/specification.c; an element that no other has goes into
+ * no other has is read in common/asking/specification.c; an element that no other has goes into
  * mplane/ezrepo.json.
  *
  * Of each NAME, as strings for an initialiser, in the order in which peers see them:
@@ -26,6 +26,16 @@
 /* In which windows of maintenance what a row tells of lies (docs/semantics.md, "Maintenance"). A
  * specification may leave it out. */
 #define COLUMN_MARK "maintenance.windows"
+
+/* What who published a grading said of it, "" where nothing. A specification may leave it out, as a
+ * parameter, too. */
+#define COLUMN_COMMENT "grading.comment"
+
+/* How often records of what is silent are expected; then what now.line says of a series, piece by
+ * piece: what decided. A specification may leave each of them out. */
+#define COLUMNS_OF_DECISION                                                                        \
+    "now.metric", "now.value", "now.unit", "now.relation", "now.limit", "now.holds", "now.wants"
+#define COLUMNS_ADDED_TO_NOW "now.expected", COLUMNS_OF_DECISION
 
 #define PARAMETERS_OF_COUNT PARAMETERS_OF_CRITERIA
 #define COLUMNS_OF_COUNT    "grade.name", "records.matched", "records.graded", COLUMN_MARK
@@ -48,6 +58,11 @@
 #define COLUMNS_OF_RECORDS                                                                         \
     "time", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grading.version", "results.repo",    \
         COLUMN_MARK, "list.cursor"
+
+/* Elements of result columns whose texts are JSON. */
+#define JSON_ELEMENTS                                                                              \
+    "results.repo", "grading.document", "why.document", "timeline.marks", "grid.cells",            \
+        "grid.left", "datagrams.reasons", "alert.document"
 
 /* Why a series has the grade it has: a row for each grade name, or for each series that fits when
  * it is not one. The document is JSON (docs/mplane.md). */
@@ -81,14 +96,18 @@
 #define PARAMETERS_OF_ORIGINAL "type.repo", "range.grade", "select.grade"
 #define COLUMNS_OF_ORIGINAL    "results.repo", "overall.grade"
 
-#define COLUMNS_OF_GRADING        "grading.version", "time", "grading.author", "grading.document"
+#define COLUMNS_OF_GRADING                                                                         \
+    "grading.version", "time", "grading.author", "grading.document", COLUMN_COMMENT
 #define PARAMETERS_OF_GET_GRADING "grading.version"
 #define COLUMNS_OF_GET_GRADING    COLUMNS_OF_GRADING
 
-/* All versions without their documents; no capability asks for it. */
-#define COLUMNS_OF_GRADINGS "grading.version", "time", "grading.author"
+/* All versions without their documents, the newest first. */
+#define PARAMETERS_OF_GRADINGS "list.limit", "list.after"
+#define COLUMNS_OF_GRADINGS                                                                        \
+    "grading.version", "time", "grading.author", COLUMN_COMMENT, "grading.blocks", "list.cursor"
 
-#define PARAMETERS_OF_SET_GRADING "grading.document"
+/* With a version only if that one is in force. */
+#define PARAMETERS_OF_SET_GRADING "grading.document", COLUMN_COMMENT, "grading.version"
 #define COLUMNS_OF_SET_GRADING    "grading.version", "grading.blocks"
 
 /*
@@ -155,7 +174,8 @@
 #define PARAMETERS_OF_NOW PARAMETERS_OF_CRITERIA, "now.changed", "now.each", "list.limit"
 #define COLUMNS_OF_NOW                                                                             \
     "now.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grade.from", "period.start",     \
-        "silent.since", "series.count", "series.bad", COLUMN_MARK, "now.line"
+        "silent.since", "series.count", "series.bad", COLUMN_MARK, "now.line",                     \
+        COLUMNS_ADDED_TO_NOW
 
 /*
  * Silences that were told and have not ended, of series and of probes; of a probe nothing but
@@ -175,6 +195,14 @@
 #define COLUMNS_OF_TELLING                                                                         \
     "now.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "series.number", "period.start",  \
         "series.last", "series.count", "grading.version", "time", "now.line"
+
+/*
+ * Series as they are now, as for SERIES, and of the last record of each the metrics asked for, as a
+ * JSON object of what was sent: for webd, no capability asks for it.
+ */
+#define COLUMNS_OF_EXPORTED                                                                        \
+    DIMENSION_ELEMENTS, "series.number", "grade.name", "grade.value", "series.state",              \
+        "period.start", "silent.since", "series.last", "results.repo", "list.cursor"
 
 /* Alerts that were told and fire, or all; of which series, or probe. The document is JSON. */
 #define PARAMETERS_OF_ALERTS DIMENSION_ELEMENTS, "alert.ended", "list.limit", "list.after"
@@ -219,6 +247,7 @@
 #define KEYS_OF_EVENTS(KEY) KEY(TIME, t) KEY(ID, id)
 #define KEYS_OF_RECORDS(KEY)                                                                       \
     KEY(TIME, t) KEY(ID, series_id) KEY(TIME, t_end) KEY(ID, key) KEY(GRADE, grade_id)
+#define KEYS_OF_GRADINGS(KEY) KEY(ID, version)
 #define KEYS_OF_ACCOUNTS(KEY) KEY(TEXT, account)
 #define KEYS_OF_REJECTS(KEY)  KEY(ID, id)
 #define KEYS_OF_CHANGES(KEY)  KEY(ID, arrival) KEY(ID, n) KEY(ID, mark)
@@ -241,7 +270,7 @@
     QUERY(EVENTS, "e", KEYS_OF_EVENTS)                                                             \
     QUERY(RECORDS, "r", KEYS_OF_RECORDS)                                                           \
     QUERY(GRADING, "", NO_KEYS) /* only grading_version counts; 0 is the one in force */           \
-    QUERY(GRADINGS, "", NO_KEYS)                                                                   \
+    QUERY(GRADINGS, "v", KEYS_OF_GRADINGS)                                                         \
     QUERY(ACCOUNTS, "a", KEYS_OF_ACCOUNTS)                                                         \
     QUERY(LOSSES, "", NO_KEYS)                                                                     \
     QUERY(FAULTS, "", NO_KEYS)                                                                     \
@@ -259,7 +288,8 @@
     QUERY(ARRIVALS, "n", KEYS_OF_ARRIVALS)                                                         \
     QUERY(MAINTENANCE, "m", KEYS_OF_MAINTENANCE)                                                   \
     QUERY(TELLING, "", NO_KEYS)                                                                    \
-    QUERY(ALERTS, "w", KEYS_OF_ALERTS)
+    QUERY(ALERTS, "w", KEYS_OF_ALERTS)                                                             \
+    QUERY(EXPORTED, "x", KEYS_OF_SERIES)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -298,7 +328,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(SILENT, "QuerySilent", "query", QUERY_SILENT)                                       \
     CAPABILITY(ARRIVALS, "QueryArrivals", "query", QUERY_ARRIVALS)                                 \
     CAPABILITY(MAINTENANCE, "QueryMaintenance", "query", QUERY_MAINTENANCE)                        \
-    CAPABILITY(ALERTS, "QueryAlerts", "query", QUERY_ALERTS)
+    CAPABILITY(ALERTS, "QueryAlerts", "query", QUERY_ALERTS)                                       \
+    CAPABILITY(GRADINGS, "QueryGradings", "query", QUERY_GRADINGS)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

@@ -58,6 +58,7 @@
 #define LIMIT_KINDS_BYTES      128
 #define LIMIT_SEES             64 /* criteria of who asks */
 #define LIMIT_RANGE_COLUMNS    4096
+#define LIMIT_EXPORTED_METRICS 16
 #define LIMIT_DIMENSION_NAME   16 /* "dest", without record. */
 
 /* By so many the release before skipped sequences where it could not know which it gave last. */
@@ -97,7 +98,16 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     STRS(names, LIMIT_GRADE_NAMES, LIMIT_NAME_BYTES)                                               \
     BIN(grades, LIMIT_BATCH_RECORDS *LIMIT_GRADE_NAMES)                                            \
     ADDED()                                                                                        \
-    UINT(digest, UINT64_MAX) /* of the grading, as in its message; 0: not told */
+    UINT(digest, UINT64_MAX) /* of the grading, as in its message; 0: not told */                  \
+    BIN(steady, LIMIT_BATCH_RECORDS *LIMIT_GRADE_NAMES * 2) /* as grades, or "": see below */
+
+/*
+ * Steadiness of a grade: two bytes, the upper one first. STEADY_STANDS(k) of them: the record lets
+ * the grade k stand; the rest is the place, from 1, of what its block says of hold and flap, among
+ * the version's (struct grading), 0 where it says nothing.
+ */
+#define STEADY_STANDS(k)   (1U << ((k)-1))
+#define STEADY_TERMS(bits) ((bits) >> 5)
 
 /*
  * What one sender did since the batch before: datagrams = accepted + exceptions + the sum of
@@ -178,11 +188,15 @@ enum batch_kind { BATCH_RECORDS = 0, BATCH_REJECTS = 1 };
     ADDED()                                                                                        \
     UINT(digest, UINT64_MAX) /* of the grading, as in its message */
 
-/* mplane-gw to stored (DEALER to ROUTER): publish a grading document. */
+/* mplane-gw, and webd by ENDPOINT_USERS, to stored (DEALER to ROUTER): publish a grading document.
+ */
 #define PUBLISH_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
     UINT(id, UINT64_MAX)                                                                           \
     STR(author, LIMIT_TEXT_BYTES) /* the identity that asked */                                    \
-    STR(document, LIMIT_DOCUMENT_BYTES)
+    STR(document, LIMIT_DOCUMENT_BYTES)                                                            \
+    ADDED()                                                                                        \
+    STR(comment, LIMIT_TEXT_BYTES) /* "": none */                                                  \
+    UINT(over, UINT32_MAX)         /* only if this version is in force; 0: whichever is */
 
 #define PUBLISHED_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                            \
     UINT(id, UINT64_MAX)                                                                           \
@@ -236,7 +250,8 @@ enum alerts_range { ALERTS_FIRING, ALERTS_ALL, ALERTS_UNSETTLED, ALERTS_RANGES }
     UINT(each, 1)                      /* of now: series one by one, not in groups */              \
     UINT(retired, 1)                   /* of silences: those that nobody expects any more, too */  \
     UINT(silences, 1)                  /* of what is to be told: silences, not grades */           \
-    UINT(ended, ALERTS_RANGES - 1)     /* which alerts */
+    UINT(ended, ALERTS_RANGES - 1)     /* which alerts */                                          \
+    STRS(metrics, LIMIT_EXPORTED_METRICS, LIMIT_NAME_BYTES) /* of what is exported */
 
 /* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)
@@ -490,9 +505,10 @@ enum delivery_outcome {
 
 /*
  * ezrepoctl to stored, by ENDPOINT_ADMIN: change who may do what. `changes` is a JSON list of
- * {"kind", "name", "body"}, all of which is done or none: kind is "role", "authorization", "token"
- * or "key", body what the document has under that name, or null: it goes. With "new": true it must
- * not be there yet. With `base` nothing is done unless that is the version in force.
+ * {"kind", "name", "body"}, all of which is done or none: kind is "role", "authorization", "token",
+ * "key" or "user", body what the document has under that name, or null: it goes. A user's is
+ * {"secret": HASH}, and is in no document. With "new": true it must not be there yet, with false it
+ * must. With `base` nothing is done unless that is the version in force.
  */
 #define ACCESS_CHANGE_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                        \
     UINT(id, UINT64_MAX)                                                                           \
@@ -587,6 +603,64 @@ enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
     UINT(number, INT64_MAX)            /* of the one that was added or removed */                  \
     STR(entries, LIMIT_DOCUMENT_BYTES) /* a JSON list of objects, the newest first */
 
+enum session_what {
+    SESSION_PASSWORD, /* the hash of a user's password; "": there is none */
+    SESSION_ADD,      /* of a user whose hash this is */
+    SESSION_ADMIT,    /* the same of whoever has the ticket, which is used up */
+    SESSION_FIND,     /* whose it is; it was used now */
+    SESSION_END,
+    SESSION_END_ALL, /* of a user */
+    SESSION_WHATS
+};
+
+#define LIMIT_USER_BYTES    128
+#define LIMIT_DIGEST_BYTES  32                       /* SHA-256 */
+#define LIMIT_SESSION_US    UINT64_C(31622400000000) /* 366 days */
+#define LIMIT_SESSIONS_GONE 64
+
+/*
+ * webd to stored, by ENDPOINT_USERS, which only webd may enter: people who log in, and their
+ * sessions. What a session's cookie or a ticket says is in no message, only its digest.
+ */
+#define SESSION_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                              \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(what, SESSION_WHATS - 1)                                                                  \
+    STR(user, LIMIT_USER_BYTES)                                                                    \
+    STR(hash, LIMIT_NAME_BYTES)                                                                    \
+    BIN(digest, LIMIT_DIGEST_BYTES) /* of the session */                                           \
+    BIN(ticket, LIMIT_DIGEST_BYTES)                                                                \
+    UINT(idle_us, LIMIT_SESSION_US) /* unused for so long it is over */                            \
+    UINT(most_us, LIMIT_SESSION_US) /* in any case after so long */
+
+/* stored's answer. ANSWER_INVALID: there is no such user, session or ticket (any more). */
+#define SESSION_STATE_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                        \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    UINT(version, INT64_MAX) /* of who may do what: so it is under that one */                     \
+    STR(user, LIMIT_USER_BYTES)                                                                    \
+    STR(hash, LIMIT_NAME_BYTES)                                                                    \
+    INT(ends_us)                                       /* unless it is used until then */          \
+    BIN(gone, LIMIT_SESSIONS_GONE *LIMIT_DIGEST_BYTES) /* digests of those that had to go for it   \
+                                                        */
+
+enum user_what { USER_LIST, USER_LINK, USER_WHATS };
+
+/* ezrepoctl to stored, by ENDPOINT_ADMIN: who can log in; a ticket for one of them. */
+#define USER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                                 \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(what, USER_WHATS - 1)                                                                     \
+    STR(author, LIMIT_TEXT_BYTES)                                                                  \
+    STR(user, LIMIT_USER_BYTES)                                                                    \
+    BIN(ticket, LIMIT_DIGEST_BYTES) /* its digest */
+
+#define USER_STATE_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                           \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    INT(ends_us)                     /* of the ticket */                                           \
+    STR(users, LIMIT_DOCUMENT_BYTES) /* a JSON list of objects, by name */
+
 /*
  * alertd to stored, by ENDPOINT_ALERTS: how some of its alerts are now, each once. `alerts` is a
  * JSON list of objects, of each all of its row (schemas/sql/0035-alerts.sql): id, key, route,
@@ -600,6 +674,22 @@ enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
     UINT(id, UINT64_MAX)                                                                           \
     UINT(status, ANSWER_STATUSES - 1) /* of what is not ANSWER_OK nothing is kept */               \
     STR(message, LIMIT_TEXT_BYTES)
+
+/*
+ * ezrepoctl to alertd, by ENDPOINT_TRIAL: tell all receivers of an alert that is a test, as those
+ * of a route or, "", of none.
+ */
+#define TRY_ALERT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                            \
+    UINT(id, UINT64_MAX)                                                                           \
+    STR(route, LIMIT_NAME_BYTES)
+
+#define TRIED_ALERT_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                          \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(status, ANSWER_STATUSES - 1)                                                              \
+    STR(message, LIMIT_TEXT_BYTES)                                                                 \
+    STR(receivers, LIMIT_DOCUMENT_BYTES) /* a JSON list: of each what it answered when told that   \
+                                            the alert fires, and that it is over; whether it took  \
+                                            both */
 
 #define LIMIT_PROCESSES     8 /* on the way in, those that an ingestd knows, itself included */
 #define LIMIT_PROCESS_BYTES 32
@@ -675,7 +765,13 @@ enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
     MESSAGE(expect, EXPECT_FIELDS)                                                                 \
     MESSAGE(expected, EXPECTED_FIELDS)                                                             \
     MESSAGE(alerts, ALERTS_FIELDS)                                                                 \
-    MESSAGE(alerts_kept, ALERTS_KEPT_FIELDS)
+    MESSAGE(alerts_kept, ALERTS_KEPT_FIELDS)                                                       \
+    MESSAGE(try_alert, TRY_ALERT_FIELDS)                                                           \
+    MESSAGE(tried_alert, TRIED_ALERT_FIELDS)                                                       \
+    MESSAGE(session, SESSION_FIELDS)                                                               \
+    MESSAGE(session_state, SESSION_STATE_FIELDS)                                                   \
+    MESSAGE(user, USER_FIELDS)                                                                     \
+    MESSAGE(user_state, USER_STATE_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -692,10 +788,12 @@ enum expect_what { EXPECT_LIST, EXPECT_ADD, EXPECT_REMOVE, EXPECT_WHATS };
 #define ENDPOINT_ACCESS "access" /* stored binds ROUTER: access_get by who faces outsiders */
 #define ENDPOINT_KEYS   "keys"   /* the same, with secrets: by ingestd */
 #define ENDPOINT_ADMIN                                                                             \
-    "admin" /* the same, access_change, access_past, maintain, expect: by ezrepoctl */
+    "admin" /* the same, access_change, access_past, maintain, expect, user: by ezrepoctl */
 #define ENDPOINT_DELIVER "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
 #define ENDPOINT_SIGNS   "signs"   /* stored binds PULL, ingestd connects PUSH */
-#define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER; mplane-gw, alertd connect DEALER */
+#define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER; mplane-gw, alertd, webd connect DEALER */
 #define ENDPOINT_ALERTS  "alerts"  /* stored binds ROUTER, alertd connects DEALER */
+#define ENDPOINT_USERS   "users"   /* stored binds ROUTER, webd connects DEALER */
+#define ENDPOINT_TRIAL   "trial"   /* alertd binds ROUTER, ezrepoctl connects DEALER */
 
 #endif

@@ -12,26 +12,43 @@
 
 #define ARENA_BYTES ((size_t)64 << 20)
 
-/* The document in force once more, when what of the record types enters grading has changed. */
+/* Whether this is what is kept with the version in force, with the time zones that it names. */
+static bool is_kept(const struct gradings *g, struct arena *a, struct slice types)
+{
+    struct grading_faults faults;
+    const struct grading *grading =
+        grading_read(a, (struct slice){g->document.at, g->document.len}, &faults);
+    struct slice kept = types;
+    if (grading != NULL && gradings_kept(a, grading, types, &kept) == -1) {
+        kept = types;
+    }
+    return kept.len == g->types.len &&
+           (kept.len == 0 || memcmp(kept.at, g->types.at, kept.len) == 0);
+}
+
+/* The document in force once more, when what of the record types or time zones enters grading has
+ * changed. */
 static int publish_types(struct store *store)
 {
     struct gradings *g = &store->gradings;
     struct slice types = record_types_grading(store->types);
     struct published_message result = {0};
-    if (types.len == g->types.len &&
-        (types.len == 0 || memcmp(types.at, g->types.at, types.len) == 0)) {
+    struct slice document = {NULL, 0};
+    struct arena *a = arena_new(ARENA_BYTES);
+    if (a != NULL && is_kept(g, a, types)) {
+        arena_free(&a);
         return 0;
     }
-    struct arena *a = arena_new(ARENA_BYTES);
-    struct slice document = {NULL, 0};
     if (a != NULL) {
+        arena_reset(a);
         document = arena_copy(a, (struct slice){g->document.at, g->document.len});
     }
+    const struct grading_given given = {document, types, slice_of("record types"), slice_of("")};
     int rc = document.at == NULL ? 1 : 0;
-    if (rc == 0 && gradings_publish(g, &store->arrival, &store->pg, &store->params, a, document,
-                                    types, slice_of("record types"), &result) == -1) {
+    if (rc == 0 && gradings_publish(g, &store->arrival, &store->pg, &store->params, a, &given,
+                                    &result) == -1) {
         log_error("grading.types", "error=\"%.*s\" effect=\"%s\"", (int)result.message.len,
-                  result.message.at, "the types of the version in force stay");
+                  result.message.at, "what is kept with the version in force stays");
         rc = result.status == ANSWER_INVALID ? 0 : 1;
     } else if (rc == 0) {
         log_info("grading.published", "version=%" PRIu64 " reason=\"other record types\"",
@@ -83,9 +100,11 @@ static char *read_default(const struct store *store, size_t *size)
 /* As the next version. 0; 1 when the database failed; -1 when it is no good (it was logged why). */
 static int publish_document(struct store *store, struct arena *a, struct slice document)
 {
+    const struct grading_given given = {document, record_types_grading(store->types),
+                                        slice_of("default"), slice_of("")};
     struct published_message result = {0};
-    if (gradings_publish(&store->gradings, &store->arrival, &store->pg, &store->params, a, document,
-                         record_types_grading(store->types), slice_of("default"), &result) == 0) {
+    if (gradings_publish(&store->gradings, &store->arrival, &store->pg, &store->params, a, &given,
+                         &result) == 0) {
         return 0;
     }
     log_error("grading.default", "error=\"%.*s\"", (int)result.message.len, result.message.at);

@@ -11,6 +11,7 @@
 #include "stored/beside/days.h"
 #include "stored/beside/expiry.h"
 #include "stored/beside/feed_notify.h"
+#include "stored/beside/figures.h"
 #include "stored/beside/ledger_fold.h"
 #include "stored/beside/rebuild.h"
 #include "stored/beside/seal.h"
@@ -85,12 +86,17 @@ static int on_announce(zloop_t *loop, zsock_t *reader, void *context)
     return 0;
 }
 
+static void tell_grading(void)
+{
+    announce_grading(self.announce, &self.store.gradings);
+    loop_tell_arrived(&self);
+}
+
 static int on_store(zloop_t *loop, zsock_t *reader, void *context)
 {
     (void)loop, (void)context;
     if (publish_requests(&self.store, reader)) {
-        announce_grading(self.announce, &self.store.gradings);
-        loop_tell_arrived(&self);
+        tell_grading();
     }
     loop_look_now(&self); /* a rebuild begins, or ends */
     return 0;
@@ -109,7 +115,7 @@ static int open_sockets(zloop_t *loop)
     self.announce = bus_bind(ZMQ_XPUB, ENDPOINT_ANNOUNCE, ANNOUNCE_HIGH_WATER);
     self.store_socket = bus_bind(ZMQ_ROUTER, ENDPOINT_STORE, (int)self.store.settings->high_water);
     self.signs = bus_bind(ZMQ_PULL, ENDPOINT_SIGNS, SIGNS_HIGH_WATER);
-    self.store.access_doors = access_doors_new(&self.store, loop);
+    self.store.access_doors = access_doors_new(&self.store, loop, tell_grading);
     if (self.graded == NULL || self.announce == NULL || self.store_socket == NULL ||
         self.signs == NULL || self.store.access_doors == NULL) {
         return -1;
@@ -157,11 +163,12 @@ int loop_start(zloop_t *loop, const struct store_settings *settings)
     s->fold = ledger_fold_new(s);
     s->notify = feed_notify_new(s);
     s->expiry = expiry_new(s);
+    s->figures = figures_new(s);
     s->days = days_new(s);
     s->silence = silence_new(s);
     if (s->types == NULL || self.flush == NULL || s->identity == NULL || s->seal == NULL ||
         s->fold == NULL || s->notify == NULL || s->expiry == NULL || s->days == NULL ||
-        s->silence == NULL || s->distances == NULL ||
+        s->figures == NULL || s->silence == NULL || s->distances == NULL ||
         retention_rules_read(&(struct document){0}, s->settings->retention, &s->rules) == -1 ||
         s->rebuild == NULL || inbox_init(&self.inbox, settings) == -1) {
         return -1;

@@ -2,11 +2,13 @@
 /* What goes on between the flushes and on other connections: when it is looked after. */
 #include "common/daemon.h"
 #include "common/log.h"
+#include "stored/access/people.h"
 #include "stored/beside/beside.h"
 #include "stored/beside/classes.h"
 #include "stored/beside/days.h"
 #include "stored/beside/expiry.h"
 #include "stored/beside/feed_notify.h"
+#include "stored/beside/figures.h"
 #include "stored/beside/ledger_fold.h"
 #include "stored/beside/rebuild.h"
 #include "stored/beside/seal.h"
@@ -71,13 +73,14 @@ static void keep_and_drop(struct loop *self)
 }
 
 /* Who is there, and who is not: what waits in the socket is heard first. Then windows of
- * maintenance that begin or end. */
+ * maintenance that begin or end, and sessions that are over. */
 static void tell_the_rest(struct loop *self)
 {
     int64_t clock_us = daemon_clock_us();
     signs_receive(self->signs, clock_us);
     if (signs_go_on(&self->store, daemon_now_us(), clock_us) == -1 ||
-        maintenance_go_on(&self->store, daemon_now_us()) == -1) {
+        maintenance_go_on(&self->store, daemon_now_us()) == -1 ||
+        people_go_on(&self->store, clock_us) == -1) {
         loop_back_off(self);
     }
 }
@@ -125,6 +128,7 @@ static void go_on(struct loop *self)
     }
     ledger_fold_go_on(self->store.fold, daemon_clock_us());
     feed_notify_go_on(self->store.notify, daemon_clock_us());
+    figures_go_on(self->store.figures, daemon_now_us(), daemon_clock_us());
     if (loop_database_is_ready(self, daemon_clock_us())) {
         keep_and_drop(self);
     }

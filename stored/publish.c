@@ -34,6 +34,26 @@ static void refuse(const char *error)
     }
 }
 
+bool publish_do(struct store *store, struct arena *a, const struct publish_message *m,
+                struct published_message *result)
+{
+    const struct grading_given given = {m->document, record_types_grading(store->types), m->author,
+                                        m->comment, m->over};
+    result->id = m->id;
+    bool done = gradings_publish(&store->gradings, &store->arrival, &store->pg, &store->params, a,
+                                 &given, result) == 0;
+    if (done) {
+        store->old_default = false;
+        log_info("grading.published", "version=%" PRIu64 " blocks=%" PRIu64 " author=\"%.*s\"",
+                 result->version, result->blocks, (int)m->author.len, m->author.at);
+    } else {
+        count_add(COUNT_GRADING_REFUSED, 1);
+        log_warn("grading.refused", "author=\"%.*s\" error=\"%.*s\"", (int)m->author.len,
+                 m->author.at, (int)result->message.len, result->message.at);
+    }
+    return done;
+}
+
 static bool handle_publish(struct store *store, struct arena *a, zsock_t *socket,
                            const struct bus_message *request)
 {
@@ -43,19 +63,7 @@ static bool handle_publish(struct store *store, struct arena *a, zsock_t *socket
         refuse("not a publish message");
         return false;
     }
-    result.id = m.id;
-    bool done =
-        gradings_publish(&store->gradings, &store->arrival, &store->pg, &store->params, a,
-                         m.document, record_types_grading(store->types), m.author, &result) == 0;
-    if (done) {
-        store->old_default = false;
-        log_info("grading.published", "version=%" PRIu64 " blocks=%" PRIu64 " author=\"%.*s\"",
-                 result.version, result.blocks, (int)m.author.len, m.author.at);
-    } else {
-        count_add(COUNT_GRADING_REFUSED, 1);
-        log_warn("grading.refused", "author=\"%.*s\" error=\"%.*s\"", (int)m.author.len,
-                 m.author.at, (int)result.message.len, result.message.at);
-    }
+    bool done = publish_do(store, a, &m, &result);
     answer(socket, request->frames[0], &result);
     return done;
 }

@@ -9,4 +9,9 @@
 /* Answers every request that is there; true when a new grading is in force. */
 bool publish_requests(struct store *store, zsock_t *socket);
 
+/* The same for one that came elsewhere: fills *result, whose texts live in the arena; true when a
+ * new grading is in force. */
+bool publish_do(struct store *store, struct arena *a, const struct publish_message *m,
+                struct published_message *result);
+
 #endif

@@ -107,18 +107,29 @@ struct store_settings {
           "commit")                                                                                \
     GAUGE(BUFFERED_BYTES, "buffered_bytes", "bytes", "batches held, now")                          \
     COUNTER(DAYS_MADE, "partitions.made", "", "partitions made for records that waited for them")  \
+    GAUGE(PARTITIONS, "partitions", "", "partitions that hold records, as of the last minute")     \
+    GAUGE(RECORDS_OLDEST, "records.oldest", "timestamp",                                           \
+          "when the oldest day with a partition begins; 0: there is none")                         \
     GAUGE(DAYS_WAITING, "partitions.waiting", "", "batches that wait for partitions, now")         \
     GAUGE(SERIES, "series", "", "series in memory, now")                                           \
     COUNTER(PERIODS_OPENED, "periods.opened", "", "periods begun")                                 \
     COUNTER(PERIODS_ENDED, "periods.ended", "", "periods ended in order")                          \
     COUNTER(PERIODS_REPAIRED, "periods.repaired", "",                                              \
             "neighbourhoods of late records whose periods were computed again")                    \
+    COUNTER(STEADY_READ, "periods.steady_read", "",                                                \
+            "records read again where a grading asks for steadiness")                              \
     COUNTER(EVENTS_RETRACTED, "events.retracted", "", "events proved wrong")                       \
     GAUGE(GRADING_VERSION, "grading.version", "", "the version in force; 0: none yet")             \
     COUNTER(GRADING_REFUSED, "grading.refused", "", "documents refused")                           \
     COUNTER(ACCESS_CHANGES, "access.changes", "", "changes of who may do what")                    \
     COUNTER(ACCESS_REFUSED, "access.refused", "", "such changes that were refused")                \
     GAUGE(ACCESS_VERSION, "access.version", "", "of who may do what, in force; 0: not read")       \
+    COUNTER(SESSIONS_ADDED, "sessions.added", "", "sessions of people that began")                 \
+    COUNTER(SESSIONS_ENDED, "sessions.ended", "",                                                  \
+            "such sessions that were ended: by who had it, or with a changed password")            \
+    COUNTER(SESSIONS_OVER, "sessions.over", "",                                                    \
+            "such sessions that were over, or the oldest of too many")                             \
+    GAUGE(SESSIONS, "sessions", "", "such sessions, as of the last minute")                        \
     COUNTER(HOURS_SEALED, "sealed.hourly", "", "hours counted into the roll-up of hours")          \
     COUNTER(DAYS_SEALED, "sealed.daily", "", "how often sealed hours were added to their day")     \
     COUNTER(RETENTION_PARTITIONS, "retention.partitions", "", "partitions dropped")                \
@@ -127,6 +138,15 @@ struct store_settings {
     COUNTER(HOPS_REMOVED, "hops.removed", "", "lists of hops that no record had any more")         \
     COUNTER(LEDGER_REMOVED, "ledger.removed", "", "old rows of the ledger")                        \
     COUNTER(FEED_NOTIFIED, "feed.notified", "", "notifications sent to who listens by SQL")        \
+    GAUGE(LEDGER_DROPPED, "ledger.dropped", "",                                                    \
+          "datagrams that the kernel dropped, in all hours that the ledger keeps")                 \
+    GAUGE(LEDGER_LOST, "ledger.lost", "", "the same of datagrams that were lost later")            \
+    GAUGE(LEDGER_MAYBE_LOST, "ledger.maybe_lost", "", "and of those that may have been lost")      \
+    GAUGE(LEDGER_HOLES, "ledger.missing", "", "and of batches that never came")                    \
+    GAUGE(FEED_ENTRIES, "feed.entries", "",                                                        \
+          "entries of the feed of changes, about, as PostgreSQL estimates it")                     \
+    GAUGE(FEED_OLDEST, "feed.oldest", "timestamp",                                                 \
+          "when the oldest entry of the feed was told; 0: there is none")                          \
     COUNTER(FEED_REMOVED, "feed.removed", "", "old entries of the feed of changes")                \
     COUNTER(SIGNS_RECEIVED, "signs.received", "", "signs of life of ingestds")                     \
     COUNTER(SIGNS_MALFORMED, "signs.malformed", "", "messages in their place that were none")      \
@@ -144,6 +164,12 @@ struct store_settings {
           "due")                                                                                   \
     GAUGE(SILENCE_SUBJECTS, "silence.subjects", "", "series and probes that may fall silent, now") \
     COUNTER(SPOOLS_COPIED, "spools.copied", "", "epochs of copies of a spool beside an original")  \
+    GAUGE(DATABASE_BYTES, "database.bytes", "bytes", "of the database, as of the last minute")     \
+    GAUGE(DISK_BYTES, "disk.bytes", "bytes",                                                       \
+          "of the file system of the private cluster; 0: it is not on this machine")               \
+    GAUGE(DISK_FREE_BYTES, "disk.free_bytes", "bytes", "of them, free")                            \
+    GAUGE(CLOCK_APART_MS, "clock.apart_ms", "milliseconds",                                        \
+          "how far the clocks of stored and PostgreSQL are apart at least")                        \
     COUNTER(DATABASE_ERRORS, "database.errors", "", "steps that failed, on any connection")        \
     COUNTER(DATABASE_CONNECTS, "database.connects", "", "connections made")
 
@@ -183,6 +209,7 @@ struct rebuild;
 struct ledger_fold;
 struct feed_notify;
 struct expiry;
+struct figures;
 struct days;
 struct access_doors;
 struct silence;
@@ -212,12 +239,14 @@ struct store {
     struct ledger_fold *fold;
     struct feed_notify *notify;
     struct expiry *expiry;
+    struct figures *figures;
     struct silence *silence;
     struct days *days;
     struct identity *identity;  /* for records whose ingestd told no digest */
     uint64_t stamp;             /* of the flush at hand */
     uint32_t staged_type;       /* PostgreSQL's number of the type that sql_staged makes */
     int64_t maintenance_due_us; /* when a window begins or ends next; INT64_MIN: to be found out */
+    int64_t people_due_us;      /* by the clock: when sessions that are over go */
     int64_t rejected_new;       /* rows put into `rejected` since it was last trimmed */
 };
 

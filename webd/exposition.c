@@ -36,21 +36,33 @@ static void add(struct exposition *s, const char *metric, const char *type, cons
 
 /* ---- texts ---- */
 
-/* With a backslash before what has a meaning within quotes, or in a help text. */
+/* How c stands within quotes, or in a help text: with a backslash where it has a meaning. */
+static int escape(char c, char out[2])
+{
+    bool special = c == '\\' || c == '"' || c == '\n';
+    out[0] = special ? '\\' : c;
+    out[1] = c == '\n' ? 'n' : c;
+    return special ? 2 : 1;
+}
+
+void exposition_text_write(FILE *f, struct slice text)
+{
+    char out[2];
+    for (size_t i = 0; i < text.len; i++) {
+        fwrite(out, 1, (size_t)escape(text.at[i], out), f);
+    }
+}
+
 static const char *escaped(struct exposition *s, struct slice text)
 {
-    char *out = arena_alloc(s->arena, 2 * text.len + 1);
+    char *out = arena_alloc(s->arena, 2 * text.len + 2);
     char *to = out;
     if (out == NULL) {
         s->failed = true;
         return "";
     }
     for (size_t i = 0; i < text.len; i++) {
-        char c = text.at[i];
-        if (c == '\\' || c == '"' || c == '\n') {
-            *to++ = '\\';
-        }
-        *to++ = c == '\n' ? 'n' : c;
+        to += escape(text.at[i], to);
     }
     *to = '\0';
     return out;

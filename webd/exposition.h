@@ -13,6 +13,9 @@
 
 #define EXPOSITION_TYPE "text/plain; version=0.0.4; charset=utf-8"
 
+/* Writes a label's value, without the quotes around it. */
+void exposition_text_write(FILE *f, struct slice text);
+
 /* 0, or -1: memory is out, and what was written is not all. `healthy`: what health.h says. */
 int exposition_write(FILE *f, struct arena *a, const struct process_statuses *all, bool healthy);
 

@@ -15,10 +15,11 @@ static bool is_needed(struct slice process)
 }
 
 /* Notes that say whether records are stored and questions are answered. */
-static bool is_in_the_way(struct slice trouble)
+static bool is_in_the_way(const struct process_status *p, struct slice trouble)
 {
     return slice_is(trouble, "database") || slice_is(trouble, "grading") ||
-           slice_is(trouble, "intake");
+           slice_is(trouble, "intake") ||
+           (slice_is(trouble, "store") && slice_is(p->process, "ingestd"));
 }
 
 static unsigned missing(FILE *f, const struct process_statuses *all)
@@ -67,16 +68,14 @@ static unsigned of_process(FILE *f, const struct process_statuses *all,
 {
     unsigned count = 0;
     if (!process_is_running(all, p)) {
-        /* One that was stopped, and that others can do without, was taken out of the set. */
-        bool needed = is_needed(p->process) && !(ready && is_one_of_several(all, p));
-        bool counts = needed || (!ready && !slice_is(process_text(p, "state"), "stopped"));
+        bool counts = !ready || (is_needed(p->process) && !is_one_of_several(all, p));
         if (counts && f != NULL) {
             write_away(f, all, p);
         }
         return counts;
     }
     for (const struct json *t = process_troubles(p); t != NULL; t = t->next) {
-        if (t->type == JSON_STRING && (!ready || is_in_the_way(t->text))) {
+        if (t->type == JSON_STRING && (!ready || is_in_the_way(p, t->text))) {
             struct slice note = process_note(p, t->text);
             count++;
             if (f != NULL) {

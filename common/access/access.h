@@ -16,7 +16,7 @@
 #define ACCESS_CRITERIA    16    /* in one list of a role */
 #define ACCESS_RULES       10000 /* of one kind in one document, and tokens, and keys */
 #define ACCESS_TYPES       64    /* globs of one token or key; its prefixes as well */
-#define ACCESS_NAME_BYTES  128   /* of a token or key */
+#define ACCESS_NAME_BYTES  128   /* of a token, key or user */
 #define ACCESS_KEY_ID      8     /* bytes */
 #define ACCESS_SECRET      32    /* bytes */
 #define ACCESS_DIGEST      32    /* bytes, SHA-256 */
@@ -90,10 +90,17 @@ struct access_grant {
     struct slice identity;      /* whose deliveries these are */
     const struct slice *types;  /* globs on record types */
     const struct slice *labels; /* the same behind LABEL_COLLECT, as `deliver` takes them */
-    uint32_t types_count;       /* of both, at least 1 */
-    uint64_t per_second;        /* requests or datagrams; 0: it does not say */
-    struct slice secret;        /* of a key, ACCESS_SECRET bytes; .at NULL: it was not told here */
+    uint32_t types_count;       /* of both; 0: it delivers nothing, but asks */
+    const struct slice
+        *asks; /* of a token: globs on labels that it may ask by, if its identity may */
+    uint32_t asks_count;
+    uint64_t per_second; /* requests or datagrams; 0: it does not say */
+    struct slice secret; /* of a key, ACCESS_SECRET bytes; .at NULL: it was not told here */
 };
+
+/* Whether it can be the name of a token, a key or a user: at most ACCESS_NAME_BYTES letters, digits
+ * and . _ - @ : / +. */
+bool access_is_name(struct slice name);
 
 /*
  * Whether what was presented is a token that is good at this time from this address; what it

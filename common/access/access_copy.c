@@ -270,3 +270,8 @@ struct slice access_copy_document(const struct access_copy *c)
 {
     return (struct slice){c->document, c->size};
 }
+
+uint64_t access_copy_version(const struct access_copy *c)
+{
+    return c->told_version;
+}

@@ -41,6 +41,9 @@ zsock_t *access_copy_socket(const struct access_copy *c);
  * the note. */
 void access_copy_go_on(struct access_copy *c);
 
+/* The version of what stored told last, whether it can be used or not; 0: nothing yet. */
+uint64_t access_copy_version(const struct access_copy *c);
+
 /* The document that was taken last, for who reads it together with other rules; .at NULL: none.
  * Good until the next one is taken. */
 struct slice access_copy_document(const struct access_copy *c);

@@ -46,6 +46,8 @@ struct credential {
     uint8_t mark[ACCESS_DIGEST]; /* a token's digest; a key's id and NULs */
     struct slice name, identity, secret;
     struct slice *types, *labels;
+    struct slice *asks; /* of a token: globs on labels of capabilities */
+    uint32_t asks_count;
     struct prefix *from;
     uint32_t types_count, from_count; /* from_count 0: anywhere */
     int64_t until_us;                 /* WHEN_FUTURE: without an end */

@@ -32,25 +32,33 @@ int credential_unbase64(struct slice text, uint8_t bytes[ACCESS_SECRET])
     return rc;
 }
 
+void credential_base64url(const uint8_t bytes[ACCESS_SECRET], char text[CREDENTIAL_URL_SIZE])
+{
+    char padded[CREDENTIAL_BASE64_SIZE];
+    credential_base64(bytes, padded);
+    for (size_t i = 0; i < CREDENTIAL_URL_SIZE - 1; i++) {
+        text[i] = padded[i] == '+' ? '-' : padded[i] == '/' ? '_' : padded[i];
+    }
+    text[CREDENTIAL_URL_SIZE - 1] = '\0';
+    OPENSSL_cleanse(padded, sizeof padded);
+}
+
 void credential_token(const uint8_t bytes[ACCESS_SECRET], char token[ACCESS_TOKEN_BYTES + 1])
 {
-    char text[CREDENTIAL_BASE64_SIZE];
-    credential_base64(bytes, text);
     memcpy(token, token_head, sizeof token_head - 1);
-    for (size_t i = sizeof token_head - 1; i < ACCESS_TOKEN_BYTES; i++) {
-        char c = text[i - (sizeof token_head - 1)];
-        token[i] = c == '+' ? '-' : c == '/' ? '_' : c;
-    }
-    token[ACCESS_TOKEN_BYTES] = '\0';
-    OPENSSL_cleanse(text, sizeof text);
+    credential_base64url(bytes, token + sizeof token_head - 1);
+}
+
+int credential_sha256(struct slice text, uint8_t digest[ACCESS_DIGEST])
+{
+    size_t size = ACCESS_DIGEST;
+    return EVP_Q_digest(NULL, "SHA256", NULL, text.at, text.len, digest, &size) == 1 ? 0 : -1;
 }
 
 int credential_digest(struct slice token, uint8_t digest[ACCESS_DIGEST])
 {
-    size_t size = ACCESS_DIGEST;
-    return token.len == ACCESS_TOKEN_BYTES && slice_starts(token, token_head) &&
-                   EVP_Q_digest(NULL, "SHA256", NULL, token.at, token.len, digest, &size) == 1
-               ? 0
+    return token.len == ACCESS_TOKEN_BYTES && slice_starts(token, token_head)
+               ? credential_sha256(token, digest)
                : -1;
 }
 

@@ -10,6 +10,13 @@
 #define CREDENTIAL_HEX_SIZE    (2 * ACCESS_DIGEST + 1)
 #define CREDENTIAL_BASE64_SIZE 45 /* of ACCESS_SECRET bytes, with the NUL */
 
+#define CREDENTIAL_URL_SIZE 44 /* the same in base64url without padding */
+
+/* What stands in a URL or a cookie for these bytes; and SHA-256 of a text such as that: 0, or -1
+ * when memory is out. */
+void credential_base64url(const uint8_t bytes[ACCESS_SECRET], char text[CREDENTIAL_URL_SIZE]);
+int credential_sha256(struct slice text, uint8_t digest[ACCESS_DIGEST]);
+
 /* The token that these bytes are. */
 void credential_token(const uint8_t bytes[ACCESS_SECRET], char token[ACCESS_TOKEN_BYTES + 1]);
 

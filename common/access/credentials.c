@@ -14,17 +14,25 @@
 static bool is_name_byte(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           strchr("._-@:/+", c) != NULL;
+           (c != '\0' && strchr("._-@:/+", c) != NULL);
+}
+
+bool access_is_name(struct slice name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!is_name_byte(name.at[i])) {
+            return false;
+        }
+    }
+    return name.len > 0 && name.len <= ACCESS_NAME_BYTES;
 }
 
 static struct slice read_name(struct access *a, const struct document_place *at)
 {
     struct slice name = document_text(at, 1, ACCESS_NAME_BYTES);
-    for (size_t i = 0; i < name.len; i++) {
-        if (!is_name_byte(name.at[i])) {
-            document_expected(at, "a name of letters, digits and . _ - @ : / +");
-            return (struct slice){NULL, 0};
-        }
+    if (name.at != NULL && !access_is_name(name)) {
+        document_expected(at, "a name of letters, digits and . _ - @ : / +");
+        return (struct slice){NULL, 0};
     }
     return name.at == NULL ? name : document_copy(at, a->arena, name);
 }
@@ -64,6 +72,28 @@ static void read_types(struct access *a, const struct document_place *list, stru
             }
             c->labels[c->types_count] = slice_of(label);
             c->types[c->types_count++] = slice_of(label + sizeof LABEL_COLLECT - 1);
+        }
+    }
+}
+
+/* By which capabilities it may ask, as far as its identity may. */
+static void read_asks(struct access *a, const struct document_place *list, struct credential *c)
+{
+    struct pattern pattern;
+    if (list->node == NULL || !document_is_list(list, ACCESS_TYPES)) {
+        return;
+    }
+    if (list->node->count == 0) {
+        document_fault(list, "expected at least one label, or no list");
+    }
+    c->asks = document_take(list, a->arena, list->node->count, sizeof *c->asks);
+    for (struct document_place e = document_first(list); c->asks != NULL && e.node != NULL;
+         document_next(&e)) {
+        struct slice glob = document_text(&e, 1, LIMIT_NAME_BYTES);
+        if (glob.at != NULL && pattern_compile(glob, false, &pattern) == -1) {
+            document_expected(&e, "a pattern");
+        } else if (glob.at != NULL) {
+            c->asks[c->asks_count++] = document_copy(&e, a->arena, glob);
         }
     }
 }
@@ -110,7 +140,9 @@ static void read_common(struct access *a, const struct document_place *at, struc
     int64_t per_second = 0;
     c->name = read_name(a, &name);
     c->identity = read_identity(a, &identity);
-    read_types(a, &types, c);
+    if (types.node != NULL || c->asks_count == 0) {
+        read_types(a, &types, c);
+    }
     read_from(a, &from, c);
     c->until_us = read_until(&until);
     if (rate.node != NULL) {
@@ -130,10 +162,12 @@ static void read_digest(const struct document_place *at, struct credential *c)
 
 static void read_token(struct access *a, const struct document_place *at, struct credential *c)
 {
-    static const char *const keys[] = {"name", "digest", "identity",   "types",
+    static const char *const keys[] = {"name", "digest", "identity",   "types", "asks",
                                        "from", "until",  "per_second", NULL};
-    struct document_place digest = document_member(at, "digest");
+    struct document_place digest = document_member(at, "digest"),
+                          asks = document_member(at, "asks");
     if (document_is_object_of(at, keys)) {
+        read_asks(a, &asks, c);
         read_common(a, at, c);
         read_digest(&digest, c);
     }
@@ -284,6 +318,8 @@ static bool find(const struct credentials *cs, const uint8_t mark[ACCESS_DIGEST]
                                    .types = c->types,
                                    .labels = c->labels,
                                    .types_count = c->types_count,
+                                   .asks = c->asks,
+                                   .asks_count = c->asks_count,
                                    .per_second = c->per_second,
                                    .secret = c->secret};
     return grant->reason == NULL;

@@ -71,3 +71,8 @@ struct slice access_watch_document(const struct access_watch *w)
 {
     return w == NULL ? (struct slice){NULL, 0} : access_copy_document(w->copy);
 }
+
+uint64_t access_watch_version(const struct access_watch *w)
+{
+    return w == NULL ? 0 : access_copy_version(w->copy);
+}

@@ -22,6 +22,9 @@ void access_watch_free(struct access_watch **w);
 /* Once a second. */
 void access_watch_tick(struct access_watch *w);
 
+/* The version of the last document that stored is known to have; also of none (NULL): 0. */
+uint64_t access_watch_version(const struct access_watch *w);
+
 /* The document that was taken last; also of none (NULL): .at NULL then. */
 struct slice access_watch_document(const struct access_watch *w);
 

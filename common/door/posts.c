@@ -3,7 +3,6 @@
 #include "common/door/posts.h"
 
 #include <event2/buffer.h>
-#include <event2/bufferevent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -79,11 +78,6 @@ size_t posts_open(const struct posts *s)
     return s->count;
 }
 
-bool posts_ready(const struct posts *s)
-{
-    return link_ready(&s->ingest);
-}
-
 /* Behind what was posted before. Where ingestd takes nothing it hears later that we were here. */
 static void give_sign(struct posts *s, int64_t until_us)
 {
@@ -103,6 +97,12 @@ void posts_tick(struct posts *s, int64_t until_us)
 {
     give_sign(s, until_us);
     link_drain(&s->ingest);
+    bool ready = link_ready(&s->ingest);
+    if (s->counters.ready != NULL) {
+        *s->counters.ready = ready;
+    }
+    daemon_trouble("ingestd", !ready && daemon_is_settled(), "%s",
+                   ready ? "takes posts" : "takes no posts: they are answered 503");
 }
 
 static void tell_count(const struct posts *s)
@@ -329,8 +329,6 @@ static int wait_for_answer(struct post *p, size_t bytes, event_callback_fn too_l
     struct posts *s = p->of;
     int64_t us = s->limits->post_timeout_ms * 1000;
     struct timeval t = {us / 1000000, us % 1000000};
-    struct bufferevent *b =
-        evhttp_connection_get_bufferevent(evhttp_request_get_connection(p->request));
     p->timer = evtimer_new(s->ingest.base, too_late, p);
     if (p->timer == NULL || evtimer_add(p->timer, &t) == -1) {
         return -1;
@@ -341,8 +339,7 @@ static int wait_for_answer(struct post *p, size_t bytes, event_callback_fn too_l
     s->bytes += bytes;
     s->count++;
     tell_count(s);
-    bufferevent_setcb(b, NULL, NULL, on_gone, p);
-    bufferevent_enable(b, EV_READ);
+    connection_answers_later(p->connection, on_gone, p);
     return 0;
 }
 

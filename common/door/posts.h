@@ -42,6 +42,7 @@ struct posts_limits {
 /* Where it is counted what becomes of posts, each NULL or not. */
 struct posts_counters {
     uint64_t *under_way;         /* a gauge */
+    uint64_t *ready;             /* a gauge: 1 while ingestd takes posts */
     uint64_t *abandoned;         /* the sender left before the answer */
     uint64_t *answers_late;      /* nobody waited for them any more */
     uint64_t *answers_malformed; /* could not be read */
@@ -96,11 +97,9 @@ void posts_free(struct posts **s);
 size_t posts_open(const struct posts *s);
 
 /* Once a second: tells ingestd that this process is there, and that all that came until then
- * (microseconds since 1970; INT64_MAX: until now) was handed on. */
+ * (microseconds since 1970; INT64_MAX: until now) was handed on; says whether ingestd takes posts.
+ */
 void posts_tick(struct posts *s, int64_t until_us);
-
-/* Whether ingestd would take something now. */
-bool posts_ready(const struct posts *s);
 
 /*
  * Takes the request over, with about_bytes of zeros for `about`. NULL after a reply for want of

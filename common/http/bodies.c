@@ -123,6 +123,11 @@ int bodies_watch(struct bodies *all, struct body *b, struct bufferevent *buffere
     return evbuffer_add_cb(bufferevent_get_input(bufferevent), on_input, b) == NULL ? -1 : 0;
 }
 
+void bodies_unwatch(struct body *b)
+{
+    evbuffer_remove_cb(bufferevent_get_input(b->bufferevent), on_input, b);
+}
+
 void bodies_set_whole(struct body *b, bool whole)
 {
     b->whole = whole;

@@ -48,6 +48,9 @@ void bodies_stop(struct bodies *all);
  * no memory. */
 int bodies_watch(struct bodies *all, struct body *b, struct bufferevent *bufferevent);
 
+/* Before the body goes while its bufferevent stays. */
+void bodies_unwatch(struct body *b);
+
 /* Whether the request is there as a whole: then others may be read, while its memory still counts.
  */
 void bodies_set_whole(struct body *b, bool whole);

@@ -119,6 +119,10 @@ void connection_enter_account(struct connection *c)
     c->ends_us = tls_ends_us(c->ssl);
     set_account(c, c->identity == NULL ? NULL : peers_enter(all->peers, c->identity));
     leave_address(c);
+    if (c->identity != NULL) {
+        client_terms_saw(&all->clients, c->identity, tls_begins_us(c->ssl), c->ends_us,
+                         daemon_now_us());
+    }
     if (c->account == NULL) {
         connection_end(c);
     } else if (!has_room(c, all->limits->connections_max_per_identity)) {

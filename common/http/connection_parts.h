@@ -6,8 +6,10 @@
 #include <netinet/in.h>
 
 #include "common/arena.h"
+#include "common/hash_table.h"
 #include "common/http/bodies.h"
 #include "common/http/chunks.h"
+#include "common/http/client_terms.h"
 #include "common/http/connections.h"
 #include "common/http/framing.h"
 #include "common/http/peers.h"
@@ -22,9 +24,10 @@ struct connections {
     const char *section;
     const struct http_limits *limits;
     SSL_CTX *context;
-    struct tls_term term;     /* until when the context is good */
-    unsigned generation;      /* of the files that it is from */
-    struct connection *first; /* utlist */
+    struct foreseen_ends ends;   /* until when the context is good */
+    struct client_terms clients; /* whose own certificates end soon */
+    unsigned generation;         /* of the files that it is from */
+    struct connection *first;    /* utlist */
     size_t open, ending;
     struct peers *peers;
     struct bodies bodies;
@@ -37,7 +40,10 @@ struct connections {
 struct connection {
     struct connection *next, *previous; /* utlist */
     struct connections *of;             /* NULL: those are gone, it will be soon */
-    SSL *ssl;                           /* its owner */
+    SSL *ssl;                           /* its owner; NULL of one without TLS: then */
+    struct bufferevent *plain;          /* what it is found by, with a reference of its own */
+    uint64_t plain_read;                /* bytes that have come by it */
+    UT_hash_handle hh;
     enum connection_phase phase;
     int64_t since_us;       /* of the phase */
     int64_t asked_us;       /* when its request had come */
@@ -69,10 +75,25 @@ void connection_end(struct connection *c);
  * cut off. */
 void connection_end_idle(struct connection *c);
 
+/* A new one is among the others from now on; and is not any more, with what it took. */
+void connection_attach(struct connections *all, struct connection *c, enum connection_phase phase);
+void connection_leave(struct connection *c);
+
+/* Finds out where it comes from, once evhttp has given it a descriptor. */
+void connection_note_peer(struct connection *c);
+
+/* Without TLS (connection_plain.c): a new one, NULL after an error was logged; the one with this
+ * bufferevent, or NULL; a request has come by it; looks which evhttp has done with. */
+struct bufferevent *connection_plain_new(struct connections *all, struct event_base *base);
+struct connection *connection_plain_of(const struct bufferevent *b);
+void connection_plain_asks(struct evhttp_connection *evcon);
+void connection_plain_sweep(struct connections *all);
+
 /* Answers to what is no request (refusals.c). Before the first connection, after an error was
  * logged -1; and for each, whose body is watched already, -1: no memory. */
 int refusals_start(struct connections *all, struct event_base *base);
 int refusals_watch(struct connection *c);
+void refusals_leave(struct connection *c);
 
 /*
  * The next to go: idle or shaking hands before receiving, the longest first; none that is young.

@@ -33,8 +33,7 @@
 /* Where an SSL object has its connection: OpenSSL gives it once to a process. */
 static int ssl_index = -1;
 
-/* Its SSL object stays, and what belongs to it. */
-static void leave(struct connection *c)
+void connection_leave(struct connection *c)
 {
     struct connections *all = c->of;
     DL_DELETE2(all->first, c, previous, next);
@@ -73,7 +72,7 @@ static void on_ssl_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int i
         if (c->phase == CONNECTION_HANDSHAKE) {
             tell_handshake(c);
         }
-        leave(c);
+        connection_leave(c);
     }
     free(c->identity);
     OPENSSL_free((char *)c->certificates.at);
@@ -91,12 +90,17 @@ static struct address address_of(const struct sockaddr_storage *from)
     return address;
 }
 
-static void note_peer(struct connection *c)
+static int descriptor(const struct connection *c)
+{
+    return c->ssl == NULL ? bufferevent_getfd(c->plain) : SSL_get_fd(c->ssl);
+}
+
+void connection_note_peer(struct connection *c)
 {
     struct sockaddr_storage address;
     socklen_t size = sizeof address;
     char host[INET6_ADDRSTRLEN], port[8];
-    if (getpeername(SSL_get_fd(c->ssl), (struct sockaddr *)&address, &size) == 0 &&
+    if (getpeername(descriptor(c), (struct sockaddr *)&address, &size) == 0 &&
         getnameinfo((struct sockaddr *)&address, size, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV) == 0) {
         snprintf(c->peer, sizeof c->peer,
@@ -110,7 +114,7 @@ void connection_end(struct connection *c)
     if (!c->ending) {
         c->ending = true;
         c->of->ending++;
-        shutdown(SSL_get_fd(c->ssl), SHUT_RDWR);
+        shutdown(descriptor(c), SHUT_RDWR);
         bodies_end(&c->body);
     }
 }
@@ -165,7 +169,7 @@ static void on_ssl_info(const SSL *ssl, int where, int value)
         return;
     }
     if ((where & SSL_CB_HANDSHAKE_START) != 0) {
-        note_peer(c);
+        connection_note_peer(c);
         connection_enter_address(c);
     }
     if ((where & SSL_CB_ALERT) != 0) {
@@ -203,7 +207,9 @@ struct connections *connections_new(SSL_CTX *context, const char *section,
         return NULL;
     }
     all->context = context;
-    all->term = tls_term(context);
+    if (context != NULL) {
+        tls_terms(context, &all->ends);
+    }
     all->section = section;
     all->limits = limits;
     all->bodies.limits = limits;
@@ -221,14 +227,16 @@ void connections_free(struct connections **all)
     if (a == NULL) {
         return;
     }
+    connection_plain_sweep(a);
     while (a->first != NULL) {
-        leave(a->first);
+        connection_leave(a->first);
     }
     bodies_stop(&a->bodies);
     if (a->spoken_event != NULL) {
         event_free(a->spoken_event);
     }
     peers_free(&a->peers);
+    client_terms_release(&a->clients);
     SSL_CTX_free(a->context);
     free(a);
     *all = NULL;
@@ -240,6 +248,7 @@ void connections_make_room(struct connections *all)
     size_t enough = max - max / 8; /* several at once, for whoever comes next */
     int64_t now_us = daemon_clock_us();
     struct connection *victim;
+    connection_plain_sweep(all);
     if (!connections_full(all)) {
         return;
     }
@@ -274,7 +283,7 @@ size_t connections_sending(const struct connections *all)
 const uint64_t *connections_counts(struct connections *all)
 {
     all->counts[HTTP_CERTIFICATE_ENDS] =
-        all->term.ends_us == INT64_MAX ? 0 : (uint64_t)(all->term.ends_us / 1000000);
+        all->ends.count == 0 ? 0 : (uint64_t)(all->ends.at[0].ends_us / 1000000);
     all->counts[HTTP_CONNECTIONS_OPEN] = all->open;
     all->counts[HTTP_IDENTITIES] = peers_count(all->peers);
     all->counts[HTTP_BODIES_BYTES] = all->bodies.used;
@@ -289,6 +298,17 @@ const struct histogram *connections_durations(const struct connections *all)
     return all->durations;
 }
 
+void connection_attach(struct connections *all, struct connection *c, enum connection_phase phase)
+{
+    c->of = all;
+    c->phase = phase;
+    c->since_us = daemon_clock_us();
+    c->generation = all->generation;
+    DL_APPEND2(all->first, c, previous, next);
+    all->open++;
+    all->counts[HTTP_CONNECTIONS_ACCEPTED]++;
+}
+
 static struct connection *attach(struct connections *all, SSL *ssl)
 {
     struct connection *c = calloc(1, sizeof *c);
@@ -296,14 +316,8 @@ static struct connection *attach(struct connections *all, SSL *ssl)
         free(c);
         return NULL;
     }
-    c->of = all;
     c->ssl = ssl;
-    c->phase = CONNECTION_HANDSHAKE;
-    c->since_us = daemon_clock_us();
-    c->generation = all->generation;
-    DL_APPEND2(all->first, c, previous, next);
-    all->open++;
-    all->counts[HTTP_CONNECTIONS_ACCEPTED]++;
+    connection_attach(all, c, CONNECTION_HANDSHAKE);
     return c;
 }
 
@@ -312,6 +326,9 @@ static struct connection *attach(struct connections *all, SSL *ssl)
 struct bufferevent *connections_accept(struct event_base *base, void *context)
 {
     struct connections *all = context;
+    if (all->context == NULL) {
+        return connection_plain_new(all, base);
+    }
     SSL *ssl = SSL_new(all->context);
     struct connection *c = ssl == NULL ? NULL : attach(all, ssl);
     if (c == NULL) {
@@ -344,10 +361,11 @@ static bool is_over(const struct connection *c)
 struct connection *connection_of(struct evhttp_request *request)
 {
     struct evhttp_connection *evcon = evhttp_request_get_connection(request);
-    SSL *ssl = evcon == NULL
-                   ? NULL
-                   : bufferevent_openssl_get_ssl(evhttp_connection_get_bufferevent(evcon));
-    struct connection *c = ssl == NULL ? NULL : SSL_get_ex_data(ssl, ssl_index);
+    struct bufferevent *b = evcon == NULL ? NULL : evhttp_connection_get_bufferevent(evcon);
+    SSL *ssl = b == NULL ? NULL : bufferevent_openssl_get_ssl(b);
+    struct connection *c = b == NULL     ? NULL
+                           : ssl == NULL ? connection_plain_of(b)
+                                         : SSL_get_ex_data(ssl, ssl_index);
     return c != NULL && c->account != NULL ? c : NULL;
 }
 
@@ -369,6 +387,9 @@ static bool is_distrusted(const struct connection *c)
 struct connection *connection_asks(struct evhttp_request *request)
 {
     struct connection *c = connection_of(request);
+    if (c != NULL && c->ssl == NULL) {
+        connection_plain_asks(evhttp_request_get_connection(request));
+    }
     return c != NULL && (is_over(c) || was_revoked(c) || is_distrusted(c)) ? NULL : c;
 }
 
@@ -409,8 +430,8 @@ bool connection_is_last(const struct connection *c)
 
 static uint64_t bytes_read(const struct connection *c)
 {
-    BIO *bio = SSL_get_rbio(c->ssl);
-    return bio == NULL ? 0 : BIO_number_read(bio);
+    BIO *bio = c->ssl == NULL ? NULL : SSL_get_rbio(c->ssl);
+    return bio == NULL ? c->plain_read : BIO_number_read(bio);
 }
 
 void connection_set_phase(struct connection *c, enum connection_phase phase)
@@ -429,6 +450,13 @@ void connection_set_phase(struct connection *c, enum connection_phase phase)
     }
     /* While we answer, little is read of what the peer goes on sending. */
     bufferevent_setwatermark(c->body.bufferevent, EV_READ, 0, ours ? BODIES_SMALL : 0);
+}
+
+void connection_answers_later(struct connection *c, bufferevent_event_cb gone, void *context)
+{
+    connection_set_phase(c, CONNECTION_ANSWERING);
+    bufferevent_setcb(c->body.bufferevent, NULL, NULL, gone, context);
+    bufferevent_enable(c->body.bufferevent, EV_READ);
 }
 
 void connection_begins_answer(struct connection *c)
@@ -483,13 +511,15 @@ static bool is_idle(struct connection *c)
     int waiting = 0;
     refresh(c);
     return c->phase == CONNECTION_IDLE && !c->ending &&
-           (ioctl(SSL_get_fd(c->ssl), FIONREAD, &waiting) == -1 || waiting == 0);
+           (ioctl(descriptor(c), FIONREAD, &waiting) == -1 || waiting == 0);
 }
 
 void connection_end_idle(struct connection *c)
 {
-    SSL_shutdown(c->ssl);
-    ERR_clear_error();
+    if (c->ssl != NULL) {
+        SSL_shutdown(c->ssl);
+        ERR_clear_error();
+    }
     connection_end(c);
 }
 
@@ -507,7 +537,8 @@ void connections_use(struct connections *all, SSL_CTX *fresh)
     struct connection *c;
     SSL_CTX_free(all->context);
     all->context = fresh;
-    all->term = tls_term(fresh);
+    all->ends.count = all->ends.left_out = 0;
+    tls_terms(fresh, &all->ends);
     all->generation++;
     DL_FOREACH2(all->first, c, next)
     {
@@ -523,21 +554,57 @@ void connections_use(struct connections *all, SSL_CTX *fresh)
 /* Who has to renew it learns it before, not by everybody being turned away. */
 static void tell_term(const struct connections *all)
 {
-    int64_t left_us = all->term.ends_us - daemon_now_us();
+    static const char *const words[FORESEEN_KINDS] = {[FORESEEN_CERTIFICATE] = "the certificate",
+                                                      [FORESEEN_AUTHORITY] = "an authority",
+                                                      [FORESEEN_REVOCATION_LIST] =
+                                                          "a revocation list"};
+    const struct foreseen_end *first = &all->ends.at[0];
     char when[WHEN_TEXT];
-    if (all->term.ends_us == INT64_MAX) {
+    if (all->context == NULL) {
+        return;
+    }
+    if (all->ends.count == 0) {
         daemon_note("certificates", "good, without an end");
         return;
     }
-    when_time_text(all->term.ends_us, when);
-    daemon_trouble("certificates", left_us < TERM_TOLD_US, "%s %s on %.10s", all->term.what,
+    int64_t left_us = first->ends_us - daemon_now_us();
+    when_time_text(first->ends_us, when);
+    daemon_trouble("certificates", left_us < TERM_TOLD_US, "%s %s on %.10s", words[first->kind],
                    left_us < 0 ? "ended" : "ends", when);
+}
+
+/* Of clients, who are turned away one by one. */
+static void tell_clients(struct connections *all)
+{
+    char when[WHEN_TEXT];
+    const struct client_term *first = client_terms_first(&all->clients, daemon_now_us());
+    if (first == NULL) {
+        daemon_note("clients", "no certificate of theirs ends soon");
+        return;
+    }
+    when_time_text(first->ends_us, when);
+    daemon_trouble("clients", true, "the certificate of %.100s ends on %.10s%s", first->identity,
+                   when, all->clients.count > 1 ? ", and others do" : "");
+}
+
+/* All of these, however long they are good. */
+static void tell_ends(const struct connections *all)
+{
+    struct foreseen_ends ends = all->ends;
+    for (uint32_t i = 0; i < all->clients.count; i++) {
+        const struct client_term *client = &all->clients.at[i];
+        foreseen_add(&ends, FORESEEN_CLIENT, slice_of(client->identity), client->ends_us);
+    }
+    if (all->context != NULL) {
+        foreseen_tell_ends(&ends);
+    }
 }
 
 void connections_sweep(struct connections *all)
 {
     int64_t now_us = daemon_clock_us();
     struct connection *c;
+    connection_plain_sweep(all);
     DL_FOREACH2(all->first, c, next)
     {
         refresh(c);
@@ -555,6 +622,8 @@ void connections_sweep(struct connections *all)
     }
     peers_sweep(all->peers, now_us);
     tell_term(all);
+    tell_clients(all);
+    tell_ends(all);
 }
 
 void connections_close_idle(struct connections *all)

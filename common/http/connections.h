@@ -37,7 +37,8 @@ SSL_CTX *connections_context(const struct tls_files *files);
 
 /*
  * Connections made from this context, which is taken over also when memory is out (NULL, after that
- * was logged). `section`: where the options stand, for messages; it and the limits outlive them.
+ * was logged); plain ones from NULL, which are like those of TLS whose peer has shown no
+ * certificate. `section`: where the options stand, for messages; it and the limits outlive them.
  */
 struct connections *connections_new(SSL_CTX *context, const char *section,
                                     const struct http_limits *limits);
@@ -123,6 +124,11 @@ void connection_take_turn(struct connection *c);
 void connection_drop_body(struct connection *c, struct evhttp_request *request);
 
 void connection_set_phase(struct connection *c, enum connection_phase phase);
+
+/* The answer comes later: until then gone() is told with its context what becomes of the
+ * connection, BEV_EVENT_EOF and BEV_EVENT_ERROR being that the peer left. The reply takes that
+ * back. */
+void connection_answers_later(struct connection *c, bufferevent_event_cb gone, void *context);
 
 /* Whether it should be closed after the answer. */
 bool connection_is_last(const struct connection *c);

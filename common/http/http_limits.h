@@ -75,7 +75,7 @@ struct http_limits {
            "so many bytes of a body, uncompressed, or of its reply count as one more request")
 
 #define HTTP_COUNTERS(COUNTER, GAUGE)                                                              \
-    COUNTER(CONNECTIONS_ACCEPTED, "connections.accepted", "", "TLS connections accepted")          \
+    COUNTER(CONNECTIONS_ACCEPTED, "connections.accepted", "", "connections accepted")              \
     GAUGE(CONNECTIONS_OPEN, "connections.open", "", "connections, now")                            \
     COUNTER(CONNECTIONS_EXPIRED, "connections.expired", "",                                        \
             "connections closed because a phase took too long or the peer's certificate "          \

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/address.h"
 #include "common/log.h"
 #include "common/number.h"
 
@@ -42,6 +43,20 @@ int listen_split(const char *text, char host[LISTEN_HOST_SIZE], char port[6])
     host[host_size] = '\0';
     snprintf(port, 6, "%u", (unsigned)number);
     return 0;
+}
+
+bool listen_is_loopback(const char *text)
+{
+    char host[LISTEN_HOST_SIZE], port[6];
+    struct address a;
+    if (listen_split(text, host, port) == -1) {
+        return false;
+    }
+    if (address_parse(slice_of(host), &a) == -1) {
+        return strcmp(host, "localhost") == 0;
+    }
+    static const uint8_t one[16] = {[15] = 1};
+    return a.family == 4 ? a.bytes[0] == 127 : memcmp(a.bytes, one, sizeof one) == 0;
 }
 
 void listen_check(struct document *d, const char *option, const struct config_strings *listen)

@@ -22,6 +22,9 @@ int listen_split(const char *text, char host[LISTEN_HOST_SIZE], char port[6]);
  */
 void listen_check(struct document *d, const char *option, const struct config_strings *listen);
 
+/* Whether nobody on another machine could reach it: 127.0.0.0/8, ::1 or localhost, with a port. */
+bool listen_is_loopback(const char *text);
+
 /*
  * A bound, listening, non-blocking socket; an IPv6 one takes IPv6 only. -1 after an error was
  * logged that names the option.

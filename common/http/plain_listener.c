@@ -23,8 +23,8 @@
  * evhttp does not tell when it has done with a connection. A visitor therefore holds a reference to
  * its bufferevent, and looks whether evhttp has taken its callbacks off.
  */
-struct visitor {
-    struct visitor *next, *previous; /* utlist */
+struct plain_visitor {
+    struct plain_visitor *next, *previous; /* utlist */
     struct bufferevent *socket;
     int64_t since_us;
     char address[64]; /* "" before it is known */
@@ -36,7 +36,7 @@ struct plain_listener {
     int socket; /* -1: the listener has it */
     struct evhttp *http;
     struct evconnlistener *listener;
-    struct visitor *visitors;
+    struct plain_visitor *visitors;
     unsigned visitor_count;
 };
 
@@ -56,7 +56,7 @@ struct plain_listener *plain_listener_new(const struct plain_kind *kind, const c
     return l;
 }
 
-static bool has_left(const struct visitor *v)
+static bool has_left(const struct plain_visitor *v)
 {
     bufferevent_event_cb on_event;
     bufferevent_getcb(v->socket, NULL, NULL, &on_event, NULL);
@@ -65,7 +65,7 @@ static bool has_left(const struct visitor *v)
 
 static void look_at_visitors(struct plain_listener *l)
 {
-    struct visitor *v, *next;
+    struct plain_visitor *v, *next;
     int64_t now_us = daemon_clock_us();
     int64_t limit_us = *l->kind->limit_s * 1000000;
     DL_FOREACH_SAFE2(l->visitors, v, next, next)
@@ -82,7 +82,7 @@ static void look_at_visitors(struct plain_listener *l)
 }
 
 /* evhttp gives a connection its descriptor after it has accepted it. */
-static void find_address(struct visitor *v)
+static void find_address(struct plain_visitor *v)
 {
     struct sockaddr_storage from;
     socklen_t size = sizeof from;
@@ -95,9 +95,9 @@ static void find_address(struct visitor *v)
 }
 
 /* How many of those that stay are of this one's address. */
-static unsigned count_of(const struct plain_listener *l, const struct visitor *v)
+static unsigned count_of(const struct plain_listener *l, const struct plain_visitor *v)
 {
-    const struct visitor *other;
+    const struct plain_visitor *other;
     unsigned count = 0;
     DL_FOREACH2(l->visitors, other, next)
     {
@@ -109,7 +109,7 @@ static unsigned count_of(const struct plain_listener *l, const struct visitor *v
 /* The oldest of the address that has the most goes, when that has many, or all have too many. */
 static bool send_one_away(const struct plain_listener *l)
 {
-    struct visitor *v, *choice = NULL;
+    struct plain_visitor *v, *choice = NULL;
     unsigned most = 0, staying = 0;
     DL_FOREACH2(l->visitors, v, next)
     {
@@ -135,7 +135,7 @@ static bool send_one_away(const struct plain_listener *l)
 static struct bufferevent *on_accept(struct event_base *base, void *context)
 {
     struct plain_listener *l = context;
-    struct visitor *v = calloc(1, sizeof *v);
+    struct plain_visitor *v = calloc(1, sizeof *v);
     struct bufferevent *b = bufferevent_socket_new(base, -1, BEV_OPT_CLOSE_ON_FREE);
     look_at_visitors(l);
     while (send_one_away(l)) {

@@ -8,6 +8,7 @@
 #include <event2/event.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <utlist.h>
 
 #include "common/http/connection_parts.h"
@@ -97,6 +98,13 @@ static void on_head(struct evbuffer *input, const struct evbuffer_cb_info *info,
 {
     struct connection *c = context;
     struct evbuffer_iovec first;
+    if (c->ssl == NULL && info->n_added > 0 && c->of != NULL) {
+        c->plain_read += info->n_added;
+        if (c->account == NULL) {
+            connection_note_peer(c);
+            connection_enter_address(c);
+        }
+    }
     if (info->n_added > 0 && c->of != NULL) {
         look_at_chunks(c, input, info->n_added);
     }
@@ -121,8 +129,10 @@ static void refuse_endless(struct connection *c, struct arena *a)
                              ? NULL
                              : whole_answer(a, HTTP_ENTITYTOOLARGE, "Request Entity Too Large",
                                             json ? "application/json" : "text/plain", told);
-    if (answer != NULL) {
+    if (answer != NULL && c->ssl != NULL) {
         SSL_write(c->ssl, answer, (int)strlen(answer));
+    } else if (answer != NULL) {
+        (void)send(bufferevent_getfd(c->plain), answer, strlen(answer), MSG_NOSIGNAL);
     }
     connection_end_idle(c);
 }
@@ -166,4 +176,10 @@ int refusals_watch(struct connection *c)
                    evbuffer_add_cb(bufferevent_get_input(b), on_head, c) == NULL
                ? -1
                : 0;
+}
+
+void refusals_leave(struct connection *c)
+{
+    evbuffer_remove_cb(bufferevent_get_output(c->body.bufferevent), on_output, c);
+    evbuffer_remove_cb(bufferevent_get_input(c->body.bufferevent), on_head, c);
 }

@@ -4,6 +4,8 @@
 
 #include <event2/buffer.h>
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 #include "common/http/connections.h"
 #include "common/log.h"
@@ -113,4 +115,19 @@ const char *uri_path(const struct evhttp_uri *uri, char *path, size_t size)
 const char *request_path(struct evhttp_request *request, char *path, size_t size)
 {
     return uri_path(evhttp_request_get_evhttp_uri(request), path, size);
+}
+
+struct slice request_credentials(struct evhttp_request *request, const char *scheme)
+{
+    size_t n = strlen(scheme);
+    const char *text =
+        evhttp_find_header(evhttp_request_get_input_headers(request), "Authorization");
+    if (text == NULL || strncasecmp(text, scheme, n) != 0 || text[n] != ' ') {
+        return (struct slice){NULL, 0};
+    }
+    struct slice shown = slice_of(text + n + strspn(text + n, " "));
+    while (shown.len > 0 && shown.at[shown.len - 1] == ' ') {
+        shown.len--;
+    }
+    return shown;
 }

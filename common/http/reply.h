@@ -35,6 +35,10 @@ long reply_retry_after(struct evhttp_request *request, int64_t wait_us);
 /* A line of plain text. */
 void reply_text(struct evhttp_request *request, int status, const char *text, bool last);
 
+/* What the request's Authorization shows by this scheme, "Bearer", without blanks around it; .at
+ * NULL: nothing. It lives as long as the request. */
+struct slice request_credentials(struct evhttp_request *request, const char *scheme);
+
 /*
  * The path of the request without query and trailing slash ("/" stays), percent-encoding as it
  * came; NULL when it has none.

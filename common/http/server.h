@@ -33,8 +33,9 @@ struct http_server;
 
 /*
  * With sockets that listen on these addresses ("HOST:PORT"), 1 to SERVER_LISTENERS of them, and
- * connections made from this context (connections_context()), which is taken over in any case. NULL
- * after an error was logged. The caller owns it.
+ * connections made from this context (connections_context()), which is taken over in any case; with
+ * NULL they are plain: for this machine only, which is for the caller to see to. NULL after an
+ * error was logged. The caller owns it.
  */
 struct http_server *server_new(const struct server_kind *kind, const struct config_strings *listen,
                                SSL_CTX *context);

@@ -73,19 +73,28 @@ static X509 *chain_at(const SSL *ssl, int i)
     return chain == NULL ? SSL_get0_peer_certificate(ssl) : sk_X509_value(chain, i);
 }
 
+/* 0: it cannot be read. */
+static int64_t time_us(const ASN1_TIME *time)
+{
+    struct tm utc = {0};
+    return ASN1_TIME_to_tm(time, &utc) != 1 ? 0 : (int64_t)timegm(&utc) * 1000000;
+}
+
 int64_t tls_ends_us(const SSL *ssl)
 {
     int64_t first_us = INT64_MAX;
     for (int i = 0; i < chain_length(ssl); i++) {
         const X509 *one = chain_at(ssl, i);
-        struct tm utc = {0};
-        if (one == NULL || ASN1_TIME_to_tm(X509_get0_notAfter(one), &utc) != 1) {
-            return 0;
-        }
-        int64_t us = (int64_t)timegm(&utc) * 1000000;
+        int64_t us = one == NULL ? 0 : time_us(X509_get0_notAfter(one));
         first_us = us < first_us ? us : first_us;
     }
     return first_us;
+}
+
+int64_t tls_begins_us(const SSL *ssl)
+{
+    const X509 *own = SSL_get0_peer_certificate(ssl);
+    return own == NULL ? 0 : time_us(X509_get0_notBefore(own));
 }
 
 /* Appends the certificate's issuer and serial number to *to, which is moved; or only counts (NULL).

@@ -73,6 +73,9 @@ char *tls_own_identity(SSL_CTX *c);
 /* When the first of the certificates that the peer has shown ends; microseconds since 1970. */
 int64_t tls_ends_us(const SSL *ssl);
 
+/* When the peer's own certificate began to be good; likewise. */
+int64_t tls_begins_us(const SSL *ssl);
+
 /*
  * The peer's certificate and those between it and the CA, each as the DER of its issuer and serial
  * number, one behind the other; of a resumed session only the peer's. From OpenSSL's malloc; the

@@ -4,15 +4,15 @@
 #define EZREPO_HTTP_TLS_TERM_H
 
 #include <openssl/ssl.h>
-#include <stdint.h>
 
-/* What ends first of a context's own certificate with those between it and the CA, the authorities,
- * and the revocation lists, which are not good after their next update (RFC 5280, 5.1.2.5). */
-struct tls_term {
-    const char *what; /* "the certificate", "an authority", "a revocation list" */
-    int64_t ends_us;  /* since 1970; INT64_MAX: nothing ends */
-};
+#include "common/foreseen.h"
 
-struct tls_term tls_term(SSL_CTX *c);
+/*
+ * Adds what ends of a context: its own certificate with those between it and the CA, the
+ * authorities, and the revocation lists, which are not good after their next update (RFC 5280,
+ * 5.1.2.5). What has no end is left out. Whose one is, is empty where its name is none that
+ * peer_identity_of() takes.
+ */
+void tls_terms(SSL_CTX *c, struct foreseen_ends *ends);
 
 #endif

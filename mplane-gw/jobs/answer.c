@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "common/capability_rows.h"
+#include "common/mplane/exception_text.h"
 #include "common/mplane/token.h"
 
 #define TEXT_BYTES (64 * 1024)
@@ -46,7 +48,7 @@ static const char *status_text(uint64_t status)
 {
     switch (status) {
     case ANSWER_INVALID:
-        return "the question is at fault";
+        return MPLANE_AT_FAULT;
     case ANSWER_TIMEOUT:
         return "the question took too long";
     case ANSWER_UNAVAILABLE:
@@ -85,7 +87,7 @@ static int map_columns(const struct mplane_message *reply, const struct answer_m
         while (j < answer->columns_count && !slice_equal(answer->columns[j], name)) {
             j++;
         }
-        if (j == answer->columns_count && !slice_is(name, COLUMN_MARK)) {
+        if (j == answer->columns_count && !capability_column_was_added(name)) {
             return -1;
         }
         from[i] = j == answer->columns_count ? NOWHERE : j;

@@ -5,8 +5,8 @@
 #ifndef EZREPO_GW_ANSWER_H
 #define EZREPO_GW_ANSWER_H
 
+#include "common/asking/specification.h"
 #include "mplane-gw/jobs/repeat.h"
-#include "mplane-gw/jobs/specification.h"
 
 /* What a peer is told whose answer has no room in ours. */
 #define ANSWER_OVERSIZED "the answer is too large for the gateway, ask for less"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "common/daemon.h"
-#include "common/door/link.h"
+#include "common/door/query_link.h"
 #include "common/log.h"
 #include "mplane-gw/gateway.h"
 #include "mplane-gw/jobs/answer.h"
@@ -128,16 +128,15 @@ void ask_set_limits(struct gateway *g)
 
 static int send_question(struct asks *s, struct job *job)
 {
-    struct pack p;
-    pack_init(&p);
     if (job->question.publish) {
+        struct pack p;
+        pack_init(&p);
         job->question.publication.id = job->id;
         publish_encode(&p, &job->question.publication);
         return link_send_packed(&s->store, &p);
     }
     job->question.query.id = job->id;
-    query_encode(&p, &job->question.query);
-    return link_send_packed(&s->query, &p);
+    return query_link_ask(&s->query, &job->question.query);
 }
 
 /* With the series that who asks may see now. */
@@ -186,11 +185,7 @@ const char *ask(struct gateway *g, struct job *job)
 
 static void cancel(struct gateway *g, const struct job *job)
 {
-    struct pack p;
-    pack_init(&p);
-    struct cancel_message m = {.id = job->id};
-    cancel_encode(&p, &m);
-    link_send_packed(&g->asks->query, &p);
+    query_link_cancel(&g->asks->query, job->id);
     gateway_count(g, COUNT_QUERIES_CANCELLED);
 }
 

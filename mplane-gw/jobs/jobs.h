@@ -9,11 +9,11 @@
 
 #include <stddef.h>
 
+#include "common/asking/sight.h"
+#include "common/asking/specification.h"
 #include "common/hash_table.h"
 #include "common/mplane/rendered.h"
 #include "mplane-gw/jobs/repeat.h"
-#include "mplane-gw/jobs/sight.h"
-#include "mplane-gw/jobs/specification.h"
 
 struct jobs;
 struct job;

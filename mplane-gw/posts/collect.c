@@ -39,8 +39,9 @@ struct collect {
 int collect_start(struct gateway *g)
 {
     const struct posts_counters counters = {
-        &g->counters[COUNT_POSTS_UNDER_WAY], &g->counters[COUNT_POSTS_ABANDONED],
-        &g->counters[COUNT_ANSWERS_LATE], &g->counters[COUNT_ANSWERS_MALFORMED]};
+        &g->counters[COUNT_POSTS_UNDER_WAY], &g->counters[COUNT_POSTS_READY],
+        &g->counters[COUNT_POSTS_ABANDONED], &g->counters[COUNT_ANSWERS_LATE],
+        &g->counters[COUNT_ANSWERS_MALFORMED]};
     g->posts = posts_new(g->base, "mplane-gw", &g->settings.posts, &counters);
     return g->posts == NULL ? -1 : 0;
 }
@@ -308,8 +309,5 @@ void collect_post(struct gateway *g, struct evhttp_request *request, struct conn
 
 void collect_tick(struct gateway *g)
 {
-    bool ready = posts_ready(g->posts);
-    daemon_trouble("ingestd", !ready && daemon_is_settled(), "%s",
-                   ready ? "takes posts" : "takes no posts: they are answered 503");
     posts_tick(g->posts, INT64_MAX);
 }

@@ -9,13 +9,14 @@
 #include <stdlib.h>
 
 #include "common/formats/exact.h"
+#include "common/formats/unit.h"
 #include "common/json.h"
 #include "common/record_dimensions.h"
 #include "common/utf8.h"
 
 struct skipped_block {
     uint32_t block;
-    enum dimension failed;
+    int failed; /* as a trace is told */
 };
 
 struct traced_rule {
@@ -56,13 +57,13 @@ static void open_block(struct explaining *x, uint32_t number)
     x->decided = b->rule_count;
 }
 
-static void on_block(void *context, uint32_t block, enum dimension failed)
+static void on_block(void *context, uint32_t block, int failed)
 {
     struct explaining *x = context;
     if (x->grading->blocks[block].name != x->name) {
         return;
     }
-    if (failed == DIMENSION_COUNT) {
+    if (failed == GRADE_DECIDES) {
         open_block(x, block);
     } else {
         x->skipped[x->skipped_count++ % EXPLAIN_SKIPPED] = (struct skipped_block){block, failed};
@@ -152,6 +153,10 @@ static const char *const found_texts[] = {[GRADE_FOUND_MISSING] = "missing",
                                           [GRADE_FOUND_NO_NUMBER] = "no number",
                                           [GRADE_FOUND_IMPOSSIBLE] = "impossible",
                                           [GRADE_FOUND_NUMBER] = "number"};
+static const char *const line_texts[] = {[GRADE_FOUND_MISSING] = "is missing",
+                                         [GRADE_FOUND_NULL] = "is null",
+                                         [GRADE_FOUND_NO_NUMBER] = "is no number",
+                                         [GRADE_FOUND_IMPOSSIBLE] = "is impossible"};
 
 static void put_text(FILE *f, const char *key, struct slice text)
 {
@@ -208,7 +213,15 @@ static void put_rules(FILE *f, const struct explaining *x)
     fputs("]", f);
 }
 
-/* The patterns of the block that decides, those that are not "*". */
+/* Its hours, as they stand in the document. */
+static void put_during(FILE *f, const struct explaining *x, const struct grading_block *b,
+                       const char *before)
+{
+    struct slice text = json_text(x->arena, b->during_said);
+    fprintf(f, "%s\"during\":%.*s", before, SLICE_SHOWN(text, text.len));
+}
+
+/* The patterns of the block that decides, those that are not "*", and its hours. */
 static void put_block(FILE *f, const struct explaining *x)
 {
     fprintf(f, ",\"block\":{\"place\":\"grading[%u]\",\"appliesTo\":{", x->block_number);
@@ -224,6 +237,9 @@ static void put_block(FILE *f, const struct explaining *x)
             first = false;
         }
     }
+    if (x->block->during != NULL) {
+        put_during(f, x, x->block, first ? "" : ",");
+    }
     fputs("}}", f);
 }
 
@@ -233,8 +249,14 @@ static void put_skipped(FILE *f, const struct explaining *x)
     fprintf(f, ",\"passed_over_count\":%u,\"passed_over\":[", x->skipped_count);
     for (uint32_t i = x->skipped_count - told; i < x->skipped_count; i++) {
         const struct skipped_block *s = &x->skipped[i % EXPLAIN_SKIPPED];
-        fprintf(f, "%s{\"place\":\"grading[%u]\",\"dimension\":\"%s\"",
-                i == x->skipped_count - told ? "" : ",", s->block, dimension_rows[s->failed].name);
+        fprintf(f, "%s{\"place\":\"grading[%u]\"", i == x->skipped_count - told ? "" : ",",
+                s->block);
+        if (s->failed == GRADE_OUT_OF_HOURS) {
+            put_during(f, x, &x->grading->blocks[s->block], ",");
+            fputs("}", f);
+            continue;
+        }
+        fprintf(f, ",\"dimension\":\"%s\"", dimension_rows[s->failed].name);
         put_text(f, "pattern", shown(x->grading->blocks[s->block].patterns[s->failed].text));
         put_text(f, "value", shown(x->record->dimensions[s->failed]));
         fputs("}", f);
@@ -254,10 +276,7 @@ static const char *condition_line(const struct explaining *x,
     const char *of = arena_printf(x->arena, "%.*s", SLICE_SHOWN(column, column.len));
     if (told->found != GRADE_FOUND_NUMBER) {
         bool said = told->found == GRADE_FOUND_NO_NUMBER || told->found == GRADE_FOUND_IMPOSSIBLE;
-        return arena_printf(x->arena, "%s %s%s%.*s%s, wanted %s %.*s", of,
-                            told->found == GRADE_FOUND_MISSING ? "is missing"
-                            : told->found == GRADE_FOUND_NULL  ? "is null"
-                                                               : found_texts[told->found],
+        return arena_printf(x->arena, "%s %s%s%.*s%s, wanted %s %.*s", of, line_texts[told->found],
                             said ? " (" : "", SLICE_SHOWN(value, said ? value.len : 0),
                             said ? ")" : "", relation, SLICE_SHOWN(limit, limit.len));
     }
@@ -294,10 +313,47 @@ static int64_t better_rule(const struct explaining *x)
     return -1;
 }
 
+/* The first condition that was asked and found an impossible value; NULL when none did. */
+static const struct grade_condition_told *first_impossible(const struct explaining *x)
+{
+    for (uint32_t i = 0; i < x->condition_count; i++) {
+        const struct grade_condition_told *c = &x->conditions[i];
+        if (c->found == GRADE_FOUND_IMPOSSIBLE && c->at.rule <= x->decided) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* The line, and which value was impossible, which nobody would look for where another condition
+ * decided. `decided` NULL: none did. */
+static const char *with_impossible(const struct explaining *x, const char *line,
+                                   const struct grade_condition_told *decided)
+{
+    const struct grade_condition_told *c = first_impossible(x);
+    if (line == NULL || c == NULL ||
+        (decided != NULL && decided->found == GRADE_FOUND_IMPOSSIBLE)) {
+        return line;
+    }
+    struct slice value = shown(c->value);
+    return arena_printf(x->arena, "%s; %.*s is impossible (%.*s)", line,
+                        SLICE_SHOWN(c->column, c->column.len), SLICE_SHOWN(value, value.len));
+}
+
 /*
- * What decided: the condition for which the next better grade was not given; where there is none, a
- * condition of the rule that held.
+ * What decided: the condition for which the next better grade was not given, by the rule *better;
+ * where there is none (-1), a condition of the rule that held. NULL: no condition did.
  */
+static const struct grade_condition_told *decider(const struct explaining *x, int64_t *better)
+{
+    *better = -1;
+    if (x->block == NULL || x->block->rule_count == 0) {
+        return NULL;
+    }
+    *better = better_rule(x);
+    return *better >= 0 ? first_that(x, (uint32_t)*better, false) : first_that(x, x->decided, true);
+}
+
 static const char *because(const struct explaining *x)
 {
     if (x->block == NULL) {
@@ -307,18 +363,38 @@ static const char *because(const struct explaining *x)
     if (x->block->rule_count == 0) {
         return arena_printf(x->arena, "grading[%u] has no rules", x->block_number);
     }
-    int64_t better = better_rule(x);
-    const struct grade_condition_told *c =
-        better >= 0 ? first_that(x, (uint32_t)better, false) : first_that(x, x->decided, true);
-    if (c == NULL) {
-        return arena_printf(x->arena, "its rule always holds");
+    int64_t better;
+    const struct grade_condition_told *c = decider(x, &better);
+    const char *line = c == NULL ? "its rule always holds" : condition_line(x, c);
+    if (c != NULL && better >= 0 && line != NULL) {
+        line = arena_printf(x->arena, "%s%s as grade %u wants",
+                            x->decided == x->block->rule_count ? "no rule holds; " : "", line,
+                            x->block->rules[better].grade);
     }
-    const char *line = condition_line(x, c);
-    return better < 0 || line == NULL
-               ? line
-               : arena_printf(x->arena, "%s%s as grade %u wants",
-                              x->decided == x->block->rule_count ? "no rule holds; " : "", line,
-                              x->block->rules[better].grade);
+    return with_impossible(x, line, c);
+}
+
+/* The same piece by piece. */
+static struct explained_decision decision_of(const struct explaining *x)
+{
+    static const struct slice none = {NULL, 0};
+    int64_t better;
+    const struct grade_condition_told *told = decider(x, &better);
+    struct explained_decision d = {.wants = GRADE_NONE};
+    if (told == NULL) {
+        return d;
+    }
+    const struct grading_condition *c = condition_of(x, told);
+    d.metric = told->column.at == NULL ? c->metric : told->column;
+    d.relation = relation_text(c->relation);
+    d.limit = c->limit.text.len > EXPLAIN_SHOWN ? none : c->limit.text;
+    d.holds = told->holds;
+    d.wants = better >= 0 ? x->block->rules[better].grade : GRADE_NONE;
+    unit_in_name(d.metric, &d.unit);
+    if (told->found == GRADE_FOUND_NUMBER && told->value.len <= EXPLAIN_SHOWN) {
+        d.value = told->value;
+    }
+    return d;
 }
 
 /* ---- all of it ---- */
@@ -329,7 +405,8 @@ static void grade_again(struct explaining *x, struct kept_edition *edition, uint
     struct schema_message schema = {.results = (struct slice *)(uintptr_t)given->names,
                                     .results_count = given->count};
     struct record_message record = {.values = (struct slice *)(uintptr_t)given->values,
-                                    .values_count = given->count};
+                                    .values_count = given->count,
+                                    .t_start_us = given->t_start_us};
     struct grade_trace trace = {x, on_block, on_condition, on_rule};
 #define TAKE_DIMENSION(x, name, Name, addresses, help)                                             \
     record.name = given->dimensions[DIMENSION_##name];
@@ -394,8 +471,10 @@ struct explanation explain(struct arena *a, struct kept_edition *edition, struct
 }
 
 const char *explain_line(struct arena *a, struct kept_edition *edition, struct slice name,
-                         const struct explained_record *record, uint8_t *grade)
+                         const struct explained_record *record, uint8_t *grade,
+                         struct explained_decision *decision)
 {
     struct explaining *x = graded_again(a, edition, name, record, grade);
+    *decision = x == NULL ? (struct explained_decision){.wants = GRADE_NONE} : decision_of(x);
     return x == NULL ? NULL : because(x);
 }

@@ -11,6 +11,7 @@ struct explained_record {
     const struct slice *dimensions; /* DIMENSION_COUNT */
     const struct slice *names, *values;
     uint32_t count;
+    int64_t t_start_us;
 };
 
 #define EXPLAIN_SKIPPED 64  /* blocks told that do not match: those next to the one that decides */
@@ -26,8 +27,20 @@ struct explanation {
 struct explanation explain(struct arena *a, struct kept_edition *edition, struct slice name,
                            const struct explained_record *record);
 
-/* Only what decided, and the grade; NULL when memory is out. */
+/* The condition that decided. Texts live as long as the arena, the edition and the record. */
+struct explained_decision {
+    struct slice metric; /* .at NULL: none decided */
+    struct slice value;  /* a number; .at NULL: there is none, or one that is too long to be told */
+    struct slice limit;  /* .at NULL: it is too long to be told */
+    const char *relation, *unit; /* unit NULL: the metric's name tells none */
+    bool holds;
+    uint8_t
+        wants; /* the better grade that was not given since it does not hold; GRADE_NONE: none */
+};
+
+/* Only what decided, in a line and piece by piece, and the grade; NULL when memory is out. */
 const char *explain_line(struct arena *a, struct kept_edition *edition, struct slice name,
-                         const struct explained_record *record, uint8_t *grade);
+                         const struct explained_record *record, uint8_t *grade,
+                         struct explained_decision *decision);
 
 #endif

@@ -8,6 +8,12 @@
 
 #include "queryd/why/explainer.h"
 
+/* Behind a row of either statement: what a record has of facts, here without one. */
+#define NOW_NO_FACTS ", NULL::text, NULL::text, NULL::text, NULL::text, NULL::text, NULL::text"
+
 extern const struct explainer now_explainer;
+
+/* The same of builder_alerts.c's, of which only the line is told. */
+extern const struct explainer telling_explainer;
 
 #endif

@@ -14,7 +14,7 @@
 #include "queryd/why/explain.h"
 #include "schemas/capability_list.h"
 
-/* A commit is told to the second, and an event is told within its transaction. */
+/* That a record came and was stored is told to the second, and an event within its transaction. */
 #define TOLD_WITHIN_US INT64_C(2000000)
 
 struct why_record {
@@ -132,7 +132,8 @@ static void explain_all(struct why *w)
                 : editions_find(w->editions, p->record->version, p->record->published);
         if (edition != NULL) {
             struct explained_record record = {w->dimensions, p->record->names, p->record->values,
-                                              p->record->count};
+                                              p->record->count, 0};
+            (void)when_time_parse(p->record->start, &record.t_start_us); /* PostgreSQL's text */
             p->told = explain(w->arena, edition, n->name, &record);
             p->types_kept = edition->types_kept;
             p->explained = true;
@@ -317,7 +318,7 @@ static bool is_late(const struct why_name *n)
 
 static void put_period(FILE *f, const struct why *w, const struct why_name *n)
 {
-    static const char *const own[] = {"start", "end", "grade", "records", "ended", NULL};
+    static const char *const own[] = {"start", "end", "grade", "records", "ended", "flap", NULL};
     static const char *const gap[] = {"gap_s", "gap_type", NULL};
     static const char *const event[] = {"from", "to", "told", NULL};
     static const char *const retracted[] = {"retracted", NULL};
@@ -350,6 +351,19 @@ static void put_period(FILE *f, const struct why *w, const struct why_name *n)
     fputs("}", f);
 }
 
+/* Of a record that came before it begins by how much; else "". NULL: no memory. */
+static const char *ahead_of(const struct why *w, const struct why_record *r)
+{
+    int64_t start, received;
+    if (r == NULL || when_time_parse(r->start, &start) == -1 ||
+        when_time_parse(text_of(r->facts, "received"), &received) == -1 ||
+        start <= received + TOLD_WITHIN_US) {
+        return "";
+    }
+    return arena_printf(w->arena, " (it came %" PRId64 " s before it begins: a clock is ahead)",
+                        (start - received) / 1000000);
+}
+
 /* The first thing an operator reads. */
 static const char *line_of(const struct why *w, const struct why_name *n)
 {
@@ -357,15 +371,26 @@ static const char *line_of(const struct why *w, const struct why_name *n)
                                              "minor",    "warning",  "normal"};
     const struct why_place *p = &n->places[WHY_LATEST];
     uint8_t grade = stored_grade(n, p->record);
-    struct slice since = text_of(json_get(n->facts, "period"), "start");
+    const struct json *period = json_get(n->facts, "period");
+    struct slice since = text_of(period, "start");
+    bool covered = is_covered(n);
+    bool fault = p->explained && !agrees(n, p) && p->types_kept; /* of the record, not its state */
+    int64_t state = covered && !fault ? integer_of(period, "grade") : grade;
+    state = state >= 0 && state <= 5 ? state : grade;
+    bool flaps = covered && !fault && json_get(period, "flap") != NULL &&
+                 json_get(period, "flap")->type == JSON_TRUE;
+    const char *steady = flaps ? ", flapping" : grade <= 5 && state != grade ? ", held" : "";
+    const char *own = grade <= 5 && state != grade
+                          ? arena_printf(w->arena, "the record is graded %u: ", grade)
+                          : "";
     const char *what =
         grade > 5 ? arena_printf(w->arena, "%.*s: no grade", SLICE_SHOWN(n->name, n->name.len))
-                  : arena_printf(w->arena, "%.*s %u (%s)", SLICE_SHOWN(n->name, n->name.len), grade,
-                                 severities[grade]);
+                  : arena_printf(w->arena, "%.*s %u (%s%s)", SLICE_SHOWN(n->name, n->name.len),
+                                 (unsigned)state, severities[state], steady);
     const char *from =
-        is_covered(n) ? arena_printf(w->arena, " since %.*s UTC", SLICE_SHOWN(since, since.len))
-                      : "";
-    if (what == NULL || from == NULL) {
+        covered ? arena_printf(w->arena, " since %.*s UTC", SLICE_SHOWN(since, since.len)) : "";
+    const char *ahead = ahead_of(w, p->record);
+    if (what == NULL || from == NULL || ahead == NULL || own == NULL) {
         return NULL;
     }
     if (!p->explained) {
@@ -373,12 +398,12 @@ static const char *line_of(const struct why *w, const struct why_name *n)
                             "%s%s; its version of the grading, %" PRIu64 ", cannot be had", what,
                             from, p->record->version);
     }
-    if (!agrees(n, p) && p->types_kept) {
+    if (fault) {
         return arena_printf(
             w->arena, "FAULT: %s%s is stored, but by version %" PRIu64 " it is another grade: %s",
             what, from, p->record->version, p->told.because);
     }
-    return arena_printf(w->arena, "%s%s: %s%s", what, from, p->told.because,
+    return arena_printf(w->arena, "%s%s: %s%s%s%s", what, from, own, p->told.because, ahead,
                         agrees(n, p) ? ""
                                      : " (which record types entered was not kept, so that this is"
                                        " not how it was graded)");

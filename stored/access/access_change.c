@@ -7,6 +7,7 @@
 #include "common/access/access.h"
 #include "common/log.h"
 #include "common/quote.h"
+#include "stored/access/people.h"
 
 #define CHANGES     1000 /* at once */
 #define FAULTS_KEPT 100
@@ -18,7 +19,7 @@ struct entry_change {
     const char *kind;
     struct slice name;
     struct slice body; /* JSON text; .at NULL: it is removed */
-    bool must_be_new;
+    bool must_be_new, must_be_there;
     const char *action; /* what that was, once it is done */
 };
 
@@ -47,7 +48,7 @@ static void tell_fault(void *context, const char *fault)
 static void read_change(const struct document_place *at, struct arena *a, struct entry_change *c)
 {
     static const char *const keys[] = {"kind", "name", "body", "new", NULL};
-    static const char *const kinds[] = {"role", "authorization", "token", "key", NULL};
+    static const char *const kinds[] = {"role", "authorization", "token", "key", "user", NULL};
     if (!document_is_object_of(at, keys)) {
         return;
     }
@@ -57,6 +58,7 @@ static void read_change(const struct document_place *at, struct arena *a, struct
     c->kind = kinds[chosen == -1 ? 0 : chosen];
     c->name = document_text(&name, 1, LIMIT_DIMENSION_BYTES);
     c->must_be_new = fresh.node != NULL && fresh.node->type == JSON_TRUE;
+    c->must_be_there = fresh.node != NULL && fresh.node->type == JSON_FALSE;
     if (body.node == NULL) {
         document_fault(at, "expected a body, or null");
     } else if (body.node->type != JSON_NULL) {
@@ -64,6 +66,9 @@ static void read_change(const struct document_place *at, struct arena *a, struct
         if (c->body.at == NULL) {
             document_fault(&body, "out of memory");
         }
+    }
+    if (chosen != -1 && strcmp(c->kind, "user") == 0) {
+        people_check(&name, &body);
     }
 }
 
@@ -98,8 +103,8 @@ static int write_change(struct store *s, struct document *d, struct entry_change
     if (r == NULL) {
         return -1;
     }
-    bool none = PQntuples(r) == 0;
-    bool added = !none && pg_cell_bool(r, 0, 0);
+    bool added = PQntuples(r) != 0 && pg_cell_bool(r, 0, 0);
+    bool none = PQntuples(r) == 0 || (added && c->must_be_there);
     PQclear(r);
     if (none || (c->must_be_new && !added)) {
         document_fault_in(d, c->kind,
@@ -109,7 +114,9 @@ static int write_change(struct store *s, struct document *d, struct entry_change
         return 1;
     }
     c->action = c->body.at == NULL ? "removed" : added ? "added" : "changed";
-    return 0;
+    return strcmp(c->kind, "user") != 0 ? 0
+           : added                      ? people_added(s, d)
+                                        : people_throw_out(s, c->name);
 }
 
 static int note_change(struct store *s, const struct access_change_message *m, uint64_t version,

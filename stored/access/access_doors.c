@@ -7,9 +7,11 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "stored/access/access_change.h"
+#include "stored/access/people.h"
 #include "stored/asker.h"
 #include "stored/kept_alerts.h"
 #include "stored/maintenance.h"
+#include "stored/publish.h"
 #include "stored/silence/expected.h"
 
 #define ARENA_BYTES   ((size_t)64 << 20)
@@ -19,7 +21,7 @@
 #define PEER_BYTES    255
 #define LINGER_MS     1000
 
-enum { DOOR_ACCESS, DOOR_KEYS, DOOR_ADMIN, DOOR_ALERTS, ACCESS_DOORS };
+enum { DOOR_ACCESS, DOOR_KEYS, DOOR_ADMIN, DOOR_ALERTS, DOOR_USERS, ACCESS_DOORS };
 
 /* A question that waits. */
 struct held {
@@ -34,12 +36,13 @@ struct held {
 struct access_doors {
     struct store *store;
     zloop_t *loop;
+    void (*published)(void);
     zsock_t *socket[ACCESS_DOORS];
     struct held held[HELD];
 };
 
 static const char *const endpoints[] = {ENDPOINT_ACCESS, ENDPOINT_KEYS, ENDPOINT_ADMIN,
-                                        ENDPOINT_ALERTS};
+                                        ENDPOINT_ALERTS, ENDPOINT_USERS};
 
 /* ---- answers ---- */
 
@@ -184,6 +187,50 @@ static void handle_expect(struct access_doors *d, struct arena *a, struct slice 
     PQclear(rows);
 }
 
+static void handle_user(struct access_doors *d, struct slice peer, const struct user_message *m)
+{
+    static struct log_limit said;
+    struct user_state_message answer = {.id = m->id};
+    PGresult *rows = NULL;
+    struct pack p;
+    people_user(d->store, m, &answer, &rows);
+    pack_init(&p);
+    user_state_encode(&p, &answer);
+    asker_tell(d->socket[DOOR_ADMIN], peer, &p, "user.answer", &said);
+    PQclear(rows);
+}
+
+/* ---- what only webd asks ---- */
+
+static void handle_session(struct access_doors *d, struct slice peer,
+                           const struct session_message *m)
+{
+    static struct log_limit said;
+    struct session_state_message answer = {.id = m->id};
+    PGresult *rows = NULL;
+    struct pack p;
+    people_session(d->store, m, &answer, &rows);
+    pack_init(&p);
+    session_state_encode(&p, &answer);
+    asker_tell(d->socket[DOOR_USERS], peer, &p, "session.answer", &said);
+    PQclear(rows);
+}
+
+/* For who may; that is webd's to know, as it is the gateway's. */
+static void handle_publish(struct access_doors *d, struct arena *a, struct slice peer,
+                           const struct publish_message *m)
+{
+    static struct log_limit said;
+    struct published_message answer = {0};
+    struct pack p;
+    if (publish_do(d->store, a, m, &answer)) {
+        d->published();
+    }
+    pack_init(&p);
+    published_encode(&p, &answer);
+    asker_tell(d->socket[DOOR_USERS], peer, &p, "grading.answer", &said);
+}
+
 /* ---- what only alertd says ---- */
 
 static void handle_alerts(struct access_doors *d, struct slice peer, const struct alerts_message *m)
@@ -199,38 +246,66 @@ static void handle_alerts(struct access_doors *d, struct slice peer, const struc
 
 /* ---- questions ---- */
 
+/* Of the operator's. False: it is none of them. */
+static bool handle_admin(struct access_doors *d, struct arena *a, struct slice peer, int number,
+                         struct slice frame)
+{
+    struct access_change_message change;
+    struct access_past_message past;
+    struct maintain_message maintain;
+    struct expect_message expect;
+    struct user_message user;
+    if (number == MESSAGE_access_change && access_change_decode_all(frame, a, &change) == 0) {
+        handle_change(d, a, peer, &change);
+    } else if (number == MESSAGE_access_past && access_past_decode_all(frame, a, &past) == 0) {
+        handle_past(d, a, peer, &past);
+    } else if (number == MESSAGE_maintain && maintain_decode_all(frame, a, &maintain) == 0) {
+        handle_maintain(d, a, peer, &maintain);
+    } else if (number == MESSAGE_expect && expect_decode_all(frame, a, &expect) == 0) {
+        handle_expect(d, a, peer, &expect);
+    } else if (number == MESSAGE_user && user_decode_all(frame, a, &user) == 0) {
+        handle_user(d, peer, &user);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+/* Of webd's. False: it is none of them. */
+static bool handle_web(struct access_doors *d, struct arena *a, struct slice peer, int number,
+                       struct slice frame)
+{
+    struct session_message session;
+    struct publish_message publish;
+    if (number == MESSAGE_session && session_decode_all(frame, a, &session) == 0) {
+        handle_session(d, peer, &session);
+    } else if (number == MESSAGE_publish && publish_decode_all(frame, a, &publish) == 0) {
+        handle_publish(d, a, peer, &publish);
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static void handle(struct access_doors *d, int door, struct arena *a,
                    const struct bus_message *request)
 {
     static struct log_limit said;
     struct access_get_message get;
-    struct access_change_message change;
-    struct access_past_message past;
-    struct maintain_message maintain;
-    struct expect_message expect;
     struct alerts_message alerts;
-    bool admin = door == DOOR_ADMIN;
     struct slice peer = request->frames[0];
-    int number = request->count == 2 ? message_number(request->frames[1]) : -1;
+    struct slice frame = request->count == 2 ? request->frames[1] : slice_of("");
+    int number = request->count == 2 ? message_number(frame) : -1;
+    bool for_rules = door != DOOR_ALERTS && door != DOOR_USERS;
     if (door == DOOR_ALERTS && number == MESSAGE_alerts &&
-        alerts_decode_all(request->frames[1], a, &alerts) == 0) {
+        alerts_decode_all(frame, a, &alerts) == 0) {
         handle_alerts(d, peer, &alerts);
-    } else if (door != DOOR_ALERTS && number == MESSAGE_access_get &&
-               access_get_decode_all(request->frames[1], a, &get) == 0) {
+    } else if (for_rules && number == MESSAGE_access_get &&
+               access_get_decode_all(frame, a, &get) == 0) {
         handle_get(d, door, peer, &get);
-    } else if (admin && number == MESSAGE_access_change &&
-               access_change_decode_all(request->frames[1], a, &change) == 0) {
-        handle_change(d, a, peer, &change);
-    } else if (admin && number == MESSAGE_access_past &&
-               access_past_decode_all(request->frames[1], a, &past) == 0) {
-        handle_past(d, a, peer, &past);
-    } else if (admin && number == MESSAGE_maintain &&
-               maintain_decode_all(request->frames[1], a, &maintain) == 0) {
-        handle_maintain(d, a, peer, &maintain);
-    } else if (admin && number == MESSAGE_expect &&
-               expect_decode_all(request->frames[1], a, &expect) == 0) {
-        handle_expect(d, a, peer, &expect);
-    } else if (log_allowed(&said, 5)) {
+    } else if ((door != DOOR_ADMIN || !handle_admin(d, a, peer, number, frame)) &&
+               (door != DOOR_USERS || !handle_web(d, a, peer, number, frame)) &&
+               log_allowed(&said, 5)) {
         log_warn("access.request", "endpoint=%s error=\"not a message for it\"", endpoints[door]);
     }
 }
@@ -257,7 +332,7 @@ static int on_request(zloop_t *loop, zsock_t *reader, void *context)
     return 0;
 }
 
-struct access_doors *access_doors_new(struct store *s, zloop_t *loop)
+struct access_doors *access_doors_new(struct store *s, zloop_t *loop, void (*published)(void))
 {
     struct access_doors *d = calloc(1, sizeof *d);
     if (d == NULL) {
@@ -266,6 +341,7 @@ struct access_doors *access_doors_new(struct store *s, zloop_t *loop)
     }
     d->store = s;
     d->loop = loop;
+    d->published = published;
     for (int i = 0; i < ACCESS_DOORS; i++) {
         d->socket[i] = bus_bind(ZMQ_ROUTER, endpoints[i], HIGH_WATER);
         if (d->socket[i] == NULL) {

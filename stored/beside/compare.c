@@ -123,7 +123,7 @@ static int meet_event(struct compare_walk *w, const struct period_event *is)
         return note_event(w, DIFFERENCE_MISSING, is, NULL);
     }
     w->event++;
-    bool same = was->from == is->from && was->to == is->to;
+    bool same = was->from == is->from && was->to == is->to && was->flap == is->flap;
     return same ? 0 : note_event(w, DIFFERENCE_CHANGED, is, was);
 }
 

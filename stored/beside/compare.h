@@ -40,6 +40,7 @@ void differences_release(struct differences *d);
 /* How far the comparison is; kept from window to window. */
 struct compare {
     uint16_t grade_id;
+    bool steady; /* it is not looked at here: rebuild_steady.h */
     int64_t gap_us;
     struct period_key from; /* nothing that lies before is looked at */
     struct period now;      /* the computed period at hand; grade 0: none */

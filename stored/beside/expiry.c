@@ -11,6 +11,7 @@
 
 #include "common/log.h"
 #include "stored/beside/beside.h"
+#include "stored/beside/rebuild_steady.h"
 #include "stored/silence/signs.h"
 
 #define SETTLE_SERIES   2000 /* in one statement: numbers, not all of which need to be there */
@@ -353,6 +354,10 @@ static void begin(struct expiry *d, int64_t clock_us)
         return;
     }
     int step = next_step(d, clock_us);
+    if (step == DROP_SETTLE &&
+        rebuild_steady_settle(s, d->series_id, d->series_id + SETTLE_SERIES, put_horizons) == -1) {
+        return; /* the flushes' connection is opened anew */
+    }
     if (step != PG_OVER) {
         pg_task_begin(&d->beside.task, steps, step, clock_us);
     }

@@ -10,6 +10,7 @@
 #include "common/daemon.h"
 #include "common/log.h"
 #include "common/when_time.h"
+#include "stored/beside/rebuild_steady.h"
 #include "stored/beside/rebuild_work.h"
 #include "stored/db/sql_columns.h"
 #include "stored/periods/open_periods.h"
@@ -46,6 +47,8 @@ struct rebuild_series {
     struct differences differences;
     struct rebuild_found before; /* as it was when the series began */
     struct period_writes *writes;
+    struct rebuild_steady steady;
+    int64_t from_us; /* what begins before is believed */
     /* the window */
     struct period_record *records; /* grade not set */
     uint8_t *grades;               /* pair_count for each record */
@@ -80,6 +83,7 @@ void rebuild_series_free(struct rebuild_series **s)
         free((*s)->graded);
         differences_release(&(*s)->differences);
         period_writes_free(&(*s)->writes);
+        rebuild_steady_release(&(*s)->steady);
         free(*s);
         *s = NULL;
     }
@@ -251,7 +255,10 @@ static int begin_series(struct rebuild_series *s)
         s->pairs[i] = (struct compare){
             .grade_id = (uint16_t)(i + 1), .gap_us = gap_us, .from = {from_us, 0, -1}};
     }
-    if (from_us > FIRST_US && find_starts(s, from_us) == -1) {
+    s->from_us = from_us;
+    rebuild_steady_release(&s->steady);
+    if (rebuild_steady_find(job->store, s->id, s->pairs, count) == -1 ||
+        (from_us > FIRST_US && find_starts(s, from_us) == -1)) {
         return -1;
     }
     s->at = (struct period_key){from_us, 0, -1};
@@ -405,7 +412,8 @@ static uint32_t take_events(const PGresult *r, int *next, uint16_t grade_id,
         int i = *next;
         to[count++] = (struct period_event){.at = period_rows_key(r, i, EVENTS_AT),
                                             .from = (uint8_t)pg_cell_16(r, i, EVENTS_FROM),
-                                            .to = (uint8_t)pg_cell_16(r, i, EVENTS_TO)};
+                                            .to = (uint8_t)pg_cell_16(r, i, EVENTS_TO),
+                                            .flap = pg_cell_bool(r, i, EVENTS_FLAP)};
     }
     return count;
 }
@@ -438,10 +446,23 @@ static int compare_pairs(struct rebuild_series *s, const PGresult *periods, cons
                                         .last = s->last};
         window.stored_count = count_of(periods, &next_period, c->grade_id);
         window.event_count = take_events(events, &next_event, c->grade_id, told);
-        rc = compare_window(c, &window, &s->differences);
+        rc = c->steady ? 0 : compare_window(c, &window, &s->differences);
     }
     free(stored);
     free(told);
+    return rc;
+}
+
+/* All of their records at once, at the series' end. */
+static int look_at_steady(struct rebuild_series *s)
+{
+    int rc = 0;
+    for (uint16_t i = 0; i < s->pair_count && rc == 0; i++) {
+        if (s->pairs[i].steady) {
+            rc = rebuild_steady_look(&s->steady, s->job->store, s->id, &s->pairs[i], s->from_us,
+                                     s->at.t_us, &s->differences);
+        }
+    }
     return rc;
 }
 
@@ -463,21 +484,23 @@ static int look_at_window(struct rebuild_series *s)
         s->at = s->records[s->count - 1].key;
     }
     s->job->found.records += s->count;
-    return rc;
+    return rc == 0 && s->last ? look_at_steady(s) : rc;
 }
 
 /* ---- what differs ---- */
 
 static void period_text(const struct period *p, char *text, size_t size)
 {
-    static const char *const ended[] = {"not ended", "ended by gap", "ended by grade"};
+    static const char *const ended[] = {"not ended", "ended by gap", "ended by grade",
+                                        "ended by steadiness"};
     char sum[80];
     if (p->grade == 0) {
         snprintf(text, size, "none");
         return;
     }
     period_rows_say(&p->sum, sum, sizeof sum);
-    snprintf(text, size, "grade %u %s, %s", p->grade, sum, ended[p->ended]);
+    snprintf(text, size, "grade %u%s %s, %s", p->grade, p->flap ? " (flapping)" : "", sum,
+             ended[p->ended]);
 }
 
 static void event_text(const struct period_event *e, char *text, size_t size)
@@ -553,7 +576,7 @@ static int write_differences(struct rebuild_series *s)
         }
     }
     if (pg_do(&store->pg, "BEGIN") == -1 || period_writes_send(s->writes, store) == -1 ||
-        pg_commit(&store->pg) == -1) {
+        rebuild_steady_write(&s->steady, store, s->id) == -1 || pg_commit(&store->pg) == -1) {
         return -1;
     }
     series_drop(&store->series, &s->dims);

@@ -3,11 +3,13 @@
  * it. */
 #include "stored/cache/gradings.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "common/grow.h"
 #include "common/log.h"
+#include "common/pattern.h"
 #include "stored/db/sql.h"
 #include "stored/feed.h"
 
@@ -70,6 +72,41 @@ static int load_editions(struct gradings *g, struct pg *pg, struct pg_params *pa
     return rc;
 }
 
+static struct steady_terms terms_of(struct slice array)
+{
+    struct steady_terms terms;
+    uint32_t number[STEADY_TERM_NUMBERS] = {0};
+    _Static_assert(sizeof terms == sizeof number, "as many numbers");
+    for (size_t i = 0; i < STEADY_TERM_NUMBERS && array.len >= 28 + 8 * i; i++) {
+        number[i] = bytes_get_32(array.at + 24 + 8 * i); /* behind the head, and its length */
+    }
+    memcpy(&terms, number, sizeof terms);
+    return terms;
+}
+
+static int load_steady(struct gradings *g, struct pg *pg, struct pg_params *params)
+{
+    pg_params_begin(params);
+    pg_add_32(params, g->steady_count == 0 ? 0 : (int32_t)g->steady[g->steady_count - 1].version);
+    PGresult *r = pg_rows(pg, SQL_STEADY_TERMS, params);
+    if (r == NULL) {
+        return -1;
+    }
+    int rc = 0;
+    for (int i = 0; i < PQntuples(r) && rc == 0; i++) {
+        struct grading_steady *at = grow(g->steady, g->steady_count, &g->steady_size, sizeof *at);
+        rc = at == NULL ? -1 : 0;
+        if (at != NULL) {
+            g->steady = at;
+            at[g->steady_count++] = (struct grading_steady){(uint32_t)pg_cell_32(r, i, 0),
+                                                            (uint32_t)pg_cell_16(r, i, 1),
+                                                            terms_of(pg_cell_text(r, i, 2))};
+        }
+    }
+    PQclear(r);
+    return rc;
+}
+
 static int load_newest(struct gradings *g, struct pg *pg)
 {
     PGresult *r = pg_rows(pg, SQL_GRADING_LATEST, NULL);
@@ -94,6 +131,7 @@ static int load_newest(struct gradings *g, struct pg *pg)
 static int load_more(struct gradings *g, struct pg *pg, struct pg_params *params)
 {
     return load_names(g, pg) == -1 || load_editions(g, pg, params) == -1 ||
+                   load_steady(g, pg, params) == -1 ||
                    (g->edition_count > 0 && load_newest(g, pg) == -1)
                ? -1
                : 0;
@@ -111,6 +149,7 @@ void gradings_release(struct gradings *g)
     bytes_release(&g->document);
     bytes_release(&g->types);
     free(g->editions);
+    free(g->steady);
     memset(g, 0, sizeof *g);
 }
 
@@ -127,6 +166,24 @@ bool gradings_have(const struct gradings *g, uint64_t version, uint64_t digest)
     }
     return low < g->edition_count && g->editions[low].version == version &&
            (digest == 0 || g->editions[low].digest == digest);
+}
+
+const struct steady_terms *gradings_terms(const struct gradings *g, uint64_t version,
+                                          uint32_t place)
+{
+    uint32_t low = 0, high = place == 0 ? 0 : g->steady_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct grading_steady *at = &g->steady[middle];
+        if (at->version < version || (at->version == version && at->place < place)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    bool found = place != 0 && low < g->steady_count && g->steady[low].version == version &&
+                 g->steady[low].place == place;
+    return found ? &g->steady[low].terms : NULL;
 }
 
 uint16_t gradings_name(const struct gradings *g, struct slice name)
@@ -227,9 +284,28 @@ static int add_names(const struct gradings *g, struct pg *pg, struct pg_params *
     return 0;
 }
 
+static int write_terms(struct pg *pg, struct pg_params *params, const struct grading *grading,
+                       uint32_t version)
+{
+    uint32_t number[STEADY_TERM_NUMBERS];
+    if (grading->term_count == 0) {
+        return 0;
+    }
+    pg_params_begin(params);
+    pg_add_32(params, (int32_t)version);
+    int numbers = pg_add_array(params, PG_INTEGER); /* of all terms, one behind the other */
+    for (uint32_t i = 0; i < grading->term_count; i++) {
+        memcpy(number, &grading->terms[i], sizeof number);
+        for (int n = 0; n < STEADY_TERM_NUMBERS; n++) {
+            pg_put_32(params, numbers, (int32_t)number[n]);
+        }
+    }
+    return pg_run(pg, SQL_STEADY_TERMS_ADD, params);
+}
+
 static int write_grading(const struct gradings *g, struct arrival *arrival, struct pg *pg,
                          struct pg_params *params, struct arena *a, const struct grading *grading,
-                         struct slice document, struct slice types, struct slice author)
+                         const struct grading_given *given)
 {
     int rc = pg_do(pg, "BEGIN");
     if (rc == 0) {
@@ -238,14 +314,18 @@ static int write_grading(const struct gradings *g, struct arrival *arrival, stru
     if (rc == 0) {
         pg_params_begin(params);
         pg_add_32(params, (int32_t)g->version + 1);
-        pg_add_bytes(params, document);
+        pg_add_bytes(params, given->document);
         pg_add_32(params, (int32_t)grading->block_count);
-        pg_add_bytes(params, author);
-        pg_add_bytes(params, types);
+        pg_add_bytes(params, given->author);
+        pg_add_bytes(params, given->types);
+        pg_add_bytes(params, given->comment);
         rc = pg_run(pg, SQL_GRADING_ADD, params);
     }
     if (rc == 0) {
-        rc = feed_tell_grading(arrival, pg, params, g->version + 1, author);
+        rc = write_terms(pg, params, grading, g->version + 1);
+    }
+    if (rc == 0) {
+        rc = feed_tell_grading(arrival, pg, params, g->version + 1, given->author);
     }
     if (rc == 0) {
         rc = pg_commit(pg);
@@ -280,20 +360,41 @@ static int say(struct published_message *answer, enum answer_status status, cons
     return -1;
 }
 
+int gradings_kept(struct arena *a, const struct grading *grading, struct slice types,
+                  struct slice *kept)
+{
+    *kept = zones_keep(a, grading->zones, types);
+    return kept->at == NULL || kept->len > LIMIT_DOCUMENT_BYTES ? -1 : 0;
+}
+
 int gradings_publish(struct gradings *g, struct arrival *arrival, struct pg *pg,
-                     struct pg_params *params, struct arena *a, struct slice document,
-                     struct slice types, struct slice author, struct published_message *answer)
+                     struct pg_params *params, struct arena *a, const struct grading_given *given,
+                     struct published_message *answer)
 {
     struct grading_faults faults = {0};
-    const struct grading *grading = grading_read(a, document, &faults);
+    const struct grading *grading = grading_read(a, given->document, &faults);
     if (grading == NULL) {
         say_faults(a, &faults, answer);
         return -1;
     }
+    if (!pattern_is_text(given->comment)) {
+        return say(answer, ANSWER_INVALID, "grading.comment: expected UTF-8 without NUL");
+    }
+    if (given->over != 0 && given->over != g->version) {
+        const char *text = arena_printf(
+            a, "grading.version: version %" PRIu32 " is in force, not version %" PRIu64, g->version,
+            given->over);
+        return say(answer, ANSWER_INVALID, text == NULL ? "out of memory" : text);
+    }
+    struct grading_given whole = *given;
+    if (gradings_kept(a, grading, given->types, &whole.types) == -1) {
+        return say(answer, ANSWER_INVALID,
+                   "what of the record types and time zones is kept with it is larger than 1 MiB");
+    }
     if (!pg_is_open(pg)) {
         return say(answer, ANSWER_UNAVAILABLE, "the database is away");
     }
-    int rc = write_grading(g, arrival, pg, params, a, grading, document, types, author);
+    int rc = write_grading(g, arrival, pg, params, a, grading, &whole);
     if (rc == 1) {
         return say(answer, ANSWER_INVALID,
                    "grading: expected at most 1000 grade names in it and in what was ever graded");

@@ -76,6 +76,9 @@ static void forget(struct series_cache *c, struct series *s)
 {
     HASH_DEL(c->table, s);
     unlink_use(c, s);
+    for (uint16_t i = 0; i < s->grade_count; i++) {
+        free(s->grades[i].steady);
+    }
     free(s->grades);
     free(s);
 }
@@ -157,6 +160,14 @@ struct series_grade *series_grade(struct series *s, uint16_t grade_id)
     g = &grades[s->grade_count++];
     *g = (struct series_grade){.grade_id = grade_id};
     return g;
+}
+
+int series_grade_steady(struct series_grade *g)
+{
+    if (g->steady == NULL) {
+        g->steady = calloc(1, sizeof *g->steady);
+    }
+    return g->steady == NULL ? -1 : 0;
 }
 
 void series_forget(struct series_cache *c, uint64_t stamp)
@@ -381,6 +392,27 @@ static uint32_t list_behind(const struct series_cache *c, const PGresult *r,
     return count;
 }
 
+static int note_steady(struct series_cache *c, const PGresult *r)
+{
+    for (int i = 0; i < PQntuples(r); i++) {
+        struct series *s = unseen_by_id(c, pg_cell_64(r, i, 0));
+        struct series_grade *g = s == NULL ? NULL : series_grade(s, (uint16_t)pg_cell_16(r, i, 1));
+        if (g == NULL || series_grade_steady(g) == -1) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* The parameters are those of load_open(). */
+static int load_steady(struct series_cache *c, struct pg *pg, struct pg_params *params)
+{
+    PGresult *r = pg_rows(pg, SQL_STEADY_PAIRS, params);
+    int rc = r == NULL ? -1 : note_steady(c, r);
+    PQclear(r);
+    return rc;
+}
+
 static int load_open(struct series_cache *c, struct pg *pg, struct pg_params *params,
                      const struct calendar *calendar)
 {
@@ -396,7 +428,7 @@ static int load_open(struct series_cache *c, struct pg *pg, struct pg_params *pa
         return pg_elements(params, 0) == 0 ? 0 : -1;
     }
     struct open_period *list = calloc((size_t)PQntuples(r) + 1, sizeof *list);
-    int rc = list == NULL || note_open(c, r) == -1 ? -1 : 0;
+    int rc = list == NULL || note_open(c, r) == -1 || load_steady(c, pg, params) == -1 ? -1 : 0;
     if (rc == 0) {
         rc = open_periods_complete(list, list_behind(c, r, list), calendar, pg, params);
     }

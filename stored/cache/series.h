@@ -14,6 +14,16 @@
 #include "stored/periods/distances.h"
 #include "stored/periods/gaps.h"
 #include "stored/periods/periods.h"
+#include "stored/periods/steady.h"
+
+/* What is remembered of a pair that asks for steadiness. */
+struct steady_memory {
+    bool fresh; /* the state is that behind all records of the pair; else it is to be looked for */
+    struct steady state;
+    struct period_key through; /* the last of these records */
+    uint32_t unmarked;         /* as in steady_path.h */
+    bool marked;
+};
 
 /* One grade name of one series. */
 struct series_grade {
@@ -21,8 +31,9 @@ struct series_grade {
     uint64_t written;          /* open.sum.records as the database has it */
     struct period_key through; /* no record behind it is counted in the database's row */
     uint16_t grade_id;
-    bool dirty; /* to be written although it neither began nor ended */
-    bool again; /* in this flush `open` was computed again from the records */
+    bool dirty;                   /* to be written although it neither began nor ended */
+    bool again;                   /* in this flush `open` was computed again from the records */
+    struct steady_memory *steady; /* NULL: nothing ever asked for steadiness */
 };
 
 struct series {
@@ -72,6 +83,9 @@ void series_advance(struct series *s, const struct period_key *key);
 struct series_grade *series_grade(struct series *s, uint16_t grade_id);
 /* The same, or NULL when it is not there. */
 struct series_grade *series_grade_find(const struct series *s, uint16_t grade_id);
+
+/* Has its memory for steadiness made where there is none: 0; -1: memory is out. */
+int series_grade_steady(struct series_grade *g);
 
 /* After a flush that failed: forgets every entry it used. */
 void series_forget(struct series_cache *c, uint64_t stamp);

@@ -16,7 +16,7 @@
 /* In the order in which copy.c writes them. */
 #define COLUMN_NAMES                                                                               \
     "series_id, t_start, t_end, key, arrival, schema_id, hops_id, row, grading_version, "          \
-    "ledger_id, origin, grades, \"values\", label"
+    "ledger_id, origin, grades, \"values\", label, steady"
 #define COLUMNS "(" COLUMN_NAMES ")"
 
 /* Sums (period_records.h), by whose they are. */
@@ -79,7 +79,7 @@ const char sql_staged[] =
     "CREATE TYPE ezrepo.staged AS (series_id bigint, t_start timestamptz, t_end timestamptz,"
     " key bigint, arrival bigint, schema_id bigint, hops_id bigint, row integer,"
     " grading_version integer, ledger_id integer, origin smallint, grades smallint[],"
-    " \"values\" text[], label text);"
+    " \"values\" text[], label text, steady bytea);"
     "REVOKE ALL ON TYPE ezrepo.staged FROM PUBLIC";
 
 /* Who may only read cannot take it, as he can an advisory lock. */
@@ -306,17 +306,20 @@ static const char *const statements[SQL_STATEMENTS] = {
                                      " AND grades[$2::smallint] > 0"),
 
     [SQL_PERIOD_PUT] =
-        "INSERT INTO period (series_id, grade_id, t_start, start_end, start_key, grade, ended,"
+        "INSERT INTO period (series_id, grade_id, t_start, start_end, start_key, grade, ended, "
+        "flap,"
         "                    through_t, through_end, through_key, " SUM_HERE ")"
         " SELECT u.series_id, u.grade_id, u.t_start, u.start_end, u.start_key, u.grade,"
-        "        CASE u.ended WHEN 1 THEN 'gap' WHEN 2 THEN 'grade' END,"
+        "        CASE u.ended & 3 WHEN 1 THEN 'gap' WHEN 2 THEN 'grade' WHEN 3 THEN 'steady' END,"
+        "        u.ended >= 4,"
         "        u.through_t, u.through_end, u.through_key, " SUM_U " FROM unnest(" KEY_ARRAYS
         ", $6::smallint[], $7::smallint[], $8::timestamptz[],"
         "             $9::timestamptz[], $10::bigint[], " PERIOD_SUM_ARRAYS ")"
         " AS u (series_id, grade_id, t_start, start_end, start_key, grade, ended, through_t,"
         "       through_end, through_key, " SUM_HERE ")"
         " ON CONFLICT (series_id, grade_id, t_start, start_end, start_key) DO UPDATE SET"
-        "   grade = excluded.grade, ended = excluded.ended, through_t = excluded.through_t,"
+        "   grade = excluded.grade, ended = excluded.ended, flap = excluded.flap,"
+        "   through_t = excluded.through_t,"
         "   through_end = excluded.through_end, through_key = excluded.through_key,"
         "   " SUM_REPLACED,
 
@@ -326,6 +329,23 @@ static const char *const statements[SQL_STATEMENTS] = {
         " WHERE p.series_id = u.series_id AND p.grade_id = u.grade_id"
         "   AND p.t_start = u.t_start AND p.start_end = u.start_end"
         "   AND p.start_key = u.start_key",
+
+    [SQL_STEADY_TERMS] = sql_steady_terms,
+    [SQL_STEADY_TERMS_ADD] = sql_steady_terms_add,
+    [SQL_STEADY_PAIRS] = sql_steady_pairs,
+    [SQL_STEADY_ANCHOR] = sql_steady_anchor,
+    [SQL_STEADY_LATEST] = sql_steady_latest,
+    [SQL_STEADY_BEFORE] = sql_steady_before,
+    [SQL_STEADY_RECORDS] = sql_steady_records,
+    [SQL_STEADY_ROWS] = sql_steady_rows,
+    [SQL_STEADY_ROWS_NOW] = sql_steady_rows_now,
+    [SQL_STEADY_ROW] = sql_steady_row,
+    [SQL_STEADY_BEHIND] = sql_steady_behind,
+    [SQL_STEADY_CUT] = sql_steady_cut,
+    [SQL_STEADY_MARK] = sql_steady_mark,
+    [SQL_STEADY_OF_SERIES] = sql_steady_of_series,
+    [SQL_STEADY_ENDING] = sql_steady_ending,
+    [SQL_STEADY_FORGET] = sql_steady_forget,
 
     [SQL_EVENT_TELL] = sql_event_tell,
     [SQL_EVENT_TELL_FED] = sql_event_tell_fed,
@@ -340,6 +360,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_FEED_DUE_TELL] = sql_feed_due_tell,
     [SQL_FEED_NOTIFY] = sql_feed_notify,
     [SQL_FEED_REMOVE] = sql_feed_remove,
+    [SQL_FIGURES] = sql_figures,
     [SQL_SIGNS] = sql_signs,
     [SQL_SIGN_KEEP] = sql_sign_keep,
     [SQL_SIGN_NEWS] = sql_sign_news,
@@ -347,6 +368,16 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SIGN_GIVE_UP] = sql_sign_give_up,
     [SQL_ABSENCE_REMOVE] = sql_absence_remove,
     [SQL_ALERTS_PUT] = sql_alerts_put,
+    [SQL_SESSION_PASSWORD] = sql_session_password,
+    [SQL_SESSION_ADD] = sql_session_add,
+    [SQL_SESSION_ADMIT] = sql_session_admit,
+    [SQL_SESSION_FIND] = sql_session_find,
+    [SQL_SESSION_END] = sql_session_end,
+    [SQL_SESSION_END_ALL] = sql_session_end_all,
+    [SQL_SESSION_SWEEP] = sql_session_sweep,
+    [SQL_USERS_LIST] = sql_users_list,
+    [SQL_USERS_COUNT] = sql_users_count,
+    [SQL_TICKET_ADD] = sql_ticket_add,
     [SQL_MAINTENANCE_ADD] = sql_maintenance_add,
     [SQL_MAINTENANCE_END] = sql_maintenance_end,
     [SQL_MAINTENANCE_LIST] = sql_maintenance_list,
@@ -391,8 +422,8 @@ static const char *const statements[SQL_STATEMENTS] = {
         " FROM grading WHERE version > $1::integer ORDER BY version",
 
     [SQL_GRADING_ADD] = "INSERT INTO grading (version, document, blocks, author, types,"
-                        " published_at) VALUES ($1::integer, $2::text, $3::integer, $4::text,"
-                        " $5::text, clock_timestamp())",
+                        " comment, published_at) VALUES ($1::integer, $2::text, $3::integer,"
+                        " $4::text, $5::text, $6::text, clock_timestamp())",
 
     [SQL_GRADING_AUTHORED] = "SELECT EXISTS (SELECT FROM grading"
                              " WHERE author NOT IN ('default', 'record types'))",
@@ -624,15 +655,15 @@ static const char *const statements[SQL_STATEMENTS] = {
                                                              "secret)") " AS secret_keys"
                                                                         " FROM access_entry) AS e",
 
-    /* Whether it was not there. A key that is changed without a secret keeps its own. */
-    [SQL_ACCESS_PUT] =
-        "INSERT INTO access_entry AS e (kind, name, body, secret)"
-        " SELECT kind, name, CASE WHEN has THEN body - 'secret' ELSE body END,"
-        "        CASE WHEN has THEN body ->> 'secret' END"
-        " FROM (SELECT $1::text AS kind, $2::text AS name, $3::text::jsonb AS body,"
-        "       $1::text = 'key' AND jsonb_typeof($3::text::jsonb) = 'object' AS has) AS u"
-        " ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body,"
-        " secret = coalesce(excluded.secret, e.secret) RETURNING xmax = 0",
+    /* Whether it was not there. What is changed without a secret keeps its own. */
+    [SQL_ACCESS_PUT] = "INSERT INTO access_entry AS e (kind, name, body, secret)"
+                       " SELECT kind, name, CASE WHEN has THEN body - 'secret' ELSE body END,"
+                       "        CASE WHEN has THEN body ->> 'secret' END"
+                       " FROM (SELECT $1::text AS kind, $2::text AS name, $3::text::jsonb AS body,"
+                       "       $1::text IN ('key', 'user') AND jsonb_typeof($3::text::jsonb) = "
+                       "'object' AS has) AS u"
+                       " ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body,"
+                       " secret = coalesce(excluded.secret, e.secret) RETURNING xmax = 0",
 
     [SQL_ACCESS_REMOVE] = "DELETE FROM access_entry WHERE kind = $1::text AND name = $2::text"
                           " RETURNING false",

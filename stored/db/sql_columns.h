@@ -17,10 +17,11 @@
 /* Of a key, as period_rows_key() reads it, of a period, as period_rows_get() does, and of a head in
  * period_dropped, as period_rows_head() does; `of` is "" or an alias with a dot. */
 #define KEY_WIDTH    3
-#define PERIOD_WIDTH (5 + PERIOD_SUM_WIDTH)
+#define PERIOD_WIDTH (6 + PERIOD_SUM_WIDTH)
 #define PERIOD_COLUMNS(of)                                                                         \
     of "t_start, " of "start_end, " of "start_key, " of "grade, CASE " of                          \
-       "ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 ELSE 0 END, " PERIOD_SUM_COLUMNS(of)
+       "ended WHEN 'gap' THEN 1 WHEN 'grade' THEN 2 WHEN 'steady' THEN 3 ELSE 0 END, " of          \
+       "flap, " PERIOD_SUM_COLUMNS(of)
 
 #define HEAD_WIDTH       (1 + PERIOD_SUM_WIDTH)
 #define HEAD_COLUMNS(of) of "until, " PERIOD_SUM_COLUMNS(of)
@@ -123,7 +124,8 @@ enum { REBUILD_PERIODS_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
     FIRST(EVENTS_GRADE_NAME, "grade_id", 1)                                                        \
     NEXT(EVENTS_AT, "t, t_end, key", KEY_WIDTH)                                                    \
     NEXT(EVENTS_FROM, "coalesce(from_grade, 0::smallint)", 1)                                      \
-    NEXT(EVENTS_TO, "to_grade", 1)
+    NEXT(EVENTS_TO, "to_grade", 1)                                                                 \
+    NEXT(EVENTS_FLAP, "flap", 1)
 #define REBUILD_EVENTS_COLUMNS REBUILD_EVENTS_LIST(COLUMN_FIRST, COLUMN_NEXT)
 enum { REBUILD_EVENTS_LIST(COLUMN_NUMBER, COLUMN_NUMBER) };
 

@@ -4,15 +4,17 @@
 #include "stored/db/sql_parts.h"
 
 #define EVENT_TELL                                                                                 \
-    "INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade)"                 \
-    " SELECT u.series_id, u.grade_id, u.t, u.t_end, u.key, nullif(u.from_grade, 0), u.to_grade"    \
+    "INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade, flap)"           \
+    " SELECT u.series_id, u.grade_id, u.t, u.t_end, u.key, nullif(u.from_grade, 0),"               \
+    " u.to_grade & 7, u.to_grade >= 8" /* a flap's */                                              \
     " FROM unnest(" KEY_ARRAYS ", $6::smallint[], $7::smallint[])"                                 \
     " AS u (series_id, grade_id, t, t_end, key, from_grade, to_grade)" /* One holds there already  \
                                                                           where somebody else      \
                                                                           changed what is derived  \
                                                                           from records. */         \
     " ON CONFLICT (series_id, grade_id, t, t_end, key) WHERE retracted_at IS NULL"                 \
-    " DO UPDATE SET from_grade = EXCLUDED.from_grade, to_grade = EXCLUDED.to_grade"
+    " DO UPDATE SET from_grade = EXCLUDED.from_grade, to_grade = EXCLUDED.to_grade,"               \
+    " flap = EXCLUDED.flap"
 
 #define EVENT_RETRACT                                                                              \
     "UPDATE event e SET retracted_at = clock_timestamp()"                                          \
@@ -23,9 +25,11 @@
 /* With an entry for each, in the transaction of this number, behind the nth. */
 #define FED(change, what, kind, arrival, n)                                                        \
     "WITH c AS (" change " RETURNING " what ")"                                                    \
-    " INSERT INTO feed (arrival, n, kind, event_id, series_id, grade_id, t, from_grade, to_grade)" \
+    " INSERT INTO feed (arrival, n, kind, event_id, series_id, grade_id, t, from_grade, to_grade," \
+    " detail)"                                                                                     \
     " SELECT " arrival "::bigint, " n "::integer + row_number() OVER (ORDER BY id), '" kind        \
-    "', id, series_id, grade_id, t, from_grade, to_grade FROM c"
+    "', id, series_id, grade_id, t, from_grade, to_grade, CASE WHEN flap THEN"                     \
+    " jsonb_build_object('flap', true) END FROM c"
 
 const char sql_event_tell[] = EVENT_TELL;
 const char sql_event_tell_fed[] = FED(EVENT_TELL, "*", FEED_EVENT, "$8", "$9");
@@ -85,3 +89,18 @@ const char sql_feed_remove[] =
     "   WHERE arrival IS NOT NULL),"
     " gone AS (DELETE FROM feed WHERE arrival <= (SELECT arrival FROM until) RETURNING n)"
     " SELECT count(*) FROM gone";
+
+/*
+ * What is told of the store's size (figures.h): the clock, the database's bytes, entries of the
+ * feed, of many as PostgreSQL estimates them, and the oldest; what all hours of the ledger lost.
+ */
+const char sql_figures[] =
+    "SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,"
+    " pg_database_size(current_database()), greatest(e.about,"
+    " (SELECT count(*) FROM (SELECT FROM feed WHERE e.about < 100000 LIMIT 100000) AS f)),"
+    " (SELECT extract(epoch FROM told_at)::bigint FROM feed ORDER BY arrival, n LIMIT 1),"
+    " l.dropped, l.lost, l.maybe_lost, l.holes"
+    " FROM (SELECT reltuples::bigint AS about FROM pg_class WHERE oid = 'feed'::regclass) AS e,"
+    " (SELECT sum(dropped)::bigint AS dropped, sum(lost)::bigint AS lost,"
+    " sum(maybe_lost)::bigint AS maybe_lost, sum(holes)::bigint AS holes FROM ledger_instance)"
+    " AS l";

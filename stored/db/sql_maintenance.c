@@ -39,7 +39,8 @@ const char sql_maintenance_list[] =
     "  FROM (SELECT number, " WINDOW_OBJECT
     " || jsonb_build_object('made', " UTC_TEXT("made_at") ", 'ended', " UTC_TEXT(
         "ended_at") ", 'ended_by', ended_by, 'state', CASE"
-                    "  WHEN t_until <= t_from OR t_until <= $3::timestamptz THEN 'over'"
+                    "  WHEN t_until <= t_from THEN 'never began'"
+                    "  WHEN t_until <= $3::timestamptz THEN 'over'"
                     "  WHEN t_from <= $3::timestamptz THEN 'in force' ELSE 'to come' END) AS object"
                     "  FROM maintenance WHERE number < $1::bigint ORDER BY number DESC LIMIT "
                     "$2::integer) AS w) AS b";

@@ -10,7 +10,7 @@
 extern const char sql_event_tell[], sql_event_tell_fed[], sql_event_retract[],
     sql_event_retract_fed[], sql_feed_grading[], sql_feed_due_gaps[], sql_feed_due_rebuild[],
     sql_feed_due_rebuilt[], sql_feed_due_count[], sql_feed_due_tell[], sql_feed_notify[],
-    sql_feed_remove[];
+    sql_feed_remove[], sql_figures[];
 
 /* sql_silence.c */
 extern const char sql_intervals_put[], sql_silence_told[], sql_silence_told_of[],
@@ -28,8 +28,20 @@ extern const char sql_signs[], sql_sign_keep[], sql_sign_news[], sql_sign_tell[]
 extern const char sql_maintenance_add[], sql_maintenance_end[], sql_maintenance_list[],
     sql_maintenance_due[], sql_maintenance_tell[];
 
+/* sql_steady.c */
+extern const char sql_steady_terms[], sql_steady_terms_add[], sql_steady_pairs[],
+    sql_steady_anchor[], sql_steady_latest[], sql_steady_before[], sql_steady_records[],
+    sql_steady_rows[], sql_steady_rows_now[], sql_steady_row[], sql_steady_behind[],
+    sql_steady_cut[], sql_steady_mark[], sql_steady_of_series[], sql_steady_ending[],
+    sql_steady_forget[];
+
 /* sql_alerts.c */
 extern const char sql_alerts_put[];
+
+/* sql_sessions.c */
+extern const char sql_session_password[], sql_session_add[], sql_session_admit[],
+    sql_session_find[], sql_session_end[], sql_session_end_all[], sql_session_sweep[],
+    sql_users_list[], sql_users_count[], sql_ticket_add[];
 
 /* sql_batches.c */
 extern const char sql_batch_take[], sql_batch_settle[], sql_stream_refuse[];

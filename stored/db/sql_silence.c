@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The SQL about silences that are told (schemas/sql/0022-silence.sql, 0031-judged-again.sql). */
+/* The SQL about silences that are told (schemas/sql/0022-silence.sql, 0036-silence-cheaper.sql). */
 #include "schemas/feed_kinds.h"
 #include "stored/db/sql_parts.h"
 

@@ -17,7 +17,7 @@
 #define AT_LEDGER_ID (AT_HOPS_ID + FIELD_64 + 2 * FIELD_32)
 #define FIXED_BYTES  (AT_LEDGER_ID + FIELD_32 + FIELD_16)
 #define ARRAY_BYTES  20 /* dimensions, flags, type, length, lower bound */
-#define FIELDS       14
+#define FIELDS       15
 
 static char *put_32(char *at, uint32_t v)
 {
@@ -88,6 +88,38 @@ static int put_grades(struct bytes *rows, const struct copy_grades *g)
     }
     bytes_set_32(field, (uint32_t)(at - field - 4));
     rows->len = (size_t)(at - rows->at);
+    return 0;
+}
+
+/* Of a name, what its record says of steadiness. */
+static uint16_t steady_of(const struct copy_grades *g, uint32_t i)
+{
+    bool graded = g->grades[i] != GRADE_NONE && g->grades[i] != 0;
+    if (g->steady == NULL || !graded) {
+        return 0;
+    }
+    const unsigned char *at = (const unsigned char *)g->steady + 2 * (size_t)i;
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+/* By position as well; nothing where no name has any. */
+static int put_steady(struct bytes *rows, const struct copy_grades *g)
+{
+    uint32_t last = 0;
+    for (uint32_t i = 0; i < g->count && g->steady != NULL; i++) {
+        last = steady_of(g, i) != 0 && g->ids[i] > last ? g->ids[i] : last;
+    }
+    if (bytes_reserve(rows, 4 + last * 2u) == -1) {
+        return -1;
+    }
+    char *at = put_32(rows->at + rows->len, last * 2);
+    memset(at, 0, last * 2);
+    for (uint32_t i = 0; i < g->count && last > 0; i++) {
+        if (steady_of(g, i) != 0) {
+            bytes_set_16(at + 2 * (g->ids[i] - 1), steady_of(g, i));
+        }
+    }
+    rows->len = (size_t)(at + last * 2 - rows->at);
     return 0;
 }
 
@@ -163,7 +195,9 @@ int copy_row(struct bytes *rows, const struct record_message *r, const struct co
     at = put_field_32(at, 0);
     at = put_field_16(at, (uint16_t)about->origin);
     rows->len = (size_t)(at - rows->at);
-    return put_grades(rows, &about->grades) == -1 ? -1 : put_values_and_label(rows, r, about);
+    return put_grades(rows, &about->grades) == -1 || put_values_and_label(rows, r, about) == -1
+               ? -1
+               : put_steady(rows, &about->grades);
 }
 
 void copy_row_set(char *row, const struct copy_ids *ids)
@@ -181,7 +215,7 @@ void copy_staged(struct bytes *to, const char *row)
     static const uint32_t types[FIELDS] = {
         PG_BIGINT,   PG_TIMESTAMPTZ,    PG_TIMESTAMPTZ, PG_BIGINT,  PG_BIGINT,
         PG_BIGINT,   PG_BIGINT,         PG_INTEGER,     PG_INTEGER, PG_INTEGER,
-        PG_SMALLINT, PG_SMALLINT_ARRAY, PG_TEXT_ARRAY,  PG_TEXT};
+        PG_SMALLINT, PG_SMALLINT_ARRAY, PG_TEXT_ARRAY,  PG_TEXT,    PG_BYTEA};
     const char *at = row + 2;
     bytes_put_32(to, FIELDS);
     for (int i = 0; i < FIELDS; i++) {

@@ -10,6 +10,7 @@
 /* The grades of one record: grades[i] (or GRADE_NONE) under the number ids[i]. */
 struct copy_grades {
     const uint8_t *grades;
+    const char *steady; /* two bytes each, as in a grades message; NULL: of none anything */
     const uint16_t *ids;
     uint32_t count;
 };

@@ -209,6 +209,7 @@ static void count_attempt(const struct flush *f)
     count_add(COUNT_PERIODS_OPENED, p->opened);
     count_add(COUNT_PERIODS_ENDED, p->ended);
     count_add(COUNT_PERIODS_REPAIRED, p->repaired);
+    count_add(COUNT_STEADY_READ, p->walked);
     count_add(COUNT_EVENTS_RETRACTED, p->retracted);
     count_add(COUNT_SPOOLS_COPIED, c->copies);
 }

@@ -24,6 +24,7 @@ struct flush_item {
     struct period_key key;          /* the digest only, until the series' class is known */
     const struct flush_batch *batch;
     const uint8_t *grades;     /* batch->name_count of them */
+    const char *steady;        /* two bytes each, as in a grades message; NULL: none */
     struct ledger_row *ledger; /* where it is accounted for; NULL in a trial */
     size_t at;                 /* its row in `rows` */
     uint32_t length;

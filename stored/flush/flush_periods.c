@@ -7,8 +7,7 @@
 
 #include "stored/flush/flush.h"
 #include "stored/periods/late.h"
-
-#define CHECKPOINT_RECORDS 1000 /* an open period is written again after as many */
+#include "stored/periods/steady_flush.h"
 
 static int mark_dirty(struct period_writes *w, struct period_pair pair, struct series_grade *g)
 {
@@ -27,7 +26,7 @@ static int step(struct period_writes *w, struct period_pair pair, struct series_
     struct period before;
     if (!period_step(&g->open, record, pair.series->gap_us, &before)) {
         bool due = period_key_compare(&record->key, &g->through) <= 0 ||
-                   g->open.sum.records - g->written >= CHECKPOINT_RECORDS;
+                   g->open.sum.records - g->written >= PERIOD_WRITE_RECORDS;
         return due ? mark_dirty(w, pair, g) : 0;
     }
     struct period_event event = period_event(&before, &g->open);
@@ -41,13 +40,57 @@ static int step(struct period_writes *w, struct period_pair pair, struct series_
     return period_writes_tell(w, pair, false, &event) == -1 ? -1 : mark_dirty(w, pair, g);
 }
 
+static uint16_t steady_bits(const struct flush_item *item, uint32_t i)
+{
+    if (item->steady == NULL) {
+        return 0;
+    }
+    const unsigned char *at = (const unsigned char *)item->steady + 2 * (size_t)i;
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static bool is_graded(const struct flush_item *item, uint32_t i)
+{
+    return item->grades[i] != 0 && item->grades[i] != GRADE_NONE;
+}
+
+/* Pairs of which a record asks for steadiness are walked along as a whole. */
+static int find_steady(const struct flush *f)
+{
+    for (uint32_t n = 0; n < f->item_count; n++) {
+        const struct flush_item *item = &f->items[n];
+        for (uint32_t i = 0;
+             item->steady != NULL && item->fate != ITEM_DUPLICATE && i < item->batch->name_count;
+             i++) {
+            if (steady_bits(item, i) != 0 && is_graded(item, i)) {
+                struct series_grade *g = series_grade(item->series, item->batch->ids[i]);
+                if (g == NULL || series_grade_steady(g) == -1) {
+                    return -1;
+                }
+            }
+        }
+    }
+    return 0;
+}
+
+static int take_steady(struct period_writes *w, const struct flush_item *item, uint32_t i,
+                       const struct period_record *record)
+{
+    const struct steady_item steady = {.pair = {item->series, item->batch->ids[i]},
+                                       .record = *record,
+                                       .bits = steady_bits(item, i),
+                                       .version = item->batch->batch->header.grading_version,
+                                       .in_order = item->fate == ITEM_IN_ORDER};
+    return period_writes_steady(w, &steady);
+}
+
 static int take_item(struct period_writes *w, const struct flush_item *item)
 {
     const struct flush_batch *b = item->batch;
     for (uint32_t i = 0; i < b->name_count; i++) {
         struct period_pair pair = {item->series, b->ids[i]};
         const struct period_record record = {item->key, item->key.end_us, item->grades[i]};
-        if (record.grade == 0 || record.grade == GRADE_NONE) {
+        if (!is_graded(item, i)) {
             continue;
         }
         struct series_grade *g = series_grade(pair.series, pair.grade_id);
@@ -55,7 +98,9 @@ static int take_item(struct period_writes *w, const struct flush_item *item)
         if (g == NULL) {
             return -1;
         }
-        if (item->fate == ITEM_IN_ORDER || period_takes_late(&g->open, &record)) {
+        if (g->steady != NULL) {
+            rc = take_steady(w, item, i, &record);
+        } else if (item->fate == ITEM_IN_ORDER || period_takes_late(&g->open, &record)) {
             rc = step(w, pair, g, &record);
         } else {
             rc = period_writes_late(w, pair, &record);
@@ -93,12 +138,18 @@ int flush_periods(struct flush *f)
     struct period_writes *w = f->periods;
     period_writes_clear(w);
     w->fed = true;
+    if (find_steady(f) == -1) {
+        return -1;
+    }
     for (uint32_t i = 0; i < f->item_count; i++) {
         if (f->items[i].fate != ITEM_DUPLICATE && take_item(w, &f->items[i]) == -1) {
             return -1;
         }
     }
     if (w->late.count > 0 && late_repair(w, f->store, earliest_us(f)) == -1) {
+        return -1;
+    }
+    if (steady_flush(w, f->store) == -1) {
         return -1;
     }
     int rc = period_writes_send(w, f->store);

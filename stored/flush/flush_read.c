@@ -127,6 +127,9 @@ static const char *read_grades(struct flush *f, struct flush_batch *v, struct gr
             return "grades.grades: expected 0 to 5, or none";
         }
     }
+    if (g->steady.len != 0 && g->steady.len != 2 * g->grades.len) {
+        return "grades.steady: expected two bytes for each grade, or none";
+    }
     v->name_count = g->names_count;
     for (uint32_t i = 0; i < g->names_count; i++) {
         v->ids[i] = g->names[i].at == NULL ? 0 : gradings_name(&f->store->gradings, g->names[i]);
@@ -218,7 +221,7 @@ static int16_t origin_of(struct flush *f, const struct flush_batch *v, struct fl
 }
 
 static int keep_record(struct flush *f, struct flush_batch *v, const struct batch_reader *reader,
-                       const struct record_message *r, const uint8_t *grades)
+                       const struct record_message *r, const uint8_t *grades, const char *steady)
 {
     struct store *store = f->store;
     struct flush_schema *s = &v->schemas[r->schema];
@@ -231,10 +234,13 @@ static int keep_record(struct flush *f, struct flush_batch *v, const struct batc
         .origin = origin_of(f, v, s, r),
         .said = &s->said,
         .mask = said_of_record(&s->said, r),
-        .grades = {.grades = grades, .ids = v->ids, .count = v->name_count}};
+        .grades = {.grades = grades, .steady = steady, .ids = v->ids, .count = v->name_count}};
     uint64_t digest = 0;
-    *item = (struct flush_item){
-        .batch = v, .grades = grades, .ledger = v->accounts[r->sender].row, .at = f->rows.len};
+    *item = (struct flush_item){.batch = v,
+                                .grades = grades,
+                                .steady = steady,
+                                .ledger = v->accounts[r->sender].row,
+                                .at = f->rows.len};
     item->schema = schema_of(f, s, &reader->schemas[r->schema], about.mask);
     item->series = series_get(&store->series, r, store->stamp);
     if (item->schema == NULL || item->series == NULL ||
@@ -272,8 +278,8 @@ static const char *poison_of(const struct flush *f, uint32_t number)
 }
 
 static int read_record(struct flush *f, struct flush_batch *v, const struct batch_reader *reader,
-                       const struct record_message *r, const uint8_t *grades, const char *poison,
-                       struct slice bytes)
+                       const struct record_message *r, const uint8_t *grades, const char *steady,
+                       const char *poison, struct slice bytes)
 {
     const char *reason = "database", *fault = poison;
     uint64_t *count = &f->counts.refused;
@@ -288,7 +294,7 @@ static int read_record(struct flush *f, struct flush_batch *v, const struct batc
         count = &f->counts.expired;
     }
     if (fault == NULL) {
-        return keep_record(f, v, reader, r, grades);
+        return keep_record(f, v, reader, r, grades, steady);
     }
     account->refused++;
     ++*count;
@@ -349,10 +355,11 @@ static int read_records(struct flush *f, struct flush_batch *v, uint32_t first)
             break;
         }
         if (first + i >= f->from && first + i < f->to &&
-            read_record(f, v, &reader, &record,
-                        (const uint8_t *)grades.grades.at + (size_t)i * v->name_count,
-                        poison_of(f, first + i),
-                        (struct slice){start, (size_t)(end - start)}) == -1) {
+            read_record(
+                f, v, &reader, &record,
+                (const uint8_t *)grades.grades.at + (size_t)i * v->name_count,
+                grades.steady.len == 0 ? NULL : grades.steady.at + 2 * (size_t)i * v->name_count,
+                poison_of(f, first + i), (struct slice){start, (size_t)(end - start)}) == -1) {
             return -1;
         }
         start = end;

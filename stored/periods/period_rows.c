@@ -53,7 +53,8 @@ struct period period_rows_get(const PGresult *r, int row, int column)
     return (struct period){.start = period_rows_key(r, row, column),
                            .grade = (uint8_t)pg_cell_16(r, row, column + 3),
                            .ended = (uint8_t)pg_cell_32(r, row, column + 4),
-                           .sum = period_rows_sum(r, row, column + 5)};
+                           .flap = pg_cell_bool(r, row, column + 5),
+                           .sum = period_rows_sum(r, row, column + 6)};
 }
 
 struct period_head period_rows_head(const PGresult *r, int row, int column)

@@ -53,6 +53,12 @@ int period_writes_late(struct period_writes *w, struct period_pair pair,
     APPEND(&w->late, .pair = pair, .record = *record);
 }
 
+int period_writes_steady(struct period_writes *w, const struct steady_item *item)
+{
+    APPEND(&w->steady, .pair = item->pair, .record = item->record, .bits = item->bits,
+           .version = item->version, .in_order = item->in_order);
+}
+
 struct period_writes *period_writes_new(void)
 {
     return calloc(1, sizeof(struct period_writes));
@@ -62,6 +68,8 @@ void period_writes_clear(struct period_writes *w)
 {
     w->put.count = w->told.count = w->removed.count = 0;
     w->retracted.count = w->dirty.count = w->late.count = 0;
+    w->steady.count = 0;
+    steady_marks_release(&w->marks);
     w->counts = (struct period_counts){0};
 }
 
@@ -74,6 +82,8 @@ void period_writes_free(struct period_writes **w)
         free((*w)->retracted.at);
         free((*w)->dirty.at);
         free((*w)->late.at);
+        free((*w)->steady.at);
+        steady_marks_release(&(*w)->marks);
         free(*w);
         *w = NULL;
     }
@@ -121,7 +131,7 @@ static void put_period(struct pg_params *p, const struct period_pair *pair,
 {
     put_key(p, pair, &period->start);
     pg_put_16(p, 5, period->grade);
-    pg_put_16(p, 6, period->ended);
+    pg_put_16(p, 6, (int16_t)(period->ended + (period->flap ? 4 : 0)));
     pg_put_time(p, 7, pair->series->greatest.t_us);
     pg_put_time(p, 8, pair->series->greatest.end_us);
     pg_put_64(p, 9, pair->series->greatest.key);
@@ -223,7 +233,7 @@ static int send_told(struct period_writes *w, struct store *store)
         }
         put_key(&store->params, &told->pair, &told->event.at);
         pg_put_16(&store->params, 5, told->event.from);
-        pg_put_16(&store->params, 6, told->event.to);
+        pg_put_16(&store->params, 6, (int16_t)(told->event.to + (told->event.flap ? 8 : 0)));
         w->counts.opened++;
     }
     return send_entries(w, store, SQL_EVENT_TELL, SQL_EVENT_TELL_FED);

@@ -4,7 +4,10 @@
 #define EZREPO_STORED_PERIOD_WRITES_H
 
 #include "stored/periods/periods.h"
+#include "stored/periods/steady_path.h"
 #include "stored/store.h"
+
+#define PERIOD_WRITE_RECORDS 1000 /* an open period's row is written again after as many */
 
 /* One series and one grade name. */
 struct period_pair {
@@ -35,6 +38,15 @@ struct period_late {
     struct period_record record;
 };
 
+/* A record of a pair that asks for steadiness. */
+struct steady_item {
+    struct period_pair pair;
+    struct period_record record;
+    uint16_t bits;    /* as in a grades message */
+    uint64_t version; /* that graded it */
+    bool in_order;
+};
+
 #define PERIOD_LIST(type)                                                                          \
     struct {                                                                                       \
         struct type *at;                                                                           \
@@ -45,6 +57,7 @@ struct period_counts {
     uint64_t opened, retracted; /* events written and taken back */
     uint64_t ended;             /* periods, in order */
     uint64_t repaired;          /* neighbourhoods of late records that were computed again */
+    uint64_t walked;            /* records read for steadiness */
 };
 
 struct period_writes {
@@ -55,6 +68,8 @@ struct period_writes {
     PERIOD_LIST(period_removal) retracted;
     PERIOD_LIST(period_pair) dirty; /* pairs whose open period is to be written */
     PERIOD_LIST(period_late) late;
+    PERIOD_LIST(steady_item) steady;
+    struct steady_marks marks;
     struct period_counts counts; /* since it was cleared */
 };
 
@@ -74,6 +89,7 @@ int period_writes_retract(struct period_writes *w, struct period_pair pair,
 int period_writes_dirty(struct period_writes *w, struct period_pair pair);
 int period_writes_late(struct period_writes *w, struct period_pair pair,
                        const struct period_record *record);
+int period_writes_steady(struct period_writes *w, const struct steady_item *item);
 
 void period_writes_clear(struct period_writes *w);
 

@@ -13,25 +13,28 @@
 
 #include "stored/periods/period_records.h"
 
-enum period_ended { PERIOD_OPEN, PERIOD_GAP, PERIOD_GRADE };
+enum period_ended { PERIOD_OPEN, PERIOD_GAP, PERIOD_GRADE, PERIOD_STEADY };
 
 struct period {
     struct period_key start;
     struct period_sum sum; /* of its records */
     uint8_t grade;         /* 0: no period at all */
     uint8_t ended;         /* enum period_ended */
+    bool flap;             /* a stretch of changes: see steady.h */
 };
 
 /* Whether they, which begin at the same record, are the same. */
 static inline bool period_same(const struct period *a, const struct period *b)
 {
-    return a->grade == b->grade && a->ended == b->ended && period_sum_equal(&a->sum, &b->sum);
+    return a->grade == b->grade && a->ended == b->ended && a->flap == b->flap &&
+           period_sum_equal(&a->sum, &b->sum);
 }
 
 struct period_event {
     struct period_key at;
     uint8_t from; /* 0: null */
     uint8_t to;
+    bool flap; /* of a stretch of changes */
 };
 
 /*

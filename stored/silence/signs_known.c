@@ -57,6 +57,7 @@ static struct signs_process *process_of(struct signs_ingestd *g, struct slice na
     struct signs_process *p = &g->process[g->count++];
     *p = (struct signs_process){.noted = true};
     memcpy(p->as.name, name.at, name.len);
+    g->keep_us = g->keep_us == SIGNS_KEEP_NOW ? SIGNS_KEEP_NOW : 0; /* the store hears of it soon */
     return p;
 }
 

@@ -66,7 +66,7 @@ class BenchSet:
     def __init__(self, options):
         self.build = options.build.resolve()
         self.classifyds = options.classifyd
-        self.udp_port, self.https_port, self.registry_port, self.ingest_port, self.metrics_port = find_free_ports(5)
+        self.udp_port, self.https_port, self.registry_port, self.ingest_port, self.metrics_port, self.page_port = find_free_ports(6)
 
     def __enter__(self):
         self.state = pathlib.Path(tempfile.mkdtemp(prefix="ezb", dir="/var/tmp"))
@@ -75,7 +75,7 @@ class BenchSet:
         try:
             self.ezrepo("init", "--udp-port", str(self.udp_port), "--https-port", str(self.https_port),
                         "--registry-port", str(self.registry_port), "--ingest-port", str(self.ingest_port),
-                        "--metrics-port", str(self.metrics_port), "--classifyd", str(self.classifyds))
+                        "--metrics-port", str(self.metrics_port), "--page-port", str(self.page_port), "--classifyd", str(self.classifyds))
             # One sender sends what thousands would, and series that began long ago.
             configure(self.state, {"ingestd": {"past_limit_s": 34560000, "senders": [
                 {"door": "udp", "records_per_s": 0, "series_per_day": 0, "days_per_day": 0}]}})

@@ -202,11 +202,10 @@ static void pace(const struct load *load, unsigned port, int64_t started_us, uin
         if (ahead > 0) {
             sleep_us(ahead);
         }
-        return;
     }
     /* Looked at every few bursts, since looking costs as much as some: the bound is far below the
      * buffer. */
-    if (sent / BURST % 8 == 0) {
+    if (load->queue_bytes > 0 && sent / BURST % 8 == 0) {
         while (receiver_queue(port) > load->queue_bytes && !ending) {
             sleep_us(1000);
         }
@@ -338,11 +337,13 @@ static int open_socket(const struct load *load, unsigned *port)
 
 static int usage(void)
 {
-    fputs("Usage: loadgen [--host ADDRESS] --port N [--series N] [--records N] [--rate N|max]\n"
-          "               [--late PERCENT] [--step SECONDS] [--queue BYTES] [--seed N] [--signed]\n"
-          "Sends mPlane ping results over UDP. --rate max sends as fast as the receiver on this\n"
-          "machine takes them, keeping at most BYTES in its queue.\n",
-          stderr);
+    fputs(
+        "Usage: loadgen [--host ADDRESS] --port N [--series N] [--records N] [--rate N|max]\n"
+        "               [--late PERCENT] [--step SECONDS] [--queue BYTES] [--seed N] [--signed]\n"
+        "Sends mPlane ping results over UDP, keeping at most BYTES in the queue of a receiver on\n"
+        "this machine; 2000000 unless told with --rate max, which sends as fast as it takes them,\n"
+        "else however many.\n",
+        stderr);
     return 2;
 }
 
@@ -388,11 +389,7 @@ static bool take_option(struct load *load, int option)
 
 int main(int argc, char **argv)
 {
-    struct load load = {.host = "127.0.0.1",
-                        .series_count = 10000,
-                        .records = 1000000,
-                        .queue_bytes = 2000000,
-                        .seed = 1};
+    struct load load = {.host = "127.0.0.1", .series_count = 10000, .records = 1000000, .seed = 1};
     static const struct option options[] = {{"host", required_argument, NULL, 'h'},
                                             {"port", required_argument, NULL, 'p'},
                                             {"series", required_argument, NULL, 's'},
@@ -411,6 +408,9 @@ int main(int argc, char **argv)
     }
     if (!good || load.port == NULL || optind != argc) {
         return usage();
+    }
+    if (load.rate == 0 && load.queue_bytes == 0) {
+        load.queue_bytes = 2000000;
     }
     unsigned port;
     int fd = open_socket(&load, &port);

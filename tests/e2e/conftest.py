@@ -128,6 +128,21 @@ def claim(port: int) -> bool:
     return True
 
 
+def sender_of(page: str) -> str:
+    """The program of thirty lines that docs/udp-envelope.md has."""
+    found = re.search(r"```python\n(.*?)```", page, re.S)
+    assert found
+    return found.group(1)
+
+
+def documented_sender() -> Any:
+    """Its class, which signs datagrams: Sender(key_file, host, port)."""
+    names: Dict[str, Any] = {"__name__": "sender"}
+    with open(os.path.join(ROOT, "docs/udp-envelope.md"), encoding="utf-8") as file:
+        exec(sender_of(file.read()), names)  # pylint: disable=exec-used
+    return names["Sender"]
+
+
 def find_free_ports(count: int) -> List[int]:
     """Ports free for UDP and TCP, IPv4 and IPv6, which no other test gets, also while nobody listens there. They are
     below those that the system gives to whoever binds to none."""
@@ -182,7 +197,7 @@ def assert_clean(log: str) -> None:
     assert not BAD_IN_LOGS.search(log), log[-8000:]
 
 
-def wait_for(what: Callable[[], Any], seconds: float = 20, tell: Callable[[], str] = str, pause_s: float = 0.02) -> Any:
+def wait_for(what: Callable[[], Any], seconds: float = 60, tell: Callable[[], str] = str, pause_s: float = 0.02) -> Any:
     """Until what() is true; returns that. When it does not come about, the failure has what tell() says. What takes long
     is looked at less often, up to five pauses apart, since looking takes from what is waited for."""
     begin = time.monotonic()
@@ -272,13 +287,13 @@ class EzrepoSet:
     def __init__(self, build: str, state: str, *init: str) -> None:
         self.build = build
         self.state = state
-        self.udp, self.https, self.registry, self.ingest, self.metrics = find_free_ports(5)
+        self.udp, self.https, self.registry, self.ingest, self.metrics, self.page = find_free_ports(6)
         self.sessions: Dict[str, Any] = {}  # by role
         self.environment = {**os.environ, "EZREPO_BUILD": build, "EZREPO_STATE": state}
         self.environment.pop("PGHOST", None)
         self.made = self._init("--udp-port", str(self.udp), "--https-port", str(self.https),
                                "--registry-port", str(self.registry), "--ingest-port", str(self.ingest),
-                               "--metrics-port", str(self.metrics), *init)
+                               "--metrics-port", str(self.metrics), "--page-port", str(self.page), *init)
 
     def cmd(self, *arguments: str, check: bool = True, text: Optional[str] = None,
             timeout: float = 180) -> "subprocess.CompletedProcess[str]":
@@ -452,14 +467,16 @@ class EzrepoSet:
 
 
 class Load:
-    """tests/bench/loadgen in the background, at a rate that the slowest build here keeps up with; without a number of
-    records until it is stopped. Within `with`, it does not outlive a failure."""
+    """tests/bench/loadgen in the background, at a rate that the slowest build here keeps up with, and slower when the
+    machine does not get to read for seconds: the kernel drops none by that. Without a number of records until it is stopped.
+    Within `with`, it does not outlive a failure."""
 
     def __init__(self, one: EzrepoSet, records: int = 10**12, rate: int = 1500, series: int = 200) -> None:
         self.records = records
         self.process = subprocess.Popen(
             [os.path.join(one.build, "tests", "bench", "loadgen"), "--port", str(one.udp),
-             "--records", str(records), "--rate", str(rate), "--series", str(series)],
+             "--records", str(records), "--rate", str(rate), "--series", str(series),
+             "--queue", str(8 << 20)],  # half of what ingestd asks for
             stdout=subprocess.PIPE, text=True)
 
     def finish(self) -> None:

@@ -138,7 +138,7 @@ class StandIn(threading.Thread):
                 message["id"], = fields
             else:
                 assert number == PUBLISH, number
-                message["id"], message["author"], message["document"] = fields
+                message["id"], message["author"], message["document"], message["comment"], message["over"] = fields
             reply = self.answer(message)
             if reply is not None:
                 self.send(message, reply)

@@ -125,12 +125,12 @@ class Ingestd:
             self.udp.sendto(data, ("127.0.0.1", self.port))
 
     @staticmethod
-    def receive(zmq_socket, seconds=20):
+    def receive(zmq_socket, seconds=60):
         if not zmq_socket.poll(seconds * 1000):
             raise AssertionError("nothing came")
         return zmq_socket.recv_multipart()
 
-    def any_batch(self, seconds=20, again=False):
+    def any_batch(self, seconds=60, again=False):
         """The next batch, or with `again` also one that came before: ingestd may push any a second time."""
         batch = self.take(seconds)
         while batch.again and not again:
@@ -155,7 +155,7 @@ class Ingestd:
                     self.ledger["rejected"] += count
         return batch
 
-    def batch(self, seconds=20, again=False):
+    def batch(self, seconds=60, again=False):
         """The next batch with something in it; those with nothing but accounts are acknowledged."""
         batch = self.any_batch(seconds, again)
         while batch.count == 0:
@@ -168,7 +168,7 @@ class Ingestd:
         """Takes and acknowledges what comes until so many datagrams were read or dropped, and nothing is held."""
         def done():
             while not self.quiet(0):
-                self.acknowledge(self.take(20).sequence)
+                self.acknowledge(self.take(60).sequence)
             c = collections.Counter(self.status()["counters"])
             return c["received.datagrams"] + c["kernel.drops"] == sent and c["held.batches"] == 0
         wait_for(done, 120, lambda: str(self.status()["counters"]))
@@ -182,7 +182,7 @@ class Ingestd:
 
         def seen():
             while not self.quiet(0):
-                self.acknowledge(self.take(20).sequence)
+                self.acknowledge(self.take(60).sequence)
             status = self.status()
             return self.tells(status, called) and \
                 all(self.ledger[k] == status["counters"][v] for k, v in wanted.items())

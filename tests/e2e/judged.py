@@ -154,7 +154,7 @@ class Judged:
         """Until nothing is due any more as of then."""
         def is_settled():
             self.sign()
-            return self.stored.counter("silence.as_of") == self.model.until // US
+            return self.stored.status_at_once()["counters"]["silence.as_of"] == self.model.until // US
         self.stored.wait(is_settled)
 
     def as_of(self, instant):

@@ -79,18 +79,20 @@ class Machine:
         (journal / "test.conf").write_text("[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\n")
 
     def install(self, tree: str, build: str) -> None:
-        """The command, the contracts and the programs of a tree, in the place of those that were there."""
+        """The command, the contracts, the page and the programs of a tree, in the place of those that were there."""
         target = self.root / TREE.lstrip("/")
         fresh = target.with_name("ezrepo.new")
         shutil.copytree(os.path.join(tree, "deploy"), fresh / "deploy", ignore=shutil.ignore_patterns("__pycache__"))
-        shutil.copytree(os.path.join(tree, "schemas"), fresh / "schemas")
+        read = [name for name in ("schemas", "web") if os.path.isdir(os.path.join(tree, name))]  # earlier ones have no page
+        for name in read:
+            shutil.copytree(os.path.join(tree, name), fresh / name)
         for name, folder in programs_in(tree):
             (fresh / "build" / folder).mkdir(parents=True, exist_ok=True)
             shutil.copy(os.path.join(build, folder, name), fresh / "build" / folder / name)
-        # Where the programs look for the contracts when they do not run in the folder they were built in.
-        contracts = self.root / "usr/local/share/ezrepo/schemas"
-        shutil.rmtree(contracts, ignore_errors=True)
-        shutil.copytree(os.path.join(tree, "schemas"), contracts)
+        # Where the programs look for these when they do not run in the folder they were built in.
+        for name in read:
+            shutil.rmtree(self.root / "usr/local/share/ezrepo" / name, ignore_errors=True)
+            shutil.copytree(os.path.join(tree, name), self.root / "usr/local/share/ezrepo" / name)
         shutil.rmtree(target, ignore_errors=True)
         fresh.rename(target)
 

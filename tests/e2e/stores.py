@@ -47,11 +47,12 @@ class Record:
     the same row is the same record, another one another record of the same start, in the order of the rows."""
 
     def __init__(self, t, grades=(5, NONE), *, end=None, row=0, series=0, values=("1", None, "x"), label="l",
-                 dims=None, sender=0, digest=None, hops=()):
+                 dims=None, sender=0, digest=None, hops=(), steady=(0, 0)):
         self.dims = dims or ("ping", "ICMPECHO", f"probe{series}", "192.0.2.1", "2001:db8::1", "")
         self.t, self.end, self.row = t, t if end is None else end, row
         self.grades, self.values, self.label, self.sender = tuple(grades), tuple(values), label, sender
         self.digest, self.hops = row + 1 if digest is None else digest, list(hops)
+        self.steady = tuple(steady)  # as a grades message has it
 
     def key(self):
         return (self.dims, self.t, self.row)
@@ -62,7 +63,9 @@ class Record:
 
 
 def grades_frame(records, version=1, names=NAMES):
-    return pack(GRADES, version, names, bytes(g for r in records for g in r.grades))
+    steady = [bits for r in records for bits in r.steady]
+    named = {"steady": b"".join(bits.to_bytes(2, "big") for bits in steady)} if any(steady) else {}
+    return pack(GRADES, version, names, bytes(g for r in records for g in r.grades), **named)
 
 
 def records_frame(records, schema=None):
@@ -240,6 +243,11 @@ class Stored:
         """As it is now."""
         return counters_now(self.status)[name]
 
+    def status_at_once(self):
+        """As it is now, for who looks often: whoever reads his configuration again says how he is, without waiting for the next second."""
+        self.reload()
+        return self.status()
+
     def note(self, name):
         """As it is now."""
         return status_now(self.status)["notes"].get(name, "")
@@ -298,7 +306,7 @@ class Stored:
 
 DIFFERENCE = "SELECT * FROM (({a}) EXCEPT ALL ({b})) x UNION ALL SELECT * FROM (({b}) EXCEPT ALL ({a})) y"
 PERIODS = "SELECT * FROM "  # all columns: a new one is compared, too
-EVENTS = "SELECT series_id, grade_id, t, t_end, key, from_grade, to_grade FROM "
+EVENTS = "SELECT series_id, grade_id, t, t_end, key, from_grade, to_grade, flap FROM "
 COUNTED = ("grade_rollup", "grade_rollup_day", "grade_total")
 
 

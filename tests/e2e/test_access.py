@@ -189,7 +189,7 @@ def test_a_faulty_change_is_refused_with_every_fault(store, admin):
         'authorizations.Query*[0]: expected a role that is in access.roles, found "nobody"',
         "tokens[0].name: expected a name of letters, digits and . _ - @ : / +, found \"a b\"",
         "tokens[0].types: expected at least one type"]
-    for changes, said in (([{"kind": "user", "name": "a", "body": {}}], "[0].kind: expected one of role authorization token"),
+    for changes, said in (([{"kind": "person", "name": "a", "body": {}}], "[0].kind: expected one of role authorization token"),
                           ([{"kind": "role", "name": "gone", "body": None}], 'role: there is none with the name "gone"'),
                           ([{"kind": "role", "name": "r"}], "[0]: expected a body, or null"),
                           ([{"kind": "role", "name": "r\0", "body": []}], "[0].name: expected")):
@@ -345,7 +345,7 @@ def test_a_token_is_printed_once(ctl, store):
     assert token not in dumped and token[4:] not in dumped
     assert 'there is one with the name "psched-1" already' in ctl("token", "issue", "psched-1", "--type", "*", "--from", "any", code=1)
     ctl("token", "revoke", "psched-1")
-    assert ctl("token", "list", "--output", "csv") == "name,identity,types,from,until,per_second\n"
+    assert ctl("token", "list", "--output", "csv") == "name,identity,types,asks,from,until,per_second\n"
     assert "none with the name" in ctl("token", "revoke", "psched-1", code=1)
 
 
@@ -380,7 +380,7 @@ def test_commands_at_once_lose_nothing(ctl):
 
 
 @pytest.mark.parametrize("words, says", [
-    (["token", "issue", "t", "--from", "any"], "--type is missing"),
+    (["token", "issue", "t", "--from", "any"], "--type or --ask is missing"),
     (["key", "issue", "k", "--type", "*"], "--from is missing"),
     (["token", "issue", "t", "--type", "*", "--from", "any", "--days", "0"], "--days: expected 1 to 36500"),
     (["token", "issue", "t", "--type", "*", "--from", "any", "--until", "2001-01-01"], "--until: expected a time to come"),

@@ -19,6 +19,7 @@ ILL = {
     "EzrepoTrouble": ({'ezrepo_trouble{process="stored",about="database"}': "1x30"}, "3m"),
     "EzrepoSmallTrouble": ({'ezrepo_trouble{process="ingestd",about="spool"}': "1x30"}, "10m"),
     "EzrepoStoreBehind": ({'ezrepo_stored_lag_seconds{process="stored"}': "90x30"}, "10m"),
+    "EzrepoDiskFillsUp": ({'ezrepo_stored_disk_free_bytes{process="stored"}': "300e9-100000000x600"}, "400m"),
     "EzrepoRecordsLost": ({'ezrepo_ingestd_records_lost_total{process="ingestd"}': "0x5 7x30"}, "8m"),
     "EzrepoKernelDrops": ({'ezrepo_ingestd_kernel_drops_total{process="ingestd"}': "0x5 40x30"}, "8m"),
     "EzrepoManyRejected": ({'ezrepo_ingestd_accepted_records_total{process="ingestd"}': "0+600x90",
@@ -40,6 +41,7 @@ WELL = {
     'ezrepo_stored_silence_as_of_timestamp_seconds{process="stored"}': "0+60x2000",
     'ezrepo_mplane_gw_certificate_ends_timestamp_seconds{process="mplane-gw"}': "71280000x2000",
     'ezrepo_ingest_gw_certificate_ends_timestamp_seconds{process="ingest-gw"}': "0x2000",  # it has none that ends
+    'ezrepo_stored_disk_bytes{process="stored"}': "1e12x2000", 'ezrepo_stored_disk_free_bytes{process="stored"}': "3e11x2000",
     'ezrepo_process_start_time_seconds{process="queryd"}': "60x2000", 'ezrepo_build_info{process="stored",version="0.2.0"}': "1x2000"}
 
 

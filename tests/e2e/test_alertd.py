@@ -7,49 +7,13 @@ import subprocess
 import time
 
 import pytest
-from conftest import ROOT, find_free_ports, ping, time_text, wait_for
+from alertmanagers import BAD, GOOD, Alertmanager, bad, send
+from conftest import ROOT, wait_for
 
 ROUTES = [{"name": "NotYet", "grade": "nosuch"},  # of a grade name that no grading had: the others go on
           {"name": "PingBad", "criteria": {"type": "ping"}, "range": [1, 2], "labels": {"severity": "page"},
            "annotations": {"runbook": "https://runbooks.example/ping"}},
           {"name": "PingBadLong", "criteria": {"dest": "192.0.2.0/24"}, "range": [1, 2], "for_s": 3600}]
-BAD, GOOD = 900000, 5000  # microseconds there and back
-
-
-class Alertmanager:
-    """Debian's, on a port of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.port, = find_free_ports(1)
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.process = None
-        (folder / "alertmanager.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
-
-    def start(self):
-        with open(self.folder / "alertmanager.log", "a", encoding="utf-8") as log:
-            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
-                ["prometheus-alertmanager", "--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address=",
-                 f"--web.listen-address=127.0.0.1:{self.port}"], cwd=self.folder, stdout=log, stderr=log)
-        wait_for(lambda: self.amtool("alert", "query") is not None, 60)
-        return self
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-
-    def amtool(self, *words):
-        done = subprocess.run(["amtool", f"--alertmanager.url={self.url}", "-o", "json", *words], capture_output=True, text=True,
-                              check=False, timeout=30)
-        return json.loads(done.stdout) if done.returncode == 0 else None
-
-    def active(self):
-        """Of each alert but the watchdog its labels; and the whole of it."""
-        return {tuple(sorted(a["labels"].items())): a for a in self.amtool("alert", "query") or []
-                if a["labels"]["alertname"] != "EzrepoAlertdWatchdog"}
-
-    def dests(self, route="PingBad"):
-        return sorted(dict(labels)["dest"] for labels in self.active() if dict(labels)["alertname"] == route)
 
 
 @pytest.fixture(scope="module", name="both")
@@ -62,15 +26,6 @@ def _both(module_set, tmp_path_factory):
         yield module_set, manager
     finally:
         manager.kill()
-
-
-def send(one, dest, delay_us, *ago_s):
-    now = time.time()
-    one.send([ping(dest, time_text(now - ago), delay_us) for ago in ago_s])
-
-
-def bad(one):
-    return sorted({r["record.dest"] for r in one.rows("now", "--each", "--range", "1..2") if r["now.kind"] == "series"})
 
 
 def agrees(one, manager):
@@ -167,6 +122,27 @@ def test_routes_are_read_anew(both):
     one.cmd("reload")
     wait_for(lambda: manager.dests() == ["192.0.2.10"] and manager.dests("Other") == [])
     send(one, "192.0.2.10", GOOD, 0)
+    wait_for(lambda: manager.dests() == [])
+
+
+def test_hours_of_the_week(both):
+    """Outside of its hours a route fires nothing; what is bad when they begin fires."""
+    one, manager = both
+    days = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+    today = time.gmtime().tm_wday
+    off = {"hours": [{"days": days[(today + 3) % 7]}], "time_zone": "Europe/Madrid"}
+    on = {"hours": [{"days": f"{days[(today - 1) % 7]}-{days[(today + 1) % 7]}", "from": "00:00", "to": "24:00"}], "time_zone": "Europe/Madrid"}
+    send(one, "192.0.2.11", BAD, 1)
+    wait_for(lambda: manager.dests() == ["192.0.2.11"])
+    for hours, dests in ((off, []), (on, ["192.0.2.11"]), (off, [])):
+        one.configure(alertd={"routes": [{**ROUTES[1], **hours}]})
+        one.cmd("reload")
+        wait_for(lambda: manager.dests() == dests)  # pylint: disable=cell-var-from-loop
+    assert bad(one) == ["192.0.2.11"]
+    one.configure(alertd={"routes": ROUTES})
+    one.cmd("reload")
+    wait_for(lambda: manager.dests() == ["192.0.2.11"])
+    send(one, "192.0.2.11", GOOD, 0)
     wait_for(lambda: manager.dests() == [])
 
 

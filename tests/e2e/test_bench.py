@@ -82,6 +82,11 @@ def test_latency(build_dir):
     assert found["committed_per_second"] > 0
 
 
+def test_alerts(build_dir):
+    found = bench(build_dir, "alerts", "--series", "30", "--seconds", "2", "--times", "1")
+    assert found["idle"]["active"] == 30 and found["active_s"] > 0 and found["one_more"]["p50_ms"] > 0
+
+
 def test_memory(build_dir):
     found = bench(build_dir, "memory", "--records", "6000", "--series", "3000")
     assert found["series"] == 3000
@@ -113,6 +118,16 @@ def test_envelope(build_dir):
     assert found["us_plain"] > 0 and found["us_signed"] > 0
 
 
+def test_page(build_dir):
+    """Rows through webd are compared with queryd's; what each listener was told is counted by itself."""
+    found = bench(build_dir, "page", "--lanes", "20", "--days", "2", "--periods", "4", "--questions", "2", "--listeners", "5", "--changes", "20", "--seconds", "2", "--frames", "20", "--widths", "1280")
+    assert found["periods"] == 80 and all(row["mib"] > 0 and row["last_ms"] >= row["first_ms"] > 0 and row["zoom"]["per_second"] > 0 for row in found["drawn"])
+    rows = {row["question"]: row["rows"] for row in found["questions"]}
+    assert len(rows) == 10 and (rows["QueryTimeline"], rows["QueryRecords"], rows["LedgerAccounts"]) == (20, 4, 1)
+    one, many = found["heard"]
+    assert (one["listeners"], many["listeners"]) == (1, 5) and many["rows"][0] > 20 and one["events"][0] > 4
+
+
 BENCHMARKS = ["gateway", "latency", "memory", "pipeline", "query"]
 
 
@@ -130,3 +145,10 @@ def test_what_is_missing_is_told(name, tmp_path, build_dir):
                           check=False, timeout=120)
     assert done.returncode == 1 and "psycopg2" in done.stderr and "deploy/install-packages test" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_web(build_dir):
+    """Of a window's lanes the low ones are all seen."""
+    found = bench(build_dir, "web", "--lanes", "60", "--periods", "20", "--frames", "20", "--side", "30")
+    assert [row["lanes_seen"] >= least for row, least in zip(found["rows"], (30, 60, 60))] == [True] * 3
+    assert all(row["first_ms"] > 0 and row["zoom"]["per_second"] > 0 and row["zoom"]["zoomed"] > 2 and row["grid"]["cells_seen"] == 31 * 31 for row in found["rows"])

@@ -342,6 +342,38 @@ def test_exception(run, gateway):
         assert (done.returncode, done.stdout, done.stderr) == (1, "", "ezrepoctl: no such grade\n")
 
 
+@pytest.mark.parametrize("text, code", [
+    ("the question is at fault: select.grade: expected \"all\"", 2), ("QueryByCriteria: parameters.record.dest: malformed", 2),
+    ("QueryByCriteria: when: malformed", 2), ("parameters.record.dest: malformed", 2), ("the question took too long", 1),
+    ("not authorized to use the capability QueryByCriteria", 1), ("QueryByCriteria: out of memory", 1), ("", 1)])
+def test_what_was_asked_wrongly_is_wrong_usage(run, gateway, text, code):
+    gateway.answers = [{"exception": "t", "message": text}] * 2
+    for words in (["query"], ["ask", "QueryByCriteria"]):
+        done = run(*words)
+        assert (done.returncode, done.stdout, done.stderr) == (code, "", f"ezrepoctl: {text}\n")
+
+
+def test_ranges_that_are_none(run):
+    for text in ("9", "0..6", "2..1"):
+        done = run("now", "--range", text)
+        assert done.returncode == 2 and done.stderr == (
+            "ezrepoctl: --range: expected two grades, as 1..2, or one, as 3: of 1, critical, to 5, normal, or 0, none;"
+            f' found "{text}"\n')
+
+
+def test_a_cursor_that_cannot_be_names_its_file(run, gateway, tmp_path):
+    file = tmp_path / "cursor"
+    file.write_text("garbage\n", encoding="utf-8")
+    gateway.answers = [{"exception": "t", "message": f"the question is at fault: {parameter}: expected"} for parameter in ("list.after", "feed.kinds")]
+    named = f'ezrepoctl: {file}: expected the cursor that watch keeps there, with --records that of records; found "garbage"\n'
+    done = run("watch", str(file))
+    assert done.returncode == 1 and done.stderr.endswith(named)
+    done = run("watch", str(file), "--kinds", "x")
+    assert done.returncode == 2 and str(file) not in done.stderr and file.read_text(encoding="utf-8") == "garbage\n"
+    done = run("watch", str(file), "--exec", " ")
+    assert done.returncode == 2 and done.stderr == "ezrepoctl: --exec: expected a shell command, found none\n"
+
+
 def receipt(label="QueryByCriteria"):
     return {k: v for k, v in result(label, [], receipt="query").items() if k != "result"}
 
@@ -538,7 +570,7 @@ GRADING = {"grading": [{"gradeName": "overall", "appliesTo": {"recordType": "pin
 
 
 def grading_row(version, document="{}"):
-    return [str(version), f"2026-11-21 10:00:0{version}.000000", f"org.admin-{version}", document]
+    return [str(version), f"2026-11-21 10:00:0{version}.000000", f"org.admin-{version}", document, f"because {version}"]
 
 
 def test_grading_check(ctl, tmp_path):
@@ -554,6 +586,23 @@ def test_grading_check(ctl, tmp_path):
     lines = done.stderr.splitlines()
     assert len(lines) == 2
     assert all(line.startswith("ezrepoctl: -: grading[0].gradingRules[0]") for line in lines)
+
+
+def test_grading_check_warns(ctl, tmp_path):
+    """Of what has no effect; by the ranges that are delivered and those of one's own. It is good all the same."""
+    own = tmp_path / "types"
+    own.mkdir()
+    (own / "a.json").write_text('{"types": {"ping": {"valid": [{"metrics": ["loss"], "min": 0, "max": 100}]}}}')
+    rules = [{"grade": 1, "if": [{"metric": "loss", "rel": ">", "limit": 150}]}, {"grade": 2, "if": [{"metric": "rtt.ms", "rel": ">", "limit": "-1"}]}, {"grade": 5}]
+    (tmp_path / "g.json").write_text(json.dumps({"grading": [{**GRADING["grading"][0], "gradingRules": rules}, GRADING["grading"][0]]}))
+    done = subprocess.run([ctl, "grading", "check", tmp_path / "g.json", "--schemas", os.path.join(ROOT, "schemas"), "--record-types", own],
+                          capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        f"{tmp_path}/g.json: good, 2 blocks, 1 grade names",
+        'warning: grading[0].gradingRules[0].if[0].limit: 150 is above all that "loss" can be, the most is 100',
+        'warning: grading[0].gradingRules[1].if[0].limit: -1 is below all that "rtt.ms" can be, the least is 0',
+        "warning: grading[0].gradingRules[2]: 5 is the grade of records without a value, or with an impossible one, too: no condition holds on them",
+        "warning: grading[1]: never decides: grading[0] of the same name takes all of its records before it"]
 
 
 def test_grading_get(run, gateway):
@@ -576,7 +625,10 @@ def test_grading_set(run, gateway, tmp_path):
     assert (done.returncode, done.stdout, done.stderr) == (0, "published as version 4, 1 blocks\n", "")
     asked = gateway.received[0]["message"]
     assert asked["specification"] == "store"
-    assert asked["parameters"] == {"grading.document": text}
+    assert asked["parameters"] == {"grading.document": text, "grading.comment": "*", "grading.version": "*"}
+    gateway.answers = [result("SetGrading", [["5", "1"]])]
+    assert run("grading", "set", str(file), "--comment", "why \"so\"").returncode == 0
+    assert gateway.received[1]["message"]["parameters"] == {"grading.document": text, "grading.comment": "why \"so\"", "grading.version": "*"}
 
 
 def test_grading_set_sends_nothing_that_is_wrong(run, gateway, tmp_path):
@@ -589,16 +641,74 @@ def test_grading_set_sends_nothing_that_is_wrong(run, gateway, tmp_path):
     assert done.returncode == 1 and "expected at most 1048576 bytes" in done.stderr
 
 
+def test_grading_diff(run, gateway):
+    """Of what they say, not of how they are written; numbers as they are written."""
+    rule = '{"grade": "5", "if": [{"metric": "delay", "rel": "<", "value": 10.0}]}'
+    one = '{"grading": [{"gradeName": "overall", "appliesTo": {}, "gradingRules": [%s, {"grade": "1"}], "note": "é\\""}]}' % rule
+    two = json.dumps(json.loads(one), indent=3).replace("10.0", "10.00")
+    gateway.answers = [result("GetGrading", [grading_row(*row)]) for row in ((1, one), (2, two), (1, one), (3, json.dumps(json.loads(one), indent=7)))]
+    done = run("grading", "diff", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == [
+        "--- version 1", "+++ version 2", "@@ -4,7 +4,7 @@", '       "gradeName": "overall",', '       "appliesTo": {},', '       "gradingRules": [',
+        f"-        {rule},", f"+        {rule.replace('10.0', '10.00')},", '         {"grade": "1"}', "       ],", '       "note": "é\\""']
+    done = run("grading", "diff", "1", "3")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "version 1 and version 3 say the same\n", "")
+    assert [r["message"]["parameters"]["grading.version"] for r in gateway.received] == ["1", "0", "1", "3"]
+    for wrong in ([], ["x"], ["1", "x"], ["1", "2", "3"]):
+        assert run("grading", "diff", *wrong).returncode == 2
+    assert len(gateway.received) == 4
+
+
+def test_grading_diff_of_what_is_not_there(run, gateway):
+    gateway.answers = [result("GetGrading", [grading_row(1, "{")]), result("GetGrading", [grading_row(2)]), result("GetGrading", [])]
+    done = run("grading", "diff", "1", "2")
+    assert (done.returncode, done.stdout) == (1, "") and done.stderr.startswith("ezrepoctl: version 1: ")
+    gateway.answers = [result("GetGrading", [])]
+    done = run("grading", "diff", "9")
+    assert (done.returncode, done.stdout) == (1, "") and "no such grading" in done.stderr
+
+
+def test_grading_rollback(run, gateway):
+    text = json.dumps(GRADING, indent=1) + "\n"
+    for words, comment in (([], "rolled back to version 2"), (["--comment", "too strict"], "too strict")):
+        gateway.answers = [result("GetGrading", [grading_row(2, text)]), result("SetGrading", [["7", "1"]])]
+        done = run("grading", "rollback", "2", *words)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "published as version 7, 1 blocks\n", "")
+        asked = gateway.received.pop()["message"]
+        assert asked["parameters"] == {"grading.document": text, "grading.comment": comment, "grading.version": "*"}
+    assert run("grading", "rollback").returncode == 2 and run("grading", "rollback", "-1").returncode == 2
+
+
+def test_grading_defaults_are_put_into_what_is_in_force(run, gateway):
+    """Into no other version: a gateway that cannot tell them apart is told of."""
+    own = ("grading", "add-defaults", "dns", "--schemas", os.path.join(ROOT, "schemas"))
+    for version, code in ((4, 0), (5, 1)):
+        gateway.answers = [result("GetGrading", [grading_row(3, json.dumps(GRADING))]), result("SetGrading", [[str(version), "2"]])]
+        done = run(*own)
+        assert done.returncode == code and ("published by somebody else meanwhile" in done.stderr) == bool(code), done
+        assert gateway.received.pop()["message"]["parameters"]["grading.version"] == "3"
+
+
 def test_grading_history(run, gateway):
-    versions = [result("GetGrading", [grading_row(v)]) for v in (3, 2, 1)]
-    gateway.answers = list(versions)
+    rows = [[str(v), f"2026-11-21 10:00:0{v}.000000", f"org.admin-{v}", f"because {v}", "7", f"v{v}"] for v in (3, 2, 1)]
+    gateway.answers = [result("QueryGradings", rows), result("QueryGradings", rows[:2]), result("QueryGradings", [])]
     done = run("grading", "history")
     assert done.stdout.splitlines()[1:] == [
-        f"{v}                2026-11-21 10:00:0{v}.000000  org.admin-{v}" for v in (3, 2, 1)]
-    assert [r["message"]["parameters"]["grading.version"] for r in gateway.received] == ["0", "2", "1"]
-    gateway.answers = versions[:2]
+        f"{v}                2026-11-21 10:00:0{v}.000000  org.admin-{v}     because {v}" for v in (3, 2, 1)]
     found = [json.loads(x) for x in run("grading", "history", "--limit", "2", "--json").stdout.splitlines()]
     assert [f["grading.version"] for f in found] == [3, 2]
+    assert list(found[0]) == ["grading.version", "time", "grading.author", "grading.comment"]
+    assert run("grading", "history", "--limit", "10000").returncode == 0
+    assert [r["message"]["parameters"]["list.limit"] for r in gateway.received] == ["20", "2", "10000"]
+    assert run("grading", "history", "--limit", "10001").returncode == 2
+
+
+def test_grading_history_of_a_gateway_that_lists_none(run, gateway):
+    gateway.labels = ["GetGrading"]
+    done = run("grading", "history")
+    assert (done.returncode, done.stdout) == (1, "") and done.stderr.endswith("this gateway does not offer us QueryGradings\n")
+    assert gateway.received == []
 
 
 # ---- send ----
@@ -686,7 +796,8 @@ def test_messages(ctl):
     grades = next(m for m in said["messages"] if m["name"] == "grades")
     assert grades == {"name": "grades", "number": 1, "fields": [
         {"name": "grading_version", "type": "uint", "added": False}, {"name": "names", "type": "strs", "added": False},
-        {"name": "grades", "type": "bin", "added": False}, {"name": "digest", "type": "uint", "added": True}]}
+        {"name": "grades", "type": "bin", "added": False}, {"name": "digest", "type": "uint", "added": True},
+        {"name": "steady", "type": "bin", "added": True}]}
     types = {field["type"] for m in said["messages"] for field in m["fields"]}
     assert types == {"uint", "int", "str", "bin", "uuid", "strs", "uints"}
 
@@ -710,7 +821,7 @@ def test_capabilities(ctl):
     events = next(query for query in DECLARED["queries"] if query["name"] == "EVENTS")
     assert events == {"name": "EVENTS", "number": 3, "cursor": "e", "columns": [
         "time", *DIMENSIONS, "grade.name", "grade.from", "grade.to", "event.retracted", "maintenance.windows", "list.cursor"]}
-    assert TABLE["SetGrading"] == ("store", ["grading.document"], ["grading.version", "grading.blocks"])
+    assert TABLE["SetGrading"] == ("store", ["grading.document", "grading.comment", "grading.version"], ["grading.version", "grading.blocks"])
     assert DIMENSIONS == ["record.type", "record.content", "record.probe", "record.source", "record.dest", "record.path"]
     assert {command["name"]: command["label"] for command in DECLARED["commands"]}["periods"] == "QueryPeriods"
     usage = subprocess.run([ctl, "--help"], capture_output=True, text=True, check=True).stdout

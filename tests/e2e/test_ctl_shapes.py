@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from test_ctl import ctl, gateway, on_terminal, pki, result, run  # noqa: F401
+from test_ctl import COLUMNS, ctl, gateway, on_terminal, pki, result, run  # noqa: F401
 
 SINCE = ["--since", "2026-11-21 10:00"]
 
@@ -85,6 +85,57 @@ def test_a_timeline_fills_the_terminal_in_colour(ctl, pki, gateway, monkeypatch)
     monkeypatch.setenv("NO_COLOR", "1")
     plain = on_terminal([*words, "--width", "61"], 100).splitlines()
     assert "\x1b" not in "".join(plain) and plain[2].rstrip().endswith("  " + "5" * 61)
+
+
+def now_row(kind, **more):
+    cells = {"now.kind": kind, "grade.name": "overall", **{name.replace("_", "."): value for name, value in more.items()}}
+    return [cells.get(name, "*") for name in COLUMNS["QueryNow"]]
+
+
+def without_blanks(text):
+    return "".join(text.split())
+
+
+LONG = {"record_type": "ping", "record_content": "ICMPECHO", "record_probe": "a-probe-of-a-long-name.example",
+        "record_source": "2001:db8:ffff:ffff:ffff:ffff:ffff:1234", "record_dest": "2001:db8:ffff:ffff:ffff:ffff:ffff:5678"}
+WHY = "delay.twoway.icmp.us.mean 900000 >= 200000, by 700000 (for rtt.ms.avg), a long text that is \u202e cut or broken"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 300])
+def test_no_line_is_wider_than_the_terminal(ctl, pki, gateway, monkeypatch, columns):
+    """And nothing is left out where it has to be broken."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    totals = [now_row("total", grade_value=str(grade), series_count=str(1234567 + grade)) for grade in range(1, 6)]
+    bad = now_row("bad", grade_value="1", period_start="2026-11-21 10:00:00.000000", now_line=WHY, **LONG)
+    group = now_row("group", grade_value="2", period_start="2026-11-21 10:00:00.000000", now_line="3 of 4 with dest 192.0.2.1")
+    gateway.answers = [result("QueryNow", [*totals, group, bad])]
+    said = on_terminal(words_of(ctl, pki, gateway, "now"), columns)
+    assert max(len(line.rstrip()) for line in said.splitlines()) <= columns, said
+    for text in ("1234568 critical, 1234569 major", "1234572 normal", "3 of 4 with dest 192.0.2.1", "2026-11-21 10:00:00",
+                 LONG["record_dest"], LONG["record_probe"], "overall", WHY[:30]):
+        assert without_blanks(text) in without_blanks(said), said
+    assert columns == 300 or without_blanks(WHY).replace("\u202e", "\\xe2\\x80\\xae") in without_blanks(said)
+    assert (said.count("\n") == 4) == (columns == 300)
+
+    def lanes(asked):
+        last = int(asked["parameters"]["range.columns"]) - 1
+        long = [LONG[f"record_{name}"] for name in ("type", "content", "probe", "source", "dest")]
+        return result("QueryTimeline", [[*long, "", "overall", json.dumps([mark(0, last, 5)]), "t1.1"], lane("b", mark(1, 1, 1))])
+    gateway.answers, gateway.received = [lanes] * 2, []
+    said = on_terminal(words_of(ctl, pki, gateway, "timeline", *SINCE), columns)
+    assert max(len(line.rstrip()) for line in said.splitlines()) <= columns, said
+    assert "5" * int(columns_asked(gateway)[-1]) in said and LONG["record_dest"] in said
+    gateway.answers = []  # it is asked again only if other columns fit than were guessed
+    assert without_blanks("grades 1 critical to 5 normal, . nothing") in without_blanks(said)
+
+
+@pytest.mark.parametrize("command, label, says", [("series", "QuerySeries", "No series fits."), ("facets", "QueryFacets", "No series fits."),
+                                                  ("silent", "QuerySilent", "Nothing that fits is silent."),
+                                                  ("periods", "QueryPeriods", "Nothing fits."), ("now", "QueryNow", "No series fits.")])
+def test_where_nothing_fits_people_are_told(run, gateway, command, label, says):
+    gateway.answers = [result(label, [])] * 4
+    assert [run(command, *more).stdout for more in ([], ["--output", "table"])] == ([f"{says}\n"] * 2)
+    assert run(command, "--json").stdout == "" and run(command, "--output", "csv").stdout == ",".join(COLUMNS[label]) + "\n"
 
 
 def cell(place, worst, last, matched, rated, graded, share):

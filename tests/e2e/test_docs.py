@@ -49,7 +49,7 @@ def expected_rows(build):
 
 def test_every_option_is_documented(build_dir):
     expected = expected_rows(build_dir)
-    documented = dict(re.findall(r"^(?=\| `)(?=\| `([a-z-]+\.[a-z_]+)` \|)(.*)$",
+    documented = dict(re.findall(r"^(?=\| `)(?=\| `([a-z-]+\.[a-z0-9_]+)` \|)(.*)$",
                                  read("docs", "configuration.md"), re.M))
     missing = [row for name, row in expected.items() if documented.get(name) != row]
     too_many = sorted(set(documented) - set(expected))
@@ -163,7 +163,7 @@ def test_tests_that_are_named_can_be_run(build_dir):
     assert len(named) >= 3 and not set(named) - {line.rpartition(" / ")[2] for line in listed.splitlines()}
 
 
-@pytest.mark.parametrize("folder", [*PROCESSES, "ctl", "common", "schemas", "tests", "deploy"])
+@pytest.mark.parametrize("folder", [*PROCESSES, "ctl", "web", "common", "schemas", "tests", "deploy"])
 def test_folder_has_a_page(folder):
     text = read(folder, "README.md")
     assert 10 < len(text.splitlines()) < 120

@@ -26,10 +26,10 @@ def test_exact_cases_are_what_fractions_make():
 
 
 def test_changed_mappings_and_samples_give_what_the_reference_evaluator_gives(build_dir):
-    """A hundred thousand cases, made of the folders at random but always the same; other seeds by hand."""
-    done = subprocess.run([sys.executable, os.path.join(FORMATS, "mutate.py"), "--seed", "1", "--groups", "13000", "--jobs", "2",
+    """Fifty thousand cases, made of the folders at random but always the same; other seeds by hand."""
+    done = subprocess.run([sys.executable, os.path.join(FORMATS, "mutate.py"), "--seed", "1", "--groups", "6600", "--jobs", "2",
                            os.path.join(build_dir, "tests", "golden", "compare_formats")], capture_output=True, text=True,
                           check=False, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"})
     sums = re.findall(r"^\d+ mappings, .*; (\d+) cases: (\d+) compared whole, ", done.stdout, re.M)
     assert done.returncode == 0 and len(sums) == 2, done.stdout[-20000:] + done.stderr
-    assert sum(int(cases) for cases, _ in sums) > 100000 and sum(int(compared) for _, compared in sums) > 60000, done.stdout
+    assert sum(int(cases) for cases, _ in sums) > 50000 and sum(int(compared) for _, compared in sums) > 30000, done.stdout

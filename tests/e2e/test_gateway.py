@@ -328,7 +328,7 @@ def test_get_grading(gateway):
 
     def grading(message):
         seen.update(message)
-        return answered(message, columns, [["3", "2026-01-01 00:00:00.000000", "org.example.admin", '{"grading": []}']])
+        return answered(message, columns, [["3", "2026-01-01 00:00:00.000000", "org.example.admin", '{"grading": []}', "why"]])
 
     with gateway.queryd.answering(grading):
         spec = specification(gateway, "GetGrading", columns)
@@ -336,6 +336,9 @@ def test_get_grading(gateway):
         reply = gateway.client().post(spec)
     assert (seen["kind"], seen["grading_version"]) == (5, 0)
     assert reply["resultvalues"][0][3] == '{"grading": []}'
+    spec["results"] = columns[:-1]  # who asks without it gets what is asked
+    with gateway.queryd.answering(grading):
+        assert [len(row) for row in gateway.client().post(spec)["resultvalues"]] == [4]
 
 
 @pytest.mark.parametrize("status,says", [(TIMEOUT, "too long"), (UNAVAILABLE, "unavailable"), (TOO_LARGE, "too large"),
@@ -649,7 +652,16 @@ def test_set_grading(gateway):
     reply = admin.post(set_grading(gateway, '{"grading": ["ü"]}', when="now"))
     assert reply["result"] == "store" and reply["resultvalues"] == [["2", "3"]]
     seen = gateway.stored.of(PUBLISH)[-1]
-    assert (seen["author"], seen["document"]) == ("org.example.admin", '{"grading": ["ü"]}')
+    assert (seen["author"], seen["document"], seen["comment"]) == ("org.example.admin", '{"grading": ["ü"]}', "")
+    for comment, kept in (("**", ""), ("<b>why</b>\n", "<b>why</b>\n")):
+        spec = set_grading(gateway, "{}")
+        assert admin.post({**spec, "parameters": {**spec["parameters"], "grading.comment": comment}})["result"] == "store"
+        assert gateway.stored.of(PUBLISH)[-1]["comment"] == kept
+    assert gateway.stored.of(PUBLISH)[-1]["over"] == 0
+    admin.post({**spec, "parameters": {**spec["parameters"], "grading.version": "7"}})
+    assert gateway.stored.of(PUBLISH)[-1]["over"] == 7
+    spec["parameters"]["grading.comment"] = "x" * 1025
+    assert "grading.comment: expected at most 1024 bytes, found 1025" in admin.post(spec)["message"]
     reply = admin.post(set_grading(gateway, "nonsense", token="t-17"))
     assert reply["exception"] == "t-17"
     assert "grading[0]: expected an object" in reply["message"] and "grading[1].gradeName: missing" in reply["message"]

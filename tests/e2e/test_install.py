@@ -30,7 +30,7 @@ def test_all_is_installed(installed):
     assert all(os.access(f"{installed}/libexec/ezrepo/{name}", os.X_OK) for name in PROGRAMS)
     for folder, own in (("share/ezrepo/schemas/sql", "schemas/sql"), ("share/ezrepo/schemas/mplane", "schemas/mplane"),
                         ("share/ezrepo/schemas/grading", "schemas/grading"),
-                        ("share/ezrepo/lib/ezrepo", "deploy/lib/ezrepo")):
+                        ("share/ezrepo/web/pages", "web/pages"), ("share/ezrepo/lib/ezrepo", "deploy/lib/ezrepo")):
         assert sorted(os.listdir(f"{installed}/{folder}")) == sorted(
             name for name in os.listdir(os.path.join(ROOT, own)) if name != "__pycache__"), folder
 

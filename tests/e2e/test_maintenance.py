@@ -36,7 +36,7 @@ class Operator:
 
     def refused(self, *words):
         done = self.run(*words)
-        assert done.returncode in (1, 2) and done.stdout == ""
+        assert done.returncode == 2 and done.stdout == ""
         return done.stderr
 
     def list(self):
@@ -103,16 +103,25 @@ def test_windows_are_told_once_whoever_is_killed(build_dir, make_stored):
     assert sorted(stored.sql(STATES)[5:]) == [(first, "ends"), (third, "ends")]
     listed = operator.list()
     assert [(row["number"], row["state"], row["ended_by"] is None) for row in listed] == \
-        [(third, "over", False), (second, "in force", True), (first, "over", False)]
+        [(third, "never began", False), (second, "in force", True), (first, "over", False)]
     assert listed[2]["ended_by"] == "else" and stored.sql("SELECT count(*) FROM maintenance") == [(3,)]
     # What cannot be.
     assert "no window of this number" in operator.refused("end", str(first))
     assert "no window of this number" in operator.refused("end", "99")
     assert "source: expected a pattern" in operator.refused("add", "--source", "10.0.0.0/33", "--for", "1h", "--reason", "x")
     assert "an end behind the beginning" in operator.refused("add", "--to", "2020-01-01", "--reason", "x")
+    assert "an end behind the beginning" in operator.refused("add", "--from", "2026-01-02", "--to", "2026-01-01", "--reason", "x")
+    assert '--timeout: expected 1 ... 3600 seconds, found "0"' in operator.refused("list", "--timeout", "0")
     assert "expected --to or --for" in operator.refused("add", "--reason", "x")
     assert "expected --reason" in operator.refused("add", "--for", "1h")
     assert len(stored.sql(STATES)) == 7
+    # Who waits for a stored that stands still waits for as long as he says.
+    stored.process.send_signal(signal.SIGSTOP)
+    for words, more in ((["list"], ""), (["end", str(second)], "what was asked for may be done all the same: `ezrepo maintenance list` tells\n")):
+        done = operator.run(*words, "--timeout", "1")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == "ezrepoctl: stored did not answer within 1 s; `ezrepo status` tells more\n" + (more and f"ezrepoctl: {more}")
+    stored.process.send_signal(signal.SIGCONT)
 
 
 # ---- answers ----
@@ -185,7 +194,7 @@ def test_past_answers_are_marked_by_what_becomes_known_afterwards(stored, queryd
     # One that was ended before it began is none.
     stored.sql("UPDATE maintenance SET ended_at = t_from RETURNING 1")
     assert told()[:3] == 3 * [{("vp1", None), ("vp2", None)}]
-    assert {row["maintenance.state"] for row in queryd.rows(MAINTENANCE)} == {"over"}
+    assert {row["maintenance.state"] for row in queryd.rows(MAINTENANCE)} == {"never began"}
 
 
 def test_what_is_silent_is_marked(stored, queryd):

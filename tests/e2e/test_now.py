@@ -302,6 +302,9 @@ def test_it_says_why(module_set):
     group, single = rows[2:]
     assert group["now.line"] == "dest 192.0.2.7: 4 of 4 series" and (group["record.dest"], group["record.probe"]) == ("192.0.2.7", None)
     assert (single["record.dest"], single["record.probe"], single["grade.from"]) == ("192.0.2.8", "a", 5)
+    decided = {name: single[f"now.{name}"] for name in ("metric", "value", "unit", "relation", "limit", "holds", "wants")}
+    assert decided == {"metric": "delay.twoway.icmp.us.mean", "value": "72500", "unit": "us", "relation": "<", "limit": "60000", "holds": False, "wants": 3}
+    assert all(r["now.metric"] is None and r["now.expected"] is None for r in rows[:3])
     why = json.loads(one.cmd("why", "--dest", "192.0.2.8", "--probe", "a", "--grade", "overall", "--output", "json").stdout)
     assert "72500 is not < 60000" in single["now.line"] and single["now.line"] in why["line"]
     text = one.cmd("now", "--type", "ping", "--grade", "overall", "--changed", "1h").stdout.splitlines()
@@ -316,9 +319,16 @@ def test_it_says_why(module_set):
     assert facets[1:] == ["dest,192.0.2.6,4,0,24,", "dest,192.0.2.7,4,4,24,", "dest,192.0.2.8,4,1,24,", "dest,192.0.2.9,4,0,24,"]
     asker = Asker(os.path.dirname(one.endpoint("query")))
     bound = asker.rows(NOW, grade="overall", high=2, sees=sees([{"probe": "a"}]))
+    assert {r[name] for r in bound for name in r if name in ("now.metric", "now.value", "now.limit")} == {None}  # they show the grading
     assert [(r["now.kind"], r["record.dest"], r["now.line"]) for r in bound if r["now.kind"] == "series"] == \
         [("series", dest, None) for dest in ("192.0.2.8", "192.0.2.7")]
     asker.close()
+    one.sql("UPDATE measurement m SET grades[(SELECT id FROM grade_name WHERE name = 'overall')] = 1 FROM series s"
+            " WHERE s.id = m.series_id AND s.dest = '192.0.2.8' AND s.probe = 'a'")
+    rows = [json.loads(line) for line in one.cmd("now", "--dest", "192.0.2.8", "--grade", "overall", "--json").stdout.splitlines()]
+    wrong, = (r for r in rows if r["now.kind"] == "series")
+    assert re.match(r"FAULT: by version \d+ it has another grade: .*72500 is not < 60000", wrong["now.line"])
+    assert {wrong[f"now.{name}"] for name in decided} == {None}  # nothing decided what is stored
 
 
 def test_what_is_in_maintenance_is_told_apart(module_set):
@@ -351,6 +361,21 @@ def test_what_is_in_maintenance_is_told_apart(module_set):
         assert "maintenance" not in told, command
     why = one.cmd("why", "--dest", "192.0.2.17", "--probe", "m1", "--grade", "overall").stdout
     assert f", in maintenance {number}" in why
+
+
+def test_a_clock_that_is_ahead(module_set):
+    """now, series and why go by the same record, and say that it is to come."""
+    one, ahead = module_set, now_us() + 250 * SECOND
+    one.send([ping("192.0.2.90", time_text(ahead), 900000)])
+    one.wait_matched(1, "--dest", "192.0.2.90")
+    of = ("--dest", "192.0.2.90", "--grade", "overall")
+    lines = one.cmd("now", *of).stdout.splitlines()
+    assert len(lines) == 3 and lines[2].startswith(f"1      overall  {time_text(ahead)[:19]}  ")
+    assert "192.0.2.90, whose clock is ahead" in lines[2]
+    line = one.cmd("why", *of).stdout.splitlines()[0]
+    assert line.startswith(f"overall 1 (critical) since {time_text(ahead)} UTC: ")
+    assert re.search(r" \(it came \d+ s before it begins: a clock is ahead\)$", line)
+    assert one.rows("series", *of)[0]["period.start"] == time_text(ahead)
 
 
 def test_what_is_silent_is_told(stored, queryd):

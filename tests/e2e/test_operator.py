@@ -64,6 +64,18 @@ def test_supervisord_that_stands_still_stops_nobody(module_set):
     assert one.process("mplane-gw")["counters"]["audit.left_out"] == 0
 
 
+def test_up_says_whom_it_waits_for(module_set):
+    """A process that stands still; once it goes on, so does the command."""
+    one = module_set
+    pid = one.process("queryd")["pid"]
+    with standing_still(pid):
+        one.wait_for(lambda: one.process("queryd")["state"] == "silent")
+        with subprocess.Popen([EZREPO, "up"], stdout=subprocess.PIPE, text=True, env=one.environment) as up:
+            assert re.fullmatch(rf"waiting for queryd \(silent, process {pid}\), for at most \d+ s more\n", up.stdout.readline())
+            os.kill(pid, signal.SIGCONT)
+            assert up.communicate(timeout=120)[0].startswith("running: ") and up.returncode == 0
+
+
 def test_status_when_supervisord_was_killed(module_set):
     one = module_set
     pid = one.status()["supervisor_pid"]

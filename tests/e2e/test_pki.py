@@ -115,7 +115,7 @@ def test_renew(made):
     one.cmd("pki", "issue", "admin", "--role", "admin", "--renew")
     after = certificate(path)
     assert identity(after) == identity(before) and after.public_key() != before.public_key()
-    assert one_config(one).count("Clients.admin") == 1
+    assert one_config(one).count("Clients.admin") == 2  # mplane-gw's and webd's
 
 
 def refused(one, client):
@@ -373,7 +373,7 @@ def posted(one, name, port, path, content_type="text/plain"):
 def test_a_role_is_of_both_servers(module_set):
     """Where each has one of that name; and it is told where."""
     one = module_set
-    assert "role         reader at mplane-gw\n" in one.cmd("pki", "issue", "rita", "--role", "reader").stdout
+    assert "role         reader at mplane-gw and webd\n" in one.cmd("pki", "issue", "rita", "--role", "reader").stdout
     assert posted(one, "rita", one.ingest, "/ingest/fping-text") == "403"
     assert "role         probe at mplane-gw and ingest-gw\n" in one.cmd("pki", "issue", "prue", "--role", "probe").stdout
     one.wait_for(lambda: posted(one, "prue", one.ingest, "/ingest/fping-text") == "200")

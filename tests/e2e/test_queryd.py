@@ -84,8 +84,8 @@ class Store:
             sql.execute("INSERT INTO schema (verb, registry, results, parameters, metadata, of_series, digest) VALUES"
                         " (%s, %s, %s, %s, %s, %s, gen_random_uuid())", (*SCHEMA.values(), of_series))
         for version, document in ((1, "{}"), (2, '{"grading":[]}')):
-            sql.execute("INSERT INTO grading VALUES (%s, %s, 0, 'me', '2016-02-18 12:00:00.25+00')",
-                        (version, document))
+            sql.execute("INSERT INTO grading VALUES (%s, %s, 0, 'me', '2016-02-18 12:00:00.25+00', '', %s)",
+                        (version, document, "why <b>" if version == 1 else ""))
         self.fill(sql)
         self.windows = some_windows(sql, self.random, list(PATTERNS.values()), [T0 + n * HOUR for n in range(-90, 30)] + [T0 + 2000 * DAY], 30)
         for _ in range(25):  # more than are told
@@ -139,7 +139,7 @@ class Store:
                     f" SELECT {columns}, t_end, t_end, {1 << 62} FROM period_reference")
         sql.execute("UPDATE period SET t_end = start_end, records = 1, through_t = t_start, through_end = start_end,"
                     " through_key = start_key WHERE ended IS NULL")
-        sql.execute("INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade)"
+        sql.execute("INSERT INTO event (series_id, grade_id, t, t_end, key, from_grade, to_grade, flap)"
                     " SELECT * FROM event_reference")
         sql.execute("UPDATE event SET retracted_at = now() WHERE id % 7 = 0")
 
@@ -480,11 +480,15 @@ def test_cursor_that_is_none(queryd, cursor):
 
 def test_gradings(queryd):
     assert queryd.rows(GRADING) == [{"grading.version": "2", "time": "2016-02-18 12:00:00.250000",
-                                     "grading.author": "me", "grading.document": '{"grading":[]}'}]
+                                     "grading.author": "me", "grading.document": '{"grading":[]}', "grading.comment": ""}]
     assert queryd.rows(GRADING, version=1)[0]["grading.document"] == "{}"
     assert queryd.ask(GRADING, version=3).message == \
         "grading.version: there is no grading of this version"
-    assert [r["grading.version"] for r in queryd.rows(GRADINGS)] == ["2", "1"]
+    listed = queryd.rows(GRADINGS)
+    assert [(r["grading.version"], r["grading.author"], r["grading.comment"]) for r in listed] == [("2", "me", ""), ("1", "me", "why <b>")]
+    first, = queryd.rows(GRADINGS, limit=1)
+    assert (first["list.cursor"], queryd.rows(GRADINGS, after=first["list.cursor"])) == ("v2", listed[1:])
+    assert queryd.ask(GRADINGS, after="v-1").message.startswith("list.after: ")
 
 
 # ---- conduct ----

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """deploy/quickstart as somebody runs it who has never seen it, with fewer rounds."""
+import json
 import os
 import re
 import subprocess
 import time
+import urllib.request
 
 import pytest
 from conftest import EZREPO, ROOT, find_free_ports
@@ -30,12 +32,24 @@ def _state(tmp_state):
 
 
 def free_ports():
-    options = ("--udp-port", "--https-port", "--registry-port", "--ingest-port", "--metrics-port")
-    return [word for option, port in zip(options, find_free_ports(5)) for word in (option, str(port))]
+    options = ("--udp-port", "--https-port", "--registry-port", "--ingest-port", "--metrics-port", "--page-port")
+    return [word for option, port in zip(options, find_free_ports(len(options))) for word in (option, str(port))]
 
 
 def sent(output):
     return int(re.search(r"sent (\d+) results; all of them counted", output)[1])
+
+
+def is_logged_in_by(link, dest):
+    """What a browser makes of the link at the end: the page, and on it what was measured towards this host."""
+    browser = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    base = link.partition("/login?ticket=")[0]
+    with browser.open(link, timeout=60) as page:
+        assert page.url == base + "/" and page.headers["Content-Type"].startswith("text/html")
+    with browser.open(f"{base}/api/v1/QuerySeries?record.dest={dest}", timeout=60) as answer:
+        found = len(json.load(answer)["rows"]) > 0
+    with browser.open(f"{base}/api/v1/me", timeout=60) as answer:  # thresholds can be tried, too
+        return found and "SetGrading" in json.load(answer)["may"]
 
 
 def test_twice(state):
@@ -49,8 +63,11 @@ def test_twice(state):
         events = first[first.index("What changed?"):first.index("How to go on")]
         assert "198.51.100.1" in events and "198.51.100.2" in events
 
+    assert is_logged_in_by(first.splitlines()[-1].strip(), "198.51.100.2" if own else "127.0.0.1")
+
     begin = time.monotonic()
     second = quickstart(state)
+    assert is_logged_in_by(second.splitlines()[-1].strip(), "127.0.0.1")
     ready = float(re.search(r"ready after ([0-9.]+) s", second)[1])
     assert ready < 200 and ready < time.monotonic() - begin
     assert sent(second) == sent(first)
@@ -62,6 +79,7 @@ def test_stopped_set_starts_again(state, build_dir):
     output = quickstart(state, "--hosts", "none", build=build_dir)
     assert float(re.search(r"ready after ([0-9.]+) s", output)[1]) < 200
     assert sent(output) == ROUNDS * 4 * 2
+    assert is_logged_in_by(output.splitlines()[-1].strip(), "127.0.0.1")
 
 
 @pytest.mark.parametrize("arguments", [["--rounds"], ["--nonsense"], ["extra"]])

@@ -13,7 +13,7 @@ import sys
 import time
 
 import pytest
-from conftest import ROOT, find_free_ports, ping, time_text, wait_for
+from conftest import ROOT, documented_sender, find_free_ports, ping, sender_of, time_text, wait_for
 from ingestds import Ingestd, result
 from stored_access import StoredAccess
 from test_listeners import RTT
@@ -28,14 +28,12 @@ def page():
 @pytest.fixture(scope="module")
 def sender_text(page):
     """The Python sender, as it stands there."""
-    return re.search(r"```python\n(.*?)```", page, re.S).group(1)
+    return sender_of(page)
 
 
 @pytest.fixture(scope="module")
-def sender_class(sender_text):
-    names = {"__name__": "sender"}
-    exec(sender_text, names)  # pylint: disable=exec-used
-    return names["Sender"]
+def sender_class():
+    return documented_sender()
 
 
 def key_file(folder, key_id, secret):

@@ -53,14 +53,15 @@ def tell_until(stored, what, *tellers):
 
 def all_heard(stored, *tellers, least=2):
     """Whatever follows from what they say is told by now: the note is written behind it."""
-    tell_until(stored, lambda: stored.counter("signs.received") >= least, *tellers)
+    tell_until(stored, lambda: stored.status_at_once()["counters"]["signs.received"] >= least, *tellers)
     tell_until(stored, lambda: stored.note("signs"), *tellers)
 
 
 def test_absences_are_told_once(make_stored):
     stored = make_stored().start()
     one, other = Teller(stored), Teller(stored)
-    tell_until(stored, lambda: "all present" in stored.note("signs") and stored.counter("signs.ingestds") == 2, one, other)
+    tell_until(stored, lambda: "all present" in stored.status_at_once()["notes"].get("signs", "") and stored.status()["counters"]["signs.ingestds"] == 2,
+               one, other)
     # The other one cannot be heard, nor the gateway of this one; stored is killed meanwhile.
     one.gateway_us = now_us()
     tell_until(stored, lambda: len(stored.sql(ENTRIES)) == 2, one)
@@ -70,7 +71,7 @@ def test_absences_are_told_once(make_stored):
     assert all(set(detail) == {"ingestd", "process", "since"} for _, detail in entries)
     stored.stop(signal.SIGKILL)
     stored.start()
-    tell_until(stored, lambda: stored.counter("signs.absent") == 2, one)
+    tell_until(stored, lambda: stored.status_at_once()["counters"]["signs.absent"] == 2, one)
     assert stored.sql(ENTRIES) == entries and "absent: " in stored.note("signs")
     # The other one was there all the time; the gateway was not.
     now = now_us()
@@ -107,7 +108,7 @@ def test_a_clock_that_was_put_forward_leaves_no_absence_to_come(make_stored):
     assert stored.sql(ENTRIES) == [] and stored.counter("signs.malformed") == 0
     later = now + year
     one.socket.send(pack(SIGNS, one.instance.bytes, later, later, later, ["ingestd"], [later], [], [], []))
-    stored.wait(lambda: stored.counter("signs.malformed") == 1)
+    stored.wait(lambda: stored.status_at_once()["counters"]["signs.malformed"] == 1)
     one.close()
 
 
@@ -170,7 +171,7 @@ def test_who_was_not_there_and_who_stood_still(start, make_stored):
     all_heard(stored, one, least=20)
     assert stored.sql(ENTRIES) == []
     one.socket.send(b"nothing")
-    stored.wait(lambda: stored.counter("signs.malformed") == 1)
+    stored.wait(lambda: stored.status_at_once()["counters"]["signs.malformed"] == 1)
     one.close()
     sign = heard.until(lambda sign: len(sign["absent"]) == 3)
     own = [(begin, end) for who, begin, end in absences(sign) if who == "ingestd"]

@@ -123,6 +123,6 @@ def test_the_operator_says_how_often_series_are_expected(build_dir, quiet):
     assert expect("list", "--output", "json") == ""
     assert judged.stored.sql("SELECT author, removed_by IS NOT NULL FROM expected") == [("me", True)]
     assert judged.stored.sql("SELECT expected_us FROM silence WHERE probe = 'a' AND retracted IS NULL") == [(60 * US,)]
-    expect("remove", number, code=1)
-    expect("add", "--dest", "10.0.0.0/33", "--every", "1h", code=1)
+    expect("remove", number, code=2)
+    expect("add", "--dest", "10.0.0.0/33", "--every", "1h", code=2)
     expect("add", "--every", "never", code=2)

@@ -12,7 +12,7 @@ from conftest import ROOT
 from ezrepo import cluster, units
 from ezrepo.state import State
 
-FOLDERS = ["common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "ctl", "deploy", "schemas", "tests"]
+FOLDERS = ["common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "ctl", "web", "deploy", "schemas", "tests"]
 
 
 def files(*endings, top=FOLDERS):
@@ -27,7 +27,7 @@ def test_each_file_tells_its_licence():
     """In the form of SPDX, which tools that collect licences read."""
     scripts = [n for n in files("", top=[*FOLDERS, ".ci"]) if "." not in os.path.basename(n)
                and not n.startswith("tests/fuzz/corpus/")]
-    for name in files(".c", ".h", ".py", ".sql", ".sh", "meson.build") + scripts + ["meson.build", "meson_options.txt"]:
+    for name in files(".c", ".h", ".py", ".js", ".css", ".sql", ".sh", "meson.build") + scripts + ["meson.build", "meson_options.txt"]:
         with open(os.path.join(ROOT, name), encoding="utf-8", errors="replace") as file:
             first = [file.readline() for _ in range(2)]
         if name not in scripts or first[0].startswith("#!"):

@@ -711,7 +711,8 @@ def test_the_reading_role_reads_everything_and_writes_nothing(stored, cluster):
     connection = cluster.connect(stored.database, "reader")
     with connection.cursor() as cursor:
         for name, in stored.sql("SELECT relname FROM pg_class WHERE relnamespace = 'ezrepo'::regnamespace"
-                                " AND relkind IN ('r', 'v', 'p') AND relname NOT IN ('migration', 'migration_step', 'writer')"):
+                                " AND relkind IN ('r', 'v', 'p') AND relname NOT IN ('migration', 'migration_step', 'writer',"
+                                " 'web_session', 'web_ticket')"):
             cursor.execute(f"SELECT count(*) FROM {name}")
         cursor.execute("SELECT count(*) FROM measurement")
         assert cursor.fetchall() == [(3,)]
@@ -728,7 +729,8 @@ def test_the_reading_role_reads_everything_and_writes_nothing(stored, cluster):
                            f" '-infinity', 'infinity', '-infinity', {of_series})")
             assert cursor.fetchall() == [(3,)]
         cursor.execute("SET search_path = ezrepo")
-        for statement in ("INSERT INTO grade_name VALUES (9, 'x')", "DELETE FROM measurement", "DROP TABLE event"):
+        for statement in ("INSERT INTO grade_name VALUES (9, 'x')", "DELETE FROM measurement", "DROP TABLE event",
+                          "SELECT FROM web_session", "SELECT FROM web_ticket"):  # by which one logs in
             with pytest.raises(psycopg2.errors.InsufficientPrivilege):
                 cursor.execute(statement)
     connection.close()
@@ -788,9 +790,9 @@ class Publisher:
         self.sub = self.context.socket(zmq.SUB)
         self.sub.connect(f"ipc://{stored.run_dir}/announce")
 
-    def publish(self, document, author="somebody", identity=1):
+    def publish(self, document, author="somebody", identity=1, **more):
         text = document if isinstance(document, str) else json.dumps(document)
-        self.dealer.send(pack(PUBLISH, identity, author, text))
+        self.dealer.send(pack(PUBLISH, identity, author, text, **more))
         return self.answer()
 
     def answer(self):
@@ -834,11 +836,12 @@ def test_an_empty_store_gets_the_default_grading(stored, publisher):
 def test_a_grading_is_published_and_announced(stored, publisher):
     document = json.dumps({"grading": [BLOCK, {**BLOCK, "gradeName": "new"}]}, indent=3)
     publisher.announced(b"grading", 1)
-    answer = publisher.publish(document, author="DN=somebody", identity=77)
+    answer = publisher.publish(document, author="DN=somebody", identity=77, comment="why <b>\nso")
     assert answer == {"id": 77, "status": 0, "message": "published", "version": 2, "blocks": 2, "faults": []}
     assert publisher.announced(b"grading", 2)[:2] == [2, document]
-    assert stored.sql("SELECT version, author, document, blocks FROM grading ORDER BY version DESC LIMIT 1") == \
-        [(2, "DN=somebody", document, 2)]
+    assert stored.sql("SELECT version, author, document, blocks, comment FROM grading ORDER BY version DESC LIMIT 1") == \
+        [(2, "DN=somebody", document, 2, "why <b>\nso")]
+    assert publisher.publish(document, comment="a\0b")["message"] == "grading.comment: expected UTF-8 without NUL"
     names = dict((name, i) for i, name in stored.sql("SELECT id, name FROM grade_name"))
     assert names == {"overall": 1, "bandWidth": 2, "new": 3}
     sender = stored.sender()

@@ -12,7 +12,7 @@ from gateways import CLIENT, DIMENSIONS, OPERATORS, SERVER, answered, registry_u
 from messages import QUERY
 from supervisor import POLL, REGISTER, RESULT, Supervisor
 
-READ = ["GetGrading", "QueryAlerts", "QueryArrivals", "QueryBuckets", "QueryByCriteria", "QueryChanges", "QueryEvents", "QueryFacets",
+READ = ["GetGrading", "QueryAlerts", "QueryArrivals", "QueryBuckets", "QueryByCriteria", "QueryChanges", "QueryEvents", "QueryFacets", "QueryGradings",
         "QueryGrid", "QueryHistogram", "QueryMaintenance", "QueryNow", "QueryPeriods", "QueryRecords", "QuerySeries", "QuerySilent", "QueryTimeline",
         "QueryWhy", "ezrepo"]
 ALL = sorted([*READ, *OPERATORS])

@@ -117,19 +117,23 @@ def silent_server():
         yield listener.getsockname()[1]
 
 
+def of_process(pid, name):
+    """What /proc has of a process; nothing when that has ended meanwhile."""
+    try:
+        with open(f"/proc/{pid}/{name}", encoding="utf-8") as file:
+            return file.read()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def descendants(pid):
-    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-        children = [int(word) for word in file.read().split()]
+    children = [int(word) for word in of_process(pid, f"task/{pid}/children").split()]
     return children + [below for child in children for below in descendants(child)]
 
 
 def seen_of(pid):
     """What everybody sees of a process and of those below it: their arguments."""
-    found = []
-    for each in [pid, *descendants(pid)]:
-        with open(f"/proc/{each}/cmdline", encoding="utf-8") as file:
-            found.append(file.read().split("\0"))
-    return found
+    return [of_process(each, "cmdline").split("\0") for each in [pid, *descendants(pid)]]
 
 
 @pytest.mark.parametrize("form", ["host=127.0.0.1 port={port} dbname=x user=y password='s3cret s3cret'",
@@ -142,12 +146,14 @@ def test_passwords_are_not_among_arguments(make_set, tmp_path, tmp_state, form):
         command = ["init", "--state", tmp_state + "/s", "--database", f"@{tmp_path}/store.txt", "--database-read",
                    f"@{tmp_path}/store.txt"]
         with subprocess.Popen([sys.executable, EZREPO, *command], env=one.environment, stderr=subprocess.PIPE,
-                              stdout=subprocess.PIPE) as process:
+                              stdout=subprocess.PIPE) as process, contextlib.ExitStack() as at_end:
+            at_end.callback(process.kill)
             seen = wait_for(lambda: [seen for seen in [seen_of(process.pid)] if any(
                 words[0].endswith("/psql") for words in seen)], 60)[0]
             assert "s3cret" not in str(seen) and str(port) in str(seen)
             for child in descendants(process.pid):
-                os.kill(child, 9)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(child, 9)
             said = b"".join(process.communicate(timeout=60))
             assert process.returncode == 1 and b"s3cret" not in said
 

@@ -18,8 +18,10 @@ KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "in
 # Whose socket it is, and who besides may connect to it.
 ENDPOINTS = {"batches": ("ingestd", {"classifyd"}), "deliver": ("ingestd", {"mplane-gw", "ingest-gw"}),
              "graded": ("stored", {"classifyd"}), "announce": ("stored", {"ingestd", "classifyd", "queryd"}),
-             "store": ("stored", {"mplane-gw"}), "access": ("stored", {"mplane-gw", "ingest-gw"}), "keys": ("stored", {"ingestd"}),
-             "admin": ("stored", set()), "query": ("queryd", {"mplane-gw", "alertd"}), "alerts": ("stored", {"alertd"}), "sockets": ("socketd", {"ingestd"})}
+             "store": ("stored", {"mplane-gw"}), "access": ("stored", {"mplane-gw", "ingest-gw", "webd"}), "keys": ("stored", {"ingestd"}),
+             "admin": ("stored", set()), "query": ("queryd", {"mplane-gw", "alertd", "webd"}), "alerts": ("stored", {"alertd"}),
+             "users": ("stored", {"webd"}),
+             "trial": ("alertd", set()), "sockets": ("socketd", {"ingestd"})}
 
 CONNECT = """
 import socket, sys

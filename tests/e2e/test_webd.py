@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a set says of itself over HTTP: metrics as promtool and a real Prometheus take them, health by making things ill."""
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -9,14 +10,17 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.parse
 import urllib.request
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from conftest import find_free_ports, ping, time_text, wait_for
 from ezrepo import pki
 from ezrepo import state as states
+from webds import check, get, promtool
 
 SAMPLE = re.compile(r'(ezrepo_[a-z0-9_]+)(?:\{([^}]*)\})? (\d+(?:\.\d+)?)')
 
@@ -34,16 +38,6 @@ def _one(module_set):
     return module_set
 
 
-def get(one, path, method="GET"):
-    """Status, body, headers."""
-    request = urllib.request.Request(f"http://127.0.0.1:{one.metrics}{path}", method=method)
-    try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            return answer.status, answer.read().decode(), answer.headers
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode(), error.headers
-
-
 def samples(one):
     """Of each metric and its labels the value."""
     status, text, headers = get(one, "/metrics")
@@ -56,8 +50,7 @@ def samples(one):
 
 
 def test_promtool_finds_nothing(one):
-    done = subprocess.run(["promtool", "check", "metrics"], input=get(one, "/metrics")[1], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert promtool(get(one, "/metrics")[1]) == (0, "", "")
 
 
 def test_all_that_is_counted_is_there(one, build_dir):
@@ -180,11 +173,32 @@ def test_a_certificate_that_ends_soon(one):
     one.wait_for(lambda: get(one, "/healthz")[0] == 200)
 
 
-def check(one, *options):
-    """As somebody who may do nothing."""
-    words = [one.command, "check", "--url", f"http://127.0.0.1:{one.metrics}", *options]
-    nobody = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.geteuid() == 0 else {}
-    return subprocess.run(words, capture_output=True, text=True, check=False, cwd="/", **nobody)
+def short_client(one, name, days):
+    """A client's certificate that is 100 days old, and its key; as `ezrepo pki issue` makes them otherwise."""
+    folder = pathlib.Path(one.state, "pki")
+    authority = x509.load_pem_x509_certificate((folder / "ca.crt").read_bytes())
+    signing = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+    key = ec.generate_private_key(ec.SECP256R1())
+    like = x509.load_pem_x509_certificate((folder / "clients" / "admin.crt").read_bytes())
+    subject = x509.Name([x509.NameAttribute(a.oid, name) if a.oid == x509.NameOID.COMMON_NAME else a for a in like.subject])
+    now = datetime.datetime.now(datetime.timezone.utc)
+    certificate = x509.CertificateBuilder(issuer_name=authority.subject, subject_name=subject, public_key=key.public_key(),
+                                          serial_number=x509.random_serial_number(), not_valid_before=now - datetime.timedelta(100),
+                                          not_valid_after=now + datetime.timedelta(days)).sign(signing, hashes.SHA256())
+    (folder / "clients" / f"{name}.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "clients" / f"{name}.key").write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                                                       serialization.NoEncryption()))
+
+
+def test_a_client_whose_certificate_ends_soon(one):
+    """It is told once the client has come, and no more when it comes with a newer one."""
+    short_client(one, "sleepy", 5)
+    one.cmd("query", "--as", "sleepy", check=False)  # whether it may ask is another matter
+    one.wait_for(lambda: re.fullmatch(r"ill\nmplane-gw: clients: the certificate of \S*sleepy\S* ends on 20\d\d-\d\d-\d\d\n", get(one, "/healthz")[1]))
+    assert get(one, "/readyz")[0] == 200 and check(one).returncode == 1
+    one.cmd("pki", "issue", "sleepy", "--renew")
+    one.cmd("query", "--as", "sleepy", check=False)
+    one.wait_for(lambda: get(one, "/healthz")[:2] == (200, "ok\n"))
 
 
 def test_check(one):

@@ -2,6 +2,7 @@
 """Why a series has the grade it has: what queryd says against a slow reading of the semantics; by the gateway and by `ezrepo why`;
 with late data, gaps, several series, and a store that says something else than the grading.
 """
+import datetime
 import decimal
 import ipaddress
 import json
@@ -11,10 +12,11 @@ import re
 import ssl
 import time
 import urllib.request
+import zoneinfo
 
 import pytest
 from capabilities import DIMENSIONS, TABLE
-from conftest import ping, time_text
+from conftest import ROOT, ping, time_text
 from queries import INVALID, Asker, WHY
 
 MINUTE = 60
@@ -198,9 +200,35 @@ def test_every_condition_is_as_a_slow_reading_has_it(one, asker, tmp_path):
             assert told["line"] == row["why.line"] and "FAULT" not in told["line"]
             assert row["grade.value"] == (None if told["record"]["grade"] is None else str(told["record"]["grade"]))
             check_explanation(told, blocks, record, metrics)
+            asked = [c["found"] for rule in told["record"]["rules"] if rule["reached"] for c in rule["conditions"]]
+            assert ("is impossible (" in told["line"]) == ("impossible" in asked), told["line"]
             seen |= {c["found"] for rule in told["record"]["rules"] for c in rule["conditions"]}
             seen |= {c["column"] != c["metric"] for rule in told["record"]["rules"] for c in rule["conditions"] if "column" in c}
     assert seen == {"missing", "null", "no number", "impossible", "number", True, False}
+
+
+def test_hours_of_the_week_by_the_clocks_of_a_zone(one, asker, tmp_path):
+    """Which block decides goes by the start of the record; why says which hours those were."""
+    zone = zoneinfo.ZoneInfo("Asia/Kathmandu")
+    now = datetime.datetime.fromtimestamp(time.time() - 3600, zone).replace(minute=0, second=0, microsecond=0)
+    there = {"hours": [{"days": now.strftime("%a").lower(), "from": now.strftime("%H:00"), "to": now.strftime("%H:30")}],
+             "time_zone": "Asia/Kathmandu"}
+    publish(one, tmp_path, [
+        {"gradeName": "hours", "appliesTo": {"recordType": "why", "during": there}, "gradingRules": [{"grade": "2"}]},
+        {"gradeName": "hours", "appliesTo": {"recordType": "why"}, "gradingRules": [{"grade": "4"}]}])
+    kept, = one.sql("SELECT types::jsonb -> 'zones' -> 'Asia/Kathmandu' FROM grading ORDER BY version DESC LIMIT 1")[0]
+    assert kept[-1] == 5 * 3600 + 45 * 60 and kept[-2] == int(datetime.datetime(1985, 12, 31, 18, 30, tzinfo=datetime.timezone.utc).timestamp())
+    begins = now.timestamp()
+    for number, (after, grade) in enumerate([(-0.000001, 4), (0, 2), (1799.999999, 2), (1800, 4)]):
+        record = ping(f"hours{number}", time_text(begins + after))
+        record["parameters"]["record.type"] = "why"
+        one.send([record])
+        one.wait_matched(1, "--dest", f"hours{number}")
+        row, = asker.rows(WHY, dest=f"hours{number}", grade="hours")
+        said = json.loads(row["why.document"])["record"]
+        assert (row["grade.value"], said["agrees"]) == (str(grade), True)
+        assert said["passed_over"] == ([] if grade == 2 else [{"place": "grading[0]", "during": there}])
+        assert said["block"]["appliesTo"] == {"recordType": "why", **({"during": there} if grade == 2 else {})}
 
 
 # ---- periods, events, late data ----
@@ -280,6 +308,47 @@ def test_what_late_data_changed_and_what_began_and_ended_a_period(one, tmp_path)
     # A record before which another came late: the event was told when its record had long been there.
     one.sql("UPDATE event SET told_at = told_at + interval '1 h' WHERE t = %s AND retracted_at IS NULL", at(60) + "+00")
     assert document(one, dest)["period"]["event"]["late"]
+
+
+def test_the_example_of_steadiness(one, tmp_path):
+    """docs/gradings.md: the document it has, and the records of its table."""
+    with open(os.path.join(ROOT, "docs", "gradings.md"), encoding="utf-8") as file:
+        page = file.read()
+    publish(one, tmp_path, json.loads(page.split("```json\n")[1].split("```")[0])["grading"])
+    rows = {line.split("|")[1].strip(): [int(cell) for cell in line.split("|")[2:-1]] for line in page.splitlines()
+            if line.startswith(("| delay", "| grade of", "| state"))}
+    base, dest = time.time() // MINUTE * MINUTE - 3600, "198.51.100.77"
+    for i, delay in enumerate(rows["delay, ms"]):
+        one.send([ping(dest, time_text(base + 30 * i), delay * 1000)])
+        one.wait_matched(i + 1, "--dest", dest)
+    for i, (grade, state) in enumerate(zip(rows["grade of the record"], rows["state"], strict=True)):
+        told = document(one, dest, "--at", time_text(base + 30 * i))
+        assert (told["record"]["grade"], told["period"]["grade"]) == (grade, state), i
+        held = f"overall {state} ({('critical', 'major', 'minor', 'warning', 'normal')[state - 1]}, held) since "
+        assert told["line"].startswith(held) == (grade != state) and (f"the record is graded {grade}: " in told["line"]) == (grade != state)
+    assert one.sql("SELECT p.grade, p.records, p.ended FROM period_now p JOIN series s ON s.id = series_id WHERE dest = %s"
+                   " ORDER BY t_start", dest) == [(5, 4, "grade"), (3, 2, "grade"), (5, 3, None)]
+
+
+def test_missing_and_impossible_are_told_apart(one, tmp_path):
+    """Also where another condition decided than the one that found what is impossible."""
+    delay, lost, success = ({"metric": metric, "rel": rel, "limit": limit} for metric, rel, limit in
+                            (("delay.twoway.icmp.us", "<", "5"), ("loss.ratio", "<", "0.1"), ("success", "==", "1")))
+
+    def line(dest, conditions, ratio):
+        publish(one, tmp_path, [{"gradeName": "overall", "appliesTo": {}, "gradingRules":
+                                 [*({"grade": 5 - i, "if": [c]} for i, c in enumerate(conditions)), {"grade": 1}]}])
+        record = ping(dest, time_text(time.time() - 60))
+        record["results"].append("loss.ratio")
+        record["resultvalues"][0].append(ratio)
+        one.send([record])
+        one.wait_matched(1, "--dest", dest)
+        return document(one, dest)["line"].split(" UTC: ")[1]
+    missing = "success is missing, wanted == 1 as grade "
+    assert line("198.51.100.21", (delay, success), "2.5") == missing + "4 wants"  # nobody asked for the ratio
+    assert line("198.51.100.22", (lost, success), "0.5") == missing + "4 wants"
+    assert line("198.51.100.23", (lost, success), "2.5") == missing + "4 wants; loss.ratio is impossible (2.5)"
+    assert line("198.51.100.24", (success, lost), "2.5") == "loss.ratio is impossible (2.5), wanted < 0.1 as grade 4 wants"
 
 
 def test_which_series_is_meant(one, asker, tmp_path):

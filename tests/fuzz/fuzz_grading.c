@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "common/grade.h"
+#include "common/json_place.h"
 
 #define MAPPING                                                                                    \
     "{\"types\": {\"ping\": {\"aliases\": {\"delay.twoway.icmp.us\": "                             \
@@ -55,12 +56,16 @@ static void grade_fixed_records(struct grade_rules *rules)
     grade(rules, record);
 }
 
-static void check_faults(const struct grading_faults *faults)
+static void check_faults(struct slice document, const struct grading_faults *faults)
 {
     check(faults->count > 0 && faults->kept > 0 && faults->kept <= faults->count);
+    struct json_places places = {.document = document};
     for (uint32_t i = 0; i < faults->kept; i++) {
         struct slice text = slice_of(faults->text[i]);
         check(text.len > 0 && text.len <= LIMIT_TEXT_BYTES && pattern_is_text(text));
+        struct json_place p = json_place_find(&places, text);
+        check(p.offset <= document.len && p.name_bytes > 0 && p.name_bytes < text.len);
+        check(p.line >= 1 && p.line <= document.len + 1 && p.column >= 1);
     }
 }
 
@@ -78,7 +83,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct grading *grading =
         grading_read(a, (struct slice){(const char *)data, size}, &faults);
     if (grading == NULL) {
-        check_faults(&faults);
+        check_faults((struct slice){(const char *)data, size}, &faults);
     } else {
         check(faults.count == 0);
         struct grade_rules *rules = grade_rules_new(grading, types);

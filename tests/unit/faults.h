@@ -51,6 +51,29 @@ static inline void assert_faults(const struct faults *f, const char *const *expe
     assert_int_equal(f->document.faults, i);
     assert_int_equal(document_end(&f->document), i == 0 ? 0 : -1);
 }
+/* All that was told as one text, a line each, for who looks for a part of it: a document's `tell`;
+ * its context is one of these, which begins empty. */
+struct faults_text {
+    char text[4096];
+};
+
+static inline void faults_append(void *context, const char *fault)
+{
+    struct faults_text *f = context;
+    strncat(f->text, fault, sizeof f->text - strlen(f->text) - 1);
+    strncat(f->text, "\n", sizeof f->text - strlen(f->text) - 1);
+}
+
+/* JSON that a test has; in the arena. */
+static inline const struct json *json_in(struct arena *arena, const char *text)
+{
+    static const struct json_limits limits = {.depth = 8, .nodes = 1000, .string_bytes = 10000};
+    char error[100];
+    const struct json *json = json_parse(arena, slice_of(text), &limits, error, sizeof error);
+    assert_non_null(json);
+    return json;
+}
+
 #define ASSERT_FAULTS(f, ...) assert_faults((f), (const char *const[]){__VA_ARGS__, NULL})
 
 #endif

@@ -10,13 +10,13 @@
 #include "alertd/alert_text.h"
 #include "alertd/alerts.h"
 #include "common/json.h"
+#include "tests/unit/faults.h"
 
 #define SECOND INT64_C(1000000)
 #define NOW    (1700000000 * SECOND)
 
-static const struct json_limits limits = {.depth = 8, .nodes = 1000, .string_bytes = 10000};
 static struct arena *arena;
-static char faults[4096];
+static struct faults_text faults;
 
 static int set_up(void **state)
 {
@@ -32,26 +32,11 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void tell(void *context, const char *fault)
-{
-    (void)context;
-    strncat(faults, fault, sizeof faults - strlen(faults) - 1);
-    strncat(faults, "\n", sizeof faults - strlen(faults) - 1);
-}
-
-static const struct json *json_of(const char *text)
-{
-    char error[100];
-    const struct json *json = json_parse(arena, slice_of(text), &limits, error, sizeof error);
-    assert_non_null(json);
-    return json;
-}
-
 static struct alert_routes *routes_of(const char *list, const char *labels)
 {
-    struct document d = {.tell = tell};
-    faults[0] = '\0';
-    return alert_routes_read(&d, json_of(list), json_of(labels));
+    struct document d = {.tell = faults_append, .context = &faults};
+    faults.text[0] = '\0';
+    return alert_routes_read(&d, json_in(arena, list), json_in(arena, labels));
 }
 
 static void test_routes(void **state)
@@ -62,7 +47,7 @@ static void test_routes(void **state)
                   " \"criteria\": {\"dest\": \"192.0.2.0/24\"}, \"for_s\": 60,"
                   " \"limit\": 5, \"labels\": {\"severity\": \"page\"}}]",
                   "{\"set\": \"lab\"}");
-    assert_string_equal(faults, "");
+    assert_string_equal(faults.text, "");
     assert_int_equal(r->count, 2);
     assert_true(slice_is(r->labels.pair[0].value, "lab"));
     const struct route *a = alert_routes_find(r, slice_of("A")),
@@ -106,8 +91,8 @@ static void test_faults_by_place(void **state)
         char list[500];
         snprintf(list, sizeof list, "[%s]", cases[i].route);
         assert_null(routes_of(list, "{}"));
-        if (strstr(faults, cases[i].fault) == NULL) {
-            fail_msg("%s: %s", cases[i].route, faults);
+        if (strstr(faults.text, cases[i].fault) == NULL) {
+            fail_msg("%s: %s", cases[i].route, faults.text);
         }
     }
 }
@@ -146,7 +131,7 @@ static void test_fires_and_is_over(void **state)
     struct alert_subject s[] = {bad("a", NOW - 90 * SECOND, NOW), bad("b", NOW - 10 * SECOND, NOW)};
     alerts_init(&t, 1, "");
     look(&t, r, NOW, s, 2);
-    assert_int_equal(HASH_COUNT(t.by_key), 1); /* b is not bad for long enough */
+    assert_int_equal(t.firing, 1); /* b is not bad for long enough */
     assert_true(t.due_us == NOW + 50 * SECOND);
     struct alert *a = t.by_key;
     char *labels = strdup(a->labels), *id = strdup(a->id);
@@ -159,14 +144,14 @@ static void test_fires_and_is_over(void **state)
     assert_string_equal(a->id, id);
     assert_non_null(strstr(a->annotations, "overall is 2"));
     look(&t, r, NOW + 50 * SECOND, s, 2);
-    assert_int_equal(HASH_COUNT(t.by_key), 2);
+    assert_int_equal(t.firing, 2);
     look(&t, r, NOW + 60 * SECOND, s + 1, 1);
-    assert_int_equal(HASH_COUNT(t.by_key), 1);
+    assert_int_equal(t.firing, 1);
     assert_true(a->resolved_us == NOW + 60 * SECOND && a->change > change && t.ended == 1);
     look(&t, r, NOW + 61 * SECOND, s, 2); /* again: another alert of the same labels */
-    assert_true(a->replaced && HASH_COUNT(t.by_key) == 2);
-    assert_string_equal(
-        t.by_key->hh.next == NULL ? "" : ((struct alert *)t.by_key->hh.next)->labels, labels);
+    assert_true(a->newer != NULL && t.firing == 2);
+    assert_ptr_equal(a->newer->older, a);
+    assert_string_equal(a->newer->labels, labels);
     free(labels);
     free(id);
     alerts_clear(&t);
@@ -232,10 +217,10 @@ static void test_routes_that_are_no_more(void **state)
     alerts_init(&t, 0, "");
     look(&t, r, NOW, &s, 1);
     assert_non_null(alerts_own(&t, r, "EzrepoAlertdWatchdog", slice_of(""), "always", NOW, NOW));
-    assert_int_equal(HASH_COUNT(t.by_key), 2);
+    assert_int_equal(t.firing, 2);
     alerts_round(&t, others, NOW + SECOND, NOW);
-    assert_int_equal(HASH_COUNT(t.by_key), 1);
-    assert_true(t.by_key->is_own);
+    assert_int_equal(t.firing, 1);
+    assert_true(t.all->resolved_us != 0 && t.all->next->is_own && t.all->next->resolved_us == 0);
     alerts_clear(&t);
     alert_routes_free(&r);
     alert_routes_free(&others);
@@ -270,7 +255,7 @@ static void test_what_was_told_is_known_again(void **state)
     alert_taken(t.all, 1, t.all->change, false, "503 \xff\xc3", NOW, NOW);
     assert_false(t.all->noted); /* it says the same again */
     char *text = stored(t.all, receivers, 2);
-    const struct json *row = json_of(text);
+    const struct json *row = json_in(arena, text);
     const struct alert_row told = {.id = json_get(row, "id")->text,
                                    .key = json_get(row, "key")->text,
                                    .route = json_get(row, "route")->text,
@@ -290,7 +275,7 @@ static void test_what_was_told_is_known_again(void **state)
     look(&next, r, NOW + SECOND, &s, 1);
     assert_true(next.by_key == a && a->resolved_us == 0);
     assert_int_equal(alerts_adopt(&next, &told, receivers, NOW), 0); /* told twice: one is over */
-    assert_true(HASH_COUNT(next.by_key) == 1 && next.ended == 1);
+    assert_true(next.firing == 1 && next.ended == 1);
     free(text);
     alerts_clear(&t);
     alerts_clear(&next);

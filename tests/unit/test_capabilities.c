@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "common/capability_rows.h"
+#include "mplane-gw/capabilities.h"
 #include "mplane-gw/jobs/answer.h"
 
 #define URL    "http://gateway.test:8891/registry/ezrepo"
@@ -287,10 +288,23 @@ static void test_questions(void **state)
     set(&m, "grading.version", "4294967296"); /* 0 for who cannot say that */
     assert_int_equal(question_of(&m, CAPABILITY_GET_GRADING, 0, &q, error, sizeof error), 0);
     assert_int_equal(q.query.grading_version, 0);
-    m = specify("SetGrading", "now");
+}
+
+static void test_publication(void **state)
+{
+    struct gateway_question q;
+    (void)state;
+    struct mplane_message m = specify("SetGrading", "now");
     set(&m, "grading.document", "{}");
     ask(&m, "SetGrading", &q);
     assert_true(q.publish && slice_is(q.publication.document, "{}"));
+    assert_int_equal(q.publication.comment.len, 0);
+    assert_int_equal(q.publication.over, 0);
+    set(&m, "grading.comment", "why");
+    set(&m, "grading.version", "7");
+    ask(&m, "SetGrading", &q);
+    assert_true(slice_is(q.publication.comment, "why"));
+    assert_int_equal(q.publication.over, 7);
 }
 
 static void test_questions_about_the_ledger(void **state)
@@ -522,6 +536,7 @@ int main(void)
         cmocka_unit_test(test_grade_ranges),
         cmocka_unit_test(test_every_parameter_is_read),
         cmocka_unit_test(test_questions),
+        cmocka_unit_test(test_publication),
         cmocka_unit_test(test_questions_about_the_ledger),
         cmocka_unit_test(test_questions_about_what_was_refused),
         cmocka_unit_test(test_scopes_become_absolute),

@@ -136,7 +136,7 @@ static void test_all_kinds_use_their_parameters(void **state)
                 ask_for_a_shape(&q);
             }
             if (kind == QUERY_SERIES || kind == QUERY_FACETS || kind == QUERY_NOW ||
-                kind == QUERY_SILENT || kind == QUERY_TELLING) {
+                kind == QUERY_SILENT || kind == QUERY_TELLING || kind == QUERY_EXPORTED) {
                 q.instant = 0; /* these are about now */
                 q.from_us = INT64_MIN;
                 q.to_us = INT64_MAX;
@@ -144,6 +144,9 @@ static void test_all_kinds_use_their_parameters(void **state)
                 q.begins = slice_of(variant & 8 ? "a" : "");
                 q.each = (uint64_t)(variant & 4);
             }
+            struct slice metrics[] = {slice_of("a"), slice_of("b")};
+            q.metrics = metrics;
+            q.metrics_count = kind == QUERY_EXPORTED && (variant & 2) ? 2 : 0;
             assert_int_equal(build(&q), 0);
             check_parameters();
             assert_true(c.column_count >= 3);

@@ -113,6 +113,66 @@ static int grade_of(struct bench *b, const char *type, uint32_t columns,
         }                                                                                          \
     }
 
+/* By its start a record is graded by one block or another; the change of summer is by its clocks.
+ */
+static void during(void **state)
+{
+    static const struct {
+        int64_t t_start_s;
+        int grade;
+    } cases[] = {{1774659600, 5}, /* a Saturday; on Sunday, 2026-03-29, in Madrid: */
+                 {1774745999, 5}, /* 01:59:59, */
+                 {1774746000, 4}, /* then it is 03:00:00 */
+                 {1774749599, 4},
+                 {1774749600, 5}}; /* 04:00:00 */
+    struct bench *b = *state;
+    compile(
+        b, "{\"grading\": [{\"gradeName\": \"n\", \"appliesTo\": {\"recordType\": \"t\", "
+           "\"during\": {\"hours\": [{\"days\": \"sun\", \"from\": \"02:00\", \"to\": \"04:00\"}], "
+           "\"time_zone\": \"Europe/Madrid\"}}, \"gradingRules\": [{\"grade\": 4}]}, "
+           "{\"gradeName\": \"n\", \"appliesTo\": {}, \"gradingRules\": [{\"grade\": 5}]}]}");
+    struct schema_message schema = {.results_count = 0};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct record_message record = record_of("t", NULL, 0);
+        uint8_t grades[LIMIT_GRADE_NAMES];
+        record.t_start_us = cases[i].t_start_s * 1000000;
+        grade_begin(b->rules, &schema);
+        grade_record(b->rules, &record, grades);
+        assert_int_equal(grades[0], cases[i].grade);
+    }
+}
+
+/* The example of docs/semantics.md: which grades a record lets stand travels with its grade. */
+static void leave(void **state)
+{
+    static const struct {
+        const char *value;
+        uint8_t grade;
+        uint16_t bits;
+    } cases[] = {
+        {"10", 5, 0}, {"22", 4, STEADY_STANDS(5)}, {"30", 4, 0}, {"200", 1, 0}, {"60", 3, 0}};
+    struct bench *b = *state;
+    compile(b, "{\"grading\": [{\"gradeName\": \"n\", \"appliesTo\": {}, \"hold\": {\"records\": "
+               "2}, \"gradingRules\": ["
+               "{\"grade\": 5, \"if\": [{\"metric\": \"m\", \"rel\": \"<\", \"limit\": 20, "
+               "\"leave\": 25}]},"
+               "{\"grade\": 4, \"if\": [{\"metric\": \"m\", \"rel\": \"<\", \"limit\": 50}]},"
+               "{\"grade\": 3, \"if\": [{\"metric\": \"m\", \"rel\": \"<\", \"limit\": 100}]},"
+               "{\"grade\": 1}]}]}");
+    struct slice name = slice_of("m");
+    struct schema_message schema = {.results = &name, .results_count = 1};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct slice value = slice_of(cases[i].value);
+        struct record_message record = record_of("t", &value, 1);
+        uint8_t grades[LIMIT_GRADE_NAMES];
+        uint16_t steady[LIMIT_GRADE_NAMES];
+        grade_begin(b->rules, &schema);
+        grade_record_steady(b->rules, &record, grades, steady);
+        assert_int_equal(grades[0], cases[i].grade);
+        assert_int_equal(steady[0], cases[i].bits | 1 << 5);
+    }
+}
+
 static void values(void **state)
 {
     struct bench *b = *state;
@@ -473,6 +533,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+        TEST(during),
+        TEST(leave),
         TEST(values),
         TEST(relations),
         TEST(aliases),

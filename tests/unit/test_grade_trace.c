@@ -29,16 +29,17 @@ struct trace_text {
     size_t size;
 };
 
-static void hear_block(void *context, uint32_t block, enum dimension failed)
+static void hear_block(void *context, uint32_t block, int failed)
 {
     struct trace_text *h = context;
     fprintf(h->out, "b%u:%s ", block,
-            failed == DIMENSION_COUNT    ? "yes"
-            : failed == DIMENSION_type   ? "type"
-            : failed == DIMENSION_probe  ? "probe"
-            : failed == DIMENSION_source ? "source"
-            : failed == DIMENSION_dest   ? "dest"
-                                         : "other");
+            failed == GRADE_DECIDES        ? "yes"
+            : failed == GRADE_OUT_OF_HOURS ? "hours"
+            : failed == DIMENSION_type     ? "type"
+            : failed == DIMENSION_probe    ? "probe"
+            : failed == DIMENSION_source   ? "source"
+            : failed == DIMENSION_dest     ? "dest"
+                                           : "other");
 }
 
 static void hear_condition(void *context, const struct grade_condition_told *told)
@@ -178,12 +179,25 @@ static void blocks(void **state)
            "b0:type ");
 }
 
+/* The record starts on a Thursday, 1970-01-01 00:00 UTC. */
+static void by_hours(void **state)
+{
+#define ON(days) "\"during\": {\"hours\": [{\"days\": \"" days "\"}]}"
+    (void)state;
+    expect(DOCUMENT(
+               BLOCK("n", ON("fri-wed"), RULE("5", "")) ", " BLOCK("n", ON("thu"), RULE("4", ""))),
+           "ping", "own", "1", "4", "b0:hours b1:yes r1.0+ ");
+    expect(DOCUMENT(BLOCK("n", "\"recordDest\": \"x\", " ON("fri"), RULE("5", ""))), "ping", "own",
+           "1", "n", "b0:dest ");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(conditions),
         cmocka_unit_test(rules),
         cmocka_unit_test(blocks),
+        cmocka_unit_test(by_hours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

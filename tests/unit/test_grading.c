@@ -181,7 +181,7 @@ static void blocks_and_document(void **state)
     refuse(a, block(a, "\"n\"", "{\"recordtype\": \"*\"}", "[]"),
            "grading[0].appliesTo.recordtype: unknown, expected one of recordType recordContent "
            "recordProbe "
-           "recordSource recordDest recordPath");
+           "recordSource recordDest recordPath during");
     refuse(a, block(a, "\"n\"", "{\"recordType\": 7}", "[]"),
            "grading[0].appliesTo.recordType: expected a pattern (a string), found 7");
     refuse(
@@ -201,7 +201,7 @@ static void blocks_and_document(void **state)
         a,
         slice_of(block(a, "\"n\"",
                        "{\"recordSource\": \"10.0.0.0/33\", \"recordContent\": \"a\\\\b\"}", "[]")),
-        &faults));
+        slice_of(""), &faults));
 }
 
 static void every_fault_at_once(void **state)
@@ -268,6 +268,13 @@ static void limits(void **state)
     assert_null(grading_read(a, (struct slice){text, LIMIT_DOCUMENT_BYTES + 1}, &faults));
     assert_string_equal(faults.text[0], "document: expected at most 1048576 bytes, found 1048577");
     free(text);
+
+    /* What ends as texts of C do could not be stored. One that is has none. */
+    const struct slice ended = {"{\"grading\":[]}", 15};
+    assert_null(grading_read(a, ended, &faults));
+    assert_string_equal(faults.text[0],
+                        "document: expected JSON without NUL, found one at byte 15");
+    assert_non_null(grading_read_kept(a, ended, slice_of(""), &faults));
 }
 
 static void grade_names(void **state)
@@ -340,6 +347,141 @@ static void too_little_memory(void **state)
     }
 }
 
+#define WEEK "{\"hours\": [{\"days\": \"mon-fri\", \"from\": \"08:00\", \"to\": \"18:00\"}]"
+
+static void hours(void **state)
+{
+    struct arena *a = *state;
+#define DURING(text) "{\"recordType\": \"ping\", \"during\": " text "}"
+#define AT           "grading[0].appliesTo.during"
+    const struct grading *g =
+        accept(a, block(a, "\"n\"", DURING(WEEK ", \"time_zone\": \"Europe/Madrid\"}"), "[]"));
+    assert_non_null(g->blocks[0].during);
+    assert_true(week_hours_have(g->blocks[0].during, INT64_C(1796022000000000)));  /* a Monday, 8 */
+    assert_false(week_hours_have(g->blocks[0].during, INT64_C(1796021999000000))); /* before */
+    assert_null(accept(a, block(a, "\"n\"", "{}", "[]"))->blocks[0].during);
+    static const char *const bad[][2] = {
+        {DURING("\"mon-fri\""), AT ": expected an object, found \"mon-fri\""},
+        {DURING("{}"), AT ".hours: expected hours, found nothing"},
+        {DURING("{\"hours\": []}"), AT ".hours: expected hours, found none"},
+        {DURING("{\"time_zone\": \"UTC\"}"), AT ".time_zone: there are no hours"},
+        {DURING("{\"hours\": [{\"days\": \"Monday\"}]}"),
+         AT ".hours[0].days: expected days such as \"mon-fri\" or \"sat,sun\", found \"Monday\""},
+        {DURING("{\"hours\": [{\"from\": \"8\"}]}"),
+         AT ".hours[0].from: expected a time of day such as \"08:00\", found \"8\""},
+        {DURING(WEEK ", \"time_zone\": \"Europe/Atlantis\"}"),
+         AT ".time_zone: expected a time zone that this machine knows, such as \"Europe/Madrid\", "
+            "found \"Europe/Atlantis\""},
+        {DURING("{\"hours\": [{\"days\": \"sat\"}, {\"days\": \"mon\"}, {\"days\": \"sun\", "
+                "\"from\": \"22:00\", \"to\": \"06:00\"}]}"),
+         AT ".hours: [1] and [2] overlap"},
+        {DURING("{\"hours\": [{}], \"zone\": \"UTC\"}"),
+         AT ".zone: unknown, expected one of hours time_zone"}};
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        refuse(a, block(a, "\"n\"", bad[i][0], "[]"), bad[i][1]);
+    }
+    /* Spans that only touch do not overlap. */
+    accept(a, block(a, "\"n\"",
+                    DURING("{\"hours\": [{\"from\": \"22:00\", \"to\": \"06:00\"}, {\"from\": "
+                           "\"06:00\", \"to\": \"22:00\"}]}"),
+                    "[]"));
+#undef AT
+}
+
+/* A published document is read by the zones that were kept with it, and by no others. */
+static void hours_that_are_kept(void **state)
+{
+    struct arena *a = *state;
+    struct grading_faults faults;
+    struct slice document =
+        slice_of(block(a, "\"n\"", DURING(WEEK ", \"time_zone\": \"Mars/Utopia\"}"), "[]"));
+    const struct grading *g = grading_read_kept(
+        a, document, slice_of("{\"zones\": {\"Mars/Utopia\": [0, 1796022000, 3600]}}"), &faults);
+    assert_non_null(g);
+    assert_true(week_hours_have(g->blocks[0].during, INT64_C(1796022000000000)));
+    assert_false(week_hours_have(g->blocks[0].during, INT64_C(1796021999000000)));
+    assert_null(grading_read_kept(a, document, slice_of("{}"), &faults));
+    assert_string_equal(faults.text[0],
+                        "grading[0].appliesTo.during.time_zone: expected a time zone "
+                        "that is kept with this version, found \"Mars/Utopia\"");
+}
+
+/* A block with more beside its rules; its faults, one a line. */
+static const char *faults_of(struct arena *a, const char *condition, const char *more)
+{
+    struct grading_faults faults;
+    const char *text = "";
+    (void)grading_read(a,
+                       slice_of(arena_printf(
+                           a,
+                           "{\"grading\": [{\"gradeName\": \"n\", \"appliesTo\": {}, "
+                           "\"gradingRules\": [{\"grade\": 5, \"if\": [{\"metric\": \"m\", %s}]}]"
+                           "%s}]}",
+                           condition, more)),
+                       &faults);
+    for (uint32_t i = 0; i < faults.kept; i++) {
+        const char *place = faults.text[i];
+        place += strncmp(place, "grading[0].", 11) == 0 ? 11 : 0;
+        text = arena_printf(a, "%s%s\n", text, place);
+    }
+    return text;
+}
+
+static void steadiness(void **state)
+{
+    struct arena *a = *state;
+#define LESS "\"rel\": \"<\", \"limit\": 20"
+#define IF   "gradingRules[0].if[0].leave:"
+    static const char *const cases[][3] = {
+        {LESS ", \"leave\": \"25\"", "", ""},
+        {LESS ", \"leave\": 20", "", ""},
+        {LESS ", \"leave\": 19.9", "", IF " expected a number not below the limit, found 19.9\n"},
+        {"\"rel\": \">=\", \"limit\": 20, \"leave\": 21", "",
+         IF " expected a number not above the limit, found 21\n"},
+        {"\"rel\": \">\", \"limit\": 20, \"leave\": -1", "", ""},
+        {"\"rel\": \"==\", \"limit\": 20, \"leave\": 20", "", IF " is for < <= > >= only\n"},
+        {LESS ", \"leave\": \"x\"", "", IF " expected a number, found \"x\"\n"},
+        {LESS, ", \"hold\": {\"records\": 3}", ""},
+        {LESS, ", \"hold\": {\"records\": 0, \"seconds\": 604801}",
+         "hold.records: expected a whole number 1..1000, found 0\n"
+         "hold.seconds: expected a whole number 0..604800, found 604801\n"},
+        {LESS, ", \"hold\": {}", "hold: expected records, seconds or both, found neither\n"},
+        {LESS, ", \"hold\": 3", "hold: expected an object, found 3\n"},
+        {LESS, ", \"hold\": {\"worse\": {\"records\": 2}, \"better\": {\"seconds\": 60}}", ""},
+        {LESS, ", \"hold\": {\"worse\": {\"records\": 2}, \"records\": 2}",
+         "hold.records: unknown, expected one of worse better\n"},
+        {LESS, ", \"hold\": {\"better\": {\"record\": 2}}",
+         "hold.better.record: unknown, expected one of records seconds\n"},
+        {LESS, ", \"flap\": {\"changes\": 4, \"seconds\": 600}", ""},
+        {LESS, ", \"flap\": {\"changes\": 1, \"seconds\": 0}",
+         "flap.changes: expected a whole number 2..20, found 1\n"
+         "flap.seconds: expected a whole number 1..604800, found 0\n"},
+        {LESS, ", \"flap\": {\"changes\": 2}",
+         "flap.seconds: expected a whole number 1..604800, found nothing\n"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        assert_string_equal(faults_of(a, cases[i][0], cases[i][1]), cases[i][2]);
+    }
+    /* What is said of hold and flap, each once. */
+    const struct grading *g =
+        accept(a, "{\"grading\": ["
+                  "{\"gradeName\": \"n\", \"appliesTo\": {}, \"gradingRules\": []},"
+                  "{\"gradeName\": \"n\", \"appliesTo\": {}, \"gradingRules\": [], \"hold\": "
+                  "{\"seconds\": 60}},"
+                  "{\"gradeName\": \"n\", \"appliesTo\": {}, \"gradingRules\": [], \"flap\": "
+                  "{\"changes\": 3, "
+                  "\"seconds\": 600}, \"hold\": {\"better\": {\"records\": 5}}},"
+                  "{\"gradeName\": \"m\", \"appliesTo\": {}, \"gradingRules\": [], \"hold\": "
+                  "{\"records\": 1, "
+                  "\"seconds\": 60}}]}");
+    const struct steady_terms expected[] = {{1, 1, 60, 1, 60, 0, 0}, {1, 1, 0, 5, 0, 3, 600}};
+    assert_int_equal(g->term_count, 2);
+    assert_memory_equal(g->terms, expected, sizeof expected);
+    const uint32_t places[] = {0, 1, 2, 1};
+    for (uint32_t i = 0; i < 4; i++) {
+        assert_int_equal(g->blocks[i].terms, places[i]);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -349,6 +491,9 @@ int main(void)
         TEST(conditions),
         TEST(blocks_and_document),
         TEST(every_fault_at_once),
+        TEST(hours),
+        TEST(hours_that_are_kept),
+        TEST(steadiness),
         TEST(limits),
         TEST(grade_names),
         TEST(quotations),

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "webd/exposition.h"
+#include "webd/foresight.h"
 #include "webd/health.h"
 
 #define NOW_US INT64_C(1764460800000000) /* 2025-11-30T00:00:00Z */
@@ -187,7 +188,7 @@ static void test_healthy(void **state)
 {
     (void)state;
     say_all();
-    say("socketd", "socketd", "stopped", "2025-11-29T20:00:00Z", ""); /* taken out of the set */
+    say("socketd", "socketd", "running", "2025-11-29T23:59:59Z", "");
     assert_int_equal(ill(false, ""), 0);
     assert_int_equal(ill(true, ""), 0);
 }
@@ -200,13 +201,14 @@ static void test_ill(void **state)
                      5);
     say_all();
     say("socketd", "socketd", "running", "2025-11-29T23:59:50Z", "");
+    say("alertd", "alertd", "stopped", "2025-11-29T20:00:00Z", ""); /* and does not start again */
     say("stored", "stored", "running", "2025-11-29T23:59:59Z", "\"database\", \"drop\"");
     say("classifyd-1", "classifyd", "draining", "2025-11-29T23:59:59Z", "");
     say("queryd", "queryd", "stopped", "2025-11-29T23:00:00Z", "");
-    assert_int_equal(
-        ill(false, "socketd has said nothing for 10 s\nstored: database: away for 4 s\nstored: "
-                   "drop: stuck\nclassifyd-1 is draining\nqueryd is stopped\n"),
-        5);
+    assert_int_equal(ill(false, "socketd has said nothing for 10 s\nalertd is stopped\nstored: "
+                                "database: away for 4 s\nstored: "
+                                "drop: stuck\nclassifyd-1 is draining\nqueryd is stopped\n"),
+                     6);
     /* Records are taken all the same, and graded by others; what stands in a folder is nobody's
      * question. */
     assert_int_equal(ill(true, "stored: database: away for 4 s\n"), 1);
@@ -214,6 +216,52 @@ static void test_ill(void **state)
     assert_int_equal(ill(true, "classifyd has said nothing for 61 s\nstored: database: away for 4 "
                                "s\nclassifyd-1 is draining\n"),
                      3);
+}
+
+/* One more that foresees this. */
+static void foresee(const char *name, const char *when, const char *members)
+{
+    const char *text =
+        arena_printf(arena,
+                     "{\"name\": \"%s\", \"process\": \"x\", \"state\": \"running\", "
+                     "\"started_at\": \"2025-11-29T23:00:00Z\", \"updated_at\": \"%s\", %s}",
+                     name, when, members);
+    assert_int_equal(process_status_read(arena, slice_of(text), slice_of(""), &all.at[all.count++]),
+                     0);
+}
+
+static void test_what_is_foreseen(void **state)
+{
+    char *text = NULL;
+    size_t size;
+    (void)state;
+    foresee("x-0", "2025-11-29T23:59:59Z",
+            "\"ends\": [{\"what\": \"certificate\", \"whose\": \"a\\\"b\", \"ends_at\": "
+            "\"2025-12-02T12:00:00Z\"}, {\"what\": \"client\", \"whose\": \"\", \"ends_at\": "
+            "\"2025-11-29T23:59:58Z\"}, {\"what\": \"authority\"}, 7, {\"what\": \"x\", "
+            "\"whose\": \"y\", \"ends_at\": \"some day\"}], \"rooms\": 1");
+    foresee("x-1", "2025-11-29T23:59:59Z",
+            "\"rooms\": [{\"of\": \"store\", \"way\": \"filling\", \"bytes\": 10, \"free_bytes\": "
+            "9, \"over_s\": 600, \"full_s\": 8}, {\"of\": \"spool\", \"way\": \"unknown\", "
+            "\"bytes\": 1, \"free_bytes\": 0, \"over_s\": 0, \"full_s\": null}, {\"of\": \"z\", "
+            "\"way\": \"steady\", \"bytes\": \"1\", \"free_bytes\": 0, \"over_s\": 0}]");
+    foresee("x-2", "2025-11-29T23:59:00Z", /* it hangs */
+            "\"ends\": [{\"what\": \"certificate\", \"whose\": \"c\", \"ends_at\": "
+            "\"2025-12-02T12:00:00Z\"}]");
+    FILE *f = open_memstream(&text, &size);
+    foresight_write(f, &all);
+    fclose(f);
+    assert_string_equal(
+        text,
+        "\"certificates\":[{\"process\":\"x-0\",\"what\":\"certificate\",\"whose\":\"a\\\"b\","
+        "\"ends\":\"2025-12-02T12:00:00.000000Z\",\"days\":2},\n"
+        "{\"process\":\"x-0\",\"what\":\"client\",\"whose\":\"\","
+        "\"ends\":\"2025-11-29T23:59:58.000000Z\",\"days\":-1}],\n"
+        "\"disks\":[{\"process\":\"x-1\",\"of\":\"store\",\"way\":\"filling\",\"bytes\":10,"
+        "\"free_bytes\":9,\"over_s\":600,\"full_s\":8},\n"
+        "{\"process\":\"x-1\",\"of\":\"spool\",\"way\":\"unknown\",\"bytes\":1,"
+        "\"free_bytes\":0,\"over_s\":0,\"full_s\":null}]");
+    free(text);
 }
 
 int main(void)
@@ -224,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_counters_that_are_none, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_healthy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_ill, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_what_is_foreseen, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,17 +22,19 @@ ENDPOINTS: Dict[str, Tuple[str, str]] = {
     "announce": ("stored", "announced"),
     "store": ("stored", "mplane-gw"),
     "alerts": ("stored", "alertd"),
+    "users": ("stored", "webd"),
     "access": ("stored", "access"),
     "keys": ("stored", "ingestd"),
     "admin": ("stored", "stored"),  # for root, who may enter any
     "query": ("queryd", "asking"),
+    "trial": ("alertd", "alertd"),  # the same
     "sockets": ("socketd", "ingestd"),
 }
 # Groups of more than one process.
 GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd", "queryd"), "database": ("stored", "queryd"),
-                                      "access": ("mplane-gw", "ingest-gw"),
+                                      "access": ("mplane-gw", "ingest-gw", "webd"),
                                       "delivering": ("mplane-gw", "ingest-gw"),
-                                      "asking": ("mplane-gw", "alertd"),
+                                      "asking": ("mplane-gw", "alertd", "webd"),
                                       "status": ("webd",)}
 NAME_BYTES = 32  # of a user at most; the longest of ours is this much longer than what it begins with
 LONGEST = max(len(name) + 1 for name in (*KINDS, *GROUPS))

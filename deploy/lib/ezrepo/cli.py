@@ -19,7 +19,7 @@ def cmd_init(state: State, args: argparse.Namespace) -> int:
     initialise.init(state, initialise.Wanted(
         user=args.user, database=args.database, database_read=args.database_read,
         udp_port=args.udp_port, https_port=args.https_port, registry_port=args.registry_port,
-        ingest_port=args.ingest_port, metrics_port=args.metrics_port,
+        ingest_port=args.ingest_port, metrics_port=args.metrics_port, page_port=args.page_port,
         listen=args.listen, names=args.name, classifyds=args.classifyd, manager=args.manager))
     say(f"made {state.directory}\n"
         f"  configuration  {state.config_file}\n"
@@ -119,7 +119,7 @@ def _tell_gateway(state: State) -> int:
     one refused them."""
     running = manager.connect(state)
     processes = running.processes() if running is not None else {}
-    names = [name for name in ("mplane-gw", "ingest-gw") if processes.get(name, {}).get("pid")]
+    names = [name for name in initialise.SERVERS if processes.get(name, {}).get("pid")]
     if running is None or not names:
         return 0
     lifecycle.wait_until_running(state, names)  # before that they would not know the signal
@@ -275,6 +275,8 @@ def _add_init(sub: argparse.ArgumentParser) -> None:
                      help="the element registry, plain HTTP (8891)")
     sub.add_argument("--ingest-port", type=int, default=8892, metavar="PORT",
                      help="what tools write over HTTPS, with a certificate or a token (8892)")
+    sub.add_argument("--page-port", type=int, default=8894, metavar="PORT",
+                     help="the page and its API, plain HTTP for this machine only (8894)")
     sub.add_argument("--metrics-port", type=int, default=8893, metavar="PORT",
                      help="metrics and health, plain HTTP for this machine only (8893)")
     sub.add_argument("--listen", action="append", default=[], metavar="ADDR",

@@ -63,7 +63,19 @@ CONFIGURATION = """\
 
   "webd": {{
     // How the set does, over plain HTTP: /metrics for Prometheus, /healthz, /readyz.
-    "metrics_listen": {metrics}
+    "metrics_listen": {metrics},
+    // The page and its API. Plain HTTP for this machine only; for others: docs/operations.md, "The page".
+    "listen": {page},
+    "web_dir": {web},
+    "access": {{
+      "roles": {{"reader": [], "admin": []}},
+      "authorizations": {{
+        "Query*": ["reader", "admin"],
+        "GetGrading": ["reader", "admin"],
+        "Ledger*": ["admin"],
+        "Rejected*": ["admin"]
+      }}
+    }}
   }},
 
   "alertd": {{
@@ -127,6 +139,7 @@ class Wanted:
     registry_port: int = 8891
     ingest_port: int = 8892
     metrics_port: int = 8893
+    page_port: int = 8894
     listen: List[str] = field(default_factory=list)
     names: List[str] = field(default_factory=list)
     classifyds: int = 1
@@ -148,11 +161,11 @@ class Client:
 def _check(wanted: Wanted) -> None:
     for option, port in (("--udp-port", wanted.udp_port), ("--https-port", wanted.https_port),
                          ("--registry-port", wanted.registry_port), ("--ingest-port", wanted.ingest_port),
-                         ("--metrics-port", wanted.metrics_port)):
+                         ("--metrics-port", wanted.metrics_port), ("--page-port", wanted.page_port)):
         if not 1 <= port <= 65535:
             raise Usage(f"{option} {port}: expected 1 to 65535")
-    if len({wanted.https_port, wanted.registry_port, wanted.ingest_port, wanted.metrics_port}) < 4:
-        raise Usage("--https-port, --registry-port, --ingest-port and --metrics-port must differ")
+    if len({wanted.https_port, wanted.registry_port, wanted.ingest_port, wanted.metrics_port, wanted.page_port}) < 5:
+        raise Usage("--https-port, --registry-port, --ingest-port, --metrics-port and --page-port must differ")
     if not 1 <= wanted.classifyds <= MAX_CLASSIFYDS:
         raise Usage(f"--classifyd {wanted.classifyds}: expected 1 to {MAX_CLASSIFYDS}")
     if bool(wanted.database) != bool(wanted.database_read):
@@ -236,6 +249,8 @@ def configuration(state: State, wanted: Wanted) -> str:
         "ingest_certificate": state.path("pki", "ingest.crt"), "ingest_key": state.path("pki", "ingest.key"),
         "registry": _endpoint(addresses[0], wanted.registry_port),
         "metrics": _endpoint("127.0.0.1", wanted.metrics_port),
+        "page": [_endpoint("127.0.0.1", wanted.page_port)],
+        "web": "" if wanted.manager == SYSTEMD else state.path("web"),
         "public_url": f"https://{_endpoint(host, wanted.https_port)}",
         "registry_url": f"http://{_endpoint(host, wanted.registry_port)}/registry/ezrepo",
         "certificate": state.path("pki", "server.crt"), "key": state.path("pki", "server.key"),
@@ -303,7 +318,7 @@ def _make(state: State, wanted: Wanted) -> None:
     state.save_settings(state.settings)
 
 
-SERVERS = ("mplane-gw", "ingest-gw")  # each has roles of its own in the configuration
+SERVERS = ("mplane-gw", "ingest-gw", "webd")  # each has roles of its own in the configuration
 
 
 def configured_roles(config: Dict[str, Any]) -> Dict[str, Dict[str, List[str]]]:

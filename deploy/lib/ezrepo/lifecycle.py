@@ -13,9 +13,10 @@ from typing import Any, Dict, List
 from . import accounts, cluster, manager, status, supervisor, systemd, trust
 from .errors import Failure, Usage
 from .output import say
-from .state import MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, make_own_folders, program
+from .state import KINDS, MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, make_own_folders, program
 
 UP_SECONDS = 90
+TELL_SECONDS = 3  # of waiting, before it is told what for
 RELOAD_SECONDS = 60
 LOG_LINES = 15
 
@@ -78,9 +79,19 @@ def _end_of_log(running: manager.Manager, name: str) -> str:
     return f"; the end of {running.log_name(name)}:\n" + "\n".join("    " + line for line in lines)
 
 
+def _tell_waiting(waiting: Dict[str, str], told: Dict[str, str], end: float) -> Dict[str, str]:
+    """Says which processes are waited for, and in which state each is, when that is another than was told. What is told now."""
+    if waiting != told:
+        say("waiting for " + ", ".join(f"{name} ({how})" for name, how in waiting.items())
+            + f", for at most {max(end - time.monotonic(), 0):.0f} s more")
+    return waiting
+
+
 def wait_until_running(state: State, names: List[str], seconds: float = UP_SECONDS) -> None:
     """Until each process itself says that it runs; a Failure with the end of its log when one does not."""
-    end = time.monotonic() + seconds
+    begin = time.monotonic()
+    end = begin + seconds
+    told: Dict[str, str] = {}
     while True:
         running = manager.connect(state)
         infos: Dict[str, Any] = running.processes() if running else {}
@@ -88,6 +99,7 @@ def wait_until_running(state: State, names: List[str], seconds: float = UP_SECON
         waiting = [n for n in names if states[n]["state"] != "running"]
         if not waiting:
             return
+        told = _tell_waiting({n: f"{states[n]['state']}, process {states[n]['pid']}" for n in waiting}, told, end) if time.monotonic() > begin + TELL_SECONDS else told
         ended = [n for n in waiting if states[n]["supervised"] in ("FATAL", "BACKOFF", "EXITED", "STOPPED")]
         if ended or time.monotonic() > end:
             which = ended or waiting
@@ -96,12 +108,14 @@ def wait_until_running(state: State, names: List[str], seconds: float = UP_SECON
         time.sleep(0.1)
 
 
+POST_DOORS = ("mplane-gw", "ingest-gw")
 AWAY_SECONDS = 2.0  # what the stored before left under way in the database ends within moments
 
 
 def wait_until_ready(state: State, seconds: float = supervisor.START_SECONDS) -> None:
-    """Until there is a grading, and all who grade have it: before that questions are answered by "no grading yet". That
-    somebody else's database is away is told, and no reason to wait; nor is a store that is being upgraded, for long."""
+    """Until there is a grading, and all who grade have it: before that questions are answered by "no grading yet"; and
+    ingestd takes from the doors for posts, which answer 503 before. That somebody else's database is away is told, and
+    no reason to wait; nor is a store that is being upgraded, for long."""
     end = time.monotonic() + seconds
     patient = time.monotonic() + AWAY_SECONDS
     upgrading = False
@@ -109,7 +123,10 @@ def wait_until_ready(state: State, seconds: float = supervisor.START_SECONDS) ->
         running = manager.connect(state)
         infos: Dict[str, Any] = running.processes() if running else {}
         states = [status.process_status(state, n, infos.get(n)) for n in ["stored", *select(state, "classifyd")]]
-        if all(s["counters"].get("grading.version") for s in states):
+        doors = [status.process_status(state, n, infos.get(n)) for n in state.process_names() if n in POST_DOORS]
+        graded = all(s["counters"].get("grading.version") for s in states)
+        open_doors = all(s["counters"].get("ingestd.ready") for s in doors if s["state"] == "running")
+        if graded and open_doors:
             return
         note = states[0]["notes"].get("database", "")
         if note.startswith("upgrad") and not upgrading:
@@ -117,7 +134,8 @@ def wait_until_ready(state: State, seconds: float = supervisor.START_SECONDS) ->
             say(f"stored makes the store one of this release: {note}")
         away = note.startswith("away")
         if time.monotonic() > (patient if away else end):
-            say("not ready yet: " + ("until that is done questions are not answered; ezrepo status tells how far it is"
+            say("not ready yet: " + ("ingestd takes no posts: they are answered 503" if graded else
+                                     "until that is done questions are not answered; ezrepo status tells how far it is"
                                      if upgrading else "there is no grading" + (", the database is away" if away else "")))
             return
         time.sleep(0.1)
@@ -181,10 +199,15 @@ def up(state: State, outside: bool = False) -> None:
         _remove(state, running, running.update())
     if state.private_cluster:
         running.start("postgres")
-        if not cluster.wait_until_accepts(state, UP_SECONDS):
+        accepts = cluster.wait_until_accepts(state, TELL_SECONDS)
+        if not accepts:
+            say(f"waiting for postgres, which accepts no connections, for at most {UP_SECONDS} s more")
+        if not accepts and not cluster.wait_until_accepts(state, UP_SECONDS):
             raise Failure("PostgreSQL does not accept connections" + _end_of_log(running, "postgres"))
         cluster.let_store_see(state)
     names = [n for n in state.process_names() if n != "postgres"]
+    for kind in set(KINDS) - set(names) - {"classifyd"}:  # taken out of the configuration while nothing ran
+        status.remove_status_file(state, kind)
     for name in names:
         running.start(name)
     running.started()
@@ -289,7 +312,7 @@ def restart(state: State, process: str) -> None:
         clean = _restart(state, running, ["ingestd"], anew) and clean
     if "socketd" in chosen:
         wait_until_held(state)
-    if "stored" in chosen:
+    if {"stored", "ingestd", *POST_DOORS}.intersection(chosen):
         wait_until_ready(state)
     say(" ".join(chosen) + " running")
     if not clean:

@@ -24,6 +24,7 @@ COMMANDS = {
     "records": "the records that match, newest first",
     "silent": "the series and probes of which records are missing, and since when: [--retired]",
     "alerts": "alerts that fire, to whom they were told, and what came back: [--all]",
+    "alert": "test [--route NAME]: tells all receivers of an alert that is a test, and what each answered",
     "timeline": "--since TIME: periods as a line of grades for each series that matches",
     "grid": "[--rows source] [--columns dest]: how good it is from where to where, or by two other dimensions",
     "buckets": "--metric NAME --since TIME: least, mean and greatest value of a metric by parts of the range",
@@ -33,11 +34,13 @@ COMMANDS = {
     "changes": "what changed, in the order in which it was told: [--since TIME|--cursor CURSOR] [--follow]",
     "arrivals": "the records that match, in the order in which they arrived: [--since TIME|--cursor CURSOR] [--follow]",
     "watch": "FILE [--exec CMD] [--records]: what changes, or records, from the cursor in a file on, which is kept there",
-    "grading": "check FILE | get | set FILE | history | add-defaults TYPE...: the grading in force; blocks that record types bring"
-               " along",
+    "grading": "check FILE | get | set FILE | diff VERSION [VERSION] | rollback VERSION | history"
+               " | add-defaults TYPE...: the grading in force; blocks that record types bring along",
     "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
              " the release before",
     "format": "list | show NAME | check FILE | try FORMAT [FILE]: formats of other tools, and what one makes of a file",
+    "user": "add NAME --role ROLE | list | password NAME | remove NAME | link NAME: who logs in with a password; links that log in"
+            " once",
     "token": "issue NAME --type GLOB --from PREFIX | list | revoke NAME: bearer tokens, for what has no certificate",
     "key": "issue NAME --type GLOB --from PREFIX | list | revoke NAME: keys for authenticated datagrams",
     "role": "list | add ROLE [IDENTITY...] [--sees CRITERIA] [--delivers CRITERIA] |"
@@ -47,8 +50,8 @@ COMMANDS = {
     "access": "show | history: who may do what, and who changed it",
     "rebuild": "periods, events and roll-ups from the records again; --verify only compares",
 }
-ACCESS = ("token", "key", "role", "access", "maintenance", "expect")
-NEED_NO_GATEWAY = ("send", "rebuild", "types", "format", *ACCESS)
+ACCESS = ("user", "token", "key", "role", "access", "maintenance", "expect")
+NEED_NO_GATEWAY = ("send", "rebuild", "types", "format", "alert", *ACCESS)
 
 
 def opened(directory: str) -> State:
@@ -77,6 +80,25 @@ def gateway_arguments(state: State, client: str) -> List[str]:
     return arguments
 
 
+def page_url(state: State) -> str:
+    """Where a browser finds the page."""
+    web = state.config().get("webd", {})
+    listen = web.get("listen", ["127.0.0.1:8894"])
+    host, _, port = str(listen[0] if isinstance(listen, list) and listen else "127.0.0.1:8894").rpartition(":")
+    host = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}.get(host, host)
+    return f"{'https' if web.get('certificate') else 'http'}://{host}:{port}"
+
+
+def _user_arguments(state: State, verb: str) -> List[str]:
+    """For ezrepoctl: where the page is, which roles webd has besides those in the store."""
+    if verb == "link":
+        return ["--url", page_url(state)]
+    arguments = []
+    for role in state.config().get("webd", {}).get("access", {}).get("roles", {}) if verb == "add" else ():
+        arguments += ["--configured", role]
+    return arguments
+
+
 def first_udp(state: State) -> str:
     listen = state.option("ingestd", "listen")
     if not isinstance(listen, list) or not listen:
@@ -86,13 +108,13 @@ def first_udp(state: State) -> str:
 
 def _format_arguments(directory: str, verb: str) -> List[str]:
     """For ezrepoctl: where the set's formats are, and by what it grades; nothing where there is no set."""
-    if verb not in ("list", "show", "try", "add-defaults") or not State(directory).exists:
+    if verb not in ("list", "show", "try", "check-grading", "add-defaults") or not State(directory).exists:
         return []
     state = opened(directory)
     arguments = ["--schemas", state.schemas_folder] if os.path.isdir(state.schemas_folder) else []
     for folder in state.formats():
         arguments += ["--own", folder]
-    if verb in ("try", "add-defaults"):
+    if verb in ("try", "check-grading", "add-defaults"):
         for folder in state.record_types()[1:]:
             arguments += ["--record-types", folder]
     if verb == "try":
@@ -175,7 +197,11 @@ def run(command: str, arguments: List[str]) -> NoReturn:
     elif command == "send" and "--udp" not in rest:
         call += ["--udp", first_udp(opened(own.state))]
     elif command in ACCESS and not wants_help:
+        if command == "user" and not any(word == "--url" or word.startswith("--url=") for word in rest):
+            rest += _user_arguments(opened(own.state), rest[0] if rest else "")
         rest += ["--run-dir", opened(own.state).endpoint_folder("admin")]
+    elif command == "alert" and not wants_help:
+        rest += ["--run-dir", opened(own.state).endpoint_folder("trial")]
     elif command == "import" and not wants_help:
         from . import importing
         state = opened(own.state)
@@ -189,7 +215,9 @@ def run(command: str, arguments: List[str]) -> NoReturn:
         rest += ["--run-dir", opened(own.state).endpoint_folder("store")]
     elif command == "format" and rest:
         call, rest = call + rest[:1] + _format_arguments(own.state, rest[0]) + _in_force(own, rest), rest[1:]
-    elif command not in NEED_NO_GATEWAY and not (command == "grading" and rest[:1] == ["check"]):
+    elif command == "grading" and rest[:1] == ["check"]:
+        rest += _format_arguments(own.state, "check-grading")
+    elif command not in NEED_NO_GATEWAY:
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
             call, rest = call + rest[:1], rest[1:]

@@ -324,10 +324,15 @@ def version() -> str:
 
 
 def copy_schemas(state: State) -> None:
-    """The contracts, where the unprivileged user can read them whatever the checkout's place."""
-    target, fresh = state.path("schemas"), state.path("schemas.new")
+    """The contracts and the page, where the unprivileged user can read them whatever the checkout's place."""
+    for name in ("schemas", "web"):
+        _copy(state, name)
+
+
+def _copy(state: State, name: str) -> None:
+    target, fresh = state.path(name), state.path(name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
-    shutil.copytree(os.path.join(ROOT, "schemas"), fresh, copy_function=shutil.copyfile)
+    shutil.copytree(os.path.join(ROOT, name), fresh, copy_function=shutil.copyfile)
     for folder, _, files in os.walk(fresh):
         os.chmod(folder, 0o755)
         for name in files:

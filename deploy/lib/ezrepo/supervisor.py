@@ -85,7 +85,7 @@ def _program_section(state: State, name: str) -> str:
         if kind_of(name) == "classifyd":
             command += ["--instance", str(instance_of(name))]
         user = ""
-    logs = WITH_AUDIT_LOG if kind_of(name) in ("mplane-gw", "ingest-gw") else ONE_LOG
+    logs = WITH_AUDIT_LOG if kind_of(name) in ("mplane-gw", "ingest-gw", "webd") else ONE_LOG
     return PROGRAM.format(name=name, retries=RETRIES, command=_quoted(command), stop=STOP_SECONDS, user=user,
                           signal="INT" if name == "postgres" else "TERM",
                           logs=logs.format(name=name, log=state.path("log").replace("%", "%%")))

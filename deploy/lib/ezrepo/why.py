@@ -20,7 +20,8 @@ INDENT = 11  # of what stands beside a heading
 
 def ask(state: State, args: argparse.Namespace) -> List[Dict[str, Any]]:
     criteria = {f"record.{name}": getattr(args, name) for name in DIMENSIONS}
-    when = asking.moment("--at", args.at, "now")
+    # Without a time the newest record, as `ezrepo now` goes by it: that of a clock ahead begins after now.
+    when = asking.moment("--at", args.at, asking.EVER)
     rows, = asking.answers(state, args.client, [("QueryWhy", {**criteria, "select.grade": args.grade})], when)
     return rows
 

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.parse
 from typing import Dict, List, Optional, Sequence, Tuple
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.realpath(__file__))))
@@ -107,6 +108,29 @@ def show(state: str, since: str) -> None:
         ezrepo(command[0], "--state", state, *command[1:])
 
 
+USER, ROLE = "me", "operator"
+MAY = ("Query*", "GetGrading", "Ledger*", "Rejected*", "SetGrading")  # all questions there are, and publishing thresholds
+
+
+def make_user(state: str) -> None:
+    """Who may ask all on the page, and publish thresholds. He is there when this was run before."""
+    users = ezrepo("user", "list", "--state", state, "--output", "json", capture=True).splitlines()
+    if any(json.loads(user)["user"] == USER for user in users):
+        return
+    ezrepo("role", "allow", "--state", state, ROLE, *MAY)
+    ezrepo("user", "add", "--state", state, USER, "--role", ROLE, "--no-password")
+
+
+def show_page(state: str) -> None:
+    """The very last line is the link."""
+    make_user(state)
+    step("All of it on a page: this link logs you in, once, within ten minutes")
+    link = ezrepo("user", "link", "--state", state, USER, capture=True).strip()
+    port = urllib.parse.urlsplit(link).port
+    print(f"  From another machine through a tunnel: ssh -L {port}:127.0.0.1:{port} HOST")
+    print(f"\n  {link}", flush=True)
+
+
 def say_goodbye(state: str) -> None:
     name = shown_name()
     commands = [
@@ -117,6 +141,8 @@ def say_goodbye(state: str) -> None:
         (f"{name} send FILE", "your own mPlane results, one a line"),
         (f"{name} pki issue NAME --role reader", "a certificate for another client"),
         (f"{name} scale classifyd 4", "more of them, while it runs"),
+        (f"{name} user link {USER}", "another link to the page"),
+        (f"{name} user password {USER}", "or a password for it"),
         (os.path.join(os.path.dirname(name), "quickstart"), "measure again"),
     ]
     step("How to go on")
@@ -160,6 +186,7 @@ def run(args: argparse.Namespace) -> None:
     print(f"  sent {sent} results; all of them counted {waited:.1f} s later")
     show(args.state, since)
     say_goodbye(args.state)
+    show_page(args.state)
 
 
 def main(arguments: List[str]) -> int:

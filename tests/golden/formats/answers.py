@@ -108,15 +108,21 @@ class Whole(metaclass=Digits):
 
 
 BLANK_IN_QUOTES = re.compile(r'^[^\n]*="[^"\n]* ', re.M)
+BLANK_BEFORE = re.compile(r"^[ \t]+\S", re.M)
 
 
 def apart_at_blanks(read):
-    """Of the evaluator's influx, which takes a line apart at blanks within quotes, too."""
+    """Of the evaluator's influx, which takes a line apart at blanks within quotes, too, and at those that it begins with."""
     def strict(text, options):
-        if BLANK_IN_QUOTES.search(text):
-            raise ValueError("a blank in quotes")
+        if BLANK_IN_QUOTES.search(text) or BLANK_BEFORE.search(text):
+            raise ValueError("a blank in quotes, or before all else")
         return read(text, options)
     return strict
+
+
+def without_zone(canonical):
+    """evaluate.addr, but an address with a zone keeps its text (docs/semantics.md, "Records")."""
+    return lambda host: host if "%" in host else canonical(host)
 
 
 def prepare():
@@ -127,6 +133,7 @@ def prepare():
     evaluate.STEP, evaluate.re = Steps(), Expressions()
     evaluate.num = remembering(evaluate.num)
     evaluate.str, evaluate.int = Text, Whole
+    evaluate.addr = without_zone(evaluate.addr)
     evaluate.DEC["influx"] = apart_at_blanks(evaluate.DEC["influx"])
     evaluate.zip, evaluate.text, evaluate.dur = lists, text_of, strictly(DURATION, evaluate.dur)
     evaluate.email = types.SimpleNamespace(utils=types.SimpleNamespace(
