@@ -289,7 +289,10 @@ static void take_rule(struct zone_cursor *c, struct zone_list *l)
 
 int zone_file_changes(struct slice bytes, struct zone_change changes[ZONE_CHANGES])
 {
-    struct zone_cursor c = {bytes.at, bytes.at + bytes.len, bytes.at == NULL};
+    if (bytes.len == 0) {
+        return -1;
+    }
+    struct zone_cursor c = {bytes.at, bytes.at + bytes.len, false};
     struct zone_list l = {.at = changes};
     struct zone_block b = take_header(&c);
     if (b.version < '2') {

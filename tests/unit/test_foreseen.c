@@ -25,7 +25,8 @@ static void watch(int minutes, uint64_t left, double taken, uint64_t noise)
     room = (struct disk_room){0};
     for (int s = 0; s <= minutes * MINUTE_S; s++) {
         uint64_t wave = s % 120 < 60 ? noise : 0;
-        disk_room_saw(&room, s * SECOND, 100 * GIB, left - (uint64_t)(taken * s) - wave);
+        disk_room_saw(&room, s * SECOND, 100 * GIB,
+                      (uint64_t)((int64_t)left - (int64_t)(taken * s)) - wave);
     }
 }
 

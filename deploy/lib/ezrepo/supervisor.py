@@ -186,8 +186,11 @@ class Supervisor:
         state = self.processes()[name]["statename"]
         if state in ("STOPPED", "EXITED", "FATAL", "UNKNOWN"):
             return None
+        asked = time.monotonic()
         self.call("stopProcess", name, True)
-        return None if state == "BACKOFF" else self.processes()[name]  # it had ended by itself
+        info = self.processes()[name]
+        begun = state != "STARTING" or info["exitstatus"] != -1 or time.monotonic() - asked >= STOP_SECONDS
+        return info if state != "BACKOFF" and begun else None  # else it had ended by itself, or had begun nothing yet
 
     def update(self) -> List[str]:
         """Reads its configuration again and adds the programs that are new; returns those that are gone."""
