@@ -16,7 +16,8 @@ export class ApiError extends Error {
     }
 }
 
-let csrf = null;
+/* Of who asked last. */
+let csrf = null, how = null;
 
 /* A token to ask with from now on; null forgets it. */
 export function setToken(token) {
@@ -139,7 +140,7 @@ export async function askTexts(label, parameters = {}, { signal } = {}) {
 /* Who asks: {identity, how, may, csrf, version}. ApiError of status 401 when nobody. */
 export async function me() {
     const who = await get("me");
-    csrf = who.csrf;
+    ({ csrf, how } = who);
     return who;
 }
 
@@ -171,13 +172,20 @@ export function login(name, password) {
     return post("login", { name, password });
 }
 
-/* Forgets who asked: the token, and the session if there is one. */
+/* By what a link says, which is used up. */
+export function loginByLink(ticket) {
+    return post("login", { ticket });
+}
+
+/* Forgets who asked: the token, and the session if there is one, also one that a token stood before. */
 export async function logout() {
-    const session = csrf !== null;
+    let by = hasToken() ? null : how;
     setToken(null);
-    if (session)
+    if (by === null)
+        by = await me().then(one => one.how, error => { if (error.status !== 401) throw error; });
+    if (by === "session")
         await post("logout", {});
-    csrf = null;
+    csrf = how = null;
 }
 
 const retryLeast = 500; /* ms */

@@ -23,6 +23,7 @@ const pages = {
     thresholds: { word: "Thresholds" },
     health: { word: "Health" },
     "sign-in": { word: "Sign in", hidden: true },
+    login: { word: "Sign in by a link", hidden: true },
 };
 
 const main = document.getElementById("main");
@@ -36,6 +37,9 @@ function pageOf(path) {
     const name = path === "/" ? "now" : path.slice(1);
     return Object.hasOwn(pages, name) ? name : null;
 }
+
+/* Pages for whom nobody knows yet. */
+const signsIn = page => page === "sign-in" || page === "login";
 
 export function addressOf(page, parameters) {
     const text = api.query(parameters ?? {}).toString();
@@ -68,7 +72,7 @@ function tell(error) {
 
 /* What to do about a failed question: who is not known signs in, all else is told. */
 function failed(error) {
-    if (error.name === "AbortError" || (error.status === 401 && pageOf(location.pathname) === "sign-in"))
+    if (error.name === "AbortError" || (error.status === 401 && signsIn(pageOf(location.pathname))))
         return;
     if (error.status === 401)
         who.isNobody();
@@ -256,7 +260,7 @@ async function show() {
             checkAddress(parameters, module);
             await module.show(main, view);
         })().catch(error => begun(error, turn, module)));
-        if (name !== "sign-in")
+        if (!signsIn(name))
             who.known().catch(() => {}); /* the page's own question fails the same way, and is told */
     } catch (error) {
         if (turn !== shown)

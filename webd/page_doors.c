@@ -48,6 +48,15 @@ static const struct api_door *find_door(const struct api_door *doors, size_t cou
 }
 #define FIND_DOOR(doors, rest) find_door(doors, sizeof doors / sizeof doors[0], rest)
 
+static void refuse_method(struct web *w, struct evhttp_request *request, const struct connection *c,
+                          const char *allowed)
+{
+    web_count(w, COUNT_NOT_FOUND);
+    evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", allowed);
+    api_refuse(request, c, HTTP_BADMETHOD, "method", "this path has no such method, but %s",
+               allowed);
+}
+
 /* ---- the API ---- */
 
 /* Nobody learns here what there is, nor why a token is not good. */
@@ -90,10 +99,7 @@ static void take_post(struct web *w, struct evhttp_request *request, struct conn
     const struct api_door *door = FIND_DOOR(post_doors, rest);
     connection_charge_bytes(c, evbuffer_get_length(evhttp_request_get_input_buffer(request)));
     if (!is_posted(rest) || evhttp_request_get_command(request) != EVHTTP_REQ_POST) {
-        web_count(w, COUNT_NOT_FOUND);
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow",
-                          is_posted(rest) ? "POST" : "GET");
-        api_refuse(request, c, HTTP_BADMETHOD, "method", "this path has no such method");
+        refuse_method(w, request, c, is_posted(rest) ? "POST" : "GET");
     } else if (!visitor_means_it(w, request, v)) {
         web_count(w, COUNT_CSRF_REFUSED);
         api_refuse(request, c, API_FORBIDDEN, "csrf",
@@ -133,10 +139,12 @@ static void go_on_api(struct web *w, struct evhttp_request *request, struct conn
 static void take_api(struct web *w, struct evhttp_request *request, struct connection *c,
                      const char *rest)
 {
-    if (strcmp(rest, "login") == 0 && evhttp_request_get_command(request) == EVHTTP_REQ_POST) {
+    if (strcmp(rest, "login") != 0) {
+        visitor_look(w, request, c, go_on_api);
+    } else if (evhttp_request_get_command(request) == EVHTTP_REQ_POST) {
         logins_take(w, request, c);
     } else {
-        visitor_look(w, request, c, go_on_api);
+        refuse_method(w, request, c, "POST");
     }
 }
 
@@ -199,9 +207,7 @@ static void take_page(struct web *w, struct evhttp_request *request, const struc
         web_count(w, COUNT_NOT_FOUND);
         api_refuse(request, c, HTTP_NOTFOUND, "path", "there is nothing here");
     } else if (method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) {
-        web_count(w, COUNT_NOT_FOUND);
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Allow", "GET, HEAD");
-        api_refuse(request, c, HTTP_BADMETHOD, "method", "this path can only be read");
+        refuse_method(w, request, c, "GET, HEAD");
     } else {
         send_file(request, c, f);
     }
@@ -230,9 +236,6 @@ static void asked(void *context, struct evhttp_request *request, struct connecti
                    "Host: expected an address, localhost or a name of webd.hosts");
     } else if (strncmp(path, API, sizeof API - 1) == 0) {
         take_api(w, request, c, path + sizeof API - 1);
-    } else if (strcmp(path, "/login") == 0 &&
-               evhttp_request_get_command(request) == EVHTTP_REQ_GET) {
-        logins_take_ticket(w, request, c);
     } else {
         take_page(w, request, c, path);
     }

@@ -182,7 +182,7 @@ def test_each_page_opens(page):
 def test_everybody_can_use_it(page, name):
     """Who hears it, sees little or no colours, has keys only, or no steady hand; with all that can be opened open."""
     page.open(f"/{name}?last=1h" + (f"&record.probe=berlin&record.dest={BAD_DEST}" if name == "series" else ""))
-    page.wait_script("return document.querySelectorAll('main *').length > (location.pathname === '/sign-in' ? 5 : 20) && !document.querySelector('[aria-busy=true]')")
+    page.wait_script("return document.querySelectorAll('main *').length > (['/sign-in', '/login'].includes(location.pathname) ? 5 : 20) && !document.querySelector('[aria-busy=true]')")
     page.run("document.querySelectorAll('details').forEach(one => { one.open = true; })")
     assert not (found := accessible.wrong(page)), "\n".join(found)
     if name == "now":

@@ -27,7 +27,7 @@ class Browser:
 
     def __init__(self, one: EzrepoSet, source: str = "127.0.0.1") -> None:
         self.port, self.source = one.page, source
-        self.cookie, self.csrf, self.set_cookie, self.location = "", "", "", ""
+        self.cookie, self.csrf, self.set_cookie = "", "", ""
         self.tls: Optional[ssl.SSLContext] = None
 
     def ask(self, method: str, path: str, body: Any = None, **headers: Optional[str]) -> Answer:
@@ -45,7 +45,7 @@ class Browser:
             connection.request(method, path, None if body is None else json.dumps(body), sent)
             answer = connection.getresponse()
             text = answer.read().decode()
-            self.set_cookie, self.location = answer.headers["Set-Cookie"] or "", answer.headers["Location"] or ""
+            self.set_cookie = answer.headers["Set-Cookie"] or ""
             if self.set_cookie:
                 self.cookie = self.set_cookie.partition("=")[2].partition(";")[0]
             return answer.status, json.loads(text) if text.startswith("{") else {}
@@ -232,12 +232,26 @@ def test_a_link_logs_in_once(one: EzrepoSet) -> None:
     url = one.cmd("user", "link", "dora").stdout.strip()
     base = f"http://127.0.0.1:{one.page}"
     assert url.startswith(f"{base}/login?ticket=")
+    ticket = {"ticket": url.partition("=")[2]}
     browser = Browser(one)
-    assert browser.ask("HEAD", url[len(base):])[0] == 200 and browser.cookie == ""  # who only looks does not use it up
-    assert browser.ask("GET", url[len(base):])[0] == 303 and browser.location == "/"
-    assert browser.me() == "dora" and url.partition("=")[2] not in one.cmd("logs", "webd").stdout
-    assert reason(Browser(one).ask("GET", url[len(base):])) == (403, "unknown")
-    assert reason(Browser(one).ask("GET", "/login?ticket=x")) == (403, "unknown")
+    for method in ("HEAD", "GET", "GET"):  # who only looks does not use it up, as a preview of links
+        assert browser.ask(method, url[len(base):])[0] == 200 and browser.cookie == ""
+    assert reason(browser.ask("POST", url[len(base):], {})) == (405, "method")
+    # Nobody is logged in as somebody else by a page of another one.
+    for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Origin": None, "Sec_Fetch_Site": "cross-site"}):
+        assert reason(browser.ask("POST", "/api/v1/login", ticket, **headers)) == (403, "csrf")
+    assert reason(browser.ask("POST", "/api/v1/login", ticket, Content_Type="text/plain")) == (400, "invalid") and browser.cookie == ""
+    assert browser.ask("POST", "/api/v1/login", ticket)[0] == 204
+    assert browser.me() == "dora" and ticket["ticket"] not in one.cmd("logs", "webd").stdout
+    for used in (ticket["ticket"], "x", "A" * 43):
+        assert reason(Browser(one).ask("POST", "/api/v1/login", {"ticket": used})) == (403, "unknown")
+
+
+def test_logging_in_is_a_post(one: EzrepoSet) -> None:
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", one.page, timeout=60)) as connection:
+        connection.request("GET", "/api/v1/login")
+        answer = connection.getresponse()
+        assert (answer.status, answer.headers["Allow"], json.load(answer)["error"]["reason"]) == (405, "POST", "method")
 
 
 def test_only_the_proxy_says_who_asks(one: EzrepoSet) -> None:
@@ -263,7 +277,7 @@ def test_only_the_proxy_says_who_asks(one: EzrepoSet) -> None:
         assert connection.getresponse().status == 401
 
 
-@pytest.mark.parametrize("body", [None, {}, {"name": "anna"}, {"name": "anna", "password": 1}, ["anna", WORD],
+@pytest.mark.parametrize("body", [None, {}, {"name": "anna"}, {"ticket": 1}, {"ticket": "A" * 43, "name": "anna"}, {"name": "anna", "password": 1}, ["anna", WORD],
                                   {"name": "anna", "password": "x" * 1025}, {"name": "x" * 9000, "password": WORD}])
 def test_what_is_no_login(one: EzrepoSet, body: Any) -> None:
     assert reason(Browser(one).ask("POST", "/api/v1/login", body)) == (400, "invalid")
@@ -288,9 +302,19 @@ def test_while_the_database_is_away_who_is_known_goes_on(one: EzrepoSet, anna: B
 def test_in_a_browser(one: EzrepoSet) -> None:
     base = f"http://127.0.0.1:{one.page}"
     with browsing(base) as tab:
-        tab.open(one.cmd("user", "link", "dora").stdout.strip()[len(base):])
+        link = one.cmd("user", "link", "dora").stdout.strip()[len(base):]
+        for _ in range(2):
+            tab.open(link)
+            tab.wait_text("by a link", "h1")
+        tab.shoot("login")
+        tab.click("main button", "Sign in")
         tab.wait_text("dora", "#who")
         assert tab.path() in ("/", "/now") and tab.run("return document.cookie") == ""
+        tab.open(link)
+        tab.wait_text("You are signed in as dora")
+        tab.click("main button", "Sign in")
+        tab.wait_text("this link was used", "main")
+        assert any("403" in line for line in tab.console())
         tab.click("button", "Sign out")
         tab.wait_text("Sign in", "h1")
         for word in ("wrong password", WORD):
@@ -298,11 +322,30 @@ def test_in_a_browser(one: EzrepoSet) -> None:
                 tab.run("const field = document.getElementById(arguments[0]); field.focus(); field.value = arguments[1]", field, text)
             tab.keys("Enter")
             if word != WORD:
-                tab.wait_text("That is not known here.", "main")
+                tab.wait_text("Name or password is wrong.", "main")
                 assert any("401" in line for line in tab.console())
         tab.wait_text("dora", "#who")
         tab.wait_text("you may not ask this", "body")
         assert all("403" in line for line in tab.console())  # she has no role
+
+
+def test_who_signs_out_of_a_token_is_signed_out(one: EzrepoSet) -> None:
+    """Also of the session that it stood before."""
+    base = f"http://127.0.0.1:{one.page}"
+    token = one.cmd("token", "issue", "desk", "--identity", "anna", "--ask", "*", "--from", "127.0.0.0/8").stdout.strip()
+    with browsing(base) as tab:
+        tab.open("/sign-in")
+        tab.run("""return fetch("/api/v1/login", {method: "POST", headers: {"Content-Type": "application/json"},
+                       body: JSON.stringify({name: "dora", password: arguments[0]})}).then(() => true)""", WORD)
+        tab.run("sessionStorage.setItem('ezrepo.token', arguments[0])", token)
+        tab.open("/events")
+        tab.wait_text("anna", "#who")
+        tab.click("button", "Sign out")
+        tab.wait_text("Sign in", "h1")
+        tab.open("/sign-in")
+        tab.wait_text("Sign in", "#who")
+        assert "You are signed in" not in tab.text()
+        tab.console()  # that nobody was known, and dora has no role
 
 
 def test_another_password_throws_out_within_a_second(one: EzrepoSet, anna: Browser) -> None:

@@ -138,8 +138,9 @@ static const char set_status[] = GET("status", "how the set does", OBJECT(
 
 static const char way_in_and_out[] =
     "\"/api/v1/login\":{\"post\":{\"operationId\":\"login\",\"security\":[],"
-        "\"requestBody\":{\"required\":true," JSON_BODY(OBJECT(
-            "\"name\",\"password\"", "\"name\":" TEXT ",\"password\":" TEXT)) "},"
+        "\"requestBody\":{\"required\":true," JSON_BODY("{\"oneOf\":[" OBJECT(
+            "\"name\",\"password\"", "\"name\":" TEXT ",\"password\":" TEXT) ","
+            OBJECT("\"ticket\"", "\"ticket\":" TEXT) "]}") "},"
         "\"responses\":{\"204\":{\"description\":\"a session has begun\"}," REFUSALS "}},\n"
     "\"/api/v1/logout\":{\"post\":{\"operationId\":\"logout\",\"parameters\":[{"
         "\"name\":\"X-EZRepo-CSRF\",\"in\":\"header\",\"schema\":" TEXT "}],"

@@ -105,7 +105,7 @@ void login_job_refuse_wrong(struct login_job *k)
             "this link was used, or is older than ten minutes: `ezrepo user link` makes another",
             COUNT_LOGINS_REFUSED);
     } else {
-        login_job_refuse(k, API_UNAUTHORIZED, "unknown", "no user has this name and password",
+        login_job_refuse(k, API_UNAUTHORIZED, "unknown", "name or password is wrong",
                          COUNT_LOGINS_REFUSED);
     }
 }
@@ -136,7 +136,7 @@ static void end_older(const struct login_job *k)
     }
 }
 
-void login_job_succeed(struct login_job *k, int status)
+void login_job_succeed(struct login_job *k)
 {
     static const enum web_counter counters[] = {COUNT_LOGINS, COUNT_LOGINS_BY_LINK, COUNT_LOGOUTS};
     struct evhttp_request *request = k->request;
@@ -150,11 +150,9 @@ void login_job_succeed(struct login_job *k, int status)
     send_cookie(k, out ? "" : k->cookie, out ? 0 : k->web->settings.session_most_s);
     connection_set_phase(c, CONNECTION_SENDING);
     api_headers(request);
-    if (k->way == LOGIN_LINK) {
-        evhttp_add_header(evhttp_request_get_output_headers(request), "Location", "/");
-    }
     login_job_forget(k);
-    reply_send(request, status, "text/plain; charset=utf-8", slice_of(""), connection_is_last(c));
+    reply_send(request, HTTP_NOCONTENT, "text/plain; charset=utf-8", slice_of(""),
+               connection_is_last(c));
 }
 
 /* ---- waiting ---- */

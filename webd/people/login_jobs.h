@@ -47,8 +47,8 @@ void login_job_refuse(struct login_job *k, int status, const char *reason, const
 void login_job_refuse_unavailable(struct login_job *k);
 void login_job_refuse_wrong(struct login_job *k);
 
-/* It ends well: with this status, and its cookie, or without one from now on. */
-void login_job_succeed(struct login_job *k, int status);
+/* It ends well: with its cookie, or without one from now on. */
+void login_job_succeed(struct login_job *k);
 
 /* The request waits; whether it does still, `request` tells. */
 void login_job_wait(struct login_job *k);

@@ -4,7 +4,6 @@
 #include "webd/people/logins.h"
 
 #include <event2/buffer.h>
-#include <event2/keyvalq_struct.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 #include <stdio.h>
@@ -18,7 +17,6 @@
 #include "webd/people/people_link.h"
 
 #define BODY_BYTES  8192
-#define SEE_OTHER   303 /* libevent has no name for it */
 #define ARENA_BYTES ((size_t)128 * 1024)
 
 /* ---- the session ---- */
@@ -40,7 +38,7 @@ static void on_added(void *context, const struct session_state_message *answer)
     } else if (answer->status != ANSWER_OK) {
         login_job_refuse_unavailable(k);
     } else {
-        login_job_succeed(k, k->way == LOGIN_LINK ? SEE_OTHER : HTTP_NOCONTENT);
+        login_job_succeed(k);
     }
 }
 
@@ -69,7 +67,7 @@ static void add_session(struct login_job *k)
     }
 }
 
-/* ---- by a password ---- */
+/* ---- by a password, or by a link ---- */
 
 static void on_compared(void *context, int result)
 {
@@ -112,18 +110,9 @@ static void *wipe(struct evbuffer *body, size_t size)
     return at;
 }
 
-/* Name and password; what is no name is nobody's. -1: it is no such body. */
-static int read_body(struct login_job *k, struct evbuffer *body)
+/* What is no name is nobody's. */
+static bool take_password(struct login_job *k, const struct json *name, const struct json *password)
 {
-    static const struct json_limits limits = {
-        .depth = 2, .nodes = 8, .string_bytes = PASSWORD_BYTES};
-    size_t size = evbuffer_get_length(body);
-    struct arena *a = size > BODY_BYTES ? NULL : arena_new(ARENA_BYTES);
-    struct slice bytes = {a == NULL ? NULL : (const char *)evbuffer_pullup(body, -1), size};
-    char error[200];
-    const struct json *tree =
-        bytes.at == NULL ? NULL : json_parse(a, bytes, &limits, error, sizeof error);
-    const struct json *name = json_get(tree, "name"), *password = json_get(tree, "password");
     bool good = name != NULL && name->type == JSON_STRING && password != NULL &&
                 password->type == JSON_STRING && password->text.len <= sizeof k->password;
     if (good) {
@@ -134,6 +123,32 @@ static int read_body(struct login_job *k, struct evbuffer *body)
         k->password_len = password->text.len;
         OPENSSL_cleanse((void *)(uintptr_t)password->text.at, password->text.len);
     }
+    return good;
+}
+
+/* SHA-256 of what a link says; of what no link says it is zeros, which are nobody's. */
+static bool take_ticket(struct login_job *k, const struct json *ticket)
+{
+    k->way = LOGIN_LINK;
+    return ticket->type == JSON_STRING &&
+           (!cookie_is_one(ticket->text) || credential_sha256(ticket->text, k->ticket) == 0);
+}
+
+/* Name and password, or what a link says. -1: it is no such body. */
+static int read_body(struct login_job *k, struct evbuffer *body)
+{
+    static const struct json_limits limits = {
+        .depth = 2, .nodes = 8, .string_bytes = PASSWORD_BYTES};
+    size_t size = evbuffer_get_length(body);
+    struct arena *a = size > BODY_BYTES ? NULL : arena_new(ARENA_BYTES);
+    struct slice bytes = {a == NULL ? NULL : (const char *)evbuffer_pullup(body, -1), size};
+    char error[200];
+    const struct json *tree =
+        bytes.at == NULL ? NULL : json_parse(a, bytes, &limits, error, sizeof error);
+    const struct json *ticket = json_get(tree, "ticket");
+    const struct json *name = json_get(tree, "name"), *password = json_get(tree, "password");
+    bool good = ticket == NULL ? take_password(k, name, password)
+                               : name == NULL && password == NULL && take_ticket(k, ticket);
     arena_free(&a);
     (void)wipe(body, size);
     return good ? 0 : -1;
@@ -150,10 +165,14 @@ static void begin(struct login_job *k)
     struct evbuffer *body = evhttp_request_get_input_buffer(k->request);
     if (!api_body_is_json(k->request) || read_body(k, body) == -1) {
         login_job_refuse(k, HTTP_BADREQUEST, "invalid",
-                         "expected {\"name\": NAME, \"password\": PASSWORD} as application/json",
+                         "expected {\"name\": NAME, \"password\": PASSWORD}, or {\"ticket\": "
+                         "TICKET} of a link, as application/json",
                          COUNT_LOGINS_INVALID);
     } else if (!login_job_charge(k)) {
         return;
+    } else if (k->way == LOGIN_LINK) {
+        login_job_wait(k);
+        add_session(k);
     } else if (!hashing_has_room(k->web->logins->hashing)) {
         login_job_refuse(k, HTTP_SERVUNAVAIL, "busy", "too many log in at once, try again",
                          COUNT_LOGINS_BUSY);
@@ -191,38 +210,6 @@ void logins_take(struct web *w, struct evhttp_request *request, struct connectio
     }
 }
 
-/* ---- by a link ---- */
-
-/* SHA-256 of the ticket in the query. -1: there is none. */
-static int read_ticket(struct login_job *k)
-{
-    struct evkeyvalq query;
-    const char *text = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(k->request));
-    if (text == NULL || evhttp_parse_query_str(text, &query) == -1) {
-        return -1;
-    }
-    const char *ticket = evhttp_find_header(&query, "ticket");
-    int rc = ticket == NULL || !cookie_is_one(slice_of(ticket))
-                 ? -1
-                 : credential_sha256(slice_of(ticket), k->ticket);
-    evhttp_clear_headers(&query);
-    return rc;
-}
-
-void logins_take_ticket(struct web *w, struct evhttp_request *request, struct connection *c)
-{
-    struct login_job *k = login_job_new(w, LOGIN_LINK, request, c);
-    if (k == NULL || !is_within_rate(k) || !login_job_charge(k)) {
-        return;
-    }
-    if (read_ticket(k) == -1) {
-        login_job_refuse_wrong(k);
-        return;
-    }
-    login_job_wait(k);
-    add_session(k);
-}
-
 /* ---- out ---- */
 
 static void on_ended(void *context, const struct session_state_message *answer)
@@ -233,7 +220,7 @@ static void on_ended(void *context, const struct session_state_message *answer)
     } else if (answer->status != ANSWER_OK && answer->status != ANSWER_INVALID) {
         login_job_refuse_unavailable(k);
     } else {
-        login_job_succeed(k, HTTP_NOCONTENT);
+        login_job_succeed(k);
     }
 }
 

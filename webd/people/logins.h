@@ -11,12 +11,9 @@ struct logins;
 struct logins *logins_new(struct web *w);
 void logins_free(struct logins **l);
 
-/* POST /api/v1/login: {"name": NAME, "password": PASSWORD}; answered 204 with a cookie, or refused.
- */
+/* POST /api/v1/login: {"name": NAME, "password": PASSWORD}, or {"ticket": TICKET} of a link, which
+ * is used up; answered 204 with a cookie, or refused. */
 void logins_take(struct web *w, struct evhttp_request *request, struct connection *c);
-
-/* GET /login?ticket=TICKET: answered with a cookie, and that / is next. */
-void logins_take_ticket(struct web *w, struct evhttp_request *request, struct connection *c);
 
 /* POST /api/v1/logout, of a session: it ends. */
 void logins_end(struct web *w, struct evhttp_request *request, struct connection *c,

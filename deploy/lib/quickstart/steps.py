@@ -124,7 +124,7 @@ def make_user(state: str) -> None:
 def show_page(state: str) -> None:
     """The very last line is the link."""
     make_user(state)
-    step("All of it on a page: this link logs you in, once, within ten minutes")
+    step("All of it on a page: open this link and press Sign in, once, within ten minutes")
     link = ezrepo("user", "link", "--state", state, USER, capture=True).strip()
     port = urllib.parse.urlsplit(link).port
     print(f"  From another machine through a tunnel: ssh -L {port}:127.0.0.1:{port} HOST")
