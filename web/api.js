@@ -236,23 +236,32 @@ function whileSeen(signal) {
     } };
 }
 
+/* Who asks, as far as windows of a browser can differ in it: by the digest of the token, or by what a browser shows by itself. */
+export async function whose() {
+    const token = sessionStorage.getItem(tokenKey);
+    if (!token)
+        return "browser";
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(token)));
+    return [...digest].map(byte => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /*
  * What changes from now on, of series that fit the parameters (those of QueryChanges): onRows(rows) for
  * each batch, in the order of COMMIT. Where something cannot be told any more (the store was put back)
  * the rows have one of the kind `history` or `cut`: then all that is shown is to be asked anew.
  * onState(live, error): true when it begins to follow, also again; false with an ApiError when it cannot, until the next
- * true. Nothing is asked while the page is not seen. Returns what ends it.
+ * true. Nothing is asked while the page is not seen. cursor: where to go on, of a stream that had it told by onCursor. Returns what
+ * ends it. Pages follow by shared_follow.js.
  */
-export function follow(parameters, onRows, onState = () => {}) {
+export function follow(parameters, onRows, onState = () => {}, { cursor = null, onCursor = () => {} } = {}) {
     const end = new AbortController();
     const pause = ms => new Promise(resolve => setTimeout(resolve, ms));
-    let cursor = null;
     let live = false;
     const listen = async stream => {
         const response = await request(`changes?${query(parameters)}`, { signal: stream.signal,
             headers: { Accept: "text/event-stream", ...(cursor ? { "Last-Event-ID": cursor } : {}) } });
         for await (const { id, event, data } of eventsOf(response, stream.abort)) {
-            cursor = id;
+            onCursor(cursor = id);
             if (!live)
                 onState(live = true, null);
             const rows = event === "changes" ? data : [...data, { "feed.kind": event }];

@@ -12,6 +12,7 @@ import * as api from "./api.js";
 import { AddressError, checkAddress, criteriaBar, criteriaIn, questionOf, rangeOf } from "./criteria.js";
 import { fill, h } from "./dom.js";
 import { markHealth, statusIs, watchFor } from "./health_watch.js";
+import { follow } from "./shared_follow.js";
 import { tools } from "./tools.js";
 
 const pages = {
@@ -89,7 +90,7 @@ function failed(error) {
  *   range()                {from, to}: Dates; of the address, or of the page's `range`; null: past ... future
  *   go(page, parameters, {replace}), address(page, parameters)
  *   ask(label, parameters) the answer; aborted, and never settled, when the page is left
- *   follow(parameters, onRows, onState)  changes, see api.js
+ *   follow(parameters, onRows, onState)  changes, see api.js; shared with other windows
  *   askTexts(label, parameters), change(label, body)  see api.js; the same as ask()
  *   every(ms, fn)          fn is called all that time while the page is seen
  *   onLeave(fn)
@@ -140,7 +141,7 @@ function viewOf(page, module, parameters) {
             left.push(() => clearInterval(timer));
         },
         follow(given, onRows, onState) {
-            left.push(api.follow(given, onRows, onState));
+            left.push(follow(given, onRows, onState));
         },
         ask: (label, given) => untilGone(api.ask(label, given, { signal: gone.signal })),
         askTexts: (label, given) => untilGone(api.askTexts(label, given, { signal: gone.signal })),

@@ -87,12 +87,17 @@ function versionIn(view, name, newest, otherwise) {
     return value;
 }
 
-/* Says when another one is published; what one reads stays where it is. */
-function meanwhile(view, may) {
+/* Says when another one than this is in force; what one reads stays where it is. Asked for whenever a version may have come: what was told
+ * before it was listened, or while nothing could be heard, is not told again. */
+function meanwhile(view, may, inForce) {
     const told = h("p", { class: "other-version", role: "status", hidden: true });
+    const look = async () => {
+        const { rows: [newest] } = await view.ask("QueryGradings", { "list.limit": 1 });
+        if (newest && newest["grading.version"] !== inForce)
+            fill(told, "Another version was published meanwhile. ", h("a", { href: address(view, {}) }, "Show it")).hidden = false;
+    };
     if (may.includes("QueryChanges"))
-        view.follow({ "feed.kinds": "grading" }, rows => rows.length > 0 &&
-            (fill(told, "Another version was published meanwhile. ", h("a", { href: address(view, {}) }, "Show it")).hidden = false));
+        view.follow({ "feed.kinds": "grading" }, () => view.run(look()), live => live && view.run(look()));
     return told;
 }
 
@@ -107,7 +112,7 @@ async function look(main, view, may) {
     const published = view.parameters.get("published") === String(inForce) ? "It is published. " : "";
     fill(main, h("h1", {}, `${published}Version ${inForce} is in force.`), h("p", { class: "quiet-text" }, "Since ", when(newest.time), ", by ", newest["grading.author"],
         ". What arrives is graded by it; records keep the grades of the version that graded them."), newest["grading.comment"] ? h("p", {}, commentOf(newest["grading.comment"])) : null,
-    mayEdit(may) ?? h("p", {}, h("a", { class: "button", href: address(view, { edit: version }) }, `Edit version ${version}`)), meanwhile(view, may), listOf(view, answer, version), shown);
+    mayEdit(may) ?? h("p", {}, h("a", { class: "button", href: address(view, { edit: version }) }, `Edit version ${version}`)), meanwhile(view, may, inForce), listOf(view, answer, version), shown);
 }
 
 async function edit(main, view) {
