@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What webd answers under /api/v1: the only file that asks anything. */
+import { answered } from "./failing.js";
 
 const base = "/api/v1/";
 const tokenKey = "ezrepo.token"; /* of the session's storage: gone with the tab */
@@ -9,6 +10,7 @@ const tokenKey = "ezrepo.token"; /* of the session's storage: gone with the tab 
 export class ApiError extends Error {
     constructor(status, reason, message, faults = null) {
         super(message);
+        this.label = null; /* of the question that failed */
         this.name = "ApiError";
         this.status = status;
         this.reason = reason;
@@ -127,14 +129,26 @@ export function query(parameters) {
     return new URLSearchParams(pairs.filter(([name, value]) => value !== null && value !== undefined && (value !== "" || name.startsWith("record."))));
 }
 
+/* What asks this question, and whether it is answered. */
+async function labelled(label, asked) {
+    try {
+        const answer = await asked();
+        answered(label);
+        return answer;
+    } catch (error) {
+        throw error instanceof ApiError ? Object.assign(error, { label }) : error;
+    }
+}
+
 /* The answer to the question of this label: {question, from, to, rows, next}. Throws ApiError. */
 export function ask(label, parameters = {}, { signal } = {}) {
-    return get(`${label}?${query(parameters)}`, { signal });
+    return labelled(label, () => get(`${label}?${query(parameters)}`, { signal }));
 }
 
 /* The rows alone, all of their values as the texts that they are kept as: a document letter by letter. */
 export async function askTexts(label, parameters = {}, { signal } = {}) {
-    return rowsOfCsv(await read(await request(`${label}?${query(parameters)}`, { signal, headers: { Accept: "text/csv" } }), response => response.text()));
+    return rowsOfCsv(await labelled(label, async () =>
+        read(await request(`${label}?${query(parameters)}`, { signal, headers: { Accept: "text/csv" } }), response => response.text())));
 }
 
 /* Who asks: {identity, how, may, csrf, version}. ApiError of status 401 when nobody. */

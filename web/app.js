@@ -6,11 +6,13 @@
  *   bar              optional: {time: false} of a page that has no range, {series: false} of one that is about no series, `grades`
  *                    the preset of the range of grades; or false: no criteria at all
  *   range            optional: the range where the address has none, as "24h"
+ *   own              optional: what else its address may have, see ignoredIn() of criteria.js
  *   show(main, view) draws into the empty element `main`; what it throws, also later, is shown
  */
 import * as api from "./api.js";
-import { AddressError, checkAddress, criteriaBar, criteriaIn, questionOf, rangeOf } from "./criteria.js";
+import { AddressError, checkAddress, criteriaBar, criteriaIn, ignoredIn, questionOf, rangeOf } from "./criteria.js";
 import { fill, h } from "./dom.js";
+import { failed as fails, fails as anyFails, forget } from "./failing.js";
 import { markHealth, statusIs, watchFor } from "./health_watch.js";
 import { follow } from "./shared_follow.js";
 import { tools } from "./tools.js";
@@ -29,6 +31,7 @@ const pages = {
 
 const main = document.getElementById("main");
 const trouble = document.getElementById("trouble");
+const ignored = document.getElementById("ignored");
 const reloadedKey = "ezrepo.reloaded"; /* of the session's storage: when, since a module could not be loaded */
 const reloadEvery = 30000; /* ms */
 let leave = () => {};
@@ -67,6 +70,8 @@ function tell(error) {
     fill(trouble, h("strong", {}, error instanceof AddressError ? "The address is at fault: " : error instanceof api.ApiError ? "The question failed: " : "The page failed: "),
         error.message, error.status ? ` (${error.status} ${error.reason})` : "");
     trouble.hidden = false;
+    if (error.label || !(error instanceof api.ApiError || error instanceof AddressError))
+        fails(error.label ?? "the page");
     if (!(error instanceof api.ApiError || error instanceof AddressError))
         console.error(error);
 }
@@ -243,7 +248,9 @@ async function show() {
     const name = pageOf(location.pathname);
     const parameters = new URLSearchParams(location.search);
     trouble.hidden = true;
+    forget();
     navigation(name, parameters);
+    fill(ignored).hidden = true;
     if (name === null) {
         fill(main, h("p", { class: "empty" }, "There is no such page. ", h("a", { href: "/now" }, "Now"), " tells what is bad."));
         return;
@@ -257,6 +264,7 @@ async function show() {
         fill(main);
         const view = viewOf(name, module, parameters);
         criteriaBar(document.getElementById("criteria"), view, module);
+        tellIgnored(parameters, module);
         view.run((async () => {
             checkAddress(parameters, module);
             await module.show(main, view);
@@ -281,6 +289,12 @@ async function show() {
         else
             awaitServer(reload);
     }
+}
+
+/* What the address says and the page goes on without. */
+function tellIgnored(parameters, module) {
+    const words = ignoredIn(parameters, module);
+    fill(ignored, words.length ? `Ignored in the address: ${words.join("; ")}.` : "").hidden = words.length === 0;
 }
 
 /* What a page could not begin with: it has nothing to show. Others than these leave it as it is. */
@@ -312,6 +326,7 @@ function followLink(event) {
     main.focus({ preventScroll: true });
 }
 
+document.addEventListener("failchange", () => { trouble.hidden ||= !anyFails(); });
 document.addEventListener("whochange", () => { Object.assign(who, { answer: null, nobody: false }); });
 window.addEventListener("popstate", show);
 document.addEventListener("click", followLink);

@@ -2,11 +2,11 @@
 /* Whether what is shown is all that came: told beside each picture, from the ledger. */
 import { reached } from "./api.js";
 import { fill, h } from "./dom.js";
+import { fails } from "./failing.js";
 import { count, number } from "./format.js";
 import { waiting, waitingWords } from "./health_watch.js";
 
-const pageRows = 1000;
-const pagesMost = 20; /* of senders; of more it is told of how many it is */
+const sendersMost = 10000; /* of more it is told of how many it is */
 
 /* What of it is lost for good, and what may be: by whom it was lost. */
 const losses = [["datagrams.dropped", "dropped by the kernel"], ["datagrams.lost", "lost"], ["datagrams.maybelost", "maybe lost"]];
@@ -22,16 +22,11 @@ function lost(rows) {
 
 /* Datagrams of signed senders that were passed over: {told: [TEXT], limit: TEXT or null}. */
 async function passedOver(view, range) {
-    const rows = [];
-    let page = { next: null }, pages = 0;
-    do {
-        page = await view.ask("LedgerAccounts", { ...range, "list.limit": pageRows, "list.after": page.next });
-        rows.push(...page.rows);
-    } while (page.next && ++pages < pagesMost);
+    const { rows, next } = await view.ask("LedgerAccounts", { ...range, "list.limit": sendersMost });
     const senders = rows.filter(row => Number(row["datagrams.missing"] ?? 0) > 0);
     const of = senders.length === 1 ? `of ${senders[0]["input.sender"]}` : `of ${count(new Set(senders.map(row => row["input.sender"])).size, "sender")}`;
     return { told: senders.length === 0 ? [] : [`${count(sum(senders, "datagrams.missing"), "signed datagram")} ${of} missing`],
-        limit: page.next ? `of the first ${number(rows.length)} senders` : null };
+        limit: next ? `of the first ${number(rows.length)} senders` : null };
 }
 
 const sign = text => h("span", { "aria-hidden": "true" }, text);
@@ -51,9 +46,9 @@ async function told(view, range) {
 
 /*
  * An element that says "complete", or what is missing of the range, an object with `from` and `to` as
- * questions have them; it asks once it is made, and again when the server answers after it did not. The ledger
+ * questions have them; while what the page asked has failed it says neither. It asks once it is made, and again when the server answers after it did not. The ledger
  * counts by hours of receipt. What only senders' own numbers tell is told to who may ask for their accounts; that
- * records wait to be stored, to who may ask for the status.
+ * records wait to be stored, to who may ask for the status. end() of it: it is shown no more.
  */
 export function complete(view, range) {
     const place = h("span", { class: "complete", role: "status" });
@@ -61,10 +56,11 @@ export function complete(view, range) {
     const draw = () => {
         const waits = waiting();
         const late = waits > 0 && (!range.to || new Date(range.to) >= Date.now() - waits);
-        const words = !reached() ? ["whether it is complete is not known: the server does not answer"]
+        const failed = !reached() ? "the server does not answer" : fails() ? "what was asked failed" : null;
+        const words = failed ? [`whether it is complete is not known: ${failed}`]
             : late ? [sign("△ "), h("a", { href: "/health" }, waitingWords(waits)), missing ? ["; ", said] : null] : said;
         fill(place, words);
-        place.classList.toggle("incomplete", reached() && (missing || late));
+        place.classList.toggle("incomplete", !failed && (missing || late));
     };
     const ask = async () => {
         if (asking)
@@ -87,10 +83,13 @@ export function complete(view, range) {
     };
     document.addEventListener("statuschange", draw);
     document.addEventListener("reachchange", reach);
-    view.onLeave(() => {
+    document.addEventListener("failchange", draw);
+    place.end = () => {
+        document.removeEventListener("failchange", draw);
         document.removeEventListener("statuschange", draw);
         document.removeEventListener("reachchange", reach);
-    });
+    };
+    view.onLeave(place.end);
     view.run(ask());
     return place;
 }

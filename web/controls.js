@@ -62,8 +62,10 @@ export function completeness(view) {
     let asked = "";
     box.look = (from, to) => {
         const hours = `${from.slice(0, 13)} ${to.slice(0, 13)}`; /* the ledger knows no less */
-        if (hours !== asked)
-            fill(box, complete(view, { from, to }));
+        if (hours === asked)
+            return;
+        box.firstChild?.end();
+        fill(box, complete(view, { from, to }));
         asked = hours;
     };
     return box;

@@ -66,6 +66,32 @@ export function checkAddress(parameters, module) {
         throw new AddressError(`from: expected a time before ${of("to") ? `to, ${of("to")}` : "now"}, found "${of("from")}"`);
 }
 
+const shownMost = 60; /* letters of a value */
+
+/*
+ * What of an address a page goes on without, in words. `own` of its module: {name: what it may be}: a list of values, or what
+ * says of a text whether it is one; null: any. Criteria go along to all pages.
+ */
+export function ignoredIn(parameters, module) {
+    const own = module.own ?? {}, all = [...ofSeries, ...ofGrades, "from", "to", "last"];
+    const quoted = text => `"${text.length > shownMost ? `${text.slice(0, shownMost)}…` : text}"`;
+    const words = [];
+    for (const [name, value] of parameters)
+        if (!all.includes(name) && !Object.hasOwn(own, name))
+            words.push(`${quoted(name)}, which this page does not know`);
+        else if (Array.isArray(own[name]) && value !== "" && !own[name].includes(value))
+            words.push(`${name} ${quoted(value)}, expected ${own[name].filter(Boolean).join(", ")}`);
+        else if (typeof own[name] === "function" && value !== "" && !own[name](value))
+            words.push(`${name} ${quoted(value)}`);
+    const most = 5;
+    return words.length > most ? [...words.slice(0, most), `and ${words.length - most} more`] : words;
+}
+
+/* A parameter of a page that has these values; `preset` where it is none of them, or not there. */
+export function chosen(parameters, name, values, preset) {
+    return values.includes(parameters.get(name)) ? parameters.get(name) : preset;
+}
+
 /* The parameters of a question: criteria in the address, its range, and `more` over them. */
 export function questionOf(parameters, module, more = {}) {
     const { from, to, last, ...criteria } = criteriaIn(parameters);

@@ -338,6 +338,52 @@ def test_a_question_at_fault_says_where(page):
         assert page.path() == f"/{address}" and not page.run("return document.querySelector('.complete')")
 
 
+# Questions of window.failing are answered 503, as by a webd whose queryd is away.
+FAILING = """const ask = window.fetch;
+    window.failing = (sessionStorage.getItem("failing") ?? "").split(",");
+    window.fetch = (address, options) => window.failing.some(label => label && address.includes(label + "?"))
+        ? Promise.resolve(new Response('{"error": {"reason": "unavailable", "message": "queryd takes no questions"}}', {status: 503})) : ask(address, options);"""
+
+
+def test_what_failed_is_not_called_complete(page):
+    """Though the ledger itself can be asked; and it is once the question is answered."""
+    script = page.cdp("Page.addScriptToEvaluateOnNewDocument", source=FAILING)["identifier"]
+    for path, label, seen in (("/grid?last=1h", "QueryGrid", ""), ("/timeline?last=1h", "QueryTimeline", ""), ("/events", "QueryEvents", ""), ("/now", "QueryNow", "series are bad")):
+        page.run("sessionStorage.setItem('failing', arguments[0])", label)
+        page.open(path)
+        page.wait_text("queryd takes no questions (503 unavailable)", "#trouble")
+        page.wait_text("whether it is complete is not known: what was asked failed", ".complete")
+        if seen:
+            page.run("window.failing = []; document.querySelector('#pages a[aria-current]').click()")
+            page.wait_text(seen, "h1")
+            page.wait_text("✓ complete", ".complete")
+            page.run("window.failing = ['QueryNow']")
+            page.wait_text("what was asked failed", ".complete", seconds=30)  # it asks again by itself
+            page.run("window.failing = []")
+            page.wait_text("✓ complete", ".complete", seconds=30)
+            assert page.run("return document.getElementById('trouble').hidden")
+    page.run("sessionStorage.removeItem('failing')")
+    page.cdp("Page.removeScriptToEvaluateOnNewDocument", identifier=script)
+    page.open("/events")
+    page.wait_text("✓ complete", ".complete")
+
+
+@pytest.mark.parametrize("address,words", [
+    ("now?grades=bad", 'Ignored in the address: "grades", which this page does not know.'),
+    ("grid?measure=best&sort=age&last=1h", 'measure "best", expected last, worst, share; sort "age", expected worst, name.'),
+    ("timeline?group=moon&last=1h", 'group "moon", expected type, content, '),
+    ("series?record.probe=berlin&record.dest=192.0.2.1&at=noon", 'at "noon".')])
+def test_what_an_address_has_beyond_is_said(page, address, words):
+    """And the page goes on with what it does without."""
+    page.open(f"/{address}")
+    page.wait_text(words, "#ignored")
+    page.wait_script("return document.querySelectorAll('main *').length > 20")
+    page.wait_text("complete", ".complete")
+    assert page.run("return document.getElementById('trouble').hidden")
+    page.click("#pages a", "Events")
+    page.wait_script("return document.getElementById('ignored').hidden")
+
+
 def test_what_is_silent(one, page):
     """And the series of a probe that is silent are told in one line."""
     one.cmd("expect", "add", "--probe", "quiet", "--every", "1s", "--delay", "1s")

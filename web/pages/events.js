@@ -7,6 +7,7 @@ import { gradeLabel, symbol, when } from "../format.js";
 import { criteriaOf, what } from "./now-rows.js";
 
 export const title = "Events";
+export const own = { "list.after": null };
 
 const rowsEach = 100;
 const around = 3600e3;      /* ms before and after an event that its series is shown for */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* From where to where it is how good, or by any two other dimensions. */
 import { asTable, choice, completeness, dimensions, hatched, legend, pressed } from "../controls.js";
+import { chosen } from "../criteria.js";
 import { fill, h } from "../dom.js";
 import { exactly, remember } from "../draw.js";
 import { csv, exportButtons, pngOfCanvas, svgOfCanvas } from "../export.js";
@@ -8,8 +9,11 @@ import { count, grade, number, symbol, utc, when } from "../format.js";
 import { cellText, classOf, classWord, findings, gridOf, leftOut, markSilent, measures, nameOf, percent, sorted } from "../grid_data.js";
 import { GridPicture } from "../grid_picture.js";
 
+const sorts = { worst: "worst first", name: "name" };
+
 export const title = "Grid";
 export const range = "24h";
+export const own = { "grid.rows": dimensions, "grid.columns": dimensions, measure: Object.keys(measures), sort: Object.keys(sorts) };
 
 const presetGrade = "overall"; /* a grid is of one grade name */
 const findingsMost = 8;
@@ -20,10 +24,10 @@ const probesMost = 10; /* of which all series are asked for */
 class Grid {
     constructor(main, view) {
         this.view = view;
-        const given = (name, allowed, preset) => allowed.includes(view.parameters.get(name)) ? view.parameters.get(name) : preset;
-        this.names = { rows: given("grid.rows", dimensions, "source"), columns: given("grid.columns", dimensions, "dest") };
-        this.measure = given("measure", Object.keys(measures), "last");
-        this.sort = given("sort", ["worst", "name"], "worst");
+        const given = (name, preset) => chosen(view.parameters, name, own[name], preset);
+        this.names = { rows: given("grid.rows", "source"), columns: given("grid.columns", "dest") };
+        this.measure = given("measure", "last");
+        this.sort = given("sort", "worst");
         const name = view.parameters.get("select.grade");
         this.gradeName = name && !["all", "*", "**"].includes(name) ? name : presetGrade;
         const { from, to } = view.range();
@@ -57,7 +61,7 @@ class Grid {
             this.draw();
         };
         return h("div", { class: "row tools-row" }, choice("Rows", words, this.names.rows, again("grid.rows")), choice("Columns", words, this.names.columns, again("grid.columns")),
-            pressed("Show", measures, this.measure, set("measure", "last")), pressed("Sort by", { worst: "worst first", name: "name" }, this.sort, set("sort", "worst")),
+            pressed("Show", measures, this.measure, set("measure", "last")), pressed("Sort by", sorts, this.sort, set("sort", "worst")),
             exportButtons(this.view, { png: () => pngOfCanvas(this.picture.port.canvas, this.caption(), this.picture.colours),
             svg: () => svgOfCanvas(this.picture.port, this.caption(), this.picture.colours), csv: () => this.asCsv() }));
     }

@@ -9,6 +9,7 @@ import { rejected } from "./health-rejected.js";
 export const title = "Health";
 export const bar = { series: false };
 export const range = "24h";
+export const own = { "rejected.reason": null, "input.sender": null, "list.after": null };
 
 const lookEvery = 2000; /* ms */
 

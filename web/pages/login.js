@@ -6,6 +6,7 @@ import { go, signedIn, trialForm } from "../signing_in.js";
 
 export const title = "Sign in by a link";
 export const bar = false;
+export const own = { ticket: null };
 
 function linkForm(view, ticket) {
     return trialForm("Sign in", [], { hint: "The link is good once. Whoever made it for you has chosen as whom." }, async () => {

@@ -12,6 +12,7 @@ import { limitsOf, metricsOf, metricsReceived, whyElements } from "../why.js";
 
 export const title = "Series";
 export const range = "24h";
+export const own = { at: text => !Number.isNaN(toMs(text)), "metric.name": null, "list.after": null };
 
 const chooserMost = 100;
 const recordsMost = 25;

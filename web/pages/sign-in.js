@@ -6,6 +6,7 @@ import { fieldOf, go, signedIn, target, trialForm } from "../signing_in.js";
 
 export const title = "Sign in";
 export const bar = false;
+export const own = { then: null };
 
 function passwordForm(view) {
     const name = fieldOf("name", "Name", { autocomplete: "username", autocapitalize: "none", spellcheck: "false" });

@@ -10,6 +10,7 @@ import { editor } from "./thresholds-editor.js";
 
 export const title = "Thresholds";
 export const bar = false;
+export const own = { version: null, against: null, edit: null, published: null, "list.after": null };
 
 const rowsEach = 50;
 

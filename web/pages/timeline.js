@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lanes of periods: how each series was all the time, beside the others. */
 import { asTable, choice, completeness, dimensions, hatched, legendOfLanes, pressed } from "../controls.js";
+import { chosen } from "../criteria.js";
 import { fill, h } from "../dom.js";
 import { DAY, exactly, MINUTE, remember, rested, toMs, toText } from "../draw.js";
 import { csv, exportButtons, pngOfCanvas, svgOfCanvas } from "../export.js";
 import { count, grade, label, local, number, span, utc, when } from "../format.js";
-import { grouped, laneHeights, LanePicture } from "../lane_picture.js";
+import { grouped, LanePicture } from "../lane_picture.js";
 import { lanesMost, LaneStore } from "../lane_store.js";
 import { cutOf } from "../lanes.js";
-
-export const title = "Timeline";
-export const range = "24h";
 
 const groups = { "": "nothing", ...Object.fromEntries(dimensions.map(name => [name, name])), name: "grade name" };
 const sorts = { "": "name", worst: "worst first", ...Object.fromEntries(dimensions.map(name => [name, name])) };
 const heights = { tall: "tall", middle: "middle", low: "low" };
+
+export const title = "Timeline";
+export const range = "24h";
+export const own = { group: Object.keys(groups), sort: Object.keys(sorts), lane: Object.keys(heights) };
+
 const tableMost = 200;
 const followEvery = 30000; /* ms */
 const changesMs = 1000; /* without another change, and then it is asked again */
@@ -49,9 +52,8 @@ class Timeline {
         this.store = new LaneStore(this.criteria(), { onLanes: () => this.arrange(), onMarks: () => this.changed() });
         view.onLeave(() => this.store.leave());
         this.table = asTable(() => this.asTable());
-        this.state = { group: view.parameters.get("group") ?? "", sort: view.parameters.get("sort") ?? "", lane: view.parameters.get("lane") ?? "middle" };
-        if (!(this.state.lane in laneHeights))
-            this.state.lane = "middle";
+        const given = (name, preset) => chosen(view.parameters, name, own[name], preset);
+        this.state = { group: given("group", ""), sort: given("sort", ""), lane: given("lane", "middle") };
         fill(main, h("div", { class: "picture-head" }, h("h1", {}, title), this.told), this.tools(), this.picture.frame, this.picture.voice.box, this.empty,
             h("div", { class: "picture-foot" }, legendOfLanes(hatched("silent"), hatched("maintenance"), h("span", { class: "legend-item" }, h("span", { class: "corner" }), " corrected"),
                 h("span", { class: "legend-item" }, h("span", { class: "dashed" }), " version of the grading"))),
