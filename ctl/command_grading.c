@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The command grading: check a document here, get, set and list those of the gateway. */
+/* The command grading: get, set and list the documents of the gateway. */
 #include <stdio.h>
 #include <string.h>
 
-#include "common/grading_lint.h"
-#include "ctl/format_options.h"
+#include "common/grading.h"
 #include "ctl/grading_difference.h"
 #include "ctl/mplane_client.h"
 #include "ctl/table.h"
@@ -17,17 +16,13 @@
 #define LABEL_SIZE      40 /* of a version */
 
 static struct {
-    const char *limit, *comment, *record_types;
+    const char *limit, *comment;
     bool json;
 } given;
 
 static const struct ctl_option no_options[] = {{NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option json_options[] = {
     {"json", NULL, NULL, &given.json, "as JSON objects, each on a line of its own"},
-    {NULL, NULL, NULL, NULL, NULL}};
-static const struct ctl_option check_options[] = {
-    {"record-types", "DIR", &given.record_types, NULL,
-     "folder of your own record types; none unless given"},
     {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option set_options[] = {
     {"comment", "TEXT", &given.comment, NULL, "what is kept with the version: why it is"},
@@ -59,34 +54,6 @@ const struct grading *ctl_read_grading(struct arena *a, const char *file, struct
         ctl_failed("%s: %u faults, %u of them shown", file, faults.count, faults.kept);
     }
     return g;
-}
-
-static void tell_warning(void *context, const char *text)
-{
-    (void)context;
-    fputs("warning: ", stdout);
-    table_safe(stdout, slice_of(text));
-    putchar('\n');
-}
-
-static int check(struct arena *a, struct mplane_client *client, const char *const words[])
-{
-    struct slice document;
-    const char *file = words[0];
-    (void)client;
-    const struct grading *g = ctl_read_grading(a, file, &document);
-    struct record_types *types =
-        g == NULL ? NULL
-                  : record_types_of(format_options_schemas(),
-                                    given.record_types == NULL ? "" : given.record_types,
-                                    format_options_own());
-    if (types == NULL) {
-        return CTL_FAILED;
-    }
-    printf("%s: good, %u blocks, %u grade names\n", file, g->block_count, g->name_count);
-    grading_lint(g, types, tell_warning, NULL);
-    record_types_free(&types);
-    return CTL_DONE;
 }
 
 /* Whether a word, where it stands (NULL: it does not), is a version; complains. */
@@ -258,50 +225,44 @@ static int history(struct arena *a, struct mplane_client *client, const char *co
 static const struct verb {
     struct ctl_command command;
     const struct ctl_option *options;
-    bool gateway;
     int least, most; /* arguments */
     /* NULL: by the command's own function. */
     int (*run)(struct arena *a, struct mplane_client *client, const char *const words[]);
 } verbs[] = {
     {{"grading check", "FILE|-",
-      "Checks a grading document here and names every fault by its place, and what has no effect.",
-      NULL},
-     check_options,
-     false,
-     1,
-     1,
-     check},
+      "Checks a grading document and names every fault by its place, what has no effect, and what "
+      "is of nothing that the set has seen.",
+      ctl_grading_check},
+     NULL,
+     0,
+     0,
+     NULL},
     {{"grading get", "[VERSION]",
       "Prints a grading document: the one in force unless told otherwise.", NULL},
      json_options,
-     true,
      0,
      1,
      get},
     {{"grading set", "FILE|-",
       "Publishes a grading document; it is in force for what arrives then.", NULL},
      set_options,
-     true,
      1,
      1,
      set},
     {{"grading diff", "VERSION [VERSION]",
       "Shows what a version has otherwise than another, or than the one in force.", NULL},
      no_options,
-     true,
      1,
      2,
      diff},
     {{"grading rollback", "VERSION", "Publishes the document of a version again, as a new version.",
       NULL},
      rollback_options,
-     true,
      1,
      1,
      rollback},
     {{"grading history", "", "Lists the versions that were published, newest first.", NULL},
      history_options,
-     true,
      0,
      0,
      history},
@@ -310,7 +271,6 @@ static const struct verb {
       "them, and publishes the document.",
       ctl_grading_defaults},
      NULL,
-     true,
      0,
      0,
      NULL},
@@ -318,8 +278,7 @@ static const struct verb {
 
 static int run_verb(const struct verb *v, int argc, char **argv)
 {
-    const struct ctl_option *const groups[CTL_GROUPS] = {
-        v->options, v->gateway ? mplane_options : format_options, NULL};
+    const struct ctl_option *const groups[CTL_GROUPS] = {v->options, mplane_options, NULL};
     const char *words[WORDS_MOST] = {NULL};
     int count, exit_code = CTL_DONE;
     if (v->run == NULL) {
@@ -333,7 +292,7 @@ static int run_verb(const struct verb *v, int argc, char **argv)
     if (a == NULL) {
         return ctl_failed("out of memory");
     }
-    struct mplane_client *client = v->gateway ? mplane_client_new(a, &exit_code) : NULL;
+    struct mplane_client *client = mplane_client_new(a, &exit_code);
     if (exit_code == CTL_DONE) {
         exit_code = v->run(a, client, words);
     }

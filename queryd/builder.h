@@ -197,6 +197,8 @@ int builder_changes(struct builder *b, uint64_t rows);
  */
 int builder_which(struct builder *b, uint64_t rows);
 int builder_exported(struct builder *b, uint64_t rows);
+/* builder_metrics.c: the same of the metrics of series. */
+int builder_metrics(struct builder *b, uint64_t rows);
 int builder_facets(struct builder *b, uint64_t rows);
 int builder_about_now(struct builder *b);
 void builder_silent(struct builder *b);

@@ -39,7 +39,7 @@ static int add_asked(struct builder *b)
     builder_add(b, ")");
     if (q->kind == QUERY_HISTOGRAM || q->kind == QUERY_WHY || q->kind == QUERY_TIMELINE ||
         q->kind == QUERY_GRID || q->kind == QUERY_BUCKETS || q->kind == QUERY_SILENT ||
-        q->kind == QUERY_MAINTENANCE || q->kind == QUERY_ALERTS ||
+        q->kind == QUERY_MAINTENANCE || q->kind == QUERY_ALERTS || q->kind == QUERY_METRICS ||
         (q->kind == QUERY_TELLING && q->silences == 1)) {
         return 0;
     }
@@ -204,6 +204,8 @@ static int build_now(struct builder *b, uint64_t rows)
         return builder_which(b, rows);
     case QUERY_EXPORTED:
         return builder_exported(b, rows);
+    case QUERY_METRICS:
+        return builder_metrics(b, rows);
     case QUERY_FACETS:
         return builder_facets(b, rows);
     case QUERY_NOW:
@@ -275,6 +277,7 @@ static int build(struct builder *b, uint64_t rows, uint64_t rows_max)
         return build_intake(b, rows, rows_max);
     case QUERY_SERIES:
     case QUERY_EXPORTED:
+    case QUERY_METRICS:
     case QUERY_FACETS:
     case QUERY_NOW:
     case QUERY_SILENT:

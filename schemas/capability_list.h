@@ -171,6 +171,12 @@
 #define COLUMNS_OF_FACETS                                                                          \
     "facet.dimension", "facet.value", "series.count", "series.bad", "records.count", COLUMN_MARK
 
+/* Which metrics the series that fit have: the last records of so many of each type and content. */
+#define PARAMETERS_OF_METRICS DIMENSION_ELEMENTS, "list.limit"
+#define COLUMNS_OF_METRICS                                                                         \
+    "record.type", "record.content", "metric.name", "metric.min", "metric.max", "series.count",    \
+        "series.last"
+
 #define PARAMETERS_OF_NOW PARAMETERS_OF_CRITERIA, "now.changed", "now.each", "list.limit"
 #define COLUMNS_OF_NOW                                                                             \
     "now.kind", DIMENSION_ELEMENTS, "grade.name", "grade.value", "grade.from", "period.start",     \
@@ -289,7 +295,8 @@
     QUERY(MAINTENANCE, "m", KEYS_OF_MAINTENANCE)                                                   \
     QUERY(TELLING, "", NO_KEYS)                                                                    \
     QUERY(ALERTS, "w", KEYS_OF_ALERTS)                                                             \
-    QUERY(EXPORTED, "x", KEYS_OF_SERIES)
+    QUERY(EXPORTED, "x", KEYS_OF_SERIES)                                                           \
+    QUERY(METRICS, "", NO_KEYS)
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -329,7 +336,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(ARRIVALS, "QueryArrivals", "query", QUERY_ARRIVALS)                                 \
     CAPABILITY(MAINTENANCE, "QueryMaintenance", "query", QUERY_MAINTENANCE)                        \
     CAPABILITY(ALERTS, "QueryAlerts", "query", QUERY_ALERTS)                                       \
-    CAPABILITY(GRADINGS, "QueryGradings", "query", QUERY_GRADINGS)
+    CAPABILITY(GRADINGS, "QueryGradings", "query", QUERY_GRADINGS)                                 \
+    CAPABILITY(METRICS, "QueryMetrics", "query", QUERY_METRICS)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

@@ -220,7 +220,7 @@ def test_events_show_nulls_as_dashes(run, gateway):
     ("LedgerLosses", ["ask", "LedgerLosses"]), ("LedgerFaults", ["ask", "LedgerFaults"]),
     ("RejectedList", ["ask", "RejectedList", "--rows", "3"]), ("RejectedBytes", ["ask", "RejectedBytes", "rejected.number=1"]),
     ("QueryWhy", ["ask", "QueryWhy"]), ("QuerySeries", ["series"]), ("QueryFacets", ["facets", "dest"]), ("QueryNow", ["now"]),
-    ("QuerySilent", ["silent"]), ("QueryAlerts", ["alerts"])])
+    ("QuerySilent", ["silent"]), ("QueryAlerts", ["alerts"]), ("QueryMetrics", ["ask", "QueryMetrics"])])
 def test_json_has_the_types_of_the_registry(run, gateway, label, command):
     """Numbers are numbers, however long, and truth values truth values; what is none stays the text that it is."""
     with open(os.path.join(ROOT, "schemas", "mplane", "ezrepo.json"), encoding="utf-8") as file:
@@ -603,6 +603,35 @@ def test_grading_check_warns(ctl, tmp_path):
         'warning: grading[0].gradingRules[1].if[0].limit: -1 is below all that "rtt.ms" can be, the least is 0',
         "warning: grading[0].gradingRules[2]: 5 is the grade of records without a value, or with an impossible one, too: no condition holds on them",
         "warning: grading[1]: never decides: grading[0] of the same name takes all of its records before it"]
+
+
+def test_grading_check_against_what_was_seen(run, ctl, gateway, tmp_path):
+    """Of what nobody has, with what is alike, in which unit, and which names go; nobody who can be asked is no fault of the document."""
+    before = json.dumps({"grading": [GRADING["grading"][0], {**GRADING["grading"][0], "gradeName": "speed"}]})
+    rules = [{"grade": 1, "if": [{"metric": m, "rel": ">", "limit": 20}]} for m in ("delay.us", "lose.ratio", "hops")]
+    (tmp_path / "g.json").write_text(json.dumps({"grading": [{**GRADING["grading"][0], "gradingRules": rules},
+                                                             {**GRADING["grading"][0], "appliesTo": {"recordType": "pong"}}]}))
+    seen = [["ping", "", "delay.us", "8000", "25000", "3", "*"], ["ping", "ICMPECHO", "loss.ratio", "0", "0", "2", "*"], ["ping", "", "state", None, None, "2", "*"]]
+    gateway.answers = [result("GetGrading", [grading_row(3, before)]), result("QueryMetrics", seen)]
+    told = run("grading", "check", str(tmp_path / "g.json"), "--schemas", os.path.join(ROOT, "schemas"))
+    assert told.stdout.splitlines() == [
+        f"{tmp_path}/g.json: good, 2 blocks, 1 grade names",
+        'hint: grading[0].gradingRules[0].if[0].limit: all limits of "delay.us" are far below its values, of which the last are 8000 to 25000: are they in the same unit?',
+        'hint: grading[0].gradingRules[1].if[0].metric: no series has "lose.ratio"; there is "loss.ratio"',
+        'hint: grading[0].gradingRules: no series that the block takes has "hops"',
+        'hint: grading[1].appliesTo.recordType: no series is of "pong"; there is "ping"',
+        'hint: grading: no block is of "speed", which is in force: nothing is graded by it any more'] and told.returncode == 0
+    assert gateway.received[1]["message"]["parameters"]["list.limit"] == "10000"
+    gateway.answers = [result("GetGrading", [grading_row(3, before)]), result("QueryMetrics", [])]
+    told = run("grading", "check", str(tmp_path / "g.json"), "--schemas", os.path.join(ROOT, "schemas"))
+    assert told.stdout.splitlines()[1:] == ['hint: grading: no block is of "speed", which is in force: nothing is graded by it any more',
+                                            "nothing was seen yet that it could be compared with"]
+    gateway.received.clear()
+    assert run("grading", "check", str(tmp_path / "g.json"), "--schemas", os.path.join(ROOT, "schemas"), "--offline").stdout.count("\n") == 1
+    assert gateway.received == []
+    nobody = subprocess.run([ctl, "grading", "check", tmp_path / "g.json", "--schemas", os.path.join(ROOT, "schemas"), "--url", "https://127.0.0.1:1/",
+                             "--timeout", "1"], capture_output=True, text=True)
+    assert nobody.returncode == 0 and nobody.stdout.count("\n") == 1 and nobody.stderr.endswith("not compared with what was seen\n")
 
 
 def test_grading_get(run, gateway):

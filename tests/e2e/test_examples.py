@@ -221,7 +221,7 @@ def test_what_may_differ(shown, printed, exact, expected):
 
 def is_question(command: str) -> bool:
     """Whether it can be asked again, until what was sent before is stored, or ready."""
-    return re.match(r"(deploy/)?ezrepo (query|periods|events|records|timeline|grid|buckets|why|status|check|sql|ledger)\b", command) is not None \
+    return re.match(r"(deploy/)?ezrepo (query|periods|events|records|timeline|grid|buckets|why|status|check|sql|ledger|grading check)\b", command) is not None \
         or '"redemption"' in command or "/healthz" in command
 
 
@@ -311,7 +311,7 @@ def as_a_host_turns_bad(one: EzrepoSet) -> None:
 
 
 PREPARED: Dict[str, Callable[[EzrepoSet], None]] = {"README.md": as_the_quickstart_measures,
-                                                    "docs/operations.md": as_a_host_turns_bad, "docs/sql.md": as_a_host_turns_bad}
+                                                    "docs/operations.md": as_a_host_turns_bad, "docs/sql.md": as_a_host_turns_bad, "docs/gradings.md": as_a_host_turns_bad}
 
 
 @pytest.mark.parametrize("page", SESSIONS)

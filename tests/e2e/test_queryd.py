@@ -14,7 +14,7 @@ import pytest
 from conftest import wait_for
 from maintenance import some_windows
 from messages import ANSWER, CANCEL, QUERY, listed, pack
-from queries import (ACCOUNTS, CANCELLED, COUNT, EVENTS, FAULTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, LOSSES, OK, PAST,
+from queries import (ACCOUNTS, CANCELLED, COUNT, EVENTS, FAULTS, FUTURE, GRADING, GRADINGS, HISTOGRAM, INVALID, LOSSES, METRICS, OK, PAST,
                      PERIODS, RECORDS, REJECT, REJECTS, TIMEOUT, TOO_LARGE, UNAVAILABLE, Lock, prepare_store,
                      rollups_of)
 from stores import now_us
@@ -489,6 +489,27 @@ def test_gradings(queryd):
     first, = queryd.rows(GRADINGS, limit=1)
     assert (first["list.cursor"], queryd.rows(GRADINGS, after=first["list.cursor"])) == ("v2", listed[1:])
     assert queryd.ask(GRADINGS, after="v-1").message.startswith("list.after: ")
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_metrics_are_those_of_the_last_records(queryd, store, seed):
+    """Of the series that fit and that the asker may see; values that are no number count as values of a metric, and are no least."""
+    c = {k: v for k, v in random_criteria(random.Random(seed)).items() if k in (*DIMENSIONS, "sees")}
+    lasts = {}
+    for m in matching(store, c):
+        key = m["t"], m["t_end"], m["key"]
+        if m["series"] not in lasts or key > lasts[m["series"]][0]:
+            lasts[m["series"]] = key, m
+    found = {}
+    for _, m in lasts.values():
+        for name, value in zip(SCHEMA["results"], m["values"]):
+            found.setdefault((*SERIES[m["series"] - 1][:2], name), []).append((m["t"], value))
+    numbers = {key: [n for _, n in rows if n in ("1.5", "18446744073709551615")] for key, rows in found.items()}
+    assert [(r["record.type"], r["record.content"], r["metric.name"], r["metric.min"], r["metric.max"], r["series.count"], us_of(r["series.last"]))
+            for r in queryd.rows(METRICS, **c)] == \
+        [(*key, *(end(numbers[key], key=float) if numbers[key] else None for end in (min, max)), str(len(found[key])), max(t for t, _ in found[key]))
+         for key in sorted(found)]
+    assert queryd.ask(METRICS, since=T0, **c).message.startswith("when: ")
 
 
 # ---- conduct ----

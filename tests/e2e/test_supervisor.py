@@ -13,7 +13,7 @@ from messages import QUERY
 from supervisor import POLL, REGISTER, RESULT, Supervisor
 
 READ = ["GetGrading", "QueryAlerts", "QueryArrivals", "QueryBuckets", "QueryByCriteria", "QueryChanges", "QueryEvents", "QueryFacets", "QueryGradings",
-        "QueryGrid", "QueryHistogram", "QueryMaintenance", "QueryNow", "QueryPeriods", "QueryRecords", "QuerySeries", "QuerySilent", "QueryTimeline",
+        "QueryGrid", "QueryHistogram", "QueryMaintenance", "QueryMetrics", "QueryNow", "QueryPeriods", "QueryRecords", "QuerySeries", "QuerySilent", "QueryTimeline",
         "QueryWhy", "ezrepo"]
 ALL = sorted([*READ, *OPERATORS])
 

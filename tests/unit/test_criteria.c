@@ -136,7 +136,8 @@ static void test_all_kinds_use_their_parameters(void **state)
                 ask_for_a_shape(&q);
             }
             if (kind == QUERY_SERIES || kind == QUERY_FACETS || kind == QUERY_NOW ||
-                kind == QUERY_SILENT || kind == QUERY_TELLING || kind == QUERY_EXPORTED) {
+                kind == QUERY_SILENT || kind == QUERY_TELLING || kind == QUERY_EXPORTED ||
+                kind == QUERY_METRICS) {
                 q.instant = 0; /* these are about now */
                 q.from_us = INT64_MIN;
                 q.to_us = INT64_MAX;

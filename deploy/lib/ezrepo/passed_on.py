@@ -126,10 +126,10 @@ def _format_arguments(directory: str, verb: str) -> List[str]:
     return arguments
 
 
-def _in_force(own: argparse.Namespace, rest: List[str]) -> List[str]:
-    """For ezrepoctl's trial of a format: of whom it learns the grading in force; nothing where there is no set, or who asks
-    may not ask it."""
-    if rest[0] != "try" or not State(own.state).exists:
+def _asked(own: argparse.Namespace) -> List[str]:
+    """For ezrepoctl's trial of a format, and a check of a grading: of whom it learns the grading in force, and what was seen;
+    nothing where there is no set, or who asks may not ask it."""
+    if not State(own.state).exists:
         return []
     try:
         return [*gateway_arguments(opened(own.state), own.client), "--timeout", "10"]
@@ -214,9 +214,10 @@ def run(command: str, arguments: List[str]) -> NoReturn:
     elif command == "types" and rest[:1] == ["adopt"]:
         rest += ["--run-dir", opened(own.state).endpoint_folder("store")]
     elif command == "format" and rest:
-        call, rest = call + rest[:1] + _format_arguments(own.state, rest[0]) + _in_force(own, rest), rest[1:]
+        call, rest = call + rest[:1] + _format_arguments(own.state, rest[0]) + (_asked(own) if rest[0] == "try" else []), rest[1:]
     elif command == "grading" and rest[:1] == ["check"]:
-        rest += _format_arguments(own.state, "check-grading")
+        call += ["check", *_format_arguments(own.state, "check-grading"), *_asked(own)]
+        rest = rest[1:]
     elif command not in NEED_NO_GATEWAY:
         # `grading get`: the verb stays first, as ezrepoctl expects it.
         if command == "grading":
