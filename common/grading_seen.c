@@ -15,7 +15,7 @@
 
 enum field { FIELD_TYPE, FIELD_CONTENT, FIELD_NAME, FIELDS };
 
-struct comparison {
+struct seen_lint {
     const struct grading *grading;
     const struct record_types *types;
     const struct grading_seen *seen;
@@ -25,10 +25,10 @@ struct comparison {
     char without[HINT_BYTES]; /* types without series, as a list */
 };
 
-static void hint(struct comparison *l, const char *format, ...)
+static void hint(struct seen_lint *l, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-static void hint(struct comparison *l, const char *format, ...)
+static void hint(struct seen_lint *l, const char *format, ...)
 {
     char text[HINT_BYTES * 2];
     va_list values;
@@ -65,7 +65,7 @@ static bool takes(const struct grading_block *b, const struct grading_seen_metri
 }
 
 /* The nearest names, among what the block takes otherwise, as a list; "": nothing is alike. */
-static const char *nearest(const struct comparison *l, const struct grading_block *b, enum field f,
+static const char *nearest(const struct seen_lint *l, const struct grading_block *b, enum field f,
                            struct slice written, char list[HINT_BYTES])
 {
     struct slice best[ALIKE_MOST];
@@ -99,7 +99,7 @@ static const char *nearest(const struct comparison *l, const struct grading_bloc
 /* ---- types and contents ---- */
 
 /* Whether something the block takes so far is also in its pattern for this. */
-static bool is_seen(const struct comparison *l, const struct grading_block *b, enum field f)
+static bool is_seen(const struct seen_lint *l, const struct grading_block *b, enum field f)
 {
     const struct pattern *p = &b->patterns[f == FIELD_TYPE ? DIMENSION_type : DIMENSION_content];
     bool seen = false;
@@ -110,7 +110,7 @@ static bool is_seen(const struct comparison *l, const struct grading_block *b, e
     return seen;
 }
 
-static bool lint_kind(struct comparison *l, uint32_t at)
+static bool lint_kind(struct seen_lint *l, uint32_t at)
 {
     const struct grading_block *b = &l->grading->blocks[at];
     char list[HINT_BYTES];
@@ -137,7 +137,7 @@ static bool lint_kind(struct comparison *l, uint32_t at)
 /* ---- metrics ---- */
 
 /* Whether the metric stands in such records under this name. */
-static bool goes_by(const struct comparison *l, const struct grading_seen_metric *m,
+static bool goes_by(const struct seen_lint *l, const struct grading_seen_metric *m,
                     struct slice metric)
 {
     const struct slice *aliases;
@@ -191,7 +191,7 @@ static void look_at_limits(struct metric_facts *f, const struct grading_block *b
     }
 }
 
-static struct metric_facts facts_of(const struct comparison *l, const struct grading_block *b,
+static struct metric_facts facts_of(const struct seen_lint *l, const struct grading_block *b,
                                     struct slice metric)
 {
     struct metric_facts f = {.seen = false};
@@ -221,7 +221,7 @@ static bool is_first(const struct grading_block *b, uint32_t rule, uint32_t cond
 }
 
 /* `unseen`: a list of metrics to which nothing is alike. */
-static void lint_metric(struct comparison *l, uint32_t block, uint32_t rule, uint32_t at,
+static void lint_metric(struct seen_lint *l, uint32_t block, uint32_t rule, uint32_t at,
                         char unseen[HINT_BYTES])
 {
     const struct grading_block *b = &l->grading->blocks[block];
@@ -244,7 +244,7 @@ static void lint_metric(struct comparison *l, uint32_t block, uint32_t rule, uin
     }
 }
 
-static void lint_metrics(struct comparison *l, uint32_t block)
+static void lint_metrics(struct seen_lint *l, uint32_t block)
 {
     const struct grading_block *b = &l->grading->blocks[block];
     char unseen[HINT_BYTES] = "";
@@ -262,7 +262,7 @@ static void lint_metrics(struct comparison *l, uint32_t block)
 
 /* ---- names ---- */
 
-static void lint_names(struct comparison *l)
+static void lint_names(struct seen_lint *l)
 {
     const struct grading *before = l->seen->in_force;
     for (uint32_t i = 0; before != NULL && i < before->name_count; i++) {
@@ -281,7 +281,7 @@ static void lint_names(struct comparison *l)
 uint32_t grading_lint_seen(const struct grading *g, const struct record_types *types,
                            const struct grading_seen *seen, grading_warning *tell, void *context)
 {
-    struct comparison l = {g, types, seen, tell, context, 0, ""};
+    struct seen_lint l = {g, types, seen, tell, context, 0, ""};
     for (uint32_t i = 0; seen->metric_count > 0 && i < g->block_count; i++) {
         if (lint_kind(&l, i)) {
             lint_metrics(&l, i);
