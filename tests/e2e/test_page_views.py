@@ -264,7 +264,8 @@ def test_what_stands_in_records_stays_text(browser):
     """In the lane's sheet, in a table, as a heading, in a record."""
     browser.open("/timeline?record.dest=192.0.2.99")
     browser.wait_text("1 lane,", ".told")
-    browser.click(".as-table summary")
+    browser.click(".as-table summary", "As a table")
+    browser.click(".as-table summary", "Bad periods")
     browser.open("/series?record.dest=192.0.2.99")
     browser.wait_text(MARKUP, ".series-head")
     browser.click(".record summary")
@@ -274,6 +275,38 @@ def test_what_stands_in_records_stays_text(browser):
     browser.click(".as-table summary")
     browser.wait_text(MARKUP, ".as-table")
     assert browser.run("return [document.querySelectorAll('main img').length, document.title]") == [0, "Grid \u00b7 EZRepo"]
+
+
+PERIODS = "return [...document.querySelectorAll('.bad-periods tbody tr')].map(row => [...row.cells].map(cell => cell.innerText.replace(/\\s+/g, ' ')))"
+
+
+def test_bad_periods_are_told_by_their_times(one, browser):
+    """By keys, exactly, as the store has them; a picture shows pixels. Also as CSV."""
+    bad = json.loads(one.cmd("periods", "--dest", DEST, "--grade", "overall", "--range", "1..2", "--json").stdout.splitlines()[0])
+    for path, several in ((f"/timeline?record.dest={DEST}&select.grade=overall&last=7d", True), (f"/series?record.dest={DEST}&record.source={SOURCES[0]}&last=7d", False)):
+        browser.open(path)
+        browser.wait_text("Bad periods", ".bad-periods summary")
+        browser.run("document.querySelector('.bad-periods summary').focus()")
+        browser.keys("Enter")
+        browser.wait_text("the newest first", ".bad-periods")
+        rows = browser.run(PERIODS)
+        begin, end, grade, length, records = rows[0][-5:]
+        assert re.search(r"\d\d:\d\d:\d\d\.\d{6}", begin) and "goes on" in end and grade.strip() == "1 critical" and length and int(records) > 0, rows
+        assert [row[0] for row in rows] == list(reversed(SOURCES)) or not several, rows
+        assert not several or bad["period.start"] in rows[0][1], (bad, rows)
+        browser.keys("Tab", "Tab")
+        assert browser.run("return document.activeElement.closest('.bad-periods td, .bad-periods th') !== null")
+        saved = list(csv.DictReader(io.StringIO(browser.download(".bad-periods [data-kind=periods]").decode())))
+        assert len(saved) == len(rows) and {row["record.dest"] for row in saved} == {DEST} and {row["grade"] for row in saved} == {"1"}
+        assert not several or saved[0]["start"] == bad["period.start"].replace(" ", "T") + "Z"
+        assert all(float(row["length_s"]) > 0 for row in saved), saved
+    browser.shoot("periods", ((1280, "light"), (360, "dark")))
+    browser.run("document.querySelector('.bad-periods tbody a').focus()")
+    browser.keys("Enter")
+    browser.wait_text("As of", ".why")
+    browser.open(f"/timeline?record.dest={DEST}&last=7d&range.grade=3")
+    browser.click(".bad-periods summary")
+    browser.wait_text("No period of grades 3 in this time.", ".bad-periods")
 
 
 def test_what_was_corrected_and_maintenance_are_told(browser):

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One series: how it is since when and why, a metric beside its limits, its periods, events and records as received. */
 import { ApiError } from "../api.js";
+import { badPeriods } from "../bad_periods.js";
 import { choice, completeness, dimensions, hatched, legendOfLanes } from "../controls.js";
 import { fill, h } from "../dom.js";
 import { documentOf, exactly, remember, rested, toMs, toText } from "../draw.js";
@@ -88,12 +89,13 @@ class Series {
         this.metricTools = h("span");
         this.note = h("p", { class: "quiet-text" });
         this.complete = completeness(view);
+        this.bad = badPeriods(view, () => ({ ...this.criteria, ...this.range }), null);
         this.events = h("div");
         this.records = h("div");
         this.top = h("div", {}, this.head());
         view.follow(exact(this.dims), rested(changesMs, () => view.run(this.again())));
         fill(main, this.top, h("section", { "aria-label": "Metric" }, this.tools(), this.picture.box, this.picture.voice.box, h("div", { class: "picture-foot" }, legendOfLanes(hatched("silent"), hatched("maintenance"))), this.note, this.complete,
-            h("p", { class: "quiet-text hint" }, "Drag to zoom to a range; wheel with ", h("kbd", {}, "Ctrl"), ", ", h("kbd", {}, "+"), " ", h("kbd", {}, "\u2212"), " to zoom; click, or ", h("kbd", {}, "Enter"), " on a value, for why it was so then.")),
+            h("p", { class: "quiet-text hint" }, "Drag to zoom to a range; wheel with ", h("kbd", {}, "Ctrl"), ", ", h("kbd", {}, "+"), " ", h("kbd", {}, "\u2212"), " to zoom; click, or ", h("kbd", {}, "Enter"), " on a value, for why it was so then."), this.bad),
             h("div", { class: "columns" }, h("section", {}, h("h2", {}, "Why"), this.why), h("section", {}, h("h2", {}, "Events"), this.events)),
             h("section", {}, h("h2", {}, "Records as received"), this.records));
     }
@@ -161,6 +163,7 @@ class Series {
     async askPeriods() {
         const [from, to] = this.picture.domain;
         this.complete.look(new Date(from).toISOString(), new Date(to).toISOString());
+        this.bad.again();
         await this.store.look(from, to, this.picture.width);
     }
 

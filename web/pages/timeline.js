@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lanes of periods: how each series was all the time, beside the others. */
+import { badPeriods } from "../bad_periods.js";
 import { asTable, choice, completeness, dimensions, hatched, legendOfLanes, pressed } from "../controls.js";
 import { chosen } from "../criteria.js";
 import { fill, h } from "../dom.js";
@@ -8,7 +9,7 @@ import { csv, exportButtons, pngOfCanvas, svgOfCanvas } from "../export.js";
 import { count, grade, label, local, number, span, utc, when } from "../format.js";
 import { grouped, LanePicture } from "../lane_picture.js";
 import { lanesMost, LaneStore } from "../lane_store.js";
-import { cutOf } from "../lanes.js";
+import { cutOf, laneOf } from "../lanes.js";
 
 const groups = { "": "nothing", ...Object.fromEntries(dimensions.map(name => [name, name])), name: "grade name" };
 const sorts = { "": "name", worst: "worst first", ...Object.fromEntries(dimensions.map(name => [name, name])) };
@@ -52,6 +53,7 @@ class Timeline {
         this.store = new LaneStore(this.criteria(), { onLanes: () => this.arrange(), onMarks: () => this.changed() });
         view.onLeave(() => this.store.leave());
         this.table = asTable(() => this.asTable());
+        this.periods = badPeriods(view, () => ({ ...this.criteria(), ...this.seen() }), row => this.label(laneOf(row)) || row["grade.name"]);
         const given = (name, preset) => chosen(view.parameters, name, own[name], preset);
         this.state = { group: given("group", ""), sort: given("sort", ""), lane: given("lane", "middle") };
         fill(main, h("div", { class: "picture-head" }, h("h1", {}, title), this.told), this.tools(), this.picture.frame, this.picture.voice.box, this.empty,
@@ -60,7 +62,7 @@ class Timeline {
             this.complete, this.note,
             h("p", { class: "quiet-text hint" }, "Drag to pan; drag on the axis, or with ", h("kbd", {}, "Shift"), ", to zoom to a range; wheel on the axis, or with ", h("kbd", {}, "Ctrl"),
                 ", to zoom; ", h("kbd", {}, "+"), " ", h("kbd", {}, "\u2212"), " ", h("kbd", {}, "\u2190"), " ", h("kbd", {}, "\u2192"), " ", h("kbd", {}, "\u2191"), " ", h("kbd", {}, "\u2193"), " ", h("kbd", {}, "Enter"), " once it has the focus. Where nothing is drawn nothing was received."),
-            this.table);
+            this.periods, this.table);
     }
 
     criteria() {
@@ -81,6 +83,12 @@ class Timeline {
                 button("+", "Zoom in", () => this.picture.zoomBy(2)), button("\u2192", "Later", () => this.picture.panBy(0.5))),
             exportButtons(this.view, { png: () => pngOfCanvas(this.picture.port.canvas, this.caption(), this.picture.colours),
             svg: () => svgOfCanvas(this.picture.port, this.caption(), this.picture.colours), csv: () => this.asCsv() }));
+    }
+
+    /* The range that is seen. */
+    seen() {
+        const [from, to] = this.picture.domain;
+        return { from: new Date(from).toISOString(), to: new Date(to).toISOString() };
     }
 
     async begin() {
@@ -111,7 +119,9 @@ class Timeline {
     async ask() {
         const [from, to] = this.picture.domain;
         this.picture.frame.setAttribute("aria-busy", "true");
-        this.complete.look(new Date(from).toISOString(), new Date(to).toISOString());
+        const seen = this.seen();
+        this.complete.look(seen.from, seen.to);
+        this.periods.again();
         try {
             if (await this.store.look(from, to, this.picture.columns, this.picture.visible))
                 return;
