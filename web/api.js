@@ -158,6 +158,11 @@ export async function me() {
     return who;
 }
 
+/* Who may publish a grading: {roles: [{role, identities}], more}. */
+export function publishers({ signal } = {}) {
+    return get("publishers", { signal });
+}
+
 /* How the set does: {state, ready, at, troubles, certificates, disks, processes}. */
 export function status({ signal } = {}) {
     return get("status", { signal });

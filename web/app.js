@@ -96,7 +96,9 @@ function failed(error) {
  *   go(page, parameters, {replace}), address(page, parameters)
  *   ask(label, parameters) the answer; aborted, and never settled, when the page is left
  *   follow(parameters, onRows, onState)  changes, see api.js; shared with other windows
- *   askTexts(label, parameters), change(label, body)  see api.js; the same as ask()
+ *   askTexts(label, parameters)  see api.js; the same as ask()
+ *   change(label, body, onDone)  as ask(), but it is not aborted: what is sent is done; onDone(answer) also when the page was left
+ *   publishers(), status()  see api.js
  *   every(ms, fn)          fn is called all that time while the page is seen
  *   onLeave(fn)
  *   run(promise)           an error of it is shown; for what no one awaits
@@ -150,7 +152,8 @@ function viewOf(page, module, parameters) {
         },
         ask: (label, given) => untilGone(api.ask(label, given, { signal: gone.signal })),
         askTexts: (label, given) => untilGone(api.askTexts(label, given, { signal: gone.signal })),
-        change: (label, body) => untilGone(api.change(label, body, { signal: gone.signal })),
+        change: (label, body, onDone = () => {}) => untilGone(api.change(label, body).then(answer => (onDone(answer), answer))),
+        publishers: () => untilGone(api.publishers({ signal: gone.signal })),
         async status() {
             const answer = await api.status({ signal: gone.signal });
             statusIs(answer);

@@ -30,6 +30,7 @@ static const struct api_door {
 } api_doors[] = {{"changes", api_changes_listen},
                  {"me", me_tell},
                  {"openapi.json", openapi_tell},
+                 {"publishers", publishers_tell},
                  {"status", set_status_tell}};
 
 /* What is more than a question, and no capability. */

@@ -32,7 +32,8 @@
     COUNTER(QUESTIONS_DENIED, "questions.denied", "", "questions that the asker may not ask")      \
     COUNTER(QUESTIONS_BUSY, "questions.busy", "", "questions to be asked again later")             \
     COUNTER(QUESTIONS_ABANDONED, "questions.abandoned", "",                                        \
-            "questions whose asker left before the answer")                                        \
+            "questions, and gradings that were published or refused, whose asker left before the " \
+            "answer")                                                                              \
     GAUGE(QUESTIONS_UNDER_WAY, "questions.under_way", "", "questions that wait for queryd, now")   \
     GAUGE(LISTENERS, "listeners", "", "who is told what changes, now")                             \
     COUNTER(LISTENERS_SLOW, "listeners.slow", "",                                                  \

@@ -271,6 +271,39 @@ bool access_allows(const struct access *a, struct slice identity, struct slice l
     return false;
 }
 
+static void tell_role(const struct access *a, uint32_t role,
+                      void (*tell)(void *context, struct slice role, struct slice identity),
+                      void *context)
+{
+    bool told = false;
+    for (uint32_t i = 0; i < a->roles.count; i++) {
+        if (a->roles.rule[i].role == role) {
+            tell(context, a->role[role].name, a->roles.rule[i].pattern.text);
+            told = true;
+        }
+    }
+    if (!told) {
+        tell(context, a->role[role].name, (struct slice){NULL, 0});
+    }
+}
+
+void access_holders(const struct access *a, struct slice label,
+                    void (*tell)(void *context, struct slice role, struct slice identity),
+                    void *context)
+{
+    struct role_set may;
+    memset(may.has, 0, a->role_count * sizeof may.has[0]);
+    for (uint32_t i = 0; i < a->authorizations.count; i++) {
+        const struct access_rule *r = &a->authorizations.rule[i];
+        may.has[r->role] = may.has[r->role] || pattern_matches(&r->pattern, label);
+    }
+    for (uint32_t role = 0; role < a->role_count; role++) {
+        if (may.has[role] && a->role[role].sees.count == 0) {
+            tell_role(a, role, tell, context);
+        }
+    }
+}
+
 /* Whether the glob's text up to its first wildcard and the head agree as far as both go. */
 bool access_could_match(struct slice glob, const char *head)
 {

@@ -61,6 +61,15 @@ int access_sees(const struct access *a, struct slice identity, struct slice labe
                 struct slice patterns[LIMIT_SEES * DIMENSION_COUNT]);
 
 /*
+ * Tells of each role that may use the capability of this label, and is not bound to series, each
+ * glob on identities that have it; .at NULL: it has none. A role's come one after the other; they
+ * live as long as the rules.
+ */
+void access_holders(const struct access *a, struct slice label,
+                    void (*tell)(void *context, struct slice role, struct slice identity),
+                    void *context);
+
+/*
  * Of which series this identity may deliver records: how many rows of `delivers` as the message
  * deliver has them; 0: of all. -1: there are more than LIMIT_DELIVERS. Of the roles that may
  * deliver a type it is the union; one of these without criteria delivers all of that type. A token

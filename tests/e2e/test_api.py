@@ -17,6 +17,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import jsonschema
 import pytest
 from conftest import EzrepoSet, find_free_ports, ping, running_set, time_text
+from processes import held_up
 
 NEEDED = {"QueryGrid": {"grid.rows": "source", "grid.columns": "dest", "select.grade": "overall"}, "QueryFacets": {"facet.dimension": "dest"},
           "QueryBuckets": {"metric.name": "delay.twoway.icmp.us.mean", "range.columns": 10}, "QueryTimeline": {"range.columns": 100}}
@@ -152,7 +153,7 @@ def test_answers_are_as_the_document_says(one: EzrepoSet, bearer: str) -> None:
             jsonschema.validate(json.loads(text), {**schema, "components": as_json_schema(document["components"])})
             looked += 1
         else:
-            assert label.startswith("Rejected"), (path, text)  # he may not
+            assert label.startswith(("Rejected", "publishers")), (path, text)  # he may not
             jsonschema.validate(json.loads(text), as_json_schema(document["components"]["schemas"]["Refusal"]))
         parameters = {p.get("name") for p in document["paths"][path]["get"].get("parameters", [])}
         assert set(NEEDED.get(label, {})) <= parameters
@@ -303,7 +304,7 @@ def test_what_is_no_change_is_refused(one: EzrepoSet, setter: str, bearer: str) 
         for kind in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""):
             assert refused(post(one, setter, path, good, **{"Content-Type": kind})) == (415, "invalid"), kind
         for body in (b"", b"{", b"[]", b"null", {}, {"grading.document": ""}, {"grading.document": GRADING}, {**good, "from": "now"}, {**good, "x": None},
-                     {**good, "grading.comment": "x" * 1025}, {"grading.document": "x" * (1 << 20 | 1)}, b'{"grading.document": "\xff"}'):
+                     {**good, "grading.comment": "x" * 1025}, {**good, "grading.comment": "***"}, {**good, "grading.version": "*"}, {"grading.document": "x" * (1 << 20 | 1)}, b'{"grading.document": "\xff"}'):
             assert refused(post(one, setter, path, body)) == (400, "invalid"), (path, body)
         assert post(one, setter, path, b'{"grading.document": "' + b"x" * (5 << 20) + b'"}')[0] == 413
         assert refused(get(one, f"/api/v1/{path}", setter)) == (405, "method")
@@ -327,6 +328,19 @@ def test_who_published_is_written_down(one: EzrepoSet, setter: str, bearer: str)
     one.wait_for(lambda: {("publisher", "answered"), ("publisher", "invalid"), ("someone", "denied")} <= outcomes())
 
 
+def test_who_else_may_publish(one: EzrepoSet, setter: str, bearer: str) -> None:
+    """For who may; no role that is bound to series does."""
+    schema = json.loads(get(one, "/api/v1/openapi.json", setter)[1])["paths"]["/api/v1/publishers"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+    one.cmd("role", "add", "setter", "deputy-*")
+    one.wait_for(lambda: "deputy-*" in get(one, "/api/v1/publishers", setter)[1])
+    told = json.loads(get(one, "/api/v1/publishers", setter)[1])
+    jsonschema.validate(told, as_json_schema(schema))
+    roles = {role["role"]: role["identities"] for role in told["roles"]}
+    assert sorted(roles["setter"]) == ["deputy-*", "publisher"] and "bounded" not in roles and told["more"] == 0
+    assert refused(get(one, "/api/v1/publishers", bearer)) == (403, "denied")
+    one.cmd("role", "remove", "setter", "deputy-*")
+
+
 def test_changes_are_as_the_document_says(one: EzrepoSet, setter: str) -> None:
     document = json.loads(get(one, "/api/v1/openapi.json", setter)[1])
     posted = {path: of["post"] for path, of in document["paths"].items() if "post" in of and path not in ("/api/v1/login", "/api/v1/logout")}
@@ -343,11 +357,20 @@ def test_changes_are_as_the_document_says(one: EzrepoSet, setter: str) -> None:
 
 
 def test_who_leaves_is_published_all_the_same(one: EzrepoSet, setter: str) -> None:
+    """And is counted as one who left, not as answered."""
+    def abandoned() -> int:
+        return int(one.process("webd")["counters"]["questions.abandoned"])
     before = len(ask(one, setter, "QueryGradings")["rows"])
+    one.wait_for(lambda: one.process("webd")["counters"]["connections.open"] == 0)
+    so_far = abandoned()
     body = json.dumps({"grading.document": json.dumps(GRADING)}).encode()
-    with socket.create_connection(("127.0.0.1", one.page)) as s:
-        s.sendall(f"POST /api/v1/SetGrading HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {setter}\r\nContent-Type: application/json\r\n"
-                  f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    with held_up(one.pid("stored")):
+        with socket.create_connection(("127.0.0.1", one.page)) as s:
+            s.sendall(f"POST /api/v1/SetGrading HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {setter}\r\nContent-Type: application/json\r\n"
+                      f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
+            one.wait_for(lambda: one.process("webd")["counters"]["connections.open"] == 1)
+        one.wait_for(lambda: one.process("webd")["counters"]["connections.open"] == 0)
+    one.wait_for(lambda: abandoned() == so_far + 1)
     one.wait_for(lambda: len(ask(one, setter, "QueryGradings")["rows"]) == before + 1)
 
 

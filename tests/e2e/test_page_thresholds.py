@@ -8,6 +8,7 @@ import pytest
 from accessible import wrong
 from browsers import Browser, browsing
 from conftest import EzrepoSet, running_set
+from processes import held_up
 
 MARKUP = "loss is bad <img src=x onerror=document.title='run'> & \"so\"\non two lines"
 WORD = "correct horse battery staple"
@@ -190,8 +191,34 @@ def test_what_somebody_else_published_meanwhile_is_told(one: EzrepoSet, page: Br
     assert versions(one)[0]["grading.version"] == 6
 
 
+def test_who_leaves_while_it_is_published_has_no_draft_of_it(one: EzrepoSet, page: Browser) -> None:
+    page.open("/thresholds")
+    page.click("a.button", "Edit version 6")
+    page.wait_text("Edit version 6", "h1")
+    write(page, FIRST.replace(LIMIT, '"350000"'))
+    page.click("button", "Publish")
+    page.wait_text("Version 7, compared with version 6", "dialog.publish h2")
+    with held_up(one.pid("stored")):
+        page.click("dialog.publish button", "Publish as version 7")
+        page.run("history.back()")
+        page.wait(lambda: page.path() == "/thresholds")
+    one.wait_for(lambda: versions(one)[0]["grading.version"] == 7)
+    page.click("table.versions th a", "version 6")
+    page.click("a.button", "Edit version 6")
+    page.wait_text("Edit version 6", "h1")
+    page.wait_script("return !document.getElementById('grading').value.includes('350000')")
+    assert page.text("#faults-said") == ""
+
+
 def test_who_may_not_publish_looks(one: EzrepoSet, tab: Browser) -> None:
+    """Nor is he told who may; who may is."""
     sign_in(tab, CHIEF)
+    tab.wait_text("is in force.", "h1")
+    tab.click(".who-may summary")
+    tab.wait_text("role editors", ".publishers")
+    assert CHIEF in tab.text(".publishers") and READER not in tab.text(".publishers")
+    tab.shoot("publishers", ((1280, "light"), (360, "dark")))
+    assert not (found := wrong(tab)), "\n".join(found)
     tab.click("#who button", "Sign out")
     tab.wait_text("Sign in", "h1")
     tab.console()
@@ -199,6 +226,7 @@ def test_who_may_not_publish_looks(one: EzrepoSet, tab: Browser) -> None:
     tab.wait_text("You may look and not publish: no role of yours may use SetGrading", "main")
     tab.open("/thresholds?edit=2")
     tab.wait_text("You may look and not publish", "main")
+    assert tab.run("return document.querySelector('.who-may') === null")
     assert tab.run("return document.querySelector('textarea') === null && ![...document.querySelectorAll('main a, main button')].some(one => one.textContent.includes('Edit'))")
     assert tab.run("""const me = await (await fetch("/api/v1/me")).json();
         const sent = { method: "POST", body: JSON.stringify({ "grading.document": "{}" }), headers: { "Content-Type": "application/json", "X-EZRepo-CSRF": me.csrf } };

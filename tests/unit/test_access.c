@@ -166,6 +166,32 @@ static void test_what_roles_see(void **state)
     access_free(&a);
 }
 
+static void note_holder(void *context, struct slice role, struct slice identity)
+{
+    char *text = context;
+    size_t used = strlen(text);
+    snprintf(text + used, 300 - used, "%.*s=%.*s ", (int)role.len, role.at,
+             identity.at == NULL ? 1 : (int)identity.len, identity.at == NULL ? "-" : identity.at);
+}
+
+static void test_who_may(void **state)
+{
+    (void)state;
+    char text[300] = "";
+    struct access *a = read_text(
+        "{\"roles\": {\"one\": [\"ann\", \"org.*\"], \"none\": [], \"bound\": {\"identities\": "
+        "[\"bob\"], \"sees\": [{\"dest\": \"x\"}]}, \"other\": [\"eve\"]}, \"authorizations\": "
+        "{\"Set*\": [\"one\", \"bound\", \"none\"], \"SetGrading\": [\"one\"], \"Query*\": "
+        "[\"other\"]}}");
+    assert_non_null(a);
+    access_holders(a, slice_of("SetGrading"), note_holder, text);
+    assert_string_equal(text, "one=ann one=org.* none=- ");
+    text[0] = '\0';
+    access_holders(a, slice_of("Collect-ping"), note_holder, text);
+    assert_string_equal(text, "");
+    access_free(&a);
+}
+
 /* One role, wherever its parts stand: what binds it in the store binds whom the configuration
  * names. */
 static void test_a_bound_from_the_store(void **state)
@@ -360,6 +386,7 @@ int main(void)
         cmocka_unit_test(test_without_rules_all_is_denied),
         cmocka_unit_test(test_globs),
         cmocka_unit_test(test_what_roles_see),
+        cmocka_unit_test(test_who_may),
         cmocka_unit_test(test_a_bound_from_the_store),
         cmocka_unit_test(test_too_many_criteria),
         cmocka_unit_test(test_what_roles_deliver),

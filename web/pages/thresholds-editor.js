@@ -171,8 +171,10 @@ class Editor {
         said.hidden = true;
         try {
             const { rows: [{ "grading.version": version }] } = await this.view.change("SetGrading",
-                { "grading.document": text, "grading.comment": comment || null, "grading.version": String(newest.version) });
-            drafts.delete(this.base.version);
+                { "grading.document": text, "grading.comment": comment || null, "grading.version": String(newest.version) }, () => {
+                    if (drafts.get(this.base.version) === text)
+                        drafts.delete(this.base.version);
+                });
             dialog.close();
             this.done(version, newest.version);
         } catch (error) {

@@ -33,6 +33,20 @@ function mayEdit(may) {
     return may.includes("SetGrading") ? null : h("p", { class: "quiet-text" }, "You may look and not publish: no role of yours may use SetGrading, or you came with a token that was not made for it.");
 }
 
+/* Who else may publish, role by role: for who may himself. It is asked once it is unfolded. */
+function publishersOf(view) {
+    const place = h("div", {});
+    const glob = text => /[*?]/.test(text) ? h("span", {}, "whoever fits ", h("code", {}, text)) : h("span", {}, text);
+    const look = async () => {
+        const { roles, more } = await view.publishers();
+        fill(place, h("dl", { class: "publishers" }, roles.map(one => [h("dt", {}, "role ", h("strong", {}, one.role)),
+            one.identities.length === 0 ? h("dd", { class: "quiet-text" }, "nobody has it") : one.identities.map(identity => h("dd", {}, glob(identity)))])),
+        more > 0 ? h("p", {}, `and ${count(more, "identity", "identities")} more`) : null,
+        h("p", { class: "quiet-text" }, "Through this page and its API; who may by mPlane, says the configuration of mplane-gw as well."));
+    };
+    return h("details", { class: "who-may", ontoggle: event => event.currentTarget.open && view.run(look()) }, h("summary", {}, "Who may publish"), place);
+}
+
 /* ---- the list ---- */
 
 /* Until when it was in force, says the version behind it; `newer`: the time of that. */
@@ -113,7 +127,7 @@ async function look(main, view, may) {
     const published = view.parameters.get("published") === String(inForce) ? "It is published. " : "";
     fill(main, h("h1", {}, `${published}Version ${inForce} is in force.`), h("p", { class: "quiet-text" }, "Since ", when(newest.time), ", by ", newest["grading.author"],
         ". What arrives is graded by it; records keep the grades of the version that graded them."), newest["grading.comment"] ? h("p", {}, commentOf(newest["grading.comment"])) : null,
-    mayEdit(may) ?? h("p", {}, h("a", { class: "button", href: address(view, { edit: version }) }, `Edit version ${version}`)), meanwhile(view, may, inForce), listOf(view, answer, version), shown);
+    mayEdit(may) ?? h("p", {}, h("a", { class: "button", href: address(view, { edit: version }) }, `Edit version ${version}`)), may.includes("SetGrading") ? publishersOf(view) : null, meanwhile(view, may, inForce), listOf(view, answer, version), shown);
 }
 
 async function edit(main, view) {

@@ -77,6 +77,12 @@ static void forget(struct api_publication *k)
     arena_free(&a);
 }
 
+/* Whoever left is answered nothing, whatever became of it. */
+static void count_end(const struct api_publication *k, enum web_counter counter)
+{
+    web_count(k->web, k->request == NULL ? COUNT_QUESTIONS_ABANDONED : counter);
+}
+
 /* Audits it and, where somebody waits, answers with this text, which is freed. */
 static void end(struct api_publication *k, int status, const char *outcome, uint64_t rows,
                 const char *type, char *text, size_t size)
@@ -100,7 +106,7 @@ static void refuse(struct api_publication *k, int status, const char *reason, co
     char *text = NULL;
     size_t size = 0;
     FILE *f = open_memstream(&text, &size);
-    web_count(k->web, counter);
+    count_end(k, counter);
     if (f != NULL) {
         fprintf(f, "{\"error\":{\"reason\":\"%s\",\"message\":", reason);
         json_print_string(f, message);
@@ -149,7 +155,7 @@ static void answer(struct api_publication *k, const struct published_message *m)
                COUNT_QUESTIONS_BUSY);
         return;
     }
-    web_count(k->web, COUNT_QUESTIONS_ANSWERED);
+    count_end(k, COUNT_QUESTIONS_ANSWERED);
     end(k, HTTP_OK, "answered", 1, api_content_types[k->form], text, size);
 }
 

@@ -190,6 +190,12 @@ static int take_member(struct url_reading *r, const struct json *member)
                  QUOTED(slice_of(name)), json_type_name(member->type));
         return -1;
     }
+    if (text.len > 0 && strspn(text.at, "*") >= text.len) {
+        snprintf(r->error, r->error_size,
+                 "%s: expected a value; asterisks alone stand for none, as null does",
+                 QUOTED(slice_of(name)));
+        return -1;
+    }
     return member->type == JSON_NULL && capability_row_asks(r->row, name) ? 0 : take(r, name, text);
 }
 

@@ -10,6 +10,8 @@
 #include "webd/api/api_reply.h"
 #include "webd/api/openapi.h"
 
+#define PUBLISHERS_MOST 1000 /* identities */
+
 static void write_me(FILE *f, const struct web *w, const struct visitor *v)
 {
     bool first = true;
@@ -58,6 +60,64 @@ void me_tell(struct web *w, struct evhttp_request *request, struct connection *c
 {
     answer_with(w, request, c, v, write_me);
 }
+
+/* ---- who may publish ---- */
+
+struct publishers {
+    FILE *f;
+    struct slice role;
+    bool began, any; /* a role; an identity of it */
+    uint32_t count, more;
+};
+
+static void tell_publisher(void *context, struct slice role, struct slice identity)
+{
+    struct publishers *p = context;
+    if (p->count == PUBLISHERS_MOST) {
+        p->more++;
+        return;
+    }
+    p->count++;
+    if (!p->began || !slice_equal(role, p->role)) {
+        fputs(p->began ? "]},\n{\"role\":" : "{\"role\":", p->f);
+        json_print_slice(p->f, role);
+        fputs(",\"identities\":[", p->f);
+        p->role = role;
+        p->began = true;
+        p->any = false;
+    }
+    if (identity.at != NULL) {
+        fputs(p->any ? "," : "", p->f);
+        json_print_slice(p->f, identity);
+        p->any = true;
+    }
+}
+
+static void write_publishers(FILE *f, const struct web *w, const struct visitor *v)
+{
+    struct publishers p = {.f = f};
+    (void)v;
+    fputs("{\"roles\":[", f);
+    access_holders(w->access, slice_of(capability_rows[CAPABILITY_SET_GRADING].label),
+                   tell_publisher, &p);
+    fprintf(f, "%s],\"more\":%u}\n", p.began ? "]}" : "", p.more);
+}
+
+void publishers_tell(struct web *w, struct evhttp_request *request, struct connection *c,
+                     const struct visitor *v)
+{
+    const enum capability_kind kind = CAPABILITY_SET_GRADING;
+    const char *denied = visitor_denied(w, v, kind, slice_of(capability_rows[kind].label));
+    if (denied != NULL) {
+        web_count(w, COUNT_QUESTIONS_DENIED);
+        api_refuse(request, c, API_FORBIDDEN, "denied",
+                   "publishers: only who may use SetGrading may see who else does%s", denied);
+    } else {
+        answer_with(w, request, c, v, write_publishers);
+    }
+}
+
+/* ---- what there is ---- */
 
 static void write_openapi(FILE *f, const struct web *w, const struct visitor *v)
 {

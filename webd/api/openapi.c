@@ -116,6 +116,12 @@ static const char who_asks[] = GET("me", "who asks", OBJECT(
     "\"csrf\":{\"type\":\"string\",\"nullable\":true},"
     "\"version\":" TEXT)) ",\n";
 
+static const char publishers[] = GET("publishers", "who may publish a grading", OBJECT(
+    "\"roles\",\"more\"",
+    "\"roles\":" LIST(OBJECT(
+        "\"role\",\"identities\"", "\"role\":" TEXT ",\"identities\":" TEXT_LIST)) ","
+    "\"more\":" INTEGER)) ",\n";
+
 static const char set_status[] = GET("status", "how the set does", OBJECT(
     "\"state\",\"ready\",\"at\",\"troubles\",\"certificates\",\"disks\",\"processes\"",
     "\"state\":{\"type\":\"string\",\"enum\":[\"ok\",\"ill\"]},"
@@ -245,6 +251,7 @@ void openapi_write(FILE *f, const struct registry *r, const char *cookie)
           "\"},\"security\":[{\"token\":[]},{\"session\":[]}],\"paths\":{\n",
           f);
     fputs(who_asks, f);
+    fputs(publishers, f);
     fputs(set_status, f);
     fputs(way_in_and_out, f);
     write_changes(f);
