@@ -178,8 +178,8 @@ static uint32_t name_index(struct grading *g, const struct document_place *at, s
 static void read_block(struct grading_reader *r, const struct document_place *at,
                        struct grading_block *block)
 {
-    static const char *const keys[] = {"gradeName", "appliesTo", "gradingRules",
-                                       "hold",      "flap",      NULL};
+    static const char *const keys[] = {"gradeName", "appliesTo", "gradingRules", "hold", "flap",
+                                       "comment",   NULL};
     if (!document_is_object_of(at, keys)) {
         return;
     }
@@ -193,6 +193,10 @@ static void read_block(struct grading_reader *r, const struct document_place *at
         block->name = name_index(r->grading, &name_at, name);
     }
     read_applies_to(r, &applies, block);
+    struct document_place comment = document_member(at, "comment");
+    if (comment.node != NULL) {
+        document_text(&comment, 0, GRADING_COMMENT_BYTES);
+    }
     grading_steady_read(at, r->grading, block);
     block->rules = read_list(r, &rules, GRADING_RULES, sizeof *block->rules);
     if (block->rules == NULL) {

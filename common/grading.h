@@ -56,9 +56,10 @@ struct grading {
 };
 
 /* Limits of a document, beside LIMIT_DOCUMENT_BYTES and LIMIT_GRADE_NAMES. */
-#define GRADING_BLOCKS     1024
-#define GRADING_RULES      64
-#define GRADING_CONDITIONS 64
+#define GRADING_BLOCKS        1024
+#define GRADING_RULES         64
+#define GRADING_CONDITIONS    64
+#define GRADING_COMMENT_BYTES 4096 /* of a block's, which nobody but people reads */
 
 /* Of hold and flap. */
 #define GRADING_HOLD_RECORDS 1000

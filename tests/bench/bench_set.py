@@ -63,6 +63,8 @@ def add_options(parser, records):
 class BenchSet:
     """A set, made and started by `with` and removed at its end."""
 
+    settings = {}  # sections of the configuration, from the start
+
     def __init__(self, options):
         self.build = options.build.resolve()
         self.classifyds = options.classifyd
@@ -78,7 +80,7 @@ class BenchSet:
                         "--metrics-port", str(self.metrics_port), "--page-port", str(self.page_port), "--classifyd", str(self.classifyds))
             # One sender sends what thousands would, and series that began long ago.
             configure(self.state, {"ingestd": {"past_limit_s": 34560000, "senders": [
-                {"door": "udp", "records_per_s": 0, "series_per_day": 0, "days_per_day": 0}]}})
+                {"door": "udp", "records_per_s": 0, "series_per_day": 0, "days_per_day": 0}]}, **self.settings})
             self.ezrepo("up")
         except BaseException:
             self.__exit__()

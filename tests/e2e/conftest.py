@@ -284,7 +284,8 @@ class EzrepoSet:
 
     command = EZREPO
 
-    def __init__(self, build: str, state: str, *init: str) -> None:
+    def __init__(self, build: str, state: str, *init: str, plain: bool = True) -> None:
+        """plain: it grades each record by itself, by tests/golden/grading-plain.json, whatever is the default today."""
         self.build = build
         self.state = state
         self.udp, self.https, self.registry, self.ingest, self.metrics, self.page = find_free_ports(6)
@@ -294,6 +295,8 @@ class EzrepoSet:
         self.made = self._init("--udp-port", str(self.udp), "--https-port", str(self.https),
                                "--registry-port", str(self.registry), "--ingest-port", str(self.ingest),
                                "--metrics-port", str(self.metrics), "--page-port", str(self.page), *init)
+        if plain:
+            self.configure(stored={"grading_default": os.path.join(ROOT, "tests", "golden", "grading-plain.json")})
 
     def cmd(self, *arguments: str, check: bool = True, text: Optional[str] = None,
             timeout: float = 180) -> "subprocess.CompletedProcess[str]":
@@ -509,10 +512,10 @@ class Load:
 def make_set(build_dir: str) -> Iterator[Callable[..., EzrepoSet]]:
     """Makes sets that are not started yet: make_set(*init_options). All are closed at the end."""
     with contextlib.ExitStack() as stack:
-        def make(*init: str) -> EzrepoSet:
+        def make(*init: str, plain: bool = True) -> EzrepoSet:
             parent = make_state_directory()
             stack.callback(shutil.rmtree, parent, ignore_errors=True)
-            one = EzrepoSet(build_dir, os.path.join(parent, "s"), *init)
+            one = EzrepoSet(build_dir, os.path.join(parent, "s"), *init, plain=plain)
             stack.callback(one.close)
             return one
         yield make
@@ -527,21 +530,21 @@ def ezrepo_set(make_set: Callable[..., EzrepoSet]) -> EzrepoSet:
 
 
 @contextlib.contextmanager
-def stopped_set(build: str, *init: str) -> Iterator[EzrepoSet]:
+def stopped_set(build: str, *init: str, plain: bool = True) -> Iterator[EzrepoSet]:
     """A set that was made, for a fixture that the tests of one file share. Who shares one leaves it as it was, and counts
     only what is his own: by names and addresses that he alone uses, or from what was there when he began."""
     with contextlib.ExitStack() as stack:
         parent = make_state_directory()
         stack.callback(shutil.rmtree, parent, ignore_errors=True)
-        one = EzrepoSet(build, os.path.join(parent, "s"), *init)
+        one = EzrepoSet(build, os.path.join(parent, "s"), *init, plain=plain)
         stack.callback(one.close)
         yield one
 
 
 @contextlib.contextmanager
-def running_set(build: str, *init: str, **sections: Dict[str, Any]) -> Iterator[EzrepoSet]:
+def running_set(build: str, *init: str, plain: bool = True, **sections: Dict[str, Any]) -> Iterator[EzrepoSet]:
     """The same, started, with these options."""
-    with stopped_set(build, *init) as one:
+    with stopped_set(build, *init, plain=plain) as one:
         one.configure(**sections)
         one.up()
         yield one

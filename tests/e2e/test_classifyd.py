@@ -220,7 +220,7 @@ def test_names_in_document_order_and_no_grade_where_no_block_matches(neighbours)
     neighbours.open_graded()
     neighbours.start()
     assert neighbours.wait_subscribed(b"grading")
-    neighbours.publish(1, pathlib.Path(ROOT, "schemas", "grading", "default.json").read_text())
+    neighbours.publish(1, pathlib.Path(ROOT, "tests", "golden", "grading-plain.json").read_text())
     frame = records_frame(
         [schema("delay.twoway.icmp.us.mean", "delay.twoway.icmp.us.max"),
          schema("qos.manifest", "qos.content"), schema("hops.ip")],

@@ -322,7 +322,7 @@ def test_what_cannot_be_tried(ctl, mapping, tmp_path):
 
 @pytest.fixture(name="one", scope="module")
 def make_set(build_dir):
-    with stopped_set(build_dir) as one:
+    with stopped_set(build_dir, plain=False) as one:
         yield one
 
 

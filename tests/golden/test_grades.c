@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tests/golden/grading.json, whole: documents, records and the grades each record must get; graded
- * one by one and as batches. And the delivered document: it says what the first EZRepo's
- * Grading.json (grading-original.json) said, and grades the mPlane SDK's samples as that would.
+ * one by one and as batches. And two documents: that of most other tests, grading-plain.json, which
+ * is the first EZRepo's Grading.json (schemas/grading/original.json) and loss beside it, over the
+ * mPlane SDK's samples; and the delivered one.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -277,25 +278,57 @@ static const char *const sdk_results[][2] = {
     LOST("ping", "delay.twoway.icmp.us.mean", "300000", "success", "1", "1"),
 };
 
-/* Results of real mPlane components, as ingestd understands them, and their grades. */
-static void sdk_samples(void **state)
+#define ONE(type, metric, value, grade)                                                            \
+    {                                                                                              \
+        "{\"type\": \"" type "\", \"metrics\": {\"" metric "\": \"" value "\"}}",                  \
+            "{\"overall\": " grade "}"                                                             \
+    }
+
+/* What the delivered document says: the worst of what the values give, limits included. */
+static const char *const delivered_results[][2] = {
+    ONE("ping", "delay.twoway.icmp.us", "199999", "5"),
+    ONE("ping", "delay.twoway.icmp.us.mean", "200000", "4"),
+    ONE("ping", "delay.twoway.icmp.us.min", "300000", "3"),
+    ONE("ping", "delay.twoway.icmp.us", "400000", "2"),
+    ONE("ping", "delay.twoway.icmp.us", "800000", "1"),
+    ONE("ping", "delay.twoway.icmp.us.stddev", "60000", "3"),
+    ONE("ping", "delay.twoway.icmp.us.stddev", "1", "5"), /* as collectd tells it, alone */
+    ONE("ping", "loss.ratio", "0.9", "1"),
+    ONE("ping", "success", "0", "1"),
+    ONE("ping", "success", "1", "5"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.01", "4"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.03", "3"),
+    LOST("ping", "delay.twoway.icmp.us", "9000", "loss.ratio", "0.1", "2"),
+    LOST("ping", "delay.twoway.icmp.us", "420000", "loss.ratio", "0.01", "2"),
+    LOST("ping", "delay.twoway.icmp.us.mean", "0", "delay.twoway.icmp.count", "0", "1"),
+    LOST("GLIMPSE", "round_trip_avg", "9", "round_trip_loss", "0.25", "1"),
+    LOST("GLIMPSE", "rtt.ms.avg", "350", "loss.ratio", "0.0", "3"),
+    ONE("owamp", "delay.oneway.owamp.us", "100000", "4"),
+    ONE("owamp", "delay.oneway.owamp.us", "-40", "1"), /* of clocks apart nothing else is known */
+    ONE("OTT", "qos.manifest", "100", "1, \"bandWidth\": 1"),
+    ONE("tcp_tls", "probe.duration.us", "150000", "4"),
+    ONE("http_post_2xx", "probe.duration.us", "10000000", "1"),
+    ONE("dns", "dns.total.us", "600000", "3"),
+    {"{\"type\": \"GLIMPSE\", \"content\": \"UDP\", \"metrics\": {\"rtt.ms.avg\": 1}}", "{}"},
+};
+
+static void grade_results(const char *path, const char *const results[][2], size_t count)
 {
-    (void)state;
     struct arena *a = arena_new(4 << 20);
     assert_non_null(a);
-    struct slice document = read_file(VECTORS "/../../schemas/grading/default.json");
+    struct slice document = read_file(path);
     struct record_types *types = delivered_types();
     const struct grading *g;
     struct grade_rules *rules = rules_of(a, document, types, &g);
     assert_int_equal(g->name_count, 2);
-    for (size_t i = 0; i < sizeof sdk_results / sizeof sdk_results[0]; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct schema_message schema;
         struct record_message record;
         uint8_t grades[LIMIT_GRADE_NAMES];
-        record_of(a, parse(a, slice_of(sdk_results[i][0])), &schema, &record);
+        record_of(a, parse(a, slice_of(results[i][0])), &schema, &record);
         grade_begin(rules, &schema);
         grade_record(rules, &record, grades);
-        assert_grades(g, grades, parse(a, slice_of(sdk_results[i][1])), sdk_results[i][0]);
+        assert_grades(g, grades, parse(a, slice_of(results[i][1])), results[i][0]);
     }
     grade_rules_free(&rules);
     record_types_free(&types);
@@ -303,11 +336,27 @@ static void sdk_samples(void **state)
     arena_free(&a);
 }
 
+/* Results of real mPlane components, as ingestd understands them, and their grades. */
+static void sdk_samples(void **state)
+{
+    (void)state;
+    grade_results(VECTORS "/grading-plain.json", sdk_results,
+                  sizeof sdk_results / sizeof sdk_results[0]);
+}
+
+static void delivered(void **state)
+{
+    (void)state;
+    grade_results(VECTORS "/../../schemas/grading/default.json", delivered_results,
+                  sizeof delivered_results / sizeof delivered_results[0]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vectors),
         cmocka_unit_test(sdk_samples),
+        cmocka_unit_test(delivered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
