@@ -579,7 +579,7 @@ static int check_characters(struct slice bytes, char *error, size_t error_size)
         if (length == 0) {
             snprintf(error, error_size, "%s at byte %td",
                      *at == '\\' ? "half of a surrogate pair" : "bytes that are not UTF-8",
-                     at - bytes.at);
+                     at - bytes.at + 1);
             return -1;
         }
         at += length;

@@ -19,6 +19,7 @@
 #include "webd/api/api_asking.h"
 #include "webd/api/api_changes.h"
 #include "webd/api/api_publishing.h"
+#include "webd/api/check_grading.h"
 #include "webd/exposition.h"
 #include "webd/health.h"
 #include "webd/page_doors.h"
@@ -225,10 +226,10 @@ static int reload(void)
 static bool drained(int64_t waited_us)
 {
     const struct connections *c = server_connections(self.web.server);
-    bool answered = api_asking_count(self.web.asking) == 0 &&
-                    api_publishing_count(self.web.publishing) == 0 &&
-                    sessions_waiting(self.web.sessions) == 0 &&
-                    logins_waiting(self.web.logins) == 0 && connections_sending(c) == 0;
+    bool answered =
+        api_asking_count(self.web.asking) == 0 && api_publishing_count(self.web.publishing) == 0 &&
+        grading_checks_count(self.web.checks) == 0 && sessions_waiting(self.web.sessions) == 0 &&
+        logins_waiting(self.web.logins) == 0 && connections_sending(c) == 0;
     return waited_us > DRAIN_US ||
            (answered && (connections_open(c) == 0 || waited_us > DRAIN_US / 10));
 }
@@ -248,13 +249,14 @@ static int start_parts(struct web *w)
     w->audit = audit_log_new(&w->settings.audit_per_second, &w->counters[COUNT_AUDIT_LEFT_OUT]);
     w->asking = api_asking_new(w);
     w->publishing = api_publishing_new(w);
+    w->checks = grading_checks_new(w);
     w->people = people_link_new(w);
     w->sessions = sessions_new(w);
     w->logins = logins_new(w);
     w->changes = api_changes_new(w);
     return self.series == NULL || w->people == NULL || w->sessions == NULL || w->logins == NULL ||
                    w->watch == NULL || w->audit == NULL || w->asking == NULL ||
-                   w->publishing == NULL || w->changes == NULL ||
+                   w->publishing == NULL || w->checks == NULL || w->changes == NULL ||
                    plain_listener_start(self.listener, w->base) == -1
                ? -1
                : page_doors_start(w);
@@ -308,6 +310,7 @@ static void stop(void)
     export_rules_free(&self.exports);
     api_asking_free(&w->asking);
     api_publishing_free(&w->publishing);
+    grading_checks_free(&w->checks);
     logins_free(&w->logins);
     sessions_free(&w->sessions);
     people_link_free(&w->people);

@@ -86,6 +86,7 @@ struct web {
     struct api_asking *asking;
     struct api_changes *changes;
     struct api_publishing *publishing;
+    struct grading_checks *checks;
     struct page_files *files;
 };
 

@@ -114,6 +114,10 @@ const char *uri_path(const struct evhttp_uri *uri, char *path, size_t size)
 
 const char *request_path(struct evhttp_request *request, char *path, size_t size)
 {
+    const char *target = evhttp_request_get_uri(request);
+    if (target == NULL || strncmp(target, "//", 2) == 0) {
+        return NULL; /* evhttp takes what is behind for a host, and the rest for the path */
+    }
     return uri_path(evhttp_request_get_evhttp_uri(request), path, size);
 }
 

@@ -41,7 +41,7 @@ struct slice request_credentials(struct evhttp_request *request, const char *sch
 
 /*
  * The path of the request without query and trailing slash ("/" stays), percent-encoding as it
- * came; NULL when it has none.
+ * came; NULL when it has none, or begins with two slashes.
  */
 const char *request_path(struct evhttp_request *request, char *path, size_t size);
 /* The same for any URL; NULL also for the URL. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The API of webd: every question by a URL, as the roles and tokens of who asks allow; over plain HTTP on this machine, else TLS."""
+import concurrent.futures
 import contextlib
 import csv
 import email.message
@@ -290,6 +291,27 @@ def test_faults_are_told_by_line(one: EzrepoSet, setter: str) -> None:
     assert ask(one, setter, "QueryGradings")["rows"] == before
 
 
+def test_checks_are_done_beside(one: EzrepoSet, setter: str) -> None:
+    """By a thread, one after the other; others are answered meanwhile, and of one identity four may be under way."""
+    rules = [{**RULE, "if": [{**RULE["if"][0], "limit": str(900000 - i)}]} for i in range(8)]
+    blocks = [{"gradeName": f"name{i % 30}", "appliesTo": {"recordType": "ping", "recordDest": f"dest-{i}"}, "gradingRules": rules} for i in range(1000)]
+    body = {"grading.document": json.dumps({"grading": blocks})}
+    assert len(body["grading.document"]) > 800000
+    with concurrent.futures.ThreadPoolExecutor(12) as pool:
+        under_way = [pool.submit(post, one, setter, "check-grading", body) for _ in range(12)]
+        assert get(one, "/api/v1/me", setter)[0] == 200
+        answers = [each.result() for each in under_way]
+    assert {answer[0] for answer in answers} <= {200, 429} and sum(answer[0] == 200 for answer in answers) >= 4
+    for answer in answers:
+        assert json.loads(answer[1])["blocks"] == 1000 if answer[0] == 200 else refused(answer) == (429, "limited")
+    before = one.process("webd")["counters"]["questions.abandoned"]
+    with socket.create_connection(("127.0.0.1", one.page)) as s:
+        text = json.dumps(body).encode()
+        s.sendall(f"POST /api/v1/check-grading HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {setter}\r\nContent-Type: application/json\r\n"
+                  f"Content-Length: {len(text)}\r\n\r\n".encode() + text)
+    one.wait_for(lambda: one.process("webd")["counters"]["questions.abandoned"] == before + 1)
+
+
 def test_what_is_no_change_is_refused(one: EzrepoSet, setter: str, bearer: str) -> None:
     good = {"grading.document": json.dumps(GRADING)}
     before = ask(one, setter, "QueryGradings")["rows"]
@@ -410,6 +432,12 @@ def raw(one: EzrepoSet, text: bytes) -> bytes:
             while piece := s.recv(65536):
                 got += piece
     return got
+
+
+def test_a_host_in_the_path_is_no_path(one: EzrepoSet, bearer: str) -> None:
+    for target in ("//etc/passwd", "//localhost/now", f"//localhost:{one.page}/api/v1/me"):
+        got = raw(one, f"GET {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {bearer}\r\nConnection: close\r\n\r\n".encode())
+        assert b" 404 " in got.split(b"\r\n")[0] and b"<html" not in got, got[:200]
 
 
 def test_what_is_no_request_is_told(one: EzrepoSet, bearer: str) -> None:

@@ -316,7 +316,7 @@ def test_in_a_browser(one: EzrepoSet) -> None:
         tab.wait_text("this link was used", "main")
         assert any("403" in line for line in tab.console())
         tab.click("button", "Sign out")
-        tab.wait_text("Sign in", "h1")
+        tab.wait_script("return document.getElementById('name') !== null")
         for word in ("wrong password", WORD):
             for field, text in (("name", "dora"), ("password", word)):
                 tab.run("const field = document.getElementById(arguments[0]); field.focus(); field.value = arguments[1]", field, text)

@@ -84,16 +84,16 @@ static void test_refusals(void **state)
     refused("{'a':1}", "at byte");
     refused("{\"a\":1,\"a\":2}", "a key that stands twice at byte");
     /* Found by reading what yajl makes of them: not text, or text other than what was sent. */
-    refused("\"\xc0\x80\"", "not UTF-8 at byte 1");
-    refused("[\"a\", \"\xed\xa0\x80\"]", "not UTF-8 at byte 7");
-    refused("\"\xf4\x90\x80\x80\"", "not UTF-8 at byte 1");
-    refused("\"\xe2\x82\"", "not UTF-8 at byte 1");
-    refused("\"\\udc00\"", "half of a surrogate pair at byte 1");
-    refused("\"\\\\\\ud800\"", "half of a surrogate pair at byte 3");
-    refused("\"\\uD800\\u0041\"", "half of a surrogate pair at byte 1");
-    refused("\"\\ud83d", "half of a surrogate pair at byte 1");
+    refused("\"\xc0\x80\"", "not UTF-8 at byte 2");
+    refused("[\"a\", \"\xed\xa0\x80\"]", "not UTF-8 at byte 8");
+    refused("\"\xf4\x90\x80\x80\"", "not UTF-8 at byte 2");
+    refused("\"\xe2\x82\"", "not UTF-8 at byte 2");
+    refused("\"\\udc00\"", "half of a surrogate pair at byte 2");
+    refused("\"\\\\\\ud800\"", "half of a surrogate pair at byte 4");
+    refused("\"\\uD800\\u0041\"", "half of a surrogate pair at byte 2");
+    refused("\"\\ud83d", "half of a surrogate pair at byte 2");
     refused("[[[[[[[[[1]]]]]]]]]", "nested deeper than allowed");
-    refused("\"\xff\"", "not UTF-8 at byte 1");
+    refused("\"\xff\"", "not UTF-8 at byte 2");
     refused("// a\n1", "at byte");
     char long_string[100];
     memset(long_string, 'x', sizeof long_string);

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "common/json.h"
 #include "common/json_place.h"
 
 static const char document[] =
@@ -43,6 +44,28 @@ static void test_members_and_elements(void **state)
     expect(d, "grading[0].rules[1]: expected", 4, 7, "grading[0].rules[1]");
     expect(d, "grading[0].rules[1][2].x: expected", 4, 15, "grading[0].rules[1][2].x");
     expect(d, "grading[1]: expected an object", 5, 5, "grading[1]");
+}
+
+/* By what json_parse() says of it. */
+static void expect_at(const char *text, uint32_t line, uint32_t column)
+{
+    static const struct json_limits limits = {.depth = 8, .nodes = 100, .string_bytes = 100};
+    char error[200], fault[220];
+    struct arena *a = arena_new(1 << 16);
+    assert_null(json_parse(a, slice_of(text), &limits, error, sizeof error));
+    snprintf(fault, sizeof fault, "document: %s", error);
+    expect(slice_of(text), fault, line, column, "document");
+    arena_free(&a);
+}
+
+static void test_the_byte_that_is_wrong(void **state)
+{
+    (void)state;
+    expect_at("[\n \"a\xff\"]", 2, 4);
+    expect_at("\xef\xbb\xbf[\n \"a\xff\"]", 2, 4);
+    expect_at("[\"\xc3\xbc\", \"\\ud800\"]", 1, 8);
+    expect_at("[\n1,\n]", 3, 1);
+    expect_at("[\n1 x]", 2, 3);
 }
 
 static void test_what_is_missing_is_where_it_is_missed(void **state)
@@ -104,6 +127,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_members_and_elements),
+        cmocka_unit_test(test_the_byte_that_is_wrong),
         cmocka_unit_test(test_what_is_missing_is_where_it_is_missed),
         cmocka_unit_test(test_one_after_the_other),
         cmocka_unit_test(test_what_is_no_json_says_its_byte),

@@ -136,7 +136,7 @@ static void test_left_out_is_read(void **state)
     assert_null(json_parse(arena, slice_of("{\"z\": [1, }]}"), &limits, error, sizeof error));
     assert_non_null(strstr(error, "at byte"));
     refuses("{\"z\": [1, 2", &limits, "ends too early at byte 11");
-    refuses("{\"z\": \"\xff\"}", &limits, "bytes that are not UTF-8 at byte 7");
+    refuses("{\"z\": \"\xff\"}", &limits, "bytes that are not UTF-8 at byte 8");
 }
 
 /* ---- keys that stand twice ---- */

@@ -255,7 +255,7 @@ static void on_told(void *context, int result)
 static void test_hashing(void **state)
 {
     struct compared_words t = {.base = event_base_new()};
-    struct hashing *h = hashing_new(t.base);
+    struct workers *h = workers_new(t.base, "hashing", HASHING_THREADS, HASHING_WAITING);
     int begun = 0;
     (void)state;
     assert_non_null(h);
@@ -264,16 +264,16 @@ static void test_hashing(void **state)
                                on_told, &t) == 0;
     }
     assert_int_equal(begun, HASHING_THREADS + HASHING_WAITING);
-    assert_false(hashing_has_room(h));
+    assert_false(workers_have_room(h));
     assert_int_equal(hashing_begin(h, slice_of("x"), slice_of(HASH), on_told, &t), -1);
     while (t.count < begun) {
         event_base_loop(t.base, EVLOOP_ONCE);
     }
     assert_int_equal(t.matched, begun / 2);
-    assert_true(hashing_has_room(h));
+    assert_true(workers_have_room(h));
     /* What is under way at the end is told to nobody. */
     assert_int_equal(hashing_begin(h, slice_of("x"), slice_of(HASH), on_told, &t), 0);
-    hashing_free(&h);
+    workers_free(&h);
     assert_int_equal(t.count, begun);
     event_base_free(t.base);
 }

@@ -5,16 +5,44 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "common/capability_rows.h"
 #include "common/daemon.h"
 #include "common/grading_lint.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "webd/api/api_body.h"
 #include "webd/api/api_question.h"
 #include "webd/api/api_reply.h"
+#include "webd/api/api_waits.h"
 #include "webd/api/grading_faults.h"
+#include "webd/workers.h"
 
-#define ERROR_BYTES 2048
+#define UNDER_WAY  16 /* each has a document in memory */
+#define OF_ONE     4  /* of them, those of one identity */
+#define BODY_BYTES ((size_t)8 << 20)
+
+/* One that is under way. What stands below `work` is the thread's while it is at it. */
+struct grading_check {
+    struct api_wait wait;
+    struct work work;
+    struct slice body;
+    int64_t now_us;
+    char *text; /* the answer; NULL: `error` says why there is none */
+    size_t size;
+    bool invalid;
+    char error[API_WAIT_ERROR_BYTES];
+};
+
+struct grading_checks {
+    struct workers *workers;
+    struct api_waits waits;
+};
+
+size_t grading_checks_count(const struct grading_checks *g)
+{
+    return g->waits.count;
+}
+
+/* ---- in the thread ---- */
 
 /* What grading_lint() tells, as far as it is kept. */
 struct told_warnings {
@@ -58,54 +86,120 @@ static void write_faulty(FILE *f, struct slice document, const struct grading_fa
     fprintf(f, ",\"more\":%u,\"warnings\":[]}\n", found->count - found->kept);
 }
 
-static void check(struct web *w, struct evhttp_request *request, struct connection *c,
-                  struct arena *a, struct slice document)
+static void check(struct grading_check *k, struct arena *a, struct slice document)
 {
     struct grading_faults faults = {0};
     const struct grading *g = grading_read(a, document, &faults);
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
+    FILE *f = open_memstream(&k->text, &k->size);
     if (f != NULL && g != NULL) {
         write_good(f, a, document, g);
     } else if (f != NULL) {
         write_faulty(f, document, &faults);
     }
-    if (f == NULL || fclose(f) == EOF) {
-        web_count(w, COUNT_QUESTIONS_BUSY);
-        api_refuse(request, c, HTTP_SERVUNAVAIL, "busy", "out of memory");
-    } else {
-        web_count(w, COUNT_QUESTIONS_ANSWERED);
-        api_reply(request, c, "application/json", (struct slice){text, size});
+    if (f != NULL && fclose(f) == EOF) {
+        free(k->text);
+        k->text = NULL;
     }
-    free(text);
+}
+
+static struct grading_check *check_of(struct work *work)
+{
+    return (struct grading_check *)((char *)work - offsetof(struct grading_check, work));
+}
+
+static void run(struct work *work)
+{
+    struct grading_check *k = check_of(work);
+    struct gateway_question q;
+    struct arena *a = arena_new(GRADING_ARENA_BYTES);
+    snprintf(k->error, sizeof k->error, "out of memory");
+    if (a != NULL && api_change_read(a, CAPABILITY_SET_GRADING, k->body, k->now_us, &q, k->error,
+                                     sizeof k->error) == -1) {
+        k->invalid = true;
+    } else if (a != NULL) {
+        check(k, a, q.publication.document);
+    }
+    arena_free(&a);
+}
+
+/* ---- on the loop ---- */
+
+static void done(struct work *work)
+{
+    struct grading_check *k = check_of(work);
+    if (k->text != NULL) {
+        api_wait_end(&k->wait, HTTP_OK, "answered", 1, "application/json", k->text, k->size,
+                     COUNT_QUESTIONS_ANSWERED);
+    } else if (k->invalid) {
+        api_wait_refuse(&k->wait, HTTP_BADREQUEST, "invalid", k->error, COUNT_QUESTIONS_INVALID);
+    } else {
+        api_wait_refuse(&k->wait, HTTP_SERVUNAVAIL, "busy", k->error, COUNT_QUESTIONS_BUSY);
+    }
+}
+
+/* The wait, which it is a part of, is forgotten with the others. */
+static void drop(struct work *work)
+{
+    struct grading_check *k = check_of(work);
+    free(k->text);
+    k->text = NULL;
 }
 
 void check_grading(struct web *w, struct evhttp_request *request, struct connection *c,
                    const struct visitor *v)
 {
-    const enum capability_kind kind = CAPABILITY_SET_GRADING;
-    char error[ERROR_BYTES];
-    struct gateway_question q;
-    const char *denied = visitor_denied(w, v, kind, slice_of(capability_rows[kind].label));
-    struct arena *a = denied != NULL ? NULL : arena_new(GRADING_ARENA_BYTES);
-    if (denied != NULL) {
-        web_count(w, COUNT_QUESTIONS_DENIED);
-        api_refuse(request, c, API_FORBIDDEN, "denied",
-                   "check-grading: only who may use SetGrading may have one checked%s", denied);
-    } else if (!api_body_is_json(request)) {
-        web_count(w, COUNT_QUESTIONS_INVALID);
-        api_refuse(request, c, API_OTHER_TYPE, "invalid",
-                   "Content-Type: expected application/json");
-    } else if (a == NULL) {
-        web_count(w, COUNT_QUESTIONS_BUSY);
-        api_refuse(request, c, HTTP_SERVUNAVAIL, "busy", "out of memory");
-    } else if (api_change_read(a, kind, api_body_of(request), daemon_now_us(), &q, error,
-                               sizeof error) == -1) {
-        web_count(w, COUNT_QUESTIONS_INVALID);
-        api_refuse(request, c, HTTP_BADREQUEST, "invalid", "%s", error);
-    } else {
-        check(w, request, c, a, q.publication.document);
+    struct api_wait *wait = api_wait_new(&w->checks->waits, w, request, c, v,
+                                         CAPABILITY_SET_GRADING, UNDER_WAY, OF_ONE);
+    if (wait == NULL) {
+        return;
     }
-    arena_free(&a);
+    wait->label = "check-grading";
+    if (!api_wait_may(wait, v)) {
+        return;
+    }
+    struct grading_check *k = (struct grading_check *)wait;
+    if (!api_body_is_json(request)) {
+        api_wait_refuse(wait, API_OTHER_TYPE, "invalid", "Content-Type: expected application/json",
+                        COUNT_QUESTIONS_INVALID);
+        return;
+    }
+    k->body = arena_copy(wait->arena, api_body_of(request));
+    k->now_us = daemon_now_us();
+    k->work = (struct work){.run = run, .done = done, .drop = drop};
+    if (k->body.at == NULL || workers_begin(w->checks->workers, &k->work) == -1) {
+        api_wait_refuse(wait, HTTP_SERVUNAVAIL, "busy", "out of memory", COUNT_QUESTIONS_BUSY);
+    } else {
+        api_wait_begin(wait);
+    }
+}
+
+/* ---- around ---- */
+
+struct grading_checks *grading_checks_new(struct web *w)
+{
+    struct grading_checks *g = calloc(1, sizeof *g);
+    if (g == NULL) {
+        log_error("checks.start", "error=\"out of memory\"");
+        return NULL;
+    }
+    g->waits = (struct api_waits){.bytes = sizeof(struct grading_check),
+                                  .arena_bytes = BODY_BYTES,
+                                  .what = "checks",
+                                  .verb = "do"};
+    g->workers = workers_new(w->base, "checks", 1, UNDER_WAY);
+    if (g->workers == NULL) {
+        grading_checks_free(&g);
+    }
+    return g;
+}
+
+void grading_checks_free(struct grading_checks **g)
+{
+    if (*g == NULL) {
+        return;
+    }
+    workers_free(&(*g)->workers);
+    api_waits_forget(&(*g)->waits);
+    free(*g);
+    *g = NULL;
 }

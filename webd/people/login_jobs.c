@@ -21,7 +21,7 @@ struct logins *logins_new(struct web *w)
         free(l);
         return NULL;
     }
-    l->hashing = hashing_new(w->base);
+    l->hashing = workers_new(w->base, "hashing", HASHING_THREADS, HASHING_WAITING);
     if (l->hashing == NULL) {
         logins_free(&l);
     }
@@ -40,7 +40,7 @@ void logins_free(struct logins **l)
 {
     struct login_job *k, *next;
     if (*l != NULL) {
-        hashing_free(&(*l)->hashing);
+        workers_free(&(*l)->hashing);
         DL_FOREACH_SAFE((*l)->first, k, next)
         {
             leave(*l, k);

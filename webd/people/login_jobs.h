@@ -29,7 +29,7 @@ struct login_job {
 
 struct logins {
     struct attempts *attempts;
-    struct hashing *hashing;
+    struct workers *hashing;
     struct login_job *first;
     size_t count;
 };

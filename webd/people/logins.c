@@ -173,7 +173,7 @@ static void begin(struct login_job *k)
     } else if (k->way == LOGIN_LINK) {
         login_job_wait(k);
         add_session(k);
-    } else if (!hashing_has_room(k->web->logins->hashing)) {
+    } else if (!workers_have_room(k->web->logins->hashing)) {
         login_job_refuse(k, HTTP_SERVUNAVAIL, "busy", "too many log in at once, try again",
                          COUNT_LOGINS_BUSY);
     } else if (ask_for_hash(k) == -1) {
