@@ -16,7 +16,7 @@
 #define LABEL_SIZE      40 /* of a version */
 
 static struct {
-    const char *limit, *comment;
+    const char *limit, *comment, *over;
     bool json;
 } given;
 
@@ -26,6 +26,7 @@ static const struct ctl_option json_options[] = {
     {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option set_options[] = {
     {"comment", "TEXT", &given.comment, NULL, "what is kept with the version: why it is"},
+    {"over", "VERSION", &given.over, NULL, "only if this one is in force still"},
     {NULL, NULL, NULL, NULL, NULL}};
 static const struct ctl_option rollback_options[] = {
     {"comment", "TEXT", &given.comment, NULL,
@@ -104,15 +105,14 @@ static int get(struct arena *a, struct mplane_client *client, const char *const 
     return CTL_DONE;
 }
 
-/* comment NULL: none. */
+/* comment NULL: none; over NULL: whichever is in force. */
 static int publish(struct arena *a, struct mplane_client *client, const char *document,
-                   const char *comment)
+                   const char *comment, const char *over)
 {
     struct mplane_rows rows;
-    const struct mplane_value values[] = {{"grading.document", document},
-                                          {"grading.comment", comment}};
-    const struct mplane_message *result =
-        mplane_ask(client, "SetGrading", &now, values, comment == NULL ? 1 : 2);
+    const struct mplane_value values[] = {
+        {"grading.document", document}, {"grading.comment", comment}, {"grading.version", over}};
+    const struct mplane_message *result = mplane_ask(client, "SetGrading", &now, values, 3);
     if (result == NULL || mplane_rows(a, result, &rows) == -1) {
         return CTL_FAILED;
     }
@@ -127,9 +127,12 @@ static int publish(struct arena *a, struct mplane_client *client, const char *do
 static int set(struct arena *a, struct mplane_client *client, const char *const words[])
 {
     struct slice document;
+    if (!is_version("set: --over", given.over)) {
+        return CTL_USAGE;
+    }
     return ctl_read_grading(a, words[0], &document) == NULL
                ? CTL_FAILED
-               : publish(a, client, document.at, given.comment);
+               : publish(a, client, document.at, given.comment, given.over);
 }
 
 /* Who rolls back again gets what was before: a version is never changed. */
@@ -146,8 +149,9 @@ static int rollback(struct arena *a, struct mplane_client *client, const char *c
     snprintf(comment, sizeof comment, "rolled back to version %s", words[0]);
     struct slice document = mplane_cell(&rows, 0, "grading.document");
     const char *text = arena_copy(a, document).at; /* ends with a NUL */
-    return text == NULL ? ctl_failed("out of memory")
-                        : publish(a, client, text, given.comment == NULL ? comment : given.comment);
+    return text == NULL
+               ? ctl_failed("out of memory")
+               : publish(a, client, text, given.comment == NULL ? comment : given.comment, NULL);
 }
 
 /* One version of the two; of the one in force the label tells which that is. -1 after a complaint.

@@ -658,6 +658,11 @@ def test_grading_set(run, gateway, tmp_path):
     gateway.answers = [result("SetGrading", [["5", "1"]])]
     assert run("grading", "set", str(file), "--comment", "why \"so\"").returncode == 0
     assert gateway.received[1]["message"]["parameters"] == {"grading.document": text, "grading.comment": "why \"so\"", "grading.version": "*"}
+    gateway.answers = [result("SetGrading", [["6", "1"]])]
+    assert run("grading", "set", str(file), "--over", "5").returncode == 0
+    assert gateway.received[2]["message"]["parameters"]["grading.version"] == "5"
+    done = run("grading", "set", str(file), "--over", "newest")
+    assert done.returncode == 2 and 'grading set: --over: expected a version, found "newest"' in done.stderr
 
 
 def test_grading_set_sends_nothing_that_is_wrong(run, gateway, tmp_path):
