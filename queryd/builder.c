@@ -148,7 +148,10 @@ void builder_series(struct builder *b, const char *alias)
 
 const char *builder_series_array(const struct builder *b)
 {
-    return b->empty ? "'{}'" : b->series ? "ARRAY(SELECT id FROM matched)" : "NULL";
+    return b->empty      ? "'{}'"
+           : !b->series  ? "NULL"
+           : b->gathered ? "(SELECT ids FROM gathered)"
+                         : "ARRAY(SELECT id FROM matched)";
 }
 
 void builder_records(struct builder *b)

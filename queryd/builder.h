@@ -31,6 +31,7 @@ struct builder {
     bool failed;               /* memory, or BUILDER_BYTES: both are no fault of the question's */
     bool series;               /* "matched" restricts the series */
     bool series_beyond_type;   /* by more than their type */
+    bool gathered;             /* their numbers are in the one row of "gathered", as `ids` */
     bool bound;                /* who asks may not see all of them */
     const char *type_operator; /* how the type is compared with parameter type_value; NULL: any */
     int type_value;            /* parameter numbers; 0 when not used */

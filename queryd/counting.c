@@ -22,17 +22,19 @@
  *   + the hour of 12:00
  *   + the records of 50 minutes
  *
- * for each series that matches, instead of the records of two days. About all series of a type the
+ * for each series that matches, instead of the records of two days. From 10:10 on it would be the
+ * last 14 hours of Tuesday less the records of the 10 minutes before, since these are fewer than
+ * those of the 50 minutes behind (counting_records.c). About all series of a type the
  * same range is 30 minutes, 13 hours, a day, 13 hours and 20 minutes of grade_total, and no record.
  */
-#include "queryd/builder.h"
+#include "queryd/counting.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define MINUTE_US INT64_C(60000000)
-#define HOUR_US   (60 * MINUTE_US)
-#define DAY_US    (24 * HOUR_US)
+#define DAY_US    (24 * COUNTING_HOUR_US)
 
 enum unit { UNIT_DAY, UNIT_HOUR, UNIT_MINUTE, UNITS };
 
@@ -40,51 +42,19 @@ enum unit { UNIT_DAY, UNIT_HOUR, UNIT_MINUTE, UNITS };
 static const struct {
     const char *name;
     int64_t us;
-} units[UNITS] = {{"day", DAY_US}, {"hour", HOUR_US}, {"minute", MINUTE_US}};
-
-struct span {
-    int64_t from_us, to_us;
-};
+} units[UNITS] = {{"day", DAY_US}, {"hour", COUNTING_HOUR_US}, {"minute", MINUTE_US}};
 
 /* A range cut into whole days, hours and minutes, and parts of minutes at its ends. */
 #define REST_MAX 2
 struct count_plan {
     struct piece {
         enum unit unit;
-        struct span span;
+        struct counting_span span;
     } pieces[REST_MAX * UNITS];
     unsigned piece_count;
-    struct span rest[REST_MAX];
+    struct counting_span rest[REST_MAX];
     unsigned rest_count;
 };
-
-static bool is_histogram(const struct builder *b)
-{
-    return b->q->kind == QUERY_HISTOGRAM;
-}
-
-/* Each series by itself: nothing is summed up here. */
-static bool is_by_series(const struct builder *b)
-{
-    return b->q->kind == QUERY_GRID;
-}
-
-/* "alias.t_start >= $n AND alias.t_start < $m", over any column. */
-static void add_range(struct builder *b, const char *column, struct span s)
-{
-    int from = builder_time(b, s.from_us), to = builder_time(b, s.to_us);
-    builder_add(b, "%s >= $%d::timestamptz AND %s < $%d::timestamptz", column, from, column, to);
-}
-
-static struct span whole(struct span s, int64_t unit_us)
-{
-    return (struct span){builder_ceiling(s.from_us, unit_us), builder_floor(s.to_us, unit_us)};
-}
-
-static bool is_empty(struct span s)
-{
-    return s.from_us >= s.to_us;
-}
 
 /* ---- from counts ---- */
 
@@ -112,7 +82,7 @@ static void add_column(struct builder *b, unsigned grade, const struct places *p
  */
 static void add_sums(struct builder *b, const struct places *places)
 {
-    if (is_by_series(b)) {
+    if (counting_is_by_series(b)) {
         builder_add(b, "CASE t.grade_id WHEN 0 THEN ");
         add_column(b, 0, places);
         builder_add(b, " ELSE 0 END AS n");
@@ -123,7 +93,7 @@ static void add_sums(struct builder *b, const struct places *places)
         }
         return;
     }
-    if (is_histogram(b)) {
+    if (counting_is_histogram(b)) {
         for (unsigned grade = 0; grade <= 5; grade++) {
             builder_add(b, "sum(");
             add_column(b, grade, places);
@@ -153,11 +123,17 @@ static void add_names(struct builder *b)
     }
 }
 
-static void begin_counts(struct builder *b, const char *table, const struct places *places)
+static void begin_sums(struct builder *b, const char *table, const struct places *places)
 {
-    builder_add(b, " UNION ALL SELECT t.%s, ", is_by_series(b) ? "series_id" : "grade_id");
+    builder_add(b, "SELECT t.%s, ", counting_is_by_series(b) ? "series_id" : "grade_id");
     add_sums(b, places);
     builder_add(b, " FROM %s t WHERE ", table);
+}
+
+static void begin_counts(struct builder *b, const char *table, const struct places *places)
+{
+    builder_add(b, " UNION ALL ");
+    begin_sums(b, table, places);
 }
 
 /* Types are compared here, not series: all series of a type that matches do. */
@@ -165,7 +141,7 @@ static void add_total(struct builder *b, const struct piece *piece)
 {
     begin_counts(b, "grade_total", NULL);
     builder_add(b, "t.unit = '%s' AND ", units[piece->unit].name);
-    add_range(b, "t.start", piece->span);
+    counting_range(b, "t.start", piece->span);
     if (b->type_operator != NULL) {
         builder_add(b, " AND t.type %s $%d", b->type_operator, b->type_value);
     }
@@ -179,20 +155,21 @@ static void add_total(struct builder *b, const struct piece *piece)
  */
 static void take_unit(struct count_plan *plan, enum unit unit)
 {
-    struct span left[2 * REST_MAX];
+    struct counting_span left[2 * REST_MAX];
     unsigned count = 0;
     for (unsigned i = 0; i < plan->rest_count; i++) {
-        struct span rest = plan->rest[i], inner = whole(rest, units[unit].us);
-        struct span before = {rest.from_us, inner.from_us}, after = {inner.to_us, rest.to_us};
-        if (is_empty(inner)) {
+        struct counting_span rest = plan->rest[i], inner = counting_whole(rest, units[unit].us);
+        struct counting_span before = {rest.from_us, inner.from_us},
+                             after = {inner.to_us, rest.to_us};
+        if (counting_is_empty(inner)) {
             left[count++] = rest;
             continue;
         }
         plan->pieces[plan->piece_count++] = (struct piece){unit, inner};
-        if (!is_empty(before)) {
+        if (!counting_is_empty(before)) {
             left[count++] = before;
         }
-        if (!is_empty(after)) {
+        if (!counting_is_empty(after)) {
             left[count++] = after;
         }
     }
@@ -200,7 +177,7 @@ static void take_unit(struct count_plan *plan, enum unit unit)
     memcpy(plan->rest, left, plan->rest_count * sizeof left[0]);
 }
 
-static void make_plan(struct count_plan *plan, struct span range)
+static void make_plan(struct count_plan *plan, struct counting_span range)
 {
     *plan = (struct count_plan){.rest = {range}, .rest_count = 1};
     for (enum unit unit = 0; unit < UNITS; unit++) {
@@ -213,7 +190,7 @@ static void end_rollup(struct builder *b)
 {
     builder_series(b, "t");
     add_names(b);
-    if (!is_by_series(b)) {
+    if (!counting_is_by_series(b)) {
         builder_add(b, " GROUP BY t.grade_id");
     }
 }
@@ -232,18 +209,18 @@ static void add_lists(struct builder *b, const char *unit, int64_t start_us, str
  * are asked for or all. No lateral subquery: it would bar parallel workers.
  */
 static void add_found(struct builder *b, const char *time, const char *column, const char *which,
-                      struct span hours)
+                      struct counting_span hours)
 {
     builder_add(b, "t.%s = ANY (ARRAY(SELECT %s FROM measured_hour WHERE %s AND ", time, column,
                 which);
-    add_range(b, "hour", hours);
+    counting_range(b, "hour", hours);
     builder_add(b, "))");
     end_rollup(b);
 }
 
 static unsigned hour_of_day(int64_t us)
 {
-    return (unsigned)((us - builder_floor(us, DAY_US)) / HOUR_US);
+    return (unsigned)((us - builder_floor(us, DAY_US)) / COUNTING_HOUR_US);
 }
 
 /* The first instant of the month it lies in; how many days of it are over. */
@@ -264,7 +241,7 @@ static bool is_infinite(int64_t us)
 #define DAYS_OF_MONTH 31 /* places in a list: behind its last day a month has come to no more */
 
 /* Whole days: a span of one month, or what its ends have of two, and the months between. */
-static void add_days(struct builder *b, struct span days)
+static void add_days(struct builder *b, struct counting_span days)
 {
     unsigned from = 0, to = 0, over;
     int64_t first_us = days.from_us, last_us = days.to_us;
@@ -278,7 +255,7 @@ static void add_days(struct builder *b, struct span days)
         add_lists(b, "rollup_month", first_us, (struct places){from, to});
         return;
     }
-    struct span between = {days.from_us, last_us};
+    struct counting_span between = {days.from_us, last_us};
     if (from > 0) {
         add_lists(b, "rollup_month", first_us, (struct places){from, DAYS_OF_MONTH});
         between.from_us = month_of(first_us + (DAYS_OF_MONTH + 1) * DAY_US, &over);
@@ -286,13 +263,13 @@ static void add_days(struct builder *b, struct span days)
     if (to > 0) {
         add_lists(b, "rollup_month", last_us, (struct places){0, to});
     }
-    if (!is_empty(between)) {
+    if (!counting_is_empty(between)) {
         begin_counts(b, "rollup_month", &(struct places){0, DAYS_OF_MONTH});
         add_found(b, "month", "DISTINCT date_trunc('month', hour, 'UTC')", "in_day", between);
     }
 }
 
-static void add_rollups(struct builder *b, struct span hours, struct span days)
+static void add_rollups(struct builder *b, struct counting_span hours, struct counting_span days)
 {
     if (days.from_us > days.to_us) { /* within a day */
         add_lists(b, "rollup_day", days.to_us,
@@ -302,7 +279,7 @@ static void add_rollups(struct builder *b, struct span hours, struct span days)
             add_lists(b, "rollup_day", days.from_us - DAY_US,
                       (struct places){hour_of_day(hours.from_us), 24});
         }
-        if (!is_empty(days)) {
+        if (!counting_is_empty(days)) {
             add_days(b, days);
         }
         if (hours.to_us > days.to_us) {
@@ -313,114 +290,61 @@ static void add_rollups(struct builder *b, struct span hours, struct span days)
     add_found(b, "hour", "hour", "sealed AND NOT in_day", hours);
 }
 
-/* ---- from records ---- */
-
-static const char grouped[] = "SELECT m.grades, count(*) AS records FROM measurement m WHERE ";
-
-static void add_counted_spans(struct builder *b, const struct span *spans, unsigned count)
-{
-    for (unsigned i = 0; i < count; i++) {
-        builder_add(b, "%s%s", i == 0 ? "" : " UNION ALL ", grouped);
-        add_range(b, "m.t_start", spans[i]);
-        builder_series(b, "m");
-        builder_add(b, " GROUP BY m.grades");
-    }
-}
-
-/*
- * Of a range: the hours that it touches and that are not sealed, or not whole in it. At an instant:
- * the hours some record of which ends as late as that.
+/* Of the hours that are cut and lie in dropped times nothing is left of what counts have of them.
  */
-static void add_counted_hours(struct builder *b, struct span hours)
+static void add_less(struct builder *b)
 {
-    struct span touched = {builder_floor(b->from_us, HOUR_US), b->to_us};
-    builder_add(b, "SELECT * FROM %s(ARRAY(SELECT hour FROM measured_hour WHERE ",
-                is_by_series(b) ? "counted_by_series" : "counted_records");
-    if (b->q->instant == 1) {
-        int at = builder_time(b, b->from_us);
-        builder_add(b, "hour <= $%d::timestamptz AND reach >= $%d::timestamptz", at, at);
+    char table[128];
+    snprintf(table, sizeof table, "counted_hours(ARRAY(SELECT hour FROM dropped), %s)",
+             builder_series_array(b));
+    builder_add(b, " UNION ALL SELECT l.grade_id");
+    if (counting_is_histogram(b)) {
+        builder_add(b, ", -l.n0, -l.n1, -l.n2, -l.n3, -l.n4, -l.n5");
     } else {
-        add_range(b, "hour", touched);
+        builder_add(b, ", -l.n");
     }
-    if (!is_empty(hours)) {
-        builder_add(b, " AND NOT (sealed AND ");
-        add_range(b, "hour", hours);
-        builder_add(b, ")");
-    }
-    builder_add(b, "), ");
-    builder_records(b);
-    builder_add(b, is_by_series(b) ? ", (SELECT id FROM asked))" : ")");
-}
-
-/* From "counted", records by all their grades, to tally's columns. */
-static void add_counted_sums(struct builder *b)
-{
-    bool from_0 = b->q->grade_low == 0;
-    if (is_by_series(b)) {
-        builder_add(b, " UNION ALL SELECT * FROM counted");
-        return;
-    }
-    if (is_histogram(b)) {
-        builder_add(b, " UNION ALL SELECT g.grade_id, ");
-        for (unsigned grade = 0; grade <= 5; grade++) {
-            builder_add(b, "sum(c.records) FILTER (WHERE g.grade = %u)%s", grade,
-                        grade < 5 ? ", " : "");
-        }
-    } else {
-        builder_add(b,
-                    " UNION ALL SELECT 0, sum(records) FROM counted"
-                    " UNION ALL SELECT g.grade_id,"
-                    " %s FILTER (WHERE g.grade %s BETWEEN $%d::int AND $%d::int)",
-                    from_0 ? "-sum(c.records)" : "sum(c.records)", from_0 ? "NOT" : "", b->low,
-                    b->high);
-    }
-    builder_add(b, " FROM counted c CROSS JOIN LATERAL unnest(c.grades) WITH ORDINALITY"
-                   " AS g (grade, grade_id) GROUP BY g.grade_id");
-}
-
-static void add_counted(struct builder *b, bool totals, const struct count_plan *plan,
-                        struct span hours)
-{
-    builder_add(b, ", counted AS (");
-    if (totals && plan->rest_count > 0) {
-        add_counted_spans(b, plan->rest, plan->rest_count);
-    } else if (totals || (b->empty && !is_by_series(b))) {
-        builder_add(b, "SELECT NULL::smallint[] AS grades, 0::bigint AS records WHERE false");
-    } else {
-        add_counted_hours(b, hours);
-    }
-    builder_add(b, ")");
+    builder_add(b, " FROM (");
+    begin_sums(b, table, NULL);
+    builder_add(b, "true GROUP BY t.grade_id) AS l");
 }
 
 /* The first row of "tally" names the columns; it counts nothing. */
 static const char *first_row(const struct builder *b)
 {
-    return is_by_series(b)   ? "SELECT 0::bigint AS series_id, 0::bigint AS n, 0::bigint AS n1,"
-                               " 0::bigint AS n2, 0::bigint AS n3, 0::bigint AS n4, 0::bigint AS n5"
-           : is_histogram(b) ? "SELECT 0 AS grade_id, 0 AS n0, 0 AS n1, 0 AS n2, 0 AS n3, 0 AS n4,"
-                               " 0 AS n5"
-                             : "SELECT 0 AS grade_id, 0 AS n";
+    return counting_is_by_series(b)
+               ? "SELECT 0::bigint AS series_id, 0::bigint AS n, 0::bigint AS n1,"
+                 " 0::bigint AS n2, 0::bigint AS n3, 0::bigint AS n4, 0::bigint AS n5"
+           : counting_is_histogram(b)
+               ? "SELECT 0 AS grade_id, 0 AS n0, 0 AS n1, 0 AS n2, 0 AS n3, 0 AS n4,"
+                 " 0 AS n5"
+               : "SELECT 0 AS grade_id, 0 AS n";
 }
 
 void builder_tally(struct builder *b)
 {
     struct count_plan plan = {0};
-    struct span range = {b->from_us, b->to_us};
-    struct span hours = whole(range, HOUR_US), days = whole(range, DAY_US);
+    struct counting_span range = {b->from_us, b->to_us};
     bool instant = b->q->instant == 1;
-    bool totals = !instant && !b->series_beyond_type && !is_by_series(b);
-    bool rollups = !instant && !totals && !b->empty && !is_empty(hours);
+    bool totals = !instant && !b->series_beyond_type && !counting_is_by_series(b);
+    bool cut = !instant && !totals && !b->empty && !counting_is_by_series(b);
+    struct counting_held held =
+        cut ? counting_held(range)
+            : (struct counting_held){.hours = counting_whole(range, COUNTING_HOUR_US)};
+    bool rollups = !instant && !totals && !b->empty && !counting_is_empty(held.hours);
     if (totals && !b->empty) {
         make_plan(&plan, range);
     }
-    add_counted(b, totals, &plan, hours);
+    counting_records(b, totals, plan.rest, plan.rest_count, &held);
     builder_add(b, ", tally AS (%s", first_row(b));
-    add_counted_sums(b);
+    counting_sums(b);
     for (unsigned i = 0; i < plan.piece_count; i++) {
         add_total(b, &plan.pieces[i]);
     }
     if (rollups) {
-        add_rollups(b, hours, days);
+        add_rollups(b, held.hours, counting_whole(held.hours, DAY_US));
+    }
+    if (held.cut_count > 0) {
+        add_less(b);
     }
     builder_add(b, ") ");
 }

@@ -13,7 +13,7 @@
 #include "common/message.h"
 
 /* A prefix takes two; the bound of who asks, and 32 of the question itself. */
-#define CRITERIA_PARAMETERS (32 + 2 * LIMIT_SEES * DIMENSION_COUNT)
+#define CRITERIA_PARAMETERS (48 + 2 * LIMIT_SEES * DIMENSION_COUNT)
 #define CRITERIA_ERROR      512
 
 struct explainer;

@@ -487,6 +487,7 @@ static const char *const statements[SQL_STATEMENTS] = {
     [SQL_SILENCE_AGAIN_ADD] = sql_silence_again_add,
     [SQL_SILENCE_AGAIN] = sql_silence_again,
     [SQL_SILENCE_AGAIN_ABSENT] = sql_silence_again_absent,
+    [SQL_SILENCE_AHEAD] = sql_silence_ahead,
     [SQL_SILENCE_JUDGED] = sql_silence_judged,
     [SQL_SILENCE_REMOVE] = sql_silence_remove,
     [SQL_EXPECTED_ADD] = sql_expected_add,

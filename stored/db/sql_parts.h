@@ -16,9 +16,9 @@ extern const char sql_event_tell[], sql_event_tell_fed[], sql_event_retract[],
 extern const char sql_intervals_put[], sql_silence_told[], sql_silence_told_of[],
     sql_silence_series[], sql_silence_states[], sql_silence_probe[], sql_silence_tell[],
     sql_silence_retire[], sql_silence_return[], sql_silence_again_add[], sql_silence_again[],
-    sql_silence_again_absent[], sql_silence_judged[], sql_silence_remove[], sql_expected_add[],
-    sql_expected_remove[], sql_expected_list[], sql_expected_again[], sql_expected_series[],
-    sql_expected_least[];
+    sql_silence_again_absent[], sql_silence_ahead[], sql_silence_judged[], sql_silence_remove[],
+    sql_expected_add[], sql_expected_remove[], sql_expected_list[], sql_expected_again[],
+    sql_expected_series[], sql_expected_least[];
 
 /* sql_signs.c */
 extern const char sql_signs[], sql_sign_keep[], sql_sign_news[], sql_sign_tell[],

@@ -102,6 +102,23 @@ const char sql_silence_return[] =
 const char sql_silence_again_add[] =
     NOTE("SELECT * FROM unnest($1::bigint[], $2::text[], $3::timestamptz[])");
 
+/*
+ * What was told as of an instant behind $2, or was retired though it is only then that it is, by a
+ * clock that was ahead: it is judged again, as of now, $1, and is expected until its time. How
+ * many.
+ */
+const char sql_silence_ahead[] =
+    "WITH ahead AS (UPDATE silence SET as_of = least(as_of, $1::timestamptz),"
+    "  retired = CASE WHEN retire_at > $1::timestamptz THEN NULL ELSE retired END"
+    "  WHERE retracted IS NULL AND (as_of > $2::timestamptz"
+    "   OR (retired IS NOT NULL AND silent_until IS NULL AND retire_at > $2::timestamptz))"
+    "  RETURNING series_id, probe),"
+    " noted AS (" NOTE(
+        "SELECT coalesce(series_id, 0), CASE WHEN series_id IS NULL THEN probe ELSE"
+        "  '' END, $1::timestamptz FROM ahead GROUP BY 1, 2") ")"
+                                                              " SELECT count(*) FROM "
+                                                              "ahead";
+
 /* Of whom something was told behind the beginnings, $1, of absences up to $2, and was heard of last
  * before their ends. */
 const char sql_silence_again_absent[] =

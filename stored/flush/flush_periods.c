@@ -18,15 +18,12 @@ static int mark_dirty(struct period_writes *w, struct period_pair pair, struct s
     return period_writes_dirty(w, pair);
 }
 
-/* Its row need not count a record behind the key through which it holds: who reads it adds those.
- */
 static int step(struct period_writes *w, struct period_pair pair, struct series_grade *g,
                 const struct period_record *record)
 {
     struct period before;
     if (!period_step(&g->open, record, pair.series->gap_us, &before)) {
-        bool due = period_key_compare(&record->key, &g->through) <= 0 ||
-                   g->open.sum.records - g->written >= PERIOD_WRITE_RECORDS;
+        bool due = period_writes_due(g, g->open.sum.records, &record->key);
         return due ? mark_dirty(w, pair, g) : 0;
     }
     struct period_event event = period_event(&before, &g->open);

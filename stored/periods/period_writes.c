@@ -59,6 +59,15 @@ int period_writes_steady(struct period_writes *w, const struct steady_item *item
            .version = item->version, .in_order = item->in_order);
 }
 
+#define WRITE_RECORDS 1000 /* an open period's row is written again after as many */
+
+bool period_writes_due(const struct series_grade *g, uint64_t records,
+                       const struct period_key *first)
+{
+    return first == NULL || period_key_compare(first, &g->through) <= 0 || records < g->written ||
+           records - g->written >= WRITE_RECORDS;
+}
+
 struct period_writes *period_writes_new(void)
 {
     return calloc(1, sizeof(struct period_writes));

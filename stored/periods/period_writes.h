@@ -7,8 +7,6 @@
 #include "stored/periods/steady_path.h"
 #include "stored/store.h"
 
-#define PERIOD_WRITE_RECORDS 1000 /* an open period's row is written again after as many */
-
 /* One series and one grade name. */
 struct period_pair {
     struct series *series;
@@ -92,6 +90,15 @@ int period_writes_late(struct period_writes *w, struct period_pair pair,
 int period_writes_steady(struct period_writes *w, const struct steady_item *item);
 
 void period_writes_clear(struct period_writes *w);
+
+/*
+ * Whether the row of an open period that has so many records is written again. It need not count a
+ * record behind the key through which it holds, since who reads it adds those: so once a record of
+ * at or before that came (the first that came: `first`; NULL: before all), once it has more than
+ * the period, and after every 1000.
+ */
+bool period_writes_due(const struct series_grade *g, uint64_t records,
+                       const struct period_key *first);
 
 /* Sends all of it; retractions and removals first, ended periods before open ones. 0, or -1. */
 int period_writes_send(struct period_writes *w, struct store *store);

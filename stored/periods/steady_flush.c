@@ -36,10 +36,10 @@ static void note_written(struct period_pair pair, struct series_grade *g, const 
 }
 
 static int write_row(struct period_writes *w, struct period_pair pair, struct series_grade *g,
-                     const struct steady_row *is, const struct steady_row *was, bool all)
+                     const struct steady_row *is, const struct steady_row *was,
+                     const struct period_key *first)
 {
-    bool due = all || is->period.sum.records < g->written ||
-               is->period.sum.records - g->written >= PERIOD_WRITE_RECORDS;
+    bool due = period_writes_due(g, is->period.sum.records, first);
     const struct period_event event = steady_event(is);
     bool stays = was != NULL && (period_same(&is->period, &was->period) ||
                                  (!due && sum_only(&is->period, &was->period)));
@@ -66,10 +66,10 @@ static int drop_row(struct period_writes *w, struct period_pair pair, const stru
                : 0;
 }
 
-/* Both are in order of their starts. */
+/* Both are in order of their starts. first: see period_writes_due(). */
 static int write_difference(struct period_writes *w, struct period_pair pair,
                             struct series_grade *g, const struct steady_rows *is,
-                            const struct steady_rows *was, bool all)
+                            const struct steady_rows *was, const struct period_key *first)
 {
     uint32_t i = 0, j = 0;
     int rc = 0;
@@ -81,7 +81,7 @@ static int write_difference(struct period_writes *w, struct period_pair pair,
         if (order > 0) {
             rc = drop_row(w, pair, &was->at[j++]);
         } else {
-            rc = write_row(w, pair, g, &is->at[i], order == 0 ? &was->at[j] : NULL, all);
+            rc = write_row(w, pair, g, &is->at[i], order == 0 ? &was->at[j] : NULL, first);
             i++;
             j += order == 0;
         }
@@ -119,8 +119,6 @@ static int go_on(struct period_writes *w, struct store *store, struct series_gra
     struct steady_row tail[STEADY_ROWS];
     struct steady_rows was = {.at = tail, .count = g->steady->state.row_count};
     int rc = 0;
-    /* Before the key through which its row holds who reads it looks for no others to add. */
-    bool all = period_key_compare(&items->record.key, &g->through) <= 0;
     p.state = g->steady->state;
     p.through = g->steady->through;
     p.unmarked = g->steady->unmarked;
@@ -134,7 +132,7 @@ static int go_on(struct period_writes *w, struct store *store, struct series_gra
         rc = steady_path_rows(&p);
     }
     if (rc == 0) {
-        rc = write_difference(w, items->pair, g, &p.settled, &was, all);
+        rc = write_difference(w, items->pair, g, &p.settled, &was, &items->record.key);
     }
     steady_path_release(&p);
     return rc;
@@ -194,7 +192,7 @@ static int write_path(struct again *a, struct steady_path *p, const struct perio
         rc = steady_path_rows(p);
     }
     if (rc == 0) {
-        rc = write_difference(a->w, a->pair, a->g, &p->settled, &was, true);
+        rc = write_difference(a->w, a->pair, a->g, &p->settled, &was, NULL);
     }
     free(was.at);
     return rc;

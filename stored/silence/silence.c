@@ -3,10 +3,13 @@
  * that are due. One question at a time. */
 #include "stored/silence/silence.h"
 
+#include <inttypes.h>
+
 #include "common/daemon.h"
 #include "common/log.h"
 #include "stored/silence/expected.h"
 #include "stored/silence/signs.h"
+#include "stored/silence/signs_known.h"
 #include "stored/silence/silence_again.h"
 #include "stored/silence/silence_look.h"
 
@@ -74,11 +77,30 @@ int silence_read_told(struct silence *s, struct silence_subject *const *subjects
     return take_all_told(s, r);
 }
 
+/* A clock that was ahead told and retired what by now is not so, nor for long; that is judged by
+ * the clock as it is. */
+static int mend_ahead(struct store *store)
+{
+    int64_t now_us = daemon_now_us();
+    pg_params_begin(&store->params);
+    pg_add_time(&store->params, now_us);
+    pg_add_time(&store->params, now_us + SIGNS_AHEAD_US);
+    PGresult *r = pg_rows(&store->pg, SQL_SILENCE_AHEAD, &store->params);
+    int64_t count = r == NULL ? 0 : pg_cell_64(r, 0, 0);
+    if (count > 0) {
+        log_warn("silence.clock",
+                 "told_ahead=%" PRId64 " effect=\"they are judged again, as of now\"", count);
+    }
+    PQclear(r);
+    return r == NULL ? -1 : 0;
+}
+
 int silence_connected(struct silence *s)
 {
+    struct store *store = s->beside.store;
     s->connected = false;
-    int64_t least_s = expected_least_s(s->beside.store);
-    PGresult *r = least_s == -1 ? NULL : pg_rows(&s->beside.store->pg, SQL_SILENCE_TOLD, NULL);
+    int64_t least_s = mend_ahead(store) == -1 ? -1 : expected_least_s(store);
+    PGresult *r = least_s == -1 ? NULL : pg_rows(&store->pg, SQL_SILENCE_TOLD, NULL);
     if (r == NULL) {
         return -1; /* what is known serves the flushes until then */
     }

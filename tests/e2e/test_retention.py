@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retention: each record type is kept for its own time, whole partitions are dropped, and what is not a record stays."""
+import contextlib
 import json
 import os
 import random
@@ -9,6 +10,7 @@ import time
 import conftest
 import pytest
 from conftest import ROOT, time_text
+from queries import COUNT, HISTOGRAM, Queryd
 from stores import (COUNTED, DIFFERENCE, HOUR, NONE, OTHER, SECOND, Record, check_store, naive_periods, now_us,
                     stay_within_a_day)
 from test_rebuild import Rebuild, everything
@@ -192,6 +194,30 @@ def stored_periods(stored):
     return sorted(stored.sql(
         f"SELECT probe, grade, {us.format('t_start')}, key_digest(start_key)::int - 1, {us.format('t_end')}, records, ended"
         " FROM period_now JOIN series ON id = series_id WHERE grade_id = 1"))
+
+
+def test_counts_at_the_ends_of_a_range_in_dropped_time(build_dir, make_stored):
+    """Of an hour that is cut nothing is counted, however much of it is within; of a type whose records are there all of them are."""
+    stored = make_stored(seal_after_s=1).start()
+    first = today() - 3 * DAY + 5 * HOUR
+    starts = [first + k * HOUR + m * MINUTE for k in range(4) for m in range(0, 60, 10)]
+    send(stored, [make(t) for make in (ping, ott) for t in starts])
+    sealed(stored)
+    ranges = [(first + a * MINUTE, first + b * MINUTE) for a in (0, 5, 35) for b in (50, 65, 95, 180, 205, 235)]
+    with contextlib.closing(Queryd(build_dir, stored.cluster.connect_string(database=stored.database))) as queryd:
+        def counts(kind):
+            asked = [{"type": kind, "probe": "p*", "grade": "bandWidth" if kind == "OTT" else "overall", "since": a, "until": b}
+                     for a, b in ranges]
+            found = [int(queryd.rows(COUNT, **c)[0]["records.graded"]) for c in asked]
+            assert found == [int(queryd.rows(HISTOGRAM, **c)[5]["records.count"]) for c in asked]
+            return found
+        there = [sum(a <= t < b for t in starts) for a, b in ranges]
+        assert counts("ping") == counts("OTT") == there
+        gone = [6 * max(0, (b - first) // HOUR - -(-(a - first) // HOUR)) for a, b in ranges]
+        stored.sql("UPDATE retention_class SET horizon = (now() AT TIME ZONE 'UTC')::date - 1 WHERE class = 0")
+        assert counts("OTT") == there, "they are there still"
+        stored.sql("DELETE FROM measurement m USING series s WHERE s.id = m.series_id AND s.type = 'ping'")
+        assert counts("ping") == gone and counts("OTT") == there
 
 
 @pytest.mark.parametrize("restart", (False, True))
