@@ -195,11 +195,23 @@ static void end_rollup(struct builder *b)
     }
 }
 
-/* The rows of one day, or month. */
+/* The rows of one day, or month: of a count by a function of the store, which knows which series it
+ * is about before it is planned. */
 static void add_lists(struct builder *b, const char *unit, int64_t start_us, struct places places)
 {
-    begin_counts(b, unit, &places);
-    builder_add(b, "t.%s = $%d::timestamptz", unit + strlen("rollup_"), builder_time(b, start_us));
+    char table[32];
+    if (!counting_is_by_series(b) && !counting_is_histogram(b)) {
+        builder_add(b,
+                    " UNION ALL SELECT * FROM counted_lists('%s', $%d::timestamptz, %u, %u, %s, %s,"
+                    " $%d::int, $%d::int)",
+                    unit, builder_time(b, start_us), places.from, places.to,
+                    builder_series_array(b), b->name == 0 ? "NULL" : "ARRAY(SELECT id FROM asked)",
+                    b->low, b->high);
+        return;
+    }
+    snprintf(table, sizeof table, "rollup_%s", unit);
+    begin_counts(b, table, &places);
+    builder_add(b, "t.%s = $%d::timestamptz", unit, builder_time(b, start_us));
     end_rollup(b);
 }
 
@@ -252,16 +264,16 @@ static void add_days(struct builder *b, struct counting_span days)
         last_us = month_of(last_us, &to);
     }
     if (first_us == last_us) {
-        add_lists(b, "rollup_month", first_us, (struct places){from, to});
+        add_lists(b, "month", first_us, (struct places){from, to});
         return;
     }
     struct counting_span between = {days.from_us, last_us};
     if (from > 0) {
-        add_lists(b, "rollup_month", first_us, (struct places){from, DAYS_OF_MONTH});
+        add_lists(b, "month", first_us, (struct places){from, DAYS_OF_MONTH});
         between.from_us = month_of(first_us + (DAYS_OF_MONTH + 1) * DAY_US, &over);
     }
     if (to > 0) {
-        add_lists(b, "rollup_month", last_us, (struct places){0, to});
+        add_lists(b, "month", last_us, (struct places){0, to});
     }
     if (!counting_is_empty(between)) {
         begin_counts(b, "rollup_month", &(struct places){0, DAYS_OF_MONTH});
@@ -272,18 +284,18 @@ static void add_days(struct builder *b, struct counting_span days)
 static void add_rollups(struct builder *b, struct counting_span hours, struct counting_span days)
 {
     if (days.from_us > days.to_us) { /* within a day */
-        add_lists(b, "rollup_day", days.to_us,
+        add_lists(b, "day", days.to_us,
                   (struct places){hour_of_day(hours.from_us), hour_of_day(hours.to_us)});
     } else {
         if (hours.from_us < days.from_us) {
-            add_lists(b, "rollup_day", days.from_us - DAY_US,
+            add_lists(b, "day", days.from_us - DAY_US,
                       (struct places){hour_of_day(hours.from_us), 24});
         }
         if (!counting_is_empty(days)) {
             add_days(b, days);
         }
         if (hours.to_us > days.to_us) {
-            add_lists(b, "rollup_day", days.to_us, (struct places){0, hour_of_day(hours.to_us)});
+            add_lists(b, "day", days.to_us, (struct places){0, hour_of_day(hours.to_us)});
         }
     }
     begin_counts(b, "rollup_hour", NULL);

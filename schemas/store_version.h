@@ -4,6 +4,6 @@
 #define EZREPO_SCHEMAS_STORE_VERSION_H
 
 /* The number of the newest migration in sql/. */
-#define STORE_VERSION 42
+#define STORE_VERSION 43
 
 #endif
