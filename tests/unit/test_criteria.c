@@ -14,8 +14,9 @@
 #include "queryd/criteria.h"
 #include "queryd/cursor.h"
 
-#define HOUR_US INT64_C(3600000000)
-#define NOON_US INT64_C(1455796800000000) /* 2016-02-18 12:00:00 */
+#define HOUR_US   INT64_C(3600000000)
+#define MINUTE_US (HOUR_US / 60)
+#define NOON_US   INT64_C(1455796800000000) /* 2016-02-18 12:00:00 */
 
 static struct arena *arena;
 static struct criteria c;
@@ -218,34 +219,34 @@ static void test_ranges(void **state)
     assert_int_equal(build(&q), 0);
     assert_true(has_parameter("-infinity") && has_parameter("infinity"));
 
-    q.from_us = NOON_US + 1;
+    q.from_us = NOON_US + 40 * MINUTE_US;
     q.to_us = NOON_US + 2 * HOUR_US + 5;
     assert_int_equal(build(&q), 0);
-    assert_true(has_parameter("2016-02-18 12:00:00.000001+00"));
+    assert_true(has_parameter("2016-02-18 12:40:00.000000+00"));
     assert_true(has_parameter("2016-02-18 12:00:00.000000+00")); /* the hour it lies in */
     assert_true(has_parameter("2016-02-18 13:00:00.000000+00")); /* the first whole one */
     assert_true(has_parameter("2016-02-18 14:00:00.000005+00"));
     assert_true(has_parameter("2016-02-18 14:00:00.000000+00"));
     assert_true(has_parameter("2016-02-18 00:00:00.000000+00")); /* the day it lies in */
     assert_int_equal(times("FROM rollup_hour t"), 1);
-    assert_int_equal(times("FROM rollup_day t"), 1);
-    assert_int_equal(times("FROM rollup_month t"), 0);
-    assert_non_null(strstr(c.sql, "(coalesce(t.c0[14], 0) - coalesce(t.c0[13], 0))"));
+    assert_int_equal(times("counted_lists('day'"), 1);
+    assert_int_equal(times("counted_lists('month'"), 0);
+    assert_non_null(strstr(c.sql, ", 13, 14, "));
 
     q.to_us = NOON_US + 12 * HOUR_US; /* up to the end of the day */
     assert_int_equal(build(&q), 0);
-    assert_int_equal(times("FROM rollup_day t"), 1);
-    assert_non_null(strstr(c.sql, "(coalesce(t.c0[24], 0) - coalesce(t.c0[13], 0))"));
+    assert_int_equal(times("counted_lists('day'"), 1);
+    assert_non_null(strstr(c.sql, ", 13, 24, "));
 
     q.to_us = NOON_US + 13 * HOUR_US; /* and into the next one */
     assert_int_equal(build(&q), 0);
-    assert_int_equal(times("FROM rollup_day t"), 2);
+    assert_int_equal(times("counted_lists('day'"), 2);
     assert_true(has_parameter("2016-02-19 00:00:00.000000+00"));
-    assert_non_null(strstr(c.sql, "coalesce(t.c0[1], 0)"));
+    assert_non_null(strstr(c.sql, ", 0, 1, "));
 
     q.to_us = NOON_US + HOUR_US; /* no hour is whole in it */
     assert_int_equal(build(&q), 0);
-    assert_int_equal(times("rollup_"), 0);
+    assert_int_equal(times("rollup_") + times("counted_lists"), 0);
 
     q.from_us = -1; /* hours go downward also before 1970 */
     assert_int_equal(build(&q), 0);
@@ -255,12 +256,47 @@ static void test_ranges(void **state)
 
     q.to_us = q.from_us;
     assert_int_equal(build(&q), 0);
-    assert_int_equal(times("FROM measurement") + times("rollup_"), 0);
+    assert_int_equal(times("FROM measurement") + times("rollup_") + times("counted_lists"), 0);
 
     q.from_us = INT64_MIN + 1; /* years that PostgreSQL does not have */
     q.to_us = INT64_MAX - 1;
     assert_int_equal(build(&q), 0);
     assert_true(has_parameter("-infinity") && has_parameter("infinity"));
+}
+
+/* An hour that is mostly within is taken whole, and what is outside is so many less. */
+static void test_cut_hours(void **state)
+{
+    (void)state;
+    struct query_message q = any(QUERY_COUNT);
+    q.probe = slice_of("p1");
+    q.from_us = NOON_US + 10 * MINUTE_US;
+    q.to_us = NOON_US + 2 * HOUR_US + 50 * MINUTE_US;
+    assert_int_equal(build(&q), 0);
+    assert_non_null(strstr(c.sql, ", 12, 15, "));
+    assert_int_equal(times("-records FROM counted_records"), 2);
+    assert_int_equal(times("counted_hours"), 1);
+    assert_true(has_parameter("2016-02-18 15:00:00.000000+00"));
+    check_parameters();
+
+    q.from_us = NOON_US - 11 * HOUR_US - 50 * MINUTE_US; /* with it the day is whole */
+    q.to_us = NOON_US + 12 * HOUR_US;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("counted_lists('month'"), 1);
+    assert_int_equal(times("counted_lists('day'"), 0);
+    assert_int_equal(times("-records FROM counted_records"), 1);
+
+    q.from_us = NOON_US + 10 * MINUTE_US; /* both ends cut the same hour */
+    q.to_us = NOON_US + 50 * MINUTE_US;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("-records") + times("counted_lists") + times("counted_hours"), 0);
+
+    q.kind = QUERY_HISTOGRAM;
+    q.to_us = NOON_US + 90 * MINUTE_US;
+    assert_int_equal(build(&q), 0);
+    assert_int_equal(times("-records FROM counted_records"), 1);
+    assert_int_equal(times("-l.n5"), 1);
+    check_parameters();
 }
 
 /* Whole days are taken from their months: of one the difference of two places, of several all but
@@ -519,6 +555,7 @@ int main(void)
         cmocka_unit_test(test_nothing_is_pasted),
         cmocka_unit_test(test_patterns),
         cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_cut_hours),
         cmocka_unit_test(test_months),
         cmocka_unit_test(test_totals),
         cmocka_unit_test(test_limits),
