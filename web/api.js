@@ -93,30 +93,41 @@ async function get(path, options) {
     return read(await request(path, options), response => response.json());
 }
 
+const plainCell = /[^,\r\n]*/y;
+
+/* One cell of RFC 4180 that begins here: its text, and where it ends. What ends in the midst of one is no answer. */
+function cellOfCsv(text, from) {
+    if (text[from] !== '"') {
+        plainCell.lastIndex = from;
+        const [cell] = plainCell.exec(text);
+        return [cell, from + cell.length];
+    }
+    let cell = "";
+    for (let at = from + 1;;) {
+        const end = text.indexOf('"', at);
+        if (end === -1)
+            throw new ApiError(0, "unreachable", "the server's answer broke off");
+        cell += text.slice(at, end);
+        if (text[end + 1] !== '"')
+            return [cell, end + 1];
+        cell += '"';
+        at = end + 2;
+    }
+}
+
 /* RFC 4180 as objects of texts, by the names in its first line. */
 function rowsOfCsv(text) {
     const lines = [[]];
     for (let at = 0; at < text.length;) {
-        let cell = "";
-        if (text[at] === '"') {
-            for (let more = true; more; more = text[at] === '"') {
-                const end = text.indexOf('"', at + 1);
-                cell += text.slice(at + 1, end);
-                at = end + 1;
-                if (text[at] === '"')
-                    cell += '"';
-            }
-        } else {
-            const end = text.slice(at).search(/[,\r]/);
-            cell = text.slice(at, at + end);
-            at += end;
-        }
+        const [cell, end] = cellOfCsv(text, at);
         lines.at(-1).push(cell);
-        at += text[at] === "," ? 1 : 2;
-        if (text[at - 1] === "\n" && at < text.length)
+        at = end + (text.startsWith("\r\n", end) ? 2 : 1);
+        if (text[end] !== "," && at < text.length)
             lines.push([]);
     }
     const [names, ...rows] = lines;
+    if (rows.some(row => row.length !== names.length))
+        throw new ApiError(0, "unreachable", "the server's answer broke off");
     return rows.map(row => Object.fromEntries(names.map((name, at) => [name, row[at]])));
 }
 

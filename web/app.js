@@ -129,7 +129,7 @@ function viewOf(page, module, parameters) {
             if (gone.signal.aborted)
                 return;
             if (error.status === 400 && main.querySelector("h1")?.textContent.startsWith("Asking"))
-                nothing(module);
+                nothing(module, "the question is at fault");
             failed(error);
         }),
         tell: error => gone.signal.aborted || (error ? failed(error) : (trouble.hidden = true)),
@@ -302,15 +302,15 @@ function tellIgnored(parameters, module) {
 
 /* What a page could not begin with: it has nothing to show. Others than these leave it as it is. */
 function begun(error, turn, module) {
-    if (turn === shown && error.status === 0)
+    if (turn === shown && error.status === 0 && !api.reached())
         return awaitServer(show);
-    if (turn === shown && (error instanceof AddressError || error.status === 400))
-        nothing(module);
+    if (turn === shown && (error instanceof AddressError || error.status === 400 || error.status === 0))
+        nothing(module, error.status === 0 ? "the answer to the question is none" : "the question is at fault");
     throw error;
 }
 
-function nothing(module) {
-    fill(main, h("h1", {}, module.title), h("p", { class: "empty" }, "Nothing is shown, since the question is at fault; what is wrong with it stands above."));
+function nothing(module, why) {
+    fill(main, h("h1", {}, module.title), h("p", { class: "empty" }, `Nothing is shown, since ${why}; what is wrong with it stands above.`));
 }
 
 /* Links within the page do not load it again. */

@@ -146,6 +146,59 @@ def test_now_goes_on_by_itself(one, page):
     assert page.run("return arguments[0] === document.querySelector('#bad tbody tr td.what a')", before), "what did not change was drawn anew"
 
 
+def test_the_worst_in_between_is_told(one, page):
+    """Of what is not bad now, and was worse than what it came from."""
+    count = one.matched()
+    one.send([measured("berlin", "192.0.2.31", ago, mean_us) for ago, mean_us in ((400, GOOD_US), (300, BAD_US), (200, 50000), (100, GOOD_US))])
+    one.send([measured("berlin", "192.0.2.32", ago, mean_us) for ago, mean_us in ((400, GOOD_US), (300, BAD_US), (200, GOOD_US))])
+    one.wait_matched(count + 7)
+    page.open("/now?record.dest=192.0.2.3?")
+    page.wait_text("→ 192.0.2.31", "#changed")
+    rows = page.run("return [...document.querySelectorAll('#changed tbody tr')].map(row => row.innerText.replace(/\\s+/g, ' '))")
+    first, = [row for row in rows if "192.0.2.31" in row]
+    second, = [row for row in rows if "192.0.2.32" in row]
+    assert "3 minor" in first and "worst between 1 critical" in first and "1 critical" in second and "worst between" not in second, rows
+    page.shoot("between", ((1280, "light"), (360, "dark")))
+
+
+def test_series_to_choose_from_are_in_order(page):
+    page.open("/series?record.probe=berlin&select.grade=overall")
+    page.wait_text("choose one", ".told")
+    rows = page.run("return [...document.querySelectorAll('.chooser tbody tr td:first-child')].map(cell => cell.innerText.split('.').pop())")
+    assert len(rows) >= 9 and rows == sorted(rows, key=int) and "31" in rows, rows
+
+
+def test_who_is_bound_to_series_sees_no_limit_anywhere(one, page, token):
+    """Neither on Now nor as Why: the grading is not his to see."""
+    one.cmd("role", "add", "customer", "kim", "--sees", f"dest={BAD_DEST}")
+    one.cmd("role", "allow", "customer", "Query*")
+    kim = one.cmd("token", "issue", "kim", "--identity", "kim", "--ask", "*", "--from", "127.0.0.0/8").stdout.strip()
+    page.run("sessionStorage.setItem('ezrepo.token', arguments[0])", kim)
+    try:
+        page.open("/now?record.probe=berlin")
+        page.wait_text(f"→ {BAD_DEST}", "#bad")
+        assert "80 ms" not in page.text("main")
+        page.open(f"/series?record.probe=berlin&record.dest={BAD_DEST}")
+        page.wait_text("You may not ask why: it shows the grading.", ".why")
+        page.wait_text("us.mean 900000", "main")
+        assert "80 ms" not in page.text("main") and all("403" in line for line in page.console())
+    finally:
+        page.run("sessionStorage.setItem('ezrepo.token', arguments[0])", token)
+
+
+def test_an_answer_that_breaks_off_is_told(page):
+    """In the midst of a cell, too."""
+    page.open("/events")
+    page.wait_text("live", ".live")
+    page.run("""const ask = window.fetch;
+        window.fetch = (address, options) => address.includes("GetGrading?") ? Promise.resolve(new Response('grading.version,grading.document\\r\\n1,"{')) : ask(address, options);""")
+    page.click("#pages a", "Thresholds")
+    page.wait_text("the server's answer broke off", "#trouble")
+    page.run("delete window.fetch")
+    page.open("/thresholds")
+    page.wait_text("is in force", "h1")
+
+
 def listeners(one):
     return int(one.process("webd")["counters"]["listeners"])
 
@@ -540,3 +593,4 @@ def test_what_no_version_grades(one, page, tmp_path):
     page.open("/now?record.dest=192.0.2.51")
     page.wait_text(f"1 series is not graded: version {version} grades none of them.", "h1")
     assert page.text(".strip-words").strip() == "1 not graded"
+

@@ -106,7 +106,8 @@ function gradeCell(row) {
         return h("td", { class: "how" }, h("span", { class: "grade" }, symbol("silent"), " silent"));
     const from = kind === "changed" && row["grade.from"] ? [gradeLabel(row["grade.from"]), h("span", { class: "hear" }, " became "),
         h("span", { "aria-hidden": "true" }, " → ")] : null;
-    return h("td", { class: "how" }, from, gradeLabel(row["grade.value"]));
+    const worst = row.worst ? h("div", { class: "worst-between" }, h("span", {}, "worst between"), " ", gradeLabel(row.worst)) : null;
+    return h("td", { class: "how" }, from, gradeLabel(row["grade.value"]), worst);
 }
 
 /* How often what is silent should come, and when it came last. */

@@ -13,6 +13,7 @@ export const bar = { time: false, grades: "1..2" };
 
 const changedSeconds = 3600;
 const rowsMost = 200;
+const eventsMost = 1000;   /* of an hour, the newest, in which the worst is looked for */
 const examplesOf = 6;      /* groups that are told with some of their series */
 const examplesEach = 3;
 const againEvery = 15000;  /* ms; that a period is over is no change that anybody tells */
@@ -145,6 +146,23 @@ async function withLast(view, rows) {
         row.last = last.get(JSON.stringify(dimensions.map(name => row[`record.${name}`] || null))) ?? null;
 }
 
+/* Rows of what changed get `worst`, the worst grade within that time, where it is worse than what they come from and are now. */
+async function withWorst(view, rows) {
+    const changed = rows.filter(row => row["now.kind"] === "changed" && !isNew(row));
+    const { may } = await view.who();
+    if (changed.length === 0 || !may.includes("QueryEvents"))
+        return;
+    const seriesOf = row => JSON.stringify([...dimensions.map(name => row[`record.${name}`] || null), row["grade.name"]]);
+    const { rows: events } = await view.ask("QueryEvents", { ...view.question({ "range.grade": null }), from: new Date(Date.now() - changedSeconds * 1000).toISOString(), "list.limit": eventsMost });
+    const worst = new Map();
+    for (const event of events.filter(one => one["event.retracted"] !== true && Number(one["grade.to"]) > 0))
+        worst.set(seriesOf(event), Math.min(worst.get(seriesOf(event)) ?? 9, Number(event["grade.to"])));
+    for (const row of changed) {
+        const found = worst.get(seriesOf(row));
+        row.worst = found < Math.min(Number(row["grade.from"]), Number(row["grade.value"])) ? found : null;
+    }
+}
+
 function frame(main) {
     const parts = { said: h("h1", { class: "said-now", "aria-live": "polite" }, "Asking…"), since: h("p", { class: "since-now" }), strip: h("div", {}),
         others: h("p", { class: "others" }), fresh: h("p", { class: "fresh-now" }), tables: {} };
@@ -218,7 +236,7 @@ class Now {
         const told = summary(rows);
         if (told.main && told.main.graded === 0)
             told.empty = await emptyVersion(this.view);
-        await withLast(this.view, rows);
+        await Promise.all([withLast(this.view, rows), withWorst(this.view, rows)]);
         drawSummary(this.view, this.parts, told, badRange(this.range), rows);
         drawSections(this.view, this.parts, rows, told.all.filter(one => one.graded).length, examples);
         fill(this.at, "as of ", when(Date.now()));
