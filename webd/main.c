@@ -47,6 +47,7 @@ static struct {
     struct plain_listener *listener;
     struct export_rules *exports;
     struct series_look *series;
+    struct record_types *types; /* until the checks have them */
 } self;
 
 /* ---- answers ---- */
@@ -165,6 +166,12 @@ static void use_access(struct web *w, struct access *access)
     }
 }
 
+static struct record_types *read_types(void)
+{
+    const struct config_common *common = daemon_common();
+    return record_types_of(common->schemas_dir, common->record_types_dir, common->formats_dir);
+}
+
 /* stored has another document. */
 static int take_access(void *context, struct slice document)
 {
@@ -187,9 +194,10 @@ static int prepare(void)
     self.exports = export_rules_read(&(struct document){0}, w->settings.export);
     w->access = read_access(w, (struct slice){NULL, 0});
     w->files = page_files_read(folder, w->settings.d3);
+    self.types = read_types();
     (void)proxy_header_read(&(struct document){0}, "webd.proxy", w->settings.proxy, &w->proxy);
     return self.listener == NULL || self.exports == NULL || w->access == NULL || w->files == NULL ||
-                   RAND_bytes(w->secret, sizeof w->secret) != 1 ||
+                   self.types == NULL || RAND_bytes(w->secret, sizeof w->secret) != 1 ||
                    registry_read(daemon_common()->schemas_dir, &w->registry) == -1
                ? -1
                : page_doors_prepare(w);
@@ -202,12 +210,15 @@ static int reload(void)
     const struct tls_files files = web_files(&w->settings);
     struct export_rules *exports = export_rules_read(&(struct document){0}, w->settings.export);
     struct access *access = read_access(w, access_watch_document(w->watch));
+    struct record_types *types = read_types();
     bool tls = web_has_tls(&w->settings);
-    SSL_CTX *context =
-        exports == NULL || access == NULL || !tls ? NULL : connections_context(&files);
-    if (exports == NULL || access == NULL || (tls && context == NULL)) {
+    bool good = exports != NULL && access != NULL && types != NULL;
+    SSL_CTX *context = good && tls ? connections_context(&files) : NULL;
+    if (!good || (tls && context == NULL) || grading_checks_use(w->checks, &types) == -1) {
         export_rules_free(&exports);
         access_free(&access);
+        record_types_free(&types);
+        SSL_CTX_free(context);
         return -1;
     }
     export_rules_free(&self.exports);
@@ -249,7 +260,7 @@ static int start_parts(struct web *w)
     w->audit = audit_log_new(&w->settings.audit_per_second, &w->counters[COUNT_AUDIT_LEFT_OUT]);
     w->asking = api_asking_new(w);
     w->publishing = api_publishing_new(w);
-    w->checks = grading_checks_new(w);
+    w->checks = grading_checks_new(w, &self.types);
     w->people = people_link_new(w);
     w->sessions = sessions_new(w);
     w->logins = logins_new(w);
@@ -298,6 +309,7 @@ static void tick(void)
     audit_log_tick(w->audit);
     api_asking_tick(w);
     api_publishing_tick(w);
+    grading_checks_tick(w->checks);
     people_link_tick(w->people);
     api_changes_tick(w);
 }
@@ -321,6 +333,7 @@ static void stop(void)
     access_free(&w->access);
     registry_free(&w->registry);
     page_files_free(&w->files);
+    record_types_free(&self.types);
     event_loop_close(&self.loop);
 }
 

@@ -283,7 +283,13 @@ def test_faults_are_told_by_line(one: EzrepoSet, setter: str) -> None:
     assert json.loads(post(one, setter, "SetGrading", ended)[1])["error"]["faults"] == [found]
     good = json.loads(post(one, setter, "check-grading", {"grading.document": json.dumps(GRADING)})[1])
     assert [w.pop("place") for w in good["warnings"]] == ["grading[0].gradingRules[1]"]
-    assert {**good, "warnings": []} == {"blocks": 1, "names": ["overall"], "faults": [], "more": 0, "warnings": []}
+    assert {**good, "warnings": []} == {"blocks": 1, "names": ["overall"], "faults": [], "more": 0, "warnings": [], "compared": True, "hints": good["hints"]}
+    metric = RULE["if"][0]["metric"]
+    seen = json.dumps({"grading": [{**GRADING["grading"][0], "gradeName": "mine", "gradingRules": [{**RULE, "if": [{**RULE["if"][0], "metric": metric + "s"}]}]}]}, indent=1)
+    hints = json.loads(post(one, setter, "check-grading", {"grading.document": seen})[1])["hints"]
+    assert [(h["place"], h["line"]) for h in hints][:1] == [("grading[0].gradingRules[0].if[0].metric", 1 + seen[:seen.index(metric)].count("\n"))]
+    assert f'no series has "{metric}s"; there is "{metric}"' in hints[0]["message"]
+    assert hints[-1]["place"] == "grading" and hints[-1]["message"].startswith('no block is of "')
     twice = json.dumps({"grading": GRADING["grading"] * 2}).replace(', {"gradeName"', ',\n {"gradeName"')
     told = json.loads(post(one, setter, "check-grading", {"grading.document": twice})[1])["warnings"]
     assert [(w["line"], w["place"]) for w in told] == [(1, "grading[0].gradingRules[1]"), (2, "grading[1]"), (2, "grading[1].gradingRules[1]")]

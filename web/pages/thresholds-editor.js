@@ -117,13 +117,13 @@ class Editor {
     }
 
     /* Faults keep it from being published; warnings, of what has no effect, do not. */
-    tell(faults, more, good, warnings = []) {
+    tell(faults, more, good, warnings = [], hints = []) {
         this.faults = faults;
         this.said.textContent = faults.length === 0 ? good : `${count(faults.length + more, "fault")}${more > 0 ? `, the first ${faults.length} of them` : ""}: nothing is published.`;
         this.said.classList.toggle("said", faults.length > 0);
         const line = (fault, what) => h("li", {}, h("button", { type: "button", class: "fault", onclick: () => this.goTo(fault) }, h("strong", {}, `${what}line ${fault.line}, column ${fault.column}`), " ",
             h("code", {}, fault.place), ": ", fault.message));
-        fill(this.list, faults.map(fault => line(fault, "")), warnings.map(warning => line(warning, "warning, ")));
+        fill(this.list, faults.map(fault => line(fault, "")), warnings.map(warning => line(warning, "warning, ")), hints.map(hint => line(hint, "hint, ")));
         this.number();
     }
 
@@ -136,7 +136,8 @@ class Editor {
             throw error;
         });
         if (text === this.area.value)
-            this.tell(found.faults, found.more, `It is good: ${[count(found.blocks, "block"), ...found.names.length > 0 ? [`grade names ${found.names.join(", ")}`] : [], ...found.warnings.length > 0 ? [count(found.warnings.length, "warning")] : []].join(", ")}.`, found.warnings);
+            this.tell(found.faults, found.more, `It is good: ${[count(found.blocks, "block"), ...found.names.length > 0 ? [`grade names ${found.names.join(", ")}`] : [], ...found.warnings.length > 0 ? [count(found.warnings.length, "warning")] : [],
+                ...found.hints.length > 0 ? [count(found.hints.length, "hint")] : []].join(", ")}.${found.faults.length === 0 && !found.compared ? " It could not be compared with what was seen." : ""}`, found.warnings, found.hints);
         this.view.tell(null);
         return found.faults.length === 0 && text === this.area.value;
     }

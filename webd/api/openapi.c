@@ -189,10 +189,10 @@ static void write_check(FILE *f)
     fputs(",\n\"/api/v1/check-grading\":{\"post\":{\"operationId\":\"check-grading\",", f);
     write_body(f, &capability_rows[CAPABILITY_SET_GRADING]);
     fputs("\"what is wrong with it\",\"content\":{\"application/json\":{\"schema\":" OBJECT(
-              "\"blocks\",\"names\",\"faults\",\"more\",\"warnings\"",
+              "\"blocks\",\"names\",\"faults\",\"more\",\"warnings\",\"compared\",\"hints\"",
               "\"blocks\":{\"type\":\"integer\",\"nullable\":true},\"names\":" TEXT_LIST
-              ",\"faults\":" FAULTS
-              ",\"more\":{\"type\":\"integer\"},\"warnings\":" FAULTS) "}}}," REFUSALS "}}",
+              ",\"faults\":" FAULTS ",\"more\":{\"type\":\"integer\"},\"warnings\":" FAULTS
+              ",\"compared\":{\"type\":\"boolean\"},\"hints\":" FAULTS) "}}}," REFUSALS "}}",
           f);
 }
 
