@@ -6,7 +6,7 @@
 #ifndef EZREPO_QUERYD_EXPLAINER_H
 #define EZREPO_QUERYD_EXPLAINER_H
 
-#include "queryd/why/editions.h"
+#include "common/why/editions.h"
 
 /* A version's columns, in this order. One that is not there is told as such. */
 #define EXPLAINER_VERSIONS_SQL                                                                     \

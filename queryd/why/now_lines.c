@@ -10,7 +10,7 @@
 #include "common/number.h"
 #include "common/record_dimensions.h"
 #include "common/when_time.h"
-#include "queryd/why/explain.h"
+#include "common/why/explain.h"
 #include "schemas/capability_list.h"
 
 #define SCRATCH_BYTES ((size_t)8 << 20) /* for one line */

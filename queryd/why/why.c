@@ -11,7 +11,7 @@
 #include "common/number.h"
 #include "common/record_dimensions.h"
 #include "common/when_time.h"
-#include "queryd/why/explain.h"
+#include "common/why/explain.h"
 #include "schemas/capability_list.h"
 
 /* That a record came and was stored is told to the second, and an event within its transaction. */

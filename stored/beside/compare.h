@@ -7,7 +7,7 @@
 #ifndef EZREPO_STORED_COMPARE_H
 #define EZREPO_STORED_COMPARE_H
 
-#include "stored/periods/periods.h"
+#include "common/periods/periods.h"
 
 enum difference_how {
     DIFFERENCE_MISSING, /* the records say so, nothing is stored: only `is` counts */

@@ -8,13 +8,13 @@
 #define EZREPO_STORED_SERIES_H
 
 #include "common/message.h"
+#include "common/periods/periods.h"
+#include "common/periods/steady.h"
 #include "stored/cache/calendar.h"
 #include "stored/cache/retention.h"
 #include "stored/cache/seeded_hash.h"
 #include "stored/periods/distances.h"
 #include "stored/periods/gaps.h"
-#include "stored/periods/periods.h"
-#include "stored/periods/steady.h"
 
 /* What is remembered of a pair that asks for steadiness. */
 struct steady_memory {

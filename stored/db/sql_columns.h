@@ -7,7 +7,7 @@
 #ifndef EZREPO_STORED_SQL_COLUMNS_H
 #define EZREPO_STORED_SQL_COLUMNS_H
 
-#include "stored/periods/period_records.h"
+#include "common/periods/period_records.h"
 
 /* To be given to a list: for its text, and for its numbers. */
 #define COLUMN_FIRST(number, text, width)  text

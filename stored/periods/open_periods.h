@@ -6,8 +6,8 @@
 #ifndef EZREPO_STORED_OPEN_PERIODS_H
 #define EZREPO_STORED_OPEN_PERIODS_H
 
+#include "common/periods/periods.h"
 #include "stored/cache/calendar.h"
-#include "stored/periods/periods.h"
 
 /* One of them, as the view period_known has it. */
 struct open_period {

@@ -6,8 +6,8 @@
 #ifndef EZREPO_STORED_PERIOD_ROWS_H
 #define EZREPO_STORED_PERIOD_ROWS_H
 
+#include "common/periods/periods.h"
 #include "common/pg/pg.h"
-#include "stored/periods/periods.h"
 
 /* Begins parameters with the columns of a list of keys: series, grade name, and a key's three. */
 void period_rows_begin(struct pg_params *p);

@@ -3,7 +3,7 @@
 #ifndef EZREPO_STORED_PERIOD_WRITES_H
 #define EZREPO_STORED_PERIOD_WRITES_H
 
-#include "stored/periods/periods.h"
+#include "common/periods/periods.h"
 #include "stored/periods/steady_path.h"
 #include "stored/store.h"
 

@@ -6,8 +6,8 @@
 #ifndef EZREPO_STORED_STEADY_PATH_H
 #define EZREPO_STORED_STEADY_PATH_H
 
+#include "common/periods/steady.h"
 #include "common/pg/pg.h"
-#include "stored/periods/steady.h"
 #include "stored/store.h"
 
 #define STEADY_LAST_US INT64_C(253402300800000000) /* the year 10000: no record starts as late */

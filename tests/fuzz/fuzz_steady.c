@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stored/periods/steady.h"
+#include "common/periods/steady.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

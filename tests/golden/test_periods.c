@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 #include "common/json.h"
-#include "stored/periods/periods.h"
+#include "common/periods/periods.h"
 
 #define MAX_RECORDS 192
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "stored/periods/steady.h"
+#include "common/periods/steady.h"
 
 #define SECOND_US INT64_C(1000000)
 

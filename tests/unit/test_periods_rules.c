@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "stored/periods/periods.h"
+#include "common/periods/periods.h"
 
 #define GAP 100
 

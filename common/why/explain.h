@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Why a record has a grade of one name: it is graded again, by the code that grades, with a trace.
  * Pure. */
-#ifndef EZREPO_QUERYD_EXPLAIN_H
-#define EZREPO_QUERYD_EXPLAIN_H
+#ifndef EZREPO_WHY_EXPLAIN_H
+#define EZREPO_WHY_EXPLAIN_H
 
-#include "queryd/why/editions.h"
+#include "common/why/editions.h"
 
 /* A record of the store as far as it enters grading, and its dimensions as a series has them. */
 struct explained_record {

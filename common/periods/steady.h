@@ -12,7 +12,7 @@
 
 #include "common/grading.h"
 #include "common/pack.h"
-#include "stored/periods/periods.h"
+#include "common/periods/periods.h"
 
 struct steady_record {
     struct period_record record;

@@ -4,7 +4,7 @@
  * behind. How many they are is looked at nowhere in a walk, but that a run's are counted and that
  * the last row may have none beside those of its run. Pure.
  */
-#include "stored/periods/steady.h"
+#include "common/periods/steady.h"
 
 static bool same_run(const struct steady *a, const struct steady *b)
 {

@@ -28,7 +28,7 @@
  * first period is handed in (late_heads.c), and the rest of the one that we are in is what it has
  * in all, less what was gone over (take_rest).
  */
-#include "stored/periods/periods.h"
+#include "common/periods/periods.h"
 
 #include <stdlib.h>
 #include <string.h>

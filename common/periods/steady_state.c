@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A walk's state as bytes: a msgpack array, its form first, then everything in a fixed order. */
-#include "stored/periods/steady.h"
+#include "common/periods/steady.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "queryd/why/editions.h"
+#include "common/why/editions.h"
 
 #include <stdio.h>
 

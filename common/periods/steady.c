@@ -10,7 +10,7 @@
  * All sums leave the record at hand out until the end of the step: which row it belongs to is known
  * then only.
  */
-#include "stored/periods/steady.h"
+#include "common/periods/steady.h"
 
 #include <string.h>
 

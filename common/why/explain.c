@@ -3,7 +3,7 @@
  * The trace of one record and grade name: gathered while it is graded, then told as JSON and in a
  * line. It decides nothing itself.
  */
-#include "queryd/why/explain.h"
+#include "common/why/explain.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -11,7 +11,7 @@
 #ifndef EZREPO_PERIODS_H
 #define EZREPO_PERIODS_H
 
-#include "stored/periods/period_records.h"
+#include "common/periods/period_records.h"
 
 enum period_ended { PERIOD_OPEN, PERIOD_GAP, PERIOD_GRADE, PERIOD_STEADY };
 

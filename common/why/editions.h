@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Versions of the grading, compiled, the ones that were asked for last. */
-#ifndef EZREPO_QUERYD_EDITIONS_H
-#define EZREPO_QUERYD_EDITIONS_H
+#ifndef EZREPO_WHY_EDITIONS_H
+#define EZREPO_WHY_EDITIONS_H
 
 #include "common/grade_edition.h"
 
