@@ -17,7 +17,7 @@
 /* What may stand at the top of the file. Each process reads its own section and "common". */
 static const char *const sections[] = {"common", "ingestd", "socketd",   "classifyd",
                                        "stored", "queryd",  "mplane-gw", "ingest-gw",
-                                       "webd",   "alertd",  NULL};
+                                       "webd",   "alertd",  "reasond",   NULL};
 const char *const *const config_processes = sections + 1;
 
 const struct config_option config_common_options[] = {

@@ -120,6 +120,7 @@ int ctl_token(const struct ctl_command *self, int argc, char **argv);  /* token,
 int ctl_format(const struct ctl_command *self, int argc, char **argv);
 int ctl_format_try(const struct ctl_command *self, int argc, char **argv);       /* a verb of it */
 int ctl_grading_check(const struct ctl_command *self, int argc, char **argv);    /* a verb */
+int ctl_grading_try(const struct ctl_command *self, int argc, char **argv);      /* a verb */
 int ctl_grading_defaults(const struct ctl_command *self, int argc, char **argv); /* a verb */
 int ctl_types_adopt(const struct ctl_command *self, int argc, char **argv);      /* a verb of it */
 

@@ -26,7 +26,8 @@
 static const struct json_limits limits = {
     .depth = 32, .nodes = 1000000, .string_bytes = 16 << 20, .comments = false};
 
-struct mplane_connection mplane_connection = {.timeout = "60"};
+static const char preset_timeout[] = "60";
+struct mplane_connection mplane_connection = {.timeout = preset_timeout};
 
 const struct ctl_option mplane_options[] = {
     {"url", "URL", &mplane_connection.url, NULL, "the gateway: https://HOST:PORT/"},
@@ -376,6 +377,30 @@ static void leave_breaks(const struct sigaction before[BREAKING])
     }
 }
 
+static void (*tell_progress)(struct slice words);
+
+void mplane_tell_progress(void (*tell)(struct slice words))
+{
+    tell_progress = tell;
+}
+
+void mplane_be_patient(const char *seconds)
+{
+    if (mplane_connection.timeout == preset_timeout) {
+        mplane_connection.timeout = seconds;
+    }
+}
+
+/* A receipt may say how far it is. */
+static void look_at_progress(const struct mplane_members *m)
+{
+    const struct json *metadata = json_get(m->message, "metadata");
+    const struct json *words = metadata == NULL ? NULL : json_get(metadata, MPLANE_PROGRESS);
+    if (tell_progress != NULL && words != NULL && words->type == JSON_STRING) {
+        tell_progress(words->text);
+    }
+}
+
 /* Redeems until there is something else than a receipt. 0, or -1 after a complaint; then, if time
  * is out or it was broken off, nobody works at the question any more. */
 static int redeem_until(struct mplane_client *c, int64_t deadline_ms, struct mplane_members *m)
@@ -392,6 +417,7 @@ static int redeem_until(struct mplane_client *c, int64_t deadline_ms, struct mpl
         return -1;
     }
     while (is_kind(m, MPLANE_RECEIPT)) {
+        look_at_progress(m);
         if (broken_off || now_ms() >= deadline_ms) {
             exchange(c, "/", interrupt, now_ms() + CONNECT_MS, m);
             ctl_failed(broken_off ? "interrupted" : "no result within %s s: interrupted",

@@ -42,6 +42,12 @@ const struct mplane_message *mplane_ask(struct mplane_client *client, const char
                                         const struct when *when, const struct mplane_value *values,
                                         size_t count);
 
+/* Who is told how far the gateway says a question is that takes long, in words; from then on. */
+void mplane_tell_progress(void (*tell)(struct slice words));
+
+/* For what takes long: so many seconds, where --timeout says nothing else. Before the client. */
+void mplane_be_patient(const char *seconds);
+
 /* The exit code of a question that had no result: CTL_USAGE where it was refused for what it says.
  */
 int mplane_refused(const struct mplane_client *client);

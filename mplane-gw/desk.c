@@ -171,6 +171,11 @@ void desk_postpone(struct desk_reply *reply)
     job->kept = true;
     job->delivered = job->delivered && !reply->first;
     reply->message = answer_receipt(job->specification, reply->token, reply->label);
+    if (job->progress[0] != '\0') {
+        job->told = (struct mplane_metadata){slice_of(MPLANE_PROGRESS), slice_of(job->progress)};
+        reply->message.metadata = &job->told;
+        reply->message.metadata_count = 1;
+    }
 }
 
 /* ---- specifications ---- */

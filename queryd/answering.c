@@ -70,6 +70,26 @@ static void send_answer(const struct question *q, struct answer_message *a)
     pack_release(&p);
 }
 
+void answer_progress(const struct question *q, const struct progress_message *m)
+{
+    struct pack p;
+    pack_init(&p);
+    progress_encode(&p, m);
+    if (pack_ok(&p)) {
+        send_bytes(q, pack_bytes(&p));
+    }
+    pack_release(&p);
+}
+
+void answer_as_told(struct question *q, const struct answer_message *told)
+{
+    struct answer_message a = *told;
+    a.id = q->id;
+    counters[COUNT_ROWS] += a.columns_count == 0 ? 0 : a.cells_count / a.columns_count;
+    send_answer(q, &a);
+    question_free(q);
+}
+
 void answer_question(struct question *q, enum answer_status status, const char *message)
 {
     struct slice columns[64];

@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "queryd/answering.h"
+#include "queryd/reasoners.h"
 
 struct question *engine_find(struct query_engine *engine, struct slice identity, uint64_t id)
 {
@@ -49,7 +50,14 @@ void engine_wait_again(struct question *q)
 void engine_leave(struct question *q)
 {
     DL_DELETE(q->engine->all, q);
-    if (q->held) {
+    if (q->reasoned) {
+        reasoners_leave(q);
+        if (q->running) {
+            turns_done(&q->engine->tries, &q->turn);
+        } else {
+            turns_leave(&q->engine->tries, &q->turn);
+        }
+    } else if (q->held) {
         q->engine->held_count--;
     } else if (q->running) {
         turns_done(&q->engine->turns, &q->turn);

@@ -21,6 +21,11 @@ struct query_engine {
     struct deadline deadline; /* for the first that waits too long, and the end of draining */
     struct question *all;     /* that wait, run or are held */
     struct turns turns;
+    zsock_t *reason_socket;
+    struct reasoner *reasoners; /* that are there */
+    uint32_t reasoner_count;
+    struct turns tries; /* of questions that wait for one of them */
+    uint64_t last_number;
     int64_t held_looked_us;
     int64_t records_due_us;   /* when those that follow records are looked at; 0: nothing came */
     uint64_t news, told_news; /* how often something was committed; and told in the feed */

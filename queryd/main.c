@@ -14,7 +14,7 @@
 #define LINGER_MS       1000 /* answers on their way when the process ends */
 
 static struct queryd_settings settings;
-static zsock_t *router, *news;
+static zsock_t *router, *news, *reason;
 
 static const struct config_option options[] = {
     {"database", CONFIG_STRING, offsetof(struct queryd_settings, database), NULL, 0, 0, false,
@@ -26,7 +26,7 @@ static const struct config_option options[] = {
      "longest time for one question, also when its asker allows more; milliseconds"},
     {"recount_timeout_ms", CONFIG_INTEGER, offsetof(struct queryd_settings, recount_timeout_ms),
      "3600000", 1, LIMIT_TIMEOUT_MS, true,
-     "the same of a question for which all records are counted again; milliseconds"},
+     "the same of a question for which all records are counted or graded again; milliseconds"},
     {"rows_default", CONFIG_INTEGER, offsetof(struct queryd_settings, rows_default), "100", 1,
      LIMIT_ANSWER_ROWS, true, "rows of a listing when the question gives no limit"},
     {"rows_max", CONFIG_INTEGER, offsetof(struct queryd_settings, rows_max), "10000", 1,
@@ -74,7 +74,12 @@ static int start(zloop_t *loop)
         return -1;
     }
     zsock_set_subscribe(news, TOPIC_ARRIVED);
-    return questions_start(loop, router, news, &settings);
+    reason = bus_bind(ZMQ_ROUTER, ENDPOINT_REASON, (int)settings.high_water);
+    if (reason == NULL) {
+        return -1;
+    }
+    zsock_set_router_mandatory(reason, 1);
+    return questions_start(loop, router, news, reason, &settings);
 }
 
 static void stop(void)
@@ -82,6 +87,7 @@ static void stop(void)
     questions_stop();
     zsock_destroy(&router);
     zsock_destroy(&news);
+    zsock_destroy(&reason);
 }
 
 static const struct daemon queryd = {.name = "queryd",

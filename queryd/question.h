@@ -20,6 +20,7 @@
 #define QUESTION_IDENTITY 255 /* ZeroMQ's routing ids are not longer */
 
 struct query_engine;
+struct reasoner;
 
 /* Which statement of a question is under way, or is next. */
 enum question_step {
@@ -51,8 +52,12 @@ struct question {
     bool cancelled;              /* nobody waits for the answer any more */
     bool too_large;
     enum question_step step;
-    void *explained;      /* of one that explains: its explainer's, what was read so far */
-    const char *versions; /* of the grading, that are to be read */
+    void *explained;           /* of one that explains: its explainer's, what was read so far */
+    const char *versions;      /* of the grading, that are to be read */
+    bool reasoned;             /* reasonds work at it; turn is one of the engine's `tries` then */
+    struct reasoner *reasoner; /* which has it; NULL: none yet */
+    uint64_t number;           /* as which that one knows it */
+    struct query_message handed_on;
     bool name_found;
     char names[LIMIT_TEXT_BYTES / 2];
 };

@@ -14,6 +14,7 @@
 #include "queryd/held.h"
 #include "queryd/pg_session.h"
 #include "queryd/query_steps.h"
+#include "queryd/reasoners.h"
 
 #define DRAIN_US         INT64_C(5000000)
 #define RECEIVED_AT_ONCE 100
@@ -80,7 +81,7 @@ static void take_query(struct question *q, const struct query_message *m)
 {
     char error[CRITERIA_ERROR];
     const struct queryd_settings *s = self.settings;
-    int64_t most_ms = m->recount == 1 ? s->recount_timeout_ms : s->timeout_ms;
+    int64_t most_ms = QUERY_TAKES_LONG(m) ? s->recount_timeout_ms : s->timeout_ms;
     int64_t timeout_ms = (int64_t)m->timeout_ms;
     if (timeout_ms == 0 || timeout_ms > most_ms) {
         timeout_ms = most_ms;
@@ -97,6 +98,8 @@ static void take_query(struct question *q, const struct query_message *m)
         answer_question(q, ANSWER_UNAVAILABLE, "out of memory");
     } else if (self.draining) {
         answer_question(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
+    } else if (m->kind == QUERY_TRY) {
+        reasoners_join(q, m);
     } else {
         engine_join(q, m->asker);
     }
@@ -137,7 +140,7 @@ static void on_cancel(struct slice identity, struct slice bytes)
         return;
     }
     struct question *q = engine_find(&self, identity, m.id);
-    if (q != NULL && q->running) {
+    if (q != NULL && q->running && !q->reasoned) {
         q->cancelled = true;
         pool_cancel(self.pool, q);
     } else if (q != NULL) {
@@ -193,7 +196,7 @@ static void on_deadline(void *context)
     struct question *q, *next;
     DL_FOREACH_SAFE(self.all, q, next)
     {
-        if (q->running) {
+        if (q->running && !q->reasoned) {
             continue; /* the pool sees to it */
         }
         if (q->held && now >= q->held_until_us) {
@@ -201,7 +204,9 @@ static void on_deadline(void *context)
         } else if (q->held) {
             next_us = q->held_until_us < next_us ? q->held_until_us : next_us;
         } else if (now >= q->deadline_us) {
-            engine_conclude(q, ANSWER_TIMEOUT, "no connection to the database became free in time");
+            engine_conclude(q, ANSWER_TIMEOUT,
+                            q->reasoned ? "no dry run came to its end in time"
+                                        : "no connection to the database became free in time");
         } else {
             next_us = q->deadline_us < next_us ? q->deadline_us : next_us;
         }
@@ -218,6 +223,7 @@ static void on_deadline(void *context)
         deadline_by(&self.deadline, next_us);
     }
     dispatch();
+    reasoners_dispatch(&self);
 }
 
 /* Of what stored published only the newest counts. */
@@ -244,7 +250,7 @@ static int on_news(zloop_t *loop, zsock_t *socket, void *context)
     return 0;
 }
 
-int questions_start(zloop_t *loop, zsock_t *socket, zsock_t *news,
+int questions_start(zloop_t *loop, zsock_t *socket, zsock_t *news, zsock_t *reason,
                     const struct queryd_settings *settings)
 {
     static const struct pool_kind kind = {.application = "ezrepo queryd",
@@ -257,7 +263,8 @@ int questions_start(zloop_t *loop, zsock_t *socket, zsock_t *news,
     deadline_init(&self.deadline, loop, on_deadline, NULL);
     self.pool = pool_new(loop, settings->database, (unsigned)settings->connections, &kind);
     if (self.pool == NULL || zloop_reader(loop, socket, on_socket, NULL) == -1 ||
-        zloop_reader(loop, news, on_news, NULL) == -1) {
+        zloop_reader(loop, news, on_news, NULL) == -1 ||
+        reasoners_start(&self, loop, reason) == -1) {
         log_error("queries.start", "error=\"out of memory\"");
         return -1;
     }
@@ -275,7 +282,7 @@ void questions_drain(void)
     {
         if (q->held) {
             engine_conclude(q, ANSWER_OK, "");
-        } else if (!q->running) {
+        } else if (!q->running || q->reasoned) {
             engine_conclude(q, ANSWER_UNAVAILABLE, "the query engine is stopping");
         }
     }
@@ -287,6 +294,7 @@ void questions_tick(void)
     if (self.pool == NULL) {
         return;
     }
+    reasoners_look(&self);
     if (held_look_again(&self)) {
         dispatch();
     }
@@ -314,5 +322,6 @@ void questions_stop(void)
         engine_leave(q);
         question_free(q);
     }
+    reasoners_stop(&self);
     editions_release(&self.editions);
 }

@@ -37,6 +37,8 @@ struct queryd_settings {
     COUNTER(TOO_LARGE, "too_large", "", "answers that the answer would have been too large")       \
     COUNTER(CANCELLED, "cancelled", "", "answers to questions that were given up")                 \
     COUNTER(UNDELIVERABLE, "undeliverable", "", "answers whose asker was gone or took no more")    \
+    GAUGE(REASONERS, "reasonds", "", "reasonds that are there, now")                               \
+    GAUGE(TRIES, "waiting.tries", "", "dry runs that wait for a reasond, now")                     \
     COUNTER(ROWS, "rows", "", "rows in answers")                                                   \
     COUNTER(WHY_FAULTS, "why.faults", "",                                                          \
             "records that got another grade when they were graded again to say why")               \
@@ -62,9 +64,9 @@ enum counter { QUESTION_COUNTERS(COUNTER_CONSTANT, COUNTER_CONSTANT) COUNTERS };
 extern const struct counter_row counter_rows[COUNTERS];
 extern uint64_t counters[COUNTERS];
 
-/* Takes questions from the socket; news: a SUB socket for TOPIC_ARRIVED. Settings and sockets are
- * the caller's and outlive this. -1: no memory. */
-int questions_start(zloop_t *loop, zsock_t *socket, zsock_t *news,
+/* Takes questions from the socket; news: a SUB socket for TOPIC_ARRIVED; reason: that of reasonds.
+ * Settings and sockets are the caller's and outlive this. -1: no memory. */
+int questions_start(zloop_t *loop, zsock_t *socket, zsock_t *news, zsock_t *reason,
                     const struct queryd_settings *settings);
 
 /* Takes nothing new: who waits is told so, who runs is answered; then calls daemon_finished(). */

@@ -62,7 +62,7 @@
 /* Elements of result columns whose texts are JSON. */
 #define JSON_ELEMENTS                                                                              \
     "results.repo", "grading.document", "why.document", "timeline.marks", "grid.cells",            \
-        "grid.left", "datagrams.reasons", "alert.document"
+        "grid.left", "datagrams.reasons", "alert.document", "try.document"
 
 /* Why a series has the grade it has: a row for each grade name, or for each series that fits when
  * it is not one. The document is JSON (docs/mplane.md). */
@@ -91,6 +91,16 @@
 #define COLUMNS_OF_BUCKETS                                                                         \
     "time", "metric.min", "metric.mean", "metric.max", "values.count", "metric.unit",              \
         "metric.least", "metric.most", COLUMN_MARK
+
+/*
+ * What a grading document would have made of the records of the scope: a row for each grade name,
+ * of the document or of these records. Of a sample the numbers are estimates. The document is JSON
+ * (docs/gradings.md).
+ */
+#define PARAMETERS_OF_TRY "grading.document", DIMENSION_ELEMENTS, "select.grade", "try.sample"
+#define COLUMNS_OF_TRY                                                                             \
+    "grade.name", "records.count", "records.changed", "periods.before", "periods.after",           \
+        "events.before", "events.after", "try.document"
 
 /* The first EZRepo's: records by type, without paging. */
 #define PARAMETERS_OF_ORIGINAL "type.repo", "range.grade", "select.grade"
@@ -296,7 +306,8 @@
     QUERY(TELLING, "", NO_KEYS)                                                                    \
     QUERY(ALERTS, "w", KEYS_OF_ALERTS)                                                             \
     QUERY(EXPORTED, "x", KEYS_OF_SERIES)                                                           \
-    QUERY(METRICS, "", NO_KEYS)
+    QUERY(METRICS, "", NO_KEYS)                                                                    \
+    QUERY(TRY, "", NO_KEYS) /* by a reasond */
 
 #define QUERY_KIND(NAME, letter, KEYS) QUERY_##NAME,
 enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
@@ -306,9 +317,12 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
 #define QUERY_HAS_CRITERIA(kind)                                                                   \
     ((kind) <= QUERY_RECORDS || (kind) == QUERY_CHANGES || (kind) > QUERY_WHY)
 
+/* What takes as long as there are records: it may have all the time that queryd allows. */
+#define QUERY_TAKES_LONG(q) ((q)->recount == 1 || (q)->kind == QUERY_TRY)
+
 /*
  * CAPABILITY(NAME, label, verb, query): what the gateway offers, in the order of /capabilities, and
- * what queryd is asked then. What has the parameter grading.document goes to stored instead.
+ * what queryd is asked then. What is to "store" goes to stored instead.
  */
 #define CAPABILITIES(CAPABILITY)                                                                   \
     CAPABILITY(COUNT, "QueryByCriteria", "query", QUERY_COUNT)                                     \
@@ -337,7 +351,8 @@ enum query_kind { QUERIES(QUERY_KIND) QUERY_KINDS };
     CAPABILITY(MAINTENANCE, "QueryMaintenance", "query", QUERY_MAINTENANCE)                        \
     CAPABILITY(ALERTS, "QueryAlerts", "query", QUERY_ALERTS)                                       \
     CAPABILITY(GRADINGS, "QueryGradings", "query", QUERY_GRADINGS)                                 \
-    CAPABILITY(METRICS, "QueryMetrics", "query", QUERY_METRICS)
+    CAPABILITY(METRICS, "QueryMetrics", "query", QUERY_METRICS)                                    \
+    CAPABILITY(TRY, "TryGrading", "query", QUERY_TRY)
 
 /* The last: results of a record type are taken; one of each type, made of the record types. */
 #define CAPABILITY_KIND(NAME, label, verb, query) CAPABILITY_##NAME,

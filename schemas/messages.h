@@ -60,6 +60,8 @@
 #define LIMIT_RANGE_COLUMNS    4096
 #define LIMIT_EXPORTED_METRICS 16
 #define LIMIT_DIMENSION_NAME   16 /* "dest", without record. */
+#define LIMIT_SAMPLE_BYTES     16
+#define LIMIT_REASONER_JOBS    64
 
 /* By so many the release before skipped sequences where it could not know which it gave last. */
 #define SEQUENCE_LEAP (UINT64_C(1) << 32)
@@ -251,9 +253,25 @@ enum alerts_range { ALERTS_FIRING, ALERTS_ALL, ALERTS_UNSETTLED, ALERTS_RANGES }
     UINT(retired, 1)                   /* of silences: those that nobody expects any more, too */  \
     UINT(silences, 1)                  /* of what is to be told: silences, not grades */           \
     UINT(ended, ALERTS_RANGES - 1)     /* which alerts */                                          \
-    STRS(metrics, LIMIT_EXPORTED_METRICS, LIMIT_NAME_BYTES) /* of what is exported */
+    STRS(metrics, LIMIT_EXPORTED_METRICS, LIMIT_NAME_BYTES) /* of what is exported */              \
+    STR(document, LIMIT_DOCUMENT_BYTES)                     /* a grading that is tried */          \
+    STR(sample, LIMIT_SAMPLE_BYTES) /* "1%": of so many of the series; "": all */
 
-/* mplane-gw to queryd, ezrepoctl to stored: nobody waits for that answer any more. */
+/*
+ * reasond to queryd, when it begins, and each second: it is there, and works at so many questions
+ * at a time at most. It is asked as queryd is, and answers as queryd does.
+ */
+#define REASONER_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                             \
+    UINT(jobs, LIMIT_REASONER_JOBS) /* 0: it takes no more */
+
+/* reasond to queryd, and queryd to who asks: how far a question is, about every second. */
+#define PROGRESS_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED)                             \
+    UINT(id, UINT64_MAX)                                                                           \
+    UINT(thousandths, 1000)                                                                        \
+    UINT(records, UINT64_MAX)
+
+/* mplane-gw, webd to queryd, queryd to reasond, ezrepoctl to stored: nobody waits for that answer
+ * any more. */
 #define CANCEL_FIELDS(UINT, INT, STR, BIN, UUID, STRS, UINTS, ADDED) UINT(id, UINT64_MAX)
 
 enum answer_status {
@@ -771,7 +789,9 @@ enum user_what { USER_LIST, USER_LINK, USER_WHATS };
     MESSAGE(session, SESSION_FIELDS)                                                               \
     MESSAGE(session_state, SESSION_STATE_FIELDS)                                                   \
     MESSAGE(user, USER_FIELDS)                                                                     \
-    MESSAGE(user_state, USER_STATE_FIELDS)
+    MESSAGE(user_state, USER_STATE_FIELDS)                                                         \
+    MESSAGE(reasoner, REASONER_FIELDS)                                                             \
+    MESSAGE(progress, PROGRESS_FIELDS)
 
 /* PUB/SUB topics. An ack's topic is TOPIC_ACK followed by the instance's 16 bytes. */
 #define TOPIC_ACK     "ack"
@@ -792,6 +812,7 @@ enum user_what { USER_LIST, USER_LINK, USER_WHATS };
 #define ENDPOINT_DELIVER "deliver" /* ingestd binds ROUTER; mplane-gw, ingest-gw connect DEALER */
 #define ENDPOINT_SIGNS   "signs"   /* stored binds PULL, ingestd connects PUSH */
 #define ENDPOINT_QUERY   "query"   /* queryd binds ROUTER; mplane-gw, alertd, webd connect DEALER */
+#define ENDPOINT_REASON  "reason"  /* queryd binds ROUTER, reasonds connect DEALER */
 #define ENDPOINT_ALERTS  "alerts"  /* stored binds ROUTER, alertd connects DEALER */
 #define ENDPOINT_USERS   "users"   /* stored binds ROUTER, webd connects DEALER */
 #define ENDPOINT_TRIAL   "trial"   /* alertd binds ROUTER, ezrepoctl connects DEALER */

@@ -90,6 +90,7 @@ static void refuse_unknown(struct web *w, struct evhttp_request *request, struct
 static bool is_posted(const char *rest)
 {
     return FIND_DOOR(post_doors, rest) != NULL ||
+           api_posted_kind(slice_of(rest)) != CAPABILITY_COLLECT ||
            api_change_kind(slice_of(rest)) != CAPABILITY_COLLECT;
 }
 
@@ -107,6 +108,8 @@ static void take_post(struct web *w, struct evhttp_request *request, struct conn
                    "expected X-EZRepo-CSRF as /api/v1/me tells it, from a page of this host");
     } else if (door != NULL) {
         door->take(w, request, c, v);
+    } else if (api_posted_kind(slice_of(rest)) != CAPABILITY_COLLECT) {
+        api_ask(w, request, c, v, rest);
     } else {
         api_publish(w, request, c, v, api_change_kind(slice_of(rest)));
     }

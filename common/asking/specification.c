@@ -320,8 +320,9 @@ static int read_ended(const struct reading *r, const struct parameter_reader *se
 static int read_document(const struct reading *r, const struct parameter_reader *self)
 {
     struct slice document = mplane_message_value(r->s, self->element);
-    r->q->publish = true;
+    r->q->publish = r->kind == CAPABILITY_SET_GRADING;
     r->q->publication.document = document;
+    r->q->query.document = document;
     if (document.len == 0 || document.len > LIMIT_DOCUMENT_BYTES) {
         snprintf(r->error, r->error_size,
                  "parameters.%s: expected a grading document (JSON text) of 1 to %d bytes, found "
@@ -374,6 +375,7 @@ static const struct parameter_reader readers[] = {
     {"silence.retired", read_retired, 0, false, 0},
     {"alert.ended", read_ended, 0, false, 0},
     {"grading.document", read_document, 0, false, 0},
+    {"try.sample", read_text, FIELD(sample), false, LIMIT_SAMPLE_BYTES},
     {COLUMN_COMMENT, read_comment, 0, false, 0},
 };
 #define READERS (sizeof readers / sizeof readers[0])
@@ -463,6 +465,7 @@ static void preset(struct query_message *q)
     q->grade_high = 5;
     q->grid_rows = q->grid_columns = q->metric = slice_of("");
     q->after = q->instance = q->sender = q->reason = q->kinds = q->begins = q->facet = slice_of("");
+    q->document = q->sample = slice_of("");
 }
 
 int question_of(const struct mplane_message *specification, enum capability_kind kind,

@@ -30,6 +30,9 @@ struct mplane_parameter {
     struct slice *values;
 };
 
+/* What a receipt's metadata may tell: how far the answer is, in words. */
+#define MPLANE_PROGRESS "progress"
+
 struct mplane_metadata {
     struct slice name, value;
 };

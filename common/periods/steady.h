@@ -59,6 +59,14 @@ struct steady_rows {
 int steady_step(struct steady *s, const struct steady_record *record, int64_t gap_us,
                 struct steady_rows *settled);
 
+/*
+ * The state at the end of the newest of these periods, which nothing but grades made: it, and those
+ * before it since the last gap, at least one, the newest first; more than STEADY_ROWS + 1 of them
+ * are not looked at. `latest_us`: the latest end of any of their records.
+ */
+void steady_of_periods(struct steady *s, const struct period *newest, uint32_t count,
+                       int64_t latest_us);
+
 /* The last row, which all that comes next may extend; grade 0: no record yet. */
 const struct steady_row *steady_last(const struct steady *s);
 

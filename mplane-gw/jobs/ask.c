@@ -2,6 +2,7 @@
 /* The gateway's two DEALER sockets in libevent's loop. Decides nothing about who may ask. */
 #include "mplane-gw/jobs/ask.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "common/daemon.h"
@@ -47,11 +48,34 @@ static int read_id(const struct link *link, struct arena *a, struct slice bytes,
     return 0;
 }
 
+/* True: it was that. */
+static bool take_progress(struct gateway *g, struct slice bytes)
+{
+    struct progress_message m;
+    if (message_number(bytes) != MESSAGE_progress) {
+        return false;
+    }
+    if (progress_decode_all(bytes, NULL, &m) == -1) {
+        gateway_count(g, COUNT_ANSWERS_MALFORMED);
+        return true;
+    }
+    struct job *job = jobs_by_id(g->asks->jobs, m.id);
+    if (job != NULL && job->state == JOB_RUNNING) {
+        snprintf(job->progress, sizeof job->progress, "%u.%u %%, %llu records",
+                 (unsigned)(m.thousandths / 10), (unsigned)(m.thousandths % 10),
+                 (unsigned long long)m.records);
+    }
+    return true;
+}
+
 static void take_answer(const struct link *link, struct slice bytes)
 {
     static struct log_limit said;
     struct gateway *g = link->context;
     struct jobs *jobs = g->asks->jobs;
+    if (take_progress(g, bytes)) {
+        return;
+    }
     uint64_t id = 0;
     struct arena *a = arena_new((size_t)LIMIT_ANSWER_CELLS * 32);
     int faulty = a == NULL ? -1 : read_id(link, a, bytes, &id);
@@ -163,7 +187,8 @@ const char *ask(struct gateway *g, struct job *job)
     }
     memcpy(job->sight, sight.mark, sizeof job->sight);
     /* How long all records may be counted is for queryd to say. */
-    int64_t query_ms = job->question.query.recount ? LIMIT_TIMEOUT_MS : s->query_timeout_ms;
+    int64_t query_ms =
+        QUERY_TAKES_LONG(&job->question.query) ? LIMIT_TIMEOUT_MS : s->query_timeout_ms;
     job->question.query.asker = job->identity;
     job->question.query.timeout_ms = (uint64_t)query_ms;
     job->question.publication.author = job->identity;

@@ -48,7 +48,9 @@ struct job {
     struct rendered *rendered; /* the reply, once one was made: then `bytes` are no longer there */
     int64_t rendered_us;       /* when */
     struct waiter *waiters;
-    unsigned holders;   /* who still reads from it */
+    char progress[40];           /* how far it is, in words; "": nobody says */
+    struct mplane_metadata told; /* the same, for receipts */
+    unsigned holders;            /* who still reads from it */
     bool gone;          /* out of the table: freed, and no longer counted, by its last holder */
     struct jobs *table; /* NULL before it is in one, and when that was freed */
     struct job *gone_next, *gone_previous; /* utlist: of those that are held and gone */

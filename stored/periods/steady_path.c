@@ -146,24 +146,7 @@ static int plain_before(struct steady_path *p, const struct period_key *key,
 static void take_plain(struct steady_path *p, const struct plain_rows *rows, uint32_t first,
                        int64_t latest_us)
 {
-    uint32_t last = first;
-    while (last + 1 < rows->count && rows->period[last + 1].ended != PERIOD_GAP &&
-           last + 1 - first < STEADY_ROWS) {
-        last++;
-    }
-    bool follows = last + 1 < rows->count && rows->period[last + 1].ended != PERIOD_GAP;
-    struct steady *s = &p->state;
-    *s = (struct steady){.grade = rows->period[first].grade};
-    for (uint32_t i = last + 1; i > first; i--) {
-        bool change = i - 1 < last || follows;
-        s->rows[s->row_count++] = (struct steady_row){.period = rows->period[i - 1],
-                                                      .from = change ? rows->period[i].grade : 0,
-                                                      .change = change};
-    }
-    struct period *open = &s->rows[s->row_count - 1].period;
-    open->ended = PERIOD_OPEN;
-    s->reaches_us = open->sum.t_end_us;
-    s->latest_us = latest_us > s->reaches_us ? latest_us : s->reaches_us;
+    steady_of_periods(&p->state, rows->period + first, rows->count - first, latest_us);
 }
 
 static int begin_plain(struct steady_path *p, struct series *series, const struct period_key *key,

@@ -16,7 +16,7 @@ from conftest import ROOT, wait_for
 from processes import children
 
 PROGRAMS = {"ingestd": "ingestd", "socketd": "socketd", "classifyd": "classifyd", "stored": "stored", "queryd": "queryd",
-            "mplane-gw": "mplane-gw", "ingest-gw": "ingest-gw", "webd": "webd", "alertd": "alertd", "ezrepoctl": "ctl"}
+            "mplane-gw": "mplane-gw", "ingest-gw": "ingest-gw", "webd": "webd", "alertd": "alertd", "reasond": "reasond", "ezrepoctl": "ctl"}
 TREE = "/opt/ezrepo"
 BOOT_SECONDS = 60
 # Of this machine's own services none is wanted; of those that systemd brings, none that a container has no use for.

@@ -145,7 +145,7 @@ def test_life_of_a_set(module_set):
     one.wait_for(lambda: one.status()["ok"])
     found = one.status()
     assert {p["name"] for p in found["processes"]} == {
-        "postgres", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "classifyd-0", "socketd", "ingestd"}
+        "postgres", "stored", "queryd", "reasond-0", "mplane-gw", "ingest-gw", "webd", "alertd", "classifyd-0", "socketd", "ingestd"}
     pids = {p["name"]: p["pid"] for p in found["processes"]}
 
     one.up()  # again: nothing happens

@@ -15,7 +15,7 @@ import pytest
 from conftest import ROOT, assert_clean, check_grown, wait_for
 from processes import held_up
 
-PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd"]
+PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "reasond"]
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_faults_of_the_configuration_are_all_told(run, name, tmp_path):
     done = run(name, "--config", str(file), "--check-config")
     assert done.returncode == 1
     for fault in ("common.schemas_dir: expected a string, found 5", "common.colour: unknown option",
-                  "shop: unknown, expected one of common ingestd socketd classifyd stored queryd mplane-gw ingest-gw webd alertd", f"{name}.nonsense: unknown option",
+                  "shop: unknown, expected one of common ingestd socketd classifyd stored queryd mplane-gw ingest-gw webd alertd reasond", f"{name}.nonsense: unknown option",
                   "common.run_dir: expected a string, found nothing"):
         assert f"{file}: {fault}" in done.stderr, done.stderr
     done = run(name, "--config", str(tmp_path / "absent"), "--check-config")

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 from conftest import ROOT
 
-PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd"]
+PROCESSES = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "reasond"]
 
 
 def read(*path):

@@ -10,7 +10,7 @@ import subprocess
 import pytest
 from conftest import ROOT, wait_for
 
-PROGRAMS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "ezrepoctl"]
+PROGRAMS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "reasond", "ezrepoctl"]
 
 
 def readelf(*words):
@@ -55,7 +55,7 @@ def test_copies_are_bounded(elf, build_dir):
 
 def object_files(build):
     """Of the programs, not of the tests."""
-    folders = ("common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "ctl")
+    folders = ("common", "ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "reasond", "ctl")
     for top in folders:
         for folder, _, names in os.walk(os.path.join(build, top)):
             yield from (os.path.join(folder, name) for name in names if name.endswith(".c.o"))

@@ -10,7 +10,7 @@ import pytest
 from conftest import ROOT, EzrepoSet, make_state_directory, ping, time_text
 from processes import start_of
 
-PROGRAMS = ["alertd", "classifyd", "ezrepoctl", "ingest-gw", "ingestd", "mplane-gw", "queryd", "socketd", "stored", "webd"]
+PROGRAMS = ["alertd", "classifyd", "ezrepoctl", "ingest-gw", "ingestd", "mplane-gw", "queryd", "reasond", "socketd", "stored", "webd"]
 
 
 @pytest.fixture

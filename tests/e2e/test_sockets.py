@@ -618,7 +618,7 @@ def test_killed_and_upgraded_under_load(ezrepo_set, tmp_state):
                 pid = one.kill("ingestd")
                 one.wait_for(lambda: one.pid("ingestd") not in (0, pid)
                              and one.process("ingestd")["state"] == "running")
-            for name in ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "ctl"):
+            for name in ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "reasond", "ctl"):
                 os.symlink(os.path.join(build, name), os.path.join(tmp_state, name))
             one.environment["EZREPO_BUILD"] = tmp_state
             one.wait_kept()

@@ -13,7 +13,7 @@ from machines import TREE, bootable_machine, build_without_sanitizers, earlier_r
 STATE = "/var/lib/ezrepo"
 # The last one whose units were copied from deploy/systemd.
 EARLIER = "3b97e47"
-SERVICES = ["postgres", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "classifyd@0", "classifyd@1", "ingestd"]
+SERVICES = ["postgres", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "reasond@0", "classifyd@0", "classifyd@1", "ingestd"]
 
 
 @pytest.fixture

@@ -14,14 +14,14 @@ from conftest import ping, time_text, wait_for
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root's sets have users of their own")
 
-KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd"]
+KINDS = ["ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "reasond"]
 # Whose socket it is, and who besides may connect to it.
 ENDPOINTS = {"batches": ("ingestd", {"classifyd"}), "deliver": ("ingestd", {"mplane-gw", "ingest-gw"}),
              "graded": ("stored", {"classifyd"}), "announce": ("stored", {"ingestd", "classifyd", "queryd"}),
              "store": ("stored", {"mplane-gw"}), "access": ("stored", {"mplane-gw", "ingest-gw", "webd"}), "keys": ("stored", {"ingestd"}),
              "admin": ("stored", set()), "query": ("queryd", {"mplane-gw", "alertd", "webd"}), "alerts": ("stored", {"alertd"}),
              "users": ("stored", {"webd"}),
-             "trial": ("alertd", set()), "sockets": ("socketd", {"ingestd"})}
+             "trial": ("alertd", set()), "reason": ("queryd", {"reasond"}), "sockets": ("socketd", {"ingestd"})}
 
 CONNECT = """
 import socket, sys

@@ -90,7 +90,7 @@ static void test_faults(void **state)
     refused("{" COMMON ", \"stored\": 5}", "FILE: stored: expected an object, found 5");
     refused("{" COMMON ", \"shop\": {}}",
             "FILE: shop: unknown, expected one of common ingestd socketd classifyd stored queryd "
-            "mplane-gw ingest-gw webd alertd");
+            "mplane-gw ingest-gw webd alertd reasond");
     refused("{\"common\": {\"run_dir\": \"/r\", \"schemas_dir\": \"/s\", \"log_level\": \"loud\"},"
             "\"stored\": {\"path\": \"\"}}",
             "common.log_level: expected one of debug info warn error, found \"loud\"");

@@ -11,13 +11,14 @@
 #include "common/daemon.h"
 #include "common/door/query_link.h"
 #include "common/log.h"
+#include "webd/api/api_body.h"
 #include "webd/api/api_question.h"
 #include "webd/api/api_reply.h"
 #include "webd/api/api_waits.h"
 
 #define HIGH_WATER     1000
-#define GRACE_US       INT64_C(2000000) /* for an answer to arrive, after queryd's own limit */
-#define QUESTION_BYTES ((size_t)256 * 1024)
+#define GRACE_US       INT64_C(2000000)  /* for an answer to arrive, after queryd's own limit */
+#define QUESTION_BYTES ((size_t)8 << 20) /* of one with a document */
 #define ANSWER_BYTES   ((size_t)LIMIT_ANSWER_CELLS * 32)
 
 struct api_asking {
@@ -89,6 +90,10 @@ static void take_answer(const struct link *link, struct slice bytes)
     struct web *w = link->context;
     struct arena *a = arena_new(ANSWER_BYTES);
     struct answer_message m;
+    if (message_number(bytes) == MESSAGE_progress) { /* nobody here waits for that */
+        arena_free(&a);
+        return;
+    }
     if (a == NULL || answer_decode_all(bytes, a, &m) == -1) {
         web_count(w, COUNT_ANSWERS_MALFORMED);
     } else {
@@ -125,7 +130,7 @@ static int send_question(struct api_wait *k, const char **message)
     q->id = k->id;
     q->asker = k->identity;
     q->timeout_ms =
-        q->recount ? (uint64_t)LIMIT_TIMEOUT_MS : (uint64_t)w->settings.query_timeout_ms;
+        QUERY_TAKES_LONG(q) ? (uint64_t)LIMIT_TIMEOUT_MS : (uint64_t)w->settings.query_timeout_ms;
     q->sees = sight.patterns;
     q->sees_count = sight.count;
     int rc = query_link_ask(&w->asking->link, q);
@@ -137,6 +142,22 @@ static int send_question(struct api_wait *k, const char **message)
     return rc;
 }
 
+/* From its URL, or from its body. */
+static int read_question(struct api_wait *k, char *error, size_t size)
+{
+    if (k->kind != CAPABILITY_TRY) {
+        return api_question_read(k->arena, k->kind,
+                                 evhttp_uri_get_query(evhttp_request_get_evhttp_uri(k->request)),
+                                 daemon_now_us(), &k->question, error, size);
+    }
+    if (!api_body_is_json(k->request)) {
+        snprintf(error, size, "Content-Type: expected application/json");
+        return -1;
+    }
+    return api_change_read(k->arena, k->kind, api_body_of(k->request), daemon_now_us(),
+                           &k->question, error, size);
+}
+
 /* Reads, judges and sends it; what cannot be asked is answered. */
 static void begin(struct api_wait *k, const struct visitor *v)
 {
@@ -145,9 +166,7 @@ static void begin(struct api_wait *k, const struct visitor *v)
     if (!api_wait_may(k, v)) {
         return;
     }
-    if (api_question_read(k->arena, k->kind,
-                          evhttp_uri_get_query(evhttp_request_get_evhttp_uri(k->request)),
-                          daemon_now_us(), &k->question, error, sizeof error) == -1) {
+    if (read_question(k, error, sizeof error) == -1) {
         api_wait_refuse(k, HTTP_BADREQUEST, "invalid", error, COUNT_QUESTIONS_INVALID);
     } else if (send_question(k, &message) == -1) {
         api_wait_refuse(k, HTTP_SERVUNAVAIL, "unavailable", message, COUNT_QUESTIONS_BUSY);
@@ -159,7 +178,9 @@ static void begin(struct api_wait *k, const struct visitor *v)
 void api_ask(struct web *w, struct evhttp_request *request, struct connection *c,
              const struct visitor *v, const char *label)
 {
-    enum capability_kind kind = api_question_kind(slice_of(label));
+    enum capability_kind posted = api_posted_kind(slice_of(label));
+    enum capability_kind kind =
+        posted != CAPABILITY_COLLECT ? posted : api_question_kind(slice_of(label));
     if (kind == CAPABILITY_COLLECT) {
         web_count(w, COUNT_NOT_FOUND);
         api_refuse(request, c, HTTP_NOTFOUND, "path",

@@ -28,11 +28,19 @@ static bool changes(enum capability_kind kind)
 enum capability_kind api_question_kind(struct slice label)
 {
     enum capability_kind kind = 0;
-    while (kind < CAPABILITY_COLLECT && (!slice_is(label, capability_rows[kind].label) ||
-                                         kind == CAPABILITY_ORIGINAL || changes(kind))) {
+    while (kind < CAPABILITY_COLLECT &&
+           (!slice_is(label, capability_rows[kind].label) || kind == CAPABILITY_ORIGINAL ||
+            kind == CAPABILITY_TRY || changes(kind))) {
         kind++;
     }
     return kind;
+}
+
+/* One whose document no URL has room for. */
+enum capability_kind api_posted_kind(struct slice label)
+{
+    bool is_one = slice_is(label, capability_rows[CAPABILITY_TRY].label);
+    return is_one ? CAPABILITY_TRY : CAPABILITY_COLLECT;
 }
 
 enum capability_kind api_change_kind(struct slice label)
@@ -174,7 +182,7 @@ int api_question_read(struct arena *a, enum capability_kind kind, const char *qu
     return rc == -1 ? -1 : question_of(&r.s, kind, now_us, q, error, error_size);
 }
 
-/* ---- what changes something ---- */
+/* ---- what a body has ---- */
 
 /* A member as the text that a specification has for it; null is as if it was not there. */
 static int take_member(struct url_reading *r, const struct json *member)
@@ -208,7 +216,7 @@ int api_change_read(struct arena *a, enum capability_kind kind, struct slice bod
     struct url_reading r = {.a = a,
                             .row = &capability_rows[kind],
                             .s = {.kind = MPLANE_SPECIFICATION},
-                            .changes = true,
+                            .changes = changes(kind),
                             .error = error,
                             .error_size = error_size};
     const struct json *tree = json_parse(a, body, &limits, why, sizeof why);

@@ -7,7 +7,7 @@
 #include "common/asking/specification.h"
 
 /* The capability that is asked by this label at the API; CAPABILITY_COLLECT: none. Only those that
- * ask queryd. */
+ * ask queryd by a URL. */
 enum capability_kind api_question_kind(struct slice label);
 
 /*
@@ -22,9 +22,12 @@ int api_question_read(struct arena *a, enum capability_kind kind, const char *qu
 /* The capability of this label that changes something; CAPABILITY_COLLECT: none. */
 enum capability_kind api_change_kind(struct slice label);
 
+/* The capability of this label that asks, by a body; CAPABILITY_COLLECT: none. */
+enum capability_kind api_posted_kind(struct slice label);
+
 /*
  * The same of a body, a JSON object: texts, numbers, true and false by their elements' names, null
- * as if it was not there. It has no scope.
+ * as if it was not there. What changes something has no scope.
  */
 int api_change_read(struct arena *a, enum capability_kind kind, struct slice body, int64_t now_us,
                     struct gateway_question *q, char *error, size_t error_size);

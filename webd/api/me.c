@@ -20,7 +20,8 @@ static void write_me(FILE *f, const struct web *w, const struct visitor *v)
     fprintf(f, ",\"how\":\"%s\",\"may\":[", v->how);
     for (enum capability_kind kind = 0; kind < CAPABILITY_COLLECT; kind++) {
         struct slice label = slice_of(capability_rows[kind].label);
-        bool there = api_question_kind(label) == kind || api_change_kind(label) == kind;
+        bool there = api_question_kind(label) == kind || api_change_kind(label) == kind ||
+                     api_posted_kind(label) == kind;
         if (there && visitor_denied(w, v, kind, label) == NULL) {
             fprintf(f, "%s\"%s\"", first ? "" : ",", capability_rows[kind].label);
             first = false;

@@ -170,14 +170,21 @@ static void write_body(FILE *f, const struct capability_row *row)
         fprintf(f, "%s\"%s\":{\"type\":\"string\",\"nullable\":true}",
                 p == row->parameters ? "" : ",", *p);
     }
+    if (strcmp(row->verb, "store") != 0) {
+        fputs(",\"from\":{\"type\":\"string\",\"nullable\":true},\"to\":{\"type\":\"string\","
+              "\"nullable\":true}",
+              f);
+    }
     fputs("}}}}},\"responses\":{\"200\":{\"description\":", f);
 }
 
-static void write_change(FILE *f, const struct capability_row *row, const struct registry *r)
+/* What is done by a body: it changes something, or asks. */
+static void write_posted(FILE *f, const struct capability_row *row, const struct registry *r)
 {
     fprintf(f, ",\n\"/api/v1/%s\":{\"post\":{\"operationId\":\"%s\",", row->label, row->label);
     write_body(f, row);
-    fputs("\"it is done\",\"content\":{\"application/json\":{\"schema\":", f);
+    fprintf(f, "\"%s\",\"content\":{\"application/json\":{\"schema\":",
+            strcmp(row->verb, "store") == 0 ? "it is done" : "the answer");
     write_answer_schema(f, row, r);
     fputs("},\"application/x-ndjson\":{\"schema\":{\"type\":\"string\"}},"
           "\"text/csv\":{\"schema\":{\"type\":\"string\"}}}}," REFUSALS "}}",
@@ -259,8 +266,9 @@ void openapi_write(FILE *f, const struct registry *r, const char *cookie)
         const struct capability_row *row = &capability_rows[kind];
         if (api_question_kind(slice_of(row->label)) == kind) {
             write_question(f, row, r);
-        } else if (api_change_kind(slice_of(row->label)) == kind) {
-            write_change(f, row, r);
+        } else if (api_change_kind(slice_of(row->label)) == kind ||
+                   api_posted_kind(slice_of(row->label)) == kind) {
+            write_posted(f, row, r);
         }
     }
     write_check(f);

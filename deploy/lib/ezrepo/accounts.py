@@ -27,11 +27,12 @@ ENDPOINTS: Dict[str, Tuple[str, str]] = {
     "keys": ("stored", "ingestd"),
     "admin": ("stored", "stored"),  # for root, who may enter any
     "query": ("queryd", "asking"),
+    "reason": ("queryd", "reasond"),
     "trial": ("alertd", "alertd"),  # the same
     "sockets": ("socketd", "ingestd"),
 }
 # Groups of more than one process.
-GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd", "queryd"), "database": ("stored", "queryd"),
+GROUPS: Dict[str, Tuple[str, ...]] = {"announced": ("ingestd", "classifyd", "queryd"), "database": ("stored", "queryd", "reasond"),
                                       "access": ("mplane-gw", "ingest-gw", "webd"),
                                       "delivering": ("mplane-gw", "ingest-gw"),
                                       "asking": ("mplane-gw", "alertd", "webd"),

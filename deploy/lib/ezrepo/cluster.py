@@ -160,7 +160,8 @@ def _write_settings(state: State, account: Account) -> None:
     memory = _memory_mb()
     settings = SETTINGS.format(socket=socket_directory(state).replace("'", "''"),
                                buffers=min(max(memory // 8, 128), 1024), cache=max(memory // 2, 256))
-    pairs = {(account.name, ADMIN), (state.account("stored").name, STORE_ROLE), (state.account("queryd").name, QUERY_ROLE)}
+    pairs = {(account.name, ADMIN), (state.account("stored").name, STORE_ROLE), (state.account("queryd").name, QUERY_ROLE),
+             (state.account("reasond").name, QUERY_ROLE)}
     if os.geteuid() == 0:
         pairs |= {("root", ADMIN), ("root", STORE_ROLE), ("root", QUERY_ROLE)}
     identities = "".join(f'ezrepo "{user}" "{role}"\n' for user, role in sorted(pairs))

@@ -48,6 +48,11 @@ CONFIGURATION = """\
     "database": {query}
   }},
 
+  "reasond": {{
+    // Dry runs of a grading; the same role. More of them: ezrepo scale reasond N.
+    "database": {reason}
+  }},
+
   "ingest-gw": {{
     // HTTPS for tools of all kinds, with a client's certificate or a token (docs/formats.md).
     "listen": {ingest},
@@ -72,6 +77,7 @@ CONFIGURATION = """\
       "authorizations": {{
         "Query*": ["reader", "admin"],
         "GetGrading": ["reader", "admin"],
+        "TryGrading": ["admin"],
         "Ledger*": ["admin"],
         "Rejected*": ["admin"]
       }}
@@ -115,6 +121,7 @@ CONFIGURATION = """\
         "ezrepo": ["reader", "admin"],
         "GetGrading": ["reader", "admin"],
         "SetGrading": ["admin"],
+        "TryGrading": ["admin"],
         // Who sent what, and what became of it; what was refused, with its bytes.
         "Ledger*": ["admin"],
         "Rejected*": ["admin"],
@@ -134,6 +141,7 @@ class Wanted:
     user: str = ""
     database: str = ""
     database_read: str = ""
+    database_reason: str = ""  # the same, as reasond's user can read it
     udp_port: int = 9900
     https_port: int = 8890
     registry_port: int = 8891
@@ -244,6 +252,7 @@ def configuration(state: State, wanted: Wanted) -> str:
         "udp": [_endpoint(a, wanted.udp_port) for a in addresses],
         "store": wanted.database or cluster.conninfo(state, cluster.STORE_ROLE),
         "query": wanted.database_read or cluster.conninfo(state, cluster.QUERY_ROLE),
+        "reason": wanted.database_reason or wanted.database_read or cluster.conninfo(state, cluster.QUERY_ROLE),
         "https": [_endpoint(a, wanted.https_port) for a in addresses],
         "ingest": [_endpoint(a, wanted.ingest_port) for a in addresses],
         "ingest_certificate": state.path("pki", "ingest.crt"), "ingest_key": state.path("pki", "ingest.key"),
@@ -305,6 +314,7 @@ def _make(state: State, wanted: Wanted) -> None:
     if not state.private_cluster:
         cluster.check_server(wanted.database, wanted.database_read, store, query)
         wanted.database = _kept_apart(state, "stored", wanted.database)
+        wanted.database_reason = _kept_apart(state, "reasond", wanted.database_read)
         wanted.database_read = _kept_apart(state, "queryd", wanted.database_read)
     _make_folders(state)
     copy_schemas(state)

@@ -10,10 +10,10 @@ import subprocess
 import time
 from typing import Any, Dict, List
 
-from . import accounts, cluster, manager, status, supervisor, systemd, trust
+from . import accounts, cluster, manager, readers, status, supervisor, systemd, trust
 from .errors import Failure, Usage
 from .output import say
-from .state import KINDS, MAX_CLASSIFYDS, SYSTEMD, State, copy_schemas, kind_of, make_own_folders, program
+from .state import KINDS, MAX_CLASSIFYDS, NUMBERED, SYSTEMD, State, copy_schemas, kind_of, make_own_folders, program
 
 UP_SECONDS = 90
 TELL_SECONDS = 3  # of waiting, before it is told what for
@@ -24,14 +24,14 @@ LOG_LINES = 15
 def stop_order(state: State) -> List[str]:
     """socketd first, so that ingestd knows it is the last one to read; it drains into classifyds, they into
     stored; PostgreSQL goes last."""
-    place = {"socketd": -1, "ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "ingest-gw": 3, "webd": 3, "alertd": 3, "queryd": 4, "postgres": 5}
+    place = {"socketd": -1, "ingestd": 0, "classifyd": 1, "stored": 2, "mplane-gw": 3, "ingest-gw": 3, "webd": 3, "alertd": 3, "reasond": 4, "queryd": 4, "postgres": 5}
     return sorted(state.process_names(), key=lambda name: (place[kind_of(name)], name))
 
 
 def check_config(state: State) -> None:
     """Asks every process whether it accepts the configuration, before anything is started."""
     faults = []
-    more = (["ingest-gw"] if state.has_ingest else []) + (["webd"] if state.has_web else []) + (["alertd"] if state.has_alerts else [])
+    more = (["ingest-gw"] if state.has_ingest else []) + (["webd"] if state.has_web else []) + (["alertd"] if state.has_alerts else []) + (["reasond"] if state.reasonds else [])
     for name in ["socketd", "ingestd", "classifyd", "stored", "queryd", "mplane-gw", *more]:
         done = subprocess.run([program(name), "--config", state.config_file, "--check-config"],
                               capture_output=True, text=True, check=False, cwd="/")
@@ -205,8 +205,10 @@ def up(state: State, outside: bool = False) -> None:
         if not accepts and not cluster.wait_until_accepts(state, UP_SECONDS):
             raise Failure("PostgreSQL does not accept connections" + _end_of_log(running, "postgres"))
         cluster.let_store_see(state)
+        if state.reasonds:
+            readers.let_in(state, "reasond")
     names = [n for n in state.process_names() if n != "postgres"]
-    for kind in set(KINDS) - set(names) - {"classifyd"}:  # taken out of the configuration while nothing ran
+    for kind in set(KINDS) - set(names) - set(NUMBERED):  # taken out of the configuration while nothing ran
         status.remove_status_file(state, kind)
     for name in names:
         running.start(name)
@@ -364,24 +366,26 @@ def _remove(state: State, running: manager.Manager, names: List[str]) -> bool:
 
 
 def scale(state: State, process: str, count: int) -> None:
-    """Changes how many classifyds there are; those that stay are not touched."""
-    if process != "classifyd":
-        raise Usage(f'"{process}" cannot be scaled; classifyd can')
+    """Changes how many classifyds or reasonds there are; those that stay are not touched."""
+    if process not in NUMBERED:
+        raise Usage(f'"{process}" cannot be scaled; {" and ".join(NUMBERED)} can')
     if not 1 <= count <= MAX_CLASSIFYDS:
-        raise Usage(f"expected 1 to {MAX_CLASSIFYDS} classifyds, not {count}")
+        raise Usage(f"expected 1 to {MAX_CLASSIFYDS} {process}s, not {count}")
+    if process == "reasond" and not state.reasonds:
+        raise Usage(f"{state.config_file} has no section reasond")
     running = manager.connect(state)
-    state.save_settings(dict(state.settings, classifyd=count))
+    state.save_settings({**state.settings, process: count})
     if running is None:
-        say(f"{count} classifyd from the next start on")
+        say(f"{count} {process} from the next start on")
         return
     running.write_config()
     clean = _remove(state, running, running.update())
-    for name in select(state, "classifyd"):
+    for name in select(state, process):
         running.start(name)
-    wait_until_running(state, select(state, "classifyd"))
-    say(f"{count} classifyd running")
+    wait_until_running(state, select(state, process))
+    say(f"{count} {process} running")
     if not clean:
-        raise Failure("not every classifyd ended cleanly")
+        raise Failure(f"not every {process} ended cleanly")
 
 
 def show_logs(state: State, process: str, lines: int, follow: bool) -> int:

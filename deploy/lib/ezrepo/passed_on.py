@@ -34,7 +34,7 @@ COMMANDS = {
     "changes": "what changed, in the order in which it was told: [--since TIME|--cursor CURSOR] [--follow]",
     "arrivals": "the records that match, in the order in which they arrived: [--since TIME|--cursor CURSOR] [--follow]",
     "watch": "FILE [--exec CMD] [--records]: what changes, or records, from the cursor in a file on, which is kept there",
-    "grading": "check FILE | get | set FILE | diff VERSION [VERSION] | rollback VERSION | history"
+    "grading": "check FILE | get | set FILE | diff VERSION [VERSION] | rollback VERSION | history | try FILE"
                " | add-defaults TYPE...: the grading in force; blocks that record types bring along",
     "types": "check [FILE]: what files of record types leave open, the set's unless given | adopt [--yes]: gaps kept of"
              " the release before",

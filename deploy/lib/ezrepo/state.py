@@ -35,9 +35,10 @@ PROGRAMS = os.path.join(ROOT, "..", "..", "libexec", "ezrepo") if INSTALLED else
 SOCKET_PATH_BYTES = 107
 LONGEST_SOCKET = "/postgres/socket/.s.PGSQL.5432.lock"
 
-MAX_CLASSIFYDS = 64
+MAX_CLASSIFYDS = 64  # and reasonds
 
-KINDS = ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd")  # of processes that are ours
+KINDS = ("ingestd", "socketd", "classifyd", "stored", "queryd", "mplane-gw", "ingest-gw", "webd", "alertd", "reasond")  # of processes that are ours
+NUMBERED = ("classifyd", "reasond")  # there may be several: reasond-0, reasond-1
 SUPERVISORD, SYSTEMD = "supervisord", "systemd"
 BOOTED = "/run/systemd/system"  # is there where systemd is what runs (sd_booted(3))
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # of renameat2(2)
@@ -208,6 +209,11 @@ class State:
     def classifyds(self) -> int:
         return int(self.settings["classifyd"])
 
+    @property
+    def reasonds(self) -> int:
+        """How many do what takes long: none in a set whose configuration has no section for them."""
+        return int(self.settings.get("reasond", 1)) if "reasond" in self.config() else 0
+
     def config_text(self) -> str:
         try:
             with open(self.config_file, encoding="utf-8") as file:
@@ -241,7 +247,7 @@ class State:
                   for section, name in (("common", "run_dir"), ("ingestd", "spool_dir"), ("mplane-gw", "repeats_file"),
                                         ("mplane-gw", "exports_file"), ("ingest-gw", "remote_dir"))]
         if self.private_cluster:
-            for section in ("stored", "queryd"):
+            for section in ("stored", "queryd", "reasond"):
                 given = connections.options(str(config.get(section, {}).get("database", ""))) or []
                 places += [(f"{section}.database", value) for name, _, value, _ in given if name == "host"]
         return [f"{option}: {path}" for option, path in places if path and not self._is_inside(path)]
@@ -287,7 +293,7 @@ class State:
         keeper = ["socketd"] if self.manager == SUPERVISORD else []  # systemd keeps sockets itself
         tools = ["ingest-gw"] if self.has_ingest else []
         web = (["webd"] if self.has_web else []) + (["alertd"] if self.has_alerts else [])
-        return (first + ["stored", "queryd", "mplane-gw"] + tools + web
+        return (first + ["stored", "queryd"] + [f"reasond-{i}" for i in range(self.reasonds)] + ["mplane-gw"] + tools + web
                 + [f"classifyd-{i}" for i in range(self.classifyds)] + keeper + ["ingestd"])
 
 

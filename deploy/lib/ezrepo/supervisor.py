@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional
 
 from . import cluster
 from .errors import Failure
-from .state import State, instance_of, kind_of, make_directory, program, write_file
+from .state import NUMBERED, State, instance_of, kind_of, make_directory, program, write_file
 
 SUPERVISORD = "/usr/bin/supervisord"
 STOP_SECONDS = 60  # to drain; then supervisord kills
@@ -82,7 +82,7 @@ def _program_section(state: State, name: str) -> str:
         user = f"user = {account.name}\n" if os.geteuid() == 0 else ""
     else:
         command = [program(kind_of(name)), "--config", state.config_file]
-        if kind_of(name) == "classifyd":
+        if kind_of(name) in NUMBERED:
             command += ["--instance", str(instance_of(name))]
         user = ""
     logs = WITH_AUDIT_LOG if kind_of(name) in ("mplane-gw", "ingest-gw", "webd") else ONE_LOG

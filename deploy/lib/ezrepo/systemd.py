@@ -11,7 +11,7 @@ from typing import Any, Dict, List, Optional
 from . import units
 from .errors import Failure
 from .output import say
-from .state import BOOTED, SYSTEMD, State, units_run, write_file
+from .state import BOOTED, NUMBERED, SYSTEMD, State, units_run, write_file
 
 FOLDER = "/etc/systemd/system"
 CALL_SECONDS = 600
@@ -123,10 +123,11 @@ class Systemd:
         _call("systemctl", "enable", "--quiet", units.TARGET)
 
     def update(self) -> List[str]:
-        """Which classifyds run that the set has no more."""
-        text = _call("systemctl", "list-units", "--plain", "--no-legend", "--full", "--all", "ezrepo-classifyd@*.service")
-        numbers = re.findall(r"^ezrepo-classifyd@(\d+)\.service", text, re.M)
-        return [f"classifyd-{n}" for n in numbers if f"classifyd-{n}" not in self.state.process_names()]
+        """Which of those that there may be several of run that the set has no more."""
+        patterns = [f"ezrepo-{kind}@*.service" for kind in NUMBERED]
+        text = _call("systemctl", "list-units", "--plain", "--no-legend", "--full", "--all", *patterns)
+        names = [f"{kind}-{n}" for kind, n in re.findall(r"^ezrepo-(\w+)@(\d+)\.service", text, re.M)]
+        return [name for name in names if name not in self.state.process_names()]
 
     def renew(self, chosen: List[str]) -> None:
         """The programs of these, which do not run, may be others now: their units were written and read again. Sockets are

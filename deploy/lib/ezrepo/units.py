@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Dict, List
 
 from . import accounts, cluster
-from .state import State, kind_of, program
+from .state import NUMBERED, State, kind_of, program
 
 TARGET = "ezrepo.target"
 SOCKET = "ezrepo-ingestd.socket"
@@ -61,6 +61,8 @@ KINDS: Dict[str, Kind] = {
     "webd": Kind("metrics and health over HTTP", "network-online.target", "AF_UNIX AF_INET AF_INET6"),
     "alertd": Kind("tells people what is bad", "network-online.target ezrepo-queryd.service ezrepo-stored.service",
                    "AF_UNIX AF_INET AF_INET6"),
+    "reasond": Kind("tries gradings on what is stored (number %i)", "network-online.target ezrepo-queryd.service",
+                    "AF_UNIX AF_INET AF_INET6", "Nice=5\n"),
     "classifyd": Kind("grades records (number %i)", "ezrepo-stored.service", "AF_UNIX"),
     "ingestd": Kind("takes results by UDP", f"network-online.target ezrepo-stored.service {SOCKET}",
                     "AF_UNIX AF_INET AF_INET6"),
@@ -113,12 +115,12 @@ Service=ezrepo-ingestd.service
 def unit_of(name: str) -> str:
     """The service of a process of the set: "classifyd-1" is ezrepo-classifyd@1.service."""
     kind = kind_of(name)
-    return f"ezrepo-{kind}@{name.rpartition('-')[2]}.service" if kind == "classifyd" else f"ezrepo-{kind}.service"
+    return f"ezrepo-{kind}@{name.rpartition('-')[2]}.service" if kind in NUMBERED else f"ezrepo-{kind}.service"
 
 
 def file_of(name: str) -> str:
-    """The file that says it, which is one for all classifyds."""
-    return "ezrepo-classifyd@.service" if kind_of(name) == "classifyd" else unit_of(name)
+    """The file that says it, which is one for all of a kind."""
+    return f"ezrepo-{kind_of(name)}@.service" if kind_of(name) in NUMBERED else unit_of(name)
 
 
 def quoted(words: List[str]) -> str:
@@ -141,7 +143,7 @@ def _written(state: State, kind: str) -> List[str]:
 def _service(state: State, kind: str) -> str:
     about = KINDS[kind]
     account = state.account(kind)
-    command = quoted([program(kind), "--config", state.config_file]) + (" --instance %i" if kind == "classifyd" else "")
+    command = quoted([program(kind), "--config", state.config_file]) + (" --instance %i" if kind in NUMBERED else "")
     return SERVICE.format(
         does=about.does, after=about.after, requires=f"Requires={SOCKET}\n" if kind == "ingestd" else "",
         user=account.name, group=account.group, command=command, stop=STOP_SECONDS, families=about.families,

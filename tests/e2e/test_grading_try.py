@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Dry runs of a grading: what they say is what publishing it before that time gives, whatever the documents and the order in which
+records come. EZREPO_EXAMPLES, EZREPO_SEED as in test_property.py.
+"""
+import json
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from conftest import EZREPO, ping, running_set, time_text, wait_for
+
+EXAMPLES = int(os.environ.get("EZREPO_EXAMPLES", "6"))
+SEED = int(os.environ.get("EZREPO_SEED", random.SystemRandom().randrange(2**31)))
+METRIC = "delay.twoway.icmp.us"
+NAMES = ["overall", "steady", "night"]
+
+
+def random_document(r):
+    """Some names, each of some blocks, with whatever a block can say of steadiness and hours."""
+    blocks = []
+    for name in r.sample(NAMES, r.randint(1, 3)):
+        for _ in range(r.randint(1, 2)):
+            limits = sorted(r.sample(range(10, 200, 10), 2))
+            rules = [{"grade": 5, "if": [{"metric": METRIC, "rel": "<", "limit": limits[0]}]},
+                     {"grade": r.choice([3, 4]), "if": [{"metric": METRIC, "rel": "<", "limit": limits[1]}]}]
+            if r.random() < 0.5:
+                rules[0]["if"][0]["leave"] = limits[0] + r.choice([5, 40])
+            if r.random() < 0.7:
+                rules.append({"grade": r.choice([1, 2])})
+            block = {"gradeName": name, "appliesTo": {"recordType": "ping"}, "gradingRules": rules}
+            if r.random() < 0.4:
+                block["hold"] = {"worse": {"records": r.randint(1, 3)}, "better": {"records": r.randint(1, 3), "seconds": r.choice([0, 60, 200])}}
+            if r.random() < 0.4:
+                block["flap"] = {"changes": r.randint(2, 4), "seconds": r.choice([120, 400, 900])}
+            if r.random() < 0.3:
+                hour = r.randint(0, 20)
+                block["appliesTo"]["during"] = {"hours": [{"days": "mon-sun", "from": f"{hour:02}:00", "to": f"{hour + 3:02}:00"}]}
+            blocks.append(block)
+    return {"grading": blocks}
+
+
+def random_values(r, since):
+    """(time, value) of one series, before the range and within; sometimes apart by more than the gap, sometimes at once."""
+    values, t = [], since - r.randint(1, 40) * 60 - 0.5
+    for _ in range(r.randint(20, 60)):
+        t += r.choice([30, 60, 60, 60, 120, 1, 400, 3000 if r.random() < 0.3 else 60])
+        values.append((t, r.choice([5, 15, 35, 55, 95, 150, 250, 15, 15])))
+    return values
+
+
+class Tried:
+    def __init__(self, one):
+        self.set = one
+        self.count = 0
+
+    def publish(self, document):
+        file = pathlib.Path(self.set.state).parent / "document.json"
+        file.write_text(json.dumps(document))
+        self.set.cmd("grading", "set", str(file))
+        version = self.set.sql("SELECT max(version) FROM grading")[0][0]
+        wait_for(lambda: all(p["counters"]["grading.version"] == version for p in self.set.processes(lambda n: n.startswith("classifyd"))), 60)
+
+    def send(self, records):
+        self.set.send([ping(dest, time_text(t), value) for dest, t, value in records])
+        self.count += len(records)
+        self.set.wait_for(lambda: self.set.sql("SELECT count(*) FROM measurement") == [(self.count,)], 60)
+
+    def dry_run(self, document, *options):
+        file = pathlib.Path(self.set.state).parent / "tried.json"
+        file.write_text(json.dumps(document))
+        rows = self.set.rows("grading", "try", str(file), *options)
+        return {row["grade.name"]: {**row, "try.document": json.loads(row["try.document"])} for row in rows}
+
+    def series(self, prefix):
+        return [row[0] for row in self.set.sql("SELECT id FROM series WHERE dest LIKE %s", prefix + "%")]
+
+    def events(self, prefix):
+        """Name, series, where it stands and what it says, of those that hold."""
+        return set(self.set.sql("SELECT n.name, series_id, t, t_end, key, from_grade, to_grade, flap FROM event JOIN grade_name n ON n.id = grade_id"
+                                " WHERE retracted_at IS NULL AND series_id = ANY (%s)", self.series(prefix)))
+
+    def stored(self, prefix, since, before):
+        """Of each name: how many records of the range have which grade; periods that have one of them; events since."""
+        found = {}
+        for series in self.series(prefix):
+            for name_id, name in self.set.sql("SELECT id, name FROM grade_name"):
+                of = found.setdefault(name, {"grades": {}, "periods": 0, "events": 0})
+                records = self.set.sql("SELECT t_start, t_end, key, grades[%s], extract(epoch FROM t_start) >= %s FROM measurement"
+                                       " WHERE series_id = %s ORDER BY 1, 2, 3", name_id, since, series)
+                for record in records:
+                    if record[4]:
+                        of["grades"][record[3]] = of["grades"].get(record[3], 0) + 1
+                starts = self.set.sql("SELECT t_start, start_end, start_key FROM period WHERE series_id = %s AND grade_id = %s ORDER BY 1, 2, 3",
+                                      series, name_id)
+                for start, after in zip(starts, [*starts[1:], None]):
+                    of["periods"] += any(r[4] and r[3] for r in records if r[:3] >= start and (after is None or r[:3] < after))
+        for event in self.events(prefix) - before:
+            found[event[0]]["events"] += 1
+        return found
+
+
+@pytest.fixture(name="tried", scope="module")
+def tried_set(build_dir):
+    with running_set(build_dir, "--classifyd", "2") as one:
+        yield Tried(one)
+
+
+def marginal(document, side):
+    found = {}
+    for cell in document["matrix"]:
+        found[cell[side]] = found.get(cell[side], 0) + cell["records"]
+    found.pop(None, None)
+    return found
+
+
+def compare(row, stored, side):
+    """One side of a dry run beside what a store has."""
+    stored = stored or {"grades": {}, "periods": 0, "events": 0}
+    grades = {grade: n for grade, n in stored["grades"].items() if grade is not None}
+    assert marginal(row["try.document"], side) == grades
+    assert int(row[f"periods.{side}"]) == stored["periods"]
+    assert int(row[f"events.{side}"]) == stored["events"]
+    assert sum(row["try.document"]["periods"][side].values()) == stored["periods"]
+
+
+def test_a_dry_run_is_what_publishing_gives(tried):
+    """The same values come twice: to series that were graded by the old document all the time, which are tried, and to series that
+    were graded by the new one from the beginning of the range on."""
+    print(f"EZREPO_SEED={SEED}")
+    r = random.Random(SEED)
+    for example in range(EXAMPLES):
+        since = int(time.time()) // 3600 * 3600 - r.randint(30, 60) * 3600
+        old, new = random_document(r), random_document(r)
+        a, b = f"10.{example}.1.", f"10.{example}.2."
+        series = [random_values(r, since) for _ in range(3)]
+        late = [(n, t, value) for n, values in enumerate(series) for t, value in values if t >= since]
+        tried.publish(old)
+        tried.send([(f"{prefix}{n}", t, value) for n, values in enumerate(series) for t, value in values if t < since for prefix in (a, b)])
+        before = {prefix: tried.events(prefix) for prefix in (a, b)}
+        r.shuffle(late)
+        tried.send([(f"{a}{n}", t, value) for n, t, value in late])
+        rows = tried.dry_run(new, "--since", time_text(since), "--dest", f"10.{example}.1.0/24")
+        tried.publish(new)
+        r.shuffle(late)
+        tried.send([(f"{b}{n}", t, value) for n, t, value in late])
+        stored_a, stored_b = tried.stored(a, since, before[a]), tried.stored(b, since, before[b])
+        assert {block["gradeName"] for block in new["grading"]} <= set(rows)
+        for name in NAMES:
+            if name in rows:
+                compare(rows[name], stored_a.get(name), "before")
+                compare(rows[name], stored_b.get(name), "after")
+            else:
+                assert not stored_a.get(name, {}).get("periods") and not stored_b.get(name, {}).get("periods")
+        assert tried.set.periods_differ() == []
